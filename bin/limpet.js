@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+// Plain JavaScript on purpose: whatever Node there is must be able to read this, and to say that it is too old.
+import { existsSync } from 'node:fs'
+
+const [major, minor] = process.versions.node.split('.').map(Number)
+if (major < 22 || (major === 22 && minor < 18)) {
+  console.error(`limpet: needs Node.js 22.18 or newer, and this is ${process.versions.node}.`)
+  console.error('In a checkout, npm start, npm test and npx limpet bring their own.')
+  process.exit(1)
+}
+// A checkout runs from source; the published package has the same as JavaScript.
+const source = new URL('../src/cli.ts', import.meta.url)
+await import(existsSync(source) ? source : new URL('../dist/src/cli.js', import.meta.url))

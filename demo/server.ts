@@ -1,0 +1,119 @@
+import {
+  createServer,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { hostname } from 'node:os'
+
+/** How long a stop waits for requests in flight (ms); Docker kills a container after 10 s. */
+const STOP_WITHIN = 8_000
+
+/** Longer than a load balancer keeps idle connections, so that it is never the server that closes one being reused (ms). */
+const KEEP_ALIVE = 65_000
+
+/**
+ * Runs one server of the lab for the life of the process: `SERVER_NAME`, `HOST` and `PORT` come from the environment,
+ * every response names the server in `X-Served-By`, and `/healthz` answers for it.
+ *
+ * TERM, INT and the end of the parent's IPC channel let requests in flight finish, then exit with 0; a second signal
+ * exits at once. A parent with an IPC channel is told `{ type: 'listening', address, port, name }`.
+ */
+export function serve(handle: RequestListener): void {
+  const name = nameFrom(process.env.SERVER_NAME)
+  const host = process.env.HOST || '0.0.0.0'
+  const port = portFrom(process.env.PORT)
+  const sockets = new Set<Socket>()
+  const inFlight = new Set<ServerResponse>()
+  let stopping = false
+
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE }, (request, response) => {
+    inFlight.add(response)
+    if (stopping) response.shouldKeepAlive = false
+    response.on('close', () => {
+      inFlight.delete(response)
+      if (stopping) server.closeIdleConnections()
+    })
+    response.setHeader('X-Served-By', name)
+    if (pathOf(request) !== '/healthz') handle(request, response)
+    else if (isRead(request)) answer(response, 200, 'ok\n')
+    else answer(response, 405, 'Only GET and HEAD.\n', { Allow: 'GET, HEAD' })
+  })
+
+  server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+  })
+
+  function stop(reason: string): void {
+    if (stopping) return
+    stopping = true
+    console.log(`${name} stops: ${reason}`)
+    server.close(() => process.exit(0))
+    // Where the head is still unsent, it tells the client not to send another request on this connection.
+    for (const response of inFlight) response.shouldKeepAlive = false
+    // Browsers connect ahead of need, and Node 22 does not count a connection that never asked as idle.
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
+    setTimeout(() => server.closeAllConnections(), STOP_WITHIN)
+  }
+
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => (stopping ? process.exit(1) : stop(signal)))
+  }
+  process.on('disconnect', () => stop('its parent is gone'))
+  if (process.connected === false) process.exit(0)
+
+  server.on('error', (error: NodeJS.ErrnoException) => refuse(whyNot(error, host, port)))
+  server.listen({ host, port }, () => {
+    const { address, port, family } = server.address() as AddressInfo
+    console.log(`${name} listens on http://${family === 'IPv6' ? `[${address}]` : address}:${port}`)
+    process.send?.({ type: 'listening', address, port, name })
+  })
+}
+
+/** The path as the client wrote it, from a request target in origin or absolute form (RFC 9112 §3.2). */
+export function pathOf(request: IncomingMessage): string {
+  return request.url!.replace(/^https?:\/\/[^/?]*/i, '').split('?', 1)[0] || '/'
+}
+
+/** Whether the method only reads, which is all that the lab's servers offer. */
+export function isRead(request: IncomingMessage): boolean {
+  return request.method === 'GET' || request.method === 'HEAD'
+}
+
+/** Ends a response with a short plain text that no cache keeps. */
+export function answer(response: ServerResponse, status: number, text: string, headers?: OutgoingHttpHeaders): void {
+  response.writeHead(status, {
+    'Content-Type': 'text/plain; charset=utf-8',
+    'Content-Length': Buffer.byteLength(text),
+    'Cache-Control': 'no-store',
+    ...headers,
+  })
+  response.end(text)
+}
+
+function nameFrom(value = ''): string {
+  if (!/^[\x20-\x7e]*$/.test(value)) refuse('SERVER_NAME goes into a header, so it must be printable ASCII')
+  return value.trim() || hostname()
+}
+
+function portFrom(value = ''): number {
+  if (value === '') return 80
+  if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) {
+    refuse(`PORT must be a number from 0 to 65535, not ${JSON.stringify(value)}; for example PORT=8080`)
+  }
+  return Number(value)
+}
+
+function whyNot(error: NodeJS.ErrnoException, host: string, port: number): string {
+  if (error.code === 'EADDRINUSE') return `port ${port} on ${host} is taken; set PORT to a free one (0 picks it)`
+  if (error.code === 'EACCES') return `port ${port} on ${host} needs more rights; set PORT to one above 1023`
+  return `cannot listen on ${host}, port ${port}: ${error.message}`
+}
+
+function refuse(message: string): never {
+  console.error(message)
+  process.exit(1)
+}

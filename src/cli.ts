@@ -1,0 +1,24 @@
+/** Names the commands. What each does is its own file's business. */
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { checkCommand } from './commands/check.ts'
+import { demoCommand } from './commands/demo.ts'
+import { explain } from './commands/explain.ts'
+import { runCommand } from './commands/run.ts'
+
+const { version, description } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+
+const program = new Command('limpet')
+  .description(description)
+  .version(version)
+  .addCommand(runCommand())
+  .addCommand(checkCommand())
+  .addCommand(demoCommand())
+  .showHelpAfterError('(run limpet --help for the commands and their options)')
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  console.error(explain(error))
+  process.exit(1)
+}

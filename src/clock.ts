@@ -1,0 +1,14 @@
+import { hrtime } from 'node:process'
+
+/** The system's monotonic clock in ms: the same for all threads of this machine, unlike `performance.now()`. */
+function monotonic(): number {
+  const [seconds, nanoseconds] = hrtime()
+  return seconds * 1000 + nanoseconds / 1e6
+}
+
+const offset = monotonic() - performance.now()
+
+/** Milliseconds on a clock that all threads share and that never jumps; with fractions. Its zero means nothing. */
+export function now(): number {
+  return performance.now() + offset
+}

@@ -1,0 +1,107 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { Command } from 'commander'
+import { labConfig } from '../config/lab.ts'
+import { Balancer } from '../control/balancer.ts'
+import { programLog } from '../observability/program-log.ts'
+import { untilStopped } from './until-stopped.ts'
+import { wholeNumber } from './whole-number.ts'
+
+interface DemoOptions {
+  readonly port: number
+  readonly static: number
+  readonly dynamic: number
+}
+
+type Kind = 'static' | 'dynamic'
+
+/** One of the lab's servers, running as a process of its own. */
+interface LabServer {
+  readonly kind: Kind
+  readonly name: string
+  readonly address: string
+  readonly process: ChildProcess
+}
+
+export function demoCommand(): Command {
+  return new Command('demo')
+    .summary('run the lab: its servers, and the load balancer in front')
+    .description(
+      'Starts static and dynamic servers and the load balancer in front of them, on loopback. Ctrl-C ends all.',
+    )
+    .option('--port <port>', 'where to listen on 127.0.0.1', wholeNumber(0, 65_535), 7777)
+    .option('--static <count>', 'how many static servers', wholeNumber(1, 50), 2)
+    .option('--dynamic <count>', 'how many dynamic servers', wholeNumber(1, 50), 2)
+    .action(demo)
+}
+
+async function demo(options: DemoOptions): Promise<void> {
+  const stopped = untilStopped(() => console.error('Stopping. Press Ctrl-C again to end at once.'))
+  const servers = await Promise.all([...several('static', options.static), ...several('dynamic', options.dynamic)])
+  try {
+    const balancer = await Balancer.start(configFor(servers, options.port), programLog('text'))
+    console.log(welcome(servers, balancer.listeners[0]!.port))
+    await stopped
+    await balancer.stop()
+  } finally {
+    await Promise.all(servers.map(end))
+  }
+}
+
+function several(kind: Kind, count: number): Promise<LabServer>[] {
+  return Array.from({ length: count }, (_, index) => start(kind, `${kind}-${index + 1}`))
+}
+
+async function start(kind: Kind, name: string): Promise<LabServer> {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+  const program = fileURLToPath(new URL(`../../demo/${kind}/main.${extension}`, import.meta.url))
+  // In a process group of its own, so that Ctrl-C reaches the balancer first; it ends with us through its channel.
+  const child = fork(program, {
+    detached: true,
+    env: { ...process.env, HOST: '127.0.0.1', PORT: '0', SERVER_NAME: name },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
+  const [listening] = (await Promise.race([once(child, 'message'), deathOf(child, name)])) as [{ port: number }]
+  return { kind, name, address: `127.0.0.1:${listening.port}`, process: child }
+}
+
+async function deathOf(child: ChildProcess, name: string): Promise<never> {
+  const [code] = await once(child, 'exit')
+  throw new Error(`${name} ended with code ${code} before it listened`)
+}
+
+async function end(server: LabServer): Promise<void> {
+  if (server.process.exitCode !== null || server.process.signalCode !== null) return
+  const exit = once(server.process, 'exit')
+  server.process.kill('SIGTERM')
+  await exit
+}
+
+function configFor(servers: readonly LabServer[], port: number) {
+  const addresses = (kind: Kind) => servers.filter((server) => server.kind === kind).map(({ address }) => address)
+  const config = labConfig({
+    STATIC_BACKEND: addresses('static').join(' '),
+    DYNAMIC_BACKEND: addresses('dynamic').join(' '),
+  })
+  return { ...config, listeners: [{ address: '127.0.0.1', port }] }
+}
+
+function welcome(servers: readonly LabServer[], port: number): string {
+  const rows = servers.map(({ kind, name, address }) => {
+    const serves = kind === 'static' ? '/                sticky by address' : '/api/student     in turn'
+    return `  ${name.padEnd(12)} http://${address.padEnd(18)} ${serves}`
+  })
+  return `
+Limpet is running the lab.
+
+${rows.join('\n')}
+  limpet       http://127.0.0.1:${port}
+
+Open   http://127.0.0.1:${port}/
+Try    curl -i http://127.0.0.1:${port}/api/student
+Stop   Ctrl-C
+
+The access log follows: client, request, status, then the server that got it, its status, seconds, and why.
+`
+}

@@ -1,0 +1,34 @@
+import type { Command } from 'commander'
+import { ConfigError } from '../config/error.ts'
+import { type LoadedConfig, loadConfig } from '../config/load.ts'
+import type { Flags } from '../config/overrides.ts'
+
+/** What the shared options give, as commander hands it to an action. */
+export interface ConfigOptions extends Flags {
+  readonly config?: string
+}
+
+/**
+ * Adds the options of every command that loads the configuration. Their values stay text: `loadConfig` judges them
+ * together with the rest, so that all problems are told at once.
+ */
+export function withConfigOptions(command: Command): Command {
+  return command
+    .option('-c, --config <file>', 'the configuration file (default: LIMPET_CONFIG, limpet.yaml, …)')
+    .option('-p, --port <port>', 'the port of the only listener')
+    .option('-w, --workers <number>', 'worker threads (default: one for each core)')
+    .option('--access-log <format>', 'the access log: combined, json or off')
+}
+
+/**
+ * Loads the configuration that the options, the environment and the working directory lead to. If there is something
+ * wrong with it, ends the command with exit code 1 and every problem on stderr.
+ */
+export function loadOrRefuse(command: Command, { config: file, ...flags }: ConfigOptions): LoadedConfig {
+  try {
+    return loadConfig({ file, flags, env: process.env, cwd: process.cwd() })
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return command.error(error.message, { exitCode: 1, code: 'limpet.config' })
+  }
+}

@@ -1,0 +1,24 @@
+import { Command } from 'commander'
+import { formatOrigin } from '../config/load.ts'
+import { Balancer } from '../control/balancer.ts'
+import { programLog } from '../observability/program-log.ts'
+import { type ConfigOptions, loadFromOptions, withConfigOptions } from './options.ts'
+import { untilStopped } from './until-stopped.ts'
+
+export function runCommand(): Command {
+  return withConfigOptions(new Command('run'))
+    .summary('run the load balancer')
+    .description('Runs the load balancer in the foreground, until TERM or INT. USR1 opens the access log anew.')
+    .action(run)
+}
+
+async function run(options: ConfigOptions): Promise<void> {
+  const { config, origin } = loadFromOptions(options)
+  const log = programLog(config.accessLog.format === 'json' ? 'json' : 'text')
+  const balancer = await Balancer.start(config, log)
+  for (const { address, port } of balancer.listeners) log.info(`listening on ${address} port ${port}`)
+  log.info(`${balancer.workers} worker(s), configuration from ${formatOrigin(origin)}`)
+  process.on('SIGUSR1', () => balancer.reopenLog())
+  await untilStopped((signal) => log.info(`${signal}: finishing what is in flight; again to end at once`))
+  await balancer.stop()
+}

@@ -1,0 +1,145 @@
+import type { z } from 'zod'
+import { formatAddress } from './address.ts'
+import { formatPath, type KeyPath } from './key-path.ts'
+import { nearest } from './nearest.ts'
+import { Listener, maxServers, Route, Server } from './schema.ts'
+import { didYouMean, type Issue } from './validate.ts'
+
+/**
+ * What is wrong between the parts of a file whose parts may each be right. Takes the file's value and not the Config,
+ * and passes over the parts that are wrong in themselves, so that one look at the file finds everything.
+ */
+export function contradictions(file: unknown): Issue[] {
+  const { listeners, routes, upstreams } = asMapping(file)
+  const groups = Object.entries(asMapping(upstreams)).map(([name, upstream]) => serversOf(name, upstream))
+  return [
+    ...repeatedListeners(soundOf(Listener, listeners)),
+    ...unknownUpstreams(asList(routes), Object.keys(asMapping(upstreams))),
+    ...ambiguousRoutes(soundOf(Route, routes)),
+    ...groups.flatMap(repeatedNames),
+    ...groups.flatMap(onlyBackups),
+    ...tooManyServers(groups),
+  ]
+}
+
+/** A part that is right in itself, and its index in its list. */
+interface Sound<Part> {
+  readonly index: number
+  readonly part: Part
+}
+
+interface ServerGroup {
+  readonly path: KeyPath
+  readonly written: number
+  readonly servers: readonly Sound<Server>[]
+}
+
+function serversOf(name: string, upstream: unknown): ServerGroup {
+  const { servers } = asMapping(upstream)
+  return { path: ['upstreams', name, 'servers'], written: asList(servers).length, servers: soundOf(Server, servers) }
+}
+
+function repeatedListeners(listeners: readonly Sound<z.output<typeof Listener>>[]): Issue[] {
+  const fixed = listeners.filter(({ part }) => part.port !== 0)
+  return repeats(fixed, ({ address, port }) => formatAddress({ host: address, port })).map(
+    ([address, first, again]) => ({
+      path: ['listeners', again],
+      message: `expected an address and port of its own, found ${address}, which ${formatPath(['listeners', first])} has`,
+    }),
+  )
+}
+
+function repeatedNames({ path, servers }: ServerGroup): Issue[] {
+  return repeats(servers, ({ name }) => name).map(([name, first, again]) => ({
+    path: [...path, again],
+    message: `expected a name of its own, found ${JSON.stringify(name)}, which ${formatPath([...path, first])} has`,
+    hint: 'servers without a name are named by their address',
+  }))
+}
+
+function onlyBackups({ path, written, servers }: ServerGroup): Issue[] {
+  const backups = servers.filter(({ part }) => part.backup).length
+  if (written === 0 || backups < written) return []
+  return [{ path, message: 'expected a server that is not a backup, found backups only' }]
+}
+
+function tooManyServers(groups: readonly ServerGroup[]): Issue[] {
+  const servers = groups.reduce((sum, { written }) => sum + written, 0)
+  if (servers <= maxServers) return []
+  return [{ path: ['upstreams'], message: `expected at most ${maxServers} servers in all, found ${servers}` }]
+}
+
+function unknownUpstreams(routes: readonly unknown[], names: readonly string[]): Issue[] {
+  return routes.flatMap((route, index) => {
+    const { upstream } = asMapping(route)
+    if (typeof upstream !== 'string' || names.length === 0 || names.includes(upstream)) return []
+    const message = `expected the name of an upstream, found ${JSON.stringify(upstream)}`
+    return [{ path: ['routes', index, 'upstream'], message, hint: didYouMean(nearest(upstream, names)) }]
+  })
+}
+
+/** Routes that match the same requests with the same specificity. Each pair is reported once, at its later route. */
+function ambiguousRoutes(routes: readonly Sound<Route>[]): Issue[] {
+  const seen = new Map<string, Sound<Route>[]>()
+  const issues = new Map<string, Issue>()
+  for (const later of routes) {
+    for (const target of targetsOf(later.part)) {
+      const place = `${target} ${Object.keys(later.part.headers).length} ${later.part.methods.length > 0}`
+      const earlier = seen.get(place) ?? []
+      for (const { index, part } of earlier) {
+        if (canMatchTogether(part, later.part))
+          issues.set(`${index} ${later.index}`, ambiguity(target, index, later.index))
+      }
+      earlier.push(later)
+      seen.set(place, earlier)
+    }
+  }
+  return [...issues.values()]
+}
+
+function targetsOf({ hosts, paths }: Route): string[] {
+  const places = hosts.length === 0 ? ['any host'] : hosts
+  return places.flatMap((host) => paths.map((path) => `${path} on ${host}`))
+}
+
+/** For two routes of the same host, path and specificity. */
+function canMatchTogether(one: Route, other: Route): boolean {
+  const headersAgree = Object.entries(one.headers).every(([name, value]) => (other.headers[name] ?? value) === value)
+  const methodsMeet = one.methods.length === 0 || one.methods.some((method) => other.methods.includes(method))
+  return headersAgree && methodsMeet
+}
+
+function ambiguity(target: string, first: number, again: number): Issue {
+  return {
+    path: ['routes', again],
+    message: `expected one route for a request, found that ${formatPath(['routes', first])} matches ${target} just as well`,
+    hint: 'give one of the two another host, path, methods or headers',
+  }
+}
+
+function soundOf<Schema extends z.ZodType>(schema: Schema, list: unknown): Sound<z.output<Schema>>[] {
+  return asList(list).flatMap((written, index) => {
+    const result = schema.safeParse(written)
+    return result.success ? [{ index, part: result.data }] : []
+  })
+}
+
+/** What stands a second time: its key, the index of the first that had it, and its own. */
+function repeats<Part>(parts: readonly Sound<Part>[], keyOf: (part: Part) => string): [string, number, number][] {
+  const firsts = new Map<string, number>()
+  return parts.flatMap(({ index, part }): [string, number, number][] => {
+    const key = keyOf(part)
+    const first = firsts.get(key)
+    if (first !== undefined) return [[key, first, index]]
+    firsts.set(key, index)
+    return []
+  })
+}
+
+function asMapping(value: unknown): Readonly<Record<string, unknown>> {
+  return value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
+}
+
+function asList(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}

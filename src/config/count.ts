@@ -1,0 +1,17 @@
+import { InvalidValue } from './error.ts'
+
+/** How a limit on a number of things is written: `1000`, or `unlimited`. */
+export const countPattern = /^(?:unlimited|\d+)$/
+
+/** A limit on a number of things, 0 for `unlimited`. Throws InvalidValue for anything else. */
+export function parseCount(written: string | number): number {
+  if (written === 'unlimited') return 0
+  const count = countPattern.test(String(written)) ? Number(written) : Number.NaN
+  if (!Number.isSafeInteger(count)) throw new InvalidValue('a whole number such as 1000, or unlimited')
+  return count
+}
+
+/** The limit as it is written in the file. */
+export function formatCount(count: number): string | number {
+  return count === 0 ? 'unlimited' : count
+}

@@ -1,0 +1,51 @@
+import { readFileSync, statSync } from 'node:fs'
+import { getSystemErrorMessage } from 'node:util'
+import { Document } from './document.ts'
+import { ConfigError } from './error.ts'
+import { resolve } from './resolve.ts'
+import type { Config } from './schema.ts'
+
+/**
+ * Reads a configuration file. `name` is the file as messages show it, `env` is what `${NAME}` stands for.
+ * Throws ConfigError with all that is wrong, each at its `file:line:column`.
+ */
+export function readConfigFile(path: string, name: string, env: NodeJS.ProcessEnv): Config {
+  return parseConfig(readText(path, name), name, env)
+}
+
+/** The Config that a YAML text describes. Throws ConfigError. */
+export function parseConfig(text: string, name: string, env: NodeJS.ProcessEnv): Config {
+  const document = new Document(name, text, env)
+  const outcome = document.value === undefined ? { issues: [] } : resolve(document.value, document.expanded)
+  const problems = document.problems('issues' in outcome ? outcome.issues : [])
+  if ('issues' in outcome || problems.length > 0) throw new ConfigError(problems)
+  return outcome.value
+}
+
+function readText(path: string, name: string): string {
+  const bytes = readBytes(path, name)
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw unreadable(name, 'expected UTF-8 text, found other bytes', 'save the file as UTF-8')
+  }
+}
+
+function readBytes(path: string, name: string): Buffer {
+  try {
+    const file = statSync(path)
+    if (file.isFile() || file.isFIFO()) return readFileSync(path)
+    throw unreadable(name, `expected a file, found a ${file.isDirectory() ? 'directory' : 'device or socket'}`)
+  } catch (error) {
+    throw error instanceof ConfigError ? error : unreadable(name, `cannot be read: ${reasonOf(error)}`)
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const { errno, message } = error as NodeJS.ErrnoException
+  return errno === undefined ? message : getSystemErrorMessage(errno)
+}
+
+function unreadable(name: string, message: string, hint?: string): ConfigError {
+  return new ConfigError([{ where: name, path: '', message, hint }])
+}

@@ -1,0 +1,54 @@
+import { isIPv4, isIPv6 } from 'node:net'
+import { domainToASCII } from 'node:url'
+import { InvalidValue } from './error.ts'
+
+const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+const aHost = 'a host name or an IP address'
+
+/**
+ * A host name (RFC 1123 §2.1) in lower case, or an IPv4 address in its four decimal parts.
+ * Throws InvalidValue; what ends in a number and is no IPv4 address is not a name (RFC 1123 §2.1, WHATWG URL §3.5).
+ */
+export function parseHost(text: string): string {
+  if (isIPv4(text)) return text
+  const host = text.toLowerCase()
+  const labels = host.split('.')
+  if (host.length > 253) throw new InvalidValue('a host name of at most 253 characters')
+  if (!labels.every((part) => label.test(part))) throw new InvalidValue(aHost, mend(host))
+  if (/^(?:\d+|0x[0-9a-f]*)$/.test(labels.at(-1) ?? '')) {
+    throw new InvalidValue('an IPv4 address of four numbers from 0 to 255')
+  }
+  return host
+}
+
+/** An IPv6 address (without its brackets) in the form of RFC 5952; undefined if it is none. Zones are not taken. */
+export function parseIPv6(text: string): string | undefined {
+  if (!isIPv6(text) || text.includes('%')) return undefined
+  return new URL(`http://[${text}]`).hostname.slice(1, -1)
+}
+
+/** An address to listen on: a host name, IPv4, or IPv6 with or without brackets. Throws InvalidValue. */
+export function parseListenAddress(text: string): string {
+  return parseIPv6(text.replace(/^\[(.*)\]$/, '$1')) ?? parseHost(text)
+}
+
+/**
+ * The host of a route, in lower case: a name, `*.` and a name for every name below it, or an IP address
+ * (IPv6 in brackets). Throws InvalidValue, for a port too, since routes do not look at it.
+ */
+export function parseRouteHost(text: string): string {
+  if (text === '*') throw new InvalidValue('a host, or "*." and a host', 'leave host out to match every host')
+  const [, host, port] = /^(.*):(\d*)$/.exec(text) ?? []
+  if (host && port !== undefined && !host.includes(':'))
+    throw new InvalidValue('a host without a port', `write ${host}`)
+  if (text.startsWith('*.')) return `*.${parseHost(text.slice(2))}`
+  const address = parseIPv6(text.replace(/^\[(.*)\]$/, '$1'))
+  return address === undefined ? parseHost(text) : `[${address}]`
+}
+
+function mend(host: string): string | undefined {
+  if (host.includes('_')) return 'host names have no underscores (RFC 1123): give it a name or network alias without'
+  if (host.endsWith('.')) return 'leave out the final dot'
+  const ascii = /\P{ASCII}/u.test(host) ? domainToASCII(host) : ''
+  return ascii === '' ? undefined : `write ${ascii}`
+}

@@ -1,0 +1,34 @@
+import { z } from 'zod'
+import { Config } from './schema.ts'
+
+type JsonSchema = z.core.JSONSchema.BaseSchema
+
+/**
+ * The JSON Schema of `limpet.yaml` (draft 2020-12), for editors. Where it wants more than plain text, it also takes
+ * text with an environment variable in it, whose outcome nobody can know while writing.
+ */
+export function jsonSchema(): JsonSchema {
+  const { $schema, $defs, ...schema } = z.toJSONSchema(Config, { io: 'input', override: allowVariable })
+  return {
+    $schema: $schema!,
+    $id: 'urn:limpet:config',
+    title: 'limpet.yaml',
+    description: 'The configuration of Limpet, a load balancer that keeps every user on their server.',
+    ...schema,
+    $defs: { ...$defs, Variable: variable },
+  }
+}
+
+const variable = {
+  type: 'string',
+  pattern: '\\$\\{',
+  description: 'A value with an environment variable in it.',
+} as const
+
+function allowVariable({ jsonSchema, path }: { jsonSchema: JsonSchema; path: readonly PropertyKey[] }): void {
+  const isRestricted = jsonSchema.enum || jsonSchema.pattern || ['integer', 'boolean'].includes(String(jsonSchema.type))
+  if (!isRestricted || path.includes('propertyNames')) return
+  const { description: _, default: __, ...restriction } = jsonSchema
+  for (const key of Object.keys(restriction)) delete jsonSchema[key]
+  jsonSchema.anyOf = [restriction, { $ref: '#/$defs/Variable' }]
+}

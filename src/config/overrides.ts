@@ -1,0 +1,102 @@
+import type { z } from 'zod'
+import { ConfigError } from './error.ts'
+import { scalar } from './interpolate.ts'
+import { type LabGroup, readServerList } from './lab.ts'
+import { AccessLogFormat, type Config, maxServers, Port, Server, Workers } from './schema.ts'
+import { validate } from './validate.ts'
+
+/** What the command line gives, as text or already as numbers. */
+export interface Flags {
+  readonly port?: string | number | undefined
+  readonly workers?: string | number | undefined
+  readonly accessLog?: string | undefined
+}
+
+/** A flag or an environment variable that replaces a part of the Config. */
+export interface Override {
+  /** Its name: `--port`, `PORT`. */
+  readonly source: string
+  /** The Config with the part replaced. Throws ConfigError if it has no such part. */
+  apply(config: Config): Config
+}
+
+/** Gives the override that is set, the flag before the variable. Throws ConfigError for a value that is none. */
+export type ReadOverride = (flags: Flags, env: NodeJS.ProcessEnv) => Override | undefined
+
+/** The parts that a flag or a variable may replace. A new one is one entry. */
+export const settings: readonly ReadOverride[] = [
+  setting({ flag: 'port', variable: 'PORT', example: '8080', schema: Port, replace: replacePort }),
+  setting({
+    flag: 'workers',
+    variable: 'LIMPET_WORKERS',
+    example: '2',
+    schema: Workers,
+    replace: (config, workers) => ({ ...config, workers }),
+  }),
+  setting({
+    flag: 'accessLog',
+    variable: 'LIMPET_ACCESS_LOG',
+    example: 'json',
+    schema: AccessLogFormat,
+    replace: (config, format) => ({ ...config, accessLog: { ...config.accessLog, format } }),
+  }),
+]
+
+/** The lab's list for a group, as the servers of the upstream of that name. */
+export function serversOverride(group: LabGroup, env: NodeJS.ProcessEnv): Override | undefined {
+  const list = readServerList(group, env)
+  if (!list) return undefined
+  const servers = list.addresses.map((address) => Server.parse(address))
+  return { source: list.variable, apply: (config) => replaceServers(config, group, servers, list.variable) }
+}
+
+interface Setting<Schema extends z.ZodType> {
+  readonly flag: keyof Flags
+  readonly variable: string
+  readonly example: string
+  readonly schema: Schema
+  replace(config: Config, value: z.output<Schema>, source: string): Config
+}
+
+function setting<Schema extends z.ZodType>({
+  flag,
+  variable,
+  example,
+  schema,
+  replace,
+}: Setting<Schema>): ReadOverride {
+  const option = `--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+  return (flags, env) => {
+    const given = flags[flag]
+    const written = given ?? (env[variable] || undefined)
+    if (written === undefined) return undefined
+    const [source, mend] = given === undefined ? [variable, `${variable}=${example}`] : [option, `${option} ${example}`]
+    const outcome = validate(schema, scalar(String(written)))
+    if ('value' in outcome) return { source, apply: (config) => replace(config, outcome.value, source) }
+    const [issue] = outcome.issues
+    throw refusal(source, issue?.message ?? '', issue?.hint ?? `for example ${mend}`)
+  }
+}
+
+function replacePort(config: Config, port: number, source: string): Config {
+  const [listener, ...others] = config.listeners
+  if (listener && others.length === 0) return { ...config, listeners: [{ ...listener, port }] }
+  const message = `expected one listener, whose port it replaces, found ${config.listeners.length}`
+  throw refusal(source, message, 'set the ports in the file')
+}
+
+function replaceServers(config: Config, name: string, servers: Server[], source: string): Config {
+  const names = config.upstreams.map((upstream) => upstream.name)
+  if (!names.includes(name)) {
+    const message = `expected an upstream named ${name}, whose servers it replaces, found ${names.join(', ')}`
+    throw refusal(source, message, `unset ${source}, or name an upstream ${name}`)
+  }
+  const upstreams = config.upstreams.map((upstream) => (upstream.name === name ? { ...upstream, servers } : upstream))
+  const count = upstreams.reduce((sum, upstream) => sum + upstream.servers.length, 0)
+  if (count > maxServers) throw refusal(source, `expected at most ${maxServers} servers in all, found ${count}`)
+  return { ...config, upstreams }
+}
+
+function refusal(where: string, message: string, hint?: string): ConfigError {
+  return new ConfigError([{ where, path: '', message, hint }])
+}

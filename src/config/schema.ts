@@ -1,0 +1,267 @@
+import { z } from 'zod'
+import { formatAddress, parseAddress } from './address.ts'
+import { InvalidValue } from './error.ts'
+import { Count, Duration, differing, matching, oneOrMore, Size, text, whole, written } from './field.ts'
+import { parseListenAddress, parseRouteHost } from './host.ts'
+import { parsePath } from './path.ts'
+
+/**
+ * The schema of `limpet.yaml`. Every part decodes what the file says to a part of the Config, with its defaults, and
+ * encodes a Config to a file that says the same. An error text here is a phrase that continues "expected …".
+ */
+
+/** How many servers all upstreams may have together. */
+export const maxServers = 16_384
+
+export const Port = whole(0, 65_535)
+export const Workers = whole(1, 1024)
+
+/** One entry of `listeners`. */
+export const Listener = z.strictObject({
+  address: text(parseListenAddress, 'an address to listen on')
+    .prefault('0.0.0.0')
+    .describe('The address on which clients arrive: IPv4, IPv6 or a name. `::` takes both families.'),
+  port: Port.prefault(80).describe('The port on which clients arrive. 0 takes any free one.'),
+})
+
+const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+
+function parseMethod(method: string): string {
+  if (!token.test(method)) throw new InvalidValue('an HTTP method such as GET')
+  if (/[a-z]/.test(method)) throw new InvalidValue('an HTTP method in capitals', `write ${method.toUpperCase()}`)
+  return method
+}
+
+const HeaderName = matching(token, 'the name of a header')
+const HeaderValue = matching(/^(?:[!-~](?:[ -~]*[!-~])?)?$/, 'a header value of printable ASCII, without outer spaces')
+
+/** Header names count without regard to case (RFC 9110 §5.1), so that the same name twice would be a contradiction. */
+function lowerCaseNames(headers: Record<string, string>): Record<string, string> {
+  const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+  if (Object.keys(lower).length < Object.keys(headers).length) throw new InvalidValue('each header once, in any case')
+  return lower
+}
+
+/** A route as the program holds it. Empty `hosts`, `methods` and `headers` match everything. */
+export interface Route {
+  /** Each `/exactly/this`, or `/this/*` for all below `/this/`. */
+  paths: string[]
+  /** Lower case, without a port: `www.example.org`, or `*.example.org` for every name below it. */
+  hosts: string[]
+  methods: string[]
+  /** Lower-case name to the exact value. */
+  headers: Record<string, string>
+  /** The name of an upstream. */
+  upstream: string
+}
+
+const RouteFields = z.strictObject({
+  path: oneOrMore(text(parsePath, 'a path'), 'a path').describe(
+    'The path, or a list: `/exactly/this`, or `/this/*` for all below `/this/`. Matched on the normalised path.',
+  ),
+  host: z
+    .exactOptional(oneOrMore(text(parseRouteHost, 'a host'), 'a host'))
+    .describe('The host, or a list: `www.example.org`, or `*.example.org` for every name below it. Left out: any.'),
+  methods: z
+    .exactOptional(differing(text(parseMethod, 'an HTTP method')))
+    .describe('The methods, such as [GET, HEAD]. Left out: any.'),
+  headers: z
+    .exactOptional(written(z.record(HeaderName, HeaderValue), lowerCaseNames, (headers) => headers))
+    .describe('Headers that the request must have, with exactly these values. Left out: any.'),
+  upstream: z.string('the name of an upstream').describe('The name of the upstream that serves the route.'),
+})
+
+/** One entry of `routes`. */
+export const Route = z.codec(RouteFields, z.custom<Route>(), {
+  decode: ({ path, host = [], methods = [], headers = {}, upstream }) => ({
+    paths: path,
+    hosts: host,
+    methods,
+    headers,
+    upstream,
+  }),
+  encode: ({ paths, hosts, methods, headers, upstream }) => ({
+    path: paths,
+    ...(hosts.length > 0 && { host: hosts }),
+    ...(methods.length > 0 && { methods }),
+    ...(Object.keys(headers).length > 0 && { headers }),
+    upstream,
+  }),
+})
+
+/** The settings of each balancing policy. A new policy is one entry. */
+const policies = [
+  z.strictObject({ type: z.literal('round-robin').describe('In turn, by weight (smooth weighted round robin).') }),
+  z.strictObject({ type: z.literal('ip-hash').describe("By the client's address, as nginx's ip_hash does.") }),
+] as const
+
+const BalanceSettings = z.discriminatedUnion('type', policies)
+const BalanceName = z.codec(
+  z.enum(policies.map((policy) => policy.shape.type.value)),
+  z.custom<z.output<typeof BalanceSettings>>(),
+  { decode: (type) => z.decode(BalanceSettings, { type }), encode: ({ type }) => type },
+)
+const Balance = z.union([BalanceSettings, BalanceName], 'the name of a policy, or its settings')
+
+/** A server as the program holds it. */
+export interface Server {
+  /** Its identity, unique in its upstream. */
+  name: string
+  /** As it stands in logs: `172.17.0.2:80`, `[::1]:80`. */
+  address: string
+  /** Name in lower case, IPv4, or IPv6 without brackets. */
+  host: string
+  port: number
+  weight: number
+  /** Serves only when no other server may. */
+  backup: boolean
+  /** Taken out by the operator. */
+  down: boolean
+  /** Failures within `failTimeout` that take it out for `failTimeout`; 0 never does. */
+  maxFails: number
+  /** Milliseconds. */
+  failTimeout: number
+}
+
+const ServerAddress = written(z.string('host:port'), parseAddress, formatAddress)
+
+const ServerFields = z.strictObject({
+  name: z
+    .exactOptional(matching(/^[\w.:[\]-]+$/, 'a name of letters, digits and . _ - : [ ]'))
+    .describe('Its identity in logs and sessions, unique in the upstream. Default: its address.'),
+  address: ServerAddress.describe(
+    'host:port: a name, an IPv4 address, or an IPv6 address in brackets. Port 80 if left out.',
+  ),
+  weight: whole(1, 65_535).prefault(1).describe('Its share of the requests, against the other weights.'),
+  backup: z.boolean().prefault(false).describe('Serves only when no other server may.'),
+  down: z.boolean().prefault(false).describe('Taken out by hand.'),
+  maxFails: whole(0, 65_535)
+    .prefault(1)
+    .describe('Failures within failTimeout that take it out for failTimeout. 0: never.'),
+  failTimeout: Duration.prefault('10s').describe(
+    'How long failures count, and how long the server is then left alone.',
+  ),
+})
+
+const DetailedServer = z.codec(ServerFields, z.custom<Server>(), {
+  decode: ({ name, address, ...rest }) => {
+    const written = formatAddress(address)
+    return { name: name ?? written, address: written, ...address, ...rest }
+  },
+  encode: ({ host, port, ...rest }) => ({ ...rest, address: { host, port } }),
+})
+
+const ServerByAddress = z.codec(ServerAddress, z.custom<Server>(), {
+  decode: (address) => z.decode(DetailedServer, { address: formatAddress(address) }),
+  encode: ({ host, port }) => ({ host, port }),
+})
+
+/** One entry of an upstream's `servers`: its address, or its settings. */
+export const Server = z.union([DetailedServer, ServerByAddress], 'host:port, or a mapping with an address')
+
+const upstreamTimeouts = z.strictObject({
+  connect: Duration.prefault('5s').describe('How long a connection may take to open.'),
+  firstByte: Duration.prefault('60s').describe('From the end of the request to the first byte of the response.'),
+  idle: Duration.prefault('60s').describe('The longest silence in the middle of a message.'),
+})
+
+const retries = z.strictObject({
+  tries: whole(1, maxServers).prefault(10).describe('Servers that one request may be sent to, the first included.'),
+  within: Duration.prefault('10s').describe('No further try starts once the request is this old.'),
+})
+
+const keepAlive = z.strictObject({
+  connections: whole(0, 65_535).prefault(64).describe('Idle connections kept to each server, by each worker. 0: none.'),
+  idle: Duration.prefault('60s').describe('How long an idle connection is kept.'),
+})
+
+const UpstreamFields = z.strictObject({
+  balance: Balance.prefault('round-robin').describe('How a server is picked: the name of a policy, or its settings.'),
+  servers: z.array(Server).min(1, 'at least one server').describe('The servers, each by its address or its settings.'),
+  timeouts: upstreamTimeouts.prefault({}).describe('How long a server may take. 0: no limit.'),
+  retries: retries.prefault({}).describe('How often a failed request is tried on another server.'),
+  keepAlive: keepAlive.prefault({}).describe('Idle connections kept open to the servers.'),
+})
+
+/** An upstream as the program holds it. */
+export type Upstream = { name: string } & z.output<typeof UpstreamFields>
+
+const UpstreamName = matching(
+  /^[A-Za-z0-9][\w.-]*$/,
+  'a name of letters, digits and . _ -, with a letter or digit first',
+)
+
+const Upstreams = z.codec(
+  z
+    .record(UpstreamName, UpstreamFields)
+    .refine((upstreams) => Object.keys(upstreams).length > 0, 'at least one upstream'),
+  z.custom<Upstream[]>(),
+  {
+    decode: (upstreams) => Object.entries(upstreams).map(([name, upstream]) => ({ name, ...upstream })),
+    encode: (upstreams) => Object.fromEntries(upstreams.map(({ name, ...upstream }) => [name, upstream])),
+  },
+)
+
+export const AccessLogFormat = z.enum(['combined', 'json', 'off'])
+
+const AccessLogSettings = z.strictObject({
+  format: AccessLogFormat.prefault('combined').describe(
+    'combined: one line of text a request. json: one object. off: none.',
+  ),
+  file: z.exactOptional(z.string().min(1, 'the path of a file')).describe('Where it goes. Left out: standard output.'),
+})
+
+const AccessLogByFormat = z.codec(AccessLogFormat, z.custom<z.output<typeof AccessLogSettings>>(), {
+  decode: (format) => ({ format }),
+  encode: ({ format }) => format,
+})
+
+const clientTimeouts = z.strictObject({
+  head: Duration.prefault('30s').describe(
+    "From a request's first byte (or the connection's start) to the end of its head.",
+  ),
+  body: Duration.prefault('60s').describe("The longest silence within a request's body."),
+  idle: Duration.prefault('75s').describe('The longest wait for the next request on a kept connection.'),
+  send: Duration.prefault('60s').describe('The longest time in which a client takes no byte of a response.'),
+  stop: Duration.prefault('30s').describe('How long requests in flight may go on once Limpet is asked to stop.'),
+})
+
+/** A head is held in memory whole, so that its limit has a limit. */
+function isBounded(size: number): boolean {
+  return size >= 1000 && size <= 1_048_576
+}
+
+const limits = z.strictObject({
+  headSize: Size.refine(isBounded, 'a size from 1kB to 1MiB')
+    .prefault('32kB')
+    .describe("The size of a request's line and headers together, 1kB to 1MiB."),
+  headers: whole(1, 10_000).prefault(100).describe('The number of header lines in a request.'),
+  bodySize: Size.prefault('unlimited').describe("The size of a request's body."),
+  connections: Count.prefault('unlimited').describe('Connections of clients in all.'),
+  connectionsPerAddress: Count.prefault('unlimited').describe('Connections of one client address.'),
+  requestsPerConnection: Count.prefault('unlimited').describe('Requests on one connection before it is closed.'),
+})
+
+/** The whole of `limpet.yaml`. Decodes the file's value to the Config, encodes a Config to the file's value. */
+export const Config = z.strictObject({
+  listeners: z
+    .array(Listener)
+    .min(1, 'at least one listener')
+    .prefault([{}])
+    .describe('Where clients arrive. Default: port 80 on every IPv4 address.'),
+  workers: z.exactOptional(Workers).describe('Worker threads. Default: one for each core that the process may use.'),
+  routes: z
+    .array(Route)
+    .min(1, 'at least one route')
+    .describe('Which requests go where. The most specific wins, whatever the order.'),
+  upstreams: Upstreams.describe('The named groups of servers.'),
+  accessLog: z
+    .union([AccessLogSettings, AccessLogByFormat], 'a format, or settings')
+    .prefault('combined')
+    .describe('The log of requests: its format, or its settings.'),
+  timeouts: clientTimeouts.prefault({}).describe('How long a client may take. 0: no limit.'),
+  limits: limits.prefault({}).describe('How much a client may ask for.'),
+})
+
+/** The configuration, resolved: every default is in it. Times are in milliseconds, sizes in bytes, 0 is no limit. */
+export type Config = z.output<typeof Config>

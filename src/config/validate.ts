@@ -1,0 +1,136 @@
+import type { z } from 'zod'
+import { alternatives, shown } from './error.ts'
+import type { KeyPath } from './key-path.ts'
+import { nearest } from './nearest.ts'
+
+/** Something wrong at a place in a value, whatever file or variable the value came from. */
+export interface Issue {
+  readonly path: KeyPath
+  /** It is the key itself that is wrong, not its value. */
+  readonly atKey?: boolean
+  readonly message: string
+  readonly hint?: string | undefined
+  /** The type that the schema wants here, where only the type is wrong. */
+  readonly wanted?: 'number' | 'boolean' | undefined
+}
+
+export type Outcome<Value> = { readonly value: Value } | { readonly issues: readonly Issue[] }
+
+/** Decodes a value by its schema, or says all that is wrong with it in this program's words. */
+export function validate<Schema extends z.ZodType>(schema: Schema, value: unknown): Outcome<z.output<Schema>> {
+  const result = schema.safeParse(value, { error: expectation, reportInput: true })
+  return result.success
+    ? { value: result.data }
+    : { issues: result.error.issues.flatMap((issue) => flatten(issue, [])) }
+}
+
+/** The words for a suggestion, if there is one. */
+export function didYouMean(word: string | undefined): string | undefined {
+  return word && `did you mean ${word}?`
+}
+
+const kinds: Readonly<Record<string, string>> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a mapping',
+  record: 'a mapping',
+}
+
+/** What continues "expected …", for each issue whose schema does not say it itself. For an unknown key, the known ones. */
+const expectation: z.core.$ZodErrorMap = (issue) => {
+  switch (issue.code) {
+    case 'invalid_type':
+      return kinds[issue.expected]
+    case 'invalid_value':
+      return alternatives(issue.values.map(String))
+    case 'invalid_union':
+      return alternatives(optionsOf(issue))
+    case 'unrecognized_keys':
+      return Object.keys((issue.inst as z.ZodObject).shape).join(', ')
+    default:
+      return undefined
+  }
+}
+
+function flatten(issue: z.core.$ZodIssue, parent: KeyPath): Issue[] {
+  const path = [...parent, ...issue.path]
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => unknownKey([...path, key], key, issue.message.split(', ')))
+    case 'invalid_key':
+      return [{ path, atKey: true, message: `expected ${issue.issues[0]?.message}, found ${shown(issue.input)}` }]
+    case 'invalid_union':
+      return alternativeMeant(issue)?.flatMap((inner) => flatten(inner, path)) ?? [mismatch(issue, path)]
+    default:
+      return [mismatch(issue, path)]
+  }
+}
+
+function unknownKey(path: KeyPath, key: string, known: readonly string[]): Issue {
+  const message = `unknown key, expected ${alternatives(known)}`
+  return { path, atKey: true, message, hint: didYouMean(nearest(key, known)) }
+}
+
+/** Of the alternatives at one place, the only one whose kind of value (text, list, mapping) stands there. */
+function alternativeMeant({ errors }: z.core.$ZodIssueInvalidUnion): z.core.$ZodIssue[] | undefined {
+  const meant = errors.filter((issues) => !issues.some(isOfAnotherKind))
+  return meant.length === 1 ? meant[0] : undefined
+}
+
+function isOfAnotherKind(issue: z.core.$ZodIssue): boolean {
+  if (issue.path.length > 0) return false
+  return issue.code === 'invalid_type' || (issue.code === 'invalid_value' && typeof issue.input === 'object')
+}
+
+function mismatch(issue: z.core.$ZodIssue, path: KeyPath): Issue {
+  const found = foundBy(issue)
+  const message = `expected ${issue.message}, found ${shown(found)}`
+  return { path, message, hint: hintFor(issue, found), wanted: wantedBy(issue) }
+}
+
+/** A union on `type` reports at `type` but hands in the whole mapping. */
+function foundBy(issue: z.core.$ZodIssue): unknown {
+  const isByType = issue.code === 'invalid_union' && issue.discriminator !== undefined
+  return isByType ? (issue.input as Record<string, unknown>)[issue.discriminator] : issue.input
+}
+
+/** What the `type` of a union may be. */
+function optionsOf(issue: object): string[] {
+  return 'options' in issue && Array.isArray(issue.options) ? issue.options.map(String) : []
+}
+
+function wantedBy(issue: z.core.$ZodIssue): 'number' | 'boolean' | undefined {
+  if (issue.code !== 'invalid_type') return undefined
+  if (issue.expected === 'boolean') return 'boolean'
+  return issue.expected === 'number' || issue.expected === 'int' ? 'number' : undefined
+}
+
+function hintFor(issue: z.core.$ZodIssue, found: unknown): string | undefined {
+  switch (issue.code) {
+    case 'custom':
+      return issue.params?.hint
+    case 'invalid_value':
+      return didYouMean(nearest(String(found), issue.values.map(String)))
+    case 'invalid_union':
+      return didYouMean(nearest(String(found), optionsOf(issue)))
+    case 'invalid_type':
+      return otherwiseQuoted(issue.expected, found)
+    default:
+      return undefined
+  }
+}
+
+/** YAML tells text from numbers and booleans by the quotes. */
+function otherwiseQuoted(expected: string, found: unknown): string | undefined {
+  if (expected === 'string' && ['number', 'boolean'].includes(typeof found)) return `write "${found}"`
+  if (typeof found !== 'string') return undefined
+  if (expected === 'boolean') return booleans.get(found.toLowerCase())
+  return expected === 'number' && /^\d+$/.test(found) ? `write ${found} without quotes` : undefined
+}
+
+const booleans = new Map(
+  ['true', 'yes', 'on', 'false', 'no', 'off'].map((word, index) => [word, `write ${index < 3}`] as const),
+)

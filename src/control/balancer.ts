@@ -1,0 +1,56 @@
+import { availableParallelism } from 'node:os'
+import type { Logger } from 'pino'
+import type { Config } from '../config/schema.ts'
+import { LogFile } from '../observability/log-file.ts'
+import { MOST_WORKERS } from '../scoreboard.ts'
+import type { Listener } from '../snapshot.ts'
+import { compile } from './compile.ts'
+import { Supervisor } from './supervisor.ts'
+
+/** A load balancer at work: what `limpet run` starts and stops. */
+export class Balancer {
+  /** Where it listens; a port 0 of the configuration has become a real one. */
+  readonly listeners: readonly Listener[]
+  readonly workers: number
+  readonly #supervisor: Supervisor
+  readonly #accessLog: LogFile
+
+  private constructor(listeners: readonly Listener[], workers: number, supervisor: Supervisor, accessLog: LogFile) {
+    this.listeners = listeners
+    this.workers = workers
+    this.#supervisor = supervisor
+    this.#accessLog = accessLog
+  }
+
+  /**
+   * Resolves once every worker listens.
+   *
+   * @throws ListenError where it cannot; the system's error where the access log's file cannot be opened
+   */
+  static async start(config: Config, log: Logger): Promise<Balancer> {
+    const accessLog = new LogFile(config.accessLog.file, (trouble) => log.warn(trouble))
+    const supervisor = new Supervisor(compile(config, 1), {
+      log: (lines) => accessLog.append(lines),
+      serverOut(upstream, server, ms, cause) {
+        log.warn(`upstream ${upstream}: server ${server} is left alone for ${ms / 1000} s (${cause})`)
+      },
+      workerDied(slot, cause, ms) {
+        log.error(`worker ${slot} died and is replaced${ms > 0 ? ` in ${ms} ms` : ''}: ${cause}`)
+      },
+    })
+    const workers = Math.min(config.workers ?? availableParallelism(), MOST_WORKERS)
+    const listeners = await supervisor.start(workers)
+    return new Balancer(listeners, workers, supervisor, accessLog)
+  }
+
+  /** Opens the access log's file anew, after it was rotated. */
+  reopenLog(): void {
+    this.#accessLog.reopen()
+  }
+
+  /** Lets exchanges in flight finish, then closes everything. */
+  async stop(): Promise<void> {
+    await this.#supervisor.stop()
+    await this.#accessLog.close()
+  }
+}

@@ -1,0 +1,35 @@
+import type { Config } from '../config/schema.ts'
+import type { Route, Snapshot } from '../snapshot.ts'
+
+/** Makes the Snapshot that workers serve by, out of what the operator wrote. */
+export function compile(config: Config, generation: number): Snapshot {
+  let serverSlot = 0
+  const upstreams = config.upstreams.map(({ servers, ...upstream }, slot) => ({
+    ...upstream,
+    slot,
+    servers: servers.map((server) => ({ ...server, slot: serverSlot++ })),
+  }))
+  return {
+    generation,
+    listeners: config.listeners,
+    routes: config.routes.flatMap((route) => expand(route, upstreams)),
+    upstreams,
+    accessLog: config.accessLog.format,
+    timeouts: config.timeouts,
+    limits: config.limits,
+  }
+}
+
+/** One route for each of the hosts and paths that a configured route lists. */
+function expand(route: Config['routes'][number], upstreams: Snapshot['upstreams']): Route[] {
+  const hosts = route.hosts.length === 0 ? [undefined] : route.hosts
+  return hosts.flatMap((host) =>
+    route.paths.map((path) => ({
+      ...(host !== undefined && { host }),
+      path,
+      ...(route.methods.length > 0 && { methods: route.methods }),
+      ...(Object.keys(route.headers).length > 0 && { headers: route.headers }),
+      upstream: upstreams.findIndex((upstream) => upstream.name === route.upstream),
+    })),
+  )
+}

@@ -1,0 +1,131 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { Worker } from 'node:worker_threads'
+import { Scoreboard } from '../scoreboard.ts'
+import type { Listener, Snapshot } from '../snapshot.ts'
+import type { ControlMessage, WorkerMessage, WorkerStart } from '../worker.ts'
+import { ListenError } from './listen-error.ts'
+
+/** What the supervisor tells of. */
+export interface SupervisorEvents {
+  /** Whole lines of the access log. */
+  log(lines: string): void
+  /** A server failed so often that it is left alone for `ms`. */
+  serverOut(upstream: string, server: string, ms: number, cause: string): void
+  /** A worker died, and another takes its place in `ms`. */
+  workerDied(slot: number, cause: string, ms: number): void
+}
+
+/** A worker that dies sooner than this after its start is not replaced at once, in ms. */
+const SETTLED = 10_000
+const LONGEST_PAUSE = 10_000
+
+/** The module runs from source while developing and as JavaScript once built. */
+const workerModule = new URL(import.meta.url.endsWith('.ts') ? '../worker.ts' : '../worker.js', import.meta.url)
+
+/** Runs the workers: starts them on the same ports, replaces those that die, and stops them all. */
+export class Supervisor {
+  readonly #scoreboard = new Scoreboard()
+  readonly #events: SupervisorEvents
+  readonly #workers = new Set<Worker>()
+  #snapshot: Snapshot
+  #stopping = false
+  #deaths = 0
+
+  constructor(snapshot: Snapshot, events: SupervisorEvents) {
+    this.#snapshot = snapshot
+    this.#events = events
+  }
+
+  /**
+   * Starts that many workers; resolves, once all of them listen, to where they do.
+   *
+   * @throws ListenError
+   */
+  async start(workers: number): Promise<readonly Listener[]> {
+    for (const listener of this.#snapshot.listeners) await assertFree(listener)
+    // The first one finds out which ports stand behind 0, for all to share.
+    const listeners = await this.#launch(0)
+    this.#snapshot = { ...this.#snapshot, listeners }
+    await Promise.all(Array.from({ length: workers - 1 }, (_, index) => this.#launch(index + 1)))
+    return listeners
+  }
+
+  /** Lets exchanges in flight finish, for the time that the configuration allows, and ends all workers. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    const workers = [...this.#workers]
+    const exits = workers.map((worker) => once(worker, 'exit'))
+    for (const worker of workers) worker.postMessage({ type: 'stop' } satisfies ControlMessage)
+    const { stop } = this.#snapshot.timeouts
+    const timer = stop === 0 ? undefined : setTimeout(() => this.#terminate(), stop)
+    await Promise.all(exits)
+    clearTimeout(timer)
+  }
+
+  #terminate(): void {
+    for (const worker of this.#workers) worker.terminate()
+  }
+
+  async #launch(slot: number): Promise<readonly Listener[]> {
+    const start: WorkerStart = { snapshot: this.#snapshot, memory: this.#scoreboard.memory, slot }
+    const worker = new Worker(workerModule, { workerData: start, name: `worker ${slot}` })
+    this.#workers.add(worker)
+    const startedAt = performance.now()
+    let cause = 'it ended without a word'
+    worker.on('error', (error: Error) => {
+      cause = error.stack ?? String(error)
+    })
+    const listening = new Promise<readonly Listener[]>((resolve, reject) => {
+      worker.on('message', (message: WorkerMessage) => {
+        switch (message.type) {
+          case 'listening':
+            return resolve(message.listeners)
+          case 'listen-failed':
+            return reject(new ListenError(message.listener, message.code, message.message))
+          case 'log':
+            return this.#events.log(message.lines)
+          case 'server-out':
+            return this.#events.serverOut(message.upstream, message.server, message.ms, message.cause)
+        }
+      })
+      worker.on('exit', () => reject(new Error(`a worker died at its start: ${cause}`)))
+    })
+    worker.on('exit', () => {
+      this.#workers.delete(worker)
+      this.#scoreboard.forget(slot)
+      listening.then(() => this.#stopping || this.#replace(slot, cause, performance.now() - startedAt), ignore)
+    })
+    return listening
+  }
+
+  /** Starts a worker in a dead one's place; the more of them die young, the later. */
+  #replace(slot: number, cause: string, age: number): void {
+    this.#deaths = age < SETTLED ? this.#deaths + 1 : 0
+    const pause = this.#deaths < 2 ? 0 : Math.min(LONGEST_PAUSE, 100 * 2 ** this.#deaths)
+    this.#events.workerDied(slot, cause, pause)
+    setTimeout(() => {
+      if (this.#stopping) return
+      this.#launch(slot).catch((error) => this.#replace(slot, String(error), 0))
+    }, pause)
+  }
+}
+
+function ignore(): void {}
+
+/**
+ * Workers share their ports with whoever else asks to share them, so a second Limpet would start without a word and
+ * take half of the first one's clients. Whether a port is free shows in asking for it alone.
+ */
+async function assertFree(listener: Listener): Promise<void> {
+  const server = createServer()
+  server.listen({ host: listener.address, port: listener.port, exclusive: true })
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException
+    throw new ListenError(listener, code, message)
+  }
+  server.close()
+  await once(server, 'close')
+}

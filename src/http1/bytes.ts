@@ -1,0 +1,61 @@
+/** The bytes that HTTP/1.1's grammar names, and tables that tell which byte may stand where (RFC 9110 §5.6.2, §5.5). */
+export const TAB = 0x09
+export const LF = 0x0a
+export const CR = 0x0d
+export const SPACE = 0x20
+export const HASH = 0x23
+export const PERCENT = 0x25
+export const ASTERISK = 0x2a
+export const COMMA = 0x2c
+export const DOT = 0x2e
+export const SLASH = 0x2f
+export const ZERO = 0x30
+export const NINE = 0x39
+export const COLON = 0x3a
+export const SEMICOLON = 0x3b
+export const QUESTION = 0x3f
+export const AT = 0x40
+
+function table(allows: (byte: number) => boolean): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, byte) => (allows(byte) ? 1 : 0))
+}
+
+const among = (characters: string) => (byte: number) => characters.includes(String.fromCharCode(byte))
+const isAlphanumeric = (byte: number) => /[0-9A-Za-z]/.test(String.fromCharCode(byte))
+const isTokenMark = among("!#$%&'*+-.^_`|~")
+
+/** `tchar`: what a method and a field's name are made of. */
+export const TOKEN = table((byte) => isAlphanumeric(byte) || isTokenMark(byte))
+
+/** `field-vchar`, space, tab and obs-text: what a field's value and a reason phrase are made of. */
+export const FIELD_VALUE = table((byte) => byte === TAB || (byte >= SPACE && byte !== 0x7f))
+
+/** Visible ASCII without `#`: what a request's target is made of, a little wider than RFC 3986, as browsers send it. */
+export const TARGET = table((byte) => byte > SPACE && byte < 0x7f && byte !== HASH)
+
+const isHostMark = among("-._~!$&'()*+,;=%")
+/** What a registered name or an IPv4 address in an authority is made of (RFC 3986 §3.2.2). */
+export const HOST_NAME = table((byte) => isAlphanumeric(byte) || isHostMark(byte))
+
+/** What may stand between the brackets of an IP literal. */
+export const IP_LITERAL = table((byte) => isAlphanumeric(byte) || among(':.-_~')(byte))
+
+/** The value of a hexadecimal digit; 255 for any other byte. */
+export const HEX = Uint8Array.from({ length: 256 }, (_, byte) => {
+  const value = Number.parseInt(String.fromCharCode(byte), 16)
+  return Number.isNaN(value) ? 255 : value
+})
+
+export const isDigit = (byte: number): boolean => byte >= ZERO && byte <= NINE
+
+/** ASCII letters to lower case; other bytes that a token may hold come out unharmed for comparing with a lower-case name. */
+export const lower = (byte: number): number => (byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte)
+
+/** Whether `bytes[from, to)` is `word` (lower case), letters' case aside. */
+export function equalsIgnoringCase(bytes: Uint8Array, from: number, to: number, word: Uint8Array): boolean {
+  if (to - from !== word.length) return false
+  for (let i = 0; i < word.length; i++) {
+    if (lower(bytes[from + i]!) !== word[i]) return false
+  }
+  return true
+}

@@ -1,0 +1,173 @@
+import { CR, FIELD_VALUE, HEX, LF, SEMICOLON } from './bytes.ts'
+import { Head, type HeadLimits } from './head.ts'
+import { MessageError } from './message-error.ts'
+
+/** Told which ranges of a body are to be sent on. */
+export interface BodySink {
+  bodyBytes(bytes: Buffer, from: number, to: number): void
+}
+
+/** What the next byte is part of. */
+const Part = {
+  Size: 0,
+  Extension: 1,
+  SizeLf: 2,
+  Data: 3,
+  DataCr: 4,
+  DataLf: 5,
+  LastLine: 6,
+  LastLf: 7,
+  Trailers: 8,
+} as const
+
+/** Digits of a chunk's size: up to 2^52, so that no sum overflows. */
+const MOST_SIZE_DIGITS = 13
+/** Bytes of extensions in one body. */
+const MOST_EXTENSION_BYTES = 4096
+
+const CRLF = Buffer.from('\r\n')
+
+/** The fields after a last chunk; a head without a first line. */
+class Trailers extends Head {
+  protected override parseStartLine(): number {
+    return this.start
+  }
+}
+
+const trailers = new Trailers()
+
+/**
+ * Reads a chunked body (RFC 9112 §7.1), strictly and in whatever pieces it arrives. What is sent on is either the data
+ * alone or the data in its own framing, as one range wherever it lies together. Chunk extensions and trailers are
+ * checked, and end here: both are hop-by-hop unless somebody asked for them (RFC 9112 §7.1.1, RFC 9110 §6.5.1).
+ */
+export class ChunkedBody {
+  /** Whether the body has been read to its end. */
+  done = false
+  readonly #keepFraming: boolean
+  readonly #limits: HeadLimits
+  #part: number = Part.Size
+  #digits = 0
+  #remaining = 0
+  #extensionBytes = 0
+  /** Trailers that have arrived without their end. */
+  #held: Buffer | undefined
+
+  constructor(keepFraming: boolean, limits: HeadLimits) {
+    this.#keepFraming = keepFraming
+    this.#limits = limits
+  }
+
+  /**
+   * Reads on from `from`.
+   *
+   * @returns the offset after the last byte that belongs to this body
+   * @throws MessageError where the framing breaks the rules
+   */
+  read(bytes: Buffer, from: number, sink: BodySink): number {
+    const framing = this.#keepFraming
+    const to = bytes.length
+    let part = this.#part
+    let at = from
+    /** Where the range that is still to be sent on begins; -1 if there is none. */
+    let kept = (framing ? part !== Part.Extension && part !== Part.Trailers : part === Part.Data) ? from : -1
+    while (at < to && !this.done) {
+      const byte = bytes[at]!
+      switch (part) {
+        case Part.Size:
+          if (HEX[byte] !== 255) {
+            if (++this.#digits > MOST_SIZE_DIGITS) throw new MessageError("a chunk's size is too large")
+            this.#remaining = this.#remaining * 16 + HEX[byte]!
+            at++
+          } else if (this.#digits === 0) {
+            throw new MessageError("a chunk's size is not a hexadecimal number")
+          } else if (byte === CR) {
+            at++
+            part = Part.SizeLf
+          } else if (byte === SEMICOLON) {
+            if (framing) sink.bodyBytes(bytes, kept, at)
+            kept = -1
+            part = Part.Extension
+          } else {
+            throw new MessageError("a chunk's size is followed by junk")
+          }
+          break
+        case Part.Extension:
+          if (byte === CR) {
+            if (framing) kept = at
+            part = Part.SizeLf
+          } else if (FIELD_VALUE[byte] !== 1) {
+            throw new MessageError('a chunk extension has a control character')
+          } else if (++this.#extensionBytes > MOST_EXTENSION_BYTES) {
+            throw new MessageError('the chunk extensions are too long')
+          }
+          at++
+          break
+        case Part.SizeLf:
+          if (byte !== LF) throw new MessageError("a chunk's size does not end in carriage return and line feed")
+          at++
+          part = this.#remaining === 0 ? Part.LastLine : Part.Data
+          if (!framing && part === Part.Data) kept = at
+          break
+        case Part.Data: {
+          const size = Math.min(this.#remaining, to - at)
+          at += size
+          this.#remaining -= size
+          if (this.#remaining > 0) break
+          part = Part.DataCr
+          if (!framing) {
+            sink.bodyBytes(bytes, kept, at)
+            kept = -1
+          }
+          break
+        }
+        case Part.DataCr:
+          if (byte !== CR) throw new MessageError('a chunk does not end where its size says')
+          at++
+          part = Part.DataLf
+          break
+        case Part.DataLf:
+          if (byte !== LF) throw new MessageError('a chunk does not end in carriage return and line feed')
+          at++
+          this.#digits = 0
+          part = Part.Size
+          break
+        case Part.LastLine:
+          if (byte === CR) {
+            at++
+            part = Part.LastLf
+          } else {
+            if (kept >= 0 && at > kept) sink.bodyBytes(bytes, kept, at)
+            kept = -1
+            part = Part.Trailers
+          }
+          break
+        case Part.LastLf:
+          if (byte !== LF) throw new MessageError('the last chunk is followed by junk')
+          at++
+          this.done = true
+          break
+        case Part.Trailers:
+          at = this.#readTrailers(bytes, at)
+          if (this.done && framing) sink.bodyBytes(CRLF, 0, CRLF.length)
+          break
+      }
+    }
+    this.#part = part
+    if (kept >= 0 && at > kept) sink.bodyBytes(bytes, kept, at)
+    return at
+  }
+
+  #readTrailers(bytes: Buffer, from: number): number {
+    const held = this.#held?.length ?? 0
+    const section = this.#held ? Buffer.concat([this.#held, bytes.subarray(from)]) : bytes.subarray(from)
+    const limits = this.#limits
+    if (trailers.parse(section, 0, limits)) {
+      this.#held = undefined
+      this.done = true
+      return from + trailers.end - held
+    }
+    this.#held = section
+    return bytes.length
+  }
+}

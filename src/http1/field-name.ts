@@ -1,0 +1,75 @@
+import { lower } from './bytes.ts'
+
+/** The field names that the proxy must know; every other field passes unread. */
+export const FieldName = {
+  Other: 0,
+  Accept: 1,
+  Connection: 2,
+  ContentLength: 3,
+  Cookie: 4,
+  Date: 5,
+  Expect: 6,
+  Forwarded: 7,
+  Host: 8,
+  KeepAlive: 9,
+  ProxyConnection: 10,
+  Referer: 11,
+  SetCookie: 12,
+  Te: 13,
+  Trailer: 14,
+  TransferEncoding: 15,
+  Upgrade: 16,
+  UserAgent: 17,
+  XForwardedFor: 18,
+  XForwardedHost: 19,
+  XForwardedProto: 20,
+  XRequestId: 21,
+} as const
+
+const spellings: Readonly<Record<string, number>> = {
+  accept: FieldName.Accept,
+  connection: FieldName.Connection,
+  'content-length': FieldName.ContentLength,
+  cookie: FieldName.Cookie,
+  date: FieldName.Date,
+  expect: FieldName.Expect,
+  forwarded: FieldName.Forwarded,
+  host: FieldName.Host,
+  'keep-alive': FieldName.KeepAlive,
+  'proxy-connection': FieldName.ProxyConnection,
+  referer: FieldName.Referer,
+  'set-cookie': FieldName.SetCookie,
+  te: FieldName.Te,
+  trailer: FieldName.Trailer,
+  'transfer-encoding': FieldName.TransferEncoding,
+  upgrade: FieldName.Upgrade,
+  'user-agent': FieldName.UserAgent,
+  'x-forwarded-for': FieldName.XForwardedFor,
+  'x-forwarded-host': FieldName.XForwardedHost,
+  'x-forwarded-proto': FieldName.XForwardedProto,
+  'x-request-id': FieldName.XRequestId,
+}
+
+const longest = Math.max(...Object.keys(spellings).map((name) => name.length))
+
+/** Known names by their length, so that most fields are told apart by one look. */
+const byLength = Array.from({ length: longest + 1 }, (_, length) =>
+  Object.entries(spellings)
+    .filter(([name]) => name.length === length)
+    .map(([name, id]) => ({ id, letters: Buffer.from(name) })),
+)
+
+/** Which known name stands in `bytes[from, to)`, or `FieldName.Other`. */
+export function fieldNameOf(bytes: Uint8Array, from: number, to: number): number {
+  const length = to - from
+  if (length > longest) return FieldName.Other
+  const candidates = byLength[length]!
+  next: for (let c = 0; c < candidates.length; c++) {
+    const { id, letters } = candidates[c]!
+    for (let i = 0; i < length; i++) {
+      if (lower(bytes[from + i]!) !== letters[i]) continue next
+    }
+    return id
+  }
+  return FieldName.Other
+}

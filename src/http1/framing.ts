@@ -1,0 +1,111 @@
+import { COMMA, equalsIgnoringCase, isDigit, SPACE, TAB } from './bytes.ts'
+import { FieldName } from './field-name.ts'
+import type { Head } from './head.ts'
+import { MessageError } from './message-error.ts'
+import type { RequestHead } from './request-head.ts'
+import type { ResponseHead } from './response-head.ts'
+
+/**
+ * How the end of a message's body is found, decided once a message by RFC 9112 §6.3: a length in bytes (0 or more), or
+ * one of the two words below.
+ */
+export type Framing = number
+
+export const CHUNKED = -1
+/** A response that ends where its connection ends. */
+export const UNTIL_CLOSE = -2
+
+const CHUNKED_WORD = Buffer.from('chunked')
+
+/** @throws MessageError where two readers could find two ends */
+export function framingOfRequest(head: RequestHead): Framing {
+  const length = contentLength(head)
+  if (!isChunked(head)) return length < 0 ? 0 : length
+  if (head.minorVersion === 0) throw new MessageError('Transfer-Encoding has no meaning in HTTP/1.0')
+  if (length >= 0) throw new MessageError('Content-Length and Transfer-Encoding stand together')
+  return CHUNKED
+}
+
+/**
+ * @param toHead whether it answers a HEAD request
+ * @throws MessageError where two readers could find two ends
+ */
+export function framingOfResponse(head: ResponseHead, toHead: boolean): Framing {
+  const length = contentLength(head)
+  const chunked = isChunked(head)
+  if (chunked && length >= 0) throw new MessageError('Content-Length and Transfer-Encoding stand together')
+  if (chunked && head.minorVersion === 0) throw new MessageError('Transfer-Encoding has no meaning in HTTP/1.0')
+  if (toHead || head.status < 200 || head.status === 204 || head.status === 304) return 0
+  if (chunked) return CHUNKED
+  return length < 0 ? UNTIL_CLOSE : length
+}
+
+/** The one value of all Content-Length fields, or -1. A list is accepted only where all of it is the same number. */
+function contentLength(head: Head): number {
+  let length = -1
+  for (let field = 0; field < head.count; field++) {
+    if (head.names[field] !== FieldName.ContentLength) continue
+    const to = head.valueEnd(field)
+    let at = head.valueStart(field)
+    for (;;) {
+      const end = endOfMember(head.bytes, at, to)
+      const value = decimal(head.bytes, at, end)
+      if (length >= 0 && value !== length) throw new MessageError('Content-Length is given twice, and differently')
+      length = value
+      if (end >= to) break
+      at = afterComma(head.bytes, end, to)
+    }
+  }
+  return length
+}
+
+/** Plain digits, at most 2^53 - 1. */
+function decimal(bytes: Uint8Array, from: number, to: number): number {
+  if (to - from > 16 || to === from) throw new MessageError('Content-Length is not a number of bytes')
+  let value = 0
+  for (let at = from; at < to; at++) {
+    if (!isDigit(bytes[at]!)) throw new MessageError('Content-Length is not a number of bytes')
+    value = value * 10 + bytes[at]! - 0x30
+  }
+  if (value > Number.MAX_SAFE_INTEGER) throw new MessageError('Content-Length is not a number of bytes')
+  return value
+}
+
+/** Whether the body is chunked; any coding but a single, final `chunked` is refused. */
+function isChunked(head: Head): boolean {
+  let chunked = false
+  for (let field = 0; field < head.count; field++) {
+    if (head.names[field] !== FieldName.TransferEncoding) continue
+    if (chunked || !equalsIgnoringCase(head.bytes, head.valueStart(field), head.valueEnd(field), CHUNKED_WORD)) {
+      throw new MessageError('Transfer-Encoding is not a single chunked')
+    }
+    chunked = true
+  }
+  return chunked
+}
+
+/** Calls `member` with the range of each non-empty member of a comma-separated list (RFC 9110 §5.6.1). */
+export function forEachMember(head: Head, field: number, member: (from: number, to: number) => void): void {
+  const to = head.valueEnd(field)
+  for (let at = head.valueStart(field); at < to; ) {
+    const end = endOfMember(head.bytes, at, to)
+    if (end > at) member(at, end)
+    at = afterComma(head.bytes, end, to)
+  }
+}
+
+function endOfMember(bytes: Uint8Array, from: number, to: number): number {
+  let comma = from
+  while (comma < to && bytes[comma] !== COMMA) comma++
+  let end = comma
+  while (end > from && (bytes[end - 1] === SPACE || bytes[end - 1] === TAB)) end--
+  return end
+}
+
+function afterComma(bytes: Uint8Array, from: number, to: number): number {
+  let at = from
+  while (at < to && bytes[at] !== COMMA) at++
+  at++
+  while (at < to && (bytes[at] === SPACE || bytes[at] === TAB)) at++
+  return at
+}

@@ -1,0 +1,132 @@
+import { now } from '../clock.ts'
+import type { AccessLogFormat } from '../snapshot.ts'
+
+/** A request that is over, as the access log sees it. Times in ms on the shared clock, sizes in bytes. */
+export interface LogEntry {
+  readonly clientAddress: string
+  /** The bytes that the offsets below point into. */
+  readonly bytes: Buffer
+  readonly headStart: number
+  readonly requestLineEnd: number
+  readonly refererStart: number
+  readonly refererEnd: number
+  readonly userAgentStart: number
+  readonly userAgentEnd: number
+  readonly startedAt: number
+  /** What the client was told; 499 if it left before that. */
+  readonly status: number
+  /** Of the body. */
+  readonly bytesSent: number
+  readonly requestId: string
+  /** One for each attempt, separated by a comma and a space; empty for none. */
+  readonly upstreamAddresses: string
+  readonly upstreamStatuses: string
+  readonly reason: string | undefined
+}
+
+/** Lines wait until there are this many characters of them, or for `FLUSH_AFTER` ms. */
+const FLUSH_AT = 64 * 1024
+const FLUSH_AFTER = 100
+
+/**
+ * Writes a line for each request: nginx's `combined` format followed by the upstream's address and status, the time in
+ * seconds and the reason; or the same as JSON. Lines leave in batches, so that no request waits for a disk or a pipe.
+ * Nothing that a client sends can end a line or a quoted part of one.
+ */
+export class AccessLog {
+  readonly #format: AccessLogFormat
+  readonly #sink: (lines: string) => void
+  #lines = ''
+  #time = ''
+  #second = 0
+  readonly #timer: NodeJS.Timeout
+
+  /** @param sink takes whole lines, each with its line feed */
+  constructor(format: AccessLogFormat, sink: (lines: string) => void) {
+    this.#format = format
+    this.#sink = sink
+    this.#tick()
+    this.#timer = setInterval(() => this.#tick(), FLUSH_AFTER)
+  }
+
+  write(entry: LogEntry): void {
+    if (this.#format === 'off') return
+    this.#lines += this.#format === 'combined' ? this.#combined(entry) : this.#json(entry)
+    if (this.#lines.length >= FLUSH_AT) this.#flush()
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    this.#flush()
+  }
+
+  #combined(entry: LogEntry): string {
+    const { bytes } = entry
+    const request = quoted(bytes, entry.headStart, entry.requestLineEnd)
+    const referer = quoted(bytes, entry.refererStart, entry.refererEnd)
+    const userAgent = quoted(bytes, entry.userAgentStart, entry.userAgentEnd)
+    const seconds = ((now() - entry.startedAt) / 1000).toFixed(3)
+    return `${entry.clientAddress} - - [${this.#time}] "${request}" ${entry.status} ${entry.bytesSent} "${referer}" "${userAgent}" ${entry.upstreamAddresses || '-'} ${entry.upstreamStatuses || '-'} ${seconds} ${entry.reason ?? '-'}\n`
+  }
+
+  #json(entry: LogEntry): string {
+    const { bytes } = entry
+    const text = (from: number, to: number) => (from === to ? undefined : bytes.toString('latin1', from, to))
+    const list = (joined: string) => (joined === '' ? [] : joined.split(', '))
+    const line = JSON.stringify({
+      time: new Date().toISOString(),
+      client: entry.clientAddress,
+      request: text(entry.headStart, entry.requestLineEnd) ?? '',
+      status: entry.status,
+      bytes: entry.bytesSent,
+      referer: text(entry.refererStart, entry.refererEnd),
+      userAgent: text(entry.userAgentStart, entry.userAgentEnd),
+      upstream: list(entry.upstreamAddresses),
+      upstreamStatus: list(entry.upstreamStatuses).map(Number),
+      seconds: Math.round(now() - entry.startedAt) / 1000,
+      reason: entry.reason,
+      requestId: entry.requestId === '' ? undefined : entry.requestId,
+    })
+    return `${line}\n`
+  }
+
+  #tick(): void {
+    const second = Math.floor(Date.now() / 1000)
+    if (second !== this.#second) {
+      this.#second = second
+      this.#time = localTime(new Date())
+    }
+    this.#flush()
+  }
+
+  #flush(): void {
+    if (this.#lines === '') return
+    this.#sink(this.#lines)
+    this.#lines = ''
+  }
+}
+
+/** Text for between quotes: `-` for none, and nginx's `\xHH` for what could end the quotes or the line. */
+function quoted(bytes: Buffer, from: number, to: number): string {
+  if (from === to) return '-'
+  const text = bytes.toString('latin1', from, to)
+  return SPECIAL.test(text) ? text.replace(ALL_SPECIAL, hexadecimal) : text
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const SPECIAL = /["\\\x00-\x1f\x7f-\xff]/
+const ALL_SPECIAL = new RegExp(SPECIAL, 'g')
+
+function hexadecimal(character: string): string {
+  return `\\x${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
+}
+
+/** nginx's $time_local: `22/Nov/2026:20:44:00 +0000`. */
+function localTime(date: Date): string {
+  const two = (value: number) => String(value).padStart(2, '0')
+  const month = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'][date.getMonth()]
+  const offset = -date.getTimezoneOffset()
+  const zone = `${offset < 0 ? '-' : '+'}${two(Math.floor(Math.abs(offset) / 60))}${two(Math.abs(offset) % 60)}`
+  const clock = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')
+  return `${two(date.getDate())}/${month}/${date.getFullYear()}:${clock} ${zone}`
+}

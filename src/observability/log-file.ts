@@ -1,0 +1,53 @@
+import { type DestinationStream, pino } from 'pino'
+
+/** The most characters that wait for a slow disk or pipe; beyond that lines are dropped, and counted. */
+const BACKLOG = 16 * 1024 * 1024
+
+type Destination = ReturnType<typeof pino.destination> & DestinationStream
+
+/** Where the access log goes: standard output, or a file that can be opened anew after it was rotated. */
+export class LogFile {
+  readonly #destination: Destination
+  #dropped = 0
+
+  /**
+   * @param path undefined for standard output
+   * @param onTrouble told of lines that were dropped and of a file that cannot be written
+   * @throws the system's error where the file cannot be opened
+   */
+  constructor(path: string | undefined, onTrouble: (message: string) => void) {
+    this.#destination = pino.destination({
+      dest: path ?? 1,
+      append: true,
+      sync: false,
+      maxLength: BACKLOG,
+      contentMode: 'utf8',
+      ...(path === undefined ? {} : { mkdir: false }),
+    })
+    this.#destination.on('drop', () => {
+      if (this.#dropped++ === 0) onTrouble('the access log is too slow: lines are being dropped')
+    })
+    this.#destination.on('drain', () => {
+      if (this.#dropped > 0) onTrouble(`the access log has caught up; ${this.#dropped} batches of lines were dropped`)
+      this.#dropped = 0
+    })
+    this.#destination.on('error', (error) => onTrouble(`the access log cannot be written: ${error.message}`))
+  }
+
+  append(lines: string): void {
+    this.#destination.write(lines)
+  }
+
+  /** Opens the file anew, under its name: after a rotation, on USR1. */
+  reopen(): void {
+    this.#destination.reopen()
+  }
+
+  /** Writes what is left to write. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#destination.on('close', resolve)
+      this.#destination.end()
+    })
+  }
+}

@@ -1,0 +1,274 @@
+import type { Socket } from 'node:net'
+import { now } from '../clock.ts'
+import { CR, LF } from '../http1/bytes.ts'
+import { MessageError } from '../http1/message-error.ts'
+import { type ClientAddress, clientAddress } from './client-address.ts'
+import type { DataPlane } from './data-plane.ts'
+import { Timed } from './deadlines.ts'
+import { errorPage } from './error-page.ts'
+import { Exchange } from './exchange.ts'
+import { codeForStatus, Failure } from './failure.ts'
+import { makeRequestId } from './request-id.ts'
+
+const owner = Symbol('owner')
+type OwnedSocket = Socket & { [owner]: ClientConnection }
+
+/** How long a connection that is being closed may take to say goodbye, in ms (nginx's lingering_timeout). */
+const LINGER = 5000
+
+/** What the connection's deadline is for. */
+type Awaiting = 'head' | 'next request' | 'body' | 'drain' | 'goodbye'
+
+/**
+ * A client's connection: reads one request after another, in order, and hands each to an Exchange. It takes no more
+ * from the socket than the exchange in hand can use.
+ */
+export class ClientConnection extends Timed {
+  readonly socket: Socket
+  readonly address: ClientAddress
+  readonly #plane: DataPlane
+  #exchange: Exchange | undefined
+  /** Bytes that have arrived and that nobody has taken, from `#at` on. */
+  #unread: Buffer | undefined
+  #at = 0
+  #requests = 0
+  #advancing = false
+  #clientEnded = false
+  #closing = false
+  #awaiting: Awaiting = 'head'
+  /** What was still unsent when the deadline for a slow reader was set. */
+  #unsent = 0
+
+  constructor(socket: Socket, plane: DataPlane) {
+    super()
+    this.socket = socket
+    this.#plane = plane
+    this.address = clientAddress(socket.remoteAddress)
+    ;(socket as OwnedSocket)[owner] = this
+    socket.on('data', onData)
+    socket.on('drain', onDrain)
+    socket.on('end', onEnd)
+    socket.on('error', onError)
+    socket.on('close', onClose)
+    this.#await('head', plane.snapshot.timeouts.head)
+  }
+
+  /** Whether another request may follow the one in hand. */
+  get mayPersist(): boolean {
+    const most = this.#plane.snapshot.limits.requestsPerConnection
+    return !this.#clientEnded && (most === 0 || this.#requests < most)
+  }
+
+  whenData(bytes: Buffer): void {
+    if (this.#closing) return
+    this.#unread = this.#unread === undefined ? bytes : Buffer.concat([this.#unread.subarray(this.#at), bytes])
+    this.#at = 0
+    this.#advance()
+  }
+
+  /** Goes as far as the unread bytes, and the exchange in hand, allow. */
+  #advance(): void {
+    if (this.#advancing) return
+    this.#advancing = true
+    while (!this.#closing && this.#unread !== undefined) {
+      const exchange = this.#exchange
+      if (exchange === undefined) {
+        if (!this.#readHead()) break
+      } else if (exchange.wantsBody) {
+        this.#at = exchange.requestBytes(this.#unread, this.#at)
+        if (!this.#closing) this.#awaitBody()
+      } else {
+        this.socket.pause()
+        break
+      }
+      if (this.#unread !== undefined && this.#at >= this.#unread.length) this.#unread = undefined
+    }
+    this.#advancing = false
+    if (this.#exchange === undefined && this.#clientEnded) this.#close()
+  }
+
+  /** Reads a head and begins its exchange. Returns false while the head is incomplete. */
+  #readHead(): boolean {
+    const plane = this.#plane
+    const bytes = this.#unread!
+    try {
+      if (!plane.requestHead.parse(bytes, this.#at, plane.snapshot.limits)) {
+        if (this.#awaiting !== 'head') this.#await('head', plane.snapshot.timeouts.head)
+        return false
+      }
+      this.#exchange = new Exchange(plane, this, plane.requestHead)
+    } catch (error) {
+      if (!(error instanceof MessageError)) throw error
+      this.#refuse(new Failure(codeForStatus(error.status), error.message))
+      return true
+    }
+    this.#at = this.#exchange.headEnd
+    this.#requests++
+    if (this.#exchange.framing === 0) plane.deadlines.clear(this)
+    else this.#awaitBody()
+    this.#exchange.begin()
+    return true
+  }
+
+  /** Called when a server can take (more of) the request's body. */
+  continueBody(): void {
+    if (this.socket.isPaused()) this.socket.resume()
+    this.#advance()
+  }
+
+  /** The exchange in hand is over; goes on with the next request, or says goodbye. */
+  exchangeOver(persists: boolean): void {
+    this.#exchange = undefined
+    if (!persists) return this.#close()
+    this.#await('next request', this.#plane.snapshot.timeouts.idle)
+    if (this.socket.isPaused()) this.socket.resume()
+    this.#advance()
+  }
+
+  /** Breaks off in the middle of a response, so that the client cannot take it for whole. */
+  abort(): void {
+    this.#exchange = undefined
+    this.socket.resetAndDestroy()
+  }
+
+  /** The client is behind in reading: gives it time, and tells the exchange when it has caught up. */
+  awaitDrain(): void {
+    this.#unsent = this.socket.writableLength
+    this.#await('drain', this.#plane.snapshot.timeouts.send)
+  }
+
+  whenDrained(): void {
+    if (this.#awaiting === 'drain') this.#plane.deadlines.clear(this)
+    this.#exchange?.clientDrained()
+  }
+
+  /** The client has said all it will say; it still gets the answers to what it said. */
+  whenEnded(): void {
+    this.#clientEnded = true
+    const exchange = this.#exchange
+    if (exchange === undefined) this.#close()
+    else if (!exchange.requestIsDone && this.#unread === undefined) this.#leave(exchange)
+  }
+
+  whenClosed(): void {
+    this.#plane.deadlines.remove(this)
+    this.#plane.forget(this)
+    this.#closing = true
+    if (this.#exchange !== undefined) this.#leave(this.#exchange)
+  }
+
+  #leave(exchange: Exchange): void {
+    this.#exchange = undefined
+    exchange.clientLeft()
+    this.socket.destroy()
+  }
+
+  /** The program is about to stop: closes the connection as soon as no exchange needs it. */
+  stop(): void {
+    if (this.#exchange === undefined && this.#unread === undefined) this.#part()
+  }
+
+  override expire(): void {
+    switch (this.#awaiting) {
+      case 'head':
+        // A connection on which nothing was ever said is closed without a word.
+        return this.#unread === undefined ? this.#part() : this.#refuse(new Failure('head-timeout'))
+      case 'body':
+        return this.#exchange?.bodyTimedOut()
+      case 'drain':
+        if (this.socket.writableLength < this.#unsent) return this.awaitDrain()
+        this.socket.destroy()
+        return
+      case 'next request':
+        return this.#part()
+      case 'goodbye':
+        this.socket.destroy()
+    }
+  }
+
+  #await(what: Awaiting, ms: number): void {
+    this.#awaiting = what
+    this.#plane.deadlines.set(this, ms)
+  }
+
+  #awaitBody(): void {
+    const exchange = this.#exchange
+    if (exchange === undefined || exchange.requestIsDone) return
+    this.#await('body', this.#plane.snapshot.timeouts.body)
+  }
+
+  /** Answers what is not a request. Where it ends nobody knows, so nothing after it is read. */
+  #refuse(failure: Failure): void {
+    const requestId = makeRequestId()
+    const page = errorPage(failure, '', requestId, 'close', true)
+    this.socket.write(page.bytes)
+    this.#plane.accessLog.write({
+      ...nothingForwarded,
+      clientAddress: this.address.text,
+      bytes: this.#unread!,
+      headStart: this.#at,
+      requestLineEnd: endOfFirstLine(this.#unread!, this.#at),
+      startedAt: now(),
+      status: failure.status,
+      bytesSent: page.bodyLength,
+      requestId,
+    })
+    this.#close()
+  }
+
+  /** Closes a connection on which nothing is under way. */
+  #part(): void {
+    this.#closing = true
+    this.socket.destroySoon()
+  }
+
+  /** Sends what is left to send, then waits for the client to close too, lest it lose the end of the answer. */
+  #close(): void {
+    if (this.#closing) return
+    this.#closing = true
+    this.#unread = undefined
+    this.socket.end()
+    if (this.socket.isPaused()) this.socket.resume()
+    this.#await('goodbye', LINGER)
+  }
+}
+
+/** What the log is told of a request that was not understood. */
+const nothingForwarded = {
+  refererStart: 0,
+  refererEnd: 0,
+  userAgentStart: 0,
+  userAgentEnd: 0,
+  upstreamAddresses: '',
+  upstreamStatuses: '',
+  reason: undefined,
+} as const
+
+/** Where the first line of something that may not be text ends, or has gone on for long enough. */
+function endOfFirstLine(bytes: Buffer, from: number): number {
+  const most = Math.min(bytes.length, from + 1024)
+  for (let at = from; at < most; at++) {
+    if (bytes[at] === CR || bytes[at] === LF) return at
+  }
+  return most
+}
+
+function onData(this: Socket, bytes: Buffer): void {
+  ;(this as OwnedSocket)[owner].whenData(bytes)
+}
+
+function onDrain(this: Socket): void {
+  ;(this as OwnedSocket)[owner].whenDrained()
+}
+
+function onEnd(this: Socket): void {
+  ;(this as OwnedSocket)[owner].whenEnded()
+}
+
+function onError(): void {
+  // 'close' follows, and tells all there is to tell.
+}
+
+function onClose(this: Socket): void {
+  ;(this as OwnedSocket)[owner].whenClosed()
+}

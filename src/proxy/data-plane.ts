@@ -1,0 +1,92 @@
+import type { Socket } from 'node:net'
+import { RequestHead } from '../http1/request-head.ts'
+import { ResponseHead } from '../http1/response-head.ts'
+import type { AccessLog } from '../observability/access-log.ts'
+import { type RequestConditions, Router } from '../routing/router.ts'
+import type { Scoreboard } from '../scoreboard.ts'
+import type { Server, Snapshot, Upstream } from '../snapshot.ts'
+import { ClientConnection } from './client-connection.ts'
+import { Deadlines } from './deadlines.ts'
+import type { Failure } from './failure.ts'
+import { Scratch } from './scratch.ts'
+import { UpstreamGroup } from './upstream-group.ts'
+
+/** What the control plane wants to hear of. */
+export interface DataPlaneEvents {
+  /** A server failed so often that it is left alone for a while. */
+  serverOut(upstream: Upstream, server: Server, failure: Failure): void
+  /** Every client has been served, after `stop`. */
+  stopped(): void
+}
+
+/** The data plane of one worker: what its connections and exchanges share. */
+export class DataPlane {
+  readonly snapshot: Snapshot
+  readonly router: Router
+  readonly groups: readonly UpstreamGroup[]
+  readonly accessLog: AccessLog
+  readonly events: DataPlaneEvents
+  readonly deadlines = new Deadlines()
+  /** Where heads are read; what they say holds until the next one is. */
+  readonly requestHead = new RequestHead()
+  readonly responseHead = new ResponseHead()
+  readonly scratch = new Scratch()
+  /** The request in `requestHead`, as routes see it. */
+  readonly conditions: RequestConditions
+  stopping = false
+  readonly #scoreboard: Scoreboard
+  readonly #worker: number
+  readonly #clients = new Set<ClientConnection>()
+
+  constructor(
+    snapshot: Snapshot,
+    scoreboard: Scoreboard,
+    worker: number,
+    accessLog: AccessLog,
+    events: DataPlaneEvents,
+  ) {
+    this.snapshot = snapshot
+    this.#scoreboard = scoreboard
+    this.#worker = worker
+    this.accessLog = accessLog
+    this.events = events
+    this.router = new Router(snapshot.routes)
+    this.groups = snapshot.upstreams.map((upstream) => new UpstreamGroup(upstream, scoreboard, worker, this.deadlines))
+    const head = this.requestHead
+    this.conditions = {
+      get method() {
+        return head.method
+      },
+      header(name) {
+        const field = head.findNamed(name)
+        return field < 0 ? undefined : head.value(field)
+      },
+    }
+  }
+
+  /** Serves a client that has just connected. */
+  accept(socket: Socket): void {
+    this.#clients.add(new ClientConnection(socket, this))
+    this.#scoreboard.countConnections(this.#worker, 1)
+  }
+
+  forget(client: ClientConnection): void {
+    this.#clients.delete(client)
+    this.#scoreboard.countConnections(this.#worker, -1)
+    this.#endIfIdle()
+  }
+
+  /** Lets exchanges in flight finish and closes everything else; `events.stopped` follows. */
+  stop(): void {
+    this.stopping = true
+    for (const client of this.#clients) client.stop()
+    this.#endIfIdle()
+  }
+
+  #endIfIdle(): void {
+    if (!this.stopping || this.#clients.size > 0) return
+    for (const group of this.groups) group.closeIdle()
+    this.deadlines.stop()
+    this.events.stopped()
+  }
+}

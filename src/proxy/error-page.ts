@@ -1,0 +1,84 @@
+import { STATUS_CODES } from 'node:http'
+import type { Failure } from './failure.ts'
+import type { Closing } from './forwarded-head.ts'
+
+/** What clients are told to wait before they come back when no server is available, in s. */
+const RETRY_AFTER = 5
+
+interface ErrorPage {
+  /** The whole response. */
+  readonly bytes: Buffer
+  readonly bodyLength: number
+}
+
+/**
+ * A short response in the client's words, as JSON for those who prefer it and as HTML for others.
+ *
+ * @param accept the request's Accept field; empty if there is none
+ * @param withBody false for an answer to HEAD
+ */
+export function errorPage(
+  failure: Failure,
+  accept: string,
+  requestId: string,
+  closing: Closing,
+  withBody: boolean,
+): ErrorPage {
+  const title = STATUS_CODES[failure.status] ?? 'Error'
+  const json = prefersJson(accept)
+  const body = Buffer.from(json ? asJson(failure, requestId) : asHtml(failure, title, requestId))
+  const lines = [
+    `HTTP/1.1 ${failure.status} ${title}`,
+    `Date: ${new Date().toUTCString()}`,
+    `Content-Type: ${json ? 'application/json' : 'text/html; charset=utf-8'}`,
+    `Content-Length: ${body.length}`,
+    'Cache-Control: no-store',
+    ...(requestId === '' ? [] : [`X-Request-Id: ${requestId}`]),
+    ...(failure.status === 503 ? [`Retry-After: ${RETRY_AFTER}`] : []),
+    ...(closing === 'unsaid' ? [] : [`Connection: ${closing}`]),
+  ]
+  const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
+  return { bytes: withBody ? Buffer.concat([head, body]) : head, bodyLength: withBody ? body.length : 0 }
+}
+
+function asJson(failure: Failure, requestId: string): string {
+  const { status, code, text } = failure
+  return `${JSON.stringify({ error: { status, code, message: text, ...(requestId === '' ? {} : { requestId }) } })}\n`
+}
+
+function asHtml(failure: Failure, title: string, requestId: string): string {
+  const id = requestId === '' ? '' : `<p><small>Request ${escapeHtml(requestId)}</small></p>`
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${failure.status} ${title}</title>
+<style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:36rem;margin:15vh auto;padding:0 1.5rem}h1{font-size:1.5rem;margin:0}small{opacity:.6}</style>
+<h1>${failure.status} ${title}</h1>
+<p>${escapeHtml(failure.text)}.</p>
+${id}
+</html>
+`
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+}
+
+/** Whether JSON stands in an Accept field with more weight than HTML (RFC 9110 §12.5.1). */
+function prefersJson(accept: string): boolean {
+  return (
+    weightOf(accept, /^application\/(.+\+)?json$/) >
+    Math.max(weightOf(accept, /^text\/html$/), weightOf(accept, /^text\/\*$/))
+  )
+}
+
+function weightOf(accept: string, type: RegExp): number {
+  const weights = accept.split(',').map((range) => {
+    const [name = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase())
+    if (!type.test(name)) return 0
+    const q = parameters.find((parameter) => parameter.startsWith('q='))
+    return q === undefined ? 1 : Number.parseFloat(q.slice(2)) || 0
+  })
+  return Math.max(...weights)
+}

@@ -1,0 +1,97 @@
+/** Whose doing it was. */
+export type FailureSource = 'client' | 'upstream' | 'internal'
+
+/**
+ * Whether the request may be sent again, to another server: `always` where nothing of it left, `idempotent` where that
+ * depends on its method, `never` where it is too late or would not help.
+ */
+export type Retry = 'always' | 'idempotent' | 'never'
+
+interface Meaning {
+  /** What the client is told; 499 stands for a client that left, who is told nothing. */
+  readonly status: number
+  readonly source: FailureSource
+  readonly retry: Retry
+  /** In the client's words; nothing of the inside shows. */
+  readonly text: string
+}
+
+const meanings = {
+  'bad-request': { status: 400, source: 'client', retry: 'never', text: 'The request is malformed' },
+  'no-route': { status: 404, source: 'client', retry: 'never', text: 'Nothing is served under this address' },
+  'head-timeout': { status: 408, source: 'client', retry: 'never', text: 'The request took too long to arrive' },
+  'body-timeout': { status: 408, source: 'client', retry: 'never', text: 'The request took too long to arrive' },
+  'body-too-large': { status: 413, source: 'client', retry: 'never', text: "The request's body is too large" },
+  'target-too-long': { status: 414, source: 'client', retry: 'never', text: 'The address is too long' },
+  'expectation-unknown': {
+    status: 417,
+    source: 'client',
+    retry: 'never',
+    text: 'The request expects what nobody here can do',
+  },
+  'head-too-large': { status: 431, source: 'client', retry: 'never', text: "The request's headers are too large" },
+  'client-gone': { status: 499, source: 'client', retry: 'never', text: 'The client left' },
+  'connect-failed': { status: 502, source: 'upstream', retry: 'always', text: 'The server could not be reached' },
+  'connect-timeout': { status: 504, source: 'upstream', retry: 'always', text: 'The server took too long to answer' },
+  'connection-lost': { status: 502, source: 'upstream', retry: 'idempotent', text: 'The server broke off' },
+  'response-malformed': {
+    status: 502,
+    source: 'upstream',
+    retry: 'never',
+    text: 'The server gave an answer that makes no sense',
+  },
+  'response-cut': { status: 502, source: 'upstream', retry: 'never', text: 'The server broke off' },
+  'response-timeout': {
+    status: 504,
+    source: 'upstream',
+    retry: 'idempotent',
+    text: 'The server took too long to answer',
+  },
+  'no-server': { status: 503, source: 'upstream', retry: 'never', text: 'No server is available' },
+  'version-unknown': {
+    status: 505,
+    source: 'client',
+    retry: 'never',
+    text: 'Only HTTP/1.0 and HTTP/1.1 are spoken here',
+  },
+  internal: { status: 500, source: 'internal', retry: 'never', text: 'Something went wrong here' },
+} as const satisfies Record<string, Meaning>
+
+export type FailureCode = keyof typeof meanings
+
+/** Why an exchange, or one attempt of it, came to nothing. */
+export class Failure {
+  readonly code: FailureCode
+  /** What exactly happened, for the log. */
+  readonly detail: string
+
+  constructor(code: FailureCode, detail = '') {
+    this.code = code
+    this.detail = detail
+  }
+
+  get status(): number {
+    return meanings[this.code].status
+  }
+
+  get source(): FailureSource {
+    return meanings[this.code].source
+  }
+
+  get retry(): Retry {
+    return meanings[this.code].retry
+  }
+
+  /** One sentence for the client. For a malformed request it says what is wrong with it. */
+  get text(): string {
+    return this.code === 'bad-request' && this.detail !== ''
+      ? `${meanings[this.code].text}: ${this.detail}`
+      : meanings[this.code].text
+  }
+}
+
+/** The code for a request that the parser refused with that status. */
+export function codeForStatus(status: number): FailureCode {
+  const entry = Object.entries(meanings).find(([, meaning]) => meaning.source === 'client' && meaning.status === status)
+  return (entry?.[0] as FailureCode | undefined) ?? 'bad-request'
+}

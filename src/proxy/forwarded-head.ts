@@ -1,0 +1,163 @@
+import type { ConnectionOptions } from '../http1/connection-options.ts'
+import { FieldName } from '../http1/field-name.ts'
+import { CHUNKED, type Framing } from '../http1/framing.ts'
+import type { Head } from '../http1/head.ts'
+import type { RequestHead } from '../http1/request-head.ts'
+import type { ResponseHead } from '../http1/response-head.ts'
+import type { Scratch } from './scratch.ts'
+
+/** A flag for each FieldName: whether a field ends here instead of being passed on. */
+function ending(...names: number[]): Uint8Array {
+  const flags = new Uint8Array(Object.keys(FieldName).length)
+  for (const name of names) flags[name] = 1
+  return flags
+}
+
+const hopByHop = [
+  FieldName.Connection,
+  FieldName.KeepAlive,
+  FieldName.ProxyConnection,
+  FieldName.Te,
+  FieldName.Trailer,
+  FieldName.TransferEncoding,
+  FieldName.Upgrade,
+]
+
+/** Framing is written anew; the forwarding fields are replaced, or continued. */
+const endsInRequest = ending(
+  ...hopByHop,
+  FieldName.ContentLength,
+  FieldName.XForwardedFor,
+  FieldName.XForwardedHost,
+  FieldName.XForwardedProto,
+  FieldName.XRequestId,
+)
+
+const endsInResponse = ending(...hopByHop, FieldName.ContentLength)
+
+const line = (text: string) => Buffer.from(`${text}\r\n`, 'latin1')
+const CRLF = line('')
+const VERSION_1_1 = line(' HTTP/1.1')
+const CHUNKED_LINE = line('Transfer-Encoding: chunked')
+const CLOSE_LINE = line('Connection: close')
+const KEEP_ALIVE_LINE = line('Connection: keep-alive')
+
+/** What a request's forwarding fields are made of. */
+export interface Forwarding {
+  /** The client's address. */
+  readonly address: string
+  readonly requestId: string
+  /** Stands in for Host where a request (HTTP/1.0) has none. */
+  readonly serverAddress: string
+}
+
+/**
+ * Puts together the head that a server gets: the request line as the client wrote it (an absolute target becomes a
+ * path), the client's fields without those that are for one hop, one framing field, and the forwarding fields.
+ */
+export function writeRequestHead(
+  out: Scratch,
+  head: RequestHead,
+  options: ConnectionOptions,
+  framing: Framing,
+  forwarding: Forwarding,
+): void {
+  const { bytes } = head
+  const asItCame = head.form !== 'absolute' && head.minorVersion === 1
+  if (!asItCame) writeRequestLine(out, head)
+  copyFields(out, head, asItCame ? head.start : firstField(head), endsInRequest, options, head.form === 'absolute')
+
+  const hasHost = head.authorityEnd > head.authorityStart
+  if (head.form === 'absolute') writeLine(out, 'Host: ', bytes, head.authorityStart, head.authorityEnd)
+  else if (!hasHost) out.text(`Host: ${forwarding.serverAddress}\r\n`)
+  if (framing === CHUNKED) out.add(CHUNKED_LINE)
+  else if (framing > 0 || head.find(FieldName.ContentLength) >= 0) out.text(`Content-Length: ${framing}\r\n`)
+
+  out.text('X-Forwarded-For: ')
+  for (let field = 0; field < head.count; field++) {
+    if (head.names[field] !== FieldName.XForwardedFor || head.valueStart(field) === head.valueEnd(field)) continue
+    out.copy(bytes, head.valueStart(field), head.valueEnd(field))
+    out.text(', ')
+  }
+  out.text(`${forwarding.address}\r\nX-Forwarded-Proto: http\r\nX-Request-Id: ${forwarding.requestId}\r\n`)
+  if (hasHost) writeLine(out, 'X-Forwarded-Host: ', bytes, head.authorityStart, head.authorityEnd)
+  out.add(CRLF)
+}
+
+function writeRequestLine(out: Scratch, head: RequestHead): void {
+  const { bytes } = head
+  out.copy(bytes, head.start, head.targetStart)
+  if (head.form === 'absolute') {
+    // RFC 9112 §3.2.4: OPTIONS for a whole server becomes the asterisk.
+    if (head.pathStart === head.pathEnd)
+      out.text(head.method === 'OPTIONS' && head.pathEnd === head.targetEnd ? '*' : '/')
+    out.copy(bytes, head.pathStart, head.targetEnd)
+  } else {
+    out.copy(bytes, head.targetStart, head.targetEnd)
+  }
+  out.add(VERSION_1_1)
+}
+
+/** What a response tells its client about the connection: nothing, that it closes, or (HTTP/1.0) that it stays. */
+export type Closing = 'unsaid' | 'close' | 'keep-alive'
+
+/**
+ * Puts together the head that a client gets: the server's, without the fields that are for one hop, framed anew.
+ *
+ * @param contentLength for the Content-Length field; -1 for none
+ */
+export function writeResponseHead(
+  out: Scratch,
+  head: ResponseHead,
+  options: ConnectionOptions,
+  contentLength: number,
+  chunked: boolean,
+  closing: Closing,
+): void {
+  let from = head.start
+  if (head.minorVersion === 0) {
+    out.text('HTTP/1.1')
+    from += 'HTTP/1.0'.length
+  }
+  copyFields(out, head, from, endsInResponse, options, false)
+  if (contentLength >= 0) out.text(`Content-Length: ${contentLength}\r\n`)
+  if (chunked) out.add(CHUNKED_LINE)
+  if (closing !== 'unsaid') out.add(closing === 'close' ? CLOSE_LINE : KEEP_ALIVE_LINE)
+  out.add(CRLF)
+}
+
+/** Copies from offset `from` to the last field, in as few pieces as can be, without the fields that end here. */
+function copyFields(
+  out: Scratch,
+  head: Head,
+  from: number,
+  ends: Uint8Array,
+  options: ConnectionOptions,
+  withoutHost: boolean,
+): void {
+  let kept = from
+  for (let field = 0; field < head.count; field++) {
+    const name = head.names[field]!
+    const drop = ends[name] === 1 || (withoutHost && name === FieldName.Host) || isNamed(head, field, options)
+    if (!drop) continue
+    out.copy(head.bytes, kept, head.nameStart(field))
+    kept = head.lineEnd(field)
+  }
+  out.copy(head.bytes, kept, head.end - CRLF.length)
+}
+
+/** Whether Connection names the field. Host is never given up to that: the request would lose its meaning. */
+function isNamed(head: Head, field: number, options: ConnectionOptions): boolean {
+  if (options.named.length === 0 || head.names[field] === FieldName.Host) return false
+  return options.named.includes(head.bytes.toString('latin1', head.nameStart(field), head.nameEnd(field)).toLowerCase())
+}
+
+function firstField(head: Head): number {
+  return head.count > 0 ? head.nameStart(0) : head.end - CRLF.length
+}
+
+function writeLine(out: Scratch, name: string, bytes: Buffer, from: number, to: number): void {
+  out.text(name)
+  out.copy(bytes, from, to)
+  out.add(CRLF)
+}

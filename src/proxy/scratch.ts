@@ -1,0 +1,51 @@
+import type { Socket } from 'node:net'
+
+const SIZE = 64 * 1024
+
+/**
+ * Where a worker puts together what it is about to write. The kernel takes most writes at once; then the same memory
+ * serves the next one, and nothing is allocated.
+ */
+export class Scratch {
+  bytes = Buffer.allocUnsafeSlow(SIZE)
+  length = 0
+
+  copy(bytes: Uint8Array, from: number, to: number): void {
+    this.#reserve(to - from)
+    const target = this.bytes
+    let at = this.length
+    if (to - from < 32) {
+      // Shorter than the way into native code and back.
+      for (let i = from; i < to; i++) target[at++] = bytes[i]!
+    } else {
+      target.set(bytes.subarray(from, to), at)
+    }
+    this.length += to - from
+  }
+
+  add(bytes: Uint8Array): void {
+    this.copy(bytes, 0, bytes.length)
+  }
+
+  /** Appends text of one byte a character. */
+  text(text: string): void {
+    this.#reserve(text.length)
+    this.length += this.bytes.write(text, this.length, 'latin1')
+  }
+
+  /** Writes everything to `socket` and starts anew; returns what `socket.write` does. */
+  flushTo(socket: Socket): boolean {
+    const roomy = socket.write(this.bytes.subarray(0, this.length))
+    this.length = 0
+    // What the kernel did not take at once still lies here.
+    if (socket.writableLength > 0) this.bytes = Buffer.allocUnsafeSlow(SIZE)
+    return roomy
+  }
+
+  #reserve(size: number): void {
+    if (this.length + size <= this.bytes.length) return
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.length + size))
+    larger.set(this.bytes.subarray(0, this.length))
+    this.bytes = larger
+  }
+}

@@ -1,0 +1,143 @@
+import { connect, type Socket } from 'node:net'
+import type { ServerState } from '../balancing/server-state.ts'
+import { type Deadlines, Timed } from './deadlines.ts'
+import type { Pool } from './pool.ts'
+
+/** What an exchange is told by the connection that it uses. */
+export interface UpstreamUser {
+  connected(): void
+  responseBytes(bytes: Buffer): void
+  /** The server can take more of the request. */
+  serverDrained(): void
+  /** The server closed its side: nothing more will come. */
+  serverEnded(): void
+  /** The connection is no more; with the error, if there was one. */
+  serverClosed(error: Error | undefined): void
+  serverTimedOut(): void
+}
+
+const owner = Symbol('owner')
+type OwnedSocket = Socket & { [owner]: UpstreamConnection }
+
+/** A connection to a server, used by one exchange after another and idle in its pool between them. */
+export class UpstreamConnection extends Timed {
+  readonly socket: Socket
+  readonly server: ServerState
+  /** Exchanges that it has served to the end. */
+  served = 0
+  isConnected = false
+  /** When it was put back into its pool. */
+  idleSince = 0
+  #user: UpstreamUser | undefined
+  #error: Error | undefined
+  readonly #pool: Pool
+  readonly #deadlines: Deadlines
+
+  constructor(server: ServerState, pool: Pool, deadlines: Deadlines) {
+    super()
+    this.server = server
+    this.#pool = pool
+    this.#deadlines = deadlines
+    const { host, port } = server.settings
+    this.socket = connect({ host, port, noDelay: true })
+    const socket = this.socket as OwnedSocket
+    socket[owner] = this
+    socket.on('connect', onConnect)
+    socket.on('data', onData)
+    socket.on('drain', onDrain)
+    socket.on('end', onEnd)
+    socket.on('error', onError)
+    socket.on('close', onClose)
+  }
+
+  /** Lends the connection to an exchange. */
+  use(user: UpstreamUser): void {
+    this.#user = user
+  }
+
+  /** The exchange is over, and the connection may serve another. */
+  release(): void {
+    this.#user = undefined
+    this.served++
+    this.#pool.put(this)
+  }
+
+  /** Waits in its pool for the next exchange, `ms` at most. */
+  rest(ms: number): void {
+    this.idleSince = this.#deadlines.now
+    this.wait(ms)
+  }
+
+  /** Sets how long the server may now keep its user waiting, in ms; 0 for as long as it likes. */
+  wait(ms: number): void {
+    this.#deadlines.set(this, ms)
+  }
+
+  /** Closes the connection at once, and tells nobody. */
+  destroy(): void {
+    this.#user = undefined
+    this.#pool.remove(this)
+    this.socket.destroy()
+  }
+
+  override expire(): void {
+    if (this.#user !== undefined) this.#user.serverTimedOut()
+    else this.destroy()
+  }
+
+  whenConnected(): void {
+    this.isConnected = true
+    this.#user?.connected()
+  }
+
+  whenData(bytes: Buffer): void {
+    // An answer that nobody asked for: whatever comes next could be taken for somebody's.
+    if (this.#user === undefined) this.destroy()
+    else this.#user.responseBytes(bytes)
+  }
+
+  whenDrained(): void {
+    this.#user?.serverDrained()
+  }
+
+  whenEnded(): void {
+    this.#pool.remove(this)
+    this.#user?.serverEnded()
+  }
+
+  whenFailed(error: Error): void {
+    this.#error = error
+  }
+
+  whenClosed(): void {
+    this.#deadlines.remove(this)
+    this.#pool.remove(this)
+    const user = this.#user
+    this.#user = undefined
+    user?.serverClosed(this.#error)
+  }
+}
+
+function onConnect(this: Socket): void {
+  ;(this as OwnedSocket)[owner].whenConnected()
+}
+
+function onData(this: Socket, bytes: Buffer): void {
+  ;(this as OwnedSocket)[owner].whenData(bytes)
+}
+
+function onDrain(this: Socket): void {
+  ;(this as OwnedSocket)[owner].whenDrained()
+}
+
+function onEnd(this: Socket): void {
+  ;(this as OwnedSocket)[owner].whenEnded()
+}
+
+function onError(this: Socket, error: Error): void {
+  ;(this as OwnedSocket)[owner].whenFailed(error)
+}
+
+function onClose(this: Socket): void {
+  ;(this as OwnedSocket)[owner].whenClosed()
+}

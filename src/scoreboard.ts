@@ -1,0 +1,134 @@
+/**
+ * The Scoreboard: the live counters that all threads share, as typed arrays on one SharedArrayBuffer. This file is the
+ * only one that knows its layout. Servers and upstreams have a slot each, which outlives any Snapshot; workers have one
+ * for as long as they live.
+ */
+export const MOST_SERVERS = 16_384
+export const MOST_UPSTREAMS = 4_096
+export const MOST_WORKERS = 64
+
+/** What is counted for each server, in units of Int32. */
+const ServerField = { InFlight: 0, Fails: 1, FailedAt: 2, CheckedAt: 3, Requests: 4, Failures: 5 } as const
+const SERVER_STRIDE = 8
+
+/** What is kept for each upstream, in units of Int32. */
+const UpstreamField = { Cursor: 0, Epoch: 1 } as const
+const UPSTREAM_STRIDE = 2
+
+const UPSTREAMS_AT = MOST_SERVERS * SERVER_STRIDE
+const LEDGERS_AT = UPSTREAMS_AT + MOST_UPSTREAMS * UPSTREAM_STRIDE
+const CONNECTIONS_AT = LEDGERS_AT + MOST_WORKERS * MOST_SERVERS
+const SIZE = CONNECTIONS_AT + MOST_WORKERS
+
+export class Scoreboard {
+  /** Hand this to another thread, and make a Scoreboard of it there. Pages that nobody touched take no memory. */
+  readonly memory: SharedArrayBuffer
+  readonly #cells: Int32Array
+
+  constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(SIZE * Int32Array.BYTES_PER_ELEMENT)) {
+    this.memory = memory
+    this.#cells = new Int32Array(memory)
+  }
+
+  /** Exchanges that a server has in hand, all workers together. */
+  inFlight(server: number): number {
+    return Atomics.load(this.#cells, server * SERVER_STRIDE + ServerField.InFlight)
+  }
+
+  /** A worker's exchange begins on a server. Noted in the worker's ledger too, so that its death can be undone. */
+  acquire(server: number, worker: number): void {
+    const at = server * SERVER_STRIDE
+    Atomics.add(this.#cells, at + ServerField.InFlight, 1)
+    Atomics.add(this.#cells, at + ServerField.Requests, 1)
+    this.#cells[LEDGERS_AT + worker * MOST_SERVERS + server]! += 1
+  }
+
+  release(server: number, worker: number): void {
+    Atomics.sub(this.#cells, server * SERVER_STRIDE + ServerField.InFlight, 1)
+    this.#cells[LEDGERS_AT + worker * MOST_SERVERS + server]! -= 1
+  }
+
+  /** Takes back everything that a dead worker still held. */
+  forget(worker: number): void {
+    for (let server = 0; server < MOST_SERVERS; server++) {
+      const held = this.#cells[LEDGERS_AT + worker * MOST_SERVERS + server]!
+      if (held === 0) continue
+      Atomics.sub(this.#cells, server * SERVER_STRIDE + ServerField.InFlight, held)
+      this.#cells[LEDGERS_AT + worker * MOST_SERVERS + server] = 0
+    }
+    this.#cells[CONNECTIONS_AT + worker] = 0
+  }
+
+  /** Requests that a server was given since the start (modulo 2^32). */
+  requests(server: number): number {
+    return Atomics.load(this.#cells, server * SERVER_STRIDE + ServerField.Requests) >>> 0
+  }
+
+  /** Attempts that failed on a server since the start (modulo 2^32). */
+  failures(server: number): number {
+    return Atomics.load(this.#cells, server * SERVER_STRIDE + ServerField.Failures) >>> 0
+  }
+
+  /** Failures in a row, as nginx counts them: see balancing/server-state.ts. */
+  fails(server: number): number {
+    return Atomics.load(this.#cells, server * SERVER_STRIDE + ServerField.Fails)
+  }
+
+  countFailure(server: number): void {
+    Atomics.add(this.#cells, server * SERVER_STRIDE + ServerField.Failures, 1)
+  }
+
+  /** Adds to the failures in a row, at time `now`; returns how many they are. */
+  addFail(server: number, now: number): number {
+    const at = server * SERVER_STRIDE
+    Atomics.store(this.#cells, at + ServerField.FailedAt, now)
+    Atomics.store(this.#cells, at + ServerField.CheckedAt, now)
+    return Atomics.add(this.#cells, at + ServerField.Fails, 1) + 1
+  }
+
+  /** Sets the fails back to none; returns how many there were. */
+  clearFails(server: number): number {
+    return Atomics.exchange(this.#cells, server * SERVER_STRIDE + ServerField.Fails, 0)
+  }
+
+  /** When the server last failed: ms on the shared clock (clock.ts), modulo 2^32. */
+  failedAt(server: number): number {
+    return Atomics.load(this.#cells, server * SERVER_STRIDE + ServerField.FailedAt)
+  }
+
+  /** When the current window of failures, or of a ban, began. */
+  checkedAt(server: number): number {
+    return Atomics.load(this.#cells, server * SERVER_STRIDE + ServerField.CheckedAt)
+  }
+
+  /** Begins a new window, unless another thread has done so since `before` was read; returns whether this call did. */
+  moveCheckedAt(server: number, before: number, now: number): boolean {
+    return Atomics.compareExchange(this.#cells, server * SERVER_STRIDE + ServerField.CheckedAt, before, now) === before
+  }
+
+  /** Takes the next number of an upstream's rotation (modulo 2^32): no two threads get the same. */
+  nextTurn(upstream: number): number {
+    return Atomics.add(this.#cells, UPSTREAMS_AT + upstream * UPSTREAM_STRIDE + UpstreamField.Cursor, 1) >>> 0
+  }
+
+  /** Changes whenever a server of the upstream begins or ceases to be eligible. */
+  epoch(upstream: number): number {
+    return Atomics.load(this.#cells, UPSTREAMS_AT + upstream * UPSTREAM_STRIDE + UpstreamField.Epoch)
+  }
+
+  bumpEpoch(upstream: number): void {
+    Atomics.add(this.#cells, UPSTREAMS_AT + upstream * UPSTREAM_STRIDE + UpstreamField.Epoch, 1)
+  }
+
+  /** Clients' connections that a worker has open. */
+  countConnections(worker: number, change: 1 | -1): void {
+    this.#cells[CONNECTIONS_AT + worker]! += change
+  }
+
+  /** Clients' connections, all workers together. */
+  connections(): number {
+    let sum = 0
+    for (let worker = 0; worker < MOST_WORKERS; worker++) sum += this.#cells[CONNECTIONS_AT + worker]!
+    return sum
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * The Snapshot: everything a worker needs to serve, as plain immutable data. The control plane builds it, posts it
+ * to every worker, and replaces it whole; nobody changes one. Times are in milliseconds, sizes in bytes, and a limit
+ * of 0 means none.
+ */
+export interface Snapshot {
+  /** Rises by one with each Snapshot of a run. */
+  readonly generation: number
+  readonly listeners: readonly Listener[]
+  readonly routes: readonly Route[]
+  readonly upstreams: readonly Upstream[]
+  readonly accessLog: AccessLogFormat
+  readonly timeouts: ClientTimeouts
+  readonly limits: Limits
+}
+
+/** Where clients arrive. Port 0 asks the system for a free one. */
+export interface Listener {
+  readonly address: string
+  readonly port: number
+}
+
+/** What a request must look like, and the upstream that serves it. Absent conditions match everything. */
+export interface Route {
+  /** Lower case, without a port: `www.example.org`, or `*.example.org` for every name below it. */
+  readonly host?: string
+  /** `/exactly/this`, or `/this/*` for everything below `/this/`; matched on the normalised path. */
+  readonly path: string
+  readonly methods?: readonly string[]
+  /** Lower-case name to the exact value that it must have. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** Index into `Snapshot.upstreams`. */
+  readonly upstream: number
+}
+
+/** A named group of servers and the way a request gets to one of them. */
+export interface Upstream {
+  readonly name: string
+  /** Its place on the Scoreboard. */
+  readonly slot: number
+  readonly balance: Balance
+  readonly servers: readonly Server[]
+  readonly timeouts: UpstreamTimeouts
+  readonly retries: Retries
+  readonly keepAlive: KeepAlive
+}
+
+/** The balancing policy and its settings. */
+export type Balance = { readonly type: 'round-robin' } | { readonly type: 'ip-hash' }
+
+/** One backend. `name` is its identity and outlives a change of address. */
+export interface Server {
+  readonly name: string
+  /** As it stands in logs: `172.17.0.2:80`, `[::1]:80`. */
+  readonly address: string
+  readonly host: string
+  readonly port: number
+  /** Its place on the Scoreboard. */
+  readonly slot: number
+  readonly weight: number
+  /** Serves only when no other server may. */
+  readonly backup: boolean
+  /** Taken out by the operator. */
+  readonly down: boolean
+  /** Failures within `failTimeout` that take it out for `failTimeout`; 0 never does (nginx's `max_fails`). */
+  readonly maxFails: number
+  readonly failTimeout: number
+}
+
+export type AccessLogFormat = 'combined' | 'json' | 'off'
+
+/** How long a client may take. */
+export interface ClientTimeouts {
+  /** From the first byte of a request (or the connection's start) to the end of its head. */
+  readonly head: number
+  /** Longest silence within a request's body. */
+  readonly body: number
+  /** Longest wait for the next request on a kept connection. */
+  readonly idle: number
+  /** Longest time in which a client takes no byte of a response. */
+  readonly send: number
+  /** How long exchanges in flight may go on once the program is asked to stop. */
+  readonly stop: number
+}
+
+/** How long a server may take. */
+export interface UpstreamTimeouts {
+  readonly connect: number
+  /** From the end of the request to the first byte of the response. */
+  readonly firstByte: number
+  /** Longest silence in the middle of a message. */
+  readonly idle: number
+}
+
+export interface Retries {
+  /** Servers that one request may be sent to, the first one included. */
+  readonly tries: number
+  /** No further try starts once a request is this old. */
+  readonly within: number
+}
+
+/** Idle connections that a worker keeps open to each server. */
+export interface KeepAlive {
+  readonly connections: number
+  readonly idle: number
+}
+
+export interface Limits {
+  /** A request's head: its line and its headers together. */
+  readonly headSize: number
+  readonly headers: number
+  readonly bodySize: number
+  readonly connections: number
+  readonly connectionsPerAddress: number
+  readonly requestsPerConnection: number
+}

@@ -1,0 +1,83 @@
+/** A worker thread's entry: listens, and runs a data plane. What it says to the control plane is a `WorkerMessage`. */
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:net'
+import { parentPort, workerData } from 'node:worker_threads'
+import { AccessLog } from './observability/access-log.ts'
+import { DataPlane } from './proxy/data-plane.ts'
+import { Scoreboard } from './scoreboard.ts'
+import type { Listener, Snapshot } from './snapshot.ts'
+
+/** What a worker is started with. */
+export interface WorkerStart {
+  readonly snapshot: Snapshot
+  /** A Scoreboard's memory. */
+  readonly memory: SharedArrayBuffer
+  /** The worker's slot on the Scoreboard. */
+  readonly slot: number
+}
+
+/** What the control plane says to a worker. */
+export type ControlMessage = { readonly type: 'stop' }
+
+/** What a worker says to the control plane. */
+export type WorkerMessage =
+  | { readonly type: 'listening'; readonly listeners: readonly Listener[] }
+  | { readonly type: 'listen-failed'; readonly listener: Listener; readonly code: string; readonly message: string }
+  | { readonly type: 'log'; readonly lines: string }
+  | {
+      readonly type: 'server-out'
+      readonly upstream: string
+      readonly server: string
+      readonly ms: number
+      readonly cause: string
+    }
+  | { readonly type: 'stopped' }
+
+const port = parentPort!
+const { snapshot, memory, slot } = workerData as WorkerStart
+const tell = (message: WorkerMessage) => port.postMessage(message)
+
+const accessLog = new AccessLog(snapshot.accessLog, (lines) => tell({ type: 'log', lines }))
+const plane = new DataPlane(snapshot, new Scoreboard(memory), slot, accessLog, {
+  serverOut(upstream, server, failure) {
+    const cause = failure.detail === '' ? failure.code : `${failure.code}: ${failure.detail}`
+    tell({ type: 'server-out', upstream: upstream.name, server: server.name, ms: server.failTimeout, cause })
+  },
+  stopped() {
+    accessLog.stop()
+    tell({ type: 'stopped' })
+    port.close()
+  },
+})
+
+const servers: Server[] = []
+
+async function listen(listener: Listener): Promise<Listener> {
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => plane.accept(socket))
+  servers.push(server)
+  server.listen({ host: listener.address, port: listener.port, reusePort: true, backlog: 4096 })
+  await once(server, 'listening')
+  const address = server.address()
+  return address !== null && typeof address === 'object' ? { ...listener, port: address.port } : listener
+}
+
+async function start(): Promise<void> {
+  const listening: Listener[] = []
+  for (const listener of snapshot.listeners) {
+    try {
+      listening.push(await listen(listener))
+    } catch (error) {
+      const { code = '', message } = error as NodeJS.ErrnoException
+      return tell({ type: 'listen-failed', listener, code, message })
+    }
+  }
+  tell({ type: 'listening', listeners: listening })
+}
+
+port.on('message', (message: ControlMessage) => {
+  if (message.type !== 'stop') return
+  for (const server of servers) server.close()
+  plane.stop()
+})
+
+await start()

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { type TestContext, test } from 'node:test'
+import { chromium, type Page } from 'playwright-core'
+import { listen } from './front.ts'
+import { DYNAMIC, STATIC, start } from './program.ts'
+
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium'
+const skip = existsSync(CHROMIUM) ? false : `needs Chromium: there is none at ${CHROMIUM} (CHROMIUM names another)`
+
+const ARGUMENTS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+async function openBrowser(t: TestContext): Promise<Page> {
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS })
+  t.after(() => browser.close())
+  return browser.newPage({ viewport: { width: 360, height: 800 } })
+}
+
+/** Waits until an element's text is, or matches, what is expected. */
+async function shows(page: Page, selector: string, expected: string | RegExp): Promise<void> {
+  await page.locator(selector).filter({ hasText: expected }).waitFor({ timeout: 20_000 })
+}
+
+test('the page shows the students and their servers, says when they are away, and recovers', { skip }, async (t) => {
+  const [still, other, one, two] = await Promise.all([
+    start(t, STATIC, 'static-1'),
+    start(t, STATIC, 'static-2'),
+    start(t, DYNAMIC, 'dynamic-1'),
+    start(t, DYNAMIC, 'dynamic-2'),
+  ])
+  const front = await listen(t, still.url, [one.url, two.url])
+  const page = await openBrowser(t)
+  const errors: string[] = []
+  page.on('pageerror', (error) => errors.push(error.message))
+  const names = () => page.locator('.student h3').allTextContents()
+
+  await page.goto(front.url)
+  await shows(page, '#state', 'Live')
+  const first = await names()
+  assert.ok(first.length >= 5 && first.length <= 10, `${first.length} students`)
+  await shows(page, '#page .server', 'static-1')
+  await shows(page, '#lists .server', 'dynamic-1')
+  assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 360, 'it fits a small phone')
+
+  await shows(page, '#lists .server', 'dynamic-2')
+  const second = await names()
+  assert.notDeepEqual(second, first)
+  await shows(page, '#lists .summary', '2 lists from 2 servers')
+  await shows(page, '#page .summary', '2 checks, always the same server')
+
+  front.students = []
+  await shows(page, '#state', 'Away')
+  await shows(page, '#notice', 'No new list: the answer was error 503. The last one stays; this page keeps asking.')
+  await shows(page, '#taken', /^old, of \d\d:\d\d:\d\d$/)
+  const last = await names()
+  assert.ok(last.length > 0, 'the last list stays')
+
+  front.students = 'silence'
+  await shows(page, '#notice', 'no answer in 3 seconds')
+  assert.deepEqual(await names(), last)
+
+  front.students = [one.url, two.url]
+  front.page = other.url
+  await shows(page, '#state', 'Live')
+  await shows(page, '#notice', 'A new list every two seconds.')
+  assert.notDeepEqual(await names(), last)
+  await shows(page, '#page .server', 'static-2')
+  await shows(page, '#page .summary', /checks, moved once$/)
+
+  assert.equal(front.overlap, 1, 'one question at a time')
+  assert.deepEqual(errors, [])
+})
+
+test('the page rests while it is paused', { skip }, async (t) => {
+  const [still, one] = await Promise.all([start(t, STATIC, 'static-1'), start(t, DYNAMIC, 'dynamic-1')])
+  const front = await listen(t, still.url, [one.url])
+  const page = await openBrowser(t)
+  await page.clock.install()
+  await page.goto(front.url)
+  await shows(page, '#lists .summary', '1 list from 1 server')
+
+  await page.getByRole('button', { name: 'Pause' }).click()
+  await shows(page, '#state', 'Paused')
+  await page.clock.runFor(60_000)
+  await shows(page, '#lists .summary', '1 list from 1 server')
+
+  await page.getByRole('button', { name: 'Resume' }).click()
+  await shows(page, '#state', 'Live')
+  await shows(page, '#lists .summary', '2 lists from 1 server')
+})
