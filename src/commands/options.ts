@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { ConfigError } from '../config/error.ts'
 import { type LoadedConfig, loadConfig } from '../config/load.ts'
 import type { Flags } from '../config/overrides.ts'
 
@@ -20,15 +19,7 @@ export function withConfigOptions(command: Command): Command {
     .option('--access-log <format>', 'the access log: combined, json or off')
 }
 
-/**
- * Loads the configuration that the options, the environment and the working directory lead to. If there is something
- * wrong with it, ends the command with exit code 1 and every problem on stderr.
- */
-export function loadOrRefuse(command: Command, { config: file, ...flags }: ConfigOptions): LoadedConfig {
-  try {
-    return loadConfig({ file, flags, env: process.env, cwd: process.cwd() })
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    return command.error(error.message, { exitCode: 1, code: 'limpet.config' })
-  }
+/** Loads the configuration that the options, the environment and the working directory lead to. Throws ConfigError. */
+export function loadFromOptions({ config: file, ...flags }: ConfigOptions): LoadedConfig {
+  return loadConfig({ file, flags, env: process.env, cwd: process.cwd() })
 }

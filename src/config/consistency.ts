@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { formatAddress } from './address.ts'
-import { formatPath, type KeyPath } from './key-path.ts'
+import { alternatives } from './error.ts'
+import type { KeyPath } from './key-path.ts'
 import { nearest } from './nearest.ts'
 import { Listener, maxServers, Route, Server } from './schema.ts'
 import { didYouMean, type Issue } from './validate.ts'
@@ -44,7 +45,8 @@ function repeatedListeners(listeners: readonly Sound<z.output<typeof Listener>>[
   return repeats(fixed, ({ address, port }) => formatAddress({ host: address, port })).map(
     ([address, first, again]) => ({
       path: ['listeners', again],
-      message: `expected an address and port of its own, found ${address}, which ${formatPath(['listeners', first])} has`,
+      message: `expected an address and port of its own, found ${address} again`,
+    see: ['listeners', first],
     }),
   )
 }
@@ -52,8 +54,9 @@ function repeatedListeners(listeners: readonly Sound<z.output<typeof Listener>>[
 function repeatedNames({ path, servers }: ServerGroup): Issue[] {
   return repeats(servers, ({ name }) => name).map(([name, first, again]) => ({
     path: [...path, again],
-    message: `expected a name of its own, found ${JSON.stringify(name)}, which ${formatPath([...path, first])} has`,
-    hint: 'servers without a name are named by their address',
+    message: `expected a name of its own, found ${JSON.stringify(name)} again`,
+    hint: 'a server without a name has its address for one',
+    see: [...path, first],
   }))
 }
 
@@ -73,7 +76,8 @@ function unknownUpstreams(routes: readonly unknown[], names: readonly string[]):
   return routes.flatMap((route, index) => {
     const { upstream } = asMapping(route)
     if (typeof upstream !== 'string' || names.length === 0 || names.includes(upstream)) return []
-    const message = `expected the name of an upstream, found ${JSON.stringify(upstream)}`
+    const expected = names.length <= 10 ? alternatives(names) : 'the name of an upstream'
+    const message = `expected ${expected}, found ${JSON.stringify(upstream)}`
     return [{ path: ['routes', index, 'upstream'], message, hint: didYouMean(nearest(upstream, names)) }]
   })
 }
@@ -112,8 +116,9 @@ function canMatchTogether(one: Route, other: Route): boolean {
 function ambiguity(target: string, first: number, again: number): Issue {
   return {
     path: ['routes', again],
-    message: `expected one route for a request, found that ${formatPath(['routes', first])} matches ${target} just as well`,
+    message: `expected one route for a request, found two for ${target}`,
     hint: 'give one of the two another host, path, methods or headers',
+    see: ['routes', first],
   }
 }
 

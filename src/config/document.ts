@@ -73,18 +73,19 @@ export class Document {
     const documents = [...parseAllDocuments(text, { ...yamlOptions, lineCounter: this.#lines })]
     const [first, second] = documents
     const errors = documents.flatMap((document) => [...document.errors, ...document.warnings])
-    for (const error of this.#firstOfEachLine(errors)) this.#mistakes.push(syntaxMistake(error, text))
+    for (const error of this.#causesOf(errors)) this.#mistakes.push(syntaxMistake(error, text))
     if (second) this.#refuse(second.range[0], [], 'expected one YAML document, found a second one', 'remove the ---')
     else if (isEmpty(first)) this.#refuse(0, [], 'expected routes and upstreams, found an empty file')
     return this.#mistakes.length === 0 ? first : undefined
   }
 
-  /** The parser stumbles on after a mistake; what it says of the same line only follows from the first. */
-  #firstOfEachLine(errors: readonly YAMLError[]): YAMLError[] {
+  /** Without the mistakes that only follow from another: later ones of a line, and what stands after the end. */
+  #causesOf(errors: readonly YAMLError[]): YAMLError[] {
     const lines = new Map<number, YAMLError>()
     for (const error of errors) {
       const { line } = this.#lines.linePos(error.pos[0])
-      if (!lines.has(line)) lines.set(line, error)
+      const isAfterEnd = lines.size > 0 && error.message.includes('in YAML stream')
+      if (!lines.has(line) && !isAfterEnd) lines.set(line, error)
     }
     return [...lines.values()]
   }
@@ -127,7 +128,7 @@ export class Document {
       const offset = key.range?.[0] ?? 0
       if (name === '__proto__') this.#refuse(offset, path, 'expected another key, found one that cannot be used')
       else if (Object.hasOwn(mapping, name))
-        this.#refuse(offset, path, `expected each key once, found ${shown(name)} again`)
+        this.#refuse(offset, path, `expected each key once, found ${shown(name)} again${this.#seeLine(this.#keys.get(formatPath(path)))}`)
       else {
         this.#keys.set(formatPath(path), offset)
         mapping[name] = this.#read(value, offset, path)

@@ -72,17 +72,19 @@ export const Duration = written(
   formatDuration,
 )
 
-/** Held in bytes, 0 for no limit. */
-export const Size = written(
-  notation(
-    'Size',
-    sizePattern,
-    z.number().meta({ const: 0 }),
-    'a size such as 512B, 32kB, 64KiB or 10MB, or unlimited',
-  ),
-  parseSize,
-  formatSize,
+const SizeText = notation(
+  'Size',
+  sizePattern,
+  z.number().meta({ const: 0 }),
+  'a size such as 512B, 32kB, 64KiB or 10MB, or unlimited',
 )
+
+/** Held in bytes, 0 for no limit. */
+export const Size = written(SizeText, parseSize, formatSize)
+
+/** A size within bounds, both included and in bytes: never unlimited. */
+export const boundedSize = (from: number, to: number) =>
+  written(SizeText, (text) => withinBounds(parseSize(text), from, to), formatSize)
 
 /** A limit on a number of things, 0 for none. */
 export const Count = written(
@@ -95,4 +97,9 @@ export const Count = written(
 function notation(id: string, pattern: RegExp, bare: z.ZodNumber, expected: string) {
   const source = pattern.source.replaceAll(/\?<\w+>/g, '?:')
   return z.union([z.string().meta({ pattern: source }), bare], expected).meta({ id, description: expected })
+}
+
+function withinBounds(size: number, from: number, to: number): number {
+  if (size >= from && size <= to) return size
+  throw new InvalidValue(`a size from ${formatSize(from)} to ${formatSize(to)}`)
 }

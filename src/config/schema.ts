@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { formatAddress, parseAddress } from './address.ts'
 import { InvalidValue } from './error.ts'
-import { Count, Duration, differing, matching, oneOrMore, Size, text, whole, written } from './field.ts'
+import { boundedSize, Count, Duration, differing, matching, oneOrMore, Size, text, whole, written } from './field.ts'
 import { parseListenAddress, parseRouteHost } from './host.ts'
 import { parsePath } from './path.ts'
 
@@ -226,13 +226,9 @@ const clientTimeouts = z.strictObject({
   stop: Duration.prefault('30s').describe('How long requests in flight may go on once Limpet is asked to stop.'),
 })
 
-/** A head is held in memory whole, so that its limit has a limit. */
-function isBounded(size: number): boolean {
-  return size >= 1000 && size <= 1_048_576
-}
-
 const limits = z.strictObject({
-  headSize: Size.refine(isBounded, 'a size from 1kB to 1MiB')
+  // Never unlimited, since a head is held in memory whole.
+  headSize: boundedSize(1000, 1_048_576)
     .prefault('32kB')
     .describe("The size of a request's line and headers together, 1kB to 1MiB."),
   headers: whole(1, 10_000).prefault(100).describe('The number of header lines in a request.'),

@@ -10,6 +10,8 @@ export interface Issue {
   readonly atKey?: boolean
   readonly message: string
   readonly hint?: string | undefined
+  /** Another place that has to do with it. */
+  readonly see?: KeyPath
   /** The type that the schema wants here, where only the type is wrong. */
   readonly wanted?: 'number' | 'boolean' | undefined
 }

@@ -1,0 +1,101 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { EventEmitter, once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+export const LIMPET = fileURLToPath(new URL('../../bin/limpet.js', import.meta.url))
+
+/** Limpet, running in a process of its own as a user runs it; it ends with the test. */
+export interface Limpet {
+  readonly process: ChildProcess
+  readonly port: number
+  readonly url: string
+  /** Lines of the access log so far. */
+  readonly log: Lines
+  /** Lines of the program's own log so far. */
+  readonly errors: Lines
+  /** Resolves with the exit code, or null where a signal ended the process. */
+  readonly exit: Promise<number | null>
+}
+
+interface Options {
+  readonly env?: NodeJS.ProcessEnv
+  readonly flags?: readonly string[]
+}
+
+/**
+ * Starts `limpet run` and waits until it listens. A configuration is a value, or the text of a file, whose listeners may
+ * have port 0; without one it must come from `env`.
+ */
+export async function startLimpet(
+  test: TestContext,
+  config: unknown,
+  { env, flags = [] }: Options = {},
+): Promise<Limpet> {
+  const folder = await mkdtemp(join(tmpdir(), 'limpet-test-'))
+  const file = join(folder, 'limpet.yaml')
+  if (config !== undefined) await writeFile(file, typeof config === 'string' ? config : JSON.stringify(config))
+  const named = config === undefined ? [] : ['-c', file]
+  const child = spawn(process.execPath, [LIMPET, 'run', ...named, ...flags], {
+    cwd: folder,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const exit = once(child, 'exit').then(([code]) => code as number | null)
+  test.after(async () => {
+    child.kill('SIGKILL')
+    await exit
+    await rm(folder, { recursive: true })
+  })
+  const log = new Lines(child.stdout)
+  const errors = new Lines(child.stderr)
+  const listening = errors.find(/listening on \S+ port (\d+)/)
+  const port = await Promise.race([
+    listening.then(([, digits]) => Number(digits)),
+    exit.then((code) => {
+      throw new Error(`limpet ended with code ${code}:\n${errors.all.join('\n')}`)
+    }),
+  ])
+  return { process: child, port, url: `http://127.0.0.1:${port}`, log, errors, exit }
+}
+
+/** Runs `limpet` to its end. */
+export async function runLimpet(args: readonly string[], env: NodeJS.ProcessEnv = {}, cwd = tmpdir()) {
+  const child = spawn(process.execPath, [LIMPET, ...args], { cwd, env: { ...process.env, ...env } })
+  const stdout = new Lines(child.stdout)
+  const stderr = new Lines(child.stderr)
+  const [code] = await once(child, 'close')
+  return { code: code as number | null, stdout: stdout.all.join('\n'), stderr: stderr.all.join('\n') }
+}
+
+/** The lines of a stream, as they come. */
+export class Lines {
+  readonly all: string[] = []
+  readonly #arrivals = new EventEmitter().setMaxListeners(0)
+
+  constructor(stream: NodeJS.ReadableStream) {
+    createInterface({ input: stream }).on('line', (line) => {
+      this.all.push(line)
+      this.#arrivals.emit('line')
+    })
+  }
+
+  /** Resolves once there are that many lines in which `pattern` is found, to those lines. */
+  async matching(pattern: RegExp, count: number): Promise<string[]> {
+    for (;;) {
+      const found = this.all.filter((line) => pattern.test(line))
+      if (found.length >= count) return found
+      await once(this.#arrivals, 'line')
+    }
+  }
+
+  /** Resolves once `pattern` is found in a line, to what it matched. */
+  async find(pattern: RegExp): Promise<RegExpExecArray> {
+    const [line] = await this.matching(pattern, 1)
+    return pattern.exec(line!)!
+  }
+}
