@@ -1,6 +1,6 @@
 // Runs before `npm start` and `npm test`, under whatever Node bootstraps: a fresh clone installs itself.
 // Plain JavaScript on purpose, since that Node may be too old to strip types.
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
@@ -8,5 +8,10 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const installed = ['node_modules/.package-lock.json', 'node_modules/node/bin/node']
 if (!installed.every((file) => existsSync(root + file))) {
   console.error('limpet: first run, installing the dependencies (npm ci)…')
-  execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: 'inherit' })
+  const options = ['--no-audit', '--no-fund', '--loglevel=error']
+  const { status } = spawnSync('npm', ['ci', ...options], { cwd: root, stdio: ['ignore', 2, 2] })
+  if (status !== 0) {
+    console.error('limpet: npm ci failed; see above for what it said.')
+    process.exit(1)
+  }
 }

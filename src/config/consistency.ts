@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { formatAddress } from './address.ts'
 import { alternatives } from './error.ts'
-import type { KeyPath } from './key-path.ts'
+import { formatPath, type KeyPath } from './key-path.ts'
 import { nearest } from './nearest.ts'
 import { Listener, maxServers, Route, Server } from './schema.ts'
 import { didYouMean, type Issue } from './validate.ts'
@@ -46,7 +46,7 @@ function repeatedListeners(listeners: readonly Sound<z.output<typeof Listener>>[
     ([address, first, again]) => ({
       path: ['listeners', again],
       message: `expected an address and port of its own, found ${address} again`,
-    see: ['listeners', first],
+      see: ['listeners', first],
     }),
   )
 }
@@ -76,8 +76,8 @@ function unknownUpstreams(routes: readonly unknown[], names: readonly string[]):
   return routes.flatMap((route, index) => {
     const { upstream } = asMapping(route)
     if (typeof upstream !== 'string' || names.length === 0 || names.includes(upstream)) return []
-    const expected = names.length <= 10 ? alternatives(names) : 'the name of an upstream'
-    const message = `expected ${expected}, found ${JSON.stringify(upstream)}`
+    const known = names.length <= 10 ? ` (${alternatives(names)})` : ''
+    const message = `expected the name of an upstream${known}, found ${JSON.stringify(upstream)}`
     return [{ path: ['routes', index, 'upstream'], message, hint: didYouMean(nearest(upstream, names)) }]
   })
 }
@@ -116,7 +116,7 @@ function canMatchTogether(one: Route, other: Route): boolean {
 function ambiguity(target: string, first: number, again: number): Issue {
   return {
     path: ['routes', again],
-    message: `expected one route for a request, found two for ${target}`,
+    message: `expected one route for a request, found that ${formatPath(['routes', first])} matches ${target} just as well`,
     hint: 'give one of the two another host, path, methods or headers',
     see: ['routes', first],
   }

@@ -22,6 +22,8 @@ interface Mistake {
   readonly path: string
   readonly message: string
   readonly hint?: string | undefined
+  /** The offset of something else that has to do with it. */
+  readonly see?: number | undefined
 }
 
 /** Far above what a file of 16,384 servers needs, and far below what a few nested aliases could grow to. */
@@ -65,7 +67,7 @@ export class Document {
     const further = issues.filter(({ path }) => !known.has(formatPath(path))).map((issue) => this.#mistake(issue))
     return [...this.#mistakes, ...further]
       .toSorted((one, other) => one.offset - other.offset)
-      .map(({ offset, ...problem }) => ({ where: this.#where(offset), ...problem }))
+      .map((mistake) => this.#problem(mistake))
   }
 
   /** The document, if the text is one without a mistake in its syntax. */
@@ -126,15 +128,23 @@ export class Document {
       const name = isScalar(key) ? String(key.value) : ''
       const path = [...parent, name]
       const offset = key.range?.[0] ?? 0
-      if (name === '__proto__') this.#refuse(offset, path, 'expected another key, found one that cannot be used')
-      else if (Object.hasOwn(mapping, name))
-        this.#refuse(offset, path, `expected each key once, found ${shown(name)} again${this.#seeLine(this.#keys.get(formatPath(path)))}`)
-      else {
-        this.#keys.set(formatPath(path), offset)
-        mapping[name] = this.#read(value, offset, path)
-      }
+      if (this.#isNewKey(name, offset, path)) mapping[name] = this.#read(value, offset, path)
     }
     return mapping
+  }
+
+  #isNewKey(name: string, offset: number, keyPath: KeyPath): boolean {
+    const path = formatPath(keyPath)
+    const see = this.#keys.get(path)
+    if (see !== undefined) {
+      this.#mistakes.push({ offset, path, message: `expected each key once, found ${shown(name)} again`, see })
+    } else if (name === '__proto__') {
+      this.#mistakes.push({ offset, path, message: 'expected another key, found one that cannot be used' })
+    } else {
+      this.#keys.set(path, offset)
+      return true
+    }
+    return false
   }
 
   #expand(text: string, offset: number, path: KeyPath): string | undefined {
@@ -154,21 +164,24 @@ export class Document {
   }
 
   /** An issue at the place of its key, of its value or, where something is missing, of what should hold it. */
-  #mistake({ path: keyPath, atKey, message, hint }: Issue): Mistake {
+  #mistake({ path: keyPath, atKey, message, hint, see }: Issue): Mistake {
     const path = formatPath(keyPath)
     const source = this.#expanded.get(path)
     const offset = (atKey ? this.#keys.get(path) : undefined) ?? this.#offsetOf(keyPath)
-    return { offset, path, message: source === undefined ? message : `${message}, from ${source}`, hint }
+    const whole = source === undefined ? message : `${message}, from ${source}`
+    return { offset, path, message: whole, hint, see: see && this.#offsetOf(see) }
+  }
+
+  #problem({ offset, path, message, hint, see }: Mistake): Problem {
+    const { line, col } = this.#lines.linePos(offset)
+    const where = `${this.#name}:${Math.max(line, 1)}:${Math.max(col, 1)}`
+    const whole = see === undefined ? message : `${message}, see line ${this.#lines.linePos(see).line}`
+    return { where, path, message: whole, hint }
   }
 
   #offsetOf(path: KeyPath): number {
     const offset = this.#values.get(formatPath(path))
     return offset ?? (path.length === 0 ? 0 : this.#offsetOf(path.slice(0, -1)))
-  }
-
-  #where(offset: number): string {
-    const { line, col } = this.#lines.linePos(offset)
-    return `${this.#name}:${Math.max(line, 1)}:${Math.max(col, 1)}`
   }
 }
 

@@ -29,6 +29,8 @@ export function parseIPv6(text: string): string | undefined {
 
 /** An address to listen on: a host name, IPv4, or IPv6 with or without brackets. Throws InvalidValue. */
 export function parseListenAddress(text: string): string {
+  if (text === '*') throw new InvalidValue('an address', 'leave address out to listen on every IPv4 address')
+  refusePort(text)
   return parseIPv6(text.replace(/^\[(.*)\]$/, '$1')) ?? parseHost(text)
 }
 
@@ -44,6 +46,11 @@ export function parseRouteHost(text: string): string {
   if (text.startsWith('*.')) return `*.${parseHost(text.slice(2))}`
   const address = parseIPv6(text.replace(/^\[(.*)\]$/, '$1'))
   return address === undefined ? parseHost(text) : `[${address}]`
+}
+
+function refusePort(text: string): void {
+  const [, host] = /^([^:]+|\[.*\]):\d*$/.exec(text) ?? []
+  if (host !== undefined) throw new InvalidValue('a host without a port', `write ${host}`)
 }
 
 function mend(host: string): string | undefined {

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { escapeReferences, interpolate } from '../../src/config/interpolate.ts'
+
+const env = { HOST: 'app', EMPTY: '', MONEY: '$${HOST} ${HOST}' }
+
+test('a variable gives its value, in the middle of text too', () => {
+  assert.equal(interpolate('http://${HOST}:80/${HOST}', env), 'http://app:80/app')
+})
+
+test('a default serves where the variable is unset or empty', () => {
+  assert.equal(interpolate('${HOST:-other}', env), 'app')
+  assert.equal(interpolate('${EMPTY:-other}', env), 'other')
+  assert.equal(interpolate('${UNSET:-other}', env), 'other')
+  assert.equal(interpolate('${UNSET:-}', env), '')
+})
+
+test('an empty variable without a default is empty, an unset one is an error', () => {
+  assert.equal(interpolate('${EMPTY}', env), '')
+  assert.throws(() => interpolate('${UNSET}', env), { expected: 'the environment variable UNSET to be set' })
+})
+
+test('what a variable holds is not looked at again', () => {
+  assert.equal(interpolate('${MONEY}', env), '$${HOST} ${HOST}')
+})
+
+test('a dollar is a dollar unless a brace follows', () => {
+  assert.equal(interpolate('$HOST $5 $ $$', env), '$HOST $5 $ $$')
+})
+
+test('any text, once escaped, comes out as it was', () => {
+  const text = fc.array(fc.constantFrom('$', '{', '}', 'HOST', ':-', 'x')).map((parts) => parts.join(''))
+  fc.assert(fc.property(text, (text) => interpolate(escapeReferences(text), env) === text))
+})

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { describe, test } from 'node:test'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { parse } from 'yaml'
+import { parseConfig } from '../../src/config/file.ts'
+import { jsonSchema } from '../../src/config/json-schema.ts'
+
+const root = new URL('../../', import.meta.url)
+const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
+const validate = new Ajv2020({ strict: true, allowUnionTypes: true }).compile(jsonSchema())
+
+test('limpet.schema.json is what `npm run schema` would write', () => {
+  assert.deepEqual(JSON.parse(read('limpet.schema.json')), JSON.parse(JSON.stringify(jsonSchema())))
+})
+
+test('every key is described', () => {
+  const bare: string[] = []
+  const visit = (node: unknown, path: string): void => {
+    if (node === null || typeof node !== 'object') return
+    for (const [key, child] of Object.entries(node)) {
+      if (path.endsWith('/properties') && !child.description) bare.push(`${path}/${key}`)
+      visit(child, `${path}/${key}`)
+    }
+  }
+  visit(jsonSchema(), '')
+  assert.deepEqual(bare, [])
+})
+
+describe('each example is right by the schema and by the program', () => {
+  for (const file of readdirSync(new URL('examples/', root)).filter((file) => file.endsWith('.yaml'))) {
+    test(file, () => {
+      const text = read(`examples/${file}`)
+      assert.match(text, /^# yaml-language-server: \$schema=\.\.\/limpet\.schema\.json\n/)
+      assert.ok(validate(parse(text)), JSON.stringify(validate.errors))
+      parseConfig(text, file, {})
+    })
+  }
+})
+
+describe('the schema and the program agree', () => {
+  const fixtures = 'test/fixtures/config/'
+  const files = readdirSync(new URL(fixtures, root))
+
+  for (const file of files.filter((file) => file.endsWith('.effective.yaml'))) {
+    test(`${file} is right`, () => assert.ok(validate(parse(read(fixtures + file))), JSON.stringify(validate.errors)))
+  }
+
+  for (const name of ['unknown-keys', 'missing-keys', 'nothing-in-lists', 'wrong-types', 'out-of-range', 'balance']) {
+    test(`${name}.yaml is wrong`, () => assert.equal(validate(parse(read(`${fixtures}${name}.yaml`))), false))
+  }
+
+  test('a variable may stand where a number, a boolean or a word is wanted', () => {
+    const variables = read(`${fixtures}variables.yaml`)
+    assert.ok(validate(parse(variables)), JSON.stringify(validate.errors))
+  })
+})
