@@ -31,7 +31,7 @@ export class Rotation {
   pick(avoid: readonly ServerState[], now: number): ServerState | undefined {
     // Twice, because claiming may show that the order is out of date: another worker took the probe.
     for (let round = 0; round < 2; round++) {
-      if (this.#scoreboard.epoch(this.#upstream) !== this.#epoch || now > this.#nextProbe) this.#workOut(now)
+      if (this.#scoreboard.epoch(this.#upstream) !== this.#epoch || now >= this.#nextProbe) this.#workOut(now)
       const server = this.#next(avoid, now)
       if (server === undefined || server.claim(now)) return server
       this.#epoch = undefined

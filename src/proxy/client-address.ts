@@ -6,16 +6,24 @@ export interface ClientAddress {
   readonly octets: Uint8Array
 }
 
-const UNKNOWN: ClientAddress = { text: '-', octets: new Uint8Array(4) }
+/** The limited broadcast address (RFC 919): nobody's, and to nginx no address either. */
+const BROADCAST = '255.255.255.255'
 
-/** Reads an IPv4 or IPv6 address. An IPv4-mapped one (`::ffff:10.0.0.1`) is IPv4. */
-export function clientAddress(text: string | undefined): ClientAddress {
-  if (text === undefined) return UNKNOWN
+/**
+ * Reads an IPv4 or IPv6 address. An IPv4-mapped one (`::ffff:10.0.0.1`) is IPv4.
+ *
+ * @returns undefined where the text is no client's address
+ */
+export function parseClientAddress(text: string): ClientAddress | undefined {
   const unmapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(text)?.[1] ?? text
-  if (isIPv4(unmapped)) return { text: unmapped, octets: Uint8Array.from(unmapped.split('.'), Number) }
-  if (!isIPv6(unmapped)) return UNKNOWN
-  return { text: unmapped, octets: octetsOfIPv6(unmapped) }
+  if (isIPv4(unmapped) && unmapped !== BROADCAST) {
+    return { text: unmapped, octets: Uint8Array.from(unmapped.split('.'), Number) }
+  }
+  return isIPv6(unmapped) ? { text: unmapped, octets: octetsOfIPv6(unmapped) } : undefined
 }
+
+/** Stands for a client that was gone before it could be asked. */
+export const UNKNOWN_ADDRESS: ClientAddress = { text: '-', octets: new Uint8Array(4) }
 
 function octetsOfIPv6(text: string): Uint8Array {
   const [before = '', after] = text

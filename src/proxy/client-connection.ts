@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { now } from '../clock.ts'
 import { CR, LF } from '../http1/bytes.ts'
 import { MessageError } from '../http1/message-error.ts'
-import { type ClientAddress, clientAddress } from './client-address.ts'
+import { type ClientAddress, parseClientAddress, UNKNOWN_ADDRESS } from './client-address.ts'
 import type { DataPlane } from './data-plane.ts'
 import { Timed } from './deadlines.ts'
 import { errorPage } from './error-page.ts'
@@ -43,7 +43,7 @@ export class ClientConnection extends Timed {
     super()
     this.socket = socket
     this.#plane = plane
-    this.address = clientAddress(socket.remoteAddress)
+    this.address = parseClientAddress(socket.remoteAddress ?? '') ?? UNKNOWN_ADDRESS
     ;(socket as OwnedSocket)[owner] = this
     socket.on('data', onData)
     socket.on('drain', onDrain)

@@ -1,0 +1,41 @@
+import type { Policy } from '../../src/balancing/policy.ts'
+import { policyFor } from '../../src/balancing/registry.ts'
+import { ServerState } from '../../src/balancing/server-state.ts'
+import { Scoreboard } from '../../src/scoreboard.ts'
+import type { Balance, Server } from '../../src/snapshot.ts'
+
+/** One worker's view of an upstream in a test. */
+export interface Group {
+  readonly policy: Policy
+  readonly servers: readonly ServerState[]
+}
+
+const plain: Omit<Server, 'name' | 'address' | 'port' | 'slot'> = {
+  host: '127.0.0.1',
+  weight: 1,
+  backup: false,
+  down: false,
+  maxFails: 1,
+  failTimeout: 10_000,
+}
+
+/** Servers with these settings, named and addressed as in the recorded vectors. */
+export function serversWith(settings: readonly Partial<Server>[]): Server[] {
+  return settings.map((setting, slot) => {
+    const port = 9101 + slot
+    return { ...plain, name: `127.0.0.1:${port}`, address: `127.0.0.1:${port}`, port, slot, ...setting }
+  })
+}
+
+/** The same upstream as each of several workers sees it: one Scoreboard, and a policy for each. */
+export function groupsOf(balance: Balance, servers: readonly Server[], workers = 1): Group[] {
+  const scoreboard = new Scoreboard()
+  return Array.from({ length: workers }, (_, worker) => {
+    const states = servers.map((server) => new ServerState(server, 0, servers.length === 1, scoreboard, worker))
+    return { servers: states, policy: policyFor(balance, states, 0, scoreboard) }
+  })
+}
+
+export function groupOf(balance: Balance, servers: readonly Server[]): Group {
+  return groupsOf(balance, servers)[0]!
+}

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { describe, test } from 'node:test'
+import { parseClientAddress } from '../../src/proxy/client-address.ts'
+import { groupOf, groupsOf, serversWith } from './group.ts'
+
+interface Recorded {
+  readonly weights: readonly number[]
+  readonly down: readonly number[]
+  readonly ipHash: Readonly<Record<string, number>>
+  readonly roundRobin: readonly number[]
+}
+
+const file = new URL('../fixtures/nginx/balancing.json', import.meta.url)
+const { groups } = JSON.parse(readFileSync(file, 'utf8')) as { groups: Record<string, Recorded> }
+
+/** The addresses came to nginx in a header; where it finds none there (255.255.255.255), it goes by the sender's own. */
+const recorder = parseClientAddress('127.0.0.1')!
+
+for (const [name, { weights, down, ipHash, roundRobin }] of Object.entries(groups)) {
+  const servers = serversWith(weights.map((weight, index) => ({ weight, down: down.includes(index) })))
+
+  describe(`as recorded from nginx: ${name}`, () => {
+    test('ip-hash sends every address to the same server', () => {
+      const { policy } = groupOf({ type: 'ip-hash' }, servers)
+      for (const [address, expected] of Object.entries(ipHash)) {
+        const { octets } = parseClientAddress(address) ?? recorder
+        const picked = policy.pick(octets, [], 0)
+        assert.equal(picked?.settings.slot, expected, address)
+      }
+    })
+
+    for (const workers of [1, 2]) {
+      test(`round robin goes through the servers in the same order with ${workers} worker(s)`, () => {
+        const sharing = groupsOf({ type: 'round-robin' }, servers, workers)
+        const picks = roundRobin.map((_, turn) => sharing[turn % workers]!.policy.pick(new Uint8Array(4), [], 0))
+        assert.deepEqual(
+          picks.map((picked) => picked?.settings.slot),
+          roundRobin,
+        )
+      })
+    }
+  })
+}

@@ -1,0 +1,147 @@
+/**
+ * The notation in which fixtures write bytes; README.md teaches it. Text stands for one byte a character.
+ */
+
+/** What one side does, in order. */
+export type Step =
+  | { readonly kind: 'say'; readonly text: string }
+  | { readonly kind: 'hear'; readonly status: string }
+  | { readonly kind: 'close' }
+  | { readonly kind: 'reset' }
+
+/** Values of `\<name>` in a block. */
+export type Names = Readonly<Record<string, string>>
+
+/** Directives stand in the text as single characters outside Latin-1 until it is cut into steps. */
+const FIRST_DIRECTIVE = 0xe000
+
+const escapes: Readonly<Record<string, string>> = { r: '\r', n: '\n', t: '\t', s: ' ', '\\': '\\', '/': '' }
+
+/** The steps that a block describes. */
+export function stepsOf(block: string, names: Names): Step[] {
+  const directives: Step[] = []
+  const text = new Reader(withLineEnds(substitute(block, names)), directives).read()
+  const steps: Step[] = []
+  for (const [piece] of text.matchAll(/[\uE000-\uF8FF]|[^\uE000-\uF8FF]+/g)) {
+    const directive = directives[piece.charCodeAt(0) - FIRST_DIRECTIVE]
+    if (directive === undefined) steps.push({ kind: 'say', text: piece })
+    else if (directive.kind !== 'say') steps.push(directive)
+  }
+  return steps
+}
+
+/** The bytes that a block describes, when nothing else happens in it. */
+export function textOf(block: string, names: Names): string {
+  return said(stepsOf(block, names))
+}
+
+/** All that is said in some steps. */
+export function said(steps: readonly Step[]): string {
+  return steps.map((step) => (step.kind === 'say' ? step.text : '')).join('')
+}
+
+/** Puts the columns of a table's row into a block, before anything else is understood. */
+function substitute(block: string, names: Names): string {
+  return block.replace(/\\<([\w -]+)>/g, (placeholder, name: string) => names[name] ?? placeholder)
+}
+
+/** Each line ends in CR LF, but for one that ends in a lone backslash. */
+function withLineEnds(block: string): string {
+  return block.replace(/(\\*)\n/g, (_, slashes: string) => {
+    return slashes.length % 2 === 1 ? slashes.slice(1) : `${slashes}\\r\\n`
+  })
+}
+
+class Reader {
+  readonly #source: string
+  readonly #directives: Step[]
+  #at = 0
+
+  constructor(source: string, directives: Step[]) {
+    this.#source = source
+    this.#directives = directives
+  }
+
+  /** Reads to the end of the source, or of the group that has just been opened. */
+  read(inGroup = false): string {
+    const units: string[] = []
+    while (this.#at < this.#source.length) {
+      if (this.#takes('\\)')) {
+        if (inGroup) return units.join('')
+        throw this.#fault('a group ends that has not begun')
+      }
+      const times = this.#match(/\\\{(\d+)\}/y)
+      if (times !== undefined) units.push((units.pop() ?? '').repeat(Number(times[1])))
+      else units.push(this.#unit())
+    }
+    if (inGroup) throw this.#fault('a group does not end')
+    return units.join('')
+  }
+
+  /** One byte, one directive, or one group. */
+  #unit(): string {
+    if (this.#takes('\\(')) return this.read(true)
+    const byte = this.#match(/\\x([0-9a-f]{2})/y)
+    if (byte !== undefined) return String.fromCharCode(Number.parseInt(byte[1]!, 16))
+    const directive = this.#match(/\\<([^>]+)>/y)
+    if (directive !== undefined) return this.#directive(directive[1]!)
+    const escape = this.#match(/\\([rnts\\/])/y)
+    // A split shows as a directive that does nothing: it ends one piece and begins another.
+    if (escape?.[1] === '/') return this.#note({ kind: 'say', text: '' })
+    if (escape !== undefined) return escapes[escape[1]!]!
+    const plain = this.#match(/[ -~]/y)
+    if (plain === undefined || plain[0] === '\\') throw this.#fault('this means nothing')
+    return plain[0]
+  }
+
+  #directive(text: string): string {
+    const hear = /^hear (\d{3})$/.exec(text)
+    if (hear !== null) return this.#note({ kind: 'hear', status: hear[1]! })
+    if (text === 'close' || text === 'reset') return this.#note({ kind: text })
+    if (text === 'id' || text === 'origin') return `<${text}>`
+    const forwarding = /^forwarding(?: (.+))?$/.exec(text)
+    if (forwarding === null) throw this.#fault(`\\<${text}> is not a column or a directive`)
+    const lines = ['X-Forwarded-For: 127.0.0.1', 'X-Forwarded-Proto: http', 'X-Request-Id: <id>']
+    if (forwarding[1] !== undefined) lines.push(`X-Forwarded-Host: ${forwarding[1]}`)
+    return lines.join('\r\n')
+  }
+
+  #note(step: Step): string {
+    this.#directives.push(step)
+    return String.fromCharCode(FIRST_DIRECTIVE + this.#directives.length - 1)
+  }
+
+  #takes(text: string): boolean {
+    if (!this.#source.startsWith(text, this.#at)) return false
+    this.#at += text.length
+    return true
+  }
+
+  #match(pattern: RegExp): RegExpExecArray | undefined {
+    pattern.lastIndex = this.#at
+    const match = pattern.exec(this.#source)
+    if (match === null) return undefined
+    this.#at = pattern.lastIndex
+    return match
+  }
+
+  #fault(what: string): Error {
+    return new Error(`${what}: ${JSON.stringify(this.#source.slice(this.#at, this.#at + 30))}`)
+  }
+}
+
+/** Bytes as text that a terminal shows and a fixture could hold. */
+export function visible(bytes: string): string {
+  return bytes
+    .replaceAll('\\', '\\\\')
+    .replace(/[\0-\x09\x0b-\x1f\x7f-\xff]|\n/g, (byte) => {
+      if (byte === '\t') return '\\t'
+      if (byte === '\n') return '\\n'
+      if (byte === '\r') return '\\r'
+      return `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`
+    })
+    .replaceAll('\\r\\n', '\n')
+    .replace(/ $/gm, '\\s')
+    .replace(/(\\n)/g, '$1\\\n')
+    .replace(/[^\n]$/, '$&\\')
+}
