@@ -4,6 +4,8 @@ import { Command } from 'commander'
 import { checkCommand } from './commands/check.ts'
 import { demoCommand } from './commands/demo.ts'
 import { explain } from './commands/explain.ts'
+import { exportCommand } from './commands/export.ts'
+import { healthcheckCommand } from './commands/healthcheck.ts'
 import { runCommand } from './commands/run.ts'
 
 const { version, description } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
@@ -14,6 +16,8 @@ const program = new Command('limpet')
   .addCommand(runCommand())
   .addCommand(checkCommand())
   .addCommand(demoCommand())
+  .addCommand(exportCommand())
+  .addCommand(healthcheckCommand())
   .showHelpAfterError('(run limpet --help for the commands and their options)')
 
 try {

@@ -13,7 +13,7 @@ import {
 } from 'yaml'
 import { InvalidValue, type Problem, shown } from './error.ts'
 import { interpolate } from './interpolate.ts'
-import { formatPath, type KeyPath } from './key-path.ts'
+import { extendPath, formatPath, type KeyPath } from './key-path.ts'
 import type { Issue } from './validate.ts'
 
 /** A problem and where in the text it stands, so that problems can be put in the order of the text. */
@@ -27,7 +27,7 @@ interface Mistake {
 }
 
 /** Far above what a file of 16,384 servers needs, and far below what a few nested aliases could grow to. */
-const maxValues = 500_000
+const maxValues = 200_000
 const maxDepth = 64
 
 /**
@@ -49,6 +49,7 @@ export class Document {
   /** Path to the offset in the text. */
   readonly #keys = new Map<string, number>()
   readonly #values = new Map<string, number>()
+  readonly #anchored = new Map<Alias, Node>()
   #exhausted = false
 
   /** `name` is the file as messages show it. */
@@ -57,7 +58,7 @@ export class Document {
     this.#env = env
     this.expanded = this.#expanded
     this.#yaml = this.#parse(text)
-    const value = this.#yaml && this.#read(this.#yaml.contents, 0, [])
+    const value = this.#yaml && this.#read(this.#yaml.contents, 0, '', 0)
     this.value = this.#exhausted ? undefined : value
   }
 
@@ -76,8 +77,8 @@ export class Document {
     const [first, second] = documents
     const errors = documents.flatMap((document) => [...document.errors, ...document.warnings])
     for (const error of this.#causesOf(errors)) this.#mistakes.push(syntaxMistake(error, text))
-    if (second) this.#refuse(second.range[0], [], 'expected one YAML document, found a second one', 'remove the ---')
-    else if (isEmpty(first)) this.#refuse(0, [], 'expected routes and upstreams, found an empty file')
+    if (second) this.#mistakes.push(secondDocument(second.range[0]))
+    else if (isEmpty(first)) this.#mistakes.push(emptyFile)
     return this.#mistakes.length === 0 ? first : undefined
   }
 
@@ -93,48 +94,57 @@ export class Document {
   }
 
   /** The plain value of a node; a node that is left out altogether is null, and stands where its key does. */
-  #read(node: Node | null, keyOffset: number, path: KeyPath): unknown {
+  #read(node: Node | null, keyOffset: number, path: string, depth: number): unknown {
     const offset = node?.range?.[0] ?? keyOffset
-    if (this.#isExhausted(offset, path)) return undefined
-    this.#values.set(formatPath(path), offset)
-    if (isAlias(node)) return this.#readAlias(node, offset, path)
-    if (isMap<Node, Node | null>(node)) return this.#readMapping(node, path)
-    if (isSeq<Node>(node)) return node.items.map((item, index) => this.#read(item, offset, [...path, index]))
+    if (this.#isExhausted(offset, depth)) return undefined
+    this.#values.set(path, offset)
+    if (isAlias(node)) return this.#readAlias(node, offset, path, depth)
+    if (isMap<Node, Node | null>(node)) return this.#readMapping(node, path, depth)
+    if (isSeq<Node>(node)) {
+      return node.items.map((item, index) => this.#read(item, offset, extendPath(path, index), depth + 1))
+    }
     const value = isScalar(node) ? node.value : null
     return typeof value === 'string' ? this.#expand(value, offset, path) : value
   }
 
   /** Whether the text asks for more than a configuration may hold, as aliases within aliases do. */
-  #isExhausted(offset: number, path: KeyPath): boolean {
-    if (!this.#exhausted && (path.length > maxDepth || this.#values.size === maxValues)) {
+  #isExhausted(offset: number, depth: number): boolean {
+    if (!this.#exhausted && (depth > maxDepth || this.#values.size === maxValues)) {
       this.#exhausted = true
       const message = `expected at most ${maxDepth} levels and ${maxValues} values, found more`
-      this.#refuse(offset, [], message, 'look for an alias that contains itself')
+      this.#mistakes.push({ offset, path: '', message, hint: 'look for an alias that contains itself' })
     }
     return this.#exhausted
   }
 
-  #readAlias(alias: Alias, offset: number, path: KeyPath): unknown {
-    const anchored = this.#yaml && alias.resolve(this.#yaml)
-    if (anchored) return this.#read(anchored, offset, path)
+  #readAlias(alias: Alias, offset: number, path: string, depth: number): unknown {
+    const anchored = this.#anchoredBy(alias)
+    if (anchored) return this.#read(anchored, offset, path, depth + 1)
+    const message = `expected an anchor &${alias.source} before its alias, found none`
     const hint = `an unquoted * starts an alias: for text, write "*${alias.source}"`
-    this.#refuse(offset, path, `expected an anchor &${alias.source} before its alias, found none`, hint)
+    this.#mistakes.push({ offset, path, message, hint })
     return undefined
   }
 
-  #readMapping(map: YAMLMap<Node, Node | null>, parent: KeyPath): Record<string, unknown> {
+  /** Kept, since the library searches the whole document for it. */
+  #anchoredBy(alias: Alias): Node | undefined {
+    const anchored = this.#anchored.get(alias) ?? (this.#yaml && alias.resolve(this.#yaml))
+    if (anchored) this.#anchored.set(alias, anchored)
+    return anchored
+  }
+
+  #readMapping(map: YAMLMap<Node, Node | null>, parent: string, depth: number): Record<string, unknown> {
     const mapping: Record<string, unknown> = {}
     for (const { key, value } of map.items) {
       const name = isScalar(key) ? String(key.value) : ''
-      const path = [...parent, name]
+      const path = extendPath(parent, name)
       const offset = key.range?.[0] ?? 0
-      if (this.#isNewKey(name, offset, path)) mapping[name] = this.#read(value, offset, path)
+      if (this.#isNewKey(name, offset, path)) mapping[name] = this.#read(value, offset, path, depth + 1)
     }
     return mapping
   }
 
-  #isNewKey(name: string, offset: number, keyPath: KeyPath): boolean {
-    const path = formatPath(keyPath)
+  #isNewKey(name: string, offset: number, path: string): boolean {
     const see = this.#keys.get(path)
     if (see !== undefined) {
       this.#mistakes.push({ offset, path, message: `expected each key once, found ${shown(name)} again`, see })
@@ -147,20 +157,16 @@ export class Document {
     return false
   }
 
-  #expand(text: string, offset: number, path: KeyPath): string | undefined {
+  #expand(text: string, offset: number, path: string): string | undefined {
     try {
       const expanded = interpolate(text, this.#env)
-      if (expanded !== text) this.#expanded.set(formatPath(path), text)
+      if (expanded !== text) this.#expanded.set(path, text)
       return expanded
     } catch (error) {
       if (!(error instanceof InvalidValue)) throw error
-      this.#refuse(offset, path, `${error.message}, found ${shown(text)}`, error.hint)
+      this.#mistakes.push({ offset, path, message: `${error.message}, found ${shown(text)}`, hint: error.hint })
       return undefined
     }
-  }
-
-  #refuse(offset: number, path: KeyPath, message: string, hint?: string): void {
-    this.#mistakes.push({ offset, path: formatPath(path), message, hint })
   }
 
   /** An issue at the place of its key, of its value or, where something is missing, of what should hold it. */
@@ -197,6 +203,12 @@ const yamlOptions = {
 function isEmpty(document: YamlDocument.Parsed | undefined): boolean {
   const contents = document?.contents
   return !contents || (isScalar(contents) && contents.value === null)
+}
+
+const emptyFile = { offset: 0, path: '', message: 'expected routes and upstreams, found an empty file' }
+
+function secondDocument(offset: number): Mistake {
+  return { offset, path: '', message: 'expected one YAML document, found a second one', hint: 'remove the ---' }
 }
 
 function syntaxMistake({ code, message, pos: [offset] }: YAMLError, text: string): Mistake {

@@ -3,11 +3,13 @@ export type KeyPath = readonly PropertyKey[]
 
 /** A path as messages show it: `upstreams.static.servers[0].weight`, `routes[1].headers."x beta"`. */
 export function formatPath(path: KeyPath): string {
-  return path.map(formatStep).join('').replace(/^\./, '')
+  return path.reduce(extendPath, '')
 }
 
-function formatStep(step: PropertyKey): string {
-  if (typeof step === 'number') return `[${step}]`
+/** The path, as messages show it, of what stands at `step` in what stands at `path`. */
+export function extendPath(path: string, step: PropertyKey): string {
+  if (typeof step === 'number') return `${path}[${step}]`
   const key = String(step)
-  return /^[\w$-]+$/.test(key) ? `.${key}` : `.${JSON.stringify(key)}`
+  const shown = /^[\w$-]+$/.test(key) ? key : JSON.stringify(key)
+  return path === '' ? shown : `${path}.${shown}`
 }

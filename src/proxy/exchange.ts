@@ -147,13 +147,17 @@ export class Exchange implements UpstreamUser, LogEntry {
     return head.bytes.toString('latin1', head.authorityStart, head.authorityEnd)
   }
 
-  /** Picks a server that has not been tried and takes the request there. */
-  #attempt(): void {
+  /**
+   * Picks a server that has not been tried and takes the request there.
+   *
+   * @param previous how the attempt before this one failed
+   */
+  #attempt(previous?: Failure): void {
     const group = this.#group!
     const time = this.#tried === NOBODY ? this.startedAt : now()
     const { octets } = this.#client.address
     const server = group.policy.pick(octets, this.#tried, time)
-    if (server === undefined) return this.#end(new Failure('no-server'))
+    if (server === undefined) return this.#end(previous ?? new Failure('no-server'))
     this.reason = this.#reasonFor(server, group.policy.home?.(octets))
     this.#tried = this.#tried === NOBODY ? [server] : [...this.#tried, server]
     this.#server = server
@@ -398,7 +402,7 @@ export class Exchange implements UpstreamUser, LogEntry {
     this.#held = undefined
     if (this.#mayTryAgain(failure)) {
       this.#requestBody = undefined
-      this.#attempt()
+      this.#attempt(failure)
     } else {
       this.#end(failure)
     }
@@ -415,15 +419,13 @@ export class Exchange implements UpstreamUser, LogEntry {
   #end(failure: Failure): void {
     if (this.#over) return
     if (this.#responseBegun) return this.#abort()
-    // No server left to try: what the last one did says more than that.
-    const told = failure.code === 'no-server' && this.#tried !== NOBODY ? new Failure('connection-lost') : failure
     this.#connection?.destroy()
     this.#connection = undefined
-    this.status = told.status
+    this.status = failure.status
     this.#persists &&=
-      this.requestIsDone && told.code !== 'bad-request' && !this.#plane.stopping && this.#client.mayPersist
+      this.requestIsDone && failure.code !== 'bad-request' && !this.#plane.stopping && this.#client.mayPersist
     const accept = this.#acceptField()
-    const page = errorPage(told, accept, this.requestId, this.#closing(), this.method !== 'HEAD')
+    const page = errorPage(failure, accept, this.requestId, this.#closing(), this.method !== 'HEAD')
     this.bytesSent = page.bodyLength
     this.#client.socket.write(page.bytes)
     this.#settle()

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { ServerState } from '../../src/balancing/server-state.ts'
-import type { Balance, Server } from '../../src/snapshot.ts'
+import type { Balance } from '../../src/snapshot.ts'
 import { type Group, groupOf, groupsOf, serversWith } from './group.ts'
 
 const policies: readonly Balance[] = [{ type: 'round-robin' }, { type: 'ip-hash' }]

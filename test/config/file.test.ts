@@ -1,5 +1,6 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts are those of a configuration file
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -38,12 +39,8 @@ describe('a file that cannot be read says why', () => {
 test('a named pipe is as good as a file', () => {
   const pipe = join(folder, 'pipe')
   execFileSync('mkfifo', [pipe])
-  execFileSync('sh', [
-    '-c',
-    'printf "routes: [{ path: /*, upstream: web }]\nupstreams: { web: { servers: [a] } }" > "$1" &',
-    'sh',
-    pipe,
-  ])
+  const text = 'routes: [{ path: /*, upstream: web }]\nupstreams: { web: { servers: [a] } }\n'
+  spawn('sh', ['-c', 'printf %s "$1" > "$2"', 'sh', text, pipe], { stdio: 'ignore' })
   assert.equal(readConfigFile(pipe, 'pipe', {}).upstreams[0]?.servers[0]?.address, 'a:80')
 })
 

@@ -78,7 +78,7 @@ describe('an address', () => {
   const port = fc.integer({ min: 1, max: 65_535 })
 
   test('is the same once written and read', () => {
-    const address = fc.record({ host: fc.oneof(name, fc.ipV4()), port })
+    const address = fc.record({ host: fc.oneof(name, fc.ipV4()), port }, { noNullPrototype: true })
     fc.assert(fc.property(address, (address) => assert.deepEqual(parseAddress(formatAddress(address)), address)))
   })
 

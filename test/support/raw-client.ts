@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 
@@ -7,15 +7,20 @@ export class RawClient {
   readonly socket: Socket
   #heard = Buffer.alloc(0)
   #ended = false
+  readonly #changes = new EventEmitter()
 
   private constructor(socket: Socket) {
     this.socket = socket
     socket.on('data', (bytes: Buffer) => {
       this.#heard = Buffer.concat([this.#heard, bytes])
+      this.#changes.emit('change')
     })
-    socket.on('end', () => {
-      this.#ended = true
-    })
+    for (const event of ['end', 'close']) {
+      socket.on(event, () => {
+        this.#ended = true
+        this.#changes.emit('change')
+      })
+    }
     socket.on('error', () => socket.destroy())
   }
 
@@ -39,16 +44,22 @@ export class RawClient {
   /** Resolves once `pattern` is found in what was heard. */
   async hear(pattern: RegExp): Promise<string> {
     while (!pattern.test(this.heard)) {
-      if (this.#ended || this.socket.destroyed) throw new Error(`closed after ${JSON.stringify(this.heard)}`)
-      await Promise.race([once(this.socket, 'data'), once(this.socket, 'end'), once(this.socket, 'close')])
+      if (this.#ended) throw new Error(`closed after ${JSON.stringify(this.heard)}`)
+      await once(this.#changes, 'change')
     }
     return this.heard
   }
 
+  /** What was heard, to the end that `pattern` finds; forgets it. */
+  async take(pattern: RegExp): Promise<string> {
+    const heard = await this.hear(pattern)
+    this.#heard = Buffer.alloc(0)
+    return heard
+  }
+
   /** Resolves once the other side has closed, to everything heard. */
   async goodbye(): Promise<string> {
-    if (!this.#ended && !this.socket.destroyed)
-      await Promise.race([once(this.socket, 'end'), once(this.socket, 'close')])
+    while (!this.#ended) await once(this.#changes, 'change')
     return this.heard
   }
 }

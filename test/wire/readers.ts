@@ -1,6 +1,7 @@
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { Duplex } from 'node:stream'
 import { ChunkedBody } from '../../src/http1/chunked-body.ts'
+import { connectionOptions, persists } from '../../src/http1/connection-options.ts'
 import { CHUNKED, framingOfRequest } from '../../src/http1/framing.ts'
 import type { HeadLimits } from '../../src/http1/head.ts'
 import { MessageError } from '../../src/http1/message-error.ts'
@@ -45,6 +46,7 @@ export function readStrictly(bytes: Buffer, limits: HeadLimits = LIMITS): Readin
         at += framing
       }
       requests.push({ method: head.method, target, body })
+      if (!persists(head, connectionOptions(head))) break
     }
   } catch (error) {
     if (!(error instanceof MessageError)) throw error
@@ -53,53 +55,75 @@ export function readStrictly(bytes: Buffer, limits: HeadLimits = LIMITS): Readin
   return { requests, rest: 'nothing' }
 }
 
+/** One request, as the laxest reader finds it. */
+export interface LaxRequest {
+  readonly method: string
+  readonly target: string
+  readonly head: string
+  /** Undefined while it has not all arrived. */
+  readonly body: string | undefined
+  /** The offset after the request. */
+  readonly end: number
+}
+
 /**
- * A server that forgives everything it can: line feeds alone, folded lines, white space round names, Transfer-Encoding
- * beside Content-Length, any coding with the word `chunked` in it, junk in chunk sizes.
+ * Reads one request as a server would that forgives everything it can: line feeds alone, folded lines, white space
+ * round names, Transfer-Encoding beside Content-Length, any coding with the word `chunked` in it, junk in chunk sizes.
+ *
+ * @returns undefined while its head has not all arrived
  */
+export function readOneLaxly(text: string, from: number): LaxRequest | undefined {
+  const start = from + /^[\r\n]*/.exec(text.slice(from))![0].length
+  const gap = /\r?\n\r?\n/.exec(text.slice(start))
+  if (gap === null) return undefined
+  const head = text.slice(start, start + gap.index)
+  const [first = '', ...lines] = head.replace(/\r?\n[ \t]+/g, ' ').split(/\r?\n/)
+  const [method = '', target = ''] = first.split(/\s+/)
+  const valueOf = (name: string) => {
+    const fields = lines.map((line) => /^[\s\0]*([^:]*?)[\s\0]*(?::[\s\0]*(.*?)[\s\0]*)?$/s.exec(line)!)
+    return fields.find(([, field]) => field!.toLowerCase().replaceAll('_', '-') === name)?.[2] ?? ''
+  }
+  const bodyStart = start + gap.index + gap[0].length
+  if (/chunked/i.test(valueOf('transfer-encoding'))) return { method, target, head, ...laxChunks(text, bodyStart) }
+  const end = bodyStart + (Number.parseInt(valueOf('content-length'), 10) || 0)
+  return { method, target, head, body: end > text.length ? undefined : text.slice(bodyStart, end), end }
+}
+
+function laxChunks(text: string, from: number): { body: string | undefined; end: number } {
+  let body = ''
+  for (let at = from; ; ) {
+    const line = /^\s*([0-9a-f]+)[^\n]*\n/i.exec(text.slice(at))
+    if (line === null) return { body: undefined, end: text.length }
+    const size = Number.parseInt(line[1]!, 16)
+    at += line[0].length
+    if (size === 0) {
+      const trailers = /^(?:[^\r\n][^\n]*\n)*\r?\n/.exec(text.slice(at))
+      return trailers === null ? { body: undefined, end: text.length } : { body, end: at + trailers[0].length }
+    }
+    if (text.length - at < size) return { body: undefined, end: text.length }
+    body += text.slice(at, at + size)
+    at += size
+    at += /^\r?\n?/.exec(text.slice(at))![0].length
+  }
+}
+
 export function readLaxly(bytes: Buffer): Reading {
   const text = bytes.toString('latin1')
   const requests: Requests = []
-  let at = 0
-  while (at < text.length) {
-    at += /^[\r\n]*/.exec(text.slice(at))![0].length
-    const end = /\r?\n\r?\n/.exec(text.slice(at))
-    if (end === null) return { requests, rest: at < text.length ? 'unfinished' : 'nothing' }
-    const [first = '', ...lines] = text.slice(at, at + end.index).replace(/\r?\n[ \t]+/g, ' ').split(/\r?\n/)
-    const fields = lines.map((line) => /^[\s\0]*([^:]*?)[\s\0]*(?::[\s\0]*(.*?)[\s\0]*)?$/s.exec(line)!.slice(1))
-    const valueOf = (name: string) => fields.find(([field]) => field?.toLowerCase().replaceAll('_', '-') === name)?.[1]
-    at += end.index + end[0].length
-    let body = ''
-    if (/chunked/i.test(valueOf('transfer-encoding') ?? '')) {
-      for (;;) {
-        const line = /^\s*([0-9a-f]+)[^\n]*\n/i.exec(text.slice(at))
-        if (line === null) return { requests, rest: 'unfinished' }
-        const size = Number.parseInt(line[1]!, 16)
-        at += line[0].length
-        if (size === 0) break
-        if (text.length - at < size) return { requests, rest: 'unfinished' }
-        body += text.slice(at, at + size)
-        at += size
-        at += /^\r?\n?/.exec(text.slice(at))![0].length
-      }
-      const trailers = /^(?:[^\r\n][^\n]*\n)*\r?\n/.exec(text.slice(at))
-      if (trailers === null) return { requests, rest: 'unfinished' }
-      at += trailers[0].length
-    } else {
-      const length = Number.parseInt(valueOf('content-length') ?? '0', 10) || 0
-      if (text.length - at < length) return { requests, rest: 'unfinished' }
-      body = text.slice(at, at + length)
-      at += length
-    }
-    const [method = '', target = ''] = first.split(/\s+/)
+  for (let at = 0; at < text.length; ) {
+    const request = readOneLaxly(text, at)
+    if (request?.body === undefined) return { requests, rest: 'unfinished' }
+    const { method, target, body, end } = request
     requests.push({ method, target, body })
+    at = end
   }
   return { requests, rest: 'nothing' }
 }
 
 /** A connection without a network: whoever reads it is given `bytes`, then the end. */
 class Wire extends Duplex {
-  heard = ''
+  refused = false
+  unfinished = false
   readonly #bytes: Buffer
 
   constructor(bytes: Buffer) {
@@ -113,7 +137,8 @@ class Wire extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.heard += chunk.toString('latin1')
+    // What the server refuses by itself: a missing Host, an unknown expectation.
+    if (/^HTTP\/1\.1 4/.test(chunk.toString('latin1'))) this.refused = true
     done()
   }
 
@@ -125,39 +150,51 @@ class Wire extends Duplex {
 
 /** llhttp, in a real server of Node's with its strict defaults. */
 export class NodeReader {
-  /** What the server answers to something that is not a request. */
-  readonly #server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
-    let body = ''
-    request.setEncoding('latin1')
-    request.on('data', (text: string) => {
-      body += text
-    })
-    request.on('end', () => {
-      const { method = '', url = '' } = request
-      this.#readings.get(request.socket)?.push({ method, target: url, body })
-      response.end()
-    })
-  })
-  readonly #readings = new WeakMap<object, Requests>()
+  readonly #server: Server
+  /** The requests of each connection, whole or not. */
+  readonly #requests = new WeakMap<object, { request: IncomingMessage; body: string }[]>()
 
   constructor() {
-    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      // At the end of the bytes the parser says so in these two ways.
-      const unfinished = error.code === 'HPE_INVALID_EOF_STATE' || error.code === 'ECONNRESET'
-      ;(socket as unknown as Wire).heard += unfinished ? '' : 'HTTP/1.1 400 Bad Request\r\n'
+    this.#server = createServer({ shouldUpgradeCallback: () => false }, (request, response) => {
+      this.#note(request)
+      request.on('end', () => response.end())
+    })
+    // The bytes end at once; the requests in them are to be answered all the same.
+    Object.assign(this.#server, { httpAllowHalfOpen: true })
+    this.#server.on('connect', (request, socket) => {
+      this.#note(request)
       socket.destroy()
+    })
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      const harmless = error.code === 'HPE_INVALID_EOF_STATE' || error.code === 'HPE_CLOSED_CONNECTION'
+      const wire = socket as unknown as Wire
+      if (!harmless) wire.refused = true
+      else if (error.code === 'HPE_INVALID_EOF_STATE') wire.unfinished = true
+      // Whole requests that came before still have their bodies to read.
+      setImmediate(() => socket.destroy())
+    })
+  }
+
+  #note(request: IncomingMessage): void {
+    const seen = { request, body: '' }
+    this.#requests.get(request.socket)!.push(seen)
+    request.on('data', (bytes: Buffer) => {
+      seen.body += bytes.toString('latin1')
     })
   }
 
   async read(bytes: Buffer): Promise<Reading> {
     const wire = new Wire(bytes)
-    const requests: Requests = []
-    this.#readings.set(wire, requests)
+    const seen: { request: IncomingMessage; body: string }[] = []
+    this.#requests.set(wire, seen)
     this.#server.emit('connection', wire)
     await new Promise<void>((resolve) => {
       wire.on('close', resolve)
     })
-    const refused = /^HTTP\/1\.1 (?!200)[45]\d\d /m.test(wire.heard)
-    return { requests, rest: refused ? 'refused' : 'nothing' }
+    const requests = seen
+      .filter(({ request }) => request.complete)
+      .map(({ request, body }) => ({ method: request.method!, target: request.url!, body }))
+    if (wire.refused) return { requests, rest: 'refused' }
+    return { requests, rest: wire.unfinished ? 'unfinished' : 'nothing' }
   }
 }

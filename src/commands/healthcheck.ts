@@ -1,0 +1,56 @@
+import { request } from 'node:http'
+import { Command } from 'commander'
+import { formatAddress } from '../config/address.ts'
+import type { Config } from '../config/schema.ts'
+import { type ConfigOptions, loadFromOptions, withConfigOptions } from './options.ts'
+import { wholeNumber } from './whole-number.ts'
+
+interface HealthcheckOptions extends ConfigOptions {
+  /** Milliseconds. */
+  readonly timeout: number
+}
+
+/** A path above the root: whoever listens must answer it, with 400, and no server behind is troubled. */
+const NOBODYS_PATH = '/..'
+
+/** `limpet healthcheck`: whether a balancer with this configuration answers on this machine. */
+export function healthcheckCommand(): Command {
+  return withConfigOptions(new Command('healthcheck'))
+    .summary('ask whether the load balancer answers on this machine')
+    .description('Asks the first listener for an HTTP answer over loopback, and exits with 0 if there is one, else 1.')
+    .option('--timeout <ms>', 'how long it may take, in ms', wholeNumber(1, 60_000), 2000)
+    .action(healthcheck)
+}
+
+async function healthcheck({ timeout, ...options }: HealthcheckOptions): Promise<void> {
+  const { config } = loadFromOptions(options)
+  const { address, port } = reachable(config.listeners[0]!)
+  const place = `http://${formatAddress({ host: address, port })}`
+  try {
+    const status = await statusFrom(address, port, timeout)
+    console.log(`healthy: ${place} answers (${status})`)
+  } catch (error) {
+    console.log(`unhealthy: ${place} does not answer: ${(error as Error).message}`)
+    process.exitCode = 1
+  }
+}
+
+/** Where a listener is reached from the same machine. */
+function reachable({ address, port }: Config['listeners'][number]): Config['listeners'][number] {
+  const loopback = { '0.0.0.0': '127.0.0.1', '::': '::1' }[address]
+  return { address: loopback ?? address, port }
+}
+
+function statusFrom(host: string, port: number, timeout: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const signal = AbortSignal.timeout(timeout)
+    const headers = { 'User-Agent': 'limpet-healthcheck', Connection: 'close' }
+    request({ host, port, path: NOBODYS_PATH, headers, signal, agent: false })
+      .on('response', (response) => {
+        response.resume()
+        resolve(response.statusCode!)
+      })
+      .on('error', (error) => reject(signal.aborted ? new Error(`nothing came within ${timeout} ms`) : error))
+      .end()
+  })
+}

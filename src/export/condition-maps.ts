@@ -1,0 +1,66 @@
+import type { Route } from '../snapshot.ts'
+import { block, type Directive, directive } from './directive.ts'
+
+/** What a map gives where none of the routes that share a location wants the request. */
+export const NO_ROUTE = 'no_route'
+
+/**
+ * The conditions on methods and headers, as nginx's maps: one variable that is 0 or 1 for each condition, and for each
+ * list of routes that share a location one variable that holds the outcome of the first route whose conditions hold.
+ */
+export class ConditionMaps {
+  readonly #maps: Directive[] = []
+  /** What a map says, to the variable that it sets. */
+  readonly #variables = new Map<string, string>()
+
+  get directives(): readonly Directive[] {
+    return this.#maps
+  }
+
+  /**
+   * The variable that holds the outcome of the first route whose conditions hold.
+   *
+   * @param routes the most specific first; an unconditional one ends the list
+   */
+  choice(routes: readonly Route[], outcomeOf: (route: Route) => string): string {
+    const conditions = [...new Set(routes.flatMap((route) => this.#conditionsOf(route)))]
+    const cases = routes.filter(isConditional).map((route) => {
+      const held = this.#conditionsOf(route)
+      const pattern = conditions.map((condition) => (held.includes(condition) ? '1' : '.')).join('')
+      return directive(`~^${pattern}$`, outcomeOf(route))
+    })
+    const last = routes.find((route) => !isConditional(route))
+    const otherwise = directive('default', last === undefined ? NO_ROUTE : outcomeOf(last))
+    return this.#variable('route', conditions.join(''), [otherwise, ...cases])
+  }
+
+  #conditionsOf({ methods, headers = {} }: Route): string[] {
+    const method = methods && this.#condition('method', '$request_method', methods)
+    const fields = Object.entries(headers).map(([name, value]) =>
+      this.#condition('header', `$http_${name.replaceAll('-', '_')}`, [value]),
+    )
+    return method === undefined ? fields : [method, ...fields]
+  }
+
+  /** A variable that is 1 where `subject` is exactly one of `values`. A map's plain values would ignore the case. */
+  #condition(kind: string, subject: string, values: readonly string[]): string {
+    const alternatives = values.map((value) => value.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|')
+    return this.#variable(kind, subject, [directive('default', 0), directive(`~^(?:${alternatives})$`, 1)])
+  }
+
+  #variable(kind: string, subject: string, cases: readonly Directive[]): string {
+    const content = JSON.stringify([subject, cases])
+    const known = this.#variables.get(content)
+    if (known !== undefined) return known
+    const count = [...this.#variables.values()].filter((name) => name.startsWith(`$limpet_${kind}_`)).length
+    const name = `$limpet_${kind}_${count + 1}`
+    this.#variables.set(content, name)
+    this.#maps.push(block('map', [subject, name], cases))
+    return name
+  }
+}
+
+/** Whether the route asks for more than its host and its path. */
+export function isConditional(route: Route): boolean {
+  return route.methods !== undefined || route.headers !== undefined
+}

@@ -1,0 +1,168 @@
+import { ConfigError, type Problem } from '../config/error.ts'
+import type { Config } from '../config/schema.ts'
+
+/** Limpet's default, for which docs/nginx.md says what nginx does instead. */
+const DEFAULT_HEADERS = 100
+
+/** Throws ConfigError with everything in the configuration that nginx cannot express. */
+export function refuseInexpressible(config: Config): void {
+  const problems = [
+    ...config.listeners.flatMap(listener),
+    ...config.routes.flatMap(route),
+    ...config.upstreams.flatMap(upstream),
+    ...sameButForCase(config.upstreams),
+    ...accessLog(config.accessLog),
+    ...clientTimeouts(config.timeouts),
+    ...limits(config.limits),
+  ]
+  if (problems.length > 0) throw new ConfigError(problems)
+}
+
+type Part<Key extends 'listeners' | 'routes' | 'upstreams'> = Config[Key][number]
+
+function refusal(path: string, message: string, hint: string): Problem {
+  return { where: '', path, message, hint }
+}
+
+function when(condition: boolean, ...problem: Parameters<typeof refusal>): Problem[] {
+  return condition ? [refusal(...problem)] : []
+}
+
+function listener({ port }: Part<'listeners'>, index: number): Problem[] {
+  return when(port === 0, `listeners[${index}].port`, 'nginx cannot take any free port', 'name one, or give --port')
+}
+
+function route({ methods, headers }: Part<'routes'>, index: number): Problem[] {
+  const path = `routes[${index}]`
+  return [
+    ...methods.flatMap((method, at) => [
+      ...when(
+        method === 'TRACE',
+        `${path}.methods[${at}]`,
+        'nginx answers TRACE itself, with 405',
+        'leave TRACE out of the list',
+      ),
+      ...when(
+        !/^[A-Z_-]+$/.test(method),
+        `${path}.methods[${at}]`,
+        `nginx refuses the method ${method}, since it knows only letters, - and _ there`,
+        `leave ${method} out of the list`,
+      ),
+    ]),
+    ...Object.entries(headers).flatMap(([name, value]) => [
+      ...when(
+        !/^[a-z0-9-]+$/.test(name),
+        `${path}.headers.${name}`,
+        'nginx can look only at headers whose names are of letters, digits and -',
+        'use another header',
+      ),
+      ...when(
+        value === '',
+        `${path}.headers.${name}`,
+        'nginx cannot tell an empty header from none',
+        'ask for a value, such as "1"',
+      ),
+    ]),
+  ]
+}
+
+function upstream({ name, balance, servers, timeouts, retries, keepAlive }: Part<'upstreams'>): Problem[] {
+  const path = `upstreams.${name}`
+  const noLimit = (key: keyof typeof timeouts) =>
+    when(
+      timeouts[key] === 0,
+      `${path}.timeouts.${key}`,
+      'nginx has no word for no limit',
+      'write a long one, such as 24d',
+    )
+  return [
+    ...when(
+      balance.type !== 'round-robin' && balance.type !== 'ip-hash',
+      `${path}.balance`,
+      `the export does not know ${balance.type}`,
+      'use round-robin or ip-hash',
+    ),
+    ...servers.flatMap(({ backup, failTimeout }, index) => [
+      ...when(
+        backup && balance.type === 'ip-hash',
+        `${path}.servers[${index}].backup`,
+        "nginx's ip_hash takes no backup servers",
+        'remove it, or balance by round-robin',
+      ),
+      ...when(
+        failTimeout % 1000 !== 0,
+        `${path}.servers[${index}].failTimeout`,
+        'nginx counts fail_timeout in whole seconds',
+        `write ${Math.ceil(failTimeout / 1000)}s`,
+      ),
+    ]),
+    ...noLimit('connect'),
+    ...noLimit('firstByte'),
+    ...noLimit('idle'),
+    ...when(
+      timeouts.firstByte !== timeouts.idle,
+      `${path}.timeouts.firstByte`,
+      'nginx has one timeout for the first byte and for a later silence',
+      'give firstByte and idle the same',
+    ),
+    ...when(
+      retries.within === 0,
+      `${path}.retries.within`,
+      'nginx takes 0 for no limit',
+      'write 1ms, or tries: 1 for no retry at all',
+    ),
+    ...when(
+      keepAlive.connections > 0 && keepAlive.idle === 0,
+      `${path}.keepAlive.idle`,
+      'nginx has no word for no limit',
+      'write a long one, such as 24d',
+    ),
+  ]
+}
+
+function sameButForCase(upstreams: Config['upstreams']): Problem[] {
+  return upstreams.flatMap(({ name }, index) => {
+    const earlier = upstreams.slice(0, index).find((other) => other.name.toLowerCase() === name.toLowerCase())
+    if (earlier === undefined) return []
+    return [
+      refusal(`upstreams.${name}`, `nginx takes ${name} and ${earlier.name} for the same`, 'rename one of the two'),
+    ]
+  })
+}
+
+function accessLog({ format, file }: Config['accessLog']): Problem[] {
+  return [
+    ...when(
+      format === 'json',
+      'accessLog.format',
+      'nginx cannot write the upstreams of a request as a list in JSON',
+      'use combined, or give --access-log combined',
+    ),
+    ...when(
+      file !== undefined && (!file.startsWith('/') || file.includes('$')),
+      'accessLog.file',
+      'nginx would read a relative path from a folder of its own, and a $ as a variable',
+      'write the path from the root, without $',
+    ),
+  ]
+}
+
+function clientTimeouts(timeouts: Config['timeouts']): Problem[] {
+  return (['head', 'body', 'idle', 'send'] as const).flatMap((key) =>
+    when(timeouts[key] === 0, `timeouts.${key}`, 'nginx has no word for no limit', 'write a long one, such as 24d'),
+  )
+}
+
+function limits({ headers, connections, connectionsPerAddress }: Config['limits']): Problem[] {
+  const inFlight = "nginx's limit_conn counts requests in flight, not connections"
+  return [
+    ...when(
+      headers !== DEFAULT_HEADERS,
+      'limits.headers',
+      'nginx does not limit the number of headers',
+      'leave it out, and let headSize be the limit',
+    ),
+    ...when(connections !== 0, 'limits.connections', inFlight, 'leave it out'),
+    ...when(connectionsPerAddress !== 0, 'limits.connectionsPerAddress', inFlight, 'leave it out'),
+  ]
+}

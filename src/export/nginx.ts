@@ -1,0 +1,131 @@
+import { formatDuration } from '../config/duration.ts'
+import type { Config } from '../config/schema.ts'
+import { compile } from '../control/compile.ts'
+import { block, type Directive, directive, render } from './directive.ts'
+import { refuseInexpressible } from './inexpressible.ts'
+import { siteDirectives } from './site.ts'
+import { ANY_NUMBER } from './upstream-settings.ts'
+
+/** Where the second file of `NginxFiles` is, seen from the first. */
+export const SITE = 'conf.d/default.conf'
+
+/** The configuration in nginx's usual two files. */
+export interface NginxFiles {
+  /** nginx.conf: everything but the site, which it includes. */
+  readonly main: string
+  /** conf.d/default.conf: upstreams, servers and locations. */
+  readonly site: string
+}
+
+/**
+ * The configuration as one nginx.conf. docs/nginx.md says what becomes of each key.
+ *
+ * @param title a line for the top of the file
+ * @throws ConfigError with all that nginx cannot express
+ */
+export function exportNginx(config: Config, title: string): string {
+  refuseInexpressible(config)
+  return comment(title) + render(mainDirectives(config, siteDirectives(compile(config, 1))))
+}
+
+/** The same as `exportNginx`, in two files. */
+export function exportNginxFiles(config: Config, title: string): NginxFiles {
+  refuseInexpressible(config)
+  return {
+    main: comment(title) + render(mainDirectives(config, [directive('include', SITE)])),
+    site: comment(title) + render(siteDirectives(compile(config, 1))),
+  }
+}
+
+function comment(title: string): string {
+  return `# ${title.replace(/\p{Cc}/gu, ' ')}\n`
+}
+
+function mainDirectives(config: Config, site: readonly Directive[]): Directive[] {
+  const { timeouts, workers } = config
+  return [
+    directive('worker_processes', workers ?? 'auto'),
+    directive('worker_rlimit_nofile', 32_768),
+    ...(timeouts.stop === 0 ? [] : [directive('worker_shutdown_timeout', formatDuration(timeouts.stop))]),
+    directive('error_log', 'stderr', 'warn'),
+    block('events', [], [directive('worker_connections', 16_384)]),
+    block('http', [], [...logging(config.accessLog), ...clients(config), ...forwarding, ...relaying, ...site]),
+  ]
+}
+
+function logging({ format, file }: Config['accessLog']): Directive[] {
+  if (format === 'off') return [directive('access_log', 'off')]
+  return [
+    // Limpet's line. Why a request went where it went, nginx does not know.
+    directive(
+      'log_format',
+      'limpet',
+      '$remote_addr - - [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" ' +
+        '$upstream_addr $upstream_status $request_time -',
+    ),
+    directive('access_log', file ?? '/dev/stdout', 'limpet'),
+  ]
+}
+
+function clients({ timeouts, limits, routes }: Config): Directive[] {
+  return [
+    directive('server_tokens', 'off'),
+    ...(routes.some(({ hosts }) => hosts.length > 0) ? [directive('server_names_hash_bucket_size', 512)] : []),
+    directive('client_header_timeout', formatDuration(timeouts.head)),
+    directive('client_body_timeout', formatDuration(timeouts.body)),
+    directive('keepalive_timeout', formatDuration(timeouts.idle)),
+    directive('keepalive_requests', limits.requestsPerConnection || ANY_NUMBER),
+    directive('send_timeout', formatDuration(timeouts.send)),
+    // A head of this size in one piece, whatever its lines; nginx insists on a second piece of at least 512 bytes.
+    directive('client_header_buffer_size', limits.headSize),
+    directive('large_client_header_buffers', 1, 512),
+    directive('client_max_body_size', limits.bodySize),
+    directive('ignore_invalid_headers', 'off'),
+    directive('underscores_in_headers', 'on'),
+  ]
+}
+
+/** The head that a server gets: src/proxy/forwarded-head.ts in nginx's words. */
+const forwarding: readonly Directive[] = [
+  // Whom the request is for: the authority of an absolute target, else what Host says.
+  block(
+    'map',
+    ['$request', '$limpet_authority'],
+    [directive('default', '$http_host'), directive('~*^[A-Z_-]+ https?://([^/? ]+)', '$1')],
+  ),
+  block(
+    'map',
+    ['$limpet_authority', '$limpet_host'],
+    [directive('default', '$limpet_authority'), directive('', '$proxy_host')],
+  ),
+  block(
+    'map',
+    ['$http_x_request_id', '$limpet_request_id'],
+    [directive('default', '$request_id'), directive('~^[!-~]{1,128}$', '$http_x_request_id')],
+  ),
+  directive('proxy_http_version', '1.1'),
+  directive('proxy_set_header', 'Host', '$limpet_host'),
+  directive('proxy_set_header', 'X-Forwarded-For', '$proxy_add_x_forwarded_for'),
+  directive('proxy_set_header', 'X-Forwarded-Proto', '$scheme'),
+  directive('proxy_set_header', 'X-Forwarded-Host', '$limpet_authority'),
+  directive('proxy_set_header', 'X-Request-Id', '$limpet_request_id'),
+  // What is for one hop ends here. nginx itself ends Keep-Alive, TE, Transfer-Encoding and Upgrade.
+  directive('proxy_set_header', 'Connection', ''),
+  directive('proxy_set_header', 'Proxy-Connection', ''),
+  directive('proxy_set_header', 'Trailer', ''),
+]
+
+const accelHeaders = ['Expires', 'Redirect', 'Limit-Rate', 'Buffering', 'Charset'].map((word) => `X-Accel-${word}`)
+
+/** How messages pass: as they come, both ways, and the response's head as the server wrote it. */
+const relaying: readonly Directive[] = [
+  directive('proxy_next_upstream', 'error', 'timeout'),
+  directive('proxy_request_buffering', 'off'),
+  directive('proxy_buffering', 'off'),
+  directive('proxy_buffer_size', '64k'),
+  directive('proxy_buffers', 4, '64k'),
+  directive('proxy_redirect', 'off'),
+  directive('proxy_ignore_headers', ...accelHeaders),
+  ...['Date', 'Server', 'X-Pad', ...accelHeaders].map((name) => directive('proxy_pass_header', name)),
+  ...['Proxy-Connection', 'TE', 'Trailer', 'Upgrade'].map((name) => directive('proxy_hide_header', name)),
+]

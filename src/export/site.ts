@@ -1,0 +1,100 @@
+import { formatAddress } from '../config/address.ts'
+import type { Listener, Route, Snapshot } from '../snapshot.ts'
+import { ConditionMaps, isConditional, NO_ROUTE } from './condition-maps.ts'
+import { block, type Directive, directive } from './directive.ts'
+import { hostsOf, type Place, placesOf } from './host-table.ts'
+import { proxySettings, upstreamBlock } from './upstream-settings.ts'
+
+/** The routes and upstreams as what stands in an nginx's conf.d: upstreams, maps, and one server for each host. */
+export function siteDirectives(snapshot: Snapshot): Directive[] {
+  const site = new Site(snapshot)
+  const servers = site.servers()
+  return [...snapshot.upstreams.map(upstreamBlock), ...site.sharedSettings, ...site.maps, ...servers]
+}
+
+class Site {
+  /** The settings of upstreams on which all of them agree, said once. */
+  readonly sharedSettings: readonly Directive[]
+  readonly #snapshot: Snapshot
+  readonly #conditions = new ConditionMaps()
+  /** For each upstream, where its requests are passed on. */
+  readonly #passing: readonly Directive[][]
+
+  constructor(snapshot: Snapshot) {
+    this.#snapshot = snapshot
+    const settings = snapshot.upstreams.map(proxySettings)
+    const isShared = (each: Directive) => settings.every((one) => one.some((other) => isSame(each, other)))
+    this.sharedSettings = settings[0]?.filter(isShared) ?? []
+    this.#passing = snapshot.upstreams.map(({ name }, index) => [
+      directive('proxy_pass', `http://${name}`),
+      ...settings[index]!.filter((each) => !isShared(each)),
+    ])
+  }
+
+  get maps(): readonly Directive[] {
+    return this.#conditions.directives
+  }
+
+  /** Hosts on which every path means the same share a server. */
+  servers(): Directive[] {
+    const { routes, listeners } = this.#snapshot
+    const bodies = new Map<string, { names: string[]; body: Directive[] }>()
+    for (const host of hostsOf(routes)) {
+      const body = this.#locations(placesOf(host, routes))
+      const key = `${host === undefined} ${JSON.stringify(body)}`
+      const { names } = bodies.get(key) ?? { names: [] }
+      bodies.set(key, { names: [...names, ...(host === undefined ? [] : [host])], body })
+    }
+    return [...bodies.values()].map(({ names, body }) =>
+      block(
+        'server',
+        [],
+        [
+          ...listenLines(listeners, names.length === 0),
+          ...(names.length === 0 ? [] : [directive('server_name', ...names)]),
+          ...body,
+        ],
+      ),
+    )
+  }
+
+  #locations(places: readonly Place[]): Directive[] {
+    const shared = places.filter(({ routes }) => routes.some(isConditional)).flatMap(({ routes }) => routes)
+    const named = [...new Set(shared.map(({ upstream }) => upstream))]
+    return [
+      ...places.map((place) =>
+        block('location', place.exact ? ['=', place.path] : [place.path], this.#answer(place.routes)),
+      ),
+      ...named.map((upstream) => block('location', [`@${this.#nameOf(upstream)}`], this.#passing[upstream]!)),
+      ...(named.length === 0 ? [] : [block('location', [`@${NO_ROUTE}`], [directive('return', 404)])]),
+    ]
+  }
+
+  #answer(routes: readonly Route[]): readonly Directive[] {
+    const [first] = routes
+    if (first === undefined) return [directive('return', 404)]
+    if (!isConditional(first)) return this.#passing[first.upstream]!
+    const choice = this.#conditions.choice(routes, ({ upstream }) => this.#nameOf(upstream))
+    // nginx's way to go to a location whose name is in a variable. 418 is a status that nobody else here uses.
+    return [directive('error_page', 418, '=', `@${choice}`), directive('return', 418)]
+  }
+
+  #nameOf(upstream: number): string {
+    return `to_${this.#snapshot.upstreams[upstream]!.name}`
+  }
+}
+
+function listenLines(listeners: readonly Listener[], isDefault: boolean): Directive[] {
+  const places = new Set(listeners.flatMap(({ address, port }) => listenPlaces(address, port)))
+  return [...places].map((place) => directive('listen', place, ...(isDefault ? ['default_server'] : [])))
+}
+
+/** `::` is both families, each for itself: nginx does not take ::ffff:10.0.0.1 for the IPv4 address that it is. */
+function listenPlaces(host: string, port: number): string[] {
+  if (host === '0.0.0.0') return [String(port)]
+  return host === '::' ? [String(port), `[::]:${port}`] : [formatAddress({ host, port })]
+}
+
+function isSame(one: Directive, other: Directive): boolean {
+  return one.name === other.name && one.args.join(' ') === other.args.join(' ')
+}

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { parseConfig } from '../../src/config/file.ts'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+
+/** Runs `limpet check` in the checkout, with nothing in its environment but `env`. */
+function check(args: string[], env: NodeJS.ProcessEnv = {}) {
+  return spawnSync(process.execPath, ['src/cli.ts', 'check', ...args], { cwd: root, env, encoding: 'utf8' })
+}
+
+describe('limpet check', () => {
+  test('prints what is in effect, as a file that says the same, and where it came from', () => {
+    const { status, stdout, stderr } = check(['-c', 'examples/lab.yaml', '--port', '7777', '--workers', '2'])
+    assert.deepEqual([status, stderr], [0, ''])
+    assert.equal(stdout.split('\n')[0], `# Checked: ${root}examples/lab.yaml, with --port, --workers`)
+    const config = parseConfig(stdout, 'printed', {})
+    assert.deepEqual([config.listeners[0]?.port, config.workers], [7777, 2])
+  })
+
+  test("prints the lab's variables as a file", () => {
+    const { status, stdout } = check([], { STATIC_BACKEND: 'a b', DYNAMIC_BACKEND: 'c' })
+    assert.equal(status, 0)
+    assert.deepEqual(parseConfig(stdout, 'printed', {}).upstreams[0]?.balance, { type: 'ip-hash' })
+  })
+
+  test('prints every problem to stderr and exits with 1', () => {
+    const { status, stdout, stderr } = check(['-c', 'test/fixtures/config/only-backups.yaml', '--access-log', 'csv'])
+    assert.deepEqual([status, stdout], [1, ''])
+    assert.equal(
+      stderr,
+      [
+        'test/fixtures/config/only-backups.yaml:5:7: upstreams.web.servers: expected a server that is not a backup, found backups only',
+        '--access-log: expected combined, json or off, found "csv" (for example --access-log json)',
+        '2 problems in the configuration\n',
+      ].join('\n'),
+    )
+  })
+})

@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, test } from 'node:test'
+import { formatOrigin, type LoadOptions, loadConfig } from '../../src/config/load.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'limpet-load-'))
+after(() => rmSync(folder, { recursive: true }))
+
+const lab = { STATIC_BACKEND: '10.0.1.1 10.0.1.2', DYNAMIC_BACKEND: '10.0.2.1' }
+
+/** A working directory with these files, each a configuration of one upstream of that name. */
+function directoryWith(files: Record<string, string>): string {
+  const cwd = mkdtempSync(join(folder, 'cwd-'))
+  for (const [file, upstream] of Object.entries(files)) writeFileSync(join(cwd, file), fileOf(upstream))
+  return cwd
+}
+
+function fileOf(upstream: string): string {
+  return `routes: [{ path: /*, upstream: ${upstream} }]\nupstreams: { ${upstream}: { servers: [10.0.0.1] } }\n`
+}
+
+const load = (options: Partial<LoadOptions>) => loadConfig({ env: {}, cwd: directoryWith({}), ...options })
+const upstreamsOf = (options: Partial<LoadOptions>) => load(options).config.upstreams.map(({ name }) => name)
+const refusal = (options: Partial<LoadOptions>, ...lines: string[]) => {
+  const count = lines.length === 1 ? '1 problem' : `${lines.length} problems`
+  assert.throws(() => load(options), {
+    name: 'ConfigError',
+    message: [...lines, `${count} in the configuration`].join('\n'),
+  })
+}
+
+describe('the configuration comes from the first source that is there', () => {
+  const cwd = directoryWith({ 'flag.yaml': 'flag', 'variable.yaml': 'variable', 'limpet.yaml': 'standard' })
+
+  test('the file of the command line', () => {
+    assert.deepEqual(upstreamsOf({ file: 'flag.yaml', env: { LIMPET_CONFIG: 'variable.yaml' }, cwd }), ['flag'])
+    assert.deepEqual(upstreamsOf({ file: join(cwd, 'flag.yaml') }), ['flag'])
+  })
+
+  test('the file of LIMPET_CONFIG', () => {
+    assert.deepEqual(upstreamsOf({ env: { LIMPET_CONFIG: 'variable.yaml' }, cwd }), ['variable'])
+  })
+
+  test('limpet.yaml in the working directory', () => {
+    assert.deepEqual(upstreamsOf({ cwd }), ['standard'])
+    assert.deepEqual(upstreamsOf({ env: { LIMPET_CONFIG: '' }, cwd }), ['standard'])
+  })
+
+  test("the lab's variables", () => {
+    assert.deepEqual(upstreamsOf({ env: lab }), ['static', 'dynamic'])
+  })
+
+  test('none: all the ways are told', () => {
+    refusal(
+      {},
+      'expected a configuration, found none (give a file by -c FILE or LIMPET_CONFIG, or as limpet.yaml or ' +
+        '/etc/limpet/limpet.yaml; or set STATIC_BACKEND="172.17.0.2:80 172.17.0.3:80" ' +
+        'DYNAMIC_BACKEND="172.17.0.4:80 172.17.0.5:80")',
+    )
+  })
+
+  test('a file that is named but missing is an error, not a reason to look on', () => {
+    refusal({ file: 'nope.yaml', env: lab, cwd }, 'nope.yaml: cannot be read: no such file or directory')
+  })
+
+  test('a directory in the place of limpet.yaml', () => {
+    const cwd = directoryWith({})
+    mkdirSync(join(cwd, 'limpet.yaml'))
+    refusal({ cwd }, 'limpet.yaml: expected a file, found a directory')
+  })
+})
+
+describe('a flag goes before a variable, and a variable before the file', () => {
+  const cwd = directoryWith({})
+  writeFileSync(
+    join(cwd, 'limpet.yaml'),
+    `${fileOf('web')}listeners: [{ address: "::1", port: 1000 }]\nworkers: 1\naccessLog: { file: /log }\n`,
+  )
+
+  test('for the port', () => {
+    assert.deepEqual(load({ cwd }).config.listeners, [{ address: '::1', port: 1000 }])
+    assert.deepEqual(load({ cwd, env: { PORT: '2000' } }).config.listeners, [{ address: '::1', port: 2000 }])
+    assert.deepEqual(load({ cwd, env: { PORT: '2000' }, flags: { port: 3000 } }).config.listeners[0]?.port, 3000)
+    assert.deepEqual(load({ env: { ...lab, PORT: '2000' } }).config.listeners, [{ address: '0.0.0.0', port: 2000 }])
+  })
+
+  test('for the workers', () => {
+    assert.equal(load({ cwd }).config.workers, 1)
+    assert.equal(load({ cwd, env: { LIMPET_WORKERS: '2' } }).config.workers, 2)
+    assert.equal(load({ cwd, env: { LIMPET_WORKERS: '2' }, flags: { workers: '3' } }).config.workers, 3)
+    assert.equal('workers' in load({ env: lab }).config, false)
+  })
+
+  test('for the format of the access log, which leaves its file alone', () => {
+    assert.deepEqual(load({ cwd, env: { LIMPET_ACCESS_LOG: 'json' } }).config.accessLog, {
+      format: 'json',
+      file: '/log',
+    })
+    assert.equal(
+      load({ cwd, env: { LIMPET_ACCESS_LOG: 'json' }, flags: { accessLog: 'off' } }).config.accessLog.format,
+      'off',
+    )
+  })
+
+  test('an empty variable counts for nothing', () => {
+    assert.deepEqual(load({ cwd, env: { PORT: '', LIMPET_WORKERS: '', STATIC_BACKEND: '' } }), load({ cwd }))
+  })
+
+  test('a bad variable that a flag replaces does no harm', () => {
+    assert.equal(load({ cwd, env: { PORT: 'http' }, flags: { port: '3000' } }).config.listeners[0]?.port, 3000)
+  })
+})
+
+describe("with a file, the lab's lists replace the servers of its upstreams", () => {
+  const cwd = directoryWith({ 'limpet.yaml': 'static' })
+
+  test('of the same name, and leave the rest as it is', () => {
+    const { config } = load({ cwd, env: { STATIC_APP: '10.0.9.1:81 10.0.9.2' } })
+    const before = load({ cwd }).config
+    assert.deepEqual(
+      config.upstreams[0]?.servers.map(({ name }) => name),
+      ['10.0.9.1:81', '10.0.9.2:80'],
+    )
+    assert.deepEqual({ ...config, upstreams: [] }, { ...before, upstreams: [] })
+  })
+
+  test('and are refused where there is no such upstream', () => {
+    refusal(
+      { cwd, env: { DYNAMIC_BACKEND: 'a' } },
+      'DYNAMIC_BACKEND: expected an upstream named dynamic, whose servers it replaces, found static ' +
+        '(unset DYNAMIC_BACKEND, or name an upstream dynamic)',
+    )
+  })
+})
+
+describe('what is wrong with a flag or a variable', () => {
+  test('is told together with what is wrong in the file', () => {
+    const cwd = directoryWith({})
+    writeFileSync(join(cwd, 'limpet.yaml'), `${fileOf('web')}worker: 1\n`)
+    refusal(
+      { cwd, env: { PORT: '80a', STATIC_BACKEND: 'a:b' }, flags: { workers: 0, accessLog: 'jsn' } },
+      'limpet.yaml:3:1: worker: unknown key, expected listeners, workers, routes, upstreams, accessLog, timeouts or limits (did you mean workers?)',
+      'STATIC_BACKEND: entry 1: expected host:port, such as 172.17.0.2:80, found "a:b" (for example STATIC_BACKEND="172.17.0.2:80 172.17.0.3:80")',
+      'PORT: expected a whole number from 0 to 65535, found "80a" (for example PORT=8080)',
+      '--workers: expected a whole number from 1 to 1024, found 0 (for example --workers 2)',
+      '--access-log: expected combined, json or off, found "jsn" (did you mean json?)',
+    )
+  })
+
+  test('an empty flag is wrong', () => {
+    refusal(
+      { env: lab, flags: { port: '' } },
+      '--port: expected a whole number from 0 to 65535, found "" (for example --port 8080)',
+    )
+  })
+
+  test('a port for several listeners is wrong', () => {
+    const cwd = directoryWith({})
+    writeFileSync(join(cwd, 'limpet.yaml'), `${fileOf('web')}listeners: [{ port: 80 }, { port: 81 }]\n`)
+    refusal(
+      { cwd, flags: { port: 90 } },
+      '--port: expected one listener, whose port it replaces, found 2 (set the ports in the file)',
+    )
+  })
+
+  test('lists that make too many servers are wrong', () => {
+    const cwd = directoryWith({ 'limpet.yaml': 'static' })
+    const servers = Array.from({ length: 16_385 }, (_, index) => `s${index}`).join(' ')
+    refusal(
+      { cwd, env: { STATIC_BACKEND: servers } },
+      'STATIC_BACKEND: expected at most 16384 servers in all, found 16385',
+    )
+  })
+})
+
+test('the origin names the file and everything that replaced a part of it', () => {
+  const cwd = directoryWith({ 'limpet.yaml': 'static' })
+  const { origin } = load({ cwd, env: { ...lab, DYNAMIC_BACKEND: undefined, LIMPET_WORKERS: '2' }, flags: { port: 1 } })
+  assert.deepEqual(origin, {
+    file: join(cwd, 'limpet.yaml'),
+    overrides: ['STATIC_BACKEND', '--port', 'LIMPET_WORKERS'],
+  })
+  assert.equal(formatOrigin(origin), `${join(cwd, 'limpet.yaml')}, with STATIC_BACKEND, --port, LIMPET_WORKERS`)
+  assert.equal(formatOrigin(load({ env: lab }).origin), 'the environment (STATIC_BACKEND, DYNAMIC_BACKEND)')
+})

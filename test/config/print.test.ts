@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { parseConfig } from '../../src/config/file.ts'
+import { printConfig } from '../../src/config/print.ts'
+import type { Config } from '../../src/config/schema.ts'
+
+const name = fc.stringMatching(/^[a-z0-9][\w.-]{0,8}$/)
+const whole = (max: number) => fc.integer({ min: 1, max })
+const printable = fc.stringMatching(/^[!-~]([ -~]{0,10}[!-~])?$/)
+
+/** What a file may say, with text that YAML or the variables could take for something else. */
+const file = fc.record({
+  workers: whole(1024),
+  path: fc.stringMatching(/^\/[\w${}:&!|>'"@-]{1,10}$/),
+  header: fc.oneof(
+    printable,
+    fc.constantFrom('', 'null', 'yes', '0x10', '1e3', '12:30:45', '~', '$${A}', '# x', '- x', '*x'),
+  ),
+  upstream: name,
+  server: fc.record({
+    name,
+    address: fc.ipV4(),
+    weight: whole(65_535),
+    backup: fc.constant(false),
+    down: fc.boolean(),
+    failTimeout: whole(2 ** 31 - 1).map((ms) => `${ms}ms`),
+  }),
+  bodySize: fc.maxSafeNat().map((bytes) => `${bytes}B`),
+})
+
+test('any configuration is the same once printed and loaded again', () => {
+  fc.assert(
+    fc.property(file, ({ workers, path, header, upstream, server, bodySize }) => {
+      const routes = [{ path, headers: { 'x-any': header }, upstream }]
+      const upstreams = { [upstream]: { servers: [server] } }
+      const config = load({ workers, routes, upstreams, limits: { bodySize } })
+      assert.deepEqual(parseConfig(printConfig(config, 'any'), 'printed', {}), config)
+      assert.equal(config.routes[0]?.headers['x-any'], header)
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('a comment stays one line, whatever is in it', () => {
+  const config = load({ routes: [{ path: '/*', upstream: 'a' }], upstreams: { a: { servers: ['a'] } } })
+  assert.match(printConfig(config, 'a\nworkers: 7'), /^# a\\nworkers: 7\nlisteners:/)
+})
+
+/** JSON is YAML; the texts are escaped, since they are meant as they stand. */
+function load(value: unknown): Config {
+  return parseConfig(JSON.stringify(value).replaceAll('${', '$$${'), 'any.yaml', {})
+}

@@ -1,0 +1,196 @@
+/**
+ * nginx as the oracle: the same requests to nginx on the export of a configuration and to Limpet on the original go to
+ * the same servers, which get the same. What differs on purpose is in deliberate-differences.test.ts.
+ */
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { startLimpet } from '../support/limpet.ts'
+import { echoOrigins } from './echo-origins.ts'
+import { exchange, type Outcome } from './exchange.ts'
+import { startNginx, testWithNginx } from './nginx.ts'
+import { RequestMaker, type TestRequest, type Vocabulary } from './request-maker.ts'
+
+const REQUESTS = 2000
+
+const labRoutes = [
+  { path: ['/api/student', '/api/student/'], upstream: 'dynamic' },
+  { path: '/*', upstream: 'static' },
+]
+const labPaths = ['/', '/api/student', '/api/student/', '/api/student/7', '/api', '/app.js', '/API/student']
+const lab = { paths: labPaths, hosts: ['localhost'] }
+
+testWithNginx('the lab: ip-hash and round robin', (test) =>
+  compare(test, lab, 5, ([a, b, c, d, e]) => ({
+    routes: labRoutes,
+    upstreams: {
+      static: { balance: 'ip-hash', servers: [a, b, c] },
+      dynamic: { servers: [d, e] },
+    },
+  })),
+)
+
+testWithNginx('weights, with two workers', (test) =>
+  compare(test, lab, 6, ([a, b, c, d, e, f]) => ({
+    workers: 2,
+    routes: labRoutes,
+    upstreams: {
+      static: { balance: 'ip-hash', servers: weighted([a, 5], [b, 1], [c, 2]) },
+      dynamic: { servers: weighted([d, 5], [e, 1], [f, 3]) },
+    },
+  })),
+)
+
+testWithNginx('servers that are down', (test) =>
+  compare(test, lab, 7, ([a, b, c, d, e, f, g]) => ({
+    routes: labRoutes,
+    upstreams: {
+      static: { balance: 'ip-hash', servers: [a, down(b), { ...down(c), weight: 3 }, d] },
+      dynamic: { servers: [down(e), f, g] },
+    },
+  })),
+)
+
+testWithNginx('backups, in use and at rest', (test) =>
+  compare(test, { paths: ['/', '/rest', '/rest/x'], hosts: ['localhost'] }, 6, ([a, b, c, d, e, f]) => ({
+    routes: [
+      { path: '/*', upstream: 'used' },
+      { path: '/rest/*', upstream: 'resting' },
+    ],
+    upstreams: {
+      used: { servers: [down(a), backup(b), { ...backup(c), weight: 2 }] },
+      resting: { servers: [d, e, backup(f)] },
+    },
+  })),
+)
+
+testWithNginx('a server that refuses connections', (test) =>
+  compare(test, { paths: ['/'], hosts: ['localhost'] }, 4, ([a, b, c, d]) => ({
+    routes: [{ path: '/*', upstream: 'hashed' }],
+    upstreams: {
+      hashed: {
+        balance: 'ip-hash',
+        servers: [a, { address: '127.0.0.1:1', weight: 2, failTimeout: '1h' }, b, c, d],
+      },
+    },
+  })),
+)
+
+testWithNginx('hosts, from exact to any', (test) =>
+  compare(
+    test,
+    {
+      paths: ['/', '/app', '/app/', '/app/x', '/app/deep/x', '/only', '/only/', '/shared/x'],
+      hosts: ['example.org', 'www.example.org', 'a.www.example.org', 'b.example.org', 'x.org', 'org', 'bexample.org', '10.0.0.1'],
+    },
+    6,
+    ([a, b, c, d, e, f]) => ({
+      routes: [
+        { host: 'www.example.org', path: '/app/deep/*', upstream: 'a' },
+        { host: 'www.example.org', path: '/only', upstream: 'b' },
+        { host: '*.example.org', path: '/app/*', upstream: 'c' },
+        { host: ['*.org', '10.0.0.1', '[::1]'], path: ['/only/*', '/shared/*'], upstream: 'd' },
+        { host: '*.www.example.org', path: '/*', upstream: 'e' },
+        { path: ['/app', '/shared/*', '/'], upstream: 'f' },
+      ],
+      upstreams: alone({ a, b, c, d, e, f }),
+    }),
+  ),
+)
+
+testWithNginx('prefixes, methods and headers', (test) =>
+  compare(
+    test,
+    {
+      paths: [
+        ...['/', '/app', '/app/', '/app/x', '/app/x/', '/app/x/y', '/a b', '/a%b', '/x"y\\z', '/{};$a', '/q?s'],
+        ...['/read', '/read/', '/read/x', '/beta', '/beta/x', '/APP/', '/app.x'],
+      ].map((path) => path.replace(/[ %"?]/g, encodeURIComponent)),
+      hosts: ['example.org', 'other.org'],
+    },
+    6,
+    ([a, b, c, d, e, f]) => ({
+      routes: [
+        { path: ['/app/*', '/a b', '/a%b', '/x"y\\z', '/{};$a'], upstream: 'a' },
+        { path: ['/app/x/*', '/app/x'], upstream: 'b' },
+        { path: ['/read/*', '/app/x'], methods: ['GET', 'HEAD', 'PROPFIND'], upstream: 'c' },
+        { path: ['/beta/*', '/*'], headers: { 'x-beta': '1' }, upstream: 'd' },
+        { path: ['/beta/*', '/'], headers: { 'X-Beta': '1', 'X-Kind': 'a.b' }, upstream: 'e' },
+        { path: ['/beta/*', '/read/*'], headers: { 'x-kind': 'Gold' }, methods: ['POST', 'GET'], upstream: 'f' },
+        { path: '/beta/x', host: 'other.org', methods: ['DELETE'], upstream: 'f' },
+      ],
+      upstreams: {
+        ...alone({ a, b, c, e, f }),
+        d: { servers: [d], timeouts: { connect: '1s' } },
+      },
+    }),
+  ),
+)
+
+type Servers = string[]
+
+/** Sends the same requests to both, and expects the same of both. */
+async function compare(
+  test: TestContext,
+  vocabulary: Vocabulary,
+  servers: number,
+  configOf: (servers: [string, string, string, string, string, string, string]) => object,
+): Promise<void> {
+  const addresses: Servers = await echoOrigins(test, servers)
+  const config = configOf(addresses as Parameters<typeof configOf>[0])
+  const folder = await mkdtemp(join(tmpdir(), 'limpet-differential-'))
+  test.after(() => rm(folder, { recursive: true }))
+  const file = join(folder, 'limpet.yaml')
+  await writeFile(
+    file,
+    JSON.stringify({
+      workers: 1,
+      listeners: [{ address: '127.0.0.1', port: 0 }],
+      accessLog: { file: `\${ACCESS_LOG:-${folder}/limpet.log}` },
+      ...config,
+    }),
+  )
+  const nginx = await startNginx(test, file)
+  const limpet = await startLimpet(test, undefined, { flags: ['-c', file, '--access-log', 'combined'] })
+  const maker = new RequestMaker(vocabulary, 20_261_122)
+  const requests = Array.from({ length: REQUESTS }, () => maker.next())
+  const [expected, actual] = await Promise.all([outcomes(nginx.port, requests), outcomes(limpet.port, requests)])
+  for (const [index, request] of requests.entries()) {
+    assert.deepEqual(comparable(actual[index]!), comparable(expected[index]!), `for ${JSON.stringify(request)}`)
+  }
+  await nginx.stop()
+}
+
+async function outcomes(port: number, requests: readonly TestRequest[]): Promise<Outcome[]> {
+  const all: Outcome[] = []
+  for (const request of requests) all.push(await exchange(port, request))
+  return all
+}
+
+/** Without what is random by nature, and without what is each program's own in an answer that no server gave. */
+function comparable({ status, echo, fields }: Outcome) {
+  if (echo === undefined) return { status }
+  const headers = echo.headers.map(([name, value]) => [
+    name,
+    name === 'x-request-id' && /^[0-9a-f]{32}$/.test(value) ? '(made)' : value,
+  ])
+  return { status, echo: { ...echo, headers }, fields }
+}
+
+function weighted(...servers: [address: string, weight: number][]) {
+  return servers.map(([address, weight]) => ({ address, weight }))
+}
+
+function down(address: string) {
+  return { address, down: true }
+}
+
+function backup(address: string) {
+  return { address, backup: true }
+}
+
+function alone(servers: Record<string, string>) {
+  return Object.fromEntries(Object.entries(servers).map(([name, address]) => [name, { servers: [address] }]))
+}

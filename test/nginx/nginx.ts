@@ -1,0 +1,94 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { type TestContext, test } from 'node:test'
+import { runLimpet } from '../support/limpet.ts'
+
+/** Why no nginx can be run here; undefined where one can. */
+export function whyNoNginx(): string | undefined {
+  const { error, status, stderr } = spawnSync('nginx', ['-t', '-c', '/dev/stdin'], {
+    input: 'events {} http {}',
+    encoding: 'utf8',
+  })
+  if (error !== undefined) return 'nginx is not installed (apt-get install nginx-light)'
+  return status === 0 ? undefined : `nginx does not run here: ${stderr.trim().split('\n')[0]}`
+}
+
+/** A test that needs nginx, and is skipped by name without one. */
+export function testWithNginx(name: string, body: (test: TestContext) => Promise<void>): void {
+  const skip = whyNoNginx()
+  test(name, skip === undefined ? {} : { skip }, body)
+}
+
+/** What `nginx -t` says of a configuration file; empty if all is well. */
+export function complaintsOfNginx(file: string): string {
+  const { status, stderr } = spawnSync('nginx', ['-t', '-q', '-c', file], { encoding: 'utf8' })
+  return status === 0 ? stderr.replace(/^nginx: \[warn\] .*worker_connections exceed.*\n/gm, '') : `refused:\n${stderr}`
+}
+
+export interface Nginx {
+  readonly port: number
+  /** Ends nginx, and gives the access log. */
+  stop(): Promise<string[]>
+}
+
+/** Runs nginx on the export of a configuration file, on a free port; it ends with the test. */
+export async function startNginx(test: TestContext, configFile: string): Promise<Nginx> {
+  const folder = await mkdtemp(join(tmpdir(), 'limpet-nginx-'))
+  const port = await freePort()
+  const log = join(folder, 'access.log')
+  const exported = await runLimpet(['export', 'nginx', '-c', configFile, '-p', String(port), '--out', folder], {
+    ACCESS_LOG: log,
+  })
+  if (exported.code !== 0) throw new Error(exported.stderr)
+  const child = spawn('nginx', ['-c', join(folder, 'nginx.conf'), '-g', `daemon off; pid ${folder}/nginx.pid;`], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  const exit = once(child, 'exit')
+  const errors = text(child.stderr)
+  const end = async () => {
+    child.kill('SIGQUIT')
+    await exit
+  }
+  test.after(async () => {
+    await end()
+    await rm(folder, { recursive: true })
+  })
+  const died = exit.then(async () => {
+    throw new Error(`nginx ended: ${await errors}`)
+  })
+  died.catch(() => {})
+  await Promise.race([answers(port), died])
+  const stop = async () => {
+    await end()
+    return (await readFile(log, 'utf8')).trimEnd().split('\n')
+  }
+  return { port, stop }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** Resolves once something accepts connections on the port: nginx gives no other sign. */
+async function answers(port: number): Promise<void> {
+  for (;;) {
+    const socket = connect(port, '127.0.0.1')
+    const connected = await Promise.race([
+      once(socket, 'connect').then(() => true),
+      once(socket, 'close').then(() => false),
+    ]).catch(() => false)
+    socket.destroy()
+    if (connected) return
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}

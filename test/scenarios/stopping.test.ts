@@ -1,0 +1,106 @@
+/** How the program starts and how it ends. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { get } from 'node:http'
+import { describe, test } from 'node:test'
+import type { Worker } from 'node:worker_threads'
+import { pino } from 'pino'
+import { parseConfig } from '../../src/config/file.ts'
+import { Balancer } from '../../src/control/balancer.ts'
+import { runLimpet } from '../support/limpet.ts'
+import { httpOrigin } from '../support/origin.ts'
+import { RawClient } from '../support/raw-client.ts'
+import { throughTo } from '../support/through.ts'
+
+const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  describe(signal, () => {
+    test('lets what is in flight finish, closes what is idle, and exits with 0', async (t) => {
+      const { limpet, origin, client } = await throughTo(t)
+      const idle = await RawClient.connect(t, limpet.port)
+      idle.say('GET /idle HTTP/1.1\r\nHost: a\r\n\r\n')
+      await origin.request()
+      origin.say(OK)
+      await idle.take(/ok$/)
+      client.say('GET /busy HTTP/1.1\r\nHost: a\r\n\r\n')
+      await origin.request(/busy/)
+      limpet.process.kill(signal)
+      await idle.goodbye()
+      await assert.rejects(RawClient.connect(t, limpet.port))
+      origin.say(OK)
+      assert.equal(await client.hear(/ok$/), 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok')
+      client.socket.end()
+      assert.equal(await limpet.exit, 0)
+      assert.equal((await limpet.log.matching(/ 200 2 /, 2)).length, 2)
+    })
+
+    test('a second time ends it at once', async (t) => {
+      const { limpet, origin, client } = await throughTo(t)
+      client.say('GET /busy HTTP/1.1\r\nHost: a\r\n\r\n')
+      await origin.request()
+      limpet.process.kill(signal)
+      await limpet.errors.find(/again to end at once/)
+      limpet.process.kill(signal)
+      assert.equal(await limpet.exit, signal === 'SIGTERM' ? 143 : 130)
+    })
+  })
+}
+
+test('an exchange that outlasts the time for stopping is cut off, and the exit is still 0', async (t) => {
+  const { limpet, origin, client } = await throughTo(t, { timeouts: { stop: '300ms' } })
+  client.say('GET /busy HTTP/1.1\r\nHost: a\r\n\r\n')
+  await origin.request()
+  limpet.process.kill('SIGTERM')
+  assert.equal(await limpet.exit, 0)
+})
+
+test('a second start on the same port says so, and leaves the first alone', async (t) => {
+  const { limpet, origin, client } = await throughTo(t)
+  const env = { STATIC_BACKEND: '127.0.0.1:1', DYNAMIC_BACKEND: '127.0.0.1:1', PORT: String(limpet.port) }
+  const second = await runLimpet(['run'], env)
+  assert.equal(second.code, 1)
+  assert.match(
+    second.stderr,
+    new RegExp(`^limpet: cannot listen on 0.0.0.0 port ${limpet.port}: another program listens there`),
+  )
+  client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await origin.request()
+})
+
+test('a worker that dies is replaced, and the log says why', async (t) => {
+  const origin = await httpOrigin(t, (_request, response) => response.end('here'))
+  const config = parseConfig(
+    JSON.stringify({
+      listeners: [{ address: '127.0.0.1', port: 0 }],
+      workers: 1,
+      routes: [{ path: '/*', upstream: 'one' }],
+      upstreams: { one: { servers: [origin.address] } },
+      accessLog: 'off',
+    }),
+    'test',
+    {},
+  )
+  const workers: Worker[] = []
+  const note = (worker: Worker) => workers.push(worker)
+  process.on('worker', note)
+  const messages: string[] = []
+  const log = pino({ base: null }, { write: (line) => messages.push(JSON.parse(line).msg) })
+  const balancer = await Balancer.start(config, log)
+  t.after(async () => {
+    process.off('worker', note)
+    await balancer.stop()
+  })
+  const answer = async () => {
+    const [response] = await once(get({ port: balancer.listeners[0]!.port, agent: false }), 'response')
+    const [body] = await once(response, 'data')
+    return String(body)
+  }
+  assert.equal(await answer(), 'here')
+  const replaced = once(process, 'worker')
+  await workers[0]!.terminate()
+  const [successor] = (await replaced) as [Worker]
+  await once(successor, 'message')
+  assert.equal(await answer(), 'here')
+  assert.deepEqual(messages, ['worker 0 died and is replaced: it ended without a word'])
+})

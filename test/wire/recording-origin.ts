@@ -1,0 +1,104 @@
+import type { Socket } from 'node:net'
+import type { TestContext } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import { type Origin, rawOrigin } from '../support/origin.ts'
+import type { Script } from './fixture.ts'
+import type { Step } from './notation.ts'
+import { type LaxRequest, readOneLaxly } from './readers.ts'
+
+/**
+ * An origin that writes down every byte, answers each request that the laxest of readers would find, and says in the
+ * body which target it answers. Scripts replace the answers to the first requests.
+ */
+export class RecordingOrigin {
+  /** All that has come in since `begin`, from all connections, in the order of arrival. */
+  record = ''
+  #scripts: Script[] = []
+
+  static async start(test: TestContext): Promise<RecordingOrigin & Origin> {
+    const recording = new RecordingOrigin()
+    const origin = await rawOrigin(test, (socket) => new Conversation(socket, recording))
+    return Object.assign(recording, origin)
+  }
+
+  begin(scripts: readonly Script[] = []): void {
+    this.record = ''
+    this.#scripts = [...scripts]
+  }
+
+  scriptFor(target: string): Script | undefined {
+    return target.startsWith('/~') ? undefined : this.#scripts[0]
+  }
+
+  /** The script has been used. */
+  next(): void {
+    this.#scripts.shift()
+  }
+}
+
+/** What the origin says to a request that has no script. */
+export function answerTo(target: string): string {
+  return `HTTP/1.1 200 OK\r\nContent-Length: ${target.length}\r\n\r\n${target}`
+}
+
+/** One connection to the origin. */
+class Conversation {
+  readonly #socket: Socket
+  readonly #origin: RecordingOrigin
+  #pending = ''
+  /** Whether the request that is coming in has been told to go on, or answered. */
+  #continued = false
+  #answered = false
+
+  constructor(socket: Socket, origin: RecordingOrigin) {
+    this.#socket = socket
+    this.#origin = origin
+    socket.setNoDelay()
+    socket.on('end', () => socket.end())
+    socket.on('data', (bytes: Buffer) => {
+      const text = bytes.toString('latin1')
+      origin.record += text
+      this.#pending += text
+      this.#converse()
+    })
+  }
+
+  #converse(): void {
+    for (;;) {
+      const request = readOneLaxly(this.#pending, 0)
+      if (request === undefined) return
+      const script = this.#origin.scriptFor(request.target)
+      if (!this.#continued && script === undefined && /^expect:[ \t]*100-continue/im.test(request.head)) {
+        this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n')
+      }
+      this.#continued = true
+      if (!this.#answered && (request.body !== undefined || script?.early)) this.#answer(request, script)
+      if (request.body === undefined) return
+      this.#pending = this.#pending.slice(request.end)
+      this.#continued = this.#answered = false
+    }
+  }
+
+  #answer({ method, target }: LaxRequest, script: Script | undefined): void {
+    this.#answered = true
+    if (script !== undefined) {
+      this.#origin.next()
+      void perform(this.#socket, script.steps)
+    } else {
+      this.#socket.write(answerTo(method === 'HEAD' ? '' : target), 'latin1')
+    }
+  }
+}
+
+/** Says what a script says, each piece in a segment of its own as far as the network allows. */
+export async function perform(socket: Socket, steps: readonly Step[], hear?: (status: string) => Promise<unknown>) {
+  for (const step of steps) {
+    if (step.kind === 'close') socket.end()
+    else if (step.kind === 'reset') socket.resetAndDestroy()
+    else if (step.kind === 'hear') await hear?.(step.status)
+    else if (step.text !== '') {
+      await new Promise((resolve) => socket.write(step.text, 'latin1', resolve))
+      await turn()
+    }
+  }
+}
