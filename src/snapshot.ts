@@ -90,6 +90,8 @@ export interface UpstreamTimeouts {
   readonly firstByte: number
   /** Longest silence in the middle of a message. */
   readonly idle: number
+  /** Longest silence, of both sides, once they have switched protocols. */
+  readonly tunnel: number
 }
 
 export interface Retries {

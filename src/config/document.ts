@@ -119,7 +119,7 @@ export class Document {
 
   #readAlias(alias: Alias, offset: number, path: string, depth: number): unknown {
     const anchored = this.#anchoredBy(alias)
-    if (anchored) return this.#read(anchored, offset, path, depth + 1)
+    if (anchored) return this.#read(anchored, offset, path, depth)
     const message = `expected an anchor &${alias.source} before its alias, found none`
     const hint = `an unquoted * starts an alias: for text, write "*${alias.source}"`
     this.#mistakes.push({ offset, path, message, hint })

@@ -163,6 +163,7 @@ const upstreamTimeouts = z.strictObject({
   connect: Duration.prefault('5s').describe('How long a connection may take to open.'),
   firstByte: Duration.prefault('60s').describe('From the end of the request to the first byte of the response.'),
   idle: Duration.prefault('60s').describe('The longest silence in the middle of a message.'),
+  tunnel: Duration.prefault('1h').describe('The longest silence on a WebSocket or another upgraded connection.'),
 })
 
 const retries = z.strictObject({

@@ -26,10 +26,15 @@ function expand(route: Config['routes'][number], upstreams: Snapshot['upstreams'
   return hosts.flatMap((host) =>
     route.paths.map((path) => ({
       ...(host !== undefined && { host }),
-      path,
+      path: asBytes(path),
       ...(route.methods.length > 0 && { methods: route.methods }),
       ...(Object.keys(route.headers).length > 0 && { headers: route.headers }),
       upstream: upstreams.findIndex((upstream) => upstream.name === route.upstream),
     })),
   )
+}
+
+/** The data plane reads a request as bytes, one character each; beyond ASCII a path is its UTF-8. */
+function asBytes(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1')
 }

@@ -1,5 +1,5 @@
-import type { Route } from '../snapshot.ts'
 import { block, type Directive, directive } from './directive.ts'
+import { isConditional, type Route } from './route.ts'
 
 /** What a map gives where none of the routes that share a location wants the request. */
 export const NO_ROUTE = 'no_route'
@@ -34,12 +34,13 @@ export class ConditionMaps {
     return this.#variable('route', conditions.join(''), [otherwise, ...cases])
   }
 
-  #conditionsOf({ methods, headers = {} }: Route): string[] {
-    const method = methods && this.#condition('method', '$request_method', methods)
-    const fields = Object.entries(headers).map(([name, value]) =>
-      this.#condition('header', `$http_${name.replaceAll('-', '_')}`, [value]),
-    )
-    return method === undefined ? fields : [method, ...fields]
+  #conditionsOf({ methods, headers }: Route): string[] {
+    return [
+      ...(methods.length === 0 ? [] : [this.#condition('method', '$request_method', methods)]),
+      ...Object.entries(headers).map(([name, value]) =>
+        this.#condition('header', `$http_${name.replaceAll('-', '_')}`, [value]),
+      ),
+    ]
   }
 
   /** A variable that is 1 where `subject` is exactly one of `values`. A map's plain values would ignore the case. */
@@ -58,9 +59,4 @@ export class ConditionMaps {
     this.#maps.push(block('map', [subject, name], cases))
     return name
   }
-}
-
-/** Whether the route asks for more than its host and its path. */
-export function isConditional(route: Route): boolean {
-  return route.methods !== undefined || route.headers !== undefined
 }

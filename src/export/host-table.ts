@@ -1,9 +1,8 @@
-import type { Route } from '../snapshot.ts'
-import { isConditional } from './condition-maps.ts'
+import { bySpecificity, isConditional, type Route } from './route.ts'
 
 /** The routes that one location of nginx stands for, the most specific first; at most the last is unconditional. */
 export interface Place {
-  /** `=` for exactly this path; undefined for all that begin with it. */
+  /** Whether it is for this path only, or for all that begin with it. */
   readonly exact: boolean
   /** `/exactly/this`, or `/this/` with the slash for all below. */
   readonly path: string
@@ -51,12 +50,6 @@ function candidates(levels: readonly Route[][], path: string, exact: boolean): R
 
 function byPrefix(one: Route, other: Route): number {
   return other.path.length - one.path.length || bySpecificity(one, other)
-}
-
-/** As the router has it: more headers first, then named methods. */
-function bySpecificity(one: Route, other: Route): number {
-  const headers = Object.keys(other.headers ?? {}).length - Object.keys(one.headers ?? {}).length
-  return headers || Number(other.methods !== undefined) - Number(one.methods !== undefined)
 }
 
 function isPrefix(path: string): boolean {

@@ -1,6 +1,5 @@
 import { formatDuration } from '../config/duration.ts'
 import type { Config } from '../config/schema.ts'
-import { compile } from '../control/compile.ts'
 import { block, type Directive, directive, render } from './directive.ts'
 import { refuseInexpressible } from './inexpressible.ts'
 import { siteDirectives } from './site.ts'
@@ -25,7 +24,7 @@ export interface NginxFiles {
  */
 export function exportNginx(config: Config, title: string): string {
   refuseInexpressible(config)
-  return comment(title) + render(mainDirectives(config, siteDirectives(compile(config, 1))))
+  return comment(title) + render(mainDirectives(config, siteDirectives(config)))
 }
 
 /** The same as `exportNginx`, in two files. */
@@ -33,7 +32,7 @@ export function exportNginxFiles(config: Config, title: string): NginxFiles {
   refuseInexpressible(config)
   return {
     main: comment(title) + render(mainDirectives(config, [directive('include', SITE)])),
-    site: comment(title) + render(siteDirectives(compile(config, 1))),
+    site: comment(title) + render(siteDirectives(config)),
   }
 }
 

@@ -1,34 +1,40 @@
 import { formatAddress } from '../config/address.ts'
-import type { Listener, Route, Snapshot } from '../snapshot.ts'
-import { ConditionMaps, isConditional, NO_ROUTE } from './condition-maps.ts'
+import type { Config } from '../config/schema.ts'
+import { ConditionMaps, NO_ROUTE } from './condition-maps.ts'
 import { block, type Directive, directive } from './directive.ts'
 import { hostsOf, type Place, placesOf } from './host-table.ts'
+import { isConditional, type Route, routesOf } from './route.ts'
 import { proxySettings, upstreamBlock } from './upstream-settings.ts'
 
 /** The routes and upstreams as what stands in an nginx's conf.d: upstreams, maps, and one server for each host. */
-export function siteDirectives(snapshot: Snapshot): Directive[] {
-  const site = new Site(snapshot)
+export function siteDirectives(config: Config): Directive[] {
+  const site = new Site(config)
   const servers = site.servers()
-  return [...snapshot.upstreams.map(upstreamBlock), ...site.sharedSettings, ...site.maps, ...servers]
+  return [...config.upstreams.map(upstreamBlock), ...site.sharedSettings, ...site.maps, ...servers]
 }
 
 class Site {
   /** The settings of upstreams on which all of them agree, said once. */
   readonly sharedSettings: readonly Directive[]
-  readonly #snapshot: Snapshot
+  readonly #config: Config
   readonly #conditions = new ConditionMaps()
-  /** For each upstream, where its requests are passed on. */
-  readonly #passing: readonly Directive[][]
+  /** By the name of an upstream, what passes a request on to it. */
+  readonly #passing: ReadonlyMap<string, readonly Directive[]>
 
-  constructor(snapshot: Snapshot) {
-    this.#snapshot = snapshot
-    const settings = snapshot.upstreams.map(proxySettings)
+  constructor(config: Config) {
+    this.#config = config
+    const settings = config.upstreams.map(proxySettings)
     const isShared = (each: Directive) => settings.every((one) => one.some((other) => isSame(each, other)))
     this.sharedSettings = settings[0]?.filter(isShared) ?? []
-    this.#passing = snapshot.upstreams.map(({ name }, index) => [
-      directive('proxy_pass', `http://${name}`),
-      ...settings[index]!.filter((each) => !isShared(each)),
-    ])
+    this.#passing = new Map(
+      config.upstreams.map((upstream) => [
+        upstream.name,
+        [
+          directive('proxy_pass', `http://${upstream.name}`),
+          ...proxySettings(upstream).filter((each) => !isShared(each)),
+        ],
+      ]),
+    )
   }
 
   get maps(): readonly Directive[] {
@@ -37,7 +43,8 @@ class Site {
 
   /** Hosts on which every path means the same share a server. */
   servers(): Directive[] {
-    const { routes, listeners } = this.#snapshot
+    const { listeners } = this.#config
+    const routes = routesOf(this.#config)
     const bodies = new Map<string, { names: string[]; body: Directive[] }>()
     for (const host of hostsOf(routes)) {
       const body = this.#locations(placesOf(host, routes))
@@ -65,7 +72,7 @@ class Site {
       ...places.map((place) =>
         block('location', place.exact ? ['=', place.path] : [place.path], this.#answer(place.routes)),
       ),
-      ...named.map((upstream) => block('location', [`@${this.#nameOf(upstream)}`], this.#passing[upstream]!)),
+      ...named.map((upstream) => block('location', [`@${nameOf(upstream)}`], this.#passing.get(upstream)!)),
       ...(named.length === 0 ? [] : [block('location', [`@${NO_ROUTE}`], [directive('return', 404)])]),
     ]
   }
@@ -73,18 +80,19 @@ class Site {
   #answer(routes: readonly Route[]): readonly Directive[] {
     const [first] = routes
     if (first === undefined) return [directive('return', 404)]
-    if (!isConditional(first)) return this.#passing[first.upstream]!
-    const choice = this.#conditions.choice(routes, ({ upstream }) => this.#nameOf(upstream))
+    if (!isConditional(first)) return this.#passing.get(first.upstream)!
+    const choice = this.#conditions.choice(routes, ({ upstream }) => nameOf(upstream))
     // nginx's way to go to a location whose name is in a variable. 418 is a status that nobody else here uses.
     return [directive('error_page', 418, '=', `@${choice}`), directive('return', 418)]
   }
-
-  #nameOf(upstream: number): string {
-    return `to_${this.#snapshot.upstreams[upstream]!.name}`
-  }
 }
 
-function listenLines(listeners: readonly Listener[], isDefault: boolean): Directive[] {
+/** The location that passes requests on to an upstream. */
+function nameOf(upstream: string): string {
+  return `to_${upstream}`
+}
+
+function listenLines(listeners: Config['listeners'], isDefault: boolean): Directive[] {
   const places = new Set(listeners.flatMap(({ address, port }) => listenPlaces(address, port)))
   return [...places].map((place) => directive('listen', place, ...(isDefault ? ['default_server'] : [])))
 }

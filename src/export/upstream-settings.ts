@@ -1,5 +1,5 @@
 import { formatDuration } from '../config/duration.ts'
-import type { Server, Upstream } from '../snapshot.ts'
+import type { Server, Upstream } from '../config/schema.ts'
 import { block, type Directive, directive } from './directive.ts'
 
 /** nginx has no word for "as often as one likes". */

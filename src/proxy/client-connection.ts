@@ -84,7 +84,14 @@ export class ClientConnection extends Timed {
       if (this.#unread !== undefined && this.#at >= this.#unread.length) this.#unread = undefined
     }
     this.#advancing = false
-    if (this.#exchange === undefined && this.#clientEnded) this.#close()
+    if (this.#clientEnded) this.#sayEnd()
+  }
+
+  /** The client will say no more than what is unread; tells the exchange once it has all of that. */
+  #sayEnd(): void {
+    const exchange = this.#exchange
+    if (exchange === undefined) this.#close()
+    else if (this.#unread === undefined && !exchange.requestIsDone) exchange.requestEnded()
   }
 
   /** Reads a head and begins its exchange. Returns false while the head is incomplete. */
@@ -145,9 +152,7 @@ export class ClientConnection extends Timed {
   /** The client has said all it will say; it still gets the answers to what it said. */
   whenEnded(): void {
     this.#clientEnded = true
-    const exchange = this.#exchange
-    if (exchange === undefined) this.#close()
-    else if (!exchange.requestIsDone && this.#unread === undefined) this.#leave(exchange)
+    this.#advance()
   }
 
   whenClosed(): void {
@@ -194,7 +199,7 @@ export class ClientConnection extends Timed {
   #awaitBody(): void {
     const exchange = this.#exchange
     if (exchange === undefined || exchange.requestIsDone) return
-    this.#await('body', this.#plane.snapshot.timeouts.body)
+    this.#await('body', exchange.patience)
   }
 
   /** Answers what is not a request. Where it ends nobody knows, so nothing after it is read. */

@@ -14,7 +14,7 @@ import type { ClientConnection } from './client-connection.ts'
 import type { DataPlane } from './data-plane.ts'
 import { errorPage } from './error-page.ts'
 import { codeForStatus, Failure } from './failure.ts'
-import { type Closing, writeRequestHead, writeResponseHead } from './forwarded-head.ts'
+import { type Closing, writeRequestHead, writeResponseHead, writeSwitchingHead } from './forwarded-head.ts'
 import type { Reason } from './reason.ts'
 import { isRequestId, makeRequestId } from './request-id.ts'
 import type { UpstreamConnection, UpstreamUser } from './upstream-connection.ts'
@@ -47,6 +47,9 @@ export class Exchange implements UpstreamUser, LogEntry {
   /** Whether the client's connection can go on after this exchange. */
   #persists: boolean
   readonly #isHttp10: boolean
+  /** Whether the client would like to switch protocols, and then whether it has: both ways last until they are closed. */
+  readonly #mayUpgrade: boolean
+  #isTunnel = false
   #group: UpstreamGroup | undefined
   // The attempt in hand.
   #server: ServerState | undefined
@@ -84,7 +87,9 @@ export class Exchange implements UpstreamUser, LogEntry {
     this.method = head.method
     this.#isHttp10 = head.minorVersion === 0
     this.framing = framingOfRequest(head)
-    this.#persists = persists(head, connectionOptions(head))
+    const options = connectionOptions(head)
+    this.#persists = persists(head, options)
+    this.#mayUpgrade = options.upgrade && this.framing === 0 && !this.#isHttp10 && asksForTunnel(head)
   }
 
   #noteLogFields(head: RequestHead): void {
@@ -106,12 +111,17 @@ export class Exchange implements UpstreamUser, LogEntry {
 
   /** Whether all of the request has been sent to a server, or needs not be. */
   get requestIsDone(): boolean {
-    return this.framing === 0 || this.#requestBody?.done === true
+    return this.#requestBody === undefined ? this.framing === 0 : this.#requestBody.done
   }
 
   /** Whether a server is ready for bytes of the request's body. */
   get wantsBody(): boolean {
     return this.#requestBody !== undefined && !this.#requestBody.done && !this.#connection!.socket.writableNeedDrain
+  }
+
+  /** How long the client may be silent before it has said everything, in ms; 0 for as long as it likes. */
+  get patience(): number {
+    return this.#isTunnel ? 0 : this.#plane.snapshot.timeouts.body
   }
 
   // ── the request ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -195,6 +205,7 @@ export class Exchange implements UpstreamUser, LogEntry {
       address: this.clientAddress,
       requestId: this.requestId,
       serverAddress: connection.server.settings.address,
+      upgrade: this.#mayUpgrade,
     })
     scratch.flushTo(connection.socket)
     if (this.framing === 0) {
@@ -225,11 +236,8 @@ export class Exchange implements UpstreamUser, LogEntry {
     try {
       const end = body.relay(bytes, from)
       const limit = this.#plane.snapshot.limits.bodySize
-      if (limit > 0 && body.sent > limit) {
-        this.#end(new Failure('body-too-large'))
-      } else {
-        this.#connection?.wait(body.done ? this.#timeouts.firstByte : this.#timeouts.idle)
-      }
+      if (limit > 0 && body.sent > limit && !this.#isTunnel) this.#end(new Failure('body-too-large'))
+      else this.#connection?.wait(body.done ? this.#timeouts.firstByte : this.#silence)
       return end
     } catch (error) {
       this.#end(failureOf(error))
@@ -241,6 +249,19 @@ export class Exchange implements UpstreamUser, LogEntry {
     this.#client.continueBody()
   }
 
+  /** The client closed its side before the request's end: a tunnel is half closed, anything else is given up. */
+  requestEnded(): void {
+    if (!this.#isTunnel) return this.clientLeft()
+    this.#requestBody!.close()
+    this.#connection!.socket.end()
+    if (this.#responseBody!.done) this.#complete(false)
+  }
+
+  /** How long the server may be silent in the middle of something, in ms. */
+  get #silence(): number {
+    return this.#isTunnel ? this.#timeouts.tunnel : this.#timeouts.idle
+  }
+
   get #timeouts() {
     return this.#group!.settings.timeouts
   }
@@ -248,7 +269,7 @@ export class Exchange implements UpstreamUser, LogEntry {
   // ── the response ───────────────────────────────────────────────────────────────────────────────────────────────
 
   responseBytes(bytes: Buffer): void {
-    this.#connection!.wait(this.#timeouts.idle)
+    this.#connection!.wait(this.#silence)
     if (this.#responseBody !== undefined) return this.#relayResponse(bytes, 0)
     const all = this.#held === undefined ? bytes : Buffer.concat([this.#held, bytes])
     this.#held = undefined
@@ -267,6 +288,7 @@ export class Exchange implements UpstreamUser, LogEntry {
         return
       }
       if (responseHead.status >= 200) return this.#beginResponse(responseHead)
+      if (responseHead.status === 101) return this.#switchProtocols(responseHead)
       this.#relayInterim(responseHead)
     }
   }
@@ -274,7 +296,6 @@ export class Exchange implements UpstreamUser, LogEntry {
   /** 1xx: passed to those who know of it (RFC 9110 §15.2). */
   #relayInterim(head: ResponseHead): void {
     framingOfResponse(head, false)
-    if (head.status === 101) throw new MessageError('the server switches protocols, unasked')
     if (this.#isHttp10) return
     const { scratch } = this.#plane
     writeResponseHead(scratch, head, connectionOptions(head), -1, false, 'unsaid')
@@ -314,6 +335,31 @@ export class Exchange implements UpstreamUser, LogEntry {
     if (!this.#over && socket.writableNeedDrain) this.#holdServer(connection)
   }
 
+  /** From here on both sides send what they like, until both have closed (RFC 9110 §7.8). */
+  #switchProtocols(head: ResponseHead): void {
+    framingOfResponse(head, false)
+    if (!this.#mayUpgrade) throw new MessageError('the server switches protocols, unasked')
+    if (head.find(FieldName.Upgrade) < 0)
+      throw new MessageError('the server switches protocols, and does not say to which')
+    const { scratch, snapshot } = this.#plane
+    const connection = this.#connection!
+    const { socket } = this.#client
+    this.#server!.succeeded()
+    this.#responseBegun = true
+    this.#isTunnel = true
+    this.#persists = false
+    this.status = head.status
+    this.#noteStatus(head.status)
+    writeSwitchingHead(scratch, head, connectionOptions(head))
+    scratch.flushTo(socket)
+    connection.socket.allowHalfOpen = true
+    this.#requestBody = new BodyRelay(UNTIL_CLOSE, connection.socket, 'as-it-came', snapshot.limits)
+    this.#responseBody = new BodyRelay(UNTIL_CLOSE, socket, 'as-it-came', snapshot.limits)
+    connection.wait(this.#silence)
+    if (head.end < head.bytes.length) this.#relayResponse(head.bytes, head.end)
+    this.#client.continueBody()
+  }
+
   #closing(): Closing {
     if (!this.#persists) return 'close'
     return this.#isHttp10 ? 'keep-alive' : 'unsaid'
@@ -342,7 +388,7 @@ export class Exchange implements UpstreamUser, LogEntry {
   clientDrained(): void {
     const connection = this.#connection
     if (connection === undefined || !connection.socket.isPaused()) return
-    connection.wait(this.#timeouts.idle)
+    connection.wait(this.#silence)
     connection.socket.resume()
   }
 
@@ -362,11 +408,16 @@ export class Exchange implements UpstreamUser, LogEntry {
   // ── how it can go wrong ────────────────────────────────────────────────────────────────────────────────────────
 
   serverEnded(): void {
-    if (this.#responseBody?.close()) return this.#complete(false)
+    if (this.#responseBody?.close()) {
+      if (this.requestIsDone || !this.#isTunnel) return this.#complete(false)
+      this.#client.socket.end()
+      return
+    }
     this.#connectionLost('the server closed the connection')
   }
 
   serverClosed(error: Error | undefined): void {
+    if (this.#isTunnel) return this.#abort()
     const detail = error?.message ?? 'the connection was closed'
     if (!this.#connection!.isConnected) this.#attemptFailed(new Failure('connect-failed', detail))
     else this.#connectionLost(detail)
@@ -374,7 +425,8 @@ export class Exchange implements UpstreamUser, LogEntry {
 
   serverTimedOut(): void {
     const { isConnected } = this.#connection!
-    if (!isConnected) this.#attemptFailed(new Failure('connect-timeout'))
+    if (this.#isTunnel) this.#complete(false)
+    else if (!isConnected) this.#attemptFailed(new Failure('connect-timeout'))
     else this.#attemptFailed(new Failure(this.#responseBegun ? 'response-cut' : 'response-timeout'))
   }
 
@@ -410,7 +462,7 @@ export class Exchange implements UpstreamUser, LogEntry {
 
   #mayTryAgain(failure: Failure): boolean {
     const { tries, within } = this.#group!.settings.retries
-    if (this.#tried.length >= tries || now() - this.startedAt > within) return false
+    if (this.#tried.length >= tries || (within > 0 && now() - this.startedAt > within)) return false
     if (failure.retry === 'idempotent') return idempotent.has(this.method) && (this.#requestBody?.sent ?? 0) === 0
     return failure.retry === 'always'
   }
@@ -450,7 +502,7 @@ export class Exchange implements UpstreamUser, LogEntry {
     if (this.#over) return
     this.#connection?.destroy()
     this.#connection = undefined
-    this.status = new Failure('client-gone').status
+    if (!this.#isTunnel) this.status = new Failure('client-gone').status
     this.#persists = false
     this.#settle()
   }
@@ -475,6 +527,17 @@ function pathOf(head: RequestHead): string | undefined {
   if (head.form === 'asterisk' || head.pathStart === head.pathEnd) return '/'
   const path = head.bytes.toString('latin1', head.pathStart, head.pathEnd)
   return head.plainPath ? path : normalisePath(path)
+}
+
+/** Protocols that would carry other requests past this proxy's eyes. */
+const notToTunnel = /^(h2c|tls\/.*|http\/.*)$/i
+
+/** Whether the request names protocols to switch to, and each of them may. */
+function asksForTunnel(head: RequestHead): boolean {
+  const field = head.find(FieldName.Upgrade)
+  if (field < 0) return false
+  const protocols = head.value(field).split(',')
+  return protocols.every((protocol) => protocol.trim() !== '' && !notToTunnel.test(protocol.trim()))
 }
 
 /** How a response's body is framed for the client. */

@@ -41,6 +41,7 @@ const VERSION_1_1 = line(' HTTP/1.1')
 const CHUNKED_LINE = line('Transfer-Encoding: chunked')
 const CLOSE_LINE = line('Connection: close')
 const KEEP_ALIVE_LINE = line('Connection: keep-alive')
+const UPGRADE_LINE = line('Connection: upgrade')
 
 /** What a request's forwarding fields are made of. */
 export interface Forwarding {
@@ -49,6 +50,8 @@ export interface Forwarding {
   readonly requestId: string
   /** Stands in for Host where a request (HTTP/1.0) has none. */
   readonly serverAddress: string
+  /** Whether the request's wish to switch protocols goes on to the server. */
+  readonly upgrade: boolean
 }
 
 /**
@@ -72,6 +75,7 @@ export function writeRequestHead(
   else if (!hasHost) out.text(`Host: ${forwarding.serverAddress}\r\n`)
   if (framing === CHUNKED) out.add(CHUNKED_LINE)
   else if (framing > 0 || head.find(FieldName.ContentLength) >= 0) out.text(`Content-Length: ${framing}\r\n`)
+  if (forwarding.upgrade) copyUpgrade(out, head)
 
   out.text('X-Forwarded-For: ')
   for (let field = 0; field < head.count; field++) {
@@ -96,6 +100,20 @@ function writeRequestLine(out: Scratch, head: RequestHead): void {
     out.copy(bytes, head.targetStart, head.targetEnd)
   }
   out.add(VERSION_1_1)
+}
+
+/** Hands on the fields by which both sides agree to switch protocols. */
+function copyUpgrade(out: Scratch, head: Head): void {
+  const field = head.find(FieldName.Upgrade)
+  out.add(UPGRADE_LINE)
+  writeLine(out, 'Upgrade: ', head.bytes, head.valueStart(field), head.valueEnd(field))
+}
+
+/** The head of a 101 (RFC 9110 §15.2.2), after which the connection speaks another protocol. */
+export function writeSwitchingHead(out: Scratch, head: ResponseHead, options: ConnectionOptions): void {
+  copyFields(out, head, head.start, endsInResponse, options, false)
+  copyUpgrade(out, head)
+  out.add(CRLF)
 }
 
 /** What a response tells its client about the connection: nothing, that it closes, or (HTTP/1.0) that it stays. */

@@ -6,14 +6,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { runLimpet } from '../support/limpet.ts'
+
+const LEAST = fileURLToPath(new URL('fixtures/least.conf', import.meta.url))
 
 /** Why no nginx can be run here; undefined where one can. */
 export function whyNoNginx(): string | undefined {
-  const { error, status, stderr } = spawnSync('nginx', ['-t', '-c', '/dev/stdin'], {
-    input: 'events {} http {}',
-    encoding: 'utf8',
-  })
+  const { error, status, stderr } = spawnSync('nginx', ['-t', '-c', LEAST], { encoding: 'utf8' })
   if (error !== undefined) return 'nginx is not installed (apt-get install nginx-light)'
   return status === 0 ? undefined : `nginx does not run here: ${stderr.trim().split('\n')[0]}`
 }

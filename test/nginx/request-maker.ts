@@ -31,11 +31,13 @@ export class RequestMaker {
     const body = ['POST', 'PUT', 'PATCH'].includes(method) ? this.#one(['', 'name=value', 'x'.repeat(3000)]) : ''
     const host = this.#host()
     const path = this.#path() + this.#query()
-    const absolute = this.#chance(0.05)
+    // nginx takes fewer characters in an absolute target's host than in Host: docs/nginx.md.
+    const authority = path.startsWith('/') && this.#chance(0.05) ? this.#host().replace('_', '-') : undefined
+    const scheme = this.#one(['http', 'HTTP', 'https'])
     return {
       from: `127.${this.#below(256)}.${this.#below(256)}.${1 + this.#below(254)}`,
       method,
-      target: absolute ? `${this.#one(['http', 'HTTP', 'https'])}://${this.#host()}${path}` : path,
+      target: authority === undefined ? path : `${scheme}://${authority}${path}`,
       headers: ['Host', host, ...this.#fields(), ...(body === '' ? [] : ['Content-Length', String(body.length)])],
       body,
     }

@@ -1,0 +1,54 @@
+import type { Launch } from './program.ts'
+
+/** What every proxy is configured to do, in words that each of them understands. */
+export interface Site {
+  readonly workers: number
+  readonly routes: readonly Route[]
+  readonly upstreams: readonly Upstream[]
+}
+
+export interface Route {
+  /** `/exactly/this`, or `/this/*` for all below `/this/`. */
+  readonly path: string
+  /** The name of an upstream. */
+  readonly upstream: string
+}
+
+export interface Upstream {
+  readonly name: string
+  readonly balance: 'round-robin' | 'ip-hash'
+  /** host:port */
+  readonly servers: readonly string[]
+}
+
+/** A site, and where its proxy has its place for one measurement. */
+export interface Setup extends Site {
+  /** Of 127.0.0.1. */
+  readonly port: number
+  /** For the proxy's own files; empty at first. */
+  readonly folder: string
+  /** The file that it writes a line to for each request. */
+  readonly accessLog: string
+  /** The folder to write a CPU profile to, if one is wanted. */
+  readonly profile?: string | undefined
+}
+
+/**
+ * A proxy to be measured. All do the same work: connections kept alive on both sides, X-Forwarded-For, -Proto and -Host
+ * and X-Request-Id added, an access log in a file. One that does not says so.
+ */
+export interface Peer {
+  readonly name: string
+  readonly title: string
+  /** Whether it adds the forwarding headers. */
+  readonly forwards: boolean
+  /** Whether it can write a CPU profile. */
+  readonly profiles?: boolean
+  /** Undefined where it is not installed. */
+  version(): Promise<string | undefined>
+  /** Writes what it needs into the setup's folder. */
+  prepare(setup: Setup): Promise<Launch>
+}
+
+/** The number of connections that a proxy keeps to each server, or more. */
+export const IDLE_CONNECTIONS = 64

@@ -1,0 +1,116 @@
+import { execFile } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { IDLE_CONNECTIONS, type Peer, type Route, type Setup, type Site } from '../peer.ts'
+import { type Launch, versionOf } from '../program.ts'
+import { writeConfig } from './limpet.ts'
+
+const limpet = fileURLToPath(new URL('../../bin/limpet.js', import.meta.url))
+const version = () => versionOf('nginx', ['-v'])
+
+/** The reference: what `limpet export nginx` writes for the very configuration that Limpet runs with. */
+export const nginx: Peer = {
+  name: 'nginx',
+  title: 'nginx',
+  forwards: true,
+  version,
+  async prepare(setup) {
+    const config = await writeConfig(setup)
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [limpet, 'export', 'nginx', '-c', config],
+      { maxBuffer: 1 << 26 },
+    )
+    return launchNginx(setup.folder, stdout)
+  },
+}
+
+/** As somebody who knows nginx would write it by hand: shows that the export is no straw man. */
+export const nginxByHand: Peer = {
+  name: 'nginx-by-hand',
+  title: 'nginx, written by hand',
+  forwards: true,
+  version,
+  prepare: (setup) =>
+    launchNginx(
+      setup.folder,
+      `
+worker_processes ${setup.workers};
+worker_rlimit_nofile 32768;
+error_log stderr warn;
+events { worker_connections 16384; }
+http {
+  log_format bench '$remote_addr - - [$time_local] "$request" $status $body_bytes_sent "$http_referer" '
+    '"$http_user_agent" $upstream_addr $upstream_status $request_time';
+  access_log ${setup.accessLog} bench;
+  keepalive_requests 1000000000;
+  client_max_body_size 0;
+  proxy_http_version 1.1;
+  proxy_set_header Connection "";
+  proxy_set_header Host $http_host;
+  proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+  proxy_set_header X-Forwarded-Proto $scheme;
+  proxy_set_header X-Forwarded-Host $http_host;
+  proxy_set_header X-Request-Id $request_id;
+  proxy_request_buffering off;
+  proxy_max_temp_file_size 0;
+${upstreams(setup, (servers) => `keepalive ${servers * IDLE_CONNECTIONS}; keepalive_requests 1000000000;`)}
+  server {
+    listen 127.0.0.1:${setup.port};
+${setup.routes.map(location).join('\n')}
+  }
+}`,
+    ),
+}
+
+/** As the lab's students write it: a connection to the server for each request, and no header added. */
+export const nginxOfTheLab: Peer = {
+  name: 'nginx-lab',
+  title: "nginx, the lab's own file",
+  forwards: false,
+  version,
+  prepare: (setup) =>
+    launchNginx(
+      setup.folder,
+      `
+worker_processes ${setup.workers};
+worker_rlimit_nofile 32768;
+events { worker_connections 16384; }
+http {
+  log_format upstreams '$remote_addr - - [$time_local] "$request" $status $body_bytes_sent -> $upstream_addr';
+  access_log ${setup.accessLog} upstreams;
+  client_max_body_size 0;
+${upstreams(setup, () => '')}
+  server {
+    listen 127.0.0.1:${setup.port};
+${setup.routes.map(location).join('\n')}
+  }
+}`,
+    ),
+}
+
+function upstreams({ upstreams }: Site, keepAlive: (servers: number) => string): string {
+  return upstreams
+    .map(({ name, balance, servers }) => {
+      const lines = [...(balance === 'ip-hash' ? ['ip_hash;'] : []), ...servers.map((server) => `server ${server};`)]
+      return `  upstream ${name} { ${lines.join(' ')} ${keepAlive(servers.length)} }`
+    })
+    .join('\n')
+}
+
+function location({ path, upstream }: Route): string {
+  const place = path.endsWith('/*') ? path.slice(0, -1) : `= ${path}`
+  return `    location ${place} { proxy_pass http://${upstream}; }`
+}
+
+/** An nginx in the foreground, with its own files in the folder. */
+export async function launchNginx(folder: string, config: string): Promise<Launch> {
+  const file = join(folder, 'nginx.conf')
+  await writeFile(file, config)
+  // Its workers would otherwise be somebody who may not read the folder.
+  const user = process.getuid?.() === 0 ? ' user root;' : ''
+  const globals = `daemon off; pid ${join(folder, 'nginx.pid')};${user}`
+  return { command: 'nginx', args: ['-c', file, '-p', folder, '-e', 'stderr', '-g', globals] }
+}

@@ -1,0 +1,128 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+
+/** How to start a program. */
+export interface Launch {
+  readonly command: string
+  readonly args: readonly string[]
+  readonly env?: NodeJS.ProcessEnv
+}
+
+const START_TIMEOUT = 15_000
+const STOP_TIMEOUT = 8000
+
+/** A program that the bench started; it ends with the bench, however that ends. */
+export class Program {
+  static readonly #running = new Set<Program>()
+  static #watching = false
+
+  readonly process: ChildProcess
+  readonly #output: string
+  readonly #exit: Promise<unknown>
+
+  private constructor(process: ChildProcess, output: string) {
+    this.process = process
+    this.#output = output
+    this.#exit = once(process, 'exit').finally(() => Program.#running.delete(this))
+    this.#exit.catch(() => undefined)
+    Program.#running.add(this)
+  }
+
+  /** @param output the file for its standard output and error */
+  static start({ command, args, env }: Launch, cores: readonly number[], output: string): Program {
+    if (!Program.#watching) process.on('exit', () => Program.killAll())
+    Program.#watching = true
+    const [file, ...rest] = cores.length === 0 ? [command] : ['taskset', '--cpu-list', cores.join(','), command]
+    const log = openSync(output, 'a')
+    try {
+      // In a process group of its own: Ctrl-C reaches only the bench, and one signal reaches all that it forks.
+      const child = spawn(file!, [...rest, ...args], {
+        detached: true,
+        env: { ...process.env, ...env },
+        stdio: ['ignore', log, log],
+      })
+      return new Program(child, output)
+    } finally {
+      closeSync(log)
+    }
+  }
+
+  static killAll(): void {
+    for (const program of Program.#running) program.#signal('SIGKILL')
+  }
+
+  get pid(): number {
+    return this.process.pid!
+  }
+
+  /** What it wrote last, to show when it fails. */
+  get lastWords(): string {
+    return readFileSync(this.#output, 'utf8').trimEnd().split('\n').slice(-5).join('\n')
+  }
+
+  /** Resolves once the port of 127.0.0.1 answers. @throws Error if the program ends before, or takes too long */
+  async listening(port: number): Promise<void> {
+    const deadline = performance.now() + START_TIMEOUT
+    while (!(await answers(port))) {
+      if (this.process.exitCode !== null || this.process.signalCode !== null || this.process.pid === undefined)
+        throw new Error(`it ended at its start: ${this.lastWords}`)
+      if (performance.now() > deadline) throw new Error(`it does not listen after ${START_TIMEOUT / 1000} s`)
+      await delay(20)
+    }
+  }
+
+  /** Asks it to end, and kills it if it does not. */
+  async stop(): Promise<void> {
+    if (!Program.#running.has(this)) return
+    this.process.kill('SIGTERM')
+    await Promise.race([this.#exit, delay(STOP_TIMEOUT, undefined, { ref: false })])
+    this.#signal('SIGKILL')
+    await this.#exit
+  }
+
+  /** To its whole process group, of which some may still be there when the first process has gone. */
+  #signal(signal: NodeJS.Signals): void {
+    try {
+      process.kill(-this.pid, signal)
+    } catch {
+      // All of them have gone.
+    }
+  }
+}
+
+async function answers(port: number): Promise<boolean> {
+  const socket = connect({ port, host: '127.0.0.1' })
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
+}
+
+/** Ports of 127.0.0.1 that were free a moment ago. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
+  await Promise.all(servers.map((server) => once(server, 'listening')))
+  const ports = servers.map((server) => (server.address() as { port: number }).port)
+  await Promise.all(servers.map((server) => once(server.close(), 'close')))
+  return ports
+}
+
+/** The version that a command prints, or undefined where it cannot be run. */
+export async function versionOf(command: string, args: readonly string[]): Promise<string | undefined> {
+  try {
+    const { stdout, stderr } = await promisify(execFile)(command, args)
+    return /\d+(?:\.\d+)+/.exec(stdout + stderr)?.[0]
+  } catch (error) {
+    // wrk prints its version, then ends with an error.
+    const { code, stdout = '' } = error as { code?: unknown; stdout?: string }
+    return code === 'ENOENT' ? undefined : /\d+(?:\.\d+)+/.exec(stdout)?.[0]
+  }
+}

@@ -1,0 +1,181 @@
+/** Connections that switch to another protocol: WebSocket and Socket.IO, with their own clients and servers. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { createServer } from 'node:http'
+import { describe, type TestContext, test } from 'node:test'
+import { Server as SocketIoServer } from 'socket.io'
+import { io } from 'socket.io-client'
+import { WebSocket, WebSocketServer } from 'ws'
+import { startLimpet } from '../support/limpet.ts'
+import { httpOrigin } from '../support/origin.ts'
+import { throughTo } from '../support/through.ts'
+
+const UPGRADE = 'GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: test\r\n\r\n'
+const SWITCHING = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: test\r\nX-A: b\r\n\r\n'
+
+function balancing(test: TestContext, servers: readonly string[], balance: string) {
+  return startLimpet(test, {
+    listeners: [{ address: '127.0.0.1', port: 0 }],
+    workers: 2,
+    routes: [{ path: '/*', upstream: 'all' }],
+    upstreams: { all: { balance, servers } },
+  })
+}
+
+describe('an upgraded connection', () => {
+  test('carries whatever both sides send, the bytes beside the heads included', async (t) => {
+    const { limpet, origin, client } = await throughTo(t)
+    client.say(`${UPGRADE}early`)
+    assert.match(await origin.request(), /\r\nConnection: upgrade\r\nUpgrade: test\r\n/)
+    origin.say(`${SWITCHING}hello`)
+    assert.equal(
+      await client.take(/hello$/),
+      'HTTP/1.1 101 Switching Protocols\r\nX-A: b\r\nConnection: upgrade\r\nUpgrade: test\r\n\r\nhello',
+    )
+    await origin.request(/early$/)
+    client.say('\x00\xffping')
+    await origin.request(/\xffping$/)
+    origin.say('pong')
+    await client.take(/pong$/)
+    client.socket.end()
+    origin.end()
+    await client.goodbye()
+    await limpet.log.find(/"GET \/chat HTTP\/1.1" 101 9 /)
+  })
+
+  for (const first of ['client', 'server'] as const) {
+    test(`can be closed half by the ${first}, and goes on the other way`, async (t) => {
+      const { limpet, origin, client } = await throughTo(t)
+      client.say(UPGRADE)
+      await origin.request()
+      origin.say(SWITCHING)
+      await client.take(/\r\n\r\n$/)
+      if (first === 'client') {
+        client.socket.end()
+        await once(origin.socket, 'end')
+        origin.say('still here')
+        await client.hear(/still here$/)
+        origin.end()
+      } else {
+        origin.end()
+        await client.goodbye()
+        client.say('still here')
+        await origin.request(/still here$/)
+        client.socket.end()
+      }
+      await limpet.log.find(/ 101 /)
+    })
+  }
+
+  test('is closed when both sides have been silent for too long', async (t) => {
+    const { origin, client } = await throughTo(t, {}, { timeouts: { tunnel: '200ms' } })
+    client.say(UPGRADE)
+    await origin.request()
+    origin.say(SWITCHING)
+    await client.goodbye()
+  })
+
+  test('breaks off on one side when it does on the other', async (t) => {
+    const { origin, client, limpet } = await throughTo(t)
+    client.say(UPGRADE)
+    await origin.request()
+    origin.say(SWITCHING)
+    await client.hear(/\r\n\r\n$/)
+    origin.reset()
+    await client.goodbye()
+    assert.doesNotMatch(limpet.errors.all.join('\n'), /left alone/)
+  })
+
+  test('may be refused by the server, and the connection goes on as it was', async (t) => {
+    const { origin, client } = await throughTo(t)
+    client.say(UPGRADE)
+    await origin.request()
+    origin.say('HTTP/1.1 426 Upgrade Required\r\nContent-Length: 2\r\n\r\nno')
+    await client.take(/no$/)
+    client.say('GET /next HTTP/1.1\r\nHost: a\r\n\r\n')
+    await origin.request(/next/)
+  })
+
+  test('is not asked for where the other protocol would carry requests past the proxy', async (t) => {
+    const { origin, client } = await throughTo(t)
+    client.say(
+      UPGRADE.replace('Upgrade: test', 'Upgrade: h2c\r\nHTTP2-Settings: AA').replace(
+        'Connection: Upgrade',
+        'Connection: Upgrade, HTTP2-Settings',
+      ),
+    )
+    assert.doesNotMatch(await origin.request(), /upgrade|http2-settings/i)
+  })
+
+  test('is a 502 where nobody asked for it', async (t) => {
+    const { origin, client } = await throughTo(t)
+    client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await origin.request()
+    origin.say(SWITCHING)
+    await client.hear(/^HTTP\/1.1 502 /)
+  })
+})
+
+test('WebSockets echo large and small messages, a hundred at a time', async (t) => {
+  const origin = await httpOrigin(t, (_request, response) => response.end())
+  const server = new WebSocketServer({ server: origin.server as ReturnType<typeof createServer> })
+  server.on('connection', (socket) => socket.on('message', (data, binary) => socket.send(data, { binary })))
+  const limpet = await balancing(t, [origin.address], 'round-robin')
+  const user = async (index: number) => {
+    const socket = new WebSocket(limpet.url.replace('http', 'ws'))
+    t.after(() => socket.terminate())
+    await once(socket, 'open')
+    for (const size of [1, 125, 126, 65_536, 1_000_000]) {
+      const message = Buffer.alloc(size, index)
+      socket.send(message)
+      const [echo] = await once(socket, 'message')
+      assert.ok(message.equals(echo))
+    }
+    socket.close()
+    await once(socket, 'close')
+  }
+  await Promise.all(Array.from({ length: 100 }, (_, index) => user(index)))
+})
+
+describe('Socket.IO on three servers, sticky by address', () => {
+  const ways = { 'by long polling': ['polling'], 'by polling, then upgraded': ['polling', 'websocket'] }
+  for (const [way, transports] of Object.entries(ways)) {
+    test(`serves a hundred clients ${way}, and knows every session`, async (t) => {
+      const origins = await Promise.all(
+        Array.from({ length: 3 }, async () => {
+          const origin = await httpOrigin(t, (_request, response) => response.end())
+          const server = new SocketIoServer(origin.server as ReturnType<typeof createServer>)
+          server.on('connection', (socket) => socket.on('say', (text, reply) => reply(`${text} heard`)))
+          t.after(() => server.disconnectSockets(true))
+          return origin
+        }),
+      )
+      const limpet = await balancing(
+        t,
+        origins.map(({ address }) => address),
+        'ip-hash',
+      )
+      const client = async (index: number) => {
+        const socket = io(limpet.url, { transports, forceNew: true, reconnection: false })
+        t.after(() => socket.disconnect())
+        await new Promise<void>((resolve, reject) => {
+          socket.on('connect', resolve)
+          socket.on('connect_error', reject)
+        })
+        for (let turn = 0; turn < 5; turn++) {
+          assert.equal(await socket.emitWithAck('say', `${index}.${turn}`), `${index}.${turn} heard`)
+        }
+        if (transports.includes('websocket') && socket.io.engine.transport.name !== 'websocket') {
+          await once(socket.io.engine as unknown as NodeJS.EventEmitter, 'upgrade')
+        }
+        assert.equal(await socket.emitWithAck('say', 'last'), 'last heard')
+        socket.disconnect()
+      }
+      await Promise.all(Array.from({ length: 100 }, (_, index) => client(index)))
+      assert.deepEqual(
+        limpet.log.all.filter((line) => !/ (200|101) /.test(line)),
+        [],
+      )
+    })
+  }
+})
