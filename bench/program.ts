@@ -75,6 +75,16 @@ export class Program {
     }
   }
 
+  /** Resolves once it ends, to all that it wrote. @throws Error if that takes more than `timeout` ms */
+  async end(timeout: number): Promise<string> {
+    const late = delay(timeout, 'late', { ref: false })
+    if ((await Promise.race([this.#exit, late])) === 'late') {
+      await this.stop()
+      throw new Error(`${this.process.spawnfile} does not end`)
+    }
+    return readFileSync(this.#output, 'utf8')
+  }
+
   /** Asks it to end, and kills it if it does not. */
   async stop(): Promise<void> {
     if (!Program.#running.has(this)) return

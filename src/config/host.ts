@@ -2,7 +2,8 @@ import { isIPv4, isIPv6 } from 'node:net'
 import { domainToASCII } from 'node:url'
 import { InvalidValue } from './error.ts'
 
-const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+/** Underscores are no letters of host names, but containers are called by names that have them. */
+const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
 const aHost = 'a host name or an IP address'
 
 /**
@@ -54,7 +55,6 @@ function refusePort(text: string): void {
 }
 
 function mend(host: string): string | undefined {
-  if (host.includes('_')) return 'host names have no underscores (RFC 1123): give it a name or network alias without'
   if (host.endsWith('.')) return 'leave out the final dot'
   const ascii = /\P{ASCII}/u.test(host) ? domainToASCII(host) : ''
   return ascii === '' ? undefined : `write ${ascii}`

@@ -37,8 +37,8 @@ const isHostMark = among("-._~!$&'()*+,;=%")
 /** What a registered name or an IPv4 address in an authority is made of (RFC 3986 §3.2.2). */
 export const HOST_NAME = table((byte) => isAlphanumeric(byte) || isHostMark(byte))
 
-/** What may stand between the brackets of an IP literal. */
-export const IP_LITERAL = table((byte) => isAlphanumeric(byte) || among(':.-_~')(byte))
+/** What an IPv6 address is made of; a zone means nothing on the wire. */
+export const IP_LITERAL = table(among('0123456789abcdefABCDEF:.'))
 
 /** The value of a hexadecimal digit; 255 for any other byte. */
 export const HEX = Uint8Array.from({ length: 256 }, (_, byte) => {

@@ -85,7 +85,7 @@ export class ChunkedBody {
             at++
             part = Part.SizeLf
           } else if (byte === SEMICOLON) {
-            if (framing) sink.bodyBytes(bytes, kept, at)
+            if (framing && at > kept) sink.bodyBytes(bytes, kept, at)
             kept = -1
             part = Part.Extension
           } else {
@@ -162,7 +162,9 @@ export class ChunkedBody {
     const held = this.#held?.length ?? 0
     const section = this.#held ? Buffer.concat([this.#held, bytes.subarray(from)]) : bytes.subarray(from)
     const limits = this.#limits
-    if (trailers.parse(section, 0, limits)) {
+    // Only a line's end decides anything: bytes that come one by one must not be read again for each.
+    const mayDecide = bytes.indexOf(LF, from) >= 0 || section.length >= limits.headSize
+    if (mayDecide && trailers.parse(section, 0, limits)) {
       this.#held = undefined
       this.done = true
       return from + trailers.end - held

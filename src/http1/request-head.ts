@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net'
 import {
   ASTERISK,
   AT,
@@ -5,6 +6,7 @@ import {
   CR,
   DOT,
   HASH,
+  HEX,
   HOST_NAME,
   IP_LITERAL,
   isDigit,
@@ -93,7 +95,7 @@ export class RequestHead extends Head {
       if (bytes[from + i] !== VERSION[i]) return this.faultOrWait(from + i, to, fault)
     }
     const at = from + VERSION.length
-    if (at + 4 >= to) return -1
+    if (at + 4 >= to) return this.faultOrWait(at, to, fault)
     const major = bytes[at]!
     const minor = bytes[at + 2]!
     if (!isDigit(major) || bytes[at + 1] !== DOT || !isDigit(minor)) return this.faultOrWait(at, to, fault)
@@ -186,15 +188,19 @@ const VERSION = Buffer.from('HTTP/')
 const NOT_A_TARGET = 'the target is neither a path nor an http URL'
 
 /** `host [":" port]`, without userinfo (RFC 9110 §4.2.4 and §7.2). */
-function isAuthority(bytes: Uint8Array, from: number, to: number): boolean {
+function isAuthority(bytes: Buffer, from: number, to: number): boolean {
   let at = from
   if (bytes[at] === 0x5b) {
     at++
     while (at < to && IP_LITERAL[bytes[at]!] === 1) at++
-    if (at >= to || bytes[at] !== 0x5d || at === from + 1) return false
+    if (at >= to || bytes[at] !== 0x5d || !isIPv6(bytes.toString('latin1', from + 1, at))) return false
     at++
   } else {
-    while (at < to && HOST_NAME[bytes[at]!] === 1) at++
+    while (at < to && HOST_NAME[bytes[at]!] === 1) {
+      // What follows a host is never hexadecimal, so that this needs no look at `to`.
+      if (bytes[at] === PERCENT && (HEX[bytes[at + 1]!] === 255 || HEX[bytes[at + 2]!] === 255)) return false
+      at++
+    }
     if (at === from) return false
   }
   if (at === to) return true

@@ -15,12 +15,13 @@ export class ResponseHead extends Head {
       if (bytes[start + i] !== VERSION[i]) return this.faultOrWait(start + i, to, FAULT)
     }
     let at = start + VERSION.length
-    if (at + 6 >= to) return -1
+    if (at + 6 >= to) return this.faultOrWait(at, to, FAULT)
     const minor = bytes[at]!
     const hundreds = bytes[at + 2]! - 0x30
     const status = hundreds * 100 + (bytes[at + 3]! - 0x30) * 10 + (bytes[at + 4]! - 0x30)
-    const digits = isDigit(minor) && isDigit(bytes[at + 2]!) && isDigit(bytes[at + 3]!) && isDigit(bytes[at + 4]!)
-    if (!digits || bytes[at + 1] !== SPACE || hundreds < 1 || hundreds > 5) return this.faultOrWait(at, to, FAULT)
+    const digits = isDigit(bytes[at + 2]!) && isDigit(bytes[at + 3]!) && isDigit(bytes[at + 4]!)
+    const known = (minor === 0x30 || minor === 0x31) && hundreds >= 1 && hundreds <= 5
+    if (!known || !digits || bytes[at + 1] !== SPACE) return this.faultOrWait(at, to, FAULT)
     at += 5
     if (bytes[at] === SPACE) {
       while (at < to && FIELD_VALUE[bytes[at]!] === 1) at++

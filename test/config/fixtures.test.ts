@@ -1,10 +1,12 @@
 /**
  * Each file of test/fixtures/config has its outcome beside it: NAME.txt, the text of its errors, or
  * NAME.effective.yaml, the configuration that it comes to. A line `# env NAME=value` sets a variable for the file.
+ * `node --test --test-update-snapshots test/config/fixtures.test.ts` writes the outcomes anew, to be read in the diff.
  */
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { ConfigError } from '../../src/config/error.ts'
 import { parseConfig, readConfigFile } from '../../src/config/file.ts'
 import { printConfig } from '../../src/config/print.ts'
@@ -18,16 +20,17 @@ const isRefused = (name: string) => existsSync(new URL(`${name}.txt`, folder))
 
 describe('a file is refused with all that is wrong with it', () => {
   for (const name of names.filter(isRefused)) {
-    test(name, () => {
-      assert.throws(() => read(name), { name: 'ConfigError', message: golden(`${name}.txt`).trimEnd() })
+    test(name, (t) => {
+      t.assert.fileSnapshot(`${refusal(name)}\n`, pathOf(`${name}.txt`), asItIs)
     })
   }
 })
 
 describe('a file comes to its effective configuration', () => {
   for (const name of names.filter((name) => !isRefused(name))) {
-    test(name, () => {
-      assert.equal(printConfig(read(name), `The effect of ${name}.yaml`), golden(`${name}.effective.yaml`))
+    test(name, (t) => {
+      const effective = printConfig(read(name), `The effect of ${name}.yaml`)
+      t.assert.fileSnapshot(effective, pathOf(`${name}.effective.yaml`), asItIs)
     })
   }
 })
@@ -61,6 +64,23 @@ function read(name: string): Config {
     [...readFileSync(file, 'utf8').matchAll(/^# env (\w+)=(.*)$/gm)].map(([, variable, value]) => [variable, value]),
   )
   return readConfigFile(file.pathname, `${name}.yaml`, env)
+}
+
+/** What the file is refused with. */
+function refusal(name: string): string {
+  try {
+    read(name)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message
+    throw error
+  }
+  throw new Error(`${name}.yaml was not refused`)
+}
+
+const asItIs = { serializers: [(text: string) => text] }
+
+function pathOf(file: string): string {
+  return fileURLToPath(new URL(file, folder))
 }
 
 function golden(file: string): string {

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http'
 import { Duplex } from 'node:stream'
 import { ChunkedBody } from '../../src/http1/chunked-body.ts'
 import { connectionOptions, persists } from '../../src/http1/connection-options.ts'
@@ -154,8 +154,8 @@ export class NodeReader {
   /** The requests of each connection, whole or not. */
   readonly #requests = new WeakMap<object, { request: IncomingMessage; body: string }[]>()
 
-  constructor() {
-    this.#server = createServer({ shouldUpgradeCallback: () => false }, (request, response) => {
+  constructor(options: ServerOptions = {}) {
+    this.#server = createServer({ ...options, shouldUpgradeCallback: () => false }, (request, response) => {
       this.#note(request)
       request.on('end', () => response.end())
     })

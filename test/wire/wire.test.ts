@@ -1,5 +1,6 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { once } from 'node:events'
+import { METHODS } from 'node:http'
 import { describe, type TestContext, test } from 'node:test'
 import { startLimpet } from '../support/limpet.ts'
 import { RawClient } from '../support/raw-client.ts'
@@ -9,7 +10,9 @@ import { answerTo, perform, RecordingOrigin } from './recording-origin.ts'
 import { type HeardResponse, responsesIn } from './responses.ts'
 
 const cases = allCases()
-const nodeReader = new NodeReader()
+/** What is forwarded is a little longer than what came. */
+const ROOMY = { headSize: 64_000, headers: 200 }
+const nodeReader = new NodeReader({ maxHeaderSize: ROOMY.headSize })
 
 describe('the fixtures', () => {
   test('are many, and each has a name of its own', () => {
@@ -53,17 +56,18 @@ async function play(t: TestContext, fixture: Case, port: number, origin: Recordi
     await client.followUp(outcome.connection)
   }
   await sentinel(t, port)
-  const text = origin.record.replaceAll(origin.address, '<origin>')
-  const own = ownPartOf(text, outcome.connection === 'open')
-  if (fixture.forwarded !== undefined) equal(withoutId(own), fixture.forwarded)
+  const own = ownPartOf(origin.record, outcome.connection === 'open')
+  if (fixture.forwarded !== undefined) equal(anonymous(own, origin.address), fixture.forwarded)
   await isUnambiguous(fixture, Buffer.from(own, 'latin1'))
 }
 
 /** Every reader must find the same requests in what was forwarded, and as many as were meant. */
 async function isUnambiguous({ outcome, responses }: Case, forwarded: Buffer) {
-  const strict = readStrictly(forwarded)
+  const strict = readStrictly(forwarded, ROOMY)
   deepEqual(readLaxly(forwarded), strict)
-  deepEqual(await nodeReader.read(forwarded), strict)
+  // Node has a list of the methods that it knows.
+  const known = strict.requests.every(({ method }) => METHODS.includes(method))
+  if (known) deepEqual(await nodeReader.read(forwarded), strict)
   if (!outcome.unfinished) equal(strict.rest, 'nothing')
   if (responses.length > 0) return
   equal(strict.requests.length, outcome.statuses.filter((status) => status === 200).length)
@@ -83,6 +87,7 @@ class Listener {
     this.#client = client
     this.#methods = readLaxly(Buffer.from(request, 'latin1')).requests.map(({ method }) => method)
     client.socket.setMaxListeners(0)
+    client.socket.setNoDelay()
     void client.goodbye().then(() => {
       this.#ended = true
     })
@@ -161,8 +166,9 @@ function ownPartOf(record: string, hasNext: boolean): string {
   return record.slice(0, cut)
 }
 
-function withoutId(text: string): string {
-  return text.replace(/^(X-Request-Id: )[0-9a-f]{32}\r$/gm, '$1<id>\r')
+/** What differs from run to run, by the names that fixtures have for it. */
+function anonymous(forwarded: string, origin: string): string {
+  return forwarded.replaceAll(origin, '<origin>').replace(/^(X-Request-Id: )[0-9a-f]{32}\r$/gm, '$1<id>\r')
 }
 
 /** A Date that Limpet adds where the origin gave none is not what a fixture is about. */

@@ -1,0 +1,82 @@
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Case, Load } from '../case.ts'
+import { SMALL_ANSWER } from '../origin.ts'
+import { browserHeaders } from '../request-headers.ts'
+import { wrk } from '../wrk.ts'
+import { IN_TURN, labSite, likes } from './lab.ts'
+
+const MOST = 10_000
+/** Files that a process has open besides these connections, generously. */
+const OTHER_FILES = 1000
+const AT_ONCE = 100
+/** For timers and collectors of garbage to come to rest, in ms. */
+const REST = 2000
+
+const count = Math.min(MOST, openFilesLimit() - OTHER_FILES)
+const warmUp = wrk({ paths: [IN_TURN] })
+
+const holdIdle: Load = {
+  probe: warmUp.probe,
+  async run(stage) {
+    if (stage.proxy === undefined) return { sample: {}, errors: ['memory is measured on Linux only'] }
+    // Brings the proxy to the size that it has under load anyway.
+    const { errors } = await warmUp.run({ ...stage, seconds: Math.max(1, stage.warmUp), warmUp: 0 })
+    await delay(REST)
+    const before = stage.proxy.resident()
+    const sockets: Socket[] = []
+    try {
+      while (sockets.length < count) {
+        const several = Math.min(AT_ONCE, count - sockets.length)
+        sockets.push(...(await Promise.all(Array.from({ length: several }, () => askOnce(stage.port)))))
+      }
+      await delay(REST)
+      const connection = (stage.proxy.resident() - before) / count
+      const closed = sockets.filter((socket) => socket.readableEnded || socket.destroyed).length
+      const sample = { connection, memory: stage.proxy.memory().proportional }
+      return { sample, errors: closed === 0 ? errors : [...errors, `${closed} of ${count} connections were closed`] }
+    } finally {
+      for (const socket of sockets) socket.resetAndDestroy()
+    }
+  },
+}
+
+export const idle: Case = {
+  name: 'idle',
+  title: `${count.toLocaleString('en')} idle connections, each after one request`,
+  peers: likes,
+  metrics: ['connection', 'memory'],
+  variants: [{ name: '', site: labSite, load: holdIdle }],
+  duration: () => 10,
+}
+
+/** A connection on which one request was answered, whole. */
+async function askOnce(port: number): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1' })
+  socket.on('error', () => socket.destroy())
+  const headers = Object.entries({ Host: `127.0.0.1:${port}`, ...browserHeaders })
+  socket.write(`GET ${IN_TURN} HTTP/1.1\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`)
+  let heard = ''
+  while (!heard.endsWith(SMALL_ANSWER)) {
+    const [bytes] = (await Promise.race([once(socket, 'data'), closing(socket)])) as [Buffer]
+    heard += bytes.toString()
+  }
+  return socket
+}
+
+async function closing(socket: Socket): Promise<never> {
+  await once(socket, 'close')
+  throw new Error('a connection was closed before its answer')
+}
+
+/** Node raises it to the most that the system allows, for itself and for what it starts. */
+function openFilesLimit(): number {
+  try {
+    const [, limit] = /^Max open files\s+\d+\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
+    return limit === undefined ? Number.POSITIVE_INFINITY : Number(limit)
+  } catch {
+    return Number.POSITIVE_INFINITY
+  }
+}

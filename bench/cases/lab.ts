@@ -1,0 +1,24 @@
+import { type OriginPlaces, twoServers } from '../origin.ts'
+import type { Site } from '../peer.ts'
+
+/** The lab: `/` sticky by address, `/api/student` in turn, two servers each. Most cases run on it. */
+export function labSite(origin: OriginPlaces): Site {
+  const servers = twoServers(origin)
+  return {
+    workers: 1,
+    routes: [
+      { path: '/*', upstream: 'static' },
+      { path: IN_TURN, upstream: 'dynamic' },
+    ],
+    upstreams: [
+      { name: 'static', balance: 'ip-hash', servers },
+      { name: 'dynamic', balance: 'round-robin', servers },
+    ],
+  }
+}
+
+/** The path whose requests the servers take in turn. */
+export const IN_TURN = '/api/student'
+
+/** Those that can be compared at everything. */
+export const likes = ['limpet', 'nginx', 'haproxy', 'caddy', 'node-http'] as const

@@ -1,0 +1,22 @@
+import type { Case } from '../case.ts'
+import { idle } from './idle.ts'
+import { download10MB, download64kB, upload } from './large.ts'
+import { manyRoutesCase, manyServersCase, twoWorkersCase } from './scale.ts'
+import { slowReader } from './slow-reader.ts'
+import { connections, small } from './small.ts'
+import { sticky } from './sticky.ts'
+
+/** In the order in which they are measured and reported. */
+export const cases = [
+  small,
+  connections,
+  download64kB,
+  download10MB,
+  upload,
+  idle,
+  slowReader,
+  manyServersCase,
+  manyRoutesCase,
+  twoWorkersCase,
+  sticky,
+] satisfies Case[]

@@ -1,0 +1,92 @@
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
+import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Case, Probe, Reading, Variant } from './case.ts'
+import { assignCores } from './cores.ts'
+import { FORWARDED_PATH, type Origin } from './origin.ts'
+import type { Peer, Setup } from './peer.ts'
+import { ProcessTree } from './process-tree.ts'
+import { freePorts, Program } from './program.ts'
+import { browserHeaders } from './request-headers.ts'
+
+/** What all measurements of a run share. */
+export interface Surroundings {
+  readonly folder: string
+  readonly origin: Origin
+  /** The cores that the bench may use. */
+  readonly cores: readonly number[]
+  /** Lengths of the load and of what goes before it, in s. */
+  readonly seconds: number
+  readonly warmUp: number
+  /** The folder for CPU profiles, if they are wanted. */
+  readonly profile?: string | undefined
+}
+
+/** One peer at one variant of a case, once. */
+export interface Step {
+  readonly case: Case
+  readonly variant: Variant
+  readonly peer: Peer
+  /** From 0. */
+  readonly round: number
+}
+
+const PROBE_TIMEOUT = 10_000
+
+/**
+ * Starts the proxy afresh, sees that it answers rightly, drives it, and stops it.
+ *
+ * @throws Error where it does not start, or answers wrongly
+ */
+export async function measure({ peer, variant }: Step, surroundings: Surroundings): Promise<Reading> {
+  const { origin, seconds, warmUp, profile } = surroundings
+  const folder = await mkdtemp(join(surroundings.folder, `${peer.name}-`))
+  await mkdir(join(folder, 'proxy'))
+  const [port] = (await freePorts(1)) as [number]
+  const site = variant.site(origin)
+  const cores = assignCores(site.workers, surroundings.cores)
+  const accessLog = join(folder, 'access.log')
+  const setup: Setup = { ...site, port, folder: join(folder, 'proxy'), accessLog, profile }
+  const program = Program.start(await peer.prepare(setup), cores.proxy, join(folder, 'output.log'))
+  try {
+    await program.listening(port)
+    await check(port, variant.load.probe)
+    if (peer.forwards) await checkForwarding(port)
+    const proxy = ProcessTree.available ? new ProcessTree(program.pid) : undefined
+    const reading = await variant.load.run({ port, proxy, cores, seconds, warmUp, folder })
+    await program.stop()
+    const logged = await stat(accessLog).catch(() => undefined)
+    return logged?.size ? reading : { ...reading, errors: [...reading.errors, 'it wrote no access log'] }
+  } finally {
+    await program.stop()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function check(port: number, { method, path, bodyLength, answerLength }: Probe): Promise<void> {
+  const { status, length } = await exchange(port, method, path, bodyLength)
+  if (status === 200 && length === answerLength) return
+  throw new Error(`${method} ${path} is answered with ${status} and ${length} bytes, not with 200 and ${answerLength}`)
+}
+
+/** What is below a section goes to the same servers wherever the routes differ. */
+async function checkForwarding(port: number): Promise<void> {
+  const { text } = await exchange(port, 'GET', FORWARDED_PATH, 0)
+  if (text.startsWith('[') || text === '127.0.0.1') return
+  throw new Error(`the server is told that the client is ${JSON.stringify(text)}`)
+}
+
+async function exchange(port: number, method: string, path: string, bodyLength: number) {
+  const signal = AbortSignal.timeout(PROBE_TIMEOUT)
+  const asked = request({ port, host: '127.0.0.1', method, path, headers: browserHeaders, agent: false, signal })
+  asked.end(bodyLength === 0 ? undefined : Buffer.alloc(bodyLength, 'x'))
+  const [response] = (await once(asked, 'response')) as [IncomingMessage]
+  let length = 0
+  let text = ''
+  for await (const bytes of response as AsyncIterable<Buffer>) {
+    length += bytes.length
+    if (length < 1000) text += bytes
+  }
+  return { status: response.statusCode, length, text }
+}

@@ -1,0 +1,29 @@
+// The origin where there is no nginx: the same answers, from node:http.
+import { createServer, type ServerResponse } from 'node:http'
+import { answers, FORWARDED_PATH, SMALL_ANSWER } from './origin.ts'
+
+const [wide, ...narrow] = process.argv.slice(2).map(Number).reverse()
+const piece = Buffer.alloc(256 * 1024)
+const lengths: Readonly<Record<string, number>> = answers
+
+const server = () =>
+  createServer({ keepAliveTimeout: 3_600_000, requestTimeout: 0 }, (request, response) => {
+    const length = lengths[request.url!]
+    response.setHeader('Content-Type', 'application/json')
+    if (length !== undefined) return send(response.setHeader('Content-Length', length), length)
+    const forwardedFor = String(request.headers['x-forwarded-for'] ?? '')
+    const answer = request.url === FORWARDED_PATH ? forwardedFor : SMALL_ANSWER
+    request.resume().on('end', () => response.setHeader('Content-Length', Buffer.byteLength(answer)).end(answer))
+  })
+
+for (const port of narrow) server().listen(port, '127.0.0.1')
+server().listen(wide)
+
+function send(response: ServerResponse, length: number): void {
+  if (length <= piece.length) {
+    response.end(piece.subarray(0, length))
+    return
+  }
+  if (response.write(piece)) setImmediate(send, response, length - piece.length)
+  else response.once('drain', () => send(response, length - piece.length))
+}

@@ -1,0 +1,102 @@
+import { mkdir, open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { launchNginx } from './peers/nginx.ts'
+import { freePorts, type Launch, Program, versionOf } from './program.ts'
+
+/** What the origin answers with, by path; the length of its body in bytes. Every other path answers as `/` does. */
+export const answers = {
+  '/64kB': 64_000,
+  '/10MB': 10_000_000,
+  '/100MB': 100_000_000,
+} as const
+
+/** The small answer: two of the lab's students. */
+export const SMALL_ANSWER = JSON.stringify([
+  { firstName: 'Amélie', lastName: 'Rochat', gender: 'female', birthday: '2003-05-17', studies: 'Computer Science' },
+  { firstName: 'Luca', lastName: 'Bernasconi', gender: 'male', birthday: '2001-11-02', studies: 'Civil Engineering' },
+])
+
+/** Answers with the X-Forwarded-For that it got. */
+export const FORWARDED_PATH = '/forwarded'
+/** Takes a body of any length. */
+export const UPLOAD_PATH = '/upload'
+
+/** Where the origin listens. One process stands for all servers. */
+export interface OriginPlaces {
+  readonly ports: readonly [number, number]
+  /** A port on all of 127.0.0.0/8, for as many servers as one likes. */
+  readonly widePort: number
+}
+
+export interface Origin extends OriginPlaces {
+  readonly title: string
+  readonly program: Program
+}
+
+/** Starts the servers behind the proxies: an nginx, which costs the load's cores least, or else a Node. */
+export async function startOrigin(folder: string, cores: readonly number[]): Promise<Origin> {
+  const files = join(folder, 'origin')
+  await mkdir(files)
+  for (const [path, length] of Object.entries(answers)) await createFile(join(files, path), length)
+  const [first, second, widePort] = (await freePorts(3)) as [number, number, number]
+  const places: OriginPlaces = { ports: [first, second], widePort }
+  const nginxVersion = await versionOf('nginx', ['-v'])
+  const launch = nginxVersion === undefined ? nodeOrigin(places) : await launchNginx(files, nginxConfig(places, files))
+  const program = Program.start(launch, cores, join(folder, 'origin.log'))
+  for (const port of [first, second, widePort]) await program.listening(port)
+  return { ...places, title: nginxVersion === undefined ? 'Node.js' : `nginx ${nginxVersion}`, program }
+}
+
+/** The first two servers. */
+export function twoServers({ ports }: OriginPlaces): string[] {
+  return ports.map((port) => `127.0.0.1:${port}`)
+}
+
+/** Servers on addresses of their own: 127.0.1.1, 127.0.1.2 and so on. */
+export function manyServers({ widePort }: OriginPlaces, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `127.0.${1 + Math.floor(index / 250)}.${1 + (index % 250)}:${widePort}`)
+}
+
+async function createFile(file: string, length: number): Promise<void> {
+  const handle = await open(file, 'w')
+  await handle.truncate(length)
+  await handle.close()
+}
+
+function nodeOrigin({ ports, widePort }: OriginPlaces): Launch {
+  const program = fileURLToPath(new URL('node-origin.ts', import.meta.url))
+  return { command: process.execPath, args: [program, ...ports.map(String), String(widePort)] }
+}
+
+function nginxConfig({ ports, widePort }: OriginPlaces, files: string): string {
+  const answer = SMALL_ANSWER.replaceAll("'", "\\'")
+  return `
+worker_processes 1;
+worker_rlimit_nofile 32768;
+error_log stderr error;
+events { worker_connections 16384; }
+http {
+  access_log off;
+  sendfile on;
+  keepalive_timeout 1h;
+  keepalive_requests 1000000000;
+  client_max_body_size 0;
+  client_body_buffer_size 2m;
+  types { }
+  default_type application/json;
+  server {
+    ${ports.map((port) => `listen 127.0.0.1:${port};`).join(' ')}
+    listen ${widePort};
+    location / { return 200 '${answer}'; }
+    location = ${FORWARDED_PATH} { return 200 $http_x_forwarded_for; }
+    ${Object.keys(answers)
+      .map((path) => `location = ${path} { root ${files}; }`)
+      .join('\n    ')}
+    # A body is read whole for the mirror. A file cannot be sent to, which is what gets the answer.
+    location = ${UPLOAD_PATH} { mirror /read; error_page 405 =200 @received; }
+    location = /read { internal; return 204; }
+    location @received { return 200 '${answer}'; }
+  }
+}`
+}

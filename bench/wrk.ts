@@ -1,0 +1,125 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Load, Reading, Stage } from './case.ts'
+import { loadThreads } from './cores.ts'
+import { SMALL_ANSWER } from './origin.ts'
+import { Program } from './program.ts'
+import { browserHeaders } from './request-headers.ts'
+
+/** A load by wrk: so many connections, each of which asks again as soon as it is answered. */
+export interface WrkLoad {
+  /** Asked for in turn. */
+  readonly paths: readonly string[]
+  readonly connections?: number
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** Bytes of each request's body. */
+  readonly bodyLength?: number
+  /** Bytes of each answer's body. */
+  readonly answerLength?: number
+}
+
+/** What wrk says at its end. Times in µs. */
+interface WrkResult {
+  readonly duration: number
+  readonly requests: number
+  readonly bytes: number
+  readonly p50: number
+  readonly p99: number
+  readonly errors: Readonly<Record<'connect' | 'read' | 'write' | 'status' | 'timeout', number>>
+}
+
+const SMALL_LENGTH = Buffer.byteLength(SMALL_ANSWER)
+/** From here on what was under way at the end counts, by its bytes. */
+const LARGE = 1_000_000
+
+export function wrk(load: WrkLoad): Load {
+  const { paths, method = 'GET', bodyLength = 0, answerLength = SMALL_LENGTH } = load
+  return {
+    probe: { method, path: paths[0]!, bodyLength, answerLength },
+    async run(stage) {
+      const script = join(stage.folder, 'load.lua')
+      await writeFile(script, luaScript(load))
+      if (stage.warmUp > 0) await runWrk(stage, load, script, stage.warmUp)
+      const before = stage.proxy?.cpu() ?? 0
+      const result = await runWrk(stage, load, script, stage.seconds)
+      const cpu = stage.proxy === undefined ? undefined : stage.proxy.cpu() - before
+      const memory = stage.proxy?.memory().proportional
+
+      const requests = answerLength >= LARGE ? result.bytes / answerLength : result.requests
+      const seconds = result.duration / 1e6
+      const proxyCores = stage.cores.proxy.length || 1
+      const sample = {
+        requests: requests / seconds,
+        throughput: (requests * (answerLength + bodyLength)) / seconds,
+        p50: result.p50,
+        p99: result.p99,
+        ...(cpu !== undefined && requests > 0 && { cpu: cpu / requests, busy: cpu / result.duration / proxyCores }),
+        ...(memory !== undefined && { memory }),
+      }
+      return { sample, errors: complaints(result, answerLength) } satisfies Reading
+    },
+  }
+}
+
+async function runWrk(stage: Stage, load: WrkLoad, script: string, seconds: number): Promise<WrkResult> {
+  const { connections = 64 } = load
+  const args = [
+    `--threads=${Math.min(loadThreads(stage.cores), connections)}`,
+    `--connections=${connections}`,
+    // wrk takes whole seconds only.
+    `--duration=${Math.ceil(seconds)}s`,
+    '--timeout=10s',
+    `--script=${script}`,
+    `http://127.0.0.1:${stage.port}${load.paths[0]}`,
+  ]
+  const output = join(stage.folder, `wrk-${seconds}.txt`)
+  const said = await Program.start({ command: 'wrk', args }, [], output).end((seconds + 20) * 1000)
+  const json = /^result (.*)$/m.exec(said)?.[1]
+  if (json === undefined) throw new Error(`wrk gave no result: ${said}`)
+  return JSON.parse(json) as WrkResult
+}
+
+function luaScript({ paths, method = 'GET', headers = {}, bodyLength = 0 }: WrkLoad): string {
+  const fields = Object.entries({ ...browserHeaders, ...headers })
+  return `
+wrk.method = ${quoted(method)}
+${fields.map(([name, value]) => `wrk.headers[${quoted(name)}] = ${quoted(value)}`).join('\n')}
+${bodyLength === 0 ? '' : `wrk.body = string.rep("x", ${bodyLength})`}
+${paths.length === 1 ? '' : inTurn(paths)}
+function done(summary, latency)
+  local errors = summary.errors
+  print(string.format(
+    'result {"duration":%d,"requests":%d,"bytes":%d,"p50":%d,"p99":%d,' ..
+    '"errors":{"connect":%d,"read":%d,"write":%d,"status":%d,"timeout":%d}}',
+    summary.duration, summary.requests, summary.bytes, latency:percentile(50), latency:percentile(99),
+    errors.connect, errors.read, errors.write, errors.status, errors.timeout))
+end
+`
+}
+
+/** Requests are put together once; only the turn is taken for each. */
+function inTurn(paths: readonly string[]): string {
+  return `
+local requests, turn = {}, 0
+function init()
+  for index, path in ipairs({ ${paths.map(quoted).join(', ')} }) do requests[index] = wrk.format(nil, path) end
+end
+function request()
+  turn = turn % #requests + 1
+  return requests[turn]
+end`
+}
+
+function complaints({ errors, bytes, requests }: WrkResult, answerLength: number): string[] {
+  const found = Object.entries(errors).filter(([, count]) => count > 0)
+  const short = requests === 0 || bytes / requests < answerLength
+  return [
+    ...found.map(([kind, count]) => `${count} ${kind} errors of ${requests + count} requests`),
+    ...(short ? [`${requests} answers of ${bytes} bytes together: too short`] : []),
+  ]
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text)
+}
