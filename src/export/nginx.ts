@@ -2,6 +2,7 @@ import { formatDuration } from '../config/duration.ts'
 import type { Config } from '../config/schema.ts'
 import { block, type Directive, directive, render } from './directive.ts'
 import { refuseInexpressible } from './inexpressible.ts'
+import { isConditional } from './route.ts'
 import { siteDirectives } from './site.ts'
 import { ANY_NUMBER } from './upstream-settings.ts'
 
@@ -69,7 +70,9 @@ function logging({ format, file }: Config['accessLog']): Directive[] {
 function clients({ timeouts, limits, routes }: Config): Directive[] {
   return [
     directive('server_tokens', 'off'),
+    // nginx has room for a few names and conditions only, unless it is told.
     ...(routes.some(({ hosts }) => hosts.length > 0) ? [directive('server_names_hash_bucket_size', 512)] : []),
+    ...(routes.some(isConditional) ? [directive('variables_hash_max_size', 32_768)] : []),
     directive('client_header_timeout', formatDuration(timeouts.head)),
     directive('client_body_timeout', formatDuration(timeouts.body)),
     directive('keepalive_timeout', formatDuration(timeouts.idle)),

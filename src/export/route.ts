@@ -22,7 +22,7 @@ export function routesOf(config: Config): Route[] {
 }
 
 /** Whether the route asks for more than its host and its path. */
-export function isConditional({ methods, headers }: Route): boolean {
+export function isConditional({ methods, headers }: Pick<Route, 'methods' | 'headers'>): boolean {
   return methods.length > 0 || Object.keys(headers).length > 0
 }
 

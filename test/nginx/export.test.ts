@@ -62,7 +62,7 @@ testWithNginx('nginx accepts a thousand servers and a thousand hosts', async (te
   await writeFile(join(folder, 'limpet.yaml'), JSON.stringify(config))
   const { stdout, stderr } = await runLimpet(['export', 'nginx'], {}, folder)
   assert.equal(stderr, '')
-  await writeFile(join(folder, 'nginx.conf'), stdout.replace(/access_log \S+/, 'access_log /dev/null'))
+  await writeFile(join(folder, 'nginx.conf'), stdout)
   assert.equal(complaintsOfNginx(join(folder, 'nginx.conf')), '')
 })
 

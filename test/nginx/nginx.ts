@@ -26,7 +26,11 @@ export function testWithNginx(name: string, body: (test: TestContext) => Promise
 
 /** What `nginx -t` says of a configuration file; empty if all is well. */
 export function complaintsOfNginx(file: string): string {
-  const { status, stderr } = spawnSync('nginx', ['-t', '-q', '-c', file], { encoding: 'utf8' })
+  // It opens /dev/stdout, which must not be a socket, as a pipe of Node's is.
+  const { status, stderr } = spawnSync('nginx', ['-t', '-q', '-c', file], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    encoding: 'utf8',
+  })
   return status === 0 ? stderr.replace(/^nginx: \[warn\] .*worker_connections exceed.*\n/gm, '') : `refused:\n${stderr}`
 }
 
