@@ -43,6 +43,8 @@ export interface Stage {
 export interface Reading {
   readonly sample: Sample
   readonly errors: readonly string[]
+  /** Requests that the proxy served in all, before the load was measured too. Counted only for a profile. */
+  readonly served?: number
 }
 
 /** Drives a proxy and measures it. */

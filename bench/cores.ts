@@ -43,6 +43,22 @@ export function moveTo(cores: readonly number[]): void {
   })
 }
 
+const TICKS_A_SECOND = 100
+
+/** For how long these cores have been busy since the machine started, the host's own use of them included, in µs. */
+export function busyTime(cores: readonly number[]): number {
+  const stat = readFileSync('/proc/stat', 'utf8')
+  const ticks = cores.map((core) => {
+    const [user, nice, system, , , interrupts, softInterrupts, stolen] = (
+      new RegExp(`^cpu${core} (.*)$`, 'm').exec(stat)?.[1] ?? ''
+    )
+      .split(' ')
+      .map(Number)
+    return [user, nice, system, interrupts, softInterrupts, stolen].reduce<number>((sum, each = 0) => sum + each, 0)
+  })
+  return (ticks.reduce((sum, each) => sum + each, 0) * 1e6) / TICKS_A_SECOND
+}
+
 /** One thread of load for each of its cores, though never many: they would only be idle. */
 export function loadThreads({ load }: Cores): number {
   return Math.max(1, Math.min(4, load.length === 0 ? availableParallelism() - 1 : load.length - 1))

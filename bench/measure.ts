@@ -1,10 +1,10 @@
 import { once } from 'node:events'
+import { mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { type IncomingMessage, request } from 'node:http'
-import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Case, Probe, Reading, Variant } from './case.ts'
 import { assignCores } from './cores.ts'
-import { FORWARDED_PATH, type Origin } from './origin.ts'
+import { FORWARDED_SUFFIX, type Origin } from './origin.ts'
 import type { Peer, Setup } from './peer.ts'
 import { ProcessTree } from './process-tree.ts'
 import { freePorts, Program } from './program.ts'
@@ -13,6 +13,8 @@ import { browserHeaders } from './request-headers.ts'
 /** What all measurements of a run share. */
 export interface Surroundings {
   readonly folder: string
+  /** The folder of the Limpet to be measured. */
+  readonly limpet: string
   readonly origin: Origin
   /** The cores that the bench may use. */
   readonly cores: readonly number[]
@@ -28,8 +30,6 @@ export interface Step {
   readonly case: Case
   readonly variant: Variant
   readonly peer: Peer
-  /** From 0. */
-  readonly round: number
 }
 
 const PROBE_TIMEOUT = 10_000
@@ -40,28 +40,35 @@ const PROBE_TIMEOUT = 10_000
  * @throws Error where it does not start, or answers wrongly
  */
 export async function measure({ peer, variant }: Step, surroundings: Surroundings): Promise<Reading> {
-  const { origin, seconds, warmUp, profile } = surroundings
+  const { origin, limpet, seconds, warmUp, profile } = surroundings
   const folder = await mkdtemp(join(surroundings.folder, `${peer.name}-`))
   await mkdir(join(folder, 'proxy'))
   const [port] = (await freePorts(1)) as [number]
   const site = variant.site(origin)
   const cores = assignCores(site.workers, surroundings.cores)
   const accessLog = join(folder, 'access.log')
-  const setup: Setup = { ...site, port, folder: join(folder, 'proxy'), accessLog, profile }
+  const setup: Setup = { ...site, port, folder: join(folder, 'proxy'), accessLog, limpet, profile }
   const program = Program.start(await peer.prepare(setup), cores.proxy, join(folder, 'output.log'))
   try {
     await program.listening(port)
     await check(port, variant.load.probe)
-    if (peer.forwards) await checkForwarding(port)
+    if (peer.forwards) await checkForwarding(port, variant.load.probe)
     const proxy = ProcessTree.available ? new ProcessTree(program.pid) : undefined
     const reading = await variant.load.run({ port, proxy, cores, seconds, warmUp, folder })
     await program.stop()
-    const logged = await stat(accessLog).catch(() => undefined)
-    return logged?.size ? reading : { ...reading, errors: [...reading.errors, 'it wrote no access log'] }
+    const { size } = await stat(accessLog).catch(() => ({ size: 0 }))
+    if (size === 0) return { ...reading, errors: [...reading.errors, 'it wrote no access log'] }
+    return profile === undefined ? reading : { ...reading, served: linesOf(await readFile(accessLog)) }
   } finally {
     await program.stop()
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+function linesOf(text: Buffer): number {
+  let lines = 0
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) lines++
+  return lines
 }
 
 async function check(port: number, { method, path, bodyLength, answerLength }: Probe): Promise<void> {
@@ -70,11 +77,10 @@ async function check(port: number, { method, path, bodyLength, answerLength }: P
   throw new Error(`${method} ${path} is answered with ${status} and ${length} bytes, not with 200 and ${answerLength}`)
 }
 
-/** What is below a section goes to the same servers wherever the routes differ. */
-async function checkForwarding(port: number): Promise<void> {
-  const { text } = await exchange(port, 'GET', FORWARDED_PATH, 0)
-  if (text.startsWith('[') || text === '127.0.0.1') return
-  throw new Error(`the server is told that the client is ${JSON.stringify(text)}`)
+async function checkForwarding(port: number, { path }: Probe): Promise<void> {
+  const { text } = await exchange(port, 'GET', path + FORWARDED_SUFFIX, 0)
+  if (/^127\.0\.0\.1 http 127\.0\.0\.1:\d+ \S+$/.test(text)) return
+  throw new Error(`the server gets other forwarding headers: ${JSON.stringify(text)}`)
 }
 
 async function exchange(port: number, method: string, path: string, bodyLength: number) {

@@ -35,6 +35,8 @@ export const metrics = {
   growth: { title: 'growth at its peak', better: 'less', format: formatSize },
   /** How much of the proxy's cores it used. Well under 100 %, the load and not the proxy was the limit. */
   busy: { title: 'cores used', better: 'more', format: (value) => `${Math.round(value * 100)} %` },
+  /** How much of the proxy's cores others used meanwhile: programs beside the bench, or the machine's host. */
+  disturbed: { title: 'disturbed', better: 'less', format: (value) => `${Math.round(value * 100)} %` },
 } satisfies Record<string, Metric>
 
 export type MetricName = keyof typeof metrics

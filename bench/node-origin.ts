@@ -1,6 +1,6 @@
 // The origin where there is no nginx: the same answers, from node:http.
-import { createServer, type ServerResponse } from 'node:http'
-import { answers, FORWARDED_PATH, SMALL_ANSWER } from './origin.ts'
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
+import { answers, FORWARDED_SUFFIX, SMALL_ANSWER } from './origin.ts'
 
 const [wide, ...narrow] = process.argv.slice(2).map(Number).reverse()
 const piece = Buffer.alloc(256 * 1024)
@@ -11,13 +11,17 @@ const server = () =>
     const length = lengths[request.url!]
     response.setHeader('Content-Type', 'application/json')
     if (length !== undefined) return send(response.setHeader('Content-Length', length), length)
-    const forwardedFor = String(request.headers['x-forwarded-for'] ?? '')
-    const answer = request.url === FORWARDED_PATH ? forwardedFor : SMALL_ANSWER
+    const answer = request.url!.endsWith(FORWARDED_SUFFIX) ? forwarded(request.headers) : SMALL_ANSWER
     request.resume().on('end', () => response.setHeader('Content-Length', Buffer.byteLength(answer)).end(answer))
   })
 
 for (const port of narrow) server().listen(port, '127.0.0.1')
 server().listen(wide)
+
+function forwarded(headers: IncomingHttpHeaders): string {
+  const names = ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-request-id']
+  return names.map((name) => headers[name] ?? '').join(' ')
+}
 
 function send(response: ServerResponse, length: number): void {
   if (length <= piece.length) {

@@ -17,8 +17,8 @@ export const SMALL_ANSWER = JSON.stringify([
   { firstName: 'Luca', lastName: 'Bernasconi', gender: 'male', birthday: '2001-11-02', studies: 'Civil Engineering' },
 ])
 
-/** Answers with the X-Forwarded-For that it got. */
-export const FORWARDED_PATH = '/forwarded'
+/** Any path that ends so is answered with X-Forwarded-For, -Proto, -Host and X-Request-Id as they came. */
+export const FORWARDED_SUFFIX = '/forwarded'
 /** Takes a body of any length. */
 export const UPLOAD_PATH = '/upload'
 
@@ -39,6 +39,7 @@ export async function startOrigin(folder: string, cores: readonly number[]): Pro
   const files = join(folder, 'origin')
   await mkdir(files)
   for (const [path, length] of Object.entries(answers)) await createFile(join(files, path), length)
+  await createFile(join(files, UPLOAD_PATH), 0)
   const [first, second, widePort] = (await freePorts(3)) as [number, number, number]
   const places: OriginPlaces = { ports: [first, second], widePort }
   const nginxVersion = await versionOf('nginx', ['-v'])
@@ -55,7 +56,10 @@ export function twoServers({ ports }: OriginPlaces): string[] {
 
 /** Servers on addresses of their own: 127.0.1.1, 127.0.1.2 and so on. */
 export function manyServers({ widePort }: OriginPlaces, count: number): string[] {
-  return Array.from({ length: count }, (_, index) => `127.0.${1 + Math.floor(index / 250)}.${1 + (index % 250)}:${widePort}`)
+  return Array.from(
+    { length: count },
+    (_, index) => `127.0.${1 + Math.floor(index / 250)}.${1 + (index % 250)}:${widePort}`,
+  )
 }
 
 async function createFile(file: string, length: number): Promise<void> {
@@ -89,12 +93,14 @@ http {
     ${ports.map((port) => `listen 127.0.0.1:${port};`).join(' ')}
     listen ${widePort};
     location / { return 200 '${answer}'; }
-    location = ${FORWARDED_PATH} { return 200 $http_x_forwarded_for; }
+    location ~ ${FORWARDED_SUFFIX}$ {
+      return 200 "$http_x_forwarded_for $http_x_forwarded_proto $http_x_forwarded_host $http_x_request_id";
+    }
     ${Object.keys(answers)
       .map((path) => `location = ${path} { root ${files}; }`)
       .join('\n    ')}
     # A body is read whole for the mirror. A file cannot be sent to, which is what gets the answer.
-    location = ${UPLOAD_PATH} { mirror /read; error_page 405 =200 @received; }
+    location = ${UPLOAD_PATH} { root ${files}; mirror /read; error_page 405 =200 @received; }
     location = /read { internal; return 204; }
     location @received { return 200 '${answer}'; }
   }

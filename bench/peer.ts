@@ -29,6 +29,8 @@ export interface Setup extends Site {
   readonly folder: string
   /** The file that it writes a line to for each request. */
   readonly accessLog: string
+  /** The folder of the Limpet to be measured. */
+  readonly limpet: string
   /** The folder to write a CPU profile to, if one is wanted. */
   readonly profile?: string | undefined
 }

@@ -1,7 +1,8 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { get } from 'node:http'
+import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
@@ -61,10 +62,10 @@ export class Program {
 
   /** What it wrote last, to show when it fails. */
   get lastWords(): string {
-    return readFileSync(this.#output, 'utf8').trimEnd().split('\n').slice(-5).join('\n')
+    return readFileSync(this.#output, 'utf8').trimEnd().split('\n').slice(-12).join('\n')
   }
 
-  /** Resolves once the port of 127.0.0.1 answers. @throws Error if the program ends before, or takes too long */
+  /** Resolves once it answers at that port of 127.0.0.1. @throws Error if the program ends before, or takes too long */
   async listening(port: number): Promise<void> {
     const deadline = performance.now() + START_TIMEOUT
     while (!(await answers(port))) {
@@ -104,15 +105,17 @@ export class Program {
   }
 }
 
+/** Whether HTTP is spoken there. That a connection opens is not enough: a program may only have tried the port. */
 async function answers(port: number): Promise<boolean> {
-  const socket = connect({ port, host: '127.0.0.1' })
+  const asked = get({ port, host: '127.0.0.1', agent: false, timeout: 1000 })
+  asked.on('timeout', () => asked.destroy())
   try {
-    await once(socket, 'connect')
+    await once(asked, 'response')
     return true
   } catch {
     return false
   } finally {
-    socket.destroy()
+    asked.destroy()
   }
 }
 

@@ -1,7 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Load, Reading, Stage } from './case.ts'
+import { Account } from './account.ts'
+import type { Load, Stage } from './case.ts'
 import { loadThreads } from './cores.ts'
+import type { Sample } from './metric.ts'
 import { SMALL_ANSWER } from './origin.ts'
 import { Program } from './program.ts'
 import { browserHeaders } from './request-headers.ts'
@@ -32,6 +34,8 @@ interface WrkResult {
 const SMALL_LENGTH = Buffer.byteLength(SMALL_ANSWER)
 /** From here on what was under way at the end counts, by its bytes. */
 const LARGE = 1_000_000
+/** The share of requests that may fail before a round does. */
+const TOLERATED = 0.001
 
 export function wrk(load: WrkLoad): Load {
   const { paths, method = 'GET', bodyLength = 0, answerLength = SMALL_LENGTH } = load
@@ -41,23 +45,18 @@ export function wrk(load: WrkLoad): Load {
       const script = join(stage.folder, 'load.lua')
       await writeFile(script, luaScript(load))
       if (stage.warmUp > 0) await runWrk(stage, load, script, stage.warmUp)
-      const before = stage.proxy?.cpu() ?? 0
+      const account = Account.open(stage)
       const result = await runWrk(stage, load, script, stage.seconds)
-      const cpu = stage.proxy === undefined ? undefined : stage.proxy.cpu() - before
-      const memory = stage.proxy?.memory().proportional
-
       const requests = answerLength >= LARGE ? result.bytes / answerLength : result.requests
       const seconds = result.duration / 1e6
-      const proxyCores = stage.cores.proxy.length || 1
-      const sample = {
+      const sample: Sample = {
         requests: requests / seconds,
         throughput: (requests * (answerLength + bodyLength)) / seconds,
         p50: result.p50,
         p99: result.p99,
-        ...(cpu !== undefined && requests > 0 && { cpu: cpu / requests, busy: cpu / result.duration / proxyCores }),
-        ...(memory !== undefined && { memory }),
+        ...account?.close(requests, result.duration),
       }
-      return { sample, errors: complaints(result, answerLength) } satisfies Reading
+      return { sample, errors: judge(result, answerLength) }
     },
   }
 }
@@ -111,13 +110,19 @@ function request()
 end`
 }
 
-function complaints({ errors, bytes, requests }: WrkResult, answerLength: number): string[] {
+/**
+ * What went wrong, as far as the figures can still stand.
+ *
+ * @throws Error where they cannot
+ */
+function judge({ errors, bytes, requests }: WrkResult, answerLength: number): string[] {
   const found = Object.entries(errors).filter(([, count]) => count > 0)
-  const short = requests === 0 || bytes / requests < answerLength
-  return [
-    ...found.map(([kind, count]) => `${count} ${kind} errors of ${requests + count} requests`),
-    ...(short ? [`${requests} answers of ${bytes} bytes together: too short`] : []),
-  ]
+  const failed = found.reduce((sum, [, count]) => sum + count, 0)
+  const complaints = found.map(([kind, count]) => `${count} ${kind} errors among ${requests} requests`)
+  if (failed > requests * TOLERATED) throw new Error(complaints.join(', '))
+  // Requests under way at the end have left their bytes, so that there may be more of these, never fewer.
+  if (requests === 0 || bytes / requests < answerLength) throw new Error(`${requests} answers of ${bytes} bytes in all`)
+  return complaints
 }
 
 function quoted(text: string): string {

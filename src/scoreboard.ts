@@ -8,7 +8,7 @@ export const MOST_UPSTREAMS = 4_096
 export const MOST_WORKERS = 64
 
 /** What is counted for each server, in units of Int32. */
-const ServerField = { InFlight: 0, Fails: 1, FailedAt: 2, CheckedAt: 3, Requests: 4, Failures: 5 } as const
+const ServerField = { Fails: 0, FailedAt: 1, CheckedAt: 2, ReturnedAt: 3, Requests: 4, Failures: 5 } as const
 const SERVER_STRIDE = 8
 
 /** What is kept for each upstream, in units of Int32. */
@@ -18,33 +18,54 @@ const UPSTREAM_STRIDE = 2
 const UPSTREAMS_AT = MOST_SERVERS * SERVER_STRIDE
 const LEDGERS_AT = UPSTREAMS_AT + MOST_UPSTREAMS * UPSTREAM_STRIDE
 const CONNECTIONS_AT = LEDGERS_AT + MOST_WORKERS * MOST_SERVERS
-const SIZE = CONNECTIONS_AT + MOST_WORKERS
+// What policies compare over a thousand servers stands side by side, so that they read few cache lines.
+const IN_FLIGHT_AT = CONNECTIONS_AT + MOST_WORKERS
+const LATENCIES_AT = IN_FLIGHT_AT + MOST_SERVERS
+const ANSWERED_AT = LATENCIES_AT + MOST_SERVERS
+const SIZE = ANSWERED_AT + MOST_SERVERS
 
 export class Scoreboard {
   /** Hand this to another thread, and make a Scoreboard of it there. Pages that nobody touched take no memory. */
   readonly memory: SharedArrayBuffer
+  /**
+   * `inFlight` of every server, by slot, to be read only. A plain read of it costs a fifth of an atomic one and may miss
+   * what another thread did within the last nanoseconds, so that it is good for comparing servers.
+   */
+  readonly inFlights: Int32Array
   readonly #cells: Int32Array
+  /** In ms. No two threads need agree on one, so that it is read and written plainly. */
+  readonly #latencies: Float32Array
 
   constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(SIZE * Int32Array.BYTES_PER_ELEMENT)) {
     this.memory = memory
     this.#cells = new Int32Array(memory)
+    this.inFlights = this.#cells.subarray(IN_FLIGHT_AT, IN_FLIGHT_AT + MOST_SERVERS)
+    this.#latencies = new Float32Array(memory, LATENCIES_AT * Float32Array.BYTES_PER_ELEMENT, MOST_SERVERS)
   }
 
   /** Exchanges that a server has in hand, all workers together. */
   inFlight(server: number): number {
-    return Atomics.load(this.#cells, server * SERVER_STRIDE + ServerField.InFlight)
+    return Atomics.load(this.#cells, IN_FLIGHT_AT + server)
   }
 
-  /** A worker's exchange begins on a server. Noted in the worker's ledger too, so that its death can be undone. */
-  acquire(server: number, worker: number): void {
-    const at = server * SERVER_STRIDE
-    Atomics.add(this.#cells, at + ServerField.InFlight, 1)
-    Atomics.add(this.#cells, at + ServerField.Requests, 1)
+  /**
+   * A worker's exchange begins on a server, unless the server has `limit` of them in hand (0: no limit). Noted in the
+   * worker's ledger too, so that its death can be undone.
+   *
+   * @returns whether it may begin
+   */
+  acquire(server: number, worker: number, limit: number): boolean {
+    const before = Atomics.add(this.#cells, IN_FLIGHT_AT + server, 1)
+    if (limit > 0 && before >= limit) {
+      Atomics.sub(this.#cells, IN_FLIGHT_AT + server, 1)
+      return false
+    }
     this.#cells[LEDGERS_AT + worker * MOST_SERVERS + server]! += 1
+    return true
   }
 
   release(server: number, worker: number): void {
-    Atomics.sub(this.#cells, server * SERVER_STRIDE + ServerField.InFlight, 1)
+    Atomics.sub(this.#cells, IN_FLIGHT_AT + server, 1)
     this.#cells[LEDGERS_AT + worker * MOST_SERVERS + server]! -= 1
   }
 
@@ -53,10 +74,14 @@ export class Scoreboard {
     for (let server = 0; server < MOST_SERVERS; server++) {
       const held = this.#cells[LEDGERS_AT + worker * MOST_SERVERS + server]!
       if (held === 0) continue
-      Atomics.sub(this.#cells, server * SERVER_STRIDE + ServerField.InFlight, held)
+      Atomics.sub(this.#cells, IN_FLIGHT_AT + server, held)
       this.#cells[LEDGERS_AT + worker * MOST_SERVERS + server] = 0
     }
     this.#cells[CONNECTIONS_AT + worker] = 0
+  }
+
+  countRequest(server: number): void {
+    Atomics.add(this.#cells, server * SERVER_STRIDE + ServerField.Requests, 1)
   }
 
   /** Requests that a server was given since the start (modulo 2^32). */
@@ -104,6 +129,36 @@ export class Scoreboard {
   /** Begins a new window, unless another thread has done so since `before` was read; returns whether this call did. */
   moveCheckedAt(server: number, before: number, now: number): boolean {
     return Atomics.compareExchange(this.#cells, server * SERVER_STRIDE + ServerField.CheckedAt, before, now) === before
+  }
+
+  /** When the server came back after it was out, as long as it is still warming up; else 0. */
+  returnedAt(server: number): number {
+    return Atomics.load(this.#cells, server * SERVER_STRIDE + ServerField.ReturnedAt)
+  }
+
+  /** The server comes back at time `now`, and warms up from now on. */
+  setReturnedAt(server: number, now: number): void {
+    Atomics.store(this.#cells, server * SERVER_STRIDE + ServerField.ReturnedAt, now || 1)
+  }
+
+  /** The server that came back at time `at` is warm. */
+  clearReturnedAt(server: number, at: number): void {
+    Atomics.compareExchange(this.#cells, server * SERVER_STRIDE + ServerField.ReturnedAt, at, 0)
+  }
+
+  /** How long a server takes to answer, in ms, as balancing/least-time.ts estimates it; 0 where nobody knows. */
+  latency(server: number): number {
+    return this.#latencies[server]!
+  }
+
+  /** When the server last answered: ms on the shared clock, modulo 2^32. */
+  answeredAt(server: number): number {
+    return this.#cells[ANSWERED_AT + server]!
+  }
+
+  setLatency(server: number, ms: number, now: number): void {
+    this.#latencies[server] = ms
+    this.#cells[ANSWERED_AT + server] = now
   }
 
   /** Takes the next number of an upstream's rotation (modulo 2^32): no two threads get the same. */

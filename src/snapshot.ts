@@ -45,8 +45,33 @@ export interface Upstream {
   readonly keepAlive: KeepAlive
 }
 
-/** The balancing policy and its settings. */
-export type Balance = { readonly type: 'round-robin' } | { readonly type: 'ip-hash' }
+/** The balancing policy and its settings; docs/balancing.md says what each does. */
+export type Balance =
+  | { readonly type: 'round-robin' }
+  | { readonly type: 'ip-hash' }
+  | { readonly type: 'hash'; readonly key: HashKey }
+  | {
+      readonly type: 'consistent-hash'
+      readonly key: HashKey
+      /** The most that a server may have in flight, as a multiple of the mean. Absent: any number. */
+      readonly boundedLoad?: number
+    }
+  | { readonly type: 'least-connections' }
+  | { readonly type: 'random-two' }
+  | {
+      readonly type: 'least-time'
+      /** The time constant with which an answer's time loses its weight. */
+      readonly decay: number
+    }
+
+/** The part of a request that a hash policy ties to a server. */
+export type HashKey =
+  | { readonly from: 'address' | 'uri' | 'path' }
+  | {
+      readonly from: 'header' | 'cookie' | 'query'
+      /** Of a header: in lower case. */
+      readonly name: string
+    }
 
 /** One backend. `name` is its identity and outlives a change of address. */
 export interface Server {
@@ -65,6 +90,10 @@ export interface Server {
   /** Failures within `failTimeout` that take it out for `failTimeout`; 0 never does (nginx's `max_fails`). */
   readonly maxFails: number
   readonly failTimeout: number
+  /** Requests that it may have in hand, of all workers together. */
+  readonly maxConnections: number
+  /** How long its weight takes to grow to the whole once it serves again after it was out. */
+  readonly slowStart: number
 }
 
 export type AccessLogFormat = 'combined' | 'json' | 'off'

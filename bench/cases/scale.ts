@@ -20,7 +20,10 @@ function servers(count: number): Variant {
 function routes(count: number): Variant {
   const paths = Array.from({ length: count }, (_, index) => `/section-${index + 1}`)
   // As many for each variant, spread over all routes.
-  const asked = Array.from({ length: 100 }, (_, index) => `${paths[Math.floor((index * count) / 100)]}/student-${index}`)
+  const asked = Array.from(
+    { length: 100 },
+    (_, index) => `${paths[Math.floor((index * count) / 100)]}/student-${index}`,
+  )
   return {
     name: `${count.toLocaleString('en')} routes`,
     site: (origin) => ({

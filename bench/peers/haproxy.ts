@@ -21,6 +21,7 @@ function config({ port, workers, routes, upstreams }: Setup): string {
   return `
 global
   maxconn 16384
+  no strict-limits
   nbthread ${workers}
   log stdout format raw local0 info
 defaults

@@ -1,31 +1,41 @@
-import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import { type Checkout, describe } from '../checkout.ts'
 import type { Peer, Setup } from '../peer.ts'
 import type { Launch } from '../program.ts'
-
-const program = fileURLToPath(new URL('../../bin/limpet.js', import.meta.url))
-const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Fine enough for a few seconds of load, and hardly felt. In µs. */
 const PROFILE_INTERVAL = 250
 
+/** Limpet as it stood when the bench was started. */
 export const limpet: Peer = {
   name: 'limpet',
   title: 'Limpet',
   forwards: true,
   profiles: true,
-  version: commit,
-  async prepare(setup: Setup): Promise<Launch> {
-    const config = await writeConfig(setup)
-    return {
-      command: process.execPath,
-      args: [...profileFlags(setup), program, 'run', '-c', config],
-      env: { NODE_OPTIONS: '' },
-    }
-  },
+  version: () => describe([]),
+  prepare: (setup) => launchLimpet(setup, setup.limpet),
+}
+
+/** An earlier Limpet, to see what a change is worth. */
+export function limpetBefore({ folder, version }: Checkout): Peer {
+  return {
+    ...limpet,
+    name: 'limpet-before',
+    title: `Limpet at ${version}`,
+    version: async () => version,
+    prepare: (setup) => launchLimpet(setup, folder),
+  }
+}
+
+async function launchLimpet(setup: Setup, folder: string): Promise<Launch> {
+  const config = await writeConfig(setup)
+  const program = join(folder, 'bin/limpet.js')
+  return {
+    command: process.execPath,
+    args: [...profileFlags(setup), program, 'run', '-c', config],
+    env: { NODE_OPTIONS: '' },
+  }
 }
 
 /** The flags of Node for a CPU profile, a file for each thread, or none. */
@@ -44,17 +54,7 @@ export async function writeConfig({ folder, port, workers, routes, upstreams, ac
     upstreams: Object.fromEntries(upstreams.map(({ name, balance, servers }) => [name, { balance, servers }])),
     accessLog: { format: 'combined', file: accessLog },
   }
+  // JSON is YAML.
   await writeFile(file, JSON.stringify(config))
   return file
-}
-
-/** Limpet is measured as it stands in the checkout, so its version is the commit. */
-async function commit(): Promise<string> {
-  try {
-    const describe = ['--no-optional-locks', '-C', root, 'describe', '--always', '--dirty=, changed']
-    const { stdout } = await promisify(execFile)('git', describe)
-    return stdout.trim()
-  } catch {
-    return 'of an unknown commit'
-  }
 }

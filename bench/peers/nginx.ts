@@ -1,13 +1,11 @@
 import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { IDLE_CONNECTIONS, type Peer, type Route, type Setup, type Site } from '../peer.ts'
+import { IDLE_CONNECTIONS, type Peer, type Route, type Site } from '../peer.ts'
 import { type Launch, versionOf } from '../program.ts'
 import { writeConfig } from './limpet.ts'
 
-const limpet = fileURLToPath(new URL('../../bin/limpet.js', import.meta.url))
 const version = () => versionOf('nginx', ['-v'])
 
 /** The reference: what `limpet export nginx` writes for the very configuration that Limpet runs with. */
@@ -20,8 +18,10 @@ export const nginx: Peer = {
     const config = await writeConfig(setup)
     const { stdout } = await promisify(execFile)(
       process.execPath,
-      [limpet, 'export', 'nginx', '-c', config],
-      { maxBuffer: 1 << 26 },
+      [join(setup.limpet, 'bin/limpet.js'), 'export', 'nginx', '-c', config],
+      {
+        maxBuffer: 1 << 26,
+      },
     )
     return launchNginx(setup.folder, stdout)
   },

@@ -8,6 +8,21 @@ import type { Setup, Upstream } from '../peer.ts'
 
 const setup = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as Setup
 
+class Group {
+  readonly #upstream: Upstream
+  #turn = 0
+
+  constructor(upstream: Upstream) {
+    this.#upstream = upstream
+  }
+
+  pick(address: string): string {
+    const { balance, servers } = this.#upstream
+    const turn = balance === 'ip-hash' ? createHash('md5').update(address).digest().readUInt32LE() : this.#turn++
+    return servers[turn % servers.length]!
+  }
+}
+
 if (cluster.isPrimary && setup.workers > 1) {
   for (let worker = 0; worker < setup.workers; worker++) cluster.fork()
   process.on('SIGTERM', () => process.exit())
@@ -19,8 +34,7 @@ function serve(): void {
   const log = createWriteStream(setup.accessLog, { flags: 'a' })
   const proxy = createProxyServer({ agent: new Agent({ keepAlive: true, maxFreeSockets: 1024 }), xfwd: true })
   proxy.on('error', (_error, _request, response) => {
-    if (!('writeHead' in response)) return response.destroy()
-    if (!response.headersSent) response.writeHead(502)
+    if ('writeHead' in response && !response.headersSent) response.writeHead(502)
     response.end()
   })
 
@@ -53,19 +67,4 @@ function logLine({ method, url, httpVersion, headers }: IncomingMessage, respons
   const { referer = '-', 'user-agent': userAgent = '-' } = headers
   const length = response.getHeader('content-length') ?? '-'
   return `${address} - - [${new Date().toISOString()}] "${method} ${url} HTTP/${httpVersion}" ${response.statusCode} ${length} "${referer}" "${userAgent}"`
-}
-
-class Group {
-  readonly #upstream: Upstream
-  #turn = 0
-
-  constructor(upstream: Upstream) {
-    this.#upstream = upstream
-  }
-
-  pick(address: string): string {
-    const { balance, servers } = this.#upstream
-    const turn = balance === 'ip-hash' ? createHash('md5').update(address).digest().readUInt32LE() : this.#turn++
-    return servers[turn % servers.length]!
-  }
 }

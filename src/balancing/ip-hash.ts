@@ -1,5 +1,6 @@
 import type { Policy } from './policy.ts'
 import type { ServerState } from './server-state.ts'
+import { Shares } from './shares.ts'
 
 /** How often nginx looks for another server before it falls back to round robin. */
 const MOST_TRIES = 20
@@ -11,20 +12,14 @@ const MOST_TRIES = 20
  */
 export class IpHash implements Policy {
   readonly #servers: readonly ServerState[]
-  /** Each server's weight and all before it: a number below one of these, and not below the one before, is its own. */
-  readonly #bounds: Float64Array
+  readonly #shares: Shares
   readonly #fallback: Policy
 
   /** @param fallback picks where the hash finds nobody, and where there is but one server */
   constructor(servers: readonly ServerState[], fallback: Policy) {
     this.#servers = servers.filter((server) => !server.settings.backup)
+    this.#shares = new Shares(this.#servers.map((server) => server.settings.weight))
     this.#fallback = fallback
-    this.#bounds = new Float64Array(this.#servers.length)
-    let total = 0
-    this.#servers.forEach((server, i) => {
-      total += server.settings.weight
-      this.#bounds[i] = total
-    })
   }
 
   pick(key: Uint8Array, avoid: readonly ServerState[], now: number): ServerState | undefined {
@@ -44,16 +39,7 @@ export class IpHash implements Policy {
   }
 
   #at(hash: number): ServerState {
-    const bounds = this.#bounds
-    const wanted = hash % bounds[bounds.length - 1]!
-    let low = 0
-    let high = bounds.length - 1
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (bounds[middle]! > wanted) high = middle
-      else low = middle + 1
-    }
-    return this.#servers[low]!
+    return this.#servers[this.#shares.at(hash % this.#shares.total)]!
   }
 }
 

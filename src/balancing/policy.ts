@@ -3,13 +3,20 @@ import type { ServerState } from './server-state.ts'
 /** A way to choose a server of an upstream. A policy is built for one Snapshot; what must outlive it is on the Scoreboard. */
 export interface Policy {
   /**
-   * Chooses a server that may serve and claims it.
+   * Chooses a server that may serve and claims it: the caller owes a `release` of it.
    *
-   * @param key what the choice is tied to, for policies that tie it: the octets of the client's address
+   * @param key what the choice is tied to, for policies that tie it: what `keyFor` says; empty where there is nothing
    * @param avoid servers that this request has been sent to already
    * @param now ms on the shared clock
    */
   pick(key: Uint8Array, avoid: readonly ServerState[], now: number): ServerState | undefined
   /** Where `key` would go if every server might serve. Absent where a policy ties no key to a server. */
   home?(key: Uint8Array): ServerState | undefined
+  /**
+   * A server answered, or failed to. Absent where a policy does not care.
+   *
+   * @param ms from when the request was sent to the first byte of the response, or to the failure
+   * @param good whether that was an answer: a failure or a 5xx never makes a server look faster
+   */
+  answered?(server: ServerState, ms: number, good: boolean, now: number): void
 }

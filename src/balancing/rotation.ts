@@ -1,84 +1,86 @@
 import type { Scoreboard } from '../scoreboard.ts'
+import type { Choice } from './choice.ts'
+import type { Roster } from './roster.ts'
 import type { ServerState } from './server-state.ts'
 
-/** The longest period that is worked out ahead, in turns. */
+/** The longest period that is worked out ahead, in turns, and the most work that it may be, in additions. */
 const LONGEST_PERIOD = 8_192
+const MOST_WORK = 4_194_304
+
+/** How often another server is drawn for the turn of a full one, before the turn goes to the next in order. */
+const MOST_LOTS = 16
 
 /**
- * Smooth weighted round robin (nginx's ngx_http_upstream_get_peer) over those of its servers that may serve.
+ * Smooth weighted round robin (nginx's ngx_http_upstream_get_peer).
  *
- * The order is periodic, so one period of it is worked out whenever the set of servers that may serve changes, and
- * walked with a cursor that all workers share: a pick costs the same for 2 servers and for 1,000, and the order is
- * exact across workers. Where weights make the period too long, the worker goes by its own running sums instead.
+ * The order is periodic, so one period of it is worked out whenever the roster changes, and walked with a cursor that
+ * all workers share: a pick costs the same for 2 servers and for 1,000, and the order is exact across workers. Where
+ * weights make the period too long, the worker goes by its own running sums instead.
  */
-export class Rotation {
-  readonly #servers: readonly ServerState[]
+export class Rotation implements Choice {
   readonly #upstream: number
   readonly #scoreboard: Scoreboard
-  #eligible: readonly ServerState[] = []
+  #servers: readonly ServerState[] = []
   #period: Uint16Array | undefined
   #sums = new RunningSums([])
-  #epoch: number | undefined
-  /** When the next of the servers that are out may be probed. */
-  #nextProbe = Infinity
 
-  constructor(servers: readonly ServerState[], upstream: number, scoreboard: Scoreboard) {
-    this.#servers = servers
+  constructor(upstream: number, scoreboard: Scoreboard) {
     this.#upstream = upstream
     this.#scoreboard = scoreboard
   }
 
-  pick(avoid: readonly ServerState[], now: number): ServerState | undefined {
-    // Twice, because claiming may show that the order is out of date: another worker took the probe.
-    for (let round = 0; round < 2; round++) {
-      if (this.#scoreboard.epoch(this.#upstream) !== this.#epoch || now >= this.#nextProbe) this.#workOut(now)
-      const server = this.#next(avoid, now)
-      if (server === undefined || server.claim(now)) return server
-      this.#epoch = undefined
-    }
-    return this.#servers.find((server) => !avoid.includes(server) && server.mayServe(now) && server.claim(now))
+  update({ up, weights }: Roster): void {
+    this.#servers = up
+    this.#sums = new RunningSums(weights)
+    this.#period = periodOf(weights)
   }
 
-  #next(avoid: readonly ServerState[], now: number): ServerState | undefined {
-    const turns = this.#period?.length ?? this.#eligible.length
+  choose(avoid: readonly ServerState[], now: number): ServerState | undefined {
+    const turns = this.#period?.length ?? this.#servers.length
     for (let turn = 0; turn < turns; turn++) {
-      const index = this.#period ? this.#period[this.#scoreboard.nextTurn(this.#upstream) % turns]! : this.#sums.next()
-      const server = this.#eligible[index]!
+      const number = this.#scoreboard.nextTurn(this.#upstream)
+      const server = this.#servers[this.#period ? this.#period[number % turns]! : this.#sums.next()]!
+      if (avoid.includes(server)) continue
+      if (server.mayServe(now)) return server
+      const other = this.#byLot(avoid, now)
+      if (other !== undefined) return other
+    }
+    return this.#servers.find((server) => !avoid.includes(server) && server.mayServe(now))
+  }
+
+  /** Whoever stands after a full server would get all of its turns; by lot, they are shared out by weight. */
+  #byLot(avoid: readonly ServerState[], now: number): ServerState | undefined {
+    const order = this.#period
+    if (order === undefined) return undefined
+    for (let lot = 0; lot < MOST_LOTS; lot++) {
+      const server = this.#servers[order[Math.floor(Math.random() * order.length)]!]!
       if (!avoid.includes(server) && server.mayServe(now)) return server
     }
     return undefined
   }
-
-  #workOut(now: number): void {
-    this.#epoch = this.#scoreboard.epoch(this.#upstream)
-    this.#eligible = this.#servers.filter((server) => server.mayServe(now))
-    const out = this.#servers.filter((server) => !this.#eligible.includes(server))
-    this.#nextProbe = now + Math.min(...out.map((server) => server.untilProbe(now)), Infinity)
-    const weights = this.#eligible.map((server) => server.settings.weight)
-    this.#sums = new RunningSums(weights)
-    this.#period = periodOf(weights)
-  }
 }
 
 /** One period of the order, as indices; undefined where it is too long to be worth it. */
-function periodOf(weights: readonly number[]): Uint16Array | undefined {
+function periodOf(weights: Float64Array): Uint16Array | undefined {
   if (weights.every((weight) => weight === weights[0])) return Uint16Array.from(weights.keys())
   const length = weights.reduce((sum, weight) => sum + weight, 0) / weights.reduce(greatestCommonDivisor, 0)
-  if (length > LONGEST_PERIOD) return undefined
+  if (length > LONGEST_PERIOD || length * weights.length > MOST_WORK) return undefined
   const sums = new RunningSums(weights)
   return Uint16Array.from({ length }, () => sums.next())
 }
 
 /** nginx's current weights: each turn adds every weight to its sum; the greatest sum is taken, and pays the total. */
 class RunningSums {
-  readonly #weights: readonly number[]
+  readonly #weights: ArrayLike<number>
   readonly #sums: Float64Array
   readonly #total: number
 
-  constructor(weights: readonly number[]) {
+  constructor(weights: ArrayLike<number>) {
     this.#weights = weights
     this.#sums = new Float64Array(weights.length)
-    this.#total = weights.reduce((sum, weight) => sum + weight, 0)
+    let total = 0
+    for (let i = 0; i < weights.length; i++) total += weights[i]!
+    this.#total = total
   }
 
   /** The index of the next in turn; ties go to the earlier. */
@@ -93,6 +95,7 @@ class RunningSums {
   }
 }
 
+/** Of whole numbers, and of multiples of the same power of two, such as the weights of servers that warm up. */
 function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b)
 }

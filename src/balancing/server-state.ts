@@ -1,5 +1,15 @@
+import { now as clock } from '../clock.ts'
 import type { Scoreboard } from '../scoreboard.ts'
 import type { Server } from '../snapshot.ts'
+
+/** Why a server may not be given a request: taken out by hand, left alone after failures, or at its `maxConnections`. */
+export type Refusal = 'down' | 'failed' | 'full'
+
+/** In how many steps a returned server comes to its whole weight. A power of two keeps the parts exact. */
+const WARMING_STEPS = 16
+
+/** A request may have read the clock this long, in ms, before what it now looks at happened. */
+const CLOCK_SLACK = 60_000
 
 /**
  * One server as a worker sees it: its settings, and its live state on the Scoreboard. Failures are counted by nginx's
@@ -22,22 +32,70 @@ export class ServerState {
     this.#maxFails = alone ? 0 : settings.maxFails
   }
 
-  /** Whether the server may be given a request at time `now`. The one place that answers this question. */
-  mayServe(now: number): boolean {
-    return !this.settings.down && (!this.#isOut() || this.#windowIsOver(now))
+  /** What keeps the server from being given a request at time `now`. The one place that answers this question. */
+  refusal(now: number): Refusal | undefined {
+    if (this.settings.down) return 'down'
+    if (this.#isOut() && !this.#windowIsOver(now)) return 'failed'
+    const { maxConnections, slot } = this.settings
+    if (maxConnections > 0 && this.#scoreboard.inFlight(slot) >= maxConnections) return 'full'
+    return undefined
   }
 
-  /** Of a server that may not serve: in how many ms it may be probed; Infinity if it does not come back by itself. */
+  mayServe(now: number): boolean {
+    return this.refusal(now) === undefined
+  }
+
+  /** Whether the server may serve as soon as it has a place free. */
+  isUp(now: number): boolean {
+    const refusal = this.refusal(now)
+    return refusal === undefined || refusal === 'full'
+  }
+
+  /** Of a server that is not up: in how many ms it may be probed; Infinity if it does not come back by itself. */
   untilProbe(now: number): number {
     return this.settings.down ? Infinity : Math.max(1, this.settings.failTimeout - this.#windowAge(now) + 1)
   }
 
+  /** The weight that counts at time `now`: while a returned server warms up, a part of its own. */
+  weight(now: number): number {
+    const { weight } = this.settings
+    return (weight * this.#step(now)) / WARMING_STEPS
+  }
+
+  /** In how many ms `weight` changes; Infinity if it does not. */
+  untilStep(now: number): number {
+    const { slot, slowStart } = this.settings
+    const step = this.#step(now)
+    if (step === WARMING_STEPS) return Infinity
+    return Math.max(1, (step * slowStart) / WARMING_STEPS - (((now | 0) - this.#scoreboard.returnedAt(slot)) | 0))
+  }
+
   /**
-   * A request is about to go to this server. While the server is out, only one request at a time may, as its probe.
+   * Takes a place for a request that is about to go to this server; `release` gives it back. While the server is out,
+   * only one request at a time may go there, as its probe.
    *
-   * @returns whether it may: false where another thread took the probe first
+   * @returns whether it may go: false where another thread took the last place, or the probe, first
    */
   claim(now: number): boolean {
+    const { slot, maxConnections } = this.settings
+    if (!this.#scoreboard.acquire(slot, this.#worker, maxConnections)) return false
+    if (this.#mayGo(now)) {
+      this.#scoreboard.countRequest(slot)
+      return true
+    }
+    this.release()
+    return false
+  }
+
+  /** Gives back what `claim` took, once the exchange on this server is over. */
+  release(): void {
+    this.#scoreboard.release(this.settings.slot, this.#worker)
+  }
+
+  /** Does nothing: `claim` has taken the place. Here until src/proxy/exchange.ts no longer calls it. */
+  acquire(): void {}
+
+  #mayGo(now: number): boolean {
     if (this.#maxFails === 0) return true
     const slot = this.settings.slot
     const out = this.#isOut()
@@ -59,25 +117,35 @@ export class ServerState {
     return fails === this.#maxFails
   }
 
-  /** An attempt succeeded. Returns whether that brought the server back. */
-  succeeded(): boolean {
+  /** An attempt succeeded, now or at time `now`. Returns whether that brought the server back. */
+  succeeded(now?: number): boolean {
     const slot = this.settings.slot
     if (this.#maxFails === 0 || this.#scoreboard.fails(slot) === 0) return false
     // As in nginx: only a success that began in a window after the last failure's counts.
     if (((this.#scoreboard.failedAt(slot) - this.#scoreboard.checkedAt(slot)) | 0) >= 0) return false
     const fails = this.#scoreboard.clearFails(slot)
     if (fails < this.#maxFails) return false
-    this.#scoreboard.bumpEpoch(this.#upstream)
+    this.returned(now ?? clock())
     return true
   }
 
-  /** An exchange begins on this server; every call is matched by one of `release`. */
-  acquire(): void {
-    this.#scoreboard.acquire(this.settings.slot, this.#worker)
+  /** The server serves again after it was out, for whatever reason: warms it up over its `slowStart`. */
+  returned(now: number): void {
+    if (this.settings.slowStart > 0) this.#scoreboard.setReturnedAt(this.settings.slot, now | 0)
+    this.#scoreboard.bumpEpoch(this.#upstream)
   }
 
-  release(): void {
-    this.#scoreboard.release(this.settings.slot, this.#worker)
+  /** How far it has warmed up, from 1 to WARMING_STEPS. */
+  #step(now: number): number {
+    const { slot, slowStart } = this.settings
+    if (slowStart === 0) return WARMING_STEPS
+    const at = this.#scoreboard.returnedAt(slot)
+    if (at === 0) return WARMING_STEPS
+    const age = ((now | 0) - at) | 0
+    if (age > -CLOCK_SLACK && age < slowStart) return Math.floor((Math.max(0, age) * WARMING_STEPS) / slowStart) + 1
+    // Before the clock, modulo 2^32, makes an old return look like a new one.
+    this.#scoreboard.clearReturnedAt(slot, at)
+    return WARMING_STEPS
   }
 
   #isOut(): boolean {

@@ -26,7 +26,8 @@ const variable = {
 } as const
 
 function allowVariable({ jsonSchema, path }: { jsonSchema: JsonSchema; path: readonly PropertyKey[] }): void {
-  const isRestricted = jsonSchema.enum || jsonSchema.pattern || ['integer', 'boolean'].includes(String(jsonSchema.type))
+  const isBare = ['integer', 'boolean'].includes(String(jsonSchema.type)) || jsonSchema.maximum !== undefined
+  const isRestricted = jsonSchema.enum || jsonSchema.pattern || isBare
   if (!isRestricted || path.includes('propertyNames')) return
   const { description: _, default: __, ...restriction } = jsonSchema
   for (const key of Object.keys(restriction)) delete jsonSchema[key]

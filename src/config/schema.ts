@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { formatAddress, parseAddress } from './address.ts'
 import { InvalidValue } from './error.ts'
 import { boundedSize, Count, Duration, differing, matching, oneOrMore, Size, text, whole, written } from './field.ts'
+import { formatHashKey, hashKeyPattern, parseHashKey } from './hash-key.ts'
 import { parseListenAddress, parseRouteHost } from './host.ts'
 import { parsePath } from './path.ts'
 
@@ -89,10 +90,39 @@ export const Route = z.codec(RouteFields, z.custom<Route>(), {
   }),
 })
 
+const Key = written(
+  matching(hashKeyPattern, 'address, uri, path, header:NAME, cookie:NAME or query:NAME'),
+  parseHashKey,
+  formatHashKey,
+)
+  .prefault('address')
+  .describe('What is hashed: address, uri, path, header:NAME, cookie:NAME or query:NAME.')
+
+const boundedLoad = 'a number from 1.05 to 10'
+const shortestDecay = 100
+
 /** The settings of each balancing policy. A new policy is one entry. */
 const policies = [
   z.strictObject({ type: z.literal('round-robin').describe('In turn, by weight (smooth weighted round robin).') }),
   z.strictObject({ type: z.literal('ip-hash').describe("By the client's address, as nginx's ip_hash does.") }),
+  z.strictObject({ type: z.literal('hash').describe("By a key, as nginx's hash does."), key: Key }),
+  z.strictObject({
+    type: z.literal('consistent-hash').describe("By a key on a ring, as nginx's hash … consistent does."),
+    key: Key,
+    boundedLoad: z
+      .exactOptional(z.number(boundedLoad).min(1.05, boundedLoad).max(10, boundedLoad))
+      .describe('The most that a server may have in hand, as a multiple of the mean. Left out: any number.'),
+  }),
+  z.strictObject({ type: z.literal('least-connections').describe('The fewest requests in hand, by weight.') }),
+  z.strictObject({
+    type: z.literal('random-two').describe('Of two at random, by weight, the one with fewer requests in hand.'),
+  }),
+  z.strictObject({
+    type: z.literal('least-time').describe('The shortest time to an answer × requests in hand (peak EWMA), by weight.'),
+    decay: Duration.refine((ms) => ms >= shortestDecay, 'a duration of at least 100ms')
+      .prefault('10s')
+      .describe("The time in which an answer's time loses all but 37 % of its weight."),
+  }),
 ] as const
 
 const BalanceSettings = z.discriminatedUnion('type', policies)
@@ -121,6 +151,10 @@ export interface Server {
   maxFails: number
   /** Milliseconds. */
   failTimeout: number
+  /** Requests that it may have in hand; 0 is no limit. */
+  maxConnections: number
+  /** Milliseconds. */
+  slowStart: number
 }
 
 const ServerAddress = written(z.string('host:port'), parseAddress, formatAddress)
@@ -140,6 +174,10 @@ const ServerFields = z.strictObject({
     .describe('Failures within failTimeout that take it out for failTimeout. 0: never.'),
   failTimeout: Duration.prefault('10s').describe(
     'How long failures count, and how long the server is then left alone.',
+  ),
+  maxConnections: Count.prefault('unlimited').describe('Requests that it may have in hand, of all workers together.'),
+  slowStart: Duration.prefault('0s').describe(
+    'How long its weight takes to grow to the whole once it serves again after it was out. 0: no time.',
   ),
 })
 

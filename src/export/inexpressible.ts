@@ -1,8 +1,9 @@
 import { ConfigError, type Problem } from '../config/error.ts'
 import type { Config } from '../config/schema.ts'
 
-/** Limpet's default, for which docs/nginx.md says what nginx does instead. */
+/** Limpet's defaults, for which docs/nginx.md says what nginx does instead. */
 const DEFAULT_HEADERS = 100
+const DEFAULT_TUNNEL = 3_600_000
 
 /** Throws ConfigError with everything in the configuration that nginx cannot express. */
 export function refuseInexpressible(config: Config): void {
@@ -104,6 +105,12 @@ function upstream({ name, balance, servers, timeouts, retries, keepAlive }: Part
       `${path}.timeouts.firstByte`,
       'nginx has one timeout for the first byte and for a later silence',
       'give firstByte and idle the same',
+    ),
+    ...when(
+      timeouts.tunnel !== DEFAULT_TUNNEL && timeouts.tunnel !== timeouts.idle,
+      `${path}.timeouts.tunnel`,
+      'nginx has no timeout of its own for upgraded connections',
+      'leave it out, or give it the same as idle',
     ),
     ...when(
       retries.within === 0,

@@ -105,14 +105,27 @@ const forwarding: readonly Directive[] = [
     ['$http_x_request_id', '$limpet_request_id'],
     [directive('default', '$request_id'), directive('~^[!-~]{1,128}$', '$http_x_request_id')],
   ),
+  // An Upgrade that Connection names goes on, of a request without a body, to another protocol than HTTP and TLS.
+  block(
+    'map',
+    ['$http_upgrade', '$limpet_protocol'],
+    [directive('default', '$http_upgrade'), directive('~*(?:^|,)[ \\t]*(?:h2c[ \\t]*(?:,|$)|tls/|http/|,|$)', '')],
+  ),
+  block(
+    'map',
+    ['$server_protocol $content_length $http_transfer_encoding $http_connection', '$limpet_upgrade'],
+    [directive('default', ''), directive('~*^HTTP/1.1 0*  (?:.*,)?[ \\t]*upgrade[ \\t]*(?:,|$)', '$limpet_protocol')],
+  ),
+  block('map', ['$limpet_upgrade', '$limpet_connection'], [directive('default', 'upgrade'), directive('', '')]),
   directive('proxy_http_version', '1.1'),
   directive('proxy_set_header', 'Host', '$limpet_host'),
   directive('proxy_set_header', 'X-Forwarded-For', '$proxy_add_x_forwarded_for'),
   directive('proxy_set_header', 'X-Forwarded-Proto', '$scheme'),
   directive('proxy_set_header', 'X-Forwarded-Host', '$limpet_authority'),
   directive('proxy_set_header', 'X-Request-Id', '$limpet_request_id'),
-  // What is for one hop ends here. nginx itself ends Keep-Alive, TE, Transfer-Encoding and Upgrade.
-  directive('proxy_set_header', 'Connection', ''),
+  // What is for one hop ends here. nginx itself ends Keep-Alive, TE and Transfer-Encoding.
+  directive('proxy_set_header', 'Upgrade', '$limpet_upgrade'),
+  directive('proxy_set_header', 'Connection', '$limpet_connection'),
   directive('proxy_set_header', 'Proxy-Connection', ''),
   directive('proxy_set_header', 'Trailer', ''),
 ]

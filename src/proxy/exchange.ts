@@ -25,8 +25,6 @@ const NOBODY: readonly ServerState[] = []
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 /** How large a response's head may be. */
 const RESPONSE_LIMITS = { headSize: 64 * 1024, headers: 256 }
-/** The most bytes of a body that are copied to leave in one write with its head. */
-const SMALL_BODY = 16 * 1024
 
 /**
  * One request and its response. It ties a client's connection to a server's for as long as that takes: finds the route,
@@ -211,7 +209,7 @@ export class Exchange implements UpstreamUser, LogEntry {
     if (this.framing === 0) {
       connection.wait(this.#timeouts.firstByte)
     } else {
-      this.#requestBody = new BodyRelay(this.framing, connection.socket, 'as-it-came', snapshot.limits)
+      this.#requestBody = new BodyRelay(this.framing, 'as-it-came', snapshot.limits)
       connection.wait(this.#timeouts.idle)
       this.#client.continueBody()
     }
@@ -234,7 +232,7 @@ export class Exchange implements UpstreamUser, LogEntry {
   requestBytes(bytes: Buffer, from: number): number {
     const body = this.#requestBody!
     try {
-      const end = body.relay(bytes, from)
+      const end = body.relay(bytes, from, this.#connection!.socket)
       const limit = this.#plane.snapshot.limits.bodySize
       if (limit > 0 && body.sent > limit && !this.#isTunnel) this.#end(new Failure('body-too-large'))
       else this.#connection?.wait(body.done ? this.#timeouts.firstByte : this.#silence)
@@ -252,8 +250,9 @@ export class Exchange implements UpstreamUser, LogEntry {
   /** The client closed its side before the request's end: a tunnel is half closed, anything else is given up. */
   requestEnded(): void {
     if (!this.#isTunnel) return this.clientLeft()
-    this.#requestBody!.close()
-    this.#connection!.socket.end()
+    const { socket } = this.#connection!
+    this.#requestBody!.close(socket)
+    socket.end()
     if (this.#responseBody!.done) this.#complete(false)
   }
 
@@ -284,7 +283,7 @@ export class Exchange implements UpstreamUser, LogEntry {
     const { responseHead } = this.#plane
     for (let at = 0; !this.#over; at = responseHead.end) {
       if (!responseHead.parse(bytes, at, RESPONSE_LIMITS)) {
-        this.#held = bytes.subarray(at)
+        this.#held = Buffer.from(bytes.subarray(at))
         return
       }
       if (responseHead.status >= 200) return this.#beginResponse(responseHead)
@@ -305,7 +304,6 @@ export class Exchange implements UpstreamUser, LogEntry {
   #beginResponse(head: ResponseHead): void {
     const framing = framingOfResponse(head, this.method === 'HEAD')
     const options = connectionOptions(head)
-    const connection = this.#connection!
     this.#server!.succeeded()
     this.#serverPersists = persists(head, options) && framing !== UNTIL_CLOSE
     this.#responseBegun = true
@@ -318,21 +316,8 @@ export class Exchange implements UpstreamUser, LogEntry {
     const length = framing >= 0 ? declaredLength(head, framing) : -1
     const { scratch, snapshot } = this.#plane
     writeResponseHead(scratch, head, options, length, body !== 'bare' && framing < 0, this.#closing())
-
-    const { bytes, end } = head
-    if (framing >= 0 && framing <= SMALL_BODY && bytes.length - end >= framing) {
-      scratch.copy(bytes, end, end + framing)
-      scratch.flushTo(this.#client.socket)
-      this.bytesSent = framing
-      return this.#complete(bytes.length === end + framing)
-    }
-    const { socket } = this.#client
-    this.#responseBody = new BodyRelay(framing, socket, body, snapshot.limits)
-    socket.cork()
-    scratch.flushTo(socket)
-    if (end < bytes.length) this.#relayResponse(bytes, end)
-    socket.uncork()
-    if (!this.#over && socket.writableNeedDrain) this.#holdServer(connection)
+    this.#responseBody = new BodyRelay(framing, body, snapshot.limits)
+    this.#relayResponse(head.bytes, head.end)
   }
 
   /** From here on both sides send what they like, until both have closed (RFC 9110 §7.8). */
@@ -343,7 +328,6 @@ export class Exchange implements UpstreamUser, LogEntry {
       throw new MessageError('the server switches protocols, and does not say to which')
     const { scratch, snapshot } = this.#plane
     const connection = this.#connection!
-    const { socket } = this.#client
     this.#server!.succeeded()
     this.#responseBegun = true
     this.#isTunnel = true
@@ -351,12 +335,11 @@ export class Exchange implements UpstreamUser, LogEntry {
     this.status = head.status
     this.#noteStatus(head.status)
     writeSwitchingHead(scratch, head, connectionOptions(head))
-    scratch.flushTo(socket)
     connection.socket.allowHalfOpen = true
-    this.#requestBody = new BodyRelay(UNTIL_CLOSE, connection.socket, 'as-it-came', snapshot.limits)
-    this.#responseBody = new BodyRelay(UNTIL_CLOSE, socket, 'as-it-came', snapshot.limits)
+    this.#requestBody = new BodyRelay(UNTIL_CLOSE, 'as-it-came', snapshot.limits)
+    this.#responseBody = new BodyRelay(UNTIL_CLOSE, 'as-it-came', snapshot.limits)
     connection.wait(this.#silence)
-    if (head.end < head.bytes.length) this.#relayResponse(head.bytes, head.end)
+    this.#relayResponse(head.bytes, head.end)
     this.#client.continueBody()
   }
 
@@ -365,16 +348,24 @@ export class Exchange implements UpstreamUser, LogEntry {
     return this.#isHttp10 ? 'keep-alive' : 'unsaid'
   }
 
+  /**
+   * Sends on what arrived of the response, behind what lies in `scratch`: by way of it, since the bytes are overwritten
+   * by the next ones that arrive, and a copy costs less than a write of its own.
+   */
   #relayResponse(bytes: Buffer, from: number): void {
     const body = this.#responseBody!
+    const { scratch } = this.#plane
+    const { socket } = this.#client
     let end: number
     try {
-      end = body.relay(bytes, from)
+      end = body.relay(bytes, from, scratch)
     } catch (error) {
+      scratch.flushTo(socket)
       return this.#attemptFailed(new Failure('response-malformed', failureOf(error).detail))
     }
+    const roomy = scratch.flushTo(socket)
     if (body.done) this.#complete(end === bytes.length)
-    else if (this.#client.socket.writableNeedDrain) this.#holdServer(this.#connection!)
+    else if (!roomy) this.#holdServer(this.#connection!)
   }
 
   /** The client is slower than the server: reads no more until it has caught up. */
@@ -408,7 +399,7 @@ export class Exchange implements UpstreamUser, LogEntry {
   // ── how it can go wrong ────────────────────────────────────────────────────────────────────────────────────────
 
   serverEnded(): void {
-    if (this.#responseBody?.close()) {
+    if (this.#responseBody?.close(this.#client.socket)) {
       if (this.requestIsDone || !this.#isTunnel) return this.#complete(false)
       this.#client.socket.end()
       return

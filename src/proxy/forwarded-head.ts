@@ -73,7 +73,7 @@ export function writeRequestHead(
   const hasHost = head.authorityEnd > head.authorityStart
   if (head.form === 'absolute') writeLine(out, 'Host: ', bytes, head.authorityStart, head.authorityEnd)
   else if (!hasHost) out.text(`Host: ${forwarding.serverAddress}\r\n`)
-  if (framing === CHUNKED) out.add(CHUNKED_LINE)
+  if (framing === CHUNKED) out.write(CHUNKED_LINE)
   else if (framing > 0 || head.find(FieldName.ContentLength) >= 0) out.text(`Content-Length: ${framing}\r\n`)
   if (forwarding.upgrade) copyUpgrade(out, head)
 
@@ -85,7 +85,7 @@ export function writeRequestHead(
   }
   out.text(`${forwarding.address}\r\nX-Forwarded-Proto: http\r\nX-Request-Id: ${forwarding.requestId}\r\n`)
   if (hasHost) writeLine(out, 'X-Forwarded-Host: ', bytes, head.authorityStart, head.authorityEnd)
-  out.add(CRLF)
+  out.write(CRLF)
 }
 
 function writeRequestLine(out: Scratch, head: RequestHead): void {
@@ -99,13 +99,13 @@ function writeRequestLine(out: Scratch, head: RequestHead): void {
   } else {
     out.copy(bytes, head.targetStart, head.targetEnd)
   }
-  out.add(VERSION_1_1)
+  out.write(VERSION_1_1)
 }
 
 /** Hands on the fields by which both sides agree to switch protocols. */
 function copyUpgrade(out: Scratch, head: Head): void {
   const field = head.find(FieldName.Upgrade)
-  out.add(UPGRADE_LINE)
+  out.write(UPGRADE_LINE)
   writeLine(out, 'Upgrade: ', head.bytes, head.valueStart(field), head.valueEnd(field))
 }
 
@@ -113,7 +113,7 @@ function copyUpgrade(out: Scratch, head: Head): void {
 export function writeSwitchingHead(out: Scratch, head: ResponseHead, options: ConnectionOptions): void {
   copyFields(out, head, head.start, endsInResponse, options, false)
   copyUpgrade(out, head)
-  out.add(CRLF)
+  out.write(CRLF)
 }
 
 /** What a response tells its client about the connection: nothing, that it closes, or (HTTP/1.0) that it stays. */
@@ -139,9 +139,9 @@ export function writeResponseHead(
   }
   copyFields(out, head, from, endsInResponse, options, false)
   if (contentLength >= 0) out.text(`Content-Length: ${contentLength}\r\n`)
-  if (chunked) out.add(CHUNKED_LINE)
-  if (closing !== 'unsaid') out.add(closing === 'close' ? CLOSE_LINE : KEEP_ALIVE_LINE)
-  out.add(CRLF)
+  if (chunked) out.write(CHUNKED_LINE)
+  if (closing !== 'unsaid') out.write(closing === 'close' ? CLOSE_LINE : KEEP_ALIVE_LINE)
+  out.write(CRLF)
 }
 
 /** Copies from offset `from` to the last field, in as few pieces as can be, without the fields that end here. */
@@ -177,5 +177,5 @@ function firstField(head: Head): number {
 function writeLine(out: Scratch, name: string, bytes: Buffer, from: number, to: number): void {
   out.text(name)
   out.copy(bytes, from, to)
-  out.add(CRLF)
+  out.write(CRLF)
 }

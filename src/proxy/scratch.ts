@@ -23,7 +23,7 @@ export class Scratch {
     this.length += to - from
   }
 
-  add(bytes: Uint8Array): void {
+  write(bytes: Uint8Array): void {
     this.copy(bytes, 0, bytes.length)
   }
 

@@ -6,6 +6,7 @@ import type { Pool } from './pool.ts'
 /** What an exchange is told by the connection that it uses. */
 export interface UpstreamUser {
   connected(): void
+  /** Bytes of the response, which are overwritten by others once this has returned. */
   responseBytes(bytes: Buffer): void
   /** The server can take more of the request. */
   serverDrained(): void
@@ -15,6 +16,11 @@ export interface UpstreamUser {
   serverClosed(error: Error | undefined): void
   serverTimedOut(): void
 }
+
+const READ_SIZE = 64 * 1024
+
+/** Where all connections of a worker read to: what one has read is sent on before the next one reads. */
+const buffer = Buffer.allocUnsafeSlow(READ_SIZE)
 
 const owner = Symbol('owner')
 type OwnedSocket = Socket & { [owner]: UpstreamConnection }
@@ -39,11 +45,11 @@ export class UpstreamConnection extends Timed {
     this.#pool = pool
     this.#deadlines = deadlines
     const { host, port } = server.settings
-    this.socket = connect({ host, port, noDelay: true })
+    const onread = { buffer, callback: (size: number) => this.#read(size) }
+    this.socket = connect({ host, port, noDelay: true, onread })
     const socket = this.socket as OwnedSocket
     socket[owner] = this
     socket.on('connect', onConnect)
-    socket.on('data', onData)
     socket.on('drain', onDrain)
     socket.on('end', onEnd)
     socket.on('error', onError)
@@ -90,10 +96,11 @@ export class UpstreamConnection extends Timed {
     this.#user?.connected()
   }
 
-  whenData(bytes: Buffer): void {
+  #read(size: number): boolean {
     // An answer that nobody asked for: whatever comes next could be taken for somebody's.
     if (this.#user === undefined) this.destroy()
-    else this.#user.responseBytes(bytes)
+    else this.#user.responseBytes(buffer.subarray(0, size))
+    return true
   }
 
   whenDrained(): void {
@@ -120,10 +127,6 @@ export class UpstreamConnection extends Timed {
 
 function onConnect(this: Socket): void {
   ;(this as OwnedSocket)[owner].whenConnected()
-}
-
-function onData(this: Socket, bytes: Buffer): void {
-  ;(this as OwnedSocket)[owner].whenData(bytes)
 }
 
 function onDrain(this: Socket): void {

@@ -17,6 +17,8 @@ const plain: Omit<Server, 'name' | 'address' | 'port' | 'slot'> = {
   down: false,
   maxFails: 1,
   failTimeout: 10_000,
+  maxConnections: 0,
+  slowStart: 0,
 }
 
 /** Servers with these settings, named and addressed as in the recorded vectors. */

@@ -41,6 +41,8 @@ describe('what is printed loads to the same configuration', () => {
   }
 })
 
+const policies = 'round-robin, ip-hash, hash, consistent-hash, least-connections, random-two or least-time'
+
 test('every problem has its place, its path and its message apart', () => {
   assert.throws(
     () => read('balance'),
@@ -50,7 +52,7 @@ test('every problem has its place, its path and its message apart', () => {
       assert.deepEqual(error.problems[0], {
         where: 'balance.yaml:3:17',
         path: 'upstreams.a.balance',
-        message: 'expected round-robin or ip-hash, found "iphash"',
+        message: `expected ${policies}, found "iphash"`,
         hint: 'did you mean ip-hash?',
       })
       return true

@@ -84,7 +84,16 @@ testWithNginx('hosts, from exact to any', (test) =>
     test,
     {
       paths: ['/', '/app', '/app/', '/app/x', '/app/deep/x', '/only', '/only/', '/shared/x'],
-      hosts: ['example.org', 'www.example.org', 'a.www.example.org', 'b.example.org', 'x.org', 'org', 'bexample.org', '10.0.0.1'],
+      hosts: [
+        'example.org',
+        'www.example.org',
+        'a.www.example.org',
+        'b.example.org',
+        'x.org',
+        'org',
+        'bexample.org',
+        '10.0.0.1',
+      ],
     },
     6,
     ([a, b, c, d, e, f]) => ({
@@ -107,8 +116,8 @@ testWithNginx('prefixes, methods and headers', (test) =>
     {
       paths: [
         ...['/', '/app', '/app/', '/app/x', '/app/x/', '/app/x/y', '/a b', '/a%b', '/é', '/x"y\\z', '/{};$a', '/q?s'],
-        ...['/read', '/read/', '/read/x', '/beta', '/beta/x', '/APP/', '/app.x', '/%C3%A9'],
-      ].map((path) => path.replace(/[ "?]|%(?!C)/g, encodeURIComponent)),
+        ...['/read', '/read/', '/read/x', '/beta', '/beta/x', '/APP/', '/app.x'],
+      ].map((path) => path.replace(/[ %"?é]/g, encodeURIComponent)),
       hosts: ['example.org', 'other.org'],
     },
     6,
@@ -161,12 +170,7 @@ async function compare(
   const differing = requests.filter(
     (_, index) => !isDeepStrictEqual(comparable(actual[index]!), comparable(expected[index]!)),
   )
-  if (process.env.TRIAGE) { const c: any = {}; for (const e of expected) { const k = e.status + ' ' + (e.echo?.server ?? ''); c[k] = (c[k] ?? 0) + 1 }; console.log(test.name, c) }
-  if (process.env.TRIAGE) for (const r of differing) { const i = requests.indexOf(r); const a = comparable(actual[i]!) as any, e = comparable(expected[i]!) as any
-    const diff: any = {}; for (const k of ['status']) if (a[k] !== e[k]) diff[k] = [a[k], e[k]]
-    if (a.echo && e.echo) { for (const k of ['server','method','target','body']) if (a.echo[k] !== e.echo[k]) diff[k] = [a.echo[k], e.echo[k]]; const ah = a.echo.headers.map(String), eh = e.echo.headers.map(String); diff.h = [ah.filter((x: string) => !eh.includes(x)), eh.filter((x: string) => !ah.includes(x))]; diff.f=[a.fields.map(String).filter((x: string)=>!e.fields.map(String).includes(x)), e.fields.map(String).filter((x: string)=>!a.fields.map(String).includes(x))] }
-    console.log(JSON.stringify(diff), r.from, r.method, r.target, JSON.stringify(r.headers)) }
-  for (const request of differing.slice(0, 1)) {
+  for (const request of differing) {
     const index = requests.indexOf(request)
     const message = `${differing.length} of ${REQUESTS} requests, such as ${JSON.stringify(request)}`
     assert.deepEqual(comparable(actual[index]!), comparable(expected[index]!), message)

@@ -82,7 +82,9 @@ export class RequestMaker {
 
   #host(): string {
     const host = this.#one([...this.#vocabulary.hosts, ...strangers])
-    const cased = this.#chance(0.5) ? host : host.replace(/[a-z]/g, (letter) => (this.#chance(0.5) ? letter.toUpperCase() : letter))
+    const cased = this.#chance(0.5)
+      ? host
+      : host.replace(/[a-z]/g, (letter) => (this.#chance(0.5) ? letter.toUpperCase() : letter))
     return cased + this.#one(['', '', '', ':80', ':8080', ...(/\d$|]$/.test(host) ? [] : ['.', '.:80'])])
   }
 
@@ -127,12 +129,12 @@ const fields: readonly (readonly [string, readonly string[]])[] = [
   ['x-request-id', ['abc-123', 'a'.repeat(128), 'a'.repeat(129), 'two words', '', 'é']],
   ['X-Beta', ['1', '2', 'yes', '11']],
   ['X-Kind', ['Gold', 'gold', 'a.b', 'axb']],
-  ['Connection', ['keep-alive', 'close']],
+  ['Connection', ['keep-alive', 'close', 'upgrade', 'Upgrade', 'keep-alive, Upgrade', 'close ,upgrade, keep-alive']],
   ['Keep-Alive', ['timeout=5']],
   ['Proxy-Connection', ['keep-alive']],
   ['TE', ['trailers']],
   ['Trailer', ['X-Sum']],
-  ['Upgrade', ['websocket']],
+  ['Upgrade', ['websocket', 'a/1, b', 'h2c', 'websocket, H2C', 'TLS/1.3', ',', '']],
   ['Cookie', ['a=b; c="d"', 'e=f']],
   ['Authorization', ['Basic dXNlcjpwYXNz']],
   ['under_scored', ['kept']],

@@ -85,10 +85,10 @@ class Reader {
     if (byte !== undefined) return String.fromCharCode(Number.parseInt(byte[1]!, 16))
     const directive = this.#match(/\\<([^>]+)>/y)
     if (directive !== undefined) return this.#directive(directive[1]!)
-    const escape = this.#match(/\\([rnts\\/])/y)
+    const short = this.#match(/\\([rnts\\/])/y)
     // A split shows as a directive that does nothing: it ends one piece and begins another.
-    if (escape?.[1] === '/') return this.#note({ kind: 'say', text: '' })
-    if (escape !== undefined) return escapes[escape[1]!]!
+    if (short?.[1] === '/') return this.#note({ kind: 'say', text: '' })
+    if (short !== undefined) return escapes[short[1]!]!
     const plain = this.#match(/[ -~]/y)
     if (plain === undefined || plain[0] === '\\') throw this.#fault('this means nothing')
     return plain[0]
@@ -134,7 +134,7 @@ class Reader {
 export function visible(bytes: string): string {
   return bytes
     .replaceAll('\\', '\\\\')
-    .replace(/[\0-\x09\x0b-\x1f\x7f-\xff]|\n/g, (byte) => {
+    .replace(/[^ -~]/g, (byte) => {
       if (byte === '\t') return '\\t'
       if (byte === '\n') return '\\n'
       if (byte === '\r') return '\\r'

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http'
+import { createServer, type IncomingMessage, METHODS, type Server, type ServerOptions } from 'node:http'
 import { Duplex } from 'node:stream'
 import { ChunkedBody } from '../../src/http1/chunked-body.ts'
 import { connectionOptions, persists } from '../../src/http1/connection-options.ts'
@@ -79,13 +79,13 @@ export function readOneLaxly(text: string, from: number): LaxRequest | undefined
   const head = text.slice(start, start + gap.index)
   const [first = '', ...lines] = head.replace(/\r?\n[ \t]+/g, ' ').split(/\r?\n/)
   const [method = '', target = ''] = first.split(/\s+/)
-  const valueOf = (name: string) => {
+  const fieldValue = (name: string) => {
     const fields = lines.map((line) => /^[\s\0]*([^:]*?)[\s\0]*(?::[\s\0]*(.*?)[\s\0]*)?$/s.exec(line)!)
     return fields.find(([, field]) => field!.toLowerCase().replaceAll('_', '-') === name)?.[2] ?? ''
   }
   const bodyStart = start + gap.index + gap[0].length
-  if (/chunked/i.test(valueOf('transfer-encoding'))) return { method, target, head, ...laxChunks(text, bodyStart) }
-  const end = bodyStart + (Number.parseInt(valueOf('content-length'), 10) || 0)
+  if (/chunked/i.test(fieldValue('transfer-encoding'))) return { method, target, head, ...laxChunks(text, bodyStart) }
+  const end = bodyStart + (Number.parseInt(fieldValue('content-length'), 10) || 0)
   return { method, target, head, body: end > text.length ? undefined : text.slice(bodyStart, end), end }
 }
 
@@ -165,6 +165,11 @@ export class NodeReader {
       this.#note(request)
       socket.destroy()
     })
+    // As it would without being asked; but then it would read on.
+    this.#server.on('checkExpectation', ({ socket }) => {
+      ;(socket as unknown as Wire).refused = true
+      socket.destroy()
+    })
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       const harmless = error.code === 'HPE_INVALID_EOF_STATE' || error.code === 'HPE_CLOSED_CONNECTION'
       const wire = socket as unknown as Wire
@@ -175,7 +180,13 @@ export class NodeReader {
     })
   }
 
+  /** Whether the method is in the list that Node has of them. */
+  static knows(method: string): boolean {
+    return METHODS.includes(method)
+  }
+
   #note(request: IncomingMessage): void {
+    if ((request.socket as unknown as Wire).refused) return
     const seen = { request, body: '' }
     this.#requests.get(request.socket)!.push(seen)
     request.on('data', (bytes: Buffer) => {

@@ -13,6 +13,8 @@ import { type LaxRequest, readOneLaxly } from './readers.ts'
 export class RecordingOrigin {
   /** All that has come in since `begin`, from all connections, in the order of arrival. */
   record = ''
+  /** The same, connection by connection. */
+  readonly byConnection = new Map<Socket, string>()
   #scripts: Script[] = []
 
   static async start(test: TestContext): Promise<RecordingOrigin & Origin> {
@@ -23,7 +25,13 @@ export class RecordingOrigin {
 
   begin(scripts: readonly Script[] = []): void {
     this.record = ''
+    this.byConnection.clear()
     this.#scripts = [...scripts]
+  }
+
+  note(socket: Socket, text: string): void {
+    this.record += text
+    this.byConnection.set(socket, (this.byConnection.get(socket) ?? '') + text)
   }
 
   scriptFor(target: string): Script | undefined {
@@ -57,7 +65,7 @@ class Conversation {
     socket.on('end', () => socket.end())
     socket.on('data', (bytes: Buffer) => {
       const text = bytes.toString('latin1')
-      origin.record += text
+      origin.note(socket, text)
       this.#pending += text
       this.#converse()
     })

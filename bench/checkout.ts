@@ -1,0 +1,47 @@
+import { execFile } from 'node:child_process'
+import { cp, mkdir, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** A Limpet to measure: a copy, so that editing the checkout meanwhile does not change what is measured. */
+export interface Checkout {
+  readonly folder: string
+  /** The commit. */
+  readonly version: string
+}
+
+/** Limpet as it stands now. */
+export async function copyCheckout(folder: string): Promise<Checkout> {
+  await prepare(folder)
+  for (const part of ['bin', 'src', 'package.json']) await cp(join(root, part), join(folder, part), { recursive: true })
+  return { folder, version: await describe([]) }
+}
+
+/** Limpet as it was at a commit. @throws Error if there is none of that name */
+export async function extractCommit(commit: string, folder: string): Promise<Checkout> {
+  await prepare(folder)
+  const archive = `${folder}.tar`
+  await run('git', ['-C', root, 'archive', `--output=${archive}`, commit, '--', 'bin', 'src', 'package.json'])
+  await run('tar', ['-x', '-f', archive, '-C', folder])
+  return { folder, version: await describe([commit]) }
+}
+
+async function prepare(folder: string): Promise<void> {
+  await mkdir(folder)
+  await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
+}
+
+/** The current commit if none is named, and then whether the files differ from it. */
+export async function describe(commit: readonly string[]): Promise<string> {
+  try {
+    const which = commit.length > 0 ? commit : ['--dirty=, changed']
+    const { stdout } = await run('git', ['--no-optional-locks', '-C', root, 'describe', '--always', ...which])
+    return stdout.trim()
+  } catch {
+    return 'of an unknown commit'
+  }
+}

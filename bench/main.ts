@@ -1,0 +1,217 @@
+/** `npm run bench`: measures Limpet and its peers side by side. docs/performance.md says how to use it. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Command, InvalidArgumentError } from 'commander'
+import { cases } from './cases/registry.ts'
+import { copyCheckout, extractCommit } from './checkout.ts'
+import { assignCores, moveTo, usableCores } from './cores.ts'
+import { measure, type Step, type Surroundings } from './measure.ts'
+import { metrics } from './metric.ts'
+import { startOrigin } from './origin.ts'
+import type { Peer } from './peer.ts'
+import { limpetBefore } from './peers/limpet.ts'
+import { peers } from './peers/registry.ts'
+import { busiestProfile, formatProfile, selfTimes } from './profile.ts'
+import { Program, versionOf } from './program.ts'
+import { formatSeconds, Progress } from './progress.ts'
+import { caseTable, remarks } from './report/markdown.ts'
+import { renewPages, writeReport } from './report/write.ts'
+import { type CaseResult, readResults, recordCase } from './results.ts'
+import { durationOf, type Entrants, runRounds, stepsOf } from './rounds.ts'
+
+interface Options {
+  readonly case?: readonly string[]
+  readonly peer?: readonly string[]
+  readonly rounds?: number
+  readonly seconds?: number
+  readonly list?: boolean
+  readonly quick?: boolean
+  readonly profile?: boolean
+  readonly before?: string
+  readonly report?: boolean
+  readonly docs?: boolean
+  readonly output?: string
+}
+
+const resultsFolder = fileURLToPath(new URL('results', import.meta.url))
+/** Where runs go that are too short or too narrow to stand for Limpet. */
+const trialFolder = join(resultsFolder, 'trial')
+const ROUNDS = 5
+/** A quick run begins no other round after that many ms, so that it ends within two minutes on slow machines too. */
+const QUICK = 75_000
+
+/** What `--quick` measures: one of each kind of proxy at the first, the two that matter at the others. */
+const quickly: Readonly<Record<string, readonly string[]>> = {
+  small: ['limpet', 'nginx', 'haproxy', 'nginx-lab', 'caddy', 'node-http'],
+  connections: ['limpet', 'nginx'],
+  '64kB': ['limpet', 'nginx'],
+}
+
+const whole = (least: number, most: number) => (value: string) => {
+  const number = Number(value)
+  if (Number.isInteger(number) && number >= least && number <= most) return number
+  throw new InvalidArgumentError(`Expected a whole number from ${least} to ${most}.`)
+}
+
+const several =
+  (known: readonly { readonly name: string }[]) =>
+  (value: string, before: readonly string[] = []) => {
+    const names = value.split(',')
+    const stranger = names.find((name) => !known.some((each) => each.name === name))
+    if (stranger === undefined) return [...before, ...names]
+    throw new InvalidArgumentError(`There is no ${stranger}, but ${known.map(({ name }) => name).join(', ')}.`)
+  }
+
+await new Command('npm run bench --')
+  .description('Measures Limpet and its peers side by side.')
+  .option('--case <names>', 'only these cases, separated by commas', several(cases))
+  .option('--peer <names>', 'only these peers, separated by commas', several(peers))
+  .option('--rounds <number>', `interleaved rounds (${ROUNDS})`, whole(1, 1000))
+  .option('--seconds <number>', 'the length of each load (3)', whole(1, 600))
+  .option('--quick', 'a first impression, in less than two minutes')
+  .option('--profile', "one round with V8's profiler, and where the time went")
+  .option('--before <commit>', 'also Limpet as it was at that commit, to see what a change is worth')
+  .option('--list', 'name the cases and the peers, and measure nothing')
+  .option('--report', 'write the report anew from the results that are there, and measure nothing')
+  .option('--docs', 'also renew the tables in README.md and docs/performance.md')
+  .option('--output <folder>', 'where the results go (bench/results, or its folder trial for a partial run)')
+  .action(bench)
+  .parseAsync()
+
+async function bench(options: Options): Promise<void> {
+  if (options.list) return list()
+  if (options.report) return reportAnew(options)
+  if ((await versionOf('wrk', ['-v'])) === undefined) return fail('wrk is needed, and is not installed.')
+
+  const seconds = options.seconds ?? (options.quick ? 1 : 3)
+  const warmUp = options.quick ? 1 : Math.min(seconds, 2)
+  const folder = mkdtempSync(join(tmpdir(), 'limpet-bench-'))
+  endCleanly(folder)
+  const { folder: limpet } = await copyCheckout(join(folder, 'limpet'))
+  const before = options.before && limpetBefore(await extractCommit(options.before, join(folder, 'limpet-before')))
+  const entrants = await entrantsOf(options, before ? [before] : [])
+
+  const cores = usableCores()
+  const { load } = assignCores(1, cores)
+  moveTo(load)
+  const origin = await startOrigin(folder, load)
+  const surroundings: Surroundings = { folder, limpet, origin, cores, seconds, warmUp }
+  if (options.profile) {
+    for (const each of entrants) for (const step of stepsOf(each)) await profileStep(step, surroundings)
+    return origin.program.stop()
+  }
+  const rounds = options.rounds ?? (options.quick ? 3 : ROUNDS)
+  const steps = entrants.flatMap((each) => Array.from({ length: rounds }, () => stepsOf(each))).flat()
+  const progress = new Progress(steps.map((step) => durationOf(step, surroundings)))
+  progress.say(`${steps.length} measurements, about ${formatSeconds(progress.left)}`)
+  if (cores.length < 2)
+    progress.say('Proxy and load cannot be pinned to cores of their own here: figures will vary more.')
+
+  const deadline = options.quick ? performance.now() + QUICK : Number.POSITIVE_INFINITY
+  const output = options.output ?? outputOf(options, rounds)
+  for (const each of entrants) {
+    const entries = await runRounds(each, rounds, surroundings, progress, deadline)
+    const { name, title, metrics } = each.case
+    const result: CaseResult = {
+      title,
+      measuredAt: new Date().toISOString(),
+      command: ['npm run bench --', ...process.argv.slice(2)].join(' ').replace(/ --$/, ''),
+      rounds: Math.max(...entries.map(({ samples }) => samples.length)),
+      seconds,
+      origin: origin.title,
+      metrics,
+      entries,
+    }
+    progress.end()
+    console.log(['', title, caseTable(result), ...remarks(result), ''].join('\n\n'))
+    const results = await recordCase(output, name, result)
+    await writeReport(output, results)
+    if (options.docs) for (const page of await renewPages(results)) progress.say(`renewed ${relative('', page)}`)
+  }
+  console.log(`The whole of it: ${relative('', join(output, 'README.md'))}`)
+  await origin.program.stop()
+  if (entrants.length === 0) fail('nothing to measure')
+}
+
+/** The cases with their peers, as far as they are installed. */
+async function entrantsOf(options: Options, additional: readonly Peer[]): Promise<Entrants[]> {
+  const { case: names, peer: wanted, quick, profile } = options
+  const versions = new Map<string, string>()
+  for (const peer of [...additional, ...peers]) {
+    const version = await peer.version()
+    if (version !== undefined) versions.set(peer.name, version)
+    else if (wanted?.includes(peer.name) ?? true) console.error(`${peer.title} is not installed, and is left out.`)
+  }
+  return cases
+    .filter(({ name }) => names?.includes(name) ?? (!quick || name in quickly))
+    .map((each) => {
+      const invited = wanted ?? (profile ? ['limpet'] : (quick && quickly[each.name]) || each.peers)
+      const present = [...peers.filter(({ name }) => invited.includes(name) && versions.has(name)), ...additional]
+      const able = present.filter(({ profiles }) => profiles || !profile)
+      return { case: each, peers: able.map((peer) => ({ peer, version: versions.get(peer.name)! })) }
+    })
+    .filter(({ peers }) => peers.length > 0)
+}
+
+/** Only a run of all peers and of enough rounds may stand for Limpet. */
+function outputOf({ peer, quick, before }: Options, rounds: number): string {
+  return peer || quick || before || rounds < ROUNDS ? trialFolder : resultsFolder
+}
+
+async function list(): Promise<void> {
+  console.log('Cases (--case)\n')
+  for (const { name, title, peers } of cases)
+    console.log(`  ${name.padEnd(14)} ${title.padEnd(52)} ${peers.join(', ')}`)
+  console.log('\nPeers (--peer)\n')
+  for (const { name, title, version } of peers) {
+    console.log(`  ${name.padEnd(14)} ${title.padEnd(52)} ${(await version()) ?? 'not installed'}`)
+  }
+}
+
+async function reportAnew({ output = resultsFolder, docs }: Options): Promise<void> {
+  const results = await readResults(output)
+  if (results === undefined) return fail(`there are no results in ${output}`)
+  await writeReport(output, results)
+  if (docs) await renewPages(results)
+}
+
+/** Measures once with V8's profiler on, and says where the time went. */
+async function profileStep(step: Step, surroundings: Surroundings): Promise<void> {
+  const { peer, variant } = step
+  const name = [peer.name, step.case.name, variant.name].filter(Boolean).join(' ').replaceAll(/[ ,]+/g, '-')
+  const profile = join(resultsFolder, 'profiles', name, new Date().toISOString().replaceAll(':', ''))
+  await mkdir(profile, { recursive: true })
+  const { sample, errors, served = 0 } = await measure(step, { ...surroundings, profile })
+  const { file, profile: found } = await busiestProfile(profile)
+  const cpu = sample.cpu === undefined ? '' : `, ${metrics.cpu.format(sample.cpu)} of CPU a request`
+  console.log(`\n${peer.title} at ${name}, profiled: ${served} requests${cpu}\n`)
+  for (const error of errors) console.log(`  ${error}`)
+  console.log(formatProfile(selfTimes(found), served, sample.cpu))
+  console.log(`\nIts busiest thread whole, for Chrome's DevTools: ${relative('', file)}`)
+}
+
+/** Ends everything that was started, however the bench ends. */
+function endCleanly(folder: string): void {
+  process.on('exit', () => {
+    Program.killAll()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const) {
+    process.once(signal, () => {
+      console.error('\nStopping.')
+      process.exit(code)
+    })
+  }
+}
+
+function fail(sentence: string): void {
+  console.error(`bench: ${sentence}`)
+  process.exitCode = 1
+}

@@ -1,0 +1,106 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** V8's .cpuprofile, as far as it matters here. */
+export interface CpuProfile {
+  readonly nodes: readonly ProfileNode[]
+  /** The node on top at each sample, by id. */
+  readonly samples: readonly number[]
+  /** µs since the sample before. */
+  readonly timeDeltas: readonly number[]
+}
+
+interface ProfileNode {
+  readonly id: number
+  readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number }
+}
+
+/** A function, and how long it was at work itself. */
+export interface SelfTime {
+  readonly name: string
+  /** `src/proxy/exchange.ts:42`, or empty for what is V8's own or native. */
+  readonly place: string
+  /** µs */
+  readonly time: number
+}
+
+/** The thread that worked most, of all those whose profiles are in the folder. */
+export async function busiestProfile(folder: string): Promise<{ file: string; profile: CpuProfile }> {
+  const files = (await readdir(folder)).filter((name) => name.endsWith('.cpuprofile'))
+  if (files.length === 0) throw new Error(`no profile was written to ${folder}`)
+  const profiles = await Promise.all(
+    files.map(async (name) => {
+      const file = join(folder, name)
+      const profile = JSON.parse(await readFile(file, 'utf8')) as CpuProfile
+      return { file, profile, busy: total(selfTimes(profile)) }
+    }),
+  )
+  return profiles.reduce((most, each) => (each.busy > most.busy ? each : most))
+}
+
+/** The functions of a profile, the most costly first; idle time is left out. */
+export function selfTimes({ nodes, samples, timeDeltas }: CpuProfile): SelfTime[] {
+  const labels = new Map(nodes.map(({ id, callFrame }) => [id, labelOf(callFrame)]))
+  const times = new Map<string, { name: string; place: string; time: number }>()
+  samples.forEach((id, index) => {
+    const { name, place } = labels.get(id)!
+    if (name === '(idle)' || name === '(root)') return
+    const key = `${name} ${place}`
+    const entry = times.get(key) ?? { name, place, time: 0 }
+    // A sample stands for the time until the next one.
+    entry.time += timeDeltas[index + 1] ?? 0
+    times.set(key, entry)
+  })
+  return [...times.values()].sort((one, other) => other.time - one.time)
+}
+
+function labelOf({ functionName, url, lineNumber }: ProfileNode['callFrame']): { name: string; place: string } {
+  const file = url.startsWith('file:')
+    ? fileURLToPath(url)
+        .replaceAll(sep, '/')
+        .replace(/^.*\/(?=(?:src|bench|node_modules)\/)/, '')
+    : url
+  const place = file === '' ? '' : `${file}:${lineNumber + 1}`
+  return { name: functionName || '(anonymous)', place }
+}
+
+/** Whose code it is: a room of src/, Node's JavaScript, or what is native. */
+export function ownerOf({ name, place }: SelfTime): string {
+  if (name === '(garbage collector)') return 'garbage collection'
+  if (name === '(program)') return 'native, outside of JavaScript'
+  if (place === '') return 'native, called from JavaScript (system calls and V8)'
+  if (place.startsWith('node:')) return "Node's own JavaScript"
+  const [, room] = /^(src\/[^/:]+)/.exec(place) ?? []
+  return room ?? 'other modules'
+}
+
+/**
+ * The profile as a text.
+ *
+ * @param served requests during the profile
+ * @param cpu µs of CPU a request, as the system accounts for it
+ */
+export function formatProfile(times: readonly SelfTime[], served: number, cpu: number | undefined, rows = 40): string {
+  const owners = Map.groupBy(times, ownerOf)
+  const byOwner = [...owners].map(([text, functions]) => ({ text, time: total(functions) }))
+  const all = total(times)
+  const line = ({ text, time }: { text: string; time: number }) =>
+    `${(time / served).toFixed(2).padStart(8)} µs${((100 * time) / all).toFixed(1).padStart(7)} %  ${text}`
+  // V8 counts as idle what libuv does by itself, and that is to wait and to read.
+  const rest = cpu === undefined ? 0 : Math.max(0, cpu - all / served)
+  return [
+    'Each request, by whose code it is:',
+    ...byOwner.sort((one, other) => other.time - one.time).map(line),
+    ...(cpu === undefined
+      ? []
+      : [`${rest.toFixed(2).padStart(8)} µs           unseen by V8: reading, polling, other threads`]),
+    '',
+    `Each request, by function, its callees not counted (the first ${Math.min(rows, times.length)} of ${times.length}):`,
+    ...times.slice(0, rows).map(({ name, place, time }) => line({ text: `${name}  ${place}`, time })),
+  ].join('\n')
+}
+
+function total(times: readonly SelfTime[]): number {
+  return times.reduce((sum, { time }) => sum + time, 0)
+}

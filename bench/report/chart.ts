@@ -1,0 +1,86 @@
+/** Bars that lie, in one or more panels side by side, as an SVG that reads well on light and dark pages alike. */
+export interface Chart {
+  readonly title: string
+  readonly panels: readonly Panel[]
+}
+
+export interface Panel {
+  readonly title: string
+  readonly bars: readonly Bar[]
+}
+
+export interface Bar {
+  readonly label: string
+  /** Undefined: it could not be measured. */
+  readonly value: number | undefined
+  readonly low?: number
+  readonly high?: number
+  /** The value in words. */
+  readonly text: string
+  readonly highlighted: boolean
+}
+
+const WIDTH = 860
+const LABELS = 190
+const GAP = 28
+/** Room for a bar's value in words, right of it. */
+const WORDS = 76
+const ROW = 26
+const BAR = 16
+const TOP = 68
+
+/** Neutral tones with enough contrast on white and on GitHub's dark grey, as an image cannot know which it is on. */
+const colour = { text: '#768390', bar: '#8b97a5', highlight: '#2f81f7', line: '#768390' } as const
+
+export function chartSvg({ title, panels }: Chart): string {
+  const rows = Math.max(...panels.map(({ bars }) => bars.length))
+  const height = TOP + rows * ROW + 10
+  const room = (WIDTH - LABELS - GAP * (panels.length - 1)) / panels.length
+  const labels = panels[0]!.bars.map(
+    ({ label, highlighted }, row) =>
+      `<text x="${LABELS - 10}" y="${middle(row)}" text-anchor="end" ${weight(highlighted)}>${escaped(label)}</text>`,
+  )
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">
+<title>${escaped(title)}</title>
+<g font-family="-apple-system, 'Segoe UI', 'Noto Sans', Helvetica, Arial, sans-serif" font-size="13" fill="${colour.text}">
+<text x="0" y="20" font-size="16" font-weight="600">${escaped(title)}</text>
+${labels.join('\n')}
+${panels.map((panel, index) => panelSvg(panel, LABELS + index * (room + GAP), room)).join('\n')}
+</g>
+</svg>
+`
+}
+
+function panelSvg({ title, bars }: Panel, left: number, room: number): string {
+  const most = Math.max(...bars.map(({ value = 0, high = value }) => high), Number.MIN_VALUE)
+  const length = (value: number) => round(Math.max(0, (value / most) * (room - WORDS)))
+  const drawn = bars.map(({ value, low, high, text, highlighted }, row) => {
+    if (value === undefined) return `<text x="${left}" y="${middle(row)}">${escaped(text)}</text>`
+    const y = TOP + row * ROW
+    const fill = highlighted ? colour.highlight : colour.bar
+    const bar = `<rect x="${left}" y="${y}" width="${Math.max(1, length(value))}" height="${BAR}" rx="2" fill="${fill}"/>`
+    const ends = round(left + length(Math.max(value, high ?? value)) + 7)
+    const words = `<text x="${ends}" y="${middle(row)}" ${weight(highlighted)}>${escaped(text)}</text>`
+    if (low === undefined || high === undefined || low === high) return bar + words
+    const line = y + BAR / 2
+    const spread = `<path d="M${round(left + length(low))} ${line}H${round(left + length(high))}m0 -3v6" stroke="${colour.line}" fill="none"/>`
+    return bar + spread + words
+  })
+  return `<text x="${left}" y="${TOP - 16}" font-weight="600">${escaped(title)}</text>\n${drawn.join('\n')}`
+}
+
+function middle(row: number): number {
+  return TOP + row * ROW + BAR - 3.5
+}
+
+function weight(highlighted: boolean): string {
+  return highlighted ? `font-weight="600" fill="${colour.highlight}"` : ''
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10
+}
+
+function escaped(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;')
+}

@@ -1,0 +1,103 @@
+import type { Case } from './case.ts'
+import { measure, type Step, type Surroundings } from './measure.ts'
+import type { Sample } from './metric.ts'
+import type { Peer } from './peer.ts'
+import type { Progress } from './progress.ts'
+import type { Entry } from './results.ts'
+
+/** A case with the peers that take part. */
+export interface Entrants {
+  readonly case: Case
+  readonly peers: readonly { readonly peer: Peer; readonly version: string }[]
+}
+
+/** What a start, its checks and its end take beside the load, in s. */
+const OVERHEAD = 1
+/** A peer that failed so often is not asked again in that case. */
+const MOST_FAILURES = 2
+
+/** Every peer at every variant, once. */
+export function stepsOf({ case: { variants }, case: current, peers }: Entrants): Step[] {
+  return variants.flatMap((variant) => peers.map(({ peer }) => ({ case: current, variant, peer })))
+}
+
+/** How long a step takes, about, in s. */
+export function durationOf(step: Step, { seconds, warmUp }: Pick<Surroundings, 'seconds' | 'warmUp'>): number {
+  return OVERHEAD + (step.case.duration?.(seconds) ?? seconds + warmUp)
+}
+
+/**
+ * Measures a case A B C A B C …: every round has each peer at each variant once, so that a slow minute meets all of them.
+ * What fails counts as failed, and the others go on. After the deadline no round begins but the first.
+ *
+ * @param deadline by `performance.now()`
+ */
+export async function runRounds(
+  entrants: Entrants,
+  rounds: number,
+  surroundings: Surroundings,
+  progress: Progress,
+  deadline: number,
+): Promise<Entry[]> {
+  const series = stepsOf(entrants).map((step) => new Series(step))
+  for (let round = 1; round <= rounds; round++) {
+    const isLate = round > 1 && performance.now() > deadline
+    for (const each of series) {
+      const duration = durationOf(each.step, surroundings)
+      if (isLate || each.isHopeless) {
+        progress.skip(duration)
+        continue
+      }
+      progress.start(`${each.name} · round ${round} of ${rounds}`)
+      for (const error of await each.measure(round, surroundings)) progress.say(`  ${each.name}: ${error}`)
+      progress.finish(duration)
+    }
+  }
+  return series.map((each) => each.entry(versionIn(entrants, each.step.peer)))
+}
+
+function versionIn({ peers }: Entrants, wanted: Peer): string {
+  return peers.find(({ peer }) => peer === wanted)!.version
+}
+
+/** The rounds of one step. */
+class Series {
+  readonly step: Step
+  readonly #samples: (Sample | null)[] = []
+  readonly #errors: string[] = []
+
+  constructor(step: Step) {
+    this.step = step
+  }
+
+  get name(): string {
+    return [this.step.case.name, this.step.variant.name, this.step.peer.title].filter(Boolean).join(' · ')
+  }
+
+  get isHopeless(): boolean {
+    return this.#samples.filter((sample) => sample === null).length >= MOST_FAILURES
+  }
+
+  /** Resolves to what went wrong. */
+  async measure(round: number, surroundings: Surroundings): Promise<readonly string[]> {
+    const { sample, errors } = await measure(this.step, surroundings).catch((error: Error) => ({
+      sample: null,
+      errors: [error.message],
+    }))
+    this.#samples.push(sample)
+    this.#errors.push(...errors.map((error) => `round ${round}: ${error}`))
+    return errors
+  }
+
+  entry(version: string): Entry {
+    const { peer, variant } = this.step
+    return {
+      peer: peer.name,
+      title: peer.title,
+      version,
+      variant: variant.name,
+      samples: this.#samples,
+      errors: this.#errors,
+    }
+  }
+}

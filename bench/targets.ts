@@ -1,0 +1,131 @@
+import type { MetricName } from './metric.ts'
+import { metrics } from './metric.ts'
+import { REFERENCE } from './peers/registry.ts'
+import { type CaseResult, entryOf, type Results, ratioOf, summaryOf } from './results.ts'
+import type { Summary } from './statistics.ts'
+
+/** What Limpet should reach in a case. */
+export interface Target {
+  readonly title: string
+  readonly case: string
+  readonly metric: MetricName
+  /** What the figure is compared with: a peer, or Limpet at the case's first variant. Left out: nothing. */
+  readonly against?: { readonly peer: string } | { readonly variant: string }
+  readonly goal: number
+  readonly stretch: number
+}
+
+const reference = { peer: REFERENCE }
+
+/** Ratios to nginx unless the title says otherwise. */
+export const targets: readonly Target[] = [
+  {
+    title: 'small keep-alive: CPU a request',
+    case: 'small',
+    metric: 'cpu',
+    against: reference,
+    goal: 1.15,
+    stretch: 1,
+  },
+  {
+    title: 'small keep-alive: requests/s on one core',
+    case: 'small',
+    metric: 'requests',
+    against: reference,
+    goal: 0.87,
+    stretch: 1,
+  },
+  { title: 'p99 at 64 connections', case: 'small', metric: 'p99', against: reference, goal: 1.25, stretch: 1 },
+  {
+    title: 'a new connection per request: CPU',
+    case: 'connections',
+    metric: 'cpu',
+    against: reference,
+    goal: 1.5,
+    stretch: 1.2,
+  },
+  { title: '64 kB answers: CPU', case: '64kB', metric: 'cpu', against: reference, goal: 1.25, stretch: 1 },
+  {
+    title: '10 MB answers: throughput',
+    case: '10MB',
+    metric: 'throughput',
+    against: reference,
+    goal: 0.95,
+    stretch: 1,
+  },
+  {
+    title: '1 MB uploads: throughput',
+    case: 'upload',
+    metric: 'throughput',
+    against: reference,
+    goal: 0.9,
+    stretch: 1,
+  },
+  { title: 'an idle keep-alive connection', case: 'idle', metric: 'connection', goal: 10_000, stretch: 5000 },
+  {
+    title: '1,000 servers against 2: CPU a request',
+    case: 'servers',
+    metric: 'cpu',
+    against: { variant: '1,000 servers' },
+    goal: 1.05,
+    stretch: 1.02,
+  },
+  {
+    title: '10,000 routes against 2: CPU a request',
+    case: 'routes',
+    metric: 'cpu',
+    against: { variant: '10,000 routes' },
+    goal: 1.05,
+    stretch: 1.02,
+  },
+  {
+    title: "against the lab's own nginx file: requests/s",
+    case: 'small',
+    metric: 'requests',
+    against: { peer: 'nginx-lab' },
+    goal: 3,
+    stretch: 4,
+  },
+  {
+    title: 'against Caddy: requests/s',
+    case: 'small',
+    metric: 'requests',
+    against: { peer: 'caddy' },
+    goal: 2.5,
+    stretch: 3.5,
+  },
+  {
+    title: 'against the JavaScript way: requests/s',
+    case: 'small',
+    metric: 'requests',
+    against: { peer: 'node-http' },
+    goal: 5,
+    stretch: 7,
+  },
+]
+
+/** Undefined where it was not measured. */
+export function measured(target: Target, results: Results): Summary | undefined {
+  const result = results.cases[target.case]
+  const limpet = result && entryOf(result, 'limpet')
+  if (result === undefined || limpet === undefined) return undefined
+  if (target.against === undefined) return summaryOf(limpet, target.metric)
+  if ('peer' in target.against) return against(result, target.against.peer, target.metric)
+  const other = entryOf(result, 'limpet', target.against.variant)
+  return other && ratioOf(other, limpet, target.metric)
+}
+
+function against(result: CaseResult, peer: string, metric: MetricName): Summary | undefined {
+  const limpet = entryOf(result, 'limpet')
+  const other = entryOf(result, peer)
+  return limpet && other && ratioOf(limpet, other, metric)
+}
+
+export type Verdict = 'stretch' | 'met' | 'missed'
+
+/** Judges the median. */
+export function judge({ metric, goal, stretch }: Target, { median }: Summary): Verdict {
+  const reaches = (bound: number) => (metrics[metric].better === 'less' ? median <= bound : median >= bound)
+  if (reaches(stretch)) return 'stretch'
+  return reaches(goal) ? 'met' : 'missed'
+}

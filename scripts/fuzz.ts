@@ -1,0 +1,155 @@
+import { parseArgs } from 'node:util'
+import { connectionOptions } from '../src/http1/connection-options.ts'
+import { framingOfRequest } from '../src/http1/framing.ts'
+import { RequestHead } from '../src/http1/request-head.ts'
+import { writeRequestHead } from '../src/proxy/forwarded-head.ts'
+import { Scratch } from '../src/proxy/scratch.ts'
+import { type ReadRequest, readRequests } from '../test/http1/request-stream.ts'
+import { readResponses } from '../test/http1/response-stream.ts'
+import { allCases } from '../test/wire/fixture.ts'
+import { Mutator } from '../test/wire/mutator.ts'
+import { said, visible } from '../test/wire/notation.ts'
+import { NodeReader, type Reading, readLaxly, readStrictly } from '../test/wire/readers.ts'
+
+/**
+ * Feeds damaged fixtures to the parsers for as long as it is told, and ends with code 1 and a fixture to keep as soon
+ * as one of these does not hold:
+ *
+ * - A parser fails with nothing but its own error, whatever the bytes, and comes to the same end however they are cut.
+ * - A body is sent on as it was read, and read as the slow decoder reads it.
+ * - What Limpet would forward is the same requests to the strictest reader (its own), to llhttp and to the laxest.
+ * - What llhttp and Limpet both accept is the same requests to both.
+ */
+
+const { values } = parseArgs({ options: { seconds: { type: 'string' }, seed: { type: 'string' } } })
+const seconds = Number(values.seconds ?? 30)
+const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 32))
+if (!(seconds > 0) || !Number.isInteger(seed)) throw new Error('usage: fuzz [--seconds N] [--seed S]')
+
+const AMPLE = { headSize: 64_000, headers: 1000 }
+const node = new NodeReader({ maxHeaderSize: 128_000 })
+const scratch = new Scratch()
+const head = new RequestHead()
+
+const sameText = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b)
+
+/** What is wrong with the way some bytes from a client are read; nothing if all is well. */
+async function faultWithRequests(text: string, cuts: readonly number[]): Promise<string | undefined> {
+  const bytes = Buffer.from(text, 'latin1')
+  let whole: ReturnType<typeof readRequests>
+  try {
+    whole = readRequests(bytes, AMPLE)
+    if (!sameText(whole, readRequests(bytes, AMPLE, cuts))) return `it is read differently when cut at ${cuts}`
+  } catch (error) {
+    return `it fails with ${(error as Error).message}`
+  }
+  const complete = whole.unfinished || whole.fault ? whole.requests.slice(0, -1) : whole.requests
+  const forwarded = Buffer.from(complete.map(forward).join(''), 'latin1')
+  return (
+    (await faultWithForwarded(forwarded, complete.length)) ??
+    differenceBetween(readStrictly(bytes, AMPLE), await node.read(bytes))
+  )
+}
+
+/** The request as Limpet sends it to a server. */
+function forward({ head: text, framed, body }: ReadRequest): string {
+  head.parse(Buffer.from(text, 'latin1'), 0, AMPLE)
+  writeRequestHead(scratch, head, connectionOptions(head), framingOfRequest(head), {
+    address: '192.0.2.1',
+    requestId: 'id',
+    serverAddress: 'server',
+    upgrade: false,
+  })
+  const written = scratch.bytes.toString('latin1', 0, scratch.length)
+  scratch.length = 0
+  return written + (framed === '' ? body : framed)
+}
+
+async function faultWithForwarded(bytes: Buffer, meant: number): Promise<string | undefined> {
+  const strict = readStrictly(bytes, AMPLE)
+  if (strict.rest !== 'nothing') return `what is forwarded is ${strict.rest}`
+  if (strict.requests.length !== meant) return `${meant} requests are forwarded as ${strict.requests.length}`
+  if (!sameText(strict, readLaxly(bytes))) return 'the laxest reader finds other requests in what is forwarded'
+  if (!strict.requests.every(({ method }) => NodeReader.knows(method))) return undefined
+  return differenceBetween(strict, await node.read(bytes), 'in what is forwarded ')
+}
+
+/** How two readings of the same bytes exclude each other, if both accept them. */
+function differenceBetween(ours: Reading, theirs: Reading, where = ''): string | undefined {
+  const both = Math.min(ours.requests.length, theirs.requests.length)
+  if (!sameText(ours.requests.slice(0, both), theirs.requests.slice(0, both)))
+    return `${where}llhttp finds another request`
+  if (ours.rest !== 'nothing' || theirs.rest !== 'nothing') return undefined
+  if (ours.requests.length === theirs.requests.length) return undefined
+  return `${where}llhttp finds ${theirs.requests.length} requests, Limpet ${ours.requests.length}`
+}
+
+/** What is wrong with the way some bytes from a server are read. */
+function faultWithResponses(text: string, cuts: readonly number[]): string | undefined {
+  const bytes = Buffer.from(text, 'latin1')
+  try {
+    const whole = readResponses(bytes, AMPLE)
+    return sameText(whole, readResponses(bytes, AMPLE, cuts)) ? undefined : `it is read differently when cut at ${cuts}`
+  } catch (error) {
+    return `it fails with ${(error as Error).message}`
+  }
+}
+
+/** Takes away what the fault does not need. */
+async function shrink(text: string, isFaulty: (text: string) => Promise<boolean>): Promise<string> {
+  let smallest = text
+  for (let size = Math.ceil(text.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+    for (let at = 0; at < smallest.length; ) {
+      const shorter = smallest.slice(0, at) + smallest.slice(at + size)
+      if (await isFaulty(shorter)) smallest = shorter
+      else at += size
+    }
+  }
+  return smallest
+}
+
+async function report(fault: string, text: string, side: 'request' | 'response'): Promise<never> {
+  const check = side === 'request' ? faultWithRequests : faultWithResponses
+  const everyByte = (text: string) => Array.from(text, (_, index) => index)
+  const smallest = await shrink(text, async (text) => (await check(text, everyByte(text))) !== undefined)
+  const stillFaulty = await check(smallest, everyByte(smallest))
+  console.log(`A find, with seed ${seed}: ${stillFaulty ?? fault}. For test/wire/fixtures/finds.md:
+
+## ${(stillFaulty ?? fault).replace(/^./, (letter) => letter.toUpperCase())}
+
+RFC 9112 §… Found by fuzzing, seed ${seed}.
+
+\`\`\`${side}
+${visible(stillFaulty === undefined ? text : smallest)}
+\`\`\`
+
+\`\`\`outcome
+…
+\`\`\``)
+  process.exit(1)
+}
+
+const cases = allCases()
+const requests = new Mutator(
+  seed,
+  cases.map(({ requestText }) => requestText),
+)
+const responses = new Mutator(
+  seed + 1,
+  cases.flatMap(({ responses }) => responses.map(({ steps }) => said(steps))).filter((text) => text !== ''),
+)
+
+console.log(`fuzzing for ${seconds} s with --seed ${seed}, from ${cases.length} fixtures`)
+const started = performance.now()
+let count = 0
+while (performance.now() - started < seconds * 1000) {
+  const request = requests.next()
+  const fault = await faultWithRequests(request, requests.cuts(request))
+  if (fault !== undefined) await report(fault, request, 'request')
+  const response = responses.next()
+  const other = faultWithResponses(response, responses.cuts(response))
+  if (other !== undefined) await report(other, response, 'response')
+  count += 2
+}
+const elapsed = (performance.now() - started) / 1000
+console.log(`${count} messages in ${elapsed.toFixed(1)} s, ${Math.round(count / elapsed)} a second; nothing found`)

@@ -1,0 +1,194 @@
+#!/bin/sh
+# Runs the lab in Docker: static and dynamic servers, and the load balancer in front of them, published on one port.
+# What it makes has a label of its own, by which --down finds it again.
+set -eu
+
+usage() {
+  cat <<'USAGE'
+Usage: ./setup.sh [--static N] [--dynamic N] [--port PORT] [--nginx]
+       ./setup.sh --down
+
+Builds the lab's images, starts its servers and the load balancer in front of them, and waits until all is ready.
+Running it again replaces what it made before.
+
+  --static N    how many static servers (2)
+  --dynamic N   how many dynamic servers (2)
+  --port PORT   where the load balancer is published (7777)
+  --nginx       nginx instead of Limpet, on the export of the same configuration
+  --down        remove the containers and images that this script made, and nothing else
+  --help        this text
+USAGE
+}
+
+label=limpet.lab=setup.sh
+static=2
+dynamic=2
+port=7777
+balancer=limpet
+# Seconds until both URLs must answer.
+patience=30
+
+fail() {
+  echo "setup.sh: $*" >&2
+  exit 1
+}
+
+number() { # OPTION VALUE LEAST MOST
+  case $2 in
+    '' | *[!0-9]* | ??????*) fail "$1 takes a whole number from $3 to $4, not '$2'" ;;
+  esac
+  if [ "$2" -lt "$3" ] || [ "$2" -gt "$4" ]; then
+    fail "$1 takes a whole number from $3 to $4, not '$2'"
+  fi
+}
+
+# Containers first, since an image that one runs from cannot go. Word splitting is wanted: ids have no spaces.
+remove_containers() {
+  ids=$(docker ps --all --quiet --filter "label=$label" --filter name=limpet-lab-)
+  # shellcheck disable=SC2086
+  [ -z "$ids" ] || docker rm --force $ids >/dev/null
+}
+
+remove_images() {
+  names=$(docker images --filter "label=$label" --format '{{.Repository}}:{{.Tag}}' 'limpet-lab/*')
+  # shellcheck disable=SC2086
+  [ -z "$names" ] || docker rmi $names >/dev/null
+}
+
+# The stage `build` gets a name too, so that --down can find it. The old builder leaves it, and BuildKit shares it.
+build() { # IMAGE DOCKERFILE [TARGET]
+  echo "building limpet-lab/$1"
+  build_stage "$1-build" "$2" --target build
+  image=$1 dockerfile=$2
+  shift 2
+  build_stage "$image" "$dockerfile" ${1:+--target "$1"}
+}
+
+build_stage() { # IMAGE DOCKERFILE OPTION…
+  image=$1 dockerfile=$2
+  shift 2
+  if ! output=$(docker build --quiet --label "$label" --tag "limpet-lab/$image" --file "$dockerfile" "$@" . 2>&1); then
+    echo "$output" >&2
+    fail "limpet-lab/$image cannot be built, see above"
+  fi
+}
+
+start() { # NAME OPTION… IMAGE
+  name=limpet-lab-$1
+  shift
+  docker run --detach --label "$label" --name "$name" --hostname "$name" "$@" >/dev/null
+}
+
+address() { # NAME
+  docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "limpet-lab-$1"
+}
+
+servers() { # KIND COUNT: starts them, and leaves their addresses in $addresses
+  addresses=
+  number=1
+  while [ "$number" -le "$2" ]; do
+    start "$1-$number" --env "SERVER_NAME=$1-$number" "limpet-lab/$1"
+    addresses="$addresses${addresses:+ }$(address "$1-$number"):80"
+    number=$((number + 1))
+  done
+}
+
+answers() { # PATH
+  if command -v curl >/dev/null; then
+    curl --silent --fail --max-time 2 --output /dev/null "http://127.0.0.1:$port$1"
+  elif command -v wget >/dev/null; then
+    wget --quiet --timeout=2 --tries=1 --output-document=/dev/null "http://127.0.0.1:$port$1"
+  else
+    docker exec limpet-lab-balancer node --eval \
+      "fetch('http://127.0.0.1$1').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"
+  fi 2>/dev/null
+}
+
+wait_for() { # PATH
+  waited=0
+  until answers "$1"; do
+    if [ "$waited" -ge "$patience" ]; then
+      docker logs --tail 5 limpet-lab-balancer >&2 || true
+      fail "http://127.0.0.1:$port$1 does not answer after $patience s; what the load balancer says stands above"
+    fi
+    sleep 1
+    waited=$((waited + 1))
+  done
+}
+
+list() { # KIND COUNT WHAT
+  number=1
+  while [ "$number" -le "$2" ]; do
+    printf '  limpet-lab-%-12s %-16s %s\n' "$1-$number" "$(address "$1-$number"):80" "$3"
+    number=$((number + 1))
+  done
+}
+
+down=false
+while [ $# -gt 0 ]; do
+  case $1 in
+    --static=* | --dynamic=* | --port=*)
+      option=${1%%=*} value=${1#*=}
+      shift
+      set -- "$option" "$value" "$@"
+      continue
+      ;;
+    --static) number "$1" "${2-}" 1 50 && static=$2 && shift ;;
+    --dynamic) number "$1" "${2-}" 1 50 && dynamic=$2 && shift ;;
+    --port) number "$1" "${2-}" 1 65535 && port=$2 && shift ;;
+    --nginx) balancer=nginx ;;
+    --down) down=true ;;
+    --help | -h)
+      usage
+      exit 0
+      ;;
+    *)
+      usage >&2
+      fail "there is no option $1"
+      ;;
+  esac
+  shift
+done
+
+cd "$(dirname "$0")"
+command -v docker >/dev/null || fail 'Docker is not installed: see https://docs.docker.com/get-started/get-docker/'
+docker info >/dev/null 2>&1 || fail "the Docker engine does not answer: start it, and see that you may use it ('docker info')"
+
+if $down; then
+  remove_containers
+  remove_images
+  exit 0
+fi
+
+build static demo/static/Dockerfile
+build dynamic demo/dynamic/Dockerfile
+build "$balancer" Dockerfile "$balancer"
+
+remove_containers
+servers static "$static"
+static_addresses=$addresses
+servers dynamic "$dynamic"
+dynamic_addresses=$addresses
+
+if ! problem=$(start balancer --publish "$port:80" --env "STATIC_BACKEND=$static_addresses" \
+  --env "DYNAMIC_BACKEND=$dynamic_addresses" "limpet-lab/$balancer" 2>&1); then
+  remove_containers
+  case $problem in
+    *'already allocated'* | *'already in use'*) fail "port $port is taken: free it, or choose another with --port" ;;
+  esac
+  fail "the load balancer cannot be started: $problem"
+fi
+
+wait_for /
+wait_for /api/student
+
+echo
+list static "$static" '/              sticky by address'
+list dynamic "$dynamic" '/api/student   in turn'
+printf '  limpet-lab-%-12s %-16s %s, published on port %s\n' balancer "$(address balancer):80" "$balancer" "$port"
+cat <<DONE
+
+Open   http://localhost:$port/
+Log    docker logs -f limpet-lab-balancer
+End    ./setup.sh --down
+DONE

@@ -1,0 +1,75 @@
+import type { Scoreboard } from '../scoreboard.ts'
+import type { Choice } from './choice.ts'
+import type { Roster } from './roster.ts'
+import type { ServerState } from './server-state.ts'
+import { Shares } from './shares.ts'
+
+/** How often a server is drawn again because it is full, or to be avoided. */
+const MOST_DRAWS = 20
+
+/**
+ * The power of two choices (Mitzenmacher, 1996): of two different servers drawn at random by weight, the one with fewer
+ * requests in flight for its weight.
+ */
+export class RandomTwo implements Choice {
+  readonly #inFlights: Int32Array
+  #servers: readonly ServerState[] = []
+  #weights = new Float64Array(0)
+  #shares = new Shares([])
+
+  constructor(scoreboard: Scoreboard) {
+    this.#inFlights = scoreboard.inFlights
+  }
+
+  update({ up, weights }: Roster): void {
+    this.#servers = up
+    this.#weights = weights
+    this.#shares = new Shares(weights)
+  }
+
+  choose(avoid: readonly ServerState[]): ServerState | undefined {
+    let first = -1
+    for (let draws = this.#servers.length === 0 ? 0 : MOST_DRAWS; draws > 0; draws--) {
+      const drawn = first < 0 ? this.#draw() : this.#drawOther(first)
+      if (!this.#isOpen(drawn, avoid)) continue
+      if (first >= 0) return this.#servers[this.#load(drawn) < this.#load(first) ? drawn : first]
+      first = drawn
+      if (this.#servers.length === 1) break
+    }
+    return first < 0 ? this.#anyOpen(avoid) : this.#servers[first]
+  }
+
+  #draw(): number {
+    return this.#shares.at(Math.random() * this.#shares.total)
+  }
+
+  /** Draws from the line with the first one's part cut out. */
+  #drawOther(first: number): number {
+    const place = Math.random() * (this.#shares.total - this.#weights[first]!)
+    const isBefore = place < this.#shares.start(first)
+    const drawn = this.#shares.at(isBefore ? place : place + this.#weights[first]!)
+    // By rounding, the cut could be missed.
+    return drawn === first ? (first + 1) % this.#servers.length : drawn
+  }
+
+  /** From a random one on, so that what is left over spreads. */
+  #anyOpen(avoid: readonly ServerState[]): ServerState | undefined {
+    const { length } = this.#servers
+    const from = Math.floor(Math.random() * length)
+    for (let i = 0; i < length; i++) {
+      const index = (from + i) % length
+      if (this.#isOpen(index, avoid)) return this.#servers[index]
+    }
+    return undefined
+  }
+
+  #load(index: number): number {
+    return this.#inFlights[this.#servers[index]!.settings.slot]! / this.#weights[index]!
+  }
+
+  #isOpen(index: number, avoid: readonly ServerState[]): boolean {
+    const server = this.#servers[index]!
+    const { slot, maxConnections } = server.settings
+    return (maxConnections === 0 || this.#inFlights[slot]! < maxConnections) && !avoid.includes(server)
+  }
+}

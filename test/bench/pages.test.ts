@@ -1,0 +1,16 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { renewBlocks } from '../../bench/report/write.ts'
+
+const page = 'Before.\n\n<!-- bench:targets -->\nold\n<!-- /bench:targets -->\n\nAfter.\n'
+
+test('renews a block of a page, as often as one likes', () => {
+  const blocks = new Map([['targets.md', '| new |\n']])
+  const once = renewBlocks(page, blocks)
+  assert.equal(once, 'Before.\n\n<!-- bench:targets -->\n\n| new |\n\n<!-- /bench:targets -->\n\nAfter.\n')
+  assert.equal(renewBlocks(once, blocks), once)
+})
+
+test('leaves a block alone for which there is nothing', () => {
+  assert.equal(renewBlocks(page, new Map()), page)
+})

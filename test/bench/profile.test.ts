@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { formatProfile, selfTimes } from '../../bench/profile.ts'
+
+function node(id: number, functionName: string, url = '', lineNumber = -1) {
+  return { id, callFrame: { functionName, url, lineNumber } }
+}
+
+const profile = {
+  nodes: [
+    node(1, '(root)'),
+    node(2, '(idle)'),
+    node(3, 'parse', 'file:///somewhere/limpet/src/http1/head.ts', 41),
+    node(4, 'writeBuffer'),
+    node(5, 'parse', 'file:///somewhere/limpet/src/http1/head.ts', 41),
+  ],
+  samples: [3, 2, 4, 5, 4],
+  timeDeltas: [0, 100, 900, 300, 200],
+}
+
+test('adds up the time of a function from wherever it was called, and leaves out idle time', () => {
+  assert.deepEqual(selfTimes(profile), [
+    { name: 'parse', place: 'src/http1/head.ts:42', time: 300 },
+    { name: 'writeBuffer', place: '', time: 300 },
+  ])
+})
+
+test('tells what V8 did not see of the CPU that the system counted', () => {
+  const text = formatProfile(selfTimes(profile), 100, 10)
+  assert.match(text, /3\.00 µs {3}50\.0 % {2}src\/http1\n/)
+  assert.match(text, /4\.00 µs .*unseen by V8/)
+})

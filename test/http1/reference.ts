@@ -1,0 +1,57 @@
+/** Slow, obvious readers to hold the fast ones against. Text has one byte a character. */
+
+const TOKEN = /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.source
+const VALUE = /[\t\x20-\x7e\x80-\xff]/.source
+
+const SIZE_LINE = new RegExp(`^([0-9A-Fa-f]{1,13})(;${VALUE}*)?\r\n`)
+const PART_OF_SIZE_LINE = new RegExp(`^(?:[0-9A-Fa-f]{0,13}|[0-9A-Fa-f]{1,13}(?:;${VALUE}*)?\r?)$`)
+const FIELD_LINE = new RegExp(`^(${TOKEN}+):[\t ]*(${VALUE}*?)[\t ]*\r$`)
+
+export type Decoded = { readonly data: string; readonly end: number } | 'unfinished' | 'refused'
+
+/** A chunked body by RFC 9112 §7.1, without limits to extensions and trailers. */
+export function decodeChunks(text: string): Decoded {
+  let data = ''
+  for (let at = 0; ; ) {
+    const rest = text.slice(at)
+    const line = SIZE_LINE.exec(rest)
+    if (line === null) return PART_OF_SIZE_LINE.test(rest) ? 'unfinished' : 'refused'
+    const size = Number.parseInt(line[1]!, 16)
+    at += line[0].length
+    if (size === 0) return afterLastChunk(text, at, data)
+    if (text.length < at + size) return 'unfinished'
+    data += text.slice(at, at + size)
+    at += size
+    if (!text.startsWith('\r\n', at)) return '\r\n'.startsWith(text.slice(at)) ? 'unfinished' : 'refused'
+    at += 2
+  }
+}
+
+function afterLastChunk(text: string, from: number, data: string): Decoded {
+  const isEmpty = text[from] === '\r'
+  for (let at = from; ; ) {
+    const lineFeed = text.indexOf('\n', at)
+    const line = text.slice(at, lineFeed < 0 ? text.length : lineFeed)
+    // Without trailers two bytes are all that may follow; each is judged as it comes.
+    if (isEmpty && line.length > 1) return 'refused'
+    if (lineFeed < 0) return 'unfinished'
+    at = lineFeed + 1
+    if (line === '\r') return { data, end: at }
+    if (!FIELD_LINE.test(line)) return 'refused'
+  }
+}
+
+/** The parts of a request's head by the grammar of RFC 9112, or nothing if it is none. */
+export function parseHead(text: string) {
+  const head = new RegExp(
+    `^(?:\r\n)?((${TOKEN}+) ([!-"$-~]+) HTTP/1\\.([01])\r\n((?:${TOKEN}+:${VALUE}*\r\n)*)\r\n)`,
+  ).exec(text)
+  if (head === null) return undefined
+  const [whole, , method = '', target = '', minor = '', lines = ''] = head
+  const fields = lines
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => FIELD_LINE.exec(line)!)
+    .map(([, name = '', value = '']) => [name, value] as const)
+  return { method, target, minorVersion: Number(minor), fields, end: whole.length }
+}

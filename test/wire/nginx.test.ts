@@ -1,0 +1,120 @@
+import { deepEqual, equal } from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { startLimpet } from '../support/limpet.ts'
+import { RawClient } from '../support/raw-client.ts'
+import { Differences, type Verdict } from './differences.ts'
+import { allCases, type Case } from './fixture.ts'
+import { hasNginx, startNginx } from './nginx.ts'
+import { NodeReader, type Reading, readLaxly, readStrictly } from './readers.ts'
+import { perform, RecordingOrigin } from './recording-origin.ts'
+import { type HeardResponse, responsesIn } from './responses.ts'
+
+const skip = hasNginx ? false : 'nginx is not installed on this machine'
+const ROOMY = { headSize: 128_000, headers: 1000 }
+const nodeReader = new NodeReader({ maxHeaderSize: ROOMY.headSize })
+
+/** The request at the end of every case: whoever still reads requests answers it, and closes. */
+const LAST = 'GET /~last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
+
+type Origins = (RecordingOrigin & { address: string })[]
+
+test('nginx and Limpet serve and refuse the same, and no origin sees a request that was not meant', {
+  skip,
+}, async (t) => {
+  const behindNginx = [await RecordingOrigin.start(t), await RecordingOrigin.start(t)]
+  const behindLimpet = [await RecordingOrigin.start(t), await RecordingOrigin.start(t)]
+  const nginx = await startNginx(t, addresses(behindNginx))
+  const limpet = await startLimpet(t, {
+    listeners: [{ address: '127.0.0.1', port: 0 }],
+    workers: 1,
+    routes: [{ path: '/*', upstream: 'origins' }],
+    upstreams: { origins: { servers: addresses(behindLimpet).map((address) => ({ address, maxFails: 0 })) } },
+    timeouts: { head: '300ms', body: '300ms' },
+    accessLog: 'off',
+  })
+  const differences = new Differences('nginx')
+  // Scripted answers have nothing to do with how a request is read.
+  for (const fixture of allCases().filter(({ responses }) => responses.length === 0)) {
+    await t.test(fixture.name, { timeout: 10_000 }, async (t) => {
+      const [theirs] = await Promise.all([
+        put(t, fixture, nginx, behindNginx, 'may refuse'),
+        put(t, fixture, limpet.port, behindLimpet, 'must understand'),
+      ])
+      differences.note(fixture, theirs)
+    })
+  }
+  differences.areThoseIn('nginx-differences.md')
+})
+
+const addresses = (origins: Origins) => origins.map(({ address }) => address)
+
+/** Whether an origin's answer was relayed; one without a status is HTTP/0.9, which nginx speaks. */
+const isAnswer = ({ status }: HeardResponse) => status === 200 || Number.isNaN(status)
+
+/** Puts a case to a proxy, and counts what its origins got. */
+async function put(
+  t: TestContext,
+  fixture: Case,
+  port: number,
+  origins: Origins,
+  origin: 'may refuse' | 'must understand',
+): Promise<Verdict> {
+  for (const origin of origins) origin.begin()
+  const client = await RawClient.connect(t, port)
+  client.socket.setMaxListeners(0)
+  client.socket.setNoDelay()
+  await perform(client.socket, fixture.request, (status) => client.hear(new RegExp(`^HTTP/1\\.1 ${status}`)))
+  if (!client.socket.writableEnded) client.say(LAST)
+  const methods = readLaxly(Buffer.from(fixture.requestText, 'latin1')).requests.map(({ method }) => method)
+  const responses = responsesIn(await client.goodbye(), methods, true).filter(({ status }) => !(status < 200))
+  await settle(t, port, origins)
+  const answered = responses.filter(isAnswer)
+  const connections = origins.flatMap(({ byConnection }) => [...byConnection.values()])
+  await seesOnly(connections, answered.length, origin)
+  const own = responses.filter(({ body }) => body !== '/~last')
+  return {
+    served: own.filter(isAnswer).length,
+    // 408 is for what did not come to its end.
+    refused: own.some(({ status }) => status >= 400 && status !== 408),
+  }
+}
+
+/** Each origin's share of two requests shows that everything sent before has arrived; they leave no trace. */
+async function settle(t: TestContext, port: number, origins: Origins): Promise<void> {
+  for (const _ of origins) {
+    const client = await RawClient.connect(t, port)
+    client.say('GET /~settle HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+    deepEqual(
+      responsesIn(await client.goodbye(), ['GET'], true).map(({ status, body }) => [status, body]),
+      [[200, '/~settle']],
+    )
+  }
+}
+
+/** Every reader, strict or lax, must find as many requests as the proxy relayed answers to. */
+async function seesOnly(connections: readonly string[], meant: number, origin: 'may refuse' | 'must understand') {
+  const readings = [
+    readingOf(connections, (bytes) => readStrictly(bytes, ROOMY)),
+    readingOf(connections, readLaxly),
+    await nodeReadingOf(connections),
+  ]
+  for (const reading of readings) {
+    const refused = (await reading).some(({ rest }) => rest === 'refused')
+    if (refused && origin === 'may refuse') continue
+    equal(refused, false)
+    const targets = (await reading).flatMap(({ requests }) => requests.map(({ target }) => target))
+    equal(targets.filter((target) => target !== '/~settle').length, meant, targets.join('\n'))
+  }
+}
+
+async function readingOf(connections: readonly string[], read: (bytes: Buffer) => Reading | Promise<Reading>) {
+  return Promise.all(connections.map((text) => read(Buffer.from(text, 'latin1'))))
+}
+
+/** Node has a list of the methods that it knows; it is not asked about others. */
+function nodeReadingOf(connections: readonly string[]) {
+  return readingOf(connections, (bytes) => {
+    const strict = readStrictly(bytes, ROOMY)
+    return strict.requests.every(({ method }) => NodeReader.knows(method)) ? nodeReader.read(bytes) : strict
+  })
+}
