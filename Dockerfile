@@ -25,7 +25,7 @@ RUN ln -s /opt/limpet/bin/limpet.js /usr/local/bin/limpet
 ENV NODE_COMPILE_CACHE=/opt/limpet/.compiled
 USER node
 EXPOSE 80
-HEALTHCHECK --interval=30s --timeout=5s --start-period=5s CMD ["limpet", "healthcheck"]
+HEALTHCHECK --interval=15s --timeout=5s --start-period=5s CMD ["limpet", "healthcheck"]
 ENTRYPOINT ["limpet"]
 CMD ["run"]
 
@@ -46,7 +46,7 @@ ENV NODE_COMPILE_CACHE=/opt/limpet/.compiled
 USER www-data
 EXPOSE 80
 STOPSIGNAL SIGQUIT
-HEALTHCHECK --interval=30s --timeout=5s --start-period=5s CMD ["limpet", "healthcheck"]
+HEALTHCHECK --interval=15s --timeout=5s --start-period=5s CMD ["limpet", "healthcheck"]
 ENTRYPOINT ["/bin/sh", "-c", "limpet export nginx --out /etc/nginx && exec nginx -g 'daemon off; pid /tmp/nginx.pid;'"]
 CMD []
 

@@ -49,10 +49,16 @@ remove_containers() {
   [ -z "$ids" ] || docker rm --force $ids >/dev/null
 }
 
+# Images that a later build of the same name replaced have lost it, and kept the label.
+remove_replaced_images() {
+  docker image prune --force --filter "label=$label" >/dev/null
+}
+
 remove_images() {
   names=$(docker images --filter "label=$label" --format '{{.Repository}}:{{.Tag}}' 'limpet-lab/*')
   # shellcheck disable=SC2086
   [ -z "$names" ] || docker rmi $names >/dev/null
+  remove_replaced_images
 }
 
 # The stage `build` gets a name too, so that --down can find it. The old builder leaves it, and BuildKit shares it.
@@ -165,6 +171,7 @@ build dynamic demo/dynamic/Dockerfile
 build "$balancer" Dockerfile "$balancer"
 
 remove_containers
+remove_replaced_images
 servers static "$static"
 static_addresses=$addresses
 servers dynamic "$dynamic"

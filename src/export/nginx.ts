@@ -45,10 +45,10 @@ function mainDirectives(config: Config, site: readonly Directive[]): Directive[]
   const { timeouts, workers } = config
   return [
     directive('worker_processes', workers ?? 'auto'),
-    directive('worker_rlimit_nofile', 32_768),
+    directive('worker_rlimit_nofile', 16_384),
     ...(timeouts.stop === 0 ? [] : [directive('worker_shutdown_timeout', formatDuration(timeouts.stop))]),
     directive('error_log', 'stderr', 'warn'),
-    block('events', [], [directive('worker_connections', 16_384)]),
+    block('events', [], [directive('worker_connections', 8192)]),
     block('http', [], [...logging(config.accessLog), ...clients(config), ...forwarding, ...relaying, ...site]),
   ]
 }

@@ -4,9 +4,18 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { ServerState } from '../../src/balancing/server-state.ts'
 import type { Balance } from '../../src/snapshot.ts'
-import { type Group, groupOf, groupsOf, serversWith } from './group.ts'
+import { addressOf, type Group, groupOf, groupsOf, serversWith } from './group.ts'
 
-const policies: readonly Balance[] = [{ type: 'round-robin' }, { type: 'ip-hash' }]
+const policies: readonly Balance[] = [
+  { type: 'round-robin' },
+  { type: 'ip-hash' },
+  { type: 'hash', key: { from: 'address' } },
+  { type: 'consistent-hash', key: { from: 'address' } },
+  { type: 'consistent-hash', key: { from: 'address' }, boundedLoad: 1.25 },
+  { type: 'least-connections' },
+  { type: 'random-two' },
+  { type: 'least-time', decay: 10_000 },
+]
 
 const someServers = fc
   .array(fc.record({ weight: fc.integer({ min: 1, max: 20 }), down: fc.boolean(), backup: fc.boolean() }), {
@@ -14,10 +23,11 @@ const someServers = fc
     maxLength: 12,
   })
   .map(serversWith)
+const whole = (max: number) => fc.integer({ min: 1, max })
 const someAddress = fc.uint8Array({ minLength: 4, maxLength: 4 })
 
 for (const balance of policies) {
-  describe(`every policy: ${balance.type}`, () => {
+  describe(`every policy: ${'boundedLoad' in balance ? 'consistent-hash, bounded' : balance.type}`, () => {
     test('picks only servers that may serve, and one whenever there is one', () => {
       fc.assert(
         fc.property(someServers, fc.array(someAddress, { minLength: 1, maxLength: 50 }), (servers, addresses) => {
@@ -87,6 +97,51 @@ for (const balance of policies) {
       assert.equal(policy.pick(addressOf(1), [], 10_002)?.settings.backup, false)
     })
 
+    test('never gives a server more than its maxConnections, whatever the worker', () => {
+      const limited = fc.array(fc.record({ weight: fc.integer({ min: 1, max: 5 }), maxConnections: whole(5) }), {
+        minLength: 1,
+        maxLength: 6,
+      })
+      fc.assert(
+        fc.property(limited, fc.array(fc.tuple(fc.nat(1), someAddress, fc.boolean())), (settings, turns) => {
+          const groups = groupsOf(balance, serversWith(settings), 2)
+          const held: ServerState[] = []
+          for (const [worker, address, isOver] of turns) {
+            const { policy, servers, scoreboard } = groups[worker]!
+            const hasPlace = servers.some((server) => server.mayServe(0))
+            const picked = policy.pick(address, [], 0)
+            assert.equal(picked !== undefined, hasPlace)
+            if (picked !== undefined) held.push(picked)
+            if (isOver) held.shift()?.release()
+            for (const { settings } of servers) assert.ok(scoreboard.inFlight(settings.slot) <= settings.maxConnections)
+          }
+        }),
+      )
+    })
+
+    test('says that a server is full, and picks it again once it has a place', () => {
+      const { policy, servers } = groupOf(balance, serversWith([{ maxConnections: 1 }, { down: true }]))
+      const [only] = servers as [ServerState]
+      assert.equal(policy.pick(addressOf(1), [], 0), only)
+      assert.equal(only.refusal(0), 'full')
+      assert.equal(policy.pick(addressOf(2), [], 0), undefined)
+      only.release()
+      assert.equal(policy.pick(addressOf(2), [], 0), only)
+    })
+
+    test('holds what it has picked until that is released', () => {
+      fc.assert(
+        fc.property(someServers, fc.array(someAddress), (servers, addresses) => {
+          const { policy, scoreboard } = groupOf(balance, servers)
+          const picked = addresses.map((address) => policy.pick(address, [], 0))
+          const inFlight = () => servers.reduce((sum, server) => sum + scoreboard.inFlight(server.slot), 0)
+          assert.equal(inFlight(), picked.filter((server) => server !== undefined).length)
+          for (const server of picked) server?.release()
+          assert.equal(inFlight(), 0)
+        }),
+      )
+    })
+
     test('never takes an only server out', () => {
       const { policy, servers } = groupOf(balance, serversWith([{}]))
       servers[0]!.failed(0)
@@ -101,69 +156,4 @@ for (const balance of policies) {
       assert.equal(policy.pick(addressOf(1), [], 3), never)
     })
   })
-}
-
-describe('round-robin', () => {
-  test('gives each server its exact share, with any number of workers', () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 2, maxLength: 8 }),
-        fc.integer({ min: 1, max: 4 }),
-        (weights, workers) => {
-          const groups = groupsOf({ type: 'round-robin' }, serversWith(weights.map((weight) => ({ weight }))), workers)
-          const period = weights.reduce((sum, weight) => sum + weight, 0)
-          const counts = weights.map(() => 0)
-          for (let turn = 0; turn < 2 * period; turn++) {
-            const picked = groups[turn % workers]!.policy.pick(addressOf(0), [], 0)!
-            counts[picked.settings.slot]! += 1
-          }
-          assert.deepEqual(
-            counts,
-            weights.map((weight) => 2 * weight),
-          )
-        },
-      ),
-    )
-  })
-
-  test('shares out the turns of a failed server evenly', () => {
-    const { policy, servers } = groupOf({ type: 'round-robin' }, serversWith([{}, {}, {}, {}]))
-    servers[1]!.failed(0)
-    const counts = [0, 0, 0, 0]
-    for (let turn = 0; turn < 300; turn++) counts[policy.pick(addressOf(0), [], 1)!.settings.slot]! += 1
-    assert.deepEqual(counts, [100, 0, 100, 100])
-  })
-
-  test('keeps to the weights where they make the order too long to work out ahead', () => {
-    const weights = [9973, 8887, 2]
-    const { policy } = groupOf({ type: 'round-robin' }, serversWith(weights.map((weight) => ({ weight }))))
-    const counts = [0, 0, 0]
-    for (let turn = 0; turn < 9973 + 8887 + 2; turn++) counts[policy.pick(addressOf(0), [], 0)!.settings.slot]! += 1
-    assert.deepEqual(counts, weights)
-  })
-})
-
-describe('ip-hash', () => {
-  test('sends a client back to its own server when that returns', () => {
-    const { policy, servers } = groupOf({ type: 'ip-hash' }, serversWith([{}, {}, {}]))
-    const address = Uint8Array.of(10, 1, 2, 3)
-    const home = policy.pick(address, [], 0)!
-    home.failed(0)
-    const away = policy.pick(address, [], 1)!
-    assert.notEqual(away, home)
-    assert.equal(policy.pick(address, [], 5000), away)
-    assert.equal(policy.pick(address, [], 10_001), home)
-    assert.equal(policy.home!(address), home)
-    assert.equal(servers.length, 3)
-  })
-
-  test('takes all of a /24 for one client', () => {
-    const { policy } = groupOf({ type: 'ip-hash' }, serversWith(Array.from({ length: 7 }, () => ({}))))
-    const picked = new Set(Array.from({ length: 256 }, (_, last) => policy.pick(Uint8Array.of(192, 0, 2, last), [], 0)))
-    assert.equal(picked.size, 1)
-  })
-})
-
-function addressOf(index: number): Uint8Array {
-  return Uint8Array.of(10, index >> 8, index & 255, 1)
 }

@@ -8,6 +8,7 @@ import type { Balance, Server } from '../../src/snapshot.ts'
 export interface Group {
   readonly policy: Policy
   readonly servers: readonly ServerState[]
+  readonly scoreboard: Scoreboard
 }
 
 const plain: Omit<Server, 'name' | 'address' | 'port' | 'slot'> = {
@@ -34,8 +35,18 @@ export function groupsOf(balance: Balance, servers: readonly Server[], workers =
   const scoreboard = new Scoreboard()
   return Array.from({ length: workers }, (_, worker) => {
     const states = servers.map((server) => new ServerState(server, 0, servers.length === 1, scoreboard, worker))
-    return { servers: states, policy: policyFor(balance, states, 0, scoreboard) }
+    return { servers: states, policy: policyFor(balance, states, 0, scoreboard), scoreboard }
   })
+}
+
+/** An address of its own /24. */
+export function addressOf(index: number): Uint8Array {
+  return Uint8Array.of(10, index >> 8, index & 255, 1)
+}
+
+/** The bytes of a key. */
+export function keyOf(text: string | number): Uint8Array {
+  return Buffer.from(String(text))
 }
 
 export function groupOf(balance: Balance, servers: readonly Server[]): Group {

@@ -1,0 +1,45 @@
+import { Agent, get } from 'node:http'
+
+/** What clients saw while something happened. */
+export interface Load {
+  /** One for each request: the status, or what went wrong. */
+  readonly outcomes: readonly (number | string)[]
+  /** The servers that named themselves in X-Served-By. */
+  readonly servers: ReadonlySet<string>
+}
+
+/** Sends requests over eight connections as fast as they are answered, from before `event` until a second after it. */
+export async function loadDuring(url: string, event: () => Promise<unknown>): Promise<Load> {
+  const outcomes: (number | string)[] = []
+  const servers = new Set<string>()
+  const agent = new Agent({ keepAlive: true, maxSockets: 8 })
+  let going = true
+  const client = async () => {
+    while (going) {
+      const { status, server } = await request(url, agent)
+      outcomes.push(status)
+      if (server !== undefined) servers.add(server)
+    }
+  }
+  const clients = Array.from({ length: 8 }, client)
+  await request(url, agent)
+  await event()
+  await new Promise((resolve) => setTimeout(resolve, 1000))
+  going = false
+  await Promise.all(clients)
+  agent.destroy()
+  return { outcomes, servers }
+}
+
+/** One request. Resolves when the whole of its response is there. */
+export function request(url: string, agent?: Agent): Promise<{ status: number | string; server?: string | undefined }> {
+  return new Promise((resolve) => {
+    get(url, { agent }, (response) => {
+      response.on('error', (error) => resolve({ status: error.message }))
+      response.on('end', () => {
+        resolve({ status: response.statusCode!, server: response.headers['x-served-by'] as string | undefined })
+      })
+      response.resume()
+    }).on('error', (error) => resolve({ status: error.message }))
+  })
+}
