@@ -8,7 +8,9 @@
 FROM node:26-bookworm-slim AS build
 WORKDIR /opt/limpet
 COPY package.json package-lock.json ./
-RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+# The optional packages are for the demo's servers only.
+RUN npm prune --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 COPY bin bin
 COPY src src
 # It runs from source, as in a checkout. Compiled once here, it starts as fast as if it were JavaScript.

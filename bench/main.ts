@@ -40,6 +40,10 @@ const resultsFolder = fileURLToPath(new URL('results', import.meta.url))
 /** Where runs go that are too short or too narrow to stand for Limpet. */
 const trialFolder = join(resultsFolder, 'trial')
 const ROUNDS = 5
+/** Of any case: their cores are kept free of the load throughout, as far as there are enough. */
+const MOST_WORKERS = 2
+/** Seconds in which V8 has compiled what it will: about as many as it takes to serve 50,000 requests. */
+const WARM_UP = 3
 /** A quick run begins no other round after that many ms, so that it ends within two minutes on slow machines too. */
 const QUICK = 75_000
 
@@ -86,8 +90,12 @@ async function bench(options: Options): Promise<void> {
   if (options.report) return reportAnew(options)
   if ((await versionOf('wrk', ['-v'])) === undefined) return fail('wrk is needed, and is not installed.')
 
+  const rounds = options.rounds ?? (options.quick ? 3 : ROUNDS)
+  const output = options.output ?? outputOf(options, rounds)
+  if (options.docs && output === trialFolder) return fail('the pages take the figures of whole runs only.')
+
   const seconds = options.seconds ?? (options.quick ? 1 : 3)
-  const warmUp = options.quick ? 1 : Math.min(seconds, 2)
+  const warmUp = Math.min(seconds, WARM_UP)
   const folder = mkdtempSync(join(tmpdir(), 'limpet-bench-'))
   endCleanly(folder)
   const { folder: limpet } = await copyCheckout(join(folder, 'limpet'))
@@ -95,7 +103,7 @@ async function bench(options: Options): Promise<void> {
   const entrants = await entrantsOf(options, before ? [before] : [])
 
   const cores = usableCores()
-  const { load } = assignCores(1, cores)
+  const { load } = assignCores(MOST_WORKERS, cores)
   moveTo(load)
   const origin = await startOrigin(folder, load)
   const surroundings: Surroundings = { folder, limpet, origin, cores, seconds, warmUp }
@@ -103,7 +111,6 @@ async function bench(options: Options): Promise<void> {
     for (const each of entrants) for (const step of stepsOf(each)) await profileStep(step, surroundings)
     return origin.program.stop()
   }
-  const rounds = options.rounds ?? (options.quick ? 3 : ROUNDS)
   const steps = entrants.flatMap((each) => Array.from({ length: rounds }, () => stepsOf(each))).flat()
   const progress = new Progress(steps.map((step) => durationOf(step, surroundings)))
   progress.say(`${steps.length} measurements, about ${formatSeconds(progress.left)}`)
@@ -111,7 +118,6 @@ async function bench(options: Options): Promise<void> {
     progress.say('Proxy and load cannot be pinned to cores of their own here: figures will vary more.')
 
   const deadline = options.quick ? performance.now() + QUICK : Number.POSITIVE_INFINITY
-  const output = options.output ?? outputOf(options, rounds)
   for (const each of entrants) {
     const entries = await runRounds(each, rounds, surroundings, progress, deadline)
     const { name, title, metrics } = each.case
@@ -149,7 +155,7 @@ async function entrantsOf(options: Options, additional: readonly Peer[]): Promis
     .filter(({ name }) => names?.includes(name) ?? (!quick || name in quickly))
     .map((each) => {
       const invited = wanted ?? (profile ? ['limpet'] : (quick && quickly[each.name]) || each.peers)
-      const present = [...peers.filter(({ name }) => invited.includes(name) && versions.has(name)), ...additional]
+      const present = [...additional, ...peers.filter(({ name }) => invited.includes(name) && versions.has(name))]
       const able = present.filter(({ profiles }) => profiles || !profile)
       return { case: each, peers: able.map((peer) => ({ peer, version: versions.get(peer.name)! })) }
     })

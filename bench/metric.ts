@@ -15,7 +15,8 @@ function formatTime(value: number): string {
 /** @param value in bytes */
 function formatSize(value: number): string {
   if (Math.abs(value) < 1000) return `${Math.round(value)} B`
-  return Math.abs(value) < 1e6 ? `${significant(value / 1000)} kB` : `${significant(value / 1e6)} MB`
+  if (Math.abs(value) < 1e6) return `${significant(value / 1000)} kB`
+  return Math.abs(value) < 1e9 ? `${significant(value / 1e6)} MB` : `${significant(value / 1e9)} GB`
 }
 
 /** Times are in µs, sizes in bytes. */

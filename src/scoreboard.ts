@@ -22,7 +22,10 @@ const CONNECTIONS_AT = LEDGERS_AT + MOST_WORKERS * MOST_SERVERS
 const IN_FLIGHT_AT = CONNECTIONS_AT + MOST_WORKERS
 const LATENCIES_AT = IN_FLIGHT_AT + MOST_SERVERS
 const ANSWERED_AT = LATENCIES_AT + MOST_SERVERS
-const SIZE = ANSWERED_AT + MOST_SERVERS
+// Each worker counts the connections of each address twice, in a cell of either half that the address hashes to.
+const ADDRESS_CELLS = 8192
+const ADDRESSES_AT = ANSWERED_AT + MOST_SERVERS
+const SIZE = ADDRESSES_AT + MOST_WORKERS * 2 * ADDRESS_CELLS
 
 export class Scoreboard {
   /** Hand this to another thread, and make a Scoreboard of it there. Pages that nobody touched take no memory. */
@@ -78,6 +81,8 @@ export class Scoreboard {
       this.#cells[LEDGERS_AT + worker * MOST_SERVERS + server] = 0
     }
     this.#cells[CONNECTIONS_AT + worker] = 0
+    const addresses = ADDRESSES_AT + worker * 2 * ADDRESS_CELLS
+    this.#cells.fill(0, addresses, addresses + 2 * ADDRESS_CELLS)
   }
 
   countRequest(server: number): void {
@@ -175,15 +180,41 @@ export class Scoreboard {
     Atomics.add(this.#cells, UPSTREAMS_AT + upstream * UPSTREAM_STRIDE + UpstreamField.Epoch, 1)
   }
 
-  /** Clients' connections that a worker has open. */
-  countConnections(worker: number, change: 1 | -1): void {
+  /** A connection of the client at that address (its octets) opens (1) or closes (-1). */
+  countConnection(worker: number, address: Uint8Array, change: 1 | -1): void {
+    const cells = ADDRESSES_AT + worker * 2 * ADDRESS_CELLS
     this.#cells[CONNECTIONS_AT + worker]! += change
+    this.#cells[cells + cellOf(address, 0)]! += change
+    this.#cells[cells + cellOf(address, 1)]! += change
   }
 
   /** Clients' connections, all workers together. */
   connections(): number {
+    return this.#sumOverWorkers(CONNECTIONS_AT, 1)
+  }
+
+  /**
+   * Connections of the client at that address, all workers together: an estimate that is never too low, and too high
+   * only where two addresses share both cells (a count-min sketch, Cormode and Muthukrishnan, 2005).
+   */
+  connectionsFrom(address: Uint8Array): number {
+    const [one, other] = [cellOf(address, 0), cellOf(address, 1)]
+    return Math.min(
+      this.#sumOverWorkers(ADDRESSES_AT + one, 2 * ADDRESS_CELLS),
+      this.#sumOverWorkers(ADDRESSES_AT + other, 2 * ADDRESS_CELLS),
+    )
+  }
+
+  #sumOverWorkers(at: number, stride: number): number {
     let sum = 0
-    for (let worker = 0; worker < MOST_WORKERS; worker++) sum += this.#cells[CONNECTIONS_AT + worker]!
+    for (let worker = 0; worker < MOST_WORKERS; worker++) sum += this.#cells[at + worker * stride]!
     return sum
   }
+}
+
+/** The cell of an address in one half of a worker's cells, by FNV-1a. */
+function cellOf(address: Uint8Array, half: 0 | 1): number {
+  let hash = half === 0 ? 0x811c9dc5 : 0x050c5d1f
+  for (const octet of address) hash = Math.imul(hash ^ octet, 0x01000193)
+  return half * ADDRESS_CELLS + (((hash >>> 16) ^ hash) & (ADDRESS_CELLS - 1))
 }

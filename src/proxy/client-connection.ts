@@ -13,6 +13,8 @@ import { makeRequestId } from './request-id.ts'
 const owner = Symbol('owner')
 type OwnedSocket = Socket & { [owner]: ClientConnection }
 
+const NOTHING = Buffer.alloc(0)
+
 /** How long a connection that is being closed may take to say goodbye, in ms (nginx's lingering_timeout). */
 const LINGER = 5000
 
@@ -202,23 +204,34 @@ export class ClientConnection extends Timed {
     this.#await('body', exchange.patience)
   }
 
+  /** Closes a connection that there is no room for, with a word of why, and at once: it must not take up room. */
+  turnAway(failure: Failure): void {
+    this.#sayNo(failure)
+    this.#part()
+  }
+
   /** Answers what is not a request. Where it ends nobody knows, so nothing after it is read. */
   #refuse(failure: Failure): void {
+    this.#sayNo(failure)
+    this.#close()
+  }
+
+  #sayNo(failure: Failure): void {
+    const said = this.#unread ?? NOTHING
     const requestId = makeRequestId()
     const page = errorPage(failure, '', requestId, 'close', true)
     this.socket.write(page.bytes)
     this.#plane.accessLog.write({
       ...nothingForwarded,
       clientAddress: this.address.text,
-      bytes: this.#unread!,
+      bytes: said,
       headStart: this.#at,
-      requestLineEnd: endOfFirstLine(this.#unread!, this.#at),
+      requestLineEnd: endOfFirstLine(said, this.#at),
       startedAt: now(),
       status: failure.status,
       bytesSent: page.bodyLength,
       requestId,
     })
-    this.#close()
   }
 
   /** Closes a connection on which nothing is under way. */

@@ -7,7 +7,7 @@ import type { Scoreboard } from '../scoreboard.ts'
 import type { Server, Snapshot, Upstream } from '../snapshot.ts'
 import { ClientConnection } from './client-connection.ts'
 import { Deadlines } from './deadlines.ts'
-import type { Failure } from './failure.ts'
+import { Failure } from './failure.ts'
 import { Scratch } from './scratch.ts'
 import { UpstreamGroup } from './upstream-group.ts'
 
@@ -64,15 +64,23 @@ export class DataPlane {
     }
   }
 
-  /** Serves a client that has just connected. */
+  /** Serves a client that has just connected, or turns it away where there are too many. */
   accept(socket: Socket): void {
-    this.#clients.add(new ClientConnection(socket, this))
-    this.#scoreboard.countConnections(this.#worker, 1)
+    const client = new ClientConnection(socket, this)
+    const { octets } = client.address
+    this.#clients.add(client)
+    this.#scoreboard.countConnection(this.#worker, octets, 1)
+    const { connections, connectionsPerAddress } = this.snapshot.limits
+    if (connections > 0 && this.#scoreboard.connections() > connections) {
+      client.turnAway(new Failure('too-many-connections', 'in all'))
+    } else if (connectionsPerAddress > 0 && this.#scoreboard.connectionsFrom(octets) > connectionsPerAddress) {
+      client.turnAway(new Failure('too-many-connections', 'from this address'))
+    }
   }
 
   forget(client: ClientConnection): void {
     this.#clients.delete(client)
-    this.#scoreboard.countConnections(this.#worker, -1)
+    this.#scoreboard.countConnection(this.#worker, client.address.octets, -1)
     this.#endIfIdle()
   }
 

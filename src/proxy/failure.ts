@@ -48,6 +48,7 @@ const meanings = {
     text: 'The server took too long to answer',
   },
   'no-server': { status: 503, source: 'upstream', retry: 'never', text: 'No server is available' },
+  'too-many-connections': { status: 503, source: 'client', retry: 'never', text: 'Too many connections' },
   'version-unknown': {
     status: 505,
     source: 'client',

@@ -55,3 +55,47 @@ export function parseHead(text: string) {
     .map(([, name = '', value = '']) => [name, value] as const)
   return { method, target, minorVersion: Number(minor), fields, end: whole.length }
 }
+
+interface Request {
+  readonly method: string
+  readonly target: string
+  readonly body: string
+}
+
+/** The whole requests at the beginning of some text, up to the first thing that is none. */
+export function parseRequests(text: string): Request[] {
+  const requests: Request[] = []
+  for (let at = 0; at < text.length; ) {
+    const head = parseHead(text.slice(at))
+    if (head === undefined) return requests
+    at += head.end
+    const body = bodyAfter(head, text.slice(at))
+    if (body === undefined) return requests
+    requests.push({ method: head.method, target: head.target, body: body.data })
+    at += body.end
+  }
+  return requests
+}
+
+/** RFC 9112 §6.3, where whatever could be taken in two ways has no body at all. */
+function bodyAfter(head: NonNullable<ReturnType<typeof parseHead>>, rest: string) {
+  const valuesOf = (name: string) =>
+    head.fields.filter(([field]) => field.toLowerCase() === name).map(([, value]) => value)
+  const hosts = valuesOf('host').length
+  if (hosts > 1 || (hosts === 0 && head.minorVersion === 1)) return undefined
+  const codings = valuesOf('transfer-encoding')
+  const lengths = valuesOf('content-length')
+    .join(',')
+    .split(',')
+    .map((length) => length.replace(/^[ \t]+|[ \t]+$/g, ''))
+  if (codings.length > 0) {
+    const alone = codings.length === 1 && valuesOf('content-length').length === 0 && head.minorVersion === 1
+    if (!alone || codings[0]!.toLowerCase() !== 'chunked') return undefined
+    const body = decodeChunks(rest)
+    return typeof body === 'string' ? undefined : body
+  }
+  if (valuesOf('content-length').length === 0) return { data: '', end: 0 }
+  if (!lengths.every((length) => /^\d{1,16}$/.test(length) && Number(length) === Number(lengths[0]))) return undefined
+  const end = Number(lengths[0])
+  return end > rest.length ? undefined : { data: rest.slice(0, end), end }
+}

@@ -6,7 +6,7 @@ import { MessageError } from '../../src/http1/message-error.ts'
 import { RequestHead } from '../../src/http1/request-head.ts'
 import { cuts, damaged, request } from './arbitraries.ts'
 import { guarded } from './guarded.ts'
-import { parseHead } from './reference.ts'
+import { parseHead, parseRequests } from './reference.ts'
 import { readRequests } from './request-stream.ts'
 
 /** Small, so that they are met. */
@@ -71,6 +71,20 @@ describe('requests', () => {
         const { end: _, ...expected } = reference
         const { method, target, minorVersion, fields } = first
         deepEqual({ method, target, minorVersion, fields }, expected)
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  test('have the bodies that the slow reader finds', () => {
+    fc.assert(
+      fc.property(anyWire, (wire) => {
+        const { requests, unfinished, fault } = readRequests(bytesOf(wire), AMPLE)
+        const whole = unfinished || fault !== undefined ? requests.slice(0, -1) : requests
+        deepEqual(
+          whole.map(({ method, target, body }) => ({ method, target, body })),
+          parseRequests(wire).slice(0, whole.length),
+        )
       }),
       { numRuns: 2000 },
     )

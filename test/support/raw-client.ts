@@ -62,4 +62,9 @@ export class RawClient {
     while (!this.#ended) await once(this.#changes, 'change')
     return this.heard
   }
+
+  /** Resolves once the connection is no more. */
+  async closed(): Promise<void> {
+    while (!this.socket.closed) await once(this.#changes, 'change')
+  }
 }

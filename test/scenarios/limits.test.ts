@@ -1,0 +1,103 @@
+/** How much a client may ask for, and how long it may take. */
+import assert from 'node:assert/strict'
+import { describe, type TestContext, test } from 'node:test'
+import { startLimpet } from '../support/limpet.ts'
+import { httpOrigin } from '../support/origin.ts'
+import { RawClient } from '../support/raw-client.ts'
+import { throughTo } from '../support/through.ts'
+
+const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+
+async function limited(test: TestContext, limits: object, workers = 2) {
+  const origin = await httpOrigin(test, (_request, response) => response.end('ok'))
+  return startLimpet(test, {
+    listeners: [{ address: '127.0.0.1', port: 0 }],
+    workers,
+    routes: [{ path: '/*', upstream: 'one' }],
+    upstreams: { one: { servers: [origin.address] } },
+    limits,
+  })
+}
+
+async function served(client: RawClient): Promise<boolean> {
+  client.say(GET)
+  return (await client.take(/\r\n\r\n/)).startsWith('HTTP/1.1 200 ')
+}
+
+describe('connections', () => {
+  test('are turned away where there are too many in all, whichever worker has them', async (t) => {
+    const limpet = await limited(t, { connections: 5 })
+    const clients: RawClient[] = []
+    for (let i = 0; i < 5; i++) {
+      const client = await RawClient.connect(t, limpet.port)
+      assert.ok(await served(client))
+      clients.push(client)
+    }
+    const sixth = await RawClient.connect(t, limpet.port)
+    assert.match(await sixth.goodbye(), /^HTTP\/1.1 503 [\s\S]*\r\nRetry-After: /)
+    assert.ok(await served(clients[0]!))
+    await limpet.log.find(/ "-" 503 \d+ "-" "-" - - /)
+  })
+
+  test('are turned away where one address has too many, and others are not', async (t) => {
+    const limpet = await limited(t, { connectionsPerAddress: 3 })
+    for (let i = 0; i < 3; i++) assert.ok(await served(await RawClient.connect(t, limpet.port, '127.0.0.5')))
+    const fourth = await RawClient.connect(t, limpet.port, '127.0.0.5')
+    assert.match(await fourth.goodbye(), /^HTTP\/1.1 503 /)
+    assert.ok(await served(await RawClient.connect(t, limpet.port, '127.0.0.6')))
+  })
+
+  test('have room again once others have closed', async (t) => {
+    const limpet = await limited(t, { connections: 3 }, 1)
+    for (let i = 0; i < 20; i++) {
+      const client = await RawClient.connect(t, limpet.port)
+      client.say(GET.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'))
+      assert.match(await client.goodbye(), /^HTTP\/1.1 200 /)
+      client.socket.end()
+      await client.closed()
+    }
+  })
+
+  test('close after as many requests as they may have', async (t) => {
+    const limpet = await limited(t, { requestsPerConnection: 2 })
+    const client = await RawClient.connect(t, limpet.port)
+    client.say(GET)
+    assert.doesNotMatch(await client.take(/ok$/), /Connection: close/)
+    client.say(GET)
+    assert.match(await client.goodbye(), /\r\nConnection: close\r\n/)
+  })
+
+  test('that say nothing for too long are closed, before a request and between two', async (t) => {
+    const { limpet, origin, client } = await throughTo(t, { timeouts: { head: '200ms', idle: '200ms' } })
+    const silent = await RawClient.connect(t, limpet.port)
+    assert.equal(await silent.goodbye(), '')
+    const later = await RawClient.connect(t, limpet.port)
+    later.say(GET)
+    await origin.request()
+    origin.say(OK)
+    assert.equal(await later.goodbye(), OK)
+    assert.equal(await client.goodbye(), '')
+  })
+})
+
+test('a client that takes nothing of its answer is let go, and so is its server', async (t) => {
+  const endless = await httpOrigin(t, (_request, response) => {
+    const more = () => {
+      while (response.write(Buffer.alloc(65_536))) {}
+    }
+    response.on('drain', more)
+    more()
+  })
+  const limpet = await startLimpet(t, {
+    listeners: [{ address: '127.0.0.1', port: 0 }],
+    workers: 1,
+    routes: [{ path: '/*', upstream: 'one' }],
+    upstreams: { one: { servers: [endless.address] } },
+    timeouts: { send: '300ms' },
+  })
+  const client = await RawClient.connect(t, limpet.port)
+  client.socket.pause()
+  client.say(GET)
+  await limpet.log.find(/"GET \/ HTTP\/1.1" \d+ /)
+})
