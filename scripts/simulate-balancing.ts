@@ -4,7 +4,7 @@
  */
 import type { Balance } from '../src/snapshot.ts'
 import { groupOf, groupsOf, keyOf, serversWith } from '../test/balancing/group.ts'
-import { alike, gapOf, outcomeOf, randomSpread, REQUESTS, spreadOf, theory } from '../test/balancing/simulation.ts'
+import { alike, gapOf, outcomeOf, REQUESTS, randomSpread, spreadOf, theory } from '../test/balancing/simulation.ts'
 
 const key = { from: 'address' } as const
 const policies: Record<string, Balance> = {
@@ -38,7 +38,9 @@ function spread(): void {
 
 function traffic(): void {
   for (const utilisation of [0.5, 0.9, 0.99]) {
-    console.log(`\nalike servers, ${utilisation * 100} % busy: mean time in service times (most in flight at any server)`)
+    console.log(
+      `\nalike servers, ${utilisation * 100} % busy: mean time in service times (most in flight at any server)`,
+    )
     console.table({
       'theory: one choice (M/M/1)': { 1000: theory.random(utilisation).toFixed(2) },
       'theory: round robin (D/M/1)': { 1000: theory.roundRobin(utilisation).toFixed(2) },
@@ -48,7 +50,10 @@ function traffic(): void {
           name,
           Object.fromEntries(
             [10, 1000].map((size) => {
-              const { mean, fullest } = outcomeOf(balance, { ...alike(size, utilisation), requests: 300 * REQUESTS / 100 })
+              const { mean, fullest } = outcomeOf(balance, {
+                ...alike(size, utilisation),
+                requests: (300 * REQUESTS) / 100,
+              })
               return [size, `${mean.toFixed(2)} (${fullest})`]
             }),
           ),

@@ -73,7 +73,8 @@ export class BoundedHash implements Policy {
   #fillOfWeight(): number {
     const { inFlights } = this.#scoreboard
     let total = 1
-    for (const server of this.#roster.up) total += inFlights[server.settings.slot]!
+    const { slots } = this.#roster
+    for (let index = 0; index < slots.length; index++) total += inFlights[slots[index]!]!
     return (this.#bound * total) / this.#roster.total
   }
 

@@ -9,18 +9,15 @@ const REFRESH = 100
 /** The shortest time that counts, in ms, so that no server looks infinitely fast. */
 const SHORTEST = 0.01
 
-/** The logarithm of the requests that a server would have in flight with one more, by how many it has. */
-const LOGARITHMS = Float64Array.from({ length: 4_096 }, (_, inFlight) => Math.log(inFlight + 1))
-
 /**
  * The server with the lowest (time to the first byte) × (requests in flight + 1) / weight.
  *
  * The time is a peak EWMA, as in Finagle's PeakEwma.scala: a slower answer counts at once, a faster one by how long ago
- * the last one was; and a server that is not asked looks faster as time passes, so that it is asked again. A server that
- * nobody knows, for it is new or has just returned, has the median time of the others.
+ * the last one was. A server that is not asked looks faster as time passes, up to the fastest, so that it is asked
+ * again. A server that nobody knows, since it is new or has just returned, has the median time of the others.
  *
- * Costs are compared by their logarithms. Growing old takes the same from each of them, which is why what is known of a
- * server changes only when it answers, and a choice is a sum and a comparison a server.
+ * Growing old makes all of them faster by the same factor, so that what is known of a server needs no work until it
+ * answers, and a choice is a product and a comparison for each.
  */
 export class LeastTime implements Choice {
   readonly #decay: number
@@ -29,13 +26,15 @@ export class LeastTime implements Choice {
   /** Of each server that is up. Undefined until this worker knows any. */
   #indices: Map<ServerState, number> | undefined
   #slots = new Uint16Array(0)
-  #limits = new Float64Array(0)
+  #limits = new Int32Array(0)
   #weights = new Float64Array(0)
-  /** The logarithm of each server's time / weight, as of `#refreshedAt`. */
+  /** Of each server: its time / its weight, as of `#refreshedAt`. */
   #costs = new Float64Array(0)
+  /** Of the times that are known; 0 where there is none. */
+  #fastest = 0
   #median = 0
   #refreshedAt = 0
-  /** Where the next choice begins, for equals to take turns. */
+  /** Who comes first among equals. */
   #next = 0
 
   /** @param decay the time constant of the EWMA, in ms */
@@ -44,14 +43,15 @@ export class LeastTime implements Choice {
     this.#scoreboard = scoreboard
   }
 
-  update({ up, weights }: Roster, now: number): void {
+  update({ up, slots, limits, weights }: Roster, now: number): void {
     this.#forgetReturned(up)
     this.#servers = up
     this.#indices = new Map(up.map((server, index) => [server, index]))
-    this.#slots = Uint16Array.from(up, (server) => server.settings.slot)
-    this.#limits = Float64Array.from(up, (server) => server.settings.maxConnections || Infinity)
+    this.#slots = slots
+    this.#limits = limits
     this.#weights = weights
     this.#costs = new Float64Array(up.length)
+    this.#next = this.#next % Math.max(1, up.length)
     this.#refresh(now)
   }
 
@@ -60,20 +60,21 @@ export class LeastTime implements Choice {
     const { inFlights } = this.#scoreboard
     const slots = this.#slots
     const costs = this.#costs
-    let index = this.#next
     let best = -1
     let least = Infinity
-    for (let left = slots.length; left > 0; left--) {
-      if (index >= slots.length) index = 0
-      const load = inFlights[slots[index]!]!
-      const cost = costs[index]! + (LOGARITHMS[load] ?? Math.log(load + 1))
-      if (cost < least && load < this.#limits[index]! && !avoid.includes(this.#servers[index]!)) {
+    let to = slots.length
+    // Once from the one after the last chosen to the end, once from the start to there.
+    for (let index = this.#next; ; index = 0, to = this.#next) {
+      for (; index < to; index++) {
+        const load = inFlights[slots[index]!]!
+        const cost = costs[index]! * (load + 1)
+        if (cost >= least || !this.#isOpen(index, load, avoid)) continue
         best = index
         least = cost
       }
-      index++
+      if (to === this.#next) break
     }
-    this.#next = best + 1
+    this.#next = best + 1 < slots.length ? best + 1 : 0
     return this.#servers[best]
   }
 
@@ -101,32 +102,32 @@ export class LeastTime implements Choice {
 
   #refresh(now: number): void {
     this.#refreshedAt = now
-    const known: number[] = []
+    const known = []
     for (const slot of this.#slots) {
       const latency = this.#scoreboard.latency(slot)
       if (latency > 0) known.push(latency)
     }
-    this.#median = medianOf(known)
-    for (let index = 0; index < this.#slots.length; index++) {
-      const slot = this.#slots[index]!
+    known.sort((a, b) => a - b)
+    this.#fastest = known[0] ?? 0
+    this.#median = known[known.length >> 1] ?? 0
+    this.#slots.forEach((slot, index) => {
       const latency = this.#scoreboard.latency(slot)
       this.#costs[index] =
         latency > 0 ? this.#cost(index, latency, this.#age(slot, now)) : this.#cost(index, this.#median || 1, 0)
-    }
+    })
   }
 
   /** @param age how long before `#refreshedAt` that was the time, in ms */
   #cost(index: number, latency: number, age: number): number {
-    return Math.log(latency / this.#weights[index]!) - age / this.#decay
+    return Math.max(this.#fastest, latency * Math.exp(-age / this.#decay)) / this.#weights[index]!
+  }
+
+  #isOpen(index: number, load: number, avoid: readonly ServerState[]): boolean {
+    return load < this.#limits[index]! && (avoid.length === 0 || !avoid.includes(this.#servers[index]!))
   }
 
   /** How long ago the server's time was last noted, in ms. */
   #age(slot: number, now: number): number {
     return Math.max(0, ((now | 0) - this.#scoreboard.answeredAt(slot)) | 0)
   }
-}
-
-function medianOf(values: number[]): number {
-  values.sort((a, b) => a - b)
-  return values[values.length >> 1] ?? 0
 }

@@ -14,6 +14,8 @@ const MOST_DRAWS = 20
 export class RandomTwo implements Choice {
   readonly #inFlights: Int32Array
   #servers: readonly ServerState[] = []
+  #slots = new Uint16Array(0)
+  #limits = new Int32Array(0)
   #weights = new Float64Array(0)
   #shares = new Shares([])
 
@@ -21,8 +23,10 @@ export class RandomTwo implements Choice {
     this.#inFlights = scoreboard.inFlights
   }
 
-  update({ up, weights }: Roster): void {
+  update({ up, slots, limits, weights }: Roster): void {
     this.#servers = up
+    this.#slots = slots
+    this.#limits = limits
     this.#weights = weights
     this.#shares = new Shares(weights)
   }
@@ -64,12 +68,10 @@ export class RandomTwo implements Choice {
   }
 
   #load(index: number): number {
-    return this.#inFlights[this.#servers[index]!.settings.slot]! / this.#weights[index]!
+    return this.#inFlights[this.#slots[index]!]! / this.#weights[index]!
   }
 
   #isOpen(index: number, avoid: readonly ServerState[]): boolean {
-    const server = this.#servers[index]!
-    const { slot, maxConnections } = server.settings
-    return (maxConnections === 0 || this.#inFlights[slot]! < maxConnections) && !avoid.includes(server)
+    return this.#inFlights[this.#slots[index]!]! < this.#limits[index]! && !avoid.includes(this.#servers[index]!)
   }
 }

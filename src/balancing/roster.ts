@@ -1,11 +1,18 @@
 import type { Scoreboard } from '../scoreboard.ts'
 import type { ServerState } from './server-state.ts'
 
+/** More than a server can ever have in flight. */
+const UNLIMITED = 0x7fff_ffff
+
 /** Those of a group's servers that are up, and their weights, kept current at the price of two comparisons a pick. */
 export class Roster {
   up: readonly ServerState[] = []
   /** What counts now: smaller than the servers' own while they warm up. */
   weights = new Float64Array(0)
+  /** Where each is on the Scoreboard. */
+  slots = new Uint16Array(0)
+  /** How many requests each may have in flight. */
+  limits = new Int32Array(0)
   /** All of `weights` together. */
   total = 0
   readonly #servers: readonly ServerState[]
@@ -35,6 +42,8 @@ export class Roster {
     }
     this.up = up
     this.weights = Float64Array.from(up, (server) => server.weight(now))
+    this.slots = Uint16Array.from(up, (server) => server.settings.slot)
+    this.limits = Int32Array.from(up, (server) => Math.min(server.settings.maxConnections || UNLIMITED, UNLIMITED))
     this.total = this.weights.reduce((sum, weight) => sum + weight, 0)
     return true
   }

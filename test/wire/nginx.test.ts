@@ -4,12 +4,14 @@ import { startLimpet } from '../support/limpet.ts'
 import { RawClient } from '../support/raw-client.ts'
 import { Differences, type Verdict } from './differences.ts'
 import { allCases, type Case } from './fixture.ts'
-import { hasNginx, startNginx } from './nginx.ts'
+import { nginxVersion, startNginx } from './nginx.ts'
 import { NodeReader, type Reading, readLaxly, readStrictly } from './readers.ts'
 import { perform, RecordingOrigin } from './recording-origin.ts'
 import { type HeardResponse, responsesIn } from './responses.ts'
 
-const skip = hasNginx ? false : 'nginx is not installed on this machine'
+const skip = nginxVersion === undefined ? 'nginx is not installed on this machine' : false
+/** The version that the table of differences is about. */
+const TABLED = '1.22'
 const ROOMY = { headSize: 128_000, headers: 1000 }
 const nodeReader = new NodeReader({ maxHeaderSize: ROOMY.headSize })
 
@@ -43,7 +45,8 @@ test('nginx and Limpet serve and refuse the same, and no origin sees a request t
       differences.note(fixture, theirs)
     })
   }
-  differences.areThoseIn('nginx-differences.md')
+  if (nginxVersion === TABLED) differences.areThoseIn('nginx-differences.md')
+  else t.diagnostic(`the table of differences is about nginx ${TABLED}; this is ${nginxVersion}`)
 })
 
 const addresses = (origins: Origins) => origins.map(({ address }) => address)

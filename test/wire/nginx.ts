@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { Lines } from '../support/limpet.ts'
 
-export const hasNginx = spawnSync('nginx', ['-v']).status === 0
+/** `1.22`, or nothing where nginx is not installed. */
+export const nginxVersion = /nginx\/(\d+\.\d+)/.exec(String(spawnSync('nginx', ['-v']).stderr))?.[1]
 
 /** How long nginx waits for the rest of a request, in ms. */
 const PATIENCE = 300

@@ -11,8 +11,11 @@ import { RequestHead } from '../../src/http1/request-head.ts'
 export interface Reading {
   /** Whole requests, in order. */
   readonly requests: readonly { readonly method: string; readonly target: string; readonly body: string }[]
-  /** How it goes on after them: nothing, the beginning of another request, or something that is none. */
-  readonly rest: 'nothing' | 'unfinished' | 'refused'
+  /**
+   * How it goes on after them: nothing, the beginning of another request, something that is none, or bytes that are
+   * not read because the connection was to close.
+   */
+  readonly rest: 'nothing' | 'unfinished' | 'refused' | 'unread'
 }
 
 type Requests = { method: string; target: string; body: string }[]
@@ -46,7 +49,7 @@ export function readStrictly(bytes: Buffer, limits: HeadLimits = LIMITS): Readin
         at += framing
       }
       requests.push({ method: head.method, target, body })
-      if (!persists(head, connectionOptions(head))) break
+      if (!persists(head, connectionOptions(head))) return { requests, rest: at < bytes.length ? 'unread' : 'nothing' }
     }
   } catch (error) {
     if (!(error instanceof MessageError)) throw error
@@ -122,8 +125,7 @@ export function readLaxly(bytes: Buffer): Reading {
 
 /** A connection without a network: whoever reads it is given `bytes`, then the end. */
 class Wire extends Duplex {
-  refused = false
-  unfinished = false
+  rest: Reading['rest'] = 'nothing'
   readonly #bytes: Buffer
 
   constructor(bytes: Buffer) {
@@ -138,7 +140,7 @@ class Wire extends Duplex {
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
     // What the server refuses by itself: a missing Host, an unknown expectation.
-    if (/^HTTP\/1\.1 4/.test(chunk.toString('latin1'))) this.refused = true
+    if (/^HTTP\/1\.1 4/.test(chunk.toString('latin1'))) this.rest = 'refused'
     done()
   }
 
@@ -167,14 +169,14 @@ export class NodeReader {
     })
     // As it would without being asked; but then it would read on.
     this.#server.on('checkExpectation', ({ socket }) => {
-      ;(socket as unknown as Wire).refused = true
+      ;(socket as unknown as Wire).rest = 'refused'
       socket.destroy()
     })
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      const harmless = error.code === 'HPE_INVALID_EOF_STATE' || error.code === 'HPE_CLOSED_CONNECTION'
       const wire = socket as unknown as Wire
-      if (!harmless) wire.refused = true
-      else if (error.code === 'HPE_INVALID_EOF_STATE') wire.unfinished = true
+      if (error.code === 'HPE_INVALID_EOF_STATE') wire.rest = 'unfinished'
+      else if (error.code === 'HPE_CLOSED_CONNECTION') wire.rest = 'unread'
+      else wire.rest = 'refused'
       // Whole requests that came before still have their bodies to read.
       setImmediate(() => socket.destroy())
     })
@@ -186,7 +188,7 @@ export class NodeReader {
   }
 
   #note(request: IncomingMessage): void {
-    if ((request.socket as unknown as Wire).refused) return
+    if ((request.socket as unknown as Wire).rest === 'refused') return
     const seen = { request, body: '' }
     this.#requests.get(request.socket)!.push(seen)
     request.on('data', (bytes: Buffer) => {
@@ -205,7 +207,6 @@ export class NodeReader {
     const requests = seen
       .filter(({ request }) => request.complete)
       .map(({ request, body }) => ({ method: request.method!, target: request.url!, body }))
-    if (wire.refused) return { requests, rest: 'refused' }
-    return { requests, rest: wire.unfinished ? 'unfinished' : 'nothing' }
+    return { requests, rest: wire.rest }
   }
 }
