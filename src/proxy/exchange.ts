@@ -1,6 +1,6 @@
 import type { ServerState } from '../balancing/server-state.ts'
 import { now } from '../clock.ts'
-import { connectionOptions, persists } from '../http1/connection-options.ts'
+import { type ConnectionOptions, connectionOptions, persists } from '../http1/connection-options.ts'
 import { FieldName } from '../http1/field-name.ts'
 import { CHUNKED, type Framing, framingOfRequest, framingOfResponse, UNTIL_CLOSE } from '../http1/framing.ts'
 import { MessageError } from '../http1/message-error.ts'
@@ -42,6 +42,7 @@ export class Exchange implements UpstreamUser, LogEntry {
   readonly method: string
   readonly framing: Framing
   requestId = ''
+  readonly #options: ConnectionOptions
   /** Whether the client's connection can go on after this exchange. */
   #persists: boolean
   readonly #isHttp10: boolean
@@ -85,9 +86,9 @@ export class Exchange implements UpstreamUser, LogEntry {
     this.method = head.method
     this.#isHttp10 = head.minorVersion === 0
     this.framing = framingOfRequest(head)
-    const options = connectionOptions(head)
-    this.#persists = persists(head, options)
-    this.#mayUpgrade = options.upgrade && this.framing === 0 && !this.#isHttp10 && asksForTunnel(head)
+    this.#options = connectionOptions(head)
+    this.#persists = persists(head, this.#options)
+    this.#mayUpgrade = this.#options.upgrade && this.framing === 0 && !this.#isHttp10 && asksForTunnel(head)
   }
 
   #noteLogFields(head: RequestHead): void {
@@ -147,8 +148,7 @@ export class Exchange implements UpstreamUser, LogEntry {
 
   #readRequestId(head: RequestHead): void {
     const field = head.find(FieldName.XRequestId)
-    const given = field < 0 ? '' : head.value(field)
-    this.requestId = isRequestId(given) ? given : makeRequestId()
+    this.requestId = field >= 0 && isRequestId(head.value(field)) ? head.value(field) : makeRequestId()
   }
 
   #authority(head: RequestHead): string {
@@ -199,7 +199,7 @@ export class Exchange implements UpstreamUser, LogEntry {
   #send(connection: UpstreamConnection): void {
     const head = this.#requestHead()
     const { scratch, snapshot } = this.#plane
-    writeRequestHead(scratch, head, connectionOptions(head), this.framing, {
+    writeRequestHead(scratch, head, this.#options, this.framing, {
       address: this.clientAddress,
       requestId: this.requestId,
       serverAddress: connection.server.settings.address,
