@@ -43,8 +43,15 @@ export interface Stage {
 export interface Reading {
   readonly sample: Sample
   readonly errors: readonly string[]
-  /** Requests that the proxy served in all, before the load was measured too. Counted only for a profile. */
-  readonly served?: number
+  /** The load itself, its start and its end apart: what a profile is to tell of. */
+  readonly measured?: Window
+}
+
+/** Requests served within a time, by the machine's monotonic clock in µs. */
+export interface Window {
+  readonly from: number
+  readonly to: number
+  readonly requests: number
 }
 
 /** Drives a proxy and measures it. */

@@ -99,7 +99,8 @@ async function bench(options: Options): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'limpet-bench-'))
   endCleanly(folder)
   const { folder: limpet } = await copyCheckout(join(folder, 'limpet'))
-  const before = options.before && limpetBefore(await extractCommit(options.before, join(folder, 'limpet-before')))
+  const before = options.before && (await commitNamed(options.before, join(folder, 'limpet-before')))
+  if (before === null) return fail(`there is no commit ${options.before}.`)
   const entrants = await entrantsOf(options, before ? [before] : [])
 
   const cores = usableCores()
@@ -140,6 +141,10 @@ async function bench(options: Options): Promise<void> {
   console.log(`The whole of it: ${relative('', join(output, 'README.md'))}`)
   await origin.program.stop()
   if (entrants.length === 0) fail('nothing to measure')
+}
+
+async function commitNamed(commit: string, folder: string): Promise<Peer | null> {
+  return extractCommit(commit, folder).then(limpetBefore, () => null)
 }
 
 /** The cases with their peers, as far as they are installed. */
@@ -187,15 +192,16 @@ async function reportAnew({ output = resultsFolder, docs }: Options): Promise<vo
 /** Measures once with V8's profiler on, and says where the time went. */
 async function profileStep(step: Step, surroundings: Surroundings): Promise<void> {
   const { peer, variant } = step
-  const name = [peer.name, step.case.name, variant.name].filter(Boolean).join(' ').replaceAll(/[ ,]+/g, '-')
-  const profile = join(resultsFolder, 'profiles', name, new Date().toISOString().replaceAll(':', ''))
+  const name = [step.case.name, variant.name].filter(Boolean).join(' ').replaceAll(/[ ,]+/g, '-')
+  const profile = join(resultsFolder, 'profiles', `${peer.name}-${name}`, new Date().toISOString().replaceAll(':', ''))
   await mkdir(profile, { recursive: true })
-  const { sample, errors, served = 0 } = await measure(step, { ...surroundings, profile })
-  const { file, profile: found } = await busiestProfile(profile)
-  const cpu = sample.cpu === undefined ? '' : `, ${metrics.cpu.format(sample.cpu)} of CPU a request`
-  console.log(`\n${peer.title} at ${name}, profiled: ${served} requests${cpu}\n`)
+  const { sample, errors, measured } = await measure(step, { ...surroundings, profile })
+  if (measured === undefined) return fail(`${step.case.name} is not about requests, of which a profile could tell.`)
+  const { file, profile: found } = await busiestProfile(profile, measured)
+  const cpu = sample.cpu === undefined ? '' : `, ${metrics.cpu.format(sample.cpu)} of CPU each`
+  console.log(`\n${peer.title} at ${name}, profiled: ${Math.round(measured.requests)} requests${cpu}\n`)
   for (const error of errors) console.log(`  ${error}`)
-  console.log(formatProfile(selfTimes(found), served, sample.cpu))
+  console.log(formatProfile(selfTimes(found, measured), measured.requests, sample.cpu))
   console.log(`\nIts busiest thread whole, for Chrome's DevTools: ${relative('', file)}`)
 }
 

@@ -1,9 +1,12 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Window } from './case.ts'
 
 /** V8's .cpuprofile, as far as it matters here. */
 export interface CpuProfile {
+  /** By the machine's monotonic clock, in µs. */
+  readonly startTime: number
   readonly nodes: readonly ProfileNode[]
   /** The node on top at each sample, by id. */
   readonly samples: readonly number[]
@@ -26,24 +29,27 @@ export interface SelfTime {
 }
 
 /** The thread that worked most, of all those whose profiles are in the folder. */
-export async function busiestProfile(folder: string): Promise<{ file: string; profile: CpuProfile }> {
+export async function busiestProfile(folder: string, window: Window): Promise<{ file: string; profile: CpuProfile }> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.cpuprofile'))
   if (files.length === 0) throw new Error(`no profile was written to ${folder}`)
   const profiles = await Promise.all(
     files.map(async (name) => {
       const file = join(folder, name)
       const profile = JSON.parse(await readFile(file, 'utf8')) as CpuProfile
-      return { file, profile, busy: total(selfTimes(profile)) }
+      return { file, profile, busy: total(selfTimes(profile, window)) }
     }),
   )
   return profiles.reduce((most, each) => (each.busy > most.busy ? each : most))
 }
 
-/** The functions of a profile, the most costly first; idle time is left out. */
-export function selfTimes({ nodes, samples, timeDeltas }: CpuProfile): SelfTime[] {
+/** The functions that were at work in that time, the most costly first; idle time is left out. */
+export function selfTimes({ startTime, nodes, samples, timeDeltas }: CpuProfile, { from, to }: Window): SelfTime[] {
   const labels = new Map(nodes.map(({ id, callFrame }) => [id, labelOf(callFrame)]))
   const times = new Map<string, { name: string; place: string; time: number }>()
+  let time = startTime
   samples.forEach((id, index) => {
+    time += timeDeltas[index]!
+    if (time < from || time >= to) return
     const { name, place } = labels.get(id)!
     if (name === '(idle)' || name === '(root)') return
     const key = `${name} ${place}`
@@ -76,29 +82,36 @@ export function ownerOf({ name, place }: SelfTime): string {
 }
 
 /**
- * The profile as a text.
+ * The functions as a table: how much of each request is theirs.
  *
- * @param served requests during the profile
  * @param cpu µs of CPU a request, as the system accounts for it
  */
-export function formatProfile(times: readonly SelfTime[], served: number, cpu: number | undefined, rows = 40): string {
+export function formatProfile(
+  times: readonly SelfTime[],
+  requests: number,
+  cpu: number | undefined,
+  rows = 40,
+): string {
   const owners = Map.groupBy(times, ownerOf)
   const byOwner = [...owners].map(([text, functions]) => ({ text, time: total(functions) }))
   const all = total(times)
   const line = ({ text, time }: { text: string; time: number }) =>
-    `${(time / served).toFixed(2).padStart(8)} µs${((100 * time) / all).toFixed(1).padStart(7)} %  ${text}`
-  // V8 counts as idle what libuv does by itself, and that is to wait and to read.
-  const rest = cpu === undefined ? 0 : Math.max(0, cpu - all / served)
+    `${(time / requests).toFixed(2).padStart(8)} µs${((100 * time) / all).toFixed(1).padStart(7)} %  ${text}`
   return [
     'Each request, by whose code it is:',
     ...byOwner.sort((one, other) => other.time - one.time).map(line),
-    ...(cpu === undefined
-      ? []
-      : [`${rest.toFixed(2).padStart(8)} µs           unseen by V8: reading, polling, other threads`]),
+    ...(cpu === undefined ? [] : [remainder(cpu - all / requests)]),
     '',
     `Each request, by function, its callees not counted (the first ${Math.min(rows, times.length)} of ${times.length}):`,
     ...times.slice(0, rows).map(({ name, place, time }) => line({ text: `${name}  ${place}`, time })),
   ].join('\n')
+}
+
+/** V8 counts as idle what libuv does by itself, and that is to wait and to read. @param rest µs a request */
+function remainder(rest: number): string {
+  if (rest < 0)
+    return '(More than the CPU that was used, as V8 goes by the clock: others used the core too. Trust the shares.)'
+  return `${rest.toFixed(2).padStart(8)} µs           unseen by V8: reading, polling, other threads`
 }
 
 function total(times: readonly SelfTime[]): number {

@@ -13,7 +13,7 @@ export interface Launch {
   readonly env?: NodeJS.ProcessEnv
 }
 
-const START_TIMEOUT = 15_000
+const START_TIMEOUT = 60_000
 const STOP_TIMEOUT = 8000
 
 /** A program that the bench started; it ends with the bench, however that ends. */

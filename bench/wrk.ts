@@ -56,7 +56,9 @@ export function wrk(load: WrkLoad): Load {
         p99: result.p99,
         ...account?.close(requests, result.duration),
       }
-      return { sample, errors: judge(result, answerLength) }
+      const to = Number(process.hrtime.bigint() / 1000n)
+      const measured = { from: to - result.duration, to, requests }
+      return { sample, errors: judge(result, answerLength), measured }
     },
   }
 }

@@ -6,6 +6,8 @@ import { IDLE_CONNECTIONS, type Peer, type Route, type Site } from '../peer.ts'
 import { type Launch, versionOf } from '../program.ts'
 import { writeConfig } from './limpet.ts'
 
+/** Of clients and servers together, for each worker. */
+const CONNECTIONS = 16_384
 const version = () => versionOf('nginx', ['-v'])
 
 /** The reference: what `limpet export nginx` writes for the very configuration that Limpet runs with. */
@@ -23,7 +25,8 @@ export const nginx: Peer = {
         maxBuffer: 1 << 26,
       },
     )
-    return launchNginx(setup.folder, stdout)
+    // Room for the case of idle connections, of which nginx would otherwise close some.
+    return launchNginx(setup.folder, stdout.replace(/worker_connections \d+/, `worker_connections ${CONNECTIONS}`))
   },
 }
 
@@ -40,7 +43,7 @@ export const nginxByHand: Peer = {
 worker_processes ${setup.workers};
 worker_rlimit_nofile 32768;
 error_log stderr warn;
-events { worker_connections 16384; }
+events { worker_connections ${CONNECTIONS}; }
 http {
   log_format bench '$remote_addr - - [$time_local] "$request" $status $body_bytes_sent "$http_referer" '
     '"$http_user_agent" $upstream_addr $upstream_status $request_time';
@@ -77,7 +80,7 @@ export const nginxOfTheLab: Peer = {
       `
 worker_processes ${setup.workers};
 worker_rlimit_nofile 32768;
-events { worker_connections 16384; }
+events { worker_connections ${CONNECTIONS}; }
 http {
   log_format upstreams '$remote_addr - - [$time_local] "$request" $status $body_bytes_sent -> $upstream_addr';
   access_log ${setup.accessLog} upstreams;

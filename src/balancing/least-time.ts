@@ -36,6 +36,9 @@ export class LeastTime implements Choice {
   #refreshedAt = 0
   /** Who comes first among equals. */
   #next = 0
+  /** The best one that the choice in hand has found, and its cost. */
+  #best = -1
+  #least = Infinity
 
   /** @param decay the time constant of the EWMA, in ms */
   constructor(decay: number, scoreboard: Scoreboard) {
@@ -57,25 +60,27 @@ export class LeastTime implements Choice {
 
   choose(avoid: readonly ServerState[], now: number): ServerState | undefined {
     if (now - this.#refreshedAt >= REFRESH) this.#refresh(now)
+    this.#best = -1
+    this.#least = Infinity
+    this.#scan(this.#next, this.#slots.length, avoid)
+    this.#scan(0, this.#next, avoid)
+    this.#next = this.#best + 1 < this.#slots.length ? this.#best + 1 : 0
+    return this.#servers[this.#best]
+  }
+
+  #scan(from: number, to: number, avoid: readonly ServerState[]): void {
     const { inFlights } = this.#scoreboard
     const slots = this.#slots
     const costs = this.#costs
-    let best = -1
-    let least = Infinity
-    let to = slots.length
-    // Once from the one after the last chosen to the end, once from the start to there.
-    for (let index = this.#next; ; index = 0, to = this.#next) {
-      for (; index < to; index++) {
-        const load = inFlights[slots[index]!]!
-        const cost = costs[index]! * (load + 1)
-        if (cost >= least || !this.#isOpen(index, load, avoid)) continue
-        best = index
-        least = cost
-      }
-      if (to === this.#next) break
+    let least = this.#least
+    for (let index = from; index < to; index++) {
+      const load = inFlights[slots[index]!]!
+      const cost = costs[index]! * (load + 1)
+      if (cost >= least || !this.#isOpen(index, load, avoid)) continue
+      this.#best = index
+      least = cost
     }
-    this.#next = best + 1 < slots.length ? best + 1 : 0
-    return this.#servers[best]
+    this.#least = least
   }
 
   answered(server: ServerState, ms: number, good: boolean, now: number): void {

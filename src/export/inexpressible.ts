@@ -1,5 +1,6 @@
-import { ConfigError, type Problem } from '../config/error.ts'
+import { alternatives, ConfigError, type Problem } from '../config/error.ts'
 import type { Config } from '../config/schema.ts'
+import { knownPolicies } from './upstream-settings.ts'
 
 /** Limpet's defaults, for which docs/nginx.md says what nginx does instead. */
 const DEFAULT_HEADERS = 100
@@ -78,17 +79,23 @@ function upstream({ name, balance, servers, timeouts, retries, keepAlive }: Part
     )
   return [
     ...when(
-      balance.type !== 'round-robin' && balance.type !== 'ip-hash',
+      !knownPolicies.includes(balance.type),
       `${path}.balance`,
-      `the export does not know ${balance.type}`,
-      'use round-robin or ip-hash',
+      `the export has no words for ${balance.type}`,
+      `use ${alternatives(knownPolicies)}`,
     ),
-    ...servers.flatMap(({ backup, failTimeout }, index) => [
+    ...servers.flatMap(({ backup, failTimeout, slowStart }, index) => [
       ...when(
-        backup && balance.type === 'ip-hash',
+        backup && !['round-robin', 'least-connections'].includes(balance.type),
         `${path}.servers[${index}].backup`,
-        "nginx's ip_hash takes no backup servers",
+        `nginx takes no backup servers with ${balance.type}`,
         'remove it, or balance by round-robin',
+      ),
+      ...when(
+        slowStart !== 0,
+        `${path}.servers[${index}].slowStart`,
+        'only nginx Plus has a slow start',
+        'leave it out',
       ),
       ...when(
         failTimeout % 1000 !== 0,

@@ -5,6 +5,17 @@ import { block, type Directive, directive } from './directive.ts'
 /** nginx has no word for "as often as one likes". */
 export const ANY_NUMBER = 2_147_483_647
 
+/** nginx's words for the policies that it has. */
+const methods: Partial<Record<Upstream['balance']['type'], Directive[]>> = {
+  'round-robin': [],
+  'ip-hash': [directive('ip_hash')],
+  'least-connections': [directive('least_conn')],
+  'random-two': [directive('random', 'two', 'least_conn')],
+}
+
+/** The policies that nginx has. */
+export const knownPolicies = Object.keys(methods)
+
 /** An upstream as nginx's block of the same name. */
 export function upstreamBlock({ name, balance, servers, keepAlive }: Upstream): Directive {
   return block(
@@ -13,7 +24,7 @@ export function upstreamBlock({ name, balance, servers, keepAlive }: Upstream): 
     [
       // Shared by the worker processes, so that turns and failures are counted once, as on the Scoreboard.
       directive('zone', name, `${64 + 4 * servers.length}k`),
-      ...(balance.type === 'ip-hash' ? [directive('ip_hash')] : []),
+      ...(methods[balance.type] ?? []),
       ...servers.map(serverLine),
       ...(keepAlive.connections === 0
         ? []
@@ -38,12 +49,13 @@ export function proxySettings({ timeouts, retries }: Upstream): Directive[] {
   ]
 }
 
-function serverLine({ name, address, weight, maxFails, failTimeout, backup, down }: Server): Directive {
+function serverLine({ name, address, weight, maxConnections, maxFails, failTimeout, backup, down }: Server): Directive {
   return {
     ...directive(
       'server',
       address,
       ...(weight === 1 ? [] : [`weight=${weight}`]),
+      ...(maxConnections === 0 ? [] : [`max_conns=${maxConnections}`]),
       `max_fails=${maxFails}`,
       `fail_timeout=${formatDuration(failTimeout)}`,
       ...(backup ? ['backup'] : []),

@@ -7,6 +7,7 @@ function node(id: number, functionName: string, url = '', lineNumber = -1) {
 }
 
 const profile = {
+  startTime: 1000,
   nodes: [
     node(1, '(root)'),
     node(2, '(idle)'),
@@ -14,19 +15,25 @@ const profile = {
     node(4, 'writeBuffer'),
     node(5, 'parse', 'file:///somewhere/limpet/src/http1/head.ts', 41),
   ],
-  samples: [3, 2, 4, 5, 4],
-  timeDeltas: [0, 100, 900, 300, 200],
+  samples: [3, 3, 2, 4, 5, 4],
+  timeDeltas: [0, 500, 100, 900, 300, 200],
 }
+/** From the second sample on. */
+const window = { from: 1400, to: 9000, requests: 100 }
 
 test('adds up the time of a function from wherever it was called, and leaves out idle time', () => {
-  assert.deepEqual(selfTimes(profile), [
+  assert.deepEqual(selfTimes(profile, window), [
     { name: 'parse', place: 'src/http1/head.ts:42', time: 300 },
     { name: 'writeBuffer', place: '', time: 300 },
   ])
 })
 
 test('tells what V8 did not see of the CPU that the system counted', () => {
-  const text = formatProfile(selfTimes(profile), 100, 10)
+  const text = formatProfile(selfTimes(profile, window), window.requests, 10)
   assert.match(text, /3\.00 µs {3}50\.0 % {2}src\/http1\n/)
   assert.match(text, /4\.00 µs .*unseen by V8/)
+})
+
+test('says when V8 counted more than the CPU that was used', () => {
+  assert.match(formatProfile(selfTimes(profile, window), window.requests, 5), /Trust the shares/)
 })

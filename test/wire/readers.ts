@@ -84,7 +84,7 @@ export function readOneLaxly(text: string, from: number): LaxRequest | undefined
   const [method = '', target = ''] = first.split(/\s+/)
   const fieldValue = (name: string) => {
     const fields = lines.map((line) => /^[\s\0]*([^:]*?)[\s\0]*(?::[\s\0]*(.*?)[\s\0]*)?$/s.exec(line)!)
-    return fields.find(([, field]) => field!.toLowerCase().replaceAll('_', '-') === name)?.[2] ?? ''
+    return fields.find(([, field]) => field!.toLowerCase() === name)?.[2] ?? ''
   }
   const bodyStart = start + gap.index + gap[0].length
   if (/chunked/i.test(fieldValue('transfer-encoding'))) return { method, target, head, ...laxChunks(text, bodyStart) }

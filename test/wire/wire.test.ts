@@ -2,6 +2,7 @@ import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { once } from 'node:events'
 import { describe, type TestContext, test } from 'node:test'
 import { startLimpet } from '../support/limpet.ts'
+import { rawOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
 import { allCases, type Case } from './fixture.ts'
 import { NodeReader, readLaxly, readStrictly } from './readers.ts'
@@ -29,11 +30,20 @@ describe('the fixtures', () => {
 
 test('Limpet does with every fixture what it says', async (t) => {
   const origin = await RecordingOrigin.start(t)
+  const elsewhere = await rawOrigin(t, (socket) => {
+    socket.on('data', () => socket.write('HTTP/1.1 299 Elsewhere\r\nContent-Length: 0\r\n\r\n'))
+  })
   const limpet = await startLimpet(t, {
     listeners: [{ address: '127.0.0.1', port: 0 }],
     workers: 1,
-    routes: [{ path: '/*', upstream: 'origin' }],
-    upstreams: { origin: { servers: [{ address: origin.address, maxFails: 0 }] } },
+    routes: [
+      { path: '/*', upstream: 'origin' },
+      { path: '/private/*', upstream: 'private' },
+    ],
+    upstreams: {
+      origin: { servers: [{ address: origin.address, maxFails: 0 }] },
+      private: { servers: [{ address: elsewhere.address, maxFails: 0 }] },
+    },
     accessLog: 'off',
   })
   for (const fixture of cases) {
