@@ -37,7 +37,7 @@ function spread(): void {
 }
 
 function traffic(): void {
-  for (const utilisation of [0.5, 0.9, 0.99]) {
+  for (const utilisation of [0.5, 0.9]) {
     console.log(
       `\nalike servers, ${utilisation * 100} % busy: mean time in service times (most in flight at any server)`,
     )
@@ -52,7 +52,7 @@ function traffic(): void {
             [10, 1000].map((size) => {
               const { mean, fullest } = outcomeOf(balance, {
                 ...alike(size, utilisation),
-                requests: (300 * REQUESTS) / 100,
+                requests: 10 * REQUESTS,
               })
               return [size, `${mean.toFixed(2)} (${fullest})`]
             }),

@@ -59,7 +59,7 @@ export class ChunkedBody {
   }
 
   /**
-   * Reads on from `from`.
+   * Reads on from `from`. Nothing of `bytes` is kept: its memory may be used again.
    *
    * @returns the offset after the last byte that belongs to this body
    * @throws MessageError where the framing breaks the rules
@@ -169,7 +169,8 @@ export class ChunkedBody {
       this.done = true
       return from + trailers.end - held
     }
-    this.#held = section
+    // The bytes may lie in memory that others read into next; what was put together above does not.
+    this.#held = held === 0 ? Buffer.from(section) : section
     return bytes.length
   }
 }

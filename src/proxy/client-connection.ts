@@ -76,6 +76,10 @@ export class ClientConnection extends Timed {
       const exchange = this.#exchange
       if (exchange === undefined) {
         if (!this.#readHead()) break
+      } else if (exchange.gathersBody) {
+        if (exchange.offerBody(this.#unread.length - this.#at)) continue
+        this.#awaitBody()
+        break
       } else if (exchange.wantsBody) {
         this.#at = exchange.requestBytes(this.#unread, this.#at)
         if (!this.#closing) this.#awaitBody()
@@ -92,8 +96,9 @@ export class ClientConnection extends Timed {
   /** The client will say no more than what is unread; tells the exchange once it has all of that. */
   #sayEnd(): void {
     const exchange = this.#exchange
-    if (exchange === undefined) this.#close()
-    else if (this.#unread === undefined && !exchange.requestIsDone) exchange.requestEnded()
+    if (exchange === undefined) return this.#close()
+    const allTaken = this.#unread === undefined || exchange.gathersBody
+    if (allTaken && !exchange.requestIsDone) exchange.requestEnded()
   }
 
   /** Reads a head and begins its exchange. Returns false while the head is incomplete. */

@@ -23,6 +23,11 @@ import type { UpstreamGroup } from './upstream-group.ts'
 const NOBODY: readonly ServerState[] = []
 /** Methods that do the same once or twice (RFC 9110 §9.2.2). */
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
+/**
+ * Of a body whose length is known, so much must be there before a server is picked: a client that is slow with a small
+ * body keeps no server waiting. A body in chunks may be one half of a conversation, and goes on as it comes.
+ */
+const BODY_FIRST = 16 * 1024
 /** How large a response's head may be. */
 const RESPONSE_LIMITS = { headSize: 64 * 1024, headers: 256 }
 
@@ -50,6 +55,8 @@ export class Exchange implements UpstreamUser, LogEntry {
   readonly #mayUpgrade: boolean
   #isTunnel = false
   #group: UpstreamGroup | undefined
+  /** Bytes of the body that must be there before the first attempt; 0 once they are. */
+  #bodyWanted = 0
   // The attempt in hand.
   #server: ServerState | undefined
   #connection: UpstreamConnection | undefined
@@ -143,7 +150,21 @@ export class Exchange implements UpstreamUser, LogEntry {
     const route = router.find(host, path, this.#plane.conditions)
     if (route === undefined) return this.#end(new Failure('no-route'))
     this.#group = this.#plane.groups[route.upstream]!
+    if (this.framing > 0 && expect < 0) this.#bodyWanted = Math.min(this.framing, BODY_FIRST)
+    else this.#attempt()
+  }
+
+  /** Whether the exchange waits for more of the body before it picks a server. */
+  get gathersBody(): boolean {
+    return this.#bodyWanted > 0
+  }
+
+  /** Tells how much of the body is there; returns whether that was enough to go on. */
+  offerBody(size: number): boolean {
+    if (size < this.#bodyWanted) return false
+    this.#bodyWanted = 0
     this.#attempt()
+    return true
   }
 
   #readRequestId(head: RequestHead): void {

@@ -24,12 +24,15 @@ function decode(text: string, keepFraming: boolean, cuts: readonly number[] = []
     for (const cut of [...cuts, text.length]) {
       if (body.done || cut <= from) continue
       const bytes = Buffer.from(text.slice(from, cut), 'latin1')
-      from += body.read(bytes, 0, {
+      const end = body.read(bytes, 0, {
         bodyBytes(bytes, from, to) {
           ok(from < to && to <= bytes.length)
           data += bytes.toString('latin1', from, to)
         },
       })
+      // Others may read into the same memory next.
+      bytes.fill('?')
+      from += end
     }
   } catch (error) {
     ok(error instanceof MessageError, String(error))

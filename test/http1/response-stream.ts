@@ -36,12 +36,15 @@ function readChunks(bytes: Buffer, from: number, limits: HeadLimits, cuts: reado
   try {
     for (const arrived of [...cuts, bytes.length]) {
       if (body.done || arrived <= at) continue
-      at += body.read(Buffer.from(bytes.subarray(at, arrived)), 0, {
+      const segment = Buffer.from(bytes.subarray(at, arrived))
+      at += body.read(segment, 0, {
         bodyBytes(bytes, from, to) {
           ok(from < to && to <= bytes.length)
           data += bytes.toString('latin1', from, to)
         },
       })
+      // Others may read into the same memory next.
+      segment.fill('?')
     }
   } catch (error) {
     if (!(error instanceof MessageError)) throw error

@@ -228,13 +228,20 @@ describe('a client that leaves', () => {
 
   test('in the middle of its body leaves the server nothing to wait for', async (t) => {
     const { origin, client, limpet } = await throughTo(t)
-    client.say('POST /half HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf')
+    client.say(`POST /half HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n${'x'.repeat(50_000)}half`)
     await origin.request(/half$/)
     const ended = new Promise((resolve) => origin.socket.once('close', resolve))
     client.socket.end()
     await limpet.log.matching(/"POST \/half HTTP\/1.1" 499 /, 1)
     origin.socket.end()
     await ended
+  })
+
+  test('before its small body is whole has not been seen by any server', async (t) => {
+    const { client, limpet } = await throughTo(t)
+    client.say('POST /half HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf')
+    client.socket.end()
+    await limpet.log.find(/"POST \/half HTTP\/1.1" 499 0 "-" "-" - - /)
   })
 
   test('only half, after its request, still gets its answer', async (t) => {

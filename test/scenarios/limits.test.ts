@@ -101,3 +101,14 @@ test('a client that takes nothing of its answer is let go, and so is its server'
   client.say(GET)
   await limpet.log.find(/"GET \/ HTTP\/1.1" \d+ /)
 })
+
+test('a client that is slow with a small body keeps no server waiting', async (t) => {
+  const { limpet, origin, client } = await throughTo(t)
+  client.say('POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n')
+  client.say('12345')
+  const other = await RawClient.connect(t, limpet.port)
+  other.say('GET /other HTTP/1.1\r\nHost: a\r\n\r\n')
+  assert.match(await origin.request(), /^GET \/other /)
+  client.say('67890')
+  assert.match(await origin.request(/67890$/), /^POST \/slow [\s\S]*\r\n\r\n1234567890$/)
+})
