@@ -16,6 +16,9 @@ COPY src src
 # It runs from source, as in a checkout. Compiled once here, it starts as fast as if it were JavaScript.
 RUN STATIC_BACKEND=compiled DYNAMIC_BACKEND=once NODE_COMPILE_CACHE=/opt/limpet/.compiled node bin/limpet.js check
 
+# What Node needs beyond the libraries that every Debian has, for the image of nginx.
+RUN mkdir /opt/libraries && ldd /usr/local/bin/node | awk '/libatomic/ { print $3 }' | xargs -r cp -Lt /opt/libraries
+
 FROM node:26-bookworm-slim AS limpet
 ARG VERSION=unreleased
 LABEL org.opencontainers.image.title="Limpet" \
@@ -38,7 +41,7 @@ LABEL org.opencontainers.image.title="Limpet's nginx" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="$VERSION"
 COPY --from=build /usr/local/bin/node /usr/local/bin/node
-COPY --from=build /usr/lib/*-linux-gnu/libatomic.so.1* /usr/local/lib/
+COPY --from=build /opt/libraries/ /usr/local/lib/
 COPY --from=build /opt/limpet /opt/limpet
 RUN ln -s /opt/limpet/bin/limpet.js /usr/local/bin/limpet \
  && ldconfig \

@@ -7,6 +7,7 @@ export const HASH = 0x23
 export const PERCENT = 0x25
 export const ASTERISK = 0x2a
 export const COMMA = 0x2c
+export const HYPHEN = 0x2d
 export const DOT = 0x2e
 export const SLASH = 0x2f
 export const ZERO = 0x30
@@ -15,6 +16,7 @@ export const COLON = 0x3a
 export const SEMICOLON = 0x3b
 export const QUESTION = 0x3f
 export const AT = 0x40
+export const UNDERSCORE = 0x5f
 
 function table(allows: (byte: number) => boolean): Uint8Array {
   return Uint8Array.from({ length: 256 }, (_, byte) => (allows(byte) ? 1 : 0))

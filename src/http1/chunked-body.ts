@@ -44,6 +44,8 @@ const trailers = new Trailers()
 export class ChunkedBody {
   /** Whether the body has been read to its end. */
   done = false
+  /** Bytes of data read so far, without their framing. */
+  length = 0
   readonly #keepFraming: boolean
   readonly #limits: HeadLimits
   #part: number = Part.Size
@@ -112,6 +114,7 @@ export class ChunkedBody {
         case Part.Data: {
           const size = Math.min(this.#remaining, to - at)
           at += size
+          this.length += size
           this.#remaining -= size
           if (this.#remaining > 0) break
           part = Part.DataCr

@@ -1,8 +1,10 @@
-import { lower } from './bytes.ts'
+import { HYPHEN, lower, UNDERSCORE } from './bytes.ts'
 
 /** The field names that the proxy must know; every other field passes unread. */
 export const FieldName = {
   Other: 0,
+  /** A known name with underscores for hyphens: servers that make variables of names take the two for one. */
+  Imitation: 22,
   Accept: 1,
   Connection: 2,
   ContentLength: 3,
@@ -66,10 +68,14 @@ export function fieldNameOf(bytes: Uint8Array, from: number, to: number): number
   const candidates = byLength[length]!
   next: for (let c = 0; c < candidates.length; c++) {
     const { id, letters } = candidates[c]!
+    let imitates = false
     for (let i = 0; i < length; i++) {
-      if (lower(bytes[from + i]!) !== letters[i]) continue next
+      const byte = bytes[from + i]!
+      if (lower(byte) === letters[i]) continue
+      if (byte !== UNDERSCORE || letters[i] !== HYPHEN) continue next
+      imitates = true
     }
-    return id
+    return imitates ? FieldName.Imitation : id
   }
   return FieldName.Other
 }

@@ -20,7 +20,7 @@ const LAST_CHUNK = Buffer.from('0\r\n\r\n')
 export class BodyRelay implements BodySink {
   /** Whether the body has been read to its end. */
   done: boolean
-  /** Bytes of data and framing sent on. */
+  /** Bytes sent on, framing included. */
   sent = 0
   #target: ByteTarget | undefined
   readonly #outgoing: OutgoingFraming
@@ -34,6 +34,11 @@ export class BodyRelay implements BodySink {
     this.#chunked = framing === CHUNKED ? new ChunkedBody(outgoing === 'as-it-came', limits) : undefined
     this.#remaining = Math.max(0, framing)
     this.done = framing === 0
+  }
+
+  /** Bytes of data that have passed, without their framing. */
+  get length(): number {
+    return this.#chunked?.length ?? this.sent
   }
 
   /**

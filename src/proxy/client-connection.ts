@@ -58,14 +58,22 @@ export class ClientConnection extends Timed {
   /** Whether another request may follow the one in hand. */
   get mayPersist(): boolean {
     const most = this.#plane.snapshot.limits.requestsPerConnection
-    return !this.#clientEnded && (most === 0 || this.#requests < most)
+    return (!this.#clientEnded || this.#unread !== undefined) && (most === 0 || this.#requests < most)
   }
 
   whenData(bytes: Buffer): void {
     if (this.#closing) return
     this.#unread = this.#unread === undefined ? bytes : Buffer.concat([this.#unread.subarray(this.#at), bytes])
     this.#at = 0
-    this.#advance()
+    if (this.#exchange !== undefined || this.#mayCompleteHead(bytes)) this.#advance()
+  }
+
+  /**
+   * Whether it is worth reading the head again with these bytes. A head is judged line by line; only the end of one
+   * changes anything, or that it has grown too long. Without this, a head that drips in would cost its square.
+   */
+  #mayCompleteHead(bytes: Buffer): boolean {
+    return bytes === this.#unread || bytes.includes(LF) || this.#unread!.length >= this.#plane.snapshot.limits.headSize
   }
 
   /** Goes as far as the unread bytes, and the exchange in hand, allow. */
@@ -142,7 +150,9 @@ export class ClientConnection extends Timed {
   /** Breaks off in the middle of a response, so that the client cannot take it for whole. */
   abort(): void {
     this.#exchange = undefined
-    this.socket.resetAndDestroy()
+    // A reset in the middle of a goodbye fails, and leaves the socket's handle open for good (EINVAL, libuv).
+    if (this.socket.writableEnded) this.socket.destroy()
+    else this.socket.resetAndDestroy()
   }
 
   /** The client is behind in reading: gives it time, and tells the exchange when it has caught up. */

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Failure } from './failure.ts'
 import type { Closing } from './forwarded-head.ts'
+import { httpDate } from './http-date.ts'
 
 /** What clients are told to wait before they come back when no server is available, in s. */
 const RETRY_AFTER = 5
@@ -29,7 +30,7 @@ export function errorPage(
   const body = Buffer.from(json ? asJson(failure, requestId) : asHtml(failure, title, requestId))
   const lines = [
     `HTTP/1.1 ${failure.status} ${title}`,
-    `Date: ${new Date().toUTCString()}`,
+    `Date: ${httpDate()}`,
     `Content-Type: ${json ? 'application/json' : 'text/html; charset=utf-8'}`,
     `Content-Length: ${body.length}`,
     'Cache-Control: no-store',

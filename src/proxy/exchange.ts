@@ -138,10 +138,8 @@ export class Exchange implements UpstreamUser, LogEntry {
     this.#readRequestId(head)
     const limit = this.#plane.snapshot.limits.bodySize
     if (limit > 0 && this.framing > limit) return this.#end(new Failure('body-too-large'))
-    const expect = head.find(FieldName.Expect)
-    if (expect >= 0 && head.value(expect).toLowerCase() !== '100-continue') {
-      return this.#end(new Failure('expectation-unknown'))
-    }
+    const expects = expectationOf(head)
+    if (expects === 'unknown') return this.#end(new Failure('expectation-unknown'))
     const path = pathOf(head)
     if (path === undefined)
       return this.#end(new Failure('bad-request', 'the path cannot be decoded, or climbs above its root'))
@@ -150,7 +148,7 @@ export class Exchange implements UpstreamUser, LogEntry {
     const route = router.find(host, path, this.#plane.conditions)
     if (route === undefined) return this.#end(new Failure('no-route'))
     this.#group = this.#plane.groups[route.upstream]!
-    if (this.framing > 0 && expect < 0) this.#bodyWanted = Math.min(this.framing, BODY_FIRST)
+    if (this.framing > 0 && expects === 'nothing') this.#bodyWanted = Math.min(this.framing, BODY_FIRST)
     else this.#attempt()
   }
 
@@ -255,7 +253,7 @@ export class Exchange implements UpstreamUser, LogEntry {
     try {
       const end = body.relay(bytes, from, this.#connection!.socket)
       const limit = this.#plane.snapshot.limits.bodySize
-      if (limit > 0 && body.sent > limit && !this.#isTunnel) this.#end(new Failure('body-too-large'))
+      if (limit > 0 && body.length > limit && !this.#isTunnel) this.#end(new Failure('body-too-large'))
       else this.#connection?.wait(body.done ? this.#timeouts.firstByte : this.#silence)
       return end
     } catch (error) {
@@ -331,7 +329,7 @@ export class Exchange implements UpstreamUser, LogEntry {
     this.status = head.status
     this.#noteStatus(head.status)
     // A client that is told before it has said everything could not be understood afterwards.
-    const unknownEnd = framing === UNTIL_CLOSE && this.#isHttp10
+    const unknownEnd = framing < 0 && this.#isHttp10
     this.#persists &&= this.requestIsDone && !unknownEnd && !this.#plane.stopping && this.#client.mayPersist
     const body = bodyFor(framing, this.#isHttp10)
     const length = framing >= 0 ? declaredLength(head, framing) : -1
@@ -539,6 +537,17 @@ function pathOf(head: RequestHead): string | undefined {
   if (head.form === 'asterisk' || head.pathStart === head.pathEnd) return '/'
   const path = head.bytes.toString('latin1', head.pathStart, head.pathEnd)
   return head.plainPath ? path : normalisePath(path)
+}
+
+/** What the Expect fields ask for (RFC 9110 §10.1.1). */
+function expectationOf(head: RequestHead): 'nothing' | '100-continue' | 'unknown' {
+  let expects: 'nothing' | '100-continue' = 'nothing'
+  for (let field = 0; field < head.count; field++) {
+    if (head.names[field] !== FieldName.Expect) continue
+    if (head.value(field).toLowerCase() !== '100-continue') return 'unknown'
+    expects = '100-continue'
+  }
+  return expects
 }
 
 /** Protocols that would carry other requests past this proxy's eyes. */

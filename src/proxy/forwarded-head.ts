@@ -4,6 +4,7 @@ import { CHUNKED, type Framing } from '../http1/framing.ts'
 import type { Head } from '../http1/head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
+import { httpDate } from './http-date.ts'
 import type { Scratch } from './scratch.ts'
 
 /** A flag for each FieldName: whether a field ends here instead of being passed on. */
@@ -27,6 +28,7 @@ const hopByHop = [
 const endsInRequest = ending(
   ...hopByHop,
   FieldName.ContentLength,
+  FieldName.Imitation,
   FieldName.XForwardedFor,
   FieldName.XForwardedHost,
   FieldName.XForwardedProto,
@@ -120,7 +122,8 @@ export function writeSwitchingHead(out: Scratch, head: ResponseHead, options: Co
 export type Closing = 'unsaid' | 'close' | 'keep-alive'
 
 /**
- * Puts together the head that a client gets: the server's, without the fields that are for one hop, framed anew.
+ * Puts together the head that a client gets: the server's, without the fields that are for one hop, framed anew, and
+ * dated where the server has no clock (RFC 9110 §6.6.1).
  *
  * @param contentLength for the Content-Length field; -1 for none
  */
@@ -138,6 +141,7 @@ export function writeResponseHead(
     from += 'HTTP/1.0'.length
   }
   copyFields(out, head, from, endsInResponse, options, false)
+  if (head.status >= 200 && head.find(FieldName.Date) < 0) out.text(`Date: ${httpDate()}\r\n`)
   if (contentLength >= 0) out.text(`Content-Length: ${contentLength}\r\n`)
   if (chunked) out.write(CHUNKED_LINE)
   if (closing !== 'unsaid') out.write(closing === 'close' ? CLOSE_LINE : KEEP_ALIVE_LINE)

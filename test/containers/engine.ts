@@ -1,6 +1,6 @@
 import { execFile, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, createServer, type Server } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -18,7 +18,24 @@ const noEngine = whyNoEngine()
 
 /** A test that needs a Docker engine, and is skipped by name without one. */
 export function testWithEngine(name: string, body: (test: TestContext) => Promise<void>): void {
-  test(name, noEngine === undefined ? {} : { skip: noEngine }, body)
+  test(name, noEngine === undefined ? { timeout: 300_000 } : { skip: noEngine }, body)
+}
+
+/** A port of loopback that stands for the engine's names, of which there is one set for everybody on this machine. */
+const TURN = 47_777
+
+/** Waits until no other run of these tests uses the engine. Gives what to close afterwards. */
+export async function ourTurn(): Promise<Server> {
+  for (;;) {
+    const server = createServer().listen(TURN, '127.0.0.1')
+    try {
+      await once(server, 'listening')
+      return server
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+      await new Promise((resolve) => setTimeout(resolve, 500))
+    }
+  }
 }
 
 export const hasEngine = noEngine === undefined

@@ -1,7 +1,7 @@
 /** The lab in real containers. One file, since its tests share the images that setup.sh builds, and setup.sh's names. */
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -12,6 +12,7 @@ import {
   freePort,
   hasEngine,
   logsOf,
+  ourTurn,
   portOf,
   ROOT,
   runScript,
@@ -24,15 +25,19 @@ import { loadDuring, request } from './load.ts'
 const SETUP = './setup.sh'
 let port: number
 let untouched: Set<string>
+let turn: Server
 
 before(async () => {
   if (!hasEngine) return
+  turn = await ourTurn()
   untouched = await everything()
   port = await freePort()
 })
 
 after(async () => {
-  if (hasEngine) await runScript(SETUP, ['--down'])
+  if (!hasEngine) return
+  await runScript(SETUP, ['--down'])
+  turn.close()
 })
 
 testWithEngine('setup.sh builds the lab, starts it and says what runs where', async () => {

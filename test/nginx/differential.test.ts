@@ -3,7 +3,7 @@
  * the same servers, which get the same. What differs on purpose is in deliberate-differences.test.ts.
  */
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -175,7 +175,12 @@ async function compare(
     const message = `${differing.length} of ${REQUESTS} requests, such as ${JSON.stringify(request)}`
     assert.deepEqual(comparable(actual[index]!), comparable(expected[index]!), message)
   }
-  await nginx.stop()
+  limpet.process.kill()
+  await limpet.exit
+  const [limpetLog, nginxLog] = await Promise.all([readFile(join(folder, 'limpet.log'), 'utf8'), nginx.stop()])
+  const lines = comparableLines(limpetLog)
+  assert.ok(lines.length > 0)
+  assert.deepEqual(lines, comparableLines(nginxLog))
 }
 
 async function outcomes(port: number, requests: readonly TestRequest[]): Promise<Outcome[]> {
@@ -192,6 +197,15 @@ function comparable({ status, echo, fields }: Outcome) {
     name === 'x-request-id' && /^[0-9a-f]{32}$/.test(value) ? '(made)' : value,
   ])
   return { status, echo: { ...echo, headers }, fields }
+}
+
+/** The lines of requests that reached a server, without times and reasons; in order, since workers write when they like. */
+function comparableLines(log: string): string[] {
+  return log
+    .split('\n')
+    .filter((line) => line.includes(' 200 5 ') || line.includes(' 200 0 '))
+    .map((line) => line.replace(/\[.*?\]/, '[]').replace(/ [\d.]+ \S+$/, ''))
+    .sort()
 }
 
 function weighted(...servers: [address: string, weight: number][]) {

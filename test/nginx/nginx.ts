@@ -37,7 +37,7 @@ export function complaintsOfNginx(file: string): string {
 export interface Nginx {
   readonly port: number
   /** Ends nginx, and gives the access log. */
-  stop(): Promise<string[]>
+  stop(): Promise<string>
 }
 
 /** Runs nginx on the export of a configuration file, on a free port; it ends with the test. */
@@ -69,7 +69,7 @@ export async function startNginx(test: TestContext, configFile: string): Promise
   await Promise.race([answers(port), died])
   const stop = async () => {
     await end()
-    return (await readFile(log, 'utf8')).trimEnd().split('\n')
+    return readFile(log, 'utf8')
   }
   return { port, stop }
 }

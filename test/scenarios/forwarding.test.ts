@@ -6,6 +6,8 @@ import { rawOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
 import { throughTo } from '../support/through.ts'
 
+const DATE = 'Date: Mon, 01 Jan 2024 00:00:00 GMT\r\n'
+
 describe('a request on its way to the server', () => {
   test('keeps its Host and gets the forwarding headers', async (t) => {
     const { origin, client } = await throughTo(t)
@@ -51,15 +53,24 @@ describe('a response on its way to the client', () => {
     )
   })
 
+  test('gets the Date that its origin has no clock for', async (t) => {
+    const { origin, client } = await throughTo(t)
+    client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await origin.request()
+    origin.say('HTTP/1.1 204 No Content\r\n\r\n')
+    const date = /\r\nDate: (.*)\r\n/.exec(await client.hear(/\r\n\r\n/))?.[1]
+    assert.ok(Math.abs(Date.parse(date!) - Date.now()) < 60_000)
+  })
+
   test('without a length goes on in chunks, and the connection stays', async (t) => {
     const { origin, client } = await throughTo(t)
     client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
     await origin.request()
-    origin.say('HTTP/1.0 200 OK\r\n\r\nhello')
+    origin.say(`HTTP/1.0 200 OK\r\n${DATE}\r\nhello`)
     origin.end()
     assert.equal(
       await client.hear(/0\r\n\r\n$/),
-      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n',
+      `HTTP/1.1 200 OK\r\n${DATE}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n`,
     )
   })
 
@@ -67,8 +78,8 @@ describe('a response on its way to the client', () => {
     const { origin, client } = await throughTo(t)
     client.say('GET / HTTP/1.0\r\n\r\n')
     assert.match(await origin.request(), new RegExp(`^GET / HTTP/1.1\r\nHost: ${origin.address}\r\n`))
-    origin.say('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n')
-    assert.equal(await client.goodbye(), 'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello')
+    origin.say(`HTTP/1.1 200 OK\r\n${DATE}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n`)
+    assert.equal(await client.goodbye(), `HTTP/1.1 200 OK\r\n${DATE}Connection: close\r\n\r\nhello`)
   })
 })
 

@@ -7,7 +7,7 @@ import { RawClient } from '../support/raw-client.ts'
 import { throughTo } from '../support/through.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
-const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+const OK = 'HTTP/1.1 200 OK\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\nContent-Length: 2\r\n\r\nok'
 
 async function limited(test: TestContext, limits: object, workers = 2) {
   const origin = await httpOrigin(test, (_request, response) => response.end('ok'))

@@ -12,7 +12,8 @@ import { httpOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
 import { throughTo } from '../support/through.ts'
 
-const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+const DATE = 'Date: Mon, 01 Jan 2024 00:00:00 GMT\r\n'
+const OK = `HTTP/1.1 200 OK\r\n${DATE}Content-Length: 2\r\n\r\nok`
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   describe(signal, () => {
@@ -29,7 +30,10 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       await idle.goodbye()
       await assert.rejects(RawClient.connect(t, limpet.port))
       origin.say(OK)
-      assert.equal(await client.hear(/ok$/), 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok')
+      assert.equal(
+        await client.hear(/ok$/),
+        `HTTP/1.1 200 OK\r\n${DATE}Content-Length: 2\r\nConnection: close\r\n\r\nok`,
+      )
       client.socket.end()
       assert.equal(await limpet.exit, 0)
       assert.equal((await limpet.log.matching(/ 200 2 /, 2)).length, 2)

@@ -41,7 +41,8 @@ async function start(test: TestContext, server: Server): Promise<Origin> {
   const kill = async () => {
     if (!server.listening) return
     server.close()
-    for (const socket of sockets) socket.resetAndDestroy()
+    // A socket that is being ended cannot be reset any more.
+    for (const socket of sockets) socket.writableEnded ? socket.destroy() : socket.resetAndDestroy()
     await once(server, 'close')
   }
   test.after(kill)
