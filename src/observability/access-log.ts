@@ -25,7 +25,7 @@ export interface LogEntry {
 }
 
 /** Lines wait until there are this many characters of them, or for `FLUSH_AFTER` ms. */
-const FLUSH_AT = 64 * 1024
+const FLUSH_AT = 256 * 1024
 const FLUSH_AFTER = 100
 
 /**

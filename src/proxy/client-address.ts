@@ -1,10 +1,13 @@
-import { isIPv4, isIPv6 } from 'node:net'
+import { isIPv6 } from 'node:net'
+import { DOT, ZERO } from '../http1/bytes.ts'
 
 /** Where a client is: as it stands in logs and headers, and as octets (4 or 16), which policies go by. */
 export interface ClientAddress {
   readonly text: string
   readonly octets: Uint8Array
 }
+
+const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i
 
 /** The limited broadcast address (RFC 919): nobody's, and to nginx no address either. */
 const BROADCAST = '255.255.255.255'
@@ -15,15 +18,35 @@ const BROADCAST = '255.255.255.255'
  * @returns undefined where the text is no client's address
  */
 export function parseClientAddress(text: string): ClientAddress | undefined {
-  const unmapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(text)?.[1] ?? text
-  if (isIPv4(unmapped) && unmapped !== BROADCAST) {
-    return { text: unmapped, octets: Uint8Array.from(unmapped.split('.'), Number) }
-  }
-  return isIPv6(unmapped) ? { text: unmapped, octets: octetsOfIPv6(unmapped) } : undefined
+  const unmapped = text.startsWith('::') ? (MAPPED.exec(text)?.[1] ?? text) : text
+  const octets = octetsOfIPv4(unmapped) ?? (isIPv6(unmapped) ? octetsOfIPv6(unmapped) : undefined)
+  return octets === undefined || unmapped === BROADCAST ? undefined : { text: unmapped, octets }
 }
 
 /** Stands for a client that was gone before it could be asked. */
 export const UNKNOWN_ADDRESS: ClientAddress = { text: '-', octets: new Uint8Array(4) }
+
+/** Four decimal numbers without leading zeros; read by hand, since each new connection asks for it. */
+function octetsOfIPv4(text: string): Uint8Array | undefined {
+  const octets = new Uint8Array(4)
+  let octet = 0
+  let digits = 0
+  let index = 0
+  for (let at = 0; at <= text.length; at++) {
+    const digit = at < text.length ? text.charCodeAt(at) - ZERO : DOT - ZERO
+    if (digit >= 0 && digit <= 9) {
+      if (digits > 0 && octet === 0) return undefined
+      octet = octet * 10 + digit
+      digits++
+      if (octet > 255) return undefined
+    } else {
+      if (digit !== DOT - ZERO || digits === 0 || index > 3) return undefined
+      octets[index++] = octet
+      octet = digits = 0
+    }
+  }
+  return index === 4 ? octets : undefined
+}
 
 function octetsOfIPv6(text: string): Uint8Array {
   const [before = '', after] = text
