@@ -92,9 +92,6 @@ export class ServerState {
     this.#scoreboard.release(this.settings.slot, this.#worker)
   }
 
-  /** Does nothing: `claim` has taken the place. Here until src/proxy/exchange.ts no longer calls it. */
-  acquire(): void {}
-
   #mayGo(now: number): boolean {
     if (this.#maxFails === 0) return true
     const slot = this.settings.slot

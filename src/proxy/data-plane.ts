@@ -2,12 +2,13 @@ import type { Socket } from 'node:net'
 import { RequestHead } from '../http1/request-head.ts'
 import { ResponseHead } from '../http1/response-head.ts'
 import type { AccessLog } from '../observability/access-log.ts'
-import { type RequestConditions, Router } from '../routing/router.ts'
+import { Router } from '../routing/router.ts'
 import type { Scoreboard } from '../scoreboard.ts'
 import type { Server, Snapshot, Upstream } from '../snapshot.ts'
 import { ClientConnection } from './client-connection.ts'
 import { Deadlines } from './deadlines.ts'
 import { Failure } from './failure.ts'
+import { RequestView } from './request-view.ts'
 import { Scratch } from './scratch.ts'
 import { UpstreamGroup } from './upstream-group.ts'
 
@@ -31,8 +32,8 @@ export class DataPlane {
   readonly requestHead = new RequestHead()
   readonly responseHead = new ResponseHead()
   readonly scratch = new Scratch()
-  /** The request in `requestHead`, as routes see it. */
-  readonly conditions: RequestConditions
+  /** The request in `requestHead`. */
+  readonly request = new RequestView(this.requestHead)
   stopping = false
   readonly #scoreboard: Scoreboard
   readonly #worker: number
@@ -52,16 +53,6 @@ export class DataPlane {
     this.events = events
     this.router = new Router(snapshot.routes)
     this.groups = snapshot.upstreams.map((upstream) => new UpstreamGroup(upstream, scoreboard, worker, this.deadlines))
-    const head = this.requestHead
-    this.conditions = {
-      get method() {
-        return head.method
-      },
-      header(name) {
-        const field = head.findNamed(name)
-        return field < 0 ? undefined : head.value(field)
-      },
-    }
   }
 
   /** Serves a client that has just connected, or turns it away where there are too many. */

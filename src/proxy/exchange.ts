@@ -1,3 +1,4 @@
+import { keyFor } from '../balancing/key.ts'
 import type { ServerState } from '../balancing/server-state.ts'
 import { now } from '../clock.ts'
 import { type ConnectionOptions, connectionOptions, persists } from '../http1/connection-options.ts'
@@ -21,6 +22,7 @@ import type { UpstreamConnection, UpstreamUser } from './upstream-connection.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 
 const NOBODY: readonly ServerState[] = []
+const NO_KEY = new Uint8Array(0)
 /** Methods that do the same once or twice (RFC 9110 §9.2.2). */
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 /**
@@ -55,6 +57,8 @@ export class Exchange implements UpstreamUser, LogEntry {
   readonly #mayUpgrade: boolean
   #isTunnel = false
   #group: UpstreamGroup | undefined
+  /** What the policy ties its choice to. */
+  #key: Uint8Array = NO_KEY
   /** Bytes of the body that must be there before the first attempt; 0 once they are. */
   #bodyWanted = 0
   // The attempt in hand.
@@ -64,6 +68,8 @@ export class Exchange implements UpstreamUser, LogEntry {
   /** The start of a response's head that is still incomplete. */
   #held: Buffer | undefined
   #tried = NOBODY
+  /** When the request was sent to the server, for policies that go by how long it takes to answer. */
+  #sentAt = 0
   // The response.
   #responseBegun = false
   #responseBody: BodyRelay | undefined
@@ -143,11 +149,14 @@ export class Exchange implements UpstreamUser, LogEntry {
     const path = pathOf(head)
     if (path === undefined)
       return this.#end(new Failure('bad-request', 'the path cannot be decoded, or climbs above its root'))
-    const { router } = this.#plane
+    const { router, request } = this.#plane
+    request.address = this.#client.address
+    request.path = path
     const host = router.usesHost ? normaliseHost(this.#authority(head)) : ''
-    const route = router.find(host, path, this.#plane.conditions)
+    const route = router.find(host, path, request)
     if (route === undefined) return this.#end(new Failure('no-route'))
     this.#group = this.#plane.groups[route.upstream]!
+    this.#key = keyFor(this.#group.settings.balance, request)
     if (this.framing > 0 && expects === 'nothing') this.#bodyWanted = Math.min(this.framing, BODY_FIRST)
     else this.#attempt()
   }
@@ -182,22 +191,22 @@ export class Exchange implements UpstreamUser, LogEntry {
   #attempt(previous?: Failure): void {
     const group = this.#group!
     const time = this.#tried === NOBODY ? this.startedAt : now()
-    const { octets } = this.#client.address
-    const server = group.policy.pick(octets, this.#tried, time)
+    const server = group.policy.pick(this.#key, this.#tried, time)
     if (server === undefined) return this.#end(previous ?? new Failure('no-server'))
-    this.reason = this.#reasonFor(server, group.policy.home?.(octets))
+    this.reason = this.#reasonFor(server, time)
     this.#tried = this.#tried === NOBODY ? [server] : [...this.#tried, server]
     this.#server = server
-    server.acquire()
     const { address } = server.settings
     this.upstreamAddresses = this.upstreamAddresses === '' ? address : `${this.upstreamAddresses}, ${address}`
     this.#take(group.connectionTo(server, !this.#isRepeatable))
   }
 
-  #reasonFor(server: ServerState, home: ServerState | undefined): Reason {
+  #reasonFor(server: ServerState, time: number): Reason {
     if (this.#tried !== NOBODY) return 'retry'
+    const home = this.#group!.policy.home?.(this.#key)
     if (home === undefined) return 'new'
-    return server === home ? 'stuck' : 'moved:down'
+    if (server === home) return 'stuck'
+    return home.refusal(time) === 'full' ? 'moved:full' : 'moved:down'
   }
 
   /** Whether the request can be sent again as long as nothing of the response has been relayed. */
@@ -225,6 +234,7 @@ export class Exchange implements UpstreamUser, LogEntry {
       upgrade: this.#mayUpgrade,
     })
     scratch.flushTo(connection.socket)
+    if (this.#group!.policy.answered !== undefined) this.#sentAt = now()
     if (this.framing === 0) {
       connection.wait(this.#timeouts.firstByte)
     } else {
@@ -324,6 +334,7 @@ export class Exchange implements UpstreamUser, LogEntry {
     const framing = framingOfResponse(head, this.method === 'HEAD')
     const options = connectionOptions(head)
     this.#server!.succeeded()
+    this.#tellPolicy(head.status < 500)
     this.#serverPersists = persists(head, options) && framing !== UNTIL_CLOSE
     this.#responseBegun = true
     this.status = head.status
@@ -360,6 +371,14 @@ export class Exchange implements UpstreamUser, LogEntry {
     connection.wait(this.#silence)
     this.#relayResponse(head.bytes, head.end)
     this.#client.continueBody()
+  }
+
+  /** Tells a policy that wants to know how long the server took to answer, or to fail. */
+  #tellPolicy(good: boolean): void {
+    const { policy } = this.#group!
+    if (policy.answered === undefined || this.#sentAt === 0) return
+    const time = now()
+    policy.answered(this.#server!, time - this.#sentAt, good, time)
   }
 
   #closing(): Closing {
@@ -459,6 +478,7 @@ export class Exchange implements UpstreamUser, LogEntry {
     if (server.failed(now())) this.#plane.events.serverOut(this.#group!.settings, server.settings, failure)
     if (this.#responseBegun) return this.#abort()
     this.#noteStatus(failure.status)
+    this.#tellPolicy(false)
     server.release()
     this.#server = undefined
     this.#held = undefined

@@ -4,6 +4,7 @@
  * - `stuck`: its session or its address belongs to this server
  * - `new`: it has none yet, or the policy knows none
  * - `moved:down`: the server that it belongs to may not serve
+ * - `moved:full`: the server that it belongs to has all the connections that it may have
  * - `retry`: a server tried before failed it
  */
-export type Reason = 'stuck' | 'new' | 'moved:down' | 'retry'
+export type Reason = 'stuck' | 'new' | 'moved:down' | 'moved:full' | 'retry'

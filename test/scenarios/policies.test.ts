@@ -1,0 +1,110 @@
+/** Policies at work: what they are told of a request, and of the servers. */
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { startLimpet } from '../support/limpet.ts'
+import { httpOrigin, type Origin } from '../support/origin.ts'
+import { RawClient } from '../support/raw-client.ts'
+
+function balancing(test: TestContext, balance: unknown, servers: readonly unknown[]) {
+  return startLimpet(test, {
+    listeners: [{ address: '127.0.0.1', port: 0 }],
+    workers: 1,
+    routes: [{ path: '/*', upstream: 'all' }],
+    upstreams: { all: { balance, servers } },
+  })
+}
+
+function named(test: TestContext, count: number): Promise<Origin[]> {
+  return Promise.all(
+    Array.from({ length: count }, (_, i) => httpOrigin(test, (_request, response) => response.end(`<${i}>`))),
+  )
+}
+
+for (const type of ['hash', 'consistent-hash']) {
+  test(`${type} keeps what has the same key together, wherever the key comes from`, async (t) => {
+    const keys = {
+      'header:X-User': (value: string) => `GET / HTTP/1.1\r\nHost: a\r\nX-User: ${value}\r\n\r\n`,
+      'cookie:user': (value: string) => `GET / HTTP/1.1\r\nHost: a\r\nCookie: a=b; user=${value}\r\n\r\n`,
+      'query:user': (value: string) => `GET /?user=${value} HTTP/1.1\r\nHost: a\r\n\r\n`,
+      path: (value: string) => `GET /${value} HTTP/1.1\r\nHost: a\r\n\r\n`,
+    }
+    const origins = await named(t, 3)
+    for (const [key, request] of Object.entries(keys)) {
+      const limpet = await balancing(
+        t,
+        { type, key },
+        origins.map(({ address }) => address),
+      )
+      const client = await RawClient.connect(t, limpet.port)
+      const homes = new Set<string>()
+      for (const user of ['ann', 'bob', 'eve', 'joe', 'kim', 'lea', 'max', 'tom']) {
+        const seen = new Set<string>()
+        for (let i = 0; i < 5; i++) {
+          client.say(request(user))
+          seen.add((await client.take(/<\d>/)).slice(-3))
+        }
+        assert.equal(seen.size, 1, `${key} ${user}`)
+        homes.add([...seen][0]!)
+      }
+      assert.ok(homes.size > 1)
+      await limpet.log.matching(/ stuck$/, 40)
+    }
+  })
+}
+
+test('least-connections sends a request past the server that is busy', async (t) => {
+  const held: (() => void)[] = []
+  const busy = await httpOrigin(t, (_request, response) => held.push(() => response.end('<busy>')))
+  const free = await httpOrigin(t, (_request, response) => response.end('<free>'))
+  const limpet = await balancing(t, 'least-connections', [busy.address, free.address])
+  const waiting = await RawClient.connect(t, limpet.port)
+  waiting.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  const client = await RawClient.connect(t, limpet.port)
+  for (let i = 0; i < 10; i++) {
+    client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await client.take(/<free>/)
+  }
+  assert.equal(held.length, 1)
+  held[0]!()
+  await waiting.hear(/<busy>/)
+})
+
+test('a server at its maxConnections is passed over, and its users say why', async (t) => {
+  const held: (() => void)[] = []
+  const origins = await Promise.all(
+    [0, 1].map((i) =>
+      httpOrigin(t, (request, response) => {
+        if (request.url === '/hold') held.push(() => response.end(`<${i}>`))
+        else response.end(`<${i}>`)
+      }),
+    ),
+  )
+  const servers = origins.map(({ address }) => ({ address, maxConnections: 1 }))
+  const limpet = await balancing(t, 'ip-hash', servers)
+  const client = await RawClient.connect(t, limpet.port)
+  client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  const home = (await client.take(/<\d>/)).slice(-3)
+  const holding = await RawClient.connect(t, limpet.port)
+  holding.say('GET /hold HTTP/1.1\r\nHost: a\r\n\r\n')
+  while (held.length === 0) await new Promise(setImmediate)
+  client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  assert.notEqual((await client.take(/<\d>/)).slice(-3), home)
+  await limpet.log.find(/ moved:full$/)
+  held[0]!()
+  await holding.hear(new RegExp(home))
+  client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  assert.equal((await client.take(/<\d>/)).slice(-3), home)
+})
+
+test('least-time comes to prefer the server that answers sooner', async (t) => {
+  const slow = await httpOrigin(t, (_request, response) => setTimeout(() => response.end('<slow>'), 50))
+  const fast = await httpOrigin(t, (_request, response) => response.end('<fast>'))
+  const limpet = await balancing(t, 'least-time', [slow.address, fast.address])
+  const client = await RawClient.connect(t, limpet.port)
+  const answers: string[] = []
+  for (let i = 0; i < 50; i++) {
+    client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    answers.push((await client.take(/<\w+>/)).slice(-6))
+  }
+  assert.ok(answers.filter((answer) => answer === '<fast>').length > 40, answers.join())
+})
