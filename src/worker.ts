@@ -23,7 +23,7 @@ export type ControlMessage = { readonly type: 'stop' }
 export type WorkerMessage =
   | { readonly type: 'listening'; readonly listeners: readonly Listener[] }
   | { readonly type: 'listen-failed'; readonly listener: Listener; readonly code: string; readonly message: string }
-  | { readonly type: 'log'; readonly lines: string }
+  | { readonly type: 'log'; readonly lines: Uint8Array }
   | {
       readonly type: 'server-out'
       readonly upstream: string
@@ -35,9 +35,9 @@ export type WorkerMessage =
 
 const port = parentPort!
 const { snapshot, memory, slot } = workerData as WorkerStart
-const tell = (message: WorkerMessage) => port.postMessage(message)
+const tell = (message: WorkerMessage, moved: ArrayBuffer[] = []) => port.postMessage(message, moved)
 
-const accessLog = new AccessLog(snapshot.accessLog, (lines) => tell({ type: 'log', lines }))
+const accessLog = new AccessLog(snapshot.accessLog, (lines) => tell({ type: 'log', lines }, [lines.buffer]))
 const plane = new DataPlane(snapshot, new Scoreboard(memory), slot, accessLog, {
   serverOut(upstream, server, failure) {
     const cause = failure.detail === '' ? failure.code : `${failure.code}: ${failure.detail}`

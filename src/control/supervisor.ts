@@ -9,7 +9,7 @@ import { ListenError } from './listen-error.ts'
 /** What the supervisor tells of. */
 export interface SupervisorEvents {
   /** Whole lines of the access log. */
-  log(lines: string): void
+  log(lines: Uint8Array): void
   /** A server failed so often that it is left alone for `ms`. */
   serverOut(upstream: string, server: string, ms: number, cause: string): void
   /** A worker died, and another takes its place in `ms`. */

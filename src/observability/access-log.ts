@@ -1,5 +1,6 @@
 import { now } from '../clock.ts'
 import type { AccessLogFormat } from '../snapshot.ts'
+import { LineBuffer } from './line-buffer.ts'
 
 /** A request that is over, as the access log sees it. Times in ms on the shared clock, sizes in bytes. */
 export interface LogEntry {
@@ -24,7 +25,7 @@ export interface LogEntry {
   readonly reason: string | undefined
 }
 
-/** Lines wait until there are this many characters of them, or for `FLUSH_AFTER` ms. */
+/** Lines wait until there are this many bytes of them, or for `FLUSH_AFTER` ms. */
 const FLUSH_AT = 256 * 1024
 const FLUSH_AFTER = 100
 
@@ -35,14 +36,15 @@ const FLUSH_AFTER = 100
  */
 export class AccessLog {
   readonly #format: AccessLogFormat
-  readonly #sink: (lines: string) => void
-  #lines = ''
+  readonly #sink: (lines: Uint8Array<ArrayBuffer>) => void
+  readonly #lines = new LineBuffer()
+  /** What stands between the client's address and its request. */
   #time = ''
   #second = 0
   readonly #timer: NodeJS.Timeout
 
   /** @param sink takes whole lines, each with its line feed */
-  constructor(format: AccessLogFormat, sink: (lines: string) => void) {
+  constructor(format: AccessLogFormat, sink: (lines: Uint8Array<ArrayBuffer>) => void) {
     this.#format = format
     this.#sink = sink
     this.#tick()
@@ -51,7 +53,8 @@ export class AccessLog {
 
   write(entry: LogEntry): void {
     if (this.#format === 'off') return
-    this.#lines += this.#format === 'combined' ? this.#combined(entry) : this.#json(entry)
+    if (this.#format === 'combined') this.#combined(entry)
+    else this.#json(entry)
     if (this.#lines.length >= FLUSH_AT) this.#flush()
   }
 
@@ -60,16 +63,21 @@ export class AccessLog {
     this.#flush()
   }
 
-  #combined(entry: LogEntry): string {
+  #combined(entry: LogEntry): void {
     const { bytes } = entry
-    const request = quoted(bytes, entry.headStart, entry.requestLineEnd)
-    const referer = quoted(bytes, entry.refererStart, entry.refererEnd)
-    const userAgent = quoted(bytes, entry.userAgentStart, entry.userAgentEnd)
+    const lines = this.#lines
+    lines.ascii(entry.clientAddress + this.#time)
+    lines.quotable(bytes, entry.headStart, entry.requestLineEnd)
+    lines.ascii(`" ${entry.status} ${entry.bytesSent} "`)
+    lines.quotable(bytes, entry.refererStart, entry.refererEnd)
+    lines.ascii('" "')
+    lines.quotable(bytes, entry.userAgentStart, entry.userAgentEnd)
     const seconds = ((now() - entry.startedAt) / 1000).toFixed(3)
-    return `${entry.clientAddress} - - [${this.#time}] "${request}" ${entry.status} ${entry.bytesSent} "${referer}" "${userAgent}" ${entry.upstreamAddresses || '-'} ${entry.upstreamStatuses || '-'} ${seconds} ${entry.reason ?? '-'}\n`
+    const upstream = `${entry.upstreamAddresses || '-'} ${entry.upstreamStatuses || '-'}`
+    lines.ascii(`" ${upstream} ${seconds} ${entry.reason ?? '-'}\n`)
   }
 
-  #json(entry: LogEntry): string {
+  #json(entry: LogEntry): void {
     const { bytes } = entry
     const text = (from: number, to: number) => (from === to ? undefined : bytes.toString('latin1', from, to))
     const list = (joined: string) => (joined === '' ? [] : joined.split(', '))
@@ -87,38 +95,21 @@ export class AccessLog {
       reason: entry.reason,
       requestId: entry.requestId === '' ? undefined : entry.requestId,
     })
-    return `${line}\n`
+    this.#lines.text(`${line}\n`)
   }
 
   #tick(): void {
     const second = Math.floor(Date.now() / 1000)
     if (second !== this.#second) {
       this.#second = second
-      this.#time = localTime(new Date())
+      this.#time = ` - - [${localTime(new Date())}] "`
     }
     this.#flush()
   }
 
   #flush(): void {
-    if (this.#lines === '') return
-    this.#sink(this.#lines)
-    this.#lines = ''
+    if (this.#lines.length > 0) this.#sink(this.#lines.take())
   }
-}
-
-/** Text for between quotes: `-` for none, and nginx's `\xHH` for what could end the quotes or the line. */
-function quoted(bytes: Buffer, from: number, to: number): string {
-  if (from === to) return '-'
-  const text = bytes.toString('latin1', from, to)
-  return SPECIAL.test(text) ? text.replace(ALL_SPECIAL, hexadecimal) : text
-}
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const SPECIAL = /["\\\x00-\x1f\x7f-\xff]/
-const ALL_SPECIAL = new RegExp(SPECIAL, 'g')
-
-function hexadecimal(character: string): string {
-  return `\\x${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
 }
 
 /** nginx's $time_local: `22/Nov/2026:20:44:00 +0000`. */

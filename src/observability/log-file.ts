@@ -1,6 +1,6 @@
 import { type DestinationStream, pino } from 'pino'
 
-/** The most characters that wait for a slow disk or pipe; beyond that lines are dropped, and counted. */
+/** The most bytes that wait for a slow disk or pipe; beyond that lines are dropped, and counted. */
 const BACKLOG = 16 * 1024 * 1024
 
 type Destination = ReturnType<typeof pino.destination> & DestinationStream
@@ -21,7 +21,7 @@ export class LogFile {
       append: true,
       sync: false,
       maxLength: BACKLOG,
-      contentMode: 'utf8',
+      contentMode: 'buffer',
       ...(path === undefined ? {} : { mkdir: false }),
     })
     this.#destination.on('drop', () => {
@@ -34,8 +34,9 @@ export class LogFile {
     this.#destination.on('error', (error) => onTrouble(`the access log cannot be written: ${error.message}`))
   }
 
-  append(lines: string): void {
-    this.#destination.write(lines)
+  append(lines: Uint8Array): void {
+    // Its types know of text only, which is the other of its two content modes.
+    this.#destination.write(lines as unknown as string)
   }
 
   /** Opens the file anew, under its name: after a rotation, on USR1. */
