@@ -141,7 +141,7 @@ export class ClientConnection extends Timed {
   /** The exchange in hand is over; goes on with the next request, or says goodbye. */
   exchangeOver(persists: boolean): void {
     this.#exchange = undefined
-    if (!persists) return this.#close()
+    if (!persists || this.#plane.stopping) return this.#close()
     this.#await('next request', this.#plane.snapshot.timeouts.idle)
     if (this.socket.isPaused()) this.socket.resume()
     this.#advance()

@@ -59,6 +59,8 @@ export class Exchange implements UpstreamUser, LogEntry {
   #group: UpstreamGroup | undefined
   /** What the policy ties its choice to. */
   #key: Uint8Array = NO_KEY
+  /** Whether the client waits for a 100 before it sends the body. */
+  #expectsContinue = false
   /** Bytes of the body that must be there before the first attempt; 0 once they are. */
   #bodyWanted = 0
   // The attempt in hand.
@@ -146,6 +148,7 @@ export class Exchange implements UpstreamUser, LogEntry {
     if (limit > 0 && this.framing > limit) return this.#end(new Failure('body-too-large'))
     const expects = expectationOf(head)
     if (expects === 'unknown') return this.#end(new Failure('expectation-unknown'))
+    this.#expectsContinue = expects === '100-continue'
     const path = pathOf(head)
     if (path === undefined)
       return this.#end(new Failure('bad-request', 'the path cannot be decoded, or climbs above its root'))
@@ -157,7 +160,7 @@ export class Exchange implements UpstreamUser, LogEntry {
     if (route === undefined) return this.#end(new Failure('no-route'))
     this.#group = this.#plane.groups[route.upstream]!
     this.#key = keyFor(this.#group.settings.balance, request)
-    if (this.framing > 0 && expects === 'nothing') this.#bodyWanted = Math.min(this.framing, BODY_FIRST)
+    if (this.framing > 0 && !this.#expectsContinue) this.#bodyWanted = Math.min(this.framing, BODY_FIRST)
     else this.#attempt()
   }
 
@@ -235,11 +238,10 @@ export class Exchange implements UpstreamUser, LogEntry {
     })
     scratch.flushTo(connection.socket)
     if (this.#group!.policy.answered !== undefined) this.#sentAt = now()
-    if (this.framing === 0) {
-      connection.wait(this.#timeouts.firstByte)
-    } else {
+    // Where the body is still to come, the silence is the client's; unless that waits to be told to go on.
+    connection.wait(this.framing === 0 || this.#expectsContinue ? this.#timeouts.firstByte : 0)
+    if (this.framing !== 0) {
       this.#requestBody = new BodyRelay(this.framing, 'as-it-came', snapshot.limits)
-      connection.wait(this.#timeouts.idle)
       this.#client.continueBody()
     }
   }
@@ -261,10 +263,11 @@ export class Exchange implements UpstreamUser, LogEntry {
   requestBytes(bytes: Buffer, from: number): number {
     const body = this.#requestBody!
     try {
-      const end = body.relay(bytes, from, this.#connection!.socket)
+      const connection = this.#connection!
+      const end = body.relay(bytes, from, connection.socket)
       const limit = this.#plane.snapshot.limits.bodySize
       if (limit > 0 && body.length > limit && !this.#isTunnel) this.#end(new Failure('body-too-large'))
-      else this.#connection?.wait(body.done ? this.#timeouts.firstByte : this.#silence)
+      else connection.wait(this.#patienceWith(connection))
       return end
     } catch (error) {
       this.#end(failureOf(error))
@@ -272,7 +275,15 @@ export class Exchange implements UpstreamUser, LogEntry {
     }
   }
 
+  /** How long the server may now be silent, in ms: as long as it likes while the client is the one who is waited for. */
+  #patienceWith({ socket }: UpstreamConnection): number {
+    if (this.#isTunnel || this.#responseBegun) return this.#silence
+    if (this.requestIsDone) return this.#timeouts.firstByte
+    return socket.writableNeedDrain ? this.#timeouts.idle : 0
+  }
+
   serverDrained(): void {
+    this.#connection?.wait(this.#patienceWith(this.#connection))
     this.#client.continueBody()
   }
 

@@ -112,3 +112,12 @@ test('a client that is slow with a small body keeps no server waiting', async (t
   client.say('67890')
   assert.match(await origin.request(/67890$/), /^POST \/slow [\s\S]*\r\n\r\n1234567890$/)
 })
+
+test('a client that is slow with a long body is not the fault of its server', async (t) => {
+  const timeouts = { connect: '5s', firstByte: '200ms', idle: '200ms' }
+  const { limpet, origin, client } = await throughTo(t, { timeouts: { body: '600ms' } }, { timeouts })
+  client.say('POST /slow HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n')
+  await origin.request(/hello\r\n$/)
+  assert.match(await client.hear(/\r\n\r\n/), /^HTTP\/1.1 408 /)
+  assert.doesNotMatch(limpet.errors.all.join('\n'), /left alone/)
+})

@@ -51,6 +51,26 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   })
 }
 
+test('a response that had begun before the signal does not keep its connection, nor the program', async (t) => {
+  const { limpet, origin, client } = await throughTo(t)
+  client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await origin.request()
+  origin.say('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no')
+  await client.hear(/o$/)
+  limpet.process.kill('SIGTERM')
+  await limpet.errors.find(/again to end at once/)
+  const letIn = () =>
+    RawClient.connect(t, limpet.port).then(
+      () => true,
+      () => false,
+    )
+  while (await letIn()) {}
+  origin.say('k')
+  await client.goodbye()
+  client.socket.end()
+  assert.equal(await limpet.exit, 0)
+})
+
 test('an exchange that outlasts the time for stopping is cut off, and the exit is still 0', async (t) => {
   const { limpet, origin, client } = await throughTo(t, { timeouts: { stop: '300ms' } })
   client.say('GET /busy HTTP/1.1\r\nHost: a\r\n\r\n')
