@@ -31,6 +31,7 @@ export class Supervisor {
   #snapshot: Snapshot
   #stopping = false
   #deaths = 0
+  readonly #restarts = new Set<NodeJS.Timeout>()
 
   constructor(snapshot: Snapshot, events: SupervisorEvents) {
     this.#snapshot = snapshot
@@ -55,7 +56,8 @@ export class Supervisor {
   async stop(): Promise<void> {
     this.#stopping = true
     const workers = [...this.#workers]
-    const exits = workers.map((worker) => once(worker, 'exit'))
+    for (const restart of this.#restarts) clearTimeout(restart)
+    const exits = workers.map((worker) => new Promise((resolve) => worker.once('exit', resolve)))
     for (const worker of workers) worker.postMessage({ type: 'stop' } satisfies ControlMessage)
     const { stop } = this.#snapshot.timeouts
     const timer = stop === 0 ? undefined : setTimeout(() => this.#terminate(), stop)
@@ -104,10 +106,11 @@ export class Supervisor {
     this.#deaths = age < SETTLED ? this.#deaths + 1 : 0
     const pause = this.#deaths < 2 ? 0 : Math.min(LONGEST_PAUSE, 100 * 2 ** this.#deaths)
     this.#events.workerDied(slot, cause, pause)
-    setTimeout(() => {
-      if (this.#stopping) return
+    const restart = setTimeout(() => {
+      this.#restarts.delete(restart)
       this.#launch(slot).catch((error) => this.#replace(slot, String(error), 0))
     }, pause)
+    this.#restarts.add(restart)
   }
 }
 

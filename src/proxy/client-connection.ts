@@ -19,7 +19,7 @@ const NOTHING = Buffer.alloc(0)
 const LINGER = 5000
 
 /** What the connection's deadline is for. */
-type Awaiting = 'head' | 'next request' | 'body' | 'drain' | 'goodbye'
+type Awaiting = 'head' | 'next request' | 'body' | 'drain' | 'goodbye' | 'nothing'
 
 /**
  * A client's connection: reads one request after another, in order, and hands each to an Exchange. It takes no more
@@ -37,7 +37,7 @@ export class ClientConnection extends Timed {
   #advancing = false
   #clientEnded = false
   #closing = false
-  #awaiting: Awaiting = 'head'
+  #awaiting: Awaiting = 'nothing'
   /** What was still unsent when the deadline for a slow reader was set. */
   #unsent = 0
 
@@ -52,7 +52,7 @@ export class ClientConnection extends Timed {
     socket.on('end', onEnd)
     socket.on('error', onError)
     socket.on('close', onClose)
-    this.#await('head', plane.snapshot.timeouts.head)
+    this.#awaitWhatIsDue()
   }
 
   /** Whether another request may follow the one in hand. */
@@ -82,16 +82,15 @@ export class ClientConnection extends Timed {
     this.#advancing = true
     while (!this.#closing && this.#unread !== undefined) {
       const exchange = this.#exchange
-      if (exchange === undefined) {
+      if (exchange === undefined && !this.socket.writableNeedDrain) {
         if (!this.#readHead()) break
-      } else if (exchange.gathersBody) {
+      } else if (exchange?.gathersBody) {
         if (exchange.offerBody(this.#unread.length - this.#at)) continue
-        this.#awaitBody()
         break
-      } else if (exchange.wantsBody) {
+      } else if (exchange?.wantsBody) {
         this.#at = exchange.requestBytes(this.#unread, this.#at)
-        if (!this.#closing) this.#awaitBody()
       } else {
+        // The server is not ready for more; or the client asks on, and does not read what it is answered.
         this.socket.pause()
         break
       }
@@ -99,12 +98,14 @@ export class ClientConnection extends Timed {
     }
     this.#advancing = false
     if (this.#clientEnded) this.#sayEnd()
+    this.#awaitWhatIsDue()
   }
 
   /** The client will say no more than what is unread; tells the exchange once it has all of that. */
   #sayEnd(): void {
     const exchange = this.#exchange
-    if (exchange === undefined) return this.#close()
+    const isHeldBack = this.#unread !== undefined && this.socket.writableNeedDrain
+    if (exchange === undefined) return isHeldBack ? undefined : this.#close()
     const allTaken = this.#unread === undefined || exchange.gathersBody
     if (allTaken && !exchange.requestIsDone) exchange.requestEnded()
   }
@@ -114,10 +115,7 @@ export class ClientConnection extends Timed {
     const plane = this.#plane
     const bytes = this.#unread!
     try {
-      if (!plane.requestHead.parse(bytes, this.#at, plane.snapshot.limits)) {
-        if (this.#awaiting !== 'head') this.#await('head', plane.snapshot.timeouts.head)
-        return false
-      }
+      if (!plane.requestHead.parse(bytes, this.#at, plane.snapshot.limits)) return false
       this.#exchange = new Exchange(plane, this, plane.requestHead)
     } catch (error) {
       if (!(error instanceof MessageError)) throw error
@@ -126,8 +124,7 @@ export class ClientConnection extends Timed {
     }
     this.#at = this.#exchange.headEnd
     this.#requests++
-    if (this.#exchange.framing === 0) plane.deadlines.clear(this)
-    else this.#awaitBody()
+    this.#awaiting = 'nothing'
     this.#exchange.begin()
     return true
   }
@@ -142,7 +139,7 @@ export class ClientConnection extends Timed {
   exchangeOver(persists: boolean): void {
     this.#exchange = undefined
     if (!persists || this.#plane.stopping) return this.#close()
-    this.#await('next request', this.#plane.snapshot.timeouts.idle)
+    this.#awaiting = 'nothing'
     if (this.socket.isPaused()) this.socket.resume()
     this.#advance()
   }
@@ -150,20 +147,23 @@ export class ClientConnection extends Timed {
   /** Breaks off in the middle of a response, so that the client cannot take it for whole. */
   abort(): void {
     this.#exchange = undefined
+    this.#closing = true
+    this.#unread = undefined
     // A reset in the middle of a goodbye fails, and leaves the socket's handle open for good (EINVAL, libuv).
     if (this.socket.writableEnded) this.socket.destroy()
     else this.socket.resetAndDestroy()
   }
 
-  /** The client is behind in reading: gives it time, and tells the exchange when it has caught up. */
+  /** The client is behind in reading: `clientDrained` tells the exchange when it has caught up. */
   awaitDrain(): void {
-    this.#unsent = this.socket.writableLength
-    this.#await('drain', this.#plane.snapshot.timeouts.send)
+    this.#awaitWhatIsDue()
   }
 
   whenDrained(): void {
-    if (this.#awaiting === 'drain') this.#plane.deadlines.clear(this)
-    this.#exchange?.clientDrained()
+    if (this.#closing) return
+    if (this.#exchange !== undefined) this.#exchange.clientDrained()
+    else if (this.socket.isPaused()) this.socket.resume()
+    this.#advance()
   }
 
   /** The client has said all it will say; it still gets the answers to what it said. */
@@ -191,32 +191,45 @@ export class ClientConnection extends Timed {
   }
 
   override expire(): void {
-    switch (this.#awaiting) {
+    const awaited = this.#awaiting
+    this.#awaiting = 'nothing'
+    switch (awaited) {
       case 'head':
         // A connection on which nothing was ever said is closed without a word.
         return this.#unread === undefined ? this.#part() : this.#refuse(new Failure('head-timeout'))
       case 'body':
         return this.#exchange?.bodyTimedOut()
       case 'drain':
-        if (this.socket.writableLength < this.#unsent) return this.awaitDrain()
-        this.socket.destroy()
+        if (this.socket.writableLength < this.#unsent) this.#awaitWhatIsDue()
+        else this.socket.destroy()
         return
       case 'next request':
         return this.#part()
       case 'goodbye':
-        this.socket.destroy()
+        if (this.socket.writableLength > 0 && this.socket.writableLength < this.#unsent) this.#awaitGoodbye()
+        else this.socket.destroy()
     }
   }
 
-  #await(what: Awaiting, ms: number): void {
-    this.#awaiting = what
-    this.#plane.deadlines.set(this, ms)
+  /** Sets the deadline for what the client now owes: to read, to go on with its request, or to make the next one. */
+  #awaitWhatIsDue(): void {
+    if (this.#closing) return
+    const { timeouts } = this.#plane.snapshot
+    const exchange = this.#exchange
+    if (this.socket.writableNeedDrain) this.#await('drain', timeouts.send)
+    else if (exchange === undefined) {
+      if (this.#unread === undefined && this.#requests > 0) this.#await('next request', timeouts.idle)
+      else this.#await('head', timeouts.head)
+    } else if (exchange.awaitsClient) this.#await('body', timeouts.body)
+    else this.#await('nothing', 0)
   }
 
-  #awaitBody(): void {
-    const exchange = this.#exchange
-    if (exchange === undefined || exchange.requestIsDone) return
-    this.#await('body', exchange.patience)
+  /** Every byte of a body is a sign of life; for anything else the deadline stands until something else is due. */
+  #await(what: Awaiting, ms: number): void {
+    if (what === this.#awaiting && what !== 'body') return
+    this.#awaiting = what
+    this.#unsent = this.socket.writableLength
+    this.#plane.deadlines.set(this, ms)
   }
 
   /** Closes a connection that there is no room for, with a word of why, and at once: it must not take up room. */
@@ -251,6 +264,7 @@ export class ClientConnection extends Timed {
 
   /** Closes a connection on which nothing is under way. */
   #part(): void {
+    if (this.socket.writableLength > 0) return this.#close()
     this.#closing = true
     this.socket.destroySoon()
   }
@@ -260,9 +274,16 @@ export class ClientConnection extends Timed {
     if (this.#closing) return
     this.#closing = true
     this.#unread = undefined
-    this.socket.end()
+    this.socket.end(() => this.#awaitGoodbye())
     if (this.socket.isPaused()) this.socket.resume()
-    this.#await('goodbye', LINGER)
+    this.#awaitGoodbye()
+  }
+
+  /** Gives the client as long as ever to read what is unsent; after that, little. */
+  #awaitGoodbye(): void {
+    if (this.socket.destroyed) return
+    this.#awaiting = 'nothing'
+    this.#await('goodbye', this.socket.writableLength > 0 ? this.#plane.snapshot.timeouts.send : LINGER)
   }
 }
 

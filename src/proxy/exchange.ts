@@ -133,9 +133,11 @@ export class Exchange implements UpstreamUser, LogEntry {
     return this.#requestBody !== undefined && !this.#requestBody.done && !this.#connection!.socket.writableNeedDrain
   }
 
-  /** How long the client may be silent before it has said everything, in ms; 0 for as long as it likes. */
-  get patience(): number {
-    return this.#isTunnel ? 0 : this.#plane.snapshot.timeouts.body
+  /** Whether it is the client who is waited for, to go on with its body. */
+  get awaitsClient(): boolean {
+    if (this.#isTunnel || this.requestIsDone) return false
+    if (this.#expectsContinue && this.#requestBody?.sent === 0) return false
+    return this.gathersBody || this.wantsBody
   }
 
   // ── the request ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -277,6 +279,7 @@ export class Exchange implements UpstreamUser, LogEntry {
 
   /** How long the server may now be silent, in ms: as long as it likes while the client is the one who is waited for. */
   #patienceWith({ socket }: UpstreamConnection): number {
+    if (socket.isPaused()) return 0
     if (this.#isTunnel || this.#responseBegun) return this.#silence
     if (this.requestIsDone) return this.#timeouts.firstByte
     return socket.writableNeedDrain ? this.#timeouts.idle : 0
@@ -338,7 +341,7 @@ export class Exchange implements UpstreamUser, LogEntry {
     if (this.#isHttp10) return
     const { scratch } = this.#plane
     writeResponseHead(scratch, head, connectionOptions(head), -1, false, 'unsaid')
-    scratch.flushTo(this.#client.socket)
+    if (!scratch.flushTo(this.#client.socket)) this.#holdServer(this.#connection!)
   }
 
   #beginResponse(head: ResponseHead): void {
@@ -550,7 +553,7 @@ export class Exchange implements UpstreamUser, LogEntry {
 
   /** The client kept the rest of its request to itself for too long. */
   bodyTimedOut(): void {
-    this.#end(new Failure('body-timeout'))
+    if (!this.requestIsDone) this.#end(new Failure('body-timeout'))
   }
 
   /** Where every exchange ends: the server is released, the line is logged, and the client's connection goes on. */

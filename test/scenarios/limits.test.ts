@@ -121,3 +121,49 @@ test('a client that is slow with a long body is not the fault of its server', as
   assert.match(await client.hear(/\r\n\r\n/), /^HTTP\/1.1 408 /)
   assert.doesNotMatch(limpet.errors.all.join('\n'), /left alone/)
 })
+
+test('a client that has said everything is not timed out while its answer goes on', async (t) => {
+  const { origin, client } = await throughTo(t, { timeouts: { body: '200ms' } })
+  client.say('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody')
+  await origin.request(/body$/)
+  const other = await RawClient.connect(t, client.socket.remotePort!)
+  other.say('POST /other HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nhal')
+  // Whoever is late is told so; the first client, by then as old, is not.
+  assert.match(await other.hear(/\r\n\r\n/), /^HTTP\/1.1 408 /)
+  origin.say(OK)
+  assert.match(await client.hear(/ok$/), /^HTTP\/1.1 200 /)
+})
+
+test('a client that asks on without reading is held back, and served in the end', async (t) => {
+  let asked = 0
+  const body = Buffer.alloc(40_000, 'x')
+  const origin = await httpOrigin(t, (_request, response) => {
+    asked++
+    response.end(body)
+  })
+  const limpet = await startLimpet(t, {
+    listeners: [{ address: '127.0.0.1', port: 0 }],
+    workers: 1,
+    routes: [{ path: '/*', upstream: 'one' }],
+    upstreams: { one: { servers: [origin.address] } },
+  })
+  const count = 2000
+  const client = await RawClient.connect(t, limpet.port)
+  // What comes is counted here, and not kept.
+  client.socket.removeAllListeners('data').pause()
+  client.say(GET.repeat(count))
+  const others = await RawClient.connect(t, limpet.port)
+  for (let i = 0; i < 200; i++) {
+    others.say(GET)
+    await others.take(/x$/)
+  }
+  assert.ok(asked < 200 + count / 2, `${asked} requests reached the server`)
+  let received = 0
+  client.socket.on('data', (bytes) => {
+    received += bytes.length
+  })
+  client.socket.resume()
+  client.socket.end()
+  await client.goodbye()
+  assert.ok(received > count * body.length, `${received} bytes came`)
+})
