@@ -6,6 +6,8 @@ import { Tier } from './tier.ts'
 
 /** A policy without keys: a choice among the primaries and, when none of them may serve, one among the backups. */
 export class Tiers implements Policy {
+  /** Only where the choice cares, so that nobody measures in vain. */
+  readonly answered?: NonNullable<Policy['answered']>
   readonly #primaries: Tier
   readonly #backups: Tier
 
@@ -17,14 +19,14 @@ export class Tiers implements Policy {
     }
     this.#primaries = tier(false)
     this.#backups = tier(true)
+    if (this.#primaries.choice.answered === undefined) return
+    this.answered = (server, ms, good, now) => {
+      const { choice } = server.settings.backup ? this.#backups : this.#primaries
+      choice.answered?.(server, ms, good, now)
+    }
   }
 
   pick(_key: Uint8Array, avoid: readonly ServerState[], now: number): ServerState | undefined {
     return this.#primaries.pick(avoid, now) ?? this.#backups.pick(avoid, now)
-  }
-
-  answered(server: ServerState, ms: number, good: boolean, now: number): void {
-    const tier = server.settings.backup ? this.#backups : this.#primaries
-    tier.choice.answered?.(server, ms, good, now)
   }
 }

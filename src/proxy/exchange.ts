@@ -70,7 +70,7 @@ export class Exchange implements UpstreamUser, LogEntry {
   /** The start of a response's head that is still incomplete. */
   #held: Buffer | undefined
   #tried = NOBODY
-  /** When the request was sent to the server, for policies that go by how long it takes to answer. */
+  /** When the attempt began, and then when the request had been sent, for policies that go by how long it takes to answer. */
   #sentAt = 0
   // The response.
   #responseBegun = false
@@ -201,6 +201,7 @@ export class Exchange implements UpstreamUser, LogEntry {
     this.reason = this.#reasonFor(server, time)
     this.#tried = this.#tried === NOBODY ? [server] : [...this.#tried, server]
     this.#server = server
+    this.#sentAt = time
     const { address } = server.settings
     this.upstreamAddresses = this.upstreamAddresses === '' ? address : `${this.upstreamAddresses}, ${address}`
     this.#take(group.connectionTo(server, !this.#isRepeatable))
@@ -211,7 +212,9 @@ export class Exchange implements UpstreamUser, LogEntry {
     const home = this.#group!.policy.home?.(this.#key)
     if (home === undefined) return 'new'
     if (server === home) return 'stuck'
-    return home.refusal(time) === 'full' ? 'moved:full' : 'moved:down'
+    const refusal = home.refusal(time)
+    // Not refused by itself: its share of a bounded load is full.
+    return refusal === 'full' || refusal === undefined ? 'moved:full' : 'moved:down'
   }
 
   /** Whether the request can be sent again as long as nothing of the response has been relayed. */
@@ -270,6 +273,7 @@ export class Exchange implements UpstreamUser, LogEntry {
       const limit = this.#plane.snapshot.limits.bodySize
       if (limit > 0 && body.length > limit && !this.#isTunnel) this.#end(new Failure('body-too-large'))
       else connection.wait(this.#patienceWith(connection))
+      if (body.done && this.#group!.policy.answered !== undefined) this.#sentAt = now()
       return end
     } catch (error) {
       this.#end(failureOf(error))
@@ -390,7 +394,7 @@ export class Exchange implements UpstreamUser, LogEntry {
   /** Tells a policy that wants to know how long the server took to answer, or to fail. */
   #tellPolicy(good: boolean): void {
     const { policy } = this.#group!
-    if (policy.answered === undefined || this.#sentAt === 0) return
+    if (policy.answered === undefined) return
     const time = now()
     policy.answered(this.#server!, time - this.#sentAt, good, time)
   }

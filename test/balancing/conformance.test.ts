@@ -142,6 +142,11 @@ for (const balance of policies) {
       )
     })
 
+    test('wants to hear of answers only if it goes by them', () => {
+      const { policy } = groupOf(balance, serversWith([{}, {}]))
+      assert.equal(policy.answered !== undefined, balance.type === 'least-time')
+    })
+
     test('never takes an only server out', () => {
       const { policy, servers } = groupOf(balance, serversWith([{}]))
       servers[0]!.failed(0)
