@@ -43,10 +43,6 @@ export class Deadlines {
     this.#link(timed, slot)
   }
 
-  clear(timed: Timed): void {
-    timed.deadline = Infinity
-  }
-
   /** Lets go of `timed`, which is not to be used again. */
   remove(timed: Timed): void {
     timed.deadline = Infinity
