@@ -2,9 +2,8 @@ import { now } from '../clock.ts'
 import type { AccessLogFormat } from '../snapshot.ts'
 import { LineBuffer } from './line-buffer.ts'
 
-/** A request that is over, as the access log sees it. Times in ms on the shared clock, sizes in bytes. */
-export interface LogEntry {
-  readonly clientAddress: string
+/** What the access log wants to know of a request itself. */
+export interface LoggedRequest {
   /** The bytes that the offsets below point into. */
   readonly bytes: Buffer
   readonly headStart: number
@@ -13,12 +12,18 @@ export interface LogEntry {
   readonly refererEnd: number
   readonly userAgentStart: number
   readonly userAgentEnd: number
+  readonly id: string
+}
+
+/** A request that is over, as the access log sees it. Times in ms on the shared clock, sizes in bytes. */
+export interface LogEntry {
+  readonly clientAddress: string
+  readonly request: LoggedRequest
   readonly startedAt: number
   /** What the client was told; 499 if it left before that. */
   readonly status: number
   /** Of the body. */
   readonly bytesSent: number
-  readonly requestId: string
   /** One for each attempt, separated by a comma and a space; empty for none. */
   readonly upstreamAddresses: string
   readonly upstreamStatuses: string
@@ -64,36 +69,38 @@ export class AccessLog {
   }
 
   #combined(entry: LogEntry): void {
-    const { bytes } = entry
+    const { request } = entry
+    const { bytes } = request
     const lines = this.#lines
     lines.ascii(entry.clientAddress + this.#time)
-    lines.quotable(bytes, entry.headStart, entry.requestLineEnd)
+    lines.quotable(bytes, request.headStart, request.requestLineEnd)
     lines.ascii(`" ${entry.status} ${entry.bytesSent} "`)
-    lines.quotable(bytes, entry.refererStart, entry.refererEnd)
+    lines.quotable(bytes, request.refererStart, request.refererEnd)
     lines.ascii('" "')
-    lines.quotable(bytes, entry.userAgentStart, entry.userAgentEnd)
+    lines.quotable(bytes, request.userAgentStart, request.userAgentEnd)
     const seconds = ((now() - entry.startedAt) / 1000).toFixed(3)
     const upstream = `${entry.upstreamAddresses || '-'} ${entry.upstreamStatuses || '-'}`
     lines.ascii(`" ${upstream} ${seconds} ${entry.reason ?? '-'}\n`)
   }
 
   #json(entry: LogEntry): void {
-    const { bytes } = entry
+    const { request } = entry
+    const { bytes } = request
     const text = (from: number, to: number) => (from === to ? undefined : bytes.toString('latin1', from, to))
     const list = (joined: string) => (joined === '' ? [] : joined.split(', '))
     const line = JSON.stringify({
       time: new Date().toISOString(),
       client: entry.clientAddress,
-      request: text(entry.headStart, entry.requestLineEnd) ?? '',
+      request: text(request.headStart, request.requestLineEnd) ?? '',
       status: entry.status,
       bytes: entry.bytesSent,
-      referer: text(entry.refererStart, entry.refererEnd),
-      userAgent: text(entry.userAgentStart, entry.userAgentEnd),
+      referer: text(request.refererStart, request.refererEnd),
+      userAgent: text(request.userAgentStart, request.userAgentEnd),
       upstream: list(entry.upstreamAddresses),
       upstreamStatus: list(entry.upstreamStatuses).map(Number),
       seconds: Math.round(now() - entry.startedAt) / 1000,
       reason: entry.reason,
-      requestId: entry.requestId === '' ? undefined : entry.requestId,
+      requestId: request.id === '' ? undefined : request.id,
     })
     this.#lines.text(`${line}\n`)
   }

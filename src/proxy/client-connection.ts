@@ -1,13 +1,12 @@
 import type { Socket } from 'node:net'
 import { now } from '../clock.ts'
 import { CR, LF } from '../http1/bytes.ts'
-import { MessageError } from '../http1/message-error.ts'
 import { type ClientAddress, parseClientAddress, UNKNOWN_ADDRESS } from './client-address.ts'
 import type { DataPlane } from './data-plane.ts'
 import { Timed } from './deadlines.ts'
 import { errorPage } from './error-page.ts'
 import { Exchange } from './exchange.ts'
-import { codeForStatus, Failure } from './failure.ts'
+import { Failure, failureOf } from './failure.ts'
 import { makeRequestId } from './request-id.ts'
 
 const owner = Symbol('owner')
@@ -118,11 +117,10 @@ export class ClientConnection extends Timed {
       if (!plane.requestHead.parse(bytes, this.#at, plane.snapshot.limits)) return false
       this.#exchange = new Exchange(plane, this, plane.requestHead)
     } catch (error) {
-      if (!(error instanceof MessageError)) throw error
-      this.#refuse(new Failure(codeForStatus(error.status), error.message))
+      this.#refuse(failureOf(error))
       return true
     }
-    this.#at = this.#exchange.headEnd
+    this.#at = this.#exchange.request.headEnd
     this.#requests++
     this.#awaiting = 'nothing'
     this.#exchange.begin()
@@ -252,13 +250,16 @@ export class ClientConnection extends Timed {
     this.#plane.accessLog.write({
       ...nothingForwarded,
       clientAddress: this.address.text,
-      bytes: said,
-      headStart: this.#at,
-      requestLineEnd: endOfFirstLine(said, this.#at),
+      request: {
+        ...noFields,
+        bytes: said,
+        headStart: this.#at,
+        requestLineEnd: endOfFirstLine(said, this.#at),
+        id: requestId,
+      },
       startedAt: now(),
       status: failure.status,
       bytesSent: page.bodyLength,
-      requestId,
     })
   }
 
@@ -288,15 +289,8 @@ export class ClientConnection extends Timed {
 }
 
 /** What the log is told of a request that was not understood. */
-const nothingForwarded = {
-  refererStart: 0,
-  refererEnd: 0,
-  userAgentStart: 0,
-  userAgentEnd: 0,
-  upstreamAddresses: '',
-  upstreamStatuses: '',
-  reason: undefined,
-} as const
+const nothingForwarded = { upstreamAddresses: '', upstreamStatuses: '', reason: undefined } as const
+const noFields = { refererStart: 0, refererEnd: 0, userAgentStart: 0, userAgentEnd: 0 } as const
 
 /** Where the first line of something that may not be text ends, or has gone on for long enough. */
 function endOfFirstLine(bytes: Buffer, from: number): number {

@@ -1,3 +1,5 @@
+import { MessageError } from '../http1/message-error.ts'
+
 /** Whose doing it was. */
 export type FailureSource = 'client' | 'upstream' | 'internal'
 
@@ -95,4 +97,10 @@ export class Failure {
 export function codeForStatus(status: number): FailureCode {
   const entry = Object.entries(meanings).find(([, meaning]) => meaning.source === 'client' && meaning.status === status)
   return (entry?.[0] as FailureCode | undefined) ?? 'bad-request'
+}
+
+/** What a message that breaks the rules comes to; anything else is thrown on. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof MessageError) return new Failure(codeForStatus(error.status), error.message)
+  throw error
 }

@@ -1,0 +1,369 @@
+import type { ServerState } from '../balancing/server-state.ts'
+import { now } from '../clock.ts'
+import { connectionOptions, persists } from '../http1/connection-options.ts'
+import { FieldName } from '../http1/field-name.ts'
+import { CHUNKED, type Framing, framingOfResponse, UNTIL_CLOSE } from '../http1/framing.ts'
+import { MessageError } from '../http1/message-error.ts'
+import type { ResponseHead } from '../http1/response-head.ts'
+import { BodyRelay, type OutgoingFraming } from './body-relay.ts'
+import type { ClientConnection } from './client-connection.ts'
+import type { DataPlane } from './data-plane.ts'
+import type { Exchange } from './exchange.ts'
+import { Failure, failureOf } from './failure.ts'
+import { writeRequestHead, writeResponseHead, writeSwitchingHead } from './forwarded-head.ts'
+import type { UpstreamConnection, UpstreamUser } from './upstream-connection.ts'
+import type { UpstreamGroup } from './upstream-group.ts'
+
+/** How large a response's head may be. */
+const RESPONSE_LIMITS = { headSize: 64 * 1024, headers: 256 }
+
+/**
+ * One try of an exchange on one server: sends the request, and relays the response. It ends by telling the exchange that
+ * it is complete, or how it failed.
+ */
+export class Attempt implements UpstreamUser {
+  readonly server: ServerState
+  /** Whether the client has been told anything of the response. */
+  responseBegun = false
+  /** Whether both sides have switched protocols: both ways last until they are closed. */
+  isTunnel = false
+  readonly #exchange: Exchange
+  readonly #plane: DataPlane
+  readonly #client: ClientConnection
+  readonly #group: UpstreamGroup
+  #connection: UpstreamConnection | undefined
+  #requestBody: BodyRelay | undefined
+  #responseBody: BodyRelay | undefined
+  /** The start of a response's head that is still incomplete. */
+  #held: Buffer | undefined
+  #serverPersists = false
+  /** When the attempt began, and then when the request had been sent, for policies that go by how long it takes to answer. */
+  #sentAt: number
+  #isClaimed = true
+
+  /** @param server claimed for this attempt, which releases it */
+  constructor(
+    exchange: Exchange,
+    plane: DataPlane,
+    client: ClientConnection,
+    group: UpstreamGroup,
+    server: ServerState,
+    time: number,
+  ) {
+    this.#exchange = exchange
+    this.#plane = plane
+    this.#client = client
+    this.#group = group
+    this.server = server
+    this.#sentAt = time
+  }
+
+  begin(): void {
+    this.#take(this.#group.connectionTo(this.server, !this.#exchange.request.isRepeatable))
+  }
+
+  #take(connection: UpstreamConnection): void {
+    this.#connection = connection
+    connection.use(this)
+    if (connection.isConnected) this.#send(connection)
+  }
+
+  /** Ends the attempt wherever it is; its server and its connection are let go, once. */
+  end(): void {
+    this.#drop()
+    if (!this.#isClaimed) return
+    this.#isClaimed = false
+    this.server.release()
+  }
+
+  #drop(): void {
+    this.#connection?.destroy()
+    this.#connection = undefined
+  }
+
+  // ── the request ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Whether all of the request has been sent, or needs not be. */
+  get requestIsDone(): boolean {
+    return this.#requestBody === undefined ? this.#exchange.request.framing === 0 : this.#requestBody.done
+  }
+
+  /** Bytes of the request's body that were sent. */
+  get bodySent(): number {
+    return this.#requestBody?.sent ?? 0
+  }
+
+  /** Whether the server is ready for bytes of the request's body. */
+  get wantsBody(): boolean {
+    return this.#requestBody !== undefined && !this.#requestBody.done && !this.#connection!.socket.writableNeedDrain
+  }
+
+  connected(): void {
+    this.#send(this.#connection!)
+  }
+
+  #send(connection: UpstreamConnection): void {
+    const { scratch, snapshot, requestHead } = this.#plane
+    const { request, expectsContinue, clientAddress } = this.#exchange
+    writeRequestHead(scratch, request.headIn(requestHead, snapshot.limits), request.options, request.framing, {
+      address: clientAddress,
+      requestId: request.id,
+      serverAddress: this.server.settings.address,
+      upgrade: request.mayUpgrade,
+    })
+    scratch.flushTo(connection.socket)
+    this.#noteSent()
+    // Where the body is still to come, the silence is the client's; unless that waits to be told to go on.
+    connection.wait(request.framing === 0 || expectsContinue ? this.#timeouts.firstByte : 0)
+    if (request.framing !== 0) {
+      this.#requestBody = new BodyRelay(request.framing, 'as-it-came', snapshot.limits)
+      this.#client.continueBody()
+    }
+  }
+
+  /**
+   * Sends on what arrived of the request's body.
+   *
+   * @returns the offset after what belongs to it
+   */
+  requestBytes(bytes: Buffer, from: number): number {
+    const body = this.#requestBody!
+    try {
+      const connection = this.#connection!
+      const end = body.relay(bytes, from, connection.socket)
+      const limit = this.#plane.snapshot.limits.bodySize
+      if (limit > 0 && body.length > limit && !this.isTunnel) this.#exchange.end(new Failure('body-too-large'))
+      else connection.wait(this.#patienceWith(connection))
+      if (body.done) this.#noteSent()
+      return end
+    } catch (error) {
+      this.#exchange.end(failureOf(error))
+      return bytes.length
+    }
+  }
+
+  /** How long the server may now be silent, in ms: as long as it likes while the client is the one who is waited for. */
+  #patienceWith({ socket }: UpstreamConnection): number {
+    if (socket.isPaused()) return 0
+    if (this.isTunnel || this.responseBegun) return this.#silence
+    if (this.requestIsDone) return this.#timeouts.firstByte
+    return socket.writableNeedDrain ? this.#timeouts.idle : 0
+  }
+
+  serverDrained(): void {
+    this.#connection?.wait(this.#patienceWith(this.#connection))
+    this.#client.continueBody()
+  }
+
+  /** The client closed its side of a tunnel. */
+  halfClose(): void {
+    const { socket } = this.#connection!
+    this.#requestBody!.close(socket)
+    socket.end()
+    if (this.#responseBody!.done) this.#complete(false)
+  }
+
+  /** How long the server may be silent in the middle of something, in ms. */
+  get #silence(): number {
+    return this.isTunnel ? this.#timeouts.tunnel : this.#timeouts.idle
+  }
+
+  get #timeouts() {
+    return this.#group.settings.timeouts
+  }
+
+  /** For policies that want to know how long a server takes to answer. */
+  #noteSent(): void {
+    if (this.#group.policy.answered !== undefined) this.#sentAt = now()
+  }
+
+  #tellPolicy(good: boolean): void {
+    const { policy } = this.#group
+    if (policy.answered === undefined) return
+    const time = now()
+    policy.answered(this.server, time - this.#sentAt, good, time)
+  }
+
+  // ── the response ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Bytes of the response's body that were sent on. */
+  get bytesSent(): number {
+    return this.#responseBody?.sent ?? 0
+  }
+
+  responseBytes(bytes: Buffer): void {
+    this.#connection!.wait(this.#silence)
+    if (this.#responseBody !== undefined) return this.#relayResponse(bytes, 0)
+    const all = this.#held === undefined ? bytes : Buffer.concat([this.#held, bytes])
+    this.#held = undefined
+    try {
+      this.#readResponse(all)
+    } catch (error) {
+      this.#fail(new Failure('response-malformed', failureOf(error).detail))
+    }
+  }
+
+  #readResponse(bytes: Buffer): void {
+    const { responseHead } = this.#plane
+    for (let at = 0; !this.#exchange.isOver; at = responseHead.end) {
+      if (!responseHead.parse(bytes, at, RESPONSE_LIMITS)) {
+        this.#held = Buffer.from(bytes.subarray(at))
+        return
+      }
+      if (responseHead.status >= 200) return this.#beginResponse(responseHead)
+      if (responseHead.status === 101) return this.#switchProtocols(responseHead)
+      this.#relayInterim(responseHead)
+    }
+  }
+
+  /** 1xx: passed to those who know of it (RFC 9110 §15.2). */
+  #relayInterim(head: ResponseHead): void {
+    framingOfResponse(head, false)
+    if (this.#exchange.request.isHttp10) return
+    const { scratch } = this.#plane
+    writeResponseHead(scratch, head, connectionOptions(head), -1, false, 'unsaid')
+    if (!scratch.flushTo(this.#client.socket)) this.#holdServer(this.#connection!)
+  }
+
+  #beginResponse(head: ResponseHead): void {
+    const { method, isHttp10 } = this.#exchange.request
+    const framing = framingOfResponse(head, method === 'HEAD')
+    const options = connectionOptions(head)
+    this.server.succeeded()
+    this.#tellPolicy(head.status < 500)
+    this.#serverPersists = persists(head, options) && framing !== UNTIL_CLOSE
+    this.responseBegun = true
+    const closing = this.#exchange.responseBegins(head.status, framing < 0 && isHttp10)
+    const body = bodyFor(framing, isHttp10)
+    const length = framing >= 0 ? declaredLength(head, framing) : -1
+    const { scratch, snapshot } = this.#plane
+    writeResponseHead(scratch, head, options, length, body !== 'bare' && framing < 0, closing)
+    this.#responseBody = new BodyRelay(framing, body, snapshot.limits)
+    this.#relayResponse(head.bytes, head.end)
+  }
+
+  /** From here on both sides send what they like, until both have closed (RFC 9110 §7.8). */
+  #switchProtocols(head: ResponseHead): void {
+    framingOfResponse(head, false)
+    if (!this.#exchange.request.mayUpgrade) throw new MessageError('the server switches protocols, unasked')
+    if (head.find(FieldName.Upgrade) < 0)
+      throw new MessageError('the server switches protocols, and does not say to which')
+    const { scratch, snapshot } = this.#plane
+    const connection = this.#connection!
+    this.server.succeeded()
+    this.responseBegun = true
+    this.isTunnel = true
+    this.#exchange.tunnelBegins(head.status)
+    writeSwitchingHead(scratch, head, connectionOptions(head))
+    connection.socket.allowHalfOpen = true
+    this.#requestBody = new BodyRelay(UNTIL_CLOSE, 'as-it-came', snapshot.limits)
+    this.#responseBody = new BodyRelay(UNTIL_CLOSE, 'as-it-came', snapshot.limits)
+    connection.wait(this.#silence)
+    this.#relayResponse(head.bytes, head.end)
+    this.#client.continueBody()
+  }
+
+  /**
+   * Sends on what arrived of the response, behind what lies in `scratch`: by way of it, since the bytes are overwritten
+   * by the next ones that arrive, and a copy costs less than a write of its own.
+   */
+  #relayResponse(bytes: Buffer, from: number): void {
+    const body = this.#responseBody!
+    const { scratch } = this.#plane
+    const { socket } = this.#client
+    let end: number
+    try {
+      end = body.relay(bytes, from, scratch)
+    } catch (error) {
+      scratch.flushTo(socket)
+      return this.#fail(new Failure('response-malformed', failureOf(error).detail))
+    }
+    const roomy = scratch.flushTo(socket)
+    if (body.done) this.#complete(end === bytes.length)
+    else if (!roomy) this.#holdServer(this.#connection!)
+  }
+
+  /** The client is slower than the server: reads no more until it has caught up. */
+  #holdServer(connection: UpstreamConnection): void {
+    connection.socket.pause()
+    connection.wait(0)
+    this.#client.awaitDrain()
+  }
+
+  /** The client has caught up. */
+  clientDrained(): void {
+    const connection = this.#connection
+    if (connection === undefined || !connection.socket.isPaused()) return
+    connection.wait(this.#silence)
+    connection.socket.resume()
+  }
+
+  /** @param clean whether the server sent nothing beyond the response */
+  #complete(clean: boolean): void {
+    const connection = this.#connection!
+    this.#connection = undefined
+    if (clean && this.#serverPersists && this.requestIsDone) connection.release()
+    else connection.destroy()
+    this.#exchange.attemptComplete()
+  }
+
+  // ── how it can go wrong ────────────────────────────────────────────────────────────────────────────────────────
+
+  serverEnded(): void {
+    if (this.#responseBody?.close(this.#client.socket)) {
+      if (this.requestIsDone || !this.isTunnel) return this.#complete(false)
+      this.#client.socket.end()
+      return
+    }
+    this.#connectionLost('the server closed the connection')
+  }
+
+  serverClosed(error: Error | undefined): void {
+    if (this.isTunnel) return this.#exchange.abort()
+    const detail = error?.message ?? 'the connection was closed'
+    if (!this.#connection!.isConnected) this.#fail(new Failure('connect-failed', detail))
+    else this.#connectionLost(detail)
+  }
+
+  serverTimedOut(): void {
+    const { isConnected } = this.#connection!
+    if (this.isTunnel) this.#complete(false)
+    else if (!isConnected) this.#fail(new Failure('connect-timeout'))
+    else this.#fail(new Failure(this.responseBegun ? 'response-cut' : 'response-timeout'))
+  }
+
+  #connectionLost(detail: string): void {
+    const connection = this.#connection!
+    const stale = connection.served > 0 && !this.responseBegun && this.#held === undefined
+    if (stale && this.#exchange.request.isRepeatable) {
+      // It rested in the pool while the server closed it: nobody's fault. The same server again, on a new connection.
+      connection.destroy()
+      return this.#take(this.#group.newConnectionTo(this.server))
+    }
+    this.#fail(new Failure(this.responseBegun ? 'response-cut' : 'connection-lost', detail))
+  }
+
+  /** The server is to blame. */
+  #fail(failure: Failure): void {
+    this.#drop()
+    const { server } = this
+    if (server.failed(now())) this.#plane.events.serverOut(this.#group.settings, server.settings, failure)
+    if (!this.responseBegun) this.#tellPolicy(false)
+    this.#exchange.attemptFailed(failure)
+  }
+}
+
+/** How a response's body is framed for the client. */
+function bodyFor(framing: Framing, isHttp10: boolean): OutgoingFraming {
+  if (framing >= 0) return 'as-it-came'
+  if (isHttp10) return 'bare'
+  return framing === CHUNKED ? 'as-it-came' : 'chunked'
+}
+
+/** What Content-Length is to say; -1 for nothing. A response without a body may still tell how long it would be. */
+function declaredLength(head: ResponseHead, framing: Framing): number {
+  if (framing > 0) return framing
+  const field = head.find(FieldName.ContentLength)
+  if (field < 0 || head.status === 204 || head.status < 200) return -1
+  return Number.parseInt(head.value(field), 10)
+}

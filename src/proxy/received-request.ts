@@ -1,0 +1,118 @@
+import { type ConnectionOptions, connectionOptions, persists } from '../http1/connection-options.ts'
+import { FieldName } from '../http1/field-name.ts'
+import { type Framing, framingOfRequest } from '../http1/framing.ts'
+import type { HeadLimits } from '../http1/head.ts'
+import type { RequestHead } from '../http1/request-head.ts'
+import type { LoggedRequest } from '../observability/access-log.ts'
+import { normalisePath } from '../routing/path.ts'
+import { isRequestId, makeRequestId } from './request-id.ts'
+
+/** Methods that do the same once or twice (RFC 9110 §9.2.2). */
+const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
+
+/** Protocols that would carry other requests past this proxy's eyes. */
+const notToTunnel = /^(h2c|tls\/.*|http\/.*)$/i
+
+/** A request as far as it is known from its head. The head itself is gone once the worker reads another one. */
+export class ReceivedRequest implements LoggedRequest {
+  readonly bytes: Buffer
+  readonly headStart: number
+  readonly headEnd: number
+  readonly requestLineEnd: number
+  readonly method: string
+  readonly framing: Framing
+  readonly options: ConnectionOptions
+  /** Whether the client means to go on using its connection. */
+  readonly persists: boolean
+  readonly isHttp10: boolean
+  /** Whether the client would like to switch to a protocol that may pass. */
+  readonly mayUpgrade: boolean
+  /** Its own, where it is fit to be passed on; else one that is made here. */
+  readonly id: string
+  refererStart = 0
+  refererEnd = 0
+  userAgentStart = 0
+  userAgentEnd = 0
+
+  /**
+   * @param head a complete head; it is read now and not kept
+   * @throws MessageError where its framing breaks the rules
+   */
+  constructor(head: RequestHead) {
+    this.bytes = head.bytes
+    this.headStart = head.start
+    this.headEnd = head.end
+    this.requestLineEnd = head.targetEnd + ' HTTP/1.1'.length
+    this.method = head.method
+    this.isHttp10 = head.minorVersion === 0
+    this.framing = framingOfRequest(head)
+    this.options = connectionOptions(head)
+    this.persists = persists(head, this.options)
+    this.mayUpgrade = this.options.upgrade && this.framing === 0 && !this.isHttp10 && asksForTunnel(head)
+    this.id = this.#note(head)
+  }
+
+  /** Notes what the log will want; returns the request's id. */
+  #note(head: RequestHead): string {
+    let id = ''
+    for (let field = 0; field < head.count; field++) {
+      const name = head.names[field]
+      if (name === FieldName.Referer) {
+        this.refererStart = head.valueStart(field)
+        this.refererEnd = head.valueEnd(field)
+      } else if (name === FieldName.UserAgent) {
+        this.userAgentStart = head.valueStart(field)
+        this.userAgentEnd = head.valueEnd(field)
+      } else if (name === FieldName.XRequestId && id === '') {
+        id = head.value(field)
+      }
+    }
+    return isRequestId(id) ? id : makeRequestId()
+  }
+
+  get isIdempotent(): boolean {
+    return idempotent.has(this.method)
+  }
+
+  /** Whether it can be sent again, whole, as long as nothing of the response has been relayed. */
+  get isRepeatable(): boolean {
+    return this.framing === 0 && this.isIdempotent
+  }
+
+  /** Its head, which is parsed again if the worker has read another one since. */
+  headIn(head: RequestHead, limits: HeadLimits): RequestHead {
+    if (head.bytes !== this.bytes || head.start !== this.headStart) head.parse(this.bytes, this.headStart, limits)
+    return head
+  }
+}
+
+/** The path in its normal form, which routes are matched with; undefined where it has none. */
+export function pathOf(head: RequestHead): string | undefined {
+  if (head.form === 'asterisk' || head.pathStart === head.pathEnd) return '/'
+  const path = head.bytes.toString('latin1', head.pathStart, head.pathEnd)
+  return head.plainPath ? path : normalisePath(path)
+}
+
+/** Whom the request is for, as the client wrote it; empty for nobody in particular. */
+export function authorityOf(head: RequestHead): string {
+  return head.bytes.toString('latin1', head.authorityStart, head.authorityEnd)
+}
+
+/** What the Expect fields ask for (RFC 9110 §10.1.1). */
+export function expectationOf(head: RequestHead): 'nothing' | '100-continue' | 'unknown' {
+  let expects: 'nothing' | '100-continue' = 'nothing'
+  for (let field = 0; field < head.count; field++) {
+    if (head.names[field] !== FieldName.Expect) continue
+    if (head.value(field).toLowerCase() !== '100-continue') return 'unknown'
+    expects = '100-continue'
+  }
+  return expects
+}
+
+/** Whether the request names protocols to switch to, and each of them may. */
+function asksForTunnel(head: RequestHead): boolean {
+  const field = head.find(FieldName.Upgrade)
+  if (field < 0) return false
+  const protocols = head.value(field).split(',')
+  return protocols.every((protocol) => protocol.trim() !== '' && !notToTunnel.test(protocol.trim()))
+}
