@@ -62,6 +62,7 @@ function forward({ head: text, framed, body }: ReadRequest): string {
     requestId: 'id',
     serverAddress: 'server',
     upgrade: false,
+    ownCookie: '',
   })
   const written = scratch.bytes.toString('latin1', 0, scratch.length)
   scratch.length = 0

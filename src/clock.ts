@@ -12,3 +12,8 @@ const offset = monotonic() - performance.now()
 export function now(): number {
   return performance.now() + offset
 }
+
+/** The time of day in whole s since 1970: for what must mean the same elsewhere, or after a restart. */
+export function wallSeconds(): number {
+  return Math.floor(Date.now() / 1000)
+}

@@ -39,6 +39,8 @@ export interface Upstream {
   /** Its place on the Scoreboard. */
   readonly slot: number
   readonly balance: Balance
+  /** Absent: requests go by the policy alone. */
+  readonly affinity?: Affinity
   readonly servers: readonly Server[]
   readonly timeouts: UpstreamTimeouts
   readonly retries: Retries
@@ -64,9 +66,41 @@ export type Balance =
       readonly decay: number
     }
 
+/** How sessions are tied to servers; docs/sessions.md says what each does. */
+export type Affinity = AffinityKind & {
+  /** After how long without a request a session is over. */
+  readonly idle: number
+  /** What happens to a session whose server may not serve it. */
+  readonly onLost: 'move' | 'refuse'
+}
+
+type AffinityKind =
+  | {
+      /** A cookie that Limpet issues. */
+      readonly type: 'cookie'
+      readonly name: string
+      /** Of the first its cookies are made, and all are accepted. */
+      readonly secrets: readonly string[]
+      /** How old a session may become. */
+      readonly maxAge: number
+      readonly path: string
+      readonly domain?: string
+      readonly httpOnly: boolean
+      readonly sameSite: 'Lax' | 'Strict' | 'None'
+      /** `auto`: where the client came by HTTPS. */
+      readonly secure: 'auto' | 'always' | 'never'
+    }
+  | { readonly type: 'ip-hash' }
+  | { readonly type: 'consistent-hash'; readonly key: HashKey }
+
 /** The part of a request that a hash policy ties to a server. */
 export type HashKey =
   | { readonly from: 'address' | 'uri' | 'path' }
+  | {
+      /** The segment of the path where `:` stands; `*` is any, and all others must be the same. */
+      readonly from: 'segment'
+      readonly pattern: readonly string[]
+    }
   | {
       readonly from: 'header' | 'cookie' | 'query'
       /** Of a header: in lower case. */
@@ -87,6 +121,8 @@ export interface Server {
   readonly backup: boolean
   /** Taken out by the operator. */
   readonly down: boolean
+  /** Serves only the sessions that it already has. */
+  readonly drain: boolean
   /** Failures within `failTimeout` that take it out for `failTimeout`; 0 never does (nginx's `max_fails`). */
   readonly maxFails: number
   readonly failTimeout: number

@@ -5,13 +5,15 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { AccessLog } from './observability/access-log.ts'
 import { DataPlane } from './proxy/data-plane.ts'
 import { Scoreboard } from './scoreboard.ts'
+import { SessionTable } from './session-table.ts'
 import type { Listener, Snapshot } from './snapshot.ts'
 
 /** What a worker is started with. */
 export interface WorkerStart {
   readonly snapshot: Snapshot
-  /** A Scoreboard's memory. */
-  readonly memory: SharedArrayBuffer
+  /** A Scoreboard's memory, and a SessionTable's. */
+  readonly scoreboard: SharedArrayBuffer
+  readonly sessions: SharedArrayBuffer
   /** The worker's slot on the Scoreboard. */
   readonly slot: number
 }
@@ -34,11 +36,11 @@ export type WorkerMessage =
   | { readonly type: 'stopped' }
 
 const port = parentPort!
-const { snapshot, memory, slot } = workerData as WorkerStart
+const { snapshot, scoreboard, sessions, slot } = workerData as WorkerStart
 const tell = (message: WorkerMessage, moved: ArrayBuffer[] = []) => port.postMessage(message, moved)
 
 const accessLog = new AccessLog(snapshot.accessLog, (lines) => tell({ type: 'log', lines }, [lines.buffer]))
-const plane = new DataPlane(snapshot, new Scoreboard(memory), slot, accessLog, {
+const plane = new DataPlane(snapshot, new Scoreboard(scoreboard), new SessionTable(sessions), slot, accessLog, {
   serverOut(upstream, server, failure) {
     const cause = failure.detail === '' ? failure.code : `${failure.code}: ${failure.detail}`
     tell({ type: 'server-out', upstream: upstream.name, server: server.name, ms: server.failTimeout, cause })

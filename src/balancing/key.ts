@@ -10,6 +10,10 @@ export interface KeySubject {
   readonly path: string
   /** The value of the first header of that name, which is in lower case. */
   header(name: string): string | undefined
+  /** The value of the first cookie of that name. */
+  cookie(name: string): string | undefined
+  /** The value of the first parameter of that name in the query, as it stands there: nothing is decoded. */
+  query(name: string): string | undefined
 }
 
 const NO_KEY = new Uint8Array(0)
@@ -34,30 +38,29 @@ function keyText(key: HashKey, subject: KeySubject): string | undefined {
       return subject.uri
     case 'path':
       return subject.path
+    case 'segment':
+      return segmentOf(subject.path, key.pattern)
     case 'header':
       return subject.header(key.name)
     case 'cookie':
-      return cookieIn(subject.header('cookie') ?? '', key.name)
+      return subject.cookie(key.name)
     case 'query':
-      return parameterIn(subject.uri, key.name)
+      return subject.query(key.name)
   }
 }
 
-/** The value of a cookie in a Cookie header (RFC 6265 §4.2), as it stands there. */
-export function cookieIn(header: string, name: string): string | undefined {
-  for (const pair of header.split(';')) {
-    const equals = pair.indexOf('=')
-    if (equals >= 0 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim()
+/** The segment of a path where the pattern has a colon; undefined where the path does not begin like the pattern. */
+function segmentOf(path: string, pattern: readonly string[]): string | undefined {
+  let found: string | undefined
+  let from = 1
+  for (const expected of pattern) {
+    if (from > path.length) return undefined
+    const slash = path.indexOf('/', from)
+    const to = slash < 0 ? path.length : slash
+    const segment = path.slice(from, to)
+    if (expected === ':') found = segment
+    else if (expected !== '*' && expected !== segment) return undefined
+    from = to + 1
   }
-  return undefined
-}
-
-/** The value of a parameter in a target's query, as it stands there: nothing is decoded. */
-export function parameterIn(uri: string, name: string): string | undefined {
-  const question = uri.indexOf('?')
-  if (question < 0) return undefined
-  for (const pair of uri.slice(question + 1).split('&')) {
-    if (pair.startsWith(name) && pair[name.length] === '=') return pair.slice(name.length + 1)
-  }
-  return undefined
+  return found
 }

@@ -2,8 +2,11 @@ import { now as clock } from '../clock.ts'
 import type { Scoreboard } from '../scoreboard.ts'
 import type { Server } from '../snapshot.ts'
 
-/** Why a server may not be given a request: taken out by hand, left alone after failures, or at its `maxConnections`. */
-export type Refusal = 'down' | 'failed' | 'full'
+/**
+ * Why a server may not be given a request: taken out by hand, there for the sessions only that it has, left alone after
+ * failures, or at its `maxConnections`.
+ */
+export type Refusal = 'down' | 'drained' | 'failed' | 'full'
 
 /** In how many steps a returned server comes to its whole weight. A power of two keeps the parts exact. */
 const WARMING_STEPS = 16
@@ -32,17 +35,22 @@ export class ServerState {
     this.#maxFails = alone ? 0 : settings.maxFails
   }
 
-  /** What keeps the server from being given a request at time `now`. The one place that answers this question. */
-  refusal(now: number): Refusal | undefined {
+  /**
+   * What keeps the server from being given a request at time `now`. The one place that answers this question.
+   *
+   * @param isOwn whether the request belongs to a session that the server has
+   */
+  refusal(now: number, isOwn = false): Refusal | undefined {
     if (this.settings.down) return 'down'
+    if (this.settings.drain && !isOwn) return 'drained'
     if (this.#isOut() && !this.#windowIsOver(now)) return 'failed'
     const { maxConnections, slot } = this.settings
     if (maxConnections > 0 && this.#scoreboard.inFlight(slot) >= maxConnections) return 'full'
     return undefined
   }
 
-  mayServe(now: number): boolean {
-    return this.refusal(now) === undefined
+  mayServe(now: number, isOwn = false): boolean {
+    return this.refusal(now, isOwn) === undefined
   }
 
   /** Whether the server may serve as soon as it has a place free. */
@@ -53,7 +61,9 @@ export class ServerState {
 
   /** Of a server that is not up: in how many ms it may be probed; Infinity if it does not come back by itself. */
   untilProbe(now: number): number {
-    return this.settings.down ? Infinity : Math.max(1, this.settings.failTimeout - this.#windowAge(now) + 1)
+    return this.settings.down || this.settings.drain
+      ? Infinity
+      : Math.max(1, this.settings.failTimeout - this.#windowAge(now) + 1)
   }
 
   /** The weight that counts at time `now`: while a returned server warms up, a part of its own. */

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { formatAddress, parseAddress } from './address.ts'
+import { Affinity, cookieNameFor } from './affinity.ts'
 import { InvalidValue } from './error.ts'
 import { boundedSize, Count, Duration, differing, matching, oneOrMore, Size, text, whole, written } from './field.ts'
-import { formatHashKey, hashKeyPattern, parseHashKey } from './hash-key.ts'
+import { HashKeyText } from './hash-key.ts'
 import { parseListenAddress, parseRouteHost } from './host.ts'
 import { parsePath } from './path.ts'
 
@@ -90,13 +91,7 @@ export const Route = z.codec(RouteFields, z.custom<Route>(), {
   }),
 })
 
-const Key = written(
-  matching(hashKeyPattern, 'address, uri, path, header:NAME, cookie:NAME or query:NAME'),
-  parseHashKey,
-  formatHashKey,
-)
-  .prefault('address')
-  .describe('What is hashed: address, uri, path, header:NAME, cookie:NAME or query:NAME.')
+const Key = HashKeyText.describe('What is hashed: address, uri, path, header:NAME, cookie:NAME or query:NAME.')
 
 const boundedLoad = 'a number from 1.05 to 10'
 const shortestDecay = 100
@@ -147,6 +142,8 @@ export interface Server {
   backup: boolean
   /** Taken out by the operator. */
   down: boolean
+  /** Serves only the sessions that it already has. */
+  drain: boolean
   /** Failures within `failTimeout` that take it out for `failTimeout`; 0 never does. */
   maxFails: number
   /** Milliseconds. */
@@ -169,6 +166,7 @@ const ServerFields = z.strictObject({
   weight: whole(1, 65_535).prefault(1).describe('Its share of the requests, against the other weights.'),
   backup: z.boolean().prefault(false).describe('Serves only when no other server may.'),
   down: z.boolean().prefault(false).describe('Taken out by hand.'),
+  drain: z.boolean().prefault(false).describe('Serves only the sessions that it already has, and no new ones.'),
   maxFails: whole(0, 65_535)
     .prefault(1)
     .describe('Failures within failTimeout that take it out for failTimeout. 0: never.'),
@@ -216,6 +214,9 @@ const keepAlive = z.strictObject({
 
 const UpstreamFields = z.strictObject({
   balance: Balance.prefault('round-robin').describe('How a server is picked: the name of a policy, or its settings.'),
+  affinity: z
+    .exactOptional(Affinity)
+    .describe('How sessions stay on their servers: the name of a kind, or its settings. Left out: by balance alone.'),
   servers: z.array(Server).min(1, 'at least one server').describe('The servers, each by its address or its settings.'),
   timeouts: upstreamTimeouts.prefault({}).describe('How long a server may take. 0: no limit.'),
   retries: retries.prefault({}).describe('How often a failed request is tried on another server.'),
@@ -236,10 +237,17 @@ const Upstreams = z.codec(
     .refine((upstreams) => Object.keys(upstreams).length > 0, 'at least one upstream'),
   z.custom<Upstream[]>(),
   {
-    decode: (upstreams) => Object.entries(upstreams).map(([name, upstream]) => ({ name, ...upstream })),
+    decode: (upstreams) =>
+      Object.entries(upstreams).map(([name, upstream]) => ({ name, ...withCookieName(upstream, name) })),
     encode: (upstreams) => Object.fromEntries(upstreams.map(({ name, ...upstream }) => [name, upstream])),
   },
 )
+
+function withCookieName(upstream: z.output<typeof UpstreamFields>, name: string): z.output<typeof UpstreamFields> {
+  const { affinity } = upstream
+  if (affinity?.type !== 'cookie') return upstream
+  return { ...upstream, affinity: { ...affinity, name: affinity.name ?? cookieNameFor(name) } }
+}
 
 export const AccessLogFormat = z.enum(['combined', 'json', 'off'])
 
@@ -290,6 +298,9 @@ export const Config = z.strictObject({
     .min(1, 'at least one route')
     .describe('Which requests go where. The most specific wins, whatever the order.'),
   upstreams: Upstreams.describe('The named groups of servers.'),
+  stateDirectory: z
+    .exactOptional(z.string().min(1, 'the path of a directory'))
+    .describe('Where sessions and secrets are kept across a restart. Default: see docs/configuration.md.'),
   accessLog: z
     .union([AccessLogSettings, AccessLogByFormat], 'a format, or settings')
     .prefault('combined')

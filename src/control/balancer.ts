@@ -3,8 +3,11 @@ import type { Logger } from 'pino'
 import type { Config } from '../config/schema.ts'
 import { LogFile } from '../observability/log-file.ts'
 import { MOST_WORKERS } from '../scoreboard.ts'
+import { SessionTable } from '../session-table.ts'
 import type { Listener } from '../snapshot.ts'
 import { compile } from './compile.ts'
+import { SessionStore } from './session-store.ts'
+import { StateDirectory } from './state-directory.ts'
 import { Supervisor } from './supervisor.ts'
 
 /** A load balancer at work: what `limpet run` starts and stops. */
@@ -14,12 +17,20 @@ export class Balancer {
   readonly workers: number
   readonly #supervisor: Supervisor
   readonly #accessLog: LogFile
+  readonly #store: SessionStore | undefined
 
-  private constructor(listeners: readonly Listener[], workers: number, supervisor: Supervisor, accessLog: LogFile) {
+  private constructor(
+    listeners: readonly Listener[],
+    workers: number,
+    supervisor: Supervisor,
+    accessLog: LogFile,
+    store: SessionStore | undefined,
+  ) {
     this.listeners = listeners
     this.workers = workers
     this.#supervisor = supervisor
     this.#accessLog = accessLog
+    this.#store = store
   }
 
   /**
@@ -29,7 +40,21 @@ export class Balancer {
    */
   static async start(config: Config, log: Logger): Promise<Balancer> {
     const accessLog = new LogFile(config.accessLog.file, (trouble) => log.warn(trouble))
-    const supervisor = new Supervisor(compile(config, 1), {
+    const state = new StateDirectory(config.stateDirectory, process.env, (trouble) => log.warn(trouble))
+    const snapshot = compile(config, 1, () => state.secret())
+    for (const { name, affinity } of config.upstreams) {
+      if (affinity?.type !== 'cookie' || affinity.secrets !== undefined) continue
+      log.warn(
+        `upstream ${name}: affinity has no secrets; ${state.path}/secret serves, and other replicas need the same`,
+      )
+    }
+    const sessions = new SessionTable()
+    sessions.heed(snapshot.upstreams)
+    const isSticky = snapshot.upstreams.some(({ affinity }) => affinity !== undefined)
+    const store = isSticky ? new SessionStore(sessions, state, snapshot.upstreams, config.listeners) : undefined
+    const restored = store?.load() ?? 0
+    if (restored > 0) log.info(`${restored} session(s) go on`)
+    const supervisor = new Supervisor(snapshot, sessions, {
       log: (lines) => accessLog.append(lines),
       serverOut(upstream, server, ms, cause) {
         log.warn(`upstream ${upstream}: server ${server} is left alone for ${ms / 1000} s (${cause})`)
@@ -40,7 +65,7 @@ export class Balancer {
     })
     const workers = Math.min(config.workers ?? availableParallelism(), MOST_WORKERS)
     const listeners = await supervisor.start(workers)
-    return new Balancer(listeners, workers, supervisor, accessLog)
+    return new Balancer(listeners, workers, supervisor, accessLog, store)
   }
 
   /** Opens the access log's file anew, after it was rotated. */
@@ -51,6 +76,7 @@ export class Balancer {
   /** Lets exchanges in flight finish, then closes everything. */
   async stop(): Promise<void> {
     await this.#supervisor.stop()
+    this.#store?.close()
     await this.#accessLog.close()
   }
 }

@@ -1,11 +1,17 @@
 import type { Config } from '../config/schema.ts'
 import type { Route, Snapshot } from '../snapshot.ts'
+import { compileAffinity } from './compile-affinity.ts'
 
-/** Makes the Snapshot that workers serve by, out of what the operator wrote. */
-export function compile(config: Config, generation: number): Snapshot {
+/**
+ * Makes the Snapshot that workers serve by, out of what the operator wrote.
+ *
+ * @param secret gives what cookies are signed with that have no secret of their own
+ */
+export function compile(config: Config, generation: number, secret: () => string): Snapshot {
   let serverSlot = 0
-  const upstreams = config.upstreams.map(({ servers, ...upstream }, slot) => ({
+  const upstreams = config.upstreams.map(({ servers, affinity, ...upstream }, slot) => ({
     ...upstream,
+    ...(affinity !== undefined && { affinity: compileAffinity(affinity, secret) }),
     slot,
     servers: servers.map((server) => ({ ...server, slot: serverSlot++ })),
   }))

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { Worker } from 'node:worker_threads'
 import { Scoreboard } from '../scoreboard.ts'
+import type { SessionTable } from '../session-table.ts'
 import type { Listener, Snapshot } from '../snapshot.ts'
 import type { ControlMessage, WorkerMessage, WorkerStart } from '../worker.ts'
 import { ListenError } from './listen-error.ts'
@@ -26,6 +27,7 @@ const workerModule = new URL(import.meta.url.endsWith('.ts') ? '../worker.ts' : 
 /** Runs the workers: starts them on the same ports, replaces those that die, and stops them all. */
 export class Supervisor {
   readonly #scoreboard = new Scoreboard()
+  readonly #sessions: SessionTable
   readonly #events: SupervisorEvents
   readonly #workers = new Set<Worker>()
   #snapshot: Snapshot
@@ -33,8 +35,9 @@ export class Supervisor {
   #deaths = 0
   readonly #restarts = new Set<NodeJS.Timeout>()
 
-  constructor(snapshot: Snapshot, events: SupervisorEvents) {
+  constructor(snapshot: Snapshot, sessions: SessionTable, events: SupervisorEvents) {
     this.#snapshot = snapshot
+    this.#sessions = sessions
     this.#events = events
   }
 
@@ -70,7 +73,12 @@ export class Supervisor {
   }
 
   async #launch(slot: number): Promise<readonly Listener[]> {
-    const start: WorkerStart = { snapshot: this.#snapshot, memory: this.#scoreboard.memory, slot }
+    const start: WorkerStart = {
+      snapshot: this.#snapshot,
+      scoreboard: this.#scoreboard.memory,
+      sessions: this.#sessions.memory,
+      slot,
+    }
     const worker = new Worker(workerModule, { workerData: start, name: `worker ${slot}` })
     this.#workers.add(worker)
     const startedAt = performance.now()
@@ -96,6 +104,7 @@ export class Supervisor {
     worker.on('exit', () => {
       this.#workers.delete(worker)
       this.#scoreboard.forget(slot)
+      if (!this.#stopping) this.#sessions.forgetExchanges()
       listening.then(() => this.#stopping || this.#replace(slot, cause, performance.now() - startedAt), ignore)
     })
     return listening

@@ -68,7 +68,7 @@ function route({ methods, headers }: Part<'routes'>, index: number): Problem[] {
   ]
 }
 
-function upstream({ name, balance, servers, timeouts, retries, keepAlive }: Part<'upstreams'>): Problem[] {
+function upstream({ name, balance, affinity, servers, timeouts, retries, keepAlive }: Part<'upstreams'>): Problem[] {
   const path = `upstreams.${name}`
   const noLimit = (key: keyof typeof timeouts) =>
     when(
@@ -84,7 +84,14 @@ function upstream({ name, balance, servers, timeouts, retries, keepAlive }: Part
       `the export has no words for ${balance.type}`,
       `use ${alternatives(knownPolicies)}`,
     ),
-    ...servers.flatMap(({ backup, failTimeout, slowStart }, index) => [
+    ...when(
+      affinity !== undefined,
+      `${path}.affinity`,
+      'nginx remembers no sessions',
+      'leave it out, and balance by ip-hash to keep each address on its server',
+    ),
+    ...servers.flatMap(({ backup, drain, failTimeout, slowStart }, index) => [
+      ...when(drain, `${path}.servers[${index}].drain`, 'only nginx Plus can drain a server', 'write down: true'),
       ...when(
         backup && !['round-robin', 'least-connections'].includes(balance.type),
         `${path}.servers[${index}].backup`,

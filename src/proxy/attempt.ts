@@ -110,6 +110,7 @@ export class Attempt implements UpstreamUser {
       requestId: request.id,
       serverAddress: this.server.settings.address,
       upgrade: request.mayUpgrade,
+      ownCookie: this.#group.ownCookie,
     })
     scratch.flushTo(connection.socket)
     this.#noteSent()
@@ -237,7 +238,8 @@ export class Attempt implements UpstreamUser {
     const body = bodyFor(framing, isHttp10)
     const length = framing >= 0 ? declaredLength(head, framing) : -1
     const { scratch, snapshot } = this.#plane
-    writeResponseHead(scratch, head, options, length, body !== 'bare' && framing < 0, closing)
+    const { additions } = this.#exchange
+    writeResponseHead(scratch, head, options, length, body !== 'bare' && framing < 0, closing, additions)
     this.#responseBody = new BodyRelay(framing, body, snapshot.limits)
     this.#relayResponse(head.bytes, head.end)
   }
@@ -254,7 +256,7 @@ export class Attempt implements UpstreamUser {
     this.responseBegun = true
     this.isTunnel = true
     this.#exchange.tunnelBegins(head.status)
-    writeSwitchingHead(scratch, head, connectionOptions(head))
+    writeSwitchingHead(scratch, head, connectionOptions(head), this.#exchange.additions)
     connection.socket.allowHalfOpen = true
     this.#requestBody = new BodyRelay(UNTIL_CLOSE, 'as-it-came', snapshot.limits)
     this.#responseBody = new BodyRelay(UNTIL_CLOSE, 'as-it-came', snapshot.limits)

@@ -245,7 +245,7 @@ export class ClientConnection extends Timed {
   #sayNo(failure: Failure): void {
     const said = this.#unread ?? NOTHING
     const requestId = makeRequestId()
-    const page = errorPage(failure, '', requestId, 'close', true)
+    const page = errorPage(failure, { accept: '', requestId, closing: 'close', withBody: true })
     this.socket.write(page.bytes)
     this.#plane.accessLog.write({
       ...nothingForwarded,

@@ -4,11 +4,13 @@ import { ResponseHead } from '../http1/response-head.ts'
 import type { AccessLog } from '../observability/access-log.ts'
 import { Router } from '../routing/router.ts'
 import type { Scoreboard } from '../scoreboard.ts'
+import type { SessionTable } from '../session-table.ts'
 import type { Server, Snapshot, Upstream } from '../snapshot.ts'
 import { ClientConnection } from './client-connection.ts'
 import { Deadlines } from './deadlines.ts'
 import { Failure } from './failure.ts'
 import { RequestView } from './request-view.ts'
+import { ResponseView } from './response-view.ts'
 import { Scratch } from './scratch.ts'
 import { UpstreamGroup } from './upstream-group.ts'
 
@@ -34,6 +36,8 @@ export class DataPlane {
   readonly scratch = new Scratch()
   /** The request in `requestHead`. */
   readonly request = new RequestView(this.requestHead)
+  /** The response in `responseHead`. */
+  readonly response = new ResponseView(this.responseHead)
   stopping = false
   readonly #scoreboard: Scoreboard
   readonly #worker: number
@@ -42,6 +46,7 @@ export class DataPlane {
   constructor(
     snapshot: Snapshot,
     scoreboard: Scoreboard,
+    sessions: SessionTable,
     worker: number,
     accessLog: AccessLog,
     events: DataPlaneEvents,
@@ -51,8 +56,11 @@ export class DataPlane {
     this.#worker = worker
     this.accessLog = accessLog
     this.events = events
+    sessions.heed(snapshot.upstreams)
     this.router = new Router(snapshot.routes)
-    this.groups = snapshot.upstreams.map((upstream) => new UpstreamGroup(upstream, scoreboard, worker, this.deadlines))
+    this.groups = snapshot.upstreams.map(
+      (upstream) => new UpstreamGroup(upstream, scoreboard, sessions, worker, this.deadlines),
+    )
   }
 
   /** Serves a client that has just connected, or turns it away where there are too many. */

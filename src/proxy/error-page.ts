@@ -12,19 +12,21 @@ interface ErrorPage {
   readonly bodyLength: number
 }
 
-/**
- * A short response in the client's words, as JSON for those who prefer it and as HTML for others.
- *
- * @param accept the request's Accept field; empty if there is none
- * @param withBody false for an answer to HEAD
- */
-export function errorPage(
-  failure: Failure,
-  accept: string,
-  requestId: string,
-  closing: Closing,
-  withBody: boolean,
-): ErrorPage {
+/** What goes into an error page besides the failure. */
+interface Particulars {
+  /** The request's Accept field; empty if there is none. */
+  readonly accept: string
+  readonly requestId: string
+  readonly closing: Closing
+  /** Further field lines, each with its line end. */
+  readonly fields?: string
+  /** False for an answer to HEAD. */
+  readonly withBody: boolean
+}
+
+/** A short response in the client's words, as JSON for those who prefer it and as HTML for others. */
+export function errorPage(failure: Failure, particulars: Particulars): ErrorPage {
+  const { accept, requestId, closing, fields = '', withBody } = particulars
   const title = STATUS_CODES[failure.status] ?? 'Error'
   const json = prefersJson(accept)
   const body = Buffer.from(json ? asJson(failure, requestId) : asHtml(failure, title, requestId))
@@ -38,7 +40,7 @@ export function errorPage(
     ...(failure.status === 503 ? [`Retry-After: ${RETRY_AFTER}`] : []),
     ...(closing === 'unsaid' ? [] : [`Connection: ${closing}`]),
   ]
-  const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
+  const head = Buffer.from(`${lines.join('\r\n')}\r\n${fields}\r\n`, 'latin1')
   return { bytes: withBody ? Buffer.concat([head, body]) : head, bodyLength: withBody ? body.length : 0 }
 }
 

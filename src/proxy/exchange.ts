@@ -1,4 +1,3 @@
-import { keyFor } from '../balancing/key.ts'
 import { now } from '../clock.ts'
 import { FieldName } from '../http1/field-name.ts'
 import type { RequestHead } from '../http1/request-head.ts'
@@ -10,7 +9,7 @@ import type { DataPlane } from './data-plane.ts'
 import { errorPage } from './error-page.ts'
 import { Failure } from './failure.ts'
 import type { Closing } from './forwarded-head.ts'
-import { Placement } from './placement.ts'
+import type { Placement } from './placement.ts'
 import type { Reason } from './reason.ts'
 import { authorityOf, expectationOf, pathOf, ReceivedRequest } from './received-request.ts'
 
@@ -61,6 +60,11 @@ export class Exchange implements LogEntry {
     return this.#client.address.text
   }
 
+  /** Whether the client came by HTTPS, as far as anybody trusted says. */
+  get isSecure(): boolean {
+    return false
+  }
+
   get reason(): Reason | undefined {
     return this.#placement?.reason
   }
@@ -84,8 +88,7 @@ export class Exchange implements LogEntry {
     const host = router.usesHost ? normaliseHost(authorityOf(head)) : ''
     const route = router.find(host, path, view)
     if (route === undefined) return this.end(new Failure('no-route'))
-    const group = this.#plane.groups[route.upstream]!
-    this.#placement = new Placement(group, keyFor(group.settings.balance, view))
+    this.#placement = this.#plane.groups[route.upstream]!.place(view)
     if (framing > 0 && !this.expectsContinue) this.#bodyWanted = Math.min(framing, BODY_FIRST)
     else this.#try()
   }
@@ -143,7 +146,7 @@ export class Exchange implements LogEntry {
     const placement = this.#placement!
     const time = previous === undefined ? this.startedAt : now()
     const server = placement.next(time)
-    if (server === undefined) return this.end(previous ?? new Failure('no-server'))
+    if (server instanceof Failure) return this.end(server.code === 'no-server' ? (previous ?? server) : server)
     const { address } = server.settings
     this.upstreamAddresses = this.upstreamAddresses === '' ? address : `${this.upstreamAddresses}, ${address}`
     this.#attempt = new Attempt(this, this.#plane, this.#client, placement.group, server, time)
@@ -168,6 +171,11 @@ export class Exchange implements LogEntry {
     this.status = status
     this.#noteStatus(status)
     this.#persists = false
+  }
+
+  /** What else the client is to be told with a response: field lines, or nothing. */
+  get additions(): string {
+    return this.#placement!.answered(this.#plane.response, this.isSecure)
   }
 
   clientDrained(): void {
@@ -219,7 +227,13 @@ export class Exchange implements LogEntry {
     if (this.#attempt?.responseBegun) return this.abort()
     this.status = failure.status
     this.#persists &&= failure.code !== 'bad-request' && this.#mayPersist
-    const page = errorPage(failure, this.#acceptField(), this.request.id, this.#closing, this.request.method !== 'HEAD')
+    const page = errorPage(failure, {
+      accept: this.#acceptField(),
+      requestId: this.request.id,
+      closing: this.#closing,
+      fields: this.#placement?.refused(this.isSecure) ?? '',
+      withBody: this.request.method !== 'HEAD',
+    })
     this.bytesSent = page.bodyLength
     this.#client.socket.write(page.bytes)
     this.#settle()
@@ -258,6 +272,7 @@ export class Exchange implements LogEntry {
       attempt.end()
       if (attempt.responseBegun) this.bytesSent = attempt.bytesSent
     }
+    this.#placement?.end()
     this.#plane.accessLog.write(this)
     if (how === 'abort') this.#client.abort()
     else this.#client.exchangeOver(this.#persists)

@@ -50,6 +50,12 @@ const meanings = {
     text: 'The server took too long to answer',
   },
   'no-server': { status: 503, source: 'upstream', retry: 'never', text: 'No server is available' },
+  'session-lost': {
+    status: 503,
+    source: 'upstream',
+    retry: 'never',
+    text: 'The server that has your session is not available',
+  },
   'too-many-connections': { status: 503, source: 'client', retry: 'never', text: 'Too many connections' },
   'version-unknown': {
     status: 505,

@@ -1,4 +1,5 @@
 import type { ConnectionOptions } from '../http1/connection-options.ts'
+import { CookiePairs } from '../http1/cookie.ts'
 import { FieldName } from '../http1/field-name.ts'
 import { CHUNKED, type Framing } from '../http1/framing.ts'
 import type { Head } from '../http1/head.ts'
@@ -25,7 +26,7 @@ const hopByHop = [
 ]
 
 /** Framing is written anew; the forwarding fields are replaced, or continued. */
-const endsInRequest = ending(
+const replaced = [
   ...hopByHop,
   FieldName.ContentLength,
   FieldName.Imitation,
@@ -33,7 +34,11 @@ const endsInRequest = ending(
   FieldName.XForwardedHost,
   FieldName.XForwardedProto,
   FieldName.XRequestId,
-)
+]
+
+const endsInRequest = ending(...replaced)
+/** Where a cookie is this proxy's own, the others are written anew. */
+const endsInRequestWithCookie = ending(...replaced, FieldName.Cookie)
 
 const endsInResponse = ending(...hopByHop, FieldName.ContentLength)
 
@@ -54,6 +59,8 @@ export interface Forwarding {
   readonly serverAddress: string
   /** Whether the request's wish to switch protocols goes on to the server. */
   readonly upgrade: boolean
+  /** The name of the cookie that is between the client and this proxy; empty for none. */
+  readonly ownCookie: string
 }
 
 /**
@@ -69,8 +76,10 @@ export function writeRequestHead(
 ): void {
   const { bytes } = head
   const asItCame = head.form !== 'absolute' && head.minorVersion === 1
+  const ends = forwarding.ownCookie === '' ? endsInRequest : endsInRequestWithCookie
   if (!asItCame) writeRequestLine(out, head)
-  copyFields(out, head, asItCame ? head.start : firstField(head), endsInRequest, options, head.form === 'absolute')
+  copyFields(out, head, asItCame ? head.start : firstField(head), ends, options, head.form === 'absolute')
+  if (forwarding.ownCookie !== '') copyCookies(out, head, forwarding.ownCookie)
 
   const hasHost = head.authorityEnd > head.authorityStart
   if (head.form === 'absolute') writeLine(out, 'Host: ', bytes, head.authorityStart, head.authorityEnd)
@@ -88,6 +97,24 @@ export function writeRequestHead(
   out.text(`${forwarding.address}\r\nX-Forwarded-Proto: http\r\nX-Request-Id: ${forwarding.requestId}\r\n`)
   if (hasHost) writeLine(out, 'X-Forwarded-Host: ', bytes, head.authorityStart, head.authorityEnd)
   out.write(CRLF)
+}
+
+const pairs = new CookiePairs()
+
+/** Writes the Cookie fields without the pairs of one name. */
+function copyCookies(out: Scratch, head: Head, withoutName: string): void {
+  for (let field = 0; field < head.count; field++) {
+    if (head.names[field] !== FieldName.Cookie) continue
+    let before = 'Cookie: '
+    pairs.enter(head.bytes, head.valueStart(field), head.valueEnd(field))
+    while (pairs.advance()) {
+      if (pairs.isNamed(withoutName)) continue
+      out.text(before)
+      out.copy(head.bytes, pairs.start, pairs.end)
+      before = '; '
+    }
+    if (before === '; ') out.write(CRLF)
+  }
 }
 
 function writeRequestLine(out: Scratch, head: RequestHead): void {
@@ -112,9 +139,15 @@ function copyUpgrade(out: Scratch, head: Head): void {
 }
 
 /** The head of a 101 (RFC 9110 §15.2.2), after which the connection speaks another protocol. */
-export function writeSwitchingHead(out: Scratch, head: ResponseHead, options: ConnectionOptions): void {
+export function writeSwitchingHead(
+  out: Scratch,
+  head: ResponseHead,
+  options: ConnectionOptions,
+  additions: string,
+): void {
   copyFields(out, head, head.start, endsInResponse, options, false)
   copyUpgrade(out, head)
+  out.text(additions)
   out.write(CRLF)
 }
 
@@ -126,6 +159,7 @@ export type Closing = 'unsaid' | 'close' | 'keep-alive'
  * dated where the server has no clock (RFC 9110 §6.6.1).
  *
  * @param contentLength for the Content-Length field; -1 for none
+ * @param additions further field lines, each with its line end
  */
 export function writeResponseHead(
   out: Scratch,
@@ -134,6 +168,7 @@ export function writeResponseHead(
   contentLength: number,
   chunked: boolean,
   closing: Closing,
+  additions = '',
 ): void {
   let from = head.start
   if (head.minorVersion === 0) {
@@ -145,6 +180,7 @@ export function writeResponseHead(
   if (contentLength >= 0) out.text(`Content-Length: ${contentLength}\r\n`)
   if (chunked) out.write(CHUNKED_LINE)
   if (closing !== 'unsaid') out.write(closing === 'close' ? CLOSE_LINE : KEEP_ALIVE_LINE)
+  if (additions !== '') out.text(additions)
   out.write(CRLF)
 }
 

@@ -1,20 +1,32 @@
+import type { Session, SessionResponse } from '../affinity/affinity.ts'
 import type { ServerState } from '../balancing/server-state.ts'
-import type { Reason } from './reason.ts'
+import { wallSeconds } from '../clock.ts'
+import { Failure } from './failure.ts'
+import type { Loss, Reason } from './reason.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 
 const NOBODY: readonly ServerState[] = []
 
-/** Which servers of its upstream an exchange goes to, one attempt after the other, and why. */
+/**
+ * Which servers of its upstream an exchange goes to, one attempt after the other, and why. Affinity, what servers may do
+ * and the policy meet here, and only here; docs/sessions.md has it as a table.
+ */
 export class Placement {
   readonly group: UpstreamGroup
-  /** Why the exchange went where it went last. */
+  /** Why the exchange went where it went last, or why it went nowhere. */
   reason: Reason | undefined
-  /** What the policy ties its choice to. */
+  /** What is hashed, where something is. */
   readonly #key: Uint8Array
+  /** The session that the request showed. */
+  readonly #shown: Session | undefined
+  /** … and as it goes on. */
+  #session: Session | undefined
+  #visit = -1
   #tried = NOBODY
 
-  constructor(group: UpstreamGroup, key: Uint8Array) {
+  constructor(group: UpstreamGroup, session: Session | undefined, key: Uint8Array) {
     this.group = group
+    this.#shown = this.#session = session
     this.#key = key
   }
 
@@ -23,22 +35,98 @@ export class Placement {
     return this.#tried.length
   }
 
-  /** Picks a server that has not been tried, and claims it; undefined where there is none. */
-  next(time: number): ServerState | undefined {
-    const server = this.group.policy.pick(this.#key, this.#tried, time)
-    if (server === undefined) return undefined
-    this.reason = this.#reasonFor(server, time)
+  /** Picks a server that has not been tried, and claims it; or says why there is none. */
+  next(time: number): ServerState | Failure {
+    const isFirst = this.#tried === NOBODY
+    const home = this.#home()
+    const isOwn = home !== undefined && this.#isRemembered(home)
+    if (isFirst && isOwn && home.mayServe(time, true) && home.claim(time)) return this.#goTo(home, 'stuck')
+    const loss = isFirst ? this.#lossOf(home, isOwn, time) : 'down'
+    if (loss !== undefined && this.#isRefused(home)) {
+      this.reason = `refused:${loss}`
+      return new Failure('session-lost')
+    }
+    const server = this.group.policyOf(this.#shown).pick(this.#key, this.#tried, time)
+    if (server === undefined) return new Failure('no-server')
+    return this.#goTo(server, isFirst ? this.#reasonFor(server, home, loss) : 'retry')
+  }
+
+  /** The server that the request belongs to, whether or not that may serve it. */
+  #home(): ServerState | undefined {
+    const session = this.#shown
+    if (session?.home !== undefined) return this.group.stateOf(session.home)
+    // Where sessions are remembered, what the policy would do with the request makes it nobody's.
+    if (session !== undefined && session.key === undefined) return undefined
+    return this.group.policyOf(session).home?.(this.#key)
+  }
+
+  /** Whether the session is on that server by memory, and not just by a hash that would have it there. */
+  #isRemembered(home: ServerState): boolean {
+    const session = this.#shown
+    if (session === undefined) return false
+    if (session.home !== undefined) return true
+    const { drain, slot } = home.settings
+    return drain && this.group.sessions.find(session.high, session.low, wallSeconds()) === slot
+  }
+
+  /** Whether a session that has lost its server is to be refused instead of moved. */
+  #isRefused(home: ServerState | undefined): boolean {
+    if (this.#shown === undefined || this.group.settings.affinity?.onLost !== 'refuse') return false
+    const { standing } = this.#shown
+    return standing === 'removed' || (home !== undefined && (standing === 'known' || standing === 'new'))
+  }
+
+  #lossOf(home: ServerState | undefined, isOwn: boolean, time: number): Loss | undefined {
+    if (home === undefined) return this.#shown?.standing === 'removed' ? 'removed' : undefined
+    const refusal = home.refusal(time, isOwn)
+    // Its own server's last place was taken by another thread just now.
+    if (refusal === undefined) return isOwn ? 'full' : undefined
+    return refusal === 'full' || refusal === 'drained' ? refusal : 'down'
+  }
+
+  #reasonFor(server: ServerState, home: ServerState | undefined, loss: Loss | undefined): Reason {
+    const standing = this.#shown?.standing
+    if (standing === 'invalid' || standing === 'expired') return standing
+    if (server === home) return 'stuck'
+    if (loss !== undefined) return `moved:${loss}`
+    // Not refused by itself: its share of a bounded load is full.
+    return home === undefined ? 'new' : 'moved:full'
+  }
+
+  #goTo(server: ServerState, reason: Reason): ServerState {
+    this.reason = reason
     this.#tried = this.#tried === NOBODY ? [server] : [...this.#tried, server]
+    if (this.#shown === undefined) return server
+    const seconds = wallSeconds()
+    this.#leave(seconds)
+    const session = this.group.affinity!.settle(this.#shown, server.settings, seconds)
+    this.#session = session
+    this.#visit = this.group.sessions.enter(session.high, session.low, server.settings.slot, seconds)
     return server
   }
 
-  #reasonFor(server: ServerState, time: number): Reason {
-    if (this.#tried !== NOBODY) return 'retry'
-    const home = this.group.policy.home?.(this.#key)
-    if (home === undefined) return 'new'
-    if (server === home) return 'stuck'
-    const refusal = home.refusal(time)
-    // Not refused by itself: its share of a bounded load is full.
-    return refusal === 'full' || refusal === undefined ? 'moved:full' : 'moved:down'
+  /** What the client is to be told of its session, now that a server has answered: field lines, or nothing. */
+  answered(response: SessionResponse, isSecure: boolean): string {
+    const { affinity } = this.group
+    if (affinity === undefined) return ''
+    affinity.learn?.(response, this.#tried.at(-1)!.settings, wallSeconds())
+    if (this.#session === undefined || this.#session === this.#shown) return ''
+    return affinity.issue?.(this.#session, isSecure) ?? ''
+  }
+
+  /** What the client is to be told of its session, when no server will serve it. */
+  refused(isSecure: boolean): string {
+    return this.reason === 'refused:removed' ? (this.group.affinity?.revoke?.(isSecure) ?? '') : ''
+  }
+
+  /** The exchange is over. */
+  end(): void {
+    if (this.#visit >= 0) this.#leave(wallSeconds())
+  }
+
+  #leave(seconds: number): void {
+    if (this.#visit < 0) return
+    this.group.sessions.leave(this.#visit, this.#session!.high, this.#session!.low, seconds)
+    this.#visit = -1
   }
 }

@@ -1,10 +1,18 @@
 /**
- * Why a request went to the server it went to. It stands in the access log, the metrics and the dashboard.
+ * Why a request went to the server it went to, or to none. It stands in the access log, the metrics and the dashboard.
  *
  * - `stuck`: its session or its address belongs to this server
  * - `new`: it has none yet, or the policy knows none
+ * - `invalid`: the session that it shows is forged, foreign or broken
+ * - `expired`: the session that it shows is over
  * - `moved:down`: the server that it belongs to may not serve
+ * - `moved:drained`: the server that it belongs to takes no sessions any more, and this one is none that it has
+ * - `moved:removed`: the server that it belongs to is no longer in the upstream
  * - `moved:full`: the server that it belongs to has all the connections that it may have
  * - `retry`: a server tried before failed it
+ * - `refused:…`: the same as with `moved:…`, and the upstream is told to refuse what has lost its server
  */
-export type Reason = 'stuck' | 'new' | 'moved:down' | 'moved:full' | 'retry'
+export type Reason = 'stuck' | 'new' | 'invalid' | 'expired' | 'retry' | `${'moved' | 'refused'}:${Loss}`
+
+/** What has become of the server that a session belongs to. */
+export type Loss = 'down' | 'drained' | 'removed' | 'full'

@@ -1,10 +1,16 @@
+import type { SessionRequest } from '../affinity/affinity.ts'
 import type { KeySubject } from '../balancing/key.ts'
+import { cookieIn } from '../http1/cookie.ts'
+import { parameterIn } from '../http1/query.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { RequestConditions } from '../routing/router.ts'
 import { type ClientAddress, UNKNOWN_ADDRESS } from './client-address.ts'
 
-/** The request whose head a worker has just read, as routes and policies see it: text is made of what they ask for only. */
-export class RequestView implements RequestConditions, KeySubject {
+/**
+ * The request whose head a worker has just read, as routes, affinities and policies see it: text is made of what they
+ * ask for only.
+ */
+export class RequestView implements RequestConditions, KeySubject, SessionRequest {
   address: ClientAddress = UNKNOWN_ADDRESS
   path = '/'
   readonly #head: RequestHead
@@ -25,5 +31,13 @@ export class RequestView implements RequestConditions, KeySubject {
   header(name: string): string | undefined {
     const field = this.#head.findNamed(name)
     return field < 0 ? undefined : this.#head.value(field)
+  }
+
+  cookie(name: string): string | undefined {
+    return cookieIn(this.#head, name)
+  }
+
+  query(name: string): string | undefined {
+    return parameterIn(this.uri, name)
   }
 }

@@ -1,29 +1,79 @@
+import type { Affinity, Session } from '../affinity/affinity.ts'
+import { affinityFor } from '../affinity/registry.ts'
+import { keyFor } from '../balancing/key.ts'
 import type { Policy } from '../balancing/policy.ts'
 import { policyFor } from '../balancing/registry.ts'
 import { ServerState } from '../balancing/server-state.ts'
+import { wallSeconds } from '../clock.ts'
 import type { Scoreboard } from '../scoreboard.ts'
-import type { Upstream } from '../snapshot.ts'
+import type { SessionTable } from '../session-table.ts'
+import type { Balance, Server, Upstream } from '../snapshot.ts'
 import type { Deadlines } from './deadlines.ts'
+import { Placement } from './placement.ts'
 import { Pool } from './pool.ts'
+import type { RequestView } from './request-view.ts'
 import { UpstreamConnection } from './upstream-connection.ts'
 
 /** A connection that rested for longer may be half closed already, as far as anyone can know, in ms. */
 const FRESH = 1000
 
-/** An upstream at work: its policy, its servers, and the connections to them that this worker keeps. */
+/** How keys of sessions are hashed, where the affinity leaves that to a hash. */
+function hashOf({ affinity }: Upstream): Balance | undefined {
+  if (affinity === undefined || affinity.type === 'cookie') return undefined
+  return affinity
+}
+
+/** An upstream at work: its affinity, its policy, its servers, and the connections to them that this worker keeps. */
 export class UpstreamGroup {
   readonly settings: Upstream
+  readonly affinity: Affinity | undefined
+  readonly sessions: SessionTable
   readonly policy: Policy
+  /** The name of the cookie that the affinity issues; empty where it issues none. */
+  readonly ownCookie: string
+  /** Where sessions belong by their keys. */
+  readonly #sessionPolicy: Policy | undefined
+  readonly #states = new Map<Server, ServerState>()
   readonly #pools = new Map<ServerState, Pool>()
   readonly #deadlines: Deadlines
 
-  constructor(settings: Upstream, scoreboard: Scoreboard, worker: number, deadlines: Deadlines) {
+  constructor(
+    settings: Upstream,
+    scoreboard: Scoreboard,
+    sessions: SessionTable,
+    worker: number,
+    deadlines: Deadlines,
+  ) {
     this.settings = settings
+    this.sessions = sessions
     this.#deadlines = deadlines
+    const { slot, balance } = settings
     const alone = settings.servers.length === 1
-    const servers = settings.servers.map((server) => new ServerState(server, settings.slot, alone, scoreboard, worker))
-    for (const server of servers) this.#pools.set(server, new Pool(settings.keepAlive))
-    this.policy = policyFor(settings.balance, servers, settings.slot, scoreboard)
+    const servers = settings.servers.map((server) => new ServerState(server, slot, alone, scoreboard, worker))
+    for (const server of servers) {
+      this.#states.set(server.settings, server)
+      this.#pools.set(server, new Pool(settings.keepAlive))
+    }
+    this.policy = policyFor(balance, servers, slot, scoreboard)
+    this.ownCookie = settings.affinity?.type === 'cookie' ? settings.affinity.name : ''
+    const hash = hashOf(settings)
+    this.#sessionPolicy = hash && policyFor(hash, servers, slot, scoreboard)
+    this.affinity = affinityFor(settings, sessions, (request) => keyFor(hash!, request as RequestView))
+  }
+
+  /** Where a request goes: by its session, if it has one, and else by the policy. */
+  place(request: RequestView): Placement {
+    const session = this.affinity?.read(request, wallSeconds())
+    return new Placement(this, session, session?.key ?? keyFor(this.settings.balance, request))
+  }
+
+  /** The policy for a session that goes by its key, or for everyone else. */
+  policyOf(session: Session | undefined): Policy {
+    return session?.key === undefined ? this.policy : this.#sessionPolicy!
+  }
+
+  stateOf(server: Server): ServerState {
+    return this.#states.get(server)!
   }
 
   /**

@@ -16,6 +16,7 @@ const plain: Omit<Server, 'name' | 'address' | 'port' | 'slot'> = {
   weight: 1,
   backup: false,
   down: false,
+  drain: false,
   maxFails: 1,
   failTimeout: 10_000,
   maxConnections: 0,

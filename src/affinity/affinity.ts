@@ -1,0 +1,63 @@
+import type { Server } from '../snapshot.ts'
+
+/** What of a request may tell its session. Texts hold one byte a character (Latin-1), as the request had them. */
+export interface SessionRequest {
+  /** The value of the first header of that name, which is in lower case. */
+  header(name: string): string | undefined
+  /** The value of the first cookie of that name. */
+  cookie(name: string): string | undefined
+  /** The value of the first parameter of that name in the query, as it stands there. */
+  query(name: string): string | undefined
+}
+
+/** What of a response's head may tell its session. */
+export interface SessionResponse {
+  readonly status: number
+  /** The value of the first header of that name, which is in lower case. */
+  header(name: string): string | undefined
+  /** The value of the last cookie of that name that the response sets. */
+  setCookie(name: string): string | undefined
+}
+
+/**
+ * How a request stands to its session:
+ *
+ * - `new`: it shows none
+ * - `known`: it shows one that goes on
+ * - `invalid`: what it shows is forged, foreign or broken
+ * - `expired`: what it shows was a session once, or nobody here knows it any more
+ * - `removed`: its server is no longer in the upstream
+ */
+export type Standing = 'new' | 'known' | 'invalid' | 'expired' | 'removed'
+
+/** One user's stickiness to a server, as a request shows it. Immutable. */
+export interface Session {
+  /** Its id on the session table, as two Int32; both 0 for a session that has none yet. */
+  readonly high: number
+  readonly low: number
+  readonly standing: Standing
+  /** The server that it is on; undefined where it is on none, or where a hash of its key says on which. */
+  readonly home: Server | undefined
+  /** What is hashed where nobody remembers its server; absent where nothing is. */
+  readonly key?: Uint8Array
+}
+
+/**
+ * A way to tie sessions to servers. It is asked before the policy, and never chooses a server: it says which one a
+ * session is on, and is told which one it got. Times are in s since 1970.
+ */
+export interface Affinity {
+  /** The session that a request belongs to; undefined where it belongs to none. */
+  read(request: SessionRequest, now: number): Session | undefined
+  /** The session as it goes on on that server: the same object where nothing of it changes. */
+  settle(session: Session, server: Server, now: number): Session
+  /**
+   * What the client is to be told of a session that is new or has changed: whole field lines, each with its line end.
+   * Absent where a kind tells its clients nothing.
+   */
+  issue?(session: Session, isSecure: boolean): string
+  /** What the client of a session is to be told whose server is no more. */
+  revoke?(isSecure: boolean): string
+  /** Learns from a response's head, before its client sees it. */
+  learn?(response: SessionResponse, server: Server, now: number): void
+}

@@ -1,0 +1,33 @@
+import { type Affinity as Configured, needsHttps } from '../config/affinity.ts'
+import type { Affinity } from '../snapshot.ts'
+
+const sameSites = { lax: 'Lax', strict: 'Strict', none: 'None' } as const
+
+/** What workers are told of an affinity: kinds that differ only in how they are written have become one. */
+export function compileAffinity(affinity: Configured, secret: () => string): Affinity {
+  const { idle, onLost } = affinity
+  switch (affinity.type) {
+    case 'cookie': {
+      const { name = '', secrets = [secret()], sameSite, secure, ...rest } = affinity
+      const always = secure === 'auto' && needsHttps(affinity)
+      return { ...rest, name, secrets, sameSite: sameSites[sameSite], secure: always ? 'always' : secure }
+    }
+    case 'header':
+      return byHash({ from: 'header', name: affinity.name.toLowerCase() })
+    case 'query':
+      return byHash({ from: 'query', name: affinity.name })
+    case 'path':
+      return byHash({ from: 'segment', pattern: affinity.pattern.split('/').slice(1).map(asStep) })
+    case 'ip-hash':
+    case 'consistent-hash':
+      return affinity
+  }
+
+  function byHash(key: Extract<Affinity, { type: 'consistent-hash' }>['key']): Affinity {
+    return { type: 'consistent-hash', key, idle, onLost }
+  }
+}
+
+function asStep(segment: string): string {
+  return segment.startsWith(':') ? ':' : Buffer.from(segment, 'utf8').toString('latin1')
+}

@@ -1,0 +1,56 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+
+/** Where the program keeps what must outlive it. Whatever it cannot read or write, it does without, and says so. */
+export class StateDirectory {
+  readonly path: string
+  readonly #warn: (message: string) => void
+
+  /** @param configured the path that the operator wrote; else the standard place */
+  constructor(configured: string | undefined, env: NodeJS.ProcessEnv, warn: (message: string) => void) {
+    this.path = configured ?? standardPlace(env)
+    this.#warn = warn
+  }
+
+  /** The secret of this machine, made at the first call there ever was. */
+  secret(): string {
+    const kept = this.read('secret')?.toString().trim()
+    if (kept !== undefined && kept.length >= 16) return kept
+    const secret = randomBytes(32).toString('base64url')
+    this.write('secret', Buffer.from(`${secret}\n`))
+    return secret
+  }
+
+  /** What the file of that name holds; undefined where there is none. */
+  read(name: string): Buffer | undefined {
+    try {
+      return readFileSync(join(this.path, name))
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      if (code !== 'ENOENT') this.#warn(`cannot read ${join(this.path, name)}: ${message}`)
+      return undefined
+    }
+  }
+
+  /** Replaces the file of that name whole, or not at all. Only the program's own user may read it. */
+  write(name: string, content: Uint8Array): void {
+    const file = join(this.path, name)
+    try {
+      mkdirSync(this.path, { recursive: true, mode: 0o700 })
+      writeFileSync(`${file}.new`, content, { mode: 0o600 })
+      renameSync(`${file}.new`, file)
+    } catch (error) {
+      const mend = 'give a directory that can be written as stateDirectory'
+      this.#warn(`cannot write ${file}: ${(error as Error).message}; what it was for is lost at a restart (${mend})`)
+    }
+  }
+}
+
+/** Where systemd says (systemd.exec, StateDirectory=), or where its kind of user keeps such things. */
+function standardPlace(env: NodeJS.ProcessEnv): string {
+  if (env.STATE_DIRECTORY) return env.STATE_DIRECTORY.split(':')[0]!
+  if (process.getuid?.() === 0) return '/var/lib/limpet'
+  return join(env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'limpet')
+}

@@ -1,0 +1,25 @@
+import type { SessionResponse } from '../affinity/affinity.ts'
+import { setCookieIn } from '../http1/cookie.ts'
+import type { ResponseHead } from '../http1/response-head.ts'
+
+/** The response whose head a worker has just read, as affinities see it. */
+export class ResponseView implements SessionResponse {
+  readonly #head: ResponseHead
+
+  constructor(head: ResponseHead) {
+    this.#head = head
+  }
+
+  get status(): number {
+    return this.#head.status
+  }
+
+  header(name: string): string | undefined {
+    const field = this.#head.findNamed(name)
+    return field < 0 ? undefined : this.#head.value(field)
+  }
+
+  setCookie(name: string): string | undefined {
+    return setCookieIn(this.#head, name)
+  }
+}

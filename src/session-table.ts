@@ -1,0 +1,256 @@
+import { MOST_SERVERS } from './scoreboard.ts'
+import type { Upstream } from './snapshot.ts'
+
+/** What is kept of each session, in units of Int32. */
+const Field = { High: 0, Low: 1, Server: 2, InHand: 3, SeenAt: 4, BegunAt: 5 } as const
+const STRIDE = 6
+/** Sessions share a bucket by the lower half of their id, and leave it only for others of the same bucket. */
+const WAYS = 16
+const BUCKETS = 163_840
+/** Room for 2.6 million, so that of 1,000,000 hardly any bucket overflows: 63,569,920 bytes with the locks. */
+const ENTRIES = BUCKETS * WAYS
+const LOCKS_AT = ENTRIES * STRIDE
+const SIZE = LOCKS_AT + BUCKETS
+
+/** In `Field.Server`: the server's slot in the lower half, and whether the session has come back since it began. */
+const SLOT = 0xffff
+const RETURNED = 0x1_0000
+
+/** How often a thread looks at a lock before it takes it from a holder that must have died. */
+const PATIENCE = 100_000
+
+/** What a server's sessions come to. */
+export interface SessionCount {
+  /** Seen within the idle limit, or with an exchange in hand. */
+  live: number
+  /** Those with an exchange in hand: a WebSocket keeps its session active. */
+  active: number
+  /** When the oldest of the live ones began, in s since 1970; 0 where there is none. */
+  oldest: number
+}
+
+/** A session as it is saved. Times in s since 1970. */
+export interface SavedSession {
+  readonly high: number
+  readonly low: number
+  readonly server: number
+  readonly seenAt: number
+  readonly begunAt: number
+}
+
+/**
+ * Which server each session is on, and when it was last seen, in memory that all threads share. Sessions are known by
+ * ids of 64 bits that nobody can choose (two Int32, never both 0).
+ *
+ * A set-associative hash table: an id belongs to one bucket, and a full bucket gives up an expired session, else one
+ * that never came back since it began, else the one unseen for longest; never one with an exchange in hand. To see a
+ * known session again takes no lock; to put in another one takes its bucket's.
+ */
+export class SessionTable {
+  /** Hand this to another thread, and make a SessionTable of it there. Pages that nobody touched take no memory. */
+  readonly memory: SharedArrayBuffer
+  readonly #cells: Int32Array
+  /** By server slot: after how many s without an exchange a session is over; 0 for never. */
+  readonly #idle = new Uint32Array(MOST_SERVERS)
+
+  constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(SIZE * Int32Array.BYTES_PER_ELEMENT)) {
+    this.memory = memory
+    this.#cells = new Int32Array(memory)
+  }
+
+  /** Takes the idle limits from a Snapshot's upstreams. */
+  heed(upstreams: readonly Upstream[]): void {
+    for (const { affinity, servers } of upstreams) {
+      for (const { slot } of servers) this.#idle[slot] = Math.ceil((affinity?.idle ?? 0) / 1000)
+    }
+  }
+
+  /** The slot of the server that a live session is on; -1 where there is none. */
+  find(high: number, low: number, now: number): number {
+    const at = this.#at(high, low)
+    return at >= 0 && this.#isLive(at, now) ? this.#cells[at + Field.Server]! & SLOT : -1
+  }
+
+  /** Notes that a session is on that server, with no exchange in hand. */
+  put(high: number, low: number, server: number, now: number): void {
+    const visit = this.enter(high, low, server, now)
+    if (visit >= 0) Atomics.sub(this.#cells, visit + Field.InHand, 1)
+  }
+
+  /**
+   * An exchange of a session begins on a server; `leave` ends it.
+   *
+   * @returns the visit, to be handed to `leave`; -1 where there was no room
+   */
+  enter(high: number, low: number, server: number, now: number): number {
+    const at = this.#at(high, low)
+    if (at >= 0) {
+      Atomics.add(this.#cells, at + Field.InHand, 1)
+      if (this.#holds(at, high, low)) {
+        if (!this.#isLive(at, now, 1)) Atomics.store(this.#cells, at + Field.BegunAt, now | 0)
+        Atomics.store(this.#cells, at + Field.Server, server | RETURNED)
+        Atomics.store(this.#cells, at + Field.SeenAt, now | 0)
+        return at
+      }
+      // Another session has taken its place meanwhile.
+      Atomics.sub(this.#cells, at + Field.InHand, 1)
+    }
+    return this.#insert(high, low, server, now)
+  }
+
+  /** An exchange of a session is over: what `enter` gave, for the same session. */
+  leave(visit: number, high: number, low: number, now: number): void {
+    if (visit < 0 || !this.#holds(visit, high, low)) return
+    Atomics.store(this.#cells, visit + Field.SeenAt, now | 0)
+    // None are in hand if a worker died meanwhile.
+    if (Atomics.sub(this.#cells, visit + Field.InHand, 1) <= 0) Atomics.store(this.#cells, visit + Field.InHand, 0)
+  }
+
+  /** A session is over. */
+  remove(high: number, low: number): void {
+    const at = this.#at(high, low)
+    if (at < 0) return
+    this.#lock(this.#bucketOf(low))
+    if (this.#holds(at, high, low)) this.#clear(at)
+    this.#unlock(this.#bucketOf(low))
+  }
+
+  /** Of each server slot asked for, its sessions. Looks at every entry: some 10 ms for a full table. */
+  count(servers: Iterable<number>, now: number): Map<number, SessionCount> {
+    const counts = new Map<number, SessionCount>()
+    for (const server of servers) counts.set(server, { live: 0, active: 0, oldest: 0 })
+    for (const at of this.#liveEntries(now)) {
+      const count = counts.get(this.#cells[at + Field.Server]! & SLOT)
+      if (count === undefined) continue
+      const begunAt = this.#cells[at + Field.BegunAt]! >>> 0
+      count.live++
+      if (this.#cells[at + Field.InHand]! > 0) count.active++
+      if (count.oldest === 0 || begunAt < count.oldest) count.oldest = begunAt
+    }
+    return counts
+  }
+
+  /** Every live session, to be saved. */
+  *sessions(now: number): Iterable<SavedSession> {
+    const cells = this.#cells
+    for (const at of this.#liveEntries(now)) {
+      yield {
+        high: cells[at + Field.High]!,
+        low: cells[at + Field.Low]!,
+        server: cells[at + Field.Server]! & SLOT,
+        seenAt: cells[at + Field.SeenAt]! >>> 0,
+        begunAt: cells[at + Field.BegunAt]! >>> 0,
+      }
+    }
+  }
+
+  /** Takes in a session that was saved. */
+  restore({ high, low, server, seenAt, begunAt }: SavedSession): void {
+    const at = this.#insert(high, low, server, seenAt)
+    if (at < 0) return
+    this.#cells[at + Field.BegunAt] = begunAt | 0
+    this.#cells[at + Field.Server]! |= RETURNED
+    Atomics.sub(this.#cells, at + Field.InHand, 1)
+  }
+
+  /** A worker died, and nobody knows which exchanges it had: none are in hand any more, as far as this table goes. */
+  forgetExchanges(): void {
+    for (let at = 0; at < LOCKS_AT; at += STRIDE) this.#cells[at + Field.InHand] = 0
+  }
+
+  *#liveEntries(now: number): Iterable<number> {
+    for (let at = 0; at < LOCKS_AT; at += STRIDE) {
+      if (!this.#isFree(at) && this.#isLive(at, now)) yield at
+    }
+  }
+
+  /** Where the session stands; -1 if it does not. */
+  #at(high: number, low: number): number {
+    const from = this.#bucketOf(low) * WAYS * STRIDE
+    for (let at = from; at < from + WAYS * STRIDE; at += STRIDE) {
+      if (this.#holds(at, high, low)) return at
+    }
+    return -1
+  }
+
+  #insert(high: number, low: number, server: number, now: number): number {
+    const bucket = this.#bucketOf(low)
+    this.#lock(bucket)
+    // Another thread may have been faster.
+    const known = this.#at(high, low)
+    const at = known >= 0 ? known : this.#vacate(bucket, now)
+    if (at >= 0) {
+      const cells = this.#cells
+      cells[at + Field.Server] = server
+      cells[at + Field.SeenAt] = now | 0
+      if (known < 0) {
+        cells[at + Field.InHand] = 0
+        cells[at + Field.BegunAt] = now | 0
+        Atomics.store(cells, at + Field.High, high)
+        Atomics.store(cells, at + Field.Low, low)
+      }
+      Atomics.add(cells, at + Field.InHand, 1)
+    }
+    this.#unlock(bucket)
+    return at
+  }
+
+  /** Makes room in a bucket for another session; -1 where every session in it has an exchange in hand. */
+  #vacate(bucket: number, now: number): number {
+    const cells = this.#cells
+    const from = bucket * WAYS * STRIDE
+    let victim = -1
+    let best = -1
+    for (let at = from; at < from + WAYS * STRIDE; at += STRIDE) {
+      if (this.#isFree(at)) return at
+      if (cells[at + Field.InHand]! > 0) continue
+      if (!this.#isLive(at, now)) {
+        victim = at
+        break
+      }
+      const unseen = now - (cells[at + Field.SeenAt]! >>> 0)
+      const worth = (cells[at + Field.Server]! & RETURNED) !== 0 ? unseen : unseen + 0xffff_ffff
+      if (worth <= best) continue
+      best = worth
+      victim = at
+    }
+    if (victim >= 0) this.#clear(victim)
+    return victim
+  }
+
+  #clear(at: number): void {
+    Atomics.store(this.#cells, at + Field.Low, 0)
+    Atomics.store(this.#cells, at + Field.High, 0)
+  }
+
+  #holds(at: number, high: number, low: number): boolean {
+    return this.#cells[at + Field.Low] === low && this.#cells[at + Field.High] === high
+  }
+
+  #isFree(at: number): boolean {
+    return this.#cells[at + Field.Low] === 0 && this.#cells[at + Field.High] === 0
+  }
+
+  /** @param own how many of the exchanges in hand do not count */
+  #isLive(at: number, now: number, own = 0): boolean {
+    const cells = this.#cells
+    if (cells[at + Field.InHand]! > own) return true
+    const idle = this.#idle[cells[at + Field.Server]! & SLOT]!
+    return idle === 0 || now - (cells[at + Field.SeenAt]! >>> 0) <= idle
+  }
+
+  #bucketOf(low: number): number {
+    return (low >>> 0) % BUCKETS
+  }
+
+  /** A bucket is held for well below a microsecond, so that nobody sleeps for it. */
+  #lock(bucket: number): void {
+    for (let turn = 0; turn < PATIENCE; turn++) {
+      if (Atomics.compareExchange(this.#cells, LOCKS_AT + bucket, 0, 1) === 0) return
+    }
+  }
+
+  #unlock(bucket: number): void {
+    Atomics.store(this.#cells, LOCKS_AT + bucket, 0)
+  }
+}
