@@ -42,7 +42,7 @@ export async function startLimpet(
   const named = config === undefined ? [] : ['-c', file]
   const child = spawn(process.execPath, [LIMPET, 'run', ...named, ...flags], {
     cwd: folder,
-    env: { ...process.env, ...env },
+    env: { ...process.env, STATE_DIRECTORY: join(folder, 'state'), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const exit = once(child, 'exit').then(([code]) => code as number | null)

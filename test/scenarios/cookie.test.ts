@@ -1,0 +1,274 @@
+/** Users who are kept on their server by a cookie, through what happens around them. */
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, type TestContext, test } from 'node:test'
+import { WebSocket, WebSocketServer } from 'ws'
+import { type Limpet, startLimpet } from '../support/limpet.ts'
+import { httpOrigin, type Origin } from '../support/origin.ts'
+import { User } from '../support/user.ts'
+
+const SECRET = 'the same secret in every replica'
+
+interface Named {
+  readonly name: string
+  readonly origin: Origin
+}
+
+/** Servers that answer with their name, and with the cookies that they see. */
+function named(test: TestContext, ...names: readonly string[]): Promise<Named[]> {
+  return Promise.all(
+    names.map(async (name) => {
+      const origin = await httpOrigin(test, ({ headers }, response) => response.end(`${name} ${headers.cookie ?? '-'}`))
+      return { name, origin }
+    }),
+  )
+}
+
+interface Options {
+  readonly affinity?: object
+  /** Changes of single servers, by name. */
+  readonly servers?: Readonly<Record<string, object>>
+  readonly env?: NodeJS.ProcessEnv
+}
+
+function balancing(test: TestContext, servers: readonly Named[], { affinity, servers: changes, env }: Options = {}) {
+  return startLimpet(
+    test,
+    {
+      listeners: [{ address: '127.0.0.1', port: 0 }],
+      workers: 2,
+      routes: [{ path: '/*', upstream: 'app' }],
+      upstreams: {
+        app: {
+          affinity: { type: 'cookie', name: 'stick', secrets: [SECRET], ...affinity },
+          servers: servers.map(({ name, origin }) => ({ name, address: origin.address, ...changes?.[name] })),
+        },
+      },
+    },
+    env && { env },
+  )
+}
+
+async function serverOf(user: User, { port }: Limpet): Promise<string> {
+  const { status, body } = await user.get(port)
+  assert.equal(status, 200)
+  return body.split(' ', 1)[0]!
+}
+
+/** Users who have been there once, and their servers. */
+async function settled(limpet: Limpet, count: number): Promise<Map<User, string>> {
+  const users = new Map<User, string>()
+  for (let i = 0; i < count; i++) {
+    const user = new User()
+    users.set(user, await serverOf(user, limpet))
+  }
+  return users
+}
+
+async function assertAllKept(users: ReadonlyMap<User, string>, limpet: Limpet): Promise<void> {
+  for (const [user, server] of users) assert.equal(await serverOf(user, limpet), server)
+}
+
+describe('a cookie', () => {
+  test('is set once, for one user alone, and never reaches the server', async (t) => {
+    const limpet = await balancing(t, await named(t, 'a', 'b', 'c'))
+    const user = new User()
+    user.cookies.set('other', '1')
+    const first = await user.get(limpet.port)
+    assert.match(first.setCookies.join(), /^stick=[\w-]{55}; Path=\/; HttpOnly; SameSite=Lax$/)
+    assert.equal(first.headers['cache-control'], 'private')
+    user.cookies.set('third', '3')
+    for (let i = 0; i < 5; i++) {
+      const next = await user.get(limpet.port)
+      assert.equal(next.body, `${first.body.split(' ')[0]} other=1; third=3`)
+      assert.deepEqual(next.setCookies, [])
+      assert.equal(next.headers['cache-control'], undefined)
+    }
+    await limpet.log.matching(/ new$/, 1)
+    await limpet.log.matching(/ stuck$/, 5)
+  })
+
+  test('is taken out wherever it stands, and the field with it where it stands alone', async (t) => {
+    const limpet = await balancing(t, await named(t, 'a'))
+    const user = new User()
+    await user.get(limpet.port)
+    const own = user.cookie
+    const seen = async (cookie: string) => (await new User().get(limpet.port, '/', { Cookie: cookie })).body
+    assert.equal(await seen(own), 'a -')
+    assert.equal(await seen(`${own}; x=1`), 'a x=1')
+    assert.equal(await seen(`x=1;${own};y=2;`), 'a x=1; y=2')
+    assert.equal(await seen(`${own}; ${own}; x="a b"`), 'a x="a b"')
+    assert.equal(await seen('stickier=1; xstick=2; flag'), 'a stickier=1; xstick=2; flag')
+  })
+
+  test('that is forged, foreign or broken is replaced, and never an error', async (t) => {
+    const servers = await named(t, 'a', 'b')
+    const limpet = await balancing(t, servers)
+    const stranger = await balancing(t, servers, { affinity: { secrets: ['a secret that nobody else has'] } })
+    const foreign = new User()
+    await foreign.get(stranger.port)
+    for (const value of [foreign.cookies.get('stick')!, '', 'x', 'A'.repeat(55), 'é', '"', 'x'.repeat(5000)]) {
+      const user = new User()
+      const answer = await user.get(limpet.port, '/', { Cookie: `stick=${Buffer.from(value).toString('latin1')}` })
+      assert.equal(answer.status, 200)
+      assert.equal(answer.setCookies.length, 1)
+      assert.equal(await serverOf(user, limpet), answer.body.split(' ')[0])
+    }
+    await limpet.log.matching(/ invalid$/, 7)
+  })
+
+  test('is understood by every replica with its secret, and after a restart', async (t) => {
+    const servers = await named(t, 'a', 'b', 'c')
+    const [one, other] = [await balancing(t, servers), await balancing(t, servers)]
+    const users = await settled(one, 30)
+    assert.equal(new Set(users.values()).size, 3)
+    await assertAllKept(users, other)
+    await assertAllKept(users, one)
+    await other.log.matching(/ stuck$/, 30)
+  })
+
+  test('without a configured secret lasts over a restart by the state directory, with a warning', async (t) => {
+    const servers = await named(t, 'a', 'b', 'c')
+    const first = await balancing(t, servers, { affinity: { secrets: undefined } })
+    const users = await settled(first, 10)
+    const [, path] = await first.errors.find(/affinity has no secrets; (.*)\/secret serves, and other replicas need/)
+    first.process.kill('SIGTERM')
+    assert.equal(await first.exit, 0)
+    const second = await balancing(t, servers, { affinity: { secrets: undefined }, env: { STATE_DIRECTORY: path } })
+    await assertAllKept(users, second)
+  })
+
+  test('goes with a server that comes back at another address under its name', async (t) => {
+    const before = await named(t, 'a', 'b', 'c')
+    const users = await settled(await balancing(t, before), 30)
+    const after = [...(await named(t, 'c', 'a')), before[1]!]
+    await assertAllKept(users, await balancing(t, after))
+  })
+
+  test('is set with a switch of protocols too, and with an answer to HEAD', async (t) => {
+    const [a] = await named(t, 'a')
+    const sockets = new WebSocketServer({ server: a!.origin.server as never })
+    t.after(() => sockets.close())
+    sockets.on('connection', (socket) => socket.send('hello'))
+    const limpet = await balancing(t, [a!])
+    const socket = new WebSocket(`ws://127.0.0.1:${limpet.port}/`)
+    const upgrade = new Promise<string[]>((resolve) => {
+      socket.on('upgrade', ({ headers }) => resolve(headers['set-cookie'] ?? []))
+    })
+    await new Promise((resolve) => socket.on('message', resolve))
+    assert.match((await upgrade).join(), /^stick=[\w-]{55};/)
+    socket.close()
+  })
+})
+
+describe('when the server of a session cannot serve it', () => {
+  test('the user moves, is told so by a new cookie, and stays there when the first one is back', async (t) => {
+    const servers = await named(t, 'a', 'b')
+    const limpet = await balancing(t, servers, { servers: { a: { failTimeout: '1s' }, b: { failTimeout: '1s' } } })
+    const user = new User()
+    const home = await serverOf(user, limpet)
+    const origin = servers.find(({ name }) => name === home)!.origin
+    await origin.kill()
+    const moved = await user.get(limpet.port)
+    assert.equal(moved.status, 200)
+    assert.equal(moved.setCookies.length, 1)
+    const other = moved.body.split(' ')[0]!
+    assert.notEqual(other, home)
+    await limpet.log.find(/ retry$/)
+    await origin.revive()
+    for (let i = 0; i < 5; i++) assert.equal(await serverOf(user, limpet), other)
+    await limpet.log.matching(/ stuck$/, 5)
+  })
+
+  test('with onLost: refuse, the user is refused until the server is back, and then has it again', async (t) => {
+    const servers = await named(t, 'a', 'b')
+    const limpet = await balancing(t, servers, {
+      affinity: { onLost: 'refuse' },
+      servers: { a: { maxFails: 0 }, b: { maxFails: 0 } },
+    })
+    const user = new User()
+    const home = await serverOf(user, limpet)
+    const { origin } = servers.find(({ name }) => name === home)!
+    await origin.kill()
+    const refused = await user.get(limpet.port)
+    assert.equal(refused.status, 503)
+    assert.match(refused.body, /The server that has your session is not available/)
+    assert.deepEqual(refused.setCookies, [])
+    await limpet.log.find(/ 503 .* refused:down$/)
+    assert.notEqual(await serverOf(new User(), limpet), undefined)
+    await origin.revive()
+    assert.equal(await serverOf(user, limpet), home)
+  })
+
+  test('with onLost: refuse, a user whose server is no more is told so once, and begins anew', async (t) => {
+    const servers = await named(t, 'a', 'b')
+    const user = new User()
+    await serverOf(user, await balancing(t, [servers[0]!]))
+    const limpet = await balancing(t, [servers[1]!], { affinity: { onLost: 'refuse' } })
+    const refused = await user.get(limpet.port)
+    assert.equal(refused.status, 503)
+    assert.match(refused.setCookies.join(), /^stick=;.*; Max-Age=0$/)
+    await limpet.log.find(/ refused:removed$/)
+    assert.equal(await serverOf(user, limpet), 'b')
+  })
+
+  test('the log says where it was: taken out, removed, or full', async (t) => {
+    const servers = await named(t, 'a', 'b')
+    const user = new User()
+    assert.equal(await serverOf(user, await balancing(t, [servers[0]!])), 'a')
+    const cookie = user.cookies.get('stick')!
+    const out = await balancing(t, servers, { servers: { a: { down: true } } })
+    assert.equal(await serverOf(user, out), 'b')
+    await out.log.find(/ moved:down$/)
+    const removed = await balancing(t, [servers[1]!])
+    user.cookies.set('stick', cookie)
+    assert.equal(await serverOf(user, removed), 'b')
+    await removed.log.find(/ moved:removed$/)
+    assert.equal(await serverOf(user, removed), 'b')
+    await removed.log.find(/ stuck$/)
+  })
+})
+
+describe('a server that drains', () => {
+  test('keeps its users, and is given no others', async (t) => {
+    const servers = await named(t, 'a', 'b', 'c')
+    const users = await settled(await balancing(t, servers), 30)
+    const limpet = await balancing(t, servers, { servers: { a: { drain: true } } })
+    await assertAllKept(users, limpet)
+    for (const server of (await settled(limpet, 20)).values()) assert.notEqual(server, 'a')
+  })
+
+  test('keeps those whose key it has seen, over a restart too, and no other key comes to it', async (t) => {
+    const servers = await named(t, 'a', 'b', 'c')
+    const stateDirectory = await mkdtemp(join(tmpdir(), 'limpet-state-'))
+    t.after(() => rm(stateDirectory, { recursive: true }))
+    const keyed = (drain: boolean) =>
+      startLimpet(t, {
+        listeners: [{ address: '127.0.0.1', port: 0 }],
+        workers: 2,
+        stateDirectory,
+        routes: [{ path: '/*', upstream: 'app' }],
+        upstreams: {
+          app: {
+            affinity: { type: 'header', name: 'X-User' },
+            servers: servers.map(({ name, origin: { address } }) => ({ name, address, drain: drain && name === 'a' })),
+          },
+        },
+      })
+    const homeOf = async ({ port }: Limpet, user: number) =>
+      (await new User().get(port, '/', { 'X-User': `user ${user}` })).body.split(' ')[0]!
+    const before = await keyed(false)
+    const homes: string[] = []
+    for (let user = 0; user < 30; user++) homes.push(await homeOf(before, user))
+    assert.equal(new Set(homes).size, 3)
+    before.process.kill('SIGTERM')
+    await before.exit
+    const limpet = await keyed(true)
+    await limpet.errors.find(/30 session\(s\) go on/)
+    for (const [user, home] of homes.entries()) assert.equal(await homeOf(limpet, user), home)
+    for (let user = 100; user < 130; user++) assert.notEqual(await homeOf(limpet, user), 'a')
+    await limpet.log.find(/ moved:drained$/)
+  })
+})
