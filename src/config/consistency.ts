@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { formatAddress } from './address.ts'
+import { cookieNameFor } from './affinity.ts'
 import { alternatives } from './error.ts'
 import { formatPath, type KeyPath } from './key-path.ts'
 import { nearest } from './nearest.ts'
@@ -19,6 +20,7 @@ export function contradictions(file: unknown): Issue[] {
     ...ambiguousRoutes(soundOf(Route, routes)),
     ...groups.flatMap(repeatedNames),
     ...groups.flatMap(onlyBackups),
+    ...repeatedCookies(asMapping(upstreams)),
     ...tooManyServers(groups),
   ]
 }
@@ -64,6 +66,30 @@ function onlyBackups({ path, written, servers }: ServerGroup): Issue[] {
   const backups = servers.filter(({ part }) => part.backup).length
   if (written === 0 || backups < written) return []
   return [{ path, message: 'expected a server that is not a backup, found backups only' }]
+}
+
+/** Two upstreams may serve one host, where each would overwrite the other's cookie. */
+function repeatedCookies(upstreams: Readonly<Record<string, unknown>>): Issue[] {
+  const names = Object.entries(upstreams).map(([upstream, settings]) => {
+    const { affinity } = asMapping(settings)
+    const name = asMapping(affinity).name
+    return { upstream, name: isCookie(affinity) ? (typeof name === 'string' ? name : cookieNameFor(upstream)) : undefined }
+  })
+  return names.flatMap(({ upstream, name }, index) => {
+    const first = names.slice(0, index).find((other) => name !== undefined && other.name === name)
+    if (first === undefined) return []
+    return [
+      {
+        path: ['upstreams', upstream, 'affinity', 'name'],
+        message: `expected a cookie of its own, found ${JSON.stringify(name)} again`,
+        see: ['upstreams', first.upstream, 'affinity', 'name'],
+      },
+    ]
+  })
+}
+
+function isCookie(affinity: unknown): boolean {
+  return affinity === 'cookie' || asMapping(affinity).type === 'cookie'
 }
 
 function tooManyServers(groups: readonly ServerGroup[]): Issue[] {
