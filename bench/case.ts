@@ -21,6 +21,8 @@ export interface Case {
 export interface Variant {
   /** What distinguishes it: '10,000 routes'. Empty for an only one. */
   readonly name: string
+  /** The names of the peers that can do it. Left out: all of the case's. */
+  readonly peers?: readonly string[]
   site(origin: OriginPlaces): Site
   readonly load: Load
 }

@@ -17,6 +17,8 @@ export interface Route {
 export interface Upstream {
   readonly name: string
   readonly balance: 'round-robin' | 'ip-hash'
+  /** By a cookie that the proxy issues, where the case has a variant for those that can. */
+  readonly affinity?: 'cookie'
   /** host:port */
   readonly servers: readonly string[]
 }

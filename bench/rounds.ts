@@ -18,7 +18,11 @@ const MOST_FAILURES = 2
 
 /** Every peer at every variant, once. */
 export function stepsOf({ case: { variants }, case: current, peers }: Entrants): Step[] {
-  return variants.flatMap((variant) => peers.map(({ peer }) => ({ case: current, variant, peer })))
+  return variants.flatMap((variant) =>
+    peers
+      .filter(({ peer: { name } }) => variant.peers?.includes(name.replace('-before', '')) ?? true)
+      .map(({ peer }) => ({ case: current, variant, peer })),
+  )
 }
 
 /** How long a step takes, about, in s. */

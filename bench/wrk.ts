@@ -15,6 +15,8 @@ export interface WrkLoad {
   readonly connections?: number
   readonly method?: string
   readonly headers?: Readonly<Record<string, string>>
+  /** Values of the Cookie header, which take turns with the requests. */
+  readonly cookies?: readonly string[]
   /** Bytes of each request's body. */
   readonly bodyLength?: number
   /** Bytes of each answer's body. */
@@ -81,13 +83,13 @@ async function runWrk(stage: Stage, load: WrkLoad, script: string, seconds: numb
   return JSON.parse(json) as WrkResult
 }
 
-function luaScript({ paths, method = 'GET', headers = {}, bodyLength = 0 }: WrkLoad): string {
+function luaScript({ paths, method = 'GET', headers = {}, cookies = [], bodyLength = 0 }: WrkLoad): string {
   const fields = Object.entries({ ...browserHeaders, ...headers })
   return `
 wrk.method = ${quoted(method)}
 ${fields.map(([name, value]) => `wrk.headers[${quoted(name)}] = ${quoted(value)}`).join('\n')}
 ${bodyLength === 0 ? '' : `wrk.body = string.rep("x", ${bodyLength})`}
-${paths.length === 1 ? '' : inTurn(paths)}
+${paths.length === 1 && cookies.length === 0 ? '' : inTurn(paths, cookies)}
 function done(summary, latency)
   local errors = summary.errors
   print(string.format(
@@ -100,11 +102,16 @@ end
 }
 
 /** Requests are put together once; only the turn is taken for each. */
-function inTurn(paths: readonly string[]): string {
+function inTurn(paths: readonly string[], cookies: readonly string[]): string {
   return `
 local requests, turn = {}, 0
 function init()
-  for index, path in ipairs({ ${paths.map(quoted).join(', ')} }) do requests[index] = wrk.format(nil, path) end
+  local paths = { ${paths.map(quoted).join(', ')} }
+  local cookies = { ${cookies.map(quoted).join(', ')} }
+  for index = 1, math.max(#paths, #cookies) do
+    if #cookies > 0 then wrk.headers["Cookie"] = cookies[(index - 1) % #cookies + 1] end
+    requests[index] = wrk.format(nil, paths[(index - 1) % #paths + 1])
+  end
 end
 function request()
   turn = turn % #requests + 1

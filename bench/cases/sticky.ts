@@ -1,18 +1,51 @@
-import type { Case, Variant } from '../case.ts'
+import type { Case, Load, Variant } from '../case.ts'
+import { type OriginPlaces, twoServers } from '../origin.ts'
+import type { Site } from '../peer.ts'
+import { browserHeaders } from '../request-headers.ts'
 import { wrk } from '../wrk.ts'
 import { IN_TURN, labSite } from './lab.ts'
 
-const inTurn: Variant = { name: 'in turn', site: labSite, load: wrk({ paths: [IN_TURN] }) }
+/** How many users there are, each with a cookie of their own. */
+const USERS = 256
 
 const byAddress: Variant = { name: 'by address', site: labSite, load: wrk({ paths: ['/'] }) }
 
-// Sticky by cookie comes here: a variant whose site has an upstream with that affinity (a field of Upstream in peer.ts,
-// which every peer then puts in its own words), and whose load sends the cookie in its `headers`.
+const inTurn: Variant = { name: 'in turn', site: labSite, load: wrk({ paths: [IN_TURN] }) }
 
+const byCookie: Variant = { name: 'by cookie', peers: ['limpet', 'haproxy'], site: cookieSite, load: returning(USERS) }
+
+/** What sessions cost: by cookie against by address, which needs no look at the request. */
 export const sticky: Case = {
   name: 'sticky',
-  title: 'Sticky sessions against none',
+  title: 'Sticky sessions',
   peers: ['limpet', 'nginx', 'haproxy'],
   metrics: ['cpu', 'requests', 'p50', 'p99', 'memory', 'busy'],
-  variants: [inTurn, byAddress],
+  variants: [byAddress, inTurn, byCookie],
+}
+
+function cookieSite(origin: OriginPlaces): Site {
+  return {
+    workers: 1,
+    routes: [{ path: '/*', upstream: 'sticky' }],
+    upstreams: [{ name: 'sticky', balance: 'round-robin', affinity: 'cookie', servers: twoServers(origin) }],
+  }
+}
+
+/** Users who have been there once, and come back with the cookie that they were given. */
+function returning(users: number): Load {
+  return {
+    probe: wrk({ paths: ['/'] }).probe,
+    async run(stage) {
+      const cookies: string[] = []
+      while (cookies.length < users) cookies.push(await firstVisit(stage.port))
+      return wrk({ paths: ['/'], cookies }).run(stage)
+    },
+  }
+}
+
+async function firstVisit(port: number): Promise<string> {
+  const { headers } = await fetch(`http://127.0.0.1:${port}/`, { headers: browserHeaders })
+  const [cookie] = headers.getSetCookie()
+  if (cookie === undefined) throw new Error('the proxy gave no cookie')
+  return cookie.split(';', 1)[0]!
 }

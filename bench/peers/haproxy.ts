@@ -40,11 +40,15 @@ frontend clients
   http-request set-header X-Request-Id %[uuid]
 ${specificFirst.map(({ path, upstream }) => `  use_backend ${upstream} if { ${condition(path)} }`).join('\n')}
 ${upstreams
-  .map(({ name, balance, servers }) =>
+  .map(({ name, balance, affinity, servers }) =>
     [
       `backend ${name}`,
       `  balance ${balance === 'ip-hash' ? 'source' : 'roundrobin'}`,
-      ...servers.map((server, index) => `  server s${index} ${server} pool-max-conn ${IDLE_CONNECTIONS}`),
+      ...(affinity === undefined ? [] : ['  cookie sticky insert indirect nocache']),
+      ...servers.map(
+        (server, index) =>
+          `  server s${index} ${server} pool-max-conn ${IDLE_CONNECTIONS}${affinity === undefined ? '' : ` cookie s${index}`}`,
+      ),
     ].join('\n'),
   )
   .join('\n')}

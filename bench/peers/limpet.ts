@@ -51,7 +51,8 @@ export async function writeConfig({ folder, port, workers, routes, upstreams, ac
     listeners: [{ address: '127.0.0.1', port }],
     workers,
     routes,
-    upstreams: Object.fromEntries(upstreams.map(({ name, balance, servers }) => [name, { balance, servers }])),
+    stateDirectory: join(folder, 'state'),
+    upstreams: Object.fromEntries(upstreams.map(({ name, ...upstream }) => [name, upstream])),
     accessLog: { format: 'combined', file: accessLog },
   }
   // JSON is YAML.

@@ -73,7 +73,10 @@ function repeatedCookies(upstreams: Readonly<Record<string, unknown>>): Issue[] 
   const names = Object.entries(upstreams).map(([upstream, settings]) => {
     const { affinity } = asMapping(settings)
     const name = asMapping(affinity).name
-    return { upstream, name: isCookie(affinity) ? (typeof name === 'string' ? name : cookieNameFor(upstream)) : undefined }
+    return {
+      upstream,
+      name: isCookie(affinity) ? (typeof name === 'string' ? name : cookieNameFor(upstream)) : undefined,
+    }
   })
   return names.flatMap(({ upstream, name }, index) => {
     const first = names.slice(0, index).find((other) => name !== undefined && other.name === name)
