@@ -51,7 +51,8 @@ export async function writeConfig({ folder, port, workers, routes, upstreams, ac
     listeners: [{ address: '127.0.0.1', port }],
     workers,
     routes,
-    stateDirectory: join(folder, 'state'),
+    // An earlier Limpet, which knew no sessions, does not know it either.
+    ...(upstreams.some(({ affinity }) => affinity !== undefined) && { stateDirectory: join(folder, 'state') }),
     upstreams: Object.fromEntries(upstreams.map(({ name, ...upstream }) => [name, upstream])),
     accessLog: { format: 'combined', file: accessLog },
   }
