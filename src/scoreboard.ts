@@ -7,9 +7,28 @@ export const MOST_SERVERS = 16_384
 export const MOST_UPSTREAMS = 4_096
 export const MOST_WORKERS = 64
 
-/** What is counted for each server, in units of Int32. */
-const ServerField = { Fails: 0, FailedAt: 1, CheckedAt: 2, ReturnedAt: 3, Requests: 4, Failures: 5 } as const
-const SERVER_STRIDE = 8
+/** What is counted for each server, in units of Int32: a cache line of its own. */
+const ServerField = {
+  Health: 0,
+  Fails: 1,
+  FailedAt: 2,
+  CheckedAt: 3,
+  ReturnedAt: 4,
+  Requests: 5,
+  Failures: 6,
+  Good: 7,
+  Bad: 8,
+  BadInRow: 9,
+} as const
+const SERVER_STRIDE = 16
+
+/**
+ * A server's health, as bits of one cell; 0 is a server that is well. `Failed`: too many requests to it failed
+ * (balancing/server-state.ts). `Unhealthy`: its check says so. `Ejected`: it answers worse than it may. `Panic`: so few
+ * servers of its upstream are well that none of this counts. All but the first are the control plane's (health/).
+ */
+export const HealthBit = { Failed: 1, Unhealthy: 2, Ejected: 4, Panic: 8 } as const
+export type HealthBit = (typeof HealthBit)[keyof typeof HealthBit]
 
 /** What is kept for each upstream, in units of Int32. */
 const UpstreamField = { Cursor: 0, Epoch: 1 } as const
@@ -85,6 +104,20 @@ export class Scoreboard {
     this.#cells.fill(0, addresses, addresses + 2 * ADDRESS_CELLS)
   }
 
+  /** The server's `HealthBit`s. */
+  health(server: number): number {
+    return Atomics.load(this.#cells, server * SERVER_STRIDE + ServerField.Health)
+  }
+
+  /** Sets one of them; returns what they were before. Whoever changes one bumps the epoch of the upstream. */
+  setHealth(server: number, bit: HealthBit): number {
+    return Atomics.or(this.#cells, server * SERVER_STRIDE + ServerField.Health, bit)
+  }
+
+  clearHealth(server: number, bit: HealthBit): number {
+    return Atomics.and(this.#cells, server * SERVER_STRIDE + ServerField.Health, ~bit)
+  }
+
   countRequest(server: number): void {
     Atomics.add(this.#cells, server * SERVER_STRIDE + ServerField.Requests, 1)
   }
@@ -106,6 +139,34 @@ export class Scoreboard {
 
   countFailure(server: number): void {
     Atomics.add(this.#cells, server * SERVER_STRIDE + ServerField.Failures, 1)
+  }
+
+  /** A server has answered, and not by a 5xx. */
+  countGood(server: number): void {
+    const at = server * SERVER_STRIDE
+    Atomics.add(this.#cells, at + ServerField.Good, 1)
+    if (Atomics.load(this.#cells, at + ServerField.BadInRow) !== 0) this.clearBadInRow(server)
+  }
+
+  /** A server has answered by a 5xx, or not at all; returns how many times in a row. */
+  countBad(server: number): number {
+    const at = server * SERVER_STRIDE
+    Atomics.add(this.#cells, at + ServerField.Bad, 1)
+    return Atomics.add(this.#cells, at + ServerField.BadInRow, 1) + 1
+  }
+
+  clearBadInRow(server: number): void {
+    Atomics.store(this.#cells, server * SERVER_STRIDE + ServerField.BadInRow, 0)
+  }
+
+  /** Good answers since the start (modulo 2^32). */
+  good(server: number): number {
+    return Atomics.load(this.#cells, server * SERVER_STRIDE + ServerField.Good) >>> 0
+  }
+
+  /** Bad ones since the start (modulo 2^32). */
+  bad(server: number): number {
+    return Atomics.load(this.#cells, server * SERVER_STRIDE + ServerField.Bad) >>> 0
   }
 
   /** Adds to the failures in a row, at time `now`; returns how many they are. */

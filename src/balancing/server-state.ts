@@ -1,12 +1,12 @@
 import { now as clock } from '../clock.ts'
-import type { Scoreboard } from '../scoreboard.ts'
+import { HealthBit, type Scoreboard } from '../scoreboard.ts'
 import type { Server } from '../snapshot.ts'
 
 /**
- * Why a server may not be given a request: taken out by hand, there for the sessions only that it has, left alone after
- * failures, or at its `maxConnections`.
+ * Why a server may not be given a request: taken out by hand, there for the sessions only that it has, out by its check,
+ * ejected for its answers, left alone after failures, or at its `maxConnections`.
  */
-export type Refusal = 'down' | 'drained' | 'failed' | 'full'
+export type Refusal = 'down' | 'drained' | 'unhealthy' | 'ejected' | 'failed' | 'full'
 
 /** In how many steps a returned server comes to its whole weight. A power of two keeps the parts exact. */
 const WARMING_STEPS = 16
@@ -43,10 +43,21 @@ export class ServerState {
   refusal(now: number, isOwn = false): Refusal | undefined {
     if (this.settings.down) return 'down'
     if (this.settings.drain && !isOwn) return 'drained'
-    if (this.#isOut() && !this.#windowIsOver(now)) return 'failed'
     const { maxConnections, slot } = this.settings
+    const health = this.#scoreboard.health(slot)
+    if (health !== 0) {
+      const ailment = this.#ailment(health, now)
+      if (ailment !== undefined) return ailment
+    }
     if (maxConnections > 0 && this.#scoreboard.inFlight(slot) >= maxConnections) return 'full'
     return undefined
+  }
+
+  #ailment(health: number, now: number): Refusal | undefined {
+    if (health & HealthBit.Panic) return undefined
+    if (health & HealthBit.Unhealthy) return 'unhealthy'
+    if (health & HealthBit.Ejected) return 'ejected'
+    return health & HealthBit.Failed && !this.#windowIsOver(now) ? 'failed' : undefined
   }
 
   mayServe(now: number, isOwn = false): boolean {
@@ -61,9 +72,8 @@ export class ServerState {
 
   /** Of a server that is not up: in how many ms it may be probed; Infinity if it does not come back by itself. */
   untilProbe(now: number): number {
-    return this.settings.down || this.settings.drain
-      ? Infinity
-      : Math.max(1, this.settings.failTimeout - this.#windowAge(now) + 1)
+    if (this.refusal(now) !== 'failed') return Infinity
+    return Math.max(1, this.settings.failTimeout - this.#windowAge(now) + 1)
   }
 
   /** The weight that counts at time `now`: while a returned server warms up, a part of its own. */
@@ -105,23 +115,26 @@ export class ServerState {
   #mayGo(now: number): boolean {
     if (this.#maxFails === 0) return true
     const slot = this.settings.slot
-    const out = this.#isOut()
+    const health = this.#scoreboard.health(slot)
+    const isFree = (health & HealthBit.Failed) === 0 || (health & HealthBit.Panic) !== 0
     const before = this.#scoreboard.checkedAt(slot)
-    if (!this.#windowIsOver(now)) return !out
+    if (!this.#windowIsOver(now)) return isFree
     const moved = this.#scoreboard.moveCheckedAt(slot, before, now | 0)
-    if (!out) return true
+    if (isFree) return true
     if (moved) this.#scoreboard.bumpEpoch(this.#upstream)
     return moved
   }
 
   /** An attempt on this server failed. Returns whether that took it out. */
   failed(now: number): boolean {
-    this.#scoreboard.countFailure(this.settings.slot)
-    if (this.#maxFails === 0) return false
-    const fails = this.#scoreboard.addFail(this.settings.slot, now | 0)
-    if (fails < this.#maxFails) return false
+    const { slot } = this.settings
+    this.#scoreboard.countFailure(slot)
+    if (this.#maxFails === 0 || this.#scoreboard.addFail(slot, now | 0) < this.#maxFails) return false
+    const before = this.#scoreboard.setHealth(slot, HealthBit.Failed)
+    // Another thread's success may have come in between, with nothing to clear yet.
+    if (this.#scoreboard.fails(slot) === 0) this.#scoreboard.clearHealth(slot, HealthBit.Failed)
     this.#scoreboard.bumpEpoch(this.#upstream)
-    return fails === this.#maxFails
+    return (before & HealthBit.Failed) === 0
   }
 
   /** An attempt succeeded, now or at time `now`. Returns whether that brought the server back. */
@@ -130,15 +143,27 @@ export class ServerState {
     if (this.#maxFails === 0 || this.#scoreboard.fails(slot) === 0) return false
     // As in nginx: only a success that began in a window after the last failure's counts.
     if (((this.#scoreboard.failedAt(slot) - this.#scoreboard.checkedAt(slot)) | 0) >= 0) return false
-    const fails = this.#scoreboard.clearFails(slot)
-    if (fails < this.#maxFails) return false
+    this.#scoreboard.clearFails(slot)
+    if ((this.#scoreboard.clearHealth(slot, HealthBit.Failed) & HealthBit.Failed) === 0) return false
     this.returned(now ?? clock())
     return true
   }
 
-  /** The server serves again after it was out, for whatever reason: warms it up over its `slowStart`. */
+  /**
+   * The server has answered, or failed to: counts it for whoever judges servers by their answers.
+   *
+   * @param good whether that was an answer, and no 5xx
+   * @returns how many bad ones that makes in a row
+   */
+  answered(good: boolean): number {
+    if (!good) return this.#scoreboard.countBad(this.settings.slot)
+    this.#scoreboard.countGood(this.settings.slot)
+    return 0
+  }
+
+  /** The server serves again after it was out: warms it up over its `slowStart`. */
   returned(now: number): void {
-    if (this.settings.slowStart > 0) this.#scoreboard.setReturnedAt(this.settings.slot, now | 0)
+    this.#scoreboard.setReturnedAt(this.settings.slot, now | 0)
     this.#scoreboard.bumpEpoch(this.#upstream)
   }
 
@@ -153,10 +178,6 @@ export class ServerState {
     // Before the clock, modulo 2^32, makes an old return look like a new one.
     this.#scoreboard.clearReturnedAt(slot, at)
     return WARMING_STEPS
-  }
-
-  #isOut(): boolean {
-    return this.#maxFails !== 0 && this.#scoreboard.fails(this.settings.slot) >= this.#maxFails
   }
 
   #windowAge(now: number): number {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { ServerState } from '../../src/balancing/server-state.ts'
+import { HealthBit } from '../../src/scoreboard.ts'
 import type { Balance } from '../../src/snapshot.ts'
 import { addressOf, type Group, groupOf, groupsOf, serversWith } from './group.ts'
 
@@ -145,6 +146,55 @@ for (const balance of policies) {
     test('wants to hear of answers only if it goes by them', () => {
       const { policy } = groupOf(balance, serversWith([{}, {}]))
       assert.equal(policy.answered !== undefined, balance.type === 'least-time')
+    })
+
+    for (const [name, bit, refusal] of [
+      ['that its check calls down', HealthBit.Unhealthy, 'unhealthy'],
+      ['that is ejected', HealthBit.Ejected, 'ejected'],
+    ] as const) {
+      test(`leaves a server alone ${name}, whatever the time, until that is over`, () => {
+        const { policy, servers, scoreboard } = groupOf(balance, serversWith([{}, {}, {}]))
+        const picks = (now: number) => {
+          const picked = Array.from({ length: 200 }, (_, i) => policy.pick(addressOf(i), [], now)!)
+          for (const server of picked) server.release()
+          return new Set(picked)
+        }
+        assert.deepEqual(picks(0), new Set(servers))
+        scoreboard.setHealth(1, bit)
+        scoreboard.bumpEpoch(0)
+        assert.equal(servers[1]!.refusal(0), refusal)
+        assert.deepEqual(picks(1), new Set([servers[0], servers[2]]))
+        assert.deepEqual(picks(1_000_000), new Set([servers[0], servers[2]]))
+        scoreboard.clearHealth(1, bit)
+        scoreboard.bumpEpoch(0)
+        assert.deepEqual(picks(1_000_001), new Set(servers))
+      })
+    }
+
+    test('in a panic, asks all servers that are not taken out by hand, as long as that lasts', () => {
+      const { policy, servers, scoreboard } = groupOf(balance, serversWith([{}, {}, {}, { down: true }]))
+      const picks = () => {
+        const picked = Array.from({ length: 200 }, (_, i) => policy.pick(addressOf(i), [], 1))
+        for (const server of picked) server?.release()
+        return new Set(picked.map((server) => server?.settings.slot))
+      }
+      const inAll = (change: (slot: number) => void) => {
+        for (const { settings } of servers) change(settings.slot)
+        scoreboard.bumpEpoch(0)
+      }
+      servers[0]!.failed(0)
+      scoreboard.setHealth(1, HealthBit.Unhealthy)
+      scoreboard.setHealth(2, HealthBit.Ejected)
+      scoreboard.bumpEpoch(0)
+      assert.deepEqual(picks(), new Set([undefined]))
+      inAll((slot) => scoreboard.setHealth(slot, HealthBit.Panic))
+      assert.deepEqual(picks(), new Set([0, 1, 2]))
+      assert.deepEqual(
+        servers.map((server) => server.refusal(1)),
+        [undefined, undefined, undefined, 'down'],
+      )
+      inAll((slot) => scoreboard.clearHealth(slot, HealthBit.Panic))
+      assert.deepEqual(picks(), new Set([undefined]))
     })
 
     test('never takes an only server out', () => {

@@ -1,0 +1,71 @@
+/** What keeps a server from serving, beyond what all policies are held to in conformance.test.ts. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { HealthBit } from '../../src/scoreboard.ts'
+import { type Group, groupOf, groupsOf, serversWith } from './group.ts'
+
+const twoServers = serversWith([{ slowStart: 16_000 }, {}])
+
+describe('a server', () => {
+  test('that fails for several reasons is told by the one that lasts longest', () => {
+    const { servers, scoreboard } = groupOf({ type: 'round-robin' }, twoServers)
+    const [server] = servers
+    server!.failed(0)
+    assert.equal(server!.refusal(1), 'failed')
+    scoreboard.setHealth(0, HealthBit.Ejected)
+    assert.equal(server!.refusal(1), 'ejected')
+    scoreboard.setHealth(0, HealthBit.Unhealthy)
+    assert.equal(server!.refusal(1), 'unhealthy')
+    scoreboard.clearHealth(0, HealthBit.Unhealthy)
+    assert.equal(server!.refusal(1), 'ejected')
+    scoreboard.clearHealth(0, HealthBit.Ejected)
+    assert.equal(server!.refusal(1), 'failed')
+  })
+
+  test('comes back by time after failures, and not by time when its check or its answers took it out', () => {
+    const { servers, scoreboard } = groupOf({ type: 'round-robin' }, twoServers)
+    const [server] = servers
+    server!.failed(0)
+    assert.equal(server!.untilProbe(4000), 6001)
+    for (const bit of [HealthBit.Unhealthy, HealthBit.Ejected]) {
+      scoreboard.setHealth(0, bit)
+      assert.equal(server!.untilProbe(4000), Infinity)
+      assert.equal(server!.isUp(20_000), false)
+      scoreboard.clearHealth(0, bit)
+    }
+  })
+
+  test('tells once that it went out, and once that it is back, whichever worker notices', () => {
+    const [one, other] = groupsOf({ type: 'round-robin' }, twoServers, 2) as [Group, Group]
+    assert.deepEqual(
+      [one.servers[0]!.failed(0), other.servers[0]!.failed(1), one.servers[0]!.failed(2)],
+      [true, false, false],
+    )
+    assert.ok(other.servers[0]!.claim(20_000))
+    assert.deepEqual([other.servers[0]!.succeeded(20_000), one.servers[0]!.succeeded(20_001)], [true, false])
+    assert.equal(one.servers[0]!.refusal(20_002), undefined)
+  })
+
+  test('is probed and comes back in a panic too', () => {
+    const { servers, scoreboard } = groupOf({ type: 'round-robin' }, twoServers)
+    const [server] = servers
+    server!.failed(0)
+    scoreboard.setHealth(0, HealthBit.Panic)
+    assert.ok(server!.claim(5000))
+    assert.equal(server!.succeeded(5001), false)
+    assert.ok(server!.claim(20_000))
+    assert.ok(server!.claim(20_000))
+    assert.equal(server!.succeeded(20_001), true)
+    assert.equal(scoreboard.health(0), HealthBit.Panic)
+  })
+
+  test('counts its answers for all workers together, and the bad ones in a row', () => {
+    const [one, other] = groupsOf({ type: 'round-robin' }, twoServers, 2) as [Group, Group]
+    const rows = [true, false, false].map((good) => one.servers[0]!.answered(good))
+    assert.deepEqual([...rows, other.servers[0]!.answered(false)], [0, 1, 2, 3])
+    assert.equal(other.servers[0]!.answered(true), 0)
+    assert.equal(one.servers[0]!.answered(false), 1)
+    assert.deepEqual([one.scoreboard.good(0), one.scoreboard.bad(0)], [2, 4])
+    assert.deepEqual([one.scoreboard.good(1), one.scoreboard.bad(1)], [0, 0])
+  })
+})
