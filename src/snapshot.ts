@@ -45,6 +45,8 @@ export interface Upstream {
   readonly timeouts: UpstreamTimeouts
   readonly retries: Retries
   readonly keepAlive: KeepAlive
+  /** Absent: servers are judged by `maxFails` alone. */
+  readonly health?: Health
 }
 
 /** The balancing policy and its settings; docs/balancing.md says what each does. */
@@ -130,6 +132,63 @@ export interface Server {
   readonly maxConnections: number
   /** How long its weight takes to grow to the whole once it serves again after it was out. */
   readonly slowStart: number
+}
+
+/** How it is found out which servers are well; docs/health.md says what each does. Shares are whole percents. */
+export interface Health {
+  readonly check?: Check
+  readonly outlier?: Outlier
+  /** When less than this share of the servers is well, all are used; 0 never. */
+  readonly panicThreshold: number
+}
+
+/** An active check, of each server for itself. */
+export type Check = HttpCheck | TcpCheck
+
+export interface CheckTiming {
+  /** Absent: the one that serves. */
+  readonly port?: number
+  /** From the start of one check of a server to that of the next; longer or shorter by `jitter` percent at most. */
+  readonly interval: number
+  readonly jitter: number
+  readonly timeout: number
+  /** Checks in a row that bring a server up, or down. */
+  readonly rise: number
+  readonly fall: number
+  /** What a server is before its first check, which decides. Workers do not listen while one is `unknown`. */
+  readonly initial: 'up' | 'down' | 'unknown'
+}
+
+export interface HttpCheck extends CheckTiming {
+  readonly type: 'http'
+  readonly method: 'GET' | 'HEAD' | 'OPTIONS'
+  /** With the query, if there is one. */
+  readonly path: string
+  /** Lower-case name to value. */
+  readonly headers: Readonly<Record<string, string>>
+  /** What passes, both ends included. */
+  readonly status: readonly { readonly from: number; readonly to: number }[]
+  /** Text that must be in the answer's body. */
+  readonly body?: string
+}
+
+export interface TcpCheck extends CheckTiming {
+  readonly type: 'tcp'
+}
+
+/** Ejection of servers by how they answer. */
+export interface Outlier {
+  /** Bad answers in a row; 0 never. */
+  readonly consecutive5xx: number
+  /** By how many percent a server's share of bad answers may exceed that of the others together; 0: not compared. */
+  readonly errorRate: number
+  /** Of fewer answers within `interval`, no rate is worked out. */
+  readonly minRequests: number
+  readonly interval: number
+  readonly ejectFor: number
+  readonly maxEjectFor: number
+  /** Of the servers that are not taken out by hand. */
+  readonly maxEjected: number
 }
 
 export type AccessLogFormat = 'combined' | 'json' | 'off'

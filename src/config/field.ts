@@ -2,7 +2,9 @@ import { z } from 'zod'
 import { countPattern, formatCount, parseCount } from './count.ts'
 import { durationPattern, formatDuration, parseDuration } from './duration.ts'
 import { InvalidValue } from './error.ts'
+import { formatPercent, parsePercent, percentPattern } from './percent.ts'
 import { formatSize, parseSize, sizePattern } from './size.ts'
+import { formatStatusRange, parseStatusRange, statusPattern } from './status-range.ts'
 
 /**
  * The kinds of values that the schema is made of. Each is a codec, from what the file says to what the program holds
@@ -65,12 +67,27 @@ export function oneOrMore<Item extends z.ZodType>(item: Item, expected: string) 
   return z.union([differing(item), one], `${expected}, or a list`)
 }
 
-/** Held in milliseconds. */
-export const Duration = written(
-  notation('Duration', durationPattern, z.number().meta({ const: 0 }), 'a duration such as 500ms, 30s, 2m, 1h or 1d'),
-  parseDuration,
-  formatDuration,
+const DurationText = notation(
+  'Duration',
+  durationPattern,
+  z.number().meta({ const: 0 }),
+  'a duration such as 500ms, 30s, 2m, 1h or 1d',
 )
+
+/** Held in milliseconds. */
+export const Duration = written(DurationText, parseDuration, formatDuration)
+
+/** A duration of at least that many milliseconds. */
+export const durationFrom = (least: number) =>
+  written(
+    DurationText,
+    (text) => {
+      const duration = parseDuration(text)
+      if (duration < least) throw new InvalidValue(`a duration of at least ${formatDuration(least)}`)
+      return duration
+    },
+    formatDuration,
+  )
 
 const SizeText = notation(
   'Size',
@@ -91,6 +108,23 @@ export const Count = written(
   notation('Count', countPattern, z.number().meta({ minimum: 0, multipleOf: 1 }), 'a whole number, or unlimited'),
   parseCount,
   formatCount,
+)
+
+const PercentText = notation('Percent', percentPattern, z.number().meta({ const: 0 }), 'whole percents such as 50%')
+
+/** Held as whole percents, from 0 to `most`. */
+export const percentTo = (most: number) => written(PercentText, (text) => parsePercent(text, most), formatPercent)
+
+/** Statuses of responses. */
+export const StatusRange = written(
+  notation(
+    'StatusRange',
+    statusPattern,
+    z.number().meta({ minimum: 200, maximum: 599, multipleOf: 1 }),
+    'a status such as 200, 200-299 or 2xx',
+  ),
+  parseStatusRange,
+  formatStatusRange,
 )
 
 /** Text of a notation of its own. YAML reads bare digits as a number, so that `bare` says which of these it allows. */

@@ -2,8 +2,22 @@ import { z } from 'zod'
 import { formatAddress, parseAddress } from './address.ts'
 import { Affinity, cookieNameFor } from './affinity.ts'
 import { InvalidValue } from './error.ts'
-import { boundedSize, Count, Duration, differing, matching, oneOrMore, Size, text, whole, written } from './field.ts'
+import {
+  boundedSize,
+  Count,
+  Duration,
+  differing,
+  durationFrom,
+  matching,
+  oneOrMore,
+  Size,
+  text,
+  whole,
+  written,
+} from './field.ts'
 import { HashKeyText } from './hash-key.ts'
+import { HeaderFields, token } from './header-fields.ts'
+import { Health } from './health.ts'
 import { parseListenAddress, parseRouteHost } from './host.ts'
 import { parsePath } from './path.ts'
 
@@ -26,22 +40,10 @@ export const Listener = z.strictObject({
   port: Port.prefault(80).describe('The port on which clients arrive. 0 takes any free one.'),
 })
 
-const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
-
 function parseMethod(method: string): string {
   if (!token.test(method)) throw new InvalidValue('an HTTP method such as GET')
   if (/[a-z]/.test(method)) throw new InvalidValue('an HTTP method in capitals', `write ${method.toUpperCase()}`)
   return method
-}
-
-const HeaderName = matching(token, 'the name of a header')
-const HeaderValue = matching(/^(?:[!-~](?:[ -~]*[!-~])?)?$/, 'a header value of printable ASCII, without outer spaces')
-
-/** Header names count without regard to case (RFC 9110 §5.1), so that the same name twice would be a contradiction. */
-function lowerCaseNames(headers: Record<string, string>): Record<string, string> {
-  const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
-  if (Object.keys(lower).length < Object.keys(headers).length) throw new InvalidValue('each header once, in any case')
-  return lower
 }
 
 /** A route as the program holds it. Empty `hosts`, `methods` and `headers` match everything. */
@@ -68,7 +70,7 @@ const RouteFields = z.strictObject({
     .exactOptional(differing(text(parseMethod, 'an HTTP method')))
     .describe('The methods, such as [GET, HEAD]. Left out: any.'),
   headers: z
-    .exactOptional(written(z.record(HeaderName, HeaderValue), lowerCaseNames, (headers) => headers))
+    .exactOptional(HeaderFields)
     .describe('Headers that the request must have, with exactly these values. Left out: any.'),
   upstream: z.string('the name of an upstream').describe('The name of the upstream that serves the route.'),
 })
@@ -114,7 +116,7 @@ const policies = [
   }),
   z.strictObject({
     type: z.literal('least-time').describe('The shortest time to an answer × requests in hand (peak EWMA), by weight.'),
-    decay: Duration.refine((ms) => ms >= shortestDecay, 'a duration of at least 100ms')
+    decay: durationFrom(shortestDecay)
       .prefault('10s')
       .describe("The time in which an answer's time loses all but 37 % of its weight."),
   }),
@@ -221,6 +223,7 @@ const UpstreamFields = z.strictObject({
   timeouts: upstreamTimeouts.prefault({}).describe('How long a server may take. 0: no limit.'),
   retries: retries.prefault({}).describe('How often a failed request is tried on another server.'),
   keepAlive: keepAlive.prefault({}).describe('Idle connections kept open to the servers.'),
+  health: z.exactOptional(Health).describe('How it is found out which servers are well, beyond maxFails.'),
 })
 
 /** An upstream as the program holds it. */

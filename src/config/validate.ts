@@ -84,6 +84,9 @@ function alternativeMeant({ errors }: z.core.$ZodIssueInvalidUnion): z.core.$Zod
 
 function isOfAnotherKind(issue: z.core.$ZodIssue): boolean {
   if (issue.path.length > 0) return false
+  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    return issue.errors.every((issues) => issues.some(isOfAnotherKind))
+  }
   return issue.code === 'invalid_type' || (issue.code === 'invalid_value' && typeof issue.input === 'object')
 }
 

@@ -68,7 +68,16 @@ function route({ methods, headers }: Part<'routes'>, index: number): Problem[] {
   ]
 }
 
-function upstream({ name, balance, affinity, servers, timeouts, retries, keepAlive }: Part<'upstreams'>): Problem[] {
+function upstream({
+  name,
+  balance,
+  affinity,
+  servers,
+  timeouts,
+  retries,
+  keepAlive,
+  health,
+}: Part<'upstreams'>): Problem[] {
   const path = `upstreams.${name}`
   const noLimit = (key: keyof typeof timeouts) =>
     when(
@@ -137,6 +146,24 @@ function upstream({ name, balance, affinity, servers, timeouts, retries, keepAli
       `${path}.keepAlive.idle`,
       'nginx has no word for no limit',
       'write a long one, such as 24d',
+    ),
+    ...when(
+      health?.check !== undefined,
+      `${path}.health.check`,
+      'only nginx Plus checks servers actively',
+      'leave it out, and let maxFails find out',
+    ),
+    ...when(
+      health?.outlier !== undefined,
+      `${path}.health.outlier`,
+      'nginx does not judge servers by their answers',
+      'leave it out',
+    ),
+    ...when(
+      (health?.panicThreshold ?? 0) > 0,
+      `${path}.health.panicThreshold`,
+      'nginx has no word for a panic',
+      'leave it out',
     ),
   ]
 }

@@ -5,7 +5,9 @@ import { formatAddress, parseAddress } from '../../src/config/address.ts'
 import { formatCount, parseCount } from '../../src/config/count.ts'
 import { formatDuration, parseDuration } from '../../src/config/duration.ts'
 import { InvalidValue } from '../../src/config/error.ts'
+import { formatPercent, parsePercent } from '../../src/config/percent.ts'
 import { formatSize, parseSize } from '../../src/config/size.ts'
+import { formatStatusRange, parseStatusRange } from '../../src/config/status-range.ts'
 
 describe('a duration', () => {
   test('is held in milliseconds', () => {
@@ -69,6 +71,51 @@ describe('a count', () => {
   test('is the same once written and read, and unlimited is 0', () => {
     assert.equal(parseCount('unlimited'), 0)
     fc.assert(fc.property(fc.maxSafeNat(), (count) => parseCount(formatCount(count)) === count))
+  })
+})
+
+describe('a share', () => {
+  test('is held in percent, and is the same once written and read', () => {
+    assert.deepEqual(
+      ['0%', '7%', '100%', 0].map((share) => parsePercent(share)),
+      [0, 7, 100, 0],
+    )
+    fc.assert(fc.property(fc.nat(100), (percent) => parsePercent(formatPercent(percent)) === percent))
+  })
+
+  test('is refused with the mend where the sign is missing', () => {
+    assert.throws(() => parsePercent(50), { hint: 'write 50%' })
+    assert.throws(() => parsePercent('0.07'), { hint: 'write 7%' })
+    for (const written of ['101%', '-1%', '1.5%', 101, 'half', '%'])
+      assert.throws(() => parsePercent(written), InvalidValue)
+  })
+})
+
+describe('statuses', () => {
+  test('are one, a range or a class, both ends included', () => {
+    assert.deepEqual([204, '204', '200-299', '2xx', '5XX'].map(parseStatusRange), [
+      { from: 204, to: 204 },
+      { from: 204, to: 204 },
+      { from: 200, to: 299 },
+      { from: 200, to: 299 },
+      { from: 500, to: 599 },
+    ])
+  })
+
+  test('are the same once written and read', () => {
+    const status = fc.integer({ min: 200, max: 599 })
+    fc.assert(
+      fc.property(status, status, (one, other) => {
+        const range = { from: Math.min(one, other), to: Math.max(one, other) }
+        assert.deepEqual(parseStatusRange(formatStatusRange(range)), range)
+      }),
+    )
+  })
+
+  test('of interim responses, and none, are refused', () => {
+    for (const written of [100, '1xx', 600, '6xx', '200-600', '299-200', '200-', '', 20]) {
+      assert.throws(() => parseStatusRange(written), InvalidValue)
+    }
   })
 })
 
