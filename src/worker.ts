@@ -33,6 +33,13 @@ export type WorkerMessage =
       readonly ms: number
       readonly cause: string
     }
+  | { readonly type: 'server-back'; readonly upstream: string; readonly server: string }
+  | {
+      readonly type: 'server-erring'
+      readonly upstream: string
+      readonly server: string
+      readonly badInRow: number
+    }
   | { readonly type: 'stopped' }
 
 const port = parentPort!
@@ -44,6 +51,12 @@ const plane = new DataPlane(snapshot, new Scoreboard(scoreboard), new SessionTab
   serverOut(upstream, server, failure) {
     const cause = failure.detail === '' ? failure.code : `${failure.code}: ${failure.detail}`
     tell({ type: 'server-out', upstream: upstream.name, server: server.name, ms: server.failTimeout, cause })
+  },
+  serverBack(upstream, server) {
+    tell({ type: 'server-back', upstream: upstream.name, server: server.name })
+  },
+  serverErring(upstream, server, badInRow) {
+    tell({ type: 'server-erring', upstream: upstream.name, server: server.name, badInRow })
   },
   stopped() {
     accessLog.stop()

@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os'
 import type { Logger } from 'pino'
 import type { Config } from '../config/schema.ts'
+import { HealthMonitor } from '../health/health-monitor.ts'
 import { LogFile } from '../observability/log-file.ts'
-import { MOST_WORKERS } from '../scoreboard.ts'
+import { MOST_WORKERS, Scoreboard } from '../scoreboard.ts'
 import { SessionTable } from '../session-table.ts'
 import type { Listener } from '../snapshot.ts'
 import { compile } from './compile.ts'
@@ -16,6 +17,7 @@ export class Balancer {
   readonly listeners: readonly Listener[]
   readonly workers: number
   readonly #supervisor: Supervisor
+  readonly #health: HealthMonitor
   readonly #accessLog: LogFile
   readonly #store: SessionStore | undefined
 
@@ -23,12 +25,14 @@ export class Balancer {
     listeners: readonly Listener[],
     workers: number,
     supervisor: Supervisor,
+    health: HealthMonitor,
     accessLog: LogFile,
     store: SessionStore | undefined,
   ) {
     this.listeners = listeners
     this.workers = workers
     this.#supervisor = supervisor
+    this.#health = health
     this.#accessLog = accessLog
     this.#store = store
   }
@@ -54,18 +58,29 @@ export class Balancer {
     const store = isSticky ? new SessionStore(sessions, state, snapshot.upstreams, config.listeners) : undefined
     const restored = store?.load() ?? 0
     if (restored > 0) log.info(`${restored} session(s) go on`)
-    const supervisor = new Supervisor(snapshot, sessions, {
+    const scoreboard = new Scoreboard()
+    const health = new HealthMonitor(snapshot.upstreams, scoreboard, {
+      worse: (line) => log.warn(line),
+      better: (line) => log.info(line),
+    })
+    const supervisor = new Supervisor(snapshot, scoreboard, sessions, {
       log: (lines) => accessLog.append(lines),
-      serverOut(upstream, server, ms, cause) {
-        log.warn(`upstream ${upstream}: server ${server} is left alone for ${ms / 1000} s (${cause})`)
-      },
+      serverOut: (upstream, server, ms, cause) => health.serverOut(upstream, server, ms, cause),
+      serverBack: (upstream, server) => health.serverBack(upstream, server),
+      serverErring: (upstream, server, badInRow) => health.serverErring(upstream, server, badInRow),
       workerDied(slot, cause, ms) {
         log.error(`worker ${slot} died and is replaced${ms > 0 ? ` in ${ms} ms` : ''}: ${cause}`)
       },
     })
     const workers = Math.min(config.workers ?? availableParallelism(), MOST_WORKERS)
-    const listeners = await supervisor.start(workers)
-    return new Balancer(listeners, workers, supervisor, accessLog, store)
+    await health.start()
+    try {
+      const listeners = await supervisor.start(workers)
+      return new Balancer(listeners, workers, supervisor, health, accessLog, store)
+    } catch (error) {
+      health.stop()
+      throw error
+    }
   }
 
   /** Opens the access log's file anew, after it was rotated. */
@@ -75,6 +90,7 @@ export class Balancer {
 
   /** Lets exchanges in flight finish, then closes everything. */
   async stop(): Promise<void> {
+    this.#health.stop()
     await this.#supervisor.stop()
     this.#store?.close()
     await this.#accessLog.close()

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { Worker } from 'node:worker_threads'
-import { Scoreboard } from '../scoreboard.ts'
+import type { Scoreboard } from '../scoreboard.ts'
 import type { SessionTable } from '../session-table.ts'
 import type { Listener, Snapshot } from '../snapshot.ts'
 import type { ControlMessage, WorkerMessage, WorkerStart } from '../worker.ts'
@@ -13,6 +13,10 @@ export interface SupervisorEvents {
   log(lines: Uint8Array): void
   /** A server failed so often that it is left alone for `ms`. */
   serverOut(upstream: string, server: string, ms: number, cause: string): void
+  /** A server that was left alone has answered a request. */
+  serverBack(upstream: string, server: string): void
+  /** That many answers in a row of a server were bad, which is as many as there may be, or a multiple. */
+  serverErring(upstream: string, server: string, badInRow: number): void
   /** A worker died, and another takes its place in `ms`. */
   workerDied(slot: number, cause: string, ms: number): void
 }
@@ -26,7 +30,7 @@ const workerModule = new URL(import.meta.url.endsWith('.ts') ? '../worker.ts' : 
 
 /** Runs the workers: starts them on the same ports, replaces those that die, and stops them all. */
 export class Supervisor {
-  readonly #scoreboard = new Scoreboard()
+  readonly #scoreboard: Scoreboard
   readonly #sessions: SessionTable
   readonly #events: SupervisorEvents
   readonly #workers = new Set<Worker>()
@@ -35,8 +39,9 @@ export class Supervisor {
   #deaths = 0
   readonly #restarts = new Set<NodeJS.Timeout>()
 
-  constructor(snapshot: Snapshot, sessions: SessionTable, events: SupervisorEvents) {
+  constructor(snapshot: Snapshot, scoreboard: Scoreboard, sessions: SessionTable, events: SupervisorEvents) {
     this.#snapshot = snapshot
+    this.#scoreboard = scoreboard
     this.#sessions = sessions
     this.#events = events
   }
@@ -97,6 +102,10 @@ export class Supervisor {
             return this.#events.log(message.lines)
           case 'server-out':
             return this.#events.serverOut(message.upstream, message.server, message.ms, message.cause)
+          case 'server-back':
+            return this.#events.serverBack(message.upstream, message.server)
+          case 'server-erring':
+            return this.#events.serverErring(message.upstream, message.server, message.badInRow)
         }
       })
       worker.on('exit', () => reject(new Error(`a worker died at its start: ${cause}`)))

@@ -178,6 +178,19 @@ export class Attempt implements UpstreamUser {
     if (this.#group.policy.answered !== undefined) this.#sentAt = now()
   }
 
+  /** For those who judge servers by their answers. */
+  #noteAnswer(good: boolean): void {
+    const { settings, badInRowLimit } = this.#group
+    const badInRow = this.server.answered(good)
+    if (badInRow === 0 || badInRow % badInRowLimit !== 0) return
+    this.#plane.events.serverErring(settings, this.server.settings, badInRow)
+  }
+
+  /** The server has answered a request, whatever it says. */
+  #noteSuccess(): void {
+    if (this.server.succeeded()) this.#plane.events.serverBack(this.#group.settings, this.server.settings)
+  }
+
   #tellPolicy(good: boolean): void {
     const { policy } = this.#group
     if (policy.answered === undefined) return
@@ -230,7 +243,8 @@ export class Attempt implements UpstreamUser {
     const { method, isHttp10 } = this.#exchange.request
     const framing = framingOfResponse(head, method === 'HEAD')
     const options = connectionOptions(head)
-    this.server.succeeded()
+    this.#noteSuccess()
+    this.#noteAnswer(head.status < 500)
     this.#tellPolicy(head.status < 500)
     this.#serverPersists = persists(head, options) && framing !== UNTIL_CLOSE
     this.responseBegun = true
@@ -252,7 +266,8 @@ export class Attempt implements UpstreamUser {
       throw new MessageError('the server switches protocols, and does not say to which')
     const { scratch, snapshot } = this.#plane
     const connection = this.#connection!
-    this.server.succeeded()
+    this.#noteSuccess()
+    this.#noteAnswer(true)
     this.responseBegun = true
     this.isTunnel = true
     this.#exchange.tunnelBegins(head.status)
@@ -350,7 +365,10 @@ export class Attempt implements UpstreamUser {
     this.#drop()
     const { server } = this
     if (server.failed(now())) this.#plane.events.serverOut(this.#group.settings, server.settings, failure)
-    if (!this.responseBegun) this.#tellPolicy(false)
+    if (!this.responseBegun) {
+      this.#noteAnswer(false)
+      this.#tellPolicy(false)
+    }
     this.#exchange.attemptFailed(failure)
   }
 }

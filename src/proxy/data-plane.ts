@@ -18,6 +18,10 @@ import { UpstreamGroup } from './upstream-group.ts'
 export interface DataPlaneEvents {
   /** A server failed so often that it is left alone for a while. */
   serverOut(upstream: Upstream, server: Server, failure: Failure): void
+  /** A server that was left alone has answered a request. */
+  serverBack(upstream: Upstream, server: Server): void
+  /** As many answers in a row of a server were bad as there may be (`consecutive5xx`), or a multiple of that. */
+  serverErring(upstream: Upstream, server: Server, badInRow: number): void
   /** Every client has been served, after `stop`. */
   stopped(): void
 }

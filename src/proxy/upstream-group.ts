@@ -31,6 +31,8 @@ export class UpstreamGroup {
   readonly policy: Policy
   /** The name of the cookie that the affinity issues; empty where it issues none. */
   readonly ownCookie: string
+  /** So many bad answers in a row of a server, and each multiple of that, are told of; Infinity for never. */
+  readonly badInRowLimit: number
   /** Where sessions belong by their keys. */
   readonly #sessionPolicy: Policy | undefined
   readonly #states = new Map<Server, ServerState>()
@@ -47,6 +49,7 @@ export class UpstreamGroup {
     this.settings = settings
     this.sessions = sessions
     this.#deadlines = deadlines
+    this.badInRowLimit = settings.health?.outlier?.consecutive5xx || Infinity
     const { slot, balance } = settings
     const alone = settings.servers.length === 1
     const servers = settings.servers.map((server) => new ServerState(server, slot, alone, scoreboard, worker))

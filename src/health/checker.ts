@@ -1,0 +1,99 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { CheckTiming } from '../snapshot.ts'
+import { CheckState } from './check-state.ts'
+import type { Gate } from './gate.ts'
+import type { Verdict } from './verdict.ts'
+
+/** Over so long the first checks of all servers are spread, in ms, where servers serve without them. */
+const FIRST_WITHIN = 1000
+
+/** Checks one server again and again, and tells when it goes down or comes up. */
+export class Checker {
+  /** Resolves once the first check is over. */
+  readonly first: Promise<void>
+  readonly #timing: CheckTiming
+  readonly #probe: (signal: AbortSignal) => Promise<Verdict>
+  readonly #gate: Gate
+  readonly #decided: (isUp: boolean, cause: string) => void
+  readonly #state: CheckState
+  readonly #stopped = new AbortController()
+  #attempt: AbortController | undefined
+  #firstIsOver!: () => void
+  /** The last verdict, and how many like it came in a row. */
+  #last: Verdict | undefined
+  #inRow = 0
+
+  /**
+   * @param probe makes one check, which its signal breaks off; never throws
+   * @param gate where checks wait while too many others run
+   * @param decided told of every change, and of a first check that leaves a server down that never was up
+   */
+  constructor(
+    timing: CheckTiming,
+    probe: (signal: AbortSignal) => Promise<Verdict>,
+    gate: Gate,
+    decided: (isUp: boolean, cause: string) => void,
+  ) {
+    this.#timing = timing
+    this.#probe = probe
+    this.#gate = gate
+    this.#decided = decided
+    this.#state = new CheckState(timing)
+    this.first = new Promise((resolve) => {
+      this.#firstIsOver = resolve
+    })
+  }
+
+  start(): void {
+    this.#watch().catch((error) => {
+      if (!this.#stopped.signal.aborted) throw error
+    })
+  }
+
+  /** Breaks off the check under way; none follows, and nothing is told any more. */
+  stop(): void {
+    this.#stopped.abort()
+    this.#attempt?.abort()
+  }
+
+  async #watch(): Promise<never> {
+    const { interval, jitter, initial } = this.#timing
+    const { signal } = this.#stopped
+    if (initial === 'up') await sleep(Math.random() * Math.min(interval, FIRST_WITHIN), undefined, { signal })
+    // The second check comes after any part of the interval, so that those of a thousand servers spread over all of it.
+    let pause = Math.random() * interval
+    for (;;) {
+      await Promise.all([sleep(pause, undefined, { signal }), this.#check()])
+      pause = interval * (1 + ((2 * Math.random() - 1) * jitter) / 100)
+    }
+  }
+
+  async #check(): Promise<void> {
+    await this.#gate.enter()
+    const attempt = new AbortController()
+    this.#attempt = attempt
+    if (this.#stopped.signal.aborted) attempt.abort()
+    const timer = setTimeout(() => attempt.abort(), this.#timing.timeout)
+    try {
+      this.#heed(await this.#probe(attempt.signal))
+    } finally {
+      clearTimeout(timer)
+      this.#gate.leave()
+    }
+  }
+
+  #heed(verdict: Verdict): void {
+    if (this.#stopped.signal.aborted) return
+    const isFirst = this.#last === undefined
+    this.#inRow = this.#last?.passed === verdict.passed ? this.#inRow + 1 : 1
+    this.#last = verdict
+    const { isUp: wasUp } = this.#state
+    const changed = verdict.passed ? this.#state.passed() : this.#state.failed()
+    if (changed || (isFirst && !wasUp)) this.#decided(this.#state.isUp, this.#cause(verdict))
+    if (isFirst) this.#firstIsOver()
+  }
+
+  #cause({ cause }: Verdict): string {
+    return this.#inRow === 1 ? cause : `${cause}, ${this.#inRow} times in a row`
+  }
+}

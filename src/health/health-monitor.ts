@@ -1,0 +1,56 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Scoreboard } from '../scoreboard.ts'
+import type { Upstream } from '../snapshot.ts'
+import { Gate } from './gate.ts'
+import { type HealthEvents, UpstreamHealth } from './upstream-health.ts'
+
+/** Checks under way at once, of all upstreams together. */
+const MOST_CHECKS = 256
+/** How long the first checks of unknown servers may hold up the start, in ms. */
+const FIRST_ROUND = 10_000
+
+/** The health of all servers of all upstreams: the control plane's knowledge, which workers read on the Scoreboard. */
+export class HealthMonitor {
+  /** By their names. */
+  readonly #upstreams: ReadonlyMap<string, UpstreamHealth>
+  readonly #waiting = new AbortController()
+
+  /** Nothing is checked yet; but servers that are down or unknown before their first check are so from here on. */
+  constructor(upstreams: readonly Upstream[], scoreboard: Scoreboard, events: HealthEvents) {
+    const gate = new Gate(MOST_CHECKS)
+    this.#upstreams = new Map(
+      upstreams.map((upstream) => [upstream.name, new UpstreamHealth(upstream, scoreboard, gate, events)]),
+    )
+  }
+
+  /** Starts to check; resolves once no server is unknown any more, or that has taken too long. */
+  async start(): Promise<void> {
+    const { signal } = this.#waiting
+    const known = Promise.all(Array.from(this.#upstreams.values(), (upstream) => upstream.start()))
+    await Promise.race([known, sleep(FIRST_ROUND, undefined, { signal }).catch(ignore)])
+    this.#waiting.abort()
+  }
+
+  /** Ends all checks at once. */
+  stop(): void {
+    this.#waiting.abort()
+    for (const upstream of this.#upstreams.values()) upstream.stop()
+  }
+
+  /** Requests to a server failed, so that the workers leave it alone for `ms`. */
+  serverOut(upstream: string, server: string, ms: number, cause: string): void {
+    this.#upstreams.get(upstream)?.failed(server, ms, cause)
+  }
+
+  /** A request to a server that was left alone was answered. */
+  serverBack(upstream: string, server: string): void {
+    this.#upstreams.get(upstream)?.recovered(server)
+  }
+
+  /** That many answers in a row of a server were bad. */
+  serverErring(upstream: string, server: string, badInRow: number): void {
+    this.#upstreams.get(upstream)?.erring(server, badInRow)
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,57 @@
+import { type IncomingMessage, request } from 'node:http'
+import type { HttpCheck, Server } from '../snapshot.ts'
+import { brokenOff, type Verdict } from './verdict.ts'
+
+/** How much of an answer's body is searched, in bytes. */
+const MOST_BODY = 64 * 1024
+
+/** Sends the check's request, on a connection of its own, and looks at the answer. `signal` breaks it off. */
+export function checkHttp(check: HttpCheck, { host, port }: Server, signal: AbortSignal): Promise<Verdict> {
+  const { method, path } = check
+  const what = `${method} ${path}`
+  return new Promise((resolve) => {
+    const outgoing = request({
+      agent: false,
+      host,
+      port: check.port ?? port,
+      method,
+      path,
+      headers: { 'user-agent': 'limpet-check', ...check.headers, connection: 'close' },
+      signal,
+    })
+    const conclude = (verdict: Verdict) => {
+      resolve(verdict)
+      outgoing.destroy()
+    }
+    const fail = (error: Error) => conclude(brokenOff(what, error, signal))
+    outgoing.on('error', fail)
+    // Without an answer and without an error, as after a 101.
+    outgoing.on('close', () => fail(new Error('the connection was closed')))
+    outgoing.on('response', (response) => {
+      response.on('error', fail)
+      judge(check, response, what, conclude)
+    })
+    outgoing.end()
+  })
+}
+
+/** Tells `conclude` once it is clear whether the answer will do. */
+function judge(
+  { status, body }: HttpCheck,
+  response: IncomingMessage,
+  what: string,
+  conclude: (verdict: Verdict) => void,
+): void {
+  const code = response.statusCode!
+  const answered = `${what} answered ${code}`
+  const passed = status.some(({ from, to }) => code >= from && code <= to)
+  if (!passed || body === undefined) return conclude({ passed, cause: answered })
+  const missing = { passed: false, cause: `${answered} without ${JSON.stringify(body)} in its body` }
+  let read = Buffer.alloc(0)
+  response.on('data', (chunk: Buffer) => {
+    read = Buffer.concat([read, chunk.subarray(0, MOST_BODY - read.length)])
+    if (read.includes(body)) conclude({ passed: true, cause: answered })
+    else if (read.length === MOST_BODY) conclude(missing)
+  })
+  response.on('end', () => conclude(missing))
+}

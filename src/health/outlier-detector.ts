@@ -1,0 +1,116 @@
+import { HealthBit } from '../scoreboard.ts'
+import type { Outlier, Server } from '../snapshot.ts'
+import { EjectionTime } from './ejection-time.ts'
+import { answersOf, type Tally, worstOf } from './error-rate.ts'
+import type { ServerHealth } from './server-health.ts'
+
+/** What the detector tells of. */
+export interface OutlierEvents {
+  ejected(server: Server, ms: number, cause: string): void
+  /** Its time is over. */
+  readmitted(server: Server): void
+}
+
+/** A server as the detector sees it. */
+interface Suspect {
+  readonly health: ServerHealth
+  readonly time: EjectionTime
+  /** Its answers when the interval began. */
+  before: Tally
+  /** Runs as long as it is ejected. */
+  timer: NodeJS.Timeout | undefined
+}
+
+/** Ejects those of an upstream's servers that answer badly, and lets them in again. */
+export class OutlierDetector {
+  readonly #settings: Outlier
+  readonly #events: OutlierEvents
+  readonly #suspects: readonly Suspect[]
+  #interval: NodeJS.Timeout | undefined
+
+  /** @param servers those that are not taken out by hand */
+  constructor(settings: Outlier, servers: readonly ServerHealth[], events: OutlierEvents) {
+    this.#settings = settings
+    this.#events = events
+    this.#suspects = servers.map((health) => ({
+      health,
+      time: new EjectionTime(settings),
+      before: health.answers,
+      timer: undefined,
+    }))
+  }
+
+  start(): void {
+    this.#interval = setInterval(() => this.#endInterval(), this.#settings.interval)
+  }
+
+  stop(): void {
+    clearInterval(this.#interval)
+    for (const { timer } of this.#suspects) clearTimeout(timer)
+  }
+
+  /** That many of a server's answers in a row were bad, which is as many as there may be, or a multiple. */
+  erring(server: string, badInRow: number): void {
+    const suspect = this.#suspects.find(({ health }) => health.server.name === server)
+    if (suspect !== undefined) this.#eject(suspect, `${badInRow} answers of 5xx or none, in a row`)
+  }
+
+  #endInterval(): void {
+    const serving = this.#suspects.filter(({ timer }) => timer === undefined)
+    for (const { time } of serving) time.calm()
+    const tallies = serving.map(tallyAnswers)
+    for (;;) {
+      const worst = worstOf(tallies, this.#settings)
+      if (worst === undefined) return
+      const { index, rate, rateOfOthers } = worst
+      const cause = `${whole(rate)} of ${answersOf(tallies[index]!)} answers were errors, ${whole(rateOfOthers)} of the others'`
+      if (!this.#eject(serving[index]!, cause)) return
+      serving.splice(index, 1)
+      tallies.splice(index, 1)
+    }
+  }
+
+  /** Returns whether the server may be ejected, and is. */
+  #eject(suspect: Suspect, cause: string): boolean {
+    const { health, time } = suspect
+    if (!health.isWell || this.#isEnough() || !this.#othersRemain(suspect)) return false
+    const ms = time.next()
+    health.set(HealthBit.Ejected)
+    suspect.timer = setTimeout(() => this.#readmit(suspect), ms)
+    this.#events.ejected(health.server, ms, cause)
+    return true
+  }
+
+  /** Whether as many are ejected as may be: of a few, one may always. */
+  #isEnough(): boolean {
+    const { maxEjected } = this.#settings
+    const ejected = this.#suspects.filter(({ timer }) => timer !== undefined).length
+    const most = Math.floor((this.#suspects.length * maxEjected) / 100)
+    return ejected >= (maxEjected === 0 ? 0 : Math.max(1, most))
+  }
+
+  #othersRemain(suspect: Suspect): boolean {
+    return this.#suspects.some((other) => other !== suspect && !other.health.server.drain && other.health.isWell)
+  }
+
+  #readmit(suspect: Suspect): void {
+    const { health } = suspect
+    suspect.timer = undefined
+    suspect.before = health.answers
+    health.forgetBadInRow()
+    health.heal(HealthBit.Ejected)
+    this.#events.readmitted(health.server)
+  }
+}
+
+/** What the server answered since the interval began; another one begins. */
+function tallyAnswers(suspect: Suspect): Tally {
+  const { before } = suspect
+  const after = suspect.health.answers
+  suspect.before = after
+  return { good: (after.good - before.good) >>> 0, bad: (after.bad - before.bad) >>> 0 }
+}
+
+function whole(rate: number): string {
+  return `${Math.round(rate)} %`
+}

@@ -1,0 +1,60 @@
+import { now } from '../clock.ts'
+import { HealthBit, type Scoreboard } from '../scoreboard.ts'
+import type { Server } from '../snapshot.ts'
+
+/** All that keeps a server from serving as long as there is no panic. */
+const AILMENTS = HealthBit.Failed | HealthBit.Unhealthy | HealthBit.Ejected
+
+/** One server's health on the Scoreboard, as the control plane writes it. */
+export class ServerHealth {
+  readonly server: Server
+  readonly #upstream: number
+  readonly #scoreboard: Scoreboard
+
+  /** @param upstream the upstream's place on the Scoreboard */
+  constructor(server: Server, upstream: number, scoreboard: Scoreboard) {
+    this.server = server
+    this.#upstream = upstream
+    this.#scoreboard = scoreboard
+  }
+
+  /** Whether nothing keeps it from serving, neither by hand nor by its health. */
+  get isWell(): boolean {
+    return !this.server.down && (this.#scoreboard.health(this.server.slot) & AILMENTS) === 0
+  }
+
+  has(bit: HealthBit): boolean {
+    return (this.#scoreboard.health(this.server.slot) & bit) !== 0
+  }
+
+  set(bit: HealthBit): void {
+    this.#scoreboard.setHealth(this.server.slot, bit)
+    this.#scoreboard.bumpEpoch(this.#upstream)
+  }
+
+  clear(bit: HealthBit): void {
+    this.#scoreboard.clearHealth(this.server.slot, bit)
+    this.#scoreboard.bumpEpoch(this.#upstream)
+  }
+
+  /** Takes back what kept the server out; it warms up if nothing else does, and no panic had it serve all the same. */
+  heal(bit: HealthBit): void {
+    if (this.#scoreboard.health(this.server.slot) === bit) this.#scoreboard.setReturnedAt(this.server.slot, now() | 0)
+    this.clear(bit)
+  }
+
+  /** Forgets that requests to the server failed. */
+  forgetFailures(): void {
+    this.#scoreboard.clearFails(this.server.slot)
+    this.clear(HealthBit.Failed)
+  }
+
+  /** Its good and bad answers since the start (modulo 2^32). */
+  get answers(): { good: number; bad: number } {
+    return { good: this.#scoreboard.good(this.server.slot), bad: this.#scoreboard.bad(this.server.slot) }
+  }
+
+  forgetBadInRow(): void {
+    this.#scoreboard.clearBadInRow(this.server.slot)
+  }
+}

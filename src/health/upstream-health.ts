@@ -1,0 +1,129 @@
+import { HealthBit, type Scoreboard } from '../scoreboard.ts'
+import type { Check, Server, Upstream } from '../snapshot.ts'
+import { Checker } from './checker.ts'
+import type { Gate } from './gate.ts'
+import { checkHttp } from './http-check.ts'
+import { OutlierDetector } from './outlier-detector.ts'
+import { isPanic } from './panic.ts'
+import { ServerHealth } from './server-health.ts'
+import { checkTcp } from './tcp-check.ts'
+import type { Verdict } from './verdict.ts'
+
+/** What became of the health of a server or an upstream: one line for each change, with its cause. */
+export interface HealthEvents {
+  worse(line: string): void
+  better(line: string): void
+}
+
+/** The health of one upstream's servers: finds it out, writes it on the Scoreboard, and says so. */
+export class UpstreamHealth {
+  readonly #upstream: Upstream
+  readonly #events: HealthEvents
+  readonly #servers: readonly ServerHealth[]
+  readonly #checkers: readonly Checker[]
+  readonly #outliers: OutlierDetector | undefined
+  /** Whether health counts no more, since too few are well. */
+  #panic = false
+
+  /** Servers that are down or unknown before their first check are so from here on. */
+  constructor(upstream: Upstream, scoreboard: Scoreboard, gate: Gate, events: HealthEvents) {
+    this.#upstream = upstream
+    this.#events = events
+    this.#servers = upstream.servers.map((server) => new ServerHealth(server, upstream.slot, scoreboard))
+    const { check, outlier } = upstream.health ?? {}
+    const ready = this.#servers.filter(({ server }) => !server.down)
+    this.#checkers = check === undefined ? [] : ready.map((health) => this.#checkerOf(health, check, gate))
+    this.#outliers =
+      outlier &&
+      new OutlierDetector(outlier, ready, {
+        ejected: (server, ms, cause) => this.#tell('worse', server.name, `is ejected for ${seconds(ms)} (${cause})`),
+        readmitted: (server) => this.#tell('better', server.name, 'is back from its ejection'),
+      })
+    if (check !== undefined && check.initial !== 'up') for (const health of ready) health.set(HealthBit.Unhealthy)
+    this.#judgePanic()
+  }
+
+  /** Resolves once no server is unknown any more. */
+  async start(): Promise<void> {
+    this.#outliers?.start()
+    for (const checker of this.#checkers) checker.start()
+    if (this.#upstream.health?.check?.initial === 'unknown') await Promise.all(this.#checkers.map(({ first }) => first))
+  }
+
+  stop(): void {
+    this.#outliers?.stop()
+    for (const checker of this.#checkers) checker.stop()
+  }
+
+  /** Requests to a server failed, so that the workers leave it alone for `ms`. */
+  failed(server: string, ms: number, cause: string): void {
+    this.#tell('worse', server, `is left alone for ${seconds(ms)} (${cause})`)
+  }
+
+  /** A request to a server that was left alone was answered. */
+  recovered(server: string): void {
+    this.#tell('better', server, 'is back (a request to it was answered)')
+  }
+
+  /** That many answers in a row of a server were bad. */
+  erring(server: string, badInRow: number): void {
+    this.#outliers?.erring(server, badInRow)
+  }
+
+  #checkerOf(health: ServerHealth, check: Check, gate: Gate): Checker {
+    const { server } = health
+    // Nobody was without it at the start of the program, so that it needs not warm up.
+    let isNew = check.initial !== 'up'
+    return new Checker(
+      check,
+      (signal) => probe(check, server, signal),
+      gate,
+      (isUp, cause) => {
+        if (!isUp) {
+          health.set(HealthBit.Unhealthy)
+          this.#tell('worse', server.name, `is down (${cause})`)
+        } else {
+          health.forgetFailures()
+          if (isNew) health.clear(HealthBit.Unhealthy)
+          else health.heal(HealthBit.Unhealthy)
+          this.#tell('better', server.name, `is up${isNew ? '' : ' again'} (${cause})`)
+        }
+        isNew = false
+      },
+    )
+  }
+
+  #tell(how: keyof HealthEvents, server: string, what: string): void {
+    this.#events[how](`upstream ${this.#upstream.name}: server ${server} ${what}`)
+    this.#judgePanic()
+  }
+
+  /** Whether a panic begins or ends, now that the health of a server has changed. */
+  #judgePanic(): void {
+    const { name, health } = this.#upstream
+    const threshold = health?.panicThreshold ?? 0
+    const primaries = this.#servers.filter(({ server }) => !server.down && !server.drain && !server.backup)
+    const well = primaries.filter(({ isWell }) => isWell).length
+    const panic = isPanic(well, primaries.length, threshold)
+    if (panic === this.#panic) return
+    this.#panic = panic
+    for (const server of this.#servers) panic ? server.set(HealthBit.Panic) : server.clear(HealthBit.Panic)
+    const count = `${well} of ${primaries.length} servers are well`
+    if (panic) this.#events.worse(`upstream ${name}: panic: ${count}, fewer than ${threshold} %; all are used`)
+    else this.#events.better(`upstream ${name}: the panic is over: ${count}`)
+  }
+}
+
+/** One check of one server. A new kind of check is one line. */
+function probe(check: Check, server: Server, signal: AbortSignal): Promise<Verdict> {
+  switch (check.type) {
+    case 'http':
+      return checkHttp(check, server, signal)
+    case 'tcp':
+      return checkTcp(check, server, signal)
+  }
+}
+
+function seconds(ms: number): string {
+  return `${ms / 1000} s`
+}
