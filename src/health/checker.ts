@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { CheckTiming } from '../snapshot.ts'
 import { CheckState } from './check-state.ts'
 import type { Gate } from './gate.ts'
@@ -16,7 +15,10 @@ export class Checker {
   readonly #gate: Gate
   readonly #decided: (isUp: boolean, cause: string) => void
   readonly #state: CheckState
-  readonly #stopped = new AbortController()
+  #isStopped = false
+  /** Runs until the next check is due. */
+  #due: NodeJS.Timeout | undefined
+  /** Breaks off the check under way. */
   #attempt: AbortController | undefined
   #firstIsOver!: () => void
   /** The last verdict, and how many like it came in a row. */
@@ -45,34 +47,39 @@ export class Checker {
   }
 
   start(): void {
-    this.#watch().catch((error) => {
-      if (!this.#stopped.signal.aborted) throw error
-    })
+    void this.#watch()
   }
 
   /** Breaks off the check under way; none follows, and nothing is told any more. */
   stop(): void {
-    this.#stopped.abort()
+    this.#isStopped = true
+    clearTimeout(this.#due)
     this.#attempt?.abort()
   }
 
-  async #watch(): Promise<never> {
+  async #watch(): Promise<void> {
     const { interval, jitter, initial } = this.#timing
-    const { signal } = this.#stopped
-    if (initial === 'up') await sleep(Math.random() * Math.min(interval, FIRST_WITHIN), undefined, { signal })
+    if (initial === 'up') await this.#sleep(Math.random() * Math.min(interval, FIRST_WITHIN))
     // The second check comes after any part of the interval, so that those of a thousand servers spread over all of it.
     let pause = Math.random() * interval
-    for (;;) {
-      await Promise.all([sleep(pause, undefined, { signal }), this.#check()])
+    while (!this.#isStopped) {
+      await Promise.all([this.#sleep(pause), this.#check()])
       pause = interval * (1 + ((2 * Math.random() - 1) * jitter) / 100)
     }
+  }
+
+  /** Never ends once the checker has stopped. */
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#due = setTimeout(resolve, ms)
+    })
   }
 
   async #check(): Promise<void> {
     await this.#gate.enter()
     const attempt = new AbortController()
     this.#attempt = attempt
-    if (this.#stopped.signal.aborted) attempt.abort()
+    if (this.#isStopped) attempt.abort()
     const timer = setTimeout(() => attempt.abort(), this.#timing.timeout)
     try {
       this.#heed(await this.#probe(attempt.signal))
@@ -83,7 +90,7 @@ export class Checker {
   }
 
   #heed(verdict: Verdict): void {
-    if (this.#stopped.signal.aborted) return
+    if (this.#isStopped) return
     const isFirst = this.#last === undefined
     this.#inRow = this.#last?.passed === verdict.passed ? this.#inRow + 1 : 1
     this.#last = verdict
