@@ -22,6 +22,8 @@ export class UpstreamHealth {
   readonly #servers: readonly ServerHealth[]
   readonly #checkers: readonly Checker[]
   readonly #outliers: OutlierDetector | undefined
+  /** Servers that are not up before their first check, and have not had it. */
+  #unknown = 0
   /** Whether health counts no more, since too few are well. */
   #panic = false
 
@@ -39,8 +41,9 @@ export class UpstreamHealth {
         ejected: (server, ms, cause) => this.#tell('worse', server.name, `is ejected for ${seconds(ms)} (${cause})`),
         readmitted: (server) => this.#tell('better', server.name, 'is back from its ejection'),
       })
-    if (check !== undefined && check.initial !== 'up') for (const health of ready) health.set(HealthBit.Unhealthy)
-    this.#judgePanic()
+    if (check === undefined || check.initial === 'up') return
+    this.#unknown = ready.length
+    for (const health of ready) health.set(HealthBit.Unhealthy)
   }
 
   /** Resolves once no server is unknown any more. */
@@ -79,6 +82,7 @@ export class UpstreamHealth {
       (signal) => probe(check, server, signal),
       gate,
       (isUp, cause) => {
+        if (isNew) this.#unknown--
         if (!isUp) {
           health.set(HealthBit.Unhealthy)
           this.#tell('worse', server.name, `is down (${cause})`)
@@ -104,7 +108,7 @@ export class UpstreamHealth {
     const threshold = health?.panicThreshold ?? 0
     const primaries = this.#servers.filter(({ server }) => !server.down && !server.drain && !server.backup)
     const well = primaries.filter(({ isWell }) => isWell).length
-    const panic = isPanic(well, primaries.length, threshold)
+    const panic = this.#unknown === 0 && isPanic(well, primaries.length, threshold)
     if (panic === this.#panic) return
     this.#panic = panic
     for (const server of this.#servers) panic ? server.set(HealthBit.Panic) : server.clear(HealthBit.Panic)

@@ -317,6 +317,17 @@ test('a panic uses all servers, as long as too few are well', async (t) => {
   assert.deepEqual(await who(t, limpet), ['b', 'c'])
 })
 
+test('a check that nobody can pass takes down nobody, where a panic is allowed', async (t) => {
+  const [a, b] = [await patient(t, 'a'), await patient(t, 'b')]
+  a.health = b.health = 404
+  const check = { type: 'http', path: '/health', initial: 'unknown', ...FAST }
+  const limpet = await balancing(t, [a, b], { check, panicThreshold: '1%' })
+  assert.deepEqual(await who(t, limpet), ['a', 'b'])
+  const lines = await limpet.errors.matching(/ upstream app: /, 3)
+  assert.match(lines[2]!, /panic: 0 of 2 servers are well, fewer than 1 %; all are used/)
+  assert.match(lines.join(), /server a is down .* server b is down|server b is down .* server a is down/)
+})
+
 test('a server that was left alone after failures says when it is back', async (t) => {
   const [a, b] = [await patient(t, 'a'), await patient(t, 'b')]
   const limpet = await balancing(t, [a, b], {}, { server: { failTimeout: '1s' } })
