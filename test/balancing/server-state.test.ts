@@ -1,7 +1,7 @@
 /** What keeps a server from serving, beyond what all policies are held to in conformance.test.ts. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { HealthBit } from '../../src/scoreboard.ts'
+import { HealthBit, Scoreboard } from '../../src/scoreboard.ts'
 import { type Group, groupOf, groupsOf, serversWith } from './group.ts'
 
 const twoServers = serversWith([{ slowStart: 16_000 }, {}])
@@ -67,5 +67,14 @@ describe('a server', () => {
     assert.equal(one.servers[0]!.answered(false), 1)
     assert.deepEqual([one.scoreboard.good(0), one.scoreboard.bad(0)], [2, 4])
     assert.deepEqual([one.scoreboard.good(1), one.scoreboard.bad(1)], [0, 0])
+  })
+
+  test('keeps its health when a worker dies, and is known by it to the next one', () => {
+    const { servers, scoreboard } = groupOf({ type: 'round-robin' }, twoServers)
+    servers[0]!.failed(0)
+    scoreboard.setHealth(1, HealthBit.Unhealthy)
+    scoreboard.forget(0)
+    const next = new Scoreboard(scoreboard.memory)
+    assert.deepEqual([next.health(0), next.health(1)], [HealthBit.Failed, HealthBit.Unhealthy])
   })
 })
