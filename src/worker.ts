@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import { AccessLog } from './observability/access-log.ts'
+import type { Batch } from './observability/line-buffer.ts'
 import { DataPlane } from './proxy/data-plane.ts'
 import { Scoreboard } from './scoreboard.ts'
 import { SessionTable } from './session-table.ts'
@@ -19,13 +20,16 @@ export interface WorkerStart {
 }
 
 /** What the control plane says to a worker. */
-export type ControlMessage = { readonly type: 'stop' }
+export type ControlMessage =
+  | { readonly type: 'stop' }
+  /** The access log's lines in that memory have been written. */
+  | { readonly type: 'log-written'; readonly memory: number }
 
 /** What a worker says to the control plane. */
 export type WorkerMessage =
   | { readonly type: 'listening'; readonly listeners: readonly Listener[] }
   | { readonly type: 'listen-failed'; readonly listener: Listener; readonly code: string; readonly message: string }
-  | { readonly type: 'log'; readonly lines: Uint8Array }
+  | { readonly type: 'log'; readonly batch: Batch }
   | {
       readonly type: 'server-out'
       readonly upstream: string
@@ -44,9 +48,9 @@ export type WorkerMessage =
 
 const port = parentPort!
 const { snapshot, scoreboard, sessions, slot } = workerData as WorkerStart
-const tell = (message: WorkerMessage, moved: ArrayBuffer[] = []) => port.postMessage(message, moved)
+const tell = (message: WorkerMessage) => port.postMessage(message)
 
-const accessLog = new AccessLog(snapshot.accessLog, (lines) => tell({ type: 'log', lines }, [lines.buffer]))
+const accessLog = new AccessLog(snapshot.accessLog, (batch) => tell({ type: 'log', batch }))
 const plane = new DataPlane(snapshot, new Scoreboard(scoreboard), new SessionTable(sessions), slot, accessLog, {
   serverOut(upstream, server, failure) {
     const cause = failure.detail === '' ? failure.code : `${failure.code}: ${failure.detail}`
@@ -90,7 +94,7 @@ async function start(): Promise<void> {
 }
 
 port.on('message', (message: ControlMessage) => {
-  if (message.type !== 'stop') return
+  if (message.type === 'log-written') return accessLog.written(message.memory)
   for (const server of servers) server.close()
   plane.stop()
 })

@@ -64,7 +64,7 @@ export class Balancer {
       better: (line) => log.info(line),
     })
     const supervisor = new Supervisor(snapshot, scoreboard, sessions, {
-      log: (lines) => accessLog.append(lines),
+      log: (lines, written) => accessLog.append(lines, written),
       serverOut: (upstream, server, ms, cause) => health.serverOut(upstream, server, ms, cause),
       serverBack: (upstream, server) => health.serverBack(upstream, server),
       serverErring: (upstream, server, badInRow) => health.serverErring(upstream, server, badInRow),

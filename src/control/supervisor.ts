@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { Worker } from 'node:worker_threads'
+import type { Batch } from '../observability/line-buffer.ts'
 import type { Scoreboard } from '../scoreboard.ts'
 import type { SessionTable } from '../session-table.ts'
 import type { Listener, Snapshot } from '../snapshot.ts'
@@ -9,8 +10,8 @@ import { ListenError } from './listen-error.ts'
 
 /** What the supervisor tells of. */
 export interface SupervisorEvents {
-  /** Whole lines of the access log. */
-  log(lines: Uint8Array): void
+  /** Whole lines of the access log; `written` is to be called once they are needed no more. */
+  log(lines: Uint8Array, written: () => void): void
   /** A server failed so often that it is left alone for `ms`. */
   serverOut(upstream: string, server: string, ms: number, cause: string): void
   /** A server that was left alone has answered a request. */
@@ -86,6 +87,7 @@ export class Supervisor {
     }
     const worker = new Worker(workerModule, { workerData: start, name: `worker ${slot}` })
     this.#workers.add(worker)
+    const logMemories: Uint8Array[] = []
     const startedAt = performance.now()
     let cause = 'it ended without a word'
     worker.on('error', (error: Error) => {
@@ -99,7 +101,7 @@ export class Supervisor {
           case 'listen-failed':
             return reject(new ListenError(message.listener, message.code, message.message))
           case 'log':
-            return this.#events.log(message.lines)
+            return this.#writeLog(message.batch, logMemories, worker)
           case 'server-out':
             return this.#events.serverOut(message.upstream, message.server, message.ms, message.cause)
           case 'server-back':
@@ -117,6 +119,14 @@ export class Supervisor {
       listening.then(() => this.#stopping || this.#replace(slot, cause, performance.now() - startedAt), ignore)
     })
     return listening
+  }
+
+  /** @param memories of the worker's, by their numbers, as far as it has told of them */
+  #writeLog({ memory, shared, length }: Batch, memories: Uint8Array[], worker: Worker): void {
+    if (shared !== undefined) memories[memory] = new Uint8Array(shared)
+    this.#events.log(memories[memory]!.subarray(0, length), () =>
+      worker.postMessage({ type: 'log-written', memory } satisfies ControlMessage),
+    )
   }
 
   /** Starts a worker in a dead one's place; the more of them die young, the later. */

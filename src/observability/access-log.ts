@@ -1,6 +1,6 @@
 import { now } from '../clock.ts'
 import type { AccessLogFormat } from '../snapshot.ts'
-import { LineBuffer } from './line-buffer.ts'
+import { type Batch, LineBuffer } from './line-buffer.ts'
 
 /** What the access log wants to know of a request itself. */
 export interface LoggedRequest {
@@ -41,15 +41,15 @@ const FLUSH_AFTER = 100
  */
 export class AccessLog {
   readonly #format: AccessLogFormat
-  readonly #sink: (lines: Uint8Array<ArrayBuffer>) => void
+  readonly #sink: (batch: Batch) => void
   readonly #lines = new LineBuffer()
   /** What stands between the client's address and its request. */
   #time = ''
   #second = 0
   readonly #timer: NodeJS.Timeout
 
-  /** @param sink takes whole lines, each with its line feed */
-  constructor(format: AccessLogFormat, sink: (lines: Uint8Array<ArrayBuffer>) => void) {
+  /** @param sink takes whole lines, each with its line feed, and tells by `written` when it has no more need of them */
+  constructor(format: AccessLogFormat, sink: (batch: Batch) => void) {
     this.#format = format
     this.#sink = sink
     this.#tick()
@@ -61,6 +61,11 @@ export class AccessLog {
     if (this.#format === 'combined') this.#combined(entry)
     else this.#json(entry)
     if (this.#lines.length >= FLUSH_AT) this.#flush()
+  }
+
+  /** The lines in that memory have been written. */
+  written(memory: number): void {
+    this.#lines.giveBack(memory)
   }
 
   stop(): void {

@@ -1,4 +1,5 @@
-const SIZE = 64 * 1024
+/** Room for as many lines as leave at once, and for the one too many. */
+const SIZE = 320 * 1024
 
 /** Bytes that need no escape between quotes: visible ASCII and the space, without the quote and the backslash. */
 const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
@@ -10,10 +11,32 @@ const DASH = 0x2d
 const BACKSLASH = 0x5c
 const LETTER_X = 0x78
 
-/** Lines of a log, put together as bytes: what a client sent is copied, and never becomes a string. */
+/** Lines that leave: the first `length` bytes of one of the buffer's memories. */
+export interface Batch {
+  readonly memory: number
+  /** The memory itself, where it is used for the first time. */
+  readonly shared: SharedArrayBuffer | undefined
+  readonly length: number
+}
+
+interface Memory {
+  readonly number: number
+  bytes: Buffer<SharedArrayBuffer>
+  /** Whether the other side has it. */
+  isKnown: boolean
+}
+
+/**
+ * Lines of a log, put together as bytes: what a client sent is copied, and never becomes a string. They are handed over in
+ * memory that is shared and comes back, since memory given away would weigh on the other thread's garbage collector, and
+ * each of its collections on the requests of this one.
+ */
 export class LineBuffer {
   length = 0
-  #bytes = Buffer.allocUnsafeSlow(SIZE)
+  readonly #memories: Memory[] = []
+  readonly #free: Memory[] = []
+  #memory = this.#newMemory()
+  #bytes = this.#memory.bytes
 
   /** Appends text that is ASCII. */
   ascii(text: string): void {
@@ -47,18 +70,39 @@ export class LineBuffer {
     this.length = length
   }
 
-  /** Gives all lines away, in memory of their own, and begins anew. */
-  take(): Uint8Array<ArrayBuffer> {
-    const lines = new Uint8Array(this.length)
-    lines.set(this.#bytes.subarray(0, this.length))
+  /** Hands all lines over and begins anew; their memory is left alone until it is given back. */
+  take(): Batch {
+    const memory = this.#memory
+    const shared = memory.isKnown ? undefined : memory.bytes.buffer
+    const batch = { memory: memory.number, shared, length: this.length }
+    memory.isKnown = true
+    this.#memory = this.#free.pop() ?? this.#newMemory()
+    this.#bytes = this.#memory.bytes
     this.length = 0
-    return lines
+    return batch
+  }
+
+  /** The lines in that memory are needed no more. */
+  giveBack(memory: number): void {
+    this.#free.push(this.#memories[memory]!)
+  }
+
+  #newMemory(): Memory {
+    const memory = { number: this.#memories.length, bytes: sharedBuffer(SIZE), isKnown: false }
+    this.#memories.push(memory)
+    return memory
   }
 
   #reserve(size: number): void {
     if (this.length + size <= this.#bytes.length) return
-    const larger = Buffer.allocUnsafeSlow(Math.max(2 * this.#bytes.length, this.length + size))
+    const larger = sharedBuffer(Math.max(2 * this.#bytes.length, this.length + size))
     larger.set(this.#bytes.subarray(0, this.length))
     this.#bytes = larger
+    this.#memory.bytes = larger
+    this.#memory.isKnown = false
   }
+}
+
+function sharedBuffer(size: number): Buffer<SharedArrayBuffer> {
+  return Buffer.from(new SharedArrayBuffer(size))
 }
