@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import { AccessLog } from './observability/access-log.ts'
 import type { Batch } from './observability/line-buffer.ts'
+import { onConnection } from './proxy/client-socket.ts'
 import { DataPlane } from './proxy/data-plane.ts'
 import { Scoreboard } from './scoreboard.ts'
 import { SessionTable } from './session-table.ts'
@@ -72,10 +73,11 @@ const plane = new DataPlane(snapshot, new Scoreboard(scoreboard), new SessionTab
 const servers: Server[] = []
 
 async function listen(listener: Listener): Promise<Listener> {
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => plane.accept(socket))
+  const server = createServer({ allowHalfOpen: true, noDelay: true })
   servers.push(server)
   server.listen({ host: listener.address, port: listener.port, reusePort: true, backlog: 4096 })
   await once(server, 'listening')
+  onConnection(server, (socket) => plane.accept(socket))
   const address = server.address()
   return address !== null && typeof address === 'object' ? { ...listener, port: address.port } : listener
 }

@@ -129,15 +129,18 @@ export class Attempt implements UpstreamUser {
    */
   requestBytes(bytes: Buffer, from: number): number {
     const body = this.#requestBody!
+    const connection = this.#connection!
+    const { scratch } = this.#plane
     try {
-      const connection = this.#connection!
-      const end = body.relay(bytes, from, connection.socket)
+      const end = body.relay(bytes, from, scratch)
+      scratch.flushTo(connection.socket)
       const limit = this.#plane.snapshot.limits.bodySize
       if (limit > 0 && body.length > limit && !this.isTunnel) this.#exchange.end(new Failure('body-too-large'))
       else connection.wait(this.#patienceWith(connection))
       if (body.done) this.#noteSent()
       return end
     } catch (error) {
+      scratch.flushTo(connection.socket)
       this.#exchange.end(failureOf(error))
       return bytes.length
     }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { now } from '../clock.ts'
 import { CR, LF } from '../http1/bytes.ts'
 import { type ClientAddress, parseClientAddress, UNKNOWN_ADDRESS } from './client-address.ts'
+import type { ClientSocket } from './client-socket.ts'
 import type { DataPlane } from './data-plane.ts'
 import { Timed } from './deadlines.ts'
 import { errorPage } from './error-page.ts'
@@ -10,7 +11,7 @@ import { Failure, failureOf } from './failure.ts'
 import { makeRequestId } from './request-id.ts'
 
 const owner = Symbol('owner')
-type OwnedSocket = Socket & { [owner]: ClientConnection }
+type OwnedSocket = ClientSocket & { [owner]: ClientConnection }
 
 const NOTHING = Buffer.alloc(0)
 
@@ -25,7 +26,7 @@ type Awaiting = 'head' | 'next request' | 'body' | 'drain' | 'goodbye' | 'nothin
  * from the socket than the exchange in hand can use.
  */
 export class ClientConnection extends Timed {
-  readonly socket: Socket
+  readonly socket: ClientSocket
   readonly address: ClientAddress
   readonly #plane: DataPlane
   #exchange: Exchange | undefined
@@ -40,13 +41,13 @@ export class ClientConnection extends Timed {
   /** What was still unsent when the deadline for a slow reader was set. */
   #unsent = 0
 
-  constructor(socket: Socket, plane: DataPlane) {
+  constructor(socket: ClientSocket, plane: DataPlane) {
     super()
     this.socket = socket
     this.#plane = plane
     this.address = parseClientAddress(socket.remoteAddress ?? '') ?? UNKNOWN_ADDRESS
     ;(socket as OwnedSocket)[owner] = this
-    socket.on('data', onData)
+    socket.whenRead = onRead
     socket.on('drain', onDrain)
     socket.on('end', onEnd)
     socket.on('error', onError)
@@ -60,11 +61,22 @@ export class ClientConnection extends Timed {
     return (!this.#clientEnded || this.#unread !== undefined) && (most === 0 || this.#requests < most)
   }
 
-  whenData(bytes: Buffer): void {
+  /** @param bytes overwritten by others once this has returned: what is not used at once is copied */
+  whenRead(bytes: Buffer): void {
     if (this.#closing) return
-    this.#unread = this.#unread === undefined ? bytes : Buffer.concat([this.#unread.subarray(this.#at), bytes])
-    this.#at = 0
+    if (this.#unread === undefined && this.#exchange?.wantsBody) {
+      const taken = this.#exchange.requestBytes(bytes, 0)
+      if (taken < bytes.length && !this.#closing) this.#keep(bytes.subarray(taken))
+      return this.#advance()
+    }
+    this.#keep(bytes)
     if (this.#exchange !== undefined || this.#mayCompleteHead(bytes)) this.#advance()
+  }
+
+  #keep(bytes: Buffer): void {
+    this.#unread =
+      this.#unread === undefined ? Buffer.from(bytes) : Buffer.concat([this.#unread.subarray(this.#at), bytes])
+    this.#at = 0
   }
 
   /**
@@ -72,7 +84,11 @@ export class ClientConnection extends Timed {
    * changes anything, or that it has grown too long. Without this, a head that drips in would cost its square.
    */
   #mayCompleteHead(bytes: Buffer): boolean {
-    return bytes === this.#unread || bytes.includes(LF) || this.#unread!.length >= this.#plane.snapshot.limits.headSize
+    return (
+      bytes.length === this.#unread!.length ||
+      bytes.includes(LF) ||
+      this.#unread!.length >= this.#plane.snapshot.limits.headSize
+    )
   }
 
   /** Goes as far as the unread bytes, and the exchange in hand, allow. */
@@ -301,8 +317,8 @@ function endOfFirstLine(bytes: Buffer, from: number): number {
   return most
 }
 
-function onData(this: Socket, bytes: Buffer): void {
-  ;(this as OwnedSocket)[owner].whenData(bytes)
+function onRead(this: Socket, bytes: Buffer): void {
+  ;(this as OwnedSocket)[owner].whenRead(bytes)
 }
 
 function onDrain(this: Socket): void {

@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net'
 import { RequestHead } from '../http1/request-head.ts'
 import { ResponseHead } from '../http1/response-head.ts'
 import type { AccessLog } from '../observability/access-log.ts'
@@ -7,6 +6,7 @@ import type { Scoreboard } from '../scoreboard.ts'
 import type { SessionTable } from '../session-table.ts'
 import type { Server, Snapshot, Upstream } from '../snapshot.ts'
 import { ClientConnection } from './client-connection.ts'
+import type { ClientSocket } from './client-socket.ts'
 import { Deadlines } from './deadlines.ts'
 import { Failure } from './failure.ts'
 import { RequestView } from './request-view.ts'
@@ -68,7 +68,7 @@ export class DataPlane {
   }
 
   /** Serves a client that has just connected, or turns it away where there are too many. */
-  accept(socket: Socket): void {
+  accept(socket: ClientSocket): void {
     const client = new ClientConnection(socket, this)
     const { octets } = client.address
     this.#clients.add(client)

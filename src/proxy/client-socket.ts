@@ -1,0 +1,52 @@
+import { type Server, Socket, type SocketConstructorOpts } from 'node:net'
+
+/** What the operating system accepted, as node:net keeps it below its documented surface. */
+type Handle = object
+interface Listening extends Server {
+  readonly _handle?: { onconnection?: (error: number, connection: Handle) => void }
+}
+
+const READ_SIZE = 64 * 1024
+
+/** Where the sockets of all clients of a worker read to: what one has read is used, or copied, before the next one reads. */
+const buffer = Buffer.allocUnsafeSlow(READ_SIZE)
+
+/** A client's socket, and whoever takes what it reads. */
+export interface ClientSocket extends Socket {
+  /** Takes bytes that are overwritten by others once it has returned. */
+  whenRead: ((bytes: Buffer) => void) | undefined
+}
+
+/**
+ * Has the server's connections read into memory that they share. node:net offers that to sockets that connect (`onread`),
+ * not to those that are accepted: for these it allocates 64 kB at each read, the most costly thing about a small request
+ * after its system calls. So the socket is built here, of the accepted handle, as net.Server would. Where a later Node.js
+ * has changed in that, its own sockets serve, and read into memory of their own.
+ */
+export function onConnection(server: Server, accept: (socket: ClientSocket) => void): void {
+  server.on('connection', (socket: Socket) => {
+    const client = socket as ClientSocket
+    client.on('data', (bytes: Buffer) => client.whenRead?.(bytes))
+    accept(client)
+  })
+  const handle = (server as Listening)._handle
+  const standard = handle?.onconnection
+  if (handle === undefined || typeof standard !== 'function') return
+  handle.onconnection = function (this: unknown, error, connection) {
+    if (error) return standard.call(this, error, connection)
+    accept(socketOf(connection))
+  }
+}
+
+function socketOf(handle: Handle): ClientSocket {
+  const onread = { buffer, callback: (size: number) => read(socket, size) }
+  const options = { handle, onread, allowHalfOpen: true }
+  const socket = new Socket(options as SocketConstructorOpts) as ClientSocket
+  socket.setNoDelay(true)
+  return socket
+}
+
+function read(socket: ClientSocket, size: number): boolean {
+  socket.whenRead?.(buffer.subarray(0, size))
+  return true
+}
