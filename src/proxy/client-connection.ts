@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { now } from '../clock.ts'
 import { CR, LF } from '../http1/bytes.ts'
-import { type ClientAddress, parseClientAddress, UNKNOWN_ADDRESS } from './client-address.ts'
+import { type IpAddress, parseIpAddress, UNKNOWN_ADDRESS } from '../ip-address.ts'
 import type { ClientSocket } from './client-socket.ts'
 import type { DataPlane } from './data-plane.ts'
 import { Timed } from './deadlines.ts'
@@ -27,7 +27,7 @@ type Awaiting = 'head' | 'next request' | 'body' | 'drain' | 'goodbye' | 'nothin
  */
 export class ClientConnection extends Timed {
   readonly socket: ClientSocket
-  readonly address: ClientAddress
+  readonly address: IpAddress
   readonly #plane: DataPlane
   #exchange: Exchange | undefined
   /** Bytes that have arrived and that nobody has taken, from `#at` on. */
@@ -45,7 +45,7 @@ export class ClientConnection extends Timed {
     super()
     this.socket = socket
     this.#plane = plane
-    this.address = parseClientAddress(socket.remoteAddress ?? '') ?? UNKNOWN_ADDRESS
+    this.address = parseIpAddress(socket.remoteAddress?.split('%', 1)[0] ?? '') ?? UNKNOWN_ADDRESS
     ;(socket as OwnedSocket)[owner] = this
     socket.whenRead = onRead
     socket.on('drain', onDrain)

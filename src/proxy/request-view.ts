@@ -3,15 +3,15 @@ import type { KeySubject } from '../balancing/key.ts'
 import { cookieIn } from '../http1/cookie.ts'
 import { parameterIn } from '../http1/query.ts'
 import type { RequestHead } from '../http1/request-head.ts'
+import { type IpAddress, UNKNOWN_ADDRESS } from '../ip-address.ts'
 import type { RequestConditions } from '../routing/router.ts'
-import { type ClientAddress, UNKNOWN_ADDRESS } from './client-address.ts'
 
 /**
  * The request whose head a worker has just read, as routes, affinities and policies see it: text is made of what they
  * ask for only.
  */
 export class RequestView implements RequestConditions, KeySubject, SessionRequest {
-  address: ClientAddress = UNKNOWN_ADDRESS
+  address: IpAddress = UNKNOWN_ADDRESS
   path = '/'
   readonly #head: RequestHead
 

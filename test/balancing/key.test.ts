@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { keyFor } from '../../src/balancing/key.ts'
 import { RequestHead } from '../../src/http1/request-head.ts'
-import { parseClientAddress } from '../../src/proxy/client-address.ts'
+import { parseIpAddress } from '../../src/ip-address.ts'
 import { RequestView } from '../../src/proxy/request-view.ts'
 import type { HashKey } from '../../src/snapshot.ts'
 
 const head = new RequestHead()
 const subject = new RequestView(head)
-subject.address = parseClientAddress('10.1.2.3')!
+subject.address = parseIpAddress('10.1.2.3')!
 subject.path = '/a b'
 const target = '/a%20b?id=7&ID=8&idx=9&user[id]=%41&flag&none='
 head.parse(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
-import { parseClientAddress } from '../../src/proxy/client-address.ts'
+import { parseIpAddress } from '../../src/ip-address.ts'
 import { groupOf, groupsOf, keyOf, serversWith } from './group.ts'
 
 interface Recorded {
@@ -17,7 +17,7 @@ const file = new URL('../fixtures/nginx/balancing.json', import.meta.url)
 const { groups } = JSON.parse(readFileSync(file, 'utf8')) as { groups: Record<string, Recorded> }
 
 /** The addresses came to nginx in a header; where it finds none there (255.255.255.255), it goes by the sender's own. */
-const recorder = parseClientAddress('127.0.0.1')!
+const recorder = parseIpAddress('127.0.0.1')!
 
 for (const [name, { weights, down, ipHash, roundRobin, hash, hashConsistent }] of Object.entries(groups)) {
   const servers = serversWith(weights.map((weight, index) => ({ weight, down: down.includes(index) })))
@@ -26,7 +26,7 @@ for (const [name, { weights, down, ipHash, roundRobin, hash, hashConsistent }] o
     test('ip-hash sends every address to the same server', () => {
       const { policy } = groupOf({ type: 'ip-hash' }, servers)
       for (const [address, expected] of Object.entries(ipHash)) {
-        const { octets } = parseClientAddress(address) ?? recorder
+        const { octets } = parseIpAddress(address) ?? recorder
         const picked = policy.pick(octets, [], 0)
         assert.equal(picked?.settings.slot, expected, address)
       }
