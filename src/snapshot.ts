@@ -12,13 +12,30 @@ export interface Snapshot {
   readonly accessLog: AccessLogFormat
   readonly timeouts: ClientTimeouts
   readonly limits: Limits
+  /** Whose word on who the client is counts; empty for nobody's. */
+  readonly trustedProxies: readonly AddressRange[]
+  readonly clientAddressFrom: ClientAddressSource
 }
 
 /** Where clients arrive. Port 0 asks the system for a free one. */
 export interface Listener {
   readonly address: string
   readonly port: number
+  /** Whether each connection begins with a PROXY header, of version 1 or 2, that says whose it is. */
+  readonly proxyProtocol: boolean
 }
+
+/** The addresses whose first `prefix` bits are those of `octets` (4 or 16), which have none set beyond. */
+export interface AddressRange {
+  readonly octets: Uint8Array
+  readonly prefix: number
+}
+
+/** The request field in which trusted proxies say who the client is. */
+export type ClientAddressSource = 'x-forwarded-for' | 'forwarded'
+
+/** Versions of the PROXY protocol: 1 is a line of text, 2 is binary. */
+export type ProxyProtocolVersion = 'v1' | 'v2'
 
 /** What a request must look like, and the upstream that serves it. Absent conditions match everything. */
 export interface Route {
@@ -47,6 +64,8 @@ export interface Upstream {
   readonly keepAlive: KeepAlive
   /** Absent: servers are judged by `maxFails` alone. */
   readonly health?: Health
+  /** The PROXY header with which each connection to its servers begins; none if left out. */
+  readonly proxyProtocol?: ProxyProtocolVersion
 }
 
 /** The balancing policy and its settings; docs/balancing.md says what each does. */

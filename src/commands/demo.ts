@@ -84,7 +84,7 @@ function configFor(servers: readonly LabServer[], port: number) {
     STATIC_BACKEND: addresses('static').join(' '),
     DYNAMIC_BACKEND: addresses('dynamic').join(' '),
   })
-  return { ...config, listeners: [{ address: '127.0.0.1', port }] }
+  return { ...config, listeners: [{ address: '127.0.0.1', port, proxyProtocol: false }] }
 }
 
 function welcome(servers: readonly LabServer[], port: number): string {

@@ -1,4 +1,5 @@
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import { Command } from 'commander'
 import { formatAddress } from '../config/address.ts'
 import type { Config } from '../config/schema.ts'
@@ -24,10 +25,11 @@ export function healthcheckCommand(): Command {
 
 async function healthcheck({ timeout, ...options }: HealthcheckOptions): Promise<void> {
   const { config } = loadFromOptions(options)
-  const { address, port } = reachable(config.listeners[0]!)
+  const listener = config.listeners[0]!
+  const { address, port } = reachable(listener)
   const place = `http://${formatAddress({ host: address, port })}`
   try {
-    const status = await statusFrom(address, port, timeout)
+    const status = await statusFrom(address, port, listener.proxyProtocol, timeout)
     console.log(`healthy: ${place} answers (${status})`)
   } catch (error) {
     console.log(`unhealthy: ${place} does not answer: ${(error as Error).message}`)
@@ -36,16 +38,24 @@ async function healthcheck({ timeout, ...options }: HealthcheckOptions): Promise
 }
 
 /** Where a listener is reached from the same machine. */
-function reachable({ address, port }: Config['listeners'][number]): Config['listeners'][number] {
+function reachable({ address, port }: Config['listeners'][number]) {
   const loopback = { '0.0.0.0': '127.0.0.1', '::': '::1' }[address]
   return { address: loopback ?? address, port }
 }
 
-function statusFrom(host: string, port: number, timeout: number): Promise<number> {
+/** The header of the PROXY protocol (2.1) by which a proxy speaks for itself; anybody may. */
+const FOR_MYSELF = 'PROXY UNKNOWN\r\n'
+
+function statusFrom(host: string, port: number, proxyProtocol: boolean, timeout: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(timeout)
     const headers = { 'User-Agent': 'limpet-healthcheck', Connection: 'close' }
-    request({ host, port, path: NOBODYS_PATH, headers, signal, agent: false })
+    const createConnection = () => {
+      const socket = connect(port, host)
+      if (proxyProtocol) socket.write(FOR_MYSELF)
+      return socket
+    }
+    request({ host, port, path: NOBODYS_PATH, headers, signal, createConnection })
       .on('response', (response) => {
         response.resume()
         resolve(response.statusCode!)

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { formatAddress, parseAddress } from './address.ts'
 import { Affinity, cookieNameFor } from './affinity.ts'
+import { ClientAddressFrom, ProxyProtocolIn, ProxyProtocolOut, TrustedProxies } from './client-address.ts'
 import { InvalidValue } from './error.ts'
 import {
   boundedSize,
@@ -38,6 +39,7 @@ export const Listener = z.strictObject({
     .prefault('0.0.0.0')
     .describe('The address on which clients arrive: IPv4, IPv6 or a name. `::` takes both families.'),
   port: Port.prefault(80).describe('The port on which clients arrive. 0 takes any free one.'),
+  proxyProtocol: ProxyProtocolIn,
 })
 
 function parseMethod(method: string): string {
@@ -224,6 +226,7 @@ const UpstreamFields = z.strictObject({
   retries: retries.prefault({}).describe('How often a failed request is tried on another server.'),
   keepAlive: keepAlive.prefault({}).describe('Idle connections kept open to the servers.'),
   health: z.exactOptional(Health).describe('How it is found out which servers are well, beyond maxFails.'),
+  proxyProtocol: ProxyProtocolOut,
 })
 
 /** An upstream as the program holds it. */
@@ -295,6 +298,8 @@ export const Config = z.strictObject({
     .min(1, 'at least one listener')
     .prefault([{}])
     .describe('Where clients arrive. Default: port 80 on every IPv4 address.'),
+  trustedProxies: TrustedProxies,
+  clientAddressFrom: ClientAddressFrom,
   workers: z.exactOptional(Workers).describe('Worker threads. Default: one for each core that the process may use.'),
   routes: z
     .array(Route)

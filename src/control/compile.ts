@@ -23,6 +23,8 @@ export function compile(config: Config, generation: number, secret: () => string
     accessLog: config.accessLog.format,
     timeouts: config.timeouts,
     limits: config.limits,
+    trustedProxies: config.trustedProxies,
+    clientAddressFrom: config.clientAddressFrom,
   }
 }
 

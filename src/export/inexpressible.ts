@@ -9,7 +9,8 @@ const DEFAULT_TUNNEL = 3_600_000
 /** Throws ConfigError with everything in the configuration that nginx cannot express. */
 export function refuseInexpressible(config: Config): void {
   const problems = [
-    ...config.listeners.flatMap(listener),
+    ...config.listeners.flatMap((each, index) => listener(each, index, config)),
+    ...clientAddressFrom(config),
     ...config.routes.flatMap(route),
     ...config.upstreams.flatMap(upstream),
     ...sameButForCase(config.upstreams),
@@ -30,8 +31,25 @@ function when(condition: boolean, ...problem: Parameters<typeof refusal>): Probl
   return condition ? [refusal(...problem)] : []
 }
 
-function listener({ port }: Part<'listeners'>, index: number): Problem[] {
-  return when(port === 0, `listeners[${index}].port`, 'nginx cannot take any free port', 'name one, or give --port')
+function listener({ port, proxyProtocol }: Part<'listeners'>, index: number, { trustedProxies }: Config): Problem[] {
+  return [
+    ...when(port === 0, `listeners[${index}].port`, 'nginx cannot take any free port', 'name one, or give --port'),
+    ...when(
+      proxyProtocol && trustedProxies.length > 0,
+      `listeners[${index}].proxyProtocol`,
+      'nginx cannot look for the client in a PROXY header and then in X-Forwarded-For',
+      'leave out proxyProtocol, or trustedProxies',
+    ),
+  ]
+}
+
+function clientAddressFrom({ trustedProxies, clientAddressFrom }: Config): Problem[] {
+  return when(
+    trustedProxies.length > 0 && clientAddressFrom === 'forwarded',
+    'clientAddressFrom',
+    'nginx cannot read Forwarded',
+    'use x-forwarded-for, if the proxies write it',
+  )
 }
 
 function route({ methods, headers }: Part<'routes'>, index: number): Problem[] {
@@ -77,6 +95,7 @@ function upstream({
   retries,
   keepAlive,
   health,
+  proxyProtocol,
 }: Part<'upstreams'>): Problem[] {
   const path = `upstreams.${name}`
   const noLimit = (key: keyof typeof timeouts) =>
@@ -98,6 +117,12 @@ function upstream({
       `${path}.affinity`,
       'nginx remembers no sessions',
       'leave it out, and balance by ip-hash to keep each address on its server',
+    ),
+    ...when(
+      proxyProtocol !== undefined,
+      `${path}.proxyProtocol`,
+      'nginx sends no PROXY header to servers that it speaks HTTP with',
+      'leave it out, and let the servers read X-Forwarded-For',
     ),
     ...servers.flatMap(({ backup, drain, failTimeout, slowStart }, index) => [
       ...when(drain, `${path}.servers[${index}].drain`, 'only nginx Plus can drain a server', 'write down: true'),

@@ -1,5 +1,6 @@
 import { formatDuration } from '../config/duration.ts'
 import type { Config } from '../config/schema.ts'
+import { clientAddress } from './client-address.ts'
 import { block, type Directive, directive, render } from './directive.ts'
 import { refuseInexpressible } from './inexpressible.ts'
 import { isConditional } from './route.ts'
@@ -49,7 +50,7 @@ function mainDirectives(config: Config, site: readonly Directive[]): Directive[]
     ...(timeouts.stop === 0 ? [] : [directive('worker_shutdown_timeout', formatDuration(timeouts.stop))]),
     directive('error_log', 'stderr', 'warn'),
     block('events', [], [directive('worker_connections', 8192)]),
-    block('http', [], [...logging(config.accessLog), ...clients(config), ...forwarding, ...relaying, ...site]),
+    block('http', [], [...logging(config.accessLog), ...clients(config), ...forwarding(config), ...relaying, ...site]),
   ]
 }
 
@@ -88,47 +89,52 @@ function clients({ timeouts, limits, routes }: Config): Directive[] {
 }
 
 /** The head that a server gets: src/proxy/forwarded-head.ts in nginx's words. */
-const forwarding: readonly Directive[] = [
-  // Whom the request is for: the authority of an absolute target, else what Host says.
-  block(
-    'map',
-    ['$request', '$limpet_authority'],
-    [directive('default', '$http_host'), directive('~*^[A-Z_-]+ https?://([^/? ]+)', '$1')],
-  ),
-  block(
-    'map',
-    ['$limpet_authority', '$limpet_host'],
-    [directive('default', '$limpet_authority'), directive('', '$proxy_host')],
-  ),
-  block(
-    'map',
-    ['$http_x_request_id', '$limpet_request_id'],
-    [directive('default', '$request_id'), directive('~^[!-~]{1,128}$', '$http_x_request_id')],
-  ),
-  // An Upgrade that Connection names goes on, of a request without a body, to another protocol than HTTP and TLS.
-  block(
-    'map',
-    ['$http_upgrade', '$limpet_protocol'],
-    [directive('default', '$http_upgrade'), directive('~*(?:^|,)[ \\t]*(?:h2c[ \\t]*(?:,|$)|tls/|http/|,|$)', '')],
-  ),
-  block(
-    'map',
-    ['$server_protocol $content_length $http_transfer_encoding $http_connection', '$limpet_upgrade'],
-    [directive('default', ''), directive('~*^HTTP/1.1 0*  (?:.*,)?[ \\t]*upgrade[ \\t]*(?:,|$)', '$limpet_protocol')],
-  ),
-  block('map', ['$limpet_upgrade', '$limpet_connection'], [directive('default', 'upgrade'), directive('', '')]),
-  directive('proxy_http_version', '1.1'),
-  directive('proxy_set_header', 'Host', '$limpet_host'),
-  directive('proxy_set_header', 'X-Forwarded-For', '$proxy_add_x_forwarded_for'),
-  directive('proxy_set_header', 'X-Forwarded-Proto', '$scheme'),
-  directive('proxy_set_header', 'X-Forwarded-Host', '$limpet_authority'),
-  directive('proxy_set_header', 'X-Request-Id', '$limpet_request_id'),
-  // What is for one hop ends here. nginx itself ends Keep-Alive, TE and Transfer-Encoding.
-  directive('proxy_set_header', 'Upgrade', '$limpet_upgrade'),
-  directive('proxy_set_header', 'Connection', '$limpet_connection'),
-  directive('proxy_set_header', 'Proxy-Connection', ''),
-  directive('proxy_set_header', 'Trailer', ''),
-]
+function forwarding(config: Config): Directive[] {
+  const { directives, forwardedFor, forwardedProto, forwardedHost } = clientAddress(config)
+  return [
+    // Whom the request is for: the authority of an absolute target, else what Host says.
+    block(
+      'map',
+      ['$request', '$limpet_authority'],
+      [directive('default', '$http_host'), directive('~*^[A-Z_-]+ https?://([^/? ]+)', '$1')],
+    ),
+    block(
+      'map',
+      ['$limpet_authority', '$limpet_host'],
+      [directive('default', '$limpet_authority'), directive('', '$proxy_host')],
+    ),
+    block(
+      'map',
+      ['$http_x_request_id', '$limpet_request_id'],
+      [directive('default', '$request_id'), directive('~^[!-~]{1,128}$', '$http_x_request_id')],
+    ),
+    // An Upgrade that Connection names goes on, of a request without a body, to another protocol than HTTP and TLS.
+    block(
+      'map',
+      ['$http_upgrade', '$limpet_protocol'],
+      [directive('default', '$http_upgrade'), directive('~*(?:^|,)[ \\t]*(?:h2c[ \\t]*(?:,|$)|tls/|http/|,|$)', '')],
+    ),
+    block(
+      'map',
+      ['$server_protocol $content_length $http_transfer_encoding $http_connection', '$limpet_upgrade'],
+      [directive('default', ''), directive('~*^HTTP/1.1 0*  (?:.*,)?[ \\t]*upgrade[ \\t]*(?:,|$)', '$limpet_protocol')],
+    ),
+    block('map', ['$limpet_upgrade', '$limpet_connection'], [directive('default', 'upgrade'), directive('', '')]),
+    ...directives,
+    directive('proxy_http_version', '1.1'),
+    directive('proxy_set_header', 'Host', '$limpet_host'),
+    directive('proxy_set_header', 'X-Forwarded-For', forwardedFor),
+    directive('proxy_set_header', 'X-Forwarded-Proto', forwardedProto),
+    directive('proxy_set_header', 'X-Forwarded-Host', forwardedHost),
+    directive('proxy_set_header', 'Forwarded', ''),
+    directive('proxy_set_header', 'X-Request-Id', '$limpet_request_id'),
+    // What is for one hop ends here. nginx itself ends Keep-Alive, TE and Transfer-Encoding.
+    directive('proxy_set_header', 'Upgrade', '$limpet_upgrade'),
+    directive('proxy_set_header', 'Connection', '$limpet_connection'),
+    directive('proxy_set_header', 'Proxy-Connection', ''),
+    directive('proxy_set_header', 'Trailer', ''),
+  ]
+}
 
 const accelHeaders = ['Expires', 'Redirect', 'Limit-Rate', 'Buffering', 'Charset'].map((word) => `X-Accel-${word}`)
 

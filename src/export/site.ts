@@ -93,8 +93,14 @@ function nameOf(upstream: string): string {
 }
 
 function listenLines(listeners: Config['listeners'], isDefault: boolean): Directive[] {
-  const places = new Set(listeners.flatMap(({ address, port }) => listenPlaces(address, port)))
-  return [...places].map((place) => directive('listen', place, ...(isDefault ? ['default_server'] : [])))
+  const places = new Map(
+    listeners.flatMap(({ address, port, proxyProtocol }) =>
+      listenPlaces(address, port).map((place) => [place, proxyProtocol] as const),
+    ),
+  )
+  return [...places].map(([place, proxyProtocol]) =>
+    directive('listen', place, ...(isDefault ? ['default_server'] : []), ...(proxyProtocol ? ['proxy_protocol'] : [])),
+  )
 }
 
 /** `::` is both families, each for itself: nginx does not take ::ffff:10.0.0.1 for the IPv4 address that it is. */
