@@ -58,7 +58,10 @@ async function faultWithRequests(text: string, cuts: readonly number[]): Promise
 function forward({ head: text, framed, body }: ReadRequest): string {
   head.parse(Buffer.from(text, 'latin1'), 0, AMPLE)
   writeRequestHead(scratch, head, connectionOptions(head), framingOfRequest(head), {
-    address: '192.0.2.1',
+    client: '192.0.2.1',
+    isSecure: false,
+    peer: '192.0.2.1',
+    believed: undefined,
     requestId: 'id',
     serverAddress: 'server',
     upgrade: false,

@@ -157,6 +157,14 @@ export abstract class Head {
     return -1
   }
 
+  /** The index of the last field of that name, or -1. */
+  findLast(name: number): number {
+    for (let field = this.count - 1; field >= 0; field--) {
+      if (this.names[field] === name) return field
+    }
+    return -1
+  }
+
   /** The index of the first field with that (lower-case) name, or -1: for names that the registry does not know. */
   findNamed(name: string): number {
     next: for (let field = 0; field < this.count; field++) {

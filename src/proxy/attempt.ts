@@ -104,9 +104,12 @@ export class Attempt implements UpstreamUser {
 
   #send(connection: UpstreamConnection): void {
     const { scratch, snapshot, requestHead } = this.#plane
-    const { request, expectsContinue, clientAddress } = this.#exchange
+    const { request, expectsContinue, address, isSecure } = this.#exchange
     writeRequestHead(scratch, request.headIn(requestHead, snapshot.limits), request.options, request.framing, {
-      address: clientAddress,
+      client: address.text,
+      isSecure,
+      peer: this.#client.peer.text,
+      believed: this.#client.trustedPeer?.source,
       requestId: request.id,
       serverAddress: this.server.settings.address,
       upgrade: request.mayUpgrade,

@@ -1,14 +1,17 @@
 import type { Socket } from 'node:net'
 import { now } from '../clock.ts'
 import { CR, LF } from '../http1/bytes.ts'
-import { type IpAddress, parseIpAddress, UNKNOWN_ADDRESS } from '../ip-address.ts'
+import type { RequestHead } from '../http1/request-head.ts'
+import type { IpAddress } from '../ip-address.ts'
 import type { ClientSocket } from './client-socket.ts'
 import type { DataPlane } from './data-plane.ts'
 import { Timed } from './deadlines.ts'
+import type { Ends } from './ends.ts'
 import { errorPage } from './error-page.ts'
 import { Exchange } from './exchange.ts'
 import { Failure, failureOf } from './failure.ts'
 import { makeRequestId } from './request-id.ts'
+import { TrustedPeer } from './trusted-peer.ts'
 
 const owner = Symbol('owner')
 type OwnedSocket = ClientSocket & { [owner]: ClientConnection }
@@ -27,7 +30,9 @@ type Awaiting = 'head' | 'next request' | 'body' | 'drain' | 'goodbye' | 'nothin
  */
 export class ClientConnection extends Timed {
   readonly socket: ClientSocket
-  readonly address: IpAddress
+  readonly ends: Ends
+  /** Where there is a trusted proxy at the other end. */
+  readonly trustedPeer: TrustedPeer | undefined
   readonly #plane: DataPlane
   #exchange: Exchange | undefined
   /** Bytes that have arrived and that nobody has taken, from `#at` on. */
@@ -41,11 +46,15 @@ export class ClientConnection extends Timed {
   /** What was still unsent when the deadline for a slow reader was set. */
   #unsent = 0
 
-  constructor(socket: ClientSocket, plane: DataPlane) {
+  constructor(socket: ClientSocket, ends: Ends, plane: DataPlane) {
     super()
     this.socket = socket
+    this.ends = ends
     this.#plane = plane
-    this.address = parseIpAddress(socket.remoteAddress?.split('%', 1)[0] ?? '') ?? UNKNOWN_ADDRESS
+    const { address } = ends.source
+    this.trustedPeer = plane.trustedProxies?.include(address)
+      ? new TrustedPeer(address, plane.trustedProxies)
+      : undefined
     ;(socket as OwnedSocket)[owner] = this
     socket.whenRead = onRead
     socket.on('drain', onDrain)
@@ -53,6 +62,21 @@ export class ClientConnection extends Timed {
     socket.on('error', onError)
     socket.on('close', onClose)
     this.#awaitWhatIsDue()
+  }
+
+  /** The address at the other end. */
+  get peer(): IpAddress {
+    return this.ends.source.address
+  }
+
+  /** Whose request it is: the peer's, unless that is a trusted proxy, and names another. */
+  clientOf(head: RequestHead): IpAddress {
+    return this.trustedPeer === undefined ? this.peer : this.trustedPeer.clientOf(head)
+  }
+
+  /** Whether the client came by HTTPS, as far as a trusted proxy says so. */
+  isSecure(head: RequestHead): boolean {
+    return this.trustedPeer?.saysSecure(head) ?? this.ends.isSecure
   }
 
   /** Whether another request may follow the one in hand. */
@@ -265,7 +289,7 @@ export class ClientConnection extends Timed {
     this.socket.write(page.bytes)
     this.#plane.accessLog.write({
       ...nothingForwarded,
-      clientAddress: this.address.text,
+      clientAddress: this.peer.text,
       request: {
         ...noFields,
         bytes: said,

@@ -8,10 +8,12 @@ import type { Server, Snapshot, Upstream } from '../snapshot.ts'
 import { ClientConnection } from './client-connection.ts'
 import type { ClientSocket } from './client-socket.ts'
 import { Deadlines } from './deadlines.ts'
+import { SocketEnds } from './ends.ts'
 import { Failure } from './failure.ts'
 import { RequestView } from './request-view.ts'
 import { ResponseView } from './response-view.ts'
 import { Scratch } from './scratch.ts'
+import { TrustedProxies } from './trusted-proxies.ts'
 import { UpstreamGroup } from './upstream-group.ts'
 
 /** What the control plane wants to hear of. */
@@ -31,6 +33,8 @@ export class DataPlane {
   readonly snapshot: Snapshot
   readonly router: Router
   readonly groups: readonly UpstreamGroup[]
+  /** Absent where nobody is trusted. */
+  readonly trustedProxies: TrustedProxies | undefined
   readonly accessLog: AccessLog
   readonly events: DataPlaneEvents
   readonly deadlines = new Deadlines()
@@ -61,6 +65,7 @@ export class DataPlane {
     this.accessLog = accessLog
     this.events = events
     sessions.heed(snapshot.upstreams)
+    this.trustedProxies = TrustedProxies.of(snapshot)
     this.router = new Router(snapshot.routes)
     this.groups = snapshot.upstreams.map(
       (upstream) => new UpstreamGroup(upstream, scoreboard, sessions, worker, this.deadlines),
@@ -69,13 +74,16 @@ export class DataPlane {
 
   /** Serves a client that has just connected, or turns it away where there are too many. */
   accept(socket: ClientSocket): void {
-    const client = new ClientConnection(socket, this)
-    const { octets } = client.address
+    const client = new ClientConnection(socket, new SocketEnds(socket), this)
     this.#clients.add(client)
+    const { octets } = client.peer
     this.#scoreboard.countConnection(this.#worker, octets, 1)
     const { connections, connectionsPerAddress } = this.snapshot.limits
     if (connections > 0 && this.#scoreboard.connections() > connections) {
       client.turnAway(new Failure('too-many-connections', 'in all'))
+    } else if (client.trustedPeer !== undefined) {
+      // A proxy has as many connections as its clients need.
+      return
     } else if (connectionsPerAddress > 0 && this.#scoreboard.connectionsFrom(octets) > connectionsPerAddress) {
       client.turnAway(new Failure('too-many-connections', 'from this address'))
     }
@@ -83,7 +91,7 @@ export class DataPlane {
 
   forget(client: ClientConnection): void {
     this.#clients.delete(client)
-    this.#scoreboard.countConnection(this.#worker, client.address.octets, -1)
+    this.#scoreboard.countConnection(this.#worker, client.peer.octets, -1)
     this.#endIfIdle()
   }
 

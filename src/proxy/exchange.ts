@@ -1,6 +1,7 @@
 import { now } from '../clock.ts'
 import { FieldName } from '../http1/field-name.ts'
 import type { RequestHead } from '../http1/request-head.ts'
+import type { IpAddress } from '../ip-address.ts'
 import type { LogEntry } from '../observability/access-log.ts'
 import { normaliseHost } from '../routing/host.ts'
 import { Attempt } from './attempt.ts'
@@ -27,6 +28,10 @@ const BODY_FIRST = 16 * 1024
 export class Exchange implements LogEntry {
   readonly request: ReceivedRequest
   readonly startedAt = now()
+  /** The client's, which is another than that of its connection's other end where a trusted proxy says so. */
+  readonly address: IpAddress
+  /** Whether the client came by HTTPS, as far as anybody trusted says. */
+  readonly isSecure: boolean
   /** Whether the client waits for a 100 before it sends the body. */
   expectsContinue = false
   isOver = false
@@ -53,16 +58,13 @@ export class Exchange implements LogEntry {
     this.#plane = plane
     this.#client = client
     this.request = new ReceivedRequest(head)
+    this.address = client.clientOf(head)
+    this.isSecure = client.isSecure(head)
     this.#persists = this.request.persists
   }
 
   get clientAddress(): string {
-    return this.#client.address.text
-  }
-
-  /** Whether the client came by HTTPS, as far as anybody trusted says. */
-  get isSecure(): boolean {
-    return false
+    return this.address.text
   }
 
   get reason(): Reason | undefined {
@@ -83,7 +85,7 @@ export class Exchange implements LogEntry {
     const path = pathOf(head)
     if (path === undefined)
       return this.end(new Failure('bad-request', 'the path cannot be decoded, or climbs above its root'))
-    view.address = this.#client.address
+    view.address = this.address
     view.path = path
     const host = router.usesHost ? normaliseHost(authorityOf(head)) : ''
     const route = router.find(host, path, view)

@@ -5,6 +5,7 @@ import { CHUNKED, type Framing } from '../http1/framing.ts'
 import type { Head } from '../http1/head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
+import type { ClientAddressSource } from '../snapshot.ts'
 import { httpDate } from './http-date.ts'
 import type { Scratch } from './scratch.ts'
 
@@ -25,10 +26,11 @@ const hopByHop = [
   FieldName.Upgrade,
 ]
 
-/** Framing is written anew; the forwarding fields are replaced, or continued. */
+/** Framing is written anew; the forwarding fields are replaced, or continued where they are believed. */
 const replaced = [
   ...hopByHop,
   FieldName.ContentLength,
+  FieldName.Forwarded,
   FieldName.Imitation,
   FieldName.XForwardedFor,
   FieldName.XForwardedHost,
@@ -53,7 +55,13 @@ const UPGRADE_LINE = line('Connection: upgrade')
 /** What a request's forwarding fields are made of. */
 export interface Forwarding {
   /** The client's address. */
-  readonly address: string
+  readonly client: string
+  /** Whether the client came by HTTPS. */
+  readonly isSecure: boolean
+  /** The address at the other end of the connection. */
+  readonly peer: string
+  /** The request's own forwarding fields that are believed: those of a trusted proxy, of the kind that it writes. */
+  readonly believed: ClientAddressSource | undefined
   readonly requestId: string
   /** Stands in for Host where a request (HTTP/1.0) has none. */
   readonly serverAddress: string
@@ -88,14 +96,7 @@ export function writeRequestHead(
   else if (framing > 0 || head.find(FieldName.ContentLength) >= 0) out.text(`Content-Length: ${framing}\r\n`)
   if (forwarding.upgrade) copyUpgrade(out, head)
 
-  out.text('X-Forwarded-For: ')
-  for (let field = 0; field < head.count; field++) {
-    if (head.names[field] !== FieldName.XForwardedFor || head.valueStart(field) === head.valueEnd(field)) continue
-    out.copy(bytes, head.valueStart(field), head.valueEnd(field))
-    out.text(', ')
-  }
-  out.text(`${forwarding.address}\r\nX-Forwarded-Proto: http\r\nX-Request-Id: ${forwarding.requestId}\r\n`)
-  if (hasHost) writeLine(out, 'X-Forwarded-Host: ', bytes, head.authorityStart, head.authorityEnd)
+  writeForwarding(out, head, forwarding)
   out.write(CRLF)
 }
 
@@ -115,6 +116,58 @@ function copyCookies(out: Scratch, head: Head, withoutName: string): void {
     }
     if (before === '; ') out.write(CRLF)
   }
+}
+
+/**
+ * Tells the server who the client is, and what it asked for. X-Forwarded-For grows by the peer's address, whoever wrote the
+ * rest of it, as in nginx; the other fields are a trusted proxy's, or written anew.
+ */
+function writeForwarding(out: Scratch, head: RequestHead, forwarding: Forwarding): void {
+  const { client, peer, believed } = forwarding
+  const vouched = believed === 'x-forwarded-for'
+  const hasProto = vouched && writeList(out, head, FieldName.XForwardedProto, 'X-Forwarded-Proto: ')
+  const hasHost = vouched && writeList(out, head, FieldName.XForwardedHost, 'X-Forwarded-Host: ')
+  if (believed === 'forwarded') writeForwarded(out, head, peer)
+
+  out.text('X-Forwarded-For: ')
+  if (believed !== 'forwarded') {
+    if (writeMembers(out, head, FieldName.XForwardedFor)) out.text(', ')
+  } else if (client !== peer) {
+    // What came in X-Forwarded-For is nobody's word here. This is, for servers that know no other field.
+    out.text(`${client}, `)
+  }
+  const proto = hasProto ? '' : `X-Forwarded-Proto: ${forwarding.isSecure ? 'https' : 'http'}\r\n`
+  out.text(`${peer}\r\n${proto}X-Request-Id: ${forwarding.requestId}\r\n`)
+  if (!hasHost && head.authorityEnd > head.authorityStart)
+    writeLine(out, 'X-Forwarded-Host: ', head.bytes, head.authorityStart, head.authorityEnd)
+}
+
+/** Continues Forwarded (RFC 7239 §4) with an element for the peer. */
+function writeForwarded(out: Scratch, head: RequestHead, peer: string): void {
+  out.text('Forwarded: ')
+  if (writeMembers(out, head, FieldName.Forwarded)) out.text(', ')
+  out.text(peer.includes(':') ? `for="[${peer}]"\r\n` : `for=${peer}\r\n`)
+}
+
+/** Writes all fields of a name as one; returns whether there was any to write. */
+function writeList(out: Scratch, head: RequestHead, name: number, label: string): boolean {
+  const start = out.length
+  out.text(label)
+  if (writeMembers(out, head, name)) out.write(CRLF)
+  else out.length = start
+  return out.length > start
+}
+
+/** Writes the values of all fields of a name as one list (RFC 9110 §5.3); returns whether there was any. */
+function writeMembers(out: Scratch, head: RequestHead, name: number): boolean {
+  let some = false
+  for (let field = 0; field < head.count; field++) {
+    if (head.names[field] !== name || head.valueStart(field) === head.valueEnd(field)) continue
+    if (some) out.text(', ')
+    out.copy(head.bytes, head.valueStart(field), head.valueEnd(field))
+    some = true
+  }
+  return some
 }
 
 function writeRequestLine(out: Scratch, head: RequestHead): void {

@@ -139,6 +139,14 @@ testWithNginx('prefixes, methods and headers', (test) =>
   ),
 )
 
+testWithNginx('trusted proxies, in front of ip-hash', (test) =>
+  compare(test, { paths: ['/'], hosts: ['localhost'] }, 5, (servers) => ({
+    trustedProxies: ['127.0.0.0/9', '198.51.100.0/24', '203.0.113.7'],
+    routes: [{ path: '/*', upstream: 'hashed' }],
+    upstreams: { hashed: { balance: 'ip-hash', servers: servers.slice(0, 5) } },
+  })),
+)
+
 type Servers = string[]
 
 /** Sends the same requests to both, and expects the same of both. */

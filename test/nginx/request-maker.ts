@@ -121,10 +121,20 @@ const segments = [
 
 const strangers = ['localhost', '127.0.0.1', '[::1]', 'a.b.c.example.net', 'x_y', 'xn--bcher-kva.example']
 
+const chains = [
+  '192.0.2.1',
+  '192.0.2.1, 198.51.100.2',
+  '192.0.2.200,198.51.100.2:80 , 198.51.100.3',
+  '2001:db8::1, 198.51.100.2',
+  '[2001:db8::2]:443',
+  '192.0.2.1, unknown, 198.51.100.2',
+]
+
 const fields: readonly (readonly [string, readonly string[]])[] = [
-  ['X-Forwarded-For', ['192.0.2.1', '192.0.2.1, 198.51.100.2', 'unknown', '"']],
-  ['X-Forwarded-For', ['203.0.113.7']],
+  ['X-Forwarded-For', [...chains, 'unknown', '"']],
+  ['X-Forwarded-For', ['203.0.113.7', '203.0.113.7:4711', '_hidden']],
   ['X-Forwarded-Proto', ['https']],
+  ['Forwarded', ['for=192.0.2.1;proto=https;host=evil.example']],
   ['X-Forwarded-Host', ['evil.example']],
   ['x-request-id', ['abc-123', 'a'.repeat(128), 'a'.repeat(129), 'two words', '', 'é']],
   ['X-Beta', ['1', '2', 'yes', '11']],

@@ -1,0 +1,41 @@
+import type { Socket } from 'node:net'
+import { type IpAddress, parseIpAddress, UNKNOWN_ADDRESS } from '../ip-address.ts'
+
+/** One end of a connection. */
+export interface End {
+  readonly address: IpAddress
+  readonly port: number
+}
+
+/** The two ends of a client's connection: its socket's, or those of which a PROXY header tells. */
+export interface Ends {
+  /** Where it comes from. */
+  readonly source: End
+  /** What it was opened to. */
+  readonly destination: End
+  /** Whether it is known to have come by TLS. */
+  readonly isSecure: boolean
+}
+
+/** The ends as the kernel tells them. */
+export class SocketEnds implements Ends {
+  readonly source: End
+  readonly isSecure = false
+  readonly #socket: Socket
+
+  constructor(socket: Socket) {
+    this.source = endAt(socket.remoteAddress, socket.remotePort)
+    this.#socket = socket
+  }
+
+  /** Asked for only where it is needed: it is a call to the kernel. */
+  get destination(): End {
+    return endAt(this.#socket.localAddress, this.#socket.localPort)
+  }
+}
+
+function endAt(text = '', port = 0): End {
+  // A zone (`fe80::1%eth0`) tells only by which of this machine's links an address is reached.
+  const zone = text.indexOf('%')
+  return { address: parseIpAddress(zone < 0 ? text : text.slice(0, zone)) ?? UNKNOWN_ADDRESS, port }
+}
