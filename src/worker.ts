@@ -45,6 +45,14 @@ export type WorkerMessage =
       readonly server: string
       readonly badInRow: number
     }
+  | {
+      readonly type: 'connection-refused'
+      readonly listener: Listener
+      readonly address: string
+      readonly cause: string
+      /** How many since the last word of it, this one included. */
+      readonly count: number
+    }
   | { readonly type: 'stopped' }
 
 const port = parentPort!
@@ -63,6 +71,9 @@ const plane = new DataPlane(snapshot, new Scoreboard(scoreboard), new SessionTab
   serverErring(upstream, server, badInRow) {
     tell({ type: 'server-erring', upstream: upstream.name, server: server.name, badInRow })
   },
+  connectionRefused(listener, address, cause, count) {
+    tell({ type: 'connection-refused', listener, address, cause, count })
+  },
   stopped() {
     accessLog.stop()
     tell({ type: 'stopped' })
@@ -73,13 +84,15 @@ const plane = new DataPlane(snapshot, new Scoreboard(scoreboard), new SessionTab
 const servers: Server[] = []
 
 async function listen(listener: Listener): Promise<Listener> {
+  let place = listener
   const server = createServer({ allowHalfOpen: true, noDelay: true })
   servers.push(server)
   server.listen({ host: listener.address, port: listener.port, reusePort: true, backlog: 4096 })
   await once(server, 'listening')
-  onConnection(server, (socket) => plane.accept(socket))
+  onConnection(server, (socket) => plane.accept(socket, place))
   const address = server.address()
-  return address !== null && typeof address === 'object' ? { ...listener, port: address.port } : listener
+  if (address !== null && typeof address === 'object') place = { ...listener, port: address.port }
+  return place
 }
 
 async function start(): Promise<void> {

@@ -68,6 +68,11 @@ export class Balancer {
       serverOut: (upstream, server, ms, cause) => health.serverOut(upstream, server, ms, cause),
       serverBack: (upstream, server) => health.serverBack(upstream, server),
       serverErring: (upstream, server, badInRow) => health.serverErring(upstream, server, badInRow),
+      connectionRefused({ address, port }, peer, cause, count) {
+        const which = count === 1 ? `a connection from ${peer} was` : `${count} connections were`
+        const last = count === 1 ? '' : `, the last one from ${peer}`
+        log.warn(`listener ${address} port ${port}: ${which} closed${last}: ${cause}`)
+      },
       workerDied(slot, cause, ms) {
         log.error(`worker ${slot} died and is replaced${ms > 0 ? ` in ${ms} ms` : ''}: ${cause}`)
       },

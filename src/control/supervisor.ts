@@ -18,6 +18,8 @@ export interface SupervisorEvents {
   serverBack(upstream: string, server: string): void
   /** That many answers in a row of a server were bad, which is as many as there may be, or a multiple. */
   serverErring(upstream: string, server: string, badInRow: number): void
+  /** Connections were closed since nothing said whose they were; `count` since the last word of it. */
+  connectionRefused(listener: Listener, address: string, cause: string, count: number): void
   /** A worker died, and another takes its place in `ms`. */
   workerDied(slot: number, cause: string, ms: number): void
 }
@@ -108,6 +110,8 @@ export class Supervisor {
             return this.#events.serverBack(message.upstream, message.server)
           case 'server-erring':
             return this.#events.serverErring(message.upstream, message.server, message.badInRow)
+          case 'connection-refused':
+            return this.#events.connectionRefused(message.listener, message.address, message.cause, message.count)
         }
       })
       worker.on('exit', () => reject(new Error(`a worker died at its start: ${cause}`)))

@@ -59,7 +59,8 @@ export class Attempt implements UpstreamUser {
   }
 
   begin(): void {
-    this.#take(this.#group.connectionTo(this.server, !this.#exchange.request.isRepeatable))
+    const { address, request } = this.#exchange
+    this.#take(this.#group.connectionTo(this.server, this.#client, address, !request.isRepeatable))
   }
 
   #take(connection: UpstreamConnection): void {
@@ -105,6 +106,10 @@ export class Attempt implements UpstreamUser {
   #send(connection: UpstreamConnection): void {
     const { scratch, snapshot, requestHead } = this.#plane
     const { request, expectsContinue, address, isSecure } = this.#exchange
+    if (connection.introduction !== undefined) {
+      scratch.write(connection.introduction)
+      connection.introduction = undefined
+    }
     writeRequestHead(scratch, request.headIn(requestHead, snapshot.limits), request.options, request.framing, {
       client: address.text,
       isSecure,
@@ -361,7 +366,7 @@ export class Attempt implements UpstreamUser {
     if (stale && this.#exchange.request.isRepeatable) {
       // It rested in the pool while the server closed it: nobody's fault. The same server again, on a new connection.
       connection.destroy()
-      return this.#take(this.#group.newConnectionTo(this.server))
+      return this.#take(this.#group.newConnectionTo(this.server, this.#client, this.#exchange.address))
     }
     this.#fail(new Failure(this.responseBegun ? 'response-cut' : 'connection-lost', detail))
   }

@@ -10,6 +10,7 @@ import type { Ends } from './ends.ts'
 import { errorPage } from './error-page.ts'
 import { Exchange } from './exchange.ts'
 import { Failure, failureOf } from './failure.ts'
+import { PrivatePools } from './private-pools.ts'
 import { makeRequestId } from './request-id.ts'
 import { TrustedPeer } from './trusted-peer.ts'
 
@@ -34,6 +35,7 @@ export class ClientConnection extends Timed {
   /** Where there is a trusted proxy at the other end. */
   readonly trustedPeer: TrustedPeer | undefined
   readonly #plane: DataPlane
+  #privatePools: PrivatePools | undefined
   #exchange: Exchange | undefined
   /** Bytes that have arrived and that nobody has taken, from `#at` on. */
   #unread: Buffer | undefined
@@ -77,6 +79,12 @@ export class ClientConnection extends Timed {
   /** Whether the client came by HTTPS, as far as a trusted proxy says so. */
   isSecure(head: RequestHead): boolean {
     return this.trustedPeer?.saysSecure(head) ?? this.ends.isSecure
+  }
+
+  /** Connections to servers that are this client's alone. */
+  get privatePools(): PrivatePools {
+    this.#privatePools ??= new PrivatePools()
+    return this.#privatePools
   }
 
   /** Whether another request may follow the one in hand. */
@@ -215,6 +223,7 @@ export class ClientConnection extends Timed {
     this.#plane.forget(this)
     this.#closing = true
     if (this.#exchange !== undefined) this.#leave(this.#exchange)
+    this.#privatePools?.closeAll()
   }
 
   #leave(exchange: Exchange): void {

@@ -1,15 +1,18 @@
+import { now } from '../clock.ts'
 import { RequestHead } from '../http1/request-head.ts'
 import { ResponseHead } from '../http1/response-head.ts'
 import type { AccessLog } from '../observability/access-log.ts'
 import { Router } from '../routing/router.ts'
 import type { Scoreboard } from '../scoreboard.ts'
 import type { SessionTable } from '../session-table.ts'
-import type { Server, Snapshot, Upstream } from '../snapshot.ts'
+import type { Listener, Server, Snapshot, Upstream } from '../snapshot.ts'
+import { Arrival } from './arrival.ts'
 import { ClientConnection } from './client-connection.ts'
 import type { ClientSocket } from './client-socket.ts'
 import { Deadlines } from './deadlines.ts'
-import { SocketEnds } from './ends.ts'
+import { type Ends, SocketEnds } from './ends.ts'
 import { Failure } from './failure.ts'
+import { OccasionalNotice } from './occasional-notice.ts'
 import { RequestView } from './request-view.ts'
 import { ResponseView } from './response-view.ts'
 import { Scratch } from './scratch.ts'
@@ -24,6 +27,8 @@ export interface DataPlaneEvents {
   serverBack(upstream: Upstream, server: Server): void
   /** As many answers in a row of a server were bad as there may be (`consecutive5xx`), or a multiple of that. */
   serverErring(upstream: Upstream, server: Server, badInRow: number): void
+  /** Connections were closed since nothing said whose they were; how many since the last word of it, and the last one. */
+  connectionRefused(listener: Listener, address: string, cause: string, count: number): void
   /** Every client has been served, after `stop`. */
   stopped(): void
 }
@@ -49,7 +54,8 @@ export class DataPlane {
   stopping = false
   readonly #scoreboard: Scoreboard
   readonly #worker: number
-  readonly #clients = new Set<ClientConnection>()
+  readonly #connections = new Set<ClientConnection | Arrival>()
+  readonly #refusals = new OccasionalNotice()
 
   constructor(
     snapshot: Snapshot,
@@ -73,13 +79,37 @@ export class DataPlane {
   }
 
   /** Serves a client that has just connected, or turns it away where there are too many. */
-  accept(socket: ClientSocket): void {
-    const client = new ClientConnection(socket, new SocketEnds(socket), this)
-    this.#clients.add(client)
+  accept(socket: ClientSocket, listener: Listener): void {
+    const { proxyProtocol } = listener
+    if (proxyProtocol && this.#hasRoom) this.#enter(new Arrival(socket, listener, this))
+    else this.#admit(new ClientConnection(socket, new SocketEnds(socket), this), !proxyProtocol)
+  }
+
+  get #hasRoom(): boolean {
+    const { connections } = this.snapshot.limits
+    return connections === 0 || this.#scoreboard.connections() < connections
+  }
+
+  /** It is known now whose connection has arrived. `rest` is what came after the PROXY header. */
+  introduce(arrival: Arrival, ends: Ends, rest: Buffer): void {
+    this.#exit(arrival)
+    const client = new ClientConnection(arrival.socket, ends, this)
+    this.#admit(client)
+    if (rest.length > 0) client.whenRead(rest)
+  }
+
+  /** Tells of a connection that was closed since it is not known whose it was. */
+  refuse({ listener, ends }: Arrival, cause: string): void {
+    const count = this.#refusals.due(now())
+    if (count > 0) this.events.connectionRefused(listener, ends.source.address.text, cause, count)
+  }
+
+  /** @param hasRoom false where it is known that there is none */
+  #admit(client: ClientConnection, hasRoom = true): void {
+    this.#enter(client)
     const { octets } = client.peer
-    this.#scoreboard.countConnection(this.#worker, octets, 1)
     const { connections, connectionsPerAddress } = this.snapshot.limits
-    if (connections > 0 && this.#scoreboard.connections() > connections) {
+    if (!hasRoom || (connections > 0 && this.#scoreboard.connections() > connections)) {
       client.turnAway(new Failure('too-many-connections', 'in all'))
     } else if (client.trustedPeer !== undefined) {
       // A proxy has as many connections as its clients need.
@@ -89,21 +119,30 @@ export class DataPlane {
     }
   }
 
-  forget(client: ClientConnection): void {
-    this.#clients.delete(client)
-    this.#scoreboard.countConnection(this.#worker, client.peer.octets, -1)
+  forget(connection: ClientConnection | Arrival): void {
+    this.#exit(connection)
     this.#endIfIdle()
+  }
+
+  #enter(connection: ClientConnection | Arrival): void {
+    this.#connections.add(connection)
+    this.#scoreboard.countConnection(this.#worker, connection.peer.octets, 1)
+  }
+
+  #exit(connection: ClientConnection | Arrival): void {
+    this.#connections.delete(connection)
+    this.#scoreboard.countConnection(this.#worker, connection.peer.octets, -1)
   }
 
   /** Lets exchanges in flight finish and closes everything else; `events.stopped` follows. */
   stop(): void {
     this.stopping = true
-    for (const client of this.#clients) client.stop()
+    for (const connection of this.#connections) connection.stop()
     this.#endIfIdle()
   }
 
   #endIfIdle(): void {
-    if (!this.stopping || this.#clients.size > 0) return
+    if (!this.stopping || this.#connections.size > 0) return
     for (const group of this.groups) group.closeIdle()
     this.deadlines.stop()
     this.events.stopped()

@@ -32,6 +32,8 @@ export class UpstreamConnection extends Timed {
   /** Exchanges that it has served to the end. */
   served = 0
   isConnected = false
+  /** A PROXY header that is still to be sent, before anything else. */
+  introduction: Buffer | undefined
   /** When it was put back into its pool. */
   idleSince = 0
   #user: UpstreamUser | undefined

@@ -5,12 +5,15 @@ import type { Policy } from '../balancing/policy.ts'
 import { policyFor } from '../balancing/registry.ts'
 import { ServerState } from '../balancing/server-state.ts'
 import { wallSeconds } from '../clock.ts'
+import { type IpAddress, UNKNOWN_ADDRESS } from '../ip-address.ts'
 import type { Scoreboard } from '../scoreboard.ts'
 import type { SessionTable } from '../session-table.ts'
-import type { Balance, Server, Upstream } from '../snapshot.ts'
+import type { Balance, ProxyProtocolVersion, Server, Upstream } from '../snapshot.ts'
+import type { ClientConnection } from './client-connection.ts'
 import type { Deadlines } from './deadlines.ts'
 import { Placement } from './placement.ts'
 import { Pool } from './pool.ts'
+import { encodeLocalHeader, encodeProxyHeader } from './proxy-protocol.ts'
 import type { RequestView } from './request-view.ts'
 import { UpstreamConnection } from './upstream-connection.ts'
 
@@ -82,22 +85,45 @@ export class UpstreamGroup {
   /**
    * A connection to that server: an idle one, or a new one that may not be connected yet.
    *
+   * @param client on whose behalf; the address is the client's own, where its connection is a proxy's
    * @param delicate whether the request could not be sent again if the connection turned out to be closed: then only a
    *   connection that was in use a moment ago will do
    */
-  connectionTo(server: ServerState, delicate: boolean): UpstreamConnection {
-    const pool = this.#pools.get(server)!
+  connectionTo(
+    server: ServerState,
+    client: ClientConnection,
+    address: IpAddress,
+    delicate: boolean,
+  ): UpstreamConnection {
+    const pool = this.#poolTo(server, client, address)
     const idle = delicate && this.#deadlines.now - pool.freshest > FRESH ? undefined : pool.take()
-    return idle ?? this.newConnectionTo(server)
+    return idle ?? this.newConnectionTo(server, client, address)
   }
 
-  newConnectionTo(server: ServerState): UpstreamConnection {
-    const connection = new UpstreamConnection(server, this.#pools.get(server)!, this.#deadlines)
+  newConnectionTo(server: ServerState, client: ClientConnection, address: IpAddress): UpstreamConnection {
+    const connection = new UpstreamConnection(server, this.#poolTo(server, client, address), this.#deadlines)
+    const { proxyProtocol } = this.settings
+    if (proxyProtocol !== undefined) connection.introduction = introductionOf(client, address, proxyProtocol)
     connection.wait(this.settings.timeouts.connect)
     return connection
+  }
+
+  #poolTo(server: ServerState, client: ClientConnection, address: IpAddress): Pool {
+    const { proxyProtocol, keepAlive } = this.settings
+    if (proxyProtocol === undefined) return this.#pools.get(server)!
+    return client.privatePools.poolTo(server, address, keepAlive)
   }
 
   closeIdle(): void {
     for (const pool of this.#pools.values()) pool.closeAll()
   }
+}
+
+/** The PROXY header for a connection on behalf of a client. */
+function introductionOf({ ends }: ClientConnection, address: IpAddress, version: ProxyProtocolVersion): Buffer {
+  const { source, destination } = ends
+  // By a forwarding header a proxy tells of no port.
+  const end = address.text === source.address.text ? source : { address, port: 0 }
+  if (end.address === UNKNOWN_ADDRESS || destination.address === UNKNOWN_ADDRESS) return encodeLocalHeader(version)
+  return encodeProxyHeader(version, end, destination)
 }
