@@ -7,10 +7,12 @@ const STRIDE = 6
 /** Sessions share a bucket by the lower half of their id, and leave it only for others of the same bucket. */
 const WAYS = 16
 const BUCKETS = 163_840
-/** Room for 2.6 million, so that of 1,000,000 hardly any bucket overflows: 63,569,920 bytes with the locks. */
+/** Room for 2.6 million, so that of 1,000,000 hardly any bucket overflows: 63,569,924 bytes with the locks. */
 const ENTRIES = BUCKETS * WAYS
 const LOCKS_AT = ENTRIES * STRIDE
-const SIZE = LOCKS_AT + BUCKETS
+/** 1 once anything has changed since `takeChange`. */
+const CHANGED_AT = LOCKS_AT + BUCKETS
+const SIZE = CHANGED_AT + 1
 
 /** In `Field.Server`: the server's slot in the lower half, and whether the session has come back since it began. */
 const SLOT = 0xffff
@@ -40,7 +42,7 @@ export interface SavedSession {
 
 /**
  * Which server each session is on, and when it was last seen, in memory that all threads share. Sessions are known by
- * ids of 64 bits that nobody can choose (two Int32, never both 0).
+ * ids of 64 bits that nobody can choose (two Int32). Where both are 0 there is no session, and none is kept.
  *
  * A set-associative hash table: an id belongs to one bucket, and a full bucket gives up an expired session, else one
  * that never came back since it began, else the one unseen for longest; never one with an exchange in hand. To see a
@@ -80,9 +82,11 @@ export class SessionTable {
   /**
    * An exchange of a session begins on a server; `leave` ends it.
    *
-   * @returns the visit, to be handed to `leave`; -1 where there was no room
+   * @returns the visit, to be handed to `leave`; -1 where there was no room, or is no session
    */
   enter(high: number, low: number, server: number, now: number): number {
+    if (high === 0 && low === 0) return -1
+    this.#noteChange()
     const at = this.#at(high, low)
     if (at >= 0) {
       Atomics.add(this.#cells, at + Field.InHand, 1)
@@ -101,6 +105,7 @@ export class SessionTable {
   /** An exchange of a session is over: what `enter` gave, for the same session. */
   leave(visit: number, high: number, low: number, now: number): void {
     if (visit < 0 || !this.#holds(visit, high, low)) return
+    this.#noteChange()
     Atomics.store(this.#cells, visit + Field.SeenAt, now | 0)
     // None are in hand if a worker died meanwhile.
     if (Atomics.sub(this.#cells, visit + Field.InHand, 1) <= 0) Atomics.store(this.#cells, visit + Field.InHand, 0)
@@ -110,6 +115,7 @@ export class SessionTable {
   remove(high: number, low: number): void {
     const at = this.#at(high, low)
     if (at < 0) return
+    this.#noteChange()
     this.#lock(this.#bucketOf(low))
     if (this.#holds(at, high, low)) this.#clear(at)
     this.#unlock(this.#bucketOf(low))
@@ -144,13 +150,20 @@ export class SessionTable {
     }
   }
 
-  /** Takes in a session that was saved. */
-  restore({ high, low, server, seenAt, begunAt }: SavedSession): void {
+  /** Takes in a session that was saved, unless it is over by now. Returns whether it goes on. */
+  restore({ high, low, server, seenAt, begunAt }: SavedSession, now: number): boolean {
+    if (this.#isOver(server, seenAt, now)) return false
     const at = this.#insert(high, low, server, seenAt)
-    if (at < 0) return
+    if (at < 0) return false
     this.#cells[at + Field.BegunAt] = begunAt | 0
     this.#cells[at + Field.Server]! |= RETURNED
     Atomics.sub(this.#cells, at + Field.InHand, 1)
+    return true
+  }
+
+  /** Whether anything has changed since this was asked last. */
+  takeChange(): boolean {
+    return Atomics.exchange(this.#cells, CHANGED_AT, 0) !== 0
   }
 
   /** A worker died, and nobody knows which exchanges it had: none are in hand any more, as far as this table goes. */
@@ -166,6 +179,7 @@ export class SessionTable {
 
   /** Where the session stands; -1 if it does not. */
   #at(high: number, low: number): number {
+    if (high === 0 && low === 0) return -1
     const from = this.#bucketOf(low) * WAYS * STRIDE
     for (let at = from; at < from + WAYS * STRIDE; at += STRIDE) {
       if (this.#holds(at, high, low)) return at
@@ -235,8 +249,17 @@ export class SessionTable {
   #isLive(at: number, now: number, own = 0): boolean {
     const cells = this.#cells
     if (cells[at + Field.InHand]! > own) return true
-    const idle = this.#idle[cells[at + Field.Server]! & SLOT]!
-    return idle === 0 || now - (cells[at + Field.SeenAt]! >>> 0) <= idle
+    return !this.#isOver(cells[at + Field.Server]! & SLOT, cells[at + Field.SeenAt]! >>> 0, now)
+  }
+
+  #isOver(server: number, seenAt: number, now: number): boolean {
+    const idle = this.#idle[server]!
+    return idle > 0 && now - seenAt > idle
+  }
+
+  /** Looks first: a cell that all threads only read costs them nothing. */
+  #noteChange(): void {
+    if (this.#cells[CHANGED_AT] === 0) Atomics.store(this.#cells, CHANGED_AT, 1)
   }
 
   #bucketOf(low: number): number {

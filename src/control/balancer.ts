@@ -97,7 +97,7 @@ export class Balancer {
   async stop(): Promise<void> {
     this.#health.stop()
     await this.#supervisor.stop()
-    this.#store?.close()
+    await this.#store?.close()
     await this.#accessLog.close()
   }
 }

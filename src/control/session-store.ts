@@ -1,3 +1,4 @@
+import { wallSeconds } from '../clock.ts'
 import type { SavedSession, SessionTable } from '../session-table.ts'
 import type { Listener, Upstream } from '../snapshot.ts'
 import type { StateDirectory } from './state-directory.ts'
@@ -6,22 +7,29 @@ import type { StateDirectory } from './state-directory.ts'
 const MAGIC = 'limpet sessions 1\n'
 /** A session in the file: five numbers of 32 bits. */
 const RECORD = 20
-/** How long sessions may be known to memory only, in ms. */
-const SAVE_EVERY = 30_000
+/** Records that are written at once: between one piece and the next, the control plane does what else there is to do. */
+const PIECE = 4096
+/** How long to wait after a save, in ms, and as a multiple of what it took: so many sessions do not keep the disk busy. */
+const PAUSE = 5000
+const PAUSE_FACTOR = 50
 
 /** What the file says before its records: the servers that these count by, as upstream and name. */
 type Servers = readonly (readonly [upstream: string, server: string])[]
 
 /**
  * Keeps the sessions of upstreams with an affinity across a restart: in a file of its own for each place to listen on,
- * which is written anew now and then, and at the end. Sessions are kept by the names of their servers.
+ * which is written anew every few seconds if anything has changed, and at the end. Sessions are kept by the names of their
+ * servers. What a crash loses is what has changed since the last save.
  */
 export class SessionStore {
   readonly #sessions: SessionTable
   readonly #directory: StateDirectory
   readonly #servers: readonly { readonly slot: number; readonly upstream: string; readonly name: string }[]
   readonly #file: string
-  readonly #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout | undefined
+  #isClosed = false
+  /** The save in hand, or the last one. */
+  #saving = Promise.resolve()
 
   constructor(
     sessions: SessionTable,
@@ -35,12 +43,12 @@ export class SessionStore {
       .filter(({ affinity }) => affinity !== undefined)
       .flatMap(({ name: upstream, servers }) => servers.map(({ name, slot }) => ({ slot, upstream, name })))
     this.#file = `sessions-${listeners.map(({ address, port }) => `${address}-${port}`.replaceAll(':', '.')).join(',')}`
-    this.#timer = setInterval(() => this.save(), SAVE_EVERY)
-    this.#timer.unref()
+    this.#saveIn(PAUSE)
   }
 
-  /** Takes in the sessions that were saved; returns how many there were of servers that are still there. */
+  /** Takes in the sessions that were saved; returns how many go on, on servers that are still there. */
   load(): number {
+    const now = wallSeconds()
     const bytes = this.#directory.read(this.#file)
     if (bytes === undefined || bytes.toString('latin1', 0, MAGIC.length) !== MAGIC) return 0
     const endOfServers = bytes.indexOf(0x0a, MAGIC.length)
@@ -50,38 +58,62 @@ export class SessionStore {
     for (let at = endOfServers + 1; at + RECORD <= bytes.length; at += RECORD) {
       const server = slots[bytes.readUInt32LE(at + 8)]
       if (server === undefined) continue
-      this.#sessions.restore({ ...numbersAt(bytes, at), server: server.slot })
-      restored++
+      if (this.#sessions.restore({ ...numbersAt(bytes, at), server: server.slot }, now)) restored++
     }
     return restored
   }
 
-  save(): void {
-    const indices = new Map(this.#servers.map(({ slot }, index) => [slot, index]))
-    const servers: Servers = this.#servers.map(({ upstream, name }) => [upstream, name])
-    const records: Buffer[] = [Buffer.from(`${MAGIC}${JSON.stringify(servers)}\n`)]
-    for (const session of this.#sessions.sessions(Math.floor(Date.now() / 1000))) {
-      const index = indices.get(session.server)
-      if (index !== undefined) records.push(recordOf(session, index))
-    }
-    this.#directory.write(this.#file, Buffer.concat(records))
+  /** Saves for the last time. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    await this.#saving
+    await this.#save()
   }
 
-  /** Saves for the last time. */
-  close(): void {
-    clearInterval(this.#timer)
-    this.save()
+  #saveIn(ms: number): void {
+    this.#timer = setTimeout(() => {
+      this.#saving = this.#saveAndGoOn()
+    }, ms)
+    this.#timer.unref()
+  }
+
+  async #saveAndGoOn(): Promise<void> {
+    const begunAt = performance.now()
+    await this.#save()
+    if (!this.#isClosed) this.#saveIn(Math.max(PAUSE, (performance.now() - begunAt) * PAUSE_FACTOR))
+  }
+
+  async #save(): Promise<void> {
+    if (this.#sessions.takeChange()) await this.#directory.writePieces(this.#file, this.#pieces())
+  }
+
+  /** The file, in pieces whose memory serves again for the next one. */
+  *#pieces(): Generator<Uint8Array> {
+    const servers: Servers = this.#servers.map(({ upstream, name }) => [upstream, name])
+    yield Buffer.from(`${MAGIC}${JSON.stringify(servers)}\n`)
+    const indices = new Map(this.#servers.map(({ slot }, index) => [slot, index]))
+    const piece = Buffer.allocUnsafe(PIECE * RECORD)
+    let length = 0
+    for (const session of this.#sessions.sessions(wallSeconds())) {
+      const index = indices.get(session.server)
+      if (index === undefined) continue
+      writeRecord(piece, length, session, index)
+      length += RECORD
+      if (length < piece.length) continue
+      yield piece
+      length = 0
+    }
+    yield piece.subarray(0, length)
   }
 }
 
-function recordOf({ high, low, seenAt, begunAt }: SavedSession, server: number): Buffer {
-  const record = Buffer.allocUnsafe(RECORD)
-  record.writeInt32LE(high, 0)
-  record.writeInt32LE(low, 4)
-  record.writeUInt32LE(server, 8)
-  record.writeUInt32LE(seenAt, 12)
-  record.writeUInt32LE(begunAt, 16)
-  return record
+function writeRecord(bytes: Buffer, at: number, { high, low, seenAt, begunAt }: SavedSession, server: number): void {
+  bytes.writeInt32LE(high, at)
+  bytes.writeInt32LE(low, at + 4)
+  bytes.writeUInt32LE(server, at + 8)
+  bytes.writeUInt32LE(seenAt, at + 12)
+  bytes.writeUInt32LE(begunAt, at + 16)
 }
 
 function numbersAt(bytes: Buffer, at: number): Omit<SavedSession, 'server'> {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
@@ -42,9 +43,25 @@ export class StateDirectory {
       writeFileSync(`${file}.new`, content, { mode: 0o600 })
       renameSync(`${file}.new`, file)
     } catch (error) {
-      const mend = 'give a directory that can be written as stateDirectory'
-      this.#warn(`cannot write ${file}: ${(error as Error).message}; what it was for is lost at a restart (${mend})`)
+      this.#tellOfLoss(file, error as Error)
     }
+  }
+
+  /** The same, piece by piece, with time for other things in between: a piece is asked for once the last is written. */
+  async writePieces(name: string, pieces: Iterable<Uint8Array>): Promise<void> {
+    const file = join(this.path, name)
+    try {
+      await mkdir(this.path, { recursive: true, mode: 0o700 })
+      await writeFile(`${file}.new`, pieces, { mode: 0o600, flush: true })
+      await rename(`${file}.new`, file)
+    } catch (error) {
+      this.#tellOfLoss(file, error as Error)
+    }
+  }
+
+  #tellOfLoss(file: string, { message }: Error): void {
+    const mend = 'give a directory that can be written as stateDirectory'
+    this.#warn(`cannot write ${file}: ${message}; what it was for is lost at a restart (${mend})`)
   }
 }
 
