@@ -111,8 +111,25 @@ type AffinityKind =
       /** `auto`: where the client came by HTTPS. */
       readonly secure: 'auto' | 'always' | 'never'
     }
+  | {
+      /** What the application itself knows its sessions by, seen in its answers. */
+      readonly type: 'learn'
+      /** Where it stands, in the order in which requests are asked for it. */
+      readonly from: readonly SessionSource[]
+      /** What ids on the table are made with, so that nobody can aim at another's. */
+      readonly secret: string
+    }
   | { readonly type: 'ip-hash' }
   | { readonly type: 'consistent-hash'; readonly key: HashKey }
+
+/** A place where requests and answers tell a session of the application's. */
+export type SessionSource =
+  | { readonly from: 'socket.io' }
+  | {
+      readonly from: 'cookie' | 'header' | 'query'
+      /** Of a header: in lower case. */
+      readonly name: string
+    }
 
 /** The part of a request that a hash policy ties to a server. */
 export type HashKey =

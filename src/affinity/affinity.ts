@@ -15,8 +15,10 @@ export interface SessionResponse {
   readonly status: number
   /** The value of the first header of that name, which is in lower case. */
   header(name: string): string | undefined
-  /** The value of the last cookie of that name that the response sets. */
-  setCookie(name: string): string | undefined
+  /** The value of the last cookie of that name that the response sets; empty where that takes the cookie away. */
+  setCookie(name: string, now: number): string | undefined
+  /** Of a redirect: the value of the first parameter of that name in the query of where it leads. */
+  redirectQuery(name: string): string | undefined
 }
 
 /**
@@ -42,6 +44,12 @@ export interface Session {
   readonly key?: Uint8Array
 }
 
+/** Reads a session from the first bytes of a response's body, before its client sees them. */
+export interface BodyReader {
+  /** Takes in the next bytes of the body, which it must not keep; returns whether it wants more. */
+  read(bytes: Buffer): boolean
+}
+
 /**
  * A way to tie sessions to servers. It is asked before the policy, and never chooses a server: it says which one a
  * session is on, and is told which one it got. Times are in s since 1970.
@@ -58,6 +66,10 @@ export interface Affinity {
   issue?(session: Session, isSecure: boolean): string
   /** What the client of a session is to be told whose server is no more. */
   revoke?(isSecure: boolean): string
-  /** Learns from a response's head, before its client sees it. */
-  learn?(response: SessionResponse, server: Server, now: number): void
+  /** Learns from the head of a server's response, before its client sees it: `shown` is what its request had shown. */
+  learn?(response: SessionResponse, server: Server, now: number, shown: Session | undefined): void
+  /** Whether the answer to that request may tell a session in its body, which `readerOf` is then asked for. */
+  expectsBody?(request: SessionRequest): boolean
+  /** What reads the body of such an answer; undefined where nothing is to be found there. */
+  readerOf?(response: SessionResponse, server: Server, now: number): BodyReader | undefined
 }

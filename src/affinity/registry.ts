@@ -3,6 +3,7 @@ import type { Upstream } from '../snapshot.ts'
 import type { Affinity, SessionRequest } from './affinity.ts'
 import { CookieAffinity } from './cookie.ts'
 import { KeyedAffinity } from './keyed.ts'
+import { LearnAffinity } from './learn.ts'
 
 /**
  * The affinity of an upstream. Every kind there is has its line here, by its name in the Snapshot.
@@ -20,6 +21,8 @@ export function affinityFor(
       return undefined
     case 'cookie':
       return new CookieAffinity(affinity, name, servers, sessions)
+    case 'learn':
+      return new LearnAffinity(affinity, name, servers, sessions)
     case 'ip-hash':
     case 'consistent-hash':
       return new KeyedAffinity(keyOf, name)

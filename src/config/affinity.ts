@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { InvalidValue } from './error.ts'
-import { Duration, matching, text, written } from './field.ts'
+import { Duration, matching, oneOrMore, text, written } from './field.ts'
 import { HashKeyText } from './hash-key.ts'
 
 /** How an upstream's `affinity` is written: a kind by its name, or its settings. */
@@ -82,8 +82,20 @@ function parsePattern(pattern: string): string {
   return pattern
 }
 
+const learntPlaces = 'cookie:NAME, header:NAME, query:NAME or socket.io'
+
+const Learn = z.strictObject({
+  type: z.literal('learn').describe("By the application's own session, seen in its answers."),
+  from: oneOrMore(
+    matching(/^(?:socket\.io|(?:header|cookie):[!#$%&'*+.^_`|~0-9A-Za-z-]+|query:[^&=#\s]+)$/, learntPlaces),
+    learntPlaces,
+  ).describe(`Where it stands, the first place that has it counts: ${learntPlaces}.`),
+  ...shared,
+})
+
 const kinds = [
   Cookie,
+  Learn,
   z.strictObject({
     type: z.literal('header').describe('By the value of a request header, on a ring of servers (consistent hash).'),
     name: Token('header').describe("The header's name."),
@@ -114,6 +126,7 @@ const Settings = z.discriminatedUnion('type', kinds)
 type Settings = z.output<typeof Settings>
 
 const examples: Partial<Record<Settings['type'], string>> = {
+  learn: '{ type: learn, from: "cookie:JSESSIONID" }',
   header: '{ type: header, name: X-User }',
   query: '{ type: query, name: user }',
   path: '{ type: path, pattern: /rooms/:room }',

@@ -1,5 +1,5 @@
 import { type Affinity as Configured, needsHttps } from '../config/affinity.ts'
-import type { Affinity } from '../snapshot.ts'
+import type { Affinity, SessionSource } from '../snapshot.ts'
 
 const sameSites = { lax: 'Lax', strict: 'Strict', none: 'None' } as const
 
@@ -12,6 +12,8 @@ export function compileAffinity(affinity: Configured, secret: () => string): Aff
       const always = secure === 'auto' && needsHttps(affinity)
       return { ...rest, name, secrets, sameSite: sameSites[sameSite], secure: always ? 'always' : secure }
     }
+    case 'learn':
+      return { ...affinity, from: affinity.from.map(sourceOf), secret: secret() }
     case 'header':
       return byHash({ from: 'header', name: affinity.name.toLowerCase() })
     case 'query':
@@ -26,6 +28,15 @@ export function compileAffinity(affinity: Configured, secret: () => string): Aff
   function byHash(key: Extract<Affinity, { type: 'consistent-hash' }>['key']): Affinity {
     return { type: 'consistent-hash', key, idle, onLost }
   }
+}
+
+/** @param written `cookie:NAME`, `header:NAME`, `query:NAME` or `socket.io` */
+function sourceOf(written: string): SessionSource {
+  if (written === 'socket.io') return { from: written }
+  const colon = written.indexOf(':')
+  const from = written.slice(0, colon) as 'cookie' | 'header' | 'query'
+  const name = written.slice(colon + 1)
+  return { from, name: from === 'header' ? name.toLowerCase() : name }
 }
 
 function asStep(segment: string): string {

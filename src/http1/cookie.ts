@@ -68,14 +68,35 @@ export function cookieIn(head: Head, name: string): string | undefined {
   return undefined
 }
 
-/** The value of the last cookie of that name that a response sets (RFC 6265 §4.1); undefined where it sets none. */
-export function setCookieIn(head: Head, name: string): string | undefined {
+/**
+ * The value of the last cookie of that name that a response sets (RFC 6265 §4.1): empty where that takes the cookie away,
+ * undefined where it sets none.
+ *
+ * @param now in s since 1970
+ */
+export function setCookieIn(head: Head, name: string, now: number): string | undefined {
   for (let field = head.count - 1; field >= 0; field--) {
     if (head.names[field] !== FieldName.SetCookie) continue
     pairs.enter(head.bytes, head.valueStart(field), head.valueEnd(field))
-    if (pairs.advance() && pairs.isNamed(name)) return head.bytes.toString('latin1', pairs.valueStart, pairs.end)
+    if (!pairs.advance() || !pairs.isNamed(name)) continue
+    const value = head.bytes.toString('latin1', pairs.valueStart, pairs.end)
+    return value === '' || isOver(head.bytes, now) ? '' : value
   }
   return undefined
+}
+
+/** Whether the attributes after the pair in hand say that the cookie is over by now; Max-Age counts before Expires. */
+function isOver(bytes: Buffer, now: number): boolean {
+  let isOver = false
+  while (pairs.advance()) {
+    const attribute = bytes.toString('latin1', pairs.start, pairs.nameEnd).toLowerCase()
+    if (attribute !== 'max-age' && attribute !== 'expires') continue
+    const value = bytes.toString('latin1', pairs.valueStart, pairs.end)
+    const seconds = Number(value)
+    if (attribute === 'max-age' && value !== '' && !Number.isNaN(seconds)) return seconds <= 0
+    if (attribute === 'expires') isOver = Date.parse(value) <= now * 1000
+  }
+  return isOver
 }
 
 function trimmed(bytes: Uint8Array, from: number, to: number): number {

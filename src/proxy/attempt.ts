@@ -6,6 +6,7 @@ import { CHUNKED, type Framing, framingOfResponse, UNTIL_CLOSE } from '../http1/
 import { MessageError } from '../http1/message-error.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { BodyRelay, type OutgoingFraming } from './body-relay.ts'
+import { BodyTap } from './body-tap.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { DataPlane } from './data-plane.ts'
 import type { Exchange } from './exchange.ts'
@@ -34,6 +35,8 @@ export class Attempt implements UpstreamUser {
   #connection: UpstreamConnection | undefined
   #requestBody: BodyRelay | undefined
   #responseBody: BodyRelay | undefined
+  /** Looks at the first bytes of the response's body, where somebody wants to. */
+  #tap: BodyTap | undefined
   /** The start of a response's head that is still incomplete. */
   #held: Buffer | undefined
   #serverPersists = false
@@ -263,7 +266,8 @@ export class Attempt implements UpstreamUser {
     const body = bodyFor(framing, isHttp10)
     const length = framing >= 0 ? declaredLength(head, framing) : -1
     const { scratch, snapshot } = this.#plane
-    const { additions } = this.#exchange
+    const { additions, bodyReader } = this.#exchange
+    if (bodyReader !== undefined) this.#tap = new BodyTap(bodyReader, framing, snapshot.limits)
     writeResponseHead(scratch, head, options, length, body !== 'bare' && framing < 0, closing, additions)
     this.#responseBody = new BodyRelay(framing, body, snapshot.limits)
     this.#relayResponse(head.bytes, head.end)
@@ -299,6 +303,7 @@ export class Attempt implements UpstreamUser {
     const body = this.#responseBody!
     const { scratch } = this.#plane
     const { socket } = this.#client
+    if (this.#tap !== undefined && !this.#tap.see(bytes, from)) this.#tap = undefined
     let end: number
     try {
       end = body.relay(bytes, from, scratch)

@@ -1,3 +1,4 @@
+import type { BodyReader } from '../affinity/affinity.ts'
 import { now } from '../clock.ts'
 import { FieldName } from '../http1/field-name.ts'
 import type { RequestHead } from '../http1/request-head.ts'
@@ -178,6 +179,11 @@ export class Exchange implements LogEntry {
   /** What else the client is to be told with a response: field lines, or nothing. */
   get additions(): string {
     return this.#placement!.answered(this.#plane.response, this.isSecure)
+  }
+
+  /** What is to see the first bytes of the response's body before the client does; undefined for nothing. */
+  get bodyReader(): BodyReader | undefined {
+    return this.#placement!.readerOf(this.#plane.response)
   }
 
   clientDrained(): void {

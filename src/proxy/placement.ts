@@ -1,4 +1,4 @@
-import type { Session, SessionResponse } from '../affinity/affinity.ts'
+import type { BodyReader, Session, SessionResponse } from '../affinity/affinity.ts'
 import type { ServerState } from '../balancing/server-state.ts'
 import { wallSeconds } from '../clock.ts'
 import { Failure } from './failure.ts'
@@ -21,13 +21,16 @@ export class Placement {
   readonly #shown: Session | undefined
   /** … and as it goes on. */
   #session: Session | undefined
+  /** Whether the answer's body may tell a session. */
+  readonly #expectsBody: boolean
   #visit = -1
   #tried = NOBODY
 
-  constructor(group: UpstreamGroup, session: Session | undefined, key: Uint8Array) {
+  constructor(group: UpstreamGroup, session: Session | undefined, key: Uint8Array, expectsBody: boolean) {
     this.group = group
     this.#shown = this.#session = session
     this.#key = key
+    this.#expectsBody = expectsBody
   }
 
   /** How many servers the exchange has been to. */
@@ -109,9 +112,15 @@ export class Placement {
   answered(response: SessionResponse, isSecure: boolean): string {
     const { affinity } = this.group
     if (affinity === undefined) return ''
-    affinity.learn?.(response, this.#tried.at(-1)!.settings, wallSeconds())
+    affinity.learn?.(response, this.#tried.at(-1)!.settings, wallSeconds(), this.#shown)
     if (this.#session === undefined || this.#session === this.#shown) return ''
     return affinity.issue?.(this.#session, isSecure) ?? ''
+  }
+
+  /** What is to see the first bytes of the response's body before the client does; undefined for nothing. */
+  readerOf(response: SessionResponse): BodyReader | undefined {
+    if (!this.#expectsBody) return undefined
+    return this.group.affinity!.readerOf?.(response, this.#tried.at(-1)!.settings, wallSeconds())
   }
 
   /** What the client is to be told of its session, when no server will serve it. */

@@ -1,5 +1,6 @@
 import type { SessionResponse } from '../affinity/affinity.ts'
 import { setCookieIn } from '../http1/cookie.ts'
+import { parameterIn } from '../http1/query.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 
 /** The response whose head a worker has just read, as affinities see it. */
@@ -19,7 +20,13 @@ export class ResponseView implements SessionResponse {
     return field < 0 ? undefined : this.#head.value(field)
   }
 
-  setCookie(name: string): string | undefined {
-    return setCookieIn(this.#head, name)
+  setCookie(name: string, now: number): string | undefined {
+    return setCookieIn(this.#head, name, now)
+  }
+
+  redirectQuery(name: string): string | undefined {
+    const { status } = this
+    const target = status >= 300 && status < 400 ? this.header('location') : undefined
+    return target === undefined ? undefined : parameterIn(target.split('#', 1)[0]!, name)
   }
 }

@@ -20,9 +20,11 @@ import { UpstreamConnection } from './upstream-connection.ts'
 /** A connection that rested for longer may be half closed already, as far as anyone can know, in ms. */
 const FRESH = 1000
 
-/** How keys of sessions are hashed, where the affinity leaves that to a hash. */
+/** How keys of sessions are hashed, where the affinity leaves some or all of them to a hash. */
 function hashOf({ affinity }: Upstream): Balance | undefined {
   if (affinity === undefined || affinity.type === 'cookie') return undefined
+  // It makes its keys itself.
+  if (affinity.type === 'learn') return { type: 'consistent-hash', key: { from: 'uri' } }
   return affinity
 }
 
@@ -70,7 +72,8 @@ export class UpstreamGroup {
   /** Where a request goes: by its session, if it has one, and else by the policy. */
   place(request: RequestView): Placement {
     const session = this.affinity?.read(request, wallSeconds())
-    return new Placement(this, session, session?.key ?? keyFor(this.settings.balance, request))
+    const expectsBody = this.affinity?.expectsBody?.(request) === true
+    return new Placement(this, session, session?.key ?? keyFor(this.settings.balance, request), expectsBody)
   }
 
   /** The policy for a session that goes by its key, or for everyone else. */

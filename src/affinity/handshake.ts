@@ -1,0 +1,67 @@
+import { brotliDecompressSync, constants, gunzipSync, inflateSync } from 'node:zlib'
+import type { BodyReader } from './affinity.ts'
+
+/** Bytes of a body that are looked at, as they came and once they are unpacked. */
+const MOST_BYTES = 4096
+const MOST_TEXT = 16 * 1024
+
+/**
+ * The start of the answer to an Engine.IO handshake: a packet of type 0 with a JSON object. In version 4 it is all there
+ * is (`0{"sid":"…"`). In version 3 its length comes first, in digits (`96:0{…`) or, for clients that take binary data, as
+ * a zero, digits as bytes, and 255 (engine.io-protocol, "Encoding, Payload"). For JSONP all of that is a text in a call,
+ * with its quotes escaped (`___eio[0]("0{\"sid\":…`).
+ */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: version 3 writes its lengths so
+const OPENING = /^(?:___eio\[\d+\]\(")?(?:\d+:|\0[\0-\x09]+\xff)?0\{[^{}]*?\\?"sid\\?"\s*:\s*\\?"([^"\\]+)\\?"/
+
+/** Finds the session's id in the first bytes of the answer to an Engine.IO handshake, packed or not. */
+export class HandshakeReader implements BodyReader {
+  readonly #encoding: string
+  readonly #found: (sid: string) => void
+  readonly #bytes = Buffer.allocUnsafe(MOST_BYTES)
+  #length = 0
+
+  /**
+   * @param encoding the answer's Content-Encoding; empty for none
+   * @param found is told the id, one character a byte; never, if it does not stand where it should
+   */
+  constructor(encoding: string, found: (sid: string) => void) {
+    this.#encoding = encoding.toLowerCase()
+    this.#found = found
+  }
+
+  read(bytes: Buffer): boolean {
+    this.#length += bytes.copy(this.#bytes, this.#length)
+    const text = unpack(this.#bytes.subarray(0, this.#length), this.#encoding)
+    if (text === undefined) return false
+    const sid = OPENING.exec(text)?.[1]
+    if (sid === undefined) return this.#length < MOST_BYTES
+    this.#found(sid)
+    return false
+  }
+}
+
+/** As much as can be known of the text whose packed form begins with `bytes`; undefined where nothing ever will be. */
+function unpack(bytes: Buffer, encoding: string): string | undefined {
+  // The bytes are a beginning only, so that their end is no error.
+  const zlib = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: MOST_TEXT }
+  const brotli = { finishFlush: constants.BROTLI_OPERATION_FLUSH, maxOutputLength: MOST_TEXT }
+  try {
+    switch (encoding) {
+      case '':
+      case 'identity':
+        return bytes.toString('latin1')
+      case 'gzip':
+      case 'x-gzip':
+        return gunzipSync(bytes, zlib).toString('latin1')
+      case 'deflate':
+        return inflateSync(bytes, zlib).toString('latin1')
+      case 'br':
+        return brotliDecompressSync(bytes, brotli).toString('latin1')
+      default:
+        return undefined
+    }
+  } catch {
+    return undefined
+  }
+}

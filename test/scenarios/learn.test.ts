@@ -1,0 +1,259 @@
+/** Users who are kept by the application's own sessions, which Limpet learns from its answers. */
+import assert from 'node:assert/strict'
+import { createHash, randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, type TestContext, test } from 'node:test'
+import { type Limpet, startLimpet } from '../support/limpet.ts'
+import { httpOrigin, type Origin } from '../support/origin.ts'
+import { User } from '../support/user.ts'
+
+interface App {
+  readonly name: string
+  readonly origin: Origin
+}
+
+/** Where an application puts the ids of its sessions. */
+interface Way {
+  readonly shown: (request: IncomingMessage) => string | undefined
+  readonly tell: (response: ServerResponse, id: string, request: IncomingMessage) => void
+}
+
+const byCookie: Way = {
+  shown: ({ headers }) => /(?:^|; )sid=([^;]+)/.exec(headers.cookie ?? '')?.[1],
+  tell: (response, id) => response.setHeader('Set-Cookie', ['theme=dark', `sid=${id}; Path=/; HttpOnly`]),
+}
+
+const byHeader: Way = {
+  shown: ({ headers }) => headers['mcp-session-id'] as string | undefined,
+  tell: (response, id) => response.setHeader('Mcp-Session-Id', id),
+}
+
+const byRedirect: Way = {
+  shown: ({ url }) => new URL(url!, 'http://a').searchParams.get('sid') ?? undefined,
+  tell(response, id, { url }) {
+    response.statusCode = 302
+    response.setHeader('Location', `${new URL(url!, 'http://a').pathname}?lang=en&sid=${id}#top`)
+  },
+}
+
+/**
+ * A server with its sessions in memory: it counts the requests of each, begins one for whoever has none that it knows, and
+ * ends it on `/logout`. Its answer is its name and the count.
+ */
+function sessionApp(test: TestContext, name: string, way: Way, sessions = new Map<string, number>()): Promise<App> {
+  const origin = httpOrigin(test, (request, response) => {
+    let id = way.shown(request)
+    if (request.url === '/logout') {
+      sessions.delete(id!)
+      response.setHeader('Set-Cookie', 'sid=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT')
+      response.end(`${name} bye`)
+      return
+    }
+    if (request.url === '/login' || id === undefined || !sessions.has(id)) {
+      id = randomUUID()
+      sessions.set(id, 0)
+      way.tell(response, id, request)
+    }
+    sessions.set(id, sessions.get(id)! + 1)
+    response.end(`${name} ${sessions.get(id)}`)
+  })
+  return origin.then((origin) => ({ name, origin }))
+}
+
+const threeApps = (test: TestContext, way: Way) =>
+  Promise.all(['a', 'b', 'c'].map((name) => sessionApp(test, name, way)))
+
+interface Options {
+  readonly affinity?: object
+  readonly servers?: Readonly<Record<string, object>>
+  readonly stateDirectory?: string
+}
+
+function learning(test: TestContext, from: unknown, apps: readonly App[], options: Options = {}): Promise<Limpet> {
+  const { affinity, servers = {}, ...rest } = options
+  return startLimpet(test, {
+    listeners: [{ address: '127.0.0.1', port: 0 }],
+    workers: 2,
+    routes: [{ path: '/*', upstream: 'app' }],
+    upstreams: {
+      app: {
+        affinity: { type: 'learn', from, ...affinity },
+        servers: apps.map(({ name, origin }) => ({ name, address: origin.address, ...servers[name] })),
+      },
+    },
+    ...rest,
+  })
+}
+
+async function stateFolder(test: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'limpet-state-'))
+  test.after(() => rm(folder, { recursive: true }))
+  return folder
+}
+
+async function stop(limpet: Limpet): Promise<void> {
+  limpet.process.kill('SIGTERM')
+  assert.equal(await limpet.exit, 0)
+}
+
+/** Users who have been there once, and their servers. */
+async function arrive({ port }: Limpet, count: number): Promise<Map<User, string>> {
+  const users = new Map<User, string>()
+  for (let i = 0; i < count; i++) {
+    const user = new User()
+    const { body } = await user.get(port)
+    assert.match(body, / 1$/)
+    users.set(user, body.split(' ')[0]!)
+  }
+  return users
+}
+
+describe('a session in a cookie of the application', () => {
+  test('stays on its server, whichever worker its next request comes to', async (t) => {
+    const limpet = await learning(t, 'cookie:sid', await threeApps(t, byCookie))
+    const users = await arrive(limpet, 30)
+    assert.equal(new Set(users.values()).size, 3)
+    for (let turn = 2; turn <= 6; turn++) {
+      for (const [user, server] of users) assert.equal((await user.get(limpet.port)).body, `${server} ${turn}`)
+    }
+    assert.equal((await limpet.log.matching(/ new$/, 30)).length, 30)
+    assert.equal((await limpet.log.matching(/ stuck$/, 150)).length, 150)
+  })
+
+  test('is passed on as it is, both ways, and nothing is added', async (t) => {
+    const limpet = await learning(t, 'cookie:sid', await threeApps(t, byCookie))
+    const user = new User()
+    const { setCookies, headers } = await user.get(limpet.port)
+    assert.match(setCookies.join(), /^theme=dark,sid=[\w-]{36}; Path=\/; HttpOnly$/)
+    assert.equal(headers['cache-control'], undefined)
+  })
+
+  test('is found again after a restart, also on a server that has moved to another address', async (t) => {
+    const stateDirectory = await stateFolder(t)
+    const memories = new Map(['a', 'b', 'c'].map((name) => [name, new Map<string, number>()]))
+    const appsNow = (...names: string[]) =>
+      Promise.all(names.map((name) => sessionApp(t, name, byCookie, memories.get(name))))
+    const before = await learning(t, 'cookie:sid', await appsNow('a', 'b', 'c'), { stateDirectory })
+    const users = await arrive(before, 30)
+    await stop(before)
+    const after = await learning(t, 'cookie:sid', await appsNow('c', 'a', 'b'), { stateDirectory })
+    await after.errors.find(/30 session\(s\) go on/)
+    for (const [user, server] of users) assert.equal((await user.get(after.port)).body, `${server} 2`)
+    await after.log.matching(/ stuck$/, 30)
+  })
+
+  test('that nobody gave out goes to one server by its value, and is replaced by the application', async (t) => {
+    const apps = await threeApps(t, byCookie)
+    const limpet = await learning(t, 'cookie:sid', apps)
+    const spread = new Set<string>()
+    for (let i = 0; i < 20; i++) {
+      const cookie = `sid=${createHash('sha256').update(`${i}`).digest('hex')}`
+      const first = await new User().get(limpet.port, '/', { Cookie: cookie })
+      const second = await new User().get(limpet.port, '/', { Cookie: cookie })
+      assert.equal(first.status, 200)
+      assert.equal(second.body, first.body)
+      spread.add(first.body)
+      const user = new User()
+      user.cookies.set('sid', cookie.slice(4))
+      const { body } = await user.get(limpet.port)
+      assert.equal((await user.get(limpet.port)).body, `${body.split(' ')[0]} 2`)
+    }
+    assert.deepEqual([...spread].sort(), ['a 1', 'b 1', 'c 1'])
+    await limpet.log.matching(/ expired$/, 60)
+    await limpet.log.matching(/ stuck$/, 20)
+  })
+
+  test('is forgotten once the application ends it', async (t) => {
+    const limpet = await learning(t, 'cookie:sid', await threeApps(t, byCookie))
+    const user = new User()
+    await user.get(limpet.port)
+    const old = user.cookie
+    await user.get(limpet.port)
+    await limpet.log.matching(/ stuck$/, 1)
+    await user.get(limpet.port, '/logout')
+    await limpet.log.matching(/ stuck$/, 2)
+    await new User().get(limpet.port, '/', { Cookie: old })
+    await limpet.log.find(/ expired$/)
+  })
+
+  test('is known by its new id after a login, and the old one goes on as well', async (t) => {
+    const limpet = await learning(t, 'cookie:sid', await threeApps(t, byCookie))
+    const user = new User()
+    const server = (await user.get(limpet.port)).body.split(' ')[0]
+    const old = user.cookie
+    assert.equal((await user.get(limpet.port, '/login')).body, `${server} 1`)
+    assert.notEqual(user.cookie, old)
+    assert.equal((await user.get(limpet.port)).body, `${server} 2`)
+    assert.equal((await new User().get(limpet.port, '/', { Cookie: old })).body, `${server} 2`)
+  })
+
+  test('moves when its server is down, and is learnt for the server that answers', async (t) => {
+    const apps = await threeApps(t, byCookie)
+    const limpet = await learning(t, 'cookie:sid', apps)
+    const user = new User()
+    const home = (await user.get(limpet.port)).body.split(' ')[0]
+    await apps.find(({ name }) => name === home)!.origin.kill()
+    const { body } = await user.get(limpet.port)
+    const other = body.split(' ')[0]
+    assert.notEqual(other, home)
+    await limpet.log.find(/ retry$/)
+    for (let turn = 2; turn < 6; turn++) assert.equal((await user.get(limpet.port)).body, `${other} ${turn}`)
+  })
+
+  test('is refused while its server is down, if it is to be', async (t) => {
+    const apps = await threeApps(t, byCookie)
+    const limpet = await learning(t, 'cookie:sid', apps, {
+      affinity: { onLost: 'refuse' },
+      servers: { a: { maxFails: 0 }, b: { maxFails: 0 }, c: { maxFails: 0 } },
+    })
+    const user = new User()
+    const home = (await user.get(limpet.port)).body.split(' ')[0]
+    const { origin } = apps.find(({ name }) => name === home)!
+    await origin.kill()
+    assert.equal((await user.get(limpet.port)).status, 503)
+    await limpet.log.find(/ 503 .* refused:down$/)
+    await origin.revive()
+    assert.equal((await user.get(limpet.port)).body, `${home} 2`)
+  })
+
+  test('stays on a server that drains, and no other comes to it', async (t) => {
+    const stateDirectory = await stateFolder(t)
+    const apps = await threeApps(t, byCookie)
+    const before = await learning(t, 'cookie:sid', apps, { stateDirectory })
+    const users = await arrive(before, 12)
+    await stop(before)
+    const limpet = await learning(t, 'cookie:sid', apps, { stateDirectory, servers: { a: { drain: true } } })
+    for (const [user, server] of users) assert.equal((await user.get(limpet.port)).body, `${server} 2`)
+    for (const server of (await arrive(limpet, 12)).values()) assert.notEqual(server, 'a')
+    for (let i = 0; i < 12; i++) {
+      assert.doesNotMatch((await new User().get(limpet.port, '/', { Cookie: `sid=invented${i}` })).body, /^a/)
+    }
+  })
+})
+
+test('a session in a header of the answer is found by the header of the requests after it', async (t) => {
+  const limpet = await learning(t, 'header:Mcp-Session-Id', await threeApps(t, byHeader))
+  for (let user = 0; user < 9; user++) {
+    const { headers, body } = await new User().get(limpet.port)
+    const id = headers['mcp-session-id'] as string
+    for (let turn = 2; turn < 5; turn++) {
+      const next = await new User().get(limpet.port, '/', { 'mcp-session-id': id })
+      assert.equal(next.body, `${body.split(' ')[0]} ${turn}`)
+    }
+  }
+})
+
+test('a session in the address that a redirect leads to is found by the query', async (t) => {
+  const limpet = await learning(t, ['cookie:other', 'query:sid'], await threeApps(t, byRedirect))
+  for (let user = 0; user < 9; user++) {
+    const { headers, body } = await new User().get(limpet.port, '/shop')
+    const path = headers.location!.toString().replace('#top', '')
+    assert.match(path, /^\/shop\?lang=en&sid=/)
+    for (let turn = 2; turn < 5; turn++) {
+      assert.equal((await new User().get(limpet.port, path)).body, `${body.split(' ')[0]} ${turn}`)
+    }
+  }
+})
