@@ -7,6 +7,7 @@ import { parameterIn } from '../../src/http1/query.ts'
 import { RequestHead } from '../../src/http1/request-head.ts'
 import { ResponseHead } from '../../src/http1/response-head.ts'
 
+const NOW = 1_800_000_000
 const LIMITS = { headSize: 10_000, headers: 100 }
 /** Made of what matters, so that names meet. */
 const piece = fc.string({ unit: fc.constantFrom('a', 'b', 'ab', '=', ';', ' ', '"', ',', '\t', '\xe9'), maxLength: 12 })
@@ -55,11 +56,34 @@ describe('a cookie', () => {
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 3 }), name, (fields, wanted) => {
         const set = fields.map((field) => pairsOf(field)[0])
-        equal(setCookieIn(responseWith(...fields), wanted), set.findLast((pair) => pair?.[0] === wanted)?.[1])
+        equal(setCookieIn(responseWith(...fields), wanted, NOW), set.findLast((pair) => pair?.[0] === wanted)?.[1])
       }),
       { numRuns: 2000 },
     )
   })
+
+  const date = (seconds: number) => new Date((NOW + seconds) * 1000).toUTCString()
+  const outcomes: readonly [attributes: string, value: string][] = [
+    ['', 'x'],
+    ['; Path=/; HttpOnly; Secure', 'x'],
+    ['; Max-Age=60', 'x'],
+    ['; Max-Age=0', ''],
+    ['; max-age = -1', ''],
+    ['; Max-Age=', 'x'],
+    ['; Max-Age=soon', 'x'],
+    [`; Expires=${date(60)}`, 'x'],
+    [`; Path=/; expires=${date(-60)}; Secure`, ''],
+    ['; Expires=Thu, 01-Jan-1970 00:00:01 GMT', ''],
+    ['; Expires=never', 'x'],
+    [`; Expires=${date(-60)}; Max-Age=60`, 'x'],
+    [`; Max-Age=0; Expires=${date(60)}`, ''],
+  ]
+  for (const [attributes, value] of outcomes) {
+    const outcome = value === '' ? 'takes it away' : 'sets it'
+    test(`of a response with "${attributes}" ${outcome}`, () => {
+      equal(setCookieIn(responseWith(`a=x${attributes}`, 'b=y'), 'a', NOW), value)
+    })
+  }
 })
 
 test('a parameter of a query is the first of exactly that name that has a value', () => {

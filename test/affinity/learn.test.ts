@@ -1,0 +1,235 @@
+/** Sessions that are learnt from answers, without a socket, under a clock of the test's own. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import type { SessionRequest, SessionResponse } from '../../src/affinity/affinity.ts'
+import { LearnAffinity } from '../../src/affinity/learn.ts'
+import { SessionTable } from '../../src/session-table.ts'
+import type { Server, SessionSource, Upstream } from '../../src/snapshot.ts'
+import { serversWith } from '../balancing/group.ts'
+
+const HOUR = 3600
+const NOW = 1_800_000_000
+const servers = serversWith([{ name: 'a' }, { name: 'b' }, { name: 'c' }])
+const COOKIE: SessionSource = { from: 'cookie', name: 'sid' }
+const HEADER: SessionSource = { from: 'header', name: 'x-session' }
+const QUERY: SessionSource = { from: 'query', name: 'session' }
+const SOCKET_IO: SessionSource = { from: 'socket.io' }
+
+interface Options {
+  readonly from?: readonly SessionSource[]
+  readonly upstream?: string
+  readonly list?: readonly Server[]
+  readonly table?: SessionTable
+  readonly secret?: string
+}
+
+function learning({
+  from = [COOKIE],
+  upstream = 'app',
+  list = servers,
+  table,
+  secret = 'of the machine',
+}: Options = {}) {
+  const sessions = table ?? new SessionTable()
+  const settings = { type: 'learn', from, secret, idle: HOUR * 1000, onLost: 'move' } as const
+  sessions.heed([{ affinity: settings, servers: list } as unknown as Upstream])
+  return new LearnAffinity(settings, upstream, list, sessions)
+}
+
+type Learning = ReturnType<typeof learning>
+type Fields = Readonly<Record<string, string>>
+
+interface Shown {
+  readonly cookies?: Fields
+  readonly headers?: Fields
+  readonly query?: Fields
+}
+
+function request({ cookies = {}, headers = {}, query = {} }: Shown): SessionRequest {
+  const of = (fields: Fields) => (name: string) => fields[name]
+  return { cookie: of(cookies), header: of(headers), query: of(query) }
+}
+
+function response({ status = 200, cookies = {}, headers = {}, redirect = {} }): SessionResponse {
+  const of = (fields: Fields) => (name: string) => fields[name]
+  return { status, setCookie: of(cookies), header: of(headers), redirectQuery: of(redirect) }
+}
+
+const showing = (sid: string) => request({ cookies: { sid } })
+const telling = (sid: string) => response({ cookies: { sid } })
+
+/** The server that a request with that cookie belongs to. */
+const homeOf = (affinity: Learning, sid: string, now = NOW) => affinity.read(showing(sid), now)?.home
+
+const value = fc.string({
+  unit: fc.integer({ min: 0x21, max: 0xff }).map((code) => String.fromCharCode(code)),
+  minLength: 1,
+})
+const server = fc.constantFrom(...servers)
+
+describe('what an answer tells', () => {
+  test('is found from then on until it has been idle for too long, on the server that answered', () => {
+    fc.assert(
+      fc.property(
+        value,
+        server,
+        fc.nat({ max: HOUR }),
+        fc.integer({ min: HOUR + 1, max: HOUR * 99 }),
+        (sid, home, soon, late) => {
+          const affinity = learning()
+          assert.equal(affinity.read(showing(sid), NOW)?.standing, 'expired')
+          affinity.learn(telling(sid), home, NOW, undefined)
+          const shown = affinity.read(showing(sid), NOW + soon)!
+          assert.deepEqual([shown.standing, shown.home, shown.key], ['known', home, undefined])
+          assert.equal(affinity.settle(shown, home), shown)
+          assert.equal(affinity.read(showing(sid), NOW + late)?.standing, 'expired')
+        },
+      ),
+      { numRuns: 20 },
+    )
+  })
+
+  test('is found by every worker, and after a restart with the same secret', () => {
+    fc.assert(
+      fc.property(value, server, (sid, home) => {
+        const table = new SessionTable()
+        learning({ table }).learn(telling(sid), home, NOW, undefined)
+        assert.equal(homeOf(learning({ table: new SessionTable(table.memory) }), sid), home)
+        const next = new SessionTable()
+        for (const session of table.sessions(NOW)) assert.ok(next.restore(session, NOW))
+        assert.equal(homeOf(learning({ table: next }), sid), home)
+        assert.equal(homeOf(learning({ table: next, secret: 'of another machine' }), sid), undefined)
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  test('is never found on another upstream, nor by another value', () => {
+    const table = new SessionTable()
+    const known = new Set<string>()
+    fc.assert(
+      fc.property(value, value, (sid, other) => {
+        learning({ table }).learn(telling(sid), servers[0]!, NOW, undefined)
+        known.add(sid)
+        assert.equal(homeOf(learning({ table, upstream: 'api' }), sid), undefined)
+        if (!known.has(other)) assert.equal(homeOf(learning({ table }), other), undefined)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  test('says nothing of itself on the table', () => {
+    const table = new SessionTable()
+    learning({ table }).learn(telling('a-secret-session-id'), servers[0]!, NOW, undefined)
+    assert.ok(!Buffer.from(table.memory).includes('secret'))
+  })
+
+  test('may be long, and is found all the same', () => {
+    const affinity = learning()
+    for (const length of [255, 256, 257, 8000]) {
+      affinity.learn(telling('x'.repeat(length)), servers[1]!, NOW, undefined)
+      for (let turn = 0; turn < 3; turn++) assert.equal(homeOf(affinity, 'x'.repeat(length)), servers[1])
+    }
+  })
+
+  test('moves with the session', () => {
+    const table = new SessionTable()
+    const affinity = learning({ table })
+    affinity.learn(telling('x'), servers[0]!, NOW, undefined)
+    const moved = affinity.settle(affinity.read(showing('x'), NOW)!, servers[2]!)
+    table.leave(table.enter(moved.high, moved.low, servers[2]!.slot, NOW), moved.high, moved.low, NOW)
+    assert.equal(homeOf(affinity, 'x'), servers[2])
+  })
+
+  test('may be a second session of the same client: both live on', () => {
+    const affinity = learning()
+    affinity.learn(telling('guest'), servers[0]!, NOW, undefined)
+    affinity.learn(telling('user'), servers[0]!, NOW, affinity.read(showing('guest'), NOW))
+    assert.equal(homeOf(affinity, 'guest'), servers[0])
+    assert.equal(homeOf(affinity, 'user'), servers[0])
+  })
+
+  test('ends the session that the request showed, where the cookie is taken away, and no other', () => {
+    const affinity = learning({ from: [SOCKET_IO, COOKIE] })
+    affinity.learn(telling('mine'), servers[0]!, NOW, undefined)
+    affinity.learn(telling('other'), servers[0]!, NOW, undefined)
+    affinity.learn(telling('socket'), servers[0]!, NOW, undefined)
+    affinity.learn(telling(''), servers[0]!, NOW, undefined)
+    affinity.learn(telling(''), servers[0]!, NOW, affinity.read(showing('unknown'), NOW))
+    affinity.learn(telling(''), servers[0]!, NOW, affinity.read(request({ query: { sid: 'socket' } }), NOW))
+    for (const sid of ['mine', 'other', 'socket']) assert.equal(homeOf(affinity, sid), servers[0])
+    affinity.learn(telling(''), servers[0]!, NOW, affinity.read(showing('mine'), NOW))
+    assert.equal(homeOf(affinity, 'mine'), undefined)
+    assert.equal(homeOf(affinity, 'other'), servers[0])
+  })
+})
+
+describe('a value that nobody gave out', () => {
+  test('is hashed as it is, and takes no room', () => {
+    const table = new SessionTable()
+    const affinity = learning({ table })
+    fc.assert(
+      fc.property(value, server, (sid, chosen) => {
+        const shown = affinity.read(showing(sid), NOW)!
+        assert.equal(shown.standing, 'expired')
+        assert.deepEqual(shown.key, Buffer.from(sid, 'latin1'))
+        const session = affinity.settle(shown, chosen)
+        assert.equal(session, shown)
+        assert.equal(table.enter(session.high, session.low, chosen.slot, NOW), -1)
+        assert.deepEqual([...table.sessions(NOW)], [])
+      }),
+    )
+  })
+
+  test('is none at all where it is empty, or absent', () => {
+    const affinity = learning({ from: [COOKIE, HEADER, QUERY, SOCKET_IO] })
+    assert.equal(affinity.read(request({}), NOW), undefined)
+    assert.equal(affinity.read(showing(''), NOW), undefined)
+  })
+})
+
+describe('of several places', () => {
+  const affinity = learning({ from: [COOKIE, HEADER, QUERY, SOCKET_IO] })
+  affinity.learn(telling('in cookie'), servers[0]!, NOW, undefined)
+  affinity.learn(response({ headers: { 'x-session': 'in header' } }), servers[1]!, NOW, undefined)
+  affinity.learn(response({ status: 302, redirect: { session: 'in query' } }), servers[2]!, NOW, undefined)
+
+  test('the first that is known counts, in the order of the configuration', () => {
+    const home = (shown: Shown) => affinity.read(request(shown), NOW)?.home
+    const [cookies, headers, query] = [{ sid: 'in cookie' }, { 'x-session': 'in header' }, { session: 'in query' }]
+    assert.equal(home({ cookies, headers, query }), servers[0])
+    assert.equal(home({ headers, query }), servers[1])
+    assert.equal(home({ query }), servers[2])
+    assert.equal(home({ cookies: { sid: 'unknown' }, query }), servers[2])
+  })
+
+  test('the first there is counts where none is known', () => {
+    const shown = affinity.read(request({ headers: { 'x-session': 'h' }, query: { session: 'q' } }), NOW)!
+    assert.deepEqual(shown.key, Buffer.from('h'))
+  })
+})
+
+describe('an Engine.IO handshake', () => {
+  const opening = { EIO: '4', transport: 'polling' }
+  const affinity = learning({ from: [SOCKET_IO] })
+
+  test('is a request that opens a session, and none that has one', () => {
+    assert.ok(affinity.expectsBody(request({ query: opening })))
+    assert.ok(!affinity.expectsBody(request({ query: { ...opening, sid: 'x' } })))
+    assert.ok(!affinity.expectsBody(request({ query: { transport: 'polling' } })))
+    assert.ok(!affinity.expectsBody(request({})))
+    assert.ok(!learning({ from: [COOKIE] }).expectsBody(request({ query: opening })))
+  })
+
+  test('is answered by the id in the body, and only by a 200', () => {
+    assert.equal(affinity.readerOf(response({ status: 400 }), servers[1]!, NOW), undefined)
+    assert.equal(affinity.readerOf(response({ status: 101 }), servers[1]!, NOW), undefined)
+    affinity
+      .readerOf(response({}), servers[1]!, NOW)!
+      .read(Buffer.from('0{"sid":"a/\xc3\xa9","upgrades":[]}', 'latin1'))
+    const polling = { ...opening, sid: encodeURIComponent('a/é') }
+    assert.equal(affinity.read(request({ query: polling }), NOW)?.home, servers[1])
+    assert.equal(affinity.read(request({ query: { ...opening, sid: '%' } }), NOW)?.standing, 'expired')
+  })
+})
