@@ -9,6 +9,9 @@ const WAYS = 16
 const BUCKETS = 163_840
 /** Room for 2.6 million, so that of 1,000,000 hardly any bucket overflows: 63,569,924 bytes with the locks. */
 const ENTRIES = BUCKETS * WAYS
+/** The table can be read in so many parts, of so many entries each. */
+export const PARTS = 256
+export const PART = ENTRIES / PARTS
 const LOCKS_AT = ENTRIES * STRIDE
 /** 1 once anything has changed since `takeChange`. */
 const CHANGED_AT = LOCKS_AT + BUCKETS
@@ -125,7 +128,7 @@ export class SessionTable {
   count(servers: Iterable<number>, now: number): Map<number, SessionCount> {
     const counts = new Map<number, SessionCount>()
     for (const server of servers) counts.set(server, { live: 0, active: 0, oldest: 0 })
-    for (const at of this.#liveEntries(now)) {
+    for (const at of this.#liveEntries(now, 0, ENTRIES)) {
       const count = counts.get(this.#cells[at + Field.Server]! & SLOT)
       if (count === undefined) continue
       const begunAt = this.#cells[at + Field.BegunAt]! >>> 0
@@ -136,10 +139,10 @@ export class SessionTable {
     return counts
   }
 
-  /** Every live session, to be saved. */
-  *sessions(now: number): Iterable<SavedSession> {
+  /** The live sessions of one part of the table, to be saved. */
+  *sessions(part: number, now: number): Iterable<SavedSession> {
     const cells = this.#cells
-    for (const at of this.#liveEntries(now)) {
+    for (const at of this.#liveEntries(now, part * PART, (part + 1) * PART)) {
       yield {
         high: cells[at + Field.High]!,
         low: cells[at + Field.Low]!,
@@ -171,8 +174,8 @@ export class SessionTable {
     for (let at = 0; at < LOCKS_AT; at += STRIDE) this.#cells[at + Field.InHand] = 0
   }
 
-  *#liveEntries(now: number): Iterable<number> {
-    for (let at = 0; at < LOCKS_AT; at += STRIDE) {
+  *#liveEntries(now: number, from: number, to: number): Iterable<number> {
+    for (let at = from * STRIDE; at < to * STRIDE; at += STRIDE) {
       if (!this.#isFree(at) && this.#isLive(at, now)) yield at
     }
   }

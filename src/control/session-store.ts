@@ -1,5 +1,6 @@
+import { setImmediate } from 'node:timers/promises'
 import { wallSeconds } from '../clock.ts'
-import type { SavedSession, SessionTable } from '../session-table.ts'
+import { PART, PARTS, type SavedSession, type SessionTable } from '../session-table.ts'
 import type { Listener, Upstream } from '../snapshot.ts'
 import type { StateDirectory } from './state-directory.ts'
 
@@ -7,8 +8,6 @@ import type { StateDirectory } from './state-directory.ts'
 const MAGIC = 'limpet sessions 1\n'
 /** A session in the file: five numbers of 32 bits. */
 const RECORD = 20
-/** Records that are written at once: between one piece and the next, the control plane does what else there is to do. */
-const PIECE = 4096
 /** How long to wait after a save, in ms, and as a multiple of what it took: so many sessions do not keep the disk busy. */
 const PAUSE = 5000
 const PAUSE_FACTOR = 50
@@ -88,23 +87,23 @@ export class SessionStore {
     if (this.#sessions.takeChange()) await this.#directory.writePieces(this.#file, this.#pieces())
   }
 
-  /** The file, in pieces whose memory serves again for the next one. */
-  *#pieces(): Generator<Uint8Array> {
+  /** The file, in pieces whose memory serves again for the next one; between them others have their turn. */
+  async *#pieces(): AsyncGenerator<Uint8Array> {
     const servers: Servers = this.#servers.map(({ upstream, name }) => [upstream, name])
     yield Buffer.from(`${MAGIC}${JSON.stringify(servers)}\n`)
     const indices = new Map(this.#servers.map(({ slot }, index) => [slot, index]))
-    const piece = Buffer.allocUnsafe(PIECE * RECORD)
-    let length = 0
-    for (const session of this.#sessions.sessions(wallSeconds())) {
-      const index = indices.get(session.server)
-      if (index === undefined) continue
-      writeRecord(piece, length, session, index)
-      length += RECORD
-      if (length < piece.length) continue
-      yield piece
-      length = 0
+    const piece = Buffer.allocUnsafe(PART * RECORD)
+    for (let part = 0; part < PARTS; part++) {
+      let length = 0
+      for (const session of this.#sessions.sessions(part, wallSeconds())) {
+        const index = indices.get(session.server)
+        if (index === undefined) continue
+        writeRecord(piece, length, session, index)
+        length += RECORD
+      }
+      if (length > 0) yield piece.subarray(0, length)
+      await setImmediate()
     }
-    yield piece.subarray(0, length)
   }
 }
 

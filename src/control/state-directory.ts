@@ -47,8 +47,8 @@ export class StateDirectory {
     }
   }
 
-  /** The same, piece by piece, with time for other things in between: a piece is asked for once the last is written. */
-  async writePieces(name: string, pieces: Iterable<Uint8Array>): Promise<void> {
+  /** The same, piece by piece: each is asked for once the one before it is written. */
+  async writePieces(name: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
     const file = join(this.path, name)
     try {
       await mkdir(this.path, { recursive: true, mode: 0o700 })

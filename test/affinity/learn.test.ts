@@ -7,6 +7,7 @@ import { LearnAffinity } from '../../src/affinity/learn.ts'
 import { SessionTable } from '../../src/session-table.ts'
 import type { Server, SessionSource, Upstream } from '../../src/snapshot.ts'
 import { serversWith } from '../balancing/group.ts'
+import { savedOf } from '../support/saved-sessions.ts'
 
 const HOUR = 3600
 const NOW = 1_800_000_000
@@ -97,7 +98,7 @@ describe('what an answer tells', () => {
         learning({ table }).learn(telling(sid), home, NOW, undefined)
         assert.equal(homeOf(learning({ table: new SessionTable(table.memory) }), sid), home)
         const next = new SessionTable()
-        for (const session of table.sessions(NOW)) assert.ok(next.restore(session, NOW))
+        for (const session of savedOf(table, NOW)) assert.ok(next.restore(session, NOW))
         assert.equal(homeOf(learning({ table: next }), sid), home)
         assert.equal(homeOf(learning({ table: next, secret: 'of another machine' }), sid), undefined)
       }),
@@ -177,7 +178,7 @@ describe('a value that nobody gave out', () => {
         const session = affinity.settle(shown, chosen)
         assert.equal(session, shown)
         assert.equal(table.enter(session.high, session.low, chosen.slot, NOW), -1)
-        assert.deepEqual([...table.sessions(NOW)], [])
+        assert.deepEqual(savedOf(table, NOW), [])
       }),
     )
   })
