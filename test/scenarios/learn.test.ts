@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { createHash, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { watch } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import type { createServer, IncomingMessage, ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -149,6 +150,29 @@ describe('a session in a cookie of the application', () => {
     await after.errors.find(/30 session\(s\) go on/)
     for (const [user, server] of users) assert.equal((await user.get(after.port)).body, `${server} 2`)
     await after.log.matching(/ stuck$/, 30)
+  })
+
+  test('is found again after a crash, once it has been saved', async (t) => {
+    const stateDirectory = await stateFolder(t)
+    const apps = await threeApps(t, byCookie)
+    const before = await learning(t, 'cookie:sid', apps, { stateDirectory })
+    const users = await arrive(before, 10)
+    const [latecomer] = users.keys()
+    const watcher = watch(stateDirectory)
+    t.after(() => watcher.close())
+    const saved = new Promise<void>((resolve) => {
+      watcher.on('change', (_event, file) => file === 'sessions-127.0.0.1-0' && resolve())
+    })
+    // Something has changed, so that a save must follow.
+    await latecomer!.get(before.port)
+    await saved
+    before.process.kill('SIGKILL')
+    await before.exit
+    const after = await learning(t, 'cookie:sid', apps, { stateDirectory })
+    await after.errors.find(/10 session\(s\) go on/)
+    for (const [user, server] of users) {
+      assert.equal((await user.get(after.port)).body, `${server} ${user === latecomer ? 3 : 2}`)
+    }
   })
 
   test('that nobody gave out goes to one server by its value, and is replaced by the application', async (t) => {
