@@ -44,7 +44,14 @@ const ANSWERED_AT = LATENCIES_AT + MOST_SERVERS
 // Each worker counts the connections of each address twice, in a cell of either half that the address hashes to.
 const ADDRESS_CELLS = 8192
 const ADDRESSES_AT = ANSWERED_AT + MOST_SERVERS
-const SIZE = ADDRESSES_AT + MOST_WORKERS * 2 * ADDRESS_CELLS
+// Requests that wait in each line, and each worker's part of them. The lines: a server's own, an upstream's for any of
+// its servers, and an upstream's as a whole, which is the sum of the others.
+const LINES_FOR_ANY = MOST_SERVERS
+const WHOLE_QUEUES = LINES_FOR_ANY + MOST_UPSTREAMS
+const LINES = WHOLE_QUEUES + MOST_UPSTREAMS
+const WAITING_AT = ADDRESSES_AT + MOST_WORKERS * 2 * ADDRESS_CELLS
+const WAITING_LEDGERS_AT = WAITING_AT + LINES
+const SIZE = WAITING_LEDGERS_AT + MOST_WORKERS * LINES
 
 export class Scoreboard {
   /** Hand this to another thread, and make a Scoreboard of it there. Pages that nobody touched take no memory. */
@@ -57,6 +64,8 @@ export class Scoreboard {
   readonly #cells: Int32Array
   /** In ms. No two threads need agree on one, so that it is read and written plainly. */
   readonly #latencies: Float32Array
+  /** Whether the next free place goes to who waits for that very server, rather than to who waits for any. */
+  #ownTurn = true
 
   constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(SIZE * Int32Array.BYTES_PER_ELEMENT)) {
     this.memory = memory
@@ -77,13 +86,21 @@ export class Scoreboard {
    * @returns whether it may begin
    */
   acquire(server: number, worker: number, limit: number): boolean {
-    const before = Atomics.add(this.#cells, IN_FLIGHT_AT + server, 1)
-    if (limit > 0 && before >= limit) {
-      Atomics.sub(this.#cells, IN_FLIGHT_AT + server, 1)
-      return false
-    }
+    if (limit === 0) Atomics.add(this.#cells, IN_FLIGHT_AT + server, 1)
+    else if (!this.#acquireBelow(IN_FLIGHT_AT + server, limit)) return false
     this.#cells[LEDGERS_AT + worker * MOST_SERVERS + server]! += 1
     return true
+  }
+
+  /** Never counts beyond the limit, not even for a moment: who looks then would wait for a place that nobody gives back. */
+  #acquireBelow(cell: number, limit: number): boolean {
+    let before = Atomics.load(this.#cells, cell)
+    while (before < limit) {
+      const found = Atomics.compareExchange(this.#cells, cell, before, before + 1)
+      if (found === before) return true
+      before = found
+    }
+    return false
   }
 
   release(server: number, worker: number): void {
@@ -102,6 +119,85 @@ export class Scoreboard {
     this.#cells[CONNECTIONS_AT + worker] = 0
     const addresses = ADDRESSES_AT + worker * 2 * ADDRESS_CELLS
     this.#cells.fill(0, addresses, addresses + 2 * ADDRESS_CELLS)
+    for (let line = 0; line < LINES; line++) {
+      const waiting = this.#cells[WAITING_LEDGERS_AT + worker * LINES + line]!
+      if (waiting === 0) continue
+      Atomics.sub(this.#cells, WAITING_AT + line, waiting)
+      this.#cells[WAITING_LEDGERS_AT + worker * LINES + line] = 0
+    }
+    // Places that it gave back, or was about to take, are told to all who wait.
+    for (let upstream = 0; upstream < MOST_UPSTREAMS; upstream++) this.#wakeAll(upstream)
+  }
+
+  /** Requests that wait for a server of that upstream, all workers together. */
+  waiting(upstream: number): number {
+    return Atomics.load(this.#cells, WAITING_AT + WHOLE_QUEUES + upstream)
+  }
+
+  /**
+   * A worker's request begins to wait: for that server, or for any (undefined).
+   *
+   * @param most as many as that may wait for servers of the upstream, all workers together
+   * @returns whether it may
+   */
+  beginWait(upstream: number, server: number | undefined, worker: number, most: number): boolean {
+    if (!this.#acquireBelow(WAITING_AT + WHOLE_QUEUES + upstream, most)) return false
+    this.#cells[WAITING_LEDGERS_AT + worker * LINES + WHOLE_QUEUES + upstream]! += 1
+    this.#countWaiting(lineOf(upstream, server), worker, 1)
+    return true
+  }
+
+  endWait(upstream: number, server: number | undefined, worker: number): void {
+    this.#countWaiting(lineOf(upstream, server), worker, -1)
+    this.#countWaiting(WHOLE_QUEUES + upstream, worker, -1)
+  }
+
+  /** A request waits for another server than before, or for any. */
+  moveWait(upstream: number, from: number | undefined, to: number | undefined, worker: number): void {
+    this.#countWaiting(lineOf(upstream, from), worker, -1)
+    this.#countWaiting(lineOf(upstream, to), worker, 1)
+  }
+
+  #countWaiting(line: number, worker: number, change: 1 | -1): void {
+    Atomics.add(this.#cells, WAITING_AT + line, change)
+    this.#cells[WAITING_LEDGERS_AT + worker * LINES + line]! += change
+  }
+
+  /**
+   * Resolves once `wakeOne` tells this thread of a place in that line. Only what happens after the call is told: look
+   * for a place after it, not before.
+   */
+  untilPlace(upstream: number, server: number | undefined): Promise<unknown> {
+    return this.#untilNotified(WAITING_AT + lineOf(upstream, server))
+  }
+
+  /** Resolves once the upstream's epoch is another than at the call. */
+  untilEpoch(upstream: number): Promise<unknown> {
+    return this.#untilNotified(UPSTREAMS_AT + upstream * UPSTREAM_STRIDE + UpstreamField.Epoch)
+  }
+
+  #untilNotified(cell: number): Promise<unknown> {
+    for (;;) {
+      const { async, value } = Atomics.waitAsync(this.#cells, cell, Atomics.load(this.#cells, cell))
+      if (async) return value
+    }
+  }
+
+  /** That server has a place free: tells one thread that has a request waiting for it. One load where nobody waits. */
+  wakeOne(server: number, upstream: number): void {
+    if (this.waiting(upstream) === 0) return
+    const lines = [WAITING_AT + server, WAITING_AT + LINES_FOR_ANY + upstream]
+    this.#ownTurn = !this.#ownTurn
+    if (this.#ownTurn) lines.reverse()
+    for (const line of lines) {
+      if (Atomics.load(this.#cells, line) > 0 && Atomics.notify(this.#cells, line, 1) > 0) return
+    }
+  }
+
+  /** Tells all threads that have requests waiting that anything may have changed. */
+  #wakeAll(upstream: number): void {
+    if (this.waiting(upstream) === 0) return
+    Atomics.notify(this.#cells, UPSTREAMS_AT + upstream * UPSTREAM_STRIDE + UpstreamField.Epoch)
   }
 
   /** The server's `HealthBit`s. */
@@ -239,6 +335,7 @@ export class Scoreboard {
 
   bumpEpoch(upstream: number): void {
     Atomics.add(this.#cells, UPSTREAMS_AT + upstream * UPSTREAM_STRIDE + UpstreamField.Epoch, 1)
+    this.#wakeAll(upstream)
   }
 
   /** A connection of the client at that address (its octets) opens (1) or closes (-1). */
@@ -271,6 +368,10 @@ export class Scoreboard {
     for (let worker = 0; worker < MOST_WORKERS; worker++) sum += this.#cells[at + worker * stride]!
     return sum
   }
+}
+
+function lineOf(upstream: number, server: number | undefined): number {
+  return server ?? LINES_FOR_ANY + upstream
 }
 
 /** The cell of an address in one half of a worker's cells, by FNV-1a. */

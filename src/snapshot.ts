@@ -66,6 +66,7 @@ export interface Upstream {
   readonly health?: Health
   /** The PROXY header with which each connection to its servers begins; none if left out. */
   readonly proxyProtocol?: ProxyProtocolVersion
+  readonly queue: Queue
 }
 
 /** The balancing policy and its settings; docs/balancing.md says what each does. */
@@ -259,6 +260,14 @@ export interface Retries {
   readonly tries: number
   /** No further try starts once a request is this old. */
   readonly within: number
+}
+
+/** Requests that wait while all servers that could serve them are full. */
+export interface Queue {
+  /** How many may wait, all workers together; 0: none. */
+  readonly size: number
+  /** How long one may wait. */
+  readonly timeout: number
 }
 
 /** Idle connections that a worker keeps open to each server. */

@@ -109,7 +109,9 @@ export class ServerState {
 
   /** Gives back what `claim` took, once the exchange on this server is over. */
   release(): void {
-    this.#scoreboard.release(this.settings.slot, this.#worker)
+    const { slot, maxConnections } = this.settings
+    this.#scoreboard.release(slot, this.#worker)
+    if (maxConnections > 0) this.#scoreboard.wakeOne(slot, this.#upstream)
   }
 
   #mayGo(now: number): boolean {

@@ -216,6 +216,13 @@ const keepAlive = z.strictObject({
   idle: Duration.prefault('60s').describe('How long an idle connection is kept.'),
 })
 
+const queue = z.strictObject({
+  size: whole(0, 1_000_000)
+    .prefault(1000)
+    .describe('Requests that may wait, of all workers together. 0: none; then they are answered 503 at once.'),
+  timeout: Duration.prefault('5s').describe('How long one may wait. 0: no limit.'),
+})
+
 const UpstreamFields = z.strictObject({
   balance: Balance.prefault('round-robin').describe('How a server is picked: the name of a policy, or its settings.'),
   affinity: z
@@ -227,6 +234,7 @@ const UpstreamFields = z.strictObject({
   keepAlive: keepAlive.prefault({}).describe('Idle connections kept open to the servers.'),
   health: z.exactOptional(Health).describe('How it is found out which servers are well, beyond maxFails.'),
   proxyProtocol: ProxyProtocolOut,
+  queue: queue.prefault({}).describe('Requests that wait while servers have all that they may (maxConnections).'),
 })
 
 /** An upstream as the program holds it. */

@@ -5,6 +5,7 @@ import { knownPolicies } from './upstream-settings.ts'
 /** Limpet's defaults, for which docs/nginx.md says what nginx does instead. */
 const DEFAULT_HEADERS = 100
 const DEFAULT_TUNNEL = 3_600_000
+const DEFAULT_QUEUE = { size: 1000, timeout: 5000 }
 
 /** Throws ConfigError with everything in the configuration that nginx cannot express. */
 export function refuseInexpressible(config: Config): void {
@@ -96,6 +97,7 @@ function upstream({
   keepAlive,
   health,
   proxyProtocol,
+  queue,
 }: Part<'upstreams'>): Problem[] {
   const path = `upstreams.${name}`
   const noLimit = (key: keyof typeof timeouts) =>
@@ -189,6 +191,14 @@ function upstream({
       `${path}.health.panicThreshold`,
       'nginx has no word for a panic',
       'leave it out',
+    ),
+    ...when(
+      queue.size > 0 &&
+        (queue.size !== DEFAULT_QUEUE.size || queue.timeout !== DEFAULT_QUEUE.timeout) &&
+        servers.some(({ maxConnections }) => maxConnections > 0),
+      `${path}.queue`,
+      'only nginx Plus has a queue for servers at their maxConnections',
+      'leave it out, or write size: 0',
     ),
   ]
 }

@@ -20,6 +20,8 @@ export interface LogEntry {
   readonly clientAddress: string
   readonly request: LoggedRequest
   readonly startedAt: number
+  /** How long it waited in its upstream's queue. */
+  readonly queued: number
   /** What the client was told; 499 if it left before that. */
   readonly status: number
   /** Of the body. */
@@ -104,6 +106,7 @@ export class AccessLog {
       upstream: list(entry.upstreamAddresses),
       upstreamStatus: list(entry.upstreamStatuses).map(Number),
       seconds: Math.round(now() - entry.startedAt) / 1000,
+      queued: entry.queued > 0 ? Math.round(entry.queued) / 1000 : undefined,
       reason: entry.reason,
       requestId: request.id === '' ? undefined : request.id,
     })

@@ -22,6 +22,9 @@ const NOTHING = Buffer.alloc(0)
 /** How long a connection that is being closed may take to say goodbye, in ms (nginx's lingering_timeout). */
 const LINGER = 5000
 
+/** How much is read of what follows a request's head while that waits in a queue, in bytes. */
+const MOST_UNREAD_IN_QUEUE = 16 * 1024
+
 /** What the connection's deadline is for. */
 type Awaiting = 'head' | 'next request' | 'body' | 'drain' | 'goodbye' | 'nothing'
 
@@ -136,6 +139,9 @@ export class ClientConnection extends Timed {
         break
       } else if (exchange?.wantsBody) {
         this.#at = exchange.requestBytes(this.#unread, this.#at)
+      } else if (exchange?.isQueued && this.#unread.length - this.#at < MOST_UNREAD_IN_QUEUE) {
+        // Only who reads on sees a client leave.
+        break
       } else {
         // The server is not ready for more; or the client asks on, and does not read what it is answered.
         this.socket.pause()
@@ -153,6 +159,8 @@ export class ClientConnection extends Timed {
     const exchange = this.#exchange
     const isHeldBack = this.#unread !== undefined && this.socket.writableNeedDrain
     if (exchange === undefined) return isHeldBack ? undefined : this.#close()
+    // Browsers, too, leave by closing their half. Nobody is known to be there to hear an answer that is far off.
+    if (exchange.isQueued) return exchange.clientLeft()
     const allTaken = this.#unread === undefined || exchange.gathersBody
     if (allTaken && !exchange.requestIsDone) exchange.requestEnded()
   }
@@ -338,7 +346,7 @@ export class ClientConnection extends Timed {
 }
 
 /** What the log is told of a request that was not understood. */
-const nothingForwarded = { upstreamAddresses: '', upstreamStatuses: '', reason: undefined } as const
+const nothingForwarded = { upstreamAddresses: '', upstreamStatuses: '', queued: 0, reason: undefined } as const
 const noFields = { refererStart: 0, refererEnd: 0, userAgentStart: 0, userAgentEnd: 0 } as const
 
 /** Where the first line of something that may not be text ends, or has gone on for long enough. */

@@ -11,7 +11,8 @@ import type { DataPlane } from './data-plane.ts'
 import { errorPage } from './error-page.ts'
 import { Failure } from './failure.ts'
 import type { Closing } from './forwarded-head.ts'
-import type { Placement } from './placement.ts'
+import type { Occasion, Placement } from './placement.ts'
+import { type Ticket, Wait, type Waiter } from './queue.ts'
 import type { Reason } from './reason.ts'
 import { authorityOf, expectationOf, pathOf, ReceivedRequest } from './received-request.ts'
 
@@ -26,7 +27,7 @@ const BODY_FIRST = 16 * 1024
  * has a server picked, makes an attempt there and, where that fails and it is safe, on another; and in every case ends in
  * `#settle`, once.
  */
-export class Exchange implements LogEntry {
+export class Exchange implements LogEntry, Waiter {
   readonly request: ReceivedRequest
   readonly startedAt = now()
   /** The client's, which is another than that of its connection's other end where a trusted proxy says so. */
@@ -45,9 +46,15 @@ export class Exchange implements LogEntry {
   #placement: Placement | undefined
   /** The last one. */
   #attempt: Attempt | undefined
+  /** Its place in its upstream's queue, valid as long as it waits there. */
+  #ticket: Ticket | undefined
+  #waitsSince = 0
+  /** How the attempt before the wait failed. */
+  #previous: Failure | undefined
   // What the log wants to know.
   status = 0
   bytesSent = 0
+  queued = 0
   upstreamAddresses = ''
   upstreamStatuses = ''
 
@@ -146,14 +153,52 @@ export class Exchange implements LogEntry {
    * @param previous how the attempt before this one failed
    */
   #try(previous?: Failure): void {
-    const placement = this.#placement!
     const time = previous === undefined ? this.startedAt : now()
-    const server = placement.next(time)
-    if (server instanceof Failure) return this.end(server.code === 'no-server' ? (previous ?? server) : server)
-    const { address } = server.settings
+    this.#previous = previous
+    const wait = this.#goOn('arrival', time)
+    if (wait !== undefined) this.#waitInQueue(wait)
+  }
+
+  /** Goes to a server, or ends; or returns what to wait for. */
+  #goOn(occasion: Occasion, time: number): Wait | undefined {
+    const placement = this.#placement!
+    const next = placement.next(time, occasion)
+    if (next instanceof Wait) return next
+    if (this.#waitsSince > 0) {
+      this.queued += time - this.#waitsSince
+      this.#waitsSince = 0
+    }
+    if (next instanceof Failure) {
+      // A client is told rather of the server that failed than of those that were busy.
+      this.end(next.code === 'session-lost' ? next : (this.#previous ?? next))
+      return undefined
+    }
+    const { address } = next.settings
     this.upstreamAddresses = this.upstreamAddresses === '' ? address : `${this.upstreamAddresses}, ${address}`
-    this.#attempt = new Attempt(this, this.#plane, this.#client, placement.group, server, time)
+    this.#attempt = new Attempt(this, this.#plane, this.#client, placement.group, next, time)
     this.#attempt.begin()
+    return undefined
+  }
+
+  #waitInQueue(wait: Wait): void {
+    const time = now()
+    this.#attempt = undefined
+    this.#waitsSince = time
+    this.#ticket = this.#placement!.group.queue.join(this, wait)
+    if (this.#ticket === undefined) this.#goOn('queue-full', time)
+  }
+
+  takeTurn(time: number): Wait | 'done' {
+    return this.#goOn('turn', time) ?? 'done'
+  }
+
+  waitedTooLong(): void {
+    this.#goOn('queue-timeout', now())
+  }
+
+  /** Whether it stands in its upstream's queue. */
+  get isQueued(): boolean {
+    return this.#ticket?.isValid === true
   }
 
   /**
@@ -208,7 +253,8 @@ export class Exchange implements LogEntry {
   #mayTryAgain(attempt: Attempt, failure: Failure): boolean {
     const { group, tries } = this.#placement!
     const { retries } = group.settings
-    if (tries >= retries.tries || (retries.within > 0 && now() - this.startedAt > retries.within)) return false
+    if (tries >= retries.tries || (retries.within > 0 && now() - this.startedAt - this.queued > retries.within))
+      return false
     if (failure.retry === 'idempotent') return this.request.isIdempotent && attempt.bodySent === 0
     return failure.retry === 'always'
   }
@@ -275,6 +321,8 @@ export class Exchange implements LogEntry {
   /** Where every exchange ends: the server is released, the line is logged, and the client's connection goes on. */
   #settle(how: 'whole' | 'abort' = 'whole'): void {
     this.isOver = true
+    this.#ticket?.leave()
+    if (this.#waitsSince > 0) this.queued += now() - this.#waitsSince
     const attempt = this.#attempt
     if (attempt !== undefined) {
       attempt.end()

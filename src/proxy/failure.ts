@@ -50,6 +50,13 @@ const meanings = {
     text: 'The server took too long to answer',
   },
   'no-server': { status: 503, source: 'upstream', retry: 'never', text: 'No server is available' },
+  'queue-full': { status: 503, source: 'upstream', retry: 'never', text: 'All servers are busy' },
+  'queue-timeout': {
+    status: 503,
+    source: 'upstream',
+    retry: 'never',
+    text: 'All servers have been busy for too long',
+  },
   'session-lost': {
     status: 503,
     source: 'upstream',

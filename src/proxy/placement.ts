@@ -2,10 +2,17 @@ import type { BodyReader, Session, SessionResponse } from '../affinity/affinity.
 import type { ServerState } from '../balancing/server-state.ts'
 import { wallSeconds } from '../clock.ts'
 import { Failure } from './failure.ts'
+import { Wait } from './queue.ts'
 import type { Loss, Reason } from './reason.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 
 const NOBODY: readonly ServerState[] = []
+
+/**
+ * When a server is asked for: at the request's arrival, or a retry's; when its turn in the queue has come; or when it may
+ * not wait (any longer), for that reason.
+ */
+export type Occasion = 'arrival' | 'turn' | 'queue-full' | 'queue-timeout'
 
 /**
  * Which servers of its upstream an exchange goes to, one attempt after the other, and why. Affinity, what servers may do
@@ -24,7 +31,9 @@ export class Placement {
   /** Whether the answer's body may tell a session. */
   readonly #expectsBody: boolean
   #visit = -1
+  /** Where it has been since it last waited. */
   #tried = NOBODY
+  #tries = 0
 
   constructor(group: UpstreamGroup, session: Session | undefined, key: Uint8Array, expectsBody: boolean) {
     this.group = group
@@ -35,23 +44,62 @@ export class Placement {
 
   /** How many servers the exchange has been to. */
   get tries(): number {
-    return this.#tried.length
+    return this.#tries
   }
 
-  /** Picks a server that has not been tried, and claims it; or says why there is none. */
-  next(time: number): ServerState | Failure {
-    const isFirst = this.#tried === NOBODY
+  /**
+   * Picks a server that has not been tried, and claims it; or says what to wait for, or why there is none. Who comes gets
+   * in line behind those of this worker who wait for the same.
+   */
+  next(time: number, occasion: Occasion = 'arrival'): ServerState | Wait | Failure {
+    const isFirst = this.#tries === 0
     const home = this.#home()
     const isOwn = home !== undefined && this.#isRemembered(home)
-    if (isFirst && isOwn && home.mayServe(time, true) && home.claim(time)) return this.#goTo(home, 'stuck')
+    const isTied = isFirst && home !== undefined && this.#shown !== undefined
+    const waitsForHome = isTied && this.#mayWait(occasion)
+    const { queue } = this.group
+    if (waitsForHome && occasion === 'arrival' && (queue.isAwaited(home) || queue.isAwaited(undefined)))
+      return new Wait(home)
+    if (isTied && home.mayServe(time, isOwn) && home.claim(time)) return this.#goTo(home, 'stuck')
     const loss = isFirst ? this.#lossOf(home, isOwn, time) : 'down'
+    if (waitsForHome && loss === 'full') return new Wait(home)
     if (loss !== undefined && this.#isRefused(home)) {
       this.reason = `refused:${loss}`
       return new Failure('session-lost')
     }
-    const server = this.group.policyOf(this.#shown).pick(this.#key, this.#tried, time)
-    if (server === undefined) return new Failure('no-server')
-    return this.#goTo(server, isFirst ? this.#reasonFor(server, home, loss) : 'retry')
+    const server = this.#pick(time, occasion)
+    if (server !== undefined) return this.#goTo(server, isFirst ? this.#reasonFor(server, home, loss) : 'retry')
+    if (!this.#isAllFull(time)) return new Failure('no-server')
+    if (!this.#mayWait(occasion)) return new Failure(occasion === 'queue-timeout' ? occasion : 'queue-full')
+    // By the time that a place is free, a server that failed the request may have come round.
+    this.#tried = NOBODY
+    return new Wait(undefined)
+  }
+
+  #mayWait(occasion: Occasion): boolean {
+    return (occasion === 'arrival' || occasion === 'turn') && this.group.settings.queue.size > 0
+  }
+
+  #pick(time: number, occasion: Occasion): ServerState | undefined {
+    const { queue, servers } = this.group
+    const policy = this.group.policyOf(this.#shown)
+    if (occasion !== 'arrival' || queue.isEmpty) return policy.pick(this.#key, this.#tried, time)
+    if (queue.isAwaited(undefined)) return undefined
+    return policy.pick(this.#key, [...this.#tried, ...servers.filter((server) => queue.isAwaited(server))], time)
+  }
+
+  /** Whether nothing but a place is missing on the servers that are up. */
+  #isAllFull(time: number): boolean {
+    const { queue, servers } = this.group
+    let isAnyUp = false
+    for (const server of servers) {
+      const refusal = server.refusal(time)
+      // Free places that others wait for are as good as taken.
+      const isOpen = refusal === undefined && !queue.isAwaited(server) && !queue.isAwaited(undefined)
+      if (isOpen) return false
+      isAnyUp ||= refusal === undefined || refusal === 'full'
+    }
+    return isAnyUp
   }
 
   /** The server that the request belongs to, whether or not that may serve it. */
@@ -83,7 +131,7 @@ export class Placement {
     if (home === undefined) return this.#shown?.standing === 'removed' ? 'removed' : undefined
     const refusal = home.refusal(time, isOwn)
     // Its own server's last place was taken by another thread just now.
-    if (refusal === undefined) return isOwn ? 'full' : undefined
+    if (refusal === undefined) return this.#shown === undefined ? undefined : 'full'
     return refusal === 'full' || refusal === 'drained' ? refusal : 'down'
   }
 
@@ -99,6 +147,7 @@ export class Placement {
   #goTo(server: ServerState, reason: Reason): ServerState {
     this.reason = reason
     this.#tried = this.#tried === NOBODY ? [server] : [...this.#tried, server]
+    this.#tries++
     if (this.#shown === undefined) return server
     const seconds = wallSeconds()
     this.#leave(seconds)

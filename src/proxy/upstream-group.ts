@@ -14,6 +14,7 @@ import type { Deadlines } from './deadlines.ts'
 import { Placement } from './placement.ts'
 import { Pool } from './pool.ts'
 import { encodeLocalHeader, encodeProxyHeader } from './proxy-protocol.ts'
+import { Queue } from './queue.ts'
 import type { RequestView } from './request-view.ts'
 import { UpstreamConnection } from './upstream-connection.ts'
 
@@ -33,7 +34,9 @@ export class UpstreamGroup {
   readonly settings: Upstream
   readonly affinity: Affinity | undefined
   readonly sessions: SessionTable
+  readonly servers: readonly ServerState[]
   readonly policy: Policy
+  readonly queue: Queue
   /** The name of the cookie that the affinity issues; empty where it issues none. */
   readonly ownCookie: string
   /** So many bad answers in a row of a server, and each multiple of that, are told of; Infinity for never. */
@@ -58,6 +61,8 @@ export class UpstreamGroup {
     const { slot, balance } = settings
     const alone = settings.servers.length === 1
     const servers = settings.servers.map((server) => new ServerState(server, slot, alone, scoreboard, worker))
+    this.servers = servers
+    this.queue = new Queue(settings, servers, scoreboard, worker, deadlines)
     for (const server of servers) {
       this.#states.set(server.settings, server)
       this.#pools.set(server, new Pool(settings.keepAlive))
