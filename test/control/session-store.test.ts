@@ -10,7 +10,7 @@ import { StateDirectory } from '../../src/control/state-directory.ts'
 import { SessionTable } from '../../src/session-table.ts'
 import type { Upstream } from '../../src/snapshot.ts'
 
-const listeners = [{ address: '::', port: 80 }]
+const listeners = [{ address: '::', port: 80, proxyProtocol: false }]
 
 /** A run of the program on upstreams with these servers, by name and slot. */
 function run(path: string, upstreams: Readonly<Record<string, Readonly<Record<string, number>>>>) {
