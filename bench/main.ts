@@ -1,26 +1,26 @@
 /** `npm run bench`: measures Limpet and its peers side by side. docs/performance.md says how to use it. */
-import { mkdtempSync, rmSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import { cases } from './cases/registry.ts'
 import { copyCheckout, extractCommit } from './checkout.ts'
 import { assignCores, moveTo, usableCores } from './cores.ts'
 import { measure, type Step, type Surroundings } from './measure.ts'
 import { metrics } from './metric.ts'
+import { several, whole } from './options.ts'
 import { startOrigin } from './origin.ts'
 import type { Peer } from './peer.ts'
 import { limpetBefore } from './peers/limpet.ts'
 import { peers } from './peers/registry.ts'
 import { busiestProfile, formatProfile, selfTimes } from './profile.ts'
-import { Program, versionOf } from './program.ts'
+import { versionOf } from './program.ts'
 import { formatSeconds, Progress } from './progress.ts'
 import { caseTable, remarks } from './report/markdown.ts'
 import { renewPages, writeReport } from './report/write.ts'
 import { type CaseResult, readResults, recordCase } from './results.ts'
 import { durationOf, type Entrants, runRounds, stepsOf } from './rounds.ts'
+import { makeRunFolder } from './run-folder.ts'
 
 interface Options {
   readonly case?: readonly string[]
@@ -54,21 +54,6 @@ const quickly: Readonly<Record<string, readonly string[]>> = {
   '64kB': ['limpet', 'nginx'],
 }
 
-const whole = (least: number, most: number) => (value: string) => {
-  const number = Number(value)
-  if (Number.isInteger(number) && number >= least && number <= most) return number
-  throw new InvalidArgumentError(`Expected a whole number from ${least} to ${most}.`)
-}
-
-const several =
-  (known: readonly { readonly name: string }[]) =>
-  (value: string, before: readonly string[] = []) => {
-    const names = value.split(',')
-    const stranger = names.find((name) => !known.some((each) => each.name === name))
-    if (stranger === undefined) return [...before, ...names]
-    throw new InvalidArgumentError(`There is no ${stranger}, but ${known.map(({ name }) => name).join(', ')}.`)
-  }
-
 await new Command('npm run bench --')
   .description('Measures Limpet and its peers side by side.')
   .option('--case <names>', 'only these cases, separated by commas', several(cases))
@@ -96,8 +81,7 @@ async function bench(options: Options): Promise<void> {
 
   const seconds = options.seconds ?? (options.quick ? 1 : 3)
   const warmUp = Math.min(seconds, WARM_UP)
-  const folder = mkdtempSync(join(tmpdir(), 'limpet-bench-'))
-  endCleanly(folder)
+  const folder = makeRunFolder()
   const { folder: limpet } = await copyCheckout(join(folder, 'limpet'))
   const before = options.before && (await commitNamed(options.before, join(folder, 'limpet-before')))
   if (before === null) return fail(`there is no commit ${options.before}.`)
@@ -203,24 +187,6 @@ async function profileStep(step: Step, surroundings: Surroundings): Promise<void
   for (const error of errors) console.log(`  ${error}`)
   console.log(formatProfile(selfTimes(found, measured), measured.requests, sample.cpu))
   console.log(`\nIts busiest thread whole, for Chrome's DevTools: ${relative('', file)}`)
-}
-
-/** Ends everything that was started, however the bench ends. */
-function endCleanly(folder: string): void {
-  process.on('exit', () => {
-    Program.killAll()
-    rmSync(folder, { recursive: true, force: true })
-  })
-  for (const [signal, code] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-    ['SIGHUP', 129],
-  ] as const) {
-    process.once(signal, () => {
-      console.error('\nStopping.')
-      process.exit(code)
-    })
-  }
 }
 
 function fail(sentence: string): void {

@@ -86,10 +86,10 @@ export class Program {
     return readFileSync(this.#output, 'utf8')
   }
 
-  /** Asks it to end, and kills it if it does not. */
-  async stop(): Promise<void> {
+  /** Asks it to end, by the signal that it understands so, and kills it if it does not. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     if (!Program.#running.has(this)) return
-    this.process.kill('SIGTERM')
+    this.process.kill(signal)
     await Promise.race([this.#exit, delay(STOP_TIMEOUT, undefined, { ref: false })])
     this.#signal('SIGKILL')
     await this.#exit

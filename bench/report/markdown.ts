@@ -3,6 +3,7 @@ import { REFERENCE } from '../peers/registry.ts'
 import { type CaseResult, type Entry, entryOf, type Results, ratioOf, summaryOf } from '../results.ts'
 import type { Summary } from '../statistics.ts'
 import { judge, measured, type Target, targets } from '../targets.ts'
+import { table } from './table.ts'
 
 /** Below this, the proxy waited for the load rather than the load for the proxy. */
 const SATURATED = 0.95
@@ -148,10 +149,4 @@ export function remarks({ entries }: CaseResult): string[] {
       ? [`The load was the limit for ${waiting.map(nameOf).join('; ')}: there, the CPU a request says more.`]
       : []),
   ]
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  const rule = head.map((_, column) => (column === 0 ? '---' : '--:'))
-  return [line(head), line(rule), ...rows.map(line)].join('\n')
 }
