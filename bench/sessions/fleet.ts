@@ -1,0 +1,82 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { freePorts, Program } from '../program.ts'
+
+/** A server as a balancer's configuration names it. */
+export interface ServerPlace {
+  readonly name: string
+  /** host:port */
+  readonly address: string
+}
+
+interface RunningServer {
+  readonly port: number
+  readonly instance: string
+  readonly process: Program
+}
+
+const program = fileURLToPath(new URL('server.ts', import.meta.url))
+
+/** The servers behind the balancers: a process each. */
+export class Fleet {
+  readonly #folder: string
+  readonly #servers = new Map<string, RunningServer>()
+  #starts = 0
+
+  /** @param folder for what they write */
+  private constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  static async start(folder: string, names: readonly string[]): Promise<Fleet> {
+    const fleet = new Fleet(folder)
+    const ports = await freePorts(names.length)
+    await Promise.all(names.map((name, index) => fleet.start(name, ports[index]!)))
+    return fleet
+  }
+
+  /** In the order of their names. */
+  get places(): ServerPlace[] {
+    const names = [...this.#servers.keys()].toSorted()
+    return names.map((name) => ({ name, address: `127.0.0.1:${this.#servers.get(name)!.port}` }))
+  }
+
+  /** The process that has the name now. */
+  instanceOf(name: string): string {
+    return this.#servers.get(name)!.instance
+  }
+
+  /**
+   * Starts a server, in the place of one of the same name if there is one, which by then must have ended or have another port.
+   *
+   * @param port by default that of its predecessor, or any that is free
+   */
+  async start(name: string, port?: number): Promise<void> {
+    const instance = `${name}${++this.#starts}`
+    const chosen = port ?? this.#servers.get(name)?.port ?? (await freePorts(1))[0]!
+    const launch = {
+      command: process.execPath,
+      args: [program, name, instance, String(chosen)],
+      env: { NODE_OPTIONS: '' },
+    }
+    const started = Program.start(launch, [], join(this.#folder, `${instance}.log`))
+    await started.listening(chosen)
+    this.#servers.set(name, { port: chosen, instance, process: started })
+  }
+
+  /** As when a machine dies: every connection is broken off, and what is in flight is lost. */
+  async kill(name: string): Promise<void> {
+    await this.#servers.get(name)!.process.stop('SIGKILL')
+  }
+
+  /** A second process of that name, elsewhere. Resolves to a function that ends the first one. */
+  async startElsewhere(name: string): Promise<() => Promise<void>> {
+    const { process: first } = this.#servers.get(name)!
+    await this.start(name, (await freePorts(1))[0]!)
+    return () => first.stop()
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#servers.values()].map(({ process }) => process.stop('SIGKILL')))
+  }
+}

@@ -1,0 +1,114 @@
+/** `npm run bench:sessions`: who keeps their users through what happens around them. docs/sessions.md says how to read it. */
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Command } from 'commander'
+import { copyCheckout } from '../checkout.ts'
+import { several, whole } from '../options.ts'
+import { formatSeconds, Progress } from '../progress.ts'
+import { makeRunFolder } from '../run-folder.ts'
+import type { Contender } from './contender.ts'
+import { contenders } from './contenders/registry.ts'
+import { type Event, events } from './events.ts'
+import { breach, type Outcome } from './outcome.ts'
+import { type Entry, survivalOf, survivalReport, writeSurvival } from './report.ts'
+import { runEvent, type Surroundings } from './run-event.ts'
+import { MOST_USERS } from './user.ts'
+
+interface Options {
+  readonly users: number
+  readonly event?: readonly string[]
+  readonly peer?: readonly string[]
+  readonly output?: string
+}
+
+const resultsFolder = fileURLToPath(new URL('../results', import.meta.url))
+const USERS = 2000
+/** Of which 64 make a request at any time. */
+const FEWEST_USERS = 64
+
+await new Command('npm run bench:sessions --')
+  .description('Takes Limpet and its peers through what happens around their users, and counts who keeps their server.')
+  .option('--users <number>', `how many users there are (${USERS})`, whole(FEWEST_USERS, MOST_USERS), USERS)
+  .option('--event <names>', 'only these events, separated by commas', several(events))
+  .option('--peer <names>', 'only these peers, separated by commas', several(contenders))
+  .option('--output <folder>', 'where the results go (bench/results, or its folder trial for a partial run)')
+  .action(run)
+  .parseAsync()
+
+async function run(options: Options): Promise<void> {
+  const folder = makeRunFolder()
+  const { folder: limpet } = await copyCheckout(join(folder, 'limpet'))
+  const surroundings: Surroundings = { folder, limpet, users: options.users }
+  const wantedEvents = wanted(events, options.event)
+  const present = await installed(wanted(contenders, options.peer))
+  const progress = new Progress(present.flatMap(() => wantedEvents.map(() => durationOf(surroundings))))
+  progress.say(`${present.length * wantedEvents.length} events, about ${formatSeconds(progress.left)}`)
+  const entries: Entry[] = []
+  for (const { contender, version } of present) {
+    const { name, title } = contender
+    const { outcomes, remarks } = await runEvents(contender, wantedEvents, surroundings, progress)
+    entries.push({ contender: name, title, version, outcomes, remarks })
+  }
+  progress.end()
+  const survival = survivalOf(options.users, entries)
+  const output = options.output ?? (isWhole(options, present) ? resultsFolder : join(resultsFolder, 'trial'))
+  await writeSurvival(output, survival)
+  console.log(survivalReport(survival))
+  console.log(`\nAll figures: ${relative('', join(output, 'sessions.json'))}`)
+}
+
+function wanted<T extends { readonly name: string }>(all: readonly T[], names: readonly string[] | undefined): T[] {
+  return all.filter(({ name }) => names?.includes(name) ?? true)
+}
+
+async function installed(all: readonly Contender[]) {
+  const present: { readonly contender: Contender; readonly version: string }[] = []
+  for (const contender of all) {
+    const version = await contender.version()
+    if (version === undefined) console.error(`${contender.title} is not installed, and is left out.`)
+    else present.push({ contender, version })
+  }
+  return present
+}
+
+/** Only a run of everything may stand for Limpet. */
+function isWhole({ users, event, peer }: Options, present: readonly unknown[]): boolean {
+  return users >= USERS && event === undefined && peer === undefined && present.length === contenders.length
+}
+
+/** In s: the programs' starts and ends, and the users' requests. */
+function durationOf({ users }: Surroundings): number {
+  return 2 + users / 800
+}
+
+async function runEvents(
+  contender: Contender,
+  wantedEvents: readonly Event[],
+  surroundings: Surroundings,
+  progress: Progress,
+): Promise<{ readonly outcomes: Outcome[]; readonly remarks: string[] }> {
+  const outcomes: Outcome[] = []
+  const remarks: string[] = []
+  const remark = (what: string, sentence: string) => {
+    progress.say(`  ${contender.title}: ${what}: ${sentence}`)
+    remarks.push(`${what}: ${sentence}`)
+  }
+  for (const event of wantedEvents) {
+    progress.start(`${contender.title} · ${event.steps.map(({ title }) => title).join(' ')}`)
+    try {
+      for (const outcome of await runEvent(contender, event, surroundings)) {
+        outcomes.push(outcome)
+        if (outcome.failures.length > 0) remark(outcome.title, outcome.failures.join(', '))
+        const broken = breach(contender, outcome)
+        if (broken === undefined) continue
+        process.exitCode = 1
+        remark(outcome.title, `not as promised: ${broken}`)
+      }
+    } catch (error) {
+      process.exitCode = 1
+      remark(event.name, `could not be played: ${(error as Error).message}`)
+    }
+    progress.finish(durationOf(surroundings))
+  }
+  return { outcomes, remarks }
+}

@@ -1,0 +1,42 @@
+import type { Contender } from './contender.ts'
+import type { Fate } from './crowd.ts'
+
+/** What one step of an event meant to the users. */
+export interface Outcome {
+  readonly event: string
+  readonly title: string
+  /** How many servers there were in the end. */
+  readonly servers: number
+  /** Users whose server lived throughout, and how many of them were served by no other since before the event. */
+  readonly users: number
+  readonly kept: number
+  /** Users whose server was lost, and how many of them it serves now. */
+  readonly lost?: Pick<Fate, 'users' | 'atHome'>
+  readonly requests: number
+  readonly failed: number
+  /** Connections that nobody accepted. They were tried again. */
+  readonly refused: number
+  /** Requests sent again, since their connection was closed before a byte of an answer came. */
+  readonly resent: number
+  /** Why requests failed: '3 × status 502'. */
+  readonly failures: readonly string[]
+}
+
+/** What more than 1/n of the users may be moved where few are to be: no ring is divided evenly. */
+const UNEVENNESS = 0.02
+
+/** How an outcome breaks what the contender is held to, as a sentence; undefined if it does not. */
+export function breach({ promise }: Pick<Contender, 'promise'>, outcome: Outcome): string | undefined {
+  const { servers, users, kept, failed } = outcome
+  const moved = users - kept
+  if (promise === 'all-kept') {
+    if (moved > 0) return `${moved} of ${users} users were moved`
+    if (failed > 0) return `${failed} requests failed`
+  }
+  if (promise === 'few-moved') {
+    const most = 1 / servers + UNEVENNESS
+    if (moved > most * users)
+      return `${moved} of ${users} users were moved, of ${servers} servers' at most ${most * 100} %`
+  }
+  return undefined
+}

@@ -1,0 +1,87 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { table } from '../report/table.ts'
+import { type Machine, thisMachine } from '../results.ts'
+import type { Outcome } from './outcome.ts'
+
+/** What a run found. */
+export interface Survival {
+  readonly machine: Machine
+  readonly measuredAt: string
+  readonly command: string
+  readonly users: number
+  readonly entries: readonly Entry[]
+}
+
+/** A contender through the events. */
+export interface Entry {
+  readonly contender: string
+  readonly title: string
+  readonly version: string
+  readonly outcomes: readonly Outcome[]
+  /** Sentences: events that could not be played, failures and broken promises. */
+  readonly remarks: readonly string[]
+}
+
+/** Writes sessions.json and sessions.md into the folder. */
+export async function writeSurvival(folder: string, survival: Survival): Promise<void> {
+  await mkdir(folder, { recursive: true })
+  await writeFile(join(folder, 'sessions.json'), `${JSON.stringify(survival, null, 2)}\n`)
+  await writeFile(join(folder, 'sessions.md'), `# Who keeps their server\n\n${survivalReport(survival)}\n`)
+}
+
+export function survivalOf(users: number, entries: readonly Entry[]): Survival {
+  const command = ['npm run bench:sessions --', ...process.argv.slice(2)].join(' ').replace(/ --$/, '')
+  return { machine: thisMachine(), measuredAt: new Date().toISOString(), command, users, entries }
+}
+
+/** The tables, what they mean, and what is to be said of them. */
+export function survivalReport({ machine, measuredAt, command, users, entries }: Survival): string {
+  const titles = [...new Set(entries.flatMap(({ outcomes }) => outcomes.map(({ title }) => title)))]
+  const remarks = entries.flatMap(({ title, remarks }) => remarks.map((remark) => `- ${title}: ${remark}`))
+  const versions = new Set(entries.map(({ title, version }) => `${title.split(',')[0]} ${version}`))
+  const cells = (write: (outcome: Outcome) => string) =>
+    entries.map(({ title, outcomes }) => [
+      title.startsWith('Limpet') ? `**${title}**` : title,
+      ...titles.map((each) => {
+        const outcome = outcomes.find((other) => other.title === each)
+        return outcome === undefined ? '–' : write(outcome)
+      }),
+    ])
+  return [
+    `Users who kept their server · requests that failed, of ${users.toLocaleString('en')} users:`,
+    table(['', ...titles], cells(fidelity)),
+    'Kept: served by their server and no other since before the event, of all users whose server lives. Failed: an error from 500 on, ' +
+      'an answer that broke off or was lost, or none within 10 s.',
+    'Connections refused while a balancer was restarted · requests sent again since their connection was closed before an answer. ' +
+      'Clients do both by themselves, and so neither has failed:',
+    table(['', ...titles], cells(troubles)),
+    ...lostUsers(entries),
+    ...(remarks.length === 0 ? [] : [remarks.join('\n')]),
+    `\`${command}\`, ${measuredAt.slice(0, 16).replace('T', ' ')} UTC, ${machine.cores} cores of ${machine.processor}, ` +
+      `Node.js ${machine.node}. ${[...versions].join('; ')}.`,
+  ].join('\n\n')
+}
+
+function fidelity({ users, kept, failed }: Outcome): string {
+  return `${share(kept, users)} · ${failed}`
+}
+
+function troubles({ refused, resent }: Outcome): string {
+  return `${refused} · ${resent}`
+}
+
+function lostUsers(entries: readonly Entry[]): string[] {
+  const returned = entries.flatMap(({ title, outcomes }) => {
+    const { lost } = outcomes.findLast((outcome) => outcome.lost !== undefined) ?? {}
+    return lost === undefined ? [] : [`${title}: ${share(lost.atHome, lost.users)}`]
+  })
+  return returned.length === 0 ? [] : [`The killed server's own users, who are on it again: ${returned.join('; ')}.`]
+}
+
+/** 100 % only for all of them. */
+export function share(some: number, all: number): string {
+  if (all === 0) return '–'
+  const percent = Math.floor((some / all) * 1000) / 10
+  return `${percent} %`
+}

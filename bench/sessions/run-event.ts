@@ -1,0 +1,80 @@
+import { mkdir, mkdtemp } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Balancer } from './balancer.ts'
+import type { Contender } from './contender.ts'
+import { Crowd, type Tally } from './crowd.ts'
+import { type Event, SERVERS, type Stage } from './events.ts'
+import { Fleet } from './fleet.ts'
+import type { Outcome } from './outcome.ts'
+
+/** What all events of a run share. */
+export interface Surroundings {
+  readonly folder: string
+  /** The folder of the Limpet that takes part. */
+  readonly limpet: string
+  readonly users: number
+}
+
+/** Requests of each user before an event and after each of its steps. */
+const VISITS = 3
+
+/**
+ * Starts a contender and servers afresh, lets users come and find a server each, lets the event happen while they go on,
+ * and says what it meant to them, step by step.
+ *
+ * @throws Error where something does not start, or nobody is served any more
+ */
+export async function runEvent(contender: Contender, event: Event, surroundings: Surroundings): Promise<Outcome[]> {
+  const folder = await mkdtemp(join(surroundings.folder, `${contender.name}-${event.name}-`))
+  await mkdir(join(folder, 'servers'))
+  const fleet = await Fleet.start(join(folder, 'servers'), SERVERS)
+  const balancers: Balancer[] = []
+  const startBalancer = async () => {
+    const balancer = await Balancer.start(contender, folder, surroundings.limpet, fleet.places)
+    balancers.push(balancer)
+    return balancer
+  }
+  try {
+    const balancer = await startBalancer()
+    const crowd = new Crowd(surroundings.users, balancer.port)
+    try {
+      return await play(event, { fleet, balancer, crowd, startReplica: startBalancer })
+    } finally {
+      await crowd.leave()
+    }
+  } finally {
+    await Promise.all(balancers.map((balancer) => balancer.stop()))
+    await fleet.stop()
+  }
+}
+
+async function play(event: Event, stage: Stage): Promise<Outcome[]> {
+  const { crowd, fleet } = stage
+  await crowd.everyoneVisits(VISITS)
+  crowd.settle()
+  const outcomes: Outcome[] = []
+  for (const step of event.steps) {
+    await step.happen(stage)
+    await crowd.everyoneVisits(VISITS)
+    const names = fleet.places.map(({ name }) => name)
+    const living = [undefined, ...names.filter((name) => name !== event.loses)].map((home) => crowd.fate(home))
+    outcomes.push({
+      event: event.name,
+      title: step.title,
+      servers: names.length,
+      users: sum(living.map(({ users }) => users)),
+      kept: sum(living.map(({ kept }) => kept)),
+      ...(event.loses !== undefined && { lost: crowd.fate(event.loses) }),
+      ...plain(crowd.count()),
+    })
+  }
+  return outcomes
+}
+
+function plain({ failures, ...counts }: Tally) {
+  return { ...counts, failures: Array.from(failures, ([why, count]) => `${count} × ${why}`) }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0)
+}
