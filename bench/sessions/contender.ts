@@ -19,6 +19,8 @@ export interface Contender {
   readonly title: string
   /** What the bench holds it to; left out: nothing. */
   readonly promise?: Pledge
+  /** The names of events that the promise does not cover. */
+  readonly excused?: readonly string[]
   /** The signal after which it finishes what it has in hand and ends. */
   readonly stopSignal: NodeJS.Signals
   /** Undefined where it is not installed. */

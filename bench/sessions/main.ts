@@ -10,7 +10,7 @@ import type { Contender } from './contender.ts'
 import { contenders } from './contenders/registry.ts'
 import { type Event, events } from './events.ts'
 import { breach, type Outcome } from './outcome.ts'
-import { type Entry, survivalOf, survivalReport, writeSurvival } from './report.ts'
+import { type Entry, renewSurvivalPage, survivalOf, survivalReport, writeSurvival } from './report.ts'
 import { runEvent, type Surroundings } from './run-event.ts'
 import { MOST_USERS } from './user.ts'
 
@@ -18,6 +18,7 @@ interface Options {
   readonly users: number
   readonly event?: readonly string[]
   readonly peer?: readonly string[]
+  readonly docs?: boolean
   readonly output?: string
 }
 
@@ -31,16 +32,23 @@ await new Command('npm run bench:sessions --')
   .option('--users <number>', `how many users there are (${USERS})`, whole(FEWEST_USERS, MOST_USERS), USERS)
   .option('--event <names>', 'only these events, separated by commas', several(events))
   .option('--peer <names>', 'only these peers, separated by commas', several(contenders))
+  .option('--docs', 'also renew the table in docs/sessions.md')
   .option('--output <folder>', 'where the results go (bench/results, or its folder trial for a partial run)')
   .action(run)
   .parseAsync()
 
 async function run(options: Options): Promise<void> {
+  const present = await installed(wanted(contenders, options.peer))
+  const output = options.output ?? (isWhole(options, present) ? resultsFolder : join(resultsFolder, 'trial'))
+  if (options.docs && output !== resultsFolder) {
+    console.error('bench: the page takes the figures of whole runs only.')
+    process.exitCode = 1
+    return
+  }
   const folder = makeRunFolder()
   const { folder: limpet } = await copyCheckout(join(folder, 'limpet'))
   const surroundings: Surroundings = { folder, limpet, users: options.users }
   const wantedEvents = wanted(events, options.event)
-  const present = await installed(wanted(contenders, options.peer))
   const progress = new Progress(present.flatMap(() => wantedEvents.map(() => durationOf(surroundings))))
   progress.say(`${present.length * wantedEvents.length} events, about ${formatSeconds(progress.left)}`)
   const entries: Entry[] = []
@@ -51,9 +59,9 @@ async function run(options: Options): Promise<void> {
   }
   progress.end()
   const survival = survivalOf(options.users, entries)
-  const output = options.output ?? (isWhole(options, present) ? resultsFolder : join(resultsFolder, 'trial'))
   await writeSurvival(output, survival)
   console.log(survivalReport(survival))
+  if (options.docs) await renewSurvivalPage(survival)
   console.log(`\nAll figures: ${relative('', join(output, 'sessions.json'))}`)
 }
 

@@ -26,17 +26,17 @@ export interface Outcome {
 const UNEVENNESS = 0.02
 
 /** How an outcome breaks what the contender is held to, as a sentence; undefined if it does not. */
-export function breach({ promise }: Pick<Contender, 'promise'>, outcome: Outcome): string | undefined {
-  const { servers, users, kept, failed } = outcome
+export function breach(
+  { promise, excused = [] }: Pick<Contender, 'promise' | 'excused'>,
+  { event, servers, users, kept, failed }: Pick<Outcome, 'event' | 'servers' | 'users' | 'kept' | 'failed'>,
+): string | undefined {
   const moved = users - kept
+  if (promise === undefined || excused.includes(event)) return undefined
   if (promise === 'all-kept') {
     if (moved > 0) return `${moved} of ${users} users were moved`
-    if (failed > 0) return `${failed} requests failed`
+    return failed > 0 ? `${failed} requests failed` : undefined
   }
-  if (promise === 'few-moved') {
-    const most = 1 / servers + UNEVENNESS
-    if (moved > most * users)
-      return `${moved} of ${users} users were moved, of ${servers} servers' at most ${most * 100} %`
-  }
-  return undefined
+  const most = 1 / servers + UNEVENNESS
+  if (moved <= most * users) return undefined
+  return `${moved} of ${users} users were moved, and with ${servers} servers no more than ${Math.round(most * 100)} % may be`
 }

@@ -1,8 +1,12 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { table } from '../report/table.ts'
+import { renewBlocks } from '../report/write.ts'
 import { type Machine, thisMachine } from '../results.ts'
 import type { Outcome } from './outcome.ts'
+
+const page = fileURLToPath(new URL('../../docs/sessions.md', import.meta.url))
 
 /** What a run found. */
 export interface Survival {
@@ -28,6 +32,12 @@ export async function writeSurvival(folder: string, survival: Survival): Promise
   await mkdir(folder, { recursive: true })
   await writeFile(join(folder, 'sessions.json'), `${JSON.stringify(survival, null, 2)}\n`)
   await writeFile(join(folder, 'sessions.md'), `# Who keeps their server\n\n${survivalReport(survival)}\n`)
+}
+
+/** Puts the tables into docs/sessions.md, in the place of its block `survival`. */
+export async function renewSurvivalPage(survival: Survival): Promise<void> {
+  const before = await readFile(page, 'utf8')
+  await writeFile(page, renewBlocks(before, new Map([['survival.md', `${survivalReport(survival)}\n`]])))
 }
 
 export function survivalOf(users: number, entries: readonly Entry[]): Survival {

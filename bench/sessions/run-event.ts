@@ -16,7 +16,7 @@ export interface Surroundings {
 }
 
 /** Requests of each user before an event and after each of its steps. */
-const VISITS = 3
+const VISITS = 2
 
 /**
  * Starts a contender and servers afresh, lets users come and find a server each, lets the event happen while they go on,

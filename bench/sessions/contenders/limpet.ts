@@ -17,58 +17,61 @@ export const limpets: readonly Contender[] = [
     name: 'limpet-cookie',
     title: 'Limpet, `cookie`',
     promise: 'all-kept',
-    prepare: (setup) => launch(setup, { affinity: { type: 'cookie', secrets: [SECRET] } }),
+    prepare: (setup) => launch(setup, { type: 'cookie', secrets: [SECRET] }),
   },
   {
     ...limpet,
     name: 'limpet-learn',
     title: 'Limpet, `learn`',
-    prepare: (setup) => launch(setup, { affinity: { type: 'learn', from: [`cookie:${SESSION_COOKIE}`] } }),
+    promise: 'all-kept',
+    // A replica knows what it has learnt itself.
+    excused: ['replica'],
+    prepare: (setup) => launch(setup, { type: 'learn', from: [`cookie:${SESSION_COOKIE}`] }),
   },
   {
     ...limpet,
     name: 'limpet-header',
     title: 'Limpet, `header`',
     promise: 'few-moved',
-    prepare: (setup) => launch(setup, { affinity: { type: 'header', name: USER_HEADER } }),
+    prepare: (setup) => launch(setup, { type: 'header', name: USER_HEADER }),
   },
   {
     ...limpet,
     name: 'limpet-query',
     title: 'Limpet, `query`',
     promise: 'few-moved',
-    prepare: (setup) => launch(setup, { affinity: { type: 'query', name: 'user' } }),
+    prepare: (setup) => launch(setup, { type: 'query', name: 'user' }),
   },
   {
     ...limpet,
     name: 'limpet-path',
     title: 'Limpet, `path`',
     promise: 'few-moved',
-    prepare: (setup) => launch(setup, { affinity: { type: 'path', pattern: '/rooms/:room' } }),
+    prepare: (setup) => launch(setup, { type: 'path', pattern: '/rooms/:room' }),
   },
   {
     ...limpet,
     name: 'limpet-consistent-hash',
     title: 'Limpet, `consistent-hash`',
     promise: 'few-moved',
-    prepare: (setup) => launch(setup, { balance: { type: 'consistent-hash', key: `header:${USER_HEADER}` } }),
+    prepare: (setup) => launch(setup, { type: 'consistent-hash', key: `header:${USER_HEADER}` }),
   },
   {
     ...limpet,
     name: 'limpet-ip-hash',
     title: 'Limpet, `ip-hash`',
-    prepare: (setup) => launch(setup, { balance: 'ip-hash' }),
+    prepare: (setup) => launch(setup, { type: 'ip-hash' }),
   },
 ]
 
-async function launch({ port, folder, servers, limpet }: Setup, upstream: object): Promise<Launch> {
+async function launch({ port, folder, servers, limpet }: Setup, affinity: object): Promise<Launch> {
   const file = join(folder, 'limpet.yaml')
   const config = {
     listeners: [{ address: '127.0.0.1', port }],
     workers: 2,
-    ...('affinity' in upstream && { stateDirectory: join(folder, 'state') }),
+    stateDirectory: join(folder, 'state'),
     routes: [{ path: '/*', upstream: 'app' }],
-    upstreams: { app: { ...upstream, servers: servers.map((server) => ({ ...server, failTimeout: '1s' })) } },
+    upstreams: { app: { affinity, servers: servers.map((server) => ({ ...server, failTimeout: '1s' })) } },
     accessLog: 'off',
   }
   // JSON is YAML.

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { platform, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { CookieJar } from '../../bench/sessions/cookie-jar.ts'
+import { breach } from '../../bench/sessions/outcome.ts'
+import { type Survival, share } from '../../bench/sessions/report.ts'
+
+const bench = fileURLToPath(new URL('../../bench/sessions/main.ts', import.meta.url))
+const well = { event: 'added', servers: 5, users: 2000, kept: 2000, failed: 0 }
+
+test('takes users through an event, and says who kept their server', {
+  skip: platform() !== 'linux',
+}, async (context) => {
+  const folder = await mkdtemp(join(tmpdir(), 'limpet-sessions-test-'))
+  context.after(() => rm(folder, { recursive: true }))
+  const flags = ['--users', '100', '--peer', 'limpet-ip-hash', '--event', 'restart,addresses', '--output', folder]
+  const { stdout } = await promisify(execFile)(process.execPath, [bench, ...flags])
+  assert.match(stdout, /^\| \*\*Limpet, `ip-hash`\*\* \| 100 % · 0 \| [\d.]+ % · 0 \|$/m)
+
+  const { users, entries } = JSON.parse(await readFile(join(folder, 'sessions.json'), 'utf8')) as Survival
+  assert.equal(users, 100)
+  const [restarted, moved] = entries[0]!.outcomes
+  assert.deepEqual(
+    { ...restarted, requests: 0, refused: 0, resent: 0 },
+    {
+      event: 'restart',
+      title: 'restarted',
+      servers: 4,
+      users: 100,
+      kept: 100,
+      requests: 0,
+      failed: 0,
+      refused: 0,
+      resent: 0,
+      failures: [],
+    },
+  )
+  assert.ok(restarted!.refused > 0, 'requests were made while nobody listened')
+  assert.ok(restarted!.requests >= 400)
+  // By the addresses, which are always the same, about a quarter stays where it was.
+  assert.ok(moved!.kept > 5 && moved!.kept < 60, `${moved!.kept} kept`)
+  assert.match(await readFile(join(folder, 'sessions.md'), 'utf8'), /^\| \*\*Limpet, `ip-hash`\*\* \|/m)
+})
+
+test('an unknown event is refused by name', async () => {
+  await assert.rejects(
+    promisify(execFile)(process.execPath, [bench, '--event', 'flood']),
+    /There is no flood, but restart, /,
+  )
+})
+
+test('where all are to be kept, one who is moved breaks the promise, and so does one failed request', () => {
+  const contender = { promise: 'all-kept' } as const
+  assert.equal(breach(contender, well), undefined)
+  assert.equal(breach(contender, { ...well, kept: 1999 }), '1 of 2000 users were moved')
+  assert.equal(breach(contender, { ...well, failed: 1 }), '1 requests failed')
+  assert.equal(breach({ ...contender, excused: ['added'] }, { ...well, kept: 0 }), undefined)
+})
+
+test('where few are to be moved, 1/n + 2 % may be', () => {
+  const contender = { promise: 'few-moved' } as const
+  assert.equal(breach(contender, { ...well, kept: 2000 - 440 }), undefined)
+  assert.match(breach(contender, { ...well, kept: 2000 - 441 })!, /^441 of 2000 .* 22 % may be$/)
+})
+
+test('who promises nothing breaks nothing', () => {
+  assert.equal(breach({}, { ...well, kept: 0, failed: 9 }), undefined)
+})
+
+test('only all of them are 100 %', () => {
+  assert.equal(share(2000, 2000), '100 %')
+  assert.equal(share(1999, 2000), '99.9 %')
+})
+
+test('a jar keeps cookies until they are taken back', () => {
+  const jar = new CookieJar()
+  jar.take(['a=1; Path=/', 'b=x=y; HttpOnly', 'a=2'])
+  assert.equal(jar.header, 'a=2; b=x=y')
+  jar.take(['a=; Max-Age=0', 'b=; Expires=Thu, 01-Jan-1970 00:00:01 GMT; Path=/'])
+  assert.equal(jar.header, undefined)
+})
