@@ -1,13 +1,12 @@
 /** Connections that switch to another protocol: WebSocket and Socket.IO, with their own clients and servers. */
 import assert from 'node:assert/strict'
-import { EventEmitter, once } from 'node:events'
+import { once } from 'node:events'
 import type { createServer } from 'node:http'
 import { describe, type TestContext, test } from 'node:test'
-import { Server as SocketIoServer } from 'socket.io'
-import { io } from 'socket.io-client'
 import { WebSocket, WebSocketServer } from 'ws'
 import { startLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
+import { connectUser, converse, SocketIoServers, waysToConnect } from '../support/socket-io.ts'
 import { throughTo } from '../support/through.ts'
 
 const UPGRADE = 'GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: test\r\n\r\n'
@@ -138,54 +137,22 @@ test('WebSockets echo large and small messages, a hundred at a time', async (t) 
 })
 
 describe('Socket.IO on three servers, sticky by address', () => {
-  const ways = { 'by long polling': ['polling'], 'by polling, then upgraded': ['polling', 'websocket'] }
-  for (const [way, transports] of Object.entries(ways)) {
+  for (const [way, transports] of Object.entries(waysToConnect)) {
     test(`serves a hundred clients ${way}, and knows every session`, async (t) => {
-      const departures = new EventEmitter().setMaxListeners(0)
-      const refused: string[] = []
-      const origins = await Promise.all(
-        Array.from({ length: 3 }, async () => {
-          const origin = await httpOrigin(t, (_request, response) => response.end())
-          const server = new SocketIoServer(origin.server as ReturnType<typeof createServer>)
-          server.engine.on('connection_error', ({ message }) => refused.push(message))
-          server.on('connection', (socket) => {
-            socket.on('say', (text, reply) => reply(`${text} heard`))
-            socket.on('disconnect', () => departures.emit(socket.handshake.auth.user))
-          })
-          t.after(() => void server.close())
-          return origin
+      const servers = await SocketIoServers.start(t, 3)
+      const addresses = servers.origins.map(({ address }) => address)
+      const limpet = await balancing(t, addresses, 'ip-hash')
+      const names = Array.from({ length: 100 }, (_, index) => `user ${index}`)
+      const clients = await Promise.all(
+        names.map(async (name) => {
+          const client = await connectUser(t, limpet.url, name, transports)
+          await converse(client, name, transports)
+          return client
         }),
       )
-      const limpet = await balancing(
-        t,
-        origins.map(({ address }) => address),
-        'ip-hash',
-      )
-      const client = async (index: number) => {
-        const socket = io(limpet.url, {
-          transports,
-          forceNew: true,
-          reconnection: false,
-          auth: { user: `user ${index}` },
-        })
-        t.after(() => socket.disconnect())
-        await new Promise<void>((resolve, reject) => {
-          socket.on('connect', resolve)
-          socket.on('connect_error', reject)
-        })
-        for (let turn = 0; turn < 5; turn++) {
-          assert.equal(await socket.emitWithAck('say', `${index}.${turn}`), `${index}.${turn} heard`)
-        }
-        if (transports.includes('websocket') && socket.io.engine.transport.name !== 'websocket') {
-          await once(socket.io.engine as unknown as NodeJS.EventEmitter, 'upgrade')
-        }
-        assert.equal(await socket.emitWithAck('say', 'last'), 'last heard')
-        return socket
-      }
-      const clients = await Promise.all(Array.from({ length: 100 }, (_, index) => client(index)))
-      assert.deepEqual(refused, [])
-      const gone = clients.map((_, index) => once(departures, `user ${index}`))
-      for (const socket of clients) socket.disconnect()
+      assert.deepEqual(servers.refused, [])
+      const gone = names.map((name) => servers.departure(name))
+      for (const client of clients) client.disconnect()
       await Promise.all(gone)
     })
   }
