@@ -60,7 +60,8 @@ export class Placement {
     const { queue } = this.group
     if (waitsForHome && occasion === 'arrival' && (queue.isAwaited(home) || queue.isAwaited(undefined)))
       return new Wait(home)
-    if (isTied && home.mayServe(time, isOwn) && home.claim(time)) return this.#goTo(home, this.#reasonFor(home, home, undefined))
+    if (isTied && home.mayServe(time, isOwn) && home.claim(time))
+      return this.#goTo(home, this.#reasonFor(home, home, undefined))
     const loss = isFirst ? this.#lossOf(home, isOwn, time) : 'down'
     if (waitsForHome && loss === 'full') return new Wait(home)
     if (loss !== undefined && this.#isRefused(home)) {
