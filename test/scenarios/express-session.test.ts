@@ -47,6 +47,7 @@ async function visit(users: readonly User[], port: number): Promise<string[]> {
 describe('an application that keeps its sessions in memory, on three servers', () => {
   const affinities = {
     cookie: { type: 'cookie', secrets: ['the secret of this test'] },
+    learn: { type: 'learn', from: ['cookie:connect.sid'] },
   }
   for (const [type, affinity] of Object.entries(affinities)) {
     test(`loses none of ${SESSIONS} sessions in ${VISITS} requests each, by ${type}`, async (t) => {
