@@ -1,5 +1,4 @@
 /** Names the commands. What each does is its own file's business. */
-import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { checkCommand } from './commands/check.ts'
 import { demoCommand } from './commands/demo.ts'
@@ -7,8 +6,8 @@ import { explain } from './commands/explain.ts'
 import { exportCommand } from './commands/export.ts'
 import { healthcheckCommand } from './commands/healthcheck.ts'
 import { runCommand } from './commands/run.ts'
-
-const { version, description } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+import { statusCommand } from './commands/status.ts'
+import { description, version } from './version.ts'
 
 const program = new Command('limpet')
   .description(description)
@@ -18,6 +17,7 @@ const program = new Command('limpet')
   .addCommand(demoCommand())
   .addCommand(exportCommand())
   .addCommand(healthcheckCommand())
+  .addCommand(statusCommand())
   .showHelpAfterError('(run limpet --help for the commands and their options)')
 
 try {

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { MOST_SERVERS } from './scoreboard.ts'
 import type { Upstream } from './snapshot.ts'
 
@@ -21,8 +22,13 @@ const SIZE = CHANGED_AT + 1
 const SLOT = 0xffff
 const RETURNED = 0x1_0000
 
-/** How often a thread looks at a lock before it takes it from a holder that must have died. */
-const PATIENCE = 100_000
+/** In `Field.InHand` of an entry that is being given to another session; far below what exchanges could bring back. */
+const CLAIMED = -0x4000_0000
+
+/** How often a thread looks at a lock before it sleeps. */
+const SPINS = 200
+/** For how long it sleeps, in ms, before it takes a lock from a holder that must have died. */
+const PATIENCE = 250
 
 /** What a server's sessions come to. */
 export interface SessionCount {
@@ -57,6 +63,8 @@ export class SessionTable {
   readonly #cells: Int32Array
   /** By server slot: after how many s without an exchange a session is over; 0 for never. */
   readonly #idle = new Uint32Array(MOST_SERVERS)
+  /** What stands in a lock that is held through this object. */
+  readonly #holder = randomInt(1, 0x7fff_ffff)
 
   constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(SIZE * Int32Array.BYTES_PER_ELEMENT)) {
     this.memory = memory
@@ -79,7 +87,7 @@ export class SessionTable {
   /** Notes that a session is on that server, with no exchange in hand. */
   put(high: number, low: number, server: number, now: number): void {
     const visit = this.enter(high, low, server, now)
-    if (visit >= 0) Atomics.sub(this.#cells, visit + Field.InHand, 1)
+    if (visit >= 0) this.#letGo(visit)
   }
 
   /**
@@ -92,29 +100,31 @@ export class SessionTable {
     this.#noteChange()
     const at = this.#at(high, low)
     if (at >= 0) {
-      Atomics.add(this.#cells, at + Field.InHand, 1)
-      if (this.#holds(at, high, low)) {
+      // Nobody gives an entry away that has an exchange in hand.
+      const before = Atomics.add(this.#cells, at + Field.InHand, 1)
+      if (before >= 0 && this.#holds(at, high, low)) {
         if (!this.#isLive(at, now, 1)) Atomics.store(this.#cells, at + Field.BegunAt, now | 0)
-        Atomics.store(this.#cells, at + Field.Server, server | RETURNED)
-        Atomics.store(this.#cells, at + Field.SeenAt, now | 0)
+        this.#note(at + Field.Server, server | RETURNED)
+        this.#note(at + Field.SeenAt, now | 0)
         return at
       }
       // Another session has taken its place meanwhile.
-      Atomics.sub(this.#cells, at + Field.InHand, 1)
+      this.#letGo(at)
     }
     return this.#insert(high, low, server, now)
   }
 
   /** An exchange of a session is over: what `enter` gave, for the same session. */
   leave(visit: number, high: number, low: number, now: number): void {
-    if (visit < 0 || !this.#holds(visit, high, low)) return
+    if (visit < 0) return
     this.#noteChange()
-    Atomics.store(this.#cells, visit + Field.SeenAt, now | 0)
-    // None are in hand if a worker died meanwhile.
-    if (Atomics.sub(this.#cells, visit + Field.InHand, 1) <= 0) Atomics.store(this.#cells, visit + Field.InHand, 0)
+    if (this.#holds(visit, high, low)) this.#note(visit + Field.SeenAt, now | 0)
+    // The entry may be another session's, if a worker died meanwhile.
+    else if (!this.#isFree(visit)) return
+    this.#letGo(visit)
   }
 
-  /** A session is over. */
+  /** A session is over; its entry stays taken for as long as it has an exchange in hand. */
   remove(high: number, low: number): void {
     const at = this.#at(high, low)
     if (at < 0) return
@@ -124,11 +134,12 @@ export class SessionTable {
     this.#unlock(this.#bucketOf(low))
   }
 
-  /** Of each server slot asked for, its sessions. Looks at every entry: some 10 ms for a full table. */
+  /** Of each server slot asked for, its sessions. Looks at every entry: some 20 ms for a million sessions. */
   count(servers: Iterable<number>, now: number): Map<number, SessionCount> {
     const counts = new Map<number, SessionCount>()
     for (const server of servers) counts.set(server, { live: 0, active: 0, oldest: 0 })
-    for (const at of this.#liveEntries(now, 0, ENTRIES)) {
+    for (let at = 0; at < LOCKS_AT; at += STRIDE) {
+      if (this.#isFree(at) || !this.#isLive(at, now)) continue
       const count = counts.get(this.#cells[at + Field.Server]! & SLOT)
       if (count === undefined) continue
       const begunAt = this.#cells[at + Field.BegunAt]! >>> 0
@@ -160,7 +171,7 @@ export class SessionTable {
     if (at < 0) return false
     this.#cells[at + Field.BegunAt] = begunAt | 0
     this.#cells[at + Field.Server]! |= RETURNED
-    Atomics.sub(this.#cells, at + Field.InHand, 1)
+    this.#letGo(at)
     return true
   }
 
@@ -171,7 +182,14 @@ export class SessionTable {
 
   /** A worker died, and nobody knows which exchanges it had: none are in hand any more, as far as this table goes. */
   forgetExchanges(): void {
-    for (let at = 0; at < LOCKS_AT; at += STRIDE) this.#cells[at + Field.InHand] = 0
+    for (let at = 0; at < LOCKS_AT; at += STRIDE) {
+      if (this.#cells[at + Field.InHand] === 0) continue
+      // What is being given away is under its bucket's lock, unless it was the dead one who did so.
+      const bucket = Math.floor(at / (WAYS * STRIDE))
+      this.#lock(bucket)
+      Atomics.store(this.#cells, at + Field.InHand, 0)
+      this.#unlock(bucket)
+    }
   }
 
   *#liveEntries(now: number, from: number, to: number): Iterable<number> {
@@ -198,41 +216,50 @@ export class SessionTable {
     const at = known >= 0 ? known : this.#vacate(bucket, now)
     if (at >= 0) {
       const cells = this.#cells
-      cells[at + Field.Server] = server
+      cells[at + Field.Server] = known < 0 ? server : server | RETURNED
       cells[at + Field.SeenAt] = now | 0
       if (known < 0) {
-        cells[at + Field.InHand] = 0
         cells[at + Field.BegunAt] = now | 0
         Atomics.store(cells, at + Field.High, high)
         Atomics.store(cells, at + Field.Low, low)
       }
-      Atomics.add(cells, at + Field.InHand, 1)
+      // No store: another thread may be about to take back what it added in vain.
+      Atomics.add(cells, at + Field.InHand, known < 0 ? 1 - CLAIMED : 1)
     }
     this.#unlock(bucket)
     return at
   }
 
-  /** Makes room in a bucket for another session; -1 where every session in it has an exchange in hand. */
+  /** Claims an entry in a bucket for another session; -1 where every session in it has an exchange in hand. */
   #vacate(bucket: number, now: number): number {
+    for (let round = 0; round < WAYS; round++) {
+      const at = this.#leastWorth(bucket, now)
+      if (at < 0) return -1
+      // Its session may have come back just now.
+      if (Atomics.compareExchange(this.#cells, at + Field.InHand, 0, CLAIMED) !== 0) continue
+      this.#clear(at)
+      return at
+    }
+    return -1
+  }
+
+  /** The entry of a bucket that is missed least, of those without an exchange in hand; -1 where there is none. */
+  #leastWorth(bucket: number, now: number): number {
     const cells = this.#cells
     const from = bucket * WAYS * STRIDE
-    let victim = -1
+    let found = -1
     let best = -1
     for (let at = from; at < from + WAYS * STRIDE; at += STRIDE) {
-      if (this.#isFree(at)) return at
       if (cells[at + Field.InHand]! > 0) continue
-      if (!this.#isLive(at, now)) {
-        victim = at
-        break
-      }
-      const unseen = now - (cells[at + Field.SeenAt]! >>> 0)
-      const worth = (cells[at + Field.Server]! & RETURNED) !== 0 ? unseen : unseen + 0xffff_ffff
+      if (this.#isFree(at)) return at
+      const unseen = Math.max(0, now - (cells[at + Field.SeenAt]! >>> 0))
+      let worth = (cells[at + Field.Server]! & RETURNED) !== 0 ? unseen : unseen + 2 ** 32
+      if (!this.#isLive(at, now)) worth = 2 ** 34
       if (worth <= best) continue
       best = worth
-      victim = at
+      found = at
     }
-    if (victim >= 0) this.#clear(victim)
-    return victim
+    return found
   }
 
   #clear(at: number): void {
@@ -269,14 +296,37 @@ export class SessionTable {
     return (low >>> 0) % BUCKETS
   }
 
-  /** A bucket is held for well below a microsecond, so that nobody sleeps for it. */
+  /** Most requests of a session find there what they would write, and a look is cheaper. */
+  #note(cell: number, value: number): void {
+    if (this.#cells[cell] !== value) Atomics.store(this.#cells, cell, value)
+  }
+
+  /** An exchange less in hand; never fewer than none, whatever was forgotten meanwhile. */
+  #letGo(at: number): void {
+    const cell = at + Field.InHand
+    for (let count = Atomics.load(this.#cells, cell); count !== 0; ) {
+      const found = Atomics.compareExchange(this.#cells, cell, count, count - 1)
+      if (found === count) return
+      count = found
+    }
+  }
+
+  /** A bucket is held for well below a microsecond, unless its holder lost its core, or its life. */
   #lock(bucket: number): void {
-    for (let turn = 0; turn < PATIENCE; turn++) {
-      if (Atomics.compareExchange(this.#cells, LOCKS_AT + bucket, 0, 1) === 0) return
+    const cell = LOCKS_AT + bucket
+    for (let spin = 0; spin < SPINS; spin++) {
+      if (Atomics.compareExchange(this.#cells, cell, 0, this.#holder) === 0) return
+    }
+    for (;;) {
+      const holder = Atomics.compareExchange(this.#cells, cell, 0, this.#holder)
+      if (holder === 0) return
+      if (Atomics.wait(this.#cells, cell, holder, PATIENCE) !== 'timed-out') continue
+      if (Atomics.compareExchange(this.#cells, cell, holder, this.#holder) === holder) return
     }
   }
 
   #unlock(bucket: number): void {
-    Atomics.store(this.#cells, LOCKS_AT + bucket, 0)
+    const cell = LOCKS_AT + bucket
+    if (Atomics.compareExchange(this.#cells, cell, this.#holder, 0) === this.#holder) Atomics.notify(this.#cells, cell)
   }
 }

@@ -58,6 +58,8 @@ export interface Upstream {
   readonly balance: Balance
   /** Absent: requests go by the policy alone. */
   readonly affinity?: Affinity
+  /** Absent where nothing is hashed by address. */
+  readonly skew?: SkewLimit
   readonly servers: readonly Server[]
   readonly timeouts: UpstreamTimeouts
   readonly retries: Retries
@@ -67,6 +69,14 @@ export interface Upstream {
   /** The PROXY header with which each connection to its servers begins; none if left out. */
   readonly proxyProtocol?: ProxyProtocolVersion
   readonly queue: Queue
+}
+
+/** How much of the requests one address or network may carry before the operator is told. */
+export interface SkewLimit {
+  /** From 0 to 1. Absent: the fair share of the server that they go to. */
+  readonly share?: number
+  /** With fewer requests than that within a minute, nothing is said. */
+  readonly minRequests: number
 }
 
 /** The balancing policy and its settings; docs/balancing.md says what each does. */

@@ -8,6 +8,7 @@ import { onConnection } from './proxy/client-socket.ts'
 import { DataPlane } from './proxy/data-plane.ts'
 import { Scoreboard } from './scoreboard.ts'
 import { SessionTable } from './session-table.ts'
+import type { SampleReport } from './skew/address-sample.ts'
 import type { Listener, Snapshot } from './snapshot.ts'
 
 /** What a worker is started with. */
@@ -19,6 +20,9 @@ export interface WorkerStart {
   /** The worker's slot on the Scoreboard. */
   readonly slot: number
 }
+
+/** How often the control plane is told who sends the requests, in ms. */
+const REPORT_EVERY = 5000
 
 /** What the control plane says to a worker. */
 export type ControlMessage =
@@ -53,6 +57,7 @@ export type WorkerMessage =
       /** How many since the last word of it, this one included. */
       readonly count: number
     }
+  | { readonly type: 'samples'; readonly reports: readonly SampleReport[] }
   | { readonly type: 'stopped' }
 
 const port = parentPort!
@@ -80,6 +85,14 @@ const plane = new DataPlane(snapshot, new Scoreboard(scoreboard), new SessionTab
     port.close()
   },
 })
+
+const samples = plane.groups.flatMap(({ sample }) => sample ?? [])
+if (samples.length > 0) {
+  setInterval(() => {
+    const reports = samples.flatMap((sample) => sample.report() ?? [])
+    if (reports.length > 0) tell({ type: 'samples', reports })
+  }, REPORT_EVERY).unref()
+}
 
 const servers: Server[] = []
 

@@ -17,6 +17,8 @@ async function run(options: ConfigOptions): Promise<void> {
   const log = programLog(config.accessLog.format === 'json' ? 'json' : 'text')
   const balancer = await Balancer.start(config, log)
   for (const { address, port } of balancer.listeners) log.info(`listening on ${address} port ${port}`)
+  const { adminPlace } = balancer
+  if (adminPlace !== undefined) log.info(`the admin API answers on ${adminPlace.address}:${adminPlace.port}`)
   log.info(`${balancer.workers} worker(s), configuration from ${formatOrigin(origin)}`)
   process.on('SIGUSR1', () => balancer.reopenLog())
   await untilStopped((signal) => log.info(`${signal}: finishing what is in flight; again to end at once`))

@@ -134,7 +134,7 @@ const examples: Partial<Record<Settings['type'], string>> = {
 
 const Name = written(
   z.enum(kinds.map((kind) => kind.shape.type.value)),
-  (type) => {
+  (type: Settings['type']): Settings => {
     const example = examples[type]
     if (example !== undefined) throw new InvalidValue(`a mapping for ${type}`, `such as ${example}`)
     return z.decode(Settings, { type } as z.input<typeof Settings>)

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { formatAddress, parseAddress } from './address.ts'
+import { Admin } from './admin.ts'
 import { Affinity, cookieNameFor } from './affinity.ts'
 import { ClientAddressFrom, ProxyProtocolIn, ProxyProtocolOut, TrustedProxies } from './client-address.ts'
 import { InvalidValue } from './error.ts'
@@ -21,6 +22,7 @@ import { HeaderFields, token } from './header-fields.ts'
 import { Health } from './health.ts'
 import { parseListenAddress, parseRouteHost } from './host.ts'
 import { parsePath } from './path.ts'
+import { Skew } from './skew.ts'
 
 /**
  * The schema of `limpet.yaml`. Every part decodes what the file says to a part of the Config, with its defaults, and
@@ -228,6 +230,9 @@ const UpstreamFields = z.strictObject({
   affinity: z
     .exactOptional(Affinity)
     .describe('How sessions stay on their servers: the name of a kind, or its settings. Left out: by balance alone.'),
+  skew: z
+    .exactOptional(Skew)
+    .describe('When one address or network carries too much, where servers are picked by address.'),
   servers: z.array(Server).min(1, 'at least one server').describe('The servers, each by its address or its settings.'),
   timeouts: upstreamTimeouts.prefault({}).describe('How long a server may take. 0: no limit.'),
   retries: retries.prefault({}).describe('How often a failed request is tried on another server.'),
@@ -317,6 +322,7 @@ export const Config = z.strictObject({
   stateDirectory: z
     .exactOptional(z.string().min(1, 'the path of a directory'))
     .describe('Where sessions and secrets are kept across a restart. Default: see docs/configuration.md.'),
+  admin: z.exactOptional(Admin).describe('Where the admin API answers, on this machine only. Left out: nowhere.'),
   accessLog: z
     .union([AccessLogSettings, AccessLogByFormat], 'a format, or settings')
     .prefault('combined')

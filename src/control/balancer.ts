@@ -1,13 +1,18 @@
 import { availableParallelism } from 'node:os'
 import type { Logger } from 'pino'
+import { type AdminPlace, AdminServer } from '../admin/admin-server.ts'
 import type { Config } from '../config/schema.ts'
 import { HealthMonitor } from '../health/health-monitor.ts'
 import { LogFile } from '../observability/log-file.ts'
 import { MOST_WORKERS, Scoreboard } from '../scoreboard.ts'
 import { SessionTable } from '../session-table.ts'
+import { describeSkew } from '../skew/skew-watch.ts'
 import type { Listener } from '../snapshot.ts'
+import { version } from '../version.ts'
 import { compile } from './compile.ts'
+import { ListenError } from './listen-error.ts'
 import { SessionStore } from './session-store.ts'
+import { SkewAlarm } from './skew-alarm.ts'
 import { StateDirectory } from './state-directory.ts'
 import { Supervisor } from './supervisor.ts'
 
@@ -20,6 +25,8 @@ export class Balancer {
   readonly #health: HealthMonitor
   readonly #accessLog: LogFile
   readonly #store: SessionStore | undefined
+  readonly #skew: SkewAlarm
+  #admin: AdminServer | undefined
 
   private constructor(
     listeners: readonly Listener[],
@@ -28,6 +35,7 @@ export class Balancer {
     health: HealthMonitor,
     accessLog: LogFile,
     store: SessionStore | undefined,
+    skew: SkewAlarm,
   ) {
     this.listeners = listeners
     this.workers = workers
@@ -35,6 +43,12 @@ export class Balancer {
     this.#health = health
     this.#accessLog = accessLog
     this.#store = store
+    this.#skew = skew
+  }
+
+  /** Where the admin API answers; undefined where it is off. */
+  get adminPlace(): AdminPlace | undefined {
+    return this.#admin?.place
   }
 
   /**
@@ -54,10 +68,12 @@ export class Balancer {
     }
     const sessions = new SessionTable()
     sessions.heed(snapshot.upstreams)
-    const isSticky = snapshot.upstreams.some(({ affinity }) => affinity !== undefined)
-    const store = isSticky ? new SessionStore(sessions, state, snapshot.upstreams, config.listeners) : undefined
+    // Addresses that a policy alone ties to servers are counted, and go where they went without being saved.
+    const sticky = snapshot.upstreams.filter((_, index) => config.upstreams[index]!.affinity !== undefined)
+    const store = sticky.length > 0 ? new SessionStore(sessions, state, sticky, config.listeners) : undefined
     const restored = store?.load() ?? 0
     if (restored > 0) log.info(`${restored} session(s) go on`)
+    const skew = new SkewAlarm(snapshot.upstreams, log)
     const scoreboard = new Scoreboard()
     const health = new HealthMonitor(snapshot.upstreams, scoreboard, {
       worse: (line) => log.warn(line),
@@ -65,6 +81,7 @@ export class Balancer {
     })
     const supervisor = new Supervisor(snapshot, scoreboard, sessions, {
       log: (lines, written) => accessLog.append(lines, written),
+      samples: (reports) => skew.hear(reports),
       serverOut: (upstream, server, ms, cause) => health.serverOut(upstream, server, ms, cause),
       serverBack: (upstream, server) => health.serverBack(upstream, server),
       serverErring: (upstream, server, badInRow) => health.serverErring(upstream, server, badInRow),
@@ -81,10 +98,39 @@ export class Balancer {
     await health.start()
     try {
       const listeners = await supervisor.start(workers)
-      return new Balancer(listeners, workers, supervisor, health, accessLog, store)
+      const balancer = new Balancer(listeners, workers, supervisor, health, accessLog, store, skew)
+      if (config.admin !== undefined && config.admin !== 'off')
+        await balancer.#startAdmin(config.admin, sessions, scoreboard)
+      return balancer
     } catch (error) {
       health.stop()
       throw error
+    }
+  }
+
+  async #startAdmin(place: AdminPlace, sessions: SessionTable, scoreboard: Scoreboard): Promise<void> {
+    const { listeners } = this
+    const supervisor = this.#supervisor
+    const { watch } = this.#skew
+    try {
+      this.#admin = await AdminServer.start(place, {
+        version,
+        startedAt: Date.now(),
+        listeners,
+        sessions,
+        scoreboard,
+        get snapshot() {
+          return supervisor.snapshot
+        },
+        get workers() {
+          return supervisor.workers
+        },
+        warnings: (slot) => watch.of(slot).map((skew) => ({ code: 'skew', message: describeSkew(skew) })),
+      })
+    } catch (error) {
+      await this.stop()
+      const { code = '', message } = error as NodeJS.ErrnoException
+      throw new ListenError({ ...place, proxyProtocol: false }, code, message, 'the admin API')
     }
   }
 
@@ -95,6 +141,8 @@ export class Balancer {
 
   /** Lets exchanges in flight finish, then closes everything. */
   async stop(): Promise<void> {
+    await this.#admin?.close()
+    this.#skew.close()
     this.#health.stop()
     await this.#supervisor.stop()
     await this.#store?.close()

@@ -1,7 +1,18 @@
 import { type Affinity as Configured, needsHttps } from '../config/affinity.ts'
-import type { Affinity, SessionSource } from '../snapshot.ts'
+import type { Affinity, Balance, SessionSource } from '../snapshot.ts'
 
 const sameSites = { lax: 'Lax', strict: 'Strict', none: 'None' } as const
+
+/** After how long an address without requests is no session any more, where nobody set an affinity, in ms. */
+const ADDRESS_IDLE = 3_600_000
+
+/**
+ * What addresses are to a policy that ties them to servers: sessions, which go where the policy says anyway, and are
+ * counted.
+ */
+export function impliedAffinity(balance: Balance): Affinity | undefined {
+  return balance.type === 'ip-hash' ? { type: 'ip-hash', idle: ADDRESS_IDLE, onLost: 'move' } : undefined
+}
 
 /** What workers are told of an affinity: kinds that differ only in how they are written have become one. */
 export function compileAffinity(affinity: Configured, secret: () => string): Affinity {

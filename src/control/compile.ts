@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema.ts'
-import type { Route, Snapshot } from '../snapshot.ts'
-import { compileAffinity } from './compile-affinity.ts'
+import { Skew } from '../config/skew.ts'
+import type { Affinity, Balance, Route, Snapshot } from '../snapshot.ts'
+import { compileAffinity, impliedAffinity } from './compile-affinity.ts'
 
 /**
  * Makes the Snapshot that workers serve by, out of what the operator wrote.
@@ -9,12 +10,17 @@ import { compileAffinity } from './compile-affinity.ts'
  */
 export function compile(config: Config, generation: number, secret: () => string): Snapshot {
   let serverSlot = 0
-  const upstreams = config.upstreams.map(({ servers, affinity, ...upstream }, slot) => ({
-    ...upstream,
-    ...(affinity !== undefined && { affinity: compileAffinity(affinity, secret) }),
-    slot,
-    servers: servers.map((server) => ({ ...server, slot: serverSlot++ })),
-  }))
+  const upstreams = config.upstreams.map(({ servers, affinity: configured, skew: written, ...upstream }, slot) => {
+    const affinity = configured ? compileAffinity(configured, secret) : impliedAffinity(upstream.balance)
+    const skew = servers.length > 1 && isByAddress(affinity ?? upstream.balance) ? skewLimit(written) : undefined
+    return {
+      ...upstream,
+      ...(affinity !== undefined && { affinity }),
+      ...(skew !== undefined && { skew }),
+      slot,
+      servers: servers.map((server) => ({ ...server, slot: serverSlot++ })),
+    }
+  })
   return {
     generation,
     listeners: config.listeners,
@@ -26,6 +32,15 @@ export function compile(config: Config, generation: number, secret: () => string
     trustedProxies: config.trustedProxies,
     clientAddressFrom: config.clientAddressFrom,
   }
+}
+
+/** Whether the client's address alone says where requests go. */
+function isByAddress(tie: Affinity | Balance): boolean {
+  return tie.type === 'ip-hash' || ('key' in tie && tie.key.from === 'address')
+}
+
+function skewLimit({ share, minRequests }: NonNullable<Config['upstreams'][number]['skew']> = Skew.parse({})) {
+  return { ...(share !== undefined && { share: share / 100 }), minRequests }
 }
 
 /** One route for each of the hosts and paths that a configured route lists. */

@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads'
 import type { Batch } from '../observability/line-buffer.ts'
 import type { Scoreboard } from '../scoreboard.ts'
 import type { SessionTable } from '../session-table.ts'
+import type { SampleReport } from '../skew/address-sample.ts'
 import type { Listener, Snapshot } from '../snapshot.ts'
 import type { ControlMessage, WorkerMessage, WorkerStart } from '../worker.ts'
 import { ListenError } from './listen-error.ts'
@@ -20,6 +21,8 @@ export interface SupervisorEvents {
   serverErring(upstream: string, server: string, badInRow: number): void
   /** Connections were closed since nothing said whose they were; `count` since the last word of it. */
   connectionRefused(listener: Listener, address: string, cause: string, count: number): void
+  /** Who has sent requests to a worker of late. */
+  samples(reports: readonly SampleReport[]): void
   /** A worker died, and another takes its place in `ms`. */
   workerDied(slot: number, cause: string, ms: number): void
 }
@@ -63,6 +66,16 @@ export class Supervisor {
     return listeners
   }
 
+  /** How many workers there are at this moment. */
+  get workers(): number {
+    return this.#workers.size
+  }
+
+  /** What they serve by. */
+  get snapshot(): Snapshot {
+    return this.#snapshot
+  }
+
   /** Lets exchanges in flight finish, for the time that the configuration allows, and ends all workers. */
   async stop(): Promise<void> {
     this.#stopping = true
@@ -104,6 +117,8 @@ export class Supervisor {
             return reject(new ListenError(message.listener, message.code, message.message))
           case 'log':
             return this.#writeLog(message.batch, logMemories, worker)
+          case 'samples':
+            return this.#events.samples(message.reports)
           case 'server-out':
             return this.#events.serverOut(message.upstream, message.server, message.ms, message.cause)
           case 'server-back':

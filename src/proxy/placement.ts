@@ -152,7 +152,7 @@ export class Placement {
     if (this.#shown === undefined) return server
     const seconds = wallSeconds()
     this.#leave(seconds)
-    const session = this.group.affinity!.settle(this.#shown, server.settings, seconds)
+    const session = this.group.affinity!.settle(this.#session!, server.settings, seconds)
     this.#session = session
     this.#visit = this.group.sessions.enter(session.high, session.low, server.settings.slot, seconds)
     return server

@@ -8,6 +8,7 @@ import { wallSeconds } from '../clock.ts'
 import { type IpAddress, UNKNOWN_ADDRESS } from '../ip-address.ts'
 import type { Scoreboard } from '../scoreboard.ts'
 import type { SessionTable } from '../session-table.ts'
+import { AddressSample } from '../skew/address-sample.ts'
 import type { Balance, ProxyProtocolVersion, Server, Upstream } from '../snapshot.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { Deadlines } from './deadlines.ts'
@@ -41,6 +42,8 @@ export class UpstreamGroup {
   readonly ownCookie: string
   /** So many bad answers in a row of a server, and each multiple of that, are told of; Infinity for never. */
   readonly badInRowLimit: number
+  /** Who sends the most requests, where servers are picked by address. */
+  readonly sample: AddressSample | undefined
   /** Where sessions belong by their keys. */
   readonly #sessionPolicy: Policy | undefined
   readonly #states = new Map<Server, ServerState>()
@@ -68,6 +71,7 @@ export class UpstreamGroup {
       this.#pools.set(server, new Pool(settings.keepAlive))
     }
     this.policy = policyFor(balance, servers, slot, scoreboard)
+    this.sample = settings.skew && new AddressSample(slot)
     this.ownCookie = settings.affinity?.type === 'cookie' ? settings.affinity.name : ''
     const hash = hashOf(settings)
     this.#sessionPolicy = hash && policyFor(hash, servers, slot, scoreboard)
@@ -78,7 +82,11 @@ export class UpstreamGroup {
   place(request: RequestView): Placement {
     const session = this.affinity?.read(request, wallSeconds())
     const expectsBody = this.affinity?.expectsBody?.(request) === true
-    return new Placement(this, session, session?.key ?? keyFor(this.settings.balance, request), expectsBody)
+    const key = session?.key ?? keyFor(this.settings.balance, request)
+    if (this.sample?.isDue()) {
+      this.sample.add(request.address, this.policyOf(session).home?.(key)?.settings.slot ?? -1)
+    }
+    return new Placement(this, session, key, expectsBody)
   }
 
   /** The policy for a session that goes by its key, or for everyone else. */

@@ -1,0 +1,25 @@
+import type { Scoreboard } from '../scoreboard.ts'
+import type { SessionTable } from '../session-table.ts'
+import type { Listener, Snapshot } from '../snapshot.ts'
+
+/** Something that the operator should know of an upstream. */
+export interface Warning {
+  readonly code: 'skew'
+  /** What it is and how to mend it, as it stands in the log. */
+  readonly message: string
+}
+
+/** A load balancer at work, as the admin API sees it. */
+export interface Subject {
+  readonly version: string
+  /** In ms since 1970. */
+  readonly startedAt: number
+  /** How many workers there are at this moment. */
+  readonly workers: number
+  readonly listeners: readonly Listener[]
+  readonly snapshot: Snapshot
+  readonly scoreboard: Scoreboard
+  readonly sessions: SessionTable
+  /** Of the upstream in that slot. */
+  warnings(upstream: number): readonly Warning[]
+}

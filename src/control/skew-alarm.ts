@@ -1,0 +1,40 @@
+import type { Logger } from 'pino'
+import { now } from '../clock.ts'
+import type { SampleReport } from '../skew/address-sample.ts'
+import { describeRelief, describeSkew, type SkewChange, SkewWatch } from '../skew/skew-watch.ts'
+import type { Upstream } from '../snapshot.ts'
+
+/** How often it is looked for what is over although no worker has said anything, in ms. */
+const LOOK_EVERY = 5000
+
+/** Tells the operator, once each time, that an address or a network carries too much, and that it no longer does. */
+export class SkewAlarm {
+  readonly watch: SkewWatch
+  readonly #log: Logger
+  readonly #timer: NodeJS.Timeout
+
+  constructor(upstreams: readonly Upstream[], log: Logger) {
+    this.watch = new SkewWatch(upstreams)
+    this.#log = log
+    this.#timer = setInterval(() => this.#judge(), LOOK_EVERY)
+    this.#timer.unref()
+  }
+
+  hear(reports: readonly SampleReport[]): void {
+    for (const report of reports) this.watch.add(report, now())
+    this.#judge()
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+  }
+
+  #judge(): void {
+    for (const change of this.watch.judge(now())) this.#tell(change)
+  }
+
+  #tell({ upstream, isOver, skew }: SkewChange): void {
+    if (isOver) this.#log.info(`upstream ${upstream}: ${describeRelief(skew)}`)
+    else this.#log.warn(`upstream ${upstream}: ${describeSkew(skew)}`)
+  }
+}

@@ -1,0 +1,240 @@
+/** The admin API, and `limpet status`, which is its client. */
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, type TestContext, test } from 'node:test'
+import { Status, Upstreams } from '../../src/admin/answers.ts'
+import { type Limpet, runLimpet, startLimpet } from '../support/limpet.ts'
+import { httpOrigin, type Origin } from '../support/origin.ts'
+import { RawClient } from '../support/raw-client.ts'
+
+interface Stage {
+  readonly limpet: Limpet
+  readonly origin: Origin
+  /** Where the admin API answers. */
+  readonly api: string
+}
+
+const SECRET = 'a secret that nobody may see'
+
+async function running(t: TestContext): Promise<Stage> {
+  const origin = await httpOrigin(t, (_request, response) => response.end('ok'))
+  const limpet = await startLimpet(t, {
+    listeners: [{ address: '127.0.0.1', port: 0 }],
+    workers: 2,
+    admin: { port: 0 },
+    accessLog: 'off',
+    stateDirectory: await mkdtemp(join(tmpdir(), 'limpet-state-')),
+    routes: [
+      { path: '/*', upstream: 'app' },
+      { path: '/hashed/*', upstream: 'hashed' },
+      { path: '/plain/*', upstream: 'plain' },
+    ],
+    upstreams: {
+      app: {
+        affinity: { type: 'cookie', secrets: [SECRET] },
+        servers: [
+          { name: 'one', address: origin.address, weight: 2 },
+          { name: 'two', address: origin.address, drain: true },
+          { name: 'three', address: origin.address, down: true, backup: true },
+        ],
+      },
+      hashed: { balance: 'ip-hash', servers: [origin.address] },
+      plain: { servers: [origin.address] },
+    },
+  })
+  const [, place] = await limpet.errors.find(/admin API answers on (\S+)/)
+  return { limpet, origin, api: `http://${place}` }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what came is for the test to judge.
+async function json(url: string, options: RequestInit = {}): Promise<{ status: number; body: any; headers: Headers }> {
+  const response = await fetch(url, options)
+  return { status: response.status, body: await response.json(), headers: response.headers }
+}
+
+async function ask(limpet: Limpet, path: string, from: string, t: TestContext): Promise<void> {
+  const client = await RawClient.connect(t, limpet.port, from)
+  client.say(`GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
+  assert.match(await client.goodbye(), /^HTTP\/1.1 200 /)
+}
+
+describe('the admin API', () => {
+  test('says what runs', async (t) => {
+    const { api, limpet } = await running(t)
+    const { body, headers } = await json(`${api}/v1/status`)
+    Status.strict().parse(body)
+    assert.equal(body.workers, 2)
+    assert.deepEqual(body.listeners, [{ address: '127.0.0.1', port: limpet.port }])
+    assert.equal(headers.get('Cache-Control'), 'no-store')
+  })
+
+  test('counts requests and sessions of each server, and addresses under ip-hash', async (t) => {
+    const { api, limpet } = await running(t)
+    for (const path of ['/', '/', '/', '/plain/']) await ask(limpet, path, '127.0.0.1', t)
+    for (const from of ['127.0.0.1', '127.0.0.1', '127.0.0.2']) await ask(limpet, '/hashed/', from, t)
+    const { body } = await json(`${api}/v1/upstreams`)
+    const { upstreams } = Upstreams.strict().parse(body)
+    const [app, hashed, plain] = upstreams
+    assert.deepEqual(
+      app!.servers.map(({ name, requests, weight, backup }) => [name, requests, weight, backup]),
+      [
+        ['one', 3, 2, false],
+        ['two', 0, 1, false],
+        ['three', 0, 1, true],
+      ],
+    )
+    assert.deepEqual(
+      app!.servers.map(({ state }) => `${state.admin} ${state.health}`),
+      ['ready up', 'drain unknown', 'maintenance unknown'],
+    )
+    const { live, active, share, oldest } = app!.servers[0]!.sessions!
+    assert.deepEqual([live, active, share], [3, 0, 1])
+    assert.ok(Math.abs(Date.now() - Date.parse(oldest!)) < 60_000)
+    assert.deepEqual([hashed!.affinity, hashed!.servers[0]!.sessions!.live], ['ip-hash', 2])
+    assert.deepEqual([plain!.affinity, plain!.servers[0]!.sessions], [null, null])
+    assert.doesNotMatch(JSON.stringify(body), new RegExp(SECRET))
+    assert.deepEqual((await json(`${api}/v1/upstreams/plain`)).body.servers[0].requests, 1)
+  })
+
+  test('shows a server down that has failed, and why', async (t) => {
+    const good = await httpOrigin(t, (_request, response) => response.end('ok'))
+    const bad = await httpOrigin(t, () => {})
+    await bad.kill()
+    const limpet = await startLimpet(t, {
+      listeners: [{ address: '127.0.0.1', port: 0 }],
+      workers: 1,
+      admin: { port: 0 },
+      routes: [{ path: '/*', upstream: 'app' }],
+      upstreams: { app: { affinity: 'cookie', servers: [bad.address, good.address] } },
+      stateDirectory: await mkdtemp(join(tmpdir(), 'limpet-state-')),
+    })
+    const [, place] = await limpet.errors.find(/admin API answers on (\S+)/)
+    await ask(limpet, '/', '127.0.0.1', t)
+    const { body } = await json(`http://${place}/v1/upstreams/app`)
+    const [down, up] = body.servers
+    assert.equal(down.state.health, 'down')
+    assert.match(down.state.cause, /1 failure/)
+    assert.deepEqual(
+      [down.failures, down.sessions.live, up.state.health, up.sessions.live],
+      [1, 0, 'up', 1],
+      'the session that was tried there is on the other server only',
+    )
+  })
+
+  test('describes itself, every path and every answer', async (t) => {
+    const { api } = await running(t)
+    const { body } = await json(`${api}/v1/openapi.json`)
+    assert.equal(body.openapi, '3.1.0')
+    assert.deepEqual(Object.keys(body.paths), ['/v1/status', '/v1/upstreams', '/v1/upstreams/{name}'])
+    assert.ok(body.components.schemas.Server.properties.sessions)
+  })
+
+  test('answers in JSON what it cannot do', async (t) => {
+    const { api } = await running(t)
+    const missing = await json(`${api}/v1/upstreams/none`)
+    assert.deepEqual([missing.status, missing.body.error.code], [404, 'not-found'])
+    assert.match(missing.body.error.message, /app, hashed, plain/)
+    assert.equal((await json(`${api}/`)).status, 404)
+    const posted = await json(`${api}/v1/status`, { method: 'POST' })
+    assert.deepEqual([posted.status, posted.headers.get('Allow')], [405, 'GET, HEAD'])
+  })
+
+  test('answers to names of this machine only', async (t) => {
+    const { api } = await running(t)
+    const statusFor = (host: string) =>
+      new Promise<number>((resolve, reject) => {
+        request(`${api}/v1/status`, { headers: { Host: host } }, (response) => {
+          response.resume()
+          resolve(response.statusCode!)
+        })
+          .on('error', reject)
+          .end()
+      })
+    const hosts = ['localhost', 'localhost:9000', '127.0.0.1', '[::1]:9000', 'evil.example', '127.0.0.1.evil.example']
+    assert.deepEqual(await Promise.all(hosts.map(statusFor)), [200, 200, 200, 200, 403, 403])
+  })
+
+  test('is off unless it is turned on', async (t) => {
+    const origin = await httpOrigin(t, (_request, response) => response.end('ok'))
+    const limpet = await startLimpet(t, {
+      listeners: [{ address: '127.0.0.1', port: 0 }],
+      routes: [{ path: '/*', upstream: 'app' }],
+      upstreams: { app: { servers: [origin.address] } },
+    })
+    await limpet.errors.find(/worker\(s\)/)
+    assert.ok(!limpet.errors.all.some((line) => line.includes('admin API')))
+  })
+
+  test('that cannot listen ends the start with a clear error', async (t) => {
+    const origin = await httpOrigin(t, (_request, response) => response.end('ok'))
+    const config = {
+      listeners: [{ address: '127.0.0.1', port: 0 }],
+      admin: { port: origin.port },
+      routes: [{ path: '/*', upstream: 'app' }],
+      upstreams: { app: { servers: [origin.address] } },
+    }
+    const { code, stderr } = await runLimpet(['run', '-c', await fileOf(t, config)])
+    assert.equal(code, 1)
+    assert.match(
+      stderr,
+      new RegExp(`cannot listen on 127.0.0.1 port ${origin.port} for the admin API: another program`),
+    )
+  })
+})
+
+async function fileOf(t: TestContext, config: unknown): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'limpet-test-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const file = join(folder, 'limpet.yaml')
+  await writeFile(file, JSON.stringify(config))
+  return file
+}
+
+describe('limpet status', () => {
+  test('shows upstreams, servers and sessions as a table', async (t) => {
+    const { api, limpet, origin } = await running(t)
+    await ask(limpet, '/', '127.0.0.1', t)
+    const { code, stdout } = await runLimpet(['status', '--url', api])
+    assert.equal(code, 0)
+    const cell = (text: string | number) => ` +${text}`
+    const row = (...cells: (string | number)[]) => new RegExp(`^ ${cells.map(cell).join('')}$`, 'm')
+    assert.match(stdout, new RegExp(`^limpet \\S+, up for .*, 2 workers, listening on 127.0.0.1:${limpet.port}$`, 'm'))
+    assert.match(stdout, /^upstream app: round-robin, affinity cookie$/m)
+    assert.match(stdout, row('one', origin.address, 2, 'up', 0, 1, 0, 1, '100 %', 0, '\\d+ s'))
+    assert.match(stdout, row('two', origin.address, 1, 'drain', 0, 0, 0, 0, '0 %', 0, '-'))
+    assert.match(stdout, row('three', origin.address, 1, 'maintenance \\(backup\\)', 0, 0, 0, 0, '0 %', 0, '-'))
+    assert.match(stdout, /^upstream hashed: ip-hash$/m)
+  })
+
+  test('prints what the API says as JSON', async (t) => {
+    const { api } = await running(t)
+    const { code, stdout } = await runLimpet(['status', '--url', api, '--json'])
+    assert.equal(code, 0)
+    const { status, upstreams } = JSON.parse(stdout)
+    Status.strict().parse(status)
+    assert.deepEqual(upstreams, (await json(`${api}/v1/upstreams`)).body.upstreams)
+  })
+
+  test('says where it asked, and how to turn the API on, where none answers', async (t) => {
+    const origin = await httpOrigin(t, (_request, response) => response.end('ok'))
+    const upstreams = { app: { servers: [origin.address] } }
+    const routes = [{ path: '/*', upstream: 'app' }]
+    const off = await runLimpet(['status', '-c', await fileOf(t, { routes, upstreams })])
+    assert.equal(off.code, 1)
+    assert.match(off.stderr, /^limpet: the admin API is off in this configuration; turn it on .*admin: on/)
+    const other = await runLimpet(['status', '--url', origin.address])
+    assert.equal(other.code, 1)
+    assert.match(other.stderr, new RegExp(`http://${origin.address}/v1/status is no admin API of Limpet`))
+    const port = origin.port
+    await origin.kill()
+    const dead = await runLimpet(['status', '-c', await fileOf(t, { routes, upstreams, admin: { port } })])
+    assert.equal(dead.code, 1)
+    assert.match(
+      dead.stderr,
+      new RegExp(`no admin API answers at http://127.0.0.1:${port} \\(ECONNREFUSED\\): is limpet`),
+    )
+  })
+})

@@ -1,0 +1,37 @@
+/** A thread that enters and leaves the same few sessions as other threads do. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { SessionTable } from '../src/session-table.ts'
+
+export interface Hammering {
+  readonly memory: SharedArrayBuffer
+  readonly thread: number
+  readonly rounds: number
+  /** Ids are so many, in one bucket of the table for each `ways` of them. */
+  readonly ids: number
+  readonly ways: number
+  readonly buckets: number
+}
+
+const { memory, thread, rounds, ids, ways, buckets } = workerData as Hammering
+const table = new SessionTable(memory)
+const NOW = 1_700_000_000
+
+/** Alike in all threads. */
+export function idAt(index: number): [high: number, low: number] {
+  return [index + 1, 1 + Math.floor(index / ways) + (index % ways) * buckets]
+}
+
+let refused = 0
+for (let round = 0; round < rounds; round++) {
+  const [high, low] = idAt((round * 7919 + thread * 104_729) % ids)
+  const visit = table.enter(high, low, thread, NOW)
+  if (visit < 0) refused++
+  else if (round % 2 === 0) table.leave(visit, high, low, NOW)
+  else {
+    // Two exchanges of one session at once.
+    const again = table.enter(high, low, thread, NOW)
+    table.leave(visit, high, low, NOW)
+    table.leave(again, high, low, NOW)
+  }
+}
+parentPort!.postMessage(refused)
