@@ -191,7 +191,9 @@ export class ClientConnection extends Timed {
 
   /** The exchange in hand is over; goes on with the next request, or says goodbye. */
   exchangeOver(persists: boolean): void {
+    const mayPart = this.#exchange !== undefined && isLast(this.#exchange) && this.#unread === undefined
     this.#exchange = undefined
+    if (!persists && mayPart) return this.#part()
     if (!persists || this.#plane.stopping) return this.#close()
     this.#awaiting = 'nothing'
     if (this.socket.isPaused()) this.socket.resume()
@@ -324,7 +326,7 @@ export class ClientConnection extends Timed {
   #part(): void {
     if (this.socket.writableLength > 0) return this.#close()
     this.#closing = true
-    this.socket.destroySoon()
+    this.socket.destroy()
   }
 
   /** Sends what is left to send, then waits for the client to close too, lest it lose the end of the answer. */
@@ -343,6 +345,14 @@ export class ClientConnection extends Timed {
     this.#awaiting = 'nothing'
     this.#await('goodbye', this.socket.writableLength > 0 ? this.#plane.snapshot.timeouts.send : LINGER)
   }
+}
+
+/**
+ * Whether the client itself has said that nothing follows, so that there is nothing to wait for: a socket loses the end of
+ * an answer only where bytes arrive that nobody has read (nginx lingers, too, only where some have).
+ */
+function isLast({ request }: Exchange): boolean {
+  return !request.persists && request.framing === 0
 }
 
 /** What the log is told of a request that was not understood. */
