@@ -5,13 +5,14 @@ import type { Config } from '../config/schema.ts'
 import { HealthMonitor } from '../health/health-monitor.ts'
 import { LogFile } from '../observability/log-file.ts'
 import { MOST_WORKERS, Scoreboard } from '../scoreboard.ts'
-import { SessionTable } from '../session-table.ts'
+import type { SessionTable } from '../session-table.ts'
 import { describeSkew } from '../skew/skew-watch.ts'
 import type { Listener } from '../snapshot.ts'
 import { version } from '../version.ts'
 import { compile } from './compile.ts'
 import { ListenError } from './listen-error.ts'
-import { SessionStore } from './session-store.ts'
+import { openSessions } from './open-sessions.ts'
+import type { SessionStore } from './session-store.ts'
 import { SkewAlarm } from './skew-alarm.ts'
 import { StateDirectory } from './state-directory.ts'
 import { Supervisor } from './supervisor.ts'
@@ -60,19 +61,7 @@ export class Balancer {
     const accessLog = new LogFile(config.accessLog.file, (trouble) => log.warn(trouble))
     const state = new StateDirectory(config.stateDirectory, process.env, (trouble) => log.warn(trouble))
     const snapshot = compile(config, 1, () => state.secret())
-    for (const { name, affinity } of config.upstreams) {
-      if (affinity?.type !== 'cookie' || affinity.secrets !== undefined) continue
-      log.warn(
-        `upstream ${name}: affinity has no secrets; ${state.path}/secret serves, and other replicas need the same`,
-      )
-    }
-    const sessions = new SessionTable()
-    sessions.heed(snapshot.upstreams)
-    // Addresses that a policy alone ties to servers are counted, and go where they went without being saved.
-    const sticky = snapshot.upstreams.filter((_, index) => config.upstreams[index]!.affinity !== undefined)
-    const store = sticky.length > 0 ? new SessionStore(sessions, state, sticky, config.listeners) : undefined
-    const restored = store?.load() ?? 0
-    if (restored > 0) log.info(`${restored} session(s) go on`)
+    const { sessions, store } = openSessions(config, snapshot, state, log)
     const skew = new SkewAlarm(snapshot.upstreams, log)
     const scoreboard = new Scoreboard()
     const health = new HealthMonitor(snapshot.upstreams, scoreboard, {

@@ -49,9 +49,13 @@ export class SessionStore {
   load(): number {
     const now = wallSeconds()
     const bytes = this.#directory.read(this.#file)
-    if (bytes === undefined || bytes.toString('latin1', 0, MAGIC.length) !== MAGIC) return 0
+    if (bytes === undefined) return 0
     const endOfServers = bytes.indexOf(0x0a, MAGIC.length)
-    const saved = JSON.parse(bytes.toString('utf8', MAGIC.length, endOfServers)) as Servers
+    const saved = serversIn(bytes, endOfServers)
+    if (saved === undefined) {
+      this.#directory.warn(`${this.#file} holds no sessions that can be read, and is begun anew`)
+      return 0
+    }
     const slots = saved.map(([upstream, name]) => this.#servers.find((s) => s.upstream === upstream && s.name === name))
     let restored = 0
     for (let at = endOfServers + 1; at + RECORD <= bytes.length; at += RECORD) {
@@ -104,6 +108,17 @@ export class SessionStore {
       if (length > 0) yield piece.subarray(0, length)
       await setImmediate()
     }
+  }
+}
+
+/** What a file says of its servers; undefined where it is none of ours, or broken. */
+function serversIn(bytes: Buffer, end: number): Servers | undefined {
+  if (end < 0 || bytes.toString('latin1', 0, MAGIC.length) !== MAGIC) return undefined
+  try {
+    const servers = JSON.parse(bytes.toString('utf8', MAGIC.length, end))
+    return Array.isArray(servers) && servers.every((server) => Array.isArray(server)) ? servers : undefined
+  } catch {
+    return undefined
   }
 }
 

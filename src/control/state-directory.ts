@@ -7,12 +7,13 @@ import { join } from 'node:path'
 /** Where the program keeps what must outlive it. Whatever it cannot read or write, it does without, and says so. */
 export class StateDirectory {
   readonly path: string
-  readonly #warn: (message: string) => void
+  /** Tells the operator of what could not be kept, or read. */
+  readonly warn: (message: string) => void
 
   /** @param configured the path that the operator wrote; else the standard place */
   constructor(configured: string | undefined, env: NodeJS.ProcessEnv, warn: (message: string) => void) {
     this.path = configured ?? standardPlace(env)
-    this.#warn = warn
+    this.warn = warn
   }
 
   /** The secret of this machine, made at the first call there ever was. */
@@ -30,7 +31,7 @@ export class StateDirectory {
       return readFileSync(join(this.path, name))
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
-      if (code !== 'ENOENT') this.#warn(`cannot read ${join(this.path, name)}: ${message}`)
+      if (code !== 'ENOENT') this.warn(`cannot read ${join(this.path, name)}: ${message}`)
       return undefined
     }
   }
@@ -61,7 +62,7 @@ export class StateDirectory {
 
   #tellOfLoss(file: string, { message }: Error): void {
     const mend = 'give a directory that can be written as stateDirectory'
-    this.#warn(`cannot write ${file}: ${message}; what it was for is lost at a restart (${mend})`)
+    this.warn(`cannot write ${file}: ${message}; what it was for is lost at a restart (${mend})`)
   }
 }
 

@@ -1,17 +1,27 @@
 import { type IncomingMessage, request } from 'node:http'
+import { connect, type Socket } from 'node:net'
 import type { HttpCheck, Server } from '../snapshot.ts'
 import { brokenOff, type Verdict } from './verdict.ts'
 
 /** How much of an answer's body is searched, in bytes. */
 const MOST_BODY = 64 * 1024
 
-/** Sends the check's request, on a connection of its own, and looks at the answer. `signal` breaks it off. */
-export function checkHttp(check: HttpCheck, { host, port }: Server, signal: AbortSignal): Promise<Verdict> {
+/**
+ * Sends the check's request, on a connection of its own, and looks at the answer. `signal` breaks it off.
+ *
+ * @param preamble what a connection to the server begins with
+ */
+export function checkHttp(
+  check: HttpCheck,
+  { host, port }: Server,
+  preamble: Uint8Array,
+  signal: AbortSignal,
+): Promise<Verdict> {
   const { method, path } = check
   const what = `${method} ${path}`
   return new Promise((resolve) => {
     const outgoing = request({
-      agent: false,
+      createConnection: () => begin(connect({ host, port: check.port ?? port }), preamble),
       host,
       port: check.port ?? port,
       method,
@@ -33,6 +43,11 @@ export function checkHttp(check: HttpCheck, { host, port }: Server, signal: Abor
     })
     outgoing.end()
   })
+}
+
+function begin(socket: Socket, preamble: Uint8Array): Socket {
+  if (preamble.length > 0) socket.write(preamble)
+  return socket
 }
 
 /** Tells `conclude` once it is clear whether the answer will do. */

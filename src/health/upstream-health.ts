@@ -1,3 +1,4 @@
+import { localHeader } from '../local-header.ts'
 import { HealthBit, type Scoreboard } from '../scoreboard.ts'
 import type { Check, Server, Upstream } from '../snapshot.ts'
 import { Checker } from './checker.ts'
@@ -8,6 +9,8 @@ import { isPanic } from './panic.ts'
 import { ServerHealth } from './server-health.ts'
 import { checkTcp } from './tcp-check.ts'
 import type { Verdict } from './verdict.ts'
+
+const NOTHING = new Uint8Array(0)
 
 /** What became of the health of a server or an upstream: one line for each change, with its cause. */
 export interface HealthEvents {
@@ -77,9 +80,10 @@ export class UpstreamHealth {
     const { server } = health
     // Nobody was without it at the start of the program, so that it needs not warm up.
     let isNew = check.initial !== 'up'
+    const preamble = preambleOf(this.#upstream, check)
     return new Checker(
       check,
-      (signal) => probe(check, server, signal),
+      (signal) => probe(check, server, preamble, signal),
       gate,
       (isUp, cause) => {
         if (isNew) this.#unknown--
@@ -119,13 +123,18 @@ export class UpstreamHealth {
 }
 
 /** One check of one server. A new kind of check is one line. */
-function probe(check: Check, server: Server, signal: AbortSignal): Promise<Verdict> {
+function probe(check: Check, server: Server, preamble: Uint8Array, signal: AbortSignal): Promise<Verdict> {
   switch (check.type) {
     case 'http':
-      return checkHttp(check, server, signal)
+      return checkHttp(check, server, preamble, signal)
     case 'tcp':
-      return checkTcp(check, server, signal)
+      return checkTcp(check, server, preamble, signal)
   }
+}
+
+/** What a check's connection begins with; one on a port of its own meets another listener, and says nothing. */
+function preambleOf({ proxyProtocol }: Upstream, { port }: Check): Uint8Array {
+  return proxyProtocol === undefined || port !== undefined ? NOTHING : localHeader(proxyProtocol)
 }
 
 function seconds(ms: number): string {

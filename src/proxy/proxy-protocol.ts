@@ -1,5 +1,6 @@
 import { CR, LF } from '../http1/bytes.ts'
 import { type IpAddress, ipAddressOf, octetsAsIPv6, parseIpAddress } from '../ip-address.ts'
+import { LOCAL, PROXY_SIGNATURE } from '../local-header.ts'
 import type { ProxyProtocolVersion } from '../snapshot.ts'
 import { crc32c } from './crc32c.ts'
 import type { End } from './ends.ts'
@@ -28,11 +29,9 @@ const LONGEST_LINE = 107
 const LONGEST = 4096
 
 const SIGNATURE_1 = Buffer.from('PROXY ')
-const SIGNATURE_2 = Buffer.from('\r\n\r\n\0\r\nQUIT\n')
 /** Of version 2: the signature, version and command, family and protocol, and the length of what follows. */
 const FIXED = 16
 
-const LOCAL = 0x20
 const PROXY = 0x21
 const TCP4 = 0x11
 const TCP6 = 0x21
@@ -49,7 +48,7 @@ const CLIENT_SSL = 0x01
  * @throws ProxyHeaderError
  */
 export function decodeProxyHeader(bytes: Buffer): ProxyHeader | undefined {
-  if (beginsWith(bytes, SIGNATURE_2)) return decodeVersion2(bytes)
+  if (beginsWith(bytes, PROXY_SIGNATURE)) return decodeVersion2(bytes)
   if (beginsWith(bytes, SIGNATURE_1)) return decodeVersion1(bytes)
   throw new ProxyHeaderError('it does not begin with a PROXY header')
 }
@@ -152,14 +151,6 @@ function hasChecksumAt(header: Buffer, at: number): boolean {
   return crc32c(copy) === header.readUInt32BE(at)
 }
 
-// ── both ways ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** The header for a connection that is opened on behalf of nobody, such as a health check. */
-export function encodeLocalHeader(version: ProxyProtocolVersion): Buffer {
-  if (version === 'v1') return Buffer.from('PROXY UNKNOWN\r\n')
-  return Buffer.from([...SIGNATURE_2, LOCAL, 0, 0, 0])
-}
-
 /** The header for a connection that is opened on behalf of a client. Where one end is IPv6, both are written so. */
 export function encodeProxyHeader(version: ProxyProtocolVersion, source: End, destination: End): Buffer {
   const width = source.address.octets.length === 4 && destination.address.octets.length === 4 ? 4 : 16
@@ -175,8 +166,8 @@ function encodeVersion1(source: End, destination: End, width: 4 | 16): Buffer {
 function encodeVersion2(source: End, destination: End, width: 4 | 16): Buffer {
   const size = 2 * width + 4
   const header = Buffer.alloc(FIXED + size)
-  header.set(SIGNATURE_2)
-  header.set([PROXY, width === 4 ? TCP4 : TCP6, 0, size], SIGNATURE_2.length)
+  header.set(PROXY_SIGNATURE)
+  header.set([PROXY, width === 4 ? TCP4 : TCP6, 0, size], PROXY_SIGNATURE.length)
   const octetsOf = ({ address: { octets } }: End) => (width === 4 ? octets : octetsAsIPv6(octets))
   header.set(octetsOf(source), FIXED)
   header.set(octetsOf(destination), FIXED + width)

@@ -6,6 +6,7 @@ import { policyFor } from '../balancing/registry.ts'
 import { ServerState } from '../balancing/server-state.ts'
 import { wallSeconds } from '../clock.ts'
 import { type IpAddress, UNKNOWN_ADDRESS } from '../ip-address.ts'
+import { localHeader } from '../local-header.ts'
 import type { Scoreboard } from '../scoreboard.ts'
 import type { SessionTable } from '../session-table.ts'
 import { AddressSample } from '../skew/address-sample.ts'
@@ -14,7 +15,7 @@ import type { ClientConnection } from './client-connection.ts'
 import type { Deadlines } from './deadlines.ts'
 import { Placement } from './placement.ts'
 import { Pool } from './pool.ts'
-import { encodeLocalHeader, encodeProxyHeader } from './proxy-protocol.ts'
+import { encodeProxyHeader } from './proxy-protocol.ts'
 import { Queue } from './queue.ts'
 import type { RequestView } from './request-view.ts'
 import { UpstreamConnection } from './upstream-connection.ts'
@@ -140,6 +141,6 @@ function introductionOf({ ends }: ClientConnection, address: IpAddress, version:
   const { source, destination } = ends
   // By a forwarding header a proxy tells of no port.
   const end = address.text === source.address.text ? source : { address, port: 0 }
-  if (end.address === UNKNOWN_ADDRESS || destination.address === UNKNOWN_ADDRESS) return encodeLocalHeader(version)
+  if (end.address === UNKNOWN_ADDRESS || destination.address === UNKNOWN_ADDRESS) return localHeader(version)
   return encodeProxyHeader(version, end, destination)
 }

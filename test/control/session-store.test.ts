@@ -61,6 +61,23 @@ describe('sessions', () => {
     await second.store.close()
   })
 
+  test('in a file that is broken, or none of ours, are none, with a warning', async (t) => {
+    const path = folder(t)
+    const now = wallSeconds()
+    const first = run(path, { app: { a: 0 } })
+    first.sessions.put(1, 1, 0, now)
+    await first.store.close()
+    const file = join(path, readdirSync(path)[0]!)
+    const whole = readFileSync(file, 'latin1')
+    for (const content of ['', 'x', whole.slice(0, 20), whole.replace('[', '{'), `limpet sessions 1\n{}\n`]) {
+      writeFileSync(file, content, 'latin1')
+      const second = run(path, { app: { a: 0 } })
+      assert.equal(second.store.load(), 0)
+      assert.match(second.warnings.join(), /holds no sessions that can be read, and is begun anew/)
+      await second.store.close()
+    }
+  })
+
   test('that are over by then are left out', async (t) => {
     const path = folder(t)
     const first = run(path, { app: { a: 0 } })

@@ -4,7 +4,8 @@ import { once } from 'node:events'
 import type { AddressInfo, Socket } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
 import { parseIpAddress } from '../../src/ip-address.ts'
-import { decodeProxyHeader, encodeLocalHeader, encodeProxyHeader } from '../../src/proxy/proxy-protocol.ts'
+import { localHeader } from '../../src/local-header.ts'
+import { decodeProxyHeader, encodeProxyHeader } from '../../src/proxy/proxy-protocol.ts'
 import { startHaproxy, testWithHaproxy } from '../support/haproxy.ts'
 import { type Limpet, runLimpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin, rawOrigin } from '../support/origin.ts'
@@ -94,7 +95,7 @@ describe('a connection', () => {
     const limpet = await behindProxy(t)
     for (const version of ['v1', 'v2'] as const) {
       const client = await RawClient.connect(t, limpet.port)
-      assert.equal(await answerTo(client, encodeLocalHeader(version), GET), '127.0.0.1 http')
+      assert.equal(await answerTo(client, localHeader(version), GET), '127.0.0.1 http')
     }
   })
 
@@ -349,6 +350,28 @@ for (const option of sending) {
     const client = await RawClient.connect(t, port, '127.0.0.5')
     assert.equal(await answerTo(client, GET), '127.0.0.5 http')
     await limpet.log.find(/^127\.0\.0\.5 /)
+  })
+}
+
+for (const version of ['v1', 'v2']) {
+  testWithHaproxy(`a health check reaches a server that insists on a header of ${version}`, async (t) => {
+    const port = await startHaproxy(
+      t,
+      'accept-proxy',
+      ' http-request return status 200 string well content-type text/plain',
+    )
+    const limpet = await startLimpet(t, {
+      listeners: [{ address: '127.0.0.1', port: 0 }],
+      routes: [{ path: '/*', upstream: 'one' }],
+      upstreams: {
+        one: {
+          servers: [`127.0.0.1:${port}`],
+          proxyProtocol: version,
+          health: { check: { type: 'http', path: '/', interval: '100ms', body: 'well', initial: 'down' } },
+        },
+      },
+    })
+    await limpet.errors.find(/ is up \(GET \/ answered 200\)/)
   })
 }
 

@@ -1,0 +1,33 @@
+import type { Logger } from 'pino'
+import type { Config } from '../config/schema.ts'
+import { SessionTable } from '../session-table.ts'
+import type { Snapshot } from '../snapshot.ts'
+import { SessionStore } from './session-store.ts'
+import type { StateDirectory } from './state-directory.ts'
+
+/** The sessions of a run: the table that all threads share, and the file that they come from and go to. */
+interface OpenSessions {
+  readonly sessions: SessionTable
+  /** Undefined where nothing is worth keeping: addresses that a policy alone ties to servers go where they went anyway. */
+  readonly store: SessionStore | undefined
+}
+
+/** Takes in the sessions that an earlier run has left. */
+export function openSessions(config: Config, snapshot: Snapshot, state: StateDirectory, log: Logger): OpenSessions {
+  warnOfSecrets(config, state, log)
+  const sessions = new SessionTable()
+  sessions.heed(snapshot.upstreams)
+  const kept = snapshot.upstreams.filter((_, index) => config.upstreams[index]!.affinity !== undefined)
+  if (kept.length === 0) return { sessions, store: undefined }
+  const store = new SessionStore(sessions, state, kept, config.listeners)
+  const restored = store.load()
+  if (restored > 0) log.info(`${restored} session(s) go on`)
+  return { sessions, store }
+}
+
+function warnOfSecrets({ upstreams }: Config, { path }: StateDirectory, log: Logger): void {
+  for (const { name, affinity } of upstreams) {
+    if (affinity?.type !== 'cookie' || affinity.secrets !== undefined) continue
+    log.warn(`upstream ${name}: affinity has no secrets; ${path}/secret serves, and other replicas need the same`)
+  }
+}
