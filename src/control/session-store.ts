@@ -116,7 +116,9 @@ function serversIn(bytes: Buffer, end: number): Servers | undefined {
   if (end < 0 || bytes.toString('latin1', 0, MAGIC.length) !== MAGIC) return undefined
   try {
     const servers = JSON.parse(bytes.toString('utf8', MAGIC.length, end))
-    return Array.isArray(servers) && servers.every((server) => Array.isArray(server)) ? servers : undefined
+    return Array.isArray(servers) && servers.every((server) => Array.isArray(server))
+      ? (servers as unknown as Servers)
+      : undefined
   } catch {
     return undefined
   }
