@@ -1,11 +1,11 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { Lines } from '../support/limpet.ts'
+import { freePort } from '../support/port.ts'
 
 /** `1.22`, or nothing where nginx is not installed. */
 export const nginxVersion = /nginx\/(\d+\.\d+)/.exec(String(spawnSync('nginx', ['-v']).stderr))?.[1]
@@ -73,12 +73,3 @@ http {
   }
 }
 `
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
