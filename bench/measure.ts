@@ -4,10 +4,11 @@ import { type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
 import type { Case, Probe, Reading, Variant } from './case.ts'
 import { assignCores } from './cores.ts'
+import { freePort } from './free-port.ts'
 import { FORWARDED_SUFFIX, type Origin } from './origin.ts'
 import type { Peer, Setup } from './peer.ts'
 import { ProcessTree } from './process-tree.ts'
-import { freePorts, Program } from './program.ts'
+import { Program } from './program.ts'
 import { browserHeaders } from './request-headers.ts'
 
 /** What all measurements of a run share. */
@@ -43,7 +44,7 @@ export async function measure({ peer, variant }: Step, surroundings: Surrounding
   const { origin, limpet, seconds, warmUp, profile } = surroundings
   const folder = await mkdtemp(join(surroundings.folder, `${peer.name}-`))
   await mkdir(join(folder, 'proxy'))
-  const [port] = (await freePorts(1)) as [number]
+  const port = await freePort()
   const site = variant.site(origin)
   const cores = assignCores(site.workers, surroundings.cores)
   const accessLog = join(folder, 'access.log')

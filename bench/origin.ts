@@ -1,8 +1,9 @@
 import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { freePort } from './free-port.ts'
 import { launchNginx } from './peers/nginx.ts'
-import { freePorts, type Launch, Program, versionOf } from './program.ts'
+import { type Launch, Program, versionOf } from './program.ts'
 
 /** What the origin answers with, by path; the length of its body in bytes. Every other path answers as `/` does. */
 export const answers = {
@@ -40,7 +41,7 @@ export async function startOrigin(folder: string, cores: readonly number[]): Pro
   await mkdir(files)
   for (const [path, length] of Object.entries(answers)) await createFile(join(files, path), length)
   await createFile(join(files, UPLOAD_PATH), 0)
-  const [first, second, widePort] = (await freePorts(3)) as [number, number, number]
+  const [first, second, widePort] = await Promise.all([freePort(), freePort(), freePort()])
   const places: OriginPlaces = { ports: [first, second], widePort }
   const nginxVersion = await versionOf('nginx', ['-v'])
   const launch = nginxVersion === undefined ? nodeOrigin(places) : await launchNginx(files, nginxConfig(places, files))

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { freePorts, type Launch, Program } from '../program.ts'
+import { freePort } from '../free-port.ts'
+import { type Launch, Program } from '../program.ts'
 import type { Contender, Setup } from './contender.ts'
 import type { ServerPlace } from './fleet.ts'
 
@@ -18,7 +19,7 @@ export class Balancer {
 
   /** @throws Error if it does not start */
   static async start(contender: Contender, folder: string, limpet: string, servers: readonly ServerPlace[]) {
-    const [port] = (await freePorts(1)) as [number]
+    const port = await freePort()
     const setup: Setup = { port, folder: join(folder, String(port)), servers, limpet }
     await mkdir(setup.folder)
     const launch = await contender.prepare(setup)

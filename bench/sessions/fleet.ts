@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { freePorts, Program } from '../program.ts'
+import { freePort } from '../free-port.ts'
+import { Program } from '../program.ts'
 
 /** A server as a balancer's configuration names it. */
 export interface ServerPlace {
@@ -30,8 +31,7 @@ export class Fleet {
 
   static async start(folder: string, names: readonly string[]): Promise<Fleet> {
     const fleet = new Fleet(folder)
-    const ports = await freePorts(names.length)
-    await Promise.all(names.map((name, index) => fleet.start(name, ports[index]!)))
+    await Promise.all(names.map(async (name) => fleet.start(name, await freePort())))
     return fleet
   }
 
@@ -53,7 +53,7 @@ export class Fleet {
    */
   async start(name: string, port?: number): Promise<void> {
     const instance = `${name}${++this.#starts}`
-    const chosen = port ?? this.#servers.get(name)?.port ?? (await freePorts(1))[0]!
+    const chosen = port ?? this.#servers.get(name)?.port ?? (await freePort())
     const launch = {
       command: process.execPath,
       args: [program, name, instance, String(chosen)],
@@ -72,7 +72,7 @@ export class Fleet {
   /** A second process of that name, elsewhere. Resolves to a function that ends the first one. */
   async startElsewhere(name: string): Promise<() => Promise<void>> {
     const { process: first } = this.#servers.get(name)!
-    await this.start(name, (await freePorts(1))[0]!)
+    await this.start(name, await freePort())
     return () => first.stop()
   }
 

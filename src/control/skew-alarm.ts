@@ -4,7 +4,7 @@ import type { SampleReport } from '../skew/address-sample.ts'
 import { describeRelief, describeSkew, type SkewChange, SkewWatch } from '../skew/skew-watch.ts'
 import type { Upstream } from '../snapshot.ts'
 
-/** How often it is looked for what is over although no worker has said anything, in ms. */
+/** How often it is judged, in ms. Not at each report, which is one worker's part and may look like nothing in the whole. */
 const LOOK_EVERY = 5000
 
 /** Tells the operator, once each time, that an address or a network carries too much, and that it no longer does. */
@@ -22,7 +22,6 @@ export class SkewAlarm {
 
   hear(reports: readonly SampleReport[]): void {
     for (const report of reports) this.watch.add(report, now())
-    this.#judge()
   }
 
   close(): void {

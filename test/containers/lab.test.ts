@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { parse } from 'yaml'
+import { freePort } from '../../bench/free-port.ts'
 import {
   addressOf,
   docker,
-  freePort,
   hasEngine,
   logsOf,
   ourTurn,

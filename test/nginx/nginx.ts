@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '../../bench/free-port.ts'
 import { runLimpet } from '../support/limpet.ts'
-import { answers, freePort } from '../support/port.ts'
+import { answers } from '../support/port.ts'
 
 const LEAST = fileURLToPath(new URL('fixtures/least.conf', import.meta.url))
 

@@ -14,7 +14,7 @@ async function hashed(t: TestContext, workers: number, upstream: object = {}): P
     admin: { port: 0 },
     accessLog: 'off',
     routes: [{ path: '/*', upstream: 'app' }],
-    upstreams: { app: { balance: 'ip-hash', skew: { minRequests: 200 }, servers, ...upstream } },
+    upstreams: { app: { balance: 'ip-hash', skew: { minRequests: 1200 }, servers, ...upstream } },
   })
 }
 

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
-import { answers, freePort } from './port.ts'
+import { freePort } from '../../bench/free-port.ts'
+import { answers } from './port.ts'
 
 /** A test that needs HAProxy, and is skipped by name without it. */
 export function testWithHaproxy(name: string, body: (test: TestContext) => Promise<void>): void {

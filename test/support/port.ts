@@ -1,15 +1,5 @@
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer } from 'node:net'
-
-/** A port of loopback that was free a moment ago, for programs that cannot take any. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
+import { connect } from 'node:net'
 
 /** Resolves once something accepts connections on the port: some programs give no other sign. */
 export async function answers(port: number): Promise<void> {

@@ -4,8 +4,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { freePort } from '../../bench/free-port.ts'
 import { Lines } from '../support/limpet.ts'
-import { freePort } from '../support/port.ts'
 
 /** `1.22`, or nothing where nginx is not installed. */
 export const nginxVersion = /nginx\/(\d+\.\d+)/.exec(String(spawnSync('nginx', ['-v']).stderr))?.[1]
