@@ -15,12 +15,14 @@ export function runCommand(): Command {
 async function run(options: ConfigOptions): Promise<void> {
   const { config, origin } = loadFromOptions(options)
   const log = programLog(config.accessLog.format === 'json' ? 'json' : 'text')
+  // The first worker serves while the others start.
+  const stopped = untilStopped((signal) => log.info(`${signal}: finishing what is in flight; again to end at once`))
   const balancer = await Balancer.start(config, log)
   for (const { address, port } of balancer.listeners) log.info(`listening on ${address} port ${port}`)
   const { adminPlace } = balancer
   if (adminPlace !== undefined) log.info(`the admin API answers on ${adminPlace.address}:${adminPlace.port}`)
   log.info(`${balancer.workers} worker(s), configuration from ${formatOrigin(origin)}`)
   process.on('SIGUSR1', () => balancer.reopenLog())
-  await untilStopped((signal) => log.info(`${signal}: finishing what is in flight; again to end at once`))
+  await stopped
   await balancer.stop()
 }

@@ -1,14 +1,17 @@
 /** How the program starts and how it ends. */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { get } from 'node:http'
+import { get, type ServerResponse } from 'node:http'
 import { describe, test } from 'node:test'
 import type { Worker } from 'node:worker_threads'
 import { pino } from 'pino'
+import { freePort } from '../../bench/free-port.ts'
 import { parseConfig } from '../../src/config/file.ts'
 import { Balancer } from '../../src/control/balancer.ts'
-import { runLimpet } from '../support/limpet.ts'
+import { LIMPET, runLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
+import { answers } from '../support/port.ts'
 import { RawClient } from '../support/raw-client.ts'
 import { throughTo } from '../support/through.ts'
 
@@ -69,6 +72,29 @@ test('a response that had begun before the signal does not keep its connection, 
   await client.goodbye()
   client.socket.end()
   assert.equal(await limpet.exit, 0)
+})
+
+test('a signal while workers are still being started loses no request of those that listen', async (t) => {
+  const { promise: asked, resolve: tellAsked } = Promise.withResolvers<ServerResponse>()
+  const origin = await httpOrigin(t, (_request, response) => tellAsked(response))
+  const port = await freePort()
+  const environment = {
+    PORT: String(port),
+    LIMPET_WORKERS: '16',
+    STATIC_APP: origin.address,
+    DYNAMIC_BACKEND: origin.address,
+  }
+  const limpet = spawn(process.execPath, [LIMPET, 'run'], { env: { ...process.env, ...environment }, stdio: 'ignore' })
+  t.after(() => limpet.kill('SIGKILL'))
+  const exit = once(limpet, 'exit')
+  await answers(port)
+  const answered = once(get({ port, host: '127.0.0.1', agent: false }), 'response')
+  const response = await asked
+  limpet.kill('SIGTERM')
+  response.end('served')
+  const [{ statusCode }] = await answered
+  assert.equal(statusCode, 200)
+  assert.deepEqual(await exit, [0, null])
 })
 
 test('an exchange that outlasts the time for stopping is cut off, and the exit is still 0', async (t) => {
