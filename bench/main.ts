@@ -42,8 +42,8 @@ const trialFolder = join(resultsFolder, 'trial')
 const ROUNDS = 5
 /** Of any case: their cores are kept free of the load throughout, as far as there are enough. */
 const MOST_WORKERS = 2
-/** Seconds in which V8 has compiled what it will: about as many as it takes to serve 50,000 requests. */
-const WARM_UP = 3
+/** In a quick run nobody is warmed up for longer, in s. */
+const QUICK_WARM_UP = 3
 /** A quick run begins no other round after that many ms, so that it ends within two minutes on slow machines too. */
 const QUICK = 75_000
 
@@ -80,7 +80,7 @@ async function bench(options: Options): Promise<void> {
   if (options.docs && output === trialFolder) return fail('the pages take the figures of whole runs only.')
 
   const seconds = options.seconds ?? (options.quick ? 1 : 3)
-  const warmUp = Math.min(seconds, WARM_UP)
+  const mostWarmUp = options.quick ? QUICK_WARM_UP : Number.POSITIVE_INFINITY
   const folder = makeRunFolder()
   const { folder: limpet } = await copyCheckout(join(folder, 'limpet'))
   const before = options.before && (await commitNamed(options.before, join(folder, 'limpet-before')))
@@ -91,7 +91,7 @@ async function bench(options: Options): Promise<void> {
   const { load } = assignCores(MOST_WORKERS, cores)
   moveTo(load)
   const origin = await startOrigin(folder, load)
-  const surroundings: Surroundings = { folder, limpet, origin, cores, seconds, warmUp }
+  const surroundings: Surroundings = { folder, limpet, origin, cores, seconds, mostWarmUp }
   if (options.profile) {
     for (const each of entrants) for (const step of stepsOf(each)) await profileStep(step, surroundings)
     return origin.program.stop()

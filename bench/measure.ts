@@ -19,9 +19,10 @@ export interface Surroundings {
   readonly origin: Origin
   /** The cores that the bench may use. */
   readonly cores: readonly number[]
-  /** Lengths of the load and of what goes before it, in s. */
+  /** The length of the load, in s. */
   readonly seconds: number
-  readonly warmUp: number
+  /** No peer is warmed up for longer, in s. */
+  readonly mostWarmUp: number
   /** The folder for CPU profiles, if they are wanted. */
   readonly profile?: string | undefined
 }
@@ -41,7 +42,8 @@ const PROBE_TIMEOUT = 10_000
  * @throws Error where it does not start, or answers wrongly
  */
 export async function measure({ peer, variant }: Step, surroundings: Surroundings): Promise<Reading> {
-  const { origin, limpet, seconds, warmUp, profile } = surroundings
+  const { origin, limpet, seconds, profile } = surroundings
+  const warmUp = warmUpOf(peer, surroundings)
   const folder = await mkdtemp(join(surroundings.folder, `${peer.name}-`))
   await mkdir(join(folder, 'proxy'))
   const port = await freePort()
@@ -63,6 +65,11 @@ export async function measure({ peer, variant }: Step, surroundings: Surrounding
     await program.stop()
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** How long a peer is under load before it is measured, in s. */
+export function warmUpOf(peer: Peer, { mostWarmUp }: Pick<Surroundings, 'mostWarmUp'>): number {
+  return Math.min(peer.warmUp, mostWarmUp)
 }
 
 async function check(port: number, { method, path, bodyLength, answerLength }: Probe): Promise<void> {

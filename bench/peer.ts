@@ -46,6 +46,8 @@ export interface Peer {
   readonly title: string
   /** Whether it adds the forwarding headers. */
   readonly forwards: boolean
+  /** How long it takes under load until it is as fast as it gets, in s. */
+  readonly warmUp: number
   /** Whether it can write a CPU profile. */
   readonly profiles?: boolean
   /** Undefined where it is not installed. */
@@ -53,6 +55,11 @@ export interface Peer {
   /** Writes what it needs into the setup's folder. */
   prepare(setup: Setup): Promise<Launch>
 }
+
+/** What is machine code from the start has only its caches to fill, and its connections to open. */
+export const NATIVE_WARM_UP = 1
+/** Until V8 has compiled what it will, which goes on for some hundred thousand requests. */
+export const V8_WARM_UP = 6
 
 /** The number of connections that a proxy keeps to each server, or more. */
 export const IDLE_CONNECTIONS = 64

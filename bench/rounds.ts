@@ -1,5 +1,5 @@
 import type { Case } from './case.ts'
-import { measure, type Step, type Surroundings } from './measure.ts'
+import { measure, type Step, type Surroundings, warmUpOf } from './measure.ts'
 import type { Sample } from './metric.ts'
 import type { Peer } from './peer.ts'
 import type { Progress } from './progress.ts'
@@ -26,8 +26,9 @@ export function stepsOf({ case: { variants }, case: current, peers }: Entrants):
 }
 
 /** How long a step takes, about, in s. */
-export function durationOf(step: Step, { seconds, warmUp }: Pick<Surroundings, 'seconds' | 'warmUp'>): number {
-  return OVERHEAD + (step.case.duration?.(seconds) ?? seconds + warmUp)
+export function durationOf(step: Step, surroundings: Pick<Surroundings, 'seconds' | 'mostWarmUp'>): number {
+  const { seconds } = surroundings
+  return OVERHEAD + (step.case.duration?.(seconds) ?? seconds + warmUpOf(step.peer, surroundings))
 }
 
 /**

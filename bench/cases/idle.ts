@@ -23,7 +23,7 @@ const holdIdle: Load = {
   async run(stage) {
     if (stage.proxy === undefined) return { sample: {}, errors: ['memory is measured on Linux only'] }
     // Brings the proxy to the size that it has under load anyway.
-    const { errors } = await warmUp.run({ ...stage, seconds: Math.max(1, stage.warmUp), warmUp: 0 })
+    const { errors } = await warmUp.run({ ...stage, seconds: stage.warmUp, warmUp: 0 })
     await delay(REST)
     const before = stage.proxy.resident()
     const sockets: Socket[] = []

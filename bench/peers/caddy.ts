@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { IDLE_CONNECTIONS, type Peer, type Setup, type Upstream } from '../peer.ts'
+import { IDLE_CONNECTIONS, NATIVE_WARM_UP, type Peer, type Setup, type Upstream } from '../peer.ts'
 import { versionOf } from '../program.ts'
 
 /** Caddy adds X-Forwarded-For, -Proto and -Host by itself. */
@@ -8,6 +8,7 @@ export const caddy: Peer = {
   name: 'caddy',
   title: 'Caddy',
   forwards: true,
+  warmUp: NATIVE_WARM_UP,
   version: () => versionOf('caddy', ['version']),
   async prepare(setup) {
     const { folder, workers } = setup

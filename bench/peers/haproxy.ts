@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { IDLE_CONNECTIONS, type Peer, type Route, type Setup } from '../peer.ts'
+import { IDLE_CONNECTIONS, NATIVE_WARM_UP, type Peer, type Route, type Setup } from '../peer.ts'
 import { versionOf } from '../program.ts'
 
 /** HAProxy writes its log to standard output, which is the access log's file. */
@@ -8,6 +8,7 @@ export const haproxy: Peer = {
   name: 'haproxy',
   title: 'HAProxy',
   forwards: true,
+  warmUp: NATIVE_WARM_UP,
   version: () => versionOf('haproxy', ['-v']),
   async prepare(setup) {
     const file = join(setup.folder, 'haproxy.cfg')

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Checkout, describe } from '../checkout.ts'
-import type { Peer, Setup } from '../peer.ts'
+import { type Peer, type Setup, V8_WARM_UP } from '../peer.ts'
 import type { Launch } from '../program.ts'
 
 /** Fine enough for a few seconds of load, and hardly felt. In µs. */
@@ -12,6 +12,7 @@ export const limpet: Peer = {
   name: 'limpet',
   title: 'Limpet',
   forwards: true,
+  warmUp: V8_WARM_UP,
   profiles: true,
   version: () => describe([]),
   prepare: (setup) => launchLimpet(setup, setup.limpet),

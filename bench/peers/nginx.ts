@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { IDLE_CONNECTIONS, type Peer, type Route, type Site } from '../peer.ts'
+import { IDLE_CONNECTIONS, NATIVE_WARM_UP, type Peer, type Route, type Site } from '../peer.ts'
 import { type Launch, versionOf } from '../program.ts'
 import { writeConfig } from './limpet.ts'
 
@@ -15,6 +15,7 @@ export const nginx: Peer = {
   name: 'nginx',
   title: 'nginx',
   forwards: true,
+  warmUp: NATIVE_WARM_UP,
   version,
   async prepare(setup) {
     const config = await writeConfig(setup)
@@ -35,6 +36,7 @@ export const nginxByHand: Peer = {
   name: 'nginx-by-hand',
   title: 'nginx, written by hand',
   forwards: true,
+  warmUp: NATIVE_WARM_UP,
   version,
   prepare: (setup) =>
     launchNginx(
@@ -73,6 +75,7 @@ export const nginxOfTheLab: Peer = {
   name: 'nginx-lab',
   title: "nginx, the lab's own file",
   forwards: false,
+  warmUp: NATIVE_WARM_UP,
   version,
   prepare: (setup) =>
     launchNginx(

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Peer } from '../peer.ts'
+import { type Peer, V8_WARM_UP } from '../peer.ts'
 import { profileFlags } from './limpet.ts'
 
 const program = fileURLToPath(new URL('node-http-proxy.ts', import.meta.url))
@@ -12,6 +12,7 @@ export const nodeHttp: Peer = {
   name: 'node-http',
   title: 'http-proxy-3 on node:http',
   forwards: true,
+  warmUp: V8_WARM_UP,
   profiles: true,
   async version() {
     try {
