@@ -64,7 +64,8 @@ export class Placement {
       return this.#goTo(home, this.#reasonFor(home, home, undefined))
     const loss = isFirst ? this.#lossOf(home, isOwn, time) : 'down'
     if (waitsForHome && loss === 'full') return new Wait(home)
-    if (loss !== undefined && this.#isRefused(home)) {
+    // Whose key belongs to a server that drains, and who never was there, has lost nothing.
+    if (loss !== undefined && loss !== 'drained' && this.#isRefused(home)) {
       this.reason = `refused:${loss}`
       return new Failure('session-lost')
     }

@@ -10,9 +10,17 @@
  * - `moved:removed`: the server that it belongs to is no longer in the upstream
  * - `moved:full`: the server that it belongs to has all the connections that it may have
  * - `retry`: a server tried before failed it
- * - `refused:…`: the same as with `moved:…`, and the upstream is told to refuse what has lost its server
+ * - `refused:…`: the same as with `moved:…`, and the upstream is told to refuse what has lost its server; never `drained`,
+ *   since nobody was there who could have lost it
  */
-export type Reason = 'stuck' | 'new' | 'invalid' | 'expired' | 'retry' | `${'moved' | 'refused'}:${Loss}`
+export type Reason =
+  | 'stuck'
+  | 'new'
+  | 'invalid'
+  | 'expired'
+  | 'retry'
+  | `moved:${Loss}`
+  | `refused:${Exclude<Loss, 'drained'>}`
 
 /** What has become of the server that a session belongs to. */
 export type Loss = 'down' | 'drained' | 'removed' | 'full'

@@ -244,7 +244,7 @@ describe('a server that drains', () => {
     const servers = await named(t, 'a', 'b', 'c')
     const stateDirectory = await mkdtemp(join(tmpdir(), 'limpet-state-'))
     t.after(() => rm(stateDirectory, { recursive: true }))
-    const keyed = (drain: boolean) =>
+    const keyed = (drain: boolean, onLost = 'move') =>
       startLimpet(t, {
         listeners: [{ address: '127.0.0.1', port: 0 }],
         workers: 2,
@@ -252,7 +252,7 @@ describe('a server that drains', () => {
         routes: [{ path: '/*', upstream: 'app' }],
         upstreams: {
           app: {
-            affinity: { type: 'header', name: 'X-User' },
+            affinity: { type: 'header', name: 'X-User', onLost },
             servers: servers.map(({ name, origin: { address } }) => ({ name, address, drain: drain && name === 'a' })),
           },
         },
@@ -270,5 +270,12 @@ describe('a server that drains', () => {
     for (const [user, home] of homes.entries()) assert.equal(await homeOf(limpet, user), home)
     for (let user = 100; user < 130; user++) assert.notEqual(await homeOf(limpet, user), 'a')
     await limpet.log.find(/ moved:drained$/)
+    limpet.process.kill('SIGTERM')
+    await limpet.exit
+    // Who never was there has lost nothing, and is not refused.
+    const strict = await keyed(true, 'refuse')
+    for (const [user, home] of homes.entries()) assert.equal(await homeOf(strict, user), home)
+    for (let user = 200; user < 230; user++) assert.match(await homeOf(strict, user), /^[bc]$/)
+    await strict.log.find(/ moved:drained$/)
   })
 })
