@@ -180,6 +180,11 @@ export class SessionTable {
     return Atomics.exchange(this.#cells, CHANGED_AT, 0) !== 0
   }
 
+  /** Whoever took the change could do nothing with it: it is there to be taken again. */
+  giveBackChange(): void {
+    this.#noteChange()
+  }
+
   /** A worker died, and nobody knows which exchanges it had: none are in hand any more, as far as this table goes. */
   forgetExchanges(): void {
     for (let at = 0; at < LOCKS_AT; at += STRIDE) {

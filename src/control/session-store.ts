@@ -88,7 +88,9 @@ export class SessionStore {
   }
 
   async #save(): Promise<void> {
-    if (this.#sessions.takeChange()) await this.#directory.writePieces(this.#file, this.#pieces())
+    if (!this.#sessions.takeChange()) return
+    const isSaved = await this.#directory.writePieces(this.#file, this.#pieces())
+    if (!isSaved) this.#sessions.giveBackChange()
   }
 
   /** The file, in pieces whose memory serves again for the next one; between them others have their turn. */

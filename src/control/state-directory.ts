@@ -9,6 +9,8 @@ export class StateDirectory {
   readonly path: string
   /** Tells the operator of what could not be kept, or read. */
   readonly warn: (message: string) => void
+  /** Files that could not be written when that was tried last, and what was said of each. */
+  readonly #lost = new Map<string, string>()
 
   /** @param configured the path that the operator wrote; else the standard place */
   constructor(configured: string | undefined, env: NodeJS.ProcessEnv, warn: (message: string) => void) {
@@ -48,19 +50,27 @@ export class StateDirectory {
     }
   }
 
-  /** The same, piece by piece: each is asked for once the one before it is written. */
-  async writePieces(name: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  /**
+   * The same, piece by piece: each is asked for once the one before it is written. Returns whether the file is there; of
+   * one that is tried again and again, the operator hears once what is wrong.
+   */
+  async writePieces(name: string, pieces: AsyncIterable<Uint8Array>): Promise<boolean> {
     const file = join(this.path, name)
     try {
       await mkdir(this.path, { recursive: true, mode: 0o700 })
       await writeFile(`${file}.new`, pieces, { mode: 0o600, flush: true })
       await rename(`${file}.new`, file)
+      this.#lost.delete(file)
+      return true
     } catch (error) {
       this.#tellOfLoss(file, error as Error)
+      return false
     }
   }
 
   #tellOfLoss(file: string, { message }: Error): void {
+    if (this.#lost.get(file) === message) return
+    this.#lost.set(file, message)
     const mend = 'give a directory that can be written as stateDirectory'
     this.warn(`cannot write ${file}: ${message}; what it was for is lost at a restart (${mend})`)
   }

@@ -123,4 +123,31 @@ describe('sessions', () => {
     const second = run(path, { app: { a: 0 } })
     assert.equal(second.store.load(), 1)
   })
+
+  test('that could not be written are written once they can be, whether or not more has changed', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    const path = join(folder(t), 'a file')
+    writeFileSync(path, '')
+    const { sessions, store, warnings } = run(path, { app: { a: 0 } })
+    sessions.put(1, 1, 0, wallSeconds())
+    const timesTried = t.mock.method(StateDirectory.prototype, 'writePieces').mock
+    const nextSave = async () => {
+      const tried = timesTried.callCount()
+      for (let turn = 0; timesTried.callCount() === tried; turn++) {
+        assert.ok(turn < 1000, 'nothing is saved any more')
+        t.mock.timers.tick(5000)
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      await timesTried.calls.at(-1)!.result
+    }
+    await nextSave()
+    await nextSave()
+    assert.equal(warnings.length, 1, warnings.join())
+    rmSync(path)
+    await nextSave()
+    const second = run(path, { app: { a: 0 } })
+    assert.equal(second.store.load(), 1)
+    await second.store.close()
+    await store.close()
+  })
 })
