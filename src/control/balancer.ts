@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import type { Logger } from 'pino'
 import { type AdminPlace, AdminServer } from '../admin/admin-server.ts'
 import type { Config } from '../config/schema.ts'
+import { warningsOf } from '../config/warnings.ts'
 import { HealthMonitor } from '../health/health-monitor.ts'
 import { LogFile } from '../observability/log-file.ts'
 import { MOST_WORKERS, Scoreboard } from '../scoreboard.ts'
@@ -58,6 +59,7 @@ export class Balancer {
    * @throws ListenError where it cannot; the system's error where the access log's file cannot be opened
    */
   static async start(config: Config, log: Logger): Promise<Balancer> {
+    for (const warning of warningsOf(config)) log.warn(warning)
     const accessLog = new LogFile(config.accessLog.file, (trouble) => log.warn(trouble))
     const state = new StateDirectory(config.stateDirectory, process.env, (trouble) => log.warn(trouble))
     const snapshot = compile(config, 1, () => state.secret())

@@ -38,4 +38,14 @@ describe('limpet check', () => {
       ].join('\n'),
     )
   })
+
+  test('warns on stderr of what is seldom meant, and prints what is in effect all the same', () => {
+    const { status, stdout, stderr } = check(['-c', 'test/fixtures/config/client-address.yaml'])
+    assert.equal(status, 0)
+    assert.match(
+      stderr,
+      /^warning: trustedProxies: 0\.0\.0\.0\/0 is every IPv4 address, .*\nwarning: .* ::\/0 is every IPv6/,
+    )
+    assert.doesNotThrow(() => parseConfig(stdout, 'printed', {}))
+  })
 })

@@ -284,3 +284,21 @@ test('a cookie is Secure where a trusted proxy says that the client came by HTTP
   assert.doesNotMatch(await cookie('127.0.0.7', 'http'), /Secure/)
   assert.doesNotMatch(await cookie('127.0.0.8', 'https'), /Secure/)
 })
+
+test('a range that is everybody is warned of, and another is not', async (t) => {
+  const origin = await httpOrigin(t, (_request, response) => response.end('ok'))
+  const limpet = await startLimpet(t, {
+    listeners: [{ address: '127.0.0.1', port: 0 }],
+    workers: 1,
+    trustedProxies: ['128.0.0.0/1', '0.0.0.0/0', '::/0', '::1'],
+    routes: [{ path: '/*', upstream: 'one' }],
+    upstreams: { one: { servers: [origin.address] } },
+  })
+  const warnings = limpet.errors.all.filter((line) => line.includes('trustedProxies'))
+  assert.equal(warnings.length, 2)
+  assert.match(
+    warnings[0]!,
+    /WARN: trustedProxies: 0\.0\.0\.0\/0 is every IPv4 address, .*; list your own proxies only$/,
+  )
+  assert.match(warnings[1]!, /WARN: trustedProxies: ::\/0 is every IPv6 address, /)
+})
