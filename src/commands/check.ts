@@ -15,5 +15,5 @@ export function checkCommand(): Command {
 function check(options: ConfigOptions): void {
   const { config, origin } = loadFromOptions(options)
   for (const warning of warningsOf(config)) console.error(`warning: ${warning}`)
-  process.stdout.write(printConfig(config, `Checked: ${formatOrigin(origin)}`))
+  process.stdout.write(printConfig(config, `Checked: ${formatOrigin(origin)}`, 'hidden'))
 }

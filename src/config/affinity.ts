@@ -19,11 +19,9 @@ const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const Token = (what: string) => matching(token, `the name of a ${what}`)
 
 const shortestSecret = 16
-/** Never shown in an error. */
 const Secret = z.string().check(({ value, issues }) => {
   if (value.length >= shortestSecret) return
-  const message = `a secret of at least ${shortestSecret} characters`
-  issues.push({ code: 'custom', message, input: `(${value.length} characters)` })
+  issues.push({ code: 'custom', message: `a secret of at least ${shortestSecret} characters`, input: value })
 })
 
 const CookieFields = z.strictObject({

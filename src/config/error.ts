@@ -70,6 +70,12 @@ export function shown(value: unknown): string {
   return String(value)
 }
 
+/** The kind of a value that nobody is to read. */
+export function shownByKind(value: unknown): string {
+  if (typeof value === 'string') return `text of ${value.length} characters`
+  return typeof value === 'number' || typeof value === 'boolean' ? `a ${typeof value}` : shown(value)
+}
+
 /** Alternatives in words: `a`, `a or b`, `a, b or c`. */
 export function alternatives(words: readonly string[]): string {
   return words.length < 2 ? words.join() : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`

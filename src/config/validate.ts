@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { alternatives, shown } from './error.ts'
+import { alternatives, shown, shownByKind } from './error.ts'
 import type { KeyPath } from './key-path.ts'
 import { nearest } from './nearest.ts'
 
@@ -92,8 +92,15 @@ function isOfAnotherKind(issue: z.core.$ZodIssue): boolean {
 
 function mismatch(issue: z.core.$ZodIssue, path: KeyPath): Issue {
   const found = foundBy(issue)
+  if (isSecret(path)) return { path, message: `expected ${issue.message}, found ${shownByKind(found)}` }
   const message = `expected ${issue.message}, found ${shown(found)}`
   return { path, message, hint: hintFor(issue, found), wanted: wantedBy(issue) }
+}
+
+/** Whether a secret stands there, or should: it may be a password in the wrong place. */
+function isSecret(path: KeyPath): boolean {
+  const secrets = path.lastIndexOf('secrets')
+  return secrets > 0 && path[secrets - 1] === 'affinity' && path.length - secrets <= 2
 }
 
 /** A union on `type` reports at `type` but hands in the whole mapping. */

@@ -39,6 +39,18 @@ describe('limpet check', () => {
     )
   })
 
+  test('tells no secret, and prints a file that cannot be used without them', () => {
+    const env = { COOKIE_SECRET: 'a secret from the environment' }
+    const { status, stdout } = check(['-c', 'test/fixtures/config/affinities.yaml'], env)
+    assert.equal(status, 0)
+    assert.doesNotMatch(stdout, /a secret from|the one that was used/)
+    assert.throws(() => parseConfig(stdout, 'printed', {}), /the environment variable COOKIE_SECRET_1 to be set/)
+    const secrets = { COOKIE_SECRET_1: env.COOKIE_SECRET, COOKIE_SECRET_2: 'the one that was used before' }
+    const { upstreams } = parseConfig(stdout, 'printed', secrets)
+    const { affinity } = upstreams.find(({ name }) => name === 'settings')!
+    assert.deepEqual(affinity?.type === 'cookie' && affinity.secrets, Object.values(secrets))
+  })
+
   test('warns on stderr of what is seldom meant, and prints what is in effect all the same', () => {
     const { status, stdout, stderr } = check(['-c', 'test/fixtures/config/client-address.yaml'])
     assert.equal(status, 0)
