@@ -4,8 +4,8 @@ import type { Server } from '../snapshot.ts'
 export interface SessionRequest {
   /** The value of the first header of that name, which is in lower case. */
   header(name: string): string | undefined
-  /** The value of the first cookie of that name. */
-  cookie(name: string): string | undefined
+  /** The value of the first cookie of that name, or of the one after so many others. */
+  cookie(name: string, after?: number): string | undefined
   /** The value of the first parameter of that name in the query, as it stands there. */
   query(name: string): string | undefined
 }

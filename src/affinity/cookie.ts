@@ -10,6 +10,9 @@ type CookieSettings = Extract<Settings, { type: 'cookie' }>
 /** Tickets that a worker remembers to have verified, twice as many at the most. */
 const REMEMBERED = 8192
 
+/** Cookies of the name that are looked at in one request. */
+const MOST_COOKIES = 4
+
 /** By how much of the idle limit a ticket's time may lag behind: so seldom a busy client is given a new one. */
 const LAG = 1 / 8
 
@@ -61,6 +64,25 @@ export class CookieAffinity implements Affinity {
   read(request: SessionRequest, now: number): CookieSession {
     const text = request.cookie(this.#settings.name)
     if (text === undefined) return NEW
+    const session = this.#sessionOf(text, now)
+    return session.standing === 'known' ? session : this.#readFurther(request, session, now)
+  }
+
+  /**
+   * A client may have several cookies of one name: from when the path or the domain was another, or from a neighbour under
+   * the same domain. A dead one in front must not part it from its server with every request.
+   */
+  #readFurther(request: SessionRequest, first: CookieSession, now: number): CookieSession {
+    for (let after = 1; after < MOST_COOKIES; after++) {
+      const text = request.cookie(this.#settings.name, after)
+      if (text === undefined) break
+      const session = this.#sessionOf(text, now)
+      if (session.standing === 'known') return session
+    }
+    return first
+  }
+
+  #sessionOf(text: string, now: number): CookieSession {
     const session = this.#recent.get(text) ?? this.#verify(text)
     return session.standing === 'known' && this.#isOver(session, now) ? EXPIRED : session
   }

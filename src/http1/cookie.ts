@@ -56,13 +56,18 @@ export class CookiePairs {
 
 const pairs = new CookiePairs()
 
-/** The value of the first cookie of that name in a request, one character a byte; undefined where it has none. */
-export function cookieIn(head: Head, name: string): string | undefined {
+/**
+ * The value of the first cookie of that name in a request, one character a byte; undefined where it has none.
+ *
+ * @param after how many cookies of the name are passed over
+ */
+export function cookieIn(head: Head, name: string, after = 0): string | undefined {
+  let pending = after
   for (let field = 0; field < head.count; field++) {
     if (head.names[field] !== FieldName.Cookie) continue
     pairs.enter(head.bytes, head.valueStart(field), head.valueEnd(field))
     while (pairs.advance()) {
-      if (pairs.isNamed(name)) return head.bytes.toString('latin1', pairs.valueStart, pairs.end)
+      if (pairs.isNamed(name) && pending-- === 0) return head.bytes.toString('latin1', pairs.valueStart, pairs.end)
     }
   }
   return undefined

@@ -33,8 +33,8 @@ export class RequestView implements RequestConditions, KeySubject, SessionReques
     return field < 0 ? undefined : this.#head.value(field)
   }
 
-  cookie(name: string): string | undefined {
-    return cookieIn(this.#head, name)
+  cookie(name: string, after = 0): string | undefined {
+    return cookieIn(this.#head, name, after)
   }
 
   query(name: string): string | undefined {

@@ -39,7 +39,11 @@ function affinity(
 type Cookies = ReturnType<typeof affinity>
 
 /** A request with that cookie, or with none. */
-const showing = (cookie?: string) => ({ cookie: () => cookie, header: () => undefined, query: () => undefined })
+const showing = (...cookies: (string | undefined)[]) => ({
+  cookie: (_name: string, after = 0) => cookies[after],
+  header: () => undefined,
+  query: () => undefined,
+})
 
 /** The value of the cookie that a client is given. */
 function given(cookies: Cookies, session: Session): string {

@@ -119,6 +119,20 @@ describe('a cookie', () => {
     await limpet.log.matching(/ invalid$/, 7)
   })
 
+  test('of which there are several ties by the first that is good', async (t) => {
+    const limpet = await balancing(t, await named(t, 'a', 'b'))
+    const user = new User()
+    const home = await serverOf(user, limpet)
+    for (const others of ['stick=old; ', 'stick=; stick=x; ', `stick=${'A'.repeat(55)}; stick="x"; stick=y; `]) {
+      const answer = await new User().get(limpet.port, '/', { Cookie: `${others}${user.cookie}` })
+      assert.deepEqual([answer.body, answer.setCookies], [`${home} -`, []])
+    }
+    await limpet.log.matching(/ stuck$/, 3)
+    // Nobody has the server work through a whole head of them.
+    await new User().get(limpet.port, '/', { Cookie: `${'stick=x; '.repeat(500)}${user.cookie}` })
+    await limpet.log.find(/ invalid$/)
+  })
+
   test('is understood by every replica with its secret, and after a restart', async (t) => {
     const servers = await named(t, 'a', 'b', 'c')
     const [one, other] = [await balancing(t, servers), await balancing(t, servers)]
