@@ -32,8 +32,9 @@ export class SkewAlarm {
     for (const change of this.watch.judge(now())) this.#tell(change)
   }
 
-  #tell({ upstream, isOver, skew }: SkewChange): void {
-    if (isOver) this.#log.info(`upstream ${upstream}: ${describeRelief(skew)}`)
+  #tell(change: SkewChange): void {
+    const { upstream, isOver, skew } = change
+    if (isOver) this.#log.info(`upstream ${upstream}: ${describeRelief(change)}`)
     else this.#log.warn(`upstream ${upstream}: ${describeSkew(skew)}`)
   }
 }

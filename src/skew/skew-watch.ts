@@ -24,6 +24,8 @@ export interface Skew {
 export interface SkewChange {
   readonly upstream: string
   readonly isOver: boolean
+  /** Of one that is over: its share is what it was, but so few requests come that it does not matter. */
+  readonly isQuiet: boolean
   readonly skew: Skew
 }
 
@@ -113,12 +115,13 @@ class Watched {
   #continue(key: string, share: number, requests: number): SkewChange[] {
     const skew = { ...this.#skews.get(key)!, share }
     const server = this.#servers.find(({ name }) => name === skew.server)
-    if (requests >= this.#limit.minRequests * RELIEF && share > this.#limitOf(server!) * RELIEF) {
+    const isHeavy = share > this.#limitOf(server!) * RELIEF
+    if (isHeavy && requests >= this.#limit.minRequests * RELIEF) {
       this.#skews.set(key, skew)
       return []
     }
     this.#skews.delete(key)
-    return [{ upstream: this.upstream.name, isOver: true, skew }]
+    return [{ upstream: this.upstream.name, isOver: true, isQuiet: isHeavy, skew }]
   }
 
   #begin(
@@ -136,7 +139,7 @@ class Watched {
       if (server === undefined || this.#skews.has(key) || share <= this.#limitOf(server)) continue
       const skew = { from: address ?? narrowed(network, addresses, networks), share, server: server.name }
       this.#skews.set(key, skew)
-      changes.push({ upstream: this.upstream.name, isOver: false, skew })
+      changes.push({ upstream: this.upstream.name, isOver: false, isQuiet: false, skew })
     }
     return changes
   }
@@ -172,7 +175,8 @@ export function describeSkew({ from, share, server }: Skew): string {
 }
 
 /** The line that tells of its end. */
-export function describeRelief({ from, share }: Skew): string {
+export function describeRelief({ skew: { from, share }, isQuiet }: SkewChange): string {
+  if (isQuiet) return `too few requests come to say that ${from} carries more than its share of them`
   return `${from} no longer carries more than its share of the requests (${percent(share)})`
 }
 

@@ -56,6 +56,19 @@ for (const workers of [1, 2]) {
   })
 }
 
+test('a network that no longer carries too much is said to, and no longer shown', async (t) => {
+  const limpet = await hashed(t, 1)
+  const others = (count: number) => Array.from({ length: 16 }, (_, i) => send(limpet, `127.${i + 20}.3.4`, count))
+  await Promise.all([...Array.from({ length: 8 }, (_, i) => send(limpet, `127.9.9.${i + 1}`, 160)), ...others(16)])
+  await limpet.errors.find(/WARN: upstream app: \d+ % of the requests come from 127\.9\.9\.0\/24 /)
+  await Promise.all(others(200))
+  const [, share] = await limpet.errors.find(
+    /INFO: upstream app: 127\.9\.9\.0\/24 no longer carries more than its share of the requests \((\d+) %\)$/,
+  )
+  assert.ok(Number(share) <= 40)
+  assert.deepEqual(await warningsOf(limpet), [])
+})
+
 test('nothing is said where load is even, while an uneven upstream beside it is named', async (t) => {
   const origin = await httpOrigin(t, (_request, response) => response.end('ok'))
   const hashedByAddress = {

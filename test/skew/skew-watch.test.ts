@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { parseIpAddress } from '../../src/ip-address.ts'
 import { AddressSample, networkOf } from '../../src/skew/address-sample.ts'
-import { describeSkew, SkewWatch } from '../../src/skew/skew-watch.ts'
+import { describeRelief, describeSkew, SkewWatch } from '../../src/skew/skew-watch.ts'
 import type { SkewLimit, Upstream } from '../../src/snapshot.ts'
 import { serversWith } from '../balancing/group.ts'
 
@@ -60,6 +60,7 @@ describe('a network', () => {
     watch.add(reportOf(...crowd(70, 1, 2)), 10_000)
     const [over] = watch.judge(10_000)
     assert.deepEqual([over!.upstream, over!.isOver, over!.skew.from], ['app', true, '10.1.2.0/24'])
+    assert.equal(describeRelief(over!), '10.1.2.0/24 no longer carries more than its share of the requests (34 %)')
     assert.deepEqual(watch.of(0), [])
   })
 
@@ -70,6 +71,18 @@ describe('a network', () => {
     assert.deepEqual(
       watch.judge(60_001).map(({ isOver }) => isOver),
       [true],
+    )
+  })
+
+  test('is not said to carry less where all there is is less', () => {
+    const watch = watching([1, 1])
+    watch.add(reportOf(...many('10.1.2.', 10, 10, 1)), 0)
+    watch.judge(0)
+    watch.add(reportOf(...many('10.1.2.', 10, 1, 1)), 30_000)
+    const [over] = watch.judge(70_000)
+    assert.equal(
+      describeRelief(over!),
+      'too few requests come to say that 10.1.2.0/24 carries more than its share of them',
     )
   })
 
