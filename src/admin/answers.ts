@@ -37,7 +37,9 @@ export const Server = z
     state: z
       .object({
         admin: z.enum(['ready', 'drain', 'maintenance']).openapi({ description: 'Set by people.' }),
-        health: z.enum(['up', 'down', 'unknown']).openapi({ description: 'unknown: nothing has been sent to it yet.' }),
+        health: z
+          .enum(['up', 'down', 'unknown'])
+          .openapi({ description: 'unknown: nothing has been sent to it yet, no check either.' }),
         cause: z.string().nullable().openapi({ description: 'Why it is down.' }),
       })
       .openapi({

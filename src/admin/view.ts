@@ -38,19 +38,20 @@ export class View {
     return upstream && this.#upstream(upstream)
   }
 
-  #upstream({ name, slot, balance, affinity, servers }: Upstream): UpstreamView {
+  #upstream({ name, slot, balance, affinity, servers, health }: Upstream): UpstreamView {
+    const isChecked = health?.check !== undefined
     const counts = affinity && this.#freshCounts()
     const live = servers.reduce((sum, server) => sum + (counts?.get(server.slot)?.live ?? 0), 0)
     return {
       name,
       balance: balance.type,
       affinity: affinity?.type ?? null,
-      servers: servers.map((server) => this.#server(server, live, counts?.get(server.slot))),
+      servers: servers.map((server) => this.#server(server, isChecked, live, counts?.get(server.slot))),
       warnings: this.#subject.warnings(slot).map(({ code, message }) => ({ code, message })),
     }
   }
 
-  #server(server: Server, live: number, count: SessionCount | undefined): ServerView {
+  #server(server: Server, isChecked: boolean, live: number, count: SessionCount | undefined): ServerView {
     const { scoreboard } = this.#subject
     const { name, address, weight, backup, slot } = server
     return {
@@ -58,7 +59,7 @@ export class View {
       address,
       weight,
       backup,
-      state: { admin: adminStateOf(server), ...healthOf(server, scoreboard) },
+      state: { admin: adminStateOf(server), ...healthOf(server, isChecked, scoreboard) },
       inFlight: scoreboard.inFlight(slot),
       requests: scoreboard.requests(slot),
       failures: scoreboard.failures(slot),
@@ -93,7 +94,8 @@ function adminStateOf({ down, drain }: Server): ServerView['state']['admin'] {
 
 /** What checks and traffic have shown of a server. */
 function healthOf(
-  { slot, failTimeout }: Server,
+  { slot, failTimeout, down }: Server,
+  isChecked: boolean,
   scoreboard: Scoreboard,
 ): Pick<ServerView['state'], 'health' | 'cause'> {
   const health = scoreboard.health(slot)
@@ -103,5 +105,7 @@ function healthOf(
     const cause = `${scoreboard.fails(slot)} failure(s) in a row; left alone for ${failTimeout / 1000} s at a time`
     return { health: 'down', cause }
   }
-  return { health: scoreboard.requests(slot) === 0 ? 'unknown' : 'up', cause: null }
+  // What is taken out by hand is not checked.
+  const isKnown = scoreboard.requests(slot) > 0 || (isChecked && !down)
+  return { health: isKnown ? 'up' : 'unknown', cause: null }
 }

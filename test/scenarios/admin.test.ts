@@ -124,6 +124,31 @@ describe('the admin API', () => {
     )
   })
 
+  test('shows a server up that passes its checks and has had no request yet', async (t) => {
+    const origin = await httpOrigin(t, (_request, response) => response.end('ok'))
+    const limpet = await startLimpet(t, {
+      listeners: [{ address: '127.0.0.1', port: 0 }],
+      workers: 1,
+      admin: { port: 0 },
+      routes: [{ path: '/*', upstream: 'app' }],
+      upstreams: {
+        app: {
+          health: { check: { type: 'http', path: '/', initial: 'unknown' } },
+          servers: [
+            { name: 'checked', address: origin.address },
+            { name: 'out', address: origin.address, down: true },
+          ],
+        },
+      },
+    })
+    const [, place] = await limpet.errors.find(/admin API answers on (\S+)/)
+    const { body } = await json(`http://${place}/v1/upstreams/app`)
+    assert.deepEqual(
+      body.servers.map(({ state }: { state: { health: string } }) => state.health),
+      ['up', 'unknown'],
+    )
+  })
+
   test('describes itself, every path and every answer', async (t) => {
     const { api } = await running(t)
     const { body } = await json(`${api}/v1/openapi.json`)
