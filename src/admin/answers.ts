@@ -54,7 +54,10 @@ export const Server = z
 
 export const Warning = z
   .object({
-    code: z.enum(['skew']).openapi({ description: 'skew: one address or network carries too much.' }),
+    code: z.enum(['skew', 'panic']).openapi({
+      description:
+        'skew: one address or network carries too much. panic: too few servers are well, so that all are used.',
+    }),
     message: z.string(),
   })
   .openapi('Warning')

@@ -1,10 +1,10 @@
 import type { Scoreboard } from '../scoreboard.ts'
 import type { SessionTable } from '../session-table.ts'
-import type { Listener, Snapshot } from '../snapshot.ts'
+import type { Listener, Snapshot, Upstream } from '../snapshot.ts'
 
 /** Something that the operator should know of an upstream. */
 export interface Warning {
-  readonly code: 'skew'
+  readonly code: 'skew' | 'panic'
   /** What it is and how to mend it, as it stands in the log. */
   readonly message: string
 }
@@ -20,6 +20,5 @@ export interface Subject {
   readonly snapshot: Snapshot
   readonly scoreboard: Scoreboard
   readonly sessions: SessionTable
-  /** Of the upstream in that slot. */
-  warnings(upstream: number): readonly Warning[]
+  warnings(upstream: Upstream): readonly Warning[]
 }

@@ -38,7 +38,8 @@ export class View {
     return upstream && this.#upstream(upstream)
   }
 
-  #upstream({ name, slot, balance, affinity, servers, health }: Upstream): UpstreamView {
+  #upstream(upstream: Upstream): UpstreamView {
+    const { name, balance, affinity, servers, health } = upstream
     const isChecked = health?.check !== undefined
     const counts = affinity && this.#freshCounts()
     const live = servers.reduce((sum, server) => sum + (counts?.get(server.slot)?.live ?? 0), 0)
@@ -47,7 +48,7 @@ export class View {
       balance: balance.type,
       affinity: affinity?.type ?? null,
       servers: servers.map((server) => this.#server(server, isChecked, live, counts?.get(server.slot))),
-      warnings: this.#subject.warnings(slot).map(({ code, message }) => ({ code, message })),
+      warnings: this.#subject.warnings(upstream).map(({ code, message }) => ({ code, message })),
     }
   }
 

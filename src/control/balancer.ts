@@ -102,6 +102,7 @@ export class Balancer {
   async #startAdmin(place: AdminPlace, sessions: SessionTable, scoreboard: Scoreboard): Promise<void> {
     const { listeners } = this
     const supervisor = this.#supervisor
+    const health = this.#health
     const { watch } = this.#skew
     try {
       this.#admin = await AdminServer.start(place, {
@@ -116,7 +117,13 @@ export class Balancer {
         get workers() {
           return supervisor.workers
         },
-        warnings: (slot) => watch.of(slot).map((skew) => ({ code: 'skew', message: describeSkew(skew) })),
+        warnings({ name, slot }) {
+          const panic = health.panicOf(name)
+          return [
+            ...(panic === undefined ? [] : [{ code: 'panic' as const, message: panic }]),
+            ...watch.of(slot).map((skew) => ({ code: 'skew' as const, message: describeSkew(skew) })),
+          ]
+        },
       })
     } catch (error) {
       await this.stop()

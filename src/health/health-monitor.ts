@@ -37,6 +37,11 @@ export class HealthMonitor {
     for (const upstream of this.#upstreams.values()) upstream.stop()
   }
 
+  /** What is said of an upstream's panic; undefined where there is none. */
+  panicOf(upstream: string): string | undefined {
+    return this.#upstreams.get(upstream)?.panic
+  }
+
   /** Requests to a server failed, so that the workers leave it alone for `ms`. */
   serverOut(upstream: string, server: string, ms: number, cause: string): void {
     this.#upstreams.get(upstream)?.failed(server, ms, cause)

@@ -27,8 +27,8 @@ export class UpstreamHealth {
   readonly #outliers: OutlierDetector | undefined
   /** Servers that are not up before their first check, and have not had it. */
   #unknown = 0
-  /** Whether health counts no more, since too few are well. */
-  #panic = false
+  /** Why health counts no more; undefined where it does. */
+  #panic: string | undefined
 
   /** Servers that are down or unknown before their first check are so from here on. */
   constructor(upstream: Upstream, scoreboard: Scoreboard, gate: Gate, events: HealthEvents) {
@@ -69,6 +69,11 @@ export class UpstreamHealth {
   /** A request to a server that was left alone was answered. */
   recovered(server: string): void {
     this.#tell('better', server, 'is back (a request to it was answered)')
+  }
+
+  /** What is said of the panic under way; undefined where there is none. */
+  get panic(): string | undefined {
+    return this.#panic
   }
 
   /** That many answers in a row of a server were bad. */
@@ -113,11 +118,12 @@ export class UpstreamHealth {
     const primaries = this.#servers.filter(({ server }) => !server.down && !server.drain && !server.backup)
     const well = primaries.filter(({ isWell }) => isWell).length
     const panic = this.#unknown === 0 && isPanic(well, primaries.length, threshold)
-    if (panic === this.#panic) return
-    this.#panic = panic
-    for (const server of this.#servers) panic ? server.set(HealthBit.Panic) : server.clear(HealthBit.Panic)
     const count = `${well} of ${primaries.length} servers are well`
-    if (panic) this.#events.worse(`upstream ${name}: panic: ${count}, fewer than ${threshold} %; all are used`)
+    const wasPanic = this.#panic !== undefined
+    this.#panic = panic ? `panic: ${count}, fewer than ${threshold} %; all are used` : undefined
+    if (panic === wasPanic) return
+    for (const server of this.#servers) panic ? server.set(HealthBit.Panic) : server.clear(HealthBit.Panic)
+    if (this.#panic !== undefined) this.#events.worse(`upstream ${name}: ${this.#panic}`)
     else this.#events.better(`upstream ${name}: the panic is over: ${count}`)
   }
 }

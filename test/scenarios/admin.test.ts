@@ -149,6 +149,34 @@ describe('the admin API', () => {
     )
   })
 
+  test('tells of a panic, in which servers that are down serve all the same', async (t) => {
+    let status = 500
+    const origin = await httpOrigin(t, (_request, response) => response.writeHead(status).end('ok'))
+    const limpet = await startLimpet(t, {
+      listeners: [{ address: '127.0.0.1', port: 0 }],
+      workers: 1,
+      admin: { port: 0 },
+      routes: [{ path: '/*', upstream: 'app' }],
+      upstreams: {
+        app: {
+          health: {
+            check: { type: 'http', path: '/', initial: 'unknown', interval: '100ms', rise: 1 },
+            panicThreshold: '50%',
+          },
+          servers: [origin.address],
+        },
+      },
+    })
+    const [, place] = await limpet.errors.find(/admin API answers on (\S+)/)
+    const warnings = async () => (await json(`http://${place}/v1/upstreams/app`)).body.warnings
+    const message = 'panic: 0 of 1 servers are well, fewer than 50 %; all are used'
+    await limpet.errors.find(new RegExp(`upstream app: ${message}$`))
+    assert.deepEqual(await warnings(), [{ code: 'panic', message }])
+    status = 200
+    await limpet.errors.find(/upstream app: the panic is over/)
+    assert.deepEqual(await warnings(), [])
+  })
+
   test('describes itself, every path and every answer', async (t) => {
     const { api } = await running(t)
     const { body } = await json(`${api}/v1/openapi.json`)
