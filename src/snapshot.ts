@@ -1,3 +1,5 @@
+import type { NamedPart } from './named-part.ts'
+
 /**
  * The Snapshot: everything a worker needs to serve, as plain immutable data. The control plane builds it, posts it
  * to every worker, and replaces it whole; nobody changes one. Times are in milliseconds, sizes in bytes, and a limit
@@ -134,13 +136,7 @@ type AffinityKind =
   | { readonly type: 'consistent-hash'; readonly key: HashKey }
 
 /** A place where requests and answers tell a session of the application's. */
-export type SessionSource =
-  | { readonly from: 'socket.io' }
-  | {
-      readonly from: 'cookie' | 'header' | 'query'
-      /** Of a header: in lower case. */
-      readonly name: string
-    }
+export type SessionSource = { readonly from: 'socket.io' } | NamedPart
 
 /** The part of a request that a hash policy ties to a server. */
 export type HashKey =
@@ -150,11 +146,7 @@ export type HashKey =
       readonly from: 'segment'
       readonly pattern: readonly string[]
     }
-  | {
-      readonly from: 'header' | 'cookie' | 'query'
-      /** Of a header: in lower case. */
-      readonly name: string
-    }
+  | NamedPart
 
 /** One backend. `name` is its identity and outlives a change of address. */
 export interface Server {

@@ -1,14 +1,8 @@
+import type { NamedParts } from '../named-part.ts'
 import type { Server } from '../snapshot.ts'
 
-/** What of a request may tell its session. Texts hold one byte a character (Latin-1), as the request had them. */
-export interface SessionRequest {
-  /** The value of the first header of that name, which is in lower case. */
-  header(name: string): string | undefined
-  /** The value of the first cookie of that name, or of the one after so many others. */
-  cookie(name: string, after?: number): string | undefined
-  /** The value of the first parameter of that name in the query, as it stands there. */
-  query(name: string): string | undefined
-}
+/** What of a request may tell its session. */
+export type SessionRequest = NamedParts
 
 /** What of a response's head may tell its session. */
 export interface SessionResponse {

@@ -1,4 +1,5 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
+import { valueIn } from '../named-part.ts'
 import type { SessionTable } from '../session-table.ts'
 import type { Server, SessionSource, Affinity as Settings } from '../snapshot.ts'
 import type { Affinity, BodyReader, Session, SessionRequest, SessionResponse } from './affinity.ts'
@@ -120,16 +121,7 @@ export class LearnAffinity implements Affinity {
 }
 
 function shownIn(request: SessionRequest, source: SessionSource): string | undefined {
-  switch (source.from) {
-    case 'cookie':
-      return request.cookie(source.name)
-    case 'header':
-      return request.header(source.name)
-    case 'query':
-      return request.query(source.name)
-    case 'socket.io':
-      return decoded(request.query('sid'))
-  }
+  return source.from === 'socket.io' ? decoded(request.query('sid')) : valueIn(request, source)
 }
 
 /** Empty where the response ends the session. */

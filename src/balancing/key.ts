@@ -1,19 +1,14 @@
+import { type NamedParts, valueIn } from '../named-part.ts'
 import type { Balance, HashKey } from '../snapshot.ts'
 
 /** What of a request a key can be made of. Texts hold one byte a character (Latin-1), as the request had them. */
-export interface KeySubject {
+export interface KeySubject extends NamedParts {
   /** The client's, as text and as 4 or 16 octets. */
   readonly address: { readonly text: string; readonly octets: Uint8Array }
   /** The target from its path on, as the client wrote it: path and query. */
   readonly uri: string
   /** The path in its normal form, without the query. */
   readonly path: string
-  /** The value of the first header of that name, which is in lower case. */
-  header(name: string): string | undefined
-  /** The value of the first cookie of that name. */
-  cookie(name: string): string | undefined
-  /** The value of the first parameter of that name in the query, as it stands there: nothing is decoded. */
-  query(name: string): string | undefined
 }
 
 const NO_KEY = new Uint8Array(0)
@@ -40,12 +35,8 @@ function keyText(key: HashKey, subject: KeySubject): string | undefined {
       return subject.path
     case 'segment':
       return segmentOf(subject.path, key.pattern)
-    case 'header':
-      return subject.header(key.name)
-    case 'cookie':
-      return subject.cookie(key.name)
-    case 'query':
-      return subject.query(key.name)
+    default:
+      return valueIn(subject, key)
   }
 }
 
