@@ -4,6 +4,8 @@ import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
+const SHORTEST_SECRET = 16
+
 /** Where the program keeps what must outlive it. Whatever it cannot read or write, it does without, and says so. */
 export class StateDirectory {
   readonly path: string
@@ -21,7 +23,11 @@ export class StateDirectory {
   /** The secret of this machine, made at the first call there ever was. */
   secret(): string {
     const kept = this.read('secret')?.toString().trim()
-    if (kept !== undefined && kept.length >= 16) return kept
+    if (kept !== undefined && kept.length >= SHORTEST_SECRET) return kept
+    if (kept !== undefined) {
+      const what = `${join(this.path, 'secret')} holds fewer than ${SHORTEST_SECRET} characters`
+      this.warn(`${what}, and is written anew: cookies of before are void, and other replicas need the new one`)
+    }
     const secret = randomBytes(32).toString('base64url')
     this.write('secret', Buffer.from(`${secret}\n`))
     return secret
@@ -43,7 +49,7 @@ export class StateDirectory {
     const file = join(this.path, name)
     try {
       mkdirSync(this.path, { recursive: true, mode: 0o700 })
-      writeFileSync(`${file}.new`, content, { mode: 0o600 })
+      writeFileSync(`${file}.new`, content, { mode: 0o600, flush: true })
       renameSync(`${file}.new`, file)
     } catch (error) {
       this.#tellOfLoss(file, error as Error)

@@ -1,6 +1,6 @@
 /** Users who are kept on their server by a cookie, through what happens around them. */
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
@@ -152,6 +152,21 @@ describe('a cookie', () => {
     assert.equal(await first.exit, 0)
     const second = await balancing(t, servers, { affinity: { secrets: undefined }, env: { STATE_DIRECTORY: path } })
     await assertAllKept(users, second)
+  })
+
+  test('whose secret in the state directory is too short gets another one, with a warning', async (t) => {
+    const state = await mkdtemp(join(tmpdir(), 'limpet-state-'))
+    t.after(() => rm(state, { recursive: true }))
+    await writeFile(join(state, 'secret'), 'too short\n')
+    const options = { affinity: { secrets: undefined }, env: { STATE_DIRECTORY: state } }
+    const servers = await named(t, 'a', 'b')
+    const first = await balancing(t, servers, options)
+    await first.errors.find(/WARN: .*\/secret holds fewer than 16 characters, and is written anew/)
+    const users = await settled(first, 6)
+    assert.ok((await readFile(join(state, 'secret'), 'utf8')).length > 40)
+    const second = await balancing(t, servers, options)
+    await assertAllKept(users, second)
+    assert.ok(!second.errors.all.some((line) => line.includes('written anew')))
   })
 
   test('goes with a server that comes back at another address under its name', async (t) => {
