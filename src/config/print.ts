@@ -16,12 +16,20 @@ export function printConfig(config: Config, comment: string, secrets: 'told' | '
   return `# ${printable(comment)}\n${document.toString({ lineWidth: 0 })}`
 }
 
+/** Headers of checks by which a server knows that it is asked by a friend. */
+const credentials = ['authorization', 'proxy-authorization', 'cookie', 'x-api-key']
+
 function hideSecrets(document: Document, { upstreams }: Config): void {
-  let count = 0
-  for (const { name, affinity } of upstreams) {
-    if (affinity?.type !== 'cookie' || affinity.secrets === undefined) continue
-    const hidden = affinity.secrets.map(() => `\${COOKIE_SECRET_${++count}}`)
-    document.setIn(['upstreams', name, 'affinity', 'secrets'], document.createNode(hidden))
+  let secrets = 0
+  let headers = 0
+  for (const { name, affinity, health } of upstreams) {
+    if (affinity?.type === 'cookie' && affinity.secrets !== undefined) {
+      const hidden = affinity.secrets.map(() => `\${COOKIE_SECRET_${++secrets}}`)
+      document.setIn(['upstreams', name, 'affinity', 'secrets'], document.createNode(hidden))
+    }
+    if (health?.check?.type !== 'http') continue
+    for (const header of Object.keys(health.check.headers).filter((header) => credentials.includes(header)))
+      document.setIn(['upstreams', name, 'health', 'check', 'headers', header], `\${CHECK_HEADER_${++headers}}`)
   }
 }
 

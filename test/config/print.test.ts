@@ -42,6 +42,17 @@ test('any configuration is the same once printed and loaded again', () => {
   )
 })
 
+test('a header by which a check is let in is hidden with the secrets, and no other', () => {
+  const headers = { Authorization: 'Bearer abc', Cookie: 'user=abc', Host: 'shop.example' }
+  const upstreams = { a: { servers: ['a'], health: { check: { type: 'http', path: '/', headers } } } }
+  const config = load({ routes: [{ path: '/*', upstream: 'a' }], upstreams })
+  const printed = printConfig(config, 'any', 'hidden')
+  assert.doesNotMatch(printed, /abc/)
+  assert.match(printed, /host: shop\.example/)
+  const env = { CHECK_HEADER_1: 'Bearer abc', CHECK_HEADER_2: 'user=abc' }
+  assert.deepEqual(parseConfig(printed, 'printed', env), config)
+})
+
 test('a comment stays one line, whatever is in it', () => {
   const config = load({ routes: [{ path: '/*', upstream: 'a' }], upstreams: { a: { servers: ['a'] } } })
   assert.match(printConfig(config, 'a\nworkers: 7'), /^# a\\nworkers: 7\nlisteners:/)
