@@ -65,7 +65,7 @@ function forward({ head: text, framed, body }: ReadRequest): string {
     requestId: 'id',
     serverAddress: 'server',
     upgrade: false,
-    ownCookie: '',
+    ownCookies: [],
   })
   const written = scratch.bytes.toString('latin1', 0, scratch.length)
   scratch.length = 0

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -29,7 +29,8 @@ export class StateDirectory {
       this.warn(`${what}, and is written anew: cookies of before are void, and other replicas need the new one`)
     }
     const secret = randomBytes(32).toString('base64url')
-    this.write('secret', Buffer.from(`${secret}\n`))
+    // What is there but cannot be read is not ours to replace: all cookies would be void for good.
+    if (kept !== undefined || !existsSync(join(this.path, 'secret'))) this.write('secret', Buffer.from(`${secret}\n`))
     return secret
   }
 

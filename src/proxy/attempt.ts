@@ -121,7 +121,7 @@ export class Attempt implements UpstreamUser {
       requestId: request.id,
       serverAddress: this.server.settings.address,
       upgrade: request.mayUpgrade,
-      ownCookie: this.#group.ownCookie,
+      ownCookies: this.#plane.ownCookies,
     })
     scratch.flushTo(connection.socket)
     this.#noteSent()

@@ -40,6 +40,8 @@ export class DataPlane {
   readonly groups: readonly UpstreamGroup[]
   /** Absent where nobody is trusted. */
   readonly trustedProxies: TrustedProxies | undefined
+  /** Names of the cookies by which users are known here; no server gets to see them. */
+  readonly ownCookies: readonly string[]
   readonly accessLog: AccessLog
   readonly events: DataPlaneEvents
   readonly deadlines = new Deadlines()
@@ -72,6 +74,7 @@ export class DataPlane {
     this.events = events
     sessions.heed(snapshot.upstreams)
     this.trustedProxies = TrustedProxies.of(snapshot)
+    this.ownCookies = ownCookiesOf(snapshot)
     this.router = new Router(snapshot.routes)
     this.groups = snapshot.upstreams.map(
       (upstream) => new UpstreamGroup(upstream, scoreboard, sessions, worker, this.deadlines),
@@ -147,4 +150,8 @@ export class DataPlane {
     this.deadlines.stop()
     this.events.stopped()
   }
+}
+
+function ownCookiesOf({ upstreams }: Snapshot): string[] {
+  return [...new Set(upstreams.flatMap(({ affinity }) => (affinity?.type === 'cookie' ? affinity.name : [])))]
 }

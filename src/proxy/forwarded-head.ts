@@ -67,8 +67,8 @@ export interface Forwarding {
   readonly serverAddress: string
   /** Whether the request's wish to switch protocols goes on to the server. */
   readonly upgrade: boolean
-  /** The name of the cookie that is between the client and this proxy; empty for none. */
-  readonly ownCookie: string
+  /** Names of the cookies that are between clients and this proxy, whichever upstream they are for. */
+  readonly ownCookies: readonly string[]
 }
 
 /**
@@ -84,10 +84,10 @@ export function writeRequestHead(
 ): void {
   const { bytes } = head
   const asItCame = head.form !== 'absolute' && head.minorVersion === 1
-  const ends = forwarding.ownCookie === '' ? endsInRequest : endsInRequestWithCookie
+  const ends = forwarding.ownCookies.length === 0 ? endsInRequest : endsInRequestWithCookie
   if (!asItCame) writeRequestLine(out, head)
   copyFields(out, head, asItCame ? head.start : firstField(head), ends, options, head.form === 'absolute')
-  if (forwarding.ownCookie !== '') copyCookies(out, head, forwarding.ownCookie)
+  if (forwarding.ownCookies.length > 0) copyCookies(out, head, forwarding.ownCookies)
 
   const hasHost = head.authorityEnd > head.authorityStart
   if (head.form === 'absolute') writeLine(out, 'Host: ', bytes, head.authorityStart, head.authorityEnd)
@@ -102,20 +102,27 @@ export function writeRequestHead(
 
 const pairs = new CookiePairs()
 
-/** Writes the Cookie fields without the pairs of one name. */
-function copyCookies(out: Scratch, head: Head, withoutName: string): void {
+/** Writes the Cookie fields without the pairs of those names. */
+function copyCookies(out: Scratch, head: Head, without: readonly string[]): void {
   for (let field = 0; field < head.count; field++) {
     if (head.names[field] !== FieldName.Cookie) continue
     let before = 'Cookie: '
     pairs.enter(head.bytes, head.valueStart(field), head.valueEnd(field))
     while (pairs.advance()) {
-      if (pairs.isNamed(withoutName)) continue
+      if (isNamedAmong(without)) continue
       out.text(before)
       out.copy(head.bytes, pairs.start, pairs.end)
       before = '; '
     }
     if (before === '; ') out.write(CRLF)
   }
+}
+
+function isNamedAmong(names: readonly string[]): boolean {
+  for (const name of names) {
+    if (pairs.isNamed(name)) return true
+  }
+  return false
 }
 
 /**

@@ -39,8 +39,6 @@ export class UpstreamGroup {
   readonly servers: readonly ServerState[]
   readonly policy: Policy
   readonly queue: Queue
-  /** The name of the cookie that the affinity issues; empty where it issues none. */
-  readonly ownCookie: string
   /** So many bad answers in a row of a server, and each multiple of that, are told of; Infinity for never. */
   readonly badInRowLimit: number
   /** Who sends the most requests, where servers are picked by address. */
@@ -73,7 +71,6 @@ export class UpstreamGroup {
     }
     this.policy = policyFor(balance, servers, slot, scoreboard)
     this.sample = settings.skew && new AddressSample(slot)
-    this.ownCookie = settings.affinity?.type === 'cookie' ? settings.affinity.name : ''
     const hash = hashOf(settings)
     this.#sessionPolicy = hash && policyFor(hash, servers, slot, scoreboard)
     this.affinity = affinityFor(settings, sessions, (request) => keyFor(hash!, request as RequestView))

@@ -1,6 +1,6 @@
 /** Users who are kept on their server by a cookie, through what happens around them. */
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
@@ -103,6 +103,25 @@ describe('a cookie', () => {
     assert.equal(await seen('stickier=1; xstick=2; flag'), 'a stickier=1; xstick=2; flag')
   })
 
+  test('is nothing for the servers of other upstreams either', async (t) => {
+    const [a, b] = (await named(t, 'a', 'b')) as [Named, Named]
+    const limpet = await startLimpet(t, {
+      listeners: [{ address: '127.0.0.1', port: 0 }],
+      routes: [
+        { path: '/*', upstream: 'app' },
+        { path: '/other/*', upstream: 'other' },
+      ],
+      upstreams: {
+        app: { affinity: { type: 'cookie', name: 'stick', secrets: [SECRET] }, servers: [a.origin.address] },
+        other: { servers: [b.origin.address] },
+      },
+    })
+    const user = new User()
+    user.cookies.set('app', '1')
+    assert.equal((await user.get(limpet.port)).setCookies.length, 1)
+    assert.equal((await user.get(limpet.port, '/other/')).body, 'b app=1')
+  })
+
   test('that is forged, foreign or broken is replaced, and never an error', async (t) => {
     const servers = await named(t, 'a', 'b')
     const limpet = await balancing(t, servers)
@@ -152,6 +171,19 @@ describe('a cookie', () => {
     assert.equal(await first.exit, 0)
     const second = await balancing(t, servers, { affinity: { secrets: undefined }, env: { STATE_DIRECTORY: path } })
     await assertAllKept(users, second)
+  })
+
+  test('whose secret in the state directory cannot be read does without it, and leaves it there', async (t) => {
+    const state = await mkdtemp(join(tmpdir(), 'limpet-state-'))
+    t.after(() => rm(state, { recursive: true }))
+    await mkdir(join(state, 'secret'))
+    const limpet = await balancing(t, await named(t, 'a', 'b'), {
+      affinity: { secrets: undefined },
+      env: { STATE_DIRECTORY: state },
+    })
+    await assertAllKept(await settled(limpet, 6), limpet)
+    const troubles = limpet.errors.all.filter((line) => line.includes('cannot'))
+    assert.match(troubles.join('\n'), /^.*WARN: cannot read .*\/secret: EISDIR.*$/)
   })
 
   test('whose secret in the state directory is too short gets another one, with a warning', async (t) => {
