@@ -13,6 +13,7 @@ export interface Bar {
   readonly label: string
   /** Undefined: it could not be measured. */
   readonly value: number | undefined
+  /** The least and the greatest round, drawn as a line across the bar's end. */
   readonly low?: number
   readonly high?: number
   /** The value in words. */
@@ -29,8 +30,11 @@ const ROW = 26
 const BAR = 16
 const TOP = 68
 
-/** Neutral tones with enough contrast on white and on GitHub's dark grey, as an image cannot know which it is on. */
-const colour = { text: '#768390', bar: '#8b97a5', highlight: '#2f81f7', line: '#768390' } as const
+/** Tones of one contrast, about 4.3, on white and on GitHub's dark grey, as an image cannot know which it is on. */
+const colour = { text: '#707b88', highlight: '#2477ee' } as const
+
+/** Bars let the page through, so that the lines across them stand out on any. */
+const OPACITY = 0.45
 
 export function chartSvg({ title, panels }: Chart): string {
   const rows = Math.max(...panels.map(({ bars }) => bars.length))
@@ -44,6 +48,7 @@ export function chartSvg({ title, panels }: Chart): string {
 <title>${escaped(title)}</title>
 <g font-family="-apple-system, 'Segoe UI', 'Noto Sans', Helvetica, Arial, sans-serif" font-size="13" fill="${colour.text}">
 <text x="0" y="20" font-size="16" font-weight="600">${escaped(title)}</text>
+<text x="${WIDTH}" y="20" text-anchor="end" font-size="12">median, and the range of all rounds</text>
 ${labels.join('\n')}
 ${panels.map((panel, index) => panelSvg(panel, LABELS + index * (room + GAP), room)).join('\n')}
 </g>
@@ -57,13 +62,13 @@ function panelSvg({ title, bars }: Panel, left: number, room: number): string {
   const drawn = bars.map(({ value, low, high, text, highlighted }, row) => {
     if (value === undefined) return `<text x="${left}" y="${middle(row)}">${escaped(text)}</text>`
     const y = TOP + row * ROW
-    const fill = highlighted ? colour.highlight : colour.bar
-    const bar = `<rect x="${left}" y="${y}" width="${Math.max(1, length(value))}" height="${BAR}" rx="2" fill="${fill}"/>`
+    const fill = highlighted ? colour.highlight : colour.text
+    const bar = `<rect x="${left}" y="${y}" width="${Math.max(1, length(value))}" height="${BAR}" rx="2" fill="${fill}" fill-opacity="${OPACITY}"/>`
     const ends = round(left + length(Math.max(value, high ?? value)) + 7)
     const words = `<text x="${ends}" y="${middle(row)}" ${weight(highlighted)}>${escaped(text)}</text>`
     if (low === undefined || high === undefined || low === high) return bar + words
-    const line = y + BAR / 2
-    const spread = `<path d="M${round(left + length(low))} ${line}H${round(left + length(high))}m0 -3v6" stroke="${colour.line}" fill="none"/>`
+    const [from, to] = [round(left + length(low)), round(left + length(high))]
+    const spread = `<path d="M${from} ${y + BAR / 2}H${to}m0 -4v8M${from} ${y + BAR / 2 - 4}v8" stroke="${fill}" stroke-width="1.5" fill="none"/>`
     return bar + spread + words
   })
   return `<text x="${left}" y="${TOP - 16}" font-weight="600">${escaped(title)}</text>\n${drawn.join('\n')}`
