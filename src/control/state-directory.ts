@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 const SHORTEST_SECRET = 16
 
@@ -49,7 +49,7 @@ export class StateDirectory {
   write(name: string, content: Uint8Array): void {
     const file = join(this.path, name)
     try {
-      mkdirSync(this.path, { recursive: true, mode: 0o700 })
+      makeDirectory(this.path)
       writeFileSync(`${file}.new`, content, { mode: 0o600, flush: true })
       renameSync(`${file}.new`, file)
     } catch (error) {
@@ -64,7 +64,7 @@ export class StateDirectory {
   async writePieces(name: string, pieces: AsyncIterable<Uint8Array>): Promise<boolean> {
     const file = join(this.path, name)
     try {
-      await mkdir(this.path, { recursive: true, mode: 0o700 })
+      makeDirectory(this.path)
       await writeFile(`${file}.new`, pieces, { mode: 0o600, flush: true })
       await rename(`${file}.new`, file)
       this.#lost.delete(file)
@@ -80,6 +80,21 @@ export class StateDirectory {
     this.#lost.set(file, message)
     const mend = 'give a directory that can be written as stateDirectory'
     this.warn(`cannot write ${file}: ${message}; what it was for is lost at a restart (${mend})`)
+  }
+}
+
+/**
+ * Makes a directory, and those above it. Node's own way (`recursive`) never ends where the system refuses a directory
+ * as not found although the one above is there, as in /proc.
+ */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return
+  makeDirectory(dirname(path))
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    // Another process was faster, or a link leads nowhere, which the next write will tell.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }
 
