@@ -17,6 +17,7 @@ export function withConfigOptions(command: Command): Command {
     .option('-p, --port <port>', 'the port of the only listener')
     .option('-w, --workers <number>', 'worker threads (default: one for each core)')
     .option('--access-log <format>', 'the access log: combined, json or off')
+    .showHelpAfterError('(a configuration file is given by -c FILE; --help has all options)')
 }
 
 /** Loads the configuration that the options, the environment and the working directory lead to. Throws ConfigError. */

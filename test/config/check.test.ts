@@ -60,4 +60,10 @@ describe('limpet check', () => {
     )
     assert.doesNotThrow(() => parseConfig(stdout, 'printed', {}))
   })
+
+  test('says how a file is given, where it stands without its flag', () => {
+    const { status, stderr } = check(['limpet.yaml'])
+    assert.equal(status, 1)
+    assert.match(stderr, /too many arguments.*\n\(a configuration file is given by -c FILE/)
+  })
 })
