@@ -1,5 +1,12 @@
-/** The candidate that a misspelt word most likely means, or undefined if none is near. Case counts for nothing. */
-export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+/**
+ * The candidate that a misspelt or shortened word (`least_conn`) most likely means, or undefined if none is near. Case
+ * counts for nothing.
+ */
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  return nearestSpelling(word, candidates) ?? onlyBeginning(word, candidates)
+}
+
+function nearestSpelling(word: string, candidates: readonly string[]): string | undefined {
   const reach = Math.max(1, Math.floor(word.length / 3))
   let best: { candidate: string; distance: number } | undefined
   for (const candidate of candidates) {
@@ -8,6 +15,16 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
     if (distance <= reach && distance < (best?.distance ?? Number.POSITIVE_INFINITY)) best = { candidate, distance }
   }
   return best?.candidate
+}
+
+/** The only candidate that begins with the word, hyphens and underscores left aside; of four letters or more. */
+function onlyBeginning(word: string, candidates: readonly string[]): string | undefined {
+  const begun = candidates.filter((candidate) => bare(candidate).startsWith(bare(word)))
+  return bare(word).length > 3 && begun.length === 1 ? begun[0] : undefined
+}
+
+function bare(word: string): string {
+  return word.toLowerCase().replaceAll(/[-_]/g, '')
 }
 
 /** Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment) from one word to the other. */
