@@ -25,9 +25,10 @@ export function openSessions(config: Config, snapshot: Snapshot, state: StateDir
   return { sessions, store }
 }
 
-function warnOfSecrets({ upstreams }: Config, { path }: StateDirectory, log: Logger): void {
+function warnOfSecrets({ upstreams }: Config, state: StateDirectory, log: Logger): void {
+  const secret = state.holds('secret') ? `${state.path}/secret` : 'one that lasts as long as this run'
   for (const { name, affinity } of upstreams) {
     if (affinity?.type !== 'cookie' || affinity.secrets !== undefined) continue
-    log.warn(`upstream ${name}: affinity has no secrets; ${path}/secret serves, and other replicas need the same`)
+    log.warn(`upstream ${name}: affinity has no secrets; ${secret} serves, and other replicas need the same`)
   }
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -32,6 +32,16 @@ export class StateDirectory {
     // What is there but cannot be read is not ours to replace: all cookies would be void for good.
     if (kept !== undefined || !existsSync(join(this.path, 'secret'))) this.write('secret', Buffer.from(`${secret}\n`))
     return secret
+  }
+
+  /** Whether there is a file of that name, and it can be read. */
+  holds(name: string): boolean {
+    try {
+      accessSync(join(this.path, name), constants.R_OK)
+      return true
+    } catch {
+      return false
+    }
   }
 
   /** What the file of that name holds; undefined where there is none. */

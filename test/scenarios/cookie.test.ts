@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { WebSocket, WebSocketServer } from 'ws'
 import { type Limpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin, type Origin } from '../support/origin.ts'
@@ -160,6 +161,13 @@ describe('a cookie', () => {
     await assertAllKept(users, other)
     await assertAllKept(users, one)
     await other.log.matching(/ stuck$/, 30)
+  })
+
+  test('without a configured secret, and without a state directory, is told to last as long as the run', async (t) => {
+    const env = { STATE_DIRECTORY: fileURLToPath(import.meta.url) }
+    const limpet = await balancing(t, await named(t, 'a'), { affinity: { secrets: undefined }, env })
+    await limpet.errors.find(/affinity has no secrets; one that lasts as long as this run serves/)
+    assert.equal((await new User().get(limpet.port)).setCookies.length, 1)
   })
 
   test('without a configured secret lasts over a restart by the state directory, with a warning', async (t) => {
