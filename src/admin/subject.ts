@@ -1,4 +1,4 @@
-import type { Scoreboard } from '../scoreboard.ts'
+import type { HealthBit, Scoreboard } from '../scoreboard.ts'
 import type { SessionTable } from '../session-table.ts'
 import type { Listener, Snapshot, Upstream } from '../snapshot.ts'
 
@@ -21,4 +21,6 @@ export interface Subject {
   readonly scoreboard: Scoreboard
   readonly sessions: SessionTable
   warnings(upstream: Upstream): readonly Warning[]
+  /** Why a server has that trouble; undefined if nobody said. */
+  causeOf(upstream: string, server: string, bit: HealthBit): string | undefined
 }

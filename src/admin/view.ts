@@ -1,4 +1,4 @@
-import { HealthBit, type Scoreboard } from '../scoreboard.ts'
+import { HealthBit } from '../scoreboard.ts'
 import type { SessionCount } from '../session-table.ts'
 import type { Server, Upstream } from '../snapshot.ts'
 import type { Server as ServerView, Status, Upstream as UpstreamView } from './answers.ts'
@@ -39,20 +39,19 @@ export class View {
   }
 
   #upstream(upstream: Upstream): UpstreamView {
-    const { name, balance, affinity, servers, health } = upstream
-    const isChecked = health?.check !== undefined
+    const { name, balance, affinity, servers } = upstream
     const counts = affinity && this.#freshCounts()
     const live = servers.reduce((sum, server) => sum + (counts?.get(server.slot)?.live ?? 0), 0)
     return {
       name,
       balance: balance.type,
       affinity: affinity?.type ?? null,
-      servers: servers.map((server) => this.#server(server, isChecked, live, counts?.get(server.slot))),
+      servers: servers.map((server) => this.#server(server, upstream, live, counts?.get(server.slot))),
       warnings: this.#subject.warnings(upstream).map(({ code, message }) => ({ code, message })),
     }
   }
 
-  #server(server: Server, isChecked: boolean, live: number, count: SessionCount | undefined): ServerView {
+  #server(server: Server, upstream: Upstream, live: number, count: SessionCount | undefined): ServerView {
     const { scoreboard } = this.#subject
     const { name, address, weight, backup, slot } = server
     return {
@@ -60,12 +59,36 @@ export class View {
       address,
       weight,
       backup,
-      state: { admin: adminStateOf(server), ...healthOf(server, isChecked, scoreboard) },
+      state: { admin: adminStateOf(server), ...this.#healthOf(server, upstream) },
       inFlight: scoreboard.inFlight(slot),
       requests: scoreboard.requests(slot),
       failures: scoreboard.failures(slot),
       sessions: count ? sessionsOf(count, live) : null,
     }
+  }
+
+  /** What checks and traffic have shown of a server. */
+  #healthOf(
+    { name, slot, failTimeout, down }: Server,
+    upstream: Upstream,
+  ): Pick<ServerView['state'], 'health' | 'cause'> {
+    const { scoreboard } = this.#subject
+    const health = scoreboard.health(slot)
+    const causeOf = (bit: HealthBit) => this.#subject.causeOf(upstream.name, name, bit)
+    if (health & HealthBit.Unhealthy) {
+      return { health: 'down', cause: causeOf(HealthBit.Unhealthy) ?? 'it has not passed a check yet' }
+    }
+    if (health & HealthBit.Ejected) {
+      const cause = causeOf(HealthBit.Ejected)
+      return { health: 'down', cause: cause === undefined ? 'ejected' : `ejected: ${cause}` }
+    }
+    if (health & HealthBit.Failed) {
+      const cause = `${scoreboard.fails(slot)} failure(s) in a row; left alone for ${failTimeout / 1000} s at a time`
+      return { health: 'down', cause }
+    }
+    // What is taken out by hand is not checked.
+    const isKnown = scoreboard.requests(slot) > 0 || (upstream.health?.check !== undefined && !down)
+    return { health: isKnown ? 'up' : 'unknown', cause: null }
   }
 
   #freshCounts(): ReadonlyMap<number, SessionCount> {
@@ -91,22 +114,4 @@ function sessionsOf({ live, active, oldest }: SessionCount, all: number): NonNul
 function adminStateOf({ down, drain }: Server): ServerView['state']['admin'] {
   if (down) return 'maintenance'
   return drain ? 'drain' : 'ready'
-}
-
-/** What checks and traffic have shown of a server. */
-function healthOf(
-  { slot, failTimeout, down }: Server,
-  isChecked: boolean,
-  scoreboard: Scoreboard,
-): Pick<ServerView['state'], 'health' | 'cause'> {
-  const health = scoreboard.health(slot)
-  if (health & HealthBit.Unhealthy) return { health: 'down', cause: 'its check says so' }
-  if (health & HealthBit.Ejected) return { health: 'down', cause: 'ejected: it answers worse than it may' }
-  if (health & HealthBit.Failed) {
-    const cause = `${scoreboard.fails(slot)} failure(s) in a row; left alone for ${failTimeout / 1000} s at a time`
-    return { health: 'down', cause }
-  }
-  // What is taken out by hand is not checked.
-  const isKnown = scoreboard.requests(slot) > 0 || (isChecked && !down)
-  return { health: isKnown ? 'up' : 'unknown', cause: null }
 }

@@ -117,6 +117,7 @@ export class Balancer {
         get workers() {
           return supervisor.workers
         },
+        causeOf: (upstream, server, bit) => health.causeOf(upstream, server, bit),
         warnings({ name, slot }) {
           const panic = health.panicOf(name)
           return [

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Scoreboard } from '../scoreboard.ts'
+import type { HealthBit, Scoreboard } from '../scoreboard.ts'
 import type { Upstream } from '../snapshot.ts'
 import { Gate } from './gate.ts'
 import { type HealthEvents, UpstreamHealth } from './upstream-health.ts'
@@ -55,6 +55,11 @@ export class HealthMonitor {
   /** That many answers in a row of a server were bad. */
   serverErring(upstream: string, server: string, badInRow: number): void {
     this.#upstreams.get(upstream)?.erring(server, badInRow)
+  }
+
+  /** Why that is so of a server; undefined if nobody said. */
+  causeOf(upstream: string, server: string, bit: HealthBit): string | undefined {
+    return this.#upstreams.get(upstream)?.causeOf(server, bit)
   }
 }
 

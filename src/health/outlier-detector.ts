@@ -75,7 +75,7 @@ export class OutlierDetector {
     const { health, time } = suspect
     if (!health.isWell || this.#isEnough() || !this.#othersRemain(suspect)) return false
     const ms = time.next()
-    health.set(HealthBit.Ejected)
+    health.set(HealthBit.Ejected, cause)
     suspect.timer = setTimeout(() => this.#readmit(suspect), ms)
     this.#events.ejected(health.server, ms, cause)
     return true

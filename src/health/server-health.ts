@@ -10,6 +10,7 @@ export class ServerHealth {
   readonly server: Server
   readonly #upstream: number
   readonly #scoreboard: Scoreboard
+  readonly #causes = new Map<HealthBit, string>()
 
   /** @param upstream the upstream's place on the Scoreboard */
   constructor(server: Server, upstream: number, scoreboard: Scoreboard) {
@@ -27,7 +28,13 @@ export class ServerHealth {
     return (this.#scoreboard.health(this.server.slot) & bit) !== 0
   }
 
-  set(bit: HealthBit): void {
+  /** Why that bit was set last; undefined if nobody said. */
+  causeOf(bit: HealthBit): string | undefined {
+    return this.#causes.get(bit)
+  }
+
+  set(bit: HealthBit, cause?: string): void {
+    if (cause !== undefined) this.#causes.set(bit, cause)
     this.#scoreboard.setHealth(this.server.slot, bit)
     this.#scoreboard.bumpEpoch(this.#upstream)
   }

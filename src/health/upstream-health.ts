@@ -81,6 +81,11 @@ export class UpstreamHealth {
     this.#outliers?.erring(server, badInRow)
   }
 
+  /** Why that is so of a server; undefined if nobody said. */
+  causeOf(server: string, bit: HealthBit): string | undefined {
+    return this.#servers.find((health) => health.server.name === server)?.causeOf(bit)
+  }
+
   #checkerOf(health: ServerHealth, check: Check, gate: Gate): Checker {
     const { server } = health
     // Nobody was without it at the start of the program, so that it needs not warm up.
@@ -93,7 +98,7 @@ export class UpstreamHealth {
       (isUp, cause) => {
         if (isNew) this.#unknown--
         if (!isUp) {
-          health.set(HealthBit.Unhealthy)
+          health.set(HealthBit.Unhealthy, cause)
           this.#tell('worse', server.name, `is down (${cause})`)
         } else {
           health.forgetFailures()

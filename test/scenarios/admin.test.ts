@@ -149,6 +149,38 @@ describe('the admin API', () => {
     )
   })
 
+  test('shows a server down that fails its checks, by the check, and one ejected, by its answers', async (t) => {
+    const broken = await httpOrigin(t, ({ url }, response) => {
+      response.statusCode = url === '/health' ? 200 : 500
+      response.end()
+    })
+    const dead = await httpOrigin(t, () => {})
+    await dead.kill()
+    const limpet = await startLimpet(t, {
+      listeners: [{ address: '127.0.0.1', port: 0 }],
+      workers: 1,
+      admin: { port: 0 },
+      routes: [{ path: '/*', upstream: 'app' }],
+      upstreams: {
+        app: {
+          health: { check: { type: 'http', path: '/health', initial: 'unknown' }, outlier: { consecutive5xx: 2 } },
+          servers: [
+            { name: 'dead', address: dead.address },
+            { name: 'broken', address: broken.address },
+            { name: 'other', address: broken.address, backup: true },
+          ],
+        },
+      },
+    })
+    const [, place] = await limpet.errors.find(/admin API answers on (\S+)/)
+    for (let request = 0; request < 2; request++) await fetch(`http://127.0.0.1:${limpet.port}/`)
+    await limpet.errors.find(/server broken is ejected/)
+    const { body } = await json(`http://${place}/v1/upstreams/app`)
+    const [down, ejected] = body.servers.map(({ state }: { state: { cause: string } }) => state.cause)
+    assert.match(down, /^GET \/health: connect ECONNREFUSED/)
+    assert.equal(ejected, 'ejected: 2 answers of 5xx or none, in a row')
+  })
+
   test('tells of a panic, in which servers that are down serve all the same', async (t) => {
     let status = 500
     const origin = await httpOrigin(t, (_request, response) => response.writeHead(status).end('ok'))
