@@ -2,6 +2,12 @@
 // Plain JavaScript on purpose: whatever Node there is must be able to read this, and to say that it is too old.
 import { existsSync } from 'node:fs'
 
+const source = new URL('../src/cli.ts', import.meta.url)
+const isCheckout = existsSync(source)
+if (isCheckout && !existsSync(new URL('../node_modules', import.meta.url))) {
+  console.error('limpet: this checkout is not installed yet; npm ci does it, and so do npm start and npm test.')
+  process.exit(1)
+}
 const [major, minor] = process.versions.node.split('.').map(Number)
 if (major < 22 || (major === 22 && minor < 18)) {
   console.error(`limpet: needs Node.js 22.18 or newer, and this is ${process.versions.node}.`)
@@ -9,5 +15,4 @@ if (major < 22 || (major === 22 && minor < 18)) {
   process.exit(1)
 }
 // A checkout runs from source; the published package has the same as JavaScript.
-const source = new URL('../src/cli.ts', import.meta.url)
-await import(existsSync(source) ? source : new URL('../dist/src/cli.js', import.meta.url))
+await import(isCheckout ? source : new URL('../dist/src/cli.js', import.meta.url))
