@@ -1,23 +1,28 @@
-import { type DestinationStream, pino } from 'pino'
+import { close, createWriteStream, open, openSync, type WriteStream, write } from 'node:fs'
+import { finished } from 'node:stream/promises'
 
 /** The most bytes that wait for a slow disk or pipe; beyond that lines are dropped, and counted. */
 const BACKLOG = 16 * 1024 * 1024
 
-/** Lines on their way to the file. */
-interface Waiting {
-  readonly length: number
-  readonly written: () => void
-}
+/** When a pipe that is full, and says so instead of having its writer wait, is tried again, in ms. */
+const TRY_AGAIN = 50
 
-type Destination = ReturnType<typeof pino.destination> & DestinationStream
+const STANDARD_OUTPUT = 1
 
-/** Where the access log goes: standard output, or a file that can be opened anew after it was rotated. */
+/**
+ * Where the access log goes: standard output, or a file that can be opened anew after it was rotated. A Node stream keeps the
+ * order, the rest of a write that was cut short, and the backlog; it writes the very memory that it is given. Pino's
+ * destination copies all of it (sonic-boom, since Node 22.7), and with every 64 MB of copies this thread's heap is marked:
+ * 25 ms, in which whoever shares its core stands still.
+ */
 export class LogFile {
-  readonly #destination: Destination
+  readonly #path: string | undefined
+  readonly #tell: (trouble: string) => void
+  #stream: WriteStream
+  /** Those that a rotation has replaced are at their end. */
+  #earlier: Promise<unknown> = Promise.resolve()
   #dropped = 0
-  readonly #waiting: Waiting[] = []
-  /** How much of the first of them is written. */
-  #bytesWritten = 0
+  #isBroken = false
 
   /**
    * @param path undefined for standard output
@@ -25,53 +30,71 @@ export class LogFile {
    * @throws the system's error where the file cannot be opened
    */
   constructor(path: string | undefined, onTrouble: (message: string) => void) {
-    this.#destination = pino.destination({
-      dest: path ?? 1,
-      append: true,
-      sync: false,
-      maxLength: BACKLOG,
-      contentMode: 'buffer',
-      ...(path === undefined ? {} : { mkdir: false }),
-    })
-    this.#destination.on('write', (bytes: number) => this.#wrote(bytes))
-    this.#destination.on('drop', () => {
-      if (this.#dropped++ === 0) onTrouble('the access log is too slow: lines are being dropped')
-    })
-    this.#destination.on('drain', () => {
-      if (this.#dropped > 0) onTrouble(`the access log has caught up; ${this.#dropped} batches of lines were dropped`)
-      this.#dropped = 0
-    })
-    this.#destination.on('error', (error) => onTrouble(`the access log cannot be written: ${error.message}`))
+    this.#path = path
+    this.#tell = onTrouble
+    this.#stream = this.#open()
   }
 
   /** @param written called once the lines are needed no more: they are written, or dropped */
   append(lines: Uint8Array, written: () => void): void {
-    const dropped = this.#dropped
-    this.#waiting.push({ length: lines.length, written })
-    // Its types know of text only, which is the other of its two content modes.
-    this.#destination.write(lines as unknown as string)
-    if (this.#dropped > dropped) this.#waiting.pop()!.written()
-  }
-
-  #wrote(bytes: number): void {
-    this.#bytesWritten += bytes
-    while (this.#waiting.length > 0 && this.#bytesWritten >= this.#waiting[0]!.length) {
-      const { length, written } = this.#waiting.shift()!
-      this.#bytesWritten -= length
-      written()
+    if (this.#stream.writableLength + lines.length <= BACKLOG) {
+      this.#stream.write(lines, written)
+      return
     }
+    if (this.#dropped++ === 0) this.#tell('the access log is too slow: lines are being dropped')
+    written()
   }
 
   /** Opens the file anew, under its name: after a rotation, on USR1. */
   reopen(): void {
-    this.#destination.reopen()
+    if (this.#path === undefined) return
+    const old = this.#stream
+    try {
+      this.#stream = this.#open()
+    } catch (error) {
+      this.#tell(`the access log cannot be opened anew, and goes on where it was: ${(error as Error).message}`)
+      return
+    }
+    old.end()
+    this.#earlier = Promise.all([this.#earlier, finished(old)])
   }
 
   /** Writes what is left to write. */
-  close(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#destination.on('close', resolve)
-      this.#destination.end()
+  async close(): Promise<void> {
+    await this.#earlier
+    await new Promise<void>((resolve) => this.#stream.end(resolve))
+  }
+
+  #open(): WriteStream {
+    const isFile = this.#path !== undefined
+    const fd = isFile ? openSync(this.#path, 'a') : STANDARD_OUTPUT
+    const fs = { open, close, write: this.#write as typeof write }
+    const stream = createWriteStream('', { fd, autoClose: isFile, fs })
+    stream.on('drain', () => {
+      if (this.#dropped > 0) this.#tell(`the access log has caught up; ${this.#dropped} batches of lines were dropped`)
+      this.#dropped = 0
+    })
+    return stream
+  }
+
+  /** Writes as node:fs does, and never fails: what cannot be written is lost, and the next lines are tried again. */
+  readonly #write = (
+    fd: number,
+    bytes: Uint8Array,
+    from: number,
+    length: number,
+    position: number | undefined,
+    done: (error: null, written: number, bytes: Uint8Array) => void,
+  ): void => {
+    write(fd, bytes, from, length, position, (error, written) => {
+      if (error?.code === 'EAGAIN') {
+        setTimeout(this.#write, TRY_AGAIN, fd, bytes, from, length, position, done)
+        return
+      }
+      if (error !== null && !this.#isBroken) this.#tell(`the access log cannot be written: ${error.message}`)
+      if (error === null && this.#isBroken) this.#tell('the access log is written again')
+      this.#isBroken = error !== null
+      done(null, error === null ? written : length, bytes)
     })
   }
 }

@@ -1,17 +1,19 @@
 import { randomFillSync } from 'node:crypto'
 
-const BYTES = 16
-const pool = Buffer.allocUnsafeSlow(BYTES * 256)
-let used = pool.length
+const LENGTH = 32
+const random = Buffer.allocUnsafeSlow((LENGTH / 2) * 256)
+/** Ids that are still to be given, from `next` on. */
+let ids = ''
+let next = 0
 
-/** Makes an id of 32 hexadecimal digits (nginx's $request_id), random, from a pool that is filled now and then. */
+/** Makes an id of 32 hexadecimal digits (nginx's $request_id), random; many are made at once. */
 export function makeRequestId(): string {
-  if (used === pool.length) {
-    randomFillSync(pool)
-    used = 0
+  if (next === ids.length) {
+    ids = randomFillSync(random).toString('hex')
+    next = 0
   }
-  used += BYTES
-  return pool.toString('hex', used - BYTES, used)
+  next += LENGTH
+  return ids.slice(next - LENGTH, next)
 }
 
 /** Whether an id that came with a request is fit to be passed on and logged. */
