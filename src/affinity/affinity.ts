@@ -60,8 +60,11 @@ export interface Affinity {
   issue?(session: Session, isSecure: boolean): string
   /** What the client of a session is to be told whose server is no more. */
   revoke?(isSecure: boolean): string
-  /** Learns from the head of a server's response, before its client sees it: `shown` is what its request had shown. */
-  learn?(response: SessionResponse, server: Server, now: number, shown: Session | undefined): void
+  /**
+   * Learns from the head of a server's response, before its client sees it: `shown` is what its request had shown. Returns
+   * the session that the exchange is one of from here on, for the caller to put on the table; undefined where it told none.
+   */
+  learn?(response: SessionResponse, server: Server, now: number, shown: Session | undefined): Session | undefined
   /** Whether the answer to that request may tell a session in its body, which `readerOf` is then asked for. */
   expectsBody?(request: SessionRequest): boolean
   /** What reads the body of such an answer; undefined where nothing is to be found there. */

@@ -71,15 +71,19 @@ export class LearnAffinity implements Affinity {
     return session.low === 0 || session.home === server ? session : { ...session, home: server }
   }
 
-  learn(response: SessionResponse, server: Server, now: number, shown: Session | undefined): void {
+  learn(response: SessionResponse, home: Server, now: number, shown: Session | undefined): Session | undefined {
+    let learnt: LearntSession | undefined
     for (const source of this.#sources) {
       const value = toldIn(response, source, now)
       if (value === undefined) continue
-      if (value !== '') this.#put(value, server, now)
-      else if (shown !== undefined && (shown as Partial<LearntSession>).source === source) {
+      if (value !== '') {
+        if (learnt !== undefined) this.#sessions.put(learnt.high, learnt.low, home.slot, now)
+        learnt = { ...(this.#recent.get(value) ?? this.#idOf(value)), standing: 'known', home, source }
+      } else if (shown !== undefined && (shown as Partial<LearntSession>).source === source) {
         this.#sessions.remove(shown.high, shown.low)
       }
     }
+    return learnt
   }
 
   /** A request without an id by which a client of Engine.IO opens its session (engine.io-protocol, "Handshake"). */

@@ -100,21 +100,23 @@ export function writeRequestHead(
   out.write(CRLF)
 }
 
+const COOKIE = Buffer.from('Cookie: ')
+const SEMICOLON = Buffer.from('; ')
 const pairs = new CookiePairs()
 
 /** Writes the Cookie fields without the pairs of those names. */
 function copyCookies(out: Scratch, head: Head, without: readonly string[]): void {
   for (let field = 0; field < head.count; field++) {
     if (head.names[field] !== FieldName.Cookie) continue
-    let before = 'Cookie: '
+    let before = COOKIE
     pairs.enter(head.bytes, head.valueStart(field), head.valueEnd(field))
     while (pairs.advance()) {
       if (isNamedAmong(without)) continue
-      out.text(before)
+      out.write(before)
       out.copy(head.bytes, pairs.start, pairs.end)
-      before = '; '
+      before = SEMICOLON
     }
-    if (before === '; ') out.write(CRLF)
+    if (before === SEMICOLON) out.write(CRLF)
   }
 }
 

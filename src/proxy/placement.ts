@@ -1,6 +1,7 @@
 import type { BodyReader, Session, SessionResponse } from '../affinity/affinity.ts'
 import type { ServerState } from '../balancing/server-state.ts'
 import { wallSeconds } from '../clock.ts'
+import type { Server } from '../snapshot.ts'
 import { Failure } from './failure.ts'
 import { Wait } from './queue.ts'
 import type { Loss, Reason } from './reason.ts'
@@ -151,19 +152,27 @@ export class Placement {
     this.#tried = this.#tried === NOBODY ? [server] : [...this.#tried, server]
     this.#tries++
     if (this.#shown === undefined) return server
-    const seconds = wallSeconds()
-    this.#leave(seconds)
-    const session = this.group.affinity!.settle(this.#session!, server.settings, seconds)
-    this.#session = session
-    this.#visit = this.group.sessions.enter(session.high, session.low, server.settings.slot, seconds)
+    const { settings } = server
+    this.#enter(this.group.affinity!.settle(this.#session!, settings, wallSeconds()), settings)
     return server
+  }
+
+  /** From here on the exchange is in the hand of that session, on that server, and of no other. */
+  #enter(session: Session, { slot }: Server): void {
+    const seconds = wallSeconds()
+    const visit = this.group.sessions.enter(session.high, session.low, slot, seconds)
+    this.#leave(seconds)
+    this.#session = session
+    this.#visit = visit
   }
 
   /** What the client is to be told of its session, now that a server has answered: field lines, or nothing. */
   answered(response: SessionResponse, isSecure: boolean): string {
     const { affinity } = this.group
     if (affinity === undefined) return ''
-    affinity.learn?.(response, this.#tried.at(-1)!.settings, wallSeconds(), this.#shown)
+    const { settings } = this.#tried.at(-1)!
+    const learnt = affinity.learn?.(response, settings, wallSeconds(), this.#shown)
+    if (learnt !== undefined) this.#enter(learnt, settings)
     if (this.#session === undefined || this.#session === this.#shown) return ''
     return affinity.issue?.(this.#session, isSecure) ?? ''
   }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import type { SessionRequest, SessionResponse } from '../../src/affinity/affinity.ts'
+import type { Session, SessionRequest, SessionResponse } from '../../src/affinity/affinity.ts'
 import { LearnAffinity } from '../../src/affinity/learn.ts'
 import { SessionTable } from '../../src/session-table.ts'
 import type { Server, SessionSource, Upstream } from '../../src/snapshot.ts'
@@ -16,6 +16,22 @@ const COOKIE: SessionSource = { from: 'cookie', name: 'sid' }
 const HEADER: SessionSource = { from: 'header', name: 'x-session' }
 const QUERY: SessionSource = { from: 'query', name: 'session' }
 const SOCKET_IO: SessionSource = { from: 'socket.io' }
+
+/** With what becomes of the sessions that it is told of: an exchange enters them, and leaves. */
+class Learning extends LearnAffinity {
+  readonly #sessions: SessionTable
+
+  constructor(...args: ConstructorParameters<typeof LearnAffinity>) {
+    super(...args)
+    this.#sessions = args[3]
+  }
+
+  override learn(response: SessionResponse, home: Server, now: number, shown: Session | undefined) {
+    const learnt = super.learn(response, home, now, shown)
+    if (learnt !== undefined) this.#sessions.put(learnt.high, learnt.low, home.slot, now)
+    return learnt
+  }
+}
 
 interface Options {
   readonly from?: readonly SessionSource[]
@@ -35,10 +51,9 @@ function learning({
   const sessions = table ?? new SessionTable()
   const settings = { type: 'learn', from, secret, idle: HOUR * 1000, onLost: 'move' } as const
   sessions.heed([{ affinity: settings, servers: list } as unknown as Upstream])
-  return new LearnAffinity(settings, upstream, list, sessions)
+  return new Learning(settings, upstream, list, sessions)
 }
 
-type Learning = ReturnType<typeof learning>
 type Fields = Readonly<Record<string, string>>
 
 interface Shown {

@@ -11,6 +11,7 @@ import { describe, type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { Server as SocketIoServer } from 'socket.io'
 import { io } from 'socket.io-client'
+import { WebSocket, WebSocketServer } from 'ws'
 import { type Limpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin, type Origin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
@@ -73,10 +74,15 @@ function sessionApp(test: TestContext, name: string, way: Way, sessions = new Ma
 const threeApps = (test: TestContext, way: Way) =>
   Promise.all(['a', 'b', 'c'].map((name) => sessionApp(test, name, way)))
 
+interface Upstream {
+  readonly servers: readonly { readonly sessions: { readonly live: number; readonly active: number } }[]
+}
+
 interface Options {
   readonly affinity?: object
   readonly servers?: Readonly<Record<string, object>>
   readonly stateDirectory?: string
+  readonly admin?: object
 }
 
 function learning(test: TestContext, from: unknown, apps: readonly App[], options: Options = {}): Promise<Limpet> {
@@ -150,6 +156,29 @@ describe('a session in a cookie of the application', () => {
     await after.errors.find(/30 session\(s\) go on/)
     for (const [user, server] of users) assert.equal((await user.get(after.port)).body, `${server} 2`)
     await after.log.matching(/ stuck$/, 30)
+  })
+
+  test('that begins with a WebSocket is active for as long as that is open', async (t) => {
+    const app = await sessionApp(t, 'a', byCookie)
+    const sockets = new WebSocketServer({ server: app.origin.server as never })
+    t.after(() => sockets.close())
+    sockets.on('headers', (headers) => headers.push('Set-Cookie: sid=of-the-socket; Path=/'))
+    sockets.on('connection', (socket) => socket.send('hello'))
+    const limpet = await learning(t, ['cookie:sid'], [app], { admin: { port: 0 } })
+    const [, place] = await limpet.errors.find(/admin API answers on (\S+)/)
+    const counted = async () => {
+      const { servers } = (await (await fetch(`http://${place}/v1/upstreams/app`)).json()) as Upstream
+      return [servers[0]!.sessions.live, servers[0]!.sessions.active]
+    }
+    const socket = new WebSocket(`ws://127.0.0.1:${limpet.port}/`)
+    await once(socket, 'message')
+    assert.deepEqual(await counted(), [1, 1])
+    socket.close()
+    await limpet.log.find(/ 101 /)
+    // It is counted anew now and then.
+    let last = await counted()
+    while (last[1] !== 0) last = await counted()
+    assert.deepEqual(last, [1, 0])
   })
 
   test('is found again after a crash, once it has been saved', async (t) => {
