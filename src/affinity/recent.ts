@@ -1,11 +1,21 @@
+/** A power of two. */
+const PLACES = 4096
+
+interface Entry<Value> {
+  readonly key: string
+  readonly value: Value
+}
+
 /**
  * A bounded memory of what was worked out lately. Of two generations the older is forgotten whole once the younger is
- * full, so that what is asked for again and again stays, at the price of a look-up.
+ * full, so that what is asked for again and again stays, at the price of a look-up. In front of them stands a table with
+ * one place for each ending of a key, since to compare a text costs less than to hash it, and session ids differ in theirs.
  */
 export class Recent<Value> {
   readonly #most: number
   #younger = new Map<string, Value>()
   #older = new Map<string, Value>()
+  readonly #places: (Entry<Value> | undefined)[] = new Array(PLACES).fill(undefined)
 
   /** @param most entries of one generation */
   constructor(most: number) {
@@ -13,11 +23,18 @@ export class Recent<Value> {
   }
 
   get(key: string): Value | undefined {
-    const value = this.#younger.get(key)
-    if (value !== undefined) return value
-    const old = this.#older.get(key)
-    if (old !== undefined) this.set(key, old)
-    return old
+    const place = placeOf(key)
+    const entry = this.#places[place]
+    if (entry !== undefined && entry.key === key) return entry.value
+    const value = this.#younger.get(key) ?? this.#revive(key)
+    if (value !== undefined) this.#places[place] = { key, value }
+    return value
+  }
+
+  #revive(key: string): Value | undefined {
+    const value = this.#older.get(key)
+    if (value !== undefined) this.set(key, value)
+    return value
   }
 
   set(key: string, value: Value): void {
@@ -26,5 +43,14 @@ export class Recent<Value> {
       this.#younger = new Map()
     }
     this.#younger.set(key, value)
+    this.#places[placeOf(key)] = { key, value }
   }
+}
+
+/** Letters differ in their lower five bits. */
+function placeOf(key: string): number {
+  const { length } = key
+  if (length < 3) return 0
+  const ending = (key.charCodeAt(length - 1) << 7) ^ (key.charCodeAt(length - 2) << 4) ^ key.charCodeAt(length - 3)
+  return ending & (PLACES - 1)
 }

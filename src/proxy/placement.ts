@@ -153,13 +153,13 @@ export class Placement {
     this.#tries++
     if (this.#shown === undefined) return server
     const { settings } = server
-    this.#enter(this.group.affinity!.settle(this.#session!, settings, wallSeconds()), settings)
+    const seconds = wallSeconds()
+    this.#enter(this.group.affinity!.settle(this.#session!, settings, seconds), settings, seconds)
     return server
   }
 
   /** From here on the exchange is in the hand of that session, on that server, and of no other. */
-  #enter(session: Session, { slot }: Server): void {
-    const seconds = wallSeconds()
+  #enter(session: Session, { slot }: Server, seconds: number): void {
     const visit = this.group.sessions.enter(session.high, session.low, slot, seconds)
     this.#leave(seconds)
     this.#session = session
@@ -172,7 +172,7 @@ export class Placement {
     if (affinity === undefined) return ''
     const { settings } = this.#tried.at(-1)!
     const learnt = affinity.learn?.(response, settings, wallSeconds(), this.#shown)
-    if (learnt !== undefined) this.#enter(learnt, settings)
+    if (learnt !== undefined) this.#enter(learnt, settings, wallSeconds())
     if (this.#session === undefined || this.#session === this.#shown) return ''
     return affinity.issue?.(this.#session, isSecure) ?? ''
   }
