@@ -1,3 +1,4 @@
+import { wallSeconds } from '../clock.ts'
 import { HealthBit } from '../scoreboard.ts'
 import type { SessionCount } from '../session-table.ts'
 import type { Server, Upstream } from '../snapshot.ts'
@@ -95,7 +96,7 @@ export class View {
     const now = performance.now()
     if (now - this.#countedAt > COUNTS_KEEP) {
       const slots = this.#subject.snapshot.upstreams.flatMap(({ servers }) => servers.map(({ slot }) => slot))
-      this.#counts = this.#subject.sessions.count(slots, Math.floor(Date.now() / 1000))
+      this.#counts = this.#subject.sessions.count(slots, wallSeconds())
       this.#countedAt = now
     }
     return this.#counts

@@ -18,7 +18,8 @@ const shared = {
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const Token = (what: string) => matching(token, `the name of a ${what}`)
 
-const shortestSecret = 16
+/** In characters. */
+export const shortestSecret = 16
 const Secret = z.string().check(({ value, issues }) => {
   if (value.length >= shortestSecret) return
   issues.push({ code: 'custom', message: `a secret of at least ${shortestSecret} characters`, input: value })

@@ -3,8 +3,7 @@ import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync,
 import { rename, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
-
-const SHORTEST_SECRET = 16
+import { shortestSecret } from '../config/affinity.ts'
 
 /** Where the program keeps what must outlive it. Whatever it cannot read or write, it does without, and says so. */
 export class StateDirectory {
@@ -23,9 +22,9 @@ export class StateDirectory {
   /** The secret of this machine, made at the first call there ever was. */
   secret(): string {
     const kept = this.read('secret')?.toString().trim()
-    if (kept !== undefined && kept.length >= SHORTEST_SECRET) return kept
+    if (kept !== undefined && kept.length >= shortestSecret) return kept
     if (kept !== undefined) {
-      const what = `${join(this.path, 'secret')} holds fewer than ${SHORTEST_SECRET} characters`
+      const what = `${join(this.path, 'secret')} holds fewer than ${shortestSecret} characters`
       this.warn(`${what}, and is written anew: cookies of before are void, and other replicas need the new one`)
     }
     const secret = randomBytes(32).toString('base64url')

@@ -1,4 +1,4 @@
-import { now } from '../clock.ts'
+import { now, wallSeconds } from '../clock.ts'
 import type { AccessLogFormat } from '../snapshot.ts'
 import { type Batch, LineBuffer } from './line-buffer.ts'
 
@@ -114,7 +114,7 @@ export class AccessLog {
   }
 
   #tick(): void {
-    const second = Math.floor(Date.now() / 1000)
+    const second = wallSeconds()
     if (second !== this.#second) {
       this.#second = second
       this.#time = ` - - [${localTime(new Date())}] "`

@@ -1,9 +1,11 @@
+import { wallSeconds } from '../clock.ts'
+
 let second = 0
 let text = ''
 
 /** The time for a Date field (RFC 9110 §5.6.7), made anew each second. */
 export function httpDate(): string {
-  const now = Math.floor(Date.now() / 1000)
+  const now = wallSeconds()
   if (now !== second) {
     second = now
     text = new Date(now * 1000).toUTCString()

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { Status, Upstreams } from '../../src/admin/answers.ts'
-import { type Limpet, runLimpet, startLimpet } from '../support/limpet.ts'
+import { adminUrlOf, type Limpet, runLimpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin, type Origin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
 
@@ -45,8 +45,7 @@ async function running(t: TestContext): Promise<Stage> {
       plain: { servers: [origin.address] },
     },
   })
-  const [, place] = await limpet.errors.find(/admin API answers on (\S+)/)
-  return { limpet, origin, api: `http://${place}` }
+  return { limpet, origin, api: await adminUrlOf(limpet) }
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: what came is for the test to judge.
@@ -111,9 +110,9 @@ describe('the admin API', () => {
       upstreams: { app: { affinity: 'cookie', servers: [bad.address, good.address] } },
       stateDirectory: await mkdtemp(join(tmpdir(), 'limpet-state-')),
     })
-    const [, place] = await limpet.errors.find(/admin API answers on (\S+)/)
+    const api = await adminUrlOf(limpet)
     await ask(limpet, '/', '127.0.0.1', t)
-    const { body } = await json(`http://${place}/v1/upstreams/app`)
+    const { body } = await json(`${api}/v1/upstreams/app`)
     const [down, up] = body.servers
     assert.equal(down.state.health, 'down')
     assert.match(down.state.cause, /1 failure/)
@@ -141,8 +140,8 @@ describe('the admin API', () => {
         },
       },
     })
-    const [, place] = await limpet.errors.find(/admin API answers on (\S+)/)
-    const { body } = await json(`http://${place}/v1/upstreams/app`)
+    const api = await adminUrlOf(limpet)
+    const { body } = await json(`${api}/v1/upstreams/app`)
     assert.deepEqual(
       body.servers.map(({ state }: { state: { health: string } }) => state.health),
       ['up', 'unknown'],
@@ -172,10 +171,10 @@ describe('the admin API', () => {
         },
       },
     })
-    const [, place] = await limpet.errors.find(/admin API answers on (\S+)/)
+    const api = await adminUrlOf(limpet)
     for (let request = 0; request < 2; request++) await fetch(`http://127.0.0.1:${limpet.port}/`)
     await limpet.errors.find(/server broken is ejected/)
-    const { body } = await json(`http://${place}/v1/upstreams/app`)
+    const { body } = await json(`${api}/v1/upstreams/app`)
     const [down, ejected] = body.servers.map(({ state }: { state: { cause: string } }) => state.cause)
     assert.match(down, /^GET \/health: connect ECONNREFUSED/)
     assert.equal(ejected, 'ejected: 2 answers of 5xx or none, in a row')
@@ -199,8 +198,8 @@ describe('the admin API', () => {
         },
       },
     })
-    const [, place] = await limpet.errors.find(/admin API answers on (\S+)/)
-    const warnings = async () => (await json(`http://${place}/v1/upstreams/app`)).body.warnings
+    const api = await adminUrlOf(limpet)
+    const warnings = async () => (await json(`${api}/v1/upstreams/app`)).body.warnings
     const message = 'panic: 0 of 1 servers are well, fewer than 50 %; all are used'
     await limpet.errors.find(new RegExp(`upstream app: ${message}$`))
     assert.deepEqual(await warnings(), [{ code: 'panic', message }])

@@ -12,7 +12,7 @@ import { gzipSync } from 'node:zlib'
 import { Server as SocketIoServer } from 'socket.io'
 import { io } from 'socket.io-client'
 import { WebSocket, WebSocketServer } from 'ws'
-import { type Limpet, startLimpet } from '../support/limpet.ts'
+import { adminUrlOf, type Limpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin, type Origin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
 import { throughTo } from '../support/through.ts'
@@ -165,9 +165,9 @@ describe('a session in a cookie of the application', () => {
     sockets.on('headers', (headers) => headers.push('Set-Cookie: sid=of-the-socket; Path=/'))
     sockets.on('connection', (socket) => socket.send('hello'))
     const limpet = await learning(t, ['cookie:sid'], [app], { admin: { port: 0 } })
-    const [, place] = await limpet.errors.find(/admin API answers on (\S+)/)
+    const api = await adminUrlOf(limpet)
     const counted = async () => {
-      const { servers } = (await (await fetch(`http://${place}/v1/upstreams/app`)).json()) as Upstream
+      const { servers } = (await (await fetch(`${api}/v1/upstreams/app`)).json()) as Upstream
       return [servers[0]!.sessions.live, servers[0]!.sessions.active]
     }
     const socket = new WebSocket(`ws://127.0.0.1:${limpet.port}/`)

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { Agent, get } from 'node:http'
 import { type TestContext, test } from 'node:test'
-import { type Limpet, startLimpet } from '../support/limpet.ts'
+import { adminUrlOf, type Limpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
 
 async function hashed(t: TestContext, workers: number, upstream: object = {}): Promise<Limpet> {
@@ -30,8 +30,8 @@ async function send(limpet: Limpet, localAddress: string, count: number): Promis
 }
 
 async function warningsOf(limpet: Limpet): Promise<{ code: string; message: string }[]> {
-  const [, place] = await limpet.errors.find(/admin API answers on (\S+)/)
-  const answer = await (await fetch(`http://${place}/v1/upstreams/app`)).json()
+  const api = await adminUrlOf(limpet)
+  const answer = await (await fetch(`${api}/v1/upstreams/app`)).json()
   return (answer as { warnings: { code: string; message: string }[] }).warnings
 }
 

@@ -63,6 +63,12 @@ export async function startLimpet(
   return { process: child, port, url: `http://127.0.0.1:${port}`, log, errors, exit }
 }
 
+/** Where the admin API of a Limpet answers that has it on. */
+export async function adminUrlOf({ errors }: Limpet): Promise<string> {
+  const [, place] = await errors.find(/admin API answers on (\S+)/)
+  return `http://${place}`
+}
+
 /** Runs `limpet` to its end. */
 export async function runLimpet(args: readonly string[], env: NodeJS.ProcessEnv = {}, cwd = tmpdir()) {
   const child = spawn(process.execPath, [LIMPET, ...args], { cwd, env: { ...process.env, ...env } })
