@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import type { SocketWriter } from './socket-writer.ts'
 
 const SIZE = 64 * 1024
 
@@ -33,13 +33,11 @@ export class Scratch {
     this.length += this.bytes.write(text, this.length, 'latin1')
   }
 
-  /** Writes everything to `socket` and starts anew; returns what `socket.write` does. */
-  flushTo(socket: Socket): boolean {
-    const roomy = socket.write(this.bytes.subarray(0, this.length))
+  /** Writes everything and is empty again. */
+  flushTo(writer: SocketWriter): void {
+    const mayReuse = writer.write(this.bytes.subarray(0, this.length))
     this.length = 0
-    // What the kernel did not take at once still lies here.
-    if (socket.writableLength > 0) this.bytes = Buffer.allocUnsafeSlow(SIZE)
-    return roomy
+    if (!mayReuse) this.bytes = Buffer.allocUnsafeSlow(SIZE)
   }
 
   #reserve(size: number): void {
