@@ -3,6 +3,8 @@ import { now } from '../clock.ts'
 /** How long one slot of the wheel lasts, in ms: what a deadline may be late by. */
 const TICK = 50
 const SLOTS = 2048
+/** A tick that comes so late, in ms, shows that the whole process stood still: stopped, suspended or starved. */
+const STANDSTILL = 500
 
 /** Something with one deadline at a time. Subclasses say what happens when it passes. */
 export abstract class Timed {
@@ -20,13 +22,27 @@ export abstract class Timed {
  * All deadlines of a worker in one hashed timing wheel (Varghese and Lauck, 1987), driven by a single timer. To move a
  * deadline further away, as nearly every byte that arrives does, is one store: the wheel looks again when the old
  * deadline's slot comes round.
+ *
+ * Its clock stands still while the process does: after a standstill nobody has had the time that they were given, and the
+ * answers that came meanwhile still wait to be read. So every deadline moves by as much, once.
  */
 export class Deadlines {
-  /** The time of the last tick, in ms on the shared clock: good enough for deadlines, and free. */
-  now = now()
+  /** The time of the last tick, in ms on the wheel's own clock: good enough for deadlines, and free. */
+  now: number
+  readonly #clock: () => number
+  /** How long the process has stood still, in ms: by as much the wheel's clock is behind the shared one. */
+  #stoodStill = 0
   readonly #slots: (Timed | undefined)[] = new Array(SLOTS).fill(undefined)
-  #position = Math.floor(this.now / TICK)
-  readonly #timer = setInterval(() => this.#tick(), TICK)
+  #position: number
+  readonly #timer: NodeJS.Timeout
+
+  /** @param clock ms, monotonic */
+  constructor(clock: () => number = now) {
+    this.#clock = clock
+    this.now = clock()
+    this.#position = Math.floor(this.now / TICK)
+    this.#timer = setInterval(() => this.#tick(), TICK)
+  }
 
   /** Sets, moves or (with 0, which stands for "no limit") clears the deadline of `timed`, in ms from now. */
   set(timed: Timed, after: number): void {
@@ -54,7 +70,9 @@ export class Deadlines {
   }
 
   #tick(): void {
-    this.now = now()
+    const late = this.#clock() - this.#stoodStill - this.now - TICK
+    if (late > STANDSTILL) this.#stoodStill += late
+    this.now = this.#clock() - this.#stoodStill
     const target = Math.floor(this.now / TICK)
     // After a long stall every slot is looked at once, and none twice.
     let left = Math.min(target - this.#position, SLOTS)
