@@ -242,6 +242,8 @@ export interface ClientTimeouts {
   readonly idle: number
   /** Longest time in which a client takes no byte of a response. */
   readonly send: number
+  /** From the end of a client's sending half, behind a whole request, to the end of the answer. */
+  readonly halfClosed: number
   /** How long exchanges in flight may go on once the program is asked to stop. */
   readonly stop: number
 }

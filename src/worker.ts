@@ -57,8 +57,13 @@ export type WorkerMessage =
       /** How many since the last word of it, this one included. */
       readonly count: number
     }
+  | { readonly type: 'shortage'; readonly code: string; readonly count: number }
   | { readonly type: 'samples'; readonly reports: readonly SampleReport[] }
   | { readonly type: 'stopped' }
+
+// A few bytes that are kept for long, such as the head of a request that became a WebSocket, keep alive the whole slab that
+// Node cut them from: 64 kB of it by default.
+Buffer.poolSize = 8 * 1024
 
 const port = parentPort!
 const { snapshot, scoreboard, sessions, slot } = workerData as WorkerStart
@@ -78,6 +83,9 @@ const plane = new DataPlane(snapshot, new Scoreboard(scoreboard), new SessionTab
   },
   connectionRefused(listener, address, cause, count) {
     tell({ type: 'connection-refused', listener, address, cause, count })
+  },
+  shortage(code, count) {
+    tell({ type: 'shortage', code, count })
   },
   stopped() {
     accessLog.stop()
@@ -102,7 +110,12 @@ async function listen(listener: Listener): Promise<Listener> {
   servers.push(server)
   server.listen({ host: listener.address, port: listener.port, reusePort: true, backlog: 4096 })
   await once(server, 'listening')
-  onConnection(server, (socket) => plane.accept(socket, place))
+  onConnection(
+    server,
+    (socket) => plane.accept(socket, place),
+    // A client that went away before it was accepted is nobody's shortage.
+    (error) => error.code === 'ECONNABORTED' || plane.meetShortage(error.code ?? error.message),
+  )
   const address = server.address()
   if (address !== null && typeof address === 'object') place = { ...listener, port: address.port }
   return place

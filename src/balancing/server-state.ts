@@ -107,6 +107,26 @@ export class ServerState {
     return false
   }
 
+  /**
+   * Takes a place on a server that only failures keep out, as one more probe of it.
+   *
+   * @returns whether it may go: false where there is no place
+   */
+  claimAnyway(now: number): boolean {
+    const { slot, maxConnections } = this.settings
+    if (!this.#scoreboard.acquire(slot, this.#worker, maxConnections)) return false
+    // An answer that comes after this moment brings the server back.
+    this.#scoreboard.moveCheckedAt(slot, this.#scoreboard.checkedAt(slot), now | 0)
+    this.#scoreboard.countRequest(slot)
+    return true
+  }
+
+  /** Whether its last failure is longer ago than that of another server. */
+  failedBefore(other: ServerState): boolean {
+    const { slot } = this.settings
+    return ((this.#scoreboard.failedAt(slot) - this.#scoreboard.failedAt(other.settings.slot)) | 0) < 0
+  }
+
   /** Gives back what `claim` took, once the exchange on this server is over. */
   release(): void {
     const { slot, maxConnections } = this.settings

@@ -289,6 +289,9 @@ const clientTimeouts = z.strictObject({
   body: Duration.prefault('60s').describe("The longest silence within a request's body."),
   idle: Duration.prefault('75s').describe('The longest wait for the next request on a kept connection.'),
   send: Duration.prefault('60s').describe('The longest time in which a client takes no byte of a response.'),
+  halfClosed: Duration.prefault('1s').describe(
+    'How long a client that has closed its sending half, as most do that leave, waits for the end of its answer.',
+  ),
   stop: Duration.prefault('30s').describe('How long requests in flight may go on once Limpet is asked to stop.'),
 })
 

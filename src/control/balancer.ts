@@ -1,12 +1,15 @@
 import { availableParallelism } from 'node:os'
 import type { Logger } from 'pino'
 import { type AdminPlace, AdminServer } from '../admin/admin-server.ts'
+import { now } from '../clock.ts'
 import type { Config } from '../config/schema.ts'
 import { warningsOf } from '../config/warnings.ts'
 import { HealthMonitor } from '../health/health-monitor.ts'
 import { LogFile } from '../observability/log-file.ts'
+import { OccasionalNotices } from '../observability/occasional-notice.ts'
 import { MOST_WORKERS, Scoreboard } from '../scoreboard.ts'
 import type { SessionTable } from '../session-table.ts'
+import { describeShortage } from '../shortage.ts'
 import { describeSkew } from '../skew/skew-watch.ts'
 import type { Listener } from '../snapshot.ts'
 import { version } from '../version.ts'
@@ -66,9 +69,14 @@ export class Balancer {
     const { sessions, store } = openSessions(config, snapshot, state, log)
     const skew = new SkewAlarm(snapshot.upstreams, log)
     const scoreboard = new Scoreboard()
+    const shortages = new OccasionalNotices()
+    const meetShortage = (code: string) => {
+      if (shortages.due(code, now()) > 0) log.warn(`${describeShortage(code)}. No server is blamed.`)
+    }
     const health = new HealthMonitor(snapshot.upstreams, scoreboard, {
       worse: (line) => log.warn(line),
       better: (line) => log.info(line),
+      shortage: meetShortage,
     })
     const supervisor = new Supervisor(snapshot, scoreboard, sessions, {
       log: (lines, written) => accessLog.append(lines, written),
@@ -81,6 +89,7 @@ export class Balancer {
         const last = count === 1 ? '' : `, the last one from ${peer}`
         log.warn(`listener ${address} port ${port}: ${which} closed${last}: ${cause}`)
       },
+      shortage: meetShortage,
       workerDied(slot, cause, ms) {
         log.error(`worker ${slot} died and is replaced${ms > 0 ? ` in ${ms} ms` : ''}: ${cause}`)
       },

@@ -21,6 +21,8 @@ export interface SupervisorEvents {
   serverErring(upstream: string, server: string, badInRow: number): void
   /** Connections were closed since nothing said whose they were; `count` since the last word of it. */
   connectionRefused(listener: Listener, address: string, cause: string, count: number): void
+  /** A worker ran short of something (shortage.ts), so often since the last word of it. */
+  shortage(code: string, count: number): void
   /** Who has sent requests to a worker of late. */
   samples(reports: readonly SampleReport[]): void
   /** A worker died, and another takes its place in `ms`. */
@@ -125,6 +127,8 @@ export class Supervisor {
             return this.#events.serverBack(message.upstream, message.server)
           case 'server-erring':
             return this.#events.serverErring(message.upstream, message.server, message.badInRow)
+          case 'shortage':
+            return this.#events.shortage(message.code, message.count)
           case 'connection-refused':
             return this.#events.connectionRefused(message.listener, message.address, message.cause, message.count)
         }

@@ -79,6 +79,8 @@ function clients({ timeouts, limits, routes }: Config): Directive[] {
     directive('keepalive_timeout', formatDuration(timeouts.idle)),
     directive('keepalive_requests', limits.requestsPerConnection || ANY_NUMBER),
     directive('send_timeout', formatDuration(timeouts.send)),
+    // nginx gives up at once where a client closes its half, unless it is never to.
+    ...(timeouts.halfClosed === 0 ? [directive('proxy_ignore_client_abort', 'on')] : []),
     // A head of this size in one piece, whatever its lines; nginx insists on a second piece of at least 512 bytes.
     directive('client_header_buffer_size', limits.headSize),
     directive('large_client_header_buffers', 1, 512),

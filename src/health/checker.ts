@@ -1,3 +1,4 @@
+import { now } from '../clock.ts'
 import type { CheckTiming } from '../snapshot.ts'
 import { CheckState } from './check-state.ts'
 import type { Gate } from './gate.ts'
@@ -5,6 +6,8 @@ import type { Verdict } from './verdict.ts'
 
 /** Over so long the first checks of all servers are spread, in ms, where servers serve without them. */
 const FIRST_WITHIN = 1000
+/** A check that fails so long after its time was over, in ms, shows that this process stood still, and nothing else. */
+const STANDSTILL = 500
 
 /** Checks one server again and again, and tells when it goes down or comes up. */
 export class Checker {
@@ -80,9 +83,13 @@ export class Checker {
     const attempt = new AbortController()
     this.#attempt = attempt
     if (this.#isStopped) attempt.abort()
-    const timer = setTimeout(() => attempt.abort(), this.#timing.timeout)
+    const { timeout } = this.#timing
+    const end = now() + timeout
+    const timer = setTimeout(() => attempt.abort(), timeout)
     try {
-      this.#heed(await this.#probe(attempt.signal))
+      const verdict = await this.#probe(attempt.signal)
+      const isTelling = verdict.passed || (verdict.shortage === undefined && now() < end + STANDSTILL)
+      if (isTelling) this.#heed(verdict)
     } finally {
       clearTimeout(timer)
       this.#gate.leave()

@@ -16,6 +16,8 @@ const NOTHING = new Uint8Array(0)
 export interface HealthEvents {
   worse(line: string): void
   better(line: string): void
+  /** A check came to nothing for want of something (shortage.ts) of this process's own. */
+  shortage(code: string): void
 }
 
 /** The health of one upstream's servers: finds it out, writes it on the Scoreboard, and says so. */
@@ -93,7 +95,11 @@ export class UpstreamHealth {
     const preamble = preambleOf(this.#upstream, check)
     return new Checker(
       check,
-      (signal) => probe(check, server, preamble, signal),
+      async (signal) => {
+        const verdict = await probe(check, server, preamble, signal)
+        if (verdict.shortage !== undefined) this.#events.shortage(verdict.shortage)
+        return verdict
+      },
       gate,
       (isUp, cause) => {
         if (isNew) this.#unknown--
@@ -111,7 +117,7 @@ export class UpstreamHealth {
     )
   }
 
-  #tell(how: keyof HealthEvents, server: string, what: string): void {
+  #tell(how: 'worse' | 'better', server: string, what: string): void {
     this.#events[how](`upstream ${this.#upstream.name}: server ${server} ${what}`)
     this.#judgePanic()
   }

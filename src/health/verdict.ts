@@ -1,13 +1,18 @@
+import { shortageIn } from '../shortage.ts'
+
 /** What came of a check. */
 export interface Verdict {
   readonly passed: boolean
   /** What was seen, for the log: `GET /health answered 500`. */
   readonly cause: string
+  /** What this process ran short of (shortage.ts), so that the check says nothing of the server. */
+  readonly shortage?: string | undefined
 }
 
 /** The words for a check that broke off, of its own or by its signal, which is how its time ends. */
 export function brokenOff(what: string, error: Error, signal: AbortSignal): Verdict {
   // A name with several addresses fails with one error for all of them, which has no message.
   const { message, code = error.name } = error as NodeJS.ErrnoException
-  return { passed: false, cause: signal.aborted ? `${what}: no answer in time` : `${what}: ${message || code}` }
+  const cause = signal.aborted ? `${what}: no answer in time` : `${what}: ${message || code}`
+  return { passed: false, cause, shortage: shortageIn(error) }
 }

@@ -20,3 +20,15 @@ export class OccasionalNotice {
     return count
   }
 }
+
+/** An OccasionalNotice for each of a few kinds. */
+export class OccasionalNotices {
+  readonly #byKind = new Map<string, OccasionalNotice>()
+
+  /** See `OccasionalNotice.due`. */
+  due(kind: string, now: number): number {
+    const notice = this.#byKind.get(kind) ?? new OccasionalNotice()
+    this.#byKind.set(kind, notice)
+    return notice.due(now)
+  }
+}

@@ -5,13 +5,15 @@ import { FieldName } from '../http1/field-name.ts'
 import { CHUNKED, type Framing, framingOfResponse, UNTIL_CLOSE } from '../http1/framing.ts'
 import { MessageError } from '../http1/message-error.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
+import { shortageIn } from '../shortage.ts'
 import { BodyRelay, type OutgoingFraming } from './body-relay.ts'
 import { BodyTap } from './body-tap.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { DataPlane } from './data-plane.ts'
 import type { Exchange } from './exchange.ts'
-import { Failure, failureOf } from './failure.ts'
+import { Failure, type FailureCode, failureOf } from './failure.ts'
 import { writeRequestHead, writeResponseHead, writeSwitchingHead } from './forwarded-head.ts'
+import { PendingBytes } from './pending-bytes.ts'
 import type { UpstreamConnection, UpstreamUser } from './upstream-connection.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 
@@ -38,11 +40,13 @@ export class Attempt implements UpstreamUser {
   /** Looks at the first bytes of the response's body, where somebody wants to. */
   #tap: BodyTap | undefined
   /** The start of a response's head that is still incomplete. */
-  #held: Buffer | undefined
+  #held: PendingBytes | undefined
   #serverPersists = false
   /** When the attempt began, and then when the request had been sent, for policies that go by how long it takes to answer. */
   #sentAt: number
   #isClaimed = true
+  /** How it failed, once it has. */
+  #failure: Failure | undefined
 
   /** @param server claimed for this attempt, which releases it */
   constructor(
@@ -62,8 +66,9 @@ export class Attempt implements UpstreamUser {
   }
 
   begin(): void {
-    const { address, request } = this.#exchange
-    this.#take(this.#group.connectionTo(this.server, this.#client, address, !request.isRepeatable))
+    const { address, isWhole, request } = this.#exchange
+    const isDelicate = !(request.isIdempotent && isWhole)
+    this.#take(this.#group.connectionTo(this.server, this.#client, address, isDelicate))
   }
 
   #take(connection: UpstreamConnection): void {
@@ -89,17 +94,22 @@ export class Attempt implements UpstreamUser {
 
   /** Whether all of the request has been sent, or needs not be. */
   get requestIsDone(): boolean {
-    return this.#requestBody === undefined ? this.#exchange.request.framing === 0 : this.#requestBody.done
+    return this.#requestBody === undefined ? this.#exchange.isWhole : this.#requestBody.done
   }
 
-  /** Bytes of the request's body that were sent. */
+  /** Bytes of the request's body that were sent as they came. */
   get bodySent(): number {
     return this.#requestBody?.sent ?? 0
   }
 
+  /** Whether the request can be sent again though this attempt has sent it, or some of it. */
+  get mayRepeat(): boolean {
+    return this.#exchange.request.isIdempotent && this.bodySent === 0
+  }
+
   /** Whether the server is ready for bytes of the request's body. */
   get wantsBody(): boolean {
-    return this.#requestBody !== undefined && !this.#requestBody.done && !this.#connection!.socket.writableNeedDrain
+    return this.#requestBody !== undefined && !this.#requestBody.done && !this.#connection!.writer.isFull
   }
 
   connected(): void {
@@ -108,7 +118,7 @@ export class Attempt implements UpstreamUser {
 
   #send(connection: UpstreamConnection): void {
     const { scratch, snapshot, requestHead } = this.#plane
-    const { request, expectsContinue, address, isSecure } = this.#exchange
+    const { request, expectsContinue, address, isSecure, isWhole, body } = this.#exchange
     if (connection.introduction !== undefined) {
       scratch.write(connection.introduction)
       connection.introduction = undefined
@@ -123,11 +133,12 @@ export class Attempt implements UpstreamUser {
       upgrade: request.mayUpgrade,
       ownCookies: this.#plane.ownCookies,
     })
-    scratch.flushTo(connection.socket)
+    if (body !== undefined) scratch.write(body)
+    scratch.flushTo(connection.writer)
     this.#noteSent()
-    // Where the body is still to come, the silence is the client's; unless that waits to be told to go on.
-    connection.wait(request.framing === 0 || expectsContinue ? this.#timeouts.firstByte : 0)
-    if (request.framing !== 0) {
+    // Where the body is still to come, it is the client that is waited for; unless that waits to be told to go on.
+    connection.wait(isWhole || expectsContinue ? this.#timeouts.firstByte : 0)
+    if (!isWhole) {
       this.#requestBody = new BodyRelay(request.framing, 'as-it-came', snapshot.limits)
       this.#client.continueBody()
     }
@@ -144,37 +155,41 @@ export class Attempt implements UpstreamUser {
     const { scratch } = this.#plane
     try {
       const end = body.relay(bytes, from, scratch)
-      scratch.flushTo(connection.socket)
+      scratch.flushTo(connection.writer)
       const limit = this.#plane.snapshot.limits.bodySize
       if (limit > 0 && body.length > limit && !this.isTunnel) this.#exchange.end(new Failure('body-too-large'))
-      else connection.wait(this.#patienceWith(connection))
+      else this.#waitForServer()
       if (body.done) this.#noteSent()
       return end
     } catch (error) {
-      scratch.flushTo(connection.socket)
+      scratch.flushTo(connection.writer)
       this.#exchange.end(failureOf(error))
       return bytes.length
     }
   }
 
   /** How long the server may now be silent, in ms: as long as it likes while the client is the one who is waited for. */
-  #patienceWith({ socket }: UpstreamConnection): number {
+  #patienceWith({ socket, writer }: UpstreamConnection): number {
     if (socket.isPaused()) return 0
     if (this.isTunnel || this.responseBegun) return this.#silence
     if (this.requestIsDone) return this.#timeouts.firstByte
-    return socket.writableNeedDrain ? this.#timeouts.idle : 0
+    return writer.isFull ? this.#timeouts.idle : 0
+  }
+
+  #waitForServer(): void {
+    this.#connection?.wait(this.#patienceWith(this.#connection))
   }
 
   serverDrained(): void {
-    this.#connection?.wait(this.#patienceWith(this.#connection))
+    this.#waitForServer()
     this.#client.continueBody()
   }
 
   /** The client closed its side of a tunnel. */
   halfClose(): void {
-    const { socket } = this.#connection!
-    this.#requestBody!.close(socket)
-    socket.end()
+    const { writer } = this.#connection!
+    this.#requestBody!.close(writer)
+    writer.end()
     if (this.#responseBody!.done) this.#complete(false)
   }
 
@@ -222,10 +237,9 @@ export class Attempt implements UpstreamUser {
   responseBytes(bytes: Buffer): void {
     this.#connection!.wait(this.#silence)
     if (this.#responseBody !== undefined) return this.#relayResponse(bytes, 0)
-    const all = this.#held === undefined ? bytes : Buffer.concat([this.#held, bytes])
-    this.#held = undefined
+    if (this.#held?.add(bytes, RESPONSE_LIMITS.headSize) === false) return
     try {
-      this.#readResponse(all)
+      this.#readResponse(this.#held?.bytes ?? bytes)
     } catch (error) {
       this.#fail(new Failure('response-malformed', failureOf(error).detail))
     }
@@ -235,7 +249,7 @@ export class Attempt implements UpstreamUser {
     const { responseHead } = this.#plane
     for (let at = 0; !this.#exchange.isOver; at = responseHead.end) {
       if (!responseHead.parse(bytes, at, RESPONSE_LIMITS)) {
-        this.#held = Buffer.from(bytes.subarray(at))
+        if (this.#held === undefined || at > 0) this.#held = new PendingBytes(bytes.subarray(at))
         return
       }
       if (responseHead.status >= 200) return this.#beginResponse(responseHead)
@@ -250,13 +264,14 @@ export class Attempt implements UpstreamUser {
     if (this.#exchange.request.isHttp10) return
     const { scratch } = this.#plane
     writeResponseHead(scratch, head, connectionOptions(head), -1, false, 'unsaid')
-    if (!scratch.flushTo(this.#client.socket)) this.#holdServer(this.#connection!)
+    if (!this.#client.send(scratch)) this.#holdServer(this.#connection!)
   }
 
   #beginResponse(head: ResponseHead): void {
     const { method, isHttp10 } = this.#exchange.request
     const framing = framingOfResponse(head, method === 'HEAD')
     const options = connectionOptions(head)
+    this.#exchange.answered()
     this.#noteSuccess()
     this.#noteAnswer(head.status < 500)
     this.#tellPolicy(head.status < 500)
@@ -281,6 +296,7 @@ export class Attempt implements UpstreamUser {
       throw new MessageError('the server switches protocols, and does not say to which')
     const { scratch, snapshot } = this.#plane
     const connection = this.#connection!
+    this.#exchange.answered()
     this.#noteSuccess()
     this.#noteAnswer(true)
     this.responseBegun = true
@@ -302,16 +318,15 @@ export class Attempt implements UpstreamUser {
   #relayResponse(bytes: Buffer, from: number): void {
     const body = this.#responseBody!
     const { scratch } = this.#plane
-    const { socket } = this.#client
     if (this.#tap !== undefined && !this.#tap.see(bytes, from)) this.#tap = undefined
     let end: number
     try {
       end = body.relay(bytes, from, scratch)
     } catch (error) {
-      scratch.flushTo(socket)
+      this.#client.send(scratch)
       return this.#fail(new Failure('response-malformed', failureOf(error).detail))
     }
-    const roomy = scratch.flushTo(socket)
+    const roomy = this.#client.send(scratch)
     if (body.done) this.#complete(end === bytes.length)
     else if (!roomy) this.#holdServer(this.#connection!)
   }
@@ -320,15 +335,14 @@ export class Attempt implements UpstreamUser {
   #holdServer(connection: UpstreamConnection): void {
     connection.socket.pause()
     connection.wait(0)
-    this.#client.awaitDrain()
   }
 
   /** The client has caught up. */
   clientDrained(): void {
     const connection = this.#connection
     if (connection === undefined || !connection.socket.isPaused()) return
-    connection.wait(this.#silence)
     connection.socket.resume()
+    this.#waitForServer()
   }
 
   /** @param clean whether the server sent nothing beyond the response */
@@ -343,9 +357,9 @@ export class Attempt implements UpstreamUser {
   // ── how it can go wrong ────────────────────────────────────────────────────────────────────────────────────────
 
   serverEnded(): void {
-    if (this.#responseBody?.close(this.#client.socket)) {
+    if (this.#responseBody?.close(this.#client.writer)) {
       if (this.requestIsDone || !this.isTunnel) return this.#complete(false)
-      this.#client.socket.end()
+      this.#client.writer.end()
       return
     }
     this.#connectionLost('the server closed the connection')
@@ -354,8 +368,10 @@ export class Attempt implements UpstreamUser {
   serverClosed(error: Error | undefined): void {
     if (this.isTunnel) return this.#exchange.abort()
     const detail = error?.message ?? 'the connection was closed'
-    if (!this.#connection!.isConnected) this.#fail(new Failure('connect-failed', detail))
-    else this.#connectionLost(detail)
+    if (this.#connection!.isConnected) return this.#connectionLost(detail)
+    const shortage = shortageIn(error)
+    if (shortage !== undefined) this.#plane.meetShortage(shortage)
+    this.#fail(new Failure(shortage === undefined ? 'connect-failed' : 'shortage', detail))
   }
 
   serverTimedOut(): void {
@@ -367,25 +383,45 @@ export class Attempt implements UpstreamUser {
 
   #connectionLost(detail: string): void {
     const connection = this.#connection!
-    const stale = connection.served > 0 && !this.responseBegun && this.#held === undefined
-    if (stale && this.#exchange.request.isRepeatable) {
+    const isUnanswered = !this.responseBegun && this.#held === undefined
+    if (isUnanswered && connection.served > 0) {
+      if (!this.mayRepeat) return this.#fail(new Failure('connection-stale', detail))
       // It rested in the pool while the server closed it: nobody's fault. The same server again, on a new connection.
       connection.destroy()
       return this.#take(this.#group.newConnectionTo(this.server, this.#client, this.#exchange.address))
     }
-    this.#fail(new Failure(this.responseBegun ? 'response-cut' : 'connection-lost', detail))
+    const isBeingSent = !this.requestIsDone || connection.writer.isBehind
+    // An early answer whose end is the connection's: a server that has not read all of the request can end it in no other way.
+    if (isBeingSent && this.#responseBody?.close(this.#client.writer)) return this.#complete(false)
+    this.#fail(new Failure(isBeingSent ? 'request-cut' : this.#codeOfLoss(isUnanswered), detail))
   }
 
-  /** The server is to blame. */
+  #codeOfLoss(isUnanswered: boolean): FailureCode {
+    if (this.responseBegun) return 'response-cut'
+    return isUnanswered ? 'no-answer' : 'connection-lost'
+  }
+
   #fail(failure: Failure): void {
     this.#drop()
-    const { server } = this
-    if (server.failed(now())) this.#plane.events.serverOut(this.#group.settings, server.settings, failure)
-    if (!this.responseBegun) {
-      this.#noteAnswer(false)
-      this.#tellPolicy(false)
-    }
+    this.#failure = failure
     this.#exchange.attemptFailed(failure)
+  }
+
+  /** Whether a response that breaks off here shows it by its framing, even if the connection closes like any other. */
+  get endIsVisible(): boolean {
+    return this.#responseBody?.hasVisibleEnd !== false
+  }
+
+  /** Counts the attempt's failure against its server, as far as that is to blame. */
+  blame(): void {
+    const failure = this.#failure!
+    if (failure.blame === 'nobody') return
+    const { server } = this
+    if (failure.blame !== 'answer' && server.failed(now()))
+      this.#plane.events.serverOut(this.#group.settings, server.settings, failure)
+    if (this.responseBegun && failure.blame !== 'answer') return
+    this.#noteAnswer(false)
+    this.#tellPolicy(false)
   }
 }
 

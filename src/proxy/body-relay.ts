@@ -36,6 +36,11 @@ export class BodyRelay implements BodySink {
     this.done = framing === 0
   }
 
+  /** Whether the side that it goes to can tell its end from a connection that closes too early. */
+  get hasVisibleEnd(): boolean {
+    return this.#outgoing === 'chunked' || !(this.#untilClose || this.#outgoing === 'bare')
+  }
+
   /** Bytes of data that have passed, without their framing. */
   get length(): number {
     return this.#chunked?.length ?? this.sent

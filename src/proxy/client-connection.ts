@@ -10,8 +10,11 @@ import type { Ends } from './ends.ts'
 import { errorPage } from './error-page.ts'
 import { Exchange } from './exchange.ts'
 import { Failure, failureOf } from './failure.ts'
+import { PendingBytes } from './pending-bytes.ts'
 import { PrivatePools } from './private-pools.ts'
 import { makeRequestId } from './request-id.ts'
+import type { Scratch } from './scratch.ts'
+import { SocketWriter } from './socket-writer.ts'
 import { TrustedPeer } from './trusted-peer.ts'
 
 const owner = Symbol('owner')
@@ -19,14 +22,16 @@ type OwnedSocket = ClientSocket & { [owner]: ClientConnection }
 
 const NOTHING = Buffer.alloc(0)
 
-/** How long a connection that is being closed may take to say goodbye, in ms (nginx's lingering_timeout). */
+/** How long a client may be silent on a connection that is being closed, in ms (nginx's lingering_timeout). */
 const LINGER = 5000
+/** … and how long it may go on sending there, in ms (nginx's lingering_time). */
+const LONGEST_LINGER = 30_000
 
-/** How much is read of what follows a request's head while that waits in a queue, in bytes. */
-const MOST_UNREAD_IN_QUEUE = 16 * 1024
+/** How much is read ahead of what the current exchange can use, in bytes: only who reads on sees a client leave. */
+const READ_AHEAD = 16 * 1024
 
 /** What the connection's deadline is for. */
-type Awaiting = 'head' | 'next request' | 'body' | 'drain' | 'goodbye' | 'nothing'
+type Awaiting = 'head' | 'next request' | 'body' | 'answer' | 'drain' | 'goodbye' | 'nothing'
 
 /**
  * A client's connection: reads one request after another, in order, and hands each to an Exchange. It takes no more
@@ -34,6 +39,7 @@ type Awaiting = 'head' | 'next request' | 'body' | 'drain' | 'goodbye' | 'nothin
  */
 export class ClientConnection extends Timed {
   readonly socket: ClientSocket
+  readonly writer: SocketWriter
   readonly ends: Ends
   /** Where there is a trusted proxy at the other end. */
   readonly trustedPeer: TrustedPeer | undefined
@@ -43,17 +49,22 @@ export class ClientConnection extends Timed {
   /** Bytes that have arrived and that nobody has taken, from `#at` on. */
   #unread: Buffer | undefined
   #at = 0
+  /** What `#unread` is a view of while it is a head that is incomplete. */
+  #incomplete: PendingBytes | undefined
   #requests = 0
   #advancing = false
   #clientEnded = false
   #closing = false
   #awaiting: Awaiting = 'nothing'
-  /** What was still unsent when the deadline for a slow reader was set. */
-  #unsent = 0
+  /** How far the client had read when the deadline for a slow reader was set. */
+  #progress = 0
+  /** When the last wait for the client's own end is over, in ms on the clock of the deadlines. */
+  #lingersUntil = 0
 
   constructor(socket: ClientSocket, ends: Ends, plane: DataPlane) {
     super()
     this.socket = socket
+    this.writer = new SocketWriter(socket, this)
     this.ends = ends
     this.#plane = plane
     const { address } = ends.source
@@ -62,7 +73,6 @@ export class ClientConnection extends Timed {
       : undefined
     ;(socket as OwnedSocket)[owner] = this
     socket.whenRead = onRead
-    socket.on('drain', onDrain)
     socket.on('end', onEnd)
     socket.on('error', onError)
     socket.on('close', onClose)
@@ -98,14 +108,20 @@ export class ClientConnection extends Timed {
 
   /** @param bytes overwritten by others once this has returned: what is not used at once is copied */
   whenRead(bytes: Buffer): void {
-    if (this.#closing) return
+    if (this.#closing) return this.#linger()
+    if (this.#incomplete !== undefined) {
+      const isDue = this.#incomplete.add(bytes, this.#plane.snapshot.limits.headSize)
+      this.#unread = this.#incomplete.bytes
+      if (isDue) this.#advance()
+      return
+    }
     if (this.#unread === undefined && this.#exchange?.wantsBody) {
       const taken = this.#exchange.requestBytes(bytes, 0)
       if (taken < bytes.length && !this.#closing) this.#keep(bytes.subarray(taken))
       return this.#advance()
     }
     this.#keep(bytes)
-    if (this.#exchange !== undefined || this.#mayCompleteHead(bytes)) this.#advance()
+    this.#advance()
   }
 
   #keep(bytes: Buffer): void {
@@ -114,37 +130,23 @@ export class ClientConnection extends Timed {
     this.#at = 0
   }
 
-  /**
-   * Whether it is worth reading the head again with these bytes. A head is judged line by line; only the end of one
-   * changes anything, or that it has grown too long. Without this, a head that drips in would cost its square.
-   */
-  #mayCompleteHead(bytes: Buffer): boolean {
-    return (
-      bytes.length === this.#unread!.length ||
-      bytes.includes(LF) ||
-      this.#unread!.length >= this.#plane.snapshot.limits.headSize
-    )
-  }
-
   /** Goes as far as the unread bytes, and the exchange in hand, allow. */
   #advance(): void {
     if (this.#advancing) return
     this.#advancing = true
     while (!this.#closing && this.#unread !== undefined) {
       const exchange = this.#exchange
-      if (exchange === undefined && !this.socket.writableNeedDrain) {
+      if (exchange === undefined && !this.writer.isFull) {
         if (!this.#readHead()) break
       } else if (exchange?.gathersBody) {
-        if (exchange.offerBody(this.#unread.length - this.#at)) continue
-        break
+        const taken = exchange.offerBody(this.#unread, this.#at)
+        if (taken === undefined) break
+        this.#at += taken
       } else if (exchange?.wantsBody) {
         this.#at = exchange.requestBytes(this.#unread, this.#at)
-      } else if (exchange?.isQueued && this.#unread.length - this.#at < MOST_UNREAD_IN_QUEUE) {
-        // Only who reads on sees a client leave.
-        break
       } else {
         // The server is not ready for more; or the client asks on, and does not read what it is answered.
-        this.socket.pause()
+        if (this.#unread.length - this.#at >= READ_AHEAD) this.socket.pause()
         break
       }
       if (this.#unread !== undefined && this.#at >= this.#unread.length) this.#unread = undefined
@@ -157,7 +159,7 @@ export class ClientConnection extends Timed {
   /** The client will say no more than what is unread; tells the exchange once it has all of that. */
   #sayEnd(): void {
     const exchange = this.#exchange
-    const isHeldBack = this.#unread !== undefined && this.socket.writableNeedDrain
+    const isHeldBack = this.#unread !== undefined && this.writer.isFull
     if (exchange === undefined) return isHeldBack ? undefined : this.#close()
     // Browsers, too, leave by closing their half. Nobody is known to be there to hear an answer that is far off.
     if (exchange.isQueued) return exchange.clientLeft()
@@ -170,7 +172,11 @@ export class ClientConnection extends Timed {
     const plane = this.#plane
     const bytes = this.#unread!
     try {
-      if (!plane.requestHead.parse(bytes, this.#at, plane.snapshot.limits)) return false
+      if (!plane.requestHead.parse(bytes, this.#at, plane.snapshot.limits)) {
+        this.#keepIncomplete()
+        return false
+      }
+      this.#incomplete = undefined
       this.#exchange = new Exchange(plane, this, plane.requestHead)
     } catch (error) {
       this.#refuse(failureOf(error))
@@ -181,6 +187,14 @@ export class ClientConnection extends Timed {
     this.#awaiting = 'nothing'
     this.#exchange.begin()
     return true
+  }
+
+  /** The rest of the head may be long in coming: what there is must not keep alive memory that others share. */
+  #keepIncomplete(): void {
+    if (this.#incomplete !== undefined) return
+    this.#incomplete = new PendingBytes(this.#unread!.subarray(this.#at))
+    this.#unread = this.#incomplete.bytes
+    this.#at = 0
   }
 
   /** Called when a server can take (more of) the request's body. */
@@ -200,19 +214,37 @@ export class ClientConnection extends Timed {
     this.#advance()
   }
 
-  /** Breaks off in the middle of a response, so that the client cannot take it for whole. */
-  abort(): void {
+  /**
+   * Breaks off in the middle of a response, after what there is of it.
+   *
+   * @param endIsVisible whether the client sees by the framing that the response is not whole; else only a reset tells it
+   */
+  breakOff(endIsVisible: boolean): void {
     this.#exchange = undefined
-    this.#closing = true
-    this.#unread = undefined
-    // A reset in the middle of a goodbye fails, and leaves the socket's handle open for good (EINVAL, libuv).
-    if (this.socket.writableEnded) this.socket.destroy()
-    else this.socket.resetAndDestroy()
+    if (endIsVisible) this.#close()
+    else this.#reset()
   }
 
-  /** The client is behind in reading: `clientDrained` tells the exchange when it has caught up. */
-  awaitDrain(): void {
+  /** Closes the connection at once; the kernel, too, forgets what the client has not read. */
+  #reset(): void {
+    this.#closing = true
+    this.#unread = undefined
+    const { socket } = this
+    // Once the end has been sent a reset fails, and leaves the socket's handle open for good (EINVAL, libuv).
+    if (socket.writableEnded && socket.writableLength === 0) socket.destroy()
+    else socket.resetAndDestroy()
+  }
+
+  /**
+   * Sends what is in `scratch` to the client.
+   *
+   * @returns whether it can take more; if not, `clientDrained` tells the exchange when it can
+   */
+  send(scratch: Scratch): boolean {
+    scratch.flushTo(this.writer)
+    if (!this.writer.isBehind) return true
     this.#awaitWhatIsDue()
+    return !this.writer.isFull
   }
 
   whenDrained(): void {
@@ -256,15 +288,17 @@ export class ClientConnection extends Timed {
         return this.#unread === undefined ? this.#part() : this.#refuse(new Failure('head-timeout'))
       case 'body':
         return this.#exchange?.bodyTimedOut()
+      case 'answer':
+        return this.#exchange?.clientLeft()
       case 'drain':
-        if (this.socket.writableLength < this.#unsent) this.#awaitWhatIsDue()
-        else this.socket.destroy()
+        if (this.writer.progress !== this.#progress) this.#awaitWhatIsDue()
+        else this.#reset()
         return
       case 'next request':
         return this.#part()
       case 'goodbye':
-        if (this.socket.writableLength > 0 && this.socket.writableLength < this.#unsent) this.#awaitGoodbye()
-        else this.socket.destroy()
+        if (this.writer.unsent > 0 && this.writer.progress !== this.#progress) this.#awaitGoodbye()
+        else this.#reset()
     }
   }
 
@@ -273,7 +307,8 @@ export class ClientConnection extends Timed {
     if (this.#closing) return
     const { timeouts } = this.#plane.snapshot
     const exchange = this.#exchange
-    if (this.socket.writableNeedDrain) this.#await('drain', timeouts.send)
+    if (this.#clientEnded && timeouts.halfClosed > 0 && exchange?.owesAnswer) this.#await('answer', timeouts.halfClosed)
+    else if (this.writer.isBehind) this.#await('drain', timeouts.send)
     else if (exchange === undefined) {
       if (this.#unread === undefined && this.#requests > 0) this.#await('next request', timeouts.idle)
       else this.#await('head', timeouts.head)
@@ -285,7 +320,7 @@ export class ClientConnection extends Timed {
   #await(what: Awaiting, ms: number): void {
     if (what === this.#awaiting && what !== 'body') return
     this.#awaiting = what
-    this.#unsent = this.socket.writableLength
+    this.#progress = this.writer.progress
     this.#plane.deadlines.set(this, ms)
   }
 
@@ -305,7 +340,7 @@ export class ClientConnection extends Timed {
     const said = this.#unread ?? NOTHING
     const requestId = makeRequestId()
     const page = errorPage(failure, { accept: '', requestId, closing: 'close', withBody: true })
-    this.socket.write(page.bytes)
+    this.writer.write(page.bytes)
     this.#plane.accessLog.write({
       ...nothingForwarded,
       clientAddress: this.peer.text,
@@ -324,7 +359,7 @@ export class ClientConnection extends Timed {
 
   /** Closes a connection on which nothing is under way. */
   #part(): void {
-    if (this.socket.writableLength > 0) return this.#close()
+    if (this.writer.unsent > 0) return this.#close()
     this.#closing = true
     this.socket.destroy()
   }
@@ -334,7 +369,8 @@ export class ClientConnection extends Timed {
     if (this.#closing) return
     this.#closing = true
     this.#unread = undefined
-    this.socket.end(() => this.#awaitGoodbye())
+    this.#lingersUntil = this.#plane.deadlines.now + LONGEST_LINGER
+    this.writer.end(() => this.#awaitGoodbye())
     if (this.socket.isPaused()) this.socket.resume()
     this.#awaitGoodbye()
   }
@@ -343,7 +379,14 @@ export class ClientConnection extends Timed {
   #awaitGoodbye(): void {
     if (this.socket.destroyed) return
     this.#awaiting = 'nothing'
-    this.#await('goodbye', this.socket.writableLength > 0 ? this.#plane.snapshot.timeouts.send : LINGER)
+    this.#await('goodbye', this.writer.unsent > 0 ? this.#plane.snapshot.timeouts.send : LINGER)
+  }
+
+  /** The client goes on sending what nobody will use: a while for it to notice, since a reset could cost it the answer. */
+  #linger(): void {
+    const { deadlines } = this.#plane
+    if (this.#awaiting !== 'goodbye' || this.writer.unsent > 0) return
+    deadlines.set(this, Math.max(1, Math.min(LINGER, this.#lingersUntil - deadlines.now)))
   }
 }
 
@@ -370,10 +413,6 @@ function endOfFirstLine(bytes: Buffer, from: number): number {
 
 function onRead(this: Socket, bytes: Buffer): void {
   ;(this as OwnedSocket)[owner].whenRead(bytes)
-}
-
-function onDrain(this: Socket): void {
-  ;(this as OwnedSocket)[owner].whenDrained()
 }
 
 function onEnd(this: Socket): void {

@@ -1,7 +1,9 @@
 import { type Server, Socket, type SocketConstructorOpts } from 'node:net'
 
 /** What the operating system accepted, as node:net keeps it below its documented surface. */
-type Handle = object
+interface Handle {
+  readonly fd?: number
+}
 interface Listening extends Server {
   readonly _handle?: { onconnection?: (error: number, connection: Handle) => void }
 }
@@ -15,6 +17,8 @@ const buffer = Buffer.allocUnsafeSlow(READ_SIZE)
 export interface ClientSocket extends Socket {
   /** Takes bytes that are overwritten by others once it has returned. */
   whenRead: ((bytes: Buffer) => void) | undefined
+  /** The file descriptor; undefined where it is not known. */
+  descriptor: number | undefined
 }
 
 /**
@@ -22,8 +26,15 @@ export interface ClientSocket extends Socket {
  * not to those that are accepted: for these it allocates 64 kB at each read, the most costly thing about a small request
  * after its system calls. So the socket is built here, of the accepted handle, as net.Server would. Where a later Node.js
  * has changed in that, its own sockets serve, and read into memory of their own.
+ *
+ * @param refused takes the system's error where a connection could not be accepted
  */
-export function onConnection(server: Server, accept: (socket: ClientSocket) => void): void {
+export function onConnection(
+  server: Server,
+  accept: (socket: ClientSocket) => void,
+  refused: (error: NodeJS.ErrnoException) => unknown,
+): void {
+  server.on('error', refused)
   server.on('connection', (socket: Socket) => {
     const client = socket as ClientSocket
     client.on('data', (bytes: Buffer) => client.whenRead?.(bytes))
@@ -33,6 +44,7 @@ export function onConnection(server: Server, accept: (socket: ClientSocket) => v
   const standard = handle?.onconnection
   if (handle === undefined || typeof standard !== 'function') return
   handle.onconnection = function (this: unknown, error, connection) {
+    // What it does with an error is to emit it.
     if (error) return standard.call(this, error, connection)
     accept(socketOf(connection))
   }
@@ -40,9 +52,10 @@ export function onConnection(server: Server, accept: (socket: ClientSocket) => v
 
 function socketOf(handle: Handle): ClientSocket {
   const onread = { buffer, callback: (size: number) => read(socket, size) }
-  const options = { handle, onread, allowHalfOpen: true }
+  const options = { handle: handle as object, onread, allowHalfOpen: true }
   const socket = new Socket(options as SocketConstructorOpts) as ClientSocket
   socket.setNoDelay(true)
+  socket.descriptor = handle.fd
   return socket
 }
 

@@ -2,9 +2,11 @@ import { now } from '../clock.ts'
 import { RequestHead } from '../http1/request-head.ts'
 import { ResponseHead } from '../http1/response-head.ts'
 import type { AccessLog } from '../observability/access-log.ts'
+import { OccasionalNotice, OccasionalNotices } from '../observability/occasional-notice.ts'
 import { Router } from '../routing/router.ts'
 import type { Scoreboard } from '../scoreboard.ts'
 import type { SessionTable } from '../session-table.ts'
+import { openFileLimit } from '../shortage.ts'
 import type { Listener, Server, Snapshot, Upstream } from '../snapshot.ts'
 import { Arrival } from './arrival.ts'
 import { ClientConnection } from './client-connection.ts'
@@ -12,7 +14,6 @@ import type { ClientSocket } from './client-socket.ts'
 import { Deadlines } from './deadlines.ts'
 import { type Ends, SocketEnds } from './ends.ts'
 import { Failure } from './failure.ts'
-import { OccasionalNotice } from './occasional-notice.ts'
 import { RequestView } from './request-view.ts'
 import { ResponseView } from './response-view.ts'
 import { Scratch } from './scratch.ts'
@@ -29,6 +30,8 @@ export interface DataPlaneEvents {
   serverErring(upstream: Upstream, server: Server, badInRow: number): void
   /** Connections were closed since nothing said whose they were; how many since the last word of it, and the last one. */
   connectionRefused(listener: Listener, address: string, cause: string, count: number): void
+  /** This process or machine ran short of something (shortage.ts), so often since the last word of it. */
+  shortage(code: string, count: number): void
   /** Every client has been served, after `stop`. */
   stopped(): void
 }
@@ -58,6 +61,9 @@ export class DataPlane {
   readonly #worker: number
   readonly #connections = new Set<ClientConnection | Arrival>()
   readonly #refusals = new OccasionalNotice()
+  readonly #shortages = new OccasionalNotices()
+  /** From this file descriptor on, what is left is kept for connections to servers. */
+  readonly #fullFrom = fullFrom(openFileLimit())
 
   constructor(
     snapshot: Snapshot,
@@ -84,8 +90,16 @@ export class DataPlane {
   /** Serves a client that has just connected, or turns it away where there are too many. */
   accept(socket: ClientSocket, listener: Listener): void {
     const { proxyProtocol } = listener
-    if (proxyProtocol && this.#hasRoom) this.#enter(new Arrival(socket, listener, this))
-    else this.#admit(new ClientConnection(socket, new SocketEnds(socket), this), !proxyProtocol)
+    const isShort = (socket.descriptor ?? 0) >= this.#fullFrom
+    if (isShort) this.meetShortage('EMFILE')
+    if (proxyProtocol && this.#hasRoom && !isShort) this.#enter(new Arrival(socket, listener, this))
+    else this.#admit(new ClientConnection(socket, new SocketEnds(socket), this), !proxyProtocol && !isShort)
+  }
+
+  /** Reports what this process or machine ran short of: a shortage is met by many requests at once. */
+  meetShortage(code: string): void {
+    const count = this.#shortages.due(code, now())
+    if (count > 0) this.events.shortage(code, count)
   }
 
   get #hasRoom(): boolean {
@@ -150,6 +164,11 @@ export class DataPlane {
     this.deadlines.stop()
     this.events.stopped()
   }
+}
+
+/** A part of the files that may be open, kept for servers: without them those clients that were let in got no answer. */
+function fullFrom(limit: number): number {
+  return limit - Math.min(256, Math.max(8, Math.floor(limit / 8)))
 }
 
 function ownCookiesOf({ upstreams }: Snapshot): string[] {

@@ -43,9 +43,13 @@ export class Exchange implements LogEntry, Waiter {
   #persists: boolean
   /** Bytes of the body that must be there before the first attempt; 0 once they are. */
   #bodyWanted = 0
+  /** The body, where it is so short that all of it was there before the first attempt. */
+  body: Buffer | undefined
   #placement: Placement | undefined
   /** The last one. */
   #attempt: Attempt | undefined
+  /** One that got no answer at all: its server is to blame, unless the request does the same to another. */
+  #suspect: Attempt | undefined
   /** Its place in its upstream's queue, valid as long as it waits there. */
   #ticket: Ticket | undefined
   #waitsSince = 0
@@ -108,17 +112,33 @@ export class Exchange implements LogEntry, Waiter {
     return this.#bodyWanted > 0
   }
 
-  /** Tells how much of the body is there; returns whether that was enough to go on. */
-  offerBody(size: number): boolean {
-    if (size < this.#bodyWanted) return false
+  /**
+   * Goes on if enough of the body is there, from offset `from` on; keeps it if that is all of it.
+   *
+   * @returns how many bytes were taken; undefined while there are too few
+   */
+  offerBody(bytes: Buffer, from: number): number | undefined {
+    const { framing } = this.request
+    if (bytes.length - from < this.#bodyWanted) return undefined
+    if (framing === this.#bodyWanted) this.body = bytes.subarray(from, from + framing)
     this.#bodyWanted = 0
     this.#try()
-    return true
+    return this.body?.length ?? 0
   }
 
-  /** Whether all of the request has been sent to a server, or needs not be. */
+  /** Whether nothing of the request is still to come from the client. */
+  get isWhole(): boolean {
+    return this.request.framing === 0 || this.body !== undefined
+  }
+
+  /** Whether all of the request has been sent to a server, or need not be. */
   get requestIsDone(): boolean {
-    return this.#attempt === undefined ? this.request.framing === 0 : this.#attempt.requestIsDone
+    return this.#attempt === undefined ? this.isWhole : this.#attempt.requestIsDone
+  }
+
+  /** Whether the client has said all that it will, and waits for the end of its answer. */
+  get owesAnswer(): boolean {
+    return this.requestIsDone && this.#attempt?.isTunnel !== true
   }
 
   /** Whether a server is ready for bytes of the request's body. */
@@ -231,6 +251,12 @@ export class Exchange implements LogEntry, Waiter {
     return this.#placement!.readerOf(this.#plane.response)
   }
 
+  /** A server has answered, or no other is asked: if one did not answer before, that was its own doing. */
+  answered(): void {
+    this.#suspect?.blame()
+    this.#suspect = undefined
+  }
+
   clientDrained(): void {
     this.#attempt?.clientDrained()
   }
@@ -243,10 +269,21 @@ export class Exchange implements LogEntry, Waiter {
   /** The server failed this attempt: tries another one if that is safe, else ends. */
   attemptFailed(failure: Failure): void {
     const attempt = this.#attempt!
-    if (attempt.responseBegun) return this.abort()
+    if (attempt.responseBegun) {
+      attempt.blame()
+      return this.abort()
+    }
     this.#noteStatus(failure.status)
     attempt.end()
-    if (this.#mayTryAgain(attempt, failure)) this.#try(failure)
+    if (failure.blame === 'suspect' && this.#suspect !== undefined) {
+      // Two servers closed the connection without a byte: that is the request's doing, and it would take out all others.
+      this.#suspect = undefined
+      return this.end(failure)
+    }
+    const triesAgain = this.#mayTryAgain(attempt, failure)
+    if (triesAgain && failure.blame === 'suspect') this.#suspect = attempt
+    else attempt.blame()
+    if (triesAgain) this.#try(failure)
     else this.end(failure)
   }
 
@@ -255,7 +292,7 @@ export class Exchange implements LogEntry, Waiter {
     const { retries } = group.settings
     if (tries >= retries.tries || (retries.within > 0 && now() - this.startedAt - this.queued > retries.within))
       return false
-    if (failure.retry === 'idempotent') return this.request.isIdempotent && attempt.bodySent === 0
+    if (failure.retry === 'idempotent') return attempt.mayRepeat
     return failure.retry === 'always'
   }
 
@@ -289,7 +326,7 @@ export class Exchange implements LogEntry, Waiter {
       withBody: this.request.method !== 'HEAD',
     })
     this.bytesSent = page.bodyLength
-    this.#client.socket.write(page.bytes)
+    this.#client.writer.write(page.bytes)
     this.#settle()
   }
 
@@ -302,7 +339,7 @@ export class Exchange implements LogEntry, Waiter {
   /** Too late for an error page: the client must see that the response is not whole. */
   abort(): void {
     this.#persists = false
-    this.#settle('abort')
+    this.#settle('cut')
   }
 
   /** The client left before the end. */
@@ -310,7 +347,7 @@ export class Exchange implements LogEntry, Waiter {
     if (this.isOver) return
     if (!this.#attempt?.isTunnel) this.status = new Failure('client-gone').status
     this.#persists = false
-    this.#settle()
+    this.#settle(this.#attempt?.responseBegun === true ? 'cut' : 'whole')
   }
 
   /** The client kept the rest of its request to itself for too long. */
@@ -319,8 +356,9 @@ export class Exchange implements LogEntry, Waiter {
   }
 
   /** Where every exchange ends: the server is released, the line is logged, and the client's connection goes on. */
-  #settle(how: 'whole' | 'abort' = 'whole'): void {
+  #settle(how: 'whole' | 'cut' = 'whole'): void {
     this.isOver = true
+    this.answered()
     this.#ticket?.leave()
     if (this.#waitsSince > 0) this.queued += now() - this.#waitsSince
     const attempt = this.#attempt
@@ -330,7 +368,7 @@ export class Exchange implements LogEntry, Waiter {
     }
     this.#placement?.end()
     this.#plane.accessLog.write(this)
-    if (how === 'abort') this.#client.abort()
+    if (how === 'cut') this.#client.breakOff(attempt?.endIsVisible === true)
     else this.#client.exchangeOver(this.#persists)
   }
 }

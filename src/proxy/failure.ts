@@ -4,6 +4,13 @@ import { MessageError } from '../http1/message-error.ts'
 export type FailureSource = 'client' | 'upstream' | 'internal'
 
 /**
+ * What it says of the server of the attempt: `server`, that it failed, which counts towards `maxFails`; `answer`, that it
+ * answers badly, which counts for `health.outlier`; `suspect`, that it failed unless the request does the same to another
+ * server, too; or nothing, where the client, the request or this program brought it about.
+ */
+export type Blame = 'server' | 'answer' | 'suspect' | 'nobody'
+
+/**
  * Whether the request may be sent again, to another server: `always` where nothing of it left, `idempotent` where that
  * depends on its method, `never` where it is too late or would not help.
  */
@@ -14,6 +21,8 @@ interface Meaning {
   readonly status: number
   readonly source: FailureSource
   readonly retry: Retry
+  /** Left out: nobody. */
+  readonly blame?: Blame
   /** In the client's words; nothing of the inside shows. */
   readonly text: string
 }
@@ -33,20 +42,46 @@ const meanings = {
   },
   'head-too-large': { status: 431, source: 'client', retry: 'never', text: "The request's headers are too large" },
   'client-gone': { status: 499, source: 'client', retry: 'never', text: 'The client left' },
-  'connect-failed': { status: 502, source: 'upstream', retry: 'always', text: 'The server could not be reached' },
-  'connect-timeout': { status: 504, source: 'upstream', retry: 'always', text: 'The server took too long to answer' },
-  'connection-lost': { status: 502, source: 'upstream', retry: 'idempotent', text: 'The server broke off' },
+  'connect-failed': {
+    status: 502,
+    source: 'upstream',
+    retry: 'always',
+    blame: 'server',
+    text: 'The server could not be reached',
+  },
+  'connect-timeout': {
+    status: 504,
+    source: 'upstream',
+    retry: 'always',
+    blame: 'server',
+    text: 'The server took too long to answer',
+  },
+  /** The server closed the connection while the request was still being sent. */
+  'request-cut': { status: 502, source: 'upstream', retry: 'never', text: 'The server did not take the whole request' },
+  /** A connection that had served others was closed, and nobody knows whether the server saw the request. */
+  'connection-stale': { status: 502, source: 'upstream', retry: 'idempotent', text: 'The server broke off' },
+  /** The server closed the connection without a byte of an answer. */
+  'no-answer': { status: 502, source: 'upstream', retry: 'idempotent', blame: 'suspect', text: 'The server broke off' },
+  'connection-lost': {
+    status: 502,
+    source: 'upstream',
+    retry: 'idempotent',
+    blame: 'server',
+    text: 'The server broke off',
+  },
   'response-malformed': {
     status: 502,
     source: 'upstream',
     retry: 'never',
+    blame: 'answer',
     text: 'The server gave an answer that makes no sense',
   },
-  'response-cut': { status: 502, source: 'upstream', retry: 'never', text: 'The server broke off' },
+  'response-cut': { status: 502, source: 'upstream', retry: 'never', blame: 'server', text: 'The server broke off' },
   'response-timeout': {
     status: 504,
     source: 'upstream',
     retry: 'idempotent',
+    blame: 'server',
     text: 'The server took too long to answer',
   },
   'no-server': { status: 503, source: 'upstream', retry: 'never', text: 'No server is available' },
@@ -69,6 +104,12 @@ const meanings = {
     source: 'client',
     retry: 'never',
     text: 'Only HTTP/1.0 and HTTP/1.1 are spoken here',
+  },
+  shortage: {
+    status: 503,
+    source: 'internal',
+    retry: 'never',
+    text: 'The load balancer has no connection left to reach a server',
   },
   internal: { status: 500, source: 'internal', retry: 'never', text: 'Something went wrong here' },
 } as const satisfies Record<string, Meaning>
@@ -96,6 +137,10 @@ export class Failure {
 
   get retry(): Retry {
     return meanings[this.code].retry
+  }
+
+  get blame(): Blame {
+    return (meanings[this.code] as Meaning).blame ?? 'nobody'
   }
 
   /** One sentence for the client. For a malformed request it says what is wrong with it. */

@@ -63,6 +63,9 @@ export class Placement {
       return new Wait(home)
     if (isTied && home.mayServe(time, isOwn) && home.claim(time))
       return this.#goTo(home, this.#reasonFor(home, home, undefined))
+    // If its own server is as good as any, the session stays.
+    if (isTied && home.refusal(time, isOwn) === 'failed' && this.#areAllOut(time) && home.claimAnyway(time))
+      return this.#goTo(home, this.#reasonFor(home, home, undefined))
     const loss = isFirst ? this.#lossOf(home, isOwn, time) : 'down'
     if (waitsForHome && loss === 'full') return new Wait(home)
     // Whose key belongs to a server that drains, and who never was there, has lost nothing.
@@ -72,6 +75,9 @@ export class Placement {
     }
     const server = this.#pick(time, occasion)
     if (server !== undefined) return this.#goTo(server, isFirst ? this.#reasonFor(server, home, loss) : 'retry')
+    const lastResort = this.#lastResort(time)
+    if (lastResort !== undefined)
+      return this.#goTo(lastResort, isFirst ? this.#reasonFor(lastResort, home, loss) : 'retry')
     if (!this.#isAllFull(time)) return new Failure('no-server')
     if (!this.#mayWait(occasion)) return new Failure(occasion === 'queue-timeout' ? occasion : 'queue-full')
     // By the time that a place is free, a server that failed the request may have come round.
@@ -89,6 +95,25 @@ export class Placement {
     if (occasion !== 'arrival' || queue.isEmpty) return policy.pick(this.#key, this.#tried, time)
     if (queue.isAwaited(undefined)) return undefined
     return policy.pick(this.#key, [...this.#tried, ...servers.filter((server) => queue.isAwaited(server))], time)
+  }
+
+  /** Whether no server may serve now or once it has a place free. */
+  #areAllOut(time: number): boolean {
+    return !this.group.servers.some((server) => server.isUp(time))
+  }
+
+  /**
+   * When failures of requests alone would leave nobody, they count for nothing: of the servers that only these keep out, and
+   * that this request has not been to, the one that failed longest ago.
+   */
+  #lastResort(time: number): ServerState | undefined {
+    if (!this.#areAllOut(time)) return undefined
+    let oldest: ServerState | undefined
+    for (const server of this.group.servers) {
+      if (server.refusal(time) !== 'failed' || this.#tried.includes(server)) continue
+      if (oldest === undefined || server.failedBefore(oldest)) oldest = server
+    }
+    return oldest?.claimAnyway(time) ? oldest : undefined
   }
 
   /** Whether nothing but a place is missing on the servers that are up. */

@@ -1,6 +1,9 @@
 import type { KeepAlive } from '../snapshot.ts'
 import type { UpstreamConnection } from './upstream-connection.ts'
 
+/** A connection that rested for longer may be half closed already, as far as anyone can know, in ms. */
+const FRESH = 1000
+
 /** The idle connections that a worker keeps to one server; the last one put back is the first one taken. */
 export class Pool {
   readonly #settings: KeepAlive
@@ -14,9 +17,19 @@ export class Pool {
     return this.#idle.pop()
   }
 
-  /** The time when the connection that `take` would give was put back; -Infinity if there is none. */
-  get freshest(): number {
-    return this.#idle.at(-1)?.idleSince ?? -Infinity
+  /**
+   * A connection for a request that could not be sent again if it turned out to be closed: one that was in use a moment
+   * ago, and long enough for its end to have shown if the server closed it behind its answer.
+   *
+   * @param now ms on the clock of the deadlines
+   */
+  takeProven(now: number): UpstreamConnection | undefined {
+    for (let index = this.#idle.length - 1; index >= 0; index--) {
+      const connection = this.#idle[index]!
+      if (now - connection.idleSince > FRESH) return undefined
+      if (connection.isSettled) return this.#idle.splice(index, 1)[0]
+    }
+    return undefined
   }
 
   /** Keeps the connection, or closes the one that has been idle for longest if there are enough. */

@@ -74,11 +74,6 @@ export class ReceivedRequest implements LoggedRequest {
     return idempotent.has(this.method)
   }
 
-  /** Whether it can be sent again, whole, as long as nothing of the response has been relayed. */
-  get isRepeatable(): boolean {
-    return this.framing === 0 && this.isIdempotent
-  }
-
   /** Its head, which is parsed again if the worker has read another one since. */
   headIn(head: RequestHead, limits: HeadLimits): RequestHead {
     if (head.bytes !== this.bytes || head.start !== this.headStart) head.parse(this.bytes, this.headStart, limits)

@@ -1,7 +1,10 @@
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { ServerState } from '../balancing/server-state.ts'
 import { type Deadlines, Timed } from './deadlines.ts'
 import type { Pool } from './pool.ts'
+import { ServerSocket } from './server-socket.ts'
+import { SocketWriter } from './socket-writer.ts'
+import { turns } from './turns.ts'
 
 /** What an exchange is told by the connection that it uses. */
 export interface UpstreamUser {
@@ -28,6 +31,7 @@ type OwnedSocket = Socket & { [owner]: UpstreamConnection }
 /** A connection to a server, used by one exchange after another and idle in its pool between them. */
 export class UpstreamConnection extends Timed {
   readonly socket: Socket
+  readonly writer: SocketWriter
   readonly server: ServerState
   /** Exchanges that it has served to the end. */
   served = 0
@@ -36,6 +40,8 @@ export class UpstreamConnection extends Timed {
   introduction: Buffer | undefined
   /** When it was put back into its pool. */
   idleSince = 0
+  /** The turn of the event loop by which its end would have shown if the server had closed it behind its last answer. */
+  #settles = 0
   #user: UpstreamUser | undefined
   #error: Error | undefined
   readonly #pool: Pool
@@ -47,15 +53,15 @@ export class UpstreamConnection extends Timed {
     this.#pool = pool
     this.#deadlines = deadlines
     const { host, port } = server.settings
-    const onread = { buffer, callback: (size: number) => this.#read(size) }
-    this.socket = connect({ host, port, noDelay: true, onread })
-    const socket = this.socket as OwnedSocket
-    socket[owner] = this
+    const socket = new ServerSocket(buffer, (size) => this.#read(size))
+    this.socket = socket
+    this.writer = new SocketWriter(socket, this)
+    ;(this.socket as OwnedSocket)[owner] = this
     socket.on('connect', onConnect)
-    socket.on('drain', onDrain)
     socket.on('end', onEnd)
     socket.on('error', onError)
     socket.on('close', onClose)
+    socket.connect({ host, port })
   }
 
   /** Lends the connection to an exchange. */
@@ -63,17 +69,26 @@ export class UpstreamConnection extends Timed {
     this.#user = user
   }
 
-  /** The exchange is over, and the connection may serve another. */
+  /** The exchange is over, and the connection may serve another, if nothing of this one is left on it. */
   release(): void {
+    if (this.writer.isBehind) return this.destroy()
     this.#user = undefined
     this.served++
+    // Its end would go unseen, and so would the answer to the next request.
+    if (this.socket.isPaused()) this.socket.resume()
     this.#pool.put(this)
   }
 
   /** Waits in its pool for the next exchange, `ms` at most. */
   rest(ms: number): void {
     this.idleSince = this.#deadlines.now
+    this.#settles = turns.settlingTurn()
     this.wait(ms)
+  }
+
+  /** Whether it has rested for long enough to show that the server did not close it behind its last answer. */
+  get isSettled(): boolean {
+    return turns.hasCome(this.#settles)
   }
 
   /** Sets how long the server may now keep its user waiting, in ms; 0 for as long as it likes. */
@@ -98,11 +113,10 @@ export class UpstreamConnection extends Timed {
     this.#user?.connected()
   }
 
-  #read(size: number): boolean {
+  #read(size: number): void {
     // An answer that nobody asked for: whatever comes next could be taken for somebody's.
     if (this.#user === undefined) this.destroy()
     else this.#user.responseBytes(buffer.subarray(0, size))
-    return true
   }
 
   whenDrained(): void {
@@ -129,10 +143,6 @@ export class UpstreamConnection extends Timed {
 
 function onConnect(this: Socket): void {
   ;(this as OwnedSocket)[owner].whenConnected()
-}
-
-function onDrain(this: Socket): void {
-  ;(this as OwnedSocket)[owner].whenDrained()
 }
 
 function onEnd(this: Socket): void {

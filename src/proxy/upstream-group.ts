@@ -20,9 +20,6 @@ import { Queue } from './queue.ts'
 import type { RequestView } from './request-view.ts'
 import { UpstreamConnection } from './upstream-connection.ts'
 
-/** A connection that rested for longer may be half closed already, as far as anyone can know, in ms. */
-const FRESH = 1000
-
 /** How keys of sessions are hashed, where the affinity leaves some or all of them to a hash. */
 function hashOf({ affinity }: Upstream): Balance | undefined {
   if (affinity === undefined || affinity.type === 'cookie') return undefined
@@ -100,8 +97,7 @@ export class UpstreamGroup {
    * A connection to that server: an idle one, or a new one that may not be connected yet.
    *
    * @param client on whose behalf; the address is the client's own, where its connection is a proxy's
-   * @param delicate whether the request could not be sent again if the connection turned out to be closed: then only a
-   *   connection that was in use a moment ago will do
+   * @param delicate whether the request could not be sent again if the connection turned out to be closed
    */
   connectionTo(
     server: ServerState,
@@ -110,7 +106,7 @@ export class UpstreamGroup {
     delicate: boolean,
   ): UpstreamConnection {
     const pool = this.#poolTo(server, client, address)
-    const idle = delicate && this.#deadlines.now - pool.freshest > FRESH ? undefined : pool.take()
+    const idle = delicate ? pool.takeProven(this.#deadlines.now) : pool.take()
     return idle ?? this.newConnectionTo(server, client, address)
   }
 

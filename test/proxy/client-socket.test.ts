@@ -10,7 +10,7 @@ async function listening(t: TestContext, seen: (server: Server) => Server = (ser
   const server = createServer({ allowHalfOpen: true, noDelay: true }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.after(() => server.close())
-  const accepted = new Promise<ClientSocket>((resolve) => onConnection(seen(server), resolve))
+  const accepted = new Promise<ClientSocket>((resolve, reject) => onConnection(seen(server), resolve, reject))
   const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
   const socket = await accepted
   t.after(() => socket.destroy())

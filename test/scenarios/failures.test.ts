@@ -62,9 +62,10 @@ describe('a server that cannot be reached', () => {
     })
   }
 
-  test('is a 502 where there is no other, and a 503 with Retry-After while all are left alone', async (t) => {
-    const limpet = await balancing(t, [await nobody(t), await nobody(t)])
-    assert.match(await ask(t, limpet.port, GET), /^HTTP\/1.1 502 Bad Gateway\r\n/)
+  test('is a 502 where there is no other, and a 503 with Retry-After where all are disabled', async (t) => {
+    const failing = await balancing(t, [await nobody(t), await nobody(t)])
+    for (let i = 0; i < 3; i++) assert.match(await ask(t, failing.port, GET), /^HTTP\/1.1 502 Bad Gateway\r\n/)
+    const limpet = await balancing(t, [{ address: await nobody(t), down: true }])
     const answer = await ask(t, limpet.port, GET)
     assert.match(answer, /^HTTP\/1.1 503 Service Unavailable\r\n[\s\S]*\r\nRetry-After: \d+\r\n/)
   })

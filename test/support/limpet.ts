@@ -25,6 +25,8 @@ export interface Limpet {
 interface Options {
   readonly env?: NodeJS.ProcessEnv
   readonly flags?: readonly string[]
+  /** The limit of open files of its process (`ulimit -n`). */
+  readonly openFiles?: number
 }
 
 /**
@@ -34,13 +36,15 @@ interface Options {
 export async function startLimpet(
   test: TestContext,
   config: unknown,
-  { env, flags = [] }: Options = {},
+  { env, flags = [], openFiles }: Options = {},
 ): Promise<Limpet> {
   const folder = await mkdtemp(join(tmpdir(), 'limpet-test-'))
   const file = join(folder, 'limpet.yaml')
   if (config !== undefined) await writeFile(file, typeof config === 'string' ? config : JSON.stringify(config))
   const named = config === undefined ? [] : ['-c', file]
-  const child = spawn(process.execPath, [LIMPET, 'run', ...named, ...flags], {
+  const command = [process.execPath, LIMPET, 'run', ...named, ...flags]
+  const [program, ...args] = openFiles === undefined ? command : ['prlimit', `--nofile=${openFiles}`, ...command]
+  const child = spawn(program!, args, {
     cwd: folder,
     env: { ...process.env, STATE_DIRECTORY: join(folder, 'state'), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
