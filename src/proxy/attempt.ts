@@ -407,9 +407,9 @@ export class Attempt implements UpstreamUser {
     this.#exchange.attemptFailed(failure)
   }
 
-  /** Whether a response that breaks off here shows it by its framing, even if the connection closes like any other. */
+  /** Whether a response that breaks off here shows it by its framing, or its own protocol, if the connection just closes. */
   get endIsVisible(): boolean {
-    return this.#responseBody?.hasVisibleEnd !== false
+    return this.isTunnel || this.#responseBody?.hasVisibleEnd === true
   }
 
   /** Counts the attempt's failure against its server, as far as that is to blame. */
