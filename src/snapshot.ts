@@ -48,6 +48,8 @@ export interface Route {
   readonly methods?: readonly string[]
   /** Lower-case name to the exact value that it must have. */
   readonly headers?: Readonly<Record<string, string>>
+  /** Where requests are redirected to instead of being served: a path, percent-encoded. */
+  readonly redirect?: string
   /** Index into `Snapshot.upstreams`. */
   readonly upstream: number
 }

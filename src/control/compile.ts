@@ -1,3 +1,4 @@
+import { withFolderRedirects } from '../config/folder-redirect.ts'
 import type { Config } from '../config/schema.ts'
 import { Skew } from '../config/skew.ts'
 import type { Affinity, Balance, Route, Snapshot } from '../snapshot.ts'
@@ -43,13 +44,14 @@ function skewLimit({ share, minRequests }: NonNullable<Config['upstreams'][numbe
   return { ...(share !== undefined && { share: share / 100 }), minRequests }
 }
 
-/** One route for each of the hosts and paths that a configured route lists. */
+/** One route for each of the hosts and paths that a configured route lists, and one for each redirect to a folder. */
 function expand(route: Config['routes'][number], upstreams: Snapshot['upstreams']): Route[] {
   const hosts = route.hosts.length === 0 ? [undefined] : route.hosts
   return hosts.flatMap((host) =>
-    route.paths.map((path) => ({
+    withFolderRedirects(route.paths).map(({ path, ...redirect }) => ({
       ...(host !== undefined && { host }),
       path: asBytes(path),
+      ...redirect,
       ...(route.methods.length > 0 && { methods: route.methods }),
       ...(Object.keys(route.headers).length > 0 && { headers: route.headers }),
       upstream: upstreams.findIndex((upstream) => upstream.name === route.upstream),

@@ -23,7 +23,7 @@ export function placesOf(host: string | undefined, routes: readonly Route[]): Pl
   const levels = levelsOf(host, routes).map((level) => routes.filter((route) => route.host === level))
   const paths = levels.flat().map(({ path }) => path)
   const prefixes = new Set(['/', ...paths.filter(isPrefix).map(prefixOf)])
-  const exacts = new Set([...paths.filter((path) => !isPrefix(path)), ...[...prefixes].flatMap(withoutSlash)])
+  const exacts = new Set(paths.filter((path) => !isPrefix(path)))
   return [
     ...[...exacts].sort().map((path) => ({ exact: true, path, routes: candidates(levels, path, true) })),
     ...[...prefixes].sort().map((path) => ({ exact: false, path, routes: candidates(levels, path, false) })),
@@ -58,9 +58,4 @@ function isPrefix(path: string): boolean {
 
 function prefixOf(path: string): string {
   return path.slice(0, -1)
-}
-
-/** `/app` for `/app/`: nginx would answer it with a redirect, if it had no place of its own. */
-function withoutSlash(prefix: string): string[] {
-  return prefix === '/' ? [] : [prefix.slice(0, -1)]
 }

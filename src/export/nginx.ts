@@ -71,6 +71,7 @@ function logging({ format, file }: Config['accessLog']): Directive[] {
 function clients({ timeouts, limits, routes }: Config): Directive[] {
   return [
     directive('server_tokens', 'off'),
+    directive('absolute_redirect', 'off'),
     // nginx has room for a few names and conditions only, unless it is told.
     ...(routes.some(({ hosts }) => hosts.length > 0) ? [directive('server_names_hash_bucket_size', 512)] : []),
     ...(routes.some(isConditional) ? [directive('variables_hash_max_size', 32_768)] : []),

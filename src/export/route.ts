@@ -1,3 +1,4 @@
+import { withFolderRedirects } from '../config/folder-redirect.ts'
 import type { Config } from '../config/schema.ts'
 
 /** One host and one path of a route. */
@@ -10,14 +11,18 @@ export interface Route {
   readonly methods: readonly string[]
   /** Lower-case name to the exact value. */
   readonly headers: Readonly<Record<string, string>>
+  /** Where requests are redirected to instead of being served: a path, percent-encoded. */
+  readonly redirect?: string
   /** The name of an upstream. */
   readonly upstream: string
 }
 
-/** The routes of a configuration, one for each of the hosts and paths that they list. */
+/** The routes of a configuration, one for each of the hosts and paths that they list, and one for each redirect to a folder. */
 export function routesOf(config: Config): Route[] {
   return config.routes.flatMap(({ hosts, paths, ...route }) =>
-    (hosts.length === 0 ? [undefined] : hosts).flatMap((host) => paths.map((path) => ({ ...route, host, path }))),
+    (hosts.length === 0 ? [undefined] : hosts).flatMap((host) =>
+      withFolderRedirects(paths).map((place) => ({ ...route, host, ...place })),
+    ),
   )
 }
 
@@ -26,8 +31,12 @@ export function isConditional({ methods, headers }: Pick<Route, 'methods' | 'hea
   return methods.length > 0 || Object.keys(headers).length > 0
 }
 
-/** Which of two routes of the same host and path is the more specific: the one with more headers, then with methods. */
+/**
+ * Which of two routes of the same host and path is the more specific: the one that serves, then the one with more headers,
+ * then the one with methods.
+ */
 export function bySpecificity(one: Route, other: Route): number {
+  const redirects = Number(one.redirect !== undefined) - Number(other.redirect !== undefined)
   const headers = Object.keys(other.headers).length - Object.keys(one.headers).length
-  return headers || Number(other.methods.length > 0) - Number(one.methods.length > 0)
+  return redirects || headers || Number(other.methods.length > 0) - Number(one.methods.length > 0)
 }

@@ -66,30 +66,46 @@ class Site {
   }
 
   #locations(places: readonly Place[]): Directive[] {
-    const shared = places.filter(({ routes }) => routes.some(isConditional)).flatMap(({ routes }) => routes)
-    const named = [...new Set(shared.map(({ upstream }) => upstream))]
+    const shared = places.filter(({ routes }) => !haveOneOutcome(routes)).flatMap(({ routes }) => routes)
+    const named = new Map(shared.map((route) => [nameOf(route), route]))
     return [
       ...places.map((place) =>
         block('location', place.exact ? ['=', place.path] : [place.path], this.#answer(place.routes)),
       ),
-      ...named.map((upstream) => block('location', [`@${nameOf(upstream)}`], this.#passing.get(upstream)!)),
-      ...(named.length === 0 ? [] : [block('location', [`@${NO_ROUTE}`], [directive('return', 404)])]),
+      ...[...named].map(([name, route]) => block('location', [`@${name}`], this.#outcome(route))),
+      ...(named.size === 0 ? [] : [block('location', [`@${NO_ROUTE}`], [directive('return', 404)])]),
     ]
   }
 
   #answer(routes: readonly Route[]): readonly Directive[] {
     const [first] = routes
     if (first === undefined) return [directive('return', 404)]
-    if (!isConditional(first)) return this.#passing.get(first.upstream)!
-    const choice = this.#conditions.choice(routes, ({ upstream }) => nameOf(upstream))
+    if (haveOneOutcome(routes)) return this.#outcome(first)
+    const choice = this.#conditions.choice(routes, nameOf)
     // nginx's way to go to a location whose name is in a variable. 418 is a status that nobody else here uses.
     return [directive('error_page', 418, '=', `@${choice}`), directive('return', 418)]
   }
+
+  #outcome(route: Route): readonly Directive[] {
+    if (route.redirect === undefined) return this.#passing.get(route.upstream)!
+    return [directive('return', 301, `${escaped(route.redirect)}$is_args$args`)]
+  }
 }
 
-/** The location that passes requests on to an upstream. */
-function nameOf(upstream: string): string {
-  return `to_${upstream}`
+/** Whether a request comes to the same by each of these routes, and one of them takes it in any case. */
+function haveOneOutcome(routes: readonly Route[]): boolean {
+  const last = routes.at(-1)
+  return last === undefined || (!isConditional(last) && routes.every((route) => nameOf(route) === nameOf(last)))
+}
+
+/** The location that passes requests on to the route's upstream, or redirects them. */
+function nameOf({ redirect, upstream }: Route): string {
+  return redirect === undefined ? `to_${upstream}` : `redirect_to_${escaped(redirect)}`
+}
+
+/** The same path in a text in which nginx looks for variables. */
+function escaped(path: string): string {
+  return path.replaceAll('$', '%24')
 }
 
 function listenLines(listeners: Config['listeners'], isDefault: boolean): Directive[] {

@@ -1,47 +1,27 @@
 import { STATUS_CODES } from 'node:http'
 import type { Failure } from './failure.ts'
-import type { Closing } from './forwarded-head.ts'
-import { httpDate } from './http-date.ts'
+import { type OwnResponse, ownResponse, type Particulars } from './own-response.ts'
 
 /** What clients are told to wait before they come back when no server is available, in s. */
 const RETRY_AFTER = 5
 
-interface ErrorPage {
-  /** The whole response. */
-  readonly bytes: Buffer
-  readonly bodyLength: number
-}
-
 /** What goes into an error page besides the failure. */
-interface Particulars {
+interface PageParticulars extends Particulars {
   /** The request's Accept field; empty if there is none. */
   readonly accept: string
-  readonly requestId: string
-  readonly closing: Closing
-  /** Further field lines, each with its line end. */
-  readonly fields?: string
-  /** False for an answer to HEAD. */
-  readonly withBody: boolean
 }
 
 /** A short response in the client's words, as JSON for those who prefer it and as HTML for others. */
-export function errorPage(failure: Failure, particulars: Particulars): ErrorPage {
-  const { accept, requestId, closing, fields = '', withBody } = particulars
+export function errorPage(failure: Failure, particulars: PageParticulars): OwnResponse {
+  const { accept, requestId } = particulars
   const title = STATUS_CODES[failure.status] ?? 'Error'
   const json = prefersJson(accept)
   const body = Buffer.from(json ? asJson(failure, requestId) : asHtml(failure, title, requestId))
   const lines = [
-    `HTTP/1.1 ${failure.status} ${title}`,
-    `Date: ${httpDate()}`,
     `Content-Type: ${json ? 'application/json' : 'text/html; charset=utf-8'}`,
-    `Content-Length: ${body.length}`,
-    'Cache-Control: no-store',
-    ...(requestId === '' ? [] : [`X-Request-Id: ${requestId}`]),
     ...(failure.status === 503 ? [`Retry-After: ${RETRY_AFTER}`] : []),
-    ...(closing === 'unsaid' ? [] : [`Connection: ${closing}`]),
   ]
-  const head = Buffer.from(`${lines.join('\r\n')}\r\n${fields}\r\n`, 'latin1')
-  return { bytes: withBody ? Buffer.concat([head, body]) : head, bodyLength: withBody ? body.length : 0 }
+  return ownResponse(failure.status, lines, body, particulars)
 }
 
 function asJson(failure: Failure, requestId: string): string {

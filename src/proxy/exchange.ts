@@ -11,10 +11,12 @@ import type { DataPlane } from './data-plane.ts'
 import { errorPage } from './error-page.ts'
 import { Failure } from './failure.ts'
 import type { Closing } from './forwarded-head.ts'
+import type { OwnResponse } from './own-response.ts'
 import type { Occasion, Placement } from './placement.ts'
 import { type Ticket, Wait, type Waiter } from './queue.ts'
 import type { Reason } from './reason.ts'
-import { authorityOf, expectationOf, pathOf, ReceivedRequest } from './received-request.ts'
+import { authorityOf, expectationOf, pathOf, queryOf, ReceivedRequest } from './received-request.ts'
+import { redirect } from './redirect.ts'
 
 /**
  * Of a body whose length is known, so much must be there before a server is picked: a client that is slow with a small
@@ -102,6 +104,7 @@ export class Exchange implements LogEntry, Waiter {
     const host = router.usesHost ? normaliseHost(authorityOf(head)) : ''
     const route = router.find(host, path, view)
     if (route === undefined) return this.end(new Failure('no-route'))
+    if (route.redirect !== undefined) return this.#redirect(route.redirect + queryOf(head))
     this.#placement = this.#plane.groups[route.upstream]!.place(view)
     if (framing > 0 && !this.expectsContinue) this.#bodyWanted = Math.min(framing, BODY_FIRST)
     else this.#try()
@@ -325,8 +328,20 @@ export class Exchange implements LogEntry, Waiter {
       fields: this.#placement?.refused(this.isSecure) ?? '',
       withBody: this.request.method !== 'HEAD',
     })
-    this.bytesSent = page.bodyLength
-    this.#client.writer.write(page.bytes)
+    this.#answer(page)
+  }
+
+  #redirect(location: string): void {
+    this.status = 301
+    this.#persists &&= this.#mayPersist
+    const { id, method } = this.request
+    this.#answer(redirect(location, { requestId: id, closing: this.#closing, withBody: method !== 'HEAD' }))
+  }
+
+  /** Ends the exchange with a response of Limpet's own. */
+  #answer({ bytes, bodyLength }: OwnResponse): void {
+    this.bytesSent = bodyLength
+    this.#client.writer.write(bytes)
     this.#settle()
   }
 

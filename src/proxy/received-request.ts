@@ -88,6 +88,12 @@ export function pathOf(head: RequestHead): string | undefined {
   return head.plainPath ? path : normalisePath(path)
 }
 
+/** The query as the client wrote it, with its question mark; empty if there is none, or nothing in it. */
+export function queryOf(head: RequestHead): string {
+  const { bytes, pathEnd, targetEnd } = head
+  return targetEnd - pathEnd > 1 ? bytes.toString('latin1', pathEnd, targetEnd) : ''
+}
+
 /** Whom the request is for, as the client wrote it; empty for nobody in particular. */
 export function authorityOf(head: RequestHead): string {
   return head.bytes.toString('latin1', head.authorityStart, head.authorityEnd)

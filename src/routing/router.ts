@@ -10,8 +10,8 @@ export interface RequestConditions {
 /**
  * Finds the most specific route of a request, whatever the order they were written in: an exact host before a wildcard
  * and a longer wildcard before a shorter one, before none; then an exact path before a prefix and a longer prefix before
- * a shorter one; then more header conditions before fewer; then named methods before none. Each step is a look-up, so
- * 10,000 routes cost what 10 do.
+ * a shorter one; then what is served before what is redirected; then more header conditions before fewer; then named methods
+ * before none. Each step is a look-up, so 10,000 routes cost what 10 do.
  */
 export class Router {
   readonly #exactHosts = new Map<string, PathTable>()
@@ -81,8 +81,9 @@ class PathTable {
 }
 
 function bySpecificity(a: Route, b: Route): number {
+  const redirects = Number(a.redirect !== undefined) - Number(b.redirect !== undefined)
   const headers = Object.keys(b.headers ?? {}).length - Object.keys(a.headers ?? {}).length
-  return headers || Number(b.methods !== undefined) - Number(a.methods !== undefined)
+  return redirects || headers || Number(b.methods !== undefined) - Number(a.methods !== undefined)
 }
 
 function firstMatch(routes: readonly Route[] | undefined, request: RequestConditions): Route | undefined {

@@ -139,6 +139,34 @@ testWithNginx('prefixes, methods and headers', (test) =>
   ),
 )
 
+testWithNginx('redirects to folders', (test) =>
+  compare(
+    test,
+    {
+      paths: [
+        ...['/app', '/app/', '/app/x', '/app/deep', '/app/deep/', '/mixed', '/mixed/', '/read', '/read/x', '/both'],
+        ...['/a b%"<é|', '/a b%"<é|/x', '/{};a', '/{};a/', '//app', '/app%2f', '/x/../app', '/other', '/APP'],
+      ].map((path) => path.replace(/[ "<é|]|%(?!2f)/g, encodeURIComponent)),
+      hosts: ['example.org', 'www.example.org', 'other.org'],
+    },
+    4,
+    ([a, b, c, d]) => ({
+      routes: [
+        { path: '/*', upstream: 'a' },
+        { path: ['/app/*', '/app/deep/*', '/a b%"<é|/*', '/{};a/*'], upstream: 'b' },
+        { path: ['/mixed', '/both'], headers: { 'x-beta': '1' }, upstream: 'c' },
+        { path: ['/mixed/*', '/{};a/*'], methods: ['GET', 'POST'], upstream: 'd' },
+        { path: '/mixed/*', methods: ['PUT'], headers: { 'x-kind': 'Gold' }, upstream: 'b' },
+        { path: ['/read/*', '/both/*'], upstream: 'c' },
+        { host: 'www.example.org', path: ['/read', '/both/*'], upstream: 'd' },
+        { host: '*.example.org', path: ['/app', '/read/*'], upstream: 'a' },
+        { host: 'other.org', path: ['/*', '/other/*'], upstream: 'c' },
+      ],
+      upstreams: alone({ a, b, c, d }),
+    }),
+  ),
+)
+
 testWithNginx('trusted proxies, in front of ip-hash', (test) =>
   compare(test, { paths: ['/'], hosts: ['localhost'] }, 5, (servers) => ({
     trustedProxies: ['127.0.0.0/9', '198.51.100.0/24', '203.0.113.7'],
@@ -199,7 +227,7 @@ async function outcomes(port: number, requests: readonly TestRequest[]): Promise
 
 /** Without what is random by nature, and without what is each program's own in an answer that no server gave. */
 function comparable({ status, echo, fields }: Outcome) {
-  if (echo === undefined) return { status }
+  if (echo === undefined) return { status, location: fields.find(([name]) => name === 'location') }
   const headers = echo.headers.map(([name, value]) => [
     name,
     name === 'x-request-id' && /^[0-9a-f]{32}$/.test(value) ? '(made)' : value,
