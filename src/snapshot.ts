@@ -11,7 +11,7 @@ export interface Snapshot {
   readonly listeners: readonly Listener[]
   readonly routes: readonly Route[]
   readonly upstreams: readonly Upstream[]
-  readonly accessLog: AccessLogFormat
+  readonly accessLog: AccessLog
   readonly timeouts: ClientTimeouts
   readonly limits: Limits
   /** Whose word on who the client is counts; empty for nobody's. */
@@ -232,7 +232,11 @@ export interface Outlier {
   readonly maxEjected: number
 }
 
-export type AccessLogFormat = 'combined' | 'json' | 'off'
+export interface AccessLog {
+  readonly format: 'combined' | 'vhost' | 'json' | 'off'
+  /** Names of the parameters in URLs whose values are not logged. */
+  readonly redact: readonly string[]
+}
 
 /** How long a client may take. */
 export interface ClientTimeouts {

@@ -16,7 +16,7 @@ export function withConfigOptions(command: Command): Command {
     .option('-c, --config <file>', 'the configuration file (default: LIMPET_CONFIG, limpet.yaml, …)')
     .option('-p, --port <port>', 'the port of the only listener')
     .option('-w, --workers <number>', 'worker threads (default: one for each core)')
-    .option('--access-log <format>', 'the access log: combined, json or off')
+    .option('--access-log <format>', 'the access log: combined, vhost, json or off')
     .showHelpAfterError('(a configuration file is given by -c FILE; --help has all options)')
 }
 

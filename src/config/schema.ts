@@ -268,12 +268,18 @@ function withCookieName(upstream: z.output<typeof UpstreamFields>, name: string)
   return { ...upstream, affinity: { ...affinity, name: affinity.name ?? cookieNameFor(name) } }
 }
 
-export const AccessLogFormat = z.enum(['combined', 'json', 'off'])
+export const AccessLogFormat = z.enum(['combined', 'vhost', 'json', 'off'])
+
+/** A name as applications see it. None has the characters that end one in a URL, unless they are encoded there. */
+const parameterName = /^[^=\p{Cc}]+$/u
 
 const AccessLogSettings = z.strictObject({
   format: AccessLogFormat.prefault('combined').describe(
-    'combined: one line of text a request. json: one object. off: none.',
+    'combined: one line of text a request. vhost: with the names of host, upstream and server. json: one object. off: none.',
   ),
+  redact: z
+    .exactOptional(differing(matching(parameterName, 'the name of a parameter, decoded')))
+    .describe('Parameters in URLs whose values are not logged, in any case. Left out: none.'),
   file: z.exactOptional(z.string().min(1, 'the path of a file')).describe('Where it goes. Left out: standard output.'),
 })
 

@@ -27,7 +27,7 @@ export function compile(config: Config, generation: number, secret: () => string
     listeners: config.listeners,
     routes: config.routes.flatMap((route) => expand(route, upstreams)),
     upstreams,
-    accessLog: config.accessLog.format,
+    accessLog: { format: config.accessLog.format, redact: config.accessLog.redact ?? [] },
     timeouts: config.timeouts,
     limits: config.limits,
     trustedProxies: config.trustedProxies,

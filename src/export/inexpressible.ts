@@ -213,13 +213,19 @@ function sameButForCase(upstreams: Config['upstreams']): Problem[] {
   })
 }
 
-function accessLog({ format, file }: Config['accessLog']): Problem[] {
+function accessLog({ format, redact, file }: Config['accessLog']): Problem[] {
   return [
     ...when(
       format === 'json',
       'accessLog.format',
       'nginx cannot write the upstreams of a request as a list in JSON',
       'use combined, or give --access-log combined',
+    ),
+    ...when(
+      redact !== undefined,
+      'accessLog.redact',
+      'nginx cannot leave the values of parameters out of its log',
+      'leave it out',
     ),
     ...when(
       file !== undefined && (!file.startsWith('/') || file.includes('$')),

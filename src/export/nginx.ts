@@ -57,11 +57,12 @@ function mainDirectives(config: Config, site: readonly Directive[]): Directive[]
 function logging({ format, file }: Config['accessLog']): Directive[] {
   if (format === 'off') return [directive('access_log', 'off')]
   return [
-    // Limpet's line. Why a request went where it went, nginx does not know.
+    // Limpet's line. Why a request went where it went, and the names of servers, nginx does not know.
     directive(
       'log_format',
       'limpet',
-      '$remote_addr - - [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" ' +
+      `${format === 'vhost' ? '$limpet_authority ' : ''}$remote_addr - - [$time_local] "$request" $status ` +
+        `$body_bytes_sent "$http_referer" "$http_user_agent" ${format === 'vhost' ? '$proxy_host - ' : ''}` +
         '$upstream_addr $upstream_status $request_time -',
     ),
     directive('access_log', file ?? '/dev/stdout', 'limpet'),

@@ -1,6 +1,7 @@
 import { now, wallSeconds } from '../clock.ts'
-import type { AccessLogFormat } from '../snapshot.ts'
+import type { AccessLog as Settings } from '../snapshot.ts'
 import { type Batch, LineBuffer } from './line-buffer.ts'
+import { Redaction } from './redaction.ts'
 
 /** What the access log wants to know of a request itself. */
 export interface LoggedRequest {
@@ -8,6 +9,15 @@ export interface LoggedRequest {
   readonly bytes: Buffer
   readonly headStart: number
   readonly requestLineEnd: number
+  /** Empty, as the path, the query and the protocol are, for a request that was not understood. */
+  readonly method: string
+  readonly pathStart: number
+  readonly pathEnd: number
+  /** Of the path and the query. */
+  readonly targetEnd: number
+  /** Whom the request is for, as the client wrote it. */
+  readonly authorityStart: number
+  readonly authorityEnd: number
   readonly refererStart: number
   readonly refererEnd: number
   readonly userAgentStart: number
@@ -26,6 +36,10 @@ export interface LogEntry {
   readonly status: number
   /** Of the body. */
   readonly bytesSent: number
+  /** Undefined where no upstream was found. */
+  readonly upstreamName: string | undefined
+  /** One for each attempt, separated by a comma and a space; empty for none. */
+  readonly serverNames: string
   /** One for each attempt, separated by a comma and a space; empty for none. */
   readonly upstreamAddresses: string
   readonly upstreamStatuses: string
@@ -38,11 +52,13 @@ const FLUSH_AFTER = 100
 
 /**
  * Writes a line for each request: nginx's `combined` format followed by the upstream's address and status, the time in
- * seconds and the reason; or the same as JSON. Lines leave in batches, so that no request waits for a disk or a pipe.
- * Nothing that a client sends can end a line or a quoted part of one.
+ * seconds and the reason; or the same with names of hosts, upstreams and servers, as text or as JSON. Lines leave in
+ * batches, so that no request waits for a disk or a pipe. Nothing that a client sends can end a line or a quoted part of one.
  */
 export class AccessLog {
-  readonly #format: AccessLogFormat
+  readonly #format: Settings['format']
+  /** Absent where values may be logged as they are. */
+  readonly #redaction: Redaction | undefined
   readonly #sink: (batch: Batch) => void
   readonly #lines = new LineBuffer()
   /** What stands between the client's address and its request. */
@@ -51,8 +67,9 @@ export class AccessLog {
   readonly #timer: NodeJS.Timeout
 
   /** @param sink takes whole lines, each with its line feed, and tells by `written` when it has no more need of them */
-  constructor(format: AccessLogFormat, sink: (batch: Batch) => void) {
+  constructor({ format, redact }: Settings, sink: (batch: Batch) => void) {
     this.#format = format
+    this.#redaction = redact.length > 0 ? new Redaction(redact) : undefined
     this.#sink = sink
     this.#tick()
     this.#timer = setInterval(() => this.#tick(), FLUSH_AFTER)
@@ -60,8 +77,8 @@ export class AccessLog {
 
   write(entry: LogEntry): void {
     if (this.#format === 'off') return
-    if (this.#format === 'combined') this.#combined(entry)
-    else this.#json(entry)
+    if (this.#format === 'json') this.#json(entry)
+    else this.#text(entry, this.#format === 'vhost')
     if (this.#lines.length >= FLUSH_AT) this.#flush()
   }
 
@@ -75,34 +92,52 @@ export class AccessLog {
     this.#flush()
   }
 
-  #combined(entry: LogEntry): void {
+  #text(entry: LogEntry, withNames: boolean): void {
     const { request } = entry
     const { bytes } = request
     const lines = this.#lines
+    if (withNames) {
+      lines.quotable(bytes, request.authorityStart, request.authorityEnd)
+      lines.ascii(' ')
+    }
     lines.ascii(entry.clientAddress + this.#time)
-    lines.quotable(bytes, request.headStart, request.requestLineEnd)
+    if (this.#redaction === undefined) lines.quotable(bytes, request.headStart, request.requestLineEnd)
+    else quote(lines, this.#redaction.requestLine(bytes, request.headStart, request.requestLineEnd))
     lines.ascii(`" ${entry.status} ${entry.bytesSent} "`)
-    lines.quotable(bytes, request.refererStart, request.refererEnd)
+    if (this.#redaction === undefined) lines.quotable(bytes, request.refererStart, request.refererEnd)
+    else quote(lines, this.#redaction.url(bytes, request.refererStart, request.refererEnd))
     lines.ascii('" "')
     lines.quotable(bytes, request.userAgentStart, request.userAgentEnd)
+    const names = withNames ? `${entry.upstreamName ?? '-'} ${entry.serverNames || '-'} ` : ''
     const seconds = ((now() - entry.startedAt) / 1000).toFixed(3)
     const upstream = `${entry.upstreamAddresses || '-'} ${entry.upstreamStatuses || '-'}`
-    lines.ascii(`" ${upstream} ${seconds} ${entry.reason ?? '-'}\n`)
+    lines.ascii(`" ${names}${upstream} ${seconds} ${entry.reason ?? '-'}\n`)
   }
 
   #json(entry: LogEntry): void {
     const { request } = entry
     const { bytes } = request
+    const redaction = this.#redaction
     const text = (from: number, to: number) => (from === to ? undefined : bytes.toString('latin1', from, to))
+    const url = (from: number, to: number) =>
+      from === to || redaction === undefined ? text(from, to) : redaction.url(bytes, from, to).toString('latin1')
+    const line = redaction?.requestLine(bytes, request.headStart, request.requestLineEnd).toString('latin1')
     const list = (joined: string) => (joined === '' ? [] : joined.split(', '))
-    const line = JSON.stringify({
+    const json = JSON.stringify({
       time: new Date().toISOString(),
       client: entry.clientAddress,
-      request: text(request.headStart, request.requestLineEnd) ?? '',
+      host: text(request.authorityStart, request.authorityEnd),
+      request: line ?? text(request.headStart, request.requestLineEnd) ?? '',
+      method: request.method === '' ? undefined : request.method,
+      path: url(request.pathStart, request.pathEnd),
+      query: url(request.pathEnd, request.targetEnd)?.slice('?'.length),
+      protocol: request.method === '' ? undefined : text(request.targetEnd + ' '.length, request.requestLineEnd),
       status: entry.status,
       bytes: entry.bytesSent,
-      referer: text(request.refererStart, request.refererEnd),
+      referer: url(request.refererStart, request.refererEnd),
       userAgent: text(request.userAgentStart, request.userAgentEnd),
+      upstreamName: entry.upstreamName,
+      server: list(entry.serverNames),
       upstream: list(entry.upstreamAddresses),
       upstreamStatus: list(entry.upstreamStatuses).map(Number),
       seconds: Math.round(now() - entry.startedAt) / 1000,
@@ -110,7 +145,7 @@ export class AccessLog {
       reason: entry.reason,
       requestId: request.id === '' ? undefined : request.id,
     })
-    this.#lines.text(`${line}\n`)
+    this.#lines.text(`${json}\n`)
   }
 
   #tick(): void {
@@ -125,6 +160,10 @@ export class AccessLog {
   #flush(): void {
     if (this.#lines.length > 0) this.#sink(this.#lines.take())
   }
+}
+
+function quote(lines: LineBuffer, bytes: Buffer): void {
+  lines.quotable(bytes, 0, bytes.length)
 }
 
 /** nginx's $time_local: `22/Nov/2026:20:44:00 +0000`. */

@@ -8,7 +8,7 @@ export function programLog(format: 'text' | 'json'): Logger {
     destination: 2,
     sync: true,
     colorize: process.stderr.isTTY === true,
-    translateTime: 'SYS:yyyy-mm-dd HH:MM:ss',
+    translateTime: 'SYS:yyyy-mm-dd HH:MM:ss o',
     ignore: 'pid,hostname',
   })
   return pino({ base: null }, stream)

@@ -345,7 +345,7 @@ export class ClientConnection extends Timed {
       ...nothingForwarded,
       clientAddress: this.peer.text,
       request: {
-        ...noFields,
+        ...nothingUnderstood,
         bytes: said,
         headStart: this.#at,
         requestLineEnd: endOfFirstLine(said, this.#at),
@@ -399,8 +399,26 @@ function isLast({ request }: Exchange): boolean {
 }
 
 /** What the log is told of a request that was not understood. */
-const nothingForwarded = { upstreamAddresses: '', upstreamStatuses: '', queued: 0, reason: undefined } as const
-const noFields = { refererStart: 0, refererEnd: 0, userAgentStart: 0, userAgentEnd: 0 } as const
+const nothingForwarded = {
+  upstreamName: undefined,
+  serverNames: '',
+  upstreamAddresses: '',
+  upstreamStatuses: '',
+  queued: 0,
+  reason: undefined,
+} as const
+const nothingUnderstood = {
+  method: '',
+  pathStart: 0,
+  pathEnd: 0,
+  targetEnd: 0,
+  authorityStart: 0,
+  authorityEnd: 0,
+  refererStart: 0,
+  refererEnd: 0,
+  userAgentStart: 0,
+  userAgentEnd: 0,
+} as const
 
 /** Where the first line of something that may not be text ends, or has gone on for long enough. */
 function endOfFirstLine(bytes: Buffer, from: number): number {

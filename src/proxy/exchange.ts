@@ -61,6 +61,7 @@ export class Exchange implements LogEntry, Waiter {
   status = 0
   bytesSent = 0
   queued = 0
+  serverNames = ''
   upstreamAddresses = ''
   upstreamStatuses = ''
 
@@ -79,6 +80,10 @@ export class Exchange implements LogEntry, Waiter {
 
   get clientAddress(): string {
     return this.address.text
+  }
+
+  get upstreamName(): string | undefined {
+    return this.#placement?.group.settings.name
   }
 
   get reason(): Reason | undefined {
@@ -196,7 +201,8 @@ export class Exchange implements LogEntry, Waiter {
       this.end(next.code === 'session-lost' ? next : (this.#previous ?? next))
       return undefined
     }
-    const { address } = next.settings
+    const { name, address } = next.settings
+    this.serverNames = this.serverNames === '' ? name : `${this.serverNames}, ${name}`
     this.upstreamAddresses = this.upstreamAddresses === '' ? address : `${this.upstreamAddresses}, ${address}`
     this.#attempt = new Attempt(this, this.#plane, this.#client, placement.group, next, time)
     this.#attempt.begin()

@@ -19,6 +19,11 @@ export class ReceivedRequest implements LoggedRequest {
   readonly headStart: number
   readonly headEnd: number
   readonly requestLineEnd: number
+  readonly pathStart: number
+  readonly pathEnd: number
+  readonly targetEnd: number
+  readonly authorityStart: number
+  readonly authorityEnd: number
   readonly method: string
   readonly framing: Framing
   readonly options: ConnectionOptions
@@ -42,6 +47,11 @@ export class ReceivedRequest implements LoggedRequest {
     this.bytes = head.bytes
     this.headStart = head.start
     this.headEnd = head.end
+    this.pathStart = head.pathStart
+    this.pathEnd = head.pathEnd
+    this.targetEnd = head.targetEnd
+    this.authorityStart = head.authorityStart
+    this.authorityEnd = head.authorityEnd
     this.requestLineEnd = head.targetEnd + ' HTTP/1.1'.length
     this.method = head.method
     this.isHttp10 = head.minorVersion === 0

@@ -33,7 +33,7 @@ describe('limpet check', () => {
       stderr,
       [
         'test/fixtures/config/only-backups.yaml:5:7: upstreams.web.servers: expected a server that is not a backup, found backups only',
-        '--access-log: expected combined, json or off, found "csv" (for example --access-log json)',
+        '--access-log: expected combined, vhost, json or off, found "csv" (for example --access-log json)',
         '2 problems in the configuration\n',
       ].join('\n'),
     )

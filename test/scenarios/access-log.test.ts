@@ -5,7 +5,11 @@ import { watch } from 'node:fs'
 import { mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import { freePort } from '../../bench/free-port.ts'
+import { startLimpet } from '../support/limpet.ts'
+import { httpOrigin } from '../support/origin.ts'
+import { RawClient } from '../support/raw-client.ts'
 import { throughTo } from '../support/through.ts'
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
@@ -36,9 +40,9 @@ test('shows what was no request, made harmless', async (t) => {
   await limpet.log.find(/ "\\x1B\[31m\\x22\\x00" 400 \d+ "-" "-" - - \d\.\d{3} -$/)
 })
 
-test('as JSON has the same, one object a line', async (t) => {
+test('as JSON has the same and more, one object a line', async (t) => {
   const { limpet, origin, client } = await throughTo(t, { accessLog: 'json' })
-  client.say('GET /a HTTP/1.1\r\nHost: a\r\nUser-Agent: "quoted"\r\nX-Request-Id: mine\r\n\r\n')
+  client.say('GET /%61?b=c HTTP/1.1\r\nHost: App.example:80\r\nUser-Agent: "quoted"\r\nX-Request-Id: mine\r\n\r\n')
   await origin.request()
   origin.say(OK)
   const [line] = await limpet.log.matching(/./, 1)
@@ -47,15 +51,145 @@ test('as JSON has the same, one object a line', async (t) => {
   assert.equal(typeof seconds, 'number')
   assert.deepEqual(rest, {
     client: '127.0.0.1',
-    request: 'GET /a HTTP/1.1',
+    host: 'App.example:80',
+    request: 'GET /%61?b=c HTTP/1.1',
+    method: 'GET',
+    path: '/%61',
+    query: 'b=c',
+    protocol: 'HTTP/1.1',
     status: 200,
     bytes: 2,
     userAgent: '"quoted"',
+    upstreamName: 'only',
+    server: [origin.address],
     upstream: [origin.address],
     upstreamStatus: [200],
     reason: 'new',
     requestId: 'mine',
   })
+})
+
+const oddRequests: Record<string, [request: string, logged: object]> = {
+  'no query': ['GET / HTTP/1.1\nHost: a\n\n', { host: 'a', method: 'GET', path: '/', protocol: 'HTTP/1.1' }],
+  'an empty query': [
+    'GET /? HTTP/1.1\nHost: a\n\n',
+    { host: 'a', method: 'GET', path: '/', query: '', protocol: 'HTTP/1.1' },
+  ],
+  'an absolute target': [
+    'POST http://other:1/b?c? HTTP/1.1\nHost: a\nContent-Length: 0\n\n',
+    { host: 'other:1', method: 'POST', path: '/b', query: 'c?', protocol: 'HTTP/1.1' },
+  ],
+  'no host': ['PROPFIND /b HTTP/1.0\n\n', { method: 'PROPFIND', path: '/b', protocol: 'HTTP/1.0' }],
+  'an asterisk': [
+    'OPTIONS * HTTP/1.1\nHost: [::1]:80\n\n',
+    { host: '[::1]:80', method: 'OPTIONS', path: '*', protocol: 'HTTP/1.1' },
+  ],
+  'what is no request': ['GET\t/b?c HTTP/1.1\nHost: a\n\n', {}],
+}
+
+test('as JSON has the parts of what was asked, where there are any', async (t) => {
+  const { limpet } = await throughTo(t, {
+    accessLog: 'json',
+    routes: [{ path: '/served-by-nobody', upstream: 'only' }],
+  })
+  for (const [index, [request]] of Object.values(oddRequests).entries()) {
+    const client = await RawClient.connect(t, limpet.port)
+    client.say(request.replaceAll('\n', '\r\n'))
+    await limpet.log.matching(/./, index + 1)
+  }
+  assert.equal(limpet.log.all.length, Object.keys(oddRequests).length)
+  for (const [index, line] of limpet.log.all.entries()) {
+    const { host, method, path, query, protocol, upstreamName, server } = JSON.parse(line)
+    const [, expected] = Object.values(oddRequests)[index]!
+    const given = { host, method, path, query, protocol }
+    assert.deepEqual(JSON.parse(JSON.stringify(given)), expected, Object.keys(oddRequests)[index]!)
+    assert.deepEqual({ upstreamName, server }, { upstreamName: undefined, server: [] })
+  }
+})
+
+test('as vhost has the host first, and the names of upstream and server', async (t) => {
+  const { address } = await httpOrigin(t, (_, response) => response.end('ok'))
+  const limpet = await startLimpet(t, configOf([{ name: 'app-1', address }], 'vhost'))
+  const client = await RawClient.connect(t, limpet.port)
+  client.say('GET /a HTTP/1.1\r\nHost: App.example:80\r\nUser-Agent: test/1\r\n\r\n')
+  await limpet.log.find(
+    new RegExp(
+      String.raw`^App\.example:80 127\.0\.0\.1 - - \[[^\]]+\] "GET /a HTTP/1\.1" 200 2 "-" "test/1" app app-1 ${address} 200 \d\.\d{3} new$`,
+    ),
+  )
+  client.say('GET /.. HTTP/1.0\r\n\r\n')
+  await limpet.log.find(/^- 127\.0\.0\.1 - - \[[^\]]+\] "GET \/\.\. HTTP\/1\.0" 400 \d+ "-" "-" - - - - \d\.\d{3} -$/)
+})
+
+test('names every server that a request was sent to', async (t) => {
+  const { address } = await httpOrigin(t, (_, response) => response.end('ok'))
+  const servers = [
+    { name: 'first', address: `127.0.0.1:${await freePort()}` },
+    { name: 'second', address },
+  ]
+  const ask = async (format: string) => {
+    const limpet = await startLimpet(t, configOf(servers, { format }))
+    await fetch(limpet.url, { headers: { connection: 'close' } })
+    return (await limpet.log.matching(/./, 1))[0]!
+  }
+  const { server, upstream, upstreamStatus } = JSON.parse(await ask('json'))
+  assert.deepEqual({ server, upstreamStatus }, { server: ['first', 'second'], upstreamStatus: [502, 200] })
+  assert.equal(upstream.length, 2)
+  assert.match(await ask('vhost'), / app first, second 127\.0\.0\.1:\d+, 127\.0\.0\.1:\d+ 502, 200 \d\.\d{3} retry$/)
+})
+
+const SECRETS =
+  'GET /a;sid=SECRET/b?c=d&Tok%65n=SECRET&e HTTP/1.1\r\nHost: a\r\nReferer: http://b/?token=SECRET&f\r\nUser-Agent: g?token=kept\r\n'
+
+for (const format of ['combined', 'vhost', 'json']) {
+  test(`has no value of a parameter that is to be redacted, as ${format}`, async (t) => {
+    const limpet = await logRedacted(t, format)
+    const client = await RawClient.connect(t, limpet.port)
+    client.say(`${SECRETS}\r\n`)
+    await client.take(/ok$/)
+    // Not understood: no Host, a space too many, another version, a control character.
+    const refused = [
+      'GET /?token=SECRET HTTP/1.1\r\n\r\n',
+      'GET /?token=SECRET SECRET HTTP/1.1\r\n\r\n',
+      'GET /?token=SECRET HTTP/3.0\r\nHost: a\r\n\r\n',
+      'GET /?token=SECRET\x01SECRET\r\n\r\n',
+      `GET /?${'token=SECRET&'.repeat(3000)} HTTP/1.1\r\nHost: a\r\n\r\n`,
+    ]
+    for (const request of refused) {
+      const client = await RawClient.connect(t, limpet.port)
+      client.say(request)
+      await client.goodbye()
+    }
+    const lines = await limpet.log.matching(/./, 1 + refused.length)
+    assert.equal(lines.length, 1 + refused.length)
+    for (const line of lines) assert.doesNotMatch(line, /SECRET/)
+    const [first] = lines
+    if (format === 'json') {
+      const { request, path, query, referer, userAgent } = JSON.parse(first!)
+      assert.deepEqual(
+        { request, path, query, referer, userAgent },
+        {
+          request: 'GET /a;sid=***/b?c=d&Tok%65n=***&e HTTP/1.1',
+          path: '/a;sid=***/b',
+          query: 'c=d&Tok%65n=***&e',
+          referer: 'http://b/?token=***&f',
+          userAgent: 'g?token=kept',
+        },
+      )
+    } else {
+      const quoted = '"GET /a;sid=***/b?c=d&Tok%65n=***&e HTTP/1.1" 200 2 "http://b/?token=***&f" "g?token=kept" '
+      assert.ok(first!.includes(quoted), first!)
+    }
+  })
+}
+
+test('without anything to redact has every value', async (t) => {
+  const { limpet, origin, client } = await throughTo(t)
+  client.say(`${SECRETS}\r\n`)
+  await origin.request()
+  origin.say(OK)
+  const [line] = await limpet.log.matching(/./, 1)
+  assert.equal(line!.match(/SECRET/g)?.length, 3)
 })
 
 test('in a file is opened anew on USR1, and loses no line', async (t) => {
@@ -90,6 +224,21 @@ test('can be off', async (t) => {
   await limpet.exit
   assert.deepEqual(limpet.log.all, [])
 })
+
+function configOf(servers: readonly object[], accessLog: object | string) {
+  return {
+    listeners: [{ address: '127.0.0.1', port: 0 }],
+    workers: 1,
+    routes: [{ path: '/*', upstream: 'app' }],
+    upstreams: { app: { servers } },
+    accessLog,
+  }
+}
+
+async function logRedacted(t: TestContext, format: string) {
+  const { address } = await httpOrigin(t, (_, response) => response.end('ok'))
+  return startLimpet(t, configOf([{ address }], { format, redact: ['token', 'sid'] }))
+}
 
 /** Resolves once `text` stands in the file. */
 async function holds(file: string, text: string): Promise<void> {
