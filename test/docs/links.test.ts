@@ -1,0 +1,44 @@
+/** Links between the project's pages lead somewhere. */
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { describe, test } from 'node:test'
+
+const root = new URL('../../', import.meta.url)
+const pages = ['README.md', 'CONTRIBUTING.md', ...readdirSync(new URL('docs/', root)).map((file) => `docs/${file}`)]
+
+describe('every link leads to a file, and to a heading that is there', () => {
+  for (const page of pages.filter((file) => file.endsWith('.md'))) {
+    test(page, () =>
+      assert.deepEqual(
+        linksOf(page).filter((link) => !isThere(page, link)),
+        [],
+      ),
+    )
+  }
+})
+
+function linksOf(page: string): string[] {
+  const links = [...proseOf(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link!)
+  return links.filter((link) => !/^[a-z]+:/.test(link))
+}
+
+function isThere(page: string, link: string): boolean {
+  const { pathname, hash } = new URL(link, new URL(page, root))
+  if (!existsSync(pathname)) return false
+  return hash === '' || headingsOf(pathname).includes(hash.slice(1))
+}
+
+/** The anchors of a page's headings, as GitHub makes them. */
+function headingsOf(page: string): string[] {
+  return [...proseOf(page).matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+}
+
+/** A page without what stands in code blocks. */
+function proseOf(page: string): string {
+  return readFileSync(new URL(page, root), 'utf8').replace(/^```[\s\S]*?^```/gm, '')
+}
