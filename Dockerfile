@@ -1,7 +1,7 @@
 # Limpet, the load balancer:
 #   docker build -t limpet .
 #   docker run -e STATIC_BACKEND="172.17.0.2:80 172.17.0.3:80" -e DYNAMIC_BACKEND="172.17.0.4:80" -p 8080:80 limpet
-#   docker run -v "$PWD/limpet.yaml:/etc/limpet/limpet.yaml:ro" -p 8080:80 limpet
+#   docker run -v "$PWD/limpet.yaml:/etc/limpet/limpet.yaml:ro" -v limpet-state:/var/lib/limpet -p 8080:80 limpet
 # The lab's own design, nginx on the export of the same environment:
 #   docker build --target nginx -t limpet-nginx .
 
@@ -26,8 +26,10 @@ LABEL org.opencontainers.image.title="Limpet" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="$VERSION"
 COPY --from=build /opt/limpet /opt/limpet
-RUN ln -s /opt/limpet/bin/limpet.js /usr/local/bin/limpet
-ENV NODE_COMPILE_CACHE=/opt/limpet/.compiled
+RUN ln -s /opt/limpet/bin/limpet.js /usr/local/bin/limpet \
+ && install -d -m 700 -o node -g node /var/lib/limpet
+ENV NODE_COMPILE_CACHE=/opt/limpet/.compiled \
+    STATE_DIRECTORY=/var/lib/limpet
 USER node
 EXPOSE 80
 HEALTHCHECK --interval=15s --timeout=5s --start-period=5s CMD ["limpet", "healthcheck"]
