@@ -13,7 +13,7 @@ export function verdictOf({ outcome, responses }: Case): Verdict {
   const final = outcome.statuses.filter((status) => status >= 200)
   if (responses.length > 0) return { served: final.length, refused: false }
   return {
-    served: final.filter((status) => status < 300).length,
+    served: final.filter((status) => status < 400).length,
     refused: final.some((status) => status >= 400),
   }
 }
