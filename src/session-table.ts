@@ -134,6 +134,12 @@ export class SessionTable {
     this.#unlock(this.#bucketOf(low))
   }
 
+  /** Whether a session with that half of an id can be put in without pushing out one that is live. */
+  hasRoom(low: number, now: number): boolean {
+    const at = this.#leastWorth(this.#bucketOf(low), now)
+    return at >= 0 && (this.#isFree(at) || !this.#isLive(at, now))
+  }
+
   /** Of each server slot asked for, its sessions. Looks at every entry: some 20 ms for a million sessions. */
   count(servers: Iterable<number>, now: number): Map<number, SessionCount> {
     const counts = new Map<number, SessionCount>()

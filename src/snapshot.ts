@@ -131,6 +131,8 @@ type AffinityKind =
       readonly type: 'learn'
       /** Where it stands, in the order in which requests are asked for it. */
       readonly from: readonly SessionSource[]
+      /** Whether an id that a request shows is learnt where the answer accepts it and tells no other. */
+      readonly adopt: boolean
       /** What ids on the table are made with, so that nobody can aim at another's. */
       readonly secret: string
     }

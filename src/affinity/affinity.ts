@@ -1,17 +1,29 @@
-import type { NamedParts } from '../named-part.ts'
+import type { NamedPart } from '../named-part.ts'
 import type { Server } from '../snapshot.ts'
 
-/** What of a request may tell its session. */
-export type SessionRequest = NamedParts
+/** What of a request may tell its session. Texts hold one byte a character (Latin-1). */
+export interface SessionRequest {
+  /**
+   * The value that stands there, or the one after so many others of that name, as an application reads it: a cookie's without
+   * quotes, a parameter's unescaped. Undefined where there is none.
+   */
+  value(part: NamedPart, after?: number): string | undefined
+}
+
+/** Of cookies or parameters of one name, so many are looked at in one request. */
+export const MOST_SHOWN = 4
 
 /** What of a response's head may tell its session. */
 export interface SessionResponse {
   readonly status: number
   /** The value of the first header of that name, which is in lower case. */
   header(name: string): string | undefined
-  /** The value of the last cookie of that name that the response sets; empty where that takes the cookie away. */
-  setCookie(name: string, now: number): string | undefined
-  /** Of a redirect: the value of the first parameter of that name in the query of where it leads. */
+  /**
+   * The values of the cookies of that name with which it leaves its client. Where there is none and it takes one away that
+   * the request, which was for that path, may have shown: a single empty value.
+   */
+  setCookies(name: string, path: string, now: number): readonly string[]
+  /** Of a redirect: the value, unescaped, of the first parameter of that name in the query of where it leads. */
   redirectQuery(name: string): string | undefined
 }
 
@@ -61,10 +73,19 @@ export interface Affinity {
   /** What the client of a session is to be told whose server is no more. */
   revoke?(isSecure: boolean): string
   /**
-   * Learns from the head of a server's response, before its client sees it: `shown` is what its request had shown. Returns
-   * the session that the exchange is one of from here on, for the caller to put on the table; undefined where it told none.
+   * Learns from the head of a server's response, before its client sees it. Returns the session that the exchange is one of
+   * from here on, for the caller to put on the table; undefined where it told none.
+   *
+   * @param shown what its request had shown
+   * @param path the request's
    */
-  learn?(response: SessionResponse, server: Server, now: number, shown: Session | undefined): Session | undefined
+  learn?(
+    response: SessionResponse,
+    server: Server,
+    now: number,
+    shown: Session | undefined,
+    path: string,
+  ): Session | undefined
   /** Whether the answer to that request may tell a session in its body, which `readerOf` is then asked for. */
   expectsBody?(request: SessionRequest): boolean
   /** What reads the body of such an answer; undefined where nothing is to be found there. */

@@ -1,6 +1,7 @@
+import type { NamedPart } from '../named-part.ts'
 import type { SessionTable } from '../session-table.ts'
 import type { Server, Affinity as Settings } from '../snapshot.ts'
-import type { Affinity, Session, SessionRequest, Standing } from './affinity.ts'
+import { type Affinity, MOST_SHOWN, type Session, type SessionRequest, type Standing } from './affinity.ts'
 import { Recent } from './recent.ts'
 import { makeSessionId } from './session-id.ts'
 import { type Ticket, TicketSeal } from './ticket.ts'
@@ -9,9 +10,6 @@ type CookieSettings = Extract<Settings, { type: 'cookie' }>
 
 /** Tickets that a worker remembers to have verified, twice as many at the most. */
 const REMEMBERED = 8192
-
-/** Cookies of the name that are looked at in one request. */
-const MOST_COOKIES = 4
 
 /** By how much of the idle limit a ticket's time may lag behind: so seldom a busy client is given a new one. */
 const LAG = 1 / 8
@@ -40,6 +38,7 @@ interface Key {
  */
 export class CookieAffinity implements Affinity {
   readonly #settings: CookieSettings
+  readonly #place: NamedPart
   /** In s; 0 for no limit. */
   readonly #idle: number
   readonly #maxAge: number
@@ -51,6 +50,7 @@ export class CookieAffinity implements Affinity {
 
   constructor(settings: CookieSettings, upstream: string, servers: readonly Server[], sessions: SessionTable) {
     this.#settings = settings
+    this.#place = { from: 'cookie', name: settings.name }
     this.#idle = settings.idle / 1000
     this.#maxAge = settings.maxAge / 1000
     this.#sessions = sessions
@@ -62,7 +62,7 @@ export class CookieAffinity implements Affinity {
   }
 
   read(request: SessionRequest, now: number): CookieSession {
-    const text = request.cookie(this.#settings.name)
+    const text = request.value(this.#place)
     if (text === undefined) return NEW
     const session = this.#sessionOf(text, now)
     return session.standing === 'known' ? session : this.#readFurther(request, session, now)
@@ -73,8 +73,8 @@ export class CookieAffinity implements Affinity {
    * the same domain. A dead one in front must not part it from its server with every request.
    */
   #readFurther(request: SessionRequest, first: CookieSession, now: number): CookieSession {
-    for (let after = 1; after < MOST_COOKIES; after++) {
-      const text = request.cookie(this.#settings.name, after)
+    for (let after = 1; after < MOST_SHOWN; after++) {
+      const text = request.value(this.#place, after)
       if (text === undefined) break
       const session = this.#sessionOf(text, now)
       if (session.standing === 'known') return session

@@ -1,8 +1,15 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
-import { valueIn } from '../named-part.ts'
+import type { NamedPart } from '../named-part.ts'
 import type { SessionTable } from '../session-table.ts'
 import type { Server, SessionSource, Affinity as Settings } from '../snapshot.ts'
-import type { Affinity, BodyReader, Session, SessionRequest, SessionResponse } from './affinity.ts'
+import {
+  type Affinity,
+  type BodyReader,
+  MOST_SHOWN,
+  type Session,
+  type SessionRequest,
+  type SessionResponse,
+} from './affinity.ts'
 import { HandshakeReader } from './handshake.ts'
 import { Recent } from './recent.ts'
 import type { SessionId } from './session-id.ts'
@@ -13,6 +20,11 @@ type LearnSettings = Extract<Settings, { type: 'learn' }>
 const REMEMBERED = 8192
 /** Longer values are worked out anew each time, so that what is remembered stays small. */
 const LONGEST_REMEMBERED = 256
+
+/** What a client of Engine.IO asks by (engine.io-protocol, "Query parameters"). */
+const EIO: NamedPart = { from: 'query', name: 'EIO' }
+const TRANSPORT: NamedPart = { from: 'query', name: 'transport' }
+const SID: NamedPart = { from: 'query', name: 'sid' }
 
 /** A session that the table knows, and in which source its request showed it. */
 interface LearntSession extends Session {
@@ -25,10 +37,16 @@ class UnknownSession implements Session {
   readonly low = 0
   readonly standing = 'expired'
   readonly home = undefined
-  readonly key: Uint8Array
+  readonly key: Buffer
+  readonly source: SessionSource
 
-  constructor(value: string) {
+  constructor(value: string, source: SessionSource) {
     this.key = Buffer.from(value, 'latin1')
+    this.source = source
+  }
+
+  get value(): string {
+    return this.key.toString('latin1')
   }
 }
 
@@ -43,11 +61,18 @@ export class LearnAffinity implements Affinity {
   readonly #servers: ReadonlyMap<number, Server>
   readonly #key: KeyObject
   readonly #readsHandshakes: boolean
+  readonly #adopts: boolean
   /** By the value that shows it. */
   readonly #recent = new Recent<LearntSession>(REMEMBERED)
 
-  constructor({ from, secret }: LearnSettings, upstream: string, servers: readonly Server[], sessions: SessionTable) {
+  constructor(
+    { from, secret, adopt }: LearnSettings,
+    upstream: string,
+    servers: readonly Server[],
+    sessions: SessionTable,
+  ) {
     this.#sources = from
+    this.#adopts = adopt
     this.#sessions = sessions
     this.#servers = new Map(servers.map((server) => [server.slot, server]))
     this.#key = createSecretKey(createHmac('sha256', secret).update(`limpet learn 1\0${upstream}`).digest())
@@ -57,42 +82,65 @@ export class LearnAffinity implements Affinity {
   /** Of the values that a request shows, the first that is known; else the first there is. */
   read(request: SessionRequest, now: number): Session | undefined {
     let unknown: string | undefined
+    let place: SessionSource | undefined
     for (const source of this.#sources) {
-      const value = shownIn(request, source)
-      if (value === undefined || value === '') continue
-      const session = this.#find(value, source, now)
-      if (session !== undefined) return session
-      unknown ??= value
+      for (let after = 0; after < MOST_SHOWN; after++) {
+        const value = request.value(source.from === 'socket.io' ? SID : source, after)
+        if (value === undefined) break
+        if (value === '') continue
+        const session = this.#find(value, source, now)
+        if (session !== undefined) return session
+        unknown ??= value
+        place ??= source
+      }
     }
-    return unknown === undefined ? undefined : new UnknownSession(unknown)
+    return unknown === undefined ? undefined : new UnknownSession(unknown, place!)
   }
 
   settle(session: Session, server: Server): Session {
     return session.low === 0 || session.home === server ? session : { ...session, home: server }
   }
 
-  learn(response: SessionResponse, home: Server, now: number, shown: Session | undefined): Session | undefined {
+  learn(
+    response: SessionResponse,
+    home: Server,
+    now: number,
+    shown: Session | undefined,
+    path: string,
+  ): Session | undefined {
     let learnt: LearntSession | undefined
+    let tellsNothing = true
     for (const source of this.#sources) {
-      const value = toldIn(response, source, now)
-      if (value === undefined) continue
-      if (value !== '') {
-        if (learnt !== undefined) this.#sessions.put(learnt.high, learnt.low, home.slot, now)
-        learnt = { ...(this.#recent.get(value) ?? this.#idOf(value)), standing: 'known', home, source }
-      } else if (shown !== undefined && (shown as Partial<LearntSession>).source === source) {
-        this.#sessions.remove(shown.high, shown.low)
+      for (const value of toldIn(response, source, path, now)) {
+        tellsNothing = false
+        if (value !== '') {
+          if (learnt !== undefined) this.#sessions.put(learnt.high, learnt.low, home.slot, now)
+          learnt = { ...(this.#recent.get(value) ?? this.#idOf(value)), standing: 'known', home, source }
+        } else if (shown !== undefined && (shown as Partial<LearntSession>).source === source) {
+          this.#sessions.remove(shown.high, shown.low)
+        }
       }
     }
-    return learnt
+    const mayAdopt = this.#adopts && tellsNothing && response.status < 400 && shown instanceof UnknownSession
+    return mayAdopt ? this.#adopt(shown, home, now) : learnt
   }
 
-  /** A request without an id by which a client of Engine.IO opens its session (engine.io-protocol, "Handshake"). */
+  /**
+   * The server has accepted an id that nobody here knew. Since anybody can invent one, it is given room that is free, and
+   * pushes out no other session.
+   */
+  #adopt({ value, source }: UnknownSession, home: Server, now: number): LearntSession | undefined {
+    const { high, low } = this.#idOf(value)
+    return this.#sessions.hasRoom(low, now) ? { high, low, standing: 'known', home, source } : undefined
+  }
+
+  /** A request without an id, or with an empty one, by which a client of Engine.IO opens its session (engine.io-protocol, "Handshake"). */
   expectsBody(request: SessionRequest): boolean {
     return (
       this.#readsHandshakes &&
-      request.query('EIO') !== undefined &&
-      request.query('transport') !== undefined &&
-      request.query('sid') === undefined
+      request.value(EIO) !== undefined &&
+      request.value(TRANSPORT) !== undefined &&
+      !request.value(SID)
     )
   }
 
@@ -124,30 +172,22 @@ export class LearnAffinity implements Affinity {
   }
 }
 
-function shownIn(request: SessionRequest, source: SessionSource): string | undefined {
-  return source.from === 'socket.io' ? decoded(request.query('sid')) : valueIn(request, source)
-}
+const NONE: readonly string[] = []
 
-/** Empty where the response ends the session. */
-function toldIn(response: SessionResponse, source: SessionSource, now: number): string | undefined {
+/** An empty value where the response ends the session that its request showed there. */
+function toldIn(response: SessionResponse, source: SessionSource, path: string, now: number): readonly string[] {
   switch (source.from) {
     case 'cookie':
-      return response.setCookie(source.name, now)
+      return response.setCookies(source.name, path, now)
     case 'header':
-      return response.header(source.name) || undefined
+      return listOf(response.header(source.name))
     case 'query':
-      return response.redirectQuery(source.name) || undefined
+      return listOf(response.redirectQuery(source.name))
     case 'socket.io':
-      return undefined
+      return NONE
   }
 }
 
-/** A parameter as it was before a client of Engine.IO put it into a query, one character a byte. */
-function decoded(parameter: string | undefined): string | undefined {
-  if (parameter?.includes('%') !== true) return parameter
-  try {
-    return Buffer.from(decodeURIComponent(parameter)).toString('latin1')
-  } catch {
-    return parameter
-  }
+function listOf(value: string | undefined): readonly string[] {
+  return value === undefined || value === '' ? NONE : [value]
 }

@@ -89,6 +89,10 @@ const Learn = z.strictObject({
     matching(/^(?:socket\.io|(?:header|cookie):[!#$%&'*+.^_`|~0-9A-Za-z-]+|query:[^&=#\s]+)$/, learntPlaces),
     learntPlaces,
   ).describe(`Where it stands, the first place that has it counts: ${learntPlaces}.`),
+  adopt: z
+    .boolean()
+    .prefault(false)
+    .describe('Whether an id that a request shows is learnt where the answer accepts it and sets no other.'),
   ...shared,
 })
 

@@ -28,7 +28,7 @@ export function compileAffinity(affinity: Configured, secret: () => string): Aff
     case 'header':
       return byHash({ from: 'header', name: affinity.name.toLowerCase() })
     case 'query':
-      return byHash({ from: 'query', name: affinity.name })
+      return byHash({ from: 'query', name: asBytes(affinity.name) })
     case 'path':
       return byHash({ from: 'segment', pattern: affinity.pattern.split('/').slice(1).map(asStep) })
     case 'ip-hash':
@@ -47,9 +47,14 @@ function sourceOf(written: string): SessionSource {
   const colon = written.indexOf(':')
   const from = written.slice(0, colon) as 'cookie' | 'header' | 'query'
   const name = written.slice(colon + 1)
-  return { from, name: from === 'header' ? name.toLowerCase() : name }
+  return { from, name: from === 'header' ? name.toLowerCase() : asBytes(name) }
 }
 
 function asStep(segment: string): string {
-  return segment.startsWith(':') ? ':' : Buffer.from(segment, 'utf8').toString('latin1')
+  return segment.startsWith(':') ? ':' : asBytes(segment)
+}
+
+/** The data plane reads a request as bytes, one character each; beyond ASCII a text is its UTF-8. */
+export function asBytes(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1')
 }

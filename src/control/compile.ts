@@ -2,7 +2,7 @@ import { withFolderRedirects } from '../config/folder-redirect.ts'
 import type { Config } from '../config/schema.ts'
 import { Skew } from '../config/skew.ts'
 import type { Affinity, Balance, Route, Snapshot } from '../snapshot.ts'
-import { compileAffinity, impliedAffinity } from './compile-affinity.ts'
+import { asBytes, compileAffinity, impliedAffinity } from './compile-affinity.ts'
 
 /**
  * Makes the Snapshot that workers serve by, out of what the operator wrote.
@@ -57,9 +57,4 @@ function expand(route: Config['routes'][number], upstreams: Snapshot['upstreams'
       upstream: upstreams.findIndex((upstream) => upstream.name === route.upstream),
     })),
   )
-}
-
-/** The data plane reads a request as bytes, one character each; beyond ASCII a path is its UTF-8. */
-function asBytes(text: string): string {
-  return Buffer.from(text, 'utf8').toString('latin1')
 }

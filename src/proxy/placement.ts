@@ -29,6 +29,8 @@ export class Placement {
   readonly #shown: Session | undefined
   /** … and as it goes on. */
   #session: Session | undefined
+  /** The request's, in its normal form. */
+  readonly #path: string
   /** Whether the answer's body may tell a session. */
   readonly #expectsBody: boolean
   #visit = -1
@@ -36,10 +38,11 @@ export class Placement {
   #tried = NOBODY
   #tries = 0
 
-  constructor(group: UpstreamGroup, session: Session | undefined, key: Uint8Array, expectsBody: boolean) {
+  constructor(group: UpstreamGroup, session: Session | undefined, key: Uint8Array, path: string, expectsBody: boolean) {
     this.group = group
     this.#shown = this.#session = session
     this.#key = key
+    this.#path = path
     this.#expectsBody = expectsBody
   }
 
@@ -196,7 +199,7 @@ export class Placement {
     const { affinity } = this.group
     if (affinity === undefined) return ''
     const { settings } = this.#tried.at(-1)!
-    const learnt = affinity.learn?.(response, settings, wallSeconds(), this.#shown)
+    const learnt = affinity.learn?.(response, settings, wallSeconds(), this.#shown, this.#path)
     if (learnt !== undefined) this.#enter(learnt, settings, wallSeconds())
     if (this.#session === undefined || this.#session === this.#shown) return ''
     return affinity.issue?.(this.#session, isSecure) ?? ''

@@ -1,9 +1,10 @@
 import type { SessionRequest } from '../affinity/affinity.ts'
 import type { KeySubject } from '../balancing/key.ts'
-import { cookieIn } from '../http1/cookie.ts'
-import { parameterIn } from '../http1/query.ts'
+import { cookieIn, unquoted } from '../http1/cookie.ts'
+import { parameterIn, unescaped } from '../http1/query.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import { type IpAddress, UNKNOWN_ADDRESS } from '../ip-address.ts'
+import { type NamedPart, valueIn } from '../named-part.ts'
 import type { RequestConditions } from '../routing/router.ts'
 
 /**
@@ -37,7 +38,13 @@ export class RequestView implements RequestConditions, KeySubject, SessionReques
     return cookieIn(this.#head, name, after)
   }
 
-  query(name: string): string | undefined {
-    return parameterIn(this.uri, name)
+  query(name: string, after = 0): string | undefined {
+    return parameterIn(this.uri, name, after)
+  }
+
+  value(part: NamedPart, after = 0): string | undefined {
+    const value = valueIn(this, part, after)
+    if (value === undefined || part.from === 'header') return value
+    return part.from === 'cookie' ? unquoted(value) : unescaped(value)
   }
 }

@@ -1,6 +1,6 @@
 import type { SessionResponse } from '../affinity/affinity.ts'
-import { setCookieIn } from '../http1/cookie.ts'
-import { parameterIn } from '../http1/query.ts'
+import { setCookiesIn } from '../http1/cookie.ts'
+import { parameterIn, unescaped } from '../http1/query.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 
 /** The response whose head a worker has just read, as affinities see it. */
@@ -20,13 +20,14 @@ export class ResponseView implements SessionResponse {
     return field < 0 ? undefined : this.#head.value(field)
   }
 
-  setCookie(name: string, now: number): string | undefined {
-    return setCookieIn(this.#head, name, now)
+  setCookies(name: string, path: string, now: number): readonly string[] {
+    return setCookiesIn(this.#head, name, path, now)
   }
 
   redirectQuery(name: string): string | undefined {
     const { status } = this
     const target = status >= 300 && status < 400 ? this.header('location') : undefined
-    return target === undefined ? undefined : parameterIn(target.split('#', 1)[0]!, name)
+    const value = target && parameterIn(target.split('#', 1)[0]!, name)
+    return value && unescaped(value)
   }
 }

@@ -81,7 +81,7 @@ export class UpstreamGroup {
     if (this.sample?.isDue()) {
       this.sample.add(request.address, this.policyOf(session).home?.(key)?.settings.slot ?? -1)
     }
-    return new Placement(this, session, key, expectsBody)
+    return new Placement(this, session, key, request.path, expectsBody)
   }
 
   /** The policy for a session that goes by its key, or for everyone else. */

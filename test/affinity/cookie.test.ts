@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import type { Session } from '../../src/affinity/affinity.ts'
 import { CookieAffinity } from '../../src/affinity/cookie.ts'
 import { TicketSeal } from '../../src/affinity/ticket.ts'
+import type { NamedPart } from '../../src/named-part.ts'
 import { SessionTable } from '../../src/session-table.ts'
 import type { Affinity, Upstream } from '../../src/snapshot.ts'
 import { serversWith } from '../balancing/group.ts'
@@ -40,9 +41,7 @@ type Cookies = ReturnType<typeof affinity>
 
 /** A request with that cookie, or with none. */
 const showing = (...cookies: (string | undefined)[]) => ({
-  cookie: (_name: string, after = 0) => cookies[after],
-  header: () => undefined,
-  query: () => undefined,
+  value: (_part: NamedPart, after = 0) => cookies[after],
 })
 
 /** The value of the cookie that a client is given. */

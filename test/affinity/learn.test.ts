@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { Session, SessionRequest, SessionResponse } from '../../src/affinity/affinity.ts'
 import { LearnAffinity } from '../../src/affinity/learn.ts'
+import { unescaped } from '../../src/http1/query.ts'
 import { SessionTable } from '../../src/session-table.ts'
 import type { Server, SessionSource, Upstream } from '../../src/snapshot.ts'
 import { serversWith } from '../balancing/group.ts'
@@ -26,8 +27,8 @@ class Learning extends LearnAffinity {
     this.#sessions = args[3]
   }
 
-  override learn(response: SessionResponse, home: Server, now: number, shown: Session | undefined) {
-    const learnt = super.learn(response, home, now, shown)
+  override learn(response: SessionResponse, home: Server, now: number, shown: Session | undefined, path = '/') {
+    const learnt = super.learn(response, home, now, shown, path)
     if (learnt !== undefined) this.#sessions.put(learnt.high, learnt.low, home.slot, now)
     return learnt
   }
@@ -39,6 +40,7 @@ interface Options {
   readonly list?: readonly Server[]
   readonly table?: SessionTable
   readonly secret?: string
+  readonly adopt?: boolean
 }
 
 function learning({
@@ -47,14 +49,16 @@ function learning({
   list = servers,
   table,
   secret = 'of the machine',
+  adopt = false,
 }: Options = {}) {
   const sessions = table ?? new SessionTable()
-  const settings = { type: 'learn', from, secret, idle: HOUR * 1000, onLost: 'move' } as const
+  const settings = { type: 'learn', from, secret, adopt, idle: HOUR * 1000, onLost: 'move' } as const
   sessions.heed([{ affinity: settings, servers: list } as unknown as Upstream])
   return new Learning(settings, upstream, list, sessions)
 }
 
-type Fields = Readonly<Record<string, string>>
+/** By its name, what stands there: once, or several times. */
+type Fields = Readonly<Record<string, string | readonly string[]>>
 
 interface Shown {
   readonly cookies?: Fields
@@ -63,13 +67,19 @@ interface Shown {
 }
 
 function request({ cookies = {}, headers = {}, query = {} }: Shown): SessionRequest {
-  const of = (fields: Fields) => (name: string) => fields[name]
-  return { cookie: of(cookies), header: of(headers), query: of(query) }
+  const fields = { cookie: cookies, header: headers, query }
+  return {
+    value({ from, name }, after = 0) {
+      const value = [fields[from][name] ?? []].flat()[after]
+      return value !== undefined && from === 'query' ? unescaped(value) : value
+    },
+  }
 }
 
 function response({ status = 200, cookies = {}, headers = {}, redirect = {} }): SessionResponse {
-  const of = (fields: Fields) => (name: string) => fields[name]
-  return { status, setCookie: of(cookies), header: of(headers), redirectQuery: of(redirect) }
+  const of = (fields: Readonly<Record<string, string>>) => (name: string) => fields[name]
+  const setCookies = (name: string) => [(cookies as Fields)[name] ?? []].flat()
+  return { status, setCookies, header: of(headers), redirectQuery: of(redirect) }
 }
 
 const showing = (sid: string) => request({ cookies: { sid } })
@@ -181,6 +191,74 @@ describe('what an answer tells', () => {
   })
 })
 
+describe('two ids', () => {
+  const both = (...sid: string[]) => request({ cookies: { sid } })
+
+  test('in one answer are both learnt', () => {
+    const affinity = learning()
+    affinity.learn(response({ cookies: { sid: ['one', 'other'] } }), servers[1]!, NOW, undefined)
+    for (const sid of ['one', 'other']) assert.equal(homeOf(affinity, sid), servers[1])
+  })
+
+  test('in one request go by the one that is known, wherever it stands among the first few', () => {
+    const affinity = learning()
+    affinity.learn(telling('known'), servers[2]!, NOW, undefined)
+    for (const shown of [both('old', 'known'), both('known', 'old'), both('', 'a', 'b', 'known')]) {
+      assert.equal(affinity.read(shown, NOW)?.home, servers[2])
+    }
+    assert.deepEqual(affinity.read(both('a', 'b', 'c', 'd', 'known'), NOW)?.key, Buffer.from('a'))
+  })
+
+  test('of which the known one is over go by the first', () => {
+    assert.deepEqual(learning().read(both('a', 'b'), NOW)?.key, Buffer.from('a'))
+  })
+})
+
+describe("an id of the application's own that its answer accepts", () => {
+  const answers = { accepts: response({}), redirects: response({ status: 302 }) }
+  const refuses = [400, 404, 500, 503].map((status) => response({ status }))
+
+  function adopting(adopt = true, table = new SessionTable()) {
+    const affinity = learning({ adopt, table })
+    const answered = (sid: string, answer: SessionResponse) => {
+      affinity.learn(answer, servers[1]!, NOW, affinity.read(showing(sid), NOW))
+      return homeOf(affinity, sid)
+    }
+    return { affinity, answered, table }
+  }
+
+  test('is learnt if that is asked for', () => {
+    for (const answer of Object.values(answers)) {
+      assert.equal(adopting().answered('x', answer), servers[1])
+      assert.equal(adopting(false).answered('x', answer), undefined)
+    }
+  })
+
+  test('is not learnt from an error, nor where the answer gives another id or takes it away', () => {
+    for (const answer of [...refuses, telling('y'), telling('')]) {
+      assert.equal(adopting().answered('x', answer), undefined)
+    }
+  })
+
+  test('is not learnt twice, nor moved by who answers next', () => {
+    const { affinity, answered } = adopting()
+    answered('x', answers.accepts)
+    assert.equal(affinity.learn(answers.accepts, servers[2]!, NOW, affinity.read(showing('x'), NOW)), undefined)
+    assert.equal(homeOf(affinity, 'x'), servers[1])
+  })
+
+  test('pushes out no live session, however many are invented', () => {
+    const { answered, table } = adopting()
+    const [buckets, ways] = [163_840, 16]
+    for (let low = buckets; low < buckets * (ways + 1); low++) table.put(1, low, 0, NOW)
+    const live = () => table.count([0, 1], NOW)
+    const before = live()
+    assert.equal(before.get(0)!.live, buckets * ways)
+    for (let id = 0; id < 500; id++) assert.equal(answered(`invented ${id}`, answers.accepts), undefined)
+    assert.deepEqual(live(), before)
+  })
+})
+
 describe('a value that nobody gave out', () => {
   test('is hashed as it is, and takes no room', () => {
     const table = new SessionTable()
@@ -232,6 +310,7 @@ describe('an Engine.IO handshake', () => {
 
   test('is a request that opens a session, and none that has one', () => {
     assert.ok(affinity.expectsBody(request({ query: opening })))
+    assert.ok(affinity.expectsBody(request({ query: { ...opening, sid: '' } })))
     assert.ok(!affinity.expectsBody(request({ query: { ...opening, sid: 'x' } })))
     assert.ok(!affinity.expectsBody(request({ query: { transport: 'polling' } })))
     assert.ok(!affinity.expectsBody(request({})))

@@ -1,9 +1,9 @@
 /** Cookies and parameters as they stand in a head, against readers that go the plain way. */
-import { equal } from 'node:assert/strict'
+import { deepEqual, equal } from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { cookieIn, setCookieIn } from '../../src/http1/cookie.ts'
-import { parameterIn } from '../../src/http1/query.ts'
+import { cookieIn, setCookiesIn, unquoted } from '../../src/http1/cookie.ts'
+import { parameterIn, unescaped } from '../../src/http1/query.ts'
 import { RequestHead } from '../../src/http1/request-head.ts'
 import { ResponseHead } from '../../src/http1/response-head.ts'
 
@@ -56,7 +56,11 @@ describe('a cookie', () => {
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 3 }), name, (fields, wanted) => {
         const set = fields.map((field) => pairsOf(field)[0])
-        equal(setCookieIn(responseWith(...fields), wanted, NOW), set.findLast((pair) => pair?.[0] === wanted)?.[1])
+        const last = set.findLast((pair) => pair?.[0] === wanted)
+        deepEqual(
+          setCookiesIn(responseWith(...fields), wanted, '/', NOW),
+          last === undefined ? [] : [unquoted(last[1])],
+        )
       }),
       { numRuns: 2000 },
     )
@@ -71,6 +75,12 @@ describe('a cookie', () => {
     ['; max-age = -1', ''],
     ['; Max-Age=', 'x'],
     ['; Max-Age=soon', 'x'],
+    ['; Max-Age=0x0', 'x'],
+    ['; Max-Age=-', 'x'],
+    ['; Max-Age=0; Max-Age=60', 'x'],
+    ['; Max-Age=60; Max-Age=0; Max-Age=never', ''],
+    ['; Expires=Thu, 01 Jan 1970 00:00:00 GMT', ''],
+    [`; Expires=${date(60)}; Expires=${date(-60)}; Expires=never`, ''],
     [`; Expires=${date(60)}`, 'x'],
     [`; Path=/; expires=${date(-60)}; Secure`, ''],
     ['; Expires=Thu, 01-Jan-1970 00:00:01 GMT', ''],
@@ -81,7 +91,35 @@ describe('a cookie', () => {
   for (const [attributes, value] of outcomes) {
     const outcome = value === '' ? 'takes it away' : 'sets it'
     test(`of a response with "${attributes}" ${outcome}`, () => {
-      equal(setCookieIn(responseWith(`a=x${attributes}`, 'b=y'), 'a', NOW), value)
+      deepEqual(setCookiesIn(responseWith(`a=x${attributes}`, 'b=y'), 'a', '/', NOW), [value])
+    })
+  }
+
+  const answers: readonly [what: string, path: string, fields: readonly string[], left: readonly string[]][] = [
+    ['another path', '/', ['a=new; Path=/', 'a=; Path=/old; Max-Age=0'], ['new']],
+    ['another path, taken away first', '/', ['a=; Path=/old; Max-Age=0', 'a=new; Path=/'], ['new']],
+    ['another domain', '/', ['a=new; Path=/', 'a=; Path=/; Domain=example.org; Max-Age=0'], ['new']],
+    ['another partition', '/', ['a=new; Path=/; Secure; Partitioned', 'a=; Path=/; Max-Age=0'], ['new']],
+    ['the same', '/', ['a=new; Path=/', 'a=; path = /; Max-Age=0'], ['']],
+    ['the same, set again', '/', ['a=; Path=/; Max-Age=0', 'a=new; Path=/'], ['new']],
+    ['the same, over by its date', '/', ['a=new; Path=/', 'a=x; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/'], ['']],
+    ['the same domain, written otherwise', '/', ['a=new; Domain=.Example.org', 'a=; Domain=example.ORG'], ['']],
+    ['the path of the request', '/app/login', ['a=new', 'a=; Path=/app; Max-Age=0'], ['']],
+    ['not the path of the request', '/app/login', ['a=new', 'a=; Path=/; Max-Age=0'], ['new']],
+    ['no path at all', '/login', ['a=new; Path=here', 'a=; Path=/'], ['']],
+    ['the last path of two', '/', ['a=new; Path=/', 'a=; Path=/; Path=/old'], ['new']],
+    ['two live ones', '/', ['a=one; Path=/', 'b=y', 'a=two; Path=/app'], ['one', 'two']],
+    ['two live ones, one of them twice', '/', ['a=one; Path=/', 'a=two; Path=/b', 'a=three; Path=/'], ['two', 'three']],
+    ['one that the request cannot have shown', '/', ['a=; Path=/old; Max-Age=0'], []],
+    ['one that the request may have shown', '/old/page', ['a=; Path=/old; Max-Age=0'], ['']],
+    ['one of a path that only looks alike', '/older', ['a=; Path=/old; Max-Age=0'], []],
+    ['one in quotes', '/', ['a="x y"; Path=/'], ['x y']],
+    ['empty quotes', '/', ['a=""; Path=/'], ['']],
+    ['none of the name', '/', ['A=x', 'aa=y'], []],
+  ]
+  for (const [what, path, fields, left] of answers) {
+    test(`of a response for ${path} that sets ${what}: ${fields.join(' and ')}`, () => {
+      deepEqual(setCookiesIn(responseWith(...fields), 'a', path, NOW), left)
     })
   }
 })
@@ -96,4 +134,26 @@ test('a parameter of a query is the first of exactly that name that has a value'
     }),
     { numRuns: 2000 },
   )
+})
+
+test('a parameter may have an escaped name, or be one of several', () => {
+  const target = '/?x=0&%73id=1&s%69%64=2&%73id&sid=3&%73%69%6=4&sid%=5&%=6'
+  const found = [0, 1, 2, 3].map((after) => parameterIn(target, 'sid', after))
+  deepEqual(found, ['1', '2', '3', undefined])
+  equal(parameterIn(target, '%73id'), '1')
+  equal(parameterIn('/?a%3Db=1', 'a=b'), '1')
+})
+
+test('a value is unescaped as the URL standard has it', () => {
+  const unit = fc.constantFrom('a', '0', '+', '=', '%', '%2', '%41', '%2b', '%25', '%c3%a9', '%zz')
+  const text = fc.string({ unit, maxLength: 12 })
+  const byUrl = (value: string) => new URLSearchParams(`value=${value}`).get('value')
+  const isUtf8 = (value: string) => !byUrl(value)!.includes('\ufffd')
+  fc.assert(
+    fc.property(text.filter(isUtf8), (value) => {
+      equal(Buffer.from(unescaped(value), 'latin1').toString(), byUrl(value))
+    }),
+    { numRuns: 2000 },
+  )
+  equal(unescaped('%E9'), '\xe9')
 })
