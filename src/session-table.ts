@@ -25,6 +25,9 @@ const RETURNED = 0x1_0000
 /** In `Field.InHand` of an entry that is being given to another session; far below what exchanges could bring back. */
 const CLAIMED = -0x4000_0000
 
+/** How far ahead, in s, a time in the table may be: the threads read the clock one after the other. */
+const AHEAD = 60
+
 /** How often a thread looks at a lock before it sleeps. */
 const SPINS = 200
 /** For how long it sleeps, in ms, before it takes a lock from a holder that must have died. */
@@ -81,7 +84,7 @@ export class SessionTable {
   /** The slot of the server that a live session is on; -1 where there is none. */
   find(high: number, low: number, now: number): number {
     const at = this.#at(high, low)
-    return at >= 0 && this.#isLive(at, now) ? this.#cells[at + Field.Server]! & SLOT : -1
+    return at >= 0 && this.#isLiveAfterAll(at, now) ? this.#cells[at + Field.Server]! & SLOT : -1
   }
 
   /** Notes that a session is on that server, with no exchange in hand. */
@@ -145,10 +148,10 @@ export class SessionTable {
     const counts = new Map<number, SessionCount>()
     for (const server of servers) counts.set(server, { live: 0, active: 0, oldest: 0 })
     for (let at = 0; at < LOCKS_AT; at += STRIDE) {
-      if (this.#isFree(at) || !this.#isLive(at, now)) continue
+      if (this.#isFree(at) || !this.#isLiveAfterAll(at, now)) continue
       const count = counts.get(this.#cells[at + Field.Server]! & SLOT)
       if (count === undefined) continue
-      const begunAt = this.#cells[at + Field.BegunAt]! >>> 0
+      const begunAt = Math.min(this.#cells[at + Field.BegunAt]! >>> 0, now)
       count.live++
       if (this.#cells[at + Field.InHand]! > 0) count.active++
       if (count.oldest === 0 || begunAt < count.oldest) count.oldest = begunAt
@@ -173,9 +176,9 @@ export class SessionTable {
   /** Takes in a session that was saved, unless it is over by now. Returns whether it goes on. */
   restore({ high, low, server, seenAt, begunAt }: SavedSession, now: number): boolean {
     if (this.#isOver(server, seenAt, now)) return false
-    const at = this.#insert(high, low, server, seenAt)
+    const at = this.#insert(high, low, server, Math.min(seenAt, now))
     if (at < 0) return false
-    this.#cells[at + Field.BegunAt] = begunAt | 0
+    this.#cells[at + Field.BegunAt] = Math.min(begunAt, now) | 0
     this.#cells[at + Field.Server]! |= RETURNED
     this.#letGo(at)
     return true
@@ -205,7 +208,7 @@ export class SessionTable {
 
   *#liveEntries(now: number, from: number, to: number): Iterable<number> {
     for (let at = from * STRIDE; at < to * STRIDE; at += STRIDE) {
-      if (!this.#isFree(at) && this.#isLive(at, now)) yield at
+      if (!this.#isFree(at) && this.#isLiveAfterAll(at, now)) yield at
     }
   }
 
@@ -291,6 +294,13 @@ export class SessionTable {
     const cells = this.#cells
     if (cells[at + Field.InHand]! > own) return true
     return !this.#isOver(cells[at + Field.Server]! & SLOT, cells[at + Field.SeenAt]! >>> 0, now)
+  }
+
+  /** The same. A time that was noted while the clock ran ahead counts as now: else the session would live for as long as that. */
+  #isLiveAfterAll(at: number, now: number): boolean {
+    const cell = at + Field.SeenAt
+    if (this.#cells[cell]! >>> 0 > now + AHEAD) Atomics.store(this.#cells, cell, now | 0)
+    return this.#isLive(at, now)
   }
 
   #isOver(server: number, seenAt: number, now: number): boolean {

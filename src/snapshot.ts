@@ -125,6 +125,10 @@ type AffinityKind =
       readonly sameSite: 'Lax' | 'Strict' | 'None'
       /** `auto`: where the client came by HTTPS. */
       readonly secure: 'auto' | 'always' | 'never'
+      /** Whether browsers keep one for each site that embeds this one (CHIPS). */
+      readonly partitioned: boolean
+      /** Whether browsers keep it for `maxAge`, which is then not 0; else until they are closed. */
+      readonly persistent: boolean
     }
   | {
       /** What the application itself knows its sessions by, seen in its answers. */

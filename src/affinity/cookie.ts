@@ -14,6 +14,9 @@ const REMEMBERED = 8192
 /** By how much of the idle limit a ticket's time may lag behind: so seldom a busy client is given a new one. */
 const LAG = 1 / 8
 
+/** How far ahead of this clock, in s, that of another replica may be. */
+const AHEAD = 60
+
 /** A session that a cookie carries; its id and times are the ticket's. */
 interface CookieSession extends Session, Ticket {
   /** Whether it was written under the secret that is used for writing. */
@@ -84,6 +87,8 @@ export class CookieAffinity implements Affinity {
 
   #sessionOf(text: string, now: number): CookieSession {
     const session = this.#recent.get(text) ?? this.#verify(text)
+    // It was written while a clock was wrong, and would be good for as long as that had run ahead.
+    if (Math.max(session.begunAt, session.seenAt) > now + AHEAD) return INVALID
     return session.standing === 'known' && this.#isOver(session, now) ? EXPIRED : session
   }
 
@@ -100,7 +105,8 @@ export class CookieAffinity implements Affinity {
   issue(session: CookieSession, isSecure: boolean): string {
     const text = this.#keys[0]!.seal.write(session)
     this.#recent.set(text, session)
-    return `Set-Cookie: ${this.#settings.name}=${text}${this.#attributes(isSecure)}\r\nCache-Control: private\r\n`
+    const attributes = `${this.#attributes(isSecure)}${this.#lifetime(session)}`
+    return `Set-Cookie: ${this.#settings.name}=${text}${attributes}\r\nCache-Control: private\r\n`
   }
 
   revoke(isSecure: boolean): string {
@@ -132,14 +138,22 @@ export class CookieAffinity implements Affinity {
     return this.#idle > 0 && now - seenAt > this.#idle * LAG
   }
 
+  /** For how long browsers keep the cookie, where that is beyond their own end: as long as its session may live. */
+  #lifetime({ begunAt, seenAt }: CookieSession): string {
+    if (!this.#settings.persistent) return ''
+    const end = Math.ceil(begunAt + this.#maxAge)
+    return `; Max-Age=${end - seenAt}; Expires=${new Date(end * 1000).toUTCString()}`
+  }
+
   #attributes(isSecure: boolean): string {
-    const { path, domain, httpOnly, sameSite, secure } = this.#settings
+    const { path, domain, httpOnly, sameSite, secure, partitioned } = this.#settings
     return [
       `; Path=${path}`,
       domain === undefined ? '' : `; Domain=${domain}`,
       httpOnly ? '; HttpOnly' : '',
       `; SameSite=${sameSite}`,
       secure === 'always' || (secure === 'auto' && isSecure) ? '; Secure' : '',
+      partitioned ? '; Partitioned' : '',
     ].join('')
   }
 }

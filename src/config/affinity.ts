@@ -51,6 +51,14 @@ const CookieFields = z.strictObject({
     .enum(['auto', 'always', 'never'])
     .prefault('auto')
     .describe('Whether it is sent by HTTPS only. auto: where the client came by HTTPS, or the other settings need it.'),
+  partitioned: z
+    .boolean()
+    .prefault(false)
+    .describe('Whether browsers keep one for each site that embeds this one (CHIPS). Needs sameSite: none.'),
+  persistent: z
+    .boolean()
+    .prefault(false)
+    .describe('Whether browsers keep it for maxAge, which it needs, and not only until they are closed.'),
   ...shared,
 })
 
@@ -58,12 +66,16 @@ const CookieFields = z.strictObject({
 const Cookie = CookieFields.check(({ value, issues }) => {
   const wrong = (key: keyof typeof value, expected: string, hint: string) =>
     issues.push({ code: 'custom', message: expected, params: { hint }, path: [key], input: value[key] })
-  const { name = '', path, domain, secure } = value
+  const { name = '', path, domain, secure, sameSite, partitioned, persistent, maxAge } = value
   if (name.startsWith('__Host-') && path !== '/') wrong('path', '/ for a __Host- cookie', 'leave path out')
   if (name.startsWith('__Host-') && domain !== undefined)
     wrong('domain', 'no domain for a __Host- cookie', 'leave domain out')
   if (secure === 'never' && needsHttps(value))
     wrong('secure', 'auto or always for a __Host- or __Secure- cookie, and with sameSite: none', 'leave secure out')
+  if (partitioned && sameSite !== 'none')
+    wrong('partitioned', 'false without sameSite: none', 'add sameSite: none, or leave partitioned out')
+  if (persistent && maxAge === 0)
+    wrong('persistent', 'false without a maxAge', 'add maxAge, which is how long browsers then keep the cookie')
 })
 
 /** Whether browsers would drop the cookie without Secure. */

@@ -25,6 +25,8 @@ const settings: Settings = {
   httpOnly: true,
   sameSite: 'Lax',
   secure: 'auto',
+  partitioned: false,
+  persistent: false,
   onLost: 'move',
 }
 const servers = serversWith([{ name: 'a' }, { name: 'b' }, { name: 'c' }])
@@ -155,6 +157,25 @@ describe('a cookie', () => {
     assert.notEqual(cookies.settle(late, servers[0]!, NOW).low, cookies.read(showing(text), NOW).low)
   })
 
+  test('from the future is invalid, beyond the minute that the clocks of replicas may differ', () => {
+    const cookies = affinity()
+    for (const [ahead, standing] of [
+      [0, 'known'],
+      [60, 'known'],
+      [61, 'invalid'],
+      [HOUR * 24 * 365, 'invalid'],
+    ] as const) {
+      const text = begin(cookies, servers[0], NOW + ahead)
+      assert.equal(cookies.read(showing(text), NOW).standing, standing)
+      assert.equal(affinity().read(showing(text), NOW).standing, standing)
+      // Once the clocks have come to it, it is as good as any.
+      assert.equal(cookies.read(showing(text), NOW + ahead).standing, 'known')
+    }
+    const seal = new TicketSeal(SECRET, 'app')
+    const seenInFuture = seal.write({ ...seal.read(begin(cookies))!, seenAt: NOW + HOUR })
+    assert.equal(cookies.read(showing(seenInFuture), NOW).standing, 'invalid')
+  })
+
   test('under a secret that is going out of use is accepted, and replaced', () => {
     const text = begin(affinity())
     const cookies = affinity({ secrets: ['another secret, newer', SECRET] })
@@ -166,6 +187,19 @@ describe('a cookie', () => {
     const onlyNew = affinity({ secrets: ['another secret, newer'] })
     assert.equal(onlyNew.read(showing(given(cookies, session)), NOW).home, servers[0])
     assert.equal(onlyNew.read(showing(text), NOW).standing, 'invalid')
+  })
+
+  test('that browsers keep is kept until its session is at its greatest age, however often it is renewed', () => {
+    const cookies = affinity({ persistent: true, maxAge: 24 * HOUR * 1000, idle: 2 * HOUR * 1000 })
+    let text = begin(cookies)
+    for (let hour = 1; hour < 24; hour++) {
+      const session = cookies.settle(cookies.read(showing(text), NOW + hour * HOUR), servers[0]!, NOW + hour * HOUR)
+      assert.match(
+        cookies.issue(session, false),
+        new RegExp(`; Max-Age=${(24 - hour) * HOUR}; Expires=Sat, 16 Jan 2027 08:00:00 GMT`),
+      )
+      text = given(cookies, session)
+    }
   })
 
   test('says nothing that can be read', () => {
@@ -191,6 +225,17 @@ describe('a cookie', () => {
       `Set-Cookie: user=…; Path=/app; Domain=example.org; SameSite=None; Secure${PRIVATE}`,
     )
     assert.equal(line({ secure: 'never' }, true), line({}))
+    const chips = { sameSite: 'None', secure: 'always', partitioned: true } as const
+    assert.equal(line(chips), `Set-Cookie: user=…; Path=/; HttpOnly; SameSite=None; Secure; Partitioned${PRIVATE}`)
+    assert.equal(
+      line({ persistent: true, maxAge: 24 * HOUR * 1000 }),
+      `Set-Cookie: user=…; Path=/; HttpOnly; SameSite=Lax; Max-Age=86400; Expires=Sat, 16 Jan 2027 08:00:00 GMT${PRIVATE}`,
+    )
+    assert.equal(line({ maxAge: 24 * HOUR * 1000 }), line({}))
+    assert.equal(
+      affinity({ ...chips, persistent: true, maxAge: HOUR * 1000 }).revoke(true),
+      'Set-Cookie: user=; Path=/; HttpOnly; SameSite=None; Secure; Partitioned; Max-Age=0\r\n',
+    )
     assert.equal(affinity().revoke(false), 'Set-Cookie: user=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0\r\n')
   })
 })

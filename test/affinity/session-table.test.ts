@@ -65,6 +65,37 @@ describe('a session', () => {
   })
 })
 
+describe('a time from the future, of a clock that once ran ahead,', () => {
+  const HOUR = 3600
+  const YEAR = 365 * 24 * HOUR
+
+  test('counts as now once it is looked at, so that the session is over after its idle time', () => {
+    for (const look of [
+      (table: SessionTable) => table.find(1, 1, NOW),
+      (table: SessionTable) => table.count([SERVER], NOW).get(SERVER)!.live - 1 + SERVER,
+      (table: SessionTable) => savedOf(table, NOW)[0]!.server,
+    ]) {
+      const table = tableWith(HOUR)
+      table.put(1, 1, SERVER, NOW + YEAR)
+      assert.equal(look(table), SERVER)
+      assert.equal(table.find(1, 1, NOW + HOUR), SERVER)
+      assert.equal(table.find(1, 1, NOW + HOUR + 1), -1)
+    }
+  })
+
+  test('counts as now where it was saved', () => {
+    const table = tableWith(HOUR)
+    assert.ok(table.restore({ high: 1, low: 1, server: SERVER, seenAt: NOW + YEAR, begunAt: NOW + YEAR }, NOW))
+    assert.deepEqual(savedOf(table, NOW), [{ high: 1, low: 1, server: SERVER, seenAt: NOW, begunAt: NOW }])
+  })
+
+  test('is not shown as the time when a session began', () => {
+    const table = tableWith(HOUR)
+    table.put(1, 1, SERVER, NOW + YEAR)
+    assert.equal(table.count([SERVER], NOW).get(SERVER)!.oldest, NOW)
+  })
+})
+
 test('a change is told once, to whichever thread asks first', () => {
   const table = tableWith(60)
   const other = new SessionTable(table.memory)
