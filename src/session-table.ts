@@ -84,7 +84,7 @@ export class SessionTable {
   /** The slot of the server that a live session is on; -1 where there is none. */
   find(high: number, low: number, now: number): number {
     const at = this.#at(high, low)
-    return at >= 0 && this.#isLiveAfterAll(at, now) ? this.#cells[at + Field.Server]! & SLOT : -1
+    return at >= 0 && this.#isLiveNow(at, now) ? this.#cells[at + Field.Server]! & SLOT : -1
   }
 
   /** Notes that a session is on that server, with no exchange in hand. */
@@ -148,7 +148,7 @@ export class SessionTable {
     const counts = new Map<number, SessionCount>()
     for (const server of servers) counts.set(server, { live: 0, active: 0, oldest: 0 })
     for (let at = 0; at < LOCKS_AT; at += STRIDE) {
-      if (this.#isFree(at) || !this.#isLiveAfterAll(at, now)) continue
+      if (this.#isFree(at) || !this.#isLiveNow(at, now)) continue
       const count = counts.get(this.#cells[at + Field.Server]! & SLOT)
       if (count === undefined) continue
       const begunAt = Math.min(this.#cells[at + Field.BegunAt]! >>> 0, now)
@@ -208,7 +208,7 @@ export class SessionTable {
 
   *#liveEntries(now: number, from: number, to: number): Iterable<number> {
     for (let at = from * STRIDE; at < to * STRIDE; at += STRIDE) {
-      if (!this.#isFree(at) && this.#isLiveAfterAll(at, now)) yield at
+      if (!this.#isFree(at) && this.#isLiveNow(at, now)) yield at
     }
   }
 
@@ -297,7 +297,7 @@ export class SessionTable {
   }
 
   /** The same. A time that was noted while the clock ran ahead counts as now: else the session would live for as long as that. */
-  #isLiveAfterAll(at: number, now: number): boolean {
+  #isLiveNow(at: number, now: number): boolean {
     const cell = at + Field.SeenAt
     if (this.#cells[cell]! >>> 0 > now + AHEAD) Atomics.store(this.#cells, cell, now | 0)
     return this.#isLive(at, now)

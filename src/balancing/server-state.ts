@@ -64,6 +64,11 @@ export class ServerState {
     return this.refusal(now, isOwn) === undefined
   }
 
+  /** Whether failures took it out and no answer has brought it back yet, so that a request to it is its probe. */
+  get hasFailed(): boolean {
+    return (this.#scoreboard.health(this.settings.slot) & HealthBit.Failed) !== 0
+  }
+
   /** Whether the server may serve as soon as it has a place free. */
   isUp(now: number): boolean {
     const refusal = this.refusal(now)

@@ -27,20 +27,26 @@ export class Placement {
   readonly #key: Uint8Array
   /** The session that the request showed. */
   readonly #shown: Session | undefined
-  /** … and as it goes on. */
-  #session: Session | undefined
   /** The request's, in its normal form. */
   readonly #path: string
   /** Whether the answer's body may tell a session. */
   readonly #expectsBody: boolean
+  /** Its visit of the session table, and as which session, on which server: -1 where it is on none. */
   #visit = -1
+  #visitor: Session | undefined
+  #visited = -1
+  /**
+   * The session's own server, where it is asked and was well until then. If it fails, another one serves this request and the
+   * session stays; it moves with the next request that its server cannot serve either.
+   */
+  #staysOn: ServerState | undefined
   /** Where it has been since it last waited. */
   #tried = NOBODY
   #tries = 0
 
   constructor(group: UpstreamGroup, session: Session | undefined, key: Uint8Array, path: string, expectsBody: boolean) {
     this.group = group
-    this.#shown = this.#session = session
+    this.#shown = session
     this.#key = key
     this.#path = path
     this.#expectsBody = expectsBody
@@ -64,8 +70,10 @@ export class Placement {
     const { queue } = this.group
     if (waitsForHome && occasion === 'arrival' && (queue.isAwaited(home) || queue.isAwaited(undefined)))
       return new Wait(home)
-    if (isTied && home.mayServe(time, isOwn) && home.claim(time))
+    if (isTied && home.mayServe(time, isOwn) && home.claim(time)) {
+      if (isOwn && !home.hasFailed) this.#staysOn = home
       return this.#goTo(home, this.#reasonFor(home, home, undefined))
+    }
     // If its own server is as good as any, the session stays.
     if (isTied && home.refusal(time, isOwn) === 'failed' && this.#areAllOut(time) && home.claimAnyway(time))
       return this.#goTo(home, this.#reasonFor(home, home, undefined))
@@ -95,7 +103,8 @@ export class Placement {
   #pick(time: number, occasion: Occasion): ServerState | undefined {
     const { queue, servers } = this.group
     const policy = this.group.policyOf(this.#shown)
-    if (occasion !== 'arrival' || queue.isEmpty) return policy.pick(this.#key, this.#tried, time)
+    if (occasion !== 'arrival' || queue.isEmpty)
+      return this.#lastPlace(time) ?? policy.pick(this.#key, this.#tried, time)
     if (queue.isAwaited(undefined)) return undefined
     return policy.pick(this.#key, [...this.#tried, ...servers.filter((server) => queue.isAwaited(server))], time)
   }
@@ -117,6 +126,22 @@ export class Placement {
       if (oldest === undefined || server.failedBefore(oldest)) oldest = server
     }
     return oldest?.claimAnyway(time) ? oldest : undefined
+  }
+
+  /** The server, claimed, that served the session last while its own could not: it may have left something there. */
+  #lastPlace(time: number): ServerState | undefined {
+    const session = this.#shown
+    if (session?.home === undefined || !this.#isCarried) return undefined
+    const slot = this.group.sessions.find(session.high, session.low, wallSeconds())
+    if (slot < 0 || slot === session.home.slot) return undefined
+    const server = this.group.servers.find(({ settings }) => settings.slot === slot)
+    if (server === undefined || this.#tried.includes(server) || !server.mayServe(time)) return undefined
+    return server.claim(time) ? server : undefined
+  }
+
+  /** Whether clients carry along which server their session is on, so that the table may say where it was served last. */
+  get #isCarried(): boolean {
+    return this.group.affinity?.issue !== undefined
   }
 
   /** Whether nothing but a place is missing on the servers that are up. */
@@ -179,18 +204,27 @@ export class Placement {
     this.reason = reason
     this.#tried = this.#tried === NOBODY ? [server] : [...this.#tried, server]
     this.#tries++
-    if (this.#shown === undefined) return server
+    const session = this.#shown
+    if (session === undefined || this.#visit >= 0) return server
+    // A session that the server has is active from here on. Any other begins, or moves, once the server has answered.
     const { settings } = server
     const seconds = wallSeconds()
-    this.#enter(this.group.affinity!.settle(this.#session!, settings, seconds), settings, seconds)
+    const last = this.group.sessions.find(session.high, session.low, seconds)
+    if (last === settings.slot) this.#enter(session, settings, seconds)
+    // Its own server failed the request before this one: if it does so again, that is no passing trouble.
+    else if (last >= 0) this.#staysOn = undefined
     return server
   }
 
-  /** From here on the exchange is in the hand of that session, on that server, and of no other. */
+  /** From here on the exchange is one of that session, on that server, and of no other. */
   #enter(session: Session, { slot }: Server, seconds: number): void {
-    const visit = this.group.sessions.enter(session.high, session.low, slot, seconds)
+    const { high, low } = session
+    const visitor = this.#visitor
+    if (this.#visit >= 0 && slot === this.#visited && high === visitor!.high && low === visitor!.low) return
+    const visit = this.group.sessions.enter(high, low, slot, seconds)
     this.#leave(seconds)
-    this.#session = session
+    this.#visitor = session
+    this.#visited = slot
     this.#visit = visit
   }
 
@@ -198,11 +232,24 @@ export class Placement {
   answered(response: SessionResponse, isSecure: boolean): string {
     const { affinity } = this.group
     if (affinity === undefined) return ''
-    const { settings } = this.#tried.at(-1)!
-    const learnt = affinity.learn?.(response, settings, wallSeconds(), this.#shown, this.#path)
-    if (learnt !== undefined) this.#enter(learnt, settings, wallSeconds())
-    if (this.#session === undefined || this.#session === this.#shown) return ''
-    return affinity.issue?.(this.#session, isSecure) ?? ''
+    const server = this.#tried.at(-1)!
+    const seconds = wallSeconds()
+    const session = this.#shown && this.#settle(this.#shown, server, seconds)
+    const learnt = affinity.learn?.(response, server.settings, seconds, this.#shown, this.#path)
+    if (learnt !== undefined) this.#enter(learnt, server.settings, seconds)
+    return session === undefined || session === this.#shown ? '' : (affinity.issue?.(session, isSecure) ?? '')
+  }
+
+  /** The session as it goes on, now that that server has answered a request of it; and puts it on the table. */
+  #settle(session: Session, server: ServerState, seconds: number): Session {
+    const { settings } = server
+    if (this.#staysOn !== undefined && this.#staysOn !== server) {
+      if (this.#isCarried) this.#enter(session, settings, seconds)
+      return session
+    }
+    const settled = this.group.affinity!.settle(session, settings, seconds)
+    this.#enter(settled, settings, seconds)
+    return settled
   }
 
   /** What is to see the first bytes of the response's body before the client does; undefined for nothing. */
@@ -223,7 +270,7 @@ export class Placement {
 
   #leave(seconds: number): void {
     if (this.#visit < 0) return
-    this.group.sessions.leave(this.#visit, this.#session!.high, this.#session!.low, seconds)
+    this.group.sessions.leave(this.#visit, this.#visitor!.high, this.#visitor!.low, seconds)
     this.#visit = -1
   }
 }

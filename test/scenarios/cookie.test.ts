@@ -101,6 +101,7 @@ describe('a cookie', () => {
     assert.equal(await seen(`${own}; x=1`), 'a x=1')
     assert.equal(await seen(`x=1;${own};y=2;`), 'a x=1; y=2')
     assert.equal(await seen(`${own}; ${own}; x="a b"`), 'a x="a b"')
+    assert.equal(await seen(`x=1; stick="${user.cookies.get('stick')}"`), 'a x=1')
     assert.equal(await seen('stickier=1; xstick=2; flag'), 'a stickier=1; xstick=2; flag')
   })
 
@@ -148,6 +149,9 @@ describe('a cookie', () => {
       assert.deepEqual([answer.body, answer.setCookies], [`${home} -`, []])
     }
     await limpet.log.matching(/ stuck$/, 3)
+    // Some clients put every value into quotes (RFC 6265 §4.1.1).
+    const quoted = await new User().get(limpet.port, '/', { Cookie: `stick="${user.cookies.get('stick')}"` })
+    assert.deepEqual([quoted.body, quoted.setCookies], [`${home} -`, []])
     // Nobody has the server work through a whole head of them.
     await new User().get(limpet.port, '/', { Cookie: `${'stick=x; '.repeat(500)}${user.cookie}` })
     await limpet.log.find(/ invalid$/)
@@ -233,22 +237,80 @@ describe('a cookie', () => {
 })
 
 describe('when the server of a session cannot serve it', () => {
-  test('the user moves, is told so by a new cookie, and stays there when the first one is back', async (t) => {
-    const servers = await named(t, 'a', 'b')
-    const limpet = await balancing(t, servers, { servers: { a: { failTimeout: '1s' }, b: { failTimeout: '1s' } } })
+  /** The server that serves a user's next request, and the cookie that comes with it. */
+  async function next(user: User, { port }: Limpet): Promise<{ server: string; moved: boolean }> {
+    const { status, body, setCookies } = await user.get(port)
+    assert.equal(status, 200)
+    return { server: body.split(' ')[0]!, moved: setCookies.length > 0 }
+  }
+
+  const originOf = (servers: readonly Named[], wanted: string) => servers.find(({ name }) => name === wanted)!.origin
+  const each = (settings: object) => ({ servers: { a: settings, b: settings, c: settings } })
+
+  test('one request goes to another; at the next the user moves there for good, and is told so by a new cookie', async (t) => {
+    const servers = await named(t, 'a', 'b', 'c')
+    const limpet = await balancing(t, servers)
+    const users = await settled(limpet, 12)
+    await originOf(servers, 'a').kill()
+    const others = new Map<User, string>()
+    const [first, ...rest] = [...users].filter(([, home]) => home === 'a').map(([user]) => user)
+    const retried = await next(first!, limpet)
+    assert.equal(retried.moved, false)
+    await limpet.log.find(/ retry$/)
+    for (const user of [first!, ...rest]) {
+      const { server, moved } = await next(user, limpet)
+      assert.notEqual(server, 'a')
+      assert.ok(moved)
+      others.set(user, server)
+    }
+    // What the first one left there is not lost as well.
+    assert.equal(others.get(first!), retried.server)
+    assert.equal((await limpet.log.matching(/ moved:down$/, others.size)).length, others.size)
+    await originOf(servers, 'a').revive()
+    await assertAllKept(others, limpet)
+    await assertAllKept(new Map([...users].filter(([, home]) => home !== 'a')), limpet)
+  })
+
+  test('the user stays, if it can serve the next request', async (t) => {
+    const servers = await named(t, 'a', 'b', 'c')
+    const limpet = await balancing(t, servers, each({ maxFails: 9 }))
     const user = new User()
     const home = await serverOf(user, limpet)
-    const origin = servers.find(({ name }) => name === home)!.origin
-    await origin.kill()
-    const moved = await user.get(limpet.port)
-    assert.equal(moved.status, 200)
-    assert.equal(moved.setCookies.length, 1)
-    const other = moved.body.split(' ')[0]!
-    assert.notEqual(other, home)
-    await limpet.log.find(/ retry$/)
-    await origin.revive()
-    for (let i = 0; i < 5; i++) assert.equal(await serverOf(user, limpet), other)
-    await limpet.log.matching(/ stuck$/, 5)
+    for (let trouble = 0; trouble < 3; trouble++) {
+      await originOf(servers, home).kill()
+      const { server, moved } = await next(user, limpet)
+      assert.notEqual(server, home)
+      assert.equal(moved, false)
+      await originOf(servers, home).revive()
+      assert.deepEqual(await next(user, limpet), { server: home, moved: false })
+    }
+    await limpet.log.matching(/ retry$/, 3)
+    await limpet.log.matching(/ stuck$/, 3)
+  })
+
+  test('the user moves at the second request that it fails, be it a probe, or never out by maxFails', async (t) => {
+    for (const settings of [{ failTimeout: '1ms' }, { maxFails: 0 }, { maxFails: 9 }]) {
+      const servers = await named(t, 'a', 'b', 'c')
+      const limpet = await balancing(t, servers, each(settings))
+      const user = new User()
+      const home = await serverOf(user, limpet)
+      await originOf(servers, home).kill()
+      const first = await next(user, limpet)
+      assert.equal(first.moved, false)
+      assert.deepEqual(await next(user, limpet), { server: first.server, moved: true })
+      await originOf(servers, home).revive()
+      assert.deepEqual(await next(user, limpet), { server: first.server, moved: false })
+    }
+  })
+
+  test('a user who had no server yet is given the one that answers', async (t) => {
+    const servers = await named(t, 'a', 'b')
+    const limpet = await balancing(t, servers)
+    await originOf(servers, 'a').kill()
+    const users = [new User(), new User()]
+    for (const user of users) assert.deepEqual(await next(user, limpet), { server: 'b', moved: true })
+    for (const user of users) assert.deepEqual(await next(user, limpet), { server: 'b', moved: false })
+    await limpet.log.matching(/ retry$/, 1)
   })
 
   test('with onLost: refuse, the user is refused until the server is back, and then has it again', async (t) => {

@@ -262,6 +262,36 @@ describe('a session in a cookie of the application', () => {
     for (let turn = 2; turn < 6; turn++) assert.equal((await user.get(limpet.port)).body, `${other} ${turn}`)
   })
 
+  test('stays on a server that fails one request of it, where the application keeps to the id', async (t) => {
+    const names = ['a', 'b', 'c']
+    const apps = await Promise.all(
+      names.map(async (name) => {
+        const origin = await httpOrigin(t, ({ url }, response) => {
+          if (url === '/login') response.setHeader('Set-Cookie', `sid=${randomUUID()}; Path=/`)
+          response.end(name)
+        })
+        return { name, origin }
+      }),
+    )
+    const twice = { maxFails: 2 }
+    const limpet = await learning(t, 'cookie:sid', apps, { servers: { a: twice, b: twice, c: twice } })
+    const user = new User()
+    const home = (await user.get(limpet.port, '/login')).body
+    const { origin } = apps.find(({ name }) => name === home)!
+    await origin.kill()
+    assert.notEqual((await user.get(limpet.port)).body, home)
+    await limpet.log.find(/ retry$/)
+    await origin.revive()
+    assert.equal((await user.get(limpet.port)).body, home)
+    await limpet.log.matching(/ stuck$/, 1)
+    await origin.kill()
+    for (let failure = 0; failure < 2; failure++) assert.notEqual((await user.get(limpet.port)).body, home)
+    const moved = (await user.get(limpet.port)).body
+    await limpet.log.find(/ moved:down$/)
+    await origin.revive()
+    for (let turn = 0; turn < 4; turn++) assert.equal((await user.get(limpet.port)).body, moved)
+  })
+
   test('is refused while its server is down, if it is to be', async (t) => {
     const apps = await threeApps(t, byCookie)
     const limpet = await learning(t, 'cookie:sid', apps, {
