@@ -115,6 +115,8 @@ type AffinityKind =
       /** A cookie that Limpet issues. */
       readonly type: 'cookie'
       readonly name: string
+      /** Another name under which it is still read. */
+      readonly formerName?: string
       /** Of the first its cookies are made, and all are accepted. */
       readonly secrets: readonly string[]
       /** How old a session may become. */

@@ -58,6 +58,7 @@ export type WorkerMessage =
       readonly count: number
     }
   | { readonly type: 'shortage'; readonly code: string; readonly count: number }
+  | { readonly type: 'own-cookie-set'; readonly upstream: string; readonly server: string; readonly cookie: string }
   | { readonly type: 'samples'; readonly reports: readonly SampleReport[] }
   | { readonly type: 'stopped' }
 
@@ -86,6 +87,9 @@ const plane = new DataPlane(snapshot, new Scoreboard(scoreboard), new SessionTab
   },
   shortage(code, count) {
     tell({ type: 'shortage', code, count })
+  },
+  ownCookieSet(upstream, server, cookie) {
+    tell({ type: 'own-cookie-set', upstream: upstream.name, server: server.name, cookie })
   },
   stopped() {
     accessLog.stop()

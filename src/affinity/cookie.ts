@@ -19,7 +19,7 @@ const AHEAD = 60
 
 /** A session that a cookie carries; its id and times are the ticket's. */
 interface CookieSession extends Session, Ticket {
-  /** Whether it was written under the secret that is used for writing. */
+  /** Whether it was written under the secret that is used for writing, and stands under the cookie's name of today. */
   readonly isCurrent: boolean
 }
 
@@ -42,6 +42,7 @@ interface Key {
 export class CookieAffinity implements Affinity {
   readonly #settings: CookieSettings
   readonly #place: NamedPart
+  readonly #formerPlace: NamedPart | undefined
   /** In s; 0 for no limit. */
   readonly #idle: number
   readonly #maxAge: number
@@ -53,7 +54,9 @@ export class CookieAffinity implements Affinity {
 
   constructor(settings: CookieSettings, upstream: string, servers: readonly Server[], sessions: SessionTable) {
     this.#settings = settings
-    this.#place = { from: 'cookie', name: settings.name }
+    const { name, formerName } = settings
+    this.#place = { from: 'cookie', name }
+    this.#formerPlace = formerName === undefined ? undefined : { from: 'cookie', name: formerName }
     this.#idle = settings.idle / 1000
     this.#maxAge = settings.maxAge / 1000
     this.#sessions = sessions
@@ -65,24 +68,27 @@ export class CookieAffinity implements Affinity {
   }
 
   read(request: SessionRequest, now: number): CookieSession {
-    const text = request.value(this.#place)
-    if (text === undefined) return NEW
-    const session = this.#sessionOf(text, now)
-    return session.standing === 'known' ? session : this.#readFurther(request, session, now)
+    const session = this.#firstGood(request, this.#place, now)
+    if (session.standing === 'known' || this.#formerPlace === undefined) return session
+    const former = this.#firstGood(request, this.#formerPlace, now)
+    // Its client is given another, under the name of today.
+    return former.standing === 'known' ? { ...former, isCurrent: false } : session
   }
 
   /**
    * A client may have several cookies of one name: from when the path or the domain was another, or from a neighbour under
    * the same domain. A dead one in front must not part it from its server with every request.
    */
-  #readFurther(request: SessionRequest, first: CookieSession, now: number): CookieSession {
-    for (let after = 1; after < MOST_SHOWN; after++) {
-      const text = request.value(this.#place, after)
+  #firstGood(request: SessionRequest, place: NamedPart, now: number): CookieSession {
+    let first: CookieSession | undefined
+    for (let after = 0; after < MOST_SHOWN; after++) {
+      const text = request.value(place, after)
       if (text === undefined) break
       const session = this.#sessionOf(text, now)
       if (session.standing === 'known') return session
+      first ??= session
     }
-    return first
+    return first ?? NEW
   }
 
   #sessionOf(text: string, now: number): CookieSession {

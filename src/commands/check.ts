@@ -2,6 +2,8 @@ import { Command } from 'commander'
 import { formatOrigin } from '../config/load.ts'
 import { printConfig } from '../config/print.ts'
 import { warningsOf } from '../config/warnings.ts'
+import { warningOfAnother } from '../control/instance-lock.ts'
+import { StateDirectory } from '../control/state-directory.ts'
 import { type ConfigOptions, loadFromOptions, withConfigOptions } from './options.ts'
 
 /** `limpet check`: validates the configuration and prints what is in effect, as a file that says the same. */
@@ -12,8 +14,12 @@ export function checkCommand(): Command {
     .action(check)
 }
 
-function check(options: ConfigOptions): void {
+async function check(options: ConfigOptions): Promise<void> {
   const { config, origin } = loadFromOptions(options)
-  for (const warning of warningsOf(config)) console.error(`warning: ${warning}`)
+  const warn = (warning: string) => console.error(`warning: ${warning}`)
+  for (const warning of warningsOf(config)) warn(warning)
+  const { path } = new StateDirectory(config.stateDirectory, process.env, warn)
+  const another = await warningOfAnother(config, path)
+  if (another !== undefined) warn(another)
   process.stdout.write(printConfig(config, `Checked: ${formatOrigin(origin)}`, 'hidden'))
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { InvalidValue } from './error.ts'
 import { Duration, matching, oneOrMore, text, written } from './field.ts'
@@ -29,7 +28,9 @@ const CookieFields = z.strictObject({
   type: z.literal('cookie').describe('By a cookie that Limpet issues.'),
   name: z
     .exactOptional(Token('cookie'))
-    .describe("The cookie's name. `__Host-` and `__Secure-` count. Default: limpet- and six digits of the upstream's."),
+    .describe(
+      "The cookie's name. `__Host-` and `__Secure-` count. Default: limpet- and six digits of the instance and the upstream.",
+    ),
   secrets: z
     .exactOptional(z.array(Secret).min(1, 'at least one secret'))
     .describe(
@@ -161,8 +162,3 @@ const Name = written(
 export const Affinity = z.union([Settings, Name], 'the name of an affinity, or its settings')
 
 export type Affinity = z.output<typeof Affinity>
-
-/** Two upstreams on one host must not overwrite each other's cookie, and its name tells nobody of the inside. */
-export function cookieNameFor(upstream: string): string {
-  return `limpet-${createHash('sha256').update(upstream).digest('hex').slice(0, 6)}`
-}

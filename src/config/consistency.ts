@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { formatAddress } from './address.ts'
-import { cookieNameFor } from './affinity.ts'
 import { alternatives } from './error.ts'
+import { cookieNameFor, Instance, instanceOf } from './instance.ts'
 import { formatPath, type KeyPath } from './key-path.ts'
 import { nearest } from './nearest.ts'
 import { Listener, maxServers, Route, Server } from './schema.ts'
@@ -12,15 +12,16 @@ import { didYouMean, type Issue } from './validate.ts'
  * and passes over the parts that are wrong in themselves, so that one look at the file finds everything.
  */
 export function contradictions(file: unknown): Issue[] {
-  const { listeners, routes, upstreams } = asMapping(file)
+  const { listeners, routes, upstreams, instance } = asMapping(file)
   const groups = Object.entries(asMapping(upstreams)).map(([name, upstream]) => serversOf(name, upstream))
+  const sound = soundOf(Listener, listeners ?? [{}])
   return [
-    ...repeatedListeners(soundOf(Listener, listeners)),
+    ...repeatedListeners(sound),
     ...unknownUpstreams(asList(routes), Object.keys(asMapping(upstreams))),
     ...ambiguousRoutes(soundOf(Route, routes)),
     ...groups.flatMap(repeatedNames),
     ...groups.flatMap(onlyBackups),
-    ...repeatedCookies(asMapping(upstreams)),
+    ...repeatedCookies(asMapping(upstreams), instanceIn(instance, sound)),
     ...tooManyServers(groups),
   ]
 }
@@ -69,13 +70,13 @@ function onlyBackups({ path, written, servers }: ServerGroup): Issue[] {
 }
 
 /** Two upstreams may serve one host, where each would overwrite the other's cookie. */
-function repeatedCookies(upstreams: Readonly<Record<string, unknown>>): Issue[] {
+function repeatedCookies(upstreams: Readonly<Record<string, unknown>>, instance: string): Issue[] {
   const names = Object.entries(upstreams).map(([upstream, settings]) => {
     const { affinity } = asMapping(settings)
     const name = asMapping(affinity).name
     return {
       upstream,
-      name: isCookie(affinity) ? (typeof name === 'string' ? name : cookieNameFor(upstream)) : undefined,
+      name: isCookie(affinity) ? (typeof name === 'string' ? name : cookieNameFor(instance, upstream)) : undefined,
     }
   })
   return names.flatMap(({ upstream, name }, index) => {
@@ -89,6 +90,11 @@ function repeatedCookies(upstreams: Readonly<Record<string, unknown>>): Issue[] 
       },
     ]
   })
+}
+
+function instanceIn(written: unknown, listeners: readonly Sound<z.output<typeof Listener>>[]): string {
+  const { data } = Instance.safeParse(written)
+  return instanceOf({ ...(data !== undefined && { instance: data }), listeners: listeners.map(({ part }) => part) })
 }
 
 function isCookie(affinity: unknown): boolean {

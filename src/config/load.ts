@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { resolve as resolvePath } from 'node:path'
 import { Attempts, ConfigError } from './error.ts'
 import { readConfigFile } from './file.ts'
+import { withCookieNames } from './instance.ts'
 import { isLab, labConfig, labExample, labGroups } from './lab.ts'
 import { type Flags, serversOverride, settings } from './overrides.ts'
 import type { Config } from './schema.ts'
@@ -41,8 +42,9 @@ export function loadConfig({ file: named, env, flags = {}, cwd }: LoadOptions): 
     ...settings.map((read) => () => read(flags, env)),
   ].flatMap((read) => attempts.attempt(read) ?? [])
   const config = base && overrides.reduce((config, { apply }) => attempts.attempt(() => apply(config)) ?? config, base)
+  const whole = base && config && withCookieNames(config, base)
   const origin = { file: file?.path, overrides: overrides.map(({ source }) => source) }
-  return { config: attempts.conclude(config), origin }
+  return { config: attempts.conclude(whole), origin }
 }
 
 /** Says it in words: `/etc/limpet/limpet.yaml, with PORT and --workers`. */

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { ConfigError } from './error.ts'
+import { Instance } from './instance.ts'
 import { scalar } from './interpolate.ts'
 import { type LabGroup, readServerList } from './lab.ts'
 import { AccessLogFormat, type Config, maxServers, Port, Server, Workers } from './schema.ts'
@@ -10,6 +11,7 @@ export interface Flags {
   readonly port?: string | number | undefined
   readonly workers?: string | number | undefined
   readonly accessLog?: string | undefined
+  readonly instance?: string | undefined
 }
 
 /** A flag or an environment variable that replaces a part of the Config. */
@@ -39,6 +41,13 @@ export const settings: readonly ReadOverride[] = [
     example: 'json',
     schema: AccessLogFormat,
     replace: (config, format) => ({ ...config, accessLog: { ...config.accessLog, format } }),
+  }),
+  setting({
+    flag: 'instance',
+    variable: 'LIMPET_INSTANCE',
+    example: 'shop',
+    schema: Instance,
+    replace: (config, instance) => ({ ...config, instance }),
   }),
 ]
 
@@ -71,7 +80,9 @@ function setting<Schema extends z.ZodType>({
     const written = given ?? (env[variable] || undefined)
     if (written === undefined) return undefined
     const [source, mend] = given === undefined ? [variable, `${variable}=${example}`] : [option, `${option} ${example}`]
-    const outcome = validate(schema, scalar(String(written)))
+    const text = String(written)
+    const asText = validate(schema, text)
+    const outcome = 'value' in asText ? asText : validate(schema, scalar(text))
     if ('value' in outcome) return { source, apply: (config) => replace(config, outcome.value, source) }
     const [issue] = outcome.issues
     throw refusal(source, issue?.message ?? '', issue?.hint ?? `for example ${mend}`)

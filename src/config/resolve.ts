@@ -1,4 +1,5 @@
 import { contradictions } from './consistency.ts'
+import { withCookieNames } from './instance.ts'
 import { isOneVariable, scalar } from './interpolate.ts'
 import { formatPath, type KeyPath } from './key-path.ts'
 import { Config } from './schema.ts'
@@ -13,7 +14,7 @@ export function resolve(file: unknown, expanded: ReadonlyMap<string, string> = n
   let outcome = validate(Config, file)
   if ('issues' in outcome && convertExpanded(file, outcome.issues, expanded)) outcome = validate(Config, file)
   const issues = [...('issues' in outcome ? outcome.issues : []), ...contradictions(file)]
-  return 'issues' in outcome || issues.length > 0 ? { issues } : outcome
+  return 'issues' in outcome || issues.length > 0 ? { issues } : { value: withCookieNames(outcome.value) }
 }
 
 function convertExpanded(file: unknown, issues: readonly Issue[], expanded: ReadonlyMap<string, string>): boolean {

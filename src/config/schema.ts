@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { formatAddress, parseAddress } from './address.ts'
 import { Admin } from './admin.ts'
-import { Affinity, cookieNameFor } from './affinity.ts'
+import { Affinity } from './affinity.ts'
 import { ClientAddressFrom, ProxyProtocolIn, ProxyProtocolOut, TrustedProxies } from './client-address.ts'
 import { InvalidValue } from './error.ts'
 import {
@@ -21,6 +21,7 @@ import { HashKeyText } from './hash-key.ts'
 import { HeaderFields, token } from './header-fields.ts'
 import { Health } from './health.ts'
 import { parseListenAddress, parseRouteHost } from './host.ts'
+import { Instance } from './instance.ts'
 import { parsePath } from './path.ts'
 import { Skew } from './skew.ts'
 
@@ -256,17 +257,10 @@ const Upstreams = z.codec(
     .refine((upstreams) => Object.keys(upstreams).length > 0, 'at least one upstream'),
   z.custom<Upstream[]>(),
   {
-    decode: (upstreams) =>
-      Object.entries(upstreams).map(([name, upstream]) => ({ name, ...withCookieName(upstream, name) })),
+    decode: (upstreams) => Object.entries(upstreams).map(([name, upstream]) => ({ name, ...upstream })),
     encode: (upstreams) => Object.fromEntries(upstreams.map(({ name, ...upstream }) => [name, upstream])),
   },
 )
-
-function withCookieName(upstream: z.output<typeof UpstreamFields>, name: string): z.output<typeof UpstreamFields> {
-  const { affinity } = upstream
-  if (affinity?.type !== 'cookie') return upstream
-  return { ...upstream, affinity: { ...affinity, name: affinity.name ?? cookieNameFor(name) } }
-}
 
 export const AccessLogFormat = z.enum(['combined', 'vhost', 'json', 'off'])
 
@@ -328,6 +322,11 @@ export const Config = z.strictObject({
     .min(1, 'at least one route')
     .describe('Which requests go where. The most specific wins, whatever the order.'),
   upstreams: Upstreams.describe('The named groups of servers.'),
+  instance: z
+    .exactOptional(Instance)
+    .describe(
+      'What tells this Limpet and its replicas from others: names of cookies are made of it. Default: its ports.',
+    ),
   stateDirectory: z
     .exactOptional(z.string().min(1, 'the path of a directory'))
     .describe('Where sessions and secrets are kept across a restart. Default: see docs/configuration.md.'),

@@ -14,6 +14,7 @@ import { describeSkew } from '../skew/skew-watch.ts'
 import type { Listener } from '../snapshot.ts'
 import { version } from '../version.ts'
 import { compile } from './compile.ts'
+import { InstanceLock, keepsState, warningOfAnother } from './instance-lock.ts'
 import { ListenError } from './listen-error.ts'
 import { openSessions } from './open-sessions.ts'
 import type { SessionStore } from './session-store.ts'
@@ -31,6 +32,7 @@ export class Balancer {
   readonly #accessLog: LogFile
   readonly #store: SessionStore | undefined
   readonly #skew: SkewAlarm
+  readonly #lock: InstanceLock | undefined
   #admin: AdminServer | undefined
 
   private constructor(
@@ -41,6 +43,7 @@ export class Balancer {
     accessLog: LogFile,
     store: SessionStore | undefined,
     skew: SkewAlarm,
+    lock: InstanceLock | undefined,
   ) {
     this.listeners = listeners
     this.workers = workers
@@ -49,6 +52,7 @@ export class Balancer {
     this.#accessLog = accessLog
     this.#store = store
     this.#skew = skew
+    this.#lock = lock
   }
 
   /** Where the admin API answers; undefined where it is off. */
@@ -65,6 +69,9 @@ export class Balancer {
     for (const warning of warningsOf(config)) log.warn(warning)
     const accessLog = new LogFile(config.accessLog.file, (trouble) => log.warn(trouble))
     const state = new StateDirectory(config.stateDirectory, process.env, (trouble) => log.warn(trouble))
+    const another = await warningOfAnother(config, state.path)
+    if (another !== undefined) log.warn(another)
+    const lock = keepsState(config) ? await InstanceLock.take(config, state.path) : undefined
     const snapshot = compile(config, 1, () => state.secret())
     const { sessions, store } = openSessions(config, snapshot, state, log)
     const skew = new SkewAlarm(snapshot.upstreams, log)
@@ -78,6 +85,8 @@ export class Balancer {
       better: (line) => log.info(line),
       shortage: meetShortage,
     })
+    /** Names of cookies, each of which is warned of once. */
+    const contested = new Set<string>()
     const supervisor = new Supervisor(snapshot, scoreboard, sessions, {
       log: (lines, written) => accessLog.append(lines, written),
       samples: (reports) => skew.hear(reports),
@@ -90,6 +99,14 @@ export class Balancer {
         log.warn(`listener ${address} port ${port}: ${which} closed${last}: ${cause}`)
       },
       shortage: meetShortage,
+      ownCookieSet(upstream, server, cookie) {
+        if (contested.has(cookie)) return
+        contested.add(cookie)
+        log.warn(
+          `upstream ${upstream}: server ${server} sets the cookie ${cookie}, whose name is this Limpet's own: it is passed on, but ` +
+            'the server never gets it back; if there is another Limpet, give one of the two another instance (--instance)',
+        )
+      },
       workerDied(slot, cause, ms) {
         log.error(`worker ${slot} died and is replaced${ms > 0 ? ` in ${ms} ms` : ''}: ${cause}`)
       },
@@ -98,11 +115,12 @@ export class Balancer {
     await health.start()
     try {
       const listeners = await supervisor.start(workers)
-      const balancer = new Balancer(listeners, workers, supervisor, health, accessLog, store, skew)
+      const balancer = new Balancer(listeners, workers, supervisor, health, accessLog, store, skew, lock)
       if (config.admin !== undefined && config.admin !== 'off')
         await balancer.#startAdmin(config.admin, sessions, scoreboard)
       return balancer
     } catch (error) {
+      lock?.release()
       health.stop()
       throw error
     }
@@ -149,6 +167,8 @@ export class Balancer {
 
   /** Lets exchanges in flight finish, then closes everything. */
   async stop(): Promise<void> {
+    // Who is started in its place may do so from now on.
+    this.#lock?.release()
     await this.#admin?.close()
     this.#skew.close()
     this.#health.stop()

@@ -1,4 +1,5 @@
 import { type Affinity as Configured, needsHttps } from '../config/affinity.ts'
+import { cookieNameFor, formerCookieNameFor } from '../config/instance.ts'
 import type { Affinity, Balance, SessionSource } from '../snapshot.ts'
 
 const sameSites = { lax: 'Lax', strict: 'Strict', none: 'None' } as const
@@ -15,13 +16,26 @@ export function impliedAffinity(balance: Balance): Affinity | undefined {
 }
 
 /** What workers are told of an affinity: kinds that differ only in how they are written have become one. */
-export function compileAffinity(affinity: Configured, secret: () => string): Affinity {
+export function compileAffinity(
+  affinity: Configured,
+  instance: string,
+  upstream: string,
+  secret: () => string,
+): Affinity {
   const { idle, onLost } = affinity
   switch (affinity.type) {
     case 'cookie': {
-      const { name = '', secrets = [secret()], sameSite, secure, ...rest } = affinity
+      const standard = cookieNameFor(instance, upstream)
+      const { name = standard, secrets = [secret()], sameSite, secure, ...rest } = affinity
       const always = secure === 'auto' && needsHttps(affinity)
-      return { ...rest, name, secrets, sameSite: sameSites[sameSite], secure: always ? 'always' : secure }
+      return {
+        ...rest,
+        name,
+        ...(name === standard && { formerName: formerCookieNameFor(upstream) }),
+        secrets,
+        sameSite: sameSites[sameSite],
+        secure: always ? 'always' : secure,
+      }
     }
     case 'learn':
       return { ...affinity, from: affinity.from.map(sourceOf), secret: secret() }

@@ -1,4 +1,5 @@
 import { withFolderRedirects } from '../config/folder-redirect.ts'
+import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
 import { Skew } from '../config/skew.ts'
 import type { Affinity, Balance, Route, Snapshot } from '../snapshot.ts'
@@ -11,8 +12,11 @@ import { asBytes, compileAffinity, impliedAffinity } from './compile-affinity.ts
  */
 export function compile(config: Config, generation: number, secret: () => string): Snapshot {
   let serverSlot = 0
+  const instance = instanceOf(config)
   const upstreams = config.upstreams.map(({ servers, affinity: configured, skew: written, ...upstream }, slot) => {
-    const affinity = configured ? compileAffinity(configured, secret) : impliedAffinity(upstream.balance)
+    const affinity = configured
+      ? compileAffinity(configured, instance, upstream.name, secret)
+      : impliedAffinity(upstream.balance)
     const skew = servers.length > 1 && isByAddress(affinity ?? upstream.balance) ? skewLimit(written) : undefined
     return {
       ...upstream,

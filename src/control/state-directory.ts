@@ -96,7 +96,7 @@ export class StateDirectory {
  * Makes a directory, and those above it. Node's own way (`recursive`) never ends where the system refuses a directory
  * as not found although the one above is there, as in /proc.
  */
-function makeDirectory(path: string): void {
+export function makeDirectory(path: string): void {
   if (existsSync(path)) return
   makeDirectory(dirname(path))
   try {

@@ -23,6 +23,8 @@ export interface SupervisorEvents {
   connectionRefused(listener: Listener, address: string, cause: string, count: number): void
   /** A worker ran short of something (shortage.ts), so often since the last word of it. */
   shortage(code: string, count: number): void
+  /** A server has set a cookie whose name is Limpet's own. */
+  ownCookieSet(upstream: string, server: string, cookie: string): void
   /** Who has sent requests to a worker of late. */
   samples(reports: readonly SampleReport[]): void
   /** A worker died, and another takes its place in `ms`. */
@@ -131,6 +133,8 @@ export class Supervisor {
             return this.#events.shortage(message.code, message.count)
           case 'connection-refused':
             return this.#events.connectionRefused(message.listener, message.address, message.cause, message.count)
+          case 'own-cookie-set':
+            return this.#events.ownCookieSet(message.upstream, message.server, message.cookie)
         }
       })
       worker.on('exit', () => reject(new Error(`a worker died at its start: ${cause}`)))

@@ -109,6 +109,17 @@ export function setCookiesIn(head: Head, name: string, path: string, now: number
   return takesAway ? TAKEN_AWAY : NONE
 }
 
+/** The first of those names of which a response sets a cookie; undefined where it sets none of them. */
+export function cookieSetAmong(head: Head, names: readonly string[]): string | undefined {
+  for (let field = 0; field < head.count; field++) {
+    if (head.names[field] !== FieldName.SetCookie) continue
+    pairs.enter(head.bytes, head.valueStart(field), head.valueEnd(field))
+    if (!pairs.advance()) continue
+    for (const name of names) if (pairs.isNamed(name)) return name
+  }
+  return undefined
+}
+
 /** What the attributes of a Set-Cookie field say (RFC 6265 §5.2): of each one the last that is valid counts. */
 class Attributes {
   path = ''

@@ -1,4 +1,5 @@
 import { now } from '../clock.ts'
+import { cookieSetAmong } from '../http1/cookie.ts'
 import { RequestHead } from '../http1/request-head.ts'
 import { ResponseHead } from '../http1/response-head.ts'
 import type { AccessLog } from '../observability/access-log.ts'
@@ -32,6 +33,8 @@ export interface DataPlaneEvents {
   connectionRefused(listener: Listener, address: string, cause: string, count: number): void
   /** This process or machine ran short of something (shortage.ts), so often since the last word of it. */
   shortage(code: string, count: number): void
+  /** A server has set a cookie of a name that is Limpet's own: perhaps there is another Limpet behind this one. */
+  ownCookieSet(upstream: Upstream, server: Server, cookie: string): void
   /** Every client has been served, after `stop`. */
   stopped(): void
 }
@@ -64,6 +67,7 @@ export class DataPlane {
   readonly #shortages = new OccasionalNotices()
   /** From this file descriptor on, what is left is kept for connections to servers. */
   readonly #fullFrom = fullFrom(openFileLimit())
+  readonly #ownCookiesSet = new OccasionalNotices()
 
   constructor(
     snapshot: Snapshot,
@@ -121,6 +125,14 @@ export class DataPlane {
     if (count > 0) this.events.connectionRefused(listener, ends.source.address.text, cause, count)
   }
 
+  /** Tells if the response that was just read sets a cookie whose name is Limpet's own, which that server never gets back. */
+  watchOwnCookies(upstream: Upstream, server: Server): void {
+    if (this.ownCookies.length === 0) return
+    const cookie = cookieSetAmong(this.responseHead, this.ownCookies)
+    if (cookie !== undefined && this.#ownCookiesSet.due(cookie, now()) > 0)
+      this.events.ownCookieSet(upstream, server, cookie)
+  }
+
   /** @param hasRoom false where it is known that there is none */
   #admit(client: ClientConnection, hasRoom = true): void {
     this.#enter(client)
@@ -172,5 +184,8 @@ function fullFrom(limit: number): number {
 }
 
 function ownCookiesOf({ upstreams }: Snapshot): string[] {
-  return [...new Set(upstreams.flatMap(({ affinity }) => (affinity?.type === 'cookie' ? affinity.name : [])))]
+  const names = upstreams.flatMap(({ affinity }) =>
+    affinity?.type === 'cookie' ? [affinity.name, affinity.formerName ?? []].flat() : [],
+  )
+  return [...new Set(names)]
 }

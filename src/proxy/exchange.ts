@@ -252,6 +252,7 @@ export class Exchange implements LogEntry, Waiter {
 
   /** What else the client is to be told with a response: field lines, or nothing. */
   get additions(): string {
+    this.#plane.watchOwnCookies(this.#placement!.group.settings, this.#attempt!.server.settings)
     return this.#placement!.answered(this.#plane.response, this.isSecure)
   }
 

@@ -145,7 +145,7 @@ describe('what is wrong with a flag or a variable', () => {
     writeFileSync(join(cwd, 'limpet.yaml'), `${fileOf('web')}worker: 1\n`)
     refusal(
       { cwd, env: { PORT: '80a', STATIC_BACKEND: 'a:b' }, flags: { workers: 0, accessLog: 'jsn' } },
-      'limpet.yaml:3:1: worker: unknown key, expected listeners, trustedProxies, clientAddressFrom, workers, routes, upstreams, stateDirectory, admin, accessLog, timeouts or limits (did you mean workers?)',
+      'limpet.yaml:3:1: worker: unknown key, expected listeners, trustedProxies, clientAddressFrom, workers, routes, upstreams, instance, stateDirectory, admin, accessLog, timeouts or limits (did you mean workers?)',
       'STATIC_BACKEND: entry 1: expected host:port, such as 172.17.0.2:80, found "a:b" (for example STATIC_BACKEND="172.17.0.2:80 172.17.0.3:80")',
       'PORT: expected a whole number from 0 to 65535, found "80a" (for example PORT=8080)',
       '--workers: expected a whole number from 1 to 1024, found 0 (for example --workers 2)',
@@ -188,4 +188,50 @@ test('the origin names the file and everything that replaced a part of it', () =
   })
   assert.equal(formatOrigin(origin), `${join(cwd, 'limpet.yaml')}, with STATIC_BACKEND, --port, LIMPET_WORKERS`)
   assert.equal(formatOrigin(load({ env: lab }).origin), 'the environment (STATIC_BACKEND, DYNAMIC_BACKEND)')
+})
+
+describe('the default name of a cookie is made of the instance and the upstream', () => {
+  const file = (settings: string) =>
+    `${settings}\nroutes: [{ path: /*, upstream: app }]\n` +
+    'upstreams: { app: { affinity: cookie, servers: [a] }, api: { affinity: cookie, servers: [a] }, own: { affinity: { type: cookie, name: own }, servers: [a] } }\n'
+
+  function namesOf(settings: string, options: Partial<LoadOptions> = {}): (string | undefined)[] {
+    const cwd = directoryWith({})
+    writeFileSync(join(cwd, 'limpet.yaml'), file(settings))
+    const { upstreams } = load({ cwd, ...options }).config
+    return upstreams.map(({ affinity }) => (affinity?.type === 'cookie' ? affinity.name : undefined))
+  }
+
+  test('so that replicas share it, and neighbours on one host, or upstreams, do not', () => {
+    const [app, api, own] = namesOf('listeners: [{ port: 8080 }]')
+    assert.match(app!, /^limpet-[0-9a-f]{6}$/)
+    assert.notEqual(app, api)
+    assert.equal(own, 'own')
+    assert.deepEqual(namesOf('listeners: [{ port: 8080, address: 127.0.0.1 }]'), [app, api, own])
+    assert.notEqual(namesOf('listeners: [{ port: 8081 }]')[0], app)
+    assert.notEqual(namesOf('listeners: [{ port: 8080 }, { port: 8443 }]')[0], app)
+    assert.deepEqual(
+      namesOf('listeners: [{ port: 8443 }, { port: 8080 }]'),
+      namesOf('listeners: [{ port: 8080 }, { port: 8443 }]'),
+    )
+  })
+
+  test('as they are in the end, flags and variables included', () => {
+    const byPort = namesOf('listeners: [{ port: 8080 }]')
+    assert.deepEqual(namesOf('', { flags: { port: '8080' } }), byPort)
+    assert.deepEqual(namesOf('', { env: { PORT: '8080' } }), byPort)
+    const byName = namesOf('instance: shop')
+    assert.notDeepEqual(byName, namesOf(''))
+    assert.deepEqual(namesOf('instance: shop', { flags: { port: '8080' } }), byName)
+    assert.deepEqual(namesOf('instance: web', { flags: { instance: 'shop' }, env: { LIMPET_INSTANCE: 'x' } }), byName)
+    assert.deepEqual(namesOf('', { env: { LIMPET_INSTANCE: 'shop' } }), byName)
+    assert.deepEqual(namesOf('', { flags: { instance: '8080' } }), byPort)
+  })
+
+  test('which is a name', () => {
+    refusal(
+      { env: { ...lab, LIMPET_INSTANCE: 'a shop' } },
+      'LIMPET_INSTANCE: expected a name of at most 64 letters, digits and . _ -, found "a shop" (for example LIMPET_INSTANCE=shop)',
+    )
+  })
 })
