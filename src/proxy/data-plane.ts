@@ -1,7 +1,7 @@
 import { now } from '../clock.ts'
-import { cookieSetAmong } from '../http1/cookie.ts'
 import { RequestHead } from '../http1/request-head.ts'
 import { ResponseHead } from '../http1/response-head.ts'
+import { cookieSetAmong } from '../http1/set-cookie.ts'
 import type { AccessLog } from '../observability/access-log.ts'
 import { OccasionalNotice, OccasionalNotices } from '../observability/occasional-notice.ts'
 import { Router } from '../routing/router.ts'

@@ -1,7 +1,7 @@
 import type { SessionResponse } from '../affinity/affinity.ts'
-import { setCookiesIn } from '../http1/cookie.ts'
 import { parameterIn, unescaped } from '../http1/query.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
+import { setCookiesIn } from '../http1/set-cookie.ts'
 
 /** The response whose head a worker has just read, as affinities see it. */
 export class ResponseView implements SessionResponse {

@@ -2,10 +2,11 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { cookieIn, setCookiesIn, unquoted } from '../../src/http1/cookie.ts'
+import { cookieIn, unquoted } from '../../src/http1/cookie.ts'
 import { parameterIn, unescaped } from '../../src/http1/query.ts'
 import { RequestHead } from '../../src/http1/request-head.ts'
 import { ResponseHead } from '../../src/http1/response-head.ts'
+import { setCookiesIn } from '../../src/http1/set-cookie.ts'
 
 const NOW = 1_800_000_000
 const LIMITS = { headSize: 10_000, headers: 100 }
@@ -122,6 +123,35 @@ describe('a cookie', () => {
       deepEqual(setCookiesIn(responseWith(...fields), 'a', path, NOW), left)
     })
   }
+})
+
+test('of a response are all that a browser would keep, however many it sets and takes away', () => {
+  const change = fc.record({
+    path: fc.constantFrom('/', '/app', '/app/x'),
+    domain: fc.constantFrom('', 'a.org', 'b.a.org'),
+    partitioned: fc.boolean(),
+    value: fc.constantFrom('one', 'two', ''),
+    order: fc.boolean(),
+  })
+  fc.assert(
+    fc.property(fc.array(change, { maxLength: 6 }), (changes) => {
+      const jar = new Map<string, string>()
+      const fields = changes.map(({ path, domain, partitioned, value, order }) => {
+        const place = JSON.stringify([path, domain, partitioned])
+        jar.delete(place)
+        if (value !== '') jar.set(place, value)
+        const attributes = [`Path=${path}`, domain && `Domain=${domain}`, partitioned && 'Partitioned', 'Secure']
+        const written = attributes.filter(Boolean)
+        return [value === '' ? 'a=gone; Max-Age=0' : `a=${value}`, ...(order ? written : written.reverse())].join('; ')
+      })
+      const left = [...jar.values()]
+      deepEqual(
+        setCookiesIn(responseWith(...fields), 'a', '/app/x', NOW),
+        left.length > 0 || changes.length === 0 ? left : [''],
+      )
+    }),
+    { numRuns: 2000, seed: 10 },
+  )
 })
 
 test('a parameter of a query is the first of exactly that name that has a value', () => {
