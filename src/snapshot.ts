@@ -292,6 +292,10 @@ export interface Queue {
 export interface KeepAlive {
   readonly connections: number
   readonly idle: number
+  /** Requests on one connection before it is closed. */
+  readonly requestsPerConnection: number
+  /** How old a connection may be to serve another request. */
+  readonly maxAge: number
 }
 
 export interface Limits {

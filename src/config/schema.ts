@@ -217,6 +217,8 @@ const retries = z.strictObject({
 const keepAlive = z.strictObject({
   connections: whole(0, 65_535).prefault(64).describe('Idle connections kept to each server, by each worker. 0: none.'),
   idle: Duration.prefault('60s').describe('How long an idle connection is kept.'),
+  requestsPerConnection: Count.prefault('unlimited').describe('Requests on one connection before it is closed.'),
+  maxAge: Duration.prefault('1h').describe('How old a connection may be to serve another request. 0: any age.'),
 })
 
 const queue = z.strictObject({

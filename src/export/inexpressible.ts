@@ -175,6 +175,12 @@ function upstream({
       'write a long one, such as 24d',
     ),
     ...when(
+      keepAlive.connections > 0 && keepAlive.maxAge === 0,
+      `${path}.keepAlive.maxAge`,
+      'nginx has no word for no limit',
+      'write a long one, such as 24d',
+    ),
+    ...when(
       health?.check !== undefined,
       `${path}.health.check`,
       'only nginx Plus checks servers actively',

@@ -31,7 +31,8 @@ export function upstreamBlock({ name, balance, servers, keepAlive }: Upstream): 
         : [
             // nginx counts the idle connections of all servers together.
             directive('keepalive', keepAlive.connections * servers.length),
-            directive('keepalive_requests', ANY_NUMBER),
+            directive('keepalive_requests', keepAlive.requestsPerConnection || ANY_NUMBER),
+            directive('keepalive_time', formatDuration(keepAlive.maxAge)),
             directive('keepalive_timeout', formatDuration(keepAlive.idle)),
           ]),
     ],

@@ -32,12 +32,15 @@ export class Pool {
     return undefined
   }
 
-  /** Keeps the connection, or closes the one that has been idle for longest if there are enough. */
+  /** Keeps the connection, unless it has served its time; closes the one that has been idle for longest if there are enough. */
   put(connection: UpstreamConnection): void {
-    if (this.#settings.connections === 0) return connection.destroy()
-    if (this.#idle.length >= this.#settings.connections) this.#idle.shift()?.destroy()
+    const { connections, idle, requestsPerConnection, maxAge } = this.#settings
+    const isSpent = requestsPerConnection > 0 && connection.served >= requestsPerConnection
+    const ageLeft = maxAge === 0 ? Infinity : maxAge - connection.age
+    if (connections === 0 || isSpent || ageLeft <= 0) return connection.destroy()
+    if (this.#idle.length >= connections) this.#idle.shift()?.destroy()
     this.#idle.push(connection)
-    connection.rest(this.#settings.idle)
+    connection.rest(Math.min(idle || Infinity, ageLeft))
   }
 
   remove(connection: UpstreamConnection): void {

@@ -46,12 +46,14 @@ export class UpstreamConnection extends Timed {
   #error: Error | undefined
   readonly #pool: Pool
   readonly #deadlines: Deadlines
+  readonly #openedAt: number
 
   constructor(server: ServerState, pool: Pool, deadlines: Deadlines) {
     super()
     this.server = server
     this.#pool = pool
     this.#deadlines = deadlines
+    this.#openedAt = deadlines.now
     const { host, port } = server.settings
     const socket = new ServerSocket(buffer, (size) => this.#read(size))
     this.socket = socket
@@ -79,11 +81,16 @@ export class UpstreamConnection extends Timed {
     this.#pool.put(this)
   }
 
-  /** Waits in its pool for the next exchange, `ms` at most. */
+  /** How long ago it was opened, in ms. */
+  get age(): number {
+    return this.#deadlines.now - this.#openedAt
+  }
+
+  /** Waits in its pool for the next exchange, `ms` at most; Infinity for as long as it takes. */
   rest(ms: number): void {
     this.idleSince = this.#deadlines.now
     this.#settles = turns.settlingTurn()
-    this.wait(ms)
+    this.wait(ms === Infinity ? 0 : ms)
   }
 
   /** Whether it has rested for long enough to show that the server did not close it behind its last answer. */

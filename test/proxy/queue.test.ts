@@ -42,7 +42,7 @@ function upstreamOf({ size = 100, timeout = 0, workers = 1 } = {}) {
     servers,
     timeouts: { connect: 0, firstByte: 0, idle: 0, tunnel: 0 },
     retries: { tries: 1, within: 0 },
-    keepAlive: { connections: 0, idle: 0 },
+    keepAlive: { connections: 0, idle: 0, requestsPerConnection: 0, maxAge: 0 },
     queue: { size, timeout },
   }
   const scoreboard = new Scoreboard()
