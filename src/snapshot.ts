@@ -158,13 +158,18 @@ export type HashKey =
     }
   | NamedPart
 
+/**
+ * Where something listens, as node:net takes it: a name in lower case, IPv4, or IPv6 without brackets, and a port from 1
+ * to 65535; or a Unix socket by its path from the root.
+ */
+export type Endpoint = { readonly host: string; readonly port: number } | { readonly path: string }
+
 /** One backend. `name` is its identity and outlives a change of address. */
 export interface Server {
   readonly name: string
-  /** As it stands in logs: `172.17.0.2:80`, `[::1]:80`. */
+  /** As it stands in logs: `172.17.0.2:80`, `[::1]:80`, `unix:/run/app.sock`. */
   readonly address: string
-  readonly host: string
-  readonly port: number
+  readonly endpoint: Endpoint
   /** Its place on the Scoreboard. */
   readonly slot: number
   readonly weight: number

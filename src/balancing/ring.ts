@@ -80,8 +80,12 @@ function count({ weight }: RingMember, scale: number): number {
   return Math.max(1, Math.floor(weight * scale))
 }
 
-/** What is hashed of a name: the colon before a port at its end becomes NUL; without a port, NUL comes last. */
+/**
+ * What is hashed of a name: the colon before a port at its end becomes NUL; without a port, NUL comes last. Of a Unix
+ * socket, the path.
+ */
 function nameOnRing(name: string): string {
+  if (name.startsWith('unix:/')) return `${name.slice('unix:'.length)}\0`
   const [, host = name, port = ''] = /^(.*):(\d*)$/s.exec(name) ?? []
   return `${host}\0${port}`
 }

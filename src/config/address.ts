@@ -1,29 +1,26 @@
 import { isIPv6 } from 'node:net'
+import type { Endpoint } from '../snapshot.ts'
 import { InvalidValue } from './error.ts'
 import { parseHost, parseIPv6 } from './host.ts'
-
-/** Where a server listens. */
-export interface Address {
-  /** Name in lower case, IPv4, or IPv6 without brackets. */
-  readonly host: string
-  /** 1 to 65535. */
-  readonly port: number
-}
+import { formatUnixSocket, isUnixSocket, parseUnixSocket } from './unix-socket.ts'
 
 const anAddress = 'host:port, such as 172.17.0.2:80'
 
 /**
- * Reads `host:port` as nginx does: a name, an IPv4 address or an IPv6 address in brackets; port 80 if left out.
- * Throws InvalidValue.
+ * Reads `host:port` as nginx does: a name, an IPv4 address or an IPv6 address in brackets; port 80 if left out. Or
+ * `unix:` and a path. Throws InvalidValue.
  */
-export function parseAddress(text: string): Address {
+export function parseAddress(text: string): Endpoint {
+  if (isUnixSocket(text)) return { path: parseUnixSocket(text) }
   const [, bracketed, name, port] = /^(?:\[([^\]]*)\]|([^[\]:/,\s]+))(?::(\d*))?$/.exec(text) ?? []
   if (bracketed === undefined && name === undefined) throw new InvalidValue(anAddress, mend(text))
   return { host: name === undefined ? ipv6(bracketed ?? '') : parseHost(name), port: parsePort(port ?? '80') }
 }
 
-/** Writes the address as it stands in logs: `172.17.0.2:80`, `[::1]:80`. */
-export function formatAddress({ host, port }: Address): string {
+/** Writes the address as it stands in logs: `172.17.0.2:80`, `[::1]:80`, `unix:/run/app.sock`. */
+export function formatAddress(endpoint: Endpoint): string {
+  if ('path' in endpoint) return formatUnixSocket(endpoint.path)
+  const { host, port } = endpoint
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
@@ -42,6 +39,8 @@ function parsePort(digits: string): number {
 function mend(text: string): string | undefined {
   if (isIPv6(text)) return `an IPv6 address stands in brackets: write [${text}] or [${text}]:80`
   if (/[,;]/.test(text)) return 'one address an entry, without commas'
+  const [, path] = /^(?:[a-z+]+:\/\/)?(?:unix:)?(\/[\w./@+-]*[\w@+-])(?::.*)?$/i.exec(text) ?? []
+  if (path !== undefined) return `write ${formatUnixSocket(path)}`
   const [, authority] = /^(?:[a-z][a-z0-9+.-]*:\/\/)?([^/\s]+)(?:\/.*)?$/i.exec(text) ?? []
   return authority && authority !== text ? `write ${authority}` : undefined
 }

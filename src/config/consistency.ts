@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { formatAddress } from './address.ts'
-import { alternatives } from './error.ts'
+import { alternatives, shown } from './error.ts'
 import { cookieNameFor, Instance, instanceOf } from './instance.ts'
 import { formatPath, type KeyPath } from './key-path.ts'
 import { nearest } from './nearest.ts'
@@ -21,6 +21,7 @@ export function contradictions(file: unknown): Issue[] {
     ...ambiguousRoutes(soundOf(Route, routes)),
     ...groups.flatMap(repeatedNames),
     ...groups.flatMap(onlyBackups),
+    ...groups.flatMap(portsOfSockets),
     ...repeatedCookies(asMapping(upstreams), instanceIn(instance, sound)),
     ...tooManyServers(groups),
   ]
@@ -34,13 +35,20 @@ interface Sound<Part> {
 
 interface ServerGroup {
   readonly path: KeyPath
+  /** What stands as the port of their health check. */
+  readonly checkPort: unknown
   readonly written: number
   readonly servers: readonly Sound<Server>[]
 }
 
 function serversOf(name: string, upstream: unknown): ServerGroup {
-  const { servers } = asMapping(upstream)
-  return { path: ['upstreams', name, 'servers'], written: asList(servers).length, servers: soundOf(Server, servers) }
+  const { servers, health } = asMapping(upstream)
+  return {
+    path: ['upstreams', name, 'servers'],
+    checkPort: asMapping(asMapping(health).check).port,
+    written: asList(servers).length,
+    servers: soundOf(Server, servers),
+  }
 }
 
 function repeatedListeners(listeners: readonly Sound<z.output<typeof Listener>>[]): Issue[] {
@@ -67,6 +75,19 @@ function onlyBackups({ path, written, servers }: ServerGroup): Issue[] {
   const backups = servers.filter(({ part }) => part.backup).length
   if (written === 0 || backups < written) return []
   return [{ path, message: 'expected a server that is not a backup, found backups only' }]
+}
+
+function portsOfSockets({ path, checkPort, servers }: ServerGroup): Issue[] {
+  const socket = servers.find(({ part }) => 'path' in part.endpoint)
+  if (checkPort === undefined || socket === undefined) return []
+  return [
+    {
+      path: [...path.slice(0, -1), 'health', 'check', 'port'],
+      message: `expected no port, since server ${socket.part.address} has none, found ${shown(checkPort)}`,
+      hint: 'leave it out: checks go where requests go',
+      see: [...path, socket.index],
+    },
+  ]
 }
 
 /** Two upstreams may serve one host, where each would overwrite the other's cookie. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Endpoint } from '../snapshot.ts'
 import { formatAddress, parseAddress } from './address.ts'
 import { Admin } from './admin.ts'
 import { Affinity } from './affinity.ts'
@@ -139,11 +140,9 @@ const Balance = z.union([BalanceSettings, BalanceName], 'the name of a policy, o
 export interface Server {
   /** Its identity, unique in its upstream. */
   name: string
-  /** As it stands in logs: `172.17.0.2:80`, `[::1]:80`. */
+  /** As it stands in logs: `172.17.0.2:80`, `[::1]:80`, `unix:/run/app.sock`. */
   address: string
-  /** Name in lower case, IPv4, or IPv6 without brackets. */
-  host: string
-  port: number
+  endpoint: Endpoint
   weight: number
   /** Serves only when no other server may. */
   backup: boolean
@@ -165,10 +164,10 @@ const ServerAddress = written(z.string('host:port'), parseAddress, formatAddress
 
 const ServerFields = z.strictObject({
   name: z
-    .exactOptional(matching(/^[\w.:[\]-]+$/, 'a name of letters, digits and . _ - : [ ]'))
+    .exactOptional(matching(/^(?:[\w.:[\]-]+|unix:\/[\w./@+-]+)$/, 'a name of letters, digits and . _ - : [ ]'))
     .describe('Its identity in logs and sessions, unique in the upstream. Default: its address.'),
   address: ServerAddress.describe(
-    'host:port: a name, an IPv4 address, or an IPv6 address in brackets. Port 80 if left out.',
+    'host:port: a name, an IPv4 address, or an IPv6 address in brackets; port 80 if left out. Or unix:/path/of/a/socket.',
   ),
   weight: whole(1, 65_535).prefault(1).describe('Its share of the requests, against the other weights.'),
   backup: z.boolean().prefault(false).describe('Serves only when no other server may.'),
@@ -189,14 +188,14 @@ const ServerFields = z.strictObject({
 const DetailedServer = z.codec(ServerFields, z.custom<Server>(), {
   decode: ({ name, address, ...rest }) => {
     const written = formatAddress(address)
-    return { name: name ?? written, address: written, ...address, ...rest }
+    return { name: name ?? written, address: written, endpoint: address, ...rest }
   },
-  encode: ({ host, port, ...rest }) => ({ ...rest, address: { host, port } }),
+  encode: ({ endpoint, ...rest }) => ({ ...rest, address: endpoint }),
 })
 
 const ServerByAddress = z.codec(ServerAddress, z.custom<Server>(), {
   decode: (address) => z.decode(DetailedServer, { address: formatAddress(address) }),
-  encode: ({ host, port }) => ({ host, port }),
+  encode: ({ endpoint }) => endpoint,
 })
 
 /** One entry of an upstream's `servers`: its address, or its settings. */

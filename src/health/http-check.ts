@@ -1,6 +1,6 @@
 import { type IncomingMessage, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
-import type { HttpCheck, Server } from '../snapshot.ts'
+import type { Endpoint, HttpCheck } from '../snapshot.ts'
 import { brokenOff, type Verdict } from './verdict.ts'
 
 /** How much of an answer's body is searched, in bytes. */
@@ -13,17 +13,18 @@ const MOST_BODY = 64 * 1024
  */
 export function checkHttp(
   check: HttpCheck,
-  { host, port }: Server,
+  endpoint: Endpoint,
   preamble: Uint8Array,
   signal: AbortSignal,
 ): Promise<Verdict> {
   const { method, path } = check
+  // What Host says: the server's address or, of a Unix socket, localhost, as nginx does.
+  const authority = 'path' in endpoint ? { host: 'localhost', defaultPort: 80 } : endpoint
   const what = `${method} ${path}`
   return new Promise((resolve) => {
     const outgoing = request({
-      createConnection: () => begin(connect({ host, port: check.port ?? port }), preamble),
-      host,
-      port: check.port ?? port,
+      createConnection: () => begin(connect(endpoint), preamble),
+      ...authority,
       method,
       path,
       headers: { 'user-agent': 'limpet-check', ...check.headers, connection: 'close' },

@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import type { Server, TcpCheck } from '../snapshot.ts'
+import type { Endpoint } from '../snapshot.ts'
 import { brokenOff, type Verdict } from './verdict.ts'
 
 /**
@@ -7,11 +7,10 @@ import { brokenOff, type Verdict } from './verdict.ts'
  *
  * @param preamble what a connection to the server begins with
  */
-export function checkTcp(check: TcpCheck, server: Server, preamble: Uint8Array, signal: AbortSignal): Promise<Verdict> {
-  const port = check.port ?? server.port
-  const what = `TCP port ${port}`
+export function checkTcp(endpoint: Endpoint, preamble: Uint8Array, signal: AbortSignal): Promise<Verdict> {
+  const what = 'path' in endpoint ? `unix:${endpoint.path}` : `TCP port ${endpoint.port}`
   return new Promise((resolve) => {
-    const socket = connect({ host: server.host, port, signal })
+    const socket = connect({ ...endpoint, signal })
     socket.on('connect', () => {
       resolve({ passed: true, cause: `${what} is open` })
       socket.end(preamble, () => socket.destroy())

@@ -1,6 +1,6 @@
 import { localHeader } from '../local-header.ts'
 import { HealthBit, type Scoreboard } from '../scoreboard.ts'
-import type { Check, Server, Upstream } from '../snapshot.ts'
+import type { Check, Endpoint, Server, Upstream } from '../snapshot.ts'
 import { Checker } from './checker.ts'
 import type { Gate } from './gate.ts'
 import { checkHttp } from './http-check.ts'
@@ -93,10 +93,11 @@ export class UpstreamHealth {
     // Nobody was without it at the start of the program, so that it needs not warm up.
     let isNew = check.initial !== 'up'
     const preamble = preambleOf(this.#upstream, check)
+    const endpoint = endpointOf(server, check)
     return new Checker(
       check,
       async (signal) => {
-        const verdict = await probe(check, server, preamble, signal)
+        const verdict = await probe(check, endpoint, preamble, signal)
         if (verdict.shortage !== undefined) this.#events.shortage(verdict.shortage)
         return verdict
       },
@@ -140,13 +141,18 @@ export class UpstreamHealth {
 }
 
 /** One check of one server. A new kind of check is one line. */
-function probe(check: Check, server: Server, preamble: Uint8Array, signal: AbortSignal): Promise<Verdict> {
+function probe(check: Check, endpoint: Endpoint, preamble: Uint8Array, signal: AbortSignal): Promise<Verdict> {
   switch (check.type) {
     case 'http':
-      return checkHttp(check, server, preamble, signal)
+      return checkHttp(check, endpoint, preamble, signal)
     case 'tcp':
-      return checkTcp(check, server, preamble, signal)
+      return checkTcp(endpoint, preamble, signal)
   }
+}
+
+/** Where a server is checked: where it serves, or on a port for checks. */
+function endpointOf({ endpoint }: Server, { port }: Check): Endpoint {
+  return port === undefined || 'path' in endpoint ? endpoint : { ...endpoint, port }
 }
 
 /** What a check's connection begins with; one on a port of its own meets another listener, and says nothing. */

@@ -91,13 +91,18 @@ export function writeRequestHead(
 
   const hasHost = head.authorityEnd > head.authorityStart
   if (head.form === 'absolute') writeLine(out, 'Host: ', bytes, head.authorityStart, head.authorityEnd)
-  else if (!hasHost) out.text(`Host: ${forwarding.serverAddress}\r\n`)
+  else if (!hasHost) out.text(`Host: ${hostFor(forwarding.serverAddress)}\r\n`)
   if (framing === CHUNKED) out.write(CHUNKED_LINE)
   else if (framing > 0 || head.find(FieldName.ContentLength) >= 0) out.text(`Content-Length: ${framing}\r\n`)
   if (forwarding.upgrade) copyUpgrade(out, head)
 
   writeForwarding(out, head, forwarding)
   out.write(CRLF)
+}
+
+/** A Unix socket has no host; nginx says this. */
+function hostFor(address: string): string {
+  return address.startsWith('unix:/') ? 'localhost' : address
 }
 
 const COOKIE = Buffer.from('Cookie: ')

@@ -54,7 +54,6 @@ export class UpstreamConnection extends Timed {
     this.#pool = pool
     this.#deadlines = deadlines
     this.#openedAt = deadlines.now
-    const { host, port } = server.settings
     const socket = new ServerSocket(buffer, (size) => this.#read(size))
     this.socket = socket
     this.writer = new SocketWriter(socket, this)
@@ -63,7 +62,7 @@ export class UpstreamConnection extends Timed {
     socket.on('end', onEnd)
     socket.on('error', onError)
     socket.on('close', onClose)
-    socket.connect({ host, port })
+    socket.connect(server.settings.endpoint)
   }
 
   /** Lends the connection to an exchange. */

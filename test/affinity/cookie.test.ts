@@ -97,7 +97,10 @@ describe('a cookie', () => {
 
   test('goes by the name of the server, wherever that is now', () => {
     const text = begin(affinity())
-    const moved = serversWith([{ name: 'z' }, { name: 'a', port: 9999, address: '127.0.0.1:9999' }])
+    const moved = serversWith([
+      { name: 'z' },
+      { name: 'a', endpoint: { host: '127.0.0.1', port: 9999 }, address: '127.0.0.1:9999' },
+    ])
     assert.equal(affinity({}, { list: moved }).read(showing(text), NOW).home, moved[1])
   })
 

@@ -11,8 +11,7 @@ export interface Group {
   readonly scoreboard: Scoreboard
 }
 
-const plain: Omit<Server, 'name' | 'address' | 'port' | 'slot'> = {
-  host: '127.0.0.1',
+const plain: Omit<Server, 'name' | 'address' | 'endpoint' | 'slot'> = {
   weight: 1,
   backup: false,
   down: false,
@@ -27,7 +26,8 @@ const plain: Omit<Server, 'name' | 'address' | 'port' | 'slot'> = {
 export function serversWith(settings: readonly Partial<Server>[]): Server[] {
   return settings.map((setting, slot) => {
     const port = 9101 + slot
-    return { ...plain, name: `127.0.0.1:${port}`, address: `127.0.0.1:${port}`, port, slot, ...setting }
+    const address = `127.0.0.1:${port}`
+    return { ...plain, name: address, address, endpoint: { host: '127.0.0.1', port }, slot, ...setting }
   })
 }
 

@@ -102,7 +102,8 @@ for (const balance of [consistent, bounded]) {
 
     test('a server that changes its address under its name keeps all of its keys', () => {
       const servers = serversWith([{ name: 'a' }, { name: 'b' }, { name: 'c' }])
-      const moved = servers.map((server) => ({ ...server, address: '10.9.9.9:80', host: '10.9.9.9', port: 80 }))
+      const endpoint = { host: '10.9.9.9', port: 80 }
+      const moved = servers.map((server) => ({ ...server, address: '10.9.9.9:80', endpoint }))
       assert.deepEqual(placesOf(groupOf(balance, moved)), placesOf(groupOf(balance, servers)))
     })
 

@@ -3,29 +3,34 @@ import { createServer as createHttpServer, type RequestListener } from 'node:htt
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 
-/** A server behind Limpet, on a loopback port of its own. */
+/** A server behind Limpet, on a loopback port of its own or on a Unix socket. */
 export interface Origin {
   readonly server: Server
+  /** 0 on a Unix socket. */
   readonly port: number
   /** As it stands in a configuration and in the log. */
   readonly address: string
   /** Stops listening and breaks off every connection. */
   kill(): Promise<void>
-  /** Listens again, on the same port. */
+  /** Listens again, at the same place. */
   revive(): Promise<void>
 }
 
-/** A server that speaks HTTP by Node's own implementation. */
-export function httpOrigin(test: TestContext, handle: RequestListener): Promise<Origin> {
-  return start(test, createHttpServer({ keepAliveTimeout: 60_000 }, handle))
+/**
+ * A server that speaks HTTP by Node's own implementation.
+ *
+ * @param path of a Unix socket to listen on
+ */
+export function httpOrigin(test: TestContext, handle: RequestListener, path?: string): Promise<Origin> {
+  return start(test, createHttpServer({ keepAliveTimeout: 60_000 }, handle), path)
 }
 
 /** A server whose every byte the test decides on. */
-export function rawOrigin(test: TestContext, converse: (socket: Socket) => void): Promise<Origin> {
-  return start(test, createServer({ allowHalfOpen: true }, converse))
+export function rawOrigin(test: TestContext, converse: (socket: Socket) => void, path?: string): Promise<Origin> {
+  return start(test, createServer({ allowHalfOpen: true }, converse), path)
 }
 
-async function start(test: TestContext, server: Server): Promise<Origin> {
+async function start(test: TestContext, server: Server, path?: string): Promise<Origin> {
   const sockets = new Set<Socket>()
   server.on('connection', (socket) => {
     sockets.add(socket)
@@ -33,18 +38,20 @@ async function start(test: TestContext, server: Server): Promise<Origin> {
     socket.on('close', () => sockets.delete(socket))
   })
   const listen = async (port: number) => {
-    server.listen(port, '127.0.0.1')
+    server.listen(path === undefined ? { port, host: '127.0.0.1' } : { path })
     await once(server, 'listening')
-    return (server.address() as AddressInfo).port
+    return path === undefined ? (server.address() as AddressInfo).port : 0
   }
   const port = await listen(0)
   const kill = async () => {
     if (!server.listening) return
     server.close()
-    // A socket that is being ended cannot be reset any more.
-    for (const socket of sockets) socket.writableEnded ? socket.destroy() : socket.resetAndDestroy()
+    // A socket that is being ended cannot be reset any more, and a Unix socket never can.
+    for (const socket of sockets)
+      socket.writableEnded || path !== undefined ? socket.destroy() : socket.resetAndDestroy()
     await once(server, 'close')
   }
   test.after(kill)
-  return { server, port, address: `127.0.0.1:${port}`, kill, revive: async () => void (await listen(port)) }
+  const address = path === undefined ? `127.0.0.1:${port}` : `unix:${path}`
+  return { server, port, address, kill, revive: async () => void (await listen(port)) }
 }
