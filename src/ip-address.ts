@@ -14,6 +14,14 @@ const BROADCAST = '255.255.255.255'
 /** Stands for a client that was gone before it could be asked. */
 export const UNKNOWN_ADDRESS: IpAddress = { text: '-', octets: new Uint8Array(4) }
 
+/** Stands for a client that came by a Unix socket, and so has no address: in nginx's words, and with its `ip_hash`. */
+export const UNIX_ADDRESS: IpAddress = { text: 'unix:', octets: new Uint8Array(4) }
+
+/** Whether it is an address, rather than one of those that stand for none. */
+export function isAddress(address: IpAddress): boolean {
+  return address !== UNKNOWN_ADDRESS && address !== UNIX_ADDRESS
+}
+
 /**
  * Reads an IPv4 or IPv6 address, without a zone. An IPv4-mapped one (`::ffff:10.0.0.1`) is IPv4. Read by hand, since
  * each new connection asks for it, and behind a trusted proxy each request.

@@ -15,16 +15,28 @@ export interface Snapshot {
   readonly timeouts: ClientTimeouts
   readonly limits: Limits
   /** Whose word on who the client is counts; empty for nobody's. */
-  readonly trustedProxies: readonly AddressRange[]
+  readonly trustedProxies: readonly TrustedProxy[]
   readonly clientAddressFrom: ClientAddressSource
 }
 
-/** Where clients arrive. Port 0 asks the system for a free one. */
-export interface Listener {
-  readonly address: string
-  readonly port: number
+/** Where clients arrive: at a port, or at a Unix socket. */
+export type Listener = PortListener | SocketListener
+
+interface ListenerSettings {
   /** Whether each connection begins with a PROXY header, of version 1 or 2, that says whose it is. */
   readonly proxyProtocol: boolean
+}
+
+export interface PortListener extends ListenerSettings {
+  readonly address: string
+  /** 0 asks the system for a free one. */
+  readonly port: number
+}
+
+export interface SocketListener extends ListenerSettings {
+  readonly path: string
+  /** The permissions of its file. */
+  readonly mode: number
 }
 
 /** The addresses whose first `prefix` bits are those of `octets` (4 or 16), which have none set beyond. */
@@ -32,6 +44,9 @@ export interface AddressRange {
   readonly octets: Uint8Array
   readonly prefix: number
 }
+
+/** The proxies at those addresses, or all that come by a Unix socket. */
+export type TrustedProxy = AddressRange | 'unix:'
 
 /** The request field in which trusted proxies say who the client is. */
 export type ClientAddressSource = 'x-forwarded-for' | 'forwarded'

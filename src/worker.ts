@@ -1,5 +1,6 @@
 /** A worker thread's entry: listens, and runs a data plane. What it says to the control plane is a `WorkerMessage`. */
 import { once } from 'node:events'
+import { chmodSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import { AccessLog } from './observability/access-log.ts'
@@ -19,7 +20,12 @@ export interface WorkerStart {
   readonly sessions: SharedArrayBuffer
   /** The worker's slot on the Scoreboard. */
   readonly slot: number
+  /** How many workers there are. */
+  readonly workers: number
 }
+
+/** Connections that may wait to be accepted, as far as the system allows. */
+const BACKLOG = 4096
 
 /** How often the control plane is told who sends the requests, in ms. */
 const REPORT_EVERY = 5000
@@ -67,7 +73,7 @@ export type WorkerMessage =
 Buffer.poolSize = 8 * 1024
 
 const port = parentPort!
-const { snapshot, scoreboard, sessions, slot } = workerData as WorkerStart
+const { snapshot, scoreboard, sessions, slot, workers } = workerData as WorkerStart
 const tell = (message: WorkerMessage) => port.postMessage(message)
 
 const accessLog = new AccessLog(snapshot.accessLog, (batch) => tell({ type: 'log', batch }))
@@ -112,8 +118,10 @@ async function listen(listener: Listener): Promise<Listener> {
   let place = listener
   const server = createServer({ allowHalfOpen: true, noDelay: true })
   servers.push(server)
-  server.listen({ host: listener.address, port: listener.port, reusePort: true, backlog: 4096 })
+  if ('path' in listener) server.listen({ path: listener.path, backlog: BACKLOG })
+  else server.listen({ host: listener.address, port: listener.port, reusePort: true, backlog: BACKLOG })
   await once(server, 'listening')
+  if ('path' in listener) chmodSync(listener.path, listener.mode)
   onConnection(
     server,
     (socket) => plane.accept(socket, place),
@@ -121,15 +129,21 @@ async function listen(listener: Listener): Promise<Listener> {
     (error) => error.code === 'ECONNABORTED' || plane.meetShortage(error.code ?? error.message),
   )
   const address = server.address()
-  if (address !== null && typeof address === 'object') place = { ...listener, port: address.port }
+  if ('port' in listener && address !== null && typeof address === 'object') place = { ...listener, port: address.port }
   return place
+}
+
+/** Workers share a port; a Unix socket has room for one of them, so that each takes its turn among the sockets. */
+function isMine(listener: Listener): boolean {
+  const sockets = snapshot.listeners.filter((each) => 'path' in each)
+  return !('path' in listener) || sockets.indexOf(listener) % workers === slot
 }
 
 async function start(): Promise<void> {
   const listening: Listener[] = []
   for (const listener of snapshot.listeners) {
     try {
-      listening.push(await listen(listener))
+      listening.push(isMine(listener) ? await listen(listener) : listener)
     } catch (error) {
       const { code = '', message } = error as NodeJS.ErrnoException
       return tell({ type: 'listen-failed', listener, code, message })

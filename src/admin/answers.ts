@@ -12,7 +12,12 @@ export const Status = z
     since: Time.openapi({ description: 'When it started.' }),
     workers: Count.openapi({ description: 'Worker threads at this moment.' }),
     listeners: z
-      .array(z.object({ address: z.string(), port: Count }))
+      .array(
+        z.object({
+          address: z.string(),
+          port: Count.nullable().openapi({ description: 'null where the address is a Unix socket.' }),
+        }),
+      )
       .openapi({ description: 'Where clients arrive.' }),
     generation: Count.openapi({ description: 'Rises by one with each change of the configuration in a run.' }),
     upstreams: Count.openapi({ description: 'How many upstreams there are.' }),

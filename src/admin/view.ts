@@ -24,7 +24,11 @@ export class View {
       version,
       since: new Date(startedAt).toISOString(),
       workers,
-      listeners: listeners.map(({ address, port }) => ({ address, port })),
+      listeners: listeners.map((listener) =>
+        'path' in listener
+          ? { address: `unix:${listener.path}`, port: null }
+          : { address: listener.address, port: listener.port },
+      ),
       generation: snapshot.generation,
       upstreams: snapshot.upstreams.length,
     }

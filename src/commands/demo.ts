@@ -5,6 +5,7 @@ import { Command } from 'commander'
 import { labConfig } from '../config/lab.ts'
 import { Balancer } from '../control/balancer.ts'
 import { programLog } from '../observability/program-log.ts'
+import type { PortListener } from '../snapshot.ts'
 import { untilStopped } from './until-stopped.ts'
 import { wholeNumber } from './whole-number.ts'
 
@@ -41,7 +42,8 @@ async function demo(options: DemoOptions): Promise<void> {
   const servers = await Promise.all([...several('static', options.static), ...several('dynamic', options.dynamic)])
   try {
     const balancer = await Balancer.start(configFor(servers, options.port), programLog('text'))
-    console.log(welcome(servers, balancer.listeners[0]!.port))
+    const [{ port }] = balancer.listeners as [PortListener]
+    console.log(welcome(servers, port))
     await stopped
     await balancer.stop()
   } finally {

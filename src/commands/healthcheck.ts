@@ -2,7 +2,7 @@ import { request } from 'node:http'
 import { connect } from 'node:net'
 import { Command } from 'commander'
 import { formatAddress } from '../config/address.ts'
-import type { Config } from '../config/schema.ts'
+import type { Endpoint, Listener } from '../snapshot.ts'
 import { type ConfigOptions, loadFromOptions, withConfigOptions } from './options.ts'
 import { wholeNumber } from './whole-number.ts'
 
@@ -26,10 +26,10 @@ export function healthcheckCommand(): Command {
 async function healthcheck({ timeout, ...options }: HealthcheckOptions): Promise<void> {
   const { config } = loadFromOptions(options)
   const listener = config.listeners[0]!
-  const { address, port } = reachable(listener)
-  const place = `http://${formatAddress({ host: address, port })}`
+  const endpoint = reachable(listener)
+  const place = ('path' in endpoint ? '' : 'http://') + formatAddress(endpoint)
   try {
-    const status = await statusFrom(address, port, listener.proxyProtocol, timeout)
+    const status = await statusFrom(endpoint, listener.proxyProtocol, timeout)
     console.log(`healthy: ${place} answers (${status})`)
   } catch (error) {
     console.log(`unhealthy: ${place} does not answer: ${(error as Error).message}`)
@@ -38,24 +38,27 @@ async function healthcheck({ timeout, ...options }: HealthcheckOptions): Promise
 }
 
 /** Where a listener is reached from the same machine. */
-function reachable({ address, port }: Config['listeners'][number]) {
+function reachable(listener: Listener): Endpoint {
+  if ('path' in listener) return { path: listener.path }
+  const { address, port } = listener
   const loopback = { '0.0.0.0': '127.0.0.1', '::': '::1' }[address]
-  return { address: loopback ?? address, port }
+  return { host: loopback ?? address, port }
 }
 
 /** The header of the PROXY protocol (2.1) by which a proxy speaks for itself; anybody may. */
 const FOR_MYSELF = 'PROXY UNKNOWN\r\n'
 
-function statusFrom(host: string, port: number, proxyProtocol: boolean, timeout: number): Promise<number> {
+function statusFrom(endpoint: Endpoint, proxyProtocol: boolean, timeout: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(timeout)
     const headers = { 'User-Agent': 'limpet-healthcheck', Connection: 'close' }
     const createConnection = () => {
-      const socket = connect(port, host)
+      const socket = connect(endpoint)
       if (proxyProtocol) socket.write(FOR_MYSELF)
       return socket
     }
-    request({ host, port, path: NOBODYS_PATH, headers, signal, createConnection })
+    const authority = 'path' in endpoint ? {} : endpoint
+    request({ ...authority, path: NOBODYS_PATH, headers, signal, createConnection })
       .on('response', (response) => {
         response.resume()
         resolve(response.statusCode!)

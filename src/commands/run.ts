@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { formatOrigin } from '../config/load.ts'
 import { Balancer } from '../control/balancer.ts'
+import { placeOf } from '../control/place.ts'
 import { programLog } from '../observability/program-log.ts'
 import { type ConfigOptions, loadFromOptions, withConfigOptions } from './options.ts'
 import { untilStopped } from './until-stopped.ts'
@@ -18,7 +19,7 @@ async function run(options: ConfigOptions): Promise<void> {
   // The first worker serves while the others start.
   const stopped = untilStopped((signal) => log.info(`${signal}: finishing what is in flight; again to end at once`))
   const balancer = await Balancer.start(config, log)
-  for (const { address, port } of balancer.listeners) log.info(`listening on ${address} port ${port}`)
+  for (const listener of balancer.listeners) log.info(`listening on ${placeOf(listener)}`)
   const { adminPlace } = balancer
   if (adminPlace !== undefined) log.info(`the admin API answers on ${adminPlace.address}:${adminPlace.port}`)
   log.info(`${balancer.workers} worker(s), configuration from ${formatOrigin(origin)}`)

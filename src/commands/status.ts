@@ -66,7 +66,9 @@ function urlOf(place: string, path: string): URL {
 }
 
 function headline({ version, since, workers, listeners }: Status): string {
-  const places = listeners.map(({ address, port }) => formatAddress({ host: address, port })).join(', ')
+  const places = listeners
+    .map(({ address, port }) => (port === null ? address : formatAddress({ host: address, port })))
+    .join(', ')
   const age = formatAge(since)
   return `limpet ${version}, up for ${age}, ${workers} ${workers === 1 ? 'worker' : 'workers'}, listening on ${places}`
 }

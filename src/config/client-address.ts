@@ -1,22 +1,25 @@
 import { z } from 'zod'
-import { anAddressRange, formatAddressRange, parseAddressRange } from './address-range.ts'
+import { anAddressRange } from './address-range.ts'
 import { written } from './field.ts'
+import { formatTrustedProxy, parseTrustedProxy } from './trusted-proxy.ts'
 
 /** The keys that say how it is known who a client is; docs/client-address.md tells what they mean together. */
 
-const Range = written(z.string(anAddressRange), parseAddressRange, formatAddressRange)
+const TrustedProxy = written(z.string(anAddressRange), parseTrustedProxy, formatTrustedProxy)
 
 export const TrustedProxies = z
-  .array(Range)
+  .array(TrustedProxy)
   .check(({ value, issues }) => {
-    const ranges = value.map(formatAddressRange)
+    const ranges = value.map(formatTrustedProxy)
     for (const [index, range] of ranges.entries()) {
       if (ranges.indexOf(range) === index) continue
       issues.push({ code: 'custom', message: 'a range that is not in the list yet', path: [index], input: range })
     }
   })
   .prefault([])
-  .describe('The proxies in front of Limpet, by address or range (CIDR): what they say of the client is believed.')
+  .describe(
+    'The proxies in front of Limpet, by address or range (CIDR), or unix: for all that come by a Unix socket: what they say of the client is believed.',
+  )
 
 export const ClientAddressFrom = z
   .enum(['x-forwarded-for', 'forwarded'])

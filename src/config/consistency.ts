@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { Endpoint } from '../snapshot.ts'
 import { formatAddress } from './address.ts'
 import { alternatives, shown } from './error.ts'
 import { cookieNameFor, Instance, instanceOf } from './instance.ts'
@@ -52,14 +53,16 @@ function serversOf(name: string, upstream: unknown): ServerGroup {
 }
 
 function repeatedListeners(listeners: readonly Sound<z.output<typeof Listener>>[]): Issue[] {
-  const fixed = listeners.filter(({ part }) => part.port !== 0)
-  return repeats(fixed, ({ address, port }) => formatAddress({ host: address, port })).map(
-    ([address, first, again]) => ({
-      path: ['listeners', again],
-      message: `expected an address and port of its own, found ${address} again`,
-      see: ['listeners', first],
-    }),
-  )
+  const fixed = listeners.filter(({ part }) => 'path' in part || part.port !== 0)
+  return repeats(fixed, (listener) => formatAddress(endpointOf(listener))).map(([address, first, again]) => ({
+    path: ['listeners', again],
+    message: `expected an address and port of its own, found ${address} again`,
+    see: ['listeners', first],
+  }))
+}
+
+function endpointOf(listener: z.output<typeof Listener>): Endpoint {
+  return 'path' in listener ? listener : { host: listener.address, port: listener.port }
 }
 
 function repeatedNames({ path, servers }: ServerGroup): Issue[] {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { countPattern, formatCount, parseCount } from './count.ts'
 import { durationPattern, formatDuration, parseDuration } from './duration.ts'
 import { InvalidValue } from './error.ts'
+import { aMode, formatMode, modePattern, parseMode } from './mode.ts'
 import { formatPercent, parsePercent, percentPattern } from './percent.ts'
 import { formatSize, parseSize, sizePattern } from './size.ts'
 import { formatStatusRange, parseStatusRange, statusPattern } from './status-range.ts'
@@ -125,6 +126,14 @@ export const StatusRange = written(
   ),
   parseStatusRange,
   formatStatusRange,
+)
+
+/** The permissions of a file. */
+export const Mode = written(
+  notation('Mode', modePattern, z.number().meta({ minimum: 200, maximum: 777, multipleOf: 1 }), aMode),
+  parseMode,
+  // Of a mode that is left out, too, zod asks how it is written.
+  (mode) => (mode === undefined ? mode : formatMode(mode)),
 )
 
 /** Text of a notation of its own. YAML reads bare digits as a number, so that `bare` says which of these it allows. */

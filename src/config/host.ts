@@ -1,6 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { domainToASCII } from 'node:url'
 import { InvalidValue } from './error.ts'
+import { formatUnixSocket, isUnixSocket, parseUnixSocket } from './unix-socket.ts'
 
 /** Underscores are no letters of host names, but containers are called by names that have them. */
 const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
@@ -28,8 +29,10 @@ export function parseIPv6(text: string): string | undefined {
   return new URL(`http://[${text}]`).hostname.slice(1, -1)
 }
 
-/** An address to listen on: a host name, IPv4, or IPv6 with or without brackets. Throws InvalidValue. */
+/** An address to listen on: a host name, IPv4, IPv6 with or without brackets, or a Unix socket. Throws InvalidValue. */
 export function parseListenAddress(text: string): string {
+  if (isUnixSocket(text)) return formatUnixSocket(parseUnixSocket(text))
+  if (text.startsWith('/')) throw new InvalidValue('an address to listen on', `write ${formatUnixSocket(text)}`)
   if (text === '*') throw new InvalidValue('an address', 'leave address out to listen on every IPv4 address')
   refusePort(text)
   return parseIPv6(text.replace(/^\[(.*)\]$/, '$1')) ?? parseHost(text)

@@ -6,11 +6,14 @@ export const Instance = matching(/^\w[\w.-]{0,63}$/, 'a name of at most 64 lette
 
 /**
  * What tells this Limpet from others that the same clients or the same machine may have: what the operator calls it, else its
- * ports. Replicas have it in common.
+ * ports, and the paths of its sockets. Replicas have it in common.
  */
 export function instanceOf({ instance, listeners }: Pick<Config, 'instance' | 'listeners'>): string {
-  const ports = new Set(listeners.map(({ port }) => port))
-  return instance ?? [...ports].sort((one, other) => one - other).join('-')
+  if (instance !== undefined) return instance
+  const ports = new Set(listeners.flatMap((listener) => ('port' in listener ? listener.port : [])))
+  const sockets = new Set(listeners.flatMap((listener) => ('path' in listener ? listener.path : [])))
+  const places = [...[...ports].sort((one, other) => one - other), ...[...sockets].sort()]
+  return places.join('-').replaceAll('/', '.')
 }
 
 /** The default name of an upstream's cookie. It tells nobody of the inside. */

@@ -4,6 +4,7 @@ import { Instance } from './instance.ts'
 import { scalar } from './interpolate.ts'
 import { type LabGroup, readServerList } from './lab.ts'
 import { AccessLogFormat, type Config, maxServers, Port, Server, Workers } from './schema.ts'
+import { formatUnixSocket } from './unix-socket.ts'
 import { validate } from './validate.ts'
 
 /** What the command line gives, as text or already as numbers. */
@@ -91,7 +92,11 @@ function setting<Schema extends z.ZodType>({
 
 function replacePort(config: Config, port: number, source: string): Config {
   const [listener, ...others] = config.listeners
-  if (listener && others.length === 0) return { ...config, listeners: [{ ...listener, port }] }
+  if (listener && others.length === 0) {
+    if ('port' in listener) return { ...config, listeners: [{ ...listener, port }] }
+    const message = `expected a listener with a port, which it replaces, found ${formatUnixSocket(listener.path)}`
+    throw refusal(source, message, `unset ${source}, or give the listener an address`)
+  }
   const message = `expected one listener, whose port it replaces, found ${config.listeners.length}`
   throw refusal(source, message, 'set the ports in the file')
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Endpoint } from '../snapshot.ts'
+import type { Endpoint, Listener as HeldListener } from '../snapshot.ts'
 import { formatAddress, parseAddress } from './address.ts'
 import { Admin } from './admin.ts'
 import { Affinity } from './affinity.ts'
@@ -11,6 +11,7 @@ import {
   Duration,
   differing,
   durationFrom,
+  Mode,
   matching,
   oneOrMore,
   Size,
@@ -23,8 +24,10 @@ import { HeaderFields, token } from './header-fields.ts'
 import { Health } from './health.ts'
 import { parseListenAddress, parseRouteHost } from './host.ts'
 import { Instance } from './instance.ts'
+import { formatMode } from './mode.ts'
 import { parsePath } from './path.ts'
 import { Skew } from './skew.ts'
+import { formatUnixSocket, isUnixSocket, parseUnixSocket } from './unix-socket.ts'
 
 /**
  * The schema of `limpet.yaml`. Every part decodes what the file says to a part of the Config, with its defaults, and
@@ -37,13 +40,33 @@ export const maxServers = 16_384
 export const Port = whole(0, 65_535)
 export const Workers = whole(1, 1024)
 
+const ListenerFields = z
+  .strictObject({
+    address: text(parseListenAddress, 'an address to listen on')
+      .prefault('0.0.0.0')
+      .describe('Where clients arrive: IPv4, IPv6 or a name, or unix:/path/of/a/socket. `::` takes both families.'),
+    port: z.exactOptional(Port).describe('The port on which clients arrive. 0 takes any free one. Default: 80.'),
+    mode: z.exactOptional(Mode).describe('Who may connect to a Unix socket: its permissions. Default: 0660.'),
+    proxyProtocol: ProxyProtocolIn,
+  })
+  .check(({ value, issues }) => {
+    const [key, message] = isUnixSocket(value.address)
+      ? (['port', 'no port, since a Unix socket has none'] as const)
+      : (['mode', 'no mode, since only a Unix socket has one'] as const)
+    if (value[key] === undefined) return
+    const input = key === 'mode' ? formatMode(value[key]) : value[key]
+    issues.push({ code: 'custom', message, path: [key], input })
+  })
+
 /** One entry of `listeners`. */
-export const Listener = z.strictObject({
-  address: text(parseListenAddress, 'an address to listen on')
-    .prefault('0.0.0.0')
-    .describe('The address on which clients arrive: IPv4, IPv6 or a name. `::` takes both families.'),
-  port: Port.prefault(80).describe('The port on which clients arrive. 0 takes any free one.'),
-  proxyProtocol: ProxyProtocolIn,
+export const Listener = z.codec(ListenerFields, z.custom<HeldListener>(), {
+  decode: ({ address, port = 80, mode = 0o660, proxyProtocol }) =>
+    isUnixSocket(address) ? { path: parseUnixSocket(address), mode, proxyProtocol } : { address, port, proxyProtocol },
+  encode: (listener) => {
+    if (!('path' in listener)) return listener
+    const { path, ...rest } = listener
+    return { address: formatUnixSocket(path), ...rest }
+  },
 })
 
 function parseMethod(method: string): string {

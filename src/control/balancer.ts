@@ -17,6 +17,7 @@ import { compile } from './compile.ts'
 import { InstanceLock, keepsState, warningOfAnother } from './instance-lock.ts'
 import { ListenError } from './listen-error.ts'
 import { openSessions } from './open-sessions.ts'
+import { placeOf } from './place.ts'
 import type { SessionStore } from './session-store.ts'
 import { SkewAlarm } from './skew-alarm.ts'
 import { StateDirectory } from './state-directory.ts'
@@ -93,10 +94,10 @@ export class Balancer {
       serverOut: (upstream, server, ms, cause) => health.serverOut(upstream, server, ms, cause),
       serverBack: (upstream, server) => health.serverBack(upstream, server),
       serverErring: (upstream, server, badInRow) => health.serverErring(upstream, server, badInRow),
-      connectionRefused({ address, port }, peer, cause, count) {
+      connectionRefused(listener, peer, cause, count) {
         const which = count === 1 ? `a connection from ${peer} was` : `${count} connections were`
         const last = count === 1 ? '' : `, the last one from ${peer}`
-        log.warn(`listener ${address} port ${port}: ${which} closed${last}: ${cause}`)
+        log.warn(`listener ${placeOf(listener)}: ${which} closed${last}: ${cause}`)
       },
       shortage: meetShortage,
       ownCookieSet(upstream, server, cookie) {

@@ -1,4 +1,5 @@
-import type { Listener } from '../snapshot.ts'
+import type { Listener, PortListener } from '../snapshot.ts'
+import { placeOf } from './place.ts'
 
 /** The program cannot listen where it was told to. The message says why, and what would help. */
 export class ListenError extends Error {
@@ -6,12 +7,14 @@ export class ListenError extends Error {
 
   /** @param purpose who is to be reached there, where that is not clients */
   constructor(listener: Listener, code: string, detail: string, purpose = '') {
-    const place = `${listener.address} port ${listener.port}${purpose && ` for ${purpose}`}`
-    super(`cannot listen on ${place}: ${reasonFor(code, listener, detail, purpose !== '')}`)
+    const place = placeOf(listener) + (purpose && ` for ${purpose}`)
+    const reason =
+      'path' in listener ? reasonOfSocket(code, detail) : reasonOfPort(code, listener, detail, purpose !== '')
+    super(`cannot listen on ${place}: ${reason}`)
   }
 }
 
-function reasonFor(code: string, { port }: Listener, detail: string, inFileOnly: boolean): string {
+function reasonOfPort(code: string, { port }: PortListener, detail: string, inFileOnly: boolean): string {
   switch (code) {
     case 'EADDRINUSE':
       return `another program listens there; stop it, or choose another port ${inFileOnly ? '' : 'with --port or '}in the file`
@@ -23,6 +26,20 @@ function reasonFor(code: string, { port }: Listener, detail: string, inFileOnly:
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return 'that name has no address'
+    default:
+      return detail
+  }
+}
+
+function reasonOfSocket(code: string, detail: string): string {
+  switch (code) {
+    case 'EADDRINUSE':
+      return 'another program listens there; stop it, or choose another path in the file'
+    case 'ENOTSOCK':
+      return 'a file that is not a socket is there; remove it, or choose another path in the file'
+    // Node.js says so of a directory that is missing, too.
+    case 'EACCES':
+      return 'there is no such directory, or it cannot be written; make it, or choose another path in the file'
     default:
       return detail
   }

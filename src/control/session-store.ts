@@ -41,7 +41,7 @@ export class SessionStore {
     this.#servers = upstreams
       .filter(({ affinity }) => affinity !== undefined)
       .flatMap(({ name: upstream, servers }) => servers.map(({ name, slot }) => ({ slot, upstream, name })))
-    this.#file = `sessions-${listeners.map(({ address, port }) => `${address}-${port}`.replaceAll(':', '.')).join(',')}`
+    this.#file = `sessions-${listeners.map(nameOf).join(',')}`
     this.#saveIn(PAUSE)
   }
 
@@ -111,6 +111,12 @@ export class SessionStore {
       await setImmediate()
     }
   }
+}
+
+/** A listener as part of a file's name. */
+function nameOf(listener: Listener): string {
+  if ('path' in listener) return encodeURIComponent(listener.path)
+  return `${listener.address}-${listener.port}`.replaceAll(':', '.')
 }
 
 /** What a file says of its servers; undefined where it is none of ours, or broken. */

@@ -1,5 +1,3 @@
-import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { Worker } from 'node:worker_threads'
 import type { Batch } from '../observability/line-buffer.ts'
 import type { Scoreboard } from '../scoreboard.ts'
@@ -8,6 +6,7 @@ import type { SampleReport } from '../skew/address-sample.ts'
 import type { Listener, Snapshot } from '../snapshot.ts'
 import type { ControlMessage, WorkerMessage, WorkerStart } from '../worker.ts'
 import { ListenError } from './listen-error.ts'
+import { assertFree } from './vacancy.ts'
 
 /** What the supervisor tells of. */
 export interface SupervisorEvents {
@@ -45,6 +44,8 @@ export class Supervisor {
   readonly #events: SupervisorEvents
   readonly #workers = new Set<Worker>()
   #snapshot: Snapshot
+  /** How many there are to be. */
+  #size = 0
   #stopping = false
   #deaths = 0
   readonly #restarts = new Set<NodeJS.Timeout>()
@@ -62,6 +63,7 @@ export class Supervisor {
    * @throws ListenError
    */
   async start(workers: number): Promise<readonly Listener[]> {
+    this.#size = workers
     for (const listener of this.#snapshot.listeners) await assertFree(listener)
     // The first one finds out which ports stand behind 0, for all to share.
     const listeners = await this.#launch(0)
@@ -103,6 +105,7 @@ export class Supervisor {
       scoreboard: this.#scoreboard.memory,
       sessions: this.#sessions.memory,
       slot,
+      workers: this.#size,
     }
     const worker = new Worker(workerModule, { workerData: start, name: `worker ${slot}` })
     this.#workers.add(worker)
@@ -170,20 +173,3 @@ export class Supervisor {
 }
 
 function ignore(): void {}
-
-/**
- * Workers share their ports with whoever else asks to share them, so a second Limpet would start without a word and
- * take half of the first one's clients. Whether a port is free shows in asking for it alone.
- */
-async function assertFree(listener: Listener): Promise<void> {
-  const server = createServer()
-  server.listen({ host: listener.address, port: listener.port, exclusive: true })
-  try {
-    await once(server, 'listening')
-  } catch (error) {
-    const { code = '', message } = error as NodeJS.ErrnoException
-    throw new ListenError(listener, code, message)
-  }
-  server.close()
-  await once(server, 'close')
-}

@@ -1,5 +1,6 @@
 import { formatAddressRange } from '../config/address-range.ts'
 import type { Config } from '../config/schema.ts'
+import { formatTrustedProxy } from '../config/trusted-proxy.ts'
 import { block, type Directive, directive } from './directive.ts'
 
 /** What nginx is to tell servers of the client, and how it gets to know that itself. */
@@ -13,8 +14,9 @@ interface ClientAddress {
 
 /** `trustedProxies` and `proxyProtocol` in the words of nginx's realip module. */
 export function clientAddress({ listeners, trustedProxies }: Config): ClientAddress {
-  if (listeners.some(({ proxyProtocol }) => proxyProtocol)) return { ...nobodyTrusted, directives: byProxyProtocol }
-  return trustedProxies.length === 0 ? nobodyTrusted : byForwardedFor(trustedProxies.map(formatAddressRange))
+  if (listeners.some(({ proxyProtocol }) => proxyProtocol))
+    return { ...nobodyTrusted, directives: byProxyProtocol(listeners) }
+  return trustedProxies.length === 0 ? nobodyTrusted : byForwardedFor(trustedProxies)
 }
 
 const nobodyTrusted: ClientAddress = {
@@ -25,13 +27,17 @@ const nobodyTrusted: ClientAddress = {
 }
 
 /** Whoever reaches such a listener is believed; connections of other listeners have no header to believe. */
-const byProxyProtocol: readonly Directive[] = [
-  directive('set_real_ip_from', '0.0.0.0/0'),
-  directive('set_real_ip_from', '::/0'),
-  directive('real_ip_header', 'proxy_protocol'),
-]
+function byProxyProtocol(listeners: Config['listeners']): Directive[] {
+  const everybody = ['0.0.0.0/0', '::/0', ...(listeners.some((listener) => 'path' in listener) ? ['unix:'] : [])]
+  return [
+    ...everybody.map((proxies) => directive('set_real_ip_from', proxies)),
+    directive('real_ip_header', 'proxy_protocol'),
+  ]
+}
 
-function byForwardedFor(ranges: readonly string[]): ClientAddress {
+function byForwardedFor(proxies: Config['trustedProxies']): ClientAddress {
+  const ranges = proxies.filter((proxy) => proxy !== 'unix:').map(formatAddressRange)
+  const unix = proxies.includes('unix:')
   /** A map to the field's value where a trusted proxy wrote it, else to what nginx says itself. */
   const believed = (field: string, variable: string, own: string) =>
     block(
@@ -41,25 +47,40 @@ function byForwardedFor(ranges: readonly string[]): ClientAddress {
     )
   return {
     directives: [
-      ...ranges.map((range) => directive('set_real_ip_from', range)),
+      ...proxies.map((proxy) => directive('set_real_ip_from', formatTrustedProxy(proxy))),
       directive('real_ip_header', 'X-Forwarded-For'),
       directive('real_ip_recursive', 'on'),
-      block(
-        'geo',
-        ['$realip_remote_addr', '$limpet_trusted'],
-        [directive('default', 0), ...ranges.map((range) => directive(range, 1))],
-      ),
+      ...trusted(ranges, unix),
       believed('x_forwarded_proto', '$limpet_forwarded_proto', '$scheme'),
       believed('x_forwarded_host', '$limpet_forwarded_host', '$limpet_authority'),
-      // $proxy_add_x_forwarded_for would add the client's address once more, instead of the peer's.
-      block(
-        'map',
-        ['$http_x_forwarded_for', '$limpet_forwarded_for'],
-        [directive('default', '$http_x_forwarded_for, $realip_remote_addr'), directive('', '$realip_remote_addr')],
-      ),
+      chain(unix),
     ],
     forwardedFor: '$limpet_forwarded_for',
     forwardedProto: '$limpet_forwarded_proto',
     forwardedHost: '$limpet_forwarded_host',
   }
+}
+
+/** Whether the peer is a trusted proxy, as 0 or 1. */
+function trusted(ranges: readonly string[], unix: boolean): Directive[] {
+  const byAddress = (variable: string) =>
+    block(
+      'geo',
+      ['$realip_remote_addr', variable],
+      [directive('default', 0), ...ranges.map((range) => directive(range, 1))],
+    )
+  if (!unix) return [byAddress('$limpet_trusted')]
+  // A geo knows addresses only.
+  const cases = [directive('default', '$limpet_trusted_address'), directive('unix:', 1)]
+  return [byAddress('$limpet_trusted_address'), block('map', ['$realip_remote_addr', '$limpet_trusted'], cases)]
+}
+
+/** The field with the peer at its end: $proxy_add_x_forwarded_for would add the client's address once more, instead of that. */
+function chain(unix: boolean): Directive {
+  const own = '$realip_remote_addr'
+  const continued = directive('default', `$http_x_forwarded_for, ${own}`)
+  const [subject, cases] = unix
+    ? [`${own} $http_x_forwarded_for`, [directive('~^unix: .', '$http_x_forwarded_for'), directive('~ $', own)]]
+    : ['$http_x_forwarded_for', [directive('', own)]]
+  return block('map', [subject, '$limpet_forwarded_for'], [continued, ...cases])
 }

@@ -32,11 +32,22 @@ function when(condition: boolean, ...problem: Parameters<typeof refusal>): Probl
   return condition ? [refusal(...problem)] : []
 }
 
-function listener({ port, proxyProtocol }: Part<'listeners'>, index: number, { trustedProxies }: Config): Problem[] {
+function listener(listener: Part<'listeners'>, index: number, { trustedProxies }: Config): Problem[] {
   return [
-    ...when(port === 0, `listeners[${index}].port`, 'nginx cannot take any free port', 'name one, or give --port'),
     ...when(
-      proxyProtocol && trustedProxies.length > 0,
+      'port' in listener && listener.port === 0,
+      `listeners[${index}].port`,
+      'nginx cannot take any free port',
+      'name one, or give --port',
+    ),
+    ...when(
+      'mode' in listener && listener.mode !== 0o666,
+      `listeners[${index}].mode`,
+      'nginx lets everybody connect to its Unix sockets',
+      'write 0666, and guard the directory',
+    ),
+    ...when(
+      listener.proxyProtocol && trustedProxies.length > 0,
       `listeners[${index}].proxyProtocol`,
       'nginx cannot look for the client in a PROXY header and then in X-Forwarded-For',
       'leave out proxyProtocol, or trustedProxies',

@@ -110,9 +110,7 @@ function escaped(path: string): string {
 
 function listenLines(listeners: Config['listeners'], isDefault: boolean): Directive[] {
   const places = new Map(
-    listeners.flatMap(({ address, port, proxyProtocol }) =>
-      listenPlaces(address, port).map((place) => [place, proxyProtocol] as const),
-    ),
+    listeners.flatMap((listener) => listenPlaces(listener).map((place) => [place, listener.proxyProtocol] as const)),
   )
   return [...places].map(([place, proxyProtocol]) =>
     directive('listen', place, ...(isDefault ? ['default_server'] : []), ...(proxyProtocol ? ['proxy_protocol'] : [])),
@@ -120,7 +118,9 @@ function listenLines(listeners: Config['listeners'], isDefault: boolean): Direct
 }
 
 /** `::` is both families, each for itself: nginx does not take ::ffff:10.0.0.1 for the IPv4 address that it is. */
-function listenPlaces(host: string, port: number): string[] {
+function listenPlaces(listener: Config['listeners'][number]): string[] {
+  if ('path' in listener) return [formatAddress(listener)]
+  const { address: host, port } = listener
   if (host === '0.0.0.0') return [String(port)]
   return host === '::' ? [String(port), `[::]:${port}`] : [formatAddress({ host, port })]
 }

@@ -3,7 +3,7 @@ import type { Listener } from '../snapshot.ts'
 import type { ClientSocket } from './client-socket.ts'
 import type { DataPlane } from './data-plane.ts'
 import { Timed } from './deadlines.ts'
-import { type Ends, SocketEnds } from './ends.ts'
+import { type Ends, endsOf } from './ends.ts'
 import { decodeProxyHeader, type ProxyHeader, ProxyHeaderError } from './proxy-protocol.ts'
 
 /** A connection on a listener with `proxyProtocol`, until a PROXY header has told whose it is. */
@@ -21,7 +21,7 @@ export class Arrival extends Timed {
     super()
     this.socket = socket
     this.listener = listener
-    this.ends = new SocketEnds(socket)
+    this.ends = endsOf(socket, listener)
     this.#plane = plane
     socket.whenRead = this.#onRead
     socket.on('end', this.#onEnd)

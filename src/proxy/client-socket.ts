@@ -31,9 +31,10 @@ export interface ClientSocket extends Socket {
  */
 export function onConnection(
   server: Server,
-  accept: (socket: ClientSocket) => void,
+  take: (socket: ClientSocket) => void,
   refused: (error: NodeJS.ErrnoException) => unknown,
 ): void {
+  const accept = typeof server.address() === 'string' ? acceptUnresettable(take) : take
   server.on('error', refused)
   server.on('connection', (socket: Socket) => {
     const client = socket as ClientSocket
@@ -47,6 +48,14 @@ export function onConnection(
     // What it does with an error is to emit it.
     if (error) return standard.call(this, error, connection)
     accept(socketOf(connection))
+  }
+}
+
+/** A Unix socket knows no reset, for which node:net throws: whoever breaks a connection off closes it. */
+function acceptUnresettable(take: (socket: ClientSocket) => void): (socket: ClientSocket) => void {
+  return (socket) => {
+    socket.resetAndDestroy = () => socket.destroy()
+    take(socket)
   }
 }
 

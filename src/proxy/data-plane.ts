@@ -2,6 +2,7 @@ import { now } from '../clock.ts'
 import { RequestHead } from '../http1/request-head.ts'
 import { ResponseHead } from '../http1/response-head.ts'
 import { cookieSetAmong } from '../http1/set-cookie.ts'
+import { UNIX_ADDRESS } from '../ip-address.ts'
 import type { AccessLog } from '../observability/access-log.ts'
 import { OccasionalNotice, OccasionalNotices } from '../observability/occasional-notice.ts'
 import { Router } from '../routing/router.ts'
@@ -13,7 +14,7 @@ import { Arrival } from './arrival.ts'
 import { ClientConnection } from './client-connection.ts'
 import type { ClientSocket } from './client-socket.ts'
 import { Deadlines } from './deadlines.ts'
-import { type Ends, SocketEnds } from './ends.ts'
+import { type Ends, endsOf } from './ends.ts'
 import { Failure } from './failure.ts'
 import { RequestView } from './request-view.ts'
 import { ResponseView } from './response-view.ts'
@@ -97,7 +98,7 @@ export class DataPlane {
     const isShort = (socket.descriptor ?? 0) >= this.#fullFrom
     if (isShort) this.meetShortage('EMFILE')
     if (proxyProtocol && this.#hasRoom && !isShort) this.#enter(new Arrival(socket, listener, this))
-    else this.#admit(new ClientConnection(socket, new SocketEnds(socket), this), !proxyProtocol && !isShort)
+    else this.#admit(new ClientConnection(socket, endsOf(socket, listener), this), !proxyProtocol && !isShort)
   }
 
   /** Reports what this process or machine ran short of: a shortage is met by many requests at once. */
@@ -140,8 +141,8 @@ export class DataPlane {
     const { connections, connectionsPerAddress } = this.snapshot.limits
     if (!hasRoom || (connections > 0 && this.#scoreboard.connections() > connections)) {
       client.turnAway(new Failure('too-many-connections', 'in all'))
-    } else if (client.trustedPeer !== undefined) {
-      // A proxy has as many connections as its clients need.
+    } else if (client.trustedPeer !== undefined || client.peer === UNIX_ADDRESS) {
+      // A proxy has as many connections as its clients need, and a Unix socket is no address.
       return
     } else if (connectionsPerAddress > 0 && this.#scoreboard.connectionsFrom(octets) > connectionsPerAddress) {
       client.turnAway(new Failure('too-many-connections', 'from this address'))

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
-import { type IpAddress, parseIpAddress, UNKNOWN_ADDRESS } from '../ip-address.ts'
+import { type IpAddress, parseIpAddress, UNIX_ADDRESS, UNKNOWN_ADDRESS } from '../ip-address.ts'
+import type { Listener } from '../snapshot.ts'
 
 /** One end of a connection. */
 export interface End {
@@ -17,8 +18,16 @@ export interface Ends {
   readonly isSecure: boolean
 }
 
+const unixEnd: End = { address: UNIX_ADDRESS, port: 0 }
+const unixEnds: Ends = { source: unixEnd, destination: unixEnd, isSecure: false }
+
+/** The ends of a connection that a listener has accepted. */
+export function endsOf(socket: Socket, listener: Listener): Ends {
+  return 'path' in listener ? unixEnds : new SocketEnds(socket)
+}
+
 /** The ends as the kernel tells them. */
-export class SocketEnds implements Ends {
+class SocketEnds implements Ends {
   readonly source: End
   readonly isSecure = false
   readonly #socket: Socket

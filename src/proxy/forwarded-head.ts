@@ -5,6 +5,7 @@ import { CHUNKED, type Framing } from '../http1/framing.ts'
 import type { Head } from '../http1/head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
+import { UNIX_ADDRESS } from '../ip-address.ts'
 import type { ClientAddressSource } from '../snapshot.ts'
 import { httpDate } from './http-date.ts'
 import type { Scratch } from './scratch.ts'
@@ -141,26 +142,41 @@ function writeForwarding(out: Scratch, head: RequestHead, forwarding: Forwarding
   const vouched = believed === 'x-forwarded-for'
   const hasProto = vouched && writeList(out, head, FieldName.XForwardedProto, 'X-Forwarded-Proto: ')
   const hasHost = vouched && writeList(out, head, FieldName.XForwardedHost, 'X-Forwarded-Host: ')
-  if (believed === 'forwarded') writeForwarded(out, head, peer)
+  const isUnnamed = believed !== undefined && peer === UNIX_ADDRESS.text
+  if (believed === 'forwarded') writeForwarded(out, head, peer, isUnnamed)
 
   out.text('X-Forwarded-For: ')
   if (believed !== 'forwarded') {
-    if (writeMembers(out, head, FieldName.XForwardedFor)) out.text(', ')
-  } else if (client !== peer) {
+    writePeer(out, writeMembers(out, head, FieldName.XForwardedFor), peer, isUnnamed)
+  } else {
     // What came in X-Forwarded-For is nobody's word here. This is, for servers that know no other field.
-    out.text(`${client}, `)
+    if (client !== peer) out.text(client)
+    writePeer(out, client !== peer, peer, isUnnamed)
   }
   const proto = hasProto ? '' : `X-Forwarded-Proto: ${forwarding.isSecure ? 'https' : 'http'}\r\n`
-  out.text(`${peer}\r\n${proto}X-Request-Id: ${forwarding.requestId}\r\n`)
+  out.text(`\r\n${proto}X-Request-Id: ${forwarding.requestId}\r\n`)
   if (!hasHost && head.authorityEnd > head.authorityStart)
     writeLine(out, 'X-Forwarded-Host: ', head.bytes, head.authorityStart, head.authorityEnd)
 }
 
 /** Continues Forwarded (RFC 7239 §4) with an element for the peer. */
-function writeForwarded(out: Scratch, head: RequestHead, peer: string): void {
+function writeForwarded(out: Scratch, head: RequestHead, peer: string, isUnnamed: boolean): void {
   out.text('Forwarded: ')
-  if (writeMembers(out, head, FieldName.Forwarded)) out.text(', ')
-  out.text(peer.includes(':') ? `for="[${peer}]"\r\n` : `for=${peer}\r\n`)
+  const node = peer === UNIX_ADDRESS.text ? 'unknown' : peer.includes(':') ? `"[${peer}]"` : peer
+  writePeer(out, writeMembers(out, head, FieldName.Forwarded), `for=${node}`, isUnnamed)
+  out.write(CRLF)
+}
+
+/**
+ * Ends a list with the peer.
+ *
+ * @param isBegun whether anybody stands in the list yet
+ * @param isUnnamed whether the peer is a trusted proxy on a Unix socket: behind the addresses that it vouches for, a name that
+ *   is no address would end the search of whoever reads the list from the right
+ */
+function writePeer(out: Scratch, isBegun: boolean, peer: string, isUnnamed: boolean): void {
+  if (!isBegun) out.text(peer)
+  else if (!isUnnamed) out.text(`, ${peer}`)
 }
 
 /** Writes all fields of a name as one; returns whether there was any to write. */

@@ -1,4 +1,4 @@
-import type { IpAddress } from '../ip-address.ts'
+import { type IpAddress, UNIX_ADDRESS } from '../ip-address.ts'
 import type { ClientAddressSource, Snapshot } from '../snapshot.ts'
 import { AddressRanges } from './address-ranges.ts'
 
@@ -6,9 +6,11 @@ import { AddressRanges } from './address-ranges.ts'
 export class TrustedProxies {
   readonly source: ClientAddressSource
   readonly #ranges: AddressRanges
+  readonly #unix: boolean
 
-  private constructor(ranges: AddressRanges, source: ClientAddressSource) {
-    this.#ranges = ranges
+  private constructor(proxies: Snapshot['trustedProxies'], source: ClientAddressSource) {
+    this.#ranges = new AddressRanges(proxies.filter((proxy) => proxy !== 'unix:'))
+    this.#unix = proxies.includes('unix:')
     this.source = source
   }
 
@@ -18,10 +20,10 @@ export class TrustedProxies {
     clientAddressFrom,
   }: Pick<Snapshot, 'trustedProxies' | 'clientAddressFrom'>): TrustedProxies | undefined {
     if (trustedProxies.length === 0) return undefined
-    return new TrustedProxies(new AddressRanges(trustedProxies), clientAddressFrom)
+    return new TrustedProxies(trustedProxies, clientAddressFrom)
   }
 
   include(address: IpAddress): boolean {
-    return this.#ranges.includes(address.octets)
+    return address === UNIX_ADDRESS ? this.#unix : this.#ranges.includes(address.octets)
   }
 }

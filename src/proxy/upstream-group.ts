@@ -5,7 +5,7 @@ import type { Policy } from '../balancing/policy.ts'
 import { policyFor } from '../balancing/registry.ts'
 import { ServerState } from '../balancing/server-state.ts'
 import { wallSeconds } from '../clock.ts'
-import { type IpAddress, UNKNOWN_ADDRESS } from '../ip-address.ts'
+import { type IpAddress, isAddress } from '../ip-address.ts'
 import { localHeader } from '../local-header.ts'
 import type { Scoreboard } from '../scoreboard.ts'
 import type { SessionTable } from '../session-table.ts'
@@ -134,6 +134,6 @@ function introductionOf({ ends }: ClientConnection, address: IpAddress, version:
   const { source, destination } = ends
   // By a forwarding header a proxy tells of no port.
   const end = address.text === source.address.text ? source : { address, port: 0 }
-  if (end.address === UNKNOWN_ADDRESS || destination.address === UNKNOWN_ADDRESS) return localHeader(version)
+  if (!isAddress(end.address) || !isAddress(destination.address)) return localHeader(version)
   return encodeProxyHeader(version, end, destination)
 }

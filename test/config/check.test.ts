@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { parseConfig } from '../../src/config/file.ts'
+import type { PortListener } from '../../src/snapshot.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
@@ -17,7 +18,7 @@ describe('limpet check', () => {
     assert.deepEqual([status, stderr], [0, ''])
     assert.equal(stdout.split('\n')[0], `# Checked: ${root}examples/lab.yaml, with --port, --workers`)
     const config = parseConfig(stdout, 'printed', {})
-    assert.deepEqual([config.listeners[0]?.port, config.workers], [7777, 2])
+    assert.deepEqual([(config.listeners[0] as PortListener).port, config.workers], [7777, 2])
   })
 
   test("prints the lab's variables as a file", () => {

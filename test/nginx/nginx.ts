@@ -41,6 +41,33 @@ export interface Nginx {
   stop(): Promise<string>
 }
 
+/** Runs nginx on `nginx.conf` in that folder until the test ends; resolves once it accepts connections at `place`. */
+export async function runNginx(
+  test: TestContext,
+  folder: string,
+  place: number | string,
+): Promise<() => Promise<void>> {
+  // Else its workers would be nobody, who may not open the sockets of a test.
+  const user = process.getuid?.() === 0 ? 'user root;' : ''
+  const globals = `daemon off; pid ${folder}/nginx.pid; ${user}`
+  const child = spawn('nginx', ['-c', join(folder, 'nginx.conf'), '-g', globals], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  const exit = once(child, 'exit')
+  const errors = text(child.stderr)
+  const end = async () => {
+    child.kill('SIGQUIT')
+    await exit
+  }
+  test.after(end)
+  const died = exit.then(async () => {
+    throw new Error(`nginx ended: ${await errors}`)
+  })
+  died.catch(() => {})
+  await Promise.race([answers(place), died])
+  return end
+}
+
 /** Runs nginx on the export of a configuration file, on a free port; it ends with the test. */
 export async function startNginx(test: TestContext, configFile: string): Promise<Nginx> {
   const folder = await mkdtemp(join(tmpdir(), 'limpet-nginx-'))
@@ -50,24 +77,8 @@ export async function startNginx(test: TestContext, configFile: string): Promise
     ACCESS_LOG: log,
   })
   if (exported.code !== 0) throw new Error(exported.stderr)
-  const child = spawn('nginx', ['-c', join(folder, 'nginx.conf'), '-g', `daemon off; pid ${folder}/nginx.pid;`], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  const exit = once(child, 'exit')
-  const errors = text(child.stderr)
-  const end = async () => {
-    child.kill('SIGQUIT')
-    await exit
-  }
-  test.after(async () => {
-    await end()
-    await rm(folder, { recursive: true })
-  })
-  const died = exit.then(async () => {
-    throw new Error(`nginx ended: ${await errors}`)
-  })
-  died.catch(() => {})
-  await Promise.race([answers(port), died])
+  const end = await runNginx(test, folder, port)
+  test.after(() => rm(folder, { recursive: true }))
   const stop = async () => {
     await end()
     return readFile(log, 'utf8')

@@ -9,6 +9,7 @@ import { pino } from 'pino'
 import { freePort } from '../../bench/free-port.ts'
 import { parseConfig } from '../../src/config/file.ts'
 import { Balancer } from '../../src/control/balancer.ts'
+import type { PortListener } from '../../src/snapshot.ts'
 import { LIMPET, runLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
@@ -152,8 +153,9 @@ test('a worker that dies is replaced, and the log says why', async (t) => {
     process.off('worker', note)
     await balancer.stop()
   })
+  const [{ port }] = balancer.listeners as [PortListener]
   const answer = async () => {
-    const [response] = await once(get({ port: balancer.listeners[0]!.port, agent: false }), 'response')
+    const [response] = await once(get({ port, agent: false }), 'response')
     const [body] = await once(response, 'data')
     return String(body)
   }

@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 
-/** Resolves once something accepts connections on the port: some programs give no other sign. */
-export async function answers(port: number): Promise<void> {
+/** Resolves once something accepts connections on the port, or on a Unix socket: some programs give no other sign. */
+export async function answers(place: number | string): Promise<void> {
   for (;;) {
-    const socket = connect(port, '127.0.0.1')
+    const socket = connect(typeof place === 'string' ? { path: place } : { port: place, host: '127.0.0.1' })
     const connected = await Promise.race([
       once(socket, 'connect').then(() => true),
       once(socket, 'close').then(() => false),

@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 
 /** A client that says exactly what it is told to, and remembers every byte that it hears. */
@@ -24,8 +24,17 @@ export class RawClient {
     socket.on('error', () => socket.destroy())
   }
 
-  static async connect(test: TestContext, port: number, localAddress?: string): Promise<RawClient> {
-    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, ...(localAddress && { localAddress }) })
+  static connect(test: TestContext, port: number, localAddress?: string): Promise<RawClient> {
+    return RawClient.#to(test, { port, host: '127.0.0.1', ...(localAddress && { localAddress }) })
+  }
+
+  /** To a Unix socket. */
+  static connectTo(test: TestContext, path: string): Promise<RawClient> {
+    return RawClient.#to(test, { path })
+  }
+
+  static async #to(test: TestContext, place: NetConnectOpts): Promise<RawClient> {
+    const socket = connect({ ...place, allowHalfOpen: true })
     test.after(() => socket.destroy())
     await once(socket, 'connect')
     return new RawClient(socket)
