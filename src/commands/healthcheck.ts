@@ -1,7 +1,7 @@
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { Command } from 'commander'
-import { formatAddress } from '../config/address.ts'
+import { endpointOf, formatAddress } from '../config/address.ts'
 import type { Endpoint, Listener } from '../snapshot.ts'
 import { type ConfigOptions, loadFromOptions, withConfigOptions } from './options.ts'
 import { wholeNumber } from './whole-number.ts'
@@ -39,10 +39,11 @@ async function healthcheck({ timeout, ...options }: HealthcheckOptions): Promise
 
 /** Where a listener is reached from the same machine. */
 function reachable(listener: Listener): Endpoint {
-  if ('path' in listener) return { path: listener.path }
-  const { address, port } = listener
-  const loopback = { '0.0.0.0': '127.0.0.1', '::': '::1' }[address]
-  return { host: loopback ?? address, port }
+  const endpoint = endpointOf(listener)
+  if ('path' in endpoint) return endpoint
+  const { host, port } = endpoint
+  const loopback = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host]
+  return { host: loopback ?? host, port }
 }
 
 /** The header of the PROXY protocol (2.1) by which a proxy speaks for itself; anybody may. */

@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net'
-import type { Endpoint } from '../snapshot.ts'
+import type { Endpoint, Listener } from '../snapshot.ts'
 import { InvalidValue } from './error.ts'
 import { parseHost, parseIPv6 } from './host.ts'
 import { formatUnixSocket, isUnixSocket, parseUnixSocket } from './unix-socket.ts'
@@ -22,6 +22,11 @@ export function formatAddress(endpoint: Endpoint): string {
   if ('path' in endpoint) return formatUnixSocket(endpoint.path)
   const { host, port } = endpoint
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+/** Where a listener listens. */
+export function endpointOf(listener: Listener): Endpoint {
+  return 'path' in listener ? { path: listener.path } : { host: listener.address, port: listener.port }
 }
 
 function ipv6(text: string): string {

@@ -1,6 +1,5 @@
 import type { z } from 'zod'
-import type { Endpoint } from '../snapshot.ts'
-import { formatAddress } from './address.ts'
+import { endpointOf, formatAddress } from './address.ts'
 import { alternatives, shown } from './error.ts'
 import { cookieNameFor, Instance, instanceOf } from './instance.ts'
 import { formatPath, type KeyPath } from './key-path.ts'
@@ -59,10 +58,6 @@ function repeatedListeners(listeners: readonly Sound<z.output<typeof Listener>>[
     message: `expected an address and port of its own, found ${address} again`,
     see: ['listeners', first],
   }))
-}
-
-function endpointOf(listener: z.output<typeof Listener>): Endpoint {
-  return 'path' in listener ? listener : { host: listener.address, port: listener.port }
 }
 
 function repeatedNames({ path, servers }: ServerGroup): Issue[] {

@@ -175,7 +175,9 @@ export class Document {
     const source = this.#expanded.get(path)
     const offset = (atKey ? this.#keys.get(path) : undefined) ?? this.#offsetOf(keyPath)
     const whole = source === undefined ? message : `${message}, from ${source}`
-    return { offset, path, message: whole, hint, see: see && this.#offsetOf(see) }
+    // What the file leaves out altogether stands nowhere in it.
+    const isWritten = see !== undefined && this.#values.has(formatPath(see.slice(0, 1)))
+    return { offset, path, message: whole, hint, see: isWritten ? this.#offsetOf(see) : undefined }
   }
 
   #problem({ offset, path, message, hint, see }: Mistake): Problem {

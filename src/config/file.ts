@@ -1,25 +1,41 @@
 import { readFileSync, statSync } from 'node:fs'
 import { getSystemErrorMessage } from 'node:util'
 import { Document } from './document.ts'
-import { ConfigError } from './error.ts'
+import { ConfigError, type Problem } from './error.ts'
 import { resolve } from './resolve.ts'
 import type { Config } from './schema.ts'
+import type { Issue } from './validate.ts'
+
+/** What a file says, and where, for what only shows later. */
+export interface ConfigFile {
+  readonly config: Config
+  /** That which is wrong, each at its `file:line:column`. */
+  problems(issues: readonly Issue[]): Problem[]
+}
 
 /**
  * Reads a configuration file. `name` is the file as messages show it, `env` is what `${NAME}` stands for.
- * Throws ConfigError with all that is wrong, each at its `file:line:column`.
+ * Throws ConfigError with all that is wrong.
  */
+export function openConfigFile(path: string, name: string, env: NodeJS.ProcessEnv): ConfigFile {
+  return configFileOf(new Document(name, readText(path, name), env))
+}
+
+/** The Config that a file describes. Throws ConfigError. */
 export function readConfigFile(path: string, name: string, env: NodeJS.ProcessEnv): Config {
-  return parseConfig(readText(path, name), name, env)
+  return openConfigFile(path, name, env).config
 }
 
 /** The Config that a YAML text describes. Throws ConfigError. */
 export function parseConfig(text: string, name: string, env: NodeJS.ProcessEnv): Config {
-  const document = new Document(name, text, env)
+  return configFileOf(new Document(name, text, env)).config
+}
+
+function configFileOf(document: Document): ConfigFile {
   const outcome = document.value === undefined ? { issues: [] } : resolve(document.value, document.expanded)
   const problems = document.problems('issues' in outcome ? outcome.issues : [])
   if ('issues' in outcome || problems.length > 0) throw new ConfigError(problems)
-  return outcome.value
+  return { config: outcome.value, problems: (issues) => document.problems(issues) }
 }
 
 function readText(path: string, name: string): string {

@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs'
 import { resolve as resolvePath } from 'node:path'
-import { Attempts, ConfigError } from './error.ts'
-import { readConfigFile } from './file.ts'
+import { Attempts, ConfigError, type Problem } from './error.ts'
+import { type ConfigFile, openConfigFile } from './file.ts'
 import { withCookieNames } from './instance.ts'
+import type { KeyPath } from './key-path.ts'
 import { isLab, labConfig, labExample, labGroups } from './lab.ts'
-import { type Flags, serversOverride, settings } from './overrides.ts'
+import { loops } from './loops.ts'
+import { type Flags, type Override, serversOverride, settings } from './overrides.ts'
 import type { Config } from './schema.ts'
 
 export interface LoadOptions {
@@ -36,15 +38,33 @@ export interface Origin {
 export function loadConfig({ file: named, env, flags = {}, cwd }: LoadOptions): LoadedConfig {
   const attempts = new Attempts()
   const file = findFile(named, env, cwd)
-  const base = attempts.attempt(() => (file ? readConfigFile(file.path, file.name, env) : configFromEnvironment(env)))
+  const opened = file && attempts.attempt(() => openConfigFile(file.path, file.name, env))
+  const base = file ? opened?.config : attempts.attempt(() => configFromEnvironment(env))
   const overrides = [
     ...(file ? labGroups : []).map((group) => () => serversOverride(group, env)),
     ...settings.map((read) => () => read(flags, env)),
   ].flatMap((read) => attempts.attempt(read) ?? [])
-  const config = base && overrides.reduce((config, { apply }) => attempts.attempt(() => apply(config)) ?? config, base)
-  const whole = base && config && withCookieNames(config, base)
+  const whole = base && overrides.reduce((config, { apply }) => attempts.attempt(() => apply(config)) ?? config, base)
+  const config = attempts.conclude(base && whole && withCookieNames(whole, base))
+  const listed = file ? [] : labGroups.flatMap((group) => serversOverride(group, env) ?? [])
+  refuseLoops(config, opened, [...listed, ...overrides])
   const origin = { file: file?.path, overrides: overrides.map(({ source }) => source) }
-  return { config: attempts.conclude(whole), origin }
+  return { config, origin }
+}
+
+/** Throws ConfigError where servers are the proxy itself; each problem stands where the server does, in the file or in a variable. */
+function refuseLoops(config: Config, file: ConfigFile | undefined, overrides: readonly Override[]): void {
+  const sourceOf = (path: KeyPath) =>
+    overrides.findLast(({ replaces }) => replaces.every((step, index) => step === path[index]))?.source
+  const problems = loops(config).flatMap(({ see, ...issue }): Problem[] => {
+    const portFrom = sourceOf([...see, 'port'])
+    const found = portFrom === undefined ? { ...issue, see } : { ...issue, message: `${issue.message}, by ${portFrom}` }
+    const variable = sourceOf(issue.path)
+    if (variable === undefined) return file?.problems([found]) ?? []
+    const entry = Number(issue.path.at(-1)) + 1
+    return [{ where: variable, path: `entry ${entry}`, message: found.message, hint: issue.hint }]
+  })
+  if (problems.length > 0) throw new ConfigError(problems)
 }
 
 /** Says it in words: `/etc/limpet/limpet.yaml, with PORT and --workers`. */
@@ -53,13 +73,13 @@ export function formatOrigin({ file, overrides }: Origin): string {
   return overrides.length === 0 ? source : `${source}, with ${overrides.join(', ')}`
 }
 
-/** A configuration file, and its name as messages show it. */
-interface ConfigFile {
+/** Where a configuration file is, and its name as messages show it. */
+interface FilePlace {
   readonly path: string
   readonly name: string
 }
 
-function findFile(named: string | undefined, env: NodeJS.ProcessEnv, cwd: string): ConfigFile | undefined {
+function findFile(named: string | undefined, env: NodeJS.ProcessEnv, cwd: string): FilePlace | undefined {
   const name = named ?? (env.LIMPET_CONFIG || standardFiles.find((standard) => existsSync(resolvePath(cwd, standard))))
   return name === undefined ? undefined : { path: resolvePath(cwd, name), name }
 }

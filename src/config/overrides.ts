@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import { ConfigError } from './error.ts'
 import { Instance } from './instance.ts'
 import { scalar } from './interpolate.ts'
+import type { KeyPath } from './key-path.ts'
 import { type LabGroup, readServerList } from './lab.ts'
 import { AccessLogFormat, type Config, maxServers, Port, Server, Workers } from './schema.ts'
 import { formatUnixSocket } from './unix-socket.ts'
@@ -19,6 +20,8 @@ export interface Flags {
 export interface Override {
   /** Its name: `--port`, `PORT`. */
   readonly source: string
+  /** The part. */
+  readonly replaces: KeyPath
   /** The Config with the part replaced. Throws ConfigError if it has no such part. */
   apply(config: Config): Config
 }
@@ -28,12 +31,20 @@ export type ReadOverride = (flags: Flags, env: NodeJS.ProcessEnv) => Override | 
 
 /** The parts that a flag or a variable may replace. A new one is one entry. */
 export const settings: readonly ReadOverride[] = [
-  setting({ flag: 'port', variable: 'PORT', example: '8080', schema: Port, replace: replacePort }),
+  setting({
+    flag: 'port',
+    variable: 'PORT',
+    example: '8080',
+    schema: Port,
+    replaces: ['listeners', 0, 'port'],
+    replace: replacePort,
+  }),
   setting({
     flag: 'workers',
     variable: 'LIMPET_WORKERS',
     example: '2',
     schema: Workers,
+    replaces: ['workers'],
     replace: (config, workers) => ({ ...config, workers }),
   }),
   setting({
@@ -41,6 +52,7 @@ export const settings: readonly ReadOverride[] = [
     variable: 'LIMPET_ACCESS_LOG',
     example: 'json',
     schema: AccessLogFormat,
+    replaces: ['accessLog', 'format'],
     replace: (config, format) => ({ ...config, accessLog: { ...config.accessLog, format } }),
   }),
   setting({
@@ -48,6 +60,7 @@ export const settings: readonly ReadOverride[] = [
     variable: 'LIMPET_INSTANCE',
     example: 'shop',
     schema: Instance,
+    replaces: ['instance'],
     replace: (config, instance) => ({ ...config, instance }),
   }),
 ]
@@ -57,7 +70,8 @@ export function serversOverride(group: LabGroup, env: NodeJS.ProcessEnv): Overri
   const list = readServerList(group, env)
   if (!list) return undefined
   const servers = list.addresses.map((address) => Server.parse(address))
-  return { source: list.variable, apply: (config) => replaceServers(config, group, servers, list.variable) }
+  const replaces = ['upstreams', group, 'servers']
+  return { source: list.variable, replaces, apply: (config) => replaceServers(config, group, servers, list.variable) }
 }
 
 interface Setting<Schema extends z.ZodType> {
@@ -65,6 +79,7 @@ interface Setting<Schema extends z.ZodType> {
   readonly variable: string
   readonly example: string
   readonly schema: Schema
+  readonly replaces: KeyPath
   replace(config: Config, value: z.output<Schema>, source: string): Config
 }
 
@@ -73,6 +88,7 @@ function setting<Schema extends z.ZodType>({
   variable,
   example,
   schema,
+  replaces,
   replace,
 }: Setting<Schema>): ReadOverride {
   const option = `--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
@@ -84,7 +100,7 @@ function setting<Schema extends z.ZodType>({
     const text = String(written)
     const asText = validate(schema, text)
     const outcome = 'value' in asText ? asText : validate(schema, scalar(text))
-    if ('value' in outcome) return { source, apply: (config) => replace(config, outcome.value, source) }
+    if ('value' in outcome) return { source, replaces, apply: (config) => replace(config, outcome.value, source) }
     const [issue] = outcome.issues
     throw refusal(source, issue?.message ?? '', issue?.hint ?? `for example ${mend}`)
   }

@@ -1,4 +1,4 @@
-import { formatAddress } from '../config/address.ts'
+import { endpointOf, formatAddress } from '../config/address.ts'
 import type { Config } from '../config/schema.ts'
 import { ConditionMaps, NO_ROUTE } from './condition-maps.ts'
 import { block, type Directive, directive } from './directive.ts'
@@ -119,10 +119,10 @@ function listenLines(listeners: Config['listeners'], isDefault: boolean): Direct
 
 /** `::` is both families, each for itself: nginx does not take ::ffff:10.0.0.1 for the IPv4 address that it is. */
 function listenPlaces(listener: Config['listeners'][number]): string[] {
-  if ('path' in listener) return [formatAddress(listener)]
+  if ('path' in listener) return [formatAddress(endpointOf(listener))]
   const { address: host, port } = listener
   if (host === '0.0.0.0') return [String(port)]
-  return host === '::' ? [String(port), `[::]:${port}`] : [formatAddress({ host, port })]
+  return host === '::' ? [String(port), `[::]:${port}`] : [formatAddress(endpointOf(listener))]
 }
 
 function isSame(one: Directive, other: Directive): boolean {
