@@ -11,11 +11,11 @@ import { ListenError } from './listen-error.ts'
  * @throws ListenError
  */
 export async function assertFree(listener: Listener): Promise<void> {
-  if ('path' in listener) await removeLeftover(listener.path)
   const server = createServer()
-  if ('path' in listener) server.listen({ path: listener.path })
-  else server.listen({ host: listener.address, port: listener.port, exclusive: true })
   try {
+    if ('path' in listener) await removeLeftover(listener.path)
+    if ('path' in listener) server.listen({ path: listener.path })
+    else server.listen({ host: listener.address, port: listener.port, exclusive: true })
     await once(server, 'listening')
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException

@@ -41,8 +41,8 @@ function echo(test: TestContext) {
   })
 }
 
-async function bodyFrom(path: string, headers: Record<string, string> = {}): Promise<string> {
-  const [response] = await once(get({ socketPath: path, headers, agent: false }), 'response')
+async function bodyFrom(socketPath: string, headers: Record<string, string> = {}, path = '/'): Promise<string> {
+  const [response] = await once(get({ socketPath, path, headers, agent: false }), 'response')
   return text(response)
 }
 
@@ -218,6 +218,25 @@ describe("a socket's file", () => {
     assert.ok(statSync(`${folder}/limpet.sock`).isSocket())
     await startLimpet(t, configWith(folder, [address]))
     assert.match(await bodyFrom(`${folder}/limpet.sock`), /x-request-id/)
+  })
+
+  test('is taken over while the program before still serves, whose end does not remove it', async (t) => {
+    const folder = await temporaryFolder(t)
+    let answer = () => {}
+    const { server, address } = await httpOrigin(t, ({ url }, response) => {
+      if (url === '/new') response.end('new')
+      else answer = () => response.end('late')
+    })
+    const old = await startLimpet(t, configWith(folder, [address]))
+    const body = bodyFrom(`${folder}/limpet.sock`)
+    await once(server, 'request')
+    old.process.kill('SIGTERM')
+    while (existsSync(`${folder}/limpet.sock`)) await new Promise(setImmediate)
+    await startLimpet(t, configWith(folder, [address]))
+    answer()
+    assert.equal(await body, 'late')
+    await old.exit
+    assert.equal(await bodyFrom(`${folder}/limpet.sock`, {}, '/new'), 'new')
   })
 
   test('on which a program listens is an error, and that program serves on', async (t) => {
