@@ -39,6 +39,15 @@ export interface Stage {
   readonly warmUp: number
   /** For files of the load's own. */
   readonly folder: string
+  /** Stops the proxy, and starts it again with the same files. */
+  restart(): Promise<Restart>
+}
+
+export interface Restart {
+  /** From the start to the first answer, in ms. */
+  readonly duration: number
+  /** As the stage's. */
+  readonly proxy: ProcessTree | undefined
 }
 
 /** What a load found. Errors are sentences for the report. */

@@ -21,6 +21,23 @@ export async function copyCheckout(folder: string): Promise<Checkout> {
   return { folder, version: await describe([]) }
 }
 
+const built = new Map<string, Promise<string>>()
+
+/** Limpet as npm publishes it, in that folder, to which it resolves. Built when it is first asked for. */
+export function buildOnce(folder: string): Promise<string> {
+  const building = built.get(folder) ?? build(folder)
+  built.set(folder, building)
+  return building
+}
+
+async function build(folder: string): Promise<string> {
+  await run('npm', ['run', 'build'], { cwd: root })
+  await prepare(folder)
+  for (const part of ['bin', 'dist', 'package.json'])
+    await cp(join(root, part), join(folder, part), { recursive: true })
+  return folder
+}
+
 /** Limpet as it was at a commit. @throws Error if there is none of that name */
 export async function extractCommit(commit: string, folder: string): Promise<Checkout> {
   await prepare(folder)

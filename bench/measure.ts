@@ -51,13 +51,20 @@ export async function measure({ peer, variant }: Step, surroundings: Surrounding
   const cores = assignCores(site.workers, surroundings.cores)
   const accessLog = join(folder, 'access.log')
   const setup: Setup = { ...site, port, folder: join(folder, 'proxy'), accessLog, limpet, profile }
-  const program = Program.start(await peer.prepare(setup), cores.proxy, join(folder, 'output.log'))
+  const launch = await peer.prepare(setup)
+  const start = () => Program.start(launch, cores.proxy, join(folder, 'output.log'))
+  let program = start()
+  const restart = async () => {
+    await program.stop()
+    program = start()
+    return { duration: await program.listening(port), proxy: processTreeOf(program) }
+  }
   try {
     await program.listening(port)
     await check(port, variant.load.probe)
     if (peer.forwards) await checkForwarding(port, variant.load.probe)
-    const proxy = ProcessTree.available ? new ProcessTree(program.pid) : undefined
-    const reading = await variant.load.run({ port, proxy, cores, seconds, warmUp, folder })
+    const proxy = processTreeOf(program)
+    const reading = await variant.load.run({ port, proxy, cores, seconds, warmUp, folder, restart })
     await program.stop()
     const { size } = await stat(accessLog).catch(() => ({ size: 0 }))
     return size > 0 ? reading : { ...reading, errors: [...reading.errors, 'it wrote no access log'] }
@@ -65,6 +72,10 @@ export async function measure({ peer, variant }: Step, surroundings: Surrounding
     await program.stop()
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+function processTreeOf({ pid }: Program): ProcessTree | undefined {
+  return ProcessTree.available ? new ProcessTree(pid) : undefined
 }
 
 /** How long a peer is under load before it is measured, in s. */

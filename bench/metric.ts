@@ -28,6 +28,10 @@ export const metrics = {
   cpu: { title: 'CPU a request', better: 'less', format: formatTime },
   p50: { title: 'p50', better: 'less', format: formatTime },
   p99: { title: 'p99', better: 'less', format: formatTime },
+  /** From its start to its first answer. */
+  start: { title: 'first answer', better: 'less', format: formatTime },
+  /** With nothing to do, without what is mapped from files, such as the program's own code. */
+  anonymous: { title: 'anonymous memory', better: 'less', format: formatSize },
   /** At the end of the load, pages that several processes share counted once. */
   memory: { title: 'memory', better: 'less', format: formatSize },
   /** How much the resident memory grew, for each connection. */

@@ -6,6 +6,8 @@ export interface Memory {
   readonly resident: number
   /** Shared pages counted once; as `resident` where the system does not tell. */
   readonly proportional: number
+  /** What the processes have written themselves, rather than mapped from files; shared pages counted once. */
+  readonly anonymous: number
 }
 
 const PAGE = 4096
@@ -28,7 +30,11 @@ export class ProcessTree {
 
   memory(): Memory {
     const pids = this.#pids()
-    return { resident: sum(pids, residentMemory), proportional: sum(pids, proportionalMemory) }
+    return {
+      resident: sum(pids, residentMemory),
+      proportional: sum(pids, proportionalMemory),
+      anonymous: sum(pids, (pid) => kilobytesOf(pid, 'Pss_Anon') ?? 0) * 1024,
+    }
   }
 
   resident(): number {
@@ -69,8 +75,13 @@ function residentMemory(pid: number): number {
 }
 
 function proportionalMemory(pid: number): number {
-  const kilobytes = /^Pss:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/smaps_rollup`) ?? '')?.[1]
-  return kilobytes === undefined ? residentMemory(pid) : Number(kilobytes) * 1024
+  const kilobytes = kilobytesOf(pid, 'Pss')
+  return kilobytes === undefined ? residentMemory(pid) : kilobytes * 1024
+}
+
+function kilobytesOf(pid: number, field: 'Pss' | 'Pss_Anon'): number | undefined {
+  const [, kilobytes] = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(read(`/proc/${pid}/smaps_rollup`) ?? '') ?? []
+  return kilobytes === undefined ? undefined : Number(kilobytes)
 }
 
 function numbersIn(folder: string): number[] {

@@ -13,6 +13,8 @@ export interface Launch {
 }
 
 const START_TIMEOUT = 60_000
+/** Between two looks at whether a program answers, in ms: what a start takes is known to that. */
+const LOOK_EVERY = 1
 const STOP_TIMEOUT = 8000
 
 /** A program that the bench started; it ends with the bench, however that ends. */
@@ -22,11 +24,14 @@ export class Program {
 
   readonly process: ChildProcess
   readonly #output: string
+  readonly #startedAt: number
   readonly #exit: Promise<unknown>
 
-  private constructor(process: ChildProcess, output: string) {
+  /** @param startedAt by `performance.now()` */
+  private constructor(process: ChildProcess, output: string, startedAt: number) {
     this.process = process
     this.#output = output
+    this.#startedAt = startedAt
     this.#exit = once(process, 'exit').finally(() => Program.#running.delete(this))
     this.#exit.catch(() => undefined)
     Program.#running.add(this)
@@ -38,6 +43,7 @@ export class Program {
     Program.#watching = true
     const [file, ...rest] = cores.length === 0 ? [command] : ['taskset', '--cpu-list', cores.join(','), command]
     const log = openSync(output, 'a')
+    const startedAt = performance.now()
     try {
       // In a process group of its own: Ctrl-C reaches only the bench, and one signal reaches all that it forks.
       const child = spawn(file!, [...rest, ...args], {
@@ -45,7 +51,7 @@ export class Program {
         env: { ...process.env, ...env },
         stdio: ['ignore', log, log],
       })
-      return new Program(child, output)
+      return new Program(child, output, startedAt)
     } finally {
       closeSync(log)
     }
@@ -64,15 +70,20 @@ export class Program {
     return readFileSync(this.#output, 'utf8').trimEnd().split('\n').slice(-12).join('\n')
   }
 
-  /** Resolves once it answers at that port of 127.0.0.1. @throws Error if the program ends before, or takes too long */
-  async listening(port: number): Promise<void> {
+  /**
+   * Resolves once it answers at that port of 127.0.0.1, to the ms that it took from its start.
+   *
+   * @throws Error if the program ends before, or takes too long
+   */
+  async listening(port: number): Promise<number> {
     const deadline = performance.now() + START_TIMEOUT
     while (!(await answers(port))) {
       if (this.process.exitCode !== null || this.process.signalCode !== null || this.process.pid === undefined)
         throw new Error(`it ended at its start: ${this.lastWords}`)
       if (performance.now() > deadline) throw new Error(`it does not listen after ${START_TIMEOUT / 1000} s`)
-      await delay(20)
+      await delay(LOOK_EVERY)
     }
+    return performance.now() - this.#startedAt
   }
 
   /** Resolves once it ends, to all that it wrote. @throws Error if that takes more than `timeout` ms */

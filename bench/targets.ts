@@ -9,6 +9,8 @@ export interface Target {
   readonly title: string
   readonly case: string
   readonly metric: MetricName
+  /** The name of the Limpet that should; left out: `limpet`. */
+  readonly of?: string
   /** What the figure is compared with: a peer, or Limpet at the case's first variant. Left out: nothing. */
   readonly against?: { readonly peer: string } | { readonly variant: string }
   readonly goal: number
@@ -110,12 +112,28 @@ export const targets: readonly Target[] = [
     goal: 5,
     stretch: 7,
   },
+  {
+    title: 'a warm start to the first answer',
+    case: 'start',
+    metric: 'start',
+    of: 'limpet-built',
+    goal: 200_000,
+    stretch: 100_000,
+  },
+  {
+    title: 'anonymous memory at rest, one worker',
+    case: 'start',
+    metric: 'anonymous',
+    of: 'limpet-built',
+    goal: 45_000_000,
+    stretch: 30_000_000,
+  },
 ]
 
 /** Undefined where it was not measured. */
 export function measured(target: Target, results: Results): Summary | undefined {
   const result = results.cases[target.case]
-  const limpet = result && entryOf(result, 'limpet')
+  const limpet = result && entryOf(result, target.of ?? 'limpet')
   if (result === undefined || limpet === undefined) return undefined
   if (target.against === undefined) return summaryOf(limpet, target.metric)
   if ('peer' in target.against) return against(result, target.against.peer, target.metric)

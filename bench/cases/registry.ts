@@ -4,6 +4,7 @@ import { download10MB, download64kB, upload } from './large.ts'
 import { manyRoutesCase, manyServersCase, twoWorkersCase } from './scale.ts'
 import { slowReader } from './slow-reader.ts'
 import { connections, small } from './small.ts'
+import { start } from './start.ts'
 import { sticky } from './sticky.ts'
 
 /** In the order in which they are measured and reported. */
@@ -19,4 +20,5 @@ export const cases = [
   manyRoutesCase,
   twoWorkersCase,
   sticky,
+  start,
 ] satisfies Case[]

@@ -1,9 +1,10 @@
 import type { Case } from '../case.ts'
+import { limpetBuilt } from '../peers/limpet.ts'
 import { peers } from '../peers/registry.ts'
 import { wrk } from '../wrk.ts'
 import { IN_TURN, labSite } from './lab.ts'
 
-const all = peers.map(({ name }) => name)
+const all = peers.map(({ name }) => name).filter((name) => name !== limpetBuilt.name)
 
 export const small: Case = {
   name: 'small',

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Checkout, describe } from '../checkout.ts'
+import { buildOnce, type Checkout, describe } from '../checkout.ts'
 import { type Peer, type Setup, V8_WARM_UP } from '../peer.ts'
 import type { Launch } from '../program.ts'
 
@@ -16,6 +16,14 @@ export const limpet: Peer = {
   profiles: true,
   version: () => describe([]),
   prepare: (setup) => launchLimpet(setup, setup.limpet),
+}
+
+/** The same as npm publishes it. */
+export const limpetBuilt: Peer = {
+  ...limpet,
+  name: 'limpet-built',
+  title: 'Limpet, built',
+  prepare: async (setup) => launchLimpet(setup, await buildOnce(`${setup.limpet}-built`)),
 }
 
 /** An earlier Limpet, to see what a change is worth. */
@@ -35,7 +43,8 @@ async function launchLimpet(setup: Setup, folder: string): Promise<Launch> {
   return {
     command: process.execPath,
     args: [...profileFlags(setup), program, 'run', '-c', config],
-    env: { NODE_OPTIONS: '' },
+    // Its cache of compiled code goes when the bench does.
+    env: { NODE_OPTIONS: '', CACHE_DIRECTORY: join(folder, '.cache') },
   }
 }
 

@@ -40,6 +40,22 @@ test('one short round writes results, a report and a chart', { skip }, async (co
   assert.match(await readFile(join(folder, 'small.svg'), 'utf8'), /^<svg .*<\/svg>\n$/s)
 })
 
+test('a start is timed to its first answer, and the memory at rest is read', { skip }, async (context) => {
+  const folder = await mkdtemp(join(tmpdir(), 'limpet-bench-test-'))
+  context.after(() => rm(folder, { recursive: true }))
+  const flags = ['--case', 'start', '--peer', 'limpet,nginx', '--rounds', '1', '--output', folder]
+  await promisify(execFile)(process.execPath, [bench, ...flags])
+
+  const { cases } = JSON.parse(await readFile(join(folder, 'latest.json'), 'utf8')) as Results
+  const entries = cases.start?.entries ?? []
+  assert.deepEqual(
+    entries.map(({ peer, errors }) => ({ peer, errors })),
+    ['limpet', 'nginx'].map((peer) => ({ peer, errors: [] })),
+  )
+  const metrics = ['start', ...(ProcessTree.available ? (['anonymous', 'memory'] as const) : [])] as const
+  for (const { samples } of entries) for (const metric of metrics) assert.ok(samples[0]![metric]! > 0, metric)
+})
+
 test('an unknown case is refused by name', async () => {
   await assert.rejects(
     promisify(execFile)(process.execPath, [bench, '--case', 'smal']),

@@ -79,6 +79,6 @@ async function launch({ port, folder, servers, limpet }: Setup, affinity: object
   return {
     command: process.execPath,
     args: [join(limpet, 'bin/limpet.js'), 'run', '-c', file],
-    env: { NODE_OPTIONS: '' },
+    env: { NODE_OPTIONS: '', CACHE_DIRECTORY: join(limpet, '.cache') },
   }
 }
