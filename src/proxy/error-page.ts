@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http'
+import { reasonPhrases } from '../http1/reason-phrase.ts'
 import type { Failure } from './failure.ts'
 import { type OwnResponse, ownResponse, type Particulars } from './own-response.ts'
 
@@ -14,7 +14,7 @@ interface PageParticulars extends Particulars {
 /** A short response in the client's words, as JSON for those who prefer it and as HTML for others. */
 export function errorPage(failure: Failure, particulars: PageParticulars): OwnResponse {
   const { accept, requestId } = particulars
-  const title = STATUS_CODES[failure.status] ?? 'Error'
+  const title = reasonPhrases[failure.status] ?? 'Error'
   const json = prefersJson(accept)
   const body = Buffer.from(json ? asJson(failure, requestId) : asHtml(failure, title, requestId))
   const lines = [

@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http'
+import { reasonPhrases } from '../http1/reason-phrase.ts'
 import type { Closing } from './forwarded-head.ts'
 import { httpDate } from './http-date.ts'
 
@@ -26,7 +26,7 @@ export function ownResponse(
   { requestId, closing, fields = '', withBody }: Particulars,
 ): OwnResponse {
   const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}`,
+    `HTTP/1.1 ${status} ${reasonPhrases[status] ?? 'Error'}`,
     `Date: ${httpDate()}`,
     ...lines,
     `Content-Length: ${body.length}`,
