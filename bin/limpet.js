@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Plain JavaScript on purpose: whatever Node there is must be able to read this, and to say that it is too old.
 import { existsSync } from 'node:fs'
+import { keepCompiledCode } from './compile-cache.js'
 
 const source = new URL('../src/cli.ts', import.meta.url)
 const isCheckout = existsSync(source)
@@ -14,5 +15,6 @@ if (major < 22 || (major === 22 && minor < 18)) {
   console.error('In a checkout, npm start, npm test and npx limpet bring their own.')
   process.exit(1)
 }
+keepCompiledCode()
 // A checkout runs from source; the published package has the same as JavaScript.
 await import(isCheckout ? source : new URL('../dist/src/cli.js', import.meta.url))
