@@ -1,26 +1,29 @@
-/** Names the commands. What each does is its own file's business. */
+/** Names the commands. What each does is its own file's business, and is loaded when it is asked for. */
 import { Command } from 'commander'
-import { checkCommand } from './commands/check.ts'
-import { demoCommand } from './commands/demo.ts'
 import { explain } from './commands/explain.ts'
-import { exportCommand } from './commands/export.ts'
-import { healthcheckCommand } from './commands/healthcheck.ts'
-import { runCommand } from './commands/run.ts'
-import { statusCommand } from './commands/status.ts'
 import { description, version } from './version.ts'
 
-const program = new Command('limpet')
-  .description(description)
-  .version(version)
-  .addCommand(runCommand())
-  .addCommand(checkCommand())
-  .addCommand(demoCommand())
-  .addCommand(exportCommand())
-  .addCommand(healthcheckCommand())
-  .addCommand(statusCommand())
-  .showHelpAfterError('(run limpet --help for the commands and their options)')
+const commands = new Map<string, () => Promise<Command>>([
+  ['run', async () => (await import('./commands/run.ts')).runCommand()],
+  ['check', async () => (await import('./commands/check.ts')).checkCommand()],
+  ['demo', async () => (await import('./commands/demo.ts')).demoCommand()],
+  ['export', async () => (await import('./commands/export.ts')).exportCommand()],
+  ['healthcheck', async () => (await import('./commands/healthcheck.ts')).healthcheckCommand()],
+  ['status', async () => (await import('./commands/status.ts')).statusCommand()],
+])
+
+/** The command that the first argument names; all of them where it names none, for help and for suggestions. */
+function askedFor([first = '']: readonly string[]): Promise<Command[]> {
+  const load = commands.get(first)
+  return Promise.all(load === undefined ? Array.from(commands.values(), (each) => each()) : [load()])
+}
 
 try {
+  const program = new Command('limpet')
+    .description(description)
+    .version(version)
+    .showHelpAfterError('(run limpet --help for the commands and their options)')
+  for (const command of await askedFor(process.argv.slice(2))) program.addCommand(command)
   await program.parseAsync()
 } catch (error) {
   console.error(explain(error))

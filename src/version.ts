@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
+import { packageFile } from './program-files.ts'
 
 /** What package.json says of the program. */
-export const { version, description } = JSON.parse(
-  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
-) as { readonly version: string; readonly description: string }
+export const { version, description } = JSON.parse(readFileSync(packageFile, 'utf8')) as {
+  readonly version: string
+  readonly description: string
+}

@@ -1,8 +1,11 @@
-/** A worker thread's entry: listens, and runs a data plane. What it says to the control plane is a `WorkerMessage`. */
+/**
+ * A worker thread's entry: listens, and runs a data plane. What it says to the control plane is a `WorkerMessage`. It imports what
+ * serves and nothing else, so that it is there soon and stays small.
+ */
 import { once } from 'node:events'
 import { chmodSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { AccessLog } from './observability/access-log.ts'
 import type { Batch } from './observability/line-buffer.ts'
 import { onConnection } from './proxy/client-socket.ts'
@@ -12,7 +15,7 @@ import { SessionTable } from './session-table.ts'
 import type { SampleReport } from './skew/address-sample.ts'
 import type { Listener, Snapshot } from './snapshot.ts'
 
-/** What a worker is started with. */
+/** The first message to a worker: the thread may be there before the configuration has been read. */
 export interface WorkerStart {
   readonly snapshot: Snapshot
   /** A Scoreboard's memory, and a SessionTable's. */
@@ -30,7 +33,7 @@ const BACKLOG = 4096
 /** How often the control plane is told who sends the requests, in ms. */
 const REPORT_EVERY = 5000
 
-/** What the control plane says to a worker. */
+/** What the control plane says to a worker that has started. */
 export type ControlMessage =
   | { readonly type: 'stop' }
   /** The access log's lines in that memory have been written. */
@@ -73,7 +76,8 @@ export type WorkerMessage =
 Buffer.poolSize = 8 * 1024
 
 const port = parentPort!
-const { snapshot, scoreboard, sessions, slot, workers } = workerData as WorkerStart
+const [start] = (await once(port, 'message')) as [WorkerStart]
+const { snapshot, scoreboard, sessions, slot, workers } = start
 const tell = (message: WorkerMessage) => port.postMessage(message)
 
 const accessLog = new AccessLog(snapshot.accessLog, (batch) => tell({ type: 'log', batch }))
@@ -139,7 +143,7 @@ function isMine(listener: Listener): boolean {
   return !('path' in listener) || sockets.indexOf(listener) % workers === slot
 }
 
-async function start(): Promise<void> {
+async function listenAll(): Promise<void> {
   const listening: Listener[] = []
   for (const listener of snapshot.listeners) {
     try {
@@ -158,4 +162,4 @@ port.on('message', (message: ControlMessage) => {
   plane.stop()
 })
 
-await start()
+await listenAll()

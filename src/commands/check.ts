@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { formatOrigin } from '../config/load.ts'
+import { formatOrigin } from '../config/origin.ts'
 import { printConfig } from '../config/print.ts'
 import { warningsOf } from '../config/warnings.ts'
 import { warningOfAnother } from '../control/instance-lock.ts'
@@ -15,7 +15,7 @@ export function checkCommand(): Command {
 }
 
 async function check(options: ConfigOptions): Promise<void> {
-  const { config, origin } = loadFromOptions(options)
+  const { config, origin } = await loadFromOptions(options)
   const warn = (warning: string) => console.error(`warning: ${warning}`)
   for (const warning of warningsOf(config)) warn(warning)
   const { path } = new StateDirectory(config.stateDirectory, process.env, warn)

@@ -1,10 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { labConfig } from '../config/lab.ts'
 import { Balancer } from '../control/balancer.ts'
 import { programLog } from '../observability/program-log.ts'
+import { labServerModule } from '../program-files.ts'
 import type { PortListener } from '../snapshot.ts'
 import { untilStopped } from './until-stopped.ts'
 import { wholeNumber } from './whole-number.ts'
@@ -56,10 +56,8 @@ function several(kind: Kind, count: number): Promise<LabServer>[] {
 }
 
 async function start(kind: Kind, name: string): Promise<LabServer> {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  const program = fileURLToPath(new URL(`../../demo/${kind}/main.${extension}`, import.meta.url))
   // In a process group of its own, so that Ctrl-C reaches the balancer first; it ends with us through its channel.
-  const child = fork(program, {
+  const child = fork(labServerModule(kind), {
     detached: true,
     env: { ...process.env, HOST: '127.0.0.1', PORT: '0', SERVER_NAME: name },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Command } from 'commander'
-import { formatOrigin } from '../config/load.ts'
+import { formatOrigin } from '../config/origin.ts'
 import { exportNginx, exportNginxFiles, SITE } from '../export/nginx.ts'
 import { type ConfigOptions, loadFromOptions, withConfigOptions } from './options.ts'
 
@@ -26,7 +26,7 @@ function nginxCommand(): Command {
 }
 
 async function toNginx({ out, ...options }: ExportOptions): Promise<void> {
-  const { config, origin } = loadFromOptions(options)
+  const { config, origin } = await loadFromOptions(options)
   const title = `Written by limpet export nginx, from ${formatOrigin(origin)}`
   if (out === undefined) {
     process.stdout.write(exportNginx(config, title))

@@ -24,7 +24,7 @@ export function healthcheckCommand(): Command {
 }
 
 async function healthcheck({ timeout, ...options }: HealthcheckOptions): Promise<void> {
-  const { config } = loadFromOptions(options)
+  const { config } = await loadFromOptions(options)
   const listener = config.listeners[0]!
   const endpoint = reachable(listener)
   const place = ('path' in endpoint ? '' : 'http://') + formatAddress(endpoint)

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type LoadedConfig, loadConfig } from '../config/load.ts'
+import type { LoadedConfig } from '../config/load.ts'
 import type { Flags } from '../config/overrides.ts'
 
 /** What the shared options give, as commander hands it to an action. */
@@ -21,7 +21,11 @@ export function withConfigOptions(command: Command): Command {
     .showHelpAfterError('(a configuration file is given by -c FILE; --help has all options)')
 }
 
-/** Loads the configuration that the options, the environment and the working directory lead to. Throws ConfigError. */
-export function loadFromOptions({ config: file, ...flags }: ConfigOptions): LoadedConfig {
+/**
+ * Loads the configuration that the options, the environment and the working directory lead to, and before that what it takes
+ * to read one, which is much. Throws ConfigError.
+ */
+export async function loadFromOptions({ config: file, ...flags }: ConfigOptions): Promise<LoadedConfig> {
+  const { loadConfig } = await import('../config/load.ts')
   return loadConfig({ file, flags, env: process.env, cwd: process.cwd() })
 }

@@ -1,8 +1,7 @@
 import { Command } from 'commander'
-import { formatOrigin } from '../config/load.ts'
-import { Balancer } from '../control/balancer.ts'
+import { formatOrigin } from '../config/origin.ts'
 import { placeOf } from '../control/place.ts'
-import { programLog } from '../observability/program-log.ts'
+import { startWorkerThread } from '../control/worker-thread.ts'
 import { type ConfigOptions, loadFromOptions, withConfigOptions } from './options.ts'
 import { untilStopped } from './until-stopped.ts'
 
@@ -14,11 +13,15 @@ export function runCommand(): Command {
 }
 
 async function run(options: ConfigOptions): Promise<void> {
-  const { config, origin } = loadFromOptions(options)
+  // Its thread loads what serves while this one loads what reads the configuration.
+  const firstThread = startWorkerThread(0)
+  const { config, origin } = await loadFromOptions(options)
+  const { programLog } = await import('../observability/program-log.ts')
+  const { Balancer } = await import('../control/balancer.ts')
   const log = programLog(config.accessLog.format === 'json' ? 'json' : 'text')
   // The first worker serves while the others start.
   const stopped = untilStopped((signal) => log.info(`${signal}: finishing what is in flight; again to end at once`))
-  const balancer = await Balancer.start(config, log)
+  const balancer = await Balancer.start(config, log, firstThread)
   for (const listener of balancer.listeners) log.info(`listening on ${placeOf(listener)}`)
   const { adminPlace } = balancer
   if (adminPlace !== undefined) log.info(`the admin API answers on ${adminPlace.address}:${adminPlace.port}`)

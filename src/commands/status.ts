@@ -26,15 +26,15 @@ export function statusCommand(): Command {
 }
 
 async function showStatus({ url, json, ...options }: StatusOptions): Promise<void> {
-  const place = url ?? placeFrom(options)
+  const place = url ?? (await placeFrom(options))
   const status = await ask<Status>(place, '/v1/status')
   const { upstreams } = await ask<Upstreams>(place, '/v1/upstreams')
   if (json) console.log(JSON.stringify({ status, upstreams }, undefined, 2))
   else console.log([headline(status), ...upstreams.map(paragraph)].join('\n\n'))
 }
 
-function placeFrom(options: ConfigOptions): string {
-  const { admin } = loadFromOptions(options).config
+async function placeFrom(options: ConfigOptions): Promise<string> {
+  const { admin } = (await loadFromOptions(options)).config
   if (admin === undefined || admin === 'off') {
     throw new CommandFailure(`the admin API is off in this configuration; ${TURN_ON} (or give --url)`)
   }

@@ -6,6 +6,7 @@ import { withCookieNames } from './instance.ts'
 import type { KeyPath } from './key-path.ts'
 import { isLab, labConfig, labExample, labGroups } from './lab.ts'
 import { loops } from './loops.ts'
+import type { Origin } from './origin.ts'
 import { type Flags, type Override, serversOverride, settings } from './overrides.ts'
 import type { Config } from './schema.ts'
 
@@ -20,14 +21,6 @@ export interface LoadOptions {
 export interface LoadedConfig {
   readonly config: Config
   readonly origin: Origin
-}
-
-/** Where a Config came from. */
-export interface Origin {
-  /** The absolute path of its file; undefined if it came from the lab's variables. */
-  readonly file: string | undefined
-  /** The flags and variables that replaced parts of it: `--port`, `STATIC_BACKEND`. */
-  readonly overrides: readonly string[]
 }
 
 /**
@@ -65,12 +58,6 @@ function refuseLoops(config: Config, file: ConfigFile | undefined, overrides: re
     return [{ where: variable, path: `entry ${entry}`, message: found.message, hint: issue.hint }]
   })
   if (problems.length > 0) throw new ConfigError(problems)
-}
-
-/** Says it in words: `/etc/limpet/limpet.yaml, with PORT and --workers`. */
-export function formatOrigin({ file, overrides }: Origin): string {
-  const source = file ?? 'the environment (STATIC_BACKEND, DYNAMIC_BACKEND)'
-  return overrides.length === 0 ? source : `${source}, with ${overrides.join(', ')}`
 }
 
 /** Where a configuration file is, and its name as messages show it. */

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
+import type { Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
-import { type AdminPlace, AdminServer } from '../admin/admin-server.ts'
+import type { AdminPlace, AdminServer } from '../admin/admin-server.ts'
 import { now } from '../clock.ts'
 import type { Config } from '../config/schema.ts'
 import { warningsOf } from '../config/warnings.ts'
@@ -64,9 +65,10 @@ export class Balancer {
   /**
    * Resolves once every worker listens.
    *
+   * @param firstThread the first worker's, where it was started ahead
    * @throws ListenError where it cannot; the system's error where the access log's file cannot be opened
    */
-  static async start(config: Config, log: Logger): Promise<Balancer> {
+  static async start(config: Config, log: Logger, firstThread?: Worker): Promise<Balancer> {
     for (const warning of warningsOf(config)) log.warn(warning)
     const accessLog = new LogFile(config.accessLog.file, (trouble) => log.warn(trouble))
     const state = new StateDirectory(config.stateDirectory, process.env, (trouble) => log.warn(trouble))
@@ -115,7 +117,7 @@ export class Balancer {
     const workers = Math.min(config.workers ?? availableParallelism(), MOST_WORKERS)
     await health.start()
     try {
-      const listeners = await supervisor.start(workers)
+      const listeners = await supervisor.start(workers, firstThread)
       const balancer = new Balancer(listeners, workers, supervisor, health, accessLog, store, skew, lock)
       if (config.admin !== undefined && config.admin !== 'off')
         await balancer.#startAdmin(config.admin, sessions, scoreboard)
@@ -132,6 +134,7 @@ export class Balancer {
     const supervisor = this.#supervisor
     const health = this.#health
     const { watch } = this.#skew
+    const { AdminServer } = await import('../admin/admin-server.ts')
     try {
       this.#admin = await AdminServer.start(place, {
         version,

@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import type { Batch } from '../observability/line-buffer.ts'
 import type { Scoreboard } from '../scoreboard.ts'
 import type { SessionTable } from '../session-table.ts'
@@ -7,6 +7,7 @@ import type { Listener, Snapshot } from '../snapshot.ts'
 import type { ControlMessage, WorkerMessage, WorkerStart } from '../worker.ts'
 import { ListenError } from './listen-error.ts'
 import { assertFree } from './vacancy.ts'
+import { startWorkerThread } from './worker-thread.ts'
 
 /** What the supervisor tells of. */
 export interface SupervisorEvents {
@@ -34,9 +35,6 @@ export interface SupervisorEvents {
 const SETTLED = 10_000
 const LONGEST_PAUSE = 10_000
 
-/** The module runs from source while developing and as JavaScript once built. */
-const workerModule = new URL(import.meta.url.endsWith('.ts') ? '../worker.ts' : '../worker.js', import.meta.url)
-
 /** Runs the workers: starts them on the same ports, replaces those that die, and stops them all. */
 export class Supervisor {
   readonly #scoreboard: Scoreboard
@@ -60,13 +58,14 @@ export class Supervisor {
   /**
    * Starts that many workers; resolves, once all of them listen, to where they do.
    *
+   * @param firstThread the first one's, where it was started ahead
    * @throws ListenError
    */
-  async start(workers: number): Promise<readonly Listener[]> {
+  async start(workers: number, firstThread?: Worker): Promise<readonly Listener[]> {
     this.#size = workers
     for (const listener of this.#snapshot.listeners) await assertFree(listener)
     // The first one finds out which ports stand behind 0, for all to share.
-    const listeners = await this.#launch(0)
+    const listeners = await this.#launch(0, firstThread)
     this.#snapshot = { ...this.#snapshot, listeners }
     await Promise.all(Array.from({ length: workers - 1 }, (_, index) => this.#launch(index + 1)))
     return listeners
@@ -99,7 +98,7 @@ export class Supervisor {
     for (const worker of this.#workers) worker.terminate()
   }
 
-  async #launch(slot: number): Promise<readonly Listener[]> {
+  async #launch(slot: number, worker = startWorkerThread(slot)): Promise<readonly Listener[]> {
     const start: WorkerStart = {
       snapshot: this.#snapshot,
       scoreboard: this.#scoreboard.memory,
@@ -107,7 +106,7 @@ export class Supervisor {
       slot,
       workers: this.#size,
     }
-    const worker = new Worker(workerModule, { workerData: start, name: `worker ${slot}` })
+    worker.postMessage(start)
     this.#workers.add(worker)
     const logMemories: Uint8Array[] = []
     const startedAt = performance.now()

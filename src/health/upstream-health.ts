@@ -3,7 +3,6 @@ import { HealthBit, type Scoreboard } from '../scoreboard.ts'
 import type { Check, Endpoint, Server, Upstream } from '../snapshot.ts'
 import { Checker } from './checker.ts'
 import type { Gate } from './gate.ts'
-import { checkHttp } from './http-check.ts'
 import { OutlierDetector } from './outlier-detector.ts'
 import { isPanic } from './panic.ts'
 import { ServerHealth } from './server-health.ts'
@@ -140,11 +139,11 @@ export class UpstreamHealth {
   }
 }
 
-/** One check of one server. A new kind of check is one line. */
-function probe(check: Check, endpoint: Endpoint, preamble: Uint8Array, signal: AbortSignal): Promise<Verdict> {
+/** One check of one server. A new kind of check is one line. node:http, which is large, is loaded by the first that needs it. */
+async function probe(check: Check, endpoint: Endpoint, preamble: Uint8Array, signal: AbortSignal): Promise<Verdict> {
   switch (check.type) {
     case 'http':
-      return checkHttp(check, endpoint, preamble, signal)
+      return (await import('./http-check.ts')).checkHttp(check, endpoint, preamble, signal)
     case 'tcp':
       return checkTcp(endpoint, preamble, signal)
   }

@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
-import { formatOrigin, type LoadOptions, loadConfig } from '../../src/config/load.ts'
+import { type LoadOptions, loadConfig } from '../../src/config/load.ts'
+import { formatOrigin } from '../../src/config/origin.ts'
 import type { Config } from '../../src/config/schema.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'limpet-load-'))

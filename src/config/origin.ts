@@ -1,0 +1,13 @@
+/** Where a Config came from. */
+export interface Origin {
+  /** The absolute path of its file; undefined if it came from the lab's variables. */
+  readonly file: string | undefined
+  /** The flags and variables that replaced parts of it: `--port`, `STATIC_BACKEND`. */
+  readonly overrides: readonly string[]
+}
+
+/** Says it in words: `/etc/limpet/limpet.yaml, with PORT and --workers`. */
+export function formatOrigin({ file, overrides }: Origin): string {
+  const source = file ?? 'the environment (STATIC_BACKEND, DYNAMIC_BACKEND)'
+  return overrides.length === 0 ? source : `${source}, with ${overrides.join(', ')}`
+}

@@ -1,0 +1,9 @@
+/** Where the program's own files lie, as source in a checkout and as JavaScript once it is built. */
+const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+
+export const packageFile = new URL('../package.json', import.meta.url)
+export const workerModule = new URL(`./worker.${extension}`, import.meta.url)
+
+export function labServerModule(kind: 'static' | 'dynamic'): URL {
+  return new URL(`../demo/${kind}/main.${extension}`, import.meta.url)
+}
