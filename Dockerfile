@@ -6,15 +6,16 @@
 #   docker build --target nginx -t limpet-nginx .
 
 FROM node:26-bookworm-slim AS build
-WORKDIR /opt/limpet
+WORKDIR /build
 COPY package.json package-lock.json ./
-RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
-# The optional packages are for the demo's servers only.
-RUN npm prune --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
-COPY bin bin
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY scripts/build.ts scripts/
 COPY src src
-# It runs from source, as in a checkout. Compiled once here, it starts as fast as if it were JavaScript.
-RUN STATIC_BACKEND=compiled DYNAMIC_BACKEND=once NODE_COMPILE_CACHE=/opt/limpet/.compiled node bin/limpet.js check
+COPY demo demo
+RUN node scripts/build.ts
+COPY bin bin
+# The build has all libraries in it.
+RUN mkdir /opt/limpet && cp -r bin dist package.json /opt/limpet
 
 # What Node needs beyond the libraries that every Debian has, for the image of nginx.
 RUN mkdir /opt/libraries && ldd /usr/local/bin/node | awk '/libatomic/ { print $3 }' | xargs -r cp -Lt /opt/libraries
@@ -27,10 +28,14 @@ LABEL org.opencontainers.image.title="Limpet" \
       org.opencontainers.image.version="$VERSION"
 COPY --from=build /opt/limpet /opt/limpet
 RUN ln -s /opt/limpet/bin/limpet.js /usr/local/bin/limpet \
+ && install -d -o node /opt/limpet/.compiled \
  && install -d -m 700 -o node -g node /var/lib/limpet
 ENV NODE_COMPILE_CACHE=/opt/limpet/.compiled \
     STATE_DIRECTORY=/var/lib/limpet
 USER node
+# Compiled once here, by the user that it is for, it starts at once. No state of this run gets into the image.
+RUN export STATE_DIRECTORY="$(mktemp -d)" STATIC_BACKEND=compiled DYNAMIC_BACKEND=once PORT=8080; limpet run & \
+    until limpet healthcheck; do kill -0 $! || exit 1; done; kill $! && wait $!; rm -r "$STATE_DIRECTORY"
 EXPOSE 80
 HEALTHCHECK --interval=15s --timeout=5s --start-period=5s CMD ["limpet", "healthcheck"]
 ENTRYPOINT ["limpet"]
@@ -48,9 +53,11 @@ COPY --from=build /opt/limpet /opt/limpet
 RUN ln -s /opt/limpet/bin/limpet.js /usr/local/bin/limpet \
  && ldconfig \
  && mkdir -p /etc/nginx/conf.d /var/cache/nginx /var/lib/nginx \
- && chown -R www-data /etc/nginx /var/cache/nginx /var/lib/nginx
+ && chown -R www-data /etc/nginx /var/cache/nginx /var/lib/nginx \
+ && install -d -o www-data /opt/limpet/.compiled
 ENV NODE_COMPILE_CACHE=/opt/limpet/.compiled
 USER www-data
+RUN STATIC_BACKEND=compiled DYNAMIC_BACKEND=once limpet export nginx >/dev/null
 EXPOSE 80
 STOPSIGNAL SIGQUIT
 HEALTHCHECK --interval=15s --timeout=5s --start-period=5s CMD ["limpet", "healthcheck"]

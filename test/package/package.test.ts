@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Lines } from '../support/limpet.ts'
 
@@ -24,16 +24,39 @@ function registryAnswers(): boolean {
   }
 }
 
-const skip = registryAnswers() ? false : 'no npm registry answers, from which its dependencies would come'
-
-test('the package runs the whole lab from an empty folder', { skip }, async (t) => {
+/** Packs the program, and installs it in an empty folder; returns the folder. */
+function install(context: TestContext, ...flags: string[]): string {
   const folder = mkdtempSync(join(tmpdir(), 'limpet-package-'))
-  t.after(() => rmSync(folder, { recursive: true }))
+  context.after(() => rmSync(folder, { recursive: true }))
   npm(root, 'pack', '--pack-destination', folder)
   const [tarball] = readdirSync(folder)
   writeFileSync(join(folder, 'package.json'), '{ "private": true }')
-  npm(folder, 'install', `./${tarball}`)
+  npm(folder, 'install', `./${tarball}`, ...flags)
+  return folder
+}
 
+test('the package serves with no other beside it, and has their licenses', async (context) => {
+  const folder = install(context, '--omit=optional', '--offline')
+  assert.deepEqual(readdirSync(join(folder, 'node_modules')), ['.bin', '.package-lock.json', 'limpet'])
+  const licenses = readFileSync(join(folder, 'node_modules/limpet/dist/LICENSES'), 'utf8')
+  for (const library of ['zod', 'yaml', 'commander', 'pino', 'hono']) {
+    assert.match(licenses, new RegExp(`^${library} [\\d.]+\\n\\n.*(MIT|ISC|Copyright)`, 'm'))
+  }
+  const env = { ...process.env, STATIC_BACKEND: '127.0.0.1:9', DYNAMIC_BACKEND: '127.0.0.1:9', PORT: '0' }
+  for (const format of ['combined', 'json']) {
+    const run = spawn(join(folder, 'node_modules/.bin/limpet'), ['run', '--access-log', format], { env })
+    context.after(() => run.kill('SIGKILL'))
+    const [, port] = await new Lines(run.stderr).find(/listening on \S+ port (\d+)/)
+    assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 502)
+    run.kill('SIGTERM')
+    assert.deepEqual(await once(run, 'exit'), [0, null])
+  }
+})
+
+const skip = registryAnswers() ? false : 'no npm registry answers, from which its dependencies would come'
+
+test('the package runs the whole lab from an empty folder', { skip }, async (t) => {
+  const folder = install(t)
   const program = join(folder, 'node_modules/.bin/limpet')
   const demo = spawn(program, ['demo', '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] })
   t.after(() => demo.kill('SIGKILL'))
