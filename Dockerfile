@@ -35,7 +35,7 @@ ENV NODE_COMPILE_CACHE=/opt/limpet/.compiled \
 USER node
 # Compiled once here, by the user that it is for, it starts at once. No state of this run gets into the image.
 RUN export STATE_DIRECTORY="$(mktemp -d)" STATIC_BACKEND=compiled DYNAMIC_BACKEND=once PORT=8080; limpet run & \
-    until limpet healthcheck; do kill -0 $! || exit 1; done; kill $! && wait $!; rm -r "$STATE_DIRECTORY"
+    until limpet healthcheck; do kill -0 $! || exit 1; done; kill $! && wait $! && rm -r "$STATE_DIRECTORY"
 EXPOSE 80
 HEALTHCHECK --interval=15s --timeout=5s --start-period=5s CMD ["limpet", "healthcheck"]
 ENTRYPOINT ["limpet"]
