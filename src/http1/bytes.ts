@@ -3,6 +3,7 @@ export const TAB = 0x09
 export const LF = 0x0a
 export const CR = 0x0d
 export const SPACE = 0x20
+export const QUOTE = 0x22
 export const HASH = 0x23
 export const PERCENT = 0x25
 export const ASTERISK = 0x2a
@@ -14,8 +15,10 @@ export const ZERO = 0x30
 export const NINE = 0x39
 export const COLON = 0x3a
 export const SEMICOLON = 0x3b
+export const EQUALS = 0x3d
 export const QUESTION = 0x3f
 export const AT = 0x40
+export const BACKSLASH = 0x5c
 export const UNDERSCORE = 0x5f
 
 function table(allows: (byte: number) => boolean): Uint8Array {
@@ -47,6 +50,9 @@ export const HEX = Uint8Array.from({ length: 256 }, (_, byte) => {
   const value = Number.parseInt(String.fromCharCode(byte), 16)
   return Number.isNaN(value) ? 255 : value
 })
+
+/** The bytes of optional and of bad white space (RFC 9110 §5.6.3). */
+export const isBlank = (byte: number): boolean => byte === SPACE || byte === TAB
 
 export const isDigit = (byte: number): boolean => byte >= ZERO && byte <= NINE
 

@@ -1,4 +1,5 @@
-import { CR, FIELD_VALUE, HEX, LF, SEMICOLON } from './bytes.ts'
+import { CR, HEX, LF } from './bytes.ts'
+import { CLIENTS_EXTENSION, MALFORMED, mayEndExtension, readExtension, SERVERS_EXTENSION } from './chunk-extension.ts'
 import { Head, type HeadLimits } from './head.ts'
 import { MessageError } from './message-error.ts'
 
@@ -6,6 +7,9 @@ import { MessageError } from './message-error.ts'
 export interface BodySink {
   bodyBytes(bytes: Buffer, from: number, to: number): void
 }
+
+/** Who sends a body: what stands behind a chunk's size is read by the letter for clients, and leniently for servers. */
+export type Sender = 'client' | 'server'
 
 /** What the next byte is part of. */
 const Part = {
@@ -22,7 +26,7 @@ const Part = {
 
 /** Digits of a chunk's size: up to 2^52, so that no sum overflows. */
 const MOST_SIZE_DIGITS = 13
-/** Bytes of extensions in one body. */
+/** Bytes of extensions and padding in one body. */
 const MOST_EXTENSION_BYTES = 4096
 
 const CRLF = Buffer.from('\r\n')
@@ -38,8 +42,8 @@ const trailers = new Trailers()
 
 /**
  * Reads a chunked body (RFC 9112 §7.1), strictly and in whatever pieces it arrives. What is sent on is either the data
- * alone or the data in its own framing, as one range wherever it lies together. Chunk extensions and trailers are
- * checked, and end here: both are hop-by-hop unless somebody asked for them (RFC 9112 §7.1.1, RFC 9110 §6.5.1).
+ * alone or the data in its own framing, as one range wherever it lies together. Padding, chunk extensions and trailers
+ * are checked, and end here: the latter are hop-by-hop unless somebody asked for them (RFC 9112 §7.1.1, RFC 9110 §6.5.1).
  */
 export class ChunkedBody {
   /** Whether the body has been read to its end. */
@@ -48,16 +52,19 @@ export class ChunkedBody {
   length = 0
   readonly #keepFraming: boolean
   readonly #limits: HeadLimits
+  readonly #extensionStart: number
   #part: number = Part.Size
   #digits = 0
   #remaining = 0
+  #extension: number = MALFORMED
   #extensionBytes = 0
   /** Trailers that have arrived without their end. */
   #held: Buffer | undefined
 
-  constructor(keepFraming: boolean, limits: HeadLimits) {
+  constructor(keepFraming: boolean, limits: HeadLimits, sender: Sender = 'client') {
     this.#keepFraming = keepFraming
     this.#limits = limits
+    this.#extensionStart = sender === 'client' ? CLIENTS_EXTENSION : SERVERS_EXTENSION
   }
 
   /**
@@ -86,22 +93,19 @@ export class ChunkedBody {
           } else if (byte === CR) {
             at++
             part = Part.SizeLf
-          } else if (byte === SEMICOLON) {
+          } else {
             if (framing && at > kept) sink.bodyBytes(bytes, kept, at)
             kept = -1
             part = Part.Extension
-          } else {
-            throw new MessageError("a chunk's size is followed by junk")
+            this.#extension = this.#extensionStart
           }
           break
         case Part.Extension:
-          if (byte === CR) {
+          if (byte === CR && mayEndExtension(this.#extension)) {
             if (framing) kept = at
             part = Part.SizeLf
-          } else if (FIELD_VALUE[byte] !== 1) {
-            throw new MessageError('a chunk extension has a control character')
-          } else if (++this.#extensionBytes > MOST_EXTENSION_BYTES) {
-            throw new MessageError('the chunk extensions are too long')
+          } else {
+            this.#readExtension(byte)
           }
           at++
           break
@@ -159,6 +163,16 @@ export class ChunkedBody {
     this.#part = part
     if (kept >= 0 && at > kept) sink.bodyBytes(bytes, kept, at)
     return at
+  }
+
+  #readExtension(byte: number): void {
+    const place = readExtension(this.#extension, byte)
+    if (place === MALFORMED) {
+      const isFirst = this.#extension === this.#extensionStart
+      throw new MessageError(isFirst ? "a chunk's size is followed by junk" : 'a chunk extension is malformed')
+    }
+    if (++this.#extensionBytes > MOST_EXTENSION_BYTES) throw new MessageError('the chunk extensions are too long')
+    this.#extension = place
   }
 
   #readTrailers(bytes: Buffer, from: number): number {

@@ -139,7 +139,7 @@ export class Attempt implements UpstreamUser {
     // Where the body is still to come, it is the client that is waited for; unless that waits to be told to go on.
     connection.wait(isWhole || expectsContinue ? this.#timeouts.firstByte : 0)
     if (!isWhole) {
-      this.#requestBody = new BodyRelay(request.framing, 'as-it-came', snapshot.limits)
+      this.#requestBody = new BodyRelay(request.framing, 'as-it-came', snapshot.limits, 'client')
       this.#client.continueBody()
     }
   }
@@ -284,7 +284,7 @@ export class Attempt implements UpstreamUser {
     const { additions, bodyReader } = this.#exchange
     if (bodyReader !== undefined) this.#tap = new BodyTap(bodyReader, framing, snapshot.limits)
     writeResponseHead(scratch, head, options, length, body !== 'bare' && framing < 0, closing, additions)
-    this.#responseBody = new BodyRelay(framing, body, snapshot.limits)
+    this.#responseBody = new BodyRelay(framing, body, snapshot.limits, 'server')
     this.#relayResponse(head.bytes, head.end)
   }
 
@@ -304,8 +304,8 @@ export class Attempt implements UpstreamUser {
     this.#exchange.tunnelBegins(head.status)
     writeSwitchingHead(scratch, head, connectionOptions(head), this.#exchange.additions)
     connection.socket.allowHalfOpen = true
-    this.#requestBody = new BodyRelay(UNTIL_CLOSE, 'as-it-came', snapshot.limits)
-    this.#responseBody = new BodyRelay(UNTIL_CLOSE, 'as-it-came', snapshot.limits)
+    this.#requestBody = new BodyRelay(UNTIL_CLOSE, 'as-it-came', snapshot.limits, 'client')
+    this.#responseBody = new BodyRelay(UNTIL_CLOSE, 'as-it-came', snapshot.limits, 'server')
     connection.wait(this.#silence)
     this.#relayResponse(head.bytes, head.end)
     this.#client.continueBody()

@@ -1,4 +1,4 @@
-import { type BodySink, ChunkedBody } from '../http1/chunked-body.ts'
+import { type BodySink, ChunkedBody, type Sender } from '../http1/chunked-body.ts'
 import { CHUNKED, type Framing, UNTIL_CLOSE } from '../http1/framing.ts'
 import type { HeadLimits } from '../http1/head.ts'
 
@@ -28,10 +28,10 @@ export class BodyRelay implements BodySink {
   readonly #chunked: ChunkedBody | undefined
   #remaining: number
 
-  constructor(framing: Framing, outgoing: OutgoingFraming, limits: HeadLimits) {
+  constructor(framing: Framing, outgoing: OutgoingFraming, limits: HeadLimits, sender: Sender) {
     this.#outgoing = outgoing
     this.#untilClose = framing === UNTIL_CLOSE
-    this.#chunked = framing === CHUNKED ? new ChunkedBody(outgoing === 'as-it-came', limits) : undefined
+    this.#chunked = framing === CHUNKED ? new ChunkedBody(outgoing === 'as-it-came', limits, sender) : undefined
     this.#remaining = Math.max(0, framing)
     this.done = framing === 0
   }

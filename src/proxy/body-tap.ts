@@ -11,7 +11,7 @@ export class BodyTap implements ByteTarget {
 
   constructor(reader: BodyReader, framing: Framing, limits: HeadLimits) {
     this.#reader = reader
-    this.#body = new BodyRelay(framing, 'bare', limits)
+    this.#body = new BodyRelay(framing, 'bare', limits, 'server')
   }
 
   /** Shows what of `bytes[from, …)` is data of the body; returns whether the reader wants to see more. */

@@ -1,8 +1,4 @@
-import { COMMA, equalsIgnoringCase, SEMICOLON, SPACE, TAB, TOKEN } from '../http1/bytes.ts'
-
-const QUOTE = 0x22
-const EQUALS = 0x3d
-const BACKSLASH = 0x5c
+import { BACKSLASH, COMMA, EQUALS, equalsIgnoringCase, QUOTE, SEMICOLON, SPACE, TAB, TOKEN } from '../http1/bytes.ts'
 
 const FOR = Buffer.from('for')
 const PROTO = Buffer.from('proto')

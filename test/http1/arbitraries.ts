@@ -25,10 +25,24 @@ const method = fc
   .oneof(fc.constantFrom('GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS', 'get'), token)
   .filter((method) => method !== 'CONNECT')
 
-const extension = fc.oneof(
-  fc.constant(''),
-  text(VALUE, 0, 10).map((value) => `;${value}`),
-)
+/** Bad white space, which grammars allow and nobody should write. */
+const badSpace = fc.oneof({ arbitrary: fc.constant(''), weight: 3 }, { arbitrary: whiteSpace, weight: 1 })
+const quoted = text(VALUE, 0, 10).map((value) => `"${value.replace(/["\\]/g, '\\$&')}"`)
+const oneExtension = fc
+  .tuple(badSpace, token, fc.option(fc.tuple(badSpace, badSpace, fc.oneof(token, quoted)), { nil: undefined }))
+  .map(([before, name, value]) => {
+    if (value === undefined) return `;${before}${name}`
+    const [beforeEquals, afterEquals, text] = value
+    return `;${before}${name}${beforeEquals}=${afterEquals}${text}`
+  })
+/** What may stand behind a chunk's size, RFC 9112 §7.1.1. */
+const extension = fc
+  .array(fc.tuple(badSpace, oneExtension), { maxLength: 2 })
+  .map((extensions) => extensions.map(([before, one], index) => (index === 0 ? one : before + one)).join(''))
+/** What may stand there where a server writes it. */
+const serversExtension = fc
+  .tuple(whiteSpace, fc.option(text(VALUE, 0, 10), { nil: undefined }))
+  .map(([padding, value]) => padding + (value === undefined ? '' : `;${value}`))
 const size = (length: number) =>
   fc.tuple(fc.nat(3), fc.boolean()).map(([zeros, upper]) => {
     const digits = length.toString(16)
@@ -40,22 +54,26 @@ export const fieldLine = fc
   .map(([name, before, value, after]) => ({ name, value, wire: `${name}:${before}${value}${after}\r\n` }))
 
 /** A chunked body on the wire, and its data. */
-export const chunked = fc
-  .tuple(
-    fc.array(
-      body.filter((data) => data !== '').chain((data) => fc.tuple(fc.constant(data), size(data.length), extension)),
-      { maxLength: 4 },
-    ),
-    size(0),
-    extension,
-    fc.array(fieldLine, { maxLength: 3 }),
-  )
-  .map(([chunks, last, extension, trailers]) => ({
-    wire:
-      chunks.map(([data, size, extension]) => `${size}${extension}\r\n${data}\r\n`).join('') +
-      `${last}${extension}\r\n${trailers.map(({ wire }) => wire).join('')}\r\n`,
-    data: chunks.map(([data]) => data).join(''),
-  }))
+const chunkedWith = (extension: fc.Arbitrary<string>) =>
+  fc
+    .tuple(
+      fc.array(
+        body.filter((data) => data !== '').chain((data) => fc.tuple(fc.constant(data), size(data.length), extension)),
+        { maxLength: 4 },
+      ),
+      size(0),
+      extension,
+      fc.array(fieldLine, { maxLength: 3 }),
+    )
+    .map(([chunks, last, extension, trailers]) => ({
+      wire:
+        chunks.map(([data, size, extension]) => `${size}${extension}\r\n${data}\r\n`).join('') +
+        `${last}${extension}\r\n${trailers.map(({ wire }) => wire).join('')}\r\n`,
+      data: chunks.map(([data]) => data).join(''),
+    }))
+
+export const chunked = chunkedWith(extension)
+export const chunkedByServer = chunkedWith(serversExtension)
 
 /** A body and the way it is framed. */
 const framed = fc.oneof(
@@ -89,7 +107,7 @@ export const request = fc
 /** A valid response on the wire. */
 export const response = fc
   .tuple(
-    fc.integer({ min: 100, max: 599 }),
+    fc.integer({ min: 100, max: 999 }),
     fc.option(text(VALUE, 0, 10), { nil: undefined }),
     fc.array(fieldLine, { maxLength: 5 }),
   )

@@ -1,23 +1,25 @@
 import { deepEqual, ok } from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { ChunkedBody } from '../../src/http1/chunked-body.ts'
+import { ChunkedBody, type Sender } from '../../src/http1/chunked-body.ts'
 import { MessageError } from '../../src/http1/message-error.ts'
-import { chunked, cuts, damaged } from './arbitraries.ts'
+import { chunked, chunkedByServer, cuts, damaged } from './arbitraries.ts'
 import { guarded } from './guarded.ts'
 import { type Decoded, decodeChunks } from './reference.ts'
 
 const LIMITS = { headSize: 32_000, headers: 100 }
-const wires = chunked.map(({ wire }) => wire)
+const bodies = { client: chunked, server: chunkedByServer }
+const senders: readonly Sender[] = ['client', 'server']
+const wires = fc.oneof(chunked, chunkedByServer).map(({ wire }) => wire)
 const anyWire = fc.oneof(
   { arbitrary: wires, weight: 1 },
   { arbitrary: damaged(wires), weight: 8 },
-  { arbitrary: fc.string({ unit: fc.constantFrom(...'01;\r\nax: '), maxLength: 12 }), weight: 4 },
+  { arbitrary: fc.string({ unit: fc.constantFrom(...'01;="\\\r\nax: \t'), maxLength: 12 }), weight: 4 },
 )
 
 /** Reads with ChunkedBody, in segments; `data` is what was sent on. */
-function decode(text: string, keepFraming: boolean, cuts: readonly number[] = []): Decoded {
-  const body = new ChunkedBody(keepFraming, LIMITS)
+function decode(text: string, sender: Sender, keepFraming: boolean, cuts: readonly number[] = []): Decoded {
+  const body = new ChunkedBody(keepFraming, LIMITS, sender)
   let data = ''
   let from = 0
   try {
@@ -41,43 +43,57 @@ function decode(text: string, keepFraming: boolean, cuts: readonly number[] = []
   return body.done ? { data, end: from } : 'unfinished'
 }
 
-describe('a chunked body', () => {
-  test('is read as it was written', () => {
-    fc.assert(
-      fc.property(chunked, fc.string(), ({ wire, data }, more) => {
-        deepEqual(decode(wire + more, false), { data, end: wire.length })
-      }),
-      { numRuns: 1000 },
-    )
-  })
+/** The data of a whole body in which sizes stand alone; undefined where anything else is in it. */
+function decodeBareChunks(text: string): string | undefined {
+  const line = /^([0-9A-Fa-f]+)\r\n/.exec(text)
+  if (line === null) return undefined
+  const size = Number.parseInt(line[1]!, 16)
+  const rest = text.slice(line[0].length)
+  if (size === 0) return rest === '\r\n' ? '' : undefined
+  const more = rest.startsWith('\r\n', size) ? decodeBareChunks(rest.slice(size + 2)) : undefined
+  return more === undefined ? undefined : rest.slice(0, size) + more
+}
 
-  test('is what the slow reader says, with and without its framing, however it is cut', () => {
-    const cutWire = anyWire.chain((wire) => fc.tuple(fc.constant(wire), cuts(wire.length)))
-    fc.assert(
-      fc.property(cutWire, ([wire, cuts]) => {
-        const expected = decodeChunks(wire)
-        deepEqual(decode(wire, false), expected)
-        deepEqual(decode(wire, false, cuts), expected)
-        const framed = decode(wire, true, cuts)
-        deepEqual(framed, decode(wire, true))
-        if (typeof expected === 'string' || typeof framed === 'string') return deepEqual(framed, expected)
-        deepEqual(decodeChunks(framed.data), { data: expected.data, end: framed.data.length })
-      }),
-      { numRuns: 5000 },
-    )
-  })
+for (const sender of senders) {
+  describe(`a chunked body of a ${sender}`, () => {
+    test('is read as it was written', () => {
+      fc.assert(
+        fc.property(bodies[sender], fc.string(), ({ wire, data }, more) => {
+          deepEqual(decode(wire + more, sender, false), { data, end: wire.length })
+        }),
+        { numRuns: 1000 },
+      )
+    })
 
-  test('is read from its own bytes only', () => {
-    fc.assert(
-      fc.property(anyWire, fc.boolean(), (wire, keepFraming) => {
-        const body = new ChunkedBody(keepFraming, LIMITS)
-        try {
-          body.read(guarded(Buffer.from(wire, 'latin1')), 0, { bodyBytes() {} })
-        } catch (error) {
-          ok(error instanceof MessageError, String(error))
-        }
-      }),
-      { numRuns: 1500 },
-    )
+    test('is what the slow reader says, with and without its framing, however it is cut', () => {
+      const cutWire = anyWire.chain((wire) => fc.tuple(fc.constant(wire), cuts(wire.length)))
+      fc.assert(
+        fc.property(cutWire, ([wire, cuts]) => {
+          const expected = decodeChunks(wire, sender)
+          deepEqual(decode(wire, sender, false), expected)
+          deepEqual(decode(wire, sender, false, cuts), expected)
+          const framed = decode(wire, sender, true, cuts)
+          deepEqual(framed, decode(wire, sender, true))
+          if (typeof expected === 'string' || typeof framed === 'string') return deepEqual(framed, expected)
+          // Nothing is left but sizes and data.
+          deepEqual(decodeBareChunks(framed.data), expected.data)
+        }),
+        { numRuns: 5000 },
+      )
+    })
+
+    test('is read from its own bytes only', () => {
+      fc.assert(
+        fc.property(anyWire, fc.boolean(), (wire, keepFraming) => {
+          const body = new ChunkedBody(keepFraming, LIMITS, sender)
+          try {
+            body.read(guarded(Buffer.from(wire, 'latin1')), 0, { bodyBytes() {} })
+          } catch (error) {
+            ok(error instanceof MessageError, String(error))
+          }
+        }),
+        { numRuns: 1500 },
+      )
+    })
   })
-})
+}

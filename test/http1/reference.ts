@@ -1,21 +1,32 @@
 /** Slow, obvious readers to hold the fast ones against. Text has one byte a character. */
+import type { Sender } from '../../src/http1/chunked-body.ts'
 
 const TOKEN = /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.source
 const VALUE = /[\t\x20-\x7e\x80-\xff]/.source
 
-const SIZE_LINE = new RegExp(`^([0-9A-Fa-f]{1,13})(;${VALUE}*)?\r\n`)
-const PART_OF_SIZE_LINE = new RegExp(`^(?:[0-9A-Fa-f]{0,13}|[0-9A-Fa-f]{1,13}(?:;${VALUE}*)?\r?)$`)
+const SIZE = '([0-9A-Fa-f]{1,13})'
+const BWS = '[ \t]*'
+const QUOTED = `"(?:(?!["\\\\])${VALUE}|\\\\${VALUE})*"`
+/** RFC 9112 §7.1.1, but for white space before the first semicolon. */
+const EXTENSION = `;${BWS}${TOKEN}+(?:${BWS}=${BWS}(?:${TOKEN}+|${QUOTED}))?`
+const sizeLines: Readonly<Record<Sender, RegExp>> = {
+  client: new RegExp(`^${SIZE}(?:${EXTENSION}(?:${BWS}${EXTENSION})*)?\r\n`),
+  server: new RegExp(`^${SIZE}${BWS}(?:;${VALUE}*)?\r\n`),
+}
+/** Each beginning of a line that can still become one does so with one of these. */
+const ENDINGS = ['1\r\n', '\r\n', '\n', 'a\r\n', '=a\r\n', ';a\r\n', '"\r\n', 'a"\r\n']
 const FIELD_LINE = new RegExp(`^(${TOKEN}+):[\t ]*(${VALUE}*?)[\t ]*\r$`)
 
 export type Decoded = { readonly data: string; readonly end: number } | 'unfinished' | 'refused'
 
 /** A chunked body by RFC 9112 §7.1, without limits to extensions and trailers. */
-export function decodeChunks(text: string): Decoded {
+export function decodeChunks(text: string, sender: Sender = 'client'): Decoded {
+  const sizeLine = sizeLines[sender]
   let data = ''
   for (let at = 0; ; ) {
     const rest = text.slice(at)
-    const line = SIZE_LINE.exec(rest)
-    if (line === null) return PART_OF_SIZE_LINE.test(rest) ? 'unfinished' : 'refused'
+    const line = sizeLine.exec(rest)
+    if (line === null) return ENDINGS.some((ending) => isWhole(sizeLine, rest + ending)) ? 'unfinished' : 'refused'
     const size = Number.parseInt(line[1]!, 16)
     at += line[0].length
     if (size === 0) return afterLastChunk(text, at, data)
@@ -25,6 +36,10 @@ export function decodeChunks(text: string): Decoded {
     if (!text.startsWith('\r\n', at)) return '\r\n'.startsWith(text.slice(at)) ? 'unfinished' : 'refused'
     at += 2
   }
+}
+
+function isWhole(line: RegExp, text: string): boolean {
+  return line.exec(text)?.[0].length === text.length
 }
 
 function afterLastChunk(text: string, from: number, data: string): Decoded {

@@ -30,7 +30,7 @@ export function readResponses(bytes: Buffer, limits: HeadLimits, cuts: readonly 
 }
 
 function readChunks(bytes: Buffer, from: number, limits: HeadLimits, cuts: readonly number[]) {
-  const body = new ChunkedBody(false, limits)
+  const body = new ChunkedBody(false, limits, 'server')
   let at = from
   let data = ''
   try {
