@@ -4,9 +4,14 @@ import { Head } from './head.ts'
 const VERSION = Buffer.from('HTTP/1.')
 const FAULT = 'the status line is malformed'
 
-/** The head of a response, RFC 9112 §4 and §5. A missing space before an absent reason phrase is forgiven. */
+/**
+ * The head of a response, RFC 9112 §4 and §5. A missing space before an absent reason phrase is forgiven, and statuses from
+ * 600 on, which some servers use though RFC 9110 §15 knows none.
+ */
 export class ResponseHead extends Head {
   status = 0
+  /** The offset after the status, where a space and the reason phrase follow. */
+  statusEnd = 0
 
   protected override parseStartLine(to: number): number {
     const { bytes, start } = this
@@ -20,9 +25,10 @@ export class ResponseHead extends Head {
     const hundreds = bytes[at + 2]! - 0x30
     const status = hundreds * 100 + (bytes[at + 3]! - 0x30) * 10 + (bytes[at + 4]! - 0x30)
     const digits = isDigit(bytes[at + 2]!) && isDigit(bytes[at + 3]!) && isDigit(bytes[at + 4]!)
-    const known = (minor === 0x30 || minor === 0x31) && hundreds >= 1 && hundreds <= 5
+    const known = (minor === 0x30 || minor === 0x31) && hundreds >= 1
     if (!known || !digits || bytes[at + 1] !== SPACE) return this.faultOrWait(at, to, FAULT)
     at += 5
+    this.statusEnd = at
     if (bytes[at] === SPACE) {
       while (at < to && FIELD_VALUE[bytes[at]!] === 1) at++
       if (at + 1 >= to && (at >= to || bytes[at] === CR)) return -1

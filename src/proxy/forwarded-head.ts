@@ -1,3 +1,4 @@
+import { SPACE } from '../http1/bytes.ts'
 import type { ConnectionOptions } from '../http1/connection-options.ts'
 import { CookiePairs } from '../http1/cookie.ts'
 import { FieldName } from '../http1/field-name.ts'
@@ -52,6 +53,9 @@ const CHUNKED_LINE = line('Transfer-Encoding: chunked')
 const CLOSE_LINE = line('Connection: close')
 const KEEP_ALIVE_LINE = line('Connection: keep-alive')
 const UPGRADE_LINE = line('Connection: upgrade')
+
+/** The one final status whose Upgrade field its client needs (RFC 9110 §15.5.22). */
+const UPGRADE_REQUIRED = 426
 
 /** What a request's forwarding fields are made of. */
 export interface Forwarding {
@@ -180,7 +184,7 @@ function writePeer(out: Scratch, isBegun: boolean, peer: string, isUnnamed: bool
 }
 
 /** Writes all fields of a name as one; returns whether there was any to write. */
-function writeList(out: Scratch, head: RequestHead, name: number, label: string): boolean {
+function writeList(out: Scratch, head: Head, name: number, label: string): boolean {
   const start = out.length
   out.text(label)
   if (writeMembers(out, head, name)) out.write(CRLF)
@@ -189,7 +193,7 @@ function writeList(out: Scratch, head: RequestHead, name: number, label: string)
 }
 
 /** Writes the values of all fields of a name as one list (RFC 9110 §5.3); returns whether there was any. */
-function writeMembers(out: Scratch, head: RequestHead, name: number): boolean {
+function writeMembers(out: Scratch, head: Head, name: number): boolean {
   let some = false
   for (let field = 0; field < head.count; field++) {
     if (head.names[field] !== name || head.valueStart(field) === head.valueEnd(field)) continue
@@ -214,11 +218,27 @@ function writeRequestLine(out: Scratch, head: RequestHead): void {
   out.write(VERSION_1_1)
 }
 
-/** Hands on the fields by which both sides agree to switch protocols. */
+/** Hands on the protocols that one side names to the other, which are for this hop again (RFC 9110 §7.8). */
 function copyUpgrade(out: Scratch, head: Head): void {
-  const field = head.find(FieldName.Upgrade)
+  const start = out.length
   out.write(UPGRADE_LINE)
-  writeLine(out, 'Upgrade: ', head.bytes, head.valueStart(field), head.valueEnd(field))
+  if (!writeList(out, head, FieldName.Upgrade, 'Upgrade: ')) out.length = start
+}
+
+/**
+ * Writes the status line with this proxy's own version (RFC 9112 §2.3), and with the space that stands there even where no
+ * reason phrase follows (§4).
+ *
+ * @returns the offset from which the head is still to be copied
+ */
+function writeStatusLine(out: Scratch, head: ResponseHead): number {
+  const { bytes, start, statusEnd } = head
+  const hasSpace = bytes[statusEnd] === SPACE
+  if (head.minorVersion === 1 && hasSpace) return start
+  out.text('HTTP/1.1')
+  out.copy(bytes, start + 'HTTP/1.0'.length, statusEnd)
+  if (!hasSpace) out.text(' ')
+  return statusEnd
 }
 
 /** The head of a 101 (RFC 9110 §15.2.2), after which the connection speaks another protocol. */
@@ -228,7 +248,7 @@ export function writeSwitchingHead(
   options: ConnectionOptions,
   additions: string,
 ): void {
-  copyFields(out, head, head.start, endsInResponse, options, false)
+  copyFields(out, head, writeStatusLine(out, head), endsInResponse, options, false)
   copyUpgrade(out, head)
   out.text(additions)
   out.write(CRLF)
@@ -253,15 +273,11 @@ export function writeResponseHead(
   closing: Closing,
   additions = '',
 ): void {
-  let from = head.start
-  if (head.minorVersion === 0) {
-    out.text('HTTP/1.1')
-    from += 'HTTP/1.0'.length
-  }
-  copyFields(out, head, from, endsInResponse, options, false)
+  copyFields(out, head, writeStatusLine(out, head), endsInResponse, options, false)
   if (head.status >= 200 && head.find(FieldName.Date) < 0) out.text(`Date: ${httpDate()}\r\n`)
   if (contentLength >= 0) out.text(`Content-Length: ${contentLength}\r\n`)
   if (chunked) out.write(CHUNKED_LINE)
+  if (head.status === UPGRADE_REQUIRED) copyUpgrade(out, head)
   if (closing !== 'unsaid') out.write(closing === 'close' ? CLOSE_LINE : KEEP_ALIVE_LINE)
   if (additions !== '') out.text(additions)
   out.write(CRLF)

@@ -122,8 +122,12 @@ export function expectationOf(head: RequestHead): 'nothing' | '100-continue' | '
 
 /** Whether the request names protocols to switch to, and each of them may. */
 function asksForTunnel(head: RequestHead): boolean {
-  const field = head.find(FieldName.Upgrade)
-  if (field < 0) return false
-  const protocols = head.value(field).split(',')
-  return protocols.every((protocol) => protocol.trim() !== '' && !notToTunnel.test(protocol.trim()))
+  let asks = false
+  for (let field = 0; field < head.count; field++) {
+    if (head.names[field] !== FieldName.Upgrade) continue
+    const protocols = head.value(field).split(',')
+    if (!protocols.every((protocol) => protocol.trim() !== '' && !notToTunnel.test(protocol.trim()))) return false
+    asks = true
+  }
+  return asks
 }

@@ -129,6 +129,22 @@ for (const workers of [1, 2]) {
   })
 }
 
+test('a status above all known classes is a bad answer, and passes as it came', async (t) => {
+  const [a, b] = [await patient(t, 'a'), await patient(t, 'b')]
+  const outlier = { consecutive5xx: 3, ejectFor: '1h', maxEjectFor: '1h', errorRate: '0%' }
+  const limpet = await balancing(t, [a, b], { outlier }, { workers: 1 })
+  a.status = 999
+  const client = await RawClient.connect(t, limpet.port)
+  const heard: string[] = []
+  for (let i = 0; i < 6; i++) {
+    client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    heard.push((await client.take(/<.>/)).slice(9, 12))
+  }
+  assert.deepEqual(heard, ['999', '200', '999', '200', '999', '200'])
+  await limpet.errors.find(/server a is ejected for 3600 s \(3 answers of 5xx or none, in a row\)/)
+  assert.deepEqual(await who(t, limpet), ['b'])
+})
+
 describe('a check', () => {
   test('asks as it is told to', async (t) => {
     const a = await patient(t, 'a')

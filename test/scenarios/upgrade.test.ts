@@ -42,6 +42,32 @@ describe('an upgraded connection', () => {
     await limpet.log.find(/"GET \/chat HTTP\/1.1" 101 9 /)
   })
 
+  test('begins with HTTP/1.1, whatever version and reason the server writes', async (t) => {
+    for (const line of ['HTTP/1.0 101 Switching Protocols', 'HTTP/1.0 101', 'HTTP/1.1 101']) {
+      const { origin, client } = await throughTo(t)
+      client.say(UPGRADE)
+      await origin.request()
+      origin.say(`${line}\r\nConnection: Upgrade\r\nUpgrade: test\r\n\r\nhello`)
+      const reason = line.slice('HTTP/1.0 101'.length).trim()
+      assert.equal(
+        await client.take(/hello$/),
+        `HTTP/1.1 101 ${reason}\r\nConnection: upgrade\r\nUpgrade: test\r\n\r\nhello`,
+      )
+      origin.say('on')
+      await client.take(/on$/)
+    }
+  })
+
+  test('is asked for with all protocols that the client names, unless one of them may not pass', async (t) => {
+    const { origin, client } = await throughTo(t)
+    client.say(UPGRADE.replace('Upgrade: test', 'Upgrade: test/2\r\nX: y\r\nUpgrade: test'))
+    assert.match(await origin.request(), /\r\nX: y\r\nConnection: upgrade\r\nUpgrade: test\/2, test\r\n/)
+    origin.say('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+    await client.take(/ok$/)
+    client.say(UPGRADE.replace('Upgrade: test', 'Upgrade: test\r\nUpgrade: h2c'))
+    assert.doesNotMatch(await origin.request(), /upgrade/i)
+  })
+
   for (const first of ['client', 'server'] as const) {
     test(`can be closed half by the ${first}, and goes on the other way`, async (t) => {
       const { limpet, origin, client } = await throughTo(t)
