@@ -38,8 +38,11 @@ export const FIELD_VALUE = table((byte) => byte === TAB || (byte >= SPACE && byt
 /** Visible ASCII without `#`: what a request's target is made of, a little wider than RFC 3986, as browsers send it. */
 export const TARGET = table((byte) => byte > SPACE && byte < 0x7f && byte !== HASH)
 
-const isHostMark = among("-._~!$&'()*+,;=%")
-/** What a registered name or an IPv4 address in an authority is made of (RFC 3986 §3.2.2). */
+const isHostMark = among("-._~!$&'()*+;=%")
+/**
+ * What a registered name or an IPv4 address in an authority is made of (RFC 3986 §3.2.2), but for the comma: with one, it is
+ * two hosts that somebody joined into a list.
+ */
 export const HOST_NAME = table((byte) => isAlphanumeric(byte) || isHostMark(byte))
 
 /** What an IPv6 address is made of; a zone means nothing on the wire. */

@@ -1,4 +1,4 @@
-import { COMMA, equalsIgnoringCase, isDigit, SPACE, TAB } from './bytes.ts'
+import { COMMA, equalsIgnoringCase, isBlank, isDigit, SEMICOLON, TOKEN } from './bytes.ts'
 import { FieldName } from './field-name.ts'
 import type { Head } from './head.ts'
 import { MessageError } from './message-error.ts'
@@ -16,14 +16,12 @@ export const CHUNKED = -1
 export const UNTIL_CLOSE = -2
 
 const CHUNKED_WORD = Buffer.from('chunked')
+const IDENTITY_WORD = Buffer.from('identity')
 
-/** @throws MessageError where two readers could find two ends */
+/** @throws MessageError where two readers could find two ends, and with 501 for a coding that is not understood */
 export function framingOfRequest(head: RequestHead): Framing {
   const length = contentLength(head)
-  if (!isChunked(head)) return length < 0 ? 0 : length
-  if (head.minorVersion === 0) throw new MessageError('Transfer-Encoding has no meaning in HTTP/1.0')
-  if (length >= 0) throw new MessageError('Content-Length and Transfer-Encoding stand together')
-  return CHUNKED
+  return isChunked(head, length) ? CHUNKED : Math.max(0, length)
 }
 
 /**
@@ -32,9 +30,7 @@ export function framingOfRequest(head: RequestHead): Framing {
  */
 export function framingOfResponse(head: ResponseHead, toHead: boolean): Framing {
   const length = contentLength(head)
-  const chunked = isChunked(head)
-  if (chunked && length >= 0) throw new MessageError('Content-Length and Transfer-Encoding stand together')
-  if (chunked && head.minorVersion === 0) throw new MessageError('Transfer-Encoding has no meaning in HTTP/1.0')
+  const chunked = isChunked(head, length)
   if (toHead || head.status < 200 || head.status === 204 || head.status === 304) return 0
   if (chunked) return CHUNKED
   return length < 0 ? UNTIL_CLOSE : length
@@ -71,17 +67,49 @@ function decimal(bytes: Uint8Array, from: number, to: number): number {
   return value
 }
 
-/** Whether the body is chunked; any coding but a single, final `chunked` is refused. */
-function isChunked(head: Head): boolean {
+/**
+ * Whether the body is chunked; any coding but a single, final `chunked` is refused. A list of codings that could be one, but
+ * has others in it, is well-formed and not understood (RFC 9112 §6.1): 501.
+ *
+ * @param length what Content-Length says, or -1
+ */
+function isChunked(head: Head, length: number): boolean {
+  let codings = 0
   let chunked = false
   for (let field = 0; field < head.count; field++) {
     if (head.names[field] !== FieldName.TransferEncoding) continue
-    if (chunked || !equalsIgnoringCase(head.bytes, head.valueStart(field), head.valueEnd(field), CHUNKED_WORD)) {
-      throw new MessageError('Transfer-Encoding is not a single chunked')
+    const to = head.valueEnd(field)
+    let at = head.valueStart(field)
+    for (;;) {
+      if (chunked) throw new MessageError('Transfer-Encoding goes on after chunked')
+      const end = endOfMember(head.bytes, at, to)
+      chunked = isChunkedCoding(head.bytes, at, end)
+      codings++
+      if (end >= to) break
+      at = afterComma(head.bytes, end, to)
     }
-    chunked = true
   }
-  return chunked
+  if (codings === 0) return false
+  if (head.minorVersion === 0) throw new MessageError('Transfer-Encoding has no meaning in HTTP/1.0')
+  if (length >= 0) throw new MessageError('Content-Length and Transfer-Encoding stand together')
+  if (codings > 1 || !chunked)
+    throw new MessageError('chunked is the only transfer coding that is understood here', 501)
+  return true
+}
+
+/** Whether a member of Transfer-Encoding is `chunked`, and not another coding (RFC 9112 §7). */
+function isChunkedCoding(bytes: Uint8Array, from: number, to: number): boolean {
+  let end = from
+  while (end < to && TOKEN[bytes[end]!] === 1) end++
+  const hasParameters = end < to
+  let next = end
+  while (next < to && isBlank(bytes[next]!)) next++
+  if (end === from || (hasParameters && bytes[next] !== SEMICOLON))
+    throw new MessageError('Transfer-Encoding is not a list of codings')
+  if (equalsIgnoringCase(bytes, from, end, IDENTITY_WORD)) throw new MessageError('identity is no transfer coding')
+  if (!equalsIgnoringCase(bytes, from, end, CHUNKED_WORD)) return false
+  if (hasParameters) throw new MessageError('chunked has parameters in Transfer-Encoding')
+  return true
 }
 
 /** Calls `member` with the range of each non-empty member of a comma-separated list (RFC 9110 §5.6.1). */
@@ -98,7 +126,7 @@ function endOfMember(bytes: Uint8Array, from: number, to: number): number {
   let comma = from
   while (comma < to && bytes[comma] !== COMMA) comma++
   let end = comma
-  while (end > from && (bytes[end - 1] === SPACE || bytes[end - 1] === TAB)) end--
+  while (end > from && isBlank(bytes[end - 1]!)) end--
   return end
 }
 
@@ -106,6 +134,6 @@ function afterComma(bytes: Uint8Array, from: number, to: number): number {
   let at = from
   while (at < to && bytes[at] !== COMMA) at++
   at++
-  while (at < to && (bytes[at] === SPACE || bytes[at] === TAB)) at++
+  while (at < to && isBlank(bytes[at]!)) at++
   return at
 }

@@ -23,6 +23,9 @@ import { FieldName } from './field-name.ts'
 import { Head } from './head.ts'
 import { MessageError } from './message-error.ts'
 
+/** Bytes of a method: the longest that is registered has 17 (RFC 9110 §16.1). */
+const MOST_METHOD_BYTES = 64
+
 /** The ways to write a request's target (RFC 9112 §3.2); authority-form belongs to CONNECT, which a gateway refuses. */
 export type TargetForm = 'origin' | 'absolute' | 'asterisk'
 
@@ -56,6 +59,8 @@ export class RequestHead extends Head {
       this.start = at
     }
     while (at < to && TOKEN[bytes[at]!] === 1) at++
+    if (at - this.start > MOST_METHOD_BYTES)
+      throw new MessageError(`the method is longer than ${MOST_METHOD_BYTES} bytes`, 501)
     if (at >= to) return -1
     if (bytes[at] !== SPACE || at === this.start) return this.faultOrWait(at, to, 'the method is not a token')
     this.methodEnd = at
@@ -124,8 +129,10 @@ export class RequestHead extends Head {
   #judgeTarget(): void {
     const { bytes, targetStart, targetEnd } = this
     this.authorityStart = this.authorityEnd = 0
-    if (this.method === 'CONNECT') throw new MessageError('CONNECT is for forward proxies; this is not one')
-    if (bytes[targetStart] === SLASH) {
+    if (this.method === 'CONNECT') {
+      if (!isAuthority(bytes, targetStart, targetEnd, 'with port'))
+        throw new MessageError('the target of CONNECT is not a host with its port')
+    } else if (bytes[targetStart] === SLASH) {
       this.form = 'origin'
     } else if (bytes[targetStart] === ASTERISK && targetEnd - targetStart === 1) {
       if (this.method !== 'OPTIONS') throw new MessageError('the target * is for OPTIONS only')
@@ -160,6 +167,8 @@ export class RequestHead extends Head {
   override parse(...of: Parameters<Head['parse']>): boolean {
     if (!super.parse(...of)) return false
     this.#judgeHost()
+    // A tunnel to wherever the client likes; nothing that is served here has one (RFC 9110 §9.3.6).
+    if (this.method === 'CONNECT') throw new MessageError('CONNECT is for forward proxies, and this is none', 501)
     return true
   }
 
@@ -187,8 +196,8 @@ const HTTP = Buffer.from('http')
 const VERSION = Buffer.from('HTTP/')
 const NOT_A_TARGET = 'the target is neither a path nor an http URL'
 
-/** `host [":" port]`, without userinfo (RFC 9110 §4.2.4 and §7.2). */
-function isAuthority(bytes: Buffer, from: number, to: number): boolean {
+/** `host [":" port]`, without userinfo (RFC 9110 §4.2.4 and §7.2); or both, as CONNECT has to name them (§9.3.6). */
+function isAuthority(bytes: Buffer, from: number, to: number, which: 'any' | 'with port' = 'any'): boolean {
   let at = from
   if (bytes[at] === 0x5b) {
     at++
@@ -203,8 +212,8 @@ function isAuthority(bytes: Buffer, from: number, to: number): boolean {
     }
     if (at === from) return false
   }
-  if (at === to) return true
-  if (bytes[at] !== COLON || to - at > 6) return false
+  if (at === to) return which === 'any'
+  if (bytes[at] !== COLON || to - at > 6 || (which === 'with port' && to - at === 1)) return false
   let port = 0
   for (at++; at < to; at++) {
     if (!isDigit(bytes[at]!)) return false

@@ -42,6 +42,12 @@ const meanings = {
   },
   'head-too-large': { status: 431, source: 'client', retry: 'never', text: "The request's headers are too large" },
   'client-gone': { status: 499, source: 'client', retry: 'never', text: 'The client left' },
+  'not-implemented': {
+    status: 501,
+    source: 'client',
+    retry: 'never',
+    text: 'The request needs something that is not supported here',
+  },
   'connect-failed': {
     status: 502,
     source: 'upstream',
@@ -143,9 +149,9 @@ export class Failure {
     return (meanings[this.code] as Meaning).blame ?? 'nobody'
   }
 
-  /** One sentence for the client. For a malformed request it says what is wrong with it. */
+  /** One sentence for the client. For a request that is not understood it says what is wrong with it. */
   get text(): string {
-    return this.code === 'bad-request' && this.detail !== ''
+    return (this.code === 'bad-request' || this.code === 'not-implemented') && this.detail !== ''
       ? `${meanings[this.code].text}: ${this.detail}`
       : meanings[this.code].text
   }

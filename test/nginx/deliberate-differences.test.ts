@@ -73,6 +73,12 @@ const differences: Record<string, Difference> = {
     limpet: /got M2 /,
     nginx: / 400 /,
   },
+  'a method of more than 64 bytes': {
+    request: `${'A'.repeat(65)} / HTTP/1.1\n${HOST}\n`,
+    limpet: / 501 /,
+    nginx: /got A+ /,
+  },
+  '`CONNECT`': { request: `CONNECT localhost:443 HTTP/1.1\n${HOST}\n`, limpet: / 501 /, nginx: / 400 / },
   'a `#` in the target': { request: `GET /a#b HTTP/1.1\n${HOST}\n`, limpet: / 400 /, nginx: /got GET \/a#b/ },
   'a byte above 127 in the target': {
     request: `GET /\xff HTTP/1.1\n${HOST}\n`,

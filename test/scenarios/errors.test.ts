@@ -24,6 +24,9 @@ test('each error has its own status, a short page with the request id, and a len
     ['GET /only HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n', 417],
     [`GET / HTTP/1.1\r\nHost: a\r\nX: ${big}\r\n\r\n`, 431],
     [`GET / HTTP/1.1\r\nHost: a\r\n${'X: y\r\n'.repeat(11)}\r\n`, 431],
+    ['POST /only HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n', 501],
+    [`${big} / HTTP/1.1\r\n`, 501],
+    ['CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n', 501],
     ['GET / HTTP/2.0\r\nHost: a\r\n\r\n', 505],
   ]
   for (const [request, status] of cases) {
@@ -37,6 +40,15 @@ test('each error has its own status, a short page with the request id, and a len
     assert.ok(id !== undefined && page.includes(id), page)
     assert.doesNotMatch(page, /\n\s+at |node:/)
   }
+})
+
+test('what is not understood is named, and logged with its status', async (t) => {
+  const { limpet, client } = await throughTo(t)
+  client.say('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n')
+  const page = await client.hear(/<\/html>\n$/)
+  assert.match(page, /not supported here: chunked is the only transfer coding that is understood here\./)
+  await client.goodbye()
+  await limpet.log.find(/"POST \/ HTTP\/1.1" 501 /)
 })
 
 test('a client that asks for JSON gets JSON', async (t) => {
