@@ -60,6 +60,7 @@ function forward({ head: text, framed, body }: ReadRequest): string {
   writeRequestHead(scratch, head, connectionOptions(head), framingOfRequest(head), {
     client: '192.0.2.1',
     isSecure: false,
+    port: 80,
     peer: '192.0.2.1',
     believed: undefined,
     requestId: 'id',

@@ -68,6 +68,12 @@ export type WorkerMessage =
     }
   | { readonly type: 'shortage'; readonly code: string; readonly count: number }
   | { readonly type: 'own-cookie-set'; readonly upstream: string; readonly server: string; readonly cookie: string }
+  | {
+      readonly type: 'scheme-ignored'
+      readonly address: string
+      /** How many since the last word of it, this one included. */
+      readonly count: number
+    }
   | { readonly type: 'samples'; readonly reports: readonly SampleReport[] }
   | { readonly type: 'stopped' }
 
@@ -100,6 +106,9 @@ const plane = new DataPlane(snapshot, new Scoreboard(scoreboard), new SessionTab
   },
   ownCookieSet(upstream, server, cookie) {
     tell({ type: 'own-cookie-set', upstream: upstream.name, server: server.name, cookie })
+  },
+  schemeIgnored(address, count) {
+    tell({ type: 'scheme-ignored', address, count })
   },
   stopped() {
     accessLog.stop()

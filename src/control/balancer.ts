@@ -110,6 +110,13 @@ export class Balancer {
             'the server never gets it back; if there is another Limpet, give one of the two another instance (--instance)',
         )
       },
+      schemeIgnored(peer, count) {
+        const which = count === 1 ? `from ${peer}` : `in ${count} requests, the last one from ${peer},`
+        log.warn(
+          `X-Forwarded-Proto: https ${which} is ignored, since ${peer} is not a trusted proxy; ` +
+            `if it is one of yours, write trustedProxies: ${JSON.stringify([peer])}`,
+        )
+      },
       workerDied(slot, cause, ms) {
         log.error(`worker ${slot} died and is replaced${ms > 0 ? ` in ${ms} ms` : ''}: ${cause}`)
       },

@@ -25,6 +25,8 @@ export interface SupervisorEvents {
   shortage(code: string, count: number): void
   /** A server has set a cookie whose name is Limpet's own. */
   ownCookieSet(upstream: string, server: string, cookie: string): void
+  /** Peers that are not trusted said that clients came by HTTPS; `count` times since the last word of it. */
+  schemeIgnored(address: string, count: number): void
   /** Who has sent requests to a worker of late. */
   samples(reports: readonly SampleReport[]): void
   /** A worker died, and another takes its place in `ms`. */
@@ -137,6 +139,8 @@ export class Supervisor {
             return this.#events.connectionRefused(message.listener, message.address, message.cause, message.count)
           case 'own-cookie-set':
             return this.#events.ownCookieSet(message.upstream, message.server, message.cookie)
+          case 'scheme-ignored':
+            return this.#events.schemeIgnored(message.address, message.count)
         }
       })
       worker.on('exit', () => reject(new Error(`a worker died at its start: ${cause}`)))

@@ -10,29 +10,52 @@ interface ClientAddress {
   readonly forwardedFor: string
   readonly forwardedProto: string
   readonly forwardedHost: string
+  readonly forwardedPort: string
+  /** Names and values of the other fields by which proxies tell of their clients; an empty value takes the field away. */
+  readonly claims: readonly (readonly [name: string, value: string])[]
 }
+
+/** Limpet goes by how a name begins, which nginx cannot: these are the names that proxies and servers are known to use. */
+const claims = [
+  'X-Real-IP',
+  ...['By', 'Client-Cert', 'Client-Ip', 'Email', 'Groups', 'Method', 'Path', 'Prefix', 'Protocol', 'Scheme', 'Server'],
+  ...['Ssl', 'Tls-Client-Cert', 'Tls-Client-Cert-Info', 'Uri', 'User'],
+].map((name) => (name.startsWith('X-') ? name : `X-Forwarded-${name}`))
 
 /** `trustedProxies` and `proxyProtocol` in the words of nginx's realip module. */
 export function clientAddress({ listeners, trustedProxies }: Config): ClientAddress {
-  if (listeners.some(({ proxyProtocol }) => proxyProtocol))
-    return { ...nobodyTrusted, directives: byProxyProtocol(listeners) }
+  if (listeners.some(({ proxyProtocol }) => proxyProtocol)) return byProxyProtocol(listeners)
   return trustedProxies.length === 0 ? nobodyTrusted : byForwardedFor(trustedProxies)
 }
+
+/** The port that the client came to. */
+const PORT = '$limpet_port'
 
 const nobodyTrusted: ClientAddress = {
   directives: [],
   forwardedFor: '$proxy_add_x_forwarded_for',
   forwardedProto: '$scheme',
   forwardedHost: '$limpet_authority',
+  forwardedPort: '$server_port',
+  claims: claims.map((name) => [name, '']),
 }
 
 /** Whoever reaches such a listener is believed; connections of other listeners have no header to believe. */
-function byProxyProtocol(listeners: Config['listeners']): Directive[] {
+function byProxyProtocol(listeners: Config['listeners']): ClientAddress {
   const everybody = ['0.0.0.0/0', '::/0', ...(listeners.some((listener) => 'path' in listener) ? ['unix:'] : [])]
-  return [
-    ...everybody.map((proxies) => directive('set_real_ip_from', proxies)),
-    directive('real_ip_header', 'proxy_protocol'),
-  ]
+  return {
+    ...nobodyTrusted,
+    directives: [
+      ...everybody.map((proxies) => directive('set_real_ip_from', proxies)),
+      directive('real_ip_header', 'proxy_protocol'),
+      block(
+        'map',
+        ['$proxy_protocol_server_port', PORT],
+        [directive('default', '$proxy_protocol_server_port'), directive('', '$server_port')],
+      ),
+    ],
+    forwardedPort: PORT,
+  }
 }
 
 function byForwardedFor(proxies: Config['trustedProxies']): ClientAddress {
@@ -43,8 +66,9 @@ function byForwardedFor(proxies: Config['trustedProxies']): ClientAddress {
     block(
       'map',
       [`$limpet_trusted:$http_${field}`, variable],
-      [directive('default', own), directive(`~^1:(?<said_${field}>.+)$`, `$said_${field}`)],
+      [directive('default', own), directive('~^1:(?<said>.+)$', '$said')],
     )
+  const fieldOf = (name: string) => name.toLowerCase().replaceAll('-', '_')
   return {
     directives: [
       ...proxies.map((proxy) => directive('set_real_ip_from', formatTrustedProxy(proxy))),
@@ -53,11 +77,26 @@ function byForwardedFor(proxies: Config['trustedProxies']): ClientAddress {
       ...trusted(ranges, unix),
       believed('x_forwarded_proto', '$limpet_forwarded_proto', '$scheme'),
       believed('x_forwarded_host', '$limpet_forwarded_host', '$limpet_authority'),
+      // Where a trusted proxy says by which scheme the client came, it was to a port of that proxy.
+      block(
+        'map',
+        ['$limpet_trusted:$http_x_forwarded_proto:$limpet_forwarded_host', PORT],
+        [
+          directive('default', '$server_port'),
+          directive('~^1:[^:]*[^:, \\t][^:]*:.*:(?<asked_port>[0-9]{1,5})$', '$asked_port'),
+          directive('~*^1:(?:[^:]*[, \\t])?(?:https|wss):', 443),
+          directive('~^1:[^:]*[^:, \\t]:', 80),
+        ],
+      ),
+      believed('x_forwarded_port', '$limpet_forwarded_port', PORT),
+      ...claims.map((name) => believed(fieldOf(name), `$limpet_${fieldOf(name)}`, '')),
       chain(unix),
     ],
     forwardedFor: '$limpet_forwarded_for',
     forwardedProto: '$limpet_forwarded_proto',
     forwardedHost: '$limpet_forwarded_host',
+    forwardedPort: '$limpet_forwarded_port',
+    claims: claims.map((name) => [name, `$limpet_${fieldOf(name)}`]),
   }
 }
 

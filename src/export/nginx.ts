@@ -94,7 +94,7 @@ function clients({ timeouts, limits, routes }: Config): Directive[] {
 
 /** The head that a server gets: src/proxy/forwarded-head.ts in nginx's words. */
 function forwarding(config: Config): Directive[] {
-  const { directives, forwardedFor, forwardedProto, forwardedHost } = clientAddress(config)
+  const { directives, forwardedFor, forwardedProto, forwardedHost, forwardedPort, claims } = clientAddress(config)
   return [
     // Whom the request is for: the authority of an absolute target, else what Host says.
     block(
@@ -130,6 +130,8 @@ function forwarding(config: Config): Directive[] {
     directive('proxy_set_header', 'X-Forwarded-For', forwardedFor),
     directive('proxy_set_header', 'X-Forwarded-Proto', forwardedProto),
     directive('proxy_set_header', 'X-Forwarded-Host', forwardedHost),
+    directive('proxy_set_header', 'X-Forwarded-Port', forwardedPort),
+    ...claims.map(([name, value]) => directive('proxy_set_header', name, value)),
     directive('proxy_set_header', 'Forwarded', ''),
     directive('proxy_set_header', 'X-Request-Id', '$limpet_request_id'),
     // What is for one hop ends here. nginx itself ends Keep-Alive, TE and Transfer-Encoding.

@@ -26,6 +26,9 @@ export const FieldName = {
   XForwardedHost: 19,
   XForwardedProto: 20,
   XRequestId: 21,
+  XForwardedPort: 23,
+  /** Other fields by which proxies tell of their clients: X-Real-IP, and every name that begins with X-Forwarded. */
+  XForwardedOther: 24,
 } as const
 
 const spellings: Readonly<Record<string, number>> = {
@@ -49,6 +52,8 @@ const spellings: Readonly<Record<string, number>> = {
   'x-forwarded-for': FieldName.XForwardedFor,
   'x-forwarded-host': FieldName.XForwardedHost,
   'x-forwarded-proto': FieldName.XForwardedProto,
+  'x-forwarded-port': FieldName.XForwardedPort,
+  'x-real-ip': FieldName.XForwardedOther,
   'x-request-id': FieldName.XRequestId,
 }
 
@@ -61,21 +66,48 @@ const byLength = Array.from({ length: longest + 1 }, (_, length) =>
     .map(([name, id]) => ({ id, letters: Buffer.from(name) })),
 )
 
+const FORWARDED = Buffer.from('x-forwarded')
+const X = FORWARDED[0]
+
+const Likeness = { None: 0, Same: 1, Imitation: 2 } as const
+
 /** Which known name stands in `bytes[from, to)`, or `FieldName.Other`. */
 export function fieldNameOf(bytes: Uint8Array, from: number, to: number): number {
   const length = to - from
-  if (length > longest) return FieldName.Other
-  const candidates = byLength[length]!
-  next: for (let c = 0; c < candidates.length; c++) {
-    const { id, letters } = candidates[c]!
-    let imitates = false
-    for (let i = 0; i < length; i++) {
-      const byte = bytes[from + i]!
-      if (lower(byte) === letters[i]) continue
-      if (byte !== UNDERSCORE || letters[i] !== HYPHEN) continue next
-      imitates = true
+  const first = lower(bytes[from]!)
+  if (length <= longest) {
+    const candidates = byLength[length]!
+    for (let c = 0; c < candidates.length; c++) {
+      const { id, letters } = candidates[c]!
+      if (letters[0] !== first) continue
+      const likeness = likenessTo(letters, bytes, from)
+      if (likeness !== Likeness.None) return likeness === Likeness.Same ? id : FieldName.Imitation
     }
-    return imitates ? FieldName.Imitation : id
   }
-  return FieldName.Other
+  return first === X && length >= FORWARDED.length ? forwardingNameOf(bytes, from, to) : FieldName.Other
+}
+
+/** Tells names that begin with X-Forwarded from others. Fields of theirs that nobody has thought of yet are no safer. */
+function forwardingNameOf(bytes: Uint8Array, from: number, to: number): number {
+  const end = from + FORWARDED.length
+  const likeness = likenessTo(FORWARDED, bytes, from)
+  if (likeness === Likeness.None || (end < to && bytes[end] !== HYPHEN && bytes[end] !== UNDERSCORE))
+    return FieldName.Other
+  if (likeness === Likeness.Imitation) return FieldName.Imitation
+  for (let at = end; at < to; at++) {
+    if (bytes[at] === UNDERSCORE) return FieldName.Imitation
+  }
+  return FieldName.XForwardedOther
+}
+
+/** Whether the name in `letters` stands at `from`, in any case, or would with hyphens for underscores. */
+function likenessTo(letters: Uint8Array, bytes: Uint8Array, from: number): number {
+  let likeness: number = Likeness.Same
+  for (let i = 0; i < letters.length; i++) {
+    const byte = bytes[from + i]!
+    if (lower(byte) === letters[i]) continue
+    if (byte !== UNDERSCORE || letters[i] !== HYPHEN) return Likeness.None
+    likeness = Likeness.Imitation
+  }
+  return likeness
 }

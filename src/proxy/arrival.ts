@@ -60,7 +60,11 @@ export class Arrival extends Timed {
     socket.off('error', ignore)
     socket.off('close', this.#onClose)
     this.#plane.deadlines.remove(this)
-    this.#plane.introduce(this, ends === undefined ? this.ends : { ...ends, isSecure }, rest)
+    this.#plane.introduce(
+      this,
+      ends === undefined ? this.ends : { ...ends, port: ends.destination.port, isSecure },
+      rest,
+    )
   }
 
   /** Closes the connection; whoever only knocked, as some health checks do, is not worth a word. */

@@ -126,6 +126,7 @@ export class Attempt implements UpstreamUser {
     writeRequestHead(scratch, request.headIn(requestHead, snapshot.limits), request.options, request.framing, {
       client: address.text,
       isSecure,
+      port: this.#client.portReachedBy(requestHead),
       peer: this.#client.peer.text,
       believed: this.#client.trustedPeer?.source,
       requestId: request.id,

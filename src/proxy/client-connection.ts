@@ -94,6 +94,11 @@ export class ClientConnection extends Timed {
     return this.trustedPeer?.saysSecure(head) ?? this.ends.isSecure
   }
 
+  /** The port that the client reached; 0 where it is a trusted proxy's, which says by which scheme the client came to it. */
+  portReachedBy(head: RequestHead): number {
+    return this.trustedPeer?.saysSecure(head) === undefined ? this.ends.port : 0
+  }
+
   /** Connections to servers that are this client's alone. */
   get privatePools(): PrivatePools {
     this.#privatePools ??= new PrivatePools()
@@ -182,6 +187,7 @@ export class ClientConnection extends Timed {
       this.#refuse(failureOf(error))
       return true
     }
+    if (this.trustedPeer === undefined) plane.noticeScheme(this.ends)
     this.#at = this.#exchange.request.headEnd
     this.#requests++
     this.#awaiting = 'nothing'

@@ -16,6 +16,7 @@ import type { ClientSocket } from './client-socket.ts'
 import { Deadlines } from './deadlines.ts'
 import { type Ends, endsOf } from './ends.ts'
 import { Failure } from './failure.ts'
+import { forwardingChain, saysSecure } from './forwarding-chain.ts'
 import { RequestView } from './request-view.ts'
 import { ResponseView } from './response-view.ts'
 import { Scratch } from './scratch.ts'
@@ -36,9 +37,13 @@ export interface DataPlaneEvents {
   shortage(code: string, count: number): void
   /** A server has set a cookie of a name that is Limpet's own: perhaps there is another Limpet behind this one. */
   ownCookieSet(upstream: Upstream, server: Server, cookie: string): void
+  /** Who is not trusted said that clients came by HTTPS; how often since the last word of it, and who said it last. */
+  schemeIgnored(address: string, count: number): void
   /** Every client has been served, after `stop`. */
   stopped(): void
 }
+
+const xForwarded = forwardingChain('x-forwarded-for')
 
 /** The data plane of one worker: what its connections and exchanges share. */
 export class DataPlane {
@@ -69,6 +74,7 @@ export class DataPlane {
   /** From this file descriptor on, what is left is kept for connections to servers. */
   readonly #fullFrom = fullFrom(openFileLimit())
   readonly #ownCookiesSet = new OccasionalNotices()
+  readonly #ignoredSchemes = new OccasionalNotice()
 
   constructor(
     snapshot: Snapshot,
@@ -132,6 +138,13 @@ export class DataPlane {
     const cookie = cookieSetAmong(this.responseHead, this.ownCookies)
     if (cookie !== undefined && this.#ownCookiesSet.due(cookie, now()) > 0)
       this.events.ownCookieSet(upstream, server, cookie)
+  }
+
+  /** Notices where the request in `requestHead` claims to have come by HTTPS, and its peer is not trusted to say so. */
+  noticeScheme({ source, isSecure }: Ends): void {
+    if (isSecure || saysSecure(xForwarded, this.requestHead) !== true) return
+    const count = this.#ignoredSchemes.due(now())
+    if (count > 0) this.events.schemeIgnored(source.address.text, count)
   }
 
   /** @param hasRoom false where it is known that there is none */

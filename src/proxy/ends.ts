@@ -14,32 +14,37 @@ export interface Ends {
   readonly source: End
   /** What it was opened to. */
   readonly destination: End
+  /** The destination's port, which is known without a call to the kernel; 0 for none. */
+  readonly port: number
   /** Whether it is known to have come by TLS. */
   readonly isSecure: boolean
 }
 
 const unixEnd: End = { address: UNIX_ADDRESS, port: 0 }
-const unixEnds: Ends = { source: unixEnd, destination: unixEnd, isSecure: false }
+const unixEnds: Ends = { source: unixEnd, destination: unixEnd, port: 0, isSecure: false }
 
 /** The ends of a connection that a listener has accepted. */
 export function endsOf(socket: Socket, listener: Listener): Ends {
-  return 'path' in listener ? unixEnds : new SocketEnds(socket)
+  return 'path' in listener ? unixEnds : new SocketEnds(socket, listener.port)
 }
 
 /** The ends as the kernel tells them. */
 class SocketEnds implements Ends {
   readonly source: End
+  readonly port: number
   readonly isSecure = false
   readonly #socket: Socket
 
-  constructor(socket: Socket) {
+  /** @param port the listener's */
+  constructor(socket: Socket, port: number) {
     this.source = endAt(socket.remoteAddress, socket.remotePort)
+    this.port = port
     this.#socket = socket
   }
 
   /** Asked for only where it is needed: it is a call to the kernel. */
   get destination(): End {
-    return endAt(this.#socket.localAddress, this.#socket.localPort)
+    return endAt(this.#socket.localAddress, this.port)
   }
 }
 

@@ -1,4 +1,4 @@
-import { SPACE } from '../http1/bytes.ts'
+import { COLON, isDigit, SPACE, ZERO } from '../http1/bytes.ts'
 import type { ConnectionOptions } from '../http1/connection-options.ts'
 import { CookiePairs } from '../http1/cookie.ts'
 import { FieldName } from '../http1/field-name.ts'
@@ -36,13 +36,18 @@ const replaced = [
   FieldName.Imitation,
   FieldName.XForwardedFor,
   FieldName.XForwardedHost,
+  FieldName.XForwardedPort,
   FieldName.XForwardedProto,
   FieldName.XRequestId,
 ]
 
-const endsInRequest = ending(...replaced)
 /** Where a cookie is this proxy's own, the others are written anew. */
-const endsInRequestWithCookie = ending(...replaced, FieldName.Cookie)
+const endsInRequest = { cookiesPass: ending(...replaced), cookiesEnd: ending(...replaced, FieldName.Cookie) }
+/** What else is said of the client ends, where nobody vouches for it. */
+const endsInUnvouchedRequest = {
+  cookiesPass: ending(...replaced, FieldName.XForwardedOther),
+  cookiesEnd: ending(...replaced, FieldName.XForwardedOther, FieldName.Cookie),
+}
 
 const endsInResponse = ending(...hopByHop, FieldName.ContentLength)
 
@@ -63,6 +68,8 @@ export interface Forwarding {
   readonly client: string
   /** Whether the client came by HTTPS. */
   readonly isSecure: boolean
+  /** The port that it came to; 0 where that is not known here. */
+  readonly port: number
   /** The address at the other end of the connection. */
   readonly peer: string
   /** The request's own forwarding fields that are believed: those of a trusted proxy, of the kind that it writes. */
@@ -89,7 +96,8 @@ export function writeRequestHead(
 ): void {
   const { bytes } = head
   const asItCame = head.form !== 'absolute' && head.minorVersion === 1
-  const ends = forwarding.ownCookies.length === 0 ? endsInRequest : endsInRequestWithCookie
+  const fields = isVouchedFor(forwarding) ? endsInRequest : endsInUnvouchedRequest
+  const ends = forwarding.ownCookies.length === 0 ? fields.cookiesPass : fields.cookiesEnd
   if (!asItCame) writeRequestLine(out, head)
   copyFields(out, head, asItCame ? head.start : firstField(head), ends, options, head.form === 'absolute')
   if (forwarding.ownCookies.length > 0) copyCookies(out, head, forwarding.ownCookies)
@@ -143,8 +151,9 @@ function isNamedAmong(names: readonly string[]): boolean {
  */
 function writeForwarding(out: Scratch, head: RequestHead, forwarding: Forwarding): void {
   const { client, peer, believed } = forwarding
-  const vouched = believed === 'x-forwarded-for'
+  const vouched = isVouchedFor(forwarding)
   const hasProto = vouched && writeList(out, head, FieldName.XForwardedProto, 'X-Forwarded-Proto: ')
+  const hasPort = vouched && writeList(out, head, FieldName.XForwardedPort, 'X-Forwarded-Port: ')
   const hasHost = vouched && writeList(out, head, FieldName.XForwardedHost, 'X-Forwarded-Host: ')
   const isUnnamed = believed !== undefined && peer === UNIX_ADDRESS.text
   if (believed === 'forwarded') writeForwarded(out, head, peer, isUnnamed)
@@ -158,9 +167,38 @@ function writeForwarding(out: Scratch, head: RequestHead, forwarding: Forwarding
     writePeer(out, client !== peer, peer, isUnnamed)
   }
   const proto = hasProto ? '' : `X-Forwarded-Proto: ${forwarding.isSecure ? 'https' : 'http'}\r\n`
-  out.text(`\r\n${proto}X-Request-Id: ${forwarding.requestId}\r\n`)
+  const port = hasPort ? '' : `X-Forwarded-Port: ${forwarding.port || portAskedFor(head, forwarding, hasHost)}\r\n`
+  out.text(`\r\n${proto}${port}X-Request-Id: ${forwarding.requestId}\r\n`)
   if (!hasHost && head.authorityEnd > head.authorityStart)
     writeLine(out, 'X-Forwarded-Host: ', head.bytes, head.authorityStart, head.authorityEnd)
+}
+
+/** Whether what X-Forwarded fields say is a trusted proxy's word. */
+function isVouchedFor({ believed }: Forwarding): boolean {
+  return believed === 'x-forwarded-for'
+}
+
+/** The port in what is X-Forwarded-Host for the server, else that of the scheme. */
+function portAskedFor(head: RequestHead, { isSecure }: Forwarding, hasHost: boolean): number {
+  const field = hasHost ? head.findLast(FieldName.XForwardedHost) : -1
+  const port =
+    field < 0
+      ? portIn(head.bytes, head.authorityStart, head.authorityEnd)
+      : portIn(head.bytes, head.valueStart(field), head.valueEnd(field))
+  return port || (isSecure ? 443 : 80)
+}
+
+/** The digits behind the last colon, where nothing else is; 0 for none that make a port. */
+function portIn(bytes: Uint8Array, from: number, to: number): number {
+  let port = 0
+  let unit = 1
+  for (let at = to - 1; at > from && unit <= 100_000; at--) {
+    if (bytes[at] === COLON) return port <= 65_535 ? port : 0
+    if (!isDigit(bytes[at]!)) return 0
+    port += (bytes[at]! - ZERO) * unit
+    unit *= 10
+  }
+  return 0
 }
 
 /** Continues Forwarded (RFC 7239 §4) with an element for the peer. */

@@ -1,5 +1,6 @@
 import { COLON, COMMA, equalsIgnoringCase, isDigit, SPACE, TAB, UNDERSCORE } from '../http1/bytes.ts'
 import { FieldName } from '../http1/field-name.ts'
+import type { Head } from '../http1/head.ts'
 import { type IpAddress, parseIpAddress } from '../ip-address.ts'
 import type { ClientAddressSource } from '../snapshot.ts'
 import { ForwardedElement, startOfLastElement } from './forwarded-element.ts'
@@ -47,6 +48,16 @@ const chains: Readonly<Record<ClientAddressSource, ForwardingChain>> = {
 
 export function forwardingChain(source: ClientAddressSource): ForwardingChain {
   return chains[source]
+}
+
+/** Whether a request says in such a chain that it came to the last proxy by HTTPS; undefined where it does not say. */
+export function saysSecure(chain: ForwardingChain, head: Head): boolean | undefined {
+  const field = head.findLast(chain.schemeField)
+  if (field < 0) return undefined
+  const { bytes } = head
+  const to = head.valueEnd(field)
+  const from = chain.startOfLast(bytes, head.valueStart(field), to)
+  return chain.isSecure(bytes, withoutLeadingSpace(bytes, from, to), to)
 }
 
 /** No address is longer, with its brackets and its port. */

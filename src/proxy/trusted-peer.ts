@@ -1,7 +1,13 @@
 import type { Head } from '../http1/head.ts'
 import type { IpAddress } from '../ip-address.ts'
 import type { ClientAddressSource } from '../snapshot.ts'
-import { type ForwardingChain, forwardingChain, withoutLeadingSpace, withoutTrailingSpace } from './forwarding-chain.ts'
+import {
+  type ForwardingChain,
+  forwardingChain,
+  saysSecure,
+  withoutLeadingSpace,
+  withoutTrailingSpace,
+} from './forwarding-chain.ts'
 import type { TrustedProxies } from './trusted-proxies.ts'
 
 /** A field of more bytes than these is read anew for each request. */
@@ -47,12 +53,7 @@ export class TrustedPeer {
 
   /** Whether the request reached the proxy by HTTPS; undefined where it does not say. */
   saysSecure(head: Head): boolean | undefined {
-    const field = head.findLast(this.#chain.schemeField)
-    if (field < 0) return undefined
-    const { bytes } = head
-    const to = head.valueEnd(field)
-    const from = this.#chain.startOfLast(bytes, head.valueStart(field), to)
-    return this.#chain.isSecure(bytes, withoutLeadingSpace(bytes, from, to), to)
+    return saysSecure(this.#chain, head)
   }
 
   #isRemembered(bytes: Uint8Array, from: number, to: number): boolean {

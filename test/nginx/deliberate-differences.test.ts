@@ -51,6 +51,11 @@ const differences: Record<string, Difference> = {
     limpet: /X-Forwarded-For: 127/,
     nginx: /X-Forwarded-For: , 127/,
   },
+  'an `X-Forwarded-…` that hardly anybody knows': {
+    request: `GET / HTTP/1.1\n${HOST}X-Forwarded-Tea: 1\nX-Forwarded-Prefix: /x\n\n`,
+    limpet: /^(?![\s\S]*-Tea)(?![\s\S]*-Prefix)[\s\S]*got/,
+    nginx: /^(?![\s\S]*-Prefix)[\s\S]*got[\s\S]*X-Forwarded-Tea: 1/,
+  },
   'HTTP/1.0 without Host': {
     request: 'GET / HTTP/1.0\n\n',
     limpet: /got[\s\S]*Host: 127.0.0.1:\d+/,

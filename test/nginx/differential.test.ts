@@ -203,13 +203,13 @@ async function compare(
   const maker = new RequestMaker(vocabulary, 20_261_122)
   const requests = Array.from({ length: REQUESTS }, () => maker.next())
   const [expected, actual] = await Promise.all([outcomes(nginx.port, requests), outcomes(limpet.port, requests)])
-  const differing = requests.filter(
-    (_, index) => !isDeepStrictEqual(comparable(actual[index]!), comparable(expected[index]!)),
-  )
+  const ours = actual.map((outcome) => comparable(outcome, limpet.port))
+  const theirs = expected.map((outcome) => comparable(outcome, nginx.port))
+  const differing = requests.filter((_, index) => !isDeepStrictEqual(ours[index], theirs[index]))
   for (const request of differing) {
     const index = requests.indexOf(request)
     const message = `${differing.length} of ${REQUESTS} requests, such as ${JSON.stringify(request)}`
-    assert.deepEqual(comparable(actual[index]!), comparable(expected[index]!), message)
+    assert.deepEqual(ours[index], theirs[index], message)
   }
   limpet.process.kill()
   await limpet.exit
@@ -226,12 +226,13 @@ async function outcomes(port: number, requests: readonly TestRequest[]): Promise
 }
 
 /** Without what is random by nature, and without what is each program's own in an answer that no server gave. */
-function comparable({ status, echo, fields }: Outcome) {
+function comparable({ status, echo, fields }: Outcome, port: number) {
   if (echo === undefined) return { status, location: fields.find(([name]) => name === 'location') }
-  const headers = echo.headers.map(([name, value]) => [
-    name,
-    name === 'x-request-id' && /^[0-9a-f]{32}$/.test(value) ? '(made)' : value,
-  ])
+  const headers = echo.headers.map(([name, value]) => {
+    if (name === 'x-request-id' && /^[0-9a-f]{32}$/.test(value)) return [name, '(made)']
+    if (name === 'x-forwarded-port' && value === String(port)) return [name, '(own)']
+    return [name, value]
+  })
   return { status, echo: { ...echo, headers }, fields }
 }
 

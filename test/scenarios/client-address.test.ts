@@ -12,10 +12,20 @@ const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 const TRUSTED = { trustedProxies: ['127.0.0.1', '10.0.0.0/8', 'fd00::/8'] }
 const BY_FORWARDED = { ...TRUSTED, clientAddressFrom: 'forwarded' }
 
+/** What proxies say of a client, besides what Limpet writes itself. */
+const CLAIMS = [
+  'X-Forwarded-Port: 8443',
+  'X-Forwarded-Prefix: /shop',
+  'X-Forwarded-Server: edge',
+  'X-Forwarded-Ssl: on',
+  'X-Forwarded-Client-Cert: Hash=1',
+  'X-Real-IP: 6.6.6.6',
+]
+
 interface Seen {
   /** As it stands in the log. */
   readonly client: string
-  /** Lower-case name and value of the forwarding fields that the server got. */
+  /** Lower-case name and value of the forwarding fields that the server got; for Limpet's own port it says `own`. */
   readonly fields: Readonly<Record<string, string>>
 }
 
@@ -34,7 +44,8 @@ async function observer(test: TestContext, settings: object): Promise<See> {
     const fields = head
       .split('\r\n')
       .map((line): [string, string] => [line.split(':')[0]!.toLowerCase(), line.slice(line.indexOf(':') + 2)])
-      .filter(([name]) => /forwarded/.test(name))
+      .filter(([name]) => /forwarded|real/.test(name))
+      .map(([name, value]) => [name, name === 'x-forwarded-port' && value === String(limpet.port) ? 'own' : value])
     assert.equal(new Set(fields.map(([name]) => name)).size, fields.length, `a field stands twice in ${head}`)
     return { client: JSON.parse(logged[count - 1]!).client, fields: Object.fromEntries(fields) }
   }
@@ -55,10 +66,22 @@ describe('without trusted proxies', () => {
         fields: {
           'x-forwarded-for': '192.0.2.1, 127.0.0.1',
           'x-forwarded-proto': 'http',
+          'x-forwarded-port': 'own',
           'x-forwarded-host': 'shop.example',
         },
       },
     )
+  })
+
+  test('what else is said of the client ends here', async (t) => {
+    const see = await observer(t, {})
+    const { fields } = await see(...CLAIMS, 'X_Forwarded_Port: 1', 'X_Real_IP: 6.6.6.6')
+    assert.deepEqual(fields, {
+      'x-forwarded-for': '127.0.0.1',
+      'x-forwarded-proto': 'http',
+      'x-forwarded-port': 'own',
+      'x-forwarded-host': 'shop.example',
+    })
   })
 })
 
@@ -130,6 +153,7 @@ describe('by X-Forwarded-For', () => {
       fields: {
         'x-forwarded-for': '192.0.2.1, 127.0.0.1',
         'x-forwarded-proto': 'http',
+        'x-forwarded-port': 'own',
         'x-forwarded-host': 'shop.example',
       },
     })
@@ -150,7 +174,47 @@ describe('by X-Forwarded-For', () => {
     assert.deepEqual(named.fields, {
       'x-forwarded-for': '192.0.2.1, 127.0.0.1',
       'x-forwarded-proto': 'https',
+      'x-forwarded-port': '443',
       'x-forwarded-host': 'www.example',
+    })
+  })
+
+  const ports: [name: string, lines: string[], port: string][] = [
+    ['as it came', ['X-Forwarded-Proto: https', 'X-Forwarded-Port: 8443'], '8443'],
+    ['as it came, from several proxies', ['X-Forwarded-Port: 443, 8443', 'x-forwarded-port: 80'], '443, 8443, 80'],
+    ['none, and no scheme: what is known here', ['X-Forwarded-For: 192.0.2.1'], 'own'],
+    ['an empty one: what is known here', ['X-Forwarded-Port:'], 'own'],
+    ['none: that of the scheme', ['X-Forwarded-Proto: https'], '443'],
+    ['none: that of the other scheme', ['X-Forwarded-Proto: http'], '80'],
+    ['none: that of the last scheme', ['X-Forwarded-Proto: http, https'], '443'],
+    ['none: that of the host', ['X-Forwarded-Proto: https', 'X-Forwarded-Host: www.example:8443'], '8443'],
+    ['none: that of an IPv6 host', ['X-Forwarded-Proto: https', 'X-Forwarded-Host: [::1]:8443'], '8443'],
+    ['none: an IPv6 host has none', ['X-Forwarded-Proto: https', 'X-Forwarded-Host: [::1]'], '443'],
+    ['a port that is none', ['X-Forwarded-Proto: https', 'X-Forwarded-Host: www.example:99999'], '443'],
+    ['a port without end', ['X-Forwarded-Proto: https', `X-Forwarded-Host: www.example:${'1'.repeat(400)}`], '443'],
+  ]
+
+  test('the port that the client asked for is passed on, or found out', async (t) => {
+    const see = await observer(t, TRUSTED)
+    for (const [name, lines, port] of ports) {
+      const { fields } = await see(...lines)
+      assert.equal(fields['x-forwarded-port'], port, name)
+    }
+  })
+
+  test('what else the proxy says of the client passes', async (t) => {
+    const see = await observer(t, TRUSTED)
+    const { fields } = await see(...CLAIMS, 'X_Real_IP: 6.6.6.6', 'X_Forwarded_Prefix: /forged')
+    assert.deepEqual(fields, {
+      'x-forwarded-prefix': '/shop',
+      'x-forwarded-server': 'edge',
+      'x-forwarded-ssl': 'on',
+      'x-forwarded-client-cert': 'Hash=1',
+      'x-real-ip': '6.6.6.6',
+      'x-forwarded-port': '8443',
+      'x-forwarded-for': '127.0.0.1',
+      'x-forwarded-proto': 'http',
+      'x-forwarded-host': 'shop.example',
     })
   })
 })
@@ -203,10 +267,18 @@ describe('by Forwarded', () => {
           forwarded: 'for=192.0.2.1;proto=https, for=127.0.0.1',
           'x-forwarded-for': '192.0.2.1, 127.0.0.1',
           'x-forwarded-proto': 'https',
+          'x-forwarded-port': '443',
           'x-forwarded-host': 'shop.example',
         },
       },
     )
+    assert.deepEqual((await see(...CLAIMS, 'Forwarded: for=192.0.2.1')).fields, {
+      forwarded: 'for=192.0.2.1, for=127.0.0.1',
+      'x-forwarded-for': '192.0.2.1, 127.0.0.1',
+      'x-forwarded-proto': 'http',
+      'x-forwarded-port': 'own',
+      'x-forwarded-host': 'shop.example',
+    })
     const { client, fields } = await see('X-Forwarded-For: 6.6.6.6', 'X-Forwarded-Proto: https')
     assert.equal(client, '127.0.0.1')
     assert.equal(fields['x-forwarded-for'], '127.0.0.1')
@@ -283,6 +355,33 @@ test('a cookie is Secure where a trusted proxy says that the client came by HTTP
   assert.match(await cookie('127.0.0.7', 'https'), /; Secure/)
   assert.doesNotMatch(await cookie('127.0.0.7', 'http'), /Secure/)
   assert.doesNotMatch(await cookie('127.0.0.8', 'https'), /Secure/)
+})
+
+test('HTTPS that a peer claims who is not trusted is reported once, with the way to trust it', async (t) => {
+  const { limpet, origin, client } = await throughTo(t, { trustedProxies: ['127.0.0.7'] })
+  const ask = async (asking: RawClient, ...lines: string[]) => {
+    asking.say(['GET / HTTP/1.1', 'Host: a', ...lines, '', ''].join('\r\n'))
+    await origin.request()
+    origin.say(OK)
+    await asking.take(/ok$/)
+  }
+  const proxy = await RawClient.connect(t, limpet.port, '127.0.0.7')
+  await ask(proxy, 'X-Forwarded-Proto: https')
+  await ask(client, 'X-Forwarded-Proto: http')
+  await ask(client, 'X-Forwarded-For: 192.0.2.1')
+  await ask(client, 'X-Forwarded-Proto: https, http')
+  for (const value of ['https', 'HTTPS', 'wss']) await ask(client, `X-Forwarded-Proto: ${value}`)
+  const other = await RawClient.connect(t, limpet.port, '127.0.0.8')
+  await ask(other, 'X-Forwarded-Proto: https')
+  await limpet.errors.find(/X-Forwarded-Proto/)
+  limpet.process.kill()
+  await limpet.exit
+  const lines = limpet.errors.all.filter((line) => line.includes('X-Forwarded-Proto'))
+  assert.equal(lines.length, 1, lines.join('\n'))
+  assert.match(
+    lines[0]!,
+    /WARN.*: X-Forwarded-Proto: https from 127\.0\.0\.1 is ignored, .*trustedProxies: \["127\.0\.0\.1"\]$/,
+  )
 })
 
 test('a range that is everybody is warned of, and another is not', async (t) => {

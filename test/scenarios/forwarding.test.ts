@@ -10,14 +10,14 @@ const DATE = 'Date: Mon, 01 Jan 2024 00:00:00 GMT\r\n'
 
 describe('a request on its way to the server', () => {
   test('keeps its Host and gets the forwarding headers', async (t) => {
-    const { origin, client } = await throughTo(t)
+    const { limpet, origin, client } = await throughTo(t)
     client.say(
       'GET /a?b HTTP/1.1\r\nHost: Shop.example:8080\r\nX-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\nX-Request-Id: abc\r\n\r\n',
     )
     const got = await origin.request()
     assert.equal(
       got,
-      'GET /a?b HTTP/1.1\r\nHost: Shop.example:8080\r\nX-Forwarded-For: 1.2.3.4, 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Request-Id: abc\r\nX-Forwarded-Host: Shop.example:8080\r\n\r\n',
+      `GET /a?b HTTP/1.1\r\nHost: Shop.example:8080\r\nX-Forwarded-For: 1.2.3.4, 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: ${limpet.port}\r\nX-Request-Id: abc\r\nX-Forwarded-Host: Shop.example:8080\r\n\r\n`,
     )
   })
 
@@ -28,13 +28,13 @@ describe('a request on its way to the server', () => {
   })
 
   test('leaves behind what is for one hop, and what Connection names', async (t) => {
-    const { origin, client } = await throughTo(t)
+    const { limpet, origin, client } = await throughTo(t)
     client.say(
       'GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, X-Hop, Host\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\nTE: trailers\r\nProxy-Connection: keep-alive\r\nX-Request-Id: i\r\nX-End: 2\r\n\r\n',
     )
     assert.equal(
       await origin.request(),
-      'GET / HTTP/1.1\r\nHost: a\r\nX-End: 2\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Request-Id: i\r\nX-Forwarded-Host: a\r\n\r\n',
+      `GET / HTTP/1.1\r\nHost: a\r\nX-End: 2\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: ${limpet.port}\r\nX-Request-Id: i\r\nX-Forwarded-Host: a\r\n\r\n`,
     )
   })
 })

@@ -10,6 +10,7 @@ import { startHaproxy, testWithHaproxy } from '../support/haproxy.ts'
 import { type Limpet, runLimpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin, rawOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { throughTo } from '../support/through.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 const CLIENT = 'PROXY TCP4 192.0.2.1 203.0.113.9 53764 80\r\n'
@@ -89,6 +90,23 @@ describe('a connection', () => {
       await answerTo(client, tls, GET.replace('\r\n\r\n', '\r\nX-Forwarded-Proto: http\r\n\r\n')),
       '192.0.2.1 https',
     )
+  })
+
+  test('came to the port that the header names, and to the listener where it names none', async (t) => {
+    const portTo = async (header: string | Buffer, settings: object = {}, ...lines: string[]) => {
+      const listeners = [{ address: '127.0.0.1', port: 0, proxyProtocol: true }]
+      const { limpet, origin, client } = await throughTo(t, { listeners, ...settings })
+      client.socket.write(header)
+      client.say(['GET / HTTP/1.1', 'Host: a', ...lines, '', ''].join('\r\n'))
+      const port = /\r\nX-Forwarded-Port: (.*)\r\n/.exec(await origin.request())![1]!
+      return port === String(limpet.port) ? 'own' : port
+    }
+    for (const [, header] of headers) assert.equal(await portTo(header), '80')
+    assert.equal(await portTo(CLIENT.replace(' 80', ' 443'), {}, 'X-Forwarded-Port: 1'), '443')
+    for (const version of ['v1', 'v2'] as const) assert.equal(await portTo(localHeader(version)), 'own')
+    const trusted = { trustedProxies: ['127.0.0.1', '192.0.2.1'] }
+    assert.equal(await portTo(CLIENT, trusted, 'X-Forwarded-Proto: https', 'X-Forwarded-Port: 8443'), '8443')
+    assert.equal(await portTo(CLIENT, trusted, 'X-Forwarded-Proto: https'), '443')
   })
 
   test('that the proxy opened for itself has the proxy for a client', async (t) => {

@@ -98,10 +98,15 @@ class Reader {
     const hear = /^hear (\d{3})$/.exec(text)
     if (hear !== null) return this.#note({ kind: 'hear', status: hear[1]! })
     if (text === 'close' || text === 'reset') return this.#note({ kind: text })
-    if (text === 'id' || text === 'origin') return `<${text}>`
+    if (text === 'id' || text === 'origin' || text === 'port') return `<${text}>`
     const forwarding = /^forwarding(?: (.+))?$/.exec(text)
     if (forwarding === null) throw this.#fault(`\\<${text}> is not a column or a directive`)
-    const lines = ['X-Forwarded-For: 127.0.0.1', 'X-Forwarded-Proto: http', 'X-Request-Id: <id>']
+    const lines = [
+      'X-Forwarded-For: 127.0.0.1',
+      'X-Forwarded-Proto: http',
+      'X-Forwarded-Port: <port>',
+      'X-Request-Id: <id>',
+    ]
     if (forwarding[1] !== undefined) lines.push(`X-Forwarded-Host: ${forwarding[1]}`)
     return lines.join('\r\n')
   }

@@ -66,7 +66,7 @@ async function play(t: TestContext, fixture: Case, port: number, origin: Recordi
   }
   await sentinel(t, port)
   const own = ownPartOf(origin.record, outcome.connection === 'open')
-  if (fixture.forwarded !== undefined) equal(anonymous(own, origin.address), fixture.forwarded)
+  if (fixture.forwarded !== undefined) equal(anonymous(own, origin.address, port), fixture.forwarded)
   await isUnambiguous(fixture, Buffer.from(own, 'latin1'))
 }
 
@@ -176,8 +176,11 @@ function ownPartOf(record: string, hasNext: boolean): string {
 }
 
 /** What differs from run to run, by the names that fixtures have for it. */
-function anonymous(forwarded: string, origin: string): string {
-  return forwarded.replaceAll(origin, '<origin>').replace(/^(X-Request-Id: )[0-9a-f]{32}\r$/gm, '$1<id>\r')
+function anonymous(forwarded: string, origin: string, port: number): string {
+  return forwarded
+    .replaceAll(origin, '<origin>')
+    .replace(/^(X-Request-Id: )[0-9a-f]{32}\r$/gm, '$1<id>\r')
+    .replaceAll(`X-Forwarded-Port: ${port}\r`, 'X-Forwarded-Port: <port>\r')
 }
 
 /** A Date that Limpet adds where the origin gave none is not what a fixture is about. */
