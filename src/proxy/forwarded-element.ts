@@ -1,4 +1,14 @@
-import { BACKSLASH, COMMA, EQUALS, equalsIgnoringCase, QUOTE, SEMICOLON, SPACE, TAB, TOKEN } from '../http1/bytes.ts'
+import {
+  BACKSLASH,
+  COMMA,
+  EQUALS,
+  equalsIgnoringCase,
+  isBlank,
+  QUOTE,
+  SEMICOLON,
+  SPACE,
+  TOKEN,
+} from '../http1/bytes.ts'
 
 const FOR = Buffer.from('for')
 const PROTO = Buffer.from('proto')
@@ -97,6 +107,6 @@ function isPlain(byte: number): boolean {
 
 function afterSpace(bytes: Uint8Array, from: number, to: number): number {
   let at = from
-  while (at < to && (bytes[at] === SPACE || bytes[at] === TAB)) at++
+  while (at < to && isBlank(bytes[at]!)) at++
   return at
 }

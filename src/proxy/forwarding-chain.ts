@@ -1,4 +1,4 @@
-import { COLON, COMMA, equalsIgnoringCase, isDigit, SPACE, TAB, UNDERSCORE } from '../http1/bytes.ts'
+import { COLON, COMMA, equalsIgnoringCase, isBlank, isDigit, UNDERSCORE } from '../http1/bytes.ts'
 import { FieldName } from '../http1/field-name.ts'
 import type { Head } from '../http1/head.ts'
 import { type IpAddress, parseIpAddress } from '../ip-address.ts'
@@ -103,17 +103,13 @@ function isSecureScheme(bytes: Uint8Array, from: number, to: number): boolean | 
 /** Where `bytes[from, to)` begins, its leading white space left out. */
 export function withoutLeadingSpace(bytes: Uint8Array, from: number, to: number): number {
   let at = from
-  while (at < to && isSpace(bytes[at]!)) at++
+  while (at < to && isBlank(bytes[at]!)) at++
   return at
 }
 
 /** Where `bytes[from, to)` ends, its trailing white space left out. */
 export function withoutTrailingSpace(bytes: Uint8Array, from: number, to: number): number {
   let at = to
-  while (at > from && isSpace(bytes[at - 1]!)) at--
+  while (at > from && isBlank(bytes[at - 1]!)) at--
   return at
-}
-
-function isSpace(byte: number): boolean {
-  return byte === SPACE || byte === TAB
 }
