@@ -212,6 +212,8 @@ export class ServerState {
   }
 
   #windowIsOver(now: number): boolean {
-    return this.#windowAge(now) > this.settings.failTimeout
+    const age = this.#windowAge(now)
+    // By the clock, modulo 2^32, a window that began more than 24.8 days ago seems to lie ahead.
+    return age > this.settings.failTimeout || age < -CLOCK_SLACK
   }
 }

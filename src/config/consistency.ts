@@ -1,10 +1,11 @@
 import type { z } from 'zod'
+import { MOST_SERVERS, MOST_UPSTREAMS } from '../bounds.ts'
 import { endpointOf, formatAddress } from './address.ts'
 import { alternatives, shown } from './error.ts'
 import { cookieNameFor, Instance, instanceOf } from './instance.ts'
 import { formatPath, type KeyPath } from './key-path.ts'
 import { nearest } from './nearest.ts'
-import { Listener, maxServers, Route, Server } from './schema.ts'
+import { Listener, Route, Server } from './schema.ts'
 import { didYouMean, type Issue } from './validate.ts'
 
 /**
@@ -23,6 +24,7 @@ export function contradictions(file: unknown): Issue[] {
     ...groups.flatMap(onlyBackups),
     ...groups.flatMap(portsOfSockets),
     ...repeatedCookies(asMapping(upstreams), instanceIn(instance, sound)),
+    ...tooManyUpstreams(groups),
     ...tooManyServers(groups),
   ]
 }
@@ -120,10 +122,26 @@ function isCookie(affinity: unknown): boolean {
   return affinity === 'cookie' || asMapping(affinity).type === 'cookie'
 }
 
+/** Told at the first upstream that there is no room for. */
+function tooManyUpstreams(groups: readonly ServerGroup[]): Issue[] {
+  const beyond = groups[MOST_UPSTREAMS]
+  if (beyond === undefined) return []
+  const message = `expected at most ${MOST_UPSTREAMS} upstreams, found ${groups.length}`
+  return [{ path: beyond.path.slice(0, -1), atKey: true, message }]
+}
+
+/** Told at the first server that there is no room for. */
 function tooManyServers(groups: readonly ServerGroup[]): Issue[] {
   const servers = groups.reduce((sum, { written }) => sum + written, 0)
-  if (servers <= maxServers) return []
-  return [{ path: ['upstreams'], message: `expected at most ${maxServers} servers in all, found ${servers}` }]
+  let room = MOST_SERVERS
+  for (const { path, written } of groups) {
+    if (written > room) {
+      const message = `expected at most ${MOST_SERVERS} servers in all, found ${servers}`
+      return [{ path: [...path, room], message }]
+    }
+    room -= written
+  }
+  return []
 }
 
 function unknownUpstreams(routes: readonly unknown[], names: readonly string[]): Issue[] {

@@ -1,9 +1,7 @@
+import { LONGEST_DURATION } from '../bounds.ts'
 import { InvalidValue } from './error.ts'
 
 const units = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const
-
-/** The longest delay that a timer of Node takes, about 24.8 days. */
-const longest = 2 ** 31 - 1
 
 /** How a duration is written: `500ms`, `30s`, `2m`, `1h`, `1d` or `0`. */
 export const durationPattern = /^(?:0|(?<amount>\d+)(?<unit>ms|s|m|h|d))$/
@@ -14,7 +12,7 @@ export function parseDuration(written: string | number): number {
   if (!match) throw new InvalidValue('a whole number with its unit (ms, s, m, h or d), such as 30s', mend(written))
   const { amount = '0', unit = 'ms' } = match.groups ?? {}
   const duration = Number(amount) * units[unit as keyof typeof units]
-  if (duration > longest) throw new InvalidValue('a duration of at most 24d')
+  if (duration > LONGEST_DURATION) throw new InvalidValue('a duration of at most 24d')
   return duration
 }
 

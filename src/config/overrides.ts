@@ -1,10 +1,11 @@
 import type { z } from 'zod'
+import { MOST_SERVERS } from '../bounds.ts'
 import { ConfigError } from './error.ts'
 import { Instance } from './instance.ts'
 import { scalar } from './interpolate.ts'
 import type { KeyPath } from './key-path.ts'
 import { type LabGroup, readServerList } from './lab.ts'
-import { AccessLogFormat, type Config, maxServers, Port, Server, Workers } from './schema.ts'
+import { AccessLogFormat, type Config, Port, Server, Workers } from './schema.ts'
 import { formatUnixSocket } from './unix-socket.ts'
 import { validate } from './validate.ts'
 
@@ -125,7 +126,7 @@ function replaceServers(config: Config, name: string, servers: Server[], source:
   }
   const upstreams = config.upstreams.map((upstream) => (upstream.name === name ? { ...upstream, servers } : upstream))
   const count = upstreams.reduce((sum, upstream) => sum + upstream.servers.length, 0)
-  if (count > maxServers) throw refusal(source, `expected at most ${maxServers} servers in all, found ${count}`)
+  if (count > MOST_SERVERS) throw refusal(source, `expected at most ${MOST_SERVERS} servers in all, found ${count}`)
   return { ...config, upstreams }
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { MOST_QUEUED, MOST_SERVERS, MOST_WORKERS } from '../bounds.ts'
 import type { Endpoint, Listener as HeldListener } from '../snapshot.ts'
 import { formatAddress, parseAddress } from './address.ts'
 import { Admin } from './admin.ts'
@@ -34,11 +35,8 @@ import { formatUnixSocket, isUnixSocket, parseUnixSocket } from './unix-socket.t
  * encodes a Config to a file that says the same. An error text here is a phrase that continues "expected …".
  */
 
-/** How many servers all upstreams may have together. */
-export const maxServers = 16_384
-
 export const Port = whole(0, 65_535)
-export const Workers = whole(1, 1024)
+export const Workers = whole(1, MOST_WORKERS)
 
 const ListenerFields = z
   .strictObject({
@@ -232,7 +230,7 @@ const upstreamTimeouts = z.strictObject({
 })
 
 const retries = z.strictObject({
-  tries: whole(1, maxServers).prefault(10).describe('Servers that one request may be sent to, the first included.'),
+  tries: whole(1, MOST_SERVERS).prefault(10).describe('Servers that one request may be sent to, the first included.'),
   within: Duration.prefault('10s').describe('No further try starts once the request is this old.'),
 })
 
@@ -244,7 +242,7 @@ const keepAlive = z.strictObject({
 })
 
 const queue = z.strictObject({
-  size: whole(0, 1_000_000)
+  size: whole(0, MOST_QUEUED)
     .prefault(1000)
     .describe('Requests that may wait, of all workers together. 0: none; then they are answered 503 at once.'),
   timeout: Duration.prefault('5s').describe('How long one may wait. 0: no limit.'),
@@ -340,7 +338,9 @@ export const Config = z.strictObject({
     .describe('Where clients arrive. Default: port 80 on every IPv4 address.'),
   trustedProxies: TrustedProxies,
   clientAddressFrom: ClientAddressFrom,
-  workers: z.exactOptional(Workers).describe('Worker threads. Default: one for each core that the process may use.'),
+  workers: z
+    .exactOptional(Workers)
+    .describe(`Worker threads. Default: one for each core that the process may use, ${MOST_WORKERS} at most.`),
   routes: z
     .array(Route)
     .min(1, 'at least one route')

@@ -2,13 +2,14 @@ import { availableParallelism } from 'node:os'
 import type { Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import type { AdminPlace, AdminServer } from '../admin/admin-server.ts'
+import { MOST_WORKERS } from '../bounds.ts'
 import { now } from '../clock.ts'
 import type { Config } from '../config/schema.ts'
 import { warningsOf } from '../config/warnings.ts'
 import { HealthMonitor } from '../health/health-monitor.ts'
 import { LogFile } from '../observability/log-file.ts'
 import { OccasionalNotices } from '../observability/occasional-notice.ts'
-import { MOST_WORKERS, Scoreboard } from '../scoreboard.ts'
+import { Scoreboard } from '../scoreboard.ts'
 import type { SessionTable } from '../session-table.ts'
 import { describeShortage } from '../shortage.ts'
 import { describeSkew } from '../skew/skew-watch.ts'
@@ -121,7 +122,7 @@ export class Balancer {
         log.error(`worker ${slot} died and is replaced${ms > 0 ? ` in ${ms} ms` : ''}: ${cause}`)
       },
     })
-    const workers = Math.min(config.workers ?? availableParallelism(), MOST_WORKERS)
+    const workers = config.workers ?? Math.min(availableParallelism(), MOST_WORKERS)
     await health.start()
     try {
       const listeners = await supervisor.start(workers, firstThread)

@@ -1,3 +1,4 @@
+import { assertWithin, MOST_SERVERS, MOST_UPSTREAMS } from '../bounds.ts'
 import { withFolderRedirects } from '../config/folder-redirect.ts'
 import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
@@ -26,6 +27,8 @@ export function compile(config: Config, generation: number, secret: () => string
       servers: servers.map((server) => ({ ...server, slot: serverSlot++ })),
     }
   })
+  assertWithin(upstreams.length, MOST_UPSTREAMS, 'upstreams')
+  assertWithin(serverSlot, MOST_SERVERS, 'servers')
   return {
     generation,
     listeners: config.listeners,

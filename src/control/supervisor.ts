@@ -1,4 +1,5 @@
 import type { Worker } from 'node:worker_threads'
+import { assertWithin, MOST_WORKERS } from '../bounds.ts'
 import type { Batch } from '../observability/line-buffer.ts'
 import type { Scoreboard } from '../scoreboard.ts'
 import type { SessionTable } from '../session-table.ts'
@@ -65,6 +66,7 @@ export class Supervisor {
    */
   async start(workers: number, firstThread?: Worker): Promise<readonly Listener[]> {
     this.#size = workers
+    assertWithin(workers, MOST_WORKERS, 'workers')
     for (const listener of this.#snapshot.listeners) await assertFree(listener)
     // The first one finds out which ports stand behind 0, for all to share.
     const listeners = await this.#launch(0, firstThread)

@@ -1,3 +1,4 @@
+import { LONGEST_DURATION } from '../bounds.ts'
 import { now } from '../clock.ts'
 import type { CheckTiming } from '../snapshot.ts'
 import { CheckState } from './check-state.ts'
@@ -74,7 +75,8 @@ export class Checker {
   /** Never ends once the checker has stopped. */
   #sleep(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      this.#due = setTimeout(resolve, ms)
+      // Jitter may make the longest interval longer than a timer takes, which would then not wait at all.
+      this.#due = setTimeout(resolve, Math.min(ms, LONGEST_DURATION))
     })
   }
 

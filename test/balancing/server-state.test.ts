@@ -35,6 +35,17 @@ describe('a server', () => {
     }
   })
 
+  test('may be probed also where nobody has asked for it since the 32-bit clock went round', () => {
+    const day = 86_400_000
+    for (const failTimeout of [10_000, 2 ** 31 - 1]) {
+      const servers = serversWith([{ failTimeout }, {}])
+      const [server] = groupOf({ type: 'round-robin' }, servers).servers
+      server!.failed(0)
+      assert.equal(server!.refusal(5000), 'failed')
+      for (const days of [25, 30, 49]) assert.equal(server!.refusal(days * day), undefined, `after ${days} days`)
+    }
+  })
+
   test('tells once that it went out, and once that it is back, whichever worker notices', () => {
     const [one, other] = groupsOf({ type: 'round-robin' }, twoServers, 2) as [Group, Group]
     assert.deepEqual(

@@ -11,7 +11,7 @@ const printable = fc.stringMatching(/^[!-~]([ -~]{0,10}[!-~])?$/)
 
 /** What a file may say, with text that YAML or the variables could take for something else. */
 const file = fc.record({
-  workers: whole(1024),
+  workers: whole(64),
   path: fc.stringMatching(/^\/[\w${}:&!|>'"@-]{1,10}$/),
   header: fc.oneof(
     printable,

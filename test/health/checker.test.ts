@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
+import { LONGEST_DURATION } from '../../src/bounds.ts'
 import { Checker } from '../../src/health/checker.ts'
 import { Gate } from '../../src/health/gate.ts'
 import type { Verdict } from '../../src/health/verdict.ts'
@@ -50,6 +51,19 @@ function untilAborted(signal: AbortSignal): Promise<Verdict> {
 }
 
 describe('a checker', () => {
+  test('waits as long as a timer can, where jitter makes the interval longer than that', async (t) => {
+    const waits: number[] = []
+    t.mock.method(globalThis, 'setTimeout', (done: () => void, ms: number) => {
+      waits.push(ms)
+      if (waits.length < 200 && ms !== timing.timeout) setImmediate(done)
+    })
+    const scene = new Scene(t, { interval: LONGEST_DURATION, jitter: 50 })
+    scene.checker.start()
+    while (waits.length < 200) await turn()
+    assert.ok(waits.includes(LONGEST_DURATION))
+    assert.ok(waits.every((ms) => ms <= LONGEST_DURATION))
+  })
+
   test('checks within the first second, then spreads, then keeps to its interval give or take the jitter', async (t) => {
     useFakeTime(t)
     const scene = new Scene(t)
