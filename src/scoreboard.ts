@@ -3,9 +3,9 @@
  * only one that knows its layout. Servers and upstreams have a slot each, which outlives any Snapshot; workers have one
  * for as long as they live.
  */
-export const MOST_SERVERS = 16_384
-export const MOST_UPSTREAMS = 4_096
-export const MOST_WORKERS = 64
+import { randomFillSync } from 'node:crypto'
+import { ADDRESS_CELLS, MOST_SERVERS, MOST_UPSTREAMS, MOST_WORKERS } from './bounds.ts'
+import { SIP_KEY_SIZE, SipHash } from './sip-hash.ts'
 
 /** What is counted for each server, in units of Int32: a cache line of its own. */
 const ServerField = {
@@ -42,7 +42,6 @@ const IN_FLIGHT_AT = CONNECTIONS_AT + MOST_WORKERS
 const LATENCIES_AT = IN_FLIGHT_AT + MOST_SERVERS
 const ANSWERED_AT = LATENCIES_AT + MOST_SERVERS
 // Each worker counts the connections of each address twice, in a cell of either half that the address hashes to.
-const ADDRESS_CELLS = 8192
 const ADDRESSES_AT = ANSWERED_AT + MOST_SERVERS
 // Requests that wait in each line, and each worker's part of them. The lines: a server's own, an upstream's for any of
 // its servers, and an upstream's as a whole, which is the sum of the others.
@@ -51,7 +50,9 @@ const WHOLE_QUEUES = LINES_FOR_ANY + MOST_UPSTREAMS
 const LINES = WHOLE_QUEUES + MOST_UPSTREAMS
 const WAITING_AT = ADDRESSES_AT + MOST_WORKERS * 2 * ADDRESS_CELLS
 const WAITING_LEDGERS_AT = WAITING_AT + LINES
-const SIZE = WAITING_LEDGERS_AT + MOST_WORKERS * LINES
+// What addresses are hashed under: random in each process, so that nobody can choose addresses that share their cells.
+const KEY_AT = WAITING_LEDGERS_AT + MOST_WORKERS * LINES
+const SIZE = KEY_AT + SIP_KEY_SIZE / Int32Array.BYTES_PER_ELEMENT
 
 export class Scoreboard {
   /** Hand this to another thread, and make a Scoreboard of it there. Pages that nobody touched take no memory. */
@@ -64,12 +65,15 @@ export class Scoreboard {
   readonly #cells: Int32Array
   /** In ms. No two threads need agree on one, so that it is read and written plainly. */
   readonly #latencies: Float32Array
+  readonly #addressHash: SipHash
   /** Whether the next free place goes to who waits for that very server, rather than to who waits for any. */
   #ownTurn = true
 
-  constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(SIZE * Int32Array.BYTES_PER_ELEMENT)) {
+  /** @param memory another thread's; left out: a new one */
+  constructor(memory: SharedArrayBuffer = newMemory()) {
     this.memory = memory
     this.#cells = new Int32Array(memory)
+    this.#addressHash = new SipHash(keyIn(memory))
     this.inFlights = this.#cells.subarray(IN_FLIGHT_AT, IN_FLIGHT_AT + MOST_SERVERS)
     this.#latencies = new Float32Array(memory, LATENCIES_AT * Float32Array.BYTES_PER_ELEMENT, MOST_SERVERS)
   }
@@ -341,9 +345,10 @@ export class Scoreboard {
   /** A connection of the client at that address (its octets) opens (1) or closes (-1). */
   countConnection(worker: number, address: Uint8Array, change: 1 | -1): void {
     const cells = ADDRESSES_AT + worker * 2 * ADDRESS_CELLS
+    this.#addressHash.hash(address)
     this.#cells[CONNECTIONS_AT + worker]! += change
-    this.#cells[cells + cellOf(address, 0)]! += change
-    this.#cells[cells + cellOf(address, 1)]! += change
+    this.#cells[cells + firstCell(this.#addressHash)]! += change
+    this.#cells[cells + secondCell(this.#addressHash)]! += change
   }
 
   /** Clients' connections, all workers together. */
@@ -353,13 +358,13 @@ export class Scoreboard {
 
   /**
    * Connections of the client at that address, all workers together: an estimate that is never too low, and too high
-   * only where two addresses share both cells (a count-min sketch, Cormode and Muthukrishnan, 2005).
+   * only where other addresses share both of its cells (a count-min sketch, Cormode and Muthukrishnan, 2005).
    */
   connectionsFrom(address: Uint8Array): number {
-    const [one, other] = [cellOf(address, 0), cellOf(address, 1)]
+    this.#addressHash.hash(address)
     return Math.min(
-      this.#sumOverWorkers(ADDRESSES_AT + one, 2 * ADDRESS_CELLS),
-      this.#sumOverWorkers(ADDRESSES_AT + other, 2 * ADDRESS_CELLS),
+      this.#sumOverWorkers(ADDRESSES_AT + firstCell(this.#addressHash), 2 * ADDRESS_CELLS),
+      this.#sumOverWorkers(ADDRESSES_AT + secondCell(this.#addressHash), 2 * ADDRESS_CELLS),
     )
   }
 
@@ -374,9 +379,21 @@ function lineOf(upstream: number, server: number | undefined): number {
   return server ?? LINES_FOR_ANY + upstream
 }
 
-/** The cell of an address in one half of a worker's cells, by FNV-1a. */
-function cellOf(address: Uint8Array, half: 0 | 1): number {
-  let hash = half === 0 ? 0x811c9dc5 : 0x050c5d1f
-  for (const octet of address) hash = Math.imul(hash ^ octet, 0x01000193)
-  return half * ADDRESS_CELLS + (((hash >>> 16) ^ hash) & (ADDRESS_CELLS - 1))
+/** Where an address is counted in the first half of a worker's cells; and in the second, which is independent of it. */
+function firstCell({ low }: SipHash): number {
+  return low & (ADDRESS_CELLS - 1)
+}
+
+function secondCell({ high }: SipHash): number {
+  return ADDRESS_CELLS + (high & (ADDRESS_CELLS - 1))
+}
+
+function newMemory(): SharedArrayBuffer {
+  const memory = new SharedArrayBuffer(SIZE * Int32Array.BYTES_PER_ELEMENT)
+  randomFillSync(keyIn(memory))
+  return memory
+}
+
+function keyIn(memory: SharedArrayBuffer): Uint8Array {
+  return new Uint8Array(memory, KEY_AT * Int32Array.BYTES_PER_ELEMENT, SIP_KEY_SIZE)
 }

@@ -1,37 +1,30 @@
-import { randomInt } from 'node:crypto'
-import { MOST_SERVERS } from './scoreboard.ts'
+import { randomBytes } from 'node:crypto'
+import { MOST_SESSIONS, SESSION_BUCKETS, SESSIONS_IN_BUCKET } from './bounds.ts'
+import { BucketLocks } from './bucket-locks.ts'
+import { wallSeconds } from './clock.ts'
+import { Field, type SavedSession, SessionEntries, STRIDE } from './session-entries.ts'
+import { SIP_KEY_SIZE, SipHash } from './sip-hash.ts'
 import type { Upstream } from './snapshot.ts'
 
-/** What is kept of each session, in units of Int32. */
-const Field = { High: 0, Low: 1, Server: 2, InHand: 3, SeenAt: 4, BegunAt: 5 } as const
-const STRIDE = 6
-/** Sessions share a bucket by the lower half of their id, and leave it only for others of the same bucket. */
-const WAYS = 16
-const BUCKETS = 163_840
-/** Room for 2.6 million, so that of 1,000,000 hardly any bucket overflows: 63,569,924 bytes with the locks. */
-const ENTRIES = BUCKETS * WAYS
+export type { SavedSession } from './session-entries.ts'
+
+const BUCKET_STRIDE = SESSIONS_IN_BUCKET * STRIDE
 /** The table can be read in so many parts, of so many entries each. */
 export const PARTS = 256
-export const PART = ENTRIES / PARTS
-const LOCKS_AT = ENTRIES * STRIDE
+export const PART = MOST_SESSIONS / PARTS
+const LOCKS_AT = MOST_SESSIONS * STRIDE
 /** 1 once anything has changed since `takeChange`. */
-const CHANGED_AT = LOCKS_AT + BUCKETS
-const SIZE = CHANGED_AT + 1
-
-/** In `Field.Server`: the server's slot in the lower half, and whether the session has come back since it began. */
-const SLOT = 0xffff
-const RETURNED = 0x1_0000
+const CHANGED_AT = LOCKS_AT + SESSION_BUCKETS
+/** A bit for each entry: whether it has news that `takeNews` has not given yet. */
+const NEWS_AT = CHANGED_AT + 1
+const NEWS_IN_PART = PART / 32
+/** What ids are hashed under. */
+const KEY_AT = NEWS_AT + PARTS * NEWS_IN_PART
+/** 63.9 MB. */
+const SIZE = KEY_AT + SIP_KEY_SIZE / Int32Array.BYTES_PER_ELEMENT
 
 /** In `Field.InHand` of an entry that is being given to another session; far below what exchanges could bring back. */
 const CLAIMED = -0x4000_0000
-
-/** How far ahead, in s, a time in the table may be: the threads read the clock one after the other. */
-const AHEAD = 60
-
-/** How often a thread looks at a lock before it sleeps. */
-const SPINS = 200
-/** For how long it sleeps, in ms, before it takes a lock from a holder that must have died. */
-const PATIENCE = 250
 
 /** What a server's sessions come to. */
 export interface SessionCount {
@@ -43,48 +36,49 @@ export interface SessionCount {
   oldest: number
 }
 
-/** A session as it is saved. Times in s since 1970. */
-export interface SavedSession {
-  readonly high: number
-  readonly low: number
-  readonly server: number
-  readonly seenAt: number
-  readonly begunAt: number
-}
-
 /**
  * Which server each session is on, and when it was last seen, in memory that all threads share. Sessions are known by
- * ids of 64 bits that nobody can choose (two Int32). Where both are 0 there is no session, and none is kept.
+ * ids of 64 bits (two Int32). Where both are 0 there is no session, and none is kept.
  *
- * A set-associative hash table: an id belongs to one bucket, and a full bucket gives up an expired session, else one
- * that never came back since it began, else the one unseen for longest; never one with an exchange in hand. To see a
- * known session again takes no lock; to put in another one takes its bucket's.
+ * A set-associative hash table: an id belongs to one bucket, by a hash under a key that no client knows, so that nobody can
+ * collect ids that fill another session's bucket. A full bucket gives up a session that is over, else one that never came
+ * back since it began, else the one unseen for longest; never one with an exchange in hand. To see a known session again
+ * takes no lock; to put in another one takes its bucket's.
  */
 export class SessionTable {
   /** Hand this to another thread, and make a SessionTable of it there. Pages that nobody touched take no memory. */
   readonly memory: SharedArrayBuffer
+  /** What the table hashes ids under. Ids that are made of what clients send are made under it too (affinity/keyed.ts). */
+  readonly key: Uint8Array
   readonly #cells: Int32Array
-  /** By server slot: after how many s without an exchange a session is over; 0 for never. */
-  readonly #idle = new Uint32Array(MOST_SERVERS)
-  /** What stands in a lock that is held through this object. */
-  readonly #holder = randomInt(1, 0x7fff_ffff)
+  readonly #entries: SessionEntries
+  readonly #locks: BucketLocks
+  readonly #hash: SipHash
 
-  constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(SIZE * Int32Array.BYTES_PER_ELEMENT)) {
+  /** @param memory another thread's; left out: a new one, with a key of its own */
+  constructor(memory: SharedArrayBuffer = newMemory(randomBytes(SIP_KEY_SIZE))) {
     this.memory = memory
+    this.key = keyIn(memory)
     this.#cells = new Int32Array(memory)
+    this.#entries = new SessionEntries(this.#cells)
+    this.#locks = new BucketLocks(this.#cells.subarray(LOCKS_AT, LOCKS_AT + SESSION_BUCKETS))
+    this.#hash = new SipHash(this.key)
+  }
+
+  /** An empty table with that key, so that ids made under it mean the same in every run that has it. */
+  static withKey(key: Uint8Array): SessionTable {
+    return new SessionTable(newMemory(key))
   }
 
   /** Takes the idle limits from a Snapshot's upstreams. */
   heed(upstreams: readonly Upstream[]): void {
-    for (const { affinity, servers } of upstreams) {
-      for (const { slot } of servers) this.#idle[slot] = Math.ceil((affinity?.idle ?? 0) / 1000)
-    }
+    this.#entries.heed(upstreams)
   }
 
   /** The slot of the server that a live session is on; -1 where there is none. */
   find(high: number, low: number, now: number): number {
     const at = this.#at(high, low)
-    return at >= 0 && this.#isLiveNow(at, now) ? this.#cells[at + Field.Server]! & SLOT : -1
+    return at >= 0 && this.#entries.isLiveNow(at, now) ? this.#entries.server(at) : -1
   }
 
   /** Notes that a session is on that server, with no exchange in hand. */
@@ -105,10 +99,8 @@ export class SessionTable {
     if (at >= 0) {
       // Nobody gives an entry away that has an exchange in hand.
       const before = Atomics.add(this.#cells, at + Field.InHand, 1)
-      if (before >= 0 && this.#holds(at, high, low)) {
-        if (!this.#isLive(at, now, 1)) Atomics.store(this.#cells, at + Field.BegunAt, now | 0)
-        this.#note(at + Field.Server, server | RETURNED)
-        this.#note(at + Field.SeenAt, now | 0)
+      if (before >= 0 && this.#entries.holds(at, high, low)) {
+        if (this.#entries.visit(at, server, now, 1)) this.#markNews(at)
         return at
       }
       // Another session has taken its place meanwhile.
@@ -121,26 +113,32 @@ export class SessionTable {
   leave(visit: number, high: number, low: number, now: number): void {
     if (visit < 0) return
     this.#noteChange()
-    if (this.#holds(visit, high, low)) this.#note(visit + Field.SeenAt, now | 0)
+    if (this.#entries.holds(visit, high, low)) {
+      if (this.#entries.leave(visit, now)) this.#markNews(visit)
+    }
     // The entry may be another session's, if a worker died meanwhile.
-    else if (!this.#isFree(visit)) return
+    else if (!this.#entries.isFree(visit)) return
     this.#letGo(visit)
   }
 
-  /** A session is over; its entry stays taken for as long as it has an exchange in hand. */
-  remove(high: number, low: number): void {
+  /** A session is over. It is remembered as removed until its entry is wanted for another, or it would be over anyway. */
+  remove(high: number, low: number, now = wallSeconds()): void {
     const at = this.#at(high, low)
     if (at < 0) return
     this.#noteChange()
-    this.#lock(this.#bucketOf(low))
-    if (this.#holds(at, high, low)) this.#clear(at)
-    this.#unlock(this.#bucketOf(low))
+    const bucket = this.#bucketOf(high, low)
+    this.#locks.lock(bucket)
+    if (this.#entries.holds(at, high, low) && !this.#entries.isRemoved(at)) {
+      this.#entries.remove(at, now)
+      this.#markNews(at)
+    }
+    this.#locks.unlock(bucket)
   }
 
-  /** Whether a session with that half of an id can be put in without pushing out one that is live. */
-  hasRoom(low: number, now: number): boolean {
-    const at = this.#leastWorth(this.#bucketOf(low), now)
-    return at >= 0 && (this.#isFree(at) || !this.#isLive(at, now))
+  /** Whether a session of that id can be put in without pushing out one that is live. */
+  hasRoom(high: number, low: number, now: number): boolean {
+    const at = this.#leastWorth(this.#bucketOf(high, low), now)
+    return at >= 0 && (this.#entries.isFree(at) || !this.#entries.isLive(at, now))
   }
 
   /** Of each server slot asked for, its sessions. Looks at every entry: some 20 ms for a million sessions. */
@@ -148,10 +146,10 @@ export class SessionTable {
     const counts = new Map<number, SessionCount>()
     for (const server of servers) counts.set(server, { live: 0, active: 0, oldest: 0 })
     for (let at = 0; at < LOCKS_AT; at += STRIDE) {
-      if (this.#isFree(at) || !this.#isLiveNow(at, now)) continue
-      const count = counts.get(this.#cells[at + Field.Server]! & SLOT)
+      if (this.#entries.isFree(at) || !this.#entries.isLiveNow(at, now)) continue
+      const count = counts.get(this.#entries.server(at))
       if (count === undefined) continue
-      const begunAt = Math.min(this.#cells[at + Field.BegunAt]! >>> 0, now)
+      const begunAt = Math.min(this.#entries.begunAt(at), now)
       count.live++
       if (this.#cells[at + Field.InHand]! > 0) count.active++
       if (count.oldest === 0 || begunAt < count.oldest) count.oldest = begunAt
@@ -159,29 +157,49 @@ export class SessionTable {
     return counts
   }
 
-  /** The live sessions of one part of the table, to be saved. */
+  /** The sessions of one part of the table that are to be saved: those that are live, and those that were removed lately. */
   *sessions(part: number, now: number): Iterable<SavedSession> {
-    const cells = this.#cells
-    for (const at of this.#liveEntries(now, part * PART, (part + 1) * PART)) {
-      yield {
-        high: cells[at + Field.High]!,
-        low: cells[at + Field.Low]!,
-        server: cells[at + Field.Server]! & SLOT,
-        seenAt: cells[at + Field.SeenAt]! >>> 0,
-        begunAt: cells[at + Field.BegunAt]! >>> 0,
+    for (let at = part * PART * STRIDE; at < (part + 1) * PART * STRIDE; at += STRIDE) {
+      if (!this.#entries.isFree(at) && this.#entries.isRemembered(at, now)) yield this.#entries.saved(at, now)
+    }
+  }
+
+  /**
+   * The sessions of one part of the table that have begun, moved or been removed since this was asked last, and those that
+   * were seen again after a while.
+   */
+  *takeNews(part: number, now: number): Iterable<SavedSession> {
+    for (let word = part * NEWS_IN_PART; word < (part + 1) * NEWS_IN_PART; word++) {
+      if (this.#cells[NEWS_AT + word] === 0) continue
+      for (let bits = Atomics.exchange(this.#cells, NEWS_AT + word, 0); bits !== 0; bits &= bits - 1) {
+        const at = (word * 32 + 31 - Math.clz32(bits & -bits)) * STRIDE
+        if (!this.#entries.isFree(at)) yield this.#entries.saved(at, now)
       }
     }
   }
 
-  /** Takes in a session that was saved, unless it is over by now. Returns whether it goes on. */
-  restore({ high, low, server, seenAt, begunAt }: SavedSession, now: number): boolean {
-    if (this.#isOver(server, seenAt, now)) return false
-    const at = this.#insert(high, low, server, Math.min(seenAt, now))
-    if (at < 0) return false
-    this.#cells[at + Field.BegunAt] = Math.min(begunAt, now) | 0
-    this.#cells[at + Field.Server]! |= RETURNED
-    this.#letGo(at)
-    return true
+  /** Nothing in the table is news. */
+  forgetNews(): void {
+    this.#cells.fill(0, NEWS_AT, KEY_AT)
+  }
+
+  /**
+   * Takes in a session that was saved by an earlier run, unless it is over by now or something newer is known of it; of
+   * the same second, what is restored last counts. Returns whether it goes on.
+   */
+  restore(saved: SavedSession, now: number): boolean {
+    return this.#adopt(saved, now, true) >= 0 && saved.isRemoved !== true
+  }
+
+  /**
+   * Takes in a session that another process has just saved, in the same way; of the same second, only a removal counts.
+   * What is new is news here, too.
+   */
+  hear(saved: SavedSession, now: number): void {
+    const at = this.#adopt(saved, now, false)
+    if (at < 0) return
+    this.#noteChange()
+    this.#markNews(at)
   }
 
   /** Whether anything has changed since this was asked last. */
@@ -199,59 +217,66 @@ export class SessionTable {
     for (let at = 0; at < LOCKS_AT; at += STRIDE) {
       if (this.#cells[at + Field.InHand] === 0) continue
       // What is being given away is under its bucket's lock, unless it was the dead one who did so.
-      const bucket = Math.floor(at / (WAYS * STRIDE))
-      this.#lock(bucket)
+      const bucket = Math.floor(at / BUCKET_STRIDE)
+      this.#locks.lock(bucket)
       Atomics.store(this.#cells, at + Field.InHand, 0)
-      this.#unlock(bucket)
+      this.#locks.unlock(bucket)
     }
   }
 
-  *#liveEntries(now: number, from: number, to: number): Iterable<number> {
-    for (let at = from * STRIDE; at < to * STRIDE; at += STRIDE) {
-      if (!this.#isFree(at) && this.#isLiveNow(at, now)) yield at
+  /** Returns where the session stands; -1 where what was saved tells nothing new, or there is no room. */
+  #adopt(saved: SavedSession, now: number, winsTie: boolean): number {
+    const { high, low, server, askedAt = saved.seenAt } = saved
+    // A clock may have run ahead once.
+    const seenAt = Math.min(saved.seenAt, now)
+    const timely = { ...saved, seenAt, askedAt: Math.min(askedAt, seenAt) }
+    if ((high === 0 && low === 0) || this.#entries.isOver(server, seenAt, now)) return -1
+    const bucket = this.#bucketOf(high, low)
+    this.#locks.lock(bucket)
+    const known = this.#find(bucket, high, low)
+    let at = known >= 0 ? known : this.#vacate(bucket, now)
+    if (known >= 0 && !this.#entries.update(known, timely, now, winsTie)) at = -1
+    else if (known < 0 && at >= 0) {
+      this.#entries.write(at, timely)
+      this.#fill(at, high, low, 0)
     }
-  }
-
-  /** Where the session stands; -1 if it does not. */
-  #at(high: number, low: number): number {
-    if (high === 0 && low === 0) return -1
-    const from = this.#bucketOf(low) * WAYS * STRIDE
-    for (let at = from; at < from + WAYS * STRIDE; at += STRIDE) {
-      if (this.#holds(at, high, low)) return at
-    }
-    return -1
+    this.#locks.unlock(bucket)
+    return at
   }
 
   #insert(high: number, low: number, server: number, now: number): number {
-    const bucket = this.#bucketOf(low)
-    this.#lock(bucket)
+    const bucket = this.#bucketOf(high, low)
+    this.#locks.lock(bucket)
     // Another thread may have been faster.
-    const known = this.#at(high, low)
+    const known = this.#find(bucket, high, low)
     const at = known >= 0 ? known : this.#vacate(bucket, now)
-    if (at >= 0) {
-      const cells = this.#cells
-      cells[at + Field.Server] = known < 0 ? server : server | RETURNED
-      cells[at + Field.SeenAt] = now | 0
-      if (known < 0) {
-        cells[at + Field.BegunAt] = now | 0
-        Atomics.store(cells, at + Field.High, high)
-        Atomics.store(cells, at + Field.Low, low)
-      }
-      // No store: another thread may be about to take back what it added in vain.
-      Atomics.add(cells, at + Field.InHand, known < 0 ? 1 - CLAIMED : 1)
+    if (known >= 0) {
+      Atomics.add(this.#cells, at + Field.InHand, 1)
+      this.#entries.visit(at, server, now, 1)
+    } else if (at >= 0) {
+      this.#entries.begin(at, server, now)
+      this.#fill(at, high, low, 1)
     }
-    this.#unlock(bucket)
+    if (at >= 0) this.#markNews(at)
+    this.#locks.unlock(bucket)
     return at
+  }
+
+  /** Gives an entry that was vacated to a session, with so many exchanges in hand. */
+  #fill(at: number, high: number, low: number, inHand: 0 | 1): void {
+    this.#entries.name(at, high, low)
+    // No store: another thread may be about to take back what it added in vain.
+    Atomics.add(this.#cells, at + Field.InHand, inHand - CLAIMED)
   }
 
   /** Claims an entry in a bucket for another session; -1 where every session in it has an exchange in hand. */
   #vacate(bucket: number, now: number): number {
-    for (let round = 0; round < WAYS; round++) {
+    for (let round = 0; round < SESSIONS_IN_BUCKET; round++) {
       const at = this.#leastWorth(bucket, now)
       if (at < 0) return -1
       // Its session may have come back just now.
       if (Atomics.compareExchange(this.#cells, at + Field.InHand, 0, CLAIMED) !== 0) continue
-      this.#clear(at)
+      this.#entries.clear(at)
       return at
     }
     return -1
@@ -259,16 +284,16 @@ export class SessionTable {
 
   /** The entry of a bucket that is missed least, of those without an exchange in hand; -1 where there is none. */
   #leastWorth(bucket: number, now: number): number {
-    const cells = this.#cells
-    const from = bucket * WAYS * STRIDE
+    const entries = this.#entries
+    const from = bucket * BUCKET_STRIDE
     let found = -1
     let best = -1
-    for (let at = from; at < from + WAYS * STRIDE; at += STRIDE) {
-      if (cells[at + Field.InHand]! > 0) continue
-      if (this.#isFree(at)) return at
-      const unseen = Math.max(0, now - (cells[at + Field.SeenAt]! >>> 0))
-      let worth = (cells[at + Field.Server]! & RETURNED) !== 0 ? unseen : unseen + 2 ** 32
-      if (!this.#isLive(at, now)) worth = 2 ** 34
+    for (let at = from; at < from + BUCKET_STRIDE; at += STRIDE) {
+      if (this.#cells[at + Field.InHand]! > 0) continue
+      if (entries.isFree(at)) return at
+      const unseen = Math.max(0, now - entries.seenAt(at))
+      let worth = entries.hasReturned(at) ? unseen : unseen + 2 ** 32
+      if (!entries.isLive(at, now)) worth = 2 ** 34
       if (worth <= best) continue
       best = worth
       found = at
@@ -276,36 +301,22 @@ export class SessionTable {
     return found
   }
 
-  #clear(at: number): void {
-    Atomics.store(this.#cells, at + Field.Low, 0)
-    Atomics.store(this.#cells, at + Field.High, 0)
+  /** Where the session stands; -1 if it does not. */
+  #at(high: number, low: number): number {
+    return high === 0 && low === 0 ? -1 : this.#find(this.#bucketOf(high, low), high, low)
   }
 
-  #holds(at: number, high: number, low: number): boolean {
-    return this.#cells[at + Field.Low] === low && this.#cells[at + Field.High] === high
+  #find(bucket: number, high: number, low: number): number {
+    const from = bucket * BUCKET_STRIDE
+    for (let at = from; at < from + BUCKET_STRIDE; at += STRIDE) {
+      if (this.#entries.holds(at, high, low)) return at
+    }
+    return -1
   }
 
-  #isFree(at: number): boolean {
-    return this.#cells[at + Field.Low] === 0 && this.#cells[at + Field.High] === 0
-  }
-
-  /** @param own how many of the exchanges in hand do not count */
-  #isLive(at: number, now: number, own = 0): boolean {
-    const cells = this.#cells
-    if (cells[at + Field.InHand]! > own) return true
-    return !this.#isOver(cells[at + Field.Server]! & SLOT, cells[at + Field.SeenAt]! >>> 0, now)
-  }
-
-  /** The same. A time that was noted while the clock ran ahead counts as now: else the session would live for as long as that. */
-  #isLiveNow(at: number, now: number): boolean {
-    const cell = at + Field.SeenAt
-    if (this.#cells[cell]! >>> 0 > now + AHEAD) Atomics.store(this.#cells, cell, now | 0)
-    return this.#isLive(at, now)
-  }
-
-  #isOver(server: number, seenAt: number, now: number): boolean {
-    const idle = this.#idle[server]!
-    return idle > 0 && now - seenAt > idle
+  #bucketOf(high: number, low: number): number {
+    this.#hash.hashPair(high, low)
+    return (this.#hash.low >>> 0) % SESSION_BUCKETS
   }
 
   /** Looks first: a cell that all threads only read costs them nothing. */
@@ -313,13 +324,10 @@ export class SessionTable {
     if (this.#cells[CHANGED_AT] === 0) Atomics.store(this.#cells, CHANGED_AT, 1)
   }
 
-  #bucketOf(low: number): number {
-    return (low >>> 0) % BUCKETS
-  }
-
-  /** Most requests of a session find there what they would write, and a look is cheaper. */
-  #note(cell: number, value: number): void {
-    if (this.#cells[cell] !== value) Atomics.store(this.#cells, cell, value)
+  /** To be called after the change: whoever takes the mark then finds what it stands for. */
+  #markNews(at: number): void {
+    const entry = at / STRIDE
+    Atomics.or(this.#cells, NEWS_AT + (entry >>> 5), 1 << (entry & 31))
   }
 
   /** An exchange less in hand; never fewer than none, whatever was forgotten meanwhile. */
@@ -331,23 +339,14 @@ export class SessionTable {
       count = found
     }
   }
+}
 
-  /** A bucket is held for well below a microsecond, unless its holder lost its core, or its life. */
-  #lock(bucket: number): void {
-    const cell = LOCKS_AT + bucket
-    for (let spin = 0; spin < SPINS; spin++) {
-      if (Atomics.compareExchange(this.#cells, cell, 0, this.#holder) === 0) return
-    }
-    for (;;) {
-      const holder = Atomics.compareExchange(this.#cells, cell, 0, this.#holder)
-      if (holder === 0) return
-      if (Atomics.wait(this.#cells, cell, holder, PATIENCE) !== 'timed-out') continue
-      if (Atomics.compareExchange(this.#cells, cell, holder, this.#holder) === holder) return
-    }
-  }
+function newMemory(key: Uint8Array): SharedArrayBuffer {
+  const memory = new SharedArrayBuffer(SIZE * Int32Array.BYTES_PER_ELEMENT)
+  keyIn(memory).set(key)
+  return memory
+}
 
-  #unlock(bucket: number): void {
-    const cell = LOCKS_AT + bucket
-    if (Atomics.compareExchange(this.#cells, cell, this.#holder, 0) === this.#holder) Atomics.notify(this.#cells, cell)
-  }
+function keyIn(memory: SharedArrayBuffer): Uint8Array {
+  return new Uint8Array(memory, KEY_AT * Int32Array.BYTES_PER_ELEMENT, SIP_KEY_SIZE)
 }

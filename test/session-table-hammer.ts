@@ -6,24 +6,16 @@ export interface Hammering {
   readonly memory: SharedArrayBuffer
   readonly thread: number
   readonly rounds: number
-  /** Ids are so many, in one bucket of the table for each `ways` of them. */
-  readonly ids: number
-  readonly ways: number
-  readonly buckets: number
+  readonly ids: readonly (readonly [high: number, low: number])[]
 }
 
-const { memory, thread, rounds, ids, ways, buckets } = workerData as Hammering
+const { memory, thread, rounds, ids } = workerData as Hammering
 const table = new SessionTable(memory)
 const NOW = 1_700_000_000
 
-/** Alike in all threads. */
-export function idAt(index: number): [high: number, low: number] {
-  return [index + 1, 1 + Math.floor(index / ways) + (index % ways) * buckets]
-}
-
 let refused = 0
 for (let round = 0; round < rounds; round++) {
-  const [high, low] = idAt((round * 7919 + thread * 104_729) % ids)
+  const [high, low] = ids[(round * 7919 + thread * 104_729) % ids.length]!
   const visit = table.enter(high, low, thread, NOW)
   if (visit < 0) refused++
   else if (round % 2 === 0) table.leave(visit, high, low, NOW)

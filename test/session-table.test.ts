@@ -4,20 +4,22 @@ import { once } from 'node:events'
 import { describe, test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
+import { SESSION_BUCKETS, SESSIONS_IN_BUCKET } from '../src/bounds.ts'
 import { PARTS, type SavedSession, SessionTable } from '../src/session-table.ts'
+import { SipHash } from '../src/sip-hash.ts'
 import type { Upstream } from '../src/snapshot.ts'
 import type { Hammering } from './session-table-hammer.ts'
 
 const NOW = 1_700_000_000
 const IDLE = 100
-/** The table's own, which ids must be made for that are to meet in one bucket. */
-const BUCKETS = 163_840
-const WAYS = 16
+const WAYS = SESSIONS_IN_BUCKET
 /** Where the first bucket's lock is, in units of Int32. */
-const LOCKS_AT = BUCKETS * WAYS * 6
+const LOCKS_AT = SESSION_BUCKETS * WAYS * 6
+/** Known here, so that ids can be made that meet in one bucket. */
+const KEY = new Uint8Array(16).fill(7)
 
 function tableOf(servers: number, idle = IDLE, memory?: SharedArrayBuffer): SessionTable {
-  const table = new SessionTable(memory)
+  const table = memory === undefined ? SessionTable.withKey(KEY) : new SessionTable(memory)
   const upstream = {
     affinity: { type: 'ip-hash', idle: idle * 1000, onLost: 'move' },
     servers: Array.from({ length: servers }, (_, slot) => ({ slot })),
@@ -30,9 +32,24 @@ function sessionsOf(table: SessionTable): SavedSession[] {
   return Array.from({ length: PARTS }, (_, part) => [...table.sessions(part, NOW)]).flat()
 }
 
+type Id = [high: number, low: number]
+
+/** Some sixty ids for each of the first buckets, by trying many. */
+const idsByBucket = meetingIds(6, 60 * SESSION_BUCKETS)
+
+function meetingIds(buckets: number, tries: number): readonly (readonly Id[])[] {
+  const hash = new SipHash(KEY)
+  const found: Id[][] = Array.from({ length: buckets }, () => [])
+  for (let high = 1; high <= tries; high++) {
+    hash.hashPair(high, 1)
+    found[(hash.low >>> 0) % SESSION_BUCKETS]?.push([high, 1])
+  }
+  return found
+}
+
 /** The n-th id of a bucket. */
-function idIn(bucket: number, n: number): [high: number, low: number] {
-  return [n + 1, bucket + n * BUCKETS]
+function idIn(bucket: number, n: number): Id {
+  return idsByBucket[bucket]![n]!
 }
 
 /** 32 bits that look random and are the same in every run (Steele et al., SplitMix). */
@@ -184,34 +201,34 @@ test('counts live and active sessions, and the oldest, exactly', () => {
 
 async function hammer(work: Hammering): Promise<number> {
   const worker = new Worker(new URL('./session-table-hammer.ts', import.meta.url), { workerData: work })
-  const [refused] = (await once(worker, 'message')) as [number]
-  await once(worker, 'exit')
-  return refused
+  // A busy main thread hears of both at once.
+  const [[refused]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')])
+  return refused as number
 }
 
 describe('several threads on the same sessions', () => {
-  const shared = { rounds: 100_000, ways: WAYS, buckets: BUCKETS }
+  const rounds = 100_000
+  /** So many ids of each of four buckets. */
+  const idsOf = (ways: number) => [1, 2, 3, 4].flatMap((bucket) => idsByBucket[bucket]!.slice(0, ways))
 
   test('leave exact counts behind', async () => {
     const table = tableOf(3)
-    const ids = 4 * WAYS
-    const threads = [0, 1, 2].map((thread) => hammer({ ...shared, memory: table.memory, thread, ids }))
+    const ids = idsOf(WAYS)
+    const threads = [0, 1, 2].map((thread) => hammer({ rounds, memory: table.memory, thread, ids }))
     assert.deepEqual(await Promise.all(threads), [0, 0, 0])
     const counts = [...table.count([0, 1, 2], NOW).values()]
     assert.equal(
       counts.reduce((sum, { live }) => sum + live, 0),
-      ids,
+      ids.length,
     )
     for (const { active } of counts) assert.equal(active, 0)
-    assert.equal(sessionsOf(table).length, ids)
+    assert.equal(sessionsOf(table).length, ids.length)
   })
 
   test('also where they drive each other out of full buckets', async () => {
     const table = tableOf(3)
-    const [ways, buckets] = [2 * WAYS, 4]
-    const threads = [0, 1, 2].map((thread) =>
-      hammer({ ...shared, ways, memory: table.memory, thread, ids: ways * buckets }),
-    )
+    const buckets = 4
+    const threads = [0, 1, 2].map((thread) => hammer({ rounds, memory: table.memory, thread, ids: idsOf(2 * WAYS) }))
     await Promise.all(threads)
     const counts = [...table.count([0, 1, 2], NOW).values()]
     assert.equal(
@@ -223,7 +240,7 @@ describe('several threads on the same sessions', () => {
     assert.equal(new Set(ids).size, ids.length)
     // Every place can be taken again: nothing of what was given away is left in hand.
     for (let bucket = 1; bucket <= buckets; bucket++) {
-      for (let n = 100; n < 100 + WAYS; n++) assert.ok(table.enter(...idIn(bucket, n), 0, NOW) >= 0)
+      for (let n = 2 * WAYS; n < 3 * WAYS; n++) assert.ok(table.enter(...idIn(bucket, n), 0, NOW) >= 0)
     }
   })
 })

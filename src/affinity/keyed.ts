@@ -1,5 +1,6 @@
+import { createHmac } from 'node:crypto'
+import { SIP_KEY_SIZE, SipHash } from '../sip-hash.ts'
 import type { Affinity, Session, SessionRequest } from './affinity.ts'
-import { sessionIdOf } from './session-id.ts'
 
 /** A session that is nothing but its key; the policy that hashes keys says which server that belongs to. */
 class KeyedSession implements Session {
@@ -19,20 +20,25 @@ class KeyedSession implements Session {
 /** Part of each request ties its client to a server: an address, a header, a parameter. Nothing is remembered of it. */
 export class KeyedAffinity implements Affinity {
   readonly #keyOf: (request: SessionRequest) => Uint8Array
-  /** Tells alike keys of different upstreams apart. */
-  readonly #salt: number
+  /** Makes ids of keys. Clients choose keys, but not so that their ids meet. */
+  readonly #hash: SipHash
 
-  /** @param keyOf the bytes of a request that are hashed; empty where it has none */
-  constructor(keyOf: (request: SessionRequest) => Uint8Array, upstream: string) {
+  /**
+   * @param keyOf the bytes of a request that are hashed; empty where it has none
+   * @param secret the session table's key: of it and the upstream's name the key of the ids is made, so that alike keys of
+   *   different upstreams are different sessions
+   */
+  constructor(keyOf: (request: SessionRequest) => Uint8Array, upstream: string, secret: Uint8Array) {
     this.#keyOf = keyOf
-    this.#salt = sessionIdOf(Buffer.from(upstream), 0).low
+    this.#hash = new SipHash(createHmac('sha256', secret).update(upstream).digest().subarray(0, SIP_KEY_SIZE))
   }
 
   read(request: SessionRequest): Session | undefined {
     const key = this.#keyOf(request)
     if (key.length === 0) return undefined
-    const { high, low } = sessionIdOf(key, this.#salt)
-    return new KeyedSession(high, low, key)
+    this.#hash.hash(key)
+    // An id of zeros stands for none.
+    return new KeyedSession(this.#hash.high, this.#hash.low || 1, key)
   }
 
   settle(session: Session): Session {

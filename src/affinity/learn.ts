@@ -131,7 +131,7 @@ export class LearnAffinity implements Affinity {
    */
   #adopt({ value, source }: UnknownSession, home: Server, now: number): LearntSession | undefined {
     const { high, low } = this.#idOf(value)
-    return this.#sessions.hasRoom(low, now) ? { high, low, standing: 'known', home, source } : undefined
+    return this.#sessions.hasRoom(high, low, now) ? { high, low, standing: 'known', home, source } : undefined
   }
 
   /** A request without an id, or with an empty one, by which a client of Engine.IO opens its session (engine.io-protocol, "Handshake"). */

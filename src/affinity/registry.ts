@@ -25,6 +25,6 @@ export function affinityFor(
       return new LearnAffinity(affinity, name, servers, sessions)
     case 'ip-hash':
     case 'consistent-hash':
-      return new KeyedAffinity(keyOf, name)
+      return new KeyedAffinity(keyOf, name, sessions.key)
   }
 }

@@ -1,0 +1,217 @@
+import { MOST_SERVERS } from './bounds.ts'
+import type { Upstream } from './snapshot.ts'
+
+/** What is kept of each session, in units of Int32. */
+export const Field = { High: 0, Low: 1, Server: 2, InHand: 3, SeenAt: 4, BegunAt: 5 } as const
+export const STRIDE = 6
+
+/**
+ * In `Field.Server`: the server's slot; whether the session has come back since it began; whether it was removed, and is
+ * remembered only so that nothing older brings it back; and in the upper half, how many s before `Field.SeenAt` its last
+ * exchange began, since the end of one counts as seen, too.
+ */
+const SLOT = MOST_SERVERS - 1
+const RETURNED = 0x4000
+const REMOVED = 0x8000
+const LOWER_HALF = 0xffff
+const ASKED_SHIFT = 16
+const LONGEST_ASKED = 0xffff
+
+/** How far ahead, in s, a time in the table may be: the threads read the clock one after the other. */
+const AHEAD = 60
+
+/** That a session was seen again is news after this part of its idle limit, or after an hour where there is none. */
+const NEWS_PER_IDLE = 32
+const HOUR = 3600
+/** For how long a removed session is remembered at most, in s. */
+const DAY = 86_400
+
+/** A session as it is saved. Times in s since 1970. */
+export interface SavedSession {
+  readonly high: number
+  readonly low: number
+  readonly server: number
+  readonly seenAt: number
+  readonly begunAt: number
+  /** When its last exchange began, which is what says where it is; left out where that is when it was seen. */
+  readonly askedAt?: number
+  /** It was removed at `seenAt`, and is saved so that nothing older brings it back. */
+  readonly isRemoved?: true
+}
+
+/** The entries of a session table, each for itself: what stands in one, and what that means. Times in s since 1970. */
+export class SessionEntries {
+  readonly #cells: Int32Array
+  /** By server slot: after how many s without an exchange a session is over; 0 for never. */
+  readonly #idle = new Uint32Array(MOST_SERVERS)
+
+  constructor(cells: Int32Array) {
+    this.#cells = cells
+  }
+
+  /** Takes the idle limits from a Snapshot's upstreams. */
+  heed(upstreams: readonly Upstream[]): void {
+    for (const { affinity, servers } of upstreams) {
+      for (const { slot } of servers) this.#idle[slot] = Math.ceil((affinity?.idle ?? 0) / 1000)
+    }
+  }
+
+  /** Makes an entry that was cleared one of a session's; its other fields must be right already. */
+  name(at: number, high: number, low: number): void {
+    Atomics.store(this.#cells, at + Field.High, high)
+    Atomics.store(this.#cells, at + Field.Low, low)
+  }
+
+  clear(at: number): void {
+    Atomics.store(this.#cells, at + Field.Low, 0)
+    Atomics.store(this.#cells, at + Field.High, 0)
+  }
+
+  holds(at: number, high: number, low: number): boolean {
+    return this.#cells[at + Field.Low] === low && this.#cells[at + Field.High] === high
+  }
+
+  isFree(at: number): boolean {
+    return this.#cells[at + Field.Low] === 0 && this.#cells[at + Field.High] === 0
+  }
+
+  /** The slot of the server that a session is on, or was. */
+  server(at: number): number {
+    return this.#cells[at + Field.Server]! & SLOT
+  }
+
+  hasReturned(at: number): boolean {
+    return (this.#cells[at + Field.Server]! & RETURNED) !== 0
+  }
+
+  isRemoved(at: number): boolean {
+    return (this.#cells[at + Field.Server]! & REMOVED) !== 0
+  }
+
+  seenAt(at: number): number {
+    return this.#cells[at + Field.SeenAt]! >>> 0
+  }
+
+  begunAt(at: number): number {
+    return this.#cells[at + Field.BegunAt]! >>> 0
+  }
+
+  /** @param own how many of the exchanges in hand do not count */
+  isLive(at: number, now: number, own = 0): boolean {
+    if (this.isRemoved(at)) return false
+    return this.#cells[at + Field.InHand]! > own || !this.isOver(this.server(at), this.seenAt(at), now)
+  }
+
+  /** The same. A time that was noted while the clock ran ahead counts as now: else the session would live for as long as that. */
+  isLiveNow(at: number, now: number): boolean {
+    if (this.seenAt(at) > now + AHEAD) Atomics.store(this.#cells, at + Field.SeenAt, now | 0)
+    return this.isLive(at, now)
+  }
+
+  /** Whether a session that was seen at that time, on that server, is over. */
+  isOver(server: number, seenAt: number, now: number): boolean {
+    const idle = this.#idle[server]!
+    return idle > 0 && now - seenAt > idle
+  }
+
+  /** Whether what stands there is to be saved: a live session, or one that was removed and could be brought back. */
+  isRemembered(at: number, now: number): boolean {
+    if (!this.isRemoved(at)) return this.isLiveNow(at, now)
+    return now - this.seenAt(at) <= DAY && !this.isOver(this.server(at), this.seenAt(at), now)
+  }
+
+  /** Fills an entry for a session that begins on that server. */
+  begin(at: number, server: number, now: number): void {
+    this.#cells[at + Field.Server] = server
+    this.#cells[at + Field.SeenAt] = now | 0
+    this.#cells[at + Field.BegunAt] = now | 0
+  }
+
+  /** An exchange of the session begins on that server. Returns whether that is news to whoever saves sessions. */
+  visit(at: number, server: number, now: number, own: number): boolean {
+    const hasMoved = (this.#cells[at + Field.Server]! & (SLOT | REMOVED)) !== server
+    if (!this.isLive(at, now, own)) Atomics.store(this.#cells, at + Field.BegunAt, now | 0)
+    this.#note(at + Field.Server, server | RETURNED)
+    return this.#see(at, now) || hasMoved
+  }
+
+  /** One of its exchanges ends. Returns whether that is news. */
+  leave(at: number, now: number): boolean {
+    const before = this.#cells[at + Field.Server]!
+    const since = now - this.seenAt(at)
+    if (since === 0 || this.isRemoved(at)) return false
+    const asked = Math.max(0, Math.min((before >>> ASKED_SHIFT) + since, LONGEST_ASKED))
+    // Where another exchange begins just now, that one says when the session was asked for.
+    Atomics.compareExchange(this.#cells, at + Field.Server, before, (before & LOWER_HALF) | (asked << ASKED_SHIFT))
+    return this.#see(at, now)
+  }
+
+  remove(at: number, now: number): void {
+    Atomics.store(this.#cells, at + Field.SeenAt, now | 0)
+    Atomics.store(this.#cells, at + Field.Server, this.server(at) | REMOVED)
+  }
+
+  saved(at: number, now: number): SavedSession {
+    const seenAt = this.seenAt(at)
+    const isRemoved = this.isRemoved(at)
+    // As long as an exchange goes on, such as a WebSocket, its session is not idle.
+    const isActive = !isRemoved && this.#cells[at + Field.InHand]! > 0
+    const lastSeen = isActive ? Math.max(seenAt, now) : seenAt
+    const askedAt = this.#askedAt(at)
+    return {
+      high: this.#cells[at + Field.High]!,
+      low: this.#cells[at + Field.Low]!,
+      server: this.server(at),
+      seenAt: lastSeen,
+      begunAt: this.begunAt(at),
+      ...(askedAt !== lastSeen && { askedAt }),
+      ...(isRemoved && { isRemoved }),
+    }
+  }
+
+  /** Fills an entry with what was saved. */
+  write(at: number, { server, seenAt, askedAt = seenAt, begunAt, isRemoved }: SavedSession): void {
+    const asked = Math.min(seenAt - askedAt, LONGEST_ASKED)
+    Atomics.store(this.#cells, at + Field.Server, server | (isRemoved ? REMOVED : RETURNED) | (asked << ASKED_SHIFT))
+    Atomics.store(this.#cells, at + Field.SeenAt, seenAt | 0)
+    Atomics.store(this.#cells, at + Field.BegunAt, begunAt | 0)
+  }
+
+  /**
+   * Brings an entry up to date with something that was saved of the same session. What counts is when the session was last
+   * asked for: that an exchange ended later means only that it lived on where it was.
+   *
+   * @param winsTie whether what was saved counts where it is of the same second; a removal always does
+   * @returns whether it told anything new
+   */
+  update(at: number, saved: SavedSession, now: number, winsTie: boolean): boolean {
+    const { server, seenAt, askedAt = seenAt, isRemoved = false } = saved
+    const later = this.isRemembered(at, now) ? askedAt - this.#askedAt(at) : Infinity
+    const isSame = !isRemoved && !this.isRemoved(at) && this.server(at) === server
+    if (later > 0 || (later === 0 && !isSame && (winsTie || (isRemoved && !this.isRemoved(at))))) {
+      this.write(at, isSame ? { ...saved, askedAt, seenAt: Math.max(seenAt, this.seenAt(at)) } : saved)
+      return true
+    }
+    if (!isSame || seenAt <= this.seenAt(at)) return false
+    this.leave(at, seenAt)
+    return true
+  }
+
+  #askedAt(at: number): number {
+    return this.seenAt(at) - (this.#cells[at + Field.Server]! >>> ASKED_SHIFT)
+  }
+
+  /** Returns whether it was not seen for so long that whoever saves sessions should know. */
+  #see(at: number, now: number): boolean {
+    const before = this.seenAt(at)
+    if (before === now) return false
+    Atomics.store(this.#cells, at + Field.SeenAt, now | 0)
+    const grain = Math.ceil((this.#idle[this.server(at)]! || NEWS_PER_IDLE * HOUR) / NEWS_PER_IDLE)
+    return Math.floor(before / grain) !== Math.floor(now / grain)
+  }
+
+  /** Most requests of a session find there what they would write, and a look is cheaper. */
+  #note(cell: number, value: number): void {
+    if (this.#cells[cell] !== value) Atomics.store(this.#cells, cell, value)
+  }
+}
