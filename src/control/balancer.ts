@@ -181,6 +181,8 @@ export class Balancer {
   async stop(): Promise<void> {
     // Who is started in its place may do so from now on.
     this.#lock?.release()
+    // What is in flight may take long to finish, and whoever starts the next run need not wait for that.
+    void this.#store?.flush()
     await this.#admin?.close()
     this.#skew.close()
     this.#health.stop()

@@ -1,34 +1,59 @@
+import { createHash, randomBytes } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { wallSeconds } from '../clock.ts'
-import { PART, PARTS, type SavedSession, type SessionTable } from '../session-table.ts'
+import type { SavedSession } from '../session-entries.ts'
+import { PART, PARTS, type SessionTable } from '../session-table.ts'
 import type { Listener, Upstream } from '../snapshot.ts'
+import { EarlierRun } from './earlier-run.ts'
+import { ownIdentity } from './process-identity.ts'
+import { formatHead, RECORD, type SessionFileHead, writeRecord } from './session-file.ts'
+import { SessionJournal } from './session-journal.ts'
 import type { StateDirectory } from './state-directory.ts'
 
-/** What a file of sessions begins with. */
-const MAGIC = 'limpet sessions 1\n'
-/** A session in the file: five numbers of 32 bits. */
-const RECORD = 20
-/** How long to wait after a save, in ms, and as a multiple of what it took: so many sessions do not keep the disk busy. */
+/** How often changes are appended, and those of earlier runs read, in ms: what a crash may lose. */
+const TURN = 50
+/** How long to wait after a save that failed. */
 const PAUSE = 5000
-const PAUSE_FACTOR = 50
+/** How often what was appended is also brought to the disk, in ms: what a power cut may lose. */
+const SYNC_EVERY = 5000
+/** So many records are appended at once: about a millisecond's work. */
+const RECORDS_AT_ONCE = 1024
+/** A file that was last written to so long ago, in ms, and is not finished, never will be. */
+const LONGEST_WRITE = 60_000
+/** Earlier runs of which nobody can tell whether they have ended are read for as long as there are no more of them. */
+const MOST_EARLIER_RUNS = 8
 
-/** What the file says before its records: the servers that these count by, as upstream and name. */
-type Servers = readonly (readonly [upstream: string, server: string])[]
+interface KeptServer {
+  readonly slot: number
+  readonly upstream: string
+  readonly name: string
+  /** Whether ids of its sessions are made under the table's key, so that they mean nothing under another. */
+  readonly isKeyed: boolean
+}
 
 /**
- * Keeps the sessions of upstreams with an affinity across a restart: in a file of its own for each place to listen on,
- * which is written anew every few seconds if anything has changed, and at the end. Sessions are kept by the names of their
- * servers. What a crash loses is what has changed since the last save.
+ * Keeps the sessions of upstreams with an affinity across a restart, by the names of their servers. Each run of the program
+ * has a file of its own in the state directory, named after the places to listen on; no other run writes to it. A run takes
+ * in the files that it finds, and what their owners still append for as long as they finish what they have in hand; of
+ * a session of both, what happened last counts. Once all of a file is in its own one and its owner has ended, it removes it.
  */
 export class SessionStore {
   readonly #sessions: SessionTable
   readonly #directory: StateDirectory
-  readonly #servers: readonly { readonly slot: number; readonly upstream: string; readonly name: string }[]
-  readonly #file: string
+  readonly #servers: readonly KeptServer[]
+  readonly #indices: ReadonlyMap<number, number>
+  readonly #place: string
+  readonly #ids: string
+  readonly #journal: SessionJournal
+  #earlier: EarlierRun[] = []
+  /** Files that are no longer needed once the journal has what was read from them. */
+  #merged: string[] = []
+  readonly #records = Buffer.allocUnsafe(RECORDS_AT_ONCE * RECORD)
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
-  /** The save in hand, or the last one. */
-  #saving = Promise.resolve()
+  #syncedAt = 0
+  /** One step after the other. */
+  #work: Promise<unknown> = Promise.resolve()
 
   constructor(
     sessions: SessionTable,
@@ -38,113 +63,212 @@ export class SessionStore {
   ) {
     this.#sessions = sessions
     this.#directory = directory
-    this.#servers = upstreams
-      .filter(({ affinity }) => affinity !== undefined)
-      .flatMap(({ name: upstream, servers }) => servers.map(({ name, slot }) => ({ slot, upstream, name })))
-    this.#file = `sessions-${listeners.map(nameOf).join(',')}`
-    this.#saveIn(PAUSE)
+    this.#servers = upstreams.flatMap(({ name: upstream, affinity, servers }) => {
+      if (affinity === undefined) return []
+      const isKeyed = affinity.type !== 'cookie' && affinity.type !== 'learn'
+      return servers.map(({ name, slot }) => ({ slot, upstream, name, isKeyed }))
+    })
+    this.#indices = new Map(this.#servers.map(({ slot }, index) => [slot, index]))
+    this.#place = placeOf(listeners)
+    this.#ids = createHash('sha256').update(sessions.key).digest('hex').slice(0, 16)
+    this.#journal = new SessionJournal(directory, `${this.#place}~${Date.now()}-${randomBytes(4).toString('hex')}`)
+    this.#turnIn(TURN)
   }
 
-  /** Takes in the sessions that were saved; returns how many go on, on servers that are still there. */
+  /** Takes in what earlier runs have saved; returns how many sessions go on, on servers that are still there. */
   load(): number {
     const now = wallSeconds()
-    const bytes = this.#directory.read(this.#file)
-    if (bytes === undefined) return 0
-    const endOfServers = bytes.indexOf(0x0a, MAGIC.length)
-    const saved = serversIn(bytes, endOfServers)
-    if (saved === undefined) {
-      this.#directory.warn(`${this.#file} holds no sessions that can be read, and is begun anew`)
-      return 0
+    this.#removeUnfinished()
+    const runs = this.#namesOfEarlier().map((name) => new EarlierRun(this.#directory, name, this.#slotsOf))
+    if (runs.length === 0) return 0
+    for (const run of runs) {
+      while (run.read((session) => this.#sessions.restore(session, now)));
+      if (!run.isReadable) this.#directory.warn(`${run.name} holds no sessions that can be read, and is begun anew`)
     }
-    const slots = saved.map(([upstream, name]) => this.#servers.find((s) => s.upstream === upstream && s.name === name))
-    let restored = 0
-    for (let at = endOfServers + 1; at + RECORD <= bytes.length; at += RECORD) {
-      const server = slots[bytes.readUInt32LE(at + 8)]
-      if (server === undefined) continue
-      if (this.#sessions.restore({ ...numbersAt(bytes, at), server: server.slot }, now)) restored++
-    }
-    return restored
+    const going = runs.filter(({ isOver }) => !isOver)
+    for (const run of going.slice(0, -MOST_EARLIER_RUNS)) run.close()
+    this.#earlier = runs
+    this.#retire()
+    // All of it is written as this run's own at once.
+    this.#sessions.forgetNews()
+    this.#sessions.giveBackChange()
+    const counts = [...this.#sessions.count(this.#indices.keys(), now).values()]
+    return counts.reduce((sum, { live }) => sum + live, 0)
+  }
+
+  /** Saves what has changed so far, and resolves once it would outlive a power cut. */
+  flush(): Promise<unknown> {
+    return this.#enqueue(async () => {
+      await this.#turn()
+      await this.#journal.sync()
+    })
   }
 
   /** Saves for the last time. */
   async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#timer)
-    await this.#saving
-    await this.#save()
+    await this.#enqueue(async () => {
+      await this.#readEarlier()
+      const hasChanged = this.#sessions.takeChange()
+      if ((hasChanged || this.#journal.isOpen) && (await this.#journal.rewrite(this.#pieces(true))))
+        this.#removeMerged()
+      await this.#journal.close()
+    })
+    for (const run of this.#earlier) run.close()
   }
 
-  #saveIn(ms: number): void {
+  #enqueue(step: () => Promise<void>): Promise<unknown> {
+    this.#work = this.#work.then(step)
+    return this.#work
+  }
+
+  #turnIn(ms: number): void {
     this.#timer = setTimeout(() => {
-      this.#saving = this.#saveAndGoOn()
+      void this.#enqueue(async () => {
+        const isSaved = await this.#turn()
+        if (!this.#isClosed) this.#turnIn(isSaved ? TURN : PAUSE)
+      })
     }, ms)
     this.#timer.unref()
   }
 
-  async #saveAndGoOn(): Promise<void> {
-    const begunAt = performance.now()
-    await this.#save()
-    if (!this.#isClosed) this.#saveIn(Math.max(PAUSE, (performance.now() - begunAt) * PAUSE_FACTOR))
+  /** Returns whether there is nothing that is still to be saved. */
+  async #turn(): Promise<boolean> {
+    await this.#readEarlier()
+    if (this.#sessions.takeChange() && !(await this.#save())) {
+      this.#sessions.giveBackChange()
+      return false
+    }
+    this.#removeMerged()
+    const now = performance.now()
+    if (now - this.#syncedAt >= SYNC_EVERY) {
+      this.#syncedAt = now
+      // The next turn does not wait for the disk.
+      void this.#journal.sync()
+    }
+    return true
   }
 
-  async #save(): Promise<void> {
-    if (!this.#sessions.takeChange()) return
-    const isSaved = await this.#directory.writePieces(this.#file, this.#pieces())
-    if (!isSaved) this.#sessions.giveBackChange()
+  async #append(): Promise<boolean> {
+    for await (const records of this.#news()) if (!(await this.#journal.append(records))) return false
+    return true
   }
 
-  /** The file, in pieces whose memory serves again for the next one; between them others have their turn. */
-  async *#pieces(): AsyncGenerator<Uint8Array> {
-    const servers: Servers = this.#servers.map(({ upstream, name }) => [upstream, name])
-    yield Buffer.from(`${MAGIC}${JSON.stringify(servers)}\n`)
-    const indices = new Map(this.#servers.map(({ slot }, index) => [slot, index]))
+  async #save(): Promise<boolean> {
+    if (!this.#journal.isDue && (await this.#append())) return true
+    return this.#journal.rewrite(this.#pieces(false))
+  }
+
+  /** Takes in what earlier runs have saved since the last turn. */
+  async #readEarlier(): Promise<void> {
+    if (this.#earlier.length === 0) return
+    const now = wallSeconds()
+    for (const run of this.#earlier) {
+      while (run.read((session) => this.#sessions.hear(session, now))) await setImmediate()
+    }
+    this.#retire()
+  }
+
+  /** Sets apart the runs of which nothing more comes. */
+  #retire(): void {
+    this.#merged.push(...this.#earlier.filter(({ isOver }) => isOver).map(({ name }) => name))
+    this.#earlier = this.#earlier.filter(({ isOver }) => !isOver)
+  }
+
+  #removeMerged(): void {
+    for (const name of this.#merged) this.#directory.remove(name)
+    this.#merged = []
+  }
+
+  /** What has changed since this was asked last, in records whose memory serves again for the next ones. */
+  async *#news(): AsyncGenerator<Uint8Array> {
+    const now = wallSeconds()
+    let length = 0
+    for (let part = 0; part < PARTS; part++) {
+      for (const session of this.#sessions.takeNews(part, now)) {
+        length = this.#write(this.#records, length, session)
+        if (length < this.#records.length) continue
+        yield this.#records
+        await setImmediate()
+        length = 0
+      }
+    }
+    if (length > 0) yield this.#records.subarray(0, length)
+  }
+
+  /**
+   * A whole file, in pieces whose memory serves again for the next one; between them others have their turn. What changes
+   * meanwhile goes to the end of the file that there is as well, so that a crash finds it there.
+   */
+  async *#pieces(isComplete: boolean): AsyncGenerator<Uint8Array> {
+    yield formatHead(this.#head(isComplete))
+    // What has changed by now will be found in the table.
+    for await (const records of this.#news()) await this.#appendIfOpen(records)
     const piece = Buffer.allocUnsafe(PART * RECORD)
+    let newsDue = performance.now() + TURN
     for (let part = 0; part < PARTS; part++) {
       let length = 0
-      for (const session of this.#sessions.sessions(part, wallSeconds())) {
-        const index = indices.get(session.server)
-        if (index === undefined) continue
-        writeRecord(piece, length, session, index)
-        length += RECORD
-      }
+      for (const session of this.#sessions.sessions(part, wallSeconds())) length = this.#write(piece, length, session)
       if (length > 0) yield piece.subarray(0, length)
       await setImmediate()
+      if (performance.now() < newsDue && part + 1 < PARTS) continue
+      newsDue = performance.now() + TURN
+      for await (const records of this.#news()) {
+        await this.#appendIfOpen(records)
+        yield records
+      }
+    }
+  }
+
+  async #appendIfOpen(records: Uint8Array): Promise<void> {
+    if (this.#journal.isOpen) await this.#journal.append(records)
+  }
+
+  /** Returns where the next record goes. */
+  #write(bytes: Buffer, at: number, session: SavedSession): number {
+    const index = this.#indices.get(session.server)
+    if (index === undefined) return at
+    writeRecord(bytes, at, session, index)
+    return at + RECORD
+  }
+
+  #head(isComplete: boolean): SessionFileHead {
+    const servers = this.#servers.map(({ upstream, name }) => [upstream, name] as const)
+    return { servers, ids: this.#ids, writer: ownIdentity(), isComplete }
+  }
+
+  readonly #slotsOf = ({ servers, ids }: SessionFileHead): (number | undefined)[] => {
+    const slots = new Map<string, number>()
+    for (const { upstream, name, slot, isKeyed } of this.#servers) {
+      if (!isKeyed || ids === this.#ids) slots.set(`${upstream} ${name}`, slot)
+    }
+    return servers.map(([upstream, name]) => slots.get(`${upstream} ${name}`))
+  }
+
+  /** The earliest first. */
+  #namesOfEarlier(): string[] {
+    const names = this.#directory.names().filter((name) => name === this.#place || name.startsWith(`${this.#place}~`))
+    return names.filter((name) => !name.endsWith('.new')).sort()
+  }
+
+  /** Removes what runs have left that ended while they wrote a whole file; one that is still at it would try again. */
+  #removeUnfinished(): void {
+    for (const name of this.#directory.names()) {
+      const isOurs = name.startsWith(`${this.#place}~`) && name.endsWith('.new')
+      if (isOurs && (this.#directory.age(name) ?? 0) > LONGEST_WRITE) this.#directory.remove(name)
     }
   }
 }
 
-/** A listener as part of a file's name. */
+/** What the files of all runs with these listeners are named after. */
+function placeOf(listeners: readonly Listener[]): string {
+  const places = listeners.map(nameOf).join(',')
+  if (places.length <= 100) return `sessions-${places}`
+  return `sessions-${createHash('sha256').update(places).digest('hex').slice(0, 16)}`
+}
+
 function nameOf(listener: Listener): string {
   if ('path' in listener) return encodeURIComponent(listener.path)
   return `${listener.address}-${listener.port}`.replaceAll(':', '.')
-}
-
-/** What a file says of its servers; undefined where it is none of ours, or broken. */
-function serversIn(bytes: Buffer, end: number): Servers | undefined {
-  if (end < 0 || bytes.toString('latin1', 0, MAGIC.length) !== MAGIC) return undefined
-  try {
-    const servers = JSON.parse(bytes.toString('utf8', MAGIC.length, end))
-    return Array.isArray(servers) && servers.every((server) => Array.isArray(server))
-      ? (servers as unknown as Servers)
-      : undefined
-  } catch {
-    return undefined
-  }
-}
-
-function writeRecord(bytes: Buffer, at: number, { high, low, seenAt, begunAt }: SavedSession, server: number): void {
-  bytes.writeInt32LE(high, at)
-  bytes.writeInt32LE(low, at + 4)
-  bytes.writeUInt32LE(server, at + 8)
-  bytes.writeUInt32LE(seenAt, at + 12)
-  bytes.writeUInt32LE(begunAt, at + 16)
-}
-
-function numbersAt(bytes: Buffer, at: number): Omit<SavedSession, 'server'> {
-  return {
-    high: bytes.readInt32LE(at),
-    low: bytes.readInt32LE(at + 4),
-    seenAt: bytes.readUInt32LE(at + 12),
-    begunAt: bytes.readUInt32LE(at + 16),
-  }
 }

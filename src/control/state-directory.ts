@@ -1,5 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -33,6 +44,36 @@ export class StateDirectory {
     return secret
   }
 
+  /** Names of the files that are there. */
+  names(): string[] {
+    try {
+      return readdirSync(this.path)
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      if (code !== 'ENOENT' && code !== 'ENOTDIR') this.warn(`cannot read ${this.path}: ${message}`)
+      return []
+    }
+  }
+
+  /** How long ago the file of that name was last written to, in ms; undefined where there is none. */
+  age(name: string): number | undefined {
+    const stat = statSync(this.pathOf(name), { throwIfNoEntry: false })
+    return stat && Date.now() - stat.mtimeMs
+  }
+
+  pathOf(name: string): string {
+    return join(this.path, name)
+  }
+
+  /** Removes the file of that name, if there is one. */
+  remove(name: string): void {
+    try {
+      rmSync(this.pathOf(name), { force: true })
+    } catch (error) {
+      this.warn(`cannot remove ${this.pathOf(name)}: ${(error as Error).message}`)
+    }
+  }
+
   /** Whether there is a file of that name, and it can be read. */
   holds(name: string): boolean {
     try {
@@ -62,7 +103,7 @@ export class StateDirectory {
       writeFileSync(`${file}.new`, content, { mode: 0o600, flush: true })
       renameSync(`${file}.new`, file)
     } catch (error) {
-      this.#tellOfLoss(file, error as Error)
+      this.tellOfLoss(name, error as Error)
     }
   }
 
@@ -79,12 +120,14 @@ export class StateDirectory {
       this.#lost.delete(file)
       return true
     } catch (error) {
-      this.#tellOfLoss(file, error as Error)
+      this.tellOfLoss(name, error as Error)
       return false
     }
   }
 
-  #tellOfLoss(file: string, { message }: Error): void {
+  /** Tells the operator that a file could not be written: once, until it could be again. */
+  tellOfLoss(name: string, { message }: Error): void {
+    const file = this.pathOf(name)
     if (this.#lost.get(file) === message) return
     this.#lost.set(file, message)
     const mend = 'give a directory that can be written as stateDirectory'

@@ -1,9 +1,10 @@
 /** Sessions on disk: what one run of the program leaves to the next. */
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { wallSeconds } from '../../src/clock.ts'
 import { SessionStore } from '../../src/control/session-store.ts'
 import { StateDirectory } from '../../src/control/state-directory.ts'
@@ -13,17 +14,22 @@ import type { Upstream } from '../../src/snapshot.ts'
 const listeners = [{ address: '::', port: 80, proxyProtocol: false }]
 
 /** A run of the program on upstreams with these servers, by name and slot. */
-function run(path: string, upstreams: Readonly<Record<string, Readonly<Record<string, number>>>>) {
+function run(
+  path: string,
+  upstreams: Readonly<Record<string, Readonly<Record<string, number>>>>,
+  places = listeners,
+  kinds: Readonly<Record<string, string>> = {},
+) {
   const sessions = new SessionTable()
   const warnings: string[] = []
   const snapshot = Object.entries(upstreams).map(([name, servers]) => ({
     name,
-    affinity: { type: 'learn', idle: 60_000 },
+    affinity: { type: kinds[name] ?? 'learn', idle: 60_000 },
     servers: Object.entries(servers).map(([name, slot]) => ({ name, slot })),
   })) as unknown as Upstream[]
   sessions.heed(snapshot)
   const directory = new StateDirectory(path, {}, (warning) => warnings.push(warning))
-  return { sessions, warnings, store: new SessionStore(sessions, directory, snapshot, listeners) }
+  return { sessions, warnings, store: new SessionStore(sessions, directory, snapshot, places) }
 }
 
 function folder(test: TestContext): string {
@@ -119,9 +125,11 @@ describe('sessions', () => {
     const first = run(path, { app: { a: 0 } })
     first.sessions.put(1, 1, 0, wallSeconds())
     t.mock.timers.tick(5000)
-    while (!existsSync(join(path, 'sessions-..-80'))) await new Promise((resolve) => setImmediate(resolve))
+    while (!readdirSync(path).some((name) => /^sessions-\.\.-80~[^.]*$/.test(name))) await turn()
     const second = run(path, { app: { a: 0 } })
     assert.equal(second.store.load(), 1)
+    await first.store.close()
+    await second.store.close()
   })
 
   test('that could not be written are written once they can be, whether or not more has changed', async (t) => {
@@ -149,5 +157,152 @@ describe('sessions', () => {
     assert.equal(second.store.load(), 1)
     await second.store.close()
     await store.close()
+  })
+})
+
+/** Resolves once the condition holds: what it is about happens in other turns of the event loop, or in other processes. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await turn()
+}
+
+/** The files of a folder, without those that are just being written. */
+const filesIn = (path: string) => readdirSync(path).filter((name) => !name.endsWith('.new'))
+
+const servers = { app: { a: 0, b: 1 } }
+
+describe('two runs that overlap', () => {
+  test('know of each session what happened last, also after the earlier one has ended', async (t) => {
+    const path = folder(t)
+    const now = wallSeconds()
+    const old = run(path, servers)
+    old.sessions.put(1, 1, 0, now - 20)
+    old.sessions.put(2, 1, 0, now - 20)
+    old.sessions.put(3, 1, 0, now - 20)
+    const socket = old.sessions.enter(4, 1, 0, now - 20)
+    const another = old.sessions.enter(5, 1, 0, now - 20)
+    await old.store.flush()
+    const next = run(path, servers)
+    assert.equal(next.store.load(), 5)
+    // Meanwhile 1 moves and 2 logs out at the next one, 3 moves at the old one, 6 begins there, and its sockets end.
+    next.sessions.put(1, 1, 1, now - 10)
+    next.sessions.remove(2, 1, now - 10)
+    next.sessions.remove(5, 1, now - 10)
+    old.sessions.put(3, 1, 1, now - 10)
+    old.sessions.put(6, 1, 1, now - 10)
+    old.sessions.leave(socket, 4, 1, now)
+    old.sessions.leave(another, 5, 1, now)
+    await until(() => next.sessions.find(6, 1, now) === 1)
+    await old.store.close()
+    await until(() => filesIn(path).length === 1)
+    const homes = ({ sessions }: typeof next) => [1, 2, 3, 4, 5, 6].map((id) => sessions.find(id, 1, now))
+    assert.deepEqual(homes(next), [1, -1, 1, 0, -1, 1])
+    await next.store.close()
+    const third = run(path, servers)
+    assert.equal(third.store.load(), 4)
+    assert.deepEqual(homes(third), [1, -1, 1, 0, -1, 1])
+    await third.store.close()
+    assert.equal(filesIn(path).length, 1)
+  })
+
+  test('whose listeners differ leave each other alone', async (t) => {
+    const path = folder(t)
+    const now = wallSeconds()
+    const replica = run(path, servers, [{ address: '::', port: 8080, proxyProtocol: false }])
+    replica.sessions.put(1, 1, 0, now)
+    await replica.store.flush()
+    const before = filesIn(path)
+    const other = run(path, servers)
+    assert.equal(other.store.load(), 0)
+    other.sessions.put(2, 1, 0, now)
+    await other.store.close()
+    assert.deepEqual(
+      filesIn(path).filter((name) => name.includes('8080')),
+      before,
+    )
+    await replica.store.close()
+  })
+
+  test('keep a file each, also where one was removed while its owner went on', async (t) => {
+    const path = folder(t)
+    const now = wallSeconds()
+    const { sessions, store } = run(path, servers)
+    sessions.put(1, 1, 0, now)
+    await store.flush()
+    for (const name of filesIn(path)) rmSync(join(path, name))
+    sessions.put(2, 1, 0, now)
+    await until(() => filesIn(path).length === 1)
+    await store.flush()
+    const next = run(path, servers)
+    assert.equal(next.store.load(), 2)
+    await Promise.all([store.close(), next.store.close()])
+  })
+})
+
+describe('changes', () => {
+  test('are appended, and the file is written whole again once there are too many', async (t) => {
+    const path = folder(t)
+    const now = wallSeconds()
+    const { sessions, store } = run(path, servers)
+    sessions.put(1, 1, 0, now)
+    await store.flush()
+    const file = join(path, filesIn(path)[0]!)
+    const size = statSync(file).size
+    let largest = 0
+    for (let round = 0; round < 40; round++) {
+      for (let id = 0; id < 5000; id++) sessions.put(id, 2, round % 2, now)
+      await store.flush()
+      largest = Math.max(largest, statSync(file).size)
+    }
+    assert.ok(largest > size + 100_000, 'changes are appended')
+    assert.ok(largest < 2_500_000, `the file has grown to ${largest} bytes`)
+    await store.close()
+    const next = run(path, servers)
+    assert.equal(next.store.load(), 5001)
+    await next.store.close()
+  })
+
+  test('of which the last is torn are kept but for that one', async (t) => {
+    const path = folder(t)
+    const now = wallSeconds()
+    const first = run(path, servers)
+    first.sessions.put(1, 1, 0, now)
+    await first.store.flush()
+    first.sessions.put(2, 1, 1, now)
+    first.sessions.put(3, 1, 1, now)
+    await first.store.flush()
+    const file = join(path, filesIn(path)[0]!)
+    const whole = readFileSync(file)
+    const torn = folder(t)
+    for (const lost of [0, 1, 7, 19, 20, 21, 39, 40]) {
+      const kept = run(torn, servers)
+      writeFileSync(join(torn, 'sessions-..-80~1'), whole.subarray(0, whole.length - lost))
+      assert.equal(kept.store.load(), 3 - Math.ceil(lost / 20), `without ${lost} bytes`)
+      await kept.store.close()
+      for (const name of filesIn(torn)) rmSync(join(torn, name))
+    }
+    // A page that never came to the disk.
+    writeFileSync(join(torn, 'sessions-..-80~1'), Buffer.concat([whole, Buffer.alloc(4096)]))
+    const padded = run(torn, servers)
+    assert.equal(padded.store.load(), 3)
+    await Promise.all([first.store.close(), padded.store.close()])
+  })
+
+  test('keep what only the first version of the file has: learnt sessions, and no keys', async (t) => {
+    const path = folder(t)
+    const record = Buffer.alloc(20)
+    record.writeInt32LE(7, 0)
+    record.writeInt32LE(1, 4)
+    record.writeUInt32LE(wallSeconds(), 12)
+    record.writeUInt32LE(wallSeconds(), 16)
+    const keyed = Buffer.from(record)
+    keyed.writeUInt32LE(1, 8)
+    keyed.writeInt32LE(8, 0)
+    const head = 'limpet sessions 1\n[["app","a"],["api","b"]]\n'
+    writeFileSync(join(path, 'sessions-..-80'), Buffer.concat([Buffer.from(head), record, keyed]))
+    const next = run(path, { app: { a: 0 }, api: { b: 1 } }, listeners, { api: 'consistent-hash' })
+    assert.equal(next.store.load(), 1)
+    assert.equal(next.sessions.find(7, 1, wallSeconds()), 0)
+    await next.store.close()
+    assert.equal(filesIn(path).length, 1)
   })
 })

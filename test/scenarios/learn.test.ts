@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { createHash, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { watch } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import type { createServer, IncomingMessage, ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -15,6 +14,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { adminUrlOf, type Limpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin, type Origin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { untilSaved } from '../support/saved-sessions.ts'
 import { throughTo } from '../support/through.ts'
 import { User } from '../support/user.ts'
 
@@ -187,14 +187,8 @@ describe('a session in a cookie of the application', () => {
     const before = await learning(t, 'cookie:sid', apps, { stateDirectory })
     const users = await arrive(before, 10)
     const [latecomer] = users.keys()
-    const watcher = watch(stateDirectory)
-    t.after(() => watcher.close())
-    const saved = new Promise<void>((resolve) => {
-      watcher.on('change', (_event, file) => file === 'sessions-127.0.0.1-0' && resolve())
-    })
-    // Something has changed, so that a save must follow.
     await latecomer!.get(before.port)
-    await saved
+    await untilSaved(t, stateDirectory, 10)
     before.process.kill('SIGKILL')
     await before.exit
     const after = await learning(t, 'cookie:sid', apps, { stateDirectory })
