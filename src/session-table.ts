@@ -54,6 +54,10 @@ export class SessionTable {
   readonly #entries: SessionEntries
   readonly #locks: BucketLocks
   readonly #hash: SipHash
+  /** The id whose bucket was asked for last; none at first. */
+  #lastHigh = 0
+  #lastLow = 0
+  #lastBucket = 0
 
   /** @param memory another thread's; left out: a new one, with a key of its own */
   constructor(memory: SharedArrayBuffer = newMemory(randomBytes(SIP_KEY_SIZE))) {
@@ -314,9 +318,14 @@ export class SessionTable {
     return -1
   }
 
+  /** A request asks for the same id several times in a row, and to hash it is the most costly part of that. */
   #bucketOf(high: number, low: number): number {
+    if (high === this.#lastHigh && low === this.#lastLow) return this.#lastBucket
     this.#hash.hashPair(high, low)
-    return (this.#hash.low >>> 0) % SESSION_BUCKETS
+    this.#lastHigh = high
+    this.#lastLow = low
+    this.#lastBucket = (this.#hash.low >>> 0) % SESSION_BUCKETS
+    return this.#lastBucket
   }
 
   /** Looks first: a cell that all threads only read costs them nothing. */

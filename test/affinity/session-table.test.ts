@@ -1,7 +1,8 @@
 /** The table of sessions that all threads share: what it keeps, what it gives up, and for whom. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { SessionTable } from '../../src/session-table.ts'
+import fc from 'fast-check'
+import { PARTS, type SavedSession, SessionTable } from '../../src/session-table.ts'
 import type { Upstream } from '../../src/snapshot.ts'
 import { savedOf } from '../support/saved-sessions.ts'
 
@@ -109,5 +110,72 @@ test('a change is told once, to whichever thread asks first', () => {
     change()
     assert.ok(other.takeChange())
     assert.ok(!table.takeChange())
+  }
+})
+
+/** What was saved of one session, by several processes: each word of it of another time. */
+const words = fc.uniqueArray(
+  fc.record({
+    ago: fc.nat(30),
+    server: fc.nat(2),
+    lasted: fc.nat(5),
+    isRemoved: fc.boolean(),
+  }),
+  { selector: ({ ago }) => ago, minLength: 1, maxLength: 6 },
+)
+
+test('of what several processes have saved of a session, the last request or removal says where it is, in any order', () => {
+  const memory = new SessionTable().memory
+  let id = 0
+  fc.assert(
+    fc.property(
+      words.chain((all) => fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length }))),
+      ([all, order]) => {
+        const table = new SessionTable(memory)
+        table.heed([
+          { affinity: { idle: 60_000 }, servers: [0, 1, 2].map((slot) => ({ slot })) } as unknown as Upstream,
+        ])
+        id++
+        for (const { ago, server, lasted, isRemoved } of order) {
+          const askedAt = NOW - ago
+          const seenAt = isRemoved ? askedAt : Math.min(askedAt + lasted, NOW)
+          const word = {
+            high: id,
+            low: 1,
+            server,
+            seenAt,
+            begunAt: NOW - 90,
+            ...(isRemoved ? { isRemoved } : { askedAt }),
+          }
+          if (id % 2 === 0) table.restore(word as SavedSession, NOW)
+          else table.hear(word as SavedSession, NOW)
+        }
+        const last = all.reduce((one, other) => (other.ago < one.ago ? other : one))
+        assert.equal(table.find(id, 1, NOW), last.isRemoved ? -1 : last.server)
+      },
+    ),
+    { numRuns: 300, seed: 22 },
+  )
+})
+
+test('news of a session are told once: that it began, moved, was removed, or is seen again after a while', () => {
+  const table = tableWith(3200)
+  const newsAt = (now: number) => Array.from({ length: PARTS }, (_, part) => [...table.takeNews(part, now)]).flat()
+  const [high, low] = [5, 6]
+  const steps: readonly [what: () => void, news: Partial<SavedSession>[]][] = [
+    [() => table.put(high, low, SERVER, NOW), [{ server: SERVER, seenAt: NOW }]],
+    [() => table.put(high, low, SERVER, NOW + 1), []],
+    [() => table.put(high, low, SERVER, NOW + 101), [{ server: SERVER, seenAt: NOW + 101 }]],
+    [() => table.put(high, low, SERVER + 1, NOW + 102), [{ server: SERVER + 1, seenAt: NOW + 102 }]],
+    [() => table.remove(high, low, NOW + 103), [{ server: SERVER + 1, seenAt: NOW + 103, isRemoved: true }]],
+    [() => table.remove(high, low, NOW + 104), []],
+    [() => table.hear({ high, low, server: SERVER, seenAt: NOW + 103, begunAt: NOW }, NOW + 104), []],
+    [() => table.put(high, low, SERVER, NOW + 105), [{ server: SERVER, seenAt: NOW + 105, begunAt: NOW + 105 }]],
+  ]
+  for (const [index, [what, expected]] of steps.entries()) {
+    what()
+    const news = newsAt(NOW + 200)
+    assert.equal(news.length, expected.length, `step ${index}`)
+    for (const [at, part] of expected.entries()) assert.deepEqual({ ...news[at], ...part }, news[at], `step ${index}`)
   }
 })

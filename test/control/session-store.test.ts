@@ -19,8 +19,9 @@ function run(
   upstreams: Readonly<Record<string, Readonly<Record<string, number>>>>,
   places = listeners,
   kinds: Readonly<Record<string, string>> = {},
+  key = new Uint8Array(16),
 ) {
-  const sessions = new SessionTable()
+  const sessions = SessionTable.withKey(key)
   const warnings: string[] = []
   const snapshot = Object.entries(upstreams).map(([name, servers]) => ({
     name,
@@ -285,6 +286,24 @@ describe('changes', () => {
     const padded = run(torn, servers)
     assert.equal(padded.store.load(), 3)
     await Promise.all([first.store.close(), padded.store.close()])
+  })
+
+  test('of sessions that go by a key mean something under the same key only', async (t) => {
+    const path = folder(t)
+    const now = wallSeconds()
+    const upstreams = { app: { a: 0 }, api: { b: 1 } }
+    const kinds = { app: 'cookie', api: 'consistent-hash' }
+    const first = run(path, upstreams, listeners, kinds)
+    first.sessions.put(1, 1, 0, now)
+    first.sessions.put(2, 1, 1, now)
+    await first.store.close()
+    const second = run(path, upstreams, listeners, kinds)
+    assert.equal(second.store.load(), 2)
+    await second.store.close()
+    const third = run(path, upstreams, listeners, kinds, new Uint8Array(16).fill(1))
+    assert.equal(third.store.load(), 1)
+    assert.equal(third.sessions.find(1, 1, now), 0)
+    await third.store.close()
   })
 
   test('keep what only the first version of the file has: learnt sessions, and no keys', async (t) => {
