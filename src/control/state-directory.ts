@@ -23,6 +23,7 @@ export class StateDirectory {
   readonly warn: (message: string) => void
   /** Files that could not be written when that was tried last, and what was said of each. */
   readonly #lost = new Map<string, string>()
+  #secret: string | undefined
 
   /** @param configured the path that the operator wrote; else the standard place */
   constructor(configured: string | undefined, env: NodeJS.ProcessEnv, warn: (message: string) => void) {
@@ -30,8 +31,13 @@ export class StateDirectory {
     this.warn = warn
   }
 
-  /** The secret of this machine, made at the first call there ever was. */
+  /** The secret of this machine, made at the first call there ever was; the same for all of a run. */
   secret(): string {
+    this.#secret ??= this.#readSecret()
+    return this.#secret
+  }
+
+  #readSecret(): string {
     const kept = this.read('secret')?.toString().trim()
     if (kept !== undefined && kept.length >= shortestSecret) return kept
     if (kept !== undefined) {
