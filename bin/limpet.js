@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // Plain JavaScript on purpose: whatever Node there is must be able to read this, and to say that it is too old.
+import './signals.js'
 import { existsSync } from 'node:fs'
 import { keepCompiledCode } from './compile-cache.js'
 

@@ -8,6 +8,9 @@ import {
 import type { AddressInfo, Socket } from 'node:net'
 import { hostname } from 'node:os'
 
+// Node would open its debugger.
+process.on('SIGUSR1', () => {})
+
 /** How long a stop waits for requests in flight (ms); Docker kills a container after 10 s. */
 const STOP_WITHIN = 8_000
 
@@ -18,7 +21,7 @@ const KEEP_ALIVE = 65_000
  * Runs one server of the lab for the life of the process: `SERVER_NAME`, `HOST` and `PORT` come from the environment,
  * every response names the server in `X-Served-By`, and `/healthz` answers for it.
  *
- * TERM, INT and the end of the parent's IPC channel let requests in flight finish, then exit with 0; a second signal
+ * TERM, INT, QUIT and the end of the parent's IPC channel let requests in flight finish, then exit with 0; a second signal
  * exits at once. A parent with an IPC channel is told `{ type: 'listening', address, port, name }`.
  */
 export function serve(handle: RequestListener): void {
@@ -59,7 +62,7 @@ export function serve(handle: RequestListener): void {
     setTimeout(() => server.closeAllConnections(), STOP_WITHIN)
   }
 
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {
     process.on(signal, () => (stopping ? process.exit(1) : stop(signal)))
   }
   process.on('disconnect', () => stop('its parent is gone'))

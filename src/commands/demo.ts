@@ -1,12 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { labConfig } from '../config/lab.ts'
 import { Balancer } from '../control/balancer.ts'
 import { programLog } from '../observability/program-log.ts'
 import { labServerModule } from '../program-files.ts'
 import type { PortListener } from '../snapshot.ts'
-import { untilStopped } from './until-stopped.ts'
+import { stopSignals, untilStopped } from './until-stopped.ts'
 import { wholeNumber } from './whole-number.ts'
 
 interface DemoOptions {
@@ -31,14 +31,22 @@ export function demoCommand(): Command {
     .description(
       'Starts static and dynamic servers and the load balancer in front of them, on loopback. Ctrl-C ends all.',
     )
-    .option('--port <port>', 'where to listen on 127.0.0.1', wholeNumber(0, 65_535), 7777)
+    .addOption(portOption())
     .option('--static <count>', 'how many static servers', wholeNumber(1, 50), 2)
     .option('--dynamic <count>', 'how many dynamic servers', wholeNumber(1, 50), 2)
     .action(demo)
 }
 
+/** A variable that is empty counts as unset, as everywhere. */
+function portOption(): Option {
+  const option = new Option('--port <port>', 'where to listen on 127.0.0.1').argParser(wholeNumber(0, 65_535))
+  return (process.env.PORT ? option.env('PORT') : option).default(7777)
+}
+
 async function demo(options: DemoOptions): Promise<void> {
-  const stopped = untilStopped(() => console.error('Stopping. Press Ctrl-C again to end at once.'))
+  // HUP means that the terminal is gone.
+  const signals = [...stopSignals, 'SIGHUP'] as const
+  const stopped = untilStopped(() => console.error('Stopping. Press Ctrl-C again to end at once.'), signals)
   const servers = await Promise.all([...several('static', options.static), ...several('dynamic', options.dynamic)])
   try {
     const balancer = await Balancer.start(configFor(servers, options.port), programLog('text'))
@@ -59,6 +67,7 @@ async function start(kind: Kind, name: string): Promise<LabServer> {
   // In a process group of its own, so that Ctrl-C reaches the balancer first; it ends with us through its channel.
   const child = fork(labServerModule(kind), {
     detached: true,
+    execArgv: [...process.execArgv, '--disable-sigusr1'],
     env: { ...process.env, HOST: '127.0.0.1', PORT: '0', SERVER_NAME: name },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })

@@ -5,10 +5,14 @@ import { startWorkerThread } from '../control/worker-thread.ts'
 import { type ConfigOptions, loadFromOptions, withConfigOptions } from './options.ts'
 import { untilStopped } from './until-stopped.ts'
 
+const NO_RELOAD =
+  'Limpet cannot reload its configuration yet, and goes on with the one it has; to apply another, restart'
+const NO_UPGRADE = 'Limpet cannot replace its own program yet, and goes on; to upgrade, restart'
+
 export function runCommand(): Command {
   return withConfigOptions(new Command('run'))
     .summary('run the load balancer')
-    .description('Runs the load balancer in the foreground, until TERM or INT. USR1 opens the access log anew.')
+    .description('Runs the load balancer in the foreground, until TERM, INT or QUIT. USR1 reopens the access log.')
     .action(run)
 }
 
@@ -19,6 +23,8 @@ async function run(options: ConfigOptions): Promise<void> {
   const { programLog } = await import('../observability/program-log.ts')
   const { Balancer } = await import('../control/balancer.ts')
   const log = programLog(config.accessLog.format === 'json' ? 'json' : 'text')
+  process.on('SIGHUP', () => log.warn(`SIGHUP: ${NO_RELOAD}`))
+  process.on('SIGUSR2', () => log.warn(`SIGUSR2: ${NO_UPGRADE}`))
   // The first worker serves while the others start.
   const stopped = untilStopped((signal) => log.info(`${signal}: finishing what is in flight; again to end at once`))
   const balancer = await Balancer.start(config, log, firstThread)

@@ -1,9 +1,12 @@
 import { constants } from 'node:os'
 
-const signals = ['SIGTERM', 'SIGINT'] as const
+type Signal = keyof typeof constants.signals
 
-/** Resolves at the first TERM or INT; a second one ends the process at once. */
-export function untilStopped(onFirst: (signal: string) => void): Promise<void> {
+/** The signals that ask for a graceful end; QUIT is nginx's. */
+export const stopSignals: readonly Signal[] = ['SIGTERM', 'SIGINT', 'SIGQUIT']
+
+/** Resolves at the first of the signals; a second one ends the process at once. */
+export function untilStopped(onFirst: (signal: Signal) => void, signals = stopSignals): Promise<void> {
   return new Promise((resolve) => {
     let stopping = false
     for (const signal of signals) {

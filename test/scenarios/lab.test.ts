@@ -1,8 +1,10 @@
 /** The lab's contract: lists of servers from the environment, the static ones sticky, the dynamic ones in turn. */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { Agent, get } from 'node:http'
 import { describe, type TestContext, test } from 'node:test'
-import { type Limpet, runLimpet, startLimpet } from '../support/limpet.ts'
+import { freePort } from '../../bench/free-port.ts'
+import { LIMPET, type Limpet, Lines, runLimpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin, type Origin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
 
@@ -130,6 +132,30 @@ describe('a mistake in the lists of servers', () => {
       assert.equal(stdout, '')
       assert.match(stderr, expected)
       assert.doesNotMatch(stderr, /\n\s+at /)
+    })
+  }
+})
+
+describe('limpet demo (npm start)', () => {
+  test('listens where PORT says', async (t) => {
+    const port = await freePort()
+    const demo = spawn(process.execPath, [LIMPET, 'demo'], {
+      env: { ...process.env, PORT: String(port) },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    t.after(() => demo.kill('SIGKILL'))
+    await new Lines(demo.stdout).find(new RegExp(`Open +http://127.0.0.1:${port}/`))
+    assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200)
+  })
+
+  for (const [args, env, complaint] of [
+    [[], { PORT: '80a' }, /'80a' from env 'PORT' is invalid\. Expected a whole number from 0 to 65535\./],
+    [['--port', '99999'], { PORT: '' }, /argument '99999' is invalid\. Expected a whole number from 0 to 65535\./],
+  ] as const) {
+    test(`refuses ${JSON.stringify({ args, env })}`, async () => {
+      const { code, stderr } = await runLimpet(['demo', ...args], env)
+      assert.equal(code, 1)
+      assert.match(stderr, complaint)
     })
   }
 })

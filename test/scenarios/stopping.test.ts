@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { get, type ServerResponse } from 'node:http'
+import { constants } from 'node:os'
 import { describe, test } from 'node:test'
 import type { Worker } from 'node:worker_threads'
 import { pino } from 'pino'
@@ -18,7 +19,7 @@ import { throughTo } from '../support/through.ts'
 const DATE = 'Date: Mon, 01 Jan 2024 00:00:00 GMT\r\n'
 const OK = `HTTP/1.1 200 OK\r\n${DATE}Content-Length: 2\r\n\r\nok`
 
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {
   describe(signal, () => {
     test('lets what is in flight finish, closes what is idle, and exits with 0', async (t) => {
       const { limpet, origin, client } = await throughTo(t)
@@ -49,7 +50,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       limpet.process.kill(signal)
       await limpet.errors.find(/again to end at once/)
       limpet.process.kill(signal)
-      assert.equal(await limpet.exit, signal === 'SIGTERM' ? 143 : 130)
+      assert.equal(await limpet.exit, 128 + constants.signals[signal])
     })
   })
 }
