@@ -44,6 +44,7 @@ export type WorkerMessage =
   | { readonly type: 'listening'; readonly listeners: readonly Listener[] }
   | { readonly type: 'listen-failed'; readonly listener: Listener; readonly code: string; readonly message: string }
   | { readonly type: 'log'; readonly batch: Batch }
+  | { readonly type: 'log-dropped'; readonly lines: number }
   | {
       readonly type: 'server-out'
       readonly upstream: string
@@ -86,7 +87,10 @@ const [start] = (await once(port, 'message')) as [WorkerStart]
 const { snapshot, scoreboard, sessions, slot, workers } = start
 const tell = (message: WorkerMessage) => port.postMessage(message)
 
-const accessLog = new AccessLog(snapshot.accessLog, (batch) => tell({ type: 'log', batch }))
+const accessLog = new AccessLog(snapshot.accessLog, {
+  take: (batch) => tell({ type: 'log', batch }),
+  dropped: (lines) => tell({ type: 'log-dropped', lines }),
+})
 const plane = new DataPlane(snapshot, new Scoreboard(scoreboard), new SessionTable(sessions), slot, accessLog, {
   serverOut(upstream, server, failure) {
     const cause = failure.detail === '' ? failure.code : `${failure.code}: ${failure.detail}`

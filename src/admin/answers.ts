@@ -21,6 +21,9 @@ export const Status = z
       .openapi({ description: 'Where clients arrive.' }),
     generation: Count.openapi({ description: 'Rises by one with each change of the configuration in a run.' }),
     upstreams: Count.openapi({ description: 'How many upstreams there are.' }),
+    droppedLogLines: Count.openapi({
+      description: 'Lines of the access log that could not be written, since the start.',
+    }),
   })
   .openapi('Status')
 

@@ -20,6 +20,8 @@ export interface Subject {
   readonly snapshot: Snapshot
   readonly scoreboard: Scoreboard
   readonly sessions: SessionTable
+  /** Lines of the access log that could not be written, since the start. */
+  readonly droppedLogLines: number
   warnings(upstream: Upstream): readonly Warning[]
   /** Why a server has that trouble; undefined if nobody said. */
   causeOf(upstream: string, server: string, bit: HealthBit): string | undefined

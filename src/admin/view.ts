@@ -19,7 +19,7 @@ export class View {
   }
 
   status(): Status {
-    const { version, startedAt, workers, listeners, snapshot } = this.#subject
+    const { version, startedAt, workers, listeners, snapshot, droppedLogLines } = this.#subject
     return {
       version,
       since: new Date(startedAt).toISOString(),
@@ -31,6 +31,7 @@ export class View {
       ),
       generation: snapshot.generation,
       upstreams: snapshot.upstreams.length,
+      droppedLogLines,
     }
   }
 

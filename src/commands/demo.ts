@@ -46,10 +46,11 @@ function portOption(): Option {
 async function demo(options: DemoOptions): Promise<void> {
   // HUP means that the terminal is gone.
   const signals = [...stopSignals, 'SIGHUP'] as const
-  const stopped = untilStopped(() => console.error('Stopping. Press Ctrl-C again to end at once.'), signals)
+  const { log, close } = programLog('text')
+  const stopped = untilStopped(() => log.info('stopping; again to end at once'), signals)
   const servers = await Promise.all([...several('static', options.static), ...several('dynamic', options.dynamic)])
   try {
-    const balancer = await Balancer.start(configFor(servers, options.port), programLog('text'))
+    const balancer = await Balancer.start(configFor(servers, options.port), log)
     const [{ port }] = balancer.listeners as [PortListener]
     console.log(welcome(servers, port))
     await stopped
@@ -57,6 +58,8 @@ async function demo(options: DemoOptions): Promise<void> {
   } finally {
     await Promise.all(servers.map(end))
   }
+  await close()
+  process.exit()
 }
 
 function several(kind: Kind, count: number): Promise<LabServer>[] {

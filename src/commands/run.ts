@@ -22,7 +22,7 @@ async function run(options: ConfigOptions): Promise<void> {
   const { config, origin } = await loadFromOptions(options)
   const { programLog } = await import('../observability/program-log.ts')
   const { Balancer } = await import('../control/balancer.ts')
-  const log = programLog(config.accessLog.format === 'json' ? 'json' : 'text')
+  const { log, close } = programLog(config.accessLog.format === 'json' ? 'json' : 'text')
   process.on('SIGHUP', () => log.warn(`SIGHUP: ${NO_RELOAD}`))
   process.on('SIGUSR2', () => log.warn(`SIGUSR2: ${NO_UPGRADE}`))
   // The first worker serves while the others start.
@@ -35,4 +35,7 @@ async function run(options: ConfigOptions): Promise<void> {
   process.on('SIGUSR1', () => balancer.reopenLog())
   await stopped
   await balancer.stop()
+  await close()
+  // What nobody reads must not keep the program.
+  process.exit()
 }

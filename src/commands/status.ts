@@ -65,12 +65,14 @@ function urlOf(place: string, path: string): URL {
   return new URL(path, written)
 }
 
-function headline({ version, since, workers, listeners }: Status): string {
+function headline({ version, since, workers, listeners, droppedLogLines }: Status): string {
   const places = listeners
     .map(({ address, port }) => (port === null ? address : formatAddress({ host: address, port })))
     .join(', ')
   const age = formatAge(since)
-  return `limpet ${version}, up for ${age}, ${workers} ${workers === 1 ? 'worker' : 'workers'}, listening on ${places}`
+  const title = `limpet ${version}, up for ${age}, ${workers} ${workers === 1 ? 'worker' : 'workers'}, listening on ${places}`
+  if (droppedLogLines === 0) return title
+  return `${title}\n! the access log has lost ${formatCount(droppedLogLines)} line(s), see the program's log`
 }
 
 function paragraph({ name, balance, affinity, servers, warnings }: Upstream): string {

@@ -7,7 +7,7 @@ import { now } from '../clock.ts'
 import type { Config } from '../config/schema.ts'
 import { warningsOf } from '../config/warnings.ts'
 import { HealthMonitor } from '../health/health-monitor.ts'
-import { LogFile } from '../observability/log-file.ts'
+import type { LogFile } from '../observability/log-file.ts'
 import { OccasionalNotices } from '../observability/occasional-notice.ts'
 import { Scoreboard } from '../scoreboard.ts'
 import type { SessionTable } from '../session-table.ts'
@@ -18,6 +18,7 @@ import { version } from '../version.ts'
 import { compile } from './compile.ts'
 import { InstanceLock, keepsState, warningOfAnother } from './instance-lock.ts'
 import { ListenError } from './listen-error.ts'
+import { openAccessLog } from './open-access-log.ts'
 import { openSessions } from './open-sessions.ts'
 import { placeOf } from './place.ts'
 import type { SessionStore } from './session-store.ts'
@@ -67,11 +68,11 @@ export class Balancer {
    * Resolves once every worker listens.
    *
    * @param firstThread the first worker's, where it was started ahead
-   * @throws ListenError where it cannot; the system's error where the access log's file cannot be opened
+   * @throws ListenError where it cannot; ConfigError where the access log's file cannot be opened
    */
   static async start(config: Config, log: Logger, firstThread?: Worker): Promise<Balancer> {
     for (const warning of warningsOf(config)) log.warn(warning)
-    const accessLog = new LogFile(config.accessLog.file, (trouble) => log.warn(trouble))
+    const accessLog = openAccessLog(config.accessLog.file, log)
     const state = new StateDirectory(config.stateDirectory, process.env, (trouble) => log.warn(trouble))
     const another = await warningOfAnother(config, state.path)
     if (another !== undefined) log.warn(another)
@@ -93,6 +94,7 @@ export class Balancer {
     const contested = new Set<string>()
     const supervisor = new Supervisor(snapshot, scoreboard, sessions, {
       log: (lines, written) => accessLog.append(lines, written),
+      logDropped: (lines) => accessLog.drop(lines),
       samples: (reports) => skew.hear(reports),
       serverOut: (upstream, server, ms, cause) => health.serverOut(upstream, server, ms, cause),
       serverBack: (upstream, server) => health.serverBack(upstream, server),
@@ -141,6 +143,7 @@ export class Balancer {
     const { listeners } = this
     const supervisor = this.#supervisor
     const health = this.#health
+    const accessLog = this.#accessLog
     const { watch } = this.#skew
     const { AdminServer } = await import('../admin/admin-server.ts')
     try {
@@ -155,6 +158,9 @@ export class Balancer {
         },
         get workers() {
           return supervisor.workers
+        },
+        get droppedLogLines() {
+          return accessLog.dropped
         },
         causeOf: (upstream, server, bit) => health.causeOf(upstream, server, bit),
         warnings({ name, slot }) {

@@ -14,6 +14,8 @@ import { startWorkerThread } from './worker-thread.ts'
 export interface SupervisorEvents {
   /** Whole lines of the access log; `written` is to be called once they are needed no more. */
   log(lines: Uint8Array, written: () => void): void
+  /** A worker had no room for that many lines of it. */
+  logDropped(lines: number): void
   /** A server failed so often that it is left alone for `ms`. */
   serverOut(upstream: string, server: string, ms: number, cause: string): void
   /** A server that was left alone has answered a request. */
@@ -127,6 +129,8 @@ export class Supervisor {
             return reject(new ListenError(message.listener, message.code, message.message))
           case 'log':
             return this.#writeLog(message.batch, logMemories, worker)
+          case 'log-dropped':
+            return this.#events.logDropped(message.lines)
           case 'samples':
             return this.#events.samples(message.reports)
           case 'server-out':

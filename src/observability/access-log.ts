@@ -46,6 +46,14 @@ export interface LogEntry {
   readonly reason: string | undefined
 }
 
+/** What becomes of the lines. */
+export interface LogSink {
+  /** Takes whole lines, each with its line feed, and tells by `AccessLog.written` when it has no more need of them. */
+  take(batch: Batch): void
+  /** So many lines found no room, since the sink has not given back what it took. */
+  dropped(lines: number): void
+}
+
 /** Lines wait until there are this many bytes of them, or for `FLUSH_AFTER` ms. */
 const FLUSH_AT = 256 * 1024
 const FLUSH_AFTER = 100
@@ -59,15 +67,15 @@ export class AccessLog {
   readonly #format: Settings['format']
   /** Absent where values may be logged as they are. */
   readonly #redaction: Redaction | undefined
-  readonly #sink: (batch: Batch) => void
+  readonly #sink: LogSink
   readonly #lines = new LineBuffer()
+  #dropped = 0
   /** What stands between the client's address and its request. */
   #time = ''
   #second = 0
   readonly #timer: NodeJS.Timeout
 
-  /** @param sink takes whole lines, each with its line feed, and tells by `written` when it has no more need of them */
-  constructor({ format, redact }: Settings, sink: (batch: Batch) => void) {
+  constructor({ format, redact }: Settings, sink: LogSink) {
     this.#format = format
     this.#redaction = redact.length > 0 ? new Redaction(redact) : undefined
     this.#sink = sink
@@ -77,6 +85,10 @@ export class AccessLog {
 
   write(entry: LogEntry): void {
     if (this.#format === 'off') return
+    if (this.#lines.length >= FLUSH_AT) {
+      this.#dropped++
+      return
+    }
     if (this.#format === 'json') this.#json(entry)
     else this.#text(entry, this.#format === 'vhost')
     if (this.#lines.length >= FLUSH_AT) this.#flush()
@@ -85,11 +97,12 @@ export class AccessLog {
   /** The lines in that memory have been written. */
   written(memory: number): void {
     this.#lines.giveBack(memory)
+    if (this.#lines.length >= FLUSH_AT) this.#flush()
   }
 
   stop(): void {
     clearInterval(this.#timer)
-    this.#flush()
+    this.#tick()
   }
 
   #text(entry: LogEntry, withNames: boolean): void {
@@ -155,10 +168,13 @@ export class AccessLog {
       this.#time = ` - - [${localTime(new Date())}] "`
     }
     this.#flush()
+    if (this.#dropped > 0) this.#sink.dropped(this.#dropped)
+    this.#dropped = 0
   }
 
+  /** Where all memories are with the sink, lines wait in this one until it is full. */
   #flush(): void {
-    if (this.#lines.length > 0) this.#sink(this.#lines.take())
+    if (this.#lines.length > 0 && this.#lines.canTake) this.#sink.take(this.#lines.take())
   }
 }
 

@@ -1,6 +1,9 @@
 /** Room for as many lines as leave at once, and for the one too many. */
 const SIZE = 320 * 1024
 
+/** No more than so many memories lie with whoever writes the lines: 10 MB in all, unless lines are very long. */
+const MOST_MEMORIES = 32
+
 /** Bytes that need no escape between quotes: visible ASCII and the space, without the quote and the backslash. */
 const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
   Number(byte >= 0x20 && byte < 0x7f && byte !== 0x22 && byte !== 0x5c),
@@ -70,7 +73,12 @@ export class LineBuffer {
     this.length = length
   }
 
-  /** Hands all lines over and begins anew; their memory is left alone until it is given back. */
+  /** Whether there is another memory to go on in; if not, one has to be given back first. */
+  get canTake(): boolean {
+    return this.#free.length > 0 || this.#memories.length < MOST_MEMORIES
+  }
+
+  /** Hands all lines over and begins anew, where it can; their memory is not touched until it is given back. */
   take(): Batch {
     const memory = this.#memory
     const shared = memory.isKnown ? undefined : memory.bytes.buffer

@@ -1,13 +1,17 @@
 /** Where the access log's lines go, and what becomes of them where that is slow, full or gone. */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
+import { EventEmitter, once } from 'node:events'
+import { constants } from 'node:fs'
+import { mkdir, mkdtemp, open as openFile, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { LogFile } from '../../src/observability/log-file.ts'
+import { Lines } from '../support/limpet.ts'
 
+const MEGABYTE = 1024 * 1024
 const LINE = Buffer.from('a line\n')
 
 async function folderFor(t: TestContext): Promise<string> {
@@ -22,33 +26,38 @@ function append(log: LogFile, lines: Uint8Array): Promise<void> {
 
 test('a disk that is full is told of once, and nobody waits for it', async () => {
   const troubles: string[] = []
-  const log = new LogFile('/dev/full', (trouble) => troubles.push(trouble))
+  const log = new LogFile('/dev/full', 'the access log', (trouble) => troubles.push(trouble))
   for (let i = 0; i < 3; i++) await append(log, LINE)
   await log.close()
-  assert.equal(troubles.length, 1)
+  assert.equal(troubles.length, 2)
   assert.match(troubles[0]!, /^the access log cannot be written: ENOSPC/)
+  assert.equal(troubles[1], 'the access log has lost 3 lines')
 })
 
 test('a reader that is too slow costs lines beyond the backlog, is told of, and gets all others in order', async (t) => {
   const pipe = join(await folderFor(t), 'pipe')
   execFileSync('mkfifo', [pipe])
+  const door = await openFile(pipe, constants.O_RDONLY | constants.O_NONBLOCK)
   const reader = spawn('cat', [pipe])
   const troubles: string[] = []
   const caughtUp = Promise.withResolvers<void>()
-  const log = new LogFile(pipe, (trouble) => {
+  const log = new LogFile(pipe, 'the access log', (trouble) => {
     troubles.push(trouble)
     if (trouble.includes('caught up')) caughtUp.resolve()
   })
-  const batches = Array.from({ length: 20 }, (_, number) => Buffer.alloc(1024 * 1024, 97 + number))
+  const batches = Array.from({ length: 20 }, (_, number) =>
+    Buffer.from(`${'abcdefghijklmnopqrst'[number]!.repeat(MEGABYTE - 1)}\n`),
+  )
   // All in one turn: nothing can have been written before the last of them.
   const settled = Promise.all(batches.map((batch) => append(log, batch)))
   const seen: number[] = []
   let bytes = 0
   reader.stdout.on('data', (piece: Buffer) => {
     bytes += piece.length
-    if (seen.at(-1) !== piece[0]) seen.push(piece[0]!)
+    for (const byte of piece) if (byte !== 10 && seen.at(-1) !== byte) seen.push(byte)
   })
   await settled
+  await door.close()
   await caughtUp.promise
   await log.close()
   await once(reader, 'close')
@@ -59,20 +68,118 @@ test('a reader that is too slow costs lines beyond the backlog, is told of, and 
   )
   assert.deepEqual(troubles, [
     'the access log is too slow: lines are being dropped',
-    'the access log has caught up; 4 batches of lines were dropped',
+    'the access log has caught up; 4 lines were dropped',
   ])
 })
 
-test('a file that cannot be opened anew goes on where it was', async (t) => {
+test('a file that cannot be reopened goes on where it was', async (t) => {
   const folder = await folderFor(t)
   await mkdir(join(folder, 'logs'))
   const troubles: string[] = []
-  const log = new LogFile(join(folder, 'logs', 'access.log'), (trouble) => troubles.push(trouble))
+  const log = new LogFile(join(folder, 'logs', 'access.log'), 'the access log', (trouble) => troubles.push(trouble))
   await append(log, LINE)
   await rename(join(folder, 'logs'), join(folder, 'moved'))
   log.reopen()
   await append(log, LINE)
   await log.close()
-  assert.match(troubles.join(), /^the access log cannot be opened anew, and goes on where it was: ENOENT/)
+  assert.match(troubles.join(), /^the access log cannot be reopened, and goes on where it was: ENOENT/)
   assert.equal(await readFile(join(folder, 'moved', 'access.log'), 'utf8'), 'a line\na line\n')
+})
+
+/** A named pipe; `LogFile` reports into `reports`. */
+async function pipeFor(t: TestContext) {
+  const pipe = join(await folderFor(t), 'pipe')
+  execFileSync('mkfifo', [pipe])
+  const reports: string[] = []
+  const arrivals = new EventEmitter()
+  const open = () =>
+    new LogFile(pipe, 'the access log', (report) => {
+      reports.push(report)
+      arrivals.emit('report')
+    })
+  const reported = async (pattern: RegExp) => {
+    while (!reports.some((report) => pattern.test(report))) await once(arrivals, 'report')
+  }
+  return { pipe, reports, open, reported }
+}
+
+test('a pipe that nobody reads yet keeps nobody waiting, and gets its lines later', async (t) => {
+  const { pipe, reports, open } = await pipeFor(t)
+  const log = open()
+  assert.deepEqual(reports, [`the access log waits for a reader: ${pipe} is a pipe that nobody reads`])
+  const settled = Promise.all([append(log, Buffer.from('one\n')), append(log, Buffer.from('two\n'))])
+  const read = text(spawn('cat', [pipe]).stdout)
+  await settled
+  await log.close()
+  assert.equal(await read, 'one\ntwo\n')
+})
+
+test('a pipe whose reader leaves is written again once there is another', async (t) => {
+  const { pipe, reports, open, reported } = await pipeFor(t)
+  const first = await openFile(pipe, constants.O_RDONLY | constants.O_NONBLOCK)
+  const log = open()
+  await append(log, Buffer.from('one\n'))
+  assert.equal((await first.read()).buffer.toString('latin1', 0, 4), 'one\n')
+  await first.close()
+  await append(log, Buffer.from('lost\n'))
+  const second = text(spawn('cat', [pipe]).stdout)
+  await append(log, Buffer.from('two\n'))
+  await reported(/^the access log is written again; 1 line was dropped$/)
+  await log.close()
+  assert.equal(await second, 'two\n')
+  assert.deepEqual(reports, [
+    'the access log cannot be written: write EPIPE',
+    'the access log is written again; 1 line was dropped',
+  ])
+})
+
+test('a pipe that is full keeps nobody waiting at the end', async (t) => {
+  const { pipe, reports, open } = await pipeFor(t)
+  const reader = await openFile(pipe, constants.O_RDONLY | constants.O_NONBLOCK)
+  const log = open()
+  const lines = Buffer.from('a line\n'.repeat(50_000))
+  log.append(lines)
+  log.append(lines)
+  await log.close()
+  assert.deepEqual(reports, ['the access log has lost 100000 lines'])
+  await reader.close()
+})
+
+test('a file that ends within a line, as a crash leaves it, is continued on the next one', async (t) => {
+  const file = join(await folderFor(t), 'access.log')
+  await writeFile(file, 'half a li')
+  const log = new LogFile(file, 'the access log', assert.fail)
+  await append(log, LINE)
+  await append(log, LINE)
+  await log.close()
+  assert.equal(await readFile(file, 'utf8'), 'half a li\na line\na line\n')
+})
+
+test('a line that was cut off where the disk was full is not continued by the next one', async (t) => {
+  const file = join(await folderFor(t), 'access.log')
+  const program = `
+    import { once } from 'node:events'
+    import { LogFile } from '${new URL('../../src/observability/log-file.ts', import.meta.url)}'
+    const log = new LogFile(${JSON.stringify(file)}, 'the access log', console.log)
+    log.append(Buffer.from('one\\n' + 'x'.repeat(5000) + '\\n'))
+    await once(process.stdin, 'data')
+    log.append(Buffer.from('three\\n'))
+    await log.close()
+    process.exit()`
+  // A limit on the size of files ends a write as a full disk does: with less than it was asked for, then an error.
+  const limited = ['-c', 'ulimit -f 4; exec "$0" --input-type=module -e "$1"', process.execPath, program]
+  const child = spawn('/bin/sh', limited, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const reports = new Lines(child.stdout)
+  await reports.find(/cannot be written: EFBIG/)
+  assert.match(await readFile(file, 'utf8'), /^one\nx+$/)
+  await truncate(file, 100)
+  child.stdin.write('go on')
+  await once(child, 'close')
+  assert.equal(await readFile(file, 'utf8'), `one\n${'x'.repeat(96)}\nthree\n`)
+  assert.deepEqual(reports.all.slice(1), ['the access log has lost 1 line'])
+})
+
+test('a directory is no log', async (t) => {
+  const folder = await folderFor(t)
+  assert.throws(() => new LogFile(folder, 'the access log', assert.fail), { code: 'EISDIR' })
 })

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { watch } from 'node:fs'
-import { mkdtemp, readFile, rename, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { freePort } from '../../bench/free-port.ts'
-import { startLimpet } from '../support/limpet.ts'
+import { runLimpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
 import { throughTo } from '../support/through.ts'
@@ -212,6 +212,26 @@ test('in a file is opened anew on USR1, and loses no line', async (t) => {
   await holds(file, '/two')
   assert.match(await readFile(`${file}.1`, 'utf8'), /^[^\n]*\/one[^\n]*\n$/)
   assert.match(await readFile(file, 'utf8'), /^[^\n]*\/two[^\n]*\n$/)
+})
+
+test('in a file that cannot be opened names the key, and the fix', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'limpet-log-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const refusal = async (file: string) => {
+    const config = { listeners: [{ port: 0 }], routes: [{ path: '/*', upstream: 'a' }] }
+    const upstreams = { a: { servers: ['127.0.0.1:1'] } }
+    await writeFile(join(folder, 'limpet.yaml'), JSON.stringify({ ...config, upstreams, accessLog: { file } }))
+    const { code, stderr } = await runLimpet(['run', '-c', join(folder, 'limpet.yaml')])
+    return [code, stderr]
+  }
+  assert.deepEqual(await refusal(folder), [
+    1,
+    `accessLog.file: cannot open ${folder}: illegal operation on a directory (write the path of a file, such as ${folder}/access.log)\n1 problem in the configuration`,
+  ])
+  assert.deepEqual(await refusal(join(folder, 'logs/access.log')), [
+    1,
+    `accessLog.file: cannot open ${folder}/logs/access.log: no such file or directory (make the directory ${folder}/logs)\n1 problem in the configuration`,
+  ])
 })
 
 test('can be off', async (t) => {

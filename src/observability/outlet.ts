@@ -1,0 +1,177 @@
+import { closeSync, constants, fstatSync, openSync, readSync, statSync, write, writeSync } from 'node:fs'
+import { Socket } from 'node:net'
+import type { Writable } from 'node:stream'
+import { isatty } from 'node:tty'
+
+/** Where a log's bytes go: a file, a terminal or a pipe. It takes one piece at a time. */
+export interface Outlet {
+  /** The other end of the pipe is gone, and the path has to be opened again. */
+  readonly isGone: boolean
+  /** `done` is called once all the bytes are written, or no more than `written` can be; that may take for ever. */
+  write(bytes: Uint8Array, done: Done): void
+  /** Gives up what is not written yet. */
+  close(): void
+}
+
+type Done = (error: NodeJS.ErrnoException | undefined, written: number) => void
+
+/** A path, or a standard stream by its number. */
+export type Place = string | typeof STANDARD_OUTPUT | typeof STANDARD_ERROR
+
+export const STANDARD_OUTPUT = 1
+export const STANDARD_ERROR = 2
+
+const LINE_FEED = 0x0a
+
+/** When a terminal that takes nothing at the moment is tried again, in ms. */
+const TRY_AGAIN = 10
+
+/**
+ * Opens the outlet without waiting, whatever is there. What goes to standard error is written before `write` returns, where
+ * that is no pipe, so that the last words of a program are not lost.
+ *
+ * @returns undefined where the path is a named pipe that nobody reads
+ * @throws the system's error where the path cannot be opened
+ */
+export function openOutlet(place: Place): Outlet | undefined {
+  if (place === STANDARD_OUTPUT) return standardOutlet(place, () => process.stdout, false)
+  if (place === STANDARD_ERROR) return standardOutlet(place, () => process.stderr, true)
+  const fd = openWithoutWaiting(place)
+  if (fd === undefined) return undefined
+  if (fstatSync(fd).isFIFO()) return new PipeOutlet(new Socket({ fd, readable: false, writable: true }), true)
+  return new FileOutlet(fd, { isOurs: true, isSync: false, isTorn: endsWithinLine(place) })
+}
+
+/** Node's own streams do not wait for a pipe, but for a terminal (Ctrl-S stops one). */
+function standardOutlet(fd: number, stream: () => Writable, isSync: boolean): Outlet {
+  const status = fstatSync(fd)
+  if (status.isFIFO() || status.isSocket()) return new PipeOutlet(stream(), false)
+  const again = isatty(fd) ? reopened(fd) : undefined
+  return new FileOutlet(again ?? fd, { isOurs: again !== undefined, isSync, isTorn: false })
+}
+
+/** What is open there, opened once more so that no other program that has it stops waiting too. */
+function reopened(fd: number): number | undefined {
+  try {
+    return openSync(`/dev/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+  } catch {
+    return undefined
+  }
+}
+
+function openWithoutWaiting(path: string): number | undefined {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK, O_NOCTTY } = constants
+  try {
+    return openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY, 0o666)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENXIO' && statSync(path).isFIFO()) return undefined
+    throw error
+  }
+}
+
+/** Whether an earlier run was cut off in the middle of a line, or its disk was full. */
+function endsWithinLine(path: string): boolean {
+  let fd: number | undefined
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    const { size } = fstatSync(fd)
+    const last = Buffer.alloc(1)
+    return size > 0 && readSync(fd, last, 0, 1, size - 1) === 1 && last[0] !== LINE_FEED
+  } catch {
+    return false
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+  }
+}
+
+/** A pipe or a socket. Its stream waits for the other end without keeping a thread. */
+class PipeOutlet implements Outlet {
+  isGone = false
+  readonly #stream: Writable
+  readonly #isOurs: boolean
+
+  /** @param isOurs it may be closed, and opened again by its path */
+  constructor(stream: Writable, isOurs: boolean) {
+    this.#stream = stream
+    this.#isOurs = isOurs
+    stream.on('error', () => {})
+  }
+
+  write(bytes: Uint8Array, done: Done): void {
+    this.#stream.write(bytes, (error) => {
+      this.isGone = this.#isOurs && error != null
+      done(error ?? undefined, error == null ? bytes.length : 0)
+    })
+  }
+
+  close(): void {
+    if (this.#isOurs) this.#stream.destroy()
+  }
+}
+
+/** What can be written by file descriptor: a file, a device, a terminal. */
+class FileOutlet implements Outlet {
+  readonly isGone = false
+  readonly #fd: number
+  readonly #isOurs: boolean
+  readonly #isSync: boolean
+  /** What was written last ends within a line: the next line begins after a line feed. */
+  #isTorn: boolean
+  #isWriting = false
+  #again: NodeJS.Timeout | undefined
+
+  constructor(fd: number, { isOurs, isSync, isTorn }: { isOurs: boolean; isSync: boolean; isTorn: boolean }) {
+    this.#fd = fd
+    this.#isOurs = isOurs
+    this.#isSync = isSync
+    this.#isTorn = isTorn
+  }
+
+  write(bytes: Uint8Array, done: Done): void {
+    this.#isWriting = true
+    const finish: Done = (error, written) => {
+      this.#isWriting = false
+      done(error, written)
+    }
+    if (!this.#isTorn) return this.#writeFrom(0, bytes, finish)
+    this.#writeFrom(0, Uint8Array.of(LINE_FEED), (error) => {
+      if (error === undefined) this.#writeFrom(0, bytes, finish)
+      else finish(error, 0)
+    })
+  }
+
+  close(): void {
+    clearTimeout(this.#again)
+    // The number of what is still being written must not come to mean another file.
+    if (this.#isOurs && (!this.#isWriting || this.#again !== undefined)) closeSync(this.#fd)
+  }
+
+  #writeFrom(from: number, bytes: Uint8Array, done: Done): void {
+    this.#again = undefined
+    this.#writeOnce(bytes, from, (error, written) => {
+      if (error?.code === 'EAGAIN') {
+        this.#again = setTimeout(() => this.#writeFrom(from, bytes, done), TRY_AGAIN)
+        return
+      }
+      const to = from + written
+      if (to > 0) this.#isTorn = bytes[to - 1] !== LINE_FEED
+      if (error === undefined && to < bytes.length) this.#writeFrom(to, bytes, done)
+      else done(error, to)
+    })
+  }
+
+  #writeOnce(bytes: Uint8Array, from: number, done: Done): void {
+    if (this.#isSync) writeAtOnce(this.#fd, bytes, from, done)
+    else write(this.#fd, bytes, from, null, null, (error, written) => done(error ?? undefined, written ?? 0))
+  }
+}
+
+function writeAtOnce(fd: number, bytes: Uint8Array, from: number, done: Done): void {
+  let written: number
+  try {
+    written = writeSync(fd, bytes, from)
+  } catch (error) {
+    return done(error as NodeJS.ErrnoException, 0)
+  }
+  done(undefined, written)
+}

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { AccessLog, type LogEntry } from '../../src/observability/access-log.ts'
+import type { Batch } from '../../src/observability/line-buffer.ts'
+
+const bytes = Buffer.from(`GET /${'a'.repeat(1000)} HTTP/1.1\r\n`)
+const entry: LogEntry = {
+  clientAddress: '127.0.0.1',
+  request: {
+    bytes,
+    headStart: 0,
+    requestLineEnd: bytes.length - 2,
+    method: 'GET',
+    pathStart: 4,
+    pathEnd: 1005,
+    targetEnd: 1005,
+    authorityStart: 0,
+    authorityEnd: 0,
+    refererStart: 0,
+    refererEnd: 0,
+    userAgentStart: 0,
+    userAgentEnd: 0,
+    id: '',
+  },
+  startedAt: 0,
+  queued: 0,
+  status: 200,
+  bytesSent: 2,
+  upstreamName: 'app',
+  serverNames: 'a',
+  upstreamAddresses: '127.0.0.1:80',
+  upstreamStatuses: '200',
+  reason: 'new',
+}
+
+test('lines that nobody takes away take a bounded memory; those beyond it are counted, and the rest is whole', () => {
+  const batches: Batch[] = []
+  let dropped = 0
+  const log = new AccessLog({ format: 'combined', redact: [] }, {
+    take: (batch) => batches.push(batch),
+    dropped(lines) {
+      dropped += lines
+    },
+  })
+  const written = 20_000
+  for (let i = 0; i < written; i++) log.write(entry)
+  const memories = new Map<number, Buffer>()
+  const linesIn = ({ memory, shared, length }: Batch) => {
+    if (shared !== undefined) memories.set(memory, Buffer.from(shared))
+    return memories.get(memory)!.toString('latin1', 0, length).match(/.+\n/g)!
+  }
+  const first = batches.flatMap(linesIn)
+
+  // Two memories come back: one for the lines that had waited for it, and one for what follows.
+  for (const batch of batches.splice(0)) if (batch.memory < 2) log.written(batch.memory)
+  log.write(entry)
+  log.stop()
+  const all = [...first, ...batches.flatMap(linesIn)]
+  assert.ok(dropped > 0)
+  assert.ok([...memories.values()].reduce((sum, memory) => sum + memory.length, 0) <= 32 * 320 * 1024)
+  assert.equal(all.length + dropped, written + 1)
+  assert.equal(new Set(all.map((line) => line.replace(/ \[.*?\]| \d+\.\d{3} /g, ''))).size, 1)
+})
