@@ -3,12 +3,12 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { describe, test } from 'node:test'
 import { Worker } from 'node:worker_threads'
-import fc from 'fast-check'
 import { SESSION_BUCKETS, SESSIONS_IN_BUCKET } from '../src/bounds.ts'
 import { PARTS, type SavedSession, SessionTable } from '../src/session-table.ts'
 import { SipHash } from '../src/sip-hash.ts'
 import type { Upstream } from '../src/snapshot.ts'
 import type { Hammering } from './session-table-hammer.ts'
+import fc from './support/property.ts'
 
 const NOW = 1_700_000_000
 const IDLE = 100

@@ -1,7 +1,6 @@
 /** The cookie that Limpet issues, read and written without a socket, under a clock of the test's own. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import type { Session } from '../../src/affinity/affinity.ts'
 import { CookieAffinity } from '../../src/affinity/cookie.ts'
 import { TicketSeal } from '../../src/affinity/ticket.ts'
@@ -9,6 +8,7 @@ import type { NamedPart } from '../../src/named-part.ts'
 import { SessionTable } from '../../src/session-table.ts'
 import type { Affinity, Upstream } from '../../src/snapshot.ts'
 import { serversWith } from '../balancing/group.ts'
+import fc from '../support/property.ts'
 
 type Settings = Extract<Affinity, { type: 'cookie' }>
 

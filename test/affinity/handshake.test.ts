@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
-import fc from 'fast-check'
 import { HandshakeReader } from '../../src/affinity/handshake.ts'
+import fc from '../support/property.ts'
 
 const SID = 'lv_VI97HAXpY6yYWAAAC'
 const OPEN = `0{"sid":"${SID}","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`

@@ -1,13 +1,13 @@
 /** Sessions that are learnt from answers, without a socket, under a clock of the test's own. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import type { Session, SessionRequest, SessionResponse } from '../../src/affinity/affinity.ts'
 import { LearnAffinity } from '../../src/affinity/learn.ts'
 import { unescaped } from '../../src/http1/query.ts'
 import { SessionTable } from '../../src/session-table.ts'
 import type { Server, SessionSource, Upstream } from '../../src/snapshot.ts'
 import { serversWith } from '../balancing/group.ts'
+import fc from '../support/property.ts'
 import { savedOf } from '../support/saved-sessions.ts'
 
 const HOUR = 3600

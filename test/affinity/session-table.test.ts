@@ -1,9 +1,9 @@
 /** The table of sessions that all threads share: what it keeps, what it gives up, and for whom. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { PARTS, type SavedSession, SessionTable } from '../../src/session-table.ts'
 import type { Upstream } from '../../src/snapshot.ts'
+import fc from '../support/property.ts'
 import { savedOf } from '../support/saved-sessions.ts'
 
 const NOW = 1_800_000_000

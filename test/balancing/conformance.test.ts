@@ -1,11 +1,12 @@
 /** What every policy must keep to, whatever its kind. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import type { ServerState } from '../../src/balancing/server-state.ts'
 import { HealthBit } from '../../src/scoreboard.ts'
 import type { Balance } from '../../src/snapshot.ts'
+import fc from '../support/property.ts'
 import { addressOf, type Group, groupOf, groupsOf, serversWith } from './group.ts'
+import '../support/seeded-random.ts'
 
 const policies: readonly Balance[] = [
   { type: 'round-robin' },

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { crc32 as reference } from 'node:zlib'
-import fc from 'fast-check'
 import { crc32 } from '../../src/balancing/crc32.ts'
 import type { Balance } from '../../src/snapshot.ts'
+import fc from '../support/property.ts'
 import { type Group, groupOf, keyOf, serversWith } from './group.ts'
 
 const key = { from: 'address' } as const

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import type { Balance } from '../../src/snapshot.ts'
+import fc from '../support/property.ts'
 import { groupOf, groupsOf, keyOf, serversWith } from './group.ts'
+import '../support/seeded-random.ts'
 
 const balance: Balance = { type: 'least-connections' }
 const NO_KEY = keyOf('')

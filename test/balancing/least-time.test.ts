@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import type { ServerState } from '../../src/balancing/server-state.ts'
 import type { Balance } from '../../src/snapshot.ts'
 import { type Group, groupOf, groupsOf, keyOf, serversWith } from './group.ts'
+import '../support/seeded-random.ts'
 
 const balance: Balance = { type: 'least-time', decay: 10_000 }
 const NO_KEY = keyOf('')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
+import fc from '../support/property.ts'
 import { addressOf, groupOf, groupsOf, serversWith } from './group.ts'
 
 describe('round-robin', () => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Balance } from '../../src/snapshot.ts'
 import { alike, gapOf, outcomeOf, randomSpread, spreadOf, theory } from './simulation.ts'
+import '../support/seeded-random.ts'
 
 const leastConnections: Balance = { type: 'least-connections' }
 const randomTwo: Balance = { type: 'random-two' }

@@ -6,9 +6,9 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
-import fc from 'fast-check'
 import { ConfigError } from '../../src/config/error.ts'
 import { parseConfig, readConfigFile } from '../../src/config/file.ts'
+import fc from '../support/property.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'limpet-file-'))
 after(() => rmSync(folder, { recursive: true }))

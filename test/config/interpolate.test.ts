@@ -1,8 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts are those of a configuration file
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { escapeReferences, interpolate } from '../../src/config/interpolate.ts'
+import fc from '../support/property.ts'
 
 const env = { HOST: 'app', EMPTY: '', MONEY: '$${HOST} ${HOST}' }
 

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { formatAddress, parseAddress } from '../../src/config/address.ts'
 import { formatCount, parseCount } from '../../src/config/count.ts'
 import { formatDuration, parseDuration } from '../../src/config/duration.ts'
@@ -8,6 +7,7 @@ import { InvalidValue } from '../../src/config/error.ts'
 import { formatPercent, parsePercent } from '../../src/config/percent.ts'
 import { formatSize, parseSize } from '../../src/config/size.ts'
 import { formatStatusRange, parseStatusRange } from '../../src/config/status-range.ts'
+import fc from '../support/property.ts'
 
 describe('a duration', () => {
   test('is held in milliseconds', () => {

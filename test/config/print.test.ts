@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { parseConfig } from '../../src/config/file.ts'
 import { printConfig } from '../../src/config/print.ts'
 import type { Config } from '../../src/config/schema.ts'
+import fc from '../support/property.ts'
 
 const name = fc.stringMatching(/^[a-z0-9][\w.-]{0,8}$/)
 const whole = (max: number) => fc.integer({ min: 1, max })

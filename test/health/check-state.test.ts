@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { CheckState } from '../../src/health/check-state.ts'
+import fc from '../support/property.ts'
 
 const settings = fc.record({
   rise: fc.integer({ min: 1, max: 6 }),

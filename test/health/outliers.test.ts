@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
-import fc from 'fast-check'
 import { EjectionTime } from '../../src/health/ejection-time.ts'
 import { type Tally, worstOf } from '../../src/health/error-rate.ts'
 import { OutlierDetector } from '../../src/health/outlier-detector.ts'
@@ -9,6 +8,7 @@ import { ServerHealth } from '../../src/health/server-health.ts'
 import { HealthBit, Scoreboard } from '../../src/scoreboard.ts'
 import type { Outlier } from '../../src/snapshot.ts'
 import { serversWith } from '../balancing/group.ts'
+import fc from '../support/property.ts'
 
 const settings: Outlier = {
   consecutive5xx: 5,

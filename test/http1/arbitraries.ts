@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../support/property.ts'
 
 /** Arbitrary messages, and messages gone wrong. Text has one byte a character. */
 

@@ -1,12 +1,12 @@
 /** Cookies and parameters as they stand in a head, against readers that go the plain way. */
 import { deepEqual, equal } from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { cookieIn, unquoted } from '../../src/http1/cookie.ts'
 import { parameterIn, unescaped } from '../../src/http1/query.ts'
 import { RequestHead } from '../../src/http1/request-head.ts'
 import { ResponseHead } from '../../src/http1/response-head.ts'
 import { setCookiesIn } from '../../src/http1/set-cookie.ts'
+import fc from '../support/property.ts'
 
 const NOW = 1_800_000_000
 const LIMITS = { headSize: 10_000, headers: 100 }

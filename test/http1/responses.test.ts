@@ -1,9 +1,9 @@
 import { deepEqual, ok } from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { framingOfResponse } from '../../src/http1/framing.ts'
 import { MessageError } from '../../src/http1/message-error.ts'
 import { ResponseHead } from '../../src/http1/response-head.ts'
+import fc from '../support/property.ts'
 import { cuts, damaged, response } from './arbitraries.ts'
 import { guarded } from './guarded.ts'
 

@@ -36,12 +36,15 @@ const entry: LogEntry = {
 test('lines that nobody takes away take a bounded memory; those beyond it are counted, and the rest is whole', () => {
   const batches: Batch[] = []
   let dropped = 0
-  const log = new AccessLog({ format: 'combined', redact: [] }, {
-    take: (batch) => batches.push(batch),
-    dropped(lines) {
-      dropped += lines
+  const log = new AccessLog(
+    { format: 'combined', redact: [] },
+    {
+      take: (batch) => batches.push(batch),
+      dropped(lines) {
+        dropped += lines
+      },
     },
-  })
+  )
   const written = 20_000
   for (let i = 0; i < written; i++) log.write(entry)
   const memories = new Map<number, Buffer>()

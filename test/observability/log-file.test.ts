@@ -39,6 +39,7 @@ test('a reader that is too slow costs lines beyond the backlog, is told of, and 
   execFileSync('mkfifo', [pipe])
   const door = await openFile(pipe, constants.O_RDONLY | constants.O_NONBLOCK)
   const reader = spawn('cat', [pipe])
+  const readerClosed = once(reader, 'close')
   const troubles: string[] = []
   const caughtUp = Promise.withResolvers<void>()
   const log = new LogFile(pipe, 'the access log', (trouble) => {
@@ -60,7 +61,7 @@ test('a reader that is too slow costs lines beyond the backlog, is told of, and 
   await door.close()
   await caughtUp.promise
   await log.close()
-  await once(reader, 'close')
+  await readerClosed
   assert.equal(bytes, 16 * 1024 * 1024)
   assert.deepEqual(
     seen,

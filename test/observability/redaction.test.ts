@@ -1,8 +1,8 @@
 /** Values of parameters that are kept out of the log, whatever way a client writes them. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { Redaction } from '../../src/observability/redaction.ts'
+import fc from '../support/property.ts'
 
 const redaction = new Redaction(['token', 'sid', 'Clé', 'user[key]'])
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { BlockList } from 'node:net'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { formatAddressRange, parseAddressRange } from '../../src/config/address-range.ts'
 import { ipAddressOf, parseIpAddress } from '../../src/ip-address.ts'
 import { AddressRanges } from '../../src/proxy/address-ranges.ts'
 import type { AddressRange } from '../../src/snapshot.ts'
+import fc from '../support/property.ts'
 
 /** Octets of few values, so that ranges hold each other and addresses hit them. */
 const octet = fc.oneof(fc.constantFrom(0, 1, 10, 127, 128, 254, 255), fc.nat(255))

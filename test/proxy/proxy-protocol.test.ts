@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { ipAddressOf, parseIpAddress } from '../../src/ip-address.ts'
 import { localHeader } from '../../src/local-header.ts'
 import { crc32c } from '../../src/proxy/crc32c.ts'
 import type { End } from '../../src/proxy/ends.ts'
 import { decodeProxyHeader, encodeProxyHeader, ProxyHeaderError } from '../../src/proxy/proxy-protocol.ts'
 import type { ProxyProtocolVersion } from '../../src/snapshot.ts'
+import fc from '../support/property.ts'
 
 const versions = ['v1', 'v2'] as const satisfies ProxyProtocolVersion[]
 

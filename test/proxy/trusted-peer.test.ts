@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { parseAddressRange } from '../../src/config/address-range.ts'
 import { RequestHead } from '../../src/http1/request-head.ts'
 import { parseIpAddress } from '../../src/ip-address.ts'
 import { TrustedPeer } from '../../src/proxy/trusted-peer.ts'
 import { TrustedProxies } from '../../src/proxy/trusted-proxies.ts'
 import type { ClientAddressSource } from '../../src/snapshot.ts'
+import fc from '../support/property.ts'
 
 const PROXY = '10.0.0.1'
 

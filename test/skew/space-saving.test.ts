@@ -1,8 +1,8 @@
 /** The most frequent keys, against exact counts. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { SEVERAL, SpaceSaving } from '../../src/skew/space-saving.ts'
+import fc from '../support/property.ts'
 
 const SIZE = 8
 /** Keys of which some come far more often than others. */

@@ -1,0 +1,11 @@
+/** Imported for its effect: in this process, Math.random gives the sequence of the tests' seed (mulberry32). */
+import { seed } from './seed.ts'
+
+let state = seed
+
+Math.random = () => {
+  state = (state + 0x6d2b79f5) | 0
+  let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+  mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+  return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+}
