@@ -158,7 +158,12 @@ type AffinityKind =
       readonly secret: string
     }
   | { readonly type: 'ip-hash' }
-  | { readonly type: 'consistent-hash'; readonly key: HashKey }
+  | {
+      readonly type: 'consistent-hash'
+      readonly key: HashKey
+      /** What the operator calls it, where the file has a kind of its own for such a key. */
+      readonly writtenAs?: 'header' | 'query' | 'path'
+    }
 
 /** A place where requests and answers tell a session of the application's. */
 export type SessionSource = { readonly from: 'socket.io' } | NamedPart

@@ -1,7 +1,7 @@
 import { wallSeconds } from '../clock.ts'
 import { HealthBit } from '../scoreboard.ts'
 import type { SessionCount } from '../session-table.ts'
-import type { Server, Upstream } from '../snapshot.ts'
+import type { Affinity, Server, Upstream } from '../snapshot.ts'
 import type { Server as ServerView, Status, Upstream as UpstreamView } from './answers.ts'
 import type { Subject } from './subject.ts'
 
@@ -51,7 +51,7 @@ export class View {
     return {
       name,
       balance: balance.type,
-      affinity: affinity?.type ?? null,
+      affinity: affinity === undefined ? null : nameOf(affinity),
       servers: servers.map((server) => this.#server(server, upstream, live, counts?.get(server.slot))),
       warnings: this.#subject.warnings(upstream).map(({ code, message }) => ({ code, message })),
     }
@@ -120,4 +120,9 @@ function sessionsOf({ live, active, oldest }: SessionCount, all: number): NonNul
 function adminStateOf({ down, drain }: Server): ServerView['state']['admin'] {
   if (down) return 'maintenance'
   return drain ? 'drain' : 'ready'
+}
+
+/** As the operator's file names it. */
+function nameOf(affinity: Affinity): string {
+  return (affinity.type === 'consistent-hash' && affinity.writtenAs) || affinity.type
 }

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { printable } from '../config/error.ts'
 import { formatOrigin } from '../config/origin.ts'
 import { printConfig } from '../config/print.ts'
 import { warningsOf } from '../config/warnings.ts'
@@ -21,5 +22,7 @@ async function check(options: ConfigOptions): Promise<void> {
   const { path } = new StateDirectory(config.stateDirectory, process.env, warn)
   const another = await warningOfAnother(config, path)
   if (another !== undefined) warn(another)
-  process.stdout.write(printConfig(config, `Checked: ${formatOrigin(origin)}`, 'hidden'))
+  const source = formatOrigin(origin)
+  process.stdout.write(printConfig(config, `Checked: ${source}`, 'hidden'))
+  process.stdout.write(`# The configuration is valid: ${printable(source)}\n`)
 }

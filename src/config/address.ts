@@ -44,8 +44,23 @@ function parsePort(digits: string): number {
 function mend(text: string): string | undefined {
   if (isIPv6(text)) return `an IPv6 address stands in brackets: write [${text}] or [${text}]:80`
   if (/[,;]/.test(text)) return 'one address an entry, without commas'
-  const [, path] = /^(?:[a-z+]+:\/\/)?(?:unix:)?(\/[\w./@+-]*[\w@+-])(?::.*)?$/i.exec(text) ?? []
-  if (path !== undefined) return `write ${formatUnixSocket(path)}`
-  const [, authority] = /^(?:[a-z][a-z0-9+.-]*:\/\/)?([^/\s]+)(?:\/.*)?$/i.exec(text) ?? []
-  return authority && authority !== text ? `write ${authority}` : undefined
+  const socket = /^(?:(?:http:\/*)?unix:\/*(?=\/)|file:\/*(?=\/))?(\/[^:\s]*[^:\s/])(?::.*)?$/i.exec(text)?.[1]
+  if (socket !== undefined) return text === formatUnixSocket(socket) ? undefined : `write ${formatUnixSocket(socket)}`
+  const [, scheme = '', rest = ''] = /^(?:([a-z][a-z0-9+.-]*):\/+)?(.*)$/is.exec(text)!
+  if (secureSchemes.has(scheme.toLowerCase()))
+    return 'TLS to servers is not supported yet; write the host:port at which the server speaks plain HTTP'
+  // Without a path, a query and a user.
+  const authority = rest.replace(/[/?#].*$/s, '').replace(/^.*@/s, '')
+  return authority !== text && isAddress(authority) ? `write ${authority}` : undefined
+}
+
+const secureSchemes = new Set(['https', 'wss', 'tls', 'ssl', 'grpcs', 'h2', 'h3', 'quic'])
+
+function isAddress(text: string): boolean {
+  try {
+    parseAddress(text)
+    return true
+  } catch {
+    return false
+  }
 }

@@ -1,10 +1,12 @@
 import type { z } from 'zod'
 import { MOST_SERVERS, MOST_UPSTREAMS } from '../bounds.ts'
 import { endpointOf, formatAddress } from './address.ts'
+import { Admin } from './admin.ts'
 import { alternatives, shown } from './error.ts'
 import { cookieNameFor, Instance, instanceOf } from './instance.ts'
 import { formatPath, type KeyPath } from './key-path.ts'
 import { nearest } from './nearest.ts'
+import { formatPlace, meet } from './place.ts'
 import { Listener, Route, Server } from './schema.ts'
 import { didYouMean, type Issue } from './validate.ts'
 
@@ -13,11 +15,12 @@ import { didYouMean, type Issue } from './validate.ts'
  * and passes over the parts that are wrong in themselves, so that one look at the file finds everything.
  */
 export function contradictions(file: unknown): Issue[] {
-  const { listeners, routes, upstreams, instance } = asMapping(file)
+  const { listeners, routes, upstreams, instance, admin } = asMapping(file)
   const groups = Object.entries(asMapping(upstreams)).map(([name, upstream]) => serversOf(name, upstream))
   const sound = soundOf(Listener, listeners ?? [{}])
   return [
     ...repeatedListeners(sound),
+    ...adminOnListener(admin, listeners, sound),
     ...unknownUpstreams(asList(routes), Object.keys(asMapping(upstreams))),
     ...ambiguousRoutes(soundOf(Route, routes)),
     ...groups.flatMap(repeatedNames),
@@ -60,6 +63,27 @@ function repeatedListeners(listeners: readonly Sound<z.output<typeof Listener>>[
     message: `expected an address and port of its own, found ${address} again`,
     see: ['listeners', first],
   }))
+}
+
+/** Clients would be answered by the one or the other, or the admin API could not start. */
+function adminOnListener(
+  admin: unknown,
+  written: unknown,
+  listeners: readonly Sound<z.output<typeof Listener>>[],
+): Issue[] {
+  const place = Admin.safeParse(admin).data
+  if (place === undefined || place === 'off') return []
+  const taken = listeners.find(({ part }) => 'port' in part && meet(part, place))
+  if (taken === undefined || !('port' in taken.part)) return []
+  const isMapping = typeof admin === 'object'
+  return [
+    {
+      path: isMapping ? ['admin', 'port'] : ['admin'],
+      message: `expected a port of its own, found ${place.port}, which listener ${formatPlace(taken.part)} has`,
+      hint: isMapping ? undefined : `write admin: { port: ${place.port + 1} }`,
+      ...(written !== undefined && { see: ['listeners', taken.index] }),
+    },
+  ]
 }
 
 function repeatedNames({ path, servers }: ServerGroup): Issue[] {

@@ -5,6 +5,7 @@ import { Instance } from './instance.ts'
 import { scalar } from './interpolate.ts'
 import type { KeyPath } from './key-path.ts'
 import { type LabGroup, readServerList } from './lab.ts'
+import { meet } from './place.ts'
 import { AccessLogFormat, type Config, Port, Server, Workers } from './schema.ts'
 import { formatUnixSocket } from './unix-socket.ts'
 import { validate } from './validate.ts'
@@ -110,9 +111,17 @@ function setting<Schema extends z.ZodType>({
 function replacePort(config: Config, port: number, source: string): Config {
   const [listener, ...others] = config.listeners
   if (listener && others.length === 0) {
-    if ('port' in listener) return { ...config, listeners: [{ ...listener, port }] }
-    const message = `expected a listener with a port, which it replaces, found ${formatUnixSocket(listener.path)}`
-    throw refusal(source, message, `unset ${source}, or give the listener an address`)
+    if (!('port' in listener)) {
+      const message = `expected a listener with a port, which it replaces, found ${formatUnixSocket(listener.path)}`
+      throw refusal(source, message, `unset ${source}, or give the listener an address`)
+    }
+    const place = { ...listener, port }
+    const { admin } = config
+    if (admin !== undefined && admin !== 'off' && meet(place, admin)) {
+      const message = `expected another port than the admin API's, found ${port}`
+      throw refusal(source, message, 'set another port for admin in the file, or choose another one here')
+    }
+    return { ...config, listeners: [place] }
   }
   const message = `expected one listener, whose port it replaces, found ${config.listeners.length}`
   throw refusal(source, message, 'set the ports in the file')

@@ -10,7 +10,8 @@ const unwritable = /[?#*\p{Cc}\ufffd]/u
  * as the mend.
  */
 export function parsePath(text: string): string {
-  if (!text.startsWith('/')) throw new InvalidValue('a path that starts with /', `write /${text}`)
+  refuseNotation(text)
+  if (!text.startsWith('/')) throw new InvalidValue('a path that starts with /', withSlash(text))
   if (/[?#]/.test(text)) throw new InvalidValue('a path without a query or fragment', `write ${text.split(/[?#]/)[0]}`)
   if (/\p{Cc}/u.test(text)) throw new InvalidValue('a path without control characters')
   if (text.replace(/\/\*$/, '').includes('*')) throw new InvalidValue('* only as the final /*', starMend(text))
@@ -22,8 +23,44 @@ export function parsePath(text: string): string {
   )
 }
 
-function starMend(text: string): string | undefined {
-  return /^[^*]*[^*/]\*$/.test(text) ? `write ${text.slice(0, -1)}/*` : undefined
+/** What means something else in other programs: a URL, one of nginx's locations, a regular expression. */
+function refuseNotation(text: string): void {
+  const [, host, rest] = /^[a-z]+:\/\/([^/]*)(.*)$/is.exec(text) ?? []
+  if (host !== undefined) throw new InvalidValue('a path', `write ${rest || '/'}, and host: ${host}`)
+  const [, modifier = '', path = ''] = /^(=|\^~|~\*?)\s*([/^].*|\\.*)$/s.exec(text) ?? ['', '', text]
+  if (modifier === '=') throw new InvalidValue('a path', `write ${path}, which is exactly this path`)
+  if (modifier === '^~') throw new InvalidValue('a path', `write ${below(path)}`)
+  if (modifier !== '' || path.startsWith('^') || /[.)\]]\*/.test(path))
+    throw new InvalidValue('a path, not a regular expression', expressionMend(path))
+}
+
+function expressionMend(expression: string): string {
+  const [, literal = '', rest = ''] = /^\^?((?:\/[^\\^$.*+?()[\]{}|]*)?)(.*)$/s.exec(expression)!
+  if (literal === '') return 'write exact paths, or /this/* for all below /this/'
+  if (rest === '$') return `write ${literal}`
+  // What begins in the middle of a segment can only be told from the slash before it on.
+  const isWhole = /^(?:\(?\/?\.\*.*)?$/s.test(rest)
+  return `write ${below(isWhole ? literal : literal.replace(/[^/]*$/, ''))}`
+}
+
+/** `/this/*` */
+function below(path: string): string {
+  return `${path.replace(/\/+$/, '')}/*`
+}
+
+function withSlash(text: string): string | undefined {
+  try {
+    parsePath(`/${text}`)
+    return `write /${text}`
+  } catch (error) {
+    return error instanceof InvalidValue ? error.hint : undefined
+  }
+}
+
+/** Of `/app*` the whole; elsewhere what stands before the segment with the star. */
+function starMend(text: string): string {
+  const [, before = ''] = /^([^*]*)/.exec(text)!
+  return `write ${below(/^[^*]*[^*/]\*$/.test(text) ? before : before.replace(/[^/]*$/, ''))}`
 }
 
 /** As a request for it would be normalised. A `%` that begins no escape is itself. */

@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import { alternatives, shown, shownByKind } from './error.ts'
 import type { KeyPath } from './key-path.ts'
 import { nearest } from './nearest.ts'
+import { insteadOfUnsupported } from './not-supported.ts'
 
 /** Something wrong at a place in a value, whatever file or variable the value came from. */
 export interface Issue {
@@ -72,8 +73,11 @@ function flatten(issue: z.core.$ZodIssue, parent: KeyPath): Issue[] {
 }
 
 function unknownKey(path: KeyPath, key: string, known: readonly string[]): Issue {
-  const message = `unknown key, expected ${alternatives(known)}`
-  return { path, atKey: true, message, hint: didYouMean(nearest(key, known)) }
+  const meant = nearest(key, known)
+  const instead = insteadOfUnsupported(key)
+  if (instead !== undefined && meant === undefined)
+    return { path, atKey: true, message: 'not supported', hint: instead }
+  return { path, atKey: true, message: `unknown key, expected ${alternatives(known)}`, hint: didYouMean(meant) }
 }
 
 /** Of the alternatives at one place, the only one whose kind of value (text, list, mapping) stands there. */

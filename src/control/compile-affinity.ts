@@ -1,6 +1,6 @@
 import { type Affinity as Configured, needsHttps } from '../config/affinity.ts'
 import { cookieNameFor, formerCookieNameFor } from '../config/instance.ts'
-import type { Affinity, Balance, SessionSource } from '../snapshot.ts'
+import type { Affinity, Balance, HashKey, SessionSource } from '../snapshot.ts'
 
 const sameSites = { lax: 'Lax', strict: 'Strict', none: 'None' } as const
 
@@ -40,18 +40,18 @@ export function compileAffinity(
     case 'learn':
       return { ...affinity, from: affinity.from.map(sourceOf), secret: secret() }
     case 'header':
-      return byHash({ from: 'header', name: affinity.name.toLowerCase() })
+      return byHash('header', { from: 'header', name: affinity.name.toLowerCase() })
     case 'query':
-      return byHash({ from: 'query', name: asBytes(affinity.name) })
+      return byHash('query', { from: 'query', name: asBytes(affinity.name) })
     case 'path':
-      return byHash({ from: 'segment', pattern: affinity.pattern.split('/').slice(1).map(asStep) })
+      return byHash('path', { from: 'segment', pattern: affinity.pattern.split('/').slice(1).map(asStep) })
     case 'ip-hash':
     case 'consistent-hash':
       return affinity
   }
 
-  function byHash(key: Extract<Affinity, { type: 'consistent-hash' }>['key']): Affinity {
-    return { type: 'consistent-hash', key, idle, onLost }
+  function byHash(writtenAs: 'header' | 'query' | 'path', key: HashKey): Affinity {
+    return { type: 'consistent-hash', writtenAs, key, idle, onLost }
   }
 }
 

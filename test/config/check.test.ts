@@ -16,7 +16,9 @@ describe('limpet check', () => {
   test('prints what is in effect, as a file that says the same, and where it came from', () => {
     const { status, stdout, stderr } = check(['-c', 'examples/lab.yaml', '--port', '7777', '--workers', '2'])
     assert.deepEqual([status, stderr], [0, ''])
-    assert.equal(stdout.split('\n')[0], `# Checked: ${root}examples/lab.yaml, with --port, --workers`)
+    const source = `${root}examples/lab.yaml, with --port, --workers`
+    assert.equal(stdout.split('\n')[0], `# Checked: ${source}`)
+    assert.equal(stdout.split('\n').at(-2), `# The configuration is valid: ${source}`)
     const config = parseConfig(stdout, 'printed', {})
     assert.deepEqual([(config.listeners[0] as PortListener).port, config.workers], [7777, 2])
   })
@@ -24,6 +26,7 @@ describe('limpet check', () => {
   test("prints the lab's variables as a file", () => {
     const { status, stdout } = check([], { STATIC_BACKEND: 'a b', DYNAMIC_BACKEND: 'c' })
     assert.equal(status, 0)
+    assert.match(stdout, /\n# The configuration is valid: the environment \(STATIC_BACKEND, DYNAMIC_BACKEND\)\n$/)
     assert.deepEqual(parseConfig(stdout, 'printed', {}).upstreams[0]?.balance, { type: 'ip-hash' })
   })
 

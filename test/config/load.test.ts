@@ -171,6 +171,16 @@ describe('what is wrong with a flag or a variable', () => {
     )
   })
 
+  test("a port that is the admin API's is wrong", () => {
+    const cwd = directoryWith({})
+    writeFileSync(join(cwd, 'limpet.yaml'), `${fileOf('web')}admin: on\n`)
+    refusal(
+      { cwd, flags: { port: 9000 } },
+      "--port: expected another port than the admin API's, found 9000 (set another port for admin in the file, or choose another one here)",
+    )
+    assert.equal(load({ cwd, flags: { port: 9001 } }).config.listeners[0]?.port, 9001)
+  })
+
   test('lists that make too many servers are wrong', () => {
     const cwd = directoryWith({ 'limpet.yaml': 'static' })
     const servers = Array.from({ length: 16_385 }, (_, index) => `s${index}`).join(' ')

@@ -293,6 +293,34 @@ describe('limpet status', () => {
     assert.match(stdout, /^upstream hashed: ip-hash$/m)
   })
 
+  test('names each affinity as the file does', async (t) => {
+    const affinities = {
+      cookie: { type: 'cookie', secrets: [SECRET] },
+      learn: { type: 'learn', from: 'cookie:SID' },
+      header: { type: 'header', name: 'X-User' },
+      query: { type: 'query', name: 'user' },
+      path: { type: 'path', pattern: '/rooms/:room' },
+      'ip-hash': 'ip-hash',
+      'consistent-hash': { type: 'consistent-hash', key: 'uri' },
+    }
+    const upstreams = Object.entries(affinities).map(([name, affinity]) => [
+      name,
+      { affinity, servers: ['127.0.0.1:1'] },
+    ])
+    const limpet = await startLimpet(t, {
+      listeners: [{ address: '127.0.0.1', port: 0 }],
+      workers: 1,
+      admin: { port: 0 },
+      routes: [{ path: '/*', upstream: 'cookie' }],
+      upstreams: Object.fromEntries(upstreams),
+    })
+    const { stdout } = await runLimpet(['status', '--url', await adminUrlOf(limpet)])
+    assert.deepEqual(
+      stdout.match(/^upstream .*$/gm),
+      Object.keys(affinities).map((kind) => `upstream ${kind}: round-robin, affinity ${kind}`),
+    )
+  })
+
   test('prints what the API says as JSON', async (t) => {
     const { api } = await running(t)
     const { code, stdout } = await runLimpet(['status', '--url', api, '--json'])

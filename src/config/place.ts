@@ -1,0 +1,32 @@
+import { isIPv4 } from 'node:net'
+import { formatAddress } from './address.ts'
+
+/** Where the program listens, for clients or for the admin API. */
+export interface Place {
+  /** IPv4, IPv6 without brackets, or a name. */
+  readonly address: string
+  /** 0 is any free one. */
+  readonly port: number
+}
+
+/** `0.0.0.0:80`, `[::]:80` */
+export function formatPlace({ address, port }: Place): string {
+  return formatAddress({ host: address, port })
+}
+
+/** Whether connections to the one could be meant for the other. Of names, only localhost is known. */
+export function meet(one: Place, other: Place): boolean {
+  if (one.port === 0 || one.port !== other.port) return false
+  return addressesOf(one).some((address) => addressesOf(other).some((its) => overlap(address, its)))
+}
+
+function addressesOf({ address }: Place): string[] {
+  return address === 'localhost' ? ['127.0.0.1', '::1'] : [address]
+}
+
+function overlap(one: string, other: string): boolean {
+  // `::` takes both families.
+  const isWildcardFor = (wildcard: string, address: string) =>
+    wildcard === '::' || (wildcard === '0.0.0.0' && (isIPv4(address) || address === '::'))
+  return one === other || isWildcardFor(one, other) || isWildcardFor(other, one)
+}
