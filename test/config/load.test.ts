@@ -178,7 +178,7 @@ describe('what is wrong with a flag or a variable', () => {
       { cwd, flags: { port: 9000 } },
       "--port: expected another port than the admin API's, found 9000 (set another port for admin in the file, or choose another one here)",
     )
-    assert.equal(load({ cwd, flags: { port: 9001 } }).config.listeners[0]?.port, 9001)
+    assert.equal(portOf(load({ cwd, flags: { port: 9001 } }).config), 9001)
   })
 
   test('lists that make too many servers are wrong', () => {
