@@ -1,3 +1,5 @@
+import { hexadecimal } from './hexadecimal.ts'
+
 /** An IPv4 or IPv6 address: in its one form (RFC 5952), as it stands in logs, and as 4 or 16 octets, which policies go by. */
 export interface IpAddress {
   readonly text: string
@@ -132,12 +134,6 @@ function octetsOfIPv6(text: string): Uint8Array | undefined {
   octets.copyWithin(16 - (length - gap), gap, length)
   octets.fill(0, gap, 16 - (length - gap))
   return octets
-}
-
-function hexadecimal(character: number): number {
-  if (character >= ZERO && character <= 0x39) return character - ZERO
-  const letter = character | 0x20
-  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1
 }
 
 /** RFC 5952: small letters, and `::` for the first of the longest runs of two or more groups of zeros. */

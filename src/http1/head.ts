@@ -149,6 +149,16 @@ export abstract class Head {
     return this.bytes.toString('latin1', this.valueStart(field), this.valueEnd(field))
   }
 
+  /** Whether a field's value is exactly that text of one character a byte. */
+  hasValue(field: number, text: string): boolean {
+    const from = this.valueStart(field)
+    if (this.valueEnd(field) - from !== text.length) return false
+    for (let i = 0; i < text.length; i++) {
+      if (this.bytes[from + i] !== text.charCodeAt(i)) return false
+    }
+    return true
+  }
+
   /** The index of the first field of that name, or -1. */
   find(name: number): number {
     for (let field = 0; field < this.count; field++) {

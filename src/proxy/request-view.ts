@@ -5,7 +5,7 @@ import { parameterIn, unescaped } from '../http1/query.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import { type IpAddress, UNKNOWN_ADDRESS } from '../ip-address.ts'
 import { type NamedPart, valueIn } from '../named-part.ts'
-import type { RequestConditions } from '../routing/router.ts'
+import type { RequestConditions } from '../routing/path-table.ts'
 
 /**
  * The request whose head a worker has just read, as routes, affinities and policies see it: text is made of what they
@@ -32,6 +32,11 @@ export class RequestView implements RequestConditions, KeySubject, SessionReques
   header(name: string): string | undefined {
     const field = this.#head.findNamed(name)
     return field < 0 ? undefined : this.#head.value(field)
+  }
+
+  hasHeader(name: string, value: string): boolean {
+    const field = this.#head.findNamed(name)
+    return field >= 0 && this.#head.hasValue(field, value)
   }
 
   cookie(name: string, after = 0): string | undefined {

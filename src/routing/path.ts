@@ -1,33 +1,57 @@
+import { hexadecimal } from '../hexadecimal.ts'
+
+const PERCENT = 0x25
+const DOT = 0x2e
+const SLASH = 0x2f
+
+/** What stands in the text at its end; no byte. */
+const END = -1
+
+/** Where paths are put together, one after the other. */
+let normal = Buffer.allocUnsafeSlow(1024)
+
 /**
  * The normal form of a request's path, by which routes are matched (nginx's ngx_http_parse_complex_uri): percent-encoded
- * bytes decoded, an encoded slash or dot like a plain one, doubled slashes merged, dot segments resolved.
+ * bytes decoded, an encoded slash or dot like a plain one, doubled slashes merged, dot segments resolved. Each byte is
+ * read, written and taken back once at the most.
  *
  * @param path begins with a slash; one character a byte
  * @returns undefined where there is none: a broken or NUL escape, or a path that climbs above its root
  */
 export function normalisePath(path: string): string | undefined {
-  const decoded = decodeOnce(path)
-  if (decoded === undefined) return undefined
-  const kept: string[] = []
-  const segments = decoded.split('/').slice(1)
-  const last = segments.length - 1
-  for (const [index, segment] of segments.entries()) {
-    const dots = segment === '.' || segment === '..'
-    if (segment === '..' && kept.pop() === undefined) return undefined
-    if (!dots && segment !== '') kept.push(segment)
-    // What ends in a slash or a dot segment names a folder.
-    if (index === last && (dots || segment === '')) kept.push('')
+  if (normal.length < path.length + 1) normal = Buffer.allocUnsafeSlow(2 * path.length)
+  /** Bytes written: the slashes and segments so far, and from `segment` on the current one. */
+  let length = 0
+  let segment = 0
+  for (let at = 0; at <= path.length; at++) {
+    let byte = at < path.length ? path.charCodeAt(at) : END
+    if (byte === PERCENT) {
+      byte = escapedByte(path, at)
+      if (byte === 0) return undefined
+      at += 2
+    }
+    if (byte !== SLASH && byte !== END) {
+      normal[length++] = byte
+      continue
+    }
+    const size = length - segment
+    if (size === 1 && normal[segment] === DOT) {
+      length = segment
+    } else if (size === 2 && normal[segment] === DOT && normal[segment + 1] === DOT) {
+      if (segment <= 1) return undefined
+      length = segment - 1
+      while (normal[length - 1] !== SLASH) length--
+    } else if (byte === SLASH && (size > 0 || length === 0)) {
+      normal[length++] = SLASH
+    }
+    segment = length
   }
-  return `/${kept.join('/')}`
+  return normal.toString('latin1', 0, length)
 }
 
-function decodeOnce(path: string): string | undefined {
-  if (!path.includes('%')) return path
-  let broken = false
-  const decoded = path.replace(/%(.{0,2})/gs, (_, digits: string) => {
-    const byte = /^[0-9A-Fa-f]{2}$/.test(digits) ? Number.parseInt(digits, 16) : 0
-    if (byte === 0) broken = true
-    return String.fromCharCode(byte)
-  })
-  return broken ? undefined : decoded
+/** The byte that the three characters from offset `at` on stand for; 0 where they are no escape. */
+function escapedByte(path: string, at: number): number {
+  const high = hexadecimal(path.charCodeAt(at + 1))
+  const low = hexadecimal(path.charCodeAt(at + 2))
+  return high < 0 || low < 0 ? 0 : 16 * high + low
 }

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { normalisePath } from '../../src/routing/path.ts'
+
+/** The same in plain words: decodes all, then goes from segment to segment. */
+function plainly(path: string): string | undefined {
+  if (/%(?![0-9A-Fa-f]{2})|%00/.test(path)) return undefined
+  const decoded = path.replaceAll(/%(..)/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)))
+  const segments = decoded.split('/').slice(1)
+  const kept: string[] = []
+  for (const segment of segments) {
+    if (segment === '..' && kept.pop() === undefined) return undefined
+    if (!['', '.', '..'].includes(segment)) kept.push(segment)
+  }
+  const isFolder = ['', '.', '..'].includes(segments.at(-1)!)
+  return `/${kept.join('/')}${isFolder && kept.length > 0 ? '/' : ''}`
+}
+
+test('a path is decoded, and goes where its segments lead', () => {
+  const unit = fc.constantFrom(
+    '/',
+    '/',
+    '.',
+    '..',
+    '%2e',
+    '%2F',
+    '%2f',
+    'a',
+    '%61',
+    '%e9',
+    '\xe9',
+    '%25',
+    '...',
+    ';',
+    '%',
+    '%0',
+    '%00',
+    '%zz',
+  )
+  fc.assert(
+    fc.property(fc.array(unit, { maxLength: 12 }), (parts) => {
+      const path = `/${parts.join('')}`
+      assert.equal(normalisePath(path), plainly(path))
+    }),
+    { seed: 15, numRuns: 20_000 },
+  )
+})
+
+test('a long path is as one of its segments', () => {
+  assert.equal(normalisePath('/a/..'.repeat(10_000)), '/')
+  assert.equal(normalisePath(`${'/a'.repeat(10_000)}${'/%2e%2e'.repeat(9_999)}`), '/a/')
+  assert.equal(normalisePath(`${'/a'.repeat(10_000)}${'/..'.repeat(10_001)}`), undefined)
+})
