@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { connectionOptions } from '../src/http1/connection-options.ts'
+import { CookieNames } from '../src/http1/cookie-names.ts'
 import { framingOfRequest } from '../src/http1/framing.ts'
 import { RequestHead } from '../src/http1/request-head.ts'
 import { writeRequestHead } from '../src/proxy/forwarded-head.ts'
@@ -66,7 +67,7 @@ function forward({ head: text, framed, body }: ReadRequest): string {
     requestId: 'id',
     serverAddress: 'server',
     upgrade: false,
-    ownCookies: [],
+    ownCookies: new CookieNames([]),
   })
   const written = scratch.bytes.toString('latin1', 0, scratch.length)
   scratch.length = 0

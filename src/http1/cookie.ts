@@ -30,17 +30,47 @@ export class CookiePairs {
     const bytes = this.#bytes
     const to = this.#to
     let at = this.#next
-    while (at < to && (isBlank(bytes[at]!) || bytes[at] === SEMICOLON)) at++
+    while (at < to && (bytes[at] === SEMICOLON || isBlank(bytes[at]!))) at++
     if (at >= to) return false
-    this.start = at
+    const start = at
     while (at < to && bytes[at] !== EQUALS && bytes[at] !== SEMICOLON) at++
-    this.nameEnd = trimmed(bytes, this.start, at)
-    if (bytes[at] === EQUALS && at < to) at++
-    while (at < to && isBlank(bytes[at]!)) at++
+    this.start = start
+    this.nameEnd = trimmed(bytes, start, at)
+    if (at < to && bytes[at] === EQUALS) {
+      at++
+      while (at < to && isBlank(bytes[at]!)) at++
+    }
     this.valueStart = at
     while (at < to && bytes[at] !== SEMICOLON) at++
     this.end = trimmed(bytes, this.valueStart, at)
     this.#next = at + 1
+    return true
+  }
+
+  /** Goes on to the next pair of that name, past all others at the price of a look at their bytes. */
+  seek(name: string): boolean {
+    const bytes = this.#bytes
+    const to = this.#to
+    const first = name.charCodeAt(0)
+    let at = this.#next
+    while (at < to) {
+      while (at < to && (bytes[at] === SEMICOLON || isBlank(bytes[at]!))) at++
+      if (at < to && bytes[at] === first) {
+        this.#next = at
+        if (this.#beginsWith(name) && this.advance() && this.isNamed(name)) return true
+      }
+      while (at < to && bytes[at] !== SEMICOLON) at++
+    }
+    this.#next = at
+    return false
+  }
+
+  #beginsWith(name: string): boolean {
+    const next = this.#next
+    if (this.#to - next < name.length) return false
+    for (let i = 1; i < name.length; i++) {
+      if (this.#bytes[next + i] !== name.charCodeAt(i)) return false
+    }
     return true
   }
 
@@ -66,8 +96,8 @@ export function cookieIn(head: Head, name: string, after = 0): string | undefine
   for (let field = 0; field < head.count; field++) {
     if (head.names[field] !== FieldName.Cookie) continue
     pairs.enter(head.bytes, head.valueStart(field), head.valueEnd(field))
-    while (pairs.advance()) {
-      if (pairs.isNamed(name) && pending-- === 0) return head.bytes.toString('latin1', pairs.valueStart, pairs.end)
+    while (pairs.seek(name)) {
+      if (pending-- === 0) return head.bytes.toString('latin1', pairs.valueStart, pairs.end)
     }
   }
   return undefined

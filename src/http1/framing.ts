@@ -112,16 +112,6 @@ function isChunkedCoding(bytes: Uint8Array, from: number, to: number): boolean {
   return true
 }
 
-/** Calls `member` with the range of each non-empty member of a comma-separated list (RFC 9110 §5.6.1). */
-export function forEachMember(head: Head, field: number, member: (from: number, to: number) => void): void {
-  const to = head.valueEnd(field)
-  for (let at = head.valueStart(field); at < to; ) {
-    const end = endOfMember(head.bytes, at, to)
-    if (end > at) member(at, end)
-    at = afterComma(head.bytes, end, to)
-  }
-}
-
 function endOfMember(bytes: Uint8Array, from: number, to: number): number {
   let comma = from
   while (comma < to && bytes[comma] !== COMMA) comma++

@@ -1,5 +1,6 @@
-import { isDigit } from './bytes.ts'
+import { EQUALS, isDigit } from './bytes.ts'
 import { CookiePairs, unquoted } from './cookie.ts'
+import type { CookieNames } from './cookie-names.ts'
 import { FieldName } from './field-name.ts'
 import type { Head } from './head.ts'
 
@@ -37,12 +38,13 @@ export function setCookiesIn(head: Head, name: string, path: string, now: number
 }
 
 /** The first of those names of which a response sets a cookie; undefined where it sets none of them. */
-export function cookieSetAmong(head: Head, names: readonly string[]): string | undefined {
+export function cookieSetAmong(head: Head, names: CookieNames): string | undefined {
+  const { bytes } = head
   for (let field = 0; field < head.count; field++) {
     if (head.names[field] !== FieldName.SetCookie) continue
-    pairs.enter(head.bytes, head.valueStart(field), head.valueEnd(field))
-    if (!pairs.advance()) continue
-    for (const name of names) if (pairs.isNamed(name)) return name
+    pairs.enter(bytes, head.valueStart(field), head.valueEnd(field))
+    if (!pairs.advance() || !names.find(bytes, pairs.start, pairs.end)) continue
+    return bytes.toString('latin1', names.start, bytes.indexOf(EQUALS, names.start)).trimEnd()
   }
   return undefined
 }

@@ -1,4 +1,5 @@
 import { now } from '../clock.ts'
+import { CookieNames } from '../http1/cookie-names.ts'
 import { RequestHead } from '../http1/request-head.ts'
 import { ResponseHead } from '../http1/response-head.ts'
 import { cookieSetAmong } from '../http1/set-cookie.ts'
@@ -53,7 +54,7 @@ export class DataPlane {
   /** Absent where nobody is trusted. */
   readonly trustedProxies: TrustedProxies | undefined
   /** Names of the cookies by which users are known here; no server gets to see them. */
-  readonly ownCookies: readonly string[]
+  readonly ownCookies: CookieNames
   readonly accessLog: AccessLog
   readonly events: DataPlaneEvents
   readonly deadlines = new Deadlines()
@@ -134,7 +135,7 @@ export class DataPlane {
 
   /** Tells if the response that was just read sets a cookie whose name is Limpet's own, which that server never gets back. */
   watchOwnCookies(upstream: Upstream, server: Server): void {
-    if (this.ownCookies.length === 0) return
+    if (this.ownCookies.isEmpty) return
     const cookie = cookieSetAmong(this.responseHead, this.ownCookies)
     if (cookie !== undefined && this.#ownCookiesSet.due(cookie, now()) > 0)
       this.events.ownCookieSet(upstream, server, cookie)
@@ -197,9 +198,9 @@ function fullFrom(limit: number): number {
   return limit - Math.min(256, Math.max(8, Math.floor(limit / 8)))
 }
 
-function ownCookiesOf({ upstreams }: Snapshot): string[] {
+function ownCookiesOf({ upstreams }: Snapshot): CookieNames {
   const names = upstreams.flatMap(({ affinity }) =>
     affinity?.type === 'cookie' ? [affinity.name, affinity.formerName ?? []].flat() : [],
   )
-  return [...new Set(names)]
+  return new CookieNames(names)
 }

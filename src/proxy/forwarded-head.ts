@@ -1,6 +1,6 @@
 import { COLON, isDigit, SPACE, ZERO } from '../http1/bytes.ts'
 import type { ConnectionOptions } from '../http1/connection-options.ts'
-import { CookiePairs } from '../http1/cookie.ts'
+import { type CookieNames, isBetweenPairs } from '../http1/cookie-names.ts'
 import { FieldName } from '../http1/field-name.ts'
 import { CHUNKED, type Framing } from '../http1/framing.ts'
 import type { Head } from '../http1/head.ts'
@@ -80,7 +80,7 @@ export interface Forwarding {
   /** Whether the request's wish to switch protocols goes on to the server. */
   readonly upgrade: boolean
   /** Names of the cookies that are between clients and this proxy, whichever upstream they are for. */
-  readonly ownCookies: readonly string[]
+  readonly ownCookies: CookieNames
 }
 
 /**
@@ -97,10 +97,10 @@ export function writeRequestHead(
   const { bytes } = head
   const asItCame = head.form !== 'absolute' && head.minorVersion === 1
   const fields = isVouchedFor(forwarding) ? endsInRequest : endsInUnvouchedRequest
-  const ends = forwarding.ownCookies.length === 0 ? fields.cookiesPass : fields.cookiesEnd
+  const ends = forwarding.ownCookies.isEmpty ? fields.cookiesPass : fields.cookiesEnd
   if (!asItCame) writeRequestLine(out, head)
   copyFields(out, head, asItCame ? head.start : firstField(head), ends, options, head.form === 'absolute')
-  if (forwarding.ownCookies.length > 0) copyCookies(out, head, forwarding.ownCookies)
+  if (!forwarding.ownCookies.isEmpty) copyCookies(out, head, forwarding.ownCookies, options)
 
   const hasHost = head.authorityEnd > head.authorityStart
   if (head.form === 'absolute') writeLine(out, 'Host: ', bytes, head.authorityStart, head.authorityEnd)
@@ -120,29 +120,33 @@ function hostFor(address: string): string {
 
 const COOKIE = Buffer.from('Cookie: ')
 const SEMICOLON = Buffer.from('; ')
-const pairs = new CookiePairs()
 
-/** Writes the Cookie fields without the pairs of those names. */
-function copyCookies(out: Scratch, head: Head, without: readonly string[]): void {
+/** Writes the Cookie fields without the pairs of those names; what stands between these stays as it came. */
+function copyCookies(out: Scratch, head: Head, without: CookieNames, options: ConnectionOptions): void {
+  const { bytes } = head
   for (let field = 0; field < head.count; field++) {
-    if (head.names[field] !== FieldName.Cookie) continue
-    let before = COOKIE
-    pairs.enter(head.bytes, head.valueStart(field), head.valueEnd(field))
-    while (pairs.advance()) {
-      if (isNamedAmong(without)) continue
-      out.write(before)
-      out.copy(head.bytes, pairs.start, pairs.end)
-      before = SEMICOLON
+    if (head.names[field] !== FieldName.Cookie || options.named[field] === 1) continue
+    const to = head.valueEnd(field)
+    const start = out.length
+    let from = head.valueStart(field)
+    while (without.find(bytes, from, to)) {
+      copyPairs(out, bytes, from, without.start, out.length === start ? COOKIE : SEMICOLON)
+      from = without.end
     }
-    if (before === SEMICOLON) out.write(CRLF)
+    copyPairs(out, bytes, from, to, out.length === start ? COOKIE : SEMICOLON)
+    if (out.length > start) out.write(CRLF)
   }
 }
 
-function isNamedAmong(names: readonly string[]): boolean {
-  for (const name of names) {
-    if (pairs.isNamed(name)) return true
-  }
-  return false
+/** Writes `before` and the pairs in `bytes[from, to)`, if there are any. */
+function copyPairs(out: Scratch, bytes: Buffer, from: number, to: number, before: Buffer): void {
+  let start = from
+  let end = to
+  while (start < end && isBetweenPairs(bytes[start]!)) start++
+  while (end > start && isBetweenPairs(bytes[end - 1]!)) end--
+  if (start === end) return
+  out.write(before)
+  out.copy(bytes, start, end)
 }
 
 /**
@@ -333,18 +337,12 @@ function copyFields(
   let kept = from
   for (let field = 0; field < head.count; field++) {
     const name = head.names[field]!
-    const drop = ends[name] === 1 || (withoutHost && name === FieldName.Host) || isNamed(head, field, options)
+    const drop = ends[name] === 1 || (withoutHost && name === FieldName.Host) || options.named[field] === 1
     if (!drop) continue
     out.copy(head.bytes, kept, head.nameStart(field))
     kept = head.lineEnd(field)
   }
   out.copy(head.bytes, kept, head.end - CRLF.length)
-}
-
-/** Whether Connection names the field. Host is never given up to that: the request would lose its meaning. */
-function isNamed(head: Head, field: number, options: ConnectionOptions): boolean {
-  if (options.named.length === 0 || head.names[field] === FieldName.Host) return false
-  return options.named.includes(head.bytes.toString('latin1', head.nameStart(field), head.nameEnd(field)).toLowerCase())
 }
 
 function firstField(head: Head): number {

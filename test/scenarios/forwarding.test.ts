@@ -102,3 +102,13 @@ test('connections to servers are used again, the last one first', async (t) => {
   }
   assert.equal(connections, 1)
 })
+
+test('Connection takes away the fields that it names, but never Host; cookies, too, where Limpet has its own', async (t) => {
+  for (const upstream of [{}, { affinity: { type: 'cookie' } }]) {
+    const { client, origin } = await throughTo(t, {}, upstream)
+    client.say('GET / HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nCookie: a=b\r\nX-B: 2\r\n')
+    client.say('Connection: x-a, host,cookie\r\nConnection:  X-C ,\r\nx-c: 3\r\nx-a: 4\r\n\r\n')
+    const heard = await origin.request()
+    assert.match(heard, /^GET \/ HTTP\/1\.1\r\nHost: a\r\nX-B: 2\r\nX-Forwarded-/)
+  }
+})
