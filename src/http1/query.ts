@@ -1,38 +1,47 @@
-import { HEX, PERCENT, SPACE } from './bytes.ts'
+import { EQUALS, HEX, PERCENT, SPACE } from './bytes.ts'
 
-const EQUALS = 0x3d
 const PLUS = 0x2b
+
+/** Parameters that are looked at; the parsers of applications stop there, too (Node's, Express's, PHP's). */
+const MOST_PARAMETERS = 1000
 
 /**
  * The value of the first parameter of that name in a target's query, as it stands there: the name may be escaped, and the
- * value is not unescaped. Undefined where there is none.
+ * value is not unescaped. Undefined where there is none among the first thousand.
  *
  * @param after how many parameters of the name are passed over
  */
 export function parameterIn(target: string, name: string, after = 0): string | undefined {
-  const question = target.indexOf('?')
-  if (question < 0) return undefined
-  const hasEscapes = target.includes('%', question)
   let pending = after
-  for (let from = question + 1; from < target.length; ) {
-    const ampersand = target.indexOf('&', from)
-    const to = ampersand < 0 ? target.length : ampersand
-    const value = valueAt(target, from, to, name, hasEscapes)
-    if (value >= 0 && pending-- === 0) return target.slice(value, to)
-    from = to + 1
+  let separator = target.indexOf('?')
+  for (let count = 0; separator >= 0 && count < MOST_PARAMETERS; count++) {
+    const from = separator + 1
+    separator = target.indexOf('&', from)
+    const value = afterName(target, from, name)
+    if (value > 0 && pending-- === 0) return target.slice(value, separator < 0 ? target.length : separator)
   }
   return undefined
 }
 
-/** Where the value of the parameter `target[from, to)` begins; -1 if it has another name, or no value. */
-function valueAt(target: string, from: number, to: number, name: string, hasEscapes: boolean): number {
-  const end = from + name.length
-  if (end < to && target.charCodeAt(end) === EQUALS && target.startsWith(name, from)) return end + 1
-  if (!hasEscapes) return -1
+/** Where the value of the parameter that begins at `from` begins; 0 if it has another name, or no value. */
+function afterName(target: string, from: number, name: string): number {
   let at = from
-  let isEscaped = false
-  for (; at < to && target.charCodeAt(at) !== EQUALS; at++) isEscaped ||= target.charCodeAt(at) === PERCENT
-  return isEscaped && at < to && unescaped(target.slice(from, at)) === name ? at + 1 : -1
+  for (let i = 0; i < name.length; i++) {
+    const wanted = name.charCodeAt(i)
+    const found = target.charCodeAt(at)
+    if (found === wanted) at++
+    else if (found === PERCENT && escapedAt(target, at) === wanted) at += 3
+    else if (found === PLUS && wanted === SPACE) at++
+    else return 0
+  }
+  return target.charCodeAt(at) === EQUALS ? at + 1 : 0
+}
+
+/** The byte whose escape stands at that offset; more than any byte where none does. */
+function escapedAt(target: string, at: number): number {
+  const high = HEX[target.charCodeAt(at + 1)] ?? 255
+  const low = HEX[target.charCodeAt(at + 2)] ?? 255
+  return low === 255 ? 256 : high * 16 + low
 }
 
 /**

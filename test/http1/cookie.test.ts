@@ -187,3 +187,8 @@ test('a value is unescaped as the URL standard has it', () => {
   )
   equal(unescaped('%E9'), '\xe9')
 })
+
+test('a parameter is looked for among the first thousand', () => {
+  equal(parameterIn(`/?${'a=1&'.repeat(999)}sid=x`, 'sid'), 'x')
+  equal(parameterIn(`/?${'a=1&'.repeat(1000)}sid=x`, 'sid'), undefined)
+})
