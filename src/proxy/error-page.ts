@@ -1,4 +1,5 @@
 import { reasonPhrases } from '../http1/reason-phrase.ts'
+import { prefersJson } from './accept.ts'
 import type { Failure } from './failure.ts'
 import { type OwnResponse, ownResponse, type Particulars } from './own-response.ts'
 
@@ -46,22 +47,4 @@ ${id}
 
 function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
-}
-
-/** Whether JSON stands in an Accept field with more weight than HTML (RFC 9110 §12.5.1). */
-function prefersJson(accept: string): boolean {
-  return (
-    weightOf(accept, /^application\/(.+\+)?json$/) >
-    Math.max(weightOf(accept, /^text\/html$/), weightOf(accept, /^text\/\*$/))
-  )
-}
-
-function weightOf(accept: string, type: RegExp): number {
-  const weights = accept.split(',').map((range) => {
-    const [name = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase())
-    if (!type.test(name)) return 0
-    const q = parameters.find((parameter) => parameter.startsWith('q='))
-    return q === undefined ? 1 : Number.parseFloat(q.slice(2)) || 0
-  })
-  return Math.max(...weights)
 }

@@ -1,3 +1,4 @@
+import { COMMA, equalsIgnoringCase, isBlank, SLASH, TOKEN } from '../http1/bytes.ts'
 import { type ConnectionOptions, connectionOptions, persists } from '../http1/connection-options.ts'
 import { FieldName } from '../http1/field-name.ts'
 import { type Framing, framingOfRequest } from '../http1/framing.ts'
@@ -9,9 +10,6 @@ import { isRequestId, makeRequestId } from './request-id.ts'
 
 /** Methods that do the same once or twice (RFC 9110 §9.2.2). */
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
-
-/** Protocols that would carry other requests past this proxy's eyes. */
-const notToTunnel = /^(h2c|tls\/.*|http\/.*)$/i
 
 /** A request as far as it is known from its head. The head itself is gone once the worker reads another one. */
 export class ReceivedRequest implements LoggedRequest {
@@ -109,25 +107,54 @@ export function authorityOf(head: RequestHead): string {
   return head.bytes.toString('latin1', head.authorityStart, head.authorityEnd)
 }
 
+const CONTINUE = Buffer.from('100-continue')
+
 /** What the Expect fields ask for (RFC 9110 §10.1.1). */
 export function expectationOf(head: RequestHead): 'nothing' | '100-continue' | 'unknown' {
   let expects: 'nothing' | '100-continue' = 'nothing'
   for (let field = 0; field < head.count; field++) {
     if (head.names[field] !== FieldName.Expect) continue
-    if (head.value(field).toLowerCase() !== '100-continue') return 'unknown'
+    if (!equalsIgnoringCase(head.bytes, head.valueStart(field), head.valueEnd(field), CONTINUE)) return 'unknown'
     expects = '100-continue'
   }
   return expects
 }
 
-/** Whether the request names protocols to switch to, and each of them may. */
+/** Whether the request names protocols to switch to (RFC 9110 §7.8), and each of them may. */
 function asksForTunnel(head: RequestHead): boolean {
   let asks = false
   for (let field = 0; field < head.count; field++) {
     if (head.names[field] !== FieldName.Upgrade) continue
-    const protocols = head.value(field).split(',')
-    if (!protocols.every((protocol) => protocol.trim() !== '' && !notToTunnel.test(protocol.trim()))) return false
+    if (!areAllToTunnel(head.bytes, head.valueStart(field), head.valueEnd(field))) return false
     asks = true
   }
   return asks
+}
+
+/** Whether `bytes[start, to)` is a list of protocols of which each may be switched to. */
+function areAllToTunnel(bytes: Uint8Array, start: number, to: number): boolean {
+  for (let at = start; at <= to; at++) {
+    while (at < to && isBlank(bytes[at]!)) at++
+    const from = at
+    while (at < to && (TOKEN[bytes[at]!] === 1 || bytes[at] === SLASH)) at++
+    if (at === from || carriesRequests(bytes, from, at)) return false
+    while (at < to && isBlank(bytes[at]!)) at++
+    if (at < to && bytes[at] !== COMMA) return false
+  }
+  return true
+}
+
+const H2C = Buffer.from('h2c')
+const TLS = Buffer.from('tls/')
+const HTTP = Buffer.from('http/')
+
+/** Whether that protocol would carry other requests past this proxy's eyes. */
+function carriesRequests(bytes: Uint8Array, from: number, to: number): boolean {
+  return (
+    equalsIgnoringCase(bytes, from, to, H2C) || beginsWith(bytes, from, to, TLS) || beginsWith(bytes, from, to, HTTP)
+  )
+}
+
+function beginsWith(bytes: Uint8Array, from: number, to: number, word: Uint8Array): boolean {
+  return to - from >= word.length && equalsIgnoringCase(bytes, from, from + word.length, word)
 }
