@@ -132,13 +132,19 @@ function endsIn(header: Buffer, width: 4 | 16): ProxyHeader['ends'] {
 function readVectors(header: Buffer, from: number): boolean {
   if (from > header.length) throw new ProxyHeaderError('its PROXY header is too short for its addresses')
   let isSecure = false
+  let isChecked = false
   for (let at = from; at < header.length; ) {
     const value = at + 3
     const end = value <= header.length ? value + header.readUInt16BE(at + 1) : Infinity
     if (end > header.length) throw new ProxyHeaderError('its PROXY header ends in the middle of a value')
     if (header[at] === TYPE_SSL && end > value) isSecure = (header[value]! & CLIENT_SSL) !== 0
-    else if (header[at] === TYPE_CRC32C && !(end === value + 4 && hasChecksumAt(header, value)))
-      throw new ProxyHeaderError('its PROXY header has another checksum than it says')
+    else if (header[at] === TYPE_CRC32C) {
+      // Each one takes a pass over the whole header.
+      if (isChecked) throw new ProxyHeaderError('its PROXY header has two checksums')
+      if (end !== value + 4 || !hasChecksumAt(header, value))
+        throw new ProxyHeaderError('its PROXY header has another checksum than it says')
+      isChecked = true
+    }
     at = end
   }
   return isSecure

@@ -13,6 +13,9 @@ import type { TrustedProxies } from './trusted-proxies.ts'
 /** A field of more bytes than these is read anew for each request. */
 const REMEMBERED = 128
 
+/** Members of the list that are looked at: more proxies than that stand before no server. */
+const MOST_MEMBERS = 100
+
 /**
  * A trusted proxy at the other end of a connection, which says of each request whose it is: in one field, that of
  * `clientAddressFrom`, and only there, since a proxy that writes one of the two passes on what a client wrote in the other.
@@ -37,7 +40,8 @@ export class TrustedPeer {
 
   /**
    * Whose request it is: of the addresses in the field, from right to left, the first that is not a trusted proxy's. What
-   * stands left of that, or left of what is no address (`unknown`, `_hidden`), is anybody's word and not believed.
+   * stands left of that, or left of what is no address (`unknown`, `_hidden`), is anybody's word and not believed; nor is
+   * what stands left of `MOST_MEMBERS` others.
    */
   clientOf(head: Head): IpAddress {
     const field = head.find(this.#chain.field)
@@ -67,10 +71,12 @@ export class TrustedPeer {
   #resolve(head: Head): IpAddress {
     const { bytes } = head
     let client = this.#address
+    let members = 0
     for (let field = head.count - 1; field >= 0; field--) {
       if (head.names[field] !== this.#chain.field) continue
       const start = head.valueStart(field)
       for (let to = head.valueEnd(field); to > start; ) {
+        if (++members > MOST_MEMBERS) return client
         const member = this.#chain.startOfLast(bytes, start, to)
         const begin = withoutLeadingSpace(bytes, member, to)
         const end = withoutTrailingSpace(bytes, begin, to)

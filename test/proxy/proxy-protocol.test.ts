@@ -131,6 +131,12 @@ test('a header with its checksum is read, and with one bit changed is not', () =
   assert.throws(() => decodeProxyHeader(header), /checksum/)
 })
 
+test('a header with a second checksum is refused, whatever that says', () => {
+  const header = version2('21', '11', IPV4 + vector('03', '00000000') + vector('03', '00000000'))
+  header.writeUInt32BE(crc32c(header), 16 + 12 + 3)
+  assert.throws(() => decodeProxyHeader(header), /two checksums/)
+})
+
 for (const version of versions) {
   test(`what is written in ${version} reads as it was meant`, () => {
     fc.assert(
