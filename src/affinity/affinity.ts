@@ -52,8 +52,12 @@ export interface Session {
 
 /** Reads a session from the first bytes of a response's body, before its client sees them. */
 export interface BodyReader {
+  /** Bytes of a body that it looks at, at the most. */
+  readonly most: number
   /** Takes in the next bytes of the body, which it must not keep; returns whether it wants more. */
   read(bytes: Buffer): boolean
+  /** The body is over, and all of it has been read. */
+  end(): void
 }
 
 /**

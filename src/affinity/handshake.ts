@@ -6,6 +6,12 @@ const MOST_BYTES = 4096
 const MOST_TEXT = 16 * 1024
 
 /**
+ * Each look begins at the body's first byte. So many are taken as soon as there are more bytes, enough for a handshake that
+ * comes byte by byte; the others wait until an eighth more is there, or the body's end.
+ */
+const PROMPT_LOOKS = 256
+
+/**
  * The start of the answer to an Engine.IO handshake: a packet of type 0 with a JSON object. In version 4 it is all there
  * is (`0{"sid":"…"`). In version 3 its length comes first, in digits (`96:0{…`) or, for clients that take binary data, as
  * a zero, digits as bytes, and 255 (engine.io-protocol, "Encoding, Payload"). For JSONP all of that is a text in a call,
@@ -16,10 +22,15 @@ const OPENING = /^(?:___eio\[\d+\]\(")?(?:\d+:|\0[\0-\x09]+\xff)?0\{[^{}]*?\\?"s
 
 /** Finds the session's id in the first bytes of the answer to an Engine.IO handshake, packed or not. */
 export class HandshakeReader implements BodyReader {
+  readonly most = MOST_BYTES
   readonly #encoding: string
   readonly #found: (sid: string) => void
   readonly #bytes = Buffer.allocUnsafe(MOST_BYTES)
   #length = 0
+  #looks = 0
+  /** How many bytes there were at the last look, and must be for the next. */
+  #lookedAt = 0
+  #nextLook = 0
 
   /**
    * @param encoding the answer's Content-Encoding; empty for none
@@ -32,10 +43,25 @@ export class HandshakeReader implements BodyReader {
 
   read(bytes: Buffer): boolean {
     this.#length += bytes.copy(this.#bytes, this.#length)
-    const text = unpack(this.#bytes.subarray(0, this.#length), this.#encoding)
+    return this.#length < this.#nextLook || this.#look()
+  }
+
+  end(): void {
+    if (this.#length > this.#lookedAt) this.#look()
+  }
+
+  /** Looks for the id; returns whether it may be in what is still to come. */
+  #look(): boolean {
+    const length = this.#length
+    const text = unpack(this.#bytes.subarray(0, length), this.#encoding)
     if (text === undefined) return false
     const sid = OPENING.exec(text)?.[1]
-    if (sid === undefined) return this.#length < MOST_BYTES
+    if (sid === undefined) {
+      this.#looks++
+      this.#lookedAt = length
+      this.#nextLook = this.#looks < PROMPT_LOOKS ? 0 : Math.min(MOST_BYTES, length + (length >> 3))
+      return length < MOST_BYTES
+    }
     this.#found(sid)
     return false
   }

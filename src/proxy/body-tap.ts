@@ -1,31 +1,48 @@
 import type { BodyReader } from '../affinity/affinity.ts'
-import type { Framing } from '../http1/framing.ts'
+import { type BodySink, ChunkedBody } from '../http1/chunked-body.ts'
+import { CHUNKED, type Framing, UNTIL_CLOSE } from '../http1/framing.ts'
 import type { HeadLimits } from '../http1/head.ts'
-import { BodyRelay, type ByteTarget } from './body-relay.ts'
 
-/** Shows the data of a body, without its framing, to a reader beside the road: it holds nothing back and changes nothing. */
-export class BodyTap implements ByteTarget {
+/**
+ * Shows the first data of a body, without its framing, to a reader beside the road: it holds nothing back and changes
+ * nothing. What arrives in one read is shown as one piece, however many chunks it is in.
+ */
+export class BodyTap implements BodySink {
   readonly #reader: BodyReader
-  readonly #body: BodyRelay
-  #wantsMore = true
+  readonly #chunked: ChunkedBody | undefined
+  /** Bytes that a body of known length still has. */
+  #remaining: number
+  /** Data that has arrived and has not been shown yet; beyond what the reader looks at it is left out. */
+  readonly #piece: Buffer
+  #length = 0
 
   constructor(reader: BodyReader, framing: Framing, limits: HeadLimits) {
     this.#reader = reader
-    this.#body = new BodyRelay(framing, 'bare', limits, 'server')
+    this.#chunked = framing === CHUNKED ? new ChunkedBody(false, limits, 'server') : undefined
+    this.#remaining = framing === UNTIL_CLOSE ? Infinity : framing
+    this.#piece = Buffer.allocUnsafe(reader.most)
   }
 
   /** Shows what of `bytes[from, …)` is data of the body; returns whether the reader wants to see more. */
   see(bytes: Buffer, from: number): boolean {
+    this.#length = 0
     try {
-      this.#body.relay(bytes, from, this)
+      if (this.#chunked !== undefined) this.#chunked.read(bytes, from, this)
+      else this.bodyBytes(bytes, from, from + Math.min(this.#remaining, bytes.length - from))
     } catch {
       // Framing that breaks the rules is told of by whoever sends the body on.
       return false
     }
-    return this.#wantsMore && !this.#body.done
+    const wantsMore = this.#length === 0 || this.#reader.read(this.#piece.subarray(0, this.#length))
+    const isOver = this.#chunked?.done ?? this.#remaining === 0
+    if (wantsMore && isOver) this.#reader.end()
+    return wantsMore && !isOver
   }
 
-  write(bytes: Buffer): void {
-    if (this.#wantsMore) this.#wantsMore = this.#reader.read(bytes)
+  bodyBytes(bytes: Buffer, from: number, to: number): void {
+    this.#remaining -= to - from
+    const piece = this.#piece
+    const most = Math.min(to, from + piece.length - this.#length)
+    for (let at = from; at < most; at++) piece[this.#length++] = bytes[at]!
   }
 }

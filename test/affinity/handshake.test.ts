@@ -3,11 +3,15 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { HandshakeReader } from '../../src/affinity/handshake.ts'
+import { CHUNKED } from '../../src/http1/framing.ts'
+import { BodyTap } from '../../src/proxy/body-tap.ts'
 import fc from '../support/property.ts'
 
 const SID = 'lv_VI97HAXpY6yYWAAAC'
 const OPEN = `0{"sid":"${SID}","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`
 const DIGITS = [...String(OPEN.length)].map(Number)
+
+const LIMITS = { headSize: 64_000, headers: 100 }
 
 /** What a reader finds in a body that comes in these pieces, and how many of them it wanted. */
 function reading(pieces: Iterable<Buffer>, encoding = '') {
@@ -61,6 +65,39 @@ describe('the id is found', () => {
   test('no later than with its last byte, so that no client knows it sooner', () => {
     const known = `0{"sid":"${SID}"`.length
     assert.deepEqual(reading(Array.from(OPEN, (byte) => Buffer.from(byte))), { found: [SID], wanted: known })
+  })
+})
+
+describe('of a body that comes in more pieces than anybody looks at one by one', () => {
+  const padding = Array.from({ length: 3000 }, (_, index) => String.fromCharCode(97 + ((index * index) % 26))).join('')
+  const body = gzipSync(`0{"a":"${padding}","sid":"${SID}"}`, { level: 0 })
+
+  test('the id is found at its end', () => {
+    const found: string[] = []
+    const reader = new HandshakeReader('gzip', (sid) => found.push(sid))
+    for (const byte of body) if (!reader.read(Buffer.from([byte]))) break
+    reader.end()
+    assert.deepEqual(found, [SID])
+  })
+
+  test('it is found with its last chunk, before the client has that', () => {
+    const chunks = Array.from(body, (byte) => Buffer.from([0x31, 13, 10, byte, 13, 10]))
+    const pieces = [...chunks, Buffer.from('0\r\n\r\n')]
+    for (const reads of [pieces, [Buffer.concat(pieces)]]) {
+      const found: string[] = []
+      const tap = new BodyTap(new HandshakeReader('gzip', (sid) => found.push(sid)), CHUNKED, LIMITS)
+      for (const read of reads) if (!tap.see(read, 0)) break
+      assert.deepEqual(found, [SID])
+    }
+  })
+
+  test('the chunks of one read are shown as one piece', () => {
+    const shown: string[] = []
+    const reader = { most: 8, read: (bytes: Buffer) => shown.push(bytes.toString()) > 0, end: () => shown.push('end') }
+    const tap = new BodyTap(reader, CHUNKED, LIMITS)
+    assert.equal(tap.see(Buffer.from('1\r\na\r\n1\r\nb\r\n2\r\nc'), 0), true)
+    assert.equal(tap.see(Buffer.from('d\r\nA\r\n0123456789\r\n0\r\n\r\n'), 0), false)
+    assert.deepEqual(shown, ['abc', 'd0123456', 'end'])
   })
 })
 
