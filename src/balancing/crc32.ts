@@ -20,3 +20,28 @@ export function finish(state: number): number {
 export function crc32(bytes: Uint8Array): number {
   return finish(update(START, bytes))
 }
+
+/**
+ * Of each power of two: what becomes of each bit of a state when so many zero bytes are fed to it (zlib's crc32_combine).
+ */
+const ZEROS = [Int32Array.from({ length: 32 }, (_, bit) => update(1 << bit, new Uint8Array(1)))]
+
+/**
+ * What a state becomes by `length` zero bytes, in time that grows with the digits of that number only. For any bytes and
+ * state, `update(state, bytes)` is `update(0, bytes) ^ updateByZeros(state, bytes.length)`.
+ */
+export function updateByZeros(state: number, length: number): number {
+  let crc = state
+  for (let power = 0; length >> power > 0; power++) {
+    const operator = ZEROS[power] ?? ZEROS[power - 1]!.map((image) => applied(ZEROS[power - 1]!, image))
+    ZEROS[power] = operator
+    if ((length >> power) & 1) crc = applied(operator, crc)
+  }
+  return crc
+}
+
+function applied(operator: Int32Array, state: number): number {
+  let image = 0
+  for (let bit = 0; bit < 32; bit++) if ((state >>> bit) & 1) image ^= operator[bit]!
+  return image
+}

@@ -1,4 +1,4 @@
-import { finish, START, update } from './crc32.ts'
+import { finish, START, update, updateByZeros } from './crc32.ts'
 import type { Policy } from './policy.ts'
 import type { ServerState } from './server-state.ts'
 import { Shares } from './shares.ts'
@@ -25,9 +25,10 @@ export class Hash implements Policy {
   pick(key: Uint8Array, avoid: readonly ServerState[], now: number): ServerState | undefined {
     if (key.length === 0 || this.#servers.length < 2) return this.#fallback.pick(key, avoid, now)
     let hash = 0
+    const first = update(START, key)
     // nginx counts only the tries that found nobody; the ones to avoid were found before.
     for (let tries = 0; tries <= MOST_TRIES + avoid.length; tries++) {
-      hash += part(key, tries)
+      hash += part(first, key.length, tries)
       const server = this.#at(hash)
       if (!avoid.includes(server) && server.mayServe(now) && server.claim(now)) return server
     }
@@ -36,7 +37,7 @@ export class Hash implements Policy {
 
   home(key: Uint8Array): ServerState | undefined {
     if (this.#servers.length < 2) return this.#servers[0]
-    return key.length === 0 ? undefined : this.#at(part(key, 0))
+    return key.length === 0 ? undefined : this.#at(part(update(START, key), key.length, 0))
   }
 
   #at(hash: number): ServerState {
@@ -51,7 +52,12 @@ function prefix(tries: number): number {
   return tries === 0 ? START : update(START, Buffer.from(String(tries)))
 }
 
-/** What one try adds to the hash. */
-function part(key: Uint8Array, tries: number): number {
-  return (finish(update(PREFIXES[tries] ?? prefix(tries), key)) >>> 16) & 0x7fff
+/**
+ * What one try adds to the hash: the CRC-32 of its number and the key, which is not read again for it.
+ *
+ * @param first what the key makes of the state that it meets at the first try
+ */
+function part(first: number, length: number, tries: number): number {
+  const state = tries === 0 ? first : first ^ updateByZeros(START ^ (PREFIXES[tries] ?? prefix(tries)), length)
+  return (finish(state) >>> 16) & 0x7fff
 }

@@ -63,11 +63,14 @@ function judge(
   const passed = status.some(({ from, to }) => code >= from && code <= to)
   if (!passed || body === undefined) return conclude({ passed, cause: answered })
   const missing = { passed: false, cause: `${answered} without ${JSON.stringify(body)} in its body` }
-  let read = Buffer.alloc(0)
+  const read = Buffer.alloc(MOST_BODY)
+  let length = 0
   response.on('data', (chunk: Buffer) => {
-    read = Buffer.concat([read, chunk.subarray(0, MOST_BODY - read.length)])
-    if (read.includes(body)) conclude({ passed: true, cause: answered })
-    else if (read.length === MOST_BODY) conclude(missing)
+    // What was searched before is not searched again, but for a text that may have begun at its end.
+    const from = Math.max(0, length - Buffer.byteLength(body))
+    length += chunk.copy(read, length)
+    if (read.subarray(from, length).includes(body)) conclude({ passed: true, cause: answered })
+    else if (length === MOST_BODY) conclude(missing)
   })
   response.on('end', () => conclude(missing))
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { crc32 as reference } from 'node:zlib'
-import { crc32 } from '../../src/balancing/crc32.ts'
+import { crc32, update, updateByZeros } from '../../src/balancing/crc32.ts'
 import type { Balance } from '../../src/snapshot.ts'
 import fc from '../support/property.ts'
 import { type Group, groupOf, keyOf, serversWith } from './group.ts'
@@ -25,6 +25,15 @@ function placesOf({ policy }: Group): string[] {
 
 test('crc32 is that of zlib', () => {
   fc.assert(fc.property(fc.uint8Array(), (bytes) => crc32(bytes) === reference(bytes)))
+})
+
+test('the state before some bytes counts apart from the bytes', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 5000, size: 'max' }), fc.integer(), (bytes, state) => {
+      assert.equal(update(state, bytes) | 0, (update(0, bytes) ^ updateByZeros(state, bytes.length)) | 0)
+    }),
+    { seed: 15 },
+  )
 })
 
 for (const balance of [hash, consistent, bounded]) {
