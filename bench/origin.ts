@@ -88,6 +88,7 @@ http {
   keepalive_requests 1000000000;
   client_max_body_size 0;
   client_body_buffer_size 2m;
+  large_client_header_buffers 4 256k;
   types { }
   default_type application/json;
   server {

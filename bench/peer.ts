@@ -3,11 +3,15 @@ import type { Launch } from './program.ts'
 /** What every proxy is configured to do, in words that each of them understands. */
 export interface Site {
   readonly workers: number
+  /** Whose word on who a client is counts, where the case has peers that can be told. */
+  readonly trustedProxies?: readonly string[]
   readonly routes: readonly Route[]
   readonly upstreams: readonly Upstream[]
 }
 
 export interface Route {
+  /** `*.example.org`, where the case has peers that can be told. Left out: any. */
+  readonly host?: string
   /** `/exactly/this`, or `/this/*` for all below `/this/`. */
   readonly path: string
   /** The name of an upstream. */

@@ -1,4 +1,5 @@
 import type { Case } from '../case.ts'
+import { hostileCpu } from './hostile-cpu.ts'
 import { idle } from './idle.ts'
 import { download10MB, download64kB, upload } from './large.ts'
 import { manyRoutesCase, manyServersCase, twoWorkersCase } from './scale.ts'
@@ -21,4 +22,5 @@ export const cases = [
   twoWorkersCase,
   sticky,
   start,
+  hostileCpu,
 ] satisfies Case[]

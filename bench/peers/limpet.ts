@@ -55,11 +55,13 @@ export function profileFlags({ profile }: Setup): string[] {
 }
 
 /** Writes the setup as a limpet.yaml; resolves to its path. */
-export async function writeConfig({ folder, port, workers, routes, upstreams, accessLog }: Setup): Promise<string> {
+export async function writeConfig(setup: Setup): Promise<string> {
+  const { folder, port, workers, trustedProxies, routes, upstreams, accessLog } = setup
   const file = join(folder, 'limpet.yaml')
   const config = {
     listeners: [{ address: '127.0.0.1', port }],
     workers,
+    ...(trustedProxies !== undefined && { trustedProxies }),
     routes,
     // An earlier Limpet, which knew no sessions, does not know it either.
     ...(upstreams.some(({ affinity }) => affinity !== undefined) && { stateDirectory: join(folder, 'state') }),

@@ -1,0 +1,178 @@
+/**
+ * What a message costs grows with its size, and not faster, by whatever it is made large. Counted is what a worker executes
+ * and what it gives to native functions: the same each time, whatever else the machine does.
+ */
+import assert from 'node:assert/strict'
+import { describe, type TestContext, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import { hostileRequests } from '../../bench/hostile-requests.ts'
+import { CountedWorker } from '../support/counted-worker.ts'
+import { rawOrigin } from '../support/origin.ts'
+import { RawClient } from '../support/raw-client.ts'
+import type { Work } from '../support/work-counter.ts'
+
+/** Bytes of the smaller message; the larger one has twice as many. */
+const SIZE = 15_000
+/** What an exchange costs that has nothing to do with its size, generously. */
+const FIXED = 6000
+/** The most that a byte may cost in all stages together. */
+const MOST_PER_BYTE: Work = { executed: 16, given: 32 }
+/** The least of so many counts: now and then a batch of the log or a timer falls into one. */
+const TIMES = 3
+
+/** The upstream's settings, and the whole configuration's. */
+type Settings = readonly [upstream: object, settings?: object]
+
+const configurations: Readonly<Record<string, Settings>> = {
+  'sessions by cookie, behind trusted proxies': [
+    { affinity: { type: 'cookie', name: 'limpet_all' } },
+    { trustedProxies: ['127.0.0.0/8'] },
+  ],
+  'learnt sessions, behind proxies that write Forwarded': [
+    { affinity: { type: 'learn', from: ['cookie:SID', 'header:x-sid', 'query:sid', 'socket.io'] } },
+    { trustedProxies: ['127.0.0.0/8'], clientAddressFrom: 'forwarded', accessLog: 'json' },
+  ],
+  'servers by URI': [{ balance: { type: 'hash', key: 'uri' } }, {}],
+  'sessions by a parameter': [{ affinity: { type: 'consistent-hash', key: 'query:sid' } }, {}],
+}
+
+/** An exchange with those bytes from the client, and then those from the server. */
+interface Messages {
+  readonly request: string
+  readonly response: string
+}
+
+const PLAIN_REQUEST = 'GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n'
+const PLAIN_RESPONSE = 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nEND'
+
+/** Counts the work of exchanges, one after the other. */
+async function counting(t: TestContext, [upstream, settings]: Settings) {
+  let response = PLAIN_RESPONSE
+  const origin = await rawOrigin(t, (socket) => {
+    let heard = ''
+    let isChunked = false
+    socket.on('data', (bytes: Buffer) => {
+      heard = heard.slice(-100) + bytes.toString('latin1')
+      isChunked ||= heard.includes('\r\nTransfer-Encoding: chunked\r\n')
+      if (!heard.endsWith(isChunked ? '\r\n0\r\n\r\n' : '\r\n\r\n')) return
+      isChunked = false
+      socket.write(Buffer.from(response, 'latin1'))
+    })
+  })
+  const worker = await CountedWorker.start(t, {
+    listeners: [{ address: '127.0.0.1', port: 0 }],
+    stateDirectory: 'state',
+    routes: [
+      { path: ['/*', '/a/a/a/*', '/a/b/c'], upstream: 'all' },
+      { path: '/', headers: { 'x-0': '1', 'x-89': '1' }, upstream: 'all' },
+      { host: ['*.bench.test', 'bench.test', '*.a'], path: ['/*', '/a/a/*'], upstream: 'all' },
+    ],
+    upstreams: { all: { servers: [origin.address, { address: origin.address, name: 'other' }], ...upstream } },
+    ...settings,
+  })
+  const once = async (messages: Messages): Promise<Work> => {
+    response = messages.response
+    const client = await RawClient.connect(t, worker.port)
+    await worker.work()
+    client.say(messages.request)
+    await client.hear(/END(\r\n0\r\n\r\n)?$|<\/html>\n$|\}\n$/)
+    const work = await worker.work()
+    client.socket.destroy()
+    return work
+  }
+  return async (messages: Messages): Promise<Work> => {
+    const counts = []
+    for (let i = 0; i < TIMES; i++) counts.push(await once(messages))
+    return {
+      executed: Math.min(...counts.map(({ executed }) => executed)),
+      given: Math.min(...counts.map(({ given }) => given)),
+    }
+  }
+}
+
+function assertLinear(small: Work, large: Work): void {
+  for (const kind of ['executed', 'given'] as const) {
+    const message = `${kind}: ${small[kind]} for ${SIZE} bytes, ${large[kind]} for ${2 * SIZE}`
+    assert.ok(large[kind] <= 2.2 * small[kind] + FIXED, message)
+    assert.ok(large[kind] <= MOST_PER_BYTE[kind] * 2 * SIZE + FIXED, message)
+  }
+}
+
+for (const [configuration, settings] of Object.entries(configurations)) {
+  test(`requests cost what they are large: ${configuration}`, async (t) => {
+    const work = await counting(t, settings)
+    await work({ request: PLAIN_REQUEST, response: PLAIN_RESPONSE })
+    for (const { name, of } of hostileRequests) {
+      await t.test(name, async () => {
+        const small = await work({ request: of(SIZE), response: PLAIN_RESPONSE })
+        assertLinear(small, await work({ request: of(2 * SIZE), response: PLAIN_RESPONSE }))
+      })
+    }
+  })
+}
+
+test('no request is too large to be judged', async (t) => {
+  const [upstream, settings] = configurations['sessions by cookie, behind trusted proxies']!
+  const work = await counting(t, [upstream, { ...settings, limits: { headSize: '500kB', headers: 10_000 } }])
+  for (const { name, of } of hostileRequests) {
+    await t.test(name, async () => {
+      const { executed } = await work({ request: of(400_000), response: PLAIN_RESPONSE })
+      assert.ok(executed > 0)
+    })
+  }
+})
+
+function fill(size: number, unit: string): string {
+  return unit.repeat(Math.floor(size / unit.length))
+}
+
+function answer(...lines: string[]): string {
+  return ['HTTP/1.1 200 OK', 'Content-Length: 3', ...lines, '', 'END'].join('\r\n')
+}
+
+function chunked(...parts: string[]): string {
+  return ['HTTP/1.1 200 OK', 'Transfer-Encoding: chunked', '', ...parts, '3', 'END', '0', '', ''].join('\r\n')
+}
+
+/** One byte in each chunk. */
+function inChunks(text: string): string {
+  return Array.from(text, (character) => `1\r\n${character}`).join('\r\n')
+}
+
+const hostileResponses: Readonly<Record<string, (size: number) => string>> = {
+  'one large field': (size) => answer(`X: ${fill(size, 'x')}`),
+  'many fields': (size) => answer(...Array.from({ length: 240 }, (_, index) => `x-${index}: ${fill(size / 300, 'x')}`)),
+  'connection options': (size) => answer(`Connection: ${fill(size, 'a,')}`),
+  'connection options in many fields': (size) => answer(...Array(200).fill(`Connection: ${fill(size / 200, 'a,')}`)),
+  'content lengths': (size) => `HTTP/1.1 200 OK\r\nContent-Length: ${fill(size, '3,')}3\r\n\r\nEND`,
+  'attributes of a cookie': (size) => answer(`Set-Cookie: SID=x; ${fill(size, 'a;')}`),
+  'ages of a cookie': (size) => answer(`Set-Cookie: SID=x; ${fill(size, 'Max-Age=x;')}`),
+  'expiries of a cookie': (size) =>
+    answer(`Set-Cookie: SID=x; ${fill(size, 'Expires=Thu, 01 Jan 2099 00:00:00 GMT;')}`),
+  'cookies of the name': (size) => answer(...Array(200).fill(`Set-Cookie: SID=${fill(size / 200, 'x')}`)),
+  'a redirect of many parameters': (size) => answer(`Location: /?${fill(size, 'a&')}`).replace('200 OK', '302 Found'),
+  'chunks of one byte': (size) => chunked(inChunks(fill(size / 6, 'x'))),
+  'chunk extensions': (size) => chunked(fill(size / 4, '1;a\r\nx\r\n').slice(0, -2)),
+  'a handshake in chunks of one byte': (size) => chunked(inChunks(fill(size / 6, '0{"sid":"" '))),
+  'a packed handshake in chunks of one byte': (size) =>
+    chunked(inChunks(gzipSync(fill(size / 6, 'x'), { level: 0 }).toString('latin1'))).replace(
+      '\r\n',
+      '\r\nContent-Encoding: gzip\r\n',
+    ),
+  'interim answers': (size) => fill(size, 'HTTP/1.1 103 Early Hints\r\n\r\n') + PLAIN_RESPONSE,
+}
+
+describe('responses cost what they are large', () => {
+  for (const [configuration, settings] of Object.entries(configurations)) {
+    test(configuration, async (t) => {
+      const work = await counting(t, settings)
+      await work({ request: PLAIN_REQUEST, response: PLAIN_RESPONSE })
+      for (const [name, of] of Object.entries(hostileResponses)) {
+        await t.test(name, async () => {
+          const small = await work({ request: PLAIN_REQUEST, response: of(SIZE) })
+          assertLinear(small, await work({ request: PLAIN_REQUEST, response: of(2 * SIZE) }))
+        })
+      }
+    })
+  }
+})

@@ -1,0 +1,63 @@
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import { loadConfig } from '../../src/config/load.ts'
+import { compile } from '../../src/control/compile.ts'
+import { Scoreboard } from '../../src/scoreboard.ts'
+import { SessionTable } from '../../src/session-table.ts'
+import type { WorkerMessage, WorkerStart } from '../../src/worker.ts'
+import type { Work } from './work-counter.ts'
+
+const workerModule = new URL('../../src/worker.ts', import.meta.url)
+const counterModule = new URL('work-counter.ts', import.meta.url)
+
+/** One of Limpet's workers, serving as ever, that can say how much work it has done. */
+export class CountedWorker {
+  readonly port: number
+  readonly #counter: MessagePort
+
+  private constructor(port: number, counter: MessagePort) {
+    this.port = port
+    this.#counter = counter
+  }
+
+  /** Starts a worker with that configuration; it ends with the test. */
+  static async start(test: TestContext, settings: object): Promise<CountedWorker> {
+    const folder = await mkdtemp(join(tmpdir(), 'limpet-test-'))
+    const file = join(folder, 'limpet.yaml')
+    await writeFile(file, JSON.stringify(settings))
+    const { config } = loadConfig({ file, env: {}, cwd: folder })
+    await rm(folder, { recursive: true })
+    const { port1, port2 } = new MessageChannel()
+    const start: WorkerStart = {
+      snapshot: compile(config, 1, () => 'a secret of at least thirty-two characters'),
+      scoreboard: new Scoreboard().memory,
+      sessions: new SessionTable().memory,
+      slot: 0,
+    }
+    const worker = new Worker(workerModule, {
+      workerData: { ...start, counter: port2 },
+      transferList: [port2],
+      execArgv: ['--import', counterModule.href],
+    })
+    test.after(() => worker.terminate())
+    const port = await new Promise<number>((resolve, reject) => {
+      worker.on('error', reject)
+      worker.on('message', (message: WorkerMessage) => {
+        if (message.type === 'listening') resolve(message.listeners[0]!.port)
+        if (message.type === 'log') worker.postMessage({ type: 'log-written', memory: message.batch.memory })
+      })
+    })
+    return new CountedWorker(port, port1)
+  }
+
+  /** The work since it was last asked. */
+  async work(): Promise<Work> {
+    this.#counter.postMessage('take')
+    const [work] = await once(this.#counter, 'message')
+    return work as Work
+  }
+}
