@@ -125,7 +125,7 @@ const SEMICOLON = Buffer.from('; ')
 function copyCookies(out: Scratch, head: Head, without: CookieNames, options: ConnectionOptions): void {
   const { bytes } = head
   for (let field = 0; field < head.count; field++) {
-    if (head.names[field] !== FieldName.Cookie || options.named[field] === 1) continue
+    if (head.names[field] !== FieldName.Cookie || isNamed(field, options)) continue
     const to = head.valueEnd(field)
     const start = out.length
     let from = head.valueStart(field)
@@ -337,12 +337,17 @@ function copyFields(
   let kept = from
   for (let field = 0; field < head.count; field++) {
     const name = head.names[field]!
-    const drop = ends[name] === 1 || (withoutHost && name === FieldName.Host) || options.named[field] === 1
+    const drop = ends[name] === 1 || (withoutHost && name === FieldName.Host) || isNamed(field, options)
     if (!drop) continue
     out.copy(head.bytes, kept, head.nameStart(field))
     kept = head.lineEnd(field)
   }
   out.copy(head.bytes, kept, head.end - CRLF.length)
+}
+
+/** Whether Connection names the field. The length is looked at first: to read beyond an array's end is slow. */
+function isNamed(field: number, { named }: ConnectionOptions): boolean {
+  return named.length > 0 && named[field] === 1
 }
 
 function firstField(head: Head): number {

@@ -14,7 +14,7 @@ import type { TrustedProxies } from './trusted-proxies.ts'
 const REMEMBERED = 128
 
 /** Members of the list that are looked at: more proxies than that stand before no server. */
-const MOST_MEMBERS = 100
+const MOST_MEMBERS = 250
 
 /**
  * A trusted proxy at the other end of a connection, which says of each request whose it is: in one field, that of

@@ -51,7 +51,7 @@ const ofKey = (_self: unknown, [key]: unknown[]) => (typeof key === 'string' ? k
 const ofSearch = ({ length }: { length: number }, [, from = 0]: unknown[], found: number) =>
   (found < 0 ? length : found) - (from as number)
 
-const searching = ['slice', 'toLowerCase', 'trim', 'split', 'includes', 'replace', 'replaceAll', 'match', 'lastIndexOf']
+const searching = ['toLowerCase', 'trim', 'split', 'includes', 'replace', 'replaceAll', 'match', 'lastIndexOf']
 count(String.prototype, searching, ofSelf)
 count(String.prototype, ['slice', 'substring'], ofResult)
 count(String.prototype, ['indexOf'], ofSearch)
