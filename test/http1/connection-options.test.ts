@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { connectionOptions } from '../../src/http1/connection-options.ts'
 import { RequestHead } from '../../src/http1/request-head.ts'
+import fc from '../support/property.ts'
 
 const limits = { headSize: 100_000, headers: 5000 }
 

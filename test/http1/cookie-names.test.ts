@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { CookieNames } from '../../src/http1/cookie-names.ts'
+import fc from '../support/property.ts'
 
 /** The pairs of a Cookie field that have one of the names. */
 function found(names: CookieNames, field: string): string[] {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { prefersJson } from '../../src/proxy/accept.ts'
+import fc from '../support/property.ts'
 
 /** The same in plain words (RFC 9110 §12.5.1). */
 function plainly(accept: string): boolean {

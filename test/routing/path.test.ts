@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { normalisePath } from '../../src/routing/path.ts'
+import fc from '../support/property.ts'
 
 /** The same in plain words: decodes all, then goes from segment to segment. */
 function plainly(path: string): string | undefined {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { Router } from '../../src/routing/router.ts'
 import type { Route } from '../../src/snapshot.ts'
+import fc from '../support/property.ts'
 
 interface Asked {
   readonly host: string

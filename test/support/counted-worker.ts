@@ -8,6 +8,7 @@ import { loadConfig } from '../../src/config/load.ts'
 import { compile } from '../../src/control/compile.ts'
 import { Scoreboard } from '../../src/scoreboard.ts'
 import { SessionTable } from '../../src/session-table.ts'
+import type { PortListener } from '../../src/snapshot.ts'
 import type { WorkerMessage, WorkerStart } from '../../src/worker.ts'
 import type { Work } from './work-counter.ts'
 
@@ -37,17 +38,19 @@ export class CountedWorker {
       scoreboard: new Scoreboard().memory,
       sessions: new SessionTable().memory,
       slot: 0,
+      workers: 1,
     }
     const worker = new Worker(workerModule, {
-      workerData: { ...start, counter: port2 },
+      workerData: { counter: port2 },
       transferList: [port2],
       execArgv: ['--import', counterModule.href],
     })
     test.after(() => worker.terminate())
+    worker.postMessage(start)
     const port = await new Promise<number>((resolve, reject) => {
       worker.on('error', reject)
       worker.on('message', (message: WorkerMessage) => {
-        if (message.type === 'listening') resolve(message.listeners[0]!.port)
+        if (message.type === 'listening') resolve((message.listeners[0] as PortListener).port)
         if (message.type === 'log') worker.postMessage({ type: 'log-written', memory: message.batch.memory })
       })
     })
