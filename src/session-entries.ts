@@ -163,7 +163,7 @@ export class SessionEntries {
       low: this.#cells[at + Field.Low]!,
       server: this.server(at),
       seenAt: lastSeen,
-      begunAt: this.begunAt(at),
+      begunAt: Math.min(this.begunAt(at), now),
       ...(askedAt !== lastSeen && { askedAt }),
       ...(isRemoved && { isRemoved }),
     }

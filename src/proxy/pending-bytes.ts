@@ -15,9 +15,12 @@ export class PendingBytes {
   /** Whether a line has ended since the last reading. */
   #hasNewLine = false
 
+  /** @param bytes are copied, unless all of their memory is theirs; nobody else may write to it then */
   constructor(bytes: Buffer) {
-    this.#memory = Buffer.allocUnsafeSlow(bytes.length)
-    this.#append(bytes)
+    const isOwn = bytes.length === bytes.buffer.byteLength
+    this.#memory = isOwn ? bytes : Buffer.allocUnsafeSlow(bytes.length)
+    if (isOwn) this.#length = bytes.length
+    else this.#append(bytes)
     this.#read = bytes.length
   }
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Session, SessionRequest, SessionResponse } from '../../src/affinity/affinity.ts'
 import { LearnAffinity } from '../../src/affinity/learn.ts'
+import { SESSION_BUCKETS, SESSIONS_IN_BUCKET } from '../../src/bounds.ts'
 import { unescaped } from '../../src/http1/query.ts'
 import { SessionTable } from '../../src/session-table.ts'
 import type { Server, SessionSource, Upstream } from '../../src/snapshot.ts'
@@ -249,13 +250,15 @@ describe("an id of the application's own that its answer accepts", () => {
 
   test('pushes out no live session, however many are invented', () => {
     const { answered, table } = adopting()
-    const [buckets, ways] = [163_840, 16]
-    for (let low = buckets; low < buckets * (ways + 1); low++) table.put(1, low, 0, NOW)
-    const live = () => table.count([0, 1], NOW)
+    // So many that hardly a bucket has room left.
+    const room = SESSION_BUCKETS * SESSIONS_IN_BUCKET
+    for (let low = 1; low <= 3 * room; low++) table.put(1, low, 0, NOW)
+    const live = () => table.count([0], NOW).get(0)!.live
     const before = live()
-    assert.equal(before.get(0)!.live, buckets * ways)
-    for (let id = 0; id < 500; id++) assert.equal(answered(`invented ${id}`, answers.accepts), undefined)
-    assert.deepEqual(live(), before)
+    assert.ok(before > 0.999 * room)
+    const learnt = Array.from({ length: 500 }, (_, id) => answered(`invented ${id}`, answers.accepts))
+    assert.ok(learnt.filter((session) => session !== undefined).length < 5)
+    assert.equal(live(), before)
   })
 })
 
