@@ -1,14 +1,20 @@
 import { createHash } from 'node:crypto'
+import type { Listener } from '../snapshot.ts'
 import { matching } from './field.ts'
-import type { Config } from './schema.ts'
 
 export const Instance = matching(/^\w[\w.-]{0,63}$/, 'a name of at most 64 letters, digits and . _ -')
+
+/** The parts of a Config that say what an instance is called. */
+interface Named {
+  readonly instance?: string | undefined
+  readonly listeners: readonly Listener[]
+}
 
 /**
  * What tells this Limpet from others that the same clients or the same machine may have: what the operator calls it, else its
  * ports, and the paths of its sockets. Replicas have it in common.
  */
-export function instanceOf({ instance, listeners }: Pick<Config, 'instance' | 'listeners'>): string {
+export function instanceOf({ instance, listeners }: Named): string {
   if (instance !== undefined) return instance
   const ports = new Set(listeners.flatMap((listener) => ('port' in listener ? listener.port : [])))
   const sockets = new Set(listeners.flatMap((listener) => ('path' in listener ? listener.path : [])))
@@ -28,21 +34,4 @@ export function formerCookieNameFor(upstream: string): string {
 
 function nameFrom(text: string): string {
   return `limpet-${createHash('sha256').update(text).digest('hex').slice(0, 6)}`
-}
-
-/**
- * Gives cookies that the operator has not named their default names.
- *
- * @param before what the Config was when they were given them last, where it has changed since
- */
-export function withCookieNames(config: Config, before: Config = config): Config {
-  const former = instanceOf(before)
-  const instance = instanceOf(config)
-  const upstreams = config.upstreams.map((upstream) => {
-    const { name, affinity } = upstream
-    if (affinity?.type !== 'cookie') return upstream
-    const isNamed = affinity.name !== undefined && affinity.name !== cookieNameFor(former, name)
-    return isNamed ? upstream : { ...upstream, affinity: { ...affinity, name: cookieNameFor(instance, name) } }
-  })
-  return { ...config, upstreams }
 }

@@ -1,5 +1,5 @@
 import { contradictions } from './consistency.ts'
-import { withCookieNames } from './instance.ts'
+import { withCookieNames } from './cookie-names.ts'
 import { isOneVariable, scalar } from './interpolate.ts'
 import { formatPath, type KeyPath } from './key-path.ts'
 import { Config } from './schema.ts'

@@ -1,0 +1,19 @@
+import { cookieNameFor, instanceOf } from './instance.ts'
+import type { Config } from './schema.ts'
+
+/**
+ * Gives cookies that the operator has not named their default names.
+ *
+ * @param before what the Config was when they were given them last, where it has changed since
+ */
+export function withCookieNames(config: Config, before: Config = config): Config {
+  const former = instanceOf(before)
+  const instance = instanceOf(config)
+  const upstreams = config.upstreams.map((upstream) => {
+    const { name, affinity } = upstream
+    if (affinity?.type !== 'cookie') return upstream
+    const isNamed = affinity.name !== undefined && affinity.name !== cookieNameFor(former, name)
+    return isNamed ? upstream : { ...upstream, affinity: { ...affinity, name: cookieNameFor(instance, name) } }
+  })
+  return { ...config, upstreams }
+}
