@@ -39,6 +39,8 @@ export class Attempt implements UpstreamUser {
   #responseBody: BodyRelay | undefined
   /** Looks at the first bytes of the response's body, where somebody wants to. */
   #tap: BodyTap | undefined
+  /** Whether the server has said anything at all. */
+  #isHeard = false
   /** The start of a response's head that is still incomplete. */
   #held: PendingBytes | undefined
   #serverPersists = false
@@ -189,7 +191,7 @@ export class Attempt implements UpstreamUser {
   /** The client closed its side of a tunnel. */
   halfClose(): void {
     const { writer } = this.#connection!
-    this.#requestBody!.close(writer)
+    this.#requestBody!.close(this.#plane.scratch)
     writer.end()
     if (this.#responseBody!.done) this.#complete(false)
   }
@@ -236,12 +238,14 @@ export class Attempt implements UpstreamUser {
   }
 
   responseBytes(bytes: Buffer): void {
+    this.#isHeard = true
     this.#connection!.wait(this.#silence)
     if (this.#responseBody !== undefined) return this.#relayResponse(bytes, 0)
     if (this.#held?.add(bytes, RESPONSE_LIMITS.headSize) === false) return
     try {
       this.#readResponse(this.#held?.bytes ?? bytes)
     } catch (error) {
+      this.#sendInterim()
       this.#fail(new Failure('response-malformed', failureOf(error).detail))
     }
   }
@@ -251,21 +255,25 @@ export class Attempt implements UpstreamUser {
     for (let at = 0; !this.#exchange.isOver; at = responseHead.end) {
       if (!responseHead.parse(bytes, at, RESPONSE_LIMITS)) {
         if (this.#held === undefined || at > 0) this.#held = new PendingBytes(bytes.subarray(at))
-        return
+        return this.#sendInterim()
       }
       if (responseHead.status >= 200) return this.#beginResponse(responseHead)
       if (responseHead.status === 101) return this.#switchProtocols(responseHead)
       this.#relayInterim(responseHead)
     }
+    this.#sendInterim()
   }
 
-  /** 1xx: passed to those who know of it (RFC 9110 §15.2). */
+  /** 1xx: passed to those who know of it (RFC 9110 §15.2), together with what follows in the same read. */
   #relayInterim(head: ResponseHead): void {
     framingOfResponse(head, false)
     if (this.#exchange.request.isHttp10) return
+    writeResponseHead(this.#plane.scratch, head, connectionOptions(head), -1, false, 'unsaid')
+  }
+
+  #sendInterim(): void {
     const { scratch } = this.#plane
-    writeResponseHead(scratch, head, connectionOptions(head), -1, false, 'unsaid')
-    if (!this.#client.send(scratch)) this.#holdServer(this.#connection!)
+    if (scratch.length > 0 && !this.#client.send(scratch)) this.#holdServer(this.#connection!)
   }
 
   #beginResponse(head: ResponseHead): void {
@@ -278,6 +286,7 @@ export class Attempt implements UpstreamUser {
     this.#tellPolicy(head.status < 500)
     this.#serverPersists = persists(head, options) && framing !== UNTIL_CLOSE
     this.responseBegun = true
+    this.#held = undefined
     const closing = this.#exchange.responseBegins(head.status, framing < 0 && isHttp10)
     const body = bodyFor(framing, isHttp10)
     const length = framing >= 0 ? declaredLength(head, framing) : -1
@@ -358,12 +367,20 @@ export class Attempt implements UpstreamUser {
   // ── how it can go wrong ────────────────────────────────────────────────────────────────────────────────────────
 
   serverEnded(): void {
-    if (this.#responseBody?.close(this.#client.writer)) {
+    if (this.#closeResponse()) {
       if (this.requestIsDone || !this.isTunnel) return this.#complete(false)
       this.#client.writer.end()
       return
     }
     this.#connectionLost('the server closed the connection')
+  }
+
+  /** The server closed its side: returns whether the response is whole by that, and tells the client so. */
+  #closeResponse(): boolean {
+    const { scratch } = this.#plane
+    const isWhole = this.#responseBody?.close(scratch) === true
+    if (scratch.length > 0) this.#client.send(scratch)
+    return isWhole
   }
 
   serverClosed(error: Error | undefined): void {
@@ -384,8 +401,7 @@ export class Attempt implements UpstreamUser {
 
   #connectionLost(detail: string): void {
     const connection = this.#connection!
-    const isUnanswered = !this.responseBegun && this.#held === undefined
-    if (isUnanswered && connection.served > 0) {
+    if (!this.#isHeard && connection.served > 0) {
       if (!this.mayRepeat) return this.#fail(new Failure('connection-stale', detail))
       // It rested in the pool while the server closed it: nobody's fault. The same server again, on a new connection.
       connection.destroy()
@@ -393,13 +409,13 @@ export class Attempt implements UpstreamUser {
     }
     const isBeingSent = !this.requestIsDone || connection.writer.isBehind
     // An early answer whose end is the connection's: a server that has not read all of the request can end it in no other way.
-    if (isBeingSent && this.#responseBody?.close(this.#client.writer)) return this.#complete(false)
-    this.#fail(new Failure(isBeingSent ? 'request-cut' : this.#codeOfLoss(isUnanswered), detail))
+    if (isBeingSent && this.#closeResponse()) return this.#complete(false)
+    this.#fail(new Failure(isBeingSent ? 'request-cut' : this.#codeOfLoss, detail))
   }
 
-  #codeOfLoss(isUnanswered: boolean): FailureCode {
+  get #codeOfLoss(): FailureCode {
     if (this.responseBegun) return 'response-cut'
-    return isUnanswered ? 'no-answer' : 'connection-lost'
+    return this.#isHeard ? 'connection-lost' : 'no-answer'
   }
 
   #fail(failure: Failure): void {

@@ -1,11 +1,7 @@
 import { type BodySink, ChunkedBody, type Sender } from '../http1/chunked-body.ts'
 import { CHUNKED, type Framing, UNTIL_CLOSE } from '../http1/framing.ts'
 import type { HeadLimits } from '../http1/head.ts'
-
-/** Where bytes leave by: a socket, or a Scratch that is about to be written to one. */
-export interface ByteTarget {
-  write(bytes: Buffer): unknown
-}
+import type { Scratch } from './scratch.ts'
 
 /** How a body is framed for the side it goes to. */
 export type OutgoingFraming = 'as-it-came' | 'bare' | 'chunked'
@@ -15,14 +11,14 @@ const LAST_CHUNK = Buffer.from('0\r\n\r\n')
 
 /**
  * The way of one body from the connection that it arrives on to the one that it leaves by, in whatever framing the
- * latter needs. It holds nothing back: every byte leaves, or is refused, in the call that it came with.
+ * latter needs. It holds nothing back: every byte is on its way, or refused, in the call that it came with.
  */
 export class BodyRelay implements BodySink {
   /** Whether the body has been read to its end. */
   done: boolean
   /** Bytes sent on, framing included. */
   sent = 0
-  #target: ByteTarget | undefined
+  #target: Scratch | undefined
   readonly #outgoing: OutgoingFraming
   readonly #untilClose: boolean
   readonly #chunked: ChunkedBody | undefined
@@ -52,7 +48,7 @@ export class BodyRelay implements BodySink {
    * @returns the offset after the body's last byte
    * @throws MessageError where its framing breaks the rules
    */
-  relay(bytes: Buffer, from: number, target: ByteTarget): number {
+  relay(bytes: Buffer, from: number, target: Scratch): number {
     this.#target = target
     if (this.#chunked !== undefined) {
       const end = this.#chunked.read(bytes, from, this)
@@ -70,25 +66,26 @@ export class BodyRelay implements BodySink {
   }
 
   /** The sender closed its side. Returns whether the body is whole. */
-  close(target: ByteTarget): boolean {
+  close(target: Scratch): boolean {
     this.#target = target
     if (this.#untilClose && !this.done) {
       this.done = true
-      if (this.#outgoing === 'chunked') this.#write(LAST_CHUNK)
+      if (this.#outgoing === 'chunked') this.#copy(LAST_CHUNK, 0, LAST_CHUNK.length)
     }
     return this.done
   }
 
   bodyBytes(bytes: Buffer, from: number, to: number): void {
-    const range = from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to)
-    if (this.#outgoing !== 'chunked') return this.#write(range)
-    this.#write(Buffer.from(`${(to - from).toString(16)}\r\n`, 'latin1'))
-    this.#write(range)
-    this.#write(CRLF)
+    if (this.#outgoing !== 'chunked') return this.#copy(bytes, from, to)
+    const size = `${(to - from).toString(16)}\r\n`
+    this.sent += size.length
+    this.#target!.text(size)
+    this.#copy(bytes, from, to)
+    this.#copy(CRLF, 0, CRLF.length)
   }
 
-  #write(bytes: Buffer): void {
-    this.sent += bytes.length
-    this.#target!.write(bytes)
+  #copy(bytes: Buffer, from: number, to: number): void {
+    this.sent += to - from
+    this.#target!.copy(bytes, from, to)
   }
 }

@@ -70,6 +70,25 @@ describe('a connection to a server', () => {
   }
 })
 
+test('interim answers that come in one read leave in one write, before the answer, even if that is malformed', async (t) => {
+  const interim = 'HTTP/1.1 102 Processing\r\n\r\n'.repeat(500)
+  const answers = { '/good': 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', '/bad': 'nonsense\r\n\r\n' }
+  const origin = await rawOrigin(t, (socket) =>
+    socket.on('data', (bytes) => {
+      const [, path] = bytes.toString('latin1').split(' ')
+      socket.write(interim + answers[path as keyof typeof answers])
+    }),
+  )
+  const limpet = await before(t, origin.address)
+  const client = await RawClient.connect(t, limpet.port)
+  client.say('GET /good HTTP/1.1\r\nHost: a\r\n\r\n')
+  assert.equal((await client.take(/ok$/)).match(/HTTP\/1.1 102 /g)?.length, 500)
+  client.say('GET /bad HTTP/1.1\r\nHost: a\r\n\r\n')
+  assert.match(await client.take(/<\/html>\s$/), /^(HTTP\/1.1 102 Processing\r\n\r\n){500}HTTP\/1.1 502 /)
+  client.say('GET /good HTTP/1.1\r\nHost: a\r\n\r\n')
+  assert.match(await client.take(/ok$/), /^(HTTP\/1.1 102 Processing\r\n\r\n){500}HTTP\/1.1 200 /)
+})
+
 describe('a client that leaves by closing its half', () => {
   test('is noticed: the server is let go, its place is free, and the log says 499', async (t) => {
     const held: Socket[] = []
