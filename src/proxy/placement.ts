@@ -150,9 +150,9 @@ export class Placement {
     let isAnyUp = false
     for (const server of servers) {
       const refusal = server.refusal(time)
-      // Free places that others wait for are as good as taken.
+      // Free places that others wait for are as good as taken; and so is one that was given back since the policy looked.
       const isOpen = refusal === undefined && !queue.isAwaited(server) && !queue.isAwaited(undefined)
-      if (isOpen) return false
+      if (isOpen && this.#tried.includes(server)) return false
       isAnyUp ||= refusal === undefined || refusal === 'full'
     }
     return isAnyUp
