@@ -24,10 +24,15 @@ const limits: Readonly<Record<string, () => string>> = {
 /** The code of the shortage that an error comes from; undefined where it comes from something else. */
 export function shortageIn(error: Error | undefined): string | undefined {
   if (error === undefined) return undefined
+  // A name with several addresses fails with one error for all of them, whose code is the first one's. Where one address
+  // was really asked it is the server that failed: the other one may just be of a family that this machine does not have.
+  if (error instanceof AggregateError) {
+    const codes = error.errors.map(shortageIn)
+    return codes.includes(undefined) ? undefined : codes[0]
+  }
   const { code = '' } = error as NodeJS.ErrnoException
   if (code in cures) return code
-  // A name with several addresses fails with one error for all of them.
-  return error instanceof AggregateError ? error.errors.map(shortageIn).find((found) => found !== undefined) : undefined
+  return undefined
 }
 
 /** One sentence for the log: the limit that was met, and how to raise it. */

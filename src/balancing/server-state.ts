@@ -43,14 +43,19 @@ export class ServerState {
   refusal(now: number, isOwn = false): Refusal | undefined {
     if (this.settings.down) return 'down'
     if (this.settings.drain && !isOwn) return 'drained'
-    const { maxConnections, slot } = this.settings
+    const { slot } = this.settings
     const health = this.#scoreboard.health(slot)
     if (health !== 0) {
       const ailment = this.#ailment(health, now)
       if (ailment !== undefined) return ailment
     }
-    if (maxConnections > 0 && this.#scoreboard.inFlight(slot) >= maxConnections) return 'full'
-    return undefined
+    return this.isFull ? 'full' : undefined
+  }
+
+  /** Whether it has as many requests as it may, whatever else keeps it from being given one. */
+  get isFull(): boolean {
+    const { maxConnections, slot } = this.settings
+    return maxConnections > 0 && this.#scoreboard.inFlight(slot) >= maxConnections
   }
 
   #ailment(health: number, now: number): Refusal | undefined {

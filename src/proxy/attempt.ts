@@ -13,7 +13,7 @@ import type { DataPlane } from './data-plane.ts'
 import type { Exchange } from './exchange.ts'
 import { Failure, type FailureCode, failureOf } from './failure.ts'
 import { writeRequestHead, writeResponseHead, writeSwitchingHead } from './forwarded-head.ts'
-import { PendingBytes } from './pending-bytes.ts'
+import { isWorthReading, PendingBytes } from './pending-bytes.ts'
 import type { UpstreamConnection, UpstreamUser } from './upstream-connection.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 
@@ -75,6 +75,8 @@ export class Attempt implements UpstreamUser {
 
   #take(connection: UpstreamConnection): void {
     this.#connection = connection
+    // What arrives of the body must wait for the head to be sent on this connection.
+    this.#requestBody = undefined
     connection.use(this)
     if (connection.isConnected) this.#send(connection)
   }
@@ -88,8 +90,14 @@ export class Attempt implements UpstreamUser {
   }
 
   #drop(): void {
-    this.#connection?.destroy()
+    if (this.#connection !== undefined) this.#close(this.#connection)
     this.#connection = undefined
+  }
+
+  /** What a client said in a tunnel before it left still reaches the server. */
+  #close(connection: UpstreamConnection): void {
+    if (this.isTunnel) connection.finish(this.#timeouts.idle)
+    else connection.destroy()
   }
 
   // ── the request ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -174,9 +182,20 @@ export class Attempt implements UpstreamUser {
   /** How long the server may now be silent, in ms: as long as it likes while the client is the one who is waited for. */
   #patienceWith({ socket, writer }: UpstreamConnection): number {
     if (socket.isPaused()) return 0
+    if (this.#isHeard && this.#awaitsClient) return 0
     if (this.isTunnel || this.responseBegun) return this.#silence
     if (this.requestIsDone) return this.#timeouts.firstByte
     return writer.isFull ? this.#timeouts.idle : 0
+  }
+
+  /** Whether the server could take more of the request, and the client does not send it. */
+  get #awaitsClient(): boolean {
+    return !this.isTunnel && !this.requestIsDone && !this.#connection!.writer.isFull
+  }
+
+  /** Whether the server has said anything at all. */
+  get isHeard(): boolean {
+    return this.#isHeard
   }
 
   #waitForServer(): void {
@@ -238,8 +257,14 @@ export class Attempt implements UpstreamUser {
   }
 
   responseBytes(bytes: Buffer): void {
+    const isFirst = !this.#isHeard
     this.#isHeard = true
-    this.#connection!.wait(this.#silence)
+    this.#connection!.wait(this.#awaitsClient ? 0 : this.#silence)
+    // A client that waited to be told to go on is now the one that is waited for.
+    if (isFirst && this.#exchange.expectsContinue && !this.requestIsDone) {
+      this.#client.continueBody()
+      if (this.#exchange.isOver) return
+    }
     if (this.#responseBody !== undefined) return this.#relayResponse(bytes, 0)
     if (this.#held?.add(bytes, RESPONSE_LIMITS.headSize) === false) return
     try {
@@ -253,8 +278,10 @@ export class Attempt implements UpstreamUser {
   #readResponse(bytes: Buffer): void {
     const { responseHead } = this.#plane
     for (let at = 0; !this.#exchange.isOver; at = responseHead.end) {
-      if (!responseHead.parse(bytes, at, RESPONSE_LIMITS)) {
-        if (this.#held === undefined || at > 0) this.#held = new PendingBytes(bytes.subarray(at))
+      const isHeld = this.#held !== undefined && at === 0
+      const isWorthIt = isHeld || at > 0 || isWorthReading(bytes, at, RESPONSE_LIMITS.headSize)
+      if (!isWorthIt || !responseHead.parse(bytes, at, RESPONSE_LIMITS)) {
+        if (!isHeld) this.#held = new PendingBytes(bytes.subarray(at))
         return this.#sendInterim()
       }
       if (responseHead.status >= 200) return this.#beginResponse(responseHead)
@@ -360,7 +387,7 @@ export class Attempt implements UpstreamUser {
     const connection = this.#connection!
     this.#connection = undefined
     if (clean && this.#serverPersists && this.requestIsDone) connection.release()
-    else connection.destroy()
+    else this.#close(connection)
     this.#exchange.attemptComplete()
   }
 
@@ -386,7 +413,7 @@ export class Attempt implements UpstreamUser {
   serverClosed(error: Error | undefined): void {
     if (this.isTunnel) return this.#exchange.abort()
     const detail = error?.message ?? 'the connection was closed'
-    if (this.#connection!.isConnected) return this.#connectionLost(detail)
+    if (this.#connection!.isConnected) return this.#connectionLost(detail, isReset(error))
     const shortage = shortageIn(error)
     if (shortage !== undefined) this.#plane.meetShortage(shortage)
     this.#fail(new Failure(shortage === undefined ? 'connect-failed' : 'shortage', detail))
@@ -399,7 +426,8 @@ export class Attempt implements UpstreamUser {
     else this.#fail(new Failure(this.responseBegun ? 'response-cut' : 'response-timeout'))
   }
 
-  #connectionLost(detail: string): void {
+  /** @param isReset whether by a reset: the kernel of a server that closes sends one where the server has not read all */
+  #connectionLost(detail: string, isReset = false): void {
     const connection = this.#connection!
     if (!this.#isHeard && connection.served > 0) {
       if (!this.mayRepeat) return this.#fail(new Failure('connection-stale', detail))
@@ -407,9 +435,10 @@ export class Attempt implements UpstreamUser {
       connection.destroy()
       return this.#take(this.#group.newConnectionTo(this.server, this.#client, this.#exchange.address))
     }
-    const isBeingSent = !this.requestIsDone || connection.writer.isBehind
+    const { isWhole, request } = this.#exchange
+    const isBeingSent = !this.requestIsDone || connection.writer.isBehind || (isReset && !isWhole)
     // An early answer whose end is the connection's: a server that has not read all of the request can end it in no other way.
-    if (isBeingSent && this.#closeResponse()) return this.#complete(false)
+    if ((isBeingSent || (isReset && request.framing !== 0)) && this.#closeResponse()) return this.#complete(false)
     this.#fail(new Failure(isBeingSent ? 'request-cut' : this.#codeOfLoss, detail))
   }
 
@@ -455,4 +484,9 @@ function declaredLength(head: ResponseHead, framing: Framing): number {
   const field = head.find(FieldName.ContentLength)
   if (field < 0 || head.status === 204 || head.status < 200) return -1
   return Number.parseInt(head.value(field), 10)
+}
+
+function isReset(error: Error | undefined): boolean {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code
+  return code === 'ECONNRESET' || code === 'EPIPE'
 }

@@ -10,7 +10,7 @@ import type { Ends } from './ends.ts'
 import { errorPage } from './error-page.ts'
 import { Exchange } from './exchange.ts'
 import { Failure, failureOf } from './failure.ts'
-import { PendingBytes } from './pending-bytes.ts'
+import { isWorthReading, PendingBytes } from './pending-bytes.ts'
 import { PrivatePools } from './private-pools.ts'
 import { makeRequestId } from './request-id.ts'
 import type { Scratch } from './scratch.ts'
@@ -177,7 +177,9 @@ export class ClientConnection extends Timed {
     const plane = this.#plane
     const bytes = this.#unread!
     try {
-      if (!plane.requestHead.parse(bytes, this.#at, plane.snapshot.limits)) {
+      const { limits } = plane.snapshot
+      const isWorthIt = this.#incomplete !== undefined || isWorthReading(bytes, this.#at, limits.headSize)
+      if (!isWorthIt || !plane.requestHead.parse(bytes, this.#at, limits)) {
         this.#keepIncomplete()
         return false
       }

@@ -159,7 +159,7 @@ export class Exchange implements LogEntry, Waiter {
     const attempt = this.#attempt
     if (attempt === undefined) return this.gathersBody
     if (attempt.isTunnel || attempt.requestIsDone) return false
-    return attempt.wantsBody && !(this.expectsContinue && attempt.bodySent === 0)
+    return attempt.wantsBody && !(this.expectsContinue && attempt.bodySent === 0 && !attempt.isHeard)
   }
 
   /** Sends on what arrived of the request's body; returns the offset after what belongs to it. */

@@ -1,7 +1,17 @@
-/** The head that is read again for each line at the start of it may cost so many times its size, and not its square. */
-const REREADS = 8
-/** A short head may be read again for every line. */
+/** Up to so many bytes a head may be read again at each of its lines, so that a fault shows at once. */
 const SHORT = 4096
+
+const LF = 0x0a
+const EMPTY_LINE = Buffer.from('\r\n\r\n')
+
+/**
+ * Whether it is worth reading a head that begins at `from`: it is short, has reached its limit, or may be complete. A long one
+ * that the network has cut in two is not read twice.
+ */
+export function isWorthReading(bytes: Buffer, from: number, limit: number): boolean {
+  const length = bytes.length - from
+  return length <= SHORT || length >= limit || bytes.indexOf(EMPTY_LINE, from) >= 0
+}
 
 /**
  * Bytes of a message whose head is incomplete. They lie in memory of their own, which grows by doubling, so that neither
@@ -10,8 +20,8 @@ const SHORT = 4096
 export class PendingBytes {
   #memory: Buffer
   #length = 0
-  /** Bytes that have been read in vain, over all readings. */
-  #read = 0
+  /** How many bytes there were when the head was read last. */
+  #read: number
   /** Whether a line has ended since the last reading. */
   #hasNewLine = false
 
@@ -36,17 +46,17 @@ export class PendingBytes {
    * Appends what has arrived.
    *
    * @param limit of a head's size: a reading is due once that is reached
-   * @returns whether reading the head again may come to something: a line has ended, and reading it now costs little for
-   *   its size or the head may be complete
+   * @returns whether reading the head again may come to something: a line has ended, and the head is short, may be complete,
+   *   or has doubled
    */
   add(bytes: Buffer, limit: number): boolean {
     const before = this.#length
     this.#append(bytes)
     this.#hasNewLine ||= bytes.includes(LF)
     if (!this.#hasNewLine && this.#length < limit) return false
-    const isCheap = this.#length <= SHORT || this.#read + this.#length <= REREADS * this.#length
-    if (!isCheap && this.#length < limit && !this.#endsHead(before)) return false
-    this.#read += this.#length
+    const isDue = this.#length <= SHORT || this.#length >= Math.min(limit, 2 * this.#read) || this.#endsHead(before)
+    if (!isDue) return false
+    this.#read = this.#length
     this.#hasNewLine = false
     return true
   }
@@ -67,6 +77,3 @@ export class PendingBytes {
     this.#length = length
   }
 }
-
-const LF = 0x0a
-const EMPTY_LINE = Buffer.from('\r\n\r\n')

@@ -122,7 +122,7 @@ export class Placement {
     if (!this.#areAllOut(time)) return undefined
     let oldest: ServerState | undefined
     for (const server of this.group.servers) {
-      if (server.refusal(time) !== 'failed' || this.#tried.includes(server)) continue
+      if (server.refusal(time) !== 'failed' || server.isFull || this.#tried.includes(server)) continue
       if (oldest === undefined || server.failedBefore(oldest)) oldest = server
     }
     return oldest?.claimAnyway(time) ? oldest : undefined
@@ -147,13 +147,14 @@ export class Placement {
   /** Whether nothing but a place is missing on the servers that are up. */
   #isAllFull(time: number): boolean {
     const { queue, servers } = this.group
+    const areAllOut = this.#areAllOut(time)
     let isAnyUp = false
     for (const server of servers) {
       const refusal = server.refusal(time)
       // Free places that others wait for are as good as taken; and so is one that was given back since the policy looked.
       const isOpen = refusal === undefined && !queue.isAwaited(server) && !queue.isAwaited(undefined)
       if (isOpen && this.#tried.includes(server)) return false
-      isAnyUp ||= refusal === undefined || refusal === 'full'
+      isAnyUp ||= refusal === undefined || refusal === 'full' || (areAllOut && refusal === 'failed' && server.isFull)
     }
     return isAnyUp
   }
@@ -188,6 +189,7 @@ export class Placement {
     const refusal = home.refusal(time, isOwn)
     // Its own server's last place was taken by another thread just now.
     if (refusal === undefined) return this.#shown === undefined ? undefined : 'full'
+    if (refusal === 'failed' && home.isFull && this.#areAllOut(time)) return 'full'
     return refusal === 'full' || refusal === 'drained' ? refusal : 'down'
   }
 

@@ -109,6 +109,15 @@ export class UpstreamConnection extends Timed {
     this.socket.destroy()
   }
 
+  /** Closes the connection once the server has been sent all that was said to it, in `ms` at the most. */
+  finish(ms: number): void {
+    if (this.writer.unsent === 0) return this.destroy()
+    this.#user = undefined
+    this.writer.end()
+    this.socket.destroySoon()
+    this.wait(ms)
+  }
+
   override expire(): void {
     if (this.#user !== undefined) this.#user.serverTimedOut()
     else this.destroy()

@@ -90,6 +90,54 @@ describe('an upload that the server does not want', () => {
     })
   }
 
+  test('and that the kernel has taken whole blames nobody either, since a reset shows that it was not read', async (t) => {
+    const closes = (socket: Socket) => {
+      socket.pause()
+      socket.destroy()
+    }
+    const origins = await servers(t, 2, closes)
+    const limpet = await balancing(
+      t,
+      origins.map(({ address }) => address),
+    )
+    for (let i = 0; i < 4; i++) {
+      const client = await RawClient.connect(t, limpet.port)
+      client.say('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n\r\n')
+      client.socket.write(Buffer.alloc(500_000))
+      assert.match(await client.hear(/<\/html>/), /^HTTP\/1.1 502 /)
+      client.socket.destroy()
+    }
+    await assertNobodyIsOut(t, limpet, origins)
+  })
+
+  test('and whose connection has to be made anew is sent from its head on', async (t) => {
+    const beginnings: string[] = []
+    const origin = await rawOrigin(t, (socket) => {
+      let isFirst = true
+      let heard = ''
+      socket.on('data', (bytes) => {
+        if (heard === '') beginnings.push(bytes.toString('latin1').slice(0, 4))
+        heard += bytes.toString('latin1')
+        // Each connection answers a GET, and is gone when it is used again.
+        if (heard.startsWith('GET ') && isFirst) socket.write(OK)
+        else if (heard.startsWith('GET ')) socket.resetAndDestroy()
+        else if (heard.endsWith('0\r\n\r\n')) socket.end(OK)
+        isFirst = false
+      })
+    })
+    const limpet = await balancing(t, [origin.address])
+    for (let i = 0; i < 40; i++) {
+      const client = await RawClient.connect(t, limpet.port)
+      client.say(GET)
+      await client.take(/ok$/)
+      client.say('PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n')
+      setImmediate(() => client.say('4\r\nabcd\r\n0\r\n\r\n'))
+      assert.match(await client.hear(/ok$|<\/html>/), /^HTTP\/1.1 /)
+      client.socket.destroy()
+    }
+    for (const beginning of beginnings) assert.match(beginning, /^(GET |PUT )$/)
+  })
+
   test('and that stalls until the server gives up is a 502, for which no server is blamed', async (t) => {
     const origins = await servers(t, 2, (socket, heard) => heard.includes('half') && socket.destroy())
     const limpet = await balancing(
@@ -250,6 +298,23 @@ describe('servers that all have failed', () => {
     assert.match(await ask(), /^HTTP\/1.1 502 /)
     for (const origin of origins) await origin.revive()
     for (let i = 0; i < 20; i++) assert.match(await ask(), /^HTTP\/1.1 200 /)
+  })
+
+  test('let requests wait where they are full', async (t) => {
+    const origins = await servers(t, 2, (socket) => setImmediate(() => socket.write(OK)))
+    const limpet = await balancing(
+      t,
+      origins.map(({ address }) => ({ address, maxConnections: 1 })),
+    )
+    const ask = async () => {
+      const client = await RawClient.connect(t, limpet.port)
+      client.say(GET)
+      return client.hear(/ok$|<\/html>/)
+    }
+    for (const origin of origins) await origin.kill()
+    assert.match(await ask(), /^HTTP\/1.1 502 /)
+    for (const origin of origins) await origin.revive()
+    for (const answer of await Promise.all(Array.from({ length: 20 }, ask))) assert.match(answer, /^HTTP\/1.1 200 /)
   })
 
   test('keep the sessions that they have', async (t) => {
