@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { Command } from 'commander'
 import { formatOrigin } from '../config/origin.ts'
 import { placeOf } from '../control/place.ts'
@@ -8,6 +9,9 @@ import { untilStopped } from './until-stopped.ts'
 const NO_RELOAD =
   'Limpet cannot reload its configuration yet, and goes on with the one it has; to apply another, restart'
 const NO_UPGRADE = 'Limpet cannot replace its own program yet, and goes on; to upgrade, restart'
+
+/** A start that was told to stop goes on for so long, in ms: it may wait for a first check, and nobody is served yet. */
+const START_WITHIN = 1000
 
 export function runCommand(): Command {
   return withConfigOptions(new Command('run'))
@@ -27,7 +31,12 @@ async function run(options: ConfigOptions): Promise<void> {
   process.on('SIGUSR2', () => log.warn(`SIGUSR2: ${NO_UPGRADE}`))
   // The first worker serves while the others start.
   const stopped = untilStopped((signal) => log.info(`${signal}: finishing what is in flight; again to end at once`))
-  const balancer = await Balancer.start(config, log, firstThread)
+  const started = Balancer.start(config, log, firstThread)
+  const balancer = await Promise.race([started, stopped.then(() => setTimeout(START_WITHIN))])
+  if (balancer === undefined) {
+    await close()
+    return process.exit()
+  }
   for (const listener of balancer.listeners) log.info(`listening on ${placeOf(listener)}`)
   const { adminPlace } = balancer
   if (adminPlace !== undefined) log.info(`the admin API answers on ${adminPlace.address}:${adminPlace.port}`)

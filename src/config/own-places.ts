@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, realpathSync } from 'node:fs'
 import { hostname, networkInterfaces } from 'node:os'
+import { basename, dirname, join } from 'node:path'
 import { parseIpAddress } from '../ip-address.ts'
 import type { Endpoint } from '../snapshot.ts'
 
@@ -17,7 +18,7 @@ export class OwnPlaces {
   /** Whether a connection to `target` comes to whoever listens at `listening`. */
   lead(target: Endpoint, listening: Endpoint): boolean {
     if ('path' in target || 'path' in listening)
-      return 'path' in target && 'path' in listening && target.path === listening.path
+      return 'path' in target && 'path' in listening && real(target.path) === real(listening.path)
     if (target.port !== listening.port) return false
     return target.host === listening.host || this.#isHeard(target.host, listening.host)
   }
@@ -43,6 +44,16 @@ export class OwnPlaces {
 
   #isOwn(address: string): boolean {
     return address.startsWith('127.') || address === '::1' || this.#addresses.has(address)
+  }
+}
+
+/** The path without symbolic links: /var/run is one. Where nothing is there yet, that of its directory. */
+function real(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    const parent = dirname(path)
+    return parent === path ? path : join(real(parent), basename(path))
   }
 }
 

@@ -1,6 +1,6 @@
 /** Servers that are the proxy itself: a request to one would go round without end. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { hostname, networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
@@ -152,4 +152,12 @@ test('the admin API as a server is warned of', () => {
   assert.equal(warnings.length, 1)
   assert.match(warnings[0]!, /^upstream app: server localhost:9000 is the admin API, which asks nobody who they are/)
   assert.deepEqual(warningsOf(load(`${fileWith(everyIPv4, 'localhost:9001')}admin: on\n`)), [])
+})
+
+test('a Unix socket is the same by whichever of its paths', () => {
+  const link = join(cwd, 'link')
+  symlinkSync(cwd, link)
+  const listener = `{ address: "unix:${join(cwd, 'limpet.sock')}" }`
+  assert.match(refusal(fileWith(listener, `unix:${join(link, 'limpet.sock')}`))!, /limpet\.sock/)
+  assert.equal(refusal(fileWith(listener, `unix:${join(link, 'other.sock')}`)), undefined)
 })

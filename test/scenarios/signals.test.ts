@@ -10,14 +10,18 @@ import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { LIMPET, Lines, startLimpet } from '../support/limpet.ts'
-import { httpOrigin } from '../support/origin.ts'
+import { httpOrigin, rawOrigin } from '../support/origin.ts'
 
 const LAB = { STATIC_BACKEND: '127.0.0.1:1', DYNAMIC_BACKEND: '127.0.0.1:1', PORT: '0' }
 const skip = process.platform === 'linux' ? false : '/proc tells which signals a process handles, on Linux only'
 
 function start(t: TestContext, ...args: string[]) {
+  return startWith(t, LAB, ...args)
+}
+
+function startWith(t: TestContext, variables: NodeJS.ProcessEnv, ...args: string[]) {
   const folder = mkdtempSync(join(tmpdir(), 'limpet-signals-'))
-  const env = { ...process.env, ...LAB, STATE_DIRECTORY: folder }
+  const env = { ...process.env, ...variables, STATE_DIRECTORY: folder }
   const child = spawn(process.execPath, [LIMPET, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
   t.after(async () => {
@@ -48,6 +52,28 @@ async function isRefused(port: number): Promise<boolean> {
 }
 
 describe('during the start', { skip }, () => {
+  test('TERM ends a program that waits for the first check of its servers', async (t) => {
+    // It takes connections, and never answers.
+    const silent = await rawOrigin(t, () => {})
+    const folder = mkdtempSync(join(tmpdir(), 'limpet-signals-'))
+    t.after(() => rmSync(folder, { recursive: true }))
+    const file = join(folder, 'limpet.yaml')
+    const health = { check: { type: 'http', path: '/', timeout: '9s', initial: 'unknown' } }
+    const config = {
+      listeners: [{ address: '127.0.0.1', port: 0 }],
+      routes: [{ path: '/*', upstream: 'app' }],
+      upstreams: { app: { servers: [silent.address], health } },
+    }
+    writeFileSync(file, JSON.stringify(config))
+    const { child, closed } = startWith(t, {}, 'run', '-c', file)
+    await once(silent.server, 'connection')
+    const began = performance.now()
+    child.kill('SIGTERM')
+    assert.deepEqual(await closed, [0, null])
+    // Without that it waits for the check, which has 9 s.
+    assert.ok(performance.now() - began < 8000)
+  })
+
   for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) {
     test(`${signal} neither ends the program nor opens a debugger`, async (t) => {
       const { child, closed, stderr } = start(t, 'run')
