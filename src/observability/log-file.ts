@@ -124,6 +124,15 @@ export class LogFile {
     outlet.write(piece.lines, (error, length) => {
       if (this.#writing === outlet) this.#writing = undefined
       this.#lastFailed = error !== undefined
+      if (outlet.isGone) {
+        // What a pipe without a reader held is gone with its reader: the next one gets all of it.
+        this.#trouble.broken(0, `waits for a reader: nobody reads ${this.#place} any more`)
+        this.#waiting.unshift(piece)
+        if (outlet === this.#outlet) this.#outlet = undefined
+        outlet.close()
+        this.#pump()
+        return
+      }
       if (error !== undefined) {
         this.#trouble.broken(countLines(piece.lines.subarray(length)), `cannot be written: ${error.message}`)
       }
@@ -131,7 +140,6 @@ export class LogFile {
       this.#unwritten.delete(piece)
       piece.written()
       if (outlet !== this.#outlet) outlet.close()
-      else if (outlet.isGone) this.#outlet = undefined
       this.#pump()
       if (this.#bytes === 0) this.#emptied?.()
     })
