@@ -49,12 +49,16 @@ function mend(text: string): string | undefined {
   const [, scheme = '', rest = ''] = /^(?:([a-z][a-z0-9+.-]*):\/+)?(.*)$/is.exec(text)!
   if (secureSchemes.has(scheme.toLowerCase()))
     return 'TLS to servers is not supported yet; write the host:port at which the server speaks plain HTTP'
+  if (otherProtocols.has(scheme.toLowerCase()))
+    return 'servers are spoken to by HTTP/1.1 only; write the host:port at which the server speaks it'
   // Without a path, a query and a user.
   const authority = rest.replace(/[/?#].*$/s, '').replace(/^.*@/s, '')
   return authority !== text && isAddress(authority) ? `write ${authority}` : undefined
 }
 
-const secureSchemes = new Set(['https', 'wss', 'tls', 'ssl', 'grpcs', 'h2', 'h3', 'quic'])
+const secureSchemes = new Set(['https', 'wss', 'tls', 'ssl', 'grpcs', 'suwsgi', 'h2', 'h3', 'quic'])
+
+const otherProtocols = new Set(['fcgi', 'fastcgi', 'scgi', 'uwsgi', 'ajp', 'h2c', 'grpc', 'udp'])
 
 function isAddress(text: string): boolean {
   try {

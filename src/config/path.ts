@@ -30,7 +30,7 @@ function refuseNotation(text: string): void {
   const [, modifier = '', path = ''] = /^(=|\^~|~\*?)\s*([/^].*|\\.*)$/s.exec(text) ?? ['', '', text]
   if (modifier === '=') throw new InvalidValue('a path', `write ${path}, which is exactly this path`)
   if (modifier === '^~') throw new InvalidValue('a path', `write ${below(path)}`)
-  if (modifier !== '' || path.startsWith('^') || /[.)\]]\*/.test(path))
+  if (modifier !== '' || /^[\^\\]|[.)\]]\*|\(\?/.test(path))
     throw new InvalidValue('a path, not a regular expression', expressionMend(path))
 }
 
