@@ -1,5 +1,5 @@
 import { LONGEST_DURATION } from '../bounds.ts'
-import { now } from '../clock.ts'
+import { now, STANDSTILL } from '../clock.ts'
 import type { CheckTiming } from '../snapshot.ts'
 import { CheckState } from './check-state.ts'
 import type { Gate } from './gate.ts'
@@ -7,8 +7,6 @@ import type { Verdict } from './verdict.ts'
 
 /** Over so long the first checks of all servers are spread, in ms, where servers serve without them. */
 const FIRST_WITHIN = 1000
-/** A check that fails so long after its time was over, in ms, shows that this process stood still, and nothing else. */
-const STANDSTILL = 500
 
 /** Checks one server again and again, and tells when it goes down or comes up. */
 export class Checker {
@@ -90,6 +88,7 @@ export class Checker {
     const timer = setTimeout(() => attempt.abort(), timeout)
     try {
       const verdict = await this.#probe(attempt.signal)
+      // One that fails long after its time was over shows a standstill, and nothing else.
       const isTelling = verdict.passed || (verdict.shortage === undefined && now() < end + STANDSTILL)
       if (isTelling) this.#heed(verdict)
     } finally {

@@ -1,10 +1,8 @@
-import { now } from '../clock.ts'
+import { now, STANDSTILL } from '../clock.ts'
 
 /** How long one slot of the wheel lasts, in ms: what a deadline may be late by. */
 const TICK = 50
 const SLOTS = 2048
-/** A tick that comes so late, in ms, shows that the whole process stood still: stopped, suspended or starved. */
-const STANDSTILL = 500
 
 /** Something with one deadline at a time. Subclasses say what happens when it passes. */
 export abstract class Timed {
