@@ -22,7 +22,7 @@ interface ProfileNode {
 /** A function, and how long it was at work itself. */
 export interface SelfTime {
   readonly name: string
-  /** `src/proxy/exchange.ts:42`, or empty for what is V8's own or native. */
+  /** `src/exchange/exchange.ts:42`, or empty for what is V8's own or native. */
   readonly place: string
   /** µs */
   readonly time: number

@@ -14,7 +14,7 @@ const { output } = await build({
   cwd: root,
   platform: 'node',
   input: Object.fromEntries(
-    ['src/cli', 'src/worker', 'demo/static/main', 'demo/dynamic/main'].map((entry) => [entry, `${entry}.ts`]),
+    ['src/cli', 'src/worker/main', 'demo/static/main', 'demo/dynamic/main'].map((entry) => [entry, `${entry}.ts`]),
   ),
   external: Object.keys(optionalDependencies).map((name) => new RegExp(`^${name}(?:/|$)`)),
   // Every part of src/ lies as deep as src/program-files.ts does, which says where the rest is.

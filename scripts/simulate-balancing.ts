@@ -2,7 +2,7 @@
  * Prints the figures of docs/balancing.md: how the policies spread load, what they make of traffic, and what a pick
  * costs. `node --random-seed=1 scripts/simulate-balancing.ts [spread | traffic | slow | cost]`; without a word, all.
  */
-import type { Balance } from '../src/snapshot.ts'
+import type { Balance } from '../src/runtime/snapshot.ts'
 import { groupOf, groupsOf, keyOf, serversWith } from '../test/balancing/group.ts'
 import { alike, gapOf, outcomeOf, REQUESTS, randomSpread, spreadOf, theory } from '../test/balancing/simulation.ts'
 

@@ -1,6 +1,6 @@
-import type { HealthBit, Scoreboard } from '../scoreboard.ts'
-import type { SessionTable } from '../session-table.ts'
-import type { Listener, Snapshot, Upstream } from '../snapshot.ts'
+import type { HealthBit, Scoreboard } from '../runtime/scoreboard.ts'
+import type { SessionTable } from '../runtime/session-table.ts'
+import type { Listener, Snapshot, Upstream } from '../runtime/snapshot.ts'
 
 /** Something that the operator should know of an upstream. */
 export interface Warning {

@@ -1,7 +1,7 @@
-import { wallSeconds } from '../clock.ts'
-import { HealthBit } from '../scoreboard.ts'
-import type { SessionCount } from '../session-table.ts'
-import type { Affinity, Server, Upstream } from '../snapshot.ts'
+import { wallSeconds } from '../runtime/clock.ts'
+import { HealthBit } from '../runtime/scoreboard.ts'
+import type { SessionCount } from '../runtime/session-table.ts'
+import type { Affinity, Server, Upstream } from '../runtime/snapshot.ts'
 import type { Server as ServerView, Status, Upstream as UpstreamView } from './answers.ts'
 import type { Subject } from './subject.ts'
 

@@ -1,5 +1,5 @@
-import type { NamedPart } from '../named-part.ts'
-import type { Server } from '../snapshot.ts'
+import type { NamedPart } from '../runtime/named-part.ts'
+import type { Server } from '../runtime/snapshot.ts'
 
 /** What of a request may tell its session. Texts hold one byte a character (Latin-1). */
 export interface SessionRequest {

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { SIP_KEY_SIZE, SipHash } from '../sip-hash.ts'
+import { SIP_KEY_SIZE, SipHash } from '../runtime/sip-hash.ts'
 import type { Affinity, Session, SessionRequest } from './affinity.ts'
 
 /** A session that is nothing but its key; the policy that hashes keys says which server that belongs to. */

@@ -1,7 +1,7 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
-import type { NamedPart } from '../named-part.ts'
-import type { SessionTable } from '../session-table.ts'
-import type { Server, SessionSource, Affinity as Settings } from '../snapshot.ts'
+import type { NamedPart } from '../runtime/named-part.ts'
+import type { SessionTable } from '../runtime/session-table.ts'
+import type { Server, SessionSource, Affinity as Settings } from '../runtime/snapshot.ts'
 import {
   type Affinity,
   type BodyReader,

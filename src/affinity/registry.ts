@@ -1,5 +1,5 @@
-import type { SessionTable } from '../session-table.ts'
-import type { Upstream } from '../snapshot.ts'
+import type { SessionTable } from '../runtime/session-table.ts'
+import type { Upstream } from '../runtime/snapshot.ts'
 import type { Affinity, SessionRequest } from './affinity.ts'
 import { CookieAffinity } from './cookie.ts'
 import { KeyedAffinity } from './keyed.ts'

@@ -1,4 +1,4 @@
-import type { Scoreboard } from '../scoreboard.ts'
+import type { Scoreboard } from '../runtime/scoreboard.ts'
 import { crc32 } from './crc32.ts'
 import type { Policy } from './policy.ts'
 import { Ring } from './ring.ts'

@@ -1,5 +1,5 @@
-import { type NamedParts, valueIn } from '../named-part.ts'
-import type { Balance, HashKey } from '../snapshot.ts'
+import { type NamedParts, valueIn } from '../runtime/named-part.ts'
+import type { Balance, HashKey } from '../runtime/snapshot.ts'
 
 /** What of a request a key can be made of. Texts hold one byte a character (Latin-1), as the request had them. */
 export interface KeySubject extends NamedParts {

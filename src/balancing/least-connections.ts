@@ -1,8 +1,8 @@
-import type { Scoreboard } from '../scoreboard.ts'
-import type { Choice } from './choice.ts'
+import type { Scoreboard } from '../runtime/scoreboard.ts'
 import { Peers } from './peers.ts'
 import type { Roster } from './roster.ts'
 import type { ServerState } from './server-state.ts'
+import type { Choice } from './tiers.ts'
 
 /**
  * The server with the fewest requests in flight for its weight, those of other workers included (nginx's

@@ -1,7 +1,7 @@
-import type { Scoreboard } from '../scoreboard.ts'
-import type { Choice } from './choice.ts'
+import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Roster } from './roster.ts'
 import type { ServerState } from './server-state.ts'
+import type { Choice } from './tiers.ts'
 
 /** How old what this worker knows of other workers' answers may be, in ms. */
 const REFRESH = 100

@@ -1,8 +1,8 @@
-import type { Scoreboard } from '../scoreboard.ts'
-import type { Choice } from './choice.ts'
+import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Roster } from './roster.ts'
 import type { ServerState } from './server-state.ts'
 import { Shares } from './shares.ts'
+import type { Choice } from './tiers.ts'
 
 /** How often a server is drawn again because it is full, or to be avoided. */
 const MOST_DRAWS = 20

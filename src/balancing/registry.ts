@@ -1,7 +1,6 @@
-import type { Scoreboard } from '../scoreboard.ts'
-import type { Balance } from '../snapshot.ts'
+import type { Scoreboard } from '../runtime/scoreboard.ts'
+import type { Balance } from '../runtime/snapshot.ts'
 import { BoundedHash } from './bounded-hash.ts'
-import type { Choice } from './choice.ts'
 import { ConsistentHash } from './consistent-hash.ts'
 import { Hash } from './hash.ts'
 import { IpHash } from './ip-hash.ts'
@@ -11,7 +10,7 @@ import type { Policy } from './policy.ts'
 import { RandomTwo } from './random-two.ts'
 import { Rotation } from './rotation.ts'
 import type { ServerState } from './server-state.ts'
-import { Tiers } from './tiers.ts'
+import { type Choice, Tiers } from './tiers.ts'
 
 /** The policy of an upstream. Every policy there is has its line here, by its name in the configuration. */
 export function policyFor(

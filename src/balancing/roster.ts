@@ -1,4 +1,4 @@
-import type { Scoreboard } from '../scoreboard.ts'
+import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { ServerState } from './server-state.ts'
 
 /** More than a server can ever have in flight. */

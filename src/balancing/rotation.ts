@@ -1,7 +1,7 @@
-import type { Scoreboard } from '../scoreboard.ts'
-import type { Choice } from './choice.ts'
+import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Roster } from './roster.ts'
 import type { ServerState } from './server-state.ts'
+import type { Choice } from './tiers.ts'
 
 /** The longest period that is worked out ahead, in turns, and the most work that it may be, in additions. */
 const LONGEST_PERIOD = 8_192

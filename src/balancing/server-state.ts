@@ -1,6 +1,6 @@
-import { now as clock } from '../clock.ts'
-import { HealthBit, type Scoreboard } from '../scoreboard.ts'
-import type { Server } from '../snapshot.ts'
+import { now as clock } from '../runtime/clock.ts'
+import { HealthBit, type Scoreboard } from '../runtime/scoreboard.ts'
+import type { Server } from '../runtime/snapshot.ts'
 
 /**
  * Why a server may not be given a request: taken out by hand, there for the sessions only that it has, out by its check,

@@ -1,8 +1,20 @@
-import type { Scoreboard } from '../scoreboard.ts'
-import type { Choice } from './choice.ts'
+import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Policy } from './policy.ts'
+import { Roster } from './roster.ts'
 import type { ServerState } from './server-state.ts'
-import { Tier } from './tier.ts'
+
+/** How often a choice is made anew after another thread was faster. */
+const MOST_ROUNDS = 3
+
+/** How one is chosen among the servers of a roster, where no key decides. */
+export interface Choice {
+  /** The servers that are up, or their weights, have changed. */
+  update(roster: Roster, now: number): void
+  /** Chooses one of them that is not full. */
+  choose(avoid: readonly ServerState[], now: number): ServerState | undefined
+  /** See `Policy.answered`. */
+  answered?(server: ServerState, ms: number, good: boolean, now: number): void
+}
 
 /** A policy without keys: a choice among the primaries and, when none of them may serve, one among the backups. */
 export class Tiers implements Policy {
@@ -28,5 +40,29 @@ export class Tiers implements Policy {
 
   pick(_key: Uint8Array, avoid: readonly ServerState[], now: number): ServerState | undefined {
     return this.#primaries.pick(avoid, now) ?? this.#backups.pick(avoid, now)
+  }
+}
+
+/** Servers of equal standing, primaries or backups, and how one of them is chosen. */
+class Tier {
+  readonly choice: Choice
+  readonly #servers: readonly ServerState[]
+  readonly #roster: Roster
+
+  constructor(servers: readonly ServerState[], choice: Choice, upstream: number, scoreboard: Scoreboard) {
+    this.choice = choice
+    this.#servers = servers
+    this.#roster = new Roster(servers, upstream, scoreboard)
+  }
+
+  /** Chooses a server that may serve and claims it. */
+  pick(avoid: readonly ServerState[], now: number): ServerState | undefined {
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      if (this.#roster.refresh(now)) this.choice.update(this.#roster, now)
+      const server = this.choice.choose(avoid, now)
+      if (server === undefined || server.claim(now)) return server
+      this.#roster.expire()
+    }
+    return this.#servers.find((server) => !avoid.includes(server) && server.mayServe(now) && server.claim(now))
   }
 }

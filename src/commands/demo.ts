@@ -5,7 +5,7 @@ import { labConfig } from '../config/lab.ts'
 import { Balancer } from '../control/balancer.ts'
 import { programLog } from '../observability/program-log.ts'
 import { labServerModule } from '../program-files.ts'
-import type { PortListener } from '../snapshot.ts'
+import type { PortListener } from '../runtime/snapshot.ts'
 import { stopSignals, untilStopped } from './until-stopped.ts'
 import { wholeNumber } from './whole-number.ts'
 

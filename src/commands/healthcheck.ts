@@ -2,7 +2,7 @@ import { request } from 'node:http'
 import { connect } from 'node:net'
 import { Command } from 'commander'
 import { endpointOf, formatAddress } from '../config/address.ts'
-import type { Endpoint, Listener } from '../snapshot.ts'
+import type { Endpoint, Listener } from '../runtime/snapshot.ts'
 import { type ConfigOptions, loadFromOptions, withConfigOptions } from './options.ts'
 import { wholeNumber } from './whole-number.ts'
 

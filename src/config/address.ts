@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net'
-import type { Endpoint, Listener } from '../snapshot.ts'
+import type { Endpoint, Listener } from '../runtime/snapshot.ts'
 import { InvalidValue } from './error.ts'
 import { parseHost, parseIPv6 } from './host.ts'
 import { formatUnixSocket, isUnixSocket, parseUnixSocket } from './unix-socket.ts'

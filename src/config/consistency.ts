@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { MOST_SERVERS, MOST_UPSTREAMS } from '../bounds.ts'
+import { MOST_SERVERS, MOST_UPSTREAMS } from '../runtime/bounds.ts'
 import { endpointOf, formatAddress } from './address.ts'
 import { Admin } from './admin.ts'
 import { alternatives, shown } from './error.ts'

@@ -1,4 +1,4 @@
-import { LONGEST_DURATION } from '../bounds.ts'
+import { LONGEST_DURATION } from '../runtime/bounds.ts'
 import { InvalidValue } from './error.ts'
 
 const units = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const

@@ -1,4 +1,4 @@
-import type { HashKey } from '../snapshot.ts'
+import type { HashKey } from '../runtime/snapshot.ts'
 import { matching, written } from './field.ts'
 
 /** The keys that can be written so. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Listener } from '../snapshot.ts'
+import type { Listener } from '../runtime/snapshot.ts'
 import { matching } from './field.ts'
 
 export const Instance = matching(/^\w[\w.-]{0,63}$/, 'a name of at most 64 letters, digits and . _ -')

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { MOST_SERVERS } from '../bounds.ts'
+import { MOST_SERVERS } from '../runtime/bounds.ts'
 import { ConfigError } from './error.ts'
 import { Instance } from './instance.ts'
 import { scalar } from './interpolate.ts'

@@ -1,8 +1,8 @@
 import { readFileSync, realpathSync } from 'node:fs'
 import { hostname, networkInterfaces } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import { parseIpAddress } from '../ip-address.ts'
-import type { Endpoint } from '../snapshot.ts'
+import { parseIpAddress } from '../runtime/ip-address.ts'
+import type { Endpoint } from '../runtime/snapshot.ts'
 
 /**
  * Tells whether a connection would come back to where this machine listens. It knows the machine's own addresses, localhost,

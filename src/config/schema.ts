@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { MOST_QUEUED, MOST_SERVERS, MOST_WORKERS } from '../bounds.ts'
-import type { Endpoint, Listener as HeldListener } from '../snapshot.ts'
+import { MOST_QUEUED, MOST_SERVERS, MOST_WORKERS } from '../runtime/bounds.ts'
+import type { Endpoint, Listener as HeldListener } from '../runtime/snapshot.ts'
 import { formatAddress, parseAddress } from './address.ts'
 import { Admin } from './admin.ts'
 import { Affinity } from './affinity.ts'

@@ -1,4 +1,4 @@
-import type { TrustedProxy } from '../snapshot.ts'
+import type { TrustedProxy } from '../runtime/snapshot.ts'
 import { anAddressRange, formatAddressRange, parseAddressRange } from './address-range.ts'
 import { InvalidValue } from './error.ts'
 

@@ -1,6 +1,6 @@
 import { type Affinity as Configured, needsHttps } from '../config/affinity.ts'
 import { cookieNameFor, formerCookieNameFor } from '../config/instance.ts'
-import type { Affinity, Balance, HashKey, SessionSource } from '../snapshot.ts'
+import type { Affinity, Balance, HashKey, SessionSource } from '../runtime/snapshot.ts'
 
 const sameSites = { lax: 'Lax', strict: 'Strict', none: 'None' } as const
 

@@ -1,9 +1,9 @@
-import { assertWithin, MOST_SERVERS, MOST_UPSTREAMS } from '../bounds.ts'
 import { withFolderRedirects } from '../config/folder-redirect.ts'
 import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
 import { Skew } from '../config/skew.ts'
-import type { Affinity, Balance, Route, Snapshot } from '../snapshot.ts'
+import { assertWithin, MOST_SERVERS, MOST_UPSTREAMS } from '../runtime/bounds.ts'
+import type { Affinity, Balance, Route, Snapshot } from '../runtime/snapshot.ts'
 import { asBytes, compileAffinity, impliedAffinity } from './compile-affinity.ts'
 
 /**

@@ -1,4 +1,4 @@
-import type { Listener, PortListener } from '../snapshot.ts'
+import type { Listener, PortListener } from '../runtime/snapshot.ts'
 import { placeOf } from './place.ts'
 
 /** The program cannot listen where it was told to. The message says why, and what would help. */

@@ -1,9 +1,9 @@
 import { createHmac } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { Config } from '../config/schema.ts'
-import { SessionTable } from '../session-table.ts'
-import { SIP_KEY_SIZE } from '../sip-hash.ts'
-import type { Snapshot } from '../snapshot.ts'
+import { SessionTable } from '../runtime/session-table.ts'
+import { SIP_KEY_SIZE } from '../runtime/sip-hash.ts'
+import type { Snapshot } from '../runtime/snapshot.ts'
 import { SessionStore } from './session-store.ts'
 import type { StateDirectory } from './state-directory.ts'
 

@@ -1,4 +1,4 @@
-import type { Listener } from '../snapshot.ts'
+import type { Listener } from '../runtime/snapshot.ts'
 
 /** Where a listener listens, as messages say it: `0.0.0.0 port 80`, `unix:/run/limpet.sock`. */
 export function placeOf(listener: Listener): string {

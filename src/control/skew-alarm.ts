@@ -1,8 +1,8 @@
 import type { Logger } from 'pino'
-import { now } from '../clock.ts'
+import { now } from '../runtime/clock.ts'
+import type { Upstream } from '../runtime/snapshot.ts'
 import type { SampleReport } from '../skew/address-sample.ts'
 import { describeRelief, describeSkew, type SkewChange, SkewWatch } from '../skew/skew-watch.ts'
-import type { Upstream } from '../snapshot.ts'
 
 /** How often it is judged, in ms. Not at each report, which is one worker's part and may look like nothing in the whole. */
 const LOOK_EVERY = 5000

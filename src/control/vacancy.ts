@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { lstatSync, unlinkSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
-import type { Listener } from '../snapshot.ts'
+import type { Listener } from '../runtime/snapshot.ts'
 import { ListenError } from './listen-error.ts'
 
 /**

@@ -1,4 +1,4 @@
-import type { CheckTiming } from '../snapshot.ts'
+import type { CheckTiming } from '../runtime/snapshot.ts'
 
 /**
  * Whether a server is up, by its checks. As in HAProxy, that is one whole number: `rise` and more is up. A server that is

@@ -1,4 +1,4 @@
-import type { Outlier } from '../snapshot.ts'
+import type { Outlier } from '../runtime/snapshot.ts'
 
 /**
  * For how long a server is ejected: `ejectFor` the first time, twice that the second, and so on, up to `maxEjectFor`. Every

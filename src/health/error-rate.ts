@@ -1,4 +1,4 @@
-import type { Outlier } from '../snapshot.ts'
+import type { Outlier } from '../runtime/snapshot.ts'
 
 /** What a server answered within an interval. */
 export interface Tally {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { HealthBit, Scoreboard } from '../scoreboard.ts'
-import type { Upstream } from '../snapshot.ts'
+import type { HealthBit, Scoreboard } from '../runtime/scoreboard.ts'
+import type { Upstream } from '../runtime/snapshot.ts'
 import { Gate } from './gate.ts'
 import { type HealthEvents, UpstreamHealth } from './upstream-health.ts'
 

@@ -1,6 +1,6 @@
 import { type IncomingMessage, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
-import type { Endpoint, HttpCheck } from '../snapshot.ts'
+import type { Endpoint, HttpCheck } from '../runtime/snapshot.ts'
 import { brokenOff, type Verdict } from './verdict.ts'
 
 /** How much of an answer's body is searched, in bytes. */

@@ -1,5 +1,5 @@
-import { HealthBit } from '../scoreboard.ts'
-import type { Outlier, Server } from '../snapshot.ts'
+import { HealthBit } from '../runtime/scoreboard.ts'
+import type { Outlier, Server } from '../runtime/snapshot.ts'
 import { EjectionTime } from './ejection-time.ts'
 import { answersOf, type Tally, worstOf } from './error-rate.ts'
 import type { ServerHealth } from './server-health.ts'

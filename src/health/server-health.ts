@@ -1,6 +1,6 @@
-import { now } from '../clock.ts'
-import { HealthBit, type Scoreboard } from '../scoreboard.ts'
-import type { Server } from '../snapshot.ts'
+import { now } from '../runtime/clock.ts'
+import { HealthBit, type Scoreboard } from '../runtime/scoreboard.ts'
+import type { Server } from '../runtime/snapshot.ts'
 
 /** All that keeps a server from serving as long as there is no panic. */
 const AILMENTS = HealthBit.Failed | HealthBit.Unhealthy | HealthBit.Ejected

@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import type { Endpoint } from '../snapshot.ts'
+import type { Endpoint } from '../runtime/snapshot.ts'
 import { brokenOff, type Verdict } from './verdict.ts'
 
 /**

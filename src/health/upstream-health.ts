@@ -1,10 +1,9 @@
-import { localHeader } from '../local-header.ts'
-import { HealthBit, type Scoreboard } from '../scoreboard.ts'
-import type { Check, Endpoint, Server, Upstream } from '../snapshot.ts'
+import { localHeader } from '../proxy-protocol/proxy-header.ts'
+import { HealthBit, type Scoreboard } from '../runtime/scoreboard.ts'
+import type { Check, Endpoint, Server, Upstream } from '../runtime/snapshot.ts'
 import { Checker } from './checker.ts'
 import type { Gate } from './gate.ts'
 import { OutlierDetector } from './outlier-detector.ts'
-import { isPanic } from './panic.ts'
 import { ServerHealth } from './server-health.ts'
 import { checkTcp } from './tcp-check.ts'
 import type { Verdict } from './verdict.ts'
@@ -161,4 +160,14 @@ function preambleOf({ proxyProtocol }: Upstream, { port }: Check): Uint8Array {
 
 function seconds(ms: number): string {
   return `${ms / 1000} s`
+}
+
+/**
+ * Whether so few servers are well that health is to count no more (Envoy's panic threshold): those that are left could
+ * not carry the load of all.
+ *
+ * @param threshold whole percents; 0 never
+ */
+export function isPanic(well: number, all: number, threshold: number): boolean {
+  return well * 100 < threshold * all
 }

@@ -1,4 +1,4 @@
-import { shortageIn } from '../shortage.ts'
+import { shortageIn } from '../runtime/shortage.ts'
 
 /** What came of a check. */
 export interface Verdict {

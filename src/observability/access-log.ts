@@ -1,5 +1,5 @@
-import { now, wallSeconds } from '../clock.ts'
-import type { AccessLog as Settings } from '../snapshot.ts'
+import { now, wallSeconds } from '../runtime/clock.ts'
+import type { AccessLog as Settings } from '../runtime/snapshot.ts'
 import { type Batch, LineBuffer } from './line-buffer.ts'
 import { Redaction } from './redaction.ts'
 

@@ -1,4 +1,4 @@
-import type { Route } from '../snapshot.ts'
+import type { Route } from '../runtime/snapshot.ts'
 
 /** What routes may ask of a request beyond its host and its path. */
 export interface RequestConditions {

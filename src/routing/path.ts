@@ -1,4 +1,4 @@
-import { hexadecimal } from '../hexadecimal.ts'
+import { hexadecimal } from '../runtime/hexadecimal.ts'
 
 const PERCENT = 0x25
 const DOT = 0x2e

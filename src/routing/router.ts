@@ -1,4 +1,4 @@
-import type { Route } from '../snapshot.ts'
+import type { Route } from '../runtime/snapshot.ts'
 import { PathTable, type RequestConditions } from './path-table.ts'
 
 /**

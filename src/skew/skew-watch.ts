@@ -1,4 +1,4 @@
-import type { Server, SkewLimit, Upstream } from '../snapshot.ts'
+import type { Server, SkewLimit, Upstream } from '../runtime/snapshot.ts'
 import type { SampleReport } from './address-sample.ts'
 import { type Counted, SEVERAL } from './space-saving.ts'
 

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { SessionRequest } from '../../src/affinity/affinity.ts'
 import { KeyedAffinity } from '../../src/affinity/keyed.ts'
-import { SESSION_BUCKETS } from '../../src/bounds.ts'
-import { SessionTable } from '../../src/session-table.ts'
-import { SipHash } from '../../src/sip-hash.ts'
+import { SESSION_BUCKETS } from '../../src/runtime/bounds.ts'
+import { SessionTable } from '../../src/runtime/session-table.ts'
+import { SipHash } from '../../src/runtime/sip-hash.ts'
 
 const NOW = 1_800_000_000
 

@@ -1,8 +1,8 @@
 /** The table of sessions that all threads share: what it keeps, what it gives up, and for whom. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { PARTS, type SavedSession, SessionTable } from '../../src/session-table.ts'
-import type { Upstream } from '../../src/snapshot.ts'
+import { PARTS, type SavedSession, SessionTable } from '../../src/runtime/session-table.ts'
+import type { Upstream } from '../../src/runtime/snapshot.ts'
 import fc from '../support/property.ts'
 import { savedOf } from '../support/saved-sessions.ts'
 

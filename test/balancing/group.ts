@@ -1,8 +1,8 @@
 import type { Policy } from '../../src/balancing/policy.ts'
 import { policyFor } from '../../src/balancing/registry.ts'
 import { ServerState } from '../../src/balancing/server-state.ts'
-import { Scoreboard } from '../../src/scoreboard.ts'
-import type { Balance, Server } from '../../src/snapshot.ts'
+import { Scoreboard } from '../../src/runtime/scoreboard.ts'
+import type { Balance, Server } from '../../src/runtime/snapshot.ts'
 
 /** One worker's view of an upstream in a test. */
 export interface Group {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { keyFor } from '../../src/balancing/key.ts'
+import { RequestView } from '../../src/exchange/request-view.ts'
 import { RequestHead } from '../../src/http1/request-head.ts'
-import { parseIpAddress } from '../../src/ip-address.ts'
-import { RequestView } from '../../src/proxy/request-view.ts'
-import type { HashKey } from '../../src/snapshot.ts'
+import { parseIpAddress } from '../../src/runtime/ip-address.ts'
+import type { HashKey } from '../../src/runtime/snapshot.ts'
 
 const head = new RequestHead()
 const subject = new RequestView(head)

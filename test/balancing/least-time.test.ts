@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { ServerState } from '../../src/balancing/server-state.ts'
-import type { Balance } from '../../src/snapshot.ts'
+import type { Balance } from '../../src/runtime/snapshot.ts'
 import { type Group, groupOf, groupsOf, keyOf, serversWith } from './group.ts'
 import '../support/seeded-random.ts'
 

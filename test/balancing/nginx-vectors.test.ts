@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
-import { parseIpAddress } from '../../src/ip-address.ts'
+import { parseIpAddress } from '../../src/runtime/ip-address.ts'
 import { groupOf, groupsOf, keyOf, serversWith } from './group.ts'
 
 interface Recorded {

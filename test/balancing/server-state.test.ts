@@ -1,7 +1,7 @@
 /** What keeps a server from serving, beyond what all policies are held to in conformance.test.ts. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { HealthBit, Scoreboard } from '../../src/scoreboard.ts'
+import { HealthBit, Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { type Group, groupOf, groupsOf, serversWith } from './group.ts'
 
 const twoServers = serversWith([{ slowStart: 16_000 }, {}])

@@ -1,7 +1,7 @@
 /** The policies against the theory; docs/balancing.md has the figures. Bounds are wide enough for any seed. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Balance } from '../../src/snapshot.ts'
+import type { Balance } from '../../src/runtime/snapshot.ts'
 import { alike, gapOf, outcomeOf, randomSpread, spreadOf, theory } from './simulation.ts'
 import '../support/seeded-random.ts'
 

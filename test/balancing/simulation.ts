@@ -1,6 +1,6 @@
 /** Models of traffic, by which policies are compared with theory: a test asserts bounds, a script prints figures. */
 import type { ServerState } from '../../src/balancing/server-state.ts'
-import type { Balance } from '../../src/snapshot.ts'
+import type { Balance } from '../../src/runtime/snapshot.ts'
 import { groupOf, keyOf, serversWith } from './group.ts'
 
 export const REQUESTS = 100_000

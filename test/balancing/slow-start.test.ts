@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Balance } from '../../src/snapshot.ts'
+import type { Balance } from '../../src/runtime/snapshot.ts'
 import { type Group, groupOf, groupsOf, keyOf, serversWith } from './group.ts'
 
 const NO_KEY = keyOf('')

@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
+import { parseConfig } from '../../src/config/file.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import { compile } from '../../src/control/compile.ts'
 import {
   LONGEST_DURATION,
   MOST_QUEUED,
@@ -9,10 +12,7 @@ import {
   MOST_SESSIONS,
   MOST_UPSTREAMS,
   MOST_WORKERS,
-} from '../../src/bounds.ts'
-import { parseConfig } from '../../src/config/file.ts'
-import { loadConfig } from '../../src/config/load.ts'
-import { compile } from '../../src/control/compile.ts'
+} from '../../src/runtime/bounds.ts'
 
 /** Upstreams u0, u1, … with so many servers each, one key or server a line. */
 function fileOf(sizes: readonly number[], rest = ''): string {

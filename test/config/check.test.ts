@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { parseConfig } from '../../src/config/file.ts'
-import type { PortListener } from '../../src/snapshot.ts'
+import type { PortListener } from '../../src/runtime/snapshot.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { wallSeconds } from '../../src/clock.ts'
 import { SessionStore } from '../../src/control/session-store.ts'
 import { StateDirectory } from '../../src/control/state-directory.ts'
-import { SessionTable } from '../../src/session-table.ts'
-import type { Upstream } from '../../src/snapshot.ts'
+import { wallSeconds } from '../../src/runtime/clock.ts'
+import { SessionTable } from '../../src/runtime/session-table.ts'
+import type { Upstream } from '../../src/runtime/snapshot.ts'
 
 const listeners = [{ address: '::', port: 80, proxyProtocol: false }]
 

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { LONGEST_DURATION } from '../../src/bounds.ts'
 import { Checker } from '../../src/health/checker.ts'
 import { Gate } from '../../src/health/gate.ts'
 import type { Verdict } from '../../src/health/verdict.ts'
-import type { CheckTiming } from '../../src/snapshot.ts'
+import { LONGEST_DURATION } from '../../src/runtime/bounds.ts'
+import type { CheckTiming } from '../../src/runtime/snapshot.ts'
 import '../support/seeded-random.ts'
 
 const timing: CheckTiming = { interval: 5000, jitter: 10, timeout: 2000, rise: 2, fall: 3, initial: 'up' }

@@ -34,8 +34,8 @@ function importsOf(entry: string): string[] {
 }
 
 test('a worker loads what serves: no library, no configuration, no control plane', () => {
-  const modules = importsOf('src/worker.ts')
-  assert.ok(modules.includes('src/proxy/exchange.ts') && modules.includes('node:net'))
+  const modules = importsOf('src/worker/main.ts')
+  assert.ok(modules.includes('src/exchange/exchange.ts') && modules.includes('node:net'))
   assert.deepEqual(
     modules.filter((module) => !/^(?:node:|src\/)/.test(module)),
     [],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Router } from '../../src/routing/router.ts'
-import type { Route } from '../../src/snapshot.ts'
+import type { Route } from '../../src/runtime/snapshot.ts'
 import fc from '../support/property.ts'
 
 interface Asked {

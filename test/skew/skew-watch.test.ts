@@ -1,10 +1,10 @@
 /** When an address or a network is said to carry too much, and when no longer. Time is the test's. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { parseIpAddress } from '../../src/ip-address.ts'
+import { parseIpAddress } from '../../src/runtime/ip-address.ts'
+import type { SkewLimit, Upstream } from '../../src/runtime/snapshot.ts'
 import { AddressSample, networkOf } from '../../src/skew/address-sample.ts'
 import { describeRelief, describeSkew, SkewWatch } from '../../src/skew/skew-watch.ts'
-import type { SkewLimit, Upstream } from '../../src/snapshot.ts'
 import { serversWith } from '../balancing/group.ts'
 
 /** As many requests as are looked at one by one. */

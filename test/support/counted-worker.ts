@@ -6,13 +6,13 @@ import type { TestContext } from 'node:test'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { loadConfig } from '../../src/config/load.ts'
 import { compile } from '../../src/control/compile.ts'
-import { Scoreboard } from '../../src/scoreboard.ts'
-import { SessionTable } from '../../src/session-table.ts'
-import type { PortListener } from '../../src/snapshot.ts'
-import type { WorkerMessage, WorkerStart } from '../../src/worker.ts'
+import { Scoreboard } from '../../src/runtime/scoreboard.ts'
+import { SessionTable } from '../../src/runtime/session-table.ts'
+import type { PortListener } from '../../src/runtime/snapshot.ts'
+import type { WorkerMessage, WorkerStart } from '../../src/worker/messages.ts'
 import type { Work } from './work-counter.ts'
 
-const workerModule = new URL('../../src/worker.ts', import.meta.url)
+const workerModule = new URL('../../src/worker/main.ts', import.meta.url)
 const counterModule = new URL('work-counter.ts', import.meta.url)
 
 /** One of Limpet's workers, serving as ever, that can say how much work it has done. */

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { parseHead, RECORD, readRecord } from '../../src/control/session-file.ts'
-import { PARTS, type SavedSession, type SessionTable } from '../../src/session-table.ts'
+import { PARTS, type SavedSession, type SessionTable } from '../../src/runtime/session-table.ts'
 
 /** All that a table would save at that time. */
 export function savedOf(table: SessionTable, now: number): SavedSession[] {

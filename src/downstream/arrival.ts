@@ -1,0 +1,88 @@
+import { decodeProxyHeader, type ProxyHeader, ProxyHeaderError } from '../proxy-protocol/proxy-header.ts'
+import { Timed } from '../runtime/deadlines.ts'
+import { UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
+import type { Listener } from '../runtime/snapshot.ts'
+import { type Ends, endsOf } from '../transport/ends.ts'
+import type { DataPlane } from '../worker/data-plane.ts'
+import type { ClientSocket } from './client-socket.ts'
+
+/** A connection on a listener with `proxyProtocol`, until a PROXY header has told whose it is. */
+export class Arrival extends Timed {
+  readonly socket: ClientSocket
+  readonly listener: Listener
+  /** The proxy's and the listener's. */
+  readonly ends: Ends
+  /** Nobody knows yet. */
+  readonly peer = UNKNOWN_ADDRESS
+  readonly #plane: DataPlane
+  #bytes: Buffer | undefined
+
+  constructor(socket: ClientSocket, listener: Listener, plane: DataPlane) {
+    super()
+    this.socket = socket
+    this.listener = listener
+    this.ends = endsOf(socket, listener)
+    this.#plane = plane
+    socket.whenRead = this.#onRead
+    socket.on('end', this.#onEnd)
+    socket.on('error', ignore)
+    socket.on('close', this.#onClose)
+    plane.deadlines.set(this, plane.snapshot.timeouts.head)
+  }
+
+  /** The program is about to stop. */
+  stop(): void {
+    this.socket.destroy()
+  }
+
+  override expire(): void {
+    this.#leave('its PROXY header did not come in time')
+  }
+
+  readonly #onRead = (bytes: Buffer): void => {
+    // What was read is overwritten by the next that is.
+    this.#bytes = this.#bytes === undefined ? Buffer.from(bytes) : Buffer.concat([this.#bytes, bytes])
+    try {
+      const header = decodeProxyHeader(this.#bytes)
+      if (header !== undefined) this.#introduce(header, this.#bytes.subarray(header.length))
+    } catch (error) {
+      if (!(error instanceof ProxyHeaderError)) throw error
+      this.#leave(error.message)
+    }
+  }
+
+  /** Hands the connection on, as that of whom the header names; in its own name, anybody may connect. */
+  #introduce({ ends, isSecure }: ProxyHeader, rest: Buffer): void {
+    const mayIntroduce = this.#plane.trustedProxies?.include(this.ends.source.address) ?? true
+    if (ends !== undefined && !mayIntroduce) return this.#leave('it speaks for others, and is not a trusted proxy')
+    const { socket } = this
+    socket.off('end', this.#onEnd)
+    socket.off('error', ignore)
+    socket.off('close', this.#onClose)
+    this.#plane.deadlines.remove(this)
+    this.#plane.introduce(
+      this,
+      ends === undefined ? this.ends : { ...ends, port: ends.destination.port, isSecure },
+      rest,
+    )
+  }
+
+  /** Closes the connection; whoever only knocked, as some health checks do, is not worth a word. */
+  #leave(cause: string): void {
+    this.socket.destroy()
+    if (this.#bytes !== undefined) this.#plane.refuse(this, cause)
+  }
+
+  readonly #onEnd = (): void => {
+    this.#leave('it ended within its PROXY header')
+  }
+
+  readonly #onClose = (): void => {
+    this.#plane.deadlines.remove(this)
+    this.#plane.forget(this)
+  }
+}
+
+function ignore(): void {
+  // 'close' follows, and tells all there is to tell.
+}

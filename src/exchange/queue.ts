@@ -1,0 +1,284 @@
+import type { ServerState } from '../balancing/server-state.ts'
+import { now } from '../runtime/clock.ts'
+import { type Deadlines, Timed } from '../runtime/deadlines.ts'
+import type { Scoreboard } from '../runtime/scoreboard.ts'
+import type { Upstream } from '../runtime/snapshot.ts'
+
+/** What is waited for: a place on that server, or on any (undefined). */
+export type Awaited = ServerState | undefined
+
+/** Who waits in a Queue. */
+export interface Waiter {
+  /**
+   * There may be a place: takes it, or gives up for good.
+   *
+   * @returns what it goes on waiting for; or `done`
+   */
+  takeTurn(time: number): Wait | 'done'
+  /** It has waited for as long as it may, and is out of the queue. */
+  waitedTooLong(): void
+}
+
+/** That there is nothing to do but to wait, and for what. */
+export class Wait {
+  readonly place: Awaited
+
+  constructor(place: Awaited) {
+    this.place = place
+  }
+}
+
+/** The requests that wait for the same, the first to come first. */
+class Line {
+  readonly place: Awaited
+  first: Ticket | undefined
+  last: Ticket | undefined
+
+  constructor(place: Awaited) {
+    this.place = place
+  }
+
+  /** Puts a ticket where its number belongs: nearly always last. */
+  add(ticket: Ticket): void {
+    let before = this.last
+    while (before !== undefined && before.number > ticket.number) before = before.before
+    const after = before === undefined ? this.first : before.after
+    ticket.line = this
+    ticket.before = before
+    ticket.after = after
+    if (before === undefined) this.first = ticket
+    else before.after = ticket
+    if (after === undefined) this.last = ticket
+    else after.before = ticket
+  }
+
+  remove({ before, after }: Ticket): void {
+    if (before === undefined) this.first = after
+    else before.after = after
+    if (after === undefined) this.last = before
+    else after.before = before
+  }
+}
+
+/** One request's place in a Queue, and the deadline of its wait. */
+export class Ticket extends Timed {
+  /** Rises in the order of arrival. */
+  readonly number: number
+  readonly waiter: Waiter
+  line: Line
+  before: Ticket | undefined
+  after: Ticket | undefined
+  isValid = true
+  readonly #queue: Queue
+
+  constructor(queue: Queue, number: number, waiter: Waiter, line: Line) {
+    super()
+    this.#queue = queue
+    this.number = number
+    this.waiter = waiter
+    this.line = line
+  }
+
+  /** Leaves the queue, if it is still in it. */
+  leave(): void {
+    this.#queue.remove(this)
+  }
+
+  override expire(): void {
+    this.leave()
+    this.waiter.waitedTooLong()
+  }
+}
+
+/** The moment from which a server that is left alone may be probed, by one of those who wait. */
+class ProbeTime extends Timed {
+  readonly #come: () => void
+
+  constructor(come: () => void) {
+    super()
+    this.#come = come
+  }
+
+  override expire(): void {
+    this.#come()
+  }
+}
+
+/**
+ * A worker's requests that wait for a place on a server of one upstream. There is a line for each server that requests
+ * belong to, and one for those who may go anywhere, so that nobody stands in the way of who wants something else; of the
+ * heads of all lines, the one that came first has its turn first. It never looks on its own account: the Scoreboard tells
+ * one thread of each place that is given back, in whichever thread, and all of them when a server comes or goes.
+ */
+export class Queue {
+  readonly #settings: Upstream
+  readonly #servers: readonly ServerState[]
+  readonly #scoreboard: Scoreboard
+  readonly #worker: number
+  readonly #deadlines: Pick<Deadlines, 'set' | 'remove'>
+  /** Those that are not empty. */
+  readonly #lines = new Map<Awaited, Line>()
+  readonly #probeTime = new ProbeTime(() => this.#serve())
+  /** What the Scoreboard is to tell this worker of. */
+  readonly #heardOf = new Set<Awaited>()
+  #hearsOfEpochs = false
+  #tickets = 0
+  #isServing = false
+  /** Whether there is reason to give turns, perhaps for what came about while they were given. */
+  #isStale = false
+
+  constructor(
+    settings: Upstream,
+    servers: readonly ServerState[],
+    scoreboard: Scoreboard,
+    worker: number,
+    deadlines: Pick<Deadlines, 'set' | 'remove'>,
+  ) {
+    this.#settings = settings
+    this.#servers = servers
+    this.#scoreboard = scoreboard
+    this.#worker = worker
+    this.#deadlines = deadlines
+  }
+
+  /** Whether no request of this worker waits. */
+  get isEmpty(): boolean {
+    return this.#lines.size === 0
+  }
+
+  /** Whether requests of this worker wait for that very place. */
+  isAwaited(place: Awaited): boolean {
+    return !this.isEmpty && this.#lines.has(place)
+  }
+
+  /**
+   * Gets in line. The turn may come before this returns: then the ticket is no longer valid.
+   *
+   * @returns undefined where as many wait as may
+   */
+  join(waiter: Waiter, { place }: Wait): Ticket | undefined {
+    const { slot, queue } = this.#settings
+    if (!this.#scoreboard.beginWait(slot, place?.settings.slot, this.#worker, queue.size)) return undefined
+    const line = this.#lineFor(place)
+    const ticket = new Ticket(this, ++this.#tickets, waiter, line)
+    line.add(ticket)
+    this.#deadlines.set(ticket, queue.timeout)
+    // Of what was given back before this thread was known to wait, nobody tells it.
+    if (line.first === ticket) this.#serve()
+    return ticket
+  }
+
+  /** Takes a ticket out, if it is still in. */
+  remove(ticket: Ticket): void {
+    if (!ticket.isValid) return
+    ticket.isValid = false
+    this.#deadlines.remove(ticket)
+    this.#leaveLine(ticket)
+    this.#scoreboard.endWait(this.#settings.slot, ticket.line.place?.settings.slot, this.#worker)
+    if (this.#lines.size === 0) this.#deadlines.remove(this.#probeTime)
+  }
+
+  #lineFor(place: Awaited): Line {
+    let line = this.#lines.get(place)
+    if (line !== undefined) return line
+    line = new Line(place)
+    this.#lines.set(place, line)
+    this.#hearOfPlaces(place)
+    this.#hearOfEpochs()
+    return line
+  }
+
+  #leaveLine(ticket: Ticket): void {
+    const { line } = ticket
+    line.remove(ticket)
+    if (line.first === undefined) this.#lines.delete(line.place)
+  }
+
+  #move(ticket: Ticket, place: Awaited): void {
+    const from = ticket.line.place
+    this.#leaveLine(ticket)
+    this.#scoreboard.moveWait(this.#settings.slot, from?.settings.slot, place?.settings.slot, this.#worker)
+    this.#lineFor(place).add(ticket)
+  }
+
+  // ── what it is told ────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** At most one promise for each line, however often that empties and fills. */
+  #hearOfPlaces(place: Awaited): void {
+    if (this.#heardOf.has(place)) return
+    this.#heardOf.add(place)
+    this.#scoreboard.untilPlace(this.#settings.slot, place?.settings.slot).then(() => {
+      this.#heardOf.delete(place)
+      if (this.#lines.has(place)) this.#hearOfPlaces(place)
+      this.#serve()
+      if (!this.#lines.has(place)) this.#passOn()
+    })
+  }
+
+  /** Whoever waited here has gone: another thread may have a use for what is free. */
+  #passOn(): void {
+    const time = now()
+    for (const server of this.#servers) {
+      const { maxConnections, slot } = server.settings
+      if (maxConnections > 0 && server.mayServe(time, true)) this.#scoreboard.wakeOne(slot, this.#settings.slot)
+    }
+  }
+
+  #hearOfEpochs(): void {
+    if (this.#hearsOfEpochs) return
+    this.#hearsOfEpochs = true
+    this.#scoreboard.untilEpoch(this.#settings.slot).then(() => {
+      this.#hearsOfEpochs = false
+      if (this.#lines.size === 0) return
+      this.#hearOfEpochs()
+      this.#serve()
+    })
+  }
+
+  // ── turns ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #serve(): void {
+    this.#isStale = true
+    if (this.#isServing) return
+    this.#isServing = true
+    while (this.#isStale) {
+      this.#isStale = false
+      this.#giveTurns()
+    }
+    this.#isServing = false
+    this.#awaitProbe()
+  }
+
+  /** Gives a turn to the first of each line, the longest-waiting one first, until nobody can use it. */
+  #giveTurns(): void {
+    const blocked = new Set<Line>()
+    for (let line = this.#oldest(blocked); line !== undefined; line = this.#oldest(blocked)) {
+      const ticket = line.first!
+      const answer = ticket.waiter.takeTurn(now())
+      if (answer === 'done') ticket.leave()
+      else if (answer.place !== line.place) this.#move(ticket, answer.place)
+      else blocked.add(line)
+    }
+  }
+
+  /** The line whose first has waited for longest. */
+  #oldest(blocked: ReadonlySet<Line>): Line | undefined {
+    let oldest: Line | undefined
+    for (const line of this.#lines.values()) {
+      if (!blocked.has(line) && (oldest === undefined || line.first!.number < oldest.first!.number)) oldest = line
+    }
+    return oldest
+  }
+
+  /** A server that may be probed again tells nobody so. */
+  #awaitProbe(): void {
+    if (this.#lines.size === 0) return
+    const time = now()
+    let least = Infinity
+    for (const server of this.#servers) {
+      if (!server.isUp(time)) least = Math.min(least, server.untilProbe(time))
+    }
+    if (least === Infinity) this.#deadlines.remove(this.#probeTime)
+    else this.#deadlines.set(this.#probeTime, least)
+  }
+}

@@ -1,0 +1,55 @@
+import type { SessionRequest } from '../affinity/affinity.ts'
+import type { KeySubject } from '../balancing/key.ts'
+import { cookieIn, unquoted } from '../http1/cookie.ts'
+import { parameterIn, unescaped } from '../http1/query.ts'
+import type { RequestHead } from '../http1/request-head.ts'
+import type { RequestConditions } from '../routing/path-table.ts'
+import { type IpAddress, UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
+import { type NamedPart, valueIn } from '../runtime/named-part.ts'
+
+/**
+ * The request whose head a worker has just read, as routes, affinities and policies see it: text is made of what they
+ * ask for only.
+ */
+export class RequestView implements RequestConditions, KeySubject, SessionRequest {
+  address: IpAddress = UNKNOWN_ADDRESS
+  path = '/'
+  readonly #head: RequestHead
+
+  constructor(head: RequestHead) {
+    this.#head = head
+  }
+
+  get method(): string {
+    return this.#head.method
+  }
+
+  get uri(): string {
+    const { bytes, pathStart, targetEnd } = this.#head
+    return bytes.toString('latin1', pathStart, targetEnd)
+  }
+
+  header(name: string): string | undefined {
+    const field = this.#head.findNamed(name)
+    return field < 0 ? undefined : this.#head.value(field)
+  }
+
+  hasHeader(name: string, value: string): boolean {
+    const field = this.#head.findNamed(name)
+    return field >= 0 && this.#head.hasValue(field, value)
+  }
+
+  cookie(name: string, after = 0): string | undefined {
+    return cookieIn(this.#head, name, after)
+  }
+
+  query(name: string, after = 0): string | undefined {
+    return parameterIn(this.uri, name, after)
+  }
+
+  value(part: NamedPart, after = 0): string | undefined {
+    const value = valueIn(this, part, after)
+    if (value === undefined || part.from === 'header') return value
+    return part.from === 'cookie' ? unquoted(value) : unescaped(value)
+  }
+}

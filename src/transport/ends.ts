@@ -1,0 +1,55 @@
+import type { Socket } from 'node:net'
+import { type IpAddress, parseIpAddress, UNIX_ADDRESS, UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
+import type { Listener } from '../runtime/snapshot.ts'
+
+/** One end of a connection. */
+export interface End {
+  readonly address: IpAddress
+  readonly port: number
+}
+
+/** The two ends of a client's connection: its socket's, or those of which a PROXY header tells. */
+export interface Ends {
+  /** Where it comes from. */
+  readonly source: End
+  /** What it was opened to. */
+  readonly destination: End
+  /** The destination's port, which is known without a call to the kernel; 0 for none. */
+  readonly port: number
+  /** Whether it is known to have come by TLS. */
+  readonly isSecure: boolean
+}
+
+const unixEnd: End = { address: UNIX_ADDRESS, port: 0 }
+const unixEnds: Ends = { source: unixEnd, destination: unixEnd, port: 0, isSecure: false }
+
+/** The ends of a connection that a listener has accepted. */
+export function endsOf(socket: Socket, listener: Listener): Ends {
+  return 'path' in listener ? unixEnds : new SocketEnds(socket, listener.port)
+}
+
+/** The ends as the kernel tells them. */
+class SocketEnds implements Ends {
+  readonly source: End
+  readonly port: number
+  readonly isSecure = false
+  readonly #socket: Socket
+
+  /** @param port the listener's */
+  constructor(socket: Socket, port: number) {
+    this.source = endAt(socket.remoteAddress, socket.remotePort)
+    this.port = port
+    this.#socket = socket
+  }
+
+  /** Asked for only where it is needed: it is a call to the kernel. */
+  get destination(): End {
+    return endAt(this.#socket.localAddress, this.port)
+  }
+}
+
+function endAt(text = '', port = 0): End {
+  // A zone (`fe80::1%eth0`) tells only by which of this machine's links an address is reached.
+  const zone = text.indexOf('%')
+  return { address: parseIpAddress(zone < 0 ? text : text.slice(0, zone)) ?? UNKNOWN_ADDRESS, port }
+}

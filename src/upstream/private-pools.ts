@@ -1,0 +1,27 @@
+import type { ServerState } from '../balancing/server-state.ts'
+import type { IpAddress } from '../runtime/ip-address.ts'
+import type { KeepAlive } from '../runtime/snapshot.ts'
+import { Pool } from './pool.ts'
+
+/**
+ * The idle connections to servers that were opened on behalf of one client, and said so in a PROXY header: to the server
+ * they are that client's. So they serve later requests of the same client on the same connection, and nobody else's; when
+ * another client speaks on it, through a proxy that they share, they are closed.
+ */
+export class PrivatePools {
+  readonly #pools = new Map<ServerState, Pool>()
+  #client = ''
+
+  poolTo(server: ServerState, client: IpAddress, settings: KeepAlive): Pool {
+    if (client.text !== this.#client) this.closeAll()
+    this.#client = client.text
+    const pool = this.#pools.get(server) ?? new Pool(settings)
+    this.#pools.set(server, pool)
+    return pool
+  }
+
+  closeAll(): void {
+    for (const pool of this.#pools.values()) pool.closeAll()
+    this.#pools.clear()
+  }
+}

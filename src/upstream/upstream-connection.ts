@@ -1,0 +1,173 @@
+import type { Socket } from 'node:net'
+import type { ServerState } from '../balancing/server-state.ts'
+import { type Deadlines, Timed } from '../runtime/deadlines.ts'
+import { SocketWriter } from '../transport/socket-writer.ts'
+import type { Pool } from './pool.ts'
+import { ServerSocket } from './server-socket.ts'
+import { turns } from './turns.ts'
+
+/** What an exchange is told by the connection that it uses. */
+export interface UpstreamUser {
+  connected(): void
+  /** Bytes of the response, which are overwritten by others once this has returned. */
+  responseBytes(bytes: Buffer): void
+  /** The server can take more of the request. */
+  serverDrained(): void
+  /** The server closed its side: nothing more will come. */
+  serverEnded(): void
+  /** The connection is no more; with the error, if there was one. */
+  serverClosed(error: Error | undefined): void
+  serverTimedOut(): void
+}
+
+const READ_SIZE = 64 * 1024
+
+/** Where all connections of a worker read to: what one has read is sent on before the next one reads. */
+const buffer = Buffer.allocUnsafeSlow(READ_SIZE)
+
+const owner = Symbol('owner')
+type OwnedSocket = Socket & { [owner]: UpstreamConnection }
+
+/** A connection to a server, used by one exchange after another and idle in its pool between them. */
+export class UpstreamConnection extends Timed {
+  readonly socket: Socket
+  readonly writer: SocketWriter
+  readonly server: ServerState
+  /** Exchanges that it has served to the end. */
+  served = 0
+  isConnected = false
+  /** A PROXY header that is still to be sent, before anything else. */
+  introduction: Buffer | undefined
+  /** When it was put back into its pool. */
+  idleSince = 0
+  /** The turn of the event loop by which its end would have shown if the server had closed it behind its last answer. */
+  #settles = 0
+  #user: UpstreamUser | undefined
+  #error: Error | undefined
+  readonly #pool: Pool
+  readonly #deadlines: Deadlines
+  readonly #openedAt: number
+
+  constructor(server: ServerState, pool: Pool, deadlines: Deadlines) {
+    super()
+    this.server = server
+    this.#pool = pool
+    this.#deadlines = deadlines
+    this.#openedAt = deadlines.now
+    const socket = new ServerSocket(buffer, (size) => this.#read(size))
+    this.socket = socket
+    this.writer = new SocketWriter(socket, this)
+    ;(this.socket as OwnedSocket)[owner] = this
+    socket.on('connect', onConnect)
+    socket.on('end', onEnd)
+    socket.on('error', onError)
+    socket.on('close', onClose)
+    socket.connect(server.settings.endpoint)
+  }
+
+  /** Lends the connection to an exchange. */
+  use(user: UpstreamUser): void {
+    this.#user = user
+  }
+
+  /** The exchange is over, and the connection may serve another, if nothing of this one is left on it. */
+  release(): void {
+    if (this.writer.isBehind) return this.destroy()
+    this.#user = undefined
+    this.served++
+    // Its end would go unseen, and so would the answer to the next request.
+    if (this.socket.isPaused()) this.socket.resume()
+    this.#pool.put(this)
+  }
+
+  /** How long ago it was opened, in ms. */
+  get age(): number {
+    return this.#deadlines.now - this.#openedAt
+  }
+
+  /** Waits in its pool for the next exchange, `ms` at most; Infinity for as long as it takes. */
+  rest(ms: number): void {
+    this.idleSince = this.#deadlines.now
+    this.#settles = turns.settlingTurn()
+    this.wait(ms === Infinity ? 0 : ms)
+  }
+
+  /** Whether it has rested for long enough to show that the server did not close it behind its last answer. */
+  get isSettled(): boolean {
+    return turns.hasCome(this.#settles)
+  }
+
+  /** Sets how long the server may now keep its user waiting, in ms; 0 for as long as it likes. */
+  wait(ms: number): void {
+    this.#deadlines.set(this, ms)
+  }
+
+  /** Closes the connection at once, and tells nobody. */
+  destroy(): void {
+    this.#user = undefined
+    this.#pool.remove(this)
+    this.socket.destroy()
+  }
+
+  /** Closes the connection once the server has been sent all that was said to it, in `ms` at the most. */
+  finish(ms: number): void {
+    if (this.writer.unsent === 0) return this.destroy()
+    this.#user = undefined
+    this.writer.end()
+    this.socket.destroySoon()
+    this.wait(ms)
+  }
+
+  override expire(): void {
+    if (this.#user !== undefined) this.#user.serverTimedOut()
+    else this.destroy()
+  }
+
+  whenConnected(): void {
+    this.isConnected = true
+    this.#user?.connected()
+  }
+
+  #read(size: number): void {
+    // An answer that nobody asked for: whatever comes next could be taken for somebody's.
+    if (this.#user === undefined) this.destroy()
+    else this.#user.responseBytes(buffer.subarray(0, size))
+  }
+
+  whenDrained(): void {
+    this.#user?.serverDrained()
+  }
+
+  whenEnded(): void {
+    this.#pool.remove(this)
+    this.#user?.serverEnded()
+  }
+
+  whenFailed(error: Error): void {
+    this.#error = error
+  }
+
+  whenClosed(): void {
+    this.#deadlines.remove(this)
+    this.#pool.remove(this)
+    const user = this.#user
+    this.#user = undefined
+    user?.serverClosed(this.#error)
+  }
+}
+
+function onConnect(this: Socket): void {
+  ;(this as OwnedSocket)[owner].whenConnected()
+}
+
+function onEnd(this: Socket): void {
+  ;(this as OwnedSocket)[owner].whenEnded()
+}
+
+function onError(this: Socket, error: Error): void {
+  ;(this as OwnedSocket)[owner].whenFailed(error)
+}
+
+function onClose(this: Socket): void {
+  ;(this as OwnedSocket)[owner].whenClosed()
+}

@@ -1,0 +1,120 @@
+/**
+ * A worker thread's entry: listens, and runs a data plane. What it says to the control plane is a `WorkerMessage`. It imports what
+ * serves and nothing else, so that it is there soon and stays small.
+ */
+import { once } from 'node:events'
+import { chmodSync } from 'node:fs'
+import { createServer, type Server } from 'node:net'
+import { parentPort } from 'node:worker_threads'
+import { onConnection } from '../downstream/client-socket.ts'
+import { AccessLog } from '../observability/access-log.ts'
+import { Scoreboard } from '../runtime/scoreboard.ts'
+import { SessionTable } from '../runtime/session-table.ts'
+import type { Listener } from '../runtime/snapshot.ts'
+import { DataPlane } from './data-plane.ts'
+import type { ControlMessage, WorkerMessage, WorkerStart } from './messages.ts'
+
+/** Connections that may wait to be accepted, as far as the system allows. */
+const BACKLOG = 4096
+
+/** How often the control plane is told who sends the requests, in ms. */
+const REPORT_EVERY = 5000
+
+// A few bytes that are kept for long, such as the head of a request that became a WebSocket, keep alive the whole slab that
+// Node cut them from: 64 kB of it by default.
+Buffer.poolSize = 8 * 1024
+
+const port = parentPort!
+const [start] = (await once(port, 'message')) as [WorkerStart]
+const { snapshot, scoreboard, sessions, slot, workers } = start
+const tell = (message: WorkerMessage) => port.postMessage(message)
+
+const accessLog = new AccessLog(snapshot.accessLog, {
+  take: (batch) => tell({ type: 'log', batch }),
+  dropped: (lines) => tell({ type: 'log-dropped', lines }),
+})
+const plane = new DataPlane(snapshot, new Scoreboard(scoreboard), new SessionTable(sessions), slot, accessLog, {
+  serverOut(upstream, server, failure) {
+    const cause = failure.detail === '' ? failure.code : `${failure.code}: ${failure.detail}`
+    tell({ type: 'server-out', upstream: upstream.name, server: server.name, ms: server.failTimeout, cause })
+  },
+  serverBack(upstream, server) {
+    tell({ type: 'server-back', upstream: upstream.name, server: server.name })
+  },
+  serverErring(upstream, server, badInRow) {
+    tell({ type: 'server-erring', upstream: upstream.name, server: server.name, badInRow })
+  },
+  connectionRefused(listener, address, cause, count) {
+    tell({ type: 'connection-refused', listener, address, cause, count })
+  },
+  shortage(code, count) {
+    tell({ type: 'shortage', code, count })
+  },
+  ownCookieSet(upstream, server, cookie) {
+    tell({ type: 'own-cookie-set', upstream: upstream.name, server: server.name, cookie })
+  },
+  schemeIgnored(address, count) {
+    tell({ type: 'scheme-ignored', address, count })
+  },
+  stopped() {
+    accessLog.stop()
+    tell({ type: 'stopped' })
+    port.close()
+  },
+})
+
+const samples = plane.groups.flatMap(({ sample }) => sample ?? [])
+if (samples.length > 0) {
+  setInterval(() => {
+    const reports = samples.flatMap((sample) => sample.report() ?? [])
+    if (reports.length > 0) tell({ type: 'samples', reports })
+  }, REPORT_EVERY).unref()
+}
+
+const servers: Server[] = []
+
+async function listen(listener: Listener): Promise<Listener> {
+  let place = listener
+  const server = createServer({ allowHalfOpen: true, noDelay: true })
+  servers.push(server)
+  if ('path' in listener) server.listen({ path: listener.path, backlog: BACKLOG })
+  else server.listen({ host: listener.address, port: listener.port, reusePort: true, backlog: BACKLOG })
+  await once(server, 'listening')
+  if ('path' in listener) chmodSync(listener.path, listener.mode)
+  onConnection(
+    server,
+    (socket) => plane.accept(socket, place),
+    // A client that went away before it was accepted is nobody's shortage.
+    (error) => error.code === 'ECONNABORTED' || plane.meetShortage(error.code ?? error.message),
+  )
+  const address = server.address()
+  if ('port' in listener && address !== null && typeof address === 'object') place = { ...listener, port: address.port }
+  return place
+}
+
+/** Workers share a port; a Unix socket has room for one of them, so that each takes its turn among the sockets. */
+function isMine(listener: Listener): boolean {
+  const sockets = snapshot.listeners.filter((each) => 'path' in each)
+  return !('path' in listener) || sockets.indexOf(listener) % workers === slot
+}
+
+async function listenAll(): Promise<void> {
+  const listening: Listener[] = []
+  for (const listener of snapshot.listeners) {
+    try {
+      listening.push(isMine(listener) ? await listen(listener) : listener)
+    } catch (error) {
+      const { code = '', message } = error as NodeJS.ErrnoException
+      return tell({ type: 'listen-failed', listener, code, message })
+    }
+  }
+  tell({ type: 'listening', listeners: listening })
+}
+
+port.on('message', (message: ControlMessage) => {
+  if (message.type === 'log-written') return accessLog.written(message.memory)
+  for (const server of servers) server.close()
+  plane.stop()
+})
+
+await listenAll()

@@ -1,0 +1,82 @@
+/** Accepted sockets: they read into shared memory, and without that where Node.js should not have the means any more. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Server } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { type ClientSocket, onConnection } from '../../src/downstream/client-socket.ts'
+
+/** A listening server; `seen` is how `onConnection` sees it. */
+async function listening(t: TestContext, seen: (server: Server) => Server = (server) => server) {
+  const server = createServer({ allowHalfOpen: true, noDelay: true }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const accepted = new Promise<ClientSocket>((resolve, reject) => onConnection(seen(server), resolve, reject))
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  const socket = await accepted
+  t.after(() => socket.destroy())
+  t.after(() => client.destroy())
+  return { client, socket }
+}
+
+/** The server as a Node.js would show it that keeps its handle to itself. */
+const withoutHandle = (server: Server) =>
+  new Proxy(server, {
+    get(target, key) {
+      const value = key === '_handle' ? undefined : Reflect.get(target, key)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+
+for (const [name, seen] of [
+  ['built here', undefined],
+  ["that are Node's own", withoutHandle],
+] as const) {
+  test(`sockets ${name} read, are half closed, answer and end`, async (t) => {
+    const { client, socket } = await listening(t, seen)
+    const read = new Promise<string>((resolve) => {
+      socket.whenRead = (bytes) => resolve(bytes.toString())
+    })
+    client.write('hello')
+    assert.equal(await read, 'hello')
+    assert.equal(socket.remoteAddress, '127.0.0.1')
+    const closed = once(socket, 'close')
+    client.end()
+    await once(socket, 'end')
+    socket.end('goodbye')
+    const [answer] = await once(client, 'data')
+    assert.equal(String(answer), 'goodbye')
+    await closed
+  })
+}
+
+test('sockets built here take turns in the same memory, and can be paused', async (t) => {
+  const one = await listening(t)
+  const other = await listening(t)
+  const memory = new Set<ArrayBufferLike>()
+  for (const { client, socket } of [one, other]) {
+    const read = new Promise<void>((resolve) => {
+      socket.whenRead = (bytes) => {
+        memory.add(bytes.buffer)
+        resolve()
+      }
+    })
+    client.write('x')
+    await read
+  }
+  assert.equal(memory.size, 1)
+
+  one.socket.pause()
+  one.socket.whenRead = () => assert.fail('a paused socket read')
+  one.client.write('held back')
+  // What another connection says later arrives before it.
+  const later = new Promise<void>((resolve) => {
+    other.socket.whenRead = () => resolve()
+  })
+  other.client.write('x')
+  await later
+  const held = new Promise<string>((resolve) => {
+    one.socket.whenRead = (bytes) => resolve(bytes.toString())
+  })
+  one.socket.resume()
+  assert.equal(await held, 'held back')
+})

@@ -1,0 +1,186 @@
+/** The queue by itself, on a clock of its own; test/scenarios/queue.test.ts has it at work. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { ServerState } from '../../src/balancing/server-state.ts'
+import { type Awaited, Queue, type Ticket, Wait, type Waiter } from '../../src/exchange/queue.ts'
+import type { Timed } from '../../src/runtime/deadlines.ts'
+import { Scoreboard } from '../../src/runtime/scoreboard.ts'
+import type { Upstream } from '../../src/runtime/snapshot.ts'
+import { serversWith } from '../balancing/group.ts'
+
+/** Deadlines that pass when the test says so. */
+class FakeDeadlines {
+  #now = 0
+  readonly #all = new Set<Timed>()
+
+  set(timed: Timed, after: number): void {
+    timed.deadline = after === 0 ? Infinity : this.#now + after
+    this.#all.add(timed)
+  }
+
+  remove(timed: Timed): void {
+    this.#all.delete(timed)
+  }
+
+  advance(ms: number): void {
+    this.#now += ms
+    for (const timed of this.#all) {
+      if (timed.deadline > this.#now) continue
+      this.#all.delete(timed)
+      timed.expire()
+    }
+  }
+}
+
+/** Two servers of one place each, as some workers see them. */
+function upstreamOf({ size = 100, timeout = 0, workers = 1 } = {}) {
+  const servers = serversWith([{ maxConnections: 1 }, { maxConnections: 1 }])
+  const settings: Upstream = {
+    name: 'app',
+    slot: 0,
+    balance: { type: 'round-robin' },
+    servers,
+    timeouts: { connect: 0, firstByte: 0, idle: 0, tunnel: 0 },
+    retries: { tries: 1, within: 0 },
+    keepAlive: { connections: 0, idle: 0, requestsPerConnection: 0, maxAge: 0 },
+    queue: { size, timeout },
+  }
+  const scoreboard = new Scoreboard()
+  const deadlines = new FakeDeadlines()
+  const served: string[] = []
+  /** While it is closed, no server serves anybody. */
+  const door = { isOpen: true }
+  const views = Array.from({ length: workers }, (_, worker) => {
+    const states = servers.map((server) => new ServerState(server, 0, false, scoreboard, worker))
+    const queue = new Queue(settings, states, scoreboard, worker, deadlines)
+    /** Waits for one of them (by its index), or for any, and takes a place as soon as there is one. */
+    const join = (name: string, index?: number): Ticket | undefined => {
+      const place: Awaited = index === undefined ? undefined : states[index]
+      const waiter: Waiter = {
+        takeTurn(time) {
+          const server = (place === undefined ? states : [place]).find((state) => state.mayServe(time))
+          if (!door.isOpen || server === undefined || !server.claim(time)) return new Wait(place)
+          served.push(name)
+          return 'done'
+        },
+        waitedTooLong: () => served.push(`${name} too late`),
+      }
+      return queue.join(waiter, new Wait(place))
+    }
+    return { servers: states, queue, join }
+  })
+  for (const server of views[0]!.servers) assert.ok(server.claim(0))
+  return { scoreboard, deadlines, served, door, views, ...views[0]! }
+}
+
+/** Resolves once every promise that is settled has been heard of: each worker's news passes by one. */
+async function settled(): Promise<void> {
+  for (let i = 0; i < 10; i++) await new Promise(setImmediate)
+}
+
+describe('a queue', () => {
+  test('gives a place to the first of those who want it, and lets nobody stand in the way', async () => {
+    const { servers, join, served } = upstreamOf()
+    join('own 0', 0)
+    join('any')
+    join('own 1', 1)
+    join('any again')
+    servers[1]!.release()
+    await settled()
+    assert.deepEqual(served, ['any'])
+    servers[1]!.release()
+    await settled()
+    assert.deepEqual(served, ['any', 'own 1'])
+    servers[1]!.release()
+    servers[0]!.release()
+    await settled()
+    assert.deepEqual(served, ['any', 'own 1', 'own 0', 'any again'])
+  })
+
+  test('takes as many as may wait, of all workers together, and counts them', () => {
+    const { views, scoreboard } = upstreamOf({ size: 3, workers: 2 })
+    const first = views[0]!.join('a')
+    assert.ok(views[1]!.join('b', 0) && views[0]!.join('c', 1))
+    assert.equal(views[1]!.join('d'), undefined)
+    assert.equal(scoreboard.waiting(0), 3)
+    first!.leave()
+    first!.leave()
+    assert.equal(scoreboard.waiting(0), 2)
+    assert.ok(views[1]!.join('d'))
+  })
+
+  test('tells who has waited for too long, and no sooner', () => {
+    const { deadlines, join, served, scoreboard } = upstreamOf({ timeout: 1000 })
+    join('a')
+    deadlines.advance(600)
+    join('b', 1)
+    deadlines.advance(399)
+    assert.deepEqual(served, [])
+    deadlines.advance(1)
+    assert.deepEqual(served, ['a too late'])
+    deadlines.advance(600)
+    assert.deepEqual(served, ['a too late', 'b too late'])
+    assert.equal(scoreboard.waiting(0), 0)
+  })
+
+  test('gives one place to one, whichever worker it waits in, until all are served', async () => {
+    const { views, servers, served } = upstreamOf({ workers: 3 })
+    for (let i = 0; i < 30; i++) views[i % 3]!.join(`${i}`, [undefined, 0, 1][i % 4])
+    for (let i = 1; i <= 15; i++) {
+      servers[0]!.release()
+      servers[1]!.release()
+      await settled()
+      assert.equal(served.length, 2 * i)
+    }
+  })
+
+  test('passes on what it was told of once those who waited have left', async () => {
+    const { views, servers, served } = upstreamOf({ workers: 2 })
+    const gone = [views[0]!.join('gone'), views[0]!.join('gone too', 0)]
+    views[1]!.join('stays', 0)
+    servers[0]!.release()
+    for (const ticket of gone) ticket!.leave()
+    await settled()
+    assert.deepEqual(served, ['stays'])
+  })
+
+  test('hears, in all workers, that anything may have changed', async () => {
+    const { views, servers, served, scoreboard, door } = upstreamOf({ workers: 2 })
+    door.isOpen = false
+    views[0]!.join('a', 0)
+    views[1]!.join('b', 1)
+    for (const server of servers) server.release()
+    await settled()
+    assert.deepEqual(served, [])
+    door.isOpen = true
+    scoreboard.bumpEpoch(0)
+    await settled()
+    assert.deepEqual(served.sort(), ['a', 'b'])
+  })
+
+  test('loses nothing to a worker that dies: neither its places nor its part of the count', async () => {
+    const { views, served, scoreboard } = upstreamOf({ size: 2, workers: 2 })
+    views[0]!.join('dead')
+    views[1]!.join('alive')
+    scoreboard.forget(0)
+    assert.equal(scoreboard.waiting(0), 1)
+    await settled()
+    assert.ok(served.includes('alive'))
+  })
+
+  test('asks to be told once of each line, however often it fills', async () => {
+    const { join, servers, scoreboard, served } = upstreamOf()
+    let promises = 0
+    const untilPlace = scoreboard.untilPlace.bind(scoreboard)
+    scoreboard.untilPlace = (...line) => {
+      promises++
+      return untilPlace(...line)
+    }
+    for (let i = 0; i < 1000; i++) join('gone')!.leave()
+    assert.equal(promises, 1)
+    join('stays')
+    servers[0]!.release()
+    await settled()
+    assert.deepEqual(served, ['stays'])
+  })
+})

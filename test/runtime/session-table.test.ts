@@ -1,0 +1,270 @@
+/** The table of sessions: how many it holds, what it gives up, and whether its counts are exact. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { describe, test } from 'node:test'
+import { Worker } from 'node:worker_threads'
+import { SESSION_BUCKETS, SESSIONS_IN_BUCKET } from '../../src/runtime/bounds.ts'
+import { PARTS, type SavedSession, SessionTable } from '../../src/runtime/session-table.ts'
+import { SipHash } from '../../src/runtime/sip-hash.ts'
+import type { Upstream } from '../../src/runtime/snapshot.ts'
+import fc from '../support/property.ts'
+import type { Hammering } from './session-table-hammer.ts'
+
+const NOW = 1_700_000_000
+const IDLE = 100
+const WAYS = SESSIONS_IN_BUCKET
+/** Where the first bucket's lock is, in units of Int32. */
+const LOCKS_AT = SESSION_BUCKETS * WAYS * 6
+/** Known here, so that ids can be made that meet in one bucket. */
+const KEY = new Uint8Array(16).fill(7)
+
+function tableOf(servers: number, idle = IDLE, memory?: SharedArrayBuffer): SessionTable {
+  const table = memory === undefined ? SessionTable.withKey(KEY) : new SessionTable(memory)
+  const upstream = {
+    affinity: { type: 'ip-hash', idle: idle * 1000, onLost: 'move' },
+    servers: Array.from({ length: servers }, (_, slot) => ({ slot })),
+  }
+  table.heed([upstream as unknown as Upstream])
+  return table
+}
+
+function sessionsOf(table: SessionTable): SavedSession[] {
+  return Array.from({ length: PARTS }, (_, part) => [...table.sessions(part, NOW)]).flat()
+}
+
+type Id = [high: number, low: number]
+
+/** Some sixty ids for each of the first buckets, by trying many. */
+const idsByBucket = meetingIds(6, 60 * SESSION_BUCKETS)
+
+function meetingIds(buckets: number, tries: number): readonly (readonly Id[])[] {
+  const hash = new SipHash(KEY)
+  const found: Id[][] = Array.from({ length: buckets }, () => [])
+  for (let high = 1; high <= tries; high++) {
+    hash.hashPair(high, 1)
+    found[(hash.low >>> 0) % SESSION_BUCKETS]?.push([high, 1])
+  }
+  return found
+}
+
+/** The n-th id of a bucket. */
+function idIn(bucket: number, n: number): Id {
+  return idsByBucket[bucket]![n]!
+}
+
+/** 32 bits that look random and are the same in every run (Steele et al., SplitMix). */
+function* numbers(seed: number): Generator<number, never> {
+  for (let state = seed; ; ) {
+    state = (state + 0x9e3779b9) | 0
+    let mixed = Math.imul(state ^ (state >>> 16), 0x21f0aaad)
+    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97)
+    yield mixed ^ (mixed >>> 15)
+  }
+}
+
+describe('a million sessions', () => {
+  test('are held in 64 MB, but for a hundred at the most', (t) => {
+    const table = tableOf(2)
+    assert.ok(table.memory.byteLength <= 64_000_000)
+    const random = numbers(1)
+    const next = () => random.next().value
+    const ids = Array.from({ length: 1_000_000 }, (): [number, number] => [next(), next() || 1])
+    for (const [index, [high, low]] of ids.entries()) table.put(high, low, index % 2, NOW)
+    const before = performance.now()
+    const counts = table.count([0, 1], NOW)
+    t.diagnostic(`counted in ${Math.round(performance.now() - before)} ms`)
+    const live = counts.get(0)!.live + counts.get(1)!.live
+    t.diagnostic(`${1_000_000 - live} of a million were given up`)
+    assert.ok(live >= 999_900, `${live} are live`)
+    const found = ids.filter(([high, low], index) => table.find(high, low, NOW) === index % 2).length
+    assert.equal(found, live)
+  })
+})
+
+describe('a full bucket', () => {
+  test('gives up a session that is over, before one that goes on', () => {
+    const table = tableOf(1)
+    for (let n = 0; n < WAYS; n++) table.put(...idIn(5, n), 0, n === 7 ? NOW - IDLE - 1 : NOW)
+    table.put(...idIn(5, WAYS), 0, NOW)
+    for (let n = 0; n <= WAYS; n++) assert.equal(table.find(...idIn(5, n), NOW), n === 7 ? -1 : 0, `session ${n}`)
+  })
+
+  test('gives up one that never came back, before others that were seen earlier', () => {
+    const table = tableOf(1)
+    for (let n = 0; n < WAYS; n++) {
+      table.put(...idIn(5, n), 0, NOW - 50)
+      table.put(...idIn(5, n), 0, NOW - 20)
+    }
+    for (const latest of [WAYS, WAYS + 1]) table.put(...idIn(5, latest), 0, NOW)
+    assert.equal(table.find(...idIn(5, WAYS), NOW), -1)
+    assert.equal(table.find(...idIn(5, WAYS + 1), NOW), 0)
+  })
+
+  test('keeps every session that has an exchange in hand, and has then no room for another', () => {
+    const table = tableOf(1)
+    const visits = Array.from({ length: WAYS }, (_, n) => table.enter(...idIn(5, n), 0, NOW - 10 * IDLE))
+    assert.equal(table.enter(...idIn(5, WAYS), 0, NOW), -1)
+    assert.deepEqual(table.count([0], NOW).get(0), { live: WAYS, active: WAYS, oldest: NOW - 10 * IDLE })
+    table.leave(visits[3]!, ...idIn(5, 3), NOW)
+    assert.ok(table.enter(...idIn(5, WAYS), 0, NOW) >= 0)
+    assert.equal(table.find(...idIn(5, 3), NOW), -1)
+  })
+
+  test('does not give away the place of a session that was removed in the middle of an exchange', () => {
+    const table = tableOf(2)
+    const visits = Array.from({ length: WAYS }, (_, n) => table.enter(...idIn(5, n), 0, NOW))
+    table.remove(...idIn(5, 3))
+    assert.equal(table.find(...idIn(5, 3), NOW), -1)
+    assert.equal(table.enter(...idIn(5, WAYS), 1, NOW), -1)
+    table.leave(visits[3]!, ...idIn(5, 3), NOW)
+    assert.ok(table.enter(...idIn(5, WAYS), 1, NOW) >= 0)
+    assert.deepEqual(table.count([1], NOW).get(1), { live: 1, active: 1, oldest: NOW })
+  })
+})
+
+/** What a table should hold, of a few sessions that never meet in a bucket. */
+class Model {
+  readonly sessions = new Map<number, { server: number; seenAt: number; begunAt: number; visits: number[] }>()
+
+  isLive(id: number, now: number): boolean {
+    const session = this.sessions.get(id)
+    return session !== undefined && (session.visits.length > 0 || now - session.seenAt <= IDLE)
+  }
+
+  see(id: number, server: number, now: number) {
+    const known = this.sessions.get(id)
+    const session = known ?? { server, seenAt: now, begunAt: now, visits: [] }
+    if (!this.isLive(id, now)) session.begunAt = now
+    session.server = server
+    session.seenAt = now
+    this.sessions.set(id, session)
+    return session
+  }
+
+  count(server: number, now: number) {
+    const live = [...this.sessions].filter(([id, s]) => s.server === server && this.isLive(id, now)).map(([, s]) => s)
+    const oldest = live.length === 0 ? 0 : Math.min(...live.map(({ begunAt }) => begunAt))
+    return { live: live.length, active: live.filter(({ visits }) => visits.length > 0).length, oldest }
+  }
+}
+
+test('counts live and active sessions, and the oldest, exactly', () => {
+  const step = fc.record({
+    what: fc.constantFrom('enter', 'leave', 'put', 'remove', 'wait'),
+    id: fc.nat(7),
+    server: fc.nat(2),
+    seconds: fc.integer({ min: 1, max: IDLE + 20 }),
+  })
+  const memory = new SessionTable().memory
+  const property = fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+    const table = tableOf(3, IDLE, memory)
+    const model = new Model()
+    let now = NOW
+    for (const { what, id, server, seconds } of steps) {
+      const [high, low] = [id - 3, id + 1]
+      const session = model.sessions.get(id)
+      switch (what) {
+        case 'enter': {
+          const visit = table.enter(high, low, server, now)
+          assert.ok(visit >= 0)
+          model.see(id, server, now).visits.push(visit)
+          break
+        }
+        case 'leave': {
+          const visit = session?.visits.pop()
+          if (visit === undefined) break
+          table.leave(visit, high, low, now)
+          session!.seenAt = now
+          break
+        }
+        case 'put':
+          table.put(high, low, server, now)
+          model.see(id, server, now)
+          break
+        case 'remove':
+          table.remove(high, low)
+          for (const visit of session?.visits ?? []) table.leave(visit, high, low, now)
+          model.sessions.delete(id)
+          break
+        case 'wait':
+          now += seconds
+      }
+      for (const slot of [0, 1, 2]) assert.deepEqual(table.count([slot], now).get(slot), model.count(slot, now))
+      assert.equal(table.find(high, low, now), model.isLive(id, now) ? model.sessions.get(id)!.server : -1)
+    }
+    for (const [id, { visits }] of model.sessions) for (const visit of visits) table.leave(visit, id - 3, id + 1, now)
+    for (let id = 0; id < 8; id++) table.remove(id - 3, id + 1)
+    assert.deepEqual(table.count([0], now).get(0), { live: 0, active: 0, oldest: 0 })
+  })
+  fc.assert(property, { numRuns: 20 })
+})
+
+async function hammer(work: Hammering): Promise<number> {
+  const worker = new Worker(new URL('./session-table-hammer.ts', import.meta.url), { workerData: work })
+  // A busy main thread hears of both at once.
+  const [[refused]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')])
+  return refused as number
+}
+
+describe('several threads on the same sessions', () => {
+  const rounds = 100_000
+  /** So many ids of each of four buckets. */
+  const idsOf = (ways: number) => [1, 2, 3, 4].flatMap((bucket) => idsByBucket[bucket]!.slice(0, ways))
+
+  test('leave exact counts behind', async () => {
+    const table = tableOf(3)
+    const ids = idsOf(WAYS)
+    const threads = [0, 1, 2].map((thread) => hammer({ rounds, memory: table.memory, thread, ids }))
+    assert.deepEqual(await Promise.all(threads), [0, 0, 0])
+    const counts = [...table.count([0, 1, 2], NOW).values()]
+    assert.equal(
+      counts.reduce((sum, { live }) => sum + live, 0),
+      ids.length,
+    )
+    for (const { active } of counts) assert.equal(active, 0)
+    assert.equal(sessionsOf(table).length, ids.length)
+  })
+
+  test('also where they drive each other out of full buckets', async () => {
+    const table = tableOf(3)
+    const buckets = 4
+    const threads = [0, 1, 2].map((thread) => hammer({ rounds, memory: table.memory, thread, ids: idsOf(2 * WAYS) }))
+    await Promise.all(threads)
+    const counts = [...table.count([0, 1, 2], NOW).values()]
+    assert.equal(
+      counts.reduce((sum, { live }) => sum + live, 0),
+      buckets * WAYS,
+    )
+    for (const { active } of counts) assert.equal(active, 0)
+    const ids = sessionsOf(table).map(({ high, low }) => `${high} ${low}`)
+    assert.equal(new Set(ids).size, ids.length)
+    // Every place can be taken again: nothing of what was given away is left in hand.
+    for (let bucket = 1; bucket <= buckets; bucket++) {
+      for (let n = 2 * WAYS; n < 3 * WAYS; n++) assert.ok(table.enter(...idIn(bucket, n), 0, NOW) >= 0)
+    }
+  })
+})
+
+describe('a worker that dies', () => {
+  test('with a lock in hand does not keep others waiting for long', () => {
+    const table = tableOf(1)
+    const cells = new Int32Array(table.memory)
+    cells[LOCKS_AT + 5] = 4711
+    table.put(...idIn(5, 0), 0, NOW)
+    assert.equal(table.find(...idIn(5, 0), NOW), 0)
+    assert.equal(cells[LOCKS_AT + 5], 0)
+  })
+
+  test('leaves no exchange in hand, and those of the others end as if they had been counted', () => {
+    const table = tableOf(1)
+    table.enter(...idIn(1, 0), 0, NOW)
+    const going = table.enter(...idIn(1, 1), 0, NOW)
+    table.forgetExchanges()
+    assert.deepEqual(table.count([0], NOW).get(0), { live: 2, active: 0, oldest: NOW })
+    table.leave(going, ...idIn(1, 1), NOW)
+    const next = table.enter(...idIn(1, 1), 0, NOW)
+    assert.equal(table.count([0], NOW).get(0)!.active, 1)
+    table.leave(next, ...idIn(1, 1), NOW)
+    assert.equal(table.count([0], NOW).get(0)!.active, 0)
+  })
+})
