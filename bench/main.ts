@@ -41,7 +41,7 @@ const resultsFolder = fileURLToPath(new URL('results', import.meta.url))
 const trialFolder = join(resultsFolder, 'trial')
 const ROUNDS = 5
 /** Of any case: their cores are kept free of the load throughout, as far as there are enough. */
-const MOST_WORKERS = 2
+const MAX_WORKERS = 2
 /** In a quick run nobody is warmed up for longer, in s. */
 const QUICK_WARM_UP = 3
 /** A quick run begins no other round after that many ms, so that it ends within two minutes on slow machines too. */
@@ -88,7 +88,7 @@ async function bench(options: Options): Promise<void> {
   const entrants = await entrantsOf(options, before ? [before] : [])
 
   const cores = usableCores()
-  const { load } = assignCores(MOST_WORKERS, cores)
+  const { load } = assignCores(MAX_WORKERS, cores)
   moveTo(load)
   const origin = await startOrigin(folder, load)
   const surroundings: Surroundings = { folder, limpet, origin, cores, seconds, mostWarmUp }

@@ -14,7 +14,7 @@ export interface Entrants {
 /** What a start, its checks and its end take beside the load, in s. */
 const OVERHEAD = 1
 /** A peer that failed so often is not asked again in that case. */
-const MOST_FAILURES = 2
+const MAX_FAILURES = 2
 
 /** Every peer at every variant, once. */
 export function stepsOf({ case: { variants }, case: current, peers }: Entrants): Step[] {
@@ -80,7 +80,7 @@ class Series {
   }
 
   get isHopeless(): boolean {
-    return this.#samples.filter((sample) => sample === null).length >= MOST_FAILURES
+    return this.#samples.filter((sample) => sample === null).length >= MAX_FAILURES
   }
 
   /** Resolves to what went wrong. */

@@ -8,14 +8,14 @@ import { browserHeaders } from '../request-headers.ts'
 import { wrk } from '../wrk.ts'
 import { IN_TURN, labSite, likes } from './lab.ts'
 
-const MOST = 10_000
+const MAX_COUNT = 10_000
 /** Files that a process has open besides these connections, generously. */
 const OTHER_FILES = 1000
 const AT_ONCE = 100
 /** For timers and collectors of garbage to come to rest, in ms. */
 const REST = 2000
 
-const count = Math.min(MOST, openFilesLimit() - OTHER_FILES)
+const count = Math.min(MAX_COUNT, openFilesLimit() - OTHER_FILES)
 const warmUp = wrk({ paths: [IN_TURN] })
 
 const holdIdle: Load = {

@@ -12,7 +12,7 @@ import { type Event, events } from './events.ts'
 import { breach, type Outcome } from './outcome.ts'
 import { type Entry, renewSurvivalPage, survivalOf, survivalReport, writeSurvival } from './report.ts'
 import { runEvent, type Surroundings } from './run-event.ts'
-import { MOST_USERS } from './user.ts'
+import { MAX_USERS } from './user.ts'
 
 interface Options {
   readonly users: number
@@ -29,7 +29,7 @@ const FEWEST_USERS = 64
 
 await new Command('npm run bench:sessions --')
   .description('Takes Limpet and its peers through what happens around their users, and counts who keeps their server.')
-  .option('--users <number>', `how many users there are (${USERS})`, whole(FEWEST_USERS, MOST_USERS), USERS)
+  .option('--users <number>', `how many users there are (${USERS})`, whole(FEWEST_USERS, MAX_USERS), USERS)
   .option('--event <names>', 'only these events, separated by commas', several(events))
   .option('--peer <names>', 'only these peers, separated by commas', several(contenders))
   .option('--docs', 'also renew the table in docs/sessions.md')

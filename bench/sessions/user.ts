@@ -28,7 +28,7 @@ const PATIENCE = 10_000
 /** Between a refused connection and the next try, in ms. */
 const PAUSE = 50
 /** How often one request is sent again. */
-const MOST_RESENT = 5
+const MAX_RESENT = 5
 /** Users have a /24 each: in one, nginx's ip_hash takes all for the same client. */
 const NETWORKS = 62_483
 
@@ -75,7 +75,7 @@ export class User {
         return { failure: 'the answer to a request that a server had got was lost', refused, resent }
       }
       if (performance.now() > deadline) return { failure: 'no connection in time', refused, resent }
-      if (resent > MOST_RESENT) return { failure: 'closed on again and again', refused, resent }
+      if (resent > MAX_RESENT) return { failure: 'closed on again and again', refused, resent }
     }
   }
 
@@ -132,4 +132,4 @@ function addressOf(index: number): string {
 }
 
 /** The most users that there are addresses for, if each changes theirs once and newcomers come as well. */
-export const MOST_USERS = 20_000
+export const MAX_USERS = 20_000

@@ -3,7 +3,7 @@ import { type Context, Hono } from 'hono'
 import { serve } from '../server.ts'
 import { students } from './students.ts'
 
-const MOST_STUDENTS = 100
+const MAX_STUDENTS = 100
 const GREATEST_SEED = 0xffff_ffff
 
 class BadParameter extends Error {
@@ -24,7 +24,7 @@ app.use(async (context, next) => {
 
 for (const path of ['/', '/api/student', '/api/student/']) {
   app.get(path, (context) => {
-    const count = wholeNumber(context, 'count', MOST_STUDENTS)
+    const count = wholeNumber(context, 'count', MAX_STUDENTS)
     const seed = wholeNumber(context, 'seed', GREATEST_SEED)
     return context.json(students(count, seed))
   })

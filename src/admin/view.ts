@@ -88,8 +88,8 @@ export class View {
       const cause = causeOf(HealthBit.Ejected)
       return { health: 'down', cause: cause === undefined ? 'ejected' : `ejected: ${cause}` }
     }
-    if (health & HealthBit.Failed) {
-      const cause = `${scoreboard.fails(slot)} failure(s) in a row; left alone for ${failTimeout / 1000} s at a time`
+    if (health & HealthBit.Suspended) {
+      const cause = `${scoreboard.fails(slot)} failure(s) in a row; suspended for ${failTimeout / 1000} s at a time`
       return { health: 'down', cause }
     }
     // What is taken out by hand is not checked.

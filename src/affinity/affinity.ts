@@ -11,7 +11,7 @@ export interface SessionRequest {
 }
 
 /** Of cookies or parameters of one name, so many are looked at in one request. */
-export const MOST_SHOWN = 4
+export const MAX_SHOWN = 4
 
 /** What of a response's head may tell its session. */
 export interface SessionResponse {

@@ -1,7 +1,7 @@
 import type { NamedPart } from '../runtime/named-part.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
 import type { Server, Affinity as Settings } from '../runtime/snapshot.ts'
-import { type Affinity, MOST_SHOWN, type Session, type SessionRequest, type Standing } from './affinity.ts'
+import { type Affinity, MAX_SHOWN, type Session, type SessionRequest, type Standing } from './affinity.ts'
 import { Recent } from './recent.ts'
 import { makeSessionId } from './session-id.ts'
 import { type Ticket, TicketSeal } from './ticket.ts'
@@ -81,7 +81,7 @@ export class CookieAffinity implements Affinity {
    */
   #firstGood(request: SessionRequest, place: NamedPart, now: number): CookieSession {
     let first: CookieSession | undefined
-    for (let after = 0; after < MOST_SHOWN; after++) {
+    for (let after = 0; after < MAX_SHOWN; after++) {
       const text = request.value(place, after)
       if (text === undefined) break
       const session = this.#sessionOf(text, now)

@@ -2,8 +2,8 @@ import { brotliDecompressSync, constants, gunzipSync, inflateSync } from 'node:z
 import type { BodyReader } from './affinity.ts'
 
 /** Bytes of a body that are looked at, as they came and once they are unpacked. */
-const MOST_BYTES = 4096
-const MOST_TEXT = 16 * 1024
+const MAX_BYTES = 4096
+const MAX_TEXT = 16 * 1024
 
 /**
  * Each look begins at the body's first byte. So many are taken as soon as there are more bytes, enough for a handshake that
@@ -22,10 +22,10 @@ const OPENING = /^(?:___eio\[\d+\]\(")?(?:\d+:|\0[\0-\x09]+\xff)?0\{[^{}]*?\\?"s
 
 /** Finds the session's id in the first bytes of the answer to an Engine.IO handshake, packed or not. */
 export class HandshakeReader implements BodyReader {
-  readonly most = MOST_BYTES
+  readonly most = MAX_BYTES
   readonly #encoding: string
   readonly #found: (sid: string) => void
-  readonly #bytes = Buffer.allocUnsafe(MOST_BYTES)
+  readonly #bytes = Buffer.allocUnsafe(MAX_BYTES)
   #length = 0
   #looks = 0
   /** How many bytes there were at the last look, and must be for the next. */
@@ -59,8 +59,8 @@ export class HandshakeReader implements BodyReader {
     if (sid === undefined) {
       this.#looks++
       this.#lookedAt = length
-      this.#nextLook = this.#looks < PROMPT_LOOKS ? 0 : Math.min(MOST_BYTES, length + (length >> 3))
-      return length < MOST_BYTES
+      this.#nextLook = this.#looks < PROMPT_LOOKS ? 0 : Math.min(MAX_BYTES, length + (length >> 3))
+      return length < MAX_BYTES
     }
     this.#found(sid)
     return false
@@ -70,8 +70,8 @@ export class HandshakeReader implements BodyReader {
 /** As much as can be known of the text whose packed form begins with `bytes`; undefined where nothing ever will be. */
 function unpack(bytes: Buffer, encoding: string): string | undefined {
   // The bytes are a beginning only, so that their end is no error.
-  const zlib = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: MOST_TEXT }
-  const brotli = { finishFlush: constants.BROTLI_OPERATION_FLUSH, maxOutputLength: MOST_TEXT }
+  const zlib = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: MAX_TEXT }
+  const brotli = { finishFlush: constants.BROTLI_OPERATION_FLUSH, maxOutputLength: MAX_TEXT }
   try {
     switch (encoding) {
       case '':

@@ -5,7 +5,7 @@ import type { Server, SessionSource, Affinity as Settings } from '../runtime/sna
 import {
   type Affinity,
   type BodyReader,
-  MOST_SHOWN,
+  MAX_SHOWN,
   type Session,
   type SessionRequest,
   type SessionResponse,
@@ -84,7 +84,7 @@ export class LearnAffinity implements Affinity {
     let unknown: string | undefined
     let place: SessionSource | undefined
     for (const source of this.#sources) {
-      for (let after = 0; after < MOST_SHOWN; after++) {
+      for (let after = 0; after < MAX_SHOWN; after++) {
         const value = request.value(source.from === 'socket.io' ? SID : source, after)
         if (value === undefined) break
         if (value === '') continue

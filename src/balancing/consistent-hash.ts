@@ -4,7 +4,7 @@ import { Ring } from './ring.ts'
 import type { ServerState } from './server-state.ts'
 
 /** How many more points nginx looks at before it falls back to round robin. */
-const MOST_TRIES = 20
+const MAX_TRIES = 20
 
 /**
  * nginx's `hash … consistent` (ngx_http_upstream_hash_module.c), bit for bit: keys belong to servers by a ring, so that
@@ -25,7 +25,7 @@ export class ConsistentHash implements Policy {
   pick(key: Uint8Array, avoid: readonly ServerState[], now: number): ServerState | undefined {
     if (key.length === 0 || this.#servers.length < 2) return this.#fallback.pick(key, avoid, now)
     const home = this.#ring.find(crc32(key))
-    for (let tries = 0; tries <= MOST_TRIES; tries++) {
+    for (let tries = 0; tries <= MAX_TRIES; tries++) {
       const server = this.#servers[this.#ring.owner(home + tries)]!
       if (!avoid.includes(server) && server.mayServe(now) && server.claim(now)) return server
     }

@@ -4,7 +4,7 @@ import type { ServerState } from './server-state.ts'
 import { Shares } from './shares.ts'
 
 /** How often nginx looks for another server before it falls back to round robin. */
-const MOST_TRIES = 20
+const MAX_TRIES = 20
 
 /**
  * nginx's `hash` (ngx_http_upstream_hash_module.c), bit for bit: the CRC-32 of the key, divided by the weights. A
@@ -27,7 +27,7 @@ export class Hash implements Policy {
     let hash = 0
     const first = update(START, key)
     // nginx counts only the tries that found nobody; the ones to avoid were found before.
-    for (let tries = 0; tries <= MOST_TRIES + avoid.length; tries++) {
+    for (let tries = 0; tries <= MAX_TRIES + avoid.length; tries++) {
       hash += part(first, key.length, tries)
       const server = this.#at(hash)
       if (!avoid.includes(server) && server.mayServe(now) && server.claim(now)) return server

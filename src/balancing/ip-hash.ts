@@ -3,7 +3,7 @@ import type { ServerState } from './server-state.ts'
 import { Shares } from './shares.ts'
 
 /** How often nginx looks for another server before it falls back to round robin. */
-const MOST_TRIES = 20
+const MAX_TRIES = 20
 
 /**
  * nginx's `ip_hash` (ngx_http_upstream_ip_hash_module.c), bit for bit: the first three octets of an IPv4 address, or
@@ -26,7 +26,7 @@ export class IpHash implements Policy {
     if (this.#servers.length < 2) return this.#fallback.pick(key, avoid, now)
     let hash = 89
     // nginx counts only the tries that found nobody; the ones to avoid were found before.
-    for (let tries = 0; tries <= MOST_TRIES + avoid.length; tries++) {
+    for (let tries = 0; tries <= MAX_TRIES + avoid.length; tries++) {
       hash = rehash(hash, key)
       const server = this.#at(hash)
       if (!avoid.includes(server) && server.mayServe(now) && server.claim(now)) return server

@@ -1,12 +1,10 @@
-import type { ServerState } from './server-state.ts'
-
-const MORE_THAN_ANY = 0x7fff_ffff
+import { type ServerState, UNLIMITED } from './server-state.ts'
 
 /** Servers of the same weight, and the least busy of them. */
 export class Peers {
   readonly weight: number
   /** After `look`: the fewest requests that one of them has in flight; more than any where none may be chosen. */
-  least = MORE_THAN_ANY
+  least = UNLIMITED
   /** After `look`: how many of them have that few, or at least one where it was not asked for. */
   ties = 0
   /** nginx's current weight, of all of them together. */
@@ -25,15 +23,13 @@ export class Peers {
     this.#servers = servers
     this.#inFlights = inFlights
     this.#slots = Uint16Array.from(servers, (server) => server.settings.slot)
-    this.#limits = Int32Array.from(servers, ({ settings }) =>
-      Math.min(settings.maxConnections || Infinity, MORE_THAN_ANY),
-    )
+    this.#limits = Int32Array.from(servers, (server) => server.limit)
   }
 
   /** Finds the least busy; of several, the first from the one after the last taken. */
   look(avoid: readonly ServerState[], countsTies: boolean): void {
     this.#best = -1
-    this.least = MORE_THAN_ANY
+    this.least = UNLIMITED
     this.ties = 0
     this.#scan(this.#next, this.#slots.length, avoid, countsTies)
     if (this.least > 0 || countsTies) this.#scan(0, this.#next, avoid, countsTies)

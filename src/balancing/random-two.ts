@@ -5,7 +5,7 @@ import { Shares } from './shares.ts'
 import type { Choice } from './tiers.ts'
 
 /** How often a server is drawn again because it is full, or to be avoided. */
-const MOST_DRAWS = 20
+const MAX_DRAWS = 20
 
 /**
  * The power of two choices (Mitzenmacher, 1996): of two different servers drawn at random by weight, the one with fewer
@@ -33,7 +33,7 @@ export class RandomTwo implements Choice {
 
   choose(avoid: readonly ServerState[]): ServerState | undefined {
     let first = -1
-    for (let draws = this.#servers.length === 0 ? 0 : MOST_DRAWS; draws > 0; draws--) {
+    for (let draws = this.#servers.length === 0 ? 0 : MAX_DRAWS; draws > 0; draws--) {
       const drawn = first < 0 ? this.#draw() : this.#drawOther(first)
       if (!this.#isOpen(drawn, avoid)) continue
       if (first >= 0) return this.#servers[this.#load(drawn) < this.#load(first) ? drawn : first]

@@ -4,7 +4,7 @@ import { finish, START, update } from './crc32.ts'
 const POINTS = 160
 
 /** The most points in all. Beyond, every server has fewer, in proportion. */
-const MOST_POINTS = 4_194_304
+const MAX_POINTS = 4_194_304
 
 /** Whom the ring ties keys to. */
 export interface RingMember {
@@ -24,7 +24,7 @@ export class Ring {
 
   constructor(members: readonly RingMember[]) {
     const weight = members.reduce((sum, member) => sum + member.weight, 0)
-    const scale = Math.min(POINTS, MOST_POINTS / weight)
+    const scale = Math.min(POINTS, MAX_POINTS / weight)
     // Sorted as numbers that hold a point above its owner, so that of equal points the earlier member's is first.
     const sorted = new Float64Array(members.reduce((sum, member) => sum + count(member, scale), 0))
     let at = 0

@@ -1,9 +1,6 @@
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { ServerState } from './server-state.ts'
 
-/** More than a server can ever have in flight. */
-const UNLIMITED = 0x7fff_ffff
-
 /** Those of a group's servers that are up, and their weights, kept current at the price of two comparisons a pick. */
 export class Roster {
   up: readonly ServerState[] = []
@@ -43,7 +40,7 @@ export class Roster {
     this.up = up
     this.weights = Float64Array.from(up, (server) => server.weight(now))
     this.slots = Uint16Array.from(up, (server) => server.settings.slot)
-    this.limits = Int32Array.from(up, (server) => Math.min(server.settings.maxConnections || UNLIMITED, UNLIMITED))
+    this.limits = Int32Array.from(up, (server) => server.limit)
     this.total = this.weights.reduce((sum, weight) => sum + weight, 0)
     return true
   }

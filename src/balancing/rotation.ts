@@ -5,10 +5,10 @@ import type { Choice } from './tiers.ts'
 
 /** The longest period that is worked out ahead, in turns, and the most work that it may be, in additions. */
 const LONGEST_PERIOD = 8_192
-const MOST_WORK = 4_194_304
+const MAX_WORK = 4_194_304
 
 /** How often another server is drawn for the turn of a full one, before the turn goes to the next in order. */
-const MOST_LOTS = 16
+const MAX_LOTS = 16
 
 /**
  * Smooth weighted round robin (nginx's ngx_http_upstream_get_peer).
@@ -52,7 +52,7 @@ export class Rotation implements Choice {
   #byLot(avoid: readonly ServerState[], now: number): ServerState | undefined {
     const order = this.#period
     if (order === undefined) return undefined
-    for (let lot = 0; lot < MOST_LOTS; lot++) {
+    for (let lot = 0; lot < MAX_LOTS; lot++) {
       const server = this.#servers[order[Math.floor(Math.random() * order.length)]!]!
       if (!avoid.includes(server) && server.mayServe(now)) return server
     }
@@ -64,7 +64,7 @@ export class Rotation implements Choice {
 function periodOf(weights: Float64Array): Uint16Array | undefined {
   if (weights.every((weight) => weight === weights[0])) return Uint16Array.from(weights.keys())
   const length = weights.reduce((sum, weight) => sum + weight, 0) / weights.reduce(greatestCommonDivisor, 0)
-  if (length > LONGEST_PERIOD || length * weights.length > MOST_WORK) return undefined
+  if (length > LONGEST_PERIOD || length * weights.length > MAX_WORK) return undefined
   const sums = new RunningSums(weights)
   return Uint16Array.from({ length }, () => sums.next())
 }

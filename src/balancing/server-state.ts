@@ -4,12 +4,15 @@ import type { Server } from '../runtime/snapshot.ts'
 
 /**
  * Why a server may not be given a request: taken out by hand, there for the sessions only that it has, out by its check,
- * ejected for its answers, left alone after failures, or at its `maxConnections`.
+ * ejected for its answers, suspended after failures, or at its `maxConnections`.
  */
-export type Refusal = 'down' | 'drained' | 'unhealthy' | 'ejected' | 'failed' | 'full'
+export type Refusal = 'down' | 'drained' | 'unhealthy' | 'ejected' | 'suspended' | 'full'
 
 /** In how many steps a returned server comes to its whole weight. A power of two keeps the parts exact. */
 const WARMING_STEPS = 16
+
+/** More requests than a server can ever have in flight. */
+export const UNLIMITED = 0x7fff_ffff
 
 /** A request may have read the clock this long, in ms, before what it now looks at happened. */
 const CLOCK_SLACK = 60_000
@@ -52,6 +55,11 @@ export class ServerState {
     return this.isFull ? 'full' : undefined
   }
 
+  /** How many requests it may have in flight, all workers together. */
+  get limit(): number {
+    return Math.min(this.settings.maxConnections || UNLIMITED, UNLIMITED)
+  }
+
   /** Whether it has as many requests as it may, whatever else keeps it from being given one. */
   get isFull(): boolean {
     const { maxConnections, slot } = this.settings
@@ -62,7 +70,7 @@ export class ServerState {
     if (health & HealthBit.Panic) return undefined
     if (health & HealthBit.Unhealthy) return 'unhealthy'
     if (health & HealthBit.Ejected) return 'ejected'
-    return health & HealthBit.Failed && !this.#windowIsOver(now) ? 'failed' : undefined
+    return health & HealthBit.Suspended && !this.#windowIsOver(now) ? 'suspended' : undefined
   }
 
   mayServe(now: number, isOwn = false): boolean {
@@ -70,8 +78,8 @@ export class ServerState {
   }
 
   /** Whether failures took it out and no answer has brought it back yet, so that a request to it is its probe. */
-  get hasFailed(): boolean {
-    return (this.#scoreboard.health(this.settings.slot) & HealthBit.Failed) !== 0
+  get isSuspended(): boolean {
+    return (this.#scoreboard.health(this.settings.slot) & HealthBit.Suspended) !== 0
   }
 
   /** Whether the server may serve as soon as it has a place free. */
@@ -82,7 +90,7 @@ export class ServerState {
 
   /** Of a server that is not up: in how many ms it may be probed; Infinity if it does not come back by itself. */
   untilProbe(now: number): number {
-    if (this.refusal(now) !== 'failed') return Infinity
+    if (this.refusal(now) !== 'suspended') return Infinity
     return Math.max(1, this.settings.failTimeout - this.#windowAge(now) + 1)
   }
 
@@ -148,7 +156,7 @@ export class ServerState {
     if (this.#maxFails === 0) return true
     const slot = this.settings.slot
     const health = this.#scoreboard.health(slot)
-    const isFree = (health & HealthBit.Failed) === 0 || (health & HealthBit.Panic) !== 0
+    const isFree = (health & HealthBit.Suspended) === 0 || (health & HealthBit.Panic) !== 0
     const before = this.#scoreboard.checkedAt(slot)
     if (!this.#windowIsOver(now)) return isFree
     const moved = this.#scoreboard.moveCheckedAt(slot, before, now | 0)
@@ -162,11 +170,11 @@ export class ServerState {
     const { slot } = this.settings
     this.#scoreboard.countFailure(slot)
     if (this.#maxFails === 0 || this.#scoreboard.addFail(slot, now | 0) < this.#maxFails) return false
-    const before = this.#scoreboard.setHealth(slot, HealthBit.Failed)
+    const before = this.#scoreboard.setHealth(slot, HealthBit.Suspended)
     // Another thread's success may have come in between, with nothing to clear yet.
-    if (this.#scoreboard.fails(slot) === 0) this.#scoreboard.clearHealth(slot, HealthBit.Failed)
+    if (this.#scoreboard.fails(slot) === 0) this.#scoreboard.clearHealth(slot, HealthBit.Suspended)
     this.#scoreboard.bumpEpoch(this.#upstream)
-    return (before & HealthBit.Failed) === 0
+    return (before & HealthBit.Suspended) === 0
   }
 
   /** An attempt succeeded, now or at time `now`. Returns whether that brought the server back. */
@@ -176,7 +184,7 @@ export class ServerState {
     // As in nginx: only a success that began in a window after the last failure's counts.
     if (((this.#scoreboard.failedAt(slot) - this.#scoreboard.checkedAt(slot)) | 0) >= 0) return false
     this.#scoreboard.clearFails(slot)
-    if ((this.#scoreboard.clearHealth(slot, HealthBit.Failed) & HealthBit.Failed) === 0) return false
+    if ((this.#scoreboard.clearHealth(slot, HealthBit.Suspended) & HealthBit.Suspended) === 0) return false
     this.returned(now ?? clock())
     return true
   }

@@ -4,7 +4,7 @@ import { Roster } from './roster.ts'
 import type { ServerState } from './server-state.ts'
 
 /** How often a choice is made anew after another thread was faster. */
-const MOST_ROUNDS = 3
+const MAX_ROUNDS = 3
 
 /** How one is chosen among the servers of a roster, where no key decides. */
 export interface Choice {
@@ -57,7 +57,7 @@ class Tier {
 
   /** Chooses a server that may serve and claims it. */
   pick(avoid: readonly ServerState[], now: number): ServerState | undefined {
-    for (let round = 0; round < MOST_ROUNDS; round++) {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
       if (this.#roster.refresh(now)) this.choice.update(this.#roster, now)
       const server = this.choice.choose(avoid, now)
       if (server === undefined || server.claim(now)) return server

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { MOST_SERVERS, MOST_UPSTREAMS } from '../runtime/bounds.ts'
+import { MAX_SERVERS, MAX_UPSTREAMS } from '../runtime/bounds.ts'
 import { endpointOf, formatAddress } from './address.ts'
 import { Admin } from './admin.ts'
 import { alternatives, shown } from './error.ts'
@@ -148,19 +148,19 @@ function isCookie(affinity: unknown): boolean {
 
 /** Told at the first upstream that there is no room for. */
 function tooManyUpstreams(groups: readonly ServerGroup[]): Issue[] {
-  const beyond = groups[MOST_UPSTREAMS]
+  const beyond = groups[MAX_UPSTREAMS]
   if (beyond === undefined) return []
-  const message = `expected at most ${MOST_UPSTREAMS} upstreams, found ${groups.length}`
+  const message = `expected at most ${MAX_UPSTREAMS} upstreams, found ${groups.length}`
   return [{ path: beyond.path.slice(0, -1), atKey: true, message }]
 }
 
 /** Told at the first server that there is no room for. */
 function tooManyServers(groups: readonly ServerGroup[]): Issue[] {
   const servers = groups.reduce((sum, { written }) => sum + written, 0)
-  let room = MOST_SERVERS
+  let room = MAX_SERVERS
   for (const { path, written } of groups) {
     if (written > room) {
-      const message = `expected at most ${MOST_SERVERS} servers in all, found ${servers}`
+      const message = `expected at most ${MAX_SERVERS} servers in all, found ${servers}`
       return [{ path: [...path, room], message }]
     }
     room -= written

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { MOST_SERVERS } from '../runtime/bounds.ts'
+import { MAX_SERVERS } from '../runtime/bounds.ts'
 import { ConfigError } from './error.ts'
 import { Instance } from './instance.ts'
 import { scalar } from './interpolate.ts'
@@ -135,7 +135,7 @@ function replaceServers(config: Config, name: string, servers: Server[], source:
   }
   const upstreams = config.upstreams.map((upstream) => (upstream.name === name ? { ...upstream, servers } : upstream))
   const count = upstreams.reduce((sum, upstream) => sum + upstream.servers.length, 0)
-  if (count > MOST_SERVERS) throw refusal(source, `expected at most ${MOST_SERVERS} servers in all, found ${count}`)
+  if (count > MAX_SERVERS) throw refusal(source, `expected at most ${MAX_SERVERS} servers in all, found ${count}`)
   return { ...config, upstreams }
 }
 

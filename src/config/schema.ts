@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { MOST_QUEUED, MOST_SERVERS, MOST_WORKERS } from '../runtime/bounds.ts'
+import { MAX_QUEUED, MAX_SERVERS, MAX_WORKERS } from '../runtime/bounds.ts'
 import type { Endpoint, Listener as HeldListener } from '../runtime/snapshot.ts'
 import { formatAddress, parseAddress } from './address.ts'
 import { Admin } from './admin.ts'
@@ -36,7 +36,7 @@ import { formatUnixSocket, isUnixSocket, parseUnixSocket } from './unix-socket.t
  */
 
 export const Port = whole(0, 65_535)
-export const Workers = whole(1, MOST_WORKERS)
+export const Workers = whole(1, MAX_WORKERS)
 
 const ListenerFields = z
   .strictObject({
@@ -197,9 +197,7 @@ const ServerFields = z.strictObject({
   maxFails: whole(0, 65_535)
     .prefault(1)
     .describe('Failures within failTimeout that take it out for failTimeout. 0: never.'),
-  failTimeout: Duration.prefault('10s').describe(
-    'How long failures count, and how long the server is then left alone.',
-  ),
+  failTimeout: Duration.prefault('10s').describe('How long failures count, and how long the server is then suspended.'),
   maxConnections: Count.prefault('unlimited').describe('Requests that it may have in hand, of all workers together.'),
   slowStart: Duration.prefault('0s').describe(
     'How long its weight takes to grow to the whole once it serves again after it was out. 0: no time.',
@@ -230,7 +228,7 @@ const upstreamTimeouts = z.strictObject({
 })
 
 const retries = z.strictObject({
-  tries: whole(1, MOST_SERVERS).prefault(10).describe('Servers that one request may be sent to, the first included.'),
+  tries: whole(1, MAX_SERVERS).prefault(10).describe('Servers that one request may be sent to, the first included.'),
   within: Duration.prefault('10s').describe('No further try starts once the request is this old.'),
 })
 
@@ -242,7 +240,7 @@ const keepAlive = z.strictObject({
 })
 
 const queue = z.strictObject({
-  size: whole(0, MOST_QUEUED)
+  size: whole(0, MAX_QUEUED)
     .prefault(1000)
     .describe('Requests that may wait, of all workers together. 0: none; then they are answered 503 at once.'),
   timeout: Duration.prefault('5s').describe('How long one may wait. 0: no limit.'),
@@ -340,7 +338,7 @@ export const Config = z.strictObject({
   clientAddressFrom: ClientAddressFrom,
   workers: z
     .exactOptional(Workers)
-    .describe(`Worker threads. Default: one for each core that the process may use, ${MOST_WORKERS} at most.`),
+    .describe(`Worker threads. Default: one for each core that the process may use, ${MAX_WORKERS} at most.`),
   routes: z
     .array(Route)
     .min(1, 'at least one route')

@@ -5,7 +5,7 @@ const SCHEME = 'unix:'
 const aSocket = 'unix: and the path of a socket, such as unix:/run/app.sock'
 
 /** What the system has room for (sun_path, without its final NUL). */
-const MOST_BYTES = 107
+const MAX_BYTES = 107
 
 /** Whether the text names a Unix socket, rightly or wrongly. A host may be called unix, too: `unix:80`. */
 export function isUnixSocket(text: string): boolean {
@@ -26,7 +26,7 @@ export function parseUnixSocket(text: string): string {
   if (path.endsWith('/')) throw new InvalidValue('the path of a socket, not of a directory')
   const normal = posix.normalize(path)
   if (normal !== path) throw new InvalidValue('a normalised path', `write ${SCHEME}${normal}`)
-  if (path.length > MOST_BYTES) throw new InvalidValue(`a path of at most ${MOST_BYTES} bytes`)
+  if (path.length > MAX_BYTES) throw new InvalidValue(`a path of at most ${MAX_BYTES} bytes`)
   return path
 }
 

@@ -6,21 +6,18 @@ import type { Config } from '../config/schema.ts'
 import { warningsOf } from '../config/warnings.ts'
 import { HealthMonitor } from '../health/health-monitor.ts'
 import type { LogFile } from '../observability/log-file.ts'
-import { OccasionalNotices } from '../observability/occasional-notice.ts'
-import { MOST_WORKERS } from '../runtime/bounds.ts'
-import { now } from '../runtime/clock.ts'
+import { MAX_WORKERS } from '../runtime/bounds.ts'
 import { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
-import { describeShortage } from '../runtime/shortage.ts'
 import type { Listener } from '../runtime/snapshot.ts'
 import { describeSkew } from '../skew/skew-watch.ts'
 import { version } from '../version.ts'
 import { compile } from './compile.ts'
+import { EventLog } from './event-log.ts'
 import { InstanceLock, keepsState, warningOfAnother } from './instance-lock.ts'
 import { ListenError } from './listen-error.ts'
 import { openAccessLog } from './open-access-log.ts'
 import { openSessions } from './open-sessions.ts'
-import { placeOf } from './place.ts'
 import type { SessionStore } from './session-store.ts'
 import { SkewAlarm } from './skew-alarm.ts'
 import { StateDirectory } from './state-directory.ts'
@@ -81,50 +78,25 @@ export class Balancer {
     const { sessions, store } = openSessions(config, snapshot, state, log)
     const skew = new SkewAlarm(snapshot.upstreams, log)
     const scoreboard = new Scoreboard()
-    const shortages = new OccasionalNotices()
-    const meetShortage = (code: string) => {
-      if (shortages.due(code, now()) > 0) log.warn(`${describeShortage(code)}. No server is blamed.`)
-    }
+    const events = new EventLog(log)
     const health = new HealthMonitor(snapshot.upstreams, scoreboard, {
       worse: (line) => log.warn(line),
       better: (line) => log.info(line),
-      shortage: meetShortage,
+      shortage: (code) => events.shortage(code),
     })
-    /** Names of cookies, each of which is warned of once. */
-    const contested = new Set<string>()
     const supervisor = new Supervisor(snapshot, scoreboard, sessions, {
       log: (lines, written) => accessLog.append(lines, written),
       logDropped: (lines) => accessLog.drop(lines),
       samples: (reports) => skew.hear(reports),
-      serverOut: (upstream, server, ms, cause) => health.serverOut(upstream, server, ms, cause),
-      serverBack: (upstream, server) => health.serverBack(upstream, server),
-      serverErring: (upstream, server, badInRow) => health.serverErring(upstream, server, badInRow),
-      connectionRefused(listener, peer, cause, count) {
-        const which = count === 1 ? `a connection from ${peer} was` : `${count} connections were`
-        const last = count === 1 ? '' : `, the last one from ${peer}`
-        log.warn(`listener ${placeOf(listener)}: ${which} closed${last}: ${cause}`)
-      },
-      shortage: meetShortage,
-      ownCookieSet(upstream, server, cookie) {
-        if (contested.has(cookie)) return
-        contested.add(cookie)
-        log.warn(
-          `upstream ${upstream}: server ${server} sets the cookie ${cookie}, whose name is this Limpet's own: it is passed on, but ` +
-            'the server never gets it back; if there is another Limpet, give one of the two another instance (--instance)',
-        )
-      },
-      schemeIgnored(peer, count) {
-        const which = count === 1 ? `from ${peer}` : `in ${count} requests, the last one from ${peer},`
-        log.warn(
-          `X-Forwarded-Proto: https ${which} is ignored, since ${peer} is not a trusted proxy; ` +
-            `if it is one of yours, write trustedProxies: ${JSON.stringify([peer])}`,
-        )
+      event(event) {
+        health.hear(event)
+        events.hear(event)
       },
       workerDied(slot, cause, ms) {
         log.error(`worker ${slot} died and is replaced${ms > 0 ? ` in ${ms} ms` : ''}: ${cause}`)
       },
     })
-    const workers = config.workers ?? Math.min(availableParallelism(), MOST_WORKERS)
+    const workers = config.workers ?? Math.min(availableParallelism(), MAX_WORKERS)
     await health.start()
     try {
       const listeners = await supervisor.start(workers, firstThread)

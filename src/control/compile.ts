@@ -2,7 +2,7 @@ import { withFolderRedirects } from '../config/folder-redirect.ts'
 import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
 import { Skew } from '../config/skew.ts'
-import { assertWithin, MOST_SERVERS, MOST_UPSTREAMS } from '../runtime/bounds.ts'
+import { assertWithin, MAX_SERVERS, MAX_UPSTREAMS } from '../runtime/bounds.ts'
 import type { Affinity, Balance, Route, Snapshot } from '../runtime/snapshot.ts'
 import { asBytes, compileAffinity, impliedAffinity } from './compile-affinity.ts'
 
@@ -27,8 +27,8 @@ export function compile(config: Config, generation: number, secret: () => string
       servers: servers.map((server) => ({ ...server, slot: serverSlot++ })),
     }
   })
-  assertWithin(upstreams.length, MOST_UPSTREAMS, 'upstreams')
-  assertWithin(serverSlot, MOST_SERVERS, 'servers')
+  assertWithin(upstreams.length, MAX_UPSTREAMS, 'upstreams')
+  assertWithin(serverSlot, MAX_SERVERS, 'servers')
   return {
     generation,
     listeners: config.listeners,

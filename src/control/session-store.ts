@@ -21,7 +21,7 @@ const RECORDS_AT_ONCE = 1024
 /** A file that was last written to so long ago, in ms, and is not finished, never will be. */
 const LONGEST_WRITE = 60_000
 /** Earlier runs of which nobody can tell whether they have ended are read for as long as there are no more of them. */
-const MOST_EARLIER_RUNS = 8
+const MAX_EARLIER_RUNS = 8
 
 interface KeptServer {
   readonly slot: number
@@ -86,7 +86,7 @@ export class SessionStore {
       if (!run.isReadable) this.#directory.warn(`${run.name} holds no sessions that can be read, and is begun anew`)
     }
     const going = runs.filter(({ isOver }) => !isOver)
-    for (const run of going.slice(0, -MOST_EARLIER_RUNS)) run.close()
+    for (const run of going.slice(0, -MAX_EARLIER_RUNS)) run.close()
     this.#earlier = runs
     this.#retire()
     // All of it is written as this run's own at once.

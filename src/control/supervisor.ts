@@ -1,9 +1,10 @@
 import type { Worker } from 'node:worker_threads'
 import type { Batch } from '../observability/line-buffer.ts'
-import { assertWithin, MOST_WORKERS } from '../runtime/bounds.ts'
+import { assertWithin, MAX_WORKERS } from '../runtime/bounds.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
 import type { Listener, Snapshot } from '../runtime/snapshot.ts'
+import type { WorkerEvent } from '../runtime/worker-event.ts'
 import type { SampleReport } from '../skew/address-sample.ts'
 import type { ControlMessage, WorkerMessage, WorkerStart } from '../worker/messages.ts'
 import { ListenError } from './listen-error.ts'
@@ -16,20 +17,8 @@ export interface SupervisorEvents {
   log(lines: Uint8Array, written: () => void): void
   /** A worker had no room for that many lines of it. */
   logDropped(lines: number): void
-  /** A server failed so often that it is left alone for `ms`. */
-  serverOut(upstream: string, server: string, ms: number, cause: string): void
-  /** A server that was left alone has answered a request. */
-  serverBack(upstream: string, server: string): void
-  /** That many answers in a row of a server were bad, which is as many as there may be, or a multiple. */
-  serverErring(upstream: string, server: string, badInRow: number): void
-  /** Connections were closed since nothing said whose they were; `count` since the last word of it. */
-  connectionRefused(listener: Listener, address: string, cause: string, count: number): void
-  /** A worker ran short of something (shortage.ts), so often since the last word of it. */
-  shortage(code: string, count: number): void
-  /** A server has set a cookie whose name is Limpet's own. */
-  ownCookieSet(upstream: string, server: string, cookie: string): void
-  /** Peers that are not trusted said that clients came by HTTPS; `count` times since the last word of it. */
-  schemeIgnored(address: string, count: number): void
+  /** Something happened in a worker. */
+  event(event: WorkerEvent): void
   /** Who has sent requests to a worker of late. */
   samples(reports: readonly SampleReport[]): void
   /** A worker died, and another takes its place in `ms`. */
@@ -68,7 +57,7 @@ export class Supervisor {
    */
   async start(workers: number, firstThread?: Worker): Promise<readonly Listener[]> {
     this.#size = workers
-    assertWithin(workers, MOST_WORKERS, 'workers')
+    assertWithin(workers, MAX_WORKERS, 'workers')
     for (const listener of this.#snapshot.listeners) await assertFree(listener)
     // The first one finds out which ports stand behind 0, for all to share.
     const listeners = await this.#launch(0, firstThread)
@@ -133,20 +122,8 @@ export class Supervisor {
             return this.#events.logDropped(message.lines)
           case 'samples':
             return this.#events.samples(message.reports)
-          case 'server-out':
-            return this.#events.serverOut(message.upstream, message.server, message.ms, message.cause)
-          case 'server-back':
-            return this.#events.serverBack(message.upstream, message.server)
-          case 'server-erring':
-            return this.#events.serverErring(message.upstream, message.server, message.badInRow)
-          case 'shortage':
-            return this.#events.shortage(message.code, message.count)
-          case 'connection-refused':
-            return this.#events.connectionRefused(message.listener, message.address, message.cause, message.count)
-          case 'own-cookie-set':
-            return this.#events.ownCookieSet(message.upstream, message.server, message.cookie)
-          case 'scheme-ignored':
-            return this.#events.schemeIgnored(message.address, message.count)
+          case 'event':
+            return this.#events.event(message.event)
         }
       })
       worker.on('exit', () => reject(new Error(`a worker died at its start: ${cause}`)))

@@ -234,12 +234,15 @@ export class Attempt implements UpstreamUser {
     const { settings, badInRowLimit } = this.#group
     const badInRow = this.server.answered(good)
     if (badInRow === 0 || badInRow % badInRowLimit !== 0) return
-    this.#plane.events.serverErring(settings, this.server.settings, badInRow)
+    const { name: server } = this.server.settings
+    this.#plane.events.report({ type: 'server-erring', upstream: settings.name, server, badInRow })
   }
 
   /** The server has answered a request, whatever it says. */
   #noteSuccess(): void {
-    if (this.server.succeeded()) this.#plane.events.serverBack(this.#group.settings, this.server.settings)
+    if (!this.server.succeeded()) return
+    const { name: server } = this.server.settings
+    this.#plane.events.report({ type: 'server-resumed', upstream: this.#group.settings.name, server })
   }
 
   #tellPolicy(good: boolean): void {
@@ -463,11 +466,16 @@ export class Attempt implements UpstreamUser {
     const failure = this.#failure!
     if (failure.blame === 'nobody') return
     const { server } = this
-    if (failure.blame !== 'answer' && server.failed(now()))
-      this.#plane.events.serverOut(this.#group.settings, server.settings, failure)
+    if (failure.blame !== 'answer' && server.failed(now())) this.#reportSuspension(failure)
     if (this.responseBegun && failure.blame !== 'answer') return
     this.#noteAnswer(false)
     this.#tellPolicy(false)
+  }
+
+  #reportSuspension({ code, detail }: Failure): void {
+    const { name: server, failTimeout: ms } = this.server.settings
+    const cause = detail === '' ? code : `${code}: ${detail}`
+    this.#plane.events.report({ type: 'server-suspended', upstream: this.#group.settings.name, server, ms, cause })
   }
 }
 

@@ -71,11 +71,11 @@ export class Placement {
     if (waitsForHome && occasion === 'arrival' && (queue.isAwaited(home) || queue.isAwaited(undefined)))
       return new Wait(home)
     if (isTied && home.mayServe(time, isOwn) && home.claim(time)) {
-      if (isOwn && !home.hasFailed) this.#staysOn = home
+      if (isOwn && !home.isSuspended) this.#staysOn = home
       return this.#goTo(home, this.#reasonFor(home, home, undefined))
     }
     // If its own server is as good as any, the session stays.
-    if (isTied && home.refusal(time, isOwn) === 'failed' && this.#areAllOut(time) && home.claimAnyway(time))
+    if (isTied && home.refusal(time, isOwn) === 'suspended' && this.#areAllOut(time) && home.claimAnyway(time))
       return this.#goTo(home, this.#reasonFor(home, home, undefined))
     const loss = isFirst ? this.#lossOf(home, isOwn, time) : 'down'
     if (waitsForHome && loss === 'full') return new Wait(home)
@@ -122,7 +122,7 @@ export class Placement {
     if (!this.#areAllOut(time)) return undefined
     let oldest: ServerState | undefined
     for (const server of this.group.servers) {
-      if (server.refusal(time) !== 'failed' || server.isFull || this.#tried.includes(server)) continue
+      if (server.refusal(time) !== 'suspended' || server.isFull || this.#tried.includes(server)) continue
       if (oldest === undefined || server.failedBefore(oldest)) oldest = server
     }
     return oldest?.claimAnyway(time) ? oldest : undefined
@@ -154,7 +154,7 @@ export class Placement {
       // Free places that others wait for are as good as taken; and so is one that was given back since the policy looked.
       const isOpen = refusal === undefined && !queue.isAwaited(server) && !queue.isAwaited(undefined)
       if (isOpen && this.#tried.includes(server)) return false
-      isAnyUp ||= refusal === undefined || refusal === 'full' || (areAllOut && refusal === 'failed' && server.isFull)
+      isAnyUp ||= refusal === undefined || refusal === 'full' || (areAllOut && refusal === 'suspended' && server.isFull)
     }
     return isAnyUp
   }
@@ -189,7 +189,7 @@ export class Placement {
     const refusal = home.refusal(time, isOwn)
     // Its own server's last place was taken by another thread just now.
     if (refusal === undefined) return this.#shown === undefined ? undefined : 'full'
-    if (refusal === 'failed' && home.isFull && this.#areAllOut(time)) return 'full'
+    if (refusal === 'suspended' && home.isFull && this.#areAllOut(time)) return 'full'
     return refusal === 'full' || refusal === 'drained' ? refusal : 'down'
   }
 

@@ -90,7 +90,7 @@ export class Ticket extends Timed {
   }
 }
 
-/** The moment from which a server that is left alone may be probed, by one of those who wait. */
+/** The moment from which a suspended server may be probed, by one of those who wait. */
 class ProbeTime extends Timed {
   readonly #come: () => void
 

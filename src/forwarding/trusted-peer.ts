@@ -14,7 +14,7 @@ import type { TrustedProxies } from './trusted-proxies.ts'
 const REMEMBERED = 128
 
 /** Members of the list that are looked at: more proxies than that stand before no server. */
-const MOST_MEMBERS = 250
+const MAX_MEMBERS = 250
 
 /**
  * A trusted proxy at the other end of a connection, which says of each request whose it is: in one field, that of
@@ -41,7 +41,7 @@ export class TrustedPeer {
   /**
    * Whose request it is: of the addresses in the field, from right to left, the first that is not a trusted proxy's. What
    * stands left of that, or left of what is no address (`unknown`, `_hidden`), is anybody's word and not believed; nor is
-   * what stands left of `MOST_MEMBERS` others.
+   * what stands left of `MAX_MEMBERS` others.
    */
   clientOf(head: Head): IpAddress {
     const field = head.find(this.#chain.field)
@@ -76,7 +76,7 @@ export class TrustedPeer {
       if (head.names[field] !== this.#chain.field) continue
       const start = head.valueStart(field)
       for (let to = head.valueEnd(field); to > start; ) {
-        if (++members > MOST_MEMBERS) return client
+        if (++members > MAX_MEMBERS) return client
         const member = this.#chain.startOfLast(bytes, start, to)
         const begin = withoutLeadingSpace(bytes, member, to)
         const end = withoutTrailingSpace(bytes, begin, to)

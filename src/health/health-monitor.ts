@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { HealthBit, Scoreboard } from '../runtime/scoreboard.ts'
 import type { Upstream } from '../runtime/snapshot.ts'
+import type { WorkerEvent } from '../runtime/worker-event.ts'
 import { Gate } from './gate.ts'
 import { type HealthEvents, UpstreamHealth } from './upstream-health.ts'
 
 /** Checks under way at once, of all upstreams together. */
-const MOST_CHECKS = 256
+const MAX_CHECKS = 256
 /** How long the first checks of unknown servers may hold up the start, in ms. */
 const FIRST_ROUND = 10_000
 
@@ -17,7 +18,7 @@ export class HealthMonitor {
 
   /** Nothing is checked yet; but servers that are down or unknown before their first check are so from here on. */
   constructor(upstreams: readonly Upstream[], scoreboard: Scoreboard, events: HealthEvents) {
-    const gate = new Gate(MOST_CHECKS)
+    const gate = new Gate(MAX_CHECKS)
     this.#upstreams = new Map(
       upstreams.map((upstream) => [upstream.name, new UpstreamHealth(upstream, scoreboard, gate, events)]),
     )
@@ -42,19 +43,16 @@ export class HealthMonitor {
     return this.#upstreams.get(upstream)?.panic
   }
 
-  /** Requests to a server failed, so that the workers leave it alone for `ms`. */
-  serverOut(upstream: string, server: string, ms: number, cause: string): void {
-    this.#upstreams.get(upstream)?.failed(server, ms, cause)
-  }
-
-  /** A request to a server that was left alone was answered. */
-  serverBack(upstream: string, server: string): void {
-    this.#upstreams.get(upstream)?.recovered(server)
-  }
-
-  /** That many answers in a row of a server were bad. */
-  serverErring(upstream: string, server: string, badInRow: number): void {
-    this.#upstreams.get(upstream)?.erring(server, badInRow)
+  /** Takes in what workers have seen of servers. */
+  hear(event: WorkerEvent): void {
+    switch (event.type) {
+      case 'server-suspended':
+        return this.#upstreams.get(event.upstream)?.suspended(event.server, event.ms, event.cause)
+      case 'server-resumed':
+        return this.#upstreams.get(event.upstream)?.resumed(event.server)
+      case 'server-erring':
+        return this.#upstreams.get(event.upstream)?.erring(event.server, event.badInRow)
+    }
   }
 
   /** Why that is so of a server; undefined if nobody said. */

@@ -4,7 +4,7 @@ import type { Endpoint, HttpCheck } from '../runtime/snapshot.ts'
 import { brokenOff, type Verdict } from './verdict.ts'
 
 /** How much of an answer's body is searched, in bytes. */
-const MOST_BODY = 64 * 1024
+const MAX_BODY = 64 * 1024
 
 /**
  * Sends the check's request, on a connection of its own, and looks at the answer. `signal` breaks it off.
@@ -63,14 +63,14 @@ function judge(
   const passed = status.some(({ from, to }) => code >= from && code <= to)
   if (!passed || body === undefined) return conclude({ passed, cause: answered })
   const missing = { passed: false, cause: `${answered} without ${JSON.stringify(body)} in its body` }
-  const read = Buffer.alloc(MOST_BODY)
+  const read = Buffer.alloc(MAX_BODY)
   let length = 0
   response.on('data', (chunk: Buffer) => {
     // What was searched before is not searched again, but for a text that may have begun at its end.
     const from = Math.max(0, length - Buffer.byteLength(body))
     length += chunk.copy(read, length)
     if (read.subarray(from, length).includes(body)) conclude({ passed: true, cause: answered })
-    else if (length === MOST_BODY) conclude(missing)
+    else if (length === MAX_BODY) conclude(missing)
   })
   response.on('end', () => conclude(missing))
 }

@@ -3,7 +3,7 @@ import { HealthBit, type Scoreboard } from '../runtime/scoreboard.ts'
 import type { Server } from '../runtime/snapshot.ts'
 
 /** All that keeps a server from serving as long as there is no panic. */
-const AILMENTS = HealthBit.Failed | HealthBit.Unhealthy | HealthBit.Ejected
+const AILMENTS = HealthBit.Suspended | HealthBit.Unhealthy | HealthBit.Ejected
 
 /** One server's health on the Scoreboard, as the control plane writes it. */
 export class ServerHealth {
@@ -53,7 +53,7 @@ export class ServerHealth {
   /** Forgets that requests to the server failed. */
   forgetFailures(): void {
     this.#scoreboard.clearFails(this.server.slot)
-    this.clear(HealthBit.Failed)
+    this.clear(HealthBit.Suspended)
   }
 
   /** Its good and bad answers since the start (modulo 2^32). */

@@ -61,13 +61,13 @@ export class UpstreamHealth {
     for (const checker of this.#checkers) checker.stop()
   }
 
-  /** Requests to a server failed, so that the workers leave it alone for `ms`. */
-  failed(server: string, ms: number, cause: string): void {
-    this.#tell('worse', server, `is left alone for ${seconds(ms)} (${cause})`)
+  /** Requests to a server failed, and the workers have suspended it for `ms`. */
+  suspended(server: string, ms: number, cause: string): void {
+    this.#tell('worse', server, `is suspended for ${seconds(ms)} (${cause})`)
   }
 
-  /** A request to a server that was left alone was answered. */
-  recovered(server: string): void {
+  /** A request to a suspended server was answered. */
+  resumed(server: string): void {
     this.#tell('better', server, 'is back (a request to it was answered)')
   }
 

@@ -25,9 +25,9 @@ const Part = {
 } as const
 
 /** Digits of a chunk's size: up to 2^52, so that no sum overflows. */
-const MOST_SIZE_DIGITS = 13
+const MAX_SIZE_DIGITS = 13
 /** Bytes of extensions and padding in one body. */
-const MOST_EXTENSION_BYTES = 4096
+const MAX_EXTENSION_BYTES = 4096
 
 const CRLF = Buffer.from('\r\n')
 
@@ -85,7 +85,7 @@ export class ChunkedBody {
       switch (part) {
         case Part.Size:
           if (HEX[byte] !== 255) {
-            if (++this.#digits > MOST_SIZE_DIGITS) throw new MessageError("a chunk's size is too large")
+            if (++this.#digits > MAX_SIZE_DIGITS) throw new MessageError("a chunk's size is too large")
             this.#remaining = this.#remaining * 16 + HEX[byte]!
             at++
           } else if (this.#digits === 0) {
@@ -171,7 +171,7 @@ export class ChunkedBody {
       const isFirst = this.#extension === this.#extensionStart
       throw new MessageError(isFirst ? "a chunk's size is followed by junk" : 'a chunk extension is malformed')
     }
-    if (++this.#extensionBytes > MOST_EXTENSION_BYTES) throw new MessageError('the chunk extensions are too long')
+    if (++this.#extensionBytes > MAX_EXTENSION_BYTES) throw new MessageError('the chunk extensions are too long')
     this.#extension = place
   }
 

@@ -3,7 +3,7 @@ import { EQUALS, HEX, PERCENT, SPACE } from './bytes.ts'
 const PLUS = 0x2b
 
 /** Parameters that are looked at; the parsers of applications stop there, too (Node's, Express's, PHP's). */
-const MOST_PARAMETERS = 1000
+const MAX_PARAMETERS = 1000
 
 /**
  * The value of the first parameter of that name in a target's query, as it stands there: the name may be escaped, and the
@@ -14,7 +14,7 @@ const MOST_PARAMETERS = 1000
 export function parameterIn(target: string, name: string, after = 0): string | undefined {
   let pending = after
   let separator = target.indexOf('?')
-  for (let count = 0; separator >= 0 && count < MOST_PARAMETERS; count++) {
+  for (let count = 0; separator >= 0 && count < MAX_PARAMETERS; count++) {
     const from = separator + 1
     separator = target.indexOf('&', from)
     const value = afterName(target, from, name)

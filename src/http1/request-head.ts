@@ -24,7 +24,7 @@ import { Head } from './head.ts'
 import { MessageError } from './message-error.ts'
 
 /** Bytes of a method: the longest that is registered has 17 (RFC 9110 §16.1). */
-const MOST_METHOD_BYTES = 64
+const MAX_METHOD_BYTES = 64
 
 /** The ways to write a request's target (RFC 9112 §3.2); authority-form belongs to CONNECT, which a gateway refuses. */
 export type TargetForm = 'origin' | 'absolute' | 'asterisk'
@@ -59,8 +59,8 @@ export class RequestHead extends Head {
       this.start = at
     }
     while (at < to && TOKEN[bytes[at]!] === 1) at++
-    if (at - this.start > MOST_METHOD_BYTES)
-      throw new MessageError(`the method is longer than ${MOST_METHOD_BYTES} bytes`, 501)
+    if (at - this.start > MAX_METHOD_BYTES)
+      throw new MessageError(`the method is longer than ${MAX_METHOD_BYTES} bytes`, 501)
     if (at >= to) return -1
     if (bytes[at] !== SPACE || at === this.start) return this.faultOrWait(at, to, 'the method is not a token')
     this.methodEnd = at

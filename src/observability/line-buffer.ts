@@ -2,7 +2,7 @@
 const SIZE = 320 * 1024
 
 /** No more than so many memories lie with whoever writes the lines: 10 MB in all, unless lines are very long. */
-const MOST_MEMORIES = 32
+const MAX_MEMORIES = 32
 
 /** Bytes that need no escape between quotes: visible ASCII and the space, without the quote and the backslash. */
 const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
@@ -75,7 +75,7 @@ export class LineBuffer {
 
   /** Whether there is another memory to go on in; if not, one has to be given back first. */
   get canTake(): boolean {
-    return this.#free.length > 0 || this.#memories.length < MOST_MEMORIES
+    return this.#free.length > 0 || this.#memories.length < MAX_MEMORIES
   }
 
   /** Hands all lines over and begins anew, where it can; their memory is not touched until it is given back. */

@@ -5,12 +5,12 @@
  */
 
 /** Of all upstreams together. */
-export const MOST_SERVERS = 16_384
-export const MOST_UPSTREAMS = 4096
-export const MOST_WORKERS = 64
+export const MAX_SERVERS = 16_384
+export const MAX_UPSTREAMS = 4096
+export const MAX_WORKERS = 64
 
 /** Requests that may wait for servers of one upstream, all workers together. */
-export const MOST_QUEUED = 1_000_000
+export const MAX_QUEUED = 1_000_000
 
 /** The longest that a timer of Node.js takes, and that the 32-bit clock of the Scoreboard tells apart, in ms: 24.8 days. */
 export const LONGEST_DURATION = 2 ** 31 - 1
@@ -25,7 +25,7 @@ export const ADDRESS_CELLS = 8192
 export const SESSION_BUCKETS = 163_840
 export const SESSIONS_IN_BUCKET = 16
 /** Room for 2.6 million, so that of 1,000,000 hardly any bucket overflows. */
-export const MOST_SESSIONS = SESSION_BUCKETS * SESSIONS_IN_BUCKET
+export const MAX_SESSIONS = SESSION_BUCKETS * SESSIONS_IN_BUCKET
 
 /** @throws RangeError where there are more than that: what should have refused it did not. */
 export function assertWithin(count: number, most: number, what: string): void {

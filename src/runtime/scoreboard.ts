@@ -4,7 +4,7 @@
  * for as long as they live.
  */
 import { randomFillSync } from 'node:crypto'
-import { ADDRESS_CELLS, MOST_SERVERS, MOST_UPSTREAMS, MOST_WORKERS } from './bounds.ts'
+import { ADDRESS_CELLS, MAX_SERVERS, MAX_UPSTREAMS, MAX_WORKERS } from './bounds.ts'
 import { SIP_KEY_SIZE, SipHash } from './sip-hash.ts'
 
 /** What is counted for each server, in units of Int32: a cache line of its own. */
@@ -23,35 +23,35 @@ const ServerField = {
 const SERVER_STRIDE = 16
 
 /**
- * A server's health, as bits of one cell; 0 is a server that is well. `Failed`: too many requests to it failed
+ * A server's health, as bits of one cell; 0 is a server that is well. `Suspended`: too many requests to it failed
  * (balancing/server-state.ts). `Unhealthy`: its check says so. `Ejected`: it answers worse than it may. `Panic`: so few
  * servers of its upstream are well that none of this counts. All but the first are the control plane's (health/).
  */
-export const HealthBit = { Failed: 1, Unhealthy: 2, Ejected: 4, Panic: 8 } as const
+export const HealthBit = { Suspended: 1, Unhealthy: 2, Ejected: 4, Panic: 8 } as const
 export type HealthBit = (typeof HealthBit)[keyof typeof HealthBit]
 
 /** What is kept for each upstream, in units of Int32. */
 const UpstreamField = { Cursor: 0, Epoch: 1 } as const
 const UPSTREAM_STRIDE = 2
 
-const UPSTREAMS_AT = MOST_SERVERS * SERVER_STRIDE
-const LEDGERS_AT = UPSTREAMS_AT + MOST_UPSTREAMS * UPSTREAM_STRIDE
-const CONNECTIONS_AT = LEDGERS_AT + MOST_WORKERS * MOST_SERVERS
+const UPSTREAMS_AT = MAX_SERVERS * SERVER_STRIDE
+const LEDGERS_AT = UPSTREAMS_AT + MAX_UPSTREAMS * UPSTREAM_STRIDE
+const CONNECTIONS_AT = LEDGERS_AT + MAX_WORKERS * MAX_SERVERS
 // What policies compare over a thousand servers stands side by side, so that they read few cache lines.
-const IN_FLIGHT_AT = CONNECTIONS_AT + MOST_WORKERS
-const LATENCIES_AT = IN_FLIGHT_AT + MOST_SERVERS
-const ANSWERED_AT = LATENCIES_AT + MOST_SERVERS
+const IN_FLIGHT_AT = CONNECTIONS_AT + MAX_WORKERS
+const LATENCIES_AT = IN_FLIGHT_AT + MAX_SERVERS
+const ANSWERED_AT = LATENCIES_AT + MAX_SERVERS
 // Each worker counts the connections of each address twice, in a cell of either half that the address hashes to.
-const ADDRESSES_AT = ANSWERED_AT + MOST_SERVERS
+const ADDRESSES_AT = ANSWERED_AT + MAX_SERVERS
 // Requests that wait in each line, and each worker's part of them. The lines: a server's own, an upstream's for any of
 // its servers, and an upstream's as a whole, which is the sum of the others.
-const LINES_FOR_ANY = MOST_SERVERS
-const WHOLE_QUEUES = LINES_FOR_ANY + MOST_UPSTREAMS
-const LINES = WHOLE_QUEUES + MOST_UPSTREAMS
-const WAITING_AT = ADDRESSES_AT + MOST_WORKERS * 2 * ADDRESS_CELLS
+const LINES_FOR_ANY = MAX_SERVERS
+const WHOLE_QUEUES = LINES_FOR_ANY + MAX_UPSTREAMS
+const LINES = WHOLE_QUEUES + MAX_UPSTREAMS
+const WAITING_AT = ADDRESSES_AT + MAX_WORKERS * 2 * ADDRESS_CELLS
 const WAITING_LEDGERS_AT = WAITING_AT + LINES
 // What addresses are hashed under: random in each process, so that nobody can choose addresses that share their cells.
-const KEY_AT = WAITING_LEDGERS_AT + MOST_WORKERS * LINES
+const KEY_AT = WAITING_LEDGERS_AT + MAX_WORKERS * LINES
 const SIZE = KEY_AT + SIP_KEY_SIZE / Int32Array.BYTES_PER_ELEMENT
 
 export class Scoreboard {
@@ -74,8 +74,8 @@ export class Scoreboard {
     this.memory = memory
     this.#cells = new Int32Array(memory)
     this.#addressHash = new SipHash(keyIn(memory))
-    this.inFlights = this.#cells.subarray(IN_FLIGHT_AT, IN_FLIGHT_AT + MOST_SERVERS)
-    this.#latencies = new Float32Array(memory, LATENCIES_AT * Float32Array.BYTES_PER_ELEMENT, MOST_SERVERS)
+    this.inFlights = this.#cells.subarray(IN_FLIGHT_AT, IN_FLIGHT_AT + MAX_SERVERS)
+    this.#latencies = new Float32Array(memory, LATENCIES_AT * Float32Array.BYTES_PER_ELEMENT, MAX_SERVERS)
   }
 
   /** Exchanges that a server has in hand, all workers together. */
@@ -92,7 +92,7 @@ export class Scoreboard {
   acquire(server: number, worker: number, limit: number): boolean {
     if (limit === 0) Atomics.add(this.#cells, IN_FLIGHT_AT + server, 1)
     else if (!this.#acquireBelow(IN_FLIGHT_AT + server, limit)) return false
-    this.#cells[LEDGERS_AT + worker * MOST_SERVERS + server]! += 1
+    this.#cells[LEDGERS_AT + worker * MAX_SERVERS + server]! += 1
     return true
   }
 
@@ -109,16 +109,16 @@ export class Scoreboard {
 
   release(server: number, worker: number): void {
     Atomics.sub(this.#cells, IN_FLIGHT_AT + server, 1)
-    this.#cells[LEDGERS_AT + worker * MOST_SERVERS + server]! -= 1
+    this.#cells[LEDGERS_AT + worker * MAX_SERVERS + server]! -= 1
   }
 
   /** Takes back everything that a dead worker still held. */
   forget(worker: number): void {
-    for (let server = 0; server < MOST_SERVERS; server++) {
-      const held = this.#cells[LEDGERS_AT + worker * MOST_SERVERS + server]!
+    for (let server = 0; server < MAX_SERVERS; server++) {
+      const held = this.#cells[LEDGERS_AT + worker * MAX_SERVERS + server]!
       if (held === 0) continue
       Atomics.sub(this.#cells, IN_FLIGHT_AT + server, held)
-      this.#cells[LEDGERS_AT + worker * MOST_SERVERS + server] = 0
+      this.#cells[LEDGERS_AT + worker * MAX_SERVERS + server] = 0
     }
     this.#cells[CONNECTIONS_AT + worker] = 0
     const addresses = ADDRESSES_AT + worker * 2 * ADDRESS_CELLS
@@ -130,7 +130,7 @@ export class Scoreboard {
       this.#cells[WAITING_LEDGERS_AT + worker * LINES + line] = 0
     }
     // Places that it gave back, or was about to take, are told to all who wait.
-    for (let upstream = 0; upstream < MOST_UPSTREAMS; upstream++) this.#wakeAll(upstream)
+    for (let upstream = 0; upstream < MAX_UPSTREAMS; upstream++) this.#wakeAll(upstream)
   }
 
   /** Requests that wait for a server of that upstream, all workers together. */
@@ -370,7 +370,7 @@ export class Scoreboard {
 
   #sumOverWorkers(at: number, stride: number): number {
     let sum = 0
-    for (let worker = 0; worker < MOST_WORKERS; worker++) sum += this.#cells[at + worker * stride]!
+    for (let worker = 0; worker < MAX_WORKERS; worker++) sum += this.#cells[at + worker * stride]!
     return sum
   }
 }

@@ -1,4 +1,4 @@
-import { MOST_SERVERS } from './bounds.ts'
+import { MAX_SERVERS } from './bounds.ts'
 import type { Upstream } from './snapshot.ts'
 
 /** What is kept of each session, in units of Int32. */
@@ -10,7 +10,7 @@ export const STRIDE = 6
  * remembered only so that nothing older brings it back; and in the upper half, how many s before `Field.SeenAt` its last
  * exchange began, since the end of one counts as seen, too.
  */
-const SLOT = MOST_SERVERS - 1
+const SLOT = MAX_SERVERS - 1
 const RETURNED = 0x4000
 const REMOVED = 0x8000
 const LOWER_HALF = 0xffff
@@ -43,7 +43,7 @@ export interface SavedSession {
 export class SessionEntries {
   readonly #cells: Int32Array
   /** By server slot: after how many s without an exchange a session is over; 0 for never. */
-  readonly #idle = new Uint32Array(MOST_SERVERS)
+  readonly #idle = new Uint32Array(MAX_SERVERS)
 
   constructor(cells: Int32Array) {
     this.#cells = cells

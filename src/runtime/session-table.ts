@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { MOST_SESSIONS, SESSION_BUCKETS, SESSIONS_IN_BUCKET } from './bounds.ts'
+import { MAX_SESSIONS, SESSION_BUCKETS, SESSIONS_IN_BUCKET } from './bounds.ts'
 import { BucketLocks } from './bucket-locks.ts'
 import { wallSeconds } from './clock.ts'
 import { Field, type SavedSession, SessionEntries, STRIDE } from './session-entries.ts'
@@ -11,8 +11,8 @@ export type { SavedSession } from './session-entries.ts'
 const BUCKET_STRIDE = SESSIONS_IN_BUCKET * STRIDE
 /** The table can be read in so many parts, of so many entries each. */
 export const PARTS = 256
-export const PART = MOST_SESSIONS / PARTS
-const LOCKS_AT = MOST_SESSIONS * STRIDE
+export const PART = MAX_SESSIONS / PARTS
+const LOCKS_AT = MAX_SESSIONS * STRIDE
 /** 1 once anything has changed since `takeChange`. */
 const CHANGED_AT = LOCKS_AT + SESSION_BUCKETS
 /** A bit for each entry: whether it has news that `takeNews` has not given yet. */

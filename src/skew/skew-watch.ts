@@ -7,7 +7,7 @@ const WINDOW = 60_000
 /** What carries too much is over it until it carries so much less. */
 const RELIEF = 0.8
 /** Of a network's requests, an address that sends so many is named in its place. */
-const MOST = 0.8
+const MAIN_PART = 0.8
 const LEAST_SHARE = 0.1
 
 /** One address or network that carries too much of an upstream. */
@@ -158,7 +158,7 @@ function narrowed(
   addresses: ReadonlyMap<string, Tally>,
   networks: ReadonlyMap<string, Tally>,
 ): string {
-  const enough = networks.get(network)!.count * MOST
+  const enough = networks.get(network)!.count * MAIN_PART
   for (const [key, { count }] of addresses) {
     if (key.startsWith(`${network} `) && count >= enough) return key.slice(network.length + 1)
   }

@@ -7,7 +7,7 @@ interface Handle {
 }
 
 /** As much is read at the most of what a broken connection still holds, in bytes: more than the kernel keeps for one. */
-const MOST_LEFT = 16 * 1024 * 1024
+const MAX_LEFT = 16 * 1024 * 1024
 
 /**
  * A socket to a server that reads to the end even where it cannot write any more. A server that answers early and closes
@@ -40,7 +40,7 @@ export class ServerSocket extends Socket {
   #readRest(): void {
     const { fd = -1 } = (this as { readonly _handle?: Handle | null })._handle ?? {}
     if (fd < 0 || this.connecting) return
-    for (let left = MOST_LEFT; left > 0; ) {
+    for (let left = MAX_LEFT; left > 0; ) {
       const size = readFrom(fd, this.#buffer)
       // After an error nobody can tell the end of the stream from its loss.
       if (size === 0) return

@@ -20,26 +20,14 @@ import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
 import { openFileLimit } from '../runtime/shortage.ts'
 import type { Listener, Server, Snapshot, Upstream } from '../runtime/snapshot.ts'
+import type { WorkerEvent } from '../runtime/worker-event.ts'
 import { type Ends, endsOf } from '../transport/ends.ts'
 import { Scratch } from '../transport/scratch.ts'
 import { UpstreamGroup } from '../upstream/upstream-group.ts'
 
-/** What the control plane wants to hear of. */
+/** Who is told what happens in a data plane. */
 export interface DataPlaneEvents {
-  /** A server failed so often that it is left alone for a while. */
-  serverOut(upstream: Upstream, server: Server, failure: Failure): void
-  /** A server that was left alone has answered a request. */
-  serverBack(upstream: Upstream, server: Server): void
-  /** As many answers in a row of a server were bad as there may be (`consecutive5xx`), or a multiple of that. */
-  serverErring(upstream: Upstream, server: Server, badInRow: number): void
-  /** Connections were closed since nothing said whose they were; how many since the last word of it, and the last one. */
-  connectionRefused(listener: Listener, address: string, cause: string, count: number): void
-  /** This process or machine ran short of something (shortage.ts), so often since the last word of it. */
-  shortage(code: string, count: number): void
-  /** A server has set a cookie of a name that is Limpet's own: perhaps there is another Limpet behind this one. */
-  ownCookieSet(upstream: Upstream, server: Server, cookie: string): void
-  /** Who is not trusted said that clients came by HTTPS; how often since the last word of it, and who said it last. */
-  schemeIgnored(address: string, count: number): void
+  report(event: WorkerEvent): void
   /** Every client has been served, after `stop`. */
   stopped(): void
 }
@@ -111,7 +99,7 @@ export class DataPlane {
   /** Reports what this process or machine ran short of: a shortage is met by many requests at once. */
   meetShortage(code: string): void {
     const count = this.#shortages.due(code, now())
-    if (count > 0) this.events.shortage(code, count)
+    if (count > 0) this.events.report({ type: 'shortage', code, count })
   }
 
   get #hasRoom(): boolean {
@@ -130,7 +118,8 @@ export class DataPlane {
   /** Tells of a connection that was closed since it is not known whose it was. */
   refuse({ listener, ends }: Arrival, cause: string): void {
     const count = this.#refusals.due(now())
-    if (count > 0) this.events.connectionRefused(listener, ends.source.address.text, cause, count)
+    if (count === 0) return
+    this.events.report({ type: 'connection-refused', listener, address: ends.source.address.text, cause, count })
   }
 
   /** Tells if the response that was just read sets a cookie whose name is Limpet's own, which that server never gets back. */
@@ -138,14 +127,14 @@ export class DataPlane {
     if (this.ownCookies.isEmpty) return
     const cookie = cookieSetAmong(this.responseHead, this.ownCookies)
     if (cookie !== undefined && this.#ownCookiesSet.due(cookie, now()) > 0)
-      this.events.ownCookieSet(upstream, server, cookie)
+      this.events.report({ type: 'own-cookie-set', upstream: upstream.name, server: server.name, cookie })
   }
 
   /** Notices where the request in `requestHead` claims to have come by HTTPS, and its peer is not trusted to say so. */
   noticeScheme({ source, isSecure }: Ends): void {
     if (isSecure || saysSecure(xForwarded, this.requestHead) !== true) return
     const count = this.#ignoredSchemes.due(now())
-    if (count > 0) this.events.schemeIgnored(source.address.text, count)
+    if (count > 0) this.events.report({ type: 'scheme-ignored', address: source.address.text, count })
   }
 
   /** @param hasRoom false where it is known that there is none */

@@ -34,28 +34,7 @@ const accessLog = new AccessLog(snapshot.accessLog, {
   dropped: (lines) => tell({ type: 'log-dropped', lines }),
 })
 const plane = new DataPlane(snapshot, new Scoreboard(scoreboard), new SessionTable(sessions), slot, accessLog, {
-  serverOut(upstream, server, failure) {
-    const cause = failure.detail === '' ? failure.code : `${failure.code}: ${failure.detail}`
-    tell({ type: 'server-out', upstream: upstream.name, server: server.name, ms: server.failTimeout, cause })
-  },
-  serverBack(upstream, server) {
-    tell({ type: 'server-back', upstream: upstream.name, server: server.name })
-  },
-  serverErring(upstream, server, badInRow) {
-    tell({ type: 'server-erring', upstream: upstream.name, server: server.name, badInRow })
-  },
-  connectionRefused(listener, address, cause, count) {
-    tell({ type: 'connection-refused', listener, address, cause, count })
-  },
-  shortage(code, count) {
-    tell({ type: 'shortage', code, count })
-  },
-  ownCookieSet(upstream, server, cookie) {
-    tell({ type: 'own-cookie-set', upstream: upstream.name, server: server.name, cookie })
-  },
-  schemeIgnored(address, count) {
-    tell({ type: 'scheme-ignored', address, count })
-  },
+  report: (event) => tell({ type: 'event', event }),
   stopped() {
     accessLog.stop()
     tell({ type: 'stopped' })
@@ -112,9 +91,13 @@ async function listenAll(): Promise<void> {
 }
 
 port.on('message', (message: ControlMessage) => {
-  if (message.type === 'log-written') return accessLog.written(message.memory)
-  for (const server of servers) server.close()
-  plane.stop()
+  switch (message.type) {
+    case 'log-written':
+      return accessLog.written(message.memory)
+    case 'stop':
+      for (const server of servers) server.close()
+      return plane.stop()
+  }
 })
 
 await listenAll()

@@ -11,7 +11,7 @@ describe('a server', () => {
     const { servers, scoreboard } = groupOf({ type: 'round-robin' }, twoServers)
     const [server] = servers
     server!.failed(0)
-    assert.equal(server!.refusal(1), 'failed')
+    assert.equal(server!.refusal(1), 'suspended')
     scoreboard.setHealth(0, HealthBit.Ejected)
     assert.equal(server!.refusal(1), 'ejected')
     scoreboard.setHealth(0, HealthBit.Unhealthy)
@@ -19,7 +19,7 @@ describe('a server', () => {
     scoreboard.clearHealth(0, HealthBit.Unhealthy)
     assert.equal(server!.refusal(1), 'ejected')
     scoreboard.clearHealth(0, HealthBit.Ejected)
-    assert.equal(server!.refusal(1), 'failed')
+    assert.equal(server!.refusal(1), 'suspended')
   })
 
   test('comes back by time after failures, and not by time when its check or its answers took it out', () => {
@@ -41,7 +41,7 @@ describe('a server', () => {
       const servers = serversWith([{ failTimeout }, {}])
       const [server] = groupOf({ type: 'round-robin' }, servers).servers
       server!.failed(0)
-      assert.equal(server!.refusal(5000), 'failed')
+      assert.equal(server!.refusal(5000), 'suspended')
       for (const days of [25, 30, 49]) assert.equal(server!.refusal(days * day), undefined, `after ${days} days`)
     }
   })
@@ -86,6 +86,6 @@ describe('a server', () => {
     scoreboard.setHealth(1, HealthBit.Unhealthy)
     scoreboard.forget(0)
     const next = new Scoreboard(scoreboard.memory)
-    assert.deepEqual([next.health(0), next.health(1)], [HealthBit.Failed, HealthBit.Unhealthy])
+    assert.deepEqual([next.health(0), next.health(1)], [HealthBit.Suspended, HealthBit.Unhealthy])
   })
 })

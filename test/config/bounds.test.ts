@@ -7,11 +7,11 @@ import { loadConfig } from '../../src/config/load.ts'
 import { compile } from '../../src/control/compile.ts'
 import {
   LONGEST_DURATION,
-  MOST_QUEUED,
-  MOST_SERVERS,
-  MOST_SESSIONS,
-  MOST_UPSTREAMS,
-  MOST_WORKERS,
+  MAX_QUEUED,
+  MAX_SERVERS,
+  MAX_SESSIONS,
+  MAX_UPSTREAMS,
+  MAX_WORKERS,
 } from '../../src/runtime/bounds.ts'
 
 /** Upstreams u0, u1, … with so many servers each, one key or server a line. */
@@ -39,29 +39,29 @@ const one = (count: number) => Array.from({ length: count }, () => 1)
 
 describe('as many as there is room for are accepted, and one more is refused at its line', () => {
   test('of upstreams', () => {
-    const { upstreams } = compile(parseConfig(fileOf(one(MOST_UPSTREAMS)), 'limpet.yaml', {}), 1, () => '')
-    assert.equal(upstreams.at(-1)!.slot, MOST_UPSTREAMS - 1)
+    const { upstreams } = compile(parseConfig(fileOf(one(MAX_UPSTREAMS)), 'limpet.yaml', {}), 1, () => '')
+    assert.equal(upstreams.at(-1)!.slot, MAX_UPSTREAMS - 1)
     assert.equal(
-      refusal(fileOf(one(MOST_UPSTREAMS + 104))),
-      `limpet.yaml:${2 + 3 * MOST_UPSTREAMS + 1}:3: upstreams.u${MOST_UPSTREAMS}: expected at most ${MOST_UPSTREAMS} upstreams, found ${MOST_UPSTREAMS + 104}\n` +
+      refusal(fileOf(one(MAX_UPSTREAMS + 104))),
+      `limpet.yaml:${2 + 3 * MAX_UPSTREAMS + 1}:3: upstreams.u${MAX_UPSTREAMS}: expected at most ${MAX_UPSTREAMS} upstreams, found ${MAX_UPSTREAMS + 104}\n` +
         '1 problem in the configuration',
     )
   })
 
   test('of servers, of all upstreams together', () => {
-    const sizes = [MOST_SERVERS - 5, 3, 2]
+    const sizes = [MAX_SERVERS - 5, 3, 2]
     const { upstreams } = compile(parseConfig(fileOf(sizes), 'limpet.yaml', {}), 1, () => '')
-    assert.equal(upstreams.at(-1)!.servers.at(-1)!.slot, MOST_SERVERS - 1)
+    assert.equal(upstreams.at(-1)!.servers.at(-1)!.slot, MAX_SERVERS - 1)
     assert.equal(
       refusal(fileOf([...sizes, 7])),
-      `limpet.yaml:${2 + MOST_SERVERS + 4 * 2 + 1}:9: upstreams.u3.servers[0]: expected at most ${MOST_SERVERS} servers in all, found ${MOST_SERVERS + 7}\n` +
+      `limpet.yaml:${2 + MAX_SERVERS + 4 * 2 + 1}:9: upstreams.u3.servers[0]: expected at most ${MAX_SERVERS} servers in all, found ${MAX_SERVERS + 7}\n` +
         '1 problem in the configuration',
     )
   })
 
   test('of workers, in the file, as a flag and as a variable', () => {
-    const expected = `expected a whole number from 1 to ${MOST_WORKERS}, found 200`
-    assert.equal(refusal(fileOf([1], `workers: ${MOST_WORKERS}`)), 'accepted')
+    const expected = `expected a whole number from 1 to ${MAX_WORKERS}, found 200`
+    assert.equal(refusal(fileOf([1], `workers: ${MAX_WORKERS}`)), 'accepted')
     assert.match(refusal(fileOf([1], 'workers: 200')), new RegExp(`^limpet.yaml:2:10: workers: ${expected}\n`))
     const env = { STATIC_BACKEND: 'a', DYNAMIC_BACKEND: 'b' }
     const cwd = import.meta.dirname
@@ -74,8 +74,8 @@ describe('as many as there is room for are accepted, and one more is refused at 
 
   test('of requests that wait, and of milliseconds', () => {
     const withQueue = (queue: string) => refusal(`${fileOf([1])}\n    queue: ${queue}`)
-    assert.equal(withQueue(`{ size: ${MOST_QUEUED}, timeout: ${LONGEST_DURATION}ms }`), 'accepted')
-    assert.match(withQueue(`{ size: ${MOST_QUEUED + 1} }`), /limpet.yaml:6:20: .*from 0 to 1000000, found 1000001/)
+    assert.equal(withQueue(`{ size: ${MAX_QUEUED}, timeout: ${LONGEST_DURATION}ms }`), 'accepted')
+    assert.match(withQueue(`{ size: ${MAX_QUEUED + 1} }`), /limpet.yaml:6:20: .*from 0 to 1000000, found 1000001/)
     assert.match(withQueue(`{ timeout: ${LONGEST_DURATION + 1}ms }`), /limpet.yaml:6:23: .*a duration of at most 24d/)
   })
 })
@@ -83,9 +83,9 @@ describe('as many as there is room for are accepted, and one more is refused at 
 test('a configuration that no file could be is not compiled into slots that there are not', () => {
   const config = parseConfig(fileOf([1]), 'limpet.yaml', {})
   const [upstream] = config.upstreams
-  const upstreams = Array.from({ length: MOST_UPSTREAMS + 1 }, (_, index) => ({ ...upstream!, name: `u${index}` }))
+  const upstreams = Array.from({ length: MAX_UPSTREAMS + 1 }, (_, index) => ({ ...upstream!, name: `u${index}` }))
   assert.throws(() => compile({ ...config, upstreams }, 1, () => ''), /4097 upstreams, but there is room for 4096/)
-  const servers = Array.from({ length: MOST_SERVERS + 1 }, () => upstream!.servers[0]!)
+  const servers = Array.from({ length: MAX_SERVERS + 1 }, () => upstream!.servers[0]!)
   assert.throws(
     () => compile({ ...config, upstreams: [{ ...upstream!, servers }] }, 1, () => ''),
     /16385 servers, but there is room for 16384/,
@@ -95,7 +95,7 @@ test('a configuration that no file could be is not compiled into slots that ther
 test('the documentation has every bound', () => {
   const docs = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8')
   const [, table = ''] = /\n## Bounds\n([\s\S]*?)\n## /.exec(docs) ?? []
-  for (const most of [MOST_SERVERS, MOST_UPSTREAMS, MOST_WORKERS, MOST_QUEUED, MOST_SESSIONS]) {
+  for (const most of [MAX_SERVERS, MAX_UPSTREAMS, MAX_WORKERS, MAX_QUEUED, MAX_SESSIONS]) {
     assert.ok(table.includes(` ${most.toLocaleString('en')} `), `${most} is not in the table`)
   }
 })

@@ -38,7 +38,7 @@ async function assertNobodyIsOut(t: TestContext, limpet: Running, servers: reado
       lines.some((line) => line.includes(` ${address} 200 `)),
       `${address}: ${lines}`,
     )
-  assert.doesNotMatch(limpet.errors.all.join('\n'), /is left alone/)
+  assert.doesNotMatch(limpet.errors.all.join('\n'), /is suspended/)
 }
 
 /** Servers that answer /ok, and anything else as they are told. */
@@ -207,7 +207,7 @@ describe('an answer that cannot be understood', () => {
       await client.take(/makes no sense[\s\S]*<\/html>\s$/)
     }
     await limpet.errors.find(/is ejected for/)
-    assert.doesNotMatch(limpet.errors.all.join('\n'), /is left alone/)
+    assert.doesNotMatch(limpet.errors.all.join('\n'), /is suspended/)
   })
 })
 
@@ -252,7 +252,7 @@ describe('a request that makes servers close the connection', () => {
     const client = await RawClient.connect(t, limpet.port)
     client.say(GET)
     assert.match(await client.hear(/ok$/), /^HTTP\/1.1 200 /)
-    await limpet.errors.find(new RegExp(`server ${bad.address} is left alone for 10 s \\(no-answer`))
+    await limpet.errors.find(new RegExp(`server ${bad.address} is suspended for 10 s \\(no-answer`))
   })
 })
 
@@ -294,7 +294,7 @@ describe('servers that all have failed', () => {
     assert.match(await ask(), /^HTTP\/1.1 200 /)
     for (const origin of origins) await origin.kill()
     assert.match(await ask(), /^HTTP\/1.1 502 /)
-    for (const { address } of origins) await limpet.errors.find(new RegExp(`server ${address} is left alone`))
+    for (const { address } of origins) await limpet.errors.find(new RegExp(`server ${address} is suspended`))
     assert.match(await ask(), /^HTTP\/1.1 502 /)
     for (const origin of origins) await origin.revive()
     for (let i = 0; i < 20; i++) assert.match(await ask(), /^HTTP\/1.1 200 /)
@@ -366,7 +366,7 @@ describe('a process that may open few files', () => {
     await Promise.all(origins.map((each) => each.asked(5)))
     const complaints = limpet.errors.all.join('\n')
     assert.equal(complaints.match(/EMFILE/g)?.length, 1)
-    assert.doesNotMatch(complaints, /left alone|is down/)
+    assert.doesNotMatch(complaints, /suspended|is down/)
   })
 
   async function origin(t: TestContext) {
@@ -408,5 +408,5 @@ test('a process that stood still for long gives everyone the time that they had 
   for (const answer of held) answer()
   limpet.process.kill('SIGCONT')
   assert.match(await client.take(/ok$|<\/html>\s$/), /^HTTP\/1.1 200 /)
-  assert.doesNotMatch(limpet.errors.all.join('\n'), /left alone|is down/)
+  assert.doesNotMatch(limpet.errors.all.join('\n'), /suspended|is down/)
 })

@@ -65,7 +65,7 @@ describe('a connection to a server', () => {
         assert.doesNotMatch(await client.hear(/ok[\s\S]*ok$|<\/html>/), / 502 /)
         client.socket.destroy()
       }
-      assert.doesNotMatch(limpet.errors.all.join('\n'), /left alone/)
+      assert.doesNotMatch(limpet.errors.all.join('\n'), /suspended/)
     })
   }
 })

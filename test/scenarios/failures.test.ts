@@ -56,7 +56,7 @@ describe('a server that cannot be reached', () => {
       assert.match(await ask(t, limpet.port, message), /^HTTP\/1.1 200 [\s\S]*good/)
       const [line] = await limpet.log.matching(/ retry$/, 1)
       assert.ok(line!.includes(`${away}, ${origin.address} 502, 200 `), line!)
-      await limpet.errors.find(new RegExp(`server ${away} is left alone for 10 s \\(connect-failed: .*ECONNREFUSED`))
+      await limpet.errors.find(new RegExp(`server ${away} is suspended for 10 s \\(connect-failed: .*ECONNREFUSED`))
       await ask(t, limpet.port, message)
       await limpet.log.matching(new RegExp(`"-" ${origin.address} 200 .* new$`), 1)
     })
@@ -154,7 +154,7 @@ describe('a server that breaks off', () => {
       assert.match(await client.take(/ok$/), /^HTTP\/1.1 200 OK/)
     }
     assert.equal(connections, 2)
-    assert.doesNotMatch(limpet.errors.all.join('\n'), /left alone/)
+    assert.doesNotMatch(limpet.errors.all.join('\n'), /suspended/)
   })
 })
 
@@ -211,7 +211,7 @@ describe('a server that is killed under load', () => {
     await users
     for (const answer of seen) assert.match(answer, /^HTTP\/1.1 200 /)
     assert.equal(seen.at(-1)!.at(-1), String(home))
-    await limpet.errors.find(new RegExp(`server ${origins[home]!.address} is left alone`))
+    await limpet.errors.find(new RegExp(`server ${origins[home]!.address} is suspended`))
   })
 })
 

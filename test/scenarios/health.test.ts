@@ -233,7 +233,7 @@ describe('a check', () => {
     const limpet = await balancing(t, [a, b], health, { server: { failTimeout: '1h' } })
     await a.kill()
     await answers(t, limpet, 2)
-    await limpet.errors.find(/server a is (down|left alone)/)
+    await limpet.errors.find(/server a is (down|suspended)/)
     await limpet.errors.find(/server a is down/)
     await a.revive()
     await limpet.errors.find(/server a is up again/)
@@ -344,12 +344,12 @@ test('a check that nobody can pass takes down nobody, where a panic is allowed',
   assert.match(lines.join(), /server a is down .* server b is down|server b is down .* server a is down/)
 })
 
-test('a server that was left alone after failures says when it is back', async (t) => {
+test('a suspended server is reported when it is back', async (t) => {
   const [a, b] = [await patient(t, 'a'), await patient(t, 'b')]
   const limpet = await balancing(t, [a, b], {}, { server: { failTimeout: '1s' } })
   await a.kill()
   await answers(t, limpet, 2)
-  await limpet.errors.find(/server a is left alone for 1 s \(connect-failed/)
+  await limpet.errors.find(/server a is suspended for 1 s \(connect-failed/)
   await a.revive()
   let back = false
   const line = limpet.errors.find(/INFO.* server a is back \(a request to it was answered\)/)

@@ -16,11 +16,11 @@ const SIZE = 15_000
 /** What an exchange costs that has nothing to do with its size, generously: new memory for what the kernel did not take, too. */
 const FIXED: Work = { executed: 6000, given: 6000 + 64 * 1024 }
 /** The most that a byte may cost in all stages together. */
-const MOST_PER_BYTE: Work = { executed: 16, given: 32 }
+const MAX_PER_BYTE: Work = { executed: 16, given: 32 }
 /** So many counts are taken: now and then a batch of the log or a timer falls into one, or V8 forgets a part of one. */
 const TIMES = 5
 /** … and so many where all are too much: the kernel may have cut each message in two, of which the first part is read twice. */
-const MOST_TIMES = 15
+const MAX_TIMES = 15
 
 /** The upstream's settings, and the whole configuration's. */
 type Settings = readonly [upstream: object, settings?: object]
@@ -86,7 +86,7 @@ async function counting(t: TestContext, [upstream, settings]: Settings) {
     const counts: Work[] = []
     const isTooMuch = ({ executed, given }: Work) =>
       bound !== undefined && (executed > bound.executed || given > bound.given)
-    while (counts.length < TIMES || (counts.length < MOST_TIMES && counts.every(isTooMuch)))
+    while (counts.length < TIMES || (counts.length < MAX_TIMES && counts.every(isTooMuch)))
       counts.push(await once(messages))
     const kept = bound === undefined ? counts : counts.filter((count) => !isTooMuch(count))
     return { executed: median(kept, 'executed'), given: median(kept, 'given') }
@@ -112,7 +112,7 @@ async function assertLinear(work: Counting, messagesOf: (size: number) => Messag
 
 /** What twice the bytes may cost. */
 function boundOf(kind: keyof Work, small: Work): number {
-  return Math.min(2.2 * small[kind], MOST_PER_BYTE[kind] * 2 * SIZE) + FIXED[kind]
+  return Math.min(2.2 * small[kind], MAX_PER_BYTE[kind] * 2 * SIZE) + FIXED[kind]
 }
 
 for (const [configuration, settings] of Object.entries(configurations)) {

@@ -108,7 +108,7 @@ describe('an upgraded connection', () => {
     await client.hear(/\r\n\r\n$/)
     origin.reset()
     await client.goodbye()
-    assert.doesNotMatch(limpet.errors.all.join('\n'), /left alone/)
+    assert.doesNotMatch(limpet.errors.all.join('\n'), /suspended/)
   })
 
   test('may be refused by the server, and the connection goes on as it was', async (t) => {

@@ -1,0 +1,55 @@
+import type { Logger } from 'pino'
+import { OccasionalNotices } from '../observability/occasional-notice.ts'
+import { now } from '../runtime/clock.ts'
+import { describeShortage } from '../runtime/shortage.ts'
+import type { WorkerEvent } from '../runtime/worker-event.ts'
+import { placeOf } from './place.ts'
+
+/** Writes what happens in workers to the program's log, as far as nobody else does (health/ writes what becomes of servers). */
+export class EventLog {
+  readonly #log: Logger
+  readonly #shortages = new OccasionalNotices()
+  /** Names of cookies, each of which is reported once. */
+  readonly #contested = new Set<string>()
+
+  constructor(log: Logger) {
+    this.#log = log
+  }
+
+  hear(event: WorkerEvent): void {
+    switch (event.type) {
+      case 'connection-refused': {
+        const { listener, address, cause, count } = event
+        const which = count === 1 ? `a connection from ${address} was` : `${count} connections were`
+        const last = count === 1 ? '' : `, the last one from ${address}`
+        return this.#log.warn(`listener ${placeOf(listener)}: ${which} closed${last}: ${cause}`)
+      }
+      case 'shortage':
+        return this.shortage(event.code)
+      case 'own-cookie-set':
+        return this.#ownCookieSet(event.upstream, event.server, event.cookie)
+      case 'scheme-ignored': {
+        const { address, count } = event
+        const which = count === 1 ? `from ${address}` : `in ${count} requests, the last one from ${address},`
+        return this.#log.warn(
+          `X-Forwarded-Proto: https ${which} is ignored, since ${address} is not a trusted proxy; ` +
+            `if it is one of yours, write trustedProxies: ${JSON.stringify([address])}`,
+        )
+      }
+    }
+  }
+
+  /** A worker or a health check ran short of something of this process's own. */
+  shortage(code: string): void {
+    if (this.#shortages.due(code, now()) > 0) this.#log.warn(`${describeShortage(code)}. No server is blamed.`)
+  }
+
+  #ownCookieSet(upstream: string, server: string, cookie: string): void {
+    if (this.#contested.has(cookie)) return
+    this.#contested.add(cookie)
+    this.#log.warn(
+      `upstream ${upstream}: server ${server} sets the cookie ${cookie}, whose name is this Limpet's own: it is passed on, but ` +
+        'the server never gets it back; if there is another Limpet, give one of the two another instance (--instance)',
+    )
+  }
+}
