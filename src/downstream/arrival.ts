@@ -1,10 +1,17 @@
+import type { WorkerContext } from '../exchange/worker-context.ts'
 import { decodeProxyHeader, type ProxyHeader, ProxyHeaderError } from '../proxy-protocol/proxy-header.ts'
 import { Timed } from '../runtime/deadlines.ts'
 import { UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
 import type { Listener } from '../runtime/snapshot.ts'
 import { type Ends, endsOf } from '../transport/ends.ts'
-import type { DataPlane } from '../worker/data-plane.ts'
 import type { ClientSocket } from './client-socket.ts'
+
+/** Whoever accepted the connection. */
+export interface ArrivalOwner {
+  /** It is known now where the connection comes from. `rest` is what came after the PROXY header. */
+  introduced(arrival: Arrival, ends: Ends, rest: Buffer): void
+  closed(arrival: Arrival): void
+}
 
 /** A connection on a listener with `proxyProtocol`, until a PROXY header has told whose it is. */
 export class Arrival extends Timed {
@@ -14,20 +21,22 @@ export class Arrival extends Timed {
   readonly ends: Ends
   /** Nobody knows yet. */
   readonly peer = UNKNOWN_ADDRESS
-  readonly #plane: DataPlane
+  readonly #context: WorkerContext
+  readonly #owner: ArrivalOwner
   #bytes: Buffer | undefined
 
-  constructor(socket: ClientSocket, listener: Listener, plane: DataPlane) {
+  constructor(socket: ClientSocket, listener: Listener, context: WorkerContext, owner: ArrivalOwner) {
     super()
     this.socket = socket
     this.listener = listener
     this.ends = endsOf(socket, listener)
-    this.#plane = plane
+    this.#context = context
+    this.#owner = owner
     socket.whenRead = this.#onRead
     socket.on('end', this.#onEnd)
     socket.on('error', ignore)
     socket.on('close', this.#onClose)
-    plane.deadlines.set(this, plane.snapshot.timeouts.head)
+    context.deadlines.set(this, context.generation.snapshot.timeouts.head)
   }
 
   /** The program is about to stop. */
@@ -53,14 +62,14 @@ export class Arrival extends Timed {
 
   /** Hands the connection on, as that of whom the header names; in its own name, anybody may connect. */
   #introduce({ ends, isSecure }: ProxyHeader, rest: Buffer): void {
-    const mayIntroduce = this.#plane.trustedProxies?.include(this.ends.source.address) ?? true
+    const mayIntroduce = this.#context.generation.trustedProxies?.include(this.ends.source.address) ?? true
     if (ends !== undefined && !mayIntroduce) return this.#leave('it speaks for others, and is not a trusted proxy')
     const { socket } = this
     socket.off('end', this.#onEnd)
     socket.off('error', ignore)
     socket.off('close', this.#onClose)
-    this.#plane.deadlines.remove(this)
-    this.#plane.introduce(
+    this.#context.deadlines.remove(this)
+    this.#owner.introduced(
       this,
       ends === undefined ? this.ends : { ...ends, port: ends.destination.port, isSecure },
       rest,
@@ -70,7 +79,8 @@ export class Arrival extends Timed {
   /** Closes the connection; whoever only knocked, as some health checks do, is not worth a word. */
   #leave(cause: string): void {
     this.socket.destroy()
-    if (this.#bytes !== undefined) this.#plane.refuse(this, cause)
+    if (this.#bytes === undefined) return
+    this.#context.notices.connectionRefused(this.listener, this.ends.source.address.text, cause)
   }
 
   readonly #onEnd = (): void => {
@@ -78,8 +88,8 @@ export class Arrival extends Timed {
   }
 
   readonly #onClose = (): void => {
-    this.#plane.deadlines.remove(this)
-    this.#plane.forget(this)
+    this.#context.deadlines.remove(this)
+    this.#owner.closed(this)
   }
 }
 

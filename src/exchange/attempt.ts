@@ -1,87 +1,101 @@
+import type { BodyReader } from '../affinity/affinity.ts'
 import type { ServerState } from '../balancing/server-state.ts'
-import type { ClientConnection } from '../downstream/client-connection.ts'
-import { writeRequestHead, writeResponseHead, writeSwitchingHead } from '../forwarding/forwarded-head.ts'
-import { connectionOptions, persists } from '../http1/connection-options.ts'
-import { FieldName } from '../http1/field-name.ts'
-import { CHUNKED, type Framing, framingOfResponse, UNTIL_CLOSE } from '../http1/framing.ts'
-import { MessageError } from '../http1/message-error.ts'
-import { isWorthReading, PendingBytes } from '../http1/pending-bytes.ts'
+import type { BodyForm } from '../http1/body-decoder.ts'
+import type { ConnectionOptions } from '../http1/connection-options.ts'
+import { CHUNKED, type Framing, UNTIL_CLOSE } from '../http1/framing.ts'
+import type { Head } from '../http1/head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
-import { now } from '../runtime/clock.ts'
-import { shortageIn } from '../runtime/shortage.ts'
-import { BodyRelay, type OutgoingFraming } from '../transport/body-relay.ts'
-import type { UpstreamConnection, UpstreamUser } from '../upstream/upstream-connection.ts'
-import type { UpstreamGroup } from '../upstream/upstream-group.ts'
-import type { DataPlane } from '../worker/data-plane.ts'
 import { BodyTap } from './body-tap.ts'
-import type { Exchange } from './exchange.ts'
-import { Failure, type FailureCode, failureOf } from './failure.ts'
+import type { Downstream } from './downstream.ts'
+import { Failure } from './failure.ts'
+import type { ReceivedRequest } from './received-request.ts'
+import type { RequestBody } from './request-body.ts'
+import { ServerJudge } from './server-judge.ts'
+import type { ConnectionNeed, ServerStream, ServerStreamUser } from './server-stream.ts'
+import type { UpstreamGroup } from './upstream-group.ts'
+import type { WorkerContext } from './worker-context.ts'
 
-/** How large a response's head may be. */
-const RESPONSE_LIMITS = { headSize: 64 * 1024, headers: 256 }
+/** The exchange that an attempt is made for. */
+export interface AttemptOwner {
+  readonly context: WorkerContext
+  readonly downstream: Downstream
+  readonly request: ReceivedRequest
+  readonly body: RequestBody
+  /**
+   * The server has answered.
+   *
+   * @returns what else the client is told: field lines, or nothing
+   */
+  answered(head: ResponseHead): string
+  /** What is to see the first bytes of the response's body before the client does; undefined for nothing. */
+  readerOf(head: ResponseHead): BodyReader | undefined
+  /** The response has been relayed to its end. */
+  attemptComplete(): void
+  attemptFailed(failure: Failure): void
+  /** One side of a switched protocol broke off. */
+  attemptAborted(): void
+}
 
 /**
  * One try of an exchange on one server: sends the request, and relays the response. It ends by telling the exchange that
  * it is complete, or how it failed.
  */
-export class Attempt implements UpstreamUser {
+export class Attempt implements ServerStreamUser {
   readonly server: ServerState
   /** Whether the client has been told anything of the response. */
   responseBegun = false
   /** Whether both sides have switched protocols: both ways last until they are closed. */
   isTunnel = false
-  readonly #exchange: Exchange
-  readonly #plane: DataPlane
-  readonly #client: ClientConnection
+  readonly #owner: AttemptOwner
+  readonly #downstream: Downstream
   readonly #group: UpstreamGroup
-  #connection: UpstreamConnection | undefined
-  #requestBody: BodyRelay | undefined
-  #responseBody: BodyRelay | undefined
-  /** Looks at the first bytes of the response's body, where somebody wants to. */
-  #tap: BodyTap | undefined
+  readonly #judge: ServerJudge
+  #stream: ServerStream | undefined
+  /** The form in which the server wants the request's body. */
+  #bodyForm: BodyForm = 'data'
+  /** Whether all of the request has been written to the server, or was written with its head. */
+  #requestEnded: boolean
+  /** Whether bytes of the body were sent on as they came, so that they cannot be sent again. */
+  #hasSentBody = false
+  /** Whether the server is slower to read the request than the client sends it. */
+  #serverIsFull = false
+  /** Whether the client is slower to read the response than the server sends it. */
+  #isPaused = false
   /** Whether the server has said anything at all. */
   #isHeard = false
-  /** The start of a response's head that is still incomplete. */
-  #held: PendingBytes | undefined
-  #serverPersists = false
-  /** When the attempt began, and then when the request had been sent, for policies that go by how long it takes to answer. */
-  #sentAt: number
+  /** Looks at the first bytes of the response's body, where somebody wants to. */
+  #tap: BodyTap | undefined
+  /** Of a tunnel: whether the server has ended its direction. */
+  #responseEnded = false
   #isClaimed = true
   /** How it failed, once it has. */
   #failure: Failure | undefined
 
   /** @param server claimed for this attempt, which releases it */
-  constructor(
-    exchange: Exchange,
-    plane: DataPlane,
-    client: ClientConnection,
-    group: UpstreamGroup,
-    server: ServerState,
-    time: number,
-  ) {
-    this.#exchange = exchange
-    this.#plane = plane
-    this.#client = client
+  constructor(owner: AttemptOwner, group: UpstreamGroup, server: ServerState, time: number) {
+    this.#owner = owner
+    this.#downstream = owner.downstream
     this.#group = group
     this.server = server
-    this.#sentAt = time
+    this.#judge = new ServerJudge(owner.context.notices, group, server, time)
+    this.#requestEnded = owner.body.isWhole
   }
 
   begin(): void {
-    const { address, isWhole, request } = this.#exchange
-    const isDelicate = !(request.isIdempotent && isWhole)
-    this.#take(this.#group.connectionTo(this.server, this.#client, address, isDelicate))
+    const { request, body } = this.#owner
+    this.#open(request.isIdempotent && body.isWhole ? 'any' : 'proven')
   }
 
-  #take(connection: UpstreamConnection): void {
-    this.#connection = connection
-    // What arrives of the body must wait for the head to be sent on this connection.
-    this.#requestBody = undefined
-    connection.use(this)
-    if (connection.isConnected) this.#send(connection)
+  #open(need: ConnectionNeed): void {
+    // What arrives of the body must wait for the head to be sent on this stream.
+    if (!this.#requestEnded) this.#downstream.holdBody()
+    const stream = this.#group.streams.open(this.server, this.#downstream.origin, need, this)
+    this.#stream = stream
+    if (stream.isConnected) this.#send(stream)
+    else stream.wait(this.#timeouts.connect)
   }
 
-  /** Ends the attempt wherever it is; its server and its connection are let go, once. */
+  /** Ends the attempt wherever it is; its server and its stream are let go, once. */
   end(): void {
     this.#drop()
     if (!this.#isClaimed) return
@@ -90,129 +104,102 @@ export class Attempt implements UpstreamUser {
   }
 
   #drop(): void {
-    if (this.#connection !== undefined) this.#close(this.#connection)
-    this.#connection = undefined
+    const stream = this.#stream
+    this.#stream = undefined
+    if (stream === undefined) return
+    // What a client said in a tunnel before it left still reaches the server.
+    if (this.isTunnel) stream.finish(this.#timeouts.idle)
+    else stream.cancel()
   }
 
-  /** What a client said in a tunnel before it left still reaches the server. */
-  #close(connection: UpstreamConnection): void {
-    if (this.isTunnel) connection.finish(this.#timeouts.idle)
-    else connection.destroy()
+  get #timeouts() {
+    return this.#group.settings.timeouts
   }
 
   // ── the request ────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Whether all of the request has been sent, or needs not be. */
-  get requestIsDone(): boolean {
-    return this.#requestBody === undefined ? this.#exchange.isWhole : this.#requestBody.done
-  }
-
-  /** Bytes of the request's body that were sent as they came. */
-  get bodySent(): number {
-    return this.#requestBody?.sent ?? 0
-  }
-
   /** Whether the request can be sent again though this attempt has sent it, or some of it. */
   get mayRepeat(): boolean {
-    return this.#exchange.request.isIdempotent && this.bodySent === 0
-  }
-
-  /** Whether the server is ready for bytes of the request's body. */
-  get wantsBody(): boolean {
-    return this.#requestBody !== undefined && !this.#requestBody.done && !this.#connection!.writer.isFull
+    return this.#owner.request.isIdempotent && !this.#hasSentBody
   }
 
   connected(): void {
-    this.#send(this.#connection!)
+    this.#send(this.#stream!)
   }
 
-  #send(connection: UpstreamConnection): void {
-    const { scratch, snapshot, requestHead } = this.#plane
-    const { request, expectsContinue, address, isSecure, isWhole, body } = this.#exchange
-    if (connection.introduction !== undefined) {
-      scratch.write(connection.introduction)
-      connection.introduction = undefined
+  #send(stream: ServerStream): void {
+    const { context, request, body } = this.#owner
+    const { origin } = this.#downstream
+    this.#bodyForm = stream.send(
+      request,
+      context.headOf(request),
+      {
+        client: origin.address.text,
+        isSecure: origin.isSecure,
+        port: origin.port,
+        peer: origin.peer.text,
+        believed: origin.believed,
+        requestId: request.id,
+        serverAddress: this.server.settings.address,
+        upgrade: request.mayUpgrade,
+        ownCookies: context.generation.ownCookies,
+      },
+      body.bytes,
+    )
+    if (!this.#requestEnded && body.bytes !== undefined) {
+      this.#hasSentBody = true
+      body.letGo()
     }
-    writeRequestHead(scratch, request.headIn(requestHead, snapshot.limits), request.options, request.framing, {
-      client: address.text,
-      isSecure,
-      port: this.#client.portReachedBy(requestHead),
-      peer: this.#client.peer.text,
-      believed: this.#client.trustedPeer?.source,
-      requestId: request.id,
-      serverAddress: this.server.settings.address,
-      upgrade: request.mayUpgrade,
-      ownCookies: this.#plane.ownCookies,
-    })
-    if (body !== undefined) scratch.write(body)
-    scratch.flushTo(connection.writer)
-    this.#noteSent()
+    this.#serverIsFull = !stream.flush()
+    this.#judge.requestSent()
     // Where the body is still to come, it is the client that is waited for; unless that waits to be told to go on.
-    connection.wait(isWhole || expectsContinue ? this.#timeouts.firstByte : 0)
-    if (!isWhole) {
-      this.#requestBody = new BodyRelay(request.framing, 'as-it-came', snapshot.limits, 'client')
-      this.#client.continueBody()
-    }
+    stream.wait(this.#requestEnded || request.expects === '100-continue' ? this.#timeouts.firstByte : 0)
+    this.#wantBody()
   }
 
-  /**
-   * Sends on what arrived of the request's body.
-   *
-   * @returns the offset after what belongs to it
-   */
-  requestBytes(bytes: Buffer, from: number): number {
-    const body = this.#requestBody!
-    const connection = this.#connection!
-    const { scratch } = this.#plane
-    try {
-      const end = body.relay(bytes, from, scratch)
-      scratch.flushTo(connection.writer)
-      const limit = this.#plane.snapshot.limits.bodySize
-      if (limit > 0 && body.length > limit && !this.isTunnel) this.#exchange.end(new Failure('body-too-large'))
-      else this.#waitForServer()
-      if (body.done) this.#noteSent()
-      return end
-    } catch (error) {
-      scratch.flushTo(connection.writer)
-      this.#exchange.end(failureOf(error))
-      return bytes.length
-    }
+  #wantBody(): void {
+    if (this.#requestEnded || this.#serverIsFull) return
+    this.#downstream.wantBody(this.#bodyForm, this.#isBodyOwed)
+  }
+
+  /** Whether the client has to go on with its body by itself. */
+  get #isBodyOwed(): boolean {
+    return !this.isTunnel && !(this.#owner.request.expects === '100-continue' && !this.#hasSentBody && !this.#isHeard)
+  }
+
+  requestBytes(bytes: Buffer, from: number, to: number): void {
+    this.#hasSentBody = true
+    this.#stream!.data(bytes, from, to)
+  }
+
+  requestEnded(trailers?: Head): void {
+    this.#requestEnded = true
+    this.#hasSentBody = true
+    this.#stream!.end(trailers)
+    this.#judge.requestSent()
+    if (this.#responseEnded) this.#complete()
+  }
+
+  flushRequest(): void {
+    const stream = this.#stream
+    if (stream === undefined) return
+    this.#serverIsFull = !stream.flush()
+    if (this.#serverIsFull && !this.#requestEnded) this.#downstream.holdBody()
+    stream.wait(this.#patience)
   }
 
   /** How long the server may now be silent, in ms: as long as it likes while the client is the one who is waited for. */
-  #patienceWith({ socket, writer }: UpstreamConnection): number {
-    if (socket.isPaused()) return 0
+  get #patience(): number {
+    if (this.#isPaused) return 0
     if (this.#isHeard && this.#awaitsClient) return 0
     if (this.isTunnel || this.responseBegun) return this.#silence
-    if (this.requestIsDone) return this.#timeouts.firstByte
-    return writer.isFull ? this.#timeouts.idle : 0
+    if (this.#requestEnded) return this.#timeouts.firstByte
+    return this.#serverIsFull ? this.#timeouts.idle : 0
   }
 
   /** Whether the server could take more of the request, and the client does not send it. */
   get #awaitsClient(): boolean {
-    return !this.isTunnel && !this.requestIsDone && !this.#connection!.writer.isFull
-  }
-
-  /** Whether the server has said anything at all. */
-  get isHeard(): boolean {
-    return this.#isHeard
-  }
-
-  #waitForServer(): void {
-    this.#connection?.wait(this.#patienceWith(this.#connection))
-  }
-
-  serverDrained(): void {
-    this.#waitForServer()
-    this.#client.continueBody()
-  }
-
-  /** The client closed its side of a tunnel. */
-  halfClose(): void {
-    const { writer } = this.#connection!
-    this.#requestBody!.close(this.#plane.scratch)
-    writer.end()
-    if (this.#responseBody!.done) this.#complete(false)
+    return !this.isTunnel && !this.#requestEnded && !this.#serverIsFull
   }
 
   /** How long the server may be silent in the middle of something, in ms. */
@@ -220,281 +207,109 @@ export class Attempt implements UpstreamUser {
     return this.isTunnel ? this.#timeouts.tunnel : this.#timeouts.idle
   }
 
-  get #timeouts() {
-    return this.#group.settings.timeouts
-  }
-
-  /** For policies that want to know how long a server takes to answer. */
-  #noteSent(): void {
-    if (this.#group.policy.answered !== undefined) this.#sentAt = now()
-  }
-
-  /** For those who judge servers by their answers. */
-  #noteAnswer(good: boolean): void {
-    const { settings, badInRowLimit } = this.#group
-    const badInRow = this.server.answered(good)
-    if (badInRow === 0 || badInRow % badInRowLimit !== 0) return
-    const { name: server } = this.server.settings
-    this.#plane.events.report({ type: 'server-erring', upstream: settings.name, server, badInRow })
-  }
-
-  /** The server has answered a request, whatever it says. */
-  #noteSuccess(): void {
-    if (!this.server.succeeded()) return
-    const { name: server } = this.server.settings
-    this.#plane.events.report({ type: 'server-resumed', upstream: this.#group.settings.name, server })
-  }
-
-  #tellPolicy(good: boolean): void {
-    const { policy } = this.#group
-    if (policy.answered === undefined) return
-    const time = now()
-    policy.answered(this.server, time - this.#sentAt, good, time)
+  drained(): void {
+    this.#serverIsFull = false
+    this.#stream!.wait(this.#patience)
+    this.#wantBody()
   }
 
   // ── the response ───────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Bytes of the response's body that were sent on. */
-  get bytesSent(): number {
-    return this.#responseBody?.sent ?? 0
-  }
-
-  responseBytes(bytes: Buffer): void {
+  heard(): void {
     const isFirst = !this.#isHeard
     this.#isHeard = true
-    this.#connection!.wait(this.#awaitsClient ? 0 : this.#silence)
+    this.#stream!.wait(this.#awaitsClient ? 0 : this.#silence)
     // A client that waited to be told to go on is now the one that is waited for.
-    if (isFirst && this.#exchange.expectsContinue && !this.requestIsDone) {
-      this.#client.continueBody()
-      if (this.#exchange.isOver) return
-    }
-    if (this.#responseBody !== undefined) return this.#relayResponse(bytes, 0)
-    if (this.#held?.add(bytes, RESPONSE_LIMITS.headSize) === false) return
-    try {
-      this.#readResponse(this.#held?.bytes ?? bytes)
-    } catch (error) {
-      this.#sendInterim()
-      this.#fail(new Failure('response-malformed', failureOf(error).detail))
-    }
+    if (isFirst && this.#owner.request.expects === '100-continue') this.#wantBody()
   }
 
-  #readResponse(bytes: Buffer): void {
-    const { responseHead } = this.#plane
-    for (let at = 0; !this.#exchange.isOver; at = responseHead.end) {
-      const isHeld = this.#held !== undefined && at === 0
-      const isWorthIt = isHeld || at > 0 || isWorthReading(bytes, at, RESPONSE_LIMITS.headSize)
-      if (!isWorthIt || !responseHead.parse(bytes, at, RESPONSE_LIMITS)) {
-        if (!isHeld) this.#held = new PendingBytes(bytes.subarray(at))
-        return this.#sendInterim()
-      }
-      if (responseHead.status >= 200) return this.#beginResponse(responseHead)
-      if (responseHead.status === 101) return this.#switchProtocols(responseHead)
-      this.#relayInterim(responseHead)
-    }
-    this.#sendInterim()
+  interim(head: ResponseHead, options: ConnectionOptions): void {
+    this.#downstream.inform(head, options)
   }
 
-  /** 1xx: passed to those who know of it (RFC 9110 §15.2), together with what follows in the same read. */
-  #relayInterim(head: ResponseHead): void {
-    framingOfResponse(head, false)
-    if (this.#exchange.request.isHttp10) return
-    writeResponseHead(this.#plane.scratch, head, connectionOptions(head), -1, false, 'unsaid')
-  }
-
-  #sendInterim(): void {
-    const { scratch } = this.#plane
-    if (scratch.length > 0 && !this.#client.send(scratch)) this.#holdServer(this.#connection!)
-  }
-
-  #beginResponse(head: ResponseHead): void {
-    const { method, isHttp10 } = this.#exchange.request
-    const framing = framingOfResponse(head, method === 'HEAD')
-    const options = connectionOptions(head)
-    this.#exchange.answered()
-    this.#noteSuccess()
-    this.#noteAnswer(head.status < 500)
-    this.#tellPolicy(head.status < 500)
-    this.#serverPersists = persists(head, options) && framing !== UNTIL_CLOSE
+  response(head: ResponseHead, options: ConnectionOptions, framing: Framing): BodyForm {
+    const { context } = this.#owner
     this.responseBegun = true
-    this.#held = undefined
-    const closing = this.#exchange.responseBegins(head.status, framing < 0 && isHttp10)
-    const body = bodyFor(framing, isHttp10)
-    const length = framing >= 0 ? declaredLength(head, framing) : -1
-    const { scratch, snapshot } = this.#plane
-    const { additions, bodyReader } = this.#exchange
-    if (bodyReader !== undefined) this.#tap = new BodyTap(bodyReader, framing, snapshot.limits)
-    writeResponseHead(scratch, head, options, length, body !== 'bare' && framing < 0, closing, additions)
-    this.#responseBody = new BodyRelay(framing, body, snapshot.limits, 'server')
-    this.#relayResponse(head.bytes, head.end)
+    const fields = this.#owner.answered(head)
+    this.#judge.answered(head.status)
+    const reader = this.#owner.readerOf(head)
+    const form = this.#downstream.respond(head, options, framing, fields)
+    if (reader !== undefined) {
+      const tapped = form === 'data' && framing === CHUNKED ? UNTIL_CLOSE : framing
+      this.#tap = new BodyTap(reader, tapped, context.generation.snapshot.limits)
+    }
+    return form
   }
 
-  /** From here on both sides send what they like, until both have closed (RFC 9110 §7.8). */
-  #switchProtocols(head: ResponseHead): void {
-    framingOfResponse(head, false)
-    if (!this.#exchange.request.mayUpgrade) throw new MessageError('the server switches protocols, unasked')
-    if (head.find(FieldName.Upgrade) < 0)
-      throw new MessageError('the server switches protocols, and does not say to which')
-    const { scratch, snapshot } = this.#plane
-    const connection = this.#connection!
-    this.#exchange.answered()
-    this.#noteSuccess()
-    this.#noteAnswer(true)
+  switched(head: ResponseHead, options: ConnectionOptions): void {
     this.responseBegun = true
     this.isTunnel = true
-    this.#exchange.tunnelBegins(head.status)
-    writeSwitchingHead(scratch, head, connectionOptions(head), this.#exchange.additions)
-    connection.socket.allowHalfOpen = true
-    this.#requestBody = new BodyRelay(UNTIL_CLOSE, 'as-it-came', snapshot.limits, 'client')
-    this.#responseBody = new BodyRelay(UNTIL_CLOSE, 'as-it-came', snapshot.limits, 'server')
-    connection.wait(this.#silence)
-    this.#relayResponse(head.bytes, head.end)
-    this.#client.continueBody()
+    this.#requestEnded = false
+    const fields = this.#owner.answered(head)
+    this.#judge.switched()
+    this.#downstream.upgrade(head, options, fields)
+    this.#stream!.wait(this.#silence)
+    this.flush()
+    this.#downstream.wantBody('data', false)
   }
 
-  /**
-   * Sends on what arrived of the response, behind what lies in `scratch`: by way of it, since the bytes are overwritten
-   * by the next ones that arrive, and a copy costs less than a write of its own.
-   */
-  #relayResponse(bytes: Buffer, from: number): void {
-    const body = this.#responseBody!
-    const { scratch } = this.#plane
-    if (this.#tap !== undefined && !this.#tap.see(bytes, from)) this.#tap = undefined
-    let end: number
-    try {
-      end = body.relay(bytes, from, scratch)
-    } catch (error) {
-      this.#client.send(scratch)
-      return this.#fail(new Failure('response-malformed', failureOf(error).detail))
-    }
-    const roomy = this.#client.send(scratch)
-    if (body.done) this.#complete(end === bytes.length)
-    else if (!roomy) this.#holdServer(this.#connection!)
+  bodyBytes(bytes: Buffer, from: number, to: number): void {
+    if (this.#tap !== undefined && !this.#tap.see(bytes.subarray(from, to), 0)) this.#tap = undefined
+    this.#downstream.data(bytes, from, to)
   }
 
-  /** The client is slower than the server: reads no more until it has caught up. */
-  #holdServer(connection: UpstreamConnection): void {
-    connection.socket.pause()
-    connection.wait(0)
+  flush(): void {
+    if (this.#downstream.flush() || this.#stream === undefined) return
+    this.#isPaused = true
+    this.#stream.pause()
+    this.#stream.wait(0)
   }
 
-  /** The client has caught up. */
+  ended(trailers?: Head): void {
+    this.#downstream.end(trailers)
+    this.#downstream.flush()
+    this.#responseEnded = true
+    if (!this.isTunnel) this.#stream = undefined
+    if (!this.isTunnel || this.#requestEnded) this.#complete()
+  }
+
+  /** The client has taken all that was written for it. */
   clientDrained(): void {
-    const connection = this.#connection
-    if (connection === undefined || !connection.socket.isPaused()) return
-    connection.socket.resume()
-    this.#waitForServer()
+    if (!this.#isPaused || this.#stream === undefined) return
+    this.#isPaused = false
+    this.#stream.resume()
+    this.#stream?.wait(this.#patience)
   }
 
-  /** @param clean whether the server sent nothing beyond the response */
-  #complete(clean: boolean): void {
-    const connection = this.#connection!
-    this.#connection = undefined
-    if (clean && this.#serverPersists && this.requestIsDone) connection.release()
-    else this.#close(connection)
-    this.#exchange.attemptComplete()
+  #complete(): void {
+    this.#drop()
+    this.#owner.attemptComplete()
   }
 
   // ── how it can go wrong ────────────────────────────────────────────────────────────────────────────────────────
 
-  serverEnded(): void {
-    if (this.#closeResponse()) {
-      if (this.requestIsDone || !this.isTunnel) return this.#complete(false)
-      this.#client.writer.end()
-      return
-    }
-    this.#connectionLost('the server closed the connection')
+  timedOut(): void {
+    if (this.isTunnel) return this.#complete()
+    if (!this.#stream!.isConnected) return this.#fail(new Failure('connect-timeout'))
+    this.#fail(new Failure(this.responseBegun ? 'response-cut' : 'response-timeout'))
   }
 
-  /** The server closed its side: returns whether the response is whole by that, and tells the client so. */
-  #closeResponse(): boolean {
-    const { scratch } = this.#plane
-    const isWhole = this.#responseBody?.close(scratch) === true
-    if (scratch.length > 0) this.#client.send(scratch)
-    return isWhole
-  }
-
-  serverClosed(error: Error | undefined): void {
-    if (this.isTunnel) return this.#exchange.abort()
-    const detail = error?.message ?? 'the connection was closed'
-    if (this.#connection!.isConnected) return this.#connectionLost(detail, isReset(error))
-    const shortage = shortageIn(error)
-    if (shortage !== undefined) this.#plane.meetShortage(shortage)
-    this.#fail(new Failure(shortage === undefined ? 'connect-failed' : 'shortage', detail))
-  }
-
-  serverTimedOut(): void {
-    const { isConnected } = this.#connection!
-    if (this.isTunnel) this.#complete(false)
-    else if (!isConnected) this.#fail(new Failure('connect-timeout'))
-    else this.#fail(new Failure(this.responseBegun ? 'response-cut' : 'response-timeout'))
-  }
-
-  /** @param isReset whether by a reset: the kernel of a server that closes sends one where the server has not read all */
-  #connectionLost(detail: string, isReset = false): void {
-    const connection = this.#connection!
-    if (!this.#isHeard && connection.served > 0) {
-      if (!this.mayRepeat) return this.#fail(new Failure('connection-stale', detail))
-      // It rested in the pool while the server closed it: nobody's fault. The same server again, on a new connection.
-      connection.destroy()
-      return this.#take(this.#group.newConnectionTo(this.server, this.#client, this.#exchange.address))
-    }
-    const { isWhole, request } = this.#exchange
-    const isBeingSent = !this.requestIsDone || connection.writer.isBehind || (isReset && !isWhole)
-    // An early answer whose end is the connection's: a server that has not read all of the request can end it in no other way.
-    if ((isBeingSent || (isReset && request.framing !== 0)) && this.#closeResponse()) return this.#complete(false)
-    this.#fail(new Failure(isBeingSent ? 'request-cut' : this.#codeOfLoss, detail))
-  }
-
-  get #codeOfLoss(): FailureCode {
-    if (this.responseBegun) return 'response-cut'
-    return this.#isHeard ? 'connection-lost' : 'no-answer'
+  failed(failure: Failure): void {
+    this.#stream = undefined
+    if (this.isTunnel) return this.#owner.attemptAborted()
+    // It rested in the pool while the server closed it: nobody's fault. The same server again, on a new connection.
+    if (failure.code === 'connection-stale' && this.mayRepeat) return this.#open('new')
+    this.#fail(failure)
   }
 
   #fail(failure: Failure): void {
     this.#drop()
     this.#failure = failure
-    this.#exchange.attemptFailed(failure)
-  }
-
-  /** Whether a response that breaks off here shows it by its framing, or its own protocol, if the connection just closes. */
-  get endIsVisible(): boolean {
-    return this.isTunnel || this.#responseBody?.hasVisibleEnd === true
+    this.#owner.attemptFailed(failure)
   }
 
   /** Counts the attempt's failure against its server, as far as that is to blame. */
   blame(): void {
-    const failure = this.#failure!
-    if (failure.blame === 'nobody') return
-    const { server } = this
-    if (failure.blame !== 'answer' && server.failed(now())) this.#reportSuspension(failure)
-    if (this.responseBegun && failure.blame !== 'answer') return
-    this.#noteAnswer(false)
-    this.#tellPolicy(false)
+    this.#judge.blame(this.#failure!, this.responseBegun)
   }
-
-  #reportSuspension({ code, detail }: Failure): void {
-    const { name: server, failTimeout: ms } = this.server.settings
-    const cause = detail === '' ? code : `${code}: ${detail}`
-    this.#plane.events.report({ type: 'server-suspended', upstream: this.#group.settings.name, server, ms, cause })
-  }
-}
-
-/** How a response's body is framed for the client. */
-function bodyFor(framing: Framing, isHttp10: boolean): OutgoingFraming {
-  if (framing >= 0) return 'as-it-came'
-  if (isHttp10) return 'bare'
-  return framing === CHUNKED ? 'as-it-came' : 'chunked'
-}
-
-/** What Content-Length is to say; -1 for nothing. A response without a body may still tell how long it would be. */
-function declaredLength(head: ResponseHead, framing: Framing): number {
-  if (framing > 0) return framing
-  const field = head.find(FieldName.ContentLength)
-  if (field < 0 || head.status === 204 || head.status < 200) return -1
-  return Number.parseInt(head.value(field), 10)
-}
-
-function isReset(error: Error | undefined): boolean {
-  const code = (error as NodeJS.ErrnoException | undefined)?.code
-  return code === 'ECONNRESET' || code === 'EPIPE'
 }

@@ -1,28 +1,33 @@
 import { reasonPhrases } from '../http1/reason-phrase.ts'
 import { prefersJson } from './accept.ts'
 import type { Failure } from './failure.ts'
-import { type OwnResponse, ownResponse, type Particulars } from './own-response.ts'
+import type { OwnResponse } from './own-response.ts'
 
 /** What clients are told to wait before they come back when no server is available, in s. */
 const RETRY_AFTER = 5
 
 /** What goes into an error page besides the failure. */
-interface PageParticulars extends Particulars {
+interface Particulars {
+  readonly requestId: string
   /** The request's Accept field; empty if there is none. */
   readonly accept: string
+  readonly fields?: string
+  readonly isToHead?: boolean
 }
 
 /** A short response in the client's words, as JSON for those who prefer it and as HTML for others. */
-export function errorPage(failure: Failure, particulars: PageParticulars): OwnResponse {
-  const { accept, requestId } = particulars
-  const title = reasonPhrases[failure.status] ?? 'Error'
+export function errorPage(
+  failure: Failure,
+  { requestId, accept, fields = '', isToHead = false }: Particulars,
+): OwnResponse {
+  const { status } = failure
   const json = prefersJson(accept)
-  const body = Buffer.from(json ? asJson(failure, requestId) : asHtml(failure, title, requestId))
+  const body = Buffer.from(json ? asJson(failure, requestId) : asHtml(failure, requestId))
   const lines = [
     `Content-Type: ${json ? 'application/json' : 'text/html; charset=utf-8'}`,
-    ...(failure.status === 503 ? [`Retry-After: ${RETRY_AFTER}`] : []),
+    ...(status === 503 ? [`Retry-After: ${RETRY_AFTER}`] : []),
   ]
-  return ownResponse(failure.status, lines, body, particulars)
+  return { status, requestId, lines, fields, body, isToHead, isLast: failure.code === 'bad-request' }
 }
 
 function asJson(failure: Failure, requestId: string): string {
@@ -30,7 +35,8 @@ function asJson(failure: Failure, requestId: string): string {
   return `${JSON.stringify({ error: { status, code, message: text, ...(requestId === '' ? {} : { requestId }) } })}\n`
 }
 
-function asHtml(failure: Failure, title: string, requestId: string): string {
+function asHtml(failure: Failure, requestId: string): string {
+  const title = reasonPhrases[failure.status] ?? 'Error'
   const id = requestId === '' ? '' : `<p><small>Request ${escapeHtml(requestId)}</small></p>`
   return `<!doctype html>
 <html lang="en">

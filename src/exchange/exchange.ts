@@ -1,54 +1,37 @@
 import type { BodyReader } from '../affinity/affinity.ts'
-import type { ClientConnection } from '../downstream/client-connection.ts'
-import type { Closing } from '../forwarding/forwarded-head.ts'
 import { FieldName } from '../http1/field-name.ts'
+import type { Head } from '../http1/head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
-import type { LogEntry } from '../observability/access-log.ts'
+import type { ResponseHead } from '../http1/response-head.ts'
+import { cookieSetAmong } from '../http1/set-cookie.ts'
+import type { ExchangeRecord } from '../observability/exchange-record.ts'
 import { normaliseHost } from '../routing/host.ts'
 import { now } from '../runtime/clock.ts'
-import type { IpAddress } from '../runtime/ip-address.ts'
-import type { DataPlane } from '../worker/data-plane.ts'
-import { Attempt } from './attempt.ts'
+import { Attempt, type AttemptOwner } from './attempt.ts'
+import type { Downstream, DownstreamUser } from './downstream.ts'
 import { errorPage } from './error-page.ts'
 import { Failure } from './failure.ts'
-import type { OwnResponse } from './own-response.ts'
-import type { Occasion, Placement } from './placement.ts'
+import { type OwnResponse, redirect } from './own-response.ts'
+import { type Occasion, Placement } from './placement.ts'
 import { type Ticket, Wait, type Waiter } from './queue.ts'
 import type { Reason } from './reason.ts'
-import { authorityOf, expectationOf, pathOf, queryOf, ReceivedRequest } from './received-request.ts'
-import { redirect } from './redirect.ts'
+import { authorityOf, pathOf, queryOf, type ReceivedRequest } from './received-request.ts'
+import { RequestBody } from './request-body.ts'
+import type { WorkerContext } from './worker-context.ts'
 
 /**
- * Of a body whose length is known, so much must be there before a server is picked: a client that is slow with a small
- * body keeps no server waiting. A body in chunks may be one half of a conversation, and goes on as it comes.
+ * One request and its response. It ties a client to a server for as long as that takes: finds the route, has a server
+ * picked, makes an attempt there and, where that fails and it is safe, on another; and in every case ends in `#settle`, once.
  */
-const BODY_FIRST = 16 * 1024
-
-/**
- * One request and its response. It ties a client's connection to a server's for as long as that takes: finds the route,
- * has a server picked, makes an attempt there and, where that fails and it is safe, on another; and in every case ends in
- * `#settle`, once.
- */
-export class Exchange implements LogEntry, Waiter {
+export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeRecord {
+  readonly context: WorkerContext
+  readonly downstream: Downstream
   readonly request: ReceivedRequest
   readonly startedAt = now()
-  /** The client's, which is another than that of its connection's other end where a trusted proxy says so. */
-  readonly address: IpAddress
-  /** Whether the client came by HTTPS, as far as anybody trusted says. */
-  readonly isSecure: boolean
-  /** Whether the client waits for a 100 before it sends the body. */
-  expectsContinue = false
-  isOver = false
-  readonly #plane: DataPlane
-  readonly #client: ClientConnection
-  /** Whether the client's connection can go on after this exchange. */
-  #persists: boolean
-  /** Bytes of the body that must be there before the first attempt; 0 once they are. */
-  #bodyWanted = 0
-  /** The body, where it is so short that all of it was there before the first attempt. */
-  body: Buffer | undefined
+  readonly body: RequestBody
+  #isOver = false
   #placement: Placement | undefined
-  /** The last one. */
+  /** The current one, or the last. */
   #attempt: Attempt | undefined
   /** One that got no answer at all: its server is to blame, unless the request does the same to another. */
   #suspect: Attempt | undefined
@@ -57,7 +40,7 @@ export class Exchange implements LogEntry, Waiter {
   #waitsSince = 0
   /** How the attempt before the wait failed. */
   #previous: Failure | undefined
-  // What the log wants to know.
+  // What observers want to know.
   status = 0
   bytesSent = 0
   queued = 0
@@ -65,21 +48,15 @@ export class Exchange implements LogEntry, Waiter {
   upstreamAddresses = ''
   upstreamStatuses = ''
 
-  /**
-   * @param head a complete head; it is read now and not kept
-   * @throws MessageError where its framing breaks the rules
-   */
-  constructor(plane: DataPlane, client: ClientConnection, head: RequestHead) {
-    this.#plane = plane
-    this.#client = client
-    this.request = new ReceivedRequest(head)
-    this.address = client.clientOf(head)
-    this.isSecure = client.isSecure(head)
-    this.#persists = this.request.persists
+  constructor(context: WorkerContext, downstream: Downstream, request: ReceivedRequest) {
+    this.context = context
+    this.downstream = downstream
+    this.request = request
+    this.body = RequestBody.of(request)
   }
 
   get clientAddress(): string {
-    return this.address.text
+    return this.downstream.origin.address.text
   }
 
   get upstreamName(): string | undefined {
@@ -92,85 +69,64 @@ export class Exchange implements LogEntry, Waiter {
 
   // ── the request ────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Routes the request and sends it on its way. */
-  begin(): void {
+  /** Routes the request, whose head that is, and sends it on its way. */
+  begin(head: RequestHead): void {
     const { framing } = this.request
-    const { requestHead: head, router, request: view, snapshot } = this.#plane
+    const { router, groups, snapshot } = this.context.generation
     const limit = snapshot.limits.bodySize
-    if (limit > 0 && framing > limit) return this.end(new Failure('body-too-large'))
-    const expects = expectationOf(head)
-    if (expects === 'unknown') return this.end(new Failure('expectation-unknown'))
-    this.expectsContinue = expects === '100-continue'
+    if (limit > 0 && framing > limit) return this.#end(new Failure('body-too-large'))
+    if (this.request.expects === 'unknown') return this.#end(new Failure('expectation-unknown'))
     const path = pathOf(head)
     if (path === undefined)
-      return this.end(new Failure('bad-request', 'the path cannot be decoded, or climbs above its root'))
-    view.address = this.address
+      return this.#end(new Failure('bad-request', 'the path cannot be decoded, or climbs above its root'))
+    const view = this.context.request
+    view.address = this.downstream.origin.address
     view.path = path
     const host = router.usesHost ? normaliseHost(authorityOf(head)) : ''
     const route = router.find(host, path, view)
-    if (route === undefined) return this.end(new Failure('no-route'))
+    if (route === undefined) return this.#end(new Failure('no-route'))
     if (route.redirect !== undefined) return this.#redirect(route.redirect + queryOf(head))
-    this.#placement = this.#plane.groups[route.upstream]!.place(view)
-    if (framing > 0 && !this.expectsContinue) this.#bodyWanted = Math.min(framing, BODY_FIRST)
-    else this.#try()
+    this.#placement = Placement.of(groups[route.upstream]!, view)
+    if (this.body.isGathered) this.#try()
+    else this.downstream.wantBody('data', true)
   }
 
-  /** Whether the exchange waits for more of the body before it picks a server. */
-  get gathersBody(): boolean {
-    return this.#bodyWanted > 0
+  bodyBytes(bytes: Buffer, from: number, to: number): void {
+    if (this.#attempt === undefined) this.body.gather(bytes, from, to)
+    else this.#attempt.requestBytes(bytes, from, to)
   }
 
-  /**
-   * Goes on if enough of the body is there, from offset `from` on; keeps it if that is all of it.
-   *
-   * @returns how many bytes were taken; undefined while there are too few
-   */
-  offerBody(bytes: Buffer, from: number): number | undefined {
-    const { framing } = this.request
-    if (bytes.length - from < this.#bodyWanted) return undefined
-    if (framing === this.#bodyWanted) this.body = bytes.subarray(from, from + framing)
-    this.#bodyWanted = 0
+  bodyEnded(trailers?: Head): void {
+    this.#attempt?.requestEnded(trailers)
+  }
+
+  flush(): void {
+    const limit = this.context.generation.snapshot.limits.bodySize
+    const isTooLarge = limit > 0 && this.downstream.bodyLength > limit && this.#attempt?.isTunnel !== true
+    if (this.#attempt === undefined) this.#gathered()
+    else this.#attempt.flushRequest()
+    if (isTooLarge) this.#end(new Failure('body-too-large'))
+  }
+
+  #gathered(): void {
+    if (!this.body.isGathered || this.isQueued) return
+    this.downstream.holdBody()
     this.#try()
-    return this.body?.length ?? 0
   }
 
-  /** Whether nothing of the request is still to come from the client. */
-  get isWhole(): boolean {
-    return this.request.framing === 0 || this.body !== undefined
+  failed(failure: Failure): void {
+    this.#end(failure)
   }
 
-  /** Whether all of the request has been sent to a server, or need not be. */
-  get requestIsDone(): boolean {
-    return this.#attempt === undefined ? this.isWhole : this.#attempt.requestIsDone
+  /** The client left before the end. */
+  left(): void {
+    if (this.#isOver) return
+    if (!this.#attempt?.isTunnel) this.status = new Failure('client-gone').status
+    this.#settle(this.#attempt?.responseBegun === true ? 'cut' : 'whole')
   }
 
-  /** Whether the client has said all that it will, and waits for the end of its answer. */
-  get owesAnswer(): boolean {
-    return this.requestIsDone && this.#attempt?.isTunnel !== true
-  }
-
-  /** Whether a server is ready for bytes of the request's body. */
-  get wantsBody(): boolean {
-    return this.#attempt?.wantsBody === true
-  }
-
-  /** Whether it is the client who is waited for, to go on with its body. */
-  get awaitsClient(): boolean {
-    const attempt = this.#attempt
-    if (attempt === undefined) return this.gathersBody
-    if (attempt.isTunnel || attempt.requestIsDone) return false
-    return attempt.wantsBody && !(this.expectsContinue && attempt.bodySent === 0 && !attempt.isHeard)
-  }
-
-  /** Sends on what arrived of the request's body; returns the offset after what belongs to it. */
-  requestBytes(bytes: Buffer, from: number): number {
-    return this.#attempt!.requestBytes(bytes, from)
-  }
-
-  /** The client closed its side before the request's end: a tunnel is half closed, anything else is given up. */
-  requestEnded(): void {
-    if (this.#attempt?.isTunnel) this.#attempt.halfClose()
-    else this.clientLeft()
+  drained(): void {
+    this.#attempt?.clientDrained()
   }
 
   // ── the attempts ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -197,14 +153,14 @@ export class Exchange implements LogEntry, Waiter {
       this.#waitsSince = 0
     }
     if (next instanceof Failure) {
-      // A client is told rather of the server that failed than of those that were busy.
-      this.end(next.code === 'session-lost' ? next : (this.#previous ?? next))
+      // Report the earlier failure rather than the full queue.
+      this.#end(next.code === 'session-lost' ? next : (this.#previous ?? next))
       return undefined
     }
     const { name, address } = next.settings
     this.serverNames = this.serverNames === '' ? name : `${this.serverNames}, ${name}`
     this.upstreamAddresses = this.upstreamAddresses === '' ? address : `${this.upstreamAddresses}, ${address}`
-    this.#attempt = new Attempt(this, this.#plane, this.#client, placement.group, next, time)
+    this.#attempt = new Attempt(this, placement.group, next, time)
     this.#attempt.begin()
     return undefined
   }
@@ -212,6 +168,7 @@ export class Exchange implements LogEntry, Waiter {
   #waitInQueue(wait: Wait): void {
     const time = now()
     this.#attempt = undefined
+    if (!this.body.isWhole) this.downstream.holdBody()
     this.#waitsSince = time
     this.#ticket = this.#placement!.group.queue.join(this, wait)
     if (this.#ticket === undefined) this.#goOn('queue-full', time)
@@ -225,55 +182,45 @@ export class Exchange implements LogEntry, Waiter {
     this.#goOn('queue-timeout', now())
   }
 
-  /** Whether it stands in its upstream's queue. */
   get isQueued(): boolean {
     return this.#ticket?.isValid === true
   }
 
-  /**
-   * The response's head is there.
-   *
-   * @param endsByClosing whether the client can see its end only by the connection's
-   * @returns what to tell the client about its connection
-   */
-  responseBegins(status: number, endsByClosing: boolean): Closing {
-    this.status = status
-    this.#noteStatus(status)
-    this.#persists &&= !endsByClosing && this.#mayPersist
-    return this.#closing
+  answered(head: ResponseHead): string {
+    const placement = this.#placement!
+    this.status = head.status
+    this.#noteStatus(head.status)
+    this.#clearSuspicion()
+    this.#watchOwnCookies(head)
+    return placement.answered(this.context.response, this.downstream.origin.isSecure)
   }
 
-  /** Client and server have switched to another protocol. */
-  tunnelBegins(status: number): void {
-    this.status = status
-    this.#noteStatus(status)
-    this.#persists = false
+  readerOf(): BodyReader | undefined {
+    return this.#placement!.readerOf(this.context.response)
   }
 
-  /** What else the client is to be told with a response: field lines, or nothing. */
-  get additions(): string {
-    this.#plane.watchOwnCookies(this.#placement!.group.settings, this.#attempt!.server.settings)
-    return this.#placement!.answered(this.#plane.response, this.isSecure)
-  }
-
-  /** What is to see the first bytes of the response's body before the client does; undefined for nothing. */
-  get bodyReader(): BodyReader | undefined {
-    return this.#placement!.readerOf(this.#plane.response)
+  /** A server sets a cookie whose name is Limpet's own, which that server never gets back. */
+  #watchOwnCookies(head: ResponseHead): void {
+    const { ownCookies } = this.context.generation
+    if (ownCookies.isEmpty) return
+    const cookie = cookieSetAmong(head, ownCookies)
+    if (cookie === undefined) return
+    const { name } = this.#placement!.group.settings
+    this.context.notices.ownCookieSet(name, this.#attempt!.server.settings.name, cookie)
   }
 
   /** A server has answered, or no other is asked: if one did not answer before, that was its own doing. */
-  answered(): void {
+  #clearSuspicion(): void {
     this.#suspect?.blame()
     this.#suspect = undefined
   }
 
-  clientDrained(): void {
-    this.#attempt?.clientDrained()
+  attemptComplete(): void {
+    this.#settle('whole')
   }
 
-  /** The response has been relayed to its end. */
-  attemptComplete(): void {
-    this.#settle()
+  attemptAborted(): void {
+    this.#settle('cut')
   }
 
   /** The server failed this attempt: tries another one if that is safe, else ends. */
@@ -281,20 +228,20 @@ export class Exchange implements LogEntry, Waiter {
     const attempt = this.#attempt!
     if (attempt.responseBegun) {
       attempt.blame()
-      return this.abort()
+      return this.#settle('cut')
     }
     this.#noteStatus(failure.status)
     attempt.end()
     if (failure.blame === 'suspect' && this.#suspect !== undefined) {
       // Two servers closed the connection without a byte: that is the request's doing, and it would take out all others.
       this.#suspect = undefined
-      return this.end(failure)
+      return this.#end(failure)
     }
     const triesAgain = this.#mayTryAgain(attempt, failure)
     if (triesAgain && failure.blame === 'suspect') this.#suspect = attempt
     else attempt.blame()
     if (triesAgain) this.#try(failure)
-    else this.end(failure)
+    else this.#end(failure)
   }
 
   #mayTryAgain(attempt: Attempt, failure: Failure): boolean {
@@ -312,85 +259,44 @@ export class Exchange implements LogEntry, Waiter {
 
   // ── the end ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Whether the client could be understood afterwards: one that is told before it has said everything could not. */
-  get #mayPersist(): boolean {
-    return this.requestIsDone && !this.#plane.stopping && this.#client.mayPersist
-  }
-
-  get #closing(): Closing {
-    if (!this.#persists) return 'close'
-    return this.request.isHttp10 ? 'keep-alive' : 'unsaid'
-  }
-
-  /** Ends the exchange with an error page. */
-  end(failure: Failure): void {
-    if (this.isOver) return
-    if (this.#attempt?.responseBegun) return this.abort()
-    this.status = failure.status
-    this.#persists &&= failure.code !== 'bad-request' && this.#mayPersist
-    const page = errorPage(failure, {
-      accept: this.#acceptField(),
-      requestId: this.request.id,
-      closing: this.#closing,
-      fields: this.#placement?.refused(this.isSecure) ?? '',
-      withBody: this.request.method !== 'HEAD',
-    })
-    this.#answer(page)
+  /** Ends the exchange with an error page, unless it is too late for one: then the client sees that the response is not whole. */
+  #end(failure: Failure): void {
+    if (this.#isOver) return
+    if (this.#attempt?.responseBegun) return this.#settle('cut')
+    const { id, method } = this.request
+    const accept = this.#acceptField()
+    const fields = this.#placement?.refused(this.downstream.origin.isSecure) ?? ''
+    this.#answer(errorPage(failure, { requestId: id, accept, fields, isToHead: method === 'HEAD' }))
   }
 
   #redirect(location: string): void {
-    this.status = 301
-    this.#persists &&= this.#mayPersist
-    const { id, method } = this.request
-    this.#answer(redirect(location, { requestId: id, closing: this.#closing, withBody: method !== 'HEAD' }))
+    this.#answer(redirect(location, this.request.id, this.request.method === 'HEAD'))
   }
 
   /** Ends the exchange with a response of Limpet's own. */
-  #answer({ bytes, bodyLength }: OwnResponse): void {
-    this.bytesSent = bodyLength
-    this.#client.writer.write(bytes)
-    this.#settle()
+  #answer(response: OwnResponse): void {
+    this.status = response.status
+    this.downstream.answer(response)
+    this.#settle('whole')
   }
 
   #acceptField(): string {
-    const head = this.request.headIn(this.#plane.requestHead, this.#plane.snapshot.limits)
+    const head = this.context.headOf(this.request)
     const field = head.find(FieldName.Accept)
     return field < 0 ? '' : head.value(field)
   }
 
-  /** Too late for an error page: the client must see that the response is not whole. */
-  abort(): void {
-    this.#persists = false
-    this.#settle('cut')
-  }
-
-  /** The client left before the end. */
-  clientLeft(): void {
-    if (this.isOver) return
-    if (!this.#attempt?.isTunnel) this.status = new Failure('client-gone').status
-    this.#persists = false
-    this.#settle(this.#attempt?.responseBegun === true ? 'cut' : 'whole')
-  }
-
-  /** The client kept the rest of its request to itself for too long. */
-  bodyTimedOut(): void {
-    if (!this.requestIsDone) this.end(new Failure('body-timeout'))
-  }
-
-  /** Where every exchange ends: the server is released, the line is logged, and the client's connection goes on. */
-  #settle(how: 'whole' | 'cut' = 'whole'): void {
-    this.isOver = true
-    this.answered()
+  /** Where every exchange ends: the server is released, observers are told, and the client's connection goes on. */
+  #settle(how: 'whole' | 'cut'): void {
+    this.#isOver = true
+    this.#clearSuspicion()
     this.#ticket?.leave()
     if (this.#waitsSince > 0) this.queued += now() - this.#waitsSince
-    const attempt = this.#attempt
-    if (attempt !== undefined) {
-      attempt.end()
-      if (attempt.responseBegun) this.bytesSent = attempt.bytesSent
-    }
+    this.#attempt?.end()
     this.#placement?.end()
-    this.#plane.accessLog.write(this)
-    if (how === 'cut') this.#client.breakOff(attempt?.endIsVisible === true)
-    else this.#client.exchangeOver(this.#persists)
+    this.bytesSent = this.downstream.bytesSent
+    for (const observer of this.context.observers) observer.ended(this)
+    if (how === 'cut') this.downstream.reset()
+    else this.downstream.finish()
   }
 }

@@ -157,14 +157,8 @@ export class Failure {
   }
 }
 
-/** The code for a request that the parser refused with that status. */
-export function codeForStatus(status: number): FailureCode {
-  const entry = Object.entries(meanings).find(([, meaning]) => meaning.source === 'client' && meaning.status === status)
-  return (entry?.[0] as FailureCode | undefined) ?? 'bad-request'
-}
-
 /** What a message that breaks the rules comes to; anything else is thrown on. */
 export function failureOf(error: unknown): Failure {
-  if (error instanceof MessageError) return new Failure(codeForStatus(error.status), error.message)
+  if (error instanceof MessageError) return new Failure(error.fault, error.message)
   throw error
 }

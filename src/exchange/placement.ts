@@ -1,11 +1,13 @@
 import type { BodyReader, Session, SessionResponse } from '../affinity/affinity.ts'
+import { keyFor } from '../balancing/key.ts'
 import type { ServerState } from '../balancing/server-state.ts'
 import { wallSeconds } from '../runtime/clock.ts'
 import type { Server } from '../runtime/snapshot.ts'
-import type { UpstreamGroup } from '../upstream/upstream-group.ts'
 import { Failure } from './failure.ts'
 import { Wait } from './queue.ts'
 import type { Loss, Reason } from './reason.ts'
+import type { RequestView } from './request-view.ts'
+import type { UpstreamGroup } from './upstream-group.ts'
 
 const NOBODY: readonly ServerState[] = []
 
@@ -50,6 +52,17 @@ export class Placement {
     this.#key = key
     this.#path = path
     this.#expectsBody = expectsBody
+  }
+
+  /** Where a request goes: by its session, if it has one, and else by the policy. */
+  static of(group: UpstreamGroup, request: RequestView): Placement {
+    const session = group.affinity?.read(request, wallSeconds())
+    const expectsBody = group.affinity?.expectsBody?.(request) === true
+    const key = session?.key ?? keyFor(group.settings.balance, request)
+    if (group.sample?.isDue()) {
+      group.sample.add(request.address, group.policyOf(session).home?.(key)?.settings.slot ?? -1)
+    }
+    return new Placement(group, session, key, request.path, expectsBody)
   }
 
   /** How many servers the exchange has been to. */

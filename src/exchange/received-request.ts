@@ -2,17 +2,18 @@ import { COMMA, equalsIgnoringCase, isBlank, SLASH, TOKEN } from '../http1/bytes
 import { type ConnectionOptions, connectionOptions, persists } from '../http1/connection-options.ts'
 import { FieldName } from '../http1/field-name.ts'
 import { type Framing, framingOfRequest } from '../http1/framing.ts'
-import type { HeadLimits } from '../http1/head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
-import type { LoggedRequest } from '../observability/access-log.ts'
+import type { RecordedRequest } from '../observability/exchange-record.ts'
 import { normalisePath } from '../routing/path.ts'
 import { isRequestId, makeRequestId } from './request-id.ts'
+
+const CONTINUE = Buffer.from('100-continue')
 
 /** Methods that do the same once or twice (RFC 9110 §9.2.2). */
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 
 /** A request as far as it is known from its head. The head itself is gone once the worker reads another one. */
-export class ReceivedRequest implements LoggedRequest {
+export class ReceivedRequest implements RecordedRequest {
   readonly bytes: Buffer
   readonly headStart: number
   readonly headEnd: number
@@ -30,6 +31,8 @@ export class ReceivedRequest implements LoggedRequest {
   readonly isHttp10: boolean
   /** Whether the client would like to switch to a protocol that may pass. */
   readonly mayUpgrade: boolean
+  /** What the Expect fields ask for (RFC 9110 §10.1.1). */
+  expects: 'nothing' | '100-continue' | 'unknown' = 'nothing'
   /** Its own, where it is fit to be passed on; else one that is made here. */
   readonly id: string
   refererStart = 0
@@ -73,6 +76,8 @@ export class ReceivedRequest implements LoggedRequest {
         this.userAgentEnd = head.valueEnd(field)
       } else if (name === FieldName.XRequestId && id === '') {
         id = head.value(field)
+      } else if (name === FieldName.Expect && this.expects !== 'unknown') {
+        this.expects = isContinue(head, field) ? '100-continue' : 'unknown'
       }
     }
     return isRequestId(id) ? id : makeRequestId()
@@ -80,12 +85,6 @@ export class ReceivedRequest implements LoggedRequest {
 
   get isIdempotent(): boolean {
     return idempotent.has(this.method)
-  }
-
-  /** Its head, which is parsed again if the worker has read another one since. */
-  headIn(head: RequestHead, limits: HeadLimits): RequestHead {
-    if (head.bytes !== this.bytes || head.start !== this.headStart) head.parse(this.bytes, this.headStart, limits)
-    return head
   }
 }
 
@@ -107,17 +106,8 @@ export function authorityOf(head: RequestHead): string {
   return head.bytes.toString('latin1', head.authorityStart, head.authorityEnd)
 }
 
-const CONTINUE = Buffer.from('100-continue')
-
-/** What the Expect fields ask for (RFC 9110 §10.1.1). */
-export function expectationOf(head: RequestHead): 'nothing' | '100-continue' | 'unknown' {
-  let expects: 'nothing' | '100-continue' = 'nothing'
-  for (let field = 0; field < head.count; field++) {
-    if (head.names[field] !== FieldName.Expect) continue
-    if (!equalsIgnoringCase(head.bytes, head.valueStart(field), head.valueEnd(field), CONTINUE)) return 'unknown'
-    expects = '100-continue'
-  }
-  return expects
+function isContinue(head: RequestHead, field: number): boolean {
+  return equalsIgnoringCase(head.bytes, head.valueStart(field), head.valueEnd(field), CONTINUE)
 }
 
 /** Whether the request names protocols to switch to (RFC 9110 §7.8), and each of them may. */

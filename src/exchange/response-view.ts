@@ -3,7 +3,7 @@ import { parameterIn, unescaped } from '../http1/query.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { setCookiesIn } from '../http1/set-cookie.ts'
 
-/** The response whose head a worker has just read, as affinities see it. */
+/** A response, as affinities see it. */
 export class ResponseView implements SessionResponse {
   readonly #head: ResponseHead
 

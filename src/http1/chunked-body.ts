@@ -58,6 +58,8 @@ export class ChunkedBody {
   #remaining = 0
   #extension: number = MALFORMED
   #extensionBytes = 0
+  /** The fields after the last chunk, once they have been read; they hold during the call that ends the body. */
+  trailers: Head | undefined
   /** Trailers that have arrived without their end. */
   #held: Buffer | undefined
 
@@ -184,6 +186,7 @@ export class ChunkedBody {
     if (mayDecide && trailers.parse(section, 0, limits)) {
       this.#held = undefined
       this.done = true
+      this.trailers = trailers
       return from + trailers.end - held
     }
     // The bytes may lie in memory that others read into next; what was put together above does not.

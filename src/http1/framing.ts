@@ -93,7 +93,7 @@ function isChunked(head: Head, length: number): boolean {
   if (head.minorVersion === 0) throw new MessageError('Transfer-Encoding has no meaning in HTTP/1.0')
   if (length >= 0) throw new MessageError('Content-Length and Transfer-Encoding stand together')
   if (codings > 1 || !chunked)
-    throw new MessageError('chunked is the only transfer coding that is understood here', 501)
+    throw new MessageError('chunked is the only transfer coding that is understood here', 'not-implemented')
   return true
 }
 

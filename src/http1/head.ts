@@ -53,8 +53,8 @@ export abstract class Head {
     }
     if (available < limits.headSize) return false
     throw afterLine < 0
-      ? new MessageError(`the first line is longer than ${limits.headSize} bytes`, 414)
-      : new MessageError(`the head is longer than ${limits.headSize} bytes`, 431)
+      ? new MessageError(`the first line is longer than ${limits.headSize} bytes`, 'target-too-long')
+      : new MessageError(`the head is longer than ${limits.headSize} bytes`, 'head-too-large')
   }
 
   /** Reads the first line, from `this.start`. Returns the offset after it, or -1 if it has not all arrived before `to`. */
@@ -95,7 +95,8 @@ export abstract class Head {
 
   #add(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number, most: number): void {
     const index = this.count
-    if (most !== 0 && index >= most) throw new MessageError(`there are more than ${most} header fields`, 431)
+    if (most !== 0 && index >= most)
+      throw new MessageError(`there are more than ${most} header fields`, 'head-too-large')
     if (index >= this.names.length) this.#grow()
     const at = index * STRIDE
     this.#offsets[at] = nameStart
@@ -116,9 +117,9 @@ export abstract class Head {
   }
 
   /** Throws if the faulty line has ended; else -1, to judge it when it has. */
-  protected faultOrWait(at: number, to: number, fault: string, status?: 505): -1 {
+  protected faultOrWait(at: number, to: number, fault: string): -1 {
     for (let i = at; i < to; i++) {
-      if (this.bytes[i] === LF) throw new MessageError(fault, status)
+      if (this.bytes[i] === LF) throw new MessageError(fault)
     }
     return -1
   }

@@ -1,13 +1,13 @@
-/**
- * What is wrong with the bytes of a message. `status` is what a client is told when the message was its request;
- * a response that breaks the rules is a 502 whatever this says.
- */
+/** What is wrong with a message, in terms of what a client is answered whose request it was. */
+export type MessageFault = 'bad-request' | 'target-too-long' | 'head-too-large' | 'not-implemented' | 'version-unknown'
+
+/** The bytes of a message break the rules. Of a response, `fault` says nothing: that is a 502 whatever is wrong with it. */
 export class MessageError extends Error {
   override readonly name = 'MessageError'
-  readonly status: 400 | 413 | 414 | 417 | 431 | 501 | 505
+  readonly fault: MessageFault
 
-  constructor(message: string, status: MessageError['status'] = 400) {
+  constructor(message: string, fault: MessageFault = 'bad-request') {
     super(message)
-    this.status = status
+    this.fault = fault
   }
 }

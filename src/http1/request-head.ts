@@ -60,7 +60,7 @@ export class RequestHead extends Head {
     }
     while (at < to && TOKEN[bytes[at]!] === 1) at++
     if (at - this.start > MAX_METHOD_BYTES)
-      throw new MessageError(`the method is longer than ${MAX_METHOD_BYTES} bytes`, 501)
+      throw new MessageError(`the method is longer than ${MAX_METHOD_BYTES} bytes`, 'not-implemented')
     if (at >= to) return -1
     if (bytes[at] !== SPACE || at === this.start) return this.faultOrWait(at, to, 'the method is not a token')
     this.methodEnd = at
@@ -105,7 +105,8 @@ export class RequestHead extends Head {
     const minor = bytes[at + 2]!
     if (!isDigit(major) || bytes[at + 1] !== DOT || !isDigit(minor)) return this.faultOrWait(at, to, fault)
     if (bytes[at + 3] !== CR || bytes[at + 4] !== LF) return this.faultOrWait(at, to, fault)
-    if (major !== 0x31 || minor > 0x31) throw new MessageError('only HTTP/1.0 and HTTP/1.1 are spoken here', 505)
+    if (major !== 0x31 || minor > 0x31)
+      throw new MessageError('only HTTP/1.0 and HTTP/1.1 are spoken here', 'version-unknown')
     this.minorVersion = minor - 0x30
     this.method = this.#methodName()
     this.#judgeTarget()
@@ -168,7 +169,8 @@ export class RequestHead extends Head {
     if (!super.parse(...of)) return false
     this.#judgeHost()
     // A tunnel to wherever the client likes; nothing that is served here has one (RFC 9110 §9.3.6).
-    if (this.method === 'CONNECT') throw new MessageError('CONNECT is for forward proxies, and this is none', 501)
+    if (this.method === 'CONNECT')
+      throw new MessageError('CONNECT is for forward proxies, and this is none', 'not-implemented')
     return true
   }
 

@@ -1,50 +1,8 @@
 import { now, wallSeconds } from '../runtime/clock.ts'
 import type { AccessLog as Settings } from '../runtime/snapshot.ts'
+import type { ExchangeObserver, ExchangeRecord } from './exchange-record.ts'
 import { type Batch, LineBuffer } from './line-buffer.ts'
 import { Redaction } from './redaction.ts'
-
-/** What the access log wants to know of a request itself. */
-export interface LoggedRequest {
-  /** The bytes that the offsets below point into. */
-  readonly bytes: Buffer
-  readonly headStart: number
-  readonly requestLineEnd: number
-  /** Empty, as the path, the query and the protocol are, for a request that was not understood. */
-  readonly method: string
-  readonly pathStart: number
-  readonly pathEnd: number
-  /** Of the path and the query. */
-  readonly targetEnd: number
-  /** Whom the request is for, as the client wrote it. */
-  readonly authorityStart: number
-  readonly authorityEnd: number
-  readonly refererStart: number
-  readonly refererEnd: number
-  readonly userAgentStart: number
-  readonly userAgentEnd: number
-  readonly id: string
-}
-
-/** A request that is over, as the access log sees it. Times in ms on the shared clock, sizes in bytes. */
-export interface LogEntry {
-  readonly clientAddress: string
-  readonly request: LoggedRequest
-  readonly startedAt: number
-  /** How long it waited in its upstream's queue. */
-  readonly queued: number
-  /** What the client was told; 499 if it left before that. */
-  readonly status: number
-  /** Of the body. */
-  readonly bytesSent: number
-  /** Undefined where no upstream was found. */
-  readonly upstreamName: string | undefined
-  /** One for each attempt, separated by a comma and a space; empty for none. */
-  readonly serverNames: string
-  /** One for each attempt, separated by a comma and a space; empty for none. */
-  readonly upstreamAddresses: string
-  readonly upstreamStatuses: string
-  readonly reason: string | undefined
-}
 
 /** What becomes of the lines. */
 export interface LogSink {
@@ -63,7 +21,7 @@ const FLUSH_AFTER = 100
  * seconds and the reason; or the same with names of hosts, upstreams and servers, as text or as JSON. Lines leave in
  * batches, so that no request waits for a disk or a pipe. Nothing that a client sends can end a line or a quoted part of one.
  */
-export class AccessLog {
+export class AccessLog implements ExchangeObserver {
   readonly #format: Settings['format']
   /** Absent where values may be logged as they are. */
   readonly #redaction: Redaction | undefined
@@ -83,7 +41,7 @@ export class AccessLog {
     this.#timer = setInterval(() => this.#tick(), FLUSH_AFTER)
   }
 
-  write(entry: LogEntry): void {
+  ended(entry: ExchangeRecord): void {
     if (this.#format === 'off') return
     if (this.#lines.length >= FLUSH_AT) {
       this.#dropped++
@@ -105,7 +63,7 @@ export class AccessLog {
     this.#tick()
   }
 
-  #text(entry: LogEntry, withNames: boolean): void {
+  #text(entry: ExchangeRecord, withNames: boolean): void {
     const { request } = entry
     const { bytes } = request
     const lines = this.#lines
@@ -127,7 +85,7 @@ export class AccessLog {
     lines.ascii(`" ${names}${upstream} ${seconds} ${entry.reason ?? '-'}\n`)
   }
 
-  #json(entry: LogEntry): void {
+  #json(entry: ExchangeRecord): void {
     const { request } = entry
     const { bytes } = request
     const redaction = this.#redaction

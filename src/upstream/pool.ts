@@ -1,19 +1,44 @@
 import type { KeepAlive } from '../runtime/snapshot.ts'
-import type { UpstreamConnection } from './upstream-connection.ts'
 
 /** A connection that rested for longer may be half closed already, as far as anyone can know, in ms. */
 const FRESH = 1000
 
+/** A connection that one exchange after another uses. */
+export interface Pooled {
+  /** Exchanges that it has served to the end. */
+  readonly served: number
+  /** How long ago it was opened, in ms. */
+  readonly age: number
+  /** When it was put back, in ms on the clock of the deadlines. */
+  readonly idleSince: number
+  /** Whether it has rested for long enough to show that the server did not close it behind its last answer. */
+  readonly isSettled: boolean
+  /** Waits for the next exchange, `ms` at most; Infinity for as long as it takes. */
+  rest(ms: number): void
+  /** Closes it at once. */
+  destroy(): void
+}
+
 /** The idle connections that a worker keeps to one server; the last one put back is the first one taken. */
-export class Pool {
-  readonly #settings: KeepAlive
-  readonly #idle: UpstreamConnection[] = []
+export class Pool<Connection extends Pooled = Pooled> {
+  readonly #idle: Connection[] = []
+  #settings: KeepAlive
 
   constructor(settings: KeepAlive) {
     this.#settings = settings
   }
 
-  take(): UpstreamConnection | undefined {
+  /** How many there are. */
+  get size(): number {
+    return this.#idle.length
+  }
+
+  /** Other settings, which apply to connections from when they are put back next. */
+  apply(settings: KeepAlive): void {
+    this.#settings = settings
+  }
+
+  take(): Connection | undefined {
     return this.#idle.pop()
   }
 
@@ -23,7 +48,7 @@ export class Pool {
    *
    * @param now ms on the clock of the deadlines
    */
-  takeProven(now: number): UpstreamConnection | undefined {
+  takeProven(now: number): Connection | undefined {
     for (let index = this.#idle.length - 1; index >= 0; index--) {
       const connection = this.#idle[index]!
       if (now - connection.idleSince > FRESH) return undefined
@@ -33,7 +58,7 @@ export class Pool {
   }
 
   /** Keeps the connection, unless it has served its time; closes the one that has been idle for longest if there are enough. */
-  put(connection: UpstreamConnection): void {
+  put(connection: Connection): void {
     const { connections, idle, requestsPerConnection, maxAge } = this.#settings
     const isSpent = requestsPerConnection > 0 && connection.served >= requestsPerConnection
     const ageLeft = maxAge === 0 ? Infinity : maxAge - connection.age
@@ -43,7 +68,7 @@ export class Pool {
     connection.rest(Math.min(idle || Infinity, ageLeft))
   }
 
-  remove(connection: UpstreamConnection): void {
+  remove(connection: Connection): void {
     const index = this.#idle.lastIndexOf(connection)
     if (index >= 0) this.#idle.splice(index, 1)
   }

@@ -2,6 +2,7 @@ import type { ServerState } from '../balancing/server-state.ts'
 import type { IpAddress } from '../runtime/ip-address.ts'
 import type { KeepAlive } from '../runtime/snapshot.ts'
 import { Pool } from './pool.ts'
+import type { ServerConnection } from './server-connection.ts'
 
 /**
  * The idle connections to servers that were opened on behalf of one client, and said so in a PROXY header: to the server
@@ -9,13 +10,13 @@ import { Pool } from './pool.ts'
  * another client speaks on it, through a proxy that they share, they are closed.
  */
 export class PrivatePools {
-  readonly #pools = new Map<ServerState, Pool>()
+  readonly #pools = new Map<ServerState, Pool<ServerConnection>>()
   #client = ''
 
-  poolTo(server: ServerState, client: IpAddress, settings: KeepAlive): Pool {
+  poolTo(server: ServerState, client: IpAddress, settings: KeepAlive): Pool<ServerConnection> {
     if (client.text !== this.#client) this.closeAll()
     this.#client = client.text
-    const pool = this.#pools.get(server) ?? new Pool(settings)
+    const pool = this.#pools.get(server) ?? new Pool<ServerConnection>(settings)
     this.#pools.set(server, pool)
     return pool
   }

@@ -33,7 +33,8 @@ const accessLog = new AccessLog(snapshot.accessLog, {
   take: (batch) => tell({ type: 'log', batch }),
   dropped: (lines) => tell({ type: 'log-dropped', lines }),
 })
-const plane = new DataPlane(snapshot, new Scoreboard(scoreboard), new SessionTable(sessions), slot, accessLog, {
+const plane = new DataPlane(snapshot, new Scoreboard(scoreboard), new SessionTable(sessions), slot, {
+  observers: [accessLog],
   report: (event) => tell({ type: 'event', event }),
   stopped() {
     accessLog.stop()
@@ -42,13 +43,10 @@ const plane = new DataPlane(snapshot, new Scoreboard(scoreboard), new SessionTab
   },
 })
 
-const samples = plane.groups.flatMap(({ sample }) => sample ?? [])
-if (samples.length > 0) {
-  setInterval(() => {
-    const reports = samples.flatMap((sample) => sample.report() ?? [])
-    if (reports.length > 0) tell({ type: 'samples', reports })
-  }, REPORT_EVERY).unref()
-}
+setInterval(() => {
+  const reports = plane.samples()
+  if (reports.length > 0) tell({ type: 'samples', reports })
+}, REPORT_EVERY).unref()
 
 const servers: Server[] = []
 
@@ -64,7 +62,7 @@ async function listen(listener: Listener): Promise<Listener> {
     server,
     (socket) => plane.accept(socket, place),
     // A client that went away before it was accepted is nobody's shortage.
-    (error) => error.code === 'ECONNABORTED' || plane.meetShortage(error.code ?? error.message),
+    (error) => error.code === 'ECONNABORTED' || plane.shortage(error.code ?? error.message),
   )
   const address = server.address()
   if ('port' in listener && address !== null && typeof address === 'object') place = { ...listener, port: address.port }

@@ -54,7 +54,7 @@ export class RequestStream {
       this.#advance()
     } catch (error) {
       if (!(error instanceof MessageError)) throw error
-      this.#fault = `${error.status} ${error.message}`
+      this.#fault = `${error.fault} ${error.message}`
       if (this.#chunked !== undefined) this.#requests.at(-1)!.body = this.#requests.at(-1)!.framed = '…'
     }
   }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { AccessLog, type LogEntry } from '../../src/observability/access-log.ts'
+import { AccessLog } from '../../src/observability/access-log.ts'
+import type { ExchangeRecord } from '../../src/observability/exchange-record.ts'
 import type { Batch } from '../../src/observability/line-buffer.ts'
 
 const bytes = Buffer.from(`GET /${'a'.repeat(1000)} HTTP/1.1\r\n`)
-const entry: LogEntry = {
+const entry: ExchangeRecord = {
   clientAddress: '127.0.0.1',
   request: {
     bytes,
@@ -46,7 +47,7 @@ test('lines that nobody takes away take a bounded memory; those beyond it are co
     },
   )
   const written = 20_000
-  for (let i = 0; i < written; i++) log.write(entry)
+  for (let i = 0; i < written; i++) log.ended(entry)
   const memories = new Map<number, Buffer>()
   const linesIn = ({ memory, shared, length }: Batch) => {
     if (shared !== undefined) memories.set(memory, Buffer.from(shared))
@@ -56,7 +57,7 @@ test('lines that nobody takes away take a bounded memory; those beyond it are co
 
   // Two memories come back: one for the lines that had waited for it, and one for what follows.
   for (const batch of batches.splice(0)) if (batch.memory < 2) log.written(batch.memory)
-  log.write(entry)
+  log.ended(entry)
   log.stop()
   const all = [...first, ...batches.flatMap(linesIn)]
   assert.ok(dropped > 0)

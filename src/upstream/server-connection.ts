@@ -1,23 +1,23 @@
 import type { Socket } from 'node:net'
 import type { ServerState } from '../balancing/server-state.ts'
 import { type Deadlines, Timed } from '../runtime/deadlines.ts'
-import { SocketWriter } from '../transport/socket-writer.ts'
-import type { Pool } from './pool.ts'
+import { SocketWriter, type WriterOwner } from '../transport/socket-writer.ts'
+import type { Pool, Pooled } from './pool.ts'
 import { ServerSocket } from './server-socket.ts'
 import { turns } from './turns.ts'
 
-/** What an exchange is told by the connection that it uses. */
-export interface UpstreamUser {
+/** What uses a connection for the length of an exchange. */
+export interface ConnectionUser {
   connected(): void
   /** Bytes of the response, which are overwritten by others once this has returned. */
-  responseBytes(bytes: Buffer): void
-  /** The server can take more of the request. */
-  serverDrained(): void
+  bytesRead(bytes: Buffer): void
+  /** The kernel has taken all that was written. */
+  drained(): void
   /** The server closed its side: nothing more will come. */
   serverEnded(): void
   /** The connection is no more; with the error, if there was one. */
-  serverClosed(error: Error | undefined): void
-  serverTimedOut(): void
+  closed(error: Error | undefined): void
+  timedOut(): void
 }
 
 const READ_SIZE = 64 * 1024
@@ -26,10 +26,10 @@ const READ_SIZE = 64 * 1024
 const buffer = Buffer.allocUnsafeSlow(READ_SIZE)
 
 const owner = Symbol('owner')
-type OwnedSocket = Socket & { [owner]: UpstreamConnection }
+type OwnedSocket = Socket & { [owner]: ServerConnection }
 
 /** A connection to a server, used by one exchange after another and idle in its pool between them. */
-export class UpstreamConnection extends Timed {
+export class ServerConnection extends Timed implements Pooled, WriterOwner {
   readonly socket: Socket
   readonly writer: SocketWriter
   readonly server: ServerState
@@ -42,18 +42,21 @@ export class UpstreamConnection extends Timed {
   idleSince = 0
   /** The turn of the event loop by which its end would have shown if the server had closed it behind its last answer. */
   #settles = 0
-  #user: UpstreamUser | undefined
+  #user: ConnectionUser | undefined
   #error: Error | undefined
-  readonly #pool: Pool
+  readonly #pool: Pool<ServerConnection>
   readonly #deadlines: Deadlines
   readonly #openedAt: number
+  /** Where it leads, which may be another place than where the server is now. */
+  readonly #address: string
 
-  constructor(server: ServerState, pool: Pool, deadlines: Deadlines) {
+  constructor(server: ServerState, pool: Pool<ServerConnection>, deadlines: Deadlines) {
     super()
     this.server = server
     this.#pool = pool
     this.#deadlines = deadlines
     this.#openedAt = deadlines.now
+    this.#address = server.settings.address
     const socket = new ServerSocket(buffer, (size) => this.#read(size))
     this.socket = socket
     this.writer = new SocketWriter(socket, this)
@@ -66,13 +69,13 @@ export class UpstreamConnection extends Timed {
   }
 
   /** Lends the connection to an exchange. */
-  use(user: UpstreamUser): void {
+  use(user: ConnectionUser): void {
     this.#user = user
   }
 
   /** The exchange is over, and the connection may serve another, if nothing of this one is left on it. */
   release(): void {
-    if (this.writer.isBehind) return this.destroy()
+    if (this.writer.isBehind || this.#address !== this.server.settings.address) return this.destroy()
     this.#user = undefined
     this.served++
     // Its end would go unseen, and so would the answer to the next request.
@@ -119,7 +122,7 @@ export class UpstreamConnection extends Timed {
   }
 
   override expire(): void {
-    if (this.#user !== undefined) this.#user.serverTimedOut()
+    if (this.#user !== undefined) this.#user.timedOut()
     else this.destroy()
   }
 
@@ -131,11 +134,11 @@ export class UpstreamConnection extends Timed {
   #read(size: number): void {
     // An answer that nobody asked for: whatever comes next could be taken for somebody's.
     if (this.#user === undefined) this.destroy()
-    else this.#user.responseBytes(buffer.subarray(0, size))
+    else this.#user.bytesRead(buffer.subarray(0, size))
   }
 
   whenDrained(): void {
-    this.#user?.serverDrained()
+    this.#user?.drained()
   }
 
   whenEnded(): void {
@@ -152,7 +155,7 @@ export class UpstreamConnection extends Timed {
     this.#pool.remove(this)
     const user = this.#user
     this.#user = undefined
-    user?.serverClosed(this.#error)
+    user?.closed(this.#error)
   }
 }
 

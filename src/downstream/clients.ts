@@ -1,0 +1,97 @@
+import { Failure } from '../exchange/failure.ts'
+import type { WorkerContext } from '../exchange/worker-context.ts'
+import { UNIX_ADDRESS } from '../runtime/ip-address.ts'
+import type { Scoreboard } from '../runtime/scoreboard.ts'
+import { openFileLimit } from '../runtime/shortage.ts'
+import type { Listener } from '../runtime/snapshot.ts'
+import { type Ends, endsOf } from '../transport/ends.ts'
+import { Arrival, type ArrivalOwner } from './arrival.ts'
+import { ClientConnection, type ConnectionOwner } from './client-connection.ts'
+import type { ClientSocket } from './client-socket.ts'
+
+/** The connections of clients that a worker serves, as many as there may be. */
+export class Clients implements ArrivalOwner, ConnectionOwner {
+  readonly #context: WorkerContext
+  readonly #scoreboard: Scoreboard
+  readonly #worker: number
+  readonly #connections = new Set<ClientConnection | Arrival>()
+  /** From this file descriptor on, what is left is kept for connections to servers. */
+  readonly #fullFrom = fullFrom(openFileLimit())
+  #whenGone: (() => void) | undefined
+
+  /** @param worker its slot on the Scoreboard */
+  constructor(context: WorkerContext, scoreboard: Scoreboard, worker: number) {
+    this.#context = context
+    this.#scoreboard = scoreboard
+    this.#worker = worker
+  }
+
+  /** Serves a client that has just connected, or turns it away where there are too many. */
+  accept(socket: ClientSocket, listener: Listener): void {
+    const { proxyProtocol } = listener
+    const isShort = (socket.descriptor ?? 0) >= this.#fullFrom
+    if (isShort) this.#context.notices.shortage('EMFILE')
+    if (proxyProtocol && this.#hasRoom && !isShort) this.#enter(new Arrival(socket, listener, this.#context, this))
+    else this.#admit(this.#connection(socket, endsOf(socket, listener)), !proxyProtocol && !isShort)
+  }
+
+  introduced(arrival: Arrival, ends: Ends, rest: Buffer): void {
+    this.#exit(arrival)
+    const client = this.#connection(arrival.socket, ends)
+    this.#admit(client)
+    if (rest.length > 0) client.whenRead(rest)
+  }
+
+  #connection(socket: ClientSocket, ends: Ends): ClientConnection {
+    return new ClientConnection(socket, ends, this.#context, this)
+  }
+
+  get #hasRoom(): boolean {
+    const { connections } = this.#context.generation.snapshot.limits
+    return connections === 0 || this.#scoreboard.connections() < connections
+  }
+
+  /** @param hasRoom false where it is known that there is none */
+  #admit(client: ClientConnection, hasRoom = true): void {
+    this.#enter(client)
+    const { connections, connectionsPerAddress } = this.#context.generation.snapshot.limits
+    if (!hasRoom || (connections > 0 && this.#scoreboard.connections() > connections)) {
+      client.turnAway(new Failure('too-many-connections', 'in all'))
+    } else if (client.isTrusted || client.peer === UNIX_ADDRESS) {
+      // A proxy has as many connections as its clients need, and a Unix socket is no address.
+      return
+    } else if (
+      connectionsPerAddress > 0 &&
+      this.#scoreboard.connectionsFrom(client.peer.octets) > connectionsPerAddress
+    ) {
+      client.turnAway(new Failure('too-many-connections', 'from this address'))
+    }
+  }
+
+  closed(connection: ClientConnection | Arrival): void {
+    this.#exit(connection)
+    if (this.#connections.size === 0) this.#whenGone?.()
+  }
+
+  #enter(connection: ClientConnection | Arrival): void {
+    this.#connections.add(connection)
+    this.#scoreboard.countConnection(this.#worker, connection.peer.octets, 1)
+  }
+
+  #exit(connection: ClientConnection | Arrival): void {
+    this.#connections.delete(connection)
+    this.#scoreboard.countConnection(this.#worker, connection.peer.octets, -1)
+  }
+
+  /** Lets exchanges in flight finish and closes everything else; then calls back. */
+  stop(whenGone: () => void): void {
+    for (const connection of this.#connections) connection.stop()
+    if (this.#connections.size === 0) whenGone()
+    else this.#whenGone = whenGone
+  }
+}
+
+/** A part of the files that may be open, kept for servers: without them those clients that were let in got no answer. */
+function fullFrom(limit: number): number {
+  return limit - Math.min(256, Math.max(8, Math.floor(limit / 8)))
+}

@@ -1,0 +1,19 @@
+import type { OwnResponse } from '../exchange/own-response.ts'
+import type { Closing } from '../forwarding/forwarded-head.ts'
+import { httpDate } from '../forwarding/http-date.ts'
+import { reasonPhrases } from '../http1/reason-phrase.ts'
+
+/** A response of Limpet's own as HTTP/1.1 sends it. */
+export function bytesOf({ status, requestId, lines, fields, body, isToHead }: OwnResponse, closing: Closing): Buffer {
+  const head = [
+    `HTTP/1.1 ${status} ${reasonPhrases[status] ?? 'Error'}`,
+    `Date: ${httpDate()}`,
+    ...lines,
+    `Content-Length: ${body.length}`,
+    'Cache-Control: no-store',
+    ...(requestId === '' ? [] : [`X-Request-Id: ${requestId}`]),
+    ...(closing === 'unsaid' ? [] : [`Connection: ${closing}`]),
+  ]
+  const bytes = Buffer.from(`${head.join('\r\n')}\r\n${fields}\r\n`, 'latin1')
+  return isToHead ? bytes : Buffer.concat([bytes, body])
+}

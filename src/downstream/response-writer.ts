@@ -1,0 +1,107 @@
+import type { OwnResponse } from '../exchange/own-response.ts'
+import type { ReceivedRequest } from '../exchange/received-request.ts'
+import type { WorkerContext } from '../exchange/worker-context.ts'
+import { type Closing, writeResponseHead, writeSwitchingHead } from '../forwarding/forwarded-head.ts'
+import type { BodyForm } from '../http1/body-decoder.ts'
+import type { ConnectionOptions } from '../http1/connection-options.ts'
+import { FieldName } from '../http1/field-name.ts'
+import { CHUNKED, type Framing, UNTIL_CLOSE } from '../http1/framing.ts'
+import type { ResponseHead } from '../http1/response-head.ts'
+import { BodyEncoder } from '../transport/body-encoder.ts'
+import type { SocketWriter } from '../transport/socket-writer.ts'
+import { bytesOf } from './own-response-writer.ts'
+
+/** Writes the responses on one HTTP/1 connection of a client, one after another. */
+export class ResponseWriter {
+  /** Whether the connection can serve another request after this one. */
+  persists = true
+  /** Whether a response that breaks off shows it by its framing, or its own protocol, if the connection just closes. */
+  hasVisibleEnd = false
+  /** Whether both sides have switched protocols. */
+  isTunnel = false
+  readonly #context: WorkerContext
+  readonly #writer: SocketWriter
+  readonly #body = new BodyEncoder()
+  #isHttp10 = false
+
+  constructor(context: WorkerContext, writer: SocketWriter) {
+    this.#context = context
+    this.#writer = writer
+  }
+
+  /** Another request is to be answered. */
+  begin({ persists, isHttp10 }: ReceivedRequest): void {
+    this.persists = persists
+    this.hasVisibleEnd = false
+    this.#isHttp10 = isHttp10
+    this.#body.begin(false)
+  }
+
+  /** Bytes of the body, framing included. */
+  get bytesSent(): number {
+    return this.#body.sent
+  }
+
+  get #closing(): Closing {
+    if (!this.persists) return 'close'
+    return this.#isHttp10 ? 'keep-alive' : 'unsaid'
+  }
+
+  /** 1xx, for clients that know of it (RFC 9110 §15.2). */
+  inform(head: ResponseHead, options: ConnectionOptions): void {
+    if (!this.#isHttp10) writeResponseHead(this.#context.scratch, head, options, -1, false, 'unsaid')
+  }
+
+  respond(head: ResponseHead, options: ConnectionOptions, framing: Framing, fields: string): BodyForm {
+    const isChunked = framing < 0 && !this.#isHttp10
+    const length = framing >= 0 ? declaredLength(head, framing) : -1
+    this.hasVisibleEnd = framing >= 0 || isChunked
+    this.persists &&= this.hasVisibleEnd
+    writeResponseHead(this.#context.scratch, head, options, length, isChunked, this.#closing, fields)
+    this.#body.begin(isChunked && framing === UNTIL_CLOSE)
+    return isChunked && framing === CHUNKED ? 'chunks' : 'data'
+  }
+
+  upgrade(head: ResponseHead, options: ConnectionOptions, fields: string): void {
+    this.isTunnel = true
+    this.hasVisibleEnd = true
+    this.persists = false
+    writeSwitchingHead(this.#context.scratch, head, options, fields)
+  }
+
+  data(bytes: Buffer, from: number, to: number): void {
+    this.#body.data(this.#context.scratch, bytes, from, to)
+  }
+
+  end(): void {
+    if (this.isTunnel) this.#writer.end()
+    else this.#body.end(this.#context.scratch)
+  }
+
+  flush(): void {
+    const { scratch } = this.#context
+    if (scratch.length > 0) scratch.flushTo(this.#writer)
+  }
+
+  answer(response: OwnResponse): void {
+    if (response.isLast) this.persists = false
+    this.#writer.write(bytesOf(response, this.#closing))
+    this.#body.sent = response.isToHead ? 0 : response.body.length
+  }
+
+  /** Answers what is no request; returns the bytes of the body. */
+  refuse(response: OwnResponse): number {
+    this.persists = false
+    this.#body.begin(false)
+    this.answer(response)
+    return this.#body.sent
+  }
+}
+
+/** What Content-Length is to say; -1 for nothing. A response without a body may still tell how long it would be. */
+function declaredLength(head: ResponseHead, framing: Framing): number {
+  if (framing > 0) return framing
+  const field = head.find(FieldName.ContentLength)
+  if (field < 0 || head.status === 204 || head.status < 200) return -1
+  return Number.parseInt(head.value(field), 10)
+}

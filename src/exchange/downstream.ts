@@ -1,0 +1,74 @@
+import type { ClientOrigin } from '../forwarding/client-origin.ts'
+import type { BodyForm } from '../http1/body-decoder.ts'
+import type { ConnectionOptions } from '../http1/connection-options.ts'
+import type { Framing } from '../http1/framing.ts'
+import type { Head } from '../http1/head.ts'
+import type { ResponseHead } from '../http1/response-head.ts'
+import type { Failure } from './failure.ts'
+import type { OwnResponse } from './own-response.ts'
+
+/**
+ * The client of one exchange, whatever it speaks: an HTTP/1 connection for the length of a request, or an HTTP/2 stream. What
+ * is written is sent by `flush`, together; heads and bytes are valid during the call only.
+ */
+export interface Downstream {
+  /** Whose request it is. */
+  readonly origin: ClientOrigin
+  /** Bytes of data of the request's body that have been handed over. */
+  readonly bodyLength: number
+  /** Bytes of the response's body that were written, framing included. */
+  readonly bytesSent: number
+
+  /**
+   * Asks for the request's body, from the beginning or after `holdBody`. It may be handed over before this returns.
+   *
+   * @param form in which form it is wanted; the same each time
+   * @param isOwed whether the client has to go on by itself: false where it waits for a 100 (Continue)
+   */
+  wantBody(form: BodyForm, isOwed: boolean): void
+  /** Nothing more of the body is wanted for now. */
+  holdBody(): void
+
+  /** Writes an interim response (RFC 9110 §15.2), if the client knows of such. */
+  inform(head: ResponseHead, options: ConnectionOptions): void
+  /**
+   * Writes the head of the response.
+   *
+   * @param framing of the body that the server sends
+   * @param fields further field lines, each with its line end
+   * @returns the form in which the body is wanted
+   */
+  respond(head: ResponseHead, options: ConnectionOptions, framing: Framing, fields: string): BodyForm
+  /** Writes the head of a 101, after which both sides send what they like until both have ended. */
+  upgrade(head: ResponseHead, options: ConnectionOptions, fields: string): void
+  data(bytes: Buffer, from: number, to: number): void
+  /** The response's body is complete; of a switched protocol, the server has ended its direction. */
+  end(trailers?: Head): void
+  /** Sends what was written. Returns false where nothing more should be written until `drained`. */
+  flush(): boolean
+  /** Sends a whole response that no server gave. */
+  answer(response: OwnResponse): void
+
+  /** The exchange is over, and its response complete. */
+  finish(): void
+  /** The exchange is over in the middle of its response, and the client is to see that. */
+  reset(): void
+}
+
+/** An exchange, as its client sees it. */
+export interface DownstreamUser {
+  /** Whether the request waits in a queue, so that its answer is far off. */
+  readonly isQueued: boolean
+  /** Bytes of the request's body. */
+  bodyBytes(bytes: Buffer, from: number, to: number): void
+  /** The request's body is complete; of a switched protocol, the client has ended its direction. */
+  bodyEnded(trailers?: Head): void
+  /** What has arrived of the body has been handed over, and may be sent on. */
+  flush(): void
+  /** The client has taken all of what was written. */
+  drained(): void
+  /** The client did not keep to the rules, or to the time that it had. */
+  failed(failure: Failure): void
+  /** The client is gone. */
+  left(): void
+}

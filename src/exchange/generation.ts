@@ -1,0 +1,39 @@
+import { TrustedProxies } from '../forwarding/trusted-proxies.ts'
+import { CookieNames } from '../http1/cookie-names.ts'
+import { Router } from '../routing/router.ts'
+import type { Snapshot, Upstream } from '../runtime/snapshot.ts'
+import type { UpstreamGroup } from './upstream-group.ts'
+
+/** What a worker has built from one Snapshot. */
+export class Generation {
+  readonly snapshot: Snapshot
+  readonly router: Router
+  /** In the order of the Snapshot's upstreams. */
+  readonly groups: readonly UpstreamGroup[]
+  /** Undefined where nobody is trusted. */
+  readonly trustedProxies: TrustedProxies | undefined
+  /** Names of the cookies by which users are known here; no server gets to see them. */
+  readonly ownCookies: CookieNames
+
+  /**
+   * @param groupFor the group of an upstream, which outlives the Snapshot
+   * @param before the generation that this one replaces: what did not change is taken from it
+   */
+  constructor(snapshot: Snapshot, groupFor: (upstream: Upstream) => UpstreamGroup, before?: Generation) {
+    const { routes, upstreams, trustedProxies, clientAddressFrom } = snapshot
+    const last = before?.snapshot
+    this.snapshot = snapshot
+    this.groups = upstreams.map(groupFor)
+    this.router = last?.routes === routes ? before!.router : new Router(routes)
+    this.ownCookies = last?.upstreams === upstreams ? before!.ownCookies : ownCookiesOf(upstreams)
+    const isTrustSame = last?.trustedProxies === trustedProxies && last.clientAddressFrom === clientAddressFrom
+    this.trustedProxies = isTrustSame ? before!.trustedProxies : TrustedProxies.of(snapshot)
+  }
+}
+
+function ownCookiesOf(upstreams: readonly Upstream[]): CookieNames {
+  const names = upstreams.flatMap(({ affinity }) =>
+    affinity?.type === 'cookie' ? [affinity.name, affinity.formerName ?? []].flat() : [],
+  )
+  return new CookieNames(names)
+}

@@ -1,0 +1,77 @@
+import type { ServerState } from '../balancing/server-state.ts'
+import type { Notices } from '../observability/notices.ts'
+import { now } from '../runtime/clock.ts'
+import type { Failure } from './failure.ts'
+import type { UpstreamGroup } from './upstream-group.ts'
+
+/** What one attempt says of its server, told to whoever goes by that: failures and answers are counted, policies measure time. */
+export class ServerJudge {
+  readonly #notices: Notices
+  readonly #group: UpstreamGroup
+  readonly #server: ServerState
+  readonly #begunAt: number
+  /** When the request had been sent. */
+  #sentAt: number | undefined
+
+  /** @param time when the attempt began */
+  constructor(notices: Notices, group: UpstreamGroup, server: ServerState, time: number) {
+    this.#notices = notices
+    this.#group = group
+    this.#server = server
+    this.#begunAt = time
+  }
+
+  /** All of the request has been sent, or as much of it as there is. */
+  requestSent(): void {
+    if (this.#group.policy.answered !== undefined) this.#sentAt = now()
+  }
+
+  answered(status: number): void {
+    const isGood = status < 500
+    this.#succeeded()
+    this.#countAnswer(isGood)
+    this.#tellPolicy(isGood)
+  }
+
+  /** It has switched protocols. */
+  switched(): void {
+    this.#succeeded()
+    this.#countAnswer(true)
+  }
+
+  /** Counts a failure against the server, as far as that is to blame. */
+  blame(failure: Failure, responseBegun: boolean): void {
+    if (failure.blame === 'nobody') return
+    if (failure.blame !== 'answer' && this.#server.failed(now())) this.#reportSuspension(failure)
+    if (responseBegun && failure.blame !== 'answer') return
+    this.#countAnswer(false)
+    this.#tellPolicy(false)
+  }
+
+  #succeeded(): void {
+    if (!this.#server.succeeded()) return
+    const { name: server } = this.#server.settings
+    this.#notices.report({ type: 'server-resumed', upstream: this.#group.settings.name, server })
+  }
+
+  #countAnswer(isGood: boolean): void {
+    const { settings, badInRowLimit } = this.#group
+    const badInRow = this.#server.answered(isGood)
+    if (badInRow === 0 || badInRow % badInRowLimit !== 0) return
+    const { name: server } = this.#server.settings
+    this.#notices.report({ type: 'server-erring', upstream: settings.name, server, badInRow })
+  }
+
+  #tellPolicy(isGood: boolean): void {
+    const { policy } = this.#group
+    if (policy.answered === undefined) return
+    const time = now()
+    policy.answered(this.#server, time - (this.#sentAt ?? this.#begunAt), isGood, time)
+  }
+
+  #reportSuspension({ code, detail }: Failure): void {
+    const { name: server, failTimeout: ms } = this.#server.settings
+    const cause = detail === '' ? code : `${code}: ${detail}`
+    this.#notices.report({ type: 'server-suspended', upstream: this.#group.settings.name, server, ms, cause })
+  }
+}

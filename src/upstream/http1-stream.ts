@@ -1,0 +1,245 @@
+import { Failure, failureOf } from '../exchange/failure.ts'
+import type { ReceivedRequest } from '../exchange/received-request.ts'
+import type { ServerStream, ServerStreamUser } from '../exchange/server-stream.ts'
+import type { WorkerContext } from '../exchange/worker-context.ts'
+import { type Forwarding, writeRequestHead } from '../forwarding/forwarded-head.ts'
+import { BodyDecoder, type BodyForm } from '../http1/body-decoder.ts'
+import type { BodySink } from '../http1/chunked-body.ts'
+import { type ConnectionOptions, connectionOptions, persists } from '../http1/connection-options.ts'
+import { FieldName } from '../http1/field-name.ts'
+import { type Framing, framingOfResponse, UNTIL_CLOSE } from '../http1/framing.ts'
+import { MessageError } from '../http1/message-error.ts'
+import { isWorthReading, PendingBytes } from '../http1/pending-bytes.ts'
+import type { RequestHead } from '../http1/request-head.ts'
+import type { ResponseHead } from '../http1/response-head.ts'
+import { shortageIn } from '../runtime/shortage.ts'
+import type { ConnectionUser, ServerConnection } from './server-connection.ts'
+
+/** How large a response's head may be. */
+const RESPONSE_LIMITS = { headSize: 64 * 1024, headers: 256 }
+
+/** One request and its response on an HTTP/1 connection to a server. */
+export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
+  readonly #connection: ServerConnection
+  readonly #user: ServerStreamUser
+  readonly #context: WorkerContext
+  #request: ReceivedRequest | undefined
+  /** Whether all of the request went with its head. */
+  #isWhole = false
+  /** Whether all of the request has been written. */
+  #requestEnded = false
+  /** Whether the server has said anything at all. */
+  #isHeard = false
+  /** The start of a response's head that is still incomplete. */
+  #incomplete: PendingBytes | undefined
+  #response: BodyDecoder | undefined
+  /** Whether the server means to go on using the connection. */
+  #serverPersists = false
+  #isTunnel = false
+  #isOver = false
+
+  constructor(connection: ServerConnection, user: ServerStreamUser, context: WorkerContext) {
+    this.#connection = connection
+    this.#user = user
+    this.#context = context
+    connection.use(this)
+  }
+
+  get isConnected(): boolean {
+    return this.#connection.isConnected
+  }
+
+  connected(): void {
+    this.#user.connected()
+  }
+
+  // ── the request ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  send(request: ReceivedRequest, head: RequestHead, forwarding: Forwarding, body: Buffer | undefined): BodyForm {
+    const { scratch } = this.#context
+    const connection = this.#connection
+    this.#request = request
+    this.#isWhole = this.#requestEnded = request.framing === (body?.length ?? 0)
+    if (connection.introduction !== undefined) {
+      scratch.write(connection.introduction)
+      connection.introduction = undefined
+    }
+    writeRequestHead(scratch, head, request.options, request.framing, forwarding)
+    if (body !== undefined) scratch.write(body)
+    return 'chunks'
+  }
+
+  data(bytes: Buffer, from: number, to: number): void {
+    this.#context.scratch.copy(bytes, from, to)
+  }
+
+  end(): void {
+    this.#requestEnded = true
+    if (this.#isTunnel) this.#connection.writer.end()
+  }
+
+  flush(): boolean {
+    const { writer } = this.#connection
+    const { scratch } = this.#context
+    if (scratch.length > 0) scratch.flushTo(writer)
+    return !writer.isFull
+  }
+
+  drained(): void {
+    this.#user.drained()
+  }
+
+  // ── the response ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  pause(): void {
+    this.#connection.socket.pause()
+  }
+
+  resume(): void {
+    this.#connection.socket.resume()
+  }
+
+  bytesRead(bytes: Buffer): void {
+    this.#isHeard = true
+    this.#user.heard()
+    if (this.#isOver) return
+    if (this.#response !== undefined) return this.#readBody(bytes, 0)
+    if (this.#incomplete?.add(bytes, RESPONSE_LIMITS.headSize) === false) return
+    try {
+      this.#readHeads(this.#incomplete?.bytes ?? bytes)
+    } catch (error) {
+      this.#user.flush()
+      this.#fail(new Failure('response-malformed', failureOf(error).detail))
+    }
+  }
+
+  /** Interim responses and the final one, as far as they are there. */
+  #readHeads(bytes: Buffer): void {
+    const { responseHead: head } = this.#context
+    for (let at = 0; ; at = head.end) {
+      const isPending = this.#incomplete !== undefined && at === 0
+      const isWorthIt = isPending || at > 0 || isWorthReading(bytes, at, RESPONSE_LIMITS.headSize)
+      if (!isWorthIt || !head.parse(bytes, at, RESPONSE_LIMITS)) {
+        if (!isPending) this.#incomplete = new PendingBytes(bytes.subarray(at))
+        return this.#user.flush()
+      }
+      const framing = framingOfResponse(head, this.#request!.method === 'HEAD')
+      const options = connectionOptions(head)
+      if (head.status >= 200) return this.#beginBody(head, options, framing)
+      if (head.status === 101) return this.#switchProtocols(head, options)
+      this.#user.interim(head, options)
+    }
+  }
+
+  #beginBody(head: ResponseHead, options: ConnectionOptions, framing: Framing): void {
+    const { bytes, end } = head
+    this.#incomplete = undefined
+    this.#serverPersists = persists(head, options) && framing !== UNTIL_CLOSE
+    const form = this.#user.response(head, options, framing)
+    this.#response = new BodyDecoder(framing, form, this.#context.generation.snapshot.limits, 'server')
+    this.#readBody(bytes, end)
+  }
+
+  /** From here on both sides send what they like, until both have closed (RFC 9110 §7.8). */
+  #switchProtocols(head: ResponseHead, options: ConnectionOptions): void {
+    if (!this.#request!.mayUpgrade) throw new MessageError('the server switches protocols, unasked')
+    if (head.find(FieldName.Upgrade) < 0)
+      throw new MessageError('the server switches protocols, and does not say to which')
+    const { bytes, end } = head
+    this.#incomplete = undefined
+    this.#isTunnel = true
+    this.#requestEnded = false
+    this.#connection.socket.allowHalfOpen = true
+    this.#response = new BodyDecoder(UNTIL_CLOSE, 'data', this.#context.generation.snapshot.limits, 'server')
+    this.#user.switched(head, options)
+    if (!this.#isOver && end < bytes.length) this.#readBody(bytes, end)
+  }
+
+  #readBody(bytes: Buffer, from: number): void {
+    const response = this.#response!
+    let end: number
+    try {
+      end = response.read(bytes, from, this)
+    } catch (error) {
+      this.#user.flush()
+      return this.#fail(new Failure('response-malformed', failureOf(error).detail))
+    }
+    if (response.done) this.#complete(end === bytes.length)
+    else this.#user.flush()
+  }
+
+  bodyBytes(bytes: Buffer, from: number, to: number): void {
+    this.#user.bodyBytes(bytes, from, to)
+  }
+
+  /** @param isClean whether the server sent nothing beyond the response */
+  #complete(isClean: boolean): void {
+    this.#isOver = true
+    if (isClean && this.#serverPersists && this.#requestEnded) this.#connection.release()
+    else this.#connection.destroy()
+    this.#user.ended(this.#response!.trailers)
+  }
+
+  // ── the end ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  wait(ms: number): void {
+    this.#connection.wait(ms)
+  }
+
+  cancel(): void {
+    this.#isOver = true
+    this.#connection.destroy()
+  }
+
+  finish(ms: number): void {
+    this.#isOver = true
+    this.#connection.finish(ms)
+  }
+
+  timedOut(): void {
+    this.#user.timedOut()
+  }
+
+  serverEnded(): void {
+    if (this.#isTunnel) {
+      this.#response!.close()
+      return this.#user.ended()
+    }
+    if (this.#response?.close()) return this.#complete(false)
+    this.#lost('the server closed the connection')
+  }
+
+  closed(error: Error | undefined): void {
+    const detail = error?.message ?? 'the connection was closed'
+    if (this.isConnected) return this.#lost(detail, isReset(error))
+    const shortage = shortageIn(error)
+    if (shortage !== undefined) this.#context.notices.shortage(shortage)
+    this.#fail(new Failure(shortage === undefined ? 'connect-failed' : 'shortage', detail))
+  }
+
+  /** @param isReset whether by a reset: the kernel of a server that closes sends one where the server has not read all */
+  #lost(detail: string, isReset = false): void {
+    if (!this.#isHeard && this.#connection.served > 0) return this.#fail(new Failure('connection-stale', detail))
+    const isBeingSent = !this.#requestEnded || this.#connection.writer.isBehind || (isReset && !this.#isWhole)
+    // An early answer whose end is the connection's: a server that has not read all of the request can end it in no other way.
+    const mayBeEarly = isBeingSent || (isReset && this.#request?.framing !== 0)
+    if (mayBeEarly && !this.#isTunnel && this.#response?.close()) return this.#complete(false)
+    this.#fail(new Failure(isBeingSent ? 'request-cut' : this.#codeOfLoss, detail))
+  }
+
+  get #codeOfLoss(): 'response-cut' | 'connection-lost' | 'no-answer' {
+    if (this.#response !== undefined) return 'response-cut'
+    return this.#isHeard ? 'connection-lost' : 'no-answer'
+  }
+
+  #fail(failure: Failure): void {
+    this.#isOver = true
+    this.#connection.destroy()
+    this.#user.failed(failure)
+  }
+}
+
+function isReset(error: Error | undefined): boolean {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code
+  return code === 'ECONNRESET' || code === 'EPIPE'
+}
