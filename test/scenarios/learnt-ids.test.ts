@@ -1,4 +1,4 @@
-/** Which of the ids that answers and requests hold is the session that Limpet learns, and knows again. */
+/** Which of the ids in answers and requests is the session that Limpet learns and recognizes. */
 import assert from 'node:assert/strict'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { describe, type TestContext, test } from 'node:test'
@@ -8,34 +8,20 @@ import { User } from '../support/user.ts'
 
 type Answer = (response: ServerResponse, request: IncomingMessage) => void
 
-/** Limpet before three servers that answer so, with their name as the body. */
-async function learning(test: TestContext, affinity: object, answer: Answer): Promise<Limpet> {
-  const servers = await Promise.all(
+/** The addresses of three servers that answer so, each with its name as the body. */
+function threeServers(test: TestContext, answer: Answer): Promise<string[]> {
+  return Promise.all(
     ['a', 'b', 'c'].map(async (name) => {
       const { address } = await httpOrigin(test, (request, response) => {
         answer(response, request)
         response.end(name)
       })
-      return { name, address }
+      return address
     }),
   )
-  return startLimpet(test, {
-    listeners: [{ address: '127.0.0.1', port: 0 }],
-    workers: 2,
-    routes: [{ path: '/*', upstream: 'app' }],
-    upstreams: { app: { affinity: { type: 'learn', ...affinity }, servers } },
-  })
 }
 
-async function serverFor({ port }: Limpet, path: string, cookie = 'none=1'): Promise<string> {
-  return (await new User().get(port, path, { Cookie: cookie })).body
-}
-
-/** Asserts that requests with that cookie keep to one server, which is told. */
-async function assertKept(limpet: Limpet, server: string, cookie: string, path = '/'): Promise<void> {
-  for (let turn = 0; turn < 4; turn++) assert.equal(await serverFor(limpet, path, cookie), server)
-}
-
+/** Sets these cookies where the query has `new=ID`, with the ID in place of `#`. */
 const setting =
   (...fields: string[]): Answer =>
   (response, { url }) => {
@@ -47,19 +33,45 @@ const setting =
       )
   }
 
+async function serverFor({ port }: Limpet, path: string, cookie = 'none=1'): Promise<string> {
+  return (await new User().get(port, path, { Cookie: cookie })).body
+}
+
+/** Asserts that requests with that cookie stay on that server. */
+async function assertKept(limpet: Limpet, server: string, cookie: string, path = '/'): Promise<void> {
+  for (let turn = 0; turn < 4; turn++) assert.equal(await serverFor(limpet, path, cookie), server)
+}
+
+/** Learns the session from the cookie SID. */
+const learningSid = (servers: readonly string[]) => `
+  listeners: [{ address: 127.0.0.1, port: 0 }]
+  workers: 2
+  routes: [{ path: /*, upstream: app }]
+  upstreams:
+    app:
+      affinity: { type: learn, from: "cookie:SID" }
+      servers: [${servers}]
+`
+
 describe('a session is learnt', () => {
   const answers: Readonly<Record<string, string[]>> = {
-    'where a cookie of the name is taken away from another path': ['SID=#; Path=/', 'SID=; Path=/old; Max-Age=0'],
-    'where one is taken away from another domain': [
+    'although the answer deletes a cookie of the same name on another path': [
+      'SID=#; Path=/',
+      'SID=; Path=/old; Max-Age=0',
+    ],
+    'although the answer deletes one of another domain': [
       'SID=#',
       'SID=x; Domain=example.org; Expires=Thu, 01 Jan 1970 00:00:00 GMT',
     ],
-    'where one is taken away from another partition': ['SID=#; Path=/; Secure; Partitioned', 'SID=; Path=/; Max-Age=0'],
+    'although the answer deletes one of another partition': [
+      'SID=#; Path=/; Secure; Partitioned',
+      'SID=; Path=/; Max-Age=0',
+    ],
     'from a cookie in quotes': ['SID="#"; Path=/'],
   }
   for (const [what, fields] of Object.entries(answers)) {
     test(what, async (t) => {
-      const limpet = await learning(t, { from: 'cookie:SID' }, setting(...fields))
+      const limpet = await startLimpet(t, learningSid(await threeServers(t, setting(...fields))))
       for (const id of ['one', 'two', 'three', 'four']) {
         const server = await serverFor(limpet, `/?new=${id}`)
         await assertKept(limpet, server, `SID=${id}`)
@@ -68,9 +80,9 @@ describe('a session is learnt', () => {
     })
   }
 
-  test('by both of the ids of one answer', async (t) => {
+  test('by both ids of an answer that sets two', async (t) => {
     const fields = ['SID=#-all; Path=/', 'SID=#-app; Path=/app']
-    const limpet = await learning(t, { from: 'cookie:SID' }, setting(...fields))
+    const limpet = await startLimpet(t, learningSid(await threeServers(t, setting(...fields))))
     for (const id of ['one', 'two', 'three', 'four']) {
       const server = await serverFor(limpet, `/?new=${id}`)
       await assertKept(limpet, server, `SID=${id}-all`)
@@ -78,19 +90,20 @@ describe('a session is learnt', () => {
     }
   })
 
-  test('and goes on where an answer takes away a cookie that the request cannot have shown', async (t) => {
-    const limpet = await learning(t, { from: 'cookie:SID' }, (response, request) => {
+  test('and stays known when an answer deletes a cookie that the request cannot have shown', async (t) => {
+    const servers = await threeServers(t, (response, request) => {
       setting('SID=#; Path=/')(response, request)
       if (!response.hasHeader('Set-Cookie')) response.setHeader('Set-Cookie', 'SID=; Path=/old; Max-Age=0')
     })
+    const limpet = await startLimpet(t, learningSid(servers))
     const server = await serverFor(limpet, '/?new=one')
     await assertKept(limpet, server, 'SID=one')
     assert.equal((await limpet.log.matching(/ stuck$/, 4)).length, 4)
   })
 })
 
-test('of two cookies of the name, the one that is known counts', async (t) => {
-  const limpet = await learning(t, { from: 'cookie:SID' }, setting('SID=#; Path=/'))
+test('of two cookies with the same name, the known one counts', async (t) => {
+  const limpet = await startLimpet(t, learningSid(await threeServers(t, setting('SID=#; Path=/'))))
   for (const id of ['one', 'two', 'three', 'four']) {
     const server = await serverFor(limpet, `/?new=${id}`)
     await assertKept(limpet, server, `SID=stale; SID=${id}`)
@@ -100,12 +113,22 @@ test('of two cookies of the name, the one that is known counts', async (t) => {
   await limpet.log.matching(/ stuck$/, 48)
 })
 
-test('of two parameters of the name, the one that is known counts, and a name or value may be escaped', async (t) => {
-  const limpet = await learning(t, { from: 'query:session' }, (response, { url }) => {
+test('of two parameters with the same name, the known one counts, and names and values may be escaped', async (t) => {
+  const servers = await threeServers(t, (response, { url }) => {
     if (!url!.startsWith('/begin')) return
     response.statusCode = 303
     response.setHeader('Location', '/shop?lang=en&session=a%2Fb+c')
   })
+  const config = `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    workers: 2
+    routes: [{ path: /*, upstream: app }]
+    upstreams:
+      app:
+        affinity: { type: learn, from: "query:session" }
+        servers: [${servers}]
+  `
+  const limpet = await startLimpet(t, config)
   const server = await serverFor(limpet, '/begin')
   const ways = [
     'session=a%2Fb+c',
@@ -118,21 +141,30 @@ test('of two parameters of the name, the one that is known counts, and a name or
   await limpet.log.matching(/ stuck$/, 4 * ways.length)
 })
 
-describe("the application's own id, in a request whose answer tells none,", () => {
-  /** It accepts what it is shown, unless that is bad; nobody learns anything from it. */
+describe("the application's own id, in a request whose answer sets none,", () => {
+  /** Accepts every id but a bad one, and never sets one. */
   const accepting: Answer = (response, { headers }) => {
     if (headers.cookie?.includes('bad')) response.statusCode = 403
   }
   const SID = 'SID=minted-elsewhere'
+  const adoptingSid = (servers: readonly string[]) => `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    workers: 2
+    routes: [{ path: /*, upstream: app }]
+    upstreams:
+      app:
+        affinity: { type: learn, from: "cookie:SID", adopt: true }
+        servers: [${servers}]
+  `
 
-  test('is not learnt if nobody asked for that: it goes by its value', async (t) => {
-    const limpet = await learning(t, { from: 'cookie:SID' }, accepting)
+  test('is not learnt by default: its hash picks the server', async (t) => {
+    const limpet = await startLimpet(t, learningSid(await threeServers(t, accepting)))
     await assertKept(limpet, await serverFor(limpet, '/', SID), SID)
     await limpet.log.matching(/ expired$/, 5)
   })
 
   test('is learnt with adopt: true, on the server that answered', async (t) => {
-    const limpet = await learning(t, { from: 'cookie:SID', adopt: true }, accepting)
+    const limpet = await startLimpet(t, adoptingSid(await threeServers(t, accepting)))
     const server = await serverFor(limpet, '/', SID)
     await assertKept(limpet, server, SID)
     await limpet.log.matching(/ expired$/, 1)
@@ -140,7 +172,7 @@ describe("the application's own id, in a request whose answer tells none,", () =
   })
 
   test('is not learnt with adopt: true from an answer that is an error', async (t) => {
-    const limpet = await learning(t, { from: 'cookie:SID', adopt: true }, accepting)
+    const limpet = await startLimpet(t, adoptingSid(await threeServers(t, accepting)))
     await serverFor(limpet, '/', 'SID=bad')
     await serverFor(limpet, '/', 'SID=bad')
     await limpet.log.matching(/ 403 .* expired$/, 2)
@@ -150,11 +182,21 @@ describe("the application's own id, in a request whose answer tells none,", () =
 describe('a handshake of Engine.IO', () => {
   const queries = ['EIO=4&transport=polling&sid=', 'EI%4F=4&%74ransport=polling', 'sid&EIO=4&transport=polling']
   for (const query of queries) {
-    test(`is one with ${query}, and its session is known by an escaped name too`, async (t) => {
-      const limpet = await learning(t, { from: 'socket.io' }, (response, { url }) => {
+    test(`is recognized in ${query}, and its session by an escaped name too`, async (t) => {
+      const servers = await threeServers(t, (response, { url }) => {
         if (/sid=[^&]/.test(url!.replaceAll('%73', 's'))) return
         response.write('0{"sid":"lv_VI97HAXpY6yYWAAAC","upgrades":[]}')
       })
+      const config = `
+        listeners: [{ address: 127.0.0.1, port: 0 }]
+        workers: 2
+        routes: [{ path: /*, upstream: app }]
+        upstreams:
+          app:
+            affinity: { type: learn, from: socket.io }
+            servers: [${servers}]
+      `
+      const limpet = await startLimpet(t, config)
       const opened = await serverFor(limpet, `/socket.io/?${query}`)
       const server = opened.at(-1)!
       await assertKept(limpet, server, 'none=1', '/socket.io/?EIO=4&transport=polling&%73id=lv_VI97HAXpY6yYWAAAC')

@@ -2,22 +2,15 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { startLimpet } from '../support/limpet.ts'
-import { httpOrigin } from '../support/origin.ts'
+import { httpOrigin, type Origin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
 import { throughTo } from '../support/through.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 const OK = 'HTTP/1.1 200 OK\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\nContent-Length: 2\r\n\r\nok'
 
-async function limited(test: TestContext, limits: object, workers = 2) {
-  const origin = await httpOrigin(test, (_request, response) => response.end('ok'))
-  return startLimpet(test, {
-    listeners: [{ address: '127.0.0.1', port: 0 }],
-    workers,
-    routes: [{ path: '/*', upstream: 'one' }],
-    upstreams: { one: { servers: [origin.address] } },
-    limits,
-  })
+function okServer(test: TestContext): Promise<Origin> {
+  return httpOrigin(test, (_request, response) => response.end('ok'))
 }
 
 async function served(client: RawClient): Promise<boolean> {
@@ -26,8 +19,16 @@ async function served(client: RawClient): Promise<boolean> {
 }
 
 describe('connections', () => {
-  test('are turned away where there are too many in all, whichever worker has them', async (t) => {
-    const limpet = await limited(t, { connections: 5 })
+  test('are refused beyond the limit of all workers together', async (t) => {
+    const { address } = await okServer(t)
+    const config = `
+      listeners: [{ address: 127.0.0.1, port: 0 }]
+      workers: 2
+      routes: [{ path: /*, upstream: one }]
+      upstreams: { one: { servers: [${address}] } }
+      limits: { connections: 5 }
+    `
+    const limpet = await startLimpet(t, config)
     const clients: RawClient[] = []
     for (let i = 0; i < 5; i++) {
       const client = await RawClient.connect(t, limpet.port)
@@ -40,16 +41,32 @@ describe('connections', () => {
     await limpet.log.find(/ "-" 503 \d+ "-" "-" - - /)
   })
 
-  test('are turned away where one address has too many, and others are not', async (t) => {
-    const limpet = await limited(t, { connectionsPerAddress: 3 })
+  test('are refused to an address beyond its limit, and not to others', async (t) => {
+    const { address } = await okServer(t)
+    const config = `
+      listeners: [{ address: 127.0.0.1, port: 0 }]
+      workers: 2
+      routes: [{ path: /*, upstream: one }]
+      upstreams: { one: { servers: [${address}] } }
+      limits: { connectionsPerAddress: 3 }
+    `
+    const limpet = await startLimpet(t, config)
     for (let i = 0; i < 3; i++) assert.ok(await served(await RawClient.connect(t, limpet.port, '127.0.0.5')))
     const fourth = await RawClient.connect(t, limpet.port, '127.0.0.5')
     assert.match(await fourth.goodbye(), /^HTTP\/1.1 503 /)
     assert.ok(await served(await RawClient.connect(t, limpet.port, '127.0.0.6')))
   })
 
-  test('have room again once others have closed', async (t) => {
-    const limpet = await limited(t, { connections: 3 }, 1)
+  test('are accepted again once others have closed', async (t) => {
+    const { address } = await okServer(t)
+    const config = `
+      listeners: [{ address: 127.0.0.1, port: 0 }]
+      workers: 1
+      routes: [{ path: /*, upstream: one }]
+      upstreams: { one: { servers: [${address}] } }
+      limits: { connections: 3 }
+    `
+    const limpet = await startLimpet(t, config)
     for (let i = 0; i < 20; i++) {
       const client = await RawClient.connect(t, limpet.port)
       client.say(GET.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'))
@@ -59,8 +76,16 @@ describe('connections', () => {
     }
   })
 
-  test('close after as many requests as they may have', async (t) => {
-    const limpet = await limited(t, { requestsPerConnection: 2 })
+  test('are closed after their last request', async (t) => {
+    const { address } = await okServer(t)
+    const config = `
+      listeners: [{ address: 127.0.0.1, port: 0 }]
+      workers: 2
+      routes: [{ path: /*, upstream: one }]
+      upstreams: { one: { servers: [${address}] } }
+      limits: { requestsPerConnection: 2 }
+    `
+    const limpet = await startLimpet(t, config)
     const client = await RawClient.connect(t, limpet.port)
     client.say(GET)
     assert.doesNotMatch(await client.take(/ok$/), /Connection: close/)
@@ -68,7 +93,7 @@ describe('connections', () => {
     assert.match(await client.goodbye(), /\r\nConnection: close\r\n/)
   })
 
-  test('that say nothing for too long are closed, before a request and between two', async (t) => {
+  test('that are silent for too long are closed, before the first request and between two', async (t) => {
     const { limpet, origin, client } = await throughTo(t, { timeouts: { head: '200ms', idle: '200ms' } })
     const silent = await RawClient.connect(t, limpet.port)
     assert.equal(await silent.goodbye(), '')
@@ -81,7 +106,7 @@ describe('connections', () => {
   })
 })
 
-test('a client that takes nothing of its answer is let go, and so is its server', async (t) => {
+test('a client that reads nothing of its answer is disconnected, and its server is released', async (t) => {
   const endless = await httpOrigin(t, (_request, response) => {
     const more = () => {
       while (response.write(Buffer.alloc(65_536))) {}
@@ -89,20 +114,21 @@ test('a client that takes nothing of its answer is let go, and so is its server'
     response.on('drain', more)
     more()
   })
-  const limpet = await startLimpet(t, {
-    listeners: [{ address: '127.0.0.1', port: 0 }],
-    workers: 1,
-    routes: [{ path: '/*', upstream: 'one' }],
-    upstreams: { one: { servers: [endless.address] } },
-    timeouts: { send: '300ms' },
-  })
+  const config = `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    workers: 1
+    routes: [{ path: /*, upstream: one }]
+    upstreams: { one: { servers: [${endless.address}] } }
+    timeouts: { send: 300ms }
+  `
+  const limpet = await startLimpet(t, config)
   const client = await RawClient.connect(t, limpet.port)
   client.socket.pause()
   client.say(GET)
   await limpet.log.find(/"GET \/ HTTP\/1.1" \d+ /)
 })
 
-test('a client that is slow with a small body keeps no server waiting', async (t) => {
+test('a small body that arrives slowly occupies no server until it is complete', async (t) => {
   const { limpet, origin, client } = await throughTo(t)
   client.say('POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n')
   client.say('12345')
@@ -113,7 +139,7 @@ test('a client that is slow with a small body keeps no server waiting', async (t
   assert.match(await origin.request(/67890$/), /^POST \/slow [\s\S]*\r\n\r\n1234567890$/)
 })
 
-test('a client that is slow with a long body is not the fault of its server', async (t) => {
+test('a long body that arrives slowly is not counted as a failure of the server', async (t) => {
   const timeouts = { connect: '5s', firstByte: '200ms', idle: '200ms' }
   const { limpet, origin, client } = await throughTo(t, { timeouts: { body: '600ms' } }, { timeouts })
   client.say('POST /slow HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n')
@@ -122,34 +148,35 @@ test('a client that is slow with a long body is not the fault of its server', as
   assert.doesNotMatch(limpet.errors.all.join('\n'), /suspended/)
 })
 
-test('a client that has said everything is not timed out while its answer goes on', async (t) => {
+test('a client that has sent its whole request is not timed out while it waits for the answer', async (t) => {
   const { origin, client } = await throughTo(t, { timeouts: { body: '200ms' } })
   client.say('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody')
   await origin.request(/body$/)
   const other = await RawClient.connect(t, client.socket.remotePort!)
   other.say('POST /other HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nhal')
-  // Whoever is late is told so; the first client, by then as old, is not.
+  // The client that is late gets 408; the first client, which is as old by then, does not.
   assert.match(await other.hear(/\r\n\r\n/), /^HTTP\/1.1 408 /)
   origin.say(OK)
   assert.match(await client.hear(/ok$/), /^HTTP\/1.1 200 /)
 })
 
-test('a client that asks on without reading is held back, and served in the end', async (t) => {
+test('a client that pipelines requests without reading is slowed down, and served completely once it reads', async (t) => {
   let asked = 0
   const body = Buffer.alloc(40_000, 'x')
   const origin = await httpOrigin(t, (_request, response) => {
     asked++
     response.end(body)
   })
-  const limpet = await startLimpet(t, {
-    listeners: [{ address: '127.0.0.1', port: 0 }],
-    workers: 1,
-    routes: [{ path: '/*', upstream: 'one' }],
-    upstreams: { one: { servers: [origin.address] } },
-  })
+  const config = `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    workers: 1
+    routes: [{ path: /*, upstream: one }]
+    upstreams: { one: { servers: [${origin.address}] } }
+  `
+  const limpet = await startLimpet(t, config)
   const count = 2000
   const client = await RawClient.connect(t, limpet.port)
-  // What comes is counted here, and not kept.
+  // The bytes of the answers are counted below, not kept.
   client.socket.removeAllListeners('data').pause()
   client.say(GET.repeat(count))
   const others = await RawClient.connect(t, limpet.port)

@@ -1,4 +1,4 @@
-/** One run of the program finishes what it has in hand while the next one serves already: no session is lost between them. */
+/** A run of the program finishes its requests in flight while the next run already serves: no session is lost between them. */
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
@@ -13,8 +13,8 @@ import { httpOrigin } from '../support/origin.ts'
 import { untilSaved } from '../support/saved-sessions.ts'
 import { User } from '../support/user.ts'
 
-/** A server with sessions and sockets, which answers `/held` only once the test lets it. */
-async function app(test: TestContext, name: string, held: (() => void)[]) {
+/** A server with sessions and WebSockets. What answers a request for `/held` is added to `held`, and left to the test. */
+async function app(test: TestContext, name: string, held: (() => void)[] = []): Promise<string> {
   const sessions = new Set<string>()
   const origin = await httpOrigin(test, (request, response) => {
     let [, id = ''] = /(?:^|; )sid=([^;]+)/.exec(request.headers.cookie ?? '') ?? []
@@ -34,29 +34,16 @@ async function app(test: TestContext, name: string, held: (() => void)[]) {
   const sockets = new WebSocketServer({ server: origin.server as never })
   sockets.on('connection', (socket) => socket.send('hello'))
   test.after(() => sockets.close())
-  return { name, address: origin.address }
+  return origin.address
 }
 
-async function scene(test: TestContext) {
-  const stateDirectory = await mkdtemp(join(tmpdir(), 'limpet-state-'))
-  test.after(() => rm(stateDirectory, { recursive: true }))
-  /** Requests that servers have not answered yet. */
-  const held: (() => void)[] = []
-  const servers = await Promise.all(['a', 'b', 'c'].map((name) => app(test, name, held)))
-  const start = () =>
-    startLimpet(test, {
-      listeners: [{ address: '127.0.0.1', port: 0 }],
-      workers: 2,
-      routes: [{ path: '/*', upstream: 'app' }],
-      upstreams: { app: { affinity: { type: 'learn', from: 'cookie:sid' }, servers } },
-      timeouts: { stop: '0s' },
-      admin: { port: 0 },
-      stateDirectory,
-    })
-  return { start, held, stateDirectory }
+async function stateFolder(test: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'limpet-state-'))
+  test.after(() => rm(folder, { recursive: true }))
+  return folder
 }
 
-/** Users, and the servers that they have begun their sessions on. */
+/** New users, each with the server on which their session began. */
 async function arrive({ port }: Limpet, count: number, path = '/'): Promise<Map<User, string>> {
   const users = Array.from({ length: count }, () => new User())
   const answers = await Promise.all(users.map((user) => user.get(port, path)))
@@ -83,12 +70,28 @@ async function untilLive(limpet: Limpet, count: number): Promise<void> {
   }
 }
 
-test('every session that begins around TERM is known to the next run, while a WebSocket keeps the old one', async (t) => {
-  const { start, held, stateDirectory } = await scene(t)
-  const old = await start()
+/** All runs of a test have this configuration, and so the same state directory. */
+const config = (stateDirectory: string, [a, b, c]: readonly string[]) => `
+  listeners: [{ address: 127.0.0.1, port: 0 }]
+  workers: 2
+  routes: [{ path: /*, upstream: app }]
+  upstreams:
+    app:
+      affinity: { type: learn, from: "cookie:sid" }
+      servers: [{ name: a, address: ${a} }, { name: b, address: ${b} }, { name: c, address: ${c} }]
+  timeouts: { stop: 0s }
+  admin: { port: 0 }
+  stateDirectory: ${stateDirectory}
+`
+
+test('every session that begins around TERM is known to the next run, while a WebSocket keeps the old run alive', async (t) => {
+  const stateDirectory = await stateFolder(t)
+  const held: (() => void)[] = []
+  const servers = await Promise.all(['a', 'b', 'c'].map((name) => app(t, name, held)))
+  const old = await startLimpet(t, config(stateDirectory, servers))
   const socket = new WebSocket(`ws://127.0.0.1:${old.port}/`)
   await once(socket, 'message')
-  // Twenty whose answers come just before TERM, ten whose answers come after it, and ten once the next run serves.
+  // Twenty are answered just before TERM, ten after it, and ten once the next run serves.
   const before = arrive(old, 20)
   const afterTerm = arrive(old, 10, '/held')
   while (held.length < 10) await new Promise((resolve) => setImmediate(resolve))
@@ -100,14 +103,14 @@ test('every session that begins around TERM is known to the next run, while a We
   for (const answer of held.splice(0, 10)) answer()
   for (const [user, server] of await afterTerm) users.set(user, server)
   await untilSaved(t, stateDirectory, 30)
-  const next = await start()
+  const next = await startLimpet(t, config(stateDirectory, servers))
   await next.errors.find(/30 session\(s\) go on/)
   await assertKnown(next, users)
   for (const answer of held.splice(0)) answer()
   const late = await afterStart
   await untilLive(next, 40)
   await assertKnown(next, late)
-  // What ends at the next run does not come back with what the old one saves at its end.
+  // A session that ends in the next run does not come back when the old run saves its sessions at its end.
   const [leaver] = [...users.keys()] as [User]
   const cookie = leaver.cookie
   await leaver.get(next.port, '/logout')
@@ -119,25 +122,26 @@ test('every session that begins around TERM is known to the next run, while a We
   next.process.kill('SIGTERM')
   assert.equal(await next.exit, 0)
   users.delete(leaver)
-  const third = await start()
+  const third = await startLimpet(t, config(stateDirectory, servers))
   await third.errors.find(/39 session\(s\) go on/)
   await assertKnown(third, new Map([...users, ...late]))
   await new User().get(third.port, '/', { Cookie: cookie })
   await third.log.find(/ expired$/)
 })
 
-test('a run that is killed has left its sessions, and nothing of it is left once they are taken over', async (t) => {
-  const { start, stateDirectory } = await scene(t)
+test('the sessions of a killed run go on in the next, and its files are removed once they are taken over', async (t) => {
+  const stateDirectory = await stateFolder(t)
+  const servers = await Promise.all(['a', 'b', 'c'].map((name) => app(t, name)))
   const users = new Map<User, string>()
   for (let run = 1; run <= 3; run++) {
-    const limpet = await start()
+    const limpet = await startLimpet(t, config(stateDirectory, servers))
     await assertKnown(limpet, users)
     for (const [user, server] of await arrive(limpet, 10)) users.set(user, server)
     await untilSaved(t, stateDirectory, 10 * run)
     limpet.process.kill('SIGKILL')
     await limpet.exit
   }
-  const last = await start()
+  const last = await startLimpet(t, config(stateDirectory, servers))
   await last.errors.find(/30 session\(s\) go on/)
   await assertKnown(last, users)
   last.process.kill('SIGTERM')

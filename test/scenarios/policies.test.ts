@@ -1,40 +1,31 @@
-/** Policies at work: what they are told of a request, and of the servers. */
+/** Balancing policies at work: what they use of a request and of the servers. */
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { startLimpet } from '../support/limpet.ts'
-import { httpOrigin, type Origin } from '../support/origin.ts'
+import { httpOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
 
-function balancing(test: TestContext, balance: unknown, servers: readonly unknown[]) {
-  return startLimpet(test, {
-    listeners: [{ address: '127.0.0.1', port: 0 }],
-    workers: 1,
-    routes: [{ path: '/*', upstream: 'all' }],
-    upstreams: { all: { balance, servers } },
-  })
-}
-
-function named(test: TestContext, count: number): Promise<Origin[]> {
-  return Promise.all(
-    Array.from({ length: count }, (_, i) => httpOrigin(test, (_request, response) => response.end(`<${i}>`))),
-  )
-}
-
 for (const type of ['hash', 'consistent-hash']) {
-  test(`${type} keeps what has the same key together, wherever the key comes from`, async (t) => {
+  test(`${type} sends requests with the same key to the same server, wherever the key comes from`, async (t) => {
     const keys = {
       'header:X-User': (value: string) => `GET / HTTP/1.1\r\nHost: a\r\nX-User: ${value}\r\n\r\n`,
       'cookie:user': (value: string) => `GET / HTTP/1.1\r\nHost: a\r\nCookie: a=b; user=${value}\r\n\r\n`,
       'query:user': (value: string) => `GET /?user=${value} HTTP/1.1\r\nHost: a\r\n\r\n`,
       path: (value: string) => `GET /${value} HTTP/1.1\r\nHost: a\r\n\r\n`,
     }
-    const origins = await named(t, 3)
+    const servers = [0, 1, 2].map((i) => httpOrigin(t, (_request, response) => response.end(`<${i}>`)))
+    const addresses = (await Promise.all(servers)).map(({ address }) => address)
     for (const [key, request] of Object.entries(keys)) {
-      const limpet = await balancing(
-        t,
-        { type, key },
-        origins.map(({ address }) => address),
-      )
+      const config = `
+        listeners: [{ address: 127.0.0.1, port: 0 }]
+        workers: 1
+        routes: [{ path: /*, upstream: all }]
+        upstreams:
+          all:
+            balance: { type: ${type}, key: "${key}" }
+            servers: [${addresses}]
+      `
+      const limpet = await startLimpet(t, config)
       const client = await RawClient.connect(t, limpet.port)
       const homes = new Set<string>()
       for (const user of ['ann', 'bob', 'eve', 'joe', 'kim', 'lea', 'max', 'tom']) {
@@ -52,11 +43,17 @@ for (const type of ['hash', 'consistent-hash']) {
   })
 }
 
-test('least-connections sends a request past the server that is busy', async (t) => {
+test('least-connections passes over a server that is busy', async (t) => {
   const held: (() => void)[] = []
   const busy = await httpOrigin(t, (_request, response) => held.push(() => response.end('<busy>')))
   const free = await httpOrigin(t, (_request, response) => response.end('<free>'))
-  const limpet = await balancing(t, 'least-connections', [busy.address, free.address])
+  const config = `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    workers: 1
+    routes: [{ path: /*, upstream: all }]
+    upstreams: { all: { balance: least-connections, servers: [${busy.address}, ${free.address}] } }
+  `
+  const limpet = await startLimpet(t, config)
   const waiting = await RawClient.connect(t, limpet.port)
   waiting.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
   const client = await RawClient.connect(t, limpet.port)
@@ -69,9 +66,9 @@ test('least-connections sends a request past the server that is busy', async (t)
   await waiting.hear(/<busy>/)
 })
 
-test('a server at its maxConnections is passed over, and its users say why', async (t) => {
+test('a server at its maxConnections is passed over, and the log gives the reason', async (t) => {
   const held: (() => void)[] = []
-  const origins = await Promise.all(
+  const [zero, one] = await Promise.all(
     [0, 1].map((i) =>
       httpOrigin(t, (request, response) => {
         if (request.url === '/hold') held.push(() => response.end(`<${i}>`))
@@ -79,8 +76,18 @@ test('a server at its maxConnections is passed over, and its users say why', asy
       }),
     ),
   )
-  const servers = origins.map(({ address }) => ({ address, maxConnections: 1 }))
-  const limpet = await balancing(t, 'ip-hash', servers)
+  const config = `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    workers: 1
+    routes: [{ path: /*, upstream: all }]
+    upstreams:
+      all:
+        balance: ip-hash
+        servers:
+          - { address: ${zero!.address}, maxConnections: 1 }
+          - { address: ${one!.address}, maxConnections: 1 }
+  `
+  const limpet = await startLimpet(t, config)
   const client = await RawClient.connect(t, limpet.port)
   client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
   const home = (await client.take(/<\d>/)).slice(-3)
@@ -96,10 +103,16 @@ test('a server at its maxConnections is passed over, and its users say why', asy
   assert.equal((await client.take(/<\d>/)).slice(-3), home)
 })
 
-test('least-time comes to prefer the server that answers sooner', async (t) => {
+test('least-time learns to prefer the server that answers sooner', async (t) => {
   const slow = await httpOrigin(t, (_request, response) => setTimeout(() => response.end('<slow>'), 50))
   const fast = await httpOrigin(t, (_request, response) => response.end('<fast>'))
-  const limpet = await balancing(t, 'least-time', [slow.address, fast.address])
+  const config = `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    workers: 1
+    routes: [{ path: /*, upstream: all }]
+    upstreams: { all: { balance: least-time, servers: [${slow.address}, ${fast.address}] } }
+  `
+  const limpet = await startLimpet(t, config)
   const client = await RawClient.connect(t, limpet.port)
   const answers: string[] = []
   for (let i = 0; i < 50; i++) {
