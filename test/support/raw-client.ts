@@ -45,6 +45,12 @@ export class RawClient {
     this.socket.write(Buffer.from(text, 'latin1'))
   }
 
+  /** Sends requests, and takes what the answer has between `<` and `>`. */
+  async ask(...parts: (string | Buffer)[]): Promise<string> {
+    for (const part of parts) typeof part === 'string' ? this.say(part) : this.socket.write(part)
+    return /<(.*)>/.exec(await this.take(/<.*>/))![1]!
+  }
+
   /** Everything heard so far, one character a byte. */
   get heard(): string {
     return this.#heard.toString('latin1')
