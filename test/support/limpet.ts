@@ -73,6 +73,12 @@ export async function adminUrlOf({ errors }: Limpet): Promise<string> {
   return `http://${place}`
 }
 
+/** What the access log, in JSON, says of the GET for that path. */
+export async function loggedRequest({ log }: Limpet, path: string) {
+  const [line] = await log.matching(new RegExp(`"GET ${path} `), 1)
+  return JSON.parse(line!)
+}
+
 /** Runs `limpet` to its end. */
 export async function runLimpet(args: readonly string[], env: NodeJS.ProcessEnv = {}, cwd = tmpdir()) {
   const child = spawn(process.execPath, [LIMPET, ...args], { cwd, env: { ...process.env, ...env } })

@@ -45,6 +45,11 @@ export class RawClient {
     this.socket.write(Buffer.from(text, 'latin1'))
   }
 
+  /** Sends a request for a path, with nothing special about it. */
+  get(path: string): void {
+    this.say(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`)
+  }
+
   /** Sends requests, and takes what the answer has between `<` and `>`. */
   async ask(...parts: (string | Buffer)[]): Promise<string> {
     for (const part of parts) typeof part === 'string' ? this.say(part) : this.socket.write(part)
