@@ -1,4 +1,4 @@
-/** What signals do, above all while the program is still starting. TERM, INT and QUIT are in stopping.test.ts. */
+/** What signals do, in particular while the program is starting. TERM, INT and QUIT are in stopping.test.ts. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -32,7 +32,7 @@ function startWith(t: TestContext, variables: NodeJS.ProcessEnv, ...args: string
   return { child, closed, stdout: new Lines(child.stdout), stderr: new Lines(child.stderr) }
 }
 
-/** Resolves once the process handles signals: HUP is the last that it takes, and the only one that Node leaves alone. */
+/** Resolves once the process handles signals: HUP is the last that it handles, and the only one that Node does not. */
 async function handlesSignals({ pid }: ChildProcess): Promise<void> {
   const bit = 1n << BigInt(constants.signals.SIGHUP - 1)
   for (;;) {
@@ -53,24 +53,26 @@ async function isRefused(port: number): Promise<boolean> {
 
 describe('during the start', { skip }, () => {
   test('TERM ends a program that waits for the first check of its servers', async (t) => {
-    // It takes connections, and never answers.
+    // It accepts connections, and never answers.
     const silent = await rawOrigin(t, () => {})
     const folder = mkdtempSync(join(tmpdir(), 'limpet-signals-'))
     t.after(() => rmSync(folder, { recursive: true }))
     const file = join(folder, 'limpet.yaml')
-    const health = { check: { type: 'http', path: '/', timeout: '9s', initial: 'unknown' } }
-    const config = {
-      listeners: [{ address: '127.0.0.1', port: 0 }],
-      routes: [{ path: '/*', upstream: 'app' }],
-      upstreams: { app: { servers: [silent.address], health } },
-    }
-    writeFileSync(file, JSON.stringify(config))
+    const config = `
+      listeners: [{ address: 127.0.0.1, port: 0 }]
+      routes: [{ path: /*, upstream: app }]
+      upstreams:
+        app:
+          servers: [${silent.address}]
+          health: { check: { type: http, path: /, timeout: 9s, initial: unknown } }
+    `
+    writeFileSync(file, config)
     const { child, closed } = startWith(t, {}, 'run', '-c', file)
     await once(silent.server, 'connection')
     const began = performance.now()
     child.kill('SIGTERM')
     assert.deepEqual(await closed, [0, null])
-    // Without that it waits for the check, which has 9 s.
+    // Otherwise it would wait for the check, for up to 9 s.
     assert.ok(performance.now() - began < 8000)
   })
 
@@ -87,7 +89,7 @@ describe('during the start', { skip }, () => {
   }
 
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {
-    test(`${signal} ends the program with 0, as later on`, async (t) => {
+    test(`${signal} ends the program with 0, as it does later`, async (t) => {
       const { child, closed } = start(t, 'run')
       await handlesSignals(child)
       child.kill(signal)
@@ -95,16 +97,16 @@ describe('during the start', { skip }, () => {
     })
   }
 
-  test('USR1 is kept for later: a log that was rotated just then is reopened', async (t) => {
+  test('USR1 is handled later: a log that was rotated at that moment is reopened', async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'limpet-signals-'))
     t.after(() => rmSync(folder, { recursive: true }))
     const file = join(folder, 'access.log')
-    const config = {
-      routes: [{ path: '/*', upstream: 'static' }],
-      upstreams: { static: { servers: ['127.0.0.1:1'] }, dynamic: { servers: ['127.0.0.1:1'] } },
-      accessLog: { file },
-    }
-    writeFileSync(join(folder, 'limpet.yaml'), JSON.stringify(config))
+    const config = `
+      routes: [{ path: /*, upstream: static }]
+      upstreams: { static: { servers: [127.0.0.1:1] }, dynamic: { servers: [127.0.0.1:1] } }
+      accessLog: { file: ${file} }
+    `
+    writeFileSync(join(folder, 'limpet.yaml'), config)
     const { child, closed, stderr } = start(t, 'run', '-c', join(folder, 'limpet.yaml'))
     // The log is opened before the workers are started, and USR1 is handled after that.
     while (!existsSync(file)) await pause(1)
@@ -119,15 +121,12 @@ describe('during the start', { skip }, () => {
   test('a debugger that USR1 opened before our first line is closed', async (t) => {
     const early = 'data:text/javascript,process.kill(process.pid,`SIGUSR1`);await(new(Promise)(r=>setTimeout(r,100)))'
     const origin = await httpOrigin(t, (_request, response) => response.end('here'))
-    const limpet = await startLimpet(
-      t,
-      {
-        listeners: [{ address: '127.0.0.1', port: 0 }],
-        routes: [{ path: '/*', upstream: 'only' }],
-        upstreams: { only: { servers: [origin.address] } },
-      },
-      { env: { NODE_OPTIONS: `--inspect-port=0 --import=${early}` } },
-    )
+    const config = `
+      listeners: [{ address: 127.0.0.1, port: 0 }]
+      routes: [{ path: /*, upstream: only }]
+      upstreams: { only: { servers: [${origin.address}] } }
+    `
+    const limpet = await startLimpet(t, config, { env: { NODE_OPTIONS: `--inspect-port=0 --import=${early}` } })
     const [, port] = await limpet.errors.find(/Debugger listening on ws:\/\/127\.0\.0\.1:(\d+)/)
     assert.ok(await isRefused(Number(port)))
   })
@@ -140,11 +139,12 @@ describe('while it serves', () => {
   ] as const) {
     test(`${signal} changes nothing, and the log says so`, async (t) => {
       const origin = await httpOrigin(t, (_request, response) => response.end('here'))
-      const limpet = await startLimpet(t, {
-        listeners: [{ address: '127.0.0.1', port: 0 }],
-        routes: [{ path: '/*', upstream: 'only' }],
-        upstreams: { only: { servers: [origin.address] } },
-      })
+      const config = `
+        listeners: [{ address: 127.0.0.1, port: 0 }]
+        routes: [{ path: /*, upstream: only }]
+        upstreams: { only: { servers: [${origin.address}] } }
+      `
+      const limpet = await startLimpet(t, config)
       limpet.process.kill(signal)
       await limpet.errors.find(says)
       assert.equal(await (await fetch(limpet.url)).text(), 'here')
@@ -152,8 +152,8 @@ describe('while it serves', () => {
   }
 })
 
-describe('a command that is over soon', { skip }, () => {
-  /** `limpet check` of a file that comes by a pipe, so that it waits for us. */
+describe('a short command', { skip }, () => {
+  /** `limpet check` of a file that is a pipe, so that it waits for the test. */
   function check(t: TestContext) {
     const folder = mkdtempSync(join(tmpdir(), 'limpet-signals-'))
     t.after(() => rmSync(folder, { recursive: true }))
@@ -162,13 +162,15 @@ describe('a command that is over soon', { skip }, () => {
     return { ...start(t, 'check', '-c', pipe), pipe }
   }
 
-  test('opens no debugger at USR1', async (t) => {
+  test('opens no debugger on USR1', async (t) => {
     const { child, closed, stderr, pipe } = check(t)
     const file = await open(pipe, 'w')
     child.kill('SIGUSR1')
-    await file.writeFile(
-      'routes: [{ path: /*, upstream: static }]\nupstreams: { static: { servers: [a] }, dynamic: { servers: [a] } }\n',
-    )
+    const config = `
+      routes: [{ path: /*, upstream: static }]
+      upstreams: { static: { servers: [a] }, dynamic: { servers: [a] } }
+    `
+    await file.writeFile(config)
     await file.close()
     const [code] = await closed
     assert.deepEqual([code, stderr.all.filter((line) => /debugger/i.test(line))], [0, []])
@@ -185,7 +187,7 @@ describe('a command that is over soon', { skip }, () => {
 
 describe('the lab', { skip }, () => {
   for (const signal of ['SIGHUP', 'SIGQUIT', 'SIGTERM', 'SIGINT'] as const) {
-    test(`ends at ${signal}, with its servers`, async (t) => {
+    test(`ends on ${signal}, with its servers`, async (t) => {
       const { child, closed, stdout } = start(t, 'demo')
       const [, url] = await stdout.find(/static-1 +(http:\S+)/)
       child.kill(signal)
@@ -194,7 +196,7 @@ describe('the lab', { skip }, () => {
     })
   }
 
-  test('opens no debugger at USR1, and goes on', async (t) => {
+  test('opens no debugger on USR1, and goes on', async (t) => {
     const { child, stdout, stderr } = start(t, 'demo')
     await handlesSignals(child)
     child.kill('SIGUSR1')

@@ -1,24 +1,28 @@
-/** One address or network that carries too much, and what the operator is told of it. */
+/** What Limpet reports about an address or network that sends too many of the requests. */
 import assert from 'node:assert/strict'
 import { Agent, get } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { adminUrlOf, type Limpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
 
-async function hashed(t: TestContext, workers: number, upstream: object = {}): Promise<Limpet> {
-  const origins = await Promise.all([1, 2].map(() => httpOrigin(t, (_request, response) => response.end('ok'))))
-  const servers = origins.map(({ address }, index) => ({ name: 'ab'[index], address }))
-  return startLimpet(t, {
-    listeners: [{ address: '127.0.0.1', port: 0 }],
-    workers,
-    admin: { port: 0 },
-    accessLog: 'off',
-    routes: [{ path: '/*', upstream: 'app' }],
-    upstreams: { app: { balance: 'ip-hash', skew: { minRequests: 1200 }, servers, ...upstream } },
-  })
+/** Servers are picked by the client's network, and a network that sends too much is reported from 1,200 requests on. */
+async function pickingByNetwork(test: TestContext, workers: number): Promise<string> {
+  const [a, b] = await Promise.all([1, 2].map(() => httpOrigin(test, (_request, response) => response.end('ok'))))
+  return `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    workers: ${workers}
+    admin: { port: 0 }
+    accessLog: off
+    routes: [{ path: /*, upstream: app }]
+    upstreams:
+      app:
+        balance: ip-hash
+        skew: { minRequests: 1200 }
+        servers: [{ name: a, address: ${a!.address} }, { name: b, address: ${b!.address} }]
+  `
 }
 
-/** Sends so many requests from a source address, over one connection. */
+/** Sends that many requests from a source address, over one connection. */
 async function send(limpet: Limpet, localAddress: string, count: number): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   for (let sent = 0; sent < count; sent++) {
@@ -36,8 +40,8 @@ async function warningsOf(limpet: Limpet): Promise<{ code: string; message: stri
 }
 
 for (const workers of [1, 2]) {
-  test(`a network that carries too much is named, with its server, by ${workers} worker(s)`, async (t) => {
-    const limpet = await hashed(t, workers)
+  test(`a network that sends too much is named with its server, with ${workers} worker(s)`, async (t) => {
+    const limpet = await startLimpet(t, await pickingByNetwork(t, workers))
     const heavy = Array.from({ length: 8 }, (_, i) => send(limpet, `127.9.9.${i + 1}`, 160))
     const others = Array.from({ length: 16 }, (_, i) => send(limpet, `127.${i + 20}.3.4`, 16))
     await Promise.all([...heavy, ...others])
@@ -56,8 +60,8 @@ for (const workers of [1, 2]) {
   })
 }
 
-test('a network that no longer carries too much is said to, and no longer shown', async (t) => {
-  const limpet = await hashed(t, 1)
+test('a network that no longer sends too much is reported as such, and its warning ends', async (t) => {
+  const limpet = await startLimpet(t, await pickingByNetwork(t, 1))
   const others = (count: number) => Array.from({ length: 16 }, (_, i) => send(limpet, `127.${i + 20}.3.4`, count))
   await Promise.all([...Array.from({ length: 8 }, (_, i) => send(limpet, `127.9.9.${i + 1}`, 160)), ...others(16)])
   await limpet.errors.find(/WARN: upstream app: \d+ % of the requests come from 127\.9\.9\.0\/24 /)
@@ -69,27 +73,27 @@ test('a network that no longer carries too much is said to, and no longer shown'
   assert.deepEqual(await warningsOf(limpet), [])
 })
 
-test('nothing is said where load is even, while an uneven upstream beside it is named', async (t) => {
+test('an upstream with an even load is not reported, while an uneven one beside it is', async (t) => {
   const origin = await httpOrigin(t, (_request, response) => response.end('ok'))
-  const hashedByAddress = {
-    balance: 'ip-hash',
-    skew: { minRequests: 256 },
-    servers: [origin.address, { name: 'other', address: origin.address }],
-  }
-  const limpet = await startLimpet(t, {
-    listeners: [{ address: '127.0.0.1', port: 0 }],
-    workers: 1,
-    accessLog: 'off',
-    routes: [
-      { path: '/*', upstream: 'even' },
-      { path: '/uneven/*', upstream: 'uneven' },
-    ],
-    upstreams: { even: hashedByAddress, uneven: hashedByAddress },
-  })
+  const config = `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    workers: 1
+    accessLog: off
+    routes:
+      - { path: /*, upstream: even }
+      - { path: /uneven/*, upstream: uneven }
+    upstreams:
+      even: &by-network
+        balance: ip-hash
+        skew: { minRequests: 256 }
+        servers: [${origin.address}, { name: other, address: ${origin.address} }]
+      uneven: *by-network
+  `
+  const limpet = await startLimpet(t, config)
   await Promise.all(Array.from({ length: 32 }, (_, i) => send(limpet, `127.${i + 20}.3.4`, 16)))
   const from = { ...limpet, url: `${limpet.url}/uneven/` }
   await send(from, '127.9.9.9', 640)
-  // The same report tells of both.
+  // Both upstreams are judged at the same moment.
   await limpet.errors.find(/WARN: upstream uneven: 100 % of the requests come from 127\.9\.9\.9 /)
   assert.deepEqual(
     limpet.errors.all.filter((line) => line.includes('upstream even')),
