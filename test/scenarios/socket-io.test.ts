@@ -1,4 +1,4 @@
-/** Socket.IO's clients that keep no cookies, all behind one address: only the session's id tells where they belong. */
+/** Socket.IO clients without cookies, all at one address: only the id of the session tells on which server it is. */
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -13,7 +13,7 @@ import { connectUser, converse, SocketIoServers, waysToConnect } from '../suppor
 
 const names = Array.from({ length: 100 }, (_, index) => `user ${index}`)
 
-/** Resolves to how many of a hundred clients connected and were answered throughout. */
+/** Resolves to how many of a hundred clients connected and had all their messages answered. */
 async function served(test: TestContext, url: string, transports: readonly string[]): Promise<number> {
   const talks = names.map(async (name) => {
     const client = await connectUser(test, url, name, transports)
@@ -48,27 +48,26 @@ const noHaproxy = await missing(haproxyCookie)
 
 describe('a hundred clients of Socket.IO without cookies, at one address, on three servers', () => {
   for (const [way, transports] of Object.entries(waysToConnect)) {
-    test(`are all served ${way}, and every server has its share, where Limpet learns sessions`, async (t) => {
+    test(`are all served ${way}, and spread over the servers, when Limpet learns sessions`, async (t) => {
       const servers = await SocketIoServers.start(t, 3)
-      const limpet = await startLimpet(t, {
-        listeners: [{ address: '127.0.0.1', port: 0 }],
-        workers: 2,
-        routes: [{ path: '/*', upstream: 'chat' }],
-        upstreams: {
-          chat: {
-            affinity: { type: 'learn', from: 'socket.io' },
-            servers: servers.origins.map(({ address }) => address),
-          },
-        },
-      })
+      const config = `
+        listeners: [{ address: 127.0.0.1, port: 0 }]
+        workers: 2
+        routes: [{ path: /*, upstream: chat }]
+        upstreams:
+          chat:
+            affinity: { type: learn, from: socket.io }
+            servers: [${servers.origins.map(({ address }) => address)}]
+      `
+      const limpet = await startLimpet(t, config)
       assert.equal(await served(t, limpet.url, transports), names.length)
       assert.deepEqual(servers.refused, [])
-      // In turn it would be 33 or 34 each, were it not for two workers.
+      // With a single worker it would be 33 or 34 each.
       for (const users of servers.users) assert.ok(users >= 25, `${servers.users}`)
     })
   }
 
-  test("all meet on one server with nginx's ip_hash", { skip: noNginx }, async (t) => {
+  test("all reach the same server with nginx's ip_hash", { skip: noNginx }, async (t) => {
     const servers = await SocketIoServers.start(t, 3)
     const url = await startPeer(t, nginxIpHash, servers)
     assert.equal(await served(t, url, ['polling']), names.length)
@@ -78,7 +77,7 @@ describe('a hundred clients of Socket.IO without cookies, at one address, on thr
     )
   })
 
-  test("are mostly lost with HAProxy's cookie, which they do not keep", { skip: noHaproxy }, async (t) => {
+  test("are mostly refused with HAProxy's cookie, which they do not keep", { skip: noHaproxy }, async (t) => {
     const servers = await SocketIoServers.start(t, 3)
     const url = await startPeer(t, haproxyCookie, servers)
     const lucky = await served(t, url, ['polling'])

@@ -1,4 +1,4 @@
-/** How the program starts and how it ends. */
+/** How the program stops, and what it does when a worker dies or its port is taken. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -21,7 +21,7 @@ const OK = `HTTP/1.1 200 OK\r\n${DATE}Content-Length: 2\r\n\r\nok`
 
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {
   describe(signal, () => {
-    test('lets what is in flight finish, closes what is idle, and exits with 0', async (t) => {
+    test('lets requests in flight finish, closes idle connections, and exits with 0', async (t) => {
       const { limpet, origin, client } = await throughTo(t)
       const idle = await RawClient.connect(t, limpet.port)
       idle.say('GET /idle HTTP/1.1\r\nHost: a\r\n\r\n')
@@ -43,7 +43,7 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {
       assert.equal((await limpet.log.matching(/ 200 2 /, 2)).length, 2)
     })
 
-    test('a second time ends it at once', async (t) => {
+    test('sent again ends the program at once', async (t) => {
       const { limpet, origin, client } = await throughTo(t)
       client.say('GET /busy HTTP/1.1\r\nHost: a\r\n\r\n')
       await origin.request()
@@ -55,7 +55,7 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {
   })
 }
 
-test('a response that had begun before the signal does not keep its connection, nor the program', async (t) => {
+test('after a response that began before the signal, the connection is closed and the program ends', async (t) => {
   const { limpet, origin, client } = await throughTo(t)
   client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
   await origin.request()
@@ -75,7 +75,7 @@ test('a response that had begun before the signal does not keep its connection, 
   assert.equal(await limpet.exit, 0)
 })
 
-test('a signal while workers are still being started loses no request of those that listen', async (t) => {
+test('a signal while workers are being started loses no request of those that already listen', async (t) => {
   const { promise: asked, resolve: tellAsked } = Promise.withResolvers<ServerResponse>()
   let wasAsked = false
   const origin = await httpOrigin(t, (_request, response) => {
@@ -92,7 +92,7 @@ test('a signal while workers are still being started loses no request of those t
   const limpet = spawn(process.execPath, [LIMPET, 'run'], { env: { ...process.env, ...environment }, stdio: 'ignore' })
   t.after(() => limpet.kill('SIGKILL'))
   const exit = once(limpet, 'exit')
-  // Refused until the first worker listens; what the origin was asked is never asked again.
+  // Connections are refused until the first worker listens. A request that has reached the server is not sent again.
   const answered = (async () => {
     for (;;) {
       try {
@@ -110,7 +110,7 @@ test('a signal while workers are still being started loses no request of those t
   assert.deepEqual(await exit, [0, null])
 })
 
-test('an exchange that outlasts the time for stopping is cut off, and the exit is still 0', async (t) => {
+test('an exchange that lasts longer than timeouts.stop is cut off, and the exit code is still 0', async (t) => {
   const { limpet, origin, client } = await throughTo(t, { timeouts: { stop: '300ms' } })
   client.say('GET /busy HTTP/1.1\r\nHost: a\r\n\r\n')
   await origin.request()
@@ -118,7 +118,7 @@ test('an exchange that outlasts the time for stopping is cut off, and the exit i
   assert.equal(await limpet.exit, 0)
 })
 
-test('a second start on the same port says so, and leaves the first alone', async (t) => {
+test('a second Limpet on the same port fails and says why, and the first serves on', async (t) => {
   const { limpet, origin, client } = await throughTo(t)
   const env = { STATIC_BACKEND: '127.0.0.1:1', DYNAMIC_BACKEND: '127.0.0.1:1', PORT: String(limpet.port) }
   const second = await runLimpet(['run'], env)
@@ -133,23 +133,19 @@ test('a second start on the same port says so, and leaves the first alone', asyn
 
 test('a worker that dies is replaced, and the log says why', async (t) => {
   const origin = await httpOrigin(t, (_request, response) => response.end('here'))
-  const config = parseConfig(
-    JSON.stringify({
-      listeners: [{ address: '127.0.0.1', port: 0 }],
-      workers: 1,
-      routes: [{ path: '/*', upstream: 'one' }],
-      upstreams: { one: { servers: [origin.address] } },
-      accessLog: 'off',
-    }),
-    'test',
-    {},
-  )
+  const config = `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    workers: 1
+    routes: [{ path: /*, upstream: one }]
+    upstreams: { one: { servers: [${origin.address}] } }
+    accessLog: off
+  `
   const workers: Worker[] = []
   const note = (worker: Worker) => workers.push(worker)
   process.on('worker', note)
   const messages: string[] = []
   const log = pino({ base: null }, { write: (line) => messages.push(JSON.parse(line).msg) })
-  const balancer = await Balancer.start(config, log)
+  const balancer = await Balancer.start(parseConfig(config, 'test', {}), log)
   t.after(async () => {
     process.off('worker', note)
     await balancer.stop()

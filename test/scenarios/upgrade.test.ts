@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { createServer } from 'node:http'
-import { describe, type TestContext, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
 import { startLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
@@ -12,17 +12,8 @@ import { throughTo } from '../support/through.ts'
 const UPGRADE = 'GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: test\r\n\r\n'
 const SWITCHING = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: test\r\nX-A: b\r\n\r\n'
 
-function balancing(test: TestContext, servers: readonly string[], balance: string) {
-  return startLimpet(test, {
-    listeners: [{ address: '127.0.0.1', port: 0 }],
-    workers: 2,
-    routes: [{ path: '/*', upstream: 'all' }],
-    upstreams: { all: { balance, servers } },
-  })
-}
-
 describe('an upgraded connection', () => {
-  test('carries whatever both sides send, the bytes beside the heads included', async (t) => {
+  test('carries all bytes of both sides, including those that arrive together with the heads', async (t) => {
     const { limpet, origin, client } = await throughTo(t)
     client.say(`${UPGRADE}early`)
     assert.match(await origin.request(), /\r\nConnection: upgrade\r\nUpgrade: test\r\n/)
@@ -58,7 +49,7 @@ describe('an upgraded connection', () => {
     }
   })
 
-  test('is asked for with all protocols that the client names, unless one of them may not pass', async (t) => {
+  test('is requested with all protocols that the client names, unless one of them is not forwarded', async (t) => {
     const { origin, client } = await throughTo(t)
     client.say(UPGRADE.replace('Upgrade: test', 'Upgrade: test/2\r\nX: y\r\nUpgrade: test'))
     assert.match(await origin.request(), /\r\nX: y\r\nConnection: upgrade\r\nUpgrade: test\/2, test\r\n/)
@@ -69,7 +60,7 @@ describe('an upgraded connection', () => {
   })
 
   for (const first of ['client', 'server'] as const) {
-    test(`can be closed half by the ${first}, and goes on the other way`, async (t) => {
+    test(`can be half closed by the ${first}, and stays open in the other direction`, async (t) => {
       const { limpet, origin, client } = await throughTo(t)
       client.say(UPGRADE)
       await origin.request()
@@ -100,7 +91,7 @@ describe('an upgraded connection', () => {
     await client.goodbye()
   })
 
-  test('breaks off on one side when it does on the other', async (t) => {
+  test('is broken off on one side when the other side breaks off', async (t) => {
     const { origin, client, limpet } = await throughTo(t)
     client.say(UPGRADE)
     await origin.request()
@@ -111,7 +102,7 @@ describe('an upgraded connection', () => {
     assert.doesNotMatch(limpet.errors.all.join('\n'), /suspended/)
   })
 
-  test('may be refused by the server, and the connection goes on as it was', async (t) => {
+  test('may be refused by the server, and the connection stays HTTP', async (t) => {
     const { origin, client } = await throughTo(t)
     client.say(UPGRADE)
     await origin.request()
@@ -121,7 +112,7 @@ describe('an upgraded connection', () => {
     await origin.request(/next/)
   })
 
-  test('is not asked for where the other protocol would carry requests past the proxy', async (t) => {
+  test('is not requested for a protocol that would carry requests past the proxy', async (t) => {
     const { origin, client } = await throughTo(t)
     client.say(
       UPGRADE.replace('Upgrade: test', 'Upgrade: h2c\r\nHTTP2-Settings: AA').replace(
@@ -132,7 +123,7 @@ describe('an upgraded connection', () => {
     assert.doesNotMatch(await origin.request(), /upgrade|http2-settings/i)
   })
 
-  test('is a 502 where nobody asked for it', async (t) => {
+  test('is a 502 if the client did not ask for it', async (t) => {
     const { origin, client } = await throughTo(t)
     client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
     await origin.request()
@@ -145,7 +136,13 @@ test('WebSockets echo large and small messages, a hundred at a time', async (t) 
   const origin = await httpOrigin(t, (_request, response) => response.end())
   const server = new WebSocketServer({ server: origin.server as ReturnType<typeof createServer> })
   server.on('connection', (socket) => socket.on('message', (data, binary) => socket.send(data, { binary })))
-  const limpet = await balancing(t, [origin.address], 'round-robin')
+  const config = `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    workers: 2
+    routes: [{ path: /*, upstream: all }]
+    upstreams: { all: { servers: [${origin.address}] } }
+  `
+  const limpet = await startLimpet(t, config)
   const user = async (index: number) => {
     const socket = new WebSocket(limpet.url.replace('http', 'ws'))
     t.after(() => socket.terminate())
@@ -164,10 +161,18 @@ test('WebSockets echo large and small messages, a hundred at a time', async (t) 
 
 describe('Socket.IO on three servers, sticky by address', () => {
   for (const [way, transports] of Object.entries(waysToConnect)) {
-    test(`serves a hundred clients ${way}, and knows every session`, async (t) => {
+    test(`serves a hundred clients ${way}, and no session reaches a wrong server`, async (t) => {
       const servers = await SocketIoServers.start(t, 3)
-      const addresses = servers.origins.map(({ address }) => address)
-      const limpet = await balancing(t, addresses, 'ip-hash')
+      const config = `
+        listeners: [{ address: 127.0.0.1, port: 0 }]
+        workers: 2
+        routes: [{ path: /*, upstream: all }]
+        upstreams:
+          all:
+            balance: ip-hash
+            servers: [${servers.origins.map(({ address }) => address)}]
+      `
+      const limpet = await startLimpet(t, config)
       const names = Array.from({ length: 100 }, (_, index) => `user ${index}`)
       const clients = await Promise.all(
         names.map(async (name) => {
