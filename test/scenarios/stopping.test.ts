@@ -1,16 +1,11 @@
-/** How the program stops, and what it does when a worker dies or its port is taken. */
+/** How the program stops, and what happens when it is started twice. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { get, type ServerResponse } from 'node:http'
 import { constants } from 'node:os'
 import { describe, test } from 'node:test'
-import type { Worker } from 'node:worker_threads'
-import { pino } from 'pino'
 import { freePort } from '../../bench/free-port.ts'
-import { parseConfig } from '../../src/config/file.ts'
-import { Balancer } from '../../src/control/balancer.ts'
-import type { PortListener } from '../../src/runtime/snapshot.ts'
 import { LIMPET, runLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
@@ -129,38 +124,4 @@ test('a second Limpet on the same port fails and says why, and the first serves 
   )
   client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
   await origin.request()
-})
-
-test('a worker that dies is replaced, and the log says why', async (t) => {
-  const origin = await httpOrigin(t, (_request, response) => response.end('here'))
-  const config = `
-    listeners: [{ address: 127.0.0.1, port: 0 }]
-    workers: 1
-    routes: [{ path: /*, upstream: one }]
-    upstreams: { one: { servers: [${origin.address}] } }
-    accessLog: off
-  `
-  const workers: Worker[] = []
-  const note = (worker: Worker) => workers.push(worker)
-  process.on('worker', note)
-  const messages: string[] = []
-  const log = pino({ base: null }, { write: (line) => messages.push(JSON.parse(line).msg) })
-  const balancer = await Balancer.start(parseConfig(config, 'test', {}), log)
-  t.after(async () => {
-    process.off('worker', note)
-    await balancer.stop()
-  })
-  const [{ port }] = balancer.listeners as [PortListener]
-  const answer = async () => {
-    const [response] = await once(get({ port, agent: false }), 'response')
-    const [body] = await once(response, 'data')
-    return String(body)
-  }
-  assert.equal(await answer(), 'here')
-  const replaced = once(process, 'worker')
-  await workers[0]!.terminate()
-  const [successor] = (await replaced) as [Worker]
-  await once(successor, 'message')
-  assert.equal(await answer(), 'here')
-  assert.deepEqual(messages, ['worker 0 died and is replaced: it ended without a word'])
 })

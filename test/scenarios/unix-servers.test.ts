@@ -3,22 +3,20 @@ import assert from 'node:assert/strict'
 import type { IncomingHttpHeaders } from 'node:http'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
-import { describe, type TestContext, test } from 'node:test'
+import { describe, test } from 'node:test'
 import type { Server, Upstreams } from '../../src/admin/answers.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { adminUrlOf, runLimpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin, rawOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
 
-function inFront(test: TestContext, servers: readonly unknown[], upstream: object = {}, settings: object = {}) {
-  return startLimpet(test, {
-    listeners: [{ address: '127.0.0.1', port: 0 }],
-    workers: 1,
-    routes: [{ path: '/*', upstream: 'app' }],
-    upstreams: { app: { servers, ...upstream } },
-    ...settings,
-  })
-}
+/** One server on a Unix socket. */
+const oneServer = (server: string) => `
+  listeners: [{ address: 127.0.0.1, port: 0 }]
+  workers: 1
+  routes: [{ path: /*, upstream: app }]
+  upstreams: { app: { servers: [${server}] } }
+`
 
 describe('a server on a Unix socket', () => {
   test('serves requests one after another on one connection, with bodies both ways', async (t) => {
@@ -26,7 +24,7 @@ describe('a server on a Unix socket', () => {
     const origin = await httpOrigin(t, async (request, response) => response.end(await buffer(request)), path)
     let connections = 0
     origin.server.on('connection', () => connections++)
-    const limpet = await inFront(t, [origin.address])
+    const limpet = await startLimpet(t, oneServer(origin.address))
     for (const size of [1, 1_000_000, 20]) {
       const body = Buffer.alloc(size, 'x')
       const response = await fetch(limpet.url, { method: 'POST', body })
@@ -37,10 +35,10 @@ describe('a server on a Unix socket', () => {
     assert.ok(line.includes(` unix:${path} 200 `), line)
   })
 
-  test('gets the Host that the client asked for, and localhost where it named none, as from nginx', async (t) => {
+  test('gets the Host of the client, or localhost if there is none, as from nginx', async (t) => {
     const path = join(await temporaryFolder(t), 'app.sock')
     const { address } = await httpOrigin(t, (request, response) => response.end(`<${request.headers.host}>`), path)
-    const limpet = await inFront(t, [address])
+    const limpet = await startLimpet(t, oneServer(address))
     for (const [request, host] of [
       ['GET / HTTP/1.1\r\nHost: app.example:8080\r\n\r\n', 'app.example:8080'],
       ['GET / HTTP/1.0\r\n\r\n', 'localhost'],
@@ -51,12 +49,21 @@ describe('a server on a Unix socket', () => {
     }
   })
 
-  test('that is not there is passed over, and is used once it is', async (t) => {
+  test('is passed over while its socket is missing, and used again afterwards', async (t) => {
     const folder = await temporaryFolder(t)
     const answer = (name: string) => httpOrigin(t, (_, response) => response.end(name), join(folder, `${name}.sock`))
     const [one, two] = [await answer('one'), await answer('two')]
-    const servers = [one, two].map(({ address }) => ({ address, failTimeout: '100ms' }))
-    const limpet = await inFront(t, servers)
+    const config = `
+      listeners: [{ address: 127.0.0.1, port: 0 }]
+      workers: 1
+      routes: [{ path: /*, upstream: app }]
+      upstreams:
+        app:
+          servers:
+            - { address: ${one.address}, failTimeout: 100ms }
+            - { address: ${two.address}, failTimeout: 100ms }
+    `
+    const limpet = await startLimpet(t, config)
     await one.kill()
     for (let i = 0; i < 4; i++) assert.equal(await (await fetch(limpet.url)).text(), 'two')
     await limpet.errors.find(/one\.sock is .*(ENOENT|ECONNREFUSED)/)
@@ -76,11 +83,19 @@ describe('a server on a Unix socket', () => {
         },
         join(folder, 'app.sock'),
       )
-      const health = { check: { type, interval: '100ms', rise: 1, fall: 1, initial: 'unknown' } }
-      const limpet = await inFront(t, [{ name: 'app', address: origin.address }], { health })
+      const config = `
+        listeners: [{ address: 127.0.0.1, port: 0 }]
+        workers: 1
+        routes: [{ path: /*, upstream: app }]
+        upstreams:
+          app:
+            servers: [{ name: app, address: ${origin.address} }]
+            health: { check: { type: ${type}, interval: 100ms, rise: 1, fall: 1, initial: unknown } }
+      `
+      const limpet = await startLimpet(t, config)
       await limpet.errors.find(/server app is up/)
       await origin.kill()
-      // A check may be under way at that moment: then its connection is closed.
+      // If a check is in flight at that moment, its connection is closed.
       await limpet.errors.find(/server app is down \(/)
       await origin.revive()
       await limpet.errors.find(
@@ -90,7 +105,7 @@ describe('a server on a Unix socket', () => {
     })
   }
 
-  test('is told by a PROXY header who the client is', async (t) => {
+  test('gets a PROXY header that names the client', async (t) => {
     const path = join(await temporaryFolder(t), 'app.sock')
     let heard = ''
     const { address } = await rawOrigin(
@@ -103,7 +118,13 @@ describe('a server on a Unix socket', () => {
       },
       path,
     )
-    const limpet = await inFront(t, [address], { proxyProtocol: 'v1' })
+    const config = `
+      listeners: [{ address: 127.0.0.1, port: 0 }]
+      workers: 1
+      routes: [{ path: /*, upstream: app }]
+      upstreams: { app: { servers: [${address}], proxyProtocol: v1 } }
+    `
+    const limpet = await startLimpet(t, config)
     assert.equal((await fetch(limpet.url)).status, 204)
     assert.match(heard, new RegExp(`^PROXY TCP4 127\\.0\\.0\\.1 127\\.0\\.0\\.1 \\d+ ${limpet.port}\r\nGET / `))
   })
@@ -121,7 +142,7 @@ describe('a server on a Unix socket', () => {
       },
       path,
     )
-    const limpet = await inFront(t, [address])
+    const limpet = await startLimpet(t, oneServer(address))
     const client = await RawClient.connect(t, limpet.port)
     client.say('GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n')
     await client.take(/\r\n\r\n/)
@@ -132,9 +153,16 @@ describe('a server on a Unix socket', () => {
     assert.ok(server.listening)
   })
 
-  test('stands in the admin API by its address', async (t) => {
+  test('is shown in the admin API by its address', async (t) => {
     const path = join(await temporaryFolder(t), 'app.sock')
-    const limpet = await inFront(t, [`unix:${path}`], {}, { admin: { port: 0 } })
+    const config = `
+      listeners: [{ address: 127.0.0.1, port: 0 }]
+      workers: 1
+      routes: [{ path: /*, upstream: app }]
+      upstreams: { app: { servers: [unix:${path}] } }
+      admin: { port: 0 }
+    `
+    const limpet = await startLimpet(t, config)
     const { upstreams } = (await (await fetch(`${await adminUrlOf(limpet)}/v1/upstreams`)).json()) as Upstreams
     const [{ name, address }] = upstreams[0]!.servers as [Server]
     assert.deepEqual({ name, address }, { name: `unix:${path}`, address: `unix:${path}` })
@@ -150,9 +178,9 @@ describe('a server on a Unix socket', () => {
   })
 })
 
-test('an error names the server whose socket refuses', async (t) => {
+test('the log of a request that failed names the socket', async (t) => {
   const path = join(await temporaryFolder(t), 'app.sock')
-  const limpet = await inFront(t, [`unix:${path}`])
+  const limpet = await startLimpet(t, oneServer(`unix:${path}`))
   assert.equal((await fetch(limpet.url)).status, 502)
   const { input: line } = await limpet.log.find(/" 502 /)
   assert.ok(line.includes(` unix:${path} 502 `), line)
