@@ -1,21 +1,17 @@
-/** nginx as the oracle: of the same chain of proxies in X-Forwarded-For, both take the same address for the client's. */
+/** nginx as the oracle: both find the same client's address in the same chain of proxies in X-Forwarded-For. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
 import { freePort } from '../../bench/free-port.ts'
 import { parseAddressRange } from '../../src/config/address-range.ts'
 import { TrustedPeer } from '../../src/forwarding/trusted-peer.ts'
 import { TrustedProxies } from '../../src/forwarding/trusted-proxies.ts'
 import { RequestHead } from '../../src/http1/request-head.ts'
 import { parseIpAddress } from '../../src/runtime/ip-address.ts'
-import { answers } from '../support/port.ts'
+import { temporaryFolder } from '../support/folder.ts'
 import fc from '../support/property.ts'
 import { RawClient } from '../support/raw-client.ts'
-import { testWithNginx } from './nginx.ts'
+import { runNginx, testWithNginx } from './nginx.ts'
 
 const CHAINS = 3000
 const LIMITS = { headSize: 100_000, headers: 100 }
@@ -73,15 +69,36 @@ const field = fc
 const chain = fc.tuple(fc.nat(trustedSets.length - 1), fc.array(field, { maxLength: 3 }))
 
 testWithNginx('a chain of proxies leads both to the same client', async (test) => {
-  const ports = await startRealip(test)
+  const ports: number[] = []
+  for (const _ of trustedSets) ports.push(await freePort())
+  const servers = trustedSets.map(
+    (ranges, set) => `
+      server {
+        listen 127.0.0.1:${ports[set]};
+        ${ranges.map((range) => `set_real_ip_from ${range};`).join(' ')}
+        location / { return 200 "<$remote_addr>"; }
+      }`,
+  )
+  const nginxConfig = `
+    events {}
+    http {
+      access_log off;
+      keepalive_requests 1000000;
+      real_ip_header X-Forwarded-For;
+      real_ip_recursive on;
+      ${servers.join('')}
+    }
+  `
+  const folder = await temporaryFolder(test)
+  await writeFile(join(folder, 'nginx.conf'), nginxConfig)
+  await runNginx(test, folder, ports.at(-1)!)
   const clients = await Promise.all(ports.map((port) => RawClient.connect(test, port)))
   const seen = new Set<string>()
   for (const [set, values] of fc.sample(chain, { numRuns: CHAINS, seed: 20_261_124 })) {
     const lines = values.map((value) => `X-Forwarded-For: ${value}\r\n`).join('')
     const head = `GET / HTTP/1.1\r\nHost: a\r\n${lines}\r\n`
-    clients[set]!.say(head)
-    const [, theirs] = /<(.*)>/.exec(await clients[set]!.take(/<.*>/))!
-    seen.add(theirs!)
+    const theirs = await clients[set]!.ask(head)
+    seen.add(theirs)
     assert.equal(clientOf(head, trustedSets[set]!), theirs, `${JSON.stringify(values)}, trusting ${trustedSets[set]}`)
   }
   assert.ok(seen.size > 500, `${seen.size} different clients`)
@@ -96,30 +113,4 @@ function clientOf(text: string, trusted: readonly string[]): string {
     clientAddressFrom: 'x-forwarded-for',
   })!
   return proxies.include(peer) ? new TrustedPeer(peer, proxies).clientOf(head).text : peer.text
-}
-
-/** Starts an nginx that answers with the client's address; gives a port for each set of trusted proxies. */
-async function startRealip(test: TestContext): Promise<number[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'limpet-realip-'))
-  const ports: number[] = []
-  for (const _ of trustedSets) ports.push(await freePort())
-  const servers = trustedSets.map(
-    (ranges, set) => `server {
-      listen 127.0.0.1:${ports[set]};
-      ${ranges.map((range) => `set_real_ip_from ${range};`).join(' ')}
-      location / { return 200 "<$remote_addr>"; }
-    }`,
-  )
-  const settings = 'real_ip_header X-Forwarded-For; real_ip_recursive on; keepalive_requests 1000000; access_log off;'
-  const file = join(folder, 'nginx.conf')
-  await writeFile(file, `error_log stderr emerg; events {} http { ${settings} ${servers.join('\n')} }`)
-  const child = spawn('nginx', ['-c', file, '-g', `daemon off; pid ${folder}/nginx.pid;`], { stdio: 'ignore' })
-  const exit = once(child, 'exit')
-  test.after(async () => {
-    child.kill('SIGTERM')
-    await exit
-    await rm(folder, { recursive: true })
-  })
-  await Promise.all(ports.map(answers))
-  return ports
 }

@@ -153,7 +153,32 @@ testWithNginx('the deliberate differences', async (test) => {
   const folder = await mkdtemp(join(tmpdir(), 'limpet-differences-'))
   test.after(() => rm(folder, { recursive: true }))
   const file = join(folder, 'limpet.yaml')
-  await writeFile(file, JSON.stringify(await configuration(test, folder)))
+  const echo = await rawOrigin(test, answerWithHead)
+  const hinting = await rawOrigin(test, (socket) => {
+    socket.on('data', () =>
+      socket.end(
+        'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n',
+      ),
+    )
+  })
+  const breaking = await rawOrigin(test, (socket) => socket.on('data', () => socket.destroy()))
+  const config = `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    workers: 1
+    accessLog: { file: "\${ACCESS_LOG:-${folder}/limpet.log}" }
+    routes:
+      - { path: /*, upstream: echo }
+      - { path: /down, upstream: down }
+      - { path: /beta, headers: { x-beta: "1" }, upstream: down }
+      - { path: /hint, upstream: hinting }
+      - { path: /breaks, upstream: breaking }
+    upstreams:
+      echo: { servers: [${echo.address}] }
+      down: { servers: [{ address: ${echo.address}, down: true }] }
+      hinting: { servers: [${hinting.address}] }
+      breaking: { servers: [{ address: ${breaking.address}, maxFails: 0 }, ${echo.address}] }
+  `
+  await writeFile(file, config)
   const nginx = await startNginx(test, file)
   const limpet = await startLimpet(test, undefined, { flags: ['-c', file] })
   for (const [name, difference] of Object.entries(differences)) {
@@ -171,36 +196,6 @@ async function see(test: TestContext, port: number, request: string, pattern: Re
   client.say(request.includes('\r') ? request : request.replaceAll('\n', '\r\n'))
   const heard = await client.hear(/got[\s\S]*\r\n\r\n|<\/html>|HTTP\/1.1 200 [\s\S]*\r\n\r\n|103 [\s\S]*\r\n\r\n/)
   if (!pattern.test(heard)) await client.hear(pattern)
-}
-
-async function configuration(test: TestContext, folder: string): Promise<object> {
-  const echo = await rawOrigin(test, answerWithHead)
-  const hinting = await rawOrigin(test, (socket) => {
-    socket.on('data', () =>
-      socket.end(
-        'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n',
-      ),
-    )
-  })
-  const breaking = await rawOrigin(test, (socket) => socket.on('data', () => socket.destroy()))
-  return {
-    workers: 1,
-    listeners: [{ address: '127.0.0.1', port: 0 }],
-    accessLog: { file: `\${ACCESS_LOG:-${folder}/limpet.log}` },
-    routes: [
-      { path: '/*', upstream: 'echo' },
-      { path: ['/down'], upstream: 'down' },
-      { path: '/beta', headers: { 'x-beta': '1' }, upstream: 'down' },
-      { path: '/hint', upstream: 'hinting' },
-      { path: '/breaks', upstream: 'breaking' },
-    ],
-    upstreams: {
-      echo: { servers: [echo.address] },
-      down: { servers: [{ address: echo.address, down: true }] },
-      hinting: { servers: [hinting.address] },
-      breaking: { servers: [{ address: breaking.address, maxFails: 0 }, echo.address] },
-    },
-  }
 }
 
 /** Answers with the head that came, after the word `got`. */
