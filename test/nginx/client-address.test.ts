@@ -16,7 +16,7 @@ import { runNginx, testWithNginx } from './nginx.ts'
 const CHAINS = 3000
 const LIMITS = { headSize: 100_000, headers: 100 }
 
-/** Sets of trusted proxies, of which each chain is put to one. The client connects from 127.0.0.1. */
+/** Sets of trusted proxies. Each chain is tried with one of them, by a client that connects from 127.0.0.1. */
 const trustedSets = [
   ['127.0.0.1'],
   ['127.0.0.0/8', '10.0.0.0/8', 'fd00::/8'],

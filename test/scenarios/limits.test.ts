@@ -19,7 +19,7 @@ async function served(client: RawClient): Promise<boolean> {
 }
 
 describe('connections', () => {
-  test('are refused beyond the limit of all workers together', async (t) => {
+  test('are refused beyond limits.connections, which counts those of all workers', async (t) => {
     const { address } = await okServer(t)
     const config = `
       listeners: [{ address: 127.0.0.1, port: 0 }]
@@ -41,7 +41,7 @@ describe('connections', () => {
     await limpet.log.find(/ "-" 503 \d+ "-" "-" - - /)
   })
 
-  test('are refused to an address beyond its limit, and not to others', async (t) => {
+  test('are refused to an address beyond limits.connectionsPerAddress, and not to other addresses', async (t) => {
     const { address } = await okServer(t)
     const config = `
       listeners: [{ address: 127.0.0.1, port: 0 }]
@@ -76,7 +76,7 @@ describe('connections', () => {
     }
   })
 
-  test('are closed after their last request', async (t) => {
+  test('are closed after limits.requestsPerConnection requests', async (t) => {
     const { address } = await okServer(t)
     const config = `
       listeners: [{ address: 127.0.0.1, port: 0 }]

@@ -1,4 +1,4 @@
-/** The PROXY protocol of clients: whose a connection is, as the proxies in front of Limpet say. */
+/** The PROXY protocol in front of Limpet: a proxy names the client of each connection. */
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { encodeProxyHeader, localHeader } from '../../src/proxy-protocol/proxy-header.ts'

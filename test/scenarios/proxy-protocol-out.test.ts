@@ -1,4 +1,4 @@
-/** The PROXY protocol to servers: whose each connection is, as Limpet tells them. */
+/** The PROXY protocol behind Limpet: servers get the client of each connection. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { AddressInfo, Socket } from 'node:net'
@@ -11,7 +11,7 @@ import { RawClient } from '../support/raw-client.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 
-/** A server that records of its connections with what header each began, and how many requests came on it. */
+/** A server that records the PROXY header and the number of requests of each connection. */
 class RecordingOrigin {
   readonly address: string
   readonly connections: { readonly header: string; requests: number; readonly socket: Socket }[]

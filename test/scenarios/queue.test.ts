@@ -109,7 +109,7 @@ test('a place that one worker frees is taken by a request that waits in another'
   `
   const limpet = await startLimpet(t, config)
   await a.occupy(t, limpet.port)
-  // The system deals them out to the two workers.
+  // The kernel spreads them over the two workers.
   const clients = await Promise.all(Array.from({ length: 40 }, () => RawClient.connect(t, limpet.port)))
   for (const client of clients) client.get('/')
   a.release()
@@ -225,7 +225,7 @@ test('ten thousand requests wait at little cost, and all of them are served', { 
   assert.equal(statuses.filter((status) => status === '200').length, count)
 })
 
-/** In bytes; 0 where the system does not tell. */
+/** In bytes; 0 on systems without /proc. */
 async function residentSize(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024

@@ -1,4 +1,4 @@
-/** Socket.IO clients without cookies, all at one address: only the id of the session tells on which server it is. */
+/** Socket.IO clients without cookies, all at one address: only the session's id tells which server has the session. */
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
