@@ -1,4 +1,4 @@
-/** `npm run bench`: measures Limpet and its peers side by side. docs/performance.md says how to use it. */
+/** `npm run bench`: measures Limpet and its peers side by side. docs/benchmarking.md says how to use it. */
 import { mkdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'

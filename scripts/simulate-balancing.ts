@@ -1,5 +1,5 @@
 /**
- * Prints the figures of docs/balancing.md: how the policies spread load, what they make of traffic, and what a pick
+ * Prints the figures of docs/balancing-figures.md: how the policies spread load, what they make of traffic, and what a pick
  * costs. `node --random-seed=1 scripts/simulate-balancing.ts [spread | traffic | slow | cost]`; without a word, all.
  */
 import type { Balance } from '../src/runtime/snapshot.ts'

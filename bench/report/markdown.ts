@@ -107,7 +107,7 @@ export function report(results: Results): string {
   const { machine, cases } = results
   return `# What was measured
 
-Written by \`npm run bench\`; [docs/performance.md](../../docs/performance.md) says how it measures. Each figure is the median of
+Written by \`npm run bench\`; [docs/benchmarking.md](../../docs/benchmarking.md) says how it measures. Each figure is the median of
 several interleaved rounds, ± half the range from the least to the greatest of them; a ratio is the median of the rounds' ratios.
 
 ${machine.processor}, ${machine.cores} cores, ${metrics.memory.format(machine.memory)} of memory, ${machine.system}, Node.js ${machine.node}.

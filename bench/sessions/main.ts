@@ -1,4 +1,4 @@
-/** `npm run bench:sessions`: who keeps their users through what happens around them. docs/sessions.md says how to read it. */
+/** `npm run bench:sessions`: who keeps their users through what happens around them. docs/survival.md says how to read it. */
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
@@ -32,7 +32,7 @@ await new Command('npm run bench:sessions --')
   .option('--users <number>', `how many users there are (${USERS})`, whole(FEWEST_USERS, MAX_USERS), USERS)
   .option('--event <names>', 'only these events, separated by commas', several(events))
   .option('--peer <names>', 'only these peers, separated by commas', several(contenders))
-  .option('--docs', 'also renew the table in docs/sessions.md')
+  .option('--docs', 'also renew the table in docs/survival.md')
   .option('--output <folder>', 'where the results go (bench/results, or its folder trial for a partial run)')
   .action(run)
   .parseAsync()

@@ -6,7 +6,7 @@ import { renewBlocks } from '../report/write.ts'
 import { type Machine, thisMachine } from '../results.ts'
 import type { Outcome } from './outcome.ts'
 
-const page = fileURLToPath(new URL('../../docs/sessions.md', import.meta.url))
+const page = fileURLToPath(new URL('../../docs/survival.md', import.meta.url))
 
 /** What a run found. */
 export interface Survival {
@@ -34,7 +34,7 @@ export async function writeSurvival(folder: string, survival: Survival): Promise
   await writeFile(join(folder, 'sessions.md'), `# Who keeps their server\n\n${survivalReport(survival)}\n`)
 }
 
-/** Puts the tables into docs/sessions.md, in the place of its block `survival`. */
+/** Puts the tables into docs/survival.md, in the place of its block `survival`. */
 export async function renewSurvivalPage(survival: Survival): Promise<void> {
   const before = await readFile(page, 'utf8')
   await writeFile(page, renewBlocks(before, new Map([['survival.md', `${survivalReport(survival)}\n`]])))

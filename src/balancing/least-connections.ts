@@ -10,7 +10,7 @@ import type { Choice } from './tiers.ts'
  * different weights by smooth weighted round robin.
  *
  * It looks at every server, but only at one number of each, all of which stand side by side in memory; where all weights
- * are the same, it stops at the first idle one. docs/balancing.md has what that costs.
+ * are the same, it stops at the first idle one. docs/balancing-figures.md has what that costs.
  */
 export class LeastConnections implements Choice {
   readonly #inFlights: Int32Array

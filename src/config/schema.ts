@@ -351,7 +351,7 @@ export const Config = z.strictObject({
     ),
   stateDirectory: z
     .exactOptional(z.string().min(1, 'the path of a directory'))
-    .describe('Where sessions and secrets are kept across a restart. Default: see docs/configuration.md.'),
+    .describe('Where sessions and secrets are kept across a restart. Default: see docs/state-directory.md.'),
   admin: z.exactOptional(Admin).describe('Where the admin API answers, on this machine only. Left out: nowhere.'),
   accessLog: z
     .union([AccessLogSettings, AccessLogByFormat], 'a format, or settings')

@@ -1,4 +1,4 @@
-/** The policies against the theory; docs/balancing.md has the figures. Bounds are wide enough for any seed. */
+/** The policies against the theory; docs/balancing-figures.md has the figures. Bounds are wide enough for any seed. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Balance } from '../../src/runtime/snapshot.ts'
