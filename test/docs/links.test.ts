@@ -1,4 +1,4 @@
-/** Links between the project's pages lead somewhere. */
+/** Links between the project's pages lead somewhere, and every page is found. */
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
@@ -14,6 +14,30 @@ describe('every link leads to a file, and to a heading that is there', () => {
         [],
       ),
     )
+  }
+})
+
+test('README.md lists every page', () => {
+  const listed = linksOf('README.md')
+  const missing = pages.filter((page) => page !== 'README.md' && !listed.includes(page))
+  assert.deepEqual(missing, [])
+})
+
+describe('every page that a file names is there', () => {
+  for (const folder of ['src', 'bench', 'scripts', 'test', 'demo', 'examples']) {
+    test(folder, () => {
+      const files = readdirSync(new URL(folder, root), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile() && /\.(ts|md|yaml|service|logrotate)$/.test(entry.name))
+        .map((entry) => `${entry.parentPath}/${entry.name}`)
+      assert.notEqual(files.length, 0)
+      const named = files.flatMap((file) =>
+        [...readFileSync(file, 'utf8').matchAll(/\bdocs\/[\w-]+\.md\b/g)].map(([page]) => `${page}, in ${file}`),
+      )
+      assert.deepEqual(
+        named.filter((name) => !pages.includes(name.split(',')[0]!)),
+        [],
+      )
+    })
   }
 })
 
