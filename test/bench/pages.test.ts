@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { renewBlocks } from '../../bench/report/write.ts'
 
@@ -13,4 +14,13 @@ test('renews a block of a page, as often as one likes', () => {
 
 test('leaves a block alone for which there is nothing', () => {
   assert.equal(renewBlocks(page, new Map()), page)
+})
+
+test('the pages have a place for what the bench writes', () => {
+  const places = { summary: 'README.md', targets: 'docs/performance.md', survival: 'docs/survival.md' }
+  for (const [block, page] of Object.entries(places)) {
+    const before = readFileSync(new URL(`../../${page}`, import.meta.url), 'utf8')
+    const after = renewBlocks(before, new Map([[`${block}.md`, '| renewed |\n']]))
+    assert.match(after, /\n\n\| renewed \|\n\n/, page)
+  }
 })
