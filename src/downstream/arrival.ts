@@ -4,7 +4,8 @@ import { Timed } from '../runtime/deadlines.ts'
 import { UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
 import type { Listener } from '../runtime/snapshot.ts'
 import { type Ends, endsOf } from '../transport/ends.ts'
-import type { ClientSocket } from './client-socket.ts'
+import { own, type SocketOwner } from '../transport/socket-owner.ts'
+import type { ClientSocket, SocketReader } from './client-socket.ts'
 
 /** Whoever accepted the connection. */
 export interface ArrivalOwner {
@@ -14,7 +15,7 @@ export interface ArrivalOwner {
 }
 
 /** A connection on a listener with `proxyProtocol`, until a PROXY header has told whose it is. */
-export class Arrival extends Timed {
+export class Arrival extends Timed implements SocketReader, SocketOwner {
   readonly socket: ClientSocket
   readonly listener: Listener
   /** The proxy's and the listener's. */
@@ -32,10 +33,8 @@ export class Arrival extends Timed {
     this.ends = endsOf(socket, listener)
     this.#context = context
     this.#owner = owner
-    socket.whenRead = this.#onRead
-    socket.on('end', this.#onEnd)
-    socket.on('error', ignore)
-    socket.on('close', this.#onClose)
+    socket.reader = this
+    own(socket, this)
     context.deadlines.set(this, context.generation.snapshot.timeouts.head)
   }
 
@@ -48,7 +47,7 @@ export class Arrival extends Timed {
     this.#leave('its PROXY header did not come in time')
   }
 
-  readonly #onRead = (bytes: Buffer): void => {
+  whenRead(bytes: Buffer): void {
     // What was read is overwritten by the next that is.
     this.#bytes = this.#bytes === undefined ? Buffer.from(bytes) : Buffer.concat([this.#bytes, bytes])
     try {
@@ -64,10 +63,6 @@ export class Arrival extends Timed {
   #introduce({ ends, isSecure }: ProxyHeader, rest: Buffer): void {
     const mayIntroduce = this.#context.generation.trustedProxies?.include(this.ends.source.address) ?? true
     if (ends !== undefined && !mayIntroduce) return this.#leave('it speaks for others, and is not a trusted proxy')
-    const { socket } = this
-    socket.off('end', this.#onEnd)
-    socket.off('error', ignore)
-    socket.off('close', this.#onClose)
     this.#context.deadlines.remove(this)
     this.#owner.introduced(
       this,
@@ -83,16 +78,12 @@ export class Arrival extends Timed {
     this.#context.notices.connectionRefused(this.listener, this.ends.source.address.text, cause)
   }
 
-  readonly #onEnd = (): void => {
+  whenEnded(): void {
     this.#leave('it ended within its PROXY header')
   }
 
-  readonly #onClose = (): void => {
+  whenClosed(): void {
     this.#context.deadlines.remove(this)
     this.#owner.closed(this)
   }
-}
-
-function ignore(): void {
-  // 'close' follows, and tells all there is to tell.
 }

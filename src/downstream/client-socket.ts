@@ -13,10 +13,14 @@ const READ_SIZE = 64 * 1024
 /** Where the sockets of all clients of a worker read to: what one has read is used, or copied, before the next one reads. */
 const buffer = Buffer.allocUnsafeSlow(READ_SIZE)
 
-/** A client's socket, and whoever takes what it reads. */
+/** What takes the bytes that a socket reads. */
+export interface SocketReader {
+  /** @param bytes overwritten by others once this has returned */
+  whenRead(bytes: Buffer): void
+}
+
 export interface ClientSocket extends Socket {
-  /** Takes bytes that are overwritten by others once it has returned. */
-  whenRead: ((bytes: Buffer) => void) | undefined
+  reader: SocketReader | undefined
   /** The file descriptor; undefined where it is not known. */
   descriptor: number | undefined
 }
@@ -38,7 +42,7 @@ export function onConnection(
   server.on('error', refused)
   server.on('connection', (socket: Socket) => {
     const client = socket as ClientSocket
-    client.on('data', (bytes: Buffer) => client.whenRead?.(bytes))
+    client.on('data', (bytes: Buffer) => client.reader?.whenRead(bytes))
     accept(client)
   })
   const handle = (server as Listening)._handle
@@ -69,6 +73,13 @@ function socketOf(handle: Handle): ClientSocket {
 }
 
 function read(socket: ClientSocket, size: number): boolean {
-  socket.whenRead?.(buffer.subarray(0, size))
+  socket.reader?.whenRead(buffer.subarray(0, size))
   return true
+}
+
+/** Closes a socket at once; the kernel, too, forgets what the client has not read. */
+export function reset(socket: ClientSocket): void {
+  // Once the end has been sent a reset fails, and leaves the socket's handle open for good (EINVAL, libuv).
+  if (socket.writableEnded && socket.writableLength === 0) socket.destroy()
+  else socket.resetAndDestroy()
 }

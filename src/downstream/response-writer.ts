@@ -7,9 +7,11 @@ import type { ConnectionOptions } from '../http1/connection-options.ts'
 import { FieldName } from '../http1/field-name.ts'
 import { CHUNKED, type Framing, UNTIL_CLOSE } from '../http1/framing.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
-import { BodyEncoder } from '../transport/body-encoder.ts'
 import type { SocketWriter } from '../transport/socket-writer.ts'
 import { bytesOf } from './own-response-writer.ts'
+
+const CRLF = Buffer.from('\r\n')
+const LAST_CHUNK = Buffer.from('0\r\n\r\n')
 
 /** Writes the responses on one HTTP/1 connection of a client, one after another. */
 export class ResponseWriter {
@@ -21,7 +23,10 @@ export class ResponseWriter {
   isTunnel = false
   readonly #context: WorkerContext
   readonly #writer: SocketWriter
-  readonly #body = new BodyEncoder()
+  /** Bytes of the current response's body, framing included. */
+  bytesSent = 0
+  /** Whether the body is to be put into chunks here (RFC 9112 §7.1). */
+  #makesChunks = false
   #isHttp10 = false
 
   constructor(context: WorkerContext, writer: SocketWriter) {
@@ -34,12 +39,8 @@ export class ResponseWriter {
     this.persists = persists
     this.hasVisibleEnd = false
     this.#isHttp10 = isHttp10
-    this.#body.begin(false)
-  }
-
-  /** Bytes of the body, framing included. */
-  get bytesSent(): number {
-    return this.#body.sent
+    this.bytesSent = 0
+    this.#makesChunks = false
   }
 
   get #closing(): Closing {
@@ -58,7 +59,7 @@ export class ResponseWriter {
     this.hasVisibleEnd = framing >= 0 || isChunked
     this.persists &&= this.hasVisibleEnd
     writeResponseHead(this.#context.scratch, head, options, length, isChunked, this.#closing, fields)
-    this.#body.begin(isChunked && framing === UNTIL_CLOSE)
+    this.#makesChunks = isChunked && framing === UNTIL_CLOSE
     return isChunked && framing === CHUNKED ? 'chunks' : 'data'
   }
 
@@ -70,12 +71,22 @@ export class ResponseWriter {
   }
 
   data(bytes: Buffer, from: number, to: number): void {
-    this.#body.data(this.#context.scratch, bytes, from, to)
+    if (!this.#makesChunks) return this.#copy(bytes, from, to)
+    const size = `${(to - from).toString(16)}\r\n`
+    this.bytesSent += size.length
+    this.#context.scratch.text(size)
+    this.#copy(bytes, from, to)
+    this.#copy(CRLF, 0, CRLF.length)
   }
 
   end(): void {
     if (this.isTunnel) this.#writer.end()
-    else this.#body.end(this.#context.scratch)
+    else if (this.#makesChunks) this.#copy(LAST_CHUNK, 0, LAST_CHUNK.length)
+  }
+
+  #copy(bytes: Buffer, from: number, to: number): void {
+    this.bytesSent += to - from
+    this.#context.scratch.copy(bytes, from, to)
   }
 
   flush(): void {
@@ -86,15 +97,7 @@ export class ResponseWriter {
   answer(response: OwnResponse): void {
     if (response.isLast) this.persists = false
     this.#writer.write(bytesOf(response, this.#closing))
-    this.#body.sent = response.isToHead ? 0 : response.body.length
-  }
-
-  /** Answers what is no request; returns the bytes of the body. */
-  refuse(response: OwnResponse): number {
-    this.persists = false
-    this.#body.begin(false)
-    this.answer(response)
-    return this.#body.sent
+    this.bytesSent = response.isToHead ? 0 : response.body.length
   }
 }
 

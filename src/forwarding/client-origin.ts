@@ -31,39 +31,62 @@ export interface ClientOrigin {
 
 const xForwarded = forwardingChain('x-forwarded-for')
 
-/** Finds out where the requests on one connection come from. */
-export class OriginReader {
-  /** Whether there is a trusted proxy at the other end. */
-  readonly isTrusted: boolean
-  /** The peer as the client, which it is unless it is a trusted proxy. */
-  readonly own: ClientOrigin
-  readonly #peer: TrustedPeer | undefined
+/** Where the requests on one connection come from: from its other end, unless that is a trusted proxy. */
+export class ConnectionOrigin implements ClientOrigin {
+  readonly believed = undefined
+  readonly ends: Ends
+  readonly connection: Lifetime
+  readonly #proxy: TrustedPeer | undefined
 
   /** @param proxies undefined where none is trusted */
   constructor(ends: Ends, connection: Lifetime, proxies: TrustedProxies | undefined) {
     const { address } = ends.source
-    const { isSecure, port } = ends
-    this.own = { address, peer: address, isSecure, port, believed: undefined, ends, connection }
-    this.#peer = proxies?.include(address) ? new TrustedPeer(address, proxies) : undefined
-    this.isTrusted = this.#peer !== undefined
+    this.ends = ends
+    this.connection = connection
+    this.#proxy = proxies?.include(address) ? new TrustedPeer(address, proxies) : undefined
   }
 
-  /** Where a request comes from: the peer, unless that is a trusted proxy, and names another. */
+  get address(): IpAddress {
+    return this.ends.source.address
+  }
+
+  get peer(): IpAddress {
+    return this.ends.source.address
+  }
+
+  get isSecure(): boolean {
+    return this.ends.isSecure
+  }
+
+  get port(): number {
+    return this.ends.port
+  }
+
+  /** Whether there is a trusted proxy at the other end. */
+  get isTrusted(): boolean {
+    return this.#proxy !== undefined
+  }
+
+  /** Where a request comes from. */
   of(head: Head): ClientOrigin {
-    if (this.#peer === undefined) return this.own
-    const isSecure = this.#peer.saysSecure(head)
+    const proxy = this.#proxy
+    if (proxy === undefined) return this
+    const { ends, connection, peer } = this
+    const isSecure = proxy.saysSecure(head)
     return {
-      ...this.own,
-      address: this.#peer.clientOf(head),
-      isSecure: isSecure ?? this.own.isSecure,
-      // A proxy that says by which scheme the client came to it stands where the client's port is.
-      port: isSecure === undefined ? this.own.port : 0,
-      believed: this.#peer.source,
+      address: proxy.clientOf(head),
+      peer,
+      isSecure: isSecure ?? this.isSecure,
+      // Where a proxy says by which scheme the client came to it, the client did not come to the port here.
+      port: isSecure === undefined ? this.port : 0,
+      believed: proxy.source,
+      ends,
+      connection,
     }
   }
 
   /** Whether a request claims to have come by HTTPS, and its peer is not trusted to say so. */
   isClaimIgnored(head: Head): boolean {
-    return this.#peer === undefined && !this.own.isSecure && saysSecure(xForwarded, head) === true
+    return this.#proxy === undefined && !this.isSecure && saysSecure(xForwarded, head) === true
   }
 }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { ServerState } from '../balancing/server-state.ts'
 import { type Deadlines, Timed } from '../runtime/deadlines.ts'
+import { own, type SocketOwner } from '../transport/socket-owner.ts'
 import { SocketWriter, type WriterOwner } from '../transport/socket-writer.ts'
 import type { Pool, Pooled } from './pool.ts'
 import { ServerSocket } from './server-socket.ts'
@@ -25,11 +26,8 @@ const READ_SIZE = 64 * 1024
 /** Where all connections of a worker read to: what one has read is sent on before the next one reads. */
 const buffer = Buffer.allocUnsafeSlow(READ_SIZE)
 
-const owner = Symbol('owner')
-type OwnedSocket = Socket & { [owner]: ServerConnection }
-
 /** A connection to a server, used by one exchange after another and idle in its pool between them. */
-export class ServerConnection extends Timed implements Pooled, WriterOwner {
+export class ServerConnection extends Timed implements Pooled, SocketOwner, WriterOwner {
   readonly socket: Socket
   readonly writer: SocketWriter
   readonly server: ServerState
@@ -60,11 +58,7 @@ export class ServerConnection extends Timed implements Pooled, WriterOwner {
     const socket = new ServerSocket(buffer, (size) => this.#read(size))
     this.socket = socket
     this.writer = new SocketWriter(socket, this)
-    ;(this.socket as OwnedSocket)[owner] = this
-    socket.on('connect', onConnect)
-    socket.on('end', onEnd)
-    socket.on('error', onError)
-    socket.on('close', onClose)
+    own(socket, this)
     socket.connect(server.settings.endpoint)
   }
 
@@ -157,20 +151,4 @@ export class ServerConnection extends Timed implements Pooled, WriterOwner {
     this.#user = undefined
     user?.closed(this.#error)
   }
-}
-
-function onConnect(this: Socket): void {
-  ;(this as OwnedSocket)[owner].whenConnected()
-}
-
-function onEnd(this: Socket): void {
-  ;(this as OwnedSocket)[owner].whenEnded()
-}
-
-function onError(this: Socket, error: Error): void {
-  ;(this as OwnedSocket)[owner].whenFailed(error)
-}
-
-function onClose(this: Socket): void {
-  ;(this as OwnedSocket)[owner].whenClosed()
 }

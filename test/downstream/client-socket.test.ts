@@ -34,7 +34,7 @@ for (const [name, seen] of [
   test(`sockets ${name} read, are half closed, answer and end`, async (t) => {
     const { client, socket } = await listening(t, seen)
     const read = new Promise<string>((resolve) => {
-      socket.whenRead = (bytes) => resolve(bytes.toString())
+      socket.reader = { whenRead: (bytes) => resolve(bytes.toString()) }
     })
     client.write('hello')
     assert.equal(await read, 'hello')
@@ -55,9 +55,11 @@ test('sockets built here take turns in the same memory, and can be paused', asyn
   const memory = new Set<ArrayBufferLike>()
   for (const { client, socket } of [one, other]) {
     const read = new Promise<void>((resolve) => {
-      socket.whenRead = (bytes) => {
-        memory.add(bytes.buffer)
-        resolve()
+      socket.reader = {
+        whenRead(bytes) {
+          memory.add(bytes.buffer)
+          resolve()
+        },
       }
     })
     client.write('x')
@@ -66,16 +68,16 @@ test('sockets built here take turns in the same memory, and can be paused', asyn
   assert.equal(memory.size, 1)
 
   one.socket.pause()
-  one.socket.whenRead = () => assert.fail('a paused socket read')
+  one.socket.reader = { whenRead: () => assert.fail('a paused socket read') }
   one.client.write('held back')
   // What another connection says later arrives before it.
   const later = new Promise<void>((resolve) => {
-    other.socket.whenRead = () => resolve()
+    other.socket.reader = { whenRead: () => resolve() }
   })
   other.client.write('x')
   await later
   const held = new Promise<string>((resolve) => {
-    one.socket.whenRead = (bytes) => resolve(bytes.toString())
+    one.socket.reader = { whenRead: (bytes) => resolve(bytes.toString()) }
   })
   one.socket.resume()
   assert.equal(await held, 'held back')

@@ -1,6 +1,10 @@
+import { errorPage } from '../exchange/error-page.ts'
+import type { Failure } from '../exchange/failure.ts'
+import { makeRequestId } from '../exchange/request-id.ts'
 import { CR, LF } from '../http1/bytes.ts'
 import type { ExchangeRecord } from '../observability/exchange-record.ts'
 import { now } from '../runtime/clock.ts'
+import type { ResponseWriter } from './response-writer.ts'
 
 const nothingForwarded = {
   upstreamName: undefined,
@@ -12,6 +16,7 @@ const nothingForwarded = {
 } as const
 
 const nothingUnderstood = {
+  headStart: 0,
   method: '',
   pathStart: 0,
   pathEnd: 0,
@@ -24,25 +29,26 @@ const nothingUnderstood = {
   userAgentEnd: 0,
 } as const
 
-/**
- * What is recorded of bytes that were no request.
- *
- * @param bytes of which those from `at` on were to be the request
- */
-export function recordOfRefusal(
-  clientAddress: string,
+/** Answers what is no request, after which the connection closes; returns what is recorded of it. */
+export function refuse(
   bytes: Buffer,
-  at: number,
-  { id, status, bytesSent }: { id: string; status: number; bytesSent: number },
+  clientAddress: string,
+  failure: Failure,
+  response: ResponseWriter,
 ): ExchangeRecord {
-  const request = { ...nothingUnderstood, bytes, headStart: at, requestLineEnd: endOfFirstLine(bytes, at), id }
+  const id = makeRequestId()
+  response.persists = false
+  response.answer(errorPage(failure, { accept: '', requestId: id }))
+  const request = { ...nothingUnderstood, bytes, requestLineEnd: endOfFirstLine(bytes), id }
+  const { status } = failure
+  const { bytesSent } = response
   return { ...nothingForwarded, clientAddress, request, startedAt: now(), status, bytesSent }
 }
 
 /** Where the first line of something that may not be text ends, or has gone on for long enough. */
-function endOfFirstLine(bytes: Buffer, from: number): number {
-  const most = Math.min(bytes.length, from + 1024)
-  for (let at = from; at < most; at++) {
+function endOfFirstLine(bytes: Buffer): number {
+  const most = Math.min(bytes.length, 1024)
+  for (let at = 0; at < most; at++) {
     if (bytes[at] === CR || bytes[at] === LF) return at
   }
   return most

@@ -1,0 +1,51 @@
+import type { WorkerContext } from '../exchange/worker-context.ts'
+import { Timed } from '../runtime/deadlines.ts'
+import type { SocketWriter } from '../transport/socket-writer.ts'
+import { type ClientSocket, reset } from './client-socket.ts'
+
+/** How long a client may be silent on a connection that is being closed, in ms (nginx's lingering_timeout). */
+const LINGER = 5000
+/** How long it may go on sending there, in ms (nginx's lingering_time). */
+const LONGEST_LINGER = 30_000
+
+/** Closes a connection: sends what is left to send, then waits for the client to close too, lest it lose the end of the answer. */
+export class LingeringClose extends Timed {
+  readonly #socket: ClientSocket
+  readonly #writer: SocketWriter
+  readonly #context: WorkerContext
+  /** When the wait for the client's own end is over, in ms on the clock of the deadlines. */
+  readonly #until: number
+  /** How far the client had read when the deadline was set. */
+  #progress = 0
+
+  constructor(socket: ClientSocket, writer: SocketWriter, context: WorkerContext) {
+    super()
+    this.#socket = socket
+    this.#writer = writer
+    this.#context = context
+    this.#until = context.deadlines.now + LONGEST_LINGER
+    writer.end(() => this.#wait())
+    if (socket.isPaused()) socket.resume()
+    this.#wait()
+  }
+
+  /** The client goes on sending what will not be used: a while for it to notice, since a reset could cost it the answer. */
+  heard(): void {
+    const { deadlines } = this.#context
+    if (this.#writer.unsent > 0) return
+    deadlines.set(this, Math.max(1, Math.min(LINGER, this.#until - deadlines.now)))
+  }
+
+  override expire(): void {
+    if (this.#writer.unsent > 0 && this.#writer.progress !== this.#progress) this.#wait()
+    else reset(this.#socket)
+  }
+
+  /** Gives the client as long as ever to read what is unsent; after that, little. */
+  #wait(): void {
+    if (this.#socket.destroyed) return
+    const { deadlines, generation } = this.#context
+    this.#progress = this.#writer.progress
+    deadlines.set(this, this.#writer.unsent > 0 ? generation.snapshot.timeouts.send : LINGER)
+  }
+}
