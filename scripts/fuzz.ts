@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { writeRequestHead } from '../src/forwarding/forwarded-head.ts'
+import { writeRequestHead } from '../src/forwarding/forwarded-request.ts'
 import { connectionOptions } from '../src/http1/connection-options.ts'
 import { CookieNames } from '../src/http1/cookie-names.ts'
 import { framingOfRequest } from '../src/http1/framing.ts'

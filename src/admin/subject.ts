@@ -1,4 +1,5 @@
-import type { HealthBit, Scoreboard } from '../runtime/scoreboard.ts'
+import type { HealthBit } from '../runtime/health-bit.ts'
+import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
 import type { Listener, Snapshot, Upstream } from '../runtime/snapshot.ts'
 

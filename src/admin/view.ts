@@ -1,5 +1,5 @@
 import { wallSeconds } from '../runtime/clock.ts'
-import { HealthBit } from '../runtime/scoreboard.ts'
+import { HealthBit } from '../runtime/health-bit.ts'
 import type { SessionCount } from '../runtime/session-table.ts'
 import type { Affinity, Server, Upstream } from '../runtime/snapshot.ts'
 import type { Server as ServerView, Status, Upstream as UpstreamView } from './answers.ts'
@@ -66,9 +66,9 @@ export class View {
       weight,
       backup,
       state: { admin: adminStateOf(server), ...this.#healthOf(server, upstream) },
-      inFlight: scoreboard.inFlight(slot),
-      requests: scoreboard.requests(slot),
-      failures: scoreboard.failures(slot),
+      inFlight: scoreboard.servers.inFlight(slot),
+      requests: scoreboard.servers.requests(slot),
+      failures: scoreboard.servers.failures(slot),
       sessions: count ? sessionsOf(count, live) : null,
     }
   }
@@ -79,7 +79,7 @@ export class View {
     upstream: Upstream,
   ): Pick<ServerView['state'], 'health' | 'cause'> {
     const { scoreboard } = this.#subject
-    const health = scoreboard.health(slot)
+    const health = scoreboard.servers.health(slot)
     const causeOf = (bit: HealthBit) => this.#subject.causeOf(upstream.name, name, bit)
     if (health & HealthBit.Unhealthy) {
       return { health: 'down', cause: causeOf(HealthBit.Unhealthy) ?? 'it has not passed a check yet' }
@@ -89,11 +89,11 @@ export class View {
       return { health: 'down', cause: cause === undefined ? 'ejected' : `ejected: ${cause}` }
     }
     if (health & HealthBit.Suspended) {
-      const cause = `${scoreboard.fails(slot)} failure(s) in a row; suspended for ${failTimeout / 1000} s at a time`
+      const cause = `${scoreboard.servers.fails(slot)} failure(s) in a row; suspended for ${failTimeout / 1000} s at a time`
       return { health: 'down', cause }
     }
     // What is taken out by hand is not checked.
-    const isKnown = scoreboard.requests(slot) > 0 || (upstream.health?.check !== undefined && !down)
+    const isKnown = scoreboard.servers.requests(slot) > 0 || (upstream.health?.check !== undefined && !down)
     return { health: isKnown ? 'up' : 'unknown', cause: null }
   }
 

@@ -44,7 +44,7 @@ export class BoundedHash implements Policy {
   pick(key: Uint8Array, avoid: readonly ServerState[], now: number): ServerState | undefined {
     if (key.length === 0 || this.#servers.length < 2) return this.#fallback.pick(key, avoid, now)
     if (this.#roster.refresh(now)) this.#update()
-    const { inFlights } = this.#scoreboard
+    const { inFlights } = this.#scoreboard.servers
     const home = this.#ring.find(crc32(key))
     let fill = 0
     let last = -1
@@ -71,7 +71,7 @@ export class BoundedHash implements Policy {
 
   /** How much a unit of weight may have in flight. */
   #fillOfWeight(): number {
-    const { inFlights } = this.#scoreboard
+    const { inFlights } = this.#scoreboard.servers
     let total = 1
     const { slots } = this.#roster
     for (let index = 0; index < slots.length; index++) total += inFlights[slots[index]!]!

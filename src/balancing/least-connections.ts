@@ -17,7 +17,7 @@ export class LeastConnections implements Choice {
   #groups: readonly Peers[] = []
 
   constructor(scoreboard: Scoreboard) {
-    this.#inFlights = scoreboard.inFlights
+    this.#inFlights = scoreboard.servers.inFlights
   }
 
   update({ up, weights }: Roster): void {

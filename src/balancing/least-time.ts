@@ -1,3 +1,4 @@
+import type { ServerCounters } from '../runtime/scoreboard/server-counters.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Roster } from './roster.ts'
 import type { ServerState } from './server-state.ts'
@@ -21,7 +22,7 @@ const SHORTEST = 0.01
  */
 export class LeastTime implements Choice {
   readonly #decay: number
-  readonly #scoreboard: Scoreboard
+  readonly #counters: ServerCounters
   #servers: readonly ServerState[] = []
   /** Of each server that is up. Undefined until this worker knows any. */
   #indices: Map<ServerState, number> | undefined
@@ -43,7 +44,7 @@ export class LeastTime implements Choice {
   /** @param decay the time constant of the EWMA, in ms */
   constructor(decay: number, scoreboard: Scoreboard) {
     this.#decay = decay
-    this.#scoreboard = scoreboard
+    this.#counters = scoreboard.servers
   }
 
   update({ up, slots, limits, weights }: Roster, now: number): void {
@@ -69,7 +70,7 @@ export class LeastTime implements Choice {
   }
 
   #scan(from: number, to: number, avoid: readonly ServerState[]): void {
-    const { inFlights } = this.#scoreboard
+    const { inFlights } = this.#counters
     const slots = this.#slots
     const costs = this.#costs
     let least = this.#least
@@ -85,14 +86,14 @@ export class LeastTime implements Choice {
 
   answered(server: ServerState, ms: number, good: boolean, now: number): void {
     const { slot } = server.settings
-    const before = this.#scoreboard.latency(slot)
+    const before = this.#counters.latency(slot)
     const sample = Math.max(SHORTEST, ms, good ? 0 : before || this.#median)
     let latency = sample
     if (sample < before) {
       const kept = Math.exp(-this.#age(slot, now) / this.#decay)
       latency = before * kept + sample * (1 - kept)
     }
-    this.#scoreboard.setLatency(slot, latency, now | 0)
+    this.#counters.setLatency(slot, latency, now | 0)
     const index = this.#indices?.get(server)
     if (index !== undefined) this.#costs[index] = this.#cost(index, latency, this.#refreshedAt - now)
   }
@@ -101,7 +102,7 @@ export class LeastTime implements Choice {
   #forgetReturned(up: readonly ServerState[]): void {
     if (this.#indices === undefined) return
     for (const server of up) {
-      if (!this.#indices.has(server)) this.#scoreboard.setLatency(server.settings.slot, 0, 0)
+      if (!this.#indices.has(server)) this.#counters.setLatency(server.settings.slot, 0, 0)
     }
   }
 
@@ -109,14 +110,14 @@ export class LeastTime implements Choice {
     this.#refreshedAt = now
     const known = []
     for (const slot of this.#slots) {
-      const latency = this.#scoreboard.latency(slot)
+      const latency = this.#counters.latency(slot)
       if (latency > 0) known.push(latency)
     }
     known.sort((a, b) => a - b)
     this.#fastest = known[0] ?? 0
     this.#median = known[known.length >> 1] ?? 0
     this.#slots.forEach((slot, index) => {
-      const latency = this.#scoreboard.latency(slot)
+      const latency = this.#counters.latency(slot)
       this.#costs[index] =
         latency > 0 ? this.#cost(index, latency, this.#age(slot, now)) : this.#cost(index, this.#median || 1, 0)
     })
@@ -133,6 +134,6 @@ export class LeastTime implements Choice {
 
   /** How long ago the server's time was last noted, in ms. */
   #age(slot: number, now: number): number {
-    return Math.max(0, ((now | 0) - this.#scoreboard.answeredAt(slot)) | 0)
+    return Math.max(0, ((now | 0) - this.#counters.answeredAt(slot)) | 0)
   }
 }

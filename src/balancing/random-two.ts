@@ -20,7 +20,7 @@ export class RandomTwo implements Choice {
   #shares = new Shares([])
 
   constructor(scoreboard: Scoreboard) {
-    this.#inFlights = scoreboard.inFlights
+    this.#inFlights = scoreboard.servers.inFlights
   }
 
   update({ up, slots, limits, weights }: Roster): void {

@@ -1,3 +1,4 @@
+import type { UpstreamTurns } from '../runtime/scoreboard/upstream-turns.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { ServerState } from './server-state.ts'
 
@@ -14,7 +15,7 @@ export class Roster {
   total = 0
   readonly #servers: readonly ServerState[]
   readonly #upstream: number
-  readonly #scoreboard: Scoreboard
+  readonly #turns: UpstreamTurns
   #epoch: number | undefined
   /** When the next server may be probed, or is warmer. */
   #until = 0
@@ -22,12 +23,12 @@ export class Roster {
   constructor(servers: readonly ServerState[], upstream: number, scoreboard: Scoreboard) {
     this.#servers = servers
     this.#upstream = upstream
-    this.#scoreboard = scoreboard
+    this.#turns = scoreboard.upstreams
   }
 
   /** Returns whether anything has changed. */
   refresh(now: number): boolean {
-    const epoch = this.#scoreboard.epoch(this.#upstream)
+    const epoch = this.#turns.epoch(this.#upstream)
     if (epoch === this.#epoch && now < this.#until) return false
     this.#epoch = epoch
     this.#until = Infinity

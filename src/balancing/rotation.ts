@@ -1,3 +1,4 @@
+import type { UpstreamTurns } from '../runtime/scoreboard/upstream-turns.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Roster } from './roster.ts'
 import type { ServerState } from './server-state.ts'
@@ -19,14 +20,14 @@ const MAX_LOTS = 16
  */
 export class Rotation implements Choice {
   readonly #upstream: number
-  readonly #scoreboard: Scoreboard
+  readonly #turns: UpstreamTurns
   #servers: readonly ServerState[] = []
   #period: Uint16Array | undefined
   #sums = new RunningSums([])
 
   constructor(upstream: number, scoreboard: Scoreboard) {
     this.#upstream = upstream
-    this.#scoreboard = scoreboard
+    this.#turns = scoreboard.upstreams
   }
 
   update({ up, weights }: Roster): void {
@@ -38,7 +39,7 @@ export class Rotation implements Choice {
   choose(avoid: readonly ServerState[], now: number): ServerState | undefined {
     const turns = this.#period?.length ?? this.#servers.length
     for (let turn = 0; turn < turns; turn++) {
-      const number = this.#scoreboard.nextTurn(this.#upstream)
+      const number = this.#turns.nextTurn(this.#upstream)
       const server = this.#servers[this.#period ? this.#period[number % turns]! : this.#sums.next()]!
       if (avoid.includes(server)) continue
       if (server.mayServe(now)) return server

@@ -1,5 +1,9 @@
 import { now as clock } from '../runtime/clock.ts'
-import { HealthBit, type Scoreboard } from '../runtime/scoreboard.ts'
+import { HealthBit } from '../runtime/health-bit.ts'
+import type { ServerCounters } from '../runtime/scoreboard/server-counters.ts'
+import type { UpstreamTurns } from '../runtime/scoreboard/upstream-turns.ts'
+import type { WaitingLines } from '../runtime/scoreboard/waiting-lines.ts'
+import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Server } from '../runtime/snapshot.ts'
 
 /**
@@ -24,7 +28,9 @@ const CLOCK_SLACK = 60_000
  */
 export class ServerState {
   readonly settings: Server
-  readonly #scoreboard: Scoreboard
+  readonly #counters: ServerCounters
+  readonly #turns: UpstreamTurns
+  readonly #queues: WaitingLines
   readonly #upstream: number
   readonly #worker: number
   /** nginx never takes out an upstream's only server. */
@@ -33,7 +39,9 @@ export class ServerState {
   constructor(settings: Server, upstream: number, alone: boolean, scoreboard: Scoreboard, worker: number) {
     this.settings = settings
     this.#upstream = upstream
-    this.#scoreboard = scoreboard
+    this.#counters = scoreboard.servers
+    this.#turns = scoreboard.upstreams
+    this.#queues = scoreboard.queues
     this.#worker = worker
     this.#maxFails = alone ? 0 : settings.maxFails
   }
@@ -47,7 +55,7 @@ export class ServerState {
     if (this.settings.down) return 'down'
     if (this.settings.drain && !isOwn) return 'drained'
     const { slot } = this.settings
-    const health = this.#scoreboard.health(slot)
+    const health = this.#counters.health(slot)
     if (health !== 0) {
       const ailment = this.#ailment(health, now)
       if (ailment !== undefined) return ailment
@@ -63,7 +71,7 @@ export class ServerState {
   /** Whether it has as many requests as it may, whatever else keeps it from being given one. */
   get isFull(): boolean {
     const { maxConnections, slot } = this.settings
-    return maxConnections > 0 && this.#scoreboard.inFlight(slot) >= maxConnections
+    return maxConnections > 0 && this.#counters.inFlight(slot) >= maxConnections
   }
 
   #ailment(health: number, now: number): Refusal | undefined {
@@ -79,7 +87,7 @@ export class ServerState {
 
   /** Whether failures took it out and no answer has brought it back yet, so that a request to it is its probe. */
   get isSuspended(): boolean {
-    return (this.#scoreboard.health(this.settings.slot) & HealthBit.Suspended) !== 0
+    return (this.#counters.health(this.settings.slot) & HealthBit.Suspended) !== 0
   }
 
   /** Whether the server may serve as soon as it has a place free. */
@@ -105,7 +113,7 @@ export class ServerState {
     const { slot, slowStart } = this.settings
     const step = this.#step(now)
     if (step === WARMING_STEPS) return Infinity
-    return Math.max(1, (step * slowStart) / WARMING_STEPS - (((now | 0) - this.#scoreboard.returnedAt(slot)) | 0))
+    return Math.max(1, (step * slowStart) / WARMING_STEPS - (((now | 0) - this.#counters.returnedAt(slot)) | 0))
   }
 
   /**
@@ -116,9 +124,9 @@ export class ServerState {
    */
   claim(now: number): boolean {
     const { slot, maxConnections } = this.settings
-    if (!this.#scoreboard.acquire(slot, this.#worker, maxConnections)) return false
+    if (!this.#counters.acquire(slot, this.#worker, maxConnections)) return false
     if (this.#mayGo(now)) {
-      this.#scoreboard.countRequest(slot)
+      this.#counters.countRequest(slot)
       return true
     }
     this.release()
@@ -132,59 +140,59 @@ export class ServerState {
    */
   claimAnyway(now: number): boolean {
     const { slot, maxConnections } = this.settings
-    if (!this.#scoreboard.acquire(slot, this.#worker, maxConnections)) return false
+    if (!this.#counters.acquire(slot, this.#worker, maxConnections)) return false
     // An answer that comes after this moment brings the server back.
-    this.#scoreboard.moveCheckedAt(slot, this.#scoreboard.checkedAt(slot), now | 0)
-    this.#scoreboard.countRequest(slot)
+    this.#counters.moveCheckedAt(slot, this.#counters.checkedAt(slot), now | 0)
+    this.#counters.countRequest(slot)
     return true
   }
 
   /** Whether its last failure is longer ago than that of another server. */
   failedBefore(other: ServerState): boolean {
     const { slot } = this.settings
-    return ((this.#scoreboard.failedAt(slot) - this.#scoreboard.failedAt(other.settings.slot)) | 0) < 0
+    return ((this.#counters.failedAt(slot) - this.#counters.failedAt(other.settings.slot)) | 0) < 0
   }
 
   /** Gives back what `claim` took, once the exchange on this server is over. */
   release(): void {
     const { slot, maxConnections } = this.settings
-    this.#scoreboard.release(slot, this.#worker)
-    if (maxConnections > 0) this.#scoreboard.wakeOne(slot, this.#upstream)
+    this.#counters.release(slot, this.#worker)
+    if (maxConnections > 0) this.#queues.wakeOne(slot, this.#upstream)
   }
 
   #mayGo(now: number): boolean {
     if (this.#maxFails === 0) return true
     const slot = this.settings.slot
-    const health = this.#scoreboard.health(slot)
+    const health = this.#counters.health(slot)
     const isFree = (health & HealthBit.Suspended) === 0 || (health & HealthBit.Panic) !== 0
-    const before = this.#scoreboard.checkedAt(slot)
+    const before = this.#counters.checkedAt(slot)
     if (!this.#windowIsOver(now)) return isFree
-    const moved = this.#scoreboard.moveCheckedAt(slot, before, now | 0)
+    const moved = this.#counters.moveCheckedAt(slot, before, now | 0)
     if (isFree) return true
-    if (moved) this.#scoreboard.bumpEpoch(this.#upstream)
+    if (moved) this.#turns.bumpEpoch(this.#upstream)
     return moved
   }
 
   /** An attempt on this server failed. Returns whether that took it out. */
   failed(now: number): boolean {
     const { slot } = this.settings
-    this.#scoreboard.countFailure(slot)
-    if (this.#maxFails === 0 || this.#scoreboard.addFail(slot, now | 0) < this.#maxFails) return false
-    const before = this.#scoreboard.setHealth(slot, HealthBit.Suspended)
+    this.#counters.countFailure(slot)
+    if (this.#maxFails === 0 || this.#counters.addFail(slot, now | 0) < this.#maxFails) return false
+    const before = this.#counters.setHealth(slot, HealthBit.Suspended)
     // Another thread's success may have come in between, with nothing to clear yet.
-    if (this.#scoreboard.fails(slot) === 0) this.#scoreboard.clearHealth(slot, HealthBit.Suspended)
-    this.#scoreboard.bumpEpoch(this.#upstream)
+    if (this.#counters.fails(slot) === 0) this.#counters.clearHealth(slot, HealthBit.Suspended)
+    this.#turns.bumpEpoch(this.#upstream)
     return (before & HealthBit.Suspended) === 0
   }
 
   /** An attempt succeeded, now or at time `now`. Returns whether that brought the server back. */
   succeeded(now?: number): boolean {
     const slot = this.settings.slot
-    if (this.#maxFails === 0 || this.#scoreboard.fails(slot) === 0) return false
+    if (this.#maxFails === 0 || this.#counters.fails(slot) === 0) return false
     // As in nginx: only a success that began in a window after the last failure's counts.
-    if (((this.#scoreboard.failedAt(slot) - this.#scoreboard.checkedAt(slot)) | 0) >= 0) return false
-    this.#scoreboard.clearFails(slot)
-    if ((this.#scoreboard.clearHealth(slot, HealthBit.Suspended) & HealthBit.Suspended) === 0) return false
+    if (((this.#counters.failedAt(slot) - this.#counters.checkedAt(slot)) | 0) >= 0) return false
+    this.#counters.clearFails(slot)
+    if ((this.#counters.clearHealth(slot, HealthBit.Suspended) & HealthBit.Suspended) === 0) return false
     this.returned(now ?? clock())
     return true
   }
@@ -196,32 +204,32 @@ export class ServerState {
    * @returns how many bad ones that makes in a row
    */
   answered(good: boolean): number {
-    if (!good) return this.#scoreboard.countBad(this.settings.slot)
-    this.#scoreboard.countGood(this.settings.slot)
+    if (!good) return this.#counters.countBad(this.settings.slot)
+    this.#counters.countGood(this.settings.slot)
     return 0
   }
 
   /** The server serves again after it was out: warms it up over its `slowStart`. */
   returned(now: number): void {
-    this.#scoreboard.setReturnedAt(this.settings.slot, now | 0)
-    this.#scoreboard.bumpEpoch(this.#upstream)
+    this.#counters.setReturnedAt(this.settings.slot, now | 0)
+    this.#turns.bumpEpoch(this.#upstream)
   }
 
   /** How far it has warmed up, from 1 to WARMING_STEPS. */
   #step(now: number): number {
     const { slot, slowStart } = this.settings
     if (slowStart === 0) return WARMING_STEPS
-    const at = this.#scoreboard.returnedAt(slot)
+    const at = this.#counters.returnedAt(slot)
     if (at === 0) return WARMING_STEPS
     const age = ((now | 0) - at) | 0
     if (age > -CLOCK_SLACK && age < slowStart) return Math.floor((Math.max(0, age) * WARMING_STEPS) / slowStart) + 1
     // Before the clock, modulo 2^32, makes an old return look like a new one.
-    this.#scoreboard.clearReturnedAt(slot, at)
+    this.#counters.clearReturnedAt(slot, at)
     return WARMING_STEPS
   }
 
   #windowAge(now: number): number {
-    return ((now | 0) - this.#scoreboard.checkedAt(this.settings.slot)) | 0
+    return ((now | 0) - this.#counters.checkedAt(this.settings.slot)) | 0
   }
 
   #windowIsOver(now: number): boolean {

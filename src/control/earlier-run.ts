@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
-import type { SavedSession } from '../runtime/session-entries.ts'
+import type { SavedSession } from '../runtime/session-table/session-entries.ts'
 import { hasEnded } from './process-identity.ts'
 import { parseHead, RECORD, readRecord, type SessionFileHead } from './session-file.ts'
 import type { StateDirectory } from './state-directory.ts'

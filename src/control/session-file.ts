@@ -1,4 +1,4 @@
-import type { SavedSession } from '../runtime/session-entries.ts'
+import type { SavedSession } from '../runtime/session-table/session-entries.ts'
 import type { ProcessIdentity } from './process-identity.ts'
 
 /**

@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { wallSeconds } from '../runtime/clock.ts'
-import type { SavedSession } from '../runtime/session-entries.ts'
-import { PART, PARTS, type SessionTable } from '../runtime/session-table.ts'
+import { PART, PARTS } from '../runtime/session-table/layout.ts'
+import type { SavedSession } from '../runtime/session-table/session-entries.ts'
+import type { SessionTable } from '../runtime/session-table.ts'
 import type { Listener, Upstream } from '../runtime/snapshot.ts'
 import { EarlierRun } from './earlier-run.ts'
 import { ownIdentity } from './process-identity.ts'
@@ -82,7 +83,7 @@ export class SessionStore {
     const runs = this.#namesOfEarlier().map((name) => new EarlierRun(this.#directory, name, this.#slotsOf))
     if (runs.length === 0) return 0
     for (const run of runs) {
-      while (run.read((session) => this.#sessions.restore(session, now)));
+      while (run.read((session) => this.#sessions.saved.restore(session, now)));
       if (!run.isReadable) this.#directory.warn(`${run.name} holds no sessions that can be read, and is begun anew`)
     }
     const going = runs.filter(({ isOver }) => !isOver)
@@ -90,8 +91,8 @@ export class SessionStore {
     this.#earlier = runs
     this.#retire()
     // All of it is written as this run's own at once.
-    this.#sessions.forgetNews()
-    this.#sessions.giveBackChange()
+    this.#sessions.saved.forgetNews()
+    this.#sessions.saved.giveBackChange()
     const counts = [...this.#sessions.count(this.#indices.keys(), now).values()]
     return counts.reduce((sum, { live }) => sum + live, 0)
   }
@@ -110,7 +111,7 @@ export class SessionStore {
     clearTimeout(this.#timer)
     await this.#enqueue(async () => {
       await this.#readEarlier()
-      const hasChanged = this.#sessions.takeChange()
+      const hasChanged = this.#sessions.saved.takeChange()
       if ((hasChanged || this.#journal.isOpen) && (await this.#journal.rewrite(this.#pieces(true))))
         this.#removeMerged()
       await this.#journal.close()
@@ -136,8 +137,8 @@ export class SessionStore {
   /** Returns whether there is nothing that is still to be saved. */
   async #turn(): Promise<boolean> {
     await this.#readEarlier()
-    if (this.#sessions.takeChange() && !(await this.#save())) {
-      this.#sessions.giveBackChange()
+    if (this.#sessions.saved.takeChange() && !(await this.#save())) {
+      this.#sessions.saved.giveBackChange()
       return false
     }
     this.#removeMerged()
@@ -165,7 +166,7 @@ export class SessionStore {
     if (this.#earlier.length === 0) return
     const now = wallSeconds()
     for (const run of this.#earlier) {
-      while (run.read((session) => this.#sessions.hear(session, now))) await setImmediate()
+      while (run.read((session) => this.#sessions.saved.merge(session, now))) await setImmediate()
     }
     this.#retire()
   }
@@ -186,7 +187,7 @@ export class SessionStore {
     const now = wallSeconds()
     let length = 0
     for (let part = 0; part < PARTS; part++) {
-      for (const session of this.#sessions.takeNews(part, now)) {
+      for (const session of this.#sessions.saved.takeNews(part, now)) {
         length = this.#write(this.#records, length, session)
         if (length < this.#records.length) continue
         yield this.#records
@@ -209,7 +210,8 @@ export class SessionStore {
     let newsDue = performance.now() + TURN
     for (let part = 0; part < PARTS; part++) {
       let length = 0
-      for (const session of this.#sessions.sessions(part, wallSeconds())) length = this.#write(piece, length, session)
+      for (const session of this.#sessions.saved.sessions(part, wallSeconds()))
+        length = this.#write(piece, length, session)
       if (length > 0) yield piece.subarray(0, length)
       await setImmediate()
       if (performance.now() < newsDue && part + 1 < PARTS) continue

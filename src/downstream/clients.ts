@@ -48,21 +48,21 @@ export class Clients implements ArrivalOwner, ConnectionOwner {
 
   get #hasRoom(): boolean {
     const { connections } = this.#context.generation.snapshot.limits
-    return connections === 0 || this.#scoreboard.connections() < connections
+    return connections === 0 || this.#scoreboard.clients.connections() < connections
   }
 
   /** @param hasRoom false where it is known that there is none */
   #admit(client: ClientConnection, hasRoom = true): void {
     this.#enter(client)
     const { connections, connectionsPerAddress } = this.#context.generation.snapshot.limits
-    if (!hasRoom || (connections > 0 && this.#scoreboard.connections() > connections)) {
+    if (!hasRoom || (connections > 0 && this.#scoreboard.clients.connections() > connections)) {
       client.turnAway(new Failure('too-many-connections', 'in all'))
     } else if (client.isTrusted || client.peer === UNIX_ADDRESS) {
       // A proxy has as many connections as its clients need, and a Unix socket is no address.
       return
     } else if (
       connectionsPerAddress > 0 &&
-      this.#scoreboard.connectionsFrom(client.peer.octets) > connectionsPerAddress
+      this.#scoreboard.clients.connectionsFrom(client.peer.octets) > connectionsPerAddress
     ) {
       client.turnAway(new Failure('too-many-connections', 'from this address'))
     }
@@ -75,12 +75,12 @@ export class Clients implements ArrivalOwner, ConnectionOwner {
 
   #enter(connection: ClientConnection | Arrival): void {
     this.#connections.add(connection)
-    this.#scoreboard.countConnection(this.#worker, connection.peer.octets, 1)
+    this.#scoreboard.clients.countConnection(this.#worker, connection.peer.octets, 1)
   }
 
   #exit(connection: ClientConnection | Arrival): void {
     this.#connections.delete(connection)
-    this.#scoreboard.countConnection(this.#worker, connection.peer.octets, -1)
+    this.#scoreboard.clients.countConnection(this.#worker, connection.peer.octets, -1)
   }
 
   /** Lets exchanges in flight finish and closes everything else; then calls back. */

@@ -1,5 +1,5 @@
 import type { OwnResponse } from '../exchange/own-response.ts'
-import type { Closing } from '../forwarding/forwarded-head.ts'
+import type { Closing } from '../forwarding/forwarded-response.ts'
 import { httpDate } from '../forwarding/http-date.ts'
 import { reasonPhrases } from '../http1/reason-phrase.ts'
 

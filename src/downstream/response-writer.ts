@@ -1,7 +1,7 @@
 import type { OwnResponse } from '../exchange/own-response.ts'
 import type { ReceivedRequest } from '../exchange/received-request.ts'
 import type { WorkerContext } from '../exchange/worker-context.ts'
-import { type Closing, writeResponseHead, writeSwitchingHead } from '../forwarding/forwarded-head.ts'
+import { type Closing, writeResponseHead, writeSwitchingHead } from '../forwarding/forwarded-response.ts'
 import type { BodyForm } from '../http1/body-decoder.ts'
 import type { ConnectionOptions } from '../http1/connection-options.ts'
 import { FieldName } from '../http1/field-name.ts'

@@ -158,7 +158,7 @@ export class Queue {
    */
   join(waiter: Waiter, { place }: Wait): Ticket | undefined {
     const { slot, queue } = this.#settings
-    if (!this.#scoreboard.beginWait(slot, place?.settings.slot, this.#worker, queue.size)) return undefined
+    if (!this.#scoreboard.queues.beginWait(slot, place?.settings.slot, this.#worker, queue.size)) return undefined
     const line = this.#lineFor(place)
     const ticket = new Ticket(this, ++this.#tickets, waiter, line)
     line.add(ticket)
@@ -174,7 +174,7 @@ export class Queue {
     ticket.isValid = false
     this.#deadlines.remove(ticket)
     this.#leaveLine(ticket)
-    this.#scoreboard.endWait(this.#settings.slot, ticket.line.place?.settings.slot, this.#worker)
+    this.#scoreboard.queues.endWait(this.#settings.slot, ticket.line.place?.settings.slot, this.#worker)
     if (this.#lines.size === 0) this.#deadlines.remove(this.#probeTime)
   }
 
@@ -197,7 +197,7 @@ export class Queue {
   #move(ticket: Ticket, place: Awaited): void {
     const from = ticket.line.place
     this.#leaveLine(ticket)
-    this.#scoreboard.moveWait(this.#settings.slot, from?.settings.slot, place?.settings.slot, this.#worker)
+    this.#scoreboard.queues.moveWait(this.#settings.slot, from?.settings.slot, place?.settings.slot, this.#worker)
     this.#lineFor(place).add(ticket)
   }
 
@@ -207,7 +207,7 @@ export class Queue {
   #hearOfPlaces(place: Awaited): void {
     if (this.#heardOf.has(place)) return
     this.#heardOf.add(place)
-    this.#scoreboard.untilPlace(this.#settings.slot, place?.settings.slot).then(() => {
+    this.#scoreboard.queues.untilPlace(this.#settings.slot, place?.settings.slot).then(() => {
       this.#heardOf.delete(place)
       if (this.#lines.has(place)) this.#hearOfPlaces(place)
       this.#serve()
@@ -220,14 +220,14 @@ export class Queue {
     const time = now()
     for (const server of this.#servers) {
       const { maxConnections, slot } = server.settings
-      if (maxConnections > 0 && server.mayServe(time, true)) this.#scoreboard.wakeOne(slot, this.#settings.slot)
+      if (maxConnections > 0 && server.mayServe(time, true)) this.#scoreboard.queues.wakeOne(slot, this.#settings.slot)
     }
   }
 
   #hearOfEpochs(): void {
     if (this.#hearsOfEpochs) return
     this.#hearsOfEpochs = true
-    this.#scoreboard.untilEpoch(this.#settings.slot).then(() => {
+    this.#scoreboard.upstreams.untilEpoch(this.#settings.slot).then(() => {
       this.#hearsOfEpochs = false
       if (this.#lines.size === 0) return
       this.#hearOfEpochs()

@@ -1,6 +1,6 @@
 import type { ServerState } from '../balancing/server-state.ts'
 import type { ClientOrigin } from '../forwarding/client-origin.ts'
-import type { Forwarding } from '../forwarding/forwarded-head.ts'
+import type { Forwarding } from '../forwarding/forwarding-fields.ts'
 import type { BodyForm } from '../http1/body-decoder.ts'
 import type { ConnectionOptions } from '../http1/connection-options.ts'
 import type { Framing } from '../http1/framing.ts'

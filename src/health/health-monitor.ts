@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { HealthBit, Scoreboard } from '../runtime/scoreboard.ts'
+import type { HealthBit } from '../runtime/health-bit.ts'
+import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Upstream } from '../runtime/snapshot.ts'
 import type { WorkerEvent } from '../runtime/worker-event.ts'
 import { Gate } from './gate.ts'

@@ -1,4 +1,4 @@
-import { HealthBit } from '../runtime/scoreboard.ts'
+import { HealthBit } from '../runtime/health-bit.ts'
 import type { Outlier, Server } from '../runtime/snapshot.ts'
 import { EjectionTime } from './ejection-time.ts'
 import { answersOf, type Tally, worstOf } from './error-rate.ts'

@@ -1,5 +1,6 @@
 import { localHeader } from '../proxy-protocol/proxy-header.ts'
-import { HealthBit, type Scoreboard } from '../runtime/scoreboard.ts'
+import { HealthBit } from '../runtime/health-bit.ts'
+import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Check, Endpoint, Server, Upstream } from '../runtime/snapshot.ts'
 import { Checker } from './checker.ts'
 import type { Gate } from './gate.ts'

@@ -124,7 +124,7 @@ describe('what an answer tells', () => {
         learning({ table }).learn(telling(sid), home, NOW, undefined)
         assert.equal(homeOf(learning({ table: new SessionTable(table.memory) }), sid), home)
         const next = new SessionTable()
-        for (const session of savedOf(table, NOW)) assert.ok(next.restore(session, NOW))
+        for (const session of savedOf(table, NOW)) assert.ok(next.saved.restore(session, NOW))
         assert.equal(homeOf(learning({ table: next }), sid), home)
         assert.equal(homeOf(learning({ table: next, secret: 'of another machine' }), sid), undefined)
       }),

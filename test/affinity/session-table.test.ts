@@ -1,7 +1,9 @@
 /** The table of sessions that all threads share: what it keeps, what it gives up, and for whom. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { PARTS, type SavedSession, SessionTable } from '../../src/runtime/session-table.ts'
+import { PARTS } from '../../src/runtime/session-table/layout.ts'
+import type { SavedSession } from '../../src/runtime/session-table/session-entries.ts'
+import { SessionTable } from '../../src/runtime/session-table.ts'
 import type { Upstream } from '../../src/runtime/snapshot.ts'
 import fc from '../support/property.ts'
 import { savedOf } from '../support/saved-sessions.ts'
@@ -59,9 +61,9 @@ describe('a session', () => {
   test('that was saved goes on unless it is over by now', () => {
     const table = tableWith(60)
     const saved = { high: 1, low: 2, server: SERVER, seenAt: NOW, begunAt: NOW - 500 }
-    assert.ok(!table.restore(saved, NOW + 61))
+    assert.ok(!table.saved.restore(saved, NOW + 61))
     assert.equal(table.find(1, 2, NOW), -1)
-    assert.ok(table.restore(saved, NOW + 60))
+    assert.ok(table.saved.restore(saved, NOW + 60))
     assert.deepEqual(savedOf(table, NOW + 60), [saved])
   })
 })
@@ -86,7 +88,7 @@ describe('a time from the future, of a clock that once ran ahead,', () => {
 
   test('counts as now where it was saved', () => {
     const table = tableWith(HOUR)
-    assert.ok(table.restore({ high: 1, low: 1, server: SERVER, seenAt: NOW + YEAR, begunAt: NOW + YEAR }, NOW))
+    assert.ok(table.saved.restore({ high: 1, low: 1, server: SERVER, seenAt: NOW + YEAR, begunAt: NOW + YEAR }, NOW))
     assert.deepEqual(savedOf(table, NOW), [{ high: 1, low: 1, server: SERVER, seenAt: NOW, begunAt: NOW }])
   })
 
@@ -100,7 +102,7 @@ describe('a time from the future, of a clock that once ran ahead,', () => {
 test('a change is told once, to whichever thread asks first', () => {
   const table = tableWith(60)
   const other = new SessionTable(table.memory)
-  assert.ok(!table.takeChange())
+  assert.ok(!table.saved.takeChange())
   const changes = [
     () => table.put(1, 2, SERVER, NOW),
     () => table.enter(1, 2, SERVER, NOW),
@@ -108,8 +110,8 @@ test('a change is told once, to whichever thread asks first', () => {
   ] as const
   for (const change of changes) {
     change()
-    assert.ok(other.takeChange())
-    assert.ok(!table.takeChange())
+    assert.ok(other.saved.takeChange())
+    assert.ok(!table.saved.takeChange())
   }
 })
 
@@ -147,8 +149,8 @@ test('of what several processes have saved of a session, the last request or rem
             begunAt: NOW - 90,
             ...(isRemoved ? { isRemoved } : { askedAt }),
           }
-          if (id % 2 === 0) table.restore(word as SavedSession, NOW)
-          else table.hear(word as SavedSession, NOW)
+          if (id % 2 === 0) table.saved.restore(word as SavedSession, NOW)
+          else table.saved.merge(word as SavedSession, NOW)
         }
         const last = all.reduce((one, other) => (other.ago < one.ago ? other : one))
         assert.equal(table.find(id, 1, NOW), last.isRemoved ? -1 : last.server)
@@ -160,7 +162,8 @@ test('of what several processes have saved of a session, the last request or rem
 
 test('news of a session are told once: that it began, moved, was removed, or is seen again after a while', () => {
   const table = tableWith(3200)
-  const newsAt = (now: number) => Array.from({ length: PARTS }, (_, part) => [...table.takeNews(part, now)]).flat()
+  const newsAt = (now: number) =>
+    Array.from({ length: PARTS }, (_, part) => [...table.saved.takeNews(part, now)]).flat()
   const [high, low] = [5, 6]
   const steps: readonly [what: () => void, news: Partial<SavedSession>[]][] = [
     [() => table.put(high, low, SERVER, NOW), [{ server: SERVER, seenAt: NOW }]],
@@ -169,7 +172,7 @@ test('news of a session are told once: that it began, moved, was removed, or is 
     [() => table.put(high, low, SERVER + 1, NOW + 102), [{ server: SERVER + 1, seenAt: NOW + 102 }]],
     [() => table.remove(high, low, NOW + 103), [{ server: SERVER + 1, seenAt: NOW + 103, isRemoved: true }]],
     [() => table.remove(high, low, NOW + 104), []],
-    [() => table.hear({ high, low, server: SERVER, seenAt: NOW + 103, begunAt: NOW }, NOW + 104), []],
+    [() => table.saved.merge({ high, low, server: SERVER, seenAt: NOW + 103, begunAt: NOW }, NOW + 104), []],
     [() => table.put(high, low, SERVER, NOW + 105), [{ server: SERVER, seenAt: NOW + 105, begunAt: NOW + 105 }]],
   ]
   for (const [index, [what, expected]] of steps.entries()) {

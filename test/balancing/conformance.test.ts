@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { ServerState } from '../../src/balancing/server-state.ts'
-import { HealthBit } from '../../src/runtime/scoreboard.ts'
+import { HealthBit } from '../../src/runtime/health-bit.ts'
 import type { Balance } from '../../src/runtime/snapshot.ts'
 import fc from '../support/property.ts'
 import { addressOf, type Group, groupOf, groupsOf, serversWith } from './group.ts'
@@ -115,7 +115,8 @@ for (const balance of policies) {
             assert.equal(picked !== undefined, hasPlace)
             if (picked !== undefined) held.push(picked)
             if (isOver) held.shift()?.release()
-            for (const { settings } of servers) assert.ok(scoreboard.inFlight(settings.slot) <= settings.maxConnections)
+            for (const { settings } of servers)
+              assert.ok(scoreboard.servers.inFlight(settings.slot) <= settings.maxConnections)
           }
         }),
       )
@@ -136,7 +137,7 @@ for (const balance of policies) {
         fc.property(someServers, fc.array(someAddress), (servers, addresses) => {
           const { policy, scoreboard } = groupOf(balance, servers)
           const picked = addresses.map((address) => policy.pick(address, [], 0))
-          const inFlight = () => servers.reduce((sum, server) => sum + scoreboard.inFlight(server.slot), 0)
+          const inFlight = () => servers.reduce((sum, server) => sum + scoreboard.servers.inFlight(server.slot), 0)
           assert.equal(inFlight(), picked.filter((server) => server !== undefined).length)
           for (const server of picked) server?.release()
           assert.equal(inFlight(), 0)
@@ -161,13 +162,13 @@ for (const balance of policies) {
           return new Set(picked)
         }
         assert.deepEqual(picks(0), new Set(servers))
-        scoreboard.setHealth(1, bit)
-        scoreboard.bumpEpoch(0)
+        scoreboard.servers.setHealth(1, bit)
+        scoreboard.upstreams.bumpEpoch(0)
         assert.equal(servers[1]!.refusal(0), refusal)
         assert.deepEqual(picks(1), new Set([servers[0], servers[2]]))
         assert.deepEqual(picks(1_000_000), new Set([servers[0], servers[2]]))
-        scoreboard.clearHealth(1, bit)
-        scoreboard.bumpEpoch(0)
+        scoreboard.servers.clearHealth(1, bit)
+        scoreboard.upstreams.bumpEpoch(0)
         assert.deepEqual(picks(1_000_001), new Set(servers))
       })
     }
@@ -181,20 +182,20 @@ for (const balance of policies) {
       }
       const inAll = (change: (slot: number) => void) => {
         for (const { settings } of servers) change(settings.slot)
-        scoreboard.bumpEpoch(0)
+        scoreboard.upstreams.bumpEpoch(0)
       }
       servers[0]!.failed(0)
-      scoreboard.setHealth(1, HealthBit.Unhealthy)
-      scoreboard.setHealth(2, HealthBit.Ejected)
-      scoreboard.bumpEpoch(0)
+      scoreboard.servers.setHealth(1, HealthBit.Unhealthy)
+      scoreboard.servers.setHealth(2, HealthBit.Ejected)
+      scoreboard.upstreams.bumpEpoch(0)
       assert.deepEqual(picks(), new Set([undefined]))
-      inAll((slot) => scoreboard.setHealth(slot, HealthBit.Panic))
+      inAll((slot) => scoreboard.servers.setHealth(slot, HealthBit.Panic))
       assert.deepEqual(picks(), new Set([0, 1, 2]))
       assert.deepEqual(
         servers.map((server) => server.refusal(1)),
         [undefined, undefined, undefined, 'down'],
       )
-      inAll((slot) => scoreboard.clearHealth(slot, HealthBit.Panic))
+      inAll((slot) => scoreboard.servers.clearHealth(slot, HealthBit.Panic))
       assert.deepEqual(picks(), new Set([undefined]))
     })
 

@@ -18,7 +18,7 @@ describe('least-connections', () => {
         const held = []
         for (const { worker, over } of turns) {
           const { policy, servers, scoreboard } = groups[worker]!
-          const loads = servers.map(({ settings }) => scoreboard.inFlight(settings.slot) / settings.weight)
+          const loads = servers.map(({ settings }) => scoreboard.servers.inFlight(settings.slot) / settings.weight)
           const picked = policy.pick(NO_KEY, [], 0)!
           assert.equal(loads[picked.settings.slot], Math.min(...loads))
           held.push(picked)

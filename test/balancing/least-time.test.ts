@@ -54,7 +54,7 @@ describe('least-time', () => {
 
   test('believes a slower answer at once, and a faster one bit by bit', () => {
     const { policy, servers, scoreboard } = groupOf(balance, serversWith([{}, {}]))
-    const latency = () => scoreboard.latency(0)
+    const latency = () => scoreboard.servers.latency(0)
     policy.answered!(servers[0]!, 10, true, 1000)
     policy.answered!(servers[0]!, 100, true, 1001)
     assert.equal(latency(), 100)
@@ -94,9 +94,9 @@ describe('least-time', () => {
     next(group, 1)
     group.servers[0]!.failed(1)
     next(group, 2)
-    assert.equal(group.scoreboard.latency(0), 5000)
+    assert.equal(group.scoreboard.servers.latency(0), 5000)
     next(group, 10_002)
-    assert.equal(group.scoreboard.latency(0), 0)
+    assert.equal(group.scoreboard.servers.latency(0), 0)
   })
 
   test('is not drawn to a server that fails fast', () => {

@@ -42,7 +42,10 @@ describe('random-two', () => {
     const { policy, scoreboard } = groupOf(balance, serversWith([{ weight: 1 }, { weight: 2 }, { weight: 7 }, {}]))
     for (let i = 0; i < 11_000; i++) policy.pick(NO_KEY, [], 0)
     for (const [slot, weight] of [1, 2, 7, 1].entries()) {
-      assert.ok(Math.abs(scoreboard.inFlight(slot) / (1000 * weight) - 1) < 0.05, `${scoreboard.inFlight(slot)}`)
+      assert.ok(
+        Math.abs(scoreboard.servers.inFlight(slot) / (1000 * weight) - 1) < 0.05,
+        `${scoreboard.servers.inFlight(slot)}`,
+      )
     }
   })
 })

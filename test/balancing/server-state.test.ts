@@ -1,7 +1,8 @@
 /** What keeps a server from serving, beyond what all policies are held to in conformance.test.ts. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { HealthBit, Scoreboard } from '../../src/runtime/scoreboard.ts'
+import { HealthBit } from '../../src/runtime/health-bit.ts'
+import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { type Group, groupOf, groupsOf, serversWith } from './group.ts'
 
 const twoServers = serversWith([{ slowStart: 16_000 }, {}])
@@ -12,13 +13,13 @@ describe('a server', () => {
     const [server] = servers
     server!.failed(0)
     assert.equal(server!.refusal(1), 'suspended')
-    scoreboard.setHealth(0, HealthBit.Ejected)
+    scoreboard.servers.setHealth(0, HealthBit.Ejected)
     assert.equal(server!.refusal(1), 'ejected')
-    scoreboard.setHealth(0, HealthBit.Unhealthy)
+    scoreboard.servers.setHealth(0, HealthBit.Unhealthy)
     assert.equal(server!.refusal(1), 'unhealthy')
-    scoreboard.clearHealth(0, HealthBit.Unhealthy)
+    scoreboard.servers.clearHealth(0, HealthBit.Unhealthy)
     assert.equal(server!.refusal(1), 'ejected')
-    scoreboard.clearHealth(0, HealthBit.Ejected)
+    scoreboard.servers.clearHealth(0, HealthBit.Ejected)
     assert.equal(server!.refusal(1), 'suspended')
   })
 
@@ -28,10 +29,10 @@ describe('a server', () => {
     server!.failed(0)
     assert.equal(server!.untilProbe(4000), 6001)
     for (const bit of [HealthBit.Unhealthy, HealthBit.Ejected]) {
-      scoreboard.setHealth(0, bit)
+      scoreboard.servers.setHealth(0, bit)
       assert.equal(server!.untilProbe(4000), Infinity)
       assert.equal(server!.isUp(20_000), false)
-      scoreboard.clearHealth(0, bit)
+      scoreboard.servers.clearHealth(0, bit)
     }
   })
 
@@ -61,13 +62,13 @@ describe('a server', () => {
     const { servers, scoreboard } = groupOf({ type: 'round-robin' }, twoServers)
     const [server] = servers
     server!.failed(0)
-    scoreboard.setHealth(0, HealthBit.Panic)
+    scoreboard.servers.setHealth(0, HealthBit.Panic)
     assert.ok(server!.claim(5000))
     assert.equal(server!.succeeded(5001), false)
     assert.ok(server!.claim(20_000))
     assert.ok(server!.claim(20_000))
     assert.equal(server!.succeeded(20_001), true)
-    assert.equal(scoreboard.health(0), HealthBit.Panic)
+    assert.equal(scoreboard.servers.health(0), HealthBit.Panic)
   })
 
   test('counts its answers for all workers together, and the bad ones in a row', () => {
@@ -76,16 +77,16 @@ describe('a server', () => {
     assert.deepEqual([...rows, other.servers[0]!.answered(false)], [0, 1, 2, 3])
     assert.equal(other.servers[0]!.answered(true), 0)
     assert.equal(one.servers[0]!.answered(false), 1)
-    assert.deepEqual([one.scoreboard.good(0), one.scoreboard.bad(0)], [2, 4])
-    assert.deepEqual([one.scoreboard.good(1), one.scoreboard.bad(1)], [0, 0])
+    assert.deepEqual([one.scoreboard.servers.good(0), one.scoreboard.servers.bad(0)], [2, 4])
+    assert.deepEqual([one.scoreboard.servers.good(1), one.scoreboard.servers.bad(1)], [0, 0])
   })
 
   test('keeps its health when a worker dies, and is known by it to the next one', () => {
     const { servers, scoreboard } = groupOf({ type: 'round-robin' }, twoServers)
     servers[0]!.failed(0)
-    scoreboard.setHealth(1, HealthBit.Unhealthy)
+    scoreboard.servers.setHealth(1, HealthBit.Unhealthy)
     scoreboard.forget(0)
     const next = new Scoreboard(scoreboard.memory)
-    assert.deepEqual([next.health(0), next.health(1)], [HealthBit.Suspended, HealthBit.Unhealthy])
+    assert.deepEqual([next.servers.health(0), next.servers.health(1)], [HealthBit.Suspended, HealthBit.Unhealthy])
   })
 })

@@ -71,7 +71,7 @@ export function outcomeOf(balance: Balance, { serviceTimes, rate, queueing, requ
     freeAt[slot] = at
     answers.add({ at, from: now, server })
     if (request < requests * 0.1) continue
-    fullest = Math.max(fullest, scoreboard.inFlight(slot))
+    fullest = Math.max(fullest, scoreboard.servers.inFlight(slot))
     counts[slot]! += 1
     times.push(at - now)
   }

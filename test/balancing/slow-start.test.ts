@@ -45,7 +45,7 @@ describe('slow start', () => {
     const group = groupOf({ type: 'least-connections' }, servers)
     returnFirst(group)
     for (let i = 0; i < 330; i++) group.policy.pick(NO_KEY, [], 20_000)
-    assert.deepEqual([0, 1, 2].map(group.scoreboard.inFlight, group.scoreboard), [10, 160, 160])
+    assert.deepEqual([0, 1, 2].map(group.scoreboard.servers.inFlight, group.scoreboard.servers), [10, 160, 160])
   })
 
   test('is the same for every worker, and for one that begins in the middle of it', () => {

@@ -102,10 +102,10 @@ describe('a queue', () => {
     const first = views[0]!.join('a')
     assert.ok(views[1]!.join('b', 0) && views[0]!.join('c', 1))
     assert.equal(views[1]!.join('d'), undefined)
-    assert.equal(scoreboard.waiting(0), 3)
+    assert.equal(scoreboard.queues.waiting(0), 3)
     first!.leave()
     first!.leave()
-    assert.equal(scoreboard.waiting(0), 2)
+    assert.equal(scoreboard.queues.waiting(0), 2)
     assert.ok(views[1]!.join('d'))
   })
 
@@ -120,7 +120,7 @@ describe('a queue', () => {
     assert.deepEqual(served, ['a too late'])
     deadlines.advance(600)
     assert.deepEqual(served, ['a too late', 'b too late'])
-    assert.equal(scoreboard.waiting(0), 0)
+    assert.equal(scoreboard.queues.waiting(0), 0)
   })
 
   test('gives one place to one, whichever worker it waits in, until all are served', async () => {
@@ -153,7 +153,7 @@ describe('a queue', () => {
     await settled()
     assert.deepEqual(served, [])
     door.isOpen = true
-    scoreboard.bumpEpoch(0)
+    scoreboard.upstreams.bumpEpoch(0)
     await settled()
     assert.deepEqual(served.sort(), ['a', 'b'])
   })
@@ -163,7 +163,7 @@ describe('a queue', () => {
     views[0]!.join('dead')
     views[1]!.join('alive')
     scoreboard.forget(0)
-    assert.equal(scoreboard.waiting(0), 1)
+    assert.equal(scoreboard.queues.waiting(0), 1)
     await settled()
     assert.ok(served.includes('alive'))
   })
@@ -171,8 +171,8 @@ describe('a queue', () => {
   test('asks to be told once of each line, however often it fills', async () => {
     const { join, servers, scoreboard, served } = upstreamOf()
     let promises = 0
-    const untilPlace = scoreboard.untilPlace.bind(scoreboard)
-    scoreboard.untilPlace = (...line) => {
+    const untilPlace = scoreboard.queues.untilPlace.bind(scoreboard.queues)
+    scoreboard.queues.untilPlace = (...line) => {
       promises++
       return untilPlace(...line)
     }

@@ -5,7 +5,8 @@ import { type Tally, worstOf } from '../../src/health/error-rate.ts'
 import { OutlierDetector } from '../../src/health/outlier-detector.ts'
 import { ServerHealth } from '../../src/health/server-health.ts'
 import { isPanic } from '../../src/health/upstream-health.ts'
-import { HealthBit, Scoreboard } from '../../src/runtime/scoreboard.ts'
+import { HealthBit } from '../../src/runtime/health-bit.ts'
+import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import type { Outlier } from '../../src/runtime/snapshot.ts'
 import { serversWith } from '../balancing/group.ts'
 import fc from '../support/property.ts'
@@ -96,8 +97,8 @@ function detectorOf(test: TestContext, count: number, changes: Partial<Outlier> 
   detector.start()
   test.after(() => detector.stop())
   const answer = (slot: number, good: number, bad: number) => {
-    for (let i = 0; i < good; i++) scoreboard.countGood(slot)
-    for (let i = 0; i < bad; i++) scoreboard.countBad(slot)
+    for (let i = 0; i < good; i++) scoreboard.servers.countGood(slot)
+    for (let i = 0; i < bad; i++) scoreboard.servers.countBad(slot)
   }
   return { scoreboard, detector, healths, told, answer, pass: (ms: number) => test.mock.timers.tick(ms) }
 }
@@ -112,11 +113,11 @@ describe('an outlier', () => {
     assert.deepEqual(told, [])
     pass(1)
     assert.deepEqual(told, ['s0 for 30000'])
-    assert.equal(scoreboard.health(0), HealthBit.Ejected)
+    assert.equal(scoreboard.servers.health(0), HealthBit.Ejected)
     pass(30_000)
     assert.deepEqual(told, ['s0 for 30000', 's0 is back'])
-    assert.equal(scoreboard.health(0), 0)
-    assert.notEqual(scoreboard.returnedAt(0), 0)
+    assert.equal(scoreboard.servers.health(0), 0)
+    assert.notEqual(scoreboard.servers.returnedAt(0), 0)
   })
 
   test('is judged by what it answered since its return, and not before', (t) => {
@@ -142,10 +143,10 @@ describe('an outlier', () => {
 
   test('may always be one of two, but not where nobody else is well, and never where the share is nothing', (t) => {
     const { told, detector, scoreboard } = detectorOf(t, 2, { maxEjected: 10 })
-    scoreboard.setHealth(1, HealthBit.Unhealthy)
+    scoreboard.servers.setHealth(1, HealthBit.Unhealthy)
     detector.erring('s0', 5)
     assert.deepEqual(told, [])
-    scoreboard.clearHealth(1, HealthBit.Unhealthy)
+    scoreboard.servers.clearHealth(1, HealthBit.Unhealthy)
     detector.erring('s0', 10)
     detector.erring('s1', 5)
     assert.deepEqual(told, ['s0 for 30000'])
@@ -159,9 +160,9 @@ describe('an outlier', () => {
   test('that is down by its check as well stays down when its ejection is over', (t) => {
     const { detector, scoreboard, pass } = detectorOf(t, 3)
     detector.erring('s0', 5)
-    scoreboard.setHealth(0, HealthBit.Unhealthy)
+    scoreboard.servers.setHealth(0, HealthBit.Unhealthy)
     pass(30_000)
-    assert.equal(scoreboard.health(0), HealthBit.Unhealthy)
-    assert.equal(scoreboard.returnedAt(0), 0)
+    assert.equal(scoreboard.servers.health(0), HealthBit.Unhealthy)
+    assert.equal(scoreboard.servers.returnedAt(0), 0)
   })
 })

@@ -4,7 +4,9 @@ import { once } from 'node:events'
 import { describe, test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { SESSION_BUCKETS, SESSIONS_IN_BUCKET } from '../../src/runtime/bounds.ts'
-import { PARTS, type SavedSession, SessionTable } from '../../src/runtime/session-table.ts'
+import { PARTS } from '../../src/runtime/session-table/layout.ts'
+import type { SavedSession } from '../../src/runtime/session-table/session-entries.ts'
+import { SessionTable } from '../../src/runtime/session-table.ts'
 import { SipHash } from '../../src/runtime/sip-hash.ts'
 import type { Upstream } from '../../src/runtime/snapshot.ts'
 import fc from '../support/property.ts'
@@ -29,7 +31,7 @@ function tableOf(servers: number, idle = IDLE, memory?: SharedArrayBuffer): Sess
 }
 
 function sessionsOf(table: SessionTable): SavedSession[] {
-  return Array.from({ length: PARTS }, (_, part) => [...table.sessions(part, NOW)]).flat()
+  return Array.from({ length: PARTS }, (_, part) => [...table.saved.sessions(part, NOW)]).flat()
 }
 
 type Id = [high: number, low: number]

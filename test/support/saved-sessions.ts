@@ -3,11 +3,13 @@ import { readdirSync, readFileSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { parseHead, RECORD, readRecord } from '../../src/control/session-file.ts'
-import { PARTS, type SavedSession, type SessionTable } from '../../src/runtime/session-table.ts'
+import { PARTS } from '../../src/runtime/session-table/layout.ts'
+import type { SavedSession } from '../../src/runtime/session-table/session-entries.ts'
+import type { SessionTable } from '../../src/runtime/session-table.ts'
 
 /** All that a table would save at that time. */
 export function savedOf(table: SessionTable, now: number): SavedSession[] {
-  return Array.from({ length: PARTS }, (_, part) => [...table.sessions(part, now)]).flat()
+  return Array.from({ length: PARTS }, (_, part) => [...table.saved.sessions(part, now)]).flat()
 }
 
 /** Resolves once the files of a state directory hold that many sessions. */

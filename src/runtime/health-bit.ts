@@ -1,0 +1,8 @@
+/**
+ * A server's health, as bits of one number; 0 is a healthy server. `Suspended`: too many requests to it failed
+ * (balancing/server-state.ts). `Unhealthy`: its health check fails. `Ejected`: too many of its answers are bad. `Panic`: so
+ * few servers of its upstream are healthy that the other bits do not count. All but `Suspended` are set by the control plane
+ * (health/).
+ */
+export const HealthBit = { Suspended: 1, Unhealthy: 2, Ejected: 4, Panic: 8 } as const
+export type HealthBit = (typeof HealthBit)[keyof typeof HealthBit]
