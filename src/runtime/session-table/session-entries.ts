@@ -1,9 +1,12 @@
-import { MAX_SERVERS } from './bounds.ts'
-import type { Upstream } from './snapshot.ts'
+import { MAX_SERVERS } from '../bounds.ts'
+import type { Upstream } from '../snapshot.ts'
+import type { Regions } from './layout.ts'
 
-/** What is kept of each session, in units of Int32. */
-export const Field = { High: 0, Low: 1, Server: 2, InHand: 3, SeenAt: 4, BegunAt: 5 } as const
-export const STRIDE = 6
+/** The cells of an entry. */
+const Field = { High: 0, Low: 1, Server: 2, InFlight: 3, SeenAt: 4, BegunAt: 5 } as const
+
+/** In `Field.InFlight` of an entry that is being given to another session; far below what exchanges could bring back. */
+const CLAIMED = -0x4000_0000
 
 /**
  * In `Field.Server`: the server's slot; whether the session has come back since it began; whether it was removed, and is
@@ -45,8 +48,13 @@ export class SessionEntries {
   /** By server slot: after how many s without an exchange a session is over; 0 for never. */
   readonly #idle = new Uint32Array(MAX_SERVERS)
 
-  constructor(cells: Int32Array) {
-    this.#cells = cells
+  constructor({ entries }: Regions) {
+    this.#cells = entries
+  }
+
+  /** The offset behind the last entry. */
+  get end(): number {
+    return this.#cells.length
   }
 
   /** Takes the idle limits from a Snapshot's upstreams. */
@@ -56,11 +64,51 @@ export class SessionEntries {
     }
   }
 
-  /** Makes an entry that was cleared one of a session's; its other fields must be right already. */
-  name(at: number, high: number, low: number): void {
+  // ── exchanges in flight ────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Returns how many exchanges were in flight before; less than none if the entry is claimed for another session. */
+  beginExchange(at: number): number {
+    return Atomics.add(this.#cells, at + Field.InFlight, 1)
+  }
+
+  /** Never counts below zero, whatever was forgotten meanwhile. */
+  endExchange(at: number): void {
+    const cell = at + Field.InFlight
+    for (let count = Atomics.load(this.#cells, cell); count !== 0; ) {
+      const found = Atomics.compareExchange(this.#cells, cell, count, count - 1)
+      if (found === count) return
+      count = found
+    }
+  }
+
+  forgetExchanges(at: number): void {
+    Atomics.store(this.#cells, at + Field.InFlight, 0)
+  }
+
+  /** Whether the session has an exchange in flight. */
+  isActive(at: number): boolean {
+    return this.#cells[at + Field.InFlight]! > 0
+  }
+
+  /** Whether the entry has an exchange in flight or is claimed. */
+  isTaken(at: number): boolean {
+    return this.#cells[at + Field.InFlight] !== 0
+  }
+
+  /** Claims an entry for another session; returns whether it did, which it does not if the session is active. */
+  claim(at: number): boolean {
+    return Atomics.compareExchange(this.#cells, at + Field.InFlight, 0, CLAIMED) === 0
+  }
+
+  /** Gives a claimed and cleared entry to a session, with so many exchanges in flight; its other fields must be right already. */
+  give(at: number, high: number, low: number, inFlight: 0 | 1): void {
     Atomics.store(this.#cells, at + Field.High, high)
     Atomics.store(this.#cells, at + Field.Low, low)
+    // No store: another thread may be about to end what it began here in vain.
+    Atomics.add(this.#cells, at + Field.InFlight, inFlight - CLAIMED)
   }
+
+  // ── the session ────────────────────────────────────────────────────────────────────────────────────────────────
 
   clear(at: number): void {
     Atomics.store(this.#cells, at + Field.Low, 0)
@@ -96,10 +144,10 @@ export class SessionEntries {
     return this.#cells[at + Field.BegunAt]! >>> 0
   }
 
-  /** @param own how many of the exchanges in hand do not count */
+  /** @param own how many of the exchanges in flight do not count */
   isLive(at: number, now: number, own = 0): boolean {
     if (this.isRemoved(at)) return false
-    return this.#cells[at + Field.InHand]! > own || !this.isOver(this.server(at), this.seenAt(at), now)
+    return this.#cells[at + Field.InFlight]! > own || !this.isOver(this.server(at), this.seenAt(at), now)
   }
 
   /** The same. A time that was noted while the clock ran ahead counts as now: else the session would live for as long as that. */
@@ -155,7 +203,7 @@ export class SessionEntries {
     const seenAt = this.seenAt(at)
     const isRemoved = this.isRemoved(at)
     // As long as an exchange goes on, such as a WebSocket, its session is not idle.
-    const isActive = !isRemoved && this.#cells[at + Field.InHand]! > 0
+    const isActive = !isRemoved && this.#cells[at + Field.InFlight]! > 0
     const lastSeen = isActive ? Math.max(seenAt, now) : seenAt
     const askedAt = this.#askedAt(at)
     return {
