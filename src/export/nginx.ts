@@ -92,7 +92,7 @@ function clients({ timeouts, limits, routes }: Config): Directive[] {
   ]
 }
 
-/** The head that a server gets: src/forwarding/forwarded-head.ts in nginx's words. */
+/** The head that a server gets: src/forwarding/forwarded-request.ts in nginx's words. */
 function forwarding(config: Config): Directive[] {
   const { directives, forwardedFor, forwardedProto, forwardedHost, forwardedPort, claims } = clientAddress(config)
   return [

@@ -1,0 +1,115 @@
+import type { ConnectionOptions } from '../http1/connection-options.ts'
+import { type CookieNames, isBetweenPairs } from '../http1/cookie-names.ts'
+import { FieldName } from '../http1/field-name.ts'
+import { CHUNKED, type Framing } from '../http1/framing.ts'
+import type { Head } from '../http1/head.ts'
+import type { RequestHead } from '../http1/request-head.ts'
+import type { Scratch } from '../transport/scratch.ts'
+import { type Forwarding, isVouchedFor, writeForwarding } from './forwarding-fields.ts'
+import { CHUNKED_LINE, CRLF, copyFields, copyUpgrade, ending, hopByHop, isNamed, writeLine } from './passed-fields.ts'
+
+const VERSION_1_1 = Buffer.from(' HTTP/1.1\r\n')
+const COOKIE = Buffer.from('Cookie: ')
+const SEMICOLON = Buffer.from('; ')
+
+/** Framing is written anew; the forwarding fields are replaced, or continued where they are believed. */
+const replaced = [
+  ...hopByHop,
+  FieldName.ContentLength,
+  FieldName.Forwarded,
+  FieldName.Imitation,
+  FieldName.XForwardedFor,
+  FieldName.XForwardedHost,
+  FieldName.XForwardedPort,
+  FieldName.XForwardedProto,
+  FieldName.XRequestId,
+]
+
+/** Where a cookie is this proxy's own, the others are written anew. */
+const endsInRequest = { cookiesPass: ending(...replaced), cookiesEnd: ending(...replaced, FieldName.Cookie) }
+/** What else is said of the client ends, where nobody vouches for it. */
+const endsInUnvouchedRequest = {
+  cookiesPass: ending(...replaced, FieldName.XForwardedOther),
+  cookiesEnd: ending(...replaced, FieldName.XForwardedOther, FieldName.Cookie),
+}
+
+/**
+ * Puts together the head that a server gets: the request line as the client wrote it (an absolute target becomes a
+ * path), the client's fields without those that are for one hop, one framing field, and the forwarding fields.
+ */
+export function writeRequestHead(
+  out: Scratch,
+  head: RequestHead,
+  options: ConnectionOptions,
+  framing: Framing,
+  forwarding: Forwarding,
+): void {
+  const { bytes } = head
+  const asItCame = head.form !== 'absolute' && head.minorVersion === 1
+  const fields = isVouchedFor(forwarding) ? endsInRequest : endsInUnvouchedRequest
+  const ends = forwarding.ownCookies.isEmpty ? fields.cookiesPass : fields.cookiesEnd
+  if (!asItCame) writeRequestLine(out, head)
+  copyFields(out, head, asItCame ? head.start : firstField(head), ends, options, head.form === 'absolute')
+  if (!forwarding.ownCookies.isEmpty) copyCookies(out, head, forwarding.ownCookies, options)
+
+  const hasHost = head.authorityEnd > head.authorityStart
+  if (head.form === 'absolute') writeLine(out, 'Host: ', bytes, head.authorityStart, head.authorityEnd)
+  else if (!hasHost) out.text(`Host: ${hostFor(forwarding.serverAddress)}\r\n`)
+  if (framing === CHUNKED) out.write(CHUNKED_LINE)
+  else if (framing > 0 || head.find(FieldName.ContentLength) >= 0) out.text(`Content-Length: ${framing}\r\n`)
+  if (forwarding.upgrade) copyUpgrade(out, head)
+
+  writeForwarding(out, head, forwarding)
+  out.write(CRLF)
+}
+
+/** A Unix socket has no host; nginx says this. */
+function hostFor(address: string): string {
+  return address.startsWith('unix:/') ? 'localhost' : address
+}
+
+function writeRequestLine(out: Scratch, head: RequestHead): void {
+  const { bytes } = head
+  out.copy(bytes, head.start, head.targetStart)
+  if (head.form === 'absolute') {
+    // RFC 9112 §3.2.4: OPTIONS for a whole server becomes the asterisk.
+    if (head.pathStart === head.pathEnd)
+      out.text(head.method === 'OPTIONS' && head.pathEnd === head.targetEnd ? '*' : '/')
+    out.copy(bytes, head.pathStart, head.targetEnd)
+  } else {
+    out.copy(bytes, head.targetStart, head.targetEnd)
+  }
+  out.write(VERSION_1_1)
+}
+
+function firstField(head: Head): number {
+  return head.count > 0 ? head.nameStart(0) : head.end - CRLF.length
+}
+
+/** Writes the Cookie fields without the pairs of those names; what stands between these stays as it came. */
+function copyCookies(out: Scratch, head: Head, without: CookieNames, options: ConnectionOptions): void {
+  const { bytes } = head
+  for (let field = 0; field < head.count; field++) {
+    if (head.names[field] !== FieldName.Cookie || isNamed(field, options)) continue
+    const to = head.valueEnd(field)
+    const start = out.length
+    let from = head.valueStart(field)
+    while (without.find(bytes, from, to)) {
+      copyPairs(out, bytes, from, without.start, out.length === start ? COOKIE : SEMICOLON)
+      from = without.end
+    }
+    copyPairs(out, bytes, from, to, out.length === start ? COOKIE : SEMICOLON)
+    if (out.length > start) out.write(CRLF)
+  }
+}
+
+/** Writes `before` and the pairs in `bytes[from, to)`, if there are any. */
+function copyPairs(out: Scratch, bytes: Buffer, from: number, to: number, before: Buffer): void {
+  let start = from
+  let end = to
+  while (start < end && isBetweenPairs(bytes[start]!)) start++
+  while (end > start && isBetweenPairs(bytes[end - 1]!)) end--
+  if (start === end) return
+  out.write(before)
+  out.copy(bytes, start, end)
+}

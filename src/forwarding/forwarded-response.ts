@@ -1,0 +1,73 @@
+import { SPACE } from '../http1/bytes.ts'
+import type { ConnectionOptions } from '../http1/connection-options.ts'
+import { FieldName } from '../http1/field-name.ts'
+import type { ResponseHead } from '../http1/response-head.ts'
+import type { Scratch } from '../transport/scratch.ts'
+import { httpDate } from './http-date.ts'
+import { CHUNKED_LINE, CRLF, copyFields, copyUpgrade, ending, hopByHop } from './passed-fields.ts'
+
+const CLOSE_LINE = Buffer.from('Connection: close\r\n')
+const KEEP_ALIVE_LINE = Buffer.from('Connection: keep-alive\r\n')
+
+const endsInResponse = ending(...hopByHop, FieldName.ContentLength)
+
+/** The one final status whose Upgrade field its client needs (RFC 9110 §15.5.22). */
+const UPGRADE_REQUIRED = 426
+
+/** What a response tells its client about the connection: nothing, that it closes, or (HTTP/1.0) that it stays. */
+export type Closing = 'unsaid' | 'close' | 'keep-alive'
+
+/**
+ * Puts together the head that a client gets: the server's, without the fields that are for one hop, framed anew, and
+ * dated where the server has no clock (RFC 9110 §6.6.1).
+ *
+ * @param contentLength for the Content-Length field; -1 for none
+ * @param additions further field lines, each with its line end
+ */
+export function writeResponseHead(
+  out: Scratch,
+  head: ResponseHead,
+  options: ConnectionOptions,
+  contentLength: number,
+  chunked: boolean,
+  closing: Closing,
+  additions = '',
+): void {
+  copyFields(out, head, writeStatusLine(out, head), endsInResponse, options, false)
+  if (head.status >= 200 && head.find(FieldName.Date) < 0) out.text(`Date: ${httpDate()}\r\n`)
+  if (contentLength >= 0) out.text(`Content-Length: ${contentLength}\r\n`)
+  if (chunked) out.write(CHUNKED_LINE)
+  if (head.status === UPGRADE_REQUIRED) copyUpgrade(out, head)
+  if (closing !== 'unsaid') out.write(closing === 'close' ? CLOSE_LINE : KEEP_ALIVE_LINE)
+  if (additions !== '') out.text(additions)
+  out.write(CRLF)
+}
+
+/** The head of a 101 (RFC 9110 §15.2.2), after which the connection speaks another protocol. */
+export function writeSwitchingHead(
+  out: Scratch,
+  head: ResponseHead,
+  options: ConnectionOptions,
+  additions: string,
+): void {
+  copyFields(out, head, writeStatusLine(out, head), endsInResponse, options, false)
+  copyUpgrade(out, head)
+  out.text(additions)
+  out.write(CRLF)
+}
+
+/**
+ * Writes the status line with this proxy's own version (RFC 9112 §2.3), and with the space that stands there even where no
+ * reason phrase follows (§4).
+ *
+ * @returns the offset from which the head is still to be copied
+ */
+function writeStatusLine(out: Scratch, head: ResponseHead): number {
+  const { bytes, start, statusEnd } = head
+  const hasSpace = bytes[statusEnd] === SPACE
+  if (head.minorVersion === 1 && hasSpace) return start
+  out.text('HTTP/1.1')
+  out.copy(bytes, start + 'HTTP/1.0'.length, statusEnd)
+  if (!hasSpace) out.text(' ')
+  return statusEnd
+}

@@ -1,0 +1,105 @@
+import { COLON, isDigit, ZERO } from '../http1/bytes.ts'
+import type { CookieNames } from '../http1/cookie-names.ts'
+import { FieldName } from '../http1/field-name.ts'
+import type { RequestHead } from '../http1/request-head.ts'
+import { UNIX_ADDRESS } from '../runtime/ip-address.ts'
+import type { ClientAddressSource } from '../runtime/snapshot.ts'
+import type { Scratch } from '../transport/scratch.ts'
+import { CRLF, writeLine, writeList, writeMembers } from './passed-fields.ts'
+
+/** What a request's forwarding fields are made of. */
+export interface Forwarding {
+  /** The client's address. */
+  readonly client: string
+  /** Whether the client came by HTTPS. */
+  readonly isSecure: boolean
+  /** The port that it came to; 0 where that is not known here. */
+  readonly port: number
+  /** The address at the other end of the connection. */
+  readonly peer: string
+  /** The request's own forwarding fields that are believed: those of a trusted proxy, of the kind that it writes. */
+  readonly believed: ClientAddressSource | undefined
+  readonly requestId: string
+  /** Stands in for Host where a request (HTTP/1.0) has none. */
+  readonly serverAddress: string
+  /** Whether the request's wish to switch protocols goes on to the server. */
+  readonly upgrade: boolean
+  /** Names of the cookies that are between clients and this proxy, whichever upstream they are for. */
+  readonly ownCookies: CookieNames
+}
+
+/**
+ * Tells the server who the client is, and what it asked for. X-Forwarded-For grows by the peer's address, whoever wrote the
+ * rest of it, as in nginx; the other fields are a trusted proxy's, or written anew.
+ */
+export function writeForwarding(out: Scratch, head: RequestHead, forwarding: Forwarding): void {
+  const { client, peer, believed } = forwarding
+  const vouched = isVouchedFor(forwarding)
+  const hasProto = vouched && writeList(out, head, FieldName.XForwardedProto, 'X-Forwarded-Proto: ')
+  const hasPort = vouched && writeList(out, head, FieldName.XForwardedPort, 'X-Forwarded-Port: ')
+  const hasHost = vouched && writeList(out, head, FieldName.XForwardedHost, 'X-Forwarded-Host: ')
+  const isUnnamed = believed !== undefined && peer === UNIX_ADDRESS.text
+  if (believed === 'forwarded') writeForwarded(out, head, peer, isUnnamed)
+
+  out.text('X-Forwarded-For: ')
+  if (believed !== 'forwarded') {
+    writePeer(out, writeMembers(out, head, FieldName.XForwardedFor), peer, isUnnamed)
+  } else {
+    // What came in X-Forwarded-For is nobody's word here. This is, for servers that know no other field.
+    if (client !== peer) out.text(client)
+    writePeer(out, client !== peer, peer, isUnnamed)
+  }
+  const proto = hasProto ? '' : `X-Forwarded-Proto: ${forwarding.isSecure ? 'https' : 'http'}\r\n`
+  const port = hasPort ? '' : `X-Forwarded-Port: ${forwarding.port || portAskedFor(head, forwarding, hasHost)}\r\n`
+  out.text(`\r\n${proto}${port}X-Request-Id: ${forwarding.requestId}\r\n`)
+  if (!hasHost && head.authorityEnd > head.authorityStart)
+    writeLine(out, 'X-Forwarded-Host: ', head.bytes, head.authorityStart, head.authorityEnd)
+}
+
+/** Whether what X-Forwarded fields say is a trusted proxy's word. */
+export function isVouchedFor({ believed }: Forwarding): boolean {
+  return believed === 'x-forwarded-for'
+}
+
+/** The port in what is X-Forwarded-Host for the server, else that of the scheme. */
+function portAskedFor(head: RequestHead, { isSecure }: Forwarding, hasHost: boolean): number {
+  const field = hasHost ? head.findLast(FieldName.XForwardedHost) : -1
+  const port =
+    field < 0
+      ? portIn(head.bytes, head.authorityStart, head.authorityEnd)
+      : portIn(head.bytes, head.valueStart(field), head.valueEnd(field))
+  return port || (isSecure ? 443 : 80)
+}
+
+/** The digits behind the last colon, where nothing else is; 0 for none that make a port. */
+function portIn(bytes: Uint8Array, from: number, to: number): number {
+  let port = 0
+  let unit = 1
+  for (let at = to - 1; at > from && unit <= 100_000; at--) {
+    if (bytes[at] === COLON) return port <= 65_535 ? port : 0
+    if (!isDigit(bytes[at]!)) return 0
+    port += (bytes[at]! - ZERO) * unit
+    unit *= 10
+  }
+  return 0
+}
+
+/** Continues Forwarded (RFC 7239 §4) with an element for the peer. */
+function writeForwarded(out: Scratch, head: RequestHead, peer: string, isUnnamed: boolean): void {
+  out.text('Forwarded: ')
+  const node = peer === UNIX_ADDRESS.text ? 'unknown' : peer.includes(':') ? `"[${peer}]"` : peer
+  writePeer(out, writeMembers(out, head, FieldName.Forwarded), `for=${node}`, isUnnamed)
+  out.write(CRLF)
+}
+
+/**
+ * Ends a list with the peer.
+ *
+ * @param isBegun whether anybody stands in the list yet
+ * @param isUnnamed whether the peer is a trusted proxy on a Unix socket: behind the addresses that it vouches for, a name that
+ *   is no address would end the search of whoever reads the list from the right
+ */
+function writePeer(out: Scratch, isBegun: boolean, peer: string, isUnnamed: boolean): void {
+  if (!isBegun) out.text(peer)
+  else if (!isUnnamed) out.text(`, ${peer}`)
+}
