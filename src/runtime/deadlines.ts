@@ -1,6 +1,6 @@
 import { now, STANDSTILL } from './clock.ts'
 
-/** How long one slot of the wheel lasts, in ms: what a deadline may be late by. */
+/** How long one slot of the wheel lasts, in ms: a deadline may be late by as much. */
 const TICK = 50
 const SLOTS = 2048
 
@@ -21,14 +21,14 @@ export abstract class Timed {
  * deadline further away, as nearly every byte that arrives does, is one store: the wheel looks again when the old
  * deadline's slot comes round.
  *
- * Its clock stands still while the process does: after a standstill nobody has had the time that they were given, and the
- * answers that came meanwhile still wait to be read. So every deadline moves by as much, once.
+ * Its clock stands still while the process does: after a standstill no peer has had the time that it was given, and the
+ * answers that came meanwhile still wait to be read. So every deadline moves by the length of the standstill, once.
  */
 export class Deadlines {
   /** The time of the last tick, in ms on the wheel's own clock: good enough for deadlines, and free. */
   now: number
   readonly #clock: () => number
-  /** How long the process has stood still, in ms: by as much the wheel's clock is behind the shared one. */
+  /** How long the process has stood still, in ms, which is how far the wheel's clock is behind the shared one. */
   #stoodStill = 0
   readonly #slots: (Timed | undefined)[] = new Array(SLOTS).fill(undefined)
   #position: number
@@ -57,7 +57,7 @@ export class Deadlines {
     this.#link(timed, slot)
   }
 
-  /** Lets go of `timed`, which is not to be used again. */
+  /** Clears the deadline of `timed` and forgets it; `set` takes it in again. */
   remove(timed: Timed): void {
     timed.deadline = Infinity
     if (timed.slot >= 0) this.#unlink(timed)
@@ -71,18 +71,15 @@ export class Deadlines {
     const late = this.#clock() - this.#stoodStill - this.now - TICK
     if (late > STANDSTILL) this.#stoodStill += late
     this.now = this.#clock() - this.#stoodStill
-    const target = Math.floor(this.now / TICK)
-    // After a long stall every slot is looked at once, and none twice.
-    let left = Math.min(target - this.#position, SLOTS)
-    this.#position = target - left
-    for (; left > 0; left--) {
+    // Far fewer than a turn of the wheel: this clock does not advance by more than a standstill at once.
+    for (const target = Math.floor(this.now / TICK); this.#position < target; ) {
       this.#position++
       this.#empty(this.#position % SLOTS)
     }
   }
 
   #empty(slot: number): void {
-    // One at a time from the front: what expires may remove others. Nothing is ever linked into the current slot.
+    // One at a time from the front: what expires may remove others. `#slotOf` never gives the current slot.
     for (let timed = this.#slots[slot]; timed !== undefined; timed = this.#slots[slot]) {
       this.#unlink(timed)
       if (timed.deadline <= this.now) {
