@@ -1,6 +1,6 @@
 import type { AddressRange } from '../runtime/snapshot.ts'
 
-/** A set of address ranges (CIDR, RFC 4632), to be asked for each connection and each address that a header names. */
+/** A set of address ranges (CIDR, RFC 4632), looked up for each connection and each address in a header. */
 export class AddressRanges {
   readonly #v4: RangesOfFamily
   readonly #v6: RangesOfFamily
@@ -17,8 +17,8 @@ export class AddressRanges {
 }
 
 /**
- * The ranges of addresses of one width, in order. Of two ranges one holds the other or they are apart; without those that
- * others hold, an address can only be in the last one that does not begin beyond it.
+ * The ranges of addresses of one width, in order. Two ranges are either apart, or one contains the other; without those that
+ * others contain, an address can only be in the last one that does not begin after it.
  */
 class RangesOfFamily {
   readonly #ranges: readonly AddressRange[]

@@ -15,7 +15,7 @@ const PROTO = Buffer.from('proto')
 
 /**
  * Where the last element of `bytes[from, to)`, a Forwarded field or what is left of one, begins. It is looked for from the
- * right, where the trusted proxy wrote: a quote that a client opened on the left and never closed cannot swallow that.
+ * right, where the trusted proxy wrote: a quote that a client opened on the left and never closed cannot hide that.
  */
 export function startOfLastElement(bytes: Uint8Array, from: number, to: number): number {
   let quoted = false
@@ -29,21 +29,21 @@ export function startOfLastElement(bytes: Uint8Array, from: number, to: number):
   return at
 }
 
-/** Whether an odd number of backslashes stands before offset `at`. */
+/** Whether there is an odd number of backslashes before offset `at`. */
 function isEscaped(bytes: Uint8Array, from: number, at: number): boolean {
   let before = at
   while (before > from && bytes[before - 1] === BACKSLASH) before--
   return (at - before) % 2 === 1
 }
 
-/** One element of a Forwarded field (RFC 7239 §4): where the values of its parameters stand, without their quotes. */
+/** One element of a Forwarded field (RFC 7239 §4): where the values of its parameters are, without their quotes. */
 export class ForwardedElement {
-  /** Equal to `forEnd` where there is no such parameter. */
+  /** Equal to `forEnd` if there is no such parameter. */
   forStart = 0
   forEnd = 0
   protoStart = 0
   protoEnd = 0
-  /** Where the value that was read last stands. */
+  /** Where the last value that was read is. */
   #valueStart = 0
   #valueEnd = 0
 
@@ -67,9 +67,9 @@ export class ForwardedElement {
   }
 
   /**
-   * A quoted string or a token. Values with colons and brackets ought to be quoted; that many are not harms nobody.
+   * A quoted string or a token. Values with colons and brackets should be quoted; many are not, which does no harm.
    *
-   * @returns the offset after it, or -1 where there is none
+   * @returns the offset after it, or -1 if there is none
    */
   #readValue(bytes: Uint8Array, from: number, to: number): number {
     let at = from
@@ -86,7 +86,7 @@ export class ForwardedElement {
     return at < to ? at + 1 : -1
   }
 
-  /** Notes the value that was read last, if anybody asks for one of that name; false where there has been one before. */
+  /** Notes the last value that was read, if its name is of interest; false if there was one of that name before. */
   #take(bytes: Uint8Array, name: number, nameEnd: number): boolean {
     if (equalsIgnoringCase(bytes, name, nameEnd, FOR)) {
       if (this.forStart > 0) return false

@@ -12,7 +12,7 @@ const VERSION_1_1 = Buffer.from(' HTTP/1.1\r\n')
 const COOKIE = Buffer.from('Cookie: ')
 const SEMICOLON = Buffer.from('; ')
 
-/** Framing is written anew; the forwarding fields are replaced, or continued where they are believed. */
+/** Framing is rewritten; the forwarding fields are replaced, or continued if they are trusted. */
 const replaced = [
   ...hopByHop,
   FieldName.ContentLength,
@@ -25,16 +25,16 @@ const replaced = [
   FieldName.XRequestId,
 ]
 
-/** Where a cookie is this proxy's own, the others are written anew. */
+/** If a cookie is this proxy's own, the Cookie fields are rewritten without it. */
 const endsInRequest = { cookiesPass: ending(...replaced), cookiesEnd: ending(...replaced, FieldName.Cookie) }
-/** What else is said of the client ends, where nobody vouches for it. */
+/** Unless a trusted proxy vouches for them, other fields that describe the client end here, too. */
 const endsInUnvouchedRequest = {
   cookiesPass: ending(...replaced, FieldName.XForwardedOther),
   cookiesEnd: ending(...replaced, FieldName.XForwardedOther, FieldName.Cookie),
 }
 
 /**
- * Puts together the head that a server gets: the request line as the client wrote it (an absolute target becomes a
+ * Puts together the head that is sent to a server: the request line as the client wrote it (an absolute target becomes a
  * path), the client's fields without those that are for one hop, one framing field, and the forwarding fields.
  */
 export function writeRequestHead(
@@ -45,11 +45,11 @@ export function writeRequestHead(
   forwarding: Forwarding,
 ): void {
   const { bytes } = head
-  const asItCame = head.form !== 'absolute' && head.minorVersion === 1
+  const keepsLine = head.form !== 'absolute' && head.minorVersion === 1
   const fields = isVouchedFor(forwarding) ? endsInRequest : endsInUnvouchedRequest
   const ends = forwarding.ownCookies.isEmpty ? fields.cookiesPass : fields.cookiesEnd
-  if (!asItCame) writeRequestLine(out, head)
-  copyFields(out, head, asItCame ? head.start : firstField(head), ends, options, head.form === 'absolute')
+  if (!keepsLine) writeRequestLine(out, head)
+  copyFields(out, head, keepsLine ? head.start : firstField(head), ends, options, head.form === 'absolute')
   if (!forwarding.ownCookies.isEmpty) copyCookies(out, head, forwarding.ownCookies, options)
 
   const hasHost = head.authorityEnd > head.authorityStart
@@ -63,7 +63,7 @@ export function writeRequestHead(
   out.write(CRLF)
 }
 
-/** A Unix socket has no host; nginx says this. */
+/** A Unix socket has no host; nginx writes `localhost`. */
 function hostFor(address: string): string {
   return address.startsWith('unix:/') ? 'localhost' : address
 }
@@ -86,7 +86,7 @@ function firstField(head: Head): number {
   return head.count > 0 ? head.nameStart(0) : head.end - CRLF.length
 }
 
-/** Writes the Cookie fields without the pairs of those names; what stands between these stays as it came. */
+/** Writes the Cookie fields without the pairs of those names; what is between these stays unchanged. */
 function copyCookies(out: Scratch, head: Head, without: CookieNames, options: ConnectionOptions): void {
   const { bytes } = head
   for (let field = 0; field < head.count; field++) {

@@ -14,12 +14,12 @@ const endsInResponse = ending(...hopByHop, FieldName.ContentLength)
 /** The one final status whose Upgrade field its client needs (RFC 9110 §15.5.22). */
 const UPGRADE_REQUIRED = 426
 
-/** What a response tells its client about the connection: nothing, that it closes, or (HTTP/1.0) that it stays. */
+/** What a response says about its connection: nothing, that it closes, or (HTTP/1.0) that it stays open. */
 export type Closing = 'unsaid' | 'close' | 'keep-alive'
 
 /**
- * Puts together the head that a client gets: the server's, without the fields that are for one hop, framed anew, and
- * dated where the server has no clock (RFC 9110 §6.6.1).
+ * Puts together the head that is sent to a client: the server's, without the fields that are for one hop, with its own
+ * framing, and with a date if the server sent none (RFC 9110 §6.6.1).
  *
  * @param contentLength for the Content-Length field; -1 for none
  * @param additions further field lines, each with its line end
@@ -57,7 +57,7 @@ export function writeSwitchingHead(
 }
 
 /**
- * Writes the status line with this proxy's own version (RFC 9112 §2.3), and with the space that stands there even where no
+ * Writes the status line with this proxy's own version (RFC 9112 §2.3), and with the space that is required even if no
  * reason phrase follows (§4).
  *
  * @returns the offset from which the head is still to be copied

@@ -7,15 +7,15 @@ import { ForwardedElement, startOfLastElement } from './forwarded-element.ts'
 
 /** A list to which each proxy on a request's way adds where it got the request from; it is read from the right. */
 export interface ForwardingChain {
-  /** The field in which it stands. */
+  /** The field that contains it. */
   readonly field: number
-  /** The field that says by which scheme the request came; its last member is the word of the last proxy. */
+  /** The field that says by which scheme the request came; its last member was written by the last proxy. */
   readonly schemeField: number
   /** Where the last member of `bytes[from, to)` begins. */
   startOfLast(bytes: Uint8Array, from: number, to: number): number
-  /** The address that a member names; undefined where it names none. */
+  /** The address that a member names; undefined if it names none. */
   addressIn(bytes: Buffer, from: number, to: number): IpAddress | undefined
-  /** Whether a member says that the request came by HTTPS; undefined where it says nothing of it. */
+  /** Whether a member says that the request came by HTTPS; undefined if it does not say. */
   isSecure(bytes: Uint8Array, from: number, to: number): boolean | undefined
 }
 
@@ -50,7 +50,7 @@ export function forwardingChain(source: ClientAddressSource): ForwardingChain {
   return chains[source]
 }
 
-/** Whether a request says in such a chain that it came to the last proxy by HTTPS; undefined where it does not say. */
+/** Whether a request says in such a chain that it came to the last proxy by HTTPS; undefined if it does not say. */
 export function saysSecure(chain: ForwardingChain, head: Head): boolean | undefined {
   const field = head.findLast(chain.schemeField)
   if (field < 0) return undefined
@@ -73,7 +73,7 @@ function addressOfNode(bytes: Buffer, from: number, to: number): IpAddress | und
     return address.includes(':') && isPort(text, close + 1) ? parseIpAddress(address) : undefined
   }
   const colon = text.indexOf(':')
-  // More than one: IPv6 as it stands.
+  // More than one: IPv6 without brackets.
   if (colon < 0 || text.includes(':', colon + 1)) return parseIpAddress(text)
   return isPort(text, colon) ? parseIpAddress(text.slice(0, colon)) : undefined
 }
@@ -92,7 +92,7 @@ function isPort(text: string, at: number): boolean {
   return port >= 1 && port <= 65_535
 }
 
-/** `wss` is what some proxies write of a WebSocket. */
+/** Some proxies write `wss` for a WebSocket. */
 const secureSchemes = ['https', 'wss'].map((scheme) => Buffer.from(scheme))
 
 function isSecureScheme(bytes: Uint8Array, from: number, to: number): boolean | undefined {

@@ -13,24 +13,24 @@ export interface Forwarding {
   readonly client: string
   /** Whether the client came by HTTPS. */
   readonly isSecure: boolean
-  /** The port that it came to; 0 where that is not known here. */
+  /** The port that it came to; 0 if that is not known here. */
   readonly port: number
   /** The address at the other end of the connection. */
   readonly peer: string
-  /** The request's own forwarding fields that are believed: those of a trusted proxy, of the kind that it writes. */
+  /** The request's own forwarding fields that are trusted: those of a trusted proxy, of the kind that it writes. */
   readonly believed: ClientAddressSource | undefined
   readonly requestId: string
-  /** Stands in for Host where a request (HTTP/1.0) has none. */
+  /** Used as Host if a request (HTTP/1.0) has none. */
   readonly serverAddress: string
-  /** Whether the request's wish to switch protocols goes on to the server. */
+  /** Whether the request's Upgrade is passed on to the server. */
   readonly upgrade: boolean
   /** Names of the cookies that are between clients and this proxy, whichever upstream they are for. */
   readonly ownCookies: CookieNames
 }
 
 /**
- * Tells the server who the client is, and what it asked for. X-Forwarded-For grows by the peer's address, whoever wrote the
- * rest of it, as in nginx; the other fields are a trusted proxy's, or written anew.
+ * Tells the server who the client is, and what it asked for. The peer's address is added to X-Forwarded-For, whether or not
+ * the rest of it is trusted, as in nginx; the other fields are a trusted proxy's, or replaced.
  */
 export function writeForwarding(out: Scratch, head: RequestHead, forwarding: Forwarding): void {
   const { client, peer, believed } = forwarding
@@ -45,7 +45,7 @@ export function writeForwarding(out: Scratch, head: RequestHead, forwarding: For
   if (believed !== 'forwarded') {
     writePeer(out, writeMembers(out, head, FieldName.XForwardedFor), peer, isUnnamed)
   } else {
-    // What came in X-Forwarded-For is nobody's word here. This is, for servers that know no other field.
+    // The X-Forwarded-For that arrived is not trusted here. This one is for servers that read no other field.
     if (client !== peer) out.text(client)
     writePeer(out, client !== peer, peer, isUnnamed)
   }
@@ -56,12 +56,12 @@ export function writeForwarding(out: Scratch, head: RequestHead, forwarding: For
     writeLine(out, 'X-Forwarded-Host: ', head.bytes, head.authorityStart, head.authorityEnd)
 }
 
-/** Whether what X-Forwarded fields say is a trusted proxy's word. */
+/** Whether the X-Forwarded fields were written by a trusted proxy. */
 export function isVouchedFor({ believed }: Forwarding): boolean {
   return believed === 'x-forwarded-for'
 }
 
-/** The port in what is X-Forwarded-Host for the server, else that of the scheme. */
+/** The port in the X-Forwarded-Host that the server gets, else that of the scheme. */
 function portAskedFor(head: RequestHead, { isSecure }: Forwarding, hasHost: boolean): number {
   const field = hasHost ? head.findLast(FieldName.XForwardedHost) : -1
   const port =
@@ -71,7 +71,7 @@ function portAskedFor(head: RequestHead, { isSecure }: Forwarding, hasHost: bool
   return port || (isSecure ? 443 : 80)
 }
 
-/** The digits behind the last colon, where nothing else is; 0 for none that make a port. */
+/** The number after the last colon; 0 if it is not a port. */
 function portIn(bytes: Uint8Array, from: number, to: number): number {
   let port = 0
   let unit = 1
@@ -95,9 +95,9 @@ function writeForwarded(out: Scratch, head: RequestHead, peer: string, isUnnamed
 /**
  * Ends a list with the peer.
  *
- * @param isBegun whether anybody stands in the list yet
- * @param isUnnamed whether the peer is a trusted proxy on a Unix socket: behind the addresses that it vouches for, a name that
- *   is no address would end the search of whoever reads the list from the right
+ * @param isBegun whether the list has a member already
+ * @param isUnnamed whether the peer is a trusted proxy on a Unix socket: after the addresses that it vouches for, a name that
+ *   is not an address would stop a server that reads the list from the right
  */
 function writePeer(out: Scratch, isBegun: boolean, peer: string, isUnnamed: boolean): void {
   if (!isBegun) out.text(peer)

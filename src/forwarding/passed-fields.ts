@@ -25,7 +25,7 @@ export function ending(...names: number[]): Uint8Array {
   return flags
 }
 
-/** Copies from offset `from` to the last field, in as few pieces as can be, without the fields that end here. */
+/** Copies from offset `from` to the last field, in as few pieces as possible, without the fields that end here. */
 export function copyFields(
   out: Scratch,
   head: Head,
@@ -45,19 +45,19 @@ export function copyFields(
   out.copy(head.bytes, kept, head.end - CRLF.length)
 }
 
-/** Whether Connection names the field. The length is looked at first: to read beyond an array's end is slow. */
+/** Whether Connection names the field. The length is checked first: reading beyond an array's end is slow. */
 export function isNamed(field: number, { named }: ConnectionOptions): boolean {
   return named.length > 0 && named[field] === 1
 }
 
-/** Hands on the protocols that one side names to the other, which are for this hop again (RFC 9110 §7.8). */
+/** Passes on the protocols that one side names, in an Upgrade for this hop (RFC 9110 §7.8). */
 export function copyUpgrade(out: Scratch, head: Head): void {
   const start = out.length
   out.write(UPGRADE_LINE)
   if (!writeList(out, head, FieldName.Upgrade, 'Upgrade: ')) out.length = start
 }
 
-/** Writes all fields of a name as one; returns whether there was any to write. */
+/** Writes all fields of a name as one; returns whether there was any. */
 export function writeList(out: Scratch, head: Head, name: number, label: string): boolean {
   const start = out.length
   out.text(label)

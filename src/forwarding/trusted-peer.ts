@@ -10,15 +10,15 @@ import {
 } from './forwarding-chain.ts'
 import type { TrustedProxies } from './trusted-proxies.ts'
 
-/** A field of more bytes than these is read anew for each request. */
+/** A field with more bytes than this is read again for each request. */
 const REMEMBERED = 128
 
-/** Members of the list that are looked at: more proxies than that stand before no server. */
+/** The most members of the list that are looked at: no server is behind more proxies. */
 const MAX_MEMBERS = 250
 
 /**
- * A trusted proxy at the other end of a connection, which says of each request whose it is: in one field, that of
- * `clientAddressFrom`, and only there, since a proxy that writes one of the two passes on what a client wrote in the other.
+ * A trusted proxy at the other end of a connection, which names the client of each request. Only the field of
+ * `clientAddressFrom` is read, because a proxy that writes one of the two fields passes on what a client wrote in the other.
  */
 export class TrustedPeer {
   readonly source: ClientAddressSource
@@ -39,9 +39,9 @@ export class TrustedPeer {
   }
 
   /**
-   * Whose request it is: of the addresses in the field, from right to left, the first that is not a trusted proxy's. What
-   * stands left of that, or left of what is no address (`unknown`, `_hidden`), is anybody's word and not believed; nor is
-   * what stands left of `MAX_MEMBERS` others.
+   * The client of the request: of the addresses in the field, from right to left, the first that is not a trusted proxy's.
+   * What is to the left of that, of a member that is not an address (`unknown`, `_hidden`), or of `MAX_MEMBERS` others, may have
+   * been written by anyone and is not trusted.
    */
   clientOf(head: Head): IpAddress {
     const field = head.find(this.#chain.field)
@@ -55,7 +55,7 @@ export class TrustedPeer {
     return this.#client
   }
 
-  /** Whether the request reached the proxy by HTTPS; undefined where it does not say. */
+  /** Whether the request reached the proxy by HTTPS; undefined if it does not say. */
   saysSecure(head: Head): boolean | undefined {
     return saysSecure(this.#chain, head)
   }
@@ -81,7 +81,7 @@ export class TrustedPeer {
         const begin = withoutLeadingSpace(bytes, member, to)
         const end = withoutTrailingSpace(bytes, begin, to)
         to = member - 1
-        // An empty member of a list counts for nothing (RFC 9110 §5.6.1).
+        // Empty members of a list are ignored (RFC 9110 §5.6.1).
         if (begin === end) continue
         const address = this.#chain.addressIn(bytes, begin, end)
         if (address === undefined) return client

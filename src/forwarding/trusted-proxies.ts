@@ -2,7 +2,7 @@ import { type IpAddress, UNIX_ADDRESS } from '../runtime/ip-address.ts'
 import type { ClientAddressSource, Snapshot } from '../runtime/snapshot.ts'
 import { AddressRanges } from './address-ranges.ts'
 
-/** Who may say who the client is, and in which field. */
+/** The proxies that may name the client, and the field that they name it in. */
 export class TrustedProxies {
   readonly source: ClientAddressSource
   readonly #ranges: AddressRanges
@@ -14,7 +14,7 @@ export class TrustedProxies {
     this.source = source
   }
 
-  /** @returns undefined where nobody is trusted, so that nobody need be asked about */
+  /** @returns undefined if no proxy is trusted, so that no connection need be looked up */
   static of({
     trustedProxies,
     clientAddressFrom,

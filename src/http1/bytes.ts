@@ -1,4 +1,4 @@
-/** The bytes that HTTP/1.1's grammar names, and tables that tell which byte may stand where (RFC 9110 §5.6.2, §5.5). */
+/** The bytes that HTTP/1.1's grammar names, and tables of the bytes that are allowed in each place (RFC 9110 §5.6.2, §5.5). */
 export const TAB = 0x09
 export const LF = 0x0a
 export const CR = 0x0d
@@ -29,23 +29,23 @@ const among = (characters: string) => (byte: number) => characters.includes(Stri
 const isAlphanumeric = (byte: number) => /[0-9A-Za-z]/.test(String.fromCharCode(byte))
 const isTokenMark = among("!#$%&'*+-.^_`|~")
 
-/** `tchar`: what a method and a field's name are made of. */
+/** `tchar`: the bytes of a method and of a field's name. */
 export const TOKEN = table((byte) => isAlphanumeric(byte) || isTokenMark(byte))
 
-/** `field-vchar`, space, tab and obs-text: what a field's value and a reason phrase are made of. */
+/** `field-vchar`, space, tab and obs-text: the bytes of a field's value and of a reason phrase. */
 export const FIELD_VALUE = table((byte) => byte === TAB || (byte >= SPACE && byte !== 0x7f))
 
-/** Visible ASCII without `#`: what a request's target is made of, a little wider than RFC 3986, as browsers send it. */
+/** Visible ASCII without `#`: the bytes of a request's target, a little wider than RFC 3986, as browsers send it. */
 export const TARGET = table((byte) => byte > SPACE && byte < 0x7f && byte !== HASH)
 
 const isHostMark = among("-._~!$&'()*+;=%")
 /**
- * What a registered name or an IPv4 address in an authority is made of (RFC 3986 §3.2.2), but for the comma: with one, it is
- * two hosts that somebody joined into a list.
+ * The bytes of a registered name or an IPv4 address in an authority (RFC 3986 §3.2.2), without the comma: a value that
+ * contains one is two hosts joined into a list.
  */
 export const HOST_NAME = table((byte) => isAlphanumeric(byte) || isHostMark(byte))
 
-/** What an IPv6 address is made of; a zone means nothing on the wire. */
+/** The bytes of an IPv6 address; a zone means nothing on the wire. */
 export const IP_LITERAL = table(among('0123456789abcdefABCDEF:.'))
 
 /** The value of a hexadecimal digit; 255 for any other byte. */
@@ -59,10 +59,10 @@ export const isBlank = (byte: number): boolean => byte === SPACE || byte === TAB
 
 export const isDigit = (byte: number): boolean => byte >= ZERO && byte <= NINE
 
-/** ASCII letters to lower case; other bytes that a token may hold come out unharmed for comparing with a lower-case name. */
+/** Makes ASCII letters lower case, for comparing with a lower-case name; other bytes of a token compare as before. */
 export const lower = (byte: number): number => (byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte)
 
-/** Whether `bytes[from, to)` is `word` (lower case), letters' case aside. */
+/** Whether `bytes[from, to)` is `word` (lower case), ignoring case. */
 export function equalsIgnoringCase(bytes: Uint8Array, from: number, to: number, word: Uint8Array): boolean {
   if (to - from !== word.length) return false
   for (let i = 0; i < word.length; i++) {

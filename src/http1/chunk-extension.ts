@@ -1,6 +1,6 @@
 import { BACKSLASH, EQUALS, FIELD_VALUE, isBlank, QUOTE, SEMICOLON, TOKEN } from './bytes.ts'
 
-/** What has been read last. */
+/** What was read last. */
 const Place = {
   Size: 0,
   Semicolon: 1,
@@ -16,19 +16,19 @@ const Place = {
   Anything: 11,
 } as const
 
-/** Where the extensions of a client's chunk begin: behind its size, with a semicolon. */
+/** Where the extensions of a client's chunk begin: after its size, with a semicolon. */
 export const CLIENTS_EXTENSION: number = Place.Size
 /** Where those of a server's chunk begin: some servers pad the size with white space. */
 export const SERVERS_EXTENSION: number = Place.SizeOfServer
 export const MALFORMED = -1
 
 /**
- * Reads the extensions of a chunk byte by byte, from behind its size. Clients' are read by the letter of RFC 9112 §7.1.1,
+ * Reads the extensions of a chunk byte by byte, after its size. Clients' extensions are read strictly by RFC 9112 §7.1.1,
  * `*( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )`, but without white space before the first semicolon,
- * where some readers end the size and others refuse it. Servers' may be anything that is visible.
+ * where some readers end the size and others refuse it. Servers' extensions may be any visible bytes.
  *
  * @param place what this returned for the byte before; CLIENTS_EXTENSION or SERVERS_EXTENSION at first
- * @returns MALFORMED where `byte` must not stand there; a line end never may
+ * @returns MALFORMED if `byte` is not allowed there; a line end never is
  */
 export function readExtension(place: number, byte: number): number {
   switch (place) {
@@ -63,7 +63,7 @@ export function readExtension(place: number, byte: number): number {
   }
 }
 
-/** Whether the line may end there: behind a name or a value, and behind whatever a server wrote. */
+/** Whether the line may end there: after a name or a value, and after anything that a server wrote. */
 export function mayEndExtension(place: number): boolean {
   switch (place) {
     case Place.Name:

@@ -3,12 +3,12 @@ import { CLIENTS_EXTENSION, MALFORMED, mayEndExtension, readExtension, SERVERS_E
 import { Head, type HeadLimits } from './head.ts'
 import { MessageError } from './message-error.ts'
 
-/** Told which ranges of a body are to be sent on. */
+/** Is given the ranges of a body that are to be sent on. */
 export interface BodySink {
   bodyBytes(bytes: Buffer, from: number, to: number): void
 }
 
-/** Who sends a body: what stands behind a chunk's size is read by the letter for clients, and leniently for servers. */
+/** Who sends a body: what follows a chunk's size is read strictly for clients, and leniently for servers. */
 export type Sender = 'client' | 'server'
 
 /** What the next byte is part of. */
@@ -43,7 +43,7 @@ const trailers = new Trailers()
 /**
  * Reads a chunked body (RFC 9112 §7.1), strictly and in whatever pieces it arrives. What is sent on is either the data
  * alone or the data in its own framing, as one range wherever it lies together. Padding, chunk extensions and trailers
- * are checked, and end here: the latter are hop-by-hop unless somebody asked for them (RFC 9112 §7.1.1, RFC 9110 §6.5.1).
+ * are checked and dropped: trailers are hop-by-hop unless the recipient asked for them (RFC 9112 §7.1.1, RFC 9110 §6.5.1).
  */
 export class ChunkedBody {
   /** Whether the body has been read to its end. */
@@ -73,7 +73,7 @@ export class ChunkedBody {
    * Reads on from `from`. Nothing of `bytes` is kept: its memory may be used again.
    *
    * @returns the offset after the last byte that belongs to this body
-   * @throws MessageError where the framing breaks the rules
+   * @throws MessageError if the framing breaks the rules
    */
   read(bytes: Buffer, from: number, sink: BodySink): number {
     const framing = this.#keepFraming
@@ -152,7 +152,7 @@ export class ChunkedBody {
           }
           break
         case Part.LastLf:
-          if (byte !== LF) throw new MessageError('the last chunk is followed by junk')
+          if (byte !== LF) throw new MessageError('the last chunk is followed by unexpected bytes')
           at++
           this.done = true
           break
@@ -171,7 +171,9 @@ export class ChunkedBody {
     const place = readExtension(this.#extension, byte)
     if (place === MALFORMED) {
       const isFirst = this.#extension === this.#extensionStart
-      throw new MessageError(isFirst ? "a chunk's size is followed by junk" : 'a chunk extension is malformed')
+      throw new MessageError(
+        isFirst ? "a chunk's size is followed by unexpected bytes" : 'a chunk extension is malformed',
+      )
     }
     if (++this.#extensionBytes > MAX_EXTENSION_BYTES) throw new MessageError('the chunk extensions are too long')
     this.#extension = place
@@ -181,7 +183,7 @@ export class ChunkedBody {
     const held = this.#held?.length ?? 0
     const section = this.#held ? Buffer.concat([this.#held, bytes.subarray(from)]) : bytes.subarray(from)
     const limits = this.#limits
-    // Only a line's end decides anything: bytes that come one by one must not be read again for each.
+    // Only the end of a line decides anything: bytes that arrive one by one must not be read again for each.
     const mayDecide = bytes.indexOf(LF, from) >= 0 || section.length >= limits.headSize
     if (mayDecide && trailers.parse(section, 0, limits)) {
       this.#held = undefined
@@ -189,7 +191,7 @@ export class ChunkedBody {
       this.trailers = trailers
       return from + trailers.end - held
     }
-    // The bytes may lie in memory that others read into next; what was put together above does not.
+    // The bytes may lie in memory that is reused for the next read; those put together above do not.
     this.#held = held === 0 ? Buffer.from(section) : section
     return bytes.length
   }

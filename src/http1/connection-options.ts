@@ -10,8 +10,8 @@ export interface ConnectionOptions {
   readonly keepAlive: boolean
   readonly upgrade: boolean
   /**
-   * By a field's index in its head: 1 where it is for this hop only because Connection names it. Empty where it names
-   * none. Host is never among them: the request would lose its meaning.
+   * By a field's index in its head: 1 if it is for this hop only because Connection names it. Empty if Connection names
+   * none. Host is never one of them: the request would lose its meaning.
    */
   readonly named: Uint8Array
 }
@@ -68,7 +68,7 @@ class OptionReader {
         if (end > from) this.#take(head, hash, from, end)
         at++
       } else if (end > from || at === from) {
-        // What is no token is no option.
+        // An option is a token; anything else is ignored.
         while (at < to && bytes[at] !== COMMA) at++
       }
     }

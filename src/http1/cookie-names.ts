@@ -1,9 +1,9 @@
 import { EQUALS, isBlank, SEMICOLON } from './bytes.ts'
 import { hashByte } from './name-hash.ts'
 
-/** A set of cookies' names, by which pairs of a Cookie field are found at the same price however many names there are. */
+/** A set of cookie names. Finding their pairs in a Cookie field costs the same however many names there are. */
 export class CookieNames {
-  /** Where the pair that `find` found last begins and ends, white space after it left out. */
+  /** Where the last pair that `find` found begins and ends, without the white space after it. */
   start = 0
   end = 0
   readonly #byHash = new Map<number, Buffer[]>()
@@ -24,7 +24,7 @@ export class CookieNames {
     return this.#byHash.size === 0
   }
 
-  /** Finds the next pair in `bytes[from, to)` that has one of the names; case counts. `from` is where a pair may begin. */
+  /** Finds the next pair in `bytes[from, to)` that has one of the names (case-sensitive). `from` is where a pair may begin. */
   find(bytes: Uint8Array, from: number, to: number): boolean {
     const lengths = this.#lengths
     for (let at = from; at < to; at++) {

@@ -5,7 +5,7 @@ import type { Head } from './head.ts'
 const EQUALS = 0x3d
 
 /**
- * The pairs of a Cookie field (RFC 6265 §4.2), one after the other: where the pair in hand begins and ends, and where its
+ * The pairs of a Cookie field (RFC 6265 §4.2), one after the other: where the current pair begins and ends, and where its
  * name ends and its value begins, without the white space around them.
  */
 export class CookiePairs {
@@ -47,7 +47,7 @@ export class CookiePairs {
     return true
   }
 
-  /** Goes on to the next pair of that name, past all others at the price of a look at their bytes. */
+  /** Goes on to the next pair of that name; it looks once at each byte of the pairs that it skips. */
   seek(name: string): boolean {
     const bytes = this.#bytes
     const to = this.#to
@@ -74,7 +74,7 @@ export class CookiePairs {
     return true
   }
 
-  /** Whether the pair in hand has that name; case counts. */
+  /** Whether the current pair has that name (case-sensitive). */
   isNamed(name: string): boolean {
     if (this.nameEnd - this.start !== name.length) return false
     for (let i = 0; i < name.length; i++) {
@@ -87,9 +87,9 @@ export class CookiePairs {
 const pairs = new CookiePairs()
 
 /**
- * The value of the first cookie of that name in a request, one character a byte; undefined where it has none.
+ * The value of the first cookie of that name in a request, one character a byte; undefined if it has none.
  *
- * @param after how many cookies of the name are passed over
+ * @param after how many cookies of the name to skip
  */
 export function cookieIn(head: Head, name: string, after = 0): string | undefined {
   let pending = after
@@ -103,7 +103,7 @@ export function cookieIn(head: Head, name: string, after = 0): string | undefine
   return undefined
 }
 
-/** A cookie's value without the quotes that may stand around it (RFC 6265 §4.1.1). */
+/** A cookie's value without the quotes that may surround it (RFC 6265 §4.1.1). */
 export function unquoted(value: string): string {
   return value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value
 }

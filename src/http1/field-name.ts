@@ -1,9 +1,9 @@
 import { HYPHEN, lower, UNDERSCORE } from './bytes.ts'
 
-/** The field names that the proxy must know; every other field passes unread. */
+/** The field names that the proxy must know; all other fields are passed on unread. */
 export const FieldName = {
   Other: 0,
-  /** A known name with underscores for hyphens: servers that make variables of names take the two for one. */
+  /** A known name with underscores for hyphens: servers that turn names into variables cannot tell the two apart. */
   Imitation: 22,
   Accept: 1,
   Connection: 2,
@@ -27,7 +27,7 @@ export const FieldName = {
   XForwardedProto: 20,
   XRequestId: 21,
   XForwardedPort: 23,
-  /** Other fields by which proxies tell of their clients: X-Real-IP, and every name that begins with X-Forwarded. */
+  /** Other fields in which proxies describe their clients: X-Real-IP, and every name that begins with X-Forwarded. */
   XForwardedOther: 24,
 } as const
 
@@ -59,7 +59,7 @@ const spellings: Readonly<Record<string, number>> = {
 
 const longest = Math.max(...Object.keys(spellings).map((name) => name.length))
 
-/** Known names by their length, so that most fields are told apart by one look. */
+/** Known names by their length, so that one look is enough for most fields. */
 const byLength = Array.from({ length: longest + 1 }, (_, length) =>
   Object.entries(spellings)
     .filter(([name]) => name.length === length)
@@ -71,7 +71,7 @@ const X = FORWARDED[0]
 
 const Likeness = { None: 0, Same: 1, Imitation: 2 } as const
 
-/** Which known name stands in `bytes[from, to)`, or `FieldName.Other`. */
+/** The known name in `bytes[from, to)`, or `FieldName.Other`. */
 export function fieldNameOf(bytes: Uint8Array, from: number, to: number): number {
   const length = to - from
   const first = lower(bytes[from]!)
@@ -87,7 +87,7 @@ export function fieldNameOf(bytes: Uint8Array, from: number, to: number): number
   return first === X && length >= FORWARDED.length ? forwardingNameOf(bytes, from, to) : FieldName.Other
 }
 
-/** Tells names that begin with X-Forwarded from others. Fields of theirs that nobody has thought of yet are no safer. */
+/** Tells names that begin with X-Forwarded from others: such a field is no safer for being unknown today. */
 function forwardingNameOf(bytes: Uint8Array, from: number, to: number): number {
   const end = from + FORWARDED.length
   const likeness = likenessTo(FORWARDED, bytes, from)
@@ -100,7 +100,7 @@ function forwardingNameOf(bytes: Uint8Array, from: number, to: number): number {
   return FieldName.XForwardedOther
 }
 
-/** Whether the name in `letters` stands at `from`, in any case, or would with hyphens for underscores. */
+/** Whether the name in `letters` is at `from`, ignoring case, or would be with hyphens for underscores. */
 function likenessTo(letters: Uint8Array, bytes: Uint8Array, from: number): number {
   let likeness: number = Likeness.Same
   for (let i = 0; i < letters.length; i++) {

@@ -6,12 +6,12 @@ import { hashByte } from './name-hash.ts'
 const FEWEST_SLOTS = 256
 
 /**
- * The fields of a head by their names, Host left out. To look all names of a list up takes as long as the list and the head
- * are, and not as their product. One table serves one head after another.
+ * The fields of a head by their names, without Host. Looking up all names of a list takes time by the length of the list
+ * plus that of the head, not by their product. One table serves one head after another.
  */
 export class FieldTable {
   #head: Head | undefined
-  /** By the upper bits of a hash: the first field of the slot's chain, -1 for none; and of each field the next one. */
+  /** By the upper bits of a hash: the first field of the slot's chain, or -1; and for each field the next one. */
   #slots = new Int32Array(FEWEST_SLOTS)
   #next = new Int32Array(FEWEST_SLOTS)
   #hashes = new Int32Array(FEWEST_SLOTS)
@@ -37,7 +37,7 @@ export class FieldTable {
    * Takes one field of that name out.
    *
    * @param hash of the name, which is `bytes[from, to)` of the head
-   * @returns the field; -1 where none is left
+   * @returns the field; -1 if none is left
    */
   take(hash: number, from: number, to: number): number {
     const slot = hash >>> this.#shift

@@ -6,8 +6,8 @@ import type { RequestHead } from './request-head.ts'
 import type { ResponseHead } from './response-head.ts'
 
 /**
- * How the end of a message's body is found, decided once a message by RFC 9112 §6.3: a length in bytes (0 or more), or
- * one of the two words below.
+ * How the end of a message's body is found, decided once for each message by RFC 9112 §6.3: a length in bytes (0 or more),
+ * or one of the two words below.
  */
 export type Framing = number
 
@@ -18,7 +18,7 @@ export const UNTIL_CLOSE = -2
 const CHUNKED_WORD = Buffer.from('chunked')
 const IDENTITY_WORD = Buffer.from('identity')
 
-/** @throws MessageError where two readers could find two ends, and with 501 for a coding that is not understood */
+/** @throws MessageError if two readers could find two different ends, and with 501 for an unknown coding */
 export function framingOfRequest(head: RequestHead): Framing {
   const length = contentLength(head)
   return isChunked(head, length) ? CHUNKED : Math.max(0, length)
@@ -26,7 +26,7 @@ export function framingOfRequest(head: RequestHead): Framing {
 
 /**
  * @param toHead whether it answers a HEAD request
- * @throws MessageError where two readers could find two ends
+ * @throws MessageError if two readers could find two different ends
  */
 export function framingOfResponse(head: ResponseHead, toHead: boolean): Framing {
   const length = contentLength(head)
@@ -36,7 +36,7 @@ export function framingOfResponse(head: ResponseHead, toHead: boolean): Framing 
   return length < 0 ? UNTIL_CLOSE : length
 }
 
-/** The one value of all Content-Length fields, or -1. A list is accepted only where all of it is the same number. */
+/** The one value of all Content-Length fields, or -1. A list is accepted only if all of its members are the same number. */
 function contentLength(head: Head): number {
   let length = -1
   for (let field = 0; field < head.count; field++) {
@@ -46,7 +46,8 @@ function contentLength(head: Head): number {
     for (;;) {
       const end = endOfMember(head.bytes, at, to)
       const value = decimal(head.bytes, at, end)
-      if (length >= 0 && value !== length) throw new MessageError('Content-Length is given twice, and differently')
+      if (length >= 0 && value !== length)
+        throw new MessageError('Content-Length is given twice, with different values')
       length = value
       if (end >= to) break
       at = afterComma(head.bytes, end, to)
@@ -68,8 +69,8 @@ function decimal(bytes: Uint8Array, from: number, to: number): number {
 }
 
 /**
- * Whether the body is chunked; any coding but a single, final `chunked` is refused. A list of codings that could be one, but
- * has others in it, is well-formed and not understood (RFC 9112 §6.1): 501.
+ * Whether the body is chunked; any coding but a single, final `chunked` is refused. A well-formed list of other codings is
+ * refused with 501 (RFC 9112 §6.1).
  *
  * @param length what Content-Length says, or -1
  */
@@ -91,7 +92,7 @@ function isChunked(head: Head, length: number): boolean {
   }
   if (codings === 0) return false
   if (head.minorVersion === 0) throw new MessageError('Transfer-Encoding has no meaning in HTTP/1.0')
-  if (length >= 0) throw new MessageError('Content-Length and Transfer-Encoding stand together')
+  if (length >= 0) throw new MessageError('there are both a Content-Length and a Transfer-Encoding')
   if (codings > 1 || !chunked)
     throw new MessageError('chunked is the only transfer coding that is understood here', 'not-implemented')
   return true
@@ -106,7 +107,7 @@ function isChunkedCoding(bytes: Uint8Array, from: number, to: number): boolean {
   while (next < to && isBlank(bytes[next]!)) next++
   if (end === from || (hasParameters && bytes[next] !== SEMICOLON))
     throw new MessageError('Transfer-Encoding is not a list of codings')
-  if (equalsIgnoringCase(bytes, from, end, IDENTITY_WORD)) throw new MessageError('identity is no transfer coding')
+  if (equalsIgnoringCase(bytes, from, end, IDENTITY_WORD)) throw new MessageError('identity is not a transfer coding')
   if (!equalsIgnoringCase(bytes, from, end, CHUNKED_WORD)) return false
   if (hasParameters) throw new MessageError('chunked has parameters in Transfer-Encoding')
   return true

@@ -2,22 +2,21 @@ import { COLON, CR, FIELD_VALUE, LF, lower, SPACE, TAB, TOKEN } from './bytes.ts
 import { fieldNameOf } from './field-name.ts'
 import { MessageError } from './message-error.ts'
 
-/** How large a head may be: its bytes in all, and its fields. */
+/** How large a head may be: its bytes in total, and its fields. */
 export interface HeadLimits {
   readonly headSize: number
   readonly headers: number
 }
 
 const NONE = Buffer.alloc(0)
-/** Offsets kept for each field: its name's start and end, its value's start and end. */
+/** The offsets kept for each field: its name's start and end, its value's start and end. */
 const STRIDE = 4
 
 /**
- * The head of a message as ranges over the bytes that came in: nothing is decoded that nobody asks for.
+ * The head of a message as ranges over the bytes that arrived: nothing is decoded before it is asked for.
  *
- * A head is read in one pass and from its first byte each time; where bytes are still missing the caller keeps them and
- * comes again with more. A line is judged once its end has arrived, so the outcome never depends on how the network cut
- * the bytes.
+ * A head is read in one pass, from its first byte each time; if it is incomplete, the caller keeps the bytes and calls again
+ * with more. A line is judged once its end has arrived, so the outcome never depends on how the network split the bytes.
  */
 export abstract class Head {
   bytes: Buffer = NONE
@@ -37,7 +36,7 @@ export abstract class Head {
    * Reads a head that begins at `start`.
    *
    * @returns whether it is complete; if not, call again with the same bytes and more
-   * @throws MessageError where the head breaks the rules or a limit
+   * @throws MessageError if the head breaks the rules or a limit
    */
   parse(bytes: Buffer, start: number, limits: HeadLimits): boolean {
     this.bytes = bytes
@@ -69,7 +68,7 @@ export abstract class Head {
       if (bytes[at] === CR) {
         if (at + 1 >= to) return -1
         if (bytes[at + 1] === LF) return at + 2
-        return this.faultOrWait(at, to, 'a carriage return stands without its line feed')
+        return this.faultOrWait(at, to, 'a carriage return has no line feed after it')
       }
       const nameStart = at
       while (at < to && TOKEN[bytes[at]!] === 1) at++
@@ -85,7 +84,7 @@ export abstract class Head {
         return -1
       }
       if (bytes[at] !== CR) return this.faultOrWait(at, to, faultOfValue(bytes[at]!))
-      if (bytes[at + 1] !== LF) return this.faultOrWait(at, to, 'a carriage return stands without its line feed')
+      if (bytes[at + 1] !== LF) return this.faultOrWait(at, to, 'a carriage return has no line feed after it')
       let valueEnd = at
       while (valueEnd > valueStart && (bytes[valueEnd - 1] === SPACE || bytes[valueEnd - 1] === TAB)) valueEnd--
       at += 2
@@ -116,7 +115,7 @@ export abstract class Head {
     this.#offsets = offsets
   }
 
-  /** Throws if the faulty line has ended; else -1, to judge it when it has. */
+  /** Throws if the faulty line has ended; else returns -1, so that it is judged when it has. */
   protected faultOrWait(at: number, to: number, fault: string): -1 {
     for (let i = at; i < to; i++) {
       if (this.bytes[i] === LF) throw new MessageError(fault)
@@ -145,7 +144,7 @@ export abstract class Head {
     return field + 1 < this.count ? this.nameStart(field + 1) : this.end - 2
   }
 
-  /** A field's value as it came, one character a byte. */
+  /** A field's value as it arrived, one character a byte. */
   value(field: number): string {
     return this.bytes.toString('latin1', this.valueStart(field), this.valueEnd(field))
   }
@@ -176,7 +175,7 @@ export abstract class Head {
     return -1
   }
 
-  /** The index of the first field with that (lower-case) name, or -1: for names that the registry does not know. */
+  /** The index of the first field with that (lower-case) name, or -1: for names that `FieldName` does not list. */
   findNamed(name: string): number {
     next: for (let field = 0; field < this.count; field++) {
       const from = this.nameStart(field)
@@ -196,7 +195,7 @@ function faultOfName(bytes: Uint8Array, nameStart: number, at: number): string {
     if (byte === SPACE || byte === TAB) return 'a header line begins with white space (line folding is obsolete)'
     if (byte === COLON) return 'a header line has no name before its colon'
   }
-  if (byte === SPACE || byte === TAB) return "white space stands before a header's colon"
+  if (byte === SPACE || byte === TAB) return "there is white space before a header's colon"
   if (byte === CR || byte === LF) return 'a header line has no colon'
   return "a header's name has a byte that no name may have"
 }

@@ -1,7 +1,7 @@
-/** What is wrong with a message, in terms of what a client is answered whose request it was. */
+/** What is wrong with a message, as the client is told whose request it was. */
 export type MessageFault = 'bad-request' | 'target-too-long' | 'head-too-large' | 'not-implemented' | 'version-unknown'
 
-/** The bytes of a message break the rules. Of a response, `fault` says nothing: that is a 502 whatever is wrong with it. */
+/** The bytes of a message break the rules. A response that does is a 502 whatever `fault` is. */
 export class MessageError extends Error {
   override readonly name = 'MessageError'
   readonly fault: MessageFault

@@ -1,4 +1,4 @@
-/** Up to so many bytes a head may be read again at each of its lines, so that a fault shows at once. */
+/** Up to this many bytes, a head is read again at each of its lines, so that a fault shows at once. */
 const SHORT = 4096
 
 const LF = 0x0a
@@ -6,7 +6,7 @@ const EMPTY_LINE = Buffer.from('\r\n\r\n')
 
 /**
  * Whether it is worth reading a head that begins at `from`: it is short, has reached its limit, or may be complete. A long one
- * that the network has cut in two is not read twice.
+ * that arrives in two pieces is not read twice.
  */
 export function isWorthReading(bytes: Buffer, from: number, limit: number): boolean {
   const length = bytes.length - from
@@ -14,18 +14,18 @@ export function isWorthReading(bytes: Buffer, from: number, limit: number): bool
 }
 
 /**
- * Bytes of a message whose head is incomplete. They lie in memory of their own, which grows by doubling, so that neither
- * a slab that others share is kept alive nor a head that arrives byte by byte costs its square.
+ * Bytes of a message whose head is incomplete. They lie in memory of their own, which grows by doubling: they keep no shared
+ * slab alive, and a head that arrives byte by byte does not cost the square of its length.
  */
 export class PendingBytes {
   #memory: Buffer
   #length = 0
-  /** How many bytes there were when the head was read last. */
+  /** How many bytes there were when the head was last read. */
   #read: number
   /** Whether a line has ended since the last reading. */
   #hasNewLine = false
 
-  /** @param bytes are copied, unless all of their memory is theirs; nobody else may write to it then */
+  /** @param bytes are copied, unless they are all of their memory; then nothing else may write to it */
   constructor(bytes: Buffer) {
     const isOwn = bytes.length === bytes.buffer.byteLength
     this.#memory = isOwn ? bytes : Buffer.allocUnsafeSlow(bytes.length)
@@ -45,9 +45,8 @@ export class PendingBytes {
   /**
    * Appends what has arrived.
    *
-   * @param limit of a head's size: a reading is due once that is reached
-   * @returns whether reading the head again may come to something: a line has ended, and the head is short, may be complete,
-   *   or has doubled
+   * @param limit of a head's size: once it is reached, the head is to be read
+   * @returns whether to read the head again: a line has ended, and the head is short, may be complete, or has doubled
    */
   add(bytes: Buffer, limit: number): boolean {
     const before = this.#length
@@ -61,7 +60,7 @@ export class PendingBytes {
     return true
   }
 
-  /** Whether an empty line lies in what arrived after the first `before` bytes. */
+  /** Whether an empty line is in what arrived after the first `before` bytes. */
   #endsHead(before: number): boolean {
     return this.bytes.indexOf(EMPTY_LINE, Math.max(0, before - EMPTY_LINE.length)) >= 0
   }

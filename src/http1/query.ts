@@ -2,14 +2,14 @@ import { EQUALS, HEX, PERCENT, SPACE } from './bytes.ts'
 
 const PLUS = 0x2b
 
-/** Parameters that are looked at; the parsers of applications stop there, too (Node's, Express's, PHP's). */
+/** The most parameters that are looked at; applications' parsers stop there, too (Node's, Express's, PHP's). */
 const MAX_PARAMETERS = 1000
 
 /**
- * The value of the first parameter of that name in a target's query, as it stands there: the name may be escaped, and the
- * value is not unescaped. Undefined where there is none among the first thousand.
+ * The value of the first parameter of that name in a target's query, unchanged: the name may be escaped, and the value is
+ * not unescaped. Undefined if there is none among the first thousand.
  *
- * @param after how many parameters of the name are passed over
+ * @param after how many parameters of the name to skip
  */
 export function parameterIn(target: string, name: string, after = 0): string | undefined {
   let pending = after
@@ -37,7 +37,7 @@ function afterName(target: string, from: number, name: string): number {
   return target.charCodeAt(at) === EQUALS ? at + 1 : 0
 }
 
-/** The byte whose escape stands at that offset; more than any byte where none does. */
+/** The byte that is escaped at that offset; 256 if there is no escape. */
 function escapedAt(target: string, at: number): number {
   const high = HEX[target.charCodeAt(at + 1)] ?? 255
   const low = HEX[target.charCodeAt(at + 2)] ?? 255
@@ -46,7 +46,7 @@ function escapedAt(target: string, at: number): number {
 
 /**
  * A name or a value of a query as it was before it was escaped (WHATWG URL, application/x-www-form-urlencoded), one
- * character a byte before and after. What is no escape stays as it is.
+ * character a byte before and after. An invalid escape stays as it is.
  */
 export function unescaped(text: string): string {
   if (!text.includes('%') && !text.includes('+')) return text

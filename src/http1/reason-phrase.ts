@@ -1,6 +1,6 @@
 /**
- * What a status line says of an answer of the proxy's own (RFC 9110 §15.4 to §15.6). In node:http it stands too, but to import that costs a thread 25 ms and
- * 7 MB: one of its exports is a whole HTTP client.
+ * The reason phrases of the proxy's own responses (RFC 9110 §15.4 to §15.6). node:http has them too, but importing it costs
+ * a thread 25 ms and 7 MB: one of its exports is a whole HTTP client.
  */
 export const reasonPhrases: Readonly<Record<number, string>> = {
   301: 'Moved Permanently',

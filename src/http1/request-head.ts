@@ -23,7 +23,7 @@ import { FieldName } from './field-name.ts'
 import { Head } from './head.ts'
 import { MessageError } from './message-error.ts'
 
-/** Bytes of a method: the longest that is registered has 17 (RFC 9110 §16.1). */
+/** The most bytes of a method: the longest registered one has 17 (RFC 9110 §16.1). */
 const MAX_METHOD_BYTES = 64
 
 /** The ways to write a request's target (RFC 9112 §3.2); authority-form belongs to CONNECT, which a gateway refuses. */
@@ -32,19 +32,19 @@ export type TargetForm = 'origin' | 'absolute' | 'asterisk'
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE']
 const commonMethods = methods.map((name) => ({ name, letters: Buffer.from(name) }))
 
-/** The head of a request, RFC 9112 §3 and §5, read strictly: what two readers could take in two ways is refused. */
+/** The head of a request, RFC 9112 §3 and §5, read strictly: what two readers could understand differently is refused. */
 export class RequestHead extends Head {
   method = ''
   methodEnd = 0
   form: TargetForm = 'origin'
   targetStart = 0
   targetEnd = 0
-  /** The target's path, without the query; empty where an absolute target has none. */
+  /** The target's path, without the query; empty if an absolute target has none. */
   pathStart = 0
   pathEnd = 0
   /** Whether the path is already in normal form: no percent-encoding, dot segment or doubled slash. */
   plainPath = true
-  /** Whom the request is for: the authority of an absolute target, else the value of Host; empty if there is neither. */
+  /** The host that the request is for: the authority of an absolute target, else the value of Host; empty if there is neither. */
   authorityStart = 0
   authorityEnd = 0
 
@@ -52,9 +52,9 @@ export class RequestHead extends Head {
     const bytes = this.bytes
     let at = this.start
     if (bytes[at] === CR) {
-      // One empty line before a request is forgiven (RFC 9112 §2.2).
+      // One empty line before a request is allowed (RFC 9112 §2.2).
       if (at + 1 >= to) return -1
-      if (bytes[at + 1] !== LF) return this.faultOrWait(at, to, 'a carriage return stands without its line feed')
+      if (bytes[at + 1] !== LF) return this.faultOrWait(at, to, 'a carriage return has no line feed after it')
       at += 2
       this.start = at
     }
@@ -106,7 +106,7 @@ export class RequestHead extends Head {
     if (!isDigit(major) || bytes[at + 1] !== DOT || !isDigit(minor)) return this.faultOrWait(at, to, fault)
     if (bytes[at + 3] !== CR || bytes[at + 4] !== LF) return this.faultOrWait(at, to, fault)
     if (major !== 0x31 || minor > 0x31)
-      throw new MessageError('only HTTP/1.0 and HTTP/1.1 are spoken here', 'version-unknown')
+      throw new MessageError('only HTTP/1.0 and HTTP/1.1 are supported', 'version-unknown')
     this.minorVersion = minor - 0x30
     this.method = this.#methodName()
     this.#judgeTarget()
@@ -168,13 +168,13 @@ export class RequestHead extends Head {
   override parse(...of: Parameters<Head['parse']>): boolean {
     if (!super.parse(...of)) return false
     this.#judgeHost()
-    // A tunnel to wherever the client likes; nothing that is served here has one (RFC 9110 §9.3.6).
+    // A tunnel to a host of the client's choice, which a gateway has no use for (RFC 9110 §9.3.6).
     if (this.method === 'CONNECT')
-      throw new MessageError('CONNECT is for forward proxies, and this is none', 'not-implemented')
+      throw new MessageError('CONNECT is for forward proxies, and this is not one', 'not-implemented')
     return true
   }
 
-  /** Exactly one valid Host; HTTP/1.0 may lack it (RFC 9112 §3.2). An absolute target outranks it. */
+  /** Exactly one valid Host; HTTP/1.0 may lack it (RFC 9112 §3.2). An absolute target takes precedence over it. */
   #judgeHost(): void {
     const host = this.find(FieldName.Host)
     if (host < 0) {
@@ -198,7 +198,7 @@ const HTTP = Buffer.from('http')
 const VERSION = Buffer.from('HTTP/')
 const NOT_A_TARGET = 'the target is neither a path nor an http URL'
 
-/** `host [":" port]`, without userinfo (RFC 9110 §4.2.4 and §7.2); or both, as CONNECT has to name them (§9.3.6). */
+/** `host [":" port]`, without userinfo (RFC 9110 §4.2.4 and §7.2); CONNECT needs both (§9.3.6). */
 function isAuthority(bytes: Buffer, from: number, to: number, which: 'any' | 'with port' = 'any'): boolean {
   let at = from
   if (bytes[at] === 0x5b) {
@@ -208,7 +208,7 @@ function isAuthority(bytes: Buffer, from: number, to: number, which: 'any' | 'wi
     at++
   } else {
     while (at < to && HOST_NAME[bytes[at]!] === 1) {
-      // What follows a host is never hexadecimal, so that this needs no look at `to`.
+      // The byte after a host is never hexadecimal, so this need not look at `to`.
       if (bytes[at] === PERCENT && (HEX[bytes[at + 1]!] === 255 || HEX[bytes[at + 2]!] === 255)) return false
       at++
     }

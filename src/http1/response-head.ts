@@ -5,8 +5,8 @@ const VERSION = Buffer.from('HTTP/1.')
 const FAULT = 'the status line is malformed'
 
 /**
- * The head of a response, RFC 9112 §4 and §5. A missing space before an absent reason phrase is forgiven, and statuses from
- * 600 on, which some servers use though RFC 9110 §15 knows none.
+ * The head of a response, RFC 9112 §4 and §5. Two things are allowed beyond it: a missing space before an absent reason
+ * phrase, and statuses from 600 on, which some servers use although RFC 9110 §15 has none.
  */
 export class ResponseHead extends Head {
   status = 0

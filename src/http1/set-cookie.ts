@@ -10,9 +10,9 @@ const NONE: readonly string[] = []
 const TAKEN_AWAY: readonly string[] = ['']
 
 /**
- * The values, without quotes, of the cookies of that name with which a response leaves its client: one for each path, domain
- * and partition (RFC 6265 §5.3; CHIPS), the last one set counts. Where there is none and it takes one away that the request
- * may have shown, a single empty value.
+ * The values, without quotes, of the cookies of that name that a client has after a response: one for each path, domain and
+ * partition (RFC 6265 §5.3; CHIPS), of which the last one set counts. If there is none, and the response deletes one that the
+ * request may have carried, a single empty value.
  *
  * @param path the request's
  * @param now in s since 1970
@@ -37,7 +37,7 @@ export function setCookiesIn(head: Head, name: string, path: string, now: number
   return takesAway ? TAKEN_AWAY : NONE
 }
 
-/** The first of those names of which a response sets a cookie; undefined where it sets none of them. */
+/** The first of those names that a response sets a cookie of; undefined if it sets none of them. */
 export function cookieSetAmong(head: Head, names: CookieNames): string | undefined {
   const { bytes } = head
   for (let field = 0; field < head.count; field++) {
@@ -49,7 +49,7 @@ export function cookieSetAmong(head: Head, names: CookieNames): string | undefin
   return undefined
 }
 
-/** What the attributes of a Set-Cookie field say (RFC 6265 §5.2): of each one the last that is valid counts. */
+/** The attributes of a Set-Cookie field (RFC 6265 §5.2): the last valid one of each counts. */
 class Attributes {
   path = ''
   /** Whether the cookie is over by now; Max-Age counts before Expires. */
@@ -57,12 +57,12 @@ class Attributes {
   #domain = ''
   #isPartitioned = false
 
-  /** What tells the cookie from others of its name. Neither a path nor a domain holds a semicolon. */
+  /** What distinguishes the cookie from others of its name. Neither a path nor a domain contains a semicolon. */
   get identity(): string {
     return `${this.path};${this.#domain};${this.#isPartitioned}`
   }
 
-  /** Reads those behind the current pair. */
+  /** Reads those after the current pair. */
   read(bytes: Buffer, requestPath: string, now: number): void {
     let maxAge: string | undefined
     let expires = Infinity
@@ -94,7 +94,7 @@ class Attributes {
 
 const attributes = new Attributes()
 
-/** In ms since 1970; undefined for what is no date. */
+/** In ms since 1970; undefined if it is not a date. */
 function timeOf(date: string): number | undefined {
   const time = Date.parse(date)
   return Number.isNaN(time) ? undefined : time

@@ -5,11 +5,11 @@ import type { End } from '../transport/ends.ts'
 import { crc32c } from './crc32c.ts'
 
 /**
- * The PROXY protocol, versions 1 and 2, as HAProxy's proxy-protocol.txt has it: with what a proxy begins a connection to
- * say whose it is. Numbers of sections are those of that text.
+ * The PROXY protocol, versions 1 and 2, by HAProxy's proxy-protocol.txt: a header with which a proxy begins a connection, to
+ * say which client it belongs to. Section numbers are those of that text.
  */
 export interface ProxyHeader {
-  /** The ends of the connection that the proxy was given; undefined where it speaks for itself, or of none that we know. */
+  /** The ends of the client's connection to the proxy; undefined if the connection is the proxy's own, or of an unknown kind. */
   readonly ends: { readonly source: End; readonly destination: End } | undefined
   /** Whether the client came to the proxy by TLS. */
   readonly isSecure: boolean
@@ -17,18 +17,18 @@ export interface ProxyHeader {
   readonly length: number
 }
 
-/** What a connection begins with is no PROXY header. */
+/** A connection does not begin with a PROXY header. */
 export class ProxyHeaderError extends Error {
   override readonly name = 'ProxyHeaderError'
 }
 
-/** What a header of version 2 begins with (proxy-protocol.txt §2.2), and its command for a connection of the sender's own. */
+/** The start of a header of version 2 (proxy-protocol.txt §2.2), and its command for a connection of the sender's own. */
 const PROXY_SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n')
 const LOCAL = 0x20
 
 /** §2.1: the longest line, with its end. */
 const LONGEST_LINE = 107
-/** A header of version 2 may be longer than anyone's need; nginx takes as many bytes. */
+/** Of version 2, in bytes: nginx's limit. The format allows more than any proxy needs. */
 const LONGEST = 4096
 
 const SIGNATURE_1 = Buffer.from('PROXY ')
@@ -47,7 +47,7 @@ const CLIENT_SSL = 0x01
 /**
  * Reads the header that `bytes` begin with.
  *
- * @returns undefined as long as more bytes are needed to tell
+ * @returns undefined while more bytes are needed
  * @throws ProxyHeaderError
  */
 export function decodeProxyHeader(bytes: Buffer): ProxyHeader | undefined {
@@ -56,7 +56,7 @@ export function decodeProxyHeader(bytes: Buffer): ProxyHeader | undefined {
   throw new ProxyHeaderError('it does not begin with a PROXY header')
 }
 
-/** Whether the bytes are those of `signature`, as far as both go. */
+/** Whether the bytes are those of `signature`, up to the end of the shorter one. */
 function beginsWith(bytes: Buffer, signature: Buffer): boolean {
   const length = Math.min(bytes.length, signature.length)
   return bytes.compare(signature, 0, length, 0, length) === 0
@@ -73,7 +73,7 @@ function decodeVersion1(bytes: Buffer): ProxyHeader | undefined {
   if (bytes[end - 1] !== CR) throw new ProxyHeaderError('its PROXY line does not end in CR LF')
   const words = bytes.toString('latin1', SIGNATURE_1.length, end - 1).split(' ')
   const length = end + 1
-  // Whatever else the line says is to be ignored.
+  // The rest of the line is to be ignored.
   if (words[0] === 'UNKNOWN') return { ends: undefined, isSecure: false, length }
   const [family, source = '', destination = '', sourcePort = '', destinationPort = ''] = words
   if ((family !== 'TCP4' && family !== 'TCP6') || words.length !== 5)
@@ -111,7 +111,7 @@ function decodeVersion2(bytes: Buffer): ProxyHeader | undefined {
   if (length > LONGEST) throw new ProxyHeaderError(`its PROXY header is longer than ${LONGEST} bytes`)
   if (bytes.length < length) return undefined
   const header = bytes.subarray(0, length)
-  // A proxy that speaks for itself says nothing else that counts.
+  // For the proxy's own connection, the rest has no meaning.
   if (command === LOCAL) return { ends: undefined, isSecure: false, length }
   const addresses = SIZES[family >> 4]!
   const isSecure = addresses > 0 && readVectors(header, FIXED + addresses)
@@ -123,7 +123,7 @@ function decodeVersion2(bytes: Buffer): ProxyHeader | undefined {
 function endsIn(header: Buffer, width: 4 | 16): ProxyHeader['ends'] {
   const destination = FIXED + width
   const ports = destination + width
-  // Copied, for the bytes are the socket's.
+  // Copied, because the memory is the socket's.
   const addressAt = (from: number) => known(ipAddressOf(Uint8Array.from(header.subarray(from, from + width))))
   return {
     source: { address: addressAt(FIXED), port: header.readUInt16BE(ports) },
@@ -185,7 +185,7 @@ function encodeVersion2(source: End, destination: End, width: 4 | 16): Buffer {
   return header
 }
 
-/** The PROXY header of a connection on which nobody but its own end speaks, such as a health check. */
+/** The PROXY header of a connection that is on behalf of no client, such as a health check's. */
 export function localHeader(version: ProxyProtocolVersion): Buffer {
   if (version === 'v1') return Buffer.from('PROXY UNKNOWN\r\n')
   return Buffer.from([...PROXY_SIGNATURE, LOCAL, 0, 0, 0])

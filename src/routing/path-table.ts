@@ -1,6 +1,6 @@
 import type { Route } from '../runtime/snapshot.ts'
 
-/** What routes may ask of a request beyond its host and its path. */
+/** What routes may require of a request besides its host and path. */
 export interface RequestConditions {
   readonly method: string
   /** Whether the first field with that (lower-case) name has exactly that value. */
@@ -26,7 +26,7 @@ export class PathTable {
 
   find(path: string, request: RequestConditions): Route | undefined {
     let node: PathNode | undefined = this.#root
-    /** The slash before the first segment that no route has; the path's end where a route has them all. */
+    /** The slash before the first segment that no route has; the path's end if a route has them all. */
     let slash = 0
     while (node.children !== undefined && slash < path.length) {
       const next = path.indexOf('/', slash + 1)
@@ -49,12 +49,12 @@ export class PathTable {
   }
 }
 
-/** Where the routes stand whose paths have the same segments. */
+/** The routes whose paths have the same segments. */
 class PathNode {
   readonly parent: PathNode | undefined
-  /** By their segment; absent where no path goes on. */
+  /** By their segment; absent if no path goes on. */
   children: Map<string, PathNode> | undefined
-  /** `/app` at the node `app`, in the order in which they are asked. */
+  /** `/app` at the node `app`, in the order in which they are tried. */
   readonly exact: ConditionalRoute[] = []
   /** `/app/*` at the node `app`. */
   readonly below: ConditionalRoute[] = []
@@ -71,7 +71,7 @@ class PathNode {
   }
 }
 
-/** A route, and what it asks of a request beyond host and path. */
+/** A route, and what it requires of a request besides host and path. */
 class ConditionalRoute {
   readonly route: Route
   readonly #headers: readonly [name: string, value: string][]

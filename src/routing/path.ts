@@ -4,19 +4,19 @@ const PERCENT = 0x25
 const DOT = 0x2e
 const SLASH = 0x2f
 
-/** What stands in the text at its end; no byte. */
+/** Stands for the end of the text; it is no byte. */
 const END = -1
 
-/** Where paths are put together, one after the other. */
+/** The memory that paths are put together in, one after the other. */
 let normal = Buffer.allocUnsafeSlow(1024)
 
 /**
  * The normal form of a request's path, by which routes are matched (nginx's ngx_http_parse_complex_uri): percent-encoded
  * bytes decoded, an encoded slash or dot like a plain one, doubled slashes merged, dot segments resolved. Each byte is
- * read, written and taken back once at the most.
+ * read, written and taken back at most once.
  *
  * @param path begins with a slash; one character a byte
- * @returns undefined where there is none: a broken or NUL escape, or a path that climbs above its root
+ * @returns undefined if there is none: a broken or NUL escape, or a path that climbs above its root
  */
 export function normalisePath(path: string): string | undefined {
   if (normal.length < path.length + 1) normal = Buffer.allocUnsafeSlow(2 * path.length)
@@ -49,7 +49,7 @@ export function normalisePath(path: string): string | undefined {
   return normal.toString('latin1', 0, length)
 }
 
-/** The byte that the three characters from offset `at` on stand for; 0 where they are no escape. */
+/** The byte that the three characters at offset `at` stand for; 0 if they are not an escape. */
 function escapedByte(path: string, at: number): number {
   const high = hexadecimal(path.charCodeAt(at + 1))
   const low = hexadecimal(path.charCodeAt(at + 2))

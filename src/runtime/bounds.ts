@@ -1,7 +1,7 @@
 /**
- * How many of each there may be. Shared memory is laid out for these numbers (scoreboard.ts, session-table.ts), and what
- * lies beyond would be a neighbour's: `config/` refuses it, and `compile` and the supervisor make sure. Users find these
- * numbers in docs/configuration.md, "Bounds".
+ * How many of each there may be. Shared memory is laid out for these numbers (scoreboard/layout.ts, session-table/layout.ts),
+ * and a larger index would be in a neighbour's memory: `config/` refuses more, and `compile` and the supervisor check again.
+ * Users find these numbers in docs/configuration.md, "Bounds".
  */
 
 /** Of all upstreams together. */
@@ -12,7 +12,7 @@ export const MAX_WORKERS = 64
 /** Requests that may wait for servers of one upstream, all workers together. */
 export const MAX_QUEUED = 1_000_000
 
-/** The longest that a timer of Node.js takes, and that the 32-bit clock of the Scoreboard tells apart, in ms: 24.8 days. */
+/** The longest time that a timer of Node.js and the 32-bit clock of the Scoreboard can measure, in ms: 24.8 days. */
 export const LONGEST_DURATION = 2 ** 31 - 1
 
 /**
@@ -21,13 +21,13 @@ export const LONGEST_DURATION = 2 ** 31 - 1
  */
 export const ADDRESS_CELLS = 8192
 
-/** Sessions share a bucket by a hash of their id, and leave it only for others of the same bucket. */
+/** A hash of a session's id chooses its bucket; only other sessions of the same bucket can push it out. */
 export const SESSION_BUCKETS = 163_840
 export const SESSIONS_IN_BUCKET = 16
 /** Room for 2.6 million, so that of 1,000,000 hardly any bucket overflows. */
 export const MAX_SESSIONS = SESSION_BUCKETS * SESSIONS_IN_BUCKET
 
-/** @throws RangeError where there are more than that: what should have refused it did not. */
+/** @throws RangeError if there are more than that, which an earlier check should have refused. */
 export function assertWithin(count: number, most: number, what: string): void {
   if (count > most) throw new RangeError(`${count} ${what}, but there is room for ${most}`)
 }

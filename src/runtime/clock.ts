@@ -13,7 +13,7 @@ export function now(): number {
   return performance.now() + offset
 }
 
-/** What is late by more than this, in ms, shows that the whole process stood still: stopped, suspended or starved. */
+/** A timer that is late by more than this, in ms, shows that the whole process stood still: stopped, suspended or starved. */
 export const STANDSTILL = 500
 
 /** The time of day in whole s since 1970: for what must mean the same elsewhere, or after a restart. */

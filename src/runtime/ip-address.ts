@@ -1,6 +1,6 @@
 import { hexadecimal } from './hexadecimal.ts'
 
-/** An IPv4 or IPv6 address: in its one form (RFC 5952), as it stands in logs, and as 4 or 16 octets, which policies go by. */
+/** An IPv4 or IPv6 address: as text in its canonical form (RFC 5952), for logs, and as 4 or 16 octets, for policies. */
 export interface IpAddress {
   readonly text: string
   readonly octets: Uint8Array
@@ -10,25 +10,25 @@ const ZERO = 0x30
 const DOT = 0x2e
 const COLON = 0x3a
 
-/** The limited broadcast address (RFC 919): nobody's, and to nginx no address either. */
+/** The limited broadcast address (RFC 919): no client has it, and nginx does not take it for an address either. */
 const BROADCAST = '255.255.255.255'
 
-/** Stands for a client that was gone before it could be asked. */
+/** Stands for a client whose connection closed before its address could be read. */
 export const UNKNOWN_ADDRESS: IpAddress = { text: '-', octets: new Uint8Array(4) }
 
-/** Stands for a client that came by a Unix socket, and so has no address: in nginx's words, and with its `ip_hash`. */
+/** Stands for a client on a Unix socket, which has no address: with nginx's text, and the octets of its `ip_hash`. */
 export const UNIX_ADDRESS: IpAddress = { text: 'unix:', octets: new Uint8Array(4) }
 
-/** Whether it is an address, rather than one of those that stand for none. */
+/** Whether it is an address, rather than a stand-in for none. */
 export function isAddress(address: IpAddress): boolean {
   return address !== UNKNOWN_ADDRESS && address !== UNIX_ADDRESS
 }
 
 /**
  * Reads an IPv4 or IPv6 address, without a zone. An IPv4-mapped one (`::ffff:10.0.0.1`) is IPv4. Read by hand, since
- * each new connection asks for it, and behind a trusted proxy each request.
+ * each new connection needs it, and behind a trusted proxy each request.
  *
- * @returns undefined where the text is no client's address
+ * @returns undefined if the text is not a client's address
  */
 export function parseIpAddress(text: string): IpAddress | undefined {
   if (!text.includes(':')) {
@@ -42,7 +42,7 @@ export function parseIpAddress(text: string): IpAddress | undefined {
 /**
  * The address that these 4 or 16 octets are.
  *
- * @returns undefined where they are no client's address
+ * @returns undefined if they are not a client's address
  */
 export function ipAddressOf(octets: Uint8Array): IpAddress | undefined {
   if (octets.length === 16 && !isMapped(octets)) return { text: textOfIPv6(octets), octets }
@@ -51,7 +51,7 @@ export function ipAddressOf(octets: Uint8Array): IpAddress | undefined {
   return text === BROADCAST ? undefined : { text, octets: four }
 }
 
-/** The sixteen octets of an address of either family: of IPv4, those of its mapped form. */
+/** The sixteen octets of an address of either family: for IPv4, those of its mapped form. */
 export function octetsAsIPv6(octets: Uint8Array): Uint8Array {
   if (octets.length === 16) return octets
   const mapped = new Uint8Array(16)
@@ -90,11 +90,11 @@ function octetsOfIPv4(text: string, from: number): Uint8Array | undefined {
   return index === 4 ? octets : undefined
 }
 
-/** RFC 4291 §2.2: groups of up to four hexadecimal digits, `::` once, and the last four octets in decimal if one likes. */
+/** RFC 4291 §2.2: groups of up to four hexadecimal digits, `::` once, and optionally the last four octets in decimal. */
 function octetsOfIPv6(text: string): Uint8Array | undefined {
   const octets = new Uint8Array(16)
   let length = 0
-  /** Where the zeros that `::` stands for go. */
+  /** Where to insert the zeros of `::`. */
   let gap = -1
   let at = 0
   if (text.charCodeAt(0) === COLON) {
@@ -136,7 +136,7 @@ function octetsOfIPv6(text: string): Uint8Array | undefined {
   return octets
 }
 
-/** RFC 5952: small letters, and `::` for the first of the longest runs of two or more groups of zeros. */
+/** RFC 5952: lower-case letters, and `::` for the first of the longest runs of two or more groups of zeros. */
 function textOfIPv6(octets: Uint8Array): string {
   let gap = 8
   let longest = 1

@@ -1,17 +1,17 @@
-/** What a request names. Texts hold one byte a character (Latin-1), as the request had them. */
+/** The parts of a request that have names. Texts have one byte a character (Latin-1), as in the request. */
 export interface NamedParts {
   /** The value of the first header of that name, which is in lower case. */
   header(name: string): string | undefined
-  /** The value of the first cookie of that name, or of the one after so many others. */
+  /** The value of the first cookie of that name, after skipping so many. */
   cookie(name: string, after?: number): string | undefined
   /**
-   * The value of the first parameter of that name in the query, or of the one after so many others: as it stands there, while
-   * the name may be escaped.
+   * The value of the first parameter of that name in the query, after skipping so many: it is not unescaped, while the name
+   * may be escaped.
    */
   query(name: string, after?: number): string | undefined
 }
 
-/** Where a value stands in a request. */
+/** Where a value is in a request. */
 export interface NamedPart {
   readonly from: 'header' | 'cookie' | 'query'
   /** Of a header: in lower case. */
@@ -19,9 +19,9 @@ export interface NamedPart {
 }
 
 /**
- * The value that stands there; undefined where there is none.
+ * The value that is there; undefined if there is none.
  *
- * @param after how many cookies or parameters of the name are passed over; of headers only the first counts
+ * @param after how many cookies or parameters of the name to skip; of headers only the first counts
  */
 export function valueIn(request: NamedParts, { from, name }: NamedPart, after = 0): string | undefined {
   switch (from) {

@@ -1,7 +1,7 @@
-/** What this process, or its machine, can run short of: nobody else's doing, and no server's failure. */
+/** What this process, or its machine, can run short of. No client or server is to blame for it. */
 import { readFileSync } from 'node:fs'
 
-/** What helps, by the code of the system's error. */
+/** What to do about it, by the code of the system's error. */
 const cures: Readonly<Record<string, string>> = {
   EMFILE:
     'raise the limit of open files: `ulimit -n`, LimitNOFILE= in a systemd unit, `--ulimit nofile=` of docker run',
@@ -12,7 +12,7 @@ const cures: Readonly<Record<string, string>> = {
   ENOMEM: 'give the process, or the kernel, more memory',
 }
 
-/** What has been met. */
+/** Descriptions of the limits. */
 const limits: Readonly<Record<string, () => string>> = {
   EMFILE: () => `no file or connection can be opened beyond the limit of ${openFileLimit()} for this process`,
   ENFILE: () => 'the machine has no file or connection left to open',
@@ -21,11 +21,11 @@ const limits: Readonly<Record<string, () => string>> = {
   ENOMEM: () => 'there is no memory left for a connection',
 }
 
-/** The code of the shortage that an error comes from; undefined where it comes from something else. */
+/** The code of the shortage that caused an error; undefined if something else did. */
 export function shortageIn(error: Error | undefined): string | undefined {
   if (error === undefined) return undefined
-  // A name with several addresses fails with one error for all of them, whose code is the first one's. Where one address
-  // was really asked it is the server that failed: the other one may just be of a family that this machine does not have.
+  // A name with several addresses fails with one error for all of them, whose code is the first one's. If one address
+  // was really tried, it is the server that failed: the others may be of a family that this machine does not have.
   if (error instanceof AggregateError) {
     const codes = error.errors.map(shortageIn)
     return codes.includes(undefined) ? undefined : codes[0]
@@ -35,13 +35,13 @@ export function shortageIn(error: Error | undefined): string | undefined {
   return undefined
 }
 
-/** One sentence for the log: the limit that was met, and how to raise it. */
+/** One sentence for the log: the limit that was reached, and how to raise it. */
 export function describeShortage(code: string): string {
   if (!(code in cures)) return `connections cannot be accepted (${code})`
   return `${limits[code]!()} (${code}); ${cures[code]}`
 }
 
-/** How many files and connections this process may have open; Infinity where that cannot be told. */
+/** How many files and connections this process may have open; Infinity if that is unknown. */
 export function openFileLimit(): number {
   try {
     const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? []

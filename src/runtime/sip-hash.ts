@@ -2,11 +2,11 @@
 export const SIP_KEY_SIZE = 16
 
 /**
- * SipHash (Aumasson and Bernstein, SipHash: a fast short-input PRF, 2012): a hash of 64 bits under a key of 128. Whoever
- * does not know the key cannot choose inputs whose hashes meet. It is for every shared table whose keys clients choose.
+ * SipHash (Aumasson and Bernstein, SipHash: a fast short-input PRF, 2012): a hash of 64 bits under a key of 128. Without the
+ * key, clients cannot choose inputs whose hashes collide. Use it for every shared table whose keys clients choose.
  *
- * JavaScript has no fast integers of 64 bits, so that each word is two Int32. Nothing is allocated for a hash: it is left
- * in `high` and `low`.
+ * JavaScript has no fast integers of 64 bits, so each word is two Int32. A hash allocates nothing: the result is in `high`
+ * and `low`.
  */
 export class SipHash {
   /** The two halves of the last hash, as Int32. */
@@ -20,7 +20,7 @@ export class SipHash {
 
   /**
    * @param key 16 octets
-   * @param rounds for each word of the input. SipHash-1-3 is what hash tables take (Rust, Ruby, CPython); the paper's test
+   * @param rounds for each word of the input. Hash tables use SipHash-1-3 (Rust, Ruby, CPython); the paper's test
    *   vectors are of SipHash-2-4.
    * @param lastRounds after the last word
    * @throws RangeError for a key of another size
@@ -51,7 +51,7 @@ export class SipHash {
     let high2 = key[1]! ^ 0x6c796765
     let low3 = key[2]! ^ 0x79746573
     let high3 = key[3]! ^ 0x74656462
-    // The last word has what is left over and the length. After it comes the end, which takes in none.
+    // The last word has the remaining octets and the length. The final rounds after it take in no word.
     const lastWord = length >>> 3
     for (let word = 0; word <= lastWord + 1; word++) {
       const at = word << 3

@@ -1,8 +1,8 @@
 import type { Listener } from './snapshot.ts'
 
 /**
- * What happens in a worker and matters outside it. It is passed whole from where it happens to everyone who wants to know:
- * health, the log, metrics, the admin API. Upstreams and servers are named; times are in ms.
+ * What happens in a worker and matters outside it. It is passed on whole, from where it happens to every user of it: health,
+ * the log, metrics, the admin API. Upstreams and servers are given by name; times are in ms.
  */
 export type WorkerEvent =
   /** Requests to a server failed so often that it is suspended for `ms`. */
@@ -15,7 +15,7 @@ export type WorkerEvent =
     }
   /** A suspended server has answered a request. */
   | { readonly type: 'server-resumed'; readonly upstream: string; readonly server: string }
-  /** As many answers in a row of a server were bad as there may be (`consecutive5xx`), or a multiple of that. */
+  /** So many answers of a server in a row were bad: the limit (`consecutive5xx`), or a multiple of it. */
   | { readonly type: 'server-erring'; readonly upstream: string; readonly server: string; readonly badInRow: number }
   /** Connections were closed because the client could not be identified; `address` and `cause` are the last one's. */
   | {

@@ -8,11 +8,11 @@ export interface End {
   readonly port: number
 }
 
-/** The two ends of a client's connection: its socket's, or those of which a PROXY header tells. */
+/** The two ends of a client's connection: its socket's, or those in a PROXY header. */
 export interface Ends {
   /** Where it comes from. */
   readonly source: End
-  /** What it was opened to. */
+  /** The address that it was opened to. */
   readonly destination: End
   /** The destination's port, which is known without a call to the kernel; 0 for none. */
   readonly port: number
@@ -28,7 +28,7 @@ export function endsOf(socket: Socket, listener: Listener): Ends {
   return 'path' in listener ? unixEnds : new SocketEnds(socket, listener.port)
 }
 
-/** The ends as the kernel tells them. */
+/** The ends as the kernel reports them. */
 class SocketEnds implements Ends {
   readonly source: End
   readonly port: number
@@ -42,14 +42,14 @@ class SocketEnds implements Ends {
     this.#socket = socket
   }
 
-  /** Asked for only where it is needed: it is a call to the kernel. */
+  /** Looked up only when it is needed: it is a call to the kernel. */
   get destination(): End {
     return endAt(this.#socket.localAddress, this.port)
   }
 }
 
 function endAt(text = '', port = 0): End {
-  // A zone (`fe80::1%eth0`) tells only by which of this machine's links an address is reached.
+  // A zone (`fe80::1%eth0`) only says which of this machine's links an address is reached by.
   const zone = text.indexOf('%')
   return { address: parseIpAddress(zone < 0 ? text : text.slice(0, zone)) ?? UNKNOWN_ADDRESS, port }
 }

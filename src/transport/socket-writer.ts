@@ -2,12 +2,12 @@ import type { Socket } from 'node:net'
 
 /** Bytes that may wait for one socket before its writer says that it is full. */
 const ROOM = 64 * 1024
-/** What the first bytes that have to wait are given, in bytes. */
+/** The size of the memory for the first bytes that have to wait. */
 const SMALLEST_QUEUE = 1024
 
 const NOTHING = Buffer.alloc(0)
 
-/** Who is notified by a SocketWriter. */
+/** The user of a SocketWriter, which it notifies. */
 export interface WriterOwner {
   /** Everything written so far has been taken by the kernel. */
   whenDrained(): void
@@ -15,7 +15,7 @@ export interface WriterOwner {
 
 /**
  * Writes to one socket. What the kernel does not take at once waits here, small writes together in one piece of memory:
- * in the queue of a Node stream each of them would keep alive all of the memory that it was cut from.
+ * in the queue of a Node stream each of them would keep alive all of the memory that it is a slice of.
  */
 export class SocketWriter {
   readonly #socket: Socket
@@ -24,7 +24,7 @@ export class SocketWriter {
   #isBehind = false
   #queue: Buffer | undefined
   #queued = 0
-  /** Rises whenever the kernel has taken all that was handed to the socket: the reader makes progress. */
+  /** Rises whenever the kernel has taken all that was written to the socket: the reader makes progress. */
   progress = 0
 
   constructor(socket: Socket, owner: WriterOwner) {
@@ -42,7 +42,7 @@ export class SocketWriter {
     return this.#isBehind
   }
 
-  /** Whether whoever writes should wait for `whenDrained`. */
+  /** Whether the user should wait for `whenDrained` before writing more. */
   get isFull(): boolean {
     return this.#isBehind && this.unsent >= ROOM
   }
@@ -50,7 +50,7 @@ export class SocketWriter {
   /**
    * Writes `bytes`, or queues a copy of them.
    *
-   * @returns whether their memory may be used again: false where the socket still needs it
+   * @returns whether their memory may be reused: false if the socket still needs it
    */
   write(bytes: Buffer): boolean {
     if (this.#isBehind) {
@@ -69,7 +69,7 @@ export class SocketWriter {
     this.#socket.end(sent)
   }
 
-  /** An empty write behind the others comes back once they have been taken. */
+  /** An empty write after the others is reported once they have been taken. */
   #fallBehind(): void {
     this.#isBehind = true
     this.#socket.write(NOTHING, (error) => error ?? this.#catchUp())

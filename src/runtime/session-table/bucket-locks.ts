@@ -8,7 +8,7 @@ const PATIENCE = 250
 /** Locks that threads share, each a cell of their memory. One is held for well below a microsecond. */
 export class BucketLocks {
   readonly #cells: Int32Array
-  /** What stands in a lock that is held through this object. */
+  /** The value of a lock that is held through this object. */
   readonly #holder = randomInt(1, 0x7fff_ffff)
 
   constructor(cells: Int32Array) {

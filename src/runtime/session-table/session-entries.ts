@@ -11,7 +11,7 @@ const CLAIMED = -0x4000_0000
 /**
  * In `Field.Server`: the server's slot; whether the session has come back since it began; whether it was removed, and is
  * remembered only so that nothing older brings it back; and in the upper half, how many s before `Field.SeenAt` its last
- * exchange began, since the end of one counts as seen, too.
+ * exchange began, because a session is also seen when one ends.
  */
 const SLOT = MAX_SERVERS - 1
 const RETURNED = 0x4000
@@ -23,7 +23,7 @@ const LONGEST_ASKED = 0xffff
 /** How far ahead, in s, a time in the table may be: the threads read the clock one after the other. */
 const AHEAD = 60
 
-/** That a session was seen again is news after this part of its idle limit, or after an hour where there is none. */
+/** A session that is seen again is news after this part of its idle limit, or after an hour if it has no limit. */
 const NEWS_PER_IDLE = 32
 const HOUR = 3600
 /** For how long a removed session is remembered at most, in s. */
@@ -36,13 +36,13 @@ export interface SavedSession {
   readonly server: number
   readonly seenAt: number
   readonly begunAt: number
-  /** When its last exchange began, which is what says where it is; left out where that is when it was seen. */
+  /** When its last exchange began, which decides where the session is; left out if that is `seenAt`. */
   readonly askedAt?: number
   /** It was removed at `seenAt`, and is saved so that nothing older brings it back. */
   readonly isRemoved?: true
 }
 
-/** The entries of a session table, each for itself: what stands in one, and what that means. Times in s since 1970. */
+/** The entries of a session table, each by itself: what its cells contain and mean. Times in s since 1970. */
 export class SessionEntries {
   readonly #cells: Int32Array
   /** By server slot: after how many s without an exchange a session is over; 0 for never. */
@@ -52,7 +52,7 @@ export class SessionEntries {
     this.#cells = entries
   }
 
-  /** The offset behind the last entry. */
+  /** The offset after the last entry. */
   get end(): number {
     return this.#cells.length
   }
@@ -104,7 +104,7 @@ export class SessionEntries {
   give(at: number, high: number, low: number, inFlight: 0 | 1): void {
     Atomics.store(this.#cells, at + Field.High, high)
     Atomics.store(this.#cells, at + Field.Low, low)
-    // No store: another thread may be about to end what it began here in vain.
+    // Added, not stored: another thread may have begun an exchange here in vain, and be about to end it.
     Atomics.add(this.#cells, at + Field.InFlight, inFlight - CLAIMED)
   }
 
@@ -150,7 +150,7 @@ export class SessionEntries {
     return this.#cells[at + Field.InFlight]! > own || !this.isOver(this.server(at), this.seenAt(at), now)
   }
 
-  /** The same. A time that was noted while the clock ran ahead counts as now: else the session would live for as long as that. */
+  /** The same. A time that was noted while the clock ran ahead is set to now, or the session would live until that time. */
   isLiveNow(at: number, now: number): boolean {
     if (this.seenAt(at) > now + AHEAD) Atomics.store(this.#cells, at + Field.SeenAt, now | 0)
     return this.isLive(at, now)
@@ -162,7 +162,7 @@ export class SessionEntries {
     return idle > 0 && now - seenAt > idle
   }
 
-  /** Whether what stands there is to be saved: a live session, or one that was removed and could be brought back. */
+  /** Whether the entry is to be saved: a live session, or a removed one that an older copy could bring back. */
   isRemembered(at: number, now: number): boolean {
     if (!this.isRemoved(at)) return this.isLiveNow(at, now)
     return now - this.seenAt(at) <= DAY && !this.isOver(this.server(at), this.seenAt(at), now)
@@ -175,7 +175,7 @@ export class SessionEntries {
     this.#cells[at + Field.BegunAt] = now | 0
   }
 
-  /** An exchange of the session begins on that server. Returns whether that is news to whoever saves sessions. */
+  /** An exchange of the session begins on that server. Returns whether that is news, which is to be saved. */
   visit(at: number, server: number, now: number, own: number): boolean {
     const hasMoved = (this.#cells[at + Field.Server]! & (SLOT | REMOVED)) !== server
     if (!this.isLive(at, now, own)) Atomics.store(this.#cells, at + Field.BegunAt, now | 0)
@@ -189,7 +189,7 @@ export class SessionEntries {
     const since = now - this.seenAt(at)
     if (since === 0 || this.isRemoved(at)) return false
     const asked = Math.max(0, Math.min((before >>> ASKED_SHIFT) + since, LONGEST_ASKED))
-    // Where another exchange begins just now, that one says when the session was asked for.
+    // If another exchange begins at this moment, its time is the one that counts.
     Atomics.compareExchange(this.#cells, at + Field.Server, before, (before & LOWER_HALF) | (asked << ASKED_SHIFT))
     return this.#see(at, now)
   }
@@ -226,11 +226,11 @@ export class SessionEntries {
   }
 
   /**
-   * Brings an entry up to date with something that was saved of the same session. What counts is when the session was last
-   * asked for: that an exchange ended later means only that it lived on where it was.
+   * Brings an entry up to date with a saved state of the same session. The later last request decides; an exchange that ended
+   * later only shows that the session went on where it was.
    *
-   * @param winsTie whether what was saved counts where it is of the same second; a removal always does
-   * @returns whether it told anything new
+   * @param winsTie whether the saved state wins if both are of the same second; a removal always does
+   * @returns whether anything in it was new
    */
   update(at: number, saved: SavedSession, now: number, winsTie: boolean): boolean {
     const { server, seenAt, askedAt = seenAt, isRemoved = false } = saved
@@ -249,7 +249,7 @@ export class SessionEntries {
     return this.seenAt(at) - (this.#cells[at + Field.Server]! >>> ASKED_SHIFT)
   }
 
-  /** Returns whether it was not seen for so long that whoever saves sessions should know. */
+  /** Returns whether it was unseen for so long that this is news. */
   #see(at: number, now: number): boolean {
     const before = this.seenAt(at)
     if (before === now) return false
@@ -258,7 +258,7 @@ export class SessionEntries {
     return Math.floor(before / grain) !== Math.floor(now / grain)
   }
 
-  /** Most requests of a session find there what they would write, and a look is cheaper. */
+  /** Most requests of a session find the value there that they would write, and looking is cheaper. */
   #note(cell: number, value: number): void {
     if (this.#cells[cell] !== value) Atomics.store(this.#cells, cell, value)
   }

@@ -20,7 +20,7 @@ export class SessionNews {
     return Atomics.exchange(this.#changed, 0, 0) !== 0
   }
 
-  /** Call it after the change to the entry, so that whoever takes the mark finds the change. */
+  /** Call it after the change to the entry, so that the thread that takes the mark finds the change. */
   mark(at: number): void {
     const entry = at / STRIDE
     Atomics.or(this.#marks, entry >>> 5, 1 << (entry & 31))
