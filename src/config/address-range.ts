@@ -5,19 +5,19 @@ import { InvalidValue } from './error.ts'
 export const anAddressRange = 'an IP address or a range of them, such as 10.0.0.0/8'
 
 /**
- * Reads a range of addresses in CIDR notation (RFC 4632 §3.1), or a single address. Throws InvalidValue, for bits beyond
- * the prefix too: whoever wrote `10.1.0.0/8` meant something else.
+ * Reads a range of addresses in CIDR notation (RFC 4632 §3.1), or a single address. Throws InvalidValue, also where bits
+ * beyond the prefix are set: `10.1.0.0/8` is probably a mistake.
  */
 export function parseAddressRange(text: string): AddressRange {
-  if (/[,;\s]/.test(text)) throw new InvalidValue(anAddressRange, 'one range an entry')
+  if (/[,;\s]/.test(text)) throw new InvalidValue(anAddressRange, 'one range per entry')
   const slash = text.indexOf('/')
   const written = slash < 0 ? text : text.slice(0, slash)
   const address = parseIpAddress(written)
-  if (address === undefined) throw new InvalidValue(anAddressRange, mend(text))
+  if (address === undefined) throw new InvalidValue(anAddressRange, hintFor(text))
   const { octets } = address
   const bits = written.includes(':') ? 128 : 32
   const prefix = slash < 0 ? bits : parsePrefix(text.slice(slash + 1), bits, written)
-  // An IPv4-mapped address is IPv4, and so is a range of them.
+  // IPv4-mapped addresses are IPv4, so a range of them is too.
   const own = prefix - (bits - 8 * octets.length)
   const network = networkOf(octets, own)
   if (own < 0 || network.some((octet, index) => octet !== octets[index])) {
@@ -30,7 +30,7 @@ export function parseAddressRange(text: string): AddressRange {
   return { octets, prefix: own }
 }
 
-/** The range as it is written in the file; a single address without its prefix. */
+/** Writes the range as in the file; a single address without its prefix. */
 export function formatAddressRange({ octets, prefix }: AddressRange): string {
   const { text } = ipAddressOf(octets)!
   return prefix === 8 * octets.length ? text : `${text}/${prefix}`
@@ -41,7 +41,7 @@ function parsePrefix(digits: string, bits: number, address: string): number {
   throw new InvalidValue(`a range with a prefix from 0 to ${bits}`, prefixOfMask(digits, address))
 }
 
-/** `10.0.0.0/255.0.0.0`, as some programs write it. */
+/** The hint for a netmask, as in `10.0.0.0/255.0.0.0`. */
 function prefixOfMask(text: string, address: string): string | undefined {
   if (!/^\d+(?:\.\d+){3}$/.test(text)) return undefined
   const mask = text
@@ -51,12 +51,12 @@ function prefixOfMask(text: string, address: string): string | undefined {
   return /^1*0*$/.test(mask) && mask.length === 32 ? `write ${address}/${mask.indexOf('0')}` : undefined
 }
 
-/** The octets with nothing set beyond the first `prefix` bits. */
+/** The octets with all bits after the first `prefix` bits cleared. */
 function networkOf(octets: Uint8Array, prefix: number): Uint8Array {
   return octets.map((octet, index) => octet & (0xff00 >> Math.min(8, Math.max(0, prefix - 8 * index))))
 }
 
-function mend(text: string): string | undefined {
+function hintFor(text: string): string | undefined {
   const [, bracketed, prefix = ''] = /^\[([^\]]*)\](?::\d+)?(\/\d+)?$/.exec(text) ?? []
   if (bracketed !== undefined) return `write ${bracketed}${prefix}`
   const [, host] = /^([\d.]+):\d+$/.exec(text) ?? []

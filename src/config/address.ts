@@ -7,24 +7,24 @@ import { formatUnixSocket, isUnixSocket, parseUnixSocket } from './unix-socket.t
 const anAddress = 'host:port, such as 172.17.0.2:80'
 
 /**
- * Reads `host:port` as nginx does: a name, an IPv4 address or an IPv6 address in brackets; port 80 if left out. Or
- * `unix:` and a path. Throws InvalidValue.
+ * Reads `host:port` as nginx does: a name, an IPv4 address or an IPv6 address in brackets; the port defaults to 80. Also
+ * reads `unix:` and a path. Throws InvalidValue.
  */
 export function parseAddress(text: string): Endpoint {
   if (isUnixSocket(text)) return { path: parseUnixSocket(text) }
   const [, bracketed, name, port] = /^(?:\[([^\]]*)\]|([^[\]:/,\s]+))(?::(\d*))?$/.exec(text) ?? []
-  if (bracketed === undefined && name === undefined) throw new InvalidValue(anAddress, mend(text))
+  if (bracketed === undefined && name === undefined) throw new InvalidValue(anAddress, hintFor(text))
   return { host: name === undefined ? ipv6(bracketed ?? '') : parseHost(name), port: parsePort(port ?? '80') }
 }
 
-/** Writes the address as it stands in logs: `172.17.0.2:80`, `[::1]:80`, `unix:/run/app.sock`. */
+/** Writes the address as logs show it: `172.17.0.2:80`, `[::1]:80`, `unix:/run/app.sock`. */
 export function formatAddress(endpoint: Endpoint): string {
   if ('path' in endpoint) return formatUnixSocket(endpoint.path)
   const { host, port } = endpoint
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
-/** Where a listener listens. */
+/** The endpoint on which a listener listens. */
 export function endpointOf(listener: Listener): Endpoint {
   return 'path' in listener ? { path: listener.path } : { host: listener.address, port: listener.port }
 }
@@ -41,17 +41,17 @@ function parsePort(digits: string): number {
   return port
 }
 
-function mend(text: string): string | undefined {
-  if (isIPv6(text)) return `an IPv6 address stands in brackets: write [${text}] or [${text}]:80`
-  if (/[,;]/.test(text)) return 'one address an entry, without commas'
+function hintFor(text: string): string | undefined {
+  if (isIPv6(text)) return `put an IPv6 address in brackets: write [${text}] or [${text}]:80`
+  if (/[,;]/.test(text)) return 'one address per entry, without commas'
   const socket = /^(?:(?:http:\/*)?unix:\/*(?=\/)|file:\/*(?=\/))?(\/[^:\s]*[^:\s/])(?::.*)?$/i.exec(text)?.[1]
   if (socket !== undefined) return text === formatUnixSocket(socket) ? undefined : `write ${formatUnixSocket(socket)}`
   const [, scheme = '', rest = ''] = /^(?:([a-z][a-z0-9+.-]*):\/+)?(.*)$/is.exec(text)!
   if (secureSchemes.has(scheme.toLowerCase()))
-    return 'TLS to servers is not supported yet; write the host:port at which the server speaks plain HTTP'
+    return 'TLS to servers is not supported yet; write the host:port where the server speaks plain HTTP'
   if (otherProtocols.has(scheme.toLowerCase()))
-    return 'servers are spoken to by HTTP/1.1 only; write the host:port at which the server speaks it'
-  // Without a path, a query and a user.
+    return 'Limpet speaks only HTTP/1.1 to servers; write the host:port where the server speaks HTTP/1.1'
+  // The URL without its user, path and query.
   const authority = rest.replace(/[/?#].*$/s, '').replace(/^.*@/s, '')
   return authority !== text && isAddress(authority) ? `write ${authority}` : undefined
 }

@@ -3,21 +3,21 @@ import { InvalidValue } from './error.ts'
 import { Duration, matching, oneOrMore, text, written } from './field.ts'
 import { HashKeyText } from './hash-key.ts'
 
-/** How an upstream's `affinity` is written: a kind by its name, or its settings. */
+/** The schema of an upstream's `affinity`: the name of a kind, or a mapping with its settings. */
 
 const shared = {
-  idle: Duration.prefault('1h').describe('After how long without a request a session is over. 0: never.'),
+  idle: Duration.prefault('1h').describe('A session ends after this time without a request. 0: never.'),
   onLost: z
     .enum(['move', 'refuse'])
     .prefault('move')
-    .describe('What happens to a session whose server may not serve it: it moves to another, or is answered 503.'),
+    .describe('What happens to a session whose server cannot serve it: it moves to another server, or gets 503.'),
 }
 
-/** RFC 9110 §5.6.2, which is what RFC 6265 makes a cookie's name of. */
+/** RFC 9110 §5.6.2. RFC 6265 uses it for the names of cookies. */
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const Token = (what: string) => matching(token, `the name of a ${what}`)
 
-/** In characters. */
+/** The minimum length of a secret, in characters. */
 export const shortestSecret = 16
 const Secret = z.string().check(({ value, issues }) => {
   if (value.length >= shortestSecret) return
@@ -29,41 +29,47 @@ const CookieFields = z.strictObject({
   name: z
     .exactOptional(Token('cookie'))
     .describe(
-      "The cookie's name. `__Host-` and `__Secure-` count. Default: limpet- and six digits of the instance and the upstream.",
+      'The name of the cookie. The rules for `__Host-` and `__Secure-` apply. Default: limpet- and six hex digits of a hash of instance and upstream.',
     ),
   secrets: z
     .exactOptional(z.array(Secret).min(1, 'at least one secret'))
     .describe(
-      'What cookies are signed with: by the first, and any of them is accepted. Default: one made at first start.',
+      'The keys that sign cookies. The first one signs; all of them are accepted. Default: one key, generated at the first start.',
     ),
-  maxAge: Duration.prefault('0s').describe('How old a session may become. 0: any age.'),
+  maxAge: Duration.prefault('0s').describe('The maximum age of a session. 0: no limit.'),
   path: matching(/^\/[!-:<-~]*$/, 'a path that starts with /')
     .prefault('/')
-    .describe('For which paths it is sent.'),
+    .describe("The cookie's Path: browsers send it for this path and the paths below it."),
   domain: z
     .exactOptional(matching(/^[a-z0-9.-]+$/i, 'a domain'))
-    .describe('For which domain it is sent, hosts below it included. Left out: the host that was asked, alone.'),
-  httpOnly: z.boolean().prefault(true).describe('Whether it is kept from scripts.'),
+    .describe(
+      "The cookie's Domain: browsers send it to this domain and its subdomains. Default: only the host of the request.",
+    ),
+  httpOnly: z.boolean().prefault(true).describe('Whether scripts in the page cannot read it (HttpOnly).'),
   sameSite: z
     .enum(['lax', 'strict', 'none'])
     .prefault('lax')
-    .describe('Whether it is sent with requests that other sites cause.'),
+    .describe('Whether browsers send it with requests from other sites (SameSite).'),
   secure: z
     .enum(['auto', 'always', 'never'])
     .prefault('auto')
-    .describe('Whether it is sent by HTTPS only. auto: where the client came by HTTPS, or the other settings need it.'),
+    .describe(
+      'Whether browsers send it only over HTTPS (Secure). auto: if the client used HTTPS, or if another setting requires it.',
+    ),
   partitioned: z
     .boolean()
     .prefault(false)
-    .describe('Whether browsers keep one for each site that embeds this one (CHIPS). Needs sameSite: none.'),
+    .describe(
+      'Whether browsers keep a separate cookie for each site that embeds this one (CHIPS). Requires sameSite: none.',
+    ),
   persistent: z
     .boolean()
     .prefault(false)
-    .describe('Whether browsers keep it for maxAge, which it needs, and not only until they are closed.'),
+    .describe('Whether browsers keep it for maxAge, even when they are closed. Requires maxAge.'),
   ...shared,
 })
 
-/** What browsers hold a cookie's settings to; they drop one that breaks these rules (RFC 6265bis §4.1.3, §5.6). */
+/** The rules of browsers for a cookie's attributes: they drop a cookie that breaks one (RFC 6265bis §4.1.3, §5.6). */
 const Cookie = CookieFields.check(({ value, issues }) => {
   const wrong = (key: keyof typeof value, expected: string, hint: string) =>
     issues.push({ code: 'custom', message: expected, params: { hint }, path: [key], input: value[key] })
@@ -76,7 +82,7 @@ const Cookie = CookieFields.check(({ value, issues }) => {
   if (partitioned && sameSite !== 'none')
     wrong('partitioned', 'false without sameSite: none', 'add sameSite: none, or leave partitioned out')
   if (persistent && maxAge === 0)
-    wrong('persistent', 'false without a maxAge', 'add maxAge, which is how long browsers then keep the cookie')
+    wrong('persistent', 'false without a maxAge', 'add maxAge, the time for which browsers keep the cookie')
 })
 
 /** Whether browsers would drop the cookie without Secure. */
@@ -84,7 +90,7 @@ export function needsHttps({ name = '', sameSite }: { name?: string; sameSite: s
   return /^__(Host|Secure)-/.test(name) || sameSite === 'none'
 }
 
-/** `/rooms/:room`: names one segment; `*` is any. */
+/** Checks a pattern such as `/rooms/:room`: exactly one segment has a name; `*` matches any segment. */
 function parsePattern(pattern: string): string {
   const segments = pattern.split('/').slice(1)
   const named = segments.filter((segment) => segment.startsWith(':'))
@@ -97,15 +103,15 @@ function parsePattern(pattern: string): string {
 const learntPlaces = 'cookie:NAME, header:NAME, query:NAME or socket.io'
 
 const Learn = z.strictObject({
-  type: z.literal('learn').describe("By the application's own session, seen in its answers."),
+  type: z.literal('learn').describe("By the application's own session id, learnt from its responses."),
   from: oneOrMore(
     matching(/^(?:socket\.io|(?:header|cookie):[!#$%&'*+.^_`|~0-9A-Za-z-]+|query:[^&=#\s]+)$/, learntPlaces),
     learntPlaces,
-  ).describe(`Where it stands, the first place that has it counts: ${learntPlaces}.`),
+  ).describe(`Where the session id is: ${learntPlaces}. In a list, the first one that has an id counts.`),
   adopt: z
     .boolean()
     .prefault(false)
-    .describe('Whether an id that a request shows is learnt where the answer accepts it and sets no other.'),
+    .describe('Whether an id in a request is learnt if the response accepts it and sets no other id.'),
   ...shared,
 })
 
@@ -113,25 +119,28 @@ const kinds = [
   Cookie,
   Learn,
   z.strictObject({
-    type: z.literal('header').describe('By the value of a request header, on a ring of servers (consistent hash).'),
+    type: z.literal('header').describe('By the value of a request header, with a consistent hash.'),
     name: Token('header').describe("The header's name."),
     ...shared,
   }),
   z.strictObject({
-    type: z.literal('query').describe('By the value of a parameter in the query, on a ring of servers.'),
+    type: z.literal('query').describe('By the value of a query parameter, with a consistent hash.'),
     name: matching(/^[^&=#\s]+$/, 'the name of a parameter').describe("The parameter's name."),
     ...shared,
   }),
   z.strictObject({
-    type: z.literal('path').describe('By one segment of the path, on a ring of servers.'),
+    type: z.literal('path').describe('By one segment of the path, with a consistent hash.'),
     pattern: text(parsePattern, 'a path such as /rooms/:room').describe(
-      'What the path starts with; the segment with the colon counts, * is any.',
+      'The start of the path. The segment with a colon is hashed; * matches any segment.',
     ),
     ...shared,
   }),
-  z.strictObject({ type: z.literal('ip-hash').describe("By the client's address, as nginx's ip_hash."), ...shared }),
   z.strictObject({
-    type: z.literal('consistent-hash').describe('By any key, on a ring of servers.'),
+    type: z.literal('ip-hash').describe("By the client's address, as nginx's ip_hash does."),
+    ...shared,
+  }),
+  z.strictObject({
+    type: z.literal('consistent-hash').describe('By any key, with a consistent hash.'),
     key: HashKeyText.describe('What is hashed: address, uri, path, header:NAME, cookie:NAME or query:NAME.'),
     ...shared,
   }),
@@ -155,7 +164,7 @@ const Name = written(
     if (example !== undefined) throw new InvalidValue(`a mapping for ${type}`, `such as ${example}`)
     return z.decode(Settings, { type } as z.input<typeof Settings>)
   },
-  // zod encodes a key that is left out too, and then leaves it out.
+  // zod also calls this for a missing key, and then leaves the key out.
   (settings?: Settings) => settings?.type as Settings['type'],
 )
 

@@ -3,7 +3,7 @@ import { anAddressRange } from './address-range.ts'
 import { written } from './field.ts'
 import { formatTrustedProxy, parseTrustedProxy } from './trusted-proxy.ts'
 
-/** The keys that say how it is known who a client is; docs/client-address.md tells what they mean together. */
+/** The keys that decide which address a client has. docs/client-address.md explains how they work together. */
 
 const TrustedProxy = written(z.string(anAddressRange), parseTrustedProxy, formatTrustedProxy)
 
@@ -13,24 +13,26 @@ export const TrustedProxies = z
     const ranges = value.map(formatTrustedProxy)
     for (const [index, range] of ranges.entries()) {
       if (ranges.indexOf(range) === index) continue
-      issues.push({ code: 'custom', message: 'a range that is not in the list yet', path: [index], input: range })
+      issues.push({ code: 'custom', message: 'each range once', path: [index], input: range })
     }
   })
   .prefault([])
   .describe(
-    'The proxies in front of Limpet, by address or range (CIDR), or unix: for all that come by a Unix socket: what they say of the client is believed.',
+    'The proxies in front of Limpet whose forwarding headers are trusted: addresses, ranges (CIDR), or unix: for all connections over a Unix socket.',
   )
 
 export const ClientAddressFrom = z
   .enum(['x-forwarded-for', 'forwarded'])
   .prefault('x-forwarded-for')
-  .describe('The header in which trusted proxies write the address of the client. The other one is never believed.')
+  .describe("The header in which trusted proxies send the client's address. The other header is never trusted.")
 
 export const ProxyProtocolIn = z
   .boolean()
   .prefault(false)
-  .describe('Whether each connection begins with a PROXY header, version 1 or 2. Without one it is closed.')
+  .describe('Whether each connection starts with a PROXY header, version 1 or 2. A connection without one is closed.')
 
 export const ProxyProtocolOut = z
   .exactOptional(z.enum(['v1', 'v2']))
-  .describe('The version of the PROXY header with which each connection to a server begins. Left out: none.')
+  .describe(
+    'The version of the PROXY header that Limpet sends at the start of each connection to a server. Default: none.',
+  )

@@ -11,39 +11,40 @@ import { Listener, Route, Server } from './schema.ts'
 import { didYouMean, type Issue } from './validate.ts'
 
 /**
- * What is wrong between the parts of a file whose parts may each be right. Takes the file's value and not the Config,
- * and passes over the parts that are wrong in themselves, so that one look at the file finds everything.
+ * Finds parts of a file that contradict each other. Takes the file's value instead of the Config, and skips parts that are
+ * invalid themselves, so that these issues are reported together with those of the schema.
  */
 export function contradictions(file: unknown): Issue[] {
   const { listeners, routes, upstreams, instance, admin } = asMapping(file)
   const groups = Object.entries(asMapping(upstreams)).map(([name, upstream]) => serversOf(name, upstream))
-  const sound = soundOf(Listener, listeners ?? [{}])
+  const validListeners = validOf(Listener, listeners ?? [{}])
   return [
-    ...repeatedListeners(sound),
-    ...adminOnListener(admin, listeners, sound),
+    ...repeatedListeners(validListeners),
+    ...adminOnListener(admin, listeners, validListeners),
     ...unknownUpstreams(asList(routes), Object.keys(asMapping(upstreams))),
-    ...ambiguousRoutes(soundOf(Route, routes)),
+    ...ambiguousRoutes(validOf(Route, routes)),
     ...groups.flatMap(repeatedNames),
     ...groups.flatMap(onlyBackups),
     ...groups.flatMap(portsOfSockets),
-    ...repeatedCookies(asMapping(upstreams), instanceIn(instance, sound)),
+    ...repeatedCookies(asMapping(upstreams), instanceIn(instance, validListeners)),
     ...tooManyUpstreams(groups),
     ...tooManyServers(groups),
   ]
 }
 
-/** A part that is right in itself, and its index in its list. */
-interface Sound<Part> {
+/** A part that is valid itself, and its index in its list. */
+interface Valid<Part> {
   readonly index: number
   readonly part: Part
 }
 
 interface ServerGroup {
   readonly path: KeyPath
-  /** What stands as the port of their health check. */
+  /** The value of `health.check.port`. */
   readonly checkPort: unknown
+  /** The number of servers in the file, valid or not. */
   readonly written: number
-  readonly servers: readonly Sound<Server>[]
+  readonly servers: readonly Valid<Server>[]
 }
 
 function serversOf(name: string, upstream: unknown): ServerGroup {
@@ -52,24 +53,24 @@ function serversOf(name: string, upstream: unknown): ServerGroup {
     path: ['upstreams', name, 'servers'],
     checkPort: asMapping(asMapping(health).check).port,
     written: asList(servers).length,
-    servers: soundOf(Server, servers),
+    servers: validOf(Server, servers),
   }
 }
 
-function repeatedListeners(listeners: readonly Sound<z.output<typeof Listener>>[]): Issue[] {
+function repeatedListeners(listeners: readonly Valid<z.output<typeof Listener>>[]): Issue[] {
   const fixed = listeners.filter(({ part }) => 'path' in part || part.port !== 0)
   return repeats(fixed, (listener) => formatAddress(endpointOf(listener))).map(([address, first, again]) => ({
     path: ['listeners', again],
-    message: `expected an address and port of its own, found ${address} again`,
+    message: `expected a unique address and port, found ${address} again`,
     see: ['listeners', first],
   }))
 }
 
-/** Clients would be answered by the one or the other, or the admin API could not start. */
+/** On a shared address, clients would reach either the proxy or the admin API, or the admin API could not start. */
 function adminOnListener(
   admin: unknown,
   written: unknown,
-  listeners: readonly Sound<z.output<typeof Listener>>[],
+  listeners: readonly Valid<z.output<typeof Listener>>[],
 ): Issue[] {
   const place = Admin.safeParse(admin).data
   if (place === undefined || place === 'off') return []
@@ -79,7 +80,7 @@ function adminOnListener(
   return [
     {
       path: isMapping ? ['admin', 'port'] : ['admin'],
-      message: `expected a port of its own, found ${place.port}, which listener ${formatPlace(taken.part)} has`,
+      message: `expected a port that no listener uses, found ${place.port}, the port of listener ${formatPlace(taken.part)}`,
       hint: isMapping ? undefined : `write admin: { port: ${place.port + 1} }`,
       ...(written !== undefined && { see: ['listeners', taken.index] }),
     },
@@ -89,8 +90,8 @@ function adminOnListener(
 function repeatedNames({ path, servers }: ServerGroup): Issue[] {
   return repeats(servers, ({ name }) => name).map(([name, first, again]) => ({
     path: [...path, again],
-    message: `expected a name of its own, found ${JSON.stringify(name)} again`,
-    hint: 'a server without a name has its address for one',
+    message: `expected a unique name, found ${JSON.stringify(name)} again`,
+    hint: 'the name of a server is its address by default',
     see: [...path, first],
   }))
 }
@@ -98,7 +99,7 @@ function repeatedNames({ path, servers }: ServerGroup): Issue[] {
 function onlyBackups({ path, written, servers }: ServerGroup): Issue[] {
   const backups = servers.filter(({ part }) => part.backup).length
   if (written === 0 || backups < written) return []
-  return [{ path, message: 'expected a server that is not a backup, found backups only' }]
+  return [{ path, message: 'expected at least one server that is not a backup, found only backups' }]
 }
 
 function portsOfSockets({ path, checkPort, servers }: ServerGroup): Issue[] {
@@ -107,14 +108,14 @@ function portsOfSockets({ path, checkPort, servers }: ServerGroup): Issue[] {
   return [
     {
       path: [...path.slice(0, -1), 'health', 'check', 'port'],
-      message: `expected no port, since server ${socket.part.address} has none, found ${shown(checkPort)}`,
-      hint: 'leave it out: checks go where requests go',
+      message: `expected no port, because server ${socket.part.address} has none, found ${shown(checkPort)}`,
+      hint: 'leave it out: checks go to the same address as requests',
       see: [...path, socket.index],
     },
   ]
 }
 
-/** Two upstreams may serve one host, where each would overwrite the other's cookie. */
+/** If two upstreams serve the same host, each would overwrite the other's cookie of the same name. */
 function repeatedCookies(upstreams: Readonly<Record<string, unknown>>, instance: string): Issue[] {
   const names = Object.entries(upstreams).map(([upstream, settings]) => {
     const { affinity } = asMapping(settings)
@@ -130,14 +131,14 @@ function repeatedCookies(upstreams: Readonly<Record<string, unknown>>, instance:
     return [
       {
         path: ['upstreams', upstream, 'affinity', 'name'],
-        message: `expected a cookie of its own, found ${JSON.stringify(name)} again`,
+        message: `expected a unique cookie name, found ${JSON.stringify(name)} again`,
         see: ['upstreams', first.upstream, 'affinity', 'name'],
       },
     ]
   })
 }
 
-function instanceIn(written: unknown, listeners: readonly Sound<z.output<typeof Listener>>[]): string {
+function instanceIn(written: unknown, listeners: readonly Valid<z.output<typeof Listener>>[]): string {
   const { data } = Instance.safeParse(written)
   return instanceOf({ ...(data !== undefined && { instance: data }), listeners: listeners.map(({ part }) => part) })
 }
@@ -146,7 +147,7 @@ function isCookie(affinity: unknown): boolean {
   return affinity === 'cookie' || asMapping(affinity).type === 'cookie'
 }
 
-/** Told at the first upstream that there is no room for. */
+/** Reported at the first upstream beyond the limit. */
 function tooManyUpstreams(groups: readonly ServerGroup[]): Issue[] {
   const beyond = groups[MAX_UPSTREAMS]
   if (beyond === undefined) return []
@@ -154,13 +155,13 @@ function tooManyUpstreams(groups: readonly ServerGroup[]): Issue[] {
   return [{ path: beyond.path.slice(0, -1), atKey: true, message }]
 }
 
-/** Told at the first server that there is no room for. */
+/** Reported at the first server beyond the limit. */
 function tooManyServers(groups: readonly ServerGroup[]): Issue[] {
   const servers = groups.reduce((sum, { written }) => sum + written, 0)
   let room = MAX_SERVERS
   for (const { path, written } of groups) {
     if (written > room) {
-      const message = `expected at most ${MAX_SERVERS} servers in all, found ${servers}`
+      const message = `expected at most ${MAX_SERVERS} servers in total, found ${servers}`
       return [{ path: [...path, room], message }]
     }
     room -= written
@@ -178,9 +179,9 @@ function unknownUpstreams(routes: readonly unknown[], names: readonly string[]):
   })
 }
 
-/** Routes that match the same requests with the same specificity. Each pair is reported once, at its later route. */
-function ambiguousRoutes(routes: readonly Sound<Route>[]): Issue[] {
-  const seen = new Map<string, Sound<Route>[]>()
+/** Routes that match the same request with the same specificity. Each pair is reported once, at its later route. */
+function ambiguousRoutes(routes: readonly Valid<Route>[]): Issue[] {
+  const seen = new Map<string, Valid<Route>[]>()
   const issues = new Map<string, Issue>()
   for (const later of routes) {
     for (const target of targetsOf(later.part)) {
@@ -202,7 +203,7 @@ function targetsOf({ hosts, paths }: Route): string[] {
   return places.flatMap((host) => paths.map((path) => `${path} on ${host}`))
 }
 
-/** For two routes of the same host, path and specificity. */
+/** Whether one request can match both routes. They must have the same host, path and specificity. */
 function canMatchTogether(one: Route, other: Route): boolean {
   const headersAgree = Object.entries(one.headers).every(([name, value]) => (other.headers[name] ?? value) === value)
   const methodsMeet = one.methods.length === 0 || one.methods.some((method) => other.methods.includes(method))
@@ -212,21 +213,21 @@ function canMatchTogether(one: Route, other: Route): boolean {
 function ambiguity(target: string, first: number, again: number): Issue {
   return {
     path: ['routes', again],
-    message: `expected one route for a request, found that ${formatPath(['routes', first])} matches ${target} just as well`,
-    hint: 'give one of the two another host, path, methods or headers',
+    message: `expected one most specific route, found ${formatPath(['routes', first])} equally specific for ${target}`,
+    hint: 'give one of the two a different host, path, methods or headers',
     see: ['routes', first],
   }
 }
 
-function soundOf<Schema extends z.ZodType>(schema: Schema, list: unknown): Sound<z.output<Schema>>[] {
+function validOf<Schema extends z.ZodType>(schema: Schema, list: unknown): Valid<z.output<Schema>>[] {
   return asList(list).flatMap((written, index) => {
     const result = schema.safeParse(written)
     return result.success ? [{ index, part: result.data }] : []
   })
 }
 
-/** What stands a second time: its key, the index of the first that had it, and its own. */
-function repeats<Part>(parts: readonly Sound<Part>[], keyOf: (part: Part) => string): [string, number, number][] {
+/** The parts whose key occurred before: the key, the index of its first part, and their own index. */
+function repeats<Part>(parts: readonly Valid<Part>[], keyOf: (part: Part) => string): [string, number, number][] {
   const firsts = new Map<string, number>()
   return parts.flatMap(({ index, part }): [string, number, number][] => {
     const key = keyOf(part)

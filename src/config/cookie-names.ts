@@ -2,9 +2,9 @@ import { cookieNameFor, instanceOf } from './instance.ts'
 import type { Config } from './schema.ts'
 
 /**
- * Gives cookies that the operator has not named their default names.
+ * Sets the default names of cookies that the operator has not named.
  *
- * @param before what the Config was when they were given them last, where it has changed since
+ * @param before the Config for which the default names were last set; they are set again for the changed one
  */
 export function withCookieNames(config: Config, before: Config = config): Config {
   const former = instanceOf(before)

@@ -1,6 +1,6 @@
 import { InvalidValue } from './error.ts'
 
-/** How a limit on a number of things is written: `1000`, or `unlimited`. */
+/** The notation of a limit on a number of things: `1000`, or `unlimited`. */
 export const countPattern = /^(?:unlimited|\d+)$/
 
 /** A limit on a number of things, 0 for `unlimited`. Throws InvalidValue for anything else. */
@@ -11,7 +11,7 @@ export function parseCount(written: string | number): number {
   return count
 }
 
-/** The limit as it is written in the file. */
+/** Writes the limit as in the file. */
 export function formatCount(count: number): string | number {
   return count === 0 ? 'unlimited' : count
 }

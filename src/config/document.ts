@@ -16,28 +16,28 @@ import { interpolate } from './interpolate.ts'
 import { extendPath, formatPath, type KeyPath } from './key-path.ts'
 import type { Issue } from './validate.ts'
 
-/** A problem and where in the text it stands, so that problems can be put in the order of the text. */
+/** A problem and its place in the text, so that problems can be sorted by their order in the text. */
 interface Mistake {
   readonly offset: number
   readonly path: string
   readonly message: string
   readonly hint?: string | undefined
-  /** The offset of something else that has to do with it. */
+  /** The offset of another, related place. */
   readonly see?: number | undefined
 }
 
-/** Far above what a file of 16,384 servers needs, and far below what a few nested aliases could grow to. */
+/** Far above the need of a file with 16,384 servers, and far below what a few nested aliases can expand to. */
 const maxValues = 200_000
 const maxDepth = 64
 
 /**
- * A YAML text as plain values with its environment variables put in, which remembers where each value stands.
- * Never throws: what is wrong with the text is among `problems`.
+ * A YAML text as plain values with environment variables expanded. Remembers the place of each value in the text.
+ * Never throws: mistakes in the text are among `problems`.
  */
 export class Document {
-  /** Mappings, lists and scalars; undefined if the text is empty or no YAML. */
+  /** Mappings, lists and scalars; undefined if the text is empty or not YAML. */
   readonly value: unknown
-  /** The values that environment variables were put into: path, as `formatPath` writes it, to the text before. */
+  /** The values in which variables were expanded: from their path, as `formatPath` writes it, to the original text. */
   readonly expanded: ReadonlyMap<string, string>
 
   readonly #name: string
@@ -46,13 +46,13 @@ export class Document {
   readonly #yaml: YamlDocument.Parsed | undefined
   readonly #mistakes: Mistake[] = []
   readonly #expanded = new Map<string, string>()
-  /** Path to the offset in the text. */
+  /** From the path of a key or value to its offset in the text. */
   readonly #keys = new Map<string, number>()
   readonly #values = new Map<string, number>()
   readonly #anchored = new Map<Alias, Node>()
   #exhausted = false
 
-  /** `name` is the file as messages show it. */
+  /** @param name the name of the file in messages */
   constructor(name: string, text: string, env: NodeJS.ProcessEnv) {
     this.#name = name
     this.#env = env
@@ -62,7 +62,7 @@ export class Document {
     this.value = this.#exhausted ? undefined : value
   }
 
-  /** What is wrong with the text and, beyond that, with its value: in the order of the text, one problem a place. */
+  /** The mistakes in the text and the issues with its value, in the order of the text, one problem per place. */
   problems(issues: readonly Issue[]): Problem[] {
     const known = new Set(this.#mistakes.map(({ path }) => path))
     const further = issues.filter(({ path }) => !known.has(formatPath(path))).map((issue) => this.#mistake(issue))
@@ -71,7 +71,7 @@ export class Document {
       .map((mistake) => this.#problem(mistake))
   }
 
-  /** The document, if the text is one without a mistake in its syntax. */
+  /** The document, if the text contains exactly one and its syntax is valid. */
   #parse(text: string): YamlDocument.Parsed | undefined {
     const documents = [...parseAllDocuments(text, { ...yamlOptions, lineCounter: this.#lines })]
     const [first, second] = documents
@@ -82,7 +82,7 @@ export class Document {
     return this.#mistakes.length === 0 ? first : undefined
   }
 
-  /** Without the mistakes that only follow from another: later ones of a line, and what stands after the end. */
+  /** The errors without those that only follow from another: later ones in the same line, and text after the end. */
   #causesOf(errors: readonly YAMLError[]): YAMLError[] {
     const lines = new Map<number, YAMLError>()
     for (const error of errors) {
@@ -93,7 +93,7 @@ export class Document {
     return [...lines.values()]
   }
 
-  /** The plain value of a node; a node that is left out altogether is null, and stands where its key does. */
+  /** The plain value of a node. A missing node is null and has the place of its key. */
   #read(node: Node | null, keyOffset: number, path: string, depth: number): unknown {
     const offset = node?.range?.[0] ?? keyOffset
     if (this.#isExhausted(offset, depth)) return undefined
@@ -107,7 +107,7 @@ export class Document {
     return typeof value === 'string' ? this.#expand(value, offset, path) : value
   }
 
-  /** Whether the text asks for more than a configuration may hold, as aliases within aliases do. */
+  /** Whether the text expands to more than a configuration may hold, as aliases within aliases can. */
   #isExhausted(offset: number, depth: number): boolean {
     if (!this.#exhausted && (depth > maxDepth || this.#values.size === maxValues)) {
       this.#exhausted = true
@@ -121,12 +121,12 @@ export class Document {
     const anchored = this.#anchoredBy(alias)
     if (anchored) return this.#read(anchored, offset, path, depth)
     const message = `expected an anchor &${alias.source} before its alias, found none`
-    const hint = `an unquoted * starts an alias: for text, write "*${alias.source}"`
+    const hint = `an unquoted * starts an alias; for text, write "*${alias.source}"`
     this.#mistakes.push({ offset, path, message, hint })
     return undefined
   }
 
-  /** Kept, since the library searches the whole document for it. */
+  /** Cached, because the library searches the whole document on each call. */
   #anchoredBy(alias: Alias): Node | undefined {
     const anchored = this.#anchored.get(alias) ?? (this.#yaml && alias.resolve(this.#yaml))
     if (anchored) this.#anchored.set(alias, anchored)
@@ -149,7 +149,7 @@ export class Document {
     if (see !== undefined) {
       this.#mistakes.push({ offset, path, message: `expected each key once, found ${shown(name)} again`, see })
     } else if (name === '__proto__') {
-      this.#mistakes.push({ offset, path, message: 'expected another key, found one that cannot be used' })
+      this.#mistakes.push({ offset, path, message: 'expected another key, found a reserved one' })
     } else {
       this.#keys.set(path, offset)
       return true
@@ -169,13 +169,13 @@ export class Document {
     }
   }
 
-  /** An issue at the place of its key, of its value or, where something is missing, of what should hold it. */
+  /** An issue with the place of its key or its value; for a missing value, the place of the nearest parent. */
   #mistake({ path: keyPath, atKey, message, hint, see }: Issue): Mistake {
     const path = formatPath(keyPath)
     const source = this.#expanded.get(path)
     const offset = (atKey ? this.#keys.get(path) : undefined) ?? this.#offsetOf(keyPath)
     const whole = source === undefined ? message : `${message}, from ${source}`
-    // What the file leaves out altogether stands nowhere in it.
+    // A section that the file leaves out has no place.
     const isWritten = see !== undefined && this.#values.has(formatPath(see.slice(0, 1)))
     return { offset, path, message: whole, hint, see: isWritten ? this.#offsetOf(see) : undefined }
   }
@@ -196,7 +196,7 @@ export class Document {
 const yamlOptions = {
   prettyErrors: false,
   stringKeys: true,
-  // Repeated keys are found while reading, where their path is known.
+  // #isNewKey finds repeated keys, because only there their path is known.
   uniqueKeys: false,
   resolveKnownTags: false,
   logLevel: 'silent',
@@ -214,14 +214,15 @@ function secondDocument(offset: number): Mistake {
 }
 
 function syntaxMistake({ code, message, pos: [offset] }: YAMLError, text: string): Mistake {
-  if (code === 'RESOURCE_EXHAUSTION') return { offset, path: '', message: 'expected YAML, found too many levels' }
+  if (code === 'RESOURCE_EXHAUSTION')
+    return { offset, path: '', message: 'expected YAML, found too many nested levels' }
   const said = message.charAt(0).toLowerCase() + message.slice(1)
   return { offset, path: '', message: `expected YAML: ${said}`, hint: syntaxHint(code, lineAround(text, offset)) }
 }
 
 function syntaxHint(code: YAMLError['code'], line: string): string | undefined {
-  if (code === 'TAB_AS_INDENT') return 'indent by spaces'
-  if (line.includes('${')) return 'within { } or [ ], put a value with a variable in quotes'
+  if (code === 'TAB_AS_INDENT') return 'indent with spaces'
+  if (line.includes('${')) return 'inside { } or [ ], put a value with a variable in quotes'
   return code === 'BAD_SCALAR_START' ? 'put the value in quotes' : undefined
 }
 

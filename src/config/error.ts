@@ -1,12 +1,12 @@
-/** One thing wrong with what the operator wrote. */
+/** One mistake in the operator's configuration. */
 export interface Problem {
-  /** Where it stands: `limpet.yaml:12:7`, an environment variable, or a flag. */
+  /** Where it is: `limpet.yaml:12:7`, an environment variable, or a flag. */
   readonly where: string
-  /** The key's path, such as `upstreams.static.servers[0]`, or the entry of a list; empty for the whole. */
+  /** The path of the key, such as `upstreams.static.servers[0]`, or the entry of a list; empty for the whole value. */
   readonly path: string
-  /** What was expected and what stood there. */
+  /** What was expected and what was found. */
   readonly message: string
-  /** How to mend it. */
+  /** How to fix it. */
   readonly hint?: string | undefined
 }
 
@@ -20,18 +20,18 @@ export class ConfigError extends Error {
     this.problems = problems
   }
 
-  /** One line a problem, and their count at the end. */
+  /** One line per problem, and their count at the end. */
   override toString(): string {
     return this.message
   }
 }
 
-/** Thrown by the parsers of this room for a value that they refuse; it never leaves the room. */
+/** Thrown by the parsers in this folder for an invalid value. It is caught in this folder. */
 export class InvalidValue extends Error {
   readonly expected: string
   readonly hint: string | undefined
 
-  /** `expected` continues the words "expected …"; `hint` tells the mend. */
+  /** `expected` completes the phrase "expected …"; `hint` says how to fix the value. */
   constructor(expected: string, hint?: string) {
     super(`expected ${expected}`)
     this.expected = expected
@@ -39,11 +39,11 @@ export class InvalidValue extends Error {
   }
 }
 
-/** Steps of which each may throw ConfigError, so that the problems of all are reported at once. */
+/** Runs steps that may throw ConfigError, and collects their problems, so that all are reported at once. */
 export class Attempts {
   readonly #problems: Problem[] = []
 
-  /** What the step gives; undefined if it throws ConfigError, whose problems are kept. */
+  /** The result of the step; undefined if it throws ConfigError, whose problems are collected. */
   attempt<Result>(step: () => Result): Result | undefined {
     try {
       return step()
@@ -54,14 +54,14 @@ export class Attempts {
     }
   }
 
-  /** What came of all steps. Throws ConfigError with the problems of each, if there was one. */
+  /** Returns `result`. Throws ConfigError with the collected problems if there are any. */
   conclude<Result>(result: Result | undefined): Result {
     if (result === undefined || this.#problems.length > 0) throw new ConfigError(this.#problems)
     return result
   }
 }
 
-/** A value as a message shows it: text in quotes and cut short, a list or a mapping by its kind. */
+/** A value as messages show it: text in quotes and shortened, a list or a mapping by its kind. */
 export function shown(value: unknown): string {
   if (value === undefined || value === null) return 'nothing'
   if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 79)}…` : value)
@@ -70,7 +70,7 @@ export function shown(value: unknown): string {
   return String(value)
 }
 
-/** The kind of a value that nobody is to read. */
+/** A secret value as messages show it: only its kind. */
 export function shownByKind(value: unknown): string {
   if (typeof value === 'string') return `text of ${value.length} characters`
   return typeof value === 'number' || typeof value === 'boolean' ? `a ${typeof value}` : shown(value)
@@ -81,7 +81,7 @@ export function alternatives(words: readonly string[]): string {
   return words.length < 2 ? words.join() : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
 }
 
-/** The text with its control characters made visible, so that no value breaks a line or drives the terminal. */
+/** The text with its control characters escaped, so that no value can break a line or control the terminal. */
 export function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1))
 }

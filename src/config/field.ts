@@ -8,11 +8,11 @@ import { formatSize, parseSize, sizePattern } from './size.ts'
 import { formatStatusRange, parseStatusRange, statusPattern } from './status-range.ts'
 
 /**
- * The kinds of values that the schema is made of. Each is a codec, from what the file says to what the program holds
- * and back. An `expected` is a phrase that continues "expected …" in an error.
+ * The building blocks of the schema. Each is a codec between the form of a value in the file and in the program.
+ * `expected` is a phrase that completes "expected …" in an error message.
  */
 
-/** A value written one way in the file and held another way in the program; `parse` refuses by InvalidValue. */
+/** A value with one form in the file and another in the program. `parse` throws InvalidValue for an invalid value. */
 export function written<File, Held>(
   file: z.ZodType<File, File>,
   parse: (value: File) => Held,
@@ -32,28 +32,28 @@ export function written<File, Held>(
   })
 }
 
-/** Text that `parse` accepts or brings into its one form. */
+/** Text that `parse` checks and normalises. */
 export const text = (parse: (value: string) => string, expected: string) =>
   written(z.string(expected), parse, (value) => value)
 
-/** Text of one form. */
+/** Text that matches a pattern. */
 export const matching = (pattern: RegExp, expected: string) => z.string(expected).regex(pattern, expected)
 
-/** A whole number within bounds, both included. */
+/** A whole number from `from` to `to`, both included. */
 export const whole = (from: number, to: number) => {
   const expected = `a whole number from ${from} to ${to}`
   return z.int(expected).min(from, expected).max(to, expected)
 }
 
-/** A list that says nothing twice. */
-export function differing<Item extends z.ZodType>(item: Item) {
+/** A list without repeated entries. */
+export function uniqueList<Item extends z.ZodType>(item: Item) {
   return z
     .array(item)
     .min(1, 'at least one')
     .check(({ value: items, issues }) => {
       for (const [index, input] of items.entries()) {
         if (items.indexOf(input) === index) continue
-        issues.push({ code: 'custom', message: 'an entry that is not in the list yet', path: [index], input })
+        issues.push({ code: 'custom', message: 'each entry once', path: [index], input })
       }
     })
 }
@@ -65,7 +65,7 @@ export function oneOrMore<Item extends z.ZodType>(item: Item, expected: string) 
     decode: (held) => [held as Held],
     encode: ([held]) => held as Held,
   })
-  return z.union([differing(item), one], `${expected}, or a list`)
+  return z.union([uniqueList(item), one], `${expected}, or a list`)
 }
 
 const DurationText = notation(
@@ -75,10 +75,10 @@ const DurationText = notation(
   'a duration such as 500ms, 30s, 2m, 1h or 1d',
 )
 
-/** Held in milliseconds. */
+/** In milliseconds. */
 export const Duration = written(DurationText, parseDuration, formatDuration)
 
-/** A duration of at least that many milliseconds. */
+/** A duration of at least `least` milliseconds. */
 export const durationFrom = (least: number) =>
   written(
     DurationText,
@@ -97,23 +97,23 @@ const SizeText = notation(
   'a size such as 512B, 32kB, 64KiB or 10MB, or unlimited',
 )
 
-/** Held in bytes, 0 for no limit. */
+/** In bytes; 0 is no limit. */
 export const Size = written(SizeText, parseSize, formatSize)
 
-/** A size within bounds, both included and in bytes: never unlimited. */
+/** A size from `from` to `to` bytes, both included; never unlimited. */
 export const boundedSize = (from: number, to: number) =>
   written(SizeText, (text) => withinBounds(parseSize(text), from, to), formatSize)
 
-/** A limit on a number of things, 0 for none. */
+/** A limit on a number of things; 0 is no limit. */
 export const Count = written(
   notation('Count', countPattern, z.number().meta({ minimum: 0, multipleOf: 1 }), 'a whole number, or unlimited'),
   parseCount,
   formatCount,
 )
 
-const PercentText = notation('Percent', percentPattern, z.number().meta({ const: 0 }), 'whole percents such as 50%')
+const PercentText = notation('Percent', percentPattern, z.number().meta({ const: 0 }), 'a whole percentage such as 50%')
 
-/** Held as whole percents, from 0 to `most`. */
+/** A whole percentage from 0 to `most`. */
 export const percentTo = (most: number) => written(PercentText, (text) => parsePercent(text, most), formatPercent)
 
 /** Statuses of responses. */
@@ -132,11 +132,11 @@ export const StatusRange = written(
 export const Mode = written(
   notation('Mode', modePattern, z.number().meta({ minimum: 200, maximum: 777, multipleOf: 1 }), aMode),
   parseMode,
-  // Of a mode that is left out, too, zod asks how it is written.
+  // zod also calls this for a missing mode.
   (mode) => (mode === undefined ? mode : formatMode(mode)),
 )
 
-/** Text of a notation of its own. YAML reads bare digits as a number, so that `bare` says which of these it allows. */
+/** Text with its own notation. YAML reads bare digits as a number; `bare` is the schema of the numbers that are allowed. */
 function notation(id: string, pattern: RegExp, bare: z.ZodNumber, expected: string) {
   const source = pattern.source.replaceAll(/\?<\w+>/g, '?:')
   return z.union([z.string().meta({ pattern: source }), bare], expected).meta({ id, description: expected })

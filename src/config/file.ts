@@ -6,16 +6,16 @@ import { resolve } from './resolve.ts'
 import type { Config } from './schema.ts'
 import type { Issue } from './validate.ts'
 
-/** What a file says, and where, for what only shows later. */
+/** The Config of a file, and the places of its values, for problems that are found later. */
 export interface ConfigFile {
   readonly config: Config
-  /** That which is wrong, each at its `file:line:column`. */
+  /** The issues as problems, each with its `file:line:column`. */
   problems(issues: readonly Issue[]): Problem[]
 }
 
 /**
- * Reads a configuration file. `name` is the file as messages show it, `env` is what `${NAME}` stands for.
- * Throws ConfigError with all that is wrong.
+ * Reads a configuration file. `name` is the name of the file in messages; `env` has the values of `${NAME}`.
+ * Throws ConfigError with all problems.
  */
 export function openConfigFile(path: string, name: string, env: NodeJS.ProcessEnv): ConfigFile {
   return configFileOf(new Document(name, readText(path, name), env))

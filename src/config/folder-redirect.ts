@@ -1,11 +1,11 @@
-/** What a route does with a path: serves it or, where `redirect` is there, sends the client to that. */
+/** A path of a route. With `redirect`, the client is redirected there; otherwise the route serves the path. */
 interface RoutePath {
   readonly path: string
-  /** A path as it stands in a Location field: percent-encoded. */
+  /** A path for a Location field: percent-encoded. */
   readonly redirect?: string
 }
 
-/** The paths of a route, and beside each `/app/*` a redirect from `/app` to `/app/`, as nginx's `location /app/` has it. */
+/** The paths of a route, and for each `/app/*` a redirect from `/app` to `/app/`, as nginx's `location /app/` does. */
 export function withFolderRedirects(paths: readonly string[]): RoutePath[] {
   return paths.flatMap((path) => {
     if (path === '/*' || !path.endsWith('/*')) return [{ path }]

@@ -1,13 +1,13 @@
 import type { HashKey } from '../runtime/snapshot.ts'
 import { matching, written } from './field.ts'
 
-/** The keys that can be written so. */
+/** The keys that have a text form. */
 type WrittenKey = Exclude<HashKey, { from: 'segment' }>
 
-/** How the key of a hash policy is written. Names are tokens (RFC 9110 §5.6.2); of a query, any of its own bytes. */
+/** The notation of a hash key. Names are tokens (RFC 9110 §5.6.2); a query parameter's name may have any byte of a query. */
 const hashKeyPattern = /^(?:address|uri|path|(?:header|cookie):[!#$%&'*+.^_`|~0-9A-Za-z-]+|query:[^&=#\s]+)$/
 
-/** @param written text of the form of `hashKeyPattern` */
+/** @param written text that matches `hashKeyPattern` */
 function parseHashKey(written: string): WrittenKey {
   const colon = written.indexOf(':')
   if (colon < 0) return { from: written as 'address' | 'uri' | 'path' }
@@ -16,7 +16,7 @@ function parseHashKey(written: string): WrittenKey {
   return { from, name: from === 'header' ? name.toLowerCase() : name }
 }
 
-/** The key as it is written in the file. */
+/** Writes the key as in the file. */
 function formatHashKey(key: WrittenKey): string {
   return 'name' in key ? `${key.from}:${key.name}` : key.from
 }

@@ -3,27 +3,27 @@ import { domainToASCII } from 'node:url'
 import { InvalidValue } from './error.ts'
 import { formatUnixSocket, isUnixSocket, parseUnixSocket } from './unix-socket.ts'
 
-/** Underscores are no letters of host names, but containers are called by names that have them. */
+/** Underscores are not valid in host names, but names of containers have them. */
 const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
 const aHost = 'a host name or an IP address'
 
 /**
  * A host name (RFC 1123 §2.1) in lower case, or an IPv4 address in its four decimal parts.
- * Throws InvalidValue; what ends in a number and is no IPv4 address is not a name (RFC 1123 §2.1, WHATWG URL §3.5).
+ * Throws InvalidValue, also for a name that ends in a number and is not an IPv4 address (RFC 1123 §2.1, WHATWG URL §3.5).
  */
 export function parseHost(text: string): string {
   if (isIPv4(text)) return text
   const host = text.toLowerCase()
   const labels = host.split('.')
   if (host.length > 253) throw new InvalidValue('a host name of at most 253 characters')
-  if (!labels.every((part) => label.test(part))) throw new InvalidValue(aHost, mend(host))
+  if (!labels.every((part) => label.test(part))) throw new InvalidValue(aHost, hintFor(host))
   if (/^(?:\d+|0x[0-9a-f]*)$/.test(labels.at(-1) ?? '')) {
     throw new InvalidValue('an IPv4 address of four numbers from 0 to 255')
   }
   return host
 }
 
-/** An IPv6 address (without its brackets) in the form of RFC 5952; undefined if it is none. Zones are not taken. */
+/** An IPv6 address (without brackets) in the form of RFC 5952; undefined if it is not one, or has a zone. */
 export function parseIPv6(text: string): string | undefined {
   if (!isIPv6(text) || text.includes('%')) return undefined
   return new URL(`http://[${text}]`).hostname.slice(1, -1)
@@ -40,7 +40,7 @@ export function parseListenAddress(text: string): string {
 
 /**
  * The host of a route, in lower case: a name, `*.` and a name for every name below it, or an IP address
- * (IPv6 in brackets). Throws InvalidValue, for a port too, since routes do not look at it.
+ * (IPv6 in brackets). Throws InvalidValue, also for a port, because routes ignore the port.
  */
 export function parseRouteHost(text: string): string {
   if (text === '*') throw new InvalidValue('a host, or "*." and a host', 'leave host out to match every host')
@@ -57,7 +57,7 @@ function refusePort(text: string): void {
   if (host !== undefined) throw new InvalidValue('a host without a port', `write ${host}`)
 }
 
-function mend(host: string): string | undefined {
+function hintFor(host: string): string | undefined {
   if (host.endsWith('.')) return 'leave out the final dot'
   const ascii = /\P{ASCII}/u.test(host) ? domainToASCII(host) : ''
   return ascii === '' ? undefined : `write ${ascii}`

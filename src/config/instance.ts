@@ -4,15 +4,15 @@ import { matching } from './field.ts'
 
 export const Instance = matching(/^\w[\w.-]{0,63}$/, 'a name of at most 64 letters, digits and . _ -')
 
-/** The parts of a Config that say what an instance is called. */
+/** The parts of a Config that determine the name of the instance. */
 interface Named {
   readonly instance?: string | undefined
   readonly listeners: readonly Listener[]
 }
 
 /**
- * What tells this Limpet from others that the same clients or the same machine may have: what the operator calls it, else its
- * ports, and the paths of its sockets. Replicas have it in common.
+ * The name of the instance. It distinguishes this Limpet from others with the same clients or on the same machine: the name
+ * set by the operator, else its ports and the paths of its sockets. Replicas share it.
  */
 export function instanceOf({ instance, listeners }: Named): string {
   if (instance !== undefined) return instance
@@ -22,12 +22,12 @@ export function instanceOf({ instance, listeners }: Named): string {
   return places.join('-').replaceAll('/', '.')
 }
 
-/** The default name of an upstream's cookie. It tells nobody of the inside. */
+/** The default name of an upstream's cookie. A hash, so that it reveals no internal names. */
 export function cookieNameFor(instance: string, upstream: string): string {
   return nameFrom(`${instance}\0${upstream}`)
 }
 
-/** What the default name was before there were instances. Such cookies are read for one release, up to 0.2. */
+/** The default name before instances were introduced. Such cookies are read for one release, up to 0.2. */
 export function formerCookieNameFor(upstream: string): string {
   return nameFrom(upstream)
 }

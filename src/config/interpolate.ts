@@ -1,11 +1,11 @@
 import { InvalidValue } from './error.ts'
 
-/** `$${` · `${NAME}` · `${NAME:-default}` · any other `${`, which is a mistake. */
+/** `$${` · `${NAME}` · `${NAME:-default}` · any other `${`, which is invalid. */
 const reference = /\$\$\{|\$\{(?:([A-Za-z_]\w*)(?::-([^{}]*))?\}|[^}]*\}?)/g
 
 /**
- * Puts environment variables into one value of the file. `${NAME}` must be set; `${NAME:-default}` gives the default
- * when NAME is unset or empty; `$${` is a literal `${`. What a variable holds is not looked at again.
+ * Expands environment variables in one value of the file. `${NAME}` must be set; `${NAME:-default}` gives the default
+ * when NAME is unset or empty; `$${` is a literal `${`. References in a variable's own value are not expanded.
  * Throws InvalidValue.
  */
 export function interpolate(text: string, env: NodeJS.ProcessEnv): string {
@@ -16,17 +16,17 @@ export function interpolate(text: string, env: NodeJS.ProcessEnv): string {
   })
 }
 
-/** Whether a value is one variable and nothing else, so that a number or a boolean may come of it. */
+/** Whether a value is one variable and nothing else. Only then can it become a number or a boolean. */
 export function isOneVariable(text: string): boolean {
   return /^\$\{[^{}]*\}$/.test(text)
 }
 
-/** The text that `interpolate` turns back into `text`, whatever the environment. */
+/** The text that `interpolate` turns back into `text`, in any environment. */
 export function escapeReferences(text: string): string {
   return text.replaceAll('${', '$$${')
 }
 
-/** What a text from the environment or the command line means where a number or a boolean is wanted; else itself. */
+/** A text from the environment or the command line as a number or a boolean, if it looks like one; else the text. */
 export function scalar(text: string): string | number | boolean {
   if (/^[+-]?\d+(?:\.\d+)?$/.test(text)) return Number(text)
   return text === 'true' || text === 'false' ? text === 'true' : text
@@ -35,10 +35,10 @@ export function scalar(text: string): string | number | boolean {
 function lookUp(name: string, fallback: string | undefined, env: NodeJS.ProcessEnv): string {
   const value = env[name]
   if (fallback !== undefined) return value || fallback
-  if (value === undefined) throw new InvalidValue(`the environment variable ${name} to be set`, mend(name))
+  if (value === undefined) throw new InvalidValue(`the environment variable ${name} to be set`, hintFor(name))
   return value
 }
 
-function mend(name: string): string {
+function hintFor(name: string): string {
   return `set it, or give a default: \${${name}:-default}`
 }

@@ -4,8 +4,8 @@ import { Config } from './schema.ts'
 type JsonSchema = z.core.JSONSchema.BaseSchema
 
 /**
- * The JSON Schema of `limpet.yaml` (draft 2020-12), for editors. Where it wants more than plain text, it also takes
- * text with an environment variable in it, whose outcome nobody can know while writing.
+ * The JSON Schema of `limpet.yaml` (draft 2020-12), for editors. Every value with a restriction may also be text with an
+ * environment variable, because an editor cannot know the variable's value.
  */
 export function jsonSchema(): JsonSchema {
   const { $schema, $defs, ...schema } = z.toJSONSchema(Config, { io: 'input', override: allowVariable })

@@ -3,7 +3,7 @@ import { Attempts, ConfigError, InvalidValue, type Problem, shown } from './erro
 import { resolve } from './resolve.ts'
 import type { Config } from './schema.ts'
 
-/** The lab's two groups of servers, and the variables that list them; the first name is the one to use. */
+/** The lab's two groups of servers, and the variables that list them; messages suggest the first name. */
 const variables = { static: ['STATIC_BACKEND', 'STATIC_APP'], dynamic: ['DYNAMIC_BACKEND'] } as const
 
 export type LabGroup = keyof typeof variables
@@ -16,17 +16,17 @@ export interface ServerList {
   readonly addresses: readonly string[]
 }
 
-/** A mend that shows both variables as they work. */
+/** A hint with a working value for both variables. */
 export const labExample = `${exampleOf('STATIC_BACKEND')} ${exampleOf('DYNAMIC_BACKEND')}`
 
-/** Whether the environment speaks of the lab at all, be it with an empty list. */
+/** Whether any of the lab's variables is set, even to an empty list. */
 export function isLab(env: NodeJS.ProcessEnv): boolean {
   return Object.values(variables).some((names) => names.some((name) => env[name] !== undefined))
 }
 
 /**
- * The Config of the lab: everything to the static servers by ip-hash, exactly `/api/student` and `/api/student/` to
- * the dynamic ones round robin. Throws ConfigError with all that is wrong in the lists.
+ * The Config of the lab: exactly `/api/student` and `/api/student/` go to the dynamic servers by round robin, everything
+ * else to the static servers by ip-hash. Throws ConfigError with all problems in the lists.
  */
 export function labConfig(env: NodeJS.ProcessEnv): Config {
   const attempts = new Attempts()
@@ -52,8 +52,8 @@ export function readServerList(group: LabGroup, env: NodeJS.ProcessEnv): ServerL
   const [list, other] = lists.filter(({ entries }) => entries.length > 0)
   if (!list) return undefined
   if (other && list.entries.join(' ') !== other.entries.join(' ')) {
-    const message = `expected the same list as in ${list.variable}, found another`
-    throw new ConfigError([{ where: other.variable, path: '', message, hint: 'set one of the two' }])
+    const message = `expected the same list as in ${list.variable}, found a different one`
+    throw new ConfigError([{ where: other.variable, path: '', message, hint: 'set only one of the two' }])
   }
   return parseList(list.variable, list.entries)
 }
@@ -62,7 +62,7 @@ function requireServerList(group: LabGroup, env: NodeJS.ProcessEnv): ServerList 
   const list = readServerList(group, env)
   if (list) return list
   const variable = variables[group][0]
-  const message = `expected a list of host:port, found ${env[variable] === undefined ? 'nothing' : 'an empty one'}`
+  const message = `expected a list of host:port, found ${env[variable] === undefined ? 'nothing' : 'an empty list'}`
   throw new ConfigError([{ where: variable, path: '', message, hint: `for example ${exampleOf(variable)}` }])
 }
 

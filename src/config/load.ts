@@ -11,7 +11,7 @@ import { type Flags, type Override, serversOverride, settings } from './override
 import type { Config } from './schema.ts'
 
 export interface LoadOptions {
-  /** The file that the command line names; read relative to `cwd`. */
+  /** The file named on the command line, relative to `cwd`. */
   readonly file?: string | undefined
   readonly env: NodeJS.ProcessEnv
   readonly flags?: Flags
@@ -24,9 +24,9 @@ export interface LoadedConfig {
 }
 
 /**
- * Loads the configuration from the first that is there: the file of the command line, of LIMPET_CONFIG,
- * `./limpet.yaml`, `/etc/limpet/limpet.yaml`, the lab's variables. Then variables replace parts of it, and flags do.
- * Throws ConfigError with every problem of all of these.
+ * Loads the configuration from the first of these that exists: the file named on the command line, the one in LIMPET_CONFIG,
+ * `./limpet.yaml`, `/etc/limpet/limpet.yaml`, the lab's variables. Then applies the overrides by flags and variables.
+ * Throws ConfigError with the problems of all of these together.
  */
 export function loadConfig({ file: named, env, flags = {}, cwd }: LoadOptions): LoadedConfig {
   const attempts = new Attempts()
@@ -45,7 +45,7 @@ export function loadConfig({ file: named, env, flags = {}, cwd }: LoadOptions): 
   return { config, origin }
 }
 
-/** Throws ConfigError where servers are the proxy itself; each problem stands where the server does, in the file or in a variable. */
+/** Throws ConfigError if a server is the proxy itself. Each problem has the place of that server, in the file or a variable. */
 function refuseLoops(config: Config, file: ConfigFile | undefined, overrides: readonly Override[]): void {
   const sourceOf = (path: KeyPath) =>
     overrides.findLast(({ replaces }) => replaces.every((step, index) => step === path[index]))?.source
@@ -60,7 +60,7 @@ function refuseLoops(config: Config, file: ConfigFile | undefined, overrides: re
   if (problems.length > 0) throw new ConfigError(problems)
 }
 
-/** Where a configuration file is, and its name as messages show it. */
+/** Where a configuration file is, and its name in messages. */
 interface FilePlace {
   readonly path: string
   readonly name: string
@@ -76,6 +76,6 @@ const standardFiles = ['limpet.yaml', '/etc/limpet/limpet.yaml']
 function configFromEnvironment(env: NodeJS.ProcessEnv): Config {
   if (isLab(env)) return labConfig(env)
   const message = 'expected a configuration, found none'
-  const hint = `give a file by -c FILE or LIMPET_CONFIG, or as ${standardFiles.join(' or ')}; or set ${labExample}`
+  const hint = `name a file with -c FILE or LIMPET_CONFIG, or create ${standardFiles.join(' or ')}; or set ${labExample}`
   throw new ConfigError([{ where: '', path: '', message, hint }])
 }

@@ -1,6 +1,6 @@
 /**
- * The candidate that a misspelt or shortened word (`least_conn`) most likely means, or undefined if none is near. Case
- * counts for nothing.
+ * The candidate that a misspelt or shortened word (`least_conn`) most likely means, or undefined if none is close. Ignores
+ * case.
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   return nearestSpelling(word, candidates) ?? onlyBeginning(word, candidates)
@@ -17,17 +17,17 @@ function nearestSpelling(word: string, candidates: readonly string[]): string | 
   return best?.candidate
 }
 
-/** The only candidate that begins with the word, hyphens and underscores left aside; of four letters or more. */
+/** The only candidate that starts with the word, ignoring hyphens and underscores; the word needs at least four letters. */
 function onlyBeginning(word: string, candidates: readonly string[]): string | undefined {
-  const begun = candidates.filter((candidate) => bare(candidate).startsWith(bare(word)))
-  return bare(word).length > 3 && begun.length === 1 ? begun[0] : undefined
+  const matches = candidates.filter((candidate) => bare(candidate).startsWith(bare(word)))
+  return bare(word).length > 3 && matches.length === 1 ? matches[0] : undefined
 }
 
 function bare(word: string): string {
   return word.toLowerCase().replaceAll(/[-_]/g, '')
 }
 
-/** Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment) from one word to the other. */
+/** The number of insertions, deletions, substitutions and swaps of adjacent letters (optimal string alignment distance). */
 function editDistance(from: string, to: string): number {
   let beforeLast: number[] = []
   let last = Array.from({ length: to.length + 1 }, (_, column) => column)

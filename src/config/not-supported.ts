@@ -1,43 +1,43 @@
 /**
- * What other proxies have keys for, and Limpet has not (yet): each with what to do instead. Without them, such a key would
- * be answered with whatever key of ours is spelt alike.
+ * Features that other proxies have keys for and Limpet does not have (yet), each with an alternative. Without this list, the
+ * error for such a key would suggest a key that is only spelt alike.
  */
 const features: readonly [keys: string, instead: string][] = [
   [
     'tls ssl https certificate certificates cert certs key acme letsencrypt hsts',
-    'end TLS in a proxy in front of Limpet',
+    'terminate TLS in a proxy in front of Limpet',
   ],
-  ['http2 h2 http3 h3 quic grpc', 'clients and servers are spoken to by HTTP/1.1'],
-  ['metrics prometheus stats statsd', 'admin: on has counts of requests, failures and sessions'],
-  ['tracing opentelemetry otel', 'requestId is in the JSON access log'],
+  ['http2 h2 http3 h3 quic grpc', 'Limpet speaks HTTP/1.1 to clients and servers'],
+  ['metrics prometheus stats statsd', 'admin: on turns on an API with counts of requests, failures and sessions'],
+  ['tracing opentelemetry otel', 'the JSON access log has a requestId'],
   ['dashboard ui', 'limpet status shows servers and sessions'],
-  ['redirect redirects return', 'let a server answer with the redirect'],
-  ['rewrite rewrites stripprefix addprefix replacepath prefix', 'servers get the path as the client wrote it'],
+  ['redirect redirects return', 'let a server send the redirect'],
+  ['rewrite rewrites stripprefix addprefix replacepath prefix', 'servers get the path unchanged'],
   [
     'headers header requestheaders responseheaders setheaders addheaders headerup headerdown',
-    'servers set their own headers',
+    'let the servers set their own headers',
   ],
-  ['cors', 'let the servers answer with these headers'],
-  ['auth basicauth forwardauth authrequest jwt oidc oauth2', 'let the servers ask who the user is'],
-  ['allow deny ipallowlist ipwhitelist acl', 'limit addresses in a firewall'],
-  ['ratelimit limitreq throttle', 'limits has what a client may ask for at the same time'],
-  ['compress compression gzip brotli zstd encode', 'let the servers compress'],
-  ['cache caching proxycache', 'let the servers or a cache in front of Limpet do this'],
-  ['root static files fileserver', 'a server behind Limpet has the files'],
-  ['errorpages errorpage errors', 'error pages of servers pass as they are'],
-  ['mirror mirroring shadow canary split', 'weight shares requests between servers'],
-  ['circuitbreaker', 'health.outlier takes servers out that answer badly'],
-  ['discovery dns resolver consul kubernetes docker providers', 'list the servers'],
+  ['cors', 'let the servers set these headers'],
+  ['auth basicauth forwardauth authrequest jwt oidc oauth2', 'let the servers authenticate users'],
+  ['allow deny ipallowlist ipwhitelist acl', 'restrict addresses in a firewall'],
+  ['ratelimit limitreq throttle', 'limits has connectionsPerAddress, and limits for the size of requests'],
+  ['compress compression gzip brotli zstd encode', 'let the servers compress their responses'],
+  ['cache caching proxycache', 'use a cache in the servers or in front of Limpet'],
+  ['root static files fileserver', 'let a server behind Limpet serve the files'],
+  ['errorpages errorpage errors', "the servers' error pages pass unchanged"],
+  ['mirror mirroring shadow canary split', 'weight divides requests between servers'],
+  ['circuitbreaker', 'health.outlier ejects servers whose responses are bad'],
+  ['discovery dns resolver consul kubernetes docker providers', 'list the servers in the file'],
   ['reload watch', 'restart Limpet to apply a change'],
-  ['include includes import', 'one file has all; parts may be anchors and aliases'],
-  ['middlewares middleware plugins plugin filters filter', 'routes choose an upstream, and change nothing'],
-  ['websocket websockets upgrade', 'upgraded connections pass without a key of their own'],
+  ['include includes import', 'use one file; anchors and aliases avoid repetition'],
+  ['middlewares middleware plugins plugin filters filter', 'routes only choose an upstream'],
+  ['websocket websockets upgrade', 'upgraded connections pass without any setting'],
   ['user group pid pidfile daemon', 'the service manager that starts Limpet sets this'],
 ]
 
 const insteadOf = new Map(features.flatMap(([keys, instead]) => keys.split(' ').map((key) => [key, instead] as const)))
 
-/** What to do instead, where the key is a feature that Limpet does not have; its spelling is looked at broadly. */
+/** What to do instead, if the key is a feature that Limpet does not have. Ignores case, hyphens, underscores and dots. */
 export function insteadOfUnsupported(key: string): string | undefined {
   return insteadOf.get(key.toLowerCase().replaceAll(/[-_. ]/g, ''))
 }

@@ -6,7 +6,7 @@ export interface Origin {
   readonly overrides: readonly string[]
 }
 
-/** Says it in words: `/etc/limpet/limpet.yaml, with PORT and --workers`. */
+/** Writes the origin for a message: `/etc/limpet/limpet.yaml, with PORT, --workers`. */
 export function formatOrigin({ file, overrides }: Origin): string {
   const source = file ?? 'the environment (STATIC_BACKEND, DYNAMIC_BACKEND)'
   return overrides.length === 0 ? source : `${source}, with ${overrides.join(', ')}`

@@ -10,7 +10,7 @@ import { AccessLogFormat, type Config, Port, Server, Workers } from './schema.ts
 import { formatUnixSocket } from './unix-socket.ts'
 import { validate } from './validate.ts'
 
-/** What the command line gives, as text or already as numbers. */
+/** The flags of the command line, as text or already as numbers. */
 export interface Flags {
   readonly port?: string | number | undefined
   readonly workers?: string | number | undefined
@@ -28,10 +28,10 @@ export interface Override {
   apply(config: Config): Config
 }
 
-/** Gives the override that is set, the flag before the variable. Throws ConfigError for a value that is none. */
+/** Returns the override if it is set; the flag wins over the variable. Throws ConfigError for an invalid value. */
 export type ReadOverride = (flags: Flags, env: NodeJS.ProcessEnv) => Override | undefined
 
-/** The parts that a flag or a variable may replace. A new one is one entry. */
+/** The parts that a flag or a variable may replace. To add one, add an entry. */
 export const settings: readonly ReadOverride[] = [
   setting({
     flag: 'port',
@@ -67,7 +67,7 @@ export const settings: readonly ReadOverride[] = [
   }),
 ]
 
-/** The lab's list for a group, as the servers of the upstream of that name. */
+/** The override that replaces the servers of the upstream named like the lab's group; undefined if the lab's variable is unset. */
 export function serversOverride(group: LabGroup, env: NodeJS.ProcessEnv): Override | undefined {
   const list = readServerList(group, env)
   if (!list) return undefined
@@ -98,13 +98,14 @@ function setting<Schema extends z.ZodType>({
     const given = flags[flag]
     const written = given ?? (env[variable] || undefined)
     if (written === undefined) return undefined
-    const [source, mend] = given === undefined ? [variable, `${variable}=${example}`] : [option, `${option} ${example}`]
+    const [source, usage] =
+      given === undefined ? [variable, `${variable}=${example}`] : [option, `${option} ${example}`]
     const text = String(written)
     const asText = validate(schema, text)
     const outcome = 'value' in asText ? asText : validate(schema, scalar(text))
     if ('value' in outcome) return { source, replaces, apply: (config) => replace(config, outcome.value, source) }
     const [issue] = outcome.issues
-    throw refusal(source, issue?.message ?? '', issue?.hint ?? `for example ${mend}`)
+    throw refusal(source, issue?.message ?? '', issue?.hint ?? `for example ${usage}`)
   }
 }
 
@@ -112,18 +113,18 @@ function replacePort(config: Config, port: number, source: string): Config {
   const [listener, ...others] = config.listeners
   if (listener && others.length === 0) {
     if (!('port' in listener)) {
-      const message = `expected a listener with a port, which it replaces, found ${formatUnixSocket(listener.path)}`
+      const message = `expected a listener whose port it can replace, found ${formatUnixSocket(listener.path)}`
       throw refusal(source, message, `unset ${source}, or give the listener an address`)
     }
     const place = { ...listener, port }
     const { admin } = config
     if (admin !== undefined && admin !== 'off' && meet(place, admin)) {
-      const message = `expected another port than the admin API's, found ${port}`
-      throw refusal(source, message, 'set another port for admin in the file, or choose another one here')
+      const message = `expected a port other than the admin API's, found ${port}`
+      throw refusal(source, message, 'choose another port here, or another one for admin in the file')
     }
     return { ...config, listeners: [place] }
   }
-  const message = `expected one listener, whose port it replaces, found ${config.listeners.length}`
+  const message = `expected exactly one listener, whose port it replaces, found ${config.listeners.length}`
   throw refusal(source, message, 'set the ports in the file')
 }
 
@@ -135,7 +136,7 @@ function replaceServers(config: Config, name: string, servers: Server[], source:
   }
   const upstreams = config.upstreams.map((upstream) => (upstream.name === name ? { ...upstream, servers } : upstream))
   const count = upstreams.reduce((sum, upstream) => sum + upstream.servers.length, 0)
-  if (count > MAX_SERVERS) throw refusal(source, `expected at most ${MAX_SERVERS} servers in all, found ${count}`)
+  if (count > MAX_SERVERS) throw refusal(source, `expected at most ${MAX_SERVERS} servers in total, found ${count}`)
   return { ...config, upstreams }
 }
 

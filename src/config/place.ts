@@ -5,7 +5,7 @@ import { formatAddress } from './address.ts'
 export interface Place {
   /** IPv4, IPv6 without brackets, or a name. */
   readonly address: string
-  /** 0 is any free one. */
+  /** 0 is any free port. */
   readonly port: number
 }
 
@@ -14,7 +14,7 @@ export function formatPlace({ address, port }: Place): string {
   return formatAddress({ host: address, port })
 }
 
-/** Whether connections to the one could be meant for the other. Of names, only localhost is known. */
+/** Whether both places could receive the same connection. Resolves no name except localhost. */
 export function meet(one: Place, other: Place): boolean {
   if (one.port === 0 || one.port !== other.port) return false
   return addressesOf(one).some((address) => addressesOf(other).some((its) => overlap(address, its)))
@@ -25,7 +25,7 @@ function addressesOf({ address }: Place): string[] {
 }
 
 function overlap(one: string, other: string): boolean {
-  // `::` takes both families.
+  // `::` accepts IPv6 and IPv4.
   const isWildcardFor = (wildcard: string, address: string) =>
     wildcard === '::' || (wildcard === '0.0.0.0' && (isIPv4(address) || address === '::'))
   return one === other || isWildcardFor(one, other) || isWildcardFor(other, one)

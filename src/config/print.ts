@@ -5,18 +5,18 @@ import { escapeReferences } from './interpolate.ts'
 import { Config } from './schema.ts'
 
 /**
- * Writes the Config, every default included, as a `limpet.yaml` that loads to the same Config, under a comment.
+ * Writes the Config, including all defaults, as a `limpet.yaml` that loads to the same Config, with a comment at the top.
  *
- * @param secrets hidden: for each stands a variable, which must be set to load the file; so that nobody reads one in a
- *   terminal or the log of a build, and no placeholder is ever signed with
+ * @param secrets hidden: replaces each secret with a variable, so that no secret appears in a terminal or a build log. The
+ *   variable must be set to load the file, so a placeholder never becomes a signing key.
  */
-export function printConfig(config: Config, comment: string, secrets: 'told' | 'hidden' = 'told'): string {
+export function printConfig(config: Config, comment: string, secrets: 'shown' | 'hidden' = 'shown'): string {
   const document = new Document(z.encode(Config, config), escapeStrings, { compat: 'yaml-1.1' })
   if (secrets === 'hidden') hideSecrets(document, config)
   return `# ${printable(comment)}\n${document.toString({ lineWidth: 0 })}`
 }
 
-/** Headers of checks by which a server knows that it is asked by a friend. */
+/** Headers of checks that carry credentials. */
 const credentials = ['authorization', 'proxy-authorization', 'cookie', 'x-api-key']
 
 function hideSecrets(document: Document, { upstreams }: Config): void {

@@ -6,9 +6,9 @@ import { Config } from './schema.ts'
 import { type Issue, type Outcome, validate } from './validate.ts'
 
 /**
- * The Config that a file's value describes, or everything that is wrong with it. `expanded` tells what text stood at a
- * path (as `formatPath` writes it) before environment variables were put in: where it was one variable and nothing
- * else, and only there, text becomes the number or the boolean that the schema wants. The value is changed in place.
+ * The Config that a file's value describes, or all issues with it. `expanded` maps the path of a value (as `formatPath`
+ * writes it) to its text before environment variables were expanded. If that text was exactly one variable, the value is
+ * converted to the number or boolean that the schema expects. Changes `file` in place.
  */
 export function resolve(file: unknown, expanded: ReadonlyMap<string, string> = new Map()): Outcome<Config> {
   let outcome = validate(Config, file)

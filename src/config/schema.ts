@@ -10,13 +10,13 @@ import {
   boundedSize,
   Count,
   Duration,
-  differing,
   durationFrom,
   Mode,
   matching,
   oneOrMore,
   Size,
   text,
+  uniqueList,
   whole,
   written,
 } from './field.ts'
@@ -31,8 +31,8 @@ import { Skew } from './skew.ts'
 import { formatUnixSocket, isUnixSocket, parseUnixSocket } from './unix-socket.ts'
 
 /**
- * The schema of `limpet.yaml`. Every part decodes what the file says to a part of the Config, with its defaults, and
- * encodes a Config to a file that says the same. An error text here is a phrase that continues "expected …".
+ * The schema of `limpet.yaml`. Every part decodes a value of the file to a part of the Config, with defaults, and encodes
+ * that part back to an equivalent value. An error text here is a phrase that completes "expected …".
  */
 
 export const Port = whole(0, 65_535)
@@ -42,15 +42,19 @@ const ListenerFields = z
   .strictObject({
     address: text(parseListenAddress, 'an address to listen on')
       .prefault('0.0.0.0')
-      .describe('Where clients arrive: IPv4, IPv6 or a name, or unix:/path/of/a/socket. `::` takes both families.'),
-    port: z.exactOptional(Port).describe('The port on which clients arrive. 0 takes any free one. Default: 80.'),
-    mode: z.exactOptional(Mode).describe('Who may connect to a Unix socket: its permissions. Default: 0660.'),
+      .describe(
+        'The address to listen on: IPv4, IPv6, a name, or unix:/path/of/a/socket. `::` accepts both IPv6 and IPv4.',
+      ),
+    port: z.exactOptional(Port).describe('The port to listen on. 0: any free port. Default: 80.'),
+    mode: z
+      .exactOptional(Mode)
+      .describe('The permissions of a Unix socket, which decide who may connect. Default: 0660.'),
     proxyProtocol: ProxyProtocolIn,
   })
   .check(({ value, issues }) => {
     const [key, message] = isUnixSocket(value.address)
-      ? (['port', 'no port, since a Unix socket has none'] as const)
-      : (['mode', 'no mode, since only a Unix socket has one'] as const)
+      ? (['port', 'no port, because a Unix socket has none'] as const)
+      : (['mode', 'no mode, because only a Unix socket has one'] as const)
     if (value[key] === undefined) return
     const input = key === 'mode' ? formatMode(value[key]) : value[key]
     issues.push({ code: 'custom', message, path: [key], input })
@@ -75,7 +79,7 @@ function parseMethod(method: string): string {
 
 /** A route as the program holds it. Empty `hosts`, `methods` and `headers` match everything. */
 export interface Route {
-  /** Each `/exactly/this`, or `/this/*` for all below `/this/`. */
+  /** Each is `/exactly/this`, or `/this/*` for all paths below `/this/`. */
   paths: string[]
   /** Lower case, without a port: `www.example.org`, or `*.example.org` for every name below it. */
   hosts: string[]
@@ -88,17 +92,17 @@ export interface Route {
 
 const RouteFields = z.strictObject({
   path: oneOrMore(text(parsePath, 'a path'), 'a path').describe(
-    'The path, or a list: `/exactly/this`, or `/this/*` for all below `/this/`. Matched on the normalised path.',
+    'One path or a list: `/exactly/this`, or `/this/*` for all paths below `/this/`. Matches the normalised path.',
   ),
   host: z
     .exactOptional(oneOrMore(text(parseRouteHost, 'a host'), 'a host'))
-    .describe('The host, or a list: `www.example.org`, or `*.example.org` for every name below it. Left out: any.'),
+    .describe('One host or a list: `www.example.org`, or `*.example.org` for every name below it. Default: any host.'),
   methods: z
-    .exactOptional(differing(text(parseMethod, 'an HTTP method')))
-    .describe('The methods, such as [GET, HEAD]. Left out: any.'),
+    .exactOptional(uniqueList(text(parseMethod, 'an HTTP method')))
+    .describe('The methods, such as [GET, HEAD]. Default: any method.'),
   headers: z
     .exactOptional(HeaderFields)
-    .describe('Headers that the request must have, with exactly these values. Left out: any.'),
+    .describe('Headers that the request must have, with exactly these values. Default: none.'),
   upstream: z.string('the name of an upstream').describe('The name of the upstream that serves the route.'),
 })
 
@@ -125,27 +129,33 @@ const Key = HashKeyText.describe('What is hashed: address, uri, path, header:NAM
 const boundedLoad = 'a number from 1.05 to 10'
 const shortestDecay = 100
 
-/** The settings of each balancing policy. A new policy is one entry. */
+/** The settings of each balancing policy. To add a policy, add an entry. */
 const policies = [
   z.strictObject({ type: z.literal('round-robin').describe('In turn, by weight (smooth weighted round robin).') }),
   z.strictObject({ type: z.literal('ip-hash').describe("By the client's address, as nginx's ip_hash does.") }),
   z.strictObject({ type: z.literal('hash').describe("By a key, as nginx's hash does."), key: Key }),
   z.strictObject({
-    type: z.literal('consistent-hash').describe("By a key on a ring, as nginx's hash … consistent does."),
+    type: z
+      .literal('consistent-hash')
+      .describe("By a key on a consistent-hash ring, as nginx's hash … consistent does."),
     key: Key,
     boundedLoad: z
       .exactOptional(z.number(boundedLoad).min(1.05, boundedLoad).max(10, boundedLoad))
-      .describe('The most that a server may have in hand, as a multiple of the mean. Left out: any number.'),
-  }),
-  z.strictObject({ type: z.literal('least-connections').describe('The fewest requests in hand, by weight.') }),
-  z.strictObject({
-    type: z.literal('random-two').describe('Of two at random, by weight, the one with fewer requests in hand.'),
+      .describe('The maximum of requests in flight on a server, as a multiple of the mean. Default: no maximum.'),
   }),
   z.strictObject({
-    type: z.literal('least-time').describe('The shortest time to an answer × requests in hand (peak EWMA), by weight.'),
+    type: z.literal('least-connections').describe('The server with the fewest requests in flight, by weight.'),
+  }),
+  z.strictObject({
+    type: z
+      .literal('random-two')
+      .describe('Picks two servers at random, by weight, and uses the one with fewer requests in flight.'),
+  }),
+  z.strictObject({
+    type: z.literal('least-time').describe('The lowest response time × requests in flight (peak EWMA), by weight.'),
     decay: durationFrom(shortestDecay)
       .prefault('10s')
-      .describe("The time in which an answer's time loses all but 37 % of its weight."),
+      .describe('The time after which a measured response time keeps 37% (1/e) of its weight.'),
   }),
 ] as const
 
@@ -161,21 +171,21 @@ const Balance = z.union([BalanceSettings, BalanceName], 'the name of a policy, o
 export interface Server {
   /** Its identity, unique in its upstream. */
   name: string
-  /** As it stands in logs: `172.17.0.2:80`, `[::1]:80`, `unix:/run/app.sock`. */
+  /** As logs show it: `172.17.0.2:80`, `[::1]:80`, `unix:/run/app.sock`. */
   address: string
   endpoint: Endpoint
   weight: number
-  /** Serves only when no other server may. */
+  /** Serves only if no other server can. */
   backup: boolean
-  /** Taken out by the operator. */
+  /** Disabled by the operator. */
   down: boolean
-  /** Serves only the sessions that it already has. */
+  /** Serves only its existing sessions. */
   drain: boolean
-  /** Failures within `failTimeout` that take it out for `failTimeout`; 0 never does. */
+  /** Failures within `failTimeout` after which the server is suspended for `failTimeout`; 0: never. */
   maxFails: number
   /** Milliseconds. */
   failTimeout: number
-  /** Requests that it may have in hand; 0 is no limit. */
+  /** The maximum of requests in flight; 0 is no limit. */
   maxConnections: number
   /** Milliseconds. */
   slowStart: number
@@ -188,19 +198,21 @@ const ServerFields = z.strictObject({
     .exactOptional(matching(/^(?:[\w.:[\]-]+|unix:\/[\w./@+-]+)$/, 'a name of letters, digits and . _ - : [ ]'))
     .describe('Its identity in logs and sessions, unique in the upstream. Default: its address.'),
   address: ServerAddress.describe(
-    'host:port: a name, an IPv4 address, or an IPv6 address in brackets; port 80 if left out. Or unix:/path/of/a/socket.',
+    'host:port with a name, an IPv4 address, or an IPv6 address in brackets (the port defaults to 80), or unix:/path/of/a/socket.',
   ),
-  weight: whole(1, 65_535).prefault(1).describe('Its share of the requests, against the other weights.'),
-  backup: z.boolean().prefault(false).describe('Serves only when no other server may.'),
-  down: z.boolean().prefault(false).describe('Taken out by hand.'),
-  drain: z.boolean().prefault(false).describe('Serves only the sessions that it already has, and no new ones.'),
+  weight: whole(1, 65_535).prefault(1).describe('Its share of the requests, relative to the other weights.'),
+  backup: z.boolean().prefault(false).describe('Serves only if no other server can.'),
+  down: z.boolean().prefault(false).describe('Disabled by the operator.'),
+  drain: z.boolean().prefault(false).describe('Serves only its existing sessions, and no new ones.'),
   maxFails: whole(0, 65_535)
     .prefault(1)
-    .describe('Failures within failTimeout that take it out for failTimeout. 0: never.'),
-  failTimeout: Duration.prefault('10s').describe('How long failures count, and how long the server is then suspended.'),
-  maxConnections: Count.prefault('unlimited').describe('Requests that it may have in hand, of all workers together.'),
+    .describe('Failures within failTimeout after which the server is suspended for failTimeout. 0: never.'),
+  failTimeout: Duration.prefault('10s').describe(
+    'How long a failure counts, and how long the server is then suspended.',
+  ),
+  maxConnections: Count.prefault('unlimited').describe('The maximum of requests in flight, across all workers.'),
   slowStart: Duration.prefault('0s').describe(
-    'How long its weight takes to grow to the whole once it serves again after it was out. 0: no time.',
+    'How long its weight takes to grow to its full value after the server was unavailable. 0: none.',
   ),
 })
 
@@ -221,46 +233,60 @@ const ServerByAddress = z.codec(ServerAddress, z.custom<Server>(), {
 export const Server = z.union([DetailedServer, ServerByAddress], 'host:port, or a mapping with an address')
 
 const upstreamTimeouts = z.strictObject({
-  connect: Duration.prefault('5s').describe('How long a connection may take to open.'),
-  firstByte: Duration.prefault('60s').describe('From the end of the request to the first byte of the response.'),
-  idle: Duration.prefault('60s').describe('The longest silence in the middle of a message.'),
-  tunnel: Duration.prefault('1h').describe('The longest silence on a WebSocket or another upgraded connection.'),
+  connect: Duration.prefault('5s').describe('The maximum time to open a connection.'),
+  firstByte: Duration.prefault('60s').describe(
+    'The maximum time from the end of the request to the first byte of the response.',
+  ),
+  idle: Duration.prefault('60s').describe('The maximum time without a byte in the middle of a message.'),
+  tunnel: Duration.prefault('1h').describe(
+    'The maximum time without a byte on a WebSocket or another upgraded connection.',
+  ),
 })
 
 const retries = z.strictObject({
-  tries: whole(1, MAX_SERVERS).prefault(10).describe('Servers that one request may be sent to, the first included.'),
-  within: Duration.prefault('10s').describe('No further try starts once the request is this old.'),
+  tries: whole(1, MAX_SERVERS)
+    .prefault(10)
+    .describe('The maximum number of servers that one request is sent to, including the first.'),
+  within: Duration.prefault('10s').describe('No further try starts after this time since the start of the request.'),
 })
 
 const keepAlive = z.strictObject({
-  connections: whole(0, 65_535).prefault(64).describe('Idle connections kept to each server, by each worker. 0: none.'),
-  idle: Duration.prefault('60s').describe('How long an idle connection is kept.'),
-  requestsPerConnection: Count.prefault('unlimited').describe('Requests on one connection before it is closed.'),
-  maxAge: Duration.prefault('1h').describe('How old a connection may be to serve another request. 0: any age.'),
+  connections: whole(0, 65_535)
+    .prefault(64)
+    .describe('The maximum of idle connections that each worker keeps to each server. 0: none.'),
+  idle: Duration.prefault('60s').describe('How long an idle connection is kept open.'),
+  requestsPerConnection: Count.prefault('unlimited').describe(
+    'The maximum of requests on one connection before it is closed.',
+  ),
+  maxAge: Duration.prefault('1h').describe('The maximum age of a connection for another request. 0: no limit.'),
 })
 
 const queue = z.strictObject({
   size: whole(0, MAX_QUEUED)
     .prefault(1000)
-    .describe('Requests that may wait, of all workers together. 0: none; then they are answered 503 at once.'),
-  timeout: Duration.prefault('5s').describe('How long one may wait. 0: no limit.'),
+    .describe(
+      'The maximum of waiting requests, across all workers. 0: none; a request that would wait gets 503 at once.',
+    ),
+  timeout: Duration.prefault('5s').describe('The maximum time for which a request waits. 0: no limit.'),
 })
 
 const UpstreamFields = z.strictObject({
-  balance: Balance.prefault('round-robin').describe('How a server is picked: the name of a policy, or its settings.'),
+  balance: Balance.prefault('round-robin').describe('How a server is chosen: the name of a policy, or its settings.'),
   affinity: z
     .exactOptional(Affinity)
-    .describe('How sessions stay on their servers: the name of a kind, or its settings. Left out: by balance alone.'),
+    .describe(
+      'How sessions stay on their servers: the name of a kind, or its settings. Default: none, balance decides alone.',
+    ),
   skew: z
     .exactOptional(Skew)
-    .describe('When one address or network carries too much, where servers are picked by address.'),
-  servers: z.array(Server).min(1, 'at least one server').describe('The servers, each by its address or its settings.'),
-  timeouts: upstreamTimeouts.prefault({}).describe('How long a server may take. 0: no limit.'),
-  retries: retries.prefault({}).describe('How often a failed request is tried on another server.'),
+    .describe('When to warn that one address or network sends too large a share, if servers are chosen by address.'),
+  servers: z.array(Server).min(1, 'at least one server').describe('The servers, each as its address or its settings.'),
+  timeouts: upstreamTimeouts.prefault({}).describe('Timeouts of connections to servers. 0: no limit.'),
+  retries: retries.prefault({}).describe('How often a failed request is retried on another server.'),
   keepAlive: keepAlive.prefault({}).describe('Idle connections kept open to the servers.'),
-  health: z.exactOptional(Health).describe('How it is found out which servers are well, beyond maxFails.'),
+  health: z.exactOptional(Health).describe('Active checks and outlier ejection, in addition to maxFails.'),
   proxyProtocol: ProxyProtocolOut,
-  queue: queue.prefault({}).describe('Requests that wait while servers have all that they may (maxConnections).'),
+  queue: queue.prefault({}).describe('Requests that wait while all servers are at maxConnections.'),
 })
 
 /** An upstream as the program holds it. */
@@ -284,17 +310,19 @@ const Upstreams = z.codec(
 
 export const AccessLogFormat = z.enum(['combined', 'vhost', 'json', 'off'])
 
-/** A name as applications see it. None has the characters that end one in a URL, unless they are encoded there. */
+/** A decoded name. It has no `=` and no control character, which end a name in a URL. */
 const parameterName = /^[^=\p{Cc}]+$/u
 
 const AccessLogSettings = z.strictObject({
   format: AccessLogFormat.prefault('combined').describe(
-    'combined: one line of text a request. vhost: with the names of host, upstream and server. json: one object. off: none.',
+    'combined: one line of text per request. vhost: also the names of the host, upstream and server. json: one object per request. off: none.',
   ),
   redact: z
-    .exactOptional(differing(matching(parameterName, 'the name of a parameter, decoded')))
-    .describe('Parameters in URLs whose values are not logged, in any case. Left out: none.'),
-  file: z.exactOptional(z.string().min(1, 'the path of a file')).describe('Where it goes. Left out: standard output.'),
+    .exactOptional(uniqueList(matching(parameterName, 'the name of a parameter, decoded')))
+    .describe('URL parameters whose values are not logged. Names are case-insensitive. Default: none.'),
+  file: z
+    .exactOptional(z.string().min(1, 'the path of a file'))
+    .describe('The path of the log file. Default: standard output.'),
 })
 
 const AccessLogByFormat = z.codec(AccessLogFormat, z.custom<z.output<typeof AccessLogSettings>>(), {
@@ -304,62 +332,68 @@ const AccessLogByFormat = z.codec(AccessLogFormat, z.custom<z.output<typeof Acce
 
 const clientTimeouts = z.strictObject({
   head: Duration.prefault('30s').describe(
-    "From a request's first byte (or the connection's start) to the end of its head.",
+    'The maximum time from the first byte of a request (or the start of the connection) to the end of its head.',
   ),
-  body: Duration.prefault('60s').describe("The longest silence within a request's body."),
-  idle: Duration.prefault('75s').describe('The longest wait for the next request on a kept connection.'),
-  send: Duration.prefault('60s').describe('The longest time in which a client takes no byte of a response.'),
+  body: Duration.prefault('60s').describe('The maximum time without a byte in the middle of a request body.'),
+  idle: Duration.prefault('75s').describe('The maximum wait for the next request on an open connection.'),
+  send: Duration.prefault('60s').describe('The maximum time in which a client accepts no byte of a response.'),
   halfClosed: Duration.prefault('1s').describe(
-    'How long a client that has closed its sending half, as most do that leave, waits for the end of its answer.',
+    'How long a response may still take after the client has closed its sending half, as most clients do that disconnect.',
   ),
-  stop: Duration.prefault('30s').describe('How long requests in flight may go on once Limpet is asked to stop.'),
+  stop: Duration.prefault('30s').describe(
+    'How long requests in flight may take to finish after Limpet is asked to stop.',
+  ),
 })
 
 const limits = z.strictObject({
-  // Never unlimited, since a head is held in memory whole.
+  // Never unlimited, because the whole head is kept in memory.
   headSize: boundedSize(1000, 1_048_576)
     .prefault('32kB')
-    .describe("The size of a request's line and headers together, 1kB to 1MiB."),
-  headers: whole(1, 10_000).prefault(100).describe('The number of header lines in a request.'),
-  bodySize: Size.prefault('unlimited').describe("The size of a request's body."),
-  connections: Count.prefault('unlimited').describe('Connections of clients in all.'),
-  connectionsPerAddress: Count.prefault('unlimited').describe('Connections of one client address.'),
-  requestsPerConnection: Count.prefault('unlimited').describe('Requests on one connection before it is closed.'),
+    .describe('The maximum size of the request line and headers together, 1kB to 1MiB.'),
+  headers: whole(1, 10_000).prefault(100).describe('The maximum number of header lines in a request.'),
+  bodySize: Size.prefault('unlimited').describe('The maximum size of a request body.'),
+  connections: Count.prefault('unlimited').describe('The maximum of client connections in total.'),
+  connectionsPerAddress: Count.prefault('unlimited').describe('The maximum of connections from one client address.'),
+  requestsPerConnection: Count.prefault('unlimited').describe(
+    'The maximum of requests on one connection before it is closed.',
+  ),
 })
 
-/** The whole of `limpet.yaml`. Decodes the file's value to the Config, encodes a Config to the file's value. */
+/** The whole `limpet.yaml`. Decodes the file's value to the Config, encodes a Config to the file's value. */
 export const Config = z.strictObject({
   listeners: z
     .array(Listener)
     .min(1, 'at least one listener')
     .prefault([{}])
-    .describe('Where clients arrive. Default: port 80 on every IPv4 address.'),
+    .describe('The addresses to listen on. Default: port 80 on every IPv4 address.'),
   trustedProxies: TrustedProxies,
   clientAddressFrom: ClientAddressFrom,
   workers: z
     .exactOptional(Workers)
-    .describe(`Worker threads. Default: one for each core that the process may use, ${MAX_WORKERS} at most.`),
+    .describe(
+      `The number of worker threads. Default: one for each core that the process may use, at most ${MAX_WORKERS}.`,
+    ),
   routes: z
     .array(Route)
     .min(1, 'at least one route')
-    .describe('Which requests go where. The most specific wins, whatever the order.'),
+    .describe('Which requests go to which upstream. The most specific route wins; the order does not matter.'),
   upstreams: Upstreams.describe('The named groups of servers.'),
   instance: z
     .exactOptional(Instance)
     .describe(
-      'What tells this Limpet and its replicas from others: names of cookies are made of it. Default: its ports.',
+      'A name that this Limpet and its replicas share, and that no other Limpet has. The names of cookies depend on it. Default: its ports.',
     ),
   stateDirectory: z
     .exactOptional(z.string().min(1, 'the path of a directory'))
-    .describe('Where sessions and secrets are kept across a restart. Default: see docs/state-directory.md.'),
-  admin: z.exactOptional(Admin).describe('Where the admin API answers, on this machine only. Left out: nowhere.'),
+    .describe('The directory that keeps sessions and secrets across restarts. Default: see docs/state-directory.md.'),
+  admin: z.exactOptional(Admin).describe('Where the admin API listens, on this machine only. Default: off.'),
   accessLog: z
     .union([AccessLogSettings, AccessLogByFormat], 'a format, or settings')
     .prefault('combined')
     .describe('The log of requests: its format, or its settings.'),
-  timeouts: clientTimeouts.prefault({}).describe('How long a client may take. 0: no limit.'),
-  limits: limits.prefault({}).describe('How much a client may ask for.'),
+  timeouts: clientTimeouts.prefault({}).describe('Timeouts of clients. 0: no limit.'),
+  limits: limits.prefault({}).describe('Limits on requests and connections of clients.'),
 })
 
-/** The configuration, resolved: every default is in it. Times are in milliseconds, sizes in bytes, 0 is no limit. */
+/** The resolved configuration, with all defaults. Times are in milliseconds, sizes in bytes, 0 is no limit. */
 export type Config = z.output<typeof Config>

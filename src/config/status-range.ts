@@ -6,7 +6,7 @@ export interface StatusRange {
   readonly to: number
 }
 
-/** How statuses are written: `204`, `200-299`, or `2xx` for a whole class. */
+/** The notation of statuses: `204`, `200-299`, or `2xx` for a whole class. */
 export const statusPattern = /^(?:\d{3}(?:-\d{3})?|[2-5]xx)$/
 
 /** Statuses of final responses, 200 to 599 (RFC 9110 §15). Throws InvalidValue. */

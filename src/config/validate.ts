@@ -4,22 +4,22 @@ import type { KeyPath } from './key-path.ts'
 import { nearest } from './nearest.ts'
 import { insteadOfUnsupported } from './not-supported.ts'
 
-/** Something wrong at a place in a value, whatever file or variable the value came from. */
+/** A mistake at a path in a value. The value may come from a file or a variable. */
 export interface Issue {
   readonly path: KeyPath
-  /** It is the key itself that is wrong, not its value. */
+  /** The key itself is wrong, not its value. */
   readonly atKey?: boolean
   readonly message: string
   readonly hint?: string | undefined
-  /** Another place that has to do with it. */
+  /** Another, related place. */
   readonly see?: KeyPath
-  /** The type that the schema wants here, where only the type is wrong. */
+  /** The type that the schema expects, if only the type is wrong. */
   readonly wanted?: 'number' | 'boolean' | undefined
 }
 
 export type Outcome<Value> = { readonly value: Value } | { readonly issues: readonly Issue[] }
 
-/** Decodes a value by its schema, or says all that is wrong with it in this program's words. */
+/** Decodes a value by its schema, or returns all issues, with messages in this program's wording. */
 export function validate<Schema extends z.ZodType>(schema: Schema, value: unknown): Outcome<z.output<Schema>> {
   const result = schema.safeParse(value, { error: expectation, reportInput: true })
   return result.success
@@ -27,7 +27,7 @@ export function validate<Schema extends z.ZodType>(schema: Schema, value: unknow
     : { issues: result.error.issues.flatMap((issue) => flatten(issue, [])) }
 }
 
-/** The words for a suggestion, if there is one. */
+/** The hint for a suggested word, if there is one. */
 export function didYouMean(word: string | undefined): string | undefined {
   return word && `did you mean ${word}?`
 }
@@ -42,7 +42,7 @@ const kinds: Readonly<Record<string, string>> = {
   record: 'a mapping',
 }
 
-/** What continues "expected …", for each issue whose schema does not say it itself. For an unknown key, the known ones. */
+/** The phrase after "expected …", for issues whose schema does not define one. For an unknown key, the known keys. */
 const expectation: z.core.$ZodErrorMap = (issue) => {
   switch (issue.code) {
     case 'invalid_type':
@@ -80,7 +80,7 @@ function unknownKey(path: KeyPath, key: string, known: readonly string[]): Issue
   return { path, atKey: true, message: `unknown key, expected ${alternatives(known)}`, hint: didYouMean(meant) }
 }
 
-/** Of the alternatives at one place, the only one whose kind of value (text, list, mapping) stands there. */
+/** The issues of the only alternative in a union that matches the kind of the value (text, list, mapping), if there is one. */
 function alternativeMeant({ errors }: z.core.$ZodIssueInvalidUnion): z.core.$ZodIssue[] | undefined {
   const meant = errors.filter((issues) => !issues.some(isOfAnotherKind))
   return meant.length === 1 ? meant[0] : undefined
@@ -101,19 +101,19 @@ function mismatch(issue: z.core.$ZodIssue, path: KeyPath): Issue {
   return { path, message, hint: hintFor(issue, found), wanted: wantedBy(issue) }
 }
 
-/** Whether a secret stands there, or should: it may be a password in the wrong place. */
+/** Whether the value at the path is or should be a secret. An invalid one may still be a password. */
 function isSecret(path: KeyPath): boolean {
   const secrets = path.lastIndexOf('secrets')
   return secrets > 0 && path[secrets - 1] === 'affinity' && path.length - secrets <= 2
 }
 
-/** A union on `type` reports at `type` but hands in the whole mapping. */
+/** The value that is wrong. A union on `type` reports its issue at `type`, but with the whole mapping as its input. */
 function foundBy(issue: z.core.$ZodIssue): unknown {
   const isByType = issue.code === 'invalid_union' && issue.discriminator !== undefined
   return isByType ? (issue.input as Record<string, unknown>)[issue.discriminator] : issue.input
 }
 
-/** What the `type` of a union may be. */
+/** The valid values of `type` in a union. */
 function optionsOf(issue: object): string[] {
   return 'options' in issue && Array.isArray(issue.options) ? issue.options.map(String) : []
 }
@@ -139,7 +139,7 @@ function hintFor(issue: z.core.$ZodIssue, found: unknown): string | undefined {
   }
 }
 
-/** YAML tells text from numbers and booleans by the quotes. */
+/** The hint for a missing or superfluous pair of quotes: YAML distinguishes text from numbers and booleans by them. */
 function otherwiseQuoted(expected: string, found: unknown): string | undefined {
   if (expected === 'string' && ['number', 'boolean'].includes(typeof found)) return `write "${found}"`
   if (typeof found !== 'string') return undefined

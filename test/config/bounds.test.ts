@@ -1,4 +1,4 @@
-/** Shared memory has room for so many of each: what is beyond is refused where it stands, and never clamped in silence. */
+/** Shared memory has a fixed size. A configuration beyond a bound is refused with its place, never clamped silently. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
@@ -14,7 +14,7 @@ import {
   MAX_WORKERS,
 } from '../../src/runtime/bounds.ts'
 
-/** Upstreams u0, u1, … with so many servers each, one key or server a line. */
+/** Upstreams u0, u1, … with the given numbers of servers, one key or server per line. */
 function fileOf(sizes: readonly number[], rest = ''): string {
   const upstreams = sizes.flatMap((size, upstream) => [
     `  u${upstream}:`,
@@ -37,7 +37,7 @@ function refusal(text: string): string {
 
 const one = (count: number) => Array.from({ length: count }, () => 1)
 
-describe('as many as there is room for are accepted, and one more is refused at its line', () => {
+describe('accepts up to the bound, and refuses the first one beyond it at its line', () => {
   test('of upstreams', () => {
     const { upstreams } = compile(parseConfig(fileOf(one(MAX_UPSTREAMS)), 'limpet.yaml', {}), 1, () => '')
     assert.equal(upstreams.at(-1)!.slot, MAX_UPSTREAMS - 1)
@@ -48,13 +48,13 @@ describe('as many as there is room for are accepted, and one more is refused at 
     )
   })
 
-  test('of servers, of all upstreams together', () => {
+  test('of servers, across all upstreams', () => {
     const sizes = [MAX_SERVERS - 5, 3, 2]
     const { upstreams } = compile(parseConfig(fileOf(sizes), 'limpet.yaml', {}), 1, () => '')
     assert.equal(upstreams.at(-1)!.servers.at(-1)!.slot, MAX_SERVERS - 1)
     assert.equal(
       refusal(fileOf([...sizes, 7])),
-      `limpet.yaml:${2 + MAX_SERVERS + 4 * 2 + 1}:9: upstreams.u3.servers[0]: expected at most ${MAX_SERVERS} servers in all, found ${MAX_SERVERS + 7}\n` +
+      `limpet.yaml:${2 + MAX_SERVERS + 4 * 2 + 1}:9: upstreams.u3.servers[0]: expected at most ${MAX_SERVERS} servers in total, found ${MAX_SERVERS + 7}\n` +
         '1 problem in the configuration',
     )
   })
@@ -72,7 +72,7 @@ describe('as many as there is room for are accepted, and one more is refused at 
     )
   })
 
-  test('of requests that wait, and of milliseconds', () => {
+  test('of queued requests, and of milliseconds', () => {
     const withQueue = (queue: string) => refusal(`${fileOf([1])}\n    queue: ${queue}`)
     assert.equal(withQueue(`{ size: ${MAX_QUEUED}, timeout: ${LONGEST_DURATION}ms }`), 'accepted')
     assert.match(withQueue(`{ size: ${MAX_QUEUED + 1} }`), /limpet.yaml:6:20: .*from 0 to 1000000, found 1000001/)
@@ -80,7 +80,7 @@ describe('as many as there is room for are accepted, and one more is refused at 
   })
 })
 
-test('a configuration that no file could be is not compiled into slots that there are not', () => {
+test('compile refuses a configuration with more upstreams or servers than slots', () => {
   const config = parseConfig(fileOf([1]), 'limpet.yaml', {})
   const [upstream] = config.upstreams
   const upstreams = Array.from({ length: MAX_UPSTREAMS + 1 }, (_, index) => ({ ...upstream!, name: `u${index}` }))
@@ -92,7 +92,7 @@ test('a configuration that no file could be is not compiled into slots that ther
   )
 })
 
-test('the documentation has every bound', () => {
+test('the documentation lists every bound', () => {
   const docs = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8')
   const [, table = ''] = /\n## Bounds\n([\s\S]*?)\n## /.exec(docs) ?? []
   for (const most of [MAX_SERVERS, MAX_UPSTREAMS, MAX_WORKERS, MAX_QUEUED, MAX_SESSIONS]) {

@@ -7,13 +7,13 @@ import type { PortListener } from '../../src/runtime/snapshot.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
-/** Runs `limpet check` in the checkout, with nothing in its environment but `env`. */
+/** Runs `limpet check` in the checkout, with only `env` in its environment. */
 function check(args: string[], env: NodeJS.ProcessEnv = {}) {
   return spawnSync(process.execPath, ['src/cli.ts', 'check', ...args], { cwd: root, env, encoding: 'utf8' })
 }
 
 describe('limpet check', () => {
-  test('prints what is in effect, as a file that says the same, and where it came from', () => {
+  test('prints the effective configuration as an equivalent file, and its origin', () => {
     const { status, stdout, stderr } = check(['-c', 'examples/lab.yaml', '--port', '7777', '--workers', '2'])
     assert.deepEqual([status, stderr], [0, ''])
     const source = `${root}examples/lab.yaml, with --port, --workers`
@@ -36,14 +36,14 @@ describe('limpet check', () => {
     assert.equal(
       stderr,
       [
-        'test/fixtures/config/only-backups.yaml:5:7: upstreams.web.servers: expected a server that is not a backup, found backups only',
+        'test/fixtures/config/only-backups.yaml:5:7: upstreams.web.servers: expected at least one server that is not a backup, found only backups',
         '--access-log: expected combined, vhost, json or off, found "csv" (for example --access-log json)',
         '2 problems in the configuration\n',
       ].join('\n'),
     )
   })
 
-  test('tells no secret, and prints a file that cannot be used without them', () => {
+  test('prints no secret, and the printed file does not load without them', () => {
     const env = { COOKIE_SECRET: 'a secret from the environment' }
     const { status, stdout } = check(['-c', 'test/fixtures/config/affinities.yaml'], env)
     assert.equal(status, 0)
@@ -55,7 +55,7 @@ describe('limpet check', () => {
     assert.deepEqual(affinity?.type === 'cookie' && affinity.secrets, Object.values(secrets))
   })
 
-  test('warns on stderr of what is seldom meant, and prints what is in effect all the same', () => {
+  test('warns on stderr of probable mistakes, and still prints the effective configuration', () => {
     const { status, stdout, stderr } = check(['-c', 'test/fixtures/config/client-address.yaml'])
     assert.equal(status, 0)
     assert.match(
@@ -65,7 +65,7 @@ describe('limpet check', () => {
     assert.doesNotThrow(() => parseConfig(stdout, 'printed', {}))
   })
 
-  test('says how a file is given, where it stands without its flag', () => {
+  test('explains how to name a file if its flag is missing', () => {
     const { status, stderr } = check(['limpet.yaml'])
     assert.equal(status, 1)
     assert.match(stderr, /too many arguments.*\n\(a configuration file is given by -c FILE/)

@@ -13,7 +13,7 @@ import fc from '../support/property.ts'
 const folder = mkdtempSync(join(tmpdir(), 'limpet-file-'))
 after(() => rmSync(folder, { recursive: true }))
 
-describe('a file that cannot be read says why', () => {
+describe('a file that cannot be read is refused with the reason', () => {
   const cases: [string, string | Buffer | undefined, string][] = [
     ['missing.yaml', undefined, 'missing.yaml: cannot be read: no such file or directory'],
     ['not-text.yaml', Buffer.from('caf\xe9: 1', 'latin1'), 'not-text.yaml: expected UTF-8 text, found other bytes'],
@@ -36,7 +36,7 @@ describe('a file that cannot be read says why', () => {
   })
 })
 
-test('a named pipe is as good as a file', () => {
+test('a named pipe is read like a file', () => {
   const pipe = join(folder, 'pipe')
   execFileSync('mkfifo', [pipe])
   const text = 'routes: [{ path: /*, upstream: web }]\nupstreams: { web: { servers: [a] } }\n'
@@ -44,7 +44,7 @@ test('a named pipe is as good as a file', () => {
   assert.equal(readConfigFile(pipe, 'pipe', {}).upstreams[0]?.servers[0]?.address, 'a:80')
 })
 
-describe('whatever a file holds, the outcome is a configuration or a ConfigError', () => {
+describe('for any content of a file, the outcome is a configuration or a ConfigError', () => {
   const outcome = (text: string) => {
     try {
       return parseConfig(text, 'garbage.yaml', { A: '1', B: 'two' })
@@ -138,12 +138,12 @@ describe('whatever a file holds, the outcome is a configuration or a ConfigError
     )
   })
 
-  test('lists within lists beyond all measure', () => {
+  test('lists nested 100,000 deep', () => {
     assert.equal(outcome('['.repeat(100_000)), undefined)
     assert.equal(outcome(`routes: ${'['.repeat(100)}${']'.repeat(100)}`), undefined)
   })
 
-  test('aliases within aliases that would unfold to billions of values', () => {
+  test('aliases within aliases that would expand to billions of values', () => {
     const levels = Array.from({ length: 30 }, (_, level) => `a${level}: &a${level} [*a${level - 1}, *a${level - 1}]`)
     assert.equal(outcome(['a-1: &a-1 [x]', ...levels].join('\n')), undefined)
   })
@@ -157,7 +157,7 @@ test('a file of 16,384 servers is read in reasonable time, one more is refused',
   assert.equal(parseConfig(fileOf(16_384), 'large.yaml', {}).upstreams[0]?.servers.length, 16_384)
   assert.throws(
     () => parseConfig(fileOf(16_385), 'large.yaml', {}),
-    /expected at most 16384 servers in all, found 16385/,
+    /expected at most 16384 servers in total, found 16385/,
   )
 })
 

@@ -1,7 +1,7 @@
 /**
  * Each file of test/fixtures/config has its outcome beside it: NAME.txt, the text of its errors, or
- * NAME.effective.yaml, the configuration that it comes to. A line `# env NAME=value` sets a variable for the file.
- * `node --test --test-update-snapshots test/config/fixtures.test.ts` writes the outcomes anew, to be read in the diff.
+ * NAME.effective.yaml, its effective configuration. A line `# env NAME=value` sets a variable for the file.
+ * `node --test --test-update-snapshots test/config/fixtures.test.ts` rewrites the outcomes. Review the diff.
  */
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -18,7 +18,7 @@ const names = readdirSync(folder)
   .map((file) => file.slice(0, -'.yaml'.length))
 const isRefused = (name: string) => existsSync(new URL(`${name}.txt`, folder))
 
-describe('a file is refused with all that is wrong with it', () => {
+describe('an invalid file is refused with all its problems', () => {
   for (const name of names.filter(isRefused)) {
     test(name, (t) => {
       t.assert.fileSnapshot(`${refusal(name)}\n`, pathOf(`${name}.txt`), asItIs)
@@ -26,7 +26,7 @@ describe('a file is refused with all that is wrong with it', () => {
   }
 })
 
-describe('a file comes to its effective configuration', () => {
+describe('a valid file gives its effective configuration', () => {
   for (const name of names.filter((name) => !isRefused(name))) {
     test(name, (t) => {
       const effective = printConfig(read(name), `The effect of ${name}.yaml`)
@@ -35,7 +35,7 @@ describe('a file comes to its effective configuration', () => {
   }
 })
 
-describe('what is printed loads to the same configuration', () => {
+describe('the printed configuration loads to the same configuration', () => {
   for (const name of names.filter((name) => !isRefused(name))) {
     test(name, () => assert.deepEqual(parseConfig(golden(`${name}.effective.yaml`), 'printed', {}), read(name)))
   }
@@ -43,7 +43,7 @@ describe('what is printed loads to the same configuration', () => {
 
 const policies = 'round-robin, ip-hash, hash, consistent-hash, least-connections, random-two or least-time'
 
-test('every problem has its place, its path and its message apart', () => {
+test('every problem has its place, path, message and hint as separate fields', () => {
   assert.throws(
     () => read('balance'),
     (error) => {
@@ -68,7 +68,7 @@ function read(name: string): Config {
   return readConfigFile(file.pathname, `${name}.yaml`, env)
 }
 
-/** What the file is refused with. */
+/** The error text of an invalid file. */
 function refusal(name: string): string {
   try {
     read(name)

@@ -6,11 +6,11 @@ import fc from '../support/property.ts'
 
 const env = { HOST: 'app', EMPTY: '', MONEY: '$${HOST} ${HOST}' }
 
-test('a variable gives its value, in the middle of text too', () => {
+test('a variable is replaced by its value, also in the middle of text', () => {
   assert.equal(interpolate('http://${HOST}:80/${HOST}', env), 'http://app:80/app')
 })
 
-test('a default serves where the variable is unset or empty', () => {
+test('a default is used if the variable is unset or empty', () => {
   assert.equal(interpolate('${HOST:-other}', env), 'app')
   assert.equal(interpolate('${EMPTY:-other}', env), 'other')
   assert.equal(interpolate('${UNSET:-other}', env), 'other')
@@ -22,7 +22,7 @@ test('an empty variable without a default is empty, an unset one is an error', (
   assert.throws(() => interpolate('${UNSET}', env), { expected: 'the environment variable UNSET to be set' })
 })
 
-test('what a variable holds is not looked at again', () => {
+test('references in the value of a variable are not expanded', () => {
   assert.equal(interpolate('${MONEY}', env), '$${HOST} ${HOST}')
 })
 
@@ -30,7 +30,7 @@ test('a dollar is a dollar unless a brace follows', () => {
   assert.equal(interpolate('$HOST $5 $ $$', env), '$HOST $5 $ $$')
 })
 
-test('any text, once escaped, comes out as it was', () => {
+test('any escaped text is restored unchanged', () => {
   const text = fc.array(fc.constantFrom('$', '{', '}', 'HOST', ':-', 'x')).map((parts) => parts.join(''))
   fc.assert(fc.property(text, (text) => interpolate(escapeReferences(text), env) === text))
 })

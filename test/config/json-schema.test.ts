@@ -22,7 +22,7 @@ test('every key is described, and documented in docs/configuration.md', () => {
   }
 })
 
-describe('each example is right by the schema and by the program', () => {
+describe('each example is valid by the schema and in the program', () => {
   for (const file of readdirSync(new URL('examples/', root)).filter((file) => file.endsWith('.yaml'))) {
     test(file, () => {
       const text = read(`examples/${file}`)
@@ -38,14 +38,14 @@ describe('the schema and the program agree', () => {
   const files = readdirSync(new URL(fixtures, root))
 
   for (const file of files.filter((file) => file.endsWith('.effective.yaml'))) {
-    test(`${file} is right`, () => assert.ok(validate(parse(read(fixtures + file))), JSON.stringify(validate.errors)))
+    test(`${file} is valid`, () => assert.ok(validate(parse(read(fixtures + file))), JSON.stringify(validate.errors)))
   }
 
   for (const name of ['unknown-keys', 'missing-keys', 'nothing-in-lists', 'wrong-types', 'out-of-range', 'balance']) {
-    test(`${name}.yaml is wrong`, () => assert.equal(validate(parse(read(`${fixtures}${name}.yaml`))), false))
+    test(`${name}.yaml is invalid`, () => assert.equal(validate(parse(read(`${fixtures}${name}.yaml`))), false))
   }
 
-  test('a variable may stand where a number, a boolean or a word is wanted', () => {
+  test('a variable is valid in place of a number, a boolean or a word', () => {
     const variables = read(`${fixtures}variables.yaml`)
     assert.ok(validate(parse(variables)), JSON.stringify(validate.errors))
   })

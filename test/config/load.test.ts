@@ -12,7 +12,7 @@ after(() => rmSync(folder, { recursive: true }))
 
 const lab = { STATIC_BACKEND: '10.0.1.1 10.0.1.2', DYNAMIC_BACKEND: '10.0.2.1' }
 
-/** A working directory with these files, each a configuration of one upstream of that name. */
+/** A working directory with these files. Each is a configuration with one upstream of the given name. */
 function directoryWith(files: Record<string, string>): string {
   const cwd = mkdtempSync(join(folder, 'cwd-'))
   for (const [file, upstream] of Object.entries(files)) writeFileSync(join(cwd, file), fileOf(upstream))
@@ -33,7 +33,7 @@ const refusal = (options: Partial<LoadOptions>, ...lines: string[]) => {
   })
 }
 
-describe('the configuration comes from the first source that is there', () => {
+describe('the configuration comes from the first source that exists', () => {
   const cwd = directoryWith({ 'flag.yaml': 'flag', 'variable.yaml': 'variable', 'limpet.yaml': 'standard' })
 
   test('the file of the command line', () => {
@@ -54,16 +54,16 @@ describe('the configuration comes from the first source that is there', () => {
     assert.deepEqual(upstreamsOf({ env: lab }), ['static', 'dynamic'])
   })
 
-  test('none: all the ways are told', () => {
+  test('none: the error lists all ways to provide one', () => {
     refusal(
       {},
-      'expected a configuration, found none (give a file by -c FILE or LIMPET_CONFIG, or as limpet.yaml or ' +
+      'expected a configuration, found none (name a file with -c FILE or LIMPET_CONFIG, or create limpet.yaml or ' +
         '/etc/limpet/limpet.yaml; or set STATIC_BACKEND="172.17.0.2:80 172.17.0.3:80" ' +
         'DYNAMIC_BACKEND="172.17.0.4:80 172.17.0.5:80")',
     )
   })
 
-  test('a file that is named but missing is an error, not a reason to look on', () => {
+  test('a named file that is missing is an error; no other source is tried', () => {
     refusal({ file: 'nope.yaml', env: lab, cwd }, 'nope.yaml: cannot be read: no such file or directory')
   })
 
@@ -74,7 +74,7 @@ describe('the configuration comes from the first source that is there', () => {
   })
 })
 
-describe('a flag goes before a variable, and a variable before the file', () => {
+describe('a flag overrides a variable, and a variable overrides the file', () => {
   const cwd = directoryWith({})
   writeFileSync(
     join(cwd, 'limpet.yaml'),
@@ -99,7 +99,7 @@ describe('a flag goes before a variable, and a variable before the file', () => 
     assert.equal('workers' in load({ env: lab }).config, false)
   })
 
-  test('for the format of the access log, which leaves its file alone', () => {
+  test('for the format of the access log, without a change of its file', () => {
     assert.deepEqual(load({ cwd, env: { LIMPET_ACCESS_LOG: 'json' } }).config.accessLog, {
       format: 'json',
       file: '/log',
@@ -110,11 +110,11 @@ describe('a flag goes before a variable, and a variable before the file', () => 
     )
   })
 
-  test('an empty variable counts for nothing', () => {
+  test('an empty variable is ignored', () => {
     assert.deepEqual(load({ cwd, env: { PORT: '', LIMPET_WORKERS: '', STATIC_BACKEND: '' } }), load({ cwd }))
   })
 
-  test('a bad variable that a flag replaces does no harm', () => {
+  test('an invalid variable is ignored if a flag replaces it', () => {
     assert.equal(portOf(load({ cwd, env: { PORT: 'http' }, flags: { port: '3000' } }).config), 3000)
   })
 })
@@ -122,7 +122,7 @@ describe('a flag goes before a variable, and a variable before the file', () => 
 describe("with a file, the lab's lists replace the servers of its upstreams", () => {
   const cwd = directoryWith({ 'limpet.yaml': 'static' })
 
-  test('of the same name, and leave the rest as it is', () => {
+  test('of the same name, and leave the rest unchanged', () => {
     const { config } = load({ cwd, env: { STATIC_APP: '10.0.9.1:81 10.0.9.2' } })
     const before = load({ cwd }).config
     assert.deepEqual(
@@ -132,7 +132,7 @@ describe("with a file, the lab's lists replace the servers of its upstreams", ()
     assert.deepEqual({ ...config, upstreams: [] }, { ...before, upstreams: [] })
   })
 
-  test('and are refused where there is no such upstream', () => {
+  test('and are refused if there is no such upstream', () => {
     refusal(
       { cwd, env: { DYNAMIC_BACKEND: 'a' } },
       'DYNAMIC_BACKEND: expected an upstream named dynamic, whose servers it replaces, found static ' +
@@ -141,8 +141,8 @@ describe("with a file, the lab's lists replace the servers of its upstreams", ()
   })
 })
 
-describe('what is wrong with a flag or a variable', () => {
-  test('is told together with what is wrong in the file', () => {
+describe('a problem with a flag or a variable', () => {
+  test('is reported together with the problems in the file', () => {
     const cwd = directoryWith({})
     writeFileSync(join(cwd, 'limpet.yaml'), `${fileOf('web')}worker: 1\n`)
     refusal(
@@ -155,38 +155,38 @@ describe('what is wrong with a flag or a variable', () => {
     )
   })
 
-  test('an empty flag is wrong', () => {
+  test('an empty flag is invalid', () => {
     refusal(
       { env: lab, flags: { port: '' } },
       '--port: expected a whole number from 0 to 65535, found "" (for example --port 8080)',
     )
   })
 
-  test('a port for several listeners is wrong', () => {
+  test('a port for several listeners is refused', () => {
     const cwd = directoryWith({})
     writeFileSync(join(cwd, 'limpet.yaml'), `${fileOf('web')}listeners: [{ port: 80 }, { port: 81 }]\n`)
     refusal(
       { cwd, flags: { port: 90 } },
-      '--port: expected one listener, whose port it replaces, found 2 (set the ports in the file)',
+      '--port: expected exactly one listener, whose port it replaces, found 2 (set the ports in the file)',
     )
   })
 
-  test("a port that is the admin API's is wrong", () => {
+  test('the port of the admin API is refused', () => {
     const cwd = directoryWith({})
     writeFileSync(join(cwd, 'limpet.yaml'), `${fileOf('web')}admin: on\n`)
     refusal(
       { cwd, flags: { port: 9000 } },
-      "--port: expected another port than the admin API's, found 9000 (set another port for admin in the file, or choose another one here)",
+      "--port: expected a port other than the admin API's, found 9000 (choose another port here, or another one for admin in the file)",
     )
     assert.equal(portOf(load({ cwd, flags: { port: 9001 } }).config), 9001)
   })
 
-  test('lists that make too many servers are wrong', () => {
+  test('lists with too many servers are refused', () => {
     const cwd = directoryWith({ 'limpet.yaml': 'static' })
     const servers = Array.from({ length: 16_385 }, (_, index) => `s${index}`).join(' ')
     refusal(
       { cwd, env: { STATIC_BACKEND: servers } },
-      'STATIC_BACKEND: expected at most 16384 servers in all, found 16385',
+      'STATIC_BACKEND: expected at most 16384 servers in total, found 16385',
     )
   })
 })
@@ -202,7 +202,7 @@ test('the origin names the file and everything that replaced a part of it', () =
   assert.equal(formatOrigin(load({ env: lab }).origin), 'the environment (STATIC_BACKEND, DYNAMIC_BACKEND)')
 })
 
-describe('the default name of a cookie is made of the instance and the upstream', () => {
+describe('the default name of a cookie depends on the instance and the upstream', () => {
   const file = (settings: string) =>
     `${settings}\nroutes: [{ path: /*, upstream: app }]\n` +
     'upstreams: { app: { affinity: cookie, servers: [a] }, api: { affinity: cookie, servers: [a] }, own: { affinity: { type: cookie, name: own }, servers: [a] } }\n'
@@ -228,7 +228,7 @@ describe('the default name of a cookie is made of the instance and the upstream'
     )
   })
 
-  test('as they are in the end, flags and variables included', () => {
+  test('in their final form, with flags and variables applied', () => {
     const byPort = namesOf('listeners: [{ port: 8080 }]')
     assert.deepEqual(namesOf('', { flags: { port: '8080' } }), byPort)
     assert.deepEqual(namesOf('', { env: { PORT: '8080' } }), byPort)
@@ -240,7 +240,7 @@ describe('the default name of a cookie is made of the instance and the upstream'
     assert.deepEqual(namesOf('', { flags: { instance: '8080' } }), byPort)
   })
 
-  test('which is a name', () => {
+  test('and the instance must be a valid name', () => {
     refusal(
       { env: { ...lab, LIMPET_INSTANCE: 'a shop' } },
       'LIMPET_INSTANCE: expected a name of at most 64 letters, digits and . _ -, found "a shop" (for example LIMPET_INSTANCE=shop)',

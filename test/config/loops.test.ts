@@ -1,4 +1,4 @@
-/** Servers that are the proxy itself: a request to one would go round without end. */
+/** Servers that are the proxy itself: a request to one would loop. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { hostname, networkInterfaces, tmpdir } from 'node:os'
@@ -16,7 +16,7 @@ function load(text: string, options: Partial<LoadOptions> = {}) {
   return loadConfig({ file: 'loops.yaml', env: {}, cwd, ...options }).config
 }
 
-/** What the configuration is refused with; undefined where it is not. */
+/** The error text of the configuration; undefined if it is valid. */
 function refusal(text: string | undefined, options: Partial<LoadOptions> = {}): string | undefined {
   try {
     text === undefined ? loadConfig({ env: {}, cwd: tmpdir(), ...options }) : load(text, options)
@@ -34,7 +34,7 @@ upstreams: { app: { servers: ["10.255.255.1:3000", ${JSON.stringify(server)}] } 
 `
 }
 
-/** An address of this machine beyond loopback, if it has any. */
+/** An address of this machine other than loopback, if it has one. */
 const own = Object.values(networkInterfaces())
   .flatMap((addresses = []) => addresses)
   .find(({ internal, family }) => !internal && family === 'IPv4')?.address
@@ -95,13 +95,13 @@ describe('a server is refused', () => {
   }
 })
 
-describe('a server is taken', () => {
+describe('a server is accepted', () => {
   for (const [listener, server] of others) {
     test(`${server} behind ${listener}`, () => assert.equal(refusal(fileWith(listener, server)), undefined))
   }
 })
 
-test('the error says where the server stands, where the listener does, and what would come of it', () => {
+test('the error names the places of the server and the listener, and the consequence', () => {
   assert.equal(
     refusal(`routes: [{ path: /*, upstream: app }]
 upstreams:
@@ -114,24 +114,30 @@ listeners:
   - { port: 8080 }
 `),
     'loops.yaml:5:9: upstreams.app.servers[0]: expected the address of a server, found localhost:8080, where the proxy itself ' +
-      'listens (listeners[1], 0.0.0.0:8080), see line 9 (its requests would come back to it without end)\n' +
+      'listens (listeners[1], 0.0.0.0:8080), see line 9 (requests to it would loop)\n' +
       '1 problem in the configuration',
   )
 })
 
-test('the listener that is there by default counts, though it stands nowhere', () => {
+test('the default listener counts, although the file does not have it', () => {
   const text = 'routes: [{ path: /*, upstream: app }]\nupstreams: { app: { servers: [127.0.0.1] } }\n'
   const found = refusal(text)
-  assert.match(found ?? '', /^loops\.yaml:2:31: .*\(listeners\[0\], 0\.0\.0\.0:80\) \(its/)
+  assert.match(found ?? '', /^loops\.yaml:2:31: .*\(listeners\[0\], 0\.0\.0\.0:80\) \(requests/)
   assert.equal(refusal(text, { flags: { port: 8080 } }), undefined)
 })
 
-describe('what replaces a part of the file counts', () => {
+describe('overrides of the file count', () => {
   test('a port', () => {
     const text = fileWith(everyIPv4, '127.0.0.1:8081')
     assert.equal(refusal(text), undefined)
-    assert.match(refusal(text, { env: { PORT: '8081' } }) ?? '', /^loops\.yaml:3:.*0\.0\.0\.0:8081\), by PORT \(its/)
-    assert.match(refusal(text, { flags: { port: 8081 } }) ?? '', /^loops\.yaml:3:.*0\.0\.0\.0:8081\), by --port \(its/)
+    assert.match(
+      refusal(text, { env: { PORT: '8081' } }) ?? '',
+      /^loops\.yaml:3:.*0\.0\.0\.0:8081\), by PORT \(requests/,
+    )
+    assert.match(
+      refusal(text, { flags: { port: 8081 } }) ?? '',
+      /^loops\.yaml:3:.*0\.0\.0\.0:8081\), by --port \(requests/,
+    )
     assert.equal(refusal(fileWith(everyIPv4, '127.0.0.1:8080'), { env: { PORT: '8081' } }), undefined)
   })
 
@@ -147,14 +153,14 @@ upstreams: { static: { servers: [a] } }`
   })
 })
 
-test('the admin API as a server is warned of', () => {
+test('warns of a server that is the admin API', () => {
   const warnings = warningsOf(load(`${fileWith(everyIPv4, 'localhost:9000')}admin: on\n`))
   assert.equal(warnings.length, 1)
-  assert.match(warnings[0]!, /^upstream app: server localhost:9000 is the admin API, which asks nobody who they are/)
+  assert.match(warnings[0]!, /^upstream app: server localhost:9000 is the admin API, which has no authentication/)
   assert.deepEqual(warningsOf(load(`${fileWith(everyIPv4, 'localhost:9001')}admin: on\n`)), [])
 })
 
-test('a Unix socket is the same by whichever of its paths', () => {
+test('a Unix socket is recognised by any of its paths', () => {
   const link = join(cwd, 'link')
   symlinkSync(cwd, link)
   const listener = `{ address: "unix:${join(cwd, 'limpet.sock')}" }`

@@ -17,15 +17,15 @@ describe('a duration', () => {
     )
   })
 
-  test('is written in the largest unit that holds it whole', () => {
+  test('is written in the largest unit that divides it', () => {
     assert.deepEqual([0, 1500, 90_000, 120_000, 86_400_000].map(formatDuration), ['0s', '1500ms', '90s', '2m', '1d'])
   })
 
-  test('is the same once written and read', () => {
+  test('is the same after it is written and read', () => {
     fc.assert(fc.property(fc.integer({ min: 0, max: 2 ** 31 - 1 }), (ms) => parseDuration(formatDuration(ms)) === ms))
   })
 
-  test('ends where the timers of Node do', () => {
+  test("has the maximum of Node's timers", () => {
     assert.equal(parseDuration('2147483647ms'), 2_147_483_647)
     assert.throws(() => parseDuration('2147483648ms'), InvalidValue)
   })
@@ -39,7 +39,7 @@ describe('a size', () => {
     )
   })
 
-  test('is written in the largest unit that holds it whole', () => {
+  test('is written in the largest unit that divides it', () => {
     assert.deepEqual([0, 1, 32_000, 32_768, 1_048_577].map(formatSize), [
       'unlimited',
       '1B',
@@ -49,12 +49,12 @@ describe('a size', () => {
     ])
   })
 
-  test('is the same once written and read', () => {
+  test('is the same after it is written and read', () => {
     fc.assert(fc.property(fc.maxSafeNat(), (bytes) => parseSize(formatSize(bytes)) === bytes))
   })
 
-  test('is refused with the mend where nginx or another case was meant', () => {
-    const mends = [
+  test('is refused with a hint for the notation of nginx and for another case', () => {
+    const hints = [
       ['32k', '32KiB'],
       ['8m', '8MiB'],
       ['10mb', '10MB'],
@@ -62,20 +62,20 @@ describe('a size', () => {
       ['1024', '1024B'],
       ['1Kb', '1kB'],
     ]
-    for (const [written, meant] of mends) assert.throws(() => parseSize(written!), { hint: `write ${meant}` })
+    for (const [written, meant] of hints) assert.throws(() => parseSize(written!), { hint: `write ${meant}` })
     assert.throws(() => parseSize('big'), { hint: undefined })
   })
 })
 
 describe('a count', () => {
-  test('is the same once written and read, and unlimited is 0', () => {
+  test('is the same after it is written and read, and unlimited is 0', () => {
     assert.equal(parseCount('unlimited'), 0)
     fc.assert(fc.property(fc.maxSafeNat(), (count) => parseCount(formatCount(count)) === count))
   })
 })
 
 describe('a share', () => {
-  test('is held in percent, and is the same once written and read', () => {
+  test('is in percent, and is the same after it is written and read', () => {
     assert.deepEqual(
       ['0%', '7%', '100%', 0].map((share) => parsePercent(share)),
       [0, 7, 100, 0],
@@ -83,7 +83,7 @@ describe('a share', () => {
     fc.assert(fc.property(fc.nat(100), (percent) => parsePercent(formatPercent(percent)) === percent))
   })
 
-  test('is refused with the mend where the sign is missing', () => {
+  test('is refused with a hint if the sign is missing', () => {
     assert.throws(() => parsePercent(50), { hint: 'write 50%' })
     assert.throws(() => parsePercent('0.07'), { hint: 'write 7%' })
     for (const written of ['101%', '-1%', '1.5%', 101, 'half', '%'])
@@ -102,7 +102,7 @@ describe('statuses', () => {
     ])
   })
 
-  test('are the same once written and read', () => {
+  test('are the same after they are written and read', () => {
     const status = fc.integer({ min: 200, max: 599 })
     fc.assert(
       fc.property(status, status, (one, other) => {
@@ -112,7 +112,7 @@ describe('statuses', () => {
     )
   })
 
-  test('of interim responses, and none, are refused', () => {
+  test('are refused if they are of interim responses or invalid', () => {
     for (const written of [100, '1xx', 600, '6xx', '200-600', '299-200', '200-', '', 20]) {
       assert.throws(() => parseStatusRange(written), InvalidValue)
     }
@@ -124,12 +124,12 @@ describe('an address', () => {
   const name = fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) => labels.join('.'))
   const port = fc.integer({ min: 1, max: 65_535 })
 
-  test('is the same once written and read', () => {
+  test('is the same after it is written and read', () => {
     const address = fc.record({ host: fc.oneof(name, fc.ipV4()), port }, { noNullPrototype: true })
     fc.assert(fc.property(address, (address) => assert.deepEqual(parseAddress(formatAddress(address)), address)))
   })
 
-  test('of IPv6 has one form, whatever form was written', () => {
+  test('of IPv6 has one canonical form', () => {
     fc.assert(
       fc.property(fc.ipV6(), port, (ip, port) => {
         const address = parseAddress(`[${ip}]:${port}`)
@@ -143,7 +143,7 @@ describe('an address', () => {
     assert.deepEqual(parseAddress('App-1.Internal'), { host: 'app-1.internal', port: 80 })
   })
 
-  test('that is none is refused and nothing else is thrown', () => {
+  test('that is invalid throws InvalidValue and nothing else', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         try {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { meet } from '../../src/config/place.ts'
 
-test('two places meet where one port and one address could be meant by both', () => {
+test('two places meet if both could receive a connection to one address and port', () => {
   const at = (address: string, port = 80) => ({ address, port })
   for (const [one, other, expected] of [
     [at('127.0.0.1'), at('127.0.0.1'), true],

@@ -9,7 +9,7 @@ const name = fc.stringMatching(/^[a-z0-9][\w.-]{0,8}$/)
 const whole = (max: number) => fc.integer({ min: 1, max })
 const printable = fc.stringMatching(/^[!-~]([ -~]{0,10}[!-~])?$/)
 
-/** What a file may say, with text that YAML or the variables could take for something else. */
+/** Values of a file, with text that YAML or the expansion of variables could misread. */
 const file = fc.record({
   workers: whole(64),
   path: fc.stringMatching(/^\/[\w${}:&!|>'"@-]{1,10}$/),
@@ -29,7 +29,7 @@ const file = fc.record({
   bodySize: fc.maxSafeNat().map((bytes) => `${bytes}B`),
 })
 
-test('any configuration is the same once printed and loaded again', () => {
+test('any configuration is the same after it is printed and loaded again', () => {
   fc.assert(
     fc.property(file, ({ workers, path, header, upstream, server, bodySize }) => {
       const routes = [{ path, headers: { 'x-any': header }, upstream }]
@@ -42,7 +42,7 @@ test('any configuration is the same once printed and loaded again', () => {
   )
 })
 
-test('a header by which a check is let in is hidden with the secrets, and no other', () => {
+test('a header with credentials of a check is hidden like the secrets; other headers are not', () => {
   const headers = { Authorization: 'Bearer abc', Cookie: 'user=abc', Host: 'shop.example' }
   const upstreams = { a: { servers: ['a'], health: { check: { type: 'http', path: '/', headers } } } }
   const config = load({ routes: [{ path: '/*', upstream: 'a' }], upstreams })
@@ -53,12 +53,12 @@ test('a header by which a check is let in is hidden with the secrets, and no oth
   assert.deepEqual(parseConfig(printed, 'printed', env), config)
 })
 
-test('a comment stays one line, whatever is in it', () => {
+test('a comment stays on one line, with any content', () => {
   const config = load({ routes: [{ path: '/*', upstream: 'a' }], upstreams: { a: { servers: ['a'] } } })
   assert.match(printConfig(config, 'a\nworkers: 7'), /^# a\\nworkers: 7\nlisteners:/)
 })
 
-/** JSON is YAML; the texts are escaped, since they are meant as they stand. */
+/** JSON is YAML. The texts are escaped, because they are literal. */
 function load(value: unknown): Config {
   return parseConfig(JSON.stringify(value).replaceAll('${', '$$${'), 'any.yaml', {})
 }

@@ -5,38 +5,38 @@ import { parseIpAddress } from '../runtime/ip-address.ts'
 import type { Endpoint } from '../runtime/snapshot.ts'
 
 /**
- * Tells whether a connection would come back to where this machine listens. It knows the machine's own addresses, localhost,
- * the machine's own name and what /etc/hosts says; a name that only DNS knows is taken for another machine's.
+ * Decides whether a connection would reach an endpoint on which this machine listens. Knows the machine's own addresses,
+ * localhost, the machine's own name and /etc/hosts. A name that only DNS knows is assumed to be another machine's.
  */
-export class OwnPlaces {
+export class LocalEndpoints {
   readonly #addresses = new Set(
-    Object.values(networkInterfaces()).flatMap((all = []) => all.map(({ address }) => uniform(address) ?? '')),
+    Object.values(networkInterfaces()).flatMap((all = []) => all.map(({ address }) => canonical(address) ?? '')),
   )
   readonly #names: ReadonlyMap<string, readonly string[]> = namesIn(hostsFile())
   readonly #hostname = hostname().toLowerCase()
 
-  /** Whether a connection to `target` comes to whoever listens at `listening`. */
-  lead(target: Endpoint, listening: Endpoint): boolean {
+  /** Whether a connection to `target` would reach a socket that listens on `listening`. */
+  isReachedBy(target: Endpoint, listening: Endpoint): boolean {
     if ('path' in target || 'path' in listening)
       return 'path' in target && 'path' in listening && real(target.path) === real(listening.path)
     if (target.port !== listening.port) return false
-    return target.host === listening.host || this.#isHeard(target.host, listening.host)
+    return target.host === listening.host || this.#isHostReached(target.host, listening.host)
   }
 
-  #isHeard(host: string, listening: string): boolean {
-    const heard = this.#addressesOf(listening)
-    const everywhere = heard.includes('::')
-    const onIPv4 = everywhere || heard.includes('0.0.0.0')
-    const targets = this.#addressesOf(host).map(reached)
-    // Which of its addresses the machine's name stands for, only the resolver knows.
+  #isHostReached(host: string, listening: string): boolean {
+    const listenAddresses = this.#addressesOf(listening)
+    const onIPv6 = listenAddresses.includes('::')
+    const onIPv4 = onIPv6 || listenAddresses.includes('0.0.0.0')
+    const targets = this.#addressesOf(host).map(destinationOf)
+    // Only the resolver knows which of the machine's addresses its name has.
     if (targets.length === 0) return onIPv4 && host === this.#hostname
     return targets.some(
-      (target) => heard.includes(target) || ((target.includes(':') ? everywhere : onIPv4) && this.#isOwn(target)),
+      (target) => listenAddresses.includes(target) || ((target.includes(':') ? onIPv6 : onIPv4) && this.#isOwn(target)),
     )
   }
 
   #addressesOf(host: string): readonly string[] {
-    const address = uniform(host)
+    const address = canonical(host)
     if (address !== undefined) return [address]
     if (host === 'localhost' || host.endsWith('.localhost')) return ['127.0.0.1', '::1']
     return this.#names.get(host) ?? []
@@ -47,7 +47,7 @@ export class OwnPlaces {
   }
 }
 
-/** The path without symbolic links: /var/run is one. Where nothing is there yet, that of its directory. */
+/** The path without symbolic links (/var/run is one). If the file does not exist yet, resolves its directory. */
 function real(path: string): string {
   try {
     return realpathSync(path)
@@ -57,23 +57,23 @@ function real(path: string): string {
   }
 }
 
-/** Where a connection to an address goes: one to the unspecified address goes to this machine. */
-function reached(address: string): string {
+/** The address that a connection goes to: one to the unspecified address goes to this machine. */
+function destinationOf(address: string): string {
   if (address === '0.0.0.0') return '127.0.0.1'
   return address === '::' ? '::1' : address
 }
 
-/** An IP address in its one form, an IPv4-mapped one as IPv4. */
-function uniform(text: string): string | undefined {
+/** An IP address in its canonical form, an IPv4-mapped one as IPv4. */
+function canonical(text: string): string | undefined {
   return parseIpAddress(text)?.text
 }
 
-/** The addresses of each name of a hosts file. */
+/** The addresses of each name in a hosts file. */
 function namesIn(file: string): Map<string, string[]> {
   const names = new Map<string, string[]>()
   for (const line of file.split('\n')) {
     const [address = '', ...aliases] = line.replace(/#.*/, '').trim().toLowerCase().split(/\s+/)
-    const known = uniform(address)
+    const known = canonical(address)
     if (known === undefined) continue
     for (const name of aliases) names.set(name, [...(names.get(name) ?? []), known])
   }
