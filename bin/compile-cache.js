@@ -1,12 +1,12 @@
-// Plain JavaScript, as limpet.js is.
+// Plain JavaScript, like limpet.js.
 import { existsSync, lstatSync, mkdirSync } from 'node:fs'
 import module from 'node:module'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 
 /**
- * Has Node keep the code that it compiles, of threads and child processes too, so that the next start finds it ready.
- * Whoever can write there can run code here, so it is a directory of the user's own, or none: then every start compiles.
+ * Lets Node cache compiled code, also of threads and child processes, for a faster next start. Anyone who can write to the
+ * cache can run code in this process, so it must be a private directory of the user; without one, there is no cache.
  */
 export function keepCompiledCode() {
   const { env } = process
@@ -18,18 +18,18 @@ export function keepCompiledCode() {
     module.enableCompileCache(directory)
     env.NODE_COMPILE_CACHE = directory
   } catch {
-    // Nothing depends on it.
+    // Without the cache, only the start is slower.
   }
 }
 
-/** Where systemd says (systemd.exec, CacheDirectory=), or where its kind of user keeps such things. */
+/** The directory set by systemd (systemd.exec, CacheDirectory=), or the usual cache directory of the user. */
 function cacheDirectory(env) {
   if (env.CACHE_DIRECTORY) return env.CACHE_DIRECTORY.split(':')[0]
   if (process.getuid?.() === 0) return '/var/cache'
   return env.XDG_CACHE_HOME || join(homedir(), '.cache')
 }
 
-/** Whether it is a directory, and no link to one, that belongs to this user and that nobody else may enter. */
+/** Whether the path is a directory (not a link) that belongs to this user and that no other user can access. */
 function isPrivate(path) {
   const { mode, uid } = lstatSync(path)
   const isDirectory = (mode & 0o170000) === 0o040000

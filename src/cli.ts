@@ -1,4 +1,4 @@
-/** Names the commands. What each does is its own file's business, and is loaded when it is asked for. */
+/** The command line. Each command has its own file, which is loaded only when it is used. */
 import { Command } from 'commander'
 import { explain } from './commands/explain.ts'
 import { description, version } from './version.ts'
@@ -12,8 +12,8 @@ const commands = new Map<string, () => Promise<Command>>([
   ['status', async () => (await import('./commands/status.ts')).statusCommand()],
 ])
 
-/** The command that the first argument names; all of them where it names none, for help and for suggestions. */
-function askedFor([first = '']: readonly string[]): Promise<Command[]> {
+/** The command that the first argument names; all commands if it names none, for help and for suggestions. */
+function commandsFor([first = '']: readonly string[]): Promise<Command[]> {
   const load = commands.get(first)
   return Promise.all(load === undefined ? Array.from(commands.values(), (each) => each()) : [load()])
 }
@@ -23,7 +23,7 @@ try {
     .description(description)
     .version(version)
     .showHelpAfterError('(run limpet --help for the commands and their options)')
-  for (const command of await askedFor(process.argv.slice(2))) program.addCommand(command)
+  for (const command of await commandsFor(process.argv.slice(2))) program.addCommand(command)
   await program.parseAsync()
 } catch (error) {
   console.error(explain(error))

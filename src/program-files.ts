@@ -1,4 +1,4 @@
-/** Where the program's own files lie, as source in a checkout and as JavaScript once it is built. */
+/** The locations of the program's own files: TypeScript in a checkout, JavaScript after a build. */
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
 
 export const packageFile = new URL('../package.json', import.meta.url)

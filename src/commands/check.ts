@@ -7,11 +7,11 @@ import { warningOfAnother } from '../control/instance-lock.ts'
 import { StateDirectory } from '../control/state-directory.ts'
 import { type ConfigOptions, loadFromOptions, withConfigOptions } from './options.ts'
 
-/** `limpet check`: validates the configuration and prints what is in effect, as a file that says the same. */
+/** `limpet check`: validates the configuration and prints the effective one as an equivalent file. */
 export function checkCommand(): Command {
   return withConfigOptions(new Command('check'))
-    .summary('check the configuration and print what is in effect')
-    .description('Checks the configuration and prints what is in effect, every default included, as a limpet.yaml.')
+    .summary('check the configuration and print the effective one')
+    .description('Checks the configuration and prints the effective one, including all defaults, as a limpet.yaml.')
     .action(check)
 }
 

@@ -1,4 +1,4 @@
-/** A command could not do what it was asked for. The message says why, and what would help. */
+/** A command failed for a reason that the user can fix. The message says why, and how to fix it. */
 export class CommandFailure extends Error {
   override readonly name = 'CommandFailure'
 }

@@ -29,7 +29,7 @@ export function demoCommand(): Command {
   return new Command('demo')
     .summary('run the lab: its servers, and the load balancer in front')
     .description(
-      'Starts static and dynamic servers and the load balancer in front of them, on loopback. Ctrl-C ends all.',
+      'Starts static and dynamic servers and the load balancer in front of them, on loopback. Ctrl-C stops them all.',
     )
     .addOption(portOption())
     .option('--static <count>', 'how many static servers', wholeNumber(1, 50), 2)
@@ -37,17 +37,17 @@ export function demoCommand(): Command {
     .action(demo)
 }
 
-/** A variable that is empty counts as unset, as everywhere. */
+/** An empty variable counts as unset, as everywhere in Limpet. */
 function portOption(): Option {
   const option = new Option('--port <port>', 'where to listen on 127.0.0.1').argParser(wholeNumber(0, 65_535))
   return (process.env.PORT ? option.env('PORT') : option).default(7777)
 }
 
 async function demo(options: DemoOptions): Promise<void> {
-  // HUP means that the terminal is gone.
+  // HUP means that the terminal was closed.
   const signals = [...stopSignals, 'SIGHUP'] as const
   const { log, close } = programLog('text')
-  const stopped = untilStopped(() => log.info('stopping; again to end at once'), signals)
+  const stopped = untilStopped(() => log.info('stopping; press Ctrl-C again to end at once'), signals)
   const servers = await Promise.all([...several('static', options.static), ...several('dynamic', options.dynamic)])
   try {
     const balancer = await Balancer.start(configFor(servers, options.port), log)
@@ -67,7 +67,7 @@ function several(kind: Kind, count: number): Promise<LabServer>[] {
 }
 
 async function start(kind: Kind, name: string): Promise<LabServer> {
-  // In a process group of its own, so that Ctrl-C reaches the balancer first; it ends with us through its channel.
+  // In its own process group, so that Ctrl-C reaches only the balancer. It exits when its IPC channel closes.
   const child = fork(labServerModule(kind), {
     detached: true,
     execArgv: [...process.execArgv, '--disable-sigusr1'],

@@ -2,7 +2,7 @@ import { ConfigError } from '../config/error.ts'
 import { ListenError } from '../control/listen-error.ts'
 import { CommandFailure } from './command-failure.ts'
 
-/** What a command's failure is to a person: a clear sentence for what they can mend, a stack for what only we can. */
+/** The error text for the user: a sentence for a problem that they can fix, a stack trace for a bug in Limpet. */
 export function explain(error: unknown): string {
   if (error instanceof ConfigError) return error.message
   if (error instanceof CommandFailure) return `limpet: ${error.message}`

@@ -9,7 +9,7 @@ interface ExportOptions extends ConfigOptions {
   readonly out?: string
 }
 
-/** `limpet export`: the configuration in the words of another program. */
+/** `limpet export`: converts the configuration to that of another program. */
 export function exportCommand(): Command {
   return new Command('export')
     .summary('write the configuration for another program')
@@ -20,7 +20,9 @@ export function exportCommand(): Command {
 function nginxCommand(): Command {
   return withConfigOptions(new Command('nginx'))
     .summary('write the configuration as an nginx.conf')
-    .description('Writes the configuration as an nginx.conf. What nginx cannot express is refused, all of it at once.')
+    .description(
+      'Writes the configuration as an nginx.conf. Fails with a list of all settings that nginx cannot express.',
+    )
     .option('--out <folder>', `write nginx.conf and ${SITE} into this folder, instead of one file to standard output`)
     .action(toNginx)
 }

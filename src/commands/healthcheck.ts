@@ -11,15 +11,17 @@ interface HealthcheckOptions extends ConfigOptions {
   readonly timeout: number
 }
 
-/** A path above the root: whoever listens must answer it, with 400, and no server behind is troubled. */
-const NOBODYS_PATH = '/..'
+/** A path above the root. Limpet answers it with 400 itself, so no server gets the request. */
+const PATH_ABOVE_ROOT = '/..'
 
 /** `limpet healthcheck`: whether a balancer with this configuration answers on this machine. */
 export function healthcheckCommand(): Command {
   return withConfigOptions(new Command('healthcheck'))
     .summary('ask whether the load balancer answers on this machine')
-    .description('Asks the first listener for an HTTP answer over loopback, and exits with 0 if there is one, else 1.')
-    .option('--timeout <ms>', 'how long it may take, in ms', wholeNumber(1, 60_000), 2000)
+    .description(
+      'Sends a request to the first listener over loopback. Exits with 0 if there is a response, else with 1.',
+    )
+    .option('--timeout <ms>', 'the maximum time for the response, in ms', wholeNumber(1, 60_000), 2000)
     .action(healthcheck)
 }
 
@@ -37,7 +39,7 @@ async function healthcheck({ timeout, ...options }: HealthcheckOptions): Promise
   }
 }
 
-/** Where a listener is reached from the same machine. */
+/** The endpoint at which this machine reaches a listener. */
 function reachable(listener: Listener): Endpoint {
   const endpoint = endpointOf(listener)
   if ('path' in endpoint) return endpoint
@@ -46,8 +48,8 @@ function reachable(listener: Listener): Endpoint {
   return { host: loopback ?? host, port }
 }
 
-/** The header of the PROXY protocol (2.1) by which a proxy speaks for itself; anybody may. */
-const FOR_MYSELF = 'PROXY UNKNOWN\r\n'
+/** The PROXY header (protocol specification, 2.1) of a connection from the proxy itself. Any peer may send it. */
+const OWN_CONNECTION = 'PROXY UNKNOWN\r\n'
 
 function statusFrom(endpoint: Endpoint, proxyProtocol: boolean, timeout: number): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -55,16 +57,16 @@ function statusFrom(endpoint: Endpoint, proxyProtocol: boolean, timeout: number)
     const headers = { 'User-Agent': 'limpet-healthcheck', Connection: 'close' }
     const createConnection = () => {
       const socket = connect(endpoint)
-      if (proxyProtocol) socket.write(FOR_MYSELF)
+      if (proxyProtocol) socket.write(OWN_CONNECTION)
       return socket
     }
     const authority = 'path' in endpoint ? {} : endpoint
-    request({ ...authority, path: NOBODYS_PATH, headers, signal, createConnection })
+    request({ ...authority, path: PATH_ABOVE_ROOT, headers, signal, createConnection })
       .on('response', (response) => {
         response.resume()
         resolve(response.statusCode!)
       })
-      .on('error', (error) => reject(signal.aborted ? new Error(`nothing came within ${timeout} ms`) : error))
+      .on('error', (error) => reject(signal.aborted ? new Error(`no response within ${timeout} ms`) : error))
       .end()
   })
 }

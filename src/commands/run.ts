@@ -6,11 +6,10 @@ import { startWorkerThread } from '../control/worker-thread.ts'
 import { type ConfigOptions, loadFromOptions, withConfigOptions } from './options.ts'
 import { untilStopped } from './until-stopped.ts'
 
-const NO_RELOAD =
-  'Limpet cannot reload its configuration yet, and goes on with the one it has; to apply another, restart'
-const NO_UPGRADE = 'Limpet cannot replace its own program yet, and goes on; to upgrade, restart'
+const NO_RELOAD = 'Limpet cannot reload its configuration yet, and keeps the current one; to apply another, restart'
+const NO_UPGRADE = 'Limpet cannot replace its own program yet, and keeps running; to upgrade, restart'
 
-/** A start that was told to stop goes on for so long, in ms: it may wait for a first check, and nobody is served yet. */
+/** After a signal to stop, a start may go on for this long, in ms. It may be waiting for first checks, and serves no client yet. */
 const START_WITHIN = 1000
 
 export function runCommand(): Command {
@@ -21,7 +20,7 @@ export function runCommand(): Command {
 }
 
 async function run(options: ConfigOptions): Promise<void> {
-  // Its thread loads what serves while this one loads what reads the configuration.
+  // Starts the first worker thread early: it loads its modules while this thread loads the configuration.
   const firstThread = startWorkerThread(0)
   const { config, origin } = await loadFromOptions(options)
   const { programLog } = await import('../observability/program-log.ts')
@@ -30,7 +29,9 @@ async function run(options: ConfigOptions): Promise<void> {
   process.on('SIGHUP', () => log.warn(`SIGHUP: ${NO_RELOAD}`))
   process.on('SIGUSR2', () => log.warn(`SIGUSR2: ${NO_UPGRADE}`))
   // The first worker serves while the others start.
-  const stopped = untilStopped((signal) => log.info(`${signal}: finishing what is in flight; again to end at once`))
+  const stopped = untilStopped((signal) =>
+    log.info(`${signal}: finishing requests in flight; send it again to end at once`),
+  )
   const started = Balancer.start(config, log, firstThread)
   const balancer = await Promise.race([started, stopped.then(() => setTimeout(START_WITHIN))])
   if (balancer === undefined) {
@@ -45,6 +46,6 @@ async function run(options: ConfigOptions): Promise<void> {
   await stopped
   await balancer.stop()
   await close()
-  // What nobody reads must not keep the program.
+  // A blocked standard stream must not keep the process alive.
   process.exit()
 }

@@ -10,18 +10,18 @@ interface StatusOptions extends ConfigOptions {
   readonly json?: boolean
 }
 
-/** How long the admin API may take, in ms. */
-const PATIENCE = 5000
+/** The maximum time for a response of the admin API, in ms. */
+const TIMEOUT = 5000
 
 const TURN_ON = 'turn it on with this line in limpet.yaml: admin: on'
 
-/** `limpet status`: what a running balancer says of its upstreams, servers and sessions. */
+/** `limpet status`: shows the upstreams, servers and sessions of a running balancer. */
 export function statusCommand(): Command {
   return withConfigOptions(new Command('status'))
     .summary('show the upstreams, servers and sessions of the running load balancer')
     .description('Asks the admin API of the running load balancer for its upstreams, servers and sessions.')
-    .option('--url <url>', 'where the admin API answers (default: as the configuration says)')
-    .option('--json', 'print what the API says, as one JSON object')
+    .option('--url <url>', 'the URL of the admin API (default: from the configuration)')
+    .option('--json', "print the API's answers as one JSON object")
     .action(showStatus)
 }
 
@@ -45,7 +45,7 @@ async function ask<Answer>(place: string, path: string): Promise<Answer> {
   const url = urlOf(place, path)
   let response: Response
   try {
-    response = await fetch(url, { signal: AbortSignal.timeout(PATIENCE) })
+    response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT) })
   } catch (error) {
     const { cause, message } = error as Error & { cause?: NodeJS.ErrnoException }
     throw new CommandFailure(
@@ -55,7 +55,7 @@ async function ask<Answer>(place: string, path: string): Promise<Answer> {
   }
   const body = await response.text()
   if (response.ok && response.headers.get('Content-Type')?.startsWith('application/json')) return JSON.parse(body)
-  throw new CommandFailure(`what answers at ${url} is no admin API of Limpet (status ${response.status})`)
+  throw new CommandFailure(`the server at ${url} is no admin API of Limpet (status ${response.status})`)
 }
 
 function urlOf(place: string, path: string): URL {
@@ -77,7 +77,7 @@ function headline({ version, since, workers, listeners, droppedLogLines }: Statu
 
 function paragraph({ name, balance, affinity, servers, warnings }: Upstream): string {
   const title = `upstream ${name}: ${balance}${affinity === null || affinity === balance ? '' : `, affinity ${affinity}`}`
-  const columns = ['SERVER', 'ADDRESS', 'WEIGHT', 'STATE', 'IN HAND', 'REQUESTS', 'FAILED']
+  const columns = ['SERVER', 'ADDRESS', 'WEIGHT', 'STATE', 'IN FLIGHT', 'REQUESTS', 'FAILED']
   const sessions = affinity === null ? [] : ['SESSIONS', 'SHARE', 'ACTIVE', 'OLDEST']
   const rows = servers.map((server) => [
     server.name,
@@ -103,7 +103,7 @@ function sessionCells({ live, share, active, oldest }: NonNullable<Server['sessi
   ]
 }
 
-/** The two halves of a state as one word, the worse first. */
+/** Combines the admin state and the health of a server in one word or two. */
 function stateOf({ state, backup }: Server): string {
   const { admin, health } = state
   const word = admin === 'ready' ? health : health === 'down' ? `${admin}, down` : admin
@@ -114,7 +114,7 @@ function formatCount(count: number): string {
   return count.toLocaleString('en-US')
 }
 
-/** How long ago a time was, in its two largest units: `3 h 12 min`. */
+/** The time since `time`, in its two largest units: `3 h 12 min`. */
 function formatAge(time: string): string {
   const seconds = Math.max(0, Math.floor((Date.now() - Date.parse(time)) / 1000))
   const parts: [number, string][] = [

@@ -1,7 +1,7 @@
 /**
- * Rows under a heading as text for a terminal, indented by two.
+ * Formats rows under a heading as text for a terminal, indented by two spaces.
  *
- * @param left the columns whose cells stand at the left; all others are numbers, at the right
+ * @param left the columns that are aligned left; all others are numbers and are aligned right
  */
 export function formatTable(
   heading: readonly string[],

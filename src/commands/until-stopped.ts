@@ -2,7 +2,7 @@ import { constants } from 'node:os'
 
 type Signal = keyof typeof constants.signals
 
-/** The signals that ask for a graceful end; QUIT is nginx's. */
+/** The signals for a graceful stop. QUIT is the one that nginx uses. */
 export const stopSignals: readonly Signal[] = ['SIGTERM', 'SIGINT', 'SIGQUIT']
 
 /** Resolves at the first of the signals; a second one ends the process at once. */

@@ -4,31 +4,31 @@ import type { ExchangeObserver, ExchangeRecord } from './exchange-record.ts'
 import { type Batch, LineBuffer } from './line-buffer.ts'
 import { Redaction } from './redaction.ts'
 
-/** What becomes of the lines. */
+/** Receives the lines. */
 export interface LogSink {
-  /** Takes whole lines, each with its line feed, and tells by `AccessLog.written` when it has no more need of them. */
+  /** Takes whole lines, each with its line feed. The sink calls `AccessLog.written` when it no longer needs them. */
   take(batch: Batch): void
-  /** So many lines found no room, since the sink has not given back what it took. */
+  /** This many lines were dropped, because the sink has not returned enough memory. */
   dropped(lines: number): void
 }
 
-/** Lines wait until there are this many bytes of them, or for `FLUSH_AFTER` ms. */
+/** Lines are flushed once they have this many bytes, or after `FLUSH_AFTER` ms. */
 const FLUSH_AT = 256 * 1024
 const FLUSH_AFTER = 100
 
 /**
  * Writes a line for each request: nginx's `combined` format followed by the upstream's address and status, the time in
- * seconds and the reason; or the same with names of hosts, upstreams and servers, as text or as JSON. Lines leave in
- * batches, so that no request waits for a disk or a pipe. Nothing that a client sends can end a line or a quoted part of one.
+ * seconds and the reason; or the same with the names of hosts, upstreams and servers, as text or as JSON. Lines are written in
+ * batches, so that no request waits for a disk or a pipe. A client cannot end a line or a quoted part of it.
  */
 export class AccessLog implements ExchangeObserver {
   readonly #format: Settings['format']
-  /** Absent where values may be logged as they are. */
+  /** Undefined if no values are redacted. */
   readonly #redaction: Redaction | undefined
   readonly #sink: LogSink
   readonly #lines = new LineBuffer()
   #dropped = 0
-  /** What stands between the client's address and its request. */
+  /** The text between the client's address and the request line. */
   #time = ''
   #second = 0
   readonly #timer: NodeJS.Timeout
@@ -52,7 +52,7 @@ export class AccessLog implements ExchangeObserver {
     if (this.#lines.length >= FLUSH_AT) this.#flush()
   }
 
-  /** The lines in that memory have been written. */
+  /** The sink has written the lines in this memory. */
   written(memory: number): void {
     this.#lines.giveBack(memory)
     if (this.#lines.length >= FLUSH_AT) this.#flush()
@@ -130,7 +130,7 @@ export class AccessLog implements ExchangeObserver {
     this.#dropped = 0
   }
 
-  /** Where all memories are with the sink, lines wait in this one until it is full. */
+  /** If the sink holds all other memories, lines wait in the current one until it is full. */
   #flush(): void {
     if (this.#lines.length > 0 && this.#lines.canTake) this.#sink.take(this.#lines.take())
   }

@@ -4,13 +4,13 @@ export interface RecordedRequest {
   readonly bytes: Buffer
   readonly headStart: number
   readonly requestLineEnd: number
-  /** Empty, as the path, the query and the protocol are, for a request that was not understood. */
+  /** Empty for a request that could not be parsed; then the path, the query and the protocol are empty too. */
   readonly method: string
   readonly pathStart: number
   readonly pathEnd: number
-  /** Of the path and the query. */
+  /** The end of the path and the query. */
   readonly targetEnd: number
-  /** Whom the request is for, as the client wrote it. */
+  /** The host of the request, as the client wrote it. */
   readonly authorityStart: number
   readonly authorityEnd: number
   readonly refererStart: number
@@ -20,28 +20,28 @@ export interface RecordedRequest {
   readonly id: string
 }
 
-/** An exchange that is over. Times in ms on the shared clock, sizes in bytes. */
+/** An exchange that is over. Times are in ms on the shared clock, sizes in bytes. */
 export interface ExchangeRecord {
   readonly clientAddress: string
   readonly request: RecordedRequest
   readonly startedAt: number
-  /** How long it waited in its upstream's queue. */
+  /** The time it waited in the queue of its upstream. */
   readonly queued: number
-  /** What the client was told; 499 if it left before that. */
+  /** The status that the client got; 499 if it disconnected before. */
   readonly status: number
-  /** Of the body. */
+  /** The bytes of the body. */
   readonly bytesSent: number
-  /** Undefined where no upstream was found. */
+  /** Undefined if no route matched. */
   readonly upstreamName: string | undefined
-  /** One for each attempt, separated by a comma and a space; empty for none. */
+  /** One for each attempt, separated by a comma and a space; empty if there was none. */
   readonly serverNames: string
-  /** One for each attempt, separated by a comma and a space; empty for none. */
+  /** One for each attempt, separated by a comma and a space; empty if there was none. */
   readonly upstreamAddresses: string
   readonly upstreamStatuses: string
   readonly reason: string | undefined
 }
 
-/** What is told of every exchange that is over: the access log, for one. */
+/** Is notified of every exchange that is over: the access log, for one. */
 export interface ExchangeObserver {
   ended(record: ExchangeRecord): void
 }

@@ -1,7 +1,7 @@
-/** Room for as many lines as leave at once, and for the one too many. */
+/** The size of a memory in bytes: room for a full batch of lines and the line that exceeds it. */
 const SIZE = 320 * 1024
 
-/** No more than so many memories lie with whoever writes the lines: 10 MB in all, unless lines are very long. */
+/** The maximum number of memories: 10 MB in total, unless lines are very long. */
 const MAX_MEMORIES = 32
 
 /** Bytes that need no escape between quotes: visible ASCII and the space, without the quote and the backslash. */
@@ -14,10 +14,11 @@ const DASH = 0x2d
 const BACKSLASH = 0x5c
 const LETTER_X = 0x78
 
-/** Lines that leave: the first `length` bytes of one of the buffer's memories. */
+/** Lines that are handed over: the first `length` bytes of one of the buffer's memories. */
 export interface Batch {
+  /** The number of the memory. */
   readonly memory: number
-  /** The memory itself, where it is used for the first time. */
+  /** The memory itself, if the receiver does not have it yet. */
   readonly shared: SharedArrayBuffer | undefined
   readonly length: number
 }
@@ -25,14 +26,14 @@ export interface Batch {
 interface Memory {
   readonly number: number
   bytes: Buffer<SharedArrayBuffer>
-  /** Whether the other side has it. */
+  /** Whether the receiver already has it. */
   isKnown: boolean
 }
 
 /**
- * Lines of a log, put together as bytes: what a client sent is copied, and never becomes a string. They are handed over in
- * memory that is shared and comes back, since memory given away would weigh on the other thread's garbage collector, and
- * each of its collections on the requests of this one.
+ * Builds the lines of a log as bytes: input of clients is copied and never becomes a string. Lines are handed over in shared
+ * memory that is returned and reused. Transferred memory would load the other thread's garbage collector, and each of its
+ * collections would delay requests in this thread.
  */
 export class LineBuffer {
   length = 0
@@ -41,7 +42,7 @@ export class LineBuffer {
   #memory = this.#newMemory()
   #bytes = this.#memory.bytes
 
-  /** Appends text that is ASCII. */
+  /** Appends ASCII text. */
   ascii(text: string): void {
     this.#reserve(text.length)
     this.length += this.#bytes.write(text, this.length, 'latin1')
@@ -53,7 +54,7 @@ export class LineBuffer {
     this.length += this.#bytes.write(text, this.length)
   }
 
-  /** Appends what may stand between quotes: `-` for nothing, and nginx's `\\xHH` for what could end the quotes or the line. */
+  /** Appends bytes for a quoted part: `-` if there are none, and nginx's `\\xHH` for bytes that could end the quotes or the line. */
   quotable(bytes: Uint8Array, from: number, to: number): void {
     this.#reserve(Math.max(1, 4 * (to - from)))
     const target = this.#bytes
@@ -73,12 +74,12 @@ export class LineBuffer {
     this.length = length
   }
 
-  /** Whether there is another memory to go on in; if not, one has to be given back first. */
+  /** Whether `take` has another memory to continue in. If not, one has to be returned first. */
   get canTake(): boolean {
     return this.#free.length > 0 || this.#memories.length < MAX_MEMORIES
   }
 
-  /** Hands all lines over and begins anew, where it can; their memory is not touched until it is given back. */
+  /** Hands over all lines and continues in another memory. Only valid if `canTake`. The memory is not touched until `giveBack`. */
   take(): Batch {
     const memory = this.#memory
     const shared = memory.isKnown ? undefined : memory.bytes.buffer
@@ -90,7 +91,7 @@ export class LineBuffer {
     return batch
   }
 
-  /** The lines in that memory are needed no more. */
+  /** The lines in this memory are no longer needed. */
   giveBack(memory: number): void {
     this.#free.push(this.#memories[memory]!)
   }

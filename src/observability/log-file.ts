@@ -1,10 +1,10 @@
 import { type Outlet, openOutlet, type Place } from './outlet.ts'
 import { Trouble } from './trouble.ts'
 
-/** The most bytes that wait for a slow disk or pipe; beyond that lines are dropped, and counted. */
+/** The maximum of bytes that wait for a slow disk or pipe. Beyond it, lines are dropped and counted. */
 const BACKLOG = 16 * 1024 * 1024
 
-/** How long what waits may take to be written at the end, in ms. */
+/** The maximum time to write the waiting lines when the log is closed, in ms. */
 const CLOSE_WITHIN = 2000
 
 interface Piece {
@@ -13,10 +13,10 @@ interface Piece {
 }
 
 /**
- * A log's destination: a standard stream, or a file that can be reopened after it was rotated. Nobody waits for it: lines
- * wait in memory, up to a bound, and beyond that they are dropped, counted and reported. It writes the very memory that
- * it is given. (Pino's destination copies all of it, sonic-boom since Node 22.7, and with every 64 MB of copies this
- * thread's heap is marked: 25 ms, in which whatever shares its core stands still.)
+ * The destination of a log: a standard stream, or a file that can be reopened after a rotation. It never blocks: lines wait in
+ * memory up to a bound; beyond it, they are dropped, counted and reported. It writes the given memory without a copy.
+ * (sonic-boom, Pino's destination, copies all bytes since Node 22.7. Every 64 MB of copies, V8 marks this thread's heap, which
+ * takes 25 ms and stops everything else on its core.)
  */
 export class LogFile {
   readonly #place: Place
@@ -24,22 +24,22 @@ export class LogFile {
   readonly #backlog: number
   readonly #report: (message: string) => void
   readonly #trouble: Trouble
-  /** Undefined while the path is a pipe that nobody reads. */
+  /** Undefined while the path is a pipe without a reader. */
   #outlet: Outlet | undefined
   /** The outlet that is writing a piece: the current one, or one that a rotation has replaced. */
   #writing: Outlet | undefined
   #lastFailed = false
   readonly #waiting: Piece[] = []
-  /** What waits, and what is being written. */
+  /** The pieces that wait or are being written. */
   readonly #unwritten = new Set<Piece>()
   #bytes = 0
   #isPumping = false
   #emptied: (() => void) | undefined
 
   /**
-   * @param name what reports call it
-   * @param report told of lines that were dropped, and of a file that cannot be written
-   * @throws the system's error where the file cannot be opened
+   * @param name the name of the log in reports
+   * @param report called with a message about dropped lines or a file that cannot be written
+   * @throws the system's error if the file cannot be opened
    */
   constructor(place: Place, name: string, report: (message: string) => void, { backlog = BACKLOG } = {}) {
     this.#place = place
@@ -48,7 +48,7 @@ export class LogFile {
     this.#report = report
     this.#trouble = new Trouble(name, report, () => this.#flowsAgain())
     this.#open()
-    if (this.#outlet === undefined) this.#trouble.broken(0, `waits for a reader: ${place} is a pipe that nobody reads`)
+    if (this.#outlet === undefined) this.#trouble.broken(0, `waits for a reader: ${place} is a pipe without a reader`)
   }
 
   /** How many lines were dropped since the start. */
@@ -56,7 +56,7 @@ export class LogFile {
     return this.#trouble.lost
   }
 
-  /** @param written called once the lines are needed no more: they are written, or dropped */
+  /** @param written called when the lines are no longer needed, because they are written or dropped */
   append(lines: Uint8Array, written: () => void = ignore): void {
     if (this.#bytes + lines.length > this.#backlog) {
       this.drop(countLines(lines))
@@ -70,7 +70,7 @@ export class LogFile {
     this.#pump()
   }
 
-  /** Counts lines that found no room, here or on their way here. */
+  /** Counts lines that were dropped for lack of room, here or before they got here. */
   drop(lines: number): void {
     this.#trouble.tooSlow(lines)
   }
@@ -81,11 +81,11 @@ export class LogFile {
     try {
       this.#open()
     } catch (error) {
-      this.#report(`${this.#name} cannot be reopened, and goes on where it was: ${(error as Error).message}`)
+      this.#report(`${this.#name} cannot be reopened, and continues in the old file: ${(error as Error).message}`)
     }
   }
 
-  /** Writes what is left to write, for as long as that may take. */
+  /** Writes the waiting lines, for at most `CLOSE_WITHIN`, and closes the destination. */
   async close(): Promise<void> {
     if (this.#bytes > 0) {
       const { promise, resolve } = Promise.withResolvers<void>()
@@ -99,7 +99,7 @@ export class LogFile {
     this.#outlet = undefined
   }
 
-  /** What is being written already goes where it began. Changes nothing where the path is a pipe that nobody reads. */
+  /** A piece that is being written stays with its old outlet. Changes nothing if the path is a pipe without a reader. */
   #open(): void {
     const old = this.#outlet
     const outlet = openOutlet(this.#place)
@@ -109,7 +109,7 @@ export class LogFile {
     this.#pump()
   }
 
-  /** In a loop and not a recursion, since an outlet may be done at once. */
+  /** A loop instead of a recursion, because an outlet may call back synchronously. */
   #pump(): void {
     if (this.#isPumping) return
     this.#isPumping = true
@@ -125,8 +125,8 @@ export class LogFile {
       if (this.#writing === outlet) this.#writing = undefined
       this.#lastFailed = error !== undefined
       if (outlet.isGone) {
-        // What a pipe without a reader held is gone with its reader: the next one gets all of it.
-        this.#trouble.broken(0, `waits for a reader: nobody reads ${this.#place} any more`)
+        // The bytes in the pipe are lost with its reader, so the next reader gets the whole piece.
+        this.#trouble.broken(0, `waits for a reader: the reader of ${this.#place} has closed it`)
         this.#waiting.unshift(piece)
         if (outlet === this.#outlet) this.#outlet = undefined
         outlet.close()
@@ -145,7 +145,7 @@ export class LogFile {
     })
   }
 
-  /** A pipe whose reader went away may have another. */
+  /** Whether lines are written again. Tries to open a pipe again, which may have a new reader. */
   #flowsAgain(): boolean {
     if (this.#outlet === undefined) {
       try {

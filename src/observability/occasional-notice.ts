@@ -1,15 +1,15 @@
-/** How long nothing is said after something was, in ms. */
+/** The minimum time between two notices, in ms. */
 const PAUSE = 60_000
 
-/** Keeps a notice of what any stranger can bring about from filling the log: the first is given at once, then one a minute. */
+/** Limits a notice that any client can cause, so that it cannot fill the log: the first at once, then one per minute. */
 export class OccasionalNotice {
   #givenAt = -Infinity
   #count = 0
 
   /**
-   * It has happened again, at time `now` (ms).
+   * Counts an occurrence at time `now` (ms).
    *
-   * @returns how often since the notice was last given, if it is to be given now; else 0
+   * @returns the number of occurrences since the last notice if a notice is due now; else 0
    */
   due(now: number): number {
     this.#count++
@@ -21,7 +21,7 @@ export class OccasionalNotice {
   }
 }
 
-/** An OccasionalNotice for each of a few kinds. */
+/** An OccasionalNotice for each kind. There must be few kinds. */
 export class OccasionalNotices {
   readonly #byKind = new Map<string, OccasionalNotice>()
 

@@ -3,13 +3,13 @@ import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import { isatty } from 'node:tty'
 
-/** Where a log's bytes go: a file, a terminal or a pipe. It takes one piece at a time. */
+/** Writes the bytes of a log to a file, a terminal or a pipe. It takes one piece at a time. */
 export interface Outlet {
-  /** The other end of the pipe is gone, and the path has to be opened again. */
+  /** The pipe has no reader any more, and the path must be opened again. */
   readonly isGone: boolean
-  /** `done` is called once all the bytes are written, or no more than `written` can be; that may take for ever. */
+  /** Calls `done` when all bytes are written, or when an error stops it after `written` bytes. May never call it. */
   write(bytes: Uint8Array, done: Done): void
-  /** Gives up what is not written yet. */
+  /** Discards bytes that are not written yet. */
   close(): void
 }
 
@@ -23,15 +23,15 @@ export const STANDARD_ERROR = 2
 
 const LINE_FEED = 0x0a
 
-/** When a terminal that takes nothing at the moment is tried again, in ms. */
-const TRY_AGAIN = 10
+/** How long to wait before the next write to a terminal that accepts nothing now, in ms. */
+const RETRY_AFTER = 10
 
 /**
- * Opens the outlet without waiting, whatever is there. What goes to standard error is written before `write` returns, where
- * that is no pipe, so that the last words of a program are not lost.
+ * Opens an outlet without blocking, for any kind of file. Unless standard error is a pipe, `write` to it is synchronous, so that
+ * the last messages of a process are not lost.
  *
- * @returns undefined where the path is a named pipe that nobody reads
- * @throws the system's error where the path cannot be opened
+ * @returns undefined if the path is a named pipe without a reader
+ * @throws the system's error if the path cannot be opened
  */
 export function openOutlet(place: Place): Outlet | undefined {
   if (place === STANDARD_OUTPUT) return standardOutlet(place, () => process.stdout, false)
@@ -42,7 +42,7 @@ export function openOutlet(place: Place): Outlet | undefined {
   return new FileOutlet(fd, { isOurs: true, isSync: false, isTorn: endsWithinLine(place) })
 }
 
-/** Node's own streams do not wait for a pipe, but for a terminal (Ctrl-S stops one). */
+/** Node's own streams do not block on a pipe, but do block on a terminal (stopped by Ctrl-S). */
 function standardOutlet(fd: number, stream: () => Writable, isSync: boolean): Outlet {
   const status = fstatSync(fd)
   if (status.isFIFO() || status.isSocket()) return new PipeOutlet(stream(), false)
@@ -50,7 +50,7 @@ function standardOutlet(fd: number, stream: () => Writable, isSync: boolean): Ou
   return new FileOutlet(again ?? fd, { isOurs: again !== undefined, isSync, isTorn: false })
 }
 
-/** What is open there, opened once more so that no other program that has it stops waiting too. */
+/** Opens the file of a descriptor a second time, so that O_NONBLOCK does not affect other programs that share the first one. */
 function reopened(fd: number): number | undefined {
   try {
     return openSync(`/dev/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
@@ -69,7 +69,7 @@ function openWithoutWaiting(path: string): number | undefined {
   }
 }
 
-/** Whether an earlier run was cut off in the middle of a line, or its disk was full. */
+/** Whether the file ends in the middle of a line, because an earlier run was killed or the disk was full. */
 function endsWithinLine(path: string): boolean {
   let fd: number | undefined
   try {
@@ -84,13 +84,13 @@ function endsWithinLine(path: string): boolean {
   }
 }
 
-/** A pipe or a socket. Its stream waits for the other end without keeping a thread. */
+/** A pipe or a socket. Its stream waits for the other end without blocking a thread. */
 class PipeOutlet implements Outlet {
   isGone = false
   readonly #stream: Writable
   readonly #isOurs: boolean
 
-  /** @param isOurs it may be closed, and opened again by its path */
+  /** @param isOurs whether it was opened by its path, so that it may be closed and opened again */
   constructor(stream: Writable, isOurs: boolean) {
     this.#stream = stream
     this.#isOurs = isOurs
@@ -109,13 +109,13 @@ class PipeOutlet implements Outlet {
   }
 }
 
-/** What can be written by file descriptor: a file, a device, a terminal. */
+/** A file, a device or a terminal, written by its file descriptor. */
 class FileOutlet implements Outlet {
   readonly isGone = false
   readonly #fd: number
   readonly #isOurs: boolean
   readonly #isSync: boolean
-  /** What was written last ends within a line: the next line begins after a line feed. */
+  /** The last write ended in the middle of a line, so the next one starts with a line feed. */
   #isTorn: boolean
   #isWriting = false
   #again: NodeJS.Timeout | undefined
@@ -142,7 +142,7 @@ class FileOutlet implements Outlet {
 
   close(): void {
     clearTimeout(this.#again)
-    // The number of what is still being written must not come to mean another file.
+    // Do not close the descriptor during a write: its number could be reused for another file.
     if (this.#isOurs && (!this.#isWriting || this.#again !== undefined)) closeSync(this.#fd)
   }
 
@@ -150,7 +150,7 @@ class FileOutlet implements Outlet {
     this.#again = undefined
     this.#writeOnce(bytes, from, (error, written) => {
       if (error?.code === 'EAGAIN') {
-        this.#again = setTimeout(() => this.#writeFrom(from, bytes, done), TRY_AGAIN)
+        this.#again = setTimeout(() => this.#writeFrom(from, bytes, done), RETRY_AFTER)
         return
       }
       const to = from + written

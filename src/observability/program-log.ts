@@ -3,12 +3,12 @@ import { prettyFactory } from 'pino-pretty'
 import { LogFile } from './log-file.ts'
 import { STANDARD_ERROR } from './outlet.ts'
 
-/** The most bytes that wait for whoever reads standard error. */
+/** The maximum of bytes that wait for the reader of standard error. */
 const BACKLOG = 1024 * 1024
 
 export interface ProgramLog {
   readonly log: Logger
-  /** Writes what is left to write, for as long as that may take. */
+  /** See `LogFile.close`. */
   close(): Promise<void>
 }
 

@@ -10,27 +10,27 @@ const EQUALS = 0x3d
 const QUESTION = 0x3f
 const BRACKET = 0x5b
 
-/** How many asterisks stand in the place of a value, whatever its length. */
+/** The number of asterisks that replace a value of any length. */
 const ASTERISKS = 3
 
-/** Bytes after which the name of a parameter may begin. */
+/** Bytes after which the name of a parameter may start. */
 const SEPARATOR = new Uint8Array(256)
 for (const byte of [QUESTION, AMPERSAND, SEMICOLON, HASH]) SEPARATOR[byte] = 1
 
 const PROTOCOL = Buffer.from(' HTTP/')
 
 /**
- * Replaces the values of certain parameters in what is logged: in a query (`?name=value&…`) and in a path (`;name=value`).
- * It replaces too much rather than too little: names count without regard to case and after percent-decoding, `name[…]`
- * counts as `name`, and a URL within a value has parameters, too. Linear in the bytes.
+ * Replaces the values of certain parameters in logged URLs: in a query (`?name=value&…`) and in a path (`;name=value`).
+ * It replaces too much rather than too little: names match case-insensitively and after percent-decoding, `name[…]` matches
+ * `name`, and the parameters of a URL inside a value match too. Linear in the number of bytes.
  */
 export class Redaction {
-  /** The names' bytes in lower case, by the first of them. */
+  /** The bytes of the names in lower case, indexed by their first byte. */
   readonly #names: Uint8Array[][] = Array.from({ length: 256 }, () => [])
-  /** What the last call returned, where it replaced anything. */
+  /** The result of the last call that replaced a value. */
   #copy = Buffer.alloc(0)
 
-  /** @param names as applications see them: decoded */
+  /** @param names the decoded names, as applications see them */
   constructor(names: readonly string[]) {
     for (const name of names) {
       const bytes = Buffer.from(name).map(lower)
@@ -38,7 +38,7 @@ export class Redaction {
     }
   }
 
-  /** A request line, or what a client sent in its place. The result is valid until the next call. */
+  /** Redacts a request line, or whatever a client sent as one. The result is valid until the next call. */
   requestLine(bytes: Buffer, from: number, to: number): Buffer {
     let space = to - 1
     while (space >= from && bytes[space] !== SPACE) space--
@@ -46,12 +46,12 @@ export class Redaction {
     return this.#redact(bytes, from, hasProtocol ? space : to, to)
   }
 
-  /** A URL, or any part of one. The result is valid until the next call. */
+  /** Redacts a URL, or any part of one. The result is valid until the next call. */
   url(bytes: Buffer, from: number, to: number): Buffer {
     return this.#redact(bytes, from, to, to)
   }
 
-  /** The bytes from `from` to `to`; the URL in them ends at `urlEnd`. */
+  /** Redacts the bytes from `from` to `to`. The URL in them ends at `urlEnd`. */
   #redact(bytes: Buffer, from: number, urlEnd: number, to: number): Buffer {
     let length = 0
     let copied = from
@@ -74,7 +74,7 @@ export class Redaction {
     return this.#copy.subarray(0, this.#append(bytes, copied, to, length))
   }
 
-  /** Where the value begins of a parameter whose name begins at `from`, if that is one of the names; else -1. */
+  /** The start of the value of the parameter whose name starts at `from`, if it is one of the names; else -1. */
   #valueOfSecret(bytes: Buffer, from: number, to: number): number {
     let equals = from
     while (equals < to && bytes[equals] !== EQUALS && SEPARATOR[bytes[equals]!] === 0) equals++
@@ -91,7 +91,7 @@ export class Redaction {
     return length
   }
 
-  /** A value of one byte becomes three, and its parameter has three more. */
+  /** A value of one byte becomes three bytes, and its parameter has at least three more, so twice the size is enough. */
   #reserve(size: number): void {
     if (this.#copy.length < size) this.#copy = Buffer.alloc(size)
   }
@@ -119,7 +119,7 @@ function endOfValue(bytes: Buffer, from: number, to: number, inPath: boolean): n
   return at
 }
 
-/** The byte that stands at `at`, percent-encoded or not. */
+/** The byte at `at`, percent-decoded. */
 function decoded(bytes: Buffer, at: number, to: number): number {
   const byte = bytes[at]!
   if (byte === PLUS) return SPACE

@@ -1,7 +1,7 @@
-/** How often it is looked whether all is well again, in ms; it must have been since the last look. */
-const LOOK_AGAIN = 1000
+/** The interval of the checks for recovery, in ms. A log has recovered if there was no trouble since the last check. */
+const CHECK_EVERY = 1000
 
-/** What keeps a log from being written: reported once when it begins, and once when it is over, with the lines that it cost. */
+/** Trouble with writing a log. Reported once when it starts, and once when it is over, with the number of lost lines. */
 export class Trouble {
   readonly #log: string
   readonly #report: (message: string) => void
@@ -9,13 +9,13 @@ export class Trouble {
   #kind: 'slow' | 'broken' | undefined
   #watch: NodeJS.Timeout | undefined
   #isQuiet = true
-  /** Since it began, and before. */
+  /** Lines lost since the trouble started, and before. */
   #lost = 0
   #lostBefore = 0
 
   /**
-   * @param log what reports call the log
-   * @param isOver asked from time to time whether lines flow again
+   * @param log the name of the log in reports
+   * @param isOver called regularly during trouble: whether lines are written again
    */
   constructor(log: string, report: (message: string) => void, isOver: () => boolean) {
     this.#log = log
@@ -23,42 +23,42 @@ export class Trouble {
     this.#isOver = isOver
   }
 
-  /** How many lines were lost since the start. */
+  /** The number of lines lost since the start. */
   get lost(): number {
     return this.#lostBefore + this.#lost
   }
 
-  /** Lines found no room. */
+  /** Lines were dropped because there was no room. */
   tooSlow(lines: number): void {
-    this.#meet('slow', lines, 'is too slow: lines are being dropped')
+    this.#note('slow', lines, 'is too slow: lines are being dropped')
   }
 
   /** Lines cannot be written. */
   broken(lines: number, cause: string): void {
-    this.#meet('broken', lines, cause)
+    this.#note('broken', lines, cause)
   }
 
-  /** The log is closed, and has lost these lines too. */
+  /** The log is closed. `lines` more lines are lost. */
   end(lines: number): void {
     clearInterval(this.#watch)
     this.#lost += lines
     if (this.#lost > 0) this.#report(`${this.#log} has lost ${counted(this.#lost)}`)
   }
 
-  #meet(kind: 'slow' | 'broken', lines: number, words: string): void {
+  #note(kind: 'slow' | 'broken', lines: number, words: string): void {
     this.#lost += lines
     this.#isQuiet = false
     if (this.#kind === kind || this.#kind === 'broken') return
     this.#kind = kind
-    this.#watch ??= setInterval(() => this.#look(), LOOK_AGAIN).unref()
+    this.#watch ??= setInterval(() => this.#check(), CHECK_EVERY).unref()
     this.#report(`${this.#log} ${words}`)
   }
 
-  #look(): void {
+  #check(): void {
     const isOver = this.#isOver() && this.#isQuiet
     this.#isQuiet = true
     if (!isOver) return
-    const words = this.#kind === 'slow' ? 'has caught up' : 'is written again'
+    const words = this.#kind === 'slow' ? 'has caught up' : 'can be written again'
     const lost = this.#lost
     clearInterval(this.#watch)
     this.#watch = this.#kind = undefined

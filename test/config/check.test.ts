@@ -68,6 +68,6 @@ describe('limpet check', () => {
   test('explains how to name a file if its flag is missing', () => {
     const { status, stderr } = check(['limpet.yaml'])
     assert.equal(status, 1)
-    assert.match(stderr, /too many arguments.*\n\(a configuration file is given by -c FILE/)
+    assert.match(stderr, /too many arguments.*\n\(name a configuration file with -c FILE/)
   })
 })

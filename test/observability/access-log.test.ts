@@ -34,7 +34,7 @@ const entry: ExchangeRecord = {
   reason: 'new',
 }
 
-test('lines that nobody takes away take a bounded memory; those beyond it are counted, and the rest is whole', () => {
+test('lines that are not taken use bounded memory; lines beyond it are counted, and all others are complete', () => {
   const batches: Batch[] = []
   let dropped = 0
   const log = new AccessLog(
@@ -55,7 +55,7 @@ test('lines that nobody takes away take a bounded memory; those beyond it are co
   }
   const first = batches.flatMap(linesIn)
 
-  // Two memories come back: one for the lines that had waited for it, and one for what follows.
+  // Two memories are returned: one for the waiting lines, and one for the next line.
   for (const batch of batches.splice(0)) if (batch.memory < 2) log.written(batch.memory)
   log.ended(entry)
   log.stop()

@@ -1,4 +1,4 @@
-/** Where the access log's lines go, and what becomes of them where that is slow, full or gone. */
+/** The destination of the access log: slow, full, or without a reader. */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
@@ -24,7 +24,7 @@ function append(log: LogFile, lines: Uint8Array): Promise<void> {
   return new Promise((resolve) => log.append(lines, resolve))
 }
 
-test('a disk that is full is told of once, and nobody waits for it', async () => {
+test('a full disk is reported once, and does not block', async () => {
   const troubles: string[] = []
   const log = new LogFile('/dev/full', 'the access log', (trouble) => troubles.push(trouble))
   for (let i = 0; i < 3; i++) await append(log, LINE)
@@ -34,7 +34,7 @@ test('a disk that is full is told of once, and nobody waits for it', async () =>
   assert.equal(troubles[1], 'the access log has lost 3 lines')
 })
 
-test('a reader that is too slow costs lines beyond the backlog, is told of, and gets all others in order', async (t) => {
+test('a reader that is too slow is reported, loses the lines beyond the backlog, and gets all others in order', async (t) => {
   const pipe = join(await folderFor(t), 'pipe')
   execFileSync('mkfifo', [pipe])
   const door = await openFile(pipe, constants.O_RDONLY | constants.O_NONBLOCK)
@@ -49,7 +49,7 @@ test('a reader that is too slow costs lines beyond the backlog, is told of, and 
   const batches = Array.from({ length: 20 }, (_, number) =>
     Buffer.from(`${'abcdefghijklmnopqrst'[number]!.repeat(MEGABYTE - 1)}\n`),
   )
-  // All in one turn: nothing can have been written before the last of them.
+  // All in one turn of the event loop, so nothing is written before the last one is appended.
   const settled = Promise.all(batches.map((batch) => append(log, batch)))
   const seen: number[] = []
   let bytes = 0
@@ -73,7 +73,7 @@ test('a reader that is too slow costs lines beyond the backlog, is told of, and 
   ])
 })
 
-test('a file that cannot be reopened goes on where it was', async (t) => {
+test('if the file cannot be reopened, the log continues in the old file', async (t) => {
   const folder = await folderFor(t)
   await mkdir(join(folder, 'logs'))
   const troubles: string[] = []
@@ -83,7 +83,7 @@ test('a file that cannot be reopened goes on where it was', async (t) => {
   log.reopen()
   await append(log, LINE)
   await log.close()
-  assert.match(troubles.join(), /^the access log cannot be reopened, and goes on where it was: ENOENT/)
+  assert.match(troubles.join(), /^the access log cannot be reopened, and continues in the old file: ENOENT/)
   assert.equal(await readFile(join(folder, 'moved', 'access.log'), 'utf8'), 'a line\na line\n')
 })
 
@@ -104,10 +104,10 @@ async function pipeFor(t: TestContext) {
   return { pipe, reports, open, reported }
 }
 
-test('a pipe that nobody reads yet keeps nobody waiting, and gets its lines later', async (t) => {
+test('a pipe without a reader does not block, and gets its lines later', async (t) => {
   const { pipe, reports, open } = await pipeFor(t)
   const log = open()
-  assert.deepEqual(reports, [`the access log waits for a reader: ${pipe} is a pipe that nobody reads`])
+  assert.deepEqual(reports, [`the access log waits for a reader: ${pipe} is a pipe without a reader`])
   const settled = Promise.all([append(log, Buffer.from('one\n')), append(log, Buffer.from('two\n'))])
   const read = text(spawn('cat', [pipe]).stdout)
   await settled
@@ -115,7 +115,7 @@ test('a pipe that nobody reads yet keeps nobody waiting, and gets its lines late
   assert.equal(await read, 'one\ntwo\n')
 })
 
-test('a pipe whose reader leaves is written again once there is another', async (t) => {
+test('a pipe whose reader closes it is written again when there is a new reader', async (t) => {
   const { pipe, reports, open, reported } = await pipeFor(t)
   const first = await openFile(pipe, constants.O_RDONLY | constants.O_NONBLOCK)
   const log = open()
@@ -123,20 +123,20 @@ test('a pipe whose reader leaves is written again once there is another', async 
   assert.equal((await first.read()).buffer.toString('latin1', 0, 4), 'one\n')
   await first.close()
   const early = append(log, Buffer.from('two\n'))
-  await reported(/nobody reads .* any more$/)
+  await reported(/the reader of .* has closed it$/)
   const second = text(spawn('cat', [pipe]).stdout)
   await early
   await append(log, Buffer.from('three\n'))
-  await reported(/^the access log is written again$/)
+  await reported(/^the access log can be written again$/)
   await log.close()
   assert.equal(await second, 'two\nthree\n')
   assert.deepEqual(reports, [
-    `the access log waits for a reader: nobody reads ${pipe} any more`,
-    'the access log is written again',
+    `the access log waits for a reader: the reader of ${pipe} has closed it`,
+    'the access log can be written again',
   ])
 })
 
-test('a pipe that is full keeps nobody waiting at the end', async (t) => {
+test('a full pipe does not block the close', async (t) => {
   const { pipe, reports, open } = await pipeFor(t)
   const reader = await openFile(pipe, constants.O_RDONLY | constants.O_NONBLOCK)
   const log = open()
@@ -148,7 +148,7 @@ test('a pipe that is full keeps nobody waiting at the end', async (t) => {
   await reader.close()
 })
 
-test('a file that ends within a line, as a crash leaves it, is continued on the next one', async (t) => {
+test('a file that ends in the middle of a line after a crash is continued on a new line', async (t) => {
   const file = join(await folderFor(t), 'access.log')
   await writeFile(file, 'half a li')
   const log = new LogFile(file, 'the access log', assert.fail)
@@ -158,7 +158,7 @@ test('a file that ends within a line, as a crash leaves it, is continued on the 
   assert.equal(await readFile(file, 'utf8'), 'half a li\na line\na line\n')
 })
 
-test('a line that was cut off where the disk was full is not continued by the next one', async (t) => {
+test('the line after one that was cut off by a full disk starts on a new line', async (t) => {
   const file = join(await folderFor(t), 'access.log')
   const program = `
     import { once } from 'node:events'
@@ -169,7 +169,7 @@ test('a line that was cut off where the disk was full is not continued by the ne
     log.append(Buffer.from('three\\n'))
     await log.close()
     process.exit()`
-  // A limit on the size of files ends a write as a full disk does: with less than it was asked for, then an error.
+  // A limit on file size ends a write like a full disk: first a short write, then an error.
   const limited = ['-c', 'ulimit -f 4; exec "$0" --input-type=module -e "$1"', process.execPath, program]
   const child = spawn('/bin/sh', limited, { stdio: ['pipe', 'pipe', 'inherit'] })
   const reports = new Lines(child.stdout)
@@ -182,7 +182,7 @@ test('a line that was cut off where the disk was full is not continued by the ne
   assert.deepEqual(reports.all.slice(1), ['the access log has lost 1 line'])
 })
 
-test('a directory is no log', async (t) => {
+test('a directory is refused', async (t) => {
   const folder = await folderFor(t)
   assert.throws(() => new LogFile(folder, 'the access log', assert.fail), { code: 'EISDIR' })
 })

@@ -10,7 +10,7 @@ const config = {
 }
 
 for (const [zone, offset] of Object.entries({ 'Asia/Kolkata': '+0530', 'America/Bogota': '-0500', UTC: '+0000' })) {
-  test(`a line for people has its time with the offset of the zone: ${zone}`, async (t) => {
+  test(`a text line has its time with the offset of the time zone: ${zone}`, async (t) => {
     const { errors } = await startLimpet(t, config, { env: { TZ: zone } })
     await errors.find(new RegExp(`^\\[\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d \\${offset}\\] INFO: listening on `))
   })

@@ -1,4 +1,4 @@
-/** Values of parameters that are kept out of the log, whatever way a client writes them. */
+/** Redaction of parameter values in the log, in every notation that a client can use. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Redaction } from '../../src/observability/redaction.ts'
@@ -34,7 +34,7 @@ describe('a value is replaced', () => {
     })
   }
 
-  test('to the end of a request line that no server would take', () => {
+  test('to the end of an invalid request line', () => {
     assert.equal(line('GET /?token=a b c'), 'GET /?token=***')
     assert.equal(line('GET /?token=a secret HTTP/1.1'), 'GET /?token=*** HTTP/1.1')
     assert.equal(line('GET /?token=a HTTP/1.1 secret'), 'GET /?token=***')
@@ -42,7 +42,7 @@ describe('a value is replaced', () => {
   })
 })
 
-describe('everything else is left as it is', () => {
+describe('everything else stays unchanged', () => {
   const texts = [
     ...['', '/', '/a', '/a?', '/a?b', '/a?b=c', '/?token', '/?token&sid', '/?token=', '/?token=&b=c', '/?=token'],
     ...['/?tokens=x', '/?atoken=x', '/?to=ken', '/?toke%6=x', '/?token%=x', '/?%', '/?user[name]=x', '/?[token]=x'],
@@ -56,7 +56,7 @@ describe('everything else is left as it is', () => {
   }
 })
 
-test('no secret is left, and nothing that is none is lost', () => {
+test('every secret is removed, and everything else is kept', () => {
   const plain = fc.tuple(
     fc.constantFrom('a', 'tok', 'tokens', 'si', 'id', ''),
     fc.constantFrom('', '1', 'x%20y', 'b=c'),
@@ -78,7 +78,7 @@ test('no secret is left, and nothing that is none is lost', () => {
   )
 })
 
-test('any bytes come out, and those before and after the range do not', () => {
+test('any bytes are accepted, and bytes outside the range do not affect the result', () => {
   const bytes = fc.uint8Array({ maxLength: 200 }).map((raw) => Buffer.from(raw))
   const alphabet = fc.string({ unit: fc.constantFrom(...'?&;#=%/ tokensid[]46F'), maxLength: 200 }).map(Buffer.from)
   fc.assert(

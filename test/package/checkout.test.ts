@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-test('a checkout that is not installed says what installs it', (t) => {
+test('a checkout without dependencies says how to install them', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'limpet-checkout-'))
   t.after(() => rmSync(folder, { recursive: true }))
   for (const part of ['bin', 'package.json']) cpSync(join(root, part), join(folder, part), { recursive: true })
@@ -18,6 +18,6 @@ test('a checkout that is not installed says what installs it', (t) => {
   const { status, stderr } = spawnSync(process.execPath, [join(folder, 'bin/limpet.js'), 'run'], { encoding: 'utf8' })
   assert.deepEqual(
     [status, stderr],
-    [1, 'limpet: this checkout is not installed yet; npm ci does it, and so do npm start and npm test.\n'],
+    [1, 'limpet: the dependencies of this checkout are not installed; run npm ci, npm start or npm test.\n'],
   )
 })
