@@ -3,7 +3,7 @@ import type { Config } from '../config/schema.ts'
 import { formatTrustedProxy } from '../config/trusted-proxy.ts'
 import { block, type Directive, directive } from './directive.ts'
 
-/** What nginx is to tell servers of the client, and how it gets to know that itself. */
+/** How nginx determines the client's address, and what it forwards about the client to servers. */
 interface ClientAddress {
   readonly directives: readonly Directive[]
   /** The values of the X-Forwarded fields. */
@@ -11,27 +11,27 @@ interface ClientAddress {
   readonly forwardedProto: string
   readonly forwardedHost: string
   readonly forwardedPort: string
-  /** Names and values of the other fields by which proxies tell of their clients; an empty value takes the field away. */
+  /** Names and values of the other fields in which proxies describe their clients; an empty value removes the field. */
   readonly claims: readonly (readonly [name: string, value: string])[]
 }
 
-/** Limpet goes by how a name begins, which nginx cannot: these are the names that proxies and servers are known to use. */
+/** Limpet matches these fields by prefix. nginx cannot, so these are the names that proxies and servers commonly use. */
 const claims = [
   'X-Real-IP',
   ...['By', 'Client-Cert', 'Client-Ip', 'Email', 'Groups', 'Method', 'Path', 'Prefix', 'Protocol', 'Scheme', 'Server'],
   ...['Ssl', 'Tls-Client-Cert', 'Tls-Client-Cert-Info', 'Uri', 'User'],
 ].map((name) => (name.startsWith('X-') ? name : `X-Forwarded-${name}`))
 
-/** `trustedProxies` and `proxyProtocol` in the words of nginx's realip module. */
+/** Converts `trustedProxies` and `proxyProtocol` to directives of nginx's realip module. */
 export function clientAddress({ listeners, trustedProxies }: Config): ClientAddress {
   if (listeners.some(({ proxyProtocol }) => proxyProtocol)) return byProxyProtocol(listeners)
-  return trustedProxies.length === 0 ? nobodyTrusted : byForwardedFor(trustedProxies)
+  return trustedProxies.length === 0 ? noneTrusted : byForwardedFor(trustedProxies)
 }
 
-/** The port that the client came to. */
+/** The variable with the port that the client connected to. */
 const PORT = '$limpet_port'
 
-const nobodyTrusted: ClientAddress = {
+const noneTrusted: ClientAddress = {
   directives: [],
   forwardedFor: '$proxy_add_x_forwarded_for',
   forwardedProto: '$scheme',
@@ -40,13 +40,13 @@ const nobodyTrusted: ClientAddress = {
   claims: claims.map((name) => [name, '']),
 }
 
-/** Whoever reaches such a listener is believed; connections of other listeners have no header to believe. */
+/** Trusts every peer of a listener with PROXY headers. Connections of other listeners have no such header. */
 function byProxyProtocol(listeners: Config['listeners']): ClientAddress {
-  const everybody = ['0.0.0.0/0', '::/0', ...(listeners.some((listener) => 'path' in listener) ? ['unix:'] : [])]
+  const everyone = ['0.0.0.0/0', '::/0', ...(listeners.some((listener) => 'path' in listener) ? ['unix:'] : [])]
   return {
-    ...nobodyTrusted,
+    ...noneTrusted,
     directives: [
-      ...everybody.map((proxies) => directive('set_real_ip_from', proxies)),
+      ...everyone.map((proxies) => directive('set_real_ip_from', proxies)),
       directive('real_ip_header', 'proxy_protocol'),
       block(
         'map',
@@ -61,8 +61,8 @@ function byProxyProtocol(listeners: Config['listeners']): ClientAddress {
 function byForwardedFor(proxies: Config['trustedProxies']): ClientAddress {
   const ranges = proxies.filter((proxy) => proxy !== 'unix:').map(formatAddressRange)
   const unix = proxies.includes('unix:')
-  /** A map to the field's value where a trusted proxy wrote it, else to what nginx says itself. */
-  const believed = (field: string, variable: string, own: string) =>
+  /** A map to the field's value if a trusted proxy sent it, else to nginx's own value. */
+  const trustedField = (field: string, variable: string, own: string) =>
     block(
       'map',
       [`$limpet_trusted:$http_${field}`, variable],
@@ -75,9 +75,9 @@ function byForwardedFor(proxies: Config['trustedProxies']): ClientAddress {
       directive('real_ip_header', 'X-Forwarded-For'),
       directive('real_ip_recursive', 'on'),
       ...trusted(ranges, unix),
-      believed('x_forwarded_proto', '$limpet_forwarded_proto', '$scheme'),
-      believed('x_forwarded_host', '$limpet_forwarded_host', '$limpet_authority'),
-      // Where a trusted proxy says by which scheme the client came, it was to a port of that proxy.
+      trustedField('x_forwarded_proto', '$limpet_forwarded_proto', '$scheme'),
+      trustedField('x_forwarded_host', '$limpet_forwarded_host', '$limpet_authority'),
+      // If a trusted proxy sends the client's scheme, the client connected to a port of that proxy.
       block(
         'map',
         ['$limpet_trusted:$http_x_forwarded_proto:$limpet_forwarded_host', PORT],
@@ -88,8 +88,8 @@ function byForwardedFor(proxies: Config['trustedProxies']): ClientAddress {
           directive('~^1:[^:]*[^:, \\t]:', 80),
         ],
       ),
-      believed('x_forwarded_port', '$limpet_forwarded_port', PORT),
-      ...claims.map((name) => believed(fieldOf(name), `$limpet_${fieldOf(name)}`, '')),
+      trustedField('x_forwarded_port', '$limpet_forwarded_port', PORT),
+      ...claims.map((name) => trustedField(fieldOf(name), `$limpet_${fieldOf(name)}`, '')),
       chain(unix),
     ],
     forwardedFor: '$limpet_forwarded_for',
@@ -109,12 +109,12 @@ function trusted(ranges: readonly string[], unix: boolean): Directive[] {
       [directive('default', 0), ...ranges.map((range) => directive(range, 1))],
     )
   if (!unix) return [byAddress('$limpet_trusted')]
-  // A geo knows addresses only.
+  // geo accepts only addresses, so a map adds unix:.
   const cases = [directive('default', '$limpet_trusted_address'), directive('unix:', 1)]
   return [byAddress('$limpet_trusted_address'), block('map', ['$realip_remote_addr', '$limpet_trusted'], cases)]
 }
 
-/** The field with the peer at its end: $proxy_add_x_forwarded_for would add the client's address once more, instead of that. */
+/** X-Forwarded-For with the peer appended. $proxy_add_x_forwarded_for would append the client's address again instead. */
 function chain(unix: boolean): Directive {
   const own = '$realip_remote_addr'
   const continued = directive('default', `$http_x_forwarded_for, ${own}`)

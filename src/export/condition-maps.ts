@@ -1,16 +1,16 @@
 import { block, type Directive, directive } from './directive.ts'
 import { isConditional, type Route } from './route.ts'
 
-/** What a map gives where none of the routes that share a location wants the request. */
+/** The value of a map if no route that shares the location matches the request. */
 export const NO_ROUTE = 'no_route'
 
 /**
- * The conditions on methods and headers, as nginx's maps: one variable that is 0 or 1 for each condition, and for each
- * list of routes that share a location one variable that holds the outcome of the first route whose conditions hold.
+ * The conditions on methods and headers as nginx maps: for each condition, a variable that is 0 or 1; for each list of routes
+ * that share a location, a variable with the outcome of the first route whose conditions are met.
  */
 export class ConditionMaps {
   readonly #maps: Directive[] = []
-  /** What a map says, to the variable that it sets. */
+  /** From the content of a map to the variable that it sets. */
   readonly #variables = new Map<string, string>()
 
   get directives(): readonly Directive[] {
@@ -18,7 +18,7 @@ export class ConditionMaps {
   }
 
   /**
-   * The variable that holds the outcome of the first route whose conditions hold.
+   * The variable with the outcome of the first route whose conditions are met.
    *
    * @param routes the most specific first; an unconditional one ends the list
    */
@@ -43,7 +43,7 @@ export class ConditionMaps {
     ]
   }
 
-  /** A variable that is 1 where `subject` is exactly one of `values`. A map's plain values would ignore the case. */
+  /** A variable that is 1 if `subject` is exactly one of `values`. Plain values in a map would ignore case. */
   #condition(kind: string, subject: string, values: readonly string[]): string {
     const alternatives = values.map((value) => value.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|')
     return this.#variable(kind, subject, [directive('default', 0), directive(`~^(?:${alternatives})$`, 1)])

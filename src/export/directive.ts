@@ -1,9 +1,9 @@
-/** A line of an nginx.conf: its name and arguments, and what stands in its braces, if it has any. */
+/** A directive of an nginx.conf: its name and arguments, and the directives in its block, if it has one. */
 export interface Directive {
   readonly name: string
   readonly args: readonly string[]
   readonly block?: readonly Directive[]
-  /** A word to the reader, at the end of the line. */
+  /** A comment at the end of the line. */
   readonly comment?: string | undefined
 }
 
@@ -17,7 +17,7 @@ export function block(name: string, args: readonly string[], directives: readonl
   return { name, args, block: directives }
 }
 
-/** Writes directives as nginx reads them, with an empty line around blocks. */
+/** Writes directives in nginx's syntax, with an empty line around blocks. */
 export function render(directives: readonly Directive[], indent = ''): string {
   return directives
     .map((each, index) => {
@@ -33,7 +33,7 @@ function renderOne({ name, args, block, comment }: Directive, indent: string): s
   return `${words};${comment === undefined ? '' : `  # ${comment}`}\n`
 }
 
-/** The word, in quotes where nginx would read it otherwise. */
+/** The word, in quotes if nginx would misread it without them. */
 function quoted(word: string): string {
   if (/^[^\s;{}"'\\#]+$/.test(word)) return word
   const quote = word.includes('"') && !word.includes("'") ? "'" : '"'

@@ -1,23 +1,23 @@
 import { bySpecificity, isConditional, type Route } from './route.ts'
 
-/** The routes that one location of nginx stands for, the most specific first; at most the last is unconditional. */
+/** The routes that share one nginx location, the most specific first; at most the last one is unconditional. */
 export interface Place {
-  /** Whether it is for this path only, or for all that begin with it. */
+  /** Whether it matches only this path, or all paths that start with it. */
   readonly exact: boolean
-  /** `/exactly/this`, or `/this/` with the slash for all below. */
+  /** `/exactly/this`, or `/this/` with a slash for all paths below. */
   readonly path: string
   readonly routes: readonly Route[]
 }
 
-/** The hosts that routes name, and undefined for every other one: each is a `server` of nginx. */
+/** The hosts that routes name, and undefined for all other hosts. Each becomes a `server` of nginx. */
 export function hostsOf(routes: readonly Route[]): (string | undefined)[] {
   const named = [...new Set(routes.map(({ host }) => host))].filter((host) => host !== undefined)
   return [undefined, ...named]
 }
 
 /**
- * What each path means on a host. A request that a host's own routes do not want goes on to the less specific hosts
- * (see routing/router.ts), while nginx picks one `server` for good; so each host has the places of all of these.
+ * The places of a host. A request that no route of a host matches falls through to less specific hosts (see
+ * routing/router.ts). nginx picks one `server` and stays there, so each host also has the places of its less specific hosts.
  */
 export function placesOf(host: string | undefined, routes: readonly Route[]): Place[] {
   const levels = levelsOf(host, routes).map((level) => routes.filter((route) => route.host === level))
@@ -30,7 +30,7 @@ export function placesOf(host: string | undefined, routes: readonly Route[]): Pl
   ]
 }
 
-/** The host and all less specific ones that match what it matches, down to undefined for any. */
+/** The host and all less specific hosts that also match it, down to undefined for any host. */
 function levelsOf(host: string | undefined, routes: readonly Route[]): (string | undefined)[] {
   if (host === undefined) return [undefined]
   const wildcards = hostsOf(routes).filter((other) => other?.startsWith('*.') && other !== host)

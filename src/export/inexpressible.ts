@@ -2,7 +2,7 @@ import { alternatives, ConfigError, type Problem } from '../config/error.ts'
 import type { Config } from '../config/schema.ts'
 import { knownPolicies } from './upstream-settings.ts'
 
-/** Limpet's defaults, for which docs/nginx.md says what nginx does instead. */
+/** Defaults that nginx cannot express but that are accepted; docs/nginx.md describes the difference. */
 const DEFAULT_HEADERS = 100
 const DEFAULT_TUNNEL = 3_600_000
 const DEFAULT_QUEUE = { size: 1000, timeout: 5000 }
@@ -37,20 +37,20 @@ function listener(listener: Part<'listeners'>, index: number, { trustedProxies }
     ...when(
       'port' in listener && listener.port === 0,
       `listeners[${index}].port`,
-      'nginx cannot take any free port',
-      'name one, or give --port',
+      'nginx cannot listen on any free port',
+      'name a port, or use --port',
     ),
     ...when(
       'mode' in listener && listener.mode !== 0o666,
       `listeners[${index}].mode`,
-      'nginx lets everybody connect to its Unix sockets',
-      'write 0666, and guard the directory',
+      'nginx lets every user connect to its Unix sockets',
+      'write 0666, and restrict the directory',
     ),
     ...when(
       listener.proxyProtocol && trustedProxies.length > 0,
       `listeners[${index}].proxyProtocol`,
-      'nginx cannot look for the client in a PROXY header and then in X-Forwarded-For',
-      'leave out proxyProtocol, or trustedProxies',
+      'nginx cannot read the client address from a PROXY header and then from X-Forwarded-For',
+      'leave out proxyProtocol or trustedProxies',
     ),
   ]
 }
@@ -60,7 +60,7 @@ function clientAddressFrom({ trustedProxies, clientAddressFrom }: Config): Probl
     trustedProxies.length > 0 && clientAddressFrom === 'forwarded',
     'clientAddressFrom',
     'nginx cannot read Forwarded',
-    'use x-forwarded-for, if the proxies write it',
+    'use x-forwarded-for, if the proxies send it',
   )
 }
 
@@ -77,7 +77,7 @@ function route({ methods, headers }: Part<'routes'>, index: number): Problem[] {
       ...when(
         !/^[A-Z_-]+$/.test(method),
         `${path}.methods[${at}]`,
-        `nginx refuses the method ${method}, since it knows only letters, - and _ there`,
+        `nginx refuses the method ${method}, because it allows only letters, - and _`,
         `leave ${method} out of the list`,
       ),
     ]),
@@ -85,14 +85,14 @@ function route({ methods, headers }: Part<'routes'>, index: number): Problem[] {
       ...when(
         !/^[a-z0-9-]+$/.test(name),
         `${path}.headers.${name}`,
-        'nginx can look only at headers whose names are of letters, digits and -',
+        'nginx can match only headers whose names consist of letters, digits and -',
         'use another header',
       ),
       ...when(
         value === '',
         `${path}.headers.${name}`,
-        'nginx cannot tell an empty header from none',
-        'ask for a value, such as "1"',
+        'nginx cannot distinguish an empty header from a missing one',
+        'require a value, such as "1"',
       ),
     ]),
   ]
@@ -115,26 +115,26 @@ function upstream({
     when(
       timeouts[key] === 0,
       `${path}.timeouts.${key}`,
-      'nginx has no word for no limit',
-      'write a long one, such as 24d',
+      'nginx cannot express "no limit"',
+      'write a long duration, such as 24d',
     )
   return [
     ...when(
       !knownPolicies.includes(balance.type),
       `${path}.balance`,
-      `the export has no words for ${balance.type}`,
+      `the export does not support ${balance.type}`,
       `use ${alternatives(knownPolicies)}`,
     ),
     ...when(
       affinity !== undefined,
       `${path}.affinity`,
-      'nginx remembers no sessions',
+      'nginx does not store sessions',
       'leave it out, and balance by ip-hash to keep each address on its server',
     ),
     ...when(
       proxyProtocol !== undefined,
       `${path}.proxyProtocol`,
-      'nginx sends no PROXY header to servers that it speaks HTTP with',
+      'nginx cannot send a PROXY header to HTTP servers',
       'leave it out, and let the servers read X-Forwarded-For',
     ),
     ...servers.flatMap(({ backup, drain, failTimeout, slowStart }, index) => [
@@ -142,7 +142,7 @@ function upstream({
       ...when(
         backup && !['round-robin', 'least-connections'].includes(balance.type),
         `${path}.servers[${index}].backup`,
-        `nginx takes no backup servers with ${balance.type}`,
+        `nginx does not support backup servers with ${balance.type}`,
         'remove it, or balance by round-robin',
       ),
       ...when(
@@ -164,49 +164,49 @@ function upstream({
     ...when(
       timeouts.firstByte !== timeouts.idle,
       `${path}.timeouts.firstByte`,
-      'nginx has one timeout for the first byte and for a later silence',
-      'give firstByte and idle the same',
+      'nginx has one timeout for the first byte and for later pauses',
+      'set firstByte and idle to the same value',
     ),
     ...when(
       timeouts.tunnel !== DEFAULT_TUNNEL && timeouts.tunnel !== timeouts.idle,
       `${path}.timeouts.tunnel`,
-      'nginx has no timeout of its own for upgraded connections',
-      'leave it out, or give it the same as idle',
+      'nginx has no separate timeout for upgraded connections',
+      'leave it out, or set it to the same value as idle',
     ),
     ...when(
       retries.within === 0,
       `${path}.retries.within`,
-      'nginx takes 0 for no limit',
+      'nginx reads 0 as no limit',
       'write 1ms, or tries: 1 for no retry at all',
     ),
     ...when(
       keepAlive.connections > 0 && keepAlive.idle === 0,
       `${path}.keepAlive.idle`,
-      'nginx has no word for no limit',
-      'write a long one, such as 24d',
+      'nginx cannot express "no limit"',
+      'write a long duration, such as 24d',
     ),
     ...when(
       keepAlive.connections > 0 && keepAlive.maxAge === 0,
       `${path}.keepAlive.maxAge`,
-      'nginx has no word for no limit',
-      'write a long one, such as 24d',
+      'nginx cannot express "no limit"',
+      'write a long duration, such as 24d',
     ),
     ...when(
       health?.check !== undefined,
       `${path}.health.check`,
       'only nginx Plus checks servers actively',
-      'leave it out, and let maxFails find out',
+      'leave it out; maxFails detects failures of requests',
     ),
     ...when(
       health?.outlier !== undefined,
       `${path}.health.outlier`,
-      'nginx does not judge servers by their answers',
+      'nginx cannot eject servers by their responses',
       'leave it out',
     ),
     ...when(
       (health?.panicThreshold ?? 0) > 0,
       `${path}.health.panicThreshold`,
-      'nginx has no word for a panic',
+      'nginx has no panic threshold',
       'leave it out',
     ),
     ...when(
@@ -225,7 +225,11 @@ function sameButForCase(upstreams: Config['upstreams']): Problem[] {
     const earlier = upstreams.slice(0, index).find((other) => other.name.toLowerCase() === name.toLowerCase())
     if (earlier === undefined) return []
     return [
-      refusal(`upstreams.${name}`, `nginx takes ${name} and ${earlier.name} for the same`, 'rename one of the two'),
+      refusal(
+        `upstreams.${name}`,
+        `nginx treats ${name} and ${earlier.name} as the same name`,
+        'rename one of the two',
+      ),
     ]
   })
 }
@@ -236,26 +240,31 @@ function accessLog({ format, redact, file }: Config['accessLog']): Problem[] {
       format === 'json',
       'accessLog.format',
       'nginx cannot write the upstreams of a request as a list in JSON',
-      'use combined, or give --access-log combined',
+      'use combined, or --access-log combined',
     ),
     ...when(
       redact !== undefined,
       'accessLog.redact',
-      'nginx cannot leave the values of parameters out of its log',
+      'nginx cannot redact the values of parameters in its log',
       'leave it out',
     ),
     ...when(
       file !== undefined && (!file.startsWith('/') || file.includes('$')),
       'accessLog.file',
-      'nginx would read a relative path from a folder of its own, and a $ as a variable',
-      'write the path from the root, without $',
+      'nginx resolves a relative path against its own directory, and reads $ as a variable',
+      'write an absolute path without $',
     ),
   ]
 }
 
 function clientTimeouts(timeouts: Config['timeouts']): Problem[] {
   return (['head', 'body', 'idle', 'send'] as const).flatMap((key) =>
-    when(timeouts[key] === 0, `timeouts.${key}`, 'nginx has no word for no limit', 'write a long one, such as 24d'),
+    when(
+      timeouts[key] === 0,
+      `timeouts.${key}`,
+      'nginx cannot express "no limit"',
+      'write a long duration, such as 24d',
+    ),
   )
 }
 
@@ -266,7 +275,7 @@ function limits({ headers, connections, connectionsPerAddress }: Config['limits'
       headers !== DEFAULT_HEADERS,
       'limits.headers',
       'nginx does not limit the number of headers',
-      'leave it out, and let headSize be the limit',
+      'leave it out; headSize limits them',
     ),
     ...when(connections !== 0, 'limits.connections', inFlight, 'leave it out'),
     ...when(connectionsPerAddress !== 0, 'limits.connectionsPerAddress', inFlight, 'leave it out'),

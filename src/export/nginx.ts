@@ -7,22 +7,22 @@ import { isConditional } from './route.ts'
 import { siteDirectives } from './site.ts'
 import { ANY_NUMBER } from './upstream-settings.ts'
 
-/** Where the second file of `NginxFiles` is, seen from the first. */
+/** The path of the second file of `NginxFiles`, relative to the first. */
 export const SITE = 'conf.d/default.conf'
 
 /** The configuration in nginx's usual two files. */
 export interface NginxFiles {
-  /** nginx.conf: everything but the site, which it includes. */
+  /** nginx.conf: everything except the site, which it includes. */
   readonly main: string
   /** conf.d/default.conf: upstreams, servers and locations. */
   readonly site: string
 }
 
 /**
- * The configuration as one nginx.conf. docs/nginx.md says what becomes of each key.
+ * The configuration as one nginx.conf. docs/nginx.md lists the directives for each key.
  *
- * @param title a line for the top of the file
- * @throws ConfigError with all that nginx cannot express
+ * @param title a comment for the first line of the file
+ * @throws ConfigError with all settings that nginx cannot express
  */
 export function exportNginx(config: Config, title: string): string {
   refuseInexpressible(config)
@@ -57,7 +57,7 @@ function mainDirectives(config: Config, site: readonly Directive[]): Directive[]
 function logging({ format, file }: Config['accessLog']): Directive[] {
   if (format === 'off') return [directive('access_log', 'off')]
   return [
-    // Limpet's line. Why a request went where it went, and the names of servers, nginx does not know.
+    // Limpet's format, with - for the reason and the names of servers, which nginx does not know.
     directive(
       'log_format',
       'limpet',
@@ -73,7 +73,7 @@ function clients({ timeouts, limits, routes }: Config): Directive[] {
   return [
     directive('server_tokens', 'off'),
     directive('absolute_redirect', 'off'),
-    // nginx has room for a few names and conditions only, unless it is told.
+    // The default sizes of nginx are too small for many names or conditions.
     ...(routes.some(({ hosts }) => hosts.length > 0) ? [directive('server_names_hash_bucket_size', 512)] : []),
     ...(routes.some(isConditional) ? [directive('variables_hash_max_size', 32_768)] : []),
     directive('client_header_timeout', formatDuration(timeouts.head)),
@@ -81,9 +81,9 @@ function clients({ timeouts, limits, routes }: Config): Directive[] {
     directive('keepalive_timeout', formatDuration(timeouts.idle)),
     directive('keepalive_requests', limits.requestsPerConnection || ANY_NUMBER),
     directive('send_timeout', formatDuration(timeouts.send)),
-    // nginx gives up at once where a client closes its half, unless it is never to.
+    // nginx aborts the request as soon as a client closes its sending half, unless it always ignores that.
     ...(timeouts.halfClosed === 0 ? [directive('proxy_ignore_client_abort', 'on')] : []),
-    // A head of this size in one piece, whatever its lines; nginx insists on a second piece of at least 512 bytes.
+    // One buffer for the whole head, with lines of any length. nginx requires a second buffer of at least 512 bytes.
     directive('client_header_buffer_size', limits.headSize),
     directive('large_client_header_buffers', 1, 512),
     directive('client_max_body_size', limits.bodySize),
@@ -92,11 +92,11 @@ function clients({ timeouts, limits, routes }: Config): Directive[] {
   ]
 }
 
-/** The head that a server gets: src/forwarding/forwarded-request.ts in nginx's words. */
+/** The head that a server gets, equivalent to src/forwarding/forwarded-request.ts. */
 function forwarding(config: Config): Directive[] {
   const { directives, forwardedFor, forwardedProto, forwardedHost, forwardedPort, claims } = clientAddress(config)
   return [
-    // Whom the request is for: the authority of an absolute target, else what Host says.
+    // The host of the request: the authority of an absolute target, else the Host field.
     block(
       'map',
       ['$request', '$limpet_authority'],
@@ -112,7 +112,7 @@ function forwarding(config: Config): Directive[] {
       ['$http_x_request_id', '$limpet_request_id'],
       [directive('default', '$request_id'), directive('~^[!-~]{1,128}$', '$http_x_request_id')],
     ),
-    // An Upgrade that Connection names goes on, of a request without a body, to another protocol than HTTP and TLS.
+    // Forwards Upgrade if Connection names it, the request has no body, and the protocol is neither HTTP nor TLS.
     block(
       'map',
       ['$http_upgrade', '$limpet_protocol'],
@@ -134,7 +134,7 @@ function forwarding(config: Config): Directive[] {
     ...claims.map(([name, value]) => directive('proxy_set_header', name, value)),
     directive('proxy_set_header', 'Forwarded', ''),
     directive('proxy_set_header', 'X-Request-Id', '$limpet_request_id'),
-    // What is for one hop ends here. nginx itself ends Keep-Alive, TE and Transfer-Encoding.
+    // Removes hop-by-hop fields. nginx itself removes Keep-Alive, TE and Transfer-Encoding.
     directive('proxy_set_header', 'Upgrade', '$limpet_upgrade'),
     directive('proxy_set_header', 'Connection', '$limpet_connection'),
     directive('proxy_set_header', 'Proxy-Connection', ''),
@@ -144,7 +144,7 @@ function forwarding(config: Config): Directive[] {
 
 const accelHeaders = ['Expires', 'Redirect', 'Limit-Rate', 'Buffering', 'Charset'].map((word) => `X-Accel-${word}`)
 
-/** How messages pass: as they come, both ways, and the response's head as the server wrote it. */
+/** Messages are streamed in both directions, and the head of a response stays as the server wrote it. */
 const relaying: readonly Directive[] = [
   directive('proxy_next_upstream', 'error', 'timeout'),
   directive('proxy_request_buffering', 'off'),

@@ -6,7 +6,7 @@ import { hostsOf, type Place, placesOf } from './host-table.ts'
 import { isConditional, type Route, routesOf } from './route.ts'
 import { proxySettings, upstreamBlock } from './upstream-settings.ts'
 
-/** The routes and upstreams as what stands in an nginx's conf.d: upstreams, maps, and one server for each host. */
+/** The routes and upstreams as a file for nginx's conf.d: upstreams, maps, and one `server` for each host. */
 export function siteDirectives(config: Config): Directive[] {
   const site = new Site(config)
   const servers = site.servers()
@@ -14,11 +14,11 @@ export function siteDirectives(config: Config): Directive[] {
 }
 
 class Site {
-  /** The settings of upstreams on which all of them agree, said once. */
+  /** The settings that are the same for all upstreams, written once. */
   readonly sharedSettings: readonly Directive[]
   readonly #config: Config
   readonly #conditions = new ConditionMaps()
-  /** By the name of an upstream, what passes a request on to it. */
+  /** From the name of an upstream to the directives that pass a request to it. */
   readonly #passing: ReadonlyMap<string, readonly Directive[]>
 
   constructor(config: Config) {
@@ -41,7 +41,7 @@ class Site {
     return this.#conditions.directives
   }
 
-  /** Hosts on which every path means the same share a server. */
+  /** One `server` for all hosts with the same locations. */
   servers(): Directive[] {
     const { listeners } = this.#config
     const routes = routesOf(this.#config)
@@ -82,7 +82,7 @@ class Site {
     if (first === undefined) return [directive('return', 404)]
     if (haveOneOutcome(routes)) return this.#outcome(first)
     const choice = this.#conditions.choice(routes, nameOf)
-    // nginx's way to go to a location whose name is in a variable. 418 is a status that nobody else here uses.
+    // In nginx, only error_page can jump to a location named by a variable. Nothing else here uses status 418.
     return [directive('error_page', 418, '=', `@${choice}`), directive('return', 418)]
   }
 
@@ -92,18 +92,18 @@ class Site {
   }
 }
 
-/** Whether a request comes to the same by each of these routes, and one of them takes it in any case. */
+/** Whether all these routes have the same outcome, and one of them is unconditional. */
 function haveOneOutcome(routes: readonly Route[]): boolean {
   const last = routes.at(-1)
   return last === undefined || (!isConditional(last) && routes.every((route) => nameOf(route) === nameOf(last)))
 }
 
-/** The location that passes requests on to the route's upstream, or redirects them. */
+/** The name of the location that passes requests to the route's upstream, or redirects them. */
 function nameOf({ redirect, upstream }: Route): string {
   return redirect === undefined ? `to_${upstream}` : `redirect_to_${escaped(redirect)}`
 }
 
-/** The same path in a text in which nginx looks for variables. */
+/** The path for a text in which nginx expands variables. */
 function escaped(path: string): string {
   return path.replaceAll('$', '%24')
 }
@@ -117,7 +117,7 @@ function listenLines(listeners: Config['listeners'], isDefault: boolean): Direct
   )
 }
 
-/** `::` is both families, each for itself: nginx does not take ::ffff:10.0.0.1 for the IPv4 address that it is. */
+/** `::` becomes one place per family, because nginx does not treat ::ffff:10.0.0.1 as an IPv4 address. */
 function listenPlaces(listener: Config['listeners'][number]): string[] {
   if ('path' in listener) return [formatAddress(endpointOf(listener))]
   const { address: host, port } = listener

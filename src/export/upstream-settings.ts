@@ -2,10 +2,10 @@ import { formatDuration } from '../config/duration.ts'
 import type { Server, Upstream } from '../config/schema.ts'
 import { block, type Directive, directive } from './directive.ts'
 
-/** nginx has no word for "as often as one likes". */
+/** The largest number for directives where nginx has no "unlimited". */
 export const ANY_NUMBER = 2_147_483_647
 
-/** nginx's words for the policies that it has. */
+/** The nginx directives for the policies that it has. */
 const methods: Partial<Record<Upstream['balance']['type'], Directive[]>> = {
   'round-robin': [],
   'ip-hash': [directive('ip_hash')],
@@ -22,14 +22,14 @@ export function upstreamBlock({ name, balance, servers, keepAlive }: Upstream): 
     'upstream',
     [name],
     [
-      // Shared by the worker processes, so that turns and failures are counted once, as on the Scoreboard.
+      // Shared by the worker processes, so that rotation and failure counts are common, as on the Scoreboard.
       directive('zone', name, `${64 + 4 * servers.length}k`),
       ...(methods[balance.type] ?? []),
       ...servers.map(serverLine),
       ...(keepAlive.connections === 0
         ? []
         : [
-            // nginx counts the idle connections of all servers together.
+            // nginx's limit is for the idle connections to all servers together.
             directive('keepalive', keepAlive.connections * servers.length),
             directive('keepalive_requests', keepAlive.requestsPerConnection || ANY_NUMBER),
             directive('keepalive_time', formatDuration(keepAlive.maxAge)),
@@ -39,7 +39,7 @@ export function upstreamBlock({ name, balance, servers, keepAlive }: Upstream): 
   )
 }
 
-/** The settings of an upstream that nginx keeps where requests are passed on. */
+/** The settings of an upstream that nginx has in locations. */
 export function proxySettings({ timeouts, retries }: Upstream): Directive[] {
   return [
     directive('proxy_connect_timeout', formatDuration(timeouts.connect)),

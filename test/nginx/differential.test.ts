@@ -1,6 +1,6 @@
 /**
- * nginx as the oracle: the same requests to nginx on the export of a configuration and to Limpet on the original go to
- * the same servers, which get the same. What differs on purpose is in deliberate-differences.test.ts.
+ * nginx as the oracle: nginx with the export of a configuration and Limpet with the original send the same requests to the
+ * same servers, with the same content. deliberate-differences.test.ts has the intended differences.
  */
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -54,7 +54,7 @@ testWithNginx('servers that are down', (test) =>
   })),
 )
 
-testWithNginx('backups, in use and at rest', (test) =>
+testWithNginx('backups, used and unused', (test) =>
   compare(test, { paths: ['/', '/rest', '/rest/x'], hosts: ['localhost'] }, 6, ([a, b, c, d, e, f]) => ({
     routes: [
       { path: '/*', upstream: 'used' },
@@ -177,7 +177,7 @@ testWithNginx('trusted proxies, in front of ip-hash', (test) =>
 
 type Servers = string[]
 
-/** Sends the same requests to both, and expects the same of both. */
+/** Sends the same requests to both programs, and expects the same outcomes. */
 async function compare(
   test: TestContext,
   vocabulary: Vocabulary,
@@ -225,7 +225,7 @@ async function outcomes(port: number, requests: readonly TestRequest[]): Promise
   return all
 }
 
-/** Without what is random by nature, and without what is each program's own in an answer that no server gave. */
+/** The outcome without random values, and without each program's own text in responses that no server sent. */
 function comparable({ status, echo, fields }: Outcome, port: number) {
   if (echo === undefined) return { status, location: fields.find(([name]) => name === 'location') }
   const headers = echo.headers.map(([name, value]) => {
@@ -236,7 +236,7 @@ function comparable({ status, echo, fields }: Outcome, port: number) {
   return { status, echo: { ...echo, headers }, fields }
 }
 
-/** The lines of requests that reached a server, without times and reasons; in order, since workers write when they like. */
+/** The log lines of requests that reached a server, without times and reasons; sorted, because workers write independently. */
 function comparableLines(log: string): string[] {
   return log
     .split('\n')

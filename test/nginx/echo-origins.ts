@@ -1,7 +1,7 @@
 import type { TestContext } from 'node:test'
 import { httpOrigin } from '../support/origin.ts'
 
-/** What a server got, as it tells in the body of its answer. */
+/** The request that a server got, as it reports it in its response. */
 export interface Echo {
   /** `127.0.0.1:40123` */
   readonly server: string
@@ -12,7 +12,7 @@ export interface Echo {
   readonly body: string
 }
 
-/** As many servers that answer every request with an Echo of it. Gives their addresses. */
+/** Starts `count` servers that answer every request with an Echo of it. Returns their addresses. */
 export function echoOrigins(test: TestContext, count: number): Promise<string[]> {
   return Promise.all(
     Array.from({ length: count }, async () => {
@@ -29,7 +29,7 @@ export function echoOrigins(test: TestContext, count: number): Promise<string[]>
           headers: fields.sort(([one], [other]) => (one! < other! ? -1 : Number(one! > other!))),
           body: Buffer.concat(chunks).toString(),
         }
-        // An answer to HEAD has no body, so that it stands in a header too.
+        // The Echo is in a header, because a response to HEAD has no body.
         const encoded = Buffer.from(JSON.stringify(echo)).toString('base64')
         response.writeHead(200, {
           Date: 'Thu, 01 Jan 1970 00:00:00 GMT',

@@ -3,16 +3,16 @@ import { connect } from 'node:net'
 import type { Echo } from './echo-origins.ts'
 import type { TestRequest } from './request-maker.ts'
 
-/** What came of a request. */
+/** The outcome of a request. */
 export interface Outcome {
   readonly status: number
-  /** What the server behind got; undefined where none was asked. */
+  /** The request that the server got; undefined if it reached no server. */
   readonly echo: Echo | undefined
-  /** The fields of the response that are not for one hop only; lower-case name and value. */
+  /** The end-to-end fields of the response; lower-case name and value. */
   readonly fields: readonly (readonly [string, string])[]
 }
 
-/** Sends a request, byte by byte as it stands there, on a connection of its own from the address that it names. */
+/** Sends the request unchanged on a new connection from the address `from`. */
 export async function exchange(port: number, { from, method, target, headers, body }: TestRequest): Promise<Outcome> {
   const socket = connect({ host: '127.0.0.1', port, localAddress: from })
   const lines = Array.from({ length: headers.length / 2 }, (_, i) => `${headers[i * 2]}: ${headers[i * 2 + 1]}\r\n`)
@@ -36,7 +36,7 @@ export async function exchange(port: number, { from, method, target, headers, bo
   }
 }
 
-/** The response, once it is whole. */
+/** The response if it is complete. */
 function readResponse(text: string, isHead: boolean): Outcome | undefined {
   const end = text.indexOf('\r\n\r\n')
   if (end < 0) return undefined

@@ -66,13 +66,13 @@ testWithNginx('nginx accepts a thousand servers and a thousand hosts', async (te
   assert.equal(complaintsOfNginx(join(folder, 'nginx.conf')), '')
 })
 
-test('refuses by name all that nginx cannot express', async () => {
+test('refuses all settings that nginx cannot express, by name', async () => {
   const { stdout, stderr, code } = await exportFixture('inexpressible')
   assert.deepEqual({ stdout, code }, { stdout: '', code: 1 })
   await assertGolden('inexpressible.txt', `${stderr}\n`)
 })
 
-test('a wrong configuration is told as by limpet check', async (test) => {
+test('an invalid configuration is reported as by limpet check', async (test) => {
   const folder = await temporaryFolder(test)
   await writeFile(join(folder, 'limpet.yaml'), 'routes: []\n')
   const [exported, checked] = await Promise.all([
@@ -82,13 +82,14 @@ test('a wrong configuration is told as by limpet check', async (test) => {
   assert.deepEqual(exported, checked)
 })
 
-test('docs/nginx.md says of every key what becomes of it', async () => {
+test('docs/nginx.md describes every key', async () => {
   const root = new URL('../../', import.meta.url)
   const schema = JSON.parse(await readFile(new URL('limpet.schema.json', root), 'utf8'))
   const documentation = await readFile(new URL('docs/nginx.md', root), 'utf8')
   const whole = [...documentation.matchAll(/`([\w.]+)`, with all its keys/g)].map(([, key]) => `${key}.`)
-  const isTold = (key: string) => documentation.includes(`\`${key}\``) || whole.some((start) => key.startsWith(start))
-  const missing = keysOf(schema, schema).filter((key) => !isTold(key))
+  const isDescribed = (key: string) =>
+    documentation.includes(`\`${key}\``) || whole.some((start) => key.startsWith(start))
+  const missing = keysOf(schema, schema).filter((key) => !isDescribed(key))
   assert.deepEqual(missing, [])
 })
 
@@ -122,7 +123,7 @@ function exportFixture(name: string) {
   return runLimpet(['export', 'nginx', '-c', `${name}.yaml`], {}, fixtures)
 }
 
-/** Compares with a file of the fixtures, from its second line on: the first names the machine's own path. */
+/** Compares with a fixture without the first line, which has a path of this machine. UPDATE_GOLDEN=1 rewrites the fixture. */
 async function assertGolden(name: string, text: string): Promise<void> {
   const file = join(fixtures, name)
   const rest = text.replace(/^# Written by .*\n/, '').trimEnd()

@@ -12,22 +12,22 @@ import { answers } from '../support/port.ts'
 
 const LEAST = fileURLToPath(new URL('fixtures/least.conf', import.meta.url))
 
-/** Why no nginx can be run here; undefined where one can. */
+/** Why nginx cannot run here; undefined if it can. */
 export function whyNoNginx(): string | undefined {
   const { error, status, stderr } = spawnSync('nginx', ['-t', '-c', LEAST], { encoding: 'utf8' })
   if (error !== undefined) return 'nginx is not installed (apt-get install nginx-light)'
   return status === 0 ? undefined : `nginx does not run here: ${stderr.trim().split('\n')[0]}`
 }
 
-/** A test that needs nginx, and is skipped by name without one. */
+/** A test that needs nginx. Without nginx, it is reported as skipped. */
 export function testWithNginx(name: string, body: (test: TestContext) => Promise<void>): void {
   const skip = whyNoNginx()
   test(name, skip === undefined ? {} : { skip }, body)
 }
 
-/** What `nginx -t` says of a configuration file; empty if all is well. */
+/** The errors and warnings of `nginx -t` for a configuration file; empty if there are none. */
 export function complaintsOfNginx(file: string): string {
-  // It opens /dev/stdout, which must not be a socket, as a pipe of Node's is.
+  // nginx opens /dev/stdout, which must not be a socket. A pipe of Node's child processes is one.
   const { status, stderr } = spawnSync('nginx', ['-t', '-q', '-c', file], {
     stdio: ['ignore', 'ignore', 'pipe'],
     encoding: 'utf8',
@@ -37,17 +37,17 @@ export function complaintsOfNginx(file: string): string {
 
 export interface Nginx {
   readonly port: number
-  /** Ends nginx, and gives the access log. */
+  /** Stops nginx, and returns the access log. */
   stop(): Promise<string>
 }
 
-/** Runs nginx on `nginx.conf` in that folder until the test ends; resolves once it accepts connections at `place`. */
+/** Runs nginx with `nginx.conf` of the folder until the test ends. Resolves when it accepts connections at `place`. */
 export async function runNginx(
   test: TestContext,
   folder: string,
   place: number | string,
 ): Promise<() => Promise<void>> {
-  // Else its workers would be nobody, who may not open the sockets of a test.
+  // Without this, its workers run as the user nobody, who may not open the sockets of a test.
   const user = process.getuid?.() === 0 ? 'user root;' : ''
   const globals = `daemon off; pid ${folder}/nginx.pid; ${user}`
   const child = spawn('nginx', ['-c', join(folder, 'nginx.conf'), '-g', globals], {
@@ -68,7 +68,7 @@ export async function runNginx(
   return end
 }
 
-/** Runs nginx on the export of a configuration file, on a free port; it ends with the test. */
+/** Runs nginx with the export of a configuration file on a free port until the test ends. */
 export async function startNginx(test: TestContext, configFile: string): Promise<Nginx> {
   const folder = await mkdtemp(join(tmpdir(), 'limpet-nginx-'))
   const port = await freePort()

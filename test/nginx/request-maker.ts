@@ -9,14 +9,14 @@ export interface TestRequest {
   readonly body: string
 }
 
-/** What the requests to a configuration are made of. */
+/** The parts from which requests to a configuration are made. */
 export interface Vocabulary {
-  /** Paths that it has routes for, or that come close. */
+  /** Paths that match its routes, or almost match. */
   readonly paths: readonly string[]
   readonly hosts: readonly string[]
 }
 
-/** Makes requests that are odd in every way that a client may choose; the same ones for the same seed. */
+/** Makes unusual requests of every kind that a client may send. The same seed gives the same requests. */
 export class RequestMaker {
   readonly #vocabulary: Vocabulary
   #state: number
@@ -31,7 +31,7 @@ export class RequestMaker {
     const body = ['POST', 'PUT', 'PATCH'].includes(method) ? this.#one(['', 'name=value', 'x'.repeat(3000)]) : ''
     const host = this.#host()
     const path = this.#path() + this.#query()
-    // nginx takes fewer characters in an absolute target's host than in Host: docs/nginx.md.
+    // nginx accepts fewer characters in the host of an absolute target than in Host: docs/nginx.md.
     const authority = path.startsWith('/') && this.#chance(0.05) ? this.#host().replace('_', '-') : undefined
     const scheme = this.#one(['http', 'HTTP', 'https'])
     return {
@@ -52,7 +52,7 @@ export class RequestMaker {
     return `/${Array.from({ length: this.#below(6) }, () => this.#one(segments)).join('/')}`
   }
 
-  /** The same path in other words, or nearly so. */
+  /** Another notation of the same path, or almost. */
   #disguised(path: string): string {
     const at = this.#below(path.length)
     const encoded = (character: string) => `%${character.charCodeAt(0).toString(16).padStart(2, '0')}`
