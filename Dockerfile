@@ -2,7 +2,7 @@
 #   docker build -t limpet .
 #   docker run -e STATIC_BACKEND="172.17.0.2:80 172.17.0.3:80" -e DYNAMIC_BACKEND="172.17.0.4:80" -p 8080:80 limpet
 #   docker run -v "$PWD/limpet.yaml:/etc/limpet/limpet.yaml:ro" -v limpet-state:/var/lib/limpet -p 8080:80 limpet
-# The lab's own design, nginx on the export of the same environment:
+# nginx instead of Limpet, with the configuration exported from the same environment variables:
 #   docker build --target nginx -t limpet-nginx .
 
 FROM node:26-bookworm-slim AS build
@@ -14,10 +14,10 @@ COPY src src
 COPY demo demo
 RUN node scripts/build.ts
 COPY bin bin
-# The build has all libraries in it.
+# The build includes all libraries.
 RUN mkdir /opt/limpet && cp -r bin dist package.json /opt/limpet
 
-# What Node needs beyond the libraries that every Debian has, for the image of nginx.
+# Libraries that Node needs and the nginx image lacks.
 RUN mkdir /opt/libraries && ldd /usr/local/bin/node | awk '/libatomic/ { print $3 }' | xargs -r cp -Lt /opt/libraries
 
 FROM node:26-bookworm-slim AS limpet
@@ -33,7 +33,7 @@ RUN ln -s /opt/limpet/bin/limpet.js /usr/local/bin/limpet \
 ENV NODE_COMPILE_CACHE=/opt/limpet/.compiled \
     STATE_DIRECTORY=/var/lib/limpet
 USER node
-# Compiled once here, by the user that it is for, it starts at once. No state of this run gets into the image.
+# Run once as the image's user to fill the compile cache, for a fast start. The state of this run does not get into the image.
 RUN export STATE_DIRECTORY="$(mktemp -d)" STATIC_BACKEND=compiled DYNAMIC_BACKEND=once PORT=8080; limpet run & \
     until limpet healthcheck; do kill -0 $! || exit 1; done; kill $! && wait $! && rm -r "$STATE_DIRECTORY"
 EXPOSE 80

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the lab in Docker: static and dynamic servers, and the load balancer in front of them, published on one port.
-# What it makes has a label of its own, by which --down finds it again.
+# Its containers and images have a label, by which --down finds them.
 set -eu
 
 usage() {
@@ -8,15 +8,15 @@ usage() {
 Usage: ./setup.sh [--static N] [--dynamic N] [--port PORT] [--nginx]
        ./setup.sh --down
 
-Builds the lab's images, starts its servers and the load balancer in front of them, and waits until all is ready.
-Running it again replaces what it made before.
+Builds the lab's images, starts its servers and the load balancer in front of them, and waits until all are ready.
+Running it again replaces the containers and images of the previous run.
 
-  --static N    how many static servers (2)
-  --dynamic N   how many dynamic servers (2)
-  --port PORT   where the load balancer is published (7777)
-  --nginx       nginx instead of Limpet, on the export of the same configuration
+  --static N    number of static servers (default 2)
+  --dynamic N   number of dynamic servers (default 2)
+  --port PORT   port on which the load balancer is published (default 7777)
+  --nginx       run nginx instead of Limpet, with the exported configuration
   --down        remove the containers and images that this script made, and nothing else
-  --help        this text
+  --help        show this text
 USAGE
 }
 
@@ -25,8 +25,8 @@ static=2
 dynamic=2
 port=7777
 balancer=limpet
-# Seconds until both URLs must answer.
-patience=30
+# Seconds to wait until both URLs answer.
+timeout=30
 
 fail() {
   echo "setup.sh: $*" >&2
@@ -42,14 +42,14 @@ number() { # OPTION VALUE LEAST MOST
   fi
 }
 
-# Containers first, since an image that one runs from cannot go. Word splitting is wanted: ids have no spaces.
+# Remove containers before images, because an image in use cannot be removed. Word splitting is intended: ids have no spaces.
 remove_containers() {
   ids=$(docker ps --all --quiet --filter "label=$label" --filter name=limpet-lab-)
   # shellcheck disable=SC2086
   [ -z "$ids" ] || docker rm --force $ids >/dev/null
 }
 
-# Images that a later build of the same name replaced have lost it, and kept the label.
+# An image that a later build replaced has lost its name but keeps the label.
 remove_replaced_images() {
   docker image prune --force --filter "label=$label" >/dev/null
 }
@@ -61,7 +61,7 @@ remove_images() {
   remove_replaced_images
 }
 
-# The stage `build` gets a name too, so that --down can find it. The old builder leaves it, and BuildKit shares it.
+# The stage `build` gets a name too, so that --down can find it. The legacy builder leaves it, and BuildKit shares it.
 build() { # IMAGE DOCKERFILE [TARGET]
   echo "building limpet-lab/$1"
   build_stage "$1-build" "$2" --target build
@@ -75,7 +75,7 @@ build_stage() { # IMAGE DOCKERFILE OPTION…
   shift 2
   if ! output=$(docker build --quiet --label "$label" --tag "limpet-lab/$image" --file "$dockerfile" "$@" . 2>&1); then
     echo "$output" >&2
-    fail "limpet-lab/$image cannot be built, see above"
+    fail "limpet-lab/$image cannot be built; see above"
   fi
 }
 
@@ -89,7 +89,7 @@ address() { # NAME
   docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "limpet-lab-$1"
 }
 
-servers() { # KIND COUNT: starts them, and leaves their addresses in $addresses
+servers() { # KIND COUNT: starts servers, and sets $addresses to their addresses
   addresses=
   number=1
   while [ "$number" -le "$2" ]; do
@@ -113,9 +113,9 @@ answers() { # PATH
 wait_for() { # PATH
   waited=0
   until answers "$1"; do
-    if [ "$waited" -ge "$patience" ]; then
+    if [ "$waited" -ge "$timeout" ]; then
       docker logs --tail 5 limpet-lab-balancer >&2 || true
-      fail "http://127.0.0.1:$port$1 does not answer after $patience s; what the load balancer says stands above"
+      fail "http://127.0.0.1:$port$1 does not answer after $timeout s; the log of the load balancer is above"
     fi
     sleep 1
     waited=$((waited + 1))
@@ -158,7 +158,7 @@ done
 
 cd "$(dirname "$0")"
 command -v docker >/dev/null || fail 'Docker is not installed: see https://docs.docker.com/get-started/get-docker/'
-docker info >/dev/null 2>&1 || fail "the Docker engine does not answer: start it, and see that you may use it ('docker info')"
+docker info >/dev/null 2>&1 || fail "the Docker engine does not answer: start it, and check that you may use it ('docker info')"
 
 if $down; then
   remove_containers
@@ -197,5 +197,5 @@ cat <<DONE
 
 Open   http://localhost:$port/
 Log    docker logs -f limpet-lab-balancer
-End    ./setup.sh --down
+Stop   ./setup.sh --down
 DONE

@@ -8,21 +8,21 @@ import {
 import type { AddressInfo, Socket } from 'node:net'
 import { hostname } from 'node:os'
 
-// Node would open its debugger.
+// Without a listener, USR1 opens Node's debugger.
 process.on('SIGUSR1', () => {})
 
-/** How long a stop waits for requests in flight (ms); Docker kills a container after 10 s. */
+/** How long a stop waits for requests in flight, in ms. Docker kills a container after 10 s. */
 const STOP_WITHIN = 8_000
 
-/** Longer than a load balancer keeps idle connections, so that it is never the server that closes one being reused (ms). */
+/** In ms. Longer than the load balancer keeps idle connections, so that the server never closes one that is being reused. */
 const KEEP_ALIVE = 65_000
 
 /**
- * Runs one server of the lab for the life of the process: `SERVER_NAME`, `HOST` and `PORT` come from the environment,
- * every response names the server in `X-Served-By`, and `/healthz` answers for it.
+ * Runs one server of the lab until the process ends: `SERVER_NAME`, `HOST` and `PORT` come from the environment, every
+ * response names the server in `X-Served-By`, and `/healthz` is its health check.
  *
  * TERM, INT, QUIT and the end of the parent's IPC channel let requests in flight finish, then exit with 0; a second signal
- * exits at once. A parent with an IPC channel is told `{ type: 'listening', address, port, name }`.
+ * exits at once. A parent with an IPC channel gets the message `{ type: 'listening', address, port, name }`.
  */
 export function serve(handle: RequestListener): void {
   const name = nameFrom(process.env.SERVER_NAME)
@@ -55,9 +55,9 @@ export function serve(handle: RequestListener): void {
     stopping = true
     console.log(`${name} stops: ${reason}`)
     server.close(() => process.exit(0))
-    // Where the head is still unsent, it tells the client not to send another request on this connection.
+    // A head that is not sent yet gets Connection: close, so that the client does not reuse the connection.
     for (const response of inFlight) response.shouldKeepAlive = false
-    // Browsers connect ahead of need, and Node 22 does not count a connection that never asked as idle.
+    // Browsers open connections in advance. Node 22 does not count one without any request as idle.
     for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
     setTimeout(() => server.closeAllConnections(), STOP_WITHIN)
   }
@@ -65,7 +65,7 @@ export function serve(handle: RequestListener): void {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {
     process.on(signal, () => (stopping ? process.exit(1) : stop(signal)))
   }
-  process.on('disconnect', () => stop('its parent is gone'))
+  process.on('disconnect', () => stop('its parent has exited'))
   if (process.connected === false) process.exit(0)
 
   server.on('error', (error: NodeJS.ErrnoException) => refuse(whyNot(error, host, port)))
@@ -81,12 +81,12 @@ export function pathOf(request: IncomingMessage): string {
   return request.url!.replace(/^https?:\/\/[^/?]*/i, '').split('?', 1)[0] || '/'
 }
 
-/** Whether the method only reads, which is all that the lab's servers offer. */
+/** Whether the method is GET or HEAD, the only ones that the lab's servers support. */
 export function isRead(request: IncomingMessage): boolean {
   return request.method === 'GET' || request.method === 'HEAD'
 }
 
-/** Ends a response with a short plain text that no cache keeps. */
+/** Sends a short text as the whole response. Caches do not store it. */
 export function answer(response: ServerResponse, status: number, text: string, headers?: OutgoingHttpHeaders): void {
   response.writeHead(status, {
     'Content-Type': 'text/plain; charset=utf-8',
@@ -112,7 +112,7 @@ function portFrom(value = ''): number {
 
 function whyNot(error: NodeJS.ErrnoException, host: string, port: number): string {
   if (error.code === 'EADDRINUSE') return `port ${port} on ${host} is taken; set PORT to a free one (0 picks it)`
-  if (error.code === 'EACCES') return `port ${port} on ${host} needs more rights; set PORT to one above 1023`
+  if (error.code === 'EACCES') return `port ${port} on ${host} needs more privileges; set PORT to one above 1023`
   return `cannot listen on ${host}, port ${port}: ${error.message}`
 }
 

@@ -1,6 +1,6 @@
 /**
- * Makes what npm publishes, in dist/: the program as a few files of JavaScript with its libraries in them, which load in a
- * fraction of the time that hundreds take, and what it reads beside them.
+ * Builds the npm package in dist/: the program and its libraries as a few JavaScript files, which load much faster than
+ * hundreds, and the files that they read.
  */
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -17,14 +17,14 @@ const { output } = await build({
     ['src/cli', 'src/worker/main', 'demo/static/main', 'demo/dynamic/main'].map((entry) => [entry, `${entry}.ts`]),
   ),
   external: Object.keys(optionalDependencies).map((name) => new RegExp(`^${name}(?:/|$)`)),
-  // Every part of src/ lies as deep as src/program-files.ts does, which says where the rest is.
+  // All chunks are as deep as src/program-files.ts, whose relative paths must stay valid.
   output: { dir: 'dist', entryFileNames: '[name].js', chunkFileNames: 'src/[name].js' },
 })
 cpSync(`${root}demo/static/public`, `${root}dist/demo/static/public`, { recursive: true })
 cpSync(`${root}package.json`, `${root}dist/package.json`)
 writeFileSync(`${root}dist/LICENSES`, licensesOf(output.flatMap((part) => ('moduleIds' in part ? part.moduleIds : []))))
 
-/** The licenses of the libraries that these modules belong to, which want to go with them. */
+/** The licenses of the libraries that contain these modules. They must be distributed with the code. */
 function licensesOf(modules: readonly string[]): string {
   const folders = modules.flatMap((module) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(module)?.[0] ?? [])
   return [...new Set(folders)].toSorted().map(licenseOf).join('\n\n')

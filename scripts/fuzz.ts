@@ -14,13 +14,13 @@ import { said, visible } from '../test/wire/notation.ts'
 import { NodeReader, type Reading, readLaxly, readStrictly } from '../test/wire/readers.ts'
 
 /**
- * Feeds damaged fixtures to the parsers for as long as it is told, and ends with code 1 and a fixture to keep as soon
- * as one of these does not hold:
+ * Feeds damaged fixtures to the parsers for a given time. Exits with code 1, and prints a fixture to keep, as soon as one of
+ * these properties is violated:
  *
- * - A parser fails with nothing but its own error, whatever the bytes, and comes to the same end however they are cut.
- * - What is accepted is what the grammar says, by a slow and obvious reader; a body is sent on as it was read.
- * - What Limpet would forward is the same requests to the strictest reader (its own), to llhttp and to the laxest.
- * - What llhttp and Limpet both accept is the same requests to both.
+ * - For any bytes, a parser throws only its own error, and its result does not depend on how the bytes are split.
+ * - Accepted messages follow the grammar, according to a slow and simple reference reader; a body is forwarded unchanged.
+ * - The forwarded bytes are the same requests for the strictest reader (Limpet's own), for llhttp and for the laxest reader.
+ * - Bytes that both llhttp and Limpet accept are the same requests for both.
  */
 
 const { values } = parseArgs({ options: { seconds: { type: 'string' }, seed: { type: 'string' } } })
@@ -35,13 +35,13 @@ const head = new RequestHead()
 
 const sameText = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b)
 
-/** What is wrong with the way some bytes from a client are read; nothing if all is well. */
+/** The property that fails for these bytes from a client; undefined if none does. */
 async function faultWithRequests(text: string, cuts: readonly number[]): Promise<string | undefined> {
   const bytes = Buffer.from(text, 'latin1')
   let whole: ReturnType<typeof readRequests>
   try {
     whole = readRequests(bytes, AMPLE)
-    if (!sameText(whole, readRequests(bytes, AMPLE, cuts))) return `it is read differently when cut at ${cuts}`
+    if (!sameText(whole, readRequests(bytes, AMPLE, cuts))) return `it is read differently when split at ${cuts}`
   } catch (error) {
     return `it fails with ${(error as Error).message}`
   }
@@ -83,7 +83,7 @@ async function faultWithForwarded(bytes: Buffer, meant: number): Promise<string 
   return differenceBetween(strict, await node.read(bytes), 'in what is forwarded ')
 }
 
-/** How two readings of the same bytes exclude each other, if both accept them. */
+/** The difference between two readings of the same bytes, if both accept them. */
 function differenceBetween(ours: Reading, theirs: Reading, where = ''): string | undefined {
   const both = Math.min(ours.requests.length, theirs.requests.length)
   if (!sameText(ours.requests.slice(0, both), theirs.requests.slice(0, both)))
@@ -93,18 +93,20 @@ function differenceBetween(ours: Reading, theirs: Reading, where = ''): string |
   return `${where}llhttp finds ${theirs.requests.length} requests, Limpet ${ours.requests.length}`
 }
 
-/** What is wrong with the way some bytes from a server are read. */
+/** The property that fails for these bytes from a server; undefined if none does. */
 function faultWithResponses(text: string, cuts: readonly number[]): string | undefined {
   const bytes = Buffer.from(text, 'latin1')
   try {
     const whole = readResponses(bytes, AMPLE)
-    return sameText(whole, readResponses(bytes, AMPLE, cuts)) ? undefined : `it is read differently when cut at ${cuts}`
+    return sameText(whole, readResponses(bytes, AMPLE, cuts))
+      ? undefined
+      : `it is read differently when split at ${cuts}`
   } catch (error) {
     return `it fails with ${(error as Error).message}`
   }
 }
 
-/** Takes away what the fault does not need. */
+/** Removes parts of the text that are not needed for the fault. */
 async function shrink(text: string, isFaulty: (text: string) => Promise<boolean>): Promise<string> {
   let smallest = text
   for (let size = Math.ceil(text.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
@@ -122,7 +124,7 @@ async function report(fault: string, text: string, side: 'request' | 'response')
   const everyByte = (text: string) => Array.from(text, (_, index) => index)
   const smallest = await shrink(text, async (text) => (await check(text, everyByte(text))) !== undefined)
   const stillFaulty = await check(smallest, everyByte(smallest))
-  console.log(`A find, with seed ${seed}: ${stillFaulty ?? fault}. For test/wire/fixtures/finds.md:
+  console.log(`Found a fault with seed ${seed}: ${stillFaulty ?? fault}. For test/wire/fixtures/finds.md:
 
 ## ${(stillFaulty ?? fault).replace(/^./, (letter) => letter.toUpperCase())}
 

@@ -1,5 +1,5 @@
-// Runs before `npm start` and `npm test`, under whatever Node bootstraps: a fresh clone installs itself.
-// Plain JavaScript on purpose, since that Node may be too old to strip types.
+// Runs before `npm start` and `npm test` with any installed Node, and installs the dependencies of a fresh clone.
+// Plain JavaScript, because that Node may be too old to strip types.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -11,7 +11,7 @@ if (!installed.every((file) => existsSync(root + file))) {
   const options = ['--no-audit', '--no-fund', '--loglevel=error']
   const { status } = spawnSync('npm', ['ci', ...options], { cwd: root, stdio: ['ignore', 2, 2] })
   if (status !== 0) {
-    console.error('limpet: npm ci failed; see above for what it said.')
+    console.error('limpet: npm ci failed; see its output above.')
     process.exit(1)
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Runs the tests that have a seed, in each round with another one: `npm run test:properties -- [--rounds N] [FILE…]`. Ends at
- * the first failure, with what repeats it.
+ * Runs the tests that use a seed, with a different seed in each round: `npm run test:properties -- [--rounds N] [FILE…]`.
+ * Stops at the first failure, and prints the command that repeats it.
  */
 import { spawnSync } from 'node:child_process'
 import { randomInt } from 'node:crypto'
@@ -19,7 +19,7 @@ for (let round = 1; round <= rounds; round++) {
   const env = { ...process.env, LIMPET_TEST_SEED: seed }
   const { status, stdout } = spawnSync(process.execPath, options, { env, encoding: 'utf8', maxBuffer: 2 ** 28 })
   if (status !== 0) {
-    console.log(`${stdout}\nRound ${round} failed. Again: LIMPET_TEST_SEED=${seed} node ${options.join(' ')}`)
+    console.log(`${stdout}\nRound ${round} failed. To repeat it: LIMPET_TEST_SEED=${seed} node ${options.join(' ')}`)
     process.exit(1)
   }
   console.log(`round ${round}: seed ${seed}`)

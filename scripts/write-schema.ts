@@ -1,4 +1,4 @@
-// Writes limpet.schema.json, by which editors complete and check limpet.yaml.
+// Writes limpet.schema.json, with which editors complete and check limpet.yaml.
 import { writeFileSync } from 'node:fs'
 import { jsonSchema } from '../src/config/json-schema.ts'
 

@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
-/** Why no containers can be run here; undefined where they can. */
+/** Why containers cannot run here; undefined if they can. */
 function whyNoEngine(): string | undefined {
   const { error, status } = spawnSync('docker', ['info'], { stdio: 'ignore' })
   if (error !== undefined) return 'Docker is not installed'
@@ -16,18 +16,18 @@ function whyNoEngine(): string | undefined {
 
 const noEngine = whyNoEngine()
 
-/** A test that needs a Docker engine, and is skipped by name without one. */
+/** A test that needs a Docker engine. Without one, it is reported as skipped. */
 export function testWithEngine(name: string, body: (test: TestContext) => Promise<void>): void {
   test(name, noEngine === undefined ? { timeout: 300_000 } : { skip: noEngine }, body)
 }
 
-/** A port of loopback that stands for the engine's names, of which there is one set for everybody on this machine. */
-const TURN = 47_777
+/** A loopback port used as a lock: all runs of these tests on this machine share the engine's names. */
+const LOCK_PORT = 47_777
 
-/** Waits until no other run of these tests uses the engine. Gives what to close afterwards. */
-export async function ourTurn(): Promise<Server> {
+/** Waits until no other run of these tests uses the engine. Close the returned server to release the lock. */
+export async function lockEngine(): Promise<Server> {
   for (;;) {
-    const server = createServer().listen(TURN, '127.0.0.1')
+    const server = createServer().listen(LOCK_PORT, '127.0.0.1')
     try {
       await once(server, 'listening')
       return server
@@ -42,7 +42,7 @@ export const hasEngine = noEngine === undefined
 
 const run = promisify(execFile)
 
-/** What `docker` prints on standard output, without the last line feed. Throws with what it said where it fails. */
+/** The standard output of `docker` without the last line feed. Throws with its output if it fails. */
 export async function docker(...args: readonly string[]): Promise<string> {
   const { stdout } = await run('docker', args, { cwd: ROOT, maxBuffer: 2 ** 26 })
   return stdout.trimEnd()
@@ -54,7 +54,7 @@ export async function logsOf(container: string): Promise<string> {
   return stdout + stderr
 }
 
-/** Starts a container that ends with the test. Gives its id. */
+/** Starts a container that ends with the test. Returns its id. */
 export async function startContainer(test: TestContext, ...args: readonly string[]): Promise<string> {
   const id = await docker('run', '--detach', ...args)
   test.after(() => docker('rm', '--force', id))
@@ -65,13 +65,13 @@ export function addressOf(container: string): Promise<string> {
   return docker('inspect', '--format', '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}', container)
 }
 
-/** The loopback port that stands for a container's port 80. */
+/** The loopback port that is mapped to a container's port 80. */
 export async function portOf(container: string): Promise<number> {
   const [first] = (await docker('port', container, '80/tcp')).split('\n')
   return Number(first!.split(':').at(-1))
 }
 
-/** Runs a script of the project, and gives all of what came of it. */
+/** Runs a script of the project, and returns its exit code and output. */
 export async function runScript(file: string, args: readonly string[] = []) {
   try {
     const { stdout, stderr } = await run(file, args, { cwd: ROOT, maxBuffer: 2 ** 26 })
@@ -82,7 +82,7 @@ export async function runScript(file: string, args: readonly string[] = []) {
   }
 }
 
-/** Resolves once a request is answered with 200; for containers that are about to listen. */
+/** Resolves when a request gets 200. Waits for containers that do not listen yet. */
 export async function untilAnswered(url: string): Promise<void> {
   for (;;) {
     const status = await fetch(url).then(

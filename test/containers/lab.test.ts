@@ -1,4 +1,4 @@
-/** The lab in real containers. One file, since its tests share the images that setup.sh builds, and setup.sh's names. */
+/** The lab in real containers. One file, because its tests share the images and the names that setup.sh makes. */
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:net'
@@ -11,8 +11,8 @@ import {
   addressOf,
   docker,
   hasEngine,
+  lockEngine,
   logsOf,
-  ourTurn,
   portOf,
   ROOT,
   runScript,
@@ -25,11 +25,11 @@ import { loadDuring, request } from './load.ts'
 const SETUP = './setup.sh'
 let port: number
 let untouched: Set<string>
-let turn: Server
+let lock: Server
 
 before(async () => {
   if (!hasEngine) return
-  turn = await ourTurn()
+  lock = await lockEngine()
   untouched = await everything()
   port = await freePort()
 })
@@ -37,10 +37,10 @@ before(async () => {
 after(async () => {
   if (!hasEngine) return
   await runScript(SETUP, ['--down'])
-  turn.close()
+  lock.close()
 })
 
-testWithEngine('setup.sh builds the lab, starts it and says what runs where', async () => {
+testWithEngine('setup.sh builds the lab, starts it and lists its containers', async () => {
   const { code, stdout, stderr } = await runScript(SETUP, [`--port=${port}`, '--static', '3'])
   assert.equal(code, 0, stderr)
   for (const name of ['static-1', 'static-2', 'static-3', 'dynamic-1', 'dynamic-2', 'balancer']) {
@@ -72,7 +72,7 @@ testWithEngine('no container runs as root', async () => {
   }
 })
 
-testWithEngine('images say what they are', async () => {
+testWithEngine('images have descriptive labels', async () => {
   for (const name of ['static', 'dynamic', 'limpet']) {
     const labels = JSON.parse(await docker('inspect', '--format', '{{json .Config.Labels}}', `limpet-lab/${name}`))
     assert.match(labels['org.opencontainers.image.title'], /^Limpet/)
@@ -80,7 +80,7 @@ testWithEngine('images say what they are', async () => {
   }
 })
 
-testWithEngine('a static server that is stopped under load costs no request, and its user comes back', async () => {
+testWithEngine('stopping a static server under load loses no request, and its user returns to it later', async () => {
   const url = `http://127.0.0.1:${port}/`
   const { server: home } = await request(url)
   const { outcomes, servers } = await loadDuring(url, () => docker('stop', `limpet-lab-${home}`))
@@ -95,7 +95,7 @@ testWithEngine('a static server that is stopped under load costs no request, and
   assert.match(await logsOf('limpet-lab-balancer'), /moved:down$/m)
 })
 
-testWithEngine('setup.sh --nginx replaces Limpet by nginx, with the same addresses in its log', async () => {
+testWithEngine('setup.sh --nginx runs nginx instead of Limpet, with the same addresses in its log', async () => {
   const { code, stderr } = await runScript(SETUP, ['--port', String(port), '--nginx', '--dynamic=1'])
   assert.equal(code, 0, stderr)
   const names = await docker('ps', '--filter', 'label=limpet.lab=setup.sh', '--format', '{{.Names}}')
@@ -114,7 +114,7 @@ testWithEngine('setup.sh --nginx replaces Limpet by nginx, with the same address
   assert.equal(await docker('inspect', '--format', '{{.State.ExitCode}}', 'limpet-lab-balancer'), '0')
 })
 
-testWithEngine('setup.sh says in one line that a port is taken', async (test) => {
+testWithEngine('setup.sh reports a taken port in one line', async (test) => {
   const other = createServer().listen(0, '0.0.0.0')
   test.after(() => other.close())
   await new Promise((resolve) => other.on('listening', resolve))
@@ -127,7 +127,7 @@ testWithEngine('setup.sh says in one line that a port is taken', async (test) =>
   assert.equal(await docker('ps', '--all', '--quiet', '--filter', 'label=limpet.lab=setup.sh'), '')
 })
 
-test('setup.sh refuses what it does not know, and says what it does', async () => {
+test('setup.sh refuses unknown options, and prints its usage', async () => {
   assert.match((await runScript(SETUP, ['--help'])).stdout, /^Usage: /)
   for (const [args, message] of [
     [['--static', '0'], "--static takes a whole number from 1 to 50, not '0'"],
@@ -141,7 +141,7 @@ test('setup.sh refuses what it does not know, and says what it does', async () =
   }
 })
 
-test('setup.sh says in one line that there is no Docker', async (test) => {
+test('setup.sh reports in one line that Docker is missing', async (test) => {
   const empty = await mkdtemp(join(tmpdir(), 'limpet-no-docker-'))
   test.after(() => rm(empty, { recursive: true }))
   const { code, stderr } = await runScript('/bin/sh', ['-c', `dirname() { echo .; }; PATH=${empty}; . ${SETUP}`])
@@ -149,7 +149,7 @@ test('setup.sh says in one line that there is no Docker', async (test) => {
   assert.match(stderr, /^setup.sh: Docker is not installed: .*\n$/)
 })
 
-testWithEngine('the image takes a mounted file, and becomes healthy', async (test) => {
+testWithEngine('the image reads a mounted file, and becomes healthy', async (test) => {
   const server = await startContainer(test, '--env', 'SERVER_NAME=by-file', 'limpet-lab/static')
   const folder = await mkdtemp(join(tmpdir(), 'limpet-mounted-'))
   test.after(() => rm(folder, { recursive: true }))
@@ -185,7 +185,7 @@ testWithEngine('a server is healthy as long as it answers', async (test) => {
   await untilHealth(silent, 'unhealthy')
 })
 
-testWithEngine('a wrong environment ends the container with one clear message', async () => {
+testWithEngine('an invalid environment ends the container with one clear message', async () => {
   const result = await runScript('docker', ['run', '--rm', '--env', 'STATIC_APP=a:b', 'limpet-lab/limpet'])
   assert.equal(result.code, 1)
   assert.match(result.stderr, /^STATIC_APP: entry 1: expected host:port.*\nDYNAMIC_BACKEND: .*\n2 problems/)
@@ -211,8 +211,8 @@ testWithEngine('docker stop lets requests in flight finish, well within the ten 
   assert.equal(await docker('inspect', '--format', '{{.State.ExitCode}}', balancer), '0')
 })
 
-testWithEngine('the commands of docs/lab.md do what it says', async (test) => {
-  // The old builder leaves the stages of what is built by hand, if they were not in its cache.
+testWithEngine('the commands of docs/lab.md work as described', async (test) => {
+  // The legacy builder leaves stages of the images that these commands build, unless they were cached.
   const before = await namelessImages()
   test.after(async () => {
     const left = (await namelessImages()).filter((image) => !before.includes(image))
@@ -256,13 +256,13 @@ testWithEngine('the commands of docs/lab.md do what it says', async (test) => {
   assert.match(said('--nginx --static 3'), /static-3 .*nginx, published.*(x-served-by: static-\d\r?\n)\1{5}172/is)
 })
 
-testWithEngine('setup.sh --down leaves nothing, and takes nothing else away', async () => {
+testWithEngine('setup.sh --down removes everything that it made, and nothing else', async () => {
   const { code, stdout, stderr } = await runScript(SETUP, ['--down'])
   assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: '', stderr: '' })
   assert.deepEqual(await everything(), untouched)
 })
 
-test('compose.yaml names the containers that it makes', async () => {
+test('compose.yaml uses the names of its containers', async () => {
   const { name, services } = parse(await readFile(join(ROOT, 'compose.yaml'), 'utf8'))
   for (const kind of ['static', 'dynamic']) {
     const [, count] = /:-(\d+)\}$/.exec(services[kind].scale)!
@@ -274,7 +274,7 @@ test('compose.yaml names the containers that it makes', async () => {
   }
 })
 
-/** The ids of all containers and images that there are, those without a name included. */
+/** The ids of all containers and images, including those without a name. */
 async function everything(): Promise<Set<string>> {
   const lists = await Promise.all([docker('ps', '--all', '--quiet'), docker('images', '--all', '--quiet')])
   return new Set(lists.join('\n').split('\n').filter(Boolean))

@@ -1,14 +1,14 @@
 import { Agent, get } from 'node:http'
 
-/** What clients saw while something happened. */
+/** The outcomes of a load. */
 export interface Load {
-  /** One for each request: the status, or what went wrong. */
+  /** One for each request: the status, or the error message. */
   readonly outcomes: readonly (number | string)[]
-  /** The servers that named themselves in X-Served-By. */
+  /** The names of servers from X-Served-By. */
   readonly servers: ReadonlySet<string>
 }
 
-/** Sends requests over eight connections as fast as they are answered, from before `event` until a second after it. */
+/** Sends requests back to back on eight connections, from before `event` until one second after it. */
 export async function loadDuring(url: string, event: () => Promise<unknown>): Promise<Load> {
   const outcomes: (number | string)[] = []
   const servers = new Set<string>()
@@ -31,7 +31,7 @@ export async function loadDuring(url: string, event: () => Promise<unknown>): Pr
   return { outcomes, servers }
 }
 
-/** One request. Resolves when the whole of its response is there. */
+/** Sends one request. Resolves when its response is complete. */
 export function request(url: string, agent?: Agent): Promise<{ status: number | string; server?: string | undefined }> {
   return new Promise((resolve) => {
     get(url, { agent }, (response) => {

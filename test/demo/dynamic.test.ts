@@ -17,7 +17,7 @@ const Student = z.strictObject({
 
 const startDynamic = (t: TestContext, name = 'dynamic-1') => start(t, DYNAMIC, name)
 
-test('answers with five to ten students, other ones each time', async (t) => {
+test('answers with five to ten students, different ones each time', async (t) => {
   const { url } = await startDynamic(t)
   const seen = new Set<string>()
   for (const path of ['/', '/api/student', '/api/student/', '/api/student?unknown=1']) {
@@ -36,7 +36,7 @@ test('answers with five to ten students, other ones each time', async (t) => {
   assert.equal(seen.size, 4)
 })
 
-test('answers with people who could exist', async (t) => {
+test('answers with plausible people', async (t) => {
   const { url } = await startDynamic(t)
   const students = z.array(Student).parse(await (await fetch(`${url}/api/student?count=100`)).json())
   const year = 365.25 * 24 * 3600 * 1000
@@ -49,7 +49,7 @@ test('answers with people who could exist', async (t) => {
   assert.equal(new Set(students.map(({ gender }) => gender)).size, 2)
 })
 
-test('answers with as many students as asked for', async (t) => {
+test('answers with the requested number of students', async (t) => {
   const { url } = await startDynamic(t)
   for (const count of [0, 1, 100]) {
     const students = await (await fetch(`${url}/api/student?count=${count}`)).json()
@@ -69,7 +69,7 @@ test('answers the same seed and count with the same list, on every server', asyn
   assert.notEqual(await list(one.url, 'seed=8&count=20'), await list(one.url, 'seed=7&count=20'))
 })
 
-test('answers 400 to values that it does not take, naming the parameter', async (t) => {
+test('answers 400 to invalid values, and names the parameter', async (t) => {
   const { url } = await startDynamic(t)
   const bad = {
     count: ['101', '-1', '1.5', 'ten', '', '1e1', '0x1', '%20', '99999999999999999999', '1&count=2'],

@@ -3,14 +3,14 @@ import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 
-/** What a browser talks to in place of Limpet: one origin for both kinds of server. */
+/** A simple proxy that replaces Limpet for the browser: one origin for both kinds of server. */
 export interface Front {
   url: string
-  /** Where the page comes from. */
+  /** The URL of the server for the page. */
   page: string
-  /** Where the students come from, in turn; nobody answers with 503, `'silence'` does not answer at all. */
+  /** The URLs of the servers for students, used in turn. An empty list answers with 503, `'silence'` does not answer. */
   students: string[] | 'silence'
-  /** The most questions for students that were open at once. */
+  /** The maximum number of concurrent requests for students. */
   overlap: number
 }
 

@@ -1,6 +1,6 @@
 import { serve } from '../../demo/server.ts'
 
-/** A server whose answers wait for its parent: `/begun` sends its head first, other paths send nothing yet. */
+/** A server that waits for a message of its parent before it responds. `/begun` sends the head at once. */
 serve((request, response) => {
   if (request.url === '/begun') response.writeHead(200).flushHeaders()
   process.once('message', () => response.end('whole'))

@@ -25,12 +25,12 @@ async function openBrowser(t: TestContext): Promise<Page> {
   return browser.newPage({ viewport: { width: 360, height: 800 } })
 }
 
-/** Waits until an element's text is, or matches, what is expected. */
+/** Waits until an element has the expected text. */
 async function shows(page: Page, selector: string, expected: string | RegExp): Promise<void> {
   await page.locator(selector).filter({ hasText: expected }).waitFor({ timeout: 20_000 })
 }
 
-test('the page shows the students and their servers, says when they are away, and recovers', { skip }, async (t) => {
+test('the page shows the students and their servers, reports when they are away, and recovers', { skip }, async (t) => {
   const [still, other, one, two] = await Promise.all([
     start(t, STATIC, 'static-1'),
     start(t, STATIC, 'static-2'),
@@ -60,7 +60,7 @@ test('the page shows the students and their servers, says when they are away, an
   front.students = []
   await shows(page, '#state', 'Away')
   await shows(page, '#notice', 'No new list: the answer was error 503. The last one stays; this page keeps asking.')
-  await shows(page, '#taken', /^old, of \d\d:\d\d:\d\d$/)
+  await shows(page, '#taken', /^old, from \d\d:\d\d:\d\d$/)
   const last = await names()
   assert.ok(last.length > 0, 'the last list stays')
 
@@ -76,11 +76,11 @@ test('the page shows the students and their servers, says when they are away, an
   await shows(page, '#page .server', 'static-2')
   await shows(page, '#page .summary', /checks, moved once$/)
 
-  assert.equal(front.overlap, 1, 'one question at a time')
+  assert.equal(front.overlap, 1, 'one request at a time')
   assert.deepEqual(errors, [])
 })
 
-test('the page rests while it is paused', { skip }, async (t) => {
+test('the page sends no requests while it is paused', { skip }, async (t) => {
   const [still, one] = await Promise.all([start(t, STATIC, 'static-1'), start(t, DYNAMIC, 'dynamic-1')])
   const front = await listen(t, still.url, [one.url])
   const page = await openBrowser(t)

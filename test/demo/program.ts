@@ -7,13 +7,13 @@ import { fileURLToPath } from 'node:url'
 export const STATIC = fileURLToPath(new URL('../../demo/static/main.ts', import.meta.url))
 export const DYNAMIC = fileURLToPath(new URL('../../demo/dynamic/main.ts', import.meta.url))
 
-/** A server of the lab that runs in a process of its own and ends with the test. */
+/** A server of the lab in a separate process that ends with the test. */
 export interface Program {
   child: ChildProcess
   name: string
   port: number
   url: string
-  /** Resolves with the exit code, or null where a signal ended the process. */
+  /** Resolves with the exit code, or null if a signal ended the process. */
   exit: Promise<number | null>
   stdout: Promise<string>
 }

@@ -11,7 +11,7 @@ import { DYNAMIC, run, STATIC, start } from './program.ts'
 const HELD = fileURLToPath(new URL('held.ts', import.meta.url))
 
 for (const [kind, path] of Object.entries({ static: STATIC, dynamic: DYNAMIC })) {
-  test(`the ${kind} server says where it listens and that it is well`, async (t) => {
+  test(`the ${kind} server reports its address and answers health checks`, async (t) => {
     const program = await start(t, path, `${kind}-1`)
     assert.equal(program.name, `${kind}-1`)
 
@@ -29,12 +29,12 @@ for (const [kind, path] of Object.entries({ static: STATIC, dynamic: DYNAMIC }))
     )
   })
 
-  test(`the ${kind} server takes its host's name without one of its own`, async (t) => {
+  test(`the ${kind} server uses the host name if it has no name`, async (t) => {
     const program = await start(t, path, '')
     assert.equal(program.name, hostname())
   })
 
-  test(`the ${kind} server stops when its parent is gone`, async (t) => {
+  test(`the ${kind} server stops when its parent exits`, async (t) => {
     const program = await start(t, path, 'orphan')
     program.child.disconnect()
     assert.equal(await program.exit, 0)
@@ -63,7 +63,7 @@ for (const port of ['http', '65536', '-1', '8080 ', '1e3']) {
   })
 }
 
-test('a name that no header can carry ends the start with one clear message', async () => {
+test('a name that is not valid in a header ends the start with one clear message', async () => {
   assert.deepEqual(await run(STATIC, { SERVER_NAME: 'a\r\nX-Forged: 1', PORT: '0' }), {
     code: 1,
     stdout: '',
@@ -72,7 +72,7 @@ test('a name that no header can carry ends the start with one clear message', as
 })
 
 for (const path of ['/unbegun', '/begun']) {
-  test(`TERM lets ${path.slice(1)} answers finish, takes nobody else and exits with 0`, async (t) => {
+  test(`TERM lets ${path.slice(1)} answers finish, accepts no more connections and exits with 0`, async (t) => {
     const program = await start(t, HELD, 'held')
     const agent = new Agent({ keepAlive: true })
     t.after(() => agent.destroy())
@@ -83,7 +83,7 @@ for (const path of ['/unbegun', '/begun']) {
 
     const idle = connect(program.port, '127.0.0.1')
     await once(idle, 'connect')
-    // Whether it is said goodbye or, not yet accepted, reset: it is gone.
+    // Either closed or, if it was not accepted yet, reset.
     const left = new Promise((resolve) =>
       idle
         .on('error', () => {})
@@ -93,7 +93,7 @@ for (const path of ['/unbegun', '/begun']) {
     program.child.kill('SIGTERM')
     await left
     const [refusal] = await once(connect(program.port, '127.0.0.1'), 'error')
-    // Reset, if it came in the moment between the last goodbye and the end of listening.
+    // Reset if it arrived between the last closed connection and the end of listening.
     assert.match(refusal.code, /^ECONN(REFUSED|RESET)$/)
 
     program.child.send('finish')
@@ -110,7 +110,7 @@ test('TERM waits for a request whose head is still arriving', async (t) => {
   const program = await start(t, DYNAMIC, 'dynamic-1')
   const socket = connect(program.port, '127.0.0.1')
   socket.write('GET /api/student?count=1 HTTP/1.1\r\nHost: lab\r\n')
-  // An answer on a second connection shows that the first one's bytes were read.
+  // A response on a second connection shows that the bytes of the first one were read.
   await (await fetch(`${program.url}/healthz`)).text()
   const idle = connect(program.port, '127.0.0.1')
   await once(idle, 'connect')

@@ -9,14 +9,14 @@ const publicFile = (name: string) => readFile(new URL(`../../demo/static/public/
 
 const startStatic = (t: TestContext) => start(t, STATIC, 'static-1')
 
-/** What the server sends back for exactly this target, which fetch would tidy up. */
+/** Sends exactly this target, which fetch would normalise. Returns the raw response. */
 function exchange(program: Program, target: string, header = 'Accept: */*'): Promise<string> {
   const socket = connect(program.port, '127.0.0.1')
   socket.write(`GET ${target} HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n${header}\r\n\r\n`)
   return text(socket)
 }
 
-test('serves the page, to be asked for again each time', async (t) => {
+test('serves the page, to be revalidated each time', async (t) => {
   const { url } = await startStatic(t)
   for (const path of ['/', '/index.html', '/?from=bookmark']) {
     const page = await fetch(`${url}${path}`)
@@ -29,7 +29,7 @@ test('serves the page, to be asked for again each time', async (t) => {
   }
 })
 
-test('serves the assets, to be kept for a minute', async (t) => {
+test('serves the assets, to be cached for a minute', async (t) => {
   const { url } = await startStatic(t)
   const types = { 'app.js': /javascript/, 'style.css': /css/, 'favicon.svg': /svg/ }
   for (const [name, type] of Object.entries(types)) {
@@ -40,7 +40,7 @@ test('serves the assets, to be kept for a minute', async (t) => {
   }
 })
 
-test('answers 304 to who has the file already, by ETag and by date', async (t) => {
+test('answers 304 to a client that has the file, by ETag and by date', async (t) => {
   const program = await startStatic(t)
   const { headers } = await fetch(`${program.url}/`, { method: 'HEAD' })
   const etag = headers.get('etag')!
@@ -89,7 +89,7 @@ test('answers 416 to a range beyond the end', async (t) => {
   assert.equal(answer.headers.get('x-served-by'), 'static-1')
 })
 
-test('serves the whole file where the range is of an older one', async (t) => {
+test('serves the whole file if the range is of an older version', async (t) => {
   const { url } = await startStatic(t)
   const answer = await fetch(`${url}/style.css`, { headers: { Range: 'bytes=0-4', 'If-Range': '"older"' } })
   assert.equal(answer.status, 200)
@@ -139,7 +139,7 @@ test('serves nothing from outside its folder', async (t) => {
   }
 })
 
-test('takes a target in absolute form', async (t) => {
+test('accepts a target in absolute form', async (t) => {
   const program = await startStatic(t)
   for (const target of ['http://lab/', 'http://lab', 'HTTP://lab:80/?query', 'http://lab/healthz']) {
     assert.match(await exchange(program, target), /^HTTP\/1\.1 200 /, target)
@@ -156,7 +156,7 @@ test('offers GET and HEAD only', async (t) => {
   }
 })
 
-test('answers 404 in its own name to what it does not have', async (t) => {
+test('answers 404 with its own name if it does not have the file', async (t) => {
   const { url } = await startStatic(t)
   const answer = await fetch(`${url}/api/student`)
   assert.equal(answer.status, 404)

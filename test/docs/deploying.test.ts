@@ -1,4 +1,4 @@
-/** The files for systemd, logrotate and Docker fit the program, and docs/deploying.md fits them. */
+/** The files for systemd, logrotate and Docker agree with the program and with docs/deploying.md. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -10,23 +10,23 @@ const unit = read('examples/limpet.service')
 const page = read('docs/deploying.md')
 const { timeouts } = parseConfig('routes: [{ path: /*, upstream: a }]\nupstreams: { a: { servers: [a] } }', 'least', {})
 
-test('supervisors wait longer for the end than the program gives requests in flight', () => {
+test('supervisors wait longer for the exit than timeouts.stop', () => {
   assert.ok(parseDuration(/^TimeoutStopSec=(\w+)$/m.exec(unit)![1]!) > timeouts.stop)
   assert.ok(1000 * Number(/--stop-timeout (\d+)/.exec(page)![1]) > timeouts.stop)
 })
 
-test('docs/deploying.md names settings as the unit has them', () => {
+test('the settings in docs/deploying.md are those of the unit', () => {
   const named = [...page.matchAll(/^\| `(\w+=\w+)` \|/gm)].map(([, setting]) => setting!)
   assert.ok(named.length > 0)
   for (const setting of named) assert.ok(unit.includes(`\n${setting}\n`), setting)
 })
 
-test('the volume for the state is where the image keeps it', () => {
+test('the volume in docs/deploying.md is the state directory of the image', () => {
   const [, place] = /STATE_DIRECTORY=(\S+)/.exec(read('Dockerfile'))!
   assert.ok(page.includes(`--volume limpet-state:${place} `))
 })
 
-test('docs/deploying.md shows the rotation of the example', () => {
+test('docs/deploying.md shows the lines of the logrotate example', () => {
   const rotation = read('examples/limpet.logrotate')
   const shown = /```\n(\/var\/log[\s\S]*?)```/.exec(page)![1]!
   for (const line of shown.trimEnd().split('\n')) assert.ok(rotation.includes(`${line}\n`), line)

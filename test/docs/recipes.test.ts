@@ -1,4 +1,4 @@
-/** docs/recipes.md and the files in examples/ say the same. */
+/** docs/recipes.md and the files in examples/ agree. */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
@@ -9,7 +9,7 @@ const root = new URL('../../', import.meta.url)
 const examples = readdirSync(new URL('examples/', root)).filter((file) => file.endsWith('.yaml'))
 const recipes = readFileSync(new URL('docs/recipes.md', root), 'utf8')
 
-/** The YAML in each recipe, by the file that its table names. */
+/** The YAML in each recipe, by the file that the table names. */
 const settings = new Map(
   [...recipes.matchAll(/^\| \[(.+)\]\(#.*\[(.+)\]\(\.\.\/examples\/\2\) \|$/gm)].map(([, name, file]) => {
     const section = recipes.split(`\n## ${name}\n`)[1]!.split('\n## ')[0]!
@@ -17,7 +17,7 @@ const settings = new Map(
   }),
 )
 
-describe('limpet check has nothing to say against an example', () => {
+describe('limpet check accepts an example without a warning', () => {
   for (const file of examples) {
     test(file, async () => {
       const { code, stderr } = await runLimpet(['check', '-c', `examples/${file}`], {}, new URL('.', root).pathname)
@@ -37,7 +37,7 @@ describe('a recipe shows the settings of its example', () => {
     })
   }
 
-  test('every example is in a recipe, but for the two that are no recipes', () => {
+  test('every example is in a recipe, except the two that are not recipes', () => {
     assert.deepEqual([...settings.keys(), 'lab.yaml', 'limpet.yaml'].sort(), examples.sort())
   })
 })

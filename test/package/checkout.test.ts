@@ -1,4 +1,4 @@
-/** A checkout that nobody has installed yet. */
+/** A checkout without its dependencies. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** What npm publishes, installed in an empty folder as a user would. */
+/** The npm package, installed in an empty folder as by a user. */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -35,7 +35,7 @@ function install(context: TestContext, ...flags: string[]): string {
   return folder
 }
 
-test('the package serves with no other beside it, and has their licenses', async (context) => {
+test('the package works without any other package, and has the licenses of its libraries', async (context) => {
   const folder = install(context, '--omit=optional', '--offline')
   assert.deepEqual(readdirSync(join(folder, 'node_modules')), ['.bin', '.package-lock.json', 'limpet'])
   const licenses = readFileSync(join(folder, 'node_modules/limpet/dist/LICENSES'), 'utf8')
@@ -53,7 +53,7 @@ test('the package serves with no other beside it, and has their licenses', async
   }
 })
 
-const skip = registryAnswers() ? false : 'no npm registry answers, from which its dependencies would come'
+const skip = registryAnswers() ? false : 'no npm registry answers, which is needed for its dependencies'
 
 test('the package runs the whole lab from an empty folder', { skip }, async (t) => {
   const folder = install(t)

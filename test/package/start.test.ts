@@ -1,4 +1,4 @@
-/** What is loaded at a start, and where the compiled code of the last one is kept. */
+/** The modules that are loaded at a start, and the cache of compiled code. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import {
@@ -19,7 +19,7 @@ import { fileURLToPath } from 'node:url'
 
 const program = fileURLToPath(new URL('../../bin/limpet.js', import.meta.url))
 
-/** All that a module imports before it runs, by and by: files of this repository as their paths, all else by its name. */
+/** All static imports of a module, direct and indirect: files of this repository by their path, others by their name. */
 function importsOf(entry: string): string[] {
   const found = new Set([new URL(`../../${entry}`, import.meta.url).href])
   for (const module of found) {
@@ -33,7 +33,7 @@ function importsOf(entry: string): string[] {
   return [...found].map((module) => module.replace(root, ''))
 }
 
-test('a worker loads what serves: no library, no configuration, no control plane', () => {
+test('a worker loads only what serves requests: no library, no configuration, no control plane', () => {
   const modules = importsOf('src/worker/main.ts')
   assert.ok(modules.includes('src/exchange/exchange.ts') && modules.includes('node:net'))
   assert.deepEqual(
@@ -47,14 +47,14 @@ test('a worker loads what serves: no library, no configuration, no control plane
   assert.ok(!modules.includes('node:http'), 'its import loads an HTTP client too')
 })
 
-test('the command line is there without what the commands need', () => {
+test('the command line loads without the modules of the commands', () => {
   for (const entry of ['src/cli.ts', 'src/commands/run.ts']) {
     const libraries = importsOf(entry).filter((module) => !/^(?:node:|src\/)/.test(module))
     assert.deepEqual(libraries, ['commander'], entry)
   }
 })
 
-test('the control plane loads the admin API and node:http only where they are asked for', () => {
+test('the control plane loads the admin API and node:http only if they are configured', () => {
   const modules = importsOf('src/control/balancer.ts')
   assert.deepEqual(
     modules.filter((module) => /hono|src\/admin\/admin-server|^node:http$/.test(module)),
@@ -62,8 +62,8 @@ test('the control plane loads the admin API and node:http only where they are as
   )
 })
 
-/** Runs the program with that place for caches; returns what was kept there. */
-function keptIn(place: string): string[] {
+/** Runs the program with this cache directory; returns the files that it cached there. */
+function cachedIn(place: string): string[] {
   const unset = { NODE_COMPILE_CACHE: undefined, NODE_DISABLE_COMPILE_CACHE: undefined }
   const env = { ...process.env, ...unset, CACHE_DIRECTORY: place }
   const { status, stderr } = spawnSync(process.execPath, [program, '--version'], { encoding: 'utf8', env })
@@ -81,36 +81,36 @@ function emptyFolder(context: TestContext): string {
   return folder
 }
 
-test('compiled code is kept in a directory that nobody else may enter', (context) => {
+test('compiled code is cached in a directory that only the user may access', (context) => {
   const folder = emptyFolder(context)
-  assert.equal(keptIn(join(folder, 'made')).length, 1)
+  assert.equal(cachedIn(join(folder, 'made')).length, 1)
   assert.equal(statSync(join(folder, 'made/limpet')).mode & 0o777, 0o700)
 })
 
-test('a directory that others may enter is left alone', (context) => {
+test('a directory that others may access is not used', (context) => {
   const folder = emptyFolder(context)
   mkdirSync(join(folder, 'limpet'))
   chmodSync(join(folder, 'limpet'), 0o755)
-  assert.deepEqual(keptIn(folder), [])
+  assert.deepEqual(cachedIn(folder), [])
 })
 
 test('a link to a directory is not followed', (context) => {
   const folder = emptyFolder(context)
   mkdirSync(join(folder, 'elsewhere'), { mode: 0o700 })
   symlinkSync('elsewhere', join(folder, 'limpet'))
-  assert.deepEqual(keptIn(folder), [])
+  assert.deepEqual(cachedIn(folder), [])
 })
 
-test("somebody else's directory is left alone", {
-  skip: process.getuid?.() !== 0 && 'only root can make one',
+test("another user's directory is not used", {
+  skip: process.getuid?.() !== 0 && 'only root can create one',
 }, (context) => {
   const folder = emptyFolder(context)
   mkdirSync(join(folder, 'limpet'), { mode: 0o700 })
   chownSync(join(folder, 'limpet'), 12_345, 12_345)
-  assert.deepEqual(keptIn(folder), [])
+  assert.deepEqual(cachedIn(folder), [])
 })
 
-test('where nothing can be kept, nothing is said of it', () => {
-  assert.deepEqual(keptIn('/proc/nowhere'), [])
-  assert.deepEqual(keptIn('/dev/null'), [])
+test('without a usable cache directory, there is no message', () => {
+  assert.deepEqual(cachedIn('/proc/nowhere'), [])
+  assert.deepEqual(cachedIn('/dev/null'), [])
 })

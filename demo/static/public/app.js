@@ -1,14 +1,14 @@
-const PERIOD = 2000 // ms from one question to the next
-const SLOWEST = 8000 // ms between questions while nobody answers
-const PATIENCE = 3000 // ms until a question counts as unanswered
-const HISTORY = 20 // answers that a strip shows
+const PERIOD = 2000 // ms from one request to the next
+const MAX_PERIOD = 8000 // ms from one request to the next while requests fail
+const TIMEOUT = 3000 // ms until a request fails without an answer
+const HISTORY = 20 // number of answers in a strip
 
 const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' })
 const longDate = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' })
 const ordinals = new Intl.PluralRules('en', { type: 'ordinal' })
 const suffixes = { one: 'st', two: 'nd', few: 'rd', other: 'th' }
 
-/** One kind of server: who answered last, the strip of the latest answers, and how many each server gave. */
+/** One kind of server: the server that answered last, a strip of the latest answers, and a count for each server. */
 class Lane {
   #servers = new Map()
   #latest = []
@@ -34,7 +34,7 @@ class Lane {
     return this.#servers.size
   }
 
-  /** Takes down an answer of the server with this name; without a name, that there was none. */
+  /** Records an answer of the server with this name; without a name, a missing answer. */
   record(name) {
     if (name) this.#count(name)
     this.#latest = [...this.#latest, name ?? 'no answer'].slice(-HISTORY)
@@ -86,8 +86,8 @@ const studentList = document.querySelector('#students')
 const pauseButton = document.querySelector('#pause')
 const sleepers = new Set()
 let paused = false
-let away = '' // what keeps the students away, as “no answer in 3 seconds”
-let taken // when the list that is shown was taken
+let problem = '' // why there is no new list, such as “no answer in 3 seconds”
+let listedAt // when the list on the page arrived
 
 poll(askForPage)
 poll(askForStudents)
@@ -102,13 +102,13 @@ addEventListener('online', wake)
 addEventListener('resize', () => studentList.style.removeProperty('min-height'))
 document.addEventListener('visibilitychange', wake)
 
-/** Asks again and again, never twice at once, less often while nobody answers, and not while nobody looks. */
+/** Calls `ask` repeatedly: never twice at once, less often while it fails, and not while the page is paused or hidden. */
 async function poll(ask) {
   let failures = 0
   for (;;) {
     const began = performance.now()
     failures = (await ask()) ? 0 : failures + 1
-    const period = Math.min(PERIOD * 2 ** Math.max(0, failures - 1), SLOWEST)
+    const period = Math.min(PERIOD * 2 ** Math.max(0, failures - 1), MAX_PERIOD)
     await sleep(began + period - performance.now())
     while (paused || document.hidden) await sleep(PERIOD)
   }
@@ -130,7 +130,7 @@ function wake() {
   for (const rise of sleepers) rise()
 }
 
-/** A script cannot see the headers of its own page, so it asks for them once more: who serves this client now? */
+/** Requests the page again to find the server of this client. A script cannot read the headers of its own page. */
 async function askForPage() {
   const name = await get(location.pathname, 'HEAD').then(servedBy, () => undefined)
   page.record(name)
@@ -149,19 +149,19 @@ async function askForStudents() {
     const response = await get('/api/student', 'GET')
     showStudents(await response.json())
     lists.record(servedBy(response))
-    taken = new Date()
-    away = ''
+    listedAt = new Date()
+    problem = ''
   } catch (error) {
     lists.record()
-    away = reason(error)
+    problem = reason(error)
   }
-  if (taken) lists.summarise(`${plural(lists.answers, 'list')} from ${plural(lists.size, 'server')}`)
+  if (listedAt) lists.summarise(`${plural(lists.answers, 'list')} from ${plural(lists.size, 'server')}`)
   showState()
-  return away === ''
+  return problem === ''
 }
 
 async function get(path, method) {
-  const response = await fetch(path, { method, cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) })
+  const response = await fetch(path, { method, cache: 'no-store', signal: AbortSignal.timeout(TIMEOUT) })
   if (!response.ok) throw new Error('not ok', { cause: response.status })
   return response
 }
@@ -172,13 +172,13 @@ function servedBy(response) {
 
 function reason(error) {
   if (error.cause) return `the answer was error ${error.cause}`
-  if (error.name === 'TimeoutError') return `no answer in ${PATIENCE / 1000} seconds`
+  if (error.name === 'TimeoutError') return `no answer in ${TIMEOUT / 1000} seconds`
   if (error.name === 'SyntaxError') return 'the answer was not a list'
-  return 'nothing answers'
+  return 'the connection failed'
 }
 
 function showStudents(students) {
-  // The list only grows, so that the page does not jump when the next one is shorter.
+  // The height only grows, so that the page does not jump when the next list is shorter.
   studentList.style.minHeight = `${studentList.offsetHeight}px`
   studentList.replaceChildren(...students.map(card))
   document.querySelector('#count').textContent = plural(students.length, 'student')
@@ -216,20 +216,20 @@ function hueOf(text) {
 function showState() {
   const [state, word, notice] = paused
     ? ['paused', 'Paused', 'This list stays until you resume.']
-    : away
+    : problem
       ? [
           'away',
           'Away',
-          `No new list: ${away}. ${taken ? 'The last one stays' : 'There is none yet'}; this page keeps asking.`,
+          `No new list: ${problem}. ${listedAt ? 'The last one stays' : 'There is none yet'}; this page keeps asking.`,
         ]
       : ['live', 'Live', 'A new list every two seconds.']
   document.body.dataset.state = state
   say('#state', word)
   say('#notice', notice)
-  if (taken) say('#taken', `${away ? 'old, of' : 'of'} ${clock.format(taken)}`)
+  if (listedAt) say('#taken', `${problem ? 'old, from' : 'from'} ${clock.format(listedAt)}`)
 }
 
-/** Writes only what changed: screen readers announce each write to the status. */
+/** Writes the text only if it changed, because screen readers announce each write to the status. */
 function say(selector, text) {
   const node = document.querySelector(selector)
   if (node.textContent !== text) node.textContent = text
