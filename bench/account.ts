@@ -3,7 +3,7 @@ import { busyTime, type Cores } from './cores.ts'
 import type { Sample } from './metric.ts'
 import type { ProcessTree } from './process-tree.ts'
 
-/** What a proxy costs while it is under load. */
+/** Measures the CPU and memory of a proxy under load. */
 export class Account {
   readonly #proxy: ProcessTree
   readonly #cores: Cores
@@ -18,7 +18,7 @@ export class Account {
     this.#busy = busyTime(cores.proxy)
   }
 
-  /** Undefined where the system does not account for processes. */
+  /** Undefined if the system has no accounting of processes. */
   static open({ proxy, cores }: Stage): Account | undefined {
     return proxy && new Account(proxy, cores)
   }

@@ -4,40 +4,40 @@ import type { OriginPlaces } from './origin.ts'
 import type { Site } from './peer.ts'
 import type { ProcessTree } from './process-tree.ts'
 
-/** Something that proxies are measured at. */
+/** A benchmark case. */
 export interface Case {
   readonly name: string
   readonly title: string
-  /** The names of the peers that take part unless others are asked for. */
+  /** The names of the peers that take part by default. */
   readonly peers: readonly string[]
-  /** What the report shows, the most telling first. */
+  /** The metrics in the report, the most important first. */
   readonly metrics: readonly MetricName[]
-  /** Measured side by side; all others are compared with the first. */
+  /** Measured side by side. The first is the reference for the others. */
   readonly variants: readonly Variant[]
-  /** About how long a measurement takes in s, for a load of that many seconds. */
+  /** The approximate duration of a measurement in s, for a load of `seconds` s. */
   duration?(seconds: number): number
 }
 
 export interface Variant {
-  /** What distinguishes it: '10,000 routes'. Empty for an only one. */
+  /** What distinguishes it: '10,000 routes'. Empty if there is only one variant. */
   readonly name: string
-  /** The names of the peers that can do it. Left out: all of the case's. */
+  /** The names of the peers that support it. Default: all peers of the case. */
   readonly peers?: readonly string[]
   site(origin: OriginPlaces): Site
   readonly load: Load
 }
 
-/** Where a load works: a proxy that runs, and is seen to answer rightly. */
+/** The environment of a load: a running proxy whose response was checked. */
 export interface Stage {
-  /** Of the proxy, on 127.0.0.1. */
+  /** The proxy's port on 127.0.0.1. */
   readonly port: number
-  /** Undefined where the system does not account for processes. */
+  /** Undefined if the system has no accounting of processes. */
   readonly proxy: ProcessTree | undefined
   readonly cores: Cores
-  /** The length of the load, and of the one before it that warms the proxy up. */
+  /** The duration of the load, and of the warm-up before it, in s. */
   readonly seconds: number
   readonly warmUp: number
-  /** For files of the load's own. */
+  /** A folder for files of the load. */
   readonly folder: string
   /** Stops the proxy, and starts it again with the same files. */
   restart(): Promise<Restart>
@@ -46,19 +46,19 @@ export interface Stage {
 export interface Restart {
   /** From the start to the first answer, in ms. */
   readonly duration: number
-  /** As the stage's. */
+  /** The same as `Stage.proxy`. */
   readonly proxy: ProcessTree | undefined
 }
 
-/** What a load found. Errors are sentences for the report. */
+/** The result of a load. Errors are sentences for the report. */
 export interface Reading {
   readonly sample: Sample
   readonly errors: readonly string[]
-  /** The load itself, its start and its end apart: what a profile is to tell of. */
+  /** The part of the load that a profile covers, without its start and end. */
   readonly measured?: Window
 }
 
-/** Requests served within a time, by the machine's monotonic clock in µs. */
+/** The requests served between two times, in µs of the machine's monotonic clock. */
 export interface Window {
   readonly from: number
   readonly to: number
@@ -67,12 +67,12 @@ export interface Window {
 
 /** Drives a proxy and measures it. */
 export interface Load {
-  /** A request as the load makes it, by which it is seen beforehand that the proxy answers rightly. */
+  /** A request like those of the load. It checks before the load that the proxy responds correctly. */
   readonly probe: Probe
   run(stage: Stage): Promise<Reading>
 }
 
-/** A request, and the length of the body that must come. Lengths in bytes. */
+/** A request, and the expected length of the response body. Lengths are in bytes. */
 export interface Probe {
   readonly method: string
   readonly path: string

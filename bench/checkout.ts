@@ -7,14 +7,14 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** A Limpet to measure: a copy, so that editing the checkout meanwhile does not change what is measured. */
+/** A copy of Limpet to measure, so that edits in the checkout do not affect a running measurement. */
 export interface Checkout {
   readonly folder: string
   /** The commit. */
   readonly version: string
 }
 
-/** Limpet as it stands now. */
+/** Copies the current state of Limpet. */
 export async function copyCheckout(folder: string): Promise<Checkout> {
   await prepare(folder)
   for (const part of ['bin', 'src', 'package.json']) await cp(join(root, part), join(folder, part), { recursive: true })
@@ -23,7 +23,7 @@ export async function copyCheckout(folder: string): Promise<Checkout> {
 
 const built = new Map<string, Promise<string>>()
 
-/** Limpet as npm publishes it, in that folder, to which it resolves. Built when it is first asked for. */
+/** Builds the npm package of Limpet in the folder, once per folder. Resolves to the folder. */
 export function buildOnce(folder: string): Promise<string> {
   const building = built.get(folder) ?? build(folder)
   built.set(folder, building)
@@ -38,7 +38,7 @@ async function build(folder: string): Promise<string> {
   return folder
 }
 
-/** Limpet as it was at a commit. @throws Error if there is none of that name */
+/** Extracts Limpet at a commit. @throws Error if there is no such commit */
 export async function extractCommit(commit: string, folder: string): Promise<Checkout> {
   await prepare(folder)
   const archive = `${folder}.tar`
@@ -52,7 +52,7 @@ async function prepare(folder: string): Promise<void> {
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
 }
 
-/** The current commit if none is named, and then whether the files differ from it. */
+/** The name of a commit. Without one, the current commit, and whether files differ from it. */
 export async function describe(commit: readonly string[]): Promise<string> {
   try {
     const which = commit.length > 0 ? commit : ['--dirty=, changed']

@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 
-/** Who runs where. Empty: wherever the system likes. */
+/** The cores for the proxy and for the load. Empty: not pinned. */
 export interface Cores {
   readonly proxy: readonly number[]
-  /** Of the load and the origin. With too few cores it shares the proxy's last one. */
+  /** The cores of the load and the origin. If there are too few, they share the proxy's last core. */
   readonly load: readonly number[]
 }
 
@@ -16,7 +16,7 @@ export function assignCores(workers: number, cores: readonly number[]): Cores {
   return { proxy: cores.slice(0, workers), load: rest.length > 0 ? rest : cores.slice(-1) }
 }
 
-/** The cores that this process may use; none where processes cannot be pinned. */
+/** The cores that this process may use; none if processes cannot be pinned. */
 export function usableCores(): number[] {
   try {
     execFileSync('taskset', ['--version'], { stdio: 'ignore' })
@@ -35,7 +35,7 @@ export function parseCoreList(list: string): number[] {
   })
 }
 
-/** Moves this process, with all its threads, to these cores; what it starts from now on inherits them. */
+/** Moves this process, with all its threads, to these cores. Processes that it starts later inherit them. */
 export function moveTo(cores: readonly number[]): void {
   if (cores.length === 0) return
   execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', cores.join(','), String(process.pid)], {
@@ -45,7 +45,7 @@ export function moveTo(cores: readonly number[]): void {
 
 const TICKS_A_SECOND = 100
 
-/** For how long these cores have been busy since the machine started, the host's own use of them included, in µs. */
+/** How long these cores were busy since the machine started, including use by the host of a virtual machine, in µs. */
 export function busyTime(cores: readonly number[]): number {
   const stat = readFileSync('/proc/stat', 'utf8')
   const ticks = cores.map((core) => {
@@ -59,7 +59,7 @@ export function busyTime(cores: readonly number[]): number {
   return (ticks.reduce((sum, each) => sum + each, 0) * 1e6) / TICKS_A_SECOND
 }
 
-/** One thread of load for each of its cores, though never many: they would only be idle. */
+/** The number of threads of the load: one per core, and at most 4, because more would be idle. */
 export function loadThreads({ load }: Cores): number {
   return Math.max(1, Math.min(4, load.length === 0 ? availableParallelism() - 1 : load.length - 1))
 }

@@ -2,14 +2,14 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 
-/** Ports below it belong to well-known services. */
+/** Lower ports belong to well-known services. */
 const LOWEST = 10_000
 
 const given = new Set<number>()
 
 /**
- * A port that was free a moment ago on all addresses, for programs that cannot take any; never the same one twice. It is
- * none of those that the system gives to outgoing connections, so that nothing takes it by chance in the meantime.
+ * A port that is free on all addresses, for programs that cannot listen on port 0; never the same one twice. It is outside
+ * the range for outgoing connections, so that no connection takes it before the program does.
  */
 export async function freePort(): Promise<number> {
   const range = await readFile('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').catch(() => '32768')

@@ -1,14 +1,14 @@
-/** A request whose head is made large, by one means, to cost a proxy as much as it can. */
+/** A request whose head is large in one way, to cost a proxy as much CPU as possible. */
 export interface HostileRequest {
   readonly name: string
-  /** A whole GET request with a head of about `size` bytes, one character a byte. */
+  /** A complete GET request with a head of about `size` bytes, one character per byte. */
   of(size: number): string
 }
 
-/** What a request takes beside its hostile part, generously. */
+/** An upper bound for the size of the other parts of a request. */
 const REST = 200
 
-/** `unit` as often as there is room for it. */
+/** Repeats `unit` up to the size. */
 function fill(size: number, unit: string): string {
   return unit.repeat(Math.max(1, Math.floor((size - REST) / unit.length)))
 }
@@ -22,21 +22,21 @@ function withField(name: string, unit: string, ...lines: string[]): HostileReque
   return (size) => get('/', `${name}: ${fill(size, unit)}`, ...lines)
 }
 
-/** The same size in as many fields as a head may have: 90 of a head of 31 kB, and of a smaller one as many fewer. */
+/** The same size in as many fields as a head may have: 90 in a head of 31 kB, and proportionally fewer in a smaller one. */
 function inFields(unit: string, name: (index: number) => string): HostileRequest['of'] {
   const value = unit.repeat(Math.floor(320 / unit.length))
   return (size) =>
     get('/', ...Array.from({ length: Math.floor((size - REST) / 342) }, (_, index) => `${name(index)}: ${value}`))
 }
 
-/** That many fields and the list of their names, over and over. */
+/** `count` fields, and a Connection field that repeats the list of their names. */
 function namedFields(count: number): HostileRequest['of'] {
   const names = Array.from({ length: count }, (_, index) => `x${index.toString(36)}`)
   return (size) =>
     get('/', `Connection: ${fill(size - count * 8, `${names.join(',')},`)}`, ...names.map((name) => `${name}: 1`))
 }
 
-/** One for each part of a request that grows with what its client sends. */
+/** One for each part of a request that a client can make grow. */
 export const hostileRequests: readonly HostileRequest[] = [
   { name: 'one large field', of: withField('X-Large', 'x') },
   { name: 'path of many segments', of: (size) => get(fill(size, '/a')) },

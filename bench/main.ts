@@ -1,4 +1,4 @@
-/** `npm run bench`: measures Limpet and its peers side by side. docs/benchmarking.md says how to use it. */
+/** `npm run bench`: measures Limpet and its peers side by side. docs/benchmarking.md describes how to use it. */
 import { mkdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -37,17 +37,17 @@ interface Options {
 }
 
 const resultsFolder = fileURLToPath(new URL('results', import.meta.url))
-/** Where runs go that are too short or too narrow to stand for Limpet. */
+/** The results of partial runs, which are too short or have too few peers to publish. */
 const trialFolder = join(resultsFolder, 'trial')
 const ROUNDS = 5
-/** Of any case: their cores are kept free of the load throughout, as far as there are enough. */
+/** The most workers of any case. Their cores are kept free of the load if there are enough. */
 const MAX_WORKERS = 2
-/** In a quick run nobody is warmed up for longer, in s. */
+/** The maximum warm-up in a quick run, in s. */
 const QUICK_WARM_UP = 3
-/** A quick run begins no other round after that many ms, so that it ends within two minutes on slow machines too. */
+/** A quick run starts no further round after this time, in ms, so that it ends within two minutes on slow machines too. */
 const QUICK = 75_000
 
-/** What `--quick` measures: one of each kind of proxy at the first, the two that matter at the others. */
+/** What `--quick` measures: one peer of each kind in the first case, the two most important in the others. */
 const quickly: Readonly<Record<string, readonly string[]>> = {
   small: ['limpet', 'nginx', 'haproxy', 'nginx-lab', 'caddy', 'node-http'],
   connections: ['limpet', 'nginx'],
@@ -60,24 +60,24 @@ await new Command('npm run bench --')
   .option('--peer <names>', 'only these peers, separated by commas', several(peers))
   .option('--rounds <number>', `interleaved rounds (${ROUNDS})`, whole(1, 1000))
   .option('--seconds <number>', 'the length of each load (3)', whole(1, 600))
-  .option('--quick', 'a first impression, in less than two minutes')
-  .option('--profile', "one round with V8's profiler, and where the time went")
-  .option('--before <commit>', 'also Limpet as it was at that commit, to see what a change is worth')
-  .option('--list', 'name the cases and the peers, and measure nothing')
-  .option('--report', 'write the report anew from the results that are there, and measure nothing')
-  .option('--docs', 'also renew the tables in README.md and docs/performance.md')
+  .option('--quick', 'a short run of less than two minutes, for a first impression')
+  .option('--profile', "run one round with V8's profiler, and print where the time went")
+  .option('--before <commit>', 'also measure Limpet at this commit, to see the effect of a change')
+  .option('--list', 'list the cases and the peers, and measure nothing')
+  .option('--report', 'rewrite the report from the existing results, and measure nothing')
+  .option('--docs', 'also update the tables in README.md and docs/performance.md')
   .option('--output <folder>', 'where the results go (bench/results, or its folder trial for a partial run)')
   .action(bench)
   .parseAsync()
 
 async function bench(options: Options): Promise<void> {
   if (options.list) return list()
-  if (options.report) return reportAnew(options)
-  if ((await versionOf('wrk', ['-v'])) === undefined) return fail('wrk is needed, and is not installed.')
+  if (options.report) return rewriteReport(options)
+  if ((await versionOf('wrk', ['-v'])) === undefined) return fail('wrk is required but not installed.')
 
   const rounds = options.rounds ?? (options.quick ? 3 : ROUNDS)
   const output = options.output ?? outputOf(options, rounds)
-  if (options.docs && output === trialFolder) return fail('the pages take the figures of whole runs only.')
+  if (options.docs && output === trialFolder) return fail('only the figures of complete runs go into the pages.')
 
   const seconds = options.seconds ?? (options.quick ? 1 : 3)
   const mostWarmUp = options.quick ? QUICK_WARM_UP : Number.POSITIVE_INFINITY
@@ -99,8 +99,7 @@ async function bench(options: Options): Promise<void> {
   const steps = entrants.flatMap((each) => Array.from({ length: rounds }, () => stepsOf(each))).flat()
   const progress = new Progress(steps.map((step) => durationOf(step, surroundings)))
   progress.say(`${steps.length} measurements, about ${formatSeconds(progress.left)}`)
-  if (cores.length < 2)
-    progress.say('Proxy and load cannot be pinned to cores of their own here: figures will vary more.')
+  if (cores.length < 2) progress.say('Proxy and load cannot be pinned to separate cores here: figures will vary more.')
 
   const deadline = options.quick ? performance.now() + QUICK : Number.POSITIVE_INFINITY
   for (const each of entrants) {
@@ -122,7 +121,7 @@ async function bench(options: Options): Promise<void> {
     await writeReport(output, results)
     if (options.docs) for (const page of await renewPages(results)) progress.say(`renewed ${relative('', page)}`)
   }
-  console.log(`The whole of it: ${relative('', join(output, 'README.md'))}`)
+  console.log(`Full report: ${relative('', join(output, 'README.md'))}`)
   await origin.program.stop()
   if (entrants.length === 0) fail('nothing to measure')
 }
@@ -131,14 +130,14 @@ async function commitNamed(commit: string, folder: string): Promise<Peer | null>
   return extractCommit(commit, folder).then(limpetBefore, () => null)
 }
 
-/** The cases with their peers, as far as they are installed. */
+/** The cases with those of their peers that are installed. */
 async function entrantsOf(options: Options, additional: readonly Peer[]): Promise<Entrants[]> {
   const { case: names, peer: wanted, quick, profile } = options
   const versions = new Map<string, string>()
   for (const peer of [...additional, ...peers]) {
     const version = await peer.version()
     if (version !== undefined) versions.set(peer.name, version)
-    else if (wanted?.includes(peer.name) ?? true) console.error(`${peer.title} is not installed, and is left out.`)
+    else if (wanted?.includes(peer.name) ?? true) console.error(`${peer.title} is not installed and is left out.`)
   }
   return cases
     .filter(({ name }) => names?.includes(name) ?? (!quick || name in quickly))
@@ -151,7 +150,7 @@ async function entrantsOf(options: Options, additional: readonly Peer[]): Promis
     .filter(({ peers }) => peers.length > 0)
 }
 
-/** Only a run of all peers and of enough rounds may stand for Limpet. */
+/** Only the results of a run with all peers and enough rounds are published. */
 function outputOf({ peer, quick, before }: Options, rounds: number): string {
   return peer || quick || before || rounds < ROUNDS ? trialFolder : resultsFolder
 }
@@ -166,27 +165,27 @@ async function list(): Promise<void> {
   }
 }
 
-async function reportAnew({ output = resultsFolder, docs }: Options): Promise<void> {
+async function rewriteReport({ output = resultsFolder, docs }: Options): Promise<void> {
   const results = await readResults(output)
   if (results === undefined) return fail(`there are no results in ${output}`)
   await writeReport(output, results)
   if (docs) await renewPages(results)
 }
 
-/** Measures once with V8's profiler on, and says where the time went. */
+/** Measures once with V8's profiler on, and prints where the time went. */
 async function profileStep(step: Step, surroundings: Surroundings): Promise<void> {
   const { peer, variant } = step
   const name = [step.case.name, variant.name].filter(Boolean).join(' ').replaceAll(/[ ,]+/g, '-')
   const profile = join(resultsFolder, 'profiles', `${peer.name}-${name}`, new Date().toISOString().replaceAll(':', ''))
   await mkdir(profile, { recursive: true })
   const { sample, errors, measured } = await measure(step, { ...surroundings, profile })
-  if (measured === undefined) return fail(`${step.case.name} is not about requests, of which a profile could tell.`)
+  if (measured === undefined) return fail(`${step.case.name} does not measure requests, so it has no profile.`)
   const { file, profile: found } = await busiestProfile(profile, measured)
   const cpu = sample.cpu === undefined ? '' : `, ${metrics.cpu.format(sample.cpu)} of CPU each`
   console.log(`\n${peer.title} at ${name}, profiled: ${Math.round(measured.requests)} requests${cpu}\n`)
   for (const error of errors) console.log(`  ${error}`)
   console.log(formatProfile(selfTimes(found, measured), measured.requests, sample.cpu))
-  console.log(`\nIts busiest thread whole, for Chrome's DevTools: ${relative('', file)}`)
+  console.log(`\nFull profile of the busiest thread, for Chrome's DevTools: ${relative('', file)}`)
 }
 
 function fail(sentence: string): void {

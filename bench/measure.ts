@@ -11,7 +11,7 @@ import { ProcessTree } from './process-tree.ts'
 import { Program } from './program.ts'
 import { browserHeaders } from './request-headers.ts'
 
-/** What all measurements of a run share. */
+/** The values that all measurements of a run share. */
 export interface Surroundings {
   readonly folder: string
   /** The folder of the Limpet to be measured. */
@@ -19,15 +19,15 @@ export interface Surroundings {
   readonly origin: Origin
   /** The cores that the bench may use. */
   readonly cores: readonly number[]
-  /** The length of the load, in s. */
+  /** The duration of the load, in s. */
   readonly seconds: number
-  /** No peer is warmed up for longer, in s. */
+  /** The maximum warm-up of a peer, in s. */
   readonly mostWarmUp: number
-  /** The folder for CPU profiles, if they are wanted. */
+  /** The folder for CPU profiles; undefined for none. */
   readonly profile?: string | undefined
 }
 
-/** One peer at one variant of a case, once. */
+/** One measurement of one peer with one variant of a case. */
 export interface Step {
   readonly case: Case
   readonly variant: Variant
@@ -37,9 +37,9 @@ export interface Step {
 const PROBE_TIMEOUT = 10_000
 
 /**
- * Starts the proxy afresh, sees that it answers rightly, drives it, and stops it.
+ * Starts a new proxy, checks its response, runs the load, and stops it.
  *
- * @throws Error where it does not start, or answers wrongly
+ * @throws Error if it does not start, or its response is wrong
  */
 export async function measure({ peer, variant }: Step, surroundings: Surroundings): Promise<Reading> {
   const { origin, limpet, seconds, profile } = surroundings
@@ -78,7 +78,7 @@ function processTreeOf({ pid }: Program): ProcessTree | undefined {
   return ProcessTree.available ? new ProcessTree(pid) : undefined
 }
 
-/** How long a peer is under load before it is measured, in s. */
+/** How long a peer is under load before the measurement, in s. */
 export function warmUpOf(peer: Peer, { mostWarmUp }: Pick<Surroundings, 'mostWarmUp'>): number {
   return Math.min(peer.warmUp, mostWarmUp)
 }

@@ -1,4 +1,4 @@
-/** A figure that is measured: how it is called, written and judged. */
+/** A measured figure: its name, its format, and which direction is better. */
 export interface Metric {
   readonly title: string
   readonly better: 'more' | 'less'
@@ -22,29 +22,29 @@ function formatSize(value: number): string {
 /** Times are in µs, sizes in bytes. */
 export const metrics = {
   requests: { title: 'requests/s', better: 'more', format: (value) => Math.round(value).toLocaleString('en') },
-  /** Of bodies, both ways together. */
+  /** The bytes of bodies in both directions. */
   throughput: { title: 'throughput', better: 'more', format: (value) => `${formatSize(value)}/s` },
-  /** Of all the proxy's processes and threads, user and system. */
+  /** The CPU time of all processes and threads of the proxy, user and system. */
   cpu: { title: 'CPU a request', better: 'less', format: formatTime },
   p50: { title: 'p50', better: 'less', format: formatTime },
   p99: { title: 'p99', better: 'less', format: formatTime },
-  /** From its start to its first answer. */
+  /** From the start of the proxy to its first response. */
   start: { title: 'first answer', better: 'less', format: formatTime },
-  /** With nothing to do, without what is mapped from files, such as the program's own code. */
+  /** At rest, without memory mapped from files, such as the program's code. */
   anonymous: { title: 'anonymous memory', better: 'less', format: formatSize },
-  /** At the end of the load, pages that several processes share counted once. */
+  /** At the end of the load. Pages that several processes share count once. */
   memory: { title: 'memory', better: 'less', format: formatSize },
-  /** How much the resident memory grew, for each connection. */
+  /** The growth of the resident memory per connection. */
   connection: { title: 'a connection', better: 'less', format: formatSize },
-  /** The most by which the resident memory grew. */
+  /** The maximum growth of the resident memory. */
   growth: { title: 'growth at its peak', better: 'less', format: formatSize },
-  /** How much of the proxy's cores it used. Well under 100 %, the load and not the proxy was the limit. */
+  /** The share of its cores that the proxy used. If it is well below 100 %, the load was the limit, not the proxy. */
   busy: { title: 'cores used', better: 'more', format: (value) => `${Math.round(value * 100)} %` },
-  /** How much of the proxy's cores others used meanwhile: programs beside the bench, or the machine's host. */
+  /** The share of the proxy's cores that others used: other programs, or the host of the virtual machine. */
   disturbed: { title: 'disturbed', better: 'less', format: (value) => `${Math.round(value * 100)} %` },
 } satisfies Record<string, Metric>
 
 export type MetricName = keyof typeof metrics
 
-/** What one measurement found. */
+/** The figures of one measurement. */
 export type Sample = Readonly<Partial<Record<MetricName, number>>>

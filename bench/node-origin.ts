@@ -1,4 +1,4 @@
-// The origin where there is no nginx: the same answers, from node:http.
+// The origin if nginx is not installed: the same responses, from node:http.
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
 import { answers, FORWARDED_SUFFIX, SMALL_ANSWER } from './origin.ts'
 

@@ -5,7 +5,7 @@ import { freePort } from './free-port.ts'
 import { launchNginx } from './peers/nginx.ts'
 import { type Launch, Program, versionOf } from './program.ts'
 
-/** What the origin answers with, by path; the length of its body in bytes. Every other path answers as `/` does. */
+/** From paths to the length of the response body in bytes. Every other path gets the small answer. */
 export const answers = {
   '/64kB': 64_000,
   '/10MB': 10_000_000,
@@ -18,15 +18,15 @@ export const SMALL_ANSWER = JSON.stringify([
   { firstName: 'Luca', lastName: 'Bernasconi', gender: 'male', birthday: '2001-11-02', studies: 'Civil Engineering' },
 ])
 
-/** Any path that ends so is answered with X-Forwarded-For, -Proto, -Host and X-Request-Id as they came. */
+/** The response to a path with this suffix contains the request's X-Forwarded-For, -Proto, -Host and X-Request-Id. */
 export const FORWARDED_SUFFIX = '/forwarded'
-/** Takes a body of any length. */
+/** Accepts a body of any length. */
 export const UPLOAD_PATH = '/upload'
 
-/** Where the origin listens. One process stands for all servers. */
+/** The ports of the origin. One process is used for all servers. */
 export interface OriginPlaces {
   readonly ports: readonly [number, number]
-  /** A port on all of 127.0.0.0/8, for as many servers as one likes. */
+  /** A port on all of 127.0.0.0/8, for any number of servers. */
   readonly widePort: number
 }
 
@@ -35,7 +35,7 @@ export interface Origin extends OriginPlaces {
   readonly program: Program
 }
 
-/** Starts the servers behind the proxies: an nginx, which costs the load's cores least, or else a Node. */
+/** Starts the servers behind the proxies: nginx, which uses the least CPU of the load's cores, or else Node. */
 export async function startOrigin(folder: string, cores: readonly number[]): Promise<Origin> {
   const files = join(folder, 'origin')
   await mkdir(files)
@@ -55,7 +55,7 @@ export function twoServers({ ports }: OriginPlaces): string[] {
   return ports.map((port) => `127.0.0.1:${port}`)
 }
 
-/** Servers on addresses of their own: 127.0.1.1, 127.0.1.2 and so on. */
+/** Servers on different addresses: 127.0.1.1, 127.0.1.2 and so on. */
 export function manyServers({ widePort }: OriginPlaces, count: number): string[] {
   return Array.from(
     { length: count },
@@ -101,7 +101,7 @@ http {
     ${Object.keys(answers)
       .map((path) => `location = ${path} { root ${files}; }`)
       .join('\n    ')}
-    # A body is read whole for the mirror. A file cannot be sent to, which is what gets the answer.
+    # The mirror makes nginx read the whole body. The POST to a static file fails with 405, which gives the response.
     location = ${UPLOAD_PATH} { root ${files}; mirror /read; error_page 405 =200 @received; }
     location = /read { internal; return 204; }
     location @received { return 200 '${answer}'; }

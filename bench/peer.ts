@@ -1,18 +1,18 @@
 import type { Launch } from './program.ts'
 
-/** What every proxy is configured to do, in words that each of them understands. */
+/** The configuration of a case, in a form that can be converted for every peer. */
 export interface Site {
   readonly workers: number
-  /** Whose word on who a client is counts, where the case has peers that can be told. */
+  /** The proxies whose forwarding headers are trusted, in cases whose peers support it. */
   readonly trustedProxies?: readonly string[]
   readonly routes: readonly Route[]
   readonly upstreams: readonly Upstream[]
 }
 
 export interface Route {
-  /** `*.example.org`, where the case has peers that can be told. Left out: any. */
+  /** `*.example.org`, in cases whose peers support it. Default: any host. */
   readonly host?: string
-  /** `/exactly/this`, or `/this/*` for all below `/this/`. */
+  /** `/exactly/this`, or `/this/*` for all paths below `/this/`. */
   readonly path: string
   /** The name of an upstream. */
   readonly upstream: string
@@ -21,49 +21,49 @@ export interface Route {
 export interface Upstream {
   readonly name: string
   readonly balance: 'round-robin' | 'ip-hash'
-  /** By a cookie that the proxy issues, where the case has a variant for those that can. */
+  /** By a cookie that the proxy issues, in variants for the peers that support it. */
   readonly affinity?: 'cookie'
   /** host:port */
   readonly servers: readonly string[]
 }
 
-/** A site, and where its proxy has its place for one measurement. */
+/** A site, with the port and files of its proxy in one measurement. */
 export interface Setup extends Site {
-  /** Of 127.0.0.1. */
+  /** The port on 127.0.0.1. */
   readonly port: number
-  /** For the proxy's own files; empty at first. */
+  /** A folder for the proxy's files; empty at the start. */
   readonly folder: string
-  /** The file that it writes a line to for each request. */
+  /** The access log, with a line for each request. */
   readonly accessLog: string
   /** The folder of the Limpet to be measured. */
   readonly limpet: string
-  /** The folder to write a CPU profile to, if one is wanted. */
+  /** The folder for a CPU profile; undefined for none. */
   readonly profile?: string | undefined
 }
 
 /**
- * A proxy to be measured. All do the same work: connections kept alive on both sides, X-Forwarded-For, -Proto and -Host
- * and X-Request-Id added, an access log in a file. One that does not says so.
+ * A proxy to be measured. All do the same work: they keep connections alive on both sides, add X-Forwarded-For, -Proto, -Host
+ * and X-Request-Id, and write an access log to a file. The title or a flag names an exception.
  */
 export interface Peer {
   readonly name: string
   readonly title: string
   /** Whether it adds the forwarding headers. */
   readonly forwards: boolean
-  /** How long it takes under load until it is as fast as it gets, in s. */
+  /** The time under load until it reaches its full speed, in s. */
   readonly warmUp: number
   /** Whether it can write a CPU profile. */
   readonly profiles?: boolean
-  /** Undefined where it is not installed. */
+  /** Undefined if it is not installed. */
   version(): Promise<string | undefined>
-  /** Writes what it needs into the setup's folder. */
+  /** Writes its configuration to the setup's folder. */
   prepare(setup: Setup): Promise<Launch>
 }
 
-/** What is machine code from the start has only its caches to fill, and its connections to open. */
+/** In s. A native program only has to fill its caches and open its connections. */
 export const NATIVE_WARM_UP = 1
-/** Until V8 has compiled what it will, which goes on for some hundred thousand requests. */
+/** In s. V8 continues to optimise code for some hundred thousand requests. */
 export const V8_WARM_UP = 6
 
-/** The number of connections that a proxy keeps to each server, or more. */
+/** The minimum number of idle connections that a proxy keeps to each server. */
 export const IDLE_CONNECTIONS = 64

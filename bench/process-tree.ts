@@ -1,20 +1,20 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** Bytes, of all processes of a tree together. */
+/** The memory of all processes of a tree together, in bytes. */
 export interface Memory {
-  /** Resident, pages that several processes share counted for each. */
+  /** Resident memory. Pages that several processes share count for each of them. */
   readonly resident: number
-  /** Shared pages counted once; as `resident` where the system does not tell. */
+  /** Resident memory with shared pages counted once; the same as `resident` if the system does not report it. */
   readonly proportional: number
-  /** What the processes have written themselves, rather than mapped from files; shared pages counted once. */
+  /** Memory that is not mapped from files; shared pages counted once. */
   readonly anonymous: number
 }
 
 const PAGE = 4096
-/** Of the fields that count in ticks; 100 on every Linux for which Node is built. */
+/** The unit of times in /proc; 100 on every Linux for which Node is built. */
 const TICKS_A_SECOND = 100
 
-/** A process with all its descendants, as Linux accounts for them. */
+/** The resource use of a process and all its descendants, from Linux's /proc. */
 export class ProcessTree {
   static readonly available = process.platform === 'linux'
   readonly #root: number
@@ -64,7 +64,7 @@ function parentOf(pid: number): number {
   return Number(statFields(`/proc/${pid}`)[1])
 }
 
-/** The fields of `stat` that follow the name, which may hold spaces and brackets. */
+/** The fields of `stat` after the name, which may contain spaces and brackets. */
 function statFields(folder: string): string[] {
   const stat = read(`${folder}/stat`) ?? ''
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
@@ -92,7 +92,7 @@ function numbersIn(folder: string): number[] {
   }
 }
 
-/** Undefined for a process that has gone, or a file that this system does not have. */
+/** Undefined if the process has ended, or the system does not have this file. */
 function read(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8')

@@ -3,12 +3,12 @@ import { join, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Window } from './case.ts'
 
-/** V8's .cpuprofile, as far as it matters here. */
+/** The parts of V8's .cpuprofile that are used here. */
 export interface CpuProfile {
-  /** By the machine's monotonic clock, in µs. */
+  /** In µs of the machine's monotonic clock. */
   readonly startTime: number
   readonly nodes: readonly ProfileNode[]
-  /** The node on top at each sample, by id. */
+  /** The id of the top node of each sample. */
   readonly samples: readonly number[]
   /** µs since the sample before. */
   readonly timeDeltas: readonly number[]
@@ -19,16 +19,16 @@ interface ProfileNode {
   readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number }
 }
 
-/** A function, and how long it was at work itself. */
+/** A function and its self time. */
 export interface SelfTime {
   readonly name: string
-  /** `src/exchange/exchange.ts:42`, or empty for what is V8's own or native. */
+  /** `src/exchange/exchange.ts:42`; empty for V8's own and native code. */
   readonly place: string
   /** µs */
   readonly time: number
 }
 
-/** The thread that worked most, of all those whose profiles are in the folder. */
+/** The profile of the busiest thread, of all profiles in the folder. */
 export async function busiestProfile(folder: string, window: Window): Promise<{ file: string; profile: CpuProfile }> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.cpuprofile'))
   if (files.length === 0) throw new Error(`no profile was written to ${folder}`)
@@ -42,7 +42,7 @@ export async function busiestProfile(folder: string, window: Window): Promise<{ 
   return profiles.reduce((most, each) => (each.busy > most.busy ? each : most))
 }
 
-/** The functions that were at work in that time, the most costly first; idle time is left out. */
+/** The self times of functions in the window, the largest first, without idle time. */
 export function selfTimes({ startTime, nodes, samples, timeDeltas }: CpuProfile, { from, to }: Window): SelfTime[] {
   const labels = new Map(nodes.map(({ id, callFrame }) => [id, labelOf(callFrame)]))
   const times = new Map<string, { name: string; place: string; time: number }>()
@@ -54,7 +54,7 @@ export function selfTimes({ startTime, nodes, samples, timeDeltas }: CpuProfile,
     if (name === '(idle)' || name === '(root)') return
     const key = `${name} ${place}`
     const entry = times.get(key) ?? { name, place, time: 0 }
-    // A sample stands for the time until the next one.
+    // A sample covers the time until the next one.
     entry.time += timeDeltas[index + 1] ?? 0
     times.set(key, entry)
   })
@@ -71,7 +71,7 @@ function labelOf({ functionName, url, lineNumber }: ProfileNode['callFrame']): {
   return { name: functionName || '(anonymous)', place }
 }
 
-/** Whose code it is: a room of src/, Node's JavaScript, or what is native. */
+/** The owner of the code: a folder of src/, Node's JavaScript, or native code. */
 export function ownerOf({ name, place }: SelfTime): string {
   if (name === '(garbage collector)') return 'garbage collection'
   if (name === '(program)') return 'native, outside of JavaScript'
@@ -82,9 +82,9 @@ export function ownerOf({ name, place }: SelfTime): string {
 }
 
 /**
- * The functions as a table: how much of each request is theirs.
+ * The functions as a table with their time per request.
  *
- * @param cpu µs of CPU a request, as the system accounts for it
+ * @param cpu µs of CPU per request, as reported by the system
  */
 export function formatProfile(
   times: readonly SelfTime[],
@@ -107,7 +107,7 @@ export function formatProfile(
   ].join('\n')
 }
 
-/** V8 counts as idle what libuv does by itself, and that is to wait and to read. @param rest µs a request */
+/** The CPU time that V8 does not see: it counts libuv's waiting and reading as idle. @param rest µs per request */
 function remainder(rest: number): string {
   if (rest < 0)
     return '(More than the CPU that was used, as V8 goes by the clock: others used the core too. Trust the shares.)'

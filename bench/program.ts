@@ -13,11 +13,11 @@ export interface Launch {
 }
 
 const START_TIMEOUT = 60_000
-/** Between two looks at whether a program answers, in ms: what a start takes is known to that. */
-const LOOK_EVERY = 1
+/** How often to check whether a program responds, in ms. This is the precision of start times. */
+const POLL_EVERY = 1
 const STOP_TIMEOUT = 8000
 
-/** A program that the bench started; it ends with the bench, however that ends. */
+/** A program that the bench started. It ends with the bench in any case. */
 export class Program {
   static readonly #running = new Set<Program>()
   static #watching = false
@@ -45,7 +45,7 @@ export class Program {
     const log = openSync(output, 'a')
     const startedAt = performance.now()
     try {
-      // In a process group of its own: Ctrl-C reaches only the bench, and one signal reaches all that it forks.
+      // In its own process group: Ctrl-C reaches only the bench, and one signal reaches all processes that it forks.
       const child = spawn(file!, [...rest, ...args], {
         detached: true,
         env: { ...process.env, ...env },
@@ -65,28 +65,28 @@ export class Program {
     return this.process.pid!
   }
 
-  /** What it wrote last, to show when it fails. */
-  get lastWords(): string {
+  /** The last lines of its output, for error messages. */
+  get lastOutput(): string {
     return readFileSync(this.#output, 'utf8').trimEnd().split('\n').slice(-12).join('\n')
   }
 
   /**
-   * Resolves once it answers at that port of 127.0.0.1, to the ms that it took from its start.
+   * Waits until it responds on a port of 127.0.0.1. Resolves to the time since its start, in ms.
    *
-   * @throws Error if the program ends before, or takes too long
+   * @throws Error if the program ends first, or takes too long
    */
   async listening(port: number): Promise<number> {
     const deadline = performance.now() + START_TIMEOUT
     while (!(await answers(port))) {
       if (this.process.exitCode !== null || this.process.signalCode !== null || this.process.pid === undefined)
-        throw new Error(`it ended at its start: ${this.lastWords}`)
+        throw new Error(`it ended at its start: ${this.lastOutput}`)
       if (performance.now() > deadline) throw new Error(`it does not listen after ${START_TIMEOUT / 1000} s`)
-      await delay(LOOK_EVERY)
+      await delay(POLL_EVERY)
     }
     return performance.now() - this.#startedAt
   }
 
-  /** Resolves once it ends, to all that it wrote. @throws Error if that takes more than `timeout` ms */
+  /** Waits until it ends. Resolves to its output. @throws Error if that takes more than `timeout` ms */
   async end(timeout: number): Promise<string> {
     const late = delay(timeout, 'late', { ref: false })
     if ((await Promise.race([this.#exit, late])) === 'late') {
@@ -96,7 +96,7 @@ export class Program {
     return readFileSync(this.#output, 'utf8')
   }
 
-  /** Asks it to end, by the signal that it understands so, and kills it if it does not. */
+  /** Stops it by the signal, and kills it if it does not end. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     if (!Program.#running.has(this)) return
     this.process.kill(signal)
@@ -105,17 +105,17 @@ export class Program {
     await this.#exit
   }
 
-  /** To its whole process group, of which some may still be there when the first process has gone. */
+  /** Signals the whole process group. Other processes of the group may outlive the first one. */
   #signal(signal: NodeJS.Signals): void {
     try {
       process.kill(-this.pid, signal)
     } catch {
-      // All of them have gone.
+      // All of them have ended.
     }
   }
 }
 
-/** Whether HTTP is spoken there. That a connection opens is not enough: a program may only have tried the port. */
+/** Whether an HTTP server responds. An open connection is not enough: a program may only be probing the port. */
 async function answers(port: number): Promise<boolean> {
   const asked = get({ port, host: '127.0.0.1', agent: false, timeout: 1000 })
   asked.on('timeout', () => asked.destroy())
@@ -129,7 +129,7 @@ async function answers(port: number): Promise<boolean> {
   }
 }
 
-/** The version that a command prints, or undefined where it cannot be run. */
+/** The version that a command prints; undefined if it cannot be run. */
 export async function versionOf(command: string, args: readonly string[]): Promise<string | undefined> {
   try {
     const { stdout, stderr } = await promisify(execFile)(command, args)

@@ -1,12 +1,12 @@
-/** Says on standard error what is being done and how long is left: on one line of a terminal, or line by line. */
+/** Prints the current step and the remaining time to standard error: on one line of a terminal, or line by line. */
 export class Progress {
   readonly #steps: number
   #done = 0
-  /** Expected and real seconds of the steps so far: by their ratio the rest is estimated. */
+  /** Expected and actual seconds of the steps so far. Their ratio scales the estimate for the rest. */
   #expected = 0
   #spent = 0
   #startedAt = 0
-  /** Of the expected time. */
+  /** The expected seconds of the remaining steps. */
   #left: number
 
   /** @param durations how long each step is expected to take, in s */
@@ -15,7 +15,7 @@ export class Progress {
     this.#left = durations.reduce((total, duration) => total + duration, 0)
   }
 
-  /** Seconds that are left. */
+  /** The estimated remaining seconds. */
   get left(): number {
     const pace = this.#expected === 0 ? 1 : this.#spent / this.#expected
     return this.#left * pace
@@ -27,7 +27,7 @@ export class Progress {
     this.#write(`${count}  ${what}  (${formatSeconds(this.left)} left)`)
   }
 
-  /** @param expected the step's duration as it was given at first */
+  /** @param expected the duration of the step as given to the constructor */
   finish(expected: number): void {
     this.#done++
     this.#left -= expected
@@ -35,13 +35,13 @@ export class Progress {
     this.#spent += (performance.now() - this.#startedAt) / 1000
   }
 
-  /** A step that is left out. */
+  /** Leaves out a step. */
   skip(expected: number): void {
     this.#done++
     this.#left -= expected
   }
 
-  /** A line that stays. */
+  /** Prints a line that stays on the terminal. */
   say(line: string): void {
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
     process.stderr.write(`${line}\n`)

@@ -5,11 +5,11 @@ import type { Load } from './case.ts'
 import { IN_TURN } from './cases/lab.ts'
 import { SMALL_ANSWER } from './origin.ts'
 
-/** On each, the next request leaves once the last one is answered. */
+/** Each connection sends the next request after the response to the last one. */
 const CONNECTIONS = 4
 const SMALL_LENGTH = Buffer.byteLength(SMALL_ANSWER)
 
-/** A load of one request, written byte for byte as it is given, whatever it is answered with. */
+/** A load that repeats one request, sent byte for byte, with any response. */
 export function raw(request: string): Load {
   return {
     probe: { method: 'GET', path: IN_TURN, bodyLength: 0, answerLength: SMALL_LENGTH },
@@ -26,7 +26,7 @@ export function raw(request: string): Load {
   }
 }
 
-/** Resolves, after that many seconds, to how often the request was answered. */
+/** Repeats the request for `seconds` s. Resolves to the number of responses. */
 async function repeat(port: number, request: Buffer, seconds: number): Promise<number> {
   const deadline = performance.now() + seconds * 1000
   const counts = await Promise.all(
@@ -45,7 +45,7 @@ async function repeat(port: number, request: Buffer, seconds: number): Promise<n
   return counts.reduce((sum, count) => sum + count, 0)
 }
 
-/** A client that reads no more of an answer than where it ends. */
+/** A client that only reads where a response ends. */
 class Connection {
   isOver = false
   readonly #socket: Socket
@@ -72,7 +72,7 @@ class Connection {
     return new Connection(socket)
   }
 
-  /** Resolves once the request is answered. @throws Error where the connection closes before */
+  /** Resolves when the response is complete. @throws Error if the connection closes first */
   async ask(request: Buffer): Promise<void> {
     this.#heard = ''
     this.#socket.write(request)
@@ -91,7 +91,7 @@ class Connection {
   }
 }
 
-/** Whether an answer, whose length its head tells, is there to its end. */
+/** Whether a response with a Content-Length is complete. */
 function isWhole(answer: string): boolean {
   const head = answer.indexOf('\r\n\r\n')
   if (head < 0) return false

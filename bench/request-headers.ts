@@ -1,4 +1,4 @@
-/** What a browser sends along, since a proxy has to read and to copy all of it. */
+/** The headers of a browser. A proxy has to read and copy all of them. */
 export const browserHeaders: Readonly<Record<string, string>> = {
   'User-Agent': 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/149.0.0.0 Safari/537.36',
   Accept: 'application/json,text/html;q=0.9,*/*;q=0.8',

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import type { MetricName, Sample } from './metric.ts'
 import { ratio, type Summary, summarize } from './statistics.ts'
 
-/** The file that everything else in its folder is made of. */
+/** The file from which all other files in its folder are made. */
 export const RESULTS_FILE = 'latest.json'
 
-/** What was measured on one machine, the newest of each case. */
+/** The newest results of each case, from one machine. */
 export interface Results {
   readonly machine: Machine
   readonly cases: Readonly<Record<string, CaseResult>>
@@ -27,20 +27,20 @@ export interface CaseResult {
   readonly measuredAt: string
   readonly command: string
   readonly rounds: number
-  /** Of load in each round. */
+  /** Seconds of load in each round. */
   readonly seconds: number
   readonly origin: string
   readonly metrics: readonly MetricName[]
   readonly entries: readonly Entry[]
 }
 
-/** A peer at a variant of the case. */
+/** The results of a peer with a variant of the case. */
 export interface Entry {
   readonly peer: string
   readonly title: string
   readonly version: string
   readonly variant: string
-  /** By round; null where the round failed. */
+  /** One per round; null if the round failed. */
   readonly samples: readonly (Sample | null)[]
   readonly errors: readonly string[]
 }
@@ -66,7 +66,7 @@ export async function readResults(folder: string): Promise<Results | undefined> 
   }
 }
 
-/** Puts the case beside those that are there, unless they come from another machine. Resolves to all. */
+/** Adds the case to the existing results, or replaces them if they are from another machine. Resolves to all results. */
 export async function recordCase(folder: string, name: string, result: CaseResult): Promise<Results> {
   const machine = thisMachine()
   const before = await readResults(folder)
@@ -77,17 +77,17 @@ export async function recordCase(folder: string, name: string, result: CaseResul
   return results
 }
 
-/** What the rounds say of a metric. Undefined where it was not measured. */
+/** The summary of a metric over all rounds. Undefined if it was not measured. */
 export function summaryOf(entry: Entry, metric: MetricName): Summary | undefined {
   return summarize(roundsOf(entry, metric))
 }
 
-/** One entry's metric against another's, round by round. */
+/** The ratio of one entry's metric to another's, round by round. */
 export function ratioOf(entry: Entry, reference: Entry, metric: MetricName): Summary | undefined {
   return ratio(roundsOf(entry, metric), roundsOf(reference, metric))
 }
 
-/** @param variant left out: the case's first */
+/** @param variant by default the first one of the case */
 export function entryOf({ entries }: CaseResult, peer: string, variant = entries[0]?.variant): Entry | undefined {
   return entries.find((entry) => entry.peer === peer && entry.variant === variant)
 }

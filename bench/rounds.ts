@@ -11,12 +11,12 @@ export interface Entrants {
   readonly peers: readonly { readonly peer: Peer; readonly version: string }[]
 }
 
-/** What a start, its checks and its end take beside the load, in s. */
+/** The time for a start, its checks and a stop, in addition to the load, in s. */
 const OVERHEAD = 1
-/** A peer that failed so often is not asked again in that case. */
+/** After this number of failures, a peer is left out of the case. */
 const MAX_FAILURES = 2
 
-/** Every peer at every variant, once. */
+/** One step for every peer and variant. */
 export function stepsOf({ case: { variants }, case: current, peers }: Entrants): Step[] {
   return variants.flatMap((variant) =>
     peers
@@ -25,15 +25,15 @@ export function stepsOf({ case: { variants }, case: current, peers }: Entrants):
   )
 }
 
-/** How long a step takes, about, in s. */
+/** The approximate duration of a step, in s. */
 export function durationOf(step: Step, surroundings: Pick<Surroundings, 'seconds' | 'mostWarmUp'>): number {
   const { seconds } = surroundings
   return OVERHEAD + (step.case.duration?.(seconds) ?? seconds + warmUpOf(step.peer, surroundings))
 }
 
 /**
- * Measures a case A B C A B C …: every round has each peer at each variant once, so that a slow minute meets all of them.
- * What fails counts as failed, and the others go on. After the deadline no round begins but the first.
+ * Measures a case A B C A B C …: every round has each peer and variant once, so that a slow minute affects all of them.
+ * A step that fails is recorded, and the others continue. After the deadline, no round starts except the first.
  *
  * @param deadline by `performance.now()`
  */
@@ -83,7 +83,7 @@ class Series {
     return this.#samples.filter((sample) => sample === null).length >= MAX_FAILURES
   }
 
-  /** Resolves to what went wrong. */
+  /** Resolves to the errors. */
   async measure(round: number, surroundings: Surroundings): Promise<readonly string[]> {
     const { sample, errors } = await measure(this.step, surroundings).catch((error: Error) => ({
       sample: null,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Program } from './program.ts'
 
-/** Makes a folder for one run of a bench. Everything that was started ends, and the folder goes, however the bench ends. */
+/** Makes a folder for one run of a bench. When the bench ends, all its programs are killed and the folder is removed. */
 export function makeRunFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'limpet-bench-'))
   process.on('exit', () => {

@@ -1,7 +1,7 @@
-/** What several rounds say of one figure. */
+/** A figure over several rounds. */
 export interface Summary {
   readonly median: number
-  /** The least and the greatest round. */
+  /** The lowest and the highest round. */
   readonly low: number
   readonly high: number
   readonly rounds: number
@@ -26,8 +26,8 @@ export function summarize(rounds: Rounds): Summary | undefined {
 }
 
 /**
- * One series against another: the ratio of each round, then their median, so that what slows a machine for a while slows
- * both sides of a ratio. Rounds in which either failed, or the reference is 0, do not count.
+ * The ratio of one series to another: the median of the ratios of each round, so that a temporary slowdown of the machine
+ * affects both sides of a ratio. Rounds in which either failed, or the reference is 0, do not count.
  */
 export function ratio(rounds: Rounds, reference: Rounds): Summary | undefined {
   return summarize(

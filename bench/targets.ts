@@ -4,14 +4,14 @@ import { REFERENCE } from './peers/registry.ts'
 import { type CaseResult, entryOf, type Results, ratioOf, summaryOf } from './results.ts'
 import type { Summary } from './statistics.ts'
 
-/** What Limpet should reach in a case. */
+/** A goal for Limpet in a case. */
 export interface Target {
   readonly title: string
   readonly case: string
   readonly metric: MetricName
-  /** The name of the Limpet that should; left out: `limpet`. */
+  /** The name of the peer to judge. Default: `limpet`. */
   readonly of?: string
-  /** What the figure is compared with: a peer, or Limpet at the case's first variant. Left out: nothing. */
+  /** The reference: a peer, or Limpet with the first variant, compared with this variant. Default: none. */
   readonly against?: { readonly peer: string } | { readonly variant: string }
   readonly goal: number
   readonly stretch: number
@@ -130,7 +130,7 @@ export const targets: readonly Target[] = [
   },
 ]
 
-/** Undefined where it was not measured. */
+/** Undefined if it was not measured. */
 export function measured(target: Target, results: Results): Summary | undefined {
   const result = results.cases[target.case]
   const limpet = result && entryOf(result, target.of ?? 'limpet')

@@ -8,22 +8,22 @@ import { SMALL_ANSWER } from './origin.ts'
 import { Program } from './program.ts'
 import { browserHeaders } from './request-headers.ts'
 
-/** A load by wrk: so many connections, each of which asks again as soon as it is answered. */
+/** A load by wrk: each connection sends the next request as soon as it gets a response. */
 export interface WrkLoad {
-  /** Asked for in turn. */
+  /** Requested in turn. */
   readonly paths: readonly string[]
   readonly connections?: number
   readonly method?: string
   readonly headers?: Readonly<Record<string, string>>
-  /** Values of the Cookie header, which take turns with the requests. */
+  /** Values of the Cookie header, used in turn. */
   readonly cookies?: readonly string[]
-  /** Bytes of each request's body. */
+  /** The bytes of each request body. */
   readonly bodyLength?: number
-  /** Bytes of each answer's body. */
+  /** The bytes of each response body. */
   readonly answerLength?: number
 }
 
-/** What wrk says at its end. Times in µs. */
+/** The results that wrk prints. Times are in µs. */
 interface WrkResult {
   readonly duration: number
   readonly requests: number
@@ -34,9 +34,9 @@ interface WrkResult {
 }
 
 const SMALL_LENGTH = Buffer.byteLength(SMALL_ANSWER)
-/** From here on what was under way at the end counts, by its bytes. */
+/** From this response size on, unfinished responses count by their bytes. */
 const LARGE = 1_000_000
-/** The share of requests that may fail before a round does. */
+/** The share of requests that may fail in a valid round. */
 const TOLERATED = 0.001
 
 export function wrk(load: WrkLoad): Load {
@@ -70,7 +70,7 @@ async function runWrk(stage: Stage, load: WrkLoad, script: string, seconds: numb
   const args = [
     `--threads=${Math.min(loadThreads(stage.cores), connections)}`,
     `--connections=${connections}`,
-    // wrk takes whole seconds only.
+    // wrk accepts only whole seconds.
     `--duration=${Math.ceil(seconds)}s`,
     '--timeout=10s',
     `--script=${script}`,
@@ -101,7 +101,7 @@ end
 `
 }
 
-/** Requests are put together once; only the turn is taken for each. */
+/** A script that formats the requests once and then sends them in turn. */
 function inTurn(paths: readonly string[], cookies: readonly string[]): string {
   return `
 local requests, turn = {}, 0
@@ -120,17 +120,18 @@ end`
 }
 
 /**
- * What went wrong, as far as the figures can still stand.
+ * The errors of a run whose figures are still valid.
  *
- * @throws Error where they cannot
+ * @throws Error if they are not valid
  */
 function judge({ errors, bytes, requests }: WrkResult, answerLength: number): string[] {
   const found = Object.entries(errors).filter(([, count]) => count > 0)
   const failed = found.reduce((sum, [, count]) => sum + count, 0)
   const complaints = found.map(([kind, count]) => `${count} ${kind} errors among ${requests} requests`)
   if (failed > requests * TOLERATED) throw new Error(complaints.join(', '))
-  // Requests under way at the end have left their bytes, so that there may be more of these, never fewer.
-  if (requests === 0 || bytes / requests < answerLength) throw new Error(`${requests} answers of ${bytes} bytes in all`)
+  // Unfinished requests at the end count in bytes but not in requests, so there may be more bytes, never fewer.
+  if (requests === 0 || bytes / requests < answerLength)
+    throw new Error(`${requests} answers of ${bytes} bytes in total`)
   return complaints
 }
 

@@ -6,13 +6,13 @@ import { raw } from '../raw-load.ts'
 import { browserHeaders } from '../request-headers.ts'
 import { IN_TURN } from './lab.ts'
 
-/** Just under the limit of a head, so that each is judged and not merely refused. In bytes. */
+/** In bytes. Just below the limit of a head, so that each head is parsed and not refused for its size. */
 const SIZE = 31_000
 
 const fields = Object.entries({ Host: 'bench.test', ...browserHeaders })
 const usual = `GET ${IN_TURN} HTTP/1.1\r\n${fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`
 
-/** Whatever makes a proxy look closer at a request: hosts, paths of several depths, and whose word on clients counts. */
+/** Settings that make a proxy examine a request in detail: hosts, paths of several depths, and trusted proxies. */
 function site(origin: OriginPlaces): Site {
   return {
     workers: 1,
@@ -26,7 +26,7 @@ function site(origin: OriginPlaces): Site {
   }
 }
 
-/** What a client can cost by a request of 31 kB: CPU beside a usual request's, and beside what nginx pays for the same. */
+/** The CPU cost of hostile requests of 31 kB, compared with a usual request, and with nginx for the same request. */
 export const hostileCpu: Case = {
   name: 'hostile-cpu',
   title: 'Requests made to cost CPU, 31 kB each',

@@ -9,10 +9,10 @@ import { wrk } from '../wrk.ts'
 import { IN_TURN, labSite, likes } from './lab.ts'
 
 const MAX_COUNT = 10_000
-/** Files that a process has open besides these connections, generously. */
+/** An upper bound for the files that a process opens besides these connections. */
 const OTHER_FILES = 1000
 const AT_ONCE = 100
-/** For timers and collectors of garbage to come to rest, in ms. */
+/** Time for timers and garbage collection to finish, in ms. */
 const REST = 2000
 
 const count = Math.min(MAX_COUNT, openFilesLimit() - OTHER_FILES)
@@ -22,7 +22,7 @@ const holdIdle: Load = {
   probe: warmUp.probe,
   async run(stage) {
     if (stage.proxy === undefined) return { sample: {}, errors: ['memory is measured on Linux only'] }
-    // Brings the proxy to the size that it has under load anyway.
+    // Lets the proxy grow to the size that it has under load.
     const { errors } = await warmUp.run({ ...stage, seconds: stage.warmUp, warmUp: 0 })
     await delay(REST)
     const before = stage.proxy.resident()
@@ -52,7 +52,7 @@ export const idle: Case = {
   duration: () => 10,
 }
 
-/** A connection on which one request was answered, whole. */
+/** Opens a connection, and waits for a complete response to one request. */
 async function askOnce(port: number): Promise<Socket> {
   const socket = connect({ port, host: '127.0.0.1' })
   socket.on('error', () => socket.destroy())
@@ -71,7 +71,7 @@ async function closing(socket: Socket): Promise<never> {
   throw new Error('a connection was closed before its answer')
 }
 
-/** Node raises it to the most that the system allows, for itself and for what it starts. */
+/** The limit of open files. Node raises it to the maximum that the system allows, for itself and its child processes. */
 function openFilesLimit(): number {
   try {
     const [, limit] = /^Max open files\s+\d+\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []

@@ -17,8 +17,8 @@ export function labSite(origin: OriginPlaces): Site {
   }
 }
 
-/** The path whose requests the servers take in turn. */
+/** The path whose requests go to the servers in turn. */
 export const IN_TURN = '/api/student'
 
-/** Those that can be compared at everything. */
+/** The peers that take part in all cases. */
 export const likes = ['limpet', 'nginx', 'haproxy', 'caddy', 'node-http'] as const

@@ -8,7 +8,7 @@ import { connections, small } from './small.ts'
 import { start } from './start.ts'
 import { sticky } from './sticky.ts'
 
-/** In the order in which they are measured and reported. */
+/** All cases, in the order of measurement and of the report. */
 export const cases = [
   small,
   connections,

@@ -19,7 +19,7 @@ function servers(count: number): Variant {
 
 function routes(count: number): Variant {
   const paths = Array.from({ length: count }, (_, index) => `/section-${index + 1}`)
-  // As many for each variant, spread over all routes.
+  // The same number for each variant, spread over all routes.
   const asked = Array.from(
     { length: 100 },
     (_, index) => `${paths[Math.floor((index * count) / 100)]}/student-${index}`,
@@ -58,7 +58,7 @@ export const manyRoutesCase: Case = {
   variants: [routes(2), routes(10_000)],
 }
 
-/** On a machine of two cores, the second worker shares its core with the load: CPU says more there than requests/s. */
+/** On a machine with two cores, the second worker shares its core with the load; there, compare CPU instead of requests/s. */
 export const twoWorkersCase: Case = {
   name: 'workers',
   title: '2 workers against 1',

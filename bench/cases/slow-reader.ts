@@ -6,7 +6,7 @@ import { browserHeaders } from '../request-headers.ts'
 import { labSite, likes } from './lab.ts'
 
 const PATH = '/100MB'
-/** How fast the client reads, in bytes a ms. The origin could give it a hundred times as much. */
+/** The client's read rate, in bytes per ms. The origin could send a hundred times as fast. */
 const PACE = 25_000
 const SAMPLE_EVERY = 50
 

@@ -3,10 +3,10 @@ import type { Case, Load } from '../case.ts'
 import { wrk } from '../wrk.ts'
 import { IN_TURN, labSite } from './lab.ts'
 
-/** For whatever follows the first answer to come to an end, in ms. */
+/** Time for work after the first response to finish, in ms. */
 const REST = 2000
 
-/** The start before this one has filled the caches: the system's of files, Node's of compiled code. */
+/** A warm start: an earlier start has filled the system's file cache and Node's cache of compiled code. */
 const restart: Load = {
   probe: wrk({ paths: [IN_TURN] }).probe,
   async run(stage) {

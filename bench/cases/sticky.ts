@@ -5,7 +5,7 @@ import { browserHeaders } from '../request-headers.ts'
 import { wrk } from '../wrk.ts'
 import { IN_TURN, labSite } from './lab.ts'
 
-/** How many users there are, each with a cookie of their own. */
+/** The number of users. Each has a different cookie. */
 const USERS = 256
 
 const byAddress: Variant = { name: 'by address', site: labSite, load: wrk({ paths: ['/'] }) }
@@ -14,7 +14,7 @@ const inTurn: Variant = { name: 'in turn', site: labSite, load: wrk({ paths: [IN
 
 const byCookie: Variant = { name: 'by cookie', peers: ['limpet', 'haproxy'], site: cookieSite, load: returning(USERS) }
 
-/** What sessions cost: by cookie against by address, which needs no look at the request. */
+/** The cost of sessions: by cookie, compared with by address, which does not read the request. */
 export const sticky: Case = {
   name: 'sticky',
   title: 'Sticky sessions',
@@ -31,7 +31,7 @@ function cookieSite(origin: OriginPlaces): Site {
   }
 }
 
-/** Users who have been there once, and come back with the cookie that they were given. */
+/** A load of users who return with the cookie from their first visit. */
 function returning(users: number): Load {
   return {
     probe: wrk({ paths: ['/'] }).probe,
@@ -46,6 +46,6 @@ function returning(users: number): Load {
 async function firstVisit(port: number): Promise<string> {
   const { headers } = await fetch(`http://127.0.0.1:${port}/`, { headers: browserHeaders })
   const [cookie] = headers.getSetCookie()
-  if (cookie === undefined) throw new Error('the proxy gave no cookie')
+  if (cookie === undefined) throw new Error('the proxy set no cookie')
   return cookie.split(';', 1)[0]!
 }

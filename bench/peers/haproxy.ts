@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { IDLE_CONNECTIONS, NATIVE_WARM_UP, type Peer, type Route, type Setup } from '../peer.ts'
 import { versionOf } from '../program.ts'
 
-/** HAProxy writes its log to standard output, which is the access log's file. */
+/** HAProxy writes its log to standard output, which is redirected to the access log. */
 export const haproxy: Peer = {
   name: 'haproxy',
   title: 'HAProxy',
@@ -60,7 +60,7 @@ function condition(path: string): string {
   return path.endsWith('/*') ? `path_beg ${path.slice(0, -1)}` : `path ${path}`
 }
 
-/** HAProxy takes the first that matches. */
+/** HAProxy uses the first rule that matches. */
 function specificity({ path }: Route): number {
   return path.endsWith('/*') ? path.length : path.length + 1e6
 }

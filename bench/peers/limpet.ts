@@ -4,10 +4,10 @@ import { buildOnce, type Checkout, describe } from '../checkout.ts'
 import { type Peer, type Setup, V8_WARM_UP } from '../peer.ts'
 import type { Launch } from '../program.ts'
 
-/** Fine enough for a few seconds of load, and hardly felt. In µs. */
+/** In µs. Precise enough for a few seconds of load, with little overhead. */
 const PROFILE_INTERVAL = 250
 
-/** Limpet as it stood when the bench was started. */
+/** Limpet as it was when the bench started. */
 export const limpet: Peer = {
   name: 'limpet',
   title: 'Limpet',
@@ -18,7 +18,7 @@ export const limpet: Peer = {
   prepare: (setup) => launchLimpet(setup, setup.limpet),
 }
 
-/** The same as npm publishes it. */
+/** The npm package of the same Limpet. */
 export const limpetBuilt: Peer = {
   ...limpet,
   name: 'limpet-built',
@@ -26,7 +26,7 @@ export const limpetBuilt: Peer = {
   prepare: async (setup) => launchLimpet(setup, await buildOnce(`${setup.limpet}-built`)),
 }
 
-/** An earlier Limpet, to see what a change is worth. */
+/** An earlier Limpet, to see the effect of a change. */
 export function limpetBefore({ folder, version }: Checkout): Peer {
   return {
     ...limpet,
@@ -43,12 +43,12 @@ async function launchLimpet(setup: Setup, folder: string): Promise<Launch> {
   return {
     command: process.execPath,
     args: [...profileFlags(setup), program, 'run', '-c', config],
-    // Its cache of compiled code goes when the bench does.
+    // Its cache of compiled code is removed with the folder of the run.
     env: { NODE_OPTIONS: '', CACHE_DIRECTORY: join(folder, '.cache') },
   }
 }
 
-/** The flags of Node for a CPU profile, a file for each thread, or none. */
+/** Node's flags for a CPU profile with one file per thread; empty without a profile. */
 export function profileFlags({ profile }: Setup): string[] {
   if (profile === undefined) return []
   return ['--cpu-prof', `--cpu-prof-dir=${profile}`, `--cpu-prof-interval=${PROFILE_INTERVAL}`]
@@ -63,7 +63,7 @@ export async function writeConfig(setup: Setup): Promise<string> {
     workers,
     ...(trustedProxies !== undefined && { trustedProxies }),
     routes,
-    // An earlier Limpet, which knew no sessions, does not know it either.
+    // Left out if unused: an early Limpet without sessions does not know this key.
     ...(upstreams.some(({ affinity }) => affinity !== undefined) && { stateDirectory: join(folder, 'state') }),
     upstreams: Object.fromEntries(upstreams.map(({ name, ...upstream }) => [name, upstream])),
     accessLog: { format: 'combined', file: accessLog },

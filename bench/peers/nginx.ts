@@ -6,11 +6,11 @@ import { IDLE_CONNECTIONS, NATIVE_WARM_UP, type Peer, type Route, type Site } fr
 import { type Launch, versionOf } from '../program.ts'
 import { writeConfig } from './limpet.ts'
 
-/** Of clients and servers together, for each worker. */
+/** The maximum of connections to clients and servers together, per worker. */
 const CONNECTIONS = 16_384
 const version = () => versionOf('nginx', ['-v'])
 
-/** The reference: what `limpet export nginx` writes for the very configuration that Limpet runs with. */
+/** The reference: nginx with the export of the configuration that Limpet runs with. */
 export const nginx: Peer = {
   name: 'nginx',
   title: 'nginx',
@@ -26,12 +26,12 @@ export const nginx: Peer = {
         maxBuffer: 1 << 26,
       },
     )
-    // Room for the case of idle connections, of which nginx would otherwise close some.
+    // Enough connections for the idle case; otherwise nginx closes some of them.
     return launchNginx(setup.folder, stdout.replace(/worker_connections \d+/, `worker_connections ${CONNECTIONS}`))
   },
 }
 
-/** As somebody who knows nginx would write it by hand: shows that the export is no straw man. */
+/** A configuration as an nginx expert would write it, to show that the export is a fair reference. */
 export const nginxByHand: Peer = {
   name: 'nginx-by-hand',
   title: 'nginx, written by hand',
@@ -70,7 +70,7 @@ ${setup.routes.map(location).join('\n')}
     ),
 }
 
-/** As the lab's students write it: a connection to the server for each request, and no header added. */
+/** A configuration as the lab's students write it: a connection to the server for each request, and no added headers. */
 export const nginxOfTheLab: Peer = {
   name: 'nginx-lab',
   title: "nginx, the lab's own file",
@@ -111,11 +111,11 @@ function location({ path, upstream }: Route): string {
   return `    location ${place} { proxy_pass http://${upstream}; }`
 }
 
-/** An nginx in the foreground, with its own files in the folder. */
+/** Runs nginx in the foreground, with its files in the folder. */
 export async function launchNginx(folder: string, config: string): Promise<Launch> {
   const file = join(folder, 'nginx.conf')
   await writeFile(file, config)
-  // Its workers would otherwise be somebody who may not read the folder.
+  // Without this, its workers run as a user who may not read the folder.
   const user = process.getuid?.() === 0 ? ' user root;' : ''
   const globals = `daemon off; pid ${join(folder, 'nginx.pid')};${user}`
   return { command: 'nginx', args: ['-c', file, '-p', folder, '-e', 'stderr', '-g', globals] }

@@ -1,4 +1,4 @@
-// The program behind the peer `node-http`: a proxy as one writes it in JavaScript today, with the same work as the others.
+// The program of the peer `node-http`: a typical proxy in JavaScript, which does the same work as the others.
 import cluster from 'node:cluster'
 import { createHash, randomUUID } from 'node:crypto'
 import { createWriteStream, readFileSync } from 'node:fs'

@@ -7,7 +7,7 @@ import { profileFlags } from './limpet.ts'
 
 const program = fileURLToPath(new URL('node-http-proxy.ts', import.meta.url))
 
-/** The JavaScript way: http-proxy-3, the kept successor of http-proxy, on node:http. */
+/** The usual way in JavaScript: http-proxy-3, the maintained successor of http-proxy, on node:http. */
 export const nodeHttp: Peer = {
   name: 'node-http',
   title: 'http-proxy-3 on node:http',

@@ -5,10 +5,10 @@ import { limpet, limpetBuilt } from './limpet.ts'
 import { nginx, nginxByHand, nginxOfTheLab } from './nginx.ts'
 import { nodeHttp } from './node-http.ts'
 
-/** In the order in which they take their turns, and stand in the report. */
+/** All peers, in the order of measurement and of the report. */
 export const peers = [limpet, limpetBuilt, nginx, nginxByHand, haproxy, nginxOfTheLab, caddy, nodeHttp] satisfies Peer[]
 
-/** The name of the peer that all others are compared with. */
+/** The name of the peer with which all others are compared. */
 export const REFERENCE = nginx.name
 
 export function peerNamed(name: string): Peer {

@@ -1,4 +1,4 @@
-/** Bars that lie, in one or more panels side by side, as an SVG that reads well on light and dark pages alike. */
+/** A horizontal bar chart with one or more panels side by side, as an SVG for both light and dark pages. */
 export interface Chart {
   readonly title: string
   readonly panels: readonly Panel[]
@@ -11,12 +11,12 @@ export interface Panel {
 
 export interface Bar {
   readonly label: string
-  /** Undefined: it could not be measured. */
+  /** Undefined if it could not be measured. */
   readonly value: number | undefined
-  /** The least and the greatest round, drawn as a line across the bar's end. */
+  /** The lowest and the highest round, drawn as a line across the end of the bar. */
   readonly low?: number
   readonly high?: number
-  /** The value in words. */
+  /** The value as text. */
   readonly text: string
   readonly highlighted: boolean
 }
@@ -24,16 +24,16 @@ export interface Bar {
 const WIDTH = 860
 const LABELS = 190
 const GAP = 28
-/** Room for a bar's value in words, right of it. */
+/** Space for the text of the value, right of the bar. */
 const WORDS = 76
 const ROW = 26
 const BAR = 16
 const TOP = 68
 
-/** Tones of one contrast, about 4.3, on white and on GitHub's dark grey, as an image cannot know which it is on. */
+/** Colours with a contrast of about 4.3 on both white and GitHub's dark grey; an image cannot know its background. */
 const colour = { text: '#707b88', highlight: '#2477ee' } as const
 
-/** Bars let the page through, so that the lines across them stand out on any. */
+/** Bars are translucent, so that the lines across them are visible on any background. */
 const OPACITY = 0.45
 
 export function chartSvg({ title, panels }: Chart): string {

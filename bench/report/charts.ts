@@ -2,7 +2,7 @@ import { type MetricName, metrics } from '../metric.ts'
 import { type CaseResult, type Entry, type Results, summaryOf } from '../results.ts'
 import { type Bar, chartSvg, type Panel } from './chart.ts'
 
-/** A chart for each case: the first two of its metrics, side by side. By file name. */
+/** A chart for each case, with its first two metrics side by side. The keys are file names. */
 export function charts({ cases }: Results): Map<string, string> {
   return new Map(
     Object.entries(cases).map(([name, result]) => [

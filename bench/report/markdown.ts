@@ -5,13 +5,13 @@ import type { Summary } from '../statistics.ts'
 import { judge, measured, type Target, targets } from '../targets.ts'
 import { table } from './table.ts'
 
-/** Below this, the proxy waited for the load rather than the load for the proxy. */
+/** If the proxy used less than this share of its cores, the load was the limit. */
 const SATURATED = 0.95
 
-/** Above this, somebody else used the proxy's core so much that the figures are doubtful. */
+/** If others used more than this share of the proxy's core, the figures are doubtful. */
 const DISTURBED = 0.05
 
-/** The targets, with what was measured beside each. */
+/** The targets with the measured figures. */
 export function targetTable(results: Results): string {
   return table(
     ['Case', 'Target', 'Stretch', 'Measured', '(least to greatest round)', ''],
@@ -72,7 +72,7 @@ function figure(entry: Entry, metric: MetricName): string {
   return `${metrics[metric].format(summary.median)}${spread}`
 }
 
-/** Half the range of all rounds, of the median. */
+/** Half the range of all rounds, relative to the median. */
 function formatSpread({ median, low, high, rounds }: Summary): string {
   return rounds < 2 || median === 0 ? '' : `±${Math.round(((high - low) / 2 / Math.abs(median)) * 100)} %`
 }
@@ -136,7 +136,7 @@ function section(name: string, result: CaseResult): string {
   ].join('\n\n')
 }
 
-/** What a reader must know to judge the figures. */
+/** Remarks that a reader needs to judge the figures. */
 export function remarks({ entries }: CaseResult): string[] {
   const disturbed = (entry: Entry) => summaryOf(entry, 'disturbed')?.median ?? 0
   const most = Math.max(...entries.map(disturbed))

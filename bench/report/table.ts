@@ -1,4 +1,4 @@
-/** A table in Markdown: the first column to the left, the others, which are figures, to the right. */
+/** A table in Markdown: the first column is aligned left, the others have figures and are aligned right. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
   const rule = head.map((_, column) => (column === 0 ? '---' : '--:'))

@@ -5,18 +5,18 @@ import type { Results } from '../results.ts'
 import { charts } from './charts.ts'
 import { report, summaryTable, targetTable } from './markdown.ts'
 
-/** Pages in which some blocks are the bench's: between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`. */
+/** Pages with blocks that the bench writes: between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`. */
 const pages = ['README.md', 'docs/performance.md'].map((page) =>
   fileURLToPath(new URL(`../../${page}`, import.meta.url)),
 )
 
-/** Writes README.md, summary.md, targets.md and the charts beside the results. */
+/** Writes README.md, summary.md, targets.md and the charts to the folder of the results. */
 export async function writeReport(folder: string, results: Results): Promise<void> {
   const files = new Map([['README.md', report(results)], ...blocksOf(results), ...charts(results)])
   for (const [name, text] of files) await writeFile(join(folder, name), text)
 }
 
-/** Renews the bench's blocks in the pages that have them. Resolves to the pages that it changed. */
+/** Updates the bench's blocks in the pages that have them. Resolves to the changed pages. */
 export async function renewPages(results: Results): Promise<string[]> {
   const changed: string[] = []
   for (const page of pages) {
@@ -29,7 +29,7 @@ export async function renewPages(results: Results): Promise<string[]> {
   return changed
 }
 
-/** A page with its blocks renewed: `summary.md` in the place of the block `summary`. */
+/** A page with updated blocks: `summary.md` replaces the block `summary`. */
 export function renewBlocks(page: string, blocks: ReadonlyMap<string, string>): string {
   return page.replaceAll(
     /(<!-- bench:([\w-]+) -->\n).*?(<!-- \/bench:\2 -->)/gs,

@@ -1,18 +1,18 @@
-/** What a server says to each request. */
+/** The response of a server to each request. */
 export interface Answer {
-  /** Its name, which it keeps when it is started again. */
+  /** The name of the server. It stays the same after a restart. */
   readonly server: string
-  /** This very process. */
+  /** The id of the process. */
   readonly instance: string
-  /** An earlier try of the same visit was here: the user lost the answer to a request that had been sent on. */
+  /** Whether an earlier try of the same visit reached the server: its response was lost on the way to the user. */
   readonly isRepeated: boolean
 }
 
 /** The application's own session cookie. */
 export const SESSION_COOKIE = 'sid'
 
-/** Who asks: what a consistent hash may go by. */
+/** The header with the name of the user: a possible key for a consistent hash. */
 export const USER_HEADER = 'x-user'
-/** Which of the user's visits it is, and which try of it, both counted from 1. */
+/** The headers with the number of the visit and the number of the try, both from 1. */
 export const VISIT_HEADER = 'x-visit'
 export const TRY_HEADER = 'x-try'

@@ -5,7 +5,7 @@ import { type Launch, Program } from '../program.ts'
 import type { Contender, Setup } from './contender.ts'
 import type { ServerPlace } from './fleet.ts'
 
-/** A contender that runs. */
+/** A running contender. */
 export class Balancer {
   readonly #contender: Contender
   #setup: Setup
@@ -31,9 +31,9 @@ export class Balancer {
   }
 
   /**
-   * Stops it gracefully, and starts it again with the same files and these servers.
+   * Stops it gracefully, and restarts it with the same files and these servers.
    *
-   * @param between is done while nobody listens
+   * @param between called while the balancer does not run
    */
   async restart(servers: readonly ServerPlace[], between?: () => Promise<void>): Promise<void> {
     this.#setup = { ...this.#setup, servers }

@@ -1,4 +1,4 @@
-/** The cookies of one user at one site, as far as this bench needs them: every path is `/`. */
+/** The cookies of one user at one site. Supports what this bench needs: every path is `/`. */
 export class CookieJar {
   readonly #cookies = new Map<string, string>()
 

@@ -1,45 +1,45 @@
 import { Agent } from 'node:http'
 import { User, type Visit } from './user.ts'
 
-/** What a crowd has met since the last count. */
+/** The counters of a crowd since the last tally. */
 export interface Tally {
   requests: number
   failed: number
   refused: number
   resent: number
-  /** Why visits failed, and how many of them. */
+  /** From the reasons of failed visits to their number. */
   readonly failures: Map<string, number>
 }
 
-/** What has become of some users. */
+/** How many users of a group kept their server. */
 export interface Fate {
   readonly users: number
-  /** Served by their home and no other. */
+  /** Users who were served only by their home server. */
   readonly kept: number
-  /** Served by their home the last time. */
+  /** Users whose last visit was served by their home server. */
   readonly atHome: number
 }
 
-/** One user, and who has served them. */
+/** One user, and the servers that served them. */
 interface Member {
   readonly user: User
-  /** Names of servers, since the crowd came or since `settle`. */
+  /** The names of servers, since the start or the last `settle`. */
   servers: Set<string>
-  /** The server that they had when they settled; undefined for who had none, or several. */
+  /** Their server at the last `settle`; undefined if there was none, or several. */
   home: string | undefined
-  /** The last one. */
+  /** The server of the last visit. */
   last: string | undefined
   isBusy: boolean
-  /** Visits that began in the current round. */
+  /** The number of visits that started in the current round. */
   visits: number
 }
 
-/** How many users are in the middle of a request at any time. */
+/** The number of concurrent requests. */
 const LANES = 64
 
 /**
- * Users who visit a site without a pause, each in turn, and never with two requests at once. Half of them keep their
- * connection, the others open one for each request.
+ * Users who visit a site continuously, in turn, and never with two requests at once. Half of them keep their connection, the
+ * others open one for each request.
  */
 export class Crowd {
   readonly #members: Member[]
@@ -69,7 +69,7 @@ export class Crowd {
     this.#lanes = Array.from({ length: Math.min(LANES, size) }, () => this.#lane())
   }
 
-  /** Resolves once every user has made so many requests that began after this call. @throws Error if nobody is served */
+  /** Resolves when every user has made that number of requests that started after this call. @throws Error if all visits fail */
   async everyoneVisits(times: number): Promise<void> {
     for (const member of this.#members) member.visits = 0
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -77,7 +77,7 @@ export class Crowd {
     await Promise.race([promise, this.#despair.promise])
   }
 
-  /** From now on the server that has served a user is their home. Who has been served by several has none. */
+  /** Makes the server that has served a user their home. A user who was served by several has none. */
   settle(): void {
     for (const member of this.#members) {
       member.home = member.servers.size === 1 ? member.last : undefined
@@ -85,7 +85,7 @@ export class Crowd {
     }
   }
 
-  /** What has become of the users whose home that is since they settled; undefined: of those without one. */
+  /** The fate of the users with this home since the last `settle`; undefined: of users without a home. */
   fate(home: string | undefined): Fate {
     const users = this.#members.filter((member) => member.home === home)
     return {
@@ -95,29 +95,29 @@ export class Crowd {
     }
   }
 
-  /** What has been met since the last call. */
+  /** The counters since the last call. */
   count(): Tally {
     const tally = this.#tally
     this.#tally = emptyTally()
     return tally
   }
 
-  /** All go on at another port. */
+  /** All users continue on another port. */
   goTo(port: number): void {
     this.#port = port
   }
 
-  /** All go on from other addresses. */
+  /** All users continue from other addresses. */
   changeAddresses(): void {
     for (const [index, { user }] of this.#members.entries()) user.moveTo(this.#members.length + index)
   }
 
-  /** Somebody whom nobody has seen yet makes a request. */
+  /** A new user makes one request. */
   newcomer(): Promise<Visit> {
     return new User(this.#newcomers++, false).visit(this.#port)
   }
 
-  /** Resolves once the last has left. */
+  /** Stops all users. Resolves when the last request has finished. */
   async leave(): Promise<void> {
     this.#isOver = true
     await Promise.all(this.#lanes)
@@ -136,7 +136,7 @@ export class Crowd {
     }
   }
 
-  /** There is always a user who is not busy: there are no more lanes than users. */
+  /** The next idle user. There is always one, because there are no more lanes than users. */
   #take(): Member {
     for (;;) {
       const member = this.#members[this.#next++ % this.#members.length]!
@@ -156,7 +156,7 @@ export class Crowd {
     } else if (failure !== undefined) {
       tally.failed++
       tally.failures.set(failure, (tally.failures.get(failure) ?? 0) + 1)
-      if (++this.#failedInARow > 4 * LANES) this.#despair.reject(new Error(`nobody is served any more: ${failure}`))
+      if (++this.#failedInARow > 4 * LANES) this.#despair.reject(new Error(`all visits fail: ${failure}`))
     }
   }
 }

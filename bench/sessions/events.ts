@@ -2,34 +2,34 @@ import type { Balancer } from './balancer.ts'
 import type { Crowd } from './crowd.ts'
 import type { Fleet } from './fleet.ts'
 
-/** What an event happens to. */
+/** The environment of an event. */
 export interface Stage {
   readonly fleet: Fleet
   readonly balancer: Balancer
   readonly crowd: Crowd
-  /** Starts a second balancer with the same servers and the same secret, but nothing else in common. */
+  /** Starts a second balancer that shares only the servers and the secret. */
   startReplica(): Promise<Balancer>
 }
 
-/** Something that happens while users make requests, in one step or several. */
+/** A change while users make requests, in one step or several. */
 export interface Event {
   readonly name: string
   readonly steps: readonly Step[]
-  /** The server that is lost in it: its users have to move, and only the others count as kept or moved. */
+  /** The server that is lost: its users have to move, and only the others count as kept or moved. */
   readonly loses?: string
 }
 
 export interface Step {
   readonly title: string
-  /** Resolves once it has happened: what users do from then on is done after it. */
+  /** Resolves when the change is complete. Later requests of users count as after it. */
   happen(stage: Stage): Promise<void>
 }
 
 export const SERVERS = ['a', 'b', 'c', 'd']
-/** How long a balancer may take to see that a server is there, in ms. */
+/** The maximum time until a balancer uses a new server, in ms. */
 const RETURN_TIMEOUT = 30_000
 
-/** In the order of the report's columns. */
+/** All events, in the order of the report's columns. */
 export const events: readonly Event[] = [
   {
     name: 'restart',
@@ -93,7 +93,7 @@ export const events: readonly Event[] = [
   },
 ]
 
-/** Newcomers come until one is served by that process: then the balancer knows that it is there. */
+/** Sends new users until one is served by that process, which shows that the balancer uses it. */
 async function untilServing(instance: string, crowd: Crowd): Promise<void> {
   const deadline = performance.now() + RETURN_TIMEOUT
   while (performance.now() < deadline) {

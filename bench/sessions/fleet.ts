@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { freePort } from '../free-port.ts'
 import { Program } from '../program.ts'
 
-/** A server as a balancer's configuration names it. */
+/** A server in a balancer's configuration. */
 export interface ServerPlace {
   readonly name: string
   /** host:port */
@@ -18,13 +18,13 @@ interface RunningServer {
 
 const program = fileURLToPath(new URL('server.ts', import.meta.url))
 
-/** The servers behind the balancers: a process each. */
+/** The servers behind the balancers, one process each. */
 export class Fleet {
   readonly #folder: string
   readonly #servers = new Map<string, RunningServer>()
   #starts = 0
 
-  /** @param folder for what they write */
+  /** @param folder for their output */
   private constructor(folder: string) {
     this.#folder = folder
   }
@@ -41,15 +41,15 @@ export class Fleet {
     return names.map((name) => ({ name, address: `127.0.0.1:${this.#servers.get(name)!.port}` }))
   }
 
-  /** The process that has the name now. */
+  /** The process that currently has the name. */
   instanceOf(name: string): string {
     return this.#servers.get(name)!.instance
   }
 
   /**
-   * Starts a server, in the place of one of the same name if there is one, which by then must have ended or have another port.
+   * Starts a server. It replaces one of the same name, which must have ended or use another port.
    *
-   * @param port by default that of its predecessor, or any that is free
+   * @param port by default that of its predecessor, or any free one
    */
   async start(name: string, port?: number): Promise<void> {
     const instance = `${name}${++this.#starts}`
@@ -64,12 +64,12 @@ export class Fleet {
     this.#servers.set(name, { port: chosen, instance, process: started })
   }
 
-  /** As when a machine dies: every connection is broken off, and what is in flight is lost. */
+  /** Like the crash of a machine: all connections are reset, and requests in flight are lost. */
   async kill(name: string): Promise<void> {
     await this.#servers.get(name)!.process.stop('SIGKILL')
   }
 
-  /** A second process of that name, elsewhere. Resolves to a function that ends the first one. */
+  /** Starts a second process of that name on another port. Resolves to a function that ends the first one. */
   async startElsewhere(name: string): Promise<() => Promise<void>> {
     const { process: first } = this.#servers.get(name)!
     await this.start(name, await freePort())

@@ -1,4 +1,4 @@
-/** `npm run bench:sessions`: who keeps their users through what happens around them. docs/survival.md says how to read it. */
+/** `npm run bench:sessions`: which balancers keep users on their servers during changes. docs/survival.md explains the table. */
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
@@ -24,15 +24,17 @@ interface Options {
 
 const resultsFolder = fileURLToPath(new URL('../results', import.meta.url))
 const USERS = 2000
-/** Of which 64 make a request at any time. */
+/** The default number of users, of whom 64 make a request at any time. */
 const FEWEST_USERS = 64
 
 await new Command('npm run bench:sessions --')
-  .description('Takes Limpet and its peers through what happens around their users, and counts who keeps their server.')
-  .option('--users <number>', `how many users there are (${USERS})`, whole(FEWEST_USERS, MAX_USERS), USERS)
+  .description(
+    'Runs Limpet and its peers through changes of servers and balancers, and counts the users who keep their server.',
+  )
+  .option('--users <number>', `the number of users (${USERS})`, whole(FEWEST_USERS, MAX_USERS), USERS)
   .option('--event <names>', 'only these events, separated by commas', several(events))
   .option('--peer <names>', 'only these peers, separated by commas', several(contenders))
-  .option('--docs', 'also renew the table in docs/survival.md')
+  .option('--docs', 'also update the table in docs/survival.md')
   .option('--output <folder>', 'where the results go (bench/results, or its folder trial for a partial run)')
   .action(run)
   .parseAsync()
@@ -41,7 +43,7 @@ async function run(options: Options): Promise<void> {
   const present = await installed(wanted(contenders, options.peer))
   const output = options.output ?? (isWhole(options, present) ? resultsFolder : join(resultsFolder, 'trial'))
   if (options.docs && output !== resultsFolder) {
-    console.error('bench: the page takes the figures of whole runs only.')
+    console.error('bench: only the figures of complete runs go into the page.')
     process.exitCode = 1
     return
   }
@@ -73,18 +75,18 @@ async function installed(all: readonly Contender[]) {
   const present: { readonly contender: Contender; readonly version: string }[] = []
   for (const contender of all) {
     const version = await contender.version()
-    if (version === undefined) console.error(`${contender.title} is not installed, and is left out.`)
+    if (version === undefined) console.error(`${contender.title} is not installed and is left out.`)
     else present.push({ contender, version })
   }
   return present
 }
 
-/** Only a run of everything may stand for Limpet. */
+/** Only the results of a complete run are published. */
 function isWhole({ users, event, peer }: Options, present: readonly unknown[]): boolean {
   return users >= USERS && event === undefined && peer === undefined && present.length === contenders.length
 }
 
-/** In s: the programs' starts and ends, and the users' requests. */
+/** The duration in s: starts and ends of the programs, and requests of the users. */
 function durationOf({ users }: Surroundings): number {
   return 2 + users / 800
 }
@@ -114,7 +116,7 @@ async function runEvents(
       }
     } catch (error) {
       process.exitCode = 1
-      remark(event.name, `could not be played: ${(error as Error).message}`)
+      remark(event.name, `could not be run: ${(error as Error).message}`)
     }
     progress.finish(durationOf(surroundings))
   }

@@ -1,31 +1,31 @@
 import type { Contender } from './contender.ts'
 import type { Fate } from './crowd.ts'
 
-/** What one step of an event meant to the users. */
+/** The effect of one step of an event on the users. */
 export interface Outcome {
   readonly event: string
   readonly title: string
-  /** How many servers there were in the end. */
+  /** The number of servers at the end. */
   readonly servers: number
-  /** Users whose server lived throughout, and how many of them were served by no other since before the event. */
+  /** Users whose server stayed up, and how many of them were served by no other since before the event. */
   readonly users: number
   readonly kept: number
-  /** Users whose server was lost, and how many of them it serves now. */
+  /** Users whose server was lost, and how many of them are on it again. */
   readonly lost?: Pick<Fate, 'users' | 'atHome'>
   readonly requests: number
   readonly failed: number
-  /** Connections that nobody accepted. They were tried again. */
+  /** Refused connections. They were tried again. */
   readonly refused: number
-  /** Requests sent again, since their connection was closed before a byte of an answer came. */
+  /** Requests sent again, because their connection was closed before a byte of the response. */
   readonly resent: number
-  /** Why requests failed: '3 × status 502'. */
+  /** The reasons of failed requests: '3 × status 502'. */
   readonly failures: readonly string[]
 }
 
-/** What more than 1/n of the users may be moved where few are to be: no ring is divided evenly. */
+/** The tolerance above 1/n for moved users, because a ring is not divided evenly. */
 const UNEVENNESS = 0.02
 
-/** How an outcome breaks what the contender is held to, as a sentence; undefined if it does not. */
+/** How an outcome breaks the contender's promise, as a sentence; undefined if it does not. */
 export function breach(
   { promise, excused = [] }: Pick<Contender, 'promise' | 'excused'>,
   { event, servers, users, kept, failed }: Pick<Outcome, 'event' | 'servers' | 'users' | 'kept' | 'failed'>,

@@ -8,7 +8,7 @@ import type { Outcome } from './outcome.ts'
 
 const page = fileURLToPath(new URL('../../docs/survival.md', import.meta.url))
 
-/** What a run found. */
+/** The results of a run. */
 export interface Survival {
   readonly machine: Machine
   readonly measuredAt: string
@@ -17,24 +17,24 @@ export interface Survival {
   readonly entries: readonly Entry[]
 }
 
-/** A contender through the events. */
+/** The outcomes of a contender. */
 export interface Entry {
   readonly contender: string
   readonly title: string
   readonly version: string
   readonly outcomes: readonly Outcome[]
-  /** Sentences: events that could not be played, failures and broken promises. */
+  /** Sentences about events that could not be run, failures and broken promises. */
   readonly remarks: readonly string[]
 }
 
-/** Writes sessions.json and sessions.md into the folder. */
+/** Writes sessions.json and sessions.md to the folder. */
 export async function writeSurvival(folder: string, survival: Survival): Promise<void> {
   await mkdir(folder, { recursive: true })
   await writeFile(join(folder, 'sessions.json'), `${JSON.stringify(survival, null, 2)}\n`)
   await writeFile(join(folder, 'sessions.md'), `# Who keeps their server\n\n${survivalReport(survival)}\n`)
 }
 
-/** Puts the tables into docs/survival.md, in the place of its block `survival`. */
+/** Writes the tables to the block `survival` of docs/survival.md. */
 export async function renewSurvivalPage(survival: Survival): Promise<void> {
   const before = await readFile(page, 'utf8')
   await writeFile(page, renewBlocks(before, new Map([['survival.md', `${survivalReport(survival)}\n`]])))
@@ -45,7 +45,7 @@ export function survivalOf(users: number, entries: readonly Entry[]): Survival {
   return { machine: thisMachine(), measuredAt: new Date().toISOString(), command, users, entries }
 }
 
-/** The tables, what they mean, and what is to be said of them. */
+/** The tables with explanations and remarks. */
 export function survivalReport({ machine, measuredAt, command, users, entries }: Survival): string {
   const titles = [...new Set(entries.flatMap(({ outcomes }) => outcomes.map(({ title }) => title)))]
   const remarks = entries.flatMap(({ title, remarks }) => remarks.map((remark) => `- ${title}: ${remark}`))
@@ -89,7 +89,7 @@ function lostUsers(entries: readonly Entry[]): string[] {
   return returned.length === 0 ? [] : [`The killed server's own users, who are on it again: ${returned.join('; ')}.`]
 }
 
-/** 100 % only for all of them. */
+/** The share as a percentage; 100 % only if it is exactly all. */
 export function share(some: number, all: number): string {
   if (all === 0) return '–'
   const percent = Math.floor((some / all) * 1000) / 10

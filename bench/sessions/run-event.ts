@@ -7,22 +7,22 @@ import { type Event, SERVERS, type Stage } from './events.ts'
 import { Fleet } from './fleet.ts'
 import type { Outcome } from './outcome.ts'
 
-/** What all events of a run share. */
+/** The values that all events of a run share. */
 export interface Surroundings {
   readonly folder: string
-  /** The folder of the Limpet that takes part. */
+  /** The folder of the Limpet to be measured. */
   readonly limpet: string
   readonly users: number
 }
 
-/** Requests of each user before an event and after each of its steps. */
+/** The number of requests of each user before an event and after each of its steps. */
 const VISITS = 2
 
 /**
- * Starts a contender and servers afresh, lets users come and find a server each, lets the event happen while they go on,
- * and says what it meant to them, step by step.
+ * Starts a contender and servers, waits until each user has a server, runs the event while they continue, and returns its
+ * effect on them, step by step.
  *
- * @throws Error where something does not start, or nobody is served any more
+ * @throws Error if a program does not start, or all visits fail
  */
 export async function runEvent(contender: Contender, event: Event, surroundings: Surroundings): Promise<Outcome[]> {
   const folder = await mkdtemp(join(surroundings.folder, `${contender.name}-${event.name}-`))

@@ -1,14 +1,14 @@
-// The program behind every server of the survival table: an application that keeps its sessions in memory.
+// The program of every server in the survival table: an application that keeps its sessions in memory.
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
 import { type Answer, SESSION_COOKIE, TRY_HEADER, USER_HEADER, VISIT_HEADER } from './answer.ts'
 
 const [name, instance, port] = process.argv.slice(2) as [string, string, string]
 const sessions = new Set<string>()
-/** The newest visit of each user, and how often the user has tried it. */
+/** The newest visit of each user, and the number of its tries. */
 const visits = new Map<string, { readonly visit: string; readonly tried: number }>()
 
-// Longer than any balancer keeps a connection, so that it is never closed under a request.
+// Longer than any balancer keeps a connection, so that the server never closes one that is being reused.
 createServer({ keepAliveTimeout: 3_600_000, requestTimeout: 0 }, (request, response) => {
   if (!sessions.has(sessionOf(request))) {
     const session = randomUUID()
@@ -25,7 +25,7 @@ function sessionOf({ headers }: IncomingMessage): string {
   return pair?.slice(SESSION_COOKIE.length + 1) ?? ''
 }
 
-/** Whether an earlier try of the same visit had come this far. A balancer's own retry is no new try. */
+/** Whether an earlier try of the same visit reached this server. A retry by the balancer does not count as a try. */
 function notice({ headers }: IncomingMessage): boolean {
   const user = String(headers[USER_HEADER])
   const visit = String(headers[VISIT_HEADER])

@@ -5,15 +5,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Answer, TRY_HEADER, USER_HEADER, VISIT_HEADER } from './answer.ts'
 import { CookieJar } from './cookie-jar.ts'
 
-/** What came of one request and of what was tried again for it. */
+/** The outcome of one request, including its retries. */
 export interface Visit {
-  /** The server's; undefined if the visit failed. */
+  /** The server's answer; undefined if the visit failed. */
   readonly answer?: Answer
   /** Why it failed. */
   readonly failure?: string
-  /** Connections that nobody accepted. */
+  /** The number of refused connections. */
   readonly refused: number
-  /** Requests that were sent again because their connection was closed before a byte of an answer came. */
+  /** The number of requests sent again, because their connection was closed before a byte of the response. */
   readonly resent: number
 }
 
@@ -23,18 +23,18 @@ type Reply =
   | { readonly kind: 'closed' }
   | { readonly kind: 'failed'; readonly why: string }
 
-/** How long a user waits for an answer, all tries included, in ms. */
+/** How long a user waits for an answer, including all tries, in ms. */
 const PATIENCE = 10_000
-/** Between a refused connection and the next try, in ms. */
+/** The time between a refused connection and the next try, in ms. */
 const PAUSE = 50
-/** How often one request is sent again. */
+/** The maximum number of times that one request is sent again. */
 const MAX_RESENT = 5
-/** Users have a /24 each: in one, nginx's ip_hash takes all for the same client. */
+/** Each user has a separate /24, because nginx's ip_hash treats all addresses of a /24 as the same client. */
 const NETWORKS = 62_483
 
 /**
- * Somebody with cookies and an address of their own. All of 127.0.0.0/8 is local on Linux. Users do as HTTP clients do
- * (RFC 9110 §9.2.2, RFC 9112 §9.3.1): they try a refused connection again, and a request that was closed on before any answer.
+ * A user with their own cookies and address. All of 127.0.0.0/8 is local on Linux. Like HTTP clients (RFC 9110 §9.2.2,
+ * RFC 9112 §9.3.1), users retry a refused connection, and a request whose connection was closed before any response.
  */
 export class User {
   readonly name: string
@@ -43,19 +43,19 @@ export class User {
   #address: string
   #visits = 0
 
-  /** @param agent keeps the user's connection open; false: every request has a connection of its own */
+  /** @param agent keeps the user's connection open; false: every request opens a new connection */
   constructor(index: number, agent: Agent | false) {
     this.name = `user-${index}`
     this.#agent = agent
     this.#address = addressOf(index)
   }
 
-  /** Goes on from the address that a user of that index starts with, on new connections. */
+  /** Continues from the initial address of the user with this index, on new connections. */
   moveTo(index: number): void {
     this.#address = addressOf(index)
   }
 
-  /** Makes one request to that port of 127.0.0.1. Never rejects. */
+  /** Makes one request to a port of 127.0.0.1. Never rejects. */
   async visit(port: number): Promise<Visit> {
     this.#visits++
     const deadline = performance.now() + PATIENCE
@@ -72,10 +72,10 @@ export class User {
       else {
         this.#cookies.take(reply.response.headers['set-cookie'] ?? [])
         if (!reply.answer.isRepeated) return { answer: reply.answer, refused, resent }
-        return { failure: 'the answer to a request that a server had got was lost', refused, resent }
+        return { failure: 'the answer to a request that reached a server was lost', refused, resent }
       }
       if (performance.now() > deadline) return { failure: 'no connection in time', refused, resent }
-      if (resent > MAX_RESENT) return { failure: 'closed on again and again', refused, resent }
+      if (resent > MAX_RESENT) return { failure: 'closed repeatedly before an answer', refused, resent }
     }
   }
 
@@ -123,13 +123,13 @@ export class User {
 }
 
 /**
- * Cubing modulo a prime that is 2 modulo 3 meets every number once, in no order: from steps of equal size, a hash as
- * simple as ip_hash would make a pattern.
+ * The address of a user. Cubing modulo a prime that is 2 modulo 3 is a permutation that looks random. With networks in
+ * sequence, a hash as simple as ip_hash would give a pattern.
  */
 function addressOf(index: number): string {
   const network = index ** 3 % NETWORKS
   return `127.${1 + Math.floor(network / 250)}.${network % 250}.${1 + (index % 250)}`
 }
 
-/** The most users that there are addresses for, if each changes theirs once and newcomers come as well. */
+/** The maximum number of users: there must be addresses for one change of each user, and for new users. */
 export const MAX_USERS = 20_000

@@ -5,14 +5,14 @@ import { renewBlocks } from '../../bench/report/write.ts'
 
 const page = 'Before.\n\n<!-- bench:targets -->\nold\n<!-- /bench:targets -->\n\nAfter.\n'
 
-test('renews a block of a page, as often as one likes', () => {
+test('updates a block of a page repeatedly', () => {
   const blocks = new Map([['targets.md', '| new |\n']])
   const once = renewBlocks(page, blocks)
   assert.equal(once, 'Before.\n\n<!-- bench:targets -->\n\n| new |\n\n<!-- /bench:targets -->\n\nAfter.\n')
   assert.equal(renewBlocks(once, blocks), once)
 })
 
-test('leaves a block alone for which there is nothing', () => {
+test('leaves a block unchanged if there is no content for it', () => {
   assert.equal(renewBlocks(page, new Map()), page)
 })
 

@@ -21,19 +21,19 @@ const profile = {
 /** From the second sample on. */
 const window = { from: 1400, to: 9000, requests: 100 }
 
-test('adds up the time of a function from wherever it was called, and leaves out idle time', () => {
+test('adds up the time of a function over all its callers, and leaves out idle time', () => {
   assert.deepEqual(selfTimes(profile, window), [
     { name: 'parse', place: 'src/http1/head.ts:42', time: 300 },
     { name: 'writeBuffer', place: '', time: 300 },
   ])
 })
 
-test('tells what V8 did not see of the CPU that the system counted', () => {
+test('reports the CPU time that the system counted and V8 did not see', () => {
   const text = formatProfile(selfTimes(profile, window), window.requests, 10)
   assert.match(text, /3\.00 µs {3}50\.0 % {2}src\/http1\n/)
   assert.match(text, /4\.00 µs .*unseen by V8/)
 })
 
-test('says when V8 counted more than the CPU that was used', () => {
+test('reports if V8 counted more than the used CPU time', () => {
   assert.match(formatProfile(selfTimes(profile, window), window.requests, 5), /Trust the shares/)
 })

@@ -40,7 +40,7 @@ test('one short round writes results, a report and a chart', { skip }, async (co
   assert.match(await readFile(join(folder, 'small.svg'), 'utf8'), /^<svg .*<\/svg>\n$/s)
 })
 
-test('a start is timed to its first answer, and the memory at rest is read', { skip }, async (context) => {
+test('measures the time from a start to the first answer, and the memory at rest', { skip }, async (context) => {
   const folder = await mkdtemp(join(tmpdir(), 'limpet-bench-test-'))
   context.after(() => rm(folder, { recursive: true }))
   const flags = ['--case', 'start', '--peer', 'limpet,nginx', '--rounds', '1', '--output', folder]

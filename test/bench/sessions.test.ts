@@ -13,7 +13,7 @@ import { type Survival, share } from '../../bench/sessions/report.ts'
 const bench = fileURLToPath(new URL('../../bench/sessions/main.ts', import.meta.url))
 const well = { event: 'added', servers: 5, users: 2000, kept: 2000, failed: 0 }
 
-test('takes users through an event, and says who kept their server', {
+test('runs an event, and counts the users who kept their server', {
   skip: platform() !== 'linux',
 }, async (context) => {
   const folder = await mkdtemp(join(tmpdir(), 'limpet-sessions-test-'))
@@ -42,7 +42,7 @@ test('takes users through an event, and says who kept their server', {
   )
   assert.ok(restarted!.refused > 0, 'requests were made while nobody listened')
   assert.ok(restarted!.requests >= 400)
-  // By the addresses, which are always the same, about a quarter stays where it was.
+  // With these fixed addresses, about a quarter of the users stay on their server.
   assert.ok(moved!.kept > 5 && moved!.kept < 60, `${moved!.kept} kept`)
   assert.match(await readFile(join(folder, 'sessions.md'), 'utf8'), /^\| \*\*Limpet, `ip-hash`\*\* \|/m)
 })
@@ -54,7 +54,7 @@ test('an unknown event is refused by name', async () => {
   )
 })
 
-test('where all are to be kept, one who is moved breaks the promise, and so does one failed request', () => {
+test('one moved user or one failed request breaks the promise all-kept', () => {
   const contender = { promise: 'all-kept' } as const
   assert.equal(breach(contender, well), undefined)
   assert.equal(breach(contender, { ...well, kept: 1999 }), '1 of 2000 users were moved')
@@ -62,22 +62,22 @@ test('where all are to be kept, one who is moved breaks the promise, and so does
   assert.equal(breach({ ...contender, excused: ['added'] }, { ...well, kept: 0 }), undefined)
 })
 
-test('where few are to be moved, 1/n + 2 % may be', () => {
+test('the promise few-moved allows 1/n + 2 %', () => {
   const contender = { promise: 'few-moved' } as const
   assert.equal(breach(contender, { ...well, kept: 2000 - 440 }), undefined)
   assert.match(breach(contender, { ...well, kept: 2000 - 441 })!, /^441 of 2000 .* 22 % may be$/)
 })
 
-test('who promises nothing breaks nothing', () => {
+test('without a promise, nothing is broken', () => {
   assert.equal(breach({}, { ...well, kept: 0, failed: 9 }), undefined)
 })
 
-test('only all of them are 100 %', () => {
+test('100 % is only for all users', () => {
   assert.equal(share(2000, 2000), '100 %')
   assert.equal(share(1999, 2000), '99.9 %')
 })
 
-test('a jar keeps cookies until they are taken back', () => {
+test('a jar keeps cookies until they are deleted', () => {
   const jar = new CookieJar()
   jar.take(['a=1; Path=/', 'b=x=y; HttpOnly', 'a=2'])
   assert.equal(jar.header, 'a=2; b=x=y')

@@ -17,7 +17,7 @@ test('the median of nothing is refused', () => {
   assert.throws(() => median([]), RangeError)
 })
 
-test('as many rounds are at most the median as at least it', () => {
+test('the number of rounds at most the median equals the number at least the median', () => {
   fc.assert(
     fc.property(figures, (values) => {
       const middle = median(values)
@@ -37,7 +37,7 @@ test('when every round failed there is no summary', () => {
 })
 
 test('a ratio is taken round by round', () => {
-  // The machine was three times slower in the last round: the ratio does not see it.
+  // The machine was three times slower in the last round, which does not affect the ratio.
   assert.deepEqual(ratio([10, 12, 30], [20, 20, 60]), { median: 0.5, low: 0.5, high: 0.6, rounds: 3 })
 })
 
@@ -46,6 +46,6 @@ test('a ratio counts the rounds in which neither side failed', () => {
   assert.equal(ratio([1], [0]), undefined)
 })
 
-test('against itself everything is 1', () => {
+test('the ratio of a series to itself is 1', () => {
   fc.assert(fc.property(figures, (values) => ratio(values, values)?.median === 1))
 })

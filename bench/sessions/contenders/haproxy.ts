@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { versionOf } from '../../program.ts'
 import type { Contender, Setup } from '../contender.ts'
 
-/** HAProxy with a cookie that it issues itself, as its manual has it, and with every retry that it offers. */
+/** HAProxy with its own cookie, configured as in its manual, and with all retries that it supports. */
 export const haproxyCookie: Contender = {
   name: 'haproxy',
   title: 'HAProxy, `cookie`',

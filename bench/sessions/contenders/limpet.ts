@@ -5,7 +5,7 @@ import type { Launch } from '../../program.ts'
 import { SESSION_COOKIE, USER_HEADER } from '../answer.ts'
 import type { Contender, Setup } from '../contender.ts'
 
-/** What replicas share. */
+/** The secret that replicas share. */
 const SECRET = 'the secret of every replica in this bench'
 
 const limpet = { stopSignal: 'SIGTERM', version: () => describe([]) } as const
@@ -24,7 +24,7 @@ export const limpets: readonly Contender[] = [
     name: 'limpet-learn',
     title: 'Limpet, `learn`',
     promise: 'all-kept',
-    // A replica knows what it has learnt itself.
+    // A replica knows only the sessions that it has learnt itself.
     excused: ['replica'],
     prepare: (setup) => launch(setup, { type: 'learn', from: [`cookie:${SESSION_COOKIE}`] }),
   },

@@ -2,7 +2,7 @@ import { launchNginx } from '../../peers/nginx.ts'
 import { versionOf } from '../../program.ts'
 import type { Contender, Setup } from '../contender.ts'
 
-/** nginx's own way without its commercial edition. It knows no names: a server is its place in the list. */
+/** The affinity of open-source nginx. It has no names of servers: a server is its position in the list. */
 export const nginxIpHash: Contender = {
   name: 'nginx',
   title: 'nginx, `ip_hash`',

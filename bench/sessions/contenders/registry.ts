@@ -3,5 +3,5 @@ import { haproxyCookie } from './haproxy.ts'
 import { limpets } from './limpet.ts'
 import { nginxIpHash } from './nginx.ts'
 
-/** In the order in which they take their turns, and stand in the report. */
+/** All contenders, in the order of the runs and of the report. */
 export const contenders: readonly Contender[] = [...limpets, nginxIpHash, haproxyCookie]
