@@ -1,11 +1,11 @@
-/** Accepted sockets: they read into shared memory, and without that where Node.js should not have the means any more. */
+/** Accepted sockets. They read into shared memory, or into Node.js's own if a future Node.js does not support that. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { type ClientSocket, onConnection } from '../../src/downstream/client-socket.ts'
 
-/** A listening server; `seen` is how `onConnection` sees it. */
+/** Starts a server. `seen` replaces the server that `onConnection` sees. */
 async function listening(t: TestContext, seen: (server: Server) => Server = (server) => server) {
   const server = createServer({ allowHalfOpen: true, noDelay: true }).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -18,7 +18,7 @@ async function listening(t: TestContext, seen: (server: Server) => Server = (ser
   return { client, socket }
 }
 
-/** The server as a Node.js would show it that keeps its handle to itself. */
+/** The server as in a Node.js that does not expose its handle. */
 const withoutHandle = (server: Server) =>
   new Proxy(server, {
     get(target, key) {
@@ -49,7 +49,7 @@ for (const [name, seen] of [
   })
 }
 
-test('sockets built here take turns in the same memory, and can be paused', async (t) => {
+test('sockets built here share the same memory in turn, and can be paused', async (t) => {
   const one = await listening(t)
   const other = await listening(t)
   const memory = new Set<ArrayBufferLike>()
@@ -70,7 +70,7 @@ test('sockets built here take turns in the same memory, and can be paused', asyn
   one.socket.pause()
   one.socket.reader = { whenRead: () => assert.fail('a paused socket read') }
   one.client.write('held back')
-  // What another connection says later arrives before it.
+  // Data that another connection sends later arrives first.
   const later = new Promise<void>((resolve) => {
     other.socket.reader = { whenRead: () => resolve() }
   })

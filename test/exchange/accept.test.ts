@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { prefersJson } from '../../src/exchange/accept.ts'
 import fc from '../support/property.ts'
 
-/** The same in plain words (RFC 9110 §12.5.1). */
+/** A simple reference implementation (RFC 9110 §12.5.1). */
 function plainly(accept: string): boolean {
   const weightOf = (type: RegExp) =>
     accept.split(',').reduce((most, range) => {
@@ -34,7 +34,7 @@ const others = [
 ]
 const weights = ['q=0', 'q=1', 'Q=0.5', 'q=0.25', 'q=0.999', 'q=1.000', 'q=.5', 'q=', 'q=x', 'q =0.1', 'level=1', '']
 
-test('JSON is preferred where it has more weight than HTML', () => {
+test('JSON is preferred if it has more weight than HTML', () => {
   const blank = fc.constantFrom('', '', ' ', '\t')
   const parameter = fc
     .tuple(blank, blank, fc.constantFrom(...weights), blank)
@@ -51,7 +51,7 @@ test('JSON is preferred where it has more weight than HTML', () => {
   )
 })
 
-test('a field of half a megabyte is read to its end', () => {
+test('a field of half a megabyte is read completely', () => {
   assert.equal(prefersJson(`${','.repeat(500_000)}application/json`), true)
   assert.equal(prefersJson(`${'text/html;q=0.1,'.repeat(30_000)}application/json;q=0.2`), true)
 })

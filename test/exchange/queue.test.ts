@@ -1,4 +1,4 @@
-/** The queue by itself, on a clock of its own; test/scenarios/queue.test.ts has it at work. */
+/** Unit tests of the queue with a fake clock. test/scenarios/queue.test.ts tests it in the whole program. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ServerState } from '../../src/balancing/server-state.ts'
@@ -8,7 +8,7 @@ import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import type { Upstream } from '../../src/runtime/snapshot.ts'
 import { serversWith } from '../balancing/group.ts'
 
-/** Deadlines that pass when the test says so. */
+/** Deadlines that expire when the test says so. */
 class FakeDeadlines {
   #now = 0
   readonly #all = new Set<Timed>()
@@ -32,7 +32,7 @@ class FakeDeadlines {
   }
 }
 
-/** Two servers of one place each, as some workers see them. */
+/** Two servers with maxConnections 1 each, shared by several workers. */
 function upstreamOf({ size = 100, timeout = 0, workers = 1 } = {}) {
   const servers = serversWith([{ maxConnections: 1 }, { maxConnections: 1 }])
   const settings: Upstream = {
@@ -48,12 +48,12 @@ function upstreamOf({ size = 100, timeout = 0, workers = 1 } = {}) {
   const scoreboard = new Scoreboard()
   const deadlines = new FakeDeadlines()
   const served: string[] = []
-  /** While it is closed, no server serves anybody. */
+  /** While it is closed, no server may serve. */
   const door = { isOpen: true }
   const views = Array.from({ length: workers }, (_, worker) => {
     const states = servers.map((server) => new ServerState(server, 0, false, scoreboard, worker))
     const queue = new Queue(settings, states, scoreboard, worker, deadlines)
-    /** Waits for one of them (by its index), or for any, and takes a place as soon as there is one. */
+    /** Waits for one server (by its index) or for any, and takes a place as soon as one is free. */
     const join = (name: string, index?: number): Ticket | undefined => {
       const place: Awaited = index === undefined ? undefined : states[index]
       const waiter: Waiter = {
@@ -73,13 +73,13 @@ function upstreamOf({ size = 100, timeout = 0, workers = 1 } = {}) {
   return { scoreboard, deadlines, served, door, views, ...views[0]! }
 }
 
-/** Resolves once every promise that is settled has been heard of: each worker's news passes by one. */
+/** Resolves after all settled promises have run their callbacks. Each worker's notification uses one. */
 async function settled(): Promise<void> {
   for (let i = 0; i < 10; i++) await new Promise(setImmediate)
 }
 
 describe('a queue', () => {
-  test('gives a place to the first of those who want it, and lets nobody stand in the way', async () => {
+  test('gives a place to the first one that can use it, and is not blocked by others', async () => {
     const { servers, join, served } = upstreamOf()
     join('own 0', 0)
     join('any')
@@ -97,7 +97,7 @@ describe('a queue', () => {
     assert.deepEqual(served, ['any', 'own 1', 'own 0', 'any again'])
   })
 
-  test('takes as many as may wait, of all workers together, and counts them', () => {
+  test('accepts requests up to its size across all workers, and counts them', () => {
     const { views, scoreboard } = upstreamOf({ size: 3, workers: 2 })
     const first = views[0]!.join('a')
     assert.ok(views[1]!.join('b', 0) && views[0]!.join('c', 1))
@@ -109,7 +109,7 @@ describe('a queue', () => {
     assert.ok(views[1]!.join('d'))
   })
 
-  test('tells who has waited for too long, and no sooner', () => {
+  test('reports a request at its timeout, and not earlier', () => {
     const { deadlines, join, served, scoreboard } = upstreamOf({ timeout: 1000 })
     join('a')
     deadlines.advance(600)
@@ -123,7 +123,7 @@ describe('a queue', () => {
     assert.equal(scoreboard.queues.waiting(0), 0)
   })
 
-  test('gives one place to one, whichever worker it waits in, until all are served', async () => {
+  test('gives each place to one request, in any worker, until all are served', async () => {
     const { views, servers, served } = upstreamOf({ workers: 3 })
     for (let i = 0; i < 30; i++) views[i % 3]!.join(`${i}`, [undefined, 0, 1][i % 4])
     for (let i = 1; i <= 15; i++) {
@@ -134,7 +134,7 @@ describe('a queue', () => {
     }
   })
 
-  test('passes on what it was told of once those who waited have left', async () => {
+  test('passes a notification on if the requests that waited for it have left', async () => {
     const { views, servers, served } = upstreamOf({ workers: 2 })
     const gone = [views[0]!.join('gone'), views[0]!.join('gone too', 0)]
     views[1]!.join('stays', 0)
@@ -144,7 +144,7 @@ describe('a queue', () => {
     assert.deepEqual(served, ['stays'])
   })
 
-  test('hears, in all workers, that anything may have changed', async () => {
+  test('notifies all workers of a possible change', async () => {
     const { views, servers, served, scoreboard, door } = upstreamOf({ workers: 2 })
     door.isOpen = false
     views[0]!.join('a', 0)
@@ -158,7 +158,7 @@ describe('a queue', () => {
     assert.deepEqual(served.sort(), ['a', 'b'])
   })
 
-  test('loses nothing to a worker that dies: neither its places nor its part of the count', async () => {
+  test('recovers the places and the count of a worker that dies', async () => {
     const { views, served, scoreboard } = upstreamOf({ size: 2, workers: 2 })
     views[0]!.join('dead')
     views[1]!.join('alive')
@@ -168,7 +168,7 @@ describe('a queue', () => {
     assert.ok(served.includes('alive'))
   })
 
-  test('asks to be told once of each line, however often it fills', async () => {
+  test('registers once for each line, even if it fills repeatedly', async () => {
     const { join, servers, scoreboard, served } = upstreamOf()
     let promises = 0
     const untilPlace = scoreboard.queues.untilPlace.bind(scoreboard.queues)

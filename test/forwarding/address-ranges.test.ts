@@ -7,7 +7,7 @@ import { ipAddressOf, parseIpAddress } from '../../src/runtime/ip-address.ts'
 import type { AddressRange } from '../../src/runtime/snapshot.ts'
 import fc from '../support/property.ts'
 
-/** Octets of few values, so that ranges hold each other and addresses hit them. */
+/** Octets from few values, so that ranges contain each other and addresses are in them. */
 const octet = fc.oneof(fc.constantFrom(0, 1, 10, 127, 128, 254, 255), fc.nat(255))
 const octets = fc
   .oneof(...[4, 16].map((width) => fc.array(octet, { minLength: width, maxLength: width })))
@@ -24,11 +24,11 @@ function familyOf({ length }: Uint8Array): 'ipv4' | 'ipv6' {
   return length === 4 ? 'ipv4' : 'ipv6'
 }
 
-test('an address is in the ranges that node:net finds it in', () => {
+test('finds an address in the same ranges as node:net', () => {
   fc.assert(
     fc.property(fc.array(range, { maxLength: 12 }), fc.array(octets, { maxLength: 20 }), (ranges, addresses) => {
       const ours = new AddressRanges(ranges)
-      // To node:net a range of IPv6 may hold an IPv4 address, by its mapped form: it is asked about each family alone.
+      // For node:net, an IPv6 range may contain an IPv4 address by its mapped form. So each family is compared separately.
       const theirs = { ipv4: new BlockList(), ipv6: new BlockList() }
       for (const { octets, prefix } of ranges)
         theirs[familyOf(octets)].addSubnet(ipAddressOf(octets)!.text, prefix, familyOf(octets))
@@ -39,7 +39,7 @@ test('an address is in the ranges that node:net finds it in', () => {
   )
 })
 
-test('a thousand ranges are as right as one', () => {
+test('a thousand ranges are as correct as one', () => {
   const ranges = new AddressRanges(
     Array.from({ length: 1000 }, (_, n) => parseAddressRange(`10.${n >> 2}.${(n & 3) * 64}.0/19`)),
   )
@@ -49,6 +49,6 @@ test('a thousand ranges are as right as one', () => {
   }
 })
 
-test('a range is the same once written and read', () => {
+test('a range is the same after it is written and read', () => {
   fc.assert(fc.property(range, (range) => assert.deepEqual(parseAddressRange(formatAddressRange(range)), range)))
 })

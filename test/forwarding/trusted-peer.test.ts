@@ -54,7 +54,7 @@ describe('whether a request came by HTTPS', () => {
 
 describe('by', () => {
   for (const source of ['x-forwarded-for', 'forwarded'] as const) {
-    test(`${source}, an answer does not depend on what was asked before`, () => {
+    test(`${source}, a result does not depend on earlier calls`, () => {
       const value = fc.stringMatching(/^[ -~]{0,40}$/)
       const likely = fc.constantFrom('192.0.2.1', '10.0.0.2', 'for=192.0.2.1', 'for="[fd00::1]"', ', ', '"', ';', '\\')
       const written = fc.oneof(
@@ -75,7 +75,7 @@ describe('by', () => {
       )
     })
 
-    test(`${source}, whatever a client wrote on the left, the proxy's word on the right counts`, () => {
+    test(`${source}, the rightmost entry, by the proxy, counts, with any input of the client to its left`, () => {
       const left = fc.stringMatching(/^[ -~]{0,40}$/)
       const element = source === 'forwarded' ? 'for="192.0.2.7:80";proto=https' : '192.0.2.7'
       const name = source === 'forwarded' ? 'Forwarded' : 'X-Forwarded-For'
@@ -88,7 +88,7 @@ describe('by', () => {
       )
     })
 
-    test(`${source}, 250 members are looked at, and what stands left of them is nobody's word`, () => {
+    test(`${source}, 250 members are read, and everything to their left is ignored`, () => {
       const name = source === 'forwarded' ? 'Forwarded' : 'X-Forwarded-For'
       const element = (address: string) => (source === 'forwarded' ? `for=${address}` : address)
       const clientAfter = (proxies: number) => {

@@ -1,6 +1,6 @@
 import fc from '../support/property.ts'
 
-/** Arbitrary messages, and messages gone wrong. Text has one byte a character. */
+/** Arbitrary valid and damaged messages. Text has one byte per character. */
 
 const oneOf = (characters: string) => fc.constantFrom(...characters)
 const text = (characters: string, minLength: number, maxLength: number) =>
@@ -25,7 +25,7 @@ const method = fc
   .oneof(fc.constantFrom('GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS', 'get'), token)
   .filter((method) => method !== 'CONNECT')
 
-/** Bad white space, which grammars allow and nobody should write. */
+/** Bad white space (BWS), which grammars allow for compatibility. */
 const badSpace = fc.oneof({ arbitrary: fc.constant(''), weight: 3 }, { arbitrary: whiteSpace, weight: 1 })
 const quoted = text(VALUE, 0, 10).map((value) => `"${value.replace(/["\\]/g, '\\$&')}"`)
 const oneExtension = fc
@@ -35,11 +35,11 @@ const oneExtension = fc
     const [beforeEquals, afterEquals, text] = value
     return `;${before}${name}${beforeEquals}=${afterEquals}${text}`
   })
-/** What may stand behind a chunk's size, RFC 9112 §7.1.1. */
+/** Chunk extensions, RFC 9112 §7.1.1. */
 const extension = fc
   .array(fc.tuple(badSpace, oneExtension), { maxLength: 2 })
   .map((extensions) => extensions.map(([before, one], index) => (index === 0 ? one : before + one)).join(''))
-/** What may stand there where a server writes it. */
+/** Chunk extensions of a server. */
 const serversExtension = fc
   .tuple(whiteSpace, fc.option(text(VALUE, 0, 10), { nil: undefined }))
   .map(([padding, value]) => padding + (value === undefined ? '' : `;${value}`))
@@ -75,20 +75,20 @@ const chunkedWith = (extension: fc.Arbitrary<string>) =>
 export const chunked = chunkedWith(extension)
 export const chunkedByServer = chunkedWith(serversExtension)
 
-/** A body and the way it is framed. */
+/** A body and its framing. */
 const framed = fc.oneof(
   fc.constant({ field: '', wire: '', data: '' }),
   body.map((data) => ({ field: `Content-Length: ${data.length}\r\n`, wire: data, data })),
   chunked.map(({ wire, data }) => ({ field: 'Transfer-Encoding: chunked\r\n', wire, data })),
 )
 
-/** A valid request on the wire, and what is in it. */
+/** A valid request on the wire, and its parts. */
 export const request = fc
   .tuple(
     method,
     target,
     host,
-    // Fields that mean nothing: the names begin with a mark that no known one has.
+    // Fields without a meaning: their names start with a character that no known name has.
     fc.array(
       fieldLine.map(({ name, value, wire }) => ({ name: `!${name}`, value, wire: `!${wire}` })),
       { maxLength: 5 },
@@ -121,7 +121,7 @@ const anyByte = fc.oneof(
   { arbitrary: fc.nat(255).map((byte) => String.fromCharCode(byte)), weight: 1 },
 )
 
-/** Some text with a few bytes changed, inserted or taken out. */
+/** A text with a few bytes changed, inserted or removed. */
 export function damaged(whole: fc.Arbitrary<string>): fc.Arbitrary<string> {
   const place = fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true })
   const damage = fc.tuple(place, fc.nat(2), fc.oneof(anyByte, fc.constantFrom('\r\n', '\r\n\r\n', '\n\n', '')))
@@ -133,7 +133,7 @@ export function damaged(whole: fc.Arbitrary<string>): fc.Arbitrary<string> {
   )
 }
 
-/** Offsets at which bytes are cut into segments: a few, or every one. */
+/** Offsets at which bytes are split into segments: a few, or all. */
 export const cuts = (length: number): fc.Arbitrary<number[]> =>
   fc.oneof(
     { arbitrary: fc.array(fc.nat(length), { maxLength: 8 }).map((cuts) => cuts.sort((a, b) => a - b)), weight: 4 },

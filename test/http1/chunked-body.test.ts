@@ -17,7 +17,7 @@ const anyWire = fc.oneof(
   { arbitrary: fc.string({ unit: fc.constantFrom(...'01;="\\\r\nax: \t'), maxLength: 12 }), weight: 4 },
 )
 
-/** Reads with ChunkedBody, in segments; `data` is what was sent on. */
+/** Reads with ChunkedBody, in segments. `data` is the forwarded data. */
 function decode(text: string, sender: Sender, keepFraming: boolean, cuts: readonly number[] = []): Decoded {
   const body = new ChunkedBody(keepFraming, LIMITS, sender)
   let data = ''
@@ -32,7 +32,7 @@ function decode(text: string, sender: Sender, keepFraming: boolean, cuts: readon
           data += bytes.toString('latin1', from, to)
         },
       })
-      // Others may read into the same memory next.
+      // Other connections may read into the same memory next.
       bytes.fill('?')
       from += end
     }
@@ -43,7 +43,7 @@ function decode(text: string, sender: Sender, keepFraming: boolean, cuts: readon
   return body.done ? { data, end: from } : 'unfinished'
 }
 
-/** The data of a whole body in which sizes stand alone; undefined where anything else is in it. */
+/** The data of a complete body without extensions and trailers; undefined if the body has any. */
 function decodeBareChunks(text: string): string | undefined {
   const line = /^([0-9A-Fa-f]+)\r\n/.exec(text)
   if (line === null) return undefined
@@ -56,7 +56,7 @@ function decodeBareChunks(text: string): string | undefined {
 
 for (const sender of senders) {
   describe(`a chunked body of a ${sender}`, () => {
-    test('is read as it was written', () => {
+    test('is read correctly', () => {
       fc.assert(
         fc.property(bodies[sender], fc.string(), ({ wire, data }, more) => {
           deepEqual(decode(wire + more, sender, false), { data, end: wire.length })
@@ -65,7 +65,7 @@ for (const sender of senders) {
       )
     })
 
-    test('is what the slow reader says, with and without its framing, however it is cut', () => {
+    test('is what the reference reader finds, with and without its framing, with any split', () => {
       const cutWire = anyWire.chain((wire) => fc.tuple(fc.constant(wire), cuts(wire.length)))
       fc.assert(
         fc.property(cutWire, ([wire, cuts]) => {
@@ -75,14 +75,14 @@ for (const sender of senders) {
           const framed = decode(wire, sender, true, cuts)
           deepEqual(framed, decode(wire, sender, true))
           if (typeof expected === 'string' || typeof framed === 'string') return deepEqual(framed, expected)
-          // Nothing is left but sizes and data.
+          // Only sizes and data are left.
           deepEqual(decodeBareChunks(framed.data), expected.data)
         }),
         { numRuns: 5000 },
       )
     })
 
-    test('is read from its own bytes only', () => {
+    test('is read only from its own bytes', () => {
       fc.assert(
         fc.property(anyWire, fc.boolean(), (wire, keepFraming) => {
           const body = new ChunkedBody(keepFraming, LIMITS, sender)

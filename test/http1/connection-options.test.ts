@@ -17,7 +17,7 @@ function namedIn(head: RequestHead): number[] {
   return [...connectionOptions(head).named.entries()].filter(([, flag]) => flag === 1).map(([field]) => field)
 }
 
-/** The same in plain words: the list is split, and each field looked up in it. */
+/** A simple reference implementation: splits the list, and looks each field up in it. */
 function plainly(lines: readonly string[]) {
   const fields = ['Host: a', ...lines].map((line) => line.split(':', 2) as [string, string])
   const options = fields
@@ -33,7 +33,7 @@ function plainly(lines: readonly string[]) {
   }
 }
 
-test('what Connection says, and which fields it names', () => {
+test('the options of Connection, and the fields that it names', () => {
   const option = fc.constantFrom(
     'close',
     'Keep-Alive',
@@ -64,7 +64,7 @@ test('what Connection says, and which fields it names', () => {
   )
 })
 
-test('of a thousand fields each is found by its name', () => {
+test('each of a thousand fields is found by its name', () => {
   const names = Array.from({ length: 1000 }, (_, index) => `x-${index}`)
   const even = names.filter((_, index) => index % 2 === 0)
   const head = headWith([`Connection: ${even.join(', ')}`, ...names.map((name) => `${name}: 1`)])

@@ -12,13 +12,13 @@ function found(names: CookieNames, field: string): string[] {
   return pairs
 }
 
-/** The same in plain words. */
+/** A simple reference implementation. */
 function plainly(names: readonly string[], field: string): string[] {
   const pairs = field.split(';').map((pair) => pair.replace(/^[ \t]+/, ''))
   return pairs.filter((pair) => pair !== '' && names.includes(pair.split('=', 1)[0]!.replace(/[ \t]+$/, '')))
 }
 
-test('pairs are found by name, whatever stands around them', () => {
+test('pairs are found by name, in any context', () => {
   const names = ['stick', 'stick2', 'a']
   const set = new CookieNames(names)
   const part = fc.constantFrom('stick', 'stick2', 'a', 'A', 'b', 'sticky', '=', '=', ';', ';', ' ', '\t', 'x')
@@ -30,7 +30,7 @@ test('pairs are found by name, whatever stands around them', () => {
   )
 })
 
-test('of a thousand names each is found', () => {
+test('each of a thousand names is found', () => {
   const names = Array.from({ length: 1000 }, (_, index) => `name-${index}`)
   const field = [...names, 'name-1000', 'NAME-1'].map((name) => `${name}=1`).join('; ')
   assert.deepEqual(

@@ -1,4 +1,4 @@
-/** Cookies and parameters as they stand in a head, against readers that go the plain way. */
+/** Cookies and parameters in a head, compared with simple reference readers. */
 import { deepEqual, equal } from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { cookieIn, unquoted } from '../../src/http1/cookie.ts'
@@ -10,7 +10,7 @@ import fc from '../support/property.ts'
 
 const NOW = 1_800_000_000
 const LIMITS = { headSize: 10_000, headers: 100 }
-/** Made of what matters, so that names meet. */
+/** From few, significant characters, so that names are equal often. */
 const piece = fc.string({ unit: fc.constantFrom('a', 'b', 'ab', '=', ';', ' ', '"', ',', '\t', '\xe9'), maxLength: 12 })
 const name = fc.constantFrom('a', 'b', 'ab', 'ba', 'aa')
 
@@ -30,7 +30,7 @@ function responseWith(...cookies: readonly string[]): ResponseHead {
 
 const blank = /^[ \t]+|[ \t]+$/g
 
-/** Name and value of each pair that there is. */
+/** The name and value of each pair. */
 function pairsOf(text: string): [string, string][] {
   return text
     .split(';')
@@ -43,7 +43,7 @@ function pairsOf(text: string): [string, string][] {
 }
 
 describe('a cookie', () => {
-  test('of a request is the first of exactly that name, in any of its fields', () => {
+  test('of a request is the first one with exactly that name, in any of its fields', () => {
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 3 }), name, (fields, wanted) => {
         const expected = fields.flatMap(pairsOf).find(([found]) => found === wanted)?.[1]
@@ -53,7 +53,7 @@ describe('a cookie', () => {
     )
   })
 
-  test('of a response is the last that is set by exactly that name', () => {
+  test('of a response is the last one that is set with exactly that name', () => {
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 3 }), name, (fields, wanted) => {
         const set = fields.map((field) => pairsOf(field)[0])
@@ -125,7 +125,7 @@ describe('a cookie', () => {
   }
 })
 
-test('of a response are all that a browser would keep, however many it sets and takes away', () => {
+test('the cookies of a response are all that a browser would keep, for any number of set and deleted ones', () => {
   const change = fc.record({
     path: fc.constantFrom('/', '/app', '/app/x'),
     domain: fc.constantFrom('', 'a.org', 'b.a.org'),
@@ -154,7 +154,7 @@ test('of a response are all that a browser would keep, however many it sets and 
   )
 })
 
-test('a parameter of a query is the first of exactly that name that has a value', () => {
+test('a query parameter is the first one with exactly that name and a value', () => {
   const part = fc.string({ unit: fc.constantFrom('a', 'b', '=', '&', '?', '%41', '+'), maxLength: 12 })
   fc.assert(
     fc.property(part, name, (query, wanted) => {
@@ -166,7 +166,7 @@ test('a parameter of a query is the first of exactly that name that has a value'
   )
 })
 
-test('a parameter may have an escaped name, or be one of several', () => {
+test('a parameter may have an escaped name, or one of several names', () => {
   const target = '/?x=0&%73id=1&s%69%64=2&%73id&sid=3&%73%69%6=4&sid%=5&%=6'
   const found = [0, 1, 2, 3].map((after) => parameterIn(target, 'sid', after))
   deepEqual(found, ['1', '2', '3', undefined])
@@ -174,7 +174,7 @@ test('a parameter may have an escaped name, or be one of several', () => {
   equal(parameterIn('/?a%3Db=1', 'a=b'), '1')
 })
 
-test('a value is unescaped as the URL standard has it', () => {
+test('a value is unescaped according to the URL standard', () => {
   const unit = fc.constantFrom('a', '0', '+', '=', '%', '%2', '%41', '%2b', '%25', '%c3%a9', '%zz')
   const text = fc.string({ unit, maxLength: 12 })
   const byUrl = (value: string) => new URLSearchParams(`value=${value}`).get('value')
@@ -188,7 +188,7 @@ test('a value is unescaped as the URL standard has it', () => {
   equal(unescaped('%E9'), '\xe9')
 })
 
-test('a parameter is looked for among the first thousand', () => {
+test('only the first thousand parameters are searched', () => {
   equal(parameterIn(`/?${'a=1&'.repeat(999)}sid=x`, 'sid'), 'x')
   equal(parameterIn(`/?${'a=1&'.repeat(1000)}sid=x`, 'sid'), undefined)
 })

@@ -1,6 +1,6 @@
 import { ok } from 'node:assert/strict'
 
-/** The same bytes, but reading one before or beyond them fails instead of giving undefined. */
+/** The same bytes, but reading before or beyond them throws instead of returning undefined. */
 export function guarded(bytes: Buffer): Buffer {
   return new Proxy(bytes, {
     get(target, name) {

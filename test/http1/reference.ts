@@ -1,4 +1,4 @@
-/** Slow, obvious readers to hold the fast ones against. Text has one byte a character. */
+/** Slow and simple reference readers for comparison with the fast ones. Text has one byte per character. */
 import type { Sender } from '../../src/http1/chunked-body.ts'
 
 const TOKEN = /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.source
@@ -7,13 +7,13 @@ const VALUE = /[\t\x20-\x7e\x80-\xff]/.source
 const SIZE = '([0-9A-Fa-f]{1,13})'
 const BWS = '[ \t]*'
 const QUOTED = `"(?:(?!["\\\\])${VALUE}|\\\\${VALUE})*"`
-/** RFC 9112 §7.1.1, but for white space before the first semicolon. */
+/** RFC 9112 §7.1.1, except for white space before the first semicolon. */
 const EXTENSION = `;${BWS}${TOKEN}+(?:${BWS}=${BWS}(?:${TOKEN}+|${QUOTED}))?`
 const sizeLines: Readonly<Record<Sender, RegExp>> = {
   client: new RegExp(`^${SIZE}(?:${EXTENSION}(?:${BWS}${EXTENSION})*)?\r\n`),
   server: new RegExp(`^${SIZE}${BWS}(?:;${VALUE}*)?\r\n`),
 }
-/** Each beginning of a line that can still become one does so with one of these. */
+/** Every valid prefix of a size line becomes a complete line with one of these endings. */
 const ENDINGS = ['1\r\n', '\r\n', '\n', 'a\r\n', '=a\r\n', ';a\r\n', '"\r\n', 'a"\r\n']
 const FIELD_LINE = new RegExp(`^(${TOKEN}+):[\t ]*(${VALUE}*?)[\t ]*\r$`)
 
@@ -47,7 +47,7 @@ function afterLastChunk(text: string, from: number, data: string): Decoded {
   for (let at = from; ; ) {
     const lineFeed = text.indexOf('\n', at)
     const line = text.slice(at, lineFeed < 0 ? text.length : lineFeed)
-    // Without trailers two bytes are all that may follow; each is judged as it comes.
+    // Without trailers, only two bytes may follow. Each is checked as it arrives.
     if (isEmpty && line.length > 1) return 'refused'
     if (lineFeed < 0) return 'unfinished'
     at = lineFeed + 1
@@ -56,7 +56,7 @@ function afterLastChunk(text: string, from: number, data: string): Decoded {
   }
 }
 
-/** The parts of a request's head by the grammar of RFC 9112, or nothing if it is none. */
+/** The parts of a request's head by the grammar of RFC 9112; undefined if it is not valid. */
 export function parseHead(text: string) {
   const head = new RegExp(
     `^(?:\r\n)?((${TOKEN}+) ([!-"$-~]+) HTTP/1\\.([01])\r\n((?:${TOKEN}+:${VALUE}*\r\n)*)\r\n)`,
@@ -77,7 +77,7 @@ interface Request {
   readonly body: string
 }
 
-/** The whole requests at the beginning of some text, up to the first thing that is none. */
+/** The complete requests at the start of a text, up to the first invalid or incomplete one. */
 export function parseRequests(text: string): Request[] {
   const requests: Request[] = []
   for (let at = 0; at < text.length; ) {
@@ -92,7 +92,7 @@ export function parseRequests(text: string): Request[] {
   return requests
 }
 
-/** RFC 9112 §6.3, where whatever could be taken in two ways has no body at all. */
+/** The body length by RFC 9112 §6.3. An ambiguous request has no body. */
 function bodyAfter(head: NonNullable<ReturnType<typeof parseHead>>, rest: string) {
   const valuesOf = (name: string) =>
     head.fields.filter(([field]) => field.toLowerCase() === name).map(([, value]) => value)

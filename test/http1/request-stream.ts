@@ -6,7 +6,7 @@ import { MessageError } from '../../src/http1/message-error.ts'
 import { RequestHead } from '../../src/http1/request-head.ts'
 import { decodeChunks } from './reference.ts'
 
-/** A request as it was read, every part of it as text of one byte a character. */
+/** A request as it was read. Every part is text with one byte per character. */
 export interface ReadRequest {
   readonly method: string
   readonly target: string
@@ -19,27 +19,27 @@ export interface ReadRequest {
   /** The head's bytes. */
   readonly head: string
   body: string
-  /** The body in its own framing, as it is sent on. */
+  /** The body in its framing, as it is forwarded. */
   framed: string
 }
 
-/** What a connection came to. */
+/** The outcome of a connection. */
 export interface Reading {
   readonly requests: readonly ReadRequest[]
-  /** Whether the last of the requests is still without its end, or the next one without the end of its head. */
+  /** Whether the last request is incomplete, or the head of the next one is. */
   readonly unfinished: boolean
   /** The status and the text of the error that ended it. */
   readonly fault: string | undefined
 }
 
-/** Reads a connection's bytes as the proxy does: whatever has arrived, as far as it goes. */
+/** Reads a connection's bytes as the proxy does: parses as much as possible of what has arrived. */
 export class RequestStream {
   readonly #limits: HeadLimits
   readonly #head = new RequestHead()
   readonly #requests: ReadRequest[] = []
   #pending: Buffer = Buffer.alloc(0)
   #remaining = 0
-  /** The body, read for its data and read for its framing. */
+  /** The body, read once for its data and once for its framing. */
   #chunked: readonly ChunkedBody[] | undefined
   #fault: string | undefined
 
@@ -131,17 +131,17 @@ export class RequestStream {
     this.#pending = bytes.subarray(end)
     if (!bare!.done) return equal(end, bytes.length, 'bytes of a body that goes on were left')
     this.#chunked = undefined
-    // What is sent on must say the same again, to its last byte.
+    // The forwarded body must be read as the same body, to its last byte.
     deepEqual(decodeChunks(request.framed), { data: request.body, end: request.framed.length })
   }
 }
 
-/** Reads a connection's bytes in one piece, or cut at those offsets. */
+/** Reads a connection's bytes in one piece, or split at the given offsets. */
 export function readRequests(bytes: Buffer, limits: HeadLimits, cuts: readonly number[] = []): Reading {
   const stream = new RequestStream(limits)
   let from = 0
   for (const cut of [...cuts, bytes.length]) {
-    // A copy of its own, so that nothing can be read beyond it.
+    // A separate copy, so that nothing can be read beyond it.
     if (cut > from) stream.feed(Buffer.from(bytes.subarray(from, cut)))
     from = Math.max(from, cut)
   }

@@ -9,7 +9,7 @@ import { guarded } from './guarded.ts'
 import { parseHead, parseRequests } from './reference.ts'
 import { readRequests } from './request-stream.ts'
 
-/** Small, so that they are met. */
+/** Small limits, so that requests exceed them. */
 const LIMITS = { headSize: 300, headers: 8 }
 const AMPLE = { headSize: 32_000, headers: 100 }
 
@@ -24,7 +24,7 @@ const anyWire = fc.oneof(
 )
 
 describe('requests', () => {
-  test('are read as they were written', () => {
+  test('are read correctly', () => {
     fc.assert(
       fc.property(conversation, (requests) => {
         const reading = readRequests(bytesOf(requests.map(({ wire }) => wire).join('')), AMPLE)
@@ -50,7 +50,7 @@ describe('requests', () => {
     )
   })
 
-  test('come out the same however they are cut into segments', () => {
+  test('give the same result with any split into segments', () => {
     const cutWire = anyWire.chain((wire) => fc.tuple(fc.constant(wire), cuts(wire.length)))
     fc.assert(
       fc.property(cutWire, fc.constantFrom(LIMITS, AMPLE), ([wire, cuts], limits) => {
@@ -60,7 +60,7 @@ describe('requests', () => {
     )
   })
 
-  test('are heads by the grammar wherever they are taken for heads', () => {
+  test('have heads that follow the grammar if they are accepted', () => {
     fc.assert(
       fc.property(anyWire, (wire) => {
         const reading = readRequests(bytesOf(wire), AMPLE)
@@ -76,7 +76,7 @@ describe('requests', () => {
     )
   })
 
-  test('have the bodies that the slow reader finds', () => {
+  test('have the bodies that the reference reader finds', () => {
     fc.assert(
       fc.property(anyWire, (wire) => {
         const { requests, unfinished, fault } = readRequests(bytesOf(wire), AMPLE)
@@ -90,7 +90,7 @@ describe('requests', () => {
     )
   })
 
-  test('fail with nothing but a MessageError, and no byte beyond them is looked at', () => {
+  test('throw only MessageError, and no byte beyond them is read', () => {
     const head = new RequestHead()
     fc.assert(
       fc.property(anyWire, fc.constantFrom(LIMITS, AMPLE), (wire, limits) => {
@@ -107,7 +107,7 @@ describe('requests', () => {
     )
   })
 
-  test('do not depend on what follows them', () => {
+  test('do not depend on the bytes that follow', () => {
     fc.assert(
       fc.property(request, anything, ({ wire }, more) => {
         const alone = readRequests(bytesOf(wire), AMPLE).requests[0]

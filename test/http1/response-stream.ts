@@ -5,7 +5,7 @@ import type { HeadLimits } from '../../src/http1/head.ts'
 import { MessageError } from '../../src/http1/message-error.ts'
 import { ResponseHead } from '../../src/http1/response-head.ts'
 
-/** Reads a server's bytes, in one piece or cut at those offsets: interim heads, the final one, and what frames its body. */
+/** Reads a server's bytes, in one piece or split at the given offsets: interim heads, the final head, and its framing. */
 export function readResponses(bytes: Buffer, limits: HeadLimits, cuts: readonly number[] = []) {
   const head = new ResponseHead()
   const heads: { status: number; minorVersion: number; fields: string[]; end: number }[] = []
@@ -43,7 +43,7 @@ function readChunks(bytes: Buffer, from: number, limits: HeadLimits, cuts: reado
           data += bytes.toString('latin1', from, to)
         },
       })
-      // Others may read into the same memory next.
+      // Other connections may read into the same memory next.
       segment.fill('?')
     }
   } catch (error) {

@@ -10,7 +10,7 @@ import { guarded } from './guarded.ts'
 const LIMITS = { headSize: 300, headers: 8 }
 const anyWire = fc.oneof({ arbitrary: response, weight: 1 }, { arbitrary: damaged(response), weight: 4 })
 
-/** What comes of a head that arrives in segments. */
+/** The result of reading a head that arrives in segments. */
 function read(wire: string, cuts: readonly number[] = []) {
   const head = new ResponseHead()
   const bytes = Buffer.from(wire, 'latin1')
@@ -29,7 +29,7 @@ function read(wire: string, cuts: readonly number[] = []) {
 }
 
 describe("a response's head", () => {
-  test('comes out the same however it is cut into segments', () => {
+  test('gives the same result with any split into segments', () => {
     const cutWire = anyWire.chain((wire) => fc.tuple(fc.constant(wire), cuts(wire.length)))
     fc.assert(
       fc.property(cutWire, ([wire, cuts]) => deepEqual(read(wire, cuts), read(wire))),
@@ -37,17 +37,17 @@ describe("a response's head", () => {
     )
   })
 
-  test('is refused as soon as it has ended, if it is none', () => {
+  test('is refused as soon as it ends, if it is invalid', () => {
     fc.assert(
       fc.property(anyWire, (wire) => {
-        // Four line ends in a row are the end of whatever it was.
+        // Four line ends in a row end any head.
         ok(read(`${wire}\r\n\r\n\r\n\r\n`) !== 'unfinished')
       }),
       { numRuns: 2000 },
     )
   })
 
-  test('is read from its own bytes only', () => {
+  test('is read only from its own bytes', () => {
     const head = new ResponseHead()
     fc.assert(
       fc.property(anyWire, (wire) => {

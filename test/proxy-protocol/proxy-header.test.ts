@@ -21,7 +21,7 @@ const address = fc
 const end = fc.record({ address, port: fc.nat(65_535) }, { noNullPrototype: true })
 
 const SIGNATURE = '0d0a0d0a000d0a515549540a'
-/** A header of version 2: command, family, and the rest, whose length is put before it. */
+/** A header of version 2: command, family, and the rest with its length. */
 function version2(command: string, family: string, rest = '', length = rest.length / 2): Buffer {
   return Buffer.from(`${SIGNATURE}${command}${family}${length.toString(16).padStart(4, '0')}${rest}`, 'hex')
 }
@@ -38,7 +38,7 @@ function outcome(bytes: Buffer): string {
   return `${who}${isSecure ? ' by TLS' : ''}, ${length} bytes`
 }
 
-describe('a header that is right', () => {
+describe('a valid header', () => {
   const cases: [string, Buffer, string][] = [
     [
       'TCP4',
@@ -74,18 +74,18 @@ describe('a header that is right', () => {
     ['no TLS', version2('21', '11', IPV4 + vector('20', '0600000000')), '192.0.2.1 53764 to 203.0.113.9 80, 36 bytes'],
   ]
   for (const [name, bytes, expected] of cases) {
-    test(`${name} is read, with whatever comes behind it`, () => {
+    test(`${name} is read, with any bytes after it`, () => {
       assert.equal(outcome(bytes), expected)
       assert.equal(outcome(Buffer.concat([bytes, Buffer.from('GET / HTTP/1.1\r\n')])), expected)
     })
 
-    test(`${name} is waited for to its last byte`, () => {
+    test(`${name} is incomplete until its last byte`, () => {
       for (let length = 0; length < bytes.length; length++) assert.equal(outcome(bytes.subarray(0, length)), 'more')
     })
   }
 })
 
-describe('a header that is wrong', () => {
+describe('an invalid header', () => {
   const cases: [string, Buffer, RegExp][] = [
     ['a request', Buffer.from('GET / HTTP/1.1\r\n\r\n'), /does not begin with a PROXY header/],
     ['one wrong byte', Buffer.from('PROXX'), /does not begin with a PROXY header/],
@@ -112,7 +112,7 @@ describe('a header that is wrong', () => {
     ['too short for its addresses', version2('21', '21', IPV4), /too short/],
     ['a vector without its length', version2('21', '11', `${IPV4}0400`), /middle of a value/],
     ['a vector beyond the end', version2('21', '11', `${IPV4}04000300`), /middle of a value/],
-    ['longer than anyone needs', version2('21', '11', '', 4081), /longer than 4096/],
+    ['longer than the limit', version2('21', '11', '', 4081), /longer than 4096/],
     ['another checksum', version2('21', '11', IPV4 + vector('03', '00000000')), /checksum/],
     ['half a checksum', version2('21', '11', IPV4 + vector('03', '0000')), /checksum/],
   ]
@@ -127,7 +127,7 @@ test('the checksum is that of RFC 4960', () => {
   assert.equal(crc32c(Buffer.alloc(32)), 0x8a9136aa)
 })
 
-test('a header with its checksum is read, and with one bit changed is not', () => {
+test('a header with a checksum is accepted, and refused if one bit is changed', () => {
   const header = version2('21', '11', IPV4 + vector('03', '00000000') + vector('04', 'ff'))
   header.writeUInt32BE(crc32c(header), 16 + 12 + 3)
   assert.equal(outcome(header), '192.0.2.1 53764 to 203.0.113.9 80, 39 bytes')
@@ -135,14 +135,14 @@ test('a header with its checksum is read, and with one bit changed is not', () =
   assert.throws(() => decodeProxyHeader(header), /checksum/)
 })
 
-test('a header with a second checksum is refused, whatever that says', () => {
+test('a header with a second checksum is refused, with any value', () => {
   const header = version2('21', '11', IPV4 + vector('03', '00000000') + vector('03', '00000000'))
   header.writeUInt32BE(crc32c(header), 16 + 12 + 3)
   assert.throws(() => decodeProxyHeader(header), /two checksums/)
 })
 
 for (const version of versions) {
-  test(`what is written in ${version} reads as it was meant`, () => {
+  test(`a header written in ${version} is read correctly`, () => {
     fc.assert(
       fc.property(end, end, (source, destination) => {
         const header = encodeProxyHeader(version, source, destination)
@@ -154,7 +154,7 @@ for (const version of versions) {
     )
   })
 
-  test(`for nobody, ${version} says so`, () => {
+  test(`${version} has a form for an unknown client`, () => {
     assert.equal(decodeProxyHeader(localHeader(version))!.ends, undefined)
   })
 }
@@ -173,7 +173,7 @@ test('is written as in the examples of proxy-protocol.txt', () => {
   assert.equal(localHeader('v2').toString('hex'), `${SIGNATURE}20000000`)
 })
 
-test('whatever bytes come, the outcome is a header, none yet, or an error of its own', () => {
+test('for any bytes, the outcome is a header, an incomplete one, or the specific error', () => {
   const garbage = fc.uint8Array({ maxLength: 300 })
   const begun = fc.constantFrom(
     Buffer.alloc(0),
@@ -206,7 +206,7 @@ test('whatever bytes come, the outcome is a header, none yet, or an error of its
   )
 })
 
-test('the outcome does not depend on how much has come of what follows', () => {
+test('the outcome does not depend on the bytes that follow', () => {
   fc.assert(
     fc.property(end, end, fc.constantFrom(...versions), fc.nat(), (source, destination, version, cut) => {
       const header = encodeProxyHeader(version, source, destination)

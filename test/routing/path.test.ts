@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { normalisePath } from '../../src/routing/path.ts'
 import fc from '../support/property.ts'
 
-/** The same in plain words: decodes all, then goes from segment to segment. */
+/** A simple reference implementation: decodes everything, then resolves segment by segment. */
 function plainly(path: string): string | undefined {
   if (/%(?![0-9A-Fa-f]{2})|%00/.test(path)) return undefined
   const decoded = path.replaceAll(/%(..)/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)))
@@ -17,7 +17,7 @@ function plainly(path: string): string | undefined {
   return `/${kept.join('/')}${isFolder && kept.length > 0 ? '/' : ''}`
 }
 
-test('a path is decoded, and goes where its segments lead', () => {
+test('a path is decoded, and its dot segments are resolved', () => {
   const unit = fc.constantFrom(
     '/',
     '/',
@@ -47,7 +47,7 @@ test('a path is decoded, and goes where its segments lead', () => {
   )
 })
 
-test('a long path is as one of its segments', () => {
+test('a long path is normalised like a short one', () => {
   assert.equal(normalisePath('/a/..'.repeat(10_000)), '/')
   assert.equal(normalisePath(`${'/a'.repeat(10_000)}${'/%2e%2e'.repeat(9_999)}`), '/a/')
   assert.equal(normalisePath(`${'/a'.repeat(10_000)}${'/..'.repeat(10_001)}`), undefined)

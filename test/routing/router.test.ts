@@ -11,7 +11,7 @@ interface Asked {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** The same in plain words: of all routes that match, the most specific. */
+/** A simple reference implementation: the most specific of all routes that match. */
 function plainly(routes: readonly Route[], asked: Asked): Route | undefined {
   const matching = routes.filter((route) => matches(route, asked))
   return matching.toSorted((a, b) => compare(rank(b), rank(a)))[0]
@@ -33,7 +33,7 @@ function matches({ host, path, methods, headers }: Route, asked: Asked): boolean
   )
 }
 
-/** An exact host or path is more than any other; of those that end or begin so, the longer is more. */
+/** The specificity of a host or path: exact is the highest; of wildcards and prefixes, the longer is higher. */
 function rank({ host, path, methods, headers }: Route): number[] {
   const ofHost = host === undefined ? -1 : host.startsWith('*') ? host.length : Infinity
   const ofPath = path.endsWith('/*') ? path.length : Infinity
@@ -73,7 +73,7 @@ const routes = fc.array(
   { maxLength: 12 },
 )
 
-test('a request goes the most specific way, whatever the order of the routes', () => {
+test('a request takes the most specific route, in any order of routes', () => {
   const asked = fc.record({ host, path, method: fc.constantFrom('GET', 'POST'), headers })
   fc.assert(
     fc.property(routes, fc.array(asked, { maxLength: 8 }), (routes, requests) => {

@@ -4,10 +4,10 @@ import { test } from 'node:test'
 import { ipAddressOf, octetsAsIPv6, parseIpAddress } from '../../src/runtime/ip-address.ts'
 import fc from '../support/property.ts'
 
-/** Nobody's address, also where it is mapped into IPv6. */
+/** Not a client's address, also in its IPv6-mapped form. */
 const BROADCAST = '255.255.255.255'
 
-/** Whether the text is a client's address, by Node's reading of it. */
+/** Whether the text is a client's address, according to Node. */
 function isClientAddress(text: string): boolean {
   if (isIPv4(text)) return text !== BROADCAST
   return isIPv6(text) && !text.includes('%') && new URL(`http://[${text}]`).hostname !== '[::ffff:ffff:ffff]'
@@ -33,14 +33,14 @@ test('an IPv6 address has sixteen octets', () => {
   fc.assert(fc.property(address, (text) => assert.ok([4, 16].includes(octetsOf(text)?.length ?? 0), text)))
 })
 
-test('the broadcast address is nobody, however it is written', () => {
+test('the broadcast address is refused in any notation', () => {
   for (const text of [BROADCAST, `::ffff:${BROADCAST}`, '0::FFFF:FFFF:FFFF', '0:0:0:0:0:ffff:ffff:ffff']) {
     assert.equal(octetsOf(text), undefined, text)
   }
 })
 
-test('an IPv6 address has one form, whatever form was written: the one that WHATWG URLs have', () => {
-  // Zeros are what the form is about.
+test('an IPv6 address in any notation has one canonical form: that of WHATWG URLs', () => {
+  // Many zeros, because the canonical form differs in how it shortens them.
   const group = fc.oneof(fc.constant(0), fc.nat(0xffff))
   fc.assert(
     fc.property(fc.array(group, { minLength: 8, maxLength: 8 }), (groups) => {
@@ -77,7 +77,7 @@ test('nothing else is an address', () => {
   }
 })
 
-test('an address of either family has sixteen octets where one asks for them, and is the same then', () => {
+test('an address of either family can be converted to sixteen octets, and stays the same', () => {
   fc.assert(
     fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (text) => {
       const address = parseIpAddress(text)

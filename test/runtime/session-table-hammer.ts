@@ -1,4 +1,4 @@
-/** A thread that enters and leaves the same few sessions as other threads do. */
+/** A thread that enters and leaves the same few sessions as other threads. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { SessionTable } from '../../src/runtime/session-table.ts'
 

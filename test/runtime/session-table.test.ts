@@ -1,4 +1,4 @@
-/** The table of sessions: how many it holds, what it gives up, and whether its counts are exact. */
+/** The session table: its capacity, its evictions, and the exactness of its counts. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { describe, test } from 'node:test'
@@ -15,9 +15,9 @@ import type { Hammering } from './session-table-hammer.ts'
 const NOW = 1_700_000_000
 const IDLE = 100
 const WAYS = SESSIONS_IN_BUCKET
-/** Where the first bucket's lock is, in units of Int32. */
+/** The index of the first bucket's lock, in units of Int32. */
 const LOCKS_AT = SESSION_BUCKETS * WAYS * 6
-/** Known here, so that ids can be made that meet in one bucket. */
+/** A known hash key, so that the test can make ids that share a bucket. */
 const KEY = new Uint8Array(16).fill(7)
 
 function tableOf(servers: number, idle = IDLE, memory?: SharedArrayBuffer): SessionTable {
@@ -36,7 +36,7 @@ function sessionsOf(table: SessionTable): SavedSession[] {
 
 type Id = [high: number, low: number]
 
-/** Some sixty ids for each of the first buckets, by trying many. */
+/** About sixty ids for each of the first buckets, found by trial. */
 const idsByBucket = meetingIds(6, 60 * SESSION_BUCKETS)
 
 function meetingIds(buckets: number, tries: number): readonly (readonly Id[])[] {
@@ -54,7 +54,7 @@ function idIn(bucket: number, n: number): Id {
   return idsByBucket[bucket]![n]!
 }
 
-/** 32 bits that look random and are the same in every run (Steele et al., SplitMix). */
+/** 32 pseudo-random bits that are the same in every run (Steele et al., SplitMix). */
 function* numbers(seed: number): Generator<number, never> {
   for (let state = seed; ; ) {
     state = (state + 0x9e3779b9) | 0
@@ -65,7 +65,7 @@ function* numbers(seed: number): Generator<number, never> {
 }
 
 describe('a million sessions', () => {
-  test('are held in 64 MB, but for a hundred at the most', (t) => {
+  test('fit in 64 MB, except for a hundred at most', (t) => {
     const table = tableOf(2)
     assert.ok(table.memory.byteLength <= 64_000_000)
     const random = numbers(1)
@@ -84,14 +84,14 @@ describe('a million sessions', () => {
 })
 
 describe('a full bucket', () => {
-  test('gives up a session that is over, before one that goes on', () => {
+  test('evicts an expired session before a live one', () => {
     const table = tableOf(1)
     for (let n = 0; n < WAYS; n++) table.put(...idIn(5, n), 0, n === 7 ? NOW - IDLE - 1 : NOW)
     table.put(...idIn(5, WAYS), 0, NOW)
     for (let n = 0; n <= WAYS; n++) assert.equal(table.find(...idIn(5, n), NOW), n === 7 ? -1 : 0, `session ${n}`)
   })
 
-  test('gives up one that never came back, before others that were seen earlier', () => {
+  test('evicts a session that was used once before older ones that were used again', () => {
     const table = tableOf(1)
     for (let n = 0; n < WAYS; n++) {
       table.put(...idIn(5, n), 0, NOW - 50)
@@ -102,7 +102,7 @@ describe('a full bucket', () => {
     assert.equal(table.find(...idIn(5, WAYS + 1), NOW), 0)
   })
 
-  test('keeps every session that has an exchange in hand, and has then no room for another', () => {
+  test('keeps every session with an exchange in flight, and then has no room for another', () => {
     const table = tableOf(1)
     const visits = Array.from({ length: WAYS }, (_, n) => table.enter(...idIn(5, n), 0, NOW - 10 * IDLE))
     assert.equal(table.enter(...idIn(5, WAYS), 0, NOW), -1)
@@ -112,7 +112,7 @@ describe('a full bucket', () => {
     assert.equal(table.find(...idIn(5, 3), NOW), -1)
   })
 
-  test('does not give away the place of a session that was removed in the middle of an exchange', () => {
+  test('does not reuse the entry of a session that was removed during an exchange', () => {
     const table = tableOf(2)
     const visits = Array.from({ length: WAYS }, (_, n) => table.enter(...idIn(5, n), 0, NOW))
     table.remove(...idIn(5, 3))
@@ -124,7 +124,7 @@ describe('a full bucket', () => {
   })
 })
 
-/** What a table should hold, of a few sessions that never meet in a bucket. */
+/** A model of the table, for a few sessions that never share a bucket. */
 class Model {
   readonly sessions = new Map<number, { server: number; seenAt: number; begunAt: number; visits: number[] }>()
 
@@ -203,17 +203,17 @@ test('counts live and active sessions, and the oldest, exactly', () => {
 
 async function hammer(work: Hammering): Promise<number> {
   const worker = new Worker(new URL('./session-table-hammer.ts', import.meta.url), { workerData: work })
-  // A busy main thread hears of both at once.
+  // A busy main thread gets both messages at once.
   const [[refused]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')])
   return refused as number
 }
 
 describe('several threads on the same sessions', () => {
   const rounds = 100_000
-  /** So many ids of each of four buckets. */
+  /** `count` ids for each of four buckets. */
   const idsOf = (ways: number) => [1, 2, 3, 4].flatMap((bucket) => idsByBucket[bucket]!.slice(0, ways))
 
-  test('leave exact counts behind', async () => {
+  test('leave exact counts', async () => {
     const table = tableOf(3)
     const ids = idsOf(WAYS)
     const threads = [0, 1, 2].map((thread) => hammer({ rounds, memory: table.memory, thread, ids }))
@@ -227,7 +227,7 @@ describe('several threads on the same sessions', () => {
     assert.equal(sessionsOf(table).length, ids.length)
   })
 
-  test('also where they drive each other out of full buckets', async () => {
+  test('also if they evict each other from full buckets', async () => {
     const table = tableOf(3)
     const buckets = 4
     const threads = [0, 1, 2].map((thread) => hammer({ rounds, memory: table.memory, thread, ids: idsOf(2 * WAYS) }))
@@ -240,7 +240,7 @@ describe('several threads on the same sessions', () => {
     for (const { active } of counts) assert.equal(active, 0)
     const ids = sessionsOf(table).map(({ high, low }) => `${high} ${low}`)
     assert.equal(new Set(ids).size, ids.length)
-    // Every place can be taken again: nothing of what was given away is left in hand.
+    // Every entry can be used again: no evicted session is left with an exchange in flight.
     for (let bucket = 1; bucket <= buckets; bucket++) {
       for (let n = 2 * WAYS; n < 3 * WAYS; n++) assert.ok(table.enter(...idIn(bucket, n), 0, NOW) >= 0)
     }
@@ -248,7 +248,7 @@ describe('several threads on the same sessions', () => {
 })
 
 describe('a worker that dies', () => {
-  test('with a lock in hand does not keep others waiting for long', () => {
+  test('while it holds a lock does not block others for long', () => {
     const table = tableOf(1)
     const cells = new Int32Array(table.memory)
     cells[LOCKS_AT + 5] = 4711
@@ -257,7 +257,7 @@ describe('a worker that dies', () => {
     assert.equal(cells[LOCKS_AT + 5], 0)
   })
 
-  test('leaves no exchange in hand, and those of the others end as if they had been counted', () => {
+  test('leaves no exchange in flight, and exchanges of others end as usual', () => {
     const table = tableOf(1)
     table.enter(...idIn(1, 0), 0, NOW)
     const going = table.enter(...idIn(1, 1), 0, NOW)

@@ -1,11 +1,11 @@
-/** The hash under which tables that clients write to find their places. */
+/** The keyed hash for tables whose keys clients can choose. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { SipHash } from '../../src/runtime/sip-hash.ts'
 
 const KEY = Uint8Array.from({ length: 16 }, (_, octet) => octet)
 
-/** A hash as the reference implementation writes it. */
+/** A hash in the byte order of the reference implementation. */
 function hashOf(hash: SipHash, octets: Uint8Array): string {
   hash.hash(octets)
   const written = Buffer.alloc(8)
@@ -14,7 +14,7 @@ function hashOf(hash: SipHash, octets: Uint8Array): string {
   return written.toString('hex')
 }
 
-/** Of the octets 00, 01, … , so many: vectors.h of the reference implementation, and `openssl mac … SIPHASH`. */
+/** Hashes of the octets 00, 01, …, by their number: vectors.h of the reference implementation, and `openssl mac … SIPHASH`. */
 const vectors: readonly (readonly [octets: number, sip24: string, sip13: string])[] = [
   [0, '310e0edd47db6f72', 'dcc40f055801acab'],
   [1, 'fd67dc93c539f874', '93ca577df39bf4c9'],
@@ -26,14 +26,14 @@ const vectors: readonly (readonly [octets: number, sip24: string, sip13: string]
   [7, '37d1018bf50002ab', '4011b19b987d92d3'],
   [8, '6224939a79f5f593', '8e9a298d11959036'],
   [9, 'b0e4a90bdf82009e', 'e43d066cb38ea425'],
-  // The example of the paper, appendix A: 0xa129ca6149be45e5.
+  // The example in appendix A of the paper: 0xa129ca6149be45e5.
   [15, 'e545be4961ca29a1', '5699512a6dd820d3'],
   [16, 'db9bc2577fcc2a3f', '668b907d1add4fcc'],
   [63, '724506eb4c328a95', 'a8b3bbb76290199d'],
 ]
 
 describe('SipHash', () => {
-  test('gives what the paper and the reference implementation give', () => {
+  test('gives the results of the paper and of the reference implementation', () => {
     const sip24 = new SipHash(KEY, 2, 4)
     const sip13 = new SipHash(KEY)
     for (const [length, expected24, expected13] of vectors) {
@@ -43,7 +43,7 @@ describe('SipHash', () => {
     }
   })
 
-  test('of two numbers is that of their octets', () => {
+  test('of two numbers equals that of their octets', () => {
     const hash = new SipHash(KEY)
     hash.hashPair(0x03020100, 0x07060504)
     const { high, low } = hash
@@ -51,7 +51,7 @@ describe('SipHash', () => {
     assert.deepEqual([hash.high, hash.low], [high, low])
   })
 
-  test('takes no key of another size', () => {
+  test('refuses a key of another size', () => {
     assert.throws(() => new SipHash(KEY.subarray(1)), RangeError)
   })
 })

@@ -1,4 +1,4 @@
-/** When an address or a network is said to carry too much, and when no longer. Time is the test's. */
+/** When an address or a network is reported for too large a share, and when no longer. Uses a fake clock. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { parseIpAddress } from '../../src/runtime/ip-address.ts'
@@ -7,7 +7,7 @@ import { AddressSample, networkOf } from '../../src/skew/address-sample.ts'
 import { describeRelief, describeSkew, SkewWatch } from '../../src/skew/skew-watch.ts'
 import { serversWith } from '../balancing/group.ts'
 
-/** As many requests as are looked at one by one. */
+/** A number of requests that are all counted one by one. */
 const SAMPLED = 16
 
 function watching(weights: readonly number[], limit: Partial<SkewLimit> = {}): SkewWatch {
@@ -17,7 +17,7 @@ function watching(weights: readonly number[], limit: Partial<SkewLimit> = {}): S
   ])
 }
 
-/** Requests of addresses, and the slot of the server that each belongs to, as a worker would report them. */
+/** Requests by address, with the slot of each address's server, as a worker reports them. */
 function reportOf(...requests: readonly (readonly [address: string, count: number, server: number])[]) {
   const sample = new AddressSample(0, () => 0.5)
   for (const [text, count, server] of requests) {
@@ -27,7 +27,7 @@ function reportOf(...requests: readonly (readonly [address: string, count: numbe
   return sample.report()!
 }
 
-/** So many addresses, each of a network of its own, spread over so many servers. */
+/** Addresses that are each in a different network, spread over the servers. */
 function crowd(addresses: number, count: number, servers: number) {
   return Array.from(
     { length: addresses },
@@ -39,7 +39,7 @@ const many = (network: string, addresses: number, count: number, server: number)
   Array.from({ length: addresses }, (_, i) => [`${network}${i + 1}`, count * SAMPLED, server] as const)
 
 describe('a network', () => {
-  test('is told of once when it carries too much, and once when that is over', () => {
+  test('is reported once when its share is too large, and once when that is over', () => {
     const watch = watching([1, 1])
     watch.add(reportOf(...many('10.1.2.', 20, 5, 0), ...crowd(50, 1, 2)), 0)
     const [begun, ...others] = watch.judge(0)
@@ -54,7 +54,7 @@ describe('a network', () => {
     )
     assert.deepEqual(watch.judge(1000), [])
     assert.equal(watch.of(0).length, 1)
-    // 100 of 220 are 45 %, which is below half, and not yet so much below that it is over.
+    // 100 of 220 are 45 %, which is below half, but not far enough below for the end.
     watch.add(reportOf(...crowd(70, 1, 2)), 5000)
     assert.deepEqual(watch.judge(5000), [])
     watch.add(reportOf(...crowd(70, 1, 2)), 10_000)
@@ -74,7 +74,7 @@ describe('a network', () => {
     )
   })
 
-  test('is not said to carry less where all there is is less', () => {
+  test('is not reported as over if there are too few requests in total', () => {
     const watch = watching([1, 1])
     watch.add(reportOf(...many('10.1.2.', 10, 10, 1)), 0)
     watch.judge(0)
@@ -86,7 +86,7 @@ describe('a network', () => {
     )
   })
 
-  test('is put together of what several workers saw', () => {
+  test('is the sum of the counts of several workers', () => {
     const watch = watching([1, 1])
     for (let worker = 0; worker < 4; worker++) {
       watch.add(reportOf(...many('10.1.2.', 5, 4, 0), ...crowd(10, 1, 2)), 0)
@@ -94,13 +94,13 @@ describe('a network', () => {
     assert.ok(Math.abs(watch.judge(0)[0]!.skew.share - 2 / 3) < 0.01)
   })
 
-  test('gives its name to the one address that sends most of its requests', () => {
+  test('is reported as the one address that sends most of its requests', () => {
     const watch = watching([1, 1])
     watch.add(reportOf(['10.1.2.3', 90 * SAMPLED, 0], ...many('10.1.2.10', 5, 2, 0), ...crowd(50, 1, 2)), 0)
     assert.equal(watch.judge(0)[0]!.skew.from, '10.1.2.3')
   })
 
-  test('whose addresses have several servers harms nobody, but one of them may', () => {
+  test('is not reported if its addresses have several servers, but one of its addresses may be', () => {
     const watch = watching([1, 1])
     const half = [...many('2001:db8:1:2::', 40, 2, 0), ...many('2001:db8:1:2::f', 40, 2, 1)]
     watch.add(reportOf(...half), 0)
@@ -112,15 +112,15 @@ describe('a network', () => {
     )
   })
 
-  test('of IPv6 is told of where all its addresses go to one server', () => {
+  test('of IPv6 is reported if all its addresses go to one server', () => {
     const watch = watching([1, 1])
     watch.add(reportOf(...many('2001:db8:1:2::', 40, 2, 0)), 0)
     assert.equal(watch.judge(0)[0]!.skew.from, '2001:db8:1:2::/64')
   })
 })
 
-describe('nothing is said', () => {
-  test('where load is even', () => {
+describe('nothing is reported', () => {
+  test('if load is even', () => {
     for (const servers of [2, 3, 10]) {
       const watch = watching(new Array(servers).fill(1))
       for (let time = 0; time < 120_000; time += 5000) {
@@ -139,7 +139,7 @@ describe('nothing is said', () => {
   })
 })
 
-describe('too much', () => {
+describe('too large a share', () => {
   const share = (weights: number[], percent: number, server: number, limit: Partial<SkewLimit> = {}) => {
     const watch = watching(weights, limit)
     watch.add(reportOf(['10.1.2.3', percent * SAMPLED, server], ...crowd(100 - percent, 1, weights.length)), 0)
@@ -153,7 +153,7 @@ describe('too much', () => {
     assert.deepEqual([share(new Array(10).fill(1), 10, 3), share(new Array(10).fill(1), 11, 3)], [false, true])
   })
 
-  test('is what the configuration says', () => {
+  test('is the configured share', () => {
     assert.deepEqual([share([1, 1], 30, 0, { share: 0.3 }), share([1, 1], 31, 0, { share: 0.3 })], [false, true])
     assert.equal(share([1, 1], 100, 0, { share: 1 }), false)
   })

@@ -5,7 +5,7 @@ import { SEVERAL, SpaceSaving } from '../../src/skew/space-saving.ts'
 import fc from '../support/property.ts'
 
 const SIZE = 8
-/** Keys of which some come far more often than others. */
+/** Keys, some of which are far more frequent than others. */
 const someKeys = fc.array(
   fc.oneof(
     { weight: 3, arbitrary: fc.nat(2) },
@@ -26,7 +26,7 @@ function counted(keys: readonly number[]): { sketch: SpaceSaving; exact: Map<str
 }
 
 describe('the most frequent keys', () => {
-  test('are counted never too low, and too high by no more than they say, which is a part of the total', () => {
+  test('are never counted too low, and too high by at most their reported error, which is a fraction of the total', () => {
     fc.assert(
       fc.property(someKeys, (keys) => {
         const { sketch, exact } = counted(keys)
@@ -40,7 +40,7 @@ describe('the most frequent keys', () => {
     )
   })
 
-  test('are all found that make more than a part of the total', () => {
+  test('include every key above a fraction of the total', () => {
     fc.assert(
       fc.property(someKeys, (keys) => {
         const { sketch, exact } = counted(keys)
@@ -50,7 +50,7 @@ describe('the most frequent keys', () => {
     )
   })
 
-  test('come in order, as many as are asked for, and are forgotten by clear', () => {
+  test('are returned in order, in the requested number, and are removed by clear', () => {
     fc.assert(
       fc.property(someKeys, fc.nat(SIZE), (keys, most) => {
         const { sketch, exact } = counted(keys)
@@ -68,7 +68,7 @@ describe('the most frequent keys', () => {
     )
   })
 
-  test('say whether they always came with the same tag', () => {
+  test('report whether they always had the same tag', () => {
     const sketch = new SpaceSaving(SIZE)
     for (const [key, tag] of [
       ['a', 1],

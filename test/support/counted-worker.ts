@@ -15,7 +15,7 @@ import type { Work } from './work-counter.ts'
 const workerModule = new URL('../../src/worker/main.ts', import.meta.url)
 const counterModule = new URL('work-counter.ts', import.meta.url)
 
-/** One of Limpet's workers, serving as ever, that can say how much work it has done. */
+/** One of Limpet's workers that also counts the work it has done. */
 export class CountedWorker {
   readonly port: number
   readonly #counter: MessagePort
@@ -25,7 +25,7 @@ export class CountedWorker {
     this.#counter = counter
   }
 
-  /** Starts a worker with that configuration; it ends with the test. */
+  /** Starts a worker with the configuration. It ends with the test. */
   static async start(test: TestContext, settings: object): Promise<CountedWorker> {
     const folder = await mkdtemp(join(tmpdir(), 'limpet-test-'))
     const file = join(folder, 'limpet.yaml')
@@ -57,7 +57,7 @@ export class CountedWorker {
     return new CountedWorker(port, port1)
   }
 
-  /** The work since it was last asked. */
+  /** The work since the last call. */
   async work(): Promise<Work> {
     this.#counter.postMessage('take')
     const [work] = await once(this.#counter, 'message')

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 
-/** A folder of its own for a test, with a short path, since the path of a Unix socket may not be long. */
+/** Makes a folder for a test. Its path is short, because the path of a Unix socket must be. */
 export async function temporaryFolder(test: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'limpet-'))
   test.after(() => rm(folder, { recursive: true, force: true }))

@@ -8,16 +8,16 @@ import { type TestContext, test } from 'node:test'
 import { freePort } from '../../bench/free-port.ts'
 import { answers } from './port.ts'
 
-/** A test that needs HAProxy, and is skipped by name without it. */
+/** A test that needs HAProxy. Without it, the test is reported as skipped. */
 export function testWithHaproxy(name: string, body: (test: TestContext) => Promise<void>): void {
   const { error } = spawnSync('haproxy', ['-v'])
   test(name, error === undefined ? {} : { skip: 'HAProxy is not installed (apt-get install haproxy)' }, body)
 }
 
 /**
- * Runs HAProxy with one frontend on a free port of loopback; it ends with the test.
+ * Runs HAProxy with one frontend on a free loopback port. It ends with the test.
  *
- * @param bind what `bind` is told after the address
+ * @param bind the options of `bind` after the address
  * @param rest the lines of the frontend, and sections after it
  */
 export async function startHaproxy(test: TestContext, bind: string, rest: string): Promise<number> {

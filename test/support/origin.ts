@@ -3,21 +3,21 @@ import { createServer as createHttpServer, type RequestListener } from 'node:htt
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 
-/** A server behind Limpet, on a loopback port of its own or on a Unix socket. */
+/** A server behind Limpet, on a free loopback port or a Unix socket. */
 export interface Origin {
   readonly server: Server
   /** 0 on a Unix socket. */
   readonly port: number
-  /** As it stands in a configuration and in the log. */
+  /** As written in a configuration and in the log. */
   readonly address: string
-  /** Stops listening and breaks off every connection. */
+  /** Stops listening and resets all connections. */
   kill(): Promise<void>
-  /** Listens again, at the same place. */
+  /** Listens again on the same address. */
   revive(): Promise<void>
 }
 
 /**
- * A server that speaks HTTP by Node's own implementation.
+ * A server with Node's HTTP implementation.
  *
  * @param path of a Unix socket to listen on
  */
@@ -25,7 +25,7 @@ export function httpOrigin(test: TestContext, handle: RequestListener, path?: st
   return start(test, createHttpServer({ keepAliveTimeout: 60_000 }, handle), path)
 }
 
-/** A server whose every byte the test decides on. */
+/** A server for which the test decides on every byte. */
 export function rawOrigin(test: TestContext, converse: (socket: Socket) => void, path?: string): Promise<Origin> {
   return start(test, createServer({ allowHalfOpen: true }, converse), path)
 }
@@ -46,7 +46,7 @@ async function start(test: TestContext, server: Server, path?: string): Promise<
   const kill = async () => {
     if (!server.listening) return
     server.close()
-    // A socket that is being ended cannot be reset any more, and a Unix socket never can.
+    // A socket that is already ending cannot be reset, and neither can a Unix socket.
     for (const socket of sockets)
       socket.writableEnded || path !== undefined ? socket.destroy() : socket.resetAndDestroy()
     await once(server, 'close')

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 
-/** Resolves once something accepts connections on the port, or on a Unix socket: some programs give no other sign. */
+/** Resolves when the port or Unix socket accepts connections, for programs that give no other sign. */
 export async function answers(place: number | string): Promise<void> {
   for (;;) {
     const socket = connect(typeof place === 'string' ? { path: place } : { port: place, host: '127.0.0.1' })

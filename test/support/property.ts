@@ -1,4 +1,4 @@
-/** fast-check with the tests' seed. Property tests take it from here, and lint sees to it. */
+/** fast-check with the seed of the tests. Lint makes sure that property tests import it from here. */
 import fc from 'fast-check'
 import { seed } from './seed.ts'
 

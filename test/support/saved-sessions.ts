@@ -7,12 +7,12 @@ import { PARTS } from '../../src/runtime/session-table/layout.ts'
 import type { SavedSession } from '../../src/runtime/session-table/session-entries.ts'
 import type { SessionTable } from '../../src/runtime/session-table.ts'
 
-/** All that a table would save at that time. */
+/** Everything that a table would save at time `now`. */
 export function savedOf(table: SessionTable, now: number): SavedSession[] {
   return Array.from({ length: PARTS }, (_, part) => [...table.saved.sessions(part, now)]).flat()
 }
 
-/** Resolves once the files of a state directory hold that many sessions. */
+/** Resolves when the files of a state directory contain that number of sessions. */
 export async function untilSaved(test: TestContext, directory: string, count: number): Promise<void> {
   const watcher = watch(directory)
   test.after(() => watcher.close())

@@ -1,6 +1,6 @@
 /**
- * The seed of all that is random in the tests: `npm test` does the same each time. `npm run test:properties` gives another
- * in each round, and prints it.
+ * The seed of everything random in the tests, so that `npm test` is repeatable. `npm run test:properties` sets a different
+ * seed in each round, and prints it.
  */
 export const seed = Number(process.env.LIMPET_TEST_SEED || 20_261_126)
 if (!Number.isInteger(seed))

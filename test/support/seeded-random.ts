@@ -1,4 +1,4 @@
-/** Imported for its effect: in this process, Math.random gives the sequence of the tests' seed (mulberry32). */
+/** Imported for its side effect: Math.random in this process is seeded with the seed of the tests (mulberry32). */
 import { seed } from './seed.ts'
 
 let state = seed

@@ -6,18 +6,18 @@ import { Server } from 'socket.io'
 import { io, type Socket } from 'socket.io-client'
 import { httpOrigin, type Origin } from './origin.ts'
 
-/** Ways for a client to be connected: `polling` alone, or with an upgrade. */
+/** The transports of a client: `polling` alone, or with an upgrade. */
 export const waysToConnect = {
   'by long polling': ['polling'],
   'by polling, then upgraded': ['polling', 'websocket'],
 } as const
 
-/** Servers of Socket.IO that do not know each other: each has its own sessions, as without an adapter. */
+/** Independent Socket.IO servers: each has its own sessions, as without an adapter. */
 export class SocketIoServers {
   readonly origins: readonly Origin[]
-  /** Why requests were refused: a session that its server does not know, for instance. */
+  /** The reasons of refused requests, such as a session that the server does not know. */
   readonly refused: string[] = []
-  /** How many users have connected to each. */
+  /** The number of users that have connected to each server. */
   readonly users: number[]
   readonly #departures = new EventEmitter().setMaxListeners(0)
 
@@ -41,14 +41,14 @@ export class SocketIoServers {
     return new SocketIoServers(test, await Promise.all(origins))
   }
 
-  /** Resolves once a server has seen that the user left. */
+  /** Resolves when a server has noticed that the user disconnected. */
   async departure(user: string): Promise<void> {
     await once(this.#departures, user)
   }
 }
 
 /**
- * A user with a connection of their own, who tries once. It keeps no cookies: in Node.js, the client has no jar.
+ * A user with a separate connection, without reconnection. It keeps no cookies: in Node.js, the client has no cookie jar.
  *
  * @throws Error if the client does not connect
  */
@@ -68,7 +68,7 @@ export async function connectUser(
   return socket
 }
 
-/** Says a few things, one of them after the upgrade if there is one, and hears each answered. */
+/** Sends a few messages, one of them after the upgrade if there is one, and waits for each answer. */
 export async function converse(client: Socket, user: string, transports: readonly string[]): Promise<void> {
   const say = async (text: string) => assert.equal(await client.emitWithAck('say', text), `${text} heard`)
   for (let turn = 0; turn < 5; turn++) await say(`${user}, ${turn}`)

@@ -5,7 +5,7 @@ import { type Limpet, startLimpet } from './limpet.ts'
 import { rawOrigin } from './origin.ts'
 import { RawClient } from './raw-client.ts'
 
-/** A server that hears the bytes of one connection, and says what the test tells it to. */
+/** A server that receives the bytes of one connection, and sends what the test decides. */
 class ScriptedOrigin {
   readonly address: string
   readonly #arrivals = new EventEmitter()
@@ -25,7 +25,7 @@ class ScriptedOrigin {
     })
   }
 
-  /** Resolves to what was heard once `pattern` is found in it, and forgets that much. */
+  /** Waits for `pattern`, then removes and returns the received text up to the end of the match. */
   async request(pattern = /\r\n\r\n/): Promise<string> {
     while (!pattern.test(this.#heard)) await once(this.#arrivals, 'text')
     const heard = this.#heard
@@ -56,7 +56,7 @@ interface Through {
   readonly client: RawClient
 }
 
-/** A raw client, Limpet, and a scripted server behind it: one upstream, one server, one worker. */
+/** A raw client, Limpet, and a scripted server: one upstream, one server, one worker. */
 export async function throughTo(test: TestContext, settings: object = {}, upstream: object = {}): Promise<Through> {
   let scripted: ScriptedOrigin
   const { address } = await rawOrigin(test, (socket) => scripted.converse(socket))

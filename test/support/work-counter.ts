@@ -1,7 +1,7 @@
 /**
- * Counts what this thread executes: blocks of the program's code, by V8's precise coverage, and the characters, bytes and
- * elements that are given to native functions, whose loops no coverage sees. Is loaded before any of that code
- * (`--import`), and answers each message on the port in `workerData.counter` with the work done since the last one.
+ * Counts the work of this thread: executed blocks of the program's code, by V8's precise coverage, and the characters, bytes
+ * and elements passed to native functions, whose loops coverage does not see. Loaded before all other code (`--import`).
+ * Answers each message on the port in `workerData.counter` with the work since the last message.
  */
 import { Session } from 'node:inspector'
 import { createRequire, syncBuiltinESMExports } from 'node:module'
@@ -9,9 +9,9 @@ import { type MessagePort, workerData } from 'node:worker_threads'
 
 /** The work since the last answer. */
 export interface Work {
-  /** How often blocks were entered. */
+  /** The number of executed blocks. */
   readonly executed: number
-  /** How much native functions were given. */
+  /** The amount of input to native functions. */
   readonly given: number
 }
 
@@ -29,7 +29,7 @@ let given = 0
 type Method = (this: never, ...parameters: never[]) => unknown
 type Size = (self: never, parameters: unknown[], result: never) => number
 
-/** Has each call of those methods add what `size` says to `given`. */
+/** Makes each call of these methods add its `size` to `given`. */
 function count(owner: object, names: readonly PropertyKey[], size: Size): void {
   for (const name of names) {
     const original = Reflect.get(owner, name) as Method
@@ -47,7 +47,7 @@ const ofResult = (_self: unknown, _parameters: unknown, result: { length: number
 const ofFirst = (_self: unknown, [first]: unknown[]) =>
   typeof first === 'number' ? first : ((first as { length?: number })?.length ?? 0)
 const ofKey = (_self: unknown, [key]: unknown[]) => (typeof key === 'string' ? key.length : 1)
-/** How far a search went that goes on from its second parameter. */
+/** The length of a search that starts at the second argument. */
 const ofSearch = ({ length }: { length: number }, [, from = 0]: unknown[], found: number) =>
   (found < 0 ? length : found) - (from as number)
 
@@ -96,7 +96,7 @@ function executed(): number {
 
 const port = (workerData as { counter: MessagePort }).counter
 port.on('message', () => {
-  // First of all, since what follows is work, too.
+  // Taken first, because the following code would count as work too.
   const soFar = given
   const work: Work = { executed: executed(), given: soFar }
   given = 0

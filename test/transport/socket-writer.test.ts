@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test'
 import { Scratch } from '../../src/transport/scratch.ts'
 import { SocketWriter } from '../../src/transport/socket-writer.ts'
 
-/** A writer, and the socket at the other end of it. */
+/** A writer, and the socket at its other end. */
 async function writerTo(t: TestContext) {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -28,7 +28,7 @@ async function writerTo(t: TestContext) {
   return { socket, reader, writer, drained }
 }
 
-/** Writes until the kernel takes no more. */
+/** Writes until the kernel accepts no more. */
 function fill(writer: SocketWriter, scratch: Scratch): number {
   let written = 0
   const piece = Buffer.alloc(60_000, 'f')
@@ -40,7 +40,7 @@ function fill(writer: SocketWriter, scratch: Scratch): number {
   return written
 }
 
-test('many small writes to a reader that has stopped take about their own size, and arrive in order', async (t) => {
+test('many small writes to a reader that has stopped use about their own size in memory, and arrive in order', async (t) => {
   const { socket, reader, writer } = await writerTo(t)
   const scratch = new Scratch()
   let expected = fill(writer, scratch)

@@ -2,13 +2,13 @@ import { deepEqual, ok } from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { type Case, tableIn } from './fixture.ts'
 
-/** How somebody takes a client's bytes: how many requests are served, and whether something else is refused then. */
+/** How a server reads a client's bytes: the number of requests that it serves, and whether it then refuses anything. */
 export interface Verdict {
   readonly served: number
   readonly refused: boolean
 }
 
-/** How Limpet takes them, by the fixture. */
+/** How Limpet reads them, according to the fixture. */
 export function verdictOf({ outcome, responses }: Case): Verdict {
   const final = outcome.statuses.filter((status) => status >= 200)
   if (responses.length > 0) return { served: final.length, refused: false }
@@ -20,7 +20,7 @@ export function verdictOf({ outcome, responses }: Case): Verdict {
 
 const inWords = ({ served, refused }: Verdict) => `${served}${refused ? ', refused' : ''}`
 
-/** Where an oracle differs from Limpet, against the table in which those differences are written down. */
+/** The differences between an oracle and Limpet, compared with the table of known differences. */
 export class Differences {
   readonly #found: Record<string, string>[] = []
   readonly #oracle: string
@@ -35,10 +35,10 @@ export class Differences {
     this.#found.push({ case: fixture.name, Limpet: inWords(ours), [this.#oracle]: inWords(theirs) })
   }
 
-  /** Fails for a difference that is not in the table, and for one in the table that is no more. */
+  /** Fails for a difference that is not in the table, and for one in the table that no longer exists. */
   areThoseIn(file: string): void {
     const rows = tableIn(readFileSync(new URL(`fixtures/${file}`, import.meta.url), 'utf8'))
-    for (const row of rows) ok(row.why, `${row.case}: no reason is given`)
+    for (const row of rows) ok(row.why, `${row.case}: no reason given`)
     const known = rows.map(({ why: _, ...row }) => inOneLine(row))
     const found = this.#found.map(inOneLine)
     const unlisted = found.filter((difference) => !known.includes(difference))

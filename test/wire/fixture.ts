@@ -3,32 +3,32 @@ import { type Names, type Step, said, stepsOf, textOf } from './notation.ts'
 
 const FOLDER = new URL('fixtures/', import.meta.url)
 
-/** What the origin says to one request. */
+/** The origin's response to one request. */
 export interface Script {
-  /** Whether it speaks as soon as the request's head is there. */
+  /** Whether it responds as soon as the head of the request has arrived. */
   readonly early: boolean
   readonly steps: readonly Step[]
 }
 
-/** What the client comes to see. */
+/** The outcome for the client. */
 export interface Outcome {
   /** The status of every response, interim ones included. */
   readonly statuses: readonly number[]
-  /** Whether the connection stays open, closes after the last response, or breaks off within it. */
+  /** Whether the connection stays open, closes after the last response, or breaks in the middle of it. */
   readonly connection: 'open' | 'closed' | 'broken'
-  /** Whether the origin may get the start of a request whose end never comes. */
+  /** Whether the origin may get the start of an incomplete request. */
   readonly unfinished: boolean
 }
 
-/** One case of a fixture file: a section of it, or one row of the section's table. */
+/** One case of a fixture file: a section, or one row of the section's table. */
 export interface Case {
   readonly file: string
   readonly section: string
-  /** `file: section`, and the row's first cell. */
+  /** `file: section`, and the first cell of the row. */
   readonly name: string
   readonly prose: string
   readonly request: readonly Step[]
-  /** All that the client says. */
+  /** Everything that the client sends. */
   readonly requestText: string
   /** Exactly what the origin gets. */
   readonly forwarded: string | undefined
@@ -88,14 +88,14 @@ function caseOf(
   const named = (kind: string) => blocks.filter((block) => block.kind === kind)
   const only = (kind: string) => {
     const all = named(kind)
-    if (all.length > 1) throw new Error(`there is more than one ${kind} block`)
+    if (all.length > 1) throw new Error(`more than one ${kind} block`)
     return all[0]?.text
   }
   for (const { kind } of blocks) {
-    if (!['request', 'forwarded', 'response', 'received', 'outcome'].includes(kind)) throw new Error(`what is ${kind}?`)
+    if (!['request', 'forwarded', 'response', 'received', 'outcome'].includes(kind)) throw new Error(`unknown block ${kind}`)
   }
   const outcome = names.outcome ?? only('outcome')?.trim()
-  if (outcome === undefined) throw new Error('there is no outcome')
+  if (outcome === undefined) throw new Error('no outcome')
   const request = stepsOf(only('request') ?? ORDINARY_REQUEST, names)
   const forwarded = only('forwarded')
   const received = only('received')
@@ -107,7 +107,7 @@ function caseOf(
     prose: `${prose}\n${names.why ?? ''}`,
     request,
     requestText: said(request),
-    // A table's rows may be accepted and refused; only what is accepted is forwarded.
+    // Some rows of a table may be accepted and others refused; only accepted requests are forwarded.
     forwarded: forwarded === undefined || !statuses.includes(200) ? undefined : textOf(forwarded, names),
     responses: named('response').map(({ note, text }) => ({ early: note === 'early', steps: stepsOf(text, names) })),
     received: received === undefined || !statuses.every((status) => status < 500) ? undefined : textOf(received, names),
@@ -125,7 +125,7 @@ function outcomeOf(text: string): Outcome {
   }
 }
 
-/** The rows of the Markdown tables in some text, each by its columns' names. */
+/** The rows of the Markdown tables in a text, by the names of the columns. */
 export function tableIn(markdown: string): Record<string, string>[] {
   const [heads, , ...rows] = markdown.split('\n').filter((line) => line.startsWith('|'))
   if (heads === undefined) return []

@@ -3,7 +3,7 @@ import { Differences } from './differences.ts'
 import { allCases } from './fixture.ts'
 import { NodeReader } from './readers.ts'
 
-test("Node's own parser serves and refuses what Limpet does, but for what is written down", async () => {
+test("Node's own parser serves and refuses the same as Limpet, except for the known differences", async () => {
   const node = new NodeReader()
   const differences = new Differences('Node')
   for (const fixture of allCases()) {

@@ -1,4 +1,4 @@
-/** What a message is made of, and what has led parsers astray. */
+/** Parts of messages, and input that has misled parsers. */
 const WORDS = [
   '\r\n',
   '\n',
@@ -64,10 +64,10 @@ const WORDS = [
   'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n',
 ]
 
-/** Longer ones have nothing to say that shorter ones do not, but for their length. */
+/** The maximum length. Longer messages differ from shorter ones only in their length. */
 const LONGEST = 4000
 
-/** Makes damaged messages from whole ones: the same ones for the same seed. */
+/** Makes damaged messages from valid ones. The same seed gives the same messages. */
 export class Mutator {
   readonly #corpus: readonly string[]
   #state: number
@@ -83,7 +83,7 @@ export class Mutator {
     return text.slice(0, LONGEST)
   }
 
-  /** Offsets at which the network might cut. */
+  /** Offsets at which the network might split the bytes. */
   cuts(text: string): number[] {
     if (this.#below(8) === 0) return Array.from(text, (_, index) => index)
     return Array.from({ length: this.#below(6) }, () => this.#below(text.length + 1)).sort((a, b) => a - b)
@@ -116,7 +116,7 @@ export class Mutator {
     }
   }
 
-  /** Moves, doubles or drops a whole line. */
+  /** Moves, duplicates or removes a whole line. */
   #withLines(text: string): string {
     const lines = text.split('\r\n')
     const [line = ''] = lines.splice(this.#below(lines.length), 1)

@@ -10,17 +10,17 @@ import { perform, RecordingOrigin } from './recording-origin.ts'
 import { type HeardResponse, responsesIn } from './responses.ts'
 
 const skip = nginxVersion === undefined ? 'nginx is not installed on this machine' : false
-/** The version that the table of differences is about. */
+/** The version to which the table of differences applies. */
 const TABLED = '1.22'
 const ROOMY = { headSize: 128_000, headers: 1000 }
 const nodeReader = new NodeReader({ maxHeaderSize: ROOMY.headSize })
 
-/** The request at the end of every case: whoever still reads requests answers it, and closes. */
+/** The request at the end of every case. A server that still reads requests answers it and closes. */
 const LAST = 'GET /~last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
 
 type Origins = (RecordingOrigin & { address: string })[]
 
-test('nginx and Limpet serve and refuse the same, and no origin sees a request that was not meant', {
+test('nginx and Limpet serve and refuse the same, and no origin gets an unintended request', {
   skip,
 }, async (t) => {
   const behindNginx = [await RecordingOrigin.start(t), await RecordingOrigin.start(t)]
@@ -35,7 +35,7 @@ test('nginx and Limpet serve and refuse the same, and no origin sees a request t
     accessLog: 'off',
   })
   const differences = new Differences('nginx')
-  // Scripted answers have nothing to do with how a request is read.
+  // Cases with scripted responses do not test how a request is read.
   for (const fixture of allCases().filter(({ responses }) => responses.length === 0)) {
     await t.test(fixture.name, { timeout: 10_000 }, async (t) => {
       const [theirs] = await Promise.all([
@@ -51,12 +51,12 @@ test('nginx and Limpet serve and refuse the same, and no origin sees a request t
 
 const addresses = (origins: Origins) => origins.map(({ address }) => address)
 
-/** Whether an origin's answer was relayed; one without a status is HTTP/0.9, which nginx speaks. */
+/** Whether an origin's response was relayed. One without a status is HTTP/0.9, which nginx supports. */
 const isAnswer = ({ status }: HeardResponse) => status === 200 || Number.isNaN(status)
 
 /**
- * nginx closes on what it refuses without reading the rest, and the reset may then outrun the refusal: where nothing was
- * heard at all, the case is put again.
+ * nginx closes a refused connection without reading the rest, so a reset may arrive before the refusal. If nothing was
+ * received at all, the case is repeated.
  */
 async function putUntilHeard(...of: Parameters<typeof put>): Promise<Verdict> {
   let verdict = await put(...of)
@@ -64,7 +64,7 @@ async function putUntilHeard(...of: Parameters<typeof put>): Promise<Verdict> {
   return verdict
 }
 
-/** Puts a case to a proxy, and counts what its origins got. */
+/** Sends a case to a proxy, and counts the requests that its origins got. */
 async function put(
   t: TestContext,
   fixture: Case,
@@ -87,12 +87,12 @@ async function put(
   const own = responses.filter(({ body }) => body !== '/~last')
   return {
     served: own.filter(isAnswer).length,
-    // 408 is for what did not come to its end.
+    // 408 is the response to an incomplete request.
     refused: own.some(({ status }) => status >= 400 && status !== 408),
   }
 }
 
-/** Each origin's share of two requests shows that everything sent before has arrived; they leave no trace. */
+/** Sends two requests, one to each origin, to make sure that everything before has arrived. They are not counted. */
 async function settle(t: TestContext, port: number, origins: Origins): Promise<void> {
   for (const _ of origins) {
     const client = await RawClient.connect(t, port)
@@ -104,7 +104,7 @@ async function settle(t: TestContext, port: number, origins: Origins): Promise<v
   }
 }
 
-/** Every reader, strict or lax, must find as many requests as the proxy relayed answers to. */
+/** Every reader, strict or lax, must find as many requests as the proxy relayed responses. */
 async function seesOnly(connections: readonly string[], meant: number, origin: 'may refuse' | 'must understand') {
   const readings = [
     readingOf(connections, (bytes) => readStrictly(bytes, ROOMY)),
@@ -124,7 +124,7 @@ async function readingOf(connections: readonly string[], read: (bytes: Buffer) =
   return Promise.all(connections.map((text) => read(Buffer.from(text, 'latin1'))))
 }
 
-/** Node has a list of the methods that it knows; it is not asked about others. */
+/** Node has a list of known methods. It is not asked about others. */
 function nodeReadingOf(connections: readonly string[]) {
   return readingOf(connections, (bytes) => {
     const strict = readStrictly(bytes, ROOMY)

@@ -7,13 +7,13 @@ import type { TestContext } from 'node:test'
 import { freePort } from '../../bench/free-port.ts'
 import { Lines } from '../support/limpet.ts'
 
-/** `1.22`, or nothing where nginx is not installed. */
+/** The version, such as `1.22`; undefined if nginx is not installed. */
 export const nginxVersion = /nginx\/(\d+\.\d+)/.exec(String(spawnSync('nginx', ['-v']).stderr))?.[1]
 
 /** How long nginx waits for the rest of a request, in ms. */
 const PATIENCE = 300
 
-/** Runs nginx before those servers, as Limpet runs in the tests beside it. Returns its port. */
+/** Runs nginx in front of the servers, with the same configuration as Limpet in the other tests. Returns its port. */
 export async function startNginx(test: TestContext, servers: readonly string[]): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'limpet-nginx-'))
   const port = await freePort()

@@ -1,8 +1,8 @@
 /**
- * The notation in which fixtures write bytes; README.md teaches it. Text stands for one byte a character.
+ * The notation for bytes in fixtures, described in README.md. Text has one byte per character.
  */
 
-/** What one side does, in order. */
+/** The actions of one side, in order. */
 export type Step =
   | { readonly kind: 'say'; readonly text: string }
   | { readonly kind: 'hear'; readonly status: string }
@@ -12,7 +12,7 @@ export type Step =
 /** Values of `\<name>` in a block. */
 export type Names = Readonly<Record<string, string>>
 
-/** Directives stand in the text as single characters outside Latin-1 until it is cut into steps. */
+/** Directives are single characters outside Latin-1 until the text is split into steps. */
 const FIRST_DIRECTIVE = 0xe000
 
 const escapes: Readonly<Record<string, string>> = { r: '\r', n: '\n', t: '\t', s: ' ', '\\': '\\', '/': '' }
@@ -30,22 +30,22 @@ export function stepsOf(block: string, names: Names): Step[] {
   return steps
 }
 
-/** The bytes that a block describes, when nothing else happens in it. */
+/** The bytes of a block that has no other actions. */
 export function textOf(block: string, names: Names): string {
   return said(stepsOf(block, names))
 }
 
-/** All that is said in some steps. */
+/** All text that the steps send. */
 export function said(steps: readonly Step[]): string {
   return steps.map((step) => (step.kind === 'say' ? step.text : '')).join('')
 }
 
-/** Puts the columns of a table's row into a block, before anything else is understood. */
+/** Replaces the names of columns in a block with the cells of a row, before any other parsing. */
 function substitute(block: string, names: Names): string {
   return block.replace(/\\<([\w -]+)>/g, (placeholder, name: string) => names[name] ?? placeholder)
 }
 
-/** Each line ends in CR LF, but for one that ends in a lone backslash. */
+/** Each line ends with CR LF, except one that ends with a single backslash. */
 function withLineEnds(block: string): string {
   return block.replace(/(\\*)\n/g, (_, slashes: string) => {
     return slashes.length % 2 === 1 ? slashes.slice(1) : `${slashes}\\r\\n`
@@ -62,7 +62,7 @@ class Reader {
     this.#directives = directives
   }
 
-  /** Reads to the end of the source, or of the group that has just been opened. */
+  /** Reads to the end of the source, or of the current group. */
   read(inGroup = false): string {
     const units: string[] = []
     while (this.#at < this.#source.length) {
@@ -86,7 +86,7 @@ class Reader {
     const directive = this.#match(/\\<([^>]+)>/y)
     if (directive !== undefined) return this.#directive(directive[1]!)
     const short = this.#match(/\\([rnts\\/])/y)
-    // A split shows as a directive that does nothing: it ends one piece and begins another.
+    // A split is a directive without an action: it ends one piece and starts another.
     if (short?.[1] === '/') return this.#note({ kind: 'say', text: '' })
     if (short !== undefined) return escapes[short[1]!]!
     const plain = this.#match(/[ -~]/y)
@@ -135,7 +135,7 @@ class Reader {
   }
 }
 
-/** Bytes as text that a terminal shows and a fixture could hold. */
+/** Bytes as printable text in the notation of fixtures. */
 export function visible(bytes: string): string {
   return bytes
     .replaceAll('\\', '\\\\')

@@ -7,20 +7,20 @@ import type { HeadLimits } from '../../src/http1/head.ts'
 import { MessageError } from '../../src/http1/message-error.ts'
 import { RequestHead } from '../../src/http1/request-head.ts'
 
-/** What a server would make of the bytes of a connection. */
+/** How a server would read the bytes of a connection. */
 export interface Reading {
-  /** Whole requests, in order. */
+  /** The complete requests, in order. */
   readonly requests: readonly { readonly method: string; readonly target: string; readonly body: string }[]
   /**
-   * How it goes on after them: nothing, the beginning of another request, something that is none, or bytes that are
-   * not read because the connection was to close.
+   * What follows them: nothing, the start of another request, something invalid, or bytes that are not read because the
+   * connection closes.
    */
   readonly rest: 'nothing' | 'unfinished' | 'refused' | 'unread'
 }
 
 type Requests = { method: string; target: string; body: string }[]
 
-/** The limits that Limpet has by default. */
+/** Limpet's default limits. */
 export const LIMITS: HeadLimits = { headSize: 32_000, headers: 100 }
 
 /** Limpet's own parser: the strictest reader here. */
@@ -58,22 +58,22 @@ export function readStrictly(bytes: Buffer, limits: HeadLimits = LIMITS): Readin
   return { requests, rest: 'nothing' }
 }
 
-/** One request, as the laxest reader finds it. */
+/** One request, as the laxest reader reads it. */
 export interface LaxRequest {
   readonly method: string
   readonly target: string
   readonly head: string
-  /** Undefined while it has not all arrived. */
+  /** Undefined while it is incomplete. */
   readonly body: string | undefined
   /** The offset after the request. */
   readonly end: number
 }
 
 /**
- * Reads one request as a server would that forgives everything it can: line feeds alone, folded lines, white space
- * round names, Transfer-Encoding beside Content-Length, any coding with the word `chunked` in it, junk in chunk sizes.
+ * Reads one request like the most tolerant server: accepts bare line feeds, folded lines, white space around names,
+ * Transfer-Encoding together with Content-Length, any coding that contains `chunked`, and garbage in chunk sizes.
  *
- * @returns undefined while its head has not all arrived
+ * @returns undefined while its head is incomplete
  */
 export function readOneLaxly(text: string, from: number): LaxRequest | undefined {
   const start = from + /^[\r\n]*/.exec(text.slice(from))![0].length
@@ -123,7 +123,7 @@ export function readLaxly(bytes: Buffer): Reading {
   return { requests, rest: 'nothing' }
 }
 
-/** A connection without a network: whoever reads it is given `bytes`, then the end. */
+/** A connection without a network: its reader gets `bytes`, then the end. */
 class Wire extends Duplex {
   rest: Reading['rest'] = 'nothing'
   readonly #bytes: Buffer
@@ -139,21 +139,21 @@ class Wire extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    // What the server refuses by itself: a missing Host, an unknown expectation.
+    // Responses of the server itself: it refuses a missing Host or an unknown expectation.
     if (/^HTTP\/1\.1 4/.test(chunk.toString('latin1'))) this.rest = 'refused'
     done()
   }
 
-  // What http.Server asks of a net.Socket.
+  // The methods of net.Socket that http.Server uses.
   setTimeout(): this {
     return this
   }
 }
 
-/** llhttp, in a real server of Node's with its strict defaults. */
+/** llhttp, in a real Node server with its strict defaults. */
 export class NodeReader {
   readonly #server: Server
-  /** The requests of each connection, whole or not. */
+  /** The requests of each connection, complete or not. */
   readonly #requests = new WeakMap<object, { request: IncomingMessage; body: string }[]>()
 
   constructor(options: ServerOptions = {}) {
@@ -161,13 +161,13 @@ export class NodeReader {
       this.#note(request)
       request.on('end', () => response.end())
     })
-    // The bytes end at once; the requests in them are to be answered all the same.
+    // The bytes end at once, but the requests in them must still be answered.
     Object.assign(this.#server, { httpAllowHalfOpen: true })
     this.#server.on('connect', (request, socket) => {
       this.#note(request)
       socket.destroy()
     })
-    // As it would without being asked; but then it would read on.
+    // The server would send this itself, but would then continue to read.
     this.#server.on('checkExpectation', ({ socket }) => {
       ;(socket as unknown as Wire).rest = 'refused'
       socket.destroy()
@@ -177,12 +177,12 @@ export class NodeReader {
       if (error.code === 'HPE_INVALID_EOF_STATE') wire.rest = 'unfinished'
       else if (error.code === 'HPE_CLOSED_CONNECTION') wire.rest = 'unread'
       else wire.rest = 'refused'
-      // Whole requests that came before still have their bodies to read.
+      // The bodies of earlier, complete requests are still to be read.
       setImmediate(() => socket.destroy())
     })
   }
 
-  /** Whether the method is in the list that Node has of them. */
+  /** Whether the method is in Node's list. */
   static knows(method: string): boolean {
     return METHODS.includes(method)
   }

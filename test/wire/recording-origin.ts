@@ -7,13 +7,13 @@ import type { Step } from './notation.ts'
 import { type LaxRequest, readOneLaxly } from './readers.ts'
 
 /**
- * An origin that writes down every byte, answers each request that the laxest of readers would find, and says in the
- * body which target it answers. Scripts replace the answers to the first requests.
+ * An origin that records every byte, and answers each request that the laxest reader would find with its target in the body.
+ * Scripts replace the responses to the first requests.
  */
 export class RecordingOrigin {
-  /** All that has come in since `begin`, from all connections, in the order of arrival. */
+  /** All bytes since `begin`, of all connections, in the order of arrival. */
   record = ''
-  /** The same, connection by connection. */
+  /** The same bytes by connection. */
   readonly byConnection = new Map<Socket, string>()
   #scripts: Script[] = []
 
@@ -44,7 +44,7 @@ export class RecordingOrigin {
   }
 }
 
-/** What the origin says to a request that has no script. */
+/** The response to a request without a script. */
 export function answerTo(target: string): string {
   return `HTTP/1.1 200 OK\r\nContent-Length: ${target.length}\r\n\r\n${target}`
 }
@@ -54,7 +54,7 @@ class Conversation {
   readonly #socket: Socket
   readonly #origin: RecordingOrigin
   #pending = ''
-  /** Whether the request that is coming in has been told to go on, or answered. */
+  /** Whether the current request has got 100 Continue or a response. */
   #continued = false
   #answered = false
 
@@ -98,7 +98,7 @@ class Conversation {
   }
 }
 
-/** Says what a script says, each piece in a segment of its own as far as the network allows. */
+/** Sends a script, each piece in a separate segment if the network allows it. */
 export async function perform(socket: Socket, steps: readonly Step[], hear?: (status: string) => Promise<unknown>) {
   for (const step of steps) {
     if (step.kind === 'close') socket.end()

@@ -1,16 +1,16 @@
-/** One response, as a client finds it in what it hears. */
+/** One response in the bytes that a client received. */
 export interface HeardResponse {
   readonly status: number
   readonly head: string
   readonly body: string
-  /** False while bytes of it are missing. */
+  /** False while it is incomplete. */
   readonly whole: boolean
 }
 
 /**
- * The responses in the bytes that a client heard.
+ * The responses in the bytes that a client received.
  *
- * @param methods of the requests that they answer, in order
+ * @param methods the methods of the requests, in order
  * @param ended whether the connection has been closed
  */
 export function responsesIn(text: string, methods: readonly string[], ended: boolean): HeardResponse[] {

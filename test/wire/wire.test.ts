@@ -10,12 +10,12 @@ import { answerTo, perform, RecordingOrigin } from './recording-origin.ts'
 import { type HeardResponse, responsesIn } from './responses.ts'
 
 const cases = allCases()
-/** What is forwarded is a little longer than what came. */
+/** Limits for forwarded requests, which are a little longer than the originals. */
 const ROOMY = { headSize: 64_000, headers: 200 }
 const nodeReader = new NodeReader({ maxHeaderSize: ROOMY.headSize })
 
 describe('the fixtures', () => {
-  test('are many, and each has a name of its own', () => {
+  test('are many, and their names are unique', () => {
     ok(cases.length >= 300, `there are only ${cases.length}`)
     deepEqual(
       cases.map(({ name }) => name).filter((name, index, names) => names.indexOf(name) < index),
@@ -28,7 +28,7 @@ describe('the fixtures', () => {
   })
 })
 
-test('Limpet does with every fixture what it says', async (t) => {
+test('Limpet behaves as every fixture says', async (t) => {
   const origin = await RecordingOrigin.start(t)
   const elsewhere = await rawOrigin(t, (socket) => {
     socket.on('data', () => socket.write('HTTP/1.1 299 Elsewhere\r\nContent-Length: 0\r\n\r\n'))
@@ -70,11 +70,11 @@ async function play(t: TestContext, fixture: Case, port: number, origin: Recordi
   await isUnambiguous(fixture, Buffer.from(own, 'latin1'))
 }
 
-/** Every reader must find the same requests in what was forwarded, and as many as were meant. */
+/** Every reader must find the same requests in the forwarded bytes, and the intended number of them. */
 async function isUnambiguous({ outcome, responses }: Case, forwarded: Buffer) {
   const strict = readStrictly(forwarded, ROOMY)
   deepEqual(readLaxly(forwarded), strict)
-  // Node has a list of the methods that it knows.
+  // Node has a list of known methods.
   const known = strict.requests.every(({ method }) => NodeReader.knows(method))
   if (known) deepEqual(await nodeReader.read(forwarded), strict)
   if (!outcome.unfinished) equal(strict.rest, 'nothing')
@@ -82,7 +82,7 @@ async function isUnambiguous({ outcome, responses }: Case, forwarded: Buffer) {
   equal(strict.requests.length, outcome.statuses.filter((status) => status === 200).length)
 }
 
-/** A client on one connection, that knows what it asked for. */
+/** A client on one connection that knows the methods of its requests. */
 class Listener {
   readonly #client: RawClient
   readonly #methods: string[]
@@ -120,7 +120,7 @@ class Listener {
     )
   }
 
-  /** Resolves once there are that many whole responses, or the connection has been closed. */
+  /** Resolves when there are `count` complete responses, or the connection is closed. */
   async hearsAll(count: number): Promise<void> {
     const { socket } = this.#client
     const tooLong = AbortSignal.timeout(3000)
@@ -140,7 +140,7 @@ class Listener {
     equal(this.#responses[0]!.whole, false)
   }
 
-  /** The connection closes without another word, or its next request gets its own answer. */
+  /** Checks that the connection closes without further bytes, or that its next request gets its own response. */
   async followUp(connection: 'open' | 'closed' | 'broken'): Promise<void> {
     const before = this.heard
     if (connection === 'closed') {
@@ -153,7 +153,7 @@ class Listener {
   }
 }
 
-/** Another client's request, which gets its own answer whatever happened before. */
+/** Sends another client's request, which must get its own response after any case. */
 async function sentinel(t: TestContext, port: number): Promise<void> {
   const client = await RawClient.connect(t, port)
   client.say('GET /~sentinel HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
@@ -164,7 +164,7 @@ async function sentinel(t: TestContext, port: number): Promise<void> {
   )
 }
 
-/** What the origin got before the requests that came after the case. Nothing may come later. */
+/** The bytes that the origin got before the requests after the case. No bytes of the case may arrive later. */
 function ownPartOf(record: string, hasNext: boolean): string {
   const cut = record.search(/GET \/~(?:next|sentinel) HTTP/)
   const { requests } = readLaxly(Buffer.from(record.slice(cut), 'latin1'))
@@ -175,7 +175,7 @@ function ownPartOf(record: string, hasNext: boolean): string {
   return record.slice(0, cut)
 }
 
-/** What differs from run to run, by the names that fixtures have for it. */
+/** The values that differ from run to run, by their names in fixtures. */
 function anonymous(forwarded: string, origin: string, port: number): string {
   return forwarded
     .replaceAll(origin, '<origin>')
@@ -183,7 +183,7 @@ function anonymous(forwarded: string, origin: string, port: number): string {
     .replaceAll(`X-Forwarded-Port: ${port}\r`, 'X-Forwarded-Port: <port>\r')
 }
 
-/** A Date that Limpet adds where the origin gave none is not what a fixture is about. */
+/** Removes a Date that Limpet adds if the origin sent none. Fixtures do not test it. */
 function withoutDate(text: string, expected: string): string {
   return expected.includes('Date:') ? text : text.replace(/^Date: .*\r\n/gm, '')
 }
