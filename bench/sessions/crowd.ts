@@ -69,7 +69,7 @@ export class Crowd {
     this.#lanes = Array.from({ length: Math.min(LANES, size) }, () => this.#lane())
   }
 
-  /** Resolves when every user has made that number of requests that started after this call. @throws Error if all visits fail */
+  /** Resolves when every user has made that number of requests since this call. @throws Error if all visits fail */
   async everyoneVisits(times: number): Promise<void> {
     for (const member of this.#members) member.visits = 0
     const { promise, resolve } = Promise.withResolvers<void>()

@@ -1,4 +1,4 @@
-/** `npm run bench:sessions`: which balancers keep users on their servers during changes. docs/survival.md explains the table. */
+/** `npm run bench:sessions`: which balancers keep users on their servers during changes. See docs/survival.md. */
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'

@@ -17,7 +17,7 @@ interface DemoOptions {
 
 type Kind = 'static' | 'dynamic'
 
-/** One of the lab's servers, running as a process of its own. */
+/** One of the lab's servers, running in a separate process. */
 interface LabServer {
   readonly kind: Kind
   readonly name: string

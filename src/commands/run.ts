@@ -9,7 +9,7 @@ import { untilStopped } from './until-stopped.ts'
 const NO_RELOAD = 'Limpet cannot reload its configuration yet, and keeps the current one; to apply another, restart'
 const NO_UPGRADE = 'Limpet cannot replace its own program yet, and keeps running; to upgrade, restart'
 
-/** After a signal to stop, a start may go on for this long, in ms. It may be waiting for first checks, and serves no client yet. */
+/** How long a start may continue after a signal to stop, in ms. It may be waiting for first checks, and serves no client yet. */
 const START_WITHIN = 1000
 
 export function runCommand(): Command {

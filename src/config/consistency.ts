@@ -6,7 +6,7 @@ import { alternatives, shown } from './error.ts'
 import { cookieNameFor, Instance, instanceOf } from './instance.ts'
 import { formatPath, type KeyPath } from './key-path.ts'
 import { nearest } from './nearest.ts'
-import { formatPlace, meet } from './place.ts'
+import { formatPlace, overlap } from './place.ts'
 import { Listener, Route, Server } from './schema.ts'
 import { didYouMean, type Issue } from './validate.ts'
 
@@ -74,7 +74,7 @@ function adminOnListener(
 ): Issue[] {
   const place = Admin.safeParse(admin).data
   if (place === undefined || place === 'off') return []
-  const taken = listeners.find(({ part }) => 'port' in part && meet(part, place))
+  const taken = listeners.find(({ part }) => 'port' in part && overlap(part, place))
   if (taken === undefined || !('port' in taken.part)) return []
   const isMapping = typeof admin === 'object'
   return [

@@ -3,7 +3,7 @@
  * case.
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  return nearestSpelling(word, candidates) ?? onlyBeginning(word, candidates)
+  return nearestSpelling(word, candidates) ?? onlyWithPrefix(word, candidates)
 }
 
 function nearestSpelling(word: string, candidates: readonly string[]): string | undefined {
@@ -18,12 +18,12 @@ function nearestSpelling(word: string, candidates: readonly string[]): string | 
 }
 
 /** The only candidate that starts with the word, ignoring hyphens and underscores; the word needs at least four letters. */
-function onlyBeginning(word: string, candidates: readonly string[]): string | undefined {
-  const matches = candidates.filter((candidate) => bare(candidate).startsWith(bare(word)))
-  return bare(word).length > 3 && matches.length === 1 ? matches[0] : undefined
+function onlyWithPrefix(word: string, candidates: readonly string[]): string | undefined {
+  const matches = candidates.filter((candidate) => lettersOf(candidate).startsWith(lettersOf(word)))
+  return lettersOf(word).length > 3 && matches.length === 1 ? matches[0] : undefined
 }
 
-function bare(word: string): string {
+function lettersOf(word: string): string {
   return word.toLowerCase().replaceAll(/[-_]/g, '')
 }
 

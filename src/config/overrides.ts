@@ -5,7 +5,7 @@ import { Instance } from './instance.ts'
 import { scalar } from './interpolate.ts'
 import type { KeyPath } from './key-path.ts'
 import { type LabGroup, readServerList } from './lab.ts'
-import { meet } from './place.ts'
+import { overlap } from './place.ts'
 import { AccessLogFormat, type Config, Port, Server, Workers } from './schema.ts'
 import { formatUnixSocket } from './unix-socket.ts'
 import { validate } from './validate.ts'
@@ -67,7 +67,7 @@ export const settings: readonly ReadOverride[] = [
   }),
 ]
 
-/** The override that replaces the servers of the upstream named like the lab's group; undefined if the lab's variable is unset. */
+/** The lab's servers of a group, for the upstream of the same name; undefined if the lab's variable is unset. */
 export function serversOverride(group: LabGroup, env: NodeJS.ProcessEnv): Override | undefined {
   const list = readServerList(group, env)
   if (!list) return undefined
@@ -118,7 +118,7 @@ function replacePort(config: Config, port: number, source: string): Config {
     }
     const place = { ...listener, port }
     const { admin } = config
-    if (admin !== undefined && admin !== 'off' && meet(place, admin)) {
+    if (admin !== undefined && admin !== 'off' && overlap(place, admin)) {
       const message = `expected a port other than the admin API's, found ${port}`
       throw refusal(source, message, 'choose another port here, or another one for admin in the file')
     }

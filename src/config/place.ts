@@ -15,16 +15,16 @@ export function formatPlace({ address, port }: Place): string {
 }
 
 /** Whether both places could receive the same connection. Resolves no name except localhost. */
-export function meet(one: Place, other: Place): boolean {
+export function overlap(one: Place, other: Place): boolean {
   if (one.port === 0 || one.port !== other.port) return false
-  return addressesOf(one).some((address) => addressesOf(other).some((its) => overlap(address, its)))
+  return addressesOf(one).some((address) => addressesOf(other).some((its) => addressesOverlap(address, its)))
 }
 
 function addressesOf({ address }: Place): string[] {
   return address === 'localhost' ? ['127.0.0.1', '::1'] : [address]
 }
 
-function overlap(one: string, other: string): boolean {
+function addressesOverlap(one: string, other: string): boolean {
   // `::` accepts IPv6 and IPv4.
   const isWildcardFor = (wildcard: string, address: string) =>
     wildcard === '::' || (wildcard === '0.0.0.0' && (isIPv4(address) || address === '::'))

@@ -1,7 +1,7 @@
 import { bySpecificity, isConditional, type Route } from './route.ts'
 
 /** The routes that share one nginx location, the most specific first; at most the last one is unconditional. */
-export interface Place {
+export interface Location {
   /** Whether it matches only this path, or all paths that start with it. */
   readonly exact: boolean
   /** `/exactly/this`, or `/this/` with a slash for all paths below. */
@@ -16,10 +16,10 @@ export function hostsOf(routes: readonly Route[]): (string | undefined)[] {
 }
 
 /**
- * The places of a host. A request that no route of a host matches falls through to less specific hosts (see
- * routing/router.ts). nginx picks one `server` and stays there, so each host also has the places of its less specific hosts.
+ * The locations of a host. A request that no route of a host matches falls through to less specific hosts (see
+ * routing/router.ts). nginx picks one `server` and stays there, so each host also has the locations of its less specific hosts.
  */
-export function placesOf(host: string | undefined, routes: readonly Route[]): Place[] {
+export function locationsOf(host: string | undefined, routes: readonly Route[]): Location[] {
   const levels = levelsOf(host, routes).map((level) => routes.filter((route) => route.host === level))
   const paths = levels.flat().map(({ path }) => path)
   const prefixes = new Set(['/', ...paths.filter(isPrefix).map(prefixOf)])

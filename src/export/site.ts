@@ -2,7 +2,7 @@ import { endpointOf, formatAddress } from '../config/address.ts'
 import type { Config } from '../config/schema.ts'
 import { ConditionMaps, NO_ROUTE } from './condition-maps.ts'
 import { block, type Directive, directive } from './directive.ts'
-import { hostsOf, type Place, placesOf } from './host-table.ts'
+import { hostsOf, type Location, locationsOf } from './host-table.ts'
 import { isConditional, type Route, routesOf } from './route.ts'
 import { proxySettings, upstreamBlock } from './upstream-settings.ts'
 
@@ -47,7 +47,7 @@ class Site {
     const routes = routesOf(this.#config)
     const bodies = new Map<string, { names: string[]; body: Directive[] }>()
     for (const host of hostsOf(routes)) {
-      const body = this.#locations(placesOf(host, routes))
+      const body = this.#locations(locationsOf(host, routes))
       const key = `${host === undefined} ${JSON.stringify(body)}`
       const { names } = bodies.get(key) ?? { names: [] }
       bodies.set(key, { names: [...names, ...(host === undefined ? [] : [host])], body })
@@ -65,19 +65,23 @@ class Site {
     )
   }
 
-  #locations(places: readonly Place[]): Directive[] {
-    const shared = places.filter(({ routes }) => !haveOneOutcome(routes)).flatMap(({ routes }) => routes)
+  #locations(locations: readonly Location[]): Directive[] {
+    const shared = locations.filter(({ routes }) => !haveOneOutcome(routes)).flatMap(({ routes }) => routes)
     const named = new Map(shared.map((route) => [nameOf(route), route]))
     return [
-      ...places.map((place) =>
-        block('location', place.exact ? ['=', place.path] : [place.path], this.#answer(place.routes)),
+      ...locations.map((location) =>
+        block(
+          'location',
+          location.exact ? ['=', location.path] : [location.path],
+          this.#directivesFor(location.routes),
+        ),
       ),
       ...[...named].map(([name, route]) => block('location', [`@${name}`], this.#outcome(route))),
       ...(named.size === 0 ? [] : [block('location', [`@${NO_ROUTE}`], [directive('return', 404)])]),
     ]
   }
 
-  #answer(routes: readonly Route[]): readonly Directive[] {
+  #directivesFor(routes: readonly Route[]): readonly Directive[] {
     const [first] = routes
     if (first === undefined) return [directive('return', 404)]
     if (haveOneOutcome(routes)) return this.#outcome(first)

@@ -1,4 +1,4 @@
-import { type Outlet, openOutlet, type Place } from './outlet.ts'
+import { type Destination, type Outlet, openOutlet } from './outlet.ts'
 import { Trouble } from './trouble.ts'
 
 /** The maximum of bytes that wait for a slow disk or pipe. Beyond it, lines are dropped and counted. */
@@ -19,7 +19,7 @@ interface Piece {
  * takes 25 ms and stops everything else on its core.)
  */
 export class LogFile {
-  readonly #place: Place
+  readonly #destination: Destination
   readonly #name: string
   readonly #backlog: number
   readonly #report: (message: string) => void
@@ -41,14 +41,15 @@ export class LogFile {
    * @param report called with a message about dropped lines or a file that cannot be written
    * @throws the system's error if the file cannot be opened
    */
-  constructor(place: Place, name: string, report: (message: string) => void, { backlog = BACKLOG } = {}) {
-    this.#place = place
+  constructor(destination: Destination, name: string, report: (message: string) => void, { backlog = BACKLOG } = {}) {
+    this.#destination = destination
     this.#name = name
     this.#backlog = backlog
     this.#report = report
     this.#trouble = new Trouble(name, report, () => this.#flowsAgain())
     this.#open()
-    if (this.#outlet === undefined) this.#trouble.broken(0, `waits for a reader: ${place} is a pipe without a reader`)
+    if (this.#outlet === undefined)
+      this.#trouble.broken(0, `waits for a reader: ${destination} is a pipe without a reader`)
   }
 
   /** How many lines were dropped since the start. */
@@ -77,7 +78,7 @@ export class LogFile {
 
   /** Reopens the file by its path: after a rotation, on USR1. */
   reopen(): void {
-    if (typeof this.#place !== 'string') return
+    if (typeof this.#destination !== 'string') return
     try {
       this.#open()
     } catch (error) {
@@ -102,7 +103,7 @@ export class LogFile {
   /** A piece that is being written stays with its old outlet. Changes nothing if the path is a pipe without a reader. */
   #open(): void {
     const old = this.#outlet
-    const outlet = openOutlet(this.#place)
+    const outlet = openOutlet(this.#destination)
     if (outlet === undefined) return
     this.#outlet = outlet
     if (old !== undefined && old !== this.#writing) old.close()
@@ -126,7 +127,7 @@ export class LogFile {
       this.#lastFailed = error !== undefined
       if (outlet.isGone) {
         // The bytes in the pipe are lost with its reader, so the next reader gets the whole piece.
-        this.#trouble.broken(0, `waits for a reader: the reader of ${this.#place} has closed it`)
+        this.#trouble.broken(0, `waits for a reader: the reader of ${this.#destination} has closed it`)
         this.#waiting.unshift(piece)
         if (outlet === this.#outlet) this.#outlet = undefined
         outlet.close()

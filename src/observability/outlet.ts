@@ -16,7 +16,7 @@ export interface Outlet {
 type Done = (error: NodeJS.ErrnoException | undefined, written: number) => void
 
 /** A path, or a standard stream by its number. */
-export type Place = string | typeof STANDARD_OUTPUT | typeof STANDARD_ERROR
+export type Destination = string | typeof STANDARD_OUTPUT | typeof STANDARD_ERROR
 
 export const STANDARD_OUTPUT = 1
 export const STANDARD_ERROR = 2
@@ -33,13 +33,13 @@ const RETRY_AFTER = 10
  * @returns undefined if the path is a named pipe without a reader
  * @throws the system's error if the path cannot be opened
  */
-export function openOutlet(place: Place): Outlet | undefined {
-  if (place === STANDARD_OUTPUT) return standardOutlet(place, () => process.stdout, false)
-  if (place === STANDARD_ERROR) return standardOutlet(place, () => process.stderr, true)
-  const fd = openWithoutWaiting(place)
+export function openOutlet(destination: Destination): Outlet | undefined {
+  if (destination === STANDARD_OUTPUT) return standardOutlet(destination, () => process.stdout, false)
+  if (destination === STANDARD_ERROR) return standardOutlet(destination, () => process.stderr, true)
+  const fd = openWithoutWaiting(destination)
   if (fd === undefined) return undefined
   if (fstatSync(fd).isFIFO()) return new PipeOutlet(new Socket({ fd, readable: false, writable: true }), true)
-  return new FileOutlet(fd, { isOurs: true, isSync: false, isTorn: endsWithinLine(place) })
+  return new FileOutlet(fd, { isOurs: true, isSync: false, isTorn: endsWithinLine(destination) })
 }
 
 /** Node's own streams do not block on a pipe, but do block on a terminal (stopped by Ctrl-S). */

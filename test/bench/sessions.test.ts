@@ -40,7 +40,7 @@ test('runs an event, and counts the users who kept their server', {
       failures: [],
     },
   )
-  assert.ok(restarted!.refused > 0, 'requests were made while nobody listened')
+  assert.ok(restarted!.refused > 0, 'requests were made while the balancer did not run')
   assert.ok(restarted!.requests >= 400)
   // With these fixed addresses, about a quarter of the users stay on their server.
   assert.ok(moved!.kept > 5 && moved!.kept < 60, `${moved!.kept} kept`)

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { meet } from '../../src/config/place.ts'
+import { overlap } from '../../src/config/place.ts'
 
-test('two places meet if both could receive a connection to one address and port', () => {
+test('two places overlap if both could receive a connection to one address and port', () => {
   const at = (address: string, port = 80) => ({ address, port })
   for (const [one, other, expected] of [
     [at('127.0.0.1'), at('127.0.0.1'), true],
@@ -17,7 +17,7 @@ test('two places meet if both could receive a connection to one address and port
     [at('127.0.0.1', 80), at('127.0.0.1', 81), false],
     [at('0.0.0.0', 0), at('127.0.0.1', 0), false],
   ] as const) {
-    assert.equal(meet(one, other), expected, JSON.stringify([one, other]))
-    assert.equal(meet(other, one), expected, JSON.stringify([other, one]))
+    assert.equal(overlap(one, other), expected, JSON.stringify([one, other]))
+    assert.equal(overlap(other, one), expected, JSON.stringify([other, one]))
   }
 })

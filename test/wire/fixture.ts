@@ -92,7 +92,8 @@ function caseOf(
     return all[0]?.text
   }
   for (const { kind } of blocks) {
-    if (!['request', 'forwarded', 'response', 'received', 'outcome'].includes(kind)) throw new Error(`unknown block ${kind}`)
+    if (!['request', 'forwarded', 'response', 'received', 'outcome'].includes(kind))
+      throw new Error(`unknown block ${kind}`)
   }
   const outcome = names.outcome ?? only('outcome')?.trim()
   if (outcome === undefined) throw new Error('no outcome')
