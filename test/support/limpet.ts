@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { temporaryFolder } from './folder.ts'
 
 export const LIMPET = fileURLToPath(new URL('../../bin/limpet.js', import.meta.url))
 
@@ -30,8 +31,8 @@ interface Options {
 }
 
 /**
- * Starts `limpet run` and waits until it listens. A configuration is a value, or the text of a file, whose listeners may
- * have port 0; without one it must come from `env`.
+ * Starts `limpet run` and waits until it listens. A configuration is the text of a file, or a value; its listeners may
+ * have port 0. Without one it must come from `env`.
  */
 export async function startLimpet(
   test: TestContext,
@@ -40,7 +41,7 @@ export async function startLimpet(
 ): Promise<Limpet> {
   const folder = await mkdtemp(join(tmpdir(), 'limpet-test-'))
   const file = join(folder, 'limpet.yaml')
-  if (config !== undefined) await writeFile(file, typeof config === 'string' ? config : JSON.stringify(config))
+  if (config !== undefined) await writeConfig(file, config)
   const named = config === undefined ? [] : ['-c', file]
   const command = [process.execPath, LIMPET, 'run', ...named, ...flags]
   const [program, ...args] = openFiles === undefined ? command : ['prlimit', `--nofile=${openFiles}`, ...command]
@@ -65,6 +66,17 @@ export async function startLimpet(
     }),
   ])
   return { process: child, port, url: `http://127.0.0.1:${port}`, log, errors, exit }
+}
+
+/** Writes a configuration, as text or as a value, to a file that ends with the test. Resolves to the file's path. */
+export async function configFile(test: TestContext, config: unknown): Promise<string> {
+  const file = join(await temporaryFolder(test), 'limpet.yaml')
+  await writeConfig(file, config)
+  return file
+}
+
+async function writeConfig(file: string, config: unknown): Promise<void> {
+  await writeFile(file, typeof config === 'string' ? config : JSON.stringify(config))
 }
 
 /** Where the admin API of a Limpet answers that has it on. */

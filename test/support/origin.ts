@@ -25,9 +25,19 @@ export function httpOrigin(test: TestContext, handle: RequestListener, path?: st
   return start(test, createHttpServer({ keepAliveTimeout: 60_000 }, handle), path)
 }
 
-/** A server for which the test decides on every byte. */
+/** A server that answers with its name and the cookies that it sees: `a sid=1`, or `a -` without any. */
+export function namedOrigin(test: TestContext, name: string): Promise<Origin> {
+  return httpOrigin(test, ({ headers }, response) => response.end(`${name} ${headers.cookie ?? '-'}`))
+}
+
+/** A server whose every byte the test decides on. */
 export function rawOrigin(test: TestContext, converse: (socket: Socket) => void, path?: string): Promise<Origin> {
   return start(test, createServer({ allowHalfOpen: true }, converse), path)
+}
+
+/** Their addresses, as they stand in the `servers` of a configuration. */
+export function addressesOf(origins: readonly Origin[]): string {
+  return origins.map(({ address }) => address).join(', ')
 }
 
 async function start(test: TestContext, server: Server, path?: string): Promise<Origin> {
