@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs'
 import { get, request as httpRequest, type OutgoingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { describe, type TestContext, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { type Limpet, startLimpet } from '../support/limpet.ts'
-import { httpOrigin } from '../support/origin.ts'
+import { httpOrigin, type Origin } from '../support/origin.ts'
 import { throughTo } from '../support/through.ts'
 
 const MEGABYTE = 1024 * 1024
@@ -17,14 +17,13 @@ function* bytes(size: number) {
   for (let left = size; left > 0; left -= chunk.length) yield left < chunk.length ? chunk.subarray(0, left) : chunk
 }
 
-async function front(test: TestContext, address: string): Promise<Limpet> {
-  return startLimpet(test, {
-    listeners: [{ address: '127.0.0.1', port: 0 }],
-    workers: 1,
-    routes: [{ path: '/*', upstream: 'one' }],
-    upstreams: { one: { servers: [address] } },
-  })
-}
+/** One worker, whose memory is measured, and one server. */
+const oneServer = (origin: Origin) => `
+  listeners: [{ address: 127.0.0.1, port: 0 }]
+  workers: 1
+  routes: [{ path: /*, upstream: app }]
+  upstreams: { app: { servers: [${origin.address}] } }
+`
 
 /** The most memory that the process ever had, in MB. */
 function peakMemory({ process }: Limpet): number {
@@ -35,19 +34,19 @@ function peakMemory({ process }: Limpet): number {
 /** By how much a large body may raise the peak that a smaller one left behind, in MB. */
 const HEADROOM = 32
 
-describe('a body of 1 GB passes in the memory of one of 100 MB', () => {
+describe('a body of 1 GB takes no more memory than one of 100 MB', () => {
   const sizes = [100 * MEGABYTE, 1024 * MEGABYTE]
 
   for (const framing of ['length', 'chunks']) {
     const headers = (size: number) => (framing === 'length' ? { 'content-length': size } : {})
 
-    test(`down, framed by ${framing}`, async (t) => {
+    test(`downloaded, framed by ${framing}`, async (t) => {
       let size = 0
       const origin = await httpOrigin(t, (_request, response) => {
         response.writeHead(200, headers(size))
         pipeline(Readable.from(bytes(size)), response).catch(() => {})
       })
-      const limpet = await front(t, origin.address)
+      const limpet = await startLimpet(t, oneServer(origin))
       const peaks: number[] = []
       for (size of sizes) {
         let received = 0
@@ -58,7 +57,7 @@ describe('a body of 1 GB passes in the memory of one of 100 MB', () => {
       assert.ok(peaks[1]! - peaks[0]! < HEADROOM, `the peak went from ${peaks[0]} to ${peaks[1]} MB`)
     })
 
-    test(`up, framed by ${framing}`, async (t) => {
+    test(`uploaded, framed by ${framing}`, async (t) => {
       const origin = await httpOrigin(t, (request, response) => {
         let received = 0
         request.on('data', (data: Buffer) => {
@@ -66,7 +65,7 @@ describe('a body of 1 GB passes in the memory of one of 100 MB', () => {
         })
         request.on('end', () => response.end(String(received)))
       })
-      const limpet = await front(t, origin.address)
+      const limpet = await startLimpet(t, oneServer(origin))
       const peaks: number[] = []
       for (const size of sizes) {
         assert.equal(await upload(limpet.url, size, headers(size)), String(size))
@@ -92,7 +91,7 @@ function upload(url: string, size: number, headers: OutgoingHttpHeaders): Promis
   })
 }
 
-test('a server gets no further ahead of a slow client than a few buffers', async (t) => {
+test('a server gets only a few buffers ahead of a slow client', async (t) => {
   const size = 256 * MEGABYTE
   let sent = 0
   const origin = await httpOrigin(t, (_request, response) => {
@@ -101,7 +100,7 @@ test('a server gets no further ahead of a slow client than a few buffers', async
     })
     pipeline(source, response).catch(() => {})
   })
-  const limpet = await front(t, origin.address)
+  const limpet = await startLimpet(t, oneServer(origin))
   let received = 0
   let ahead = 0
   for await (const data of await download(limpet.url)) {
@@ -125,7 +124,7 @@ test('the answer to HEAD keeps its length and has no body', async (t) => {
   }
 })
 
-test('chunks go through as they come, in both directions at once', async (t) => {
+test('chunks are passed on as they arrive, in both directions at once', async (t) => {
   const { origin, client } = await throughTo(t)
   client.say('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n')
   assert.match(await origin.request(/hello\r\n$/), /\r\nTransfer-Encoding: chunked\r\n[\s\S]*\r\n\r\n5\r\nhello\r\n$/)
@@ -137,11 +136,11 @@ test('chunks go through as they come, in both directions at once', async (t) => 
   await client.hear(/^0\r\n\r\n$/)
 })
 
-test('200 bodies at a time stay apart', async (t) => {
+test('200 concurrent bodies do not mix', async (t) => {
   const origin = await httpOrigin(t, (request, response) => {
     request.pipe(response)
   })
-  const limpet = await front(t, origin.address)
+  const limpet = await startLimpet(t, oneServer(origin))
   const echoes = Array.from({ length: 200 }, async (_, index) => {
     const body = String(index).repeat(1 + ((index * 997) % 40_000))
     const answer = await fetch(limpet.url, { method: 'POST', body })

@@ -1,24 +1,21 @@
-/** How connections end, and what becomes of the exchanges on them. */
+/** How connections end, and what happens to the exchanges on them. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import { describe, type TestContext, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { startLimpet } from '../support/limpet.ts'
-import { httpOrigin, rawOrigin } from '../support/origin.ts'
+import { httpOrigin, type Origin, rawOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 
-/** Limpet in front of one server. */
-function before(t: TestContext, server: string | object, { timeouts = {}, ...upstream }: Record<string, unknown> = {}) {
-  return startLimpet(t, {
-    listeners: [{ address: '127.0.0.1', port: 0 }],
-    workers: 1,
-    routes: [{ path: '/*', upstream: 'app' }],
-    upstreams: { app: { servers: [server], ...upstream } },
-    timeouts,
-  })
-}
+/** One server, and the defaults. */
+const oneServer = (origin: Origin) => `
+  listeners: [{ address: 127.0.0.1, port: 0 }]
+  workers: 1
+  routes: [{ path: /*, upstream: app }]
+  upstreams: { app: { servers: [${origin.address}] } }
+`
 
 describe('a connection to a server', () => {
   test('that was paused for a client that does not read serves the next exchange', async (t) => {
@@ -30,7 +27,13 @@ describe('a connection to a server', () => {
         for (let i = 0; i < requests; i++) socket.write(interim + answer)
       }),
     )
-    const limpet = await before(t, { address: origin.address, maxConnections: 2 }, { queue: { size: 0 } })
+    const config = `
+      listeners: [{ address: 127.0.0.1, port: 0 }]
+      workers: 1
+      routes: [{ path: /*, upstream: app }]
+      upstreams: { app: { servers: [{ address: ${origin.address}, maxConnections: 2 }], queue: { size: 0 } } }
+    `
+    const limpet = await startLimpet(t, config)
     const clients = await Promise.all([1, 2].map(() => RawClient.connect(t, limpet.port)))
     for (const client of clients) {
       client.socket.pause()
@@ -49,11 +52,11 @@ describe('a connection to a server', () => {
   })
 
   for (const [name, pipelined] of Object.entries({ pipelined: true, 'one after the other': false })) {
-    test(`that the server closed behind its answer is not used for a POST, ${name}`, async (t) => {
+    test(`that the server closed after its answer is not used for a POST, ${name}`, async (t) => {
       const origin = await rawOrigin(t, (socket) =>
         socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')),
       )
-      const limpet = await before(t, origin.address)
+      const limpet = await startLimpet(t, oneServer(origin))
       for (let i = 0; i < 50; i++) {
         const client = await RawClient.connect(t, limpet.port)
         const post = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi'
@@ -70,7 +73,7 @@ describe('a connection to a server', () => {
   }
 })
 
-test('interim answers that come in one read leave in one write, before the answer, even if that is malformed', async (t) => {
+test('interim answers that arrive together are passed on before the answer, even if that is malformed', async (t) => {
   const interim = 'HTTP/1.1 102 Processing\r\n\r\n'.repeat(500)
   const answers = { '/good': 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', '/bad': 'nonsense\r\n\r\n' }
   const origin = await rawOrigin(t, (socket) =>
@@ -79,7 +82,7 @@ test('interim answers that come in one read leave in one write, before the answe
       socket.write(interim + answers[path as keyof typeof answers])
     }),
   )
-  const limpet = await before(t, origin.address)
+  const limpet = await startLimpet(t, oneServer(origin))
   const client = await RawClient.connect(t, limpet.port)
   client.say('GET /good HTTP/1.1\r\nHost: a\r\n\r\n')
   assert.equal((await client.take(/ok$/)).match(/HTTP\/1.1 102 /g)?.length, 500)
@@ -89,14 +92,20 @@ test('interim answers that come in one read leave in one write, before the answe
   assert.match(await client.take(/ok$/), /^(HTTP\/1.1 102 Processing\r\n\r\n){500}HTTP\/1.1 200 /)
 })
 
-describe('a client that leaves by closing its half', () => {
-  test('is noticed: the server is let go, its place is free, and the log says 499', async (t) => {
+describe('a client that closes its sending half', () => {
+  test('has left: the request to the server ends, its place is free, and the log says 499', async (t) => {
     const held: Socket[] = []
     const origin = await httpOrigin(t, (request, response) => {
       if (request.url === '/slow') held.push(request.socket)
       else response.end('quick')
     })
-    const limpet = await before(t, { address: origin.address, maxConnections: 4 }, { queue: { size: 0 } })
+    const config = `
+      listeners: [{ address: 127.0.0.1, port: 0 }]
+      workers: 1
+      routes: [{ path: /*, upstream: app }]
+      upstreams: { app: { servers: [{ address: ${origin.address}, maxConnections: 4 }], queue: { size: 0 } } }
+    `
+    const limpet = await startLimpet(t, config)
     const leavers = await Promise.all([1, 2, 3, 4].map(() => RawClient.connect(t, limpet.port)))
     for (const client of leavers) client.say('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n')
     while (held.length < 4) await once(origin.server, 'request')
@@ -109,11 +118,11 @@ describe('a client that leaves by closing its half', () => {
     assert.match(await next.hear(/quick$/), /^HTTP\/1.1 200 /)
   })
 
-  test('in the middle of a stream is noticed too', async (t) => {
+  test('in the middle of a stream has left, too', async (t) => {
     const origin = await httpOrigin(t, (_request, response) => {
       response.write('data: first\n\n')
     })
-    const limpet = await before(t, origin.address)
+    const limpet = await startLimpet(t, oneServer(origin))
     const client = await RawClient.connect(t, limpet.port)
     client.say('GET /events HTTP/1.1\r\nHost: a\r\n\r\n')
     await client.hear(/first/)
@@ -121,23 +130,30 @@ describe('a client that leaves by closing its half', () => {
     await limpet.log.matching(/"GET \/events HTTP\/1.1" 499 /, 1)
   })
 
-  test('behind requests that it does not wait for is noticed too', async (t) => {
+  test('after pipelined requests has left, too', async (t) => {
     const origin = await httpOrigin(t, () => {})
-    const limpet = await before(t, origin.address)
+    const limpet = await startLimpet(t, oneServer(origin))
     const client = await RawClient.connect(t, limpet.port)
     client.say(GET + GET)
     client.socket.end()
     await limpet.log.matching(/ 499 /, 1)
   })
 
-  test('and does not leave gets its answer within timeouts.halfClosed, and in any time where that is 0', async (t) => {
+  test('and stays gets its answer within timeouts.halfClosed, or at any time if that is 0', async (t) => {
     const origin = await httpOrigin(t, (_request, response) => void setTimeout(() => response.end('late'), 300))
     for (const [halfClosed, answer] of [
       ['5s', /late$/],
       [0, /late$/],
       ['50ms', /^$/],
     ] as const) {
-      const limpet = await before(t, origin.address, { timeouts: { halfClosed } })
+      const config = `
+        listeners: [{ address: 127.0.0.1, port: 0 }]
+        workers: 1
+        timeouts: { halfClosed: ${halfClosed} }
+        routes: [{ path: /*, upstream: app }]
+        upstreams: { app: { servers: [${origin.address}] } }
+      `
+      const limpet = await startLimpet(t, config)
       const client = await RawClient.connect(t, limpet.port)
       client.say(GET)
       client.socket.end()
@@ -153,9 +169,9 @@ describe('a response that breaks off', () => {
     'by its length': 'HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n',
     'by its chunks': 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1e8480\r\n',
   })) {
-    test(`shows it ${framing}: a slow client gets all that the server sent, and then its end`, async (t) => {
+    test(`is recognised ${framing}: a slow client gets all that the server sent, and then the end`, async (t) => {
       const origin = await rawOrigin(t, (socket) => socket.once('data', () => socket.end(head + MILLION)))
-      const limpet = await before(t, origin.address)
+      const limpet = await startLimpet(t, oneServer(origin))
       const client = await RawClient.connect(t, limpet.port)
       const failed = once(client.socket, 'error').then(() => assert.fail('the connection was reset'))
       client.socket.pause()
@@ -168,13 +184,13 @@ describe('a response that breaks off', () => {
     })
   }
 
-  test('is a reset where its end would look like the end of all: HTTP/1.0 without a length', async (t) => {
+  test('is a reset if a close would look like a complete response: HTTP/1.0 without a length', async (t) => {
     const origin = await rawOrigin(t, (socket) =>
       socket.once('data', () => {
         socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n')
       }),
     )
-    const limpet = await before(t, origin.address, { timeouts: {} })
+    const limpet = await startLimpet(t, oneServer(origin))
     const client = await RawClient.connect(t, limpet.port)
     const reset = once(client.socket, 'error')
     client.say('GET / HTTP/1.0\r\n\r\n')
@@ -184,9 +200,16 @@ describe('a response that breaks off', () => {
     assert.equal((error as NodeJS.ErrnoException).code, 'ECONNRESET')
   })
 
-  test('since the client does not read is a reset', async (t) => {
+  test('because the client does not read is a reset', async (t) => {
     const origin = await httpOrigin(t, (_request, response) => void response.end(Buffer.alloc(64 * 1024 * 1024)))
-    const limpet = await before(t, origin.address, { timeouts: { send: '300ms' } })
+    const config = `
+      listeners: [{ address: 127.0.0.1, port: 0 }]
+      workers: 1
+      timeouts: { send: 300ms }
+      routes: [{ path: /*, upstream: app }]
+      upstreams: { app: { servers: [${origin.address}] } }
+    `
+    const limpet = await startLimpet(t, config)
     const client = await RawClient.connect(t, limpet.port)
     const reset = once(client.socket, 'error')
     client.socket.pause()

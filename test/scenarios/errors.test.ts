@@ -1,15 +1,23 @@
-/** Errors as clients see them: plain, distinct, and never a stack. */
+/** Errors as clients see them: plain, distinct, and without a stack trace. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { startLimpet } from '../support/limpet.ts'
+import { httpOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { ScriptedOrigin } from '../support/scripted-origin.ts'
 import { throughTo } from '../support/through.ts'
 
 test('each error has its own status, a short page with the request id, and a length', async (t) => {
-  const { limpet } = await throughTo(t, {
-    routes: [{ path: '/only', upstream: 'only' }],
-    limits: { bodySize: '1kB', headSize: '1kB', headers: 10 },
-    timeouts: { head: '300ms', body: '300ms' },
-  })
+  const origin = await httpOrigin(t, (_request, response) => response.end())
+  const config = `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    workers: 1
+    limits: { bodySize: 1kB, headSize: 1kB, headers: 10 }
+    timeouts: { head: 300ms, body: 300ms }
+    routes: [{ path: /only, upstream: app }]
+    upstreams: { app: { servers: [${origin.address}] } }
+  `
+  const limpet = await startLimpet(t, config)
   const big = 'a'.repeat(1100)
   const cases: [string, number][] = [
     ['GET /\r\nHost: a\r\n\r\n', 400],
@@ -42,7 +50,7 @@ test('each error has its own status, a short page with the request id, and a len
   }
 })
 
-test('what is not understood is named, and logged with its status', async (t) => {
+test('the page names what is not supported, and the log has its status', async (t) => {
   const { limpet, client } = await throughTo(t)
   client.say('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n')
   const page = await client.hear(/<\/html>\n$/)
@@ -51,8 +59,16 @@ test('what is not understood is named, and logged with its status', async (t) =>
   await limpet.log.find(/"POST \/ HTTP\/1.1" 501 /)
 })
 
-test('a client that asks for JSON gets JSON', async (t) => {
-  const { client } = await throughTo(t, { routes: [{ path: '/only', upstream: 'only' }] })
+test('a client that prefers JSON gets its errors in JSON', async (t) => {
+  const origin = await httpOrigin(t, (_request, response) => response.end())
+  const config = `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    workers: 1
+    routes: [{ path: /only, upstream: app }]
+    upstreams: { app: { servers: [${origin.address}] } }
+  `
+  const limpet = await startLimpet(t, config)
+  const client = await RawClient.connect(t, limpet.port)
   client.say('GET /x HTTP/1.1\r\nHost: a\r\nAccept: application/json, text/html;q=0.5\r\nX-Request-Id: mine\r\n\r\n')
   const [head = '', body = ''] = (await client.hear(/\}\n$/)).split('\r\n\r\n')
   assert.match(head, /\r\nContent-Type: application\/json\r\n/)
@@ -61,8 +77,16 @@ test('a client that asks for JSON gets JSON', async (t) => {
   })
 })
 
-test('the answer to HEAD has no body, and the connection goes on', async (t) => {
-  const { client, origin } = await throughTo(t, { routes: [{ path: '/only', upstream: 'only' }] })
+test('an error in response to HEAD has no body, and the connection stays open', async (t) => {
+  const origin = await ScriptedOrigin.start(t)
+  const config = `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    workers: 1
+    routes: [{ path: /only, upstream: app }]
+    upstreams: { app: { servers: [${origin.address}] } }
+  `
+  const limpet = await startLimpet(t, config)
+  const client = await RawClient.connect(t, limpet.port)
   client.say('HEAD /x HTTP/1.1\r\nHost: a\r\n\r\n')
   assert.match(await client.take(/\r\n\r\n/), /^HTTP\/1.1 404 [\s\S]*\r\n\r\n$/)
   client.say('GET /only HTTP/1.1\r\nHost: a\r\n\r\n')

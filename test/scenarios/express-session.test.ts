@@ -1,10 +1,10 @@
-/** An application of express-session that keeps its sessions in memory, as it does by default, on three servers. */
+/** An application with express-session, which keeps sessions in memory by default, on three servers. */
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import express from 'express'
 import session from 'express-session'
 import { startLimpet } from '../support/limpet.ts'
-import { httpOrigin, type Origin } from '../support/origin.ts'
+import { addressesOf, httpOrigin, type Origin } from '../support/origin.ts'
 import { User } from '../support/user.ts'
 
 declare module 'express-session' {
@@ -29,7 +29,7 @@ function counter(test: TestContext): Promise<Origin> {
   return httpOrigin(test, application)
 }
 
-/** Sends each user on a visit, and resolves to what each was told. */
+/** Sends each user's next request, and resolves to the answers. */
 async function visit(users: readonly User[], port: number): Promise<string[]> {
   const answers: string[] = []
   let next = 0
@@ -46,18 +46,19 @@ async function visit(users: readonly User[], port: number): Promise<string[]> {
 
 describe('an application that keeps its sessions in memory, on three servers', () => {
   const affinities = {
-    cookie: { type: 'cookie', secrets: ['the secret of this test'] },
-    learn: { type: 'learn', from: ['cookie:connect.sid'] },
+    cookie: '{ type: cookie, secrets: [the secret of this test] }',
+    learn: '{ type: learn, from: "cookie:connect.sid" }',
   }
   for (const [type, affinity] of Object.entries(affinities)) {
     test(`loses none of ${SESSIONS} sessions in ${VISITS} requests each, by ${type}`, async (t) => {
       const origins = await Promise.all(Array.from({ length: 3 }, () => counter(t)))
-      const limpet = await startLimpet(t, {
-        listeners: [{ address: '127.0.0.1', port: 0 }],
-        workers: 2,
-        routes: [{ path: '/*', upstream: 'app' }],
-        upstreams: { app: { affinity, servers: origins.map(({ address }) => address) } },
-      })
+      const config = `
+        listeners: [{ address: 127.0.0.1, port: 0 }]
+        workers: 2
+        routes: [{ path: /*, upstream: app }]
+        upstreams: { app: { affinity: ${affinity}, servers: [${addressesOf(origins)}] } }
+      `
+      const limpet = await startLimpet(t, config)
       const users = Array.from({ length: SESSIONS }, () => new User())
       for (let turn = 1; turn <= VISITS; turn++) {
         const answers = await visit(users, limpet.port)

@@ -1,4 +1,4 @@
-/** Servers that fail, in every way and at every moment, and what the client sees of it. */
+/** Servers that fail in every way and at every moment, and what the client sees. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -7,27 +7,21 @@ import { describe, type TestContext, test } from 'node:test'
 import { startLimpet } from '../support/limpet.ts'
 import { httpOrigin, type Origin, rawOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { ScriptedOrigin } from '../support/scripted-origin.ts'
 import { throughTo } from '../support/through.ts'
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
-/** Limpet in front of these servers, one worker, in turn. */
-function balancing(
-  test: TestContext,
-  servers: readonly (string | object)[],
-  upstream: object = {},
-  balance = 'round-robin',
-) {
-  return startLimpet(test, {
-    listeners: [{ address: '127.0.0.1', port: 0 }],
-    workers: 1,
-    routes: [{ path: '/*', upstream: 'all' }],
-    upstreams: { all: { balance, servers, ...upstream } },
-  })
-}
+/** Servers, tried in this order. */
+const inTurn = (...addresses: readonly string[]) => `
+  listeners: [{ address: 127.0.0.1, port: 0 }]
+  workers: 1
+  routes: [{ path: /*, upstream: app }]
+  upstreams: { app: { balance: round-robin, servers: [${addresses.join(', ')}] } }
+`
 
-/** An address on which nobody listens. */
-async function nobody(test: TestContext): Promise<string> {
+/** An address that refuses connections. */
+async function refusing(test: TestContext): Promise<string> {
   const origin = await rawOrigin(test, () => {})
   await origin.kill()
   return origin.address
@@ -50,9 +44,9 @@ const POST = 'POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length:
 
 describe('a server that cannot be reached', () => {
   for (const [name, message] of Object.entries({ GET, POST })) {
-    test(`costs a ${name} nothing: the next server gets it`, async (t) => {
-      const [away, origin] = [await nobody(t), await good(t)]
-      const limpet = await balancing(t, [away, origin.address])
+    test(`does not fail a ${name}: the next server gets it`, async (t) => {
+      const [away, origin] = [await refusing(t), await good(t)]
+      const limpet = await startLimpet(t, inTurn(away, origin.address))
       assert.match(await ask(t, limpet.port, message), /^HTTP\/1.1 200 [\s\S]*good/)
       const [line] = await limpet.log.matching(/ retry$/, 1)
       assert.ok(line!.includes(`${away}, ${origin.address} 502, 200 `), line!)
@@ -62,23 +56,29 @@ describe('a server that cannot be reached', () => {
     })
   }
 
-  test('is a 502 where there is no other, and a 503 with Retry-After where all are disabled', async (t) => {
-    const failing = await balancing(t, [await nobody(t), await nobody(t)])
+  test('is a 502 if there is no other, and a 503 with Retry-After if all are disabled', async (t) => {
+    const failing = await startLimpet(t, inTurn(await refusing(t), await refusing(t)))
     for (let i = 0; i < 3; i++) assert.match(await ask(t, failing.port, GET), /^HTTP\/1.1 502 Bad Gateway\r\n/)
-    const limpet = await balancing(t, [{ address: await nobody(t), down: true }])
+    const limpet = await startLimpet(t, inTurn(`{ address: ${await refusing(t)}, down: true }`))
     const answer = await ask(t, limpet.port, GET)
     assert.match(answer, /^HTTP\/1.1 503 Service Unavailable\r\n[\s\S]*\r\nRetry-After: \d+\r\n/)
   })
 
-  test('is given up after the time for connecting', async (t) => {
+  test('is a 504 after timeouts.connect', async (t) => {
     const address = await deaf(t)
-    const limpet = await balancing(t, [address], { timeouts: { connect: '200ms' } })
+    const config = `
+      listeners: [{ address: 127.0.0.1, port: 0 }]
+      workers: 1
+      routes: [{ path: /*, upstream: app }]
+      upstreams: { app: { servers: [${address}], timeouts: { connect: 200ms } } }
+    `
+    const limpet = await startLimpet(t, config)
     assert.match(await ask(t, limpet.port, GET), /^HTTP\/1.1 504 Gateway Timeout\r\n/)
     await limpet.log.matching(new RegExp(` 504 \\d+ "-" "-" ${address} 504 `), 1)
   })
 })
 
-/** An address that lets nobody in and says nothing: a stopped process with a full queue. */
+/** An address that neither accepts nor refuses connections: a stopped process with a full queue. */
 async function deaf(test: TestContext): Promise<string> {
   const program = `require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, function () {
     console.log(this.address().port)
@@ -97,7 +97,7 @@ describe('a server that breaks off', () => {
     'before its answer': (say: (text: string) => void) => say(''),
     "within its answer's head": (say: (text: string) => void) => say('HTTP/1.1 200 OK\r\nContent-'),
   })) {
-    test(`${moment} costs a GET nothing: the next server gets it`, async (t) => {
+    test(`${moment} does not fail a GET: the next server gets it`, async (t) => {
       const bad = await rawOrigin(t, (socket) =>
         socket.once('data', () => {
           breakOff((text) => socket.write(text))
@@ -105,7 +105,7 @@ describe('a server that breaks off', () => {
         }),
       )
       const origin = await good(t)
-      const limpet = await balancing(t, [bad.address, origin.address])
+      const limpet = await startLimpet(t, inTurn(bad.address, origin.address))
       assert.match(await ask(t, limpet.port, GET), /^HTTP\/1.1 200 [\s\S]*good/)
     })
 
@@ -119,13 +119,13 @@ describe('a server that breaks off', () => {
         }),
       )
       const origin = await good(t)
-      const limpet = await balancing(t, [bad.address, origin.address])
+      const limpet = await startLimpet(t, inTurn(bad.address, origin.address))
       assert.match(await ask(t, limpet.port, POST), /^HTTP\/1.1 502 /)
       assert.equal(heard, 1)
     })
   }
 
-  test('within a body breaks off the client too, who could not tell otherwise', async (t) => {
+  test('within a body breaks off the client too, which could not tell otherwise', async (t) => {
     const { origin, client, limpet } = await throughTo(t)
     client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
     await origin.request()
@@ -136,7 +136,7 @@ describe('a server that breaks off', () => {
     await limpet.log.matching(/ 200 4 /, 1)
   })
 
-  test('on a connection that rested in the pool is not seen by the client', async (t) => {
+  test('on an idle connection from the pool is not seen by the client', async (t) => {
     let connections = 0
     const origin = await rawOrigin(t, (socket) => {
       const mine = ++connections
@@ -147,7 +147,7 @@ describe('a server that breaks off', () => {
         else socket.write(OK)
       })
     })
-    const limpet = await balancing(t, [origin.address, { address: await nobody(t), down: true }])
+    const limpet = await startLimpet(t, inTurn(origin.address, `{ address: ${await refusing(t)}, down: true }`))
     const client = await RawClient.connect(t, limpet.port)
     for (let i = 0; i < 3; i++) {
       client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
@@ -160,14 +160,30 @@ describe('a server that breaks off', () => {
 
 describe('a server that is too slow', () => {
   test('to begin its answer is a 504', async (t) => {
-    const { origin, client } = await throughTo(t, {}, { timeouts: { firstByte: '200ms' } })
+    const origin = await ScriptedOrigin.start(t)
+    const config = `
+      listeners: [{ address: 127.0.0.1, port: 0 }]
+      workers: 1
+      routes: [{ path: /*, upstream: app }]
+      upstreams: { app: { servers: [${origin.address}], timeouts: { firstByte: 200ms } } }
+    `
+    const limpet = await startLimpet(t, config)
+    const client = await RawClient.connect(t, limpet.port)
     client.say(GET)
     await origin.request()
     assert.match(await client.goodbye(), /^HTTP\/1.1 504 Gateway Timeout\r\n/)
   })
 
-  test('to go on with its answer breaks off the client', async (t) => {
-    const { origin, client } = await throughTo(t, {}, { timeouts: { idle: '200ms' } })
+  test('to continue its answer breaks off the client', async (t) => {
+    const origin = await ScriptedOrigin.start(t)
+    const config = `
+      listeners: [{ address: 127.0.0.1, port: 0 }]
+      workers: 1
+      routes: [{ path: /*, upstream: app }]
+      upstreams: { app: { servers: [${origin.address}], timeouts: { idle: 200ms } } }
+    `
+    const limpet = await startLimpet(t, config)
+    const client = await RawClient.connect(t, limpet.port)
     client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
     await origin.request()
     origin.say('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf')
@@ -176,16 +192,22 @@ describe('a server that is too slow', () => {
 })
 
 describe('a server that is killed under load', () => {
-  test('costs no request; its users move, and come back when it does', async (t) => {
-    const origins = await Promise.all(
-      Array.from({ length: 3 }, (_, index) =>
-        httpOrigin(t, (_request, response) => {
-          response.end(`server-${index}`)
-        }),
-      ),
-    )
-    const servers = origins.map(({ address }) => ({ address, failTimeout: '1s' }))
-    const limpet = await balancing(t, servers, {}, 'ip-hash')
+  test('fails no request; its users move, and return when it does', async (t) => {
+    const server = (index: number) => httpOrigin(t, (_request, response) => response.end(`server-${index}`))
+    const origins = [await server(0), await server(1), await server(2)] as const
+    const config = `
+      listeners: [{ address: 127.0.0.1, port: 0 }]
+      workers: 1
+      routes: [{ path: /*, upstream: app }]
+      upstreams:
+        app:
+          balance: ip-hash
+          servers:
+            - { address: ${origins[0].address}, failTimeout: 1s }
+            - { address: ${origins[1].address}, failTimeout: 1s }
+            - { address: ${origins[2].address}, failTimeout: 1s }
+    `
+    const limpet = await startLimpet(t, config)
     const home = Number((await ask(t, limpet.port, GET)).at(-1))
 
     let stop = false
@@ -215,7 +237,7 @@ describe('a server that is killed under load', () => {
   })
 })
 
-describe('a client that leaves', () => {
+describe('a client that disconnects', () => {
   test('is logged as 499, and its request to the server is broken off', async (t) => {
     const { origin, client, limpet } = await throughTo(t)
     client.say('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n')
@@ -227,7 +249,7 @@ describe('a client that leaves', () => {
     await closed
   })
 
-  test('in the middle of its body leaves the server nothing to wait for', async (t) => {
+  test('in the middle of its body ends the request to the server', async (t) => {
     const { origin, client, limpet } = await throughTo(t)
     client.say(`POST /half HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n${'x'.repeat(50_000)}half`)
     await origin.request(/half$/)
@@ -238,14 +260,14 @@ describe('a client that leaves', () => {
     await ended
   })
 
-  test('before its small body is whole has not been seen by any server', async (t) => {
+  test('before its small body is complete reaches no server', async (t) => {
     const { client, limpet } = await throughTo(t)
     client.say('POST /half HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf')
     client.socket.end()
     await limpet.log.find(/"POST \/half HTTP\/1.1" 499 0 "-" "-" - - /)
   })
 
-  test('only half, after its request, still gets its answer', async (t) => {
+  test('its sending half only, after its request, still gets its answer', async (t) => {
     const { origin, client } = await throughTo(t)
     client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
     client.socket.end()

@@ -4,12 +4,13 @@ import { describe, test } from 'node:test'
 import { startLimpet } from '../support/limpet.ts'
 import { rawOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { ScriptedOrigin } from '../support/scripted-origin.ts'
 import { throughTo } from '../support/through.ts'
 
 const DATE = 'Date: Mon, 01 Jan 2024 00:00:00 GMT\r\n'
 
-describe('a request on its way to the server', () => {
-  test('keeps its Host and gets the forwarding headers', async (t) => {
+describe('a request, as the server gets it', () => {
+  test('keeps its Host and has the forwarding headers', async (t) => {
     const { limpet, origin, client } = await throughTo(t)
     client.say(
       'GET /a?b HTTP/1.1\r\nHost: Shop.example:8080\r\nX-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\nX-Request-Id: abc\r\n\r\n',
@@ -21,13 +22,13 @@ describe('a request on its way to the server', () => {
     )
   })
 
-  test('gets an id where it has none', async (t) => {
+  test('has a new id if the client sent none', async (t) => {
     const { origin, client } = await throughTo(t)
     client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
     assert.match(await origin.request(), /\r\nX-Request-Id: [0-9a-f]{32}\r\n/)
   })
 
-  test('leaves behind what is for one hop, and what Connection names', async (t) => {
+  test('lacks hop-by-hop headers and those that Connection names', async (t) => {
     const { limpet, origin, client } = await throughTo(t)
     client.say(
       'GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, X-Hop, Host\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\nTE: trailers\r\nProxy-Connection: keep-alive\r\nX-Request-Id: i\r\nX-End: 2\r\n\r\n',
@@ -39,8 +40,8 @@ describe('a request on its way to the server', () => {
   })
 })
 
-describe('a response on its way to the client', () => {
-  test('keeps the Server and the Date of its origin, and loses what is for one hop', async (t) => {
+describe('a response, as the client gets it', () => {
+  test('keeps the Server and the Date of its origin, and lacks hop-by-hop headers', async (t) => {
     const { origin, client } = await throughTo(t)
     client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
     await origin.request()
@@ -53,7 +54,7 @@ describe('a response on its way to the client', () => {
     )
   })
 
-  test('gets the Date that its origin has no clock for', async (t) => {
+  test('has a Date if its origin sent none', async (t) => {
     const { origin, client } = await throughTo(t)
     client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
     await origin.request()
@@ -62,7 +63,7 @@ describe('a response on its way to the client', () => {
     assert.ok(Math.abs(Date.parse(date!) - Date.now()) < 60_000)
   })
 
-  test('without a length goes on in chunks, and the connection stays', async (t) => {
+  test('that had no length is sent in chunks, and the connection stays open', async (t) => {
     const { origin, client } = await throughTo(t)
     client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
     await origin.request()
@@ -74,7 +75,7 @@ describe('a response on its way to the client', () => {
     )
   })
 
-  test('in chunks becomes plain for an HTTP/1.0 client, whose connection then closes', async (t) => {
+  test('that had chunks is sent without them to an HTTP/1.0 client, whose connection then closes', async (t) => {
     const { origin, client } = await throughTo(t)
     client.say('GET / HTTP/1.0\r\n\r\n')
     assert.match(await origin.request(), new RegExp(`^GET / HTTP/1.1\r\nHost: ${origin.address}\r\n`))
@@ -83,18 +84,19 @@ describe('a response on its way to the client', () => {
   })
 })
 
-test('connections to servers are used again, the last one first', async (t) => {
+test('a connection to a server is reused', async (t) => {
   let connections = 0
   const origin = await rawOrigin(t, (socket) => {
     connections++
     socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'))
   })
-  const limpet = await startLimpet(t, {
-    listeners: [{ address: '127.0.0.1', port: 0 }],
-    workers: 1,
-    routes: [{ path: '/*', upstream: 'one' }],
-    upstreams: { one: { servers: [origin.address] } },
-  })
+  const config = `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    workers: 1
+    routes: [{ path: /*, upstream: app }]
+    upstreams: { app: { servers: [${origin.address}] } }
+  `
+  const limpet = await startLimpet(t, config)
   const client = await RawClient.connect(t, limpet.port)
   for (let i = 0; i < 20; i++) {
     client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
@@ -103,12 +105,23 @@ test('connections to servers are used again, the last one first', async (t) => {
   assert.equal(connections, 1)
 })
 
-test('Connection takes away the fields that it names, but never Host; cookies, too, where Limpet has its own', async (t) => {
-  for (const upstream of [{}, { affinity: { type: 'cookie' } }]) {
-    const { client, origin } = await throughTo(t, {}, upstream)
+for (const [name, affinity] of Object.entries({
+  'without an affinity': '',
+  'with affinity: cookie': 'affinity: cookie',
+})) {
+  test(`Connection removes the fields that it names, Cookie among them, but not Host, ${name}`, async (t) => {
+    const origin = await ScriptedOrigin.start(t)
+    const config = `
+      listeners: [{ address: 127.0.0.1, port: 0 }]
+      workers: 1
+      routes: [{ path: /*, upstream: app }]
+      upstreams: { app: { servers: [${origin.address}], ${affinity} } }
+    `
+    const limpet = await startLimpet(t, config)
+    const client = await RawClient.connect(t, limpet.port)
     client.say('GET / HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nCookie: a=b\r\nX-B: 2\r\n')
     client.say('Connection: x-a, host,cookie\r\nConnection:  X-C ,\r\nx-c: 3\r\nx-a: 4\r\n\r\n')
     const heard = await origin.request()
     assert.match(heard, /^GET \/ HTTP\/1\.1\r\nHost: a\r\nX-B: 2\r\nX-Forwarded-/)
-  }
-})
+  })
+}
