@@ -1,20 +1,21 @@
-/** The access log: one line a request, which no client can forge. */
+/** The access log: one line for each request, which no client can forge. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { watch } from 'node:fs'
-import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { freePort } from '../../bench/free-port.ts'
-import { runLimpet, startLimpet } from '../support/limpet.ts'
+import { temporaryFolder } from '../support/folder.ts'
+import { configFile, runLimpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { ScriptedOrigin } from '../support/scripted-origin.ts'
 import { throughTo } from '../support/through.ts'
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
-test('shows what was asked, by whom and with what, and what came of it', async (t) => {
+test('shows the request, its client, and the outcome', async (t) => {
   const { limpet, origin, client } = await throughTo(t)
   client.say('GET /a?b=c HTTP/1.1\r\nHost: a\r\nReferer: http://b/\r\nUser-Agent: test/1\r\n\r\n')
   await origin.request()
@@ -34,14 +35,23 @@ test('cannot be forged by what a client sends', async (t) => {
   assert.ok(line!.includes(String.raw`"GET /\x22 HTTP/1.1" 200 2 "-" "x\x22 200\x09\x5C \xFF" 127.0.0.1`), line!)
 })
 
-test('shows what was no request, made harmless', async (t) => {
+test('shows what was not a request, escaped', async (t) => {
   const { limpet, client } = await throughTo(t)
   client.say('\x1b[31m"\x00\n\n')
   await limpet.log.find(/ "\\x1B\[31m\\x22\\x00" 400 \d+ "-" "-" - - \d\.\d{3} -$/)
 })
 
-test('as JSON has the same and more, one object a line', async (t) => {
-  const { limpet, origin, client } = await throughTo(t, { accessLog: 'json' })
+test('as JSON has the same and more, one object per line', async (t) => {
+  const origin = await ScriptedOrigin.start(t)
+  const config = `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    workers: 1
+    accessLog: json
+    routes: [{ path: /*, upstream: app }]
+    upstreams: { app: { servers: [${origin.address}] } }
+  `
+  const limpet = await startLimpet(t, config)
+  const client = await RawClient.connect(t, limpet.port)
   client.say('GET /%61?b=c HTTP/1.1\r\nHost: App.example:80\r\nUser-Agent: "quoted"\r\nX-Request-Id: mine\r\n\r\n')
   await origin.request()
   origin.say(OK)
@@ -60,7 +70,7 @@ test('as JSON has the same and more, one object a line', async (t) => {
     status: 200,
     bytes: 2,
     userAgent: '"quoted"',
-    upstreamName: 'only',
+    upstreamName: 'app',
     server: [origin.address],
     upstream: [origin.address],
     upstreamStatus: [200],
@@ -84,14 +94,18 @@ const oddRequests: Record<string, [request: string, logged: object]> = {
     'OPTIONS * HTTP/1.1\nHost: [::1]:80\n\n',
     { host: '[::1]:80', method: 'OPTIONS', path: '*', protocol: 'HTTP/1.1' },
   ],
-  'what is no request': ['GET\t/b?c HTTP/1.1\nHost: a\n\n', {}],
+  'not a request': ['GET\t/b?c HTTP/1.1\nHost: a\n\n', {}],
 }
 
-test('as JSON has the parts of what was asked, where there are any', async (t) => {
-  const { limpet } = await throughTo(t, {
-    accessLog: 'json',
-    routes: [{ path: '/served-by-nobody', upstream: 'only' }],
-  })
+test('as JSON has the parts that a request has', async (t) => {
+  const config = `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    workers: 1
+    accessLog: json
+    routes: [{ path: /not-requested, upstream: app }]
+    upstreams: { app: { servers: [127.0.0.1:1] } }
+  `
+  const limpet = await startLimpet(t, config)
   for (const [index, [request]] of Object.values(oddRequests).entries()) {
     const client = await RawClient.connect(t, limpet.port)
     client.say(request.replaceAll('\n', '\r\n'))
@@ -109,7 +123,14 @@ test('as JSON has the parts of what was asked, where there are any', async (t) =
 
 test('as vhost has the host first, and the names of upstream and server', async (t) => {
   const { address } = await httpOrigin(t, (_, response) => response.end('ok'))
-  const limpet = await startLimpet(t, configOf([{ name: 'app-1', address }], 'vhost'))
+  const config = `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    workers: 1
+    accessLog: vhost
+    routes: [{ path: /*, upstream: app }]
+    upstreams: { app: { servers: [{ name: app-1, address: ${address} }] } }
+  `
+  const limpet = await startLimpet(t, config)
   const client = await RawClient.connect(t, limpet.port)
   client.say('GET /a HTTP/1.1\r\nHost: App.example:80\r\nUser-Agent: test/1\r\n\r\n')
   await limpet.log.find(
@@ -122,13 +143,21 @@ test('as vhost has the host first, and the names of upstream and server', async 
 })
 
 test('names every server that a request was sent to', async (t) => {
-  const { address } = await httpOrigin(t, (_, response) => response.end('ok'))
-  const servers = [
-    { name: 'first', address: `127.0.0.1:${await freePort()}` },
-    { name: 'second', address },
-  ]
+  const origin = await httpOrigin(t, (_, response) => response.end('ok'))
+  const closedPort = await freePort()
+  const config = (format: string) => `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    workers: 1
+    accessLog: ${format}
+    routes: [{ path: /*, upstream: app }]
+    upstreams:
+      app:
+        servers:
+          - { name: first, address: 127.0.0.1:${closedPort} }
+          - { name: second, address: ${origin.address} }
+  `
   const ask = async (format: string) => {
-    const limpet = await startLimpet(t, configOf(servers, { format }))
+    const limpet = await startLimpet(t, config(format))
     await fetch(limpet.url, { headers: { connection: 'close' } })
     return (await limpet.log.matching(/./, 1))[0]!
   }
@@ -143,11 +172,19 @@ const SECRETS =
 
 for (const format of ['combined', 'vhost', 'json']) {
   test(`has no value of a parameter that is to be redacted, as ${format}`, async (t) => {
-    const limpet = await logRedacted(t, format)
+    const origin = await httpOrigin(t, (_, response) => response.end('ok'))
+    const config = `
+      listeners: [{ address: 127.0.0.1, port: 0 }]
+      workers: 1
+      accessLog: { format: ${format}, redact: [token, sid] }
+      routes: [{ path: /*, upstream: app }]
+      upstreams: { app: { servers: [${origin.address}] } }
+    `
+    const limpet = await startLimpet(t, config)
     const client = await RawClient.connect(t, limpet.port)
     client.say(`${SECRETS}\r\n`)
     await client.take(/ok$/)
-    // Not understood: no Host, a space too many, another version, a control character.
+    // Refused: no Host, a space too many, another version, a control character.
     const refused = [
       'GET /?token=SECRET HTTP/1.1\r\n\r\n',
       'GET /?token=SECRET SECRET HTTP/1.1\r\n\r\n',
@@ -192,15 +229,21 @@ test('without anything to redact has every value', async (t) => {
   assert.equal(line!.match(/SECRET/g)?.length, 3)
 })
 
-test('in a file is opened anew on USR1, and loses no line', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'limpet-log-'))
-  t.after(() => rm(folder, { recursive: true }))
+test('in a file is reopened on USR1, and loses no line', async (t) => {
+  const folder = await temporaryFolder(t)
   const file = join(folder, 'access.log')
-  const { limpet, origin, client } = await throughTo(t, { accessLog: { file } })
+  const origin = await httpOrigin(t, (_, response) => response.end('ok'))
+  const config = `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    workers: 1
+    accessLog: { file: ${file} }
+    routes: [{ path: /*, upstream: app }]
+    upstreams: { app: { servers: [${origin.address}] } }
+  `
+  const limpet = await startLimpet(t, config)
+  const client = await RawClient.connect(t, limpet.port)
   const ask = async (path: string) => {
     client.say(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`)
-    await origin.request()
-    origin.say(OK)
     await client.take(/ok$/)
   }
   await ask('/one')
@@ -215,13 +258,15 @@ test('in a file is opened anew on USR1, and loses no line', async (t) => {
 })
 
 test('in a file that cannot be opened names the key, and the fix', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'limpet-log-'))
-  t.after(() => rm(folder, { recursive: true }))
+  const folder = await temporaryFolder(t)
+  const config = (file: string) => `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    accessLog: { file: ${file} }
+    routes: [{ path: /*, upstream: app }]
+    upstreams: { app: { servers: [127.0.0.1:1] } }
+  `
   const refusal = async (file: string) => {
-    const config = { listeners: [{ port: 0 }], routes: [{ path: '/*', upstream: 'a' }] }
-    const upstreams = { a: { servers: ['127.0.0.1:1'] } }
-    await writeFile(join(folder, 'limpet.yaml'), JSON.stringify({ ...config, upstreams, accessLog: { file } }))
-    const { code, stderr } = await runLimpet(['run', '-c', join(folder, 'limpet.yaml')])
+    const { code, stderr } = await runLimpet(['run', '-c', await configFile(t, config(file))])
     return [code, stderr]
   }
   assert.deepEqual(await refusal(folder), [
@@ -235,30 +280,22 @@ test('in a file that cannot be opened names the key, and the fix', async (t) => 
 })
 
 test('can be off', async (t) => {
-  const { limpet, origin, client } = await throughTo(t, { accessLog: 'off' })
+  const origin = await httpOrigin(t, (_, response) => response.end('ok'))
+  const config = `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    workers: 1
+    accessLog: off
+    routes: [{ path: /*, upstream: app }]
+    upstreams: { app: { servers: [${origin.address}] } }
+  `
+  const limpet = await startLimpet(t, config)
+  const client = await RawClient.connect(t, limpet.port)
   client.say('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
-  await origin.request()
-  origin.say(OK)
   await client.goodbye()
   limpet.process.kill('SIGTERM')
   await limpet.exit
   assert.deepEqual(limpet.log.all, [])
 })
-
-function configOf(servers: readonly object[], accessLog: object | string) {
-  return {
-    listeners: [{ address: '127.0.0.1', port: 0 }],
-    workers: 1,
-    routes: [{ path: '/*', upstream: 'app' }],
-    upstreams: { app: { servers } },
-    accessLog,
-  }
-}
-
-async function logRedacted(t: TestContext, format: string) {
-  const { address } = await httpOrigin(t, (_, response) => response.end('ok'))
-  return startLimpet(t, configOf([{ address }], { format, redact: ['token', 'sid'] }))
-}
 
 /** Resolves once `text` stands in the file. */
 async function holds(file: string, text: string): Promise<void> {

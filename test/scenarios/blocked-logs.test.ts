@@ -1,24 +1,22 @@
-/** Nobody reads what Limpet writes, or nobody can: the traffic, the admin API and the signals go on. */
+/** Logs that nobody reads, or that cannot be written, hold up neither requests, nor the admin API, nor signals. */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { Agent, get } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { freePort } from '../../bench/free-port.ts'
 import { Status } from '../../src/admin/answers.ts'
-import { LIMPET, Lines, runLimpet, startLimpet } from '../support/limpet.ts'
-import { httpOrigin } from '../support/origin.ts'
+import { temporaryFolder } from '../support/folder.ts'
+import { configFile, LIMPET, Lines, runLimpet, startLimpet } from '../support/limpet.ts'
+import { httpOrigin, type Origin } from '../support/origin.ts'
 import { answers } from '../support/port.ts'
 
-/** A pipe that is full, and the end of it that a program is given. */
+/** A full pipe: the end that a program is given to write to, and a way to start reading. */
 async function fullPipe(t: TestContext) {
-  const folder = await mkdtemp(join(tmpdir(), 'limpet-pipe-'))
-  const pipe = join(folder, 'pipe')
+  const pipe = join(await temporaryFolder(t), 'pipe')
   execFileSync('mkfifo', [pipe])
   const both = openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK)
   const end = openSync(pipe, constants.O_WRONLY)
@@ -29,54 +27,49 @@ async function fullPipe(t: TestContext) {
     },
     { code: 'EAGAIN' },
   )
-  t.after(async () => {
-    closeSync(both)
-    await rm(folder, { recursive: true })
-  })
+  t.after(() => closeSync(both))
   return { end, read: () => new Lines(spawn('cat', [pipe], { stdio: ['ignore', 'pipe', 'inherit'] }).stdout) }
 }
 
-/** Limpet on fixed ports, since it may not be able to say where it listens. */
-async function startWith(t: TestContext, stdout: number | 'pipe', stderr: number | 'pipe', settings: object = {}) {
+/** One server, on fixed ports, since Limpet may not be able to log where it listens. */
+const config = (port: number, adminPort: number, origin: Origin) => `
+  listeners: [{ address: 127.0.0.1, port: ${port} }]
+  workers: 1
+  admin: { port: ${adminPort} }
+  routes: [{ path: /*, upstream: app }]
+  upstreams: { app: { servers: [${origin.address}] } }
+`
+
+/** Limpet with that configuration, its standard output and its standard error, once both ports answer. */
+async function startWith(t: TestContext, stdout: number | 'pipe', stderr: number | 'pipe') {
   const origin = await httpOrigin(t, (_request, response) => response.end('here'))
   const [port, adminPort] = [await freePort(), await freePort()]
-  const folder = await mkdtemp(join(tmpdir(), 'limpet-test-'))
-  const file = join(folder, 'limpet.yaml')
-  const config = {
-    listeners: [{ address: '127.0.0.1', port }],
-    workers: 1,
-    admin: { port: adminPort },
-    routes: [{ path: '/*', upstream: 'only' }],
-    upstreams: { only: { servers: [origin.address] } },
-    ...settings,
-  }
-  await writeFile(file, JSON.stringify(config))
+  const file = await configFile(t, config(port, adminPort, origin))
   const child = spawn(process.execPath, [LIMPET, 'run', '-c', file], {
-    env: { ...process.env, STATE_DIRECTORY: folder },
+    env: { ...process.env, STATE_DIRECTORY: dirname(file) },
     stdio: ['ignore', stdout, stderr],
   })
   const exit = once(child, 'exit')
   t.after(async () => {
     child.kill('SIGKILL')
     await exit
-    await rm(folder, { recursive: true })
   })
   await Promise.all([answers(port), answers(adminPort)])
   const status = async () => Status.parse(await (await fetch(`http://127.0.0.1:${adminPort}/v1/status`)).json())
-  return { child, exit, port, adminPort, file, status }
+  return { child, exit, port, adminPort, status }
 }
 
-/** Asks so often, over one connection. */
-async function ask(port: number, times: number, path = '/'): Promise<void> {
+/** Sends that many requests over one connection, each with a long line in the access log. */
+async function ask(port: number, times: number): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   for (let i = 0; i < times; i++) {
-    const [response] = await once(get({ port, path, agent, headers: { 'User-Agent': '"'.repeat(10_000) } }), 'response')
+    const [response] = await once(get({ port, agent, headers: { 'User-Agent': '"'.repeat(10_000) } }), 'response')
     assert.equal(await text(response), 'here')
   }
   agent.destroy()
 }
 
-test('standard error that nobody reads stops neither requests, nor the admin API, nor TERM', async (t) => {
+test('standard error that nobody reads holds up neither requests, nor the admin API, nor TERM', async (t) => {
   const { end, read } = await fullPipe(t)
   const { child, exit, port, status } = await startWith(t, 'pipe', end)
   closeSync(end)
@@ -84,7 +77,7 @@ test('standard error that nobody reads stops neither requests, nor the admin API
   for (let i = 0; i < 10; i++) child.kill('SIGHUP')
   await ask(port, 1)
   assert.equal((await status()).workers, 1)
-  // What was said waits for a reader.
+  // The lines wait for a reader.
   const lines = read()
   await lines.find(/listening on/)
   await lines.find(/SIGHUP: /)
@@ -102,7 +95,7 @@ test('TERM ends the program even if nobody ever reads', async (t) => {
   assert.deepEqual(await exit, [0, null])
 })
 
-test('standard output that nobody reads costs lines of the access log, which are counted, and no memory', async (t) => {
+test('standard output that nobody reads loses lines of the access log, which are counted, and takes no memory', async (t) => {
   const { end, read } = await fullPipe(t)
   const { child, exit, port, adminPort, status } = await startWith(t, end, 'pipe')
   closeSync(end)
@@ -129,7 +122,7 @@ test('standard output that nobody reads costs lines of the access log, which are
   assert.deepEqual(await exit, [0, null])
 })
 
-test('standard output that is closed is reported once, and nothing else is lost', async (t) => {
+test('standard output that is closed is reported once, and requests go on', async (t) => {
   const { child, exit, port } = await startWith(t, 'pipe', 'pipe')
   const errors = new Lines(child.stderr!)
   child.stdout!.destroy()
@@ -141,19 +134,18 @@ test('standard output that is closed is reported once, and nothing else is lost'
   assert.equal(errors.all.filter((line) => line.includes('EPIPE')).length, 1)
 })
 
-test('a pipe without a reader as the access log keeps nobody waiting, and has its lines once it is read', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'limpet-pipe-'))
-  t.after(() => rm(folder, { recursive: true }))
-  const file = join(folder, 'pipe')
+test('a named pipe without a reader as the access log holds up no request, and gets its lines once it has a reader', async (t) => {
+  const file = join(await temporaryFolder(t), 'pipe')
   execFileSync('mkfifo', [file])
   const origin = await httpOrigin(t, (_request, response) => response.end('here'))
-  const limpet = await startLimpet(t, {
-    listeners: [{ address: '127.0.0.1', port: 0 }],
-    routes: [{ path: '/*', upstream: 'only' }],
-    upstreams: { only: { servers: [origin.address] } },
-    accessLog: { file },
-  })
-  await limpet.errors.find(/WARN: the access log waits for a reader: \S+ is a pipe without a reader$/)
+  const config = `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    accessLog: { file: ${file} }
+    routes: [{ path: /*, upstream: app }]
+    upstreams: { app: { servers: [${origin.address}] } }
+  `
+  const limpet = await startLimpet(t, config)
+  await limpet.errors.find(/WARN: the access log waits for a reader: \S+ is a pipe that nobody reads$/)
   await ask(limpet.port, 1)
   const reader = new Lines(spawn('cat', [file]).stdout)
   await reader.find(/"GET \/ HTTP\/1.1" 200/)

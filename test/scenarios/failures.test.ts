@@ -13,11 +13,11 @@ import { throughTo } from '../support/through.ts'
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
 /** Servers, tried in this order. */
-const inTurn = (...addresses: readonly string[]) => `
+const inTurn = (...servers: readonly string[]) => `
   listeners: [{ address: 127.0.0.1, port: 0 }]
   workers: 1
   routes: [{ path: /*, upstream: app }]
-  upstreams: { app: { balance: round-robin, servers: [${addresses.join(', ')}] } }
+  upstreams: { app: { balance: round-robin, servers: [${servers.join(', ')}] } }
 `
 
 /** An address that refuses connections. */
