@@ -30,6 +30,18 @@ export function namedOrigin(test: TestContext, name: string): Promise<Origin> {
   return httpOrigin(test, ({ headers }, response) => response.end(`${name} ${headers.cookie ?? '-'}`))
 }
 
+/** Servers by their names. */
+export type Named<Name extends string> = Readonly<Record<Name, Origin>>
+
+/** A server of each name, as `namedOrigin` makes them. */
+export async function namedOrigins<Name extends string>(
+  test: TestContext,
+  ...names: readonly Name[]
+): Promise<Named<Name>> {
+  const entries = names.map(async (name) => [name, await namedOrigin(test, name)])
+  return Object.fromEntries(await Promise.all(entries))
+}
+
 /** A server whose every byte the test decides on. */
 export function rawOrigin(test: TestContext, converse: (socket: Socket) => void, path?: string): Promise<Origin> {
   return start(test, createServer({ allowHalfOpen: true }, converse), path)
