@@ -15,14 +15,20 @@ describe('two Limpets in a row, with upstreams of the same name', () => {
     listeners: [{ address: 127.0.0.1, port: 0 }]
     workers: 2
     routes: [{ path: /*, upstream: app }]
-    upstreams: { app: { affinity: cookie, servers: [${a.address}, ${b.address}, ${c.address}] } }
+    upstreams:
+      app:
+        affinity: { type: cookie, secrets: [the same secret in both of them] }
+        servers: [${a.address}, ${b.address}, ${c.address}]
   `
   const outer = ({ port }: Limpet, instance = '') => `
     listeners: [{ address: 127.0.0.1, port: 0 }]
     workers: 2
     ${instance}
     routes: [{ path: /*, upstream: app }]
-    upstreams: { app: { affinity: cookie, servers: [{ name: inner, address: 127.0.0.1:${port} }] } }
+    upstreams:
+      app:
+        affinity: { type: cookie, secrets: [the same secret in both of them] }
+        servers: [{ name: inner, address: 127.0.0.1:${port} }]
   `
 
   test('keep their users with a cookie each if they are different instances', async (t) => {
