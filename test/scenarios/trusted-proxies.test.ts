@@ -1,4 +1,4 @@
-/** What depends on the client's address and scheme as trusted proxies report them: balancing, limits, cookies and warnings. */
+/** What depends on the address and scheme that trusted proxies report: balancing, limits, cookies and warnings. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startLimpet } from '../support/limpet.ts'
