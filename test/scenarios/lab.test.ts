@@ -1,28 +1,30 @@
-/** The lab's contract: lists of servers from the environment, the static ones sticky, the dynamic ones in turn. */
+/** The lab: lists of servers from the environment, the static ones by the client's address, the dynamic ones in turn. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { Agent, get } from 'node:http'
 import { describe, type TestContext, test } from 'node:test'
 import { freePort } from '../../bench/free-port.ts'
 import { LIMPET, type Limpet, Lines, runLimpet, startLimpet } from '../support/limpet.ts'
-import { httpOrigin, type Origin } from '../support/origin.ts'
+import { httpOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
 
-/** Servers that answer with their own name and the target that they got. */
-async function servers(test: TestContext, kind: string, count: number): Promise<Origin[]> {
-  return Promise.all(
-    Array.from({ length: count }, (_, index) =>
-      httpOrigin(test, (request, response) => {
-        response.end(`${kind}-${index} ${request.url}`)
-      }),
-    ),
-  )
+/** The addresses of three servers that answer with their own name and the target that they got. */
+async function three(test: TestContext, kind: string): Promise<string> {
+  const server = (index: number) =>
+    httpOrigin(test, ({ url }, response) => {
+      response.end(`${kind}-${index} ${url}`)
+    })
+  return [await server(0), await server(1), await server(2)].map(({ address }) => address).join(' ')
 }
 
-async function startLab(test: TestContext, workers = 1): Promise<Limpet> {
-  const list = async (kind: string) => (await servers(test, kind, 3)).map(({ address }) => address).join(' ')
-  const env = { STATIC_APP: await list('static'), DYNAMIC_BACKEND: await list('dynamic'), PORT: '0' }
-  return startLimpet(test, undefined, { env, flags: ['--workers', String(workers)] })
+/** The lab has no file: its whole configuration is three variables. */
+async function startLab(test: TestContext, flags: readonly string[] = ['--workers', '1']): Promise<Limpet> {
+  const env = {
+    STATIC_APP: await three(test, 'static'),
+    DYNAMIC_BACKEND: await three(test, 'dynamic'),
+    PORT: '0',
+  }
+  return startLimpet(test, undefined, { env, flags })
 }
 
 /** Requests over that many kept connections at a time; resolves to the bodies. */
@@ -55,12 +57,12 @@ function tally(values: readonly string[]): Record<string, number> {
 describe('the lab', () => {
   for (const workers of [1, 2]) {
     test(`keeps 1,000 requests from one address on one static server, with ${workers} worker(s)`, async (t) => {
-      const lab = await startLab(t, workers)
+      const lab = await startLab(t, ['--workers', `${workers}`])
       assert.equal(new Set(await fetchMany(lab.port, '/', 1000)).size, 1)
     })
 
     test(`spreads 1,002 requests over three dynamic servers exactly evenly, with ${workers} worker(s)`, async (t) => {
-      const lab = await startLab(t, workers)
+      const lab = await startLab(t, ['--workers', `${workers}`])
       const counts = tally(await fetchMany(lab.port, '/api/student', 1002))
       assert.deepEqual(Object.values(counts), [334, 334, 334])
     })
@@ -90,7 +92,7 @@ describe('the lab', () => {
     '/api/student%2F1',
     '/?/api/student',
   ]
-  test('matches the path in its normal form, and passes the target on as the client wrote it', async (t) => {
+  test('matches the normalised path, and passes the target on unchanged', async (t) => {
     const lab = await startLab(t)
     for (const [kind, targets] of Object.entries({ dynamic, static: fixed })) {
       for (const target of targets) {
@@ -103,7 +105,7 @@ describe('the lab', () => {
     }
   })
 
-  test('shows in the log which server got each request, and that its clients stay', async (t) => {
+  test('logs which server got each request, and that its client stayed', async (t) => {
     const lab = await startLab(t)
     await fetchMany(lab.port, '/page', 3, 1)
     const lines = await lab.log.matching(/"GET \/page HTTP\/1.1" 200/, 3)
@@ -119,7 +121,7 @@ describe('a mistake in the lists of servers', () => {
     'nothing at all': [{}, /STATIC_BACKEND/],
     'one list missing': [{ STATIC_BACKEND: '10.0.0.1' }, /DYNAMIC_BACKEND.*DYNAMIC_BACKEND="/s],
     'an empty list': [{ STATIC_BACKEND: ' ', DYNAMIC_BACKEND: '10.0.0.1' }, /STATIC_BACKEND/],
-    'a port that is none': [
+    'an invalid port': [
       { STATIC_BACKEND: '10.0.0.1:99999', DYNAMIC_BACKEND: '10.0.0.2' },
       /STATIC_BACKEND.*10\.0\.0\.1:99999/,
     ],

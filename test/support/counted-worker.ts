@@ -1,7 +1,5 @@
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname } from 'node:path'
 import type { TestContext } from 'node:test'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { loadConfig } from '../../src/config/load.ts'
@@ -10,12 +8,13 @@ import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
 import type { PortListener } from '../../src/runtime/snapshot.ts'
 import type { WorkerMessage, WorkerStart } from '../../src/worker/messages.ts'
+import { configFile } from './limpet.ts'
 import type { Work } from './work-counter.ts'
 
 const workerModule = new URL('../../src/worker/main.ts', import.meta.url)
 const counterModule = new URL('work-counter.ts', import.meta.url)
 
-/** One of Limpet's workers that also counts the work it has done. */
+/** One of Limpet's workers, serving as ever, that can say how much work it has done. */
 export class CountedWorker {
   readonly port: number
   readonly #counter: MessagePort
@@ -25,13 +24,10 @@ export class CountedWorker {
     this.#counter = counter
   }
 
-  /** Starts a worker with the configuration. It ends with the test. */
-  static async start(test: TestContext, settings: object): Promise<CountedWorker> {
-    const folder = await mkdtemp(join(tmpdir(), 'limpet-test-'))
-    const file = join(folder, 'limpet.yaml')
-    await writeFile(file, JSON.stringify(settings))
-    const { config } = loadConfig({ file, env: {}, cwd: folder })
-    await rm(folder, { recursive: true })
+  /** Starts a worker with that text as its configuration; it ends with the test. */
+  static async start(test: TestContext, text: string): Promise<CountedWorker> {
+    const file = await configFile(test, text)
+    const { config } = loadConfig({ file, env: {}, cwd: dirname(file) })
     const { port1, port2 } = new MessageChannel()
     const start: WorkerStart = {
       snapshot: compile(config, 1, () => 'a secret of at least thirty-two characters'),
@@ -57,7 +53,7 @@ export class CountedWorker {
     return new CountedWorker(port, port1)
   }
 
-  /** The work since the last call. */
+  /** The work since it was last asked. */
   async work(): Promise<Work> {
     this.#counter.postMessage('take')
     const [work] = await once(this.#counter, 'message')
