@@ -15,7 +15,7 @@ import { throughTo } from '../support/through.ts'
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
-test('shows the request, its client, and the outcome', async (t) => {
+test('the access log shows the request, its client, and the outcome', async (t) => {
   const { limpet, origin, client } = await throughTo(t)
   client.say('GET /a?b=c HTTP/1.1\r\nHost: a\r\nReferer: http://b/\r\nUser-Agent: test/1\r\n\r\n')
   await origin.request()
@@ -26,7 +26,7 @@ test('shows the request, its client, and the outcome', async (t) => {
   assert.match(line!, new RegExp(expected))
 })
 
-test('cannot be forged by what a client sends', async (t) => {
+test('the access log cannot be forged by what a client sends', async (t) => {
   const { limpet, origin, client } = await throughTo(t)
   client.say('GET /" HTTP/1.1\r\nHost: a\r\nUser-Agent: x" 200\t\\ \xff\r\n\r\n')
   await origin.request()
@@ -35,13 +35,13 @@ test('cannot be forged by what a client sends', async (t) => {
   assert.ok(line!.includes(String.raw`"GET /\x22 HTTP/1.1" 200 2 "-" "x\x22 200\x09\x5C \xFF" 127.0.0.1`), line!)
 })
 
-test('shows what was not a request, escaped', async (t) => {
+test('the access log shows what was not a request, escaped', async (t) => {
   const { limpet, client } = await throughTo(t)
   client.say('\x1b[31m"\x00\n\n')
   await limpet.log.find(/ "\\x1B\[31m\\x22\\x00" 400 \d+ "-" "-" - - \d\.\d{3} -$/)
 })
 
-test('as JSON has the same and more, one object per line', async (t) => {
+test('the access log as JSON has the same and more, one object per line', async (t) => {
   const origin = await ScriptedOrigin.start(t)
   const config = `
     listeners: [{ address: 127.0.0.1, port: 0 }]
@@ -97,7 +97,7 @@ const oddRequests: Record<string, [request: string, logged: object]> = {
   'not a request': ['GET\t/b?c HTTP/1.1\nHost: a\n\n', {}],
 }
 
-test('as JSON has the parts that a request has', async (t) => {
+test('the access log as JSON has the parts that a request has', async (t) => {
   const config = `
     listeners: [{ address: 127.0.0.1, port: 0 }]
     workers: 1
@@ -121,7 +121,7 @@ test('as JSON has the parts that a request has', async (t) => {
   }
 })
 
-test('as vhost has the host first, and the names of upstream and server', async (t) => {
+test('the access log as vhost has the host first, and the names of upstream and server', async (t) => {
   const { address } = await httpOrigin(t, (_, response) => response.end('ok'))
   const config = `
     listeners: [{ address: 127.0.0.1, port: 0 }]
@@ -142,7 +142,7 @@ test('as vhost has the host first, and the names of upstream and server', async 
   await limpet.log.find(/^- 127\.0\.0\.1 - - \[[^\]]+\] "GET \/\.\. HTTP\/1\.0" 400 \d+ "-" "-" - - - - \d\.\d{3} -$/)
 })
 
-test('names every server that a request was sent to', async (t) => {
+test('the access log names every server that a request was sent to', async (t) => {
   const origin = await httpOrigin(t, (_, response) => response.end('ok'))
   const closedPort = await freePort()
   const config = (format: string) => `
@@ -171,7 +171,7 @@ const SECRETS =
   'GET /a;sid=SECRET/b?c=d&Tok%65n=SECRET&e HTTP/1.1\r\nHost: a\r\nReferer: http://b/?token=SECRET&f\r\nUser-Agent: g?token=kept\r\n'
 
 for (const format of ['combined', 'vhost', 'json']) {
-  test(`has no value of a parameter that is to be redacted, as ${format}`, async (t) => {
+  test(`the access log has no value of a parameter that is to be redacted, as ${format}`, async (t) => {
     const origin = await httpOrigin(t, (_, response) => response.end('ok'))
     const config = `
       listeners: [{ address: 127.0.0.1, port: 0 }]
@@ -220,7 +220,7 @@ for (const format of ['combined', 'vhost', 'json']) {
   })
 }
 
-test('without anything to redact has every value', async (t) => {
+test('the access log without anything to redact has every value', async (t) => {
   const { limpet, origin, client } = await throughTo(t)
   client.say(`${SECRETS}\r\n`)
   await origin.request()
@@ -229,7 +229,7 @@ test('without anything to redact has every value', async (t) => {
   assert.equal(line!.match(/SECRET/g)?.length, 3)
 })
 
-test('in a file is reopened on USR1, and loses no line', async (t) => {
+test('the access log in a file is reopened on USR1, and loses no line', async (t) => {
   const folder = await temporaryFolder(t)
   const file = join(folder, 'access.log')
   const origin = await httpOrigin(t, (_, response) => response.end('ok'))
@@ -257,7 +257,7 @@ test('in a file is reopened on USR1, and loses no line', async (t) => {
   assert.match(await readFile(file, 'utf8'), /^[^\n]*\/two[^\n]*\n$/)
 })
 
-test('in a file that cannot be opened names the key, and the fix', async (t) => {
+test('the access log in a file that cannot be opened names the key, and the fix', async (t) => {
   const folder = await temporaryFolder(t)
   const config = (file: string) => `
     listeners: [{ address: 127.0.0.1, port: 0 }]
@@ -279,7 +279,7 @@ test('in a file that cannot be opened names the key, and the fix', async (t) => 
   ])
 })
 
-test('can be off', async (t) => {
+test('the access log can be off', async (t) => {
   const origin = await httpOrigin(t, (_, response) => response.end('ok'))
   const config = `
     listeners: [{ address: 127.0.0.1, port: 0 }]

@@ -29,12 +29,12 @@ for (const workers of [1, 2]) {
       await limpet.errors.find(/WARN.* upstream app: server a is down \(GET \/health answered 500, 3 times in a row\)/)
       assert.ok(a.checks - before >= 3, `${a.checks - before} checks`)
       assert.deepEqual(await serving(t, limpet), ['b'])
-      const ill = a.checks
+      const failing = a.checks
       a.health = 200
       await limpet.errors.find(
         /INFO.* upstream app: server a is up again \(GET \/health answered 200, 2 times in a row\)/,
       )
-      assert.ok(a.checks - ill >= 2, `${a.checks - ill} checks`)
+      assert.ok(a.checks - failing >= 2, `${a.checks - failing} checks`)
       assert.deepEqual(await serving(t, limpet), ['a', 'b'])
       assert.equal(limpet.errors.all.filter((line) => line.includes('server ')).length, 2)
     })

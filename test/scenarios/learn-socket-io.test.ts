@@ -88,7 +88,7 @@ describe('an Engine.IO handshake', () => {
     },
   }
   for (const [kind, { fields, body }] of Object.entries(answers)) {
-    test(`is learnt from an answer ${kind} that arrives byte by byte, and each byte is passed on at once`, async (t) => {
+    test(`is learnt byte by byte from an answer ${kind}, and each byte is passed on at once`, async (t) => {
       const origin = await ScriptedOrigin.start(t)
       const limpet = await startLimpet(t, config(origin))
       const client = await RawClient.connect(t, limpet.port)

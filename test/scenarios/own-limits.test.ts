@@ -10,7 +10,7 @@ import { RawClient } from '../support/raw-client.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 
-/** A server, and a way to wait until it has had so many more requests. */
+/** A server, and a way to wait until it gets a number of further requests. */
 async function origin(t: TestContext) {
   let requests = 0
   const listener: RequestListener = (_request, response) => {

@@ -57,7 +57,7 @@ test('connections of a trusted proxy do not count against connectionsPerAddress'
   for (const expected of ['200', '200', '503']) assert.equal(await answer('127.0.0.8'), expected)
 })
 
-test('a cookie is Secure where a trusted proxy says that the client came by HTTPS, and only there', async (t) => {
+test('a cookie is Secure only if a trusted proxy says that the client came by HTTPS', async (t) => {
   const origin = await httpOrigin(t, (_request, response) => response.end('ok'))
   const config = `
     listeners: [{ address: 127.0.0.1, port: 0 }]

@@ -1,6 +1,6 @@
 import { Agent, request } from 'node:http'
 
-/** The response that a user gets. */
+/** A whole answer. */
 export interface Answer {
   readonly status: number
   readonly body: string
@@ -8,7 +8,7 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
 }
 
-/** A simple browser: it stores cookies by name, and sends them with each request. */
+/** A browser, as far as cookies go: it keeps those that it is given, by name, and sends them along. */
 export class User {
   readonly cookies = new Map<string, string>()
   readonly #agent = new Agent({ keepAlive: false })
@@ -18,7 +18,7 @@ export class User {
     return [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
   }
 
-  /** Requests a path. Resolves to the complete response. */
+  /** Asks for a path, and resolves to the answer once it is whole. */
   get(port: number, path = '/', headers: Record<string, string> = {}): Promise<Answer> {
     const cookie: Record<string, string> = this.cookies.size === 0 ? {} : { Cookie: this.cookie }
     const options = { host: '127.0.0.1', port, path, agent: this.#agent, headers: { ...cookie, ...headers } }
