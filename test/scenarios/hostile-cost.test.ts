@@ -16,11 +16,11 @@ const SIZE = 15_000
 /** A generous bound for what an exchange costs apart from its size, new memory for unsent bytes included. */
 const FIXED: Work = { executed: 6000, given: 6000 + 64 * 1024 }
 /** The most that a byte may cost in all stages together. */
-const MOST_PER_BYTE: Work = { executed: 16, given: 32 }
+const MAX_PER_BYTE: Work = { executed: 16, given: 32 }
 /** Counts that are taken: now and then one includes a batch of the log or a timer, or V8 loses a part of it. */
 const TIMES = 5
 /** Counts if all are too high: the kernel may have cut each message in two, of which the first part is read twice. */
-const MOST_TIMES = 15
+const MAX_TIMES = 15
 
 const ROUTES = `
     - { path: [/*, /a/a/a/*, /a/b/c], upstream: app }
@@ -110,7 +110,7 @@ async function counting(t: TestContext, configuration: Configuration) {
     const counts: Work[] = []
     const isTooMuch = ({ executed, given }: Work) =>
       bound !== undefined && (executed > bound.executed || given > bound.given)
-    while (counts.length < TIMES || (counts.length < MOST_TIMES && counts.every(isTooMuch)))
+    while (counts.length < TIMES || (counts.length < MAX_TIMES && counts.every(isTooMuch)))
       counts.push(await once(messages))
     const kept = bound === undefined ? counts : counts.filter((count) => !isTooMuch(count))
     return { executed: median(kept, 'executed'), given: median(kept, 'given') }
@@ -136,7 +136,7 @@ async function assertLinear(work: Counting, messagesOf: (size: number) => Messag
 
 /** What twice the bytes may cost. */
 function boundOf(kind: keyof Work, small: Work): number {
-  return Math.min(2.2 * small[kind], MOST_PER_BYTE[kind] * 2 * SIZE) + FIXED[kind]
+  return Math.min(2.2 * small[kind], MAX_PER_BYTE[kind] * 2 * SIZE) + FIXED[kind]
 }
 
 for (const [name, configuration] of Object.entries(configurations)) {
