@@ -135,11 +135,11 @@ export class Balancer {
           return accessLog.dropped
         },
         causeOf: (upstream, server, bit) => health.causeOf(upstream, server, bit),
-        warnings({ name, slot }) {
+        warnings({ name }) {
           const panic = health.panicOf(name)
           return [
             ...(panic === undefined ? [] : [{ code: 'panic' as const, message: panic }]),
-            ...watch.of(slot).map((skew) => ({ code: 'skew' as const, message: describeSkew(skew) })),
+            ...watch.of(name).map((skew) => ({ code: 'skew' as const, message: describeSkew(skew) })),
           ]
         },
       })

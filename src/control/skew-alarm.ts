@@ -7,7 +7,7 @@ import { describeRelief, describeSkew, type SkewChange, SkewWatch } from '../ske
 /** How often it is judged, in ms. Not at each report, which is one worker's part and may look like nothing in the whole. */
 const LOOK_EVERY = 5000
 
-/** Tells the operator, once each time, that an address or a network carries too much, and that it no longer does. */
+/** Warns the operator, once each time, that an address or a network carries too much, and reports when it no longer does. */
 export class SkewAlarm {
   readonly watch: SkewWatch
   readonly #log: Logger
@@ -20,6 +20,11 @@ export class SkewAlarm {
     this.#timer.unref()
   }
 
+  /** Takes over another list of upstreams; what was reported of those that stay still counts. */
+  apply(upstreams: readonly Upstream[]): void {
+    for (const change of this.watch.apply(upstreams)) this.#report(change)
+  }
+
   hear(reports: readonly SampleReport[]): void {
     for (const report of reports) this.watch.add(report, now())
   }
@@ -29,12 +34,12 @@ export class SkewAlarm {
   }
 
   #judge(): void {
-    for (const change of this.watch.judge(now())) this.#tell(change)
+    for (const change of this.watch.judge(now())) this.#report(change)
   }
 
-  #tell(change: SkewChange): void {
-    const { upstream, isOver, skew } = change
-    if (isOver) this.#log.info(`upstream ${upstream}: ${describeRelief(change)}`)
-    else this.#log.warn(`upstream ${upstream}: ${describeSkew(skew)}`)
+  #report(change: SkewChange): void {
+    const { upstream } = change
+    if (change.isOver) this.#log.info(`upstream ${upstream}: ${describeRelief(change)}`)
+    else this.#log.warn(`upstream ${upstream}: ${describeSkew(change.skew)}`)
   }
 }

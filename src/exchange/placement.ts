@@ -60,7 +60,7 @@ export class Placement {
     const expectsBody = group.affinity?.expectsBody?.(request) === true
     const key = session?.key ?? keyFor(group.settings.balance, request)
     if (group.sample?.isDue()) {
-      group.sample.add(request.address, group.policyOf(session).home?.(key)?.settings.slot ?? -1)
+      group.sample.add(request.address, group.policyOf(session).home?.(key)?.settings.name)
     }
     return new Placement(group, session, key, request.path, expectsBody)
   }

@@ -59,7 +59,7 @@ export class UpstreamGroup {
       this.#states.set(server.settings, server)
     }
     this.policy = policyFor(balance, servers, slot, scoreboard)
-    this.sample = settings.skew && new AddressSample(slot)
+    this.sample = settings.skew && new AddressSample(settings.name)
     const hash = hashOf(settings)
     this.#sessionPolicy = hash && policyFor(hash, servers, slot, scoreboard)
     this.affinity = affinityFor(settings, sessions, (request) => keyFor(hash!, request as RequestView))

@@ -29,7 +29,7 @@ describe('servers that have all failed', () => {
     assert.match(await ask(t, limpet), /^HTTP\/1.1 200 /)
     for (const origin of [a, b, c]) await origin.kill()
     assert.match(await ask(t, limpet), /^HTTP\/1.1 502 /)
-    for (const { address } of [a, b, c]) await limpet.errors.find(new RegExp(`server ${address} is left alone`))
+    for (const { address } of [a, b, c]) await limpet.errors.find(new RegExp(`server ${address} is suspended`))
     assert.match(await ask(t, limpet), /^HTTP\/1.1 502 /)
     for (const origin of [a, b, c]) await origin.revive()
     for (let i = 0; i < 20; i++) assert.match(await ask(t, limpet), /^HTTP\/1.1 200 /)

@@ -32,7 +32,7 @@ async function assertAllServe(t: TestContext, limpet: Limpet, servers: readonly 
       lines.some((line) => line.includes(` ${address} 200 `)),
       `${address}: ${lines}`,
     )
-  assert.doesNotMatch(limpet.errors.all.join('\n'), /is left alone/)
+  assert.doesNotMatch(limpet.errors.all.join('\n'), /is suspended/)
 }
 
 /** Servers that answer 200 to /ok, and to anything else what `converse` says. */
@@ -188,7 +188,7 @@ describe('an answer that cannot be understood', () => {
       await client.take(/makes no sense[\s\S]*<\/html>\s$/)
     }
     await limpet.errors.find(/is ejected for/)
-    assert.doesNotMatch(limpet.errors.all.join('\n'), /is left alone/)
+    assert.doesNotMatch(limpet.errors.all.join('\n'), /is suspended/)
   })
 })
 
@@ -224,7 +224,7 @@ describe('a request that makes servers close the connection', () => {
     const client = await RawClient.connect(t, limpet.port)
     client.say(GET)
     assert.match(await client.hear(/ok$/), /^HTTP\/1.1 200 /)
-    await limpet.errors.find(new RegExp(`server ${bad.address} is left alone for 10 s \\(no-answer`))
+    await limpet.errors.find(new RegExp(`server ${bad.address} is suspended for 10 s \\(no-answer`))
   })
 })
 

@@ -145,7 +145,7 @@ test('a named pipe without a reader as the access log holds up no request, and g
     upstreams: { app: { servers: [${origin.address}] } }
   `
   const limpet = await startLimpet(t, config)
-  await limpet.errors.find(/WARN: the access log waits for a reader: \S+ is a pipe that nobody reads$/)
+  await limpet.errors.find(/WARN: the access log waits for a reader: \S+ is a pipe without a reader$/)
   await ask(limpet.port, 1)
   const reader = new Lines(spawn('cat', [file]).stdout)
   await reader.find(/"GET \/ HTTP\/1.1" 200/)

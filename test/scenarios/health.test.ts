@@ -211,7 +211,7 @@ describe('a check', () => {
     const limpet = await startLimpet(t, config)
     await a.kill()
     await answers(t, limpet, 2)
-    await limpet.errors.find(/server a is (down|left alone)/)
+    await limpet.errors.find(/server a is (down|suspended)/)
     await limpet.errors.find(/server a is down/)
     await a.revive()
     await limpet.errors.find(/server a is up again/)
@@ -299,7 +299,7 @@ test('the log says when a server is back that was suspended after failures', asy
   const limpet = await startLimpet(t, config)
   await a.kill()
   await answers(t, limpet, 2)
-  await limpet.errors.find(/server a is left alone for 1 s \(connect-failed/)
+  await limpet.errors.find(/server a is suspended for 1 s \(connect-failed/)
   await a.revive()
   let back = false
   const line = limpet.errors.find(/INFO.* server a is back \(a request to it was answered\)/)

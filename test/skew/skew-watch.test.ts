@@ -2,27 +2,40 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { parseIpAddress } from '../../src/runtime/ip-address.ts'
-import type { SkewLimit, Upstream } from '../../src/runtime/snapshot.ts'
+import type { Server, SkewLimit, Upstream } from '../../src/runtime/snapshot.ts'
 import { AddressSample, networkOf } from '../../src/skew/address-sample.ts'
-import { describeRelief, describeSkew, SkewWatch } from '../../src/skew/skew-watch.ts'
+import { describeRelief, describeSkew, type SkewChange, SkewWatch } from '../../src/skew/skew-watch.ts'
 import { serversWith } from '../balancing/group.ts'
 
 /** A number of requests that are all counted one by one. */
 const SAMPLED = 16
+const NAMES = 'abcdefghij'
 
-function watching(weights: readonly number[], limit: Partial<SkewLimit> = {}): SkewWatch {
-  const servers = serversWith(weights.map((weight, slot) => ({ weight, name: 'abcdefghij'[slot]! })))
-  return new SkewWatch([
-    { name: 'app', slot: 0, servers, skew: { minRequests: 1000, ...limit } } as unknown as Upstream,
-  ])
+function upstream(
+  name: string,
+  servers: readonly (Partial<Server> & { name: string })[],
+  limit: Partial<SkewLimit> = {},
+): Upstream {
+  return { name, slot: 0, servers: serversWith(servers), skew: { minRequests: 1000, ...limit } } as unknown as Upstream
 }
 
-/** Requests by address, with the slot of each address's server, as a worker reports them. */
-function reportOf(...requests: readonly (readonly [address: string, count: number, server: number])[]) {
-  const sample = new AddressSample(0, () => 0.5)
+function watching(weights: readonly number[], limit: Partial<SkewLimit> = {}): SkewWatch {
+  const servers = weights.map((weight, index) => ({ weight, name: NAMES[index]! }))
+  return new SkewWatch([upstream('app', servers, limit)])
+}
+
+/** Requests of addresses, and the index of the server that each belongs to, as a worker would report them. */
+function reportOf(...requests: readonly Requests[]) {
+  return reportFor('app', ...requests)
+}
+
+type Requests = readonly [address: string, count: number, server: number]
+
+function reportFor(name: string, ...requests: readonly Requests[]) {
+  const sample = new AddressSample(name, () => 0.5)
   for (const [text, count, server] of requests) {
     const address = parseIpAddress(text)!
-    for (let sent = 0; sent < count; sent++) if (sample.isDue()) sample.add(address, server)
+    for (let sent = 0; sent < count; sent++) if (sample.isDue()) sample.add(address, NAMES[server])
   }
   return sample.report()!
 }
@@ -53,15 +66,16 @@ describe('a network', () => {
         'give the upstream affinity: cookie, or trustedProxies if that is your own proxy',
     )
     assert.deepEqual(watch.judge(1000), [])
-    assert.equal(watch.of(0).length, 1)
-    // 100 of 220 are 45 %, which is below half, but not far enough below for the end.
+    assert.equal(watch.of('app').length, 1)
+    // 100 of 220 are 45 %, which is below half, and not yet so much below that it is over.
     watch.add(reportOf(...crowd(70, 1, 2)), 5000)
     assert.deepEqual(watch.judge(5000), [])
     watch.add(reportOf(...crowd(70, 1, 2)), 10_000)
     const [over] = watch.judge(10_000)
-    assert.deepEqual([over!.upstream, over!.isOver, over!.skew.from], ['app', true, '10.1.2.0/24'])
-    assert.equal(describeRelief(over!), '10.1.2.0/24 no longer carries more than its share of the requests (34 %)')
-    assert.deepEqual(watch.of(0), [])
+    assert.ok(over?.isOver)
+    assert.deepEqual([over.upstream, over.isOver, over.skew.from], ['app', true, '10.1.2.0/24'])
+    assert.equal(describeRelief(over), '10.1.2.0/24 no longer carries more than its share of the requests (34 %)')
+    assert.deepEqual(watch.of('app'), [])
   })
 
   test('counts for a minute', () => {
@@ -80,8 +94,9 @@ describe('a network', () => {
     watch.judge(0)
     watch.add(reportOf(...many('10.1.2.', 10, 1, 1)), 30_000)
     const [over] = watch.judge(70_000)
+    assert.ok(over?.isOver)
     assert.equal(
-      describeRelief(over!),
+      describeRelief(over),
       'too few requests come to say that 10.1.2.0/24 carries more than its share of them',
     )
   })
@@ -156,6 +171,94 @@ describe('too large a share', () => {
   test('is the configured share', () => {
     assert.deepEqual([share([1, 1], 30, 0, { share: 0.3 }), share([1, 1], 31, 0, { share: 0.3 })], [false, true])
     assert.equal(share([1, 1], 100, 0, { share: 1 }), false)
+  })
+})
+
+describe('when another list of upstreams is applied', () => {
+  const [a, b, c] = [{ name: 'a' }, { name: 'b' }, { name: 'c' }]
+  const heavy = (server: number) => reportOf(...many('10.1.2.', 10, 10, server), ...crowd(50, 1, 2))
+
+  /** A watch of the servers a and b, of which a serves a network that carries too much. */
+  function alarmed(): SkewWatch {
+    const watch = new SkewWatch([upstream('app', [a, b])])
+    watch.add(heavy(0), 0)
+    assert.deepEqual(begunIn(watch.judge(0)), [['10.1.2.0/24', 'a']])
+    return watch
+  }
+
+  const begunIn = (changes: readonly SkewChange[]) =>
+    changes.map(({ isOver, skew }) => (isOver ? [skew.from, skew.server, 'over'] : [skew.from, skew.server]))
+
+  test('reports of the last minute still count, and nothing that lasts is reported again', () => {
+    const watch = alarmed()
+    assert.deepEqual(watch.apply([upstream('app', [a, b, c]), upstream('other', [a])]), [])
+    assert.deepEqual(watch.judge(30_000), [])
+    assert.equal(watch.of('app').length, 1)
+    assert.deepEqual(begunIn(watch.judge(60_001)), [['10.1.2.0/24', 'a', 'over']])
+  })
+
+  test('a changed limit counts from the next judgement on', () => {
+    const watch = alarmed()
+    assert.deepEqual(watch.apply([upstream('app', [a, b], { share: 0.9 })]), [])
+    assert.deepEqual(begunIn(watch.judge(1)), [['10.1.2.0/24', 'a', 'over']])
+    watch.apply([upstream('app', [a, b])])
+    assert.deepEqual(begunIn(watch.judge(2)), [['10.1.2.0/24', 'a']])
+  })
+
+  test('a skew ends with its server, whether that is removed, disabled or a backup from now on', () => {
+    for (const servers of [[b], [{ ...a, down: true }, b], [{ ...a, backup: true }, b]]) {
+      const watch = alarmed()
+      const [over, ...others] = watch.apply([upstream('app', servers)])
+      assert.deepEqual(others, [])
+      assert.equal(describeRelief(over!), 'the requests from 10.1.2.0/24 no longer go to server a')
+      assert.deepEqual([watch.judge(1), watch.of('app')], [[], []])
+    }
+  })
+
+  test('what came of a server before is never held against another one in its slot', () => {
+    const watch = alarmed()
+    watch.apply([upstream('app', [b])])
+    // c has the slot that a had; a worker that has not heard of it yet still reports a.
+    const next = upstream('app', [
+      { ...c, slot: 0 },
+      { ...b, slot: 1 },
+    ])
+    assert.deepEqual(watch.apply([next]), [])
+    watch.add(heavy(0), 1)
+    assert.deepEqual(watch.judge(1), [])
+    // Nor is the network said to belong to c before all that counts of it went there.
+    watch.add(heavy(2), 30_000)
+    assert.deepEqual(watch.judge(30_000), [])
+    assert.deepEqual(begunIn(watch.judge(60_002)), [['10.1.2.0/24', 'c']])
+  })
+
+  test('an upstream is not taken for another one that had its slot, and starts over when it comes back', () => {
+    const watch = alarmed()
+    assert.deepEqual(watch.apply([upstream('next', [a, b])]), [])
+    assert.deepEqual([watch.of('app'), watch.of('next')], [[], []])
+    watch.add(heavy(0), 1)
+    assert.deepEqual(watch.judge(1), [])
+    watch.add(reportFor('next', ['10.9.9.9', 100 * SAMPLED, 1]), 2)
+    assert.deepEqual(begunIn(watch.judge(2)), [['10.9.9.9', 'b']])
+    watch.apply([upstream('next', [a, b]), upstream('app', [a, b])])
+    assert.deepEqual([watch.judge(3), watch.of('next').length], [[], 1])
+  })
+
+  test('a network that goes to another server from then on is reported with that one', () => {
+    const watch = alarmed()
+    watch.apply([upstream('app', [a, b, c])])
+    watch.add(heavy(2), 50_000)
+    assert.deepEqual(watch.judge(50_000), [])
+    assert.deepEqual(begunIn(watch.judge(60_001)), [
+      ['10.1.2.0/24', 'a', 'over'],
+      ['10.1.2.0/24', 'c'],
+    ])
+  })
+
+  test('nothing is watched of an upstream whose settings no longer ask for it', () => {
+    const watch = alarmed()
+    const { skew, ...unwatched } = upstream('app', [a, b])
+    assert.deepEqual([watch.apply([unwatched]), watch.judge(1), watch.of('app')], [[], [], []])
   })
 })
 
