@@ -8,19 +8,20 @@ import type { Verdict } from './verdict.ts'
 /** Over so long the first checks of all servers are spread, in ms, where servers serve without them. */
 const FIRST_WITHIN = 1000
 
-/** Checks one server again and again, and tells when it goes down or comes up. */
+/** Checks one server again and again, and reports when it goes down or comes up. */
 export class Checker {
-  /** Resolves once the first check is over. */
+  /** Resolves once the first check is over, or none will be. */
   readonly first: Promise<void>
   readonly #timing: CheckTiming
   readonly #probe: (signal: AbortSignal) => Promise<Verdict>
   readonly #gate: Gate
   readonly #decided: (isUp: boolean, cause: string) => void
   readonly #state: CheckState
+  #isStarted = false
   #isStopped = false
   /** Runs until the next check is due. */
   #due: NodeJS.Timeout | undefined
-  /** Breaks off the check under way. */
+  /** Aborts the check in progress. */
   #attempt: AbortController | undefined
   #firstIsOver!: () => void
   /** The last verdict, and how many like it came in a row. */
@@ -28,9 +29,9 @@ export class Checker {
   #inRow = 0
 
   /**
-   * @param probe makes one check, which its signal breaks off; never throws
+   * @param probe makes one check, which its signal aborts; never throws
    * @param gate where checks wait while too many others run
-   * @param decided told of every change, and of a first check that leaves a server down that never was up
+   * @param decided is notified of every change, and of a first check that leaves a server down that never was up
    */
   constructor(
     timing: CheckTiming,
@@ -48,15 +49,19 @@ export class Checker {
     })
   }
 
+  /** Does nothing if it has started already. */
   start(): void {
+    if (this.#isStarted) return
+    this.#isStarted = true
     void this.#watch()
   }
 
-  /** Breaks off the check under way; none follows, and nothing is told any more. */
+  /** Aborts the check in progress; none follows, and nothing is reported any more. */
   stop(): void {
     this.#isStopped = true
     clearTimeout(this.#due)
     this.#attempt?.abort()
+    this.#firstIsOver()
   }
 
   async #watch(): Promise<void> {
@@ -89,8 +94,8 @@ export class Checker {
     try {
       const verdict = await this.#probe(attempt.signal)
       // One that fails long after its time was over shows a standstill, and nothing else.
-      const isTelling = verdict.passed || (verdict.shortage === undefined && now() < end + STANDSTILL)
-      if (isTelling) this.#heed(verdict)
+      const isConclusive = verdict.passed || (verdict.shortage === undefined && now() < end + STANDSTILL)
+      if (isConclusive) this.#heed(verdict)
     } finally {
       clearTimeout(timer)
       this.#gate.leave()

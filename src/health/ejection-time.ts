@@ -5,10 +5,15 @@ import type { Outlier } from '../runtime/snapshot.ts'
  * interval that it gets through takes one time back (Envoy's outlier detection).
  */
 export class EjectionTime {
-  readonly #settings: Outlier
+  #settings: Outlier
   #times = 0
 
   constructor(settings: Outlier) {
+    this.#settings = settings
+  }
+
+  /** Other settings, for the same server. */
+  apply(settings: Outlier): void {
     this.#settings = settings
   }
 

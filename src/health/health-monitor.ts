@@ -4,6 +4,7 @@ import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Upstream } from '../runtime/snapshot.ts'
 import type { WorkerEvent } from '../runtime/worker-event.ts'
 import { Gate } from './gate.ts'
+import { type Probe, probeServer } from './probe.ts'
 import { type HealthEvents, UpstreamHealth } from './upstream-health.ts'
 
 /** Checks under way at once, of all upstreams together. */
@@ -13,33 +14,84 @@ const FIRST_ROUND = 10_000
 
 /** The health of all servers of all upstreams: the control plane's knowledge, which workers read on the Scoreboard. */
 export class HealthMonitor {
+  readonly #scoreboard: Scoreboard
+  readonly #events: HealthEvents
+  readonly #probe: Probe
+  readonly #gate = new Gate(MAX_CHECKS)
   /** By their names. */
-  readonly #upstreams: ReadonlyMap<string, UpstreamHealth>
+  #upstreams: ReadonlyMap<string, UpstreamHealth> = new Map()
+  #isChecking = false
+  /** Aborted once the start waits for no first check any more. */
   readonly #waiting = new AbortController()
 
-  /** Nothing is checked yet; but servers that are down or unknown before their first check are so from here on. */
-  constructor(upstreams: readonly Upstream[], scoreboard: Scoreboard, events: HealthEvents) {
-    const gate = new Gate(MAX_CHECKS)
-    this.#upstreams = new Map(
-      upstreams.map((upstream) => [upstream.name, new UpstreamHealth(upstream, scoreboard, gate, events)]),
-    )
+  /** Nothing is checked before `start`; but servers that may not serve before their first check are unhealthy from here on. */
+  constructor(
+    upstreams: readonly Upstream[],
+    scoreboard: Scoreboard,
+    events: HealthEvents,
+    probe: Probe = probeServer,
+  ) {
+    this.#scoreboard = scoreboard
+    this.#events = events
+    this.#probe = probe
+    this.apply(upstreams)
   }
 
   /** Starts to check; resolves once no server is unknown any more, or that has taken too long. */
   async start(): Promise<void> {
     const { signal } = this.#waiting
-    const known = Promise.all(Array.from(this.#upstreams.values(), (upstream) => upstream.start()))
-    await Promise.race([known, sleep(FIRST_ROUND, undefined, { signal }).catch(ignore)])
+    this.#isChecking = true
+    this.#startChecks()
+    await Promise.race([this.#untilKnown(signal), sleep(FIRST_ROUND, undefined, { signal }).catch(ignore)])
     this.#waiting.abort()
+  }
+
+  /**
+   * Takes over another list of upstreams. What stays the same keeps its health, its checks and its ejection; a server that
+   * is new, enabled again or at another address begins as its check's `initial` says, as do all whose check has changed.
+   *
+   * The Scoreboard says so when this returns. Call it before a worker is given these upstreams: a server that may not serve
+   * before its first check has passed would serve until then. Slots of upstreams and servers that are gone are not
+   * written any more, and nothing is reported of them; their bits stay, for workers that still know them, until whoever
+   * retires the slots clears them.
+   */
+  apply(upstreams: readonly Upstream[]): void {
+    const before = this.#upstreams
+    this.#upstreams = new Map(upstreams.map((upstream) => [upstream.name, this.#continue(upstream)]))
+    for (const [name, upstream] of before) if (this.#upstreams.get(name) !== upstream) upstream.stop()
+    if (this.#isChecking) this.#startChecks()
   }
 
   /** Ends all checks at once. */
   stop(): void {
+    this.#isChecking = false
     this.#waiting.abort()
     for (const upstream of this.#upstreams.values()) upstream.stop()
   }
 
-  /** What is said of an upstream's panic; undefined where there is none. */
+  #continue(upstream: Upstream): UpstreamHealth {
+    const current = this.#upstreams.get(upstream.name)
+    if (current?.slot !== upstream.slot) {
+      return new UpstreamHealth(upstream, this.#scoreboard, this.#gate, this.#probe, this.#events)
+    }
+    current.apply(upstream)
+    return current
+  }
+
+  #startChecks(): void {
+    for (const upstream of this.#upstreams.values()) upstream.start()
+  }
+
+  /** Looks again each time, since servers may come and go meanwhile. */
+  async #untilKnown(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const awaited = Array.from(this.#upstreams.values()).flatMap((upstream) => upstream.awaited)
+      if (awaited.length === 0) return
+      await Promise.all(awaited)
+    }
+  }
+
+  /** The line that reports an upstream's panic; undefined where there is none. */
   panicOf(upstream: string): string | undefined {
     return this.#upstreams.get(upstream)?.panic
   }
@@ -56,7 +108,7 @@ export class HealthMonitor {
     }
   }
 
-  /** Why that is so of a server; undefined if nobody said. */
+  /** Why that is so of a server; undefined where no cause was given. */
   causeOf(upstream: string, server: string, bit: HealthBit): string | undefined {
     return this.#upstreams.get(upstream)?.causeOf(server, bit)
   }

@@ -4,7 +4,7 @@ import { EjectionTime } from './ejection-time.ts'
 import { answersOf, type Tally, worstOf } from './error-rate.ts'
 import type { ServerHealth } from './server-health.ts'
 
-/** What the detector tells of. */
+/** What the detector reports. */
 export interface OutlierEvents {
   ejected(server: Server, ms: number, cause: string): void
   /** Its time is over. */
@@ -23,40 +23,70 @@ interface Suspect {
 
 /** Ejects those of an upstream's servers that answer badly, and lets them in again. */
 export class OutlierDetector {
-  readonly #settings: Outlier
   readonly #events: OutlierEvents
-  readonly #suspects: readonly Suspect[]
+  #settings: Outlier
+  /** By their servers' names. */
+  #suspects: ReadonlyMap<string, Suspect> = new Map()
   #interval: NodeJS.Timeout | undefined
 
-  /** @param servers those that are not taken out by hand */
+  /** @param servers those that are not disabled by the operator */
   constructor(settings: Outlier, servers: readonly ServerHealth[], events: OutlierEvents) {
     this.#settings = settings
     this.#events = events
-    this.#suspects = servers.map((health) => ({
-      health,
-      time: new EjectionTime(settings),
-      before: health.answers,
-      timer: undefined,
-    }))
+    this.apply(settings, servers)
   }
 
+  /** Takes over other settings and servers. Whoever is still among them stays ejected, and for as long as was said. */
+  apply(settings: Outlier, servers: readonly ServerHealth[]): void {
+    const before = this.#suspects
+    this.#suspects = new Map(servers.map((health) => [health.server.name, this.#suspectFor(health, settings)]))
+    for (const [name, suspect] of before) if (this.#suspects.get(name) !== suspect) clearTimeout(suspect.timer)
+    const { interval } = this.#settings
+    this.#settings = settings
+    if (this.#interval === undefined || settings.interval === interval) return
+    this.#stopInterval()
+    this.start()
+  }
+
+  /** Does nothing if it has started already. */
   start(): void {
-    this.#interval = setInterval(() => this.#endInterval(), this.#settings.interval)
+    this.#interval ??= setInterval(() => this.#endInterval(), this.#settings.interval)
   }
 
   stop(): void {
+    this.#stopInterval()
+    for (const { timer } of this.#suspects.values()) clearTimeout(timer)
+  }
+
+  /** Nobody is to be ejected any more: stops, and lets in again who is, of the servers that there are now. */
+  end(servers: readonly ServerHealth[]): void {
+    this.apply(this.#settings, servers)
+    this.stop()
+    for (const suspect of this.#suspects.values()) if (suspect.timer !== undefined) this.#readmit(suspect)
+  }
+
+  #suspectFor(health: ServerHealth, settings: Outlier): Suspect {
+    const current = this.#suspects.get(health.server.name)
+    if (current?.health !== health) {
+      return { health, time: new EjectionTime(settings), before: health.answers, timer: undefined }
+    }
+    current.time.apply(settings)
+    return current
+  }
+
+  #stopInterval(): void {
     clearInterval(this.#interval)
-    for (const { timer } of this.#suspects) clearTimeout(timer)
+    this.#interval = undefined
   }
 
   /** That many of a server's answers in a row were bad, which is as many as there may be, or a multiple. */
   erring(server: string, badInRow: number): void {
-    const suspect = this.#suspects.find(({ health }) => health.server.name === server)
+    const suspect = this.#suspects.get(server)
     if (suspect !== undefined) this.#eject(suspect, `${badInRow} answers of 5xx or none, in a row`)
   }
 
   #endInterval(): void {
-    const serving = this.#suspects.filter(({ timer }) => timer === undefined)
+    const serving = Array.from(this.#suspects.values()).filter(({ timer }) => timer === undefined)
     for (const { time } of serving) time.calm()
     const tallies = serving.map(tallyAnswers)
     for (;;) {
@@ -84,13 +114,16 @@ export class OutlierDetector {
   /** Whether as many are ejected as may be: of a few, one may always. */
   #isEnough(): boolean {
     const { maxEjected } = this.#settings
-    const ejected = this.#suspects.filter(({ timer }) => timer !== undefined).length
-    const most = Math.floor((this.#suspects.length * maxEjected) / 100)
+    const suspects = Array.from(this.#suspects.values())
+    const ejected = suspects.filter(({ timer }) => timer !== undefined).length
+    const most = Math.floor((suspects.length * maxEjected) / 100)
     return ejected >= (maxEjected === 0 ? 0 : Math.max(1, most))
   }
 
   #othersRemain(suspect: Suspect): boolean {
-    return this.#suspects.some((other) => other !== suspect && !other.health.server.drain && other.health.isWell)
+    return Array.from(this.#suspects.values()).some(
+      (other) => other !== suspect && !other.health.server.drain && other.health.isWell,
+    )
   }
 
   #readmit(suspect: Suspect): void {

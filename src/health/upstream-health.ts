@@ -1,78 +1,99 @@
-import { localHeader } from '../proxy-protocol/proxy-header.ts'
-import { HealthBit } from '../runtime/health-bit.ts'
-import type { Scoreboard } from '../runtime/scoreboard.ts'
-import type { Check, Endpoint, Server, Upstream } from '../runtime/snapshot.ts'
-import { Checker } from './checker.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { HealthBit, type Scoreboard } from '../runtime/scoreboard.ts'
+import type { Server, Upstream } from '../runtime/snapshot.ts'
 import type { Gate } from './gate.ts'
 import { OutlierDetector } from './outlier-detector.ts'
+import { endpointOf, type Probe, preambleOf } from './probe.ts'
+import { ServerCheck } from './server-check.ts'
 import { ServerHealth } from './server-health.ts'
-import { checkTcp } from './tcp-check.ts'
-import type { Verdict } from './verdict.ts'
-
-const NOTHING = new Uint8Array(0)
 
 /** What became of the health of a server or an upstream: one line for each change, with its cause. */
 export interface HealthEvents {
   worse(line: string): void
   better(line: string): void
-  /** A check came to nothing for want of something (shortage.ts) of this process's own. */
+  /** A check came to nothing because this process ran short of something (shortage.ts). */
   shortage(code: string): void
 }
 
-/** The health of one upstream's servers: finds it out, writes it on the Scoreboard, and says so. */
+/** A server of the upstream. */
+interface Member {
+  readonly health: ServerHealth
+  /** Undefined where the server is disabled, or the upstream has no check. */
+  readonly check: ServerCheck | undefined
+}
+
+/** The health of one upstream's servers: finds it out, writes it on the Scoreboard, and reports it. */
 export class UpstreamHealth {
-  readonly #upstream: Upstream
+  readonly #scoreboard: Scoreboard
+  readonly #gate: Gate
+  readonly #probe: Probe
   readonly #events: HealthEvents
-  readonly #servers: readonly ServerHealth[]
-  readonly #checkers: readonly Checker[]
-  readonly #outliers: OutlierDetector | undefined
-  /** Servers that are not up before their first check, and have not had it. */
-  #unknown = 0
+  #upstream: Upstream
+  /** By their names. */
+  #members: ReadonlyMap<string, Member>
+  #outliers: OutlierDetector | undefined
   /** Why health counts no more; undefined where it does. */
   #panic: string | undefined
 
-  /** Servers that are down or unknown before their first check are so from here on. */
-  constructor(upstream: Upstream, scoreboard: Scoreboard, gate: Gate, events: HealthEvents) {
-    this.#upstream = upstream
+  /** Servers that may not serve before their first check are unhealthy from here on. */
+  constructor(upstream: Upstream, scoreboard: Scoreboard, gate: Gate, probe: Probe, events: HealthEvents) {
+    this.#scoreboard = scoreboard
+    this.#gate = gate
+    this.#probe = probe
     this.#events = events
-    this.#servers = upstream.servers.map((server) => new ServerHealth(server, upstream.slot, scoreboard))
-    const { check, outlier } = upstream.health ?? {}
-    const ready = this.#servers.filter(({ server }) => !server.down)
-    this.#checkers = check === undefined ? [] : ready.map((health) => this.#checkerOf(health, check, gate))
-    this.#outliers =
-      outlier &&
-      new OutlierDetector(outlier, ready, {
-        ejected: (server, ms, cause) => this.#tell('worse', server.name, `is ejected for ${seconds(ms)} (${cause})`),
-        readmitted: (server) => this.#tell('better', server.name, 'is back from its ejection'),
-      })
-    if (check === undefined || check.initial === 'up') return
-    this.#unknown = ready.length
-    for (const health of ready) health.set(HealthBit.Unhealthy)
+    this.#upstream = upstream
+    // They all begin at the same time: nobody was without one of them, so that none needs to warm up.
+    this.#members = new Map(upstream.servers.map((server) => [server.name, this.#begin(server, false)]))
+    this.#applyOutlier()
   }
 
-  /** Resolves once no server is unknown any more. */
-  async start(): Promise<void> {
+  /** The upstream's place on the Scoreboard. */
+  get slot(): number {
+    return this.#upstream.slot
+  }
+
+  /** Takes over other settings, and other servers. New checks begin with `start`. */
+  apply(next: Upstream): void {
+    const current = this.#upstream
+    if (next === current) return
+    this.#upstream = next
+    const isCheckedAlike = isDeepStrictEqual(checkOf(next), checkOf(current))
+    const before = this.#members
+    this.#members = new Map(
+      next.servers.map((server) => [server.name, this.#continue(server, before.get(server.name), isCheckedAlike)]),
+    )
+    for (const [name, { check }] of before) if (this.#members.get(name)?.check !== check) check?.stop()
+    this.#applyOutlier()
+    this.#judgePanic()
+  }
+
+  /** Starts whatever does not run yet. */
+  start(): void {
     this.#outliers?.start()
-    for (const checker of this.#checkers) checker.start()
-    if (this.#upstream.health?.check?.initial === 'unknown') await Promise.all(this.#checkers.map(({ first }) => first))
+    for (const { check } of this.#members.values()) check?.start()
   }
 
   stop(): void {
     this.#outliers?.stop()
-    for (const checker of this.#checkers) checker.stop()
+    for (const { check } of this.#members.values()) check?.stop()
+  }
+
+  /** The first checks that the start of the program waits for, as far as they are not over. */
+  get awaited(): readonly Promise<void>[] {
+    return Array.from(this.#members.values()).flatMap(({ check }) => check?.awaited ?? [])
   }
 
   /** Requests to a server failed, and the workers have suspended it for `ms`. */
   suspended(server: string, ms: number, cause: string): void {
-    this.#tell('worse', server, `is suspended for ${seconds(ms)} (${cause})`)
+    this.#report('worse', server, `is suspended for ${seconds(ms)} (${cause})`)
   }
 
   /** A request to a suspended server was answered. */
   resumed(server: string): void {
-    this.#tell('better', server, 'is back (a request to it was answered)')
+    this.#report('better', server, 'is back (a request to it was answered)')
   }
 
-  /** What is said of the panic under way; undefined where there is none. */
+  /** The line that reports the current panic; undefined where there is none. */
   get panic(): string | undefined {
     return this.#panic
   }
@@ -82,81 +103,104 @@ export class UpstreamHealth {
     this.#outliers?.erring(server, badInRow)
   }
 
-  /** Why that is so of a server; undefined if nobody said. */
+  /** Why that is so of a server; undefined where no cause was given. */
   causeOf(server: string, bit: HealthBit): string | undefined {
-    return this.#servers.find((health) => health.server.name === server)?.causeOf(bit)
+    return this.#members.get(server)?.health.causeOf(bit)
   }
 
-  #checkerOf(health: ServerHealth, check: Check, gate: Gate): Checker {
+  /** A server of which nothing is known: it was added, or enabled, or has moved to another address. */
+  #begin(server: Server, warmsUp: boolean): Member {
+    const health = new ServerHealth(server, this.slot, this.#scoreboard)
+    // The bits of a disabled server matter to nobody, and workers that do not know yet that it is disabled go by them.
+    if (!server.down) health.begin(this.#isUpBeforeCheck, warmsUp)
+    return { health, check: this.#checkFor(health, warmsUp) }
+  }
+
+  /** What a server is after a change, which may have been one of it or of its check. */
+  #continue(server: Server, member: Member | undefined, isCheckedAlike: boolean): Member {
+    if (member === undefined || !member.health.isOf(server)) return this.#begin(server, true)
+    const { health } = member
+    health.apply(server)
+    if (isCheckedAlike || server.down) return member
+    if (!this.#isUpBeforeCheck) health.set(HealthBit.Unhealthy)
+    else if (health.has(HealthBit.Unhealthy)) health.heal(HealthBit.Unhealthy)
+    return { health, check: this.#checkFor(health, true) }
+  }
+
+  get #isUpBeforeCheck(): boolean {
+    return (this.#upstream.health?.check?.initial ?? 'up') === 'up'
+  }
+
+  #checkFor(health: ServerHealth, warmsUp: boolean): ServerCheck | undefined {
     const { server } = health
-    // Nobody was without it at the start of the program, so that it needs not warm up.
-    let isNew = check.initial !== 'up'
-    const preamble = preambleOf(this.#upstream, check)
+    const check = this.#upstream.health?.check
+    if (check === undefined || server.down) return undefined
     const endpoint = endpointOf(server, check)
-    return new Checker(
-      check,
-      async (signal) => {
-        const verdict = await probe(check, endpoint, preamble, signal)
-        if (verdict.shortage !== undefined) this.#events.shortage(verdict.shortage)
-        return verdict
-      },
-      gate,
-      (isUp, cause) => {
-        if (isNew) this.#unknown--
-        if (!isUp) {
-          health.set(HealthBit.Unhealthy, cause)
-          this.#tell('worse', server.name, `is down (${cause})`)
-        } else {
-          health.forgetFailures()
-          if (isNew) health.clear(HealthBit.Unhealthy)
-          else health.heal(HealthBit.Unhealthy)
-          this.#tell('better', server.name, `is up${isNew ? '' : ' again'} (${cause})`)
-        }
-        isNew = false
-      },
+    const preamble = preambleOf(this.#upstream, check)
+    const probe = async (signal: AbortSignal) => {
+      const verdict = await this.#probe(check, endpoint, preamble, signal)
+      if (verdict.shortage !== undefined) this.#events.shortage(verdict.shortage)
+      return verdict
+    }
+    return new ServerCheck(check, health, warmsUp, probe, this.#gate, (how, what) =>
+      this.#report(how, server.name, what),
     )
   }
 
-  #tell(how: 'worse' | 'better', server: string, what: string): void {
+  #applyOutlier(): void {
+    const outlier = this.#upstream.health?.outlier
+    const enabled = Array.from(this.#members.values(), ({ health }) => health).filter(({ server }) => !server.down)
+    if (outlier === undefined) {
+      this.#outliers?.end(enabled)
+      this.#outliers = undefined
+      return
+    }
+    if (this.#outliers !== undefined) return this.#outliers.apply(outlier, enabled)
+    this.#outliers = new OutlierDetector(outlier, enabled, {
+      ejected: ({ name }, ms, cause) => this.#report('worse', name, `is ejected for ${seconds(ms)} (${cause})`),
+      readmitted: ({ name }) => this.#report('better', name, 'is back from its ejection'),
+    })
+  }
+
+  /** Of a server that the upstream no longer has, nothing is reported. */
+  #report(how: 'worse' | 'better', server: string, what: string): void {
+    if (!this.#members.has(server)) return
     this.#events[how](`upstream ${this.#upstream.name}: server ${server} ${what}`)
     this.#judgePanic()
   }
 
-  /** Whether a panic begins or ends, now that the health of a server has changed. */
+  /** Whether a panic begins or ends, now that the health of a server, or who the servers are, has changed. */
   #judgePanic(): void {
     const { name, health } = this.#upstream
     const threshold = health?.panicThreshold ?? 0
-    const primaries = this.#servers.filter(({ server }) => !server.down && !server.drain && !server.backup)
-    const well = primaries.filter(({ isWell }) => isWell).length
-    const panic = this.#unknown === 0 && isPanic(well, primaries.length, threshold)
-    const count = `${well} of ${primaries.length} servers are well`
+    const members = Array.from(this.#members.values())
+    const primaries = members.filter(({ health: { server } }) => !server.down && !server.drain && !server.backup)
+    const well = primaries.filter(({ health }) => health.isWell).length
     const wasPanic = this.#panic !== undefined
-    this.#panic = panic ? `panic: ${count}, fewer than ${threshold} %; all are used` : undefined
-    if (panic === wasPanic) return
-    for (const server of this.#servers) panic ? server.set(HealthBit.Panic) : server.clear(HealthBit.Panic)
+    // Nobody knows yet how many are well before all have had the check that decides whether they may serve.
+    const mayPanic = wasPanic || !members.some(({ check }) => check?.isUnknown)
+    const isNow = mayPanic && isPanic(well, primaries.length, threshold)
+    const count = `${well} of ${primaries.length} servers are well`
+    this.#panic = isNow ? `panic: ${count}, fewer than ${threshold} %; all are used` : undefined
+    for (const member of members) setPanic(member, isNow)
+    if (isNow === wasPanic) return
     if (this.#panic !== undefined) this.#events.worse(`upstream ${name}: ${this.#panic}`)
     else this.#events.better(`upstream ${name}: the panic is over: ${count}`)
   }
 }
 
-/** One check of one server. A new kind of check is one line. node:http, which is large, is loaded by the first that needs it. */
-async function probe(check: Check, endpoint: Endpoint, preamble: Uint8Array, signal: AbortSignal): Promise<Verdict> {
-  switch (check.type) {
-    case 'http':
-      return (await import('./http-check.ts')).checkHttp(check, endpoint, preamble, signal)
-    case 'tcp':
-      return checkTcp(endpoint, preamble, signal)
-  }
+/** No panic makes a server serve that may not before its first check. */
+function setPanic({ health, check }: Member, isPanic: boolean): void {
+  const isUsed = isPanic && !check?.isUnknown
+  if (isUsed === health.has(HealthBit.Panic)) return
+  if (isUsed) health.set(HealthBit.Panic)
+  else health.clear(HealthBit.Panic)
 }
 
-/** Where a server is checked: where it serves, or on a port for checks. */
-function endpointOf({ endpoint }: Server, { port }: Check): Endpoint {
-  return port === undefined || 'path' in endpoint ? endpoint : { ...endpoint, port }
-}
-
-/** What a check's connection begins with; one on a port of its own meets another listener, and says nothing. */
-function preambleOf({ proxyProtocol }: Upstream, { port }: Check): Uint8Array {
-  return proxyProtocol === undefined || port !== undefined ? NOTHING : localHeader(proxyProtocol)
+/** All that checks of an upstream's servers are alike in. */
+function checkOf(upstream: Upstream): unknown {
+  const check = upstream.health?.check
+  return check && [check, preambleOf(upstream, check)]
 }
 
 function seconds(ms: number): string {

@@ -1,0 +1,68 @@
+import { HealthBit } from '../runtime/scoreboard.ts'
+import type { Check } from '../runtime/snapshot.ts'
+import { Checker } from './checker.ts'
+import type { Gate } from './gate.ts'
+import type { ServerHealth } from './server-health.ts'
+import type { Verdict } from './verdict.ts'
+
+/** The check of one server, whose verdicts become the server's health. */
+export class ServerCheck {
+  readonly #health: ServerHealth
+  readonly #warmsUp: boolean
+  readonly #report: (how: 'worse' | 'better', what: string) => void
+  readonly #initial: Check['initial']
+  readonly #checker: Checker
+  #hasVerdict = false
+
+  /**
+   * @param warmsUp whether the server warms up once its first check brings it up
+   * @param probe makes one check, which its signal aborts; never throws
+   * @param report is given every change, as what the server is now
+   */
+  constructor(
+    check: Check,
+    health: ServerHealth,
+    warmsUp: boolean,
+    probe: (signal: AbortSignal) => Promise<Verdict>,
+    gate: Gate,
+    report: (how: 'worse' | 'better', what: string) => void,
+  ) {
+    this.#health = health
+    this.#warmsUp = warmsUp
+    this.#report = report
+    this.#initial = check.initial
+    this.#checker = new Checker(check, probe, gate, (isUp, cause) => this.#decided(isUp, cause))
+  }
+
+  /** Whether the server may not serve before its first check, and has not had it. */
+  get isUnknown(): boolean {
+    return this.#initial !== 'up' && !this.#hasVerdict
+  }
+
+  /** Resolves once the server is no longer unknown, or the check has stopped; undefined where no start waits for that. */
+  get awaited(): Promise<void> | undefined {
+    return this.#initial === 'unknown' && !this.#hasVerdict ? this.#checker.first : undefined
+  }
+
+  start(): void {
+    this.#checker.start()
+  }
+
+  /** Aborts the check in progress; none follows, and nothing is written or reported any more. */
+  stop(): void {
+    this.#checker.stop()
+  }
+
+  #decided(isUp: boolean, cause: string): void {
+    const isFirst = this.isUnknown
+    this.#hasVerdict = true
+    if (!isUp) {
+      this.#health.set(HealthBit.Unhealthy, cause)
+      return this.#report('worse', `is down (${cause})`)
+    }
+    this.#health.resume()
+    if (isFirst && !this.#warmsUp) this.#health.clear(HealthBit.Unhealthy)
+    else this.#health.heal(HealthBit.Unhealthy)
+    this.#report('better', `is up${isFirst ? '' : ' again'} (${cause})`)
+  }
+}
