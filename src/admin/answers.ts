@@ -29,8 +29,8 @@ export const Status = z
 
 export const Sessions = z
   .object({
-    live: Count.openapi({ description: 'Seen within the idle limit, or with a request in hand.' }),
-    active: Count.openapi({ description: 'With a request in hand; a WebSocket counts for as long as it is open.' }),
+    live: Count.openapi({ description: 'Seen within the idle limit, or with a request in flight.' }),
+    active: Count.openapi({ description: 'With a request in flight; a WebSocket counts for as long as it is open.' }),
     oldest: Time.nullable().openapi({ description: 'When the oldest of the live ones began.' }),
     share: Share.nullable().openapi({ description: "Of the upstream's live sessions; null where there are none." }),
   })
@@ -44,16 +44,16 @@ export const Server = z
     backup: z.boolean().openapi({ description: 'Serves only when no other server may.' }),
     state: z
       .object({
-        admin: z.enum(['ready', 'drain', 'maintenance']).openapi({ description: 'Set by people.' }),
-        health: z
-          .enum(['up', 'down', 'unknown'])
-          .openapi({ description: 'unknown: nothing has been sent to it yet, no check either.' }),
+        admin: z.enum(['ready', 'drain', 'maintenance']).openapi({ description: 'Set by the operator.' }),
+        health: z.enum(['up', 'down', 'unknown']).openapi({
+          description: 'unknown: nothing has been sent to it yet, no check either; or it is in maintenance.',
+        }),
         cause: z.string().nullable().openapi({ description: 'Why it is down.' }),
       })
       .openapi({
         description: 'Ready and not down: it may be picked for anyone. Drain: for the sessions that it has.',
       }),
-    inFlight: Count.openapi({ description: 'Requests that it has in hand.' }),
+    inFlight: Count.openapi({ description: 'Requests in flight to it.' }),
     requests: Count.openapi({ description: 'Requests that it was given since the start, modulo 2^32.' }),
     failures: Count.openapi({ description: 'Those of them that failed, modulo 2^32.' }),
     sessions: Sessions.nullable().openapi({ description: 'null where the upstream knows no sessions.' }),

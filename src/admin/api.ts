@@ -34,7 +34,7 @@ const upstreamRoute = createRoute({
 /** Names that only this machine has, so that no page in a browser reaches the API through a name of its own. */
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i
 
-/** The admin API: what it answers to whom. Nothing in it tells a secret, and nothing changes anything. */
+/** The admin API. It shows no secret, and changes nothing. */
 export function adminApi(subject: Subject): OpenAPIHono {
   const view = new View(subject)
   const api = new OpenAPIHono()

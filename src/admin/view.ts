@@ -1,17 +1,19 @@
 import { wallSeconds } from '../runtime/clock.ts'
-import { HealthBit } from '../runtime/health-bit.ts'
+import { HealthBit } from '../runtime/scoreboard.ts'
 import type { SessionCount } from '../runtime/session-table.ts'
 import type { Affinity, Server, Upstream } from '../runtime/snapshot.ts'
 import type { Server as ServerView, Status, Upstream as UpstreamView } from './answers.ts'
 import type { Subject } from './subject.ts'
 
-/** Counting looks at the whole table, so that all who ask within this time, in ms, are told the same. */
+/** Counting looks at the whole table, so that all who ask within this time, in ms, get the same numbers. */
 const COUNTS_KEEP = 1000
 
 /** Makes the admin API's answers out of what the planes share. */
 export class View {
   readonly #subject: Subject
+  /** By the servers' slots, as the Snapshot of that generation gave them out. */
   #counts: ReadonlyMap<number, SessionCount> = new Map()
+  #countedFor = Number.NaN
   #countedAt = Number.NEGATIVE_INFINITY
 
   constructor(subject: Subject) {
@@ -19,12 +21,12 @@ export class View {
   }
 
   status(): Status {
-    const { version, startedAt, workers, listeners, snapshot, droppedLogLines } = this.#subject
+    const { version, startedAt, workers, snapshot, droppedLogLines } = this.#subject
     return {
       version,
       since: new Date(startedAt).toISOString(),
       workers,
-      listeners: listeners.map((listener) =>
+      listeners: snapshot.listeners.map((listener) =>
         'path' in listener
           ? { address: `unix:${listener.path}`, port: null }
           : { address: listener.address, port: listener.port },
@@ -66,9 +68,9 @@ export class View {
       weight,
       backup,
       state: { admin: adminStateOf(server), ...this.#healthOf(server, upstream) },
-      inFlight: scoreboard.servers.inFlight(slot),
-      requests: scoreboard.servers.requests(slot),
-      failures: scoreboard.servers.failures(slot),
+      inFlight: scoreboard.inFlight(slot),
+      requests: scoreboard.requests(slot),
+      failures: scoreboard.failures(slot),
       sessions: count ? sessionsOf(count, live) : null,
     }
   }
@@ -78,8 +80,10 @@ export class View {
     { name, slot, failTimeout, down }: Server,
     upstream: Upstream,
   ): Pick<ServerView['state'], 'health' | 'cause'> {
+    // It is not checked, and what was known before may no longer hold.
+    if (down) return { health: 'unknown', cause: null }
     const { scoreboard } = this.#subject
-    const health = scoreboard.servers.health(slot)
+    const health = scoreboard.health(slot)
     const causeOf = (bit: HealthBit) => this.#subject.causeOf(upstream.name, name, bit)
     if (health & HealthBit.Unhealthy) {
       return { health: 'down', cause: causeOf(HealthBit.Unhealthy) ?? 'it has not passed a check yet' }
@@ -89,19 +93,20 @@ export class View {
       return { health: 'down', cause: cause === undefined ? 'ejected' : `ejected: ${cause}` }
     }
     if (health & HealthBit.Suspended) {
-      const cause = `${scoreboard.servers.fails(slot)} failure(s) in a row; suspended for ${failTimeout / 1000} s at a time`
+      const cause = `${scoreboard.fails(slot)} failure(s) in a row; suspended for ${failTimeout / 1000} s at a time`
       return { health: 'down', cause }
     }
-    // What is taken out by hand is not checked.
-    const isKnown = scoreboard.servers.requests(slot) > 0 || (upstream.health?.check !== undefined && !down)
+    const isKnown = scoreboard.requests(slot) > 0 || upstream.health?.check !== undefined
     return { health: isKnown ? 'up' : 'unknown', cause: null }
   }
 
   #freshCounts(): ReadonlyMap<number, SessionCount> {
+    const { sessions, snapshot } = this.#subject
     const now = performance.now()
-    if (now - this.#countedAt > COUNTS_KEEP) {
-      const slots = this.#subject.snapshot.upstreams.flatMap(({ servers }) => servers.map(({ slot }) => slot))
-      this.#counts = this.#subject.sessions.count(slots, wallSeconds())
+    if (now - this.#countedAt > COUNTS_KEEP || snapshot.generation !== this.#countedFor) {
+      const slots = snapshot.upstreams.flatMap(({ servers }) => servers.map(({ slot }) => slot))
+      this.#counts = sessions.count(slots, wallSeconds())
+      this.#countedFor = snapshot.generation
       this.#countedAt = now
     }
     return this.#counts

@@ -112,7 +112,6 @@ export class Balancer {
   }
 
   async #startAdmin(place: AdminPlace, sessions: SessionTable, scoreboard: Scoreboard): Promise<void> {
-    const { listeners } = this
     const supervisor = this.#supervisor
     const health = this.#health
     const accessLog = this.#accessLog
@@ -122,7 +121,6 @@ export class Balancer {
       this.#admin = await AdminServer.start(place, {
         version,
         startedAt: Date.now(),
-        listeners,
         sessions,
         scoreboard,
         get snapshot() {
