@@ -1,10 +1,9 @@
 import type { CheckTiming } from '../runtime/snapshot.ts'
 
 /**
- * Whether a server is up, by its checks. As in HAProxy, that is one whole number: `rise` and more is up. A server that is
- * down climbs by each check that it passes and falls to 0 by one that it fails; one that is up falls by each that it
- * fails, from the top, and is back at the top by one that it passes. It begins at the edge, so that the first check
- * decides.
+ * Whether a server is up, by its checks. As in HAProxy, that is one level: `rise` and more is up. While a server is down,
+ * each passed check raises its level by one, and a failed one sets it to 0; while it is up, each failed check lowers the
+ * level by one, and a passed one sets it to the top. It begins next to the border, so that the first check decides.
  */
 export class CheckState {
   readonly #rise: number

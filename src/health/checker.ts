@@ -93,16 +93,16 @@ export class Checker {
     const timer = setTimeout(() => attempt.abort(), timeout)
     try {
       const verdict = await this.#probe(attempt.signal)
-      // One that fails long after its time was over shows a standstill, and nothing else.
+      // A failure long after the check's time was over only shows that this process stood still.
       const isConclusive = verdict.passed || (verdict.shortage === undefined && now() < end + STANDSTILL)
-      if (isConclusive) this.#heed(verdict)
+      if (isConclusive) this.#judge(verdict)
     } finally {
       clearTimeout(timer)
       this.#gate.leave()
     }
   }
 
-  #heed(verdict: Verdict): void {
+  #judge(verdict: Verdict): void {
     if (this.#isStopped) return
     const isFirst = this.#last === undefined
     this.#inRow = this.#last?.passed === verdict.passed ? this.#inRow + 1 : 1

@@ -1,7 +1,7 @@
-/** Lets so many pass at once and no more; the others wait in line. */
+/** Lets a fixed number in at a time; the others queue. */
 export class Gate {
   #free: number
-  readonly #line: (() => void)[] = []
+  readonly #queue: (() => void)[] = []
 
   constructor(places: number) {
     this.#free = places
@@ -10,11 +10,11 @@ export class Gate {
   /** Resolves once there is a place; the caller owes a `leave`. */
   async enter(): Promise<void> {
     if (this.#free > 0) this.#free--
-    else await new Promise<void>((resolve) => this.#line.push(resolve))
+    else await new Promise<void>((resolve) => this.#queue.push(resolve))
   }
 
   leave(): void {
-    const next = this.#line.shift()
+    const next = this.#queue.shift()
     if (next === undefined) this.#free++
     else next()
   }

@@ -7,7 +7,7 @@ import { Gate } from './gate.ts'
 import { type Probe, probeServer } from './probe.ts'
 import { type HealthEvents, UpstreamHealth } from './upstream-health.ts'
 
-/** Checks under way at once, of all upstreams together. */
+/** Checks in progress at once, of all upstreams together. */
 const MAX_CHECKS = 256
 /** How long the first checks of unknown servers may hold up the start, in ms. */
 const FIRST_ROUND = 10_000

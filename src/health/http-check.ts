@@ -1,13 +1,13 @@
 import { type IncomingMessage, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import type { Endpoint, HttpCheck } from '../runtime/snapshot.ts'
-import { brokenOff, type Verdict } from './verdict.ts'
+import { failureOf, type Verdict } from './verdict.ts'
 
 /** How much of an answer's body is searched, in bytes. */
 const MAX_BODY = 64 * 1024
 
 /**
- * Sends the check's request, on a connection of its own, and looks at the answer. `signal` breaks it off.
+ * Sends the check's request, on a connection of its own, and looks at the answer. `signal` aborts it.
  *
  * @param preamble what a connection to the server begins with
  */
@@ -34,7 +34,7 @@ export function checkHttp(
       resolve(verdict)
       outgoing.destroy()
     }
-    const fail = (error: Error) => conclude(brokenOff(what, error, signal))
+    const fail = (error: Error) => conclude(failureOf(what, error, signal))
     outgoing.on('error', fail)
     // Without an answer and without an error, as after a 101.
     outgoing.on('close', () => fail(new Error('the connection was closed')))
@@ -51,7 +51,7 @@ function begin(socket: Socket, preamble: Uint8Array): Socket {
   return socket
 }
 
-/** Tells `conclude` once it is clear whether the answer will do. */
+/** Calls `conclude` once it is clear whether the answer passes. */
 function judge(
   { status, body }: HttpCheck,
   response: IncomingMessage,
@@ -66,7 +66,7 @@ function judge(
   const read = Buffer.alloc(MAX_BODY)
   let length = 0
   response.on('data', (chunk: Buffer) => {
-    // What was searched before is not searched again, but for a text that may have begun at its end.
+    // What was searched before is not searched again, except for its end, where the text may have begun.
     const from = Math.max(0, length - Buffer.byteLength(body))
     length += chunk.copy(read, length)
     if (read.subarray(from, length).includes(body)) conclude({ passed: true, cause: answered })

@@ -21,7 +21,7 @@ interface Suspect {
   timer: NodeJS.Timeout | undefined
 }
 
-/** Ejects those of an upstream's servers that answer badly, and lets them in again. */
+/** Ejects those of an upstream's servers that answer badly, and readmits them after a time. */
 export class OutlierDetector {
   readonly #events: OutlierEvents
   #settings: Outlier
@@ -36,7 +36,7 @@ export class OutlierDetector {
     this.apply(settings, servers)
   }
 
-  /** Takes over other settings and servers. Whoever is still among them stays ejected, and for as long as was said. */
+  /** Takes over other settings and servers. A server that is still among them stays ejected for the time that was reported. */
   apply(settings: Outlier, servers: readonly ServerHealth[]): void {
     const before = this.#suspects
     this.#suspects = new Map(servers.map((health) => [health.server.name, this.#suspectFor(health, settings)]))
@@ -58,7 +58,7 @@ export class OutlierDetector {
     for (const { timer } of this.#suspects.values()) clearTimeout(timer)
   }
 
-  /** Nobody is to be ejected any more: stops, and lets in again who is, of the servers that there are now. */
+  /** Ejection is off from now on: stops, and readmits those of `servers` that are ejected. */
   end(servers: readonly ServerHealth[]): void {
     this.apply(this.#settings, servers)
     this.stop()

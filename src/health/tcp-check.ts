@@ -1,9 +1,9 @@
 import { connect } from 'node:net'
 import type { Endpoint } from '../runtime/snapshot.ts'
-import { brokenOff, type Verdict } from './verdict.ts'
+import { failureOf, type Verdict } from './verdict.ts'
 
 /**
- * Opens a connection, and closes it. `signal` breaks it off.
+ * Opens a connection, and closes it. `signal` aborts it.
  *
  * @param preamble what a connection to the server begins with
  */
@@ -15,6 +15,6 @@ export function checkTcp(endpoint: Endpoint, preamble: Uint8Array, signal: Abort
       resolve({ passed: true, cause: `${what} is open` })
       socket.end(preamble, () => socket.destroy())
     })
-    socket.on('error', (error) => resolve(brokenOff(what, error, signal)))
+    socket.on('error', (error) => resolve(failureOf(what, error, signal)))
   })
 }

@@ -1,6 +1,6 @@
 import { shortageIn } from '../runtime/shortage.ts'
 
-/** What came of a check. */
+/** The result of a check. */
 export interface Verdict {
   readonly passed: boolean
   /** What was seen, for the log: `GET /health answered 500`. */
@@ -9,8 +9,8 @@ export interface Verdict {
   readonly shortage?: string | undefined
 }
 
-/** The words for a check that broke off, of its own or by its signal, which is how its time ends. */
-export function brokenOff(what: string, error: Error, signal: AbortSignal): Verdict {
+/** The verdict on a check that failed without an answer. Its signal aborts it once its time is over. */
+export function failureOf(what: string, error: Error, signal: AbortSignal): Verdict {
   // A name with several addresses fails with one error for all of them, which has no message.
   const { message, code = error.name } = error as NodeJS.ErrnoException
   const cause = signal.aborted ? `${what}: no answer in time` : `${what}: ${message || code}`
