@@ -132,6 +132,19 @@ describe('a server that has moved to another address', () => {
   })
 })
 
+test('an upstream in another slot is another one: workers are notified there', async (t) => {
+  const scene = new Monitored(t, [upstream([a, b], { check })], failing(A))
+  await scene.monitor.start()
+  await scene.pass(1000)
+  scene.monitor.apply([upstream([a, b], { check }, 'app', 3)])
+  assert.deepEqual(scene.healths(2), ['', ''])
+  const [before, epoch] = [scene.scoreboard.epoch(0), scene.scoreboard.epoch(3)]
+  await scene.pass(1000)
+  assert.deepEqual(scene.healths(2), ['U', ''])
+  assert.equal(scene.scoreboard.epoch(0), before)
+  assert.notEqual(scene.scoreboard.epoch(3), epoch)
+})
+
 describe('a removed server', () => {
   test('is checked no more: the check in progress is aborted, and its slot is left to others', async (t) => {
     let aborted = 0
@@ -389,7 +402,8 @@ describe('the start', () => {
     await scene.settle()
     assert.equal(start.isOver, false)
     scene.monitor.apply([upstream([a], slowly)])
-    await start.over
+    await scene.settle()
+    assert.equal(start.isOver, true)
   })
 
   test('waits for one that was added, or has moved, meanwhile', async (t) => {

@@ -78,10 +78,17 @@ export class Monitored {
   }
 
   /** The server in that slot fails so often that workers suspend it, as they would do it. */
-  suspend(name: string, slot: number): void {
+  suspend(server: string, slot: number, upstream = 'app'): void {
     this.scoreboard.addFail(slot, 0)
     this.scoreboard.setHealth(slot, HealthBit.Suspended)
-    this.monitor.hear({ type: 'server-suspended', upstream: 'app', server: name, ms: 10_000, cause: 'refused' })
+    this.monitor.hear({ type: 'server-suspended', upstream, server, ms: 10_000, cause: 'refused' })
+  }
+
+  /** It has answered a request since, which ends that. */
+  resume(server: string, slot: number, upstream = 'app'): void {
+    this.scoreboard.clearFails(slot)
+    this.scoreboard.clearHealth(slot, HealthBit.Suspended)
+    this.monitor.hear({ type: 'server-resumed', upstream, server })
   }
 
   erring(server: string, upstream = 'app'): void {
