@@ -1,5 +1,5 @@
 import { wallSeconds } from '../runtime/clock.ts'
-import { HealthBit } from '../runtime/scoreboard.ts'
+import { HealthBit } from '../runtime/health-bit.ts'
 import type { SessionCount } from '../runtime/session-table.ts'
 import type { Affinity, Server, Upstream } from '../runtime/snapshot.ts'
 import type { Server as ServerView, Status, Upstream as UpstreamView } from './answers.ts'
@@ -68,9 +68,9 @@ export class View {
       weight,
       backup,
       state: { admin: adminStateOf(server), ...this.#healthOf(server, upstream) },
-      inFlight: scoreboard.inFlight(slot),
-      requests: scoreboard.requests(slot),
-      failures: scoreboard.failures(slot),
+      inFlight: scoreboard.servers.inFlight(slot),
+      requests: scoreboard.servers.requests(slot),
+      failures: scoreboard.servers.failures(slot),
       sessions: count ? sessionsOf(count, live) : null,
     }
   }
@@ -83,7 +83,7 @@ export class View {
     // It is not checked, and what was known before may no longer hold.
     if (down) return { health: 'unknown', cause: null }
     const { scoreboard } = this.#subject
-    const health = scoreboard.health(slot)
+    const health = scoreboard.servers.health(slot)
     const causeOf = (bit: HealthBit) => this.#subject.causeOf(upstream.name, name, bit)
     if (health & HealthBit.Unhealthy) {
       return { health: 'down', cause: causeOf(HealthBit.Unhealthy) ?? 'it has not passed a check yet' }
@@ -93,10 +93,10 @@ export class View {
       return { health: 'down', cause: cause === undefined ? 'ejected' : `ejected: ${cause}` }
     }
     if (health & HealthBit.Suspended) {
-      const cause = `${scoreboard.fails(slot)} failure(s) in a row; suspended for ${failTimeout / 1000} s at a time`
+      const cause = `${scoreboard.servers.fails(slot)} failure(s) in a row; suspended for ${failTimeout / 1000} s at a time`
       return { health: 'down', cause }
     }
-    const isKnown = scoreboard.requests(slot) > 0 || upstream.health?.check !== undefined
+    const isKnown = scoreboard.servers.requests(slot) > 0 || upstream.health?.check !== undefined
     return { health: isKnown ? 'up' : 'unknown', cause: null }
   }
 

@@ -1,4 +1,4 @@
-import { HealthBit } from '../runtime/scoreboard.ts'
+import { HealthBit } from '../runtime/health-bit.ts'
 import type { Check } from '../runtime/snapshot.ts'
 import { Checker } from './checker.ts'
 import type { Gate } from './gate.ts'

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { now } from '../runtime/clock.ts'
-import { HealthBit, type Scoreboard } from '../runtime/scoreboard.ts'
+import { HealthBit } from '../runtime/health-bit.ts'
+import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Server } from '../runtime/snapshot.ts'
 
 /** All that keeps a server from serving as long as there is no panic. */
@@ -50,17 +51,17 @@ export class ServerHealth {
     this.resume()
     this.clear(HealthBit.Ejected)
     if (!isUp) return
-    if (warmsUp) this.#scoreboard.setReturnedAt(slot, now() | 0)
+    if (warmsUp) this.#scoreboard.servers.setReturnedAt(slot, now() | 0)
     this.clear(HealthBit.Unhealthy)
   }
 
   /** Whether nothing keeps it from serving, neither the operator nor its health. */
   get isWell(): boolean {
-    return !this.#server.down && (this.#scoreboard.health(this.#server.slot) & AILMENTS) === 0
+    return !this.#server.down && (this.#scoreboard.servers.health(this.#server.slot) & AILMENTS) === 0
   }
 
   has(bit: HealthBit): boolean {
-    return (this.#scoreboard.health(this.#server.slot) & bit) !== 0
+    return (this.#scoreboard.servers.health(this.#server.slot) & bit) !== 0
   }
 
   /** Why that bit was set last; undefined where no cause was given. */
@@ -71,35 +72,35 @@ export class ServerHealth {
   set(bit: HealthBit, cause?: string): void {
     if (cause === undefined) this.#causes.delete(bit)
     else this.#causes.set(bit, cause)
-    this.#scoreboard.setHealth(this.#server.slot, bit)
-    this.#scoreboard.bumpEpoch(this.#upstream)
+    this.#scoreboard.servers.setHealth(this.#server.slot, bit)
+    this.#scoreboard.upstreams.bumpEpoch(this.#upstream)
   }
 
   clear(bit: HealthBit): void {
-    this.#scoreboard.clearHealth(this.#server.slot, bit)
-    this.#scoreboard.bumpEpoch(this.#upstream)
+    this.#scoreboard.servers.clearHealth(this.#server.slot, bit)
+    this.#scoreboard.upstreams.bumpEpoch(this.#upstream)
   }
 
   /** Clears what kept the server out; it warms up if nothing else does, and no panic made it serve all the same. */
   heal(bit: HealthBit): void {
     const { slot } = this.#server
-    if (this.#scoreboard.health(slot) === bit) this.#scoreboard.setReturnedAt(slot, now() | 0)
+    if (this.#scoreboard.servers.health(slot) === bit) this.#scoreboard.servers.setReturnedAt(slot, now() | 0)
     this.clear(bit)
   }
 
   /** Ends its suspension, and forgets the failed requests that led to it. */
   resume(): void {
-    this.#scoreboard.clearFails(this.#server.slot)
+    this.#scoreboard.servers.clearFails(this.#server.slot)
     this.clear(HealthBit.Suspended)
   }
 
   /** Its good and bad answers since the start (modulo 2^32). */
   get answers(): { good: number; bad: number } {
     const { slot } = this.#server
-    return { good: this.#scoreboard.good(slot), bad: this.#scoreboard.bad(slot) }
+    return { good: this.#scoreboard.servers.good(slot), bad: this.#scoreboard.servers.bad(slot) }
   }
 
   forgetBadInRow(): void {
-    this.#scoreboard.clearBadInRow(this.#server.slot)
+    this.#scoreboard.servers.clearBadInRow(this.#server.slot)
   }
 }

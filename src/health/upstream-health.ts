@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
-import { HealthBit, type Scoreboard } from '../runtime/scoreboard.ts'
+import { HealthBit } from '../runtime/health-bit.ts'
+import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Server, Upstream } from '../runtime/snapshot.ts'
 import type { Gate } from './gate.ts'
 import { OutlierDetector } from './outlier-detector.ts'

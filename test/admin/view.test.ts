@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { View } from '../../src/admin/view.ts'
 import { wallSeconds } from '../../src/runtime/clock.ts'
-import { HealthBit, Scoreboard } from '../../src/runtime/scoreboard.ts'
+import { HealthBit } from '../../src/runtime/health-bit.ts'
+import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
 import type { Listener, Server, Snapshot } from '../../src/runtime/snapshot.ts'
 import { serversWith } from '../balancing/group.ts'
@@ -75,7 +76,7 @@ test('the status is that of the present Snapshot', () => {
 test('of a disabled server nothing is known, whatever its health was before', () => {
   const { subject, view } = viewOf(snapshotOf(1, 'app', [{ name: 'a' }]))
   const state = () => view.upstreams()[0]!.servers[0]!.state
-  subject.scoreboard.setHealth(0, HealthBit.Unhealthy)
+  subject.scoreboard.servers.setHealth(0, HealthBit.Unhealthy)
   assert.deepEqual(state(), { admin: 'ready', health: 'down', cause: 'ill' })
   subject.snapshot = snapshotOf(2, 'app', [{ name: 'a', down: true }])
   assert.deepEqual(state(), { admin: 'maintenance', health: 'unknown', cause: null })

@@ -4,7 +4,8 @@ import { EventEmitter, once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { HealthMonitor } from '../../src/health/health-monitor.ts'
-import { HealthBit, Scoreboard } from '../../src/runtime/scoreboard.ts'
+import { HealthBit } from '../../src/runtime/health-bit.ts'
+import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import type { HttpCheck, TcpCheck, Upstream } from '../../src/runtime/snapshot.ts'
 import { httpOrigin, rawOrigin } from '../support/origin.ts'
 import { check, upstream } from './monitored.ts'
@@ -45,9 +46,9 @@ test('a server is checked where it has moved to, and where it was no more', asyn
   const { monitor, scoreboard, lines } = await monitoring(t, [
     upstream([{ name: 'a', ...at(before.port) }], { check: http }),
   ])
-  assert.equal(scoreboard.health(0), 0)
+  assert.equal(scoreboard.servers.health(0), 0)
   monitor.apply([upstream([{ name: 'a', ...at(after.port) }], { check: http })])
-  assert.equal(scoreboard.health(0), HealthBit.Unhealthy)
+  assert.equal(scoreboard.servers.health(0), HealthBit.Unhealthy)
   const soFar = old
   for (let checks = 0; checks < 10; checks++) await once(after.server, 'request')
   // One may have been on its way.
@@ -73,9 +74,9 @@ test('a check asks for what the settings say now', async (t) => {
   const origin = await httpOrigin(t, ({ url }, response) => void response.writeHead(url === '/ready' ? 204 : 500).end())
   const servers = [{ name: 'a', ...at(origin.port) }]
   const { monitor, scoreboard } = await monitoring(t, [upstream(servers, { check: http })])
-  assert.equal(scoreboard.health(0), HealthBit.Unhealthy)
+  assert.equal(scoreboard.servers.health(0), HealthBit.Unhealthy)
   monitor.apply([upstream(servers, { check: { ...http, initial: 'up', path: '/ready' } })])
-  assert.equal(scoreboard.health(0), 0)
+  assert.equal(scoreboard.servers.health(0), 0)
   for (;;) {
     const [{ url }] = (await once(origin.server, 'request')) as [IncomingMessage]
     if (url === '/ready') break

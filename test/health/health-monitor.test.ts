@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import type { Verdict } from '../../src/health/verdict.ts'
-import { HealthBit } from '../../src/runtime/scoreboard.ts'
+import { HealthBit } from '../../src/runtime/health-bit.ts'
 import type { Server } from '../../src/runtime/snapshot.ts'
 import { check, failed, Monitored, outlier, passed, upstream } from './monitored.ts'
 
@@ -76,13 +76,13 @@ describe('an added server', () => {
   test('serves at once where no check has to pass first, whatever its slot said before', async (t) => {
     const scene = new Monitored(t, [upstream([a], { check })])
     await scene.monitor.start()
-    scene.scoreboard.setHealth(1, HealthBit.Unhealthy)
-    scene.scoreboard.setHealth(1, HealthBit.Ejected)
-    scene.scoreboard.setHealth(1, HealthBit.Suspended)
-    scene.scoreboard.countBad(1)
+    scene.scoreboard.servers.setHealth(1, HealthBit.Unhealthy)
+    scene.scoreboard.servers.setHealth(1, HealthBit.Ejected)
+    scene.scoreboard.servers.setHealth(1, HealthBit.Suspended)
+    scene.scoreboard.servers.countBad(1)
     scene.monitor.apply([upstream([a, b], { check })])
     assert.deepEqual(scene.healths(2), ['', ''])
-    assert.equal(scene.scoreboard.countBad(1), 1)
+    assert.equal(scene.scoreboard.servers.countBad(1), 1)
   })
 
   test('warms up, unlike those that an upstream begins with', async (t) => {
@@ -94,7 +94,7 @@ describe('an added server', () => {
       scene.monitor.apply([upstream([a, b, { ...d, slot: 3 }], settings), upstream([{ ...c, slot: 2 }], {}, 'new', 1)])
       await scene.settle()
       assert.deepEqual(scene.healths(4), ['', '', '', ''])
-      const isWarming = [0, 1, 2, 3].map((slot) => scene.scoreboard.returnedAt(slot) !== 0)
+      const isWarming = [0, 1, 2, 3].map((slot) => scene.scoreboard.servers.returnedAt(slot) !== 0)
       assert.deepEqual(isWarming, [false, true, false, true], initial)
     }
   })
@@ -111,7 +111,7 @@ describe('a server that has moved to another address', () => {
     scene.answer = failing(C)
     scene.monitor.apply([upstream([moved, b], { check: unknown, outlier })])
     assert.deepEqual(scene.healths(2), ['U', ''])
-    assert.equal(scene.scoreboard.fails(0), 0)
+    assert.equal(scene.scoreboard.servers.fails(0), 0)
     const { time } = scene
     await scene.pass(35_000)
     const { [A]: old, [C]: now } = scene.probed(time)
@@ -126,7 +126,7 @@ describe('a server that has moved to another address', () => {
     await scene.pass(1000)
     scene.monitor.apply([upstream([{ ...a, slot: 5 }, b], { check })])
     assert.deepEqual(
-      [scene.scoreboard.health(5), scene.monitor.causeOf('app', 'a', HealthBit.Unhealthy)],
+      [scene.scoreboard.servers.health(5), scene.monitor.causeOf('app', 'a', HealthBit.Unhealthy)],
       [0, undefined],
     )
   })
@@ -138,11 +138,11 @@ test('an upstream in another slot is another one: workers are notified there', a
   await scene.pass(1000)
   scene.monitor.apply([upstream([a, b], { check }, 'app', 3)])
   assert.deepEqual(scene.healths(2), ['', ''])
-  const [before, epoch] = [scene.scoreboard.epoch(0), scene.scoreboard.epoch(3)]
+  const [before, epoch] = [scene.scoreboard.upstreams.epoch(0), scene.scoreboard.upstreams.epoch(3)]
   await scene.pass(1000)
   assert.deepEqual(scene.healths(2), ['U', ''])
-  assert.equal(scene.scoreboard.epoch(0), before)
-  assert.notEqual(scene.scoreboard.epoch(3), epoch)
+  assert.equal(scene.scoreboard.upstreams.epoch(0), before)
+  assert.notEqual(scene.scoreboard.upstreams.epoch(3), epoch)
 })
 
 describe('a removed server', () => {
@@ -167,7 +167,7 @@ describe('a removed server', () => {
     const [{ time }, lines] = [scene, scene.lines.length]
     assert.equal(aborted, 1)
     // As whoever retires the slot would.
-    for (const bit of Object.values(HealthBit)) scene.scoreboard.clearHealth(0, bit)
+    for (const bit of Object.values(HealthBit)) scene.scoreboard.servers.clearHealth(0, bit)
     await scene.pass(60_000)
     scene.erring('a')
     scene.monitor.hear({ type: 'server-suspended', upstream: 'app', server: 'a', ms: 1, cause: 'refused' })
@@ -229,7 +229,7 @@ describe('a check', () => {
     scene.erring('b')
     assert.deepEqual(scene.healths(3), ['U', 'E', ''])
     scene.monitor.apply([upstream([a, b, c], { check: { ...check, timeout: 100 }, outlier })])
-    assert.deepEqual([scene.healths(3), scene.scoreboard.returnedAt(0) !== 0], [['', 'E', ''], true])
+    assert.deepEqual([scene.healths(3), scene.scoreboard.servers.returnedAt(0) !== 0], [['', 'E', ''], true])
     scene.monitor.apply([upstream([a, b, c], { check: { ...unknown, timeout: 100 }, outlier })])
     assert.deepEqual(scene.healths(3), ['U', 'UE', 'U'])
     assert.equal(scene.monitor.causeOf('app', 'a', HealthBit.Unhealthy), undefined)
@@ -255,8 +255,8 @@ describe('a check', () => {
 
 describe('an ejection', () => {
   const answer = (scene: Monitored, slot: number, good: number, bad: number) => {
-    for (let i = 0; i < good; i++) scene.scoreboard.countGood(slot)
-    for (let i = 0; i < bad; i++) scene.scoreboard.countBad(slot)
+    for (let i = 0; i < good; i++) scene.scoreboard.servers.countGood(slot)
+    for (let i = 0; i < bad; i++) scene.scoreboard.servers.countBad(slot)
   }
   const ejected = (name: string, time: string) =>
     `server ${name} is ejected for ${time} (5 answers of 5xx or none, in a row)`

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { HealthBit } from '../../src/runtime/scoreboard.ts'
+import { HealthBit } from '../../src/runtime/health-bit.ts'
 import type { Check, Health, Outlier, Server, Upstream } from '../../src/runtime/snapshot.ts'
 import fc from '../support/property.ts'
 import { check, lettersOf, Monitored, outlier, upstream } from './monitored.ts'
@@ -325,7 +325,7 @@ test('health is what a simple model says, whatever is applied in between', async
         for (const [name, one] of model) {
           assert.equal(scene.monitor.panicOf(name) !== undefined, one.isPanic, `panic of ${name}`)
           for (const [server, state] of one.servers) {
-            const letters = lettersOf(scene.scoreboard.health(serverSlots.of(`${name} ${server}`)))
+            const letters = lettersOf(scene.scoreboard.servers.health(serverSlots.of(`${name} ${server}`)))
             const where = `${name} ${server} at ${scene.time}`
             assert.equal(letters.includes('P'), one.isPanic && !state.isUnknown, `panic bit of ${where}`)
             if (state.plan.down) continue
@@ -358,8 +358,8 @@ test('health is what a simple model says, whatever is applied in between', async
           [...wanted].flatMap(([name, { servers }]) => [...servers.keys()].map((one) => `${name} ${one}`)),
         )
         for (const slot of serverSlots.keep(names)) {
-          for (const bit of Object.values(HealthBit)) scene.scoreboard.clearHealth(slot, bit)
-          scene.scoreboard.clearFails(slot)
+          for (const bit of Object.values(HealthBit)) scene.scoreboard.servers.clearHealth(slot, bit)
+          scene.scoreboard.servers.clearFails(slot)
         }
         upstreamSlots.keep(new Set(wanted.keys()))
         await scene.settle()

@@ -3,7 +3,8 @@ import type { TestContext } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { HealthMonitor } from '../../src/health/health-monitor.ts'
 import type { Verdict } from '../../src/health/verdict.ts'
-import { HealthBit, Scoreboard } from '../../src/runtime/scoreboard.ts'
+import { HealthBit } from '../../src/runtime/health-bit.ts'
+import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import type { Endpoint, Health, Outlier, Server, TcpCheck, Upstream } from '../../src/runtime/snapshot.ts'
 import { serversWith } from '../balancing/group.ts'
 import '../support/seeded-random.ts'
@@ -79,15 +80,15 @@ export class Monitored {
 
   /** The server in that slot fails so often that workers suspend it, as they would do it. */
   suspend(server: string, slot: number, upstream = 'app'): void {
-    this.scoreboard.addFail(slot, 0)
-    this.scoreboard.setHealth(slot, HealthBit.Suspended)
+    this.scoreboard.servers.addFail(slot, 0)
+    this.scoreboard.servers.setHealth(slot, HealthBit.Suspended)
     this.monitor.hear({ type: 'server-suspended', upstream, server, ms: 10_000, cause: 'refused' })
   }
 
   /** It has answered a request since, which ends that. */
   resume(server: string, slot: number, upstream = 'app'): void {
-    this.scoreboard.clearFails(slot)
-    this.scoreboard.clearHealth(slot, HealthBit.Suspended)
+    this.scoreboard.servers.clearFails(slot)
+    this.scoreboard.servers.clearHealth(slot, HealthBit.Suspended)
     this.monitor.hear({ type: 'server-resumed', upstream, server })
   }
 
@@ -97,7 +98,7 @@ export class Monitored {
 
   /** The health of the servers in the first slots: `U`nhealthy, `E`jected, `S`uspended, `P`anic. */
   healths(count: number): string[] {
-    return Array.from({ length: count }, (_, slot) => lettersOf(this.scoreboard.health(slot)))
+    return Array.from({ length: count }, (_, slot) => lettersOf(this.scoreboard.servers.health(slot)))
   }
 
   /** How many checks there were of each port since that time. */
