@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { wallSeconds } from './clock.ts'
-import { newMemory, regionsOf, STRIDE } from './session-table/layout.ts'
+import { newMemory, PART, regionsOf, STRIDE } from './session-table/layout.ts'
 import { SavedSessions } from './session-table/saved-sessions.ts'
 import { SessionBuckets } from './session-table/session-buckets.ts'
 import { SessionEntries } from './session-table/session-entries.ts'
@@ -167,6 +167,20 @@ export class SessionTable {
       const bucket = this.#buckets.around(at)
       this.#buckets.lock(bucket)
       this.#entries.forgetExchanges(at)
+      this.#buckets.unlock(bucket)
+    }
+  }
+
+  /**
+   * Removes the sessions of one part of the table that are on these server slots, whose servers are gone: some 0.1 ms of work.
+   * One with an exchange in flight, on whatever server that may be by now, keeps its entry as a removed one.
+   */
+  sweep(part: number, servers: ReadonlySet<number>): void {
+    for (let at = part * PART * STRIDE; at < (part + 1) * PART * STRIDE; at += STRIDE) {
+      if (this.#entries.isFree(at) || !servers.has(this.#entries.server(at))) continue
+      const bucket = this.#buckets.around(at)
+      this.#buckets.lock(bucket)
+      this.#entries.disown(at, servers)
       this.#buckets.unlock(bucket)
     }
   }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { describe, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { SESSION_BUCKETS, SESSIONS_IN_BUCKET } from '../../src/runtime/bounds.ts'
 import { PARTS } from '../../src/runtime/session-table/layout.ts'
@@ -245,6 +246,74 @@ describe('several threads on the same sessions', () => {
       for (let n = 2 * WAYS; n < 3 * WAYS; n++) assert.ok(table.enter(...idIn(bucket, n), 0, NOW) >= 0)
     }
   })
+})
+
+describe('the sweep of a server that is gone', () => {
+  test('removes its sessions and no others, and forgets those too that were remembered as removed', () => {
+    const table = tableOf(3)
+    for (let n = 0; n < 12; n++) table.put(...idIn(1, n), n % 3, NOW)
+    table.remove(...idIn(1, 1), NOW)
+    for (let part = 0; part < PARTS; part++) table.sweep(part, new Set([1]))
+    for (let n = 0; n < 12; n++) assert.equal(table.find(...idIn(1, n), NOW), n % 3 === 1 ? -1 : n % 3)
+    assert.deepEqual(
+      sessionsOf(table).filter(({ server }) => server === 1),
+      [],
+    )
+    for (let n = 12; n < 12 + 8; n++) assert.ok(table.enter(...idIn(1, n), 0, NOW) >= 0, 'their places are free')
+  })
+
+  test('leaves the count of exchanges right of a session that has one elsewhere', () => {
+    const table = tableOf(2)
+    const [id, other] = [idIn(1, 0), idIn(1, 1)]
+    const socket = table.enter(...id, 0, NOW)
+    table.put(...id, 1, NOW)
+    table.put(...other, 1, NOW)
+    table.sweep(0, new Set([1]))
+    assert.equal(table.find(...id, NOW), -1)
+    const next = table.enter(...id, 0, NOW)
+    assert.equal(next, socket)
+    table.leave(socket, ...id, NOW)
+    assert.equal(table.count([0], NOW).get(0)!.active, 1)
+    table.leave(next, ...id, NOW)
+    assert.deepEqual(table.count([0, 1], NOW).get(0), { live: 1, active: 0, oldest: NOW })
+  })
+
+  test('while threads go on with the same sessions, elsewhere and there, leaves exact counts behind', async () => {
+    const table = tableOf(3)
+    const ids = [1, 2, 3, 4].flatMap((bucket) => idsByBucket[bucket]!.slice(0, 2 * WAYS))
+    let areGoing = true
+    const threads = Promise.all(
+      [0, 1, 2].map((thread) => hammer({ rounds: 100_000, memory: table.memory, thread, ids })),
+    ).finally(() => {
+      areGoing = false
+    })
+    for (let sweeps = 0; areGoing; sweeps++) {
+      table.sweep(0, new Set([0, 2]))
+      if (sweeps % 16 === 0) await turn()
+    }
+    await threads
+    table.sweep(0, new Set([0, 2]))
+    const counts = table.count([0, 1, 2], NOW)
+    assert.deepEqual(
+      [0, 1, 2].map((server) => counts.get(server)!.active),
+      [0, 0, 0],
+    )
+    assert.deepEqual(
+      [0, 2].map((server) => counts.get(server)!.live),
+      [0, 0],
+    )
+    // Every place can be taken again.
+    for (let bucket = 1; bucket <= 4; bucket++) {
+      for (let n = 2 * WAYS; n < 3 * WAYS; n++) assert.ok(table.enter(...idIn(bucket, n), 0, NOW) >= 0)
+    }
+  })
+})
+
+test('sessions of an upstream that has no affinity any more are over', () => {
+  const table = tableOf(1)
+  table.put(...idIn(1, 0), 0, NOW)
+  table.heed([{ servers: [{ slot: 0 }] } as unknown as Upstream])
+  assert.equal(table.find(...idIn(1, 0), NOW + 2), -1)
 })
 
 describe('a worker that dies', () => {

@@ -57,10 +57,11 @@ export class SessionEntries {
     return this.#cells.length
   }
 
-  /** Takes the idle limits from a Snapshot's upstreams. */
+  /** Takes the idle limits from a Snapshot's upstreams. Where there is no affinity any more, sessions are over at once. */
   heed(upstreams: readonly Upstream[]): void {
     for (const { affinity, servers } of upstreams) {
-      for (const { slot } of servers) this.#idle[slot] = Math.ceil((affinity?.idle ?? 0) / 1000)
+      const idle = affinity === undefined ? 1 : Math.ceil(affinity.idle / 1000)
+      for (const { slot } of servers) this.#idle[slot] = idle
     }
   }
 
@@ -197,6 +198,20 @@ export class SessionEntries {
   remove(at: number, now: number): void {
     Atomics.store(this.#cells, at + Field.SeenAt, now | 0)
     Atomics.store(this.#cells, at + Field.Server, this.server(at) | REMOVED)
+  }
+
+  /**
+   * Takes a session that is on one of these servers off it: the entry becomes free or, with an exchange in flight, a removed
+   * one. To be called under the bucket's lock; another thread may move the session at the same moment, which then stays.
+   */
+  disown(at: number, servers: ReadonlySet<number>): void {
+    if (this.claim(at)) {
+      if (servers.has(this.server(at))) this.clear(at)
+      Atomics.sub(this.#cells, at + Field.InFlight, CLAIMED)
+      return
+    }
+    const before = this.#cells[at + Field.Server]!
+    if (servers.has(before & SLOT)) Atomics.compareExchange(this.#cells, at + Field.Server, before, before | REMOVED)
   }
 
   saved(at: number, now: number): SavedSession {
