@@ -1,0 +1,200 @@
+import { ConfigError } from '../config/error.ts'
+import { assertWithin, MAX_SERVERS, MAX_UPSTREAMS } from '../runtime/bounds.ts'
+import type { Snapshot } from '../runtime/snapshot.ts'
+
+/** Upstreams and their servers by their names, which are their identity. */
+type Named = readonly { readonly name: string; readonly servers: readonly { readonly name: string }[] }[]
+
+/** Which slots upstreams and their servers have, by their names. */
+export type Slots = ReadonlyMap<string, { readonly slot: number; readonly servers: ReadonlyMap<string, number> }>
+
+/** A slot on the Scoreboard that belongs to a name. */
+class Holding {
+  readonly slot: number
+  /** The generation of the first Snapshot without the name; undefined where it is in the current one. */
+  retiredIn: number | undefined
+
+  constructor(slot: number) {
+    this.slot = slot
+  }
+}
+
+class ServerHolding extends Holding {
+  readonly upstream: UpstreamHolding
+  readonly name: string
+
+  constructor(slot: number, upstream: UpstreamHolding, name: string) {
+    super(slot)
+    this.upstream = upstream
+    this.name = name
+  }
+}
+
+class UpstreamHolding extends Holding {
+  readonly name: string
+  readonly servers = new Map<string, ServerHolding>()
+
+  constructor(slot: number, name: string) {
+    super(slot)
+    this.name = name
+  }
+}
+
+export type { ServerHolding, UpstreamHolding }
+
+/**
+ * Which name has which slot on the Scoreboard. A name keeps its slot for as long as anything refers to it, even where it is in
+ * no Snapshot any more: one that comes back meanwhile finds its counters and its sessions. Who knows that nothing refers to it
+ * (slot-reclaimer.ts) gives it back.
+ */
+export class SlotBook {
+  readonly #upstreams = new Map<string, UpstreamHolding>()
+  readonly #freeUpstreams = new FreeSlots(MAX_UPSTREAMS)
+  readonly #freeServers = new FreeSlots(MAX_SERVERS)
+  #acknowledged = 0
+
+  /**
+   * The slots of these names: those that they have, and free ones for the others. Changes nothing: they are theirs once a
+   * Snapshot with them is adopted.
+   *
+   * @throws ConfigError where too few are free, since names of before still need theirs
+   * @throws RangeError where there are more names than slots
+   */
+  plan(upstreams: Named): Slots {
+    const servers = upstreams.reduce((sum, each) => sum + each.servers.length, 0)
+    assertWithin(upstreams.length, MAX_UPSTREAMS, 'upstreams')
+    assertWithin(servers, MAX_SERVERS, 'servers')
+    this.#assertRoom(upstreams)
+    const freeUpstreams = this.#freeUpstreams.inOrder()
+    const freeServers = this.#freeServers.inOrder()
+    return new Map(
+      upstreams.map(({ name, servers }) => {
+        const held = this.#upstreams.get(name)
+        const slots = servers.map(
+          ({ name }) => [name, held?.servers.get(name)?.slot ?? freeServers.next().value!] as const,
+        )
+        return [name, { slot: held?.slot ?? freeUpstreams.next().value!, servers: new Map(slots) }]
+      }),
+    )
+  }
+
+  /** A Snapshot with planned slots is the current one from now on; names that are not in it are retired. */
+  adopt({ generation, upstreams }: Snapshot): void {
+    for (const holding of this.#upstreams.values()) {
+      holding.retiredIn ??= generation
+      for (const server of holding.servers.values()) server.retiredIn ??= generation
+    }
+    for (const { name, slot, servers } of upstreams) {
+      const upstream = this.#upstreams.get(name) ?? this.#hold(name, slot)
+      upstream.retiredIn = undefined
+      for (const server of servers) {
+        const holding = upstream.servers.get(server.name) ?? this.#holdServer(upstream, server.name, server.slot)
+        holding.retiredIn = undefined
+      }
+    }
+  }
+
+  /** Every worker has applied the Snapshot of that generation. */
+  acknowledge(generation: number): void {
+    this.#acknowledged = generation
+  }
+
+  /** Whether there are names that have a slot and are in no current Snapshot. */
+  get hasRetired(): boolean {
+    return this.#all().some(({ retiredIn }) => retiredIn !== undefined)
+  }
+
+  /** Servers that no worker knows any more, though what it began with them may still go on. */
+  forgottenServers(): ServerHolding[] {
+    const servers = [...this.#upstreams.values()].flatMap(({ servers }) => [...servers.values()])
+    return servers.filter((server) => this.isForgotten(server))
+  }
+
+  /** Upstreams of which the same is true and all of whose servers have given their slots back. */
+  forgottenUpstreams(): UpstreamHolding[] {
+    return [...this.#upstreams.values()].filter((each) => each.servers.size === 0 && this.isForgotten(each))
+  }
+
+  isForgotten({ retiredIn }: Holding): boolean {
+    return retiredIn !== undefined && retiredIn <= this.#acknowledged
+  }
+
+  /** Nothing refers to the server's slot any more. */
+  giveBackServer({ upstream, name, slot }: ServerHolding): void {
+    upstream.servers.delete(name)
+    this.#freeServers.add(slot)
+  }
+
+  /** Nothing refers to the upstream's slot any more. */
+  giveBackUpstream({ name, slot }: UpstreamHolding): void {
+    this.#upstreams.delete(name)
+    this.#freeUpstreams.add(slot)
+  }
+
+  #hold(name: string, slot: number): UpstreamHolding {
+    const holding = new UpstreamHolding(slot, name)
+    this.#freeUpstreams.take(slot)
+    this.#upstreams.set(name, holding)
+    return holding
+  }
+
+  #holdServer(upstream: UpstreamHolding, name: string, slot: number): ServerHolding {
+    const holding = new ServerHolding(slot, upstream, name)
+    this.#freeServers.take(slot)
+    upstream.servers.set(name, holding)
+    return holding
+  }
+
+  #all(): Holding[] {
+    return [...this.#upstreams.values()].flatMap((upstream) => [upstream, ...upstream.servers.values()])
+  }
+
+  #assertRoom(upstreams: Named): void {
+    const newUpstreams = upstreams.filter(({ name }) => !this.#upstreams.has(name))
+    const newServers = upstreams.flatMap(({ name, servers }) => {
+      const held = this.#upstreams.get(name)?.servers
+      return servers.filter((server) => held?.has(server.name) !== true)
+    })
+    const problems = [
+      shortageOf('upstreams', newUpstreams.length, this.#freeUpstreams.size),
+      shortageOf('servers', newServers.length, this.#freeServers.size),
+    ].flatMap((message) => (message === undefined ? [] : [{ where: '', path: 'upstreams', message, hint: WAIT }]))
+    if (problems.length > 0) throw new ConfigError(problems)
+  }
+}
+
+const WAIT = 'try again once those have finished, or restart Limpet'
+
+function shortageOf(what: string, wanted: number, free: number): string | undefined {
+  if (wanted <= free) return undefined
+  return `expected at most ${free} new ${what} at present, found ${wanted}: removed ones still have requests or sessions`
+}
+
+/** Slots that are nobody's. Those that were never used come first, then the one that was given back first. */
+class FreeSlots {
+  readonly #all: number
+  readonly #givenBack = new Set<number>()
+  #unused = 0
+
+  constructor(all: number) {
+    this.#all = all
+  }
+
+  get size(): number {
+    return this.#all - this.#unused + this.#givenBack.size
+  }
+
+  *inOrder(): Generator<number, undefined> {
+    for (let slot = this.#unused; slot < this.#all; slot++) yield slot
+    yield* this.#givenBack
+  }
+
+  take(slot: number): void {
+    while (this.#unused <= slot) this.#givenBack.add(this.#unused++)
+    this.#givenBack.delete(slot)
+  }
+
+  add(slot: number): void {
+    this.#givenBack.add(slot)
+  }
+}

@@ -1,0 +1,315 @@
+/** Who has which slot on the Scoreboard, for how long, and when another may have it. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { SlotBook } from '../../src/control/slot-book.ts'
+import { SlotReclaimer } from '../../src/control/slot-reclaimer.ts'
+import { MAX_SERVERS, MAX_UPSTREAMS } from '../../src/runtime/bounds.ts'
+import { wallSeconds } from '../../src/runtime/clock.ts'
+import { Scoreboard } from '../../src/runtime/scoreboard.ts'
+import { SessionTable } from '../../src/runtime/session-table.ts'
+import type { Snapshot } from '../../src/runtime/snapshot.ts'
+import fc from '../support/property.ts'
+
+/** Names of upstreams, each with the names of its servers. */
+type Names = Readonly<Record<string, readonly string[]>>
+
+/** A control plane as far as slots go: without workers, which acknowledge when the test says so. */
+class Plane {
+  readonly book = new SlotBook()
+  readonly scoreboard = new Scoreboard()
+  readonly sessions = new SessionTable()
+  readonly #reclaimer = new SlotReclaimer(this.book, this.scoreboard, this.sessions)
+  #generation = 0
+
+  /** Returns the slots of upstreams (`app`) and servers (`app a`). */
+  adopt(names: Names): Map<string, number> {
+    const listed = Object.entries(names).map(([name, servers]) => ({
+      name,
+      servers: servers.map((server) => ({ name: server })),
+    }))
+    const slots = this.book.plan(listed)
+    const upstreams = listed.map(({ name, servers }) => {
+      const { slot, servers: slotsOfServers } = slots.get(name)!
+      return { name, slot, servers: servers.map((each) => ({ ...each, slot: slotsOfServers.get(each.name)! })) }
+    })
+    this.book.adopt({ generation: ++this.#generation, upstreams } as unknown as Snapshot)
+    return new Map(
+      upstreams.flatMap((upstream) => [
+        [upstream.name, upstream.slot] as const,
+        ...upstream.servers.map(({ name, slot }) => [`${upstream.name} ${name}`, slot] as const),
+      ]),
+    )
+  }
+
+  /** All workers have acknowledged the newest Snapshot. */
+  acknowledge(): void {
+    this.book.acknowledge(this.#generation)
+  }
+
+  reclaim(): Promise<void> {
+    return this.#reclaimer.reclaim()
+  }
+
+  /** Has names that are not among these give back what they can. */
+  async settle(names: Names): Promise<Map<string, number>> {
+    const slots = this.adopt(names)
+    this.acknowledge()
+    await this.reclaim()
+    return slots
+  }
+}
+
+const some = (count: number, of: string) => Array.from({ length: count }, (_, index) => `${of}${index}`)
+
+describe('a name', () => {
+  test('keeps its slot, whatever comes before or goes', async () => {
+    const plane = new Plane()
+    const first = await plane.settle({ app: ['a', 'b'], api: ['a'] })
+    assert.deepEqual([...first.values()].sort(), [0, 0, 1, 1, 2], 'of each kind they are counted from 0')
+    const second = await plane.settle({ new: ['a'], api: ['z', 'a'], app: ['b'] })
+    for (const name of ['app', 'api', 'app b', 'api a']) assert.equal(second.get(name), first.get(name), name)
+  })
+
+  test('that comes back before its slot was given back finds it, with all that is counted there', async () => {
+    const plane = new Plane()
+    const first = await plane.settle({ app: ['a', 'b'] })
+    const slot = first.get('app b')!
+    plane.scoreboard.countRequest(slot)
+    plane.adopt({ app: ['a'] })
+    await plane.reclaim()
+    const second = await plane.settle({ app: ['b', 'a'] })
+    assert.equal(second.get('app b'), slot)
+    assert.equal(plane.scoreboard.requests(slot), 1)
+  })
+
+  test('that comes back after that begins at zero', async () => {
+    const plane = new Plane()
+    const slot = (await plane.settle({ app: ['a', 'b'] })).get('app b')!
+    const { scoreboard } = plane
+    scoreboard.countRequest(slot)
+    scoreboard.addFail(slot, 17)
+    scoreboard.setHealth(slot, 1)
+    scoreboard.setLatency(slot, 30, 17)
+    await plane.settle({ app: ['a'] })
+    assert.deepEqual(
+      [scoreboard.requests(slot), scoreboard.fails(slot), scoreboard.failedAt(slot), scoreboard.health(slot)],
+      [0, 0, 0, 0],
+    )
+    assert.deepEqual([scoreboard.latency(slot), scoreboard.answeredAt(slot)], [0, 0])
+  })
+
+  test('of an upstream that comes back begins at zero, too', async () => {
+    const plane = new Plane()
+    const slot = (await plane.settle({ app: ['a'], api: ['a'] })).get('api')!
+    plane.scoreboard.nextTurn(slot)
+    plane.scoreboard.bumpEpoch(slot)
+    await plane.settle({ app: ['a'] })
+    assert.equal(plane.scoreboard.epoch(slot), 0)
+    assert.equal(plane.scoreboard.nextTurn(slot), 0)
+  })
+})
+
+describe('a slot is not given to another name', () => {
+  /** Upstream `app` with `old` gone; resolves to whether its slot was given back. */
+  async function isGivenBack(plane: Plane): Promise<boolean> {
+    await plane.reclaim()
+    return !plane.book.hasRetired
+  }
+
+  async function gone(): Promise<{ plane: Plane; slot: number; upstream: number }> {
+    const plane = new Plane()
+    const slots = await plane.settle({ app: ['a', 'old'] })
+    return { plane, slot: slots.get('app old')!, upstream: slots.get('app')! }
+  }
+
+  test('before every worker has acknowledged a Snapshot without the old one', async () => {
+    const { plane } = await gone()
+    plane.adopt({ app: ['a'] })
+    assert.equal(await isGivenBack(plane), false)
+    plane.acknowledge()
+    assert.equal(await isGivenBack(plane), true)
+  })
+
+  test('nor where the old one came back and went again, and only the first time is acknowledged', async () => {
+    const { plane } = await gone()
+    plane.adopt({ app: ['a'] })
+    plane.acknowledge()
+    plane.adopt({ app: ['a', 'old'] })
+    plane.adopt({ app: ['a'] })
+    assert.equal(await isGivenBack(plane), false)
+    plane.acknowledge()
+    assert.equal(await isGivenBack(plane), true)
+  })
+
+  test('while an exchange is in flight on it', async () => {
+    const { plane, slot } = await gone()
+    plane.scoreboard.acquire(slot, 3, 0)
+    await plane.settle({ app: ['a'] })
+    assert.equal(await isGivenBack(plane), false)
+    plane.scoreboard.release(slot, 3)
+    assert.equal(await isGivenBack(plane), true)
+  })
+
+  test('while an exchange is in flight on it in a worker that then dies', async () => {
+    const { plane, slot } = await gone()
+    plane.scoreboard.acquire(slot, 3, 0)
+    await plane.settle({ app: ['a'] })
+    assert.equal(await isGivenBack(plane), false)
+    plane.scoreboard.forget(3)
+    assert.equal(await isGivenBack(plane), true)
+  })
+
+  test('while a request waits for it', async () => {
+    const { plane, slot, upstream } = await gone()
+    plane.scoreboard.beginWait(upstream, slot, 0, 10)
+    await plane.settle({ app: ['a'] })
+    assert.equal(await isGivenBack(plane), false)
+    plane.scoreboard.endWait(upstream, slot, 0)
+    assert.equal(await isGivenBack(plane), true)
+  })
+
+  test('of an upstream, while a request waits for any of its servers, or is in flight on one', async () => {
+    const plane = new Plane()
+    const slots = await plane.settle({ app: ['a'], old: ['a'] })
+    const [upstream, server] = [slots.get('old')!, slots.get('old a')!]
+    plane.scoreboard.beginWait(upstream, undefined, 0, 10)
+    plane.scoreboard.acquire(server, 0, 0)
+    await plane.settle({ app: ['a'] })
+    assert.equal(await isGivenBack(plane), false)
+    plane.scoreboard.endWait(upstream, undefined, 0)
+    assert.equal(await isGivenBack(plane), false)
+    plane.scoreboard.release(server, 0)
+    assert.equal(await isGivenBack(plane), true)
+  })
+
+  test('before the sessions of the old one are gone; those of others stay', async () => {
+    const { plane, slot } = await gone()
+    const now = wallSeconds()
+    for (let id = 1; id <= 20_000; id++) plane.sessions.put(id, id * 7919, id % 2 === 0 ? slot : slot - 1, now)
+    await plane.settle({ app: ['a'] })
+    assert.equal(await isGivenBack(plane), true)
+    for (let id = 1; id <= 20_000; id++)
+      assert.equal(plane.sessions.find(id, id * 7919, now), id % 2 === 0 ? -1 : slot - 1)
+    assert.equal(plane.sessions.count([slot], now).get(slot)!.live, 0)
+  })
+
+  test('by the sweep that was under way when the old one came back', async () => {
+    const { plane, slot } = await gone()
+    plane.adopt({ app: ['a'] })
+    plane.acknowledge()
+    const swept = plane.reclaim()
+    const back = plane.adopt({ app: ['a', 'old', 'new'] })
+    await swept
+    assert.equal(back.get('app old'), slot)
+    const again = plane.adopt({ app: ['a', 'old', 'new', 'newer'] })
+    assert.equal(again.get('app old'), slot)
+    assert.equal(new Set([...again].filter(([name]) => name !== 'app').map(([, slot]) => slot)).size, 4)
+  })
+})
+
+describe('slots are not used up', () => {
+  test('by far more servers over time than there are slots', async () => {
+    const plane = new Plane()
+    const at = 6000
+    for (let turn = 0; turn < 8; turn++) {
+      const slots = await plane.settle({ app: ['stays', ...some(at, `s${turn}-`)] })
+      assert.equal(slots.get('app stays'), 0)
+      assert.equal(slots.size, at + 2)
+      assert.ok([...slots.values()].every((slot) => slot < MAX_SERVERS))
+    }
+  })
+
+  test('by far more upstreams over time than there are slots', async () => {
+    const plane = new Plane()
+    for (let turn = 0; turn < 6; turn++) {
+      const names = some(1500, `u${turn}-`).map((name) => [name, ['a']] as const)
+      const slots = await plane.settle(Object.fromEntries(names))
+      assert.ok(names.every(([name]) => slots.get(name)! < MAX_UPSTREAMS))
+    }
+  })
+
+  test('and where all are in use, that is said before anything changes', async () => {
+    const plane = new Plane()
+    const full = { app: some(MAX_SERVERS, 's') }
+    const before = await plane.settle(full)
+    const [held] = [before.get('app s7')!]
+    plane.scoreboard.acquire(held, 0, 0)
+    const fewer = { app: full.app.slice(10) }
+    assert.throws(() => plane.adopt({ app: [...full.app.slice(1), 'new'] }), {
+      name: 'ConfigError',
+      message:
+        'upstreams: expected at most 0 new servers at present, found 1: removed ones still have requests or sessions ' +
+        '(try again once those have finished, or restart Limpet)\n1 problem in the configuration',
+    })
+    assert.deepEqual(plane.adopt(full), before, 'nothing was taken or given away')
+    await plane.settle(fewer)
+    assert.throws(
+      () => plane.adopt({ app: [...fewer.app, ...some(10, 'new')] }),
+      /at most 9 new servers at present, found 10:/,
+    )
+    plane.scoreboard.release(held, 0)
+    await plane.reclaim()
+    assert.equal(plane.adopt({ app: [...fewer.app, ...some(10, 'new')] }).size, MAX_SERVERS + 1)
+  })
+
+  test('of upstreams likewise', async () => {
+    const plane = new Plane()
+    const all = some(MAX_UPSTREAMS, 'u').map((name) => [name, ['a']] as const)
+    await plane.settle(Object.fromEntries(all))
+    assert.throws(
+      () => plane.adopt(Object.fromEntries([...all.slice(1), ['new', ['a']]])),
+      /upstreams: expected at most 0 new upstreams at present, found 1:/,
+    )
+  })
+})
+
+/** Any use of few names, against a model of what each slot may be given to. */
+test('whatever comes and goes, no two names that are in use share a slot, and one in use keeps its own', async () => {
+  const upstreams = ['u', 'v', 'w']
+  const servers = ['a', 'b', 'c', 'd']
+  const step = fc.oneof(
+    { weight: 3, arbitrary: fc.record({ names: fc.dictionary(fc.constantFrom(...upstreams), fc.subarray(servers)) }) },
+    fc.record({ acknowledge: fc.constant(true) }),
+    fc.record({ reclaim: fc.constant(true) }),
+    {
+      weight: 2,
+      arbitrary: fc.record({ begin: fc.tuple(fc.constantFrom(...upstreams), fc.constantFrom(...servers)) }),
+    },
+    fc.record({ end: fc.nat() }),
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+      const plane = new Plane()
+      let current = plane.adopt({})
+      /** Exchanges in flight: the server, and its slot. */
+      const inFlight: (readonly [name: string, slot: number])[] = []
+      for (const step of steps) {
+        if ('names' in step) {
+          const before = current
+          current = plane.adopt(step.names)
+          for (const [name, slot] of before) if (current.has(name)) assert.equal(current.get(name), slot, name)
+          const slots = [...current].filter(([name]) => name.includes(' '))
+          const inUse = [...slots, ...inFlight]
+          for (const [name, slot] of inUse) {
+            for (const [other, its] of inUse) assert.ok(name === other || slot !== its, `${name} and ${other}`)
+          }
+        } else if ('acknowledge' in step) plane.acknowledge()
+        else if ('reclaim' in step) await plane.reclaim()
+        else if ('begin' in step) {
+          const name = step.begin.join(' ')
+          const slot = current.get(name)
+          if (slot === undefined) continue
+          plane.scoreboard.acquire(slot, 0, 0)
+          inFlight.push([name, slot])
+        } else if (inFlight.length > 0) {
+          const [[, slot]] = inFlight.splice(step.end % inFlight.length, 1) as [readonly [string, number]]
+          plane.scoreboard.release(slot, 0)
+        }
+      }
+      for (const [, slot] of inFlight) plane.scoreboard.release(slot, 0)
+      await plane.settle({})
+      assert.equal(plane.book.hasRetired, false)
+    }),
+    { numRuns: 60 },
+  )
+})
