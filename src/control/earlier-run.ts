@@ -55,6 +55,11 @@ export class EarlierRun {
     }
   }
 
+  /** Asks again which slots its servers have here. */
+  remap(): void {
+    if (this.#head !== undefined) this.#slots = this.#slotsOf(this.#head)
+  }
+
   /** Reads nothing more. */
   close(): void {
     this.isOver = true

@@ -6,6 +6,7 @@ import type { SavedSession } from '../runtime/session-table/session-entries.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
 import type { Listener, Upstream } from '../runtime/snapshot.ts'
 import { EarlierRun } from './earlier-run.ts'
+import { KeptServers } from './kept-servers.ts'
 import { ownIdentity } from './process-identity.ts'
 import { formatHead, RECORD, type SessionFileHead, writeRecord } from './session-file.ts'
 import { SessionJournal } from './session-journal.ts'
@@ -24,14 +25,6 @@ const LONGEST_WRITE = 60_000
 /** Earlier runs of which nobody can tell whether they have ended are read for as long as there are no more of them. */
 const MAX_EARLIER_RUNS = 8
 
-interface KeptServer {
-  readonly slot: number
-  readonly upstream: string
-  readonly name: string
-  /** Whether ids of its sessions are made under the table's key, so that they mean nothing under another. */
-  readonly isKeyed: boolean
-}
-
 /**
  * Keeps the sessions of upstreams with an affinity across a restart, by the names of their servers. Each run of the program
  * has a file of its own in the state directory, named after the places to listen on; no other run writes to it. A run takes
@@ -41,15 +34,16 @@ interface KeptServer {
 export class SessionStore {
   readonly #sessions: SessionTable
   readonly #directory: StateDirectory
-  readonly #servers: readonly KeptServer[]
-  readonly #indices: ReadonlyMap<number, number>
+  #servers: KeptServers
+  /** Those in the head of the journal's file, which its records count by. */
+  #serversOfFile: KeptServers
   readonly #place: string
   readonly #ids: string
   readonly #journal: SessionJournal
   #earlier: EarlierRun[] = []
   /** Files that are no longer needed once the journal has what was read from them. */
   #merged: string[] = []
-  readonly #records = Buffer.allocUnsafe(RECORDS_AT_ONCE * RECORD)
+  readonly #memory = Buffer.allocUnsafe(RECORDS_AT_ONCE * RECORD)
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
   #syncedAt = 0
@@ -64,12 +58,7 @@ export class SessionStore {
   ) {
     this.#sessions = sessions
     this.#directory = directory
-    this.#servers = upstreams.flatMap(({ name: upstream, affinity, servers }) => {
-      if (affinity === undefined) return []
-      const isKeyed = affinity.type !== 'cookie' && affinity.type !== 'learn'
-      return servers.map(({ name, slot }) => ({ slot, upstream, name, isKeyed }))
-    })
-    this.#indices = new Map(this.#servers.map(({ slot }, index) => [slot, index]))
+    this.#servers = this.#serversOfFile = KeptServers.of(upstreams)
     this.#place = placeOf(listeners)
     this.#ids = createHash('sha256').update(sessions.key).digest('hex').slice(0, 16)
     this.#journal = new SessionJournal(directory, `${this.#place}~${Date.now()}-${randomBytes(4).toString('hex')}`)
@@ -93,8 +82,26 @@ export class SessionStore {
     // All of it is written as this run's own at once.
     this.#sessions.saved.forgetNews()
     this.#sessions.saved.giveBackChange()
-    const counts = [...this.#sessions.count(this.#indices.keys(), now).values()]
+    const counts = [...this.#sessions.count(this.#servers.slots, now).values()]
     return counts.reduce((sum, { live }) => sum + live, 0)
+  }
+
+  /**
+   * Keeps the sessions of these upstreams from now on. The file is rewritten where the list of servers is another, since records
+   * count by it; until that is done, what is appended counts by the list that is in the file.
+   */
+  async apply(upstreams: readonly Upstream[]): Promise<void> {
+    await this.#enqueue(async () => {
+      this.#servers = KeptServers.of(upstreams)
+      this.#serversOfFile = this.#serversOfFile.among(this.#servers)
+      for (const run of this.#earlier) run.remap()
+      if (!this.#isListWritten) this.#sessions.saved.giveBackChange()
+    })
+  }
+
+  /** Whether the list of servers in the file is the one of now. */
+  get #isListWritten(): boolean {
+    return this.#serversOfFile.isSame(this.#servers)
   }
 
   /** Saves what has changed so far, and resolves once it would outlive a power cut. */
@@ -112,8 +119,7 @@ export class SessionStore {
     await this.#enqueue(async () => {
       await this.#readEarlier()
       const hasChanged = this.#sessions.saved.takeChange()
-      if ((hasChanged || this.#journal.isOpen) && (await this.#journal.rewrite(this.#pieces(true))))
-        this.#removeMerged()
+      if ((hasChanged || this.#journal.isOpen) && (await this.#rewrite(true))) this.#removeMerged()
       await this.#journal.close()
     })
     for (const run of this.#earlier) run.close()
@@ -152,13 +158,24 @@ export class SessionStore {
   }
 
   async #append(): Promise<boolean> {
-    for await (const records of this.#news()) if (!(await this.#journal.append(records))) return false
+    for await (const sessions of this.#news()) {
+      if (!(await this.#journal.append(this.#records(sessions, this.#serversOfFile)))) return false
+    }
     return true
   }
 
   async #save(): Promise<boolean> {
-    if (!this.#journal.isDue && (await this.#append())) return true
-    return this.#journal.rewrite(this.#pieces(false))
+    if (!this.#journal.isDue && this.#isListWritten && (await this.#append())) return true
+    if (await this.#rewrite(false)) return true
+    // As long as that fails, the file that there is has what it can.
+    if (!this.#journal.isDue) await this.#append()
+    return false
+  }
+
+  async #rewrite(isComplete: boolean): Promise<boolean> {
+    const isWritten = await this.#journal.rewrite(this.#pieces(isComplete))
+    if (isWritten) this.#serversOfFile = this.#servers
+    return isWritten
   }
 
   /** Takes in what earlier runs have saved since the last turn. */
@@ -182,20 +199,19 @@ export class SessionStore {
     this.#merged = []
   }
 
-  /** What has changed since this was asked last, in records whose memory serves again for the next ones. */
-  async *#news(): AsyncGenerator<Uint8Array> {
+  /** What has changed since this was asked last, so much at once as the memory for records takes. */
+  async *#news(): AsyncGenerator<readonly SavedSession[]> {
     const now = wallSeconds()
-    let length = 0
+    let sessions: SavedSession[] = []
     for (let part = 0; part < PARTS; part++) {
       for (const session of this.#sessions.saved.takeNews(part, now)) {
-        length = this.#write(this.#records, length, session)
-        if (length < this.#records.length) continue
-        yield this.#records
+        if (sessions.push(session) < RECORDS_AT_ONCE) continue
+        yield sessions
         await setImmediate()
-        length = 0
+        sessions = []
       }
     }
-    if (length > 0) yield this.#records.subarray(0, length)
+    if (sessions.length > 0) yield sessions
   }
 
   /**
@@ -205,48 +221,43 @@ export class SessionStore {
   async *#pieces(isComplete: boolean): AsyncGenerator<Uint8Array> {
     yield formatHead(this.#head(isComplete))
     // What has changed by now will be found in the table.
-    for await (const records of this.#news()) await this.#appendIfOpen(records)
+    for await (const sessions of this.#news()) await this.#appendIfOpen(sessions)
     const piece = Buffer.allocUnsafe(PART * RECORD)
     let newsDue = performance.now() + TURN
     for (let part = 0; part < PARTS; part++) {
-      let length = 0
-      for (const session of this.#sessions.saved.sessions(part, wallSeconds()))
-        length = this.#write(piece, length, session)
-      if (length > 0) yield piece.subarray(0, length)
+      const records = this.#records(this.#sessions.saved.sessions(part, wallSeconds()), this.#servers, piece)
+      if (records.length > 0) yield records
       await setImmediate()
       if (performance.now() < newsDue && part + 1 < PARTS) continue
       newsDue = performance.now() + TURN
-      for await (const records of this.#news()) {
-        await this.#appendIfOpen(records)
-        yield records
+      for await (const sessions of this.#news()) {
+        await this.#appendIfOpen(sessions)
+        yield this.#records(sessions, this.#servers)
       }
     }
   }
 
-  async #appendIfOpen(records: Uint8Array): Promise<void> {
-    if (this.#journal.isOpen) await this.#journal.append(records)
+  async #appendIfOpen(sessions: readonly SavedSession[]): Promise<void> {
+    if (this.#journal.isOpen) await this.#journal.append(this.#records(sessions, this.#serversOfFile))
   }
 
-  /** Returns where the next record goes. */
-  #write(bytes: Buffer, at: number, session: SavedSession): number {
-    const index = this.#indices.get(session.server)
-    if (index === undefined) return at
-    writeRecord(bytes, at, session, index)
-    return at + RECORD
+  /** The records of these sessions, as far as they are kept, in memory that serves again for the next ones. */
+  #records(sessions: Iterable<SavedSession>, servers: KeptServers, memory = this.#memory): Uint8Array {
+    let length = 0
+    for (const session of sessions) {
+      const place = servers.placeOf(session.server)
+      if (place === undefined) continue
+      writeRecord(memory, length, session, place)
+      length += RECORD
+    }
+    return memory.subarray(0, length)
   }
 
   #head(isComplete: boolean): SessionFileHead {
-    const servers = this.#servers.map(({ upstream, name }) => [upstream, name] as const)
-    return { servers, ids: this.#ids, writer: ownIdentity(), isComplete }
+    return { servers: this.#servers.names, ids: this.#ids, writer: ownIdentity(), isComplete }
   }
 
-  readonly #slotsOf = ({ servers, ids }: SessionFileHead): (number | undefined)[] => {
-    const slots = new Map<string, number>()
-    for (const { upstream, name, slot, isKeyed } of this.#servers) {
-      if (!isKeyed || ids === this.#ids) slots.set(`${upstream} ${name}`, slot)
-    }
-    return servers.map(([upstream, name]) => slots.get(`${upstream} ${name}`))
-  }
+  readonly #slotsOf = (head: SessionFileHead) => this.#servers.slotsOf(head, this.#ids)
 
   /** The earliest first. */
   #namesOfEarlier(): string[] {

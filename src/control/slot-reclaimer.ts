@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
-import { PARTS, type SessionTable } from '../runtime/session-table.ts'
+import { PARTS } from '../runtime/session-table/layout.ts'
+import type { SessionTable } from '../runtime/session-table.ts'
 import type { SlotBook } from './slot-book.ts'
 
 /** How often it is looked whether slots have become free, as long as names have gone, in ms. */
@@ -59,7 +60,7 @@ export class SlotReclaimer {
       this.#book.giveBackServer(server)
     }
     for (const upstream of this.#book.forgottenUpstreams()) {
-      if (this.#scoreboard.waiting(upstream.slot) > 0) continue
+      if (this.#scoreboard.queues.waiting(upstream.slot) > 0) continue
       this.#scoreboard.zeroUpstream(upstream.slot)
       this.#book.giveBackUpstream(upstream)
     }

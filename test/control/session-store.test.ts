@@ -1,36 +1,57 @@
 /** Sessions on disk: what one run of the program leaves to the next. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
+import { parseHead, RECORD, readRecord } from '../../src/control/session-file.ts'
 import { SessionStore } from '../../src/control/session-store.ts'
 import { StateDirectory } from '../../src/control/state-directory.ts'
 import { wallSeconds } from '../../src/runtime/clock.ts'
+import { PARTS } from '../../src/runtime/session-table/layout.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
 import type { Upstream } from '../../src/runtime/snapshot.ts'
 
 const listeners = [{ address: '::', port: 80, proxyProtocol: false }]
 
+/** Slots by the names of servers, by the names of upstreams. */
+type Upstreams = Readonly<Record<string, Readonly<Record<string, number>>>>
+
 /** A run of the program on upstreams with these servers, by name and slot. */
 function run(
   path: string,
-  upstreams: Readonly<Record<string, Readonly<Record<string, number>>>>,
+  upstreams: Upstreams,
   places = listeners,
   kinds: Readonly<Record<string, string>> = {},
   key = new Uint8Array(16),
 ) {
   const sessions = SessionTable.withKey(key)
   const warnings: string[] = []
-  const snapshot = Object.entries(upstreams).map(([name, servers]) => ({
-    name,
-    affinity: { type: kinds[name] ?? 'learn', idle: 60_000 },
-    servers: Object.entries(servers).map(([name, slot]) => ({ name, slot })),
-  })) as unknown as Upstream[]
+  const snapshotOf = (upstreams: Upstreams) =>
+    Object.entries(upstreams).map(([name, servers]) => ({
+      name,
+      affinity: { type: kinds[name] ?? 'learn', idle: 60_000 },
+      servers: Object.entries(servers).map(([name, slot]) => ({ name, slot })),
+    })) as unknown as Upstream[]
+  const snapshot = snapshotOf(upstreams)
   sessions.heed(snapshot)
   const directory = new StateDirectory(path, {}, (warning) => warnings.push(warning))
-  return { sessions, warnings, store: new SessionStore(sessions, directory, snapshot, places) }
+  const store = new SessionStore(sessions, directory, snapshot, places)
+  return { sessions, warnings, store, apply: (next: Upstreams) => store.apply(snapshotOf(next)) }
+}
+
+/** The ids of the sessions in a file, by the names of their upstream and server. */
+function savedIn(file: string): Record<string, number[]> {
+  const bytes = readFileSync(file)
+  const { head, length } = parseHead(bytes)!
+  const saved: Record<string, number[]> = {}
+  for (let at = length; at < bytes.length; at += RECORD) {
+    const { high, server } = readRecord(bytes, at)!
+    const name = head.servers[server]!.join(' ')
+    saved[name] = [...(saved[name] ?? []), high]
+  }
+  return saved
 }
 
 function folder(test: TestContext): string {
@@ -323,5 +344,88 @@ describe('changes', () => {
     assert.equal(next.sessions.find(7, 1, wallSeconds()), 0)
     await next.store.close()
     assert.equal(filesIn(path).length, 1)
+  })
+})
+
+describe('another list of servers', () => {
+  test('takes effect in the same run: sessions of new servers are kept, and those of servers that are gone are not', async (t) => {
+    const path = folder(t)
+    const now = wallSeconds()
+    const first = run(path, { app: { a: 0, b: 1 } })
+    first.sessions.put(1, 1, 0, now)
+    first.sessions.put(2, 1, 1, now)
+    await first.store.flush()
+    await first.apply({ api: { z: 2 }, app: { c: 3, b: 1 } })
+    first.sessions.put(3, 1, 2, now)
+    first.sessions.put(4, 1, 3, now)
+    await first.store.flush()
+    // As a crash leaves it.
+    const second = run(path, { app: { a: 0, b: 1, c: 2 }, api: { z: 3 } })
+    assert.equal(second.store.load(), 3)
+    assert.deepEqual(
+      [1, 2, 3, 4].map((id) => second.sessions.find(id, 1, now)),
+      [-1, 1, 3, 2],
+    )
+    await Promise.all([first.store.close(), second.store.close()])
+  })
+
+  test('loses nothing where the file cannot be rewritten at first: what is appended counts by the list that is in it', async (t) => {
+    const path = folder(t)
+    const now = wallSeconds()
+    const first = run(path, { app: { a: 0, b: 1 } })
+    first.sessions.put(1, 1, 0, now)
+    await first.store.flush()
+    const [name] = filesIn(path)
+    // Where the file is to be written whole there is a folder.
+    mkdirSync(join(path, `${name}.new`))
+    await first.apply({ app: { b: 1, new: 2 } })
+    first.sessions.put(2, 1, 1, now)
+    first.sessions.put(3, 1, 2, now)
+    await first.store.flush()
+    // The slot of a server that is gone is another's by now.
+    for (let part = 0; part < PARTS; part++) first.sessions.sweep(part, new Set([0]))
+    await first.apply({ app: { b: 1, newer: 0 } })
+    first.sessions.put(4, 1, 0, now)
+    await first.store.flush()
+    assert.deepEqual(savedIn(join(path, name!)), { 'app a': [1], 'app b': [2] })
+    rmSync(join(path, `${name}.new`), { recursive: true })
+    await first.store.flush()
+    assert.deepEqual(savedIn(join(path, name!)), { 'app b': [2], 'app newer': [4] })
+    await first.store.close()
+  })
+
+  test('that is the same again is not written again', async (t) => {
+    const path = folder(t)
+    const first = run(path, { app: { a: 0, b: 1 } })
+    first.sessions.put(1, 1, 0, wallSeconds())
+    await first.store.flush()
+    const inode = () => statSync(join(path, filesIn(path)[0]!)).ino
+    const before = inode()
+    await first.apply({ app: { a: 0, b: 1 } })
+    first.sessions.put(2, 1, 1, wallSeconds())
+    await first.store.flush()
+    assert.equal(inode(), before)
+    await first.apply({ app: { a: 0 } })
+    await first.store.flush()
+    assert.notEqual(inode(), before)
+    await first.store.close()
+  })
+
+  test('counts for what an earlier run still saves', async (t) => {
+    const path = folder(t)
+    const now = wallSeconds()
+    const old = run(path, { app: { a: 0, b: 1, c: 2 } })
+    old.sessions.put(1, 1, 0, now)
+    await old.store.flush()
+    const next = run(path, { app: { a: 0, b: 1 } })
+    assert.equal(next.store.load(), 1)
+    await next.apply({ app: { b: 5, c: 0 } })
+    old.sessions.put(2, 1, 0, now)
+    old.sessions.put(3, 1, 1, now)
+    old.sessions.put(4, 1, 2, now)
+    await until(() => next.sessions.find(4, 1, now) === 0)
+    assert.equal(next.sessions.find(3, 1, now), 5)
+    assert.equal(next.sessions.find(2, 1, now), -1)
+    await Promise.all([old.store.close(), next.store.close()])
   })
 })

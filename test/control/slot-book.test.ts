@@ -74,38 +74,43 @@ describe('a name', () => {
     const plane = new Plane()
     const first = await plane.settle({ app: ['a', 'b'] })
     const slot = first.get('app b')!
-    plane.scoreboard.countRequest(slot)
+    plane.scoreboard.servers.countRequest(slot)
     plane.adopt({ app: ['a'] })
     await plane.reclaim()
     const second = await plane.settle({ app: ['b', 'a'] })
     assert.equal(second.get('app b'), slot)
-    assert.equal(plane.scoreboard.requests(slot), 1)
+    assert.equal(plane.scoreboard.servers.requests(slot), 1)
   })
 
   test('that comes back after that begins at zero', async () => {
     const plane = new Plane()
     const slot = (await plane.settle({ app: ['a', 'b'] })).get('app b')!
     const { scoreboard } = plane
-    scoreboard.countRequest(slot)
-    scoreboard.addFail(slot, 17)
-    scoreboard.setHealth(slot, 1)
-    scoreboard.setLatency(slot, 30, 17)
+    scoreboard.servers.countRequest(slot)
+    scoreboard.servers.addFail(slot, 17)
+    scoreboard.servers.setHealth(slot, 1)
+    scoreboard.servers.setLatency(slot, 30, 17)
     await plane.settle({ app: ['a'] })
     assert.deepEqual(
-      [scoreboard.requests(slot), scoreboard.fails(slot), scoreboard.failedAt(slot), scoreboard.health(slot)],
+      [
+        scoreboard.servers.requests(slot),
+        scoreboard.servers.fails(slot),
+        scoreboard.servers.failedAt(slot),
+        scoreboard.servers.health(slot),
+      ],
       [0, 0, 0, 0],
     )
-    assert.deepEqual([scoreboard.latency(slot), scoreboard.answeredAt(slot)], [0, 0])
+    assert.deepEqual([scoreboard.servers.latency(slot), scoreboard.servers.answeredAt(slot)], [0, 0])
   })
 
   test('of an upstream that comes back begins at zero, too', async () => {
     const plane = new Plane()
     const slot = (await plane.settle({ app: ['a'], api: ['a'] })).get('api')!
-    plane.scoreboard.nextTurn(slot)
-    plane.scoreboard.bumpEpoch(slot)
+    plane.scoreboard.upstreams.nextTurn(slot)
+    plane.scoreboard.upstreams.bumpEpoch(slot)
     await plane.settle({ app: ['a'] })
-    assert.equal(plane.scoreboard.epoch(slot), 0)
-    assert.equal(plane.scoreboard.nextTurn(slot), 0)
+    assert.equal(plane.scoreboard.upstreams.epoch(slot), 0)
+    assert.equal(plane.scoreboard.upstreams.nextTurn(slot), 0)
   })
 })
 
@@ -143,16 +148,16 @@ describe('a slot is not given to another name', () => {
 
   test('while an exchange is in flight on it', async () => {
     const { plane, slot } = await gone()
-    plane.scoreboard.acquire(slot, 3, 0)
+    plane.scoreboard.servers.acquire(slot, 3, 0)
     await plane.settle({ app: ['a'] })
     assert.equal(await isGivenBack(plane), false)
-    plane.scoreboard.release(slot, 3)
+    plane.scoreboard.servers.release(slot, 3)
     assert.equal(await isGivenBack(plane), true)
   })
 
   test('while an exchange is in flight on it in a worker that then dies', async () => {
     const { plane, slot } = await gone()
-    plane.scoreboard.acquire(slot, 3, 0)
+    plane.scoreboard.servers.acquire(slot, 3, 0)
     await plane.settle({ app: ['a'] })
     assert.equal(await isGivenBack(plane), false)
     plane.scoreboard.forget(3)
@@ -161,10 +166,10 @@ describe('a slot is not given to another name', () => {
 
   test('while a request waits for it', async () => {
     const { plane, slot, upstream } = await gone()
-    plane.scoreboard.beginWait(upstream, slot, 0, 10)
+    plane.scoreboard.queues.beginWait(upstream, slot, 0, 10)
     await plane.settle({ app: ['a'] })
     assert.equal(await isGivenBack(plane), false)
-    plane.scoreboard.endWait(upstream, slot, 0)
+    plane.scoreboard.queues.endWait(upstream, slot, 0)
     assert.equal(await isGivenBack(plane), true)
   })
 
@@ -172,13 +177,13 @@ describe('a slot is not given to another name', () => {
     const plane = new Plane()
     const slots = await plane.settle({ app: ['a'], old: ['a'] })
     const [upstream, server] = [slots.get('old')!, slots.get('old a')!]
-    plane.scoreboard.beginWait(upstream, undefined, 0, 10)
-    plane.scoreboard.acquire(server, 0, 0)
+    plane.scoreboard.queues.beginWait(upstream, undefined, 0, 10)
+    plane.scoreboard.servers.acquire(server, 0, 0)
     await plane.settle({ app: ['a'] })
     assert.equal(await isGivenBack(plane), false)
-    plane.scoreboard.endWait(upstream, undefined, 0)
+    plane.scoreboard.queues.endWait(upstream, undefined, 0)
     assert.equal(await isGivenBack(plane), false)
-    plane.scoreboard.release(server, 0)
+    plane.scoreboard.servers.release(server, 0)
     assert.equal(await isGivenBack(plane), true)
   })
 
@@ -233,7 +238,7 @@ describe('slots are not used up', () => {
     const full = { app: some(MAX_SERVERS, 's') }
     const before = await plane.settle(full)
     const [held] = [before.get('app s7')!]
-    plane.scoreboard.acquire(held, 0, 0)
+    plane.scoreboard.servers.acquire(held, 0, 0)
     const fewer = { app: full.app.slice(10) }
     assert.throws(() => plane.adopt({ app: [...full.app.slice(1), 'new'] }), {
       name: 'ConfigError',
@@ -247,7 +252,7 @@ describe('slots are not used up', () => {
       () => plane.adopt({ app: [...fewer.app, ...some(10, 'new')] }),
       /at most 9 new servers at present, found 10:/,
     )
-    plane.scoreboard.release(held, 0)
+    plane.scoreboard.servers.release(held, 0)
     await plane.reclaim()
     assert.equal(plane.adopt({ app: [...fewer.app, ...some(10, 'new')] }).size, MAX_SERVERS + 1)
   })
@@ -299,14 +304,14 @@ test('whatever comes and goes, no two names that are in use share a slot, and on
           const name = step.begin.join(' ')
           const slot = current.get(name)
           if (slot === undefined) continue
-          plane.scoreboard.acquire(slot, 0, 0)
+          plane.scoreboard.servers.acquire(slot, 0, 0)
           inFlight.push([name, slot])
         } else if (inFlight.length > 0) {
           const [[, slot]] = inFlight.splice(step.end % inFlight.length, 1) as [readonly [string, number]]
-          plane.scoreboard.release(slot, 0)
+          plane.scoreboard.servers.release(slot, 0)
         }
       }
-      for (const [, slot] of inFlight) plane.scoreboard.release(slot, 0)
+      for (const [, slot] of inFlight) plane.scoreboard.servers.release(slot, 0)
       await plane.settle({})
       assert.equal(plane.book.hasRetired, false)
     }),
