@@ -56,12 +56,12 @@ export class SlotReclaimer {
     for (const server of idle) {
       // Its name may have come back meanwhile.
       if (!this.#book.isForgotten(server) || this.#scoreboard.isServerInUse(server.slot)) continue
-      this.#scoreboard.zeroServer(server.slot)
+      this.#scoreboard.servers.zero(server.slot)
       this.#book.giveBackServer(server)
     }
     for (const upstream of this.#book.forgottenUpstreams()) {
       if (this.#scoreboard.queues.waiting(upstream.slot) > 0) continue
-      this.#scoreboard.zeroUpstream(upstream.slot)
+      this.#scoreboard.upstreams.zero(upstream.slot)
       this.#book.giveBackUpstream(upstream)
     }
   }

@@ -22,9 +22,9 @@ const FLUSH_AFTER = 100
  * batches, so that no request waits for a disk or a pipe. A client cannot end a line or a quoted part of it.
  */
 export class AccessLog implements ExchangeObserver {
-  readonly #format: Settings['format']
+  #format!: Settings['format']
   /** Undefined if no values are redacted. */
-  readonly #redaction: Redaction | undefined
+  #redaction: Redaction | undefined
   readonly #sink: LogSink
   readonly #lines = new LineBuffer()
   #dropped = 0
@@ -33,12 +33,17 @@ export class AccessLog implements ExchangeObserver {
   #second = 0
   readonly #timer: NodeJS.Timeout
 
-  constructor({ format, redact }: Settings, sink: LogSink) {
-    this.#format = format
-    this.#redaction = redact.length > 0 ? new Redaction(redact) : undefined
+  constructor(settings: Settings, sink: LogSink) {
+    this.apply(settings)
     this.#sink = sink
     this.#tick()
     this.#timer = setInterval(() => this.#tick(), FLUSH_AFTER)
+  }
+
+  /** Writes by these settings from now on. */
+  apply({ format, redact }: Settings): void {
+    this.#format = format
+    this.#redaction = redact.length > 0 ? new Redaction(redact) : undefined
   }
 
   ended(entry: ExchangeRecord): void {

@@ -29,19 +29,7 @@ export class Scoreboard {
 
   /** Whether a request is in flight on a server, or waits for it. */
   isServerInUse(server: number): boolean {
-    return this.inFlight(server) !== 0 || Atomics.load(this.#cells, WAITING_AT + server) !== 0
-  }
-
-  /** Forgets all that was counted of a server that nothing refers to any more, so that another may have its slot. */
-  zeroServer(server: number): void {
-    this.#cells.fill(0, server * SERVER_STRIDE, (server + 1) * SERVER_STRIDE)
-    this.setLatency(server, 0, 0)
-  }
-
-  /** The same of an upstream. */
-  zeroUpstream(upstream: number): void {
-    const at = UPSTREAMS_AT + upstream * UPSTREAM_STRIDE
-    this.#cells.fill(0, at, at + UPSTREAM_STRIDE)
+    return this.servers.inFlight(server) !== 0 || this.queues.waitingFor(server) !== 0
   }
 
   /** Takes back everything that a dead worker still held. */

@@ -69,6 +69,12 @@ export class ServerCounters {
     takeBack(this.inFlights, this.#inFlightLedgers, worker)
   }
 
+  /** Forgets all that was counted of a server that nothing refers to any more, so that another may have its slot. */
+  zero(server: number): void {
+    this.#records.fill(0, server * STRIDE, (server + 1) * STRIDE)
+    this.setLatency(server, 0, 0)
+  }
+
   /** The server's `HealthBit`s. */
   health(server: number): number {
     return Atomics.load(this.#records, server * STRIDE + Field.Health)

@@ -30,6 +30,11 @@ export class UpstreamTurns {
     this.#wake(upstream)
   }
 
+  /** Forgets an upstream that nothing refers to any more, so that another may have its slot. */
+  zero(upstream: number): void {
+    this.#records.fill(0, upstream * UPSTREAM_STRIDE, (upstream + 1) * UPSTREAM_STRIDE)
+  }
+
   /** Resolves at the next `bumpEpoch` or `wakeAll` that finds requests waiting for the upstream. */
   untilEpoch(upstream: number): Promise<unknown> {
     return untilNotified(this.#records, upstream * UPSTREAM_STRIDE + Field.Epoch)

@@ -18,6 +18,11 @@ export class WaitingLines {
     return Atomics.load(this.#waiting, WHOLE_QUEUES + upstream)
   }
 
+  /** Requests that wait for that very server, all workers together. */
+  waitingFor(server: number): number {
+    return Atomics.load(this.#waiting, server)
+  }
+
   /**
    * A worker's request begins to wait: for that server, or for any (undefined).
    *
