@@ -20,6 +20,7 @@ import { openAccessLog } from './open-access-log.ts'
 import { openSessions } from './open-sessions.ts'
 import type { SessionStore } from './session-store.ts'
 import { SkewAlarm } from './skew-alarm.ts'
+import { SlotBook } from './slot-book.ts'
 import { StateDirectory } from './state-directory.ts'
 import { Supervisor } from './supervisor.ts'
 
@@ -74,7 +75,7 @@ export class Balancer {
     const another = await warningOfAnother(config, state.path)
     if (another !== undefined) log.warn(another)
     const lock = keepsState(config) ? await InstanceLock.take(config, state.path) : undefined
-    const snapshot = compile(config, 1, () => state.secret())
+    const snapshot = compile(config, 1, new SlotBook(), () => state.secret())
     const { sessions, store } = openSessions(config, snapshot, state, log)
     const skew = new SkewAlarm(snapshot.upstreams, log)
     const scoreboard = new Scoreboard()

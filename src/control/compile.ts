@@ -1,44 +1,80 @@
 import { withFolderRedirects } from '../config/folder-redirect.ts'
 import { instanceOf } from '../config/instance.ts'
-import type { Config } from '../config/schema.ts'
+import type { Config, Server as ConfiguredServer, Upstream as ConfiguredUpstream } from '../config/schema.ts'
 import { Skew } from '../config/skew.ts'
-import { assertWithin, MAX_SERVERS, MAX_UPSTREAMS } from '../runtime/bounds.ts'
-import type { Affinity, Balance, Route, Snapshot } from '../runtime/snapshot.ts'
+import type { Affinity, Balance, Route, Server, Snapshot, Upstream } from '../runtime/snapshot.ts'
 import { asBytes, compileAffinity, impliedAffinity } from './compile-affinity.ts'
+import type { SlotBook } from './slot-book.ts'
 
 /**
- * Makes the Snapshot that workers serve by, out of what the operator wrote.
+ * Makes the Snapshot that workers serve by, out of what the operator wrote. Changes nothing.
  *
+ * @param slots where its names have their slots, or get them once the Snapshot is adopted
  * @param secret gives what cookies are signed with that have no secret of their own
+ * @throws ConfigError where too few slots are free
  */
-export function compile(config: Config, generation: number, secret: () => string): Snapshot {
-  let serverSlot = 0
+export function compile(config: Config, generation: number, slots: SlotBook, secret: () => string): Snapshot {
+  const planned = slots.plan(config.upstreams)
   const instance = instanceOf(config)
-  const upstreams = config.upstreams.map(({ servers, affinity: configured, skew: written, ...upstream }, slot) => {
-    const affinity = configured
-      ? compileAffinity(configured, instance, upstream.name, secret)
+  const upstreams = config.upstreams.map((upstream) => {
+    const { slot, servers } = planned.get(upstream.name)!
+    const affinity = upstream.affinity
+      ? compileAffinity(upstream.affinity, instance, upstream.name, secret)
       : impliedAffinity(upstream.balance)
-    const skew = servers.length > 1 && isByAddress(affinity ?? upstream.balance) ? skewLimit(written) : undefined
-    return {
-      ...upstream,
-      ...(affinity !== undefined && { affinity }),
-      ...(skew !== undefined && { skew }),
-      slot,
-      servers: servers.map((server) => ({ ...server, slot: serverSlot++ })),
-    }
+    const compiled = upstream.servers.map((server) => compileServer(server, servers.get(server.name)!))
+    return compileUpstream(upstream, slot, affinity, compiled)
   })
-  assertWithin(upstreams.length, MAX_UPSTREAMS, 'upstreams')
-  assertWithin(serverSlot, MAX_SERVERS, 'servers')
+  const indices = new Map(upstreams.map(({ name }, index) => [name, index]))
   return {
     generation,
     listeners: config.listeners,
-    routes: config.routes.flatMap((route) => expand(route, upstreams)),
+    routes: config.routes.flatMap((route) => expand(route, indices.get(route.upstream)!)),
     upstreams,
     accessLog: { format: config.accessLog.format, redact: config.accessLog.redact ?? [] },
     timeouts: config.timeouts,
     limits: config.limits,
     trustedProxies: config.trustedProxies,
     clientAddressFrom: config.clientAddressFrom,
+  }
+}
+
+function compileUpstream(
+  { name, balance, skew, timeouts, retries, keepAlive, health, proxyProtocol, queue }: ConfiguredUpstream,
+  slot: number,
+  affinity: Affinity | undefined,
+  servers: readonly Server[],
+): Upstream {
+  const isWatched = servers.length > 1 && isByAddress(affinity ?? balance)
+  return {
+    name,
+    slot,
+    balance,
+    ...(affinity !== undefined && { affinity }),
+    ...(isWatched && { skew: skewLimit(skew) }),
+    servers,
+    timeouts,
+    retries,
+    keepAlive,
+    ...(health !== undefined && { health }),
+    ...(proxyProtocol !== undefined && { proxyProtocol }),
+    queue,
+  }
+}
+
+function compileServer(server: ConfiguredServer, slot: number): Server {
+  return {
+    name: server.name,
+    address: server.address,
+    endpoint: server.endpoint,
+    slot,
+    weight: server.weight,
+    backup: server.backup,
+    down: server.down,
+    drain: server.drain,
+    maxFails: server.maxFails,
+    failTimeout: server.failTimeout,
+    maxConnections: server.maxConnections,
+    slowStart: server.slowStart,
   }
 }
 
@@ -52,7 +88,7 @@ function skewLimit({ share, minRequests }: NonNullable<Config['upstreams'][numbe
 }
 
 /** One route for each of the hosts and paths that a configured route lists, and one for each redirect to a folder. */
-function expand(route: Config['routes'][number], upstreams: Snapshot['upstreams']): Route[] {
+function expand(route: Config['routes'][number], upstream: number): Route[] {
   const hosts = route.hosts.length === 0 ? [undefined] : route.hosts
   return hosts.flatMap((host) =>
     withFolderRedirects(route.paths).map(({ path, ...redirect }) => ({
@@ -61,7 +97,7 @@ function expand(route: Config['routes'][number], upstreams: Snapshot['upstreams'
       ...redirect,
       ...(route.methods.length > 0 && { methods: route.methods }),
       ...(Object.keys(route.headers).length > 0 && { headers: route.headers }),
-      upstream: upstreams.findIndex((upstream) => upstream.name === route.upstream),
+      upstream,
     })),
   )
 }

@@ -158,16 +158,17 @@ export class SlotBook {
     const problems = [
       shortageOf('upstreams', newUpstreams.length, this.#freeUpstreams.size),
       shortageOf('servers', newServers.length, this.#freeServers.size),
-    ].flatMap((message) => (message === undefined ? [] : [{ where: '', path: 'upstreams', message, hint: WAIT }]))
+    ].flatMap((message) => (message === undefined ? [] : [{ where: '', path: 'upstreams', message, hint: FIX }]))
     if (problems.length > 0) throw new ConfigError(problems)
   }
 }
 
-const WAIT = 'try again once those have finished, or restart Limpet'
+const FIX = 'remove servers first and add new ones a little later, or restart Limpet'
 
 function shortageOf(what: string, wanted: number, free: number): string | undefined {
   if (wanted <= free) return undefined
-  return `expected at most ${free} new ${what} at present, found ${wanted}: removed ones still have requests or sessions`
+  const cause = 'removed ones keep their place until their last requests have ended'
+  return `expected at most ${free} new ${what} at present, found ${wanted}: ${cause}`
 }
 
 /** Slots that are nobody's. Those that were never used come first, then the one that was given back first. */

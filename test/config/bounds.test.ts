@@ -5,6 +5,7 @@ import { describe, test } from 'node:test'
 import { parseConfig } from '../../src/config/file.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { compile } from '../../src/control/compile.ts'
+import { SlotBook } from '../../src/control/slot-book.ts'
 import {
   LONGEST_DURATION,
   MAX_QUEUED,
@@ -39,7 +40,12 @@ const one = (count: number) => Array.from({ length: count }, () => 1)
 
 describe('accepts up to the bound, and refuses the first one beyond it at its line', () => {
   test('of upstreams', () => {
-    const { upstreams } = compile(parseConfig(fileOf(one(MAX_UPSTREAMS)), 'limpet.yaml', {}), 1, () => '')
+    const { upstreams } = compile(
+      parseConfig(fileOf(one(MAX_UPSTREAMS)), 'limpet.yaml', {}),
+      1,
+      new SlotBook(),
+      () => '',
+    )
     assert.equal(upstreams.at(-1)!.slot, MAX_UPSTREAMS - 1)
     assert.equal(
       refusal(fileOf(one(MAX_UPSTREAMS + 104))),
@@ -50,7 +56,7 @@ describe('accepts up to the bound, and refuses the first one beyond it at its li
 
   test('of servers, across all upstreams', () => {
     const sizes = [MAX_SERVERS - 5, 3, 2]
-    const { upstreams } = compile(parseConfig(fileOf(sizes), 'limpet.yaml', {}), 1, () => '')
+    const { upstreams } = compile(parseConfig(fileOf(sizes), 'limpet.yaml', {}), 1, new SlotBook(), () => '')
     assert.equal(upstreams.at(-1)!.servers.at(-1)!.slot, MAX_SERVERS - 1)
     assert.equal(
       refusal(fileOf([...sizes, 7])),
@@ -84,10 +90,13 @@ test('compile refuses a configuration with more upstreams or servers than slots'
   const config = parseConfig(fileOf([1]), 'limpet.yaml', {})
   const [upstream] = config.upstreams
   const upstreams = Array.from({ length: MAX_UPSTREAMS + 1 }, (_, index) => ({ ...upstream!, name: `u${index}` }))
-  assert.throws(() => compile({ ...config, upstreams }, 1, () => ''), /4097 upstreams, but there is room for 4096/)
+  assert.throws(
+    () => compile({ ...config, upstreams }, 1, new SlotBook(), () => ''),
+    /4097 upstreams, but there is room for 4096/,
+  )
   const servers = Array.from({ length: MAX_SERVERS + 1 }, () => upstream!.servers[0]!)
   assert.throws(
-    () => compile({ ...config, upstreams: [{ ...upstream!, servers }] }, 1, () => ''),
+    () => compile({ ...config, upstreams: [{ ...upstream!, servers }] }, 1, new SlotBook(), () => ''),
     /16385 servers, but there is room for 16384/,
   )
 })

@@ -243,8 +243,8 @@ describe('slots are not used up', () => {
     assert.throws(() => plane.adopt({ app: [...full.app.slice(1), 'new'] }), {
       name: 'ConfigError',
       message:
-        'upstreams: expected at most 0 new servers at present, found 1: removed ones still have requests or sessions ' +
-        '(try again once those have finished, or restart Limpet)\n1 problem in the configuration',
+        'upstreams: expected at most 0 new servers at present, found 1: removed ones keep their place until their last ' +
+        'requests have ended (remove servers first and add new ones a little later, or restart Limpet)\n1 problem in the configuration',
     })
     assert.deepEqual(plane.adopt(full), before, 'nothing was taken or given away')
     await plane.settle(fewer)

@@ -4,6 +4,7 @@ import type { TestContext } from 'node:test'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { loadConfig } from '../../src/config/load.ts'
 import { compile } from '../../src/control/compile.ts'
+import { SlotBook } from '../../src/control/slot-book.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
 import type { PortListener } from '../../src/runtime/snapshot.ts'
@@ -30,7 +31,7 @@ export class CountedWorker {
     const { config } = loadConfig({ file, env: {}, cwd: dirname(file) })
     const { port1, port2 } = new MessageChannel()
     const start: WorkerStart = {
-      snapshot: compile(config, 1, () => 'a secret of at least thirty-two characters'),
+      snapshot: compile(config, 1, new SlotBook(), () => 'a secret of at least thirty-two characters'),
       scoreboard: new Scoreboard().memory,
       sessions: new SessionTable().memory,
       slot: 0,
