@@ -1,26 +1,15 @@
 import type { Worker } from 'node:worker_threads'
-import type { Batch } from '../observability/line-buffer.ts'
 import { assertWithin, MAX_WORKERS } from '../runtime/bounds.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
 import type { Listener, Snapshot } from '../runtime/snapshot.ts'
-import type { WorkerEvent } from '../runtime/worker-event.ts'
-import type { SampleReport } from '../skew/address-sample.ts'
-import type { ControlMessage, WorkerMessage, WorkerStart } from '../worker/messages.ts'
-import { ListenError } from './listen-error.ts'
+import { difference } from '../runtime/snapshot-patch.ts'
 import { assertFree } from './vacancy.ts'
+import { WorkerLink, type WorkerReports } from './worker-link.ts'
 import { startWorkerThread } from './worker-thread.ts'
 
-/** What the supervisor tells of. */
-export interface SupervisorEvents {
-  /** Whole lines of the access log; `written` is to be called once they are needed no more. */
-  log(lines: Uint8Array, written: () => void): void
-  /** A worker had no room for that many lines of it. */
-  logDropped(lines: number): void
-  /** Something happened in a worker. */
-  event(event: WorkerEvent): void
-  /** Who has sent requests to a worker of late. */
-  samples(reports: readonly SampleReport[]): void
+/** What the supervisor reports, and workers through it. */
+export interface SupervisorEvents extends WorkerReports {
   /** A worker died, and another takes its place in `ms`. */
   workerDied(slot: number, cause: string, ms: number): void
 }
@@ -29,13 +18,16 @@ export interface SupervisorEvents {
 const SETTLED = 10_000
 const LONGEST_PAUSE = 10_000
 
-/** Runs the workers: starts them on the same ports, replaces those that die, and stops them all. */
+/** Runs the workers: starts them on the same ports, hands them each new Snapshot, replaces those that die, and stops them all. */
 export class Supervisor {
   readonly #scoreboard: Scoreboard
   readonly #sessions: SessionTable
   readonly #events: SupervisorEvents
-  readonly #workers = new Set<Worker>()
+  readonly #workers = new Set<WorkerLink>()
   #snapshot: Snapshot
+  /** By worker slot: the generation that the worker there has acknowledged. */
+  readonly #acknowledged: number[] = []
+  readonly #awaited = new Set<{ readonly generation: number; resolve(): void }>()
   /** How many there are to be. */
   #size = 0
   #stopping = false
@@ -66,6 +58,17 @@ export class Supervisor {
     return listeners
   }
 
+  /**
+   * Has all workers serve by another Snapshot, which has the same listeners. Resolves once every one has acknowledged it; a
+   * worker that dies meanwhile is replaced by one that starts with it, and that counts once it listens.
+   */
+  async apply(next: Snapshot): Promise<void> {
+    const patch = difference(this.#snapshot, next)
+    this.#snapshot = next
+    for (const worker of this.#workers) worker.apply(patch)
+    await this.#untilAcknowledged(next.generation)
+  }
+
   /** How many workers there are at this moment. */
   get workers(): number {
     return this.#workers.size
@@ -79,74 +82,59 @@ export class Supervisor {
   /** Lets exchanges in flight finish, for the time that the configuration allows, and ends all workers. */
   async stop(): Promise<void> {
     this.#stopping = true
-    const workers = [...this.#workers]
     for (const restart of this.#restarts) clearTimeout(restart)
-    const exits = workers.map((worker) => new Promise((resolve) => worker.once('exit', resolve)))
-    for (const worker of workers) worker.postMessage({ type: 'stop' } satisfies ControlMessage)
+    const workers = [...this.#workers]
+    for (const worker of workers) worker.stop()
     const { stop } = this.#snapshot.timeouts
     const timer = stop === 0 ? undefined : setTimeout(() => this.#terminate(), stop)
-    await Promise.all(exits)
+    await Promise.all(workers.map(({ ended }) => ended))
     clearTimeout(timer)
+    // There is nobody left to apply anything.
+    for (const { resolve } of this.#awaited) resolve()
   }
 
   #terminate(): void {
     for (const worker of this.#workers) worker.terminate()
   }
 
-  async #launch(slot: number, worker = startWorkerThread(slot)): Promise<readonly Listener[]> {
-    const start: WorkerStart = {
-      snapshot: this.#snapshot,
+  async #launch(slot: number, thread = startWorkerThread(slot)): Promise<readonly Listener[]> {
+    const snapshot = this.#snapshot
+    const start = {
+      snapshot,
       scoreboard: this.#scoreboard.memory,
       sessions: this.#sessions.memory,
       slot,
       workers: this.#size,
     }
-    worker.postMessage(start)
+    const worker = new WorkerLink(thread, start, this.#events)
+    worker.whenApplied = (generation) => this.#acknowledge(slot, generation)
     this.#workers.add(worker)
-    const logMemories: Uint8Array[] = []
-    const startedAt = performance.now()
-    let cause = 'it ended without a word'
-    worker.on('error', (error: Error) => {
-      cause = error.stack ?? String(error)
-    })
-    const listening = new Promise<readonly Listener[]>((resolve, reject) => {
-      worker.on('message', (message: WorkerMessage) => {
-        switch (message.type) {
-          case 'listening':
-            return resolve(message.listeners)
-          case 'listen-failed':
-            return reject(new ListenError(message.listener, message.code, message.message))
-          case 'log':
-            return this.#writeLog(message.batch, logMemories, worker)
-          case 'log-dropped':
-            return this.#events.logDropped(message.lines)
-          case 'samples':
-            return this.#events.samples(message.reports)
-          case 'event':
-            return this.#events.event(message.event)
-        }
-      })
-      worker.on('exit', () => reject(new Error(`a worker died at its start: ${cause}`)))
-    })
-    worker.on('exit', () => {
-      this.#workers.delete(worker)
-      this.#scoreboard.forget(slot)
-      if (!this.#stopping) this.#sessions.forgetExchanges()
-      listening.then(() => this.#stopping || this.#replace(slot, cause, performance.now() - startedAt), ignore)
-    })
-    return listening
+    void this.#survive(worker, slot)
+    try {
+      const listeners = await worker.listening
+      this.#acknowledge(slot, snapshot.generation)
+      return listeners
+    } catch (error) {
+      worker.terminate()
+      throw error
+    }
   }
 
-  /** @param memories of the worker's, by their numbers, as far as it has told of them */
-  #writeLog({ memory, shared, length }: Batch, memories: Uint8Array[], worker: Worker): void {
-    if (shared !== undefined) memories[memory] = new Uint8Array(shared)
-    this.#events.log(memories[memory]!.subarray(0, length), () =>
-      worker.postMessage({ type: 'log-written', memory } satisfies ControlMessage),
-    )
+  /** Puts in order what a worker leaves behind, and has another take its place. */
+  async #survive(worker: WorkerLink, slot: number): Promise<void> {
+    const startedAt = performance.now()
+    const cause = await worker.ended
+    this.#workers.delete(worker)
+    this.#scoreboard.forget(slot)
+    if (this.#stopping) return
+    this.#sessions.forgetExchanges()
+    // Whoever started one that never listened hears of it there.
+    if (worker.hasListened) this.#replace(slot, cause, performance.now() - startedAt)
   }
 
   /** Starts a worker in a dead one's place; the more of them die young, the later. */
   #replace(slot: number, cause: string, age: number): void {
+    if (this.#stopping) return
     this.#deaths = age < SETTLED ? this.#deaths + 1 : 0
     const pause = this.#deaths < 2 ? 0 : Math.min(LONGEST_PAUSE, 100 * 2 ** this.#deaths)
     this.#events.workerDied(slot, cause, pause)
@@ -156,6 +144,19 @@ export class Supervisor {
     }, pause)
     this.#restarts.add(restart)
   }
-}
 
-function ignore(): void {}
+  #acknowledge(slot: number, generation: number): void {
+    this.#acknowledged[slot] = Math.max(this.#acknowledged[slot] ?? 0, generation)
+    const oldest = Math.min(...this.#acknowledged)
+    for (const awaited of this.#awaited) if (awaited.generation <= oldest) awaited.resolve()
+  }
+
+  async #untilAcknowledged(generation: number): Promise<void> {
+    if (this.#stopping || Math.min(...this.#acknowledged) >= generation) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const awaited = { generation, resolve }
+    this.#awaited.add(awaited)
+    await promise
+    this.#awaited.delete(awaited)
+  }
+}

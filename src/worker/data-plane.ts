@@ -61,6 +61,8 @@ export class DataPlane {
     return group
   }
 
+  apply(_next: Snapshot): void {}
+
   accept(socket: ClientSocket, listener: Listener): void {
     this.#clients.accept(socket, listener)
   }

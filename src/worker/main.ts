@@ -11,6 +11,7 @@ import { AccessLog } from '../observability/access-log.ts'
 import { Scoreboard } from '../runtime/scoreboard.ts'
 import { SessionTable } from '../runtime/session-table.ts'
 import type { Listener } from '../runtime/snapshot.ts'
+import { patched, type SnapshotPatch } from '../runtime/snapshot-patch.ts'
 import { DataPlane } from './data-plane.ts'
 import type { ControlMessage, WorkerMessage, WorkerStart } from './messages.ts'
 
@@ -26,7 +27,8 @@ Buffer.poolSize = 8 * 1024
 
 const port = parentPort!
 const [start] = (await once(port, 'message')) as [WorkerStart]
-const { snapshot, scoreboard, sessions, slot, workers } = start
+const { scoreboard, sessions, slot, workers } = start
+let { snapshot } = start
 const tell = (message: WorkerMessage) => port.postMessage(message)
 
 const accessLog = new AccessLog(snapshot.accessLog, {
@@ -88,8 +90,17 @@ async function listenAll(): Promise<void> {
   tell({ type: 'listening', listeners: listening })
 }
 
+function apply(patch: SnapshotPatch): void {
+  snapshot = patched(snapshot, patch)
+  accessLog.apply(snapshot.accessLog)
+  plane.apply(snapshot)
+  tell({ type: 'applied', generation: snapshot.generation })
+}
+
 port.on('message', (message: ControlMessage) => {
   switch (message.type) {
+    case 'apply':
+      return apply(message.patch)
     case 'log-written':
       return accessLog.written(message.memory)
     case 'stop':

@@ -1,0 +1,104 @@
+import type { Worker } from 'node:worker_threads'
+import type { Batch } from '../observability/line-buffer.ts'
+import type { Listener } from '../runtime/snapshot.ts'
+import type { SnapshotPatch } from '../runtime/snapshot-patch.ts'
+import type { WorkerEvent } from '../runtime/worker-event.ts'
+import type { SampleReport } from '../skew/address-sample.ts'
+import type { ControlMessage, WorkerMessage, WorkerStart } from '../worker/messages.ts'
+import { ListenError } from './listen-error.ts'
+
+/** What workers report. */
+export interface WorkerReports {
+  /** Whole lines of the access log; `written` is to be called once they are needed no more. */
+  log(lines: Uint8Array, written: () => void): void
+  /** A worker had no room for that many lines of it. */
+  logDropped(lines: number): void
+  /** Something happened in a worker. */
+  event(event: WorkerEvent): void
+  /** Who has sent requests to a worker of late. */
+  samples(reports: readonly SampleReport[]): void
+}
+
+/** One worker, as the control plane sees it: its thread, and the messages from and to it. */
+export class WorkerLink {
+  /** Resolves to where it listens. Rejects with ListenError where it cannot, with Error where it ended before. */
+  readonly listening: Promise<readonly Listener[]>
+  /** Resolves once the thread has ended, to why. */
+  readonly ended: Promise<string>
+  /** Called with the generation of each Snapshot that it has applied. */
+  whenApplied: (generation: number) => void = () => {}
+  /** Whether it has listened. */
+  hasListened = false
+  readonly #thread: Worker
+  readonly #reports: WorkerReports
+  /** Memories of its access log, by their numbers, as far as it has told of them. */
+  readonly #logMemories: Uint8Array[] = []
+  readonly #listening = Promise.withResolvers<readonly Listener[]>()
+
+  constructor(thread: Worker, start: WorkerStart, reports: WorkerReports) {
+    this.#thread = thread
+    this.#reports = reports
+    this.listening = this.#listening.promise
+    thread.postMessage(start)
+    thread.on('message', (message: WorkerMessage) => this.#take(message))
+    this.ended = this.#untilEnded()
+  }
+
+  apply(patch: SnapshotPatch): void {
+    this.#tell({ type: 'apply', patch })
+  }
+
+  /** Lets its exchanges finish; then it ends. */
+  stop(): void {
+    this.#tell({ type: 'stop' })
+  }
+
+  terminate(): void {
+    void this.#thread.terminate()
+  }
+
+  #tell(message: ControlMessage): void {
+    this.#thread.postMessage(message)
+  }
+
+  #untilEnded(): Promise<string> {
+    let cause = 'it ended without a word'
+    this.#thread.on('error', (error: Error) => {
+      cause = error.stack ?? String(error)
+    })
+    return new Promise((resolve) => {
+      this.#thread.on('exit', () => {
+        this.#listening.reject(new Error(`a worker died at its start: ${cause}`))
+        resolve(cause)
+      })
+    })
+  }
+
+  #take(message: WorkerMessage): void {
+    switch (message.type) {
+      case 'listening':
+        this.hasListened = true
+        return this.#listening.resolve(message.listeners)
+      case 'listen-failed':
+        return this.#listening.reject(new ListenError(message.listener, message.code, message.message))
+      case 'applied':
+        return this.whenApplied(message.generation)
+      case 'log':
+        return this.#writeLog(message.batch)
+      case 'log-dropped':
+        return this.#reports.logDropped(message.lines)
+      case 'samples':
+        return this.#reports.samples(message.reports)
+      case 'event':
+        return this.#reports.event(message.event)
+      case 'stopped':
+        // Its thread ends by itself.
+        return
+    }
+  }
+
+  #writeLog({ memory, shared, length }: Batch): void {
+    if (shared !== undefined) this.#logMemories[memory] = new Uint8Array(shared)
+    this.#reports.log(this.#logMemories[memory]!.subarray(0, length), () => this.#tell({ type: 'log-written', memory }))
+  }
+}

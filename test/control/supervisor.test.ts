@@ -1,0 +1,156 @@
+/** Workers that are handed one Snapshot after the other: real threads, and when they count as having it. */
+import assert from 'node:assert/strict'
+import { describe, type TestContext, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import { parseConfig } from '../../src/config/file.ts'
+import { compile } from '../../src/control/compile.ts'
+import { SlotBook } from '../../src/control/slot-book.ts'
+import { Supervisor } from '../../src/control/supervisor.ts'
+import { Scoreboard } from '../../src/runtime/scoreboard.ts'
+import { SessionTable } from '../../src/runtime/session-table.ts'
+import type { PortListener, Snapshot } from '../../src/runtime/snapshot.ts'
+import { httpOrigin } from '../support/origin.ts'
+import { Gate } from './gate.ts'
+
+const workerModule = new URL('../../src/worker/main.ts', import.meta.url)
+const holdModule = new URL('held-worker.ts', import.meta.url)
+
+/** A real worker whose acknowledgements pass a gate. */
+class HeldWorker {
+  readonly gate = new Gate()
+  readonly thread = new Worker(workerModule, {
+    workerData: { gate: this.gate.memory },
+    execArgv: ['--import', holdModule.href],
+  })
+}
+
+/** One upstream with one server, at that address. */
+const configOf = (server: string) => `
+listeners: [{ address: 127.0.0.1, port: 0 }]
+accessLog: off
+routes: [{ path: /*, upstream: app }]
+upstreams:
+  app:
+    servers: [{ name: a, address: "${server}" }]
+`
+
+interface Stage {
+  readonly supervisor: Supervisor
+  /** The next Snapshot, with the server at that address. */
+  next(server: string): Snapshot
+  /** Why workers died. */
+  readonly deaths: string[]
+}
+
+function stage(test: TestContext, server: string): Stage {
+  const slots = new SlotBook()
+  const snapshotOf = (generation: number, server: string) =>
+    compile(parseConfig(configOf(server), 'limpet.yaml', {}), generation, slots, () => '')
+  const first = snapshotOf(1, server)
+  slots.adopt(first)
+  const deaths: string[] = []
+  const supervisor = new Supervisor(first, new Scoreboard(), new SessionTable(), {
+    log: (_, written) => written(),
+    logDropped: () => {},
+    event: () => {},
+    samples: () => {},
+    workerDied: (_, cause) => deaths.push(cause),
+  })
+  test.after(() => supervisor.stop())
+  return {
+    supervisor,
+    deaths,
+    next: (server) => ({
+      ...snapshotOf(supervisor.snapshot.generation + 1, server),
+      listeners: supervisor.snapshot.listeners,
+    }),
+  }
+}
+
+/** Whether a promise is settled once everything else has had its turn. */
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false
+  void promise.then(() => {
+    settled = true
+  })
+  for (let turns = 0; turns < 100; turns++) await turn()
+  return settled
+}
+
+describe('another Snapshot', () => {
+  test('is applied once every worker has acknowledged it, not only some', async (t) => {
+    const held = new HeldWorker()
+    const { supervisor, next, deaths } = stage(t, '127.0.0.1:1')
+    await supervisor.start(2, held.thread)
+    const applied = supervisor.apply(next('127.0.0.1:2'))
+    assert.equal(supervisor.snapshot.generation, 2)
+    await held.gate.arrivals(1)
+    assert.equal(await isSettled(applied), false)
+    held.gate.allow(1)
+    await applied
+    assert.deepEqual(deaths, [])
+  })
+
+  test('may come before the one before is acknowledged; each waits for its own', async (t) => {
+    const held = new HeldWorker()
+    const { supervisor, next, deaths } = stage(t, '127.0.0.1:1')
+    await supervisor.start(1, held.thread)
+    const second = supervisor.apply(next('127.0.0.1:2'))
+    const third = supervisor.apply(next('127.0.0.1:3'))
+    held.gate.allow(1)
+    await second
+    await held.gate.arrivals(2)
+    assert.equal(await isSettled(third), false)
+    held.gate.allow(2)
+    await third
+    assert.deepEqual(deaths, [])
+  })
+
+  test('counts as applied where a worker dies meanwhile once another listens in its place, with that Snapshot', async (t) => {
+    const [one, two] = await Promise.all(
+      ['one', 'two'].map((name) => httpOrigin(t, (_, response) => response.end(name))),
+    )
+    const held = new HeldWorker()
+    const { supervisor, next, deaths } = stage(t, one!.address)
+    const [listener] = await supervisor.start(1, held.thread)
+    const answer = async () => (await fetch(`http://127.0.0.1:${(listener as PortListener).port}/`)).text()
+    assert.equal(await answer(), 'one')
+    const applied = supervisor.apply(next(two!.address))
+    await held.gate.arrivals(1)
+    await held.thread.terminate()
+    await applied
+    assert.equal(await answer(), 'two')
+    assert.equal(deaths.length, 1)
+  })
+
+  test('one after the other, with a worker that starts meanwhile, reaches all of them', async (t) => {
+    const { supervisor, next, deaths } = stage(t, '127.0.0.1:1')
+    const held = new HeldWorker()
+    held.gate.allow(0x7fff_ffff)
+    await supervisor.start(2, held.thread)
+    for (let port = 2; port < 12; port++) {
+      if (port === 6) void held.thread.terminate()
+      await supervisor.apply(next(`127.0.0.1:${port}`))
+    }
+    assert.equal(supervisor.snapshot.generation, 11)
+    assert.equal(supervisor.snapshot.upstreams[0]!.servers[0]!.address, '127.0.0.1:11')
+    // Another cause than the test would be a difference that a worker could not apply.
+    assert.ok(
+      deaths.every((cause) => cause === 'it ended without a word'),
+      deaths.join(),
+    )
+  })
+
+  test('is waited for no longer once all are stopped', async (t) => {
+    const held = new HeldWorker()
+    const { supervisor, next } = stage(t, '127.0.0.1:1')
+    await supervisor.start(1, held.thread)
+    const applied = supervisor.apply(next('127.0.0.1:2'))
+    await held.gate.arrivals(1)
+    const stopped = supervisor.stop()
+    await held.thread.terminate()
+    await Promise.all([stopped, applied])
+    await supervisor.apply(next('127.0.0.1:3'))
+  })
+})
