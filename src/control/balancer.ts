@@ -1,65 +1,36 @@
-import { availableParallelism } from 'node:os'
 import type { Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import type { AdminPlace, AdminServer } from '../admin/admin-server.ts'
 import type { Config } from '../config/schema.ts'
 import { warningsOf } from '../config/warnings.ts'
-import { HealthMonitor } from '../health/health-monitor.ts'
-import type { LogFile } from '../observability/log-file.ts'
-import { MAX_WORKERS } from '../runtime/bounds.ts'
-import { Scoreboard } from '../runtime/scoreboard.ts'
-import type { SessionTable } from '../runtime/session-table.ts'
-import type { Listener } from '../runtime/snapshot.ts'
-import { describeSkew } from '../skew/skew-watch.ts'
-import { version } from '../version.ts'
+import type { Listener, Snapshot } from '../runtime/snapshot.ts'
+import { difference, patched } from '../runtime/snapshot-patch.ts'
+import { subjectOf } from './admin-subject.ts'
 import { compile } from './compile.ts'
-import { EventLog } from './event-log.ts'
+import { adminOf, assertSameFixedSettings, workersOf } from './fixed-settings.ts'
 import { InstanceLock, keepsState, warningOfAnother } from './instance-lock.ts'
+import { warningsOfSecrets } from './kept-sessions.ts'
 import { ListenError } from './listen-error.ts'
 import { openAccessLog } from './open-access-log.ts'
-import { openSessions } from './open-sessions.ts'
-import type { SessionStore } from './session-store.ts'
-import { SkewAlarm } from './skew-alarm.ts'
-import { SlotBook } from './slot-book.ts'
+import { assemble, type Parts } from './parts.ts'
 import { StateDirectory } from './state-directory.ts'
-import { Supervisor } from './supervisor.ts'
 
 /** A load balancer at work: what `limpet run` starts and stops. */
 export class Balancer {
-  /** Where it listens; a port 0 of the configuration has become a real one. */
-  readonly listeners: readonly Listener[]
   readonly workers: number
-  readonly #supervisor: Supervisor
-  readonly #health: HealthMonitor
-  readonly #accessLog: LogFile
-  readonly #store: SessionStore | undefined
-  readonly #skew: SkewAlarm
-  readonly #lock: InstanceLock | undefined
+  readonly #parts: Parts
+  #config: Config
+  #lock: InstanceLock | undefined
   #admin: AdminServer | undefined
+  /** One configuration after the other is applied. */
+  #applying: Promise<unknown> = Promise.resolve()
+  #isStopping = false
 
-  private constructor(
-    listeners: readonly Listener[],
-    workers: number,
-    supervisor: Supervisor,
-    health: HealthMonitor,
-    accessLog: LogFile,
-    store: SessionStore | undefined,
-    skew: SkewAlarm,
-    lock: InstanceLock | undefined,
-  ) {
-    this.listeners = listeners
-    this.workers = workers
-    this.#supervisor = supervisor
-    this.#health = health
-    this.#accessLog = accessLog
-    this.#store = store
-    this.#skew = skew
+  private constructor(config: Config, parts: Parts, lock: InstanceLock | undefined) {
+    this.workers = workersOf(config)
+    this.#config = config
+    this.#parts = parts
     this.#lock = lock
-  }
-
-  /** Where the admin API answers; undefined where it is off. */
-  get adminPlace(): AdminPlace | undefined {
-    return this.#admin?.place
   }
 
   /**
@@ -72,76 +43,40 @@ export class Balancer {
     for (const warning of warningsOf(config)) log.warn(warning)
     const accessLog = openAccessLog(config.accessLog.file, log)
     const state = new StateDirectory(config.stateDirectory, process.env, (trouble) => log.warn(trouble))
-    const another = await warningOfAnother(config, state.path)
-    if (another !== undefined) log.warn(another)
-    const lock = keepsState(config) ? await InstanceLock.take(config, state.path) : undefined
-    const snapshot = compile(config, 1, new SlotBook(), () => state.secret())
-    const { sessions, store } = openSessions(config, snapshot, state, log)
-    const skew = new SkewAlarm(snapshot.upstreams, log)
-    const scoreboard = new Scoreboard()
-    const events = new EventLog(log)
-    const health = new HealthMonitor(snapshot.upstreams, scoreboard, {
-      worse: (line) => log.warn(line),
-      better: (line) => log.info(line),
-      shortage: (code) => events.shortage(code),
-    })
-    const supervisor = new Supervisor(snapshot, scoreboard, sessions, {
-      log: (lines, written) => accessLog.append(lines, written),
-      logDropped: (lines) => accessLog.drop(lines),
-      samples: (reports) => skew.hear(reports),
-      event(event) {
-        health.hear(event)
-        events.hear(event)
-      },
-      workerDied(slot, cause, ms) {
-        log.error(`worker ${slot} died and is replaced${ms > 0 ? ` in ${ms} ms` : ''}: ${cause}`)
-      },
-    })
-    const workers = config.workers ?? Math.min(availableParallelism(), MAX_WORKERS)
+    const lock = await lockState(config, state, log)
+    const parts = await assemble(config, state, accessLog, log)
+    for (const warning of warningsOfSecrets(config, state)) log.warn(warning)
+    const balancer = new Balancer(config, parts, lock)
+    const { health, supervisor, slots } = parts
     await health.start()
     try {
-      const listeners = await supervisor.start(workers, firstThread)
-      const balancer = new Balancer(listeners, workers, supervisor, health, accessLog, store, skew, lock)
-      if (config.admin !== undefined && config.admin !== 'off')
-        await balancer.#startAdmin(config.admin, sessions, scoreboard)
-      return balancer
+      await supervisor.start(balancer.workers, firstThread)
     } catch (error) {
       lock?.release()
       health.stop()
       throw error
     }
+    slots.acknowledge(supervisor.snapshot.generation)
+    await balancer.#startAdmin()
+    return balancer
   }
 
-  async #startAdmin(place: AdminPlace, sessions: SessionTable, scoreboard: Scoreboard): Promise<void> {
-    const supervisor = this.#supervisor
-    const health = this.#health
-    const accessLog = this.#accessLog
-    const { watch } = this.#skew
+  /** Where it listens; a port 0 of the configuration has become a real one. */
+  get listeners(): readonly Listener[] {
+    return this.#parts.supervisor.snapshot.listeners
+  }
+
+  /** Where the admin API answers; undefined where it is off. */
+  get adminPlace(): AdminPlace | undefined {
+    return this.#admin?.place
+  }
+
+  async #startAdmin(): Promise<void> {
+    const place = adminOf(this.#config)
+    if (place === undefined) return
     const { AdminServer } = await import('../admin/admin-server.ts')
     try {
-      this.#admin = await AdminServer.start(place, {
-        version,
-        startedAt: Date.now(),
-        sessions,
-        scoreboard,
-        get snapshot() {
-          return supervisor.snapshot
-        },
-        get workers() {
-          return supervisor.workers
-        },
-        get droppedLogLines() {
-          return accessLog.dropped
-        },
-        causeOf: (upstream, server, bit) => health.causeOf(upstream, server, bit),
-        warnings({ name }) {
-          const panic = health.panicOf(name)
-          return [
-            ...(panic === undefined ? [] : [{ code: 'panic' as const, message: panic }]),
-            ...watch.of(name).map((skew) => ({ code: 'skew' as const, message: describeSkew(skew) })),
-          ]
-        },
-      })
+      this.#admin = await AdminServer.start(place, subjectOf(this.#parts))
     } catch (error) {
       await this.stop()
       const { code = '', message } = error as NodeJS.ErrnoException
@@ -149,22 +84,91 @@ export class Balancer {
     }
   }
 
-  /** Opens the access log's file anew, after it was rotated. */
+  /**
+   * Serves by another configuration from now on; resolves once every worker does. What has not changed goes on as it was, and
+   * exchanges in flight end as they began. Where this throws, nothing has changed.
+   *
+   * @throws ConfigError where it changes what only a restart can, or there is no room for its servers at present
+   */
+  apply(config: Config): Promise<void> {
+    const applied = this.#applying.then(() => this.#apply(config))
+    this.#applying = applied.catch(() => undefined)
+    return applied
+  }
+
+  async #apply(config: Config): Promise<void> {
+    const { slots, reclaimer, sessions, health, skew, supervisor } = this.#parts
+    this.#assertRunning()
+    assertSameFixedSettings(this.#config, config)
+    await reclaimer.reclaim()
+    const next = this.#next(config)
+    const before = this.#config
+    this.#config = config
+    this.#warnOfNews(before, config)
+    slots.adopt(next)
+    // Whoever saves sessions, checks servers or counts requests knows of a server before a worker sends it the first request.
+    await sessions.apply(config, next)
+    this.#assertRunning()
+    health.apply(next.upstreams)
+    skew.apply(next.upstreams)
+    await supervisor.apply(next)
+    slots.acknowledge(next.generation)
+    reclaimer.watch()
+    if (keepsState(config) && !keepsState(before) && !this.#isStopping) await this.#lockState()
+  }
+
+  /** The Snapshot that follows the current one; what does not change in it are the same objects. */
+  #next(config: Config): Snapshot {
+    const { slots, state, supervisor } = this.#parts
+    const { snapshot } = supervisor
+    const compiled = compile(config, snapshot.generation + 1, slots, () => state.secret())
+    return patched(snapshot, difference(snapshot, { ...compiled, listeners: snapshot.listeners }))
+  }
+
+  /** Logs what is worth a warning in a configuration and was not in the one before. */
+  #warnOfNews(before: Config, config: Config): void {
+    const { state, log } = this.#parts
+    const known = new Set([...warningsOf(before), ...warningsOfSecrets(before, state)])
+    for (const warning of [...warningsOf(config), ...warningsOfSecrets(config, state)]) {
+      if (!known.has(warning)) log.warn(warning)
+    }
+  }
+
+  #assertRunning(): void {
+    if (this.#isStopping) throw new Error('Limpet is stopping, and no other configuration is applied')
+  }
+
+  async #lockState(): Promise<void> {
+    const { state, log } = this.#parts
+    this.#lock ??= await lockState(this.#config, state, log)
+  }
+
+  /** Reopens the access log's file, after it was rotated. */
   reopenLog(): void {
-    this.#accessLog.reopen()
+    this.#parts.accessLog.reopen()
   }
 
   /** Lets exchanges in flight finish, then closes everything. */
   async stop(): Promise<void> {
+    const { reclaimer, sessions, skew, health, supervisor, accessLog } = this.#parts
+    this.#isStopping = true
     // Who is started in its place may do so from now on.
     this.#lock?.release()
     // What is in flight may take long to finish, and whoever starts the next run need not wait for that.
-    void this.#store?.flush()
+    void sessions.flush()
     await this.#admin?.close()
-    this.#skew.close()
-    this.#health.stop()
-    await this.#supervisor.stop()
-    await this.#store?.close()
-    await this.#accessLog.close()
+    reclaimer.close()
+    skew.close()
+    health.stop()
+    await supervisor.stop()
+    await sessions.close()
+    await accessLog.close()
   }
+}
+
+/** Shows others that the state directory is in use, and warns where it is by another; undefined where nothing is kept there. */
+async function lockState(config: Config, state: StateDirectory, log: Logger): Promise<InstanceLock | undefined> {
+  const another = await warningOfAnother(config, state.path)
+  if (another !== undefined) log.warn(another)
+  return keepsState(config) ? await InstanceLock.take(config, state.path) : undefined
 }

@@ -1,0 +1,32 @@
+import type { Subject } from '../admin/subject.ts'
+import { describeSkew } from '../skew/skew-watch.ts'
+import { version } from '../version.ts'
+import type { Parts } from './parts.ts'
+
+/** A balancer that has just started, as the admin API sees it. */
+export function subjectOf({ supervisor, sessions, scoreboard, accessLog, health, skew }: Parts): Subject {
+  return {
+    version,
+    startedAt: Date.now(),
+    listeners: supervisor.snapshot.listeners,
+    sessions: sessions.table,
+    scoreboard,
+    get snapshot() {
+      return supervisor.snapshot
+    },
+    get workers() {
+      return supervisor.workers
+    },
+    get droppedLogLines() {
+      return accessLog.dropped
+    },
+    causeOf: (upstream, server, bit) => health.causeOf(upstream, server, bit),
+    warnings({ name, slot }) {
+      const panic = health.panicOf(name)
+      return [
+        ...(panic === undefined ? [] : [{ code: 'panic' as const, message: panic }]),
+        ...skew.watch.of(slot).map((skew) => ({ code: 'skew' as const, message: describeSkew(skew) })),
+      ]
+    },
+  }
+}

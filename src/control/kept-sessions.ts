@@ -1,0 +1,70 @@
+import { createHmac } from 'node:crypto'
+import type { Logger } from 'pino'
+import type { Config } from '../config/schema.ts'
+import { SessionTable } from '../runtime/session-table.ts'
+import { SIP_KEY_SIZE } from '../runtime/sip-hash.ts'
+import type { Snapshot, Upstream } from '../runtime/snapshot.ts'
+import { keepsState } from './instance-lock.ts'
+import { SessionStore } from './session-store.ts'
+import type { StateDirectory } from './state-directory.ts'
+
+/** The sessions of a run: the table that all threads share, and the file that they come from and go to. */
+export class KeptSessions {
+  readonly table: SessionTable
+  readonly #state: StateDirectory
+  readonly #log: Logger
+  /** Undefined as long as nothing is worth keeping: addresses that a policy alone ties to servers go where they went anyway. */
+  #store: SessionStore | undefined
+
+  constructor(config: Config, state: StateDirectory, log: Logger) {
+    this.#state = state
+    this.#log = log
+    this.table = keepsState(config) ? SessionTable.withKey(sessionKey(state)) : new SessionTable()
+  }
+
+  /**
+   * Takes over idle limits and servers from a Snapshot that was made of that configuration; where it is the first with sessions
+   * to keep, takes in what an earlier run has left of them.
+   */
+  async apply(config: Config, { upstreams }: Snapshot): Promise<void> {
+    this.table.heed(upstreams)
+    const kept = keptUpstreams(config, upstreams)
+    if (this.#store !== undefined) await this.#store.apply(kept)
+    else if (kept.length > 0) this.#open(config, kept)
+  }
+
+  #open({ listeners }: Config, kept: readonly Upstream[]): void {
+    this.#store = new SessionStore(this.table, this.#state, kept, listeners)
+    const restored = this.#store.load()
+    if (restored > 0) this.#log.info(`${restored} session(s) go on`)
+  }
+
+  /** Saves what has changed so far. */
+  async flush(): Promise<void> {
+    await this.#store?.flush()
+  }
+
+  /** Saves for the last time. */
+  async close(): Promise<void> {
+    await this.#store?.close()
+  }
+}
+
+/** Those whose affinity the operator has written. */
+function keptUpstreams(config: Config, upstreams: readonly Upstream[]): readonly Upstream[] {
+  const names = new Set(config.upstreams.flatMap(({ name, affinity }) => (affinity === undefined ? [] : name)))
+  return upstreams.filter(({ name }) => names.has(name))
+}
+
+/** What ids of sessions that are kept are hashed under: the same in the next run. */
+function sessionKey(state: StateDirectory): Uint8Array {
+  return createHmac('sha256', state.secret()).update('limpet session ids 1').digest().subarray(0, SIP_KEY_SIZE)
+}
+
+/** Warnings of cookies that are signed with a secret which no other replica has: one for each upstream. */
+export function warningsOfSecrets({ upstreams }: Config, state: StateDirectory): string[] {
+  const secret = state.holds('secret') ? `${state.path}/secret` : 'one that lasts as long as this run'
+  return upstreams
+    .filter(({ affinity }) => affinity?.type === 'cookie' && affinity.secrets === undefined)
+    .map(({ name }) => `upstream ${name}: affinity has no secrets; ${secret} serves, and other replicas need the same`)
+}

@@ -1,0 +1,58 @@
+import type { Logger } from 'pino'
+import type { Config } from '../config/schema.ts'
+import { HealthMonitor } from '../health/health-monitor.ts'
+import type { LogFile } from '../observability/log-file.ts'
+import { Scoreboard } from '../runtime/scoreboard.ts'
+import { compile } from './compile.ts'
+import { EventLog } from './event-log.ts'
+import { KeptSessions } from './kept-sessions.ts'
+import { SkewAlarm } from './skew-alarm.ts'
+import { SlotBook } from './slot-book.ts'
+import { SlotReclaimer } from './slot-reclaimer.ts'
+import type { StateDirectory } from './state-directory.ts'
+import { Supervisor } from './supervisor.ts'
+
+/** What a balancer consists of. */
+export interface Parts {
+  readonly log: Logger
+  readonly state: StateDirectory
+  readonly accessLog: LogFile
+  readonly slots: SlotBook
+  readonly reclaimer: SlotReclaimer
+  readonly scoreboard: Scoreboard
+  readonly sessions: KeptSessions
+  readonly health: HealthMonitor
+  readonly skew: SkewAlarm
+  readonly supervisor: Supervisor
+}
+
+/** Makes the parts of a balancer for its first Snapshot, each told what it wants to hear of; nothing runs yet. */
+export async function assemble(config: Config, state: StateDirectory, accessLog: LogFile, log: Logger): Promise<Parts> {
+  const slots = new SlotBook()
+  const snapshot = compile(config, 1, slots, () => state.secret())
+  slots.adopt(snapshot)
+  const sessions = new KeptSessions(config, state, log)
+  await sessions.apply(config, snapshot)
+  const scoreboard = new Scoreboard()
+  const skew = new SkewAlarm(snapshot.upstreams, log)
+  const events = new EventLog(log)
+  const health = new HealthMonitor(snapshot.upstreams, scoreboard, {
+    worse: (line) => log.warn(line),
+    better: (line) => log.info(line),
+    shortage: (code) => events.shortage(code),
+  })
+  const supervisor = new Supervisor(snapshot, scoreboard, sessions.table, {
+    log: (lines, written) => accessLog.append(lines, written),
+    logDropped: (lines) => accessLog.drop(lines),
+    samples: (reports) => skew.hear(reports),
+    event(event) {
+      health.hear(event)
+      events.hear(event)
+    },
+    workerDied(slot, cause, ms) {
+      log.error(`worker ${slot} died and is replaced${ms > 0 ? ` in ${ms} ms` : ''}: ${cause}`)
+    },
+  })
+  const reclaimer = new SlotReclaimer(slots, scoreboard, sessions.table)
+  return { log, state, accessLog, slots, reclaimer, scoreboard, sessions, health, skew, supervisor }
+}

@@ -1,0 +1,166 @@
+/** Another configuration for a balancer at work: what it takes over, and what it refuses. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, type TestContext, test } from 'node:test'
+import { pino } from 'pino'
+import { parseConfig } from '../../src/config/file.ts'
+import type { Config } from '../../src/config/schema.ts'
+import { Balancer } from '../../src/control/balancer.ts'
+import { MAX_SERVERS } from '../../src/runtime/bounds.ts'
+
+const CONFIG = `
+listeners: [{ address: 127.0.0.1, port: 0 }]
+workers: 2
+admin: { port: 0 }
+stateDirectory: FOLDER
+accessLog: { file: FOLDER/access.log }
+routes: [{ path: /*, upstream: app }]
+upstreams:
+  app:
+    servers:
+      - { name: a, address: "127.0.0.1:1", weight: 3 }
+      - { name: b, address: "127.0.0.1:2" }
+`
+
+interface Stage {
+  readonly balancer: Balancer
+  /** The configuration above with some of its text replaced. */
+  edited(text: string | RegExp, by: string): Config
+  /** What the admin API says: the generation, and the servers with their weights. */
+  state(): Promise<{ generation: number; servers: string }>
+  /** Lines of the program's own log. */
+  readonly log: string[]
+}
+
+async function stage(t: TestContext): Promise<Stage> {
+  const folder = mkdtempSync(join(tmpdir(), 'limpet-balancer-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const config = (text: string) => parseConfig(text.replaceAll('FOLDER', folder), 'limpet.yaml', {})
+  const log: string[] = []
+  const logger = pino({ base: null }, { write: (line: string) => log.push(JSON.parse(line).msg) })
+  const balancer = await Balancer.start(config(CONFIG), logger)
+  t.after(() => balancer.stop())
+  const { address, port } = balancer.adminPlace!
+  const ask = async (path: string) => (await fetch(`http://${address}:${port}/v1/${path}`)).json()
+  return {
+    balancer,
+    log,
+    edited(text, by) {
+      const edited = CONFIG.replace(text, by)
+      assert.notEqual(edited, CONFIG, `${text} is not in the configuration`)
+      return config(edited)
+    },
+    async state() {
+      const [{ generation }, { upstreams }] = (await Promise.all([ask('status'), ask('upstreams')])) as [
+        { generation: number },
+        { upstreams: { name: string; servers: { name: string; weight: number }[] }[] },
+      ]
+      const servers = upstreams.flatMap((upstream) =>
+        upstream.servers.map(({ name, weight }) => `${upstream.name} ${name} ${weight}`),
+      )
+      return { generation, servers: servers.join(', ') }
+    },
+  }
+}
+
+test('a changed configuration is what the admin API shows once it is applied', async (t) => {
+  const { balancer, edited, state } = await stage(t)
+  assert.deepEqual(await state(), { generation: 1, servers: 'app a 3, app b 1' })
+  await balancer.apply(edited('weight: 3', 'weight: 5'))
+  assert.deepEqual(await state(), { generation: 2, servers: 'app a 5, app b 1' })
+  await balancer.apply(edited('upstreams:', 'upstreams:\n  api: { servers: [{ name: z, address: "127.0.0.1:3" }] }'))
+  assert.deepEqual(await state(), { generation: 3, servers: 'api z 1, app a 3, app b 1' })
+})
+
+test('several at once are applied one after the other, whatever becomes of each', async (t) => {
+  const { balancer, edited, state } = await stage(t)
+  const outcomes = await Promise.allSettled([
+    balancer.apply(edited('weight: 3', 'weight: 5')),
+    balancer.apply(edited('workers: 2', 'workers: 3')),
+    balancer.apply(edited('weight: 3', 'weight: 7')),
+    balancer.apply(edited('name: b', 'name: c')),
+  ])
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled', 'fulfilled'],
+  )
+  assert.deepEqual(await state(), { generation: 4, servers: 'app a 3, app c 1' })
+})
+
+describe('what only a restart can change is refused by its key, and nothing changes:', () => {
+  const refused: Readonly<Record<string, readonly [text: string | RegExp, by: string]>> = {
+    listeners: ['address: 127.0.0.1, port: 0', 'address: 127.0.0.2, port: 0'],
+    workers: ['workers: 2', 'workers: 3'],
+    instance: ['workers: 2', 'workers: 2\ninstance: other'],
+    stateDirectory: ['stateDirectory: FOLDER', 'stateDirectory: FOLDER/other'],
+    admin: ['admin: { port: 0 }', 'admin: off'],
+    'accessLog.file': ['FOLDER/access.log', 'FOLDER/other.log'],
+  }
+  test('each of them', async (t) => {
+    const { balancer, edited, state } = await stage(t)
+    for (const [key, [text, by]] of Object.entries(refused)) {
+      await assert.rejects(balancer.apply(edited(text, by)), {
+        name: 'ConfigError',
+        message:
+          `${key}: expected what it was when Limpet started, found a change (restart Limpet to apply it, or take it back)\n` +
+          '1 problem in the configuration',
+      })
+    }
+    assert.deepEqual(await state(), { generation: 1, servers: 'app a 3, app b 1' })
+  })
+
+  test('all at once', async (t) => {
+    const { balancer, edited } = await stage(t)
+    const several = edited('workers: 2\nadmin: { port: 0 }', 'workers: 3\nadmin: off')
+    await assert.rejects(balancer.apply(several), {
+      message: /^workers: .*\nadmin: .*\n2 problems in the configuration$/,
+    })
+  })
+})
+
+test('where there is no room for its servers, that is said, and nothing changes', async (t) => {
+  const { balancer, edited, state } = await stage(t)
+  const [{ upstreams }, config] = [edited('name: b', 'name: c'), edited('weight: 3', 'weight: 5')]
+  const [app] = upstreams
+  const many = Array.from({ length: MAX_SERVERS - 1 }, (_, index) => ({ ...app!.servers[1]!, name: `s${index}` }))
+  // Two slots are not free before this one is applied.
+  await assert.rejects(
+    balancer.apply({ ...config, upstreams: [{ ...app!, servers: many }] }),
+    /upstreams: expected at most 16382 new servers at present, found 16383: removed ones keep their place/,
+  )
+  assert.deepEqual(await state(), { generation: 1, servers: 'app a 3, app b 1' })
+  await balancer.apply(config)
+  assert.deepEqual(await state(), { generation: 2, servers: 'app a 5, app b 1' })
+})
+
+test('servers may change far more often than there are slots', async (t) => {
+  const { balancer, edited, state } = await stage(t)
+  const config = edited('weight: 3', 'weight: 5')
+  const [app] = config.upstreams
+  for (let turn = 0; turn < 5; turn++) {
+    const servers = Array.from({ length: 5000 }, (_, index) => ({ ...app!.servers[1]!, name: `${turn}-${index}` }))
+    await balancer.apply({ ...config, upstreams: [{ ...app!, servers: [app!.servers[0]!, ...servers] }] })
+  }
+  await balancer.apply(config)
+  assert.deepEqual(await state(), { generation: 7, servers: 'app a 5, app b 1' })
+})
+
+test('a warning is logged where it is new, and not again', async (t) => {
+  const { balancer, edited, log } = await stage(t)
+  const withCookie = edited('    servers:', '    affinity: cookie\n    servers:')
+  const warnings = () => log.filter((line) => line.includes('affinity has no secrets'))
+  assert.equal(warnings().length, 0)
+  await balancer.apply(withCookie)
+  await balancer.apply(withCookie)
+  assert.equal(warnings().length, 1, log.join('\n'))
+})
+
+test('nothing is applied any more once it is stopped', async (t) => {
+  const { balancer, edited } = await stage(t)
+  const going = balancer.apply(edited('weight: 3', 'weight: 5'))
+  await balancer.stop()
+  await going.catch(({ message }) => assert.match(message, /Limpet is stopping/))
+  await assert.rejects(balancer.apply(edited('weight: 3', 'weight: 7')), /Limpet is stopping/)
+})
