@@ -72,10 +72,10 @@ function changeOfRecord(before: Fields, next: Fields): Change | undefined {
 
 function changeOfList(before: readonly unknown[], next: readonly unknown[]): Change | undefined {
   const items: Item[] = []
-  const counterpart = counterparts(before)
+  const places = new Places(before, next.length)
   let isSame = before.length === next.length
   for (const [index, value] of next.entries()) {
-    const of = counterpart(value, index)
+    const of = places.find(value, index)
     const change = of === undefined ? undefined : changeOf(before[of], value)
     isSame &&= of === index && change === undefined
     if (of === undefined) items.push({ value })
@@ -92,20 +92,42 @@ function keep(items: Item[], from: number): void {
   else items.push({ from, count: 1 })
 }
 
-/** Finds for an item of the next list the place that it had in the one before: by its name, else by all that it says. */
-function counterparts(before: readonly unknown[]): (item: unknown, index: number) => number | undefined {
-  let places: Map<string, number> | undefined
-  return (item, index) => {
-    if (index < before.length && Object.is(before[index], item)) return index
-    const identity = identityOf(item)
-    if (index < before.length && identityOf(before[index]) === identity) return index
-    places ??= new Map(before.map((each, place) => [identityOf(each), place]))
-    return places.get(identity)
+/** Where items of the next list stood in the one before: known by their names, else by all that they say. */
+class Places {
+  readonly #before: readonly unknown[]
+  /** By how much those move that stand behind the only place where items come or go. */
+  readonly #shift: number
+  /** Made for the first item that is elsewhere. */
+  #byIdentity: ReadonlyMap<string, number> | undefined
+
+  constructor(before: readonly unknown[], next: number) {
+    this.#before = before
+    this.#shift = before.length - next
+  }
+
+  /** Undefined for an item that is new. */
+  find(item: unknown, index: number): number | undefined {
+    if (this.#isAt(index, item)) return index
+    if (this.#isAt(index + this.#shift, item)) return index + this.#shift
+    this.#byIdentity ??= new Map(this.#before.map((each, place) => [identityOf(each), place]))
+    return this.#byIdentity.get(identityOf(item))
+  }
+
+  #isAt(place: number, item: unknown): boolean {
+    if (place < 0 || place >= this.#before.length) return false
+    const other = this.#before[place]
+    const name = nameOf(item)
+    return name === undefined ? changeOf(other, item) === undefined : nameOf(other) === name
   }
 }
 
 function identityOf(item: unknown): string {
-  return isRecord(item) && typeof item.name === 'string' ? `name ${item.name}` : JSON.stringify(item)
+  const name = nameOf(item)
+  return name === undefined ? JSON.stringify(item) : `name ${name}`
+}
+
+function nameOf(item: unknown): string | undefined {
+  return isRecord(item) && typeof item.name === 'string' ? item.name : undefined
 }
 
 function applied(before: unknown, change: Change): unknown {
