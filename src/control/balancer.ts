@@ -22,8 +22,8 @@ export class Balancer {
   #config: Config
   #lock: InstanceLock | undefined
   #admin: AdminServer | undefined
-  /** One configuration after the other is applied. */
-  #applying: Promise<unknown> = Promise.resolve()
+  /** One configuration is handed over after the other. */
+  #handingOver: Promise<unknown> = Promise.resolve()
   #isStopping = false
 
   private constructor(config: Config, parts: Parts, lock: InstanceLock | undefined) {
@@ -86,17 +86,23 @@ export class Balancer {
 
   /**
    * Serves by another configuration from now on; resolves once every worker does. What has not changed goes on as it was, and
-   * exchanges in flight end as they began. Where this throws, nothing has changed.
+   * exchanges in flight end as they began. If this throws, nothing has changed.
    *
    * @throws ConfigError where it changes what only a restart can, or there is no room for its servers at present
    */
-  apply(config: Config): Promise<void> {
-    const applied = this.#applying.then(() => this.#apply(config))
-    this.#applying = applied.catch(() => undefined)
-    return applied
+  async apply(config: Config): Promise<void> {
+    const handedOver = this.#handingOver.then(() => this.#handOver(config))
+    // The next one need not wait for workers: it may be what brings them back.
+    this.#handingOver = handedOver.catch(() => undefined)
+    const { generation, acknowledged } = await handedOver
+    await acknowledged
+    const { slots, reclaimer } = this.#parts
+    slots.acknowledge(generation)
+    reclaimer.watch()
   }
 
-  async #apply(config: Config): Promise<void> {
+  /** Has every part take over a configuration, and the workers last. */
+  async #handOver(config: Config): Promise<{ generation: number; acknowledged: Promise<void> }> {
     const { slots, reclaimer, sessions, health, skew, supervisor } = this.#parts
     this.#assertRunning()
     assertSameFixedSettings(this.#config, config)
@@ -104,17 +110,16 @@ export class Balancer {
     const next = this.#next(config)
     const before = this.#config
     this.#config = config
-    this.#warnOfNews(before, config)
     slots.adopt(next)
-    // Whoever saves sessions, checks servers or counts requests knows of a server before a worker sends it the first request.
+    this.#warnOfNews(before, config)
+    // Whatever saves sessions, checks servers or counts requests knows a server before a worker sends it the first request.
     await sessions.apply(config, next)
     this.#assertRunning()
     health.apply(next.upstreams)
     skew.apply(next.upstreams)
-    await supervisor.apply(next)
-    slots.acknowledge(next.generation)
-    reclaimer.watch()
-    if (keepsState(config) && !keepsState(before) && !this.#isStopping) await this.#lockState()
+    const acknowledged = supervisor.apply(next)
+    if (keepsState(config) && !keepsState(before)) await this.#lockState()
+    return { generation: next.generation, acknowledged }
   }
 
   /** The Snapshot that follows the current one; what does not change in it are the same objects. */
@@ -125,7 +130,7 @@ export class Balancer {
     return patched(snapshot, difference(snapshot, { ...compiled, listeners: snapshot.listeners }))
   }
 
-  /** Logs what is worth a warning in a configuration and was not in the one before. */
+  /** Logs the warnings of a configuration that the one before did not give. */
   #warnOfNews(before: Config, config: Config): void {
     const { state, log } = this.#parts
     const known = new Set([...warningsOf(before), ...warningsOfSecrets(before, state)])
@@ -141,6 +146,7 @@ export class Balancer {
   async #lockState(): Promise<void> {
     const { state, log } = this.#parts
     this.#lock ??= await lockState(this.#config, state, log)
+    if (this.#isStopping) this.#lock?.release()
   }
 
   /** Reopens the access log's file, after it was rotated. */
@@ -152,7 +158,7 @@ export class Balancer {
   async stop(): Promise<void> {
     const { reclaimer, sessions, skew, health, supervisor, accessLog } = this.#parts
     this.#isStopping = true
-    // Who is started in its place may do so from now on.
+    // From now on another may take its place.
     this.#lock?.release()
     // What is in flight may take long to finish, and whoever starts the next run need not wait for that.
     void sessions.flush()

@@ -96,7 +96,7 @@ export class SlotBook {
 
   /** Every worker has applied the Snapshot of that generation. */
   acknowledge(generation: number): void {
-    this.#acknowledged = generation
+    this.#acknowledged = Math.max(this.#acknowledged, generation)
   }
 
   /** Whether there are names that have a slot and are in no current Snapshot. */

@@ -4,11 +4,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
+import type { Worker } from 'node:worker_threads'
 import { pino } from 'pino'
 import { parseConfig } from '../../src/config/file.ts'
 import type { Config } from '../../src/config/schema.ts'
 import { Balancer } from '../../src/control/balancer.ts'
 import { MAX_SERVERS } from '../../src/runtime/bounds.ts'
+import { HeldWorker } from './held-worker.ts'
 
 const CONFIG = `
 listeners: [{ address: 127.0.0.1, port: 0 }]
@@ -34,13 +36,14 @@ interface Stage {
   readonly log: string[]
 }
 
-async function stage(t: TestContext): Promise<Stage> {
+/** @param firstThread the first worker's */
+async function stage(t: TestContext, firstThread?: Worker): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'limpet-balancer-'))
   t.after(() => rmSync(folder, { recursive: true }))
   const config = (text: string) => parseConfig(text.replaceAll('FOLDER', folder), 'limpet.yaml', {})
   const log: string[] = []
   const logger = pino({ base: null }, { write: (line: string) => log.push(JSON.parse(line).msg) })
-  const balancer = await Balancer.start(config(CONFIG), logger)
+  const balancer = await Balancer.start(config(CONFIG), logger, firstThread)
   t.after(() => balancer.stop())
   const { address, port } = balancer.adminPlace!
   const ask = async (path: string) => (await fetch(`http://${address}:${port}/v1/${path}`)).json()
@@ -87,6 +90,18 @@ test('several at once are applied one after the other, whatever becomes of each'
     ['fulfilled', 'rejected', 'fulfilled', 'fulfilled'],
   )
   assert.deepEqual(await state(), { generation: 4, servers: 'app a 3, app c 1' })
+})
+
+test('a worker that does not answer keeps nobody from applying the next one, which may be what it needs', async (t) => {
+  const held = new HeldWorker()
+  const { balancer, edited, state } = await stage(t, held.thread)
+  const first = balancer.apply(edited('weight: 3', 'weight: 5'))
+  await held.gate.arrivals(1)
+  const second = balancer.apply(edited('weight: 3', 'weight: 7'))
+  while ((await state()).generation < 3);
+  held.gate.allow(2)
+  await Promise.all([first, second])
+  assert.deepEqual(await state(), { generation: 3, servers: 'app a 7, app b 1' })
 })
 
 describe('what only a restart can change is refused by its key, and nothing changes:', () => {
@@ -159,8 +174,7 @@ test('a warning is logged where it is new, and not again', async (t) => {
 
 test('nothing is applied any more once it is stopped', async (t) => {
   const { balancer, edited } = await stage(t)
-  const going = balancer.apply(edited('weight: 3', 'weight: 5'))
-  await balancer.stop()
-  await going.catch(({ message }) => assert.match(message, /Limpet is stopping/))
+  const [going] = await Promise.allSettled([balancer.apply(edited('weight: 3', 'weight: 5')), balancer.stop()])
+  if (going.status === 'rejected') assert.match(String(going.reason), /Limpet is stopping/)
   await assert.rejects(balancer.apply(edited('weight: 3', 'weight: 7')), /Limpet is stopping/)
 })

@@ -1,13 +1,14 @@
-/** Loaded into a worker before its own code: each time that it acknowledges a Snapshot, it first passes the test's gate. */
-import { parentPort, workerData } from 'node:worker_threads'
-import type { WorkerMessage } from '../../src/worker/messages.ts'
+import { Worker } from 'node:worker_threads'
 import { Gate } from './gate.ts'
 
-const gate = new Gate((workerData as { readonly gate: SharedArrayBuffer }).gate)
-const port = parentPort!
-const post = port.postMessage.bind(port)
+const workerModule = new URL('../../src/worker/main.ts', import.meta.url)
+const holdModule = new URL('hold-worker.ts', import.meta.url)
 
-port.postMessage = (message: WorkerMessage) => {
-  if (message.type === 'applied') gate.pass()
-  post(message)
+/** A real worker whose acknowledgements pass a gate. */
+export class HeldWorker {
+  readonly gate = new Gate()
+  readonly thread = new Worker(workerModule, {
+    workerData: { gate: this.gate.memory },
+    execArgv: ['--import', holdModule.href],
+  })
 }

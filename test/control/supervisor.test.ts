@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { Worker } from 'node:worker_threads'
 import { parseConfig } from '../../src/config/file.ts'
 import { compile } from '../../src/control/compile.ts'
 import { SlotBook } from '../../src/control/slot-book.ts'
@@ -11,19 +10,7 @@ import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
 import type { PortListener, Snapshot } from '../../src/runtime/snapshot.ts'
 import { httpOrigin } from '../support/origin.ts'
-import { Gate } from './gate.ts'
-
-const workerModule = new URL('../../src/worker/main.ts', import.meta.url)
-const holdModule = new URL('held-worker.ts', import.meta.url)
-
-/** A real worker whose acknowledgements pass a gate. */
-class HeldWorker {
-  readonly gate = new Gate()
-  readonly thread = new Worker(workerModule, {
-    workerData: { gate: this.gate.memory },
-    execArgv: ['--import', holdModule.href],
-  })
-}
+import { HeldWorker } from './held-worker.ts'
 
 /** One upstream with one server, at that address. */
 const configOf = (server: string) => `
