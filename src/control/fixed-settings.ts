@@ -5,7 +5,7 @@ import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
 import { MAX_WORKERS } from '../runtime/bounds.ts'
 
-/** Settings that are the process's own from its start to its end, by their keys: what each comes to. */
+/** Settings that only a restart can change, by their keys: the value that counts. */
 const fixedSettings: Readonly<Record<string, (config: Config) => unknown>> = {
   listeners: ({ listeners }) => listeners,
   workers: workersOf,
@@ -25,11 +25,11 @@ export function adminOf({ admin }: Config) {
   return admin === 'off' ? undefined : admin
 }
 
-/** @throws ConfigError where the next configuration changes what only a restart can */
+/** @throws ConfigError if the next configuration changes what only a restart can */
 export function assertSameFixedSettings(current: Config, next: Config): void {
   const changed = Object.entries(fixedSettings).filter(([, of]) => !isDeepStrictEqual(of(current), of(next)))
   if (changed.length === 0) return
-  const message = 'expected what it was when Limpet started, found a change'
-  const hint = 'restart Limpet to apply it, or take it back'
+  const message = 'cannot change while Limpet is running'
+  const hint = 'restart Limpet, or restore the previous value'
   throw new ConfigError(changed.map(([path]) => ({ where: '', path, message, hint })))
 }

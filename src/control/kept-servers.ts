@@ -9,7 +9,7 @@ interface KeptServer {
   readonly isKeyed: boolean
 }
 
-/** The servers whose sessions are kept: by their slots in the table, and by their places in the head of a file. */
+/** The servers whose sessions are kept: their slots in the session table, and their places in the list of a file's head. */
 export class KeptServers {
   readonly #servers: readonly KeptServer[]
   readonly #places: ReadonlyMap<number, number>
@@ -37,12 +37,12 @@ export class KeptServers {
     return this.#places.keys()
   }
 
-  /** The place in the head of the server in that slot; undefined where its sessions are not kept. */
+  /** The place in the list of the server in that slot; undefined if its sessions are not kept. */
   placeOf(slot: number): number | undefined {
     return this.#places.get(slot)
   }
 
-  /** The same list, but with no slots for those servers that are not in the other one. */
+  /** The same list, but only those servers have their slots that have them in the other one too: a slot may be another server's. */
   among(other: KeptServers): KeptServers {
     const names = new Map(other.#servers.map((server) => [server.slot, server]))
     const isStillThere = ([slot, place]: readonly [slot: number, place: number]) => {
@@ -52,7 +52,7 @@ export class KeptServers {
     return new KeptServers(this.#servers, new Map([...this.#places].filter(isStillThere)))
   }
 
-  /** Whether records and slots mean the same by either list. */
+  /** Whether both lists have the same servers, with the same slots and places. */
   isSame(other: KeptServers): boolean {
     return (
       this.#servers.length === other.#servers.length &&
@@ -64,7 +64,7 @@ export class KeptServers {
     )
   }
 
-  /** For each server of a head the slot that it has here; undefined where its sessions mean nothing here. */
+  /** For each server of a head the slot that it has here; undefined if its sessions mean nothing here. */
   slotsOf({ servers, ids }: SessionFileHead, ownIds: string): (number | undefined)[] {
     const slots = new Map<string, number>()
     for (const { upstream, name, slot, isKeyed } of this.#servers) {

@@ -13,7 +13,7 @@ export class KeptSessions {
   readonly table: SessionTable
   readonly #state: StateDirectory
   readonly #log: Logger
-  /** Undefined as long as nothing is worth keeping: addresses that a policy alone ties to servers go where they went anyway. */
+  /** Undefined while there is nothing to keep: addresses that only a policy ties to servers go where they went anyway. */
   #store: SessionStore | undefined
 
   constructor(config: Config, state: StateDirectory, log: Logger) {
@@ -23,8 +23,9 @@ export class KeptSessions {
   }
 
   /**
-   * Takes over idle limits and servers from a Snapshot that was made of that configuration; where it is the first with sessions
-   * to keep, takes in what an earlier run has left of them.
+   * Takes the idle limits and the servers from the Snapshot of that configuration. With the first one that has sessions to keep,
+   * takes in those of an earlier run; if that is not the run's first Snapshot, without those whose ids were made under a key
+   * (session-file.ts), since the table has another key by then.
    */
   async apply(config: Config, { upstreams }: Snapshot): Promise<void> {
     this.table.heed(upstreams)

@@ -35,7 +35,7 @@ export class SessionStore {
   readonly #sessions: SessionTable
   readonly #directory: StateDirectory
   #servers: KeptServers
-  /** Those in the head of the journal's file, which its records count by. */
+  /** Those in the head of the journal's file, into which its records hold indices. */
   #serversOfFile: KeptServers
   readonly #place: string
   readonly #ids: string
@@ -87,19 +87,19 @@ export class SessionStore {
   }
 
   /**
-   * Keeps the sessions of these upstreams from now on. The file is rewritten where the list of servers is another, since records
-   * count by it; until that is done, what is appended counts by the list that is in the file.
+   * Keeps the sessions of these upstreams from now on. If the list of servers has changed, the file is rewritten, since its records
+   * hold indices into the list; until then, the records that are appended refer to the list that is in the file.
    */
   async apply(upstreams: readonly Upstream[]): Promise<void> {
     await this.#enqueue(async () => {
       this.#servers = KeptServers.of(upstreams)
-      this.#serversOfFile = this.#serversOfFile.among(this.#servers)
+      this.#serversOfFile = this.#journal.isOpen ? this.#serversOfFile.among(this.#servers) : this.#servers
       for (const run of this.#earlier) run.remap()
       if (!this.#isListWritten) this.#sessions.saved.giveBackChange()
     })
   }
 
-  /** Whether the list of servers in the file is the one of now. */
+  /** Whether the list of servers in the file is the current one. */
   get #isListWritten(): boolean {
     return this.#serversOfFile.isSame(this.#servers)
   }
@@ -167,7 +167,7 @@ export class SessionStore {
   async #save(): Promise<boolean> {
     if (!this.#journal.isDue && this.#isListWritten && (await this.#append())) return true
     if (await this.#rewrite(false)) return true
-    // As long as that fails, the file that there is has what it can.
+    // While that fails, changes still go to the end of the file as it is.
     if (!this.#journal.isDue) await this.#append()
     return false
   }

@@ -43,9 +43,9 @@ class UpstreamHolding extends Holding {
 export type { ServerHolding, UpstreamHolding }
 
 /**
- * Which name has which slot on the Scoreboard. A name keeps its slot for as long as anything refers to it, even where it is in
- * no Snapshot any more: one that comes back meanwhile finds its counters and its sessions. Who knows that nothing refers to it
- * (slot-reclaimer.ts) gives it back.
+ * Which name has which slot on the Scoreboard. A name keeps its slot for as long as anything refers to it, also after it was
+ * removed from the configuration: if it comes back by then, it finds its counters and its sessions. The slot reclaimer
+ * (slot-reclaimer.ts) finds out when nothing refers to it any more, and returns the slot.
  */
 export class SlotBook {
   readonly #upstreams = new Map<string, UpstreamHolding>()
@@ -54,11 +54,11 @@ export class SlotBook {
   #acknowledged = 0
 
   /**
-   * The slots of these names: those that they have, and free ones for the others. Changes nothing: they are theirs once a
-   * Snapshot with them is adopted.
+   * The slots of these names: those that they have, and free ones for new names. Changes nothing: a new name has its slot once a
+   * Snapshot with it is adopted.
    *
-   * @throws ConfigError where too few are free, since names of before still need theirs
-   * @throws RangeError where there are more names than slots
+   * @throws ConfigError if too few slots are free, since names that are or were in use still have theirs
+   * @throws RangeError if there are more names than slots
    */
   plan(upstreams: Named): Slots {
     const servers = upstreams.reduce((sum, each) => sum + each.servers.length, 0)
@@ -78,7 +78,7 @@ export class SlotBook {
     )
   }
 
-  /** A Snapshot with planned slots is the current one from now on; names that are not in it are retired. */
+  /** From now on this Snapshot, with the slots that `plan` gave, is the current one; names that are not in it are retired. */
   adopt({ generation, upstreams }: Snapshot): void {
     for (const holding of this.#upstreams.values()) {
       holding.retiredIn ??= generation
@@ -104,13 +104,13 @@ export class SlotBook {
     return this.#all().some(({ retiredIn }) => retiredIn !== undefined)
   }
 
-  /** Servers that no worker knows any more, though what it began with them may still go on. */
+  /** Retired servers that are in no worker's Snapshot any more. Exchanges with them may still be in flight. */
   forgottenServers(): ServerHolding[] {
     const servers = [...this.#upstreams.values()].flatMap(({ servers }) => [...servers.values()])
     return servers.filter((server) => this.isForgotten(server))
   }
 
-  /** Upstreams of which the same is true and all of whose servers have given their slots back. */
+  /** The same of upstreams, as soon as the slots of all their servers have been returned. */
   forgottenUpstreams(): UpstreamHolding[] {
     return [...this.#upstreams.values()].filter((each) => each.servers.size === 0 && this.isForgotten(each))
   }
@@ -120,13 +120,13 @@ export class SlotBook {
   }
 
   /** Nothing refers to the server's slot any more. */
-  giveBackServer({ upstream, name, slot }: ServerHolding): void {
+  returnServer({ upstream, name, slot }: ServerHolding): void {
     upstream.servers.delete(name)
     this.#freeServers.add(slot)
   }
 
   /** Nothing refers to the upstream's slot any more. */
-  giveBackUpstream({ name, slot }: UpstreamHolding): void {
+  returnUpstream({ name, slot }: UpstreamHolding): void {
     this.#upstreams.delete(name)
     this.#freeUpstreams.add(slot)
   }
@@ -171,10 +171,10 @@ function shortageOf(what: string, wanted: number, free: number): string | undefi
   return `expected at most ${free} new ${what} at present, found ${wanted}: ${cause}`
 }
 
-/** Slots that are nobody's. Those that were never used come first, then the one that was given back first. */
+/** Slots that no name has: first those that were never used, then the others in the order in which they were returned. */
 class FreeSlots {
   readonly #all: number
-  readonly #givenBack = new Set<number>()
+  readonly #returned = new Set<number>()
   #unused = 0
 
   constructor(all: number) {
@@ -182,20 +182,20 @@ class FreeSlots {
   }
 
   get size(): number {
-    return this.#all - this.#unused + this.#givenBack.size
+    return this.#all - this.#unused + this.#returned.size
   }
 
   *inOrder(): Generator<number, undefined> {
     for (let slot = this.#unused; slot < this.#all; slot++) yield slot
-    yield* this.#givenBack
+    yield* this.#returned
   }
 
   take(slot: number): void {
-    while (this.#unused <= slot) this.#givenBack.add(this.#unused++)
-    this.#givenBack.delete(slot)
+    while (this.#unused <= slot) this.#returned.add(this.#unused++)
+    this.#returned.delete(slot)
   }
 
   add(slot: number): void {
-    this.#givenBack.add(slot)
+    this.#returned.add(slot)
   }
 }

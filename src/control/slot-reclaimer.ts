@@ -4,14 +4,14 @@ import { PARTS } from '../runtime/session-table/layout.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
 import type { SlotBook } from './slot-book.ts'
 
-/** How often it is looked whether slots have become free, as long as names have gone, in ms. */
+/** How often to look for slots that have become free, while there are removed names, in ms. */
 const LOOK_EVERY = 1000
-/** For how long the session table is swept before others have their turn, in ms. */
+/** How long the session table is swept before the event loop goes on, in ms. */
 const SLICE = 3
 
 /**
- * Gives slots of names that have gone back to the slot book, once nothing refers to them: every worker has acknowledged a
- * Snapshot without the name, no exchange is in flight there or waits, and no session is on it.
+ * Returns the slots of removed names to the slot book once nothing refers to them: every worker has acknowledged a Snapshot
+ * without the name, no exchange is in flight there or waits, and its sessions have been swept from the table.
  */
 export class SlotReclaimer {
   readonly #book: SlotBook
@@ -28,7 +28,7 @@ export class SlotReclaimer {
     this.#sessions = sessions
   }
 
-  /** Looks from time to time, until no name that has gone has a slot. */
+  /** Looks from time to time, until no removed name has a slot. */
   watch(): void {
     if (this.#isClosed || this.#timer !== undefined || !this.#book.hasRetired) return
     this.#timer = setTimeout(async () => {
@@ -44,7 +44,7 @@ export class SlotReclaimer {
     clearTimeout(this.#timer)
   }
 
-  /** Gives back all slots that can be by now. */
+  /** Returns all slots that nothing refers to by now. */
   reclaim(): Promise<void> {
     this.#pass = this.#pass.then(() => this.#reclaim())
     return this.#pass
@@ -54,15 +54,15 @@ export class SlotReclaimer {
     const idle = this.#book.forgottenServers().filter(({ slot }) => !this.#scoreboard.isServerInUse(slot))
     if (idle.length > 0) await this.#sweep(new Set(idle.map(({ slot }) => slot)))
     for (const server of idle) {
-      // Its name may have come back meanwhile.
+      // The name may have come back during the sweep.
       if (!this.#book.isForgotten(server) || this.#scoreboard.isServerInUse(server.slot)) continue
       this.#scoreboard.servers.zero(server.slot)
-      this.#book.giveBackServer(server)
+      this.#book.returnServer(server)
     }
     for (const upstream of this.#book.forgottenUpstreams()) {
       if (this.#scoreboard.queues.waiting(upstream.slot) > 0) continue
       this.#scoreboard.upstreams.zero(upstream.slot)
-      this.#book.giveBackUpstream(upstream)
+      this.#book.returnUpstream(upstream)
     }
   }
 

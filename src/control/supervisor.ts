@@ -8,7 +8,7 @@ import { assertFree } from './vacancy.ts'
 import { WorkerLink, type WorkerReports } from './worker-link.ts'
 import { startWorkerThread } from './worker-thread.ts'
 
-/** What the supervisor reports, and workers through it. */
+/** What the supervisor and its workers report. */
 export interface SupervisorEvents extends WorkerReports {
   /** A worker died, and another takes its place in `ms`. */
   workerDied(slot: number, cause: string, ms: number): void
@@ -89,7 +89,7 @@ export class Supervisor {
     const timer = stop === 0 ? undefined : setTimeout(() => this.#terminate(), stop)
     await Promise.all(workers.map(({ ended }) => ended))
     clearTimeout(timer)
-    // There is nobody left to apply anything.
+    // No worker is left to apply anything.
     for (const { resolve } of this.#awaited) resolve()
   }
 
@@ -106,10 +106,9 @@ export class Supervisor {
       slot,
       workers: this.#size,
     }
-    const worker = new WorkerLink(thread, start, this.#events)
-    worker.whenApplied = (generation) => this.#acknowledge(slot, generation)
+    const worker = new WorkerLink(thread, start, this.#events, (generation) => this.#acknowledge(slot, generation))
     this.#workers.add(worker)
-    void this.#survive(worker, slot)
+    void this.#replaceOnceEnded(worker, slot)
     try {
       const listeners = await worker.listening
       this.#acknowledge(slot, snapshot.generation)
@@ -120,15 +119,15 @@ export class Supervisor {
     }
   }
 
-  /** Puts in order what a worker leaves behind, and has another take its place. */
-  async #survive(worker: WorkerLink, slot: number): Promise<void> {
+  /** Once a worker has ended: takes back what it held, and starts another in its place. */
+  async #replaceOnceEnded(worker: WorkerLink, slot: number): Promise<void> {
     const startedAt = performance.now()
     const cause = await worker.ended
     this.#workers.delete(worker)
     this.#scoreboard.forget(slot)
     if (this.#stopping) return
     this.#sessions.forgetExchanges()
-    // Whoever started one that never listened hears of it there.
+    // Of one that never listened, `#launch` reports the error.
     if (worker.hasListened) this.#replace(slot, cause, performance.now() - startedAt)
   }
 

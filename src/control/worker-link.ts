@@ -9,13 +9,13 @@ import { ListenError } from './listen-error.ts'
 
 /** What workers report. */
 export interface WorkerReports {
-  /** Whole lines of the access log; `written` is to be called once they are needed no more. */
+  /** Whole lines of the access log; `written` is to be called once they have been written. */
   log(lines: Uint8Array, written: () => void): void
-  /** A worker had no room for that many lines of it. */
+  /** A worker had no room for that many lines of the access log. */
   logDropped(lines: number): void
   /** Something happened in a worker. */
   event(event: WorkerEvent): void
-  /** Who has sent requests to a worker of late. */
+  /** Which addresses have sent requests to a worker lately. */
   samples(reports: readonly SampleReport[]): void
 }
 
@@ -25,19 +25,20 @@ export class WorkerLink {
   readonly listening: Promise<readonly Listener[]>
   /** Resolves once the thread has ended, to why. */
   readonly ended: Promise<string>
-  /** Called with the generation of each Snapshot that it has applied. */
-  whenApplied: (generation: number) => void = () => {}
   /** Whether it has listened. */
   hasListened = false
   readonly #thread: Worker
   readonly #reports: WorkerReports
-  /** Memories of its access log, by their numbers, as far as it has told of them. */
+  readonly #applied: (generation: number) => void
+  /** Memories with lines of its access log, by their numbers. */
   readonly #logMemories: Uint8Array[] = []
   readonly #listening = Promise.withResolvers<readonly Listener[]>()
 
-  constructor(thread: Worker, start: WorkerStart, reports: WorkerReports) {
+  /** @param applied called with the generation of each Snapshot that the worker has applied */
+  constructor(thread: Worker, start: WorkerStart, reports: WorkerReports, applied: (generation: number) => void) {
     this.#thread = thread
     this.#reports = reports
+    this.#applied = applied
     this.listening = this.#listening.promise
     thread.postMessage(start)
     thread.on('message', (message: WorkerMessage) => this.#take(message))
@@ -82,7 +83,7 @@ export class WorkerLink {
       case 'listen-failed':
         return this.#listening.reject(new ListenError(message.listener, message.code, message.message))
       case 'applied':
-        return this.whenApplied(message.generation)
+        return this.#applied(message.generation)
       case 'log':
         return this.#writeLog(message.batch)
       case 'log-dropped':

@@ -1,9 +1,9 @@
 import type { NamedPart } from './named-part.ts'
 
 /**
- * The Snapshot: everything a worker needs to serve, as plain immutable data. The control plane builds it, posts it
- * to every worker, and replaces it whole; nobody changes one. Times are in milliseconds, sizes in bytes, and a limit
- * of 0 means none.
+ * The Snapshot: everything a worker needs to serve, as plain immutable data. The control plane builds it and posts it to every
+ * worker; when the configuration changes, it posts the difference to the next one (snapshot-patch.ts). Times are in milliseconds,
+ * sizes in bytes, and a limit of 0 means none.
  */
 export interface Snapshot {
   /** Rises by one with each Snapshot of a run. */

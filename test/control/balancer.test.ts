@@ -1,4 +1,4 @@
-/** Another configuration for a balancer at work: what it takes over, and what it refuses. */
+/** Applying another configuration to a running balancer: what changes, and what is refused. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -68,7 +68,7 @@ async function stage(t: TestContext, firstThread?: Worker): Promise<Stage> {
   }
 }
 
-test('a changed configuration is what the admin API shows once it is applied', async (t) => {
+test('the admin API shows a changed configuration once it is applied', async (t) => {
   const { balancer, edited, state } = await stage(t)
   assert.deepEqual(await state(), { generation: 1, servers: 'app a 3, app b 1' })
   await balancer.apply(edited('weight: 3', 'weight: 5'))
@@ -77,7 +77,7 @@ test('a changed configuration is what the admin API shows once it is applied', a
   assert.deepEqual(await state(), { generation: 3, servers: 'api z 1, app a 3, app b 1' })
 })
 
-test('several at once are applied one after the other, whatever becomes of each', async (t) => {
+test('several configurations at once are applied in order, and one that is refused does not stop the others', async (t) => {
   const { balancer, edited, state } = await stage(t)
   const outcomes = await Promise.allSettled([
     balancer.apply(edited('weight: 3', 'weight: 5')),
@@ -92,7 +92,7 @@ test('several at once are applied one after the other, whatever becomes of each'
   assert.deepEqual(await state(), { generation: 4, servers: 'app a 3, app c 1' })
 })
 
-test('a worker that does not answer keeps nobody from applying the next one, which may be what it needs', async (t) => {
+test('the next configuration is applied even while a worker has not acknowledged the one before', async (t) => {
   const held = new HeldWorker()
   const { balancer, edited, state } = await stage(t, held.thread)
   const first = balancer.apply(edited('weight: 3', 'weight: 5'))
@@ -104,7 +104,7 @@ test('a worker that does not answer keeps nobody from applying the next one, whi
   assert.deepEqual(await state(), { generation: 3, servers: 'app a 7, app b 1' })
 })
 
-describe('what only a restart can change is refused by its key, and nothing changes:', () => {
+describe('a setting that only a restart can change is refused by its key, and nothing changes:', () => {
   const refused: Readonly<Record<string, readonly [text: string | RegExp, by: string]>> = {
     listeners: ['address: 127.0.0.1, port: 0', 'address: 127.0.0.2, port: 0'],
     workers: ['workers: 2', 'workers: 3'],
@@ -113,20 +113,20 @@ describe('what only a restart can change is refused by its key, and nothing chan
     admin: ['admin: { port: 0 }', 'admin: off'],
     'accessLog.file': ['FOLDER/access.log', 'FOLDER/other.log'],
   }
-  test('each of them', async (t) => {
+  test('each setting', async (t) => {
     const { balancer, edited, state } = await stage(t)
     for (const [key, [text, by]] of Object.entries(refused)) {
       await assert.rejects(balancer.apply(edited(text, by)), {
         name: 'ConfigError',
         message:
-          `${key}: expected what it was when Limpet started, found a change (restart Limpet to apply it, or take it back)\n` +
+          `${key}: cannot change while Limpet is running (restart Limpet, or restore the previous value)\n` +
           '1 problem in the configuration',
       })
     }
     assert.deepEqual(await state(), { generation: 1, servers: 'app a 3, app b 1' })
   })
 
-  test('all at once', async (t) => {
+  test('several of them at once', async (t) => {
     const { balancer, edited } = await stage(t)
     const several = edited('workers: 2\nadmin: { port: 0 }', 'workers: 3\nadmin: off')
     await assert.rejects(balancer.apply(several), {
@@ -135,7 +135,7 @@ describe('what only a restart can change is refused by its key, and nothing chan
   })
 })
 
-test('where there is no room for its servers, that is said, and nothing changes', async (t) => {
+test('a configuration with more new servers than free slots is refused, and nothing changes', async (t) => {
   const { balancer, edited, state } = await stage(t)
   const [{ upstreams }, config] = [edited('name: b', 'name: c'), edited('weight: 3', 'weight: 5')]
   const [app] = upstreams
@@ -150,7 +150,7 @@ test('where there is no room for its servers, that is said, and nothing changes'
   assert.deepEqual(await state(), { generation: 2, servers: 'app a 5, app b 1' })
 })
 
-test('servers may change far more often than there are slots', async (t) => {
+test('more servers than there are slots may come and go over time', async (t) => {
   const { balancer, edited, state } = await stage(t)
   const config = edited('weight: 3', 'weight: 5')
   const [app] = config.upstreams
@@ -162,7 +162,7 @@ test('servers may change far more often than there are slots', async (t) => {
   assert.deepEqual(await state(), { generation: 7, servers: 'app a 5, app b 1' })
 })
 
-test('a warning is logged where it is new, and not again', async (t) => {
+test('a warning is logged when it is new, and not again', async (t) => {
   const { balancer, edited, log } = await stage(t)
   const withCookie = edited('    servers:', '    affinity: cookie\n    servers:')
   const warnings = () => log.filter((line) => line.includes('affinity has no secrets'))
@@ -172,7 +172,7 @@ test('a warning is logged where it is new, and not again', async (t) => {
   assert.equal(warnings().length, 1, log.join('\n'))
 })
 
-test('nothing is applied any more once it is stopped', async (t) => {
+test('no configuration is applied once the balancer is stopped', async (t) => {
   const { balancer, edited } = await stage(t)
   const [going] = await Promise.allSettled([balancer.apply(edited('weight: 3', 'weight: 5')), balancer.stop()])
   if (going.status === 'rejected') assert.match(String(going.reason), /Limpet is stopping/)

@@ -394,6 +394,15 @@ describe('another list of servers', () => {
     await first.store.close()
   })
 
+  test('is written with the first session only', async (t) => {
+    const path = folder(t)
+    const idle = run(path, { app: { a: 0 } })
+    await idle.apply({ app: { b: 1 } })
+    await idle.store.flush()
+    await idle.store.close()
+    assert.deepEqual(readdirSync(path), [])
+  })
+
   test('that is the same again is not written again', async (t) => {
     const path = folder(t)
     const first = run(path, { app: { a: 0, b: 1 } })

@@ -1,6 +1,7 @@
-/** Who has which slot on the Scoreboard, for how long, and when another may have it. */
+/** Which name has which slot on the Scoreboard, for how long, and when another name may get it. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { SlotBook } from '../../src/control/slot-book.ts'
 import { SlotReclaimer } from '../../src/control/slot-reclaimer.ts'
 import { MAX_SERVERS, MAX_UPSTREAMS } from '../../src/runtime/bounds.ts'
@@ -18,7 +19,7 @@ class Plane {
   readonly book = new SlotBook()
   readonly scoreboard = new Scoreboard()
   readonly sessions = new SessionTable()
-  readonly #reclaimer = new SlotReclaimer(this.book, this.scoreboard, this.sessions)
+  readonly reclaimer = new SlotReclaimer(this.book, this.scoreboard, this.sessions)
   #generation = 0
 
   /** Returns the slots of upstreams (`app`) and servers (`app a`). */
@@ -47,10 +48,10 @@ class Plane {
   }
 
   reclaim(): Promise<void> {
-    return this.#reclaimer.reclaim()
+    return this.reclaimer.reclaim()
   }
 
-  /** Has names that are not among these give back what they can. */
+  /** Makes these the only names, and returns all slots of others that nothing refers to. */
   async settle(names: Names): Promise<Map<string, number>> {
     const slots = this.adopt(names)
     this.acknowledge()
@@ -62,7 +63,7 @@ class Plane {
 const some = (count: number, of: string) => Array.from({ length: count }, (_, index) => `${of}${index}`)
 
 describe('a name', () => {
-  test('keeps its slot, whatever comes before or goes', async () => {
+  test('keeps its slot while others come before it or go', async () => {
     const plane = new Plane()
     const first = await plane.settle({ app: ['a', 'b'], api: ['a'] })
     assert.deepEqual([...first.values()].sort(), [0, 0, 1, 1, 2], 'of each kind they are counted from 0')
@@ -70,7 +71,7 @@ describe('a name', () => {
     for (const name of ['app', 'api', 'app b', 'api a']) assert.equal(second.get(name), first.get(name), name)
   })
 
-  test('that comes back before its slot was given back finds it, with all that is counted there', async () => {
+  test('that comes back before its slot was returned finds it, with its counters', async () => {
     const plane = new Plane()
     const first = await plane.settle({ app: ['a', 'b'] })
     const slot = first.get('app b')!
@@ -103,7 +104,7 @@ describe('a name', () => {
     assert.deepEqual([scoreboard.servers.latency(slot), scoreboard.servers.answeredAt(slot)], [0, 0])
   })
 
-  test('of an upstream that comes back begins at zero, too', async () => {
+  test('of an upstream that comes back after that begins at zero, too', async () => {
     const plane = new Plane()
     const slot = (await plane.settle({ app: ['a'], api: ['a'] })).get('api')!
     plane.scoreboard.upstreams.nextTurn(slot)
@@ -115,8 +116,8 @@ describe('a name', () => {
 })
 
 describe('a slot is not given to another name', () => {
-  /** Upstream `app` with `old` gone; resolves to whether its slot was given back. */
-  async function isGivenBack(plane: Plane): Promise<boolean> {
+  /** Upstream `app` with `old` gone; resolves to whether its slot was returned. */
+  async function isReturned(plane: Plane): Promise<boolean> {
     await plane.reclaim()
     return !plane.book.hasRetired
   }
@@ -130,47 +131,47 @@ describe('a slot is not given to another name', () => {
   test('before every worker has acknowledged a Snapshot without the old one', async () => {
     const { plane } = await gone()
     plane.adopt({ app: ['a'] })
-    assert.equal(await isGivenBack(plane), false)
+    assert.equal(await isReturned(plane), false)
     plane.acknowledge()
-    assert.equal(await isGivenBack(plane), true)
+    assert.equal(await isReturned(plane), true)
   })
 
-  test('nor where the old one came back and went again, and only the first time is acknowledged', async () => {
+  test('before they have acknowledged the last removal, where it came back in between', async () => {
     const { plane } = await gone()
     plane.adopt({ app: ['a'] })
     plane.acknowledge()
     plane.adopt({ app: ['a', 'old'] })
     plane.adopt({ app: ['a'] })
-    assert.equal(await isGivenBack(plane), false)
+    assert.equal(await isReturned(plane), false)
     plane.acknowledge()
-    assert.equal(await isGivenBack(plane), true)
+    assert.equal(await isReturned(plane), true)
   })
 
   test('while an exchange is in flight on it', async () => {
     const { plane, slot } = await gone()
     plane.scoreboard.servers.acquire(slot, 3, 0)
     await plane.settle({ app: ['a'] })
-    assert.equal(await isGivenBack(plane), false)
+    assert.equal(await isReturned(plane), false)
     plane.scoreboard.servers.release(slot, 3)
-    assert.equal(await isGivenBack(plane), true)
+    assert.equal(await isReturned(plane), true)
   })
 
   test('while an exchange is in flight on it in a worker that then dies', async () => {
     const { plane, slot } = await gone()
     plane.scoreboard.servers.acquire(slot, 3, 0)
     await plane.settle({ app: ['a'] })
-    assert.equal(await isGivenBack(plane), false)
+    assert.equal(await isReturned(plane), false)
     plane.scoreboard.forget(3)
-    assert.equal(await isGivenBack(plane), true)
+    assert.equal(await isReturned(plane), true)
   })
 
   test('while a request waits for it', async () => {
     const { plane, slot, upstream } = await gone()
     plane.scoreboard.queues.beginWait(upstream, slot, 0, 10)
     await plane.settle({ app: ['a'] })
-    assert.equal(await isGivenBack(plane), false)
+    assert.equal(await isReturned(plane), false)
     plane.scoreboard.queues.endWait(upstream, slot, 0)
-    assert.equal(await isGivenBack(plane), true)
+    assert.equal(await isReturned(plane), true)
   })
 
   test('of an upstream, while a request waits for any of its servers, or is in flight on one', async () => {
@@ -180,25 +181,25 @@ describe('a slot is not given to another name', () => {
     plane.scoreboard.queues.beginWait(upstream, undefined, 0, 10)
     plane.scoreboard.servers.acquire(server, 0, 0)
     await plane.settle({ app: ['a'] })
-    assert.equal(await isGivenBack(plane), false)
+    assert.equal(await isReturned(plane), false)
     plane.scoreboard.queues.endWait(upstream, undefined, 0)
-    assert.equal(await isGivenBack(plane), false)
+    assert.equal(await isReturned(plane), false)
     plane.scoreboard.servers.release(server, 0)
-    assert.equal(await isGivenBack(plane), true)
+    assert.equal(await isReturned(plane), true)
   })
 
-  test('before the sessions of the old one are gone; those of others stay', async () => {
+  test('before the sessions of the old one are removed; those of others stay', async () => {
     const { plane, slot } = await gone()
     const now = wallSeconds()
     for (let id = 1; id <= 20_000; id++) plane.sessions.put(id, id * 7919, id % 2 === 0 ? slot : slot - 1, now)
     await plane.settle({ app: ['a'] })
-    assert.equal(await isGivenBack(plane), true)
+    assert.equal(await isReturned(plane), true)
     for (let id = 1; id <= 20_000; id++)
       assert.equal(plane.sessions.find(id, id * 7919, now), id % 2 === 0 ? -1 : slot - 1)
     assert.equal(plane.sessions.count([slot], now).get(slot)!.live, 0)
   })
 
-  test('by the sweep that was under way when the old one came back', async () => {
+  test('if the old one comes back while its sessions are swept', async () => {
     const { plane, slot } = await gone()
     plane.adopt({ app: ['a'] })
     plane.acknowledge()
@@ -210,6 +211,25 @@ describe('a slot is not given to another name', () => {
     assert.equal(again.get('app old'), slot)
     assert.equal(new Set([...again].filter(([name]) => name !== 'app').map(([, slot]) => slot)).size, 4)
   })
+})
+
+test('slots are returned without another configuration, once nothing refers to them', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const plane = new Plane()
+  const slot = (await plane.settle({ app: ['a', 'old'] })).get('app old')!
+  plane.scoreboard.servers.acquire(slot, 0, 0)
+  plane.adopt({ app: ['a'] })
+  plane.acknowledge()
+  plane.reclaimer.watch()
+  t.mock.timers.tick(1000)
+  await plane.reclaim()
+  assert.equal(plane.book.hasRetired, true)
+  plane.scoreboard.servers.release(slot, 0)
+  while (plane.book.hasRetired) {
+    await turn()
+    t.mock.timers.tick(1000)
+  }
+  plane.reclaimer.close()
 })
 
 describe('slots are not used up', () => {
@@ -233,7 +253,7 @@ describe('slots are not used up', () => {
     }
   })
 
-  test('and where all are in use, that is said before anything changes', async () => {
+  test('and if all are in use, a configuration that needs more is refused before anything changes', async () => {
     const plane = new Plane()
     const full = { app: some(MAX_SERVERS, 's') }
     const before = await plane.settle(full)
@@ -269,7 +289,7 @@ describe('slots are not used up', () => {
 })
 
 /** Any use of few names, against a model of what each slot may be given to. */
-test('whatever comes and goes, no two names that are in use share a slot, and one in use keeps its own', async () => {
+test('no two names in use ever share a slot, and a name in use keeps its own', async () => {
   const upstreams = ['u', 'v', 'w']
   const servers = ['a', 'b', 'c', 'd']
   const step = fc.oneof(
