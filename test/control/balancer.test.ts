@@ -1,15 +1,17 @@
 /** Applying another configuration to a running balancer: what changes, and what is refused. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
 import { pino } from 'pino'
 import { parseConfig } from '../../src/config/file.ts'
 import type { Config } from '../../src/config/schema.ts'
 import { Balancer } from '../../src/control/balancer.ts'
 import { MAX_SERVERS } from '../../src/runtime/bounds.ts'
+import type { PortListener } from '../../src/runtime/snapshot.ts'
 import { HeldWorker } from './held-worker.ts'
 
 const CONFIG = `
@@ -32,6 +34,8 @@ interface Stage {
   edited(text: string | RegExp, by: string): Config
   /** What the admin API says: the generation, and the servers with their weights. */
   state(): Promise<{ generation: number; servers: string }>
+  /** Resolves once the access log has so many lines, to those. */
+  accessLog(count: number): Promise<string[]>
   /** Lines of the program's own log. */
   readonly log: string[]
 }
@@ -55,6 +59,13 @@ async function stage(t: TestContext, firstThread?: Worker): Promise<Stage> {
       assert.notEqual(edited, CONFIG, `${text} is not in the configuration`)
       return config(edited)
     },
+    async accessLog(count) {
+      for (;;) {
+        const lines = readFileSync(join(folder, 'access.log'), 'utf8').split('\n').slice(0, -1)
+        if (lines.length >= count) return lines
+        await turn()
+      }
+    },
     async state() {
       const [{ generation }, { upstreams }] = (await Promise.all([ask('status'), ask('upstreams')])) as [
         { generation: number },
@@ -75,6 +86,20 @@ test('the admin API shows a changed configuration once it is applied', async (t)
   assert.deepEqual(await state(), { generation: 2, servers: 'app a 5, app b 1' })
   await balancer.apply(edited('upstreams:', 'upstreams:\n  api: { servers: [{ name: z, address: "127.0.0.1:3" }] }'))
   assert.deepEqual(await state(), { generation: 3, servers: 'api z 1, app a 3, app b 1' })
+})
+
+test('the access log has another format once that is applied', async (t) => {
+  const { balancer, edited, accessLog } = await stage(t)
+  const { port } = balancer.listeners[0] as PortListener
+  const ask = async () => (await fetch(`http://127.0.0.1:${port}/?secret=1`)).arrayBuffer()
+  await ask()
+  await accessLog(1)
+  await balancer.apply(edited('FOLDER/access.log', 'FOLDER/access.log, format: json, redact: [secret]'))
+  await ask()
+  const [first, second] = await accessLog(2)
+  assert.match(first!, /"GET \/\?secret=1 HTTP\/1\.1"/)
+  assert.match(second!, /^\{.*secret=/)
+  assert.doesNotMatch(second!, /secret=1/)
 })
 
 test('several configurations at once are applied in order, and one that is refused does not stop the others', async (t) => {
