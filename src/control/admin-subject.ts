@@ -8,7 +8,6 @@ export function subjectOf({ supervisor, sessions, scoreboard, accessLog, health,
   return {
     version,
     startedAt: Date.now(),
-    listeners: supervisor.snapshot.listeners,
     sessions: sessions.table,
     scoreboard,
     get snapshot() {
@@ -21,11 +20,11 @@ export function subjectOf({ supervisor, sessions, scoreboard, accessLog, health,
       return accessLog.dropped
     },
     causeOf: (upstream, server, bit) => health.causeOf(upstream, server, bit),
-    warnings({ name, slot }) {
+    warnings({ name }) {
       const panic = health.panicOf(name)
       return [
         ...(panic === undefined ? [] : [{ code: 'panic' as const, message: panic }]),
-        ...skew.watch.of(slot).map((skew) => ({ code: 'skew' as const, message: describeSkew(skew) })),
+        ...skew.watch.of(name).map((skew) => ({ code: 'skew' as const, message: describeSkew(skew) })),
       ]
     },
   }
