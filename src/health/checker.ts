@@ -85,9 +85,9 @@ export class Checker {
 
   async #check(): Promise<void> {
     await this.#gate.enter()
+    if (this.#isStopped) return this.#gate.leave()
     const attempt = new AbortController()
     this.#attempt = attempt
-    if (this.#isStopped) attempt.abort()
     const { timeout } = this.#timing
     const end = now() + timeout
     const timer = setTimeout(() => attempt.abort(), timeout)

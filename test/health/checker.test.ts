@@ -151,4 +151,19 @@ describe('a checker', () => {
     await scene.checker.first
     assert.deepEqual(scene.told, ['up: well'])
   })
+
+  test('checks nothing that it was stopped from while it waited for others', async (t) => {
+    useFakeTime(t)
+    const gate = new Gate(1)
+    await gate.enter()
+    const scene = new Scene(t, { initial: 'down' }, gate)
+    scene.checker.start()
+    scene.checker.stop()
+    gate.leave()
+    await scene.checker.first
+    await scene.pass(50)
+    assert.deepEqual([scene.startedAt, scene.told], [[], []])
+    // Its place is free again.
+    await gate.enter()
+  })
 })
