@@ -50,10 +50,10 @@ export class HealthMonitor {
    * Takes over another list of upstreams. What stays the same keeps its health, its checks and its ejection; a server that
    * is new, enabled again or at another address begins as its check's `initial` says, as do all whose check has changed.
    *
-   * The Scoreboard says so when this returns. Call it before a worker is given these upstreams: a server that may not serve
-   * before its first check has passed would serve until then. Slots of upstreams and servers that are gone are not
-   * written any more, and nothing is reported of them; their bits stay, for workers that still know them, until whoever
-   * retires the slots clears them.
+   * All of that is on the Scoreboard when this returns. Call it before any worker is given these upstreams: otherwise a
+   * server that has to pass a check first would serve without. After this, slots of servers and upstreams that are gone
+   * are not written any more, and nothing is reported of them; their bits stay, for workers that still know them, until
+   * whoever retires the slots clears them.
    */
   apply(upstreams: readonly Upstream[]): void {
     const before = this.#upstreams

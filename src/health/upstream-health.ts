@@ -170,20 +170,26 @@ export class UpstreamHealth {
     this.#judgePanic()
   }
 
+  /** Whether any server may not serve before its first check, and has not had it. */
+  #hasUnknown(): boolean {
+    for (const { check } of this.#members.values()) if (check?.isUnknown) return true
+    return false
+  }
+
   /** Whether a panic begins or ends, now that the health of a server, or who the servers are, has changed. */
   #judgePanic(): void {
     const { name, health } = this.#upstream
     const threshold = health?.panicThreshold ?? 0
+    const wasPanic = this.#panic !== undefined
+    // None begins before it is known of every server whether it may serve.
+    if (!wasPanic && (threshold === 0 || this.#hasUnknown())) return
     const members = Array.from(this.#members.values())
     const primaries = members.filter(({ health: { server } }) => !server.down && !server.drain && !server.backup)
     const well = primaries.filter(({ health }) => health.isWell).length
-    const wasPanic = this.#panic !== undefined
-    // Nobody knows yet how many are well before all have had the check that decides whether they may serve.
-    const mayPanic = wasPanic || !members.some(({ check }) => check?.isUnknown)
-    const isNow = mayPanic && isPanic(well, primaries.length, threshold)
     const count = `${well} of ${primaries.length} servers are well`
+    const isNow = isPanic(well, primaries.length, threshold)
     this.#panic = isNow ? `panic: ${count}, fewer than ${threshold} %; all are used` : undefined
-    for (const member of members) setPanic(member, isNow)
+    if (isNow || wasPanic) for (const member of members) setPanic(member, isNow)
     if (isNow === wasPanic) return
     if (this.#panic !== undefined) this.#events.worse(`upstream ${name}: ${this.#panic}`)
     else this.#events.better(`upstream ${name}: the panic is over: ${count}`)
