@@ -1,5 +1,5 @@
 import type { NamedPart } from '../runtime/named-part.ts'
-import type { Server } from '../runtime/snapshot.ts'
+import type { Server, Affinity as Settings } from '../runtime/snapshot.ts'
 
 /** What of a request may tell its session. Texts hold one byte a character (Latin-1). */
 export interface SessionRequest {
@@ -8,6 +8,12 @@ export interface SessionRequest {
    * quotes, a parameter's unescaped. Undefined where there is none.
    */
   value(part: NamedPart, after?: number): string | undefined
+}
+
+/** A request as kinds see it that leave it to a hash where their sessions belong. */
+export interface KeyedRequest {
+  /** The bytes that are hashed; empty where it has none. */
+  key(settings: Settings): Uint8Array
 }
 
 /** Of cookies or parameters of one name, so many are looked at in one request. */
@@ -44,8 +50,8 @@ export interface Session {
   readonly high: number
   readonly low: number
   readonly standing: Standing
-  /** The server that it is on; undefined where it is on none, or where a hash of its key says on which. */
-  readonly home: Server | undefined
+  /** The slot of the server that it is on; undefined where it is on none, or where a hash of its key says on which. */
+  readonly home: number | undefined
   /** What is hashed where nobody remembers its server; absent where nothing is. */
   readonly key?: Uint8Array
 }
@@ -62,11 +68,11 @@ export interface BodyReader {
 
 /**
  * A way to tie sessions to servers. It is asked before the policy, and never chooses a server: it says which one a
- * session is on, and is told which one it got. Times are in s since 1970.
+ * session is on, and is notified which one it got. Times are in s since 1970.
  */
 export interface Affinity {
   /** The session that a request belongs to; undefined where it belongs to none. */
-  read(request: SessionRequest, now: number): Session | undefined
+  read(request: SessionRequest & KeyedRequest, now: number): Session | undefined
   /** The session as it goes on on that server: the same object where nothing of it changes. */
   settle(session: Session, server: Server, now: number): Session
   /**
@@ -94,4 +100,10 @@ export interface Affinity {
   expectsBody?(request: SessionRequest): boolean
   /** What reads the body of such an answer; undefined where nothing is to be found there. */
   readerOf?(response: SessionResponse, server: Server, now: number): BodyReader | undefined
+  /**
+   * Takes in other settings and the upstream's servers, so that sessions on one that is gone are on none from now on.
+   *
+   * @returns whether that is all; else another affinity is to be built
+   */
+  apply(settings: Settings, servers: readonly Server[]): boolean
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { NamedPart } from '../runtime/named-part.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
 import type { Server, Affinity as Settings } from '../runtime/snapshot.ts'
@@ -29,9 +30,35 @@ const INVALID: CookieSession = { ...nothing, standing: 'invalid' }
 const EXPIRED: CookieSession = { ...nothing, standing: 'expired' }
 
 /** A secret, and what the servers are called under it. */
-interface Key {
+class Key {
+  readonly secret: string
   readonly seal: TicketSeal
-  readonly servers: ReadonlyMap<string, Server>
+  /** By the server's name. */
+  #tags: ReadonlyMap<string, string> = new Map()
+  /** By the tag. */
+  #slots: ReadonlyMap<string, number> = new Map()
+
+  constructor(secret: string, upstream: string) {
+    this.secret = secret
+    this.seal = new TicketSeal(secret, upstream)
+  }
+
+  /** Works out the tags of those servers only that it does not know. */
+  apply(servers: readonly Server[]): void {
+    const tags = servers.map(({ name }) => [name, this.#tags.get(name) ?? this.seal.tagOf(name)] as const)
+    this.#tags = new Map(tags)
+    this.#slots = new Map(servers.map(({ slot }, index) => [tags[index]![1], slot]))
+  }
+
+  /** Undefined for one that is not in the upstream. */
+  tagOf(server: Server): string | undefined {
+    return this.#tags.get(server.name)
+  }
+
+  /** The slot of the server that has that tag; undefined where none has it. */
+  slotOf(tag: string): number | undefined {
+    return this.#slots.get(tag)
+  }
 }
 
 /**
@@ -40,31 +67,61 @@ interface Key {
  * secret did not sign is as if it were not there.
  */
 export class CookieAffinity implements Affinity {
-  readonly #settings: CookieSettings
-  readonly #place: NamedPart
-  readonly #formerPlace: NamedPart | undefined
-  /** In s; 0 for no limit. */
-  readonly #idle: number
-  readonly #maxAge: number
+  readonly #upstream: string
   readonly #sessions: SessionTable
+  #settings: CookieSettings
+  #place: NamedPart
+  #formerPlace: NamedPart | undefined
+  #servers: readonly Server[] = []
   /** The first one writes, all of them read. */
-  readonly #keys: readonly Key[]
-  readonly #tags = new Map<Server, string>()
-  readonly #recent = new Recent<CookieSession>(REMEMBERED)
+  #keys: readonly Key[] = []
+  #recent = new Recent<CookieSession>(REMEMBERED)
 
   constructor(settings: CookieSettings, upstream: string, servers: readonly Server[], sessions: SessionTable) {
-    this.#settings = settings
-    const { name, formerName } = settings
-    this.#place = { from: 'cookie', name }
-    this.#formerPlace = formerName === undefined ? undefined : { from: 'cookie', name: formerName }
-    this.#idle = settings.idle / 1000
-    this.#maxAge = settings.maxAge / 1000
+    this.#upstream = upstream
     this.#sessions = sessions
-    this.#keys = settings.secrets.map((secret) => {
-      const seal = new TicketSeal(secret, upstream)
-      return { seal, servers: new Map(servers.map((server) => [seal.tagOf(server.name), server])) }
-    })
-    for (const [tag, server] of this.#keys[0]!.servers) this.#tags.set(server, tag)
+    this.#settings = settings
+    this.#place = cookieNamed(settings.name)
+    this.#setSettings(settings)
+    this.#setServers(servers)
+  }
+
+  apply(settings: Settings, servers: readonly Server[]): boolean {
+    if (settings.type !== 'cookie') return false
+    this.#setSettings(settings)
+    this.#setServers(servers)
+    return true
+  }
+
+  #setSettings(settings: CookieSettings): void {
+    const { name, formerName, secrets } = settings
+    this.#settings = settings
+    this.#place = cookieNamed(name)
+    this.#formerPlace = formerName === undefined ? undefined : cookieNamed(formerName)
+    const before = this.#keys
+    const known = before.map((key) => key.secret)
+    if (isDeepStrictEqual(secrets, known)) return
+    this.#keys = secrets.map((secret) => before.find((key) => key.secret === secret) ?? new Key(secret, this.#upstream))
+    // Which of them are current, and which are good at all, is another matter now.
+    this.#recent = new Recent(REMEMBERED)
+  }
+
+  /** Whoever is remembered on a server that has gone, or returned, is looked at afresh. */
+  #setServers(servers: readonly Server[]): void {
+    const names = new Map(servers.map(({ slot, name }) => [slot, name]))
+    const gone = new Set(this.#servers.filter(({ slot, name }) => names.get(slot) !== name).map(({ slot }) => slot))
+    this.#servers = servers
+    for (const key of this.#keys) key.apply(servers)
+    this.#recent.forget(({ home }) => home === undefined || gone.has(home))
+  }
+
+  /** In s; 0 for no limit. */
+  get #idle(): number {
+    return this.#settings.idle / 1000
+  }
+
+  get #maxAge(): number {
+    return this.#settings.maxAge / 1000
   }
 
   read(request: SessionRequest, now: number): CookieSession {
@@ -101,11 +158,13 @@ export class CookieAffinity implements Affinity {
   settle(session: CookieSession, server: Server, now: number): CookieSession {
     const goesOn = session.low !== 0
     const isFresh = session.isCurrent && !this.#lags(session, now)
-    if (session.standing === 'known' && session.home === server && isFresh) return session
+    if (session.standing === 'known' && session.home === server.slot && isFresh) return session
+    const tag = this.#keys[0]!.tagOf(server)
+    // The server has gone, and no session can be on it from here on.
+    if (tag === undefined) return session
     const { high, low } = goesOn ? session : makeSessionId()
     const begunAt = goesOn ? session.begunAt : now
-    const tag = this.#tags.get(server)!
-    return { high, low, tag, begunAt, seenAt: now, standing: 'known', home: server, isCurrent: true }
+    return { high, low, tag, begunAt, seenAt: now, standing: 'known', home: server.slot, isCurrent: true }
   }
 
   issue(session: CookieSession, isSecure: boolean): string {
@@ -120,10 +179,10 @@ export class CookieAffinity implements Affinity {
   }
 
   #verify(text: string): CookieSession {
-    for (const [index, { seal, servers }] of this.#keys.entries()) {
-      const ticket = seal.read(text)
+    for (const [index, key] of this.#keys.entries()) {
+      const ticket = key.seal.read(text)
       if (ticket === undefined) continue
-      const home = servers.get(ticket.tag)
+      const home = key.slotOf(ticket.tag)
       const standing: Standing = home === undefined ? 'removed' : 'known'
       const session: CookieSession = { ...ticket, standing, home, isCurrent: index === 0 }
       this.#recent.set(text, session)
@@ -162,4 +221,8 @@ export class CookieAffinity implements Affinity {
       partitioned ? '; Partitioned' : '',
     ].join('')
   }
+}
+
+function cookieNamed(name: string): NamedPart {
+  return { from: 'cookie', name }
 }

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { SIP_KEY_SIZE, SipHash } from '../runtime/sip-hash.ts'
-import type { Affinity, Session, SessionRequest } from './affinity.ts'
+import type { Affinity as Settings } from '../runtime/snapshot.ts'
+import type { Affinity, KeyedRequest, Session } from './affinity.ts'
 
 /** A session that is nothing but its key; the policy that hashes keys says which server that belongs to. */
 class KeyedSession implements Session {
@@ -19,22 +20,21 @@ class KeyedSession implements Session {
 
 /** Part of each request ties its client to a server: an address, a header, a parameter. Nothing is remembered of it. */
 export class KeyedAffinity implements Affinity {
-  readonly #keyOf: (request: SessionRequest) => Uint8Array
+  #settings: Settings
   /** Makes ids of keys. Clients choose keys, but not so that their ids meet. */
   readonly #hash: SipHash
 
   /**
-   * @param keyOf the bytes of a request that are hashed; empty where it has none
    * @param secret the session table's key: of it and the upstream's name the key of the ids is made, so that alike keys of
    *   different upstreams are different sessions
    */
-  constructor(keyOf: (request: SessionRequest) => Uint8Array, upstream: string, secret: Uint8Array) {
-    this.#keyOf = keyOf
+  constructor(settings: Settings, upstream: string, secret: Uint8Array) {
+    this.#settings = settings
     this.#hash = new SipHash(createHmac('sha256', secret).update(upstream).digest().subarray(0, SIP_KEY_SIZE))
   }
 
-  read(request: SessionRequest): Session | undefined {
-    const key = this.#keyOf(request)
+  read(request: KeyedRequest): Session | undefined {
+    const key = request.key(this.#settings)
     if (key.length === 0) return undefined
     this.#hash.hash(key)
     // An id of zeros stands for none.
@@ -43,5 +43,11 @@ export class KeyedAffinity implements Affinity {
 
   settle(session: Session): Session {
     return session
+  }
+
+  apply(settings: Settings): boolean {
+    if (settings.type !== this.#settings.type) return false
+    this.#settings = settings
+    return true
   }
 }

@@ -1,4 +1,5 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import type { NamedPart } from '../runtime/named-part.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
 import type { Server, SessionSource, Affinity as Settings } from '../runtime/snapshot.ts'
@@ -56,12 +57,14 @@ class UnknownSession implements Session {
  * there. On the table stands no id itself but a digest of it under a secret, the same in all workers and after a restart.
  */
 export class LearnAffinity implements Affinity {
-  readonly #sources: readonly SessionSource[]
   readonly #sessions: SessionTable
-  readonly #servers: ReadonlyMap<number, Server>
+  readonly #secret: string
   readonly #key: KeyObject
-  readonly #readsHandshakes: boolean
-  readonly #adopts: boolean
+  #sources: readonly SessionSource[]
+  #adopts: boolean
+  #readsHandshakes: boolean
+  /** The upstream's, by their slots. */
+  #servers: ReadonlySet<number>
   /** By the value that shows it. */
   readonly #recent = new Recent<LearntSession>(REMEMBERED)
 
@@ -74,9 +77,21 @@ export class LearnAffinity implements Affinity {
     this.#sources = from
     this.#adopts = adopt
     this.#sessions = sessions
-    this.#servers = new Map(servers.map((server) => [server.slot, server]))
+    this.#secret = secret
+    this.#servers = slotsOf(servers)
     this.#key = createSecretKey(createHmac('sha256', secret).update(`limpet learn 1\0${upstream}`).digest())
-    this.#readsHandshakes = from.some((source) => source.from === 'socket.io')
+    this.#readsHandshakes = includesHandshakes(from)
+  }
+
+  apply(settings: Settings, servers: readonly Server[]): boolean {
+    if (settings.type !== 'learn' || settings.secret !== this.#secret) return false
+    const { from, adopt } = settings
+    // Requests in flight know by which of these very objects their session was found.
+    if (!isDeepStrictEqual(from, this.#sources)) this.#sources = from
+    this.#readsHandshakes = includesHandshakes(from)
+    this.#adopts = adopt
+    this.#servers = slotsOf(servers)
+    return true
   }
 
   /** Of the values that a request shows, the first that is known; else the first there is. */
@@ -98,12 +113,12 @@ export class LearnAffinity implements Affinity {
   }
 
   settle(session: Session, server: Server): Session {
-    return session.low === 0 || session.home === server ? session : { ...session, home: server }
+    return session.low === 0 || session.home === server.slot ? session : { ...session, home: server.slot }
   }
 
   learn(
     response: SessionResponse,
-    home: Server,
+    { slot: home }: Server,
     now: number,
     shown: Session | undefined,
     path: string,
@@ -114,7 +129,7 @@ export class LearnAffinity implements Affinity {
       for (const value of toldIn(response, source, path, now)) {
         tellsNothing = false
         if (value !== '') {
-          if (learnt !== undefined) this.#sessions.put(learnt.high, learnt.low, home.slot, now)
+          if (learnt !== undefined) this.#sessions.put(learnt.high, learnt.low, home, now)
           learnt = { ...(this.#recent.get(value) ?? this.#idOf(value)), standing: 'known', home, source }
         } else if (shown !== undefined && (shown as Partial<LearntSession>).source === source) {
           this.#sessions.remove(shown.high, shown.low)
@@ -129,7 +144,7 @@ export class LearnAffinity implements Affinity {
    * The server has accepted an id that nobody here knew. Since anybody can invent one, it is given room that is free, and
    * pushes out no other session.
    */
-  #adopt({ value, source }: UnknownSession, home: Server, now: number): LearntSession | undefined {
+  #adopt({ value, source }: UnknownSession, home: number, now: number): LearntSession | undefined {
     const { high, low } = this.#idOf(value)
     return this.#sessions.hasRoom(high, low, now) ? { high, low, standing: 'known', home, source } : undefined
   }
@@ -157,8 +172,8 @@ export class LearnAffinity implements Affinity {
   #find(value: string, source: SessionSource, now: number): LearntSession | undefined {
     const recent = this.#recent.get(value)
     const { high, low } = recent ?? this.#idOf(value)
-    const home = this.#servers.get(this.#sessions.find(high, low, now))
-    if (home === undefined) return undefined
+    const home = this.#sessions.find(high, low, now)
+    if (!this.#servers.has(home)) return undefined
     if (recent?.home === home && recent.source === source) return recent
     const session: LearntSession = { high, low, standing: 'known', home, source }
     if (value.length <= LONGEST_REMEMBERED) this.#recent.set(value, session)
@@ -170,6 +185,14 @@ export class LearnAffinity implements Affinity {
     // An id of zeros stands for none.
     return { high: digest.readInt32BE(0), low: digest.readInt32BE(4) || 1 }
   }
+}
+
+function slotsOf(servers: readonly Server[]): ReadonlySet<number> {
+  return new Set(servers.map(({ slot }) => slot))
+}
+
+function includesHandshakes(sources: readonly SessionSource[]): boolean {
+  return sources.some((source) => source.from === 'socket.io')
 }
 
 const NONE: readonly string[] = []

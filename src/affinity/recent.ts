@@ -45,6 +45,16 @@ export class Recent<Value> {
     this.#younger.set(key, value)
     this.#places[placeOf(key)] = { key, value }
   }
+
+  /** Forgets what is no longer true. Looks at every entry. */
+  forget(isStale: (value: Value) => boolean): void {
+    for (const generation of [this.#younger, this.#older]) {
+      for (const [key, value] of generation) if (isStale(value)) generation.delete(key)
+    }
+    for (const [place, entry] of this.#places.entries()) {
+      if (entry !== undefined && isStale(entry.value)) this.#places[place] = undefined
+    }
+  }
 }
 
 /** Letters differ in their lower five bits. */

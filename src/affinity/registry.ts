@@ -1,20 +1,12 @@
 import type { SessionTable } from '../runtime/session-table.ts'
 import type { Upstream } from '../runtime/snapshot.ts'
-import type { Affinity, SessionRequest } from './affinity.ts'
+import type { Affinity } from './affinity.ts'
 import { CookieAffinity } from './cookie.ts'
 import { KeyedAffinity } from './keyed.ts'
 import { LearnAffinity } from './learn.ts'
 
-/**
- * The affinity of an upstream. Every kind there is has its line here, by its name in the Snapshot.
- *
- * @param keyOf the bytes of a request that a hash ties to a server, for kinds that leave it to a hash
- */
-export function affinityFor(
-  upstream: Upstream,
-  sessions: SessionTable,
-  keyOf: (request: SessionRequest) => Uint8Array,
-): Affinity | undefined {
+/** The affinity of an upstream. Every kind there is has its line here, by its name in the Snapshot. */
+export function affinityFor(upstream: Upstream, sessions: SessionTable): Affinity | undefined {
   const { affinity, servers, name } = upstream
   switch (affinity?.type) {
     case undefined:
@@ -25,6 +17,6 @@ export function affinityFor(
       return new LearnAffinity(affinity, name, servers, sessions)
     case 'ip-hash':
     case 'consistent-hash':
-      return new KeyedAffinity(keyOf, name, sessions.key)
+      return new KeyedAffinity(affinity, name, sessions.key)
   }
 }

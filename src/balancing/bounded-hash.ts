@@ -1,8 +1,9 @@
 import type { Scoreboard } from '../runtime/scoreboard.ts'
+import type { Balance } from '../runtime/snapshot.ts'
 import { crc32 } from './crc32.ts'
 import type { Policy } from './policy.ts'
-import { Ring } from './ring.ts'
 import { Roster } from './roster.ts'
+import type { ServerRing } from './server-ring.ts'
 import type { ServerState } from './server-state.ts'
 
 /**
@@ -11,12 +12,11 @@ import type { ServerState } from './server-state.ts'
  * ⌈bound × mean⌉ requests in flight, the mean taken over the servers that are up, by weight, the new one included.
  */
 export class BoundedHash implements Policy {
-  readonly #bound: number
-  readonly #servers: readonly ServerState[]
-  readonly #ring: Ring
+  readonly #ring: ServerRing
   readonly #roster: Roster
   readonly #scoreboard: Scoreboard
   readonly #fallback: Policy
+  #bound: number
   /** Of each server: its weight, or 0 while it is out. */
   readonly #weights: Float64Array
 
@@ -25,35 +25,29 @@ export class BoundedHash implements Policy {
    * @param fallback picks where there is no key, where there is but one server, and where every server that may be
    *   tried has its fill
    */
-  constructor(
-    bound: number,
-    servers: readonly ServerState[],
-    upstream: number,
-    scoreboard: Scoreboard,
-    fallback: Policy,
-  ) {
+  constructor(bound: number, ring: ServerRing, upstream: number, scoreboard: Scoreboard, fallback: Policy) {
     this.#bound = bound
-    this.#servers = servers.filter((server) => !server.settings.backup)
-    this.#ring = new Ring(this.#servers.map((server) => server.settings))
-    this.#roster = new Roster(this.#servers, upstream, scoreboard)
-    this.#weights = new Float64Array(this.#servers.length)
+    this.#ring = ring
+    this.#roster = new Roster(ring.servers, upstream, scoreboard)
+    this.#weights = new Float64Array(ring.servers.length)
     this.#scoreboard = scoreboard
     this.#fallback = fallback
   }
 
   pick(key: Uint8Array, avoid: readonly ServerState[], now: number): ServerState | undefined {
-    if (key.length === 0 || this.#servers.length < 2) return this.#fallback.pick(key, avoid, now)
+    const { servers, points } = this.#ring
+    if (key.length === 0 || servers.length < 2) return this.#fallback.pick(key, avoid, now)
     if (this.#roster.refresh(now)) this.#update()
     const { inFlights } = this.#scoreboard.servers
-    const home = this.#ring.find(crc32(key))
+    const home = points.find(crc32(key))
     let fill = 0
     let last = -1
-    for (let point = 0; point < this.#ring.length; point++) {
-      const owner = this.#ring.owner(home + point)
+    for (let point = 0; point < points.length; point++) {
+      const owner = points.owner(home + point)
       const weight = this.#weights[owner]!
       if (owner === last || weight === 0) continue
       last = owner
-      const server = this.#servers[owner]!
+      const server = servers[owner]!
       const load = inFlights[server.settings.slot]!
       if (load > 0) {
         fill ||= this.#fillOfWeight()
@@ -65,8 +59,16 @@ export class BoundedHash implements Policy {
   }
 
   home(key: Uint8Array): ServerState | undefined {
-    if (this.#servers.length < 2) return this.#servers[0]
-    return key.length === 0 ? undefined : this.#servers[this.#ring.owner(this.#ring.find(crc32(key)))]
+    return this.#ring.home(key)
+  }
+
+  apply(balance: Balance, servers: readonly ServerState[]): boolean {
+    this.#fallback.apply(balance, servers)
+    const fits = this.#ring.apply(servers)
+    this.#roster.apply(this.#ring.servers)
+    if (balance.type !== 'consistent-hash' || balance.boundedLoad === undefined) return false
+    this.#bound = balance.boundedLoad
+    return fits
   }
 
   /** How much a unit of weight may have in flight. */
@@ -81,7 +83,7 @@ export class BoundedHash implements Policy {
   #update(): void {
     const { up, weights } = this.#roster
     const weightOf = new Map(up.map((server, index) => [server, weights[index]!]))
-    this.#servers.forEach((server, index) => {
+    this.#ring.servers.forEach((server, index) => {
       this.#weights[index] = weightOf.get(server) ?? 0
     })
   }

@@ -1,7 +1,8 @@
+import type { Balance } from '../runtime/snapshot.ts'
 import { finish, START, update, updateByZeros } from './crc32.ts'
 import type { Policy } from './policy.ts'
+import { ServerShares } from './server-shares.ts'
 import type { ServerState } from './server-state.ts'
-import { Shares } from './shares.ts'
 
 /** How often nginx looks for another server before it falls back to round robin. */
 const MAX_TRIES = 20
@@ -11,37 +12,38 @@ const MAX_TRIES = 20
  * changed list of servers moves most keys.
  */
 export class Hash implements Policy {
-  readonly #servers: readonly ServerState[]
-  readonly #shares: Shares
   readonly #fallback: Policy
+  #primaries: ServerShares
 
   /** @param fallback picks where there is no key, where the hash finds nobody, and where there is but one server */
   constructor(servers: readonly ServerState[], fallback: Policy) {
-    this.#servers = servers.filter((server) => !server.settings.backup)
-    this.#shares = new Shares(this.#servers.map((server) => server.settings.weight))
+    this.#primaries = new ServerShares(servers)
     this.#fallback = fallback
   }
 
   pick(key: Uint8Array, avoid: readonly ServerState[], now: number): ServerState | undefined {
-    if (key.length === 0 || this.#servers.length < 2) return this.#fallback.pick(key, avoid, now)
+    if (key.length === 0 || this.#primaries.servers.length < 2) return this.#fallback.pick(key, avoid, now)
     let hash = 0
     const first = update(START, key)
     // nginx counts only the tries that found nobody; the ones to avoid were found before.
     for (let tries = 0; tries <= MAX_TRIES + avoid.length; tries++) {
       hash += part(first, key.length, tries)
-      const server = this.#at(hash)
+      const server = this.#primaries.serverAt(hash)
       if (!avoid.includes(server) && server.mayServe(now) && server.claim(now)) return server
     }
     return this.#fallback.pick(key, avoid, now)
   }
 
   home(key: Uint8Array): ServerState | undefined {
-    if (this.#servers.length < 2) return this.#servers[0]
-    return key.length === 0 ? undefined : this.#at(part(update(START, key), key.length, 0))
+    const { servers } = this.#primaries
+    if (servers.length < 2) return servers[0]
+    return key.length === 0 ? undefined : this.#primaries.serverAt(part(update(START, key), key.length, 0))
   }
 
-  #at(hash: number): ServerState {
-    return this.#servers[this.#shares.at(hash % this.#shares.total)]!
+  apply(balance: Balance, servers: readonly ServerState[]): boolean {
+    this.#fallback.apply(balance, servers)
+    this.#primaries = new ServerShares(servers)
+    return balance.type === 'hash'
   }
 }
 

@@ -1,6 +1,7 @@
+import type { Balance } from '../runtime/snapshot.ts'
 import type { Policy } from './policy.ts'
+import { ServerShares } from './server-shares.ts'
 import type { ServerState } from './server-state.ts'
-import { Shares } from './shares.ts'
 
 /** How often nginx looks for another server before it falls back to round robin. */
 const MAX_TRIES = 20
@@ -11,35 +12,36 @@ const MAX_TRIES = 20
  * most of them; that is the algorithm, kept so that nobody moves who comes from nginx.
  */
 export class IpHash implements Policy {
-  readonly #servers: readonly ServerState[]
-  readonly #shares: Shares
   readonly #fallback: Policy
+  #primaries: ServerShares
 
   /** @param fallback picks where the hash finds nobody, and where there is but one server */
   constructor(servers: readonly ServerState[], fallback: Policy) {
-    this.#servers = servers.filter((server) => !server.settings.backup)
-    this.#shares = new Shares(this.#servers.map((server) => server.settings.weight))
+    this.#primaries = new ServerShares(servers)
     this.#fallback = fallback
   }
 
   pick(key: Uint8Array, avoid: readonly ServerState[], now: number): ServerState | undefined {
-    if (this.#servers.length < 2) return this.#fallback.pick(key, avoid, now)
+    if (this.#primaries.servers.length < 2) return this.#fallback.pick(key, avoid, now)
     let hash = 89
     // nginx counts only the tries that found nobody; the ones to avoid were found before.
     for (let tries = 0; tries <= MAX_TRIES + avoid.length; tries++) {
       hash = rehash(hash, key)
-      const server = this.#at(hash)
+      const server = this.#primaries.serverAt(hash)
       if (!avoid.includes(server) && server.mayServe(now) && server.claim(now)) return server
     }
     return this.#fallback.pick(key, avoid, now)
   }
 
   home(key: Uint8Array): ServerState | undefined {
-    return this.#servers.length < 2 ? this.#servers[0] : this.#at(rehash(89, key))
+    const { servers } = this.#primaries
+    return servers.length < 2 ? servers[0] : this.#primaries.serverAt(rehash(89, key))
   }
 
-  #at(hash: number): ServerState {
-    return this.#servers[this.#shares.at(hash % this.#shares.total)]!
+  apply(balance: Balance, servers: readonly ServerState[]): boolean {
+    this.#fallback.apply(balance, servers)
+    this.#primaries = new ServerShares(servers)
+    return balance.type === 'ip-hash'
   }
 }
 

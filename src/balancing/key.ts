@@ -1,5 +1,5 @@
 import { type NamedParts, valueIn } from '../runtime/named-part.ts'
-import type { Balance, HashKey } from '../runtime/snapshot.ts'
+import type { Affinity, Balance, HashKey } from '../runtime/snapshot.ts'
 
 /** What of a request a key can be made of. Texts hold one byte a character (Latin-1), as the request had them. */
 export interface KeySubject extends NamedParts {
@@ -14,14 +14,13 @@ export interface KeySubject extends NamedParts {
 const NO_KEY = new Uint8Array(0)
 
 /**
- * The bytes that a policy's choice for a request is tied to: for `ip-hash` the octets of the client's address, for a
- * hash by a key what nginx's variable of that kind holds. Empty where the policy asks for no key, or the request has
- * none.
+ * The bytes that a policy or an affinity ties a request to a server by: for `ip-hash` the octets of the client's address,
+ * for a hash by a key what nginx's variable of that kind holds. Empty where nothing is asked for, or the request has none.
  */
-export function keyFor(balance: Balance, subject: KeySubject): Uint8Array {
-  if (balance.type === 'ip-hash') return subject.address.octets
-  if (!('key' in balance)) return NO_KEY
-  const text = keyText(balance.key, subject)
+export function keyFor(tie: Balance | Affinity, subject: KeySubject): Uint8Array {
+  if (tie.type === 'ip-hash') return subject.address.octets
+  if (!('key' in tie)) return NO_KEY
+  const text = keyText(tie.key, subject)
   return text === undefined || text === '' ? NO_KEY : Buffer.from(text, 'latin1')
 }
 

@@ -1,4 +1,5 @@
 import type { Scoreboard } from '../runtime/scoreboard.ts'
+import type { Balance } from '../runtime/snapshot.ts'
 import { Peers } from './peers.ts'
 import type { Roster } from './roster.ts'
 import type { ServerState } from './server-state.ts'
@@ -26,6 +27,10 @@ export class LeastConnections implements Choice {
       const servers = indices.map((index) => up[index]!)
       return new Peers(weight, servers, this.#inFlights)
     })
+  }
+
+  apply(balance: Balance): boolean {
+    return balance.type === 'least-connections'
   }
 
   choose(avoid: readonly ServerState[]): ServerState | undefined {

@@ -1,5 +1,6 @@
 import type { ServerCounters } from '../runtime/scoreboard/server-counters.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
+import type { Balance } from '../runtime/snapshot.ts'
 import type { Roster } from './roster.ts'
 import type { ServerState } from './server-state.ts'
 import type { Choice } from './tiers.ts'
@@ -21,8 +22,8 @@ const SHORTEST = 0.01
  * answers, and a choice is a product and a comparison for each.
  */
 export class LeastTime implements Choice {
-  readonly #decay: number
   readonly #counters: ServerCounters
+  #decay: number
   #servers: readonly ServerState[] = []
   /** Of each server that is up. Undefined until this worker knows any. */
   #indices: Map<ServerState, number> | undefined
@@ -37,7 +38,7 @@ export class LeastTime implements Choice {
   #refreshedAt = 0
   /** Who comes first among equals. */
   #next = 0
-  /** The best one that the choice in hand has found, and its cost. */
+  /** The best one that the current choice has found, and its cost. */
   #best = -1
   #least = Infinity
 
@@ -57,6 +58,12 @@ export class LeastTime implements Choice {
     this.#costs = new Float64Array(up.length)
     this.#next = this.#next % Math.max(1, up.length)
     this.#refresh(now)
+  }
+
+  apply(balance: Balance): boolean {
+    if (balance.type !== 'least-time') return false
+    this.#decay = balance.decay
+    return true
   }
 
   choose(avoid: readonly ServerState[], now: number): ServerState | undefined {

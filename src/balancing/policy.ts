@@ -1,6 +1,7 @@
+import type { Balance } from '../runtime/snapshot.ts'
 import type { ServerState } from './server-state.ts'
 
-/** A way to choose a server of an upstream. A policy is built for one Snapshot; what must outlive it is on the Scoreboard. */
+/** A way to choose a server of an upstream. */
 export interface Policy {
   /**
    * Chooses a server that may serve and claims it: the caller owes a `release` of it.
@@ -19,4 +20,11 @@ export interface Policy {
    * @param good whether that was an answer: a failure or a 5xx never makes a server look faster
    */
   answered?(server: ServerState, ms: number, good: boolean, now: number): void
+  /**
+   * The upstream's list of servers, their settings or those of the policy have changed. What did not change keeps its
+   * counters and its turn, and no server is chosen that the upstream has no more.
+   *
+   * @returns whether that is all; else another policy is to be built, and this one serves until it is
+   */
+  apply(balance: Balance, servers: readonly ServerState[]): boolean
 }

@@ -1,4 +1,5 @@
 import type { Scoreboard } from '../runtime/scoreboard.ts'
+import type { Balance } from '../runtime/snapshot.ts'
 import type { Roster } from './roster.ts'
 import type { ServerState } from './server-state.ts'
 import { Shares } from './shares.ts'
@@ -29,6 +30,10 @@ export class RandomTwo implements Choice {
     this.#limits = limits
     this.#weights = weights
     this.#shares = new Shares(weights)
+  }
+
+  apply(balance: Balance): boolean {
+    return balance.type === 'random-two'
   }
 
   choose(avoid: readonly ServerState[]): ServerState | undefined {

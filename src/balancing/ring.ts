@@ -1,3 +1,4 @@
+import type { Slices } from '../runtime/slices.ts'
 import { finish, START, update } from './crc32.ts'
 
 /** Points that a server has on the ring for each unit of its weight. */
@@ -5,6 +6,12 @@ const POINTS = 160
 
 /** The most points in all. Beyond, every server has fewer, in proportion. */
 const MAX_POINTS = 4_194_304
+
+/** How many points one slice of the building works on: less than 2 ms, whatever is done with them. */
+const SLICE = 16_384
+
+/** How many points are sorted at a time, on average. */
+const BUCKET = 1024
 
 /** Whom the ring ties keys to. */
 export interface RingMember {
@@ -22,34 +29,32 @@ export class Ring {
   /** The index of each point's member. */
   readonly #owners: Uint16Array
 
-  constructor(members: readonly RingMember[]) {
+  /** @param points in ascending order, each but once */
+  private constructor(points: Uint32Array, owners: Uint16Array) {
+    this.#points = points
+    this.#owners = owners
+  }
+
+  static *build(members: readonly RingMember[]): Slices<Ring> {
     const weight = members.reduce((sum, member) => sum + member.weight, 0)
     const scale = Math.min(POINTS, MAX_POINTS / weight)
-    // Sorted as numbers that hold a point above its owner, so that of equal points the earlier member's is first.
-    const sorted = new Float64Array(members.reduce((sum, member) => sum + count(member, scale), 0))
-    let at = 0
-    members.forEach((member, owner) => {
-      const base = update(START, Buffer.from(nameOnRing(member.name)))
-      const previous = new Uint8Array(4)
-      for (let left = count(member, scale); left > 0; left--) {
-        const point = finish(update(base, previous))
-        for (let byte = 0; byte < 4; byte++) previous[byte] = point >>> (8 * byte)
-        sorted[at++] = point * 65_536 + owner
+    const counts = Uint32Array.from(members, (member) => count(member, scale))
+    const length = counts.reduce((sum, count) => sum + count, 0)
+    const unsorted = new Uint32Array(length)
+    yield* setPoints(members, counts, unsorted)
+    const sorted = yield* sort(counts, unsorted)
+    const points = unsorted
+    const owners = new Uint16Array(length)
+    let kept = 0
+    for (let at = 0; at < length; at++) {
+      const point = Math.floor(sorted[at]! / 65_536)
+      if (kept === 0 || points[kept - 1] !== point) {
+        points[kept] = point
+        owners[kept++] = sorted[at]! % 65_536
       }
-    })
-    sorted.sort()
-    this.#points = new Uint32Array(sorted.length)
-    this.#owners = new Uint16Array(sorted.length)
-    let length = 0
-    for (const entry of sorted) {
-      const point = Math.floor(entry / 65_536)
-      if (length > 0 && this.#points[length - 1] === point) continue
-      this.#points[length] = point
-      this.#owners[length] = entry % 65_536
-      length++
+      if (at % SLICE === SLICE - 1) yield
     }
-    this.#points = this.#points.slice(0, length)
-    this.#owners = this.#owners.slice(0, length)
+    return new Ring(points.subarray(0, kept), owners.subarray(0, kept))
   }
 
   /** How many points there are. */
@@ -74,6 +79,57 @@ export class Ring {
   owner(point: number): number {
     return this.#owners[point % this.#owners.length]!
   }
+}
+
+/** Puts the points of all members one after the other. */
+function* setPoints(members: readonly RingMember[], counts: Uint32Array, points: Uint32Array): Slices<void> {
+  const previous = new Uint8Array(4)
+  let at = 0
+  for (let owner = 0, end = 0; owner < members.length; owner++) {
+    const base = update(START, Buffer.from(nameOnRing(members[owner]!.name)))
+    previous.fill(0)
+    for (end += counts[owner]!; at < end; at++) {
+      const point = finish(update(base, previous))
+      for (let byte = 0; byte < 4; byte++) previous[byte] = point >>> (8 * byte)
+      points[at] = point
+      if (at % SLICE === SLICE - 1) yield
+    }
+  }
+}
+
+/**
+ * Sorts points, as numbers that hold a point above its owner, so that of equal points the earlier member's is first. A sort
+ * of all of them would take too long for a slice; so they are put in buckets by their first bits, and each is sorted by itself.
+ */
+function* sort(counts: Uint32Array, points: Uint32Array): Slices<Float64Array> {
+  const { length } = points
+  const bits = Math.max(1, Math.ceil(Math.log2(length / BUCKET)))
+  const shift = 32 - bits
+  // Where each bucket begins; once it is filled, where it ends.
+  const places = new Uint32Array(2 ** bits + 1)
+  for (let at = 0; at < length; at++) {
+    places[(points[at]! >>> shift) + 1]! += 1
+    if (at % SLICE === SLICE - 1) yield
+  }
+  for (let bucket = 1; bucket < places.length; bucket++) places[bucket]! += places[bucket - 1]!
+  const sorted = new Float64Array(length)
+  let at = 0
+  for (let owner = 0, end = 0; owner < counts.length; owner++) {
+    for (end += counts[owner]!; at < end; at++) {
+      const point = points[at]!
+      sorted[places[point >>> shift]!++] = point * 65_536 + owner
+      if (at % SLICE === SLICE - 1) yield
+    }
+  }
+  for (let bucket = 0, from = 0, pause = SLICE; from < length; bucket++) {
+    const to = places[bucket]!
+    sorted.subarray(from, to).sort()
+    from = to
+    if (to < pause) continue
+    pause = to + SLICE
+    yield
+  }
+  return sorted
 }
 
 function count({ weight }: RingMember, scale: number): number {

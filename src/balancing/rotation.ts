@@ -1,5 +1,6 @@
 import type { UpstreamTurns } from '../runtime/scoreboard/upstream-turns.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
+import type { Balance } from '../runtime/snapshot.ts'
 import type { Roster } from './roster.ts'
 import type { ServerState } from './server-state.ts'
 import type { Choice } from './tiers.ts'
@@ -22,6 +23,7 @@ export class Rotation implements Choice {
   readonly #upstream: number
   readonly #turns: UpstreamTurns
   #servers: readonly ServerState[] = []
+  #weights = new Float64Array(0)
   #period: Uint16Array | undefined
   #sums = new RunningSums([])
 
@@ -32,8 +34,14 @@ export class Rotation implements Choice {
 
   update({ up, weights }: Roster): void {
     this.#servers = up
+    if (weights === this.#weights) return
+    this.#weights = weights
     this.#sums = new RunningSums(weights)
     this.#period = periodOf(weights)
+  }
+
+  apply(balance: Balance): boolean {
+    return balance.type === 'round-robin'
   }
 
   choose(avoid: readonly ServerState[], now: number): ServerState | undefined {

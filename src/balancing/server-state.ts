@@ -7,10 +7,10 @@ import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Server } from '../runtime/snapshot.ts'
 
 /**
- * Why a server may not be given a request: taken out by hand, there for the sessions only that it has, out by its check,
- * ejected for its answers, suspended after failures, or at its `maxConnections`.
+ * Why a server may not be given a request: no longer in the upstream, disabled by the operator, there for the sessions only
+ * that it has, down by its check, ejected for its answers, suspended after failures, or at its `maxConnections`.
  */
-export type Refusal = 'down' | 'drained' | 'unhealthy' | 'ejected' | 'suspended' | 'full'
+export type Refusal = 'removed' | 'down' | 'drained' | 'unhealthy' | 'ejected' | 'suspended' | 'full'
 
 /** In how many steps a returned server comes to its whole weight. A power of two keeps the parts exact. */
 const WARMING_STEPS = 16
@@ -22,22 +22,24 @@ export const UNLIMITED = 0x7fff_ffff
 const CLOCK_SLACK = 60_000
 
 /**
- * One server as a worker sees it: its settings, and its live state on the Scoreboard. Failures are counted by nginx's
- * rules (ngx_http_upstream_round_robin.c): `maxFails` of them within `failTimeout` take the server out for
- * `failTimeout`; then one live request probes it, and its success brings the server back.
+ * One server as a worker sees it: its settings, and its live state on the Scoreboard. It is the same object for as long as
+ * the upstream has a server of that name, whatever else changes. Failures are counted by nginx's rules
+ * (ngx_http_upstream_round_robin.c): `maxFails` of them within `failTimeout` suspend the server for `failTimeout`; then one
+ * live request probes it, and its success brings the server back.
  */
 export class ServerState {
-  readonly settings: Server
   readonly #counters: ServerCounters
   readonly #turns: UpstreamTurns
   readonly #queues: WaitingLines
   readonly #upstream: number
   readonly #worker: number
-  /** nginx never takes out an upstream's only server. */
-  readonly #maxFails: number
+  #settings: Server
+  #isRemoved = false
+  /** nginx never suspends an upstream's only server. */
+  #maxFails: number
 
   constructor(settings: Server, upstream: number, alone: boolean, scoreboard: Scoreboard, worker: number) {
-    this.settings = settings
+    this.#settings = settings
     this.#upstream = upstream
     this.#counters = scoreboard.servers
     this.#turns = scoreboard.upstreams
@@ -46,15 +48,45 @@ export class ServerState {
     this.#maxFails = alone ? 0 : settings.maxFails
   }
 
+  get settings(): Server {
+    return this.#settings
+  }
+
+  /** Takes in other settings of the same server: its name and its slot are what they were. */
+  apply(settings: Server, alone: boolean): void {
+    this.#settings = settings
+    this.#maxFails = alone ? 0 : settings.maxFails
+    if (this.#maxFails === 0) this.#endSuspension()
+  }
+
+  /** The upstream has it no more: nothing new comes here, and what is in flight goes on. */
+  remove(): void {
+    this.#isRemoved = true
+  }
+
+  get isRemoved(): boolean {
+    return this.#isRemoved
+  }
+
+  /** Failures count no longer, so that no success would bring it back. */
+  #endSuspension(): void {
+    const { slot } = this.#settings
+    if (this.#counters.fails(slot) !== 0) this.#counters.clearFails(slot)
+    if (!this.isSuspended) return
+    const before = this.#counters.clearHealth(slot, HealthBit.Suspended)
+    if (before & HealthBit.Suspended) this.returned(clock())
+  }
+
   /**
    * What keeps the server from being given a request at time `now`. The one place that answers this question.
    *
    * @param isOwn whether the request belongs to a session that the server has
    */
   refusal(now: number, isOwn = false): Refusal | undefined {
-    if (this.settings.down) return 'down'
-    if (this.settings.drain && !isOwn) return 'drained'
-    const { slot } = this.settings
+    if (this.#isRemoved) return 'removed'
+    const { slot, down, drain } = this.#settings
+    if (down) return 'down'
+    if (drain && !isOwn) return 'drained'
     const health = this.#counters.health(slot)
     if (health !== 0) {
       const ailment = this.#ailment(health, now)
@@ -65,12 +97,12 @@ export class ServerState {
 
   /** How many requests it may have in flight, all workers together. */
   get limit(): number {
-    return Math.min(this.settings.maxConnections || UNLIMITED, UNLIMITED)
+    return Math.min(this.#settings.maxConnections || UNLIMITED, UNLIMITED)
   }
 
   /** Whether it has as many requests as it may, whatever else keeps it from being given one. */
   get isFull(): boolean {
-    const { maxConnections, slot } = this.settings
+    const { maxConnections, slot } = this.#settings
     return maxConnections > 0 && this.#counters.inFlight(slot) >= maxConnections
   }
 
@@ -85,9 +117,9 @@ export class ServerState {
     return this.refusal(now, isOwn) === undefined
   }
 
-  /** Whether failures took it out and no answer has brought it back yet, so that a request to it is its probe. */
+  /** Whether failures suspended it and no answer has brought it back yet, so that a request to it is its probe. */
   get isSuspended(): boolean {
-    return (this.#counters.health(this.settings.slot) & HealthBit.Suspended) !== 0
+    return (this.#counters.health(this.#settings.slot) & HealthBit.Suspended) !== 0
   }
 
   /** Whether the server may serve as soon as it has a place free. */
@@ -99,18 +131,18 @@ export class ServerState {
   /** Of a server that is not up: in how many ms it may be probed; Infinity if it does not come back by itself. */
   untilProbe(now: number): number {
     if (this.refusal(now) !== 'suspended') return Infinity
-    return Math.max(1, this.settings.failTimeout - this.#windowAge(now) + 1)
+    return Math.max(1, this.#settings.failTimeout - this.#windowAge(now) + 1)
   }
 
   /** The weight that counts at time `now`: while a returned server warms up, a part of its own. */
   weight(now: number): number {
-    const { weight } = this.settings
+    const { weight } = this.#settings
     return (weight * this.#step(now)) / WARMING_STEPS
   }
 
   /** In how many ms `weight` changes; Infinity if it does not. */
   untilStep(now: number): number {
-    const { slot, slowStart } = this.settings
+    const { slot, slowStart } = this.#settings
     const step = this.#step(now)
     if (step === WARMING_STEPS) return Infinity
     return Math.max(1, (step * slowStart) / WARMING_STEPS - (((now | 0) - this.#counters.returnedAt(slot)) | 0))
@@ -123,7 +155,7 @@ export class ServerState {
    * @returns whether it may go: false where another thread took the last place, or the probe, first
    */
   claim(now: number): boolean {
-    const { slot, maxConnections } = this.settings
+    const { slot, maxConnections } = this.#settings
     if (!this.#counters.acquire(slot, this.#worker, maxConnections)) return false
     if (this.#mayGo(now)) {
       this.#counters.countRequest(slot)
@@ -139,7 +171,7 @@ export class ServerState {
    * @returns whether it may go: false where there is no place
    */
   claimAnyway(now: number): boolean {
-    const { slot, maxConnections } = this.settings
+    const { slot, maxConnections } = this.#settings
     if (!this.#counters.acquire(slot, this.#worker, maxConnections)) return false
     // An answer that comes after this moment brings the server back.
     this.#counters.moveCheckedAt(slot, this.#counters.checkedAt(slot), now | 0)
@@ -149,20 +181,20 @@ export class ServerState {
 
   /** Whether its last failure is longer ago than that of another server. */
   failedBefore(other: ServerState): boolean {
-    const { slot } = this.settings
+    const { slot } = this.#settings
     return ((this.#counters.failedAt(slot) - this.#counters.failedAt(other.settings.slot)) | 0) < 0
   }
 
   /** Gives back what `claim` took, once the exchange on this server is over. */
   release(): void {
-    const { slot, maxConnections } = this.settings
+    const { slot, maxConnections } = this.#settings
     this.#counters.release(slot, this.#worker)
     if (maxConnections > 0) this.#queues.wakeOne(slot, this.#upstream)
   }
 
   #mayGo(now: number): boolean {
     if (this.#maxFails === 0) return true
-    const slot = this.settings.slot
+    const slot = this.#settings.slot
     const health = this.#counters.health(slot)
     const isFree = (health & HealthBit.Suspended) === 0 || (health & HealthBit.Panic) !== 0
     const before = this.#counters.checkedAt(slot)
@@ -173,9 +205,9 @@ export class ServerState {
     return moved
   }
 
-  /** An attempt on this server failed. Returns whether that took it out. */
+  /** An attempt on this server failed. Returns whether that suspended it. */
   failed(now: number): boolean {
-    const { slot } = this.settings
+    const { slot } = this.#settings
     this.#counters.countFailure(slot)
     if (this.#maxFails === 0 || this.#counters.addFail(slot, now | 0) < this.#maxFails) return false
     const before = this.#counters.setHealth(slot, HealthBit.Suspended)
@@ -187,7 +219,7 @@ export class ServerState {
 
   /** An attempt succeeded, now or at time `now`. Returns whether that brought the server back. */
   succeeded(now?: number): boolean {
-    const slot = this.settings.slot
+    const slot = this.#settings.slot
     if (this.#maxFails === 0 || this.#counters.fails(slot) === 0) return false
     // As in nginx: only a success that began in a window after the last failure's counts.
     if (((this.#counters.failedAt(slot) - this.#counters.checkedAt(slot)) | 0) >= 0) return false
@@ -204,20 +236,20 @@ export class ServerState {
    * @returns how many bad ones that makes in a row
    */
   answered(good: boolean): number {
-    if (!good) return this.#counters.countBad(this.settings.slot)
-    this.#counters.countGood(this.settings.slot)
+    if (!good) return this.#counters.countBad(this.#settings.slot)
+    this.#counters.countGood(this.#settings.slot)
     return 0
   }
 
   /** The server serves again after it was out: warms it up over its `slowStart`. */
   returned(now: number): void {
-    this.#counters.setReturnedAt(this.settings.slot, now | 0)
+    this.#counters.setReturnedAt(this.#settings.slot, now | 0)
     this.#turns.bumpEpoch(this.#upstream)
   }
 
   /** How far it has warmed up, from 1 to WARMING_STEPS. */
   #step(now: number): number {
-    const { slot, slowStart } = this.settings
+    const { slot, slowStart } = this.#settings
     if (slowStart === 0) return WARMING_STEPS
     const at = this.#counters.returnedAt(slot)
     if (at === 0) return WARMING_STEPS
@@ -229,12 +261,17 @@ export class ServerState {
   }
 
   #windowAge(now: number): number {
-    return ((now | 0) - this.#counters.checkedAt(this.settings.slot)) | 0
+    return ((now | 0) - this.#counters.checkedAt(this.#settings.slot)) | 0
   }
 
   #windowIsOver(now: number): boolean {
     const age = this.#windowAge(now)
     // By the clock, modulo 2^32, a window that began more than 24.8 days ago seems to lie ahead.
-    return age > this.settings.failTimeout || age < -CLOCK_SLACK
+    return age > this.#settings.failTimeout || age < -CLOCK_SLACK
   }
+}
+
+/** Those that are no backups. */
+export function primariesOf(servers: readonly ServerState[]): ServerState[] {
+  return servers.filter((server) => !server.settings.backup)
 }

@@ -1,7 +1,8 @@
 import type { Scoreboard } from '../runtime/scoreboard.ts'
+import type { Balance } from '../runtime/snapshot.ts'
 import type { Policy } from './policy.ts'
 import { Roster } from './roster.ts'
-import type { ServerState } from './server-state.ts'
+import { primariesOf, type ServerState } from './server-state.ts'
 
 /** How often a choice is made anew after another thread was faster. */
 const MAX_ROUNDS = 3
@@ -12,6 +13,8 @@ export interface Choice {
   update(roster: Roster, now: number): void
   /** Chooses one of them that is not full. */
   choose(avoid: readonly ServerState[], now: number): ServerState | undefined
+  /** Takes in the settings of its policy; returns false where they are another policy's. */
+  apply(balance: Balance): boolean
   /** See `Policy.answered`. */
   answered?(server: ServerState, ms: number, good: boolean, now: number): void
 }
@@ -25,12 +28,8 @@ export class Tiers implements Policy {
 
   /** @param choice makes the choice for each of the two */
   constructor(servers: readonly ServerState[], choice: () => Choice, upstream: number, scoreboard: Scoreboard) {
-    const tier = (backup: boolean) => {
-      const members = servers.filter((server) => server.settings.backup === backup)
-      return new Tier(members, choice(), upstream, scoreboard)
-    }
-    this.#primaries = tier(false)
-    this.#backups = tier(true)
+    this.#primaries = new Tier(primariesOf(servers), choice(), upstream, scoreboard)
+    this.#backups = new Tier(backupsOf(servers), choice(), upstream, scoreboard)
     if (this.#primaries.choice.answered === undefined) return
     this.answered = (server, ms, good, now) => {
       const { choice } = server.settings.backup ? this.#backups : this.#primaries
@@ -41,18 +40,33 @@ export class Tiers implements Policy {
   pick(_key: Uint8Array, avoid: readonly ServerState[], now: number): ServerState | undefined {
     return this.#primaries.pick(avoid, now) ?? this.#backups.pick(avoid, now)
   }
+
+  apply(balance: Balance, servers: readonly ServerState[]): boolean {
+    this.#primaries.apply(primariesOf(servers))
+    this.#backups.apply(backupsOf(servers))
+    return this.#primaries.choice.apply(balance) && this.#backups.choice.apply(balance)
+  }
+}
+
+function backupsOf(servers: readonly ServerState[]): ServerState[] {
+  return servers.filter((server) => server.settings.backup)
 }
 
 /** Servers of equal standing, primaries or backups, and how one of them is chosen. */
 class Tier {
   readonly choice: Choice
-  readonly #servers: readonly ServerState[]
   readonly #roster: Roster
+  #servers: readonly ServerState[]
 
   constructor(servers: readonly ServerState[], choice: Choice, upstream: number, scoreboard: Scoreboard) {
     this.choice = choice
     this.#servers = servers
     this.#roster = new Roster(servers, upstream, scoreboard)
+  }
+
+  apply(servers: readonly ServerState[]): void {
+    this.#servers = servers
+    this.#roster.apply(servers)
   }
 
   /** Chooses a server that may serve and claims it. */

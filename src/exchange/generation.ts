@@ -16,14 +16,14 @@ export class Generation {
   readonly ownCookies: CookieNames
 
   /**
-   * @param groupFor the group of an upstream, which outlives the Snapshot
+   * @param groups those of the Snapshot's upstreams, which outlive it
    * @param before the generation that this one replaces: what did not change is taken from it
    */
-  constructor(snapshot: Snapshot, groupFor: (upstream: Upstream) => UpstreamGroup, before?: Generation) {
+  constructor(snapshot: Snapshot, groups: readonly UpstreamGroup[], before?: Generation) {
     const { routes, upstreams, trustedProxies, clientAddressFrom } = snapshot
     const last = before?.snapshot
     this.snapshot = snapshot
-    this.groups = upstreams.map(groupFor)
+    this.groups = groups
     this.router = last?.routes === routes ? before!.router : new Router(routes)
     this.ownCookies = last?.upstreams === upstreams ? before!.ownCookies : ownCookiesOf(upstreams)
     const isTrustSame = last?.trustedProxies === trustedProxies && last.clientAddressFrom === clientAddressFrom

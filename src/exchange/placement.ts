@@ -1,5 +1,4 @@
-import type { BodyReader, Session, SessionResponse } from '../affinity/affinity.ts'
-import { keyFor } from '../balancing/key.ts'
+import type { Affinity, BodyReader, Session, SessionResponse } from '../affinity/affinity.ts'
 import type { ServerState } from '../balancing/server-state.ts'
 import { wallSeconds } from '../runtime/clock.ts'
 import type { Server } from '../runtime/snapshot.ts'
@@ -18,6 +17,13 @@ const NOBODY: readonly ServerState[] = []
 export type Occasion = 'arrival' | 'turn' | 'queue-full' | 'queue-timeout'
 
 /**
+ * What a request gets at the server that it belongs to: that server, claimed, or a place in line for it (`awaited`). Else it
+ * goes elsewhere: it belongs to no server (`free`), one has failed it already (`failed`), or it has lost its own.
+ */
+type AtHome = ServerState | 'awaited' | Elsewhere
+type Elsewhere = 'free' | 'failed' | Loss
+
+/**
  * Which servers of its upstream an exchange goes to, one attempt after the other, and why. Affinity, what servers may do
  * and the policy meet here, and only here; docs/sessions.md has it as a table.
  */
@@ -27,8 +33,10 @@ export class Placement {
   reason: Reason | undefined
   /** What is hashed, where something is. */
   readonly #key: Uint8Array
-  /** The session that the request showed. */
+  /** The session that the request showed, the affinity that read it, and its server where the session says so. */
   readonly #shown: Session | undefined
+  readonly #affinity: Affinity | undefined
+  readonly #sessionHome: ServerState | undefined
   /** The request's, in its normal form. */
   readonly #path: string
   /** Whether the answer's body may tell a session. */
@@ -45,23 +53,32 @@ export class Placement {
   /** Where it has been since it last waited. */
   #tried = NOBODY
   #tries = 0
+  /** Where it is. */
+  #server: ServerState | undefined
 
-  constructor(group: UpstreamGroup, session: Session | undefined, key: Uint8Array, path: string, expectsBody: boolean) {
+  private constructor(
+    group: UpstreamGroup,
+    session: Session | undefined,
+    key: Uint8Array,
+    path: string,
+    expectsBody: boolean,
+  ) {
     this.group = group
+    this.#affinity = group.affinity
     this.#shown = session
+    this.#sessionHome = session?.home === undefined ? undefined : group.serverIn(session.home)
     this.#key = key
     this.#path = path
     this.#expectsBody = expectsBody
   }
 
-  /** Where a request goes: by its session, if it has one, and else by the policy. */
+  /** Finds out which session a request belongs to, and by what its server is chosen. */
   static of(group: UpstreamGroup, request: RequestView): Placement {
-    const session = group.affinity?.read(request, wallSeconds())
-    const expectsBody = group.affinity?.expectsBody?.(request) === true
-    const key = session?.key ?? keyFor(group.settings.balance, request)
-    if (group.sample?.isDue()) {
-      group.sample.add(request.address, group.policyOf(session).home?.(key)?.settings.name)
-    }
+    const { affinity, sample, settings } = group
+    const session = affinity?.read(request, wallSeconds())
+    const expectsBody = affinity?.expectsBody?.(request) === true
+    const key = session?.key ?? request.key(settings.balance)
+    if (sample?.isDue()) sample.add(request.address, group.policyOf(session).home?.(key)?.settings.name)
     return new Placement(group, session, key, request.path, expectsBody)
   }
 
@@ -70,43 +87,60 @@ export class Placement {
     return this.#tries
   }
 
+  /** The session that the request showed, unless the upstream's affinity is another by now, which knows nothing of it. */
+  get #session(): Session | undefined {
+    return this.#isOutdated ? undefined : this.#shown
+  }
+
+  get #isOutdated(): boolean {
+    return this.group.affinity !== this.#affinity
+  }
+
   /**
-   * Picks a server that has not been tried, and claims it; or says what to wait for, or why there is none. Who comes gets
-   * in line behind those of this worker who wait for the same.
+   * Picks a server that has not been tried, and claims it; or says what to wait for, or why there is none. A new request gets
+   * in line behind those of this worker that wait for the same.
    */
   next(time: number, occasion: Occasion = 'arrival'): ServerState | Wait | Failure {
-    const isFirst = this.#tries === 0
+    if (this.group.isRetired) return new Failure('no-server')
     const home = this.#home()
-    const isOwn = home !== undefined && this.#isRemembered(home)
-    const isTied = isFirst && home !== undefined && this.#shown !== undefined
-    const waitsForHome = isTied && this.#mayWait(occasion)
-    const { queue } = this.group
-    if (waitsForHome && occasion === 'arrival' && (queue.isAwaited(home) || queue.isAwaited(undefined)))
-      return new Wait(home)
-    if (isTied && home.mayServe(time, isOwn) && home.claim(time)) {
-      if (isOwn && !home.isSuspended) this.#staysOn = home
-      return this.#goTo(home, this.#reasonFor(home, home, undefined))
-    }
-    // If its own server is as good as any, the session stays.
-    if (isTied && home.refusal(time, isOwn) === 'suspended' && this.#areAllOut(time) && home.claimAnyway(time))
-      return this.#goTo(home, this.#reasonFor(home, home, undefined))
-    const loss = isFirst ? this.#lossOf(home, isOwn, time) : 'down'
-    if (waitsForHome && loss === 'full') return new Wait(home)
+    const atHome = this.#tries > 0 ? 'failed' : this.#askHome(home, time, occasion)
+    if (atHome === 'awaited') return new Wait(home)
+    if (typeof atHome === 'object') return this.#goTo(atHome, this.#reasonFor(atHome, home, 'free'))
+    const loss = atHome === 'failed' ? 'down' : atHome
     // Whose key belongs to a server that drains, and who never was there, has lost nothing.
-    if (loss !== undefined && loss !== 'drained' && this.#isRefused(home)) {
+    if (loss !== 'free' && loss !== 'drained' && this.#isRefused(home)) {
       this.reason = `refused:${loss}`
       return new Failure('session-lost')
     }
-    const server = this.#pick(time, occasion)
-    if (server !== undefined) return this.#goTo(server, isFirst ? this.#reasonFor(server, home, loss) : 'retry')
-    const lastResort = this.#lastResort(time)
-    if (lastResort !== undefined)
-      return this.#goTo(lastResort, isFirst ? this.#reasonFor(lastResort, home, loss) : 'retry')
+    const server = this.#pick(time, occasion) ?? this.#lastResort(time)
+    if (server !== undefined) return this.#goTo(server, this.#reasonFor(server, home, atHome))
     if (!this.#isAllFull(time)) return new Failure('no-server')
     if (!this.#mayWait(occasion)) return new Failure(occasion === 'queue-timeout' ? occasion : 'queue-full')
     // By the time that a place is free, a server that failed the request may have come round.
     this.#tried = NOBODY
     return new Wait(undefined)
+  }
+
+  /** Asks the server that the request belongs to for a place, if it is bound to that one. */
+  #askHome(home: ServerState | undefined, time: number, occasion: Occasion): AtHome {
+    const session = this.#session
+    if (home === undefined) return session?.standing === 'removed' ? 'removed' : 'free'
+    // Without a session, whether to go there is the policy's business.
+    if (session === undefined) return this.#lossOf(home, false, time) ?? 'free'
+    if (home.isRemoved) return 'removed'
+    const isOwn = this.#isRemembered(home)
+    const mayWait = this.#mayWait(occasion)
+    const { queue } = this.group
+    if (mayWait && occasion === 'arrival' && (queue.isAwaited(home) || queue.isAwaited(undefined))) return 'awaited'
+    if (home.mayServe(time, isOwn) && home.claim(time)) {
+      if (isOwn && !home.isSuspended) this.#staysOn = home
+      return home
+    }
+    // If its own server is as good as any, the session stays.
+    if (home.refusal(time, isOwn) === 'suspended' && this.#areAllOut(time) && home.claimAnyway(time)) return home
+    // Where nothing is amiss, another thread took the last place just now.
+    const loss = this.#lossOf(home, isOwn, time) ?? 'full'
+    return loss === 'full' && mayWait ? 'awaited' : loss
   }
 
   #mayWait(occasion: Occasion): boolean {
@@ -115,7 +149,7 @@ export class Placement {
 
   #pick(time: number, occasion: Occasion): ServerState | undefined {
     const { queue, servers } = this.group
-    const policy = this.group.policyOf(this.#shown)
+    const policy = this.group.policyOf(this.#session)
     if (occasion !== 'arrival' || queue.isEmpty)
       return this.#lastPlace(time) ?? policy.pick(this.#key, this.#tried, time)
     if (queue.isAwaited(undefined)) return undefined
@@ -143,11 +177,11 @@ export class Placement {
 
   /** The server, claimed, that served the session last while its own could not: it may have left something there. */
   #lastPlace(time: number): ServerState | undefined {
-    const session = this.#shown
+    const session = this.#session
     if (session?.home === undefined || !this.#isCarried) return undefined
     const slot = this.group.sessions.find(session.high, session.low, wallSeconds())
-    if (slot < 0 || slot === session.home.slot) return undefined
-    const server = this.group.servers.find(({ settings }) => settings.slot === slot)
+    if (slot < 0 || slot === session.home) return undefined
+    const server = this.group.serverIn(slot)
     if (server === undefined || this.#tried.includes(server) || !server.mayServe(time)) return undefined
     return server.claim(time) ? server : undefined
   }
@@ -174,8 +208,8 @@ export class Placement {
 
   /** The server that the request belongs to, whether or not that may serve it. */
   #home(): ServerState | undefined {
-    const session = this.#shown
-    if (session?.home !== undefined) return this.group.stateOf(session.home)
+    const session = this.#session
+    if (session?.home !== undefined) return this.#sessionHome
     // Where sessions are remembered, what the policy would do with the request makes it nobody's.
     if (session !== undefined && session.key === undefined) return undefined
     return this.group.policyOf(session).home?.(this.#key)
@@ -183,7 +217,7 @@ export class Placement {
 
   /** Whether the session is on that server by memory, and not just by a hash that would have it there. */
   #isRemembered(home: ServerState): boolean {
-    const session = this.#shown
+    const session = this.#session
     if (session === undefined) return false
     if (session.home !== undefined) return true
     const { drain, slot } = home.settings
@@ -192,34 +226,44 @@ export class Placement {
 
   /** Whether a session that has lost its server is to be refused instead of moved. */
   #isRefused(home: ServerState | undefined): boolean {
-    if (this.#shown === undefined || this.group.settings.affinity?.onLost !== 'refuse') return false
-    const { standing } = this.#shown
+    const session = this.#session
+    if (session === undefined || this.group.settings.affinity?.onLost !== 'refuse') return false
+    const { standing } = session
     return standing === 'removed' || (home !== undefined && (standing === 'known' || standing === 'new'))
   }
 
-  #lossOf(home: ServerState | undefined, isOwn: boolean, time: number): Loss | undefined {
-    if (home === undefined) return this.#shown?.standing === 'removed' ? 'removed' : undefined
+  /** What keeps the server from serving the request; undefined for nothing. */
+  #lossOf(home: ServerState, isOwn: boolean, time: number): Loss | undefined {
     const refusal = home.refusal(time, isOwn)
-    // Its own server's last place was taken by another thread just now.
-    if (refusal === undefined) return this.#shown === undefined ? undefined : 'full'
-    if (refusal === 'suspended' && home.isFull && this.#areAllOut(time)) return 'full'
-    return refusal === 'full' || refusal === 'drained' ? refusal : 'down'
+    switch (refusal) {
+      case undefined:
+      case 'removed':
+      case 'drained':
+      case 'full':
+        return refusal
+      case 'suspended':
+        return home.isFull && this.#areAllOut(time) ? 'full' : 'down'
+      default:
+        return 'down'
+    }
   }
 
-  #reasonFor(server: ServerState, home: ServerState | undefined, loss: Loss | undefined): Reason {
-    const standing = this.#shown?.standing
+  #reasonFor(server: ServerState, home: ServerState | undefined, why: Elsewhere): Reason {
+    if (why === 'failed') return 'retry'
+    const standing = this.#session?.standing
     if (standing === 'invalid' || standing === 'expired') return standing
     if (server === home) return 'stuck'
-    if (loss !== undefined) return `moved:${loss}`
+    if (why !== 'free') return `moved:${why}`
     // Not refused by itself: its share of a bounded load is full.
     return home === undefined ? 'new' : 'moved:full'
   }
 
   #goTo(server: ServerState, reason: Reason): ServerState {
     this.reason = reason
+    this.#server = server
     this.#tried = this.#tried === NOBODY ? [server] : [...this.#tried, server]
     this.#tries++
-    const session = this.#shown
+    const session = this.#session
     if (session === undefined || this.#visit >= 0) return server
     // A session that the server has is active from here on. Any other begins, or moves, once the server has answered.
     const { settings } = server
@@ -243,11 +287,14 @@ export class Placement {
     this.#visit = visit
   }
 
-  /** What the client is to be told of its session, now that a server has answered: field lines, or nothing. */
+  /**
+   * What the client is to be told of its session, now that a server has answered: field lines, or nothing. Of a server that was
+   * removed meanwhile nobody's session is from here on.
+   */
   answered(response: SessionResponse, isSecure: boolean): string {
-    const { affinity } = this.group
-    if (affinity === undefined) return ''
-    const server = this.#tried.at(-1)!
+    const affinity = this.#affinity
+    const server = this.#server
+    if (affinity === undefined || this.#isOutdated || server === undefined || server.isRemoved) return ''
     const seconds = wallSeconds()
     const session = this.#shown && this.#settle(this.#shown, server, seconds)
     const learnt = affinity.learn?.(response, server.settings, seconds, this.#shown, this.#path)
@@ -262,15 +309,16 @@ export class Placement {
       if (this.#isCarried) this.#enter(session, settings, seconds)
       return session
     }
-    const settled = this.group.affinity!.settle(session, settings, seconds)
+    const settled = this.#affinity!.settle(session, settings, seconds)
     this.#enter(settled, settings, seconds)
     return settled
   }
 
   /** What is to see the first bytes of the response's body before the client does; undefined for nothing. */
   readerOf(response: SessionResponse): BodyReader | undefined {
-    if (!this.#expectsBody) return undefined
-    return this.group.affinity!.readerOf?.(response, this.#tried.at(-1)!.settings, wallSeconds())
+    const server = this.#server
+    if (!this.#expectsBody || this.#isOutdated || server === undefined || server.isRemoved) return undefined
+    return this.#affinity?.readerOf?.(response, server.settings, wallSeconds())
   }
 
   /** What the client is to be told of its session, when no server will serve it. */

@@ -107,20 +107,20 @@ class ProbeTime extends Timed {
 /**
  * A worker's requests that wait for a place on a server of one upstream. There is a line for each server that requests
  * belong to, and one for those who may go anywhere, so that nobody stands in the way of who wants something else; of the
- * heads of all lines, the one that came first has its turn first. It never looks on its own account: the Scoreboard tells
+ * heads of all lines, the one that came first has its turn first. It never looks on its own account: the Scoreboard notifies
  * one thread of each place that is given back, in whichever thread, and all of them when a server comes or goes.
  */
 export class Queue {
-  readonly #settings: Upstream
-  readonly #servers: readonly ServerState[]
   readonly #scoreboard: Scoreboard
   readonly #worker: number
   readonly #deadlines: Pick<Deadlines, 'set' | 'remove'>
   /** Those that are not empty. */
   readonly #lines = new Map<Awaited, Line>()
   readonly #probeTime = new ProbeTime(() => this.#serve())
-  /** What the Scoreboard is to tell this worker of. */
+  /** Of which places the Scoreboard will notify this worker. */
   readonly #heardOf = new Set<Awaited>()
+  #settings: Upstream
+  #servers: readonly ServerState[]
   #hearsOfEpochs = false
   #tickets = 0
   #isServing = false
@@ -139,6 +139,16 @@ export class Queue {
     this.#scoreboard = scoreboard
     this.#worker = worker
     this.#deadlines = deadlines
+  }
+
+  /**
+   * Takes in other settings and servers. Whoever waits goes on waiting, by the limits under which that began; but a server
+   * that can serve them now does so, and for one that is gone nobody waits: its line is given turns until it is empty.
+   */
+  apply(settings: Upstream, servers: readonly ServerState[]): void {
+    this.#settings = settings
+    this.#servers = servers
+    this.#serve()
   }
 
   /** Whether no request of this worker waits. */
@@ -163,7 +173,7 @@ export class Queue {
     const ticket = new Ticket(this, ++this.#tickets, waiter, line)
     line.add(ticket)
     this.#deadlines.set(ticket, queue.timeout)
-    // Of what was given back before this thread was known to wait, nobody tells it.
+    // Of what was given back before this thread was known to wait, nobody notifies it.
     if (line.first === ticket) this.#serve()
     return ticket
   }
@@ -201,7 +211,7 @@ export class Queue {
     this.#lineFor(place).add(ticket)
   }
 
-  // ── what it is told ────────────────────────────────────────────────────────────────────────────────────────────
+  // ── what it is notified of ─────────────────────────────────────────────────────────────────────────────────────
 
   /** At most one promise for each line, however often that empties and fills. */
   #hearOfPlaces(place: Awaited): void {
@@ -270,7 +280,7 @@ export class Queue {
     return oldest
   }
 
-  /** A server that may be probed again tells nobody so. */
+  /** Nobody is notified once a server may be probed again. */
   #awaitProbe(): void {
     if (this.#lines.size === 0) return
     const time = now()

@@ -1,17 +1,18 @@
-import type { SessionRequest } from '../affinity/affinity.ts'
-import type { KeySubject } from '../balancing/key.ts'
+import type { KeyedRequest, SessionRequest } from '../affinity/affinity.ts'
+import { type KeySubject, keyFor } from '../balancing/key.ts'
 import { cookieIn, unquoted } from '../http1/cookie.ts'
 import { parameterIn, unescaped } from '../http1/query.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { RequestConditions } from '../routing/path-table.ts'
 import { type IpAddress, UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
 import { type NamedPart, valueIn } from '../runtime/named-part.ts'
+import type { Affinity, Balance } from '../runtime/snapshot.ts'
 
 /**
  * The request whose head a worker has just read, as routes, affinities and policies see it: text is made of what they
  * ask for only.
  */
-export class RequestView implements RequestConditions, KeySubject, SessionRequest {
+export class RequestView implements RequestConditions, KeySubject, SessionRequest, KeyedRequest {
   address: IpAddress = UNKNOWN_ADDRESS
   path = '/'
   readonly #head: RequestHead
@@ -51,5 +52,9 @@ export class RequestView implements RequestConditions, KeySubject, SessionReques
     const value = valueIn(this, part, after)
     if (value === undefined || part.from === 'header') return value
     return part.from === 'cookie' ? unquoted(value) : unescaped(value)
+  }
+
+  key(tie: Balance | Affinity): Uint8Array {
+    return keyFor(tie, this)
   }
 }

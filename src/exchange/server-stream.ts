@@ -7,6 +7,7 @@ import type { Framing } from '../http1/framing.ts'
 import type { Head } from '../http1/head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
+import type { Upstream } from '../runtime/snapshot.ts'
 import type { Failure } from './failure.ts'
 import type { ReceivedRequest } from './received-request.ts'
 
@@ -66,8 +67,12 @@ export interface ServerStreamUser {
 /** Which connection to a server will do: any; one that is known to be open, for what cannot be sent twice; or a new one. */
 export type ConnectionNeed = 'any' | 'proven' | 'new'
 
-/** Opens streams to the servers of an upstream. */
+/** Opens streams to the servers of an upstream, and keeps what can serve again. */
 export interface ServerStreams {
+  /** The upstream's settings and servers from now on. What is in use stays so until its exchange is over. */
+  apply(settings: Upstream, servers: readonly ServerState[]): void
+  /** Nothing is kept any more: closes what is idle, and the rest once its exchange is over. */
+  close(): void
   /** @param origin on whose behalf */
   open(server: ServerState, origin: ClientOrigin, need: ConnectionNeed, user: ServerStreamUser): ServerStream
 }

@@ -1,16 +1,15 @@
 import type { Affinity, Session } from '../affinity/affinity.ts'
 import { affinityFor } from '../affinity/registry.ts'
-import { keyFor } from '../balancing/key.ts'
+import { ActivePolicy } from '../balancing/active-policy.ts'
 import type { Policy } from '../balancing/policy.ts'
-import { policyFor } from '../balancing/registry.ts'
-import { ServerState } from '../balancing/server-state.ts'
+import { ServerList } from '../balancing/server-list.ts'
+import type { ServerState } from '../balancing/server-state.ts'
 import type { Deadlines } from '../runtime/deadlines.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
-import type { Balance, Server, Upstream } from '../runtime/snapshot.ts'
+import type { Balance, Upstream } from '../runtime/snapshot.ts'
 import { AddressSample } from '../skew/address-sample.ts'
 import { Queue } from './queue.ts'
-import type { RequestView } from './request-view.ts'
 import type { ServerStreams } from './server-stream.ts'
 
 /** How keys of sessions are hashed, where the affinity leaves some or all of them to a hash. */
@@ -21,22 +20,24 @@ function hashOf({ affinity }: Upstream): Balance | undefined {
   return affinity
 }
 
-/** An upstream at work: its affinity, its policy, its servers, and the queue before them. */
+/**
+ * An upstream at work, as one worker sees it: its affinity, its policy, its servers, and who waits for them. It lasts as long
+ * as there is an upstream of that name: each Snapshot's settings are taken in by `apply`, and what they do not change keeps
+ * its object, its counters and its turn.
+ */
 export class UpstreamGroup {
-  readonly settings: Upstream
-  readonly affinity: Affinity | undefined
   readonly sessions: SessionTable
-  readonly servers: readonly ServerState[]
-  readonly policy: Policy
   readonly queue: Queue
   readonly streams: ServerStreams
-  /** So many bad answers in a row of a server, and each multiple of that, are told of; Infinity for never. */
-  readonly badInRowLimit: number
-  /** Who sends the most requests, where servers are picked by address. */
-  readonly sample: AddressSample | undefined
-  /** Where sessions belong by their keys. */
-  readonly #sessionPolicy: Policy | undefined
-  readonly #states = new Map<Server, ServerState>()
+  readonly #scoreboard: Scoreboard
+  readonly #servers: ServerList
+  readonly #policy: ActivePolicy
+  /** Where sessions belong by their keys; absent where none have any. */
+  #sessionPolicy: ActivePolicy | undefined
+  #settings: Upstream
+  #affinity: Affinity | undefined
+  #sample: AddressSample | undefined
+  #isRetired = false
 
   constructor(
     settings: Upstream,
@@ -46,31 +47,99 @@ export class UpstreamGroup {
     deadlines: Deadlines,
     streams: ServerStreams,
   ) {
-    this.settings = settings
-    this.sessions = sessions
-    this.streams = streams
-    this.badInRowLimit = settings.health?.outlier?.consecutive5xx || Infinity
     const { slot, balance } = settings
-    const alone = settings.servers.length === 1
-    const servers = settings.servers.map((server) => new ServerState(server, slot, alone, scoreboard, worker))
-    this.servers = servers
-    this.queue = new Queue(settings, servers, scoreboard, worker, deadlines)
-    for (const server of servers) {
-      this.#states.set(server.settings, server)
-    }
-    this.policy = policyFor(balance, servers, slot, scoreboard)
-    this.sample = settings.skew && new AddressSample(settings.name)
-    const hash = hashOf(settings)
-    this.#sessionPolicy = hash && policyFor(hash, servers, slot, scoreboard)
-    this.affinity = affinityFor(settings, sessions, (request) => keyFor(hash!, request as RequestView))
+    this.#settings = settings
+    this.sessions = sessions
+    this.#scoreboard = scoreboard
+    this.streams = streams
+    this.#servers = new ServerList(slot, scoreboard, worker)
+    this.#servers.apply(settings.servers)
+    this.queue = new Queue(settings, this.servers, scoreboard, worker, deadlines)
+    this.#policy = new ActivePolicy(balance, this.servers, slot, scoreboard)
+    this.#setSessionPolicy(hashOf(settings))
+    this.#policy.finish()
+    this.#sessionPolicy?.finish()
+    this.#affinity = affinityFor(settings, sessions)
+    this.#sample = settings.skew && new AddressSample(settings.name)
+  }
+
+  get settings(): Upstream {
+    return this.#settings
+  }
+
+  get affinity(): Affinity | undefined {
+    return this.#affinity
+  }
+
+  get servers(): readonly ServerState[] {
+    return this.#servers.all
+  }
+
+  get policy(): Policy {
+    return this.#policy.current
+  }
+
+  /** Who sends the most requests, where servers are picked by address. */
+  get sample(): AddressSample | undefined {
+    return this.#sample
+  }
+
+  /** So many bad answers in a row of a server, and each multiple of that, are reported; Infinity for never. */
+  get badInRowLimit(): number {
+    return this.#settings.health?.outlier?.consecutive5xx || Infinity
+  }
+
+  /** Whether the upstream is no more: exchanges in flight finish, and nothing new begins. */
+  get isRetired(): boolean {
+    return this.#isRetired
   }
 
   /** The policy for a session that goes by its key, or for everyone else. */
   policyOf(session: Session | undefined): Policy {
-    return session?.key === undefined ? this.policy : this.#sessionPolicy!
+    if (session?.key === undefined) return this.policy
+    // The affinity that made the key may be another since.
+    return this.#sessionPolicy?.current ?? this.policy
   }
 
-  stateOf(server: Server): ServerState {
-    return this.#states.get(server)!
+  /** The server in that slot of the Scoreboard; undefined where it is none of this upstream's. */
+  serverIn(slot: number): ServerState | undefined {
+    return this.#servers.in(slot)
+  }
+
+  // ── what becomes of it ─────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Takes in the settings of another Snapshot for the upstream of the same name, from the next request on. Exchanges in flight
+   * on a server that is removed finish there; those that wait for it are decided again. An affinity of another kind reads
+   * sessions of its own: to requests in flight, those of the one before mean nothing any more.
+   */
+  apply(next: Upstream): void {
+    if (next === this.#settings) return
+    const { balance, affinity, servers, skew } = next
+    this.#servers.apply(servers)
+    this.#settings = next
+    this.streams.apply(next, this.servers)
+    this.#policy.apply(balance, this.servers)
+    this.#setSessionPolicy(hashOf(next))
+    if (affinity === undefined || !this.#affinity?.apply(affinity, servers))
+      this.#affinity = affinityFor(next, this.sessions)
+    this.#sample = skew && (this.#sample ?? new AddressSample(next.name))
+    // Last, since whoever waits may go on at once.
+    this.queue.apply(next, this.servers)
+  }
+
+  /** The upstream is no more: whoever waits for one of its servers is told that there is none. */
+  retire(): void {
+    this.#isRetired = true
+    this.apply({ ...this.#settings, servers: [] })
+    this.#policy.stop()
+    this.#sessionPolicy?.stop()
+    this.streams.close()
+  }
+
+  #setSessionPolicy(hash: Balance | undefined): void {
+    if (hash !== undefined && this.#sessionPolicy !== undefined) return this.#sessionPolicy.apply(hash, this.servers)
+    this.#sessionPolicy?.stop()
+    this.#sessionPolicy = hash && new ActivePolicy(hash, this.servers, this.#settings.slot, this.#scoreboard)
   }
 }

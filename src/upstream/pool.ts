@@ -1,3 +1,4 @@
+import type { ServerState } from '../balancing/server-state.ts'
 import type { KeepAlive } from '../runtime/snapshot.ts'
 
 /** A connection that rested for longer may be half closed already, as far as anyone can know, in ms. */
@@ -22,9 +23,13 @@ export interface Pooled {
 /** The idle connections that a worker keeps to one server; the last one put back is the first one taken. */
 export class Pool<Connection extends Pooled = Pooled> {
   readonly #idle: Connection[] = []
+  /** Where they lead. */
+  readonly address: string
   #settings: KeepAlive
+  #isClosed = false
 
-  constructor(settings: KeepAlive) {
+  constructor(address: string, settings: KeepAlive) {
+    this.address = address
     this.#settings = settings
   }
 
@@ -62,7 +67,7 @@ export class Pool<Connection extends Pooled = Pooled> {
     const { connections, idle, requestsPerConnection, maxAge } = this.#settings
     const isSpent = requestsPerConnection > 0 && connection.served >= requestsPerConnection
     const ageLeft = maxAge === 0 ? Infinity : maxAge - connection.age
-    if (connections === 0 || isSpent || ageLeft <= 0) return connection.destroy()
+    if (this.#isClosed || connections === 0 || isSpent || ageLeft <= 0) return connection.destroy()
     if (this.#idle.length >= connections) this.#idle.shift()?.destroy()
     this.#idle.push(connection)
     connection.rest(Math.min(idle || Infinity, ageLeft))
@@ -73,7 +78,24 @@ export class Pool<Connection extends Pooled = Pooled> {
     if (index >= 0) this.#idle.splice(index, 1)
   }
 
-  closeAll(): void {
+  /** Closes those that are idle, and each other one once it is put back. */
+  close(): void {
+    this.#isClosed = true
     for (const connection of this.#idle.splice(0)) connection.destroy()
   }
+}
+
+/** The pool for a server among others, by its server; one for where the server is now. */
+export function poolTo<Connection extends Pooled>(
+  server: ServerState,
+  pools: Map<ServerState, Pool<Connection>>,
+  settings: KeepAlive,
+): Pool<Connection> {
+  const { address } = server.settings
+  const pool = pools.get(server)
+  if (pool?.address === address) return pool
+  pool?.close()
+  const next = new Pool<Connection>(address, settings)
+  pools.set(server, next)
+  return next
 }

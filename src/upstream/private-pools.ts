@@ -1,7 +1,7 @@
 import type { ServerState } from '../balancing/server-state.ts'
 import type { IpAddress } from '../runtime/ip-address.ts'
 import type { KeepAlive } from '../runtime/snapshot.ts'
-import { Pool } from './pool.ts'
+import { type Pool, poolTo } from './pool.ts'
 import type { ServerConnection } from './server-connection.ts'
 
 /**
@@ -16,13 +16,11 @@ export class PrivatePools {
   poolTo(server: ServerState, client: IpAddress, settings: KeepAlive): Pool<ServerConnection> {
     if (client.text !== this.#client) this.closeAll()
     this.#client = client.text
-    const pool = this.#pools.get(server) ?? new Pool<ServerConnection>(settings)
-    this.#pools.set(server, pool)
-    return pool
+    return poolTo(server, this.#pools, settings)
   }
 
   closeAll(): void {
-    for (const pool of this.#pools.values()) pool.closeAll()
+    for (const pool of this.#pools.values()) pool.close()
     this.#pools.clear()
   }
 }

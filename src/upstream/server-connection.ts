@@ -45,8 +45,6 @@ export class ServerConnection extends Timed implements Pooled, SocketOwner, Writ
   readonly #pool: Pool<ServerConnection>
   readonly #deadlines: Deadlines
   readonly #openedAt: number
-  /** Where it leads, which may be another place than where the server is now. */
-  readonly #address: string
 
   constructor(server: ServerState, pool: Pool<ServerConnection>, deadlines: Deadlines) {
     super()
@@ -54,7 +52,6 @@ export class ServerConnection extends Timed implements Pooled, SocketOwner, Writ
     this.#pool = pool
     this.#deadlines = deadlines
     this.#openedAt = deadlines.now
-    this.#address = server.settings.address
     const socket = new ServerSocket(buffer, (size) => this.#read(size))
     this.socket = socket
     this.writer = new SocketWriter(socket, this)
@@ -69,7 +66,7 @@ export class ServerConnection extends Timed implements Pooled, SocketOwner, Writ
 
   /** The exchange is over, and the connection may serve another, if nothing of this one is left on it. */
   release(): void {
-    if (this.writer.isBehind || this.#address !== this.server.settings.address) return this.destroy()
+    if (this.writer.isBehind) return this.destroy()
     this.#user = undefined
     this.served++
     // Its end would go unseen, and so would the answer to the next request.

@@ -6,7 +6,7 @@ import { encodeProxyHeader, localHeader } from '../proxy-protocol/proxy-header.t
 import { isAddress } from '../runtime/ip-address.ts'
 import type { ProxyProtocolVersion, Upstream } from '../runtime/snapshot.ts'
 import { Http1Stream } from './http1-stream.ts'
-import { Pool } from './pool.ts'
+import { type Pool, poolTo } from './pool.ts'
 import { PrivatePools } from './private-pools.ts'
 import { ServerConnection } from './server-connection.ts'
 
@@ -44,12 +44,7 @@ export class ServerConnections implements ServerStreams {
     const { proxyProtocol, keepAlive } = this.#settings
     if (proxyProtocol !== undefined)
       return this.#privatePoolsOf(origin.connection).poolTo(server, origin.address, keepAlive)
-    let pool = this.#pools.get(server)
-    if (pool === undefined) {
-      pool = new Pool(keepAlive)
-      this.#pools.set(server, pool)
-    }
-    return pool
+    return poolTo(server, this.#pools, keepAlive)
   }
 
   #privatePoolsOf(client: Lifetime): PrivatePools {
@@ -62,13 +57,26 @@ export class ServerConnections implements ServerStreams {
     return pools
   }
 
+  apply(settings: Upstream, servers: readonly ServerState[]): void {
+    const { keepAlive, proxyProtocol } = settings
+    const isIntroduced = proxyProtocol !== this.#settings.proxyProtocol
+    this.#settings = settings
+    const remaining = new Set(servers)
+    for (const [server, pool] of this.#pools) {
+      pool.apply(keepAlive)
+      if (!isIntroduced && remaining.has(server) && pool.address === server.settings.address) continue
+      pool.close()
+      this.#pools.delete(server)
+    }
+  }
+
   /** How many connections to a server are idle. */
   idleTo(server: ServerState): number {
     return this.#pools.get(server)?.size ?? 0
   }
 
-  closeIdle(): void {
-    for (const pool of this.#pools.values()) pool.closeAll()
+  close(): void {
+    for (const pool of this.#pools.values()) pool.close()
   }
 }
 

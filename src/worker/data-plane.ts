@@ -28,7 +28,8 @@ export class DataPlane {
   readonly #sessions: SessionTable
   readonly #worker: number
   readonly #owner: DataPlaneOwner
-  readonly #connections = new Map<UpstreamGroup, ServerConnections>()
+  /** By their names. */
+  #groups: ReadonlyMap<string, UpstreamGroup> = new Map()
 
   /** @param worker its slot on the Scoreboard */
   constructor(
@@ -42,9 +43,8 @@ export class DataPlane {
     this.#sessions = sessions
     this.#worker = worker
     this.#owner = owner
-    sessions.heed(snapshot.upstreams)
     this.#context = new WorkerContext(owner.observers, new Notices((event) => owner.report(event)))
-    this.#context.generation = new Generation(snapshot, (upstream) => this.#groupFor(upstream))
+    this.apply(snapshot)
     this.#clients = new Clients(this.#context, scoreboard, worker)
   }
 
@@ -53,15 +53,26 @@ export class DataPlane {
     return this.#context.generation.snapshot
   }
 
-  #groupFor(upstream: Upstream): UpstreamGroup {
-    const connections = new ServerConnections(upstream, this.#context)
-    const { deadlines } = this.#context
-    const group = new UpstreamGroup(upstream, this.#scoreboard, this.#sessions, this.#worker, deadlines, connections)
-    this.#connections.set(group, connections)
-    return group
+  /**
+   * Serves by another Snapshot from now on. What it does not change goes on as it was; exchanges in flight keep the upstream
+   * that they began with.
+   */
+  apply(next: Snapshot): void {
+    this.#sessions.heed(next.upstreams)
+    const before = this.#groups
+    const groups = next.upstreams.map((upstream) => before.get(upstream.name) ?? this.#groupOf(upstream))
+    this.#groups = new Map(groups.map((group) => [group.settings.name, group]))
+    this.#context.generation = new Generation(next, groups, this.#context.generation)
+    // Requests that wait may go on at once, by what holds from now on.
+    for (const [index, group] of groups.entries()) group.apply(next.upstreams[index]!)
+    for (const [name, group] of before) if (!this.#groups.has(name)) group.retire()
   }
 
-  apply(_next: Snapshot): void {}
+  #groupOf(upstream: Upstream): UpstreamGroup {
+    const { deadlines } = this.#context
+    const connections = new ServerConnections(upstream, this.#context)
+    return new UpstreamGroup(upstream, this.#scoreboard, this.#sessions, this.#worker, deadlines, connections)
+  }
 
   accept(socket: ClientSocket, listener: Listener): void {
     this.#clients.accept(socket, listener)
@@ -81,7 +92,7 @@ export class DataPlane {
   stop(): void {
     this.#context.isStopping = true
     this.#clients.stop(() => {
-      for (const connections of this.#connections.values()) connections.closeIdle()
+      for (const group of this.#groups.values()) group.streams.close()
       this.#context.deadlines.stop()
       this.#owner.stopped()
     })

@@ -90,7 +90,7 @@ describe('a cookie', () => {
     for (const server of servers) {
       const shown = cookies.read(showing(begin(cookies, server)), NOW + 60)
       assert.equal(shown.standing, 'known')
-      assert.equal(shown.home, server)
+      assert.equal(shown.home, server.slot)
       assert.equal(cookies.settle(shown, server, NOW + 60), shown)
     }
   })
@@ -101,7 +101,7 @@ describe('a cookie', () => {
       { name: 'z' },
       { name: 'a', endpoint: { host: '127.0.0.1', port: 9999 }, address: '127.0.0.1:9999' },
     ])
-    assert.equal(affinity({}, { list: moved }).read(showing(text), NOW).home, moved[1])
+    assert.equal(affinity({}, { list: moved }).read(showing(text), NOW).home, moved[1]!.slot)
   })
 
   test('tells when its server is no more, and keeps the session for the next one', () => {
@@ -183,12 +183,12 @@ describe('a cookie', () => {
     const text = begin(affinity())
     const cookies = affinity({ secrets: ['another secret, newer', SECRET] })
     const shown = cookies.read(showing(text), NOW)
-    assert.equal(shown.home, servers[0])
+    assert.equal(shown.home, servers[0]!.slot)
     const session = cookies.settle(shown, servers[0]!, NOW)
     assert.notEqual(session, shown)
     assert.equal(session.low, shown.low)
     const onlyNew = affinity({ secrets: ['another secret, newer'] })
-    assert.equal(onlyNew.read(showing(given(cookies, session)), NOW).home, servers[0])
+    assert.equal(onlyNew.read(showing(given(cookies, session)), NOW).home, servers[0]!.slot)
     assert.equal(onlyNew.read(showing(text), NOW).standing, 'invalid')
   })
 

@@ -1,7 +1,6 @@
 /** Sessions that are known by what clients send: nobody can choose a value that takes another's place. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { SessionRequest } from '../../src/affinity/affinity.ts'
 import { KeyedAffinity } from '../../src/affinity/keyed.ts'
 import { SESSION_BUCKETS } from '../../src/runtime/bounds.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
@@ -10,12 +9,9 @@ import { SipHash } from '../../src/runtime/sip-hash.ts'
 const NOW = 1_800_000_000
 
 function keyedBy({ key }: SessionTable, upstream = 'app') {
-  let value = ''
-  const affinity = new KeyedAffinity(() => Buffer.from(value), upstream, key)
-  return (next: string) => {
-    value = next
-    return affinity.read({} as SessionRequest)
-  }
+  const settings = { type: 'consistent-hash', key: { from: 'uri' }, idle: 0, onLost: 'move' } as const
+  const affinity = new KeyedAffinity(settings, upstream, key)
+  return (value: string) => affinity.read({ key: () => Buffer.from(value) })
 }
 
 /** As many values as a bucket holds, and some more, that come to the victim's bucket in that table. */

@@ -1,6 +1,7 @@
+import { ActivePolicy } from '../../src/balancing/active-policy.ts'
 import type { Policy } from '../../src/balancing/policy.ts'
-import { policyFor } from '../../src/balancing/registry.ts'
-import { ServerState } from '../../src/balancing/server-state.ts'
+import { ServerList } from '../../src/balancing/server-list.ts'
+import type { ServerState } from '../../src/balancing/server-state.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import type { Balance, Server } from '../../src/runtime/snapshot.ts'
 
@@ -31,13 +32,40 @@ export function serversWith(settings: readonly Partial<Server>[]): Server[] {
   })
 }
 
+/** An upstream that takes in other lists of servers, as one worker sees it. */
+export class ChangingGroup implements Group {
+  readonly scoreboard: Scoreboard
+  readonly #list: ServerList
+  readonly #active: ActivePolicy
+
+  constructor(balance: Balance, servers: readonly Server[], scoreboard = new Scoreboard(), worker = 0) {
+    this.scoreboard = scoreboard
+    this.#list = new ServerList(0, scoreboard, worker)
+    this.#list.apply(servers)
+    this.#active = new ActivePolicy(balance, this.#list.all, 0, scoreboard)
+    this.#active.finish()
+  }
+
+  get policy(): Policy {
+    return this.#active.current
+  }
+
+  get servers(): readonly ServerState[] {
+    return this.#list.all
+  }
+
+  /** @param finishes whether a policy that has to be built is there when this returns */
+  apply(balance: Balance, servers: readonly Server[], finishes = true): void {
+    this.#list.apply(servers)
+    this.#active.apply(balance, this.#list.all)
+    if (finishes) this.#active.finish()
+  }
+}
+
 /** The same upstream as each of several workers sees it: one Scoreboard, and a policy for each. */
 export function groupsOf(balance: Balance, servers: readonly Server[], workers = 1): Group[] {
   const scoreboard = new Scoreboard()
-  return Array.from({ length: workers }, (_, worker) => {
-    const states = servers.map((server) => new ServerState(server, 0, servers.length === 1, scoreboard, worker))
-    return { servers: states, policy: policyFor(balance, states, 0, scoreboard), scoreboard }
-  })
+  return Array.from({ length: workers }, (_, worker) => new ChangingGroup(balance, servers, scoreboard, worker))
 }
 
 /** An address of its own /24. */

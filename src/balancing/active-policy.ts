@@ -1,0 +1,71 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Scoreboard } from '../runtime/scoreboard.ts'
+import { Background } from '../runtime/slices.ts'
+import type { Balance } from '../runtime/snapshot.ts'
+import type { Policy } from './policy.ts'
+import { buildPolicy, roundRobin } from './registry.ts'
+import type { ServerState } from './server-state.ts'
+
+/**
+ * The policy by which an upstream's requests go. One that cannot take in a change is replaced: the next one is built in
+ * slices, since a ring of thousands of servers takes a tenth of a second and more. Until it is there, the one before it
+ * serves, without the servers that are gone or new; at first that is round robin. Most are there at once.
+ */
+export class ActivePolicy {
+  readonly #upstream: number
+  readonly #scoreboard: Scoreboard
+  #current: Policy
+  #balance: Balance
+  #servers: readonly ServerState[]
+  /** The next one, while it is built, and its settings. */
+  #building: Background<Policy> | undefined
+  #builtFor: Balance | undefined
+
+  constructor(balance: Balance, servers: readonly ServerState[], upstream: number, scoreboard: Scoreboard) {
+    this.#upstream = upstream
+    this.#scoreboard = scoreboard
+    this.#current = roundRobin(servers, upstream, scoreboard)
+    this.#balance = balance
+    this.#servers = servers
+    this.apply(balance, servers)
+  }
+
+  get current(): Policy {
+    return this.#current
+  }
+
+  apply(balance: Balance, servers: readonly ServerState[]): void {
+    this.#balance = balance
+    this.#servers = servers
+    if (this.#current.apply(balance, servers)) return this.stop()
+    // The one that is being built goes on, though the list may be another since: if each change of it began a ring again, and
+    // there were more of them than rings, none would ever be there.
+    if (this.#building !== undefined && isDeepStrictEqual(this.#builtFor, balance)) return
+    this.stop()
+    this.#build()
+  }
+
+  /** Builds the next one at once, if there is to be one. */
+  finish(): void {
+    while (this.#building !== undefined) this.#building.finish()
+  }
+
+  /** Builds no more. */
+  stop(): void {
+    this.#building?.cancel()
+    this.#building = undefined
+  }
+
+  #build(): void {
+    this.#builtFor = this.#balance
+    const work = buildPolicy(this.#balance, this.#servers, this.#upstream, this.#scoreboard)
+    const building = new Background(work, (policy) => this.#take(policy))
+    if (!building.isOver) this.#building = building
+  }
+
+  #take(policy: Policy): void {
+    this.#building = undefined
+    this.#current = policy
+    if (!policy.apply(this.#balance, this.#servers)) this.#build()
+  }
+}
