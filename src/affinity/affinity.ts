@@ -1,7 +1,7 @@
 import type { NamedPart } from '../runtime/named-part.ts'
 import type { Server, Affinity as Settings } from '../runtime/snapshot.ts'
 
-/** What of a request may tell its session. Texts hold one byte a character (Latin-1). */
+/** The parts of a request that may show its session. Texts hold one byte a character (Latin-1). */
 export interface SessionRequest {
   /**
    * The value that stands there, or the one after so many others of that name, as an application reads it: a cookie's without
@@ -19,7 +19,7 @@ export interface KeyedRequest {
 /** Of cookies or parameters of one name, so many are looked at in one request. */
 export const MAX_SHOWN = 4
 
-/** What of a response's head may tell its session. */
+/** The parts of a response's head that may name its session. */
 export interface SessionResponse {
   readonly status: number
   /** The value of the first header of that name, which is in lower case. */
@@ -76,15 +76,15 @@ export interface Affinity {
   /** The session as it goes on on that server: the same object where nothing of it changes. */
   settle(session: Session, server: Server, now: number): Session
   /**
-   * What the client is to be told of a session that is new or has changed: whole field lines, each with its line end.
-   * Absent where a kind tells its clients nothing.
+   * The fields that inform the client of a session that is new or has changed: whole lines, each with its line end.
+   * Absent where a kind sends its clients nothing.
    */
   issue?(session: Session, isSecure: boolean): string
-  /** What the client of a session is to be told whose server is no more. */
+  /** The fields that take a session back whose server was removed. */
   revoke?(isSecure: boolean): string
   /**
    * Learns from the head of a server's response, before its client sees it. Returns the session that the exchange is one of
-   * from here on, for the caller to put on the table; undefined where it told none.
+   * from here on, for the caller to put on the table; undefined where the response names none.
    *
    * @param shown what its request had shown
    * @param path the request's
@@ -96,7 +96,7 @@ export interface Affinity {
     shown: Session | undefined,
     path: string,
   ): Session | undefined
-  /** Whether the answer to that request may tell a session in its body, which `readerOf` is then asked for. */
+  /** Whether the answer to that request may name a session in its body; `readerOf` then gives what finds it. */
   expectsBody?(request: SessionRequest): boolean
   /** What reads the body of such an answer; undefined where nothing is to be found there. */
   readerOf?(response: SessionResponse, server: Server, now: number): BodyReader | undefined

@@ -106,7 +106,7 @@ export class CookieAffinity implements Affinity {
     this.#recent = new Recent(REMEMBERED)
   }
 
-  /** Whoever is remembered on a server that has gone, or returned, is looked at afresh. */
+  /** Forgets which sessions are on a server that was removed, or returned: their tickets are read again. */
   #setServers(servers: readonly Server[]): void {
     const names = new Map(servers.map(({ slot, name }) => [slot, name]))
     const gone = new Set(this.#servers.filter(({ slot, name }) => names.get(slot) !== name).map(({ slot }) => slot))
@@ -160,7 +160,7 @@ export class CookieAffinity implements Affinity {
     const isFresh = session.isCurrent && !this.#lags(session, now)
     if (session.standing === 'known' && session.home === server.slot && isFresh) return session
     const tag = this.#keys[0]!.tagOf(server)
-    // The server has gone, and no session can be on it from here on.
+    // The server was removed: no session is on it from here on.
     if (tag === undefined) return session
     const { high, low } = goesOn ? session : makeSessionId()
     const begunAt = goesOn ? session.begunAt : now
@@ -195,7 +195,7 @@ export class CookieAffinity implements Affinity {
     if (this.#maxAge > 0 && now - begunAt > this.#maxAge) return true
     // A ticket may lag behind by that much, and nobody's session is to end too early.
     if (this.#idle === 0 || now - seenAt <= this.#idle * (1 + LAG)) return false
-    // Nor that of a client who was busy all the time on one connection, where it could be given no other.
+    // Nor that of a client that was busy all the time on one connection, where it could be given no other.
     return this.#sessions.find(high, low, now) < 0
   }
 

@@ -19,7 +19,7 @@ type LearnSettings = Extract<Settings, { type: 'learn' }>
 
 /** Sessions that a worker remembers to have worked out the ids of, twice as many at the most. */
 const REMEMBERED = 8192
-/** Longer values are worked out anew each time, so that what is remembered stays small. */
+/** Longer values are hashed each time, so that what is remembered stays small. */
 const LONGEST_REMEMBERED = 256
 
 /** What a client of Engine.IO asks by (engine.io-protocol, "Query parameters"). */
@@ -53,7 +53,7 @@ class UnknownSession implements Session {
 
 /**
  * The application's own sessions: their ids are seen in the answers of servers, as a cookie, a header, a parameter of a
- * redirect, or in an Engine.IO handshake, and the table remembers which server each one is on. Whoever shows one goes
+ * redirect, or in an Engine.IO handshake, and the table remembers which server each one is on. A request that shows one goes
  * there. On the table stands no id itself but a digest of it under a secret, the same in all workers and after a restart.
  */
 export class LearnAffinity implements Affinity {

@@ -34,6 +34,11 @@ export class ActivePolicy {
     return this.#current
   }
 
+  /** Whether another one is being built to replace it. */
+  get isBuilding(): boolean {
+    return this.#building !== undefined
+  }
+
   apply(balance: Balance, servers: readonly ServerState[]): void {
     this.#balance = balance
     this.#servers = servers

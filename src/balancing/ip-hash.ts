@@ -9,7 +9,7 @@ const MAX_TRIES = 20
 /**
  * nginx's `ip_hash` (ngx_http_upstream_ip_hash_module.c), bit for bit: the first three octets of an IPv4 address, or
  * all sixteen of an IPv6 one, tie a client to a server. A whole /24 is one client, and a changed list of servers moves
- * most of them; that is the algorithm, kept so that nobody moves who comes from nginx.
+ * most of them; that is the algorithm, kept so that migrating from nginx moves no client.
  */
 export class IpHash implements Policy {
   readonly #fallback: Policy

@@ -36,7 +36,7 @@ export class LeastTime implements Choice {
   #fastest = 0
   #median = 0
   #refreshedAt = 0
-  /** Who comes first among equals. */
+  /** Which comes first among equals. */
   #next = 0
   /** The best one that the current choice has found, and its cost. */
   #best = -1

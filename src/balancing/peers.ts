@@ -14,7 +14,7 @@ export class Peers {
   readonly #slots: Uint16Array
   /** How many requests each may have in flight. */
   readonly #limits: Int32Array
-  /** Who comes first among equals. */
+  /** Which comes first among equals. */
   #next = 0
   #best = -1
 

@@ -57,7 +57,7 @@ export class Rotation implements Choice {
     return this.#servers.find((server) => !avoid.includes(server) && server.mayServe(now))
   }
 
-  /** Whoever stands after a full server would get all of its turns; by lot, they are shared out by weight. */
+  /** The server after a full one would get all of its turns; drawn at random, they are spread by weight. */
   #byLot(avoid: readonly ServerState[], now: number): ServerState | undefined {
     const order = this.#period
     if (order === undefined) return undefined

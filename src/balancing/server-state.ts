@@ -230,7 +230,7 @@ export class ServerState {
   }
 
   /**
-   * The server has answered, or failed to: counts it for whoever judges servers by their answers.
+   * The server has answered, or failed to: counts it for the detector of outliers.
    *
    * @param good whether that was an answer, and no 5xx
    * @returns how many bad ones that makes in a row

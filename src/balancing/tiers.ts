@@ -4,7 +4,7 @@ import type { Policy } from './policy.ts'
 import { Roster } from './roster.ts'
 import { primariesOf, type ServerState } from './server-state.ts'
 
-/** How often a choice is made anew after another thread was faster. */
+/** How often a choice is repeated after another thread was faster. */
 const MAX_ROUNDS = 3
 
 /** How one is chosen among the servers of a roster, where no key decides. */

@@ -39,7 +39,7 @@ export class Placement {
   readonly #sessionHome: ServerState | undefined
   /** The request's, in its normal form. */
   readonly #path: string
-  /** Whether the answer's body may tell a session. */
+  /** Whether the answer's body may name a session. */
   readonly #expectsBody: boolean
   /** Its visit of the session table, and as which session, on which server: -1 where it is on none. */
   #visit = -1
@@ -107,7 +107,7 @@ export class Placement {
     if (atHome === 'awaited') return new Wait(home)
     if (typeof atHome === 'object') return this.#goTo(atHome, this.#reasonFor(atHome, home, 'free'))
     const loss = atHome === 'failed' ? 'down' : atHome
-    // Whose key belongs to a server that drains, and who never was there, has lost nothing.
+    // A key whose server drains, and whose session was never there, has lost nothing.
     if (loss !== 'free' && loss !== 'drained' && this.#isRefused(home)) {
       this.reason = `refused:${loss}`
       return new Failure('session-lost')
@@ -144,7 +144,7 @@ export class Placement {
   }
 
   #mayWait(occasion: Occasion): boolean {
-    return (occasion === 'arrival' || occasion === 'turn') && this.group.settings.queue.size > 0
+    return occasion === 'turn' || (occasion === 'arrival' && this.group.settings.queue.size > 0)
   }
 
   #pick(time: number, occasion: Occasion): ServerState | undefined {
@@ -288,8 +288,8 @@ export class Placement {
   }
 
   /**
-   * What the client is to be told of its session, now that a server has answered: field lines, or nothing. Of a server that was
-   * removed meanwhile nobody's session is from here on.
+   * The field lines that inform the client of its session, now that a server has answered; empty for nothing. A server that was
+   * removed meanwhile is given no session.
    */
   answered(response: SessionResponse, isSecure: boolean): string {
     const affinity = this.#affinity
@@ -321,7 +321,7 @@ export class Placement {
     return this.#affinity?.readerOf?.(response, server.settings, wallSeconds())
   }
 
-  /** What the client is to be told of its session, when no server will serve it. */
+  /** The field lines that inform the client of its session, when no server will serve it. */
   refused(isSecure: boolean): string {
     return this.reason === 'refused:removed' ? (this.group.affinity?.revoke?.(isSecure) ?? '') : ''
   }

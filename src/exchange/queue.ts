@@ -7,7 +7,7 @@ import type { Upstream } from '../runtime/snapshot.ts'
 /** What is waited for: a place on that server, or on any (undefined). */
 export type Awaited = ServerState | undefined
 
-/** Who waits in a Queue. */
+/** A request that waits in a Queue. */
 export interface Waiter {
   /**
    * There may be a place: takes it, or gives up for good.
@@ -90,7 +90,7 @@ export class Ticket extends Timed {
   }
 }
 
-/** The moment from which a suspended server may be probed, by one of those who wait. */
+/** The moment from which a suspended server may be probed, by one of the requests that wait. */
 class ProbeTime extends Timed {
   readonly #come: () => void
 
@@ -106,7 +106,7 @@ class ProbeTime extends Timed {
 
 /**
  * A worker's requests that wait for a place on a server of one upstream. There is a line for each server that requests
- * belong to, and one for those who may go anywhere, so that nobody stands in the way of who wants something else; of the
+ * belong to, and one for those that may go anywhere, so that none blocks one that wants something else; of the
  * heads of all lines, the one that came first has its turn first. It never looks on its own account: the Scoreboard notifies
  * one thread of each place that is given back, in whichever thread, and all of them when a server comes or goes.
  */
@@ -142,8 +142,8 @@ export class Queue {
   }
 
   /**
-   * Takes in other settings and servers. Whoever waits goes on waiting, by the limits under which that began; but a server
-   * that can serve them now does so, and for one that is gone nobody waits: its line is given turns until it is empty.
+   * Takes in other settings and servers. All requests that wait have their turn: those that waited for a server that is gone
+   * are decided again, and the others go on waiting if they must, for as long as they could before.
    */
   apply(settings: Upstream, servers: readonly ServerState[]): void {
     this.#settings = settings
@@ -225,7 +225,7 @@ export class Queue {
     })
   }
 
-  /** Whoever waited here has gone: another thread may have a use for what is free. */
+  /** No request waits here any longer: another thread may have a use for what is free. */
   #passOn(): void {
     const time = now()
     for (const server of this.#servers) {

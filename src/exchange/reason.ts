@@ -10,8 +10,8 @@
  * - `moved:removed`: the server that it belongs to is no longer in the upstream
  * - `moved:full`: the server that it belongs to has all the connections that it may have
  * - `retry`: a server tried before failed it
- * - `refused:…`: the same as with `moved:…`, and the upstream is told to refuse what has lost its server; never `drained`,
- *   since nobody was there who could have lost it
+ * - `refused:…`: the same as with `moved:…`, where the upstream refuses sessions that have lost their server; never
+ *   `drained`, since such a session was never there
  */
 export type Reason =
   | 'stuck'

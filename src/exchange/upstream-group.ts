@@ -21,7 +21,7 @@ function hashOf({ affinity }: Upstream): Balance | undefined {
 }
 
 /**
- * An upstream at work, as one worker sees it: its affinity, its policy, its servers, and who waits for them. It lasts as long
+ * An upstream at work, as one worker sees it: its affinity, its policy, its servers, and the requests that wait for them. It lasts as long
  * as there is an upstream of that name: each Snapshot's settings are taken in by `apply`, and what they do not change keeps
  * its object, its counters and its turn.
  */
@@ -79,7 +79,7 @@ export class UpstreamGroup {
     return this.#policy.current
   }
 
-  /** Who sends the most requests, where servers are picked by address. */
+  /** Which clients send the most requests, where servers are picked by address. */
   get sample(): AddressSample | undefined {
     return this.#sample
   }
@@ -124,11 +124,11 @@ export class UpstreamGroup {
     if (affinity === undefined || !this.#affinity?.apply(affinity, servers))
       this.#affinity = affinityFor(next, this.sessions)
     this.#sample = skew && (this.#sample ?? new AddressSample(next.name))
-    // Last, since whoever waits may go on at once.
+    // Last, since requests that wait may go on at once.
     this.queue.apply(next, this.servers)
   }
 
-  /** The upstream is no more: whoever waits for one of its servers is told that there is none. */
+  /** The upstream was removed: requests that wait for one of its servers end, since there is none. */
   retire(): void {
     this.#isRetired = true
     this.apply({ ...this.#settings, servers: [] })

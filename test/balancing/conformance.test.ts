@@ -5,7 +5,7 @@ import type { ServerState } from '../../src/balancing/server-state.ts'
 import { HealthBit } from '../../src/runtime/health-bit.ts'
 import type { Balance } from '../../src/runtime/snapshot.ts'
 import fc from '../support/property.ts'
-import { addressOf, type Group, groupOf, groupsOf, serversWith } from './group.ts'
+import { addressOf, groupsOf as builtGroupsOf, changedGroupsOf, type Group, serversWith } from './group.ts'
 import '../support/seeded-random.ts'
 
 const policies: readonly Balance[] = [
@@ -28,8 +28,18 @@ const someServers = fc
 const whole = (max: number) => fc.integer({ min: 1, max })
 const someAddress = fc.uint8Array({ minLength: 4, maxLength: 4 })
 
-for (const balance of policies) {
-  describe(`every policy: ${'boundedLoad' in balance ? 'consistent-hash, bounded' : balance.type}`, () => {
+const cases = policies.flatMap((balance) => {
+  const name = 'boundedLoad' in balance ? 'consistent-hash, bounded' : balance.type
+  return [
+    { name, balance, groupsOf: builtGroupsOf },
+    { name: `${name}, after other lists of servers`, balance, groupsOf: changedGroupsOf },
+  ]
+})
+
+for (const { name, balance, groupsOf } of cases) {
+  const groupOf = (...of: Parameters<typeof groupsOf>): Group => groupsOf(...of)[0]!
+
+  describe(`every policy: ${name}`, () => {
     test('picks only servers that may serve, and one whenever there is one', () => {
       fc.assert(
         fc.property(someServers, fc.array(someAddress, { minLength: 1, maxLength: 50 }), (servers, addresses) => {

@@ -54,11 +54,19 @@ export class ChangingGroup implements Group {
     return this.#list.all
   }
 
-  /** @param finishes whether a policy that has to be built is there when this returns */
-  apply(balance: Balance, servers: readonly Server[], finishes = true): void {
+  /** Whether another policy is still being built. */
+  get isBuilding(): boolean {
+    return this.#active.isBuilding
+  }
+
+  apply(balance: Balance, servers: readonly Server[]): void {
     this.#list.apply(servers)
     this.#active.apply(balance, this.#list.all)
-    if (finishes) this.#active.finish()
+  }
+
+  /** Builds at once what has to be built. */
+  finish(): void {
+    this.#active.finish()
   }
 }
 
@@ -66,6 +74,30 @@ export class ChangingGroup implements Group {
 export function groupsOf(balance: Balance, servers: readonly Server[], workers = 1): Group[] {
   const scoreboard = new Scoreboard()
   return Array.from({ length: workers }, (_, worker) => new ChangingGroup(balance, servers, scoreboard, worker))
+}
+
+/**
+ * The same, after each of them had another policy, and other lists of servers: some of the same with other settings, in
+ * another order or not at all, and others in the slots of these.
+ */
+export function changedGroupsOf(balance: Balance, servers: readonly Server[], workers = 1): Group[] {
+  const scoreboard = new Scoreboard()
+  const other = { weight: 7, drain: true, slowStart: 0, failTimeout: 99 }
+  const lists = [
+    serversWith([{}, { ...other, name: 'another' }, { backup: true }]),
+    [...servers, ...serversWith([{}])].map((server) => ({ ...server, ...other })).reverse(),
+    servers.slice(1).map((server, index) => ({ ...server, name: `${index}`, maxConnections: 1 })),
+    servers.filter((_, index) => index % 2 === 0),
+  ]
+  return Array.from({ length: workers }, (_, worker) => {
+    const group = new ChangingGroup({ type: 'least-connections' }, lists[0]!, scoreboard, worker)
+    for (const list of [...lists, servers]) {
+      group.policy.pick(addressOf(worker), [], 0)?.release()
+      group.apply(balance, list)
+    }
+    group.finish()
+    return group
+  })
 }
 
 /** An address of its own /24. */
