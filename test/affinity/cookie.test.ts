@@ -104,6 +104,34 @@ describe('a cookie', () => {
     assert.equal(affinity({}, { list: moved }).read(showing(text), NOW).home, moved[1]!.slot)
   })
 
+  test('belongs to the server of that name through all lists of servers, whatever the slots and addresses', () => {
+    const names = [...'abcdef']
+    const someNames = fc.shuffledSubarray(names)
+    const secret = fc.constantFrom([SECRET], ['another secret of some length', SECRET])
+    fc.assert(
+      fc.property(fc.array(fc.tuple(someNames, secret), { minLength: 1, maxLength: 8 }), (lists) => {
+        const all = serversWith(names.map((name) => ({ name })))
+        const cookies = affinity({}, { list: all })
+        const texts = new Map(all.map((server) => [server.name, begin(cookies, server)]))
+        for (const [list, secrets] of lists) {
+          const servers = serversWith(list.map((name) => ({ name, weight: list.length })))
+          assert.ok(cookies.apply({ ...settings, secrets }, servers))
+          // The second time, it is remembered.
+          for (const [name, text] of [...texts, ...texts]) {
+            const shown = cookies.read(showing(text), NOW)
+            const home = servers.find((server) => server.name === name)?.slot
+            assert.deepEqual([shown.standing, shown.home], [home === undefined ? 'removed' : 'known', home])
+            assert.equal(shown.isCurrent, secrets[0] === SECRET)
+          }
+          const gone = all.find(({ name }) => !list.includes(name))
+          if (gone === undefined) continue
+          const shown = cookies.read(showing(texts.get(gone.name)), NOW)
+          assert.equal(cookies.settle(shown, gone, NOW), shown, 'no session is on a server that was removed')
+        }
+      }),
+    )
+  })
+
   test('tells when its server is no more, and keeps the session for the next one', () => {
     const text = begin(affinity())
     const cookies = affinity({}, { list: serversWith([{ name: 'b' }]) })

@@ -153,6 +153,33 @@ describe('what an answer tells', () => {
     assert.ok(!Buffer.from(table.memory).includes('secret'))
   })
 
+  test('is found through all lists of servers that have its server, and on no other', () => {
+    const settings = {
+      type: 'learn',
+      from: [COOKIE],
+      secret: 'of the machine',
+      adopt: false,
+      idle: HOUR * 1000,
+      onLost: 'move',
+    } as const
+    const lists = fc.array(fc.shuffledSubarray(servers as Server[]), { minLength: 1, maxLength: 8 })
+    fc.assert(
+      fc.property(value, server, lists, (sid, home, lists) => {
+        const affinity = learning()
+        affinity.learn(telling(sid), home, NOW, undefined)
+        for (const list of lists) {
+          const next = list.map((server) => ({ ...server, address: '10.0.0.1:80', weight: list.length }))
+          assert.ok(affinity.apply(settings, next))
+          for (let turn = 0; turn < 2; turn++) {
+            assert.equal(homeOf(affinity, sid), list.includes(home) ? home : undefined)
+            assert.equal(affinity.read(showing(sid), NOW)?.standing, list.includes(home) ? 'known' : 'expired')
+          }
+        }
+      }),
+      { numRuns: 30 },
+    )
+  })
+
   test('may be long, and is found all the same', () => {
     const affinity = learning()
     for (const length of [255, 256, 257, 8000]) {

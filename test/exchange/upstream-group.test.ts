@@ -1,0 +1,296 @@
+/** An upstream at work while its settings change: what becomes of requests that wait, or are in flight. */
+import assert from 'node:assert/strict'
+import { after, describe, test } from 'node:test'
+import type { ServerState } from '../../src/balancing/server-state.ts'
+import { Failure } from '../../src/exchange/failure.ts'
+import { Placement } from '../../src/exchange/placement.ts'
+import { type Ticket, Wait, type Waiter } from '../../src/exchange/queue.ts'
+import { RequestView } from '../../src/exchange/request-view.ts'
+import { ResponseView } from '../../src/exchange/response-view.ts'
+import type { ServerStreams } from '../../src/exchange/server-stream.ts'
+import { UpstreamGroup } from '../../src/exchange/upstream-group.ts'
+import { RequestHead } from '../../src/http1/request-head.ts'
+import { ResponseHead } from '../../src/http1/response-head.ts'
+import { wallSeconds } from '../../src/runtime/clock.ts'
+import { Deadlines } from '../../src/runtime/deadlines.ts'
+import { Scoreboard } from '../../src/runtime/scoreboard.ts'
+import { SessionTable } from '../../src/runtime/session-table.ts'
+import type { Affinity, Upstream } from '../../src/runtime/snapshot.ts'
+import { serversWith } from '../balancing/group.ts'
+
+const LIMITS = { headSize: 8192, headers: 100 }
+const COOKIE: Affinity = {
+  type: 'cookie',
+  name: 'user',
+  secrets: ['a secret of some length'],
+  idle: 0,
+  maxAge: 0,
+  path: '/',
+  httpOnly: true,
+  sameSite: 'Lax',
+  secure: 'auto',
+  partitioned: false,
+  persistent: false,
+  onLost: 'move',
+}
+const LEARN: Affinity = {
+  type: 'learn',
+  from: [{ from: 'header', name: 'x-session' }],
+  adopt: false,
+  secret: 'another secret',
+  idle: 0,
+  onLost: 'move',
+}
+const BY_HEADER: Affinity = {
+  type: 'consistent-hash',
+  key: { from: 'header', name: 'x-user' },
+  idle: 0,
+  onLost: 'move',
+}
+/** Two servers of one place each. */
+const [A, B, C] = serversWith([
+  { name: 'a', maxConnections: 1 },
+  { name: 'b', maxConnections: 1 },
+  { name: 'c', maxConnections: 1 },
+]) as [Upstream['servers'][number], Upstream['servers'][number], Upstream['servers'][number]]
+const APP: Upstream = {
+  name: 'app',
+  slot: 0,
+  balance: { type: 'round-robin' },
+  affinity: COOKIE,
+  servers: [A, B],
+  timeouts: { connect: 0, firstByte: 0, idle: 0, tunnel: 0 },
+  retries: { tries: 1, within: 0 },
+  keepAlive: { connections: 0, idle: 0, requestsPerConnection: 0, maxAge: 0 },
+  queue: { size: 100, timeout: 0 },
+}
+
+const streams: ServerStreams = { apply() {}, close() {}, open: () => assert.fail('nothing is sent') }
+const deadlines = new Deadlines()
+after(() => deadlines.stop())
+
+function groupOf(settings: Upstream, sessions = new SessionTable()): UpstreamGroup {
+  sessions.heed([settings])
+  return new UpstreamGroup(settings, new Scoreboard(), sessions, 0, deadlines, streams)
+}
+
+/** One request on its way: where it is, or why it is nowhere. */
+class Travelling implements Waiter {
+  readonly placement: Placement
+  ticket: Ticket | undefined
+  at: ServerState | Failure | undefined
+
+  constructor(group: UpstreamGroup, fields: Record<string, string> = {}) {
+    const head = new RequestHead()
+    const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`)
+    assert.ok(head.parse(Buffer.from(`GET / HTTP/1.1\r\nHost: a\r\n${lines.join('')}\r\n`), 0, LIMITS))
+    this.placement = Placement.of(group, new RequestView(head))
+    const next = this.placement.next(0)
+    if (next instanceof Wait) this.ticket = group.queue.join(this, next)
+    else this.at = next
+  }
+
+  takeTurn(time: number): Wait | 'done' {
+    const next = this.placement.next(time, 'turn')
+    if (next instanceof Wait) return next
+    this.at = next
+    return 'done'
+  }
+
+  waitedTooLong(): void {
+    assert.fail('no deadline is set')
+  }
+
+  /** Its server answers: the fields that the client is given for its session. */
+  answer(fields = ''): string {
+    const head = new ResponseHead()
+    assert.ok(head.parse(Buffer.from(`HTTP/1.1 200 OK\r\n${fields}\r\n`), 0, LIMITS))
+    return this.placement.answered(new ResponseView(head), false)
+  }
+
+  end(): void {
+    assert.ok(this.at !== undefined && !(this.at instanceof Failure))
+    this.placement.end()
+    this.at.release()
+    this.at = undefined
+  }
+
+  get outcome(): string | undefined {
+    const { at } = this
+    if (at === undefined) return undefined
+    return `${at instanceof Failure ? at.code : at.settings.name}, ${this.placement.reason}`
+  }
+}
+
+/** The request field of a client whose session is on the server that answers now. */
+function sessionIn(group: UpstreamGroup): { readonly cookie: string; readonly home: string } {
+  const first = new Travelling(group)
+  const home = first.outcome!.split(',')[0]!
+  const cookie = /^Set-Cookie: ([^;]+)/.exec(first.answer())![1]!
+  first.end()
+  return { cookie, home }
+}
+
+/** The upstream without the server of that name. */
+const without = (name: string, settings = APP) => ({
+  ...settings,
+  servers: settings.servers.filter((server) => server.name !== name),
+})
+
+describe('a session that waits for its server', () => {
+  for (const [onLost, outcome] of [
+    ['move', 'b, moved:removed'],
+    ['refuse', 'session-lost, refused:removed'],
+  ] as const) {
+    test(`is decided again when that is removed (onLost: ${onLost})`, () => {
+      const settings = { ...APP, affinity: { ...COOKIE, onLost } }
+      const group = groupOf(settings)
+      const { cookie } = sessionIn(group)
+      const busy = new Travelling(group, { cookie })
+      const waiting = new Travelling(group, { cookie })
+      assert.deepEqual([busy.outcome, waiting.outcome], ['a, stuck', undefined])
+      group.apply(without('a', settings))
+      assert.equal(waiting.outcome, outcome)
+      assert.equal(waiting.placement.refused(false).startsWith('Set-Cookie: user=; '), onLost === 'refuse')
+      assert.ok(!waiting.ticket!.isValid)
+      assert.equal(busy.outcome, 'a, stuck')
+      busy.end()
+    })
+  }
+
+  test('waits with all others of its server for any, when that is removed and all the rest are full', () => {
+    const group = groupOf(APP)
+    const { cookie } = sessionIn(group)
+    const busy = [new Travelling(group, { cookie }), new Travelling(group)]
+    const waiting = Array.from({ length: 3 }, () => new Travelling(group, { cookie }))
+    group.apply(without('a'))
+    assert.deepEqual(
+      waiting.map(({ outcome, ticket }) => [outcome, ticket!.isValid]),
+      waiting.map(() => [undefined, true]),
+    )
+    assert.ok(!group.queue.isAwaited(group.servers[0]))
+    group.apply({ ...APP, servers: [{ ...B, maxConnections: 3 }] })
+    assert.deepEqual(
+      waiting.map(({ outcome }) => outcome),
+      ['b, moved:removed', 'b, moved:removed', undefined],
+    )
+    busy[1]!.end()
+    waiting[2]!.ticket!.leave()
+  })
+
+  test('goes on waiting while other things of it change, and is served there', async () => {
+    const group = groupOf(APP)
+    const { cookie } = sessionIn(group)
+    const busy = new Travelling(group, { cookie })
+    const waiting = new Travelling(group, { cookie })
+    group.apply({
+      ...structuredClone(APP),
+      servers: [B, { ...A, weight: 9, drain: true, address: '10.0.0.1:80' }, C],
+      queue: { size: 0, timeout: 1 },
+    })
+    assert.equal(waiting.outcome, undefined)
+    busy.end()
+    while (waiting.ticket!.isValid) await new Promise(setImmediate)
+    assert.equal(waiting.outcome, 'a, stuck')
+  })
+})
+
+test('a request that waits for any server goes to one that is added', () => {
+  const group = groupOf(APP)
+  const busy = [new Travelling(group), new Travelling(group)]
+  const waiting = [new Travelling(group), new Travelling(group)]
+  group.apply({ ...APP, servers: [A, B, C] })
+  assert.deepEqual(
+    [...busy, ...waiting].map(({ outcome }) => outcome),
+    ['a, new', 'b, new', 'c, new', undefined],
+  )
+})
+
+test('all that wait for a server of an upstream that is removed end, and so does what comes after', () => {
+  for (const onLost of ['move', 'refuse'] as const) {
+    const group = groupOf({ ...APP, affinity: { ...COOKIE, onLost } })
+    const { cookie } = sessionIn(group)
+    const busy = [new Travelling(group, { cookie }), new Travelling(group)]
+    const waiting = [new Travelling(group, { cookie }), new Travelling(group)]
+    group.retire()
+    for (const { at, ticket } of waiting)
+      assert.ok(at instanceof Failure && at.code === 'no-server' && !ticket!.isValid)
+    assert.ok((new Travelling(group).at as Failure).code === 'no-server')
+    for (const one of busy) one.end()
+  }
+})
+
+describe('an answer of a server that was removed meanwhile', () => {
+  test('begins no session there', () => {
+    const group = groupOf(APP)
+    const first = new Travelling(group)
+    group.apply(without('a'))
+    assert.deepEqual([first.outcome, first.answer()], ['a, new', ''])
+    first.end()
+    const sessions = new SessionTable()
+    const learning = groupOf({ ...APP, affinity: LEARN }, sessions)
+    const second = new Travelling(learning, { 'x-session': 'mine' })
+    const { name, slot } = (second.at as ServerState).settings
+    learning.apply(without(name, { ...APP, affinity: LEARN }))
+    second.answer('X-Session: mine\r\n')
+    second.end()
+    assert.equal(sessions.count([slot], wallSeconds()).get(slot)!.live, 0)
+  })
+})
+
+describe('a session', () => {
+  test('is on its server again once that has another address, and moves once it is gone', () => {
+    const group = groupOf(APP)
+    const { cookie, home } = sessionIn(group)
+    const outcome = () => {
+      const request = new Travelling(group, { cookie })
+      const { outcome } = request
+      request.end()
+      return outcome
+    }
+    group.apply({ ...APP, servers: [{ ...A, address: '10.0.0.1:80', weight: 3 }, B] })
+    assert.deepEqual([outcome(), home], ['a, stuck', 'a'])
+    group.apply(without('a'))
+    assert.equal(outcome(), 'b, moved:removed')
+    group.apply({ ...APP, servers: [C, B, { ...A, slot: 7 }] })
+    assert.equal(outcome(), 'a, stuck')
+  })
+
+  test('that another kind of affinity read means nothing to the one that is there when its server answers', () => {
+    const kinds = [COOKIE, LEARN, BY_HEADER, { ...BY_HEADER, type: 'ip-hash' } as Affinity, undefined]
+    for (const before of kinds) {
+      for (const now of kinds) {
+        const of = (affinity: Affinity | undefined): Upstream => {
+          const { affinity: _, ...rest } = APP
+          return affinity === undefined ? rest : { ...rest, affinity }
+        }
+        const group = groupOf(of(before))
+        const fields = { 'x-user': 'u', 'x-session': 's' }
+        const busy = [new Travelling(group, fields), new Travelling(group, fields)]
+        const waiting = new Travelling(group, fields)
+        group.apply(of(now))
+        if (before?.type !== now?.type) for (const one of busy) if (one.at !== undefined) assert.equal(one.answer(), '')
+        for (const one of busy) if (one.at !== undefined) one.end()
+        group.apply({ ...of(now), servers: [A, B, C].map((server) => ({ ...server, maxConnections: 9 })) })
+        assert.ok(waiting.at !== undefined && !(waiting.at instanceof Failure), `${before?.type} ${now?.type}`)
+        assert.equal(waiting.placement.reason === 'expired', before?.type === 'learn' && now?.type === 'learn')
+        const next = new Travelling(group, fields)
+        if (now?.type === 'cookie') assert.match(next.answer(), /^Set-Cookie: user=/)
+      }
+    }
+  })
+})
+
+test('settings without a change leave all as it is', () => {
+  const group = groupOf(APP)
+  const { policy, affinity, queue } = group
+  const servers = [...group.servers]
+  const { cookie } = sessionIn(group)
+  group.apply(structuredClone(APP))
+  assert.deepEqual([group.policy, group.affinity, group.queue], [policy, affinity, queue])
+  for (const [index, server] of group.servers.entries()) assert.equal(server, servers[index])
+  const again = new Travelling(group, { cookie })
+  assert.deepEqual([again.outcome, again.answer()], ['a, stuck', ''])
+  again.end()
+  assert.equal(new Travelling(group).outcome, 'b, new', 'the turns go on')
+})
