@@ -72,6 +72,9 @@ export class CookieAffinity implements Affinity {
   #settings: CookieSettings
   #place: NamedPart
   #formerPlace: NamedPart | undefined
+  /** In s; 0 for no limit. */
+  #idle = 0
+  #maxAge = 0
   #servers: readonly Server[] = []
   /** The first one writes, all of them read. */
   #keys: readonly Key[] = []
@@ -94,8 +97,10 @@ export class CookieAffinity implements Affinity {
   }
 
   #setSettings(settings: CookieSettings): void {
-    const { name, formerName, secrets } = settings
+    const { name, formerName, idle, maxAge, secrets } = settings
     this.#settings = settings
+    this.#idle = idle / 1000
+    this.#maxAge = maxAge / 1000
     this.#place = cookieNamed(name)
     this.#formerPlace = formerName === undefined ? undefined : cookieNamed(formerName)
     const before = this.#keys
@@ -113,15 +118,6 @@ export class CookieAffinity implements Affinity {
     this.#servers = servers
     for (const key of this.#keys) key.apply(servers)
     this.#recent.forget(({ home }) => home === undefined || gone.has(home))
-  }
-
-  /** In s; 0 for no limit. */
-  get #idle(): number {
-    return this.#settings.idle / 1000
-  }
-
-  get #maxAge(): number {
-    return this.#settings.maxAge / 1000
   }
 
   read(request: SessionRequest, now: number): CookieSession {

@@ -34,8 +34,8 @@ export class Placement {
   /** What is hashed, where something is. */
   readonly #key: Uint8Array
   /** The session that the request showed, the affinity that read it, and its server where the session says so. */
-  readonly #shown: Session | undefined
-  readonly #affinity: Affinity | undefined
+  #shown: Session | undefined
+  #affinity: Affinity | undefined
   readonly #sessionHome: ServerState | undefined
   /** The request's, in its normal form. */
   readonly #path: string
@@ -87,13 +87,11 @@ export class Placement {
     return this.#tries
   }
 
-  /** The session that the request showed, unless the upstream's affinity is another by now, which knows nothing of it. */
-  get #session(): Session | undefined {
-    return this.#isOutdated ? undefined : this.#shown
-  }
-
-  get #isOutdated(): boolean {
-    return this.group.affinity !== this.#affinity
+  /** Forgets the session if the upstream's affinity is another by now, which knows nothing of it. */
+  #forgetIfForeign(): void {
+    if (this.group.affinity === this.#affinity) return
+    this.#affinity = undefined
+    this.#shown = undefined
   }
 
   /**
@@ -102,6 +100,7 @@ export class Placement {
    */
   next(time: number, occasion: Occasion = 'arrival'): ServerState | Wait | Failure {
     if (this.group.isRetired) return new Failure('no-server')
+    this.#forgetIfForeign()
     const home = this.#home()
     const atHome = this.#tries > 0 ? 'failed' : this.#askHome(home, time, occasion)
     if (atHome === 'awaited') return new Wait(home)
@@ -123,7 +122,7 @@ export class Placement {
 
   /** Asks the server that the request belongs to for a place, if it is bound to that one. */
   #askHome(home: ServerState | undefined, time: number, occasion: Occasion): AtHome {
-    const session = this.#session
+    const session = this.#shown
     if (home === undefined) return session?.standing === 'removed' ? 'removed' : 'free'
     // Without a session, whether to go there is the policy's business.
     if (session === undefined) return this.#lossOf(home, false, time) ?? 'free'
@@ -149,7 +148,7 @@ export class Placement {
 
   #pick(time: number, occasion: Occasion): ServerState | undefined {
     const { queue, servers } = this.group
-    const policy = this.group.policyOf(this.#session)
+    const policy = this.group.policyOf(this.#shown)
     if (occasion !== 'arrival' || queue.isEmpty)
       return this.#lastPlace(time) ?? policy.pick(this.#key, this.#tried, time)
     if (queue.isAwaited(undefined)) return undefined
@@ -177,7 +176,7 @@ export class Placement {
 
   /** The server, claimed, that served the session last while its own could not: it may have left something there. */
   #lastPlace(time: number): ServerState | undefined {
-    const session = this.#session
+    const session = this.#shown
     if (session?.home === undefined || !this.#isCarried) return undefined
     const slot = this.group.sessions.find(session.high, session.low, wallSeconds())
     if (slot < 0 || slot === session.home) return undefined
@@ -208,7 +207,7 @@ export class Placement {
 
   /** The server that the request belongs to, whether or not that may serve it. */
   #home(): ServerState | undefined {
-    const session = this.#session
+    const session = this.#shown
     if (session?.home !== undefined) return this.#sessionHome
     // Where sessions are remembered, what the policy would do with the request makes it nobody's.
     if (session !== undefined && session.key === undefined) return undefined
@@ -217,7 +216,7 @@ export class Placement {
 
   /** Whether the session is on that server by memory, and not just by a hash that would have it there. */
   #isRemembered(home: ServerState): boolean {
-    const session = this.#session
+    const session = this.#shown
     if (session === undefined) return false
     if (session.home !== undefined) return true
     const { drain, slot } = home.settings
@@ -226,7 +225,7 @@ export class Placement {
 
   /** Whether a session that has lost its server is to be refused instead of moved. */
   #isRefused(home: ServerState | undefined): boolean {
-    const session = this.#session
+    const session = this.#shown
     if (session === undefined || this.group.settings.affinity?.onLost !== 'refuse') return false
     const { standing } = session
     return standing === 'removed' || (home !== undefined && (standing === 'known' || standing === 'new'))
@@ -250,7 +249,7 @@ export class Placement {
 
   #reasonFor(server: ServerState, home: ServerState | undefined, why: Elsewhere): Reason {
     if (why === 'failed') return 'retry'
-    const standing = this.#session?.standing
+    const standing = this.#shown?.standing
     if (standing === 'invalid' || standing === 'expired') return standing
     if (server === home) return 'stuck'
     if (why !== 'free') return `moved:${why}`
@@ -263,7 +262,7 @@ export class Placement {
     this.#server = server
     this.#tried = this.#tried === NOBODY ? [server] : [...this.#tried, server]
     this.#tries++
-    const session = this.#session
+    const session = this.#shown
     if (session === undefined || this.#visit >= 0) return server
     // A session that the server has is active from here on. Any other begins, or moves, once the server has answered.
     const { settings } = server
@@ -292,9 +291,10 @@ export class Placement {
    * removed meanwhile is given no session.
    */
   answered(response: SessionResponse, isSecure: boolean): string {
+    this.#forgetIfForeign()
     const affinity = this.#affinity
     const server = this.#server
-    if (affinity === undefined || this.#isOutdated || server === undefined || server.isRemoved) return ''
+    if (affinity === undefined || server === undefined || server.isRemoved) return ''
     const seconds = wallSeconds()
     const session = this.#shown && this.#settle(this.#shown, server, seconds)
     const learnt = affinity.learn?.(response, server.settings, seconds, this.#shown, this.#path)
@@ -317,7 +317,7 @@ export class Placement {
   /** What is to see the first bytes of the response's body before the client does; undefined for nothing. */
   readerOf(response: SessionResponse): BodyReader | undefined {
     const server = this.#server
-    if (!this.#expectsBody || this.#isOutdated || server === undefined || server.isRemoved) return undefined
+    if (!this.#expectsBody || server === undefined || server.isRemoved) return undefined
     return this.#affinity?.readerOf?.(response, server.settings, wallSeconds())
   }
 
