@@ -79,7 +79,7 @@ for (const { name, balance, groupsOf } of cases) {
       )
     })
 
-    test('leaves a failed server alone for its time, then lets exactly one request probe it', () => {
+    test('suspends a failed server for its time, then lets exactly one request probe it', () => {
       const [one, other] = groupsOf(balance, serversWith([{}, {}, {}]), 2) as [Group, Group]
       const failed = one.policy.pick(addressOf(1), [], 0)!
       assert.ok(failed.failed(0))
@@ -164,7 +164,7 @@ for (const { name, balance, groupsOf } of cases) {
       ['that its check calls down', HealthBit.Unhealthy, 'unhealthy'],
       ['that is ejected', HealthBit.Ejected, 'ejected'],
     ] as const) {
-      test(`leaves a server alone ${name}, whatever the time, until that is over`, () => {
+      test(`asks no server ${name}, whatever the time, until that is over`, () => {
         const { policy, servers, scoreboard } = groupOf(balance, serversWith([{}, {}, {}]))
         const picks = (now: number) => {
           const picked = Array.from({ length: 200 }, (_, i) => policy.pick(addressOf(i), [], now)!)
@@ -183,7 +183,7 @@ for (const { name, balance, groupsOf } of cases) {
       })
     }
 
-    test('in a panic, asks all servers that are not taken out by hand, as long as that lasts', () => {
+    test('in a panic, asks all servers that the operator has not disabled, as long as that lasts', () => {
       const { policy, servers, scoreboard } = groupOf(balance, serversWith([{}, {}, {}, { down: true }]))
       const picks = () => {
         const picked = Array.from({ length: 200 }, (_, i) => policy.pick(addressOf(i), [], 1))
