@@ -1,11 +1,16 @@
 import { type Server, Socket, type SocketConstructorOpts } from 'node:net'
 
-/** What the operating system accepted, as node:net keeps it below its documented surface. */
+/** What the operating system accepted, as Node.js keeps it below its documented surface. */
 interface Handle {
   readonly fd?: number
 }
 interface Listening extends Server {
   readonly _handle?: { onconnection?: (error: number, connection: Handle) => void }
+}
+interface Connected extends Socket {
+  readonly _handle?: Handle | null
+  /** The socket that carries a TLS connection. */
+  readonly _parent?: Socket | null
 }
 
 const READ_SIZE = 64 * 1024
@@ -38,28 +43,43 @@ export function onConnection(
   take: (socket: ClientSocket) => void,
   refused: (error: NodeJS.ErrnoException) => unknown,
 ): void {
-  const accept = typeof server.address() === 'string' ? acceptUnresettable(take) : take
+  const isUnix = typeof server.address() === 'string'
   server.on('error', refused)
-  server.on('connection', (socket: Socket) => {
-    const client = socket as ClientSocket
-    client.on('data', (bytes: Buffer) => client.reader?.whenRead(bytes))
-    accept(client)
-  })
+  server.on('connection', (socket: Socket) => take(clientSocketOf(socket)))
   const handle = (server as Listening)._handle
   const standard = handle?.onconnection
   if (handle === undefined || typeof standard !== 'function') return
   handle.onconnection = function (this: unknown, error, connection) {
     // What it does with an error is to emit it.
     if (error) return standard.call(this, error, connection)
-    accept(socketOf(connection))
+    const socket = socketOf(connection)
+    if (isUnix) makeResettable(socket)
+    take(socket)
   }
 }
 
-/** A Unix socket knows no reset, for which node:net throws: whoever breaks a connection off closes it. */
-function acceptUnresettable(take: (socket: ClientSocket) => void): (socket: ClientSocket) => void {
-  return (socket) => {
-    socket.resetAndDestroy = () => socket.destroy()
-    take(socket)
+/** A socket that was built elsewhere, such as a TLS connection, as a client's: it reads into memory of its own. */
+export function clientSocketOf(socket: Socket): ClientSocket {
+  const client = socket as ClientSocket
+  client.descriptor = (socket as Connected)._handle?.fd
+  client.on('data', (bytes: Buffer) => client.reader?.whenRead(bytes))
+  makeResettable(client)
+  return client
+}
+
+/**
+ * Only TCP knows a reset, and node:net throws for anything else. A TLS connection resets the socket that carries it, and
+ * closes with that one; what has no reset at all, such as a Unix socket, closes.
+ */
+function makeResettable(socket: ClientSocket): void {
+  const carrier = (socket as Connected)._parent ?? socket
+  socket.resetAndDestroy = () => {
+    try {
+      Socket.prototype.resetAndDestroy.call(carrier)
+    } catch {
+      socket.destroy()
+    }
+    return socket
   }
 }
 

@@ -2,16 +2,19 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type ClientSocket, onConnection } from '../../src/downstream/client-socket.ts'
+import { temporaryFolder } from '../support/folder.ts'
 
-/** Starts a server. `seen` replaces the server that `onConnection` sees. */
-async function listening(t: TestContext, seen: (server: Server) => Server = (server) => server) {
-  const server = createServer({ allowHalfOpen: true, noDelay: true }).listen(0, '127.0.0.1')
+/** Starts a server. `seen` replaces the server that `onConnection` sees; `path` is that of a Unix socket. */
+async function listening(t: TestContext, seen: (server: Server) => Server = (server) => server, path?: string) {
+  const server = createServer({ allowHalfOpen: true, noDelay: true })
+  server.listen(path === undefined ? { port: 0, host: '127.0.0.1' } : { path })
   await once(server, 'listening')
   t.after(() => server.close())
   const accepted = new Promise<ClientSocket>((resolve, reject) => onConnection(seen(server), resolve, reject))
-  const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  const client = path === undefined ? connect((server.address() as AddressInfo).port, '127.0.0.1') : connect({ path })
   const socket = await accepted
   t.after(() => socket.destroy())
   t.after(() => client.destroy())
@@ -46,6 +49,19 @@ for (const [name, seen] of [
     const [answer] = await once(client, 'data')
     assert.equal(String(answer), 'goodbye')
     await closed
+  })
+
+  test(`sockets ${name} can be reset; on a Unix socket, which has no reset, they close`, async (t) => {
+    for (const path of [undefined, join(await temporaryFolder(t), 'socket')]) {
+      const { client, socket } = await listening(t, seen, path)
+      const errors: (string | undefined)[] = []
+      client.on('error', (error: NodeJS.ErrnoException) => errors.push(error.code))
+      client.resume()
+      const closed = new Promise((resolve) => client.on('close', resolve))
+      socket.resetAndDestroy()
+      await closed
+      assert.deepEqual(errors, path === undefined ? ['ECONNRESET'] : [])
+    }
   })
 }
 

@@ -1,15 +1,11 @@
 import { once } from 'node:events'
-import { dirname } from 'node:path'
 import type { TestContext } from 'node:test'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
-import { loadConfig } from '../../src/config/load.ts'
-import { compile } from '../../src/control/compile.ts'
-import { SlotBook } from '../../src/control/slot-book.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
 import type { PortListener } from '../../src/runtime/snapshot.ts'
 import type { WorkerMessage, WorkerStart } from '../../src/worker/messages.ts'
-import { configFile } from './limpet.ts'
+import { snapshotOf } from './snapshot.ts'
 import type { Work } from './work-counter.ts'
 
 const workerModule = new URL('../../src/worker/main.ts', import.meta.url)
@@ -26,12 +22,10 @@ export class CountedWorker {
   }
 
   /** Starts a worker with that text as its configuration; it ends with the test. */
-  static async start(test: TestContext, text: string): Promise<CountedWorker> {
-    const file = await configFile(test, text)
-    const { config } = loadConfig({ file, env: {}, cwd: dirname(file) })
+  static async start(test: TestContext, config: string): Promise<CountedWorker> {
     const { port1, port2 } = new MessageChannel()
     const start: WorkerStart = {
-      snapshot: compile(config, 1, new SlotBook(), () => 'a secret of at least thirty-two characters'),
+      snapshot: await snapshotOf(test, config),
       scoreboard: new Scoreboard().memory,
       sessions: new SessionTable().memory,
       slot: 0,

@@ -1,18 +1,19 @@
 import { EventEmitter, once } from 'node:events'
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
+import { connect as connectSecurely } from 'node:tls'
 
 /** A client that says exactly what it is told to, and remembers every byte that it hears. */
 export class RawClient {
   readonly socket: Socket
-  #heard = Buffer.alloc(0)
+  #heard: Buffer[] = []
   #ended = false
   readonly #changes = new EventEmitter()
 
   private constructor(socket: Socket) {
     this.socket = socket
     socket.on('data', (bytes: Buffer) => {
-      this.#heard = Buffer.concat([this.#heard, bytes])
+      this.#heard.push(bytes)
       this.#changes.emit('change')
     })
     for (const event of ['end', 'close']) {
@@ -40,6 +41,14 @@ export class RawClient {
     return new RawClient(socket)
   }
 
+  /** By TLS, on a connection that is there, to a server whose certificate is for `localhost`. */
+  static async secure(test: TestContext, carrier: Socket, certificate: Buffer): Promise<RawClient> {
+    const socket = connectSecurely({ socket: carrier, servername: 'localhost', ca: certificate })
+    test.after(() => socket.destroy())
+    await once(socket, 'secureConnect')
+    return new RawClient(socket)
+  }
+
   /** Sends text, one byte a character. */
   say(text: string): void {
     this.socket.write(Buffer.from(text, 'latin1'))
@@ -56,9 +65,10 @@ export class RawClient {
     return /<(.*)>/.exec(await this.take(/<.*>/))![1]!
   }
 
-  /** Everything heard so far, one character a byte. */
+  /** Everything heard so far, one character a byte. It is put together here, once for all that came since. */
   get heard(): string {
-    return this.#heard.toString('latin1')
+    if (this.#heard.length > 1) this.#heard = [Buffer.concat(this.#heard)]
+    return this.#heard[0]?.toString('latin1') ?? ''
   }
 
   /** Resolves once `pattern` is found in what was heard. */
@@ -73,7 +83,7 @@ export class RawClient {
   /** What was heard, to the end that `pattern` finds; forgets it. */
   async take(pattern: RegExp): Promise<string> {
     const heard = await this.hear(pattern)
-    this.#heard = Buffer.alloc(0)
+    this.#heard = []
     return heard
   }
 

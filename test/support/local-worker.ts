@@ -1,0 +1,85 @@
+import { EventEmitter, once } from 'node:events'
+import type { TestContext } from 'node:test'
+import { Clients } from '../../src/downstream/clients.ts'
+import { Generation } from '../../src/exchange/generation.ts'
+import type { ServerStream, ServerStreams } from '../../src/exchange/server-stream.ts'
+import { UpstreamGroup } from '../../src/exchange/upstream-group.ts'
+import { WorkerContext } from '../../src/exchange/worker-context.ts'
+import type { ExchangeObserver, ExchangeRecord } from '../../src/observability/exchange-record.ts'
+import { Notices } from '../../src/observability/notices.ts'
+import { Scoreboard } from '../../src/runtime/scoreboard.ts'
+import { SessionTable } from '../../src/runtime/session-table.ts'
+import { ServerConnections } from '../../src/upstream/server-connections.ts'
+import { snapshotOf } from './snapshot.ts'
+
+/** What is recorded of an exchange, without the request. */
+type Ended = Pick<ExchangeRecord, 'status' | 'bytesSent' | 'serverNames' | 'upstreamStatuses'>
+
+/**
+ * What a worker serves with, in this thread: put together as a DataPlane does, for tests that bring clients of their own and
+ * see what is recorded.
+ */
+export class LocalWorker implements ExchangeObserver {
+  readonly context = new WorkerContext([this], new Notices(() => {}))
+  readonly clients: Clients
+  readonly #changes = new EventEmitter().setMaxListeners(0)
+  readonly #records: Ended[] = []
+  #pauses = 0
+
+  private constructor(scoreboard: Scoreboard) {
+    this.clients = new Clients(this.context, scoreboard, 0)
+  }
+
+  /** With a configuration; it ends with the test. */
+  static async start(test: TestContext, settings: object): Promise<LocalWorker> {
+    const snapshot = await snapshotOf(test, { listeners: [{ address: '127.0.0.1', port: 0 }], ...settings })
+    const scoreboard = new Scoreboard()
+    const sessions = new SessionTable()
+    const worker = new LocalWorker(scoreboard)
+    const { context } = worker
+    const groups = snapshot.upstreams.map((upstream) => {
+      const streams = worker.#watching(new ServerConnections(upstream, context))
+      return new UpstreamGroup(upstream, scoreboard, sessions, 0, context.deadlines, streams)
+    })
+    context.generation = new Generation(snapshot, groups)
+    test.after(() => {
+      for (const group of groups) group.retire()
+      context.deadlines.stop()
+    })
+    return worker
+  }
+
+  /** Notes when a server is paused. */
+  #watching(streams: ServerStreams): ServerStreams {
+    return {
+      apply: (...of) => streams.apply(...of),
+      close: () => streams.close(),
+      open: (...of): ServerStream => {
+        const stream = streams.open(...of)
+        const pause = stream.pause.bind(stream)
+        stream.pause = () => {
+          pause()
+          this.#pauses++
+          this.#changes.emit('change')
+        }
+        return stream
+      },
+    }
+  }
+
+  ended({ status, bytesSent, serverNames, upstreamStatuses }: ExchangeRecord): void {
+    this.#records.push({ status, bytesSent, serverNames, upstreamStatuses })
+    this.#changes.emit('change')
+  }
+
+  /** Resolves once that many exchanges are over, to what was recorded of all that are. */
+  async records(count: number): Promise<readonly Ended[]> {
+    while (this.#records.length < count) await once(this.#changes, 'change')
+    return this.#records
+  }
+
+  /** Resolves once a server has been paused because its client does not read. */
+  async serverPaused(): Promise<void> {
+    while (this.#pauses === 0) await once(this.#changes, 'change')
+  }
+}
