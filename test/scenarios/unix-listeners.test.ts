@@ -273,5 +273,5 @@ test('PORT and --port replace a port, not a socket', async (t) => {
   await writeFile(file, config)
   const { code, stderr } = await runLimpet(['check', '-c', file], { PORT: '80' })
   assert.equal(code, 1)
-  assert.match(stderr, /^PORT: expected a listener with a port, which it replaces, found unix:\S+ \(unset PORT, or/)
+  assert.match(stderr, /^PORT: expected a listener whose port it can replace, found unix:\S+ \(unset PORT, or/)
 })
