@@ -45,7 +45,6 @@ export class Balancer {
     const state = new StateDirectory(config.stateDirectory, process.env, (trouble) => log.warn(trouble))
     const lock = await lockState(config, state, log)
     const parts = await assemble(config, state, accessLog, log)
-    for (const warning of warningsOfSecrets(config, state)) log.warn(warning)
     const balancer = new Balancer(config, parts, lock)
     const { health, supervisor, slots } = parts
     await health.start()

@@ -5,7 +5,7 @@ import type { LogFile } from '../observability/log-file.ts'
 import { Scoreboard } from '../runtime/scoreboard.ts'
 import { compile } from './compile.ts'
 import { EventLog } from './event-log.ts'
-import { KeptSessions } from './kept-sessions.ts'
+import { KeptSessions, warningsOfSecrets } from './kept-sessions.ts'
 import { SkewAlarm } from './skew-alarm.ts'
 import { SlotBook } from './slot-book.ts'
 import { SlotReclaimer } from './slot-reclaimer.ts'
@@ -31,6 +31,7 @@ export async function assemble(config: Config, state: StateDirectory, accessLog:
   const slots = new SlotBook()
   const snapshot = compile(config, 1, slots, () => state.secret())
   slots.adopt(snapshot)
+  for (const warning of warningsOfSecrets(config, state)) log.warn(warning)
   const sessions = new KeptSessions(config, state, log)
   await sessions.apply(config, snapshot)
   const scoreboard = new Scoreboard()
