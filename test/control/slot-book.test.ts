@@ -174,19 +174,26 @@ describe('a slot is not given to another name', () => {
     assert.equal(await isReturned(plane), true)
   })
 
-  test('of an upstream, while a request waits for any of its servers, or is in flight on one', async () => {
-    const plane = new Plane()
-    const slots = await plane.settle({ app: ['a'], old: ['a'] })
-    const [upstream, server] = [slots.get('old')!, slots.get('old a')!]
-    plane.scoreboard.queues.beginWait(upstream, undefined, 0, 10)
-    plane.scoreboard.servers.acquire(server, 0, 0)
-    await plane.settle({ app: ['a'] })
-    assert.equal(await isReturned(plane), false)
-    plane.scoreboard.queues.endWait(upstream, undefined, 0)
-    assert.equal(await isReturned(plane), false)
-    plane.scoreboard.servers.release(server, 0)
-    assert.equal(await isReturned(plane), true)
-  })
+  for (const last of ['waits for any of its servers', 'is in flight on one of its servers']) {
+    test(`of an upstream, while a request ${last}`, async () => {
+      const plane = new Plane()
+      const slots = await plane.settle({ app: ['a'], old: ['a'] })
+      const [upstream, server] = [slots.get('old')!, slots.get('old a')!]
+      plane.scoreboard.queues.beginWait(upstream, undefined, 0, 10)
+      plane.scoreboard.servers.acquire(server, 0, 0)
+      await plane.settle({ app: ['a'] })
+      assert.equal(await isReturned(plane), false)
+      const ends = [
+        () => plane.scoreboard.queues.endWait(upstream, undefined, 0),
+        () => plane.scoreboard.servers.release(server, 0),
+      ]
+      const [first, second] = last.startsWith('waits') ? ends.toReversed() : ends
+      first!()
+      assert.equal(await isReturned(plane), false)
+      second!()
+      assert.equal(await isReturned(plane), true)
+    })
+  }
 
   test('before the sessions of the old one are removed; those of others stay', async () => {
     const { plane, slot } = await gone()
@@ -204,6 +211,8 @@ describe('a slot is not given to another name', () => {
     plane.adopt({ app: ['a'] })
     plane.acknowledge()
     const swept = plane.reclaim()
+    await turn()
+    assert.equal(plane.book.forgottenServers().length, 1, 'the sweep is under way')
     const back = plane.adopt({ app: ['a', 'old', 'new'] })
     await swept
     assert.equal(back.get('app old'), slot)
