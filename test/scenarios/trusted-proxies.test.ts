@@ -124,7 +124,7 @@ test('a range that covers every address causes a warning, and no other range doe
   assert.equal(warnings.length, 2)
   assert.match(
     warnings[0]!,
-    /WARN: trustedProxies: 0\.0\.0\.0\/0 is every IPv4 address, .*; list your own proxies only$/,
+    /WARN: trustedProxies: 0\.0\.0\.0\/0 is every IPv4 address, .*; list only your own proxies$/,
   )
   assert.match(warnings[1]!, /WARN: trustedProxies: ::\/0 is every IPv6 address, /)
 })
