@@ -36,10 +36,10 @@ export interface ConnectionOwner {
  */
 export class ClientConnection implements Downstream, Lifetime, Creditor, SocketReader, SocketOwner, WriterOwner {
   readonly socket: ClientSocket
+  readonly source: ConnectionOrigin
   origin: ClientOrigin
   readonly #context: WorkerContext
   readonly #owner: ConnectionOwner
-  readonly #origin: ConnectionOrigin
   readonly #writer: SocketWriter
   readonly #reader: RequestReader
   readonly #response: ResponseWriter
@@ -59,8 +59,8 @@ export class ClientConnection implements Downstream, Lifetime, Creditor, SocketR
     this.#reader = new RequestReader(context)
     this.#response = new ResponseWriter(context, this.#writer)
     this.#deadline = new ClientDeadline(this, this.#writer, context.deadlines)
-    this.#origin = new ConnectionOrigin(ends, this, context.generation.trustedProxies)
-    this.origin = this.#origin
+    this.source = new ConnectionOrigin(ends, this, context.generation.trustedProxies)
+    this.origin = this.source
     socket.reader = this
     own(socket, this)
     this.#expectWhatIsDue()
@@ -68,12 +68,7 @@ export class ClientConnection implements Downstream, Lifetime, Creditor, SocketR
 
   /** The address at the other end. */
   get peer(): IpAddress {
-    return this.#origin.peer
-  }
-
-  /** Whether there is a trusted proxy at the other end. */
-  get isTrusted(): boolean {
-    return this.#origin.isTrusted
+    return this.source.peer
   }
 
   atEnd(act: () => void): void {
@@ -126,8 +121,8 @@ export class ClientConnection implements Downstream, Lifetime, Creditor, SocketR
     if (head === undefined) return false
     const context = this.#context
     const request = this.#reader.request!
-    if (this.#origin.isClaimIgnored(head)) context.notices.schemeIgnored(this.peer.text)
-    this.origin = this.#origin.of(head)
+    if (this.source.isClaimIgnored(head)) context.notices.schemeIgnored(this.peer.text)
+    this.origin = this.source.of(head)
     this.#deadline.met()
     this.#response.begin(request)
     const exchange = new Exchange(context, this, request)

@@ -57,7 +57,7 @@ export class Clients implements ArrivalOwner, ConnectionOwner {
     const { connections, connectionsPerAddress } = this.#context.generation.snapshot.limits
     if (!hasRoom || (connections > 0 && this.#scoreboard.clients.connections() > connections)) {
       client.turnAway(new Failure('too-many-connections', 'in all'))
-    } else if (client.isTrusted || client.peer === UNIX_ADDRESS) {
+    } else if (client.source.isTrusted || client.peer === UNIX_ADDRESS) {
       // A proxy has as many connections as its clients need, and a Unix socket is no address.
       return
     } else if (
