@@ -8,7 +8,7 @@ import { copyCheckout, extractCommit } from './checkout.ts'
 import { assignCores, moveTo, usableCores } from './cores.ts'
 import { measure, type Step, type Surroundings } from './measure.ts'
 import { metrics } from './metric.ts'
-import { several, whole } from './options.ts'
+import { commits, several, whole } from './options.ts'
 import { startOrigin } from './origin.ts'
 import type { Peer } from './peer.ts'
 import { limpetBefore } from './peers/limpet.ts'
@@ -30,7 +30,7 @@ interface Options {
   readonly list?: boolean
   readonly quick?: boolean
   readonly profile?: boolean
-  readonly before?: string
+  readonly before?: readonly string[]
   readonly report?: boolean
   readonly docs?: boolean
   readonly output?: string
@@ -62,7 +62,7 @@ await new Command('npm run bench --')
   .option('--seconds <number>', 'the length of each load (3)', whole(1, 600))
   .option('--quick', 'a short run of less than two minutes, for a first impression')
   .option('--profile', "run one round with V8's profiler, and print where the time went")
-  .option('--before <commit>', 'also measure Limpet at this commit, to see the effect of a change')
+  .option('--before <commits>', 'also measure Limpet at these commits, to see the effect of a change', commits)
   .option('--list', 'list the cases and the peers, and measure nothing')
   .option('--report', 'rewrite the report from the existing results, and measure nothing')
   .option('--docs', 'also update the tables in README.md and docs/performance.md')
@@ -83,9 +83,13 @@ async function bench(options: Options): Promise<void> {
   const mostWarmUp = options.quick ? QUICK_WARM_UP : Number.POSITIVE_INFINITY
   const folder = makeRunFolder()
   const { folder: limpet } = await copyCheckout(join(folder, 'limpet'))
-  const before = options.before && (await commitNamed(options.before, join(folder, 'limpet-before')))
-  if (before === null) return fail(`there is no commit ${options.before}.`)
-  const entrants = await entrantsOf(options, before ? [before] : [])
+  const earlier: Peer[] = []
+  for (const commit of options.before ?? []) {
+    const peer = await limpetAt(commit, folder)
+    if (peer === undefined) return fail(`there is no commit ${commit}.`)
+    earlier.push(peer)
+  }
+  const entrants = await entrantsOf(options, earlier)
 
   const cores = usableCores()
   const { load } = assignCores(MAX_WORKERS, cores)
@@ -126,8 +130,12 @@ async function bench(options: Options): Promise<void> {
   if (entrants.length === 0) fail('nothing to measure')
 }
 
-async function commitNamed(commit: string, folder: string): Promise<Peer | null> {
-  return extractCommit(commit, folder).then(limpetBefore, () => null)
+/** Limpet at a commit; undefined if there is no such commit. */
+async function limpetAt(commit: string, folder: string): Promise<Peer | undefined> {
+  return extractCommit(commit, join(folder, `limpet-${commit.replaceAll(/\W/g, '-')}`)).then(
+    limpetBefore,
+    () => undefined,
+  )
 }
 
 /** The cases with those of their peers that are installed. */

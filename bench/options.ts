@@ -7,6 +7,9 @@ export const whole = (least: number, most: number) => (value: string) => {
   throw new InvalidArgumentError(`Expected a whole number from ${least} to ${most}.`)
 }
 
+/** Parses the value of an option: commits, separated by commas. The option may be repeated. */
+export const commits = (value: string, before: readonly string[] = []) => [...before, ...value.split(',')]
+
 /** Parses the value of an option: known names, separated by commas. The option may be repeated. */
 export const several =
   (known: readonly { readonly name: string }[]) =>

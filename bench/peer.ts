@@ -47,6 +47,8 @@ export interface Setup extends Site {
  */
 export interface Peer {
   readonly name: string
+  /** Its name in the lists of peers that variants have; left out if that is `name`. */
+  readonly listedAs?: string
   readonly title: string
   /** Whether it adds the forwarding headers. */
   readonly forwards: boolean

@@ -20,7 +20,7 @@ const MAX_FAILURES = 2
 export function stepsOf({ case: { variants }, case: current, peers }: Entrants): Step[] {
   return variants.flatMap((variant) =>
     peers
-      .filter(({ peer: { name } }) => variant.peers?.includes(name.replace('-before', '')) ?? true)
+      .filter(({ peer: { name, listedAs = name } }) => variant.peers?.includes(listedAs) ?? true)
       .map(({ peer }) => ({ case: current, variant, peer })),
   )
 }

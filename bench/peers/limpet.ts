@@ -26,11 +26,12 @@ export const limpetBuilt: Peer = {
   prepare: async (setup) => launchLimpet(setup, await buildOnce(`${setup.limpet}-built`)),
 }
 
-/** An earlier Limpet, to see the effect of a change. */
+/** Limpet at an earlier commit, to see the effect of a change. */
 export function limpetBefore({ folder, version }: Checkout): Peer {
   return {
     ...limpet,
-    name: 'limpet-before',
+    name: `limpet-${version}`,
+    listedAs: 'limpet',
     title: `Limpet at ${version}`,
     version: async () => version,
     prepare: (setup) => launchLimpet(setup, folder),
