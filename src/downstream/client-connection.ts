@@ -13,7 +13,7 @@ import type { IpAddress } from '../runtime/ip-address.ts'
 import type { Ends } from '../transport/ends.ts'
 import { own, type SocketOwner } from '../transport/socket-owner.ts'
 import { SocketWriter, type WriterOwner } from '../transport/socket-writer.ts'
-import { ClientDeadline, type Creditor, type Owed } from './client-deadline.ts'
+import { ClientDeadline, type Owed } from './client-deadline.ts'
 import { type ClientSocket, reset, type SocketReader } from './client-socket.ts'
 import { LingeringClose } from './lingering-close.ts'
 import { refuse } from './refusal.ts'
@@ -34,7 +34,10 @@ export interface ConnectionOwner {
  * A client's HTTP/1 connection: reads one request after another, in order, and is the Downstream of the exchange of each. It
  * takes no more from the socket than the current exchange can use.
  */
-export class ClientConnection implements Downstream, Lifetime, Creditor, SocketReader, SocketOwner, WriterOwner {
+export class ClientConnection
+  extends ClientDeadline
+  implements Downstream, Lifetime, SocketReader, SocketOwner, WriterOwner
+{
   readonly socket: ClientSocket
   readonly source: ConnectionOrigin
   origin: ClientOrigin
@@ -43,7 +46,6 @@ export class ClientConnection implements Downstream, Lifetime, Creditor, SocketR
   readonly #writer: SocketWriter
   readonly #reader: RequestReader
   readonly #response: ResponseWriter
-  readonly #deadline: ClientDeadline
   #exchange: DownstreamUser | undefined
   #isAdvancing = false
   /** Whether nothing more is read and answered. */
@@ -52,13 +54,13 @@ export class ClientConnection implements Downstream, Lifetime, Creditor, SocketR
   #atEnd = NOTHING
 
   constructor(socket: ClientSocket, ends: Ends, context: WorkerContext, connections: ConnectionOwner) {
+    super()
     this.socket = socket
     this.#context = context
     this.#owner = connections
     this.#writer = new SocketWriter(socket, this)
     this.#reader = new RequestReader(context)
     this.#response = new ResponseWriter(context, this.#writer)
-    this.#deadline = new ClientDeadline(this, this.#writer, context.deadlines)
     this.source = new ConnectionOrigin(ends, this, context.generation.trustedProxies)
     this.origin = this.source
     socket.reader = this
@@ -123,7 +125,7 @@ export class ClientConnection implements Downstream, Lifetime, Creditor, SocketR
     const request = this.#reader.request!
     if (this.source.isClaimIgnored(head)) context.notices.schemeIgnored(this.peer.text)
     this.origin = this.source.of(head)
-    this.#deadline.met()
+    this.met()
     this.#response.begin(request)
     const exchange = new Exchange(context, this, request)
     this.#exchange = exchange
@@ -157,7 +159,7 @@ export class ClientConnection implements Downstream, Lifetime, Creditor, SocketR
   }
 
   whenClosed(): void {
-    this.#deadline.remove()
+    this.#context.deadlines.remove(this)
     if (this.#closing !== undefined) this.#context.deadlines.remove(this.#closing)
     this.#owner.closed(this)
     this.#isClosing = true
@@ -245,7 +247,7 @@ export class ClientConnection implements Downstream, Lifetime, Creditor, SocketR
     if (this.#isClosing) return
     if (isLast) return this.#drop()
     if (!persists || this.#context.isStopping) return this.#close()
-    this.#deadline.met()
+    this.met()
     this.#resume()
     this.#advance()
   }
@@ -296,7 +298,7 @@ export class ClientConnection implements Downstream, Lifetime, Creditor, SocketR
     if (this.#isClosing) return
     this.#isClosing = true
     this.#reader.close()
-    this.#deadline.remove()
+    this.#context.deadlines.remove(this)
     this.#closing = new LingeringClose(this.socket, this.#writer, this.#context)
   }
 
@@ -309,7 +311,7 @@ export class ClientConnection implements Downstream, Lifetime, Creditor, SocketR
 
   // ── deadlines ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-  overdue(owed: Owed): void {
+  protected override overdue(owed: Owed): void {
     switch (owed) {
       case 'head':
         // A connection on which nothing was ever said is closed without a word.
@@ -320,30 +322,29 @@ export class ClientConnection implements Downstream, Lifetime, Creditor, SocketR
         if (this.#exchange !== undefined) this.#leave(this.#exchange)
         return
       case 'reading':
-        return this.#deadline.hasReadOn ? this.#expectWhatIsDue() : this.#reset()
+        return this.hasReadTo(this.#writer.progress) ? this.#expectWhatIsDue() : this.#reset()
       case 'next request':
         return this.#drop()
     }
   }
 
-  /** Sets the deadline for what the client now owes: to read, to go on with its request, or to make the next one. */
+  /** Sets the deadline for what the client now owes. */
   #expectWhatIsDue(): void {
     if (this.#isClosing) return
+    const { deadlines, generation } = this.#context
+    this.expect(this.#owed, generation.snapshot.timeouts, this.#writer.progress, deadlines)
+  }
+
+  /** What the client now owes: to read, to go on with its request, or to make the next one. */
+  get #owed(): Owed {
+    const reader = this.#reader
     const { timeouts } = this.#context.generation.snapshot
-    const isUnderWay = this.#exchange !== undefined
-    if (
-      isUnderWay &&
-      this.#reader.hasEnded &&
-      timeouts.halfClosed > 0 &&
-      this.#reader.isWhole &&
-      !this.#response.isTunnel
-    )
-      this.#deadline.expect('presence', timeouts.halfClosed)
-    else if (this.#writer.isBehind) this.#deadline.expect('reading', timeouts.send)
-    else if (isUnderWay && this.#reader.isBodyWanted && this.#reader.isBodyOwed)
-      this.#deadline.expect('body', timeouts.body)
-    else if (isUnderWay) this.#deadline.expect('nothing', 0)
-    else if (this.#reader.isEmpty && this.#reader.requests > 0) this.#deadline.expect('next request', timeouts.idle)
-    else this.#deadline.expect('head', timeouts.head)
+    if (this.#exchange === undefined) {
+      if (this.#writer.isBehind) return 'reading'
+      return reader.isEmpty && reader.requests > 0 ? 'next request' : 'head'
+    }
+    if (reader.hasEnded && reader.isWhole && timeouts.halfClosed > 0 && !this.#response.isTunnel) return 'presence'
+    if (this.#writer.isBehind) return 'reading'
+    return reader.isBodyWanted && reader.isBodyOwed ? 'body' : 'nothing'
   }
 }

@@ -6,6 +6,9 @@ export interface IpAddress {
   readonly octets: Uint8Array
 }
 
+/** The size of the memory that addresses share, in bytes. */
+const SHARED = 1024
+
 const ZERO = 0x30
 const DOT = 0x2e
 const COLON = 0x3a
@@ -68,9 +71,24 @@ function isMapped(octets: Uint8Array): boolean {
   return octets[10] === 0xff && octets[11] === 0xff
 }
 
+/** Addresses share the memory of their octets: an ArrayBuffer of its own for each would take more than all the rest of it. */
+let shared = new ArrayBuffer(SHARED)
+let taken = 0
+
+/** Room for that many octets, which are zero. */
+function roomFor(octets: 4 | 16): Uint8Array {
+  if (taken + octets > SHARED) {
+    shared = new ArrayBuffer(SHARED)
+    taken = 0
+  }
+  const room = new Uint8Array(shared, taken, octets)
+  taken += octets
+  return room
+}
+
 /** Four decimal numbers without leading zeros, from offset `from` to the text's end. */
 function octetsOfIPv4(text: string, from: number): Uint8Array | undefined {
-  const octets = new Uint8Array(4)
+  const octets = roomFor(4)
   let octet = 0
   let digits = 0
   let index = 0
@@ -92,7 +110,7 @@ function octetsOfIPv4(text: string, from: number): Uint8Array | undefined {
 
 /** RFC 4291 §2.2: groups of up to four hexadecimal digits, `::` once, and optionally the last four octets in decimal. */
 function octetsOfIPv6(text: string): Uint8Array | undefined {
-  const octets = new Uint8Array(16)
+  const octets = roomFor(16)
   let length = 0
   /** Where to insert the zeros of `::`. */
   let gap = -1
