@@ -7,11 +7,9 @@ import type { ConnectionOptions } from '../http1/connection-options.ts'
 import { FieldName } from '../http1/field-name.ts'
 import { CHUNKED, type Framing, UNTIL_CLOSE } from '../http1/framing.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
+import { writeChunk, writeLastChunk } from '../transport/chunk.ts'
 import type { SocketWriter } from '../transport/socket-writer.ts'
 import { bytesOf } from './own-response-writer.ts'
-
-const CRLF = Buffer.from('\r\n')
-const LAST_CHUNK = Buffer.from('0\r\n\r\n')
 
 /** Writes the responses on one HTTP/1 connection of a client, one after another. */
 export class ResponseWriter {
@@ -71,22 +69,18 @@ export class ResponseWriter {
   }
 
   data(bytes: Buffer, from: number, to: number): void {
-    if (!this.#makesChunks) return this.#copy(bytes, from, to)
-    const size = `${(to - from).toString(16)}\r\n`
-    this.bytesSent += size.length
-    this.#context.scratch.text(size)
-    this.#copy(bytes, from, to)
-    this.#copy(CRLF, 0, CRLF.length)
+    const { scratch } = this.#context
+    if (this.#makesChunks) {
+      this.bytesSent += writeChunk(scratch, bytes, from, to)
+      return
+    }
+    scratch.copy(bytes, from, to)
+    this.bytesSent += to - from
   }
 
   end(): void {
     if (this.isTunnel) this.#writer.end()
-    else if (this.#makesChunks) this.#copy(LAST_CHUNK, 0, LAST_CHUNK.length)
-  }
-
-  #copy(bytes: Buffer, from: number, to: number): void {
-    this.bytesSent += to - from
-    this.#context.scratch.copy(bytes, from, to)
+    else if (this.#makesChunks) this.bytesSent += writeLastChunk(this.#context.scratch)
   }
 
   flush(): void {

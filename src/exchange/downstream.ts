@@ -20,9 +20,10 @@ export interface Downstream {
   readonly bytesSent: number
 
   /**
-   * Asks for the request's body, from the beginning or after `holdBody`. It may be handed over before this returns.
+   * Asks for the request's body, from the beginning or after `holdBody`. It may be handed over before this returns; neither bytes
+   * nor the end are handed over unless it is wanted.
    *
-   * @param form in which form it is wanted; the same each time
+   * @param form in which form it is wanted; the same each time. A body that did not come in chunks is handed over as data
    * @param isOwed whether the client has to go on by itself: false where it waits for a 100 (Continue)
    */
   wantBody(form: BodyForm, isOwed: boolean): void
@@ -63,7 +64,7 @@ export interface DownstreamUser {
   bodyBytes(bytes: Buffer, from: number, to: number): void
   /** The request's body is complete; of a switched protocol, the client has ended its direction. */
   bodyEnded(trailers?: Head): void
-  /** What has arrived of the body has been handed over, and may be sent on. */
+  /** What has arrived of the body has been handed over, and may be sent on. Follows bytes and their end before any other call. */
   flush(): void
   /** The client has taken all of what was written. */
   drained(): void

@@ -42,9 +42,10 @@ export class ReceivedRequest implements RecordedRequest {
 
   /**
    * @param head a complete head; it is read now and not kept
+   * @param framing of its body: UNTIL_CLOSE where only the end of its stream shows the body's end
    * @throws MessageError where its framing breaks the rules
    */
-  constructor(head: RequestHead) {
+  constructor(head: RequestHead, framing: Framing = framingOfRequest(head)) {
     this.bytes = head.bytes
     this.headStart = head.start
     this.headEnd = head.end
@@ -56,7 +57,7 @@ export class ReceivedRequest implements RecordedRequest {
     this.requestLineEnd = head.targetEnd + ' HTTP/1.1'.length
     this.method = head.method
     this.isHttp10 = head.minorVersion === 0
-    this.framing = framingOfRequest(head)
+    this.framing = framing
     this.options = connectionOptions(head)
     this.persists = persists(head, this.options)
     this.mayUpgrade = this.options.upgrade && this.framing === 0 && !this.isHttp10 && asksForTunnel(head)

@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from '../http1/connection-options.ts'
 import { type CookieNames, isBetweenPairs } from '../http1/cookie-names.ts'
 import { FieldName } from '../http1/field-name.ts'
-import { CHUNKED, type Framing } from '../http1/framing.ts'
+import type { Framing } from '../http1/framing.ts'
 import type { Head } from '../http1/head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { Scratch } from '../transport/scratch.ts'
@@ -55,7 +55,7 @@ export function writeRequestHead(
   const hasHost = head.authorityEnd > head.authorityStart
   if (head.form === 'absolute') writeLine(out, 'Host: ', bytes, head.authorityStart, head.authorityEnd)
   else if (!hasHost) out.text(`Host: ${hostFor(forwarding.serverAddress)}\r\n`)
-  if (framing === CHUNKED) out.write(CHUNKED_LINE)
+  if (framing < 0) out.write(CHUNKED_LINE)
   else if (framing > 0 || head.find(FieldName.ContentLength) >= 0) out.text(`Content-Length: ${framing}\r\n`)
   if (forwarding.upgrade) copyUpgrade(out, head)
 

@@ -12,7 +12,7 @@ import type { ResponseHead } from './response-head.ts'
 export type Framing = number
 
 export const CHUNKED = -1
-/** A response that ends where its connection ends. */
+/** A response that ends where its connection ends; of either kind, a message that ends where its stream ends (RFC 9113 §8.1). */
 export const UNTIL_CLOSE = -2
 
 const CHUNKED_WORD = Buffer.from('chunked')

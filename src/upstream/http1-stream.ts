@@ -14,6 +14,7 @@ import { isWorthReading, PendingBytes } from '../http1/pending-bytes.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { shortageIn } from '../runtime/shortage.ts'
+import { writeChunk, writeLastChunk } from '../transport/chunk.ts'
 import type { ConnectionUser, ServerConnection } from './server-connection.ts'
 
 /** How large a response's head may be. */
@@ -25,6 +26,8 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
   readonly #user: ServerStreamUser
   readonly #context: WorkerContext
   #request: ReceivedRequest | undefined
+  /** Whether the request's body is put into chunks here, since only its client's protocol shows where it ends. */
+  #makesChunks = false
   /** Whether all of the request went with its head. */
   #isWhole = false
   /** Whether all of the request has been written. */
@@ -67,16 +70,20 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
     }
     writeRequestHead(scratch, head, request.options, request.framing, forwarding)
     if (body !== undefined) scratch.write(body)
+    this.#makesChunks = request.framing === UNTIL_CLOSE
     return 'chunks'
   }
 
   data(bytes: Buffer, from: number, to: number): void {
-    this.#context.scratch.copy(bytes, from, to)
+    const { scratch } = this.#context
+    if (this.#makesChunks) writeChunk(scratch, bytes, from, to)
+    else scratch.copy(bytes, from, to)
   }
 
   end(): void {
     this.#requestEnded = true
     if (this.#isTunnel) this.#connection.writer.end()
+    else if (this.#makesChunks) writeLastChunk(this.#context.scratch)
   }
 
   flush(): boolean {
