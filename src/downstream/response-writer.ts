@@ -79,8 +79,11 @@ export class ResponseWriter {
   }
 
   end(): void {
-    if (this.isTunnel) this.#writer.end()
-    else if (this.#makesChunks) this.bytesSent += writeLastChunk(this.#context.scratch)
+    if (this.#makesChunks) this.bytesSent += writeLastChunk(this.#context.scratch)
+    if (!this.isTunnel) return
+    // What was written before goes before the end.
+    this.flush()
+    this.#writer.end()
   }
 
   flush(): void {

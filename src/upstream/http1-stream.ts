@@ -82,8 +82,11 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
 
   end(): void {
     this.#requestEnded = true
-    if (this.#isTunnel) this.#connection.writer.end()
-    else if (this.#makesChunks) writeLastChunk(this.#context.scratch)
+    if (this.#makesChunks) writeLastChunk(this.#context.scratch)
+    if (!this.#isTunnel) return
+    // What was written before goes before the end.
+    this.flush()
+    this.#connection.writer.end()
   }
 
   flush(): boolean {

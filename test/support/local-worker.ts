@@ -1,5 +1,7 @@
+import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
 import type { TestContext } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { Clients } from '../../src/downstream/clients.ts'
 import { Generation } from '../../src/exchange/generation.ts'
 import type { ServerStream, ServerStreams } from '../../src/exchange/server-stream.ts'
@@ -22,11 +24,13 @@ type Ended = Pick<ExchangeRecord, 'status' | 'bytesSent' | 'serverNames' | 'upst
 export class LocalWorker implements ExchangeObserver {
   readonly context = new WorkerContext([this], new Notices(() => {}))
   readonly clients: Clients
+  readonly #scoreboard: Scoreboard
   readonly #changes = new EventEmitter().setMaxListeners(0)
   readonly #records: Ended[] = []
   #pauses = 0
 
   private constructor(scoreboard: Scoreboard) {
+    this.#scoreboard = scoreboard
     this.clients = new Clients(this.context, scoreboard, 0)
   }
 
@@ -68,6 +72,7 @@ export class LocalWorker implements ExchangeObserver {
   }
 
   ended({ status, bytesSent, serverNames, upstreamStatuses }: ExchangeRecord): void {
+    assert.equal(this.context.scratch.length, 0, 'what is left would be sent on the connection of another exchange')
     this.#records.push({ status, bytesSent, serverNames, upstreamStatuses })
     this.#changes.emit('change')
   }
@@ -81,5 +86,9 @@ export class LocalWorker implements ExchangeObserver {
   /** Resolves once a server has been paused because its client does not read. */
   async serverPaused(): Promise<void> {
     while (this.#pauses === 0) await once(this.#changes, 'change')
+  }
+  /** Resolves once that many requests wait for servers of the first upstream. */
+  async waiting(count: number): Promise<void> {
+    while (this.#scoreboard.waiting(0) < count) await turn()
   }
 }
