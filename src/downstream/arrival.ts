@@ -7,20 +7,20 @@ import { type Ends, endsOf } from '../transport/ends.ts'
 import { own, type SocketOwner } from '../transport/socket-owner.ts'
 import type { ClientSocket, SocketReader } from './client-socket.ts'
 
-/** Whoever accepted the connection. */
+/** What accepted the connection. */
 export interface ArrivalOwner {
-  /** It is known now where the connection comes from. `rest` is what came after the PROXY header. */
+  /** The PROXY header has been read: these are the connection's ends. `rest` is what came after it. */
   introduced(arrival: Arrival, ends: Ends, rest: Buffer): void
   closed(arrival: Arrival): void
 }
 
-/** A connection on a listener with `proxyProtocol`, until a PROXY header has told whose it is. */
+/** A connection on a listener with `proxyProtocol`, until its PROXY header has been read. */
 export class Arrival extends Timed implements SocketReader, SocketOwner {
   readonly socket: ClientSocket
   readonly listener: Listener
   /** The proxy's and the listener's. */
   readonly ends: Ends
-  /** Nobody knows yet. */
+  /** Not known yet. */
   readonly peer = UNKNOWN_ADDRESS
   readonly #context: WorkerContext
   readonly #owner: ArrivalOwner
@@ -44,25 +44,25 @@ export class Arrival extends Timed implements SocketReader, SocketOwner {
   }
 
   override expire(): void {
-    this.#leave('its PROXY header did not come in time')
+    this.#refuse('its PROXY header did not come in time')
   }
 
   whenRead(bytes: Buffer): void {
-    // What was read is overwritten by the next that is.
+    // The next read overwrites these bytes.
     this.#bytes = this.#bytes === undefined ? Buffer.from(bytes) : Buffer.concat([this.#bytes, bytes])
     try {
       const header = decodeProxyHeader(this.#bytes)
       if (header !== undefined) this.#introduce(header, this.#bytes.subarray(header.length))
     } catch (error) {
       if (!(error instanceof ProxyHeaderError)) throw error
-      this.#leave(error.message)
+      this.#refuse(error.message)
     }
   }
 
-  /** Hands the connection on, as that of whom the header names; in its own name, anybody may connect. */
+  /** Hands the connection on, with the ends that the header names, if any: only a trusted proxy may name others. */
   #introduce({ ends, isSecure }: ProxyHeader, rest: Buffer): void {
     const mayIntroduce = this.#context.generation.trustedProxies?.include(this.ends.source.address) ?? true
-    if (ends !== undefined && !mayIntroduce) return this.#leave('it speaks for others, and is not a trusted proxy')
+    if (ends !== undefined && !mayIntroduce) return this.#refuse('it speaks for others, and is not a trusted proxy')
     this.#context.deadlines.remove(this)
     this.#owner.introduced(
       this,
@@ -71,15 +71,15 @@ export class Arrival extends Timed implements SocketReader, SocketOwner {
     )
   }
 
-  /** Closes the connection; whoever only knocked, as some health checks do, is not worth a word. */
-  #leave(cause: string): void {
+  /** Closes the connection, and reports why; not where nothing was sent at all, as by some health checks. */
+  #refuse(cause: string): void {
     this.socket.destroy()
     if (this.#bytes === undefined) return
     this.#context.notices.connectionRefused(this.listener, this.ends.source.address.text, cause)
   }
 
   whenEnded(): void {
-    this.#leave('it ended within its PROXY header')
+    this.#refuse('it ended within its PROXY header')
   }
 
   whenClosed(): void {

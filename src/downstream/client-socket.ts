@@ -15,7 +15,7 @@ interface Connected extends Socket {
 
 const READ_SIZE = 64 * 1024
 
-/** Where the sockets of all clients of a worker read to: what one has read is used, or copied, before the next one reads. */
+/** All clients' sockets of a worker read into this memory: what one has read is used, or copied, before the next one reads. */
 const buffer = Buffer.allocUnsafeSlow(READ_SIZE)
 
 /** What takes the bytes that a socket reads. */
@@ -50,7 +50,7 @@ export function onConnection(
   const standard = handle?.onconnection
   if (handle === undefined || typeof standard !== 'function') return
   handle.onconnection = function (this: unknown, error, connection) {
-    // What it does with an error is to emit it.
+    // It emits the error.
     if (error) return standard.call(this, error, connection)
     const socket = socketOf(connection)
     if (isUnix) makeResettable(socket)

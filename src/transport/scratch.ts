@@ -3,8 +3,8 @@ import type { SocketWriter } from './socket-writer.ts'
 const SIZE = 64 * 1024
 
 /**
- * Where a worker puts together what it is about to write. The kernel takes most writes at once; then the same memory
- * serves the next one, and nothing is allocated.
+ * A worker puts together here what it is about to write. The kernel takes most writes at once; the same memory then serves
+ * the next one, and nothing is allocated.
  */
 export class Scratch {
   bytes = Buffer.allocUnsafeSlow(SIZE)
@@ -15,7 +15,7 @@ export class Scratch {
     const target = this.bytes
     let at = this.length
     if (to - from < 32) {
-      // Shorter than the way into native code and back.
+      // Faster than a call into native code.
       for (let i = from; i < to; i++) target[at++] = bytes[i]!
     } else {
       target.set(bytes.subarray(from, to), at)

@@ -32,12 +32,12 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
   #isWhole = false
   /** Whether all of the request has been written. */
   #requestEnded = false
-  /** Whether the server has said anything at all. */
+  /** Whether the server has sent anything. */
   #isHeard = false
   /** The start of a response's head that is still incomplete. */
   #incomplete: PendingBytes | undefined
   #response: BodyDecoder | undefined
-  /** Whether the server means to go on using the connection. */
+  /** Whether the server keeps the connection open for another exchange. */
   #serverPersists = false
   #isTunnel = false
   #isOver = false
@@ -124,7 +124,7 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
     }
   }
 
-  /** Interim responses and the final one, as far as they are there. */
+  /** Reads interim responses and the final one, as far as they have arrived. */
   #readHeads(bytes: Buffer): void {
     const { responseHead: head } = this.#context
     for (let at = 0; ; at = head.end) {
@@ -151,7 +151,7 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
     this.#readBody(bytes, end)
   }
 
-  /** From here on both sides send what they like, until both have closed (RFC 9110 §7.8). */
+  /** From here on both sides send any bytes, until both have closed (RFC 9110 §7.8). */
   #switchProtocols(head: ResponseHead, options: ConnectionOptions): void {
     if (!this.#request!.mayUpgrade) throw new MessageError('the server switches protocols, unasked')
     if (head.find(FieldName.Upgrade) < 0)
@@ -228,11 +228,11 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
     this.#fail(new Failure(shortage === undefined ? 'connect-failed' : 'shortage', detail))
   }
 
-  /** @param isReset whether by a reset: the kernel of a server that closes sends one where the server has not read all */
+  /** @param isReset whether by a reset, which the kernel sends for a server that closes and has not read everything */
   #lost(detail: string, isReset = false): void {
     if (!this.#isHeard && this.#connection.served > 0) return this.#fail(new Failure('connection-stale', detail))
     const isBeingSent = !this.#requestEnded || this.#connection.writer.isBehind || (isReset && !this.#isWhole)
-    // An early answer whose end is the connection's: a server that has not read all of the request can end it in no other way.
+    // A response that ends with the connection, before the request is sent: this is the only way in which a server can end it.
     const mayBeEarly = isBeingSent || (isReset && this.#request?.framing !== 0)
     if (mayBeEarly && !this.#isTunnel && this.#response?.close()) return this.#complete(false)
     this.#fail(new Failure(isBeingSent ? 'request-cut' : this.#codeOfLoss, detail))

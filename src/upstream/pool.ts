@@ -1,7 +1,7 @@
 import type { ServerState } from '../balancing/server-state.ts'
 import type { KeepAlive } from '../runtime/snapshot.ts'
 
-/** A connection that rested for longer may be half closed already, as far as anyone can know, in ms. */
+/** A connection that has been idle for longer may be half closed already, in ms. */
 const FRESH = 1000
 
 /** A connection that one exchange after another uses. */
@@ -12,9 +12,9 @@ export interface Pooled {
   readonly age: number
   /** When it was put back, in ms on the clock of the deadlines. */
   readonly idleSince: number
-  /** Whether it has rested for long enough to show that the server did not close it behind its last answer. */
+  /** Whether it has been idle for long enough to show that the server did not close it after its last response. */
   readonly isSettled: boolean
-  /** Waits for the next exchange, `ms` at most; Infinity for as long as it takes. */
+  /** Waits for the next exchange, for at most `ms`; Infinity for no limit. */
   rest(ms: number): void
   /** Closes it at once. */
   destroy(): void
@@ -38,7 +38,7 @@ export class Pool<Connection extends Pooled = Pooled> {
     return this.#idle.length
   }
 
-  /** Other settings, which apply to connections from when they are put back next. */
+  /** Changes the settings; they apply to a connection from when it is next put back. */
   apply(settings: KeepAlive): void {
     this.#settings = settings
   }
@@ -48,8 +48,8 @@ export class Pool<Connection extends Pooled = Pooled> {
   }
 
   /**
-   * A connection for a request that could not be sent again if it turned out to be closed: one that was in use a moment
-   * ago, and long enough for its end to have shown if the server closed it behind its answer.
+   * A connection for a request that could not be sent again if the connection turned out to be closed: one that was in use
+   * a moment ago, but has been idle for long enough to show whether the server closed it after its last response.
    *
    * @param now ms on the clock of the deadlines
    */
@@ -62,7 +62,7 @@ export class Pool<Connection extends Pooled = Pooled> {
     return undefined
   }
 
-  /** Keeps the connection, unless it has served its time; closes the one that has been idle for longest if there are enough. */
+  /** Keeps the connection unless it is spent; if there are enough, closes the one that has been idle for longest. */
   put(connection: Connection): void {
     const { connections, idle, requestsPerConnection, maxAge } = this.#settings
     const isSpent = requestsPerConnection > 0 && connection.served >= requestsPerConnection

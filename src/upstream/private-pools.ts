@@ -5,9 +5,9 @@ import { type Pool, poolTo } from './pool.ts'
 import type { ServerConnection } from './server-connection.ts'
 
 /**
- * The idle connections to servers that were opened on behalf of one client, and said so in a PROXY header: to the server
- * they are that client's. So they serve later requests of the same client on the same connection, and nobody else's; when
- * another client speaks on it, through a proxy that they share, they are closed.
+ * The idle connections to servers that were opened for one client, whom their PROXY header names: to the server they are
+ * that client's. So they only serve later requests of that client, on the same connection from it. Where a request of
+ * another client arrives on that, through a proxy that both use, they are closed.
  */
 export class PrivatePools {
   readonly #pools = new Map<ServerState, Pool<ServerConnection>>()

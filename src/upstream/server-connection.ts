@@ -7,23 +7,23 @@ import type { Pool, Pooled } from './pool.ts'
 import { ServerSocket } from './server-socket.ts'
 import { turns } from './turns.ts'
 
-/** What uses a connection for the length of an exchange. */
+/** What uses a connection for one exchange. */
 export interface ConnectionUser {
   connected(): void
-  /** Bytes of the response, which are overwritten by others once this has returned. */
+  /** Bytes of the response; the next read of any connection overwrites them once this has returned. */
   bytesRead(bytes: Buffer): void
   /** The kernel has taken all that was written. */
   drained(): void
   /** The server closed its side: nothing more will come. */
   serverEnded(): void
-  /** The connection is no more; with the error, if there was one. */
+  /** The connection is closed; with the error, if there was one. */
   closed(error: Error | undefined): void
   timedOut(): void
 }
 
 const READ_SIZE = 64 * 1024
 
-/** Where all connections of a worker read to: what one has read is sent on before the next one reads. */
+/** All connections of a worker read into this memory: what one has read is sent on before the next one reads. */
 const buffer = Buffer.allocUnsafeSlow(READ_SIZE)
 
 /** A connection to a server, used by one exchange after another and idle in its pool between them. */
@@ -38,7 +38,7 @@ export class ServerConnection extends Timed implements Pooled, SocketOwner, Writ
   introduction: Buffer | undefined
   /** When it was put back into its pool. */
   idleSince = 0
-  /** The turn of the event loop by which its end would have shown if the server had closed it behind its last answer. */
+  /** The turn of the event loop by which its end would show if the server had closed it after its last response. */
   #settles = 0
   #user: ConnectionUser | undefined
   #error: Error | undefined
@@ -69,7 +69,7 @@ export class ServerConnection extends Timed implements Pooled, SocketOwner, Writ
     if (this.writer.isBehind) return this.destroy()
     this.#user = undefined
     this.served++
-    // Its end would go unseen, and so would the answer to the next request.
+    // While paused, it would notice neither its end nor the response to the next request.
     if (this.socket.isPaused()) this.socket.resume()
     this.#pool.put(this)
   }
@@ -79,31 +79,31 @@ export class ServerConnection extends Timed implements Pooled, SocketOwner, Writ
     return this.#deadlines.now - this.#openedAt
   }
 
-  /** Waits in its pool for the next exchange, `ms` at most; Infinity for as long as it takes. */
+  /** Waits in its pool for the next exchange, for at most `ms`; Infinity for no limit. */
   rest(ms: number): void {
     this.idleSince = this.#deadlines.now
     this.#settles = turns.settlingTurn()
     this.wait(ms === Infinity ? 0 : ms)
   }
 
-  /** Whether it has rested for long enough to show that the server did not close it behind its last answer. */
+  /** Whether it has been idle for long enough to show that the server did not close it after its last response. */
   get isSettled(): boolean {
     return turns.hasCome(this.#settles)
   }
 
-  /** Sets how long the server may now keep its user waiting, in ms; 0 for as long as it likes. */
+  /** Sets how long the server may now keep its user waiting, in ms; 0 for no limit. */
   wait(ms: number): void {
     this.#deadlines.set(this, ms)
   }
 
-  /** Closes the connection at once, and tells nobody. */
+  /** Closes the connection at once, without a call to its user. */
   destroy(): void {
     this.#user = undefined
     this.#pool.remove(this)
     this.socket.destroy()
   }
 
-  /** Closes the connection once the server has been sent all that was said to it, in `ms` at the most. */
+  /** Closes the connection once everything written has been sent, or after `ms`. */
   finish(ms: number): void {
     if (this.writer.unsent === 0) return this.destroy()
     this.#user = undefined
@@ -123,7 +123,7 @@ export class ServerConnection extends Timed implements Pooled, SocketOwner, Writ
   }
 
   #read(size: number): void {
-    // An answer that nobody asked for: whatever comes next could be taken for somebody's.
+    // An unsolicited response: it could be mistaken for the response to the next request.
     if (this.#user === undefined) this.destroy()
     else this.#user.bytesRead(buffer.subarray(0, size))
   }

@@ -15,7 +15,7 @@ export class ServerConnections implements ServerStreams {
   readonly #context: WorkerContext
   #settings: Upstream
   readonly #pools = new Map<ServerState, Pool<ServerConnection>>()
-  /** Of clients on whose behalf connections were opened that said so. */
+  /** Of clients for whom connections were opened that name them in a PROXY header. */
   readonly #privatePools = new WeakMap<Lifetime, PrivatePools>()
 
   constructor(settings: Upstream, context: WorkerContext) {
@@ -83,7 +83,7 @@ export class ServerConnections implements ServerStreams {
 /** The PROXY header for a connection on behalf of a client. */
 function introductionOf({ ends, address }: ClientOrigin, version: ProxyProtocolVersion): Buffer {
   const { source, destination } = ends
-  // By a forwarding header a proxy tells of no port.
+  // A forwarding header names no port.
   const end = address.text === source.address.text ? source : { address, port: 0 }
   if (!isAddress(end.address) || !isAddress(destination.address)) return localHeader(version)
   return encodeProxyHeader(version, end, destination)

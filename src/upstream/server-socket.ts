@@ -1,18 +1,18 @@
 import { readSync } from 'node:fs'
 import { Socket, type SocketConstructorOpts } from 'node:net'
 
-/** What node:net keeps below its documented surface. */
+/** An undocumented part of node:net. */
 interface Handle {
   readonly fd?: number
 }
 
-/** As much is read at the most of what a broken connection still holds, in bytes: more than the kernel keeps for one. */
+/** The most that is read from a connection after it broke, in bytes: more than the kernel buffers for one. */
 const MAX_LEFT = 16 * 1024 * 1024
 
 /**
- * A socket to a server that reads to the end even where it cannot write any more. A server that answers early and closes
- * resets the connection, since it has not read all of the request; what it said before lies in the kernel and can still be
- * read. But at the first write that fails, node:net closes the socket.
+ * A socket to a server that reads to the end even when it can no longer write. A server that answers early and closes
+ * resets the connection, since it has not read all of the request; what it sent before is in the kernel's buffer and can
+ * still be read. But node:net closes the socket at the first write that fails.
  */
 export class ServerSocket extends Socket {
   readonly #buffer: Buffer
@@ -42,7 +42,7 @@ export class ServerSocket extends Socket {
     if (fd < 0 || this.connecting) return
     for (let left = MAX_LEFT; left > 0; ) {
       const size = readFrom(fd, this.#buffer)
-      // After an error nobody can tell the end of the stream from its loss.
+      // After an error, the end of the stream cannot be told from its loss.
       if (size === 0) return
       this.#whenRead(size)
       left -= size
@@ -50,7 +50,7 @@ export class ServerSocket extends Socket {
   }
 }
 
-/** 0 where there is nothing to read, or nothing any more. */
+/** Returns 0 where nothing is left to read. */
 function readFrom(fd: number, buffer: Buffer): number {
   try {
     return readSync(fd, buffer)

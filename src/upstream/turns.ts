@@ -1,13 +1,13 @@
-/** What happened while a turn of the event loop was under way has shown by the end of the turn after it. */
+/** Whatever happens during one turn of the event loop has shown by the end of the next. */
 const SETTLING = 2
 
-/** Counts the turns of the event loop, as long as somebody waits for some to pass. */
+/** Counts the turns of the event loop while anything waits for one of them. */
 export class Turns {
   #current = 0
   #wanted = 0
   #isCounting = false
 
-  /** The turn from which on what happens now has settled; it will be counted. */
+  /** The turn by which whatever happens now has shown; turns are counted until then. */
   settlingTurn(): number {
     this.#wanted = this.#current + SETTLING
     if (!this.#isCounting) {
@@ -28,5 +28,5 @@ export class Turns {
   }
 }
 
-/** Those of this thread's event loop. */
+/** The turns of this thread's event loop. */
 export const turns = new Turns()
