@@ -24,18 +24,12 @@ export async function bodyOf(message: AsyncIterable<Buffer>): Promise<Buffer> {
   return Buffer.concat(pieces)
 }
 
-/** One event that somebody waits for. */
-export function signal<Value = void>() {
-  const { promise, resolve } = Promise.withResolvers<Value>()
-  return { promise, resolve }
-}
-
-/** Resolves once a socket is no more, whether or not it failed before. */
+/** Resolves once a socket is closed, whether or not it failed before. */
 export function closed(socket: Socket): Promise<void> {
   return new Promise((resolve) => socket.once('close', () => resolve()))
 }
 
-/** What the other end of a socket says. */
+/** What the other end of a socket sends. */
 export function heardBy(socket: Socket): Received {
   const heard = new Received()
   socket.on('data', (bytes: Buffer) => heard.data(bytes))

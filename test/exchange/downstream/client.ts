@@ -13,9 +13,8 @@ export interface Asked {
   readonly upgrade?: string
 }
 
-/** One request and its response, as their client has them in its hands. */
+/** One request and its response, as a client controls and sees them. */
 export interface ClientExchange {
-  /** What it is answered. */
   readonly response: Received
   /** Sends bytes of the body; of a switched protocol, bytes of that. */
   send(bytes: Buffer): void

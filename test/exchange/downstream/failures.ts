@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { describe, test } from 'node:test'
 import { httpOrigin } from '../../support/origin.ts'
-import { type Arrangement, bodyOf, closed, signal } from './arrangement.ts'
+import { type Arrangement, bodyOf, closed } from './arrangement.ts'
 
 export function failures(arrangement: Arrangement): void {
   describe(`${arrangement.kind.name}: what goes wrong`, () => {
@@ -48,7 +48,7 @@ export function failures(arrangement: Arrangement): void {
     })
 
     test('a client that leaves while it waits for a server: its turn goes to the next', async (t) => {
-      const asked = signal<ServerResponse>()
+      const asked = Promise.withResolvers<ServerResponse>()
       const origin = await httpOrigin(t, ({ headers }, response) => {
         if (headers['x-who'] === 'first') asked.resolve(response)
         else response.end(headers['x-who'])
@@ -71,8 +71,8 @@ export function failures(arrangement: Arrangement): void {
     })
 
     test('a client that leaves before the response, while others stay', async (t) => {
-      const asked = signal<IncomingMessage>()
-      const answered = signal()
+      const asked = Promise.withResolvers<IncomingMessage>()
+      const answered = Promise.withResolvers<void>()
       const { client, worker } = await arrangement.clientOf(t, async (request, response) => {
         if (request.headers['x-who'] === 'leaves') return asked.resolve(request)
         await answered.promise
@@ -94,7 +94,7 @@ export function failures(arrangement: Arrangement): void {
     })
 
     test('a client that leaves in the middle of its body', async (t) => {
-      const asked = signal<IncomingMessage>()
+      const asked = Promise.withResolvers<IncomingMessage>()
       const { client, worker } = await arrangement.clientOf(t, (request) => {
         request.on('error', () => {})
         request.once('data', () => asked.resolve(request))
@@ -109,7 +109,7 @@ export function failures(arrangement: Arrangement): void {
     })
 
     test('a client that leaves in the middle of the response', async (t) => {
-      const cut = signal()
+      const cut = Promise.withResolvers<void>()
       const { client, worker } = await arrangement.clientOf(t, (_, response) => {
         response.on('close', () => cut.resolve())
         response.writeHead(200, { 'Content-Length': 100 }).write('half')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type Arrangement, bodyOf, MB, signal } from './arrangement.ts'
+import { type Arrangement, bodyOf, MB } from './arrangement.ts'
 
 export function interimResponses(arrangement: Arrangement): void {
   describe(`${arrangement.kind.name}: interim responses`, () => {
@@ -34,7 +34,7 @@ export function interimResponses(arrangement: Arrangement): void {
     })
 
     test('103 (Early Hints), before the response', async (t) => {
-      const hinted = signal()
+      const hinted = Promise.withResolvers<void>()
       const { client, worker } = await arrangement.clientOf(t, async (_, response) => {
         response.writeEarlyHints({ link: '</style.css>; rel=preload' })
         await hinted.promise

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import { describe, test } from 'node:test'
-import { type Arrangement, bodyOf, bytesOf, KB, LARGE, MB, signal } from './arrangement.ts'
+import { type Arrangement, bodyOf, bytesOf, KB, LARGE, MB } from './arrangement.ts'
 
 export function requests(arrangement: Arrangement): void {
   describe(`${arrangement.kind.name}: requests`, () => {
     test('GET', async (t) => {
-      const asked = signal<IncomingMessage>()
+      const asked = Promise.withResolvers<IncomingMessage>()
       const { client, worker } = await arrangement.clientOf(t, (request, response) => {
         asked.resolve(request)
         response.setHeader('X-Server', 'here').end('hello')
@@ -87,13 +87,13 @@ export function requests(arrangement: Arrangement): void {
 
     test('a client is held back while the server does not read, and all arrives once it does', async (t) => {
       const sent = bytesOf(LARGE)
-      const asked = signal<IncomingMessage>()
+      const asked = Promise.withResolvers<IncomingMessage>()
       const { client, worker } = await arrangement.clientOf(t, async (request, response) => {
         asked.resolve(request)
         await reading.promise
         response.end((await bodyOf(request)).equals(sent) ? 'same' : 'other')
       })
-      const reading = signal()
+      const reading = Promise.withResolvers<void>()
       const exchange = client.ask({ method: 'POST', body: LARGE })
       exchange.send(sent)
       exchange.end()
@@ -117,7 +117,7 @@ export function requests(arrangement: Arrangement): void {
     })
 
     test('a body that is too large is refused: at once if that is known, else when it shows', async (t) => {
-      const cut = signal()
+      const cut = Promise.withResolvers<void>()
       const { client, worker } = await arrangement.clientOf(
         t,
         (request) => {
@@ -145,8 +145,8 @@ export function requests(arrangement: Arrangement): void {
     })
 
     test('a client that breaks the rules in its body is refused, and its request is broken off', async (t) => {
-      const asked = signal()
-      const cut = signal()
+      const asked = Promise.withResolvers<void>()
+      const cut = Promise.withResolvers<void>()
       const { client, worker } = await arrangement.clientOf(t, (request) => {
         request.on('error', () => cut.resolve())
         request.once('data', () => asked.resolve())

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { describe, test } from 'node:test'
-import { type Arrangement, bodyOf, bytesOf, KB, LARGE, MB, signal } from './arrangement.ts'
+import { type Arrangement, bodyOf, bytesOf, KB, LARGE, MB } from './arrangement.ts'
 
 export function responses(arrangement: Arrangement): void {
   describe(`${arrangement.kind.name}: responses`, () => {
@@ -53,7 +53,7 @@ export function responses(arrangement: Arrangement): void {
     for (const framing of ['known', 'unknown'] as const) {
       test(`a server is paused while the client does not read (length ${framing}), and nothing is lost`, async (t) => {
         const large = bytesOf(LARGE)
-        const responding = signal<ServerResponse>()
+        const responding = Promise.withResolvers<ServerResponse>()
         const { client, worker } = await arrangement.clientOf(t, (_, response) => {
           if (framing === 'known') response.setHeader('Content-Length', LARGE)
           response.write(large)

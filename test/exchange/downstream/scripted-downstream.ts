@@ -160,7 +160,7 @@ export class ScriptedDownstream implements Downstream {
 
   data(bytes: Buffer, from: number, to: number): void {
     this.#assertPhase('response', 'tunnel')
-    assert.ok(!this.#isFull, 'nothing is written between a flush that was too much, and the drain')
+    assert.ok(!this.#isFull, 'nothing is written after a flush that returned false, until the client has drained')
     assert.ok(to > from, 'there are bytes')
     this.#isUnflushed = true
     this.#unread += to - from

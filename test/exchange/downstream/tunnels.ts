@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
-import { type Arrangement, bytesOf, heardBy, LARGE, signal } from './arrangement.ts'
+import { type Arrangement, bytesOf, heardBy, LARGE } from './arrangement.ts'
 
 export function tunnels(arrangement: Arrangement): void {
   describe(`${arrangement.kind.name}: switched protocols`, () => {
     /** A client that has switched, the server's socket, and what that hears. */
     async function switched(t: TestContext) {
       const { client, origin, worker } = await arrangement.clientOf(t, () => assert.fail('there is an upgrade'))
-      const accepted = signal<Socket>()
+      const accepted = Promise.withResolvers<Socket>()
       origin.server.on('upgrade', ({ headers }: IncomingMessage, socket: Socket) => {
         assert.deepEqual([headers.connection, headers.upgrade], ['upgrade', 'echo'])
         socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nwelcome')
@@ -59,6 +59,7 @@ export function tunnels(arrangement: Arrangement): void {
     test('a server that breaks off ends it for the client', async (t) => {
       const { worker, exchange, socket } = await switched(t)
       socket.resetAndDestroy()
+      // Whether by an end or by a reset: the protocol that they switched to shows whether it was complete.
       await exchange.response.over()
       await arrangement.assertRecord(worker, 101, 7)
     })
