@@ -1,10 +1,14 @@
 import type { OwnResponse } from '../exchange/own-response.ts'
 import type { ReceivedRequest } from '../exchange/received-request.ts'
 import type { WorkerContext } from '../exchange/worker-context.ts'
-import { type Closing, writeResponseHead, writeSwitchingHead } from '../forwarding/forwarded-response.ts'
+import {
+  type Closing,
+  declaredLength,
+  writeResponseHead,
+  writeSwitchingHead,
+} from '../forwarding/forwarded-response.ts'
 import type { BodyForm } from '../http1/body-decoder.ts'
 import type { ConnectionOptions } from '../http1/connection-options.ts'
-import { FieldName } from '../http1/field-name.ts'
 import { CHUNKED, type Framing, UNTIL_CLOSE } from '../http1/framing.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { writeChunk, writeLastChunk } from '../transport/chunk.ts'
@@ -53,7 +57,7 @@ export class ResponseWriter {
 
   respond(head: ResponseHead, options: ConnectionOptions, framing: Framing, fields: string): BodyForm {
     const isChunked = framing < 0 && !this.#isHttp10
-    const length = framing >= 0 ? declaredLength(head, framing) : -1
+    const length = declaredLength(head, framing)
     this.hasVisibleEnd = framing >= 0 || isChunked
     this.persists &&= this.hasVisibleEnd
     writeResponseHead(this.#context.scratch, head, options, length, isChunked, this.#closing, fields)
@@ -96,12 +100,4 @@ export class ResponseWriter {
     this.#writer.write(bytesOf(response, this.#closing))
     this.bytesSent = response.isToHead ? 0 : response.body.length
   }
-}
-
-/** What Content-Length is to say; -1 for nothing. A response without a body may still tell how long it would be. */
-function declaredLength(head: ResponseHead, framing: Framing): number {
-  if (framing > 0) return framing
-  const field = head.find(FieldName.ContentLength)
-  if (field < 0 || head.status === 204 || head.status < 200) return -1
-  return Number.parseInt(head.value(field), 10)
 }

@@ -1,6 +1,7 @@
 import { SPACE } from '../http1/bytes.ts'
 import type { ConnectionOptions } from '../http1/connection-options.ts'
 import { FieldName } from '../http1/field-name.ts'
+import type { Framing } from '../http1/framing.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { Scratch } from '../transport/scratch.ts'
 import { httpDate } from './http-date.ts'
@@ -70,4 +71,12 @@ function writeStatusLine(out: Scratch, head: ResponseHead): number {
   out.copy(bytes, start + 'HTTP/1.0'.length, statusEnd)
   if (!hasSpace) out.text(' ')
   return statusEnd
+}
+
+/** What Content-Length is to say; -1 for nothing. A response without a body may still tell how long it would be. */
+export function declaredLength(head: ResponseHead, framing: Framing): number {
+  if (framing !== 0) return framing > 0 ? framing : -1
+  const field = head.find(FieldName.ContentLength)
+  if (field < 0 || head.status === 204 || head.status < 200) return -1
+  return Number.parseInt(head.value(field), 10)
 }

@@ -89,6 +89,6 @@ export class LocalWorker implements ExchangeObserver {
   }
   /** Resolves once that many requests wait for servers of the first upstream. */
   async waiting(count: number): Promise<void> {
-    while (this.#scoreboard.waiting(0) < count) await turn()
+    while (this.#scoreboard.queues.waiting(0) < count) await turn()
   }
 }

@@ -3,17 +3,12 @@ import type { TestContext } from 'node:test'
 import { Exchange } from '../../../src/exchange/exchange.ts'
 import { Failure } from '../../../src/exchange/failure.ts'
 import { ReceivedRequest } from '../../../src/exchange/received-request.ts'
-import { type ClientOrigin, OriginReader } from '../../../src/forwarding/client-origin.ts'
-import { type Framing, UNTIL_CLOSE } from '../../../src/http1/framing.ts'
+import { type ClientOrigin, ConnectionOrigin } from '../../../src/forwarding/client-origin.ts'
+import { UNTIL_CLOSE } from '../../../src/http1/framing.ts'
 import { parseIpAddress } from '../../../src/runtime/ip-address.ts'
 import type { LocalWorker } from '../../support/local-worker.ts'
 import { type Asked, type Client, type ClientExchange, type ClientKind, Received } from './client.ts'
 import { ScriptedDownstream } from './scripted-downstream.ts'
-
-/** A request whose body ends where its stream does, which its head does not say. */
-class StreamedRequest extends ReceivedRequest {
-  override readonly framing: Framing = UNTIL_CLOSE
-}
 
 /** Brings its requests to a worker without a connection, as streams of HTTP/2 will be. */
 class ScriptedClient implements Client {
@@ -26,7 +21,7 @@ class ScriptedClient implements Client {
     const end = (text: string, port: number) => ({ address: parseIpAddress(text)!, port })
     const source = end('192.0.2.1', 50_000)
     const ends = { source, destination: end('192.0.2.2', 443), port: 443, isSecure: true }
-    this.#origin = new OriginReader(ends, { atEnd: (act) => this.#atEnd.push(act) }, undefined).own
+    this.#origin = new ConnectionOrigin(ends, { atEnd: (act) => this.#atEnd.push(act) }, undefined)
     test.after(() => {
       for (const act of this.#atEnd) act()
     })
@@ -43,7 +38,7 @@ class ScriptedClient implements Client {
     const bytes = Buffer.from(`${method} / HTTP/1.1\r\n${lines.join('')}\r\n`, 'latin1')
     const { requestHead: head } = context
     assert.ok(head.parse(bytes, 0, context.generation.snapshot.limits))
-    const request = body === 'unknown' ? new StreamedRequest(head) : new ReceivedRequest(head)
+    const request = new ReceivedRequest(head, body === 'unknown' ? UNTIL_CLOSE : undefined)
     const response = new Received()
     const downstream = new ScriptedDownstream(context, this.#origin, response)
     const exchange = new Exchange(context, downstream, request)

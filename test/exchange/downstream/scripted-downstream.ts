@@ -3,11 +3,10 @@ import type { Downstream, DownstreamUser } from '../../../src/exchange/downstrea
 import type { OwnResponse } from '../../../src/exchange/own-response.ts'
 import type { WorkerContext } from '../../../src/exchange/worker-context.ts'
 import type { ClientOrigin } from '../../../src/forwarding/client-origin.ts'
-import { writeResponseHead, writeSwitchingHead } from '../../../src/forwarding/forwarded-head.ts'
+import { declaredLength, writeResponseHead, writeSwitchingHead } from '../../../src/forwarding/forwarded-response.ts'
 import type { BodyForm } from '../../../src/http1/body-decoder.ts'
 import { ChunkedBody } from '../../../src/http1/chunked-body.ts'
 import type { ConnectionOptions } from '../../../src/http1/connection-options.ts'
-import { FieldName } from '../../../src/http1/field-name.ts'
 import type { Framing } from '../../../src/http1/framing.ts'
 import type { Head } from '../../../src/http1/head.ts'
 import type { ResponseHead } from '../../../src/http1/response-head.ts'
@@ -142,7 +141,7 @@ export class ScriptedDownstream implements Downstream {
     this.#assertPhase('before')
     this.#phase = 'response'
     this.#isUnflushed = true
-    const length = framing > 0 ? framing : declaredLength(head)
+    const length = declaredLength(head, framing)
     this.#response.respond(
       this.#headWrittenBy(() =>
         writeResponseHead(this.#context.scratch, head, options, length, false, 'unsaid', fields),
@@ -226,12 +225,6 @@ export class ScriptedDownstream implements Downstream {
     const end = text.indexOf('\r\n')
     return { status: Number(text.slice('HTTP/1.1 '.length, end).slice(0, 3)), fields: parsed(text.slice(end + 2)) }
   }
-}
-
-/** The length that a response without a body still tells, or its own; -1 for none. */
-function declaredLength(head: ResponseHead): number {
-  const field = head.find(FieldName.ContentLength)
-  return field < 0 || head.status === 204 ? -1 : Number(head.value(field))
 }
 
 function parsed(lines: string): Record<string, string> {
