@@ -117,7 +117,6 @@ const meanings = {
     retry: 'never',
     text: 'The load balancer has no connection left to reach a server',
   },
-  internal: { status: 500, source: 'internal', retry: 'never', text: 'Something went wrong here' },
 } as const satisfies Record<string, Meaning>
 
 export type FailureCode = keyof typeof meanings

@@ -16,7 +16,6 @@ const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 export class ReceivedRequest implements RecordedRequest {
   readonly bytes: Buffer
   readonly headStart: number
-  readonly headEnd: number
   readonly requestLineEnd: number
   readonly pathStart: number
   readonly pathEnd: number
@@ -48,7 +47,6 @@ export class ReceivedRequest implements RecordedRequest {
   constructor(head: RequestHead, framing: Framing = framingOfRequest(head)) {
     this.bytes = head.bytes
     this.headStart = head.start
-    this.headEnd = head.end
     this.pathStart = head.pathStart
     this.pathEnd = head.pathEnd
     this.targetEnd = head.targetEnd
