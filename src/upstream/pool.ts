@@ -33,11 +33,6 @@ export class Pool<Connection extends Pooled = Pooled> {
     this.#settings = settings
   }
 
-  /** How many there are. */
-  get size(): number {
-    return this.#idle.length
-  }
-
   /** Changes the settings; they apply to a connection from when it is next put back. */
   apply(settings: KeepAlive): void {
     this.#settings = settings

@@ -30,7 +30,6 @@ const buffer = Buffer.allocUnsafeSlow(READ_SIZE)
 export class ServerConnection extends Timed implements Pooled, SocketOwner, WriterOwner {
   readonly socket: Socket
   readonly writer: SocketWriter
-  readonly server: ServerState
   /** Exchanges that it has served to the end. */
   served = 0
   isConnected = false
@@ -48,7 +47,6 @@ export class ServerConnection extends Timed implements Pooled, SocketOwner, Writ
 
   constructor(server: ServerState, pool: Pool<ServerConnection>, deadlines: Deadlines) {
     super()
-    this.server = server
     this.#pool = pool
     this.#deadlines = deadlines
     this.#openedAt = deadlines.now

@@ -70,11 +70,6 @@ export class ServerConnections implements ServerStreams {
     }
   }
 
-  /** How many connections to a server are idle. */
-  idleTo(server: ServerState): number {
-    return this.#pools.get(server)?.size ?? 0
-  }
-
   close(): void {
     for (const pool of this.#pools.values()) pool.close()
   }

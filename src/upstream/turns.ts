@@ -2,7 +2,7 @@
 const SETTLING = 2
 
 /** Counts the turns of the event loop while anything waits for one of them. */
-export class Turns {
+class Turns {
   #current = 0
   #wanted = 0
   #isCounting = false
