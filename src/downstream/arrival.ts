@@ -17,11 +17,11 @@ export interface ArrivalOwner {
 /** A connection on a listener with `proxyProtocol`, until its PROXY header has been read. */
 export class Arrival extends Timed implements SocketReader, SocketOwner {
   readonly socket: ClientSocket
-  readonly listener: Listener
-  /** The proxy's and the listener's. */
-  readonly ends: Ends
   /** Not known yet. */
   readonly peer = UNKNOWN_ADDRESS
+  readonly #listener: Listener
+  /** The proxy's and the listener's. */
+  readonly #ends: Ends
   readonly #context: WorkerContext
   readonly #owner: ArrivalOwner
   #bytes: Buffer | undefined
@@ -29,8 +29,8 @@ export class Arrival extends Timed implements SocketReader, SocketOwner {
   constructor(socket: ClientSocket, listener: Listener, context: WorkerContext, owner: ArrivalOwner) {
     super()
     this.socket = socket
-    this.listener = listener
-    this.ends = endsOf(socket, listener)
+    this.#listener = listener
+    this.#ends = endsOf(socket, listener)
     this.#context = context
     this.#owner = owner
     socket.reader = this
@@ -61,12 +61,12 @@ export class Arrival extends Timed implements SocketReader, SocketOwner {
 
   /** Hands the connection on, with the ends that the header names, if any: only a trusted proxy may name others. */
   #introduce({ ends, isSecure }: ProxyHeader, rest: Buffer): void {
-    const mayIntroduce = this.#context.generation.trustedProxies?.include(this.ends.source.address) ?? true
+    const mayIntroduce = this.#context.generation.trustedProxies?.include(this.#ends.source.address) ?? true
     if (ends !== undefined && !mayIntroduce) return this.#refuse('it speaks for others, and is not a trusted proxy')
     this.#context.deadlines.remove(this)
     this.#owner.introduced(
       this,
-      ends === undefined ? this.ends : { ...ends, port: ends.destination.port, isSecure },
+      ends === undefined ? this.#ends : { ...ends, port: ends.destination.port, isSecure },
       rest,
     )
   }
@@ -75,7 +75,7 @@ export class Arrival extends Timed implements SocketReader, SocketOwner {
   #refuse(cause: string): void {
     this.socket.destroy()
     if (this.#bytes === undefined) return
-    this.#context.notices.connectionRefused(this.listener, this.ends.source.address.text, cause)
+    this.#context.notices.connectionRefused(this.#listener, this.#ends.source.address.text, cause)
   }
 
   whenEnded(): void {

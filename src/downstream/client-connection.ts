@@ -38,9 +38,9 @@ export class ClientConnection
   extends ClientDeadline
   implements Downstream, Lifetime, SocketReader, SocketOwner, WriterOwner
 {
-  readonly socket: ClientSocket
   readonly source: ConnectionOrigin
   origin: ClientOrigin
+  readonly #socket: ClientSocket
   readonly #context: WorkerContext
   readonly #owner: ConnectionOwner
   readonly #writer: SocketWriter
@@ -55,7 +55,7 @@ export class ClientConnection
 
   constructor(socket: ClientSocket, ends: Ends, context: WorkerContext, connections: ConnectionOwner) {
     super()
-    this.socket = socket
+    this.#socket = socket
     this.#context = context
     this.#owner = connections
     this.#writer = new SocketWriter(socket, this)
@@ -102,7 +102,7 @@ export class ClientConnection
         reader.readBody(this.#exchange)
       } else {
         // The server is not ready for more; or the client asks on, and does not read what it is answered.
-        if (reader.unreadLength >= READ_AHEAD) this.socket.pause()
+        if (reader.unreadLength >= READ_AHEAD) this.#socket.pause()
         break
       }
     }
@@ -164,7 +164,7 @@ export class ClientConnection
     this.#owner.closed(this)
     this.#isClosing = true
     this.#exchange?.left()
-    this.socket.destroy()
+    this.#socket.destroy()
     for (const act of this.#atEnd) act()
   }
 
@@ -235,7 +235,7 @@ export class ClientConnection
   }
 
   #resume(): void {
-    if (this.socket.isPaused()) this.socket.resume()
+    if (this.#socket.isPaused()) this.#socket.resume()
   }
 
   // ── the end of an exchange, and of the connection ──────────────────────────────────────────────────────────────
@@ -290,7 +290,7 @@ export class ClientConnection
   #drop(): void {
     if (this.#writer.unsent > 0) return this.#close()
     this.#isClosing = true
-    this.socket.destroy()
+    this.#socket.destroy()
   }
 
   /** Closes it once the client has what is left to send. */
@@ -299,14 +299,14 @@ export class ClientConnection
     this.#isClosing = true
     this.#reader.close()
     this.#context.deadlines.remove(this)
-    this.#closing = new LingeringClose(this.socket, this.#writer, this.#context)
+    this.#closing = new LingeringClose(this.#socket, this.#writer, this.#context)
   }
 
   /** Closes it at once, so that the client sees that something is missing. */
   #reset(): void {
     this.#isClosing = true
     this.#reader.close()
-    reset(this.socket)
+    reset(this.#socket)
   }
 
   // ── deadlines ──────────────────────────────────────────────────────────────────────────────────────────────────
