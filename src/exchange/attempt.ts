@@ -254,7 +254,7 @@ export class Attempt implements ServerStreamUser {
   }
 
   bodyBytes(bytes: Buffer, from: number, to: number): void {
-    if (this.#tap !== undefined && !this.#tap.see(bytes.subarray(from, to), 0)) this.#tap = undefined
+    if (this.#tap !== undefined && !this.#tap.see(bytes.subarray(from, to))) this.#tap = undefined
     this.#downstream.data(bytes, from, to)
   }
 

@@ -23,12 +23,12 @@ export class BodyTap implements BodySink {
     this.#piece = Buffer.allocUnsafe(reader.most)
   }
 
-  /** Shows what of `bytes[from, …)` is data of the body; returns whether the reader wants to see more. */
-  see(bytes: Buffer, from: number): boolean {
+  /** Shows what of `bytes` is data of the body; returns whether the reader wants to see more. */
+  see(bytes: Buffer): boolean {
     this.#length = 0
     try {
-      if (this.#chunked !== undefined) this.#chunked.read(bytes, from, this)
-      else this.bodyBytes(bytes, from, from + Math.min(this.#remaining, bytes.length - from))
+      if (this.#chunked !== undefined) this.#chunked.read(bytes, 0, this)
+      else this.bodyBytes(bytes, 0, Math.min(this.#remaining, bytes.length))
     } catch {
       // Framing that breaks the rules is told of by whoever sends the body on.
       return false
