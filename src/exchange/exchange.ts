@@ -17,6 +17,7 @@ import { type Ticket, Wait, type Waiter } from './queue.ts'
 import type { Reason } from './reason.ts'
 import { authorityOf, pathOf, queryOf, type ReceivedRequest } from './received-request.ts'
 import { RequestBody } from './request-body.ts'
+import type { ResponseView } from './response-view.ts'
 import type { WorkerContext } from './worker-context.ts'
 
 /**
@@ -79,7 +80,8 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     const path = pathOf(head)
     if (path === undefined)
       return this.#end(new Failure('bad-request', 'the path cannot be decoded, or climbs above its root'))
-    const view = this.context.request
+    const view = this.context.requestView
+    view.head = head
     view.address = this.downstream.origin.address
     view.path = path
     const host = router.usesHost ? normaliseHost(authorityOf(head)) : ''
@@ -192,11 +194,17 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     this.#noteStatus(head.status)
     this.#clearSuspicion()
     this.#watchOwnCookies(head)
-    return placement.answered(this.context.response, this.downstream.origin.isSecure)
+    return placement.answered(this.#viewOf(head), this.downstream.origin.isSecure)
   }
 
-  readerOf(): BodyReader | undefined {
-    return this.#placement!.readerOf(this.context.response)
+  readerOf(head: ResponseHead): BodyReader | undefined {
+    return this.#placement!.readerOf(this.#viewOf(head))
+  }
+
+  #viewOf(head: ResponseHead): ResponseView {
+    const view = this.context.responseView
+    view.head = head
+    return view
   }
 
   /** A server sets a cookie whose name is Limpet's own, which that server never gets back. */

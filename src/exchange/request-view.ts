@@ -8,40 +8,37 @@ import { type IpAddress, UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
 import { type NamedPart, valueIn } from '../runtime/named-part.ts'
 import type { Affinity, Balance } from '../runtime/snapshot.ts'
 
-/**
- * The request whose head a worker has just read, as routes, affinities and policies see it: text is made of what they
- * ask for only.
- */
+/** A request by its head, as routes, affinities and policies see it: text is made of what they ask for only. */
 export class RequestView implements RequestConditions, KeySubject, SessionRequest, KeyedRequest {
   address: IpAddress = UNKNOWN_ADDRESS
   path = '/'
-  readonly #head: RequestHead
+  head: RequestHead
 
   constructor(head: RequestHead) {
-    this.#head = head
+    this.head = head
   }
 
   get method(): string {
-    return this.#head.method
+    return this.head.method
   }
 
   get uri(): string {
-    const { bytes, pathStart, targetEnd } = this.#head
+    const { bytes, pathStart, targetEnd } = this.head
     return bytes.toString('latin1', pathStart, targetEnd)
   }
 
   header(name: string): string | undefined {
-    const field = this.#head.findNamed(name)
-    return field < 0 ? undefined : this.#head.value(field)
+    const field = this.head.findNamed(name)
+    return field < 0 ? undefined : this.head.value(field)
   }
 
   hasHeader(name: string, value: string): boolean {
-    const field = this.#head.findNamed(name)
-    return field >= 0 && this.#head.hasValue(field, value)
+    const field = this.head.findNamed(name)
+    return field >= 0 && this.head.hasValue(field, value)
   }
 
   cookie(name: string, after = 0): string | undefined {
-    return cookieIn(this.#head, name, after)
+    return cookieIn(this.head, name, after)
   }
 
   query(name: string, after = 0): string | undefined {

@@ -3,25 +3,25 @@ import { parameterIn, unescaped } from '../http1/query.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { setCookiesIn } from '../http1/set-cookie.ts'
 
-/** A response, as affinities see it. */
+/** A response by its head, as affinities see it. */
 export class ResponseView implements SessionResponse {
-  readonly #head: ResponseHead
+  head: ResponseHead
 
   constructor(head: ResponseHead) {
-    this.#head = head
+    this.head = head
   }
 
   get status(): number {
-    return this.#head.status
+    return this.head.status
   }
 
   header(name: string): string | undefined {
-    const field = this.#head.findNamed(name)
-    return field < 0 ? undefined : this.#head.value(field)
+    const field = this.head.findNamed(name)
+    return field < 0 ? undefined : this.head.value(field)
   }
 
   setCookies(name: string, path: string, now: number): readonly string[] {
-    return setCookiesIn(this.#head, name, path, now)
+    return setCookiesIn(this.head, name, path, now)
   }
 
   redirectQuery(name: string): string | undefined {

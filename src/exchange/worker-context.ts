@@ -11,7 +11,7 @@ import { ResponseView } from './response-view.ts'
 
 /** What all connections and exchanges of a worker share. */
 export class WorkerContext {
-  /** What was built from the newest Snapshot; exchanges keep the one that they began with. */
+  /** What was built from the newest Snapshot; exchanges keep the upstream that they began with. */
   generation!: Generation
   /** Whether the program is about to stop, so that no connection is kept for another request. */
   isStopping = false
@@ -21,10 +21,9 @@ export class WorkerContext {
   /** Where heads are read; what they say holds until the next one is. */
   readonly requestHead = new RequestHead()
   readonly responseHead = new ResponseHead()
-  /** The request in `requestHead`. */
-  readonly request = new RequestView(this.requestHead)
-  /** The response in `responseHead`. */
-  readonly response = new ResponseView(this.responseHead)
+  /** What an exchange shows of its request, or its response, to routes, affinities and policies: one after the other. */
+  readonly requestView = new RequestView(this.requestHead)
+  readonly responseView = new ResponseView(this.responseHead)
   readonly scratch = new Scratch()
 
   /** Its generation is to be set before anything is served. */
