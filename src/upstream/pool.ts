@@ -1,4 +1,3 @@
-import type { ServerState } from '../balancing/server-state.ts'
 import type { KeepAlive } from '../runtime/snapshot.ts'
 
 /** A connection that has been idle for longer may be half closed already, in ms. */
@@ -21,7 +20,7 @@ export interface Pooled {
 }
 
 /** The idle connections that a worker keeps to one server; the last one put back is the first one taken. */
-export class Pool<Connection extends Pooled = Pooled> {
+export class Pool<Connection extends Pooled> {
   readonly #idle: Connection[] = []
   /** Where they lead. */
   readonly address: string
@@ -78,19 +77,4 @@ export class Pool<Connection extends Pooled = Pooled> {
     this.#isClosed = true
     for (const connection of this.#idle.splice(0)) connection.destroy()
   }
-}
-
-/** The pool for a server among others, by its server; one for where the server is now. */
-export function poolTo<Connection extends Pooled>(
-  server: ServerState,
-  pools: Map<ServerState, Pool<Connection>>,
-  settings: KeepAlive,
-): Pool<Connection> {
-  const { address } = server.settings
-  const pool = pools.get(server)
-  if (pool?.address === address) return pool
-  pool?.close()
-  const next = new Pool<Connection>(address, settings)
-  pools.set(server, next)
-  return next
 }

@@ -6,7 +6,8 @@ import { encodeProxyHeader, localHeader } from '../proxy-protocol/proxy-header.t
 import { isAddress } from '../runtime/ip-address.ts'
 import type { ProxyProtocolVersion, Upstream } from '../runtime/snapshot.ts'
 import { Http1Stream } from './http1-stream.ts'
-import { type Pool, poolTo } from './pool.ts'
+import type { Pool } from './pool.ts'
+import { Pools } from './pools.ts'
 import { PrivatePools } from './private-pools.ts'
 import { ServerConnection } from './server-connection.ts'
 
@@ -14,9 +15,9 @@ import { ServerConnection } from './server-connection.ts'
 export class ServerConnections implements ServerStreams {
   readonly #context: WorkerContext
   #settings: Upstream
-  readonly #pools = new Map<ServerState, Pool<ServerConnection>>()
+  readonly #shared = new Pools()
   /** Of clients for whom connections were opened that name them in a PROXY header. */
-  readonly #privatePools = new WeakMap<Lifetime, PrivatePools>()
+  readonly #private = new Map<Lifetime, PrivatePools>()
 
   constructor(settings: Upstream, context: WorkerContext) {
     this.#settings = settings
@@ -24,7 +25,7 @@ export class ServerConnections implements ServerStreams {
   }
 
   open(server: ServerState, origin: ClientOrigin, need: ConnectionNeed, user: ServerStreamUser): ServerStream {
-    const pool = this.#poolTo(server, origin)
+    const pool = this.#poolsFor(origin).to(server, this.#settings.keepAlive)
     return new Http1Stream(this.#idleIn(pool, need) ?? this.#connect(server, origin, pool), user, this.#context)
   }
 
@@ -40,38 +41,35 @@ export class ServerConnections implements ServerStreams {
     return connection
   }
 
-  #poolTo(server: ServerState, origin: ClientOrigin): Pool<ServerConnection> {
-    const { proxyProtocol, keepAlive } = this.#settings
-    if (proxyProtocol !== undefined)
-      return this.#privatePoolsOf(origin.connection).poolTo(server, origin.address, keepAlive)
-    return poolTo(server, this.#pools, keepAlive)
+  #poolsFor({ connection, address }: ClientOrigin): Pools {
+    if (this.#settings.proxyProtocol === undefined) return this.#shared
+    const pools = this.#private.get(connection) ?? this.#privatePoolsOf(connection)
+    return pools.of(address)
   }
 
   #privatePoolsOf(client: Lifetime): PrivatePools {
-    let pools = this.#privatePools.get(client)
-    if (pools === undefined) {
-      pools = new PrivatePools()
-      this.#privatePools.set(client, pools)
-      client.atEnd(() => pools!.closeAll())
-    }
+    const pools = new PrivatePools()
+    this.#private.set(client, pools)
+    client.atEnd(() => {
+      pools.close()
+      this.#private.delete(client)
+    })
     return pools
   }
 
   apply(settings: Upstream, servers: readonly ServerState[]): void {
     const { keepAlive, proxyProtocol } = settings
-    const isIntroduced = proxyProtocol !== this.#settings.proxyProtocol
+    const isIntroducedAlike = proxyProtocol === this.#settings.proxyProtocol
     this.#settings = settings
-    const remaining = new Set(servers)
-    for (const [server, pool] of this.#pools) {
-      pool.apply(keepAlive)
-      if (!isIntroduced && remaining.has(server) && pool.address === server.settings.address) continue
-      pool.close()
-      this.#pools.delete(server)
-    }
+    // A connection that began with another header, or with none, serves no later request.
+    const remaining = new Set(isIntroducedAlike ? servers : [])
+    this.#shared.apply(keepAlive, remaining)
+    for (const pools of this.#private.values()) pools.apply(keepAlive, remaining)
   }
 
   close(): void {
-    for (const pool of this.#pools.values()) pool.close()
+    this.#shared.close()
+    for (const pools of this.#private.values()) pools.close()
   }
 }
 
