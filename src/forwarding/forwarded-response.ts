@@ -23,7 +23,7 @@ export type Closing = 'unsaid' | 'close' | 'keep-alive'
  * framing, and with a date if the server sent none (RFC 9110 §6.6.1).
  *
  * @param contentLength for the Content-Length field; -1 for none
- * @param additions further field lines, each with its line end
+ * @param fields further field lines, each with its line end
  */
 export function writeResponseHead(
   out: Scratch,
@@ -32,7 +32,7 @@ export function writeResponseHead(
   contentLength: number,
   chunked: boolean,
   closing: Closing,
-  additions = '',
+  fields = '',
 ): void {
   copyFields(out, head, writeStatusLine(out, head), endsInResponse, options, false)
   if (head.status >= 200 && head.find(FieldName.Date) < 0) out.text(`Date: ${httpDate()}\r\n`)
@@ -40,7 +40,7 @@ export function writeResponseHead(
   if (chunked) out.write(CHUNKED_LINE)
   if (head.status === UPGRADE_REQUIRED) copyUpgrade(out, head)
   if (closing !== 'unsaid') out.write(closing === 'close' ? CLOSE_LINE : KEEP_ALIVE_LINE)
-  if (additions !== '') out.text(additions)
+  if (fields !== '') out.text(fields)
   out.write(CRLF)
 }
 
@@ -49,11 +49,11 @@ export function writeSwitchingHead(
   out: Scratch,
   head: ResponseHead,
   options: ConnectionOptions,
-  additions: string,
+  fields: string,
 ): void {
   copyFields(out, head, writeStatusLine(out, head), endsInResponse, options, false)
   copyUpgrade(out, head)
-  out.text(additions)
+  out.text(fields)
   out.write(CRLF)
 }
 
