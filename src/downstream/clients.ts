@@ -28,17 +28,21 @@ export class Clients implements ArrivalOwner, ConnectionOwner {
 
   /** Serves a client that has just connected, or turns it away where there are too many. */
   accept(socket: ClientSocket, listener: Listener): void {
-    const { proxyProtocol } = listener
     const isShort = (socket.descriptor ?? 0) >= this.#fullFrom
     if (isShort) this.#context.notices.shortage('EMFILE')
-    if (proxyProtocol && this.#hasRoom && !isShort) this.#enter(new Arrival(socket, listener, this.#context, this))
-    else this.#admit(this.#connection(socket, endsOf(socket, listener)), !proxyProtocol && !isShort)
+    const isArrival = listener.proxyProtocol && !isShort && this.#hasRoom
+    if (isArrival) return this.#enter(new Arrival(socket, listener, this.#context, this))
+    const client = this.#connection(socket, endsOf(socket, listener))
+    this.#enter(client)
+    if (isShort || listener.proxyProtocol) client.turnAway(new Failure('too-many-connections', 'in all'))
+    else this.#limit(client)
   }
 
   introduced(arrival: Arrival, ends: Ends, rest: Buffer): void {
     this.#exit(arrival)
     const client = this.#connection(arrival.socket, ends)
-    this.#admit(client)
+    this.#enter(client)
+    this.#limit(client)
     if (rest.length > 0) client.whenRead(rest)
   }
 
@@ -51,11 +55,10 @@ export class Clients implements ArrivalOwner, ConnectionOwner {
     return connections === 0 || this.#scoreboard.clients.connections() < connections
   }
 
-  /** @param hasRoom false where it is known that there is none */
-  #admit(client: ClientConnection, hasRoom = true): void {
-    this.#enter(client)
+  /** Turns a client away that is one too many. */
+  #limit(client: ClientConnection): void {
     const { connections, connectionsPerAddress } = this.#context.generation.snapshot.limits
-    if (!hasRoom || (connections > 0 && this.#scoreboard.clients.connections() > connections)) {
+    if (connections > 0 && this.#scoreboard.clients.connections() > connections) {
       client.turnAway(new Failure('too-many-connections', 'in all'))
     } else if (client.source.isTrusted || client.peer === UNIX_ADDRESS) {
       // A proxy has as many connections as its clients need, and a Unix socket is no address.
