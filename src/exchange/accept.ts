@@ -6,7 +6,7 @@ const PLUS = 0x2b
 /** Weights are counted in thousandths (RFC 9110 §12.4.2). */
 const WHOLE = 1000
 
-/** Whether JSON stands in an Accept field (RFC 9110 §12.5.1) with more weight than HTML. */
+/** Whether an Accept field (RFC 9110 §12.5.1) gives JSON more weight than HTML. */
 export function prefersJson(accept: string): boolean {
   let json = 0
   let html = 0
@@ -29,7 +29,7 @@ export function prefersJson(accept: string): boolean {
   return json > html
 }
 
-/** Where the next comma or semicolon is. */
+/** The offset of the next comma or semicolon, or of the end of the text. */
 function endOfPart(text: string, from: number): number {
   let at = from
   for (; at < text.length; at++) {
@@ -58,7 +58,7 @@ function isHtmlType(text: string, from: number, to: number): boolean {
   return (length === 1 && matches(text, name, '*')) || (length === 4 && matches(text, name, 'html'))
 }
 
-/** Whether the lower-case `word` stands at that offset, letters' case aside. */
+/** Whether the text has the lower-case `word` at that offset, in upper or lower case. */
 function matches(text: string, at: number, word: string): boolean {
   for (let i = 0; i < word.length; i++) {
     if ((text.charCodeAt(at + i) | 0x20) !== word.charCodeAt(i)) return false

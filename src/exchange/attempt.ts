@@ -24,27 +24,27 @@ export interface AttemptOwner {
   /**
    * The server has answered.
    *
-   * @returns what else the client is told: field lines, or nothing
+   * @returns further field lines for the client; empty for none
    */
   answered(head: ResponseHead): string
-  /** What is to see the first bytes of the response's body before the client does; undefined for nothing. */
+  /** Reads the first bytes of the response's body before the client gets them; undefined for no reader. */
   readerOf(head: ResponseHead): BodyReader | undefined
   /** The response has been relayed to its end. */
   attemptComplete(): void
   attemptFailed(failure: Failure): void
-  /** One side of a switched protocol broke off. */
+  /** After a switch of protocols, the server's connection failed. */
   attemptAborted(): void
 }
 
 /**
- * One try of an exchange on one server: sends the request, and relays the response. It ends by telling the exchange that
- * it is complete, or how it failed.
+ * One try of an exchange on one server: sends the request and relays the response. At its end it reports to the
+ * exchange that it is complete, or how it failed.
  */
 export class Attempt implements ServerStreamUser {
   readonly server: ServerState
-  /** Whether the client has been told anything of the response. */
+  /** Whether the response has begun to be written to the client. */
   responseBegun = false
-  /** Whether both sides have switched protocols: both ways last until they are closed. */
+  /** Whether both sides have switched protocols; each direction then lasts until it is closed. */
   isTunnel = false
   readonly #owner: AttemptOwner
   readonly #downstream: Downstream
@@ -55,20 +55,20 @@ export class Attempt implements ServerStreamUser {
   #bodyForm: BodyForm = 'data'
   /** Whether all of the request has been written to the server, or was written with its head. */
   #requestEnded: boolean
-  /** Whether bytes of the body were sent on as they came, so that they cannot be sent again. */
+  /** Whether bytes of the body were forwarded without being kept, so that they cannot be sent again. */
   #hasSentBody = false
   /** Whether the server is slower to read the request than the client sends it. */
   #serverIsFull = false
   /** Whether the client is slower to read the response than the server sends it. */
   #isPaused = false
-  /** Whether the server has said anything at all. */
+  /** Whether the server has sent anything. */
   #isHeard = false
-  /** Looks at the first bytes of the response's body, where somebody wants to. */
+  /** Shows the first bytes of the response's body to a reader, if there is one. */
   #tap: BodyTap | undefined
-  /** Of a tunnel: whether the server has ended its direction. */
+  /** In a tunnel: whether the server has ended its direction. */
   #responseEnded = false
   #isClaimed = true
-  /** How it failed, once it has. */
+  /** How the attempt failed; undefined as long as it has not. */
   #failure: Failure | undefined
 
   /** @param server claimed for this attempt, which releases it */
@@ -87,7 +87,7 @@ export class Attempt implements ServerStreamUser {
   }
 
   #open(need: ConnectionNeed): void {
-    // What arrives of the body must wait for the head to be sent on this stream.
+    // The body may only follow once the head has been sent on this stream.
     if (!this.#requestEnded) this.#downstream.holdBody()
     const stream = this.#group.streams.open(this.server, this.#downstream.origin, need, this)
     this.#stream = stream
@@ -95,7 +95,7 @@ export class Attempt implements ServerStreamUser {
     else stream.wait(this.#timeouts.connect)
   }
 
-  /** Ends the attempt wherever it is; its server and its stream are let go, once. */
+  /** Ends the attempt at any point and releases its server and its stream. A second call does nothing. */
   end(): void {
     this.#drop()
     if (!this.#isClaimed) return
@@ -107,7 +107,7 @@ export class Attempt implements ServerStreamUser {
     const stream = this.#stream
     this.#stream = undefined
     if (stream === undefined) return
-    // What a client said in a tunnel before it left still reaches the server.
+    // What a client sent in a tunnel before it left is still sent to the server.
     if (this.isTunnel) stream.finish(this.#timeouts.idle)
     else stream.cancel()
   }
@@ -118,7 +118,7 @@ export class Attempt implements ServerStreamUser {
 
   // ── the request ────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Whether the request can be sent again though this attempt has sent it, or some of it. */
+  /** Whether the request can be sent again although this attempt has sent all or part of it. */
   get mayRepeat(): boolean {
     return this.#owner.request.isIdempotent && !this.#hasSentBody
   }
@@ -152,7 +152,8 @@ export class Attempt implements ServerStreamUser {
     }
     this.#serverIsFull = !stream.flush()
     this.#judge.requestSent()
-    // Where the body is still to come, it is the client that is waited for; unless that waits to be told to go on.
+    // While the client still owes the body, no timeout runs for the server, unless the client waits for its 100
+    // (Continue).
     stream.wait(this.#requestEnded || request.expects === '100-continue' ? this.#timeouts.firstByte : 0)
     this.#wantBody()
   }
@@ -162,7 +163,7 @@ export class Attempt implements ServerStreamUser {
     this.#downstream.wantBody(this.#bodyForm, this.#isBodyOwed)
   }
 
-  /** Whether the client has to go on with its body by itself. */
+  /** Whether the client must go on with its body. It need not while it waits for a 100 (Continue). */
   get #isBodyOwed(): boolean {
     return !this.isTunnel && !(this.#owner.request.expects === '100-continue' && !this.#hasSentBody && !this.#isHeard)
   }
@@ -188,7 +189,7 @@ export class Attempt implements ServerStreamUser {
     stream.wait(this.#patience)
   }
 
-  /** How long the server may now be silent, in ms: as long as it likes while the client is the one who is waited for. */
+  /** How long the server may now be silent, in ms; 0, for no limit, while the client has to act first. */
   get #patience(): number {
     if (this.#isPaused) return 0
     if (this.#isHeard && this.#awaitsClient) return 0
@@ -197,7 +198,7 @@ export class Attempt implements ServerStreamUser {
     return this.#serverIsFull ? this.#timeouts.idle : 0
   }
 
-  /** Whether the server could take more of the request, and the client does not send it. */
+  /** Whether the server is ready for more of the request, and the client has not sent it. */
   get #awaitsClient(): boolean {
     return !this.isTunnel && !this.#requestEnded && !this.#serverIsFull
   }
@@ -219,7 +220,7 @@ export class Attempt implements ServerStreamUser {
     const isFirst = !this.#isHeard
     this.#isHeard = true
     this.#stream!.wait(this.#awaitsClient ? 0 : this.#silence)
-    // A client that waited to be told to go on is now the one that is waited for.
+    // The client no longer waits for a 100 (Continue): from now on it must send its body.
     if (isFirst && this.#owner.request.expects === '100-continue') this.#wantBody()
   }
 
@@ -286,7 +287,7 @@ export class Attempt implements ServerStreamUser {
     this.#owner.attemptComplete()
   }
 
-  // ── how it can go wrong ────────────────────────────────────────────────────────────────────────────────────────
+  // ── failures ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   timedOut(): void {
     if (this.isTunnel) return this.#complete()
@@ -297,7 +298,8 @@ export class Attempt implements ServerStreamUser {
   failed(failure: Failure): void {
     this.#stream = undefined
     if (this.isTunnel) return this.#owner.attemptAborted()
-    // It rested in the pool while the server closed it: nobody's fault. The same server again, on a new connection.
+    // The server closed the idle connection just before it was used, which is not a fault. The same server is tried on
+    // a new connection.
     if (failure.code === 'connection-stale' && this.mayRepeat) return this.#open('new')
     this.#fail(failure)
   }
@@ -308,7 +310,7 @@ export class Attempt implements ServerStreamUser {
     this.#owner.attemptFailed(failure)
   }
 
-  /** Counts the attempt's failure against its server, as far as that is to blame. */
+  /** Counts the failure against the server, if the server is to blame. */
   blame(): void {
     this.#judge.blame(this.#failure!, this.responseBegun)
   }

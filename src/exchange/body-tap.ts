@@ -4,15 +4,15 @@ import { CHUNKED, type Framing, UNTIL_CLOSE } from '../http1/framing.ts'
 import type { HeadLimits } from '../http1/head.ts'
 
 /**
- * Shows the first data of a body, without its framing, to a reader beside the road: it holds nothing back and changes
- * nothing. What arrives in one read is shown as one piece, however many chunks it is in.
+ * Shows the first data of a body, without its framing, to a reader, while the body itself passes unchanged and without
+ * delay. Data that arrives in one read is shown as one piece, however many chunks it is in.
  */
 export class BodyTap implements BodySink {
   readonly #reader: BodyReader
   readonly #chunked: ChunkedBody | undefined
-  /** Bytes that a body of known length still has. */
+  /** Bytes of a body of known length that are still to come. */
   #remaining: number
-  /** Data that has arrived and has not been shown yet; beyond what the reader looks at it is left out. */
+  /** Data that has arrived and has not been shown yet, up to what the reader looks at. */
   readonly #piece: Buffer
   #length = 0
 
@@ -30,7 +30,7 @@ export class BodyTap implements BodySink {
       if (this.#chunked !== undefined) this.#chunked.read(bytes, 0, this)
       else this.bodyBytes(bytes, 0, Math.min(this.#remaining, bytes.length))
     } catch {
-      // Framing that breaks the rules is told of by whoever sends the body on.
+      // Invalid framing is reported by the decoder that relays the body.
       return false
     }
     const wantsMore = this.#length === 0 || this.#reader.read(this.#piece.subarray(0, this.#length))

@@ -8,13 +8,13 @@ import type { Failure } from './failure.ts'
 import type { OwnResponse } from './own-response.ts'
 
 /**
- * The client of one exchange, whatever it speaks: an HTTP/1 connection for the length of a request, or an HTTP/2 stream. What
- * is written is sent by `flush`, together; heads and bytes are valid during the call only.
+ * The client of one exchange, whatever its protocol: an HTTP/1 connection for the length of a request, or an HTTP/2
+ * stream. `flush` sends together what was written before it; heads and bytes are valid during the call only.
  */
 export interface Downstream {
-  /** Whose request it is. */
+  /** The client that the request comes from. */
   readonly origin: ClientOrigin
-  /** Bytes of data of the request's body that have been handed over. */
+  /** Bytes of the request's body that have been handed over, without framing. */
   readonly bodyLength: number
   /** Bytes of the response's body that were written, framing included. */
   readonly bytesSent: number
@@ -27,49 +27,49 @@ export interface Downstream {
    * @param isOwed whether the client has to go on by itself: false where it waits for a 100 (Continue)
    */
   wantBody(form: BodyForm, isOwed: boolean): void
-  /** Nothing more of the body is wanted for now. */
+  /** Asks for no more of the body until the next `wantBody`. */
   holdBody(): void
 
-  /** Writes an interim response (RFC 9110 §15.2), if the client knows of such. */
+  /** Writes an interim response (RFC 9110 §15.2), unless the client's HTTP version has none. */
   inform(head: ResponseHead, options: ConnectionOptions): void
   /**
    * Writes the head of the response.
    *
-   * @param framing of the body that the server sends
+   * @param framing the framing of the body that the server sends
    * @param fields further field lines, each with its line end
    * @returns the form in which the body is wanted
    */
   respond(head: ResponseHead, options: ConnectionOptions, framing: Framing, fields: string): BodyForm
-  /** Writes the head of a 101, after which both sides send what they like until both have ended. */
+  /** Writes the head of a 101. From then on bytes pass in both directions until both have ended. */
   upgrade(head: ResponseHead, options: ConnectionOptions, fields: string): void
   data(bytes: Buffer, from: number, to: number): void
-  /** The response's body is complete; of a switched protocol, the server has ended its direction. */
+  /** The response's body is complete or, after a switch of protocols, the server has ended its direction. */
   end(trailers?: Head): void
   /** Sends what was written. Returns false where nothing more should be written until `drained`. */
   flush(): boolean
-  /** Sends a whole response that no server gave. */
+  /** Sends a whole response that Limpet generated. */
   answer(response: OwnResponse): void
 
   /** The exchange is over, and its response complete. */
   finish(): void
-  /** The exchange is over in the middle of its response, and the client is to see that. */
+  /** The exchange is over in the middle of its response; the client must be able to tell. */
   reset(): void
 }
 
 /** An exchange, as its client sees it. */
 export interface DownstreamUser {
-  /** Whether the request waits in a queue, so that its answer is far off. */
+  /** Whether the request waits in a queue, so that its answer may take long. */
   readonly isQueued: boolean
   /** Bytes of the request's body. */
   bodyBytes(bytes: Buffer, from: number, to: number): void
-  /** The request's body is complete; of a switched protocol, the client has ended its direction. */
+  /** The request's body is complete or, after a switch of protocols, the client has ended its direction. */
   bodyEnded(trailers?: Head): void
   /** What has arrived of the body has been handed over, and may be sent on. Follows bytes and their end before any other call. */
   flush(): void
-  /** The client has taken all of what was written. */
+  /** The client has taken everything that was written. */
   drained(): void
-  /** The client did not keep to the rules, or to the time that it had. */
+  /** The client's request is invalid, or did not arrive in time. */
   failed(failure: Failure): void
-  /** The client is gone. */
+  /** The client has closed the connection. */
   left(): void
 }

@@ -3,10 +3,10 @@ import { prefersJson } from './accept.ts'
 import type { Failure } from './failure.ts'
 import type { OwnResponse } from './own-response.ts'
 
-/** What clients are told to wait before they come back when no server is available, in s. */
+/** The Retry-After of a 503, in s. */
 const RETRY_AFTER = 5
 
-/** What goes into an error page besides the failure. */
+/** The content of an error page besides the failure. */
 interface Particulars {
   readonly requestId: string
   /** The request's Accept field; empty if there is none. */
@@ -15,7 +15,7 @@ interface Particulars {
   readonly isToHead?: boolean
 }
 
-/** A short response in the client's words, as JSON for those who prefer it and as HTML for others. */
+/** A short response for the client: JSON if it prefers that, else HTML. */
 export function errorPage(
   failure: Failure,
   { requestId, accept, fields = '', isToHead = false }: Particulars,

@@ -21,8 +21,8 @@ import type { ResponseView } from './response-view.ts'
 import type { WorkerContext } from './worker-context.ts'
 
 /**
- * One request and its response. It ties a client to a server for as long as that takes: finds the route, has a server
- * picked, makes an attempt there and, where that fails and it is safe, on another; and in every case ends in `#settle`, once.
+ * One request and its response. It finds the route, has a server picked and makes an attempt there; if that fails and
+ * it is safe, it makes another attempt elsewhere. It always ends in `#settle`, once.
  */
 export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeRecord {
   readonly context: WorkerContext
@@ -32,16 +32,16 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
   readonly body: RequestBody
   #isOver = false
   #placement: Placement | undefined
-  /** The current one, or the last. */
+  /** The current or the last attempt. */
   #attempt: Attempt | undefined
-  /** One that got no answer at all: its server is to blame, unless the request does the same to another. */
+  /** An attempt that got no answer: its server is to blame, unless another server gives none to the same request. */
   #suspect: Attempt | undefined
-  /** Its place in its upstream's queue, valid as long as it waits there. */
+  /** The place in the upstream's queue, valid as long as the exchange waits there. */
   #ticket: Ticket | undefined
   #waitsSince = 0
   /** How the attempt before the wait failed. */
   #previous: Failure | undefined
-  // What observers want to know.
+  // What observers record.
   status = 0
   bytesSent = 0
   queued = 0
@@ -70,7 +70,11 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
 
   // ── the request ────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Routes the request, whose head that is, and sends it on its way. */
+  /**
+   * Finds the route of the request and starts to handle it.
+   *
+   * @param head the request's
+   */
   begin(head: RequestHead): void {
     const { framing } = this.request
     const { router, groups, snapshot } = this.context.generation
@@ -120,7 +124,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     this.#end(failure)
   }
 
-  /** The client left before the end. */
+  /** The client closed the connection before the end. */
   left(): void {
     if (this.#isOver) return
     if (!this.#attempt?.isTunnel) this.status = new Failure('client-gone').status
@@ -134,7 +138,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
   // ── the attempts ───────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Takes the request to a server that it has not been to.
+   * Sends the request to a server that has not been tried.
    *
    * @param previous how the attempt before this one failed
    */
@@ -145,7 +149,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     if (wait !== undefined) this.#waitInQueue(wait)
   }
 
-  /** Goes to a server, or ends; or returns what to wait for. */
+  /** Makes an attempt on a server, or ends the exchange; or returns what to wait for. */
   #goOn(occasion: Occasion, time: number): Wait | undefined {
     const placement = this.#placement!
     const next = placement.next(time, occasion)
@@ -207,7 +211,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     return view
   }
 
-  /** A server sets a cookie whose name is Limpet's own, which that server never gets back. */
+  /** Reports a server that sets a cookie under a name of Limpet's own: the server would never get that cookie back. */
   #watchOwnCookies(head: ResponseHead): void {
     const { ownCookies } = this.context.generation
     if (ownCookies.isEmpty) return
@@ -217,7 +221,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     this.context.notices.ownCookieSet(name, this.#attempt!.server.settings.name, cookie)
   }
 
-  /** A server has answered, or no other is asked: if one did not answer before, that was its own doing. */
+  /** A server has answered, or no other will be tried: a server that gave no answer before is to blame for it. */
   #clearSuspicion(): void {
     this.#suspect?.blame()
     this.#suspect = undefined
@@ -231,7 +235,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     this.#settle('cut')
   }
 
-  /** The server failed this attempt: tries another one if that is safe, else ends. */
+  /** This attempt failed: tries another server if that is safe, else ends. */
   attemptFailed(failure: Failure): void {
     const attempt = this.#attempt!
     if (attempt.responseBegun) {
@@ -241,7 +245,8 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     this.#noteStatus(failure.status)
     attempt.end()
     if (failure.blame === 'suspect' && this.#suspect !== undefined) {
-      // Two servers closed the connection without a byte: that is the request's doing, and it would take out all others.
+      // Two servers closed the connection without an answer, so the request is to blame; counted against servers, it
+      // would suspend all of them.
       this.#suspect = undefined
       return this.#end(failure)
     }
@@ -267,7 +272,9 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
 
   // ── the end ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Ends the exchange with an error page, unless it is too late for one: then the client sees that the response is not whole. */
+  /**
+   * Ends the exchange with an error page. If the response has begun, it is cut off instead, and the client can tell.
+   */
   #end(failure: Failure): void {
     if (this.#isOver) return
     if (this.#attempt?.responseBegun) return this.#settle('cut')
@@ -281,7 +288,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     this.#answer(redirect(location, this.request.id, this.request.method === 'HEAD'))
   }
 
-  /** Ends the exchange with a response of Limpet's own. */
+  /** Ends the exchange with a response that Limpet generated. */
   #answer(response: OwnResponse): void {
     this.status = response.status
     this.downstream.answer(response)
@@ -294,7 +301,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     return field < 0 ? '' : head.value(field)
   }
 
-  /** Where every exchange ends: the server is released, observers are told, and the client's connection goes on. */
+  /** The end of every exchange: releases the server, notifies the observers, and frees the client's connection. */
   #settle(how: 'whole' | 'cut'): void {
     this.#isOver = true
     this.#clearSuspicion()

@@ -1,29 +1,29 @@
 import { MessageError } from '../http1/message-error.ts'
 
-/** Whose doing it was. */
+/** The side that caused the failure. */
 export type FailureSource = 'client' | 'upstream' | 'internal'
 
 /**
- * What it says of the server of the attempt: `server`, that it failed, which counts towards `maxFails`; `answer`, that it
- * answers badly, which counts for `health.outlier`; `suspect`, that it failed unless the request does the same to another
- * server, too; or nothing, where the client, the request or this program brought it about.
+ * What the failure says about the server: it failed, which counts towards `maxFails` (`server`); it answers badly,
+ * which counts for `health.outlier` (`answer`); it failed, unless the request fails on another server in the same way
+ * (`suspect`); or nothing, since the client, the request or Limpet caused it (`nobody`).
  */
 export type Blame = 'server' | 'answer' | 'suspect' | 'nobody'
 
 /**
- * Whether the request may be sent again, to another server: `always` where nothing of it left, `idempotent` where that
- * depends on its method, `never` where it is too late or would not help.
+ * Whether the request may be sent to another server: `always` if none of it was sent, `idempotent` if that depends on
+ * its method, `never` if it is too late or would not help.
  */
 export type Retry = 'always' | 'idempotent' | 'never'
 
 interface Meaning {
-  /** What the client is told; 499 stands for a client that left, who is told nothing. */
+  /** The status for the client; 499, which is only logged, stands for a client that left. */
   readonly status: number
   readonly source: FailureSource
   readonly retry: Retry
-  /** Left out: nobody. */
+  /** Default: `nobody`. */
   readonly blame?: Blame
-  /** In the client's words; nothing of the inside shows. */
+  /** The text for the client. It reveals nothing about the setup behind Limpet. */
   readonly text: string
 }
 
@@ -38,7 +38,7 @@ const meanings = {
     status: 417,
     source: 'client',
     retry: 'never',
-    text: 'The request expects what nobody here can do',
+    text: 'The expectation of the request is not supported here',
   },
   'head-too-large': { status: 431, source: 'client', retry: 'never', text: "The request's headers are too large" },
   'client-gone': { status: 499, source: 'client', retry: 'never', text: 'The client left' },
@@ -64,16 +64,27 @@ const meanings = {
   },
   /** The server closed the connection while the request was still being sent. */
   'request-cut': { status: 502, source: 'upstream', retry: 'never', text: 'The server did not take the whole request' },
-  /** A connection that had served others was closed, and nobody knows whether the server saw the request. */
-  'connection-stale': { status: 502, source: 'upstream', retry: 'idempotent', text: 'The server broke off' },
-  /** The server closed the connection without a byte of an answer. */
-  'no-answer': { status: 502, source: 'upstream', retry: 'idempotent', blame: 'suspect', text: 'The server broke off' },
+  /** A reused connection was closed, and the server may or may not have seen the request. */
+  'connection-stale': {
+    status: 502,
+    source: 'upstream',
+    retry: 'idempotent',
+    text: 'The connection to the server was lost',
+  },
+  /** The server closed the connection without sending anything. */
+  'no-answer': {
+    status: 502,
+    source: 'upstream',
+    retry: 'idempotent',
+    blame: 'suspect',
+    text: 'The connection to the server was lost',
+  },
   'connection-lost': {
     status: 502,
     source: 'upstream',
     retry: 'idempotent',
     blame: 'server',
-    text: 'The server broke off',
+    text: 'The connection to the server was lost',
   },
   'response-malformed': {
     status: 502,
@@ -82,7 +93,13 @@ const meanings = {
     blame: 'answer',
     text: 'The server gave an answer that makes no sense',
   },
-  'response-cut': { status: 502, source: 'upstream', retry: 'never', blame: 'server', text: 'The server broke off' },
+  'response-cut': {
+    status: 502,
+    source: 'upstream',
+    retry: 'never',
+    blame: 'server',
+    text: 'The response was cut off',
+  },
   'response-timeout': {
     status: 504,
     source: 'upstream',
@@ -109,7 +126,7 @@ const meanings = {
     status: 505,
     source: 'client',
     retry: 'never',
-    text: 'Only HTTP/1.0 and HTTP/1.1 are spoken here',
+    text: 'Only HTTP/1.0 and HTTP/1.1 are supported here',
   },
   shortage: {
     status: 503,
@@ -121,10 +138,10 @@ const meanings = {
 
 export type FailureCode = keyof typeof meanings
 
-/** Why an exchange, or one attempt of it, came to nothing. */
+/** Why an exchange, or one attempt of it, failed. */
 export class Failure {
   readonly code: FailureCode
-  /** What exactly happened, for the log. */
+  /** Details for the log. */
   readonly detail: string
 
   constructor(code: FailureCode, detail = '') {
@@ -148,7 +165,7 @@ export class Failure {
     return (meanings[this.code] as Meaning).blame ?? 'nobody'
   }
 
-  /** One sentence for the client. For a request that is not understood it says what is wrong with it. */
+  /** One sentence for the client. For a malformed or unsupported request it says what is wrong. */
   get text(): string {
     return (this.code === 'bad-request' || this.code === 'not-implemented') && this.detail !== ''
       ? `${meanings[this.code].text}: ${this.detail}`
@@ -156,7 +173,7 @@ export class Failure {
   }
 }
 
-/** What a message that breaks the rules comes to; anything else is thrown on. */
+/** The failure for an invalid message. Any other error is thrown again. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof MessageError) return new Failure(error.fault, error.message)
   throw error

@@ -10,14 +10,14 @@ export class Generation {
   readonly router: Router
   /** In the order of the Snapshot's upstreams. */
   readonly groups: readonly UpstreamGroup[]
-  /** Undefined where nobody is trusted. */
+  /** Undefined if no proxy is trusted. */
   readonly trustedProxies: TrustedProxies | undefined
-  /** Names of the cookies by which users are known here; no server gets to see them. */
+  /** Names of Limpet's own session cookies, which are not forwarded to servers. */
   readonly ownCookies: CookieNames
 
   /**
-   * @param groups those of the Snapshot's upstreams, which outlive it
-   * @param before the generation that this one replaces: what did not change is taken from it
+   * @param groups those of the Snapshot's upstreams; they outlive it
+   * @param before the generation that this one replaces: unchanged parts are taken from it
    */
   constructor(snapshot: Snapshot, groups: readonly UpstreamGroup[], before?: Generation) {
     const { routes, upstreams, trustedProxies, clientAddressFrom } = snapshot

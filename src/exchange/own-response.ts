@@ -1,4 +1,4 @@
-/** A whole response that no server gave. */
+/** A whole response that Limpet generated. */
 export interface OwnResponse {
   readonly status: number
   readonly requestId: string
@@ -7,13 +7,13 @@ export interface OwnResponse {
   /** Further field lines, each with its line end; empty for none. */
   readonly fields: string
   readonly body: Buffer
-  /** Whether the request was a HEAD, so that the body stays here. */
+  /** Whether the request was a HEAD, so that the body is not sent. */
   readonly isToHead: boolean
-  /** Whether nothing that the client sends after its request can be understood. */
+  /** Whether what follows the request cannot be parsed, so that the connection must close. */
   readonly isLast: boolean
 }
 
-/** A permanent redirect (RFC 9110 §15.4.2). A location without a host is right behind any other proxy, too. */
+/** A permanent redirect (RFC 9110 §15.4.2). A location without a host stays correct behind another proxy. */
 export function redirect(location: string, requestId: string, isToHead: boolean): OwnResponse {
   const lines = [`Location: ${location}`]
   return { status: 301, requestId, lines, fields: '', body: Buffer.alloc(0), isToHead, isLast: false }

@@ -4,22 +4,22 @@ import { type Deadlines, Timed } from '../runtime/deadlines.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Upstream } from '../runtime/snapshot.ts'
 
-/** What is waited for: a place on that server, or on any (undefined). */
+/** What a request waits for: a place on that server, or on any server (undefined). */
 export type Awaited = ServerState | undefined
 
 /** A request that waits in a Queue. */
 export interface Waiter {
   /**
-   * There may be a place: takes it, or gives up for good.
+   * There may be a free place: takes it, or ends the request.
    *
-   * @returns what it goes on waiting for; or `done`
+   * @returns what it still waits for; or `done`
    */
   takeTurn(time: number): Wait | 'done'
-  /** It has waited for as long as it may, and is out of the queue. */
+  /** Its time in the queue is over, and it has been removed. */
   waitedTooLong(): void
 }
 
-/** That there is nothing to do but to wait, and for what. */
+/** The decision that a request must wait, and for what. */
 export class Wait {
   readonly place: Awaited
 
@@ -28,7 +28,7 @@ export class Wait {
   }
 }
 
-/** The requests that wait for the same, the first to come first. */
+/** The requests that wait for the same place, in the order of arrival. */
 class Line {
   readonly place: Awaited
   first: Ticket | undefined
@@ -38,7 +38,7 @@ class Line {
     this.place = place
   }
 
-  /** Puts a ticket where its number belongs: nearly always last. */
+  /** Inserts a ticket by its number: nearly always at the end. */
   add(ticket: Ticket): void {
     let before = this.last
     while (before !== undefined && before.number > ticket.number) before = before.before
@@ -106,25 +106,25 @@ class ProbeTime extends Timed {
 
 /**
  * A worker's requests that wait for a place on a server of one upstream. There is a line for each server that requests
- * belong to, and one for those that may go anywhere, so that none blocks one that wants something else; of the
- * heads of all lines, the one that came first has its turn first. It never looks on its own account: the Scoreboard notifies
- * one thread of each place that is given back, in whichever thread, and all of them when a server comes or goes.
+ * are bound to, and one for those that may go anywhere, so that none blocks a request that waits for something else.
+ * Among the heads of all lines, the one that arrived first has its turn first. Nothing is polled: the Scoreboard
+ * notifies one thread of each released place, and all threads when a server comes up or goes down.
  */
 export class Queue {
   readonly #scoreboard: Scoreboard
   readonly #worker: number
   readonly #deadlines: Pick<Deadlines, 'set' | 'remove'>
-  /** Those that are not empty. */
+  /** Lines that are not empty. */
   readonly #lines = new Map<Awaited, Line>()
   readonly #probeTime = new ProbeTime(() => this.#serve())
-  /** Of which places the Scoreboard will notify this worker. */
+  /** The places for which a notification is outstanding. */
   readonly #heardOf = new Set<Awaited>()
   #settings: Upstream
   #servers: readonly ServerState[]
   #hearsOfEpochs = false
   #tickets = 0
   #isServing = false
-  /** Whether there is reason to give turns, perhaps for what came about while they were given. */
+  /** Whether turns are to be given (again): a change may come while they are given. */
   #isStale = false
 
   constructor(
@@ -142,8 +142,8 @@ export class Queue {
   }
 
   /**
-   * Takes in other settings and servers. All requests that wait have their turn: those that waited for a server that is gone
-   * are decided again, and the others go on waiting if they must, for as long as they could before.
+   * Takes over other settings and servers. All requests in the queue have a turn: those bound to a removed server are
+   * decided again, and the others keep waiting if they must, with their deadlines.
    */
   apply(settings: Upstream, servers: readonly ServerState[]): void {
     this.#settings = settings
@@ -151,20 +151,20 @@ export class Queue {
     this.#serve()
   }
 
-  /** Whether no request of this worker waits. */
+  /** Whether no request of this worker is waiting. */
   get isEmpty(): boolean {
     return this.#lines.size === 0
   }
 
-  /** Whether requests of this worker wait for that very place. */
+  /** Whether requests of this worker wait for exactly that place. */
   isAwaited(place: Awaited): boolean {
     return !this.isEmpty && this.#lines.has(place)
   }
 
   /**
-   * Gets in line. The turn may come before this returns: then the ticket is no longer valid.
+   * Joins the queue. The turn may come before this returns: then the ticket is no longer valid.
    *
-   * @returns undefined where as many wait as may
+   * @returns undefined if the queue is full
    */
   join(waiter: Waiter, { place }: Wait): Ticket | undefined {
     const { slot, queue } = this.#settings
@@ -173,12 +173,12 @@ export class Queue {
     const ticket = new Ticket(this, ++this.#tickets, waiter, line)
     line.add(ticket)
     this.#deadlines.set(ticket, queue.timeout)
-    // Of what was given back before this thread was known to wait, nobody notifies it.
+    // No notification comes for a place that was released before this thread was registered as waiting.
     if (line.first === ticket) this.#serve()
     return ticket
   }
 
-  /** Takes a ticket out, if it is still in. */
+  /** Removes a ticket, if it is still in the queue. */
   remove(ticket: Ticket): void {
     if (!ticket.isValid) return
     ticket.isValid = false
@@ -211,9 +211,9 @@ export class Queue {
     this.#lineFor(place).add(ticket)
   }
 
-  // ── what it is notified of ─────────────────────────────────────────────────────────────────────────────────────
+  // ── notifications ──────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** At most one promise for each line, however often that empties and fills. */
+  /** Waits for a free place. At most one promise for each line is pending, however often the line empties and fills. */
   #hearOfPlaces(place: Awaited): void {
     if (this.#heardOf.has(place)) return
     this.#heardOf.add(place)
@@ -225,7 +225,7 @@ export class Queue {
     })
   }
 
-  /** No request waits here any longer: another thread may have a use for what is free. */
+  /** No request waits here any longer: wakes another thread that may need the free place. */
   #passOn(): void {
     const time = now()
     for (const server of this.#servers) {
@@ -259,7 +259,7 @@ export class Queue {
     this.#awaitProbe()
   }
 
-  /** Gives a turn to the first of each line, the longest-waiting one first, until nobody can use it. */
+  /** Gives a turn to the head of each line, the longest-waiting one first, until none can go on. */
   #giveTurns(): void {
     const blocked = new Set<Line>()
     for (let line = this.#oldest(blocked); line !== undefined; line = this.#oldest(blocked)) {
@@ -271,7 +271,7 @@ export class Queue {
     }
   }
 
-  /** The line whose first has waited for longest. */
+  /** The line whose head has waited longest. */
   #oldest(blocked: ReadonlySet<Line>): Line | undefined {
     let oldest: Line | undefined
     for (const line of this.#lines.values()) {
@@ -280,7 +280,7 @@ export class Queue {
     return oldest
   }
 
-  /** Nobody is notified once a server may be probed again. */
+  /** Sets a timer for the next probe of a suspended server, since no notification comes for that. */
   #awaitProbe(): void {
     if (this.#lines.size === 0) return
     const time = now()

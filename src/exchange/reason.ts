@@ -1,17 +1,17 @@
 /**
- * Why a request went to the server it went to, or to none. It stands in the access log, the metrics and the dashboard.
+ * Why a request went to its server, or to none. It is in the access log, the metrics and the dashboard.
  *
  * - `stuck`: its session or its address belongs to this server
- * - `new`: it has none yet, or the policy knows none
- * - `invalid`: the session that it shows is forged, foreign or broken
- * - `expired`: the session that it shows is over
- * - `moved:down`: the server that it belongs to may not serve
- * - `moved:drained`: the server that it belongs to takes no sessions any more, and this one is none that it has
- * - `moved:removed`: the server that it belongs to is no longer in the upstream
- * - `moved:full`: the server that it belongs to has all the connections that it may have
- * - `retry`: a server tried before failed it
- * - `refused:…`: the same as with `moved:…`, where the upstream refuses sessions that have lost their server; never
- *   `drained`, since such a session was never there
+ * - `new`: it has no session yet, or the policy ties it to no server
+ * - `invalid`: its session is forged, broken, or not from this Limpet
+ * - `expired`: its session is over
+ * - `moved:down`: its server may not serve
+ * - `moved:drained`: its server accepts no new sessions, and this session was not on it
+ * - `moved:removed`: its server is no longer in the upstream
+ * - `moved:full`: its server has as many connections as it may
+ * - `retry`: a server that was tried before failed
+ * - `refused:…`: as with `moved:…`, but the upstream refuses sessions that have lost their server. There is no
+ *   `refused:drained`, since such a session was never on the server
  */
 export type Reason =
   | 'stuck'
@@ -22,5 +22,5 @@ export type Reason =
   | `moved:${Loss}`
   | `refused:${Exclude<Loss, 'drained'>}`
 
-/** What has become of the server that a session belongs to. */
+/** Why a session's server cannot serve it. */
 export type Loss = 'down' | 'drained' | 'removed' | 'full'

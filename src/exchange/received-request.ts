@@ -9,10 +9,10 @@ import { isRequestId, makeRequestId } from './request-id.ts'
 
 const CONTINUE = Buffer.from('100-continue')
 
-/** Methods that do the same once or twice (RFC 9110 §9.2.2). */
+/** Idempotent methods (RFC 9110 §9.2.2). */
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 
-/** A request as far as it is known from its head. The head itself is gone once the worker reads another one. */
+/** What is kept of a request's head. The head itself is overwritten when the worker reads another one. */
 export class ReceivedRequest implements RecordedRequest {
   readonly bytes: Buffer
   readonly headStart: number
@@ -25,14 +25,14 @@ export class ReceivedRequest implements RecordedRequest {
   readonly method: string
   readonly framing: Framing
   readonly options: ConnectionOptions
-  /** Whether the client means to go on using its connection. */
+  /** Whether the client wants to keep the connection open. */
   readonly persists: boolean
   readonly isHttp10: boolean
-  /** Whether the client would like to switch to a protocol that may pass. */
+  /** Whether the client asks to switch to a protocol that may pass. */
   readonly mayUpgrade: boolean
   /** What the Expect fields ask for (RFC 9110 §10.1.1). */
   expects: 'nothing' | '100-continue' | 'unknown' = 'nothing'
-  /** Its own, where it is fit to be passed on; else one that is made here. */
+  /** The client's own id if that is valid; else a generated one. */
   readonly id: string
   refererStart = 0
   refererEnd = 0
@@ -62,7 +62,7 @@ export class ReceivedRequest implements RecordedRequest {
     this.id = this.#note(head)
   }
 
-  /** Notes what the log will want; returns the request's id. */
+  /** Notes what the log needs; returns the request's id. */
   #note(head: RequestHead): string {
     let id = ''
     for (let field = 0; field < head.count; field++) {
@@ -87,20 +87,20 @@ export class ReceivedRequest implements RecordedRequest {
   }
 }
 
-/** The path in its normal form, which routes are matched with; undefined where it has none. */
+/** The normalised path, for matching routes; undefined if it cannot be normalised. */
 export function pathOf(head: RequestHead): string | undefined {
   if (head.form === 'asterisk' || head.pathStart === head.pathEnd) return '/'
   const path = head.bytes.toString('latin1', head.pathStart, head.pathEnd)
   return head.plainPath ? path : normalisePath(path)
 }
 
-/** The query as the client wrote it, with its question mark; empty if there is none, or nothing in it. */
+/** The query as the client sent it, with its question mark; empty if there is none, or it is empty. */
 export function queryOf(head: RequestHead): string {
   const { bytes, pathEnd, targetEnd } = head
   return targetEnd - pathEnd > 1 ? bytes.toString('latin1', pathEnd, targetEnd) : ''
 }
 
-/** Whom the request is for, as the client wrote it; empty for nobody in particular. */
+/** The authority of the request (RFC 3986 §3.2) as the client sent it; empty if there is none. */
 export function authorityOf(head: RequestHead): string {
   return head.bytes.toString('latin1', head.authorityStart, head.authorityEnd)
 }
@@ -109,7 +109,7 @@ function isContinue(head: RequestHead, field: number): boolean {
   return equalsIgnoringCase(head.bytes, head.valueStart(field), head.valueEnd(field), CONTINUE)
 }
 
-/** Whether the request names protocols to switch to (RFC 9110 §7.8), and each of them may. */
+/** Whether the request asks to switch protocols (RFC 9110 §7.8), and each of those it names may pass. */
 function asksForTunnel(head: RequestHead): boolean {
   let asks = false
   for (let field = 0; field < head.count; field++) {
@@ -120,7 +120,7 @@ function asksForTunnel(head: RequestHead): boolean {
   return asks
 }
 
-/** Whether `bytes[start, to)` is a list of protocols of which each may be switched to. */
+/** Whether `bytes[start, to)` is a list of protocols that may all pass. */
 function areAllToTunnel(bytes: Uint8Array, start: number, to: number): boolean {
   for (let at = start; at <= to; at++) {
     while (at < to && isBlank(bytes[at]!)) at++
@@ -137,7 +137,7 @@ const H2C = Buffer.from('h2c')
 const TLS = Buffer.from('tls/')
 const HTTP = Buffer.from('http/')
 
-/** Whether that protocol would carry other requests past this proxy's eyes. */
+/** Whether that protocol would carry further requests that Limpet could not see. */
 function carriesRequests(bytes: Uint8Array, from: number, to: number): boolean {
   return (
     equalsIgnoringCase(bytes, from, to, H2C) || beginsWith(bytes, from, to, TLS) || beginsWith(bytes, from, to, HTTP)

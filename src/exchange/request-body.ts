@@ -2,12 +2,12 @@ import { CHUNKED, type Framing } from '../http1/framing.ts'
 import type { ReceivedRequest } from './received-request.ts'
 
 /**
- * Of a body whose length is known, so much must be there before a server is picked: a client that is slow with a small
- * body keeps no server waiting. A body in chunks may be one half of a conversation, and goes on as it comes.
+ * How much of a body of known length is read before a server is picked, in bytes, so that a client that sends a small
+ * body slowly does not occupy a server. A chunked body may be part of a dialogue, and is forwarded as it arrives.
  */
 const GATHERED_FIRST = 16 * 1024
 
-/** The part of a request's body that is gathered before a server is picked. */
+/** The part of a request's body that is read before a server is picked. */
 export class RequestBody {
   static readonly #none = new RequestBody(0, false)
   readonly framing: Framing
@@ -16,7 +16,7 @@ export class RequestBody {
   #bytes: Buffer | undefined
   #length = 0
 
-  /** @param isHeldBack whether the client waits to be told to go on, so that nothing of the body is there yet */
+  /** @param isHeldBack whether the client waits for a 100 (Continue) before it sends its body */
   private constructor(framing: Framing, isHeldBack: boolean) {
     this.framing = framing
     this.#missing = isHeldBack || framing === CHUNKED ? 0 : Math.min(framing, GATHERED_FIRST)
@@ -30,17 +30,17 @@ export class RequestBody {
     return this.#missing <= 0
   }
 
-  /** Whether nothing of the body is still to come from the client, so that the request can be sent more than once. */
+  /** Whether all of the body is here, so that the request can be sent more than once. */
   get isWhole(): boolean {
     return this.framing === this.#length
   }
 
-  /** What was gathered and has not been let go; undefined for nothing. */
+  /** What was gathered and not dropped; undefined for nothing. */
   get bytes(): Buffer | undefined {
     return this.#bytes?.subarray(0, this.#length)
   }
 
-  /** Takes a copy of bytes of the body. More than was missing may come with the last ones. */
+  /** Copies bytes of the body. The last ones may exceed what was missing. */
   gather(bytes: Buffer, from: number, to: number): void {
     const length = this.#length + to - from
     if (this.#bytes === undefined || this.#bytes.length < length) {
@@ -53,7 +53,7 @@ export class RequestBody {
     this.#missing -= to - from
   }
 
-  /** Of a body that is not whole, what was gathered has been sent, and is needed no more. */
+  /** Drops what was gathered of a longer body, once that has been sent. */
   letGo(): void {
     this.#bytes = undefined
   }

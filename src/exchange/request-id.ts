@@ -2,11 +2,11 @@ import { randomFillSync } from 'node:crypto'
 
 const LENGTH = 32
 const random = Buffer.allocUnsafeSlow((LENGTH / 2) * 256)
-/** Ids that are still to be given, from `next` on. */
+/** Unused ids, from `next` on. */
 let ids = ''
 let next = 0
 
-/** Makes an id of 32 hexadecimal digits (nginx's $request_id), random; many are made at once. */
+/** Makes a random id of 32 hexadecimal digits (nginx's $request_id). Random bytes are drawn for many at once. */
 export function makeRequestId(): string {
   if (next === ids.length) {
     ids = randomFillSync(random).toString('hex')
@@ -16,7 +16,7 @@ export function makeRequestId(): string {
   return ids.slice(next - LENGTH, next)
 }
 
-/** Whether an id that came with a request is fit to be passed on and logged. */
+/** Whether a client's request id may be forwarded and logged. */
 export function isRequestId(text: string): boolean {
   return /^[!-~]{1,128}$/.test(text)
 }

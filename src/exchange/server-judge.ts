@@ -4,13 +4,15 @@ import { now } from '../runtime/clock.ts'
 import type { Failure } from './failure.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 
-/** What one attempt says of its server, told to whoever goes by that: failures and answers are counted, policies measure time. */
+/** Records the result of one attempt on a server: failures and answers are counted, and the policy gets the time. */
 export class ServerJudge {
   readonly #notices: Notices
   readonly #group: UpstreamGroup
   readonly #server: ServerState
   readonly #begunAt: number
-  /** When the request had been sent. */
+  /**
+   * When the end of the request, or the latest part of it, was sent; undefined if the policy does not measure times.
+   */
   #sentAt: number | undefined
 
   /** @param time when the attempt began */
@@ -21,7 +23,7 @@ export class ServerJudge {
     this.#begunAt = time
   }
 
-  /** All of the request has been sent, or as much of it as there is. */
+  /** The request has been sent, as far as it has arrived. */
   requestSent(): void {
     if (this.#group.policy.answered !== undefined) this.#sentAt = now()
   }
@@ -33,13 +35,13 @@ export class ServerJudge {
     this.#tellPolicy(isGood)
   }
 
-  /** It has switched protocols. */
+  /** The server has switched protocols. */
   switched(): void {
     this.#succeeded()
     this.#countAnswer(true)
   }
 
-  /** Counts a failure against the server, as far as that is to blame. */
+  /** Counts a failure against the server, if the server is to blame. */
   blame(failure: Failure, responseBegun: boolean): void {
     if (failure.blame === 'nobody') return
     if (failure.blame !== 'answer' && this.#server.failed(now())) this.#reportSuspension(failure)

@@ -12,18 +12,18 @@ import { AddressSample } from '../skew/address-sample.ts'
 import { Queue } from './queue.ts'
 import type { ServerStreams } from './server-stream.ts'
 
-/** How keys of sessions are hashed, where the affinity leaves some or all of them to a hash. */
+/** How session keys are hashed, if the affinity leaves that to a policy; undefined if it does not. */
 function hashOf({ affinity }: Upstream): Balance | undefined {
   if (affinity === undefined || affinity.type === 'cookie') return undefined
-  // It makes its keys itself.
+  // The key here is never read: a learnt session brings its own.
   if (affinity.type === 'learn') return { type: 'consistent-hash', key: { from: 'uri' } }
   return affinity
 }
 
 /**
- * An upstream at work, as one worker sees it: its affinity, its policy, its servers, and the requests that wait for them. It lasts as long
- * as there is an upstream of that name: each Snapshot's settings are taken in by `apply`, and what they do not change keeps
- * its object, its counters and its turn.
+ * A running upstream, as one worker sees it: its affinity, its policy, its servers, and the requests that wait for
+ * them. It lasts as long as there is an upstream of that name: `apply` takes over the settings of each Snapshot, and
+ * what they do not change keeps its object, its counters and its turn.
  */
 export class UpstreamGroup {
   readonly sessions: SessionTable
@@ -32,7 +32,7 @@ export class UpstreamGroup {
   readonly #scoreboard: Scoreboard
   readonly #servers: ServerList
   readonly #policy: ActivePolicy
-  /** Where sessions belong by their keys; absent where none have any. */
+  /** Chooses servers for sessions by their keys; undefined if they have none. */
   #sessionPolicy: ActivePolicy | undefined
   #settings: Upstream
   #affinity: Affinity | undefined
@@ -79,39 +79,41 @@ export class UpstreamGroup {
     return this.#policy.current
   }
 
-  /** Which clients send the most requests, where servers are picked by address. */
+  /** Counts which clients send the most requests, if servers are picked by address. */
   get sample(): AddressSample | undefined {
     return this.#sample
   }
 
-  /** So many bad answers in a row of a server, and each multiple of that, are reported; Infinity for never. */
+  /**
+   * A server's bad answers in a row are reported when they reach this number, or a multiple of it; Infinity for never.
+   */
   get badInRowLimit(): number {
     return this.#settings.health?.outlier?.consecutive5xx || Infinity
   }
 
-  /** Whether the upstream is no more: exchanges in flight finish, and nothing new begins. */
+  /** Whether the upstream was removed: exchanges in flight finish, and none begins. */
   get isRetired(): boolean {
     return this.#isRetired
   }
 
-  /** The policy for a session that goes by its key, or for everyone else. */
+  /** The policy for sessions with a key, or that for all other requests. */
   policyOf(session: Session | undefined): Policy {
     if (session?.key === undefined) return this.policy
-    // The affinity that made the key may be another since.
+    // The affinity may have been replaced since it made the key.
     return this.#sessionPolicy?.current ?? this.policy
   }
 
-  /** The server in that slot of the Scoreboard; undefined where it is none of this upstream's. */
+  /** The server in that slot of the Scoreboard; undefined if it is not in this upstream. */
   serverIn(slot: number): ServerState | undefined {
     return this.#servers.in(slot)
   }
 
-  // ── what becomes of it ─────────────────────────────────────────────────────────────────────────────────────────
+  // ── changes ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Takes in the settings of another Snapshot for the upstream of the same name, from the next request on. Exchanges in flight
-   * on a server that is removed finish there; those that wait for it are decided again. An affinity of another kind reads
-   * sessions of its own: to requests in flight, those of the one before mean nothing any more.
+   * Takes over the settings of another Snapshot for the upstream of the same name, from the next request on. Exchanges
+   * in flight on a removed server finish there; those that wait for it are decided again. If the affinity is of another
+   * kind, sessions that requests in flight have shown are ignored from now on.
    */
   apply(next: Upstream): void {
     if (next === this.#settings) return
@@ -124,11 +126,11 @@ export class UpstreamGroup {
     if (affinity === undefined || !this.#affinity?.apply(affinity, servers))
       this.#affinity = affinityFor(next, this.sessions)
     this.#sample = skew && (this.#sample ?? new AddressSample(next.name))
-    // Last, since requests that wait may go on at once.
+    // Last, since waiting requests may continue at once.
     this.queue.apply(next, this.servers)
   }
 
-  /** The upstream was removed: requests that wait for one of its servers end, since there is none. */
+  /** The upstream was removed: requests that wait for a server end without one. */
   retire(): void {
     this.#isRetired = true
     this.apply({ ...this.#settings, servers: [] })

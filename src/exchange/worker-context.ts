@@ -18,7 +18,7 @@ export class WorkerContext {
   readonly observers: readonly ExchangeObserver[]
   readonly notices: Notices
   readonly deadlines: Deadlines
-  /** Where heads are read; what they say holds until the next one is. */
+  /** Heads are parsed into these; each is valid until the next one is parsed. */
   readonly requestHead = new RequestHead()
   readonly responseHead = new ResponseHead()
   /** What an exchange shows of its request, or its response, to routes, affinities and policies: one after the other. */
@@ -26,14 +26,14 @@ export class WorkerContext {
   readonly responseView = new ResponseView(this.responseHead)
   readonly scratch = new Scratch()
 
-  /** Its generation is to be set before anything is served. */
+  /** `generation` must be set before anything is served. */
   constructor(observers: readonly ExchangeObserver[], notices: Notices, deadlines = new Deadlines()) {
     this.observers = observers
     this.notices = notices
     this.deadlines = deadlines
   }
 
-  /** The head of a request, in `requestHead`: read again, if another one has been read since. */
+  /** A request's head, in `requestHead`: parsed again if another one has been parsed since. */
   headOf({ bytes, headStart }: ReceivedRequest): RequestHead {
     const { requestHead, generation } = this
     if (requestHead.bytes !== bytes || requestHead.start !== headStart)
