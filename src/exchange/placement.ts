@@ -11,49 +11,55 @@ import type { UpstreamGroup } from './upstream-group.ts'
 const NOBODY: readonly ServerState[] = []
 
 /**
- * When a server is asked for: at the request's arrival, or a retry's; when its turn in the queue has come; or when it may
- * not wait (any longer), for that reason.
+ * When a server is picked: when a request or a retry arrives; when its turn in the queue has come; or when it may not
+ * wait, or no longer, for the reason given.
  */
 export type Occasion = 'arrival' | 'turn' | 'queue-full' | 'queue-timeout'
 
 /**
- * What a request gets at the server that it belongs to: that server, claimed, or a place in line for it (`awaited`). Else it
- * goes elsewhere: it belongs to no server (`free`), one has failed it already (`failed`), or it has lost its own.
+ * The answer of the server that the request is bound to: that server, claimed, or a place in its line (`awaited`).
+ * Otherwise the request goes elsewhere: it is bound to no server (`free`), a server has failed it already (`failed`),
+ * or its server cannot serve it (the `Loss`).
  */
 type AtHome = ServerState | 'awaited' | Elsewhere
 type Elsewhere = 'free' | 'failed' | Loss
 
 /**
- * Which servers of its upstream an exchange goes to, one attempt after the other, and why. Affinity, what servers may do
- * and the policy meet here, and only here; docs/sessions.md has it as a table.
+ * Decides which server of its upstream each attempt of an exchange goes to, and why. Only here do affinity, server
+ * state and policy come together; docs/sessions.md has the rules as a table.
  */
 export class Placement {
   readonly group: UpstreamGroup
-  /** Why the exchange went where it went last, or why it went nowhere. */
+  /** Why the exchange went to its last server, or to none. */
   reason: Reason | undefined
-  /** What is hashed, where something is. */
+  /** The key that is hashed; empty for none. */
   readonly #key: Uint8Array
-  /** The session that the request showed, the affinity that read it, and its server where the session says so. */
+  /**
+   * The session that the request showed, the affinity that read it, and the session's server if the session names one.
+   */
   #shown: Session | undefined
   #affinity: Affinity | undefined
   readonly #sessionHome: ServerState | undefined
-  /** The request's, in its normal form. */
+  /** The request's path, normalised. */
   readonly #path: string
-  /** Whether the answer's body may name a session. */
+  /** Whether the body of the response may contain a session's id. */
   readonly #expectsBody: boolean
-  /** Its visit of the session table, and as which session, on which server: -1 where it is on none. */
+  /**
+   * The entry in the session table in which this exchange counts as in flight (-1: in none), with its session and the
+   * slot of its server.
+   */
   #visit = -1
   #visitor: Session | undefined
   #visited = -1
   /**
-   * The session's own server, where it is asked and was well until then. If it fails, another one serves this request and the
-   * session stays; it moves with the next request that its server cannot serve either.
+   * The session's own server, if it gets the request and was not suspended. If it fails, another server serves this
+   * request and the session stays; the session moves with the next request that its own server cannot serve either.
    */
   #staysOn: ServerState | undefined
-  /** Where it has been since it last waited. */
+  /** The servers that the exchange has tried since it last waited. */
   #tried = NOBODY
   #tries = 0
-  /** Where it is. */
+  /** The current or the last server. */
   #server: ServerState | undefined
 
   private constructor(
@@ -72,7 +78,7 @@ export class Placement {
     this.#expectsBody = expectsBody
   }
 
-  /** Finds out which session a request belongs to, and by what its server is chosen. */
+  /** Reads the session of a request, and the key by which its server is chosen. */
   static of(group: UpstreamGroup, request: RequestView): Placement {
     const { affinity, sample, settings } = group
     const session = affinity?.read(request, wallSeconds())
@@ -82,12 +88,12 @@ export class Placement {
     return new Placement(group, session, key, request.path, expectsBody)
   }
 
-  /** How many servers the exchange has been to. */
+  /** How many servers the exchange has tried. */
   get tries(): number {
     return this.#tries
   }
 
-  /** Forgets the session if the upstream's affinity is another by now, which knows nothing of it. */
+  /** Forgets the session if the upstream's affinity has been replaced since: the new one cannot read it. */
   #forgetIfForeign(): void {
     if (this.group.affinity === this.#affinity) return
     this.#affinity = undefined
@@ -95,8 +101,8 @@ export class Placement {
   }
 
   /**
-   * Picks a server that has not been tried, and claims it; or says what to wait for, or why there is none. A new request gets
-   * in line behind those of this worker that wait for the same.
+   * Picks a server that has not been tried and claims it; or returns what to wait for, or why there is no server. A new
+   * request queues behind those of this worker that wait for the same place.
    */
   next(time: number, occasion: Occasion = 'arrival'): ServerState | Wait | Failure {
     if (this.group.isRetired) return new Failure('no-server')
@@ -106,7 +112,7 @@ export class Placement {
     if (atHome === 'awaited') return new Wait(home)
     if (typeof atHome === 'object') return this.#goTo(atHome, this.#reasonFor(atHome, home, 'free'))
     const loss = atHome === 'failed' ? 'down' : atHome
-    // A key whose server drains, and whose session was never there, has lost nothing.
+    // A session that was never on the draining server has lost nothing.
     if (loss !== 'free' && loss !== 'drained' && this.#isRefused(home)) {
       this.reason = `refused:${loss}`
       return new Failure('session-lost')
@@ -115,16 +121,16 @@ export class Placement {
     if (server !== undefined) return this.#goTo(server, this.#reasonFor(server, home, atHome))
     if (!this.#isAllFull(time)) return new Failure('no-server')
     if (!this.#mayWait(occasion)) return new Failure(occasion === 'queue-timeout' ? occasion : 'queue-full')
-    // By the time that a place is free, a server that failed the request may have come round.
+    // A server that has failed the request may have recovered by the time a place is free.
     this.#tried = NOBODY
     return new Wait(undefined)
   }
 
-  /** Asks the server that the request belongs to for a place, if it is bound to that one. */
+  /** Claims a place on the request's own server, if the request is bound to one. */
   #askHome(home: ServerState | undefined, time: number, occasion: Occasion): AtHome {
     const session = this.#shown
     if (home === undefined) return session?.standing === 'removed' ? 'removed' : 'free'
-    // Without a session, whether to go there is the policy's business.
+    // Without a session, the policy decides.
     if (session === undefined) return this.#lossOf(home, false, time) ?? 'free'
     if (home.isRemoved) return 'removed'
     const isOwn = this.#isRemembered(home)
@@ -135,9 +141,9 @@ export class Placement {
       if (isOwn && !home.isSuspended) this.#staysOn = home
       return home
     }
-    // If its own server is as good as any, the session stays.
+    // If no server is up, the session stays on its own.
     if (home.refusal(time, isOwn) === 'suspended' && this.#areAllOut(time) && home.claimAnyway(time)) return home
-    // Where nothing is amiss, another thread took the last place just now.
+    // If nothing is wrong, another thread has just taken the last place.
     const loss = this.#lossOf(home, isOwn, time) ?? 'full'
     return loss === 'full' && mayWait ? 'awaited' : loss
   }
@@ -155,14 +161,14 @@ export class Placement {
     return policy.pick(this.#key, [...this.#tried, ...servers.filter((server) => queue.isAwaited(server))], time)
   }
 
-  /** Whether no server may serve now or once it has a place free. */
+  /** Whether no server may serve, now or once it has a free place. */
   #areAllOut(time: number): boolean {
     return !this.group.servers.some((server) => server.isUp(time))
   }
 
   /**
-   * When failures of requests alone would leave nobody, they count for nothing: of the servers that only these keep out, and
-   * that this request has not been to, the one that failed longest ago.
+   * If no server is up, failed requests are ignored: of the servers that only those keep out and that this request has
+   * not tried, returns the one that failed longest ago, claimed.
    */
   #lastResort(time: number): ServerState | undefined {
     if (!this.#areAllOut(time)) return undefined
@@ -174,7 +180,9 @@ export class Placement {
     return oldest?.claimAnyway(time) ? oldest : undefined
   }
 
-  /** The server, claimed, that served the session last while its own could not: it may have left something there. */
+  /**
+   * The server, claimed, that served the session last while its own could not, since it may hold state of the session.
+   */
   #lastPlace(time: number): ServerState | undefined {
     const session = this.#shown
     if (session?.home === undefined || !this.#isCarried) return undefined
@@ -185,19 +193,22 @@ export class Placement {
     return server.claim(time) ? server : undefined
   }
 
-  /** Whether clients carry along which server their session is on, so that the table may say where it was served last. */
+  /**
+   * Whether clients carry the server of their session with them, so that the table is free to hold the one that served
+   * it last.
+   */
   get #isCarried(): boolean {
     return this.group.affinity?.issue !== undefined
   }
 
-  /** Whether nothing but a place is missing on the servers that are up. */
+  /** Whether servers are up, but none has a free place. */
   #isAllFull(time: number): boolean {
     const { queue, servers } = this.group
     const areAllOut = this.#areAllOut(time)
     let isAnyUp = false
     for (const server of servers) {
       const refusal = server.refusal(time)
-      // Free places that others wait for are as good as taken; and so is one that was given back since the policy looked.
+      // A free place that others wait for counts as taken, and so does one that was released after the policy looked.
       const isOpen = refusal === undefined && !queue.isAwaited(server) && !queue.isAwaited(undefined)
       if (isOpen && this.#tried.includes(server)) return false
       isAnyUp ||= refusal === undefined || refusal === 'full' || (areAllOut && refusal === 'suspended' && server.isFull)
@@ -205,16 +216,16 @@ export class Placement {
     return isAnyUp
   }
 
-  /** The server that the request belongs to, whether or not that may serve it. */
+  /** The server that the request is bound to, even if it may not serve; undefined for none. */
   #home(): ServerState | undefined {
     const session = this.#shown
     if (session?.home !== undefined) return this.#sessionHome
-    // Where sessions are remembered, what the policy would do with the request makes it nobody's.
+    // Remembered sessions have no key: the server that the policy would pick is not theirs.
     if (session !== undefined && session.key === undefined) return undefined
     return this.group.policyOf(session).home?.(this.#key)
   }
 
-  /** Whether the session is on that server by memory, and not just by a hash that would have it there. */
+  /** Whether the session is known to be on that server, and not just tied to it by a hash. */
   #isRemembered(home: ServerState): boolean {
     const session = this.#shown
     if (session === undefined) return false
@@ -231,7 +242,7 @@ export class Placement {
     return standing === 'removed' || (home !== undefined && (standing === 'known' || standing === 'new'))
   }
 
-  /** What keeps the server from serving the request; undefined for nothing. */
+  /** Why the server cannot serve the request; undefined if it can. */
   #lossOf(home: ServerState, isOwn: boolean, time: number): Loss | undefined {
     const refusal = home.refusal(time, isOwn)
     switch (refusal) {
@@ -253,7 +264,7 @@ export class Placement {
     if (standing === 'invalid' || standing === 'expired') return standing
     if (server === home) return 'stuck'
     if (why !== 'free') return `moved:${why}`
-    // Not refused by itself: its share of a bounded load is full.
+    // The server itself would take it, but has reached its share of a bounded load.
     return home === undefined ? 'new' : 'moved:full'
   }
 
@@ -264,17 +275,18 @@ export class Placement {
     this.#tries++
     const session = this.#shown
     if (session === undefined || this.#visit >= 0) return server
-    // A session that the server has is active from here on. Any other begins, or moves, once the server has answered.
+    // A session that is on this server counts as active from now on. Any other begins, or moves, once the server has
+    // answered.
     const { settings } = server
     const seconds = wallSeconds()
     const last = this.group.sessions.find(session.high, session.low, seconds)
     if (last === settings.slot) this.#enter(session, settings, seconds)
-    // Its own server failed the request before this one: if it does so again, that is no passing trouble.
+    // Its own server has already failed its last request: if it fails again, the session moves.
     else if (last >= 0) this.#staysOn = undefined
     return server
   }
 
-  /** From here on the exchange is one of that session, on that server, and of no other. */
+  /** From now on the exchange counts for that session on that server, and for no other. */
   #enter(session: Session, { slot }: Server, seconds: number): void {
     const { high, low } = session
     const visitor = this.#visitor
@@ -287,8 +299,8 @@ export class Placement {
   }
 
   /**
-   * The field lines that inform the client of its session, now that a server has answered; empty for nothing. A server that was
-   * removed meanwhile is given no session.
+   * The field lines that give the client its session, now that a server has answered; empty for none. A server that was
+   * removed meanwhile gets no session.
    */
   answered(response: SessionResponse, isSecure: boolean): string {
     this.#forgetIfForeign()
@@ -302,7 +314,7 @@ export class Placement {
     return session === undefined || session === this.#shown ? '' : (affinity.issue?.(session, isSecure) ?? '')
   }
 
-  /** The session as it goes on, now that that server has answered a request of it; and puts it on the table. */
+  /** Updates the session after that server has answered, and records it in the table. */
   #settle(session: Session, server: ServerState, seconds: number): Session {
     const { settings } = server
     if (this.#staysOn !== undefined && this.#staysOn !== server) {
@@ -314,14 +326,14 @@ export class Placement {
     return settled
   }
 
-  /** What is to see the first bytes of the response's body before the client does; undefined for nothing. */
+  /** Reads the first bytes of the response's body before the client gets them; undefined for no reader. */
   readerOf(response: SessionResponse): BodyReader | undefined {
     const server = this.#server
     if (!this.#expectsBody || server === undefined || server.isRemoved) return undefined
     return this.#affinity?.readerOf?.(response, server.settings, wallSeconds())
   }
 
-  /** The field lines that inform the client of its session, when no server will serve it. */
+  /** The field lines about its session for a client that no server will serve. */
   refused(isSecure: boolean): string {
     return this.reason === 'refused:removed' ? (this.group.affinity?.revoke?.(isSecure) ?? '') : ''
   }
