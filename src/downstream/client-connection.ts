@@ -20,19 +20,21 @@ import { refuse } from './refusal.ts'
 import { RequestReader } from './request-reader.ts'
 import { ResponseWriter } from './response-writer.ts'
 
-/** How much is read ahead of what the current exchange can use, in bytes: a client that leaves is noticed only by reading on. */
+/**
+ * How much is read beyond what the current exchange can use, in bytes: only reading on shows that a client has left.
+ */
 const READ_AHEAD = 16 * 1024
 
 const NOTHING: readonly (() => void)[] = []
 
-/** Whoever accepted a connection. */
+/** The owner of client connections, which it has accepted. */
 export interface ConnectionOwner {
   closed(connection: ClientConnection): void
 }
 
 /**
- * A client's HTTP/1 connection: reads one request after another, in order, and is the Downstream of the exchange of each. It
- * takes no more from the socket than the current exchange can use.
+ * A client's HTTP/1 connection: reads one request after another, in order, and is the Downstream of each one's
+ * exchange. It reads little more from the socket than the current exchange can use.
  */
 export class ClientConnection
   extends ClientDeadline
@@ -48,7 +50,7 @@ export class ClientConnection
   readonly #response: ResponseWriter
   #exchange: DownstreamUser | undefined
   #isAdvancing = false
-  /** Whether nothing more is read and answered. */
+  /** Whether no more requests are read or answered. */
   #isClosing = false
   #closing: LingeringClose | undefined
   #atEnd = NOTHING
@@ -68,7 +70,7 @@ export class ClientConnection
     this.#expectWhatIsDue()
   }
 
-  /** The address at the other end. */
+  /** The address of the other end. */
   get peer(): IpAddress {
     return this.source.peer
   }
@@ -79,7 +81,7 @@ export class ClientConnection
 
   // ── what the client sends ──────────────────────────────────────────────────────────────────────────────────────
 
-  /** @param bytes overwritten by others once this has returned: what is not used at once is copied */
+  /** @param bytes reused once this has returned: what is kept must be copied */
   whenRead(bytes: Buffer): void {
     if (this.#isClosing) return this.#closing?.heard()
     const reader = this.#reader
@@ -90,7 +92,7 @@ export class ClientConnection
     if (reader.keep(bytes)) this.#advance()
   }
 
-  /** Goes as far as the unread bytes, and the current exchange, allow. */
+  /** Reads on, as far as there are unread bytes and the current exchange can use them. */
   #advance(): void {
     if (this.#isAdvancing) return
     this.#isAdvancing = true
@@ -133,14 +135,14 @@ export class ClientConnection
     return true
   }
 
-  /** The client will say no more than what is unread; tells the exchange once it has all of that. */
+  /** The client will send no more than what is unread; tells the exchange once it has all of that. */
   #passOnEnd(): void {
     const exchange = this.#exchange
     if (exchange === undefined) {
       const isHeldBack = !this.#reader.isEmpty && this.#writer.isFull
       return isHeldBack ? undefined : this.#close()
     }
-    // Browsers, too, leave by closing their half. Nobody is known to be there to hear an answer that is far off.
+    // Browsers close their sending side when they leave, so the client may be gone: its request leaves the queue.
     if (exchange.isQueued) return this.#leave(exchange)
     if (!this.#reader.isEmpty || this.#reader.isWhole) return
     if (this.#response.isTunnel) this.#reader.endBody(exchange)
@@ -152,7 +154,7 @@ export class ClientConnection
     exchange.left()
   }
 
-  /** The client has said all it will say; it still gets the answers to what it said. */
+  /** The client has closed its sending side; it still gets the responses to its requests. */
   whenEnded(): void {
     this.#reader.hasEnded = true
     this.#advance()
@@ -222,7 +224,7 @@ export class ClientConnection
     this.#response.answer(response)
   }
 
-  /** The client could not be understood afterwards where it is answered before it has said everything. */
+  /** If the client is answered before it has sent its whole request, the start of the next one would not be found. */
   #judgePersistence(): void {
     if (!this.#reader.mayFollow || this.#context.isStopping) this.#response.persists = false
   }
@@ -269,13 +271,16 @@ export class ClientConnection
     if (this.#exchange === undefined && this.#reader.isEmpty) this.#drop()
   }
 
-  /** Closes a connection that there is no room for, with a word of why, and at once: it must not take up room. */
+  /**
+   * Closes a connection for which there is no room, with an error page, and without lingering, which would take up
+   * room.
+   */
   turnAway(failure: Failure): void {
     this.#refuseWith(failure)
     this.#drop()
   }
 
-  /** Answers what is not a request. Where it ends is unknown, so nothing after it is read. */
+  /** Answers an invalid request. Its end is unknown, so nothing after it is read. */
   #refuse(failure: Failure): void {
     this.#refuseWith(failure)
     this.#close()
@@ -286,14 +291,14 @@ export class ClientConnection
     for (const observer of this.#context.observers) observer.ended(record)
   }
 
-  /** Closes a connection on which nothing is under way. */
+  /** Closes a connection that no exchange uses. */
   #drop(): void {
     if (this.#writer.unsent > 0) return this.#close()
     this.#isClosing = true
     this.#socket.destroy()
   }
 
-  /** Closes it once the client has what is left to send. */
+  /** Closes the connection once all that was written has been sent. */
   #close(): void {
     if (this.#isClosing) return
     this.#isClosing = true
@@ -302,7 +307,7 @@ export class ClientConnection
     this.#closing = new LingeringClose(this.#socket, this.#writer, this.#context)
   }
 
-  /** Closes it at once, so that the client sees that something is missing. */
+  /** Resets the connection, so that the client sees that the response is incomplete. */
   #reset(): void {
     this.#isClosing = true
     this.#reader.close()
@@ -314,7 +319,7 @@ export class ClientConnection
   protected override overdue(owed: Owed): void {
     switch (owed) {
       case 'head':
-        // A connection on which nothing was ever said is closed without a word.
+        // A connection on which nothing was sent is closed without an answer.
         return this.#reader.isEmpty ? this.#drop() : this.#refuse(new Failure('head-timeout'))
       case 'body':
         return this.#exchange?.failed(new Failure('body-timeout'))

@@ -1,7 +1,10 @@
 import { type Deadlines, Timed } from '../runtime/deadlines.ts'
 import type { ClientTimeouts } from '../runtime/snapshot.ts'
 
-/** What a client owes: the rest of a head, a next request, the rest of a body, to stay for an answer, or to read it. */
+/**
+ * What a client must do: finish a head, send another request, go on with a body, stay connected until it is answered,
+ * or read the response.
+ */
 export type Owed = 'head' | 'next request' | 'body' | 'presence' | 'reading' | 'nothing'
 
 /** How long a client may take for what it owes, in ms. */
@@ -17,7 +20,7 @@ const LIMITS: Readonly<Record<Owed, (timeouts: ClientTimeouts) => number>> = {
 /** What the client of a connection owes, and by when. Subclasses say what happens when it is overdue. */
 export abstract class ClientDeadline extends Timed {
   #owed: Owed = 'nothing'
-  /** How far the client had read when the deadline was set. */
+  /** The writer's progress when the deadline was set. */
   #progress = 0
 
   /**

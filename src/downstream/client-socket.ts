@@ -1,6 +1,6 @@
 import { type Server, Socket, type SocketConstructorOpts } from 'node:net'
 
-/** What the operating system accepted, as Node.js keeps it below its documented surface. */
+/** An accepted connection as Node.js represents it internally; undocumented. */
 interface Handle {
   readonly fd?: number
 }
@@ -18,25 +18,25 @@ const READ_SIZE = 64 * 1024
 /** All clients' sockets of a worker read into this memory: what one has read is used, or copied, before the next one reads. */
 const buffer = Buffer.allocUnsafeSlow(READ_SIZE)
 
-/** What takes the bytes that a socket reads. */
+/** Takes the bytes that a socket reads. */
 export interface SocketReader {
-  /** @param bytes overwritten by others once this has returned */
+  /** @param bytes reused once this has returned */
   whenRead(bytes: Buffer): void
 }
 
 export interface ClientSocket extends Socket {
   reader: SocketReader | undefined
-  /** The file descriptor; undefined where it is not known. */
+  /** The file descriptor; undefined if it is not known. */
   descriptor: number | undefined
 }
 
 /**
- * Has the server's connections read into memory that they share. node:net offers that to sockets that connect (`onread`),
- * not to those that are accepted: for these it allocates 64 kB at each read, the most costly thing about a small request
- * after its system calls. So the socket is built here, of the accepted handle, as net.Server would. Where a later Node.js
- * has changed in that, its own sockets serve, and read into memory of their own.
+ * Has the server's connections read into one shared buffer. node:net offers that to sockets that connect (`onread`),
+ * but not to those that are accepted: for these it allocates 64 kB for each read, which costs more than anything but
+ * the system calls of a small request. So the sockets are built here from the accepted handles, as net.Server does. If
+ * a later Node.js changes this interface, its own sockets are used, and read into memory of their own.
  *
- * @param refused takes the system's error where a connection could not be accepted
+ * @param refused takes the system's error if a connection could not be accepted
  */
 export function onConnection(
   server: Server,
@@ -58,7 +58,7 @@ export function onConnection(
   }
 }
 
-/** A socket that was built elsewhere, such as a TLS connection, as a client's: it reads into memory of its own. */
+/** Makes a client socket of one that was built elsewhere, such as a TLS connection; it reads into memory of its own. */
 export function clientSocketOf(socket: Socket): ClientSocket {
   const client = socket as ClientSocket
   client.descriptor = (socket as Connected)._handle?.fd
@@ -68,8 +68,8 @@ export function clientSocketOf(socket: Socket): ClientSocket {
 }
 
 /**
- * Only TCP knows a reset, and node:net throws for anything else. A TLS connection resets the socket that carries it, and
- * closes with that one; what has no reset at all, such as a Unix socket, closes.
+ * Only TCP has a reset; node:net throws for anything else. A TLS connection resets the socket that carries it, and
+ * closes with that one; a socket without a reset, such as a Unix socket, is just closed.
  */
 function makeResettable(socket: ClientSocket): void {
   const carrier = (socket as Connected)._parent ?? socket
@@ -97,9 +97,9 @@ function read(socket: ClientSocket, size: number): boolean {
   return true
 }
 
-/** Closes a socket at once; the kernel, too, forgets what the client has not read. */
+/** Resets a connection; the kernel, too, drops what the client has not read. */
 export function reset(socket: ClientSocket): void {
-  // Once the end has been sent a reset fails, and leaves the socket's handle open for good (EINVAL, libuv).
+  // After the end has been sent, a reset fails and leaks the socket's handle (EINVAL, libuv).
   if (socket.writableEnded && socket.writableLength === 0) socket.destroy()
   else socket.resetAndDestroy()
 }

@@ -9,13 +9,13 @@ import { Arrival, type ArrivalOwner } from './arrival.ts'
 import { ClientConnection, type ConnectionOwner } from './client-connection.ts'
 import type { ClientSocket } from './client-socket.ts'
 
-/** The connections of clients that a worker serves, as many as there may be. */
+/** The client connections of a worker, up to the limits. */
 export class Clients implements ArrivalOwner, ConnectionOwner {
   readonly #context: WorkerContext
   readonly #scoreboard: Scoreboard
   readonly #worker: number
   readonly #connections = new Set<ClientConnection | Arrival>()
-  /** From this file descriptor on, what is left is kept for connections to servers. */
+  /** File descriptors from this one on are reserved for connections to servers. */
   readonly #fullFrom = fullFrom(openFileLimit())
   #whenGone: (() => void) | undefined
 
@@ -26,7 +26,7 @@ export class Clients implements ArrivalOwner, ConnectionOwner {
     this.#worker = worker
   }
 
-  /** Serves a client that has just connected, or turns it away where there are too many. */
+  /** Serves a client that has just connected, or turns it away if there are too many. */
   accept(socket: ClientSocket, listener: Listener): void {
     const isShort = (socket.descriptor ?? 0) >= this.#fullFrom
     if (isShort) this.#context.notices.shortage('EMFILE')
@@ -94,7 +94,7 @@ export class Clients implements ArrivalOwner, ConnectionOwner {
   }
 }
 
-/** A part of the files that may be open, kept for servers: without them those clients that were let in got no answer. */
+/** Part of the file descriptors is reserved for servers, since accepted clients could not be served without those. */
 function fullFrom(limit: number): number {
   return limit - Math.min(256, Math.max(8, Math.floor(limit / 8)))
 }

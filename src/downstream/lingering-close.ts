@@ -8,14 +8,17 @@ const LINGER = 5000
 /** How long it may go on sending there, in ms (nginx's lingering_time). */
 const LONGEST_LINGER = 30_000
 
-/** Closes a connection: sends what is left to send, then waits for the client to close too, lest it lose the end of the answer. */
+/**
+ * Closes a connection: sends what is left, then waits for the client to close, since a reset could destroy the end of
+ * the response before the client has read it (RFC 9112 §9.6).
+ */
 export class LingeringClose extends Timed {
   readonly #socket: ClientSocket
   readonly #writer: SocketWriter
   readonly #context: WorkerContext
-  /** When the wait for the client's own end is over, in ms on the clock of the deadlines. */
+  /** When to stop waiting for the client to close, in ms on the clock of the deadlines. */
   readonly #until: number
-  /** How far the client had read when the deadline was set. */
+  /** The writer's progress when the deadline was set. */
   #progress = 0
 
   constructor(socket: ClientSocket, writer: SocketWriter, context: WorkerContext) {
@@ -29,7 +32,9 @@ export class LingeringClose extends Timed {
     this.#wait()
   }
 
-  /** The client goes on sending what will not be used: a while for it to notice, since a reset could cost it the answer. */
+  /**
+   * The client still sends, which is ignored. It gets some time to notice, since a reset could destroy the response.
+   */
   heard(): void {
     const { deadlines } = this.#context
     if (this.#writer.unsent > 0) return
@@ -41,7 +46,7 @@ export class LingeringClose extends Timed {
     else reset(this.#socket)
   }
 
-  /** Gives the client as long as ever to read what is unsent; after that, little. */
+  /** Gives the client the usual time to read what is unsent; after that, a short time to close. */
   #wait(): void {
     if (this.#socket.destroyed) return
     const { deadlines, generation } = this.#context

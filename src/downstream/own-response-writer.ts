@@ -3,7 +3,7 @@ import type { Closing } from '../forwarding/forwarded-response.ts'
 import { httpDate } from '../forwarding/http-date.ts'
 import { reasonPhrases } from '../http1/reason-phrase.ts'
 
-/** A response of Limpet's own as HTTP/1.1 sends it. */
+/** A response that Limpet generated, as bytes of HTTP/1.1. */
 export function bytesOf({ status, requestId, lines, fields, body, isToHead }: OwnResponse, closing: Closing): Buffer {
   const head = [
     `HTTP/1.1 ${status} ${reasonPhrases[status] ?? 'Error'}`,

@@ -29,7 +29,7 @@ const nothingUnderstood = {
   userAgentEnd: 0,
 } as const
 
-/** Answers what is no request, after which the connection closes; returns what is recorded of it. */
+/** Answers an invalid request, after which the connection closes; returns the record for observers. */
 export function refuse(
   bytes: Buffer,
   clientAddress: string,
@@ -45,7 +45,7 @@ export function refuse(
   return { ...nothingForwarded, clientAddress, request, startedAt: now(), status, bytesSent }
 }
 
-/** Where the first line of something that may not be text ends, or has gone on for long enough. */
+/** The end of the first line, which may not be text; at most 1,024 bytes. */
 function endOfFirstLine(bytes: Buffer): number {
   const most = Math.min(bytes.length, 1024)
   for (let at = 0; at < most; at++) {

@@ -9,25 +9,25 @@ import type { RequestHead } from '../http1/request-head.ts'
 
 const NOTHING = Buffer.alloc(0)
 
-/** Reads the requests on one HTTP/1 connection of a client: each head, and then its body as far as its exchange wants it. */
+/** Reads the requests on a client's HTTP/1 connection: each head, and its body as far as its exchange wants it. */
 export class RequestReader {
   /** The current request. */
   request: ReceivedRequest | undefined
-  /** Whether the exchange can use more of the body now. */
+  /** Whether the exchange wants more of the body now. */
   isBodyWanted = false
-  /** Whether the client has to go on with the body by itself: it may wait for a 100 (Continue). */
+  /** Whether the client must go on with its body. It need not while it waits for a 100 (Continue). */
   isBodyOwed = false
   /** How many requests have been read. */
   requests = 0
   /** Whether the client will send nothing more. */
   hasEnded = false
   readonly #context: WorkerContext
-  /** What has arrived and has not been taken is in here, from `#at` on. */
+  /** Holds the unread bytes, from `#at` on. */
   #bytes: Buffer = NOTHING
   #at = 0
-  /** What `#bytes` are a view of while they are a head that is incomplete. */
+  /** The memory behind `#bytes` while they are an incomplete head. */
   #incomplete: PendingBytes | undefined
-  /** Reads the body, once that has been asked for. */
+  /** Reads the body, once it is wanted. */
   #body: BodyDecoder | undefined
   #isClosed = false
 
@@ -35,7 +35,7 @@ export class RequestReader {
     this.#context = context
   }
 
-  /** What has arrived and has not been taken. */
+  /** The bytes that have arrived and not been consumed. */
   get unread(): Buffer {
     return this.#bytes.subarray(this.#at)
   }
@@ -44,7 +44,7 @@ export class RequestReader {
     return this.#bytes.length - this.#at
   }
 
-  /** Whether all that has arrived has been taken. */
+  /** Whether all bytes that have arrived have been consumed. */
   get isEmpty(): boolean {
     return this.#at >= this.#bytes.length
   }
@@ -52,7 +52,7 @@ export class RequestReader {
   /**
    * Keeps a copy of bytes that have arrived.
    *
-   * @returns whether reading what there is may come to something
+   * @returns whether it is worth trying to parse what there is
    */
   keep(bytes: Buffer): boolean {
     if (this.#isClosed) return false
@@ -71,10 +71,10 @@ export class RequestReader {
   }
 
   /**
-   * Reads a head, into the context's.
+   * Reads a head into `WorkerContext.requestHead`.
    *
-   * @returns the head; undefined where it is incomplete
-   * @throws MessageError where it breaks the rules
+   * @returns the head; undefined if it is incomplete
+   * @throws MessageError if it is invalid
    */
   readHead(): RequestHead | undefined {
     const { requestHead: head } = this.#context
@@ -91,7 +91,7 @@ export class RequestReader {
     return head
   }
 
-  /** The rest of the head may be long in coming: what there is must not keep alive memory that others share. */
+  /** Moves the incomplete head into memory of its own: it may wait for long, and must not keep a shared slab alive. */
   #awaitRestOfHead(): void {
     if (this.#incomplete !== undefined) return
     this.#incomplete = new PendingBytes(this.unread)
@@ -105,7 +105,7 @@ export class RequestReader {
     if (this.isEmpty) this.#bytes = NOTHING
   }
 
-  /** Asks for the body. Returns whether anything of it is still to come. */
+  /** Asks for the body. Returns whether any of it is still to come. */
   wantBody(form: BodyForm, isOwed: boolean): boolean {
     if (this.#body === undefined) this.#beginBody(this.request!.framing, form)
     this.isBodyWanted = !this.isWhole
@@ -117,58 +117,58 @@ export class RequestReader {
     this.#body = new BodyDecoder(framing, form, this.#limits, 'client')
   }
 
-  /** From here on the body is whatever the client sends, until it ends. */
+  /** From now on, everything that the client sends is body, until it ends. */
   switchProtocols(): void {
     this.#beginBody(UNTIL_CLOSE, 'data')
   }
 
-  /** Of a switched protocol: the client has ended its direction. */
+  /** After a switch of protocols: the client has ended its direction. */
   endBody(exchange: DownstreamUser): void {
     this.#body!.close()
     this.isBodyWanted = false
     exchange.bodyEnded()
   }
 
-  /** Whether nothing of the request is still to come. */
+  /** Whether the whole request has been read. */
   get isWhole(): boolean {
     return this.#body === undefined ? this.request!.framing === 0 : this.#body.done
   }
 
-  /** Whether another request may follow the current one, all of which has been read. */
+  /** Whether another request may follow the current one. False if the current one is not complete. */
   get mayFollow(): boolean {
     const most = this.#limits.requestsPerConnection
     return this.isWhole && (!this.hasEnded || !this.isEmpty) && (most === 0 || this.requests < most)
   }
 
   /**
-   * Whether the client itself has said that nothing follows, so that there is nothing to wait for: a socket loses the end of
-   * an answer only where bytes arrive that nobody has read (nginx lingers, too, only where some have).
+   * Whether the client has announced that no request follows, so that the connection can close without lingering: the
+   * end of a response is only lost if unread bytes arrive (nginx, too, lingers only if some have).
    */
   get isLast(): boolean {
     const { persists, framing } = this.request!
     return !persists && framing === 0 && this.isEmpty
   }
 
-  /** Bytes of data of the body that were handed over. */
+  /** Bytes of the body that were handed over, without framing. */
   get bodyLength(): number {
     return this.#body?.length ?? 0
   }
 
-  /** Hands over what of the unread bytes belongs to the body. */
+  /** Hands over the unread bytes that belong to the body. */
   readBody(exchange: DownstreamUser): void {
     const bytes = this.#bytes
     const end = this.#handOver(exchange, bytes, this.#at)
-    // The connection may have been closed meanwhile, and all of it forgotten.
+    // The connection may have been closed meanwhile, which drops the bytes.
     if (this.#bytes === bytes) this.#takeTo(end)
   }
 
-  /** Hands over what of bytes that have just arrived belongs to the body, without a copy; keeps the rest. */
+  /** Hands over newly arrived bytes that belong to the body, without a copy; keeps the rest. */
   readArrived(exchange: DownstreamUser, bytes: Buffer): void {
     const end = this.#handOver(exchange, bytes, 0)
     if (end < bytes.length) this.keep(bytes.subarray(end))
   }
 
-  /** Returns the offset after the bytes that were taken. */
+  /** Returns the offset after the consumed bytes. */
   #handOver(exchange: DownstreamUser, bytes: Buffer, from: number): number {
     const body = this.#body!
     let end: number
@@ -194,7 +194,7 @@ export class RequestReader {
     this.isBodyWanted = false
   }
 
-  /** Nothing more is read: what arrives is forgotten. */
+  /** Stops reading: what arrives from now on is dropped. */
   close(): void {
     this.#isClosed = true
     this.#bytes = NOTHING

@@ -19,7 +19,10 @@ import { bytesOf } from './own-response-writer.ts'
 export class ResponseWriter {
   /** Whether the connection can serve another request after this one. */
   persists = true
-  /** Whether a response that breaks off shows it by its framing, or its own protocol, if the connection just closes. */
+  /**
+   * Whether the client can tell a truncated response, by its framing or by its own protocol, when the connection just
+   * closes.
+   */
   hasVisibleEnd = false
   /** Whether both sides have switched protocols. */
   isTunnel = false
@@ -27,7 +30,7 @@ export class ResponseWriter {
   readonly #writer: SocketWriter
   /** Bytes of the current response's body, framing included. */
   bytesSent = 0
-  /** Whether the body is to be put into chunks here (RFC 9112 §7.1). */
+  /** Whether the body is chunked here (RFC 9112 §7.1). */
   #makesChunks = false
   #isHttp10 = false
 
@@ -36,7 +39,7 @@ export class ResponseWriter {
     this.#writer = writer
   }
 
-  /** Another request is to be answered. */
+  /** Begins the response to another request. */
   begin({ persists, isHttp10 }: ReceivedRequest): void {
     this.persists = persists
     this.hasVisibleEnd = false
@@ -50,7 +53,7 @@ export class ResponseWriter {
     return this.#isHttp10 ? 'keep-alive' : 'unsaid'
   }
 
-  /** 1xx, for clients that know of it (RFC 9110 §15.2). */
+  /** Writes a 1xx, unless the client speaks HTTP/1.0 (RFC 9110 §15.2). */
   inform(head: ResponseHead, options: ConnectionOptions): void {
     if (!this.#isHttp10) writeResponseHead(this.#context.scratch, head, options, -1, false, 'unsaid')
   }

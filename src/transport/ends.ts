@@ -10,13 +10,13 @@ export interface End {
 
 /** The two ends of a client's connection: its socket's, or those in a PROXY header. */
 export interface Ends {
-  /** Where it comes from. */
+  /** The client's end. */
   readonly source: End
-  /** The address that it was opened to. */
+  /** The end that the client connected to. */
   readonly destination: End
-  /** The destination's port, which is known without a call to the kernel; 0 for none. */
+  /** The destination's port, which needs no system call; 0 for none. */
   readonly port: number
-  /** Whether it is known to have come by TLS. */
+  /** Whether the client is known to have connected by TLS. */
   readonly isSecure: boolean
 }
 
@@ -42,14 +42,14 @@ class SocketEnds implements Ends {
     this.#socket = socket
   }
 
-  /** Looked up only when it is needed: it is a call to the kernel. */
+  /** Looked up only when needed, since it is a system call. */
   get destination(): End {
     return endAt(this.#socket.localAddress, this.port)
   }
 }
 
 function endAt(text = '', port = 0): End {
-  // A zone (`fe80::1%eth0`) only says which of this machine's links an address is reached by.
+  // A zone (`fe80::1%eth0`) only names this machine's link to the address.
   const zone = text.indexOf('%')
   return { address: parseIpAddress(zone < 0 ? text : text.slice(0, zone)) ?? UNKNOWN_ADDRESS, port }
 }

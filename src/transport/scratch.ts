@@ -27,13 +27,13 @@ export class Scratch {
     this.copy(bytes, 0, bytes.length)
   }
 
-  /** Appends text of one byte a character. */
+  /** Appends text, one byte for each character (Latin-1). */
   text(text: string): void {
     this.#reserve(text.length)
     this.length += this.bytes.write(text, this.length, 'latin1')
   }
 
-  /** Writes everything and is empty again. */
+  /** Writes everything, and empties the buffer. */
   flushTo(writer: SocketWriter): void {
     const mayReuse = writer.write(this.bytes.subarray(0, this.length))
     this.length = 0

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net'
 
-/** What a socket belongs to, and is notified of what becomes of it. */
+/** The owner of a socket, which is notified of its events. */
 export interface SocketOwner {
   whenConnected?(): void
-  /** The other side will send nothing more. */
+  /** The other side has closed its sending side. */
   whenEnded(): void
   /** `whenClosed` follows. */
   whenFailed?(error: Error): void
@@ -13,7 +13,10 @@ export interface SocketOwner {
 const owner = Symbol('owner')
 type OwnedSocket = Socket & { [owner]?: SocketOwner }
 
-/** Notifies that object of what becomes of the socket, and its former owner no more. All sockets share their listeners. */
+/**
+ * Makes that object the socket's owner, in place of an earlier one. All sockets share the same listeners, so that none
+ * is created for each.
+ */
 export function own(socket: Socket, by: SocketOwner): void {
   const owned = socket as OwnedSocket
   const isNew = owned[owner] === undefined

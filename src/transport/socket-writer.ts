@@ -1,21 +1,21 @@
 import type { Socket } from 'node:net'
 
-/** Bytes that may wait for one socket before its writer says that it is full. */
+/** How many unsent bytes make a writer full. */
 const ROOM = 64 * 1024
-/** The size of the memory for the first bytes that have to wait. */
+/** The size of the first memory for bytes that must wait. */
 const SMALLEST_QUEUE = 1024
 
 const NOTHING = Buffer.alloc(0)
 
 /** The user of a SocketWriter, which it notifies. */
 export interface WriterOwner {
-  /** Everything written so far has been taken by the kernel. */
+  /** The kernel has taken everything written so far. */
   whenDrained(): void
 }
 
 /**
- * Writes to one socket. What the kernel does not take at once waits here, small writes together in one piece of memory:
- * in the queue of a Node stream each of them would keep alive all of the memory that it is a slice of.
+ * Writes to one socket. What the kernel does not take at once is queued here, with small writes copied together: in a
+ * Node stream's queue, each would keep alive the whole memory that it is a slice of.
  */
 export class SocketWriter {
   readonly #socket: Socket
@@ -24,7 +24,7 @@ export class SocketWriter {
   #isBehind = false
   #queue: Buffer | undefined
   #queued = 0
-  /** Rises whenever the kernel has taken all that was written to the socket: the reader makes progress. */
+  /** Incremented whenever the kernel has taken everything that was written, which shows that the other side reads. */
   progress = 0
 
   constructor(socket: Socket, owner: WriterOwner) {
@@ -50,7 +50,7 @@ export class SocketWriter {
   /**
    * Writes `bytes`, or queues a copy of them.
    *
-   * @returns whether their memory may be reused: false if the socket still needs it
+   * @returns whether their memory may be reused: false while the socket still needs it
    */
   write(bytes: Buffer): boolean {
     if (this.#isBehind) {
@@ -69,7 +69,7 @@ export class SocketWriter {
     this.#socket.end(sent)
   }
 
-  /** An empty write after the others is reported once they have been taken. */
+  /** The callback of an empty write after the others tells when the kernel has taken all of them. */
   #fallBehind(): void {
     this.#isBehind = true
     this.#socket.write(NOTHING, (error) => error ?? this.#catchUp())
