@@ -17,7 +17,7 @@ import { shortageIn } from '../runtime/shortage.ts'
 import { writeChunk, writeLastChunk } from '../transport/chunk.ts'
 import type { ConnectionUser, ServerConnection } from './server-connection.ts'
 
-/** How large a response's head may be. */
+/** The limits of a response's head. */
 const RESPONSE_LIMITS = { headSize: 64 * 1024, headers: 256 }
 
 /** One request and its response on an HTTP/1 connection to a server. */
@@ -30,7 +30,7 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
   #makesChunks = false
   /** Whether all of the request went with its head. */
   #isWhole = false
-  /** Whether all of the request has been written. */
+  /** Whether the whole request has been written. */
   #requestEnded = false
   /** Whether the server has sent anything. */
   #isHeard = false
@@ -183,7 +183,7 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
     this.#user.bodyBytes(bytes, from, to)
   }
 
-  /** @param isClean whether the server sent nothing beyond the response */
+  /** @param isClean whether nothing followed the response */
   #complete(isClean: boolean): void {
     this.#isOver = true
     if (isClean && this.#serverPersists && this.#requestEnded) this.#connection.release()

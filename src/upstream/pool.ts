@@ -3,9 +3,9 @@ import type { KeepAlive } from '../runtime/snapshot.ts'
 /** A connection that has been idle for longer may be half closed already, in ms. */
 const FRESH = 1000
 
-/** A connection that one exchange after another uses. */
+/** A connection that serves one exchange after another. */
 export interface Pooled {
-  /** Exchanges that it has served to the end. */
+  /** The number of exchanges that it has completed. */
   readonly served: number
   /** How long ago it was opened, in ms. */
   readonly age: number
@@ -22,7 +22,7 @@ export interface Pooled {
 /** The idle connections that a worker keeps to one server; the last one put back is the first one taken. */
 export class Pool<Connection extends Pooled> {
   readonly #idle: Connection[] = []
-  /** Where they lead. */
+  /** The server's address. */
   readonly address: string
   #settings: KeepAlive
   #isClosed = false
@@ -72,7 +72,7 @@ export class Pool<Connection extends Pooled> {
     if (index >= 0) this.#idle.splice(index, 1)
   }
 
-  /** Closes those that are idle, and each other one once it is put back. */
+  /** Closes all idle connections, and each other one once it is put back. */
   close(): void {
     this.#isClosed = true
     for (const connection of this.#idle.splice(0)) connection.destroy()

@@ -12,9 +12,9 @@ export interface ConnectionUser {
   connected(): void
   /** Bytes of the response; the next read of any connection overwrites them once this has returned. */
   bytesRead(bytes: Buffer): void
-  /** The kernel has taken all that was written. */
+  /** The kernel has taken everything that was written. */
   drained(): void
-  /** The server closed its side: nothing more will come. */
+  /** The server has closed its sending side. */
   serverEnded(): void
   /** The connection is closed; with the error, if there was one. */
   closed(error: Error | undefined): void
@@ -33,9 +33,9 @@ export class ServerConnection extends Timed implements Pooled, SocketOwner, Writ
   /** Exchanges that it has served to the end. */
   served = 0
   isConnected = false
-  /** A PROXY header that is still to be sent, before anything else. */
+  /** A PROXY header that must be sent before anything else; undefined once it has been. */
   introduction: Buffer | undefined
-  /** When it was put back into its pool. */
+  /** When it was put back into its pool, in ms on the clock of the deadlines. */
   idleSince = 0
   /** The turn of the event loop by which its end would show if the server had closed it after its last response. */
   #settles = 0
@@ -62,7 +62,7 @@ export class ServerConnection extends Timed implements Pooled, SocketOwner, Writ
     this.#user = user
   }
 
-  /** The exchange is over, and the connection may serve another, if nothing of this one is left on it. */
+  /** The exchange is over: returns the connection to its pool, unless bytes are unsent. */
   release(): void {
     if (this.writer.isBehind) return this.destroy()
     this.#user = undefined

@@ -11,7 +11,7 @@ import { Pools } from './pools.ts'
 import { PrivatePools } from './private-pools.ts'
 import { ServerConnection } from './server-connection.ts'
 
-/** The connections of a worker to the servers of one upstream. */
+/** A worker's connections to the servers of one upstream. */
 export class ServerConnections implements ServerStreams {
   readonly #context: WorkerContext
   #settings: Upstream

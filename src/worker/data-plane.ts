@@ -12,11 +12,11 @@ import type { WorkerEvent } from '../runtime/worker-event.ts'
 import type { SampleReport } from '../skew/address-sample.ts'
 import { ServerConnections } from '../upstream/server-connections.ts'
 
-/** Who is told what happens in a data plane. */
+/** Notified of what happens in a data plane. */
 export interface DataPlaneOwner {
   readonly observers: readonly ExchangeObserver[]
   report(event: WorkerEvent): void
-  /** Every client has been served, after `stop`. */
+  /** After `stop`: all client connections are closed. */
   stopped(): void
 }
 
@@ -28,7 +28,7 @@ export class DataPlane {
   readonly #sessions: SessionTable
   readonly #worker: number
   readonly #owner: DataPlaneOwner
-  /** By their names. */
+  /** By upstream name. */
   #groups: ReadonlyMap<string, UpstreamGroup> = new Map()
 
   /** @param worker its slot on the Scoreboard */
@@ -48,13 +48,13 @@ export class DataPlane {
     this.#clients = new Clients(this.#context, scoreboard, worker)
   }
 
-  /** What it serves by. */
+  /** The Snapshot in effect. */
   get snapshot(): Snapshot {
     return this.#context.generation.snapshot
   }
 
   /**
-   * Serves by another Snapshot from now on. What it does not change goes on as it was; exchanges in flight keep the upstream
+   * Puts another Snapshot into effect. What it does not change keeps its state; exchanges in flight keep the upstream
    * that they began with.
    */
   apply(next: Snapshot): void {
@@ -63,7 +63,7 @@ export class DataPlane {
     const groups = next.upstreams.map((upstream) => before.get(upstream.name) ?? this.#groupOf(upstream))
     this.#groups = new Map(groups.map((group) => [group.settings.name, group]))
     this.#context.generation = new Generation(next, groups, this.#context.generation)
-    // Requests that wait may go on at once, by what holds from now on.
+    // Last, since waiting requests may continue at once under the new settings.
     for (const [index, group] of groups.entries()) group.apply(next.upstreams[index]!)
     for (const [name, group] of before) if (!this.#groups.has(name)) group.retire()
   }
@@ -78,12 +78,12 @@ export class DataPlane {
     this.#clients.accept(socket, listener)
   }
 
-  /** A connection could not be accepted for want of something (shortage.ts). */
+  /** A connection could not be accepted because this process ran short of something (shortage.ts). */
   shortage(code: string): void {
     this.#context.notices.shortage(code)
   }
 
-  /** Who has sent requests since the last report, where servers are picked by address. */
+  /** Which addresses have sent requests since the last report, for upstreams whose servers are picked by address. */
   samples(): SampleReport[] {
     return this.#context.generation.groups.flatMap(({ sample }) => sample?.report() ?? [])
   }

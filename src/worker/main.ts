@@ -1,6 +1,6 @@
 /**
- * A worker thread's entry: listens, and runs a data plane. What it says to the control plane is a `WorkerMessage`. It imports what
- * serves and nothing else, so that it is there soon and stays small.
+ * A worker thread's entry: listens, and runs a data plane. It sends `WorkerMessage`s to the control plane. It imports
+ * only what it needs to serve, so that it starts quickly and stays small.
  */
 import { once } from 'node:events'
 import { chmodSync } from 'node:fs'
@@ -15,14 +15,14 @@ import { patched, type SnapshotPatch } from '../runtime/snapshot-patch.ts'
 import { DataPlane } from './data-plane.ts'
 import type { ControlMessage, WorkerMessage, WorkerStart } from './messages.ts'
 
-/** Connections that may wait to be accepted, as far as the system allows. */
+/** How many connections may wait to be accepted; the system may set a lower limit. */
 const BACKLOG = 4096
 
-/** How often the control plane is told who sends the requests, in ms. */
+/** How often the control plane gets the samples of client addresses, in ms. */
 const REPORT_EVERY = 5000
 
-// A few bytes that are kept for long, such as the head of a request that became a WebSocket, keep alive the whole slab that
-// Node cut them from: 64 kB of it by default.
+// A small buffer that is kept for long, such as the head of a request that became a WebSocket, keeps alive the whole
+// slab that Node cut it from, which is 64 kB by default.
 Buffer.poolSize = 8 * 1024
 
 const port = parentPort!
@@ -63,7 +63,7 @@ async function listen(listener: Listener): Promise<Listener> {
   onConnection(
     server,
     (socket) => plane.accept(socket, place),
-    // A client that went away before it was accepted is nobody's shortage.
+    // ECONNABORTED: the client left before it was accepted, which is no shortage.
     (error) => error.code === 'ECONNABORTED' || plane.shortage(error.code ?? error.message),
   )
   const address = server.address()
@@ -71,7 +71,7 @@ async function listen(listener: Listener): Promise<Listener> {
   return place
 }
 
-/** Workers share a port; a Unix socket has room for one of them, so that each takes its turn among the sockets. */
+/** Workers can share a port but not a Unix socket, so each socket is assigned to one worker, in turn. */
 function isMine(listener: Listener): boolean {
   const sockets = snapshot.listeners.filter((each) => 'path' in each)
   return !('path' in listener) || sockets.indexOf(listener) % workers === slot
