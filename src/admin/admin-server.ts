@@ -4,15 +4,15 @@ import { createAdaptorServer } from '@hono/node-server'
 import { adminApi } from './api.ts'
 import type { Subject } from './subject.ts'
 
-/** Where the admin API answers. */
+/** Where the admin API listens. */
 export interface AdminPlace {
   readonly address: string
   readonly port: number
 }
 
-/** The admin API at work, on the main thread. */
+/** The running admin API, on the main thread. */
 export class AdminServer {
-  /** A port 0 has become a real one. */
+  /** With a real port in place of 0. */
   readonly place: AdminPlace
   readonly #server: Server
 
@@ -21,7 +21,7 @@ export class AdminServer {
     this.#server = server
   }
 
-  /** Resolves once it listens; rejects with the system's error where it cannot. */
+  /** Resolves once it listens; rejects with the system's error if it cannot. */
   static async start({ address, port }: AdminPlace, subject: Subject): Promise<AdminServer> {
     const server = createAdaptorServer({ fetch: adminApi(subject).fetch }) as Server
     server.listen({ host: address, port, exclusive: true })
@@ -31,7 +31,7 @@ export class AdminServer {
     return new AdminServer(place, server)
   }
 
-  /** Ends at once: whoever asks is a program that can ask again. */
+  /** Ends at once, without waiting for requests: its clients are programs that can try again. */
   async close(): Promise<void> {
     const closed = once(this.#server, 'close')
     this.#server.close()

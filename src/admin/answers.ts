@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 
-/** What the admin API answers, as schemas: they are its types, and its documentation. */
+/** The admin API's responses as schemas, which are its types and its documentation. */
 
 const Time = z.iso.datetime().openapi({ example: '2026-01-31T12:00:00.000Z' })
 const Count = z.int().min(0)

@@ -31,10 +31,13 @@ const upstreamRoute = createRoute({
   responses: { 200: json(Upstream, 'The upstream.'), 404: json(Problem, 'There is none of that name.') },
 })
 
-/** Names that only this machine has, so that no page in a browser reaches the API through a name of its own. */
+/**
+ * Names of this machine itself. Other names are refused, so that a page in a browser cannot reach the API through a
+ * name of its own (DNS rebinding).
+ */
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i
 
-/** The admin API. It shows no secret, and changes nothing. */
+/** The admin API. It reveals no secret and changes nothing. */
 export function adminApi(subject: Subject): OpenAPIHono {
   const view = new View(subject)
   const api = new OpenAPIHono()

@@ -3,27 +3,27 @@ import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
 import type { Snapshot, Upstream } from '../runtime/snapshot.ts'
 
-/** Something that the operator should know of an upstream. */
+/** Something that the operator should know about an upstream. */
 export interface Warning {
   readonly code: 'skew' | 'panic'
-  /** What it is and how to fix it, as the log has it. */
+  /** What is wrong and how to fix it, in the log's words. */
   readonly message: string
 }
 
-/** A load balancer at work, as the admin API sees it. */
+/** A running load balancer, as the admin API sees it. */
 export interface Subject {
   readonly version: string
   /** In ms since 1970. */
   readonly startedAt: number
-  /** How many workers there are at this moment. */
+  /** The current number of workers. */
   readonly workers: number
-  /** What is served at this moment: another one each time that something was applied. Do not keep it. */
+  /** The current Snapshot. Do not keep it: it is replaced whenever a configuration is applied. */
   readonly snapshot: Snapshot
   readonly scoreboard: Scoreboard
   readonly sessions: SessionTable
   /** Lines of the access log that could not be written, since the start. */
   readonly droppedLogLines: number
   warnings(upstream: Upstream): readonly Warning[]
-  /** Why a server has that trouble; undefined where no cause was given. */
+  /** Why that health bit of a server was set; undefined if no cause was given. */
   causeOf(upstream: string, server: string, bit: HealthBit): string | undefined
 }

@@ -5,13 +5,13 @@ import type { Affinity, Server, Upstream } from '../runtime/snapshot.ts'
 import type { Server as ServerView, Status, Upstream as UpstreamView } from './answers.ts'
 import type { Subject } from './subject.ts'
 
-/** Counting looks at the whole table, so that all who ask within this time, in ms, get the same numbers. */
+/** How long a count of the sessions is reused, in ms, since counting scans the whole table. */
 const COUNTS_KEEP = 1000
 
-/** Makes the admin API's answers out of what the planes share. */
+/** Makes the admin API's responses from the memory that the planes share. */
 export class View {
   readonly #subject: Subject
-  /** By the servers' slots, as the Snapshot of that generation gave them out. */
+  /** By server slot, as of the Snapshot of that generation. */
   #counts: ReadonlyMap<number, SessionCount> = new Map()
   #countedFor = Number.NaN
   #countedAt = Number.NEGATIVE_INFINITY
@@ -75,12 +75,12 @@ export class View {
     }
   }
 
-  /** What checks and traffic have shown of a server. */
+  /** A server's health according to checks and traffic. */
   #healthOf(
     { name, slot, failTimeout, down }: Server,
     upstream: Upstream,
   ): Pick<ServerView['state'], 'health' | 'cause'> {
-    // It is not checked, and what was known before may no longer hold.
+    // A disabled server is not checked, and its last known health may be out of date.
     if (down) return { health: 'unknown', cause: null }
     const { scoreboard } = this.#subject
     const health = scoreboard.servers.health(slot)
@@ -127,7 +127,7 @@ function adminStateOf({ down, drain }: Server): ServerView['state']['admin'] {
   return drain ? 'drain' : 'ready'
 }
 
-/** As the operator's file names it. */
+/** The affinity's name in the configuration file. */
 function nameOf(affinity: Affinity): string {
   return (affinity.type === 'consistent-hash' && affinity.writtenAs) || affinity.type
 }

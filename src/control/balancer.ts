@@ -15,14 +15,14 @@ import { openAccessLog } from './open-access-log.ts'
 import { assemble, type Parts } from './parts.ts'
 import { StateDirectory } from './state-directory.ts'
 
-/** A load balancer at work: what `limpet run` starts and stops. */
+/** A running load balancer: what `limpet run` starts and stops. */
 export class Balancer {
   readonly workers: number
   readonly #parts: Parts
   #config: Config
   #lock: InstanceLock | undefined
   #admin: AdminServer | undefined
-  /** One configuration is handed over after the other. */
+  /** Configurations are handed over one after the other. */
   #handingOver: Promise<unknown> = Promise.resolve()
   #isStopping = false
 
@@ -36,8 +36,9 @@ export class Balancer {
   /**
    * Resolves once every worker listens.
    *
-   * @param firstThread the first worker's, where it was started ahead
-   * @throws ListenError where it cannot; ConfigError where the access log's file cannot be opened
+   * @param firstThread the first worker's thread, if it was started early
+   * @throws ListenError if a worker or the admin API cannot listen; ConfigError if the access log's file cannot be
+   *   opened
    */
   static async start(config: Config, log: Logger, firstThread?: Worker): Promise<Balancer> {
     for (const warning of warningsOf(config)) log.warn(warning)
@@ -60,12 +61,12 @@ export class Balancer {
     return balancer
   }
 
-  /** Where it listens; a port 0 of the configuration has become a real one. */
+  /** The listeners, with real ports in place of 0. */
   get listeners(): readonly Listener[] {
     return this.#parts.supervisor.snapshot.listeners
   }
 
-  /** Where the admin API answers; undefined where it is off. */
+  /** Where the admin API listens; undefined if it is off. */
   get adminPlace(): AdminPlace | undefined {
     return this.#admin?.place
   }
@@ -84,14 +85,14 @@ export class Balancer {
   }
 
   /**
-   * Serves by another configuration from now on; resolves once every worker does. What has not changed goes on as it was, and
-   * exchanges in flight end as they began. If this throws, nothing has changed.
+   * Puts another configuration into effect; resolves once every worker serves it. What has not changed keeps its state,
+   * and exchanges in flight end as they began. If this throws, nothing has changed.
    *
-   * @throws ConfigError where it changes what only a restart can, or there is no room for its servers at present
+   * @throws ConfigError if it changes what only a restart can change, or if there is no room for its servers at present
    */
   async apply(config: Config): Promise<void> {
     const handedOver = this.#handingOver.then(() => this.#handOver(config))
-    // The next one need not wait for workers: it may be what brings them back.
+    // The next configuration does not wait for the workers to acknowledge this one: it may be what brings them back.
     this.#handingOver = handedOver.catch(() => undefined)
     const { generation, acknowledged } = await handedOver
     await acknowledged
@@ -100,7 +101,7 @@ export class Balancer {
     reclaimer.watch()
   }
 
-  /** Has every part take over a configuration, and the workers last. */
+  /** Applies a configuration to every part; the workers are last. */
   async #handOver(config: Config): Promise<{ generation: number; acknowledged: Promise<void> }> {
     const { slots, reclaimer, sessions, health, skew, supervisor } = this.#parts
     this.#assertRunning()
@@ -111,7 +112,7 @@ export class Balancer {
     this.#config = config
     slots.adopt(next)
     this.#warnOfNews(before, config)
-    // Whatever saves sessions, checks servers or counts requests knows a server before a worker sends it the first request.
+    // Sessions, health and skew must know a server before a worker sends it the first request.
     await sessions.apply(config, next)
     this.#assertRunning()
     health.apply(next.upstreams)
@@ -121,7 +122,7 @@ export class Balancer {
     return { generation: next.generation, acknowledged }
   }
 
-  /** The Snapshot that follows the current one; what does not change in it are the same objects. */
+  /** The Snapshot that follows the current one; unchanged parts are the same objects. */
   #next(config: Config): Snapshot {
     const { slots, state, supervisor } = this.#parts
     const { snapshot } = supervisor
@@ -129,7 +130,7 @@ export class Balancer {
     return patched(snapshot, difference(snapshot, { ...compiled, listeners: snapshot.listeners }))
   }
 
-  /** Logs the warnings of a configuration that the one before did not give. */
+  /** Logs the warnings of a configuration that the one before did not cause. */
   #warnOfNews(before: Config, config: Config): void {
     const { state, log } = this.#parts
     const known = new Set([...warningsOf(before), ...warningsOfSecrets(before, state)])
@@ -157,9 +158,9 @@ export class Balancer {
   async stop(): Promise<void> {
     const { reclaimer, sessions, skew, health, supervisor, accessLog } = this.#parts
     this.#isStopping = true
-    // From now on another may take its place.
+    // From now on another process may take its place.
     this.#lock?.release()
-    // What is in flight may take long to finish, and whoever starts the next run need not wait for that.
+    // Exchanges in flight may take long to finish, and the next run should not wait for the sessions until then.
     void sessions.flush()
     await this.#admin?.close()
     reclaimer.close()
@@ -171,7 +172,7 @@ export class Balancer {
   }
 }
 
-/** Shows others that the state directory is in use, and warns where it is by another; undefined where nothing is kept there. */
+/** Marks the state directory as in use, and warns if another Limpet uses it; undefined if nothing is kept there. */
 async function lockState(config: Config, state: StateDirectory, log: Logger): Promise<InstanceLock | undefined> {
   const another = await warningOfAnother(config, state.path)
   if (another !== undefined) log.warn(another)

@@ -4,18 +4,18 @@ import type { Affinity, Balance, HashKey, SessionSource } from '../runtime/snaps
 
 const sameSites = { lax: 'Lax', strict: 'Strict', none: 'None' } as const
 
-/** After how long an address without requests is no session any more, where nobody set an affinity, in ms. */
+/** After how long without requests an address no longer counts as a session, if no affinity is configured, in ms. */
 const ADDRESS_IDLE = 3_600_000
 
 /**
- * What addresses are to a policy that ties them to servers: sessions, which go where the policy says anyway, and are
- * counted.
+ * The affinity of a policy that ties addresses to servers. It only counts their sessions: the policy sends them to the
+ * same servers anyway.
  */
 export function impliedAffinity(balance: Balance): Affinity | undefined {
   return balance.type === 'ip-hash' ? { type: 'ip-hash', idle: ADDRESS_IDLE, onLost: 'move' } : undefined
 }
 
-/** What workers are told of an affinity: kinds that differ only in how they are written have become one. */
+/** The affinity as workers get it: kinds that differ only in how they are configured become one. */
 export function compileAffinity(
   affinity: Configured,
   instance: string,
@@ -68,7 +68,7 @@ function asStep(segment: string): string {
   return segment.startsWith(':') ? ':' : asBytes(segment)
 }
 
-/** The data plane reads a request as bytes, one character each; beyond ASCII a text is its UTF-8. */
+/** Text as the data plane reads it from requests: one character for each byte of its UTF-8. */
 export function asBytes(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1')
 }

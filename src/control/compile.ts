@@ -7,11 +7,11 @@ import { asBytes, compileAffinity, impliedAffinity } from './compile-affinity.ts
 import type { SlotBook } from './slot-book.ts'
 
 /**
- * Makes the Snapshot that workers serve by, out of what the operator wrote. Changes nothing.
+ * Compiles the configuration to the Snapshot for the workers, without side effects.
  *
- * @param slots where its names have their slots, or get them once the Snapshot is adopted
- * @param secret gives what cookies are signed with that have no secret of their own
- * @throws ConfigError where too few slots are free
+ * @param slots gives names their slots; new names get theirs once the Snapshot is adopted
+ * @param secret gives the secret for cookies that have none of their own
+ * @throws ConfigError if too few slots are free
  */
 export function compile(config: Config, generation: number, slots: SlotBook, secret: () => string): Snapshot {
   const planned = slots.plan(config.upstreams)
@@ -78,7 +78,7 @@ function compileServer(server: ConfiguredServer, slot: number): Server {
   }
 }
 
-/** Whether the client's address alone says where requests go. */
+/** Whether the client's address alone decides where requests go. */
 function isByAddress(tie: Affinity | Balance): boolean {
   return tie.type === 'ip-hash' || ('key' in tie && tie.key.from === 'address')
 }
@@ -87,7 +87,7 @@ function skewLimit({ share, minRequests }: NonNullable<Config['upstreams'][numbe
   return { ...(share !== undefined && { share: share / 100 }), minRequests }
 }
 
-/** One route for each of the hosts and paths that a configured route lists, and one for each redirect to a folder. */
+/** One route for each host and path of a configured route, and one for each redirect to a folder. */
 function expand(route: Config['routes'][number], upstream: number): Route[] {
   const hosts = route.hosts.length === 0 ? [undefined] : route.hosts
   return hosts.flatMap((host) =>

@@ -4,18 +4,21 @@ import { hasEnded } from './process-identity.ts'
 import { parseHead, RECORD, readRecord, type SessionFileHead } from './session-file.ts'
 import type { StateDirectory } from './state-directory.ts'
 
-/** So many records are read at once: about a millisecond's work. */
+/** How many records are read at once: about a millisecond's work. */
 const RECORDS_AT_ONCE = 1024
-/** The head grows with the names of the servers. */
+/** The maximum size of the head, which grows with the names of the servers. */
 const LONGEST_HEAD = 16 * 1024 * 1024
 
-/** A run of the program that began before this one and may go on for a while: what it has saved, and what it still saves. */
+/**
+ * The sessions of an earlier run of the program, which may still be running: reads what it has saved, and what it still
+ * saves.
+ */
 export class EarlierRun {
   readonly name: string
   readonly #directory: StateDirectory
-  /** Whether all that it saved has been read, and it saves nothing more. */
+  /** Whether everything that it saved has been read, and it saves nothing more. */
   isOver = false
-  /** Whether its file is one of ours. */
+  /** Whether its file has the format of Limpet's session files. */
   isReadable = true
   readonly #path: string
   readonly #slotsOf: (head: SessionFileHead) => readonly (number | undefined)[]
@@ -27,7 +30,9 @@ export class EarlierRun {
   #head: SessionFileHead | undefined
   #slots: readonly (number | undefined)[] = []
 
-  /** @param slotsOf for each server of a head the slot that it has here; undefined where its sessions mean nothing here */
+  /**
+   * @param slotsOf gives the slot in this run for each server of a head; undefined if its sessions cannot be used here
+   */
   constructor(
     directory: StateDirectory,
     name: string,
@@ -39,11 +44,11 @@ export class EarlierRun {
     this.#slotsOf = slotsOf
   }
 
-  /** Reads some of what has been saved since the last call; returns whether there may be more by now. */
+  /** Reads part of what has been saved since the last call; returns whether there may be more by now. */
   read(take: (session: SavedSession) => void): boolean {
     try {
       if (this.isOver || (this.#file === undefined && !this.#open())) return false
-      // Asked before the last look at the file, after which nothing can have come then.
+      // Checked before the last read, since after the end of the run nothing more is written.
       const isComplete = this.#head!.isComplete || (this.#head!.writer !== undefined && hasEnded(this.#head!.writer))
       if (this.#readRecords(take)) return true
       if (statSync(this.#path).ino !== this.#inode) return this.#open()
@@ -55,7 +60,7 @@ export class EarlierRun {
     }
   }
 
-  /** Asks again which slots its servers have here. */
+  /** Looks up again which slots its servers have in this run. */
   remap(): void {
     if (this.#head !== undefined) this.#slots = this.#slotsOf(this.#head)
   }
@@ -67,7 +72,7 @@ export class EarlierRun {
     this.#file = undefined
   }
 
-  /** Begins with the file that stands under the name now. */
+  /** Opens the file that has the name now. */
   #open(): boolean {
     if (this.#file !== undefined) closeSync(this.#file)
     this.#file = undefined
@@ -81,7 +86,7 @@ export class EarlierRun {
     return true
   }
 
-  /** A file that cannot be read today (the system's error) is left for later; one that is gone or none of ours is not. */
+  /** After a system error, the file is tried again later. A file that is gone or malformed is given up. */
   #failed({ code, message }: NodeJS.ErrnoException): void {
     if (code !== undefined && code !== 'ENOENT') {
       if (!this.#hasWarned) this.#directory.warn(`cannot read ${this.#path}: ${message}`)

@@ -5,11 +5,11 @@ import { describeShortage } from '../runtime/shortage.ts'
 import type { WorkerEvent } from '../runtime/worker-event.ts'
 import { placeOf } from './place.ts'
 
-/** Writes what happens in workers to the program's log, as far as nobody else does (health/ writes what becomes of servers). */
+/** Writes workers' events to the program's log, except for those about servers' health, which health/ writes. */
 export class EventLog {
   readonly #log: Logger
   readonly #shortages = new OccasionalNotices()
-  /** Names of cookies, each of which is reported once. */
+  /** Names of cookies that have been reported: each is reported once. */
   readonly #contested = new Set<string>()
 
   constructor(log: Logger) {
@@ -39,7 +39,7 @@ export class EventLog {
     }
   }
 
-  /** A worker or a health check ran short of something of this process's own. */
+  /** A worker or a health check ran short of something that belongs to this process, such as file descriptors. */
   shortage(code: string): void {
     if (this.#shortages.due(code, now()) > 0) this.#log.warn(`${describeShortage(code)}. No server is blamed.`)
   }

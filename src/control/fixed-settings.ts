@@ -5,7 +5,7 @@ import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
 import { MAX_WORKERS } from '../runtime/bounds.ts'
 
-/** Settings that only a restart can change, by their keys: the value that counts. */
+/** Settings that only a restart can change: by key, the effective value. */
 const fixedSettings: Readonly<Record<string, (config: Config) => unknown>> = {
   listeners: ({ listeners }) => listeners,
   workers: workersOf,
@@ -15,12 +15,12 @@ const fixedSettings: Readonly<Record<string, (config: Config) => unknown>> = {
   'accessLog.file': ({ accessLog }) => accessLog.file,
 }
 
-/** How many workers there are to be. */
+/** The number of workers to run. */
 export function workersOf({ workers }: Config): number {
   return workers ?? Math.min(availableParallelism(), MAX_WORKERS)
 }
 
-/** Where the admin API is to answer; undefined for nowhere. */
+/** Where the admin API is to listen; undefined for nowhere. */
 export function adminOf({ admin }: Config) {
   return admin === 'off' ? undefined : admin
 }

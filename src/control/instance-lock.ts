@@ -6,13 +6,13 @@ import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
 import { makeDirectory } from './state-directory.ts'
 
-/** How long another Limpet has to say its process id, in ms. */
+/** How long another Limpet may take to send its process id, in ms. */
 const PATIENCE = 1000
 
 /**
- * Shows other Limpets on this machine that the state directory is in use under an instance: a Unix socket in it, on which the
- * process listens and says its id. That of a dead process refuses connections, so that nothing goes by a process id that may
- * be another's by now, or another container's.
+ * Shows other Limpets on this machine that the state directory is in use under an instance name: a Unix socket in it,
+ * on which the process listens and sends its id. The socket of a dead process refuses connections, so that no stored
+ * process id is needed, which might by now be another process's, or one in another container.
  */
 export class InstanceLock {
   readonly #server: Server
@@ -21,7 +21,7 @@ export class InstanceLock {
     this.#server = server
   }
 
-  /** Undefined where another Limpet holds it, or the directory takes no sockets. */
+  /** Undefined if another Limpet holds it, or no socket can be created in the directory. */
   static async take(config: Config, directory: string): Promise<InstanceLock | undefined> {
     const path = pathOf(config, directory)
     try {
@@ -44,7 +44,7 @@ export class InstanceLock {
   }
 }
 
-/** A warning of another Limpet that uses the state directory under the same instance; undefined where there is none. */
+/** A warning if another Limpet uses the state directory under the same instance name; undefined if none does. */
 export async function warningOfAnother(config: Config, directory: string): Promise<string | undefined> {
   const holder = keepsState(config) ? await holderOf(pathOf(config, directory)) : undefined
   if (holder === undefined) return undefined
@@ -73,7 +73,7 @@ async function listen(path: string): Promise<Server> {
   return server.unref()
 }
 
-/** Who listens there, in words; undefined for nobody. */
+/** The process that listens there, in words; undefined for none. */
 function holderOf(path: string): Promise<string | undefined> {
   const socket = connect(path)
   return new Promise<string | undefined>((resolve) => {

@@ -5,11 +5,14 @@ interface KeptServer {
   readonly slot: number
   readonly upstream: string
   readonly name: string
-  /** Whether ids of its sessions are made under the table's key, so that they mean nothing under another. */
+  /** Whether the ids of its sessions are hashed under the table's key, so that they cannot be used under another. */
   readonly isKeyed: boolean
 }
 
-/** The servers whose sessions are kept: their slots in the session table, and their places in the list of a file's head. */
+/**
+ * The servers whose sessions are saved: their slots in the session table, and their indices in the list in a file's
+ * head.
+ */
 export class KeptServers {
   readonly #servers: readonly KeptServer[]
   readonly #places: ReadonlyMap<number, number>
@@ -28,7 +31,7 @@ export class KeptServers {
     return new KeptServers(servers, new Map(servers.map(({ slot }, place) => [slot, place])))
   }
 
-  /** As the head of a file lists them. */
+  /** The list for a file's head. */
   get names(): SessionFileHead['servers'] {
     return this.#servers.map(({ upstream, name }) => [upstream, name] as const)
   }
@@ -37,12 +40,15 @@ export class KeptServers {
     return this.#places.keys()
   }
 
-  /** The place in the list of the server in that slot; undefined if its sessions are not kept. */
+  /** The index in the list of the server in that slot; undefined if its sessions are not saved. */
   placeOf(slot: number): number | undefined {
     return this.#places.get(slot)
   }
 
-  /** The same list, but only those servers have their slots that have them in the other one too: a slot may be another server's. */
+  /**
+   * The same list, but slots are kept only of servers that have the same slot in the other list, too: a slot may have
+   * passed to another server.
+   */
   among(other: KeptServers): KeptServers {
     const names = new Map(other.#servers.map((server) => [server.slot, server]))
     const isStillThere = ([slot, place]: readonly [slot: number, place: number]) => {
@@ -64,7 +70,7 @@ export class KeptServers {
     )
   }
 
-  /** For each server of a head the slot that it has here; undefined if its sessions mean nothing here. */
+  /** For each server of a head, its slot in this run; undefined if its sessions cannot be used here. */
   slotsOf({ servers, ids }: SessionFileHead, ownIds: string): (number | undefined)[] {
     const slots = new Map<string, number>()
     for (const { upstream, name, slot, isKeyed } of this.#servers) {

@@ -8,12 +8,15 @@ import { keepsState } from './instance-lock.ts'
 import { SessionStore } from './session-store.ts'
 import type { StateDirectory } from './state-directory.ts'
 
-/** The sessions of a run: the table that all threads share, and the file that they come from and go to. */
+/** The sessions of a run: the table that all threads share, and the file that they are saved in and loaded from. */
 export class KeptSessions {
   readonly table: SessionTable
   readonly #state: StateDirectory
   readonly #log: Logger
-  /** Undefined while there is nothing to keep: addresses that only a policy ties to servers go where they went anyway. */
+  /**
+   * Undefined while there is nothing to save: addresses that only a policy ties to servers need no saving, since the
+   * policy would send them to the same servers again.
+   */
   #store: SessionStore | undefined
 
   constructor(config: Config, state: StateDirectory, log: Logger) {
@@ -23,9 +26,9 @@ export class KeptSessions {
   }
 
   /**
-   * Takes the idle limits and the servers from the Snapshot of that configuration. With the first one that has sessions to keep,
-   * takes in those of an earlier run; if that is not the run's first Snapshot, without those whose ids were made under a key
-   * (session-file.ts), since the table has another key by then.
+   * Takes over the idle limits and the servers of the Snapshot of that configuration. With the first one that has
+   * sessions to save, loads those of an earlier run. If that is not the run's first Snapshot, sessions whose ids were
+   * hashed under the table's key are not loaded (session-file.ts), since the table has another key by then.
    */
   async apply(config: Config, { upstreams }: Snapshot): Promise<void> {
     this.table.heed(upstreams)
@@ -51,18 +54,18 @@ export class KeptSessions {
   }
 }
 
-/** Those whose affinity the operator has written. */
+/** The upstreams with a configured affinity. */
 function keptUpstreams(config: Config, upstreams: readonly Upstream[]): readonly Upstream[] {
   const names = new Set(config.upstreams.flatMap(({ name, affinity }) => (affinity === undefined ? [] : name)))
   return upstreams.filter(({ name }) => names.has(name))
 }
 
-/** What ids of sessions that are kept are hashed under: the same in the next run. */
+/** The key under which ids of saved sessions are hashed; the same in the next run. */
 function sessionKey(state: StateDirectory): Uint8Array {
   return createHmac('sha256', state.secret()).update('limpet session ids 1').digest().subarray(0, SIP_KEY_SIZE)
 }
 
-/** Warnings of cookies that are signed with a secret which no other replica has: one for each upstream. */
+/** Warnings about cookies that are signed with a secret that no other replica has: one for each upstream. */
 export function warningsOfSecrets({ upstreams }: Config, state: StateDirectory): string[] {
   const secret = state.holds('secret') ? `${state.path}/secret` : 'one that lasts as long as this run'
   return upstreams

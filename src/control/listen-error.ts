@@ -1,11 +1,11 @@
 import type { Listener, PortListener } from '../runtime/snapshot.ts'
 import { placeOf } from './place.ts'
 
-/** The program cannot listen where it was told to. The message says why, and what would help. */
+/** Limpet cannot listen where the configuration says. The message says why, and how to fix it. */
 export class ListenError extends Error {
   override readonly name = 'ListenError'
 
-  /** @param purpose who is to be reached there, where that is not clients */
+  /** @param purpose what listens there, if not for clients */
   constructor(listener: Listener, code: string, detail: string, purpose = '') {
     const place = placeOf(listener) + (purpose && ` for ${purpose}`)
     const reason =
@@ -37,7 +37,7 @@ function reasonOfSocket(code: string, detail: string): string {
       return 'another program listens there; stop it, or choose another path in the file'
     case 'ENOTSOCK':
       return 'a file that is not a socket is there; remove it, or choose another path in the file'
-    // Node.js says so of a directory that is missing, too.
+    // Node.js also reports this for a missing directory.
     case 'EACCES':
       return 'there is no such directory, or it cannot be written; make it, or choose another path in the file'
     default:

@@ -9,7 +9,7 @@ import { STANDARD_OUTPUT } from '../observability/outlet.ts'
  * Opens the access log.
  *
  * @param file undefined for standard output
- * @throws ConfigError where the file cannot be opened
+ * @throws ConfigError if the file cannot be opened
  */
 export function openAccessLog(file: string | undefined, log: Logger): LogFile {
   try {

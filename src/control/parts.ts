@@ -12,7 +12,7 @@ import { SlotReclaimer } from './slot-reclaimer.ts'
 import type { StateDirectory } from './state-directory.ts'
 import { Supervisor } from './supervisor.ts'
 
-/** What a balancer consists of. */
+/** The parts of a balancer. */
 export interface Parts {
   readonly log: Logger
   readonly state: StateDirectory
@@ -26,7 +26,10 @@ export interface Parts {
   readonly supervisor: Supervisor
 }
 
-/** Makes the parts of a balancer for its first Snapshot, each told what it wants to hear of; nothing runs yet. */
+/**
+ * Makes the parts of a balancer for its first Snapshot, and connects each to the events that it needs; nothing runs
+ * yet.
+ */
 export async function assemble(config: Config, state: StateDirectory, accessLog: LogFile, log: Logger): Promise<Parts> {
   const slots = new SlotBook()
   const snapshot = compile(config, 1, slots, () => state.secret())

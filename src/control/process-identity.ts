@@ -1,11 +1,11 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 
-/** A process, as another one can tell whether it is still there: ids alone are given to others once it has ended. */
+/** Identifies a process, so that another one can tell whether it still runs: a process id alone is reused. */
 export interface ProcessIdentity {
   readonly pid: number
-  /** When it began, in ticks since the system did; empty where the system does not say. */
+  /** When it started, in clock ticks since the system's start; empty if the system does not say. */
   readonly began: string
-  /** Which boot of the system, and which container's ids: in another one, the same id is another process. */
+  /** The boot of the system, and the namespace of process ids: under another, the same id is another process. */
   readonly boot: string
   readonly namespace: string
 }
@@ -14,7 +14,7 @@ export function ownIdentity(): ProcessIdentity {
   return { pid: process.pid, began: beginOf(process.pid), boot: bootOfSystem(), namespace: ownNamespace() }
 }
 
-/** Whether a process is certainly no more. Of one in another container nobody can tell. */
+/** Whether a process has certainly ended. False for one in another container, whose state is unknown. */
 export function hasEnded({ pid, began, boot, namespace }: ProcessIdentity): boolean {
   if (boot !== bootOfSystem()) return true
   if (namespace !== ownNamespace()) return false
@@ -27,7 +27,10 @@ export function hasEnded({ pid, began, boot, namespace }: ProcessIdentity): bool
   }
 }
 
-/** The 22nd field of Linux's /proc/PID/stat (proc_pid_stat); the second is a name in parentheses, which may hold anything. */
+/**
+ * The start time: the 22nd field of Linux's /proc/PID/stat (proc_pid_stat). The second field is a name in parentheses,
+ * which may contain anything.
+ */
 function beginOf(pid: number): string {
   const stat = orEmpty(() => readFileSync(`/proc/${pid}/stat`, 'latin1'))
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''

@@ -2,31 +2,34 @@ import type { SavedSession } from '../runtime/session-table/session-entries.ts'
 import type { ProcessIdentity } from './process-identity.ts'
 
 /**
- * A file of sessions: a line that says what it is, a line of JSON, the `SessionFileHead`, then records of 20 bytes. Records
- * are appended, and a later one of a session counts. A last record that is not whole is none.
+ * A file of sessions: a line with its format, a line of JSON (the `SessionFileHead`), then records of 20 bytes. Records
+ * are appended, and a session's last record counts. An incomplete record at the end is ignored.
  */
 
-/** What a file begins with, of either version. In the first, the head is the list of servers alone. */
+/** The first line in each version. In version 1, the head is only the list of servers. */
 const MAGIC = ['limpet sessions 1\n', 'limpet sessions 2\n'] as const
 const MAGIC_SIZE = MAGIC[0].length
 
-/** A session in the file: five numbers of 32 bits. */
+/** The size of a record: five numbers of 32 bits. */
 export const RECORD = 20
 
-/** In a record's third number: the server's place in the head; a removed session; s between asked for and seen, above. */
+/**
+ * In a record's third number: the server's index in the head; whether the session was removed; and, above them, how
+ * many seconds lie between `askedAt` and `seenAt`.
+ */
 const SERVER = 0x3fff
 const REMOVED = 0x8000
 const ASKED_SHIFT = 16
 const LONGEST_ASKED = 0xffff
 
 export interface SessionFileHead {
-  /** The servers that records count by, as upstream and name. */
+  /** The servers that records refer to by index, as upstream and name. */
   readonly servers: readonly (readonly [upstream: string, server: string])[]
-  /** Stands for the key that ids were made under; undefined in a file of before there was one. */
+  /** Identifies the key under which ids were hashed; undefined in older files. */
   readonly ids?: string
-  /** Who writes the file; undefined in a file of before that was noted. */
+  /** The process that writes the file; undefined in older files. */
   readonly writer?: ProcessIdentity
-  /** Whether nothing more comes. */
+  /** Whether no more records will be appended. */
   readonly isComplete: boolean
 }
 
@@ -35,10 +38,11 @@ export function formatHead(head: SessionFileHead): Buffer {
 }
 
 /**
- * Reads the head of a file, whose first bytes these are.
+ * Reads the head of a file.
  *
- * @returns the head and where the records begin; undefined where more bytes are needed
- * @throws Error where this is no file of sessions
+ * @param bytes the first bytes of the file
+ * @returns the head and where the records begin; undefined if more bytes are needed
+ * @throws Error if this is not a file of sessions
  */
 export function parseHead(bytes: Buffer): { head: SessionFileHead; length: number } | undefined {
   const version = MAGIC.indexOf(bytes.toString('latin1', 0, MAGIC_SIZE) as (typeof MAGIC)[number]) + 1
@@ -52,7 +56,7 @@ export function parseHead(bytes: Buffer): { head: SessionFileHead; length: numbe
   return { head, length: end + 1 }
 }
 
-/** @param server the place of the session's server in the head */
+/** @param server the index of the session's server in the head */
 export function writeRecord(bytes: Buffer, at: number, session: SavedSession, server: number): void {
   const { high, low, seenAt, begunAt, askedAt = seenAt, isRemoved } = session
   const asked = Math.max(0, Math.min(seenAt - askedAt, LONGEST_ASKED))
@@ -64,8 +68,8 @@ export function writeRecord(bytes: Buffer, at: number, session: SavedSession, se
 }
 
 /**
- * The session of a record, `server` being a place in the head; undefined where the record is none: a page that a power cut
- * kept from the disk is read as zeros.
+ * The session of a record, with `server` as an index into the head; undefined if the record is empty: a page that was
+ * not written before a power cut is read as zeros.
  */
 export function readRecord(bytes: Buffer, at: number): SavedSession | undefined {
   const low = bytes.readInt32LE(at + 4)

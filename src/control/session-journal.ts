@@ -1,12 +1,12 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import type { StateDirectory } from './state-directory.ts'
 
-/** A file may grow by so much, in bytes, and by its size when it was written whole, before it is written whole again. */
+/** By how many bytes, besides its size after the last rewrite, a file may grow before it is rewritten. */
 const LEAST_GROWTH = 1_048_576
 
 /**
- * The file that a process writes its sessions to: all of them at once, then each change at its end, until there are so many
- * changes that it is better written whole again. Nobody else writes to it.
+ * The file in which a process saves its sessions: it writes all of them, then appends each change, until there are so
+ * many changes that the file is better rewritten. No other process writes to it.
  */
 export class SessionJournal {
   readonly name: string
@@ -26,12 +26,12 @@ export class SessionJournal {
     return this.#file !== undefined
   }
 
-  /** Whether all sessions are to be written, and not changes only. */
+  /** Whether the file must be rewritten with all sessions, rather than appended to. */
   get isDue(): boolean {
     return this.#file === undefined || this.#length > 2 * this.#wholeLength + LEAST_GROWTH
   }
 
-  /** Replaces the file whole, or not at all, and has it on the disk; returns whether it did. */
+  /** Replaces the file, entirely or not at all, and brings it to the disk; returns whether it did. */
   async rewrite(pieces: AsyncIterable<Uint8Array>): Promise<boolean> {
     if (!(await this.#directory.writePieces(this.name, pieces))) return false
     await this.close()
@@ -45,13 +45,13 @@ export class SessionJournal {
   }
 
   /**
-   * Adds changes at the end; returns whether it could. If not, the file is to be written whole: nobody knows how much of
-   * them is in it, or whether there still is a file.
+   * Appends changes; returns whether that succeeded. If not, the file must be rewritten: it may hold any part of them,
+   * or be gone.
    */
   async append(bytes: Uint8Array): Promise<boolean> {
     try {
       const file = this.#file!
-      // A later run that has taken everything over may have removed it.
+      // A later run that has taken over all sessions may have removed the file.
       if ((await file.stat()).nlink === 0) return await this.#lost()
       const { bytesWritten } = await file.write(bytes, 0, bytes.length, this.#length)
       if (bytesWritten < bytes.length) throw new Error('no space is left')

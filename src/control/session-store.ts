@@ -12,42 +12,43 @@ import { formatHead, RECORD, type SessionFileHead, writeRecord } from './session
 import { SessionJournal } from './session-journal.ts'
 import type { StateDirectory } from './state-directory.ts'
 
-/** How often changes are appended, and those of earlier runs read, in ms: what a crash may lose. */
+/** How often changes are appended, and those of earlier runs read, in ms: a crash may lose as much. */
 const TURN = 50
-/** How long to wait after a save that failed. */
+/** How long to wait after a failed save, in ms. */
 const PAUSE = 5000
-/** How often what was appended is also brought to the disk, in ms: what a power cut may lose. */
+/** How often appended changes are flushed to the disk, in ms: a power cut may lose as much. */
 const SYNC_EVERY = 5000
-/** So many records are appended at once: about a millisecond's work. */
+/** How many records are appended at once: about a millisecond's work. */
 const RECORDS_AT_ONCE = 1024
-/** A file that was last written to so long ago, in ms, and is not finished, never will be. */
+/** An unfinished file that was not written to for this long, in ms, is abandoned. */
 const LONGEST_WRITE = 60_000
-/** Earlier runs of which nobody can tell whether they have ended are read for as long as there are no more of them. */
+/** How many earlier runs are followed when it is unknown whether they have ended. */
 const MAX_EARLIER_RUNS = 8
 
 /**
- * Keeps the sessions of upstreams with an affinity across a restart, by the names of their servers. Each run of the program
- * has a file of its own in the state directory, named after the places to listen on; no other run writes to it. A run takes
- * in the files that it finds, and what their owners still append for as long as they finish what they have in hand; of
- * a session of both, what happened last counts. Once all of a file is in its own one and its owner has ended, it removes it.
+ * Keeps the sessions of upstreams with an affinity across a restart, by the names of their servers. Each run of the
+ * program has its own file in the state directory, named after its listeners; no other run writes to it. A run reads
+ * the files that it finds, and what their owners still append while they finish their exchanges in flight. If both have
+ * the same session, its latest state counts. Once the run's own file has everything from another file, and that file's
+ * owner has ended, the run removes the other file.
  */
 export class SessionStore {
   readonly #sessions: SessionTable
   readonly #directory: StateDirectory
   #servers: KeptServers
-  /** Those in the head of the journal's file, into which its records hold indices. */
+  /** The servers in the head of the journal's file; its records hold indices into this list. */
   #serversOfFile: KeptServers
   readonly #place: string
   readonly #ids: string
   readonly #journal: SessionJournal
   #earlier: EarlierRun[] = []
-  /** Files that are no longer needed once the journal has what was read from them. */
+  /** Files that have been read completely. They are removed once the journal has saved what was read. */
   #merged: string[] = []
   readonly #memory = Buffer.allocUnsafe(RECORDS_AT_ONCE * RECORD)
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
   #syncedAt = 0
-  /** One step after the other. */
+  /** Steps run one after the other. */
   #work: Promise<unknown> = Promise.resolve()
 
   constructor(
@@ -65,7 +66,7 @@ export class SessionStore {
     this.#turnIn(TURN)
   }
 
-  /** Takes in what earlier runs have saved; returns how many sessions go on, on servers that are still there. */
+  /** Loads what earlier runs have saved; returns how many live sessions there are, on servers that still exist. */
   load(): number {
     const now = wallSeconds()
     this.#removeUnfinished()
@@ -79,7 +80,7 @@ export class SessionStore {
     for (const run of going.slice(0, -MAX_EARLIER_RUNS)) run.close()
     this.#earlier = runs
     this.#retire()
-    // All of it is written as this run's own at once.
+    // Everything will be saved as this run's own in the next turn.
     this.#sessions.saved.forgetNews()
     this.#sessions.saved.giveBackChange()
     const counts = [...this.#sessions.count(this.#servers.slots, now).values()]
@@ -87,8 +88,8 @@ export class SessionStore {
   }
 
   /**
-   * Keeps the sessions of these upstreams from now on. If the list of servers has changed, the file is rewritten, since its records
-   * hold indices into the list; until then, the records that are appended refer to the list that is in the file.
+   * Saves the sessions of these upstreams from now on. If the list of servers has changed, the file is rewritten, since
+   * its records hold indices into the list; until then, appended records refer to the list in the file.
    */
   async apply(upstreams: readonly Upstream[]): Promise<void> {
     await this.#enqueue(async () => {
@@ -104,7 +105,7 @@ export class SessionStore {
     return this.#serversOfFile.isSame(this.#servers)
   }
 
-  /** Saves what has changed so far, and resolves once it would outlive a power cut. */
+  /** Saves the changes so far, and resolves once they would survive a power cut. */
   flush(): Promise<unknown> {
     return this.#enqueue(async () => {
       await this.#turn()
@@ -140,7 +141,7 @@ export class SessionStore {
     this.#timer.unref()
   }
 
-  /** Returns whether there is nothing that is still to be saved. */
+  /** Returns whether everything has been saved. */
   async #turn(): Promise<boolean> {
     await this.#readEarlier()
     if (this.#sessions.saved.takeChange() && !(await this.#save())) {
@@ -167,7 +168,7 @@ export class SessionStore {
   async #save(): Promise<boolean> {
     if (!this.#journal.isDue && this.#isListWritten && (await this.#append())) return true
     if (await this.#rewrite(false)) return true
-    // While that fails, changes still go to the end of the file as it is.
+    // While the rewrite fails, changes are still appended to the old file.
     if (!this.#journal.isDue) await this.#append()
     return false
   }
@@ -178,7 +179,7 @@ export class SessionStore {
     return isWritten
   }
 
-  /** Takes in what earlier runs have saved since the last turn. */
+  /** Merges what earlier runs have saved since the last turn. */
   async #readEarlier(): Promise<void> {
     if (this.#earlier.length === 0) return
     const now = wallSeconds()
@@ -188,7 +189,7 @@ export class SessionStore {
     this.#retire()
   }
 
-  /** Sets apart the runs of which nothing more comes. */
+  /** Moves the runs that are over from `#earlier` to `#merged`. */
   #retire(): void {
     this.#merged.push(...this.#earlier.filter(({ isOver }) => isOver).map(({ name }) => name))
     this.#earlier = this.#earlier.filter(({ isOver }) => !isOver)
@@ -199,7 +200,7 @@ export class SessionStore {
     this.#merged = []
   }
 
-  /** What has changed since this was asked last, so much at once as the memory for records takes. */
+  /** The changes since the last call, in batches that fit the memory for records. */
   async *#news(): AsyncGenerator<readonly SavedSession[]> {
     const now = wallSeconds()
     let sessions: SavedSession[] = []
@@ -215,12 +216,12 @@ export class SessionStore {
   }
 
   /**
-   * A whole file, in pieces whose memory serves again for the next one; between them others have their turn. What changes
-   * meanwhile goes to the end of the file that there is as well, so that a crash finds it there.
+   * A whole file, in pieces that share their memory; the event loop runs between them. Changes that come meanwhile are
+   * also appended to the old file, so that a crash does not lose them.
    */
   async *#pieces(isComplete: boolean): AsyncGenerator<Uint8Array> {
     yield formatHead(this.#head(isComplete))
-    // What has changed by now will be found in the table.
+    // The changes up to now are in the table, which is written next.
     for await (const sessions of this.#news()) await this.#appendIfOpen(sessions)
     const piece = Buffer.allocUnsafe(PART * RECORD)
     let newsDue = performance.now() + TURN
@@ -241,7 +242,7 @@ export class SessionStore {
     if (this.#journal.isOpen) await this.#journal.append(this.#records(sessions, this.#serversOfFile))
   }
 
-  /** The records of these sessions, as far as they are kept, in memory that serves again for the next ones. */
+  /** The records of these sessions, as far as they are saved, in memory that is reused for the next ones. */
   #records(sessions: Iterable<SavedSession>, servers: KeptServers, memory = this.#memory): Uint8Array {
     let length = 0
     for (const session of sessions) {
@@ -259,13 +260,15 @@ export class SessionStore {
 
   readonly #slotsOf = (head: SessionFileHead) => this.#servers.slotsOf(head, this.#ids)
 
-  /** The earliest first. */
+  /** The files of earlier runs, the oldest first. */
   #namesOfEarlier(): string[] {
     const names = this.#directory.names().filter((name) => name === this.#place || name.startsWith(`${this.#place}~`))
     return names.filter((name) => !name.endsWith('.new')).sort()
   }
 
-  /** Removes what runs have left that ended while they wrote a whole file; one that is still at it would try again. */
+  /**
+   * Removes files of runs that ended in the middle of a rewrite. If a run is in fact still writing one, it tries again.
+   */
   #removeUnfinished(): void {
     for (const name of this.#directory.names()) {
       const isOurs = name.startsWith(`${this.#place}~`) && name.endsWith('.new')
@@ -274,7 +277,7 @@ export class SessionStore {
   }
 }
 
-/** What the files of all runs with these listeners are named after. */
+/** The start of the file names of all runs with these listeners. */
 function placeOf(listeners: readonly Listener[]): string {
   const places = listeners.map(nameOf).join(',')
   if (places.length <= 100) return `sessions-${places}`

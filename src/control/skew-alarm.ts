@@ -4,10 +4,13 @@ import type { Upstream } from '../runtime/snapshot.ts'
 import type { SampleReport } from '../skew/address-sample.ts'
 import { describeRelief, describeSkew, type SkewChange, SkewWatch } from '../skew/skew-watch.ts'
 
-/** How often it is judged, in ms. Not at each report, which is one worker's part and may look like nothing in the whole. */
+/** How often the samples are judged, in ms. Not after each report, which covers only one worker. */
 const LOOK_EVERY = 5000
 
-/** Warns the operator, once each time, that an address or a network carries too much, and reports when it no longer does. */
+/**
+ * Warns the operator, once for each occurrence, when an address or a network sends too much, and reports when that has
+ * ended.
+ */
 export class SkewAlarm {
   readonly watch: SkewWatch
   readonly #log: Logger
@@ -20,7 +23,7 @@ export class SkewAlarm {
     this.#timer.unref()
   }
 
-  /** Takes over another list of upstreams; what was reported of those that stay still counts. */
+  /** Takes over another list of upstreams; samples of those that remain still count. */
   apply(upstreams: readonly Upstream[]): void {
     for (const change of this.watch.apply(upstreams)) this.#report(change)
   }

@@ -2,10 +2,10 @@ import { ConfigError } from '../config/error.ts'
 import { assertWithin, MAX_SERVERS, MAX_UPSTREAMS } from '../runtime/bounds.ts'
 import type { Snapshot } from '../runtime/snapshot.ts'
 
-/** Upstreams and their servers by their names, which are their identity. */
+/** Upstreams and their servers by name, which is their identity. */
 type Named = readonly { readonly name: string; readonly servers: readonly { readonly name: string }[] }[]
 
-/** Which slots upstreams and their servers have, by their names. */
+/** The slots of upstreams and of their servers, by name. */
 export type Slots = ReadonlyMap<string, { readonly slot: number; readonly servers: ReadonlyMap<string, number> }>
 
 /** A slot on the Scoreboard that belongs to a name. */
@@ -43,9 +43,9 @@ class UpstreamHolding extends Holding {
 export type { ServerHolding, UpstreamHolding }
 
 /**
- * Which name has which slot on the Scoreboard. A name keeps its slot for as long as anything refers to it, also after it was
- * removed from the configuration: if it comes back by then, it finds its counters and its sessions. The slot reclaimer
- * (slot-reclaimer.ts) finds out when nothing refers to it any more, and returns the slot.
+ * Which name has which slot on the Scoreboard. A name keeps its slot for as long as anything refers to it, even after
+ * it was removed from the configuration: if it comes back by then, it finds its counters and its sessions. The slot
+ * reclaimer (slot-reclaimer.ts) finds out when nothing refers to it any more, and returns the slot.
  */
 export class SlotBook {
   readonly #upstreams = new Map<string, UpstreamHolding>()
@@ -54,10 +54,10 @@ export class SlotBook {
   #acknowledged = 0
 
   /**
-   * The slots of these names: those that they have, and free ones for new names. Changes nothing: a new name has its slot once a
-   * Snapshot with it is adopted.
+   * The slots of these names: those that they have, and free ones for new names. Changes nothing: a new name gets its
+   * slot once a Snapshot with it is adopted.
    *
-   * @throws ConfigError if too few slots are free, since names that are or were in use still have theirs
+   * @throws ConfigError if too few slots are free, because names that are or were in use still hold theirs
    * @throws RangeError if there are more names than slots
    */
   plan(upstreams: Named): Slots {
@@ -78,7 +78,7 @@ export class SlotBook {
     )
   }
 
-  /** From now on this Snapshot, with the slots that `plan` gave, is the current one; names that are not in it are retired. */
+  /** Makes this Snapshot, with the slots that `plan` gave, the current one; names that are not in it are retired. */
   adopt({ generation, upstreams }: Snapshot): void {
     for (const holding of this.#upstreams.values()) {
       holding.retiredIn ??= generation
@@ -171,7 +171,7 @@ function shortageOf(what: string, wanted: number, free: number): string | undefi
   return `expected at most ${free} new ${what} at present, found ${wanted}: ${cause}`
 }
 
-/** Slots that no name has: first those that were never used, then the others in the order in which they were returned. */
+/** Slots without a name: first those that were never used, then the others in the order in which they were returned. */
 class FreeSlots {
   readonly #all: number
   readonly #returned = new Set<number>()

@@ -18,7 +18,7 @@ export class SlotReclaimer {
   readonly #scoreboard: Scoreboard
   readonly #sessions: SessionTable
   #timer: NodeJS.Timeout | undefined
-  /** One pass after the other. */
+  /** Passes run one after the other. */
   #pass: Promise<void> = Promise.resolve()
   #isClosed = false
 
@@ -28,7 +28,7 @@ export class SlotReclaimer {
     this.#sessions = sessions
   }
 
-  /** Looks from time to time, until no removed name has a slot. */
+  /** Looks at intervals, until no removed name has a slot. */
   watch(): void {
     if (this.#isClosed || this.#timer !== undefined || !this.#book.hasRetired) return
     this.#timer = setTimeout(async () => {
@@ -44,7 +44,7 @@ export class SlotReclaimer {
     clearTimeout(this.#timer)
   }
 
-  /** Returns all slots that nothing refers to by now. */
+  /** Returns all slots that nothing refers to any more. */
   reclaim(): Promise<void> {
     this.#pass = this.#pass.then(() => this.#reclaim())
     return this.#pass

@@ -16,22 +16,25 @@ import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { shortestSecret } from '../config/affinity.ts'
 
-/** Where the program keeps what must outlive it. Whatever it cannot read or write, it does without, and says so. */
+/**
+ * The directory for what must outlive the process. If something cannot be read or written, the program warns and runs
+ * without it.
+ */
 export class StateDirectory {
   readonly path: string
-  /** Tells the operator of what could not be kept, or read. */
+  /** Warns the operator about what could not be saved or read. */
   readonly warn: (message: string) => void
-  /** Files that could not be written when that was tried last, and what was said of each. */
+  /** Files whose last write failed, with the warning that was given. */
   readonly #lost = new Map<string, string>()
   #secret: string | undefined
 
-  /** @param configured the path that the operator wrote; else the standard place */
+  /** @param configured the path in the configuration; undefined for the standard one */
   constructor(configured: string | undefined, env: NodeJS.ProcessEnv, warn: (message: string) => void) {
     this.path = configured ?? standardPlace(env)
     this.warn = warn
   }
 
-  /** The secret of this machine, made at the first call there ever was; the same for all of a run. */
+  /** The secret of this machine, which its first run generates; the same for all of a run. */
   secret(): string {
     this.#secret ??= this.#readSecret()
     return this.#secret
@@ -45,12 +48,12 @@ export class StateDirectory {
       this.warn(`${what}, and is written anew: cookies of before are void, and other replicas need the new one`)
     }
     const secret = randomBytes(32).toString('base64url')
-    // What is there but cannot be read is not ours to replace: all cookies would be void for good.
+    // An existing file that cannot be read is not replaced: that would invalidate all cookies for good.
     if (kept !== undefined || !existsSync(join(this.path, 'secret'))) this.write('secret', Buffer.from(`${secret}\n`))
     return secret
   }
 
-  /** Names of the files that are there. */
+  /** The names of all files. */
   names(): string[] {
     try {
       return readdirSync(this.path)
@@ -61,7 +64,7 @@ export class StateDirectory {
     }
   }
 
-  /** How long ago the file of that name was last written to, in ms; undefined where there is none. */
+  /** How long ago the file of that name was last written, in ms; undefined if there is none. */
   age(name: string): number | undefined {
     const stat = statSync(this.pathOf(name), { throwIfNoEntry: false })
     return stat && Date.now() - stat.mtimeMs
@@ -80,7 +83,7 @@ export class StateDirectory {
     }
   }
 
-  /** Whether there is a file of that name, and it can be read. */
+  /** Whether there is a readable file of that name. */
   holds(name: string): boolean {
     try {
       accessSync(join(this.path, name), constants.R_OK)
@@ -90,7 +93,7 @@ export class StateDirectory {
     }
   }
 
-  /** What the file of that name holds; undefined where there is none. */
+  /** The content of the file of that name; undefined if there is none. */
   read(name: string): Buffer | undefined {
     try {
       return readFileSync(join(this.path, name))
@@ -101,7 +104,7 @@ export class StateDirectory {
     }
   }
 
-  /** Replaces the file of that name whole, or not at all. Only the program's own user may read it. */
+  /** Replaces the file of that name, entirely or not at all. Only the program's own user may read it. */
   write(name: string, content: Uint8Array): void {
     const file = join(this.path, name)
     try {
@@ -114,8 +117,8 @@ export class StateDirectory {
   }
 
   /**
-   * The same, piece by piece: each is asked for once the one before it is written. Returns whether the file is there; of
-   * one that is tried again and again, the operator hears once what is wrong.
+   * As `write`, piece by piece: each is requested once the one before it is written. Returns whether that succeeded.
+   * The operator is warned once for repeated failures.
    */
   async writePieces(name: string, pieces: AsyncIterable<Uint8Array>): Promise<boolean> {
     const file = join(this.path, name)
@@ -131,7 +134,7 @@ export class StateDirectory {
     }
   }
 
-  /** Tells the operator that a file could not be written: once, until it could be again. */
+  /** Warns the operator that a file could not be written: once, until a write succeeds. */
   tellOfLoss(name: string, { message }: Error): void {
     const file = this.pathOf(name)
     if (this.#lost.get(file) === message) return
@@ -142,8 +145,8 @@ export class StateDirectory {
 }
 
 /**
- * Makes a directory, and those above it. Node's own way (`recursive`) never ends where the system refuses a directory
- * as not found although the one above is there, as in /proc.
+ * Makes a directory and its parents. Node's `recursive` never returns if the system reports a directory as not found
+ * although its parent exists, as in /proc.
  */
 export function makeDirectory(path: string): void {
   if (existsSync(path)) return
@@ -151,12 +154,12 @@ export function makeDirectory(path: string): void {
   try {
     mkdirSync(path, { mode: 0o700 })
   } catch (error) {
-    // Another process was faster, or a link leads nowhere, which the next write will tell.
+    // Another process was faster, or it is a dangling link, which the next write will report.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }
 
-/** Where systemd says (systemd.exec, StateDirectory=), or where its kind of user keeps such things. */
+/** The directory that systemd gives (systemd.exec, StateDirectory=), or the usual one for this user. */
 function standardPlace(env: NodeJS.ProcessEnv): string {
   if (env.STATE_DIRECTORY) return env.STATE_DIRECTORY.split(':')[0]!
   if (process.getuid?.() === 0) return '/var/lib/limpet'

@@ -8,27 +8,30 @@ import { assertFree } from './vacancy.ts'
 import { WorkerLink, type WorkerReports } from './worker-link.ts'
 import { startWorkerThread } from './worker-thread.ts'
 
-/** What the supervisor and its workers report. */
+/** The reports of the supervisor and its workers. */
 export interface SupervisorEvents extends WorkerReports {
-  /** A worker died, and another takes its place in `ms`. */
+  /** A worker died, and another replaces it in `ms`. */
   workerDied(slot: number, cause: string, ms: number): void
 }
 
-/** A worker that dies sooner than this after its start is not replaced at once, in ms. */
+/** A worker that dies within this time after its start is replaced with a delay, in ms. */
 const SETTLED = 10_000
 const LONGEST_PAUSE = 10_000
 
-/** Runs the workers: starts them on the same ports, hands them each new Snapshot, replaces those that die, and stops them all. */
+/**
+ * Runs the workers: starts them on the same ports, sends them each new Snapshot, replaces those that die, and stops
+ * them all.
+ */
 export class Supervisor {
   readonly #scoreboard: Scoreboard
   readonly #sessions: SessionTable
   readonly #events: SupervisorEvents
   readonly #workers = new Set<WorkerLink>()
   #snapshot: Snapshot
-  /** By worker slot: the generation that the worker there has acknowledged. */
+  /** The generation that each worker has acknowledged, by worker slot. */
   readonly #acknowledged: number[] = []
   readonly #awaited = new Set<{ readonly generation: number; resolve(): void }>()
-  /** How many there are to be. */
+  /** The number of workers to run. */
   #size = 0
   #stopping = false
   #deaths = 0
@@ -42,16 +45,16 @@ export class Supervisor {
   }
 
   /**
-   * Starts that many workers; resolves, once all of them listen, to where they do.
+   * Starts that many workers; resolves, once all of them listen, to their listeners.
    *
-   * @param firstThread the first one's, where it was started ahead
+   * @param firstThread the first worker's thread, if it was started early
    * @throws ListenError
    */
   async start(workers: number, firstThread?: Worker): Promise<readonly Listener[]> {
     this.#size = workers
     assertWithin(workers, MAX_WORKERS, 'workers')
     for (const listener of this.#snapshot.listeners) await assertFree(listener)
-    // The first one finds out which ports stand behind 0, for all to share.
+    // The first worker resolves each port 0 to a real one, for all to share.
     const listeners = await this.#launch(0, firstThread)
     this.#snapshot = { ...this.#snapshot, listeners }
     await Promise.all(Array.from({ length: workers - 1 }, (_, index) => this.#launch(index + 1)))
@@ -59,8 +62,8 @@ export class Supervisor {
   }
 
   /**
-   * Has all workers serve by another Snapshot, which has the same listeners. Resolves once every one has acknowledged it; a
-   * worker that dies meanwhile is replaced by one that starts with it, and that counts once it listens.
+   * Puts another Snapshot, which has the same listeners, into effect in all workers. Resolves once every one has
+   * acknowledged it; a worker that dies meanwhile is replaced by one that starts with it, which counts once it listens.
    */
   async apply(next: Snapshot): Promise<void> {
     const patch = difference(this.#snapshot, next)
@@ -69,12 +72,12 @@ export class Supervisor {
     await this.#untilAcknowledged(next.generation)
   }
 
-  /** How many workers there are at this moment. */
+  /** The current number of workers. */
   get workers(): number {
     return this.#workers.size
   }
 
-  /** What they serve by. */
+  /** The current Snapshot. */
   get snapshot(): Snapshot {
     return this.#snapshot
   }
@@ -119,7 +122,7 @@ export class Supervisor {
     }
   }
 
-  /** Once a worker has ended: takes back what it held, and starts another in its place. */
+  /** Once a worker has ended: releases what it held, and starts another in its place. */
   async #replaceOnceEnded(worker: WorkerLink, slot: number): Promise<void> {
     const startedAt = performance.now()
     const cause = await worker.ended
@@ -127,11 +130,11 @@ export class Supervisor {
     this.#scoreboard.forget(slot)
     if (this.#stopping) return
     this.#sessions.forgetExchanges()
-    // Of one that never listened, `#launch` reports the error.
+    // If it never listened, `#launch` reports the error.
     if (worker.hasListened) this.#replace(slot, cause, performance.now() - startedAt)
   }
 
-  /** Starts a worker in a dead one's place; the more of them die young, the later. */
+  /** Replaces a dead worker, after a delay that grows with the number of early deaths in a row. */
   #replace(slot: number, cause: string, age: number): void {
     if (this.#stopping) return
     this.#deaths = age < SETTLED ? this.#deaths + 1 : 0

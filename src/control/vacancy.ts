@@ -5,10 +5,11 @@ import type { Listener } from '../runtime/snapshot.ts'
 import { ListenError } from './listen-error.ts'
 
 /**
- * Workers share their ports with whoever else asks to share them, so a second Limpet would start without a word and
- * take half of the first one's clients. Whether a place is free shows in asking for it alone.
+ * Checks that no other program listens there. Workers share their ports with any process that asks to share them, so a
+ * second Limpet would start silently and take half of the first one's clients; only an exclusive bind shows whether a
+ * port is free.
  *
- * @throws ListenError
+ * @throws ListenError if it is not
  */
 export async function assertFree(listener: Listener): Promise<void> {
   const server = createServer()
@@ -26,7 +27,7 @@ export async function assertFree(listener: Listener): Promise<void> {
   await once(server, 'close')
 }
 
-/** Removes a socket on which nobody listens any more, as a program leaves behind that was killed. */
+/** Removes a socket on which no process listens any more, such as that of a killed program. */
 async function removeLeftover(path: string): Promise<void> {
   if (!isSocket(path)) return
   const socket = connect(path)

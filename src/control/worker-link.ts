@@ -7,30 +7,30 @@ import type { SampleReport } from '../skew/address-sample.ts'
 import type { ControlMessage, WorkerMessage, WorkerStart } from '../worker/messages.ts'
 import { ListenError } from './listen-error.ts'
 
-/** What workers report. */
+/** The reports of workers. */
 export interface WorkerReports {
-  /** Whole lines of the access log; `written` is to be called once they have been written. */
+  /** Whole lines of the access log; call `written` once they have been written. */
   log(lines: Uint8Array, written: () => void): void
-  /** A worker had no room for that many lines of the access log. */
+  /** A worker dropped that many lines of the access log for lack of room. */
   logDropped(lines: number): void
-  /** Something happened in a worker. */
+  /** An event in a worker. */
   event(event: WorkerEvent): void
-  /** Which addresses have sent requests to a worker lately. */
+  /** Samples of the addresses that have sent requests to a worker. */
   samples(reports: readonly SampleReport[]): void
 }
 
 /** One worker, as the control plane sees it: its thread, and the messages from and to it. */
 export class WorkerLink {
-  /** Resolves to where it listens. Rejects with ListenError where it cannot, with Error where it ended before. */
+  /** Resolves to its listeners. Rejects with ListenError if it cannot listen, with Error if it ended before that. */
   readonly listening: Promise<readonly Listener[]>
-  /** Resolves once the thread has ended, to why. */
+  /** Resolves to the cause once the thread has ended. */
   readonly ended: Promise<string>
   /** Whether it has listened. */
   hasListened = false
   readonly #thread: Worker
   readonly #reports: WorkerReports
   readonly #applied: (generation: number) => void
-  /** Memories with lines of its access log, by their numbers. */
+  /** The shared memories for its access log's lines, by number. */
   readonly #logMemories: Uint8Array[] = []
   readonly #listening = Promise.withResolvers<readonly Listener[]>()
 
