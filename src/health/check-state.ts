@@ -1,9 +1,10 @@
 import type { CheckTiming } from '../runtime/snapshot.ts'
 
 /**
- * Whether a server is up, by its checks. As in HAProxy, that is one level: `rise` and more is up. While a server is down,
- * each passed check raises its level by one, and a failed one sets it to 0; while it is up, each failed check lowers the
- * level by one, and a passed one sets it to the top. It begins next to the border, so that the first check decides.
+ * Whether a server is up, by its checks. As in HAProxy, this is one level: from `rise` on, the server is up. While it
+ * is down, each passed check raises the level by one, and a failed one sets it to 0; while it is up, each failed check
+ * lowers the level by one, and a passed one sets it to the maximum. It begins next to the threshold, so that the first
+ * check decides.
  */
 export class CheckState {
   readonly #rise: number
@@ -28,7 +29,7 @@ export class CheckState {
     return this.isUp !== wasUp
   }
 
-  /** The server failed a check. Returns whether that took it down. */
+  /** The server failed a check. Returns whether that brought it down. */
   failed(): boolean {
     const wasUp = this.isUp
     this.#level--

@@ -5,12 +5,12 @@ import { CheckState } from './check-state.ts'
 import type { Gate } from './gate.ts'
 import type { Verdict } from './verdict.ts'
 
-/** Over so long the first checks of all servers are spread, in ms, where servers serve without them. */
+/** The time over which first checks are spread, in ms, if servers serve before them. */
 const FIRST_WITHIN = 1000
 
-/** Checks one server again and again, and reports when it goes down or comes up. */
+/** Checks one server at intervals, and reports when it goes down or comes up. */
 export class Checker {
-  /** Resolves once the first check is over, or none will be. */
+  /** Resolves once the first check is over, or the checker has stopped. */
   readonly first: Promise<void>
   readonly #timing: CheckTiming
   readonly #probe: (signal: AbortSignal) => Promise<Verdict>
@@ -19,19 +19,19 @@ export class Checker {
   readonly #state: CheckState
   #isStarted = false
   #isStopped = false
-  /** Runs until the next check is due. */
+  /** The timer for the next check. */
   #due: NodeJS.Timeout | undefined
   /** Aborts the check in progress. */
   #attempt: AbortController | undefined
   #firstIsOver!: () => void
-  /** The last verdict, and how many like it came in a row. */
+  /** The last verdict, and how many equal ones there were in a row. */
   #last: Verdict | undefined
   #inRow = 0
 
   /**
    * @param probe makes one check, which its signal aborts; never throws
-   * @param gate where checks wait while too many others run
-   * @param decided is notified of every change, and of a first check that leaves a server down that never was up
+   * @param gate makes checks wait while too many others run
+   * @param decided is called on each change, and after a failed first check of a server that was never up
    */
   constructor(
     timing: CheckTiming,
@@ -67,7 +67,8 @@ export class Checker {
   async #watch(): Promise<void> {
     const { interval, jitter, initial } = this.#timing
     if (initial === 'up') await this.#sleep(Math.random() * Math.min(interval, FIRST_WITHIN))
-    // The second check comes after any part of the interval, so that those of a thousand servers spread over all of it.
+    // The second check comes after a random part of the interval, so that the checks of many servers spread over the
+    // whole of it.
     let pause = Math.random() * interval
     while (!this.#isStopped) {
       await Promise.all([this.#sleep(pause), this.#check()])
@@ -75,10 +76,10 @@ export class Checker {
     }
   }
 
-  /** Never ends once the checker has stopped. */
+  /** Never resolves once the checker has stopped. */
   #sleep(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      // Jitter may make the longest interval longer than a timer takes, which would then not wait at all.
+      // With jitter, the longest interval may exceed what a timer accepts, and a timer would then not wait at all.
       this.#due = setTimeout(resolve, Math.min(ms, LONGEST_DURATION))
     })
   }
@@ -93,7 +94,7 @@ export class Checker {
     const timer = setTimeout(() => attempt.abort(), timeout)
     try {
       const verdict = await this.#probe(attempt.signal)
-      // A failure long after the check's time was over only shows that this process stood still.
+      // A failure long after the timeout only shows that this process was paused.
       const isConclusive = verdict.passed || (verdict.shortage === undefined && now() < end + STANDSTILL)
       if (isConclusive) this.#judge(verdict)
     } finally {

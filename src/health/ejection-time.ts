@@ -1,8 +1,8 @@
 import type { Outlier } from '../runtime/snapshot.ts'
 
 /**
- * For how long a server is ejected: `ejectFor` the first time, twice that the second, and so on, up to `maxEjectFor`. Every
- * interval that it gets through takes one time back (Envoy's outlier detection).
+ * How long a server is ejected: `ejectFor` the first time, twice that the second time, and so on, up to `maxEjectFor`.
+ * Each interval without an ejection takes one time back (Envoy's outlier detection).
  */
 export class EjectionTime {
   #settings: Outlier
@@ -12,19 +12,19 @@ export class EjectionTime {
     this.#settings = settings
   }
 
-  /** Other settings, for the same server. */
+  /** Takes over other settings. */
   apply(settings: Outlier): void {
     this.#settings = settings
   }
 
-  /** The server is ejected once more; returns for how many ms. */
+  /** Counts another ejection; returns its length in ms. */
   next(): number {
     const { ejectFor, maxEjectFor } = this.#settings
     if (this.#times * ejectFor < maxEjectFor) this.#times++
     return Math.min(this.#times * ejectFor, maxEjectFor)
   }
 
-  /** The server got through an interval. */
+  /** Counts an interval without an ejection. */
   calm(): void {
     this.#times = Math.max(0, this.#times - 1)
   }

@@ -1,6 +1,6 @@
 import type { Outlier } from '../runtime/snapshot.ts'
 
-/** What a server answered within an interval. */
+/** A server's answers within an interval. */
 export interface Tally {
   readonly good: number
   readonly bad: number
@@ -15,10 +15,10 @@ export interface Outlying {
 }
 
 /**
- * The server whose share of bad answers exceeds that of all others together by most, and by more than `errorRate`. Servers
- * are compared with each other, not with a fixed rate: a fault that all of them share, such as a database that is down,
- * ejects none. They are compared by the others' common rate, not by standard deviations as in Envoy, which find no outlier
- * among fewer than five servers (of n values none lies further than (n − 1) / √n from the mean).
+ * The server whose share of bad answers exceeds that of all others together by most, and by more than `errorRate`.
+ * Servers are compared with each other, not with a fixed rate: a fault that all of them share, such as a database that
+ * is down, ejects none. The comparison uses the others' common rate, not standard deviations as in Envoy, which find no
+ * outlier among fewer than five servers (of n values none lies further than (n − 1) / √n from the mean).
  */
 export function worstOf(tallies: readonly Tally[], { errorRate, minRequests }: Outlier): Outlying | undefined {
   if (errorRate === 0) return undefined

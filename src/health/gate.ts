@@ -1,4 +1,4 @@
-/** Lets a fixed number in at a time; the others queue. */
+/** A semaphore: a fixed number may enter at a time; the others queue. */
 export class Gate {
   #free: number
   readonly #queue: (() => void)[] = []
@@ -7,7 +7,7 @@ export class Gate {
     this.#free = places
   }
 
-  /** Resolves once there is a place; the caller owes a `leave`. */
+  /** Resolves once there is a place. The caller must call `leave` afterwards. */
   async enter(): Promise<void> {
     if (this.#free > 0) this.#free--
     else await new Promise<void>((resolve) => this.#queue.push(resolve))

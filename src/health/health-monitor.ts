@@ -7,24 +7,24 @@ import { Gate } from './gate.ts'
 import { type Probe, probeServer } from './probe.ts'
 import { type HealthEvents, UpstreamHealth } from './upstream-health.ts'
 
-/** Checks in progress at once, of all upstreams together. */
+/** The maximum number of concurrent checks, of all upstreams together. */
 const MAX_CHECKS = 256
-/** How long the first checks of unknown servers may hold up the start, in ms. */
+/** How long the start waits for the first checks of unknown servers, in ms. */
 const FIRST_ROUND = 10_000
 
-/** The health of all servers of all upstreams: the control plane's knowledge, which workers read on the Scoreboard. */
+/** The health of all servers of all upstreams, kept by the control plane. Workers read it from the Scoreboard. */
 export class HealthMonitor {
   readonly #scoreboard: Scoreboard
   readonly #events: HealthEvents
   readonly #probe: Probe
   readonly #gate = new Gate(MAX_CHECKS)
-  /** By their names. */
+  /** By upstream name. */
   #upstreams: ReadonlyMap<string, UpstreamHealth> = new Map()
   #isChecking = false
-  /** Aborted once the start waits for no first check any more. */
+  /** Aborted when the start stops waiting for first checks. */
   readonly #waiting = new AbortController()
 
-  /** Nothing is checked before `start`; but servers that may not serve before their first check are unhealthy from here on. */
+  /** Checks begin with `start`. Servers that may not serve before their first check are marked unhealthy at once. */
   constructor(
     upstreams: readonly Upstream[],
     scoreboard: Scoreboard,
@@ -37,7 +37,7 @@ export class HealthMonitor {
     this.apply(upstreams)
   }
 
-  /** Starts to check; resolves once no server is unknown any more, or that has taken too long. */
+  /** Starts the checks; resolves once no server is unknown any more, or after 10 s. */
   async start(): Promise<void> {
     const { signal } = this.#waiting
     this.#isChecking = true
@@ -47,13 +47,14 @@ export class HealthMonitor {
   }
 
   /**
-   * Takes over another list of upstreams. What stays the same keeps its health, its checks and its ejection; a server that
-   * is new, enabled again or at another address begins as its check's `initial` says, as do all whose check has changed.
+   * Takes over another list of upstreams. What stays the same keeps its health, its checks and its ejection. A server
+   * that is new, enabled again or at another address begins as its check's `initial` says, and so do all servers whose
+   * check has changed.
    *
-   * All of that is on the Scoreboard when this returns. Call it before any worker is given these upstreams: otherwise a
-   * server that has to pass a check first would serve without. After this, slots of servers and upstreams that are gone
-   * are not written any more, and nothing is reported of them; their bits stay, for workers that still know them, until
-   * whoever retires the slots clears them.
+   * When this returns, all of that is on the Scoreboard. Call it before any worker gets these upstreams: otherwise a
+   * server could serve without the check that it has to pass first. From now on, slots of removed servers and upstreams
+   * are not written any more, and nothing is reported about them. Their bits remain, for workers that still use them,
+   * until the slots are reclaimed.
    */
   apply(upstreams: readonly Upstream[]): void {
     const before = this.#upstreams
@@ -62,7 +63,7 @@ export class HealthMonitor {
     if (this.#isChecking) this.#startChecks()
   }
 
-  /** Ends all checks at once. */
+  /** Stops all checks at once. */
   stop(): void {
     this.#isChecking = false
     this.#waiting.abort()
@@ -82,7 +83,7 @@ export class HealthMonitor {
     for (const upstream of this.#upstreams.values()) upstream.start()
   }
 
-  /** Looks again each time, since servers may come and go meanwhile. */
+  /** Checks the list again each time, since servers may be added or removed meanwhile. */
   async #untilKnown(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const awaited = Array.from(this.#upstreams.values()).flatMap((upstream) => upstream.awaited)
@@ -91,12 +92,12 @@ export class HealthMonitor {
     }
   }
 
-  /** The line that reports an upstream's panic; undefined where there is none. */
+  /** The log line for an upstream's panic; undefined if there is none. */
   panicOf(upstream: string): string | undefined {
     return this.#upstreams.get(upstream)?.panic
   }
 
-  /** Takes in what workers have seen of servers. */
+  /** Handles the events of workers that concern servers' health. */
   hear(event: WorkerEvent): void {
     switch (event.type) {
       case 'server-suspended':
@@ -108,7 +109,7 @@ export class HealthMonitor {
     }
   }
 
-  /** Why that is so of a server; undefined where no cause was given. */
+  /** Why that bit of a server was set; undefined if no cause was given. */
   causeOf(upstream: string, server: string, bit: HealthBit): string | undefined {
     return this.#upstreams.get(upstream)?.causeOf(server, bit)
   }

@@ -3,13 +3,13 @@ import { connect, type Socket } from 'node:net'
 import type { Endpoint, HttpCheck } from '../runtime/snapshot.ts'
 import { failureOf, type Verdict } from './verdict.ts'
 
-/** How much of an answer's body is searched, in bytes. */
+/** How much of the response's body is searched, in bytes. */
 const MAX_BODY = 64 * 1024
 
 /**
- * Sends the check's request, on a connection of its own, and looks at the answer. `signal` aborts it.
+ * Sends the check's request, on a new connection, and judges the response. `signal` aborts it.
  *
- * @param preamble what a connection to the server begins with
+ * @param preamble the first bytes on a connection to the server
  */
 export function checkHttp(
   check: HttpCheck,
@@ -18,7 +18,7 @@ export function checkHttp(
   signal: AbortSignal,
 ): Promise<Verdict> {
   const { method, path } = check
-  // What Host says: the server's address or, of a Unix socket, localhost, as nginx does.
+  // The Host: the server's address or, for a Unix socket, localhost, as in nginx.
   const authority = 'path' in endpoint ? { host: 'localhost', defaultPort: 80 } : endpoint
   const what = `${method} ${path}`
   return new Promise((resolve) => {
@@ -36,7 +36,7 @@ export function checkHttp(
     }
     const fail = (error: Error) => conclude(failureOf(what, error, signal))
     outgoing.on('error', fail)
-    // Without an answer and without an error, as after a 101.
+    // The connection can also close without a response or an error, as after a 101.
     outgoing.on('close', () => fail(new Error('the connection was closed')))
     outgoing.on('response', (response) => {
       response.on('error', fail)
@@ -51,7 +51,7 @@ function begin(socket: Socket, preamble: Uint8Array): Socket {
   return socket
 }
 
-/** Calls `conclude` once it is clear whether the answer passes. */
+/** Calls `conclude` once it is known whether the response passes. */
 function judge(
   { status, body }: HttpCheck,
   response: IncomingMessage,
@@ -66,7 +66,7 @@ function judge(
   const read = Buffer.alloc(MAX_BODY)
   let length = 0
   response.on('data', (chunk: Buffer) => {
-    // What was searched before is not searched again, except for its end, where the text may have begun.
+    // Bytes that were searched are not searched again, except for the last ones, where the text may have begun.
     const from = Math.max(0, length - Buffer.byteLength(body))
     length += chunk.copy(read, length)
     if (read.subarray(from, length).includes(body)) conclude({ passed: true, cause: answered })

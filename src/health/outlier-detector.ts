@@ -7,25 +7,25 @@ import type { ServerHealth } from './server-health.ts'
 /** What the detector reports. */
 export interface OutlierEvents {
   ejected(server: Server, ms: number, cause: string): void
-  /** Its time is over. */
+  /** The server's ejection is over. */
   readmitted(server: Server): void
 }
 
-/** A server as the detector sees it. */
+/** The detector's state for a server. */
 interface Suspect {
   readonly health: ServerHealth
   readonly time: EjectionTime
-  /** Its answers when the interval began. */
+  /** The number of its answers when the interval began. */
   before: Tally
-  /** Runs as long as it is ejected. */
+  /** The timer that ends its ejection; undefined if it is not ejected. */
   timer: NodeJS.Timeout | undefined
 }
 
-/** Ejects those of an upstream's servers that answer badly, and readmits them after a time. */
+/** Ejects an upstream's servers whose answers are bad, and readmits them after a time. */
 export class OutlierDetector {
   readonly #events: OutlierEvents
   #settings: Outlier
-  /** By their servers' names. */
+  /** By server name. */
   #suspects: ReadonlyMap<string, Suspect> = new Map()
   #interval: NodeJS.Timeout | undefined
 
@@ -36,7 +36,7 @@ export class OutlierDetector {
     this.apply(settings, servers)
   }
 
-  /** Takes over other settings and servers. A server that is still among them stays ejected for the time that was reported. */
+  /** Takes over other settings and servers. A server that remains stays ejected for the time that was reported. */
   apply(settings: Outlier, servers: readonly ServerHealth[]): void {
     const before = this.#suspects
     this.#suspects = new Map(servers.map((health) => [health.server.name, this.#suspectFor(health, settings)]))
@@ -58,7 +58,7 @@ export class OutlierDetector {
     for (const { timer } of this.#suspects.values()) clearTimeout(timer)
   }
 
-  /** Ejection is off from now on: stops, and readmits those of `servers` that are ejected. */
+  /** Ejection was turned off: stops, and readmits those of `servers` that are ejected. */
   end(servers: readonly ServerHealth[]): void {
     this.apply(this.#settings, servers)
     this.stop()
@@ -79,7 +79,7 @@ export class OutlierDetector {
     this.#interval = undefined
   }
 
-  /** That many of a server's answers in a row were bad, which is as many as there may be, or a multiple. */
+  /** `badInRow` answers of a server in a row were bad: the limit, or a multiple of it. */
   erring(server: string, badInRow: number): void {
     const suspect = this.#suspects.get(server)
     if (suspect !== undefined) this.#eject(suspect, `${badInRow} answers of 5xx or none, in a row`)
@@ -100,7 +100,7 @@ export class OutlierDetector {
     }
   }
 
-  /** Returns whether the server may be ejected, and is. */
+  /** Ejects the server, if it may be ejected; returns whether it did. */
   #eject(suspect: Suspect, cause: string): boolean {
     const { health, time } = suspect
     if (!health.isWell || this.#isEnough() || !this.#othersRemain(suspect)) return false
@@ -111,7 +111,7 @@ export class OutlierDetector {
     return true
   }
 
-  /** Whether as many are ejected as may be: of a few, one may always. */
+  /** Whether no more servers may be ejected. Unless the limit is 0, one always may. */
   #isEnough(): boolean {
     const { maxEjected } = this.#settings
     const suspects = Array.from(this.#suspects.values())
@@ -136,7 +136,7 @@ export class OutlierDetector {
   }
 }
 
-/** What the server answered since the interval began; another one begins. */
+/** The server's answers in the interval that ends now; the next one begins. */
 function tallyAnswers(suspect: Suspect): Tally {
   const { before } = suspect
   const after = suspect.health.answers

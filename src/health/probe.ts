@@ -5,10 +5,10 @@ import type { Verdict } from './verdict.ts'
 
 const NOTHING = new Uint8Array(0)
 
-/** Makes one check of one server, which `signal` aborts; never throws. `preamble` is what the connection begins with. */
+/** Makes one check of one server, which `signal` aborts; never throws. `preamble` is sent first on the connection. */
 export type Probe = (check: Check, endpoint: Endpoint, preamble: Uint8Array, signal: AbortSignal) => Promise<Verdict>
 
-/** A new kind of check is one line. node:http, which is large, is loaded by the first check that needs it. */
+/** A new kind of check takes one line here. node:http is large, and is loaded only when a check needs it. */
 export const probeServer: Probe = async (check, endpoint, preamble, signal) => {
   switch (check.type) {
     case 'http':
@@ -18,12 +18,12 @@ export const probeServer: Probe = async (check, endpoint, preamble, signal) => {
   }
 }
 
-/** Where a server is checked: where it serves, or on a port for checks. */
+/** Where a server is checked: where it serves, or on the check's own port. */
 export function endpointOf({ endpoint }: Server, { port }: Check): Endpoint {
   return port === undefined || 'path' in endpoint ? endpoint : { ...endpoint, port }
 }
 
-/** What a check's connection begins with. One to a port of its own meets another listener, so that it has no PROXY header. */
+/** The first bytes on a check's connection. A check's own port is another listener, which gets no PROXY header. */
 export function preambleOf({ proxyProtocol }: Upstream, { port }: Check): Uint8Array {
   return proxyProtocol === undefined || port !== undefined ? NOTHING : localHeader(proxyProtocol)
 }

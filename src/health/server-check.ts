@@ -5,7 +5,7 @@ import type { Gate } from './gate.ts'
 import type { ServerHealth } from './server-health.ts'
 import type { Verdict } from './verdict.ts'
 
-/** The check of one server, whose verdicts become the server's health. */
+/** The check of one server. Its verdicts set the server's health. */
 export class ServerCheck {
   readonly #health: ServerHealth
   readonly #warmsUp: boolean
@@ -17,7 +17,7 @@ export class ServerCheck {
   /**
    * @param warmsUp whether the server warms up once its first check brings it up
    * @param probe makes one check, which its signal aborts; never throws
-   * @param report is given every change, as what the server is now
+   * @param report is called on each change with the server's new state
    */
   constructor(
     check: Check,
@@ -34,12 +34,15 @@ export class ServerCheck {
     this.#checker = new Checker(check, probe, gate, (isUp, cause) => this.#decided(isUp, cause))
   }
 
-  /** Whether the server may not serve before its first check, and has not had it. */
+  /** Whether the server still has to pass its first check before it may serve. */
   get isUnknown(): boolean {
     return this.#initial !== 'up' && !this.#hasVerdict
   }
 
-  /** Resolves once the server is no longer unknown, or the check has stopped; undefined where no start waits for that. */
+  /**
+   * Resolves once the server is no longer unknown, or the check has stopped; undefined if the start does not wait for
+   * this check.
+   */
   get awaited(): Promise<void> | undefined {
     return this.#initial === 'unknown' && !this.#hasVerdict ? this.#checker.first : undefined
   }

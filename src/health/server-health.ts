@@ -4,7 +4,7 @@ import { HealthBit } from '../runtime/health-bit.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Server } from '../runtime/snapshot.ts'
 
-/** All that keeps a server from serving as long as there is no panic. */
+/** The bits that keep a server from serving, unless there is a panic. */
 const AILMENTS = HealthBit.Suspended | HealthBit.Unhealthy | HealthBit.Ejected
 
 /** One server's health on the Scoreboard, as the control plane writes it. */
@@ -14,38 +14,41 @@ export class ServerHealth {
   readonly #scoreboard: Scoreboard
   readonly #causes = new Map<HealthBit, string>()
 
-  /** @param upstream the upstream's place on the Scoreboard */
+  /** @param upstream the upstream's slot on the Scoreboard */
   constructor(server: Server, upstream: number, scoreboard: Scoreboard) {
     this.#server = server
     this.#upstream = upstream
     this.#scoreboard = scoreboard
   }
 
-  /** Its settings. */
+  /** The server's settings. */
   get server(): Server {
     return this.#server
   }
 
-  /** Whether what is known of this server holds for `next`: it is in the same place, and disabled or not as before. */
+  /**
+   * Whether this server's health still applies to `next`: the slot and the address are the same, and so is whether it
+   * is disabled.
+   */
   isOf(next: Server): boolean {
     const { slot, down, endpoint } = this.#server
     return next.slot === slot && next.down === down && isDeepStrictEqual(next.endpoint, endpoint)
   }
 
-  /** Takes over other settings of the same server: one that it `isOf`. */
+  /** Takes over other settings of the same server (see `isOf`). */
   apply(next: Server): void {
     this.#server = next
   }
 
   /**
-   * The server begins: nothing is known of it, whatever its slot said before.
+   * Resets the health of a new server, whatever its slot held before.
    *
    * @param isUp whether it serves before its first check
-   * @param warmsUp whether it does so warming up
+   * @param warmsUp whether it then warms up
    */
   begin(isUp: boolean, warmsUp: boolean): void {
     const { slot } = this.#server
-    // First of all, so that there is no moment at which it may serve.
+    // First, so that the server cannot serve in between.
     if (!isUp) this.set(HealthBit.Unhealthy)
     this.forgetBadInRow()
     this.resume()
@@ -55,7 +58,7 @@ export class ServerHealth {
     this.clear(HealthBit.Unhealthy)
   }
 
-  /** Whether nothing keeps it from serving, neither the operator nor its health. */
+  /** Whether the server is neither disabled nor unhealthy, ejected or suspended. */
   get isWell(): boolean {
     return !this.#server.down && (this.#scoreboard.servers.health(this.#server.slot) & AILMENTS) === 0
   }
@@ -64,7 +67,7 @@ export class ServerHealth {
     return (this.#scoreboard.servers.health(this.#server.slot) & bit) !== 0
   }
 
-  /** Why that bit was set last; undefined where no cause was given. */
+  /** Why that bit was last set; undefined if no cause was given. */
   causeOf(bit: HealthBit): string | undefined {
     return this.#causes.get(bit)
   }
@@ -81,20 +84,20 @@ export class ServerHealth {
     this.#scoreboard.upstreams.bumpEpoch(this.#upstream)
   }
 
-  /** Clears what kept the server out; it warms up if nothing else does, and no panic made it serve all the same. */
+  /** Clears the bit. If nothing else keeps the server out, and it was not serving in a panic, it warms up. */
   heal(bit: HealthBit): void {
     const { slot } = this.#server
     if (this.#scoreboard.servers.health(slot) === bit) this.#scoreboard.servers.setReturnedAt(slot, now() | 0)
     this.clear(bit)
   }
 
-  /** Ends its suspension, and forgets the failed requests that led to it. */
+  /** Ends the server's suspension, and forgets the failures that led to it. */
   resume(): void {
     this.#scoreboard.servers.clearFails(this.#server.slot)
     this.clear(HealthBit.Suspended)
   }
 
-  /** Its good and bad answers since the start (modulo 2^32). */
+  /** The server's good and bad answers since the start (modulo 2^32). */
   get answers(): { good: number; bad: number } {
     const { slot } = this.#server
     return { good: this.#scoreboard.servers.good(slot), bad: this.#scoreboard.servers.bad(slot) }

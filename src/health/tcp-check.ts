@@ -5,7 +5,7 @@ import { failureOf, type Verdict } from './verdict.ts'
 /**
  * Opens a connection, and closes it. `signal` aborts it.
  *
- * @param preamble what a connection to the server begins with
+ * @param preamble the first bytes on a connection to the server
  */
 export function checkTcp(endpoint: Endpoint, preamble: Uint8Array, signal: AbortSignal): Promise<Verdict> {
   const what = 'path' in endpoint ? `unix:${endpoint.path}` : `TCP port ${endpoint.port}`

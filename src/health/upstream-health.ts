@@ -8,52 +8,52 @@ import { endpointOf, type Probe, preambleOf } from './probe.ts'
 import { ServerCheck } from './server-check.ts'
 import { ServerHealth } from './server-health.ts'
 
-/** What became of the health of a server or an upstream: one line for each change, with its cause. */
+/** Notified of changes in the health of a server or an upstream: one line for each change, with its cause. */
 export interface HealthEvents {
   worse(line: string): void
   better(line: string): void
-  /** A check came to nothing because this process ran short of something (shortage.ts). */
+  /** A check was inconclusive because this process ran short of something (shortage.ts). */
   shortage(code: string): void
 }
 
 /** A server of the upstream. */
 interface Member {
   readonly health: ServerHealth
-  /** Undefined where the server is disabled, or the upstream has no check. */
+  /** Undefined if the server is disabled, or the upstream has no check. */
   readonly check: ServerCheck | undefined
 }
 
-/** The health of one upstream's servers: finds it out, writes it on the Scoreboard, and reports it. */
+/** Determines the health of one upstream's servers, writes it on the Scoreboard, and reports changes. */
 export class UpstreamHealth {
   readonly #scoreboard: Scoreboard
   readonly #gate: Gate
   readonly #probe: Probe
   readonly #events: HealthEvents
   #upstream: Upstream
-  /** By their names. */
+  /** By server name. */
   #members: ReadonlyMap<string, Member>
   #outliers: OutlierDetector | undefined
-  /** Why health counts no more; undefined where it does. */
+  /** The reported panic, during which health is ignored; undefined if there is none. */
   #panic: string | undefined
 
-  /** Servers that may not serve before their first check are unhealthy from here on. */
+  /** Servers that may not serve before their first check are marked unhealthy at once. */
   constructor(upstream: Upstream, scoreboard: Scoreboard, gate: Gate, probe: Probe, events: HealthEvents) {
     this.#scoreboard = scoreboard
     this.#gate = gate
     this.#probe = probe
     this.#events = events
     this.#upstream = upstream
-    // They all begin at the same time: nobody was without one of them, so that none needs to warm up.
+    // None warms up at the start: they all begin at the same time.
     this.#members = new Map(upstream.servers.map((server) => [server.name, this.#begin(server, false)]))
     this.#applyOutlier()
   }
 
-  /** The upstream's place on the Scoreboard. */
+  /** The upstream's slot on the Scoreboard. */
   get slot(): number {
     return this.#upstream.slot
   }
 
-  /** Takes over other settings, and other servers. New checks begin with `start`. */
+  /** Takes over other settings and servers. New checks begin with `start`. */
   apply(next: Upstream): void {
     const current = this.#upstream
     if (next === current) return
@@ -68,7 +68,7 @@ export class UpstreamHealth {
     this.#judgePanic()
   }
 
-  /** Starts whatever does not run yet. */
+  /** Starts the checks and the detector, unless they run already. */
   start(): void {
     this.#outliers?.start()
     for (const { check } of this.#members.values()) check?.start()
@@ -79,7 +79,7 @@ export class UpstreamHealth {
     for (const { check } of this.#members.values()) check?.stop()
   }
 
-  /** The first checks that the start of the program waits for, as far as they are not over. */
+  /** The first checks that the start of the program still waits for. */
   get awaited(): readonly Promise<void>[] {
     return Array.from(this.#members.values()).flatMap(({ check }) => check?.awaited ?? [])
   }
@@ -94,30 +94,31 @@ export class UpstreamHealth {
     this.#report('better', server, 'is back (a request to it was answered)')
   }
 
-  /** The line that reports the current panic; undefined where there is none. */
+  /** The log line for the current panic; undefined if there is none. */
   get panic(): string | undefined {
     return this.#panic
   }
 
-  /** That many answers in a row of a server were bad. */
+  /** `badInRow` answers of a server in a row were bad: the limit, or a multiple of it. */
   erring(server: string, badInRow: number): void {
     this.#outliers?.erring(server, badInRow)
   }
 
-  /** Why that is so of a server; undefined where no cause was given. */
+  /** Why that bit of a server was set; undefined if no cause was given. */
   causeOf(server: string, bit: HealthBit): string | undefined {
     return this.#members.get(server)?.health.causeOf(bit)
   }
 
-  /** A server of which nothing is known: it was added, or enabled, or has moved to another address. */
+  /** Begins with a server that was added, enabled again, or moved to another address. */
   #begin(server: Server, warmsUp: boolean): Member {
     const health = new ServerHealth(server, this.slot, this.#scoreboard)
-    // The bits of a disabled server matter to nobody, and workers that do not know yet that it is disabled go by them.
+    // The bits of a disabled server have no effect, except in workers that do not know yet that it is disabled; so they
+    // stay.
     if (!server.down) health.begin(this.#isUpBeforeCheck, warmsUp)
     return { health, check: this.#checkFor(health, warmsUp) }
   }
 
-  /** What a server is after a change, which may have been one of it or of its check. */
+  /** Continues with a server after its settings, or its check, may have changed. */
   #continue(server: Server, member: Member | undefined, isCheckedAlike: boolean): Member {
     if (member === undefined || !member.health.isOf(server)) return this.#begin(server, true)
     const { health } = member
@@ -163,25 +164,25 @@ export class UpstreamHealth {
     })
   }
 
-  /** Of a server that the upstream no longer has, nothing is reported. */
+  /** Reports a change, unless the server was removed from the upstream. */
   #report(how: 'worse' | 'better', server: string, what: string): void {
     if (!this.#members.has(server)) return
     this.#events[how](`upstream ${this.#upstream.name}: server ${server} ${what}`)
     this.#judgePanic()
   }
 
-  /** Whether any server may not serve before its first check, and has not had it. */
+  /** Whether any server still has to pass its first check before it may serve. */
   #hasUnknown(): boolean {
     for (const { check } of this.#members.values()) if (check?.isUnknown) return true
     return false
   }
 
-  /** Whether a panic begins or ends, now that the health of a server, or who the servers are, has changed. */
+  /** Begins or ends a panic, after the list of servers or their health has changed. */
   #judgePanic(): void {
     const { name, health } = this.#upstream
     const threshold = health?.panicThreshold ?? 0
     const wasPanic = this.#panic !== undefined
-    // None begins before it is known of every server whether it may serve.
+    // No panic begins while a server is unknown.
     if (!wasPanic && (threshold === 0 || this.#hasUnknown())) return
     const members = Array.from(this.#members.values())
     const primaries = members.filter(({ health: { server } }) => !server.down && !server.drain && !server.backup)
@@ -196,7 +197,7 @@ export class UpstreamHealth {
   }
 }
 
-/** No panic makes a server serve that may not before its first check. */
+/** A server that must pass its first check does not serve in a panic either. */
 function setPanic({ health, check }: Member, isPanic: boolean): void {
   const isUsed = isPanic && !check?.isUnknown
   if (isUsed === health.has(HealthBit.Panic)) return
@@ -204,7 +205,7 @@ function setPanic({ health, check }: Member, isPanic: boolean): void {
   else health.clear(HealthBit.Panic)
 }
 
-/** All that checks of an upstream's servers are alike in. */
+/** What the checks of all servers of an upstream have in common. */
 function checkOf(upstream: Upstream): unknown {
   const check = upstream.health?.check
   return check && [check, preambleOf(upstream, check)]
@@ -215,10 +216,10 @@ function seconds(ms: number): string {
 }
 
 /**
- * Whether so few servers are well that health is to count no more (Envoy's panic threshold): those that are left could
- * not carry the load of all.
+ * Whether so few servers are healthy that health must be ignored (Envoy's panic threshold), since the remaining ones
+ * could not carry the load.
  *
- * @param threshold whole percents; 0 never
+ * @param threshold a whole percentage; 0 for never
  */
 export function isPanic(well: number, all: number, threshold: number): boolean {
   return well * 100 < threshold * all

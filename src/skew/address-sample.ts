@@ -1,30 +1,33 @@
 import { SpaceSaving } from './space-saving.ts'
 
-/** On average one request of so many is looked at, so that counting costs next to nothing. */
+/** One request in so many is sampled, on average, so that counting costs next to nothing. */
 const ONE_OF = 16
-/** Whatever makes 1 % of the requests is found. */
+/** Enough counters to find each sender of more than 1 % of the requests. */
 const COUNTERS = 100
-/** In place of a server's tag. */
+/** The tag of requests without a server. */
 const NO_SERVER = -1
-/** More than could each carry too much. */
+/** How many senders are reported: more than could each send too much. */
 const MAX_REPORTED = 16
 
 /** The requests of an address or a network. */
 export interface Sender {
   /** `network address`, or `network`. */
   readonly key: string
-  /** Never too low. */
+  /** A count of requests, which is never too low. */
   readonly count: number
   /** By how much `count` may be too high. */
   readonly error: number
-  /** The name of the server that all of them belong to; undefined where they belong to several, or to none. */
+  /** The name of the server that all of them are tied to; undefined for several servers, or none. */
   readonly server: string | undefined
 }
 
-/** Who sent the requests of an upstream to a worker of late. Upstreams and servers are named: slots change hands. */
+/**
+ * The top senders of an upstream's requests to a worker since the last report. Upstreams and servers are given by name,
+ * since slots are reused.
+ */
 export interface SampleReport {
   readonly upstream: string
-  /** How many were looked at; each stands for `weight` of them. */
+  /** How many requests were sampled; each stands for `weight` requests. */
   readonly total: number
   readonly weight: number
   readonly addresses: readonly Sender[]
@@ -36,10 +39,10 @@ export class AddressSample {
   readonly #upstream: string
   readonly #addresses = new SpaceSaving(COUNTERS)
   readonly #networks = new SpaceSaving(COUNTERS)
-  /** Servers seen since the last report, each with the tag that the counters know it by: the first is 0. */
+  /** The servers seen since the last report, each with its tag in the counters; the first tag is 0. */
   readonly #tags = new Map<string, number>()
   readonly #random: () => number
-  /** How many requests come before the next one that is looked at. */
+  /** How many requests remain until the next sample. */
   #pending: number
 
   /**
@@ -52,19 +55,19 @@ export class AddressSample {
     this.#pending = this.#gap()
   }
 
-  /** Never the same, since clients that take turns would be looked at by turns. */
+  /** A random gap: with a fixed one, clients that take turns could be missed every time. */
   #gap(): number {
     return 1 + Math.floor(this.#random() * (2 * ONE_OF - 1))
   }
 
-  /** Whether this request is one to be looked at. */
+  /** Whether this request is to be sampled. Call it once for each request. */
   isDue(): boolean {
     if (--this.#pending > 0) return false
     this.#pending = this.#gap()
     return true
   }
 
-  /** @param server the name of the server that the address belongs to; undefined for none */
+  /** @param server the name of the server that the address is tied to; undefined for none */
   add(address: { readonly text: string; readonly octets: Uint8Array }, server: string | undefined): void {
     const network = networkOf(address.octets)
     const tag = server === undefined ? NO_SERVER : this.#tagOf(server)
@@ -80,7 +83,7 @@ export class AddressSample {
     return tag
   }
 
-  /** What has come since the last report; undefined where nothing has. */
+  /** The samples since the last report; undefined if there were none. */
   report(): SampleReport | undefined {
     const { total } = this.#networks
     if (total === 0) return undefined
@@ -95,7 +98,10 @@ export class AddressSample {
   }
 }
 
-/** The /24 of an IPv4 address, which is one client to ip-hash; the /64 of an IPv6 one, which is one site. */
+/**
+ * The network of an address: the /24 of an IPv4 address, which is one client for ip-hash; the /64 of an IPv6 address,
+ * which is one site.
+ */
 export function networkOf(octets: Uint8Array): string {
   if (octets.length === 4) return `${octets[0]}.${octets[1]}.${octets[2]}.0/24`
   const groups = [0, 2, 4, 6].map((at) => (octets[at]! * 256 + octets[at + 1]!).toString(16))

@@ -1,15 +1,15 @@
 import type { Server, SkewLimit, Upstream } from '../runtime/snapshot.ts'
 import type { SampleReport, Sender } from './address-sample.ts'
 
-/** Requests count for so long, in ms. */
+/** How long requests count, in ms. */
 const WINDOW = 60_000
-/** What carries too much is over it until it carries so much less. */
+/** A skew ends once its share is at most this part of the limit. */
 const RELIEF = 0.8
-/** Of a network's requests, an address that sends so many is named in its place. */
+/** An address that sends at least this part of its network's requests is named instead of the network. */
 const MAIN_PART = 0.8
 const LEAST_SHARE = 0.1
 
-/** One address or network that carries too much of an upstream. */
+/** One address or network that sends too large a share of an upstream's requests. */
 export interface Skew {
   /** `10.1.2.0/24`, `10.1.2.3`, `2001:db8:1:2::/64`. */
   readonly from: string
@@ -19,7 +19,7 @@ export interface Skew {
   readonly server: string
 }
 
-/** A skew has begun, or is over. */
+/** A skew has begun or ended. */
 export type SkewChange = SkewBegun | SkewOver
 
 interface SkewBegun {
@@ -33,32 +33,34 @@ interface SkewOver {
   readonly isOver: true
   readonly skew: Skew
   /**
-   * Its share is lower; or it is what it was, but so few requests come that it does not matter; or its requests no longer go
-   * to its server.
+   * `lower`: its share is lower. `quiet`: there are too few requests for it to matter. `moved`: its requests no longer
+   * go to its server.
    */
   readonly cause: 'lower' | 'quiet' | 'moved'
 }
 
-/** What came from one network or address. */
+/** The requests from one network or address. */
 interface Tally {
   count: number
-  /** Undefined where its requests belong to several servers, or to none. */
+  /** The server that its requests are tied to; undefined for several servers, or none. */
   server: string | undefined
 }
 
 /**
- * Watches for addresses and networks that carry more of an upstream than a server should have to: whatever has one
- * server for all its requests, and more of them than its share. Times are in ms on any clock that does not jump.
+ * Watches for addresses and networks that send more of an upstream's requests than one server should get: all of their
+ * requests go to one server, and are more than its share. Times are in ms on any monotonic clock.
  */
 export class SkewWatch {
-  /** By their upstreams' names. */
+  /** By upstream name. */
   #watched: ReadonlyMap<string, Watched> = new Map()
 
   constructor(upstreams: readonly Upstream[]) {
     this.apply(upstreams)
   }
 
-  /** Takes over another list of upstreams; the reports of those that stay still count. Returns what has ended by that. */
+  /**
+   * Takes over another list of upstreams; samples of those that remain still count. Returns the skews that end by this.
+   */
   apply(upstreams: readonly Upstream[]): SkewOver[] {
     const watched = new Map<string, Watched>()
     const ended: SkewOver[] = []
@@ -77,12 +79,12 @@ export class SkewWatch {
     this.#watched.get(report.upstream)?.add(report, now)
   }
 
-  /** What has begun or ended since the last call. */
+  /** The skews that have begun or ended since the last call. */
   judge(now: number): SkewChange[] {
     return [...this.#watched.values()].flatMap((watched) => watched.judge(now))
   }
 
-  /** What is too much at present, of the upstream of that name. */
+  /** The current skews of the upstream of that name. */
   of(upstream: string): readonly Skew[] {
     return this.#watched.get(upstream)?.skews ?? []
   }
@@ -91,10 +93,10 @@ export class SkewWatch {
 class Watched {
   #upstream: Upstream
   #limit: SkewLimit
-  /** Those that requests go to, by their names. */
+  /** The servers that get requests, by name. */
   #servers: ReadonlyMap<string, Server>
   readonly #reports: { readonly at: number; readonly report: SampleReport }[] = []
-  /** By network, or by address where its network has several servers. Each one's server is among `#servers`. */
+  /** By network, or by address if its network's requests go to several servers. Each skew's server is in `#servers`. */
   readonly #skews = new Map<string, Skew>()
 
   constructor(upstream: Upstream, limit: SkewLimit) {
@@ -103,7 +105,7 @@ class Watched {
     this.#servers = usedServersOf(upstream)
   }
 
-  /** Takes over other settings, and other servers. Returns the skews whose servers are gone. */
+  /** Takes over other settings and servers. Returns the skews whose servers are gone. */
   apply(next: Upstream, limit: SkewLimit): SkewOver[] {
     if (next === this.#upstream) return []
     this.#upstream = next
@@ -136,7 +138,7 @@ class Watched {
     ]
   }
 
-  /** Counts at the least: what may belong to others is taken off. */
+  /** Lower bounds of the counts: the possible error is subtracted. */
   #merge(kind: 'networks' | 'addresses'): Map<string, Tally> {
     const tallies = new Map<string, Tally>()
     const take = ({ key, count, error, server }: Sender) => {
@@ -151,7 +153,7 @@ class Watched {
     return tallies
   }
 
-  /** @param now where all its requests go; undefined where that is several servers, or not known */
+  /** @param now the server that all its requests go to now; undefined for several, or if not known */
   #continue(key: string, share: number, now: string | undefined, requests: number): SkewOver[] {
     const skew = { ...this.#skews.get(key)!, share }
     this.#skews.set(key, skew)
@@ -174,9 +176,9 @@ class Watched {
     const changes: SkewChange[] = []
     for (const [key, { server: name }] of [...networks, ...addresses]) {
       const [network, address] = key.split(' ') as [string, string | undefined]
-      // An address counts with its network where that has one server for all its requests.
+      // If all requests of its network go to one server, an address counts with the network.
       if (address !== undefined && !isSpread(networks.get(network))) continue
-      // None, several, or one that is gone.
+      // Undefined for no server, several, or one that was removed.
       const server = name === undefined ? undefined : this.#servers.get(name)
       const share = shareOf(key)
       if (server === undefined || this.#skews.has(key) || share <= this.#limitOf(server)) continue
@@ -187,7 +189,7 @@ class Watched {
     return changes
   }
 
-  /** The share that is too much for requests of one server. */
+  /** The largest share that is not a skew, for requests to that server. */
   #limitOf(server: Server): number {
     if (this.#limit.share !== undefined) return this.#limit.share
     const weights = Array.from(this.#servers.values()).reduce((sum, { weight }) => sum + weight, 0)
@@ -195,18 +197,18 @@ class Watched {
   }
 }
 
-/** Whether requests of that network belong to several servers. */
+/** Whether requests of that network are tied to several servers. */
 function isSpread(network: Tally | undefined): boolean {
   return network !== undefined && network.server === undefined
 }
 
-/** Backups and disabled servers take no part of the requests. */
+/** The servers that get a share of the requests: backups and disabled servers do not. */
 function usedServersOf({ servers }: Upstream): ReadonlyMap<string, Server> {
   const used = servers.filter(({ backup, down }) => !backup && !down)
   return new Map(used.map((server) => [server.name, server]))
 }
 
-/** The one address that sends most of what a network sends; the network where there is none. */
+/** The address that sends most of a network's requests; the network itself if there is none. */
 function narrowed(
   network: string,
   addresses: ReadonlyMap<string, Tally>,
@@ -219,7 +221,7 @@ function narrowed(
   return network
 }
 
-/** The line that reports a skew. */
+/** The log line for the start of a skew. */
 export function describeSkew({ from, share, server }: Skew): string {
   const guess = from.includes('/') ? 'a NAT or a CDN?' : 'a NAT, or a proxy?'
   return (
@@ -228,7 +230,7 @@ export function describeSkew({ from, share, server }: Skew): string {
   )
 }
 
-/** The line that reports its end. */
+/** The log line for the end of a skew. */
 export function describeRelief({ skew: { from, share, server }, cause }: SkewOver): string {
   switch (cause) {
     case 'lower':

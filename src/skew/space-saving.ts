@@ -1,21 +1,21 @@
-/** In place of a tag, where a key came with several. */
+/** The tag of a key that was added with several tags. */
 export const SEVERAL = -2
 
-/** A key that came often. */
+/** A frequent key. */
 export interface Counted {
   readonly key: string
-  /** Never too low. */
+  /** A count that is never too low. */
   readonly count: number
   /** By how much `count` may be too high. */
   readonly error: number
-  /** The number that the key always came with, or `SEVERAL`. */
+  /** The tag that the key was always added with, or `SEVERAL`. */
   readonly tag: number
 }
 
 /**
- * Finds what comes most often, in bounded memory: Space-Saving (Metwally, Agrawal and El Abbadi, Efficient Computation of
- * Frequent and Top-k Elements in Data Streams, ICDT 2005). Of `size` counters, whatever makes more than 1/size of the
- * total has one; no count is too low, and none is too high by more than total/size.
+ * Finds the most frequent keys in bounded memory: Space-Saving (Metwally, Agrawal and El Abbadi, Efficient Computation
+ * of Frequent and Top-k Elements in Data Streams, ICDT 2005). With `size` counters, every key that makes more than
+ * 1/size of the total has one; no count is too low, and none is too high by more than total/size.
  */
 export class SpaceSaving {
   total = 0
@@ -40,7 +40,7 @@ export class SpaceSaving {
     if (this.#tags[place] !== tag) this.#tags[place] = SEVERAL
   }
 
-  /** A counter for a key that has none: a free one, or the lowest, whose count it takes over. */
+  /** Assigns a counter to a new key: a free one, or the lowest, whose count it takes over. */
   #placeFor(key: string, tag: number): number {
     const { length } = this.#keys
     const place = length < this.#size ? length : this.#lowest()
@@ -60,7 +60,7 @@ export class SpaceSaving {
     return lowest
   }
 
-  /** What came most often, the most frequent first. */
+  /** The most frequent keys, in descending order. */
   top(most: number): Counted[] {
     const all = this.#keys.map((key, place) => ({
       key,
