@@ -1,93 +1,93 @@
 import type { NamedPart } from '../runtime/named-part.ts'
 import type { Server, Affinity as Settings } from '../runtime/snapshot.ts'
 
-/** The parts of a request that may show its session. Texts hold one byte a character (Latin-1). */
+/** The parts of a request that may contain its session. Texts have one character for each byte (Latin-1). */
 export interface SessionRequest {
   /**
-   * The value that stands there, or the one after so many others of that name, as an application reads it: a cookie's without
-   * quotes, a parameter's unescaped. Undefined where there is none.
+   * The value of that part, or the one after `after` others of the same name, as an application reads it: a cookie
+   * without quotes, a parameter unescaped. Undefined if there is none.
    */
   value(part: NamedPart, after?: number): string | undefined
 }
 
-/** A request as kinds see it that leave it to a hash where their sessions belong. */
+/** A request as seen by kinds of affinity that let a hash choose the server. */
 export interface KeyedRequest {
-  /** The bytes that are hashed; empty where it has none. */
+  /** The bytes to hash; empty if the request has none. */
   key(settings: Settings): Uint8Array
 }
 
-/** Of cookies or parameters of one name, so many are looked at in one request. */
+/** How many cookies or parameters of one name are considered in one request. */
 export const MAX_SHOWN = 4
 
-/** The parts of a response's head that may name its session. */
+/** The parts of a response's head that may set its session. */
 export interface SessionResponse {
   readonly status: number
   /** The value of the first header of that name, which is in lower case. */
   header(name: string): string | undefined
   /**
-   * The values of the cookies of that name with which it leaves its client. Where there is none and it takes one away that
-   * the request, which was for that path, may have shown: a single empty value.
+   * The values of the cookies of that name that the client has after this response. A single empty value if there are
+   * none, and the response deletes one that the request, which was for that path, may have contained.
    */
   setCookies(name: string, path: string, now: number): readonly string[]
-  /** Of a redirect: the value, unescaped, of the first parameter of that name in the query of where it leads. */
+  /** In a redirect: the unescaped value of the first parameter of that name in the query of the location. */
   redirectQuery(name: string): string | undefined
 }
 
 /**
- * How a request stands to its session:
+ * The state of a request's session:
  *
- * - `new`: it shows none
- * - `known`: it shows one that goes on
- * - `invalid`: what it shows is forged, foreign or broken
- * - `expired`: what it shows was a session once, or nobody here knows it any more
- * - `removed`: its server is no longer in the upstream
+ * - `new`: the request contains none
+ * - `known`: it contains a valid one
+ * - `invalid`: the one it contains is forged, broken, or not from this Limpet
+ * - `expired`: the one it contains is over, or no longer known
+ * - `removed`: the session's server is no longer in the upstream
  */
 export type Standing = 'new' | 'known' | 'invalid' | 'expired' | 'removed'
 
-/** One user's stickiness to a server, as a request shows it. Immutable. */
+/** One user's tie to a server, as read from a request. Immutable. */
 export interface Session {
-  /** Its id on the session table, as two Int32; both 0 for a session that has none yet. */
+  /** Its id in the session table, as two Int32; both 0 for a session that has none yet. */
   readonly high: number
   readonly low: number
   readonly standing: Standing
-  /** The slot of the server that it is on; undefined where it is on none, or where a hash of its key says on which. */
+  /** The slot of its server; undefined if it has none, or if a hash of its key decides. */
   readonly home: number | undefined
-  /** What is hashed where nobody remembers its server; absent where nothing is. */
+  /** The key to hash if its server is not remembered; absent if nothing is hashed. */
   readonly key?: Uint8Array
 }
 
 /** Reads a session from the first bytes of a response's body, before its client sees them. */
 export interface BodyReader {
-  /** Bytes of a body that it looks at, at the most. */
+  /** The maximum number of bytes that it reads. */
   readonly most: number
-  /** Takes in the next bytes of the body, which it must not keep; returns whether it wants more. */
+  /** Reads the next bytes of the body, which it must not keep; returns whether it wants more. */
   read(bytes: Buffer): boolean
-  /** The body is over, and all of it has been read. */
+  /** The body is complete, and all of it has been read. */
   end(): void
 }
 
 /**
- * A way to tie sessions to servers. It is asked before the policy, and never chooses a server: it says which one a
- * session is on, and is notified which one it got. Times are in s since 1970.
+ * A way to tie sessions to servers. It is consulted before the policy and never chooses a server: it says which one a
+ * session is on, and is told which one the session gets. Times are in s since 1970.
  */
 export interface Affinity {
-  /** The session that a request belongs to; undefined where it belongs to none. */
+  /** The session of a request; undefined if it has none. */
   read(request: SessionRequest & KeyedRequest, now: number): Session | undefined
-  /** The session as it goes on on that server: the same object where nothing of it changes. */
+  /** The session as it continues on that server: the same object if nothing changes. */
   settle(session: Session, server: Server, now: number): Session
   /**
-   * The fields that inform the client of a session that is new or has changed: whole lines, each with its line end.
-   * Absent where a kind sends its clients nothing.
+   * The field lines that give the client a session that is new or has changed, each with its line end. Absent if this
+   * kind sends nothing to clients.
    */
   issue?(session: Session, isSecure: boolean): string
-  /** The fields that take a session back whose server was removed. */
+  /** The field lines that delete the client's session, after its server was removed. */
   revoke?(isSecure: boolean): string
   /**
-   * Learns from the head of a server's response, before its client sees it. Returns the session that the exchange is one of
-   * from here on, for the caller to put on the table; undefined where the response names none.
+   * Learns from the head of a server's response, before its client gets it. Returns the session that the exchange
+   * belongs to from now on, which the caller records in the table; undefined if the response sets none.
    *
-   * @param shown what its request had shown
-   * @param path the request's
+   * @param shown the session of the request
+   * @param path the request's path
    */
   learn?(
     response: SessionResponse,
@@ -96,14 +96,16 @@ export interface Affinity {
     shown: Session | undefined,
     path: string,
   ): Session | undefined
-  /** Whether the answer to that request may name a session in its body; `readerOf` then gives what finds it. */
+  /**
+   * Whether the response to that request may set a session in its body; `readerOf` then gives the reader that finds it.
+   */
   expectsBody?(request: SessionRequest): boolean
-  /** What reads the body of such an answer; undefined where nothing is to be found there. */
+  /** The reader for the body of such a response; undefined if there is nothing to find. */
   readerOf?(response: SessionResponse, server: Server, now: number): BodyReader | undefined
   /**
-   * Takes in other settings and the upstream's servers, so that sessions on one that is gone are on none from now on.
+   * Takes over other settings and the upstream's servers. Sessions on a removed server are on none from now on.
    *
-   * @returns whether that is all; else another affinity is to be built
+   * @returns whether this affinity could take them over; if not, another one must be built
    */
   apply(settings: Settings, servers: readonly Server[]): boolean
 }

@@ -9,18 +9,21 @@ import { type Ticket, TicketSeal } from './ticket.ts'
 
 type CookieSettings = Extract<Settings, { type: 'cookie' }>
 
-/** Tickets that a worker remembers to have verified, twice as many at the most. */
+/** How many verified tickets a worker caches; up to twice as many in all. */
 const REMEMBERED = 8192
 
-/** By how much of the idle limit a ticket's time may lag behind: so seldom a busy client is given a new one. */
+/**
+ * How far a ticket's time may lag behind, as a part of the idle limit: an active client gets a new ticket only this
+ * often.
+ */
 const LAG = 1 / 8
 
-/** How far ahead of this clock, in s, that of another replica may be. */
+/** How far the clock of another replica may be ahead, in s. */
 const AHEAD = 60
 
-/** A session that a cookie carries; its id and times are the ticket's. */
+/** A session in a cookie; its id and times are the ticket's. */
 interface CookieSession extends Session, Ticket {
-  /** Whether it was written under the secret that is used for writing, and stands under the cookie's name of today. */
+  /** Whether it was signed with the secret that signs new tickets, and has the cookie's current name. */
   readonly isCurrent: boolean
 }
 
@@ -29,13 +32,13 @@ const NEW: CookieSession = { ...nothing, standing: 'new' }
 const INVALID: CookieSession = { ...nothing, standing: 'invalid' }
 const EXPIRED: CookieSession = { ...nothing, standing: 'expired' }
 
-/** A secret, and what the servers are called under it. */
+/** A secret, and the servers' tags under it. */
 class Key {
   readonly secret: string
   readonly seal: TicketSeal
-  /** By the server's name. */
+  /** By server name. */
   #tags: ReadonlyMap<string, string> = new Map()
-  /** By the tag. */
+  /** By tag. */
   #slots: ReadonlyMap<string, number> = new Map()
 
   constructor(secret: string, upstream: string) {
@@ -43,28 +46,28 @@ class Key {
     this.seal = new TicketSeal(secret, upstream)
   }
 
-  /** Works out the tags of those servers only that it does not know. */
+  /** Computes the tags of servers that are new. */
   apply(servers: readonly Server[]): void {
     const tags = servers.map(({ name }) => [name, this.#tags.get(name) ?? this.seal.tagOf(name)] as const)
     this.#tags = new Map(tags)
     this.#slots = new Map(servers.map(({ slot }, index) => [tags[index]![1], slot]))
   }
 
-  /** Undefined for one that is not in the upstream. */
+  /** Undefined for a server that is not in the upstream. */
   tagOf(server: Server): string | undefined {
     return this.#tags.get(server.name)
   }
 
-  /** The slot of the server that has that tag; undefined where none has it. */
+  /** The slot of the server with that tag; undefined if there is none. */
   slotOf(tag: string): number | undefined {
     return this.#slots.get(tag)
   }
 }
 
 /**
- * A cookie that Limpet issues ties a client to a server: a signed ticket with the session's id, its age, when it was
- * last seen, and what stands for the server's name. Every replica with the same secret understands it, and whatever the
- * secret did not sign is as if it were not there.
+ * Ties a client to a server by a cookie that Limpet issues: a signed ticket with the session's id, its start, when it
+ * was last seen, and a tag for the server. Every replica with the same secret can read it. A ticket that was not signed
+ * with a known secret is invalid.
  */
 export class CookieAffinity implements Affinity {
   readonly #upstream: string
@@ -76,7 +79,7 @@ export class CookieAffinity implements Affinity {
   #idle = 0
   #maxAge = 0
   #servers: readonly Server[] = []
-  /** The first one writes, all of them read. */
+  /** The first one signs tickets; all of them verify. */
   #keys: readonly Key[] = []
   #recent = new Recent<CookieSession>(REMEMBERED)
 
@@ -107,11 +110,11 @@ export class CookieAffinity implements Affinity {
     const known = before.map((key) => key.secret)
     if (isDeepStrictEqual(secrets, known)) return
     this.#keys = secrets.map((secret) => before.find((key) => key.secret === secret) ?? new Key(secret, this.#upstream))
-    // Which of them are current, and which are good at all, is another matter now.
+    // Whether cached tickets are still current, or valid at all, has changed.
     this.#recent = new Recent(REMEMBERED)
   }
 
-  /** Forgets which sessions are on a server that was removed, or returned: their tickets are read again. */
+  /** Forgets cached sessions on servers that were removed or added: their tickets are read again. */
   #setServers(servers: readonly Server[]): void {
     const names = new Map(servers.map(({ slot, name }) => [slot, name]))
     const gone = new Set(this.#servers.filter(({ slot, name }) => names.get(slot) !== name).map(({ slot }) => slot))
@@ -124,13 +127,13 @@ export class CookieAffinity implements Affinity {
     const session = this.#firstGood(request, this.#place, now)
     if (session.standing === 'known' || this.#formerPlace === undefined) return session
     const former = this.#firstGood(request, this.#formerPlace, now)
-    // Its client is given another, under the name of today.
+    // The client gets a new cookie, with the current name.
     return former.standing === 'known' ? { ...former, isCurrent: false } : session
   }
 
   /**
-   * A client may have several cookies of one name: from when the path or the domain was another, or from a neighbour under
-   * the same domain. A dead one in front must not part it from its server with every request.
+   * A client may have several cookies of one name, from an earlier path or domain, or from another application under
+   * the same domain. An invalid one in front must not hide the valid one.
    */
   #firstGood(request: SessionRequest, place: NamedPart, now: number): CookieSession {
     let first: CookieSession | undefined
@@ -146,7 +149,7 @@ export class CookieAffinity implements Affinity {
 
   #sessionOf(text: string, now: number): CookieSession {
     const session = this.#recent.get(text) ?? this.#verify(text)
-    // It was written while a clock was wrong, and would be good for as long as that had run ahead.
+    // It was issued while a clock was ahead, and would be valid for too long.
     if (Math.max(session.begunAt, session.seenAt) > now + AHEAD) return INVALID
     return session.standing === 'known' && this.#isOver(session, now) ? EXPIRED : session
   }
@@ -156,7 +159,7 @@ export class CookieAffinity implements Affinity {
     const isFresh = session.isCurrent && !this.#lags(session, now)
     if (session.standing === 'known' && session.home === server.slot && isFresh) return session
     const tag = this.#keys[0]!.tagOf(server)
-    // The server was removed: no session is on it from here on.
+    // The server was removed, so no session can be on it.
     if (tag === undefined) return session
     const { high, low } = goesOn ? session : makeSessionId()
     const begunAt = goesOn ? session.begunAt : now
@@ -189,9 +192,9 @@ export class CookieAffinity implements Affinity {
 
   #isOver({ high, low, begunAt, seenAt }: CookieSession, now: number): boolean {
     if (this.#maxAge > 0 && now - begunAt > this.#maxAge) return true
-    // A ticket may lag behind by that much, and nobody's session is to end too early.
+    // A ticket's time may lag behind by as much, and no session may end too early.
     if (this.#idle === 0 || now - seenAt <= this.#idle * (1 + LAG)) return false
-    // Nor that of a client that was busy all the time on one connection, where it could be given no other.
+    // Neither may that of a client that was busy with one long exchange, in which it could get no new ticket.
     return this.#sessions.find(high, low, now) < 0
   }
 
@@ -199,7 +202,7 @@ export class CookieAffinity implements Affinity {
     return this.#idle > 0 && now - seenAt > this.#idle * LAG
   }
 
-  /** For how long browsers keep the cookie, where that is beyond their own end: as long as its session may live. */
+  /** For a persistent cookie: Max-Age and Expires, up to the end of its session. */
   #lifetime({ begunAt, seenAt }: CookieSession): string {
     if (!this.#settings.persistent) return ''
     const end = Math.ceil(begunAt + this.#maxAge)

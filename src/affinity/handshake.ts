@@ -1,26 +1,26 @@
 import { brotliDecompressSync, constants, gunzipSync, inflateSync } from 'node:zlib'
 import type { BodyReader } from './affinity.ts'
 
-/** Bytes of a body that are looked at, as they came and once they are unpacked. */
+/** How many bytes of a body are searched, as they arrive and after decompression. */
 const MAX_BYTES = 4096
 const MAX_TEXT = 16 * 1024
 
 /**
- * Each look begins at the body's first byte. So many are taken as soon as there are more bytes, enough for a handshake that
- * comes byte by byte; the others wait until an eighth more is there, or the body's end.
+ * Each search starts at the body's first byte. This many are made as soon as there are more bytes, enough for a
+ * handshake that arrives byte by byte; later ones wait for an eighth more, or for the body's end.
  */
 const PROMPT_LOOKS = 256
 
 /**
- * The start of the answer to an Engine.IO handshake: a packet of type 0 with a JSON object. In version 4 it is all there
- * is (`0{"sid":"…"`). In version 3 its length comes first, in digits (`96:0{…`) or, for clients that take binary data, as
- * a zero, digits as bytes, and 255 (engine.io-protocol, "Encoding, Payload"). For JSONP all of that is a text in a call,
- * with its quotes escaped (`___eio[0]("0{\"sid\":…`).
+ * The start of the response to an Engine.IO handshake: a packet of type 0 with a JSON object. In version 4 this is
+ * everything (`0{"sid":"…"`). In version 3 its length comes first, in digits (`96:0{…`) or, for clients that accept
+ * binary data, as a zero, the digits as bytes, and 255 (engine.io-protocol, "Encoding, Payload"). For JSONP all of this
+ * is a string in a call, with its quotes escaped (`___eio[0]("0{\"sid\":…`).
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: version 3 writes its lengths so
 const OPENING = /^(?:___eio\[\d+\]\(")?(?:\d+:|\0[\0-\x09]+\xff)?0\{[^{}]*?\\?"sid\\?"\s*:\s*\\?"([^"\\]+)\\?"/
 
-/** Finds the session's id in the first bytes of the answer to an Engine.IO handshake, packed or not. */
+/** Finds the session's id in the first bytes of the response to an Engine.IO handshake, compressed or not. */
 export class HandshakeReader implements BodyReader {
   readonly most = MAX_BYTES
   readonly #encoding: string
@@ -28,13 +28,13 @@ export class HandshakeReader implements BodyReader {
   readonly #bytes = Buffer.allocUnsafe(MAX_BYTES)
   #length = 0
   #looks = 0
-  /** How many bytes there were at the last look, and must be for the next. */
+  /** How many bytes there were at the last search, and how many the next one needs. */
   #lookedAt = 0
   #nextLook = 0
 
   /**
-   * @param encoding the answer's Content-Encoding; empty for none
-   * @param found is told the id, one character a byte; never, if it does not stand where it should
+   * @param encoding the response's Content-Encoding; empty for none
+   * @param found is called with the id, one character for each byte; not called if there is none
    */
   constructor(encoding: string, found: (sid: string) => void) {
     this.#encoding = encoding.toLowerCase()
@@ -50,7 +50,7 @@ export class HandshakeReader implements BodyReader {
     if (this.#length > this.#lookedAt) this.#look()
   }
 
-  /** Looks for the id; returns whether it may be in what is still to come. */
+  /** Searches for the id; returns whether it may still come. */
   #look(): boolean {
     const length = this.#length
     const text = unpack(this.#bytes.subarray(0, length), this.#encoding)
@@ -67,9 +67,9 @@ export class HandshakeReader implements BodyReader {
   }
 }
 
-/** As much as can be known of the text whose packed form begins with `bytes`; undefined where nothing ever will be. */
+/** The decompressed text of these first bytes, as far as possible; undefined if it can never be decompressed. */
 function unpack(bytes: Buffer, encoding: string): string | undefined {
-  // The bytes are a beginning only, so that their end is no error.
+  // These are only the first bytes, so their end is no error.
   const zlib = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: MAX_TEXT }
   const brotli = { finishFlush: constants.BROTLI_OPERATION_FLUSH, maxOutputLength: MAX_TEXT }
   try {

@@ -3,7 +3,7 @@ import { SIP_KEY_SIZE, SipHash } from '../runtime/sip-hash.ts'
 import type { Affinity as Settings } from '../runtime/snapshot.ts'
 import type { Affinity, KeyedRequest, Session } from './affinity.ts'
 
-/** A session that is nothing but its key; the policy that hashes keys says which server that belongs to. */
+/** A session that consists of its key; the policy that hashes keys chooses its server. */
 class KeyedSession implements Session {
   readonly high: number
   readonly low: number
@@ -18,15 +18,15 @@ class KeyedSession implements Session {
   }
 }
 
-/** Part of each request ties its client to a server: an address, a header, a parameter. Nothing is remembered of it. */
+/** Ties a client to a server by a part of each request: an address, a header, a parameter. Nothing is remembered. */
 export class KeyedAffinity implements Affinity {
   #settings: Settings
-  /** Makes ids of keys. Clients choose keys, but not so that their ids meet. */
+  /** Hashes keys to ids, so that clients, who choose the keys, cannot make ids collide. */
   readonly #hash: SipHash
 
   /**
-   * @param secret the session table's key: of it and the upstream's name the key of the ids is made, so that alike keys of
-   *   different upstreams are different sessions
+   * @param secret the session table's key. The hash key is derived from it and the upstream's name, so that equal keys
+   *   in different upstreams are different sessions
    */
   constructor(settings: Settings, upstream: string, secret: Uint8Array) {
     this.#settings = settings
@@ -37,7 +37,7 @@ export class KeyedAffinity implements Affinity {
     const key = request.key(this.#settings)
     if (key.length === 0) return undefined
     this.#hash.hash(key)
-    // An id of zeros stands for none.
+    // The id 0 stands for none.
     return new KeyedSession(this.#hash.high, this.#hash.low || 1, key)
   }
 

@@ -17,22 +17,25 @@ import type { SessionId } from './session-id.ts'
 
 type LearnSettings = Extract<Settings, { type: 'learn' }>
 
-/** Sessions that a worker remembers to have worked out the ids of, twice as many at the most. */
+/** How many sessions a worker caches, whose ids it has computed; up to twice as many in all. */
 const REMEMBERED = 8192
-/** Longer values are hashed each time, so that what is remembered stays small. */
+/** Longer values are hashed each time, so that the cache stays small. */
 const LONGEST_REMEMBERED = 256
 
-/** What a client of Engine.IO asks by (engine.io-protocol, "Query parameters"). */
+/** The parameter in every request of an Engine.IO client (engine.io-protocol, "Query parameters"). */
 const EIO: NamedPart = { from: 'query', name: 'EIO' }
 const TRANSPORT: NamedPart = { from: 'query', name: 'transport' }
 const SID: NamedPart = { from: 'query', name: 'sid' }
 
-/** A session that the table knows, and in which source its request showed it. */
+/** A session in the table, and the source in which its request contained it. */
 interface LearntSession extends Session {
   readonly source: SessionSource
 }
 
-/** A session that nobody knows. It goes by a hash of its value and takes no room, so that invented ones fill nothing. */
+/**
+ * A session that is not in the table. A hash of its value chooses its server, and it takes no room, so that invented
+ * ids fill nothing.
+ */
 class UnknownSession implements Session {
   readonly high = 0
   readonly low = 0
@@ -52,9 +55,10 @@ class UnknownSession implements Session {
 }
 
 /**
- * The application's own sessions: their ids are seen in the answers of servers, as a cookie, a header, a parameter of a
- * redirect, or in an Engine.IO handshake, and the table remembers which server each one is on. A request that shows one goes
- * there. On the table stands no id itself but a digest of it under a secret, the same in all workers and after a restart.
+ * Ties a client to a server by the application's own session. Its id is seen in the responses of servers (a cookie, a
+ * header, a parameter of a redirect, or an Engine.IO handshake), and the table remembers its server. A request with
+ * that id goes there. The table holds no ids but digests of them under a secret, which are the same in all workers and
+ * after a restart.
  */
 export class LearnAffinity implements Affinity {
   readonly #sessions: SessionTable
@@ -63,9 +67,9 @@ export class LearnAffinity implements Affinity {
   #sources: readonly SessionSource[]
   #adopts: boolean
   #readsHandshakes: boolean
-  /** The upstream's, by their slots. */
+  /** The slots of the upstream's servers. */
   #servers: ReadonlySet<number>
-  /** By the value that shows it. */
+  /** By the value in the request. */
   readonly #recent = new Recent<LearntSession>(REMEMBERED)
 
   constructor(
@@ -86,7 +90,7 @@ export class LearnAffinity implements Affinity {
   apply(settings: Settings, servers: readonly Server[]): boolean {
     if (settings.type !== 'learn' || settings.secret !== this.#secret) return false
     const { from, adopt } = settings
-    // Requests in flight know by which of these very objects their session was found.
+    // Requests in flight refer to these objects by identity.
     if (!isDeepStrictEqual(from, this.#sources)) this.#sources = from
     this.#readsHandshakes = includesHandshakes(from)
     this.#adopts = adopt
@@ -94,7 +98,7 @@ export class LearnAffinity implements Affinity {
     return true
   }
 
-  /** Of the values that a request shows, the first that is known; else the first there is. */
+  /** The first known session among the values of a request; else one for its first value. */
   read(request: SessionRequest, now: number): Session | undefined {
     let unknown: string | undefined
     let place: SessionSource | undefined
@@ -124,10 +128,10 @@ export class LearnAffinity implements Affinity {
     path: string,
   ): Session | undefined {
     let learnt: LearntSession | undefined
-    let tellsNothing = true
+    let setsNone = true
     for (const source of this.#sources) {
-      for (const value of toldIn(response, source, path, now)) {
-        tellsNothing = false
+      for (const value of valuesIn(response, source, path, now)) {
+        setsNone = false
         if (value !== '') {
           if (learnt !== undefined) this.#sessions.put(learnt.high, learnt.low, home, now)
           learnt = { ...(this.#recent.get(value) ?? this.#idOf(value)), standing: 'known', home, source }
@@ -136,20 +140,23 @@ export class LearnAffinity implements Affinity {
         }
       }
     }
-    const mayAdopt = this.#adopts && tellsNothing && response.status < 400 && shown instanceof UnknownSession
+    const mayAdopt = this.#adopts && setsNone && response.status < 400 && shown instanceof UnknownSession
     return mayAdopt ? this.#adopt(shown, home, now) : learnt
   }
 
   /**
-   * The server has accepted an id that nobody here knew. Since anybody can invent one, it is given room that is free, and
-   * pushes out no other session.
+   * The server has accepted an unknown id. Since any client can invent one, it only gets free room, and displaces no
+   * other session.
    */
   #adopt({ value, source }: UnknownSession, home: number, now: number): LearntSession | undefined {
     const { high, low } = this.#idOf(value)
     return this.#sessions.hasRoom(high, low, now) ? { high, low, standing: 'known', home, source } : undefined
   }
 
-  /** A request without an id, or with an empty one, by which a client of Engine.IO opens its session (engine.io-protocol, "Handshake"). */
+  /**
+   * Whether this is a request without an id, or with an empty one, that opens an Engine.IO session (engine.io-protocol,
+   * "Handshake").
+   */
   expectsBody(request: SessionRequest): boolean {
     return (
       this.#readsHandshakes &&
@@ -182,7 +189,7 @@ export class LearnAffinity implements Affinity {
 
   #idOf(value: string): SessionId {
     const digest = createHmac('sha256', this.#key).update(value, 'latin1').digest()
-    // An id of zeros stands for none.
+    // The id 0 stands for none.
     return { high: digest.readInt32BE(0), low: digest.readInt32BE(4) || 1 }
   }
 }
@@ -197,8 +204,8 @@ function includesHandshakes(sources: readonly SessionSource[]): boolean {
 
 const NONE: readonly string[] = []
 
-/** An empty value where the response ends the session that its request showed there. */
-function toldIn(response: SessionResponse, source: SessionSource, path: string, now: number): readonly string[] {
+/** The ids that the response sets there; an empty one if it ends the request's session. */
+function valuesIn(response: SessionResponse, source: SessionSource, path: string, now: number): readonly string[] {
   switch (source.from) {
     case 'cookie':
       return response.setCookies(source.name, path, now)

@@ -7,9 +7,9 @@ interface Entry<Value> {
 }
 
 /**
- * A bounded memory of what was worked out lately. Of two generations the older is forgotten whole once the younger is
- * full, so that what is asked for again and again stays, at the price of a look-up. In front of them stands a table with
- * one place for each ending of a key, since to compare a text costs less than to hash it, and session ids differ in theirs.
+ * A bounded cache of computed values, in two generations: when the younger one is full, the older one is dropped, so
+ * that what is used again and again stays, for the price of one look-up. A table in front has one place for each ending
+ * of a key, since comparing a text costs less than hashing it, and session ids differ in their endings.
  */
 export class Recent<Value> {
   readonly #most: number
@@ -17,7 +17,7 @@ export class Recent<Value> {
   #older = new Map<string, Value>()
   readonly #places: (Entry<Value> | undefined)[] = new Array(PLACES).fill(undefined)
 
-  /** @param most entries of one generation */
+  /** @param most the entries of one generation */
   constructor(most: number) {
     this.#most = most
   }
@@ -46,7 +46,7 @@ export class Recent<Value> {
     this.#places[placeOf(key)] = { key, value }
   }
 
-  /** Forgets what is no longer true. Looks at every entry. */
+  /** Drops stale values. Visits every entry. */
   forget(isStale: (value: Value) => boolean): void {
     for (const generation of [this.#younger, this.#older]) {
       for (const [key, value] of generation) if (isStale(value)) generation.delete(key)

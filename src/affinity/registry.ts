@@ -5,7 +5,7 @@ import { CookieAffinity } from './cookie.ts'
 import { KeyedAffinity } from './keyed.ts'
 import { LearnAffinity } from './learn.ts'
 
-/** The affinity of an upstream. Every kind there is has its line here, by its name in the Snapshot. */
+/** Builds the affinity of an upstream. Each kind has its line here, by its name in the Snapshot. */
 export function affinityFor(upstream: Upstream, sessions: SessionTable): Affinity | undefined {
   const { affinity, servers, name } = upstream
   switch (affinity?.type) {

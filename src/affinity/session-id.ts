@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto'
 
-/** What a session is known by: 64 bits, as two Int32. */
+/** The id of a session: 64 bits, as two Int32. */
 export interface SessionId {
   readonly high: number
   readonly low: number
@@ -9,14 +9,14 @@ export interface SessionId {
 const pool = new Int32Array(512)
 let used = pool.length
 
-/** An id that nobody can guess. */
+/** A random id that cannot be guessed. */
 export function makeSessionId(): SessionId {
   if (used === pool.length) {
     randomFillSync(pool)
     used = 0
   }
   const high = pool[used++]!
-  // An id of zeros stands for none.
+  // The id 0 stands for none.
   const low = pool[used++]! || 1
   return { high, low }
 }

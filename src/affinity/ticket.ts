@@ -1,11 +1,11 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
 
-/** What a cookie says. Times in s since 1970. */
+/** The content of a cookie. Times are in s since 1970. */
 export interface Ticket {
   /** The session's id, as two Int32. */
   readonly high: number
   readonly low: number
-  /** Stands for the server's name: see `TicketSeal.tagOf`. */
+  /** A tag for the server: see `TicketSeal.tagOf`. */
   readonly tag: string
   readonly begunAt: number
   readonly seenAt: number
@@ -20,8 +20,9 @@ const TEXT_LENGTH = Math.ceil((LENGTH * 8) / 6)
 const TEXT = /^[A-Za-z0-9_-]+$/
 
 /**
- * Writes and reads tickets under one secret. A ticket is 25 bytes and the first 16 of their HMAC-SHA-256 (RFC 2104), in
- * base64url (RFC 4648 §5). The secret is bound to the upstream, so that a ticket of one means nothing to another.
+ * Signs and verifies tickets with one secret. A ticket is 25 bytes and the first 16 of their HMAC-SHA-256 (RFC 2104),
+ * in base64url (RFC 4648 §5). The key is derived from the secret and the upstream's name, so that one upstream's
+ * tickets are invalid in another.
  */
 export class TicketSeal {
   readonly #key: KeyObject
@@ -30,7 +31,7 @@ export class TicketSeal {
     this.#key = createSecretKey(createHmac('sha256', secret).update(`limpet ticket 1\0${upstream}`).digest())
   }
 
-  /** Stands for a server in tickets: the same wherever the secret is, and without it nothing can be read from it. */
+  /** The tag of a server in tickets: the same for every replica with the secret, and meaningless without it. */
   tagOf(server: string): string {
     const digest = createHmac('sha256', this.#key).update(`server\0${server}`).digest()
     return digest.toString('latin1', 0, TAG_LENGTH)
@@ -48,7 +49,7 @@ export class TicketSeal {
     return bytes.toString('base64url')
   }
 
-  /** Undefined for a text that was not written under this secret. */
+  /** Undefined if the text was not signed with this secret. */
   read(text: string): Ticket | undefined {
     if (text.length !== TEXT_LENGTH || !TEXT.test(text)) return undefined
     const bytes = Buffer.from(text, 'base64url')
