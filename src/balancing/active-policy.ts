@@ -7,9 +7,9 @@ import { buildPolicy, roundRobin } from './registry.ts'
 import type { ServerState } from './server-state.ts'
 
 /**
- * The policy by which an upstream's requests go. One that cannot take in a change is replaced: the next one is built in
- * slices, since a ring of thousands of servers takes a tenth of a second and more. Until it is there, the one before it
- * serves, without the servers that are gone or new; at first that is round robin. Most are there at once.
+ * The policy of an upstream. If it cannot take over a change, it is replaced: the next one is built in slices, since a
+ * ring of thousands of servers takes a tenth of a second or more. Until it is ready, the one before it serves, without
+ * removed or new servers; at the start that is round robin. Most policies are ready at once.
  */
 export class ActivePolicy {
   readonly #upstream: number
@@ -17,7 +17,7 @@ export class ActivePolicy {
   #current: Policy
   #balance: Balance
   #servers: readonly ServerState[]
-  /** The next one, while it is built, and its settings. */
+  /** The next policy while it is built, and its settings. */
   #building: Background<Policy> | undefined
   #builtFor: Balance | undefined
 
@@ -34,7 +34,7 @@ export class ActivePolicy {
     return this.#current
   }
 
-  /** Whether another one is being built to replace it. */
+  /** Whether another policy is being built to replace it. */
   get isBuilding(): boolean {
     return this.#building !== undefined
   }
@@ -43,19 +43,19 @@ export class ActivePolicy {
     this.#balance = balance
     this.#servers = servers
     if (this.#current.apply(balance, servers)) return this.stop()
-    // The one that is being built goes on, though the list may be another since: if each change of it began a ring again, and
-    // there were more of them than rings, none would ever be there.
+    // The policy that is being built is finished even if the list of servers has changed since: if each change
+    // restarted a ring, frequent changes would keep any ring from being finished.
     if (this.#building !== undefined && isDeepStrictEqual(this.#builtFor, balance)) return
     this.stop()
     this.#build()
   }
 
-  /** Builds the next one at once, if there is to be one. */
+  /** Finishes building the next policy at once, if there is one. */
   finish(): void {
     while (this.#building !== undefined) this.#building.finish()
   }
 
-  /** Builds no more. */
+  /** Stops building. */
   stop(): void {
     this.#building?.cancel()
     this.#building = undefined

@@ -8,8 +8,9 @@ import type { ServerState } from './server-state.ts'
 
 /**
  * Consistent hashing with bounded loads (Mirrokni, Thorup and Zadimoghaddam, 2016): the ring of `ConsistentHash`, on
- * which a key goes on to the next server as long as it meets one that has its fill. No server is given more than
- * ⌈bound × mean⌉ requests in flight, the mean taken over the servers that are up, by weight, the new one included.
+ * which a key moves on to the next server as long as the server it meets has its full share. No server is given more
+ * than ⌈bound × mean⌉ requests in flight, where the mean is over the servers that are up, by weight, and includes the
+ * new request.
  */
 export class BoundedHash implements Policy {
   readonly #ring: ServerRing
@@ -17,13 +18,13 @@ export class BoundedHash implements Policy {
   readonly #scoreboard: Scoreboard
   readonly #fallback: Policy
   #bound: number
-  /** Of each server: its weight, or 0 while it is out. */
+  /** Each server's weight; 0 while it is out. */
   readonly #weights: Float64Array
 
   /**
    * @param bound greater than 1
-   * @param fallback picks where there is no key, where there is but one server, and where every server that may be
-   *   tried has its fill
+   * @param fallback picks if there is no key, if there is only one server, and if every server that may be tried has
+   *   its full share
    */
   constructor(bound: number, ring: ServerRing, upstream: number, scoreboard: Scoreboard, fallback: Policy) {
     this.#bound = bound
@@ -71,7 +72,7 @@ export class BoundedHash implements Policy {
     return fits
   }
 
-  /** How much a unit of weight may have in flight. */
+  /** How many requests may be in flight for each unit of weight. */
   #fillOfWeight(): number {
     const { inFlights } = this.#scoreboard.servers
     let total = 1

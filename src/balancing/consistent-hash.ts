@@ -8,14 +8,14 @@ import type { ServerState } from './server-state.ts'
 const MAX_TRIES = 20
 
 /**
- * nginx's `hash … consistent` (ngx_http_upstream_hash_module.c), bit for bit: keys belong to servers by a ring, so that
- * a changed list of servers moves no more keys than it must. Servers stand on the ring by their names.
+ * nginx's `hash … consistent` (ngx_http_upstream_hash_module.c), bit for bit: a ring ties keys to servers, so that a
+ * change of the list of servers moves no more keys than necessary. Servers are placed on the ring by their names.
  */
 export class ConsistentHash implements Policy {
   readonly #ring: ServerRing
   readonly #fallback: Policy
 
-  /** @param fallback picks where there is no key, where the ring finds nobody, and where there is but one server */
+  /** @param fallback picks if there is no key, if the ring finds no server, and if there is only one server */
   constructor(ring: ServerRing, fallback: Policy) {
     this.#ring = ring
     this.#fallback = fallback

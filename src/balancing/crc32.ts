@@ -22,13 +22,14 @@ export function crc32(bytes: Uint8Array): number {
 }
 
 /**
- * Of each power of two: what becomes of each bit of a state when so many zero bytes are fed to it (zlib's crc32_combine).
+ * For each power of two: what each bit of a state becomes when that many zero bytes are fed to it (zlib's
+ * crc32_combine).
  */
 const ZEROS = [Int32Array.from({ length: 32 }, (_, bit) => update(1 << bit, new Uint8Array(1)))]
 
 /**
- * What a state becomes by `length` zero bytes, in time that grows with the digits of that number only. For any bytes and
- * state, `update(state, bytes)` is `update(0, bytes) ^ updateByZeros(state, bytes.length)`.
+ * What a state becomes after `length` zero bytes, in time logarithmic in `length`. For any bytes and state,
+ * `update(state, bytes)` is `update(0, bytes) ^ updateByZeros(state, bytes.length)`.
  */
 export function updateByZeros(state: number, length: number): number {
   let crc = state

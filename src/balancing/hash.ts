@@ -9,13 +9,13 @@ const MAX_TRIES = 20
 
 /**
  * nginx's `hash` (ngx_http_upstream_hash_module.c), bit for bit: the CRC-32 of the key, divided by the weights. A
- * changed list of servers moves most keys.
+ * change of the list of servers moves most keys.
  */
 export class Hash implements Policy {
   readonly #fallback: Policy
   #primaries: ServerShares
 
-  /** @param fallback picks where there is no key, where the hash finds nobody, and where there is but one server */
+  /** @param fallback picks if there is no key, if the hash finds no server, and if there is only one server */
   constructor(servers: readonly ServerState[], fallback: Policy) {
     this.#primaries = new ServerShares(servers)
     this.#fallback = fallback
@@ -25,7 +25,7 @@ export class Hash implements Policy {
     if (key.length === 0 || this.#primaries.servers.length < 2) return this.#fallback.pick(key, avoid, now)
     let hash = 0
     const first = update(START, key)
-    // nginx counts only the tries that found nobody; the ones to avoid were found before.
+    // nginx counts only the tries that found no usable server; those that were found before are to be avoided now.
     for (let tries = 0; tries <= MAX_TRIES + avoid.length; tries++) {
       hash += part(first, key.length, tries)
       const server = this.#primaries.serverAt(hash)
@@ -47,7 +47,7 @@ export class Hash implements Policy {
   }
 }
 
-/** CRC-32 after the number of each of the first tries, in decimal; before the first, nothing. */
+/** The state of the CRC-32 after the decimal number of a try, for the first tries. The try 0 has no number. */
 const PREFIXES = Array.from({ length: 64 }, (_, tries) => prefix(tries))
 
 function prefix(tries: number): number {
@@ -55,9 +55,9 @@ function prefix(tries: number): number {
 }
 
 /**
- * What one try adds to the hash: the CRC-32 of its number and the key, which is not read again for it.
+ * What one try adds to the hash: the CRC-32 of its number and the key. The key is not read again.
  *
- * @param first what the key makes of the state that it meets at the first try
+ * @param first the state after the key in try 0
  */
 function part(first: number, length: number, tries: number): number {
   const state = tries === 0 ? first : first ^ updateByZeros(START ^ (PREFIXES[tries] ?? prefix(tries)), length)

@@ -8,14 +8,14 @@ const MAX_TRIES = 20
 
 /**
  * nginx's `ip_hash` (ngx_http_upstream_ip_hash_module.c), bit for bit: the first three octets of an IPv4 address, or
- * all sixteen of an IPv6 one, tie a client to a server. A whole /24 is one client, and a changed list of servers moves
- * most of them; that is the algorithm, kept so that migrating from nginx moves no client.
+ * all sixteen of an IPv6 address, tie a client to a server. So a whole /24 is one client, and a change of the list of
+ * servers moves most of them. The algorithm is kept so that migrating from nginx moves no client.
  */
 export class IpHash implements Policy {
   readonly #fallback: Policy
   #primaries: ServerShares
 
-  /** @param fallback picks where the hash finds nobody, and where there is but one server */
+  /** @param fallback picks if the hash finds no server, and if there is only one server */
   constructor(servers: readonly ServerState[], fallback: Policy) {
     this.#primaries = new ServerShares(servers)
     this.#fallback = fallback
@@ -24,7 +24,7 @@ export class IpHash implements Policy {
   pick(key: Uint8Array, avoid: readonly ServerState[], now: number): ServerState | undefined {
     if (this.#primaries.servers.length < 2) return this.#fallback.pick(key, avoid, now)
     let hash = 89
-    // nginx counts only the tries that found nobody; the ones to avoid were found before.
+    // nginx counts only the tries that found no usable server; those that were found before are to be avoided now.
     for (let tries = 0; tries <= MAX_TRIES + avoid.length; tries++) {
       hash = rehash(hash, key)
       const server = this.#primaries.serverAt(hash)

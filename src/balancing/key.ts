@@ -1,21 +1,25 @@
 import { type NamedParts, valueIn } from '../runtime/named-part.ts'
 import type { Affinity, Balance, HashKey } from '../runtime/snapshot.ts'
 
-/** What of a request a key can be made of. Texts hold one byte a character (Latin-1), as the request had them. */
+/**
+ * The parts of a request that a key can be made of. Texts have one character for each byte (Latin-1), as in the
+ * request.
+ */
 export interface KeySubject extends NamedParts {
-  /** The client's, as text and as 4 or 16 octets. */
+  /** The client's address, as text and as 4 or 16 octets. */
   readonly address: { readonly text: string; readonly octets: Uint8Array }
-  /** The target from its path on, as the client wrote it: path and query. */
+  /** The path and the query, as the client sent them. */
   readonly uri: string
-  /** The path in its normal form, without the query. */
+  /** The normalised path, without the query. */
   readonly path: string
 }
 
 const NO_KEY = new Uint8Array(0)
 
 /**
- * The bytes that a policy or an affinity ties a request to a server by: for `ip-hash` the octets of the client's address,
- * for a hash by a key what nginx's variable of that kind holds. Empty where nothing is asked for, or the request has none.
+ * The bytes by which a policy or an affinity ties a request to a server: for `ip-hash` the octets of the client's
+ * address, for a hash by a key the value of nginx's variable of that kind. Empty if none are needed, or the request has
+ * none.
  */
 export function keyFor(tie: Balance | Affinity, subject: KeySubject): Uint8Array {
   if (tie.type === 'ip-hash') return subject.address.octets
@@ -39,7 +43,7 @@ function keyText(key: HashKey, subject: KeySubject): string | undefined {
   }
 }
 
-/** The segment of a path where the pattern has a colon; undefined where the path does not begin like the pattern. */
+/** The segment of a path at the position of the pattern's colon; undefined if the path does not match the pattern. */
 function segmentOf(path: string, pattern: readonly string[]): string | undefined {
   let found: string | undefined
   let from = 1

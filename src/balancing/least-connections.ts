@@ -6,12 +6,12 @@ import type { ServerState } from './server-state.ts'
 import type { Choice } from './tiers.ts'
 
 /**
- * The server with the fewest requests in flight for its weight, those of other workers included (nginx's
+ * The server with the fewest requests in flight for its weight, including those of other workers (nginx's
  * ngx_http_upstream_least_conn_module.c). Equals take turns: those of the same weight one after the other, and those of
  * different weights by smooth weighted round robin.
  *
- * It looks at every server, but only at one number of each, all of which stand side by side in memory; where all weights
- * are the same, it stops at the first idle one. docs/balancing-figures.md has what that costs.
+ * It scans every server, but only one number of each, which are adjacent in memory; if all weights are equal, it stops
+ * at the first idle one. For the cost see docs/balancing-figures.md.
  */
 export class LeastConnections implements Choice {
   readonly #inFlights: Int32Array
@@ -44,7 +44,7 @@ export class LeastConnections implements Choice {
     return isMixed ? this.#nextOf(least) : groups[0]?.take()
   }
 
-  /** The next in smooth weighted round robin among those that have that load for their weight. */
+  /** The next one in smooth weighted round robin among those with that load for their weight. */
   #nextOf(load: number): ServerState | undefined {
     let best: Peers | undefined
     let total = 0

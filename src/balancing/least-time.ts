@@ -5,7 +5,7 @@ import type { Roster } from './roster.ts'
 import type { ServerState } from './server-state.ts'
 import type { Choice } from './tiers.ts'
 
-/** How old what this worker knows of other workers' answers may be, in ms. */
+/** How long this worker uses the same copy of other workers' times, in ms. */
 const REFRESH = 100
 
 /** The shortest time that counts, in ms, so that no server looks infinitely fast. */
@@ -15,30 +15,30 @@ const SHORTEST = 0.01
  * The server with the lowest (time to the first byte) × (requests in flight + 1) / weight.
  *
  * The time is a peak EWMA, as in Finagle's PeakEwma.scala: a slower answer counts at once, a faster one by how long ago
- * the last one was. A server that is not asked looks faster as time passes, up to the fastest, so that it is asked
- * again. A server that nobody knows, since it is new or has just returned, has the median time of the others.
+ * the last one was. A server that gets no requests looks faster as time passes, up to the fastest, so that it gets some
+ * again. A server without a known time, since it is new or has just returned, has the median time of the others.
  *
- * Growing old makes all of them faster by the same factor, so that what is known of a server needs no work until it
- * answers, and a choice is a product and a comparison for each.
+ * Ageing makes all times shorter by the same factor, so a server's value needs no update until it answers, and a choice
+ * takes one product and one comparison for each server.
  */
 export class LeastTime implements Choice {
   readonly #counters: ServerCounters
   #decay: number
   #servers: readonly ServerState[] = []
-  /** Of each server that is up. Undefined until this worker knows any. */
+  /** The index of each server that is up; undefined before the first update. */
   #indices: Map<ServerState, number> | undefined
   #slots = new Uint16Array(0)
   #limits = new Int32Array(0)
   #weights = new Float64Array(0)
-  /** Of each server: its time / its weight, as of `#refreshedAt`. */
+  /** Each server's time / weight, as of `#refreshedAt`. */
   #costs = new Float64Array(0)
-  /** Of the times that are known; 0 where there is none. */
+  /** The fastest and the median of the known times; 0 if there are none. */
   #fastest = 0
   #median = 0
   #refreshedAt = 0
-  /** Which comes first among equals. */
+  /** The index that comes first among equals. */
   #next = 0
-  /** The best one that the current choice has found, and its cost. */
+  /** The best server found in the current choice, and its cost. */
   #best = -1
   #least = Infinity
 
@@ -105,7 +105,7 @@ export class LeastTime implements Choice {
     if (index !== undefined) this.#costs[index] = this.#cost(index, latency, this.#refreshedAt - now)
   }
 
-  /** A server that was out is another one now, for all that is known. */
+  /** Forgets the times of servers that were out: they may be different now. */
   #forgetReturned(up: readonly ServerState[]): void {
     if (this.#indices === undefined) return
     for (const server of up) {
@@ -130,7 +130,7 @@ export class LeastTime implements Choice {
     })
   }
 
-  /** @param age how long before `#refreshedAt` that was the time, in ms */
+  /** @param age how long before `#refreshedAt` the latency was noted, in ms */
   #cost(index: number, latency: number, age: number): number {
     return Math.max(this.#fastest, latency * Math.exp(-age / this.#decay)) / this.#weights[index]!
   }
@@ -139,7 +139,7 @@ export class LeastTime implements Choice {
     return load < this.#limits[index]! && (avoid.length === 0 || !avoid.includes(this.#servers[index]!))
   }
 
-  /** How long ago the server's time was last noted, in ms. */
+  /** How long ago the server's latency was noted, in ms. */
   #age(slot: number, now: number): number {
     return Math.max(0, ((now | 0) - this.#counters.answeredAt(slot)) | 0)
   }

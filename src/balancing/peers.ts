@@ -3,9 +3,9 @@ import { type ServerState, UNLIMITED } from './server-state.ts'
 /** Servers of the same weight, and the least busy of them. */
 export class Peers {
   readonly weight: number
-  /** After `look`: the fewest requests that one of them has in flight; more than any where none may be chosen. */
+  /** After `look`: the fewest requests in flight of any of them; UNLIMITED if none may be chosen. */
   least = UNLIMITED
-  /** After `look`: how many of them have that few, or at least one where it was not asked for. */
+  /** After `look`: how many of them have that few, if they were counted; else at least one. */
   ties = 0
   /** nginx's current weight, of all of them together. */
   sum = 0
@@ -14,7 +14,7 @@ export class Peers {
   readonly #slots: Uint16Array
   /** How many requests each may have in flight. */
   readonly #limits: Int32Array
-  /** Which comes first among equals. */
+  /** The index that comes first among equals. */
   #next = 0
   #best = -1
 
@@ -26,7 +26,7 @@ export class Peers {
     this.#limits = Int32Array.from(servers, (server) => server.limit)
   }
 
-  /** Finds the least busy; of several, the first from the one after the last taken. */
+  /** Finds the least busy server; among equals, the first one after the one that was taken last. */
   look(avoid: readonly ServerState[], countsTies: boolean): void {
     this.#best = -1
     this.least = UNLIMITED
@@ -35,7 +35,7 @@ export class Peers {
     if (this.least > 0 || countsTies) this.#scan(0, this.#next, avoid, countsTies)
   }
 
-  /** The one that `look` found; the next one comes first from now on. */
+  /** The server that `look` found; the search starts after it from now on. */
   take(): ServerState | undefined {
     if (this.#best >= 0) this.#next = (this.#best + 1) % this.#slots.length
     return this.#servers[this.#best]
@@ -55,7 +55,7 @@ export class Peers {
       this.#best = index
       this.ties = 1
       least = load
-      // Nobody can be less busy.
+      // No server can be less busy.
       if (load === 0 && !countsTies) break
     }
     this.least = least

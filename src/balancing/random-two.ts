@@ -5,7 +5,7 @@ import type { ServerState } from './server-state.ts'
 import { Shares } from './shares.ts'
 import type { Choice } from './tiers.ts'
 
-/** How often a server is drawn again because it is full, or to be avoided. */
+/** How often a server is drawn again because it is full or must be avoided. */
 const MAX_DRAWS = 20
 
 /**
@@ -52,16 +52,16 @@ export class RandomTwo implements Choice {
     return this.#shares.at(Math.random() * this.#shares.total)
   }
 
-  /** Draws from the line with the first one's part cut out. */
+  /** Draws from the line without the first server's part. */
   #drawOther(first: number): number {
     const place = Math.random() * (this.#shares.total - this.#weights[first]!)
     const isBefore = place < this.#shares.start(first)
     const drawn = this.#shares.at(isBefore ? place : place + this.#weights[first]!)
-    // By rounding, the cut could be missed.
+    // Rounding could still yield the first one.
     return drawn === first ? (first + 1) % this.#servers.length : drawn
   }
 
-  /** From a random one on, so that what is left over spreads. */
+  /** The first usable server from a random one on, so that the load spreads. */
   #anyOpen(avoid: readonly ServerState[]): ServerState | undefined {
     const { length } = this.#servers
     const from = Math.floor(Math.random() * length)

@@ -18,7 +18,7 @@ export function roundRobin(servers: readonly ServerState[], upstream: number, sc
   return new Tiers(servers, () => new Rotation(upstream, scoreboard), upstream, scoreboard)
 }
 
-/** Builds the policy of an upstream. Every policy there is has its line here, by its name in the configuration. */
+/** Builds the policy of an upstream. Each policy has its line here, by its name in the configuration. */
 export function* buildPolicy(
   balance: Balance,
   servers: readonly ServerState[],

@@ -1,35 +1,35 @@
 import type { Slices } from '../runtime/slices.ts'
 import { finish, START, update } from './crc32.ts'
 
-/** Points that a server has on the ring for each unit of its weight. */
+/** How many points a server has on the ring for each unit of its weight. */
 const POINTS = 160
 
-/** The most points in all. Beyond, every server has fewer, in proportion. */
+/** The maximum number of points in all. Beyond it, every server has fewer, in proportion. */
 const MAX_POINTS = 4_194_304
 
-/** How many points one slice of the building works on: less than 2 ms, whatever is done with them. */
+/** How many points are processed in one slice of the building: less than 2 ms for any step. */
 const SLICE = 16_384
 
 /** How many points are sorted at a time, on average. */
 const BUCKET = 1024
 
-/** Whom the ring ties keys to. */
+/** An owner of points on the ring. */
 export interface RingMember {
   readonly name: string
   readonly weight: number
 }
 
 /**
- * The ring of consistent hashing: every member stands at many points of a circle of 2^32 places, and a place belongs to
- * the first point from there on. Ketama as in nginx's `hash … consistent` and Cache::Memcached::Fast, where a member's
- * name stands as host NUL port, and the CRC-32 of it and of the last point is the next one.
+ * The ring of consistent hashing: every member has many points on a circle of 2^32 places, and a place belongs to the
+ * first point from there on. Ketama as in nginx's `hash … consistent` and Cache::Memcached::Fast: a member's name is
+ * hashed as host NUL port, and each point is the CRC-32 of that and the point before.
  */
 export class Ring {
   readonly #points: Uint32Array
   /** The index of each point's member. */
   readonly #owners: Uint16Array
 
-  /** @param points in ascending order, each but once */
+  /** @param points in ascending order, without duplicates */
   private constructor(points: Uint32Array, owners: Uint16Array) {
     this.#points = points
     this.#owners = owners
@@ -75,13 +75,13 @@ export class Ring {
     return low === points.length ? 0 : low
   }
 
-  /** The index of the member that stands at a point; the points go on from the last to the first. */
+  /** The index of the member that owns a point. Points beyond the last start again from the first. */
   owner(point: number): number {
     return this.#owners[point % this.#owners.length]!
   }
 }
 
-/** Puts the points of all members one after the other. */
+/** Computes the points of all members, one member after the other. */
 function* setPoints(members: readonly RingMember[], counts: Uint32Array, points: Uint32Array): Slices<void> {
   const previous = new Uint8Array(4)
   let at = 0
@@ -98,14 +98,15 @@ function* setPoints(members: readonly RingMember[], counts: Uint32Array, points:
 }
 
 /**
- * Sorts points, as numbers that hold a point above its owner, so that of equal points the earlier member's is first. A sort
- * of all of them would take too long for a slice; so they are put in buckets by their first bits, and each is sorted by itself.
+ * Sorts points, as numbers with the point above its owner, so that among equal points the earlier member's is first.
+ * Sorting all of them at once would take too long for a slice, so they are distributed to buckets by their first bits,
+ * and each bucket is sorted separately.
  */
 function* sort(counts: Uint32Array, points: Uint32Array): Slices<Float64Array> {
   const { length } = points
   const bits = Math.max(1, Math.ceil(Math.log2(length / BUCKET)))
   const shift = 32 - bits
-  // Where each bucket begins; once it is filled, where it ends.
+  // The start of each bucket; once it is filled, its end.
   const places = new Uint32Array(2 ** bits + 1)
   for (let at = 0; at < length; at++) {
     places[(points[at]! >>> shift) + 1]! += 1
@@ -137,7 +138,7 @@ function count({ weight }: RingMember, scale: number): number {
 }
 
 /**
- * What is hashed of a name: the colon before a port at its end becomes NUL; without a port, NUL comes last. Of a Unix
+ * The bytes of a name that are hashed: the colon before a port becomes NUL; without a port, NUL is appended. For a Unix
  * socket, the path.
  */
 function nameOnRing(name: string): string {

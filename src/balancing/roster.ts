@@ -2,22 +2,25 @@ import type { UpstreamTurns } from '../runtime/scoreboard/upstream-turns.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { ServerState } from './server-state.ts'
 
-/** Those of a group's servers that are up, and their weights, kept current at the price of two comparisons a pick. */
+/** The servers of a group that are up, and their weights, kept current at the cost of two comparisons for each pick. */
 export class Roster {
   up: readonly ServerState[] = []
-  /** What counts now: smaller than the servers' own while they warm up. The same object as long as it says the same. */
+  /**
+   * The current weights, which are smaller than the configured ones while servers warm up. The same object as long as
+   * they do not change.
+   */
   weights = new Float64Array(0)
-  /** Where each is on the Scoreboard. */
+  /** Each server's slot on the Scoreboard. */
   slots = new Uint16Array(0)
-  /** How many requests each may have in flight. */
+  /** The most requests that each may have in flight. */
   limits = new Int32Array(0)
-  /** All of `weights` together. */
+  /** The sum of `weights`. */
   total = 0
   #servers: readonly ServerState[]
   readonly #upstream: number
   readonly #turns: UpstreamTurns
   #epoch: number | undefined
-  /** When the next server may be probed, or is warmer. */
+  /** When the next server may be probed, or gains weight as it warms up. */
   #until = 0
 
   constructor(servers: readonly ServerState[], upstream: number, scoreboard: Scoreboard) {
@@ -26,13 +29,13 @@ export class Roster {
     this.#turns = scoreboard.upstreams
   }
 
-  /** Takes in a list of servers, some of which may be the same with other settings. */
+  /** Takes over a list of servers, which may include the same ones with other settings. */
   apply(servers: readonly ServerState[]): void {
     this.#servers = servers
     this.expire()
   }
 
-  /** Looks again where there is reason to; returns whether it found any change. */
+  /** Reads the servers' state again if it may have changed; returns whether it has. */
   refresh(now: number): boolean {
     const epoch = this.#turns.epoch(this.#upstream)
     if (epoch === this.#epoch && now < this.#until) return false
@@ -56,7 +59,7 @@ export class Roster {
     return true
   }
 
-  /** Makes the next `refresh` look again. */
+  /** Makes the next `refresh` read the state again. */
   expire(): void {
     this.#epoch = undefined
   }

@@ -5,7 +5,7 @@ import type { Roster } from './roster.ts'
 import type { ServerState } from './server-state.ts'
 import type { Choice } from './tiers.ts'
 
-/** The longest period that is worked out ahead, in turns, and the most work that it may be, in additions. */
+/** The limits for computing a period ahead: its length in turns, and the work in additions. */
 const LONGEST_PERIOD = 8_192
 const MAX_WORK = 4_194_304
 
@@ -15,9 +15,9 @@ const MAX_LOTS = 16
 /**
  * Smooth weighted round robin (nginx's ngx_http_upstream_get_peer).
  *
- * The order is periodic, so one period of it is worked out whenever the roster changes, and walked with a cursor that
- * all workers share: a pick costs the same for 2 servers and for 1,000, and the order is exact across workers. Where
- * weights make the period too long, the worker goes by its own running sums instead.
+ * The order is periodic, so one period is computed whenever the roster changes, and walked with a cursor that all
+ * workers share: a pick costs the same for 2 servers and for 1,000, and the order is exact across workers. If the
+ * weights make the period too long, the worker keeps running sums of its own instead.
  */
 export class Rotation implements Choice {
   readonly #upstream: number
@@ -57,7 +57,10 @@ export class Rotation implements Choice {
     return this.#servers.find((server) => !avoid.includes(server) && server.mayServe(now))
   }
 
-  /** The server after a full one would get all of its turns; drawn at random, they are spread by weight. */
+  /**
+   * Draws a server at random, by weight, for the turn of a full one, so that those turns do not all go to the server
+   * after it.
+   */
   #byLot(avoid: readonly ServerState[], now: number): ServerState | undefined {
     const order = this.#period
     if (order === undefined) return undefined
@@ -69,7 +72,7 @@ export class Rotation implements Choice {
   }
 }
 
-/** One period of the order, as indices; undefined where it is too long to be worth it. */
+/** One period of the order, as indices; undefined if it is too long. */
 function periodOf(weights: Float64Array): Uint16Array | undefined {
   if (weights.every((weight) => weight === weights[0])) return Uint16Array.from(weights.keys())
   const length = weights.reduce((sum, weight) => sum + weight, 0) / weights.reduce(greatestCommonDivisor, 0)
@@ -78,7 +81,10 @@ function periodOf(weights: Float64Array): Uint16Array | undefined {
   return Uint16Array.from({ length }, () => sums.next())
 }
 
-/** nginx's current weights: each turn adds every weight to its sum; the greatest sum is taken, and pays the total. */
+/**
+ * nginx's current weights: each turn adds every weight to its sum; the greatest sum is chosen, and reduced by the
+ * total.
+ */
 class RunningSums {
   readonly #weights: ArrayLike<number>
   readonly #sums: Float64Array
@@ -92,7 +98,7 @@ class RunningSums {
     this.#total = total
   }
 
-  /** The index of the next in turn; ties go to the earlier. */
+  /** The index of the next in turn; among equals, the first. */
   next(): number {
     let best = 0
     for (let i = 0; i < this.#sums.length; i++) {
@@ -104,7 +110,7 @@ class RunningSums {
   }
 }
 
-/** Of whole numbers, and of multiples of the same power of two, such as the weights of servers that warm up. */
+/** For whole numbers, and for multiples of the same power of two, such as the weights of servers that warm up. */
 function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b)
 }

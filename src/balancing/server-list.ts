@@ -2,7 +2,7 @@ import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Server } from '../runtime/snapshot.ts'
 import { ServerState } from './server-state.ts'
 
-/** The servers of an upstream as a worker sees them: each the same object for as long as its name is in the list. */
+/** The servers of an upstream as a worker sees them. Each is the same object for as long as its name is in the list. */
 export class ServerList {
   readonly #upstream: number
   readonly #scoreboard: Scoreboard
@@ -22,12 +22,12 @@ export class ServerList {
     return this.#all
   }
 
-  /** The one in that slot of the Scoreboard; undefined where it is none of these. */
+  /** The server in that slot of the Scoreboard; undefined if it is not in this list. */
   in(slot: number): ServerState | undefined {
     return this.#bySlot.get(slot)
   }
 
-  /** Takes in another list. A slot may be another server's by now: it is the name that makes it the same. */
+  /** Takes over another list. Servers are matched by name, since a slot may belong to another server by now. */
   apply(servers: readonly Server[]): void {
     const alone = servers.length === 1
     const before = this.#bySlot

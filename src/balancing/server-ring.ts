@@ -3,10 +3,10 @@ import { crc32 } from './crc32.ts'
 import { Ring, type RingMember } from './ring.ts'
 import { primariesOf, type ServerState } from './server-state.ts'
 
-/** The servers of an upstream, without its backups, on a ring to which keys are tied. */
+/** The servers of an upstream, without its backups, on a ring that ties keys to them. */
 export class ServerRing {
   readonly points: Ring
-  /** Those that the ring was built of. */
+  /** The members that the ring was built from. */
   readonly #members: readonly RingMember[]
   #servers: readonly ServerState[]
 
@@ -22,12 +22,12 @@ export class ServerRing {
     return new ServerRing(yield* Ring.build(members), members, servers)
   }
 
-  /** By the index that owners have on the ring. */
+  /** By their owner index on the ring. */
   get servers(): readonly ServerState[] {
     return this.#servers
   }
 
-  /** Takes in the upstream's servers, if they belong where they are on this ring; returns whether they do. */
+  /** Takes over the upstream's servers, if this ring is right for them; returns whether it is. */
   apply(all: readonly ServerState[]): boolean {
     const servers = primariesOf(all)
     const belongs = ({ settings: { name, weight } }: ServerState, index: number) =>
@@ -37,7 +37,10 @@ export class ServerRing {
     return true
   }
 
-  /** The server of the first point from the key's on that is still in the upstream, which is what a ring without the others says. */
+  /**
+   * The first server from the key's point on that is still in the upstream: the same that a ring without the removed
+   * ones gives.
+   */
   home(key: Uint8Array): ServerState | undefined {
     if (this.#servers.length < 2) return this.#servers.find((server) => !server.isRemoved)
     if (key.length === 0) return undefined
@@ -50,7 +53,7 @@ export class ServerRing {
   }
 }
 
-/** As they are now: while the ring is built, their weights may change. */
+/** A copy, since weights may change while the ring is built. */
 function membersOf(servers: readonly ServerState[]): RingMember[] {
   return servers.map(({ settings: { name, weight } }) => ({ name, weight }))
 }

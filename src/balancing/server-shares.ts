@@ -11,7 +11,7 @@ export class ServerShares {
     this.#shares = new Shares(this.servers.map((server) => server.settings.weight))
   }
 
-  /** The server that a hash belongs to: its remainder by the length of the line is a place there. */
+  /** The server for a hash: the hash modulo the length of the line is a place on it. */
   serverAt(hash: number): ServerState {
     return this.servers[this.#shares.at(hash % this.#shares.total)]!
   }

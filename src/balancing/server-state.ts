@@ -7,25 +7,26 @@ import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Server } from '../runtime/snapshot.ts'
 
 /**
- * Why a server may not be given a request: no longer in the upstream, disabled by the operator, there for the sessions only
- * that it has, down by its check, ejected for its answers, suspended after failures, or at its `maxConnections`.
+ * Why a server may not get a request: no longer in the upstream (`removed`), disabled by the operator (`down`),
+ * draining, so that it only serves sessions that it has (`drained`), down by its check (`unhealthy`), ejected for its
+ * answers (`ejected`), suspended after failures (`suspended`), or at its `maxConnections` (`full`).
  */
 export type Refusal = 'removed' | 'down' | 'drained' | 'unhealthy' | 'ejected' | 'suspended' | 'full'
 
-/** In how many steps a returned server comes to its whole weight. A power of two keeps the parts exact. */
+/** In how many steps a returned server reaches its full weight. A power of two keeps the fractions exact. */
 const WARMING_STEPS = 16
 
 /** More requests than a server can ever have in flight. */
 export const UNLIMITED = 0x7fff_ffff
 
-/** A request may have read the clock this long, in ms, before what it now looks at happened. */
+/** How much older a request's reading of the clock may be than the events that it is compared with, in ms. */
 const CLOCK_SLACK = 60_000
 
 /**
- * One server as a worker sees it: its settings, and its live state on the Scoreboard. It is the same object for as long as
- * the upstream has a server of that name, whatever else changes. Failures are counted by nginx's rules
- * (ngx_http_upstream_round_robin.c): `maxFails` of them within `failTimeout` suspend the server for `failTimeout`; then one
- * live request probes it, and its success brings the server back.
+ * One server as a worker sees it: its settings, and its live state on the Scoreboard. It is the same object for as long
+ * as the upstream has a server of that name, whatever else changes. Failures are counted by nginx's rules
+ * (ngx_http_upstream_round_robin.c): `maxFails` of them within `failTimeout` suspend the server for `failTimeout`; then
+ * one live request probes it, and its success ends the suspension.
  */
 export class ServerState {
   readonly #counters: ServerCounters
@@ -35,7 +36,7 @@ export class ServerState {
   readonly #worker: number
   #settings: Server
   #isRemoved = false
-  /** nginx never suspends an upstream's only server. */
+  /** 0 for an upstream's only server, which nginx never suspends. */
   #maxFails: number
 
   constructor(settings: Server, upstream: number, alone: boolean, scoreboard: Scoreboard, worker: number) {
@@ -52,14 +53,14 @@ export class ServerState {
     return this.#settings
   }
 
-  /** Takes in other settings of the same server: its name and its slot are what they were. */
+  /** Takes over other settings of the same server; its name and its slot stay the same. */
   apply(settings: Server, alone: boolean): void {
     this.#settings = settings
     this.#maxFails = alone ? 0 : settings.maxFails
     if (this.#maxFails === 0) this.#endSuspension()
   }
 
-  /** The upstream has it no more: nothing new comes here, and what is in flight goes on. */
+  /** The server was removed from the upstream: it gets no more requests, and those in flight finish. */
   remove(): void {
     this.#isRemoved = true
   }
@@ -68,7 +69,7 @@ export class ServerState {
     return this.#isRemoved
   }
 
-  /** Failures count no longer, so that no success would bring it back. */
+  /** Failures no longer count, so a success would not end the suspension. */
   #endSuspension(): void {
     const { slot } = this.#settings
     if (this.#counters.fails(slot) !== 0) this.#counters.clearFails(slot)
@@ -78,9 +79,9 @@ export class ServerState {
   }
 
   /**
-   * What keeps the server from being given a request at time `now`. The one place that answers this question.
+   * Why the server may not get a request at time `now`; undefined if it may. Only this function decides that.
    *
-   * @param isOwn whether the request belongs to a session that the server has
+   * @param isOwn whether the request's session is on this server
    */
   refusal(now: number, isOwn = false): Refusal | undefined {
     if (this.#isRemoved) return 'removed'
@@ -95,12 +96,12 @@ export class ServerState {
     return this.isFull ? 'full' : undefined
   }
 
-  /** How many requests it may have in flight, all workers together. */
+  /** The most requests that it may have in flight, of all workers together. */
   get limit(): number {
     return Math.min(this.#settings.maxConnections || UNLIMITED, UNLIMITED)
   }
 
-  /** Whether it has as many requests as it may, whatever else keeps it from being given one. */
+  /** Whether it has the most requests in flight, whether or not it may serve otherwise. */
   get isFull(): boolean {
     const { maxConnections, slot } = this.#settings
     return maxConnections > 0 && this.#counters.inFlight(slot) >= maxConnections
@@ -117,24 +118,24 @@ export class ServerState {
     return this.refusal(now, isOwn) === undefined
   }
 
-  /** Whether failures suspended it and no answer has brought it back yet, so that a request to it is its probe. */
+  /** Whether it is suspended and no answer has ended that, so that a request to it is a probe. */
   get isSuspended(): boolean {
     return (this.#counters.health(this.#settings.slot) & HealthBit.Suspended) !== 0
   }
 
-  /** Whether the server may serve as soon as it has a place free. */
+  /** Whether the server may serve, now or once it has a free place. */
   isUp(now: number): boolean {
     const refusal = this.refusal(now)
     return refusal === undefined || refusal === 'full'
   }
 
-  /** Of a server that is not up: in how many ms it may be probed; Infinity if it does not come back by itself. */
+  /** For a server that is not up: in how many ms it may be probed; Infinity if it is not suspended. */
   untilProbe(now: number): number {
     if (this.refusal(now) !== 'suspended') return Infinity
     return Math.max(1, this.#settings.failTimeout - this.#windowAge(now) + 1)
   }
 
-  /** The weight that counts at time `now`: while a returned server warms up, a part of its own. */
+  /** The effective weight at time `now`: a fraction of the configured one while a returned server warms up. */
   weight(now: number): number {
     const { weight } = this.#settings
     return (weight * this.#step(now)) / WARMING_STEPS
@@ -149,10 +150,10 @@ export class ServerState {
   }
 
   /**
-   * Takes a place for a request that is about to go to this server; `release` gives it back. While the server is out,
-   * only one request at a time may go there, as its probe.
+   * Takes a place for a request that is about to be sent to this server; `release` gives it back. While the server is
+   * suspended, only one request at a time may go there, as its probe.
    *
-   * @returns whether it may go: false where another thread took the last place, or the probe, first
+   * @returns whether the request may go: false if another thread has just taken the last place, or the probe
    */
   claim(now: number): boolean {
     const { slot, maxConnections } = this.#settings
@@ -166,20 +167,20 @@ export class ServerState {
   }
 
   /**
-   * Takes a place on a server that only failures keep out, as one more probe of it.
+   * Takes a place on a server that is only suspended, as one more probe of it.
    *
-   * @returns whether it may go: false where there is no place
+   * @returns whether the request may go: false if there is no free place
    */
   claimAnyway(now: number): boolean {
     const { slot, maxConnections } = this.#settings
     if (!this.#counters.acquire(slot, this.#worker, maxConnections)) return false
-    // An answer that comes after this moment brings the server back.
+    // An answer after this moment ends the suspension.
     this.#counters.moveCheckedAt(slot, this.#counters.checkedAt(slot), now | 0)
     this.#counters.countRequest(slot)
     return true
   }
 
-  /** Whether its last failure is longer ago than that of another server. */
+  /** Whether its last failure is older than that of another server. */
   failedBefore(other: ServerState): boolean {
     const { slot } = this.#settings
     return ((this.#counters.failedAt(slot) - this.#counters.failedAt(other.settings.slot)) | 0) < 0
@@ -217,11 +218,11 @@ export class ServerState {
     return (before & HealthBit.Suspended) === 0
   }
 
-  /** An attempt succeeded, now or at time `now`. Returns whether that brought the server back. */
+  /** An attempt succeeded, now or at time `now`. Returns whether that ended a suspension. */
   succeeded(now?: number): boolean {
     const slot = this.#settings.slot
     if (this.#maxFails === 0 || this.#counters.fails(slot) === 0) return false
-    // As in nginx: only a success that began in a window after the last failure's counts.
+    // As in nginx: only a success counts whose window began after the last failure.
     if (((this.#counters.failedAt(slot) - this.#counters.checkedAt(slot)) | 0) >= 0) return false
     this.#counters.clearFails(slot)
     if ((this.#counters.clearHealth(slot, HealthBit.Suspended) & HealthBit.Suspended) === 0) return false
@@ -230,10 +231,10 @@ export class ServerState {
   }
 
   /**
-   * The server has answered, or failed to: counts it for the detector of outliers.
+   * Counts an answer, or a failure to answer, for outlier detection.
    *
-   * @param good whether that was an answer, and no 5xx
-   * @returns how many bad ones that makes in a row
+   * @param good whether that was an answer below 500
+   * @returns how many bad ones there are in a row now
    */
   answered(good: boolean): number {
     if (!good) return this.#counters.countBad(this.#settings.slot)
@@ -241,13 +242,13 @@ export class ServerState {
     return 0
   }
 
-  /** The server serves again after it was out: warms it up over its `slowStart`. */
+  /** The server serves again after it was out: it warms up over its `slowStart`. */
   returned(now: number): void {
     this.#counters.setReturnedAt(this.#settings.slot, now | 0)
     this.#turns.bumpEpoch(this.#upstream)
   }
 
-  /** How far it has warmed up, from 1 to WARMING_STEPS. */
+  /** How far the server has warmed up, from 1 to WARMING_STEPS. */
   #step(now: number): number {
     const { slot, slowStart } = this.#settings
     if (slowStart === 0) return WARMING_STEPS
@@ -255,7 +256,7 @@ export class ServerState {
     if (at === 0) return WARMING_STEPS
     const age = ((now | 0) - at) | 0
     if (age > -CLOCK_SLACK && age < slowStart) return Math.floor((Math.max(0, age) * WARMING_STEPS) / slowStart) + 1
-    // Before the clock, modulo 2^32, makes an old return look like a new one.
+    // Cleared before the clock, modulo 2^32, makes an old return look recent.
     this.#counters.clearReturnedAt(slot, at)
     return WARMING_STEPS
   }
@@ -266,12 +267,12 @@ export class ServerState {
 
   #windowIsOver(now: number): boolean {
     const age = this.#windowAge(now)
-    // By the clock, modulo 2^32, a window that began more than 24.8 days ago seems to lie ahead.
+    // Modulo 2^32, a window that began more than 24.8 days ago seems to lie in the future.
     return age > this.#settings.failTimeout || age < -CLOCK_SLACK
   }
 }
 
-/** Those that are no backups. */
+/** The servers that are not backups. */
 export function primariesOf(servers: readonly ServerState[]): ServerState[] {
   return servers.filter((server) => !server.settings.backup)
 }

@@ -1,4 +1,4 @@
-/** Owners side by side on a line, each as long as its weight; finds whose part of the line a place is in. */
+/** Owners side by side on a line, each as long as its weight. Finds the owner of a place on the line. */
 export class Shares {
   /** The length of the line. */
   readonly total: number
@@ -24,7 +24,7 @@ export class Shares {
     return this.#ends[index]!
   }
 
-  /** The index of the owner of a place, which is from 0 to below `total`. */
+  /** The index of the owner of a place, which is at least 0 and less than `total`. */
   at(place: number): number {
     const ends = this.#ends
     let low = 0

@@ -4,29 +4,29 @@ import type { Policy } from './policy.ts'
 import { Roster } from './roster.ts'
 import { primariesOf, type ServerState } from './server-state.ts'
 
-/** How often a choice is repeated after another thread was faster. */
+/** How often a choice is repeated if another thread has just taken the place. */
 const MAX_ROUNDS = 3
 
-/** How one is chosen among the servers of a roster, where no key decides. */
+/** Chooses among the servers of a roster without a key. */
 export interface Choice {
-  /** The servers that are up, or their weights, have changed. */
+  /** The roster's servers or weights have changed. */
   update(roster: Roster, now: number): void
-  /** Chooses one of them that is not full. */
+  /** Chooses a server that is not full. */
   choose(avoid: readonly ServerState[], now: number): ServerState | undefined
-  /** Takes in the settings of its policy; returns false where they are another policy's. */
+  /** Takes over the settings of its policy; returns false if they belong to another policy. */
   apply(balance: Balance): boolean
   /** See `Policy.answered`. */
   answered?(server: ServerState, ms: number, good: boolean, now: number): void
 }
 
-/** A policy without keys: a choice among the primaries and, when none of them may serve, one among the backups. */
+/** A policy without keys: chooses among the primaries and, if none of them may serve, among the backups. */
 export class Tiers implements Policy {
-  /** Only where the choice cares, so that nobody measures in vain. */
+  /** Absent if the choice does not use times, so that none are measured. */
   readonly answered?: NonNullable<Policy['answered']>
   readonly #primaries: Tier
   readonly #backups: Tier
 
-  /** @param choice makes the choice for each of the two */
+  /** @param choice creates the choice for each of the two */
   constructor(servers: readonly ServerState[], choice: () => Choice, upstream: number, scoreboard: Scoreboard) {
     this.#primaries = new Tier(primariesOf(servers), choice(), upstream, scoreboard)
     this.#backups = new Tier(backupsOf(servers), choice(), upstream, scoreboard)
@@ -52,7 +52,7 @@ function backupsOf(servers: readonly ServerState[]): ServerState[] {
   return servers.filter((server) => server.settings.backup)
 }
 
-/** Servers of equal standing, primaries or backups, and how one of them is chosen. */
+/** The primaries or the backups, and how one of them is chosen. */
 class Tier {
   readonly choice: Choice
   readonly #roster: Roster
