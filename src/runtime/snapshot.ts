@@ -6,7 +6,7 @@ import type { NamedPart } from './named-part.ts'
  * sizes in bytes, and a limit of 0 means none.
  */
 export interface Snapshot {
-  /** Rises by one with each Snapshot of a run. */
+  /** Increases by one with each Snapshot of a run. */
   readonly generation: number
   readonly listeners: readonly Listener[]
   readonly routes: readonly Route[]
@@ -14,91 +14,91 @@ export interface Snapshot {
   readonly accessLog: AccessLog
   readonly timeouts: ClientTimeouts
   readonly limits: Limits
-  /** Whose word on who the client is counts; empty for nobody's. */
+  /** The proxies whose statements about the client are trusted; empty for none. */
   readonly trustedProxies: readonly TrustedProxy[]
   readonly clientAddressFrom: ClientAddressSource
 }
 
-/** Where clients arrive: at a port, or at a Unix socket. */
+/** Where clients connect: a port or a Unix socket. */
 export type Listener = PortListener | SocketListener
 
 interface ListenerSettings {
-  /** Whether each connection begins with a PROXY header, of version 1 or 2, that says whose it is. */
+  /** Whether each connection begins with a PROXY header, of version 1 or 2, that names the client. */
   readonly proxyProtocol: boolean
 }
 
 export interface PortListener extends ListenerSettings {
   readonly address: string
-  /** 0 asks the system for a free one. */
+  /** 0 asks the system for a free port. */
   readonly port: number
 }
 
 export interface SocketListener extends ListenerSettings {
   readonly path: string
-  /** The permissions of its file. */
+  /** The permissions of the socket's file. */
   readonly mode: number
 }
 
-/** The addresses whose first `prefix` bits are those of `octets` (4 or 16), which have none set beyond. */
+/** The addresses whose first `prefix` bits are those of `octets`. `octets` has 4 or 16 bytes; its other bits are 0. */
 export interface AddressRange {
   readonly octets: Uint8Array
   readonly prefix: number
 }
 
-/** The proxies at those addresses, or all that come by a Unix socket. */
+/** The proxies at those addresses, or all that connect through a Unix socket. */
 export type TrustedProxy = AddressRange | 'unix:'
 
-/** The request field in which trusted proxies say who the client is. */
+/** The request header in which trusted proxies name the client. */
 export type ClientAddressSource = 'x-forwarded-for' | 'forwarded'
 
 /** Versions of the PROXY protocol: 1 is a line of text, 2 is binary. */
 export type ProxyProtocolVersion = 'v1' | 'v2'
 
-/** What a request must look like, and the upstream that serves it. Absent conditions match everything. */
+/** The conditions of a request, and the upstream that serves it. Absent conditions match everything. */
 export interface Route {
   /** Lower case, without a port: `www.example.org`, or `*.example.org` for every name below it. */
   readonly host?: string
   /** `/exactly/this`, or `/this/*` for everything below `/this/`; matched on the normalised path. */
   readonly path: string
   readonly methods?: readonly string[]
-  /** Lower-case name to the exact value that it must have. */
+  /** Lower-case name to the exact value. */
   readonly headers?: Readonly<Record<string, string>>
-  /** Where requests are redirected to instead of being served: a path, percent-encoded. */
+  /** If set, requests are redirected to this path, percent-encoded, instead of being served. */
   readonly redirect?: string
   /** Index into `Snapshot.upstreams`. */
   readonly upstream: number
 }
 
-/** A named group of servers and the way a request gets to one of them. */
+/** A named group of servers, and how requests are assigned to them. */
 export interface Upstream {
   readonly name: string
-  /** Its place on the Scoreboard. */
+  /** Its slot on the Scoreboard. */
   readonly slot: number
   readonly balance: Balance
-  /** Absent: requests go by the policy alone. */
+  /** Absent: only the policy decides. */
   readonly affinity?: Affinity
-  /** Absent where nothing is hashed by address. */
+  /** Absent if the policy and the affinity do not hash addresses. */
   readonly skew?: SkewLimit
   readonly servers: readonly Server[]
   readonly timeouts: UpstreamTimeouts
   readonly retries: Retries
   readonly keepAlive: KeepAlive
-  /** Absent: servers are judged by `maxFails` alone. */
+  /** Absent: only `maxFails` applies. */
   readonly health?: Health
-  /** The PROXY header with which each connection to its servers begins; none if left out. */
+  /** The version of the PROXY header that is sent at the start of each connection to a server. Absent: none is sent. */
   readonly proxyProtocol?: ProxyProtocolVersion
   readonly queue: Queue
 }
 
-/** How much of the requests one address or network may carry before the operator is told. */
+/** How large a share of the requests one address or network may send before the operator is warned. */
 export interface SkewLimit {
   /** From 0 to 1. Absent: the fair share of the server that they go to. */
   readonly share?: number
-  /** With fewer requests than that within a minute, nothing is said. */
+  /** With fewer requests within a minute, no warning is given. */
   readonly minRequests: number
 }
 
-/** The balancing policy and its settings; docs/balancing.md says what each does. */
+/** The balancing policy and its settings, as described in docs/balancing.md. */
 export type Balance =
   | { readonly type: 'round-robin' }
   | { readonly type: 'ip-hash' }
@@ -106,22 +106,22 @@ export type Balance =
   | {
       readonly type: 'consistent-hash'
       readonly key: HashKey
-      /** The most that a server may have in flight, as a multiple of the mean. Absent: any number. */
+      /** The most requests that a server may have in flight, as a multiple of the mean. Absent: any number. */
       readonly boundedLoad?: number
     }
   | { readonly type: 'least-connections' }
   | { readonly type: 'random-two' }
   | {
       readonly type: 'least-time'
-      /** The time constant with which an answer's time loses its weight. */
+      /** The time constant with which the weight of a measured time decays. */
       readonly decay: number
     }
 
-/** How sessions are tied to servers; docs/sessions.md says what each does. */
+/** How sessions are tied to servers, as described in docs/sessions.md. */
 export type Affinity = AffinityKind & {
-  /** After how long without a request a session is over. */
+  /** A session ends after this time without a request. */
   readonly idle: number
-  /** What happens to a session whose server may not serve it. */
+  /** What happens to a session whose server cannot serve it. */
   readonly onLost: 'move' | 'refuse'
 }
 
@@ -130,117 +130,126 @@ type AffinityKind =
       /** A cookie that Limpet issues. */
       readonly type: 'cookie'
       readonly name: string
-      /** Another name under which it is still read. */
+      /** An older name that is still read. */
       readonly formerName?: string
-      /** Of the first its cookies are made, and all are accepted. */
+      /** The first one signs cookies; all are accepted. */
       readonly secrets: readonly string[]
-      /** How old a session may become. */
+      /** The maximum age of a session. */
       readonly maxAge: number
       readonly path: string
       readonly domain?: string
       readonly httpOnly: boolean
       readonly sameSite: 'Lax' | 'Strict' | 'None'
-      /** `auto`: where the client came by HTTPS. */
+      /** `auto`: if the client uses HTTPS. */
       readonly secure: 'auto' | 'always' | 'never'
-      /** Whether browsers keep one for each site that embeds this one (CHIPS). */
+      /** Whether browsers keep a separate cookie for each site that embeds this one (CHIPS). */
       readonly partitioned: boolean
-      /** Whether browsers keep it for `maxAge`, which is then not 0; else until they are closed. */
+      /** Whether browsers keep the cookie for `maxAge`, which is then not 0, or only until they are closed. */
       readonly persistent: boolean
     }
   | {
-      /** What the application itself knows its sessions by, seen in its answers. */
+      /** The application's own session id, seen in its responses. */
       readonly type: 'learn'
-      /** Where it stands, in the order in which requests are asked for it. */
+      /** Where the id is found, in the order in which requests are searched. */
       readonly from: readonly SessionSource[]
-      /** Whether an id that a request shows is learnt where the answer accepts it and tells no other. */
+      /** Whether an unknown id in a request is learnt if the response accepts it and sets no other. */
       readonly adopt: boolean
-      /** What ids on the table are made with, so that nobody can aim at another's. */
+      /**
+       * The key under which ids in the table are hashed, so that a client cannot choose an id that collides with
+       * another's.
+       */
       readonly secret: string
     }
   | { readonly type: 'ip-hash' }
   | {
       readonly type: 'consistent-hash'
       readonly key: HashKey
-      /** What the operator calls it, where the file has a kind of its own for such a key. */
+      /** The affinity's type in the configuration file, if that has its own type for such a key. */
       readonly writtenAs?: 'header' | 'query' | 'path'
     }
 
-/** A place where requests and answers tell a session of the application's. */
+/** A place in requests and responses where the application puts its session id. */
 export type SessionSource = { readonly from: 'socket.io' } | NamedPart
 
 /** The part of a request that a hash policy ties to a server. */
 export type HashKey =
   | { readonly from: 'address' | 'uri' | 'path' }
   | {
-      /** The segment of the path where `:` stands; `*` is any, and all others must be the same. */
+      /** The path segment at the position of `:`. `*` matches any segment; all others must be equal. */
       readonly from: 'segment'
       readonly pattern: readonly string[]
     }
   | NamedPart
 
 /**
- * Where something listens, as node:net takes it: a name in lower case, IPv4, or IPv6 without brackets, and a port from 1
- * to 65535; or a Unix socket by its path from the root.
+ * The address of a server, as node:net takes it: a host (a name in lower case, IPv4, or IPv6 without brackets) and a
+ * port from 1 to 65535; or the absolute path of a Unix socket.
  */
 export type Endpoint = { readonly host: string; readonly port: number } | { readonly path: string }
 
-/** One backend. `name` is its identity and outlives a change of address. */
+/** One backend. `name` is its identity, and stays the same when its address changes. */
 export interface Server {
   readonly name: string
-  /** As it stands in logs: `172.17.0.2:80`, `[::1]:80`, `unix:/run/app.sock`. */
+  /** The address as it appears in logs: `172.17.0.2:80`, `[::1]:80`, `unix:/run/app.sock`. */
   readonly address: string
   readonly endpoint: Endpoint
-  /** Its place on the Scoreboard. */
+  /** Its slot on the Scoreboard. */
   readonly slot: number
   readonly weight: number
-  /** Serves only when no other server may. */
+  /** Serves only if no other server may. */
   readonly backup: boolean
-  /** Taken out by the operator. */
+  /** Disabled by the operator. */
   readonly down: boolean
   /** Serves only the sessions that it already has. */
   readonly drain: boolean
-  /** Failures within `failTimeout` that take it out for `failTimeout`; 0 never does (nginx's `max_fails`). */
+  /**
+   * So many failures within `failTimeout` suspend the server for `failTimeout`; 0 never suspends it (nginx's
+   * `max_fails`).
+   */
   readonly maxFails: number
   readonly failTimeout: number
-  /** Requests that it may have in hand, of all workers together. */
+  /** The most requests in flight, of all workers together. */
   readonly maxConnections: number
-  /** How long its weight takes to grow to the whole once it serves again after it was out. */
+  /** How long the weight takes to grow to its full value after the server was out. */
   readonly slowStart: number
 }
 
-/** How it is found out which servers are well; docs/health.md says what each does. Shares are whole percents. */
+/** How the health of servers is determined, as described in docs/health.md. Shares are whole percentages. */
 export interface Health {
   readonly check?: Check
   readonly outlier?: Outlier
-  /** When less than this share of the servers is well, all are used; 0 never. */
+  /** If less than this share of the servers is healthy, all are used; 0: never. */
   readonly panicThreshold: number
 }
 
-/** An active check, of each server for itself. */
+/** An active check of each server. */
 export type Check = HttpCheck | TcpCheck
 
 export interface CheckTiming {
-  /** Absent: the one that serves. */
+  /** Absent: the server's own port. */
   readonly port?: number
-  /** From the start of one check of a server to that of the next; longer or shorter by `jitter` percent at most. */
+  /** The time between the starts of two checks of a server; it varies by up to `jitter` percent. */
   readonly interval: number
   readonly jitter: number
   readonly timeout: number
-  /** Checks in a row that bring a server up, or down. */
+  /** So many checks in a row bring a server up (`rise`) or down (`fall`). */
   readonly rise: number
   readonly fall: number
-  /** What a server is before its first check, which decides. Workers do not listen while one is `unknown`. */
+  /**
+   * The state of a server before its first check, which then decides. Workers do not listen while a server is
+   * `unknown`.
+   */
   readonly initial: 'up' | 'down' | 'unknown'
 }
 
 export interface HttpCheck extends CheckTiming {
   readonly type: 'http'
   readonly method: 'GET' | 'HEAD' | 'OPTIONS'
-  /** With the query, if there is one. */
+  /** Includes the query, if there is one. */
   readonly path: string
   /** Lower-case name to value. */
   readonly headers: Readonly<Record<string, string>>
-  /** What passes, both ends included. */
+  /** The statuses that pass, both ends included. */
   readonly status: readonly { readonly from: number; readonly to: number }[]
   /** Text that must be in the answer's body. */
   readonly body?: string
@@ -250,76 +259,79 @@ export interface TcpCheck extends CheckTiming {
   readonly type: 'tcp'
 }
 
-/** Ejection of servers by how they answer. */
+/** Ejection of servers whose answers are bad. */
 export interface Outlier {
-  /** Bad answers in a row; 0 never. */
+  /** Bad answers in a row that eject a server; 0: never. */
   readonly consecutive5xx: number
-  /** By how many percent a server's share of bad answers may exceed that of the others together; 0: not compared. */
+  /**
+   * By how many percentage points a server's rate of bad answers may exceed that of the others together; 0: not
+   * compared.
+   */
   readonly errorRate: number
-  /** Of fewer answers within `interval`, no rate is worked out. */
+  /** Below this number of answers within `interval`, no rate is computed. */
   readonly minRequests: number
   readonly interval: number
   readonly ejectFor: number
   readonly maxEjectFor: number
-  /** Of the servers that are not taken out by hand. */
+  /** As a share of the servers that are not disabled. */
   readonly maxEjected: number
 }
 
 export interface AccessLog {
   readonly format: 'combined' | 'vhost' | 'json' | 'off'
-  /** Names of the parameters in URLs whose values are not logged. */
+  /** Names of the URL parameters whose values are not logged. */
   readonly redact: readonly string[]
 }
 
-/** How long a client may take. */
+/** The timeouts of a client. */
 export interface ClientTimeouts {
   /** From the first byte of a request (or the connection's start) to the end of its head. */
   readonly head: number
-  /** Longest silence within a request's body. */
+  /** The longest silence within a request's body. */
   readonly body: number
-  /** Longest wait for the next request on a kept connection. */
+  /** The longest wait for the next request on an idle connection. */
   readonly idle: number
-  /** Longest time in which a client takes no byte of a response. */
+  /** The longest time in which a client reads nothing of a response. */
   readonly send: number
-  /** From the end of a client's sending half, behind a whole request, to the end of the answer. */
+  /** From the end of the client's sending side, after a complete request, to the end of the response. */
   readonly halfClosed: number
-  /** How long exchanges in flight may go on once the program is asked to stop. */
+  /** How long exchanges in flight may continue once the program is asked to stop. */
   readonly stop: number
 }
 
-/** How long a server may take. */
+/** The timeouts of a server. */
 export interface UpstreamTimeouts {
   readonly connect: number
   /** From the end of the request to the first byte of the response. */
   readonly firstByte: number
-  /** Longest silence in the middle of a message. */
+  /** The longest silence within a message. */
   readonly idle: number
-  /** Longest silence, of both sides, once they have switched protocols. */
+  /** The longest silence of both sides after they have switched protocols. */
   readonly tunnel: number
 }
 
 export interface Retries {
-  /** Servers that one request may be sent to, the first one included. */
+  /** How many servers one request may be sent to, including the first. */
   readonly tries: number
-  /** No further try starts once a request is this old. */
+  /** No further attempt starts once a request is this old. */
   readonly within: number
 }
 
-/** Requests that wait while all servers that could serve them are full. */
+/** The queue for requests while all servers that could serve them are full. */
 export interface Queue {
-  /** How many may wait, all workers together; 0: none. */
+  /** How many requests may wait, of all workers together; 0: none. */
   readonly size: number
-  /** How long one may wait. */
+  /** How long a request may wait. */
   readonly timeout: number
 }
 
-/** Idle connections that a worker keeps open to each server. */
+/** The idle connections that a worker keeps to each server. */
 export interface KeepAlive {
   readonly connections: number
   readonly idle: number
-  /** Requests on one connection before it is closed. */
+  /** The number of requests after which a connection is closed. */
   readonly requestsPerConnection: number
-  /** How old a connection may be to serve another request. */
+  /** The maximum age at which a connection is still reused. */
   readonly maxAge: number
 }
 
