@@ -5,13 +5,13 @@ import { httpOrigin, type Origin } from './origin.ts'
 import { RawClient } from './raw-client.ts'
 
 /**
- * A server that answers `<name>`: for `/at-once` immediately, and for other paths when the test says so. Once it is
+ * A server that answers `<name>`: for `/at-once` immediately, for other paths when the test calls `answer`. Once it is
  * released, it answers everything immediately.
  */
 export class HoldingOrigin {
   readonly name: string
   origin!: Origin
-  /** The paths of its requests, in order. */
+  /** The paths of the requests that it has got, in order. */
   readonly asked: string[] = []
   readonly #held: ServerResponse[] = []
   readonly #arrivals = new EventEmitter().setMaxListeners(0)
@@ -37,12 +37,12 @@ export class HoldingOrigin {
     return this.origin.address
   }
 
-  /** Resolves once it has had that many requests. */
+  /** Resolves once it has got that many requests. */
   async hears(count: number): Promise<void> {
     while (this.asked.length < count) await once(this.#arrivals, 'request')
   }
 
-  /** Has a client of its own send a request, which takes one of its places until it is answered. */
+  /** Sends a request on a new client, which takes one of the server's places until it is answered. */
   async occupy(test: TestContext, port: number): Promise<RawClient> {
     const client = await RawClient.connect(test, port)
     const before = this.asked.length

@@ -14,12 +14,12 @@ import { SessionTable } from '../../src/runtime/session-table.ts'
 import { ServerConnections } from '../../src/upstream/server-connections.ts'
 import { snapshotOf } from './snapshot.ts'
 
-/** What is recorded of an exchange, without the request. */
+/** What is recorded of an exchange, without its request. */
 type Ended = Pick<ExchangeRecord, 'status' | 'bytesSent' | 'serverNames' | 'upstreamStatuses'>
 
 /**
- * What a worker serves with, in this thread: put together as a DataPlane does, for tests that bring clients of their own and
- * see what is recorded.
+ * The parts that a worker serves with, in this thread and connected as in a DataPlane, for tests that bring their own
+ * clients and check what is recorded.
  */
 export class LocalWorker implements ExchangeObserver {
   readonly context = new WorkerContext([this], new Notices(() => {}))
@@ -34,7 +34,7 @@ export class LocalWorker implements ExchangeObserver {
     this.clients = new Clients(this.context, scoreboard, 0)
   }
 
-  /** With a configuration; it ends with the test. */
+  /** Starts with this configuration; stops with the test. */
   static async start(test: TestContext, settings: object): Promise<LocalWorker> {
     const snapshot = await snapshotOf(test, { listeners: [{ address: '127.0.0.1', port: 0 }], ...settings })
     const scoreboard = new Scoreboard()
@@ -53,7 +53,7 @@ export class LocalWorker implements ExchangeObserver {
     return worker
   }
 
-  /** Notes when a server is paused. */
+  /** Counts how often a server is paused. */
   #watching(streams: ServerStreams): ServerStreams {
     return {
       apply: (...of) => streams.apply(...of),
@@ -77,13 +77,13 @@ export class LocalWorker implements ExchangeObserver {
     this.#changes.emit('change')
   }
 
-  /** Resolves once that many exchanges are over, to what was recorded of all that are. */
+  /** Resolves to the records of all exchanges that are over, once there are that many. */
   async records(count: number): Promise<readonly Ended[]> {
     while (this.#records.length < count) await once(this.#changes, 'change')
     return this.#records
   }
 
-  /** Resolves once a server has been paused because its client does not read. */
+  /** Resolves once a server has been paused because the client does not read. */
   async serverPaused(): Promise<void> {
     while (this.#pauses === 0) await once(this.#changes, 'change')
   }
