@@ -17,7 +17,7 @@ const PROMPT_LOOKS = 256
  * binary data, as a zero, the digits as bytes, and 255 (engine.io-protocol, "Encoding, Payload"). For JSONP all of this
  * is a string in a call, with its quotes escaped (`___eio[0]("0{\"sid\":…`).
  */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: version 3 writes its lengths so
+// biome-ignore lint/suspicious/noControlCharactersInRegex: version 3 writes its lengths this way
 const OPENING = /^(?:___eio\[\d+\]\(")?(?:\d+:|\0[\0-\x09]+\xff)?0\{[^{}]*?\\?"sid\\?"\s*:\s*\\?"([^"\\]+)\\?"/
 
 /** Finds the session's id in the first bytes of the response to an Engine.IO handshake, compressed or not. */

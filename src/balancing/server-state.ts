@@ -212,7 +212,7 @@ export class ServerState {
     this.#counters.countFailure(slot)
     if (this.#maxFails === 0 || this.#counters.addFail(slot, now | 0) < this.#maxFails) return false
     const before = this.#counters.setHealth(slot, HealthBit.Suspended)
-    // Another thread's success may have come in between, with nothing to clear yet.
+    // Another thread's success may have come in between, when there was nothing to clear yet.
     if (this.#counters.fails(slot) === 0) this.#counters.clearHealth(slot, HealthBit.Suspended)
     this.#turns.bumpEpoch(this.#upstream)
     return (before & HealthBit.Suspended) === 0

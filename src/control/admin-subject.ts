@@ -3,7 +3,7 @@ import { describeSkew } from '../skew/skew-watch.ts'
 import { version } from '../version.ts'
 import type { Parts } from './parts.ts'
 
-/** A balancer that has just started, as the admin API sees it. */
+/** The admin API's view of a balancer that has just started. */
 export function subjectOf({ supervisor, sessions, scoreboard, accessLog, health, skew }: Parts): Subject {
   return {
     version,

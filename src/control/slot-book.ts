@@ -11,7 +11,7 @@ export type Slots = ReadonlyMap<string, { readonly slot: number; readonly server
 /** A slot on the Scoreboard that belongs to a name. */
 class Holding {
   readonly slot: number
-  /** The generation of the first Snapshot without the name; undefined where it is in the current one. */
+  /** The generation of the first Snapshot without the name; undefined if the name is in the current one. */
   retiredIn: number | undefined
 
   constructor(slot: number) {
@@ -110,7 +110,7 @@ export class SlotBook {
     return servers.filter((server) => this.isForgotten(server))
   }
 
-  /** The same of upstreams, as soon as the slots of all their servers have been returned. */
+  /** The same for upstreams, as soon as the slots of all their servers have been returned. */
   forgottenUpstreams(): UpstreamHolding[] {
     return [...this.#upstreams.values()].filter((each) => each.servers.size === 0 && this.isForgotten(each))
   }

@@ -14,7 +14,9 @@ export interface SupervisorEvents extends WorkerReports {
   workerDied(slot: number, cause: string, ms: number): void
 }
 
-/** A worker that dies within this time after its start is replaced with a delay, in ms. */
+/**
+ * A worker that dies within this time after its start, in ms, counts as an early death, which delays its replacement.
+ */
 const SETTLED = 10_000
 const LONGEST_PAUSE = 10_000
 

@@ -45,7 +45,7 @@ export interface Downstream {
   data(bytes: Buffer, from: number, to: number): void
   /** The response's body is complete or, after a switch of protocols, the server has ended its direction. */
   end(trailers?: Head): void
-  /** Sends what was written. Returns false where nothing more should be written until `drained`. */
+  /** Sends what was written. Returns false if nothing more should be written until `drained`. */
   flush(): boolean
   /** Sends a whole response that Limpet generated. */
   answer(response: OwnResponse): void

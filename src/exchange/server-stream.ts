@@ -29,7 +29,7 @@ export interface ServerStream {
   data(bytes: Buffer, from: number, to: number): void
   /** The request's body is complete or, after a switch of protocols, the client has ended its direction. */
   end(trailers?: Head): void
-  /** Sends what was written. Returns false where nothing more should be written until `drained`. */
+  /** Sends what was written. Returns false if nothing more should be written until `drained`. */
   flush(): boolean
   /** Reads no more of the response until `resume`. */
   pause(): void
