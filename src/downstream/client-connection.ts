@@ -20,9 +20,7 @@ import { refuse } from './refusal.ts'
 import { RequestReader } from './request-reader.ts'
 import { ResponseWriter } from './response-writer.ts'
 
-/**
- * How much is read beyond what the current exchange can use, in bytes: only reading on shows that a client has left.
- */
+/** How much is read beyond what the exchange can use, in bytes: only reading on shows that a client has left. */
 const READ_AHEAD = 16 * 1024
 
 const NOTHING: readonly (() => void)[] = []
@@ -271,10 +269,7 @@ export class ClientConnection
     if (this.#exchange === undefined && this.#reader.isEmpty) this.#drop()
   }
 
-  /**
-   * Closes a connection for which there is no room, with an error page, and without lingering, which would take up
-   * room.
-   */
+  /** Closes a connection for which there is no room, with an error page. Lingering would take up room. */
   turnAway(failure: Failure): void {
     this.#refuseWith(failure)
     this.#drop()

@@ -45,12 +45,7 @@ export function writeResponseHead(
 }
 
 /** The head of a 101 (RFC 9110 §15.2.2), after which the connection speaks another protocol. */
-export function writeSwitchingHead(
-  out: Scratch,
-  head: ResponseHead,
-  options: ConnectionOptions,
-  fields: string,
-): void {
+export function writeSwitchingHead(out: Scratch, head: ResponseHead, options: ConnectionOptions, fields: string): void {
   copyFields(out, head, writeStatusLine(out, head), endsInResponse, options, false)
   copyUpgrade(out, head)
   out.text(fields)
