@@ -1,4 +1,4 @@
-/** The table of sessions that all threads share: what it keeps, what it gives up, and for whom. */
+/** How long the session table keeps a session, and what it saves and takes in of it. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { PARTS } from '../../src/runtime/session-table/layout.ts'
