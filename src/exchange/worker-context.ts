@@ -1,3 +1,4 @@
+import type { HeadLimits } from '../http1/head.ts'
 import { RequestHead } from '../http1/request-head.ts'
 import { ResponseHead } from '../http1/response-head.ts'
 import type { ExchangeObserver } from '../observability/exchange-record.ts'
@@ -8,6 +9,9 @@ import type { Generation } from './generation.ts'
 import type { ReceivedRequest } from './received-request.ts'
 import { RequestView } from './request-view.ts'
 import { ResponseView } from './response-view.ts'
+
+/** Of a head that was read once: it may be larger than what a Snapshot allows that has come since. */
+const ACCEPTED: HeadLimits = { headSize: Infinity, headers: 0 }
 
 /** What all connections and exchanges of a worker share. */
 export class WorkerContext {
@@ -35,9 +39,8 @@ export class WorkerContext {
 
   /** A request's head, in `requestHead`: parsed again if another one has been parsed since. */
   headOf({ bytes, headStart }: ReceivedRequest): RequestHead {
-    const { requestHead, generation } = this
-    if (requestHead.bytes !== bytes || requestHead.start !== headStart)
-      requestHead.parse(bytes, headStart, generation.snapshot.limits)
+    const { requestHead } = this
+    if (requestHead.bytes !== bytes || requestHead.start !== headStart) requestHead.parse(bytes, headStart, ACCEPTED)
     return requestHead
   }
 }

@@ -1,15 +1,10 @@
 /** What becomes of the idle connections to servers when their upstream changes or goes. */
-import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
-import { onConnection } from '../../src/downstream/client-socket.ts'
-import { Scoreboard } from '../../src/runtime/scoreboard.ts'
-import { SessionTable } from '../../src/runtime/session-table.ts'
-import { DataPlane } from '../../src/worker/data-plane.ts'
+import { startDataPlane } from '../support/data-plane.ts'
 import { rawOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
-import { snapshotOf } from '../support/snapshot.ts'
 
 /** A server that answers each request with the number of its connection; for `/hold`, when the test says so. */
 class Server {
@@ -34,27 +29,6 @@ function answer(socket: Socket, number: number): void {
   socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n<${number}>`)
 }
 
-/** A worker in this thread that serves by a configuration, and then by others. */
-async function startWorker(test: TestContext, config: string) {
-  const snapshot = await snapshotOf(test, config)
-  const plane = new DataPlane(snapshot, new Scoreboard(), new SessionTable(), 0, {
-    observers: [],
-    report: () => {},
-    stopped: () => {},
-  })
-  const listener = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  onConnection(listener, (socket) => plane.accept(socket, snapshot.listeners[0]!), assert.fail)
-  test.after(() => {
-    listener.close()
-    plane.stop()
-  })
-  return {
-    port: (listener.address() as AddressInfo).port,
-    apply: async (next: string) => plane.apply(await snapshotOf(test, next)),
-  }
-}
-
 const kinds = { 'any client': '', 'one client, by its PROXY header': ', proxyProtocol: v1' }
 
 for (const [whose, proxyProtocol] of Object.entries(kinds)) {
@@ -72,22 +46,22 @@ for (const [whose, proxyProtocol] of Object.entries(kinds)) {
   describe(`an idle connection for ${whose}`, () => {
     test('serves on while nothing of its upstream changes but the number of connections that are kept', async (t) => {
       const server = await Server.start(t)
-      const worker = await startWorker(t, configOf([server]))
-      const client = await RawClient.connect(t, worker.port)
+      const plane = await startDataPlane(t, configOf([server]))
+      const client = await RawClient.connect(t, plane.port)
       client.get('/')
       await client.take(/<1>/)
-      await worker.apply(configOf([server], `${proxyProtocol}, keepAlive: { connections: 3 }`))
+      await plane.apply(configOf([server], `${proxyProtocol}, keepAlive: { connections: 3 }`))
       client.get('/')
       await client.take(/<1>/)
     })
 
     test('is not kept any more once none are to be', async (t) => {
       const server = await Server.start(t)
-      const worker = await startWorker(t, configOf([server]))
-      const client = await RawClient.connect(t, worker.port)
+      const plane = await startDataPlane(t, configOf([server]))
+      const client = await RawClient.connect(t, plane.port)
       client.get('/')
       await client.take(/<1>/)
-      await worker.apply(configOf([server], `${proxyProtocol}, keepAlive: { connections: 0 }`))
+      await plane.apply(configOf([server], `${proxyProtocol}, keepAlive: { connections: 0 }`))
       const ended = once(server.connections[0]!, 'end')
       client.get('/')
       await client.take(/<1>/)
@@ -96,34 +70,34 @@ for (const [whose, proxyProtocol] of Object.entries(kinds)) {
 
     test('is closed when its server is gone', async (t) => {
       const [server, other] = [await Server.start(t), await Server.start(t)]
-      const worker = await startWorker(t, configOf([server]))
-      const client = await RawClient.connect(t, worker.port)
+      const plane = await startDataPlane(t, configOf([server]))
+      const client = await RawClient.connect(t, plane.port)
       client.get('/')
       await client.take(/<1>/)
       const ended = once(server.connections[0]!, 'end')
-      await worker.apply(configOf([other]))
+      await plane.apply(configOf([other]))
       await ended
     })
 
     test('is closed when its upstream is gone', async (t) => {
       const server = await Server.start(t)
-      const worker = await startWorker(t, configOf([server]))
-      const client = await RawClient.connect(t, worker.port)
+      const plane = await startDataPlane(t, configOf([server]))
+      const client = await RawClient.connect(t, plane.port)
       client.get('/')
       await client.take(/<1>/)
       const ended = once(server.connections[0]!, 'end')
-      await worker.apply(withoutIt(server))
+      await plane.apply(withoutIt(server))
       await ended
     })
 
     test('is closed when connections begin with another PROXY header', async (t) => {
       const server = await Server.start(t)
-      const worker = await startWorker(t, configOf([server]))
-      const client = await RawClient.connect(t, worker.port)
+      const plane = await startDataPlane(t, configOf([server]))
+      const client = await RawClient.connect(t, plane.port)
       client.get('/')
       await client.take(/<1>/)
       const ended = once(server.connections[0]!, 'end')
-      await worker.apply(configOf([server], ', proxyProtocol: v2'))
+      await plane.apply(configOf([server], ', proxyProtocol: v2'))
       await ended
       client.get('/')
       await client.take(/<2>/)
@@ -132,15 +106,15 @@ for (const [whose, proxyProtocol] of Object.entries(kinds)) {
 
   test(`a connection for ${whose} that is in use when its upstream goes is closed after its exchange`, async (t) => {
     const server = await Server.start(t)
-    const worker = await startWorker(t, configOf([server]))
-    const client = await RawClient.connect(t, worker.port)
+    const plane = await startDataPlane(t, configOf([server]))
+    const client = await RawClient.connect(t, plane.port)
     client.get('/')
     await client.take(/<1>/)
     const [socket] = server.connections as [Socket]
     const asked = once(socket, 'data')
     client.get('/hold')
     await asked
-    await worker.apply(withoutIt(server))
+    await plane.apply(withoutIt(server))
     const ended = once(socket, 'end')
     answer(socket, 1)
     await client.take(/<1>/)
