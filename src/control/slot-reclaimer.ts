@@ -56,12 +56,12 @@ export class SlotReclaimer {
     for (const server of idle) {
       // The name may have come back during the sweep.
       if (!this.#book.isForgotten(server) || this.#scoreboard.isServerInUse(server.slot)) continue
-      this.#scoreboard.servers.zero(server.slot)
+      this.#scoreboard.freeServer(server.slot, server.upstream.slot)
       this.#book.returnServer(server)
     }
     for (const upstream of this.#book.forgottenUpstreams()) {
       if (this.#scoreboard.queues.waiting(upstream.slot) > 0) continue
-      this.#scoreboard.upstreams.zero(upstream.slot)
+      this.#scoreboard.freeUpstream(upstream.slot)
       this.#book.returnUpstream(upstream)
     }
   }

@@ -32,6 +32,21 @@ export class Scoreboard {
     return this.servers.inFlight(server) !== 0 || this.queues.waitingFor(server) !== 0
   }
 
+  /**
+   * Forgets a server that nothing refers to any more, so that another may have its slot. A thread that once had a request
+   * waiting for a place there still listens: it is notified now, since it would take a notification from the next owner.
+   */
+  freeServer(server: number, upstream: number): void {
+    this.servers.zero(server)
+    this.queues.wakeLine(upstream, server)
+  }
+
+  /** The same of an upstream. */
+  freeUpstream(upstream: number): void {
+    this.upstreams.zero(upstream)
+    this.queues.wakeLine(upstream, undefined)
+  }
+
   /** Takes back everything that a dead worker still held. */
   forget(worker: number): void {
     this.servers.forget(worker)

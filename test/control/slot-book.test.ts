@@ -222,6 +222,53 @@ describe('a slot is not given to another name', () => {
   })
 })
 
+describe('threads that once waited are notified when the slot is returned, and take no notification from the next owner:', () => {
+  /** Resolves once whatever was notified has been settled. */
+  const settled = async () => {
+    for (let i = 0; i < 10; i++) await turn()
+  }
+
+  test('of a place on a server', async () => {
+    const plane = new Plane()
+    const slots = await plane.settle({ app: ['a', 'old'], api: ['a'] })
+    const { queues } = plane.scoreboard
+    const [slot, app, api] = [slots.get('app old')!, slots.get('app')!, slots.get('api')!]
+    const heard: string[] = []
+    queues.untilPlace(app, slot).then(() => heard.push('old'))
+    await plane.settle({ app: ['a'], api: ['a'] })
+    queues.beginWait(api, slot, 0, 10)
+    queues.untilPlace(api, slot).then(() => heard.push('new'))
+    queues.wakeOne(slot, api)
+    await settled()
+    assert.deepEqual(heard, ['old', 'new'])
+  })
+
+  test('of a place on any server of an upstream', async () => {
+    const plane = new Plane()
+    const slots = await plane.settle({ app: ['a'], old: ['a'] })
+    const { queues } = plane.scoreboard
+    const slot = slots.get('old')!
+    const heard: string[] = []
+    queues.untilPlace(slot, undefined).then(() => heard.push('old'))
+    await plane.settle({ app: ['a'] })
+    queues.beginWait(slot, undefined, 0, 10)
+    queues.untilPlace(slot, undefined).then(() => heard.push('new'))
+    queues.wakeOne(slots.get('app a')!, slot)
+    await settled()
+    assert.deepEqual(heard, ['old', 'new'])
+  })
+
+  test('of another epoch of an upstream, though nobody waits there any more', async () => {
+    const plane = new Plane()
+    const slot = (await plane.settle({ app: ['a'], old: ['a'] })).get('old')!
+    const heard: string[] = []
+    plane.scoreboard.upstreams.untilEpoch(slot).then(() => heard.push('old'))
+    await plane.settle({ app: ['a'] })
+    await settled()
+    assert.deepEqual(heard, ['old'])
+  })
+})
+
 test('slots are returned without another configuration, once nothing refers to them', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const plane = new Plane()

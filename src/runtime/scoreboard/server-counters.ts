@@ -69,7 +69,7 @@ export class ServerCounters {
     takeBack(this.inFlights, this.#inFlightLedgers, worker)
   }
 
-  /** Forgets all that was counted of a server that nothing refers to any more, so that another may have its slot. */
+  /** Forgets all that was counted of a server. */
   zero(server: number): void {
     this.#records.fill(0, server * STRIDE, (server + 1) * STRIDE)
     this.setLatency(server, 0, 0)

@@ -30,9 +30,10 @@ export class UpstreamTurns {
     this.#wake(upstream)
   }
 
-  /** Forgets an upstream that nothing refers to any more, so that another may have its slot. */
+  /** Forgets what was counted of an upstream, and that threads listen for its next epoch: they are notified. */
   zero(upstream: number): void {
     this.#records.fill(0, upstream * UPSTREAM_STRIDE, (upstream + 1) * UPSTREAM_STRIDE)
+    Atomics.notify(this.#records, upstream * UPSTREAM_STRIDE + Field.Epoch)
   }
 
   /** Resolves at the next `bumpEpoch` or `wakeAll` that finds requests waiting for the upstream. */

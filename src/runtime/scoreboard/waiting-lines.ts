@@ -75,6 +75,11 @@ export class WaitingLines {
     if (!this.#wakeOneOf(isOwnTurn ? own : any)) this.#wakeOneOf(isOwnTurn ? any : own)
   }
 
+  /** Notifies every thread that still listens for a place on that server, or on any of the upstream's (undefined). */
+  wakeLine(upstream: number, server: number | undefined): void {
+    Atomics.notify(this.#waiting, lineOf(upstream, server))
+  }
+
   #wakeOneOf(line: number): boolean {
     return Atomics.load(this.#waiting, line) > 0 && Atomics.notify(this.#waiting, line, 1) > 0
   }
