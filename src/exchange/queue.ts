@@ -151,7 +151,15 @@ export class Queue {
     this.#serve()
   }
 
-  /** Whether no request of this worker is waiting. */
+  /**
+   * The upstream was removed, and no request waits here any more. If it comes back before its slot is another's, a place is to
+   * be made known to the queue that it has then, and not to this one.
+   */
+  close(): void {
+    for (const place of this.#heardOf) this.#scoreboard.queues.wakeLine(this.#settings.slot, place?.settings.slot)
+  }
+
+  /** Whether no request of this worker waits. */
   get isEmpty(): boolean {
     return this.#lines.size === 0
   }

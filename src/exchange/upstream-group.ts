@@ -134,6 +134,7 @@ export class UpstreamGroup {
   retire(): void {
     this.#isRetired = true
     this.apply({ ...this.#settings, servers: [] })
+    this.queue.close()
     this.#policy.stop()
     this.#sessionPolicy?.stop()
     this.streams.close()

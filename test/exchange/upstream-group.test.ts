@@ -69,9 +69,9 @@ const streams: ServerStreams = { apply() {}, close() {}, open: () => assert.fail
 const deadlines = new Deadlines()
 after(() => deadlines.stop())
 
-function groupOf(settings: Upstream, sessions = new SessionTable()): UpstreamGroup {
+function groupOf(settings: Upstream, sessions = new SessionTable(), scoreboard = new Scoreboard()): UpstreamGroup {
   sessions.heed([settings])
-  return new UpstreamGroup(settings, new Scoreboard(), sessions, 0, deadlines, streams)
+  return new UpstreamGroup(settings, scoreboard, sessions, 0, deadlines, streams)
 }
 
 /** One request on its way: where it is, or why it is nowhere. */
@@ -219,6 +219,26 @@ test('all that wait for a server of an upstream that is removed end, and so does
     for (const one of busy) one.end()
   }
 })
+
+for (const [what, fields] of [
+  ['any server', {}],
+  ['its server', { 'x-user': 'u' }],
+] as const) {
+  test(`a request that waits for ${what} of an upstream that came back is served, though others waited there before`, async () => {
+    const settings = { ...APP, affinity: BY_HEADER, servers: [A] }
+    const scoreboard = new Scoreboard()
+    const before = groupOf(settings, new SessionTable(), scoreboard)
+    const busy = new Travelling(before, fields)
+    const early = new Travelling(before, fields)
+    before.retire()
+    assert.equal((early.at as Failure).code, 'no-server')
+    // It still has an exchange in flight, so that it comes back to its slots.
+    const waiting = new Travelling(groupOf(settings, new SessionTable(), scoreboard), fields)
+    busy.end()
+    for (let turns = 0; turns < 10; turns++) await new Promise(setImmediate)
+    assert.match(waiting.outcome ?? 'waits', /^a, /)
+  })
+}
 
 describe('an answer of a server that was removed meanwhile', () => {
   test('begins no session there', () => {
