@@ -206,11 +206,20 @@ export class ServerState {
     return moved
   }
 
-  /** An attempt on this server failed. Returns whether that suspended it. */
-  failed(now: number): boolean {
+  /**
+   * An attempt on this server failed, which was made at that address. If the server has moved since, it says nothing of where
+   * it is now; if it was removed, its slot may be another's. Returns whether the failure suspended it.
+   */
+  failed(now: number, address = this.#settings.address): boolean {
+    if (this.#isRemoved) return false
     const { slot } = this.#settings
     this.#counters.countFailure(slot)
-    if (this.#maxFails === 0 || this.#counters.addFail(slot, now | 0) < this.#maxFails) return false
+    if (
+      this.#maxFails === 0 ||
+      address !== this.#settings.address ||
+      this.#counters.addFail(slot, now | 0) < this.#maxFails
+    )
+      return false
     const before = this.#counters.setHealth(slot, HealthBit.Suspended)
     // Another thread's success may have come in between, when there was nothing to clear yet.
     if (this.#counters.fails(slot) === 0) this.#counters.clearHealth(slot, HealthBit.Suspended)

@@ -9,6 +9,8 @@ export class ServerJudge {
   readonly #notices: Notices
   readonly #group: UpstreamGroup
   readonly #server: ServerState
+  /** Where the attempt was made. */
+  readonly #address: string
   readonly #begunAt: number
   /**
    * When the end of the request, or the latest part of it, was sent; undefined if the policy does not measure times.
@@ -20,6 +22,7 @@ export class ServerJudge {
     this.#notices = notices
     this.#group = group
     this.#server = server
+    this.#address = server.settings.address
     this.#begunAt = time
   }
 
@@ -29,6 +32,7 @@ export class ServerJudge {
   }
 
   answered(status: number): void {
+    if (!this.#isThere) return
     const isGood = status < 500
     this.#succeeded()
     this.#countAnswer(isGood)
@@ -37,6 +41,7 @@ export class ServerJudge {
 
   /** The server has switched protocols. */
   switched(): void {
+    if (!this.#isThere) return
     this.#succeeded()
     this.#countAnswer(true)
   }
@@ -44,10 +49,15 @@ export class ServerJudge {
   /** Counts a failure against the server, if the server is to blame. */
   blame(failure: Failure, responseBegun: boolean): void {
     if (failure.blame === 'nobody') return
-    if (failure.blame !== 'answer' && this.#server.failed(now())) this.#reportSuspension(failure)
-    if (responseBegun && failure.blame !== 'answer') return
+    if (failure.blame !== 'answer' && this.#server.failed(now(), this.#address)) this.#reportSuspension(failure)
+    if ((responseBegun && failure.blame !== 'answer') || !this.#isThere) return
     this.#countAnswer(false)
     this.#tellPolicy(false)
+  }
+
+  /** Whether the server is still where the attempt was made, so that the attempt says anything of it. */
+  get #isThere(): boolean {
+    return !this.#server.isRemoved && this.#server.settings.address === this.#address
   }
 
   #succeeded(): void {

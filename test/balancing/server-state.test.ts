@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { HealthBit } from '../../src/runtime/health-bit.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
-import { type Group, groupOf, groupsOf, serversWith } from './group.ts'
+import { ChangingGroup, type Group, groupOf, groupsOf, serversWith } from './group.ts'
 
 const twoServers = serversWith([{ slowStart: 16_000 }, {}])
 
@@ -34,6 +34,27 @@ describe('a server', () => {
       assert.equal(server!.isUp(20_000), false)
       scoreboard.servers.clearHealth(0, bit)
     }
+  })
+
+  test("that was removed is not blamed any more, since its slot may be another server's", () => {
+    const group = new ChangingGroup({ type: 'round-robin' }, twoServers)
+    const [removed, other] = group.servers
+    group.apply({ type: 'round-robin' }, twoServers.slice(1))
+    assert.equal(removed!.failed(0), false)
+    const { servers } = group.scoreboard
+    assert.deepEqual([servers.failures(0), servers.fails(0), servers.health(0)], [0, 0, 0])
+    assert.equal(other!.refusal(1), undefined)
+  })
+
+  test('is not suspended for what failed at an address where it is no longer', () => {
+    const group = new ChangingGroup({ type: 'round-robin' }, twoServers)
+    const [server] = group.servers
+    const { address } = server!.settings
+    group.apply({ type: 'round-robin' }, [{ ...twoServers[0]!, address: '10.0.0.1:80' }, twoServers[1]!])
+    assert.equal(server!.failed(0, address), false)
+    assert.equal(server!.refusal(1), undefined)
+    assert.equal(group.scoreboard.servers.failures(0), 1, 'it is counted')
+    assert.equal(server!.failed(2, '10.0.0.1:80'), true)
   })
 
   test('may be probed also where nobody has asked for it since the 32-bit clock went round', () => {
