@@ -343,8 +343,9 @@ export class ClientConnection
       if (this.#writer.isBehind) return 'reading'
       return reader.isEmpty && reader.requests > 0 ? 'next request' : 'head'
     }
-    if (reader.hasEnded && reader.isWhole && timeouts.halfClosed > 0 && !this.#response.isTunnel) return 'presence'
+    const { isTunnel } = this.#response
+    if (reader.hasEnded && reader.isWhole && timeouts.halfClosed > 0 && !isTunnel) return 'presence'
     if (this.#writer.isBehind) return 'reading'
-    return reader.isBodyWanted && reader.isBodyOwed ? 'body' : 'nothing'
+    return reader.isBodyWanted && reader.isBodyOwed && !isTunnel ? 'body' : 'nothing'
   }
 }

@@ -171,6 +171,8 @@ export class RequestReader {
   /** Returns the offset after the consumed bytes. */
   #handOver(exchange: DownstreamUser, bytes: Buffer, from: number): number {
     const body = this.#body!
+    // A client that has begun does not wait for a 100 (Continue) any more.
+    this.isBodyOwed = true
     let end: number
     try {
       end = body.read(bytes, from, exchange)

@@ -148,6 +148,14 @@ test('a long body that arrives slowly is not counted as a failure of the server'
   assert.doesNotMatch(limpet.errors.all.join('\n'), /suspended/)
 })
 
+test('a client that stops in the middle of its body is timed out, even if it expects a 100 (Continue) and did not wait for it', async (t) => {
+  const { origin, client } = await throughTo(t, { timeouts: { body: '200ms' } })
+  client.say('POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n')
+  await origin.request()
+  client.say('hal')
+  assert.match(await client.hear(/\r\n\r\n/), /^HTTP\/1.1 408 /)
+})
+
 test('a client that has sent its whole request is not timed out while it waits for the answer', async (t) => {
   const { origin, client } = await throughTo(t, { timeouts: { body: '200ms' } })
   client.say('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody')
