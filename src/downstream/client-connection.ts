@@ -309,8 +309,6 @@ export class ClientConnection
     reset(this.#socket)
   }
 
-  // ── deadlines ──────────────────────────────────────────────────────────────────────────────────────────────────
-
   protected override overdue(owed: Owed): void {
     switch (owed) {
       case 'head':
