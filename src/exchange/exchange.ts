@@ -31,6 +31,8 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
   readonly startedAt = now()
   readonly body: RequestBody
   #isOver = false
+  /** How large its body may be, in bytes; 0 for any size. */
+  #bodyLimit = 0
   #placement: Placement | undefined
   /** The current or the last attempt. */
   #attempt: Attempt | undefined
@@ -79,6 +81,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     const { framing } = this.request
     const { router, groups, snapshot } = this.context.generation
     const limit = snapshot.limits.bodySize
+    this.#bodyLimit = limit
     if (limit > 0 && framing > limit) return this.#end(new Failure('body-too-large'))
     if (this.request.expects === 'unknown') return this.#end(new Failure('expectation-unknown'))
     const path = pathOf(head)
@@ -107,7 +110,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
   }
 
   flush(): void {
-    const limit = this.context.generation.snapshot.limits.bodySize
+    const limit = this.#bodyLimit
     const isTooLarge = limit > 0 && this.downstream.bodyLength > limit && this.#attempt?.isTunnel !== true
     if (this.#attempt === undefined) this.#gathered()
     else this.#attempt.flushRequest()
