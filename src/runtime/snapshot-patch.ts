@@ -5,9 +5,8 @@ import type { Snapshot } from './snapshot.ts'
  * takes a worker 15 ms, to learn that one of them has another weight takes none.
  */
 export interface SnapshotPatch {
-  /** The generation that it changes, and the one that comes of it. */
+  /** The generation that it changes. */
   readonly from: number
-  readonly generation: number
   /** Undefined where the two say the same. */
   readonly change: Change | undefined
 }
@@ -32,7 +31,7 @@ type Fields = Readonly<Record<string, unknown>>
 
 /** What leads from one Snapshot to another. Parts that are the same object in both are not looked into. */
 export function difference(before: Snapshot, next: Snapshot): SnapshotPatch {
-  return { from: before.generation, generation: next.generation, change: changeOf(before, next) }
+  return { from: before.generation, change: changeOf(before, next) }
 }
 
 /**
