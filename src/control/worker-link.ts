@@ -46,19 +46,19 @@ export class WorkerLink {
   }
 
   apply(patch: SnapshotPatch): void {
-    this.#tell({ type: 'apply', patch })
+    this.#send({ type: 'apply', patch })
   }
 
   /** Lets its exchanges finish; then it ends. */
   stop(): void {
-    this.#tell({ type: 'stop' })
+    this.#send({ type: 'stop' })
   }
 
   terminate(): void {
     void this.#thread.terminate()
   }
 
-  #tell(message: ControlMessage): void {
+  #send(message: ControlMessage): void {
     this.#thread.postMessage(message)
   }
 
@@ -100,6 +100,6 @@ export class WorkerLink {
 
   #writeLog({ memory, shared, length }: Batch): void {
     if (shared !== undefined) this.#logMemories[memory] = new Uint8Array(shared)
-    this.#reports.log(this.#logMemories[memory]!.subarray(0, length), () => this.#tell({ type: 'log-written', memory }))
+    this.#reports.log(this.#logMemories[memory]!.subarray(0, length), () => this.#send({ type: 'log-written', memory }))
   }
 }

@@ -29,25 +29,25 @@ const port = parentPort!
 const [start] = (await once(port, 'message')) as [WorkerStart]
 const { scoreboard, sessions, slot, workers } = start
 let { snapshot } = start
-const tell = (message: WorkerMessage) => port.postMessage(message)
+const send = (message: WorkerMessage) => port.postMessage(message)
 
 const accessLog = new AccessLog(snapshot.accessLog, {
-  take: (batch) => tell({ type: 'log', batch }),
-  dropped: (lines) => tell({ type: 'log-dropped', lines }),
+  take: (batch) => send({ type: 'log', batch }),
+  dropped: (lines) => send({ type: 'log-dropped', lines }),
 })
 const plane = new DataPlane(snapshot, new Scoreboard(scoreboard), new SessionTable(sessions), slot, {
   observers: [accessLog],
-  report: (event) => tell({ type: 'event', event }),
+  report: (event) => send({ type: 'event', event }),
   stopped() {
     accessLog.stop()
-    tell({ type: 'stopped' })
+    send({ type: 'stopped' })
     port.close()
   },
 })
 
 setInterval(() => {
   const reports = plane.samples()
-  if (reports.length > 0) tell({ type: 'samples', reports })
+  if (reports.length > 0) send({ type: 'samples', reports })
 }, REPORT_EVERY).unref()
 
 const servers: Server[] = []
@@ -84,17 +84,17 @@ async function listenAll(): Promise<void> {
       listening.push(isMine(listener) ? await listen(listener) : listener)
     } catch (error) {
       const { code = '', message } = error as NodeJS.ErrnoException
-      return tell({ type: 'listen-failed', listener, code, message })
+      return send({ type: 'listen-failed', listener, code, message })
     }
   }
-  tell({ type: 'listening', listeners: listening })
+  send({ type: 'listening', listeners: listening })
 }
 
 function apply(patch: SnapshotPatch): void {
   snapshot = patched(snapshot, patch)
   accessLog.apply(snapshot.accessLog)
   plane.apply(snapshot)
-  tell({ type: 'applied', generation: snapshot.generation })
+  send({ type: 'applied', generation: snapshot.generation })
 }
 
 port.on('message', (message: ControlMessage) => {
