@@ -31,7 +31,7 @@ export class KeptSessions {
    * hashed under the table's key are not loaded (session-file.ts), since the table has another key by then.
    */
   async apply(config: Config, { upstreams }: Snapshot): Promise<void> {
-    this.table.heed(upstreams)
+    this.table.apply(upstreams)
     const kept = keptUpstreams(config, upstreams)
     if (this.#store !== undefined) await this.#store.apply(kept)
     else if (kept.length > 0) this.#open(config, kept)

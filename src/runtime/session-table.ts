@@ -55,8 +55,8 @@ export class SessionTable {
   }
 
   /** Takes the idle limits from a Snapshot's upstreams. */
-  heed(upstreams: readonly Upstream[]): void {
-    this.#entries.heed(upstreams)
+  apply(upstreams: readonly Upstream[]): void {
+    this.#entries.apply(upstreams)
   }
 
   /** The slot of the server that a live session is on; -1 if there is none. */

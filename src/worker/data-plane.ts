@@ -58,7 +58,7 @@ export class DataPlane {
    * that they began with.
    */
   apply(next: Snapshot): void {
-    this.#sessions.heed(next.upstreams)
+    this.#sessions.apply(next.upstreams)
     const before = this.#groups
     const groups = next.upstreams.map((upstream) => before.get(upstream.name) ?? this.#groupOf(upstream))
     this.#groups = new Map(groups.map((group) => [group.settings.name, group]))

@@ -37,7 +37,7 @@ function viewOf(snapshot: Snapshot) {
     warnings: () => [],
     causeOf: () => 'ill',
   }
-  subject.sessions.heed(snapshot.upstreams)
+  subject.sessions.apply(snapshot.upstreams)
   return { subject, view: new View(subject) }
 }
 
@@ -57,7 +57,7 @@ test('sessions are counted again for another Snapshot, whose slots may be those 
     { name: 'c', slot: 0 },
     { name: 'd', slot: 2 },
   ])
-  sessions.heed(subject.snapshot.upstreams)
+  sessions.apply(subject.snapshot.upstreams)
   assert.deepEqual(live(), [['other', ['c', 0], ['d', 1]]])
   assert.equal(view.upstream('app'), undefined)
 })

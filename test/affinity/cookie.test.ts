@@ -35,7 +35,7 @@ function affinity(
   changes: Partial<Settings> = {},
   { upstream = 'app', list = servers, table = new SessionTable() } = {},
 ) {
-  table.heed([{ affinity: { ...settings, ...changes }, servers: list } as unknown as Upstream])
+  table.apply([{ affinity: { ...settings, ...changes }, servers: list } as unknown as Upstream])
   return new CookieAffinity({ ...settings, ...changes }, upstream, list, table)
 }
 

@@ -54,7 +54,7 @@ function learning({
 }: Options = {}) {
   const sessions = table ?? new SessionTable()
   const settings = { type: 'learn', from, secret, adopt, idle: HOUR * 1000, onLost: 'move' } as const
-  sessions.heed([{ affinity: settings, servers: list } as unknown as Upstream])
+  sessions.apply([{ affinity: settings, servers: list } as unknown as Upstream])
   return new Learning(settings, upstream, list, sessions)
 }
 

@@ -35,7 +35,7 @@ function run(
       servers: Object.entries(servers).map(([name, slot]) => ({ name, slot })),
     })) as unknown as Upstream[]
   const snapshot = snapshotOf(upstreams)
-  sessions.heed(snapshot)
+  sessions.apply(snapshot)
   const directory = new StateDirectory(path, {}, (warning) => warnings.push(warning))
   const store = new SessionStore(sessions, directory, snapshot, places)
   return { sessions, warnings, store, apply: (next: Upstreams) => store.apply(snapshotOf(next)) }

@@ -70,7 +70,7 @@ const deadlines = new Deadlines()
 after(() => deadlines.stop())
 
 function groupOf(settings: Upstream, sessions = new SessionTable(), scoreboard = new Scoreboard()): UpstreamGroup {
-  sessions.heed([settings])
+  sessions.apply([settings])
   return new UpstreamGroup(settings, scoreboard, sessions, 0, deadlines, streams)
 }
 

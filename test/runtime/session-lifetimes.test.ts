@@ -24,7 +24,7 @@ function* ids(seed: number): Generator<number, never> {
 function tableWith(idle: number): SessionTable {
   const table = new SessionTable()
   const servers = [{ slot: SERVER }]
-  table.heed([{ affinity: { idle: idle * 1000 }, servers } as unknown as Upstream])
+  table.apply([{ affinity: { idle: idle * 1000 }, servers } as unknown as Upstream])
   return table
 }
 
@@ -134,7 +134,7 @@ test('of what several processes have saved of a session, the last request or rem
       words.chain((all) => fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length }))),
       ([all, order]) => {
         const table = new SessionTable(memory)
-        table.heed([
+        table.apply([
           { affinity: { idle: 60_000 }, servers: [0, 1, 2].map((slot) => ({ slot })) } as unknown as Upstream,
         ])
         id++

@@ -27,7 +27,7 @@ function tableOf(servers: number, idle = IDLE, memory?: SharedArrayBuffer): Sess
     affinity: { type: 'ip-hash', idle: idle * 1000, onLost: 'move' },
     servers: Array.from({ length: servers }, (_, slot) => ({ slot })),
   }
-  table.heed([upstream as unknown as Upstream])
+  table.apply([upstream as unknown as Upstream])
   return table
 }
 
@@ -312,7 +312,7 @@ describe('the sweep of a server that is gone', () => {
 test('sessions of an upstream that has no affinity any more are over', () => {
   const table = tableOf(1)
   table.put(...idIn(1, 0), 0, NOW)
-  table.heed([{ servers: [{ slot: 0 }] } as unknown as Upstream])
+  table.apply([{ servers: [{ slot: 0 }] } as unknown as Upstream])
   assert.equal(table.find(...idIn(1, 0), NOW + 2), -1)
 })
 

@@ -58,7 +58,7 @@ export class SessionEntries {
   }
 
   /** Takes the idle limits from a Snapshot's upstreams. Where there is no affinity any more, sessions are over at once. */
-  heed(upstreams: readonly Upstream[]): void {
+  apply(upstreams: readonly Upstream[]): void {
     for (const { affinity, servers } of upstreams) {
       const idle = affinity === undefined ? 1 : Math.ceil(affinity.idle / 1000)
       for (const { slot } of servers) this.#idle[slot] = idle
