@@ -38,7 +38,7 @@ export class SessionStore {
   #servers: KeptServers
   /** The servers in the head of the journal's file; its records hold indices into this list. */
   #serversOfFile: KeptServers
-  readonly #place: string
+  readonly #prefix: string
   readonly #ids: string
   readonly #journal: SessionJournal
   #earlier: EarlierRun[] = []
@@ -60,9 +60,9 @@ export class SessionStore {
     this.#sessions = sessions
     this.#directory = directory
     this.#servers = this.#serversOfFile = KeptServers.of(upstreams)
-    this.#place = placeOf(listeners)
+    this.#prefix = prefixOf(listeners)
     this.#ids = createHash('sha256').update(sessions.key).digest('hex').slice(0, 16)
-    this.#journal = new SessionJournal(directory, `${this.#place}~${Date.now()}-${randomBytes(4).toString('hex')}`)
+    this.#journal = new SessionJournal(directory, `${this.#prefix}~${Date.now()}-${randomBytes(4).toString('hex')}`)
     this.#turnIn(TURN)
   }
 
@@ -262,7 +262,7 @@ export class SessionStore {
 
   /** The files of earlier runs, the oldest first. */
   #namesOfEarlier(): string[] {
-    const names = this.#directory.names().filter((name) => name === this.#place || name.startsWith(`${this.#place}~`))
+    const names = this.#directory.names().filter((name) => name === this.#prefix || name.startsWith(`${this.#prefix}~`))
     return names.filter((name) => !name.endsWith('.new')).sort()
   }
 
@@ -271,14 +271,14 @@ export class SessionStore {
    */
   #removeUnfinished(): void {
     for (const name of this.#directory.names()) {
-      const isOurs = name.startsWith(`${this.#place}~`) && name.endsWith('.new')
+      const isOurs = name.startsWith(`${this.#prefix}~`) && name.endsWith('.new')
       if (isOurs && (this.#directory.age(name) ?? 0) > LONGEST_WRITE) this.#directory.remove(name)
     }
   }
 }
 
 /** The start of the file names of all runs with these listeners. */
-function placeOf(listeners: readonly Listener[]): string {
+function prefixOf(listeners: readonly Listener[]): string {
   const places = listeners.map(nameOf).join(',')
   if (places.length <= 100) return `sessions-${places}`
   return `sessions-${createHash('sha256').update(places).digest('hex').slice(0, 16)}`
