@@ -4,6 +4,7 @@ import { connect, createServer, type Server } from 'node:net'
 import { dirname, join } from 'node:path'
 import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
+import { keepsState } from './kept-sessions.ts'
 import { makeDirectory } from './state-directory.ts'
 
 /** How long another Limpet may take to send its process id, in ms. */
@@ -52,11 +53,6 @@ export async function warningOfAnother(config: Config, directory: string): Promi
     `another Limpet (${holder}) uses the state directory ${directory} under the same instance, ${instanceOf(config)}; ` +
     'unless this one is to replace it, give one of the two another instance (--instance)'
   )
-}
-
-/** Whether anything is kept in the state directory. */
-export function keepsState({ upstreams }: Config): boolean {
-  return upstreams.some(({ affinity }) => affinity !== undefined)
 }
 
 function pathOf(config: Config, directory: string): string {

@@ -4,7 +4,6 @@ import type { Config } from '../config/schema.ts'
 import { SessionTable } from '../runtime/session-table.ts'
 import { SIP_KEY_SIZE } from '../runtime/sip-hash.ts'
 import type { Snapshot, Upstream } from '../runtime/snapshot.ts'
-import { keepsState } from './instance-lock.ts'
 import { SessionStore } from './session-store.ts'
 import type { StateDirectory } from './state-directory.ts'
 
