@@ -117,9 +117,9 @@ export class Placement {
       this.reason = `refused:${loss}`
       return new Failure('session-lost')
     }
-    const server = this.#pick(time, occasion) ?? this.#lastResort(time)
+    const server = this.#pick(time, occasion) ?? this.group.claimLastResort(time, this.#tried)
     if (server !== undefined) return this.#goTo(server, this.#reasonFor(server, home, atHome))
-    if (!this.#isAllFull(time)) return new Failure('no-server')
+    if (!this.group.isAllFull(time, this.#tried)) return new Failure('no-server')
     if (!this.#mayWait(occasion)) return new Failure(occasion === 'queue-timeout' ? occasion : 'queue-full')
     // A server that has failed the request may have recovered by the time a place is free.
     this.#tried = NOBODY
@@ -142,7 +142,7 @@ export class Placement {
       return home
     }
     // If no server is up, the session stays on its own.
-    if (home.refusal(time, isOwn) === 'suspended' && this.#areAllOut(time) && home.claimAnyway(time)) return home
+    if (home.refusal(time, isOwn) === 'suspended' && !this.group.isAnyUp(time) && home.claimAnyway(time)) return home
     // If nothing is wrong, another thread has just taken the last place.
     const loss = this.#lossOf(home, isOwn, time) ?? 'full'
     return loss === 'full' && mayWait ? 'awaited' : loss
@@ -159,25 +159,6 @@ export class Placement {
       return this.#lastPlace(time) ?? policy.pick(this.#key, this.#tried, time)
     if (queue.isAwaited(undefined)) return undefined
     return policy.pick(this.#key, [...this.#tried, ...servers.filter((server) => queue.isAwaited(server))], time)
-  }
-
-  /** Whether no server may serve, now or once it has a free place. */
-  #areAllOut(time: number): boolean {
-    return !this.group.servers.some((server) => server.isUp(time))
-  }
-
-  /**
-   * If no server is up, failed requests are ignored: of the servers that only those keep out and that this request has
-   * not tried, returns the one that failed longest ago, claimed.
-   */
-  #lastResort(time: number): ServerState | undefined {
-    if (!this.#areAllOut(time)) return undefined
-    let oldest: ServerState | undefined
-    for (const server of this.group.servers) {
-      if (server.refusal(time) !== 'suspended' || server.isFull || this.#tried.includes(server)) continue
-      if (oldest === undefined || server.failedBefore(oldest)) oldest = server
-    }
-    return oldest?.claimAnyway(time) ? oldest : undefined
   }
 
   /**
@@ -199,21 +180,6 @@ export class Placement {
    */
   get #isCarried(): boolean {
     return this.group.affinity?.issue !== undefined
-  }
-
-  /** Whether servers are up, but none has a free place. */
-  #isAllFull(time: number): boolean {
-    const { queue, servers } = this.group
-    const areAllOut = this.#areAllOut(time)
-    let isAnyUp = false
-    for (const server of servers) {
-      const refusal = server.refusal(time)
-      // A free place that others wait for counts as taken, and so does one that was released after the policy looked.
-      const isOpen = refusal === undefined && !queue.isAwaited(server) && !queue.isAwaited(undefined)
-      if (isOpen && this.#tried.includes(server)) return false
-      isAnyUp ||= refusal === undefined || refusal === 'full' || (areAllOut && refusal === 'suspended' && server.isFull)
-    }
-    return isAnyUp
   }
 
   /** The server that the request is bound to, even if it may not serve; undefined for none. */
@@ -252,7 +218,7 @@ export class Placement {
       case 'full':
         return refusal
       case 'suspended':
-        return home.isFull && this.#areAllOut(time) ? 'full' : 'down'
+        return home.isFull && !this.group.isAnyUp(time) ? 'full' : 'down'
       default:
         return 'down'
     }

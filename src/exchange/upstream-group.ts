@@ -108,6 +108,44 @@ export class UpstreamGroup {
     return this.#servers.in(slot)
   }
 
+  /** Whether any server may serve, now or once it has a free place. */
+  isAnyUp(time: number): boolean {
+    return this.servers.some((server) => server.isUp(time))
+  }
+
+  /**
+   * Whether servers may serve, but none has a free place.
+   *
+   * @param tried those that the request has been to
+   */
+  isAllFull(time: number, tried: readonly ServerState[]): boolean {
+    const { queue } = this
+    let maySomeServe = this.isAnyUp(time)
+    for (const server of this.servers) {
+      const refusal = server.refusal(time)
+      // A free place that others wait for counts as taken, and so does one that was released after the policy looked.
+      const isOpen = refusal === undefined && !queue.isAwaited(server) && !queue.isAwaited(undefined)
+      if (isOpen && tried.includes(server)) return false
+      // If no server is up, suspended ones are the last resort.
+      maySomeServe ||= refusal === 'suspended' && server.isFull
+    }
+    return maySomeServe
+  }
+
+  /**
+   * If no server is up, failed requests are ignored: of the servers that only those keep out and that are not among
+   * `tried`, claims the one that failed longest ago.
+   */
+  claimLastResort(time: number, tried: readonly ServerState[]): ServerState | undefined {
+    if (this.isAnyUp(time)) return undefined
+    let oldest: ServerState | undefined
+    for (const server of this.servers) {
+      if (server.refusal(time) !== 'suspended' || server.isFull || tried.includes(server)) continue
+      if (oldest === undefined || server.failedBefore(oldest)) oldest = server
+    }
+    return oldest?.claimAnyway(time) ? oldest : undefined
+  }
+
   // ── changes ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
