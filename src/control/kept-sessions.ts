@@ -53,6 +53,11 @@ export class KeptSessions {
   }
 }
 
+/** Whether a configuration has sessions to keep, so that the state directory is used. */
+export function keepsState({ upstreams }: Config): boolean {
+  return upstreams.some(({ affinity }) => affinity !== undefined)
+}
+
 /** The upstreams with a configured affinity. */
 function keptUpstreams(config: Config, upstreams: readonly Upstream[]): readonly Upstream[] {
   const names = new Set(config.upstreams.flatMap(({ name, affinity }) => (affinity === undefined ? [] : name)))
