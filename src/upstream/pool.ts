@@ -32,9 +32,10 @@ export class Pool<Connection extends Pooled> {
     this.#settings = settings
   }
 
-  /** Changes the settings; they apply to a connection from when it is next put back. */
+  /** Changes the settings: closes connections that are too many now; the rest applies to one when it is next put back. */
   apply(settings: KeepAlive): void {
     this.#settings = settings
+    while (this.#idle.length > settings.connections) this.#idle.shift()!.destroy()
   }
 
   take(): Connection | undefined {
