@@ -76,6 +76,12 @@ export class WatchedBalancer {
     return ((await answer.json()) as Upstream).servers
   }
 
+  /** Resolves once that many requests wait for servers of an upstream. */
+  async waiting(upstream: string, count: number): Promise<void> {
+    const { slot } = this.snapshot.upstreams.find(({ name }) => name === upstream)!
+    while (this.scoreboard.queues.waiting(slot) !== count) await new Promise(setImmediate)
+  }
+
   /** Resolves once nothing is in flight on these servers. */
   async quiet(slots: Iterable<number>): Promise<void> {
     const all = [...slots]
