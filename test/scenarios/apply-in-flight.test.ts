@@ -228,4 +228,44 @@ describe('idle connections to a server', () => {
     assert.equal((await new User().get(port, '/at-once')).body, '<a>')
     while (open > 0) await new Promise(setImmediate)
   })
+
+  test('that speak for one client are closed once the server is gone, has moved, or is to be told in another way', async (t) => {
+    const open = new Map<string, number>()
+    const speaker = async (name: string) => {
+      const { address } = await rawOrigin(t, (socket) => {
+        open.set(name, (open.get(name) ?? 0) + 1)
+        socket.on('close', () => open.set(name, open.get(name)! - 1))
+        socket.on('data', (bytes) => {
+          if (bytes.includes('GET /')) socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n<${name}>`)
+        })
+        socket.on('end', () => socket.end())
+      })
+      return address
+    }
+    const [a, moved, b] = [await speaker('a'), await speaker('m'), await speaker('b')]
+    const upstreams = (name: string, address: string, settings: object = {}) => ({
+      app: { servers: [{ name, address }], proxyProtocol: 'v1', ...settings },
+    })
+    const { apply, port } = await start(t, upstreams('s', a))
+    const client = await RawClient.connect(t, port)
+    const ask = () => client.ask('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    const closed = async (name: string) => {
+      while (open.get(name) !== 0) await new Promise(setImmediate)
+    }
+    assert.equal(await ask(), 'a')
+    assert.equal(open.get('a'), 1)
+    await apply(upstreams('s', a, { balance: 'least-connections' }))
+    assert.equal(open.get('a'), 1)
+    await apply(upstreams('s', moved))
+    await closed('a')
+    assert.equal(await ask(), 'm')
+    await apply(upstreams('other', b))
+    await closed('m')
+    assert.equal(await ask(), 'b')
+    await apply(upstreams('other', b, { proxyProtocol: 'v2' }))
+    await closed('b')
+    assert.equal(await ask(), 'b')
+    await apply({ rest: { servers: [a] } })
+    await closed('b')
+  })
 })
