@@ -55,7 +55,10 @@ export class ServerState {
 
   /** Takes over other settings of the same server; its name and its slot stay the same. */
   apply(settings: Server, alone: boolean): void {
+    const hadLimit = this.#settings.maxConnections > 0
     this.#settings = settings
+    // Of places that were given back here while there was no limit, nobody was notified.
+    if (!hadLimit && settings.maxConnections > 0) this.#turns.bumpEpoch(this.#upstream)
     this.#maxFails = alone ? 0 : settings.maxFails
     if (this.#maxFails === 0) this.#endSuspension()
   }
@@ -190,7 +193,8 @@ export class ServerState {
   release(): void {
     const { slot, maxConnections } = this.#settings
     this.#counters.release(slot, this.#worker)
-    if (maxConnections > 0) this.#queues.wakeOne(slot, this.#upstream)
+    // One that was removed may be back by now, with a limit.
+    if (maxConnections > 0 || this.#isRemoved) this.#queues.wakeOne(slot, this.#upstream)
   }
 
   #mayGo(now: number): boolean {

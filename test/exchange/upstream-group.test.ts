@@ -69,9 +69,19 @@ const streams: ServerStreams = { apply() {}, close() {}, open: () => assert.fail
 const deadlines = new Deadlines()
 after(() => deadlines.stop())
 
-function groupOf(settings: Upstream, sessions = new SessionTable(), scoreboard = new Scoreboard()): UpstreamGroup {
+function groupOf(
+  settings: Upstream,
+  sessions = new SessionTable(),
+  scoreboard = new Scoreboard(),
+  worker = 0,
+): UpstreamGroup {
   sessions.apply([settings])
-  return new UpstreamGroup(settings, scoreboard, sessions, 0, deadlines, streams)
+  return new UpstreamGroup(settings, scoreboard, sessions, worker, deadlines, streams)
+}
+
+/** Resolves once whatever was notified has been settled. */
+async function settled(): Promise<void> {
+  for (let turns = 0; turns < 10; turns++) await new Promise(setImmediate)
 }
 
 /** One request on its way: where it is, or why it is nowhere. */
@@ -235,10 +245,38 @@ for (const [what, fields] of [
     // It still has an exchange in flight, so that it comes back to its slots.
     const waiting = new Travelling(groupOf(settings, new SessionTable(), scoreboard), fields)
     busy.end()
-    for (let turns = 0; turns < 10; turns++) await new Promise(setImmediate)
+    await settled()
     assert.match(waiting.outcome ?? 'waits', /^a, /)
   })
 }
+
+describe('a request that waits for a place on a server that had no limit before gets it', () => {
+  const [limited, unlimited] = [1, 0].map((maxConnections) => ({ ...APP, servers: [{ ...A, maxConnections }] }))
+
+  test('when another worker gives it back before it knows of the limit', async () => {
+    const scoreboard = new Scoreboard()
+    const [one, other] = [0, 1].map((worker) => groupOf(unlimited!, new SessionTable(), scoreboard, worker))
+    const busy = new Travelling(other!)
+    one!.apply(limited!)
+    const waiting = new Travelling(one!)
+    busy.end()
+    other!.apply(limited!)
+    await settled()
+    assert.equal(waiting.outcome, 'a, new')
+  })
+
+  test('when it is back after it was removed', async () => {
+    const group = groupOf(unlimited!)
+    const busy = new Travelling(group)
+    group.apply({ ...APP, servers: [B] })
+    group.apply(limited!)
+    const waiting = new Travelling(group)
+    assert.equal(waiting.outcome, undefined)
+    busy.end()
+    await settled()
+    assert.equal(waiting.outcome, 'a, new')
+  })
+})
 
 describe('an answer of a server that was removed meanwhile', () => {
   test('begins no session there', () => {
