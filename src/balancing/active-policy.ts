@@ -9,7 +9,8 @@ import type { ServerState } from './server-state.ts'
 /**
  * The policy of an upstream. If it cannot take over a change, it is replaced: the next one is built in slices, since a
  * ring of thousands of servers takes a tenth of a second or more. Until it is ready, the one before it serves, without
- * removed or new servers; at the start that is round robin. Most policies are ready at once.
+ * removed or new servers; at the start that is round robin. Most policies are ready at once, and if the one before has no
+ * server left, the next one is built at once, however long that takes.
  */
 export class ActivePolicy {
   readonly #upstream: number
@@ -17,16 +18,19 @@ export class ActivePolicy {
   #current: Policy
   #balance: Balance
   #servers: readonly ServerState[]
-  /** The next policy while it is built, and its settings. */
+  /** The servers that the current policy knows. */
+  #served: readonly ServerState[]
+  /** The next policy while it is built, its settings, and its servers. */
   #building: Background<Policy> | undefined
   #builtFor: Balance | undefined
+  #builtOf: readonly ServerState[] = []
 
   constructor(balance: Balance, servers: readonly ServerState[], upstream: number, scoreboard: Scoreboard) {
     this.#upstream = upstream
     this.#scoreboard = scoreboard
     this.#current = roundRobin(servers, upstream, scoreboard)
     this.#balance = balance
-    this.#servers = servers
+    this.#servers = this.#served = servers
     this.apply(balance, servers)
   }
 
@@ -42,12 +46,17 @@ export class ActivePolicy {
   apply(balance: Balance, servers: readonly ServerState[]): void {
     this.#balance = balance
     this.#servers = servers
-    if (this.#current.apply(balance, servers)) return this.stop()
+    if (this.#current.apply(balance, servers)) {
+      this.#served = servers
+      return this.stop()
+    }
+    const isUrgent = servers.some(isOpen) && !this.#served.some(isOpen)
     // The policy that is being built is finished even if the list of servers has changed since: if each change
     // restarted a ring, frequent changes would keep any ring from being finished.
-    if (this.#building !== undefined && isDeepStrictEqual(this.#builtFor, balance)) return
+    if (!isUrgent && this.#building !== undefined && isDeepStrictEqual(this.#builtFor, balance)) return
     this.stop()
     this.#build()
+    if (isUrgent) this.finish()
   }
 
   /** Finishes building the next policy at once, if there is one. */
@@ -63,6 +72,7 @@ export class ActivePolicy {
 
   #build(): void {
     this.#builtFor = this.#balance
+    this.#builtOf = this.#servers
     const work = buildPolicy(this.#balance, this.#servers, this.#upstream, this.#scoreboard)
     const building = new Background(work, (policy) => this.#take(policy))
     if (!building.isOver) this.#building = building
@@ -71,6 +81,13 @@ export class ActivePolicy {
   #take(policy: Policy): void {
     this.#building = undefined
     this.#current = policy
-    if (!policy.apply(this.#balance, this.#servers)) this.#build()
+    const isCurrent = policy.apply(this.#balance, this.#servers)
+    this.#served = isCurrent ? this.#servers : this.#builtOf
+    if (!isCurrent) this.#build()
   }
+}
+
+/** Whether the operator has it take new users. */
+function isOpen({ isRemoved, settings }: ServerState): boolean {
+  return !isRemoved && !settings.down && !settings.drain
 }

@@ -216,6 +216,28 @@ describe('a ring of thousands of servers', () => {
     })
   }
 
+  test('is built at once where the one before has nobody left', () => {
+    const [first, rest] = [all.slice(0, 1000), all.slice(1000)]
+    const out = { down: true, drain: true }
+    for (const [list, next] of [
+      [first, rest],
+      [first, [...first.map((server) => ({ ...server, ...out })), ...rest]],
+    ] as const) {
+      const group = new ChangingGroup(CONSISTENT, list)
+      group.apply(CONSISTENT, next)
+      assert.ok(!group.isBuilding)
+      assert.deepEqual(decisionsOf(group, keys), decisionsOf(new ChangingGroup(CONSISTENT, next), keys))
+    }
+    const group = new ChangingGroup(ROUND_ROBIN, first)
+    group.apply(CONSISTENT, first)
+    assert.ok(group.isBuilding)
+    group.apply(CONSISTENT, rest)
+    assert.notEqual(group.policy.pick(keys[0]!, [], 0), undefined)
+    group.apply(CONSISTENT, first)
+    group.apply(CONSISTENT, [])
+    assert.equal(group.policy.pick(keys[0]!, [], 0), undefined)
+  })
+
   test('gets done though the list changes in each turn, and goes on for the list of then', async () => {
     const group = new ChangingGroup(CONSISTENT, before)
     const { policy } = group
