@@ -87,6 +87,9 @@ export class Planner {
           ? { ...upstream, balance: this.#one(BALANCES) }
           : { ...upstream, servers: this.#changedServers(upstream) }
       case 'till':
+        return this.#below(2) === 0
+          ? { ...upstream, maxConnections: this.#below(3) }
+          : { ...upstream, servers: this.#changedServers(upstream) }
       case 'desk':
         return this.#below(4) === 0
           ? { ...upstream, maxConnections: 1 + this.#below(2) }
