@@ -83,7 +83,7 @@ export class Attempt implements ServerStreamUser {
 
   begin(): void {
     const { request, body } = this.#owner
-    this.#open(request.isIdempotent && body.isWhole ? 'any' : 'proven')
+    this.#open(request.isIdempotent && body.isKept ? 'any' : 'proven')
   }
 
   #open(need: ConnectionNeed): void {
@@ -146,7 +146,7 @@ export class Attempt implements ServerStreamUser {
       },
       body.bytes,
     )
-    if (!this.#requestEnded && body.bytes !== undefined) {
+    if (!body.isKept && body.bytes !== undefined) {
       this.#hasSentBody = true
       body.letGo()
     }

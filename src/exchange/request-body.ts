@@ -22,6 +22,11 @@ export class RequestBody {
     this.#missing = isHeldBack || framing === CHUNKED ? 0 : Math.min(framing, GATHERED_FIRST)
   }
 
+  /** Whether all of such a body is gathered. */
+  static isShort(framing: Framing): boolean {
+    return framing !== CHUNKED && framing <= GATHERED_FIRST
+  }
+
   static of({ framing, expects }: ReceivedRequest): RequestBody {
     return framing === 0 ? RequestBody.#none : new RequestBody(framing, expects === '100-continue')
   }
@@ -30,9 +35,14 @@ export class RequestBody {
     return this.#missing <= 0
   }
 
-  /** Whether all of the body is here, so that the request can be sent more than once. */
+  /** Whether all of the body is here. */
   get isWhole(): boolean {
     return this.framing === this.#length
+  }
+
+  /** Whether the request can be sent more than once. A long body is sent once, even if it happened to arrive in one piece. */
+  get isKept(): boolean {
+    return this.isWhole && RequestBody.isShort(this.framing)
   }
 
   /** What was gathered and not dropped; undefined for nothing. */
@@ -53,7 +63,7 @@ export class RequestBody {
     this.#missing -= to - from
   }
 
-  /** Drops what was gathered of a longer body, once that has been sent. */
+  /** Drops what was gathered of a body that is not kept, once that has been sent. */
   letGo(): void {
     this.#bytes = undefined
   }

@@ -1,5 +1,6 @@
 import { Failure, failureOf } from '../exchange/failure.ts'
 import type { ReceivedRequest } from '../exchange/received-request.ts'
+import { RequestBody } from '../exchange/request-body.ts'
 import type { ServerStream, ServerStreamUser } from '../exchange/server-stream.ts'
 import type { WorkerContext } from '../exchange/worker-context.ts'
 import { writeRequestHead } from '../forwarding/forwarded-request.ts'
@@ -28,8 +29,8 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
   #request: ReceivedRequest | undefined
   /** Whether the request's body is put into chunks here, since only its client's protocol shows where it ends. */
   #makesChunks = false
-  /** Whether all of the request went with its head. */
-  #isWhole = false
+  /** Whether all of the request went with its head, and is so short that it counts as read together with that. */
+  #isSentAtOnce = false
   /** Whether the whole request has been written. */
   #requestEnded = false
   /** Whether the server has sent anything. */
@@ -63,7 +64,8 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
     const { scratch } = this.#context
     const connection = this.#connection
     this.#request = request
-    this.#isWhole = this.#requestEnded = request.framing === (body?.length ?? 0)
+    this.#requestEnded = request.framing === (body?.length ?? 0)
+    this.#isSentAtOnce = this.#requestEnded && RequestBody.isShort(request.framing)
     if (connection.introduction !== undefined) {
       scratch.write(connection.introduction)
       connection.introduction = undefined
@@ -231,7 +233,7 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
   /** @param isReset whether by a reset, which the kernel sends for a server that closes and has not read everything */
   #lost(detail: string, isReset = false): void {
     if (!this.#isHeard && this.#connection.served > 0) return this.#fail(new Failure('connection-stale', detail))
-    const isBeingSent = !this.#requestEnded || this.#connection.writer.isBehind || (isReset && !this.#isWhole)
+    const isBeingSent = !this.#requestEnded || this.#connection.writer.isBehind || (isReset && !this.#isSentAtOnce)
     // A response that ends with the connection, before the request is sent: this is the only way in which a server can end it.
     const mayBeEarly = isBeingSent || (isReset && this.#request?.framing !== 0)
     if (mayBeEarly && !this.#isTunnel && this.#response?.close()) return this.#complete(false)

@@ -98,6 +98,23 @@ describe('an upload that the server does not read', () => {
     await assertAllServe(t, limpet, origins)
   })
 
+  for (const method of ['PUT', 'POST']) {
+    test(`by ${method} is sent once and counts against no server if that resets, even if all of it arrived in one piece`, async (t) => {
+      let uploads = 0
+      const resets = (socket: Socket) => {
+        uploads++
+        socket.resetAndDestroy()
+      }
+      const origins = await servers(t, 2, resets)
+      const limpet = await startLimpet(t, inTurn(origins))
+      const client = await RawClient.connect(t, limpet.port)
+      client.say(`${method} / HTTP/1.1\r\nHost: a\r\nContent-Length: 20000\r\n\r\n${'b'.repeat(20_000)}`)
+      assert.match(await client.hear(/<\/html>/), /^HTTP\/1.1 502 /)
+      assert.equal(uploads, 1)
+      await assertAllServe(t, limpet, origins)
+    })
+  }
+
   test('is sent again from its head if its connection has to be replaced', async (t) => {
     const beginnings: string[] = []
     const origin = await rawOrigin(t, (socket) => {
