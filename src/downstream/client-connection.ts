@@ -163,7 +163,10 @@ export class ClientConnection
     if (this.#closing !== undefined) this.#context.deadlines.remove(this.#closing)
     this.#owner.closed(this)
     this.#isClosing = true
-    this.#exchange?.left()
+    const exchange = this.#exchange
+    // What the client has sent in a tunnel still goes to the server, even if that was not ready for it.
+    if (exchange !== undefined && this.#response.isTunnel && !this.#reader.isEmpty) this.#reader.readBody(exchange)
+    exchange?.left()
     this.#socket.destroy()
     for (const act of this.#atEnd) act()
   }

@@ -28,6 +28,7 @@ export class LocalWorker implements ExchangeObserver {
   readonly #changes = new EventEmitter().setMaxListeners(0)
   readonly #records: Ended[] = []
   #pauses = 0
+  #isServerFull = false
 
   private constructor(scoreboard: Scoreboard) {
     this.#scoreboard = scoreboard
@@ -53,7 +54,7 @@ export class LocalWorker implements ExchangeObserver {
     return worker
   }
 
-  /** Counts how often a server is paused. */
+  /** Counts how often a server is paused, and notes whether one takes what is written for it. */
   #watching(streams: ServerStreams): ServerStreams {
     return {
       apply: (...of) => streams.apply(...of),
@@ -65,6 +66,13 @@ export class LocalWorker implements ExchangeObserver {
           pause()
           this.#pauses++
           this.#changes.emit('change')
+        }
+        const flush = stream.flush.bind(stream)
+        stream.flush = () => {
+          const takesMore = flush()
+          this.#isServerFull = !takesMore
+          this.#changes.emit('flush')
+          return takesMore
         }
         return stream
       },
@@ -90,5 +98,11 @@ export class LocalWorker implements ExchangeObserver {
   /** Resolves once that many requests wait for servers of the first upstream. */
   async waiting(count: number): Promise<void> {
     while (this.#scoreboard.queues.waiting(0) < count) await turn()
+  }
+
+  /** Resolves once something more has been sent to a server, to whether that takes no more for now. */
+  async serverFull(): Promise<boolean> {
+    await once(this.#changes, 'flush')
+    return this.#isServerFull
   }
 }
