@@ -1,4 +1,4 @@
-import { COMMA, equalsIgnoringCase, isBlank, isDigit, SEMICOLON, TOKEN } from './bytes.ts'
+import { BACKSLASH, COMMA, equalsIgnoringCase, isBlank, isDigit, QUOTE, SEMICOLON, TOKEN } from './bytes.ts'
 import { FieldName } from './field-name.ts'
 import type { Head } from './head.ts'
 import { MessageError } from './message-error.ts'
@@ -115,10 +115,19 @@ function isChunkedCoding(bytes: Uint8Array, from: number, to: number): boolean {
 
 function endOfMember(bytes: Uint8Array, from: number, to: number): number {
   let comma = from
-  while (comma < to && bytes[comma] !== COMMA) comma++
+  while (comma < to && bytes[comma] !== COMMA)
+    comma = bytes[comma] === QUOTE ? afterQuoted(bytes, comma, to) : comma + 1
   let end = comma
   while (end > from && isBlank(bytes[end - 1]!)) end--
   return end
+}
+
+/** The offset after a quoted-string (RFC 9110 §5.6.4). */
+function afterQuoted(bytes: Uint8Array, from: number, to: number): number {
+  let at = from + 1
+  while (at < to && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1
+  if (at >= to) throw new MessageError('Transfer-Encoding is not a list of codings')
+  return at + 1
 }
 
 function afterComma(bytes: Uint8Array, from: number, to: number): number {
