@@ -267,6 +267,7 @@ export class Attempt implements ServerStreamUser {
   }
 
   ended(trailers?: Head): void {
+    this.#tap?.end()
     this.#downstream.end(trailers)
     this.#downstream.flush()
     this.#responseEnded = true

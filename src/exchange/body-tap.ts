@@ -39,6 +39,11 @@ export class BodyTap implements BodySink {
     return wantsMore && !isOver
   }
 
+  /** The body is complete, where that does not show in its bytes. */
+  end(): void {
+    this.#reader.end()
+  }
+
   bodyBytes(bytes: Buffer, from: number, to: number): void {
     this.#remaining -= to - from
     const piece = this.#piece

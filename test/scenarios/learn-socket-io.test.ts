@@ -116,6 +116,24 @@ describe('an Engine.IO handshake', () => {
     })
   }
 
+  test('is learnt from many small chunks for a client of HTTP/1.0, which gets their data alone', async (t) => {
+    const origin = await ScriptedOrigin.start(t)
+    const limpet = await startLimpet(t, config(origin))
+    const client = await RawClient.connect(t, limpet.port)
+    client.say(HANDSHAKE.replace('HTTP/1.1', 'HTTP/1.0'))
+    await origin.request()
+    const open = `0{"pingInterval":25000,"padding":"${'x'.repeat(320)}","sid":"lv_VI97HAXpY6yYWAAAC"}`
+    const chunks = chunked(...Array.from(open, (byte) => Buffer.from(byte)))
+    origin.say(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`)
+    assert.ok((await client.goodbye()).endsWith(`\r\n\r\n${open}`))
+    const next = await RawClient.connect(t, limpet.port)
+    next.say(POLL)
+    await origin.request(/sid=/)
+    origin.say('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+    await next.hear(/ok$/)
+    await limpet.log.find(/sid=.* stuck$/)
+  })
+
   test('with another answer is passed on, and nothing is learnt', async (t) => {
     const origin = await ScriptedOrigin.start(t)
     const limpet = await startLimpet(t, config(origin))
