@@ -53,6 +53,8 @@ class Scene {
   /** Requests of each server by the last check: as the servers and as the balancer counted them. */
   readonly #counted = new Map<string, readonly [number, number]>()
   #checkedAt = 0
+  /** The slot of each name, while it was there last. */
+  readonly #slots = new Map<string, number>()
   /** By slot: the names that it had. */
   readonly #owners = new Map<number, Set<string>>()
 
@@ -125,19 +127,27 @@ class Scene {
     const index = this.timeline.begin(plan)
     await this.#watched.balancer.apply(this.#configurations.of(plan))
     this.timeline.end(index)
-    this.#noteSlots()
+    this.#checkSlots()
     this.#news.emit('news')
   }
 
-  /** A name keeps its slot while it is there, and no two have the same. */
-  #noteSlots(): void {
-    const taken = new Set<number>()
+  /** No two names have the same slot, and while something is in flight on a server, its slot is neither zeroed nor another's. */
+  #checkSlots(): void {
+    const owners = new Map<number, string>()
     for (const { name } of this.timeline.current.upstreams) {
       for (const [server, slot] of this.#watched.slotsOf(name)) {
-        assert.ok(!taken.has(slot), `${server} shares a slot`)
-        taken.add(slot)
+        assert.ok(!owners.has(slot), `${server} and ${owners.get(slot)} share a slot`)
+        owners.set(slot, server)
+        this.#slots.set(server, slot)
         this.#owners.set(slot, (this.#owners.get(slot) ?? new Set()).add(server))
       }
+    }
+    for (const { name, lasting } of this.#apps.all) {
+      if (lasting === 0) continue
+      const slot = this.#slots.get(name)!
+      const owner = owners.get(slot)
+      assert.ok(owner === undefined || owner === name, `${owner} has the slot of ${name}`)
+      assert.ok(this.#watched.scoreboard.servers.requests(slot) >= lasting, `the slot of ${name} is zeroed`)
     }
   }
 

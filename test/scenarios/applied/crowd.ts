@@ -129,7 +129,7 @@ export class Client {
   }
 }
 
-const STREAM = 'begun\nnews\nnews\nnews\nover\n'
+const STREAM = `begun\n${'news\n'.repeat(6)}over\n`
 
 /**
  * A request that waits may find its reason in one configuration and its server in the next; if the whole upstream goes, no
@@ -210,7 +210,7 @@ export class LearntUser extends Client {
   }
 }
 
-/** One that switches protocols, and speaks to its server after each of the next three configurations. */
+/** One that switches protocols, and speaks to its server after each of the next six configurations. */
 export class Caller {
   readonly #test: TestContext
   readonly #crowd: Crowd
@@ -238,7 +238,7 @@ export class Caller {
     const head = await client.take(/\r\n\r\n/)
     const allowed = timeline.since(done).flatMap((plan) => outcomes(plan, this.#upstream, { home: undefined }))
     const by = /^x-server: (.*)\r$/im.exec(head)?.[1] ?? head.split(' ')[1]!
-    for (let words = 0; words < 3 && head.startsWith('HTTP/1.1 101'); words++) {
+    for (let words = 0; words < 6 && head.startsWith('HTTP/1.1 101'); words++) {
       await once(news, 'news')
       client.say(`word ${words}\n`)
       await client.take(new RegExp(`word ${words}\n`))

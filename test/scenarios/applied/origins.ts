@@ -39,6 +39,8 @@ export class App {
   requests = 0
   inFlight = 0
   mostInFlight = 0
+  /** Streams and calls that it has not ended yet. */
+  lasting = 0
   /** Ids of the sessions that it has begun. */
   readonly #sessions = new Set<string>()
   readonly #news: EventEmitter
@@ -82,18 +84,22 @@ export class App {
     response.setHeader('x-session', begun)
   }
 
-  /** Answers with a line for each of the next three configurations. */
+  /** Answers with a line for each of the next six configurations. */
   async #stream(response: ServerResponse): Promise<void> {
+    this.lasting++
     response.write('begun\n')
-    for (let lines = 0; lines < 3; lines++) {
+    for (let lines = 0; lines < 6; lines++) {
       await once(this.#news, 'news')
       response.write('news\n')
     }
+    this.lasting--
     response.end('over\n')
   }
 
   #upgrade(_request: IncomingMessage, socket: Duplex): void {
     this.#count(socket)
+    this.lasting++
+    socket.once('end', () => this.lasting--)
     socket.write(
       `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\nX-Server: ${this.name}\r\n\r\n`,
     )

@@ -32,7 +32,7 @@ export interface Plan {
 const BALANCES = ['round-robin', 'least-connections', 'random-two', 'least-time', 'consistent-hash']
 
 /** So many slots are free for the servers of the plans; the rest belongs to servers that no route leads to. */
-const ROOM = 40
+const ROOM = 42
 
 /** Makes plans with one source of random numbers. */
 export class Planner {
