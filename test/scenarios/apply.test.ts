@@ -10,7 +10,7 @@ import { temporaryFolder } from '../support/folder.ts'
 import { seed } from '../support/seed.ts'
 import { Caller, Client, CookieUser, Crowd, LearntUser } from './applied/crowd.ts'
 import { serversOf, Timeline } from './applied/model.ts'
-import { type App, Apps } from './applied/origins.ts'
+import { Apps } from './applied/origins.ts'
 import { Configurations, type Plan, Planner } from './applied/plan.ts'
 import { WatchedBalancer } from './applied/watched-balancer.ts'
 
@@ -258,8 +258,7 @@ class Scene {
       retried.map(({ server, upstreamStatus, reason }) => [server[0], upstreamStatus, reason]),
       [['weak-1', [502, 200], 'retry']],
     )
-    for (const app of this.#apps.all as Iterable<App>)
-      if (app.name.startsWith('desk')) assert.ok(app.mostInFlight <= 2, app.name)
+    for (const app of this.#apps.all) if (app.name.startsWith('desk')) assert.ok(app.mostInFlight <= 2, app.name)
     const events = this.#watched.log.filter((line) => !line.includes('affinity has no secrets'))
     assert.equal(events.length, 1, events.join('\n'))
     assert.match(events[0]!, /^upstream weak: server weak-1 is suspended/)
