@@ -14,7 +14,7 @@ import type { Ends } from '../transport/ends.ts'
 import { own, type SocketOwner } from '../transport/socket-owner.ts'
 import { SocketWriter, type WriterOwner } from '../transport/socket-writer.ts'
 import { ClientDeadline, type Owed } from './client-deadline.ts'
-import { type ClientSocket, reset, type SocketReader } from './client-socket.ts'
+import { type ClientSocket, resetSocket, type SocketReader } from './client-socket.ts'
 import { LingeringClose } from './lingering-close.ts'
 import { refuse } from './refusal.ts'
 import { RequestReader } from './request-reader.ts'
@@ -22,6 +22,12 @@ import { ResponseWriter } from './response-writer.ts'
 
 /** How much is read beyond what the exchange can use, in bytes: only reading on shows that a client has left. */
 const READ_AHEAD = 16 * 1024
+
+/**
+ * How a connection ends: at once, if nothing is left to send; once all that was written has been sent; or by a reset, so that
+ * the client sees that its response is incomplete.
+ */
+type Ending = 'drop' | 'linger' | 'reset'
 
 const NOTHING: readonly (() => void)[] = []
 
@@ -138,7 +144,7 @@ export class ClientConnection
     const exchange = this.#exchange
     if (exchange === undefined) {
       const isHeldBack = !this.#reader.isEmpty && this.#writer.isFull
-      return isHeldBack ? undefined : this.#close()
+      return isHeldBack ? undefined : this.#end('linger')
     }
     // Browsers close their sending side when they leave, so the client may be gone: its request leaves the queue.
     if (exchange.isQueued) return this.#leave(exchange)
@@ -248,8 +254,8 @@ export class ClientConnection
     const isLast = !persists && this.#reader.isLast
     this.#endExchange()
     if (this.#isClosing) return
-    if (isLast) return this.#drop()
-    if (!persists || this.#context.isStopping) return this.#close()
+    if (isLast) return this.#end('drop')
+    if (!persists || this.#context.isStopping) return this.#end('linger')
     this.met()
     this.#resume()
     this.#advance()
@@ -257,9 +263,7 @@ export class ClientConnection
 
   reset(): void {
     this.#endExchange()
-    if (this.#isClosing) return
-    if (this.#response.hasVisibleEnd) this.#close()
-    else this.#reset()
+    this.#end(this.#response.hasVisibleEnd ? 'linger' : 'reset')
   }
 
   #endExchange(): void {
@@ -269,63 +273,48 @@ export class ClientConnection
 
   /** The program is about to stop: closes the connection as soon as no exchange needs it. */
   stop(): void {
-    if (this.#exchange === undefined && this.#reader.isEmpty) this.#drop()
+    if (this.#exchange === undefined && this.#reader.isEmpty) this.#end('drop')
   }
 
   /** Closes a connection for which there is no room, with an error page. Lingering would take up room. */
   turnAway(failure: Failure): void {
-    this.#refuseWith(failure)
-    this.#drop()
+    this.#refuse(failure, 'drop')
   }
 
   /** Answers an invalid request. Its end is unknown, so nothing after it is read. */
-  #refuse(failure: Failure): void {
-    this.#refuseWith(failure)
-    this.#close()
-  }
-
-  #refuseWith(failure: Failure): void {
+  #refuse(failure: Failure, ending: Ending = 'linger'): void {
     const record = refuse(this.#reader.unread, this.peer.text, failure, this.#response)
     for (const observer of this.#context.observers) observer.ended(record)
+    this.#end(ending)
   }
 
-  /** Closes a connection that no exchange uses. */
-  #drop(): void {
-    if (this.#writer.unsent > 0) return this.#close()
-    this.#isClosing = true
-    this.#socket.destroy()
-  }
-
-  /** Closes the connection once all that was written has been sent. */
-  #close(): void {
+  #end(ending: Ending): void {
     if (this.#isClosing) return
     this.#isClosing = true
     this.#reader.close()
+    if (ending === 'reset') return resetSocket(this.#socket)
+    if (ending === 'drop' && this.#writer.unsent === 0) {
+      this.#socket.destroy()
+      return
+    }
     this.#context.deadlines.remove(this)
     this.#closing = new LingeringClose(this.#socket, this.#writer, this.#context)
-  }
-
-  /** Resets the connection, so that the client sees that the response is incomplete. */
-  #reset(): void {
-    this.#isClosing = true
-    this.#reader.close()
-    reset(this.#socket)
   }
 
   protected override overdue(owed: Owed): void {
     switch (owed) {
       case 'head':
         // A connection on which nothing was sent is closed without an answer.
-        return this.#reader.isEmpty ? this.#drop() : this.#refuse(new Failure('head-timeout'))
+        return this.#reader.isEmpty ? this.#end('drop') : this.#refuse(new Failure('head-timeout'))
       case 'body':
         return this.#exchange?.failed(new Failure('body-timeout'))
       case 'presence':
         if (this.#exchange !== undefined) this.#leave(this.#exchange)
         return
       case 'reading':
-        return this.hasReadTo(this.#writer.progress) ? this.#expectWhatIsDue() : this.#reset()
+        return this.hasReadTo(this.#writer.progress) ? this.#expectWhatIsDue() : this.#end('reset')
       case 'next request':
-        return this.#drop()
+        return this.#end('drop')
     }
   }
 

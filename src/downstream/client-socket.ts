@@ -98,7 +98,7 @@ function read(socket: ClientSocket, size: number): boolean {
 }
 
 /** Resets a connection; the kernel, too, drops what the client has not read. */
-export function reset(socket: ClientSocket): void {
+export function resetSocket(socket: ClientSocket): void {
   // After the end has been sent, a reset fails and leaks the socket's handle (EINVAL, libuv).
   if (socket.writableEnded && socket.writableLength === 0) socket.destroy()
   else socket.resetAndDestroy()

@@ -1,7 +1,7 @@
 import type { WorkerContext } from '../exchange/worker-context.ts'
 import { Timed } from '../runtime/deadlines.ts'
 import type { SocketWriter } from '../transport/socket-writer.ts'
-import { type ClientSocket, reset } from './client-socket.ts'
+import { type ClientSocket, resetSocket } from './client-socket.ts'
 
 /** How long a client may be silent on a connection that is being closed, in ms (nginx's lingering_timeout). */
 const LINGER = 5000
@@ -43,7 +43,7 @@ export class LingeringClose extends Timed {
 
   override expire(): void {
     if (this.#writer.unsent > 0 && this.#writer.progress !== this.#progress) this.#wait()
-    else reset(this.#socket)
+    else resetSocket(this.#socket)
   }
 
   /** Gives the client the usual time to read what is unsent; after that, a short time to close. */

@@ -7,13 +7,14 @@ import {
   writeResponseHead,
   writeSwitchingHead,
 } from '../forwarding/forwarded-response.ts'
+import { httpDate } from '../forwarding/http-date.ts'
 import type { BodyForm } from '../http1/body-decoder.ts'
 import type { ConnectionOptions } from '../http1/connection-options.ts'
 import { CHUNKED, type Framing, UNTIL_CLOSE } from '../http1/framing.ts'
+import { reasonPhrases } from '../http1/reason-phrase.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { writeChunk, writeLastChunk } from '../transport/chunk.ts'
 import type { SocketWriter } from '../transport/socket-writer.ts'
-import { bytesOf } from './own-response-writer.ts'
 
 /** Writes the responses on one HTTP/1 connection of a client, one after another. */
 export class ResponseWriter {
@@ -103,4 +104,19 @@ export class ResponseWriter {
     this.#writer.write(bytesOf(response, this.#closing))
     this.bytesSent = response.isToHead ? 0 : response.body.length
   }
+}
+
+/** A response that Limpet generated, as bytes of HTTP/1.1. */
+function bytesOf({ status, requestId, lines, fields, body, isToHead }: OwnResponse, closing: Closing): Buffer {
+  const head = [
+    `HTTP/1.1 ${status} ${reasonPhrases[status] ?? 'Error'}`,
+    `Date: ${httpDate()}`,
+    ...lines,
+    `Content-Length: ${body.length}`,
+    'Cache-Control: no-store',
+    ...(requestId === '' ? [] : [`X-Request-Id: ${requestId}`]),
+    ...(closing === 'unsaid' ? [] : [`Connection: ${closing}`]),
+  ]
+  const bytes = Buffer.from(`${head.join('\r\n')}\r\n${fields}\r\n`, 'latin1')
+  return isToHead ? bytes : Buffer.concat([bytes, body])
 }

@@ -23,7 +23,7 @@ export interface Downstream {
    * Asks for the request's body, from the beginning or after `holdBody`. It may be handed over before this returns; neither bytes
    * nor the end are handed over unless it is wanted.
    *
-   * @param form in which form it is wanted; the same each time. A body that did not come in chunks is handed over as data
+   * @param form the form that a chunked body is wanted in, the same each time; any other is handed over as data
    * @param isOwed whether the client has to go on by itself: false where it waits for a 100 (Continue)
    */
   wantBody(form: BodyForm, isOwed: boolean): void

@@ -1,8 +1,5 @@
 import { MessageError } from '../http1/message-error.ts'
 
-/** The side that caused the failure. */
-export type FailureSource = 'client' | 'upstream' | 'internal'
-
 /**
  * What the failure says about the server: it failed, which counts towards `maxFails` (`server`); it answers badly,
  * which counts for `health.outlier` (`answer`); it failed, unless the request fails on another server in the same way
@@ -19,7 +16,6 @@ export type Retry = 'always' | 'idempotent' | 'never'
 interface Meaning {
   /** The status for the client; 499, which is only logged, stands for a client that left. */
   readonly status: number
-  readonly source: FailureSource
   readonly retry: Retry
   /** Default: `nobody`. */
   readonly blame?: Blame
@@ -28,109 +24,109 @@ interface Meaning {
 }
 
 const meanings = {
-  'bad-request': { status: 400, source: 'client', retry: 'never', text: 'The request is malformed' },
-  'no-route': { status: 404, source: 'client', retry: 'never', text: 'Nothing is served under this address' },
-  'head-timeout': { status: 408, source: 'client', retry: 'never', text: 'The request took too long to arrive' },
-  'body-timeout': { status: 408, source: 'client', retry: 'never', text: 'The request took too long to arrive' },
-  'body-too-large': { status: 413, source: 'client', retry: 'never', text: "The request's body is too large" },
-  'target-too-long': { status: 414, source: 'client', retry: 'never', text: 'The address is too long' },
+  'bad-request': { status: 400, retry: 'never', text: 'The request is malformed' },
+  'no-route': { status: 404, retry: 'never', text: 'Nothing is served under this address' },
+  'head-timeout': { status: 408, retry: 'never', text: 'The request took too long to arrive' },
+  'body-timeout': { status: 408, retry: 'never', text: 'The request took too long to arrive' },
+  'body-too-large': { status: 413, retry: 'never', text: "The request's body is too large" },
+  'target-too-long': { status: 414, retry: 'never', text: 'The address is too long' },
   'expectation-unknown': {
     status: 417,
-    source: 'client',
+
     retry: 'never',
     text: 'The expectation of the request is not supported here',
   },
-  'head-too-large': { status: 431, source: 'client', retry: 'never', text: "The request's headers are too large" },
-  'client-gone': { status: 499, source: 'client', retry: 'never', text: 'The client left' },
+  'head-too-large': { status: 431, retry: 'never', text: "The request's headers are too large" },
+  'client-gone': { status: 499, retry: 'never', text: 'The client left' },
   'not-implemented': {
     status: 501,
-    source: 'client',
+
     retry: 'never',
     text: 'The request needs something that is not supported here',
   },
   'connect-failed': {
     status: 502,
-    source: 'upstream',
+
     retry: 'always',
     blame: 'server',
     text: 'The server could not be reached',
   },
   'connect-timeout': {
     status: 504,
-    source: 'upstream',
+
     retry: 'always',
     blame: 'server',
     text: 'The server took too long to answer',
   },
   /** The server closed the connection while the request was still being sent. */
-  'request-cut': { status: 502, source: 'upstream', retry: 'never', text: 'The server did not take the whole request' },
+  'request-cut': { status: 502, retry: 'never', text: 'The server did not take the whole request' },
   /** A reused connection was closed, and the server may or may not have seen the request. */
   'connection-stale': {
     status: 502,
-    source: 'upstream',
+
     retry: 'idempotent',
     text: 'The connection to the server was lost',
   },
   /** The server closed the connection without sending anything. */
   'no-answer': {
     status: 502,
-    source: 'upstream',
+
     retry: 'idempotent',
     blame: 'suspect',
     text: 'The connection to the server was lost',
   },
   'connection-lost': {
     status: 502,
-    source: 'upstream',
+
     retry: 'idempotent',
     blame: 'server',
     text: 'The connection to the server was lost',
   },
   'response-malformed': {
     status: 502,
-    source: 'upstream',
+
     retry: 'never',
     blame: 'answer',
     text: 'The server gave an answer that makes no sense',
   },
   'response-cut': {
     status: 502,
-    source: 'upstream',
+
     retry: 'never',
     blame: 'server',
     text: 'The response was cut off',
   },
   'response-timeout': {
     status: 504,
-    source: 'upstream',
+
     retry: 'idempotent',
     blame: 'server',
     text: 'The server took too long to answer',
   },
-  'no-server': { status: 503, source: 'upstream', retry: 'never', text: 'No server is available' },
-  'queue-full': { status: 503, source: 'upstream', retry: 'never', text: 'All servers are busy' },
+  'no-server': { status: 503, retry: 'never', text: 'No server is available' },
+  'queue-full': { status: 503, retry: 'never', text: 'All servers are busy' },
   'queue-timeout': {
     status: 503,
-    source: 'upstream',
+
     retry: 'never',
     text: 'All servers have been busy for too long',
   },
   'session-lost': {
     status: 503,
-    source: 'upstream',
+
     retry: 'never',
     text: 'The server that has your session is not available',
   },
-  'too-many-connections': { status: 503, source: 'client', retry: 'never', text: 'Too many connections' },
+  'too-many-connections': { status: 503, retry: 'never', text: 'Too many connections' },
   'version-unknown': {
     status: 505,
-    source: 'client',
+
     retry: 'never',
     text: 'Only HTTP/1.0 and HTTP/1.1 are supported here',
   },
   shortage: {
     status: 503,
-    source: 'internal',
+
     retry: 'never',
     text: 'The load balancer has no connection left to reach a server',
   },
@@ -151,10 +147,6 @@ export class Failure {
 
   get status(): number {
     return meanings[this.code].status
-  }
-
-  get source(): FailureSource {
-    return meanings[this.code].source
   }
 
   get retry(): Retry {

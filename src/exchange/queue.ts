@@ -5,7 +5,7 @@ import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Upstream } from '../runtime/snapshot.ts'
 
 /** What a request waits for: a place on that server, or on any server (undefined). */
-export type Awaited = ServerState | undefined
+export type Wanted = ServerState | undefined
 
 /** A request that waits in a Queue. */
 export interface Waiter {
@@ -21,20 +21,20 @@ export interface Waiter {
 
 /** The decision that a request must wait, and for what. */
 export class Wait {
-  readonly place: Awaited
+  readonly place: Wanted
 
-  constructor(place: Awaited) {
+  constructor(place: Wanted) {
     this.place = place
   }
 }
 
 /** The requests that wait for the same place, in the order of arrival. */
 class Line {
-  readonly place: Awaited
+  readonly place: Wanted
   first: Ticket | undefined
   last: Ticket | undefined
 
-  constructor(place: Awaited) {
+  constructor(place: Wanted) {
     this.place = place
   }
 
@@ -115,10 +115,10 @@ export class Queue {
   readonly #worker: number
   readonly #deadlines: Pick<Deadlines, 'set' | 'remove'>
   /** Lines that are not empty. */
-  readonly #lines = new Map<Awaited, Line>()
+  readonly #lines = new Map<Wanted, Line>()
   readonly #probeTime = new ProbeTime(() => this.#serve())
   /** The places for which a notification is outstanding. */
-  readonly #heardOf = new Set<Awaited>()
+  readonly #heardOf = new Set<Wanted>()
   #settings: Upstream
   #servers: readonly ServerState[]
   #hearsOfEpochs = false
@@ -165,7 +165,7 @@ export class Queue {
   }
 
   /** Whether requests of this worker wait for exactly that place. */
-  isAwaited(place: Awaited): boolean {
+  isAwaited(place: Wanted): boolean {
     return !this.isEmpty && this.#lines.has(place)
   }
 
@@ -196,7 +196,7 @@ export class Queue {
     if (this.#lines.size === 0) this.#deadlines.remove(this.#probeTime)
   }
 
-  #lineFor(place: Awaited): Line {
+  #lineFor(place: Wanted): Line {
     let line = this.#lines.get(place)
     if (line !== undefined) return line
     line = new Line(place)
@@ -212,7 +212,7 @@ export class Queue {
     if (line.first === undefined) this.#lines.delete(line.place)
   }
 
-  #move(ticket: Ticket, place: Awaited): void {
+  #move(ticket: Ticket, place: Wanted): void {
     const from = ticket.line.place
     this.#leaveLine(ticket)
     this.#scoreboard.queues.moveWait(this.#settings.slot, from?.settings.slot, place?.settings.slot, this.#worker)
@@ -222,7 +222,7 @@ export class Queue {
   // ── notifications ──────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Waits for a free place. At most one promise for each line is pending, however often the line empties and fills. */
-  #hearOfPlaces(place: Awaited): void {
+  #hearOfPlaces(place: Wanted): void {
     if (this.#heardOf.has(place)) return
     this.#heardOf.add(place)
     this.#scoreboard.queues.untilPlace(this.#settings.slot, place?.settings.slot).then(() => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ServerState } from '../../src/balancing/server-state.ts'
-import { type Awaited, Queue, type Ticket, Wait, type Waiter } from '../../src/exchange/queue.ts'
+import { type Wanted, Queue, type Ticket, Wait, type Waiter } from '../../src/exchange/queue.ts'
 import type { Timed } from '../../src/runtime/deadlines.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import type { Upstream } from '../../src/runtime/snapshot.ts'
@@ -55,7 +55,7 @@ function upstreamOf({ size = 100, timeout = 0, workers = 1 } = {}) {
     const queue = new Queue(settings, states, scoreboard, worker, deadlines)
     /** Waits for one server (by its index) or for any, and takes a place as soon as one is free. */
     const join = (name: string, index?: number): Ticket | undefined => {
-      const place: Awaited = index === undefined ? undefined : states[index]
+      const place: Wanted = index === undefined ? undefined : states[index]
       const waiter: Waiter = {
         takeTurn(time) {
           const server = (place === undefined ? states : [place]).find((state) => state.mayServe(time))
