@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ServerState } from '../../src/balancing/server-state.ts'
-import { type Wanted, Queue, type Ticket, Wait, type Waiter } from '../../src/exchange/queue.ts'
+import { Queue, type Ticket, Wait, type Waiter, type Wanted } from '../../src/exchange/queue.ts'
 import type { Timed } from '../../src/runtime/deadlines.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import type { Upstream } from '../../src/runtime/snapshot.ts'
