@@ -7,16 +7,16 @@ import type { ServerConnection } from './server-connection.ts'
 export class Pools {
   readonly #pools = new Map<ServerState, Pool<ServerConnection>>()
 
-  /** The one for where the server is now; a server that was removed has one that keeps nothing. */
+  /** The pool to a server; one that was removed has a pool that keeps nothing. */
   to(server: ServerState, settings: KeepAlive): Pool<ServerConnection> {
-    const { address } = server.settings
-    const pool = this.#pools.get(server)
-    if (pool?.address === address) return pool
-    pool?.close()
-    const next = new Pool<ServerConnection>(address, settings)
-    if (server.isRemoved) next.close()
-    else this.#pools.set(server, next)
-    return next
+    return this.#pools.get(server) ?? this.#add(server, settings)
+  }
+
+  #add(server: ServerState, settings: KeepAlive): Pool<ServerConnection> {
+    const pool = new Pool<ServerConnection>(server.settings.address, settings)
+    if (server.isRemoved) pool.close()
+    else this.#pools.set(server, pool)
+    return pool
   }
 
   /** Takes in other settings; closes the pools for servers that are not among these, or have moved. */
