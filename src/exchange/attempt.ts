@@ -130,6 +130,7 @@ export class Attempt implements ServerStreamUser {
   #send(stream: ServerStream): void {
     const { context, request, body } = this.#owner
     const { origin } = this.#downstream
+    const gathered = body.bytes
     this.#bodyForm = stream.send(
       request,
       context.headOf(request),
@@ -144,9 +145,9 @@ export class Attempt implements ServerStreamUser {
         upgrade: request.mayUpgrade,
         ownCookies: context.generation.ownCookies,
       },
-      body.bytes,
+      gathered,
     )
-    if (!body.isKept && body.bytes !== undefined) {
+    if (!body.isKept && gathered !== undefined) {
       this.#hasSentBody = true
       body.letGo()
     }

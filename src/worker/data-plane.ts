@@ -48,11 +48,6 @@ export class DataPlane {
     this.#clients = new Clients(this.#context, scoreboard, worker)
   }
 
-  /** The Snapshot in effect. */
-  get snapshot(): Snapshot {
-    return this.#context.generation.snapshot
-  }
-
   /**
    * Puts another Snapshot into effect. What it does not change keeps its state; exchanges in flight keep the upstream
    * that they began with.
