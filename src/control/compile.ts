@@ -21,7 +21,7 @@ export function compile(config: Config, generation: number, slots: SlotBook, sec
     const affinity = upstream.affinity
       ? compileAffinity(upstream.affinity, instance, upstream.name, secret)
       : impliedAffinity(upstream.balance)
-    const compiled = upstream.servers.map((server) => compileServer(server, servers.get(server.name)!))
+    const compiled = upstream.servers.map((server) => compileServer(server, servers.get(server.id)!))
     return compileUpstream(upstream, slot, affinity, compiled)
   })
   const indices = new Map(upstreams.map(({ name }, index) => [name, index]))
@@ -63,6 +63,7 @@ function compileUpstream(
 
 function compileServer(server: ConfiguredServer, slot: number): Server {
   return {
+    id: server.id,
     name: server.name,
     address: server.address,
     endpoint: server.endpoint,
