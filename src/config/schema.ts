@@ -191,6 +191,8 @@ export interface Server {
   maxConnections: number
   /** Milliseconds. */
   slowStart: number
+  /** What happens to the sessions of a server whose drain has reached its deadline. Not in the file. */
+  ownSessions?: 'move' | 'refuse'
 }
 
 const ServerAddress = written(z.string('host:port'), parseAddress, formatAddress)
@@ -233,7 +235,7 @@ const DetailedServer = z.codec(ServerFields, z.custom<Server>(), {
     endpoint: address,
     ...rest,
   }),
-  encode: ({ id, endpoint, ...rest }) => ({ ...(id !== rest.name && { id }), ...rest, address: endpoint }),
+  encode: ({ id, endpoint, ownSessions, ...rest }) => ({ ...(id !== rest.name && { id }), ...rest, address: endpoint }),
 })
 
 const ServerByAddress = z.codec(ServerAddress, z.custom<Server>(), {
@@ -302,7 +304,10 @@ const UpstreamFields = z.strictObject({
 })
 
 /** An upstream as the program holds it. */
-export type Upstream = { name: string } & z.output<typeof UpstreamFields>
+export type Upstream = { name: string } & z.output<typeof UpstreamFields> & {
+    /** Until when its requests wait, in ms since 1970. Not in the file. */
+    pause?: { until: number }
+  }
 
 const UpstreamName = matching(
   /^[A-Za-z0-9][\w.-]*$/,
@@ -316,7 +321,7 @@ const Upstreams = z.codec(
   z.custom<Upstream[]>(),
   {
     decode: (upstreams) => Object.entries(upstreams).map(([name, upstream]) => ({ name, ...upstream })),
-    encode: (upstreams) => Object.fromEntries(upstreams.map(({ name, ...upstream }) => [name, upstream])),
+    encode: (upstreams) => Object.fromEntries(upstreams.map(({ name, pause, ...upstream }) => [name, upstream])),
   },
 )
 
