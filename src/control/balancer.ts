@@ -156,7 +156,8 @@ export class Balancer {
     this.#handingOver = handedOver.catch(() => undefined)
     const { acknowledged, ...applied } = await handedOver
     await acknowledged
-    const { slots, reclaimer } = this.#parts
+    const { slots, reclaimer, log } = this.#parts
+    if (acknowledged !== undefined) log.info(`generation ${applied.generation}: ${inOneLine(applied.changes)}`)
     slots.acknowledge(applied.generation)
     reclaimer.watch()
     return applied
@@ -164,7 +165,7 @@ export class Balancer {
 
   /** Applies a desired state to every part; the workers are last. */
   async #handOver(desired: DesiredState): Promise<Applied & { acknowledged?: Promise<void> }> {
-    const { slots, reclaimer, sessions, health, skew, supervisor, log } = this.#parts
+    const { slots, reclaimer, sessions, health, skew, supervisor } = this.#parts
     this.#assertRunning()
     const { config: before, conflicts } = this.#desired
     const { config } = desired
@@ -183,7 +184,6 @@ export class Balancer {
     await this.#keep(desired.changes)
     this.#assertRunning()
     this.#desired = desired
-    log.info(`generation ${next.generation}: ${inOneLine(changes)}`)
     slots.adopt(next)
     this.#warnOfNews(before, config)
     // Sessions, health and skew must know a server before a worker sends it the first request.
