@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { MAX_QUEUED, MAX_SERVERS, MAX_WORKERS } from '../runtime/bounds.ts'
-import type { Endpoint, Listener as HeldListener } from '../runtime/snapshot.ts'
+import type { Endpoint, Listener as HeldListener, OwnSessions } from '../runtime/snapshot.ts'
 import { formatAddress, parseAddress } from './address.ts'
 import { Admin } from './admin.ts'
 import { Affinity } from './affinity.ts'
@@ -179,8 +179,10 @@ export interface Server {
   backup: boolean
   /** Disabled by the operator. */
   down: boolean
-  /** Serves only its existing sessions. */
+  /** Gets no new sessions. */
   drain: boolean
+  /** What happens to the sessions that it has while it drains. Absent: it keeps them. */
+  ownSessions?: Exclude<OwnSessions, 'keep'>
   /** Failures within `failTimeout` after which the server is suspended for `failTimeout`; 0: never. */
   maxFails: number
   /** Milliseconds. */

@@ -71,6 +71,17 @@ export class ExchangeSession {
     return drain && this.#group.sessions.find(session.high, session.low, wallSeconds()) === slot
   }
 
+  /**
+   * The server of a session that a hash ties to `hashed`. If that one has given up its sessions, it is the server to which this
+   * one has moved since.
+   */
+  homeInsteadOf(hashed: ServerState): ServerState {
+    const session = this.shown
+    if (session === undefined || hashed.keepsSessions) return hashed
+    const slot = this.#group.sessions.find(session.high, session.low, wallSeconds())
+    return this.#group.serverIn(slot) ?? hashed
+  }
+
   /** The server that served the session last while its own could not, since it may hold state of the session. */
   lastPlace(): ServerState | undefined {
     const session = this.shown
@@ -144,8 +155,11 @@ export class ExchangeSession {
     return this.#affinity.readerOf?.(response, server.settings, wallSeconds())
   }
 
-  /** The field lines that delete the client's session. */
+  /** The session ends. Returns the field lines that delete it at the client; empty for none. */
   revoke(isSecure: boolean): string {
+    const session = this.shown
+    if (session === undefined) return ''
+    this.#group.sessions.remove(session.high, session.low)
     return this.#affinity.revoke?.(isSecure) ?? ''
   }
 

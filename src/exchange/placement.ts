@@ -79,8 +79,7 @@ export class Placement {
     if (atHome === 'awaited') return new Wait(home)
     if (typeof atHome === 'object') return this.#goTo(atHome, this.#reasonFor(atHome, home, 'free'))
     const loss = atHome === 'failed' ? 'down' : atHome
-    // A session that was never on the draining server has lost nothing.
-    if (loss !== 'free' && loss !== 'drained' && this.#isRefused(home)) {
+    if (loss !== 'free' && this.#isRefused(home, loss)) {
       this.reason = `refused:${loss}`
       return new Failure('session-lost')
     }
@@ -99,7 +98,8 @@ export class Placement {
     if (session?.home !== undefined) return this.#session!.named
     // Remembered sessions have no key: the server that the policy would pick is not theirs.
     if (session !== undefined && session.key === undefined) return undefined
-    return this.group.policyOf(session).home?.(this.#key)
+    const home = this.group.policyOf(session).home?.(this.#key)
+    return home === undefined || session === undefined ? home : this.#session!.homeInsteadOf(home)
   }
 
   /** Claims a place on the request's own server, if the request is bound to one. */
@@ -129,9 +129,12 @@ export class Placement {
   }
 
   /** Whether a session that has lost its server is to be refused instead of moved. */
-  #isRefused(home: ServerState | undefined): boolean {
+  #isRefused(home: ServerState | undefined, loss: Loss): boolean {
     const session = this.#shown
-    if (session === undefined || this.group.settings.affinity?.onLost !== 'refuse') return false
+    if (session === undefined) return false
+    // A session that was never on the draining server has lost nothing, and the operator has decided about the others.
+    if (loss === 'drained') return home!.settings.ownSessions === 'refuse' && this.#session!.isOn(home!)
+    if (this.group.settings.affinity?.onLost !== 'refuse') return false
     const { standing } = session
     return standing === 'removed' || (home !== undefined && (standing === 'known' || standing === 'new'))
   }
@@ -189,9 +192,13 @@ export class Placement {
     return this.#session?.readerOf(server, response)
   }
 
-  /** The field lines about its session for a client that no server will serve. */
+  /**
+   * No server will serve the client. If its own server will not come back, the session ends, so that the next request begins
+   * another. Returns the field lines about that; empty for none.
+   */
   refused(isSecure: boolean): string {
-    return this.reason === 'refused:removed' ? (this.#session?.revoke(isSecure) ?? '') : ''
+    const isOver = this.reason === 'refused:removed' || this.reason === 'refused:drained'
+    return isOver ? this.#session!.revoke(isSecure) : ''
   }
 
   /** The exchange is over. */

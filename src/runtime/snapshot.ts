@@ -187,6 +187,8 @@ export type HashKey =
  */
 export type Endpoint = { readonly host: string; readonly port: number } | { readonly path: string }
 
+export type OwnSessions = 'keep' | 'move' | 'refuse'
+
 /** One backend. `name` is its identity, and stays the same when its address changes. */
 export interface Server {
   readonly name: string
@@ -200,8 +202,13 @@ export interface Server {
   readonly backup: boolean
   /** Disabled by the operator. */
   readonly down: boolean
-  /** Serves only the sessions that it already has. */
+  /** Gets no new sessions. */
   readonly drain: boolean
+  /**
+   * What happens to the sessions that it has while it drains: it serves them (`keep`), they move to other servers, or they are
+   * refused and end. Exchanges in flight finish either way.
+   */
+  readonly ownSessions: OwnSessions
   /**
    * So many failures within `failTimeout` suspend the server for `failTimeout`; 0 never suspends it (nginx's
    * `max_fails`).
