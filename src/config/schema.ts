@@ -195,6 +195,8 @@ export interface Server {
 
 const ServerAddress = written(z.string('host:port'), parseAddress, formatAddress)
 
+const Drain = z.literal([true, false, 'move', 'refuse'])
+
 const ServerFields = z.strictObject({
   name: z
     .exactOptional(matching(/^(?:[\w.:[\]-]+|unix:\/[\w./@+-]+)$/, 'a name of letters, digits and . _ - : [ ]'))
@@ -205,7 +207,9 @@ const ServerFields = z.strictObject({
   weight: whole(1, 65_535).prefault(1).describe('Its share of the requests, relative to the other weights.'),
   backup: z.boolean().prefault(false).describe('Serves only if no other server can.'),
   down: z.boolean().prefault(false).describe('Disabled by the operator.'),
-  drain: z.boolean().prefault(false).describe('Serves only its existing sessions, and no new ones.'),
+  drain: Drain.prefault(false).describe(
+    'Gets no new sessions. true: it serves those that it has. move, refuse: they move to other servers, or are refused once.',
+  ),
   maxFails: whole(0, 65_535)
     .prefault(1)
     .describe('Failures within failTimeout after which the server is suspended for failTimeout. 0: never.'),
@@ -219,11 +223,16 @@ const ServerFields = z.strictObject({
 })
 
 const DetailedServer = z.codec(ServerFields, z.custom<Server>(), {
-  decode: ({ name, address, ...rest }) => {
+  decode: ({ name, address, drain, ...rest }) => {
     const written = formatAddress(address)
-    return { name: name ?? written, address: written, endpoint: address, ...rest }
+    const given = typeof drain === 'string' && { ownSessions: drain }
+    return { name: name ?? written, address: written, endpoint: address, ...rest, drain: drain !== false, ...given }
   },
-  encode: ({ endpoint, ...rest }) => ({ ...rest, address: endpoint }),
+  encode: ({ endpoint, drain, ownSessions, ...rest }) => ({
+    ...rest,
+    address: endpoint,
+    drain: drain && (ownSessions ?? true),
+  }),
 })
 
 const ServerByAddress = z.codec(ServerAddress, z.custom<Server>(), {
