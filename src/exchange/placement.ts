@@ -2,6 +2,7 @@ import type { BodyReader, Session, SessionResponse } from '../affinity/affinity.
 import type { ServerState } from '../balancing/server-state.ts'
 import { ExchangeSession } from './exchange-session.ts'
 import { Failure } from './failure.ts'
+import { NewUser } from './new-user.ts'
 import { Wait } from './queue.ts'
 import type { Loss, Reason } from './reason.ts'
 import type { RequestView } from './request-view.ts'
@@ -33,6 +34,8 @@ export class Placement {
   reason: Reason | undefined
   /** Undefined if the upstream has no affinity. */
   readonly #session: ExchangeSession | undefined
+  /** Undefined if the request has a session, or others without one do not matter. */
+  readonly #newUser: NewUser | undefined
   /** The key that is hashed; empty for none. */
   readonly #key: Uint8Array
   /** The servers that the exchange has tried since it last waited. */
@@ -41,9 +44,15 @@ export class Placement {
   /** The current or the last server. */
   #server: ServerState | undefined
 
-  private constructor(group: UpstreamGroup, session: ExchangeSession | undefined, key: Uint8Array) {
+  private constructor(
+    group: UpstreamGroup,
+    session: ExchangeSession | undefined,
+    newUser: NewUser | undefined,
+    key: Uint8Array,
+  ) {
     this.group = group
     this.#session = session
+    this.#newUser = newUser
     this.#key = key
   }
 
@@ -53,7 +62,7 @@ export class Placement {
     const session = ExchangeSession.of(group, request)
     const key = session?.shown?.key ?? request.key(settings.balance)
     if (sample?.isDue()) sample.add(request.address, group.policyOf(session?.shown).home?.(key)?.settings.name)
-    return new Placement(group, session, key)
+    return new Placement(group, session, NewUser.of(group, session?.shown, request), key)
   }
 
   /** How many servers the exchange has tried. */
@@ -94,6 +103,7 @@ export class Placement {
 
   /** The server that the request is bound to, even if it may not serve; undefined for none. */
   #home(): ServerState | undefined {
+    if (this.#newUser !== undefined) return undefined
     const session = this.#shown
     if (session?.home !== undefined) return this.#session!.named
     // Remembered sessions have no key: the server that the policy would pick is not theirs.
@@ -111,8 +121,7 @@ export class Placement {
     if (home.isRemoved) return 'removed'
     const isOwn = this.#session!.isOn(home)
     const mayWait = this.#mayWait(occasion)
-    const { queue } = this.group
-    if (mayWait && occasion === 'arrival' && (queue.isAwaited(home) || queue.isAwaited(undefined))) return 'awaited'
+    if (mayWait && this.#isAwaited(home, occasion)) return 'awaited'
     if (home.mayServe(time, isOwn) && home.claim(time)) {
       if (isOwn) this.#session!.goesHome(home)
       return home
@@ -140,6 +149,33 @@ export class Placement {
   }
 
   #pick(time: number, occasion: Occasion): ServerState | undefined {
+    const user = this.#newUser
+    if (user === undefined) return this.#pickByPolicy(time, occasion)
+    user.lock()
+    try {
+      return this.#pickFor(user, time, occasion)
+    } finally {
+      user.unlock()
+    }
+  }
+
+  /** Picks the server of the new user's first request. If that one is not up, or there was none, this request is the first. */
+  #pickFor(user: NewUser, time: number, occasion: Occasion): ServerState | undefined {
+    const first = user.server(time)
+    const mayFollow = first !== undefined && !this.#tried.includes(first) && first.isUp(time)
+    if (mayFollow && !this.#isAwaited(first, occasion) && first.claim(time)) return first
+    const server = this.#pickByPolicy(time, occasion)
+    if (server !== undefined && !mayFollow) user.beginOn(server, time)
+    return server
+  }
+
+  /** Whether requests that came before this one wait for a place on that server. */
+  #isAwaited(server: ServerState, occasion: Occasion): boolean {
+    const { queue } = this.group
+    return occasion === 'arrival' && (queue.isAwaited(server) || queue.isAwaited(undefined))
+  }
+
+  #pickByPolicy(time: number, occasion: Occasion): ServerState | undefined {
     const { queue, servers } = this.group
     const policy = this.group.policyOf(this.#shown)
     if (occasion !== 'arrival' || queue.isEmpty)

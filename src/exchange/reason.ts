@@ -2,7 +2,7 @@
  * Why a request went to its server, or to none. It is in the access log, the metrics and the dashboard.
  *
  * - `stuck`: its session or its address belongs to this server
- * - `new`: it has no session yet, or the policy ties it to no server
+ * - `new`: it has no session yet, or the policy ties it to no server; it may have followed another request of a new user
  * - `invalid`: its session is forged, broken, or not from this Limpet
  * - `expired`: its session is over
  * - `moved:down`: its server may not serve

@@ -123,6 +123,11 @@ export type Affinity = AffinityKind & {
   readonly idle: number
   /** What happens to a session whose server cannot serve it. */
   readonly onLost: 'move' | 'refuse'
+  /**
+   * For how long after a new user's first request others from the same address and browser without a session go to the same
+   * server. Absent, or 0: they go by `balance`.
+   */
+  readonly newUserWindow?: number
 }
 
 type AffinityKind =
