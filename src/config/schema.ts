@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { MAX_QUEUED, MAX_SERVERS, MAX_WORKERS } from '../runtime/bounds.ts'
-import type { Endpoint, Listener as HeldListener } from '../runtime/snapshot.ts'
+import type { Endpoint, Listener as HeldListener, OwnSessions } from '../runtime/snapshot.ts'
 import { formatAddress, parseAddress } from './address.ts'
 import { Admin } from './admin.ts'
 import { Affinity } from './affinity.ts'
@@ -181,8 +181,10 @@ export interface Server {
   backup: boolean
   /** Disabled by the operator. */
   down: boolean
-  /** Serves only its existing sessions. */
+  /** Gets no new sessions. */
   drain: boolean
+  /** What happens to the sessions that it has while it drains. Absent: it keeps them. */
+  ownSessions?: Exclude<OwnSessions, 'keep'>
   /** Failures within `failTimeout` after which the server is suspended for `failTimeout`; 0: never. */
   maxFails: number
   /** Milliseconds. */
@@ -191,13 +193,13 @@ export interface Server {
   maxConnections: number
   /** Milliseconds. */
   slowStart: number
-  /** What happens to the sessions of a server whose drain has reached its deadline. Not in the file. */
-  ownSessions?: 'move' | 'refuse'
 }
 
 const ServerAddress = written(z.string('host:port'), parseAddress, formatAddress)
 
 const ServerName = matching(/^(?:[\w.:[\]-]+|unix:\/[\w./@+-]+)$/, 'a name of letters, digits and . _ - : [ ]')
+
+const Drain = z.literal([true, false, 'move', 'refuse'])
 
 const ServerFields = z.strictObject({
   name: z
@@ -214,7 +216,9 @@ const ServerFields = z.strictObject({
   weight: whole(1, 65_535).prefault(1).describe('Its share of the requests, relative to the other weights.'),
   backup: z.boolean().prefault(false).describe('Serves only if no other server can.'),
   down: z.boolean().prefault(false).describe('Disabled by the operator.'),
-  drain: z.boolean().prefault(false).describe('Serves only its existing sessions, and no new ones.'),
+  drain: Drain.prefault(false).describe(
+    'Gets no new sessions. true: it serves those that it has. move, refuse: they move to other servers, or are refused once.',
+  ),
   maxFails: whole(0, 65_535)
     .prefault(1)
     .describe('Failures within failTimeout after which the server is suspended for failTimeout. 0: never.'),
@@ -228,14 +232,21 @@ const ServerFields = z.strictObject({
 })
 
 const DetailedServer = z.codec(ServerFields, z.custom<Server>(), {
-  decode: ({ address, name = formatAddress(address), id = name, ...rest }) => ({
+  decode: ({ address, name = formatAddress(address), id = name, drain, ...rest }) => ({
     id,
     name,
     address: formatAddress(address),
     endpoint: address,
     ...rest,
+    drain: drain !== false,
+    ...(typeof drain === 'string' && { ownSessions: drain }),
   }),
-  encode: ({ id, endpoint, ownSessions, ...rest }) => ({ ...(id !== rest.name && { id }), ...rest, address: endpoint }),
+  encode: ({ id, endpoint, drain, ownSessions, ...rest }) => ({
+    ...(id !== rest.name && { id }),
+    ...rest,
+    address: endpoint,
+    drain: drain && (ownSessions ?? true),
+  }),
 })
 
 const ServerByAddress = z.codec(ServerAddress, z.custom<Server>(), {

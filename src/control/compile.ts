@@ -107,6 +107,7 @@ function compileServer(server: ConfiguredServer, slot: number): Server {
     backup: server.backup,
     down: server.down,
     drain: server.drain,
+    ownSessions: server.ownSessions ?? 'keep',
     maxFails: server.maxFails,
     failTimeout: server.failTimeout,
     maxConnections: server.maxConnections,
