@@ -5,6 +5,7 @@ import { formatAddress, parseAddress } from './address.ts'
 import { Admin } from './admin.ts'
 import { Affinity } from './affinity.ts'
 import { ClientAddressFrom, ProxyProtocolIn, ProxyProtocolOut, TrustedProxies } from './client-address.ts'
+import { Drain } from './drain.ts'
 import { InvalidValue } from './error.ts'
 import {
   boundedSize,
@@ -287,6 +288,7 @@ const UpstreamFields = z.strictObject({
   health: z.exactOptional(Health).describe('Active checks and outlier ejection, in addition to maxFails.'),
   proxyProtocol: ProxyProtocolOut,
   queue: queue.prefault({}).describe('Requests that wait while all servers are at maxConnections.'),
+  drain: Drain.prefault({}).describe('How servers are drained, and how their sessions end.'),
 })
 
 /** An upstream as the program holds it. */
