@@ -1,6 +1,7 @@
 import type { Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import type { AdminPlace, AdminServer } from '../admin/admin-server.ts'
+import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
 import { warningsOf } from '../config/warnings.ts'
 import type { Listener, Snapshot } from '../runtime/snapshot.ts'
@@ -20,13 +21,13 @@ export class Balancer {
   readonly workers: number
   readonly #parts: Parts
   #config: Config
-  #lock: InstanceLock | undefined
+  readonly #lock: InstanceLock
   #admin: AdminServer | undefined
   /** Configurations are handed over one after the other. */
   #handingOver: Promise<unknown> = Promise.resolve()
   #isStopping = false
 
-  private constructor(config: Config, parts: Parts, lock: InstanceLock | undefined) {
+  private constructor(config: Config, parts: Parts, lock: InstanceLock) {
     this.workers = workersOf(config)
     this.#config = config
     this.#parts = parts
@@ -44,7 +45,9 @@ export class Balancer {
     for (const warning of warningsOf(config)) log.warn(warning)
     const accessLog = openAccessLog(config.accessLog.file, log)
     const state = new StateDirectory(config.stateDirectory, process.env, (trouble) => log.warn(trouble))
-    const lock = await lockState(config, state, log)
+    const instance = instanceOf(config)
+    const lock = new InstanceLock(instance, state.path)
+    if (keepsState(config)) await takeOrWait(lock, instance, state, log)
     const parts = await assemble(config, state, accessLog, log)
     const balancer = new Balancer(config, parts, lock)
     const { health, supervisor, slots } = parts
@@ -52,7 +55,7 @@ export class Balancer {
     try {
       await supervisor.start(balancer.workers, firstThread)
     } catch (error) {
-      lock?.release()
+      lock.release()
       health.stop()
       throw error
     }
@@ -118,7 +121,7 @@ export class Balancer {
     health.apply(next.upstreams)
     skew.apply(next.upstreams)
     const acknowledged = supervisor.apply(next)
-    if (keepsState(config) && !keepsState(before)) await this.#lockState()
+    if (keepsState(config) && !keepsState(before)) await this.#lockState(instanceOf(config))
     return { generation: next.generation, acknowledged }
   }
 
@@ -143,10 +146,10 @@ export class Balancer {
     if (this.#isStopping) throw new Error('Limpet is stopping, and no other configuration is applied')
   }
 
-  async #lockState(): Promise<void> {
+  async #lockState(instance: string): Promise<void> {
     const { state, log } = this.#parts
-    this.#lock ??= await lockState(this.#config, state, log)
-    if (this.#isStopping) this.#lock?.release()
+    await takeOrWait(this.#lock, instance, state, log)
+    if (this.#isStopping) this.#lock.release()
   }
 
   /** Reopens the access log's file, after it was rotated. */
@@ -159,7 +162,7 @@ export class Balancer {
     const { reclaimer, sessions, skew, health, supervisor, accessLog } = this.#parts
     this.#isStopping = true
     // From now on another process may take its place.
-    this.#lock?.release()
+    this.#lock.release()
     // Exchanges in flight may take long to finish, and the next run should not wait for the sessions until then.
     void sessions.flush()
     await this.#admin?.close()
@@ -172,9 +175,10 @@ export class Balancer {
   }
 }
 
-/** Marks the state directory as in use, and warns if another Limpet uses it; undefined if nothing is kept there. */
-async function lockState(config: Config, state: StateDirectory, log: Logger): Promise<InstanceLock | undefined> {
-  const another = await warningOfAnother(config, state.path)
+/** Takes the lock; if another Limpet holds it, warns, and takes it once that has released it. */
+async function takeOrWait(lock: InstanceLock, instance: string, state: StateDirectory, log: Logger): Promise<void> {
+  if (await lock.take()) return
+  const another = await warningOfAnother(instance, state.path)
   if (another !== undefined) log.warn(another)
-  return keepsState(config) ? await InstanceLock.take(config, state.path) : undefined
+  void lock.whenHeld()
 }
