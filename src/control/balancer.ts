@@ -48,7 +48,7 @@ export class Balancer {
     const instance = instanceOf(config)
     const lock = new InstanceLock(instance, state.path)
     if (keepsState(config)) await takeOrWait(lock, instance, state, log)
-    const parts = await assemble(config, state, accessLog, log)
+    const parts = await assemble(config, instance, state, accessLog, log)
     const balancer = new Balancer(config, parts, lock)
     const { health, supervisor, slots } = parts
     await health.start()
