@@ -1,4 +1,4 @@
-import type { Affinity, BodyReader, Session, SessionResponse } from '../affinity/affinity.ts'
+import { type Affinity, type BodyReader, PRIVATE, type Session, type SessionResponse } from '../affinity/affinity.ts'
 import type { ServerState } from '../balancing/server-state.ts'
 import { wallSeconds } from '../runtime/clock.ts'
 import type { Server } from '../runtime/snapshot.ts'
@@ -257,11 +257,19 @@ export class Placement {
     const { high, low } = session
     const visitor = this.#visitor
     if (this.#visit >= 0 && slot === this.#visited && high === visitor!.high && low === visitor!.low) return
+    if (this.#hasEnded(session)) return
     const visit = this.group.sessions.enter(high, low, slot, seconds)
     this.#leave(seconds)
     this.#visitor = session
     this.#visited = slot
     this.#visit = visit
+  }
+
+  /** Whether the request showed that session, and it has ended since: this exchange does not bring it back. */
+  #hasEnded({ high, low }: Session): boolean {
+    const shown = this.#shown
+    if (shown?.standing !== 'known' || shown.high !== high || shown.low !== low) return false
+    return this.group.sessions.isEnded(high, low)
   }
 
   /**
@@ -276,8 +284,16 @@ export class Placement {
     const seconds = wallSeconds()
     const session = this.#shown && this.#settle(this.#shown, server, seconds)
     const learnt = affinity.learn?.(response, server.settings, seconds, this.#shown, this.#path)
+    if (response.endsSession && session !== undefined) this.group.sessions.remove(session.high, session.low, seconds)
     if (learnt !== undefined) this.#enter(learnt, server.settings, seconds)
+    if (response.endsSession) return this.#revoked(affinity, isSecure)
     return session === undefined || session === this.#shown ? '' : (affinity.issue?.(session, isSecure) ?? '')
+  }
+
+  /** The field lines that delete the session which the request showed. */
+  #revoked(affinity: Affinity, isSecure: boolean): string {
+    if (affinity.revoke === undefined || this.#shown?.standing === 'new') return ''
+    return affinity.revoke(isSecure) + PRIVATE
   }
 
   /** Updates the session after that server has answered, and records it in the table. */
