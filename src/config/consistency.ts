@@ -27,6 +27,7 @@ export function contradictions(file: unknown): Issue[] {
     ...groups.flatMap(repeatedIds),
     ...groups.flatMap(onlyBackups),
     ...groups.flatMap(portsOfSockets),
+    ...askWithoutIds(asMapping(upstreams)),
     ...repeatedCookies(asMapping(upstreams), instanceIn(instance, validListeners)),
     ...tooManyUpstreams(groups),
     ...tooManyServers(groups),
@@ -125,6 +126,23 @@ function portsOfSockets({ path, checkPort, servers }: ServerGroup): Issue[] {
       see: [...path, socket.index],
     },
   ]
+}
+
+/** A server can only be asked about ids of its own, and only `learn` knows these. */
+function askWithoutIds(upstreams: Readonly<Record<string, unknown>>): Issue[] {
+  return Object.entries(upstreams).flatMap(([name, settings]) => {
+    const { drain, affinity } = asMapping(settings)
+    const { ask } = asMapping(drain)
+    if (ask === undefined || asMapping(affinity).type === 'learn') return []
+    return [
+      {
+        path: ['upstreams', name, 'drain', 'ask'],
+        message: `expected no ask without affinity: learn, found ${shown(ask)}`,
+        hint: 'only learn knows the ids of the application: leave ask out, or use learn',
+        ...(affinity !== undefined && { see: ['upstreams', name, 'affinity'] }),
+      },
+    ]
+  })
 }
 
 /** If two upstreams serve the same host, each would overwrite the other's cookie of the same name. */

@@ -5,6 +5,7 @@ import { formatAddress, parseAddress } from './address.ts'
 import { Admin } from './admin.ts'
 import { Affinity } from './affinity.ts'
 import { ClientAddressFrom, ProxyProtocolIn, ProxyProtocolOut, TrustedProxies } from './client-address.ts'
+import { Drain } from './drain.ts'
 import { InvalidValue } from './error.ts'
 import {
   boundedSize,
@@ -199,7 +200,7 @@ const ServerAddress = written(z.string('host:port'), parseAddress, formatAddress
 
 const ServerName = matching(/^(?:[\w.:[\]-]+|unix:\/[\w./@+-]+)$/, 'a name of letters, digits and . _ - : [ ]')
 
-const Drain = z.literal([true, false, 'move', 'refuse'])
+const ServerDrain = z.literal([true, false, 'move', 'refuse'])
 
 const ServerFields = z.strictObject({
   name: z
@@ -216,7 +217,7 @@ const ServerFields = z.strictObject({
   weight: whole(1, 65_535).prefault(1).describe('Its share of the requests, relative to the other weights.'),
   backup: z.boolean().prefault(false).describe('Serves only if no other server can.'),
   down: z.boolean().prefault(false).describe('Disabled by the operator.'),
-  drain: Drain.prefault(false).describe(
+  drain: ServerDrain.prefault(false).describe(
     'Gets no new sessions. true: it serves those that it has. move, refuse: they move to other servers, or are refused once.',
   ),
   maxFails: whole(0, 65_535)
@@ -312,6 +313,7 @@ const UpstreamFields = z.strictObject({
   health: z.exactOptional(Health).describe('Active checks and outlier ejection, in addition to maxFails.'),
   proxyProtocol: ProxyProtocolOut,
   queue: queue.prefault({}).describe('Requests that wait while all servers are at maxConnections.'),
+  drain: Drain.prefault({}).describe('How servers are drained, and how their sessions end.'),
 })
 
 /** An upstream as the program holds it. */

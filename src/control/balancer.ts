@@ -36,8 +36,8 @@ export class Balancer {
   readonly #parts: Parts
   readonly #load: LoadAgain | undefined
   readonly #changesFile: ChangesFile
+  readonly #lock: InstanceLock
   #desired: DesiredState
-  #lock: InstanceLock | undefined
   #admin: AdminServer | undefined
   /** Configurations are handed over one after the other. */
   #handingOver: Promise<unknown> = Promise.resolve()
@@ -47,7 +47,7 @@ export class Balancer {
     desired: DesiredState,
     parts: Parts,
     changesFile: ChangesFile,
-    lock: InstanceLock | undefined,
+    lock: InstanceLock,
     load: LoadAgain | undefined,
   ) {
     this.workers = workersOf(desired.config)
@@ -69,20 +69,22 @@ export class Balancer {
    */
   static async start(file: Config, log: Logger, firstThread?: Worker, load?: LoadAgain): Promise<Balancer> {
     const state = new StateDirectory(file.stateDirectory, process.env, (trouble) => log.warn(trouble))
-    const changesFile = new ChangesFile(state, instanceOf(file))
+    const instance = instanceOf(file)
+    const changesFile = new ChangesFile(state, instance)
     const desired = restored(file, changesFile, log, load)
     const { config } = desired
     for (const warning of warningsOf(config)) log.warn(warning)
     const accessLog = openAccessLog(config.accessLog.file, log)
-    const lock = await lockState(config, state, log)
-    const parts = await assemble(config, state, accessLog, log)
+    const lock = new InstanceLock(instance, state.path)
+    if (keepsState(config)) await takeOrWait(lock, instance, state, log)
+    const parts = await assemble(config, instance, state, accessLog, log)
     const balancer = new Balancer(desired, parts, changesFile, lock, load)
     const { health, supervisor, slots } = parts
     await health.start()
     try {
       await supervisor.start(balancer.workers, firstThread)
     } catch (error) {
-      lock?.release()
+      lock.release()
       health.stop()
       throw error
     }
@@ -192,7 +194,7 @@ export class Balancer {
     health.apply(next.upstreams)
     skew.apply(next.upstreams)
     const acknowledged = supervisor.apply(next)
-    if (keepsState(config) && !keepsState(before)) await this.#lockState()
+    if (keepsState(config) && !keepsState(before)) await this.#lockState(instanceOf(config))
     return { generation: next.generation, changes, acknowledged }
   }
 
@@ -205,8 +207,7 @@ export class Balancer {
     if (changes === this.#desired.changes) return
     const { state } = this.#parts
     const { config } = this.#desired
-    this.#lock ??= await InstanceLock.take(config, state.path)
-    const another = this.#lock === undefined ? await warningOfAnother(config, state.path) : undefined
+    const another = (await this.#lock.take()) ? undefined : await warningOfAnother(instanceOf(config), state.path)
     if (another !== undefined) throw new OperationRefused('conflict', another)
     try {
       await this.#changesFile.write(changes)
@@ -239,10 +240,10 @@ export class Balancer {
     if (this.#isStopping) throw new Error('Limpet is stopping, and no other configuration is applied')
   }
 
-  async #lockState(): Promise<void> {
+  async #lockState(instance: string): Promise<void> {
     const { state, log } = this.#parts
-    this.#lock ??= await lockState(this.#desired.config, state, log)
-    if (this.#isStopping) this.#lock?.release()
+    await takeOrWait(this.#lock, instance, state, log)
+    if (this.#isStopping) this.#lock.release()
   }
 
   /** Reopens the access log's file, after it was rotated. */
@@ -255,7 +256,7 @@ export class Balancer {
     const { reclaimer, sessions, skew, health, supervisor, accessLog } = this.#parts
     this.#isStopping = true
     // From now on another process may take its place.
-    this.#lock?.release()
+    this.#lock.release()
     // Exchanges in flight may take long to finish, and the next run should not wait for the sessions until then.
     void sessions.flush()
     await this.#admin?.close()
@@ -276,9 +277,10 @@ function inOneLine(changes: readonly string[]): string {
   return [...changes.slice(0, LOGGED), ...more].join('; ')
 }
 
-/** Marks the state directory as in use, and warns if another Limpet uses it; undefined if nothing is kept there. */
-async function lockState(config: Config, state: StateDirectory, log: Logger): Promise<InstanceLock | undefined> {
-  const another = await warningOfAnother(config, state.path)
+/** Takes the lock; if another Limpet holds it, warns, and takes it once that has released it. */
+async function takeOrWait(lock: InstanceLock, instance: string, state: StateDirectory, log: Logger): Promise<void> {
+  if (await lock.take()) return
+  const another = await warningOfAnother(instance, state.path)
   if (another !== undefined) log.warn(another)
-  return keepsState(config) ? await InstanceLock.take(config, state.path) : undefined
+  void lock.whenHeld()
 }

@@ -74,7 +74,7 @@ function routesOf({ routes, upstreams }: Config): Route[] {
 }
 
 function compileUpstream(
-  { name, balance, skew, timeouts, retries, keepAlive, health, proxyProtocol, queue }: ConfiguredUpstream,
+  { name, balance, skew, timeouts, retries, keepAlive, health, proxyProtocol, queue, drain }: ConfiguredUpstream,
   slot: number,
   affinity: Affinity | undefined,
   servers: readonly Server[],
@@ -93,6 +93,7 @@ function compileUpstream(
     ...(health !== undefined && { health }),
     ...(proxyProtocol !== undefined && { proxyProtocol }),
     queue,
+    ...(drain.headers && { controlHeaders: true }),
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Affinity, BodyReader, Session, SessionResponse } from '../affinity/affinity.ts'
+import { type Affinity, type BodyReader, PRIVATE, type Session, type SessionResponse } from '../affinity/affinity.ts'
 import type { ServerState } from '../balancing/server-state.ts'
 import { wallSeconds } from '../runtime/clock.ts'
 import type { RequestView } from './request-view.ts'
@@ -120,7 +120,7 @@ export class ExchangeSession {
 
   /** From now on the exchange counts for that session on that server, and for no other. */
   #enter(session: Session, server: number, seconds: number): void {
-    if (this.#visit?.isOf(session, server)) return
+    if (this.#visit?.isOf(session, server) || this.#hasEnded(session)) return
     const visit = SessionVisit.begin(this.#group.sessions, session, server, seconds)
     this.#visit?.end(seconds)
     this.#visit = visit
@@ -133,8 +133,23 @@ export class ExchangeSession {
     const seconds = wallSeconds()
     const session = this.#shown && this.#settle(this.#shown, server, seconds)
     const learnt = affinity.learn?.(response, server.settings, seconds, this.#shown, this.#path)
+    if (response.endsSession && session !== undefined) this.#group.sessions.remove(session.high, session.low, seconds)
     if (learnt !== undefined) this.#enter(learnt, server.settings.slot, seconds)
+    if (response.endsSession) return this.#revoked(isSecure)
     return session === undefined || session === this.#shown ? '' : (affinity.issue?.(session, isSecure) ?? '')
+  }
+
+  /** Whether the request showed that session, and it has ended since: this exchange does not bring it back. */
+  #hasEnded({ high, low }: Session): boolean {
+    const shown = this.#shown
+    if (shown?.standing !== 'known' || shown.high !== high || shown.low !== low) return false
+    return this.#group.sessions.isEnded(high, low)
+  }
+
+  /** The field lines that delete the session which the request showed. */
+  #revoked(isSecure: boolean): string {
+    if (this.#affinity.revoke === undefined || this.#shown?.standing === 'new') return ''
+    return this.#affinity.revoke(isSecure) + PRIVATE
   }
 
   /** Updates the session after that server has answered, and records it in the table. */
@@ -159,7 +174,7 @@ export class ExchangeSession {
   revoke(isSecure: boolean): string {
     const session = this.shown
     if (session === undefined) return ''
-    this.#group.sessions.remove(session.high, session.low)
+    this.#group.sessions.remove(session.high, session.low, wallSeconds())
     return this.#affinity.revoke?.(isSecure) ?? ''
   }
 

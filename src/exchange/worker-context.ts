@@ -5,6 +5,7 @@ import type { ExchangeObserver } from '../observability/exchange-record.ts'
 import type { Notices } from '../observability/notices.ts'
 import { Deadlines } from '../runtime/deadlines.ts'
 import { Scratch } from '../transport/scratch.ts'
+import { ControlHeaders } from './control-headers.ts'
 import type { Generation } from './generation.ts'
 import type { ReceivedRequest } from './received-request.ts'
 import { RequestView } from './request-view.ts'
@@ -28,6 +29,8 @@ export class WorkerContext {
   /** What an exchange shows of its request, or its response, to routes, affinities and policies: one after the other. */
   readonly requestView = new RequestView(this.requestHead)
   readonly responseView = new ResponseView(this.responseHead)
+  /** What the response whose head was read last says to Limpet. */
+  readonly controlHeaders = new ControlHeaders()
   readonly scratch = new Scratch()
 
   /** `generation` must be set before anything is served. */

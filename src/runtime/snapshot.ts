@@ -88,6 +88,8 @@ export interface Upstream {
   /** The version of the PROXY header that is sent at the start of each connection to a server. Absent: none is sent. */
   readonly proxyProtocol?: ProxyProtocolVersion
   readonly queue: Queue
+  /** Whether servers may end sessions and ask to be drained by headers in their responses (docs/session-ends.md). */
+  readonly controlHeaders?: true
 }
 
 /** How large a share of the requests one address or network may send before the operator is warned. */
