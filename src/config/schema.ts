@@ -289,8 +289,14 @@ const UpstreamFields = z.strictObject({
   queue: queue.prefault({}).describe('Requests that wait while all servers are at maxConnections.'),
 })
 
+/** What an operator changes while Limpet runs, and no file can say. */
+interface OperatorsPart {
+  /** Until that time of day (ms since 1970), the upstream's requests wait. */
+  readonly pause?: { readonly until: number }
+}
+
 /** An upstream as the program holds it. */
-export type Upstream = { name: string } & z.output<typeof UpstreamFields>
+export type Upstream = { name: string } & z.output<typeof UpstreamFields> & OperatorsPart
 
 const UpstreamName = matching(
   /^[A-Za-z0-9][\w.-]*$/,
@@ -304,7 +310,7 @@ const Upstreams = z.codec(
   z.custom<Upstream[]>(),
   {
     decode: (upstreams) => Object.entries(upstreams).map(([name, upstream]) => ({ name, ...upstream })),
-    encode: (upstreams) => Object.fromEntries(upstreams.map(({ name, ...upstream }) => [name, upstream])),
+    encode: (upstreams) => Object.fromEntries(upstreams.map(({ name, pause: _, ...upstream }) => [name, upstream])),
   },
 )
 

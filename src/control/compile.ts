@@ -39,7 +39,7 @@ export function compile(config: Config, generation: number, slots: SlotBook, sec
 }
 
 function compileUpstream(
-  { name, balance, skew, timeouts, retries, keepAlive, health, proxyProtocol, queue }: ConfiguredUpstream,
+  { name, balance, skew, timeouts, retries, keepAlive, health, proxyProtocol, queue, pause }: ConfiguredUpstream,
   slot: number,
   affinity: Affinity | undefined,
   servers: readonly Server[],
@@ -58,6 +58,7 @@ function compileUpstream(
     ...(health !== undefined && { health }),
     ...(proxyProtocol !== undefined && { proxyProtocol }),
     queue,
+    ...(pause !== undefined && { pause }),
   }
 }
 

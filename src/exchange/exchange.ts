@@ -163,7 +163,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     }
     if (next instanceof Failure) {
       // Report the earlier failure rather than the full queue.
-      this.#end(next.code === 'session-lost' ? next : (this.#previous ?? next))
+      this.#end(next.code === 'session-lost' || next.code === 'paused' ? next : (this.#previous ?? next))
       return undefined
     }
     const { name, address } = next.settings

@@ -108,6 +108,7 @@ export class Placement {
     if (this.group.isRetired) return new Failure('no-server')
     this.#forgetIfForeign()
     const home = this.#home()
+    if (this.group.queue.pause.isOn) return this.#waitForPause(home, occasion)
     const atHome = this.#tries > 0 ? 'failed' : this.#askHome(home, time, occasion)
     if (atHome === 'awaited') return new Wait(home)
     if (typeof atHome === 'object') return this.#goTo(atHome, this.#reasonFor(atHome, home, 'free'))
@@ -124,6 +125,13 @@ export class Placement {
     // A server that has failed the request may have recovered by the time a place is free.
     this.#tried = NOBODY
     return new Wait(undefined)
+  }
+
+  /** The request is to wait where it would if its servers were full, so that it blocks no other when the pause ends. */
+  #waitForPause(home: ServerState | undefined, occasion: Occasion): Wait | Failure {
+    if (!this.#mayWait(occasion)) return new Failure('paused', '', this.group.queue.pause.secondsLeft)
+    this.#tried = NOBODY
+    return new Wait(this.#tries > 0 || home?.isRemoved ? undefined : home)
   }
 
   /** Claims a place on the request's own server, if the request is bound to one. */

@@ -3,6 +3,7 @@ import { now } from '../runtime/clock.ts'
 import { type Deadlines, Timed } from '../runtime/deadlines.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Upstream } from '../runtime/snapshot.ts'
+import { Pause } from './pause.ts'
 
 /** What a request waits for: a place on that server, or on any server (undefined). */
 export type Wanted = ServerState | undefined
@@ -109,8 +110,12 @@ class ProbeTime extends Timed {
  * are bound to, and one for those that may go anywhere, so that none blocks a request that waits for something else.
  * Among the heads of all lines, the one that arrived first has its turn first. Nothing is polled: the Scoreboard
  * notifies one thread of each released place, and all threads when a server comes up or goes down.
+ *
+ * While the upstream is paused, nobody has a turn, and no time in the queue runs out. Then all have theirs, in order.
  */
 export class Queue {
+  /** While it is on, all requests of the upstream are to wait. */
+  readonly pause: Pause
   readonly #scoreboard: Scoreboard
   readonly #worker: number
   readonly #deadlines: Pick<Deadlines, 'set' | 'remove'>
@@ -139,16 +144,22 @@ export class Queue {
     this.#scoreboard = scoreboard
     this.#worker = worker
     this.#deadlines = deadlines
+    this.pause = new Pause(deadlines, () => this.#resume())
+    this.pause.apply(settings.pause)
   }
 
   /**
-   * Takes over other settings and servers. All requests in the queue have a turn: those bound to a removed server are
+   * Takes over other settings and servers. Unless they pause the upstream, all requests in the queue have a turn: those bound to a removed server are
    * decided again, and the others keep waiting if they must, with their deadlines.
    */
   apply(settings: Upstream, servers: readonly ServerState[]): void {
+    const wasPaused = this.pause.isOn
     this.#settings = settings
     this.#servers = servers
-    this.#serve()
+    this.pause.apply(settings.pause)
+    if (wasPaused === this.pause.isOn) this.#serve()
+    else if (wasPaused) this.#resume()
+    else this.#setDeadlines()
   }
 
   /**
@@ -180,7 +191,7 @@ export class Queue {
     const line = this.#lineFor(place)
     const ticket = new Ticket(this, ++this.#tickets, waiter, line)
     line.add(ticket)
-    this.#deadlines.set(ticket, queue.timeout)
+    this.#setDeadline(ticket)
     // No notification comes for a place that was released before this thread was registered as waiting.
     if (line.first === ticket) this.#serve()
     return ticket
@@ -194,6 +205,24 @@ export class Queue {
     this.#leaveLine(ticket)
     this.#scoreboard.queues.endWait(this.#settings.slot, ticket.line.place?.settings.slot, this.#worker)
     if (this.#lines.size === 0) this.#deadlines.remove(this.#probeTime)
+  }
+
+  /** The time that a request may wait begins with the end of a pause. */
+  #setDeadline(ticket: Ticket): void {
+    this.#deadlines.set(ticket, this.pause.isOn ? 0 : this.#settings.queue.timeout)
+  }
+
+  #setDeadlines(): void {
+    for (const { first } of this.#lines.values()) {
+      for (let ticket = first; ticket !== undefined; ticket = ticket.after) this.#setDeadline(ticket)
+    }
+  }
+
+  /** A pause has ended. Places that became free meanwhile, and that no request takes here, are for other threads. */
+  #resume(): void {
+    this.#setDeadlines()
+    this.#serve()
+    this.#passOn()
   }
 
   #lineFor(place: Wanted): Line {
@@ -233,7 +262,7 @@ export class Queue {
     })
   }
 
-  /** No request waits here any longer: wakes another thread that may need the free place. */
+  /** Wakes other threads that may need a place that is free, and that no request here takes. */
   #passOn(): void {
     const time = now()
     for (const server of this.#servers) {
@@ -256,6 +285,7 @@ export class Queue {
   // ── turns ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #serve(): void {
+    if (this.pause.isOn) return
     this.#isStale = true
     if (this.#isServing) return
     this.#isServing = true

@@ -88,6 +88,8 @@ export interface Upstream {
   /** The version of the PROXY header that is sent at the start of each connection to a server. Absent: none is sent. */
   readonly proxyProtocol?: ProxyProtocolVersion
   readonly queue: Queue
+  /** Set by the operator: until that time of day (ms since 1970), its requests wait in the queue. */
+  readonly pause?: { readonly until: number }
 }
 
 /** How large a share of the requests one address or network may send before the operator is warned. */
