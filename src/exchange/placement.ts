@@ -3,9 +3,9 @@ import type { ServerState } from '../balancing/server-state.ts'
 import { wallSeconds } from '../runtime/clock.ts'
 import type { Server } from '../runtime/snapshot.ts'
 import { Failure } from './failure.ts'
-import { Wait } from './queue.ts'
 import type { Loss, Reason } from './reason.ts'
 import type { RequestView } from './request-view.ts'
+import { Wait } from './ticket.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 
 const NOBODY: readonly ServerState[] = []
