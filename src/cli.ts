@@ -18,12 +18,21 @@ function commandsFor([first = '']: readonly string[]): Promise<Command[]> {
   return Promise.all(load === undefined ? Array.from(commands.values(), (each) => each()) : [load()])
 }
 
+/** The exit code of a command line that makes no sense. */
+const USAGE_ERROR = 2
+
+function exitWithUsageErrors(command: Command): void {
+  command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : USAGE_ERROR))
+  for (const each of command.commands) exitWithUsageErrors(each)
+}
+
 try {
   const program = new Command('limpet')
     .description(description)
     .version(version)
     .showHelpAfterError('(run limpet --help for the commands and their options)')
   for (const command of await commandsFor(process.argv.slice(2))) program.addCommand(command)
+  exitWithUsageErrors(program)
   await program.parseAsync()
 } catch (error) {
   console.error(explain(error))
