@@ -36,7 +36,7 @@ const EXPIRED: CookieSession = { ...nothing, standing: 'expired' }
 class Key {
   readonly secret: string
   readonly seal: TicketSeal
-  /** By server name. */
+  /** By server id. */
   #tags: ReadonlyMap<string, string> = new Map()
   /** By tag. */
   #slots: ReadonlyMap<string, number> = new Map()
@@ -48,14 +48,14 @@ class Key {
 
   /** Computes the tags of servers that are new. */
   apply(servers: readonly Server[]): void {
-    const tags = servers.map(({ name }) => [name, this.#tags.get(name) ?? this.seal.tagOf(name)] as const)
+    const tags = servers.map(({ id }) => [id, this.#tags.get(id) ?? this.seal.tagOf(id)] as const)
     this.#tags = new Map(tags)
     this.#slots = new Map(servers.map(({ slot }, index) => [tags[index]![1], slot]))
   }
 
   /** Undefined for a server that is not in the upstream. */
   tagOf(server: Server): string | undefined {
-    return this.#tags.get(server.name)
+    return this.#tags.get(server.id)
   }
 
   /** The slot of the server with that tag; undefined if there is none. */
@@ -116,8 +116,8 @@ export class CookieAffinity implements Affinity {
 
   /** Forgets cached sessions on servers that were removed or added: their tickets are read again. */
   #setServers(servers: readonly Server[]): void {
-    const names = new Map(servers.map(({ slot, name }) => [slot, name]))
-    const gone = new Set(this.#servers.filter(({ slot, name }) => names.get(slot) !== name).map(({ slot }) => slot))
+    const ids = new Map(servers.map(({ slot, id }) => [slot, id]))
+    const gone = new Set(this.#servers.filter(({ slot, id }) => ids.get(slot) !== id).map(({ slot }) => slot))
     this.#servers = servers
     for (const key of this.#keys) key.apply(servers)
     this.#recent.forget(({ home }) => home === undefined || gone.has(home))

@@ -24,6 +24,7 @@ export function contradictions(file: unknown): Issue[] {
     ...unknownUpstreams(asList(routes), Object.keys(asMapping(upstreams))),
     ...ambiguousRoutes(validOf(Route, routes)),
     ...groups.flatMap(repeatedNames),
+    ...groups.flatMap(repeatedIds),
     ...groups.flatMap(onlyBackups),
     ...groups.flatMap(portsOfSockets),
     ...repeatedCookies(asMapping(upstreams), instanceIn(instance, validListeners)),
@@ -92,6 +93,17 @@ function repeatedNames({ path, servers }: ServerGroup): Issue[] {
     path: [...path, again],
     message: `expected a unique name, found ${JSON.stringify(name)} again`,
     hint: 'the name of a server is its address by default',
+    see: [...path, first],
+  }))
+}
+
+/** Reported where the names differ: servers of the same name have the same id, too. */
+function repeatedIds({ path, servers }: ServerGroup): Issue[] {
+  const named = servers.filter(({ part }, at) => !servers.slice(0, at).some(({ part: { name } }) => name === part.name))
+  return repeats(named, ({ id }) => id).map(([id, first, again]) => ({
+    path: [...path, again],
+    message: `expected a unique id, found ${JSON.stringify(id)} again`,
+    hint: 'the id of a server is its name by default',
     see: [...path, first],
   }))
 }

@@ -169,7 +169,9 @@ const Balance = z.union([BalanceSettings, BalanceName], 'the name of a policy, o
 
 /** A server as the program holds it. */
 export interface Server {
-  /** Its identity, unique in its upstream. */
+  /** Its identity in sessions, unique in its upstream; its name by default. */
+  id: string
+  /** What logs call it, unique in its upstream. */
   name: string
   /** As logs show it: `172.17.0.2:80`, `[::1]:80`, `unix:/run/app.sock`. */
   address: string
@@ -189,14 +191,23 @@ export interface Server {
   maxConnections: number
   /** Milliseconds. */
   slowStart: number
+  /** What happens to the sessions of a server whose drain has reached its deadline. Not in the file. */
+  ownSessions?: 'move' | 'refuse'
 }
 
 const ServerAddress = written(z.string('host:port'), parseAddress, formatAddress)
 
+const ServerName = matching(/^(?:[\w.:[\]-]+|unix:\/[\w./@+-]+)$/, 'a name of letters, digits and . _ - : [ ]')
+
 const ServerFields = z.strictObject({
   name: z
-    .exactOptional(matching(/^(?:[\w.:[\]-]+|unix:\/[\w./@+-]+)$/, 'a name of letters, digits and . _ - : [ ]'))
-    .describe('Its identity in logs and sessions, unique in the upstream. Default: its address.'),
+    .exactOptional(ServerName)
+    .describe('Its name in logs and commands, unique in the upstream. Default: its address.'),
+  id: z
+    .exactOptional(ServerName)
+    .describe(
+      'Its identity in sessions, unique in the upstream: keep it, and a renamed server keeps its sessions. Default: its name.',
+    ),
   address: ServerAddress.describe(
     'host:port with a name, an IPv4 address, or an IPv6 address in brackets (the port defaults to 80), or unix:/path/of/a/socket.',
   ),
@@ -217,11 +228,14 @@ const ServerFields = z.strictObject({
 })
 
 const DetailedServer = z.codec(ServerFields, z.custom<Server>(), {
-  decode: ({ name, address, ...rest }) => {
-    const written = formatAddress(address)
-    return { name: name ?? written, address: written, endpoint: address, ...rest }
-  },
-  encode: ({ endpoint, ...rest }) => ({ ...rest, address: endpoint }),
+  decode: ({ address, name = formatAddress(address), id = name, ...rest }) => ({
+    id,
+    name,
+    address: formatAddress(address),
+    endpoint: address,
+    ...rest,
+  }),
+  encode: ({ id, endpoint, ownSessions, ...rest }) => ({ ...(id !== rest.name && { id }), ...rest, address: endpoint }),
 })
 
 const ServerByAddress = z.codec(ServerAddress, z.custom<Server>(), {
@@ -289,14 +303,11 @@ const UpstreamFields = z.strictObject({
   queue: queue.prefault({}).describe('Requests that wait while all servers are at maxConnections.'),
 })
 
-/** What an operator changes while Limpet runs, and no file can say. */
-interface OperatorsPart {
-  /** Until that time of day (ms since 1970), the upstream's requests wait. */
-  readonly pause?: { readonly until: number }
-}
-
 /** An upstream as the program holds it. */
-export type Upstream = { name: string } & z.output<typeof UpstreamFields> & OperatorsPart
+export type Upstream = { name: string } & z.output<typeof UpstreamFields> & {
+    /** Until when its requests wait, in ms since 1970. Not in the file. */
+    pause?: { until: number }
+  }
 
 const UpstreamName = matching(
   /^[A-Za-z0-9][\w.-]*$/,
@@ -310,7 +321,7 @@ const Upstreams = z.codec(
   z.custom<Upstream[]>(),
   {
     decode: (upstreams) => Object.entries(upstreams).map(([name, upstream]) => ({ name, ...upstream })),
-    encode: (upstreams) => Object.fromEntries(upstreams.map(({ name, pause: _, ...upstream }) => [name, upstream])),
+    encode: (upstreams) => Object.fromEntries(upstreams.map(({ name, pause, ...upstream }) => [name, upstream])),
   },
 )
 

@@ -1,12 +1,19 @@
 import type { Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import type { AdminPlace, AdminServer } from '../admin/admin-server.ts'
+import { OperationRefused } from '../admin/operation-refused.ts'
+import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
 import { warningsOf } from '../config/warnings.ts'
 import type { Listener, Snapshot } from '../runtime/snapshot.ts'
 import { difference, patched } from '../runtime/snapshot-patch.ts'
 import { subjectOf } from './admin-subject.ts'
 import { compile } from './compile.ts'
+import { ChangesFile } from './desired/changes-file.ts'
+import { type DesiredState, desiredState } from './desired/desired-state.ts'
+import { differenceInWords } from './desired/difference-in-words.ts'
+import type { OperatorChanges } from './desired/operator-changes.ts'
+import { type GivenConfig, type LoadAgain, restored } from './desired/restored.ts'
 import { adminOf, assertSameFixedSettings, workersOf } from './fixed-settings.ts'
 import { InstanceLock, warningOfAnother } from './instance-lock.ts'
 import { keepsState, warningsOfSecrets } from './kept-sessions.ts'
@@ -15,38 +22,61 @@ import { openAccessLog } from './open-access-log.ts'
 import { assemble, type Parts } from './parts.ts'
 import { StateDirectory } from './state-directory.ts'
 
+/** What a change of the configuration has come to. */
+export interface Applied {
+  /** The generation that is in effect in every worker. */
+  readonly generation: number
+  /** What has changed, one sentence each; empty if nothing has. */
+  readonly changes: readonly string[]
+}
+
 /** A running load balancer: what `limpet run` starts and stops. */
 export class Balancer {
   readonly workers: number
   readonly #parts: Parts
-  #config: Config
+  readonly #load: LoadAgain | undefined
+  readonly #changesFile: ChangesFile
+  #desired: DesiredState
   #lock: InstanceLock | undefined
   #admin: AdminServer | undefined
   /** Configurations are handed over one after the other. */
   #handingOver: Promise<unknown> = Promise.resolve()
   #isStopping = false
 
-  private constructor(config: Config, parts: Parts, lock: InstanceLock | undefined) {
-    this.workers = workersOf(config)
-    this.#config = config
+  private constructor(
+    desired: DesiredState,
+    parts: Parts,
+    changesFile: ChangesFile,
+    lock: InstanceLock | undefined,
+    load: LoadAgain | undefined,
+  ) {
+    this.workers = workersOf(desired.config)
+    this.#desired = desired
     this.#parts = parts
+    this.#changesFile = changesFile
     this.#lock = lock
+    this.#load = load
   }
 
   /**
-   * Resolves once every worker listens.
+   * Resolves once every worker listens. The operator's changes of earlier runs are in effect then.
    *
+   * @param file what the file and the environment say
    * @param firstThread the first worker's thread, if it was started early
+   * @param load reads the file again
    * @throws ListenError if a worker or the admin API cannot listen; ConfigError if the access log's file cannot be
    *   opened
    */
-  static async start(config: Config, log: Logger, firstThread?: Worker): Promise<Balancer> {
+  static async start(file: Config, log: Logger, firstThread?: Worker, load?: LoadAgain): Promise<Balancer> {
+    const state = new StateDirectory(file.stateDirectory, process.env, (trouble) => log.warn(trouble))
+    const changesFile = new ChangesFile(state, instanceOf(file))
+    const desired = restored(file, changesFile, log, load)
+    const { config } = desired
     for (const warning of warningsOf(config)) log.warn(warning)
     const accessLog = openAccessLog(config.accessLog.file, log)
-    const state = new StateDirectory(config.stateDirectory, process.env, (trouble) => log.warn(trouble))
     const lock = await lockState(config, state, log)
     const parts = await assemble(config, state, accessLog, log)
-    const balancer = new Balancer(config, parts, lock)
+    const balancer = new Balancer(desired, parts, changesFile, lock, load)
     const { health, supervisor, slots } = parts
     await health.start()
     try {
@@ -72,7 +102,7 @@ export class Balancer {
   }
 
   async #startAdmin(): Promise<void> {
-    const place = adminOf(this.#config)
+    const place = adminOf(this.#desired.config)
     if (place === undefined) return
     const { AdminServer } = await import('../admin/admin-server.ts')
     try {
@@ -84,32 +114,76 @@ export class Balancer {
     }
   }
 
-  /**
-   * Puts another configuration into effect; resolves once every worker serves it. What has not changed keeps its state,
-   * and exchanges in flight end as they began. If this throws, nothing has changed.
-   *
-   * @throws ConfigError if it changes what only a restart can change, or if there is no room for its servers at present
-   */
-  async apply(config: Config): Promise<void> {
-    const handedOver = this.#handingOver.then(() => this.#handOver(config))
-    // The next configuration does not wait for the workers to acknowledge this one: it may be what brings them back.
-    this.#handingOver = handedOver.catch(() => undefined)
-    const { generation, acknowledged } = await handedOver
-    await acknowledged
-    const { slots, reclaimer } = this.#parts
-    slots.acknowledge(generation)
-    reclaimer.watch()
+  /** What is in effect, and what it is made of. */
+  get desired(): DesiredState {
+    return this.#desired
   }
 
-  /** Applies a configuration to every part; the workers are last. */
-  async #handOver(config: Config): Promise<{ generation: number; acknowledged: Promise<void> }> {
+  /** The same as `change`, with another configuration under the operator's changes. */
+  apply(file: Config): Promise<Applied> {
+    return this.change(({ changes }) => desiredState(file, changes))
+  }
+
+  /**
+   * Reads the file again, and puts it into effect. A configuration that an operator has put in its place stays.
+   *
+   * @throws ConfigError with everything that is wrong in the file; then nothing has changed
+   */
+  reload(): Promise<Applied> {
+    return this.change(({ base, changes }) => {
+      const file = this.#loadAgain()
+      return desiredState(changes.config === undefined ? file : base, changes)
+    })
+  }
+
+  /** What the file says, or the given configuration in its place. Throws ConfigError. */
+  #loadAgain(instead?: GivenConfig): Config {
+    if (this.#load === undefined) throw new Error('this balancer was started without a file')
+    return this.#load(instead)
+  }
+
+  /**
+   * Puts another desired state into effect, made from the current one; resolves once every worker serves it. What has
+   * not changed keeps its state, and exchanges in flight end as they began. The operator's changes are saved first. If
+   * this throws, nothing has changed.
+   *
+   * @throws ConfigError if it changes what only a restart can change, or if there is no room for its servers at present
+   * @throws OperationRefused if the operator's changes contradict it, or cannot be saved
+   */
+  async change(make: (now: DesiredState) => DesiredState): Promise<Applied> {
+    const handedOver = this.#handingOver.then(() => this.#handOver(make(this.#desired)))
+    // The next configuration does not wait for the workers to acknowledge this one: it may be what brings them back.
+    this.#handingOver = handedOver.catch(() => undefined)
+    const { acknowledged, ...applied } = await handedOver
+    await acknowledged
+    const { slots, reclaimer, log } = this.#parts
+    if (acknowledged !== undefined) log.info(`generation ${applied.generation}: ${inOneLine(applied.changes)}`)
+    slots.acknowledge(applied.generation)
+    reclaimer.watch()
+    return applied
+  }
+
+  /** Applies a desired state to every part; the workers are last. */
+  async #handOver(desired: DesiredState): Promise<Applied & { acknowledged?: Promise<void> }> {
     const { slots, reclaimer, sessions, health, skew, supervisor } = this.#parts
     this.#assertRunning()
-    assertSameFixedSettings(this.#config, config)
+    const { config: before, conflicts } = this.#desired
+    const { config } = desired
+    const changes = differenceInWords(before, config)
+    if (changes.length === 0) {
+      await this.#keep(desired.changes)
+      // The objects of before stay, so that nothing takes them for new ones.
+      this.#desired = { ...desired, config: before }
+      return { generation: supervisor.snapshot.generation, changes }
+    }
+    const conflict = desired.conflicts.find((each) => !conflicts.includes(each))
+    if (conflict !== undefined) throw new OperationRefused('conflict', `${conflict}; reset that change first`)
+    assertSameFixedSettings(before, config)
     await reclaimer.reclaim()
     const next = this.#next(config)
-    const before = this.#config
-    this.#config = config
+    await this.#keep(desired.changes)
+    this.#assertRunning()
+    this.#desired = desired
     slots.adopt(next)
     this.#warnOfNews(before, config)
     // Sessions, health and skew must know a server before a worker sends it the first request.
@@ -119,14 +193,36 @@ export class Balancer {
     skew.apply(next.upstreams)
     const acknowledged = supervisor.apply(next)
     if (keepsState(config) && !keepsState(before)) await this.#lockState()
-    return { generation: next.generation, acknowledged }
+    return { generation: next.generation, changes, acknowledged }
+  }
+
+  /**
+   * Saves the operator's changes, which belong to the process that holds the instance.
+   *
+   * @throws OperationRefused
+   */
+  async #keep(changes: OperatorChanges): Promise<void> {
+    if (changes === this.#desired.changes) return
+    const { state } = this.#parts
+    const { config } = this.#desired
+    this.#lock ??= await InstanceLock.take(config, state.path)
+    const another = this.#lock === undefined ? await warningOfAnother(config, state.path) : undefined
+    if (another !== undefined) throw new OperationRefused('conflict', another)
+    try {
+      await this.#changesFile.write(changes)
+    } catch (error) {
+      const cause = `cannot write ${this.#changesFile.path}: ${(error as Error).message}`
+      const hint = 'give a directory that can be written as stateDirectory'
+      throw new OperationRefused('not-kept', `the change would be lost at a restart: ${cause} (${hint})`)
+    }
   }
 
   /** The Snapshot that follows the current one; unchanged parts are the same objects. */
   #next(config: Config): Snapshot {
     const { slots, state, supervisor } = this.#parts
     const { snapshot } = supervisor
-    const compiled = compile(config, snapshot.generation + 1, slots, () => state.secret())
+    const before = { config: this.#desired.config, snapshot }
+    const compiled = compile(config, snapshot.generation + 1, slots, () => state.secret(), before)
     return patched(snapshot, difference(snapshot, { ...compiled, listeners: snapshot.listeners }))
   }
 
@@ -145,7 +241,7 @@ export class Balancer {
 
   async #lockState(): Promise<void> {
     const { state, log } = this.#parts
-    this.#lock ??= await lockState(this.#config, state, log)
+    this.#lock ??= await lockState(this.#desired.config, state, log)
     if (this.#isStopping) this.#lock?.release()
   }
 
@@ -170,6 +266,14 @@ export class Balancer {
     await sessions.close()
     await accessLog.close()
   }
+}
+
+/** How many changes a line of the log names. */
+const LOGGED = 50
+
+function inOneLine(changes: readonly string[]): string {
+  const more = changes.length > LOGGED ? [`${changes.length - LOGGED} more`] : []
+  return [...changes.slice(0, LOGGED), ...more].join('; ')
 }
 
 /** Marks the state directory as in use, and warns if another Limpet uses it; undefined if nothing is kept there. */

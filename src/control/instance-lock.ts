@@ -4,7 +4,6 @@ import { connect, createServer, type Server } from 'node:net'
 import { dirname, join } from 'node:path'
 import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
-import { keepsState } from './kept-sessions.ts'
 import { makeDirectory } from './state-directory.ts'
 
 /** How long another Limpet may take to send its process id, in ms. */
@@ -47,7 +46,7 @@ export class InstanceLock {
 
 /** A warning if another Limpet uses the state directory under the same instance name; undefined if none does. */
 export async function warningOfAnother(config: Config, directory: string): Promise<string | undefined> {
-  const holder = keepsState(config) ? await holderOf(pathOf(config, directory)) : undefined
+  const holder = await holderOf(pathOf(config, directory))
   if (holder === undefined) return undefined
   return (
     `another Limpet (${holder}) uses the state directory ${directory} under the same instance, ${instanceOf(config)}; ` +

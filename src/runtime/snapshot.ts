@@ -189,8 +189,11 @@ export type HashKey =
  */
 export type Endpoint = { readonly host: string; readonly port: number } | { readonly path: string }
 
-/** One backend. `name` is its identity, and stays the same when its address changes. */
+/** One backend. */
 export interface Server {
+  /** Its identity in sessions, on rings and on the Scoreboard: stays the same when its name or its address changes. */
+  readonly id: string
+  /** What logs and the admin API call it; unique in its upstream. */
   readonly name: string
   /** The address as it appears in logs: `172.17.0.2:80`, `[::1]:80`, `unix:/run/app.sock`. */
   readonly address: string
