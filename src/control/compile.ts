@@ -74,7 +74,7 @@ function routesOf({ routes, upstreams }: Config): Route[] {
 }
 
 function compileUpstream(
-  { name, balance, skew, timeouts, retries, keepAlive, health, proxyProtocol, queue, drain }: ConfiguredUpstream,
+  { name, balance, skew, timeouts, retries, keepAlive, health, proxyProtocol, queue, drain, pause }: ConfiguredUpstream,
   slot: number,
   affinity: Affinity | undefined,
   servers: readonly Server[],
@@ -94,6 +94,7 @@ function compileUpstream(
     ...(proxyProtocol !== undefined && { proxyProtocol }),
     queue,
     ...(drain.headers && { controlHeaders: true }),
+    ...(pause !== undefined && { pause }),
   }
 }
 

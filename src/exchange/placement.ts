@@ -3,9 +3,9 @@ import type { ServerState } from '../balancing/server-state.ts'
 import { ExchangeSession } from './exchange-session.ts'
 import { Failure } from './failure.ts'
 import { NewUser } from './new-user.ts'
-import { Wait } from './queue.ts'
 import type { Loss, Reason } from './reason.ts'
 import type { RequestView } from './request-view.ts'
+import { Wait } from './ticket.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 
 const NOBODY: readonly ServerState[] = []
@@ -84,6 +84,7 @@ export class Placement {
   next(time: number, occasion: Occasion = 'arrival'): ServerState | Wait | Failure {
     if (this.group.isRetired) return new Failure('no-server')
     const home = this.#home()
+    if (this.group.queue.pause.isOn) return this.#waitForPause(home, occasion)
     const atHome = this.#tries > 0 ? 'failed' : this.#askHome(home, time, occasion)
     if (atHome === 'awaited') return new Wait(home)
     if (typeof atHome === 'object') return this.#goTo(atHome, this.#reasonFor(atHome, home, 'free'))
@@ -99,6 +100,13 @@ export class Placement {
     // A server that has failed the request may have recovered by the time a place is free.
     this.#tried = NOBODY
     return new Wait(undefined)
+  }
+
+  /** The request is to wait where it would if its servers were full, so that it blocks no other when the pause ends. */
+  #waitForPause(home: ServerState | undefined, occasion: Occasion): Wait | Failure {
+    if (!this.#mayWait(occasion)) return new Failure('paused', '', this.group.queue.pause.secondsLeft)
+    this.#tried = NOBODY
+    return new Wait(this.#tries > 0 || home?.isRemoved ? undefined : home)
   }
 
   /** The server that the request is bound to, even if it may not serve; undefined for none. */

@@ -174,7 +174,8 @@ export class UpstreamGroup {
   /** The upstream was removed: requests that wait for a server end without one. */
   retire(): void {
     this.#isRetired = true
-    this.apply({ ...this.#settings, servers: [] })
+    const { pause: _, ...settings } = this.#settings
+    this.apply({ ...settings, servers: [] })
     this.queue.close()
     this.#policy.stop()
     this.#sessionPolicy?.stop()

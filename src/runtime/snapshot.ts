@@ -90,6 +90,8 @@ export interface Upstream {
   readonly queue: Queue
   /** Whether servers may end sessions and ask to be drained by headers in their responses (docs/session-ends.md). */
   readonly controlHeaders?: true
+  /** Set by the operator: until that time of day (ms since 1970), its requests wait in the queue. */
+  readonly pause?: { readonly until: number }
 }
 
 /** How large a share of the requests one address or network may send before the operator is warned. */
