@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { Command } from 'commander'
 import { formatOrigin } from '../config/origin.ts'
-import { placeOf } from '../control/place.ts'
+import { formatAdminPlace, placeOf } from '../control/place.ts'
 import { startWorkerThread } from '../control/worker-thread.ts'
 import { type ConfigOptions, loadFromOptions, withConfigOptions } from './options.ts'
 import { untilStopped } from './until-stopped.ts'
@@ -40,7 +40,7 @@ async function run(options: ConfigOptions): Promise<void> {
   }
   for (const listener of balancer.listeners) log.info(`listening on ${placeOf(listener)}`)
   const { adminPlace } = balancer
-  if (adminPlace !== undefined) log.info(`the admin API answers on ${adminPlace.address}:${adminPlace.port}`)
+  if (adminPlace !== undefined) log.info(`the admin API answers on ${formatAdminPlace(adminPlace)}`)
   log.info(`${balancer.workers} worker(s), configuration from ${formatOrigin(origin)}`)
   process.on('SIGUSR1', () => balancer.reopenLog())
   await stopped

@@ -38,6 +38,7 @@ async function placeFrom(options: ConfigOptions): Promise<string> {
   if (admin === undefined || admin === 'off') {
     throw new CommandFailure(`the admin API is off in this configuration; ${TURN_ON} (or give --url)`)
   }
+  if ('socket' in admin) throw new CommandFailure('limpet status cannot ask a socket yet; give --url')
   return `http://${formatAddress({ host: admin.address, port: admin.port })}`
 }
 

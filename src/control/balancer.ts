@@ -1,17 +1,19 @@
 import type { Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
-import type { AdminPlace, AdminServer } from '../admin/admin-server.ts'
+import type { AdminPlace } from '../admin/admin-listener.ts'
+import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
 import { warningsOf } from '../config/warnings.ts'
 import type { Listener, Snapshot } from '../runtime/snapshot.ts'
 import { difference, patched } from '../runtime/snapshot-patch.ts'
+import { AdminApi } from './admin-api.ts'
 import { subjectOf } from './admin-subject.ts'
 import { compile } from './compile.ts'
-import { adminOf, assertSameFixedSettings, workersOf } from './fixed-settings.ts'
+import { assertSameFixedSettings, workersOf } from './fixed-settings.ts'
 import { InstanceLock, warningOfAnother } from './instance-lock.ts'
 import { keepsState, warningsOfSecrets } from './kept-sessions.ts'
-import { ListenError } from './listen-error.ts'
 import { openAccessLog } from './open-access-log.ts'
+import { operationsOf } from './operations.ts'
 import { assemble, type Parts } from './parts.ts'
 import { StateDirectory } from './state-directory.ts'
 
@@ -21,7 +23,7 @@ export class Balancer {
   readonly #parts: Parts
   #config: Config
   #lock: InstanceLock | undefined
-  #admin: AdminServer | undefined
+  #admin: AdminApi | undefined
   /** Configurations are handed over one after the other. */
   #handingOver: Promise<unknown> = Promise.resolve()
   #isStopping = false
@@ -38,7 +40,7 @@ export class Balancer {
    *
    * @param firstThread the first worker's thread, if it was started early
    * @throws ListenError if a worker or the admin API cannot listen; ConfigError if the access log's file cannot be
-   *   opened
+   *   opened, or a token of the admin API not be read
    */
   static async start(config: Config, log: Logger, firstThread?: Worker): Promise<Balancer> {
     for (const warning of warningsOf(config)) log.warn(warning)
@@ -66,21 +68,20 @@ export class Balancer {
     return this.#parts.supervisor.snapshot.listeners
   }
 
-  /** Where the admin API listens; undefined if it is off. */
+  /** Where the admin API listens; undefined if it is off, or another process has its socket. */
   get adminPlace(): AdminPlace | undefined {
     return this.#admin?.place
   }
 
   async #startAdmin(): Promise<void> {
-    const place = adminOf(this.#config)
-    if (place === undefined) return
-    const { AdminServer } = await import('../admin/admin-server.ts')
+    const { events, supervisor, state, log } = this.#parts
+    const subject = subjectOf(instanceOf(this.#config), this.#parts)
+    const operations = operationsOf(() => ({ config: this.#config, generation: supervisor.snapshot.generation }))
     try {
-      this.#admin = await AdminServer.start(place, subjectOf(this.#parts))
+      this.#admin = await AdminApi.start(this.#config, { subject, operations, events }, state, log)
     } catch (error) {
       await this.stop()
-      const { code = '', message } = error as NodeJS.ErrnoException
-      throw new ListenError({ ...place, proxyProtocol: false }, code, message, 'the admin API')
+      throw error
     }
   }
 
