@@ -416,7 +416,7 @@ export const Config = z.strictObject({
   stateDirectory: z
     .exactOptional(z.string().min(1, 'the path of a directory'))
     .describe('The directory that keeps sessions and secrets across restarts. Default: see docs/state-directory.md.'),
-  admin: z.exactOptional(Admin).describe('Where the admin API listens, on this machine only. Default: off.'),
+  admin: z.exactOptional(Admin).describe('Where the admin API listens. Default: a Unix socket of this user.'),
   accessLog: z
     .union([AccessLogSettings, AccessLogByFormat], 'a format, or settings')
     .prefault('combined')

@@ -1,12 +1,13 @@
 import type { Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
-import type { AdminPlace, AdminServer } from '../admin/admin-server.ts'
+import type { AdminPlace } from '../admin/admin-listener.ts'
 import { OperationRefused } from '../admin/operation-refused.ts'
 import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
 import { warningsOf } from '../config/warnings.ts'
 import type { Listener, Snapshot } from '../runtime/snapshot.ts'
 import { difference, patched } from '../runtime/snapshot-patch.ts'
+import { AdminApi } from './admin-api.ts'
 import { subjectOf } from './admin-subject.ts'
 import { compile } from './compile.ts'
 import { ChangesFile } from './desired/changes-file.ts'
@@ -14,11 +15,11 @@ import { type DesiredState, desiredState } from './desired/desired-state.ts'
 import { differenceInWords } from './desired/difference-in-words.ts'
 import type { OperatorChanges } from './desired/operator-changes.ts'
 import { type GivenConfig, type LoadAgain, restored } from './desired/restored.ts'
-import { adminOf, assertSameFixedSettings, workersOf } from './fixed-settings.ts'
+import { assertSameFixedSettings, workersOf } from './fixed-settings.ts'
 import { InstanceLock, warningOfAnother } from './instance-lock.ts'
 import { keepsState, warningsOfSecrets } from './kept-sessions.ts'
-import { ListenError } from './listen-error.ts'
 import { openAccessLog } from './open-access-log.ts'
+import { operationsOf } from './operations.ts'
 import { assemble, type Parts } from './parts.ts'
 import { StateDirectory } from './state-directory.ts'
 
@@ -38,7 +39,7 @@ export class Balancer {
   readonly #changesFile: ChangesFile
   readonly #lock: InstanceLock
   #desired: DesiredState
-  #admin: AdminServer | undefined
+  #admin: AdminApi | undefined
   /** Configurations are handed over one after the other. */
   #handingOver: Promise<unknown> = Promise.resolve()
   #isStopping = false
@@ -65,7 +66,7 @@ export class Balancer {
    * @param firstThread the first worker's thread, if it was started early
    * @param load reads the file again
    * @throws ListenError if a worker or the admin API cannot listen; ConfigError if the access log's file cannot be
-   *   opened
+   *   opened, or a token of the admin API not be read
    */
   static async start(file: Config, log: Logger, firstThread?: Worker, load?: LoadAgain): Promise<Balancer> {
     const state = new StateDirectory(file.stateDirectory, process.env, (trouble) => log.warn(trouble))
@@ -98,21 +99,24 @@ export class Balancer {
     return this.#parts.supervisor.snapshot.listeners
   }
 
-  /** Where the admin API listens; undefined if it is off. */
+  /** Where the admin API listens; undefined if it is off, or another process has its socket. */
   get adminPlace(): AdminPlace | undefined {
     return this.#admin?.place
   }
 
   async #startAdmin(): Promise<void> {
-    const place = adminOf(this.#desired.config)
-    if (place === undefined) return
-    const { AdminServer } = await import('../admin/admin-server.ts')
+    const { events, supervisor, state, log } = this.#parts
+    const { config } = this.#desired
+    const subject = subjectOf(instanceOf(config), this.#parts)
+    const operations = operationsOf(() => ({
+      config: this.#desired.config,
+      generation: supervisor.snapshot.generation,
+    }))
     try {
-      this.#admin = await AdminServer.start(place, subjectOf(this.#parts))
+      this.#admin = await AdminApi.start(config, { subject, operations, events }, state, log)
     } catch (error) {
       await this.stop()
-      const { code = '', message } = error as NodeJS.ErrnoException
-      throw new ListenError({ ...place, proxyProtocol: false }, code, message, 'the admin API')
+      throw error
     }
   }
 
