@@ -277,7 +277,7 @@ describe('the name of the instance', () => {
     const again = await Balancer.start(
       parseConfig(
         `
-accessLog: { format: off, file: FOLDER/access.log }
+accessLog: { format: off, file: ${folder}/access.log }
 stateDirectory: ${folder}/state
 routes: [{ path: /*, upstream: app }]
 upstreams: { app: { servers: [${server}] ${affinity} } }
