@@ -21,6 +21,8 @@ export interface WorkerStart {
 export type ControlMessage =
   /** Asks for another Snapshot to be put into effect; `applied` answers it. */
   | { readonly type: 'apply'; readonly patch: SnapshotPatch }
+  /** Asks to close the tunnels to the server of that slot, each at a random moment within `spread` ms. */
+  | { readonly type: 'close-tunnels'; readonly server: number; readonly spread: number }
   /** Asks to let exchanges in flight finish, and to end everything else. */
   | { readonly type: 'stop' }
   /** The access log's lines in that memory have been written. */
