@@ -10,6 +10,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { onConnection } from '../../src/downstream/client-socket.ts'
 import { LocalWorker } from '../support/local-worker.ts'
 import { rawOrigin } from '../support/origin.ts'
+import fc from '../support/property.ts'
 import '../support/seeded-random.ts'
 import { closeFrame, frame, KEY, PING, TEXT } from '../support/websocket-frames.ts'
 import { wheel } from '../support/wheel.ts'
@@ -187,6 +188,35 @@ describe('a WebSocket that is closed', () => {
       server.socket.end()
       await assertOver(on, whole.length + RESTART.length, count + 1)
     }
+  })
+
+  test('shows its client whole frames and then the Close frame, whenever it is closed', async (t) => {
+    const on = await stage(t)
+    const sizes = fc.oneof(fc.nat(130), fc.constantFrom(0, 125, 126, 65_536))
+    const frames = fc.array(fc.record({ size: sizes, final: fc.boolean() }), { minLength: 1, maxLength: 8 })
+    let count = 0
+    await fc.assert(
+      fc.asyncProperty(frames, fc.nat(), async (all, moment) => {
+        const { client, server } = await on.open()
+        const pieces = all.map(({ size, final }) => frame(Buffer.alloc(size, 0x88), { final }))
+        const bytes = Buffer.concat(pieces)
+        const cut = moment % (bytes.length + 1)
+        let end = 0
+        for (const piece of pieces) if (end < cut) end += piece.length
+        server.say(bytes.subarray(0, cut))
+        await client.hears(bytes.subarray(0, cut))
+        on.close()
+        on.pass(100)
+        server.say(bytes.subarray(cut))
+        await client.hears(bytes.subarray(cut, end), RESTART)
+        client.say(closeFrame(1012, '', KEY))
+        await server.hears(closeFrame(1012, '', KEY))
+        server.socket.end()
+        await client.hearsEnd()
+        await assertOver(on, end + RESTART.length, ++count)
+      }),
+      { numRuns: 50 },
+    )
   })
 
   test('is closed between two frames of one message', async (t) => {
