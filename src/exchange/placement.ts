@@ -88,6 +88,11 @@ export class Placement {
     return new Placement(group, session, key, request.path, expectsBody)
   }
 
+  /** Of a session's next request, as far as the table knows the session (`Affinity.recall`). */
+  static recalled(group: UpstreamGroup, session: Session, key: Uint8Array): Placement {
+    return new Placement(group, session, session.key ?? key, '/', false)
+  }
+
   /** How many servers the exchange has tried. */
   get tries(): number {
     return this.#tries
