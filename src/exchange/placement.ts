@@ -89,8 +89,8 @@ export class Placement {
   }
 
   /** Of a session's next request, as far as the table knows the session (`Affinity.recall`). */
-  static recalled(group: UpstreamGroup, session: Session, key: Uint8Array): Placement {
-    return new Placement(group, session, session.key ?? key, '/', false)
+  static recalled(group: UpstreamGroup, session: Session | undefined, key: Uint8Array): Placement {
+    return new Placement(group, session, session?.key ?? key, '/', false)
   }
 
   /** How many servers the exchange has tried. */
