@@ -81,6 +81,8 @@ export interface Query {
   readonly cookies?: Readonly<Record<string, string>> | undefined
   /** The client's address, behind all trusted proxies. Default: 127.0.0.1. */
   readonly ip?: string | undefined
+  /** Whether the client uses HTTPS. */
+  readonly secure?: boolean | undefined
 }
 
 /** What Limpet would do with a request now, and why. Keys and cookies are never in it. */
