@@ -94,8 +94,8 @@ async function stage(t: TestContext) {
   await once(entrance, 'listening')
   t.after(() => entrance.close())
   const { port } = entrance.address() as AddressInfo
-  const listener = { address: '127.0.0.1', port, proxyProtocol: false }
-  onConnection(entrance, (socket) => worker.clients.accept(socket, listener), assert.fail)
+  const through = { listener: { address: '127.0.0.1', port, proxyProtocol: false }, isClosed: false }
+  onConnection(entrance, (socket) => worker.clients.accept(socket, through), assert.fail)
 
   /** Resolves to the server's end of the next connection to it. */
   function arrival(): Promise<Socket> {

@@ -104,3 +104,21 @@ export function newMemory(): SharedArrayBuffer {
   randomFillSync(regionsOf(memory).addressKey)
   return memory
 }
+
+/** A copy without what belongs to single workers: their ledgers and their connections. */
+export function copyOf(memory: SharedArrayBuffer): SharedArrayBuffer {
+  const copy = new SharedArrayBuffer(memory.byteLength)
+  const from = regionsOf(memory)
+  const to = regionsOf(copy)
+  for (const region of [
+    'servers',
+    'upstreams',
+    'inFlights',
+    'latencies',
+    'answeredAt',
+    'waiting',
+    'addressKey',
+  ] as const)
+    to[region].set(from[region])
+  return copy
+}
