@@ -6,19 +6,19 @@ import { onConnection } from '../../src/downstream/client-socket.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
 import { DataPlane } from '../../src/worker/data-plane.ts'
-import { snapshotOf } from './snapshot.ts'
+import { type Pauses, snapshotOf } from './snapshot.ts'
 
 /** A worker's data plane in this thread, behind a port of its own. */
 export interface ServingDataPlane {
   readonly port: number
   readonly scoreboard: Scoreboard
   /** Serves by another configuration from now on, in which the listeners do not count. */
-  apply(config: string): Promise<void>
+  apply(config: string, pauses?: Pauses): Promise<void>
 }
 
 /** Serves by a configuration, with one listener, whose port does not count; stops with the test. */
-export async function startDataPlane(test: TestContext, config: string): Promise<ServingDataPlane> {
-  const snapshot = await snapshotOf(test, config)
+export async function startDataPlane(test: TestContext, config: string, pauses?: Pauses): Promise<ServingDataPlane> {
+  const snapshot = await snapshotOf(test, config, pauses)
   const scoreboard = new Scoreboard()
   const plane = new DataPlane(snapshot, scoreboard, new SessionTable(), 0, {
     observers: [],
@@ -27,11 +27,15 @@ export async function startDataPlane(test: TestContext, config: string): Promise
   })
   const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
   await once(server, 'listening')
-  onConnection(server, (socket) => plane.accept(socket, snapshot.listeners[0]!), assert.fail)
+  onConnection(
+    server,
+    (socket) => plane.accept(socket, { listener: snapshot.listeners[0]!, isClosed: false }),
+    assert.fail,
+  )
   test.after(() => {
     server.close()
     plane.stop()
   })
   const { port } = server.address() as AddressInfo
-  return { port, scoreboard, apply: async (next) => plane.apply(await snapshotOf(test, next)) }
+  return { port, scoreboard, apply: async (next, pauses) => plane.apply(await snapshotOf(test, next, pauses)) }
 }
