@@ -1,7 +1,6 @@
 import { AdminClient } from './admin-client.ts'
 import type { AdminOptions } from './admin-options.ts'
 import { AdminProblem } from './admin-problem.ts'
-import { CommandFailure } from './command-failure.ts'
 import { assertExists } from './server-argument.ts'
 
 /** What the admin API answers to a change, as far as it is shown. */
@@ -16,7 +15,7 @@ export interface Change {
   readonly path: string
   readonly body?: object
   readonly headers?: Readonly<Record<string, string>>
-  /** Also if no server of the upstream could serve any more; undefined where the command has no --force. */
+  /** Also if no server of the upstream could serve any more. */
   readonly force?: boolean | undefined
   /** What it is about, for messages. */
   readonly upstream?: string
@@ -29,8 +28,6 @@ export async function ask<Answer>(client: AdminClient, change: Change): Promise<
   try {
     return await client.change(method, force ? `${path}?force=true` : path, { body, headers })
   } catch (error) {
-    if (error instanceof AdminProblem && error.code === 'last-server' && force === false)
-      throw new CommandFailure(`${error.message} (--force does it anyway)`)
     if (error instanceof AdminProblem && error.code === 'not-found' && upstream !== undefined)
       await assertExists(client, upstream, server)
     throw error

@@ -50,14 +50,14 @@ export function drainCommand(): Command {
 
 async function drain(target: ServerArgument, options: DrainCommandOptions): Promise<void> {
   const client = await AdminClient.from(options)
-  const begun = await startDrain(client, target, options, options.force === true)
+  const begun = await startDrain(client, target, options, options.force)
   const { state, ...rest } = options.wait ? await untilDrained(client, begun) : begun
   if (options.json) printJson({ state, ...rest })
   else console.log(formatDrain({ state, ...rest }))
   if (options.wait && state === 'cut') process.exitCode = 1
 }
 
-/** @param force as in Change */
+/** @param force also if no server of the upstream could serve new users any more */
 export function startDrain(
   client: AdminClient,
   target: ServerArgument,

@@ -23,7 +23,7 @@ export function removeCommand(): Command {
 
 async function remove(target: ServerArgument, options: RemoveOptions): Promise<void> {
   const client = await AdminClient.from(options)
-  const result = await removeServer(client, target, options.force === true)
+  const result = await removeServer(client, target, options.force)
   if (result instanceof NoSuchServer) printApplied({ changes: [] }, options, result.message)
   else printApplied(result, options, 'nothing has changed')
 }
