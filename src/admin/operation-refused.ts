@@ -1,36 +1,53 @@
-/** Why an operation of the admin API is refused; docs/admin.md has the status of each. */
-export type RefusalCode =
-  /** The request, or the configuration that it would lead to, is invalid. */
+/** The kinds of errors that the admin API answers: the last part of a problem's `type`. */
+export type ProblemCode =
   | 'invalid'
+  | 'unauthorized'
+  | 'forbidden'
   | 'not-found'
-  /** It contradicts the present state. */
+  | 'method-not-allowed'
+  | 'timeout'
   | 'conflict'
-  /** `If-Match` names a state that is no longer current. */
-  | 'stale'
-  /** It would leave an upstream without a server that may serve new users; `force` does it anyway. */
   | 'last-server'
-  /** It cannot be saved in the state directory, so it would be lost at a restart. */
+  | 'stale'
+  | 'too-large'
+  | 'unsupported-media-type'
   | 'not-kept'
   | 'failed'
+  | 'busy'
+  | 'internal'
 
-/** One mistake in what was given: where it is, what was expected and found, and how to fix it. */
-interface Mistake {
+/** One mistake in what was sent, as `config/` reports it. */
+export interface Mistake {
+  /** Where it is: `limpet.yaml:12:7`, or `body`. */
   readonly where: string
+  /** The path of the key, such as `upstreams.static.servers[0]`; empty for the whole value. */
   readonly path: string
   readonly message: string
+  /** How to fix it. */
   readonly hint?: string | undefined
 }
 
-/** An operation was refused, and has changed nothing. */
+/** A request of the operator that is not carried out, and changes nothing. */
 export class OperationRefused extends Error {
   override readonly name = 'OperationRefused'
-  readonly code: RefusalCode
-  /** Each mistake with its place, if a configuration is invalid. */
+  readonly code: ProblemCode
   readonly problems: readonly Mistake[]
 
-  constructor(code: RefusalCode, message: string, problems: readonly Mistake[] = []) {
-    super(message)
+  /** @param detail what is wrong and how to fix it, in a sentence */
+  constructor(code: ProblemCode, detail: string, problems: readonly Mistake[] = []) {
+    super(detail)
     this.code = code
     this.problems = problems
   }
+}
+
+/**
+ * @param what what there is not, such as `upstream app`
+ * @param names what there is instead
+ * @throws OperationRefused
+ */
+export function notFound(what: string, names: readonly string[]): never {
+  const known =
+    names.length === 0 ? 'nor any other' : `only ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', …' : ''}`
+  throw new OperationRefused('not-found', `there is no ${what}, ${known}`)
 }

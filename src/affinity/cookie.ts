@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { NamedPart } from '../runtime/named-part.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
 import type { Server, Affinity as Settings } from '../runtime/snapshot.ts'
-import { type Affinity, MAX_SHOWN, type Session, type SessionRequest, type Standing } from './affinity.ts'
+import { type Affinity, MAX_SHOWN, PRIVATE, type Session, type SessionRequest, type Standing } from './affinity.ts'
 import { Recent } from './recent.ts'
 import { makeSessionId } from './session-id.ts'
 import { type Ticket, TicketSeal } from './ticket.ts'
@@ -170,7 +170,7 @@ export class CookieAffinity implements Affinity {
     const text = this.#keys[0]!.seal.write(session)
     this.#recent.set(text, session)
     const attributes = `${this.#attributes(isSecure)}${this.#lifetime(session)}`
-    return `Set-Cookie: ${this.#settings.name}=${text}${attributes}\r\nCache-Control: private\r\n`
+    return `Set-Cookie: ${this.#settings.name}=${text}${attributes}\r\n${PRIVATE}`
   }
 
   revoke(isSecure: boolean): string {
@@ -192,6 +192,8 @@ export class CookieAffinity implements Affinity {
 
   #isOver({ high, low, begunAt, seenAt }: CookieSession, now: number): boolean {
     if (this.#maxAge > 0 && now - begunAt > this.#maxAge) return true
+    // Its server has ended it; a copy of the cookie does not bring it back.
+    if (this.#sessions.isEnded(high, low)) return true
     // A ticket's time may lag behind by as much, and no session may end too early.
     if (this.#idle === 0 || now - seenAt <= this.#idle * (1 + LAG)) return false
     // Neither may that of a client that was busy with one long exchange, in which it could get no new ticket.

@@ -3,6 +3,7 @@ import { formatAddress } from '../config/address.ts'
 import { ConfigError } from '../config/error.ts'
 import type { Config } from '../config/schema.ts'
 import { formatUnixSocket } from '../config/unix-socket.ts'
+import { adminPlaceOf } from '../control/admin-place.ts'
 import { StateDirectory } from '../control/state-directory.ts'
 import type { AdminOptions } from './admin-options.ts'
 import { CommandFailure } from './command-failure.ts'
@@ -52,11 +53,12 @@ async function configIfAny(options: ConfigOptions): Promise<Config | undefined> 
   }
 }
 
-function endpointOf({ admin }: Config): AdminPlace['endpoint'] {
-  if (admin === undefined || admin === 'off') {
+function endpointOf(config: Config): AdminPlace['endpoint'] {
+  const place = adminPlaceOf(config, process.env, stateOf(config).path)
+  if (place === undefined) {
     throw new CommandFailure(`the admin API is off in this configuration; ${TURN_ON} (or give --url)`)
   }
-  return new URL(`http://${formatAddress({ host: admin.address, port: admin.port })}`)
+  return 'socket' in place ? place : new URL(`http://${formatAddress({ host: place.address, port: place.port })}`)
 }
 
 function parseUrl(written: string): URL {
@@ -69,8 +71,12 @@ function isLoopback({ hostname }: URL): boolean {
   return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname)
 }
 
+function stateOf(config: Config | undefined): StateDirectory {
+  return new StateDirectory(config?.stateDirectory, process.env, () => {})
+}
+
 function tokenOf(config: Config | undefined): string | undefined {
-  const state = new StateDirectory(config?.stateDirectory, process.env, () => {})
+  const state = stateOf(config)
   return state.holds(OWN_TOKEN) ? readToken(state.pathOf(OWN_TOKEN)) : undefined
 }
 

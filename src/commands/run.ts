@@ -4,7 +4,7 @@ import { Command } from 'commander'
 import type { Logger } from 'pino'
 import { formatOrigin } from '../config/origin.ts'
 import type { Balancer } from '../control/balancer.ts'
-import { placeOf } from '../control/place.ts'
+import { formatAdminPlace, placeOf } from '../control/place.ts'
 import { startWorkerThread } from '../control/worker-thread.ts'
 import { type ConfigOptions, loaderFor, withConfigOptions } from './options.ts'
 import { untilStopped } from './until-stopped.ts'
@@ -54,7 +54,7 @@ async function run({ watch, ...options }: RunOptions): Promise<void> {
   }
   for (const listener of balancer.listeners) log.info(`listening on ${placeOf(listener)}`)
   const { adminPlace } = balancer
-  if (adminPlace !== undefined) log.info(`the admin API answers on ${adminPlace.address}:${adminPlace.port}`)
+  if (adminPlace !== undefined) log.info(`the admin API answers on ${formatAdminPlace(adminPlace)}`)
   log.info(`${balancer.workers} worker(s), configuration from ${formatOrigin(origin)}`)
   process.on('SIGUSR1', () => balancer.reopenLog())
   if (watch === true && origin.file !== undefined) {

@@ -74,7 +74,7 @@ function routesOf({ routes, upstreams }: Config): Route[] {
 }
 
 function compileUpstream(
-  { name, balance, skew, timeouts, retries, keepAlive, health, proxyProtocol, queue, pause }: ConfiguredUpstream,
+  { name, balance, skew, timeouts, retries, keepAlive, health, proxyProtocol, queue, drain, pause }: ConfiguredUpstream,
   slot: number,
   affinity: Affinity | undefined,
   servers: readonly Server[],
@@ -93,6 +93,7 @@ function compileUpstream(
     ...(health !== undefined && { health }),
     ...(proxyProtocol !== undefined && { proxyProtocol }),
     queue,
+    ...(drain.headers && { controlHeaders: true }),
     ...(pause !== undefined && { pause }),
   }
 }
@@ -108,6 +109,7 @@ function compileServer(server: ConfiguredServer, slot: number): Server {
     backup: server.backup,
     down: server.down,
     drain: server.drain,
+    ownSessions: server.ownSessions ?? 'keep',
     maxFails: server.maxFails,
     failTimeout: server.failTimeout,
     maxConnections: server.maxConnections,

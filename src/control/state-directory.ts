@@ -27,6 +27,8 @@ export class StateDirectory {
   /** Files whose last write failed, with the warning that was given. */
   readonly #lost = new Map<string, string>()
   #secret: string | undefined
+  /** Why the directory could not be read, as last warned of. */
+  #unreadable = ''
 
   /** @param configured the path in the configuration; undefined for the standard one */
   constructor(configured: string | undefined, env: NodeJS.ProcessEnv, warn: (message: string) => void) {
@@ -56,10 +58,14 @@ export class StateDirectory {
   /** The names of all files. */
   names(): string[] {
     try {
-      return readdirSync(this.path)
+      const names = readdirSync(this.path)
+      this.#unreadable = ''
+      return names
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
-      if (code !== 'ENOENT' && code !== 'ENOTDIR') this.warn(`cannot read ${this.path}: ${message}`)
+      const isMissing = code === 'ENOENT' || code === 'ENOTDIR'
+      if (!isMissing && this.#unreadable !== message) this.warn(`cannot read ${this.path}: ${message}`)
+      this.#unreadable = message
       return []
     }
   }

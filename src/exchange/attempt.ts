@@ -24,9 +24,10 @@ export interface AttemptOwner {
   /**
    * The server has answered.
    *
+   * @param endsSession whether it says that the session of the request is over
    * @returns further field lines for the client; empty for none
    */
-  answered(head: ResponseHead): string
+  answered(head: ResponseHead, endsSession: boolean): string
   /** Reads the first bytes of the response's body before the client gets them; undefined for no reader. */
   readerOf(head: ResponseHead): BodyReader | undefined
   /** The response has been relayed to its end. */
@@ -226,16 +227,17 @@ export class Attempt implements ServerStreamUser {
   }
 
   interim(head: ResponseHead, options: ConnectionOptions): void {
-    this.#downstream.inform(head, options)
+    this.#downstream.inform(head, this.#withoutControls(head, options))
   }
 
   response(head: ResponseHead, options: ConnectionOptions, framing: Framing): BodyForm {
     const { context } = this.#owner
     this.responseBegun = true
-    const fields = this.#owner.answered(head)
+    const passed = this.#withoutControls(head, options)
+    const fields = this.#owner.answered(head, this.#heedControls())
     this.#judge.answered(head.status)
     const reader = this.#owner.readerOf(head)
-    const form = this.#downstream.respond(head, options, framing, fields)
+    const form = this.#downstream.respond(head, passed, framing, fields)
     if (reader !== undefined) {
       const tapped = form === 'data' && framing === CHUNKED ? UNTIL_CLOSE : framing
       this.#tap = new BodyTap(reader, tapped, context.generation.snapshot.limits)
@@ -247,12 +249,27 @@ export class Attempt implements ServerStreamUser {
     this.responseBegun = true
     this.isTunnel = true
     this.#requestEnded = false
-    const fields = this.#owner.answered(head)
+    const passed = this.#withoutControls(head, options)
+    const fields = this.#owner.answered(head, this.#heedControls())
     this.#judge.switched()
-    this.#downstream.upgrade(head, options, fields)
+    this.#downstream.upgrade(head, passed, fields)
     this.#stream!.wait(this.#silence)
     this.flush()
     this.#downstream.wantBody('data', false)
+  }
+
+  /** The options with which a head is passed on: without what the server says to Limpet, if it may say anything. */
+  #withoutControls(head: ResponseHead, options: ConnectionOptions): ConnectionOptions {
+    if (this.#group.settings.controlHeaders !== true) return options
+    return this.#owner.context.controlHeaders.read(head, options)
+  }
+
+  /** Acts on what the server says in the head that was just read. Returns whether the session of the request is over. */
+  #heedControls(): boolean {
+    if (this.#group.settings.controlHeaders !== true) return false
+    const { controlHeaders } = this.#owner.context
+    this.#judge.said(controlHeaders)
+    return controlHeaders.endsSession
   }
 
   bodyBytes(bytes: Buffer, from: number, to: number): void {

@@ -195,13 +195,15 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     return this.#ticket?.isValid === true
   }
 
-  answered(head: ResponseHead): string {
+  answered(head: ResponseHead, endsSession: boolean): string {
     const placement = this.#placement!
     this.status = head.status
     this.#noteStatus(head.status)
     this.#clearSuspicion()
     this.#watchOwnCookies(head)
-    return placement.answered(this.#viewOf(head), this.downstream.origin.isSecure)
+    const view = this.#viewOf(head)
+    view.endsSession = endsSession
+    return placement.answered(view, this.downstream.origin.isSecure)
   }
 
   readerOf(head: ResponseHead): BodyReader | undefined {

@@ -8,10 +8,13 @@ import { endpointOf, type Probe, preambleOf } from './probe.ts'
 import { ServerCheck } from './server-check.ts'
 import { ServerHealth } from './server-health.ts'
 
-/** Notified of changes in the health of a server or an upstream: one line for each change, with its cause. */
+/**
+ * Notified of changes in the health of a server, or, with no server named, of an upstream: one line for each change, with
+ * its cause.
+ */
 export interface HealthEvents {
-  worse(line: string): void
-  better(line: string): void
+  worse(line: string, upstream: string, server?: string): void
+  better(line: string, upstream: string, server?: string): void
   /** A check was inconclusive because this process ran short of something (shortage.ts). */
   shortage(code: string): void
 }
@@ -173,7 +176,8 @@ export class UpstreamHealth {
   /** Reports a change, unless the server was removed from the upstream. */
   #report(how: 'worse' | 'better', server: string, what: string): void {
     if (!this.#ids.has(server)) return
-    this.#events[how](`upstream ${this.#upstream.name}: server ${server} ${what}`)
+    const { name } = this.#upstream
+    this.#events[how](`upstream ${name}: server ${server} ${what}`, name, server)
     this.#judgePanic()
   }
 
@@ -198,8 +202,8 @@ export class UpstreamHealth {
     this.#panic = isNow ? `panic: ${count}, fewer than ${threshold} %; all are used` : undefined
     if (isNow || wasPanic) for (const member of members) setPanic(member, isNow)
     if (isNow === wasPanic) return
-    if (this.#panic !== undefined) this.#events.worse(`upstream ${name}: ${this.#panic}`)
-    else this.#events.better(`upstream ${name}: the panic is over: ${count}`)
+    if (this.#panic !== undefined) this.#events.worse(`upstream ${name}: ${this.#panic}`, name)
+    else this.#events.better(`upstream ${name}: the panic is over: ${count}`, name)
   }
 }
 

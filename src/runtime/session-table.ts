@@ -137,6 +137,12 @@ export class SessionTable {
     this.#buckets.unlock(bucket)
   }
 
+  /** Whether a session was removed, and has not begun again since. False once its entry was needed for another. */
+  isEnded(high: number, low: number): boolean {
+    const at = this.#buckets.find(high, low)
+    return at >= 0 && this.#entries.isEnded(at)
+  }
+
   /** Whether a session of that id can be put in without pushing out one that is live. */
   hasRoom(high: number, low: number, now: number): boolean {
     const at = this.#buckets.leastWorth(this.#buckets.of(high, low), now)

@@ -88,6 +88,8 @@ export interface Upstream {
   /** The version of the PROXY header that is sent at the start of each connection to a server. Absent: none is sent. */
   readonly proxyProtocol?: ProxyProtocolVersion
   readonly queue: Queue
+  /** Whether servers may end sessions and ask to be drained by headers in their responses (docs/session-ends.md). */
+  readonly controlHeaders?: true
   /** Set by the operator: until that time of day (ms since 1970), its requests wait in the queue. */
   readonly pause?: { readonly until: number }
 }
@@ -125,6 +127,11 @@ export type Affinity = AffinityKind & {
   readonly idle: number
   /** What happens to a session whose server cannot serve it. */
   readonly onLost: 'move' | 'refuse'
+  /**
+   * For how long after a new user's first request others from the same address and browser without a session go to the same
+   * server. Absent, or 0: they go by `balance`.
+   */
+  readonly newUserWindow?: number
 }
 
 type AffinityKind =
@@ -189,6 +196,8 @@ export type HashKey =
  */
 export type Endpoint = { readonly host: string; readonly port: number } | { readonly path: string }
 
+export type OwnSessions = 'keep' | 'move' | 'refuse'
+
 /** One backend. */
 export interface Server {
   /** Its identity in sessions, on rings and on the Scoreboard: stays the same when its name or its address changes. */
@@ -205,8 +214,13 @@ export interface Server {
   readonly backup: boolean
   /** Disabled by the operator. */
   readonly down: boolean
-  /** Serves only the sessions that it already has. */
+  /** Gets no new sessions. */
   readonly drain: boolean
+  /**
+   * What happens to the sessions that it has while it drains: it serves them (`keep`), they move to other servers, or they are
+   * refused and end. Exchanges in flight finish either way.
+   */
+  readonly ownSessions: OwnSessions
   /**
    * So many failures within `failTimeout` suspend the server for `failTimeout`; 0 never suspends it (nginx's
    * `max_fails`).
@@ -302,6 +316,8 @@ export interface ClientTimeouts {
   readonly halfClosed: number
   /** How long exchanges in flight may continue once the program is asked to stop. */
   readonly stop: number
+  /** How long connections may continue in a process or worker that another has replaced. */
+  readonly upgrade: number
 }
 
 /** The timeouts of a server. */

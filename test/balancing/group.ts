@@ -17,6 +17,7 @@ const plain: Omit<Server, 'id' | 'name' | 'address' | 'endpoint' | 'slot'> = {
   backup: false,
   down: false,
   drain: false,
+  ownSessions: 'keep',
   maxFails: 1,
   failTimeout: 10_000,
   maxConnections: 0,

@@ -36,7 +36,7 @@ async function run(path: string, text: string) {
     return { config, snapshot }
   }
   const { config, snapshot } = compiled(text)
-  const kept = new KeptSessions(config, state, pino({ enabled: false }))
+  const kept = new KeptSessions(config, 'shop', state, pino({ enabled: false }))
   await kept.apply(config, snapshot)
   return {
     kept,

@@ -49,7 +49,7 @@ export async function startLimpet(
   const [program, ...args] = openFiles === undefined ? command : ['prlimit', `--nofile=${openFiles}`, ...command]
   const child = spawn(program!, args, {
     cwd: folder,
-    env: { ...process.env, STATE_DIRECTORY: join(folder, 'state'), ...env },
+    env: { ...process.env, STATE_DIRECTORY: join(folder, 'state'), RUNTIME_DIRECTORY: folder, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const exit = once(child, 'exit').then(([code]) => code as number | null)

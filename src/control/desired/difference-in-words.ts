@@ -130,16 +130,28 @@ function changesOf<Item>(
   nameOf: (key: string, item: Item) => string,
   difference: (before: Item, next: Item) => string[],
 ): string[] {
-  const old = new Map(before.map((item) => [keyOf(item), item]))
-  const now = new Map(next.map((item) => [keyOf(item), item]))
-  const removed = [...old].flatMap(([key, item]) => (now.has(key) ? [] : [`${nameOf(key, item)} removed`]))
+  const old = byKey(before, keyOf)
+  const now = byKey(next, keyOf)
+  const inWords = (item: Item) => nameOf(keyOf(item), item)
+  const removed = [...old].flatMap(([key, item]) => (now.has(key) ? [] : [`${inWords(item)} removed`]))
   const others = [...now].flatMap(([key, item]) => {
     const former = old.get(key)
-    if (former === undefined) return [`${nameOf(key, item)} added`]
+    if (former === undefined) return [`${inWords(item)} added`]
     if (former === item) return []
-    return difference(former, item).map((what) => `${nameOf(key, former)}: ${what}`)
+    return difference(former, item).map((what) => `${inWords(former)}: ${what}`)
   })
   return [...removed, ...others]
+}
+
+/** Items of one key (such as listeners on any free port) are told apart by their order. */
+function byKey<Item>(items: readonly Item[], keyOf: (item: Item) => string): ReadonlyMap<string, Item> {
+  const keyed = new Map<string, Item>()
+  for (const item of items) {
+    let key = keyOf(item)
+    for (let nth = 2; keyed.has(key); nth++) key = `${keyOf(item)} ${nth}`
+    keyed.set(key, item)
+  }
+  return keyed
 }
 
 /** What differs between two values of a file: `path before → after` for each. */

@@ -95,8 +95,9 @@ function serverWith(base: Server | undefined, change: ServerChange): Server | un
 
 function inState(server: Server, { admin, drain }: ServerChange): Server {
   if (admin === undefined) return server
+  const { ownSessions: _, ...rest } = server
   return {
-    ...server,
+    ...rest,
     down: admin === 'maintenance',
     drain: admin === 'drain',
     ...(drain?.isCut === true && drain.atDeadline !== 'keep' && { ownSessions: drain.atDeadline }),

@@ -185,7 +185,7 @@ function invalid(message: string): OperationRefused {
 }
 
 function fileState({ down, drain }: Settings): AdminState {
-  return down === true ? 'maintenance' : drain === true ? 'drain' : 'ready'
+  return down === true ? 'maintenance' : drain === undefined || drain === false ? 'ready' : 'drain'
 }
 
 /** The state with that change of a server, as far as it differs from the file, and checked. */
