@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { NamedPart } from '../runtime/named-part.ts'
+import type { SavedSession } from '../runtime/session-table/session-entries.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
 import type { Server, Affinity as Settings } from '../runtime/snapshot.ts'
 import { type Affinity, MAX_SHOWN, PRIVATE, type Session, type SessionRequest, type Standing } from './affinity.ts'
@@ -154,6 +155,12 @@ export class CookieAffinity implements Affinity {
     return session.standing === 'known' && this.#isOver(session, now) ? EXPIRED : session
   }
 
+  recall({ high, low, server, begunAt, seenAt }: SavedSession, now: number): Session {
+    if (this.#isOver({ high, low, begunAt, seenAt, tag: '' }, now)) return EXPIRED
+    const isThere = this.#servers.some(({ slot }) => slot === server)
+    return { high, low, standing: isThere ? 'known' : 'removed', home: isThere ? server : undefined }
+  }
+
   settle(session: CookieSession, server: Server, now: number): CookieSession {
     const goesOn = session.low !== 0
     const isFresh = session.isCurrent && !this.#lags(session, now)
@@ -190,7 +197,7 @@ export class CookieAffinity implements Affinity {
     return INVALID
   }
 
-  #isOver({ high, low, begunAt, seenAt }: CookieSession, now: number): boolean {
+  #isOver({ high, low, begunAt, seenAt }: Ticket, now: number): boolean {
     if (this.#maxAge > 0 && now - begunAt > this.#maxAge) return true
     // Its server has ended it; a copy of the cookie does not bring it back.
     if (this.#sessions.isEnded(high, low)) return true

@@ -1,5 +1,5 @@
+import { crc32 } from '../runtime/crc32.ts'
 import type { Slices } from '../runtime/slices.ts'
-import { crc32 } from './crc32.ts'
 import { Ring, type RingMember } from './ring.ts'
 import { primariesOf, type ServerState } from './server-state.ts'
 

@@ -203,6 +203,15 @@ export class ServerState {
     if (maxConnections > 0 || this.#isRemoved) this.#queues.wakeOne(slot, this.#upstream)
   }
 
+  /** An exchange that has claimed a place here has switched protocols; `closeTunnel` follows before `release`. */
+  openTunnel(): void {
+    this.#counters.openTunnel(this.#settings.slot, this.#worker)
+  }
+
+  closeTunnel(): void {
+    this.#counters.closeTunnel(this.#settings.slot, this.#worker)
+  }
+
   #mayGo(now: number): boolean {
     if (this.#maxFails === 0) return true
     const slot = this.#settings.slot

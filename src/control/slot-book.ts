@@ -102,10 +102,19 @@ export class SlotBook {
     return this.#all().some(({ retiredIn }) => retiredIn !== undefined)
   }
 
+  /** Servers that have a slot and are in no current Snapshot. */
+  retiredServers(): ServerHolding[] {
+    return this.#allServers().filter((server) => this.isRetired(server))
+  }
+
+  /** Whether a server still has its slot, and is in no current Snapshot. */
+  isRetired(server: ServerHolding): boolean {
+    return server.retiredIn !== undefined && server.upstream.servers.get(server.name) === server
+  }
+
   /** Retired servers that are in no worker's Snapshot any more. Exchanges with them may still be in flight. */
   forgottenServers(): ServerHolding[] {
-    const servers = [...this.#upstreams.values()].flatMap(({ servers }) => [...servers.values()])
-    return servers.filter((server) => this.isForgotten(server))
+    return this.#allServers().filter((server) => this.isForgotten(server))
   }
 
   /** The same for upstreams, as soon as the slots of all their servers have been returned. */
@@ -144,7 +153,11 @@ export class SlotBook {
   }
 
   #all(): Holding[] {
-    return [...this.#upstreams.values()].flatMap((upstream) => [upstream, ...upstream.servers.values()])
+    return [...this.#upstreams.values(), ...this.#allServers()]
+  }
+
+  #allServers(): ServerHolding[] {
+    return [...this.#upstreams.values()].flatMap(({ servers }) => [...servers.values()])
   }
 
   #assertRoom(upstreams: Named): void {

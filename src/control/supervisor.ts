@@ -124,6 +124,14 @@ export class Supervisor {
     return this.#slots.size
   }
 
+  /**
+   * Closes the tunnels that are open now to the server of that slot, in all workers, each at a random moment within `spread`
+   * ms. Asked for again, it closes none later than before.
+   */
+  closeTunnels(server: number, spread: number): void {
+    for (const worker of this.#workers) worker.closeTunnels(server, spread)
+  }
+
   /** The current number of workers. */
   get workers(): number {
     return this.#serving.length

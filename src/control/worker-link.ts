@@ -88,6 +88,10 @@ export class WorkerLink {
     this.#send({ type: 'drain' })
   }
 
+  closeTunnels(server: number, spread: number): void {
+    this.#send({ type: 'close-tunnels', server, spread })
+  }
+
   /** Lets its exchanges finish; then it ends. */
   stop(): void {
     this.#send({ type: 'stop' })

@@ -51,6 +51,11 @@ export class ExchangeSession {
     return new ExchangeSession(group, affinity, shown, request.path, affinity.expectsBody?.(request) === true)
   }
 
+  /** For the next request of a session that the table knows (`Affinity.recall`). */
+  static recalled(group: UpstreamGroup, shown: Session | undefined): ExchangeSession | undefined {
+    return group.affinity && new ExchangeSession(group, group.affinity, shown, '/', false)
+  }
+
   /** Whether the upstream's affinity has been replaced since: the new one cannot read the session. */
   get #isForeign(): boolean {
     return this.#group.affinity !== this.#affinity

@@ -65,6 +65,11 @@ export class Placement {
     return new Placement(group, session, NewUser.of(group, session?.shown, request), key)
   }
 
+  /** Of a session's next request, as far as the table knows the session (`Affinity.recall`). */
+  static recalled(group: UpstreamGroup, session: Session | undefined, key: Uint8Array): Placement {
+    return new Placement(group, ExchangeSession.recalled(group, session), undefined, session?.key ?? key)
+  }
+
   /** How many servers the exchange has tried. */
   get tries(): number {
     return this.#tries

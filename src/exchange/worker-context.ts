@@ -10,6 +10,7 @@ import type { Generation } from './generation.ts'
 import type { ReceivedRequest } from './received-request.ts'
 import { RequestView } from './request-view.ts'
 import { ResponseView } from './response-view.ts'
+import { Tunnels } from './tunnels.ts'
 
 /** Of a head that was read once: it may be larger than what a Snapshot allows that has come since. */
 const ACCEPTED: HeadLimits = { headSize: Infinity, headers: 0 }
@@ -37,6 +38,7 @@ export class WorkerContext {
   /** What the response whose head was read last says to Limpet. */
   readonly controlHeaders = new ControlHeaders()
   readonly scratch = new Scratch()
+  readonly tunnels = new Tunnels()
 
   /** `generation` must be set before anything is served. */
   constructor(observers: readonly ExchangeObserver[], notices: Notices, deadlines = new Deadlines()) {

@@ -84,6 +84,14 @@ export class DataPlane {
     return this.#context.generation.groups.flatMap(({ sample }) => sample?.report() ?? [])
   }
 
+  /**
+   * Closes the tunnels to the server of that slot, each at a random moment within `spread` ms: those too that began before
+   * the server, or its upstream, was removed.
+   */
+  closeTunnels(server: number, spread: number): void {
+    this.#context.tunnels.close(server, spread)
+  }
+
   /** Lets exchanges in flight finish and closes everything else; `stopped` follows. */
   stop(): void {
     this.#context.ending = 'stop'

@@ -68,6 +68,8 @@ port.on('message', (message: ControlMessage) => {
   switch (message.type) {
     case 'apply':
       return apply(message.patch)
+    case 'close-tunnels':
+      return plane.closeTunnels(message.server, message.spread)
     case 'log-written':
       return accessLog.written(message.memory)
     case 'listen':

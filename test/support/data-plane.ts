@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import type { TestContext } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { onConnection } from '../../src/downstream/client-socket.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
@@ -14,6 +15,10 @@ export interface ServingDataPlane {
   readonly scoreboard: Scoreboard
   /** Serves by another configuration from now on, in which the listeners do not count. */
   apply(config: string, pauses?: Pauses): Promise<void>
+  /** Closes the tunnels to the server of that slot, as for the control plane. */
+  closeTunnels(server: number, spread: number): void
+  /** Resolves once nothing is in flight on the server of that slot. */
+  idle(server: number): Promise<void>
 }
 
 /** Serves by a configuration, with one listener, whose port does not count; stops with the test. */
@@ -37,5 +42,13 @@ export async function startDataPlane(test: TestContext, config: string, pauses?:
     plane.stop()
   })
   const { port } = server.address() as AddressInfo
-  return { port, scoreboard, apply: async (next, pauses) => plane.apply(await snapshotOf(test, next, pauses)) }
+  return {
+    port,
+    scoreboard,
+    apply: async (next, pauses) => plane.apply(await snapshotOf(test, next, pauses)),
+    closeTunnels: (server, spread) => plane.closeTunnels(server, spread),
+    async idle(server) {
+      while (scoreboard.servers.inFlight(server) > 0) await turn()
+    },
+  }
 }

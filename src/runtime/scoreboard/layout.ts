@@ -37,7 +37,9 @@ const ANSWERED_AT = LATENCIES_AT + MAX_SERVERS
 const ADDRESSES_AT = ANSWERED_AT + MAX_SERVERS
 const WAITING_AT = ADDRESSES_AT + MAX_WORKERS * 2 * ADDRESS_CELLS
 const WAITING_LEDGERS_AT = WAITING_AT + LINES
-const ADDRESS_KEY_AT = WAITING_LEDGERS_AT + MAX_WORKERS * LINES
+const TUNNELS_AT = WAITING_LEDGERS_AT + MAX_WORKERS * LINES
+const TUNNEL_LEDGERS_AT = TUNNELS_AT + MAX_SERVERS
+const ADDRESS_KEY_AT = TUNNEL_LEDGERS_AT + MAX_WORKERS * MAX_SERVERS
 const NEW_USERS_AT = ADDRESS_KEY_AT + SIP_KEY_SIZE / Int32Array.BYTES_PER_ELEMENT
 const NEW_USER_LOCKS_AT = NEW_USERS_AT + NEW_USER_BUCKETS * NEW_USERS_IN_BUCKET * NEW_USER_STRIDE
 const SIZE = NEW_USER_LOCKS_AT + NEW_USER_BUCKETS
@@ -59,6 +61,10 @@ export interface Regions {
   readonly waiting: Int32Array
   /** Each worker's part of `waiting` (ledger.ts). */
   readonly waitingLedgers: Int32Array
+  /** For each server: tunnels, all workers together. */
+  readonly tunnels: Int32Array
+  /** Each worker's part of `tunnels` (ledger.ts). */
+  readonly tunnelLedgers: Int32Array
   /** For each worker: its clients' connections. */
   readonly connections: Int32Array
   /** For each worker: two rows of `ADDRESS_CELLS` cells, which count the connections of each address. */
@@ -83,7 +89,9 @@ export function regionsOf(memory: SharedArrayBuffer): Regions {
     answeredAt: cells.subarray(ANSWERED_AT, ADDRESSES_AT),
     addresses: cells.subarray(ADDRESSES_AT, WAITING_AT),
     waiting: cells.subarray(WAITING_AT, WAITING_LEDGERS_AT),
-    waitingLedgers: cells.subarray(WAITING_LEDGERS_AT, ADDRESS_KEY_AT),
+    waitingLedgers: cells.subarray(WAITING_LEDGERS_AT, TUNNELS_AT),
+    tunnels: cells.subarray(TUNNELS_AT, TUNNEL_LEDGERS_AT),
+    tunnelLedgers: cells.subarray(TUNNEL_LEDGERS_AT, ADDRESS_KEY_AT),
     addressKey: new Uint8Array(memory, ADDRESS_KEY_AT * Int32Array.BYTES_PER_ELEMENT, SIP_KEY_SIZE),
     newUsers: cells.subarray(NEW_USERS_AT, NEW_USER_LOCKS_AT),
     newUserLocks: cells.subarray(NEW_USER_LOCKS_AT, SIZE),
@@ -95,4 +103,22 @@ export function newMemory(): SharedArrayBuffer {
   const memory = new SharedArrayBuffer(SIZE * Int32Array.BYTES_PER_ELEMENT)
   randomFillSync(regionsOf(memory).addressKey)
   return memory
+}
+
+/** A copy without what belongs to single workers: their ledgers and their connections. */
+export function copyOf(memory: SharedArrayBuffer): SharedArrayBuffer {
+  const copy = new SharedArrayBuffer(memory.byteLength)
+  const from = regionsOf(memory)
+  const to = regionsOf(copy)
+  for (const region of [
+    'servers',
+    'upstreams',
+    'inFlights',
+    'latencies',
+    'answeredAt',
+    'waiting',
+    'addressKey',
+  ] as const)
+    to[region].set(from[region])
+  return copy
 }
