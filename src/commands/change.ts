@@ -1,13 +1,8 @@
+import type { Applied } from '../admin/answers.ts'
 import { AdminClient } from './admin-client.ts'
 import type { AdminOptions } from './admin-options.ts'
 import { AdminProblem } from './admin-problem.ts'
 import { assertExists } from './server-argument.ts'
-
-/** What the admin API answers to a change, as far as it is shown. */
-export interface Applied {
-  /** One sentence each; none if nothing had to be changed. */
-  readonly changes: readonly string[]
-}
 
 /** A change to ask the admin API for. */
 export interface Change {
@@ -40,7 +35,7 @@ export async function askAndPrint(options: AdminOptions, change: Change, nothing
 }
 
 /** @param nothing the line for a change that was none */
-export function printApplied(applied: Applied, { json }: AdminOptions, nothing: string): void {
+export function printApplied(applied: Pick<Applied, 'changes'>, { json }: AdminOptions, nothing: string): void {
   if (json) return printJson(applied)
   console.log(applied.changes.length === 0 ? nothing : applied.changes.join('\n'))
 }

@@ -1,24 +1,10 @@
 import { setTimeout } from 'node:timers/promises'
+import type { Drain } from '../admin/drain.ts'
 import type { AdminClient } from './admin-client.ts'
 import { AdminProblem } from './admin-problem.ts'
 import { CommandFailure } from './command-failure.ts'
 import { formatServer, pathOfServer } from './server-argument.ts'
 import { formatSpan, spanTo } from './span.ts'
-
-/** A drain, as the admin API shows it. */
-export interface Drain {
-  readonly upstream: string
-  readonly server: string
-  readonly state: 'draining' | 'empty' | 'cut'
-  readonly started: string
-  readonly deadline: string
-  readonly then: 'move' | 'refuse' | 'keep'
-  readonly sessions: number
-  readonly active: number
-  readonly inFlight: number
-  readonly tunnels: number
-  readonly emptyAt: string | null
-}
 
 /** Between two looks at a drain, in ms. */
 const LOOK_EVERY = 1000

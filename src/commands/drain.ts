@@ -1,8 +1,9 @@
 import { Command, Option } from 'commander'
+import type { Drain } from '../admin/drain.ts'
 import { AdminClient } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
 import { ask, printJson } from './change.ts'
-import { type Drain, formatDrain, untilDrained } from './drain-progress.ts'
+import { formatDrain, untilDrained } from './drain-progress.ts'
 import { durationText } from './duration-argument.ts'
 import { parseServer, pathOfServer, type ServerArgument } from './server-argument.ts'
 

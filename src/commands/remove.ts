@@ -1,7 +1,8 @@
 import { Command } from 'commander'
+import type { Applied } from '../admin/answers.ts'
 import { AdminClient } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
-import { type Applied, ask, printApplied } from './change.ts'
+import { ask, printApplied } from './change.ts'
 import { NoSuchServer, parseServer, pathOfServer, type ServerArgument } from './server-argument.ts'
 
 interface RemoveOptions extends AdminOptions {

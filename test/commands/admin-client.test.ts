@@ -49,6 +49,31 @@ describe('the admin API is found', () => {
     assert.equal(admin.asked[0]!.headers.authorization, undefined)
   })
 
+  test('with a token of the configuration, which every request needs', async (t) => {
+    const admin = await ScriptedAdmin.start(t, { 'GET /v1/status': {}, 'GET /v1/upstreams': { upstreams: [] } })
+    const folder = await temporaryFolder(t)
+    await writeFile(join(folder, 'token'), `${'w'.repeat(40)}\n`)
+    const config = `
+      admin:
+        port: ${admin.port}
+        tokens:
+          - { name: dashboard, scope: read, value: "${'r'.repeat(40)}" }
+          - { name: deploy, scope: write, file: ${join(folder, 'token')} }
+      routes: [{ path: /*, upstream: app }]
+      upstreams: { app: { servers: ["127.0.0.1:1"] } }
+    `
+    await runLimpet(['status', '-c', await configFile(t, config)])
+    assert.equal(admin.asked[0]!.headers.authorization, `Bearer ${'w'.repeat(40)}`)
+  })
+
+  test('without the token of the state directory, as long as nothing is to be changed', async (t) => {
+    const admin = await ScriptedAdmin.start(t, { 'GET /v1/status': {} })
+    const state = await temporaryFolder(t)
+    await writeFile(join(state, 'admin-token'), 'of-another-limpet')
+    await runLimpet(['status', '--url', admin.url], { STATE_DIRECTORY: state }, state)
+    assert.equal(admin.asked[0]!.headers.authorization, undefined)
+  })
+
   test('with the token of a file that is named', async (t) => {
     const admin = await ScriptedAdmin.start(t, { [change]: applied })
     const folder = await temporaryFolder(t)
