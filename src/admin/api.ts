@@ -53,12 +53,12 @@ export function adminApi({ subject, operations, events }: Administered, access: 
     security: [{}, { token: [] }],
   })
   const known = methodsByPath(api)
-  api.notFound(({ req }) => {
+  api.notFound(({ req, env }) => {
     const allowed = known.find(({ pattern }) => pattern.test(req.path))?.methods
     if (allowed === undefined) {
       return answerTo(new OperationRefused('not-found', `there is no ${req.path}; see /v1/openapi.json`))
     }
-    const detail = `${req.path} has no method ${req.method}, only ${allowed}`
+    const detail = `${req.path} has no method ${env.incoming.method}, only ${allowed}`
     return answerTo(new OperationRefused('method-not-allowed', detail), { Allow: allowed })
   })
   api.onError((error) => answerTo(refusalOf(error)))
