@@ -1,4 +1,4 @@
-import { OperationRefused } from '../admin/operation-refused.ts'
+import { notFound, OperationRefused } from '../admin/operation-refused.ts'
 import type { Operations, ServerResource } from '../admin/operations.ts'
 import type { ServerSettings } from '../admin/server-settings.ts'
 import { printConfig } from '../config/print.ts'
@@ -9,6 +9,16 @@ export function operationsOf(current: () => { readonly config: Config; readonly 
   const refuse = async () => {
     throw new OperationRefused('failed', 'this cannot be changed at run time yet; change the file, and restart Limpet')
   }
+  const serversOf = (upstream: string) => {
+    const { upstreams } = current().config
+    const names = () => upstreams.map(({ name }) => name)
+    return upstreams.find(({ name }) => name === upstream)?.servers ?? notFound(`upstream ${upstream}`, names())
+  }
+  const refuseServer = async (upstream: string, server: string) => {
+    const names = serversOf(upstream).map(({ name }) => name)
+    return names.includes(server) ? refuse() : notFound(`server ${upstream}/${server}`, names)
+  }
+  const refuseUpstream = async (upstream: string) => serversOf(upstream) && refuse()
   return {
     get revision() {
       return String(current().generation)
@@ -24,14 +34,14 @@ export function operationsOf(current: () => { readonly config: Config; readonly 
     pauseOf: () => undefined,
     reload: refuse,
     putConfig: refuse,
-    changeServer: refuse,
-    putServer: refuse,
-    removeServer: refuse,
-    reset: refuse,
-    drain: refuse,
-    undrain: refuse,
-    pause: refuse,
-    resume: refuse,
+    changeServer: refuseServer,
+    putServer: refuseUpstream,
+    removeServer: refuseServer,
+    reset: (target) => (target === 'all' ? refuse() : refuseServer(target.upstream, target.server)),
+    drain: refuseServer,
+    undrain: refuseServer,
+    pause: refuseUpstream,
+    resume: refuseUpstream,
     plan: refuse,
     explain() {
       throw new OperationRefused('failed', 'this cannot be explained yet')
