@@ -26,8 +26,10 @@ export function contradictions(file: unknown): Issue[] {
     ...unknownUpstreams(asList(routes), Object.keys(asMapping(upstreams))),
     ...ambiguousRoutes(validOf(Route, routes)),
     ...groups.flatMap(repeatedNames),
+    ...groups.flatMap(repeatedIds),
     ...groups.flatMap(onlyBackups),
     ...groups.flatMap(portsOfSockets),
+    ...askWithoutIds(asMapping(upstreams)),
     ...repeatedCookies(asMapping(upstreams), instanceIn(instance, validListeners)),
     ...tooManyUpstreams(groups),
     ...tooManyServers(groups),
@@ -113,6 +115,17 @@ function repeatedNames({ path, servers }: ServerGroup): Issue[] {
   }))
 }
 
+/** Reported where the names differ: servers of the same name have the same id, too. */
+function repeatedIds({ path, servers }: ServerGroup): Issue[] {
+  const named = servers.filter(({ part }, at) => !servers.slice(0, at).some(({ part: { name } }) => name === part.name))
+  return repeats(named, ({ id }) => id).map(([id, first, again]) => ({
+    path: [...path, again],
+    message: `expected a unique id, found ${JSON.stringify(id)} again`,
+    hint: 'the id of a server is its name by default',
+    see: [...path, first],
+  }))
+}
+
 function onlyBackups({ path, written, servers }: ServerGroup): Issue[] {
   const backups = servers.filter(({ part }) => part.backup).length
   if (written === 0 || backups < written) return []
@@ -130,6 +143,23 @@ function portsOfSockets({ path, checkPort, servers }: ServerGroup): Issue[] {
       see: [...path, socket.index],
     },
   ]
+}
+
+/** A server can only be asked about ids of its own, and only `learn` knows these. */
+function askWithoutIds(upstreams: Readonly<Record<string, unknown>>): Issue[] {
+  return Object.entries(upstreams).flatMap(([name, settings]) => {
+    const { drain, affinity } = asMapping(settings)
+    const { ask } = asMapping(drain)
+    if (ask === undefined || asMapping(affinity).type === 'learn') return []
+    return [
+      {
+        path: ['upstreams', name, 'drain', 'ask'],
+        message: `expected no ask without affinity: learn, found ${shown(ask)}`,
+        hint: 'only learn knows the ids of the application: leave ask out, or use learn',
+        ...(affinity !== undefined && { see: ['upstreams', name, 'affinity'] }),
+      },
+    ]
+  })
 }
 
 /** If two upstreams serve the same host, each would overwrite the other's cookie of the same name. */

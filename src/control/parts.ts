@@ -32,12 +32,18 @@ export interface Parts {
  * Makes the parts of a balancer for its first Snapshot, and connects each to the events that it needs; nothing runs
  * yet.
  */
-export async function assemble(config: Config, state: StateDirectory, accessLog: LogFile, log: Logger): Promise<Parts> {
+export async function assemble(
+  config: Config,
+  instance: string,
+  state: StateDirectory,
+  accessLog: LogFile,
+  log: Logger,
+): Promise<Parts> {
   const slots = new SlotBook()
   const snapshot = compile(config, 1, slots, () => state.secret())
   slots.adopt(snapshot)
   for (const warning of warningsOfSecrets(config, state)) log.warn(warning)
-  const sessions = new KeptSessions(config, state, log)
+  const sessions = new KeptSessions(config, instance, state, log)
   await sessions.apply(config, snapshot)
   const scoreboard = new Scoreboard()
   const skew = new SkewAlarm(snapshot.upstreams, log)

@@ -153,7 +153,7 @@ export class RememberedOperations implements Operations {
     return { changes: [`a configuration of ${text.length} characters`] }
   }
 
-  explain({ path }: { path: string }) {
+  async explain({ path }: { path: string }) {
     return { route: path }
   }
 

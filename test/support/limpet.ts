@@ -13,6 +13,8 @@ export const LIMPET = fileURLToPath(new URL('../../bin/limpet.js', import.meta.u
 /** Limpet, running in a process of its own as a user runs it; it ends with the test. */
 export interface Limpet {
   readonly process: ChildProcess
+  /** The path of its configuration file. */
+  readonly file: string
   readonly port: number
   readonly url: string
   /** Where it keeps its state, unless the configuration or `env` says otherwise. */
@@ -68,7 +70,7 @@ export async function startLimpet(
       throw new Error(`limpet ended with code ${code}:\n${errors.all.join('\n')}`)
     }),
   ])
-  return { process: child, port, url: `http://127.0.0.1:${port}`, stateDirectory, log, errors, exit }
+  return { process: child, file, port, url: `http://127.0.0.1:${port}`, stateDirectory, log, errors, exit }
 }
 
 /** Writes a configuration, as text or as a value, to a file that ends with the test. Resolves to the file's path. */
