@@ -2,6 +2,7 @@ import type { Applied } from '../../src/admin/answers.ts'
 import type { Drain } from '../../src/admin/drain.ts'
 import { notFound, OperationRefused } from '../../src/admin/operation-refused.ts'
 import type { Author, Operations, ServerResource, WriteOptions } from '../../src/admin/operations.ts'
+import type { Explanation, Query } from '../../src/admin/planning.ts'
 import { assertFresh, etagOf } from '../../src/admin/precondition.ts'
 import type { ServerSettings } from '../../src/admin/server-settings.ts'
 
@@ -150,11 +151,14 @@ export class RememberedOperations implements Operations {
   }
 
   async plan(text: string) {
-    return { changes: [`a configuration of ${text.length} characters`] }
+    const sessions = { live: 3, stay: 3, move: 0, refused: 0, unserved: 0 }
+    return { changes: [`a configuration of ${text.length} characters`], sessions, upstreams: [] }
   }
 
-  async explain({ path }: { path: string }) {
-    return { route: path }
+  async explain({ path, method = 'GET', host = 'localhost', ip = '127.0.0.1' }: Query): Promise<Explanation> {
+    const request = { method, host, path, ip }
+    const nothing = { route: null, upstream: null, session: null, server: null, reason: null }
+    return { summary: 'no route matches', request, ...nothing, closest: [], candidates: [], status: 404 }
   }
 
   async upgrade(_options: WriteOptions, by: Author) {
