@@ -1,6 +1,6 @@
 /** The command line. Each command has its own file, which is loaded only when it is used. */
 import { Command } from 'commander'
-import { explain } from './commands/explain.ts'
+import { errorText } from './commands/error-text.ts'
 import { description, version } from './version.ts'
 
 const commands = new Map<string, () => Promise<Command>>([
@@ -26,6 +26,6 @@ try {
   for (const command of await commandsFor(process.argv.slice(2))) program.addCommand(command)
   await program.parseAsync()
 } catch (error) {
-  console.error(explain(error))
+  console.error(errorText(error))
   process.exit(1)
 }

@@ -3,7 +3,7 @@ import { ListenError } from '../control/listen-error.ts'
 import { CommandFailure } from './command-failure.ts'
 
 /** The error text for the user: a sentence for a problem that they can fix, a stack trace for a bug in Limpet. */
-export function explain(error: unknown): string {
+export function errorText(error: unknown): string {
   if (error instanceof ConfigError) return error.message
   if (error instanceof CommandFailure) return `limpet: ${error.message}`
   if (error instanceof ListenError) return `limpet: ${error.message}`
