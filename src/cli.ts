@@ -9,6 +9,7 @@ const commands = new Map<string, () => Promise<Command>>([
   ['demo', async () => (await import('./commands/demo.ts')).demoCommand()],
   ['export', async () => (await import('./commands/export.ts')).exportCommand()],
   ['healthcheck', async () => (await import('./commands/healthcheck.ts')).healthcheckCommand()],
+  ['simulate', async () => (await import('./commands/simulate.ts')).simulateCommand()],
   ['status', async () => (await import('./commands/status.ts')).statusCommand()],
 ])
 
