@@ -23,6 +23,8 @@ export const MAX_SHOWN = 4
 /** The parts of a response's head that may set its session. */
 export interface SessionResponse {
   readonly status: number
+  /** Whether the server says that the session of the request is over. */
+  readonly endsSession: boolean
   /** The value of the first header of that name, which is in lower case. */
   header(name: string): string | undefined
   /**
@@ -33,6 +35,9 @@ export interface SessionResponse {
   /** In a redirect: the unescaped value of the first parameter of that name in the query of the location. */
   redirectQuery(name: string): string | undefined
 }
+
+/** For a response that sets or deletes a client's cookie: no shared cache may give it to another client. */
+export const PRIVATE = 'Cache-Control: private\r\n'
 
 /**
  * The state of a request's session:
@@ -83,7 +88,7 @@ export interface Affinity {
    * kind sends nothing to clients.
    */
   issue?(session: Session, isSecure: boolean): string
-  /** The field lines that delete the client's session, after its server was removed. */
+  /** The field lines that delete the client's session, after its server was removed or the session has ended. */
   revoke?(isSecure: boolean): string
   /**
    * Learns from the head of a server's response, before its client gets it. Returns the session that the exchange

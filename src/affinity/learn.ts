@@ -148,7 +148,8 @@ export class LearnAffinity implements Affinity {
         }
       }
     }
-    const mayAdopt = this.#adopts && setsNone && response.status < 400 && shown instanceof UnknownSession
+    const isAccepted = setsNone && !response.endsSession && response.status < 400
+    const mayAdopt = this.#adopts && isAccepted && shown instanceof UnknownSession
     return mayAdopt ? this.#adopt(shown, home, now) : learnt
   }
 

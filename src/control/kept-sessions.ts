@@ -10,6 +10,7 @@ import type { StateDirectory } from './state-directory.ts'
 /** The sessions of a run: the table that all threads share, and the file that they are saved in and loaded from. */
 export class KeptSessions {
   readonly table: SessionTable
+  readonly #instance: string
   readonly #state: StateDirectory
   readonly #log: Logger
   /**
@@ -18,7 +19,9 @@ export class KeptSessions {
    */
   #store: SessionStore | undefined
 
-  constructor(config: Config, state: StateDirectory, log: Logger) {
+  /** @param instance the name of this run's instance, which it keeps whatever its listeners */
+  constructor(config: Config, instance: string, state: StateDirectory, log: Logger) {
+    this.#instance = instance
     this.#state = state
     this.#log = log
     this.table = keepsState(config) ? SessionTable.withKey(sessionKey(state)) : new SessionTable()
@@ -37,7 +40,7 @@ export class KeptSessions {
   }
 
   #open({ listeners }: Config, kept: readonly Upstream[]): void {
-    this.#store = new SessionStore(this.table, this.#state, kept, listeners)
+    this.#store = new SessionStore(this.table, this.#state, kept, this.#instance, listeners)
     const restored = this.#store.load()
     if (restored > 0) this.#log.info(`${restored} session(s) go on`)
   }
@@ -45,6 +48,15 @@ export class KeptSessions {
   /** Saves what has changed so far. */
   async flush(): Promise<void> {
     await this.#store?.flush()
+  }
+
+  /**
+   * Passes sessions in both directions between this run and one that begins beside it (SessionStore.keepInStep).
+   *
+   * @returns ends it
+   */
+  keepInStep(): () => void {
+    return this.#store?.keepInStep() ?? (() => {})
   }
 
   /** Saves for the last time. */

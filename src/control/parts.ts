@@ -5,6 +5,7 @@ import type { LogFile } from '../observability/log-file.ts'
 import { Scoreboard } from '../runtime/scoreboard.ts'
 import { compile } from './compile.ts'
 import { EventLog } from './event-log.ts'
+import { EventRing } from './event-ring.ts'
 import { KeptSessions, warningsOfSecrets } from './kept-sessions.ts'
 import { SkewAlarm } from './skew-alarm.ts'
 import { SlotBook } from './slot-book.ts'
@@ -23,6 +24,7 @@ export interface Parts {
   readonly sessions: KeptSessions
   readonly health: HealthMonitor
   readonly skew: SkewAlarm
+  readonly events: EventRing
   readonly supervisor: Supervisor
 }
 
@@ -30,20 +32,33 @@ export interface Parts {
  * Makes the parts of a balancer for its first Snapshot, and connects each to the events that it needs; nothing runs
  * yet.
  */
-export async function assemble(config: Config, state: StateDirectory, accessLog: LogFile, log: Logger): Promise<Parts> {
+export async function assemble(
+  config: Config,
+  instance: string,
+  state: StateDirectory,
+  accessLog: LogFile,
+  log: Logger,
+): Promise<Parts> {
   const slots = new SlotBook()
   const snapshot = compile(config, 1, slots, () => state.secret())
   slots.adopt(snapshot)
   for (const warning of warningsOfSecrets(config, state)) log.warn(warning)
-  const sessions = new KeptSessions(config, state, log)
+  const sessions = new KeptSessions(config, instance, state, log)
   await sessions.apply(config, snapshot)
   const scoreboard = new Scoreboard()
   const skew = new SkewAlarm(snapshot.upstreams, log)
-  const events = new EventLog(log)
+  const eventLog = new EventLog(log)
+  const events = new EventRing()
   const health = new HealthMonitor(snapshot.upstreams, scoreboard, {
-    worse: (line) => log.warn(line),
-    better: (line) => log.info(line),
-    shortage: (code) => events.shortage(code),
+    worse(line, upstream, server) {
+      log.warn(line)
+      events.add({ type: 'server-health', upstream, server: server ?? null, better: false, message: line })
+    },
+    better(line, upstream, server) {
+      log.info(line)
+      events.add({ type: 'server-health', upstream, server: server ?? null, better: true, message: line })
+    },
+    shortage: (code) => eventLog.shortage(code),
   })
   const supervisor = new Supervisor(snapshot, scoreboard, sessions.table, {
     log: (lines, written) => accessLog.append(lines, written),
@@ -51,12 +66,13 @@ export async function assemble(config: Config, state: StateDirectory, accessLog:
     samples: (reports) => skew.hear(reports),
     event(event) {
       health.hear(event)
-      events.hear(event)
+      eventLog.hear(event)
     },
     workerDied(slot, cause, ms) {
+      events.add({ type: 'worker-died', worker: slot, cause, ms })
       log.error(`worker ${slot} died and is replaced${ms > 0 ? ` in ${ms} ms` : ''}: ${cause}`)
     },
   })
   const reclaimer = new SlotReclaimer(slots, scoreboard, sessions.table)
-  return { log, state, accessLog, slots, reclaimer, scoreboard, sessions, health, skew, supervisor }
+  return { log, state, accessLog, slots, reclaimer, scoreboard, sessions, health, skew, events, supervisor }
 }

@@ -77,10 +77,10 @@ function request({ cookies = {}, headers = {}, query = {} }: Shown): SessionRequ
   }
 }
 
-function response({ status = 200, cookies = {}, headers = {}, redirect = {} }): SessionResponse {
+function response({ status = 200, cookies = {}, headers = {}, redirect = {}, endsSession = false }): SessionResponse {
   const of = (fields: Readonly<Record<string, string>>) => (name: string) => fields[name]
   const setCookies = (name: string) => [(cookies as Fields)[name] ?? []].flat()
-  return { status, setCookies, header: of(headers), redirectQuery: of(redirect) }
+  return { status, endsSession, setCookies, header: of(headers), redirectQuery: of(redirect) }
 }
 
 const showing = (sid: string) => request({ cookies: { sid } })

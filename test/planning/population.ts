@@ -86,7 +86,7 @@ export class Site {
     this.#plane = new DataPlane(this.#snapshot, this.scoreboard, this.sessions, 0, owner)
     onConnection(
       this.#listener,
-      (socket) => this.#plane.accept(socket, this.#snapshot.listeners[0]!),
+      (socket) => this.#plane.accept(socket, { listener: this.#snapshot.listeners[0]!, isClosed: false }),
       (error) => assertNever(error),
     )
   }
