@@ -1,6 +1,6 @@
 import { Failure } from '../../exchange/failure.ts'
 import { Placement } from '../../exchange/placement.ts'
-import { Wait } from '../../exchange/queue.ts'
+import { Wait } from '../../exchange/ticket.ts'
 import { ReadOnlySessions } from '../../runtime/read-only-sessions.ts'
 import type { Scoreboard } from '../../runtime/scoreboard.ts'
 import type { SessionTable } from '../../runtime/session-table.ts'
@@ -105,5 +105,5 @@ function oneMore(servers: readonly Server[]): Server {
   let slot = 0
   while (slots.has(slot)) slot++
   const name = 'one more'
-  return { ...servers[0]!, name, slot, down: false, drain: false, backup: false }
+  return { ...servers[0]!, id: name, name, slot, down: false, drain: false, backup: false }
 }

@@ -2,8 +2,8 @@ import type { SessionResponse } from '../../affinity/affinity.ts'
 import type { ServerState } from '../../balancing/server-state.ts'
 import { Failure } from '../../exchange/failure.ts'
 import { Placement } from '../../exchange/placement.ts'
-import { Wait } from '../../exchange/queue.ts'
 import type { RequestView } from '../../exchange/request-view.ts'
+import { Wait } from '../../exchange/ticket.ts'
 import type { UpstreamGroup } from '../../exchange/upstream-group.ts'
 import type { Ending } from './in-flight.ts'
 import type { Jars } from './jars.ts'
@@ -15,6 +15,7 @@ import { UserSample } from './user-sample.ts'
 /** What an application that is simulated answers: a page, with the user's session in that header. */
 class Page implements SessionResponse {
   readonly status = 200
+  readonly endsSession = false
   readonly #name: string | undefined
   readonly #user: string
 
