@@ -105,7 +105,8 @@ export class UpstreamForecast {
     }
     const refusal = server.refusal(this.#time, true)
     if (refusal === undefined) return shown?.key === undefined ? 'full' : 'hash'
-    if (refusal !== 'down') this.#doubt(`server ${server.settings.name} is ${refusal} now, and may be back by then`)
+    if (refusal !== 'down' && refusal !== 'drained')
+      this.#doubt(`server ${server.settings.name} is ${refusal} now, and may be back by then`)
     return refusal
   }
 
