@@ -9,6 +9,8 @@ const commands = new Map<string, () => Promise<Command>>([
   ['demo', async () => (await import('./commands/demo.ts')).demoCommand()],
   ['export', async () => (await import('./commands/export.ts')).exportCommand()],
   ['healthcheck', async () => (await import('./commands/healthcheck.ts')).healthcheckCommand()],
+  ['plan', async () => (await import('./commands/plan.ts')).planCommand()],
+  ['explain', async () => (await import('./commands/explain.ts')).explainCommand()],
   ['simulate', async () => (await import('./commands/simulate.ts')).simulateCommand()],
   ['status', async () => (await import('./commands/status.ts')).statusCommand()],
   ['reload', async () => (await import('./commands/reload.ts')).reloadCommand()],
