@@ -60,6 +60,7 @@ export class Balancer {
       throw error
     }
     slots.acknowledge(supervisor.snapshot.generation)
+    parts.questions.apply(supervisor.snapshot.upstreams)
     await balancer.#startAdmin()
     return balancer
   }
@@ -106,7 +107,7 @@ export class Balancer {
 
   /** Applies a configuration to every part; the workers are last. */
   async #handOver(config: Config): Promise<{ generation: number; acknowledged: Promise<void> }> {
-    const { slots, reclaimer, sessions, health, skew, supervisor } = this.#parts
+    const { slots, reclaimer, sessions, health, skew, questions, supervisor } = this.#parts
     this.#assertRunning()
     assertSameFixedSettings(this.#config, config)
     await reclaimer.reclaim()
@@ -121,6 +122,7 @@ export class Balancer {
     health.apply(next.upstreams)
     skew.apply(next.upstreams)
     const acknowledged = supervisor.apply(next)
+    questions.apply(next.upstreams)
     if (keepsState(config) && !keepsState(before)) await this.#lockState(instanceOf(config))
     return { generation: next.generation, acknowledged }
   }
@@ -159,7 +161,7 @@ export class Balancer {
 
   /** Lets exchanges in flight finish, then closes everything. */
   async stop(): Promise<void> {
-    const { reclaimer, sessions, skew, health, supervisor, accessLog } = this.#parts
+    const { reclaimer, sessions, skew, health, questions, supervisor, accessLog } = this.#parts
     this.#isStopping = true
     // From now on another process may take its place.
     this.#lock.release()
@@ -168,6 +170,7 @@ export class Balancer {
     await this.#admin?.close()
     reclaimer.close()
     skew.close()
+    questions.close()
     health.stop()
     await supervisor.stop()
     await sessions.close()

@@ -19,7 +19,7 @@ export function compile(config: Config, generation: number, slots: SlotBook, sec
   const upstreams = config.upstreams.map((upstream) => {
     const { slot, servers } = planned.get(upstream.name)!
     const affinity = upstream.affinity
-      ? compileAffinity(upstream.affinity, instance, upstream.name, secret)
+      ? compileAffinity(upstream.affinity, instance, upstream.name, secret, upstream.drain.ask)
       : impliedAffinity(upstream.balance)
     const compiled = upstream.servers.map((server) => compileServer(server, servers.get(server.name)!))
     return compileUpstream(upstream, slot, affinity, compiled)

@@ -6,6 +6,7 @@ import { Scoreboard } from '../runtime/scoreboard.ts'
 import { compile } from './compile.ts'
 import { EventLog } from './event-log.ts'
 import { KeptSessions, warningsOfSecrets } from './kept-sessions.ts'
+import { SessionQuestions } from './session-questions.ts'
 import { SkewAlarm } from './skew-alarm.ts'
 import { SlotBook } from './slot-book.ts'
 import { SlotReclaimer } from './slot-reclaimer.ts'
@@ -23,6 +24,7 @@ export interface Parts {
   readonly sessions: KeptSessions
   readonly health: HealthMonitor
   readonly skew: SkewAlarm
+  readonly questions: SessionQuestions
   readonly supervisor: Supervisor
 }
 
@@ -54,6 +56,7 @@ export async function assemble(
   const supervisor = new Supervisor(snapshot, scoreboard, sessions.table, {
     log: (lines, written) => accessLog.append(lines, written),
     logDropped: (lines) => accessLog.drop(lines),
+    ids: (server, ids) => questions.hear(server, ids),
     samples: (reports) => skew.hear(reports),
     event(event) {
       health.hear(event)
@@ -63,6 +66,11 @@ export async function assemble(
       log.error(`worker ${slot} died and is replaced${ms > 0 ? ` in ${ms} ms` : ''}: ${cause}`)
     },
   })
+  const questions = new SessionQuestions({
+    sessions: sessions.table,
+    log,
+    wantIds: (upstream, server) => supervisor.wantIds(upstream, server),
+  })
   const reclaimer = new SlotReclaimer(slots, scoreboard, sessions.table)
-  return { log, state, accessLog, slots, reclaimer, scoreboard, sessions, health, skew, supervisor }
+  return { log, state, accessLog, slots, reclaimer, scoreboard, sessions, health, skew, questions, supervisor }
 }

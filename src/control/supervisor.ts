@@ -74,6 +74,11 @@ export class Supervisor {
     await this.#untilAcknowledged(next.generation)
   }
 
+  /** Asks all workers for ids of sessions on a server; they come as reports. */
+  wantIds(upstream: string, server: number): void {
+    for (const worker of this.#workers) worker.wantIds(upstream, server)
+  }
+
   /** The current number of workers. */
   get workers(): number {
     return this.#workers.size

@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 import type { Batch } from '../observability/line-buffer.ts'
+import type { KnownId } from '../runtime/known-id.ts'
 import type { Listener } from '../runtime/snapshot.ts'
 import type { SnapshotPatch } from '../runtime/snapshot-patch.ts'
 import type { WorkerEvent } from '../runtime/worker-event.ts'
@@ -15,6 +16,8 @@ export interface WorkerReports {
   logDropped(lines: number): void
   /** An event in a worker. */
   event(event: WorkerEvent): void
+  /** Ids of some sessions on the server in that slot. */
+  ids(server: number, ids: readonly KnownId[]): void
   /** Samples of the addresses that have sent requests to a worker. */
   samples(reports: readonly SampleReport[]): void
 }
@@ -47,6 +50,10 @@ export class WorkerLink {
 
   apply(patch: SnapshotPatch): void {
     this.#send({ type: 'apply', patch })
+  }
+
+  wantIds(upstream: string, server: number): void {
+    this.#send({ type: 'ids-wanted', upstream, server })
   }
 
   /** Lets its exchanges finish; then it ends. */
@@ -88,6 +95,8 @@ export class WorkerLink {
         return this.#writeLog(message.batch)
       case 'log-dropped':
         return this.#reports.logDropped(message.lines)
+      case 'ids':
+        return this.#reports.ids(message.server, message.ids)
       case 'samples':
         return this.#reports.samples(message.reports)
       case 'event':

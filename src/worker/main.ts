@@ -101,6 +101,10 @@ port.on('message', (message: ControlMessage) => {
   switch (message.type) {
     case 'apply':
       return apply(message.patch)
+    case 'ids-wanted': {
+      const { upstream, server } = message
+      return send({ type: 'ids', server, ids: plane.idsOn(upstream, server) })
+    }
     case 'log-written':
       return accessLog.written(message.memory)
     case 'stop':

@@ -42,6 +42,7 @@ function stage(test: TestContext, server: string): Stage {
     logDropped: () => {},
     event: () => {},
     samples: () => {},
+    ids: () => {},
     workerDied: (_, cause) => deaths.push(cause),
   })
   test.after(() => supervisor.stop())
