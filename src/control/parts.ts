@@ -6,6 +6,7 @@ import { Scoreboard } from '../runtime/scoreboard.ts'
 import { compile } from './compile.ts'
 import { EventLog } from './event-log.ts'
 import { KeptSessions, warningsOfSecrets } from './kept-sessions.ts'
+import { ServerWishes } from './server-wishes.ts'
 import { SessionQuestions } from './session-questions.ts'
 import { SkewAlarm } from './skew-alarm.ts'
 import { SlotBook } from './slot-book.ts'
@@ -48,6 +49,7 @@ export async function assemble(
   const scoreboard = new Scoreboard()
   const skew = new SkewAlarm(snapshot.upstreams, log)
   const events = new EventLog(log)
+  const wishes = new ServerWishes()
   const health = new HealthMonitor(snapshot.upstreams, scoreboard, {
     worse: (line) => log.warn(line),
     better: (line) => log.info(line),
@@ -59,6 +61,7 @@ export async function assemble(
     ids: (server, ids) => questions.hear(server, ids),
     samples: (reports) => skew.hear(reports),
     event(event) {
+      if (event.type === 'server-asks' && !wishes.isNews(event)) return
       health.hear(event)
       events.hear(event)
     },

@@ -287,7 +287,8 @@ export class Placement {
     if (response.endsSession && session !== undefined) this.group.sessions.remove(session.high, session.low, seconds)
     if (learnt !== undefined) this.#enter(learnt, server.settings, seconds)
     if (response.endsSession) return this.#revoked(affinity, isSecure)
-    return session === undefined || session === this.#shown ? '' : (affinity.issue?.(session, isSecure) ?? '')
+    if (session === undefined || session === this.#shown || this.#hasEnded(session)) return ''
+    return affinity.issue?.(session, isSecure) ?? ''
   }
 
   /** The field lines that delete the session which the request showed. */
