@@ -1,5 +1,6 @@
 import type { KnownId } from '../runtime/known-id.ts'
 import type { NamedPart } from '../runtime/named-part.ts'
+import type { SavedSession } from '../runtime/session-table/session-entries.ts'
 import type { Server, Affinity as Settings } from '../runtime/snapshot.ts'
 
 /** The parts of a request that may contain its session. Texts have one character for each byte (Latin-1). */
@@ -79,6 +80,8 @@ export interface BodyReader {
 export interface Affinity {
   /** The session of a request; undefined if it has none. */
   read(request: SessionRequest & KeyedRequest, now: number): Session | undefined
+  /** A session of the table as its next request would show it. A key that is not known is replaced by one like it. */
+  recall(saved: SavedSession, now: number): Session
   /** The session as it continues on that server: the same object if nothing changes. */
   settle(session: Session, server: Server, now: number): Session
   /**

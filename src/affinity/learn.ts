@@ -2,6 +2,7 @@ import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { KnownId } from '../runtime/known-id.ts'
 import type { NamedPart } from '../runtime/named-part.ts'
+import type { SavedSession } from '../runtime/session-table/session-entries.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
 import type { Server, SessionSource, Affinity as Settings } from '../runtime/snapshot.ts'
 import {
@@ -14,7 +15,7 @@ import {
 } from './affinity.ts'
 import { HandshakeReader } from './handshake.ts'
 import { Recent } from './recent.ts'
-import type { SessionId } from './session-id.ts'
+import { bytesOfId, type SessionId } from './session-id.ts'
 
 type LearnSettings = Extract<Settings, { type: 'learn' }>
 
@@ -132,6 +133,13 @@ export class LearnAffinity implements Affinity {
       }
     }
     return unknown === undefined ? undefined : new UnknownSession(unknown, place!)
+  }
+
+  recall({ high, low }: SavedSession, now: number): Session {
+    const home = this.#sessions.find(high, low, now)
+    if (this.#servers.has(home)) return { high, low, standing: 'known', home }
+    // The id is a digest: as a value, it is one like any other.
+    return { high: 0, low: 0, standing: 'expired', home: undefined, key: bytesOfId({ high, low }) }
   }
 
   settle(session: Session, server: Server): Session {

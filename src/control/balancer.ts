@@ -1,59 +1,67 @@
 import type { Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
-import type { AdminPlace, AdminServer } from '../admin/admin-server.ts'
+import type { AdminPlace } from '../admin/admin-listener.ts'
 import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
 import { warningsOf } from '../config/warnings.ts'
-import type { Listener, Snapshot } from '../runtime/snapshot.ts'
-import { difference, patched } from '../runtime/snapshot-patch.ts'
+import type { Listener } from '../runtime/snapshot.ts'
+import { AdminApi } from './admin-api.ts'
 import { subjectOf } from './admin-subject.ts'
-import { compile } from './compile.ts'
-import { adminOf, assertSameFixedSettings, workersOf } from './fixed-settings.ts'
-import { InstanceLock, warningOfAnother } from './instance-lock.ts'
-import { keepsState, warningsOfSecrets } from './kept-sessions.ts'
-import { ListenError } from './listen-error.ts'
+import { ChangesFile } from './desired/changes-file.ts'
+import { desiredState } from './desired/desired-state.ts'
+import { type LoadAgain, restored } from './desired/restored.ts'
+import { workersOf } from './fixed-settings.ts'
+import { type Applied, Handover } from './handover.ts'
+import { InstanceLock, takeOrWait } from './instance-lock.ts'
+import { keepsState } from './kept-sessions.ts'
 import { openAccessLog } from './open-access-log.ts'
+import { operationsOf } from './operations.ts'
 import { assemble, type Parts } from './parts.ts'
+import { RunInstance } from './run-instance.ts'
 import { StateDirectory } from './state-directory.ts'
 
 /** A running load balancer: what `limpet run` starts and stops. */
 export class Balancer {
-  readonly workers: number
   readonly #parts: Parts
-  #config: Config
   readonly #lock: InstanceLock
-  #admin: AdminServer | undefined
-  /** Configurations are handed over one after the other. */
-  #handingOver: Promise<unknown> = Promise.resolve()
-  #isStopping = false
+  readonly #handover: Handover
+  readonly #load: LoadAgain | undefined
+  #admin: AdminApi | undefined
 
-  private constructor(config: Config, parts: Parts, lock: InstanceLock) {
-    this.workers = workersOf(config)
-    this.#config = config
+  private constructor(parts: Parts, lock: InstanceLock, handover: Handover, load: LoadAgain | undefined) {
     this.#parts = parts
     this.#lock = lock
+    this.#handover = handover
+    this.#load = load
   }
 
   /**
-   * Resolves once every worker listens.
+   * Resolves once every worker listens. The operator's changes of earlier runs are in effect then.
    *
+   * @param file what the file and the environment say
    * @param firstThread the first worker's thread, if it was started early
+   * @param load reads the file again
    * @throws ListenError if a worker or the admin API cannot listen; ConfigError if the access log's file cannot be
-   *   opened
+   *   opened, or a token of the admin API not be read
    */
-  static async start(config: Config, log: Logger, firstThread?: Worker): Promise<Balancer> {
+  static async start(file: Config, log: Logger, firstThread?: Worker, load?: LoadAgain): Promise<Balancer> {
+    const state = new StateDirectory(file.stateDirectory, process.env, (trouble) => log.warn(trouble))
+    const instance = new RunInstance(file, state)
+    const name = instanceOf(instance.name(file))
+    const changesFile = new ChangesFile(state, name)
+    const desired = restored(file, changesFile, log, load)
+    const config = instance.name(desired.config)
     for (const warning of warningsOf(config)) log.warn(warning)
     const accessLog = openAccessLog(config.accessLog.file, log)
-    const state = new StateDirectory(config.stateDirectory, process.env, (trouble) => log.warn(trouble))
-    const instance = instanceOf(config)
-    const lock = new InstanceLock(instance, state.path)
-    if (keepsState(config)) await takeOrWait(lock, instance, state, log)
-    const parts = await assemble(config, instance, state, accessLog, log)
-    const balancer = new Balancer(config, parts, lock)
+    const lock = new InstanceLock(name, state.path)
+    if (keepsState(config)) await takeOrWait(lock, name, state.path, log)
+    const parts = await assemble(config, name, state, accessLog, log)
+    const handover = new Handover(parts, instance, lock, changesFile, desired, config)
+    const balancer = new Balancer(parts, lock, handover, load)
     const { health, supervisor, slots } = parts
     await health.start()
     try {
-      await supervisor.start(balancer.workers, firstThread)
+      await supervisor.start(workersOf(config), firstThread)
     } catch (error) {
       lock.release()
       health.stop()
@@ -63,6 +71,10 @@ export class Balancer {
     parts.questions.apply(supervisor.snapshot.upstreams)
     await balancer.#startAdmin()
     return balancer
+  }
+
+  get workers(): number {
+    return this.#parts.supervisor.workers
   }
 
   /** The listeners, with real ports in place of 0. */
@@ -76,82 +88,40 @@ export class Balancer {
   }
 
   async #startAdmin(): Promise<void> {
-    const place = adminOf(this.#config)
-    if (place === undefined) return
-    const { AdminServer } = await import('../admin/admin-server.ts')
+    const { events, supervisor, state, log } = this.#parts
+    const { config } = this.#handover
+    const subject = subjectOf(instanceOf(config), this.#parts)
+    const operations = operationsOf(() => ({
+      config: this.#handover.config,
+      generation: supervisor.snapshot.generation,
+    }))
     try {
-      this.#admin = await AdminServer.start(place, subjectOf(this.#parts))
+      this.#admin = await AdminApi.start(config, { subject, operations, events }, state, log)
     } catch (error) {
       await this.stop()
-      const { code = '', message } = error as NodeJS.ErrnoException
-      throw new ListenError({ ...place, proxyProtocol: false }, code, message, 'the admin API')
+      throw error
     }
   }
 
   /**
-   * Puts another configuration into effect; resolves once every worker serves it. What has not changed keeps its state,
-   * and exchanges in flight end as they began. If this throws, nothing has changed.
-   *
-   * @throws ConfigError if it changes what only a restart can change, or if there is no room for its servers at present
+   * Puts another configuration under the operator's changes: see `Handover.change`, which says what it throws. If it
+   * throws, nothing has changed.
    */
-  async apply(config: Config): Promise<void> {
-    const handedOver = this.#handingOver.then(() => this.#handOver(config))
-    // The next configuration does not wait for the workers to acknowledge this one: it may be what brings them back.
-    this.#handingOver = handedOver.catch(() => undefined)
-    const { generation, acknowledged } = await handedOver
-    await acknowledged
-    const { slots, reclaimer } = this.#parts
-    slots.acknowledge(generation)
-    reclaimer.watch()
+  apply(file: Config): Promise<Applied> {
+    return this.#handover.change(({ changes }) => desiredState(file, changes))
   }
 
-  /** Applies a configuration to every part; the workers are last. */
-  async #handOver(config: Config): Promise<{ generation: number; acknowledged: Promise<void> }> {
-    const { slots, reclaimer, sessions, health, skew, questions, supervisor } = this.#parts
-    this.#assertRunning()
-    assertSameFixedSettings(this.#config, config)
-    await reclaimer.reclaim()
-    const next = this.#next(config)
-    const before = this.#config
-    this.#config = config
-    slots.adopt(next)
-    this.#warnOfNews(before, config)
-    // Sessions, health and skew must know a server before a worker sends it the first request.
-    await sessions.apply(config, next)
-    this.#assertRunning()
-    health.apply(next.upstreams)
-    skew.apply(next.upstreams)
-    const acknowledged = supervisor.apply(next)
-    questions.apply(next.upstreams)
-    if (keepsState(config) && !keepsState(before)) await this.#lockState(instanceOf(config))
-    return { generation: next.generation, acknowledged }
-  }
-
-  /** The Snapshot that follows the current one; unchanged parts are the same objects. */
-  #next(config: Config): Snapshot {
-    const { slots, state, supervisor } = this.#parts
-    const { snapshot } = supervisor
-    const compiled = compile(config, snapshot.generation + 1, slots, () => state.secret())
-    return patched(snapshot, difference(snapshot, { ...compiled, listeners: snapshot.listeners }))
-  }
-
-  /** Logs the warnings of a configuration that the one before did not cause. */
-  #warnOfNews(before: Config, config: Config): void {
-    const { state, log } = this.#parts
-    const known = new Set([...warningsOf(before), ...warningsOfSecrets(before, state)])
-    for (const warning of [...warningsOf(config), ...warningsOfSecrets(config, state)]) {
-      if (!known.has(warning)) log.warn(warning)
-    }
-  }
-
-  #assertRunning(): void {
-    if (this.#isStopping) throw new Error('Limpet is stopping, and no other configuration is applied')
-  }
-
-  async #lockState(instance: string): Promise<void> {
-    const { state, log } = this.#parts
-    await takeOrWait(this.#lock, instance, state, log)
-    if (this.#isStopping) this.#lock.release()
+  /**
+   * Reads the file again, and puts it into effect. A configuration that an operator has put in its place stays.
+   *
+   * @throws ConfigError with everything that is wrong in the file; then nothing has changed
+   */
+  reload(): Promise<Applied> {
+    return this.#handover.change(({ base, changes }) => {
+      if (this.#load === undefined) throw new Error('this balancer was started without a file')
+      const file = this.#load()
+      return desiredState(changes.config === undefined ? file : base, changes)
+    })
   }
 
   /** Reopens the access log's file, after it was rotated. */
@@ -162,7 +132,7 @@ export class Balancer {
   /** Lets exchanges in flight finish, then closes everything. */
   async stop(): Promise<void> {
     const { reclaimer, sessions, skew, health, questions, supervisor, accessLog } = this.#parts
-    this.#isStopping = true
+    this.#handover.close()
     // From now on another process may take its place.
     this.#lock.release()
     // Exchanges in flight may take long to finish, and the next run should not wait for the sessions until then.
@@ -176,12 +146,4 @@ export class Balancer {
     await sessions.close()
     await accessLog.close()
   }
-}
-
-/** Takes the lock; if another Limpet holds it, warns, and takes it once that has released it. */
-async function takeOrWait(lock: InstanceLock, instance: string, state: StateDirectory, log: Logger): Promise<void> {
-  if (await lock.take()) return
-  const another = await warningOfAnother(instance, state.path)
-  if (another !== undefined) log.warn(another)
-  void lock.whenHeld()
 }

@@ -3,6 +3,7 @@ import { rmSync, statSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
 import { makeDirectory } from './state-directory.ts'
 
 /** How long another Limpet may take to send its process id, in ms. */
@@ -155,3 +156,11 @@ async function untilReleased(path: string, signal: AbortSignal): Promise<void> {
 }
 
 function ignore(): void {}
+
+/** Takes the lock; if another Limpet holds it, warns, and takes it once that has released it. */
+export async function takeOrWait(lock: InstanceLock, instance: string, directory: string, log: Logger): Promise<void> {
+  if (await lock.take()) return
+  const another = await warningOfAnother(instance, directory)
+  if (another !== undefined) log.warn(another)
+  void lock.whenHeld()
+}

@@ -78,7 +78,7 @@ function keptUpstreams(config: Config, upstreams: readonly Upstream[]): readonly
 
 /** The key under which ids of saved sessions are hashed; the same in the next run. */
 function sessionKey(state: StateDirectory): Uint8Array {
-  return createHmac('sha256', state.secret()).update('limpet session ids 1').digest().subarray(0, SIP_KEY_SIZE)
+  return createHmac('sha256', state.secret()).update('limpet session ids 2').digest().subarray(0, SIP_KEY_SIZE)
 }
 
 /** Warnings about cookies that are signed with a secret that no other replica has: one for each upstream. */

@@ -5,6 +5,7 @@ import type { LogFile } from '../observability/log-file.ts'
 import { Scoreboard } from '../runtime/scoreboard.ts'
 import { compile } from './compile.ts'
 import { EventLog } from './event-log.ts'
+import { EventRing } from './event-ring.ts'
 import { KeptSessions, warningsOfSecrets } from './kept-sessions.ts'
 import { ServerWishes } from './server-wishes.ts'
 import { SessionQuestions } from './session-questions.ts'
@@ -26,6 +27,7 @@ export interface Parts {
   readonly health: HealthMonitor
   readonly skew: SkewAlarm
   readonly questions: SessionQuestions
+  readonly events: EventRing
   readonly supervisor: Supervisor
 }
 
@@ -48,12 +50,19 @@ export async function assemble(
   await sessions.apply(config, snapshot)
   const scoreboard = new Scoreboard()
   const skew = new SkewAlarm(snapshot.upstreams, log)
-  const events = new EventLog(log)
+  const eventLog = new EventLog(log)
+  const events = new EventRing()
   const wishes = new ServerWishes()
   const health = new HealthMonitor(snapshot.upstreams, scoreboard, {
-    worse: (line) => log.warn(line),
-    better: (line) => log.info(line),
-    shortage: (code) => events.shortage(code),
+    worse(line, upstream, server) {
+      log.warn(line)
+      events.add({ type: 'server-health', upstream, server: server ?? null, better: false, message: line })
+    },
+    better(line, upstream, server) {
+      log.info(line)
+      events.add({ type: 'server-health', upstream, server: server ?? null, better: true, message: line })
+    },
+    shortage: (code) => eventLog.shortage(code),
   })
   const supervisor = new Supervisor(snapshot, scoreboard, sessions.table, {
     log: (lines, written) => accessLog.append(lines, written),
@@ -63,9 +72,10 @@ export async function assemble(
     event(event) {
       if (event.type === 'server-asks' && !wishes.isNews(event)) return
       health.hear(event)
-      events.hear(event)
+      eventLog.hear(event)
     },
     workerDied(slot, cause, ms) {
+      events.add({ type: 'worker-died', worker: slot, cause, ms })
       log.error(`worker ${slot} died and is replaced${ms > 0 ? ` in ${ms} ms` : ''}: ${cause}`)
     },
   })
@@ -75,5 +85,5 @@ export async function assemble(
     wantIds: (upstream, server) => supervisor.wantIds(upstream, server),
   })
   const reclaimer = new SlotReclaimer(slots, scoreboard, sessions.table)
-  return { log, state, accessLog, slots, reclaimer, scoreboard, sessions, health, skew, questions, supervisor }
+  return { log, state, accessLog, slots, reclaimer, scoreboard, sessions, health, skew, questions, events, supervisor }
 }

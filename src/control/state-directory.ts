@@ -11,7 +11,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { rename, writeFile } from 'node:fs/promises'
+import { open, rename, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { shortestSecret } from '../config/affinity.ts'
@@ -137,6 +137,35 @@ export class StateDirectory {
     } catch (error) {
       this.tellOfLoss(name, error as Error)
       return false
+    }
+  }
+
+  /**
+   * As `write`; resolves once the file would survive a power cut.
+   *
+   * @throws the system's error, if it cannot be written; then the file is as it was
+   */
+  async writeDurably(name: string, content: Uint8Array): Promise<void> {
+    const file = join(this.path, name)
+    makeDirectory(this.path)
+    await writeFile(`${file}.new`, content, { mode: 0o600, flush: true })
+    await rename(`${file}.new`, file)
+    const directory = await open(this.path)
+    try {
+      await directory.sync()
+    } finally {
+      await directory.close()
+    }
+  }
+
+  /** Renames a file that cannot be understood, so that it is neither used nor lost. */
+  putAside(name: string): void {
+    const aside = `${name}.unreadable`
+    this.warn(`${this.pathOf(name)} cannot be understood, and is ignored; it is now ${aside}`)
+    try {
+      renameSync(this.pathOf(name), this.pathOf(aside))
+    } catch (error) {
+      this.warn(`cannot rename ${this.pathOf(name)}: ${(error as Error).message}`)
     }
   }
 

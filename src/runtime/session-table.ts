@@ -18,6 +18,12 @@ export interface SessionCount {
   oldest: number
 }
 
+/** What is counted of the live sessions of one server. */
+export interface SessionTally {
+  /** @param seenAt in s since 1970 */
+  add(seenAt: number, isActive: boolean): void
+}
+
 /**
  * Which server each session is on, and when it was last seen, in memory that all threads share
  * (session-table/layout.ts). Sessions are known by ids of 64 bits (two Int32). The id 0, 0 stands for no session, and is
@@ -163,6 +169,16 @@ export class SessionTable {
       if (count.oldest === 0 || begunAt < count.oldest) count.oldest = begunAt
     }
     return counts
+  }
+
+  /** Adds the live sessions of one part of the table to the tally of their server, by its slot: some 0.1 ms of work. */
+  tally(part: number, tallies: ReadonlyMap<number, SessionTally>, now: number): void {
+    for (let at = part * PART * STRIDE; at < (part + 1) * PART * STRIDE; at += STRIDE) {
+      if (this.#entries.isFree(at)) continue
+      const tally = tallies.get(this.#entries.server(at))
+      if (tally === undefined || !this.#entries.isLiveNow(at, now)) continue
+      tally.add(this.#entries.seenAt(at), this.#entries.isActive(at))
+    }
   }
 
   /** A worker died, and its exchanges are not known: the table forgets those of all workers. */

@@ -1,5 +1,6 @@
 import type { ClientSocket } from '../downstream/client-socket.ts'
 import { Clients } from '../downstream/clients.ts'
+import type { Entrance } from '../downstream/entrance.ts'
 import { Generation } from '../exchange/generation.ts'
 import { UpstreamGroup } from '../exchange/upstream-group.ts'
 import { WorkerContext } from '../exchange/worker-context.ts'
@@ -9,7 +10,7 @@ import { wallSeconds } from '../runtime/clock.ts'
 import type { KnownId } from '../runtime/known-id.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
-import type { Listener, Snapshot, Upstream } from '../runtime/snapshot.ts'
+import type { Snapshot, Upstream } from '../runtime/snapshot.ts'
 import type { WorkerEvent } from '../runtime/worker-event.ts'
 import type { SampleReport } from '../skew/address-sample.ts'
 import { ServerConnections } from '../upstream/server-connections.ts'
@@ -18,7 +19,7 @@ import { ServerConnections } from '../upstream/server-connections.ts'
 export interface DataPlaneOwner {
   readonly observers: readonly ExchangeObserver[]
   report(event: WorkerEvent): void
-  /** After `stop`: all client connections are closed. */
+  /** After `stop` or `drain`: all client connections are closed. */
   stopped(): void
 }
 
@@ -71,8 +72,8 @@ export class DataPlane {
     return new UpstreamGroup(upstream, this.#scoreboard, this.#sessions, this.#worker, deadlines, connections)
   }
 
-  accept(socket: ClientSocket, listener: Listener): void {
-    this.#clients.accept(socket, listener)
+  accept(socket: ClientSocket, entrance: Entrance): void {
+    this.#clients.accept(socket, entrance)
   }
 
   /** A connection could not be accepted because this process ran short of something (shortage.ts). */
@@ -90,13 +91,29 @@ export class DataPlane {
     return this.#groups.get(upstream)?.affinity?.idsOn?.(server, wallSeconds()) ?? []
   }
 
+  /**
+   * Closes the tunnels to the server of that slot, each at a random moment within `spread` ms: those too that began before
+   * the server, or its upstream, was removed.
+   */
+  closeTunnels(server: number, spread: number): void {
+    this.#context.tunnels.close(server, spread)
+  }
+
   /** Lets exchanges in flight finish and closes everything else; `stopped` follows. */
   stop(): void {
-    this.#context.isStopping = true
-    this.#clients.stop(() => {
-      for (const group of this.#groups.values()) group.streams.close()
-      this.#context.deadlines.stop()
-      this.#owner.stopped()
-    })
+    this.#context.ending = 'stop'
+    this.#clients.stop(() => this.#close())
+  }
+
+  /** Lets every connection end after its next response, or when it has been idle for too long; `stopped` follows. */
+  drain(): void {
+    this.#context.ending = 'drain'
+    this.#clients.drain(() => this.#close())
+  }
+
+  #close(): void {
+    for (const group of this.#groups.values()) group.streams.close()
+    this.#context.deadlines.stop()
+    this.#owner.stopped()
   }
 }

@@ -46,7 +46,7 @@ async function run(path: string, text: string) {
     },
     slotOf: (upstream: string, server: string) =>
       slots
-        .plan([{ name: upstream, servers: [{ name: server }] }])
+        .plan([{ name: upstream, servers: [{ id: server }] }])
         .get(upstream)!
         .servers.get(server)!,
   }

@@ -32,7 +32,7 @@ function run(
     Object.entries(upstreams).map(([name, servers]) => ({
       name,
       affinity: { type: kinds[name] ?? 'learn', idle: 60_000 },
-      servers: Object.entries(servers).map(([name, slot]) => ({ name, slot })),
+      servers: Object.entries(servers).map(([name, slot]) => ({ id: name, name, slot })),
     })) as unknown as Upstream[]
   const snapshot = snapshotOf(upstreams)
   sessions.apply(snapshot)

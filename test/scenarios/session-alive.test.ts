@@ -5,6 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { pino } from 'pino'
+import type { PortPlace } from '../../src/admin/admin-listener.ts'
 import { parseConfig } from '../../src/config/file.ts'
 import { Balancer } from '../../src/control/balancer.ts'
 import type { PortListener } from '../../src/runtime/snapshot.ts'
@@ -124,7 +125,7 @@ async function stage(t: TestContext, way: Way, replies: ReadonlyMap<string, Repl
   t.after(() => balancer.stop())
   const [{ port }] = balancer.listeners as readonly [PortListener]
   const live = async () => {
-    const { address, port } = balancer.adminPlace!
+    const { address, port } = balancer.adminPlace as PortPlace
     const { servers } = (await (await fetch(`http://${address}:${port}/v1/upstreams/app`)).json()) as {
       servers: readonly { name: string; sessions: { live: number } }[]
     }
@@ -139,7 +140,9 @@ async function stage(t: TestContext, way: Way, replies: ReadonlyMap<string, Repl
     },
     begin: (id) => new User().get(port, `/?EIO=4&transport=polling&begin=${encodeURIComponent(id)}`),
     show: (id) => new User().get(port, ...way.show(id)),
-    drain: (isDraining) => balancer.apply(config(isDraining)),
+    async drain(isDraining) {
+      await balancer.apply(config(isDraining))
+    },
     live,
     async untilLive(count) {
       // The counts are refreshed now and then.

@@ -13,6 +13,8 @@ export const LIMPET = fileURLToPath(new URL('../../bin/limpet.js', import.meta.u
 /** Limpet, running in a process of its own as a user runs it; it ends with the test. */
 export interface Limpet {
   readonly process: ChildProcess
+  /** The path of its configuration file. */
+  readonly file: string
   readonly port: number
   readonly url: string
   /** Lines of the access log so far. */
@@ -47,7 +49,7 @@ export async function startLimpet(
   const [program, ...args] = openFiles === undefined ? command : ['prlimit', `--nofile=${openFiles}`, ...command]
   const child = spawn(program!, args, {
     cwd: folder,
-    env: { ...process.env, STATE_DIRECTORY: join(folder, 'state'), ...env },
+    env: { ...process.env, STATE_DIRECTORY: join(folder, 'state'), RUNTIME_DIRECTORY: folder, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const exit = once(child, 'exit').then(([code]) => code as number | null)
@@ -65,7 +67,7 @@ export async function startLimpet(
       throw new Error(`limpet ended with code ${code}:\n${errors.all.join('\n')}`)
     }),
   ])
-  return { process: child, port, url: `http://127.0.0.1:${port}`, log, errors, exit }
+  return { process: child, file, port, url: `http://127.0.0.1:${port}`, log, errors, exit }
 }
 
 /** Writes a configuration, as text or as a value, to a file that ends with the test. Resolves to the file's path. */

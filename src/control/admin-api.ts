@@ -1,0 +1,102 @@
+import { dirname } from 'node:path'
+import type { Logger } from 'pino'
+import type { AccessRules } from '../admin/access.ts'
+import { AdminListener, type AdminPlace, type SocketPlace } from '../admin/admin-listener.ts'
+import type { AdminServer } from '../admin/admin-server.ts'
+import type { Administered } from '../admin/administered.ts'
+import type { Approach } from '../admin/gate.ts'
+import { isLoopback } from '../config/admin.ts'
+import type { Config } from '../config/schema.ts'
+import type { Listener } from '../runtime/snapshot.ts'
+import { adminAccessOf } from './admin-access.ts'
+import { adminPlaceOf } from './admin-place.ts'
+import { ListenError } from './listen-error.ts'
+import { formatAdminPlace } from './place.ts'
+import { makeDirectory, type StateDirectory } from './state-directory.ts'
+import { removeLeftover } from './vacancy.ts'
+
+/** Between two attempts to listen on a socket that another process has, in ms. */
+const RETRY = 1000
+
+/** The admin API of a running balancer. */
+export class AdminApi {
+  readonly #log: Logger
+  readonly #load: () => Promise<AdminServer>
+  #listener: AdminListener | undefined
+  #retry: NodeJS.Timeout | undefined
+  #isClosed = false
+
+  private constructor(administered: Administered, approach: Approach, access: AccessRules, log: Logger) {
+    this.#log = log
+    this.#load = async () => {
+      const { AdminServer } = await import('../admin/admin-server.ts')
+      return new AdminServer(administered, { approach, access })
+    }
+  }
+
+  /**
+   * Starts it where the configuration says; undefined if that is nowhere. On the default socket, it starts once no other
+   * process has it: nobody has asked for it.
+   *
+   * @throws ListenError if it cannot listen where the file says; ConfigError if a token cannot be read
+   */
+  static async start(
+    config: Config,
+    administered: Administered,
+    state: StateDirectory,
+    log: Logger,
+  ): Promise<AdminApi | undefined> {
+    const place = adminPlaceOf(config, process.env, state.path)
+    if (place === undefined) return undefined
+    const api = new AdminApi(administered, approachOf(config), adminAccessOf(config, state), log)
+    if (config.admin === undefined && 'socket' in place) await api.#listenWhenFree(place, true)
+    else await api.#listen(place).catch((error) => fail(place, error))
+    return api
+  }
+
+  /** Where it listens, with a real port in place of 0; undefined while it cannot. */
+  get place(): AdminPlace | undefined {
+    return this.#listener?.place
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    clearTimeout(this.#retry)
+    await this.#listener?.close()
+  }
+
+  async #listen(place: AdminPlace): Promise<void> {
+    if ('socket' in place) await removeLeftover(place.socket)
+    const listener = await AdminListener.start(place, this.#load)
+    if (this.#isClosed) await listener.close()
+    else this.#listener = listener
+  }
+
+  async #listenWhenFree(place: SocketPlace, isFirst: boolean): Promise<void> {
+    try {
+      makeDirectory(dirname(place.socket))
+      await this.#listen(place)
+      if (!isFirst) this.#log.info(`the admin API answers on ${formatAdminPlace(place)}`)
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      const isTaken = code === 'EADDRINUSE'
+      if (isFirst) {
+        const reason = isTaken ? 'another process listens there; this one will, once it has ended' : message
+        this.#log.info(`no admin API on ${formatAdminPlace(place)}: ${reason}`)
+      }
+      if (!isTaken || this.#isClosed) return
+      this.#retry = setTimeout(() => void this.#listenWhenFree(place, false), RETRY).unref()
+    }
+  }
+}
+
+function approachOf({ admin }: Config): Approach {
+  if (admin === undefined || admin === 'off' || 'socket' in admin) return 'socket'
+  return { reach: isLoopback(admin.address) ? 'loopback' : 'network', hosts: admin.hosts ?? [] }
+}
+
+function fail(place: AdminPlace, { code = '', message }: NodeJS.ErrnoException): never {
+  const listener: Listener =
+    'socket' in place ? { path: place.socket, mode: 0o600, proxyProtocol: false } : { ...place, proxyProtocol: false }
+  throw new ListenError(listener, code, message, 'the admin API')
+}
