@@ -343,6 +343,9 @@ const clientTimeouts = z.strictObject({
   stop: Duration.prefault('30s').describe(
     'How long requests in flight may take to finish after Limpet is asked to stop.',
   ),
+  upgrade: Duration.prefault('1h').describe(
+    'How long connections, such as WebSockets, may go on in a process or worker that another one has replaced.',
+  ),
 })
 
 const limits = z.strictObject({

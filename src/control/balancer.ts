@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import type { AdminPlace, AdminServer } from '../admin/admin-server.ts'
@@ -11,14 +12,16 @@ import { adminOf, assertSameFixedSettings, workersOf } from './fixed-settings.ts
 import { InstanceLock, warningOfAnother } from './instance-lock.ts'
 import { keepsState, warningsOfSecrets } from './kept-sessions.ts'
 import { ListenError } from './listen-error.ts'
-import { openAccessLog } from './open-access-log.ts'
+import { moveAccessLog, openAccessLog } from './open-access-log.ts'
 import { assemble, type Parts } from './parts.ts'
+import { withRealPorts } from './real-ports.ts'
+import { RunInstance } from './run-instance.ts'
 import { StateDirectory } from './state-directory.ts'
 
 /** A running load balancer: what `limpet run` starts and stops. */
 export class Balancer {
-  readonly workers: number
   readonly #parts: Parts
+  readonly #instance: RunInstance
   #config: Config
   #lock: InstanceLock | undefined
   #admin: AdminServer | undefined
@@ -26,10 +29,10 @@ export class Balancer {
   #handingOver: Promise<unknown> = Promise.resolve()
   #isStopping = false
 
-  private constructor(config: Config, parts: Parts, lock: InstanceLock | undefined) {
-    this.workers = workersOf(config)
+  private constructor(config: Config, parts: Parts, instance: RunInstance, lock: InstanceLock | undefined) {
     this.#config = config
     this.#parts = parts
+    this.#instance = instance
     this.#lock = lock
   }
 
@@ -40,17 +43,19 @@ export class Balancer {
    * @throws ListenError if a worker or the admin API cannot listen; ConfigError if the access log's file cannot be
    *   opened
    */
-  static async start(config: Config, log: Logger, firstThread?: Worker): Promise<Balancer> {
-    for (const warning of warningsOf(config)) log.warn(warning)
-    const accessLog = openAccessLog(config.accessLog.file, log)
-    const state = new StateDirectory(config.stateDirectory, process.env, (trouble) => log.warn(trouble))
+  static async start(written: Config, log: Logger, firstThread?: Worker): Promise<Balancer> {
+    for (const warning of warningsOf(written)) log.warn(warning)
+    const accessLog = openAccessLog(written.accessLog.file, log)
+    const state = new StateDirectory(written.stateDirectory, process.env, (trouble) => log.warn(trouble))
+    const instance = new RunInstance(written, state)
+    const config = instance.name(written)
     const lock = await lockState(config, state, log)
     const parts = await assemble(config, state, accessLog, log)
-    const balancer = new Balancer(config, parts, lock)
+    const balancer = new Balancer(config, parts, instance, lock)
     const { health, supervisor, slots } = parts
     await health.start()
     try {
-      await supervisor.start(balancer.workers, firstThread)
+      await supervisor.start(workersOf(config), firstThread)
     } catch (error) {
       lock?.release()
       health.stop()
@@ -59,6 +64,10 @@ export class Balancer {
     slots.acknowledge(supervisor.snapshot.generation)
     await balancer.#startAdmin()
     return balancer
+  }
+
+  get workers(): number {
+    return this.#parts.supervisor.workers
   }
 
   /** The listeners, with real ports in place of 0. */
@@ -88,7 +97,8 @@ export class Balancer {
    * Puts another configuration into effect; resolves once every worker serves it. What has not changed keeps its state,
    * and exchanges in flight end as they began. If this throws, nothing has changed.
    *
-   * @throws ConfigError if it changes what only a restart can change, or if there is no room for its servers at present
+   * @throws ConfigError if it changes what only a restart can change, or if there is no room for its servers at present;
+   *   ListenError if a worker cannot listen on one of its listeners
    */
   async apply(config: Config): Promise<void> {
     const handedOver = this.#handingOver.then(() => this.#handOver(config))
@@ -102,12 +112,15 @@ export class Balancer {
   }
 
   /** Applies a configuration to every part; the workers are last. */
-  async #handOver(config: Config): Promise<{ generation: number; acknowledged: Promise<void> }> {
+  async #handOver(written: Config): Promise<{ generation: number; acknowledged: Promise<void> }> {
     const { slots, reclaimer, sessions, health, skew, supervisor } = this.#parts
     this.#assertRunning()
+    const config = this.#instance.name(written)
     assertSameFixedSettings(this.#config, config)
     await reclaimer.reclaim()
-    const next = this.#next(config)
+    const listeners = await this.#prepare(config)
+    await this.#moveLog(config)
+    const next = this.#next(config, listeners)
     const before = this.#config
     this.#config = config
     slots.adopt(next)
@@ -119,15 +132,43 @@ export class Balancer {
     skew.apply(next.upstreams)
     const acknowledged = supervisor.apply(next)
     if (keepsState(config) && !keepsState(before)) await this.#lockState()
+    this.#instance.keep(written)
+    await supervisor.reduce(workersOf(config))
     return { generation: next.generation, acknowledged }
   }
 
+  /** Has workers listen on what is new, and start where there are to be more; returns the listeners, with real ports. */
+  async #prepare(config: Config): Promise<readonly Listener[]> {
+    const { supervisor } = this.#parts
+    const { listeners } = supervisor.snapshot
+    const wanted = withRealPorts(config.listeners, this.#config.listeners, listeners)
+    const isSame = isDeepStrictEqual(wanted, listeners) && workersOf(config) === supervisor.wantedWorkers
+    if (isSame) return listeners
+    // Nothing is opened for a configuration that cannot be applied.
+    this.#compile(config)
+    return supervisor.prepare(wanted, workersOf(config))
+  }
+
+  /** The access log goes on in the file of the next configuration. */
+  async #moveLog({ accessLog: { file } }: Config): Promise<void> {
+    if (file === this.#config.accessLog.file) return
+    try {
+      moveAccessLog(this.#parts.accessLog, file)
+    } catch (error) {
+      await this.#parts.supervisor.cancel()
+      throw error
+    }
+  }
+
   /** The Snapshot that follows the current one; unchanged parts are the same objects. */
-  #next(config: Config): Snapshot {
+  #next(config: Config, listeners: readonly Listener[]): Snapshot {
+    const { snapshot } = this.#parts.supervisor
+    return patched(snapshot, difference(snapshot, { ...this.#compile(config), listeners }))
+  }
+
+  #compile(config: Config): Snapshot {
     const { slots, state, supervisor } = this.#parts
-    const { snapshot } = supervisor
-    const compiled = compile(config, snapshot.generation + 1, slots, () => state.secret())
-    return patched(snapshot, difference(snapshot, { ...compiled, listeners: snapshot.listeners }))
+    return compile(config, supervisor.snapshot.generation + 1, slots, () => state.secret())
   }
 
   /** Logs the warnings of a configuration that the one before did not cause. */

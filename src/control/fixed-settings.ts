@@ -7,12 +7,9 @@ import { MAX_WORKERS } from '../runtime/bounds.ts'
 
 /** Settings that only a restart can change: by key, the effective value. */
 const fixedSettings: Readonly<Record<string, (config: Config) => unknown>> = {
-  listeners: ({ listeners }) => listeners,
-  workers: workersOf,
   instance: instanceOf,
   stateDirectory: ({ stateDirectory }) => stateDirectory,
   admin: adminOf,
-  'accessLog.file': ({ accessLog }) => accessLog.file,
 }
 
 /** The number of workers to run. */

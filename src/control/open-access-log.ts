@@ -3,7 +3,7 @@ import { getSystemErrorMessage } from 'node:util'
 import type { Logger } from 'pino'
 import { ConfigError } from '../config/error.ts'
 import { LogFile } from '../observability/log-file.ts'
-import { STANDARD_OUTPUT } from '../observability/outlet.ts'
+import { type Destination, STANDARD_OUTPUT } from '../observability/outlet.ts'
 
 /**
  * Opens the access log.
@@ -12,8 +12,21 @@ import { STANDARD_OUTPUT } from '../observability/outlet.ts'
  * @throws ConfigError if the file cannot be opened
  */
 export function openAccessLog(file: string | undefined, log: Logger): LogFile {
+  return attempt(file, (destination) => new LogFile(destination, 'the access log', (trouble) => log.warn(trouble)))
+}
+
+/**
+ * Has the access log go on in another file.
+ *
+ * @throws ConfigError if the file cannot be opened, and changes nothing then
+ */
+export function moveAccessLog(accessLog: LogFile, file: string | undefined): void {
+  attempt(file, (destination) => accessLog.move(destination))
+}
+
+function attempt<Result>(file: string | undefined, open: (destination: Destination) => Result): Result {
   try {
-    return new LogFile(file ?? STANDARD_OUTPUT, 'the access log', (trouble) => log.warn(trouble))
+    return open(file ?? STANDARD_OUTPUT)
   } catch (error) {
     const { code = '', errno } = error as NodeJS.ErrnoException
     if (file === undefined || errno === undefined) throw error

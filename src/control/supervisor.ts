@@ -4,7 +4,7 @@ import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
 import type { Listener, Snapshot } from '../runtime/snapshot.ts'
 import { difference } from '../runtime/snapshot-patch.ts'
-import { assertFree } from './vacancy.ts'
+import { Sockets } from './sockets.ts'
 import { WorkerLink, type WorkerReports } from './worker-link.ts'
 import { startWorkerThread } from './worker-thread.ts'
 
@@ -28,22 +28,26 @@ export class Supervisor {
   readonly #scoreboard: Scoreboard
   readonly #sessions: SessionTable
   readonly #events: SupervisorEvents
+  readonly #sockets: Sockets
   readonly #workers = new Set<WorkerLink>()
   #snapshot: Snapshot
   /** The generation that each worker has acknowledged, by worker slot. */
-  readonly #acknowledged: number[] = []
+  readonly #acknowledged = new Map<number, number>()
   readonly #awaited = new Set<{ readonly generation: number; resolve(): void }>()
-  /** The number of workers to run. */
-  #size = 0
+  /** The slots of the workers to run. */
+  readonly #slots = new Set<number>()
   #stopping = false
+  #cancel: (() => Promise<void>) | undefined
   #deaths = 0
-  readonly #restarts = new Set<NodeJS.Timeout>()
+  /** By worker slot. */
+  readonly #restarts = new Map<number, NodeJS.Timeout>()
 
   constructor(snapshot: Snapshot, scoreboard: Scoreboard, sessions: SessionTable, events: SupervisorEvents) {
     this.#snapshot = snapshot
     this.#scoreboard = scoreboard
     this.#sessions = sessions
     this.#events = events
+    this.#sockets = new Sockets(() => this.#serving)
   }
 
   /**
@@ -53,30 +57,76 @@ export class Supervisor {
    * @throws ListenError
    */
   async start(workers: number, firstThread?: Worker): Promise<readonly Listener[]> {
-    this.#size = workers
     assertWithin(workers, MAX_WORKERS, 'workers')
-    for (const listener of this.#snapshot.listeners) await assertFree(listener)
+    for (let slot = 0; slot < workers; slot++) this.#slots.add(slot)
+    await this.#sockets.assign(this.#snapshot.listeners, workers)
     // The first worker resolves each port 0 to a real one, for all to share.
-    const listeners = await this.#launch(0, firstThread)
+    await this.#launch(0, firstThread)
+    const { listeners } = this.#sockets
     this.#snapshot = { ...this.#snapshot, listeners }
     await Promise.all(Array.from({ length: workers - 1 }, (_, index) => this.#launch(index + 1)))
     return listeners
   }
 
   /**
-   * Puts another Snapshot, which has the same listeners, into effect in all workers. Resolves once every one has
+   * Prepares a Snapshot with these listeners, and that many workers: every worker listens on what is new, and workers that are
+   * missing start. If this throws, nothing has changed.
+   *
+   * @returns the listeners, with real ports in place of 0
+   * @throws ListenError
+   */
+  async prepare(listeners: readonly Listener[], workers: number): Promise<readonly Listener[]> {
+    const before = this.#slots.size
+    const prepared = await this.#sockets.add(listeners)
+    this.#cancel = async () => {
+      this.#cancel = undefined
+      await this.reduce(before)
+      this.#sockets.remove(this.#snapshot.listeners)
+    }
+    try {
+      while (this.#slots.size < workers) await this.#launch(this.#takeSlot())
+    } catch (error) {
+      await this.cancel()
+      throw error
+    }
+    return prepared
+  }
+
+  /** Takes back what was prepared for a Snapshot that is not applied. */
+  async cancel(): Promise<void> {
+    await this.#cancel?.()
+  }
+
+  /**
+   * Puts another Snapshot, whose listeners are prepared, into effect in all workers. Resolves once every one has
    * acknowledged it; a worker that dies meanwhile is replaced by one that starts with it, which counts once it listens.
    */
   async apply(next: Snapshot): Promise<void> {
     const patch = difference(this.#snapshot, next)
     this.#snapshot = next
+    this.#cancel = undefined
     for (const worker of this.#workers) worker.apply(patch)
+    this.#sockets.remove(next.listeners)
     await this.#untilAcknowledged(next.generation)
+  }
+
+  /**
+   * Has no more than that many workers: the others hand over their sockets, and end once their connections have.
+   *
+   * @throws ListenError if one cannot hand over its sockets; it stays
+   */
+  async reduce(workers: number): Promise<void> {
+    for (const slot of [...this.#slots].sort((one, other) => one - other).slice(workers)) await this.#retire(slot)
+  }
+
+  /** The number of workers to run; some may be dead at present. */
+  get wantedWorkers(): number {
+    return this.#slots.size
   }
 
   /** The current number of workers. */
   get workers(): number {
-    return this.#workers.size
+    return this.#serving.length
   }
 
   /** The current Snapshot. */
@@ -87,41 +137,76 @@ export class Supervisor {
   /** Lets exchanges in flight finish, for the time that the configuration allows, and ends all workers. */
   async stop(): Promise<void> {
     this.#stopping = true
-    for (const restart of this.#restarts) clearTimeout(restart)
+    for (const restart of this.#restarts.values()) clearTimeout(restart)
+    this.#sockets.removeFiles()
     const workers = [...this.#workers]
-    for (const worker of workers) worker.stop()
-    const { stop } = this.#snapshot.timeouts
-    const timer = stop === 0 ? undefined : setTimeout(() => this.#terminate(), stop)
-    await Promise.all(workers.map(({ ended }) => ended))
-    clearTimeout(timer)
+    await Promise.all(workers.map((worker) => this.#stop(worker)))
     // No worker is left to apply anything.
     for (const { resolve } of this.#awaited) resolve()
   }
 
-  #terminate(): void {
-    for (const worker of this.#workers) worker.terminate()
+  get #serving(): readonly WorkerLink[] {
+    return [...this.#workers].filter(({ isDraining }) => !isDraining)
   }
 
-  async #launch(slot: number, thread = startWorkerThread(slot)): Promise<readonly Listener[]> {
+  async #stop(worker: WorkerLink): Promise<void> {
+    worker.stop()
+    const { stop } = this.#snapshot.timeouts
+    const timer = stop === 0 ? undefined : setTimeout(() => worker.terminate(), stop)
+    await worker.ended
+    clearTimeout(timer)
+  }
+
+  /** The lowest slot that no worker has. */
+  #takeSlot(): number {
+    const taken = new Set([...this.#slots, ...Array.from(this.#workers, ({ slot }) => slot)])
+    let slot = 0
+    while (taken.has(slot)) slot++
+    assertWithin(slot + 1, MAX_WORKERS, 'workers, those that still have connections included')
+    this.#slots.add(slot)
+    return slot
+  }
+
+  async #launch(slot: number, thread = startWorkerThread(slot)): Promise<void> {
     const snapshot = this.#snapshot
     const start = {
       snapshot,
       scoreboard: this.#scoreboard.memory,
       sessions: this.#sessions.memory,
       slot,
-      workers: this.#size,
+      sockets: this.#sockets.ordersFor(slot, this.#slots.size),
     }
     const worker = new WorkerLink(thread, start, this.#events, (generation) => this.#acknowledge(slot, generation))
     this.#workers.add(worker)
     void this.#replaceOnceEnded(worker, slot)
     try {
-      const listeners = await worker.listening
+      await this.#sockets.begun(worker, start.sockets)
       this.#acknowledge(slot, snapshot.generation)
-      return listeners
     } catch (error) {
       worker.terminate()
       throw error
     }
+  }
+
+  /** Has a worker hand over its sockets, and end once its connections have. */
+  async #retire(slot: number): Promise<void> {
+    this.#slots.delete(slot)
+    clearTimeout(this.#restarts.get(slot))
+    this.#restarts.delete(slot)
+    const worker = this.#serving.find((each) => each.slot === slot)
+    if (worker !== undefined) worker.isDraining = true
+    try {
+      await this.#sockets.handOver(slot, worker)
+    } catch (error) {
+      this.#slots.add(slot)
+      if (worker !== undefined) worker.isDraining = false
+      throw error
+    }
+    if (worker === undefined) return this.#forgetAcknowledgement(slot)
+    worker.drain()
+    const { upgrade } = this.#snapshot.timeouts
+    const timer = upgrade === 0 ? undefined : setTimeout(() => void this.#stop(worker), upgrade)
+    void worker.ended.then(() => clearTimeout(timer))
   }
 
   /** Once a worker has ended: releases what it held, and starts another in its place. */
@@ -129,34 +214,50 @@ export class Supervisor {
     const startedAt = performance.now()
     const cause = await worker.ended
     this.#workers.delete(worker)
+    this.#sockets.forget(slot)
     this.#scoreboard.forget(slot)
     if (this.#stopping) return
-    this.#sessions.forgetExchanges()
+    if (!worker.hasStopped) this.#sessions.forgetExchanges()
+    if (!this.#slots.has(slot)) return this.#forgetAcknowledgement(slot)
     // If it never listened, `#launch` reports the error.
     if (worker.hasListened) this.#replace(slot, cause, performance.now() - startedAt)
   }
 
   /** Replaces a dead worker, after a delay that grows with the number of early deaths in a row. */
   #replace(slot: number, cause: string, age: number): void {
-    if (this.#stopping) return
+    if (this.#stopping || !this.#slots.has(slot)) return
     this.#deaths = age < SETTLED ? this.#deaths + 1 : 0
     const pause = this.#deaths < 2 ? 0 : Math.min(LONGEST_PAUSE, 100 * 2 ** this.#deaths)
     this.#events.workerDied(slot, cause, pause)
     const restart = setTimeout(() => {
-      this.#restarts.delete(restart)
+      this.#restarts.delete(slot)
       this.#launch(slot).catch((error) => this.#replace(slot, String(error), 0))
     }, pause)
-    this.#restarts.add(restart)
+    this.#restarts.set(slot, restart)
   }
 
   #acknowledge(slot: number, generation: number): void {
-    this.#acknowledged[slot] = Math.max(this.#acknowledged[slot] ?? 0, generation)
-    const oldest = Math.min(...this.#acknowledged)
-    for (const awaited of this.#awaited) if (awaited.generation <= oldest) awaited.resolve()
+    this.#acknowledged.set(slot, Math.max(this.#acknowledged.get(slot) ?? 0, generation))
+    this.#resolveAwaited()
+  }
+
+  /** The worker in that slot has ended, and has no successor. */
+  #forgetAcknowledgement(slot: number): void {
+    this.#acknowledged.delete(slot)
+    this.#resolveAwaited()
+  }
+
+  #resolveAwaited(): void {
+    for (const awaited of this.#awaited) if (awaited.generation <= this.#oldest) awaited.resolve()
+  }
+
+  /** The oldest generation that a worker may still serve. */
+  get #oldest(): number {
+    return Math.min(...this.#acknowledged.values())
   }
 
   async #untilAcknowledged(generation: number): Promise<void> {
-    if (this.#stopping || Math.min(...this.#acknowledged) >= generation) return
+    if (this.#stopping || this.#oldest >= generation) return
     const { promise, resolve } = Promise.withResolvers<void>()
     const awaited = { generation, resolve }
     this.#awaited.add(awaited)

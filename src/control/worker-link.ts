@@ -1,10 +1,9 @@
-import type { Worker } from 'node:worker_threads'
+import { MessageChannel, type Worker } from 'node:worker_threads'
 import type { Batch } from '../observability/line-buffer.ts'
-import type { Listener } from '../runtime/snapshot.ts'
 import type { SnapshotPatch } from '../runtime/snapshot-patch.ts'
 import type { WorkerEvent } from '../runtime/worker-event.ts'
 import type { SampleReport } from '../skew/address-sample.ts'
-import type { ControlMessage, WorkerMessage, WorkerStart } from '../worker/messages.ts'
+import type { ControlMessage, OpenSocket, SocketOrder, WorkerMessage, WorkerStart } from '../worker/messages.ts'
 import { ListenError } from './listen-error.ts'
 
 /** The reports of workers. */
@@ -21,25 +20,36 @@ export interface WorkerReports {
 
 /** One worker, as the control plane sees it: its thread, and the messages from and to it. */
 export class WorkerLink {
-  /** Resolves to its listeners. Rejects with ListenError if it cannot listen, with Error if it ended before that. */
-  readonly listening: Promise<readonly Listener[]>
+  /** Its slot on the Scoreboard. */
+  readonly slot: number
+  /**
+   * Resolves to the sockets that it was started with, once it listens. Rejects with ListenError if it cannot listen, with Error
+   * if it ended before that.
+   */
+  readonly listening: Promise<readonly OpenSocket[]>
   /** Resolves to the cause once the thread has ended. */
   readonly ended: Promise<string>
   /** Whether it has listened. */
   hasListened = false
+  /** Whether it is to end once its connections have. */
+  isDraining = false
+  /** Whether all its exchanges had ended before it did. */
+  hasStopped = false
   readonly #thread: Worker
   readonly #reports: WorkerReports
   readonly #applied: (generation: number) => void
   /** The shared memories for its access log's lines, by number. */
   readonly #logMemories: Uint8Array[] = []
-  readonly #listening = Promise.withResolvers<readonly Listener[]>()
+  /** What it still has to answer about sockets, in this order. */
+  readonly #unanswered: PromiseWithResolvers<readonly OpenSocket[]>[] = []
 
   /** @param applied called with the generation of each Snapshot that the worker has applied */
   constructor(thread: Worker, start: WorkerStart, reports: WorkerReports, applied: (generation: number) => void) {
     this.#thread = thread
     this.#reports = reports
     this.#applied = applied
-    this.listening = this.#listening.promise
+    this.slot = start.slot
+    this.listening = this.#untilAnswered()
     thread.postMessage(start)
     thread.on('message', (message: WorkerMessage) => this.#take(message))
     this.ended = this.#untilEnded()
@@ -47,6 +57,35 @@ export class WorkerLink {
 
   apply(patch: SnapshotPatch): void {
     this.#send({ type: 'apply', patch })
+  }
+
+  /** Has it listen on these sockets, too: on all or none. Resolves and rejects as `listening` does. */
+  listen(sockets: readonly SocketOrder[]): Promise<readonly OpenSocket[]> {
+    this.#send({ type: 'listen', sockets })
+    return this.#untilAnswered()
+  }
+
+  /**
+   * Hands one of its sockets over to another worker, with the connections that wait in its queue. Resolves to the socket as the
+   * other one has it; to undefined if that is not possible, and this worker still has it.
+   */
+  async handOver({ id, listener }: OpenSocket, to: WorkerLink): Promise<OpenSocket | undefined> {
+    const { port1, port2 } = new MessageChannel()
+    to.#thread.postMessage({ type: 'take-over', id, listener, from: port2 } satisfies ControlMessage, [port2])
+    const taken = to.#untilAnswered()
+    this.#thread.postMessage({ type: 'hand-over', id, to: port1 } satisfies ControlMessage, [port1])
+    return (await taken).at(0)
+  }
+
+  /** Closes some of its sockets, after what waits in their queues has been accepted. */
+  closeSockets(ids: readonly number[]): void {
+    if (ids.length > 0) this.#send({ type: 'close-sockets', ids })
+  }
+
+  /** Closes its other sockets at once, and lets its connections end; then it ends. */
+  drain(): void {
+    this.isDraining = true
+    this.#send({ type: 'drain' })
   }
 
   /** Lets its exchanges finish; then it ends. */
@@ -62,6 +101,12 @@ export class WorkerLink {
     this.#thread.postMessage(message)
   }
 
+  #untilAnswered(): Promise<readonly OpenSocket[]> {
+    const answer = Promise.withResolvers<readonly OpenSocket[]>()
+    this.#unanswered.push(answer)
+    return answer.promise
+  }
+
   #untilEnded(): Promise<string> {
     let cause = 'it ended without a word'
     this.#thread.on('error', (error: Error) => {
@@ -69,7 +114,8 @@ export class WorkerLink {
     })
     return new Promise((resolve) => {
       this.#thread.on('exit', () => {
-        this.#listening.reject(new Error(`a worker died at its start: ${cause}`))
+        const when = this.hasListened ? '' : ' at its start'
+        for (const { reject } of this.#unanswered) reject(new Error(`a worker died${when}: ${cause}`))
         resolve(cause)
       })
     })
@@ -79,9 +125,9 @@ export class WorkerLink {
     switch (message.type) {
       case 'listening':
         this.hasListened = true
-        return this.#listening.resolve(message.listeners)
+        return this.#unanswered.shift()!.resolve(message.sockets)
       case 'listen-failed':
-        return this.#listening.reject(new ListenError(message.listener, message.code, message.message))
+        return this.#unanswered.shift()!.reject(new ListenError(message.listener, message.code, message.message))
       case 'applied':
         return this.#applied(message.generation)
       case 'log':
@@ -94,6 +140,7 @@ export class WorkerLink {
         return this.#reports.event(message.event)
       case 'stopped':
         // Its thread ends by itself.
+        this.hasStopped = true
         return
     }
   }

@@ -2,10 +2,10 @@ import type { WorkerContext } from '../exchange/worker-context.ts'
 import { decodeProxyHeader, type ProxyHeader, ProxyHeaderError } from '../proxy-protocol/proxy-header.ts'
 import { Timed } from '../runtime/deadlines.ts'
 import { UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
-import type { Listener } from '../runtime/snapshot.ts'
 import { type Ends, endsOf } from '../transport/ends.ts'
 import { own, type SocketOwner } from '../transport/socket-owner.ts'
 import type { ClientSocket, SocketReader } from './client-socket.ts'
+import type { Entrance } from './entrance.ts'
 
 /** What accepted the connection. */
 export interface ArrivalOwner {
@@ -17,20 +17,20 @@ export interface ArrivalOwner {
 /** A connection on a listener with `proxyProtocol`, until its PROXY header has been read. */
 export class Arrival extends Timed implements SocketReader, SocketOwner {
   readonly socket: ClientSocket
+  readonly entrance: Entrance
   /** Not known yet. */
   readonly peer = UNKNOWN_ADDRESS
-  readonly #listener: Listener
   /** The proxy's and the listener's. */
   readonly #ends: Ends
   readonly #context: WorkerContext
   readonly #owner: ArrivalOwner
   #bytes: Buffer | undefined
 
-  constructor(socket: ClientSocket, listener: Listener, context: WorkerContext, owner: ArrivalOwner) {
+  constructor(socket: ClientSocket, entrance: Entrance, context: WorkerContext, owner: ArrivalOwner) {
     super()
     this.socket = socket
-    this.#listener = listener
-    this.#ends = endsOf(socket, listener)
+    this.entrance = entrance
+    this.#ends = endsOf(socket, entrance.listener)
     this.#context = context
     this.#owner = owner
     socket.reader = this
@@ -75,7 +75,7 @@ export class Arrival extends Timed implements SocketReader, SocketOwner {
   #refuse(cause: string): void {
     this.socket.destroy()
     if (this.#bytes === undefined) return
-    this.#context.notices.connectionRefused(this.#listener, this.#ends.source.address.text, cause)
+    this.#context.notices.connectionRefused(this.entrance.listener, this.#ends.source.address.text, cause)
   }
 
   whenEnded(): void {

@@ -15,6 +15,7 @@ import { own, type SocketOwner } from '../transport/socket-owner.ts'
 import { SocketWriter, type WriterOwner } from '../transport/socket-writer.ts'
 import { ClientDeadline, type Owed } from './client-deadline.ts'
 import { type ClientSocket, resetSocket, type SocketReader } from './client-socket.ts'
+import type { Entrance } from './entrance.ts'
 import { LingeringClose } from './lingering-close.ts'
 import { refuse } from './refusal.ts'
 import { RequestReader } from './request-reader.ts'
@@ -47,6 +48,7 @@ export class ClientConnection
   readonly source: ConnectionOrigin
   origin: ClientOrigin
   readonly #socket: ClientSocket
+  readonly #entrance: Entrance
   readonly #context: WorkerContext
   readonly #owner: ConnectionOwner
   readonly #writer: SocketWriter
@@ -59,9 +61,16 @@ export class ClientConnection
   #closing: LingeringClose | undefined
   #atEnd = NOTHING
 
-  constructor(socket: ClientSocket, ends: Ends, context: WorkerContext, connections: ConnectionOwner) {
+  constructor(
+    socket: ClientSocket,
+    entrance: Entrance,
+    ends: Ends,
+    context: WorkerContext,
+    connections: ConnectionOwner,
+  ) {
     super()
     this.#socket = socket
+    this.#entrance = entrance
     this.#context = context
     this.#owner = connections
     this.#writer = new SocketWriter(socket, this)
@@ -233,7 +242,8 @@ export class ClientConnection
 
   /** If the client is answered before it has sent its whole request, the start of the next one would not be found. */
   #judgePersistence(): void {
-    if (!this.#reader.mayFollow || this.#context.isStopping) this.#response.persists = false
+    const isLast = this.#context.ending !== 'none' || this.#entrance.isClosed
+    if (isLast || !this.#reader.mayFollow) this.#response.persists = false
   }
 
   whenDrained(): void {
@@ -255,7 +265,7 @@ export class ClientConnection
     this.#endExchange()
     if (this.#isClosing) return
     if (isLast) return this.#end('drop')
-    if (!persists || this.#context.isStopping) return this.#end('linger')
+    if (!persists || this.#context.ending === 'stop') return this.#end('linger')
     this.met()
     this.#resume()
     this.#advance()

@@ -3,11 +3,11 @@ import type { WorkerContext } from '../exchange/worker-context.ts'
 import { UNIX_ADDRESS } from '../runtime/ip-address.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import { openFileLimit } from '../runtime/shortage.ts'
-import type { Listener } from '../runtime/snapshot.ts'
 import { type Ends, endsOf } from '../transport/ends.ts'
 import { Arrival, type ArrivalOwner } from './arrival.ts'
 import { ClientConnection, type ConnectionOwner } from './client-connection.ts'
 import type { ClientSocket } from './client-socket.ts'
+import type { Entrance } from './entrance.ts'
 
 /** The client connections of a worker, up to the limits. */
 export class Clients implements ArrivalOwner, ConnectionOwner {
@@ -27,12 +27,13 @@ export class Clients implements ArrivalOwner, ConnectionOwner {
   }
 
   /** Serves a client that has just connected, or turns it away if there are too many. */
-  accept(socket: ClientSocket, listener: Listener): void {
+  accept(socket: ClientSocket, entrance: Entrance): void {
+    const { listener } = entrance
     const isShort = (socket.descriptor ?? 0) >= this.#fullFrom
     if (isShort) this.#context.notices.shortage('EMFILE')
     const isArrival = listener.proxyProtocol && !isShort && this.#hasRoom
-    if (isArrival) return this.#enter(new Arrival(socket, listener, this.#context, this))
-    const client = this.#connection(socket, endsOf(socket, listener))
+    if (isArrival) return this.#enter(new Arrival(socket, entrance, this.#context, this))
+    const client = this.#connection(socket, entrance, endsOf(socket, listener))
     this.#enter(client)
     if (isShort || listener.proxyProtocol) client.turnAway(new Failure('too-many-connections', 'in all'))
     else this.#limit(client)
@@ -40,14 +41,14 @@ export class Clients implements ArrivalOwner, ConnectionOwner {
 
   introduced(arrival: Arrival, ends: Ends, rest: Buffer): void {
     this.#exit(arrival)
-    const client = this.#connection(arrival.socket, ends)
+    const client = this.#connection(arrival.socket, arrival.entrance, ends)
     this.#enter(client)
     this.#limit(client)
     if (rest.length > 0) client.whenRead(rest)
   }
 
-  #connection(socket: ClientSocket, ends: Ends): ClientConnection {
-    return new ClientConnection(socket, ends, this.#context, this)
+  #connection(socket: ClientSocket, entrance: Entrance, ends: Ends): ClientConnection {
+    return new ClientConnection(socket, entrance, ends, this.#context, this)
   }
 
   get #hasRoom(): boolean {
@@ -89,6 +90,11 @@ export class Clients implements ArrivalOwner, ConnectionOwner {
   /** Lets exchanges in flight finish and closes everything else; then calls back. */
   stop(whenGone: () => void): void {
     for (const connection of this.#connections) connection.stop()
+    this.drain(whenGone)
+  }
+
+  /** Calls back once all connections have ended by themselves. */
+  drain(whenGone: () => void): void {
     if (this.#connections.size === 0) whenGone()
     else this.#whenGone = whenGone
   }

@@ -13,12 +13,17 @@ import { ResponseView } from './response-view.ts'
 /** Of a head that was read once: it may be larger than what a Snapshot allows that has come since. */
 const ACCEPTED: HeadLimits = { headSize: Infinity, headers: 0 }
 
+/**
+ * How a worker's connections end: each response is the last on its connection, and says so. With `stop`, a connection is
+ * also closed after a response that did not say so; with `drain`, it is kept for one that does.
+ */
+type Ending = 'none' | 'drain' | 'stop'
+
 /** What all connections and exchanges of a worker share. */
 export class WorkerContext {
   /** What was built from the newest Snapshot; exchanges keep the upstream that they began with. */
   generation!: Generation
-  /** Whether the program is about to stop, so that no connection is kept for another request. */
-  isStopping = false
+  ending: Ending = 'none'
   readonly observers: readonly ExchangeObserver[]
   readonly notices: Notices
   readonly deadlines: Deadlines

@@ -19,7 +19,7 @@ interface Piece {
  * takes 25 ms and stops everything else on its core.)
  */
 export class LogFile {
-  readonly #destination: Destination
+  #destination: Destination
   readonly #name: string
   readonly #backlog: number
   readonly #report: (message: string) => void
@@ -47,9 +47,13 @@ export class LogFile {
     this.#backlog = backlog
     this.#report = report
     this.#trouble = new Trouble(name, report, () => this.#flowsAgain())
+    this.#openFirst()
+  }
+
+  #openFirst(): void {
     this.#open()
     if (this.#outlet === undefined)
-      this.#trouble.broken(0, `waits for a reader: ${destination} is a pipe without a reader`)
+      this.#trouble.broken(0, `waits for a reader: ${this.#destination} is a pipe without a reader`)
   }
 
   /** How many lines were dropped since the start. */
@@ -84,6 +88,25 @@ export class LogFile {
     } catch (error) {
       this.#report(`${this.#name} cannot be reopened, and continues in the old file: ${(error as Error).message}`)
     }
+  }
+
+  /**
+   * Writes to another place from the next piece on.
+   *
+   * @throws the system's error if it cannot be opened, and goes on in the old place
+   */
+  move(destination: Destination): void {
+    const [place, outlet] = [this.#destination, this.#outlet]
+    this.#destination = destination
+    this.#outlet = undefined
+    try {
+      this.#openFirst()
+    } catch (error) {
+      this.#destination = place
+      this.#outlet = outlet
+      throw error
+    }
+    if (outlet !== this.#writing) outlet?.close()
   }
 
   /** Writes the waiting lines, for at most `CLOSE_WITHIN`, and closes the destination. */

@@ -297,6 +297,8 @@ export interface ClientTimeouts {
   readonly halfClosed: number
   /** How long exchanges in flight may continue once the program is asked to stop. */
   readonly stop: number
+  /** How long connections may continue in a process or worker that another has replaced. */
+  readonly upgrade: number
 }
 
 /** The timeouts of a server. */

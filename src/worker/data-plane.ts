@@ -1,5 +1,6 @@
 import type { ClientSocket } from '../downstream/client-socket.ts'
 import { Clients } from '../downstream/clients.ts'
+import type { Entrance } from '../downstream/entrance.ts'
 import { Generation } from '../exchange/generation.ts'
 import { UpstreamGroup } from '../exchange/upstream-group.ts'
 import { WorkerContext } from '../exchange/worker-context.ts'
@@ -7,7 +8,7 @@ import type { ExchangeObserver } from '../observability/exchange-record.ts'
 import { Notices } from '../observability/notices.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
-import type { Listener, Snapshot, Upstream } from '../runtime/snapshot.ts'
+import type { Snapshot, Upstream } from '../runtime/snapshot.ts'
 import type { WorkerEvent } from '../runtime/worker-event.ts'
 import type { SampleReport } from '../skew/address-sample.ts'
 import { ServerConnections } from '../upstream/server-connections.ts'
@@ -16,7 +17,7 @@ import { ServerConnections } from '../upstream/server-connections.ts'
 export interface DataPlaneOwner {
   readonly observers: readonly ExchangeObserver[]
   report(event: WorkerEvent): void
-  /** After `stop`: all client connections are closed. */
+  /** After `stop` or `drain`: all client connections are closed. */
   stopped(): void
 }
 
@@ -69,8 +70,8 @@ export class DataPlane {
     return new UpstreamGroup(upstream, this.#scoreboard, this.#sessions, this.#worker, deadlines, connections)
   }
 
-  accept(socket: ClientSocket, listener: Listener): void {
-    this.#clients.accept(socket, listener)
+  accept(socket: ClientSocket, entrance: Entrance): void {
+    this.#clients.accept(socket, entrance)
   }
 
   /** A connection could not be accepted because this process ran short of something (shortage.ts). */
@@ -85,11 +86,19 @@ export class DataPlane {
 
   /** Lets exchanges in flight finish and closes everything else; `stopped` follows. */
   stop(): void {
-    this.#context.isStopping = true
-    this.#clients.stop(() => {
-      for (const group of this.#groups.values()) group.streams.close()
-      this.#context.deadlines.stop()
-      this.#owner.stopped()
-    })
+    this.#context.ending = 'stop'
+    this.#clients.stop(() => this.#close())
+  }
+
+  /** Lets every connection end after its next response, or when it has been idle for too long; `stopped` follows. */
+  drain(): void {
+    this.#context.ending = 'drain'
+    this.#clients.drain(() => this.#close())
+  }
+
+  #close(): void {
+    for (const group of this.#groups.values()) group.streams.close()
+    this.#context.deadlines.stop()
+    this.#owner.stopped()
   }
 }

@@ -3,20 +3,14 @@
  * only what it needs to serve, so that it starts quickly and stays small.
  */
 import { once } from 'node:events'
-import { chmodSync } from 'node:fs'
-import { createServer, type Server } from 'node:net'
 import { parentPort } from 'node:worker_threads'
-import { onConnection } from '../downstream/client-socket.ts'
 import { AccessLog } from '../observability/access-log.ts'
 import { Scoreboard } from '../runtime/scoreboard.ts'
 import { SessionTable } from '../runtime/session-table.ts'
-import type { Listener } from '../runtime/snapshot.ts'
 import { patched, type SnapshotPatch } from '../runtime/snapshot-patch.ts'
 import { DataPlane } from './data-plane.ts'
-import type { ControlMessage, WorkerMessage, WorkerStart } from './messages.ts'
-
-/** How many connections may wait to be accepted; the system may set a lower limit. */
-const BACKLOG = 4096
+import { type ListenFailure, ListeningSockets } from './listening-sockets.ts'
+import type { ControlMessage, OpenSocket, WorkerMessage, WorkerStart } from './messages.ts'
 
 /** How often the control plane gets the samples of client addresses, in ms. */
 const REPORT_EVERY = 5000
@@ -27,7 +21,7 @@ Buffer.poolSize = 8 * 1024
 
 const port = parentPort!
 const [start] = (await once(port, 'message')) as [WorkerStart]
-const { scoreboard, sessions, slot, workers } = start
+const { scoreboard, sessions, slot } = start
 let { snapshot } = start
 const send = (message: WorkerMessage) => port.postMessage(message)
 
@@ -50,49 +44,22 @@ setInterval(() => {
   if (reports.length > 0) send({ type: 'samples', reports })
 }, REPORT_EVERY).unref()
 
-const servers: Server[] = []
+const sockets = new ListeningSockets(plane)
 
-async function listen(listener: Listener): Promise<Listener> {
-  let place = listener
-  const server = createServer({ allowHalfOpen: true, noDelay: true })
-  servers.push(server)
-  if ('path' in listener) server.listen({ path: listener.path, backlog: BACKLOG })
-  else server.listen({ host: listener.address, port: listener.port, reusePort: true, backlog: BACKLOG })
-  await once(server, 'listening')
-  if ('path' in listener) chmodSync(listener.path, listener.mode)
-  onConnection(
-    server,
-    (socket) => plane.accept(socket, place),
-    // ECONNABORTED: the client left before it was accepted, which is no shortage.
-    (error) => error.code === 'ECONNABORTED' || plane.shortage(error.code ?? error.message),
+/** What changes the sockets runs one after the other, and answers in that order. */
+let changing: Promise<unknown> = Promise.resolve()
+
+function change(step: () => Promise<readonly OpenSocket[]>): void {
+  changing = changing.then(step).then(
+    (opened) => send({ type: 'listening', sockets: opened }),
+    ({ listener, code, message }: ListenFailure) => send({ type: 'listen-failed', listener, code, message }),
   )
-  const address = server.address()
-  if ('port' in listener && address !== null && typeof address === 'object') place = { ...listener, port: address.port }
-  return place
-}
-
-/** Workers can share a port but not a Unix socket, so each socket is assigned to one worker, in turn. */
-function isMine(listener: Listener): boolean {
-  const sockets = snapshot.listeners.filter((each) => 'path' in each)
-  return !('path' in listener) || sockets.indexOf(listener) % workers === slot
-}
-
-async function listenAll(): Promise<void> {
-  const listening: Listener[] = []
-  for (const listener of snapshot.listeners) {
-    try {
-      listening.push(isMine(listener) ? await listen(listener) : listener)
-    } catch (error) {
-      const { code = '', message } = error as NodeJS.ErrnoException
-      return send({ type: 'listen-failed', listener, code, message })
-    }
-  }
-  send({ type: 'listening', listeners: listening })
 }
 
 function apply(patch: SnapshotPatch): void {
   snapshot = patched(snapshot, patch)
   accessLog.apply(snapshot.accessLog)
+  sockets.apply(snapshot.listeners)
   plane.apply(snapshot)
   send({ type: 'applied', generation: snapshot.generation })
 }
@@ -103,10 +70,20 @@ port.on('message', (message: ControlMessage) => {
       return apply(message.patch)
     case 'log-written':
       return accessLog.written(message.memory)
+    case 'listen':
+      return change(() => sockets.open(message.sockets))
+    case 'take-over':
+      return change(() => sockets.takeOver(message.id, message.listener, message.from))
+    case 'hand-over':
+      return sockets.handOver(message.id, message.to)
+    case 'close-sockets':
+      return sockets.closeEmpty(message.ids)
+    case 'drain':
+      return void sockets.end().then(() => plane.drain())
     case 'stop':
-      for (const server of servers) server.close()
+      sockets.close()
       return plane.stop()
   }
 })
 
-await listenAll()
+change(() => sockets.open(start.sockets))

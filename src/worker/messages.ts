@@ -1,4 +1,5 @@
 /** The messages between the control plane and its workers. */
+import type { MessagePort } from 'node:worker_threads'
 import type { Batch } from '../observability/line-buffer.ts'
 import type { Listener, Snapshot } from '../runtime/snapshot.ts'
 import type { SnapshotPatch } from '../runtime/snapshot-patch.ts'
@@ -13,14 +14,42 @@ export interface WorkerStart {
   readonly sessions: SharedArrayBuffer
   /** The worker's slot on the Scoreboard. */
   readonly slot: number
-  /** How many workers there are. */
-  readonly workers: number
+  /** The sockets to listen on; `listening` or `listen-failed` answers them. */
+  readonly sockets: readonly SocketOrder[]
+}
+
+/** A socket for a worker to listen on. */
+export interface SocketOrder {
+  /** Its number, which no other socket of the run has. */
+  readonly id: number
+  readonly listener: Listener
+  /** The file descriptor of a socket that this process has already. Absent: a new socket. */
+  readonly descriptor?: number
+}
+
+/** A socket that a worker listens on. */
+export interface OpenSocket {
+  readonly id: number
+  /** With a real port in place of 0. */
+  readonly listener: Listener
+  /** Undefined if it is not known. */
+  readonly descriptor: number | undefined
 }
 
 /** Messages from the control plane to a worker that has started. */
 export type ControlMessage =
   /** Asks for another Snapshot to be put into effect; `applied` answers it. */
   | { readonly type: 'apply'; readonly patch: SnapshotPatch }
+  /** Asks to listen on all of these sockets, or on none. `listening` or `listen-failed` answers it. */
+  | { readonly type: 'listen'; readonly sockets: readonly SocketOrder[] }
+  /** Asks to take a socket from another worker. `listening` answers it, without that socket if there is none to take. */
+  | { readonly type: 'take-over'; readonly id: number; readonly listener: Listener; readonly from: MessagePort }
+  /** Asks to give that socket to another worker. */
+  | { readonly type: 'hand-over'; readonly id: number; readonly to: MessagePort }
+  /** Asks to close those sockets, once what waits in their queues has been accepted. */
+  | { readonly type: 'close-sockets'; readonly ids: readonly number[] }
+  /** Asks to close all sockets at once, and to end once every connection has ended after its next response, or was idle. */
+  | { readonly type: 'drain' }
   /** Asks to let exchanges in flight finish, and to end everything else. */
   | { readonly type: 'stop' }
   /** The access log's lines in that memory have been written. */
@@ -28,7 +57,7 @@ export type ControlMessage =
 
 /** Messages from a worker to the control plane. */
 export type WorkerMessage =
-  | { readonly type: 'listening'; readonly listeners: readonly Listener[] }
+  | { readonly type: 'listening'; readonly sockets: readonly OpenSocket[] }
   | { readonly type: 'listen-failed'; readonly listener: Listener; readonly code: string; readonly message: string }
   /** The Snapshot of that generation is in effect. */
   | { readonly type: 'applied'; readonly generation: number }

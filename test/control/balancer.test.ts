@@ -31,11 +31,11 @@ upstreams:
 interface Stage {
   readonly balancer: Balancer
   /** The configuration above with some of its text replaced. */
-  edited(text: string | RegExp, by: string): Config
+  edited(text: string | RegExp, by: string | ((text: string) => string)): Config
   /** What the admin API says: the generation, and the servers with their weights. */
   state(): Promise<{ generation: number; servers: string }>
-  /** Resolves once the access log has so many lines, to those. */
-  accessLog(count: number): Promise<string[]>
+  /** Resolves once the access log, or another file, has so many lines, to those. */
+  accessLog(count: number, file?: string): Promise<string[]>
   /** Lines of the program's own log. */
   readonly log: string[]
 }
@@ -55,13 +55,13 @@ async function stage(t: TestContext, firstThread?: Worker): Promise<Stage> {
     balancer,
     log,
     edited(text, by) {
-      const edited = CONFIG.replace(text, by)
+      const edited = CONFIG.replace(text, by as string)
       assert.notEqual(edited, CONFIG, `${text} is not in the configuration`)
       return config(edited)
     },
-    async accessLog(count) {
+    async accessLog(count, file = 'access.log') {
       for (;;) {
-        const lines = readFileSync(join(folder, 'access.log'), 'utf8').split('\n').slice(0, -1)
+        const lines = readFileSync(join(folder, file), 'utf8').split('\n').slice(0, -1)
         if (lines.length >= count) return lines
         await turn()
       }
@@ -102,11 +102,33 @@ test('the access log has another format once that is applied', async (t) => {
   assert.doesNotMatch(second!, /secret=1/)
 })
 
+test('the access log goes on in another file, unless that cannot be opened', async (t) => {
+  const { balancer, edited, accessLog } = await stage(t)
+  const { port } = balancer.listeners[0] as PortListener
+  const ask = async () => (await fetch(`http://127.0.0.1:${port}/`)).arrayBuffer()
+  await ask()
+  await accessLog(1)
+  await assert.rejects(
+    balancer.apply(
+      edited(/workers: 2|access.log/g, (text) => (text === 'workers: 2' ? 'workers: 3' : 'none/access.log')),
+    ),
+    {
+      name: 'ConfigError',
+      message: /accessLog.file: cannot open .*: no such file or directory/,
+    },
+  )
+  assert.equal(balancer.workers, 2)
+  await balancer.apply(edited('FOLDER/access.log', 'FOLDER/other.log'))
+  await ask()
+  assert.equal((await accessLog(1, 'other.log')).length, 1)
+  assert.equal((await accessLog(1)).length, 1)
+})
+
 test('several configurations at once are applied in order, and one that is refused does not stop the others', async (t) => {
   const { balancer, edited, state } = await stage(t)
   const outcomes = await Promise.allSettled([
     balancer.apply(edited('weight: 3', 'weight: 5')),
-    balancer.apply(edited('workers: 2', 'workers: 3')),
+    balancer.apply(edited('admin: { port: 0 }', 'admin: off')),
     balancer.apply(edited('weight: 3', 'weight: 7')),
     balancer.apply(edited('name: b', 'name: c')),
   ])
@@ -131,12 +153,9 @@ test('the next configuration is applied even while a worker has not acknowledged
 
 describe('a setting that only a restart can change is refused by its key, and nothing changes:', () => {
   const refused: Readonly<Record<string, readonly [text: string | RegExp, by: string]>> = {
-    listeners: ['address: 127.0.0.1, port: 0', 'address: 127.0.0.2, port: 0'],
-    workers: ['workers: 2', 'workers: 3'],
     instance: ['workers: 2', 'workers: 2\ninstance: other'],
     stateDirectory: ['stateDirectory: FOLDER', 'stateDirectory: FOLDER/other'],
     admin: ['admin: { port: 0 }', 'admin: off'],
-    'accessLog.file': ['FOLDER/access.log', 'FOLDER/other.log'],
   }
   test('each setting', async (t) => {
     const { balancer, edited, state } = await stage(t)
@@ -153,9 +172,9 @@ describe('a setting that only a restart can change is refused by its key, and no
 
   test('several of them at once', async (t) => {
     const { balancer, edited } = await stage(t)
-    const several = edited('workers: 2\nadmin: { port: 0 }', 'workers: 3\nadmin: off')
+    const several = edited('admin: { port: 0 }\nstateDirectory: FOLDER', 'admin: off\nstateDirectory: FOLDER/other')
     await assert.rejects(balancer.apply(several), {
-      message: /^workers: .*\nadmin: .*\n2 problems in the configuration$/,
+      message: /^stateDirectory: .*\nadmin: .*\n2 problems in the configuration$/,
     })
   })
 })

@@ -30,7 +30,7 @@ async function behindTls(t: TestContext, { address }: Origin) {
   server.on('secureConnection', (connection) => {
     const socket = clientSocketOf(connection)
     accepted.resolve(socket)
-    worker.clients.accept(socket, listener)
+    worker.clients.accept(socket, { listener, isClosed: false })
   })
   t.after(() => server.close())
   const carrier = connect({ port, host: '127.0.0.1', allowHalfOpen: true })

@@ -36,7 +36,7 @@ test('what a client said before it left reaches a server that was not ready for 
   t.after(() => server.close())
   const { port } = server.address() as AddressInfo
   const listener = { address: '127.0.0.1', port, proxyProtocol: false }
-  server.on('connection', (socket) => worker.clients.accept(clientSocketOf(socket), listener))
+  server.on('connection', (socket) => worker.clients.accept(clientSocketOf(socket), { listener, isClosed: false }))
 
   const client = await RawClient.connect(t, port)
   client.say('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: test\r\n\r\n')

@@ -26,7 +26,7 @@ function snapshotOf(generation: number, servers: readonly Server[], routes: Snap
       { name: 'api', slot: 1, servers: [], ...UPSTREAM },
     ],
     accessLog: { format: 'combined', redact: [] },
-    timeouts: { head: 1, body: 2, idle: 3, send: 4, halfClosed: 5, stop: 6 },
+    timeouts: { head: 1, body: 2, idle: 3, send: 4, halfClosed: 5, stop: 6, upgrade: 7 },
     limits: {
       headSize: 1,
       headers: 2,

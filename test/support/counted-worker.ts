@@ -24,12 +24,13 @@ export class CountedWorker {
   /** Starts a worker with that text as its configuration; it ends with the test. */
   static async start(test: TestContext, config: string): Promise<CountedWorker> {
     const { port1, port2 } = new MessageChannel()
+    const snapshot = await snapshotOf(test, config)
     const start: WorkerStart = {
-      snapshot: await snapshotOf(test, config),
+      snapshot,
       scoreboard: new Scoreboard().memory,
       sessions: new SessionTable().memory,
       slot: 0,
-      workers: 1,
+      sockets: snapshot.listeners.map((listener, id) => ({ id, listener })),
     }
     const worker = new Worker(workerModule, {
       workerData: { counter: port2 },
@@ -41,7 +42,7 @@ export class CountedWorker {
     const port = await new Promise<number>((resolve, reject) => {
       worker.on('error', reject)
       worker.on('message', (message: WorkerMessage) => {
-        if (message.type === 'listening') resolve((message.listeners[0] as PortListener).port)
+        if (message.type === 'listening') resolve((message.sockets[0]!.listener as PortListener).port)
         if (message.type === 'log') worker.postMessage({ type: 'log-written', memory: message.batch.memory })
       })
     })

@@ -27,7 +27,11 @@ export async function startDataPlane(test: TestContext, config: string): Promise
   })
   const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
   await once(server, 'listening')
-  onConnection(server, (socket) => plane.accept(socket, snapshot.listeners[0]!), assert.fail)
+  onConnection(
+    server,
+    (socket) => plane.accept(socket, { listener: snapshot.listeners[0]!, isClosed: false }),
+    assert.fail,
+  )
   test.after(() => {
     server.close()
     plane.stop()

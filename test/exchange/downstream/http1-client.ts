@@ -50,7 +50,7 @@ class Http1Client implements Client {
     const accepted = new Accepted()
     const accept = (socket: ClientSocket) => {
       accepted.add(socket)
-      worker.clients.accept(socket, listener)
+      worker.clients.accept(socket, { listener, isClosed: false })
     }
     onConnection(server, accept, (error) => {
       throw error
