@@ -124,7 +124,7 @@ export class Handover {
 
   /** Applies a desired state to every part; the workers are last. */
   async #handOver(wanted: DesiredState): Promise<Applied & { readonly acknowledged?: Promise<void> }> {
-    const { slots, sessions, health, skew, supervisor } = this.#parts
+    const { slots, sessions, health, skew, questions, supervisor } = this.#parts
     this.#assertOpen()
     const desired = withGradualRemovals(this.#desired, wanted, Date.now())
     const before = this.#config
@@ -147,6 +147,7 @@ export class Handover {
     health.apply(next.upstreams)
     skew.apply(next.upstreams)
     const acknowledged = supervisor.apply(next)
+    questions.apply(next.upstreams)
     if (keepsState(config) && !keepsState(before)) await this.#takeLock()
     this.#instance.keep(desired.config)
     await supervisor.reduce(workersOf(config))

@@ -274,8 +274,7 @@ export class Operator implements Operations {
       const current = supervisor.snapshot
       const compiled = compile(next, current.generation + 1, slots, () => state.secret())
       const changes = differenceInWords(config, next)
-      const planned = await plan({ current, next: compiled, scoreboard, sessions: sessions.table, changes })
-      return planned as unknown as Plan
+      return await plan({ current, next: compiled, scoreboard, sessions: sessions.table, changes })
     } catch (error) {
       throw refusalOf(error)
     }
@@ -286,7 +285,7 @@ export class Operator implements Operations {
     const { explain } = await import('../planning/explain.ts')
     try {
       const scene = { snapshot: supervisor.snapshot, scoreboard, sessions: sessions.table }
-      return explain(scene, query) as unknown as Explanation
+      return explain(scene, query)
     } catch (error) {
       if (error instanceof RangeError) throw new OperationRefused('invalid', error.message)
       throw error
