@@ -142,7 +142,7 @@ describe('limpet drain --wait', () => {
     const users = await settledUsers(limpet.limpet, 4)
     const [code, text] = await limpet.run('drain', 'app/b', '--wait', '--deadline', '1s', '--then', 'move')
     assert.equal(code, 1, text)
-    assert.match(text, /^app\/b: cut at its deadline with 2 sessions left, moved from now on$/)
+    assert.match(text, /^app\/b: cut by its deadline after \d s, 2 sessions moved$/)
     for (const user of users.keys()) assert.match((await user.get(limpet.limpet.port)).body, /^a /)
     assert.deepEqual(await limpet.run('ready', 'app/b').then(([ready]) => ready), 0)
   })
@@ -153,7 +153,7 @@ test('limpet pause lets requests wait until limpet resume', async (t) => {
   const limpet = await running(t, configOf({ a }))
   const [code, text] = await limpet.run('pause', 'app', '--max', '10m')
   assert.equal(code, 0)
-  assert.match(text, /^upstream app: paused until \S+ \((?:10 min|9 min 59 s)\)$/)
+  assert.match(text, /^upstream app: paused until \S+ \((?:10 min|9 min \d+ s)\)$/)
   const client = await RawClient.connect(t, limpet.limpet.port)
   client.get('/')
   assert.match((await limpet.run('status'))[1], /! paused, for .* at most: new requests wait/)
@@ -161,6 +161,19 @@ test('limpet pause lets requests wait until limpet resume', async (t) => {
   assert.deepEqual(await limpet.run('resume', 'app'), [0, 'upstream app: resumed'])
   await client.hear(/a -$/)
   assert.deepEqual(await limpet.run('resume', 'app'), [0, 'upstream app: it was not paused'])
+})
+
+test('a pause that is set again has another end, and is gone from the status when its time is over', async (t) => {
+  const { a } = await namedOrigins(t, 'a')
+  const limpet = await running(t, configOf({ a }))
+  await limpet.run('pause', 'app', '--max', '1h')
+  const client = await RawClient.connect(t, limpet.limpet.port)
+  client.get('/')
+  await limpet.run('pause', 'app', '--max', '1s')
+  await client.hear(/a -$/)
+  await limpet.limpet.errors.find(/the time of the pause is over\): upstream app: resumed/)
+  const { status, upstreams } = JSON.parse((await limpet.run('status', '--json'))[1])
+  assert.deepEqual([status.changes, upstreams[0].pause], [[], null])
 })
 
 test('limpet reload applies the changed file, or prints all that is wrong in it', async (t) => {
