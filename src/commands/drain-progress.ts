@@ -1,13 +1,14 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Drain } from '../admin/drain.ts'
-import type { AdminClient } from './admin-client.ts'
+import { type AdminClient, Unreachable } from './admin-client.ts'
 import { AdminProblem } from './admin-problem.ts'
 import { CommandFailure } from './command-failure.ts'
 import { formatServer, pathOfServer } from './server-argument.ts'
 import { spanBetween, spanUntil } from './span.ts'
 
-/** Between two looks at a drain, in ms. */
+/** Between two looks at a drain, in ms, and how many may fail in a row: an upgrade or a restart does not end the wait. */
 const LOOK_EVERY = 1000
+const FAILURES = 30
 
 /** In a line: `app/web-2: 12 sessions left (3 active), 2 requests and 1 WebSocket in flight, empty in about 2 min`. */
 export function formatDrain(drain: Drain): string {
@@ -35,10 +36,15 @@ const pastOf = { move: 'moved', refuse: 'refused' }
 export async function untilDrained(client: AdminClient, begun: Drain): Promise<Drain> {
   const show = process.stderr.isTTY === true ? showOnTerminal : () => {}
   let drain = begun
-  while (drain.state === 'draining') {
+  for (let failures = 0; drain.state === 'draining'; ) {
     show(formatDrain(drain))
     await setTimeout(LOOK_EVERY)
-    drain = await currentOf(client, drain)
+    try {
+      drain = await currentOf(client, drain)
+      failures = 0
+    } catch (error) {
+      if (!(error instanceof Unreachable) || ++failures > FAILURES) throw error
+    }
   }
   show('')
   return drain

@@ -2,9 +2,8 @@ import { setTimeout } from 'node:timers/promises'
 import { Command } from 'commander'
 import type { Drain } from '../admin/drain.ts'
 import { printable } from '../config/error.ts'
-import { AdminClient, type StreamedEvent } from './admin-client.ts'
+import { AdminClient, type StreamedEvent, Unreachable } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
-import { CommandFailure } from './command-failure.ts'
 import { formatDrain } from './drain-progress.ts'
 
 interface EventsOptions extends AdminOptions {
@@ -13,7 +12,7 @@ interface EventsOptions extends AdminOptions {
 
 /** How long to wait before the stream is opened again, and how often that may fail in a row. */
 const AGAIN_AFTER = 1000
-const FAILURES = 10
+const FAILURES = 60
 
 /** `limpet events`: prints what happens, as it happens. */
 export function eventsCommand(): Command {
@@ -31,16 +30,18 @@ async function printEvents({ json, since = '', ...options }: EventsOptions): Pro
   const client = await AdminClient.from(options)
   let lastId = since
   let failures = 0
+  let stream: AsyncIterable<StreamedEvent> | undefined
   for (;;) {
     try {
-      for await (const event of client.events('/v1/events', lastId)) {
-        failures = 0
+      stream = await client.events('/v1/events', lastId)
+      failures = 0
+      for await (const event of stream) {
         lastId = event.id
         console.log(json ? asJson(event) : asLine(event))
       }
     } catch (error) {
       // Only what was there once can come back.
-      if (!(error instanceof CommandFailure) || lastId === since || ++failures > FAILURES) throw error
+      if (!(error instanceof Unreachable) || stream === undefined || ++failures > FAILURES) throw error
     }
     await setTimeout(AGAIN_AFTER)
   }

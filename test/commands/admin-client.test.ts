@@ -1,6 +1,7 @@
 /** How commands reach the admin API, and what they make of its answers. */
 import assert from 'node:assert/strict'
 import { mkdir, writeFile } from 'node:fs/promises'
+import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { temporaryFolder } from '../support/folder.ts'
@@ -229,6 +230,13 @@ describe('limpet drain --wait', () => {
     assert.equal(admin.asked.length, 3)
   })
 
+  test('goes on if the API does not answer for a moment', async (t) => {
+    const gone = (response: ServerResponse) => response.destroy()
+    const looks = [gone, gone, { ...drain, state: 'empty', ended: drain.started }]
+    const admin = await ScriptedAdmin.start(t, { [`PUT ${path}`]: drain, [`GET ${path}`]: looks })
+    assert.equal((await runLimpet(['drain', 'app/web-1', '--wait', '--url', admin.url])).code, 0)
+  })
+
   test('exits with 1 if the deadline cut', async (t) => {
     const ended = '2026-01-31T12:10:00.000Z'
     const admin = await ScriptedAdmin.start(t, {
@@ -270,11 +278,12 @@ describe('limpet events', () => {
       open + event(7, 'applied', { changes: ['one', 'two'] }) + event(8, 'server-health', { message: 'it is down' }),
       open + event(9, 'drain-ended', { drain }) + event(10, 'worker-died', { worker: 2 }),
     ]
-    const stream = (text: string) => (response: import('node:http').ServerResponse) => {
+    const stream = (text: string, index: number) => (response: ServerResponse) => {
       response.writeHead(200, { 'Content-Type': 'text/event-stream' })
       // A message may come in several pieces.
       response.write(text.slice(0, 40))
-      setImmediate(() => response.end(text.slice(40)))
+      const end = () => (index === 0 ? response.destroy() : response.end())
+      setImmediate(() => response.write(text.slice(40), () => setImmediate(end)))
     }
     const admin = await ScriptedAdmin.start(t, {
       'GET /v1/events': [...streams.map(stream), new Problem('forbidden', 'no more')],
