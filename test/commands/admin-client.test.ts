@@ -97,13 +97,13 @@ describe('an answer of the admin API', () => {
       { where: 'limpet.yaml:9:1', path: '', message: 'unknown key' },
     ]
     const admin = await ScriptedAdmin.start(t, {
-      'POST /v1/reload': new Problem('invalid', '2 problems in the configuration', problems),
+      'POST /v1/reload': new Problem('invalid', 'limpet.yaml:3:5: upstreams.app: …', problems),
     })
     const { code, stdout, stderr } = await runLimpet(['reload', '--url', admin.url])
     assert.deepEqual([code, stdout], [1, ''])
     assert.equal(
       stderr,
-      'limpet: 2 problems in the configuration\n' +
+      'limpet: 2 problems\n' +
         'limpet.yaml:3:5: upstreams.app: expected a mapping (write one)\n' +
         'limpet.yaml:9:1: unknown key',
     )

@@ -136,6 +136,18 @@ describe('limpet drain --wait', () => {
     for (const user of users.keys()) assert.match((await user.get(limpet.limpet.port)).body, /^a /)
   })
 
+  test('is not needed to see how many sessions are left', async (t) => {
+    const { a, b } = await namedOrigins(t, 'a', 'b')
+    const limpet = await running(t, configOf({ a, b }, 'affinity: cookie'))
+    await settledUsers(limpet.limpet, 4)
+    const [code, text] = await limpet.run('drain', 'app/b')
+    assert.equal(code, 0)
+    assert.match(
+      text,
+      /^app\/b: 2 sessions left \(0 active\), 0 requests and 0 WebSockets in flight,.* deadline in 10 min$/,
+    )
+  })
+
   test('ends with 1 if the deadline cut, and the sessions that were left are moved', async (t) => {
     const { a, b } = await namedOrigins(t, 'a', 'b')
     const limpet = await running(t, configOf({ a, b }, 'affinity: cookie'))
