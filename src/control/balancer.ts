@@ -105,10 +105,11 @@ export class Balancer {
   }
 
   async #startAdmin(): Promise<void> {
-    const { events, state, log } = this.#parts
+    const { events, wishes, state, log } = this.#parts
     const { config } = this.#handover
     const subject = subjectOf(instanceOf(config), this.#parts)
     const operations = new Operator(this.#parts, this.#handover, this.#drains, this.#load, () => this.upgrade())
+    wishes.grantBy(operations, (line) => log.warn(line))
     try {
       this.#admin = await AdminApi.start(config, { subject, operations, events }, state, log)
     } catch (error) {

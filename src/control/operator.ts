@@ -88,6 +88,12 @@ export class Operator implements Operations {
     return this.#drainOrders.views()
   }
 
+  /** Who has made the last change of a server; undefined if it is as the file says. */
+  changedBy(upstream: string, name: string): string | undefined {
+    const server = this.#find({ upstream, server: name })
+    return server && this.#desired.changes.upstreams[upstream]?.servers[server.id]?.by
+  }
+
   pauseOf(upstream: string): Pause | undefined {
     const pause = this.#desired.changes.upstreams[upstream]?.pause
     return pause && pauseShown(pause)

@@ -28,6 +28,7 @@ export interface Parts {
   readonly skew: SkewAlarm
   readonly questions: SessionQuestions
   readonly events: EventRing
+  readonly wishes: ServerWishes
   readonly supervisor: Supervisor
 }
 
@@ -70,7 +71,7 @@ export async function assemble(
     ids: (server, ids) => questions.hear(server, ids),
     samples: (reports) => skew.hear(reports),
     event(event) {
-      if (event.type === 'server-asks' && !wishes.isNews(event)) return
+      if (event.type === 'server-asks' && !wishes.hear(event)) return
       health.hear(event)
       eventLog.hear(event)
     },
@@ -85,5 +86,19 @@ export async function assemble(
     wantIds: (upstream, server) => supervisor.wantIds(upstream, server),
   })
   const reclaimer = new SlotReclaimer(slots, scoreboard, sessions.table)
-  return { log, state, accessLog, slots, reclaimer, scoreboard, sessions, health, skew, questions, events, supervisor }
+  return {
+    log,
+    state,
+    accessLog,
+    slots,
+    reclaimer,
+    scoreboard,
+    sessions,
+    health,
+    skew,
+    questions,
+    events,
+    wishes,
+    supervisor,
+  }
 }

@@ -150,10 +150,12 @@ function changesOf<Item>(
 /** Items of one key (such as listeners on any free port) are told apart by their order. */
 function byKey<Item>(items: readonly Item[], keyOf: (item: Item) => string): ReadonlyMap<string, Item> {
   const keyed = new Map<string, Item>()
+  const seen = new Map<string, number>()
   for (const item of items) {
-    let key = keyOf(item)
-    for (let nth = 2; keyed.has(key); nth++) key = `${keyOf(item)} ${nth}`
-    keyed.set(key, item)
+    const key = keyOf(item)
+    const nth = (seen.get(key) ?? 0) + 1
+    seen.set(key, nth)
+    keyed.set(`${key} ${nth}`, item)
   }
   return keyed
 }
