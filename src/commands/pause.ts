@@ -5,7 +5,7 @@ import { type AdminOptions, withAdminOptions, withExamples } from './admin-optio
 import { ask, printJson } from './change.ts'
 import { durationText } from './duration-argument.ts'
 import { parseUpstream, pathOfUpstream } from './server-argument.ts'
-import { spanTo } from './span.ts'
+import { spanUntil } from './span.ts'
 
 interface PauseOptions extends AdminOptions {
   readonly max: string
@@ -29,5 +29,5 @@ async function pause(upstream: string, options: PauseOptions): Promise<void> {
   const path = `${pathOfUpstream(upstream)}/pause`
   const paused = await ask<Pause>(client, { method: 'PUT', path, body: { max: options.max }, upstream })
   if (options.json) printJson(paused)
-  else console.log(`upstream ${upstream}: paused until ${paused.until} (${spanTo(paused.until)})`)
+  else console.log(`upstream ${upstream}: paused until ${paused.until} (${spanUntil(paused.until)})`)
 }

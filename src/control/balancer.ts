@@ -18,6 +18,7 @@ import { keepsState } from './kept-sessions.ts'
 import { openAccessLog } from './open-access-log.ts'
 import { Operator } from './operator.ts'
 import { assemble, type Parts } from './parts.ts'
+import { Pauses } from './pauses.ts'
 import { RunInstance } from './run-instance.ts'
 import { StateDirectory } from './state-directory.ts'
 
@@ -27,6 +28,7 @@ export class Balancer {
   readonly #lock: InstanceLock
   readonly #handover: Handover
   readonly #drains: DrainOrders
+  readonly #pauses: Pauses
   readonly #load: LoadAgain | undefined
   #admin: AdminApi | undefined
 
@@ -35,12 +37,14 @@ export class Balancer {
     lock: InstanceLock,
     handover: Handover,
     drains: DrainOrders,
+    pauses: Pauses,
     load: LoadAgain | undefined,
   ) {
     this.#parts = parts
     this.#lock = lock
     this.#handover = handover
     this.#drains = drains
+    this.#pauses = pauses
     this.#load = load
   }
 
@@ -66,8 +70,10 @@ export class Balancer {
     if (keepsState(config)) await takeOrWait(lock, name, state.path, log)
     const parts = await assemble(config, name, state, accessLog, log)
     const drains = new DrainOrders(parts, desired, (make) => handover.change(make))
-    const handover: Handover = new Handover(parts, instance, lock, changesFile, desired, config, [drains])
-    const balancer = new Balancer(parts, lock, handover, drains, load)
+    const pauses = new Pauses((make, by) => handover.change(make, by), log)
+    const users = [drains, pauses]
+    const handover: Handover = new Handover(parts, instance, lock, changesFile, desired, config, users)
+    const balancer = new Balancer(parts, lock, handover, drains, pauses, load)
     const { health, supervisor, slots } = parts
     await health.start()
     try {
@@ -78,6 +84,7 @@ export class Balancer {
       throw error
     }
     slots.acknowledge(supervisor.snapshot.generation)
+    pauses.adopted(desired)
     parts.questions.apply(supervisor.snapshot.upstreams)
     await balancer.#startAdmin()
     return balancer
@@ -147,6 +154,7 @@ export class Balancer {
     const { reclaimer, sessions, skew, health, questions, supervisor, accessLog } = this.#parts
     this.#handover.close()
     this.#drains.close()
+    this.#pauses.close()
     // From now on another process may take its place.
     this.#lock.release()
     // Exchanges in flight may take long to finish, and the next run should not wait for the sessions until then.

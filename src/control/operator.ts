@@ -196,6 +196,8 @@ export class Operator implements Operations {
       const edit = { admin: 'drain' as const, drain: isCut ? { ...drain, isCut: true as const } : drain }
       return changeServer(now, name, edit, this.#force(write), stampOf(by))
     })
+    // What is on the server is known after the first look.
+    await this.#drainOrders.look()
     const view = this.#drainOrders.view(upstream, id)
     if (view === undefined) throw new OperationRefused('conflict', `${inWords(name)} is gone`)
     return view

@@ -80,11 +80,15 @@ function upstreamDifference(before: Upstream, next: Upstream): string[] {
   const { servers: __, pause, ...nextSettings } = next
   const isSame = isDeepStrictEqual(settings, nextSettings)
   return [
-    ...(pause !== undefined && paused === undefined ? ['paused'] : []),
+    ...(pause !== undefined && pause.until !== paused?.until ? [`paused until ${asTime(pause.until)}`] : []),
     ...(pause === undefined && paused !== undefined ? ['resumed'] : []),
     ...servers,
     ...(isSame ? [] : leaves(writtenUpstream(before), writtenUpstream(next))),
   ]
+}
+
+function asTime(ms: number): string {
+  return new Date(ms).toISOString()
 }
 
 /** All but the servers, as the file would have it. */

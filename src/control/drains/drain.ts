@@ -94,9 +94,11 @@ export class Drain {
     return this.#isEmpty
   }
 
-  /** Changes the deadline, and what happens then; what is known of the server stays. */
-  change(settings: DrainSettings): void {
-    this.#settings = { ...settings, startedAt: this.#settings.startedAt }
+  /** Changes the deadline, and what happens then; what is known of the server stays. One that is over begins again. */
+  change({ deadline, then, spread }: DrainSettings): void {
+    const before = this.#settings
+    if (deadline === before.deadline && then === before.then && spread === before.spread) return
+    this.#settings = { startedAt: before.startedAt, deadline, then, spread }
     if (this.#isEmpty) return
     this.#state = 'draining'
     this.#tookMs = undefined
