@@ -78,6 +78,7 @@ export class Balancer {
       throw error
     }
     slots.acknowledge(supervisor.snapshot.generation)
+    parts.questions.apply(supervisor.snapshot.upstreams)
     await balancer.#startAdmin()
     return balancer
   }
@@ -142,7 +143,7 @@ export class Balancer {
 
   /** Lets exchanges in flight finish, then closes everything. */
   async stop(): Promise<void> {
-    const { reclaimer, sessions, skew, health, supervisor, accessLog } = this.#parts
+    const { reclaimer, sessions, skew, health, questions, supervisor, accessLog } = this.#parts
     this.#handover.close()
     this.#drains.close()
     // From now on another process may take its place.
@@ -152,6 +153,7 @@ export class Balancer {
     await this.#admin?.close()
     reclaimer.close()
     skew.close()
+    questions.close()
     health.stop()
     await supervisor.stop()
     await sessions.close()

@@ -99,17 +99,20 @@ export class Handover {
    * @throws ConfigError if it changes what only a restart can change, or if there is no room for its servers at present;
    *   ListenError if a worker cannot listen on one of its listeners; OperationRefused if the operator's changes contradict
    *   it, or cannot be saved; and whatever `make` throws
+   * @param by who has asked for it, for the log
    */
-  async change(make: (now: DesiredState) => DesiredState): Promise<Applied> {
+  async change(make: (now: DesiredState) => DesiredState, by?: string): Promise<Applied> {
     const handedOver = this.#last.then(() => this.#handOver(make(this.#desired)))
     // The next configuration does not wait for the workers to acknowledge this one: it may be what brings them back.
     this.#last = handedOver.catch(() => undefined)
     const { acknowledged, ...applied } = await handedOver
     if (acknowledged === undefined) return applied
     await acknowledged
-    const { slots, reclaimer, log } = this.#parts
-    log.info(`generation ${applied.generation}: ${inOneLine(applied.changes)}`)
-    slots.acknowledge(applied.generation)
+    const { slots, reclaimer, events, log } = this.#parts
+    const { generation, changes } = applied
+    log.info(`generation ${generation}${by === undefined ? '' : ` (${by})`}: ${inOneLine(changes)}`)
+    events.add({ type: 'applied', generation, revision: this.revision, changes })
+    slots.acknowledge(generation)
     reclaimer.watch()
     return applied
   }
@@ -121,7 +124,7 @@ export class Handover {
 
   /** Applies a desired state to every part; the workers are last. */
   async #handOver(wanted: DesiredState): Promise<Applied & { readonly acknowledged?: Promise<void> }> {
-    const { slots, sessions, health, skew, supervisor } = this.#parts
+    const { slots, sessions, health, skew, questions, supervisor } = this.#parts
     this.#assertOpen()
     const desired = withGradualRemovals(this.#desired, wanted, Date.now())
     const before = this.#config
@@ -144,6 +147,7 @@ export class Handover {
     health.apply(next.upstreams)
     skew.apply(next.upstreams)
     const acknowledged = supervisor.apply(next)
+    questions.apply(next.upstreams)
     if (keepsState(config) && !keepsState(before)) await this.#takeLock()
     this.#instance.keep(desired.config)
     await supervisor.reduce(workersOf(config))

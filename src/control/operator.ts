@@ -225,17 +225,16 @@ export class Operator implements Operations {
 
   /** Carries out a change, and logs who has made it. */
   async #change({ name }: Author, what: string, make: (now: DesiredState) => DesiredState): Promise<Shown> {
-    const { events, log } = this.#parts
+    const { events } = this.#parts
     let applied: Applied
     try {
-      applied = await this.#handover.change(make)
+      applied = await this.#handover.change(make, `${what}, by ${name}`)
     } catch (error) {
       const refusal = refusalOf(error)
       events.add({ type: 'operator', author: name, message: `${what}: refused: ${refusal.message}` })
       throw refusal
     }
     const { generation, changes } = applied
-    if (changes.length > 0) log.info(`${what}, by ${name}: generation ${generation}`)
     events.add({ type: 'operator', author: name, message: changes.length > 0 ? what : `${what}: nothing to change` })
     return { generation, revision: this.revision, changes: [...changes] }
   }
