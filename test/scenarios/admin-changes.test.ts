@@ -152,7 +152,7 @@ test('each change is an event and a line in the log, with who made it', async (t
   await watching.hear(/retry/)
   const params = { path: web1 }
   await client.PATCH('/v1/upstreams/{upstream}/servers/{server}', { params, body: { weight: 5 } })
-  await watching.hear(/event: applied\ndata: .*server web-1 weight 1 .* 5.*\n\n/)
+  await watching.hear(/event: applied\ndata: .*server web-1: weight 1 .* 5.*\n\n/)
   await watching.hear(/event: operator\ndata: .*"author":"admin-token".*\n\n/)
   await limpet.errors.find(/app\/web-1, by admin-token/)
 })
