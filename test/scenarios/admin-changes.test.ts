@@ -136,6 +136,7 @@ test('a whole configuration is put, by who knows the one before, and shows no se
   const put = await client.PUT('/v1/config', { params: { header }, body })
   assert.equal(put.response.status, 200, JSON.stringify(put.error))
   assert.match(put.data!.changes.join(), /web-2 added/)
+  assert.doesNotMatch(JSON.stringify([put.data, (await client.GET('/v1/status')).data]), /another secret/)
   assert.match(await answers(2), /two/)
   assert.equal((await client.PUT('/v1/config', { params: { header }, body })).response.status, 412)
   config.upstreams.app.servers.push({ name: 'web-2', address: 'a:1' }, { name: 'web-3', adress: 'b:1' })
