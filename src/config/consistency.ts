@@ -8,7 +8,7 @@ import { formatPath, type KeyPath } from './key-path.ts'
 import { nearest } from './nearest.ts'
 import { formatPlace, overlap } from './place.ts'
 import { Listener, Route, Server } from './schema.ts'
-import { formatUnixSocket } from './unix-socket.ts'
+import { formatUnixSocket, isUnixSocket } from './unix-socket.ts'
 import { didYouMean, type Issue } from './validate.ts'
 
 /**
@@ -101,7 +101,7 @@ function adminOnSocketOfListener(socket: string, listeners: readonly Valid<z.out
 
 /** Without tokens everyone who reaches the address could read what serves. */
 function adminWithoutTokens({ address, tokens }: Readonly<Record<string, unknown>>): Issue[] {
-  if (typeof address !== 'string' || tokens !== undefined || isLoopback(address)) return []
+  if (typeof address !== 'string' || tokens !== undefined || isLoopback(address) || isUnixSocket(address)) return []
   const message = `expected a loopback address, because there are no tokens, found ${shown(address)}`
   return [{ path: ['admin', 'address'], message, hint: 'write 127.0.0.1, or add tokens' }]
 }
