@@ -206,9 +206,12 @@ describe('limpet simulate', () => {
     const file = await configFile(t, configOf({}))
     const empty = join(folder, 'empty.log')
     await writeFile(empty, 'nothing\n')
+    const broken = join(folder, 'broken.gz')
+    await writeFile(broken, 'no archive')
     for (const [args, message] of [
       [['nowhere.log', '-c', file], /ENOENT/],
       [['nowhere.log.gz', '-c', file], /ENOENT/],
+      [[broken, '-c', file], /broken\.gz cannot be unzipped/],
       [[empty, '-c', 'nowhere.yaml'], /nowhere\.yaml/],
       [[empty, '-c', file], /no request could be replayed of the 1 line\(s\) of empty\.log; .* is line 1/],
     ] as const) {
