@@ -51,7 +51,7 @@ async function simulate(logs: readonly string[], options: SimulateOptions): Prom
   const { snapshotOfFile } = await import('./snapshot-of-file.ts')
   const snapshots = files.map((file) => {
     const snapshot = snapshotOfFile(file)
-    return { name: file ?? 'limpet.yaml', snapshot }
+    return { name: file ?? 'the configuration found here', snapshot }
   })
   const { linesOf } = await import('../planning/simulation/log-lines.ts')
   const engine = await import('../planning/simulation/simulate.ts')

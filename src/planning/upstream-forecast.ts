@@ -128,6 +128,11 @@ export class UpstreamForecast {
     const isLost = this.#end !== undefined
     const isRemembered = affinity === undefined || affinity.type === 'cookie' || affinity.type === 'learn'
     if (!isRemembered && !isLost) return
+    const beginsAnew = isLost || why === 'expired'
+    if (isRemembered && beginsAnew && (affinity?.newUserWindow ?? 0) > 0) {
+      this.#areTargetsExact = false
+      this.#because.add('which requests are those of one new user is not in the session table')
+    }
     let type = balance.type
     // A learnt id that is not known, or the key of another affinity, is hashed.
     if (affinity?.type === 'learn' && (isLost || why === 'removed' || why === 'expired')) type = 'consistent-hash'
