@@ -1,6 +1,6 @@
 /** The command line. Each command has its own file, which is loaded only when it is used. */
 import { Command } from 'commander'
-import { explain } from './commands/explain.ts'
+import { errorText } from './commands/error-text.ts'
 import { description, version } from './version.ts'
 
 const commands = new Map<string, () => Promise<Command>>([
@@ -9,6 +9,9 @@ const commands = new Map<string, () => Promise<Command>>([
   ['demo', async () => (await import('./commands/demo.ts')).demoCommand()],
   ['export', async () => (await import('./commands/export.ts')).exportCommand()],
   ['healthcheck', async () => (await import('./commands/healthcheck.ts')).healthcheckCommand()],
+  ['plan', async () => (await import('./commands/plan.ts')).planCommand()],
+  ['explain', async () => (await import('./commands/explain.ts')).explainCommand()],
+  ['simulate', async () => (await import('./commands/simulate.ts')).simulateCommand()],
   ['status', async () => (await import('./commands/status.ts')).statusCommand()],
   ['reload', async () => (await import('./commands/reload.ts')).reloadCommand()],
   ['drain', async () => (await import('./commands/drain.ts')).drainCommand()],
@@ -50,6 +53,6 @@ try {
   exitWithUsageErrors(program)
   await program.parseAsync()
 } catch (error) {
-  console.error(explain(error))
+  console.error(errorText(error))
   process.exit(1)
 }

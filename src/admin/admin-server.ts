@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { finished, pipeline } from 'node:stream/promises'
 import { Access, type AccessRules } from './access.ts'
 import type { Administered } from './administered.ts'
 import { adminApi } from './api.ts'
@@ -76,27 +76,34 @@ export class AdminServer {
   }
 }
 
+/** Methods that `Request` does not take. */
+const notInFetch = ['CONNECT', 'TRACE', 'TRACK']
+
 /** The request without its body, which is read where it is wanted. The host does not matter from here on. */
 function requestOf({ method = 'GET', url = '/', headers }: IncomingMessage): Request {
   const entries = Object.entries(headers).map(([name, value]) => [name, String(value)] as [string, string])
-  try {
-    return new Request(new URL(`http://localhost${url}`), { method, headers: entries })
-  } catch (error) {
-    throw new OperationRefused('method-not-allowed', (error as Error).message)
-  }
+  return new Request(new URL(`http://localhost${url}`), {
+    method: notInFetch.includes(method) ? 'OTHER' : method,
+    headers: entries,
+  })
 }
 
 async function send(response: Response, outgoing: ServerResponse): Promise<void> {
   const { status, headers, body } = response
-  if (body === null || !headers.get('Content-Type')?.startsWith('text/event-stream')) {
-    const content = Buffer.from(await response.arrayBuffer())
-    if (status !== 304 && status !== 204 && outgoing.req.method !== 'HEAD')
-      headers.set('Content-Length', String(content.length))
-    outgoing.writeHead(status, Object.fromEntries(headers)).end(content)
+  const isStream = body !== null && headers.get('Content-Type')?.startsWith('text/event-stream')
+  if (isStream) {
+    outgoing.writeHead(status, Object.fromEntries(headers)).flushHeaders()
+    await pipeline(Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]), outgoing)
     return
   }
-  outgoing.writeHead(status, Object.fromEntries(headers)).flushHeaders()
-  await pipeline(Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]), outgoing)
+  const content = Buffer.from(await response.arrayBuffer())
+  const hasBody = outgoing.req.method !== 'HEAD' && status !== 304
+  if (hasBody) headers.set('Content-Length', String(content.length))
+  outgoing.writeHead(status, Object.fromEntries(headers))
+  if (hasBody) outgoing.write(content)
+  // A connection that is closed while its client still sends may take the answer with it.
+  if (!outgoing.req.complete) await finished(outgoing.req.resume()).catch(() => {})
+  outgoing.end()
 }
 
 /** What arrived is no request, or did not arrive in time. */

@@ -82,6 +82,7 @@ export const Server = z
         description: 'Ready and not down: it may be picked for anyone. Drain: for the sessions that it has.',
       }),
     inFlight: Count.openapi({ description: 'Requests in flight to it.' }),
+    tunnels: Count.openapi({ description: 'WebSockets and other upgraded connections to it.' }),
     requests: Count.openapi({ description: 'Requests that it was given since the start, modulo 2^32.' }),
     failures: Count.openapi({ description: 'Those of them that failed, modulo 2^32.' }),
     sessions: Sessions.nullable().openapi({ description: 'null where the upstream knows no sessions.' }),

@@ -41,28 +41,34 @@ export function adminApi({ subject, operations, events }: Administered, access: 
   addUpgrade(api, descriptions, operations)
   addEvents(api, descriptions, new EventStream(events))
   api.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' })
-  api.doc31('/v1/openapi.json', {
+  const read = descriptions.reads.middleware[0]!
+  api.get('/v1/openapi.json', read, (context) => context.json(documentOf(api, subject.version)))
+  const known = methodsByPath(api)
+  api.notFound(({ req, env }) => {
+    const allowed = known.find(({ pattern }) => pattern.test(req.path))?.methods
+    if (allowed === undefined) {
+      return answerTo(new OperationRefused('not-found', `there is no ${req.path}; see /v1/openapi.json`))
+    }
+    const detail = `${req.path} has no method ${env.incoming.method}, only ${allowed}`
+    return answerTo(new OperationRefused('method-not-allowed', detail), { Allow: allowed })
+  })
+  api.onError((error) => answerTo(refusalOf(error)))
+  return api
+}
+
+/** The description of the API (OpenAPI 3.1), made from the schemas that also type its answers. */
+export function documentOf(api: Resources, version: string) {
+  return api.getOpenAPI31Document({
     openapi: '3.1.0',
     info: {
       title: 'Limpet',
-      version: subject.version,
+      version,
       description: 'The admin API of Limpet.',
       license: { name: 'MIT' },
     },
     servers: [{ url: '/' }],
     security: [{}, { token: [] }],
   })
-  const known = methodsByPath(api)
-  api.notFound(({ req }) => {
-    const allowed = known.find(({ pattern }) => pattern.test(req.path))?.methods
-    if (allowed === undefined) {
-      return answerTo(new OperationRefused('not-found', `there is no ${req.path}; see /v1/openapi.json`))
-    }
-    const detail = `${req.path} has no method ${req.method}, only ${allowed}`
-    return answerTo(new OperationRefused('method-not-allowed', detail), { Allow: allowed })
-  })
-  api.onError((error) => answerTo(refusalOf(error)))
-  return api
 }
 
 /** Which methods each path has, as `Allow` names them. */

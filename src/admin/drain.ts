@@ -12,7 +12,7 @@ export const Drain = z
       description: 'empty: nobody was left before the deadline. cut: the deadline has passed.',
     }),
     started: Time,
-    deadline: Time,
+    deadline: Time.nullable().openapi({ description: 'null where it has none.' }),
     // biome-ignore lint/suspicious/noThenProperty: it is data, and nobody awaits it.
     then: Then.openapi({ description: 'What happens at the deadline to the sessions that are left.' }),
     sessions: Count.openapi({ description: 'Sessions that are left.' }),

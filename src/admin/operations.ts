@@ -71,7 +71,7 @@ export interface Operations {
   resume(upstream: string, options: WriteOptions, by: Author): Promise<Applied>
   /** What a configuration would change. */
   plan(text: string): Promise<Plan>
-  explain(query: Query): Explanation
+  explain(query: Query): Promise<Explanation>
   /** Starts the program that is now on disk in place of this one. */
   upgrade(options: WriteOptions, by: Author): Promise<{ readonly pid: number }>
 }

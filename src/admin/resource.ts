@@ -31,6 +31,8 @@ export class Descriptions {
   readonly writes: { readonly middleware: Step[] }
   /** … and takes JSON. */
   readonly writesJson: { readonly middleware: Step[] }
+  /** … and takes JSON, or no body. */
+  readonly writesOptionalJson: { readonly middleware: Step[] }
   /** Of a route that changes nothing, but takes JSON. */
   readonly readsJson: { readonly middleware: Step[] }
   /** Of a route that takes a configuration, whose text is `context.get('text')`. */
@@ -45,8 +47,9 @@ export class Descriptions {
       }
     this.reads = { middleware: [may('read')] }
     this.writes = { middleware: [may('write')] }
-    this.readsJson = { middleware: [may('read'), takesJson] }
-    this.writesJson = { middleware: [may('write'), takesJson] }
+    this.readsJson = { middleware: [may('read'), takesJson('always')] }
+    this.writesJson = { middleware: [may('write'), takesJson('always')] }
+    this.writesOptionalJson = { middleware: [may('write'), takesJson('perhaps')] }
     this.writesConfig = { middleware: [may('write'), takesConfig] }
   }
 }
@@ -54,17 +57,20 @@ export class Descriptions {
 const jsonBody: Accepted = { types: ['application/json'], limit: JSON_LIMIT }
 const configBody: Accepted = { types: configTypes, limit: CONFIG_LIMIT }
 
-const takesJson: Step = async (context, next) => {
-  const text = await readBody(context.env.incoming, context.env.outgoing, jsonBody)
-  if (text === undefined) return next()
-  try {
-    JSON.parse(text)
-  } catch (error) {
-    throw new OperationRefused('invalid', `the body is not JSON: ${(error as Error).message}`)
+const takesJson =
+  (when: 'always' | 'perhaps'): Step =>
+  async (context, next) => {
+    const text = await readBody(context.env.incoming, context.env.outgoing, jsonBody)
+    if (text === undefined && when === 'perhaps') return next()
+    if (text === undefined) throw new OperationRefused('invalid', 'expected JSON in the body, found none')
+    try {
+      JSON.parse(text)
+    } catch (error) {
+      throw new OperationRefused('invalid', `the body is not JSON: ${(error as Error).message}`)
+    }
+    context.req.raw = new Request(context.req.raw, { body: text })
+    return next()
   }
-  context.req.raw = new Request(context.req.raw, { body: text })
-  return next()
-}
 
 const takesConfig: Step = async (context, next) => {
   const text = await readBody(context.env.incoming, context.env.outgoing, configBody)

@@ -156,6 +156,7 @@ export class View {
       backup,
       state: { admin: adminStateOf(server), ...this.#healthOf(server, upstream) },
       inFlight: scoreboard.servers.inFlight(slot),
+      tunnels: scoreboard.servers.tunnels(slot),
       requests: scoreboard.servers.requests(slot),
       failures: scoreboard.servers.failures(slot),
       sessions: count ? sessionsOf(count, live) : null,

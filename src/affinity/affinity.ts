@@ -1,3 +1,4 @@
+import type { KnownId } from '../runtime/known-id.ts'
 import type { NamedPart } from '../runtime/named-part.ts'
 import type { SavedSession } from '../runtime/session-table/session-entries.ts'
 import type { Server, Affinity as Settings } from '../runtime/snapshot.ts'
@@ -110,6 +111,11 @@ export interface Affinity {
   expectsBody?(request: SessionRequest): boolean
   /** The reader for the body of such a response; undefined if there is nothing to find. */
   readerOf?(response: SessionResponse, server: Server, now: number): BodyReader | undefined
+  /**
+   * The ids of some sessions on the server in that slot, as far as this worker has seen them: the next ones with each
+   * call. Absent if the affinity knows no ids of the application.
+   */
+  idsOn?(server: number, now: number): KnownId[]
   /**
    * Takes over other settings and the upstream's servers. Sessions on a removed server are on none from now on.
    *

@@ -110,10 +110,15 @@ export class ServerState {
     return Math.min(this.#settings.maxConnections || UNLIMITED, UNLIMITED)
   }
 
+  /** The requests that it has in flight, of all workers together. */
+  get inFlight(): number {
+    return this.#counters.inFlight(this.#settings.slot)
+  }
+
   /** Whether it has the most requests in flight, whether or not it may serve otherwise. */
   get isFull(): boolean {
-    const { maxConnections, slot } = this.#settings
-    return maxConnections > 0 && this.#counters.inFlight(slot) >= maxConnections
+    const { maxConnections } = this.#settings
+    return maxConnections > 0 && this.inFlight >= maxConnections
   }
 
   #ailment(health: number, now: number): Refusal | undefined {

@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import { Command } from 'commander'
+import type { Applied, ServerWithSettings } from '../admin/answers.ts'
 import { serverAddress } from './address-argument.ts'
 import { AdminClient } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
 import { AdminProblem } from './admin-problem.ts'
-import { type Applied, ask, printApplied, printJson } from './change.ts'
+import { ask, printApplied, printJson } from './change.ts'
 import { CommandFailure } from './command-failure.ts'
 import { durationText } from './duration-argument.ts'
 import { formatServer, parseServer, pathOfServer, type ServerArgument } from './server-argument.ts'
@@ -45,7 +46,7 @@ async function add(target: ServerArgument, options: AdminOptions & Settings): Pr
     printApplied(await ask<Applied>(client, { method: 'PUT', path, body: settings, headers, upstream }), options, '')
   } catch (error) {
     if (!(error instanceof AdminProblem) || error.code !== 'stale') throw error
-    const there = await client.get<{ settings: Readonly<Record<string, unknown>> }>(path)
+    const there = await client.get<ServerWithSettings>(path)
     const other = differing(settings, there.settings)
     if (other.length > 0) throw new CommandFailure(`${formatServer(target)} is there already, with ${other.join(', ')}`)
     if (options.json) printJson({ changes: [] })

@@ -78,7 +78,7 @@ export class AdminClient {
 
   #send(method: string, path: string, { body, headers }: Content, signal?: AbortSignal): Promise<IncomingMessage> {
     const { endpoint } = this.#place
-    const token = this.#place.token()
+    const token = this.#place.token(method !== 'GET')
     const text = typeof body === 'string' ? body : JSON.stringify(body)
     const options: RequestOptions = {
       method,

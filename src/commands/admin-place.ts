@@ -3,39 +3,31 @@ import { formatAddress } from '../config/address.ts'
 import { ConfigError } from '../config/error.ts'
 import type { Config } from '../config/schema.ts'
 import { formatUnixSocket } from '../config/unix-socket.ts'
+import { MACHINE_TOKEN } from '../control/admin-access.ts'
 import { adminPlaceOf } from '../control/admin-place.ts'
 import { StateDirectory } from '../control/state-directory.ts'
 import type { AdminOptions } from './admin-options.ts'
 import { CommandFailure } from './command-failure.ts'
 import { type ConfigOptions, loadFromOptions } from './options.ts'
 
-/** Where an admin API answers, and the token to show it. */
+/** Where an admin API answers, and what to show it. */
 export interface AdminPlace {
   readonly endpoint: URL | { readonly socket: string }
-  /** Reads the token; undefined if none is known. */
-  readonly token: () => string | undefined
+  /** Reads the token, for a change or for a look; undefined if none is needed, or known. */
+  readonly token: (isChange: boolean) => string | undefined
 }
-
-/** The file in the state directory with the token for programs of the same user on this machine. */
-const OWN_TOKEN = 'admin-token'
 
 const TURN_ON = 'turn it on with this line in limpet.yaml: admin: on'
 
 /** Finds the admin API where the options say, else where the configuration says. */
 export async function placeFrom({ url, socket, tokenFile, ...options }: AdminOptions): Promise<AdminPlace> {
-  const given = tokenFile === undefined ? undefined : () => readToken(tokenFile)
-  const none = () => undefined
-  if (socket !== undefined) return { endpoint: { socket }, token: given ?? none }
-  if (url === undefined) {
-    const { config } = await loadFromOptions(options)
-    return { endpoint: endpointOf(config), token: given ?? (() => tokenOf(config)) }
-  }
-  const endpoint = parseUrl(url)
-  if (given !== undefined) return { endpoint, token: given }
+  const isGiven = url !== undefined || socket !== undefined
+  const config = isGiven ? await configIfAny(options) : (await loadFromOptions(options)).config
+  const endpoint = url !== undefined ? parseUrl(url) : socket !== undefined ? { socket } : endpointOf(config!)
+  if (tokenFile !== undefined) return { endpoint, token: () => readToken(tokenFile) }
   // What is known on this machine is shown to no other.
-  if (!isLoopback(endpoint)) return { endpoint, token: none }
-  const config = await configIfAny(options)
-  return { endpoint, token: () => tokenOf(config) }
+  if (url !== undefined && !isLoopback(url)) return { endpoint, token: () => undefined }
+  return { endpoint, token: (isChange) => tokenOf(config, isChange && endpoint instanceof URL) }
 }
 
 /** As messages show it: `http://127.0.0.1:9000`, `unix:/run/limpet/admin.sock`. */
@@ -67,17 +59,25 @@ function parseUrl(written: string): URL {
   throw new CommandFailure(`expected a URL such as http://127.0.0.1:9000, found ${written}`)
 }
 
-function isLoopback({ hostname }: URL): boolean {
-  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname)
+function isLoopback(url: string): boolean {
+  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(parseUrl(url).hostname)
 }
 
 function stateOf(config: Config | undefined): StateDirectory {
   return new StateDirectory(config?.stateDirectory, process.env, () => {})
 }
 
-function tokenOf(config: Config | undefined): string | undefined {
+/** @param needsMachineToken whether that of the machine is needed where the configuration has none */
+function tokenOf(config: Config | undefined, needsMachineToken: boolean): string | undefined {
+  const admin = config?.admin
+  const tokens = admin === undefined || admin === 'off' ? undefined : admin.tokens
+  if (tokens !== undefined) {
+    const { source } = tokens.find(({ scope }) => scope === 'write') ?? tokens[0]!
+    return 'value' in source ? source.value : readToken(source.file)
+  }
   const state = stateOf(config)
-  return state.holds(OWN_TOKEN) ? readToken(state.pathOf(OWN_TOKEN)) : undefined
+  // Without one, the API says what is missing.
+  return needsMachineToken && state.holds(MACHINE_TOKEN) ? readToken(state.pathOf(MACHINE_TOKEN)) : undefined
 }
 
 function readToken(file: string): string {

@@ -1,14 +1,8 @@
+import type { Applied } from '../admin/answers.ts'
 import { AdminClient } from './admin-client.ts'
 import type { AdminOptions } from './admin-options.ts'
 import { AdminProblem } from './admin-problem.ts'
-import { CommandFailure } from './command-failure.ts'
 import { assertExists } from './server-argument.ts'
-
-/** What the admin API answers to a change, as far as it is shown. */
-export interface Applied {
-  /** One sentence each; none if nothing had to be changed. */
-  readonly changes: readonly string[]
-}
 
 /** A change to ask the admin API for. */
 export interface Change {
@@ -16,7 +10,7 @@ export interface Change {
   readonly path: string
   readonly body?: object
   readonly headers?: Readonly<Record<string, string>>
-  /** Also if no server of the upstream could serve any more; undefined where the command has no --force. */
+  /** Also if no server of the upstream could serve any more. */
   readonly force?: boolean | undefined
   /** What it is about, for messages. */
   readonly upstream?: string
@@ -29,8 +23,6 @@ export async function ask<Answer>(client: AdminClient, change: Change): Promise<
   try {
     return await client.change(method, force ? `${path}?force=true` : path, { body, headers })
   } catch (error) {
-    if (error instanceof AdminProblem && error.code === 'last-server' && force === false)
-      throw new CommandFailure(`${error.message} (--force does it anyway)`)
     if (error instanceof AdminProblem && error.code === 'not-found' && upstream !== undefined)
       await assertExists(client, upstream, server)
     throw error
@@ -43,7 +35,7 @@ export async function askAndPrint(options: AdminOptions, change: Change, nothing
 }
 
 /** @param nothing the line for a change that was none */
-export function printApplied(applied: Applied, { json }: AdminOptions, nothing: string): void {
+export function printApplied(applied: Pick<Applied, 'changes'>, { json }: AdminOptions, nothing: string): void {
   if (json) return printJson(applied)
   console.log(applied.changes.length === 0 ? nothing : applied.changes.join('\n'))
 }

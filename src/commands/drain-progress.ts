@@ -1,24 +1,10 @@
 import { setTimeout } from 'node:timers/promises'
+import type { Drain } from '../admin/drain.ts'
 import type { AdminClient } from './admin-client.ts'
 import { AdminProblem } from './admin-problem.ts'
 import { CommandFailure } from './command-failure.ts'
 import { formatServer, pathOfServer } from './server-argument.ts'
-import { formatSpan, spanTo } from './span.ts'
-
-/** A drain, as the admin API shows it. */
-export interface Drain {
-  readonly upstream: string
-  readonly server: string
-  readonly state: 'draining' | 'empty' | 'cut'
-  readonly started: string
-  readonly deadline: string
-  readonly then: 'move' | 'refuse' | 'keep'
-  readonly sessions: number
-  readonly active: number
-  readonly inFlight: number
-  readonly tunnels: number
-  readonly emptyAt: string | null
-}
+import { spanTo } from './span.ts'
 
 /** Between two looks at a drain, in ms. */
 const LOOK_EVERY = 1000
@@ -33,12 +19,11 @@ export function formatDrain(drain: Drain): string {
   if (state === 'empty') return `${name}: empty after ${spanTo(started)}`
   if (state === 'cut')
     return `${name}: cut at its deadline with ${countOf(sessions, 'session')} left, ${endings[drain.then]} from now on`
-  const rest = Date.parse(deadline) - Date.now()
   return [
     `${name}: ${countOf(sessions, 'session')} left (${active} active)`,
     `${countOf(inFlight, 'request')} and ${countOf(tunnels, 'WebSocket')} in flight`,
     ...(emptyAt === null ? [] : [`empty in about ${spanTo(emptyAt)}`]),
-    rest > 0 ? `deadline in ${formatSpan(rest)}` : 'past its deadline',
+    ...(deadline === null ? [] : [`deadline in ${spanTo(deadline)}`]),
   ].join(', ')
 }
 
@@ -62,7 +47,8 @@ async function currentOf(client: AdminClient, drain: Drain): Promise<Drain> {
   if ((await orMissing(client.get(path))) !== undefined)
     throw new CommandFailure(`the drain of ${formatServer(drain)} was ended by someone else`)
   // It was removed at the end of its drain.
-  return { ...drain, state: Date.parse(drain.deadline) > Date.now() ? 'empty' : 'cut' }
+  const isCut = drain.deadline !== null && Date.parse(drain.deadline) <= Date.now()
+  return { ...drain, state: isCut ? 'cut' : 'empty' }
 }
 
 async function orMissing<Answer>(answer: Promise<Answer>): Promise<Answer | undefined> {

@@ -1,8 +1,9 @@
 import { Command, Option } from 'commander'
+import type { Drain } from '../admin/drain.ts'
 import { AdminClient } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
 import { ask, printJson } from './change.ts'
-import { type Drain, formatDrain, untilDrained } from './drain-progress.ts'
+import { formatDrain, untilDrained } from './drain-progress.ts'
 import { durationText } from './duration-argument.ts'
 import { parseServer, pathOfServer, type ServerArgument } from './server-argument.ts'
 
@@ -50,14 +51,14 @@ export function drainCommand(): Command {
 
 async function drain(target: ServerArgument, options: DrainCommandOptions): Promise<void> {
   const client = await AdminClient.from(options)
-  const begun = await startDrain(client, target, options, options.force === true)
+  const begun = await startDrain(client, target, options, options.force)
   const { state, ...rest } = options.wait ? await untilDrained(client, begun) : begun
   if (options.json) printJson({ state, ...rest })
   else console.log(formatDrain({ state, ...rest }))
   if (options.wait && state === 'cut') process.exitCode = 1
 }
 
-/** @param force as in Change */
+/** @param force also if no server of the upstream could serve new users any more */
 export function startDrain(
   client: AdminClient,
   target: ServerArgument,

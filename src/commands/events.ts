@@ -1,10 +1,11 @@
 import { setTimeout } from 'node:timers/promises'
 import { Command } from 'commander'
+import type { Drain } from '../admin/drain.ts'
 import { printable } from '../config/error.ts'
 import { AdminClient, type StreamedEvent } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
 import { CommandFailure } from './command-failure.ts'
-import { type Drain, formatDrain } from './drain-progress.ts'
+import { formatDrain } from './drain-progress.ts'
 
 interface EventsOptions extends AdminOptions {
   readonly since?: string

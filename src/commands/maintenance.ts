@@ -21,7 +21,7 @@ export function maintenanceCommand(): Command {
 }
 
 async function maintenance(target: ServerArgument, options: MaintenanceOptions): Promise<void> {
-  const force = options.force === true
+  const { force } = options
   const change = {
     method: 'PATCH',
     path: pathOfServer(target),

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import type { Pause } from '../admin/answers.ts'
 import { AdminClient } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
 import { ask, printJson } from './change.ts'
@@ -8,10 +9,6 @@ import { spanTo } from './span.ts'
 
 interface PauseOptions extends AdminOptions {
   readonly max: string
-}
-
-interface Pause {
-  readonly until: string
 }
 
 /** `limpet pause`: lets the requests of an upstream wait. */

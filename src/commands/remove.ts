@@ -1,7 +1,8 @@
 import { Command } from 'commander'
+import type { Applied } from '../admin/answers.ts'
 import { AdminClient } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
-import { type Applied, ask, printApplied } from './change.ts'
+import { ask, printApplied } from './change.ts'
 import { NoSuchServer, parseServer, pathOfServer, type ServerArgument } from './server-argument.ts'
 
 interface RemoveOptions extends AdminOptions {
@@ -23,7 +24,7 @@ export function removeCommand(): Command {
 
 async function remove(target: ServerArgument, options: RemoveOptions): Promise<void> {
   const client = await AdminClient.from(options)
-  const result = await removeServer(client, target, options.force === true)
+  const result = await removeServer(client, target, options.force)
   if (result instanceof NoSuchServer) printApplied({ changes: [] }, options, result.message)
   else printApplied(result, options, 'nothing has changed')
 }

@@ -1,12 +1,10 @@
 import { setTimeout } from 'node:timers/promises'
-import type { Server, Upstream } from '../admin/answers.ts'
+import type { Server, ServerWithSettings, Upstream } from '../admin/answers.ts'
 import { parseDuration } from '../config/duration.ts'
 import type { AdminClient } from './admin-client.ts'
 import { ask } from './change.ts'
 import { CommandFailure } from './command-failure.ts'
 import { formatServer, pathOfServer, pathOfUpstream, type ServerArgument } from './server-argument.ts'
-
-type Settings = Readonly<Record<string, unknown>>
 
 /** A check as the file has it. */
 interface Check {
@@ -46,7 +44,7 @@ export class Replacement {
   /** Adds the successor, with the settings of the old server. Where it takes the name, the old one gets another. */
   async begin(address: string, servers: readonly Server[]): Promise<void> {
     const { upstream, server } = this.#original
-    const { settings } = await this.#client.get<{ settings: Settings }>(pathOfServer(this.#original))
+    const { settings } = await this.#client.get<ServerWithSettings>(pathOfServer(this.#original))
     if (this.successor.server === server) await this.#rename(formerName(server, servers))
     const body = { ...Object.fromEntries(Object.entries(settings).filter(([key]) => !own.includes(key))), address }
     const path = pathOfServer(this.successor)

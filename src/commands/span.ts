@@ -1,5 +1,5 @@
 /** A time in ms, in its two largest units: `3 h 12 min`. */
-export function formatSpan(ms: number): string {
+function formatSpan(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000))
   const parts: [number, string][] = [
     [Math.floor(seconds / 86_400), 'd'],

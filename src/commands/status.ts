@@ -1,9 +1,11 @@
 import { Command } from 'commander'
 import type { Server, Status, Upstream, Upstreams } from '../admin/answers.ts'
+import type { ServerChange } from '../admin/server-settings.ts'
 import { formatAddress } from '../config/address.ts'
 import { AdminClient } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
 import { printJson } from './change.ts'
+import { formatDrain } from './drain-progress.ts'
 import { spanTo } from './span.ts'
 import { formatTable } from './table.ts'
 
@@ -21,45 +23,98 @@ async function showStatus({ json, ...options }: AdminOptions): Promise<void> {
   const status = await client.get<Status>('/v1/status')
   const { upstreams } = await client.get<Upstreams>('/v1/upstreams')
   if (json) printJson({ status, upstreams })
-  else console.log([headline(status), ...upstreams.map(paragraph)].join('\n\n'))
+  else
+    console.log(
+      [headline(status), ...upstreams.map((each) => paragraph(each, status.emptiest[each.name]))].join('\n\n'),
+    )
 }
 
-function headline({ version, since, workers, listeners, droppedLogLines }: Status): string {
+function headline({ version, since, workers, listeners, droppedLogLines, changes }: Status): string {
   const places = listeners
     .map(({ address, port }) => (port === null ? address : formatAddress({ host: address, port })))
     .join(', ')
   const age = spanTo(since)
-  const title = `limpet ${version}, up for ${age}, ${workers} ${workers === 1 ? 'worker' : 'workers'}, listening on ${places}`
-  if (droppedLogLines === 0) return title
-  return `${title}\n! the access log has lost ${formatCount(droppedLogLines)} line(s), see the program's log`
-}
-
-function paragraph({ name, balance, affinity, servers, warnings }: Upstream): string {
-  const title = `upstream ${name}: ${balance}${affinity === null || affinity === balance ? '' : `, affinity ${affinity}`}`
-  const columns = ['SERVER', 'ADDRESS', 'WEIGHT', 'STATE', 'IN FLIGHT', 'REQUESTS', 'FAILED']
-  const sessions = affinity === null ? [] : ['SESSIONS', 'SHARE', 'ACTIVE', 'OLDEST']
-  const rows = servers.map((server) => [
-    server.name,
-    server.address,
-    String(server.weight),
-    stateOf(server),
-    ...[server.inFlight, server.requests, server.failures].map(formatCount),
-    ...(server.sessions === null || affinity === null ? [] : sessionCells(server.sessions)),
-  ])
-  const table = formatTable([...columns, ...sessions], rows, ['SERVER', 'ADDRESS', 'STATE'])
-  const causes = servers.flatMap(({ name, state }) =>
-    state.cause === null ? [] : [`  ! server ${name}: ${state.cause}`],
-  )
-  return [title, table, ...causes, ...warnings.map(({ message }) => `  ! ${message}`)].join('\n')
-}
-
-function sessionCells({ live, share, active, oldest }: NonNullable<Server['sessions']>): string[] {
   return [
-    formatCount(live),
-    share === null ? '-' : `${Math.round(share * 100)} %`,
-    formatCount(active),
-    oldest === null ? '-' : spanTo(oldest),
+    `limpet ${version}, up for ${age}, ${workers} ${workers === 1 ? 'worker' : 'workers'}, listening on ${places}`,
+    ...(droppedLogLines === 0
+      ? []
+      : [`! the access log has lost ${formatCount(droppedLogLines)} line(s), see the program's log`]),
+    ...(changes.length === 0
+      ? []
+      : ['! changed at run time, and not in the file (limpet config export prints one that has it):']),
+    ...changes.map(
+      ({ upstream, server, message }) => `    ${server === null ? upstream : `${upstream}/${server}`}: ${message}`,
+    ),
+  ].join('\n')
+}
+
+function paragraph(upstream: Upstream, emptiest: string | undefined): string {
+  const { name, balance, affinity, servers, warnings, pause } = upstream
+  const title = `upstream ${name}: ${balance}${affinity === null || affinity === balance ? '' : `, affinity ${affinity}`}`
+  const columns = columnsOf(upstream)
+  const table = formatTable(
+    columns.map((column) => column.title),
+    servers.map((server) => columns.map(({ of }) => of(server))),
+    ['SERVER', 'ADDRESS', 'STATE'],
+  )
+  return [
+    title,
+    table,
+    ...(pause === null ? [] : [`  ! paused, for ${spanTo(pause.until)} at most: new requests wait`]),
+    ...servers.flatMap(({ drain }) => (drain === null ? [] : [`  ! drain of ${formatDrain(drain)}`])),
+    ...servers.flatMap((server) =>
+      server.state.cause === null ? [] : [`  ! server ${server.name}: ${server.state.cause}`],
+    ),
+    ...warnings.map(({ message }) => `  ! ${message}`),
+    ...(emptiest === undefined ? [] : [`  the emptiest server, whose removal moves the fewest sessions: ${emptiest}`]),
+  ].join('\n')
+}
+
+interface Column {
+  readonly title: string
+  readonly of: (server: Server) => string
+}
+
+/** The columns of an upstream's table; those that would be empty are left out. */
+function columnsOf({ affinity, servers }: Upstream): Column[] {
+  const session = (title: string, of: (sessions: NonNullable<Server['sessions']>) => string): Column => ({
+    title,
+    of: ({ sessions }) => (sessions === null ? '-' : of(sessions)),
+  })
+  const tunnels = { title: 'TUNNELS', of: (server: Server) => formatCount(server.tunnels) }
+  return [
+    { title: 'SERVER', of: nameOf },
+    { title: 'ADDRESS', of: ({ address, file }) => besideFile(address, file?.address) },
+    { title: 'WEIGHT', of: ({ weight, file }) => besideFile(weight, file?.weight) },
+    { title: 'STATE', of: (server) => besideFile(stateOf(server), adminOf(server.file ?? {})) },
+    { title: 'IN FLIGHT', of: ({ inFlight }) => formatCount(inFlight) },
+    ...(servers.some((server) => server.tunnels > 0) ? [tunnels] : []),
+    { title: 'REQUESTS', of: ({ requests }) => formatCount(requests) },
+    { title: 'FAILED', of: ({ failures }) => formatCount(failures) },
+    ...(affinity === null
+      ? []
+      : [
+          session('SESSIONS', ({ live }) => formatCount(live)),
+          session('SHARE', ({ share }) => (share === null ? '-' : `${Math.round(share * 100)} %`)),
+          session('ACTIVE', ({ active }) => formatCount(active)),
+          session('OLDEST', ({ oldest }) => (oldest === null ? '-' : spanTo(oldest))),
+        ]),
   ]
+}
+
+function nameOf({ name, file }: Server): string {
+  return file === null ? `${name} (not in the file)` : besideFile(name, file?.name)
+}
+
+/** A value, and what the file says instead. */
+function besideFile(value: string | number, inFile: string | number | undefined): string {
+  return inFile === undefined ? String(value) : `${value} (file: ${inFile})`
+}
+
+/** What the file says of the admin state, where it differs. */
+function adminOf({ admin, down, drain }: ServerChange): string | undefined {
+  if (admin !== undefined || (down === undefined && drain === undefined)) return admin
+  return down ? 'maintenance' : drain ? 'drain' : 'ready'
 }
 
 /** Combines the admin state and the health of a server in one word or two. */

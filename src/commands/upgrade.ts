@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { Command } from 'commander'
+import type { Status } from '../admin/answers.ts'
 import { AdminClient } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
 import { ask, printJson } from './change.ts'
@@ -9,11 +10,6 @@ import { timeoutOption } from './duration-argument.ts'
 interface UpgradeOptions extends AdminOptions {
   /** ms */
   readonly timeout: number
-}
-
-interface Status {
-  readonly pid: number
-  readonly version: string
 }
 
 /** Between two questions whether the new process answers, in ms. */

@@ -10,12 +10,13 @@ import { subjectOf } from './admin-subject.ts'
 import { ChangesFile } from './desired/changes-file.ts'
 import { desiredState } from './desired/desired-state.ts'
 import { type LoadAgain, restored } from './desired/restored.ts'
+import { DrainOrders } from './drain-orders.ts'
 import { workersOf } from './fixed-settings.ts'
 import { type Applied, Handover } from './handover.ts'
 import { InstanceLock, takeOrWait } from './instance-lock.ts'
 import { keepsState } from './kept-sessions.ts'
 import { openAccessLog } from './open-access-log.ts'
-import { operationsOf } from './operations.ts'
+import { Operator } from './operator.ts'
 import { assemble, type Parts } from './parts.ts'
 import { RunInstance } from './run-instance.ts'
 import { StateDirectory } from './state-directory.ts'
@@ -25,13 +26,21 @@ export class Balancer {
   readonly #parts: Parts
   readonly #lock: InstanceLock
   readonly #handover: Handover
+  readonly #drains: DrainOrders
   readonly #load: LoadAgain | undefined
   #admin: AdminApi | undefined
 
-  private constructor(parts: Parts, lock: InstanceLock, handover: Handover, load: LoadAgain | undefined) {
+  private constructor(
+    parts: Parts,
+    lock: InstanceLock,
+    handover: Handover,
+    drains: DrainOrders,
+    load: LoadAgain | undefined,
+  ) {
     this.#parts = parts
     this.#lock = lock
     this.#handover = handover
+    this.#drains = drains
     this.#load = load
   }
 
@@ -56,8 +65,9 @@ export class Balancer {
     const lock = new InstanceLock(name, state.path)
     if (keepsState(config)) await takeOrWait(lock, name, state.path, log)
     const parts = await assemble(config, name, state, accessLog, log)
-    const handover = new Handover(parts, instance, lock, changesFile, desired, config)
-    const balancer = new Balancer(parts, lock, handover, load)
+    const drains = new DrainOrders(parts, desired, (make) => handover.change(make))
+    const handover: Handover = new Handover(parts, instance, lock, changesFile, desired, config, [drains])
+    const balancer = new Balancer(parts, lock, handover, drains, load)
     const { health, supervisor, slots } = parts
     await health.start()
     try {
@@ -68,6 +78,7 @@ export class Balancer {
       throw error
     }
     slots.acknowledge(supervisor.snapshot.generation)
+    parts.questions.apply(supervisor.snapshot.upstreams)
     await balancer.#startAdmin()
     return balancer
   }
@@ -87,13 +98,10 @@ export class Balancer {
   }
 
   async #startAdmin(): Promise<void> {
-    const { events, supervisor, state, log } = this.#parts
+    const { events, state, log } = this.#parts
     const { config } = this.#handover
     const subject = subjectOf(instanceOf(config), this.#parts)
-    const operations = operationsOf(() => ({
-      config: this.#handover.config,
-      generation: supervisor.snapshot.generation,
-    }))
+    const operations = new Operator(this.#parts, this.#handover, this.#drains, this.#load, () => this.upgrade())
     try {
       this.#admin = await AdminApi.start(config, { subject, operations, events }, state, log)
     } catch (error) {
@@ -123,6 +131,11 @@ export class Balancer {
     })
   }
 
+  /** Starts the program that is now on disk in place of this one. */
+  async upgrade(): Promise<{ readonly pid: number }> {
+    throw new Error('Limpet cannot replace its own program yet; to upgrade, restart it')
+  }
+
   /** Reopens the access log's file, after it was rotated. */
   reopenLog(): void {
     this.#parts.accessLog.reopen()
@@ -130,8 +143,9 @@ export class Balancer {
 
   /** Lets exchanges in flight finish, then closes everything. */
   async stop(): Promise<void> {
-    const { reclaimer, sessions, skew, health, supervisor, accessLog } = this.#parts
+    const { reclaimer, sessions, skew, health, questions, supervisor, accessLog } = this.#parts
     this.#handover.close()
+    this.#drains.close()
     // From now on another process may take its place.
     this.#lock.release()
     // Exchanges in flight may take long to finish, and the next run should not wait for the sessions until then.
@@ -139,6 +153,7 @@ export class Balancer {
     await this.#admin?.close()
     reclaimer.close()
     skew.close()
+    questions.close()
     health.stop()
     await supervisor.stop()
     await sessions.close()

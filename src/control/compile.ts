@@ -37,7 +37,7 @@ export function compile(
     if (compiled !== undefined) return compiled
     const { slot, servers } = planned.get(upstream.name)!
     const affinity = upstream.affinity
-      ? compileAffinity(upstream.affinity, instance, upstream.name, secret)
+      ? compileAffinity(upstream.affinity, instance, upstream.name, secret, upstream.drain.ask)
       : impliedAffinity(upstream.balance)
     return compileUpstream(
       upstream,

@@ -1,6 +1,5 @@
 import type { Logger } from 'pino'
 import { OccasionalNotices } from '../observability/occasional-notice.ts'
-import { MAX_SERVERS } from '../runtime/bounds.ts'
 import { now } from '../runtime/clock.ts'
 import { describeShortage } from '../runtime/shortage.ts'
 import type { WorkerEvent } from '../runtime/worker-event.ts'
@@ -12,8 +11,6 @@ export class EventLog {
   readonly #shortages = new OccasionalNotices()
   /** Names of cookies that have been reported: each is reported once. */
   readonly #contested = new Set<string>()
-  /** What each server asked for last. */
-  readonly #wishes = new Map<string, 'drain' | 'ready'>()
 
   constructor(log: Logger) {
     this.#log = log
@@ -31,8 +28,11 @@ export class EventLog {
         return this.shortage(event.code)
       case 'own-cookie-set':
         return this.#ownCookieSet(event.upstream, event.server, event.cookie)
-      case 'server-asks':
-        return this.#serverAsks(event.upstream, event.server, event.what)
+      case 'server-asks': {
+        const { upstream, server, what } = event
+        const wish = what === 'drain' ? 'to be drained' : 'for new sessions again'
+        return this.#log.info(`upstream ${upstream}: server ${server} asks ${wish}`)
+      }
       case 'header-unknown': {
         const { upstream, server, header, count } = event
         const times = count === 1 ? '' : `, ${count} times since the last warning`
@@ -55,16 +55,6 @@ export class EventLog {
   /** A worker or a health check ran short of something that belongs to this process, such as file descriptors. */
   shortage(code: string): void {
     if (this.#shortages.due(code, now()) > 0) this.#log.warn(`${describeShortage(code)}. No server is blamed.`)
-  }
-
-  /** Each worker reports what it hears. */
-  #serverAsks(upstream: string, server: string, what: 'drain' | 'ready'): void {
-    const key = `${upstream} ${server}`
-    if ((this.#wishes.get(key) ?? 'ready') === what) return
-    if (this.#wishes.size === MAX_SERVERS) this.#wishes.clear()
-    this.#wishes.set(key, what)
-    const wish = what === 'drain' ? 'to be drained' : 'for new sessions again'
-    this.#log.info(`upstream ${upstream}: server ${server} asks ${wish}`)
   }
 
   #ownCookieSet(upstream: string, server: string, cookie: string): void {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { OperationRefused } from '../admin/operation-refused.ts'
 import { instanceOf } from '../config/instance.ts'
@@ -9,6 +10,7 @@ import { compile } from './compile.ts'
 import type { ChangesFile } from './desired/changes-file.ts'
 import type { DesiredState } from './desired/desired-state.ts'
 import { differenceInWords } from './desired/difference-in-words.ts'
+import { withGradualRemovals } from './desired/gradual-removal.ts'
 import type { OperatorChanges } from './desired/operator-changes.ts'
 import { assertSameFixedSettings, workersOf } from './fixed-settings.ts'
 import { type InstanceLock, takeOrWait, warningOfAnother } from './instance-lock.ts'
@@ -26,6 +28,12 @@ export interface Applied {
   readonly changes: readonly string[]
 }
 
+/** Something that follows what is desired. */
+export interface HandoverUser {
+  /** @param config the configuration before: the same if only the operator's changes are others */
+  adopted(desired: DesiredState, before: Config): void
+}
+
 /**
  * Puts one desired state after the other into effect: all changes of the configuration, whoever makes them, come through
  * here, in order.
@@ -35,10 +43,14 @@ export class Handover {
   readonly #instance: RunInstance
   readonly #lock: InstanceLock
   readonly #changesFile: ChangesFile
+  readonly #users: readonly HandoverUser[]
+  readonly #run = randomBytes(6).toString('base64url')
   #desired: DesiredState
   /** The configuration in effect, under the name of the run's instance. */
   #config: Config
   #last: Promise<unknown> = Promise.resolve()
+  /** Increases with each change of the desired state. */
+  #version = 1
   #isClosed = false
 
   constructor(
@@ -48,6 +60,7 @@ export class Handover {
     changesFile: ChangesFile,
     desired: DesiredState,
     config: Config,
+    users: readonly HandoverUser[],
   ) {
     this.#parts = parts
     this.#instance = instance
@@ -55,6 +68,7 @@ export class Handover {
     this.#changesFile = changesFile
     this.#desired = desired
     this.#config = config
+    this.#users = users
   }
 
   /** What is in effect, and what it is made of. */
@@ -67,6 +81,16 @@ export class Handover {
     return this.#config
   }
 
+  /** A configuration under the name of the run's instance. */
+  named(config: Config): Config {
+    return this.#instance.name(config)
+  }
+
+  /** Identifies the desired state: another one after each change, and in another run. */
+  get revision(): string {
+    return `${this.#run}-${this.#version}`
+  }
+
   /**
    * Puts another desired state into effect, made from the current one; resolves once every worker serves it. What has
    * not changed keeps its state, and exchanges in flight end as they began. The operator's changes are saved first. If
@@ -75,17 +99,20 @@ export class Handover {
    * @throws ConfigError if it changes what only a restart can change, or if there is no room for its servers at present;
    *   ListenError if a worker cannot listen on one of its listeners; OperationRefused if the operator's changes contradict
    *   it, or cannot be saved; and whatever `make` throws
+   * @param by who has asked for it, for the log
    */
-  async change(make: (now: DesiredState) => DesiredState): Promise<Applied> {
+  async change(make: (now: DesiredState) => DesiredState, by?: string): Promise<Applied> {
     const handedOver = this.#last.then(() => this.#handOver(make(this.#desired)))
     // The next configuration does not wait for the workers to acknowledge this one: it may be what brings them back.
     this.#last = handedOver.catch(() => undefined)
     const { acknowledged, ...applied } = await handedOver
     if (acknowledged === undefined) return applied
     await acknowledged
-    const { slots, reclaimer, log } = this.#parts
-    log.info(`generation ${applied.generation}: ${inOneLine(applied.changes)}`)
-    slots.acknowledge(applied.generation)
+    const { slots, reclaimer, events, log } = this.#parts
+    const { generation, changes } = applied
+    log.info(`generation ${generation}${by === undefined ? '' : ` (${by})`}: ${inOneLine(changes)}`)
+    events.add({ type: 'applied', generation, revision: this.revision, changes })
+    slots.acknowledge(generation)
     reclaimer.watch()
     return applied
   }
@@ -96,22 +123,23 @@ export class Handover {
   }
 
   /** Applies a desired state to every part; the workers are last. */
-  async #handOver(desired: DesiredState): Promise<Applied & { readonly acknowledged?: Promise<void> }> {
-    const { slots, sessions, health, skew, supervisor } = this.#parts
+  async #handOver(wanted: DesiredState): Promise<Applied & { readonly acknowledged?: Promise<void> }> {
+    const { slots, sessions, health, skew, questions, supervisor } = this.#parts
     this.#assertOpen()
+    const desired = withGradualRemovals(this.#desired, wanted, Date.now())
     const before = this.#config
     const config = this.#instance.name(desired.config)
     const changes = differenceInWords(before, config)
     if (changes.length === 0) {
       await this.#keep(desired.changes)
       // The configuration of before stays, so that nothing takes its parts for new ones.
-      this.#desired = { ...desired, config: this.#desired.config }
+      this.#adopt({ ...desired, config: this.#desired.config }, before)
       return { generation: supervisor.snapshot.generation, changes }
     }
     const next = await this.#prepared(desired, config)
-    this.#desired = desired
     this.#config = config
     slots.adopt(next)
+    this.#adopt(desired, before)
     this.#warnOfNews(before)
     // Sessions, health and skew must know a server before a worker sends it the first request.
     await sessions.apply(config, next)
@@ -119,10 +147,17 @@ export class Handover {
     health.apply(next.upstreams)
     skew.apply(next.upstreams)
     const acknowledged = supervisor.apply(next)
+    questions.apply(next.upstreams)
     if (keepsState(config) && !keepsState(before)) await this.#takeLock()
     this.#instance.keep(desired.config)
     await supervisor.reduce(workersOf(config))
     return { generation: next.generation, changes, acknowledged }
+  }
+
+  #adopt(desired: DesiredState, before: Config): void {
+    if (desired.changes !== this.#desired.changes || desired.config !== this.#desired.config) this.#version++
+    this.#desired = desired
+    for (const user of this.#users) user.adopted(desired, before)
   }
 
   /** Does everything that may fail, and takes it back if it does. Returns the next Snapshot. */

@@ -7,6 +7,8 @@ import { compile } from './compile.ts'
 import { EventLog } from './event-log.ts'
 import { EventRing } from './event-ring.ts'
 import { KeptSessions, warningsOfSecrets } from './kept-sessions.ts'
+import { ServerWishes } from './server-wishes.ts'
+import { SessionQuestions } from './session-questions.ts'
 import { SkewAlarm } from './skew-alarm.ts'
 import { SlotBook } from './slot-book.ts'
 import { SlotReclaimer } from './slot-reclaimer.ts'
@@ -24,6 +26,7 @@ export interface Parts {
   readonly sessions: KeptSessions
   readonly health: HealthMonitor
   readonly skew: SkewAlarm
+  readonly questions: SessionQuestions
   readonly events: EventRing
   readonly supervisor: Supervisor
 }
@@ -49,6 +52,7 @@ export async function assemble(
   const skew = new SkewAlarm(snapshot.upstreams, log)
   const eventLog = new EventLog(log)
   const events = new EventRing()
+  const wishes = new ServerWishes()
   const health = new HealthMonitor(snapshot.upstreams, scoreboard, {
     worse(line, upstream, server) {
       log.warn(line)
@@ -63,8 +67,10 @@ export async function assemble(
   const supervisor = new Supervisor(snapshot, scoreboard, sessions.table, {
     log: (lines, written) => accessLog.append(lines, written),
     logDropped: (lines) => accessLog.drop(lines),
+    ids: (server, ids) => questions.hear(server, ids),
     samples: (reports) => skew.hear(reports),
     event(event) {
+      if (event.type === 'server-asks' && !wishes.isNews(event)) return
       health.hear(event)
       eventLog.hear(event)
     },
@@ -73,6 +79,11 @@ export async function assemble(
       log.error(`worker ${slot} died and is replaced${ms > 0 ? ` in ${ms} ms` : ''}: ${cause}`)
     },
   })
+  const questions = new SessionQuestions({
+    sessions: sessions.table,
+    log,
+    wantIds: (upstream, server) => supervisor.wantIds(upstream, server),
+  })
   const reclaimer = new SlotReclaimer(slots, scoreboard, sessions.table)
-  return { log, state, accessLog, slots, reclaimer, scoreboard, sessions, health, skew, events, supervisor }
+  return { log, state, accessLog, slots, reclaimer, scoreboard, sessions, health, skew, questions, events, supervisor }
 }

@@ -109,7 +109,7 @@ export class SlotBook {
 
   /** Whether a server still has its slot, and is in no current Snapshot. */
   isRetired(server: ServerHolding): boolean {
-    return server.retiredIn !== undefined && server.upstream.servers.get(server.name) === server
+    return server.retiredIn !== undefined && server.upstream.servers.get(server.id) === server
   }
 
   /** Retired servers that are in no worker's Snapshot any more. Exchanges with them may still be in flight. */

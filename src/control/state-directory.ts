@@ -99,6 +99,12 @@ export class StateDirectory {
     }
   }
 
+  /** Whether there is a file of that name that no other user may read or write. */
+  isPrivate(name: string): boolean {
+    const stat = statSync(this.pathOf(name), { throwIfNoEntry: false })
+    return stat !== undefined && (stat.mode & 0o077) === 0
+  }
+
   /** The content of the file of that name; undefined if there is none. */
   read(name: string): Buffer | undefined {
     try {

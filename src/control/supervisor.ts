@@ -110,6 +110,11 @@ export class Supervisor {
     await this.#untilAcknowledged(next.generation)
   }
 
+  /** Asks all workers for ids of sessions on a server; they come as reports. */
+  wantIds(upstream: string, server: number): void {
+    for (const worker of this.#workers) worker.wantIds(upstream, server)
+  }
+
   /**
    * Has no more than that many workers: the others hand over their sockets, and end once their connections have.
    *

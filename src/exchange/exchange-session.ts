@@ -141,7 +141,8 @@ export class ExchangeSession {
     if (response.endsSession && session !== undefined) this.#group.sessions.remove(session.high, session.low, seconds)
     if (learnt !== undefined) this.#enter(learnt, server.settings.slot, seconds)
     if (response.endsSession) return this.#revoked(isSecure)
-    return session === undefined || session === this.#shown ? '' : (affinity.issue?.(session, isSecure) ?? '')
+    if (session === undefined || session === this.#shown || this.#hasEnded(session)) return ''
+    return affinity.issue?.(session, isSecure) ?? ''
   }
 
   /** Whether the request showed that session, and it has ended since: this exchange does not bring it back. */

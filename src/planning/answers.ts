@@ -141,3 +141,74 @@ export interface Candidate {
   readonly refusal: Refusal | null
   readonly words: string
 }
+
+// ── simulate ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What configurations make of the requests of a log. */
+export interface Simulation {
+  readonly lines: LogLines
+  /** When the first and the last request were logged (RFC 3339); null if there was none. */
+  readonly from: string | null
+  readonly to: string | null
+  readonly configurations: readonly SimulatedConfiguration[]
+}
+
+export interface LogLines {
+  readonly read: number
+  readonly replayed: number
+  /** Lines that are none of an access log. */
+  readonly malformed: number
+  /** The first of these, from 1 on; null if there was none. */
+  readonly firstMalformed: number | null
+  /** Lines about what Limpet would not read as a request. */
+  readonly noRequests: number
+}
+
+export interface SimulatedConfiguration {
+  readonly name: string
+  /** What the log does not have, and what stood for it, one sentence each. */
+  readonly notes: readonly string[]
+  /** Requests that no route matches. */
+  readonly unrouted: number
+  readonly redirected: number
+  readonly upstreams: readonly SimulatedUpstream[]
+}
+
+export interface SimulatedUpstream {
+  readonly name: string
+  readonly balance: string
+  readonly affinity: string | null
+  readonly requests: number
+  /** Requests that had to wait for a place, and requests that no server could serve. */
+  readonly waited: number
+  readonly failed: number
+  /** About that many. */
+  readonly users: number
+  /** The most requests of a server by the mean, both for its weight; null without requests. */
+  readonly spread: number | null
+  readonly servers: readonly SimulatedServer[]
+  /** What would move users who have a server of their own; empty if none has. */
+  readonly changes: readonly SimulatedChange[]
+}
+
+export interface SimulatedServer {
+  readonly name: string
+  readonly requests: number
+  /** From 0 to 1. */
+  readonly share: number
+  /** The most requests within a second. */
+  readonly peak: number
+  readonly mostInFlight: number
+  /** About that many users were last here. */
+  readonly users: number
+}
+
+export interface SimulatedChange {
+  readonly change: 'add' | 'drain' | 'lose'
+  /** The server that is drained or lost; null for one that is added. */
+  readonly server: string | null
+  /** The share of the users with a server of their own whose next request would go elsewhere, from 0 to 1. */
+  readonly moved: number
+  /** About that many. */
+  readonly users: number
+}

@@ -1,5 +1,5 @@
 import type { Session } from '../affinity/affinity.ts'
-import type { Refusal, ServerState } from '../balancing/server-state.ts'
+import type { ServerState } from '../balancing/server-state.ts'
 import { Failure, failureOf } from '../exchange/failure.ts'
 import { Placement } from '../exchange/placement.ts'
 import { authorityOf, pathOf } from '../exchange/received-request.ts'
@@ -14,7 +14,7 @@ import { type IpAddress, parseIpAddress } from '../runtime/ip-address.ts'
 import { ReadOnlySessions } from '../runtime/read-only-sessions.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
-import type { Route, Server, Snapshot, Upstream } from '../runtime/snapshot.ts'
+import type { Route, Snapshot, Upstream } from '../runtime/snapshot.ts'
 import type { Candidate, ExplainedRoute, ExplainedSession, Explanation, Query } from './answers.ts'
 import { closestRoutes, conditionsOf } from './closest-routes.ts'
 import { Rehearsal } from './rehearsal.ts'
@@ -57,7 +57,7 @@ export function explain({ snapshot, scoreboard, sessions }: Scene, query: Query)
   try {
     return {
       ...found,
-      ...explainedPlacement(rehearsal.groupOf(snapshot.upstreams[route.upstream]!), scoreboard, view, query),
+      ...explainedPlacement(rehearsal.groupOf(snapshot.upstreams[route.upstream]!), view, query),
     }
   } finally {
     rehearsal.close()
@@ -114,7 +114,7 @@ function explainedRoute(route: Route, host: string, path: string): ExplainedRout
   }
 }
 
-function explainedPlacement(group: UpstreamGroup, { servers }: Scoreboard, view: RequestView, query: Query) {
+function explainedPlacement(group: UpstreamGroup, view: RequestView, query: Query) {
   const { settings } = group
   const time = clock()
   const session = group.affinity?.read(view, wallSeconds())
@@ -123,10 +123,7 @@ function explainedPlacement(group: UpstreamGroup, { servers }: Scoreboard, view:
   // Before the choice, which claims a place.
   const last =
     session === undefined ? -1 : (session.home ?? group.sessions.find(session.high, session.low, wallSeconds()))
-  const candidates = group.servers.map(({ settings: server }) => {
-    const refusal = group.serverIn(server.slot)!.refusal(time, server.slot === last) ?? null
-    return candidateOf(server, servers.inFlight(server.slot), refusal)
-  })
+  const candidates = group.servers.map((server) => candidateOf(server, server.settings.slot === last, time))
   const next = placement.next(time)
   const { reason = null } = placement
   const upstream = { name: settings.name, balance: settings.balance.type, affinity: affinityName(settings) ?? null }
@@ -169,7 +166,9 @@ function explainedSession(
   return { kind: affinityName(settings)!, standing, server, words: sessionInWords(settings, session, server, secure) }
 }
 
-function candidateOf(server: Server, inFlight: number, refusal: Refusal | null): Candidate {
-  const { name, address, weight, backup } = server
-  return { server: name, address, weight, inFlight, isBackup: backup, refusal, words: inWords(refusal, server) }
+function candidateOf(state: ServerState, isOwn: boolean, time: number): Candidate {
+  const { name: server, address, weight, backup: isBackup } = state.settings
+  const refusal = state.refusal(time, isOwn) ?? null
+  const words = inWords(refusal, state.settings)
+  return { server, address, weight, inFlight: state.inFlight, isBackup, refusal, words }
 }

@@ -46,7 +46,7 @@ export class UpstreamForecast {
     this.#now = now
     this.#end = this.#endUnder(after, current, next)
     const isGone = this.#end === 'upstream-removed' || this.#end === 'no-route'
-    this.#group = isGone ? undefined : rehearsal.groupOf(after!)
+    this.#group = isGone ? undefined : rehearsal.groupOf(withoutPause(after!))
     for (const { slot, name } of [...before.servers, ...(this.#group?.settings.servers ?? [])])
       this.#names.set(slot, name)
   }
@@ -105,7 +105,8 @@ export class UpstreamForecast {
     }
     const refusal = server.refusal(this.#time, true)
     if (refusal === undefined) return shown?.key === undefined ? 'full' : 'hash'
-    if (refusal !== 'down') this.#doubt(`server ${server.settings.name} is ${refusal} now, and may be back by then`)
+    if (refusal !== 'down' && refusal !== 'drained')
+      this.#doubt(`server ${server.settings.name} is ${refusal} now, and may be back by then`)
     return refusal
   }
 
@@ -166,6 +167,11 @@ export class UpstreamForecast {
       moves,
     }
   }
+}
+
+/** Requests that wait for the end of a pause go where they would go without it. */
+function withoutPause({ pause: _, ...upstream }: Upstream): Upstream {
+  return upstream
 }
 
 /** Whether requests come to the upstream. */

@@ -168,6 +168,11 @@ type AffinityKind =
        * another's.
        */
       readonly secret: string
+      /**
+       * The path at which a server that drains is asked whether a session is alive; workers keep the ids for that. Absent:
+       * nobody asks.
+       */
+      readonly ask?: string
     }
   | { readonly type: 'ip-hash' }
   | {

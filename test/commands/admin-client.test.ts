@@ -7,7 +7,7 @@ import { temporaryFolder } from '../support/folder.ts'
 import { configFile, runLimpet } from '../support/limpet.ts'
 import { Problem, ScriptedAdmin } from '../support/scripted-admin.ts'
 
-const applied = { generation: 2, revision: 'r', changes: ['upstream app: server web-1 weight 1 → 5'] }
+const applied = { generation: 2, revision: 'r', changes: ['upstream app: server web-1: weight 1 → 5'] }
 const change = 'PATCH /v1/upstreams/app/servers/web-1'
 
 describe('the admin API is found', () => {
@@ -46,6 +46,31 @@ describe('the admin API is found', () => {
     const admin = await ScriptedAdmin.start(t, { [change]: applied }, socket)
     const { code } = await runLimpet(['weight', 'app/web-1', '5', '--socket', socket], { STATE_DIRECTORY: folder })
     assert.equal(code, 0)
+    assert.equal(admin.asked[0]!.headers.authorization, undefined)
+  })
+
+  test('with a token of the configuration, which every request needs', async (t) => {
+    const admin = await ScriptedAdmin.start(t, { 'GET /v1/status': {}, 'GET /v1/upstreams': { upstreams: [] } })
+    const folder = await temporaryFolder(t)
+    await writeFile(join(folder, 'token'), `${'w'.repeat(40)}\n`)
+    const config = `
+      admin:
+        port: ${admin.port}
+        tokens:
+          - { name: dashboard, scope: read, value: "${'r'.repeat(40)}" }
+          - { name: deploy, scope: write, file: ${join(folder, 'token')} }
+      routes: [{ path: /*, upstream: app }]
+      upstreams: { app: { servers: ["127.0.0.1:1"] } }
+    `
+    await runLimpet(['status', '-c', await configFile(t, config)])
+    assert.equal(admin.asked[0]!.headers.authorization, `Bearer ${'w'.repeat(40)}`)
+  })
+
+  test('without the token of the state directory, as long as nothing is to be changed', async (t) => {
+    const admin = await ScriptedAdmin.start(t, { 'GET /v1/status': {} })
+    const state = await temporaryFolder(t)
+    await writeFile(join(state, 'admin-token'), 'of-another-limpet')
+    await runLimpet(['status', '--url', admin.url], { STATE_DIRECTORY: state }, state)
     assert.equal(admin.asked[0]!.headers.authorization, undefined)
   })
 
@@ -135,15 +160,15 @@ describe('an answer of the admin API', () => {
     assert.equal((await runLimpet(['remove', 'ap/web-1', '--url', admin.url])).code, 1)
   })
 
-  test('that it is the last server names the option that does it anyway', async (t) => {
+  test('that it is the last server is a failure, unless it is to be done anyway', async (t) => {
     const path = '/v1/upstreams/app/servers/web-1'
     const admin = await ScriptedAdmin.start(t, {
-      [`DELETE ${path}`]: new Problem('last-server', 'web-1 is the last server of app that may serve'),
+      [`DELETE ${path}`]: new Problem('last-server', 'no server would be left; --force does it anyway'),
       [`DELETE ${path}?force=true`]: applied,
     })
     const refused = await runLimpet(['remove', 'app/web-1', '--url', admin.url])
     assert.equal(refused.code, 1)
-    assert.equal(refused.stderr, 'limpet: web-1 is the last server of app that may serve (--force does it anyway)')
+    assert.equal(refused.stderr, 'limpet: no server would be left; --force does it anyway')
     assert.equal((await runLimpet(['remove', 'app/web-1', '--force', '--url', admin.url])).code, 0)
   })
 

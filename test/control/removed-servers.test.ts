@@ -27,9 +27,9 @@ class Plane {
 
   /** Makes these the servers of the upstream `app`; returns their slots. */
   adopt(...names: string[]): number[] {
-    const named = [{ name: 'app', servers: names.map((name) => ({ name })) }]
+    const named = [{ name: 'app', servers: names.map((id) => ({ id })) }]
     const { slot, servers } = this.book.plan(named).get('app')!
-    const upstream = { name: 'app', slot, servers: names.map((name) => ({ name, slot: servers.get(name)! })) }
+    const upstream = { name: 'app', slot, servers: names.map((id) => ({ id, slot: servers.get(id)! })) }
     this.book.adopt({ generation: ++this.#generation, upstreams: [upstream] } as unknown as Snapshot)
     this.removed.apply(() => ({ deadline: this.deadline, spread: 30_000 }))
     return upstream.servers.map((server) => server.slot)

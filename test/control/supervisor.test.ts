@@ -48,6 +48,7 @@ function stage(test: TestContext, server: string): Stage {
     logDropped: () => {},
     event: () => {},
     samples: () => {},
+    ids: () => {},
     workerDied: (_, cause) => deaths.push(cause),
   })
   test.after(() => supervisor.stop())

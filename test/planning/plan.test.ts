@@ -28,7 +28,12 @@ interface Design {
   readonly affinity: AffinityName
   readonly balance: keyof typeof BALANCES
   readonly onLost: 'move' | 'refuse'
-  readonly servers: readonly { readonly name: string; weight: number; down: boolean; drain: boolean }[]
+  readonly servers: readonly {
+    readonly name: string
+    weight: number
+    down: boolean
+    drain: boolean | 'move' | 'refuse'
+  }[]
 }
 
 /** So many users come to the first configuration. */
@@ -39,7 +44,7 @@ const servers = fc.uniqueArray(
     name: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'),
     weight: fc.integer({ min: 1, max: 4 }),
     down: fc.integer({ min: 0, max: 5 }).map((number) => number === 0),
-    drain: fc.integer({ min: 0, max: 5 }).map((number) => number === 0),
+    drain: fc.integer({ min: 0, max: 11 }).map((number) => ([true, 'move', 'refuse'] as const)[number] ?? false),
   }),
   { minLength: 1, maxLength: 6, selector: ({ name }) => name },
 )
@@ -191,8 +196,8 @@ describe('the forecast', () => {
       'down moved',
       'hash moved',
       'affinity-changed moved',
-      'down refused',
       'removed refused',
+      'drained moved',
       'exact',
     ]
     assert.deepEqual(

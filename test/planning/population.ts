@@ -114,10 +114,15 @@ export class Site {
     this.#plane.apply(snapshot)
   }
 
-  async visit(visitor: Visitor): Promise<Visit> {
+  async visit(visitor: Visitor, headers: Record<string, string> = {}): Promise<Visit> {
     const { port } = this.#listener.address() as AddressInfo
     this.#last = undefined
-    const sent = request({ host: '127.0.0.1', port, agent: this.#agent, headers: visitor.headers }).end()
+    const sent = request({
+      host: '127.0.0.1',
+      port,
+      agent: this.#agent,
+      headers: { ...visitor.headers, ...headers },
+    }).end()
     const [response] = await once(sent, 'response')
     visitor.keep(response.headers)
     response.resume()

@@ -240,6 +240,27 @@ describe('Limpet-Session: end', () => {
     await next.log.find(/"GET \/known .* stuck$/)
   })
 
+  test('is not undone by requests of the session that were in flight', async (t) => {
+    const held: ServerResponse[] = []
+    const origin = await httpOrigin(t, ({ url }, response) => {
+      if (url === '/held') held.push(response)
+      else response.setHeader('Limpet-Session', url === '/out' ? 'end' : 'go on').end()
+    })
+    const stateDirectory = await temporaryFolder(t)
+    const limpet = await startLimpet(t, byCookie([origin], stateDirectory))
+    const user = new User()
+    await user.get(limpet.port)
+    const copy = { Cookie: user.cookie }
+    const answers = [1, 2, 3].map(() => new User().get(limpet.port, '/held', copy))
+    while (held.length < 3) await new Promise((resolve) => setImmediate(resolve))
+    await user.get(limpet.port, '/out')
+    for (const response of held) response.end()
+    for (const { setCookies } of await Promise.all(answers)) assert.deepEqual(setCookies, [])
+    assert.deepEqual(await liveSessions(limpet), { a: 0 })
+    await new User().get(limpet.port, '/late', copy)
+    await limpet.log.find(/"GET \/late .* expired$/)
+  })
+
   test('ends the count of a session that goes by a key, which begins again with its next request', async (t) => {
     const config = (origin: Origin) => `
       listeners: [{ address: 127.0.0.1, port: 0 }]

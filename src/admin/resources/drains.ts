@@ -21,7 +21,7 @@ const path = '/v1/upstreams/{upstream}/servers/{server}/drain'
 /** Servers that are emptied until a deadline. */
 export function addDrains(
   api: Resources,
-  { reads, writes, writesJson }: Descriptions,
+  { reads, writes, writesOptionalJson }: Descriptions,
   view: View,
   operations: Operations,
 ): void {
@@ -51,7 +51,7 @@ export function addDrains(
   })
 
   const put = createRoute({
-    ...writesJson,
+    ...writesOptionalJson,
     method: 'put',
     path,
     summary: 'Drains a server: it serves its sessions until the deadline, and no new ones',

@@ -24,5 +24,5 @@ export function addPlanning(api: Resources, { readsJson, writesConfig }: Descrip
     request: { body: jsonInBody(Query, true) },
     responses: { 200: json(Explanation, 'The explanation. No request was sent.'), ...refusals },
   })
-  api.openapi(explain, (context) => context.json(operations.explain(context.req.valid('json')), 200))
+  api.openapi(explain, async (context) => context.json(await operations.explain(context.req.valid('json')), 200))
 }

@@ -100,7 +100,7 @@ function inState(server: Server, { admin, drain }: ServerChange): Server {
     ...rest,
     down: admin === 'maintenance',
     drain: admin === 'drain',
-    ...(drain?.isCut === true && drain.atDeadline !== 'keep' && { ownSessions: drain.atDeadline }),
+    ...(drain?.isCut === true && drain.then !== 'keep' && { ownSessions: drain.then }),
   }
 }
 

@@ -15,10 +15,11 @@ const Stamp = {
 /** A drain that was ordered, as it must go on after a restart. */
 const DrainOrder = z.strictObject({
   startedAt: z.number(),
-  /** 0: none. */
+  /** How long it may take, in ms; 0: any time. */
   deadline: z.number(),
   /** What happens at the deadline to the sessions that are left. */
-  atDeadline: z.enum(['move', 'refuse', 'keep']),
+  // biome-ignore lint/suspicious/noThenProperty: nothing awaits an order
+  then: z.enum(['move', 'refuse', 'keep']),
   /** How long the closing of WebSockets is spread, in ms. */
   spread: z.number(),
   /** Whether the server is removed once the drain has ended. */

@@ -118,6 +118,7 @@ export function copyOf(memory: SharedArrayBuffer): SharedArrayBuffer {
     'answeredAt',
     'waiting',
     'addressKey',
+    'newUsers',
   ] as const)
     to[region].set(from[region])
   return copy
