@@ -234,6 +234,17 @@ describe('a drain', () => {
     assert.equal(app.events.filter(({ type }) => type === 'started').length, 1)
   })
 
+  test('that was cut stays so when it is started again as it was', async (t) => {
+    const app = new App(t)
+    app.visit(1, 'web-1')
+    for (let again = 0; again < 3; again++) {
+      app.start('web-1', { deadline: 10_000 })
+      await app.pass(11)
+      assert.equal(app.view('web-1').state, 'cut')
+    }
+    assert.equal(app.cuts.length, 1)
+  })
+
   test('is over when the server is made ready again or is removed', async (t) => {
     const app = new App(t)
     app.visit(1, 'web-1')
