@@ -103,7 +103,7 @@ export class Balancer {
 
   /** Applies a configuration to every part; the workers are last. */
   async #handOver(config: Config): Promise<{ generation: number; acknowledged: Promise<void> }> {
-    const { slots, reclaimer, sessions, health, skew, supervisor } = this.#parts
+    const { slots, reclaimer, sessions, health, skew, rebalancer, supervisor } = this.#parts
     this.#assertRunning()
     assertSameFixedSettings(this.#config, config)
     await reclaimer.reclaim()
@@ -117,6 +117,7 @@ export class Balancer {
     this.#assertRunning()
     health.apply(next.upstreams)
     skew.apply(next.upstreams)
+    rebalancer.apply(next.upstreams)
     const acknowledged = supervisor.apply(next)
     if (keepsState(config) && !keepsState(before)) await this.#lockState()
     return { generation: next.generation, acknowledged }
@@ -156,7 +157,7 @@ export class Balancer {
 
   /** Lets exchanges in flight finish, then closes everything. */
   async stop(): Promise<void> {
-    const { reclaimer, sessions, skew, health, supervisor, accessLog } = this.#parts
+    const { reclaimer, sessions, skew, rebalancer, health, supervisor, accessLog } = this.#parts
     this.#isStopping = true
     // From now on another process may take its place.
     this.#lock?.release()
@@ -165,6 +166,7 @@ export class Balancer {
     await this.#admin?.close()
     reclaimer.close()
     skew.close()
+    rebalancer.close()
     health.stop()
     await supervisor.stop()
     await sessions.close()

@@ -6,6 +6,7 @@ import { Scoreboard } from '../runtime/scoreboard.ts'
 import { compile } from './compile.ts'
 import { EventLog } from './event-log.ts'
 import { KeptSessions, warningsOfSecrets } from './kept-sessions.ts'
+import { Rebalancer } from './rebalance/rebalancer.ts'
 import { SkewAlarm } from './skew-alarm.ts'
 import { SlotBook } from './slot-book.ts'
 import { SlotReclaimer } from './slot-reclaimer.ts'
@@ -23,6 +24,7 @@ export interface Parts {
   readonly sessions: KeptSessions
   readonly health: HealthMonitor
   readonly skew: SkewAlarm
+  readonly rebalancer: Rebalancer
   readonly supervisor: Supervisor
 }
 
@@ -39,6 +41,7 @@ export async function assemble(config: Config, state: StateDirectory, accessLog:
   await sessions.apply(config, snapshot)
   const scoreboard = new Scoreboard()
   const skew = new SkewAlarm(snapshot.upstreams, log)
+  const rebalancer = new Rebalancer(snapshot.upstreams, scoreboard, sessions.table)
   const events = new EventLog(log)
   const health = new HealthMonitor(snapshot.upstreams, scoreboard, {
     worse: (line) => log.warn(line),
@@ -58,5 +61,5 @@ export async function assemble(config: Config, state: StateDirectory, accessLog:
     },
   })
   const reclaimer = new SlotReclaimer(slots, scoreboard, sessions.table)
-  return { log, state, accessLog, slots, reclaimer, scoreboard, sessions, health, skew, supervisor }
+  return { log, state, accessLog, slots, reclaimer, scoreboard, sessions, health, skew, rebalancer, supervisor }
 }

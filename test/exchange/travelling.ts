@@ -112,6 +112,15 @@ export class Travelling implements Waiter {
     return this.placement.answered(new ResponseView(head), false)
   }
 
+  /** Its server fails: it goes to another, or to none. */
+  fail(): void {
+    assert.ok(this.at !== undefined && !(this.at instanceof Failure))
+    this.at.release()
+    const next = this.placement.next(0)
+    assert.ok(!(next instanceof Wait))
+    this.at = next
+  }
+
   end(): void {
     assert.ok(this.at !== undefined && !(this.at instanceof Failure))
     this.placement.end()
