@@ -151,7 +151,7 @@ export class Balancer {
 
   /** Lets exchanges in flight finish, then closes everything. */
   async stop(): Promise<void> {
-    const { reclaimer, sessions, skew, health, questions, supervisor, accessLog } = this.#parts
+    const { reclaimer, sessions, skew, rebalancer, health, questions, supervisor, accessLog } = this.#parts
     this.#handover.close()
     this.#drains.close()
     this.#pauses.close()
@@ -163,6 +163,7 @@ export class Balancer {
     reclaimer.close()
     skew.close()
     questions.close()
+    rebalancer.close()
     health.stop()
     await supervisor.stop()
     await sessions.close()

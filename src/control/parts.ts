@@ -7,6 +7,7 @@ import { compile } from './compile.ts'
 import { EventLog } from './event-log.ts'
 import { EventRing } from './event-ring.ts'
 import { KeptSessions, warningsOfSecrets } from './kept-sessions.ts'
+import { Rebalancer } from './rebalance/rebalancer.ts'
 import { ServerWishes } from './server-wishes.ts'
 import { SessionQuestions } from './session-questions.ts'
 import { SkewAlarm } from './skew-alarm.ts'
@@ -29,6 +30,7 @@ export interface Parts {
   readonly questions: SessionQuestions
   readonly events: EventRing
   readonly wishes: ServerWishes
+  readonly rebalancer: Rebalancer
   readonly supervisor: Supervisor
 }
 
@@ -51,6 +53,7 @@ export async function assemble(
   await sessions.apply(config, snapshot)
   const scoreboard = new Scoreboard()
   const skew = new SkewAlarm(snapshot.upstreams, log)
+  const rebalancer = new Rebalancer(snapshot.upstreams, scoreboard, sessions.table)
   const eventLog = new EventLog(log)
   const events = new EventRing()
   const wishes = new ServerWishes()
@@ -96,6 +99,7 @@ export async function assemble(
     sessions,
     health,
     skew,
+    rebalancer,
     questions,
     events,
     wishes,
