@@ -28,9 +28,15 @@ export class AdminApi {
 
   private constructor(administered: Administered, approach: Approach, access: AccessRules, log: Logger) {
     this.#log = log
+    const report = (bug: unknown) => log.error(bug, 'the admin API: this is a bug in Limpet, please report it')
     this.#load = async () => {
-      const { AdminServer } = await import('../admin/admin-server.ts')
-      return new AdminServer(administered, { approach, access })
+      try {
+        const { AdminServer } = await import('../admin/admin-server.ts')
+        return new AdminServer(administered, { approach, access, report })
+      } catch (error) {
+        report(error)
+        throw error
+      }
     }
   }
 

@@ -190,3 +190,14 @@ test('planning and explaining change nothing', async (t) => {
   assert.deepEqual([explained.request.path, explained.status], ['/a', 404])
   assert.deepEqual(operations.done, [])
 })
+
+test('an error that nothing expects is a bug: it is reported, and said to be one', async (t) => {
+  const { ask, operations, bugs } = await served(t)
+  const bug = new TypeError('servers is not iterable')
+  operations.drift = () => {
+    throw bug
+  }
+  const { status, body } = await ask('GET', '/v1/status')
+  assert.deepEqual([status, body.type], [500, '/problems/internal'])
+  assert.deepEqual(bugs, [bug])
+})
