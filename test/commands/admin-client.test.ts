@@ -296,6 +296,20 @@ describe('limpet events', () => {
   })
 })
 
+test('limpet upgrade waits until the new process answers', async (t) => {
+  const status = (pid: number, version: string) => ({ pid, version })
+  const gone = (response: ServerResponse) => response.destroy()
+  const admin = await ScriptedAdmin.start(t, {
+    'GET /v1/status': [status(1, '0.1.0'), gone, status(1, '0.1.0'), status(2, '0.2.0')],
+    'POST /v1/upgrade': { pid: 2 },
+  })
+  const { code, stdout } = await runLimpet(['upgrade', '--url', admin.url])
+  assert.deepEqual([code, stdout], [0, 'upgraded: process 1 (0.1.0) → 2 (0.2.0)'])
+  const stuck = await ScriptedAdmin.start(t, { 'GET /v1/status': status(1, '0.1.0'), 'POST /v1/upgrade': { pid: 2 } })
+  const late = await runLimpet(['upgrade', '--timeout', '300ms', '--url', stuck.url])
+  assert.deepEqual([late.code, late.stderr], [1, 'limpet: process 2 has started, but does not answer yet; see the log'])
+})
+
 test('limpet replace changes nothing if the successor cannot be reached', async (t) => {
   const upstreams = [{ name: 'app', servers: [{ name: 'web-1', address: '127.0.0.1:1' }] }]
   const admin = await ScriptedAdmin.start(t, { 'GET /v1/upstreams': { upstreams } })
