@@ -21,21 +21,38 @@ export class AdminServer {
     this.#server = server
   }
 
-  /** Resolves once it listens; rejects with the system's error if it cannot. */
-  static async start({ address, port }: AdminPlace, subject: Subject): Promise<AdminServer> {
+  /**
+   * Resolves once it listens; rejects with the system's error if it cannot.
+   *
+   * @param descriptor of a socket that listens there already
+   */
+  static async start({ address, port }: AdminPlace, subject: Subject, descriptor?: number): Promise<AdminServer> {
     const server = createAdaptorServer({ fetch: adminApi(subject).fetch }) as Server
-    server.listen({ host: address, port, exclusive: true })
+    if (descriptor === undefined) server.listen({ host: address, port, exclusive: true })
+    else server.listen({ fd: descriptor })
     await once(server, 'listening')
     const bound = server.address()
     const place = { address, port: bound !== null && typeof bound === 'object' ? bound.port : port }
     return new AdminServer(place, server)
   }
 
+  /** The file descriptor on which it listens; undefined if it is not known. */
+  get descriptor(): number | undefined {
+    return (this.#server as Server & { readonly _handle?: { readonly fd?: number } | null })._handle?.fd
+  }
+
+  /** Accepts no more connections, since another process does; requests in flight are still answered. */
+  leave(): void {
+    this.#server.close()
+    this.#server.closeIdleConnections()
+  }
+
   /** Ends at once, without waiting for requests: its clients are programs that can try again. */
   async close(): Promise<void> {
-    const closed = once(this.#server, 'close')
-    this.#server.close()
+    const { promise, resolve } = Promise.withResolvers<unknown>()
+    // Called with an error where it was closed before.
+    this.#server.close(resolve)
     this.#server.closeAllConnections()
-    await closed
+    await promise
   }
 }

@@ -1,7 +1,9 @@
+import { closeSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import type { Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import type { AdminPlace, AdminServer } from '../admin/admin-server.ts'
+import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
 import { warningsOf } from '../config/warnings.ts'
 import type { Listener, Snapshot } from '../runtime/snapshot.ts'
@@ -17,6 +19,9 @@ import { assemble, type Parts } from './parts.ts'
 import { withRealPorts } from './real-ports.ts'
 import { RunInstance } from './run-instance.ts'
 import { StateDirectory } from './state-directory.ts'
+import type { AdminSocket, Inheritance } from './upgrade/inheritance.ts'
+import type { Predecessor } from './upgrade/predecessor.ts'
+import { addCounts, countedSince, serverStates } from './upgrade/server-states.ts'
 
 /** A running load balancer: what `limpet run` starts and stops. */
 export class Balancer {
@@ -27,7 +32,10 @@ export class Balancer {
   #admin: AdminServer | undefined
   /** Configurations are handed over one after the other. */
   #handingOver: Promise<unknown> = Promise.resolve()
-  #isStopping = false
+  /** Aborted when it stops. */
+  readonly #stopping = new AbortController()
+  #isReplaced = false
+  readonly #replaced = Promise.withResolvers<void>()
 
   private constructor(config: Config, parts: Parts, instance: RunInstance, lock: InstanceLock | undefined) {
     this.#config = config
@@ -40,29 +48,32 @@ export class Balancer {
    * Resolves once every worker listens.
    *
    * @param firstThread the first worker's thread, if it was started early
+   * @param predecessor the process that this one replaces, if it does
    * @throws ListenError if a worker or the admin API cannot listen; ConfigError if the access log's file cannot be
    *   opened
    */
-  static async start(written: Config, log: Logger, firstThread?: Worker): Promise<Balancer> {
+  static async start(written: Config, log: Logger, firstThread?: Worker, predecessor?: Predecessor): Promise<Balancer> {
+    const inherited = predecessor?.inheritance
     for (const warning of warningsOf(written)) log.warn(warning)
     const accessLog = openAccessLog(written.accessLog.file, log)
     const state = new StateDirectory(written.stateDirectory, process.env, (trouble) => log.warn(trouble))
-    const instance = new RunInstance(written, state)
+    const instance = new RunInstance(written, state, inherited?.instance)
     const config = instance.name(written)
-    const lock = await lockState(config, state, log)
-    const parts = await assemble(config, state, accessLog, log)
+    const lock = predecessor === undefined ? await lockState(config, state, log) : undefined
+    const parts = await assemble(config, state, accessLog, log, inherited?.servers)
     const balancer = new Balancer(config, parts, instance, lock)
     const { health, supervisor, slots } = parts
     await health.start()
     try {
-      await supervisor.start(workersOf(config), firstThread)
+      await supervisor.start(workersOf(config), firstThread, inherited?.sockets, realListeners(config, inherited))
     } catch (error) {
       lock?.release()
       health.stop()
       throw error
     }
     slots.acknowledge(supervisor.snapshot.generation)
-    await balancer.#startAdmin()
+    await balancer.#startAdmin(inherited?.admin)
+    if (predecessor !== undefined) balancer.#follow(predecessor)
     return balancer
   }
 
@@ -80,12 +91,14 @@ export class Balancer {
     return this.#admin?.place
   }
 
-  async #startAdmin(): Promise<void> {
+  async #startAdmin(inherited: AdminSocket | undefined): Promise<void> {
     const place = adminOf(this.#config)
+    const isSame = inherited !== undefined && isDeepStrictEqual(place, inherited.written)
+    if (inherited !== undefined && !isSame) closeSync(inherited.descriptor)
     if (place === undefined) return
     const { AdminServer } = await import('../admin/admin-server.ts')
     try {
-      this.#admin = await AdminServer.start(place, subjectOf(this.#parts))
+      this.#admin = await AdminServer.start(place, subjectOf(this.#parts), isSame ? inherited.descriptor : undefined)
     } catch (error) {
       await this.stop()
       const { code = '', message } = error as NodeJS.ErrnoException
@@ -181,13 +194,74 @@ export class Balancer {
   }
 
   #assertRunning(): void {
-    if (this.#isStopping) throw new Error('Limpet is stopping, and no other configuration is applied')
+    if (this.#isReplaced) throw new Error('another process has replaced this one, which only finishes its connections')
+    if (this.#stopping.signal.aborted) throw new Error('Limpet is stopping, and no other configuration is applied')
   }
 
   async #lockState(): Promise<void> {
     const { state, log } = this.#parts
     this.#lock ??= await lockState(this.#config, state, log)
-    if (this.#isStopping) this.#lock?.release()
+    if (this.#stopping.signal.aborted) this.#lock?.release()
+  }
+
+  /**
+   * Starts the program that is on the disk now, and hands over to it. Resolves once it serves: then this process accepts no
+   * more connections, and `replaced` resolves once it has none. If it rejects, nothing has changed.
+   *
+   * @throws UpgradeError if the new program does not come up
+   */
+  upgrade(): Promise<{ readonly pid: number }> {
+    const upgraded = this.#handingOver.then(() => this.#upgrade())
+    this.#handingOver = upgraded.catch(() => undefined)
+    return upgraded
+  }
+
+  async #upgrade(): Promise<{ readonly pid: number }> {
+    this.#assertRunning()
+    const { Successor } = await import('./upgrade/successor.ts')
+    const { sessions, scoreboard, supervisor, skew } = this.#parts
+    await sessions.flush()
+    const servers = serverStates(supervisor.snapshot, scoreboard)
+    const estate = {
+      instance: instanceOf(this.#config),
+      listeners: this.#config.listeners.map((written, index) => ({ written, real: this.listeners[index]! })),
+      sockets: supervisor.sockets,
+      admin: this.#adminSocket,
+      servers,
+    }
+    const successor = await Successor.start(estate, this.#stopping.signal)
+    this.#assertRunning()
+    this.#isReplaced = true
+    this.#lock?.release()
+    this.#admin?.leave()
+    skew.close()
+    const drained = supervisor.drain()
+    sessions.shareWith()
+    successor.released()
+    void drained.then(async () => {
+      await sessions.flush()
+      await successor.counted(countedSince(servers, serverStates(supervisor.snapshot, scoreboard)))
+      this.#replaced.resolve()
+    })
+    return { pid: successor.pid }
+  }
+
+  get #adminSocket(): AdminSocket | undefined {
+    const [written, descriptor] = [adminOf(this.#config), this.#admin?.descriptor]
+    return written === undefined || descriptor === undefined ? undefined : { written, descriptor }
+  }
+
+  /** Takes over from the process that this one replaces, until that has ended. */
+  #follow(predecessor: Predecessor): void {
+    const { sessions, scoreboard, supervisor } = this.#parts
+    sessions.shareWith()
+    void predecessor.released.then(() => (keepsState(this.#config) ? this.#lockState() : undefined))
+    predecessor.onCounted = (servers) => addCounts(supervisor.snapshot, scoreboard, servers)
+  }
+
+  /** Resolves once another process serves in place of this one, and this one has no connection any more. */
+  get replaced(): Promise<void> {
+    return this.#replaced.promise
   }
 
   /** Reopens the access log's file, after it was rotated. */
@@ -198,7 +272,7 @@ export class Balancer {
   /** Lets exchanges in flight finish, then closes everything. */
   async stop(): Promise<void> {
     const { reclaimer, sessions, skew, health, supervisor, accessLog } = this.#parts
-    this.#isStopping = true
+    this.#stopping.abort()
     // From now on another process may take its place.
     this.#lock?.release()
     // Exchanges in flight may take long to finish, and the next run should not wait for the sessions until then.
@@ -211,6 +285,13 @@ export class Balancer {
     await sessions.close()
     await accessLog.close()
   }
+}
+
+/** The listeners of a configuration, with the ports of sockets that this process was given in place of 0. */
+function realListeners(config: Config, inherited: Inheritance | undefined): readonly Listener[] {
+  const known = inherited?.listeners ?? []
+  const [written, real] = [known.map(({ written }) => written), known.map(({ real }) => real)]
+  return withRealPorts(config.listeners, written, real)
 }
 
 /** Marks the state directory as in use, and warns if another Limpet uses it; undefined if nothing is kept there. */

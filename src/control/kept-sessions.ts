@@ -42,6 +42,11 @@ export class KeptSessions {
     if (restored > 0) this.#log.info(`${restored} session(s) go on`)
   }
 
+  /** Another process serves the same sessions for a while: each soon gets what the other has saved. */
+  shareWith(): void {
+    this.#store?.shareWith()
+  }
+
   /** Saves what has changed so far. */
   async flush(): Promise<void> {
     await this.#store?.flush()

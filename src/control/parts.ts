@@ -11,6 +11,8 @@ import { SlotBook } from './slot-book.ts'
 import { SlotReclaimer } from './slot-reclaimer.ts'
 import type { StateDirectory } from './state-directory.ts'
 import { Supervisor } from './supervisor.ts'
+import type { ServerState } from './upgrade/inheritance.ts'
+import { continueServers } from './upgrade/server-states.ts'
 
 /** The parts of a balancer. */
 export interface Parts {
@@ -29,8 +31,16 @@ export interface Parts {
 /**
  * Makes the parts of a balancer for its first Snapshot, and connects each to the events that it needs; nothing runs
  * yet.
+ *
+ * @param known the servers of the process that this one replaces
  */
-export async function assemble(config: Config, state: StateDirectory, accessLog: LogFile, log: Logger): Promise<Parts> {
+export async function assemble(
+  config: Config,
+  state: StateDirectory,
+  accessLog: LogFile,
+  log: Logger,
+  known: readonly ServerState[] = [],
+): Promise<Parts> {
   const slots = new SlotBook()
   const snapshot = compile(config, 1, slots, () => state.secret())
   slots.adopt(snapshot)
@@ -45,6 +55,8 @@ export async function assemble(config: Config, state: StateDirectory, accessLog:
     better: (line) => log.info(line),
     shortage: (code) => events.shortage(code),
   })
+  // After the monitor, which begins with servers without failures.
+  continueServers(snapshot, scoreboard, known)
   const supervisor = new Supervisor(snapshot, scoreboard, sessions.table, {
     log: (lines, written) => accessLog.append(lines, written),
     logDropped: (lines) => accessLog.drop(lines),

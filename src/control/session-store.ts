@@ -14,6 +14,8 @@ import type { StateDirectory } from './state-directory.ts'
 
 /** How often changes are appended, and those of earlier runs read, in ms: a crash may lose as much. */
 const TURN = 50
+/** The same while another process serves the same sessions. */
+const SHARED_TURN = 2
 /** How long to wait after a failed save, in ms. */
 const PAUSE = 5000
 /** How often appended changes are flushed to the disk, in ms: a power cut may lose as much. */
@@ -47,6 +49,7 @@ export class SessionStore {
   readonly #memory = Buffer.allocUnsafe(RECORDS_AT_ONCE * RECORD)
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
+  #isSharing = false
   #syncedAt = 0
   /** Steps run one after the other. */
   #work: Promise<unknown> = Promise.resolve()
@@ -126,6 +129,19 @@ export class SessionStore {
     for (const run of this.#earlier) run.close()
   }
 
+  /** From now on reads what runs save that have begun since, too, and saves and reads more often. */
+  shareWith(): void {
+    this.#isSharing = true
+    clearTimeout(this.#timer)
+    this.#turnIn(0)
+  }
+
+  #findRuns(): void {
+    const known = new Set([this.#journal.name, ...this.#earlier.map(({ name }) => name), ...this.#merged])
+    const found = this.#namesOfEarlier().filter((name) => !known.has(name))
+    this.#earlier.push(...found.map((name) => new EarlierRun(this.#directory, name, this.#slotsOf)))
+  }
+
   #enqueue(step: () => Promise<void>): Promise<unknown> {
     this.#work = this.#work.then(step)
     return this.#work
@@ -135,7 +151,7 @@ export class SessionStore {
     this.#timer = setTimeout(() => {
       void this.#enqueue(async () => {
         const isSaved = await this.#turn()
-        if (!this.#isClosed) this.#turnIn(isSaved ? TURN : PAUSE)
+        if (!this.#isClosed) this.#turnIn(!isSaved ? PAUSE : this.#isSharing ? SHARED_TURN : TURN)
       })
     }, ms)
     this.#timer.unref()
@@ -181,6 +197,7 @@ export class SessionStore {
 
   /** Merges what earlier runs have saved since the last turn. */
   async #readEarlier(): Promise<void> {
+    if (this.#isSharing) this.#findRuns()
     if (this.#earlier.length === 0) return
     const now = wallSeconds()
     for (const run of this.#earlier) {

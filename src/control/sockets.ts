@@ -1,9 +1,10 @@
-import { chmodSync } from 'node:fs'
+import { chmodSync, closeSync, rmSync } from 'node:fs'
 import { isSamePlace } from '../runtime/same-place.ts'
 import type { Listener, PortListener, SocketListener } from '../runtime/snapshot.ts'
 import type { OpenSocket, SocketOrder } from '../worker/messages.ts'
 import { ListenError } from './listen-error.ts'
-import { keepSocketFile, removeSocketFile } from './socket-files.ts'
+import { keepSocketFile, leaveSocketFile, removeSocketFile } from './socket-files.ts'
+import type { InheritedSocket } from './upgrade/inheritance.ts'
 import { assertFree } from './vacancy.ts'
 import type { WorkerLink } from './worker-link.ts'
 
@@ -25,6 +26,8 @@ export class Sockets {
   readonly #held = new Map<number, HeldSocket>()
   /** The worker for each Unix socket, by its path. */
   readonly #owners = new Map<string, number>()
+  /** Orders for sockets that this process was given, by the slot of the worker whose first ones they are. */
+  readonly #inherited = new Map<number, SocketOrder[]>()
   #lastId = 0
 
   /** @param serving gives the workers that are to listen */
@@ -35,21 +38,62 @@ export class Sockets {
   /**
    * Has that many workers, which are to start next, listen there.
    *
-   * @throws ListenError if another program does
+   * @param inherited listening sockets that this process was given: each goes to one worker, if it is to be used at all
+   * @throws ListenError if another program listens there
    */
-  async assign(listeners: readonly Listener[], workers: number): Promise<void> {
-    for (const listener of listeners) await assertFree(listener)
+  async assign(
+    listeners: readonly Listener[],
+    workers: number,
+    inherited: readonly InheritedSocket[] = [],
+  ): Promise<void> {
+    this.listeners = inherited.map(({ listener }) => listener)
+    for (const listener of listeners) if (!this.#hasPlace(listener)) await assertFree(listener)
     this.listeners = listeners
     for (const [index, { path }] of listeners.filter(isSocket).entries()) this.#own(path, index % workers)
+    for (const listener of listeners) {
+      const given = inherited.filter((socket) => isSamePlace(socket.listener, listener))
+      for (const [index, { descriptor }] of given.entries()) this.#give(listener, descriptor, index % workers)
+    }
+    for (const { listener, descriptor } of inherited) {
+      if (listeners.some((other) => isSamePlace(other, listener))) continue
+      closeSync(descriptor)
+      if (isSocket(listener)) rmSync(listener.path, { force: true })
+    }
   }
 
-  /** What a worker of so many is to listen on from its start: on no port for which the others have sockets enough. */
+  #give(listener: Listener, descriptor: number, worker: number): void {
+    const slot = isSocket(listener) ? this.#owners.get(listener.path)! : worker
+    this.#inherited.set(slot, [...(this.#inherited.get(slot) ?? []), { ...this.#order(listener), descriptor }])
+  }
+
+  /**
+   * What a worker of so many is to listen on from its start: on no port for which the others have sockets enough. Sockets that
+   * listen already come last, so that a worker which cannot listen has not accepted anything.
+   */
   ordersFor(slot: number, workers: number): readonly SocketOrder[] {
-    return this.listeners
+    const inherited = this.#inherited.get(slot) ?? []
+    this.#inherited.delete(slot)
+    const fresh = this.listeners
+      .filter((listener) => !inherited.some((order) => isSamePlace(order.listener, listener)))
       .filter((listener) =>
         isSocket(listener) ? this.#owners.get(listener.path) === slot : this.#at(listener).length < workers,
       )
       .map((listener) => this.#order(listener))
+    return [...fresh, ...inherited]
+  }
+
+  /** All sockets whose descriptors are known: each can be handed over to one worker of another process. */
+  get descriptors(): readonly InheritedSocket[] {
+    return [...this.#held.values()].flatMap(({ listener, descriptor }) =>
+      descriptor === undefined ? [] : [{ listener, descriptor }],
+    )
+  }
+
+  /** Another process has all sockets, too: these ones are closed, after what waits in their queues has been accepted. */
+  leave(): void {
+    for (const path of this.#owners.keys()) leaveSocketFile(path)
+    this.#owners.clear()
+    for (const worker of this.#serving()) this.#close(worker, this.#of(worker.slot))
   }
 
   /** Resolves once a worker listens, with its share of the sockets. Rejects as `WorkerLink.listening` does. */
@@ -71,7 +115,7 @@ export class Sockets {
   async add(listeners: readonly Listener[]): Promise<readonly Listener[]> {
     const before = this.listeners
     const added = listeners.filter((listener) => !before.some((other) => isSamePlace(other, listener)))
-    for (const listener of added) if (!this.#hasPort(listener)) await assertFree(listener)
+    for (const listener of added) if (!this.#hasPlace(listener)) await assertFree(listener)
     try {
       const opened = await this.#openAll(added)
       const next = listeners.map((listener) => opened[added.indexOf(listener)] ?? listener)
@@ -206,9 +250,11 @@ export class Sockets {
     return this.#at(listener).filter(({ worker }) => worker === slot).length
   }
 
-  /** Whether workers listen on that port already, maybe on other addresses, so that nothing else tells whether it is free. */
-  #hasPort(listener: Listener): boolean {
-    return isPort(listener) && this.listeners.some((other) => isPort(other) && other.port === listener.port)
+  /** Whether there are sockets of this process there, maybe on other addresses of the port: then nothing tells whether it is free. */
+  #hasPlace(listener: Listener): boolean {
+    const isThere = (other: Listener) =>
+      isPort(listener) ? isPort(other) && other.port === listener.port : isSamePlace(other, listener)
+    return this.listeners.some(isThere)
   }
 }
 
