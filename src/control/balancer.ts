@@ -69,11 +69,13 @@ export class Balancer {
     } catch (error) {
       lock?.release()
       health.stop()
+      // Workers that have accepted connections of the process that goes on finish them.
+      if (predecessor !== undefined) await supervisor.stop()
       throw error
     }
     slots.acknowledge(supervisor.snapshot.generation)
     await balancer.#startAdmin(inherited?.admin)
-    if (predecessor !== undefined) balancer.#follow(predecessor)
+    if (predecessor !== undefined) await balancer.#follow(predecessor)
     return balancer
   }
 
@@ -220,7 +222,7 @@ export class Balancer {
     this.#assertRunning()
     const { Successor } = await import('./upgrade/successor.ts')
     const { sessions, scoreboard, supervisor, skew } = this.#parts
-    await sessions.flush()
+    await sessions.beginSharing()
     const servers = serverStates(supervisor.snapshot, scoreboard)
     const estate = {
       instance: instanceOf(this.#config),
@@ -229,14 +231,15 @@ export class Balancer {
       admin: this.#adminSocket,
       servers,
     }
-    const successor = await Successor.start(estate, this.#stopping.signal)
-    this.#assertRunning()
+    const successor = await Successor.start(estate, this.#stopping.signal).catch((error) => {
+      sessions.endSharing()
+      throw error
+    })
     this.#isReplaced = true
     this.#lock?.release()
     this.#admin?.leave()
     skew.close()
     const drained = supervisor.drain()
-    sessions.shareWith()
     successor.released()
     void drained.then(async () => {
       await sessions.flush()
@@ -252,11 +255,12 @@ export class Balancer {
   }
 
   /** Takes over from the process that this one replaces, until that has ended. */
-  #follow(predecessor: Predecessor): void {
+  async #follow(predecessor: Predecessor): Promise<void> {
     const { sessions, scoreboard, supervisor } = this.#parts
-    sessions.shareWith()
+    predecessor.ended.addEventListener('abort', () => sessions.endSharing())
     void predecessor.released.then(() => (keepsState(this.#config) ? this.#lockState() : undefined))
     predecessor.onCounted = (servers) => addCounts(supervisor.snapshot, scoreboard, servers)
+    await sessions.beginSharing()
   }
 
   /** Resolves once another process serves in place of this one, and this one has no connection any more. */

@@ -42,9 +42,13 @@ export class KeptSessions {
     if (restored > 0) this.#log.info(`${restored} session(s) go on`)
   }
 
-  /** Another process serves the same sessions for a while: each soon gets what the other has saved. */
-  shareWith(): void {
-    this.#store?.shareWith()
+  /** Another process is about to serve the same sessions: from now on each soon gets what the other has saved. */
+  async beginSharing(): Promise<void> {
+    await this.#store?.beginSharing()
+  }
+
+  endSharing(): void {
+    this.#store?.endSharing()
   }
 
   /** Saves what has changed so far. */

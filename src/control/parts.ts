@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Config } from '../config/schema.ts'
 import { HealthMonitor } from '../health/health-monitor.ts'
+import { probeServer } from '../health/probe.ts'
 import type { LogFile } from '../observability/log-file.ts'
 import { Scoreboard } from '../runtime/scoreboard.ts'
 import { compile } from './compile.ts'
@@ -12,7 +13,7 @@ import { SlotReclaimer } from './slot-reclaimer.ts'
 import type { StateDirectory } from './state-directory.ts'
 import { Supervisor } from './supervisor.ts'
 import type { ServerState } from './upgrade/inheritance.ts'
-import { continueServers } from './upgrade/server-states.ts'
+import { continueServers, knownHealth } from './upgrade/server-states.ts'
 
 /** The parts of a balancer. */
 export interface Parts {
@@ -50,11 +51,17 @@ export async function assemble(
   const scoreboard = new Scoreboard()
   const skew = new SkewAlarm(snapshot.upstreams, log)
   const events = new EventLog(log)
-  const health = new HealthMonitor(snapshot.upstreams, scoreboard, {
-    worse: (line) => log.warn(line),
-    better: (line) => log.info(line),
-    shortage: (code) => events.shortage(code),
-  })
+  const health = new HealthMonitor(
+    snapshot.upstreams,
+    scoreboard,
+    {
+      worse: (line) => log.warn(line),
+      better: (line) => log.info(line),
+      shortage: (code) => events.shortage(code),
+    },
+    probeServer,
+    knownHealth(snapshot, known),
+  )
   // After the monitor, which begins with servers without failures.
   continueServers(snapshot, scoreboard, known)
   const supervisor = new Supervisor(snapshot, scoreboard, sessions.table, {

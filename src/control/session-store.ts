@@ -15,7 +15,9 @@ import type { StateDirectory } from './state-directory.ts'
 /** How often changes are appended, and those of earlier runs read, in ms: a crash may lose as much. */
 const TURN = 50
 /** The same while another process serves the same sessions. */
-const SHARED_TURN = 2
+const SHARED_TURN = 3
+/** After how many of these to look for files of runs that have begun since. */
+const LOOK_EVERY = 10
 /** How long to wait after a failed save, in ms. */
 const PAUSE = 5000
 /** How often appended changes are flushed to the disk, in ms: a power cut may lose as much. */
@@ -50,6 +52,7 @@ export class SessionStore {
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
   #isSharing = false
+  #turns = 0
   #syncedAt = 0
   /** Steps run one after the other. */
   #work: Promise<unknown> = Promise.resolve()
@@ -129,14 +132,23 @@ export class SessionStore {
     for (const run of this.#earlier) run.close()
   }
 
-  /** From now on reads what runs save that have begun since, too, and saves and reads more often. */
-  shareWith(): void {
+  /**
+   * From now on reads what runs save that have begun since, too, and saves and reads more often. Resolves once there is a file
+   * to append to, since to write a whole one takes the disk a while.
+   */
+  async beginSharing(): Promise<void> {
     this.#isSharing = true
-    clearTimeout(this.#timer)
-    this.#turnIn(0)
+    this.#sessions.saved.giveBackChange()
+    await this.flush()
+    this.#turnIn(SHARED_TURN)
+  }
+
+  endSharing(): void {
+    this.#isSharing = false
   }
 
   #findRuns(): void {
+    if (this.#turns++ % LOOK_EVERY !== 0) return
     const known = new Set([this.#journal.name, ...this.#earlier.map(({ name }) => name), ...this.#merged])
     const found = this.#namesOfEarlier().filter((name) => !known.has(name))
     this.#earlier.push(...found.map((name) => new EarlierRun(this.#directory, name, this.#slotsOf)))
@@ -148,6 +160,7 @@ export class SessionStore {
   }
 
   #turnIn(ms: number): void {
+    clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
       void this.#enqueue(async () => {
         const isSaved = await this.#turn()

@@ -32,6 +32,8 @@ export class Placement {
   readonly group: UpstreamGroup
   /** Why the exchange went to its last server, or to none. */
   reason: Reason | undefined
+  /** Whether the response may begin or move a session that only the table knows. */
+  isSessionNew = false
   /** The key that is hashed; empty for none. */
   readonly #key: Uint8Array
   /**
@@ -274,9 +276,11 @@ export class Placement {
     const server = this.#server
     if (affinity === undefined || server === undefined || server.isRemoved) return ''
     const seconds = wallSeconds()
+    const visit = this.#visit
     const session = this.#shown && this.#settle(this.#shown, server, seconds)
     const learnt = affinity.learn?.(response, server.settings, seconds, this.#shown, this.#path)
     if (learnt !== undefined) this.#enter(learnt, server.settings, seconds)
+    this.isSessionNew = affinity.learn !== undefined && this.#visit !== visit
     return session === undefined || session === this.#shown ? '' : (affinity.issue?.(session, isSecure) ?? '')
   }
 
@@ -296,7 +300,9 @@ export class Placement {
   readerOf(response: SessionResponse): BodyReader | undefined {
     const server = this.#server
     if (!this.#expectsBody || server === undefined || server.isRemoved) return undefined
-    return this.#affinity?.readerOf?.(response, server.settings, wallSeconds())
+    const reader = this.#affinity?.readerOf?.(response, server.settings, wallSeconds())
+    if (reader !== undefined) this.isSessionNew = true
+    return reader
   }
 
   /** The field lines about its session for a client that no server will serve. */

@@ -1,10 +1,11 @@
 /** The program is replaced while it serves: USR2 starts the one that is on the disk, which takes over. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { Agent, get, type IncomingMessage } from 'node:http'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { describe, type TestContext, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { temporaryFolder } from '../support/folder.ts'
@@ -193,9 +194,9 @@ describe('USR2', {
     `,
     )
     const program = join(folder, 'bin', 'limpet.js')
-    const limpet = await startProgram(t, [program, 'run', '-c', file])
+    const limpet = await startLimpet(t, undefined, { flags: ['-c', file], program })
     const whole = await readFile(program, 'utf8')
-    await writeFile(program, `${whole}\nthrow new Error('broken on purpose')\n`)
+    await writeFile(program, whole.replace('const source', "throw new Error('broken on purpose')\nconst source"))
     limpet.process.kill('SIGUSR2')
     await limpet.errors.matching(/broken on purpose/, 1)
     await limpet.errors.find(/the program is not replaced, and goes on/)
@@ -231,6 +232,43 @@ describe('USR2', {
     process.kill(next, 'SIGTERM')
     await ended(next)
     await assert.rejects(new User().get(limpet.port), { code: 'ECONNREFUSED' })
+  })
+
+  test('sessions that an application has just begun are known to whichever process gets the next request', async (t) => {
+    const servers = await Promise.all(['a', 'b', 'c'].map((name) => loginServer(t, name)))
+    const limpet = await startLimpet(t, learning(servers))
+    const agents = Array.from({ length: 60 }, () => new Agent({ keepAlive: true, maxSockets: 1 }))
+    for (const agent of agents) await ask(agent, limpet.port, '/')
+    await upgrade(t, limpet)
+    // Each begins its session with the old process, and goes on with the new one as soon as it is told to.
+    const moved: string[] = []
+    const visit = async (agent: Agent, index: number) => {
+      const { body: home, cookie } = await ask(agent, limpet.port, `/login${index}`)
+      for (let after = 0; after < 3; ) {
+        const { body, isLast } = await ask(agent, limpet.port, '/', cookie)
+        if (body !== home) moved.push(`${cookie}: ${home} → ${body}`)
+        if (isLast || after > 0) after++
+      }
+      agent.destroy()
+    }
+    await Promise.all(agents.map(visit))
+    assert.deepEqual(moved, [])
+  })
+
+  test('sessions that begin in the new process are soon known to the old one', async (t) => {
+    const servers = await Promise.all(['a', 'b', 'c'].map((name) => loginServer(t, name)))
+    const limpet = await startLimpet(t, learning(servers))
+    const agents = Array.from({ length: 10 }, () => new Agent({ keepAlive: true, maxSockets: 1 }))
+    for (const agent of agents) await ask(agent, limpet.port, '/')
+    await upgrade(t, limpet)
+    for (const [index, agent] of agents.entries()) {
+      const { body: home, cookie } = await ask(new Agent(), limpet.port, `/login${index}`)
+      await pause(100)
+      const { body, isLast } = await ask(agent, limpet.port, '/', cookie)
+      assert.deepEqual([body, isLast], [home, true])
+      agent.destroy()
+    }
+    assert.equal(await limpet.exit, 0)
   })
 
   test('the admin API and what was counted and known of servers go along', async (t) => {
@@ -272,18 +310,62 @@ describe('USR2', {
     while ((await state())[0]![2] !== last[2]) await pause(5)
     assert.deepEqual(await state(), [last, ...others])
   })
+
+  test('a server that a check has found down stays down until a check passes', async (t) => {
+    const server = await steadyOrigin(t)
+    let isSick = true
+    const sick = await httpOrigin(t, ({ url }, response) => {
+      response.statusCode = url === '/check' && isSick ? 503 : 200
+      response.end('sick.')
+    })
+    const limpet = await startLimpet(
+      t,
+      `
+      listeners: [{ address: 127.0.0.1, port: 0 }]
+      accessLog: off
+      routes: [{ path: /*, upstream: app }]
+      upstreams:
+        app:
+          servers: [{ name: well, address: "${server}" }, { name: sick, address: "${sick.address}" }]
+          health: { check: { type: http, path: /check, interval: 200ms, fall: 1, rise: 1 } }
+    `,
+    )
+    await limpet.errors.find(/server sick is down/)
+    await upgrade(t, limpet)
+    for (let request = 0; request < 6; request++) assert.equal((await new User().get(limpet.port)).body, 'here.')
+    isSick = false
+    await limpet.errors.find(/server sick is up/)
+    while ((await new User().get(limpet.port)).body !== 'sick.') await pause(1)
+  })
 })
 
-/** A program that is not the checkout's own. */
-async function startProgram(t: TestContext, args: readonly string[]): Promise<Limpet> {
-  const { Lines } = await import('../support/limpet.ts')
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-  const exit = once(child, 'exit').then(([code]) => code as number | null)
-  t.after(async () => {
-    child.kill('SIGKILL')
-    await exit
-  })
-  const [log, errors] = [new Lines(child.stdout), new Lines(child.stderr)]
-  const port = Number((await errors.find(/listening on \S+ port (\d+)/))[1])
-  return { process: child, port, url: `http://127.0.0.1:${port}`, log, errors, exit }
+/** A request on a connection of the agent, which is kept as far as Limpet keeps it. */
+async function ask(agent: Agent, port: number, path: string, cookie = '') {
+  const headers = cookie === '' ? {} : { cookie }
+  const [response] = (await once(get({ host: '127.0.0.1', port, path, agent, headers }), 'response')) as [
+    IncomingMessage,
+  ]
+  const isLast = response.headers.connection === 'close'
+  return {
+    body: await text(response),
+    isLast,
+    cookie: cookie || (response.headers['set-cookie']?.[0]?.split(';')[0] ?? ''),
+  }
 }
+
+/** A server that answers with its name, and begins a session on /login…. Resolves to its address. */
+async function loginServer(t: TestContext, name: string): Promise<string> {
+  const { address } = await httpOrigin(t, ({ url }, response) => {
+    if (url!.startsWith('/login')) response.setHeader('Set-Cookie', `sid=${name}-${url!.slice(6)}; Path=/`)
+    response.end(name)
+  })
+  return address
+}
+
+const learning = (servers: readonly string[]) => `
+  listeners: [{ address: 127.0.0.1, port: 0 }]
+  workers: 2
+  accessLog: off
+  routes: [{ path: /*, upstream: app }]
+  upstreams: { app: { servers: [${servers.join(', ')}], affinity: { type: learn, from: ["cookie:sid"] } } }
+`

@@ -135,7 +135,6 @@ describe('during the start', { skip }, () => {
 describe('while it serves', () => {
   for (const [signal, says] of [
     ['SIGHUP', /SIGHUP: Limpet cannot reload its configuration yet, .* restart$/],
-    ['SIGUSR2', /SIGUSR2: Limpet cannot replace its own program yet, .* restart$/],
   ] as const) {
     test(`${signal} changes nothing, and the log says so`, async (t) => {
       const origin = await httpOrigin(t, (_request, response) => response.end('here'))

@@ -28,6 +28,8 @@ interface Options {
   readonly flags?: readonly string[]
   /** The limit of open files of its process (`ulimit -n`). */
   readonly openFiles?: number
+  /** The path of another program than the checkout's own. */
+  readonly program?: string
 }
 
 /**
@@ -37,15 +39,15 @@ interface Options {
 export async function startLimpet(
   test: TestContext,
   config: unknown,
-  { env, flags = [], openFiles }: Options = {},
+  { env, flags = [], openFiles, program = LIMPET }: Options = {},
 ): Promise<Limpet> {
   const folder = await mkdtemp(join(tmpdir(), 'limpet-test-'))
   const file = join(folder, 'limpet.yaml')
   if (config !== undefined) await writeConfig(file, config)
   const named = config === undefined ? [] : ['-c', file]
-  const command = [process.execPath, LIMPET, 'run', ...named, ...flags]
-  const [program, ...args] = openFiles === undefined ? command : ['prlimit', `--nofile=${openFiles}`, ...command]
-  const child = spawn(program!, args, {
+  const command = [process.execPath, program, 'run', ...named, ...flags]
+  const [executable, ...args] = openFiles === undefined ? command : ['prlimit', `--nofile=${openFiles}`, ...command]
+  const child = spawn(executable!, args, {
     cwd: folder,
     env: { ...process.env, STATE_DIRECTORY: join(folder, 'state'), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,3 +1,5 @@
+import type { KnownHealth } from '../../health/upstream-health.ts'
+import { HealthBit } from '../../runtime/health-bit.ts'
 import type { ServerRecord } from '../../runtime/scoreboard/server-counters.ts'
 import type { Scoreboard } from '../../runtime/scoreboard.ts'
 import type { Server, Snapshot } from '../../runtime/snapshot.ts'
@@ -33,6 +35,16 @@ function lessThan(record: ServerRecord, from: ServerRecord): ServerRecord {
 export function continueServers(snapshot: Snapshot, scoreboard: Scoreboard, states: readonly ServerState[]): void {
   addCounts(snapshot, scoreboard, states)
   for (const [{ slot }, record] of here(snapshot, states)) scoreboard.servers.continueFails(slot, record)
+}
+
+/** Which checked servers were up. */
+export function knownHealth({ upstreams }: Snapshot, states: readonly ServerState[]): KnownHealth {
+  const checked = new Set(upstreams.flatMap(({ name, health }) => (health?.check === undefined ? [] : name)))
+  const known = new Map(states.map((state) => [keyOf(state), state.record.health]))
+  return (upstream, server) => {
+    const health = checked.has(upstream) ? known.get(keyOf({ upstream, server })) : undefined
+    return health === undefined ? undefined : (health & HealthBit.Unhealthy) === 0
+  }
 }
 
 export function addCounts(snapshot: Snapshot, { servers }: Scoreboard, states: readonly ServerState[]): void {
