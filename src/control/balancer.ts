@@ -8,6 +8,7 @@ import type { Config } from '../config/schema.ts'
 import { warningsOf } from '../config/warnings.ts'
 import type { Listener, Snapshot } from '../runtime/snapshot.ts'
 import { difference, patched } from '../runtime/snapshot-patch.ts'
+import { activatedSockets } from './activation/activated-sockets.ts'
 import { subjectOf } from './admin-subject.ts'
 import { compile } from './compile.ts'
 import { adminOf, assertSameFixedSettings, workersOf } from './fixed-settings.ts'
@@ -65,7 +66,9 @@ export class Balancer {
     const { health, supervisor, slots } = parts
     await health.start()
     try {
-      await supervisor.start(workersOf(config), firstThread, inherited?.sockets, realListeners(config, inherited))
+      const sockets =
+        inherited?.sockets ?? activatedSockets(config.listeners, process.env, (message) => log.warn(message))
+      await supervisor.start(workersOf(config), firstThread, sockets, realListeners(config, inherited))
     } catch (error) {
       lock?.release()
       health.stop()

@@ -197,6 +197,8 @@ export class Supervisor {
   }
 
   async #launch(slot: number, thread = startWorkerThread(slot)): Promise<void> {
+    const copied = this.#sockets.replenish(slot, this.#slots.size)
+    if (copied !== undefined) await copied
     const snapshot = this.#snapshot
     const start = {
       snapshot,

@@ -6,6 +6,8 @@ export interface InheritedSocket {
   /** With the real port. */
   readonly listener: Listener
   readonly descriptor: number
+  /** Whether it is systemd's (socket activation): kept by the main thread, which gives workers copies. */
+  readonly isActivated?: true
 }
 
 /** The socket on which the admin API listens. */
@@ -19,6 +21,7 @@ export interface AdminSocket {
 export interface ServerState {
   readonly upstream: string
   readonly server: string
+  readonly address: string
   readonly record: ServerRecord
 }
 

@@ -8,7 +8,12 @@ import type { ServerState } from './inheritance.ts'
 /** What was counted and is known of all servers. */
 export function serverStates(snapshot: Snapshot, { servers: counters }: Scoreboard): ServerState[] {
   return snapshot.upstreams.flatMap(({ name, servers }) =>
-    servers.map((server) => ({ upstream: name, server: server.name, record: counters.record(server.slot) })),
+    servers.map((server) => ({
+      upstream: name,
+      server: server.name,
+      address: server.address,
+      record: counters.record(server.slot),
+    })),
   )
 }
 
@@ -34,29 +39,29 @@ function lessThan(record: ServerRecord, from: ServerRecord): ServerRecord {
 /** Goes on with the counts and the failures of servers that exist here, too. */
 export function continueServers(snapshot: Snapshot, scoreboard: Scoreboard, states: readonly ServerState[]): void {
   addCounts(snapshot, scoreboard, states)
-  for (const [{ slot }, record] of here(snapshot, states)) scoreboard.servers.continueFails(slot, record)
-}
-
-/** Which checked servers were up. */
-export function knownHealth({ upstreams }: Snapshot, states: readonly ServerState[]): KnownHealth {
-  const checked = new Set(upstreams.flatMap(({ name, health }) => (health?.check === undefined ? [] : name)))
-  const known = new Map(states.map((state) => [keyOf(state), state.record.health]))
-  return (upstream, server) => {
-    const health = checked.has(upstream) ? known.get(keyOf({ upstream, server })) : undefined
-    return health === undefined ? undefined : (health & HealthBit.Unhealthy) === 0
+  for (const [{ slot, address }, state] of here(snapshot, states)) {
+    if (state.address === address) scoreboard.servers.continueFails(slot, state.record)
   }
 }
 
-export function addCounts(snapshot: Snapshot, { servers }: Scoreboard, states: readonly ServerState[]): void {
-  for (const [{ slot }, record] of here(snapshot, states)) servers.addCounts(slot, record)
+/** Which checked servers were up. */
+export function knownHealth(snapshot: Snapshot, states: readonly ServerState[]): KnownHealth {
+  const checked = new Set(snapshot.upstreams.flatMap(({ name, health }) => (health?.check === undefined ? [] : name)))
+  const same = here(snapshot, states).filter(([{ address }, state]) => state.address === address)
+  const known = new Map(same.map(([, state]) => [keyOf(state), (state.record.health & HealthBit.Unhealthy) === 0]))
+  return (upstream, server) => (checked.has(upstream) ? known.get(keyOf({ upstream, server })) : undefined)
 }
 
-function here({ upstreams }: Snapshot, states: readonly ServerState[]): [Server, ServerRecord][] {
-  const known = new Map(states.map((state) => [keyOf(state), state.record]))
+export function addCounts(snapshot: Snapshot, { servers }: Scoreboard, states: readonly ServerState[]): void {
+  for (const [{ slot }, { record }] of here(snapshot, states)) servers.addCounts(slot, record)
+}
+
+function here({ upstreams }: Snapshot, states: readonly ServerState[]): [Server, ServerState][] {
+  const known = new Map(states.map((state) => [keyOf(state), state]))
   return upstreams.flatMap(({ name, servers }) =>
-    servers.flatMap((server): [Server, ServerRecord][] => {
-      const record = known.get(keyOf({ upstream: name, server: server.name }))
-      return record === undefined ? [] : [[server, record]]
+    servers.flatMap((server): [Server, ServerState][] => {
+      const state = known.get(keyOf({ upstream: name, server: server.name }))
+      return state === undefined ? [] : [[server, state]]
     }),
   )
 }
