@@ -22,7 +22,7 @@ import { RunInstance } from './run-instance.ts'
 import { StateDirectory } from './state-directory.ts'
 import type { AdminSocket, Inheritance } from './upgrade/inheritance.ts'
 import type { Predecessor } from './upgrade/predecessor.ts'
-import { addCounts, countedSince, serverStates } from './upgrade/server-states.ts'
+import { addCounts } from './upgrade/server-states.ts'
 
 /** A running load balancer: what `limpet run` starts and stops. */
 export class Balancer {
@@ -223,33 +223,16 @@ export class Balancer {
 
   async #upgrade(): Promise<{ readonly pid: number }> {
     this.#assertRunning()
-    const { Successor } = await import('./upgrade/successor.ts')
-    const { sessions, scoreboard, supervisor, skew } = this.#parts
-    await sessions.beginSharing()
-    const servers = serverStates(supervisor.snapshot, scoreboard)
-    const estate = {
-      instance: instanceOf(this.#config),
-      listeners: this.#config.listeners.map((written, index) => ({ written, real: this.listeners[index]! })),
-      sockets: supervisor.sockets,
-      admin: this.#adminSocket,
-      servers,
-    }
-    const successor = await Successor.start(estate, this.#stopping.signal).catch((error) => {
-      sessions.endSharing()
-      throw error
-    })
+    const { HandOver } = await import('./upgrade/hand-over.ts')
+    const listeners = this.#config.listeners.map((written, index) => ({ written, real: this.listeners[index]! }))
+    const estate = { instance: instanceOf(this.#config), listeners, admin: this.#adminSocket }
+    const handOver = await HandOver.begin(this.#parts, estate, this.#stopping.signal)
     this.#isReplaced = true
     this.#lock?.release()
     this.#admin?.leave()
-    skew.close()
-    const drained = supervisor.drain()
-    successor.released()
-    void drained.then(async () => {
-      await sessions.flush()
-      await successor.counted(countedSince(servers, serverStates(supervisor.snapshot, scoreboard)))
-      this.#replaced.resolve()
-    })
-    return { pid: successor.pid }
+    this.#parts.skew.close()
+    void handOver.finish().then(this.#replaced.resolve)
+    return { pid: handOver.pid }
   }
 
   get #adminSocket(): AdminSocket | undefined {

@@ -1,5 +1,6 @@
 /** The program is replaced while it serves: USR2 starts the one that is on the disk, which takes over. */
 import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
@@ -9,7 +10,7 @@ import { text } from 'node:stream/consumers'
 import { describe, type TestContext, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { temporaryFolder } from '../support/folder.ts'
-import { adminUrlOf, type Limpet, startLimpet } from '../support/limpet.ts'
+import { adminUrlOf, configFile, LIMPET, type Limpet, Lines, startLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
 import { SteadyClients } from '../support/steady-clients.ts'
@@ -206,6 +207,24 @@ describe('USR2', {
     assert.equal((await new User().get(limpet.port)).body, 'here.')
   })
 
+  const first = ['--user', '--map-root-user', '--pid', '--fork', '--mount-proc', '--kill-child']
+  const canUnshare = spawnSync('unshare', [...first, 'true']).status === 0
+  test('is refused by the first process of a container', { skip: !canUnshare && 'needs unshare(1)' }, async (t) => {
+    const server = await steadyOrigin(t)
+    const file = await configFile(t, simple(server))
+    const limpet = spawn('unshare', [...first, process.execPath, LIMPET, 'run', '-c', file], {
+      env: { ...process.env, STATE_DIRECTORY: await temporaryFolder(t) },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    t.after(() => limpet.kill('SIGKILL'))
+    const errors = new Lines(limpet.stderr)
+    await errors.find(/listening on/)
+    const [pid] = readFileSync(`/proc/${limpet.pid}/task/${limpet.pid}/children`, 'latin1').split(' ')
+    process.kill(Number(pid), 'SIGUSR2')
+    await errors.find(/first process of its container.*start a new container/)
+    await errors.find(/the program is not replaced, and goes on/)
+  })
+
   test('TERM to either process ends it alone', async (t) => {
     const server = await steadyOrigin(t)
     const limpet = await startLimpet(
@@ -352,6 +371,13 @@ async function ask(agent: Agent, port: number, path: string, cookie = '') {
     cookie: cookie || (response.headers['set-cookie']?.[0]?.split(';')[0] ?? ''),
   }
 }
+
+const simple = (server: string) => `
+  listeners: [{ address: 127.0.0.1, port: 0 }]
+  accessLog: off
+  routes: [{ path: /*, upstream: app }]
+  upstreams: { app: { servers: [${server}] } }
+`
 
 /** A server that answers with its name, and begins a session on /login…. Resolves to its address. */
 async function loginServer(t: TestContext, name: string): Promise<string> {

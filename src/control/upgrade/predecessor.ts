@@ -1,6 +1,9 @@
 import type { Inheritance, PredecessorMessage, ServerState, SuccessorMessage } from './inheritance.ts'
 import { UPGRADE_VARIABLE } from './inheritance.ts'
 
+/** How long it may take to answer, in ms: another program may have set the variable. */
+const PATIENCE = 10_000
+
 /** The process that this one replaces, which has started it (successor.ts). */
 export class Predecessor {
   readonly inheritance: Inheritance
@@ -39,8 +42,10 @@ export class Predecessor {
       if (message.type === 'inheritance') resolve(message.inheritance)
     })
     process.once('disconnect', () => resolve(undefined))
+    const timer = setTimeout(() => resolve(undefined), PATIENCE)
     send({ type: 'begun' })
     const inheritance = await promise
+    clearTimeout(timer)
     return inheritance && new Predecessor(inheritance)
   }
 

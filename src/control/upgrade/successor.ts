@@ -106,8 +106,8 @@ function command(): string[] {
 
 function assertReplaceable(): void {
   if (process.pid !== 1) return
-  const fix = 'replace the container, or run Limpet under an init process (docker run --init) that does not end with it'
-  throw new UpgradeError(`as the first process of a container, Limpet would end the container with itself: ${fix}`)
+  const why = 'this is the first process of its container, which would end with it'
+  throw new UpgradeError(`${why}; start a new container with the new program instead`)
 }
 
 /** Runs the program that is on the disk as far as its version, with nothing at stake. */
