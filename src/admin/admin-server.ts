@@ -1,58 +1,129 @@
-import { once } from 'node:events'
-import type { Server } from 'node:http'
-import { createAdaptorServer } from '@hono/node-server'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { Readable } from 'node:stream'
+import { finished, pipeline } from 'node:stream/promises'
+import { Access, type AccessRules } from './access.ts'
+import type { Administered } from './administered.ts'
 import { adminApi } from './api.ts'
-import type { Subject } from './subject.ts'
+import { type Approach, assertNotForeign } from './gate.ts'
+import { OperationRefused } from './operation-refused.ts'
+import { answerTo, refusalOf } from './problem.ts'
+import type { Resources } from './resource.ts'
 
-/** Where the admin API listens. */
-export interface AdminPlace {
-  readonly address: string
-  readonly port: number
+/** How long the head of a request may take, in ms. */
+const HEAD_TIMEOUT = 10_000
+/** How long a whole request may take to arrive, in ms. */
+const REQUEST_TIMEOUT = 30_000
+/** The maximum size of a request's head, in bytes. */
+const MAX_HEAD = 16 * 1024
+
+export interface AdminServerOptions {
+  readonly approach: Approach
+  readonly access: AccessRules
+  /** In ms. */
+  readonly requestTimeout?: number
 }
 
-/** The running admin API, on the main thread. */
+/** Answers the admin API's requests: HTTP/1.1 on sockets that are handed to it. */
 export class AdminServer {
-  /** With a real port in place of 0. */
-  readonly place: AdminPlace
-  readonly #server: Server
+  readonly #http: Server
+  readonly #api: Resources
+  readonly #approach: Approach
+  readonly #access: Access
 
-  private constructor(place: AdminPlace, server: Server) {
-    this.place = place
-    this.#server = server
+  constructor(administered: Administered, { approach, access, requestTimeout = REQUEST_TIMEOUT }: AdminServerOptions) {
+    this.#approach = approach
+    this.#access = new Access(access)
+    this.#api = adminApi(administered, this.#access)
+    const answer = (incoming: IncomingMessage, outgoing: ServerResponse) => void this.#answer(incoming, outgoing)
+    this.#http = createServer({
+      headersTimeout: Math.min(HEAD_TIMEOUT, requestTimeout),
+      requestTimeout,
+      connectionsCheckingInterval: Math.min(1000, requestTimeout),
+      maxHeaderSize: MAX_HEAD,
+    })
+      .on('request', answer)
+      // Only a body that is going to be read is asked for.
+      .on('checkContinue', answer)
+      .on('clientError', refuseConnection)
+    // Another listens for it. From this event on, Node watches over the deadlines.
+    this.#http.emit('listening')
   }
 
-  /**
-   * Resolves once it listens; rejects with the system's error if it cannot.
-   *
-   * @param descriptor of a socket that listens there already
-   */
-  static async start({ address, port }: AdminPlace, subject: Subject, descriptor?: number): Promise<AdminServer> {
-    const server = createAdaptorServer({ fetch: adminApi(subject).fetch }) as Server
-    if (descriptor === undefined) server.listen({ host: address, port, exclusive: true })
-    else server.listen({ fd: descriptor })
-    await once(server, 'listening')
-    const bound = server.address()
-    const place = { address, port: bound !== null && typeof bound === 'object' ? bound.port : port }
-    return new AdminServer(place, server)
+  /** Takes over a connection that is paused. */
+  accept(socket: Socket): void {
+    this.#http.emit('connection', socket)
+    socket.resume()
   }
 
-  /** The file descriptor on which it listens; undefined if it is not known. */
-  get descriptor(): number | undefined {
-    return (this.#server as Server & { readonly _handle?: { readonly fd?: number } | null })._handle?.fd
+  async #answer(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    try {
+      await send(await this.#responseTo(incoming, outgoing), outgoing)
+    } catch {
+      // The client is gone, or reads too slowly.
+      outgoing.destroy()
+    }
   }
 
-  /** Accepts no more connections, since another process does; requests in flight are still answered. */
-  leave(): void {
-    this.#server.close()
-    this.#server.closeIdleConnections()
+  async #responseTo(incoming: IncomingMessage, outgoing: ServerResponse): Promise<Response> {
+    try {
+      assertNotForeign(incoming, this.#approach)
+      const caller = this.#access.callerOf(incoming.headers.authorization)
+      return await this.#api.fetch(requestOf(incoming), { incoming, outgoing, caller })
+    } catch (error) {
+      return answerTo(refusalOf(error))
+    }
   }
+}
 
-  /** Ends at once, without waiting for requests: its clients are programs that can try again. */
-  async close(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<unknown>()
-    // Called with an error where it was closed before.
-    this.#server.close(resolve)
-    this.#server.closeAllConnections()
-    await promise
+/** Methods that `Request` does not take. */
+const notInFetch = ['CONNECT', 'TRACE', 'TRACK']
+
+/** The request without its body, which is read where it is wanted. The host does not matter from here on. */
+function requestOf({ method = 'GET', url = '/', headers }: IncomingMessage): Request {
+  const entries = Object.entries(headers).map(([name, value]) => [name, String(value)] as [string, string])
+  return new Request(new URL(`http://localhost${url}`), {
+    method: notInFetch.includes(method) ? 'OTHER' : method,
+    headers: entries,
+  })
+}
+
+async function send(response: Response, outgoing: ServerResponse): Promise<void> {
+  const { status, headers, body } = response
+  const isStream = body !== null && headers.get('Content-Type')?.startsWith('text/event-stream')
+  if (isStream) {
+    outgoing.writeHead(status, Object.fromEntries(headers)).flushHeaders()
+    await pipeline(Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]), outgoing)
+    return
   }
+  const content = Buffer.from(await response.arrayBuffer())
+  const hasBody = outgoing.req.method !== 'HEAD' && status !== 304
+  if (hasBody) headers.set('Content-Length', String(content.length))
+  outgoing.writeHead(status, Object.fromEntries(headers))
+  if (hasBody) outgoing.write(content)
+  // A connection that is closed while its client still sends may take the answer with it.
+  if (!outgoing.req.complete) await finished(outgoing.req.resume()).catch(() => {})
+  outgoing.end()
+}
+
+/** What arrived is no request, or did not arrive in time. */
+function refuseConnection({ code }: NodeJS.ErrnoException, socket: Socket & { _httpMessage?: ServerResponse }): void {
+  if (!socket.writable || socket._httpMessage?.headersSent) {
+    socket.destroy()
+    return
+  }
+  const refusal = {
+    ERR_HTTP_REQUEST_TIMEOUT: new OperationRefused('timeout', 'the request took too long to arrive'),
+    HPE_HEADER_OVERFLOW: new OperationRefused('too-large', `expected a head of at most ${MAX_HEAD / 1024} KiB`),
+  }[code ?? '']
+  const response = answerTo(refusal ?? new OperationRefused('invalid', 'this is not HTTP/1.1'))
+  void response.text().then((content) => {
+    const head = [
+      `HTTP/1.1 ${response.status} ${response.status === 408 ? 'Request Timeout' : 'Bad Request'}`,
+      ...response.headers.entries().map(([name, value]) => `${name}: ${value}`),
+      `content-length: ${Buffer.byteLength(content)}`,
+      'connection: close',
+    ]
+    socket.end(`${head.join('\r\n')}\r\n\r\n${content}`)
+  })
 }

@@ -1,10 +1,31 @@
 import { z } from '@hono/zod-openapi'
+import { Drain } from './drain.ts'
+import { Count, Time } from './fields.ts'
+import { ServerChange, ServerSettings } from './server-settings.ts'
 
 /** The admin API's responses as schemas, which are its types and its documentation. */
 
-const Time = z.iso.datetime().openapi({ example: '2026-01-31T12:00:00.000Z' })
-const Count = z.int().min(0)
 const Share = z.number().min(0).max(1)
+
+export const Drift = z
+  .object({
+    upstream: z.string(),
+    server: z.string().nullable().openapi({ description: 'null where it concerns the whole upstream.' }),
+    message: z.string().openapi({ example: 'weight 5; the file says 1' }),
+  })
+  .openapi('Drift')
+
+/** The answer to a change. */
+export const Applied = z
+  .object({
+    generation: Count.openapi({ description: 'Of the configuration that is in effect now, in all workers.' }),
+    revision: z.string().openapi({ description: 'Of the desired state: the ETag of /v1/config.' }),
+    changes: z.array(z.string()).openapi({
+      description: 'What has changed, a sentence each; none if it was so already.',
+      example: ['upstream app: server web-3 added'],
+    }),
+  })
+  .openapi('Applied')
 
 export const Status = z
   .object({
@@ -24,6 +45,13 @@ export const Status = z
     droppedLogLines: Count.openapi({
       description: 'Lines of the access log that could not be written, since the start.',
     }),
+    pid: Count.openapi({ description: 'The process.' }),
+    instance: z.string().openapi({ description: 'The name of this Limpet and its replicas.' }),
+    revision: z.string().openapi({ description: 'Of the desired state; another one after each change.' }),
+    changes: z.array(Drift).openapi({ description: 'What operators have changed, and the file does not say.' }),
+    emptiest: z
+      .record(z.string(), z.string())
+      .openapi({ description: 'By upstream: the server that can be removed with the fewest sessions moved.' }),
   })
   .openapi('Status')
 
@@ -38,7 +66,7 @@ export const Sessions = z
 
 export const Server = z
   .object({
-    name: z.string().openapi({ description: 'Its identity, unique in the upstream.' }),
+    name: z.string().openapi({ description: 'What logs and paths call it; unique in the upstream.' }),
     address: z.string(),
     weight: Count,
     backup: z.boolean().openapi({ description: 'Serves only when no other server may.' }),
@@ -54,9 +82,16 @@ export const Server = z
         description: 'Ready and not down: it may be picked for anyone. Drain: for the sessions that it has.',
       }),
     inFlight: Count.openapi({ description: 'Requests in flight to it.' }),
+    tunnels: Count.openapi({ description: 'WebSockets and other upgraded connections to it.' }),
     requests: Count.openapi({ description: 'Requests that it was given since the start, modulo 2^32.' }),
     failures: Count.openapi({ description: 'Those of them that failed, modulo 2^32.' }),
     sessions: Sessions.nullable().openapi({ description: 'null where the upstream knows no sessions.' }),
+    id: z.string().openapi({ description: 'Its identity in sessions and saved files: its first name.' }),
+    file: ServerChange.nullable().optional().openapi({
+      description:
+        'What the file says where it differs; null if the file does not have it; absent if it says the same.',
+    }),
+    drain: Drain.nullable().openapi({ description: 'null where it is not drained with a deadline.' }),
   })
   .openapi('Server')
 
@@ -70,6 +105,13 @@ export const Warning = z
   })
   .openapi('Warning')
 
+export const Pause = z
+  .object({
+    since: Time,
+    until: Time.openapi({ description: 'From then on, requests are refused rather than kept waiting.' }),
+  })
+  .openapi('Pause')
+
 export const Upstream = z
   .object({
     name: z.string(),
@@ -77,22 +119,32 @@ export const Upstream = z
     affinity: z.string().nullable().openapi({ description: 'How sessions are known; null where there are none.' }),
     servers: z.array(Server),
     warnings: z.array(Warning),
+    pause: Pause.nullable().openapi({ description: 'null where requests are served.' }),
   })
   .openapi('Upstream')
 
 export const Upstreams = z.object({ upstreams: z.array(Upstream) }).openapi('Upstreams')
 
-export const Problem = z
-  .object({
-    error: z.object({
-      code: z.enum(['not-found', 'method-not-allowed', 'forbidden', 'internal']),
-      message: z.string(),
-    }),
-  })
-  .openapi('Problem')
+export const Servers = z.object({ servers: z.array(Server) }).openapi('Servers')
+
+export const ServerWithSettings = Server.extend({
+  settings: ServerSettings.openapi({ description: 'All its settings, as a PUT takes them.' }),
+}).openapi('ServerWithSettings')
+
+export const Drains = z.object({ drains: z.array(Drain) }).openapi('Drains')
+
+const Numbers = { name: z.string(), live: Count, active: Count }
+
+export const SessionNumbers = z
+  .object({ upstreams: z.array(z.object({ ...Numbers, servers: z.array(z.object(Numbers)) })) })
+  .openapi('SessionNumbers', { description: 'Of the upstreams that know sessions.' })
 
 export type Status = z.output<typeof Status>
+export type Pause = z.output<typeof Pause>
 export type Upstream = z.output<typeof Upstream>
 export type Upstreams = z.output<typeof Upstreams>
 export type Server = z.output<typeof Server>
-export type Problem = z.output<typeof Problem>
+export type ServerWithSettings = z.output<typeof ServerWithSettings>
+export type SessionNumbers = z.output<typeof SessionNumbers>
+export type Drift = z.output<typeof Drift>
+export type Applied = z.output<typeof Applied>

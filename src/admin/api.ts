@@ -1,79 +1,99 @@
-import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import type { Context } from 'hono'
-import { Problem, Status, Upstream, Upstreams } from './answers.ts'
-import type { Subject } from './subject.ts'
+import { OpenAPIHono } from '@hono/zod-openapi'
+import type { Access } from './access.ts'
+import type { Administered } from './administered.ts'
+import { EventStream } from './event-stream.ts'
+import { OperationRefused } from './operation-refused.ts'
+import { answerTo, refusalOf } from './problem.ts'
+import { Descriptions, type Env, type Resources } from './resource.ts'
+import { addConfig } from './resources/config.ts'
+import { addDrains } from './resources/drains.ts'
+import { addEvents } from './resources/events.ts'
+import { addPause } from './resources/pause.ts'
+import { addPlanning } from './resources/planning.ts'
+import { addServers } from './resources/servers.ts'
+import { addSessions } from './resources/sessions.ts'
+import { addStatus } from './resources/status.ts'
+import { addUpgrade } from './resources/upgrade.ts'
+import { addUpstreams } from './resources/upstreams.ts'
 import { View } from './view.ts'
 
-const json = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
-  content: { 'application/json': { schema } },
-  description,
-})
-
-const statusRoute = createRoute({
-  method: 'get',
-  path: '/v1/status',
-  summary: 'The program: its version, its workers, where it listens',
-  responses: { 200: json(Status, 'The program.') },
-})
-
-const upstreamsRoute = createRoute({
-  method: 'get',
-  path: '/v1/upstreams',
-  summary: 'All upstreams, with their servers and the sessions of each',
-  responses: { 200: json(Upstreams, 'The upstreams, in the order of the configuration.') },
-})
-
-const upstreamRoute = createRoute({
-  method: 'get',
-  path: '/v1/upstreams/{name}',
-  summary: 'One upstream',
-  request: { params: z.object({ name: z.string().openapi({ example: 'app' }) }) },
-  responses: { 200: json(Upstream, 'The upstream.'), 404: json(Problem, 'There is none of that name.') },
-})
-
-/**
- * Names of this machine itself. Other names are refused, so that a page in a browser cannot reach the API through a
- * name of its own (DNS rebinding).
- */
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i
-
-/** The admin API. It reveals no secret and changes nothing. */
-export function adminApi(subject: Subject): OpenAPIHono {
-  const view = new View(subject)
-  const api = new OpenAPIHono()
+/** All resources of the admin API. No answer has a secret, a session's key or a cookie in it. */
+export function adminApi({ subject, operations, events }: Administered, access: Access): Resources {
+  const view = new View(subject, operations)
+  const api: Resources = new OpenAPIHono<Env>({
+    defaultHook(result) {
+      if (!result.success) throw mistakesIn(result.target, result.error.issues)
+    },
+  })
   api.use(async (context, next) => {
+    await next()
     context.header('Cache-Control', 'no-store')
-    if (!LOOPBACK.test(context.req.header('Host') ?? '')) {
-      return problem(context, 403, 'forbidden', 'the admin API is asked for by a loopback address, or as localhost')
+  })
+  const descriptions = new Descriptions(access)
+  addStatus(api, descriptions, view)
+  addConfig(api, descriptions, operations)
+  addUpstreams(api, descriptions, view)
+  addServers(api, descriptions, view, operations)
+  addDrains(api, descriptions, view, operations)
+  addPause(api, descriptions, operations)
+  addSessions(api, descriptions, view)
+  addPlanning(api, descriptions, operations)
+  addUpgrade(api, descriptions, operations)
+  addEvents(api, descriptions, new EventStream(events))
+  api.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' })
+  const read = descriptions.reads.middleware[0]!
+  api.get('/v1/openapi.json', read, (context) => context.json(documentOf(api, subject.version)))
+  const known = methodsByPath(api)
+  api.notFound(({ req, env }) => {
+    const allowed = known.find(({ pattern }) => pattern.test(req.path))?.methods
+    if (allowed === undefined) {
+      return answerTo(new OperationRefused('not-found', `there is no ${req.path}; see /v1/openapi.json`))
     }
-    if (!['GET', 'HEAD'].includes(context.req.method)) {
-      context.header('Allow', 'GET, HEAD')
-      return problem(context, 405, 'method-not-allowed', 'the admin API is there to be read only')
-    }
-    return next()
+    const detail = `${req.path} has no method ${env.incoming.method}, only ${allowed}`
+    return answerTo(new OperationRefused('method-not-allowed', detail), { Allow: allowed })
   })
-  api.openapi(statusRoute, (context) => context.json(view.status(), 200))
-  api.openapi(upstreamsRoute, (context) => context.json({ upstreams: view.upstreams() }, 200))
-  api.openapi(upstreamRoute, (context) => {
-    const { name } = context.req.valid('param')
-    const upstream = view.upstream(name)
-    if (upstream !== undefined) return context.json(upstream, 200)
-    const names = subject.snapshot.upstreams.map((one) => one.name)
-    return context.json(answer('not-found', `there is no upstream ${name}, only ${names.join(', ')}`), 404)
-  })
-  api.doc31('/v1/openapi.json', {
-    openapi: '3.1.0',
-    info: { title: 'Limpet', version: subject.version, description: 'The admin API of Limpet.' },
-  })
-  api.notFound((context) => problem(context, 404, 'not-found', `there is no ${context.req.path}; see /v1/openapi.json`))
-  api.onError((error, context) => problem(context, 500, 'internal', error.message))
+  api.onError((error) => answerTo(refusalOf(error)))
   return api
 }
 
-function problem(context: Context, status: 403 | 404 | 405 | 500, code: Problem['error']['code'], message: string) {
-  return context.json(answer(code, message), status)
+/** The description of the API (OpenAPI 3.1), made from the schemas that also type its answers. */
+export function documentOf(api: Resources, version: string) {
+  return api.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: {
+      title: 'Limpet',
+      version,
+      description: 'The admin API of Limpet.',
+      license: { name: 'MIT' },
+    },
+    servers: [{ url: '/' }],
+    security: [{}, { token: [] }],
+  })
 }
 
-function answer(code: Problem['error']['code'], message: string): Problem {
-  return { error: { code, message } }
+/** Which methods each path has, as `Allow` names them. */
+function methodsByPath({ routes }: Resources): readonly { readonly pattern: RegExp; readonly methods: string }[] {
+  const paths = Map.groupBy(
+    routes.filter(({ method }) => method !== 'ALL'),
+    ({ path }) => path,
+  )
+  return Array.from(paths, ([path, own]) => {
+    const methods = new Set(own.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))
+    return {
+      pattern: new RegExp(`^${path.replaceAll('.', '\\.').replace(/:\w+/g, '[^/]+')}$`),
+      methods: [...methods].join(', '),
+    }
+  })
+}
+
+/** What a schema did not accept: a header, the query, or the body. */
+function mistakesIn(
+  target: string,
+  issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
+) {
+  const where = target === 'json' ? 'body' : target
+  const problems = issues.map(({ path, message }) => ({ where, path: path.map(String).join('.'), message }))
+  const [first] = problems
+  const detail = [where, first?.path, first?.message].filter((part) => part !== undefined && part !== '').join(': ')
+  return new OperationRefused('invalid', detail, problems)
 }

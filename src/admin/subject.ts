@@ -13,6 +13,9 @@ export interface Warning {
 /** A running load balancer, as the admin API sees it. */
 export interface Subject {
   readonly version: string
+  readonly pid: number
+  /** The name of this Limpet and its replicas. */
+  readonly instance: string
   /** In ms since 1970. */
   readonly startedAt: number
   /** The current number of workers. */

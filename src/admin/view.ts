@@ -2,26 +2,39 @@ import { wallSeconds } from '../runtime/clock.ts'
 import { HealthBit } from '../runtime/health-bit.ts'
 import type { SessionCount } from '../runtime/session-table.ts'
 import type { Affinity, Server, Upstream } from '../runtime/snapshot.ts'
-import type { Server as ServerView, Status, Upstream as UpstreamView } from './answers.ts'
+import type {
+  Server as ServerView,
+  ServerWithSettings,
+  SessionNumbers,
+  Status,
+  Upstream as UpstreamView,
+} from './answers.ts'
+import type { Drain } from './drain.ts'
+import { notFound } from './operation-refused.ts'
+import type { Operations } from './operations.ts'
 import type { Subject } from './subject.ts'
+
+type WhatOperatorsDid = Pick<Operations, 'revision' | 'drift' | 'server' | 'drains' | 'pauseOf'>
 
 /** How long a count of the sessions is reused, in ms, since counting scans the whole table. */
 const COUNTS_KEEP = 1000
 
-/** Makes the admin API's responses from the memory that the planes share. */
+/** Makes the admin API's responses from the memory that the planes share, and from what operators have changed. */
 export class View {
   readonly #subject: Subject
+  readonly #operations: WhatOperatorsDid
   /** By server slot, as of the Snapshot of that generation. */
   #counts: ReadonlyMap<number, SessionCount> = new Map()
   #countedFor = Number.NaN
   #countedAt = Number.NEGATIVE_INFINITY
 
-  constructor(subject: Subject) {
+  constructor(subject: Subject, operations: WhatOperatorsDid) {
     this.#subject = subject
+    this.#operations = operations
   }
 
   status(): Status {
-    const { version, startedAt, workers, snapshot, droppedLogLines } = this.#subject
+    const { version, pid, instance, startedAt, workers, snapshot, droppedLogLines } = this.#subject
     return {
       version,
       since: new Date(startedAt).toISOString(),
@@ -34,6 +47,16 @@ export class View {
       generation: snapshot.generation,
       upstreams: snapshot.upstreams.length,
       droppedLogLines,
+      pid,
+      instance,
+      revision: this.#operations.revision,
+      changes: [...this.#operations.drift()],
+      emptiest: Object.fromEntries(
+        snapshot.upstreams.flatMap((upstream) => {
+          const server = this.#emptiestOf(upstream)
+          return server === undefined ? [] : [[upstream.name, server]]
+        }),
+      ),
     }
   }
 
@@ -46,22 +69,86 @@ export class View {
     return upstream && this.#upstream(upstream)
   }
 
+  /** @throws OperationRefused if there is none of that name */
+  existingUpstream(name: string): UpstreamView {
+    const { upstreams } = this.#subject.snapshot
+    return (
+      this.upstream(name) ??
+      notFound(
+        `upstream ${name}`,
+        upstreams.map((one) => one.name),
+      )
+    )
+  }
+
+  /** @throws OperationRefused if there is none of that name */
+  server(upstreamName: string, name: string): ServerWithSettings {
+    const { servers } = this.existingUpstream(upstreamName)
+    const server = servers.find((one) => one.name === name)
+    const settings = this.#operations.server(upstreamName, name)?.settings
+    if (server !== undefined && settings !== undefined) return { ...server, settings }
+    return notFound(
+      `server ${upstreamName}/${name}`,
+      servers.map((one) => one.name),
+    )
+  }
+
+  /** Of the upstreams that know sessions. */
+  sessions(): SessionNumbers {
+    const counts = this.#freshCounts()
+    const upstreams = this.#subject.snapshot.upstreams.filter(({ affinity }) => affinity !== undefined)
+    return {
+      upstreams: upstreams.map(({ name, servers }) => {
+        const numbers = servers.map((server) => {
+          const { live = 0, active = 0 } = counts.get(server.slot) ?? {}
+          return { name: server.name, live, active }
+        })
+        const sumOf = (key: 'live' | 'active') => numbers.reduce((sum, one) => sum + one[key], 0)
+        return { name, live: sumOf('live'), active: sumOf('active'), servers: numbers }
+      }),
+    }
+  }
+
+  /**
+   * The ready server that can be removed with the fewest sessions moved, or, without sessions, the fewest requests in
+   * flight; undefined if another would not be left.
+   */
+  #emptiestOf({ affinity, servers }: Upstream): string | undefined {
+    const ready = servers.filter(({ backup, down, drain }) => !backup && !down && !drain)
+    if (ready.length < 2) return undefined
+    const counts = affinity && this.#freshCounts()
+    const sessionsOf = ({ slot }: Server) => counts?.get(slot)?.live ?? 0
+    const inFlightOf = ({ slot }: Server) => this.#subject.scoreboard.servers.inFlight(slot)
+    return ready.toSorted(
+      (one, other) => sessionsOf(one) - sessionsOf(other) || inFlightOf(one) - inFlightOf(other),
+    )[0]!.name
+  }
+
   #upstream(upstream: Upstream): UpstreamView {
     const { name, balance, affinity, servers } = upstream
     const counts = affinity && this.#freshCounts()
+    const drains = this.#operations.drains().filter((drain) => drain.upstream === name)
     const live = servers.reduce((sum, server) => sum + (counts?.get(server.slot)?.live ?? 0), 0)
     return {
       name,
       balance: balance.type,
       affinity: affinity === undefined ? null : nameOf(affinity),
-      servers: servers.map((server) => this.#server(server, upstream, live, counts?.get(server.slot))),
+      servers: servers.map((server) => this.#server(server, upstream, live, counts?.get(server.slot), drains)),
       warnings: this.#subject.warnings(upstream).map(({ code, message }) => ({ code, message })),
+      pause: this.#operations.pauseOf(name) ?? null,
     }
   }
 
-  #server(server: Server, upstream: Upstream, live: number, count: SessionCount | undefined): ServerView {
+  #server(
+    server: Server,
+    upstream: Upstream,
+    live: number,
+    count: SessionCount | undefined,
+    drains: readonly Drain[],
+  ): ServerView {
     const { scoreboard } = this.#subject
     const { name, address, weight, backup, slot } = server
+    const { id = name, file } = this.#operations.server(upstream.name, name) ?? {}
     return {
       name,
       address,
@@ -69,9 +156,13 @@ export class View {
       backup,
       state: { admin: adminStateOf(server), ...this.#healthOf(server, upstream) },
       inFlight: scoreboard.servers.inFlight(slot),
+      tunnels: scoreboard.servers.tunnels(slot),
       requests: scoreboard.servers.requests(slot),
       failures: scoreboard.servers.failures(slot),
       sessions: count ? sessionsOf(count, live) : null,
+      id,
+      ...(file !== undefined && { file }),
+      drain: drains.find((drain) => drain.server === name) ?? null,
     }
   }
 

@@ -1,4 +1,6 @@
+import type { KnownId } from '../runtime/known-id.ts'
 import type { NamedPart } from '../runtime/named-part.ts'
+import type { SavedSession } from '../runtime/session-table/session-entries.ts'
 import type { Server, Affinity as Settings } from '../runtime/snapshot.ts'
 
 /** The parts of a request that may contain its session. Texts have one character for each byte (Latin-1). */
@@ -22,6 +24,8 @@ export const MAX_SHOWN = 4
 /** The parts of a response's head that may set its session. */
 export interface SessionResponse {
   readonly status: number
+  /** Whether the server says that the session of the request is over. */
+  readonly endsSession: boolean
   /** The value of the first header of that name, which is in lower case. */
   header(name: string): string | undefined
   /**
@@ -32,6 +36,9 @@ export interface SessionResponse {
   /** In a redirect: the unescaped value of the first parameter of that name in the query of the location. */
   redirectQuery(name: string): string | undefined
 }
+
+/** For a response that sets or deletes a client's cookie: no shared cache may give it to another client. */
+export const PRIVATE = 'Cache-Control: private\r\n'
 
 /**
  * The state of a request's session:
@@ -73,6 +80,8 @@ export interface BodyReader {
 export interface Affinity {
   /** The session of a request; undefined if it has none. */
   read(request: SessionRequest & KeyedRequest, now: number): Session | undefined
+  /** A session of the table as its next request would show it. A key that is not known is replaced by one like it. */
+  recall(saved: SavedSession, now: number): Session
   /** The session as it continues on that server: the same object if nothing changes. */
   settle(session: Session, server: Server, now: number): Session
   /**
@@ -80,7 +89,7 @@ export interface Affinity {
    * kind sends nothing to clients.
    */
   issue?(session: Session, isSecure: boolean): string
-  /** The field lines that delete the client's session, after its server was removed. */
+  /** The field lines that delete the client's session, after its server was removed or the session has ended. */
   revoke?(isSecure: boolean): string
   /**
    * Learns from the head of a server's response, before its client gets it. Returns the session that the exchange
@@ -102,6 +111,11 @@ export interface Affinity {
   expectsBody?(request: SessionRequest): boolean
   /** The reader for the body of such a response; undefined if there is nothing to find. */
   readerOf?(response: SessionResponse, server: Server, now: number): BodyReader | undefined
+  /**
+   * The ids of some sessions on the server in that slot, as far as this worker has seen them: the next ones with each
+   * call. Absent if the affinity knows no ids of the application.
+   */
+  idsOn?(server: number, now: number): KnownId[]
   /**
    * Takes over other settings and the upstream's servers. Sessions on a removed server are on none from now on.
    *

@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { NamedPart } from '../runtime/named-part.ts'
+import type { SavedSession } from '../runtime/session-table/session-entries.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
 import type { Server, Affinity as Settings } from '../runtime/snapshot.ts'
-import { type Affinity, MAX_SHOWN, type Session, type SessionRequest, type Standing } from './affinity.ts'
+import { type Affinity, MAX_SHOWN, PRIVATE, type Session, type SessionRequest, type Standing } from './affinity.ts'
 import { Recent } from './recent.ts'
 import { makeSessionId } from './session-id.ts'
 import { type Ticket, TicketSeal } from './ticket.ts'
@@ -36,7 +37,7 @@ const EXPIRED: CookieSession = { ...nothing, standing: 'expired' }
 class Key {
   readonly secret: string
   readonly seal: TicketSeal
-  /** By server name. */
+  /** By server id. */
   #tags: ReadonlyMap<string, string> = new Map()
   /** By tag. */
   #slots: ReadonlyMap<string, number> = new Map()
@@ -48,14 +49,14 @@ class Key {
 
   /** Computes the tags of servers that are new. */
   apply(servers: readonly Server[]): void {
-    const tags = servers.map(({ name }) => [name, this.#tags.get(name) ?? this.seal.tagOf(name)] as const)
+    const tags = servers.map(({ id }) => [id, this.#tags.get(id) ?? this.seal.tagOf(id)] as const)
     this.#tags = new Map(tags)
     this.#slots = new Map(servers.map(({ slot }, index) => [tags[index]![1], slot]))
   }
 
   /** Undefined for a server that is not in the upstream. */
   tagOf(server: Server): string | undefined {
-    return this.#tags.get(server.name)
+    return this.#tags.get(server.id)
   }
 
   /** The slot of the server with that tag; undefined if there is none. */
@@ -116,8 +117,8 @@ export class CookieAffinity implements Affinity {
 
   /** Forgets cached sessions on servers that were removed or added: their tickets are read again. */
   #setServers(servers: readonly Server[]): void {
-    const names = new Map(servers.map(({ slot, name }) => [slot, name]))
-    const gone = new Set(this.#servers.filter(({ slot, name }) => names.get(slot) !== name).map(({ slot }) => slot))
+    const ids = new Map(servers.map(({ slot, id }) => [slot, id]))
+    const gone = new Set(this.#servers.filter(({ slot, id }) => ids.get(slot) !== id).map(({ slot }) => slot))
     this.#servers = servers
     for (const key of this.#keys) key.apply(servers)
     this.#recent.forget(({ home }) => home === undefined || gone.has(home))
@@ -154,6 +155,12 @@ export class CookieAffinity implements Affinity {
     return session.standing === 'known' && this.#isOver(session, now) ? EXPIRED : session
   }
 
+  recall({ high, low, server, begunAt, seenAt }: SavedSession, now: number): Session {
+    if (this.#isOver({ high, low, begunAt, seenAt, tag: '' }, now)) return EXPIRED
+    const isThere = this.#servers.some(({ slot }) => slot === server)
+    return { high, low, standing: isThere ? 'known' : 'removed', home: isThere ? server : undefined }
+  }
+
   settle(session: CookieSession, server: Server, now: number): CookieSession {
     const goesOn = session.low !== 0
     const isFresh = session.isCurrent && !this.#lags(session, now)
@@ -170,7 +177,7 @@ export class CookieAffinity implements Affinity {
     const text = this.#keys[0]!.seal.write(session)
     this.#recent.set(text, session)
     const attributes = `${this.#attributes(isSecure)}${this.#lifetime(session)}`
-    return `Set-Cookie: ${this.#settings.name}=${text}${attributes}\r\nCache-Control: private\r\n`
+    return `Set-Cookie: ${this.#settings.name}=${text}${attributes}\r\n${PRIVATE}`
   }
 
   revoke(isSecure: boolean): string {
@@ -190,8 +197,10 @@ export class CookieAffinity implements Affinity {
     return INVALID
   }
 
-  #isOver({ high, low, begunAt, seenAt }: CookieSession, now: number): boolean {
+  #isOver({ high, low, begunAt, seenAt }: Ticket, now: number): boolean {
     if (this.#maxAge > 0 && now - begunAt > this.#maxAge) return true
+    // Its server has ended it; a copy of the cookie does not bring it back.
+    if (this.#sessions.isEnded(high, low)) return true
     // A ticket's time may lag behind by as much, and no session may end too early.
     if (this.#idle === 0 || now - seenAt <= this.#idle * (1 + LAG)) return false
     // Neither may that of a client that was busy with one long exchange, in which it could get no new ticket.

@@ -1,7 +1,11 @@
 import { createHmac } from 'node:crypto'
+import { keyHash, keyOf } from '../runtime/key-hash.ts'
+import type { SavedSession } from '../runtime/session-table/session-entries.ts'
 import { SIP_KEY_SIZE, SipHash } from '../runtime/sip-hash.ts'
-import type { Affinity as Settings } from '../runtime/snapshot.ts'
+import type { Affinity as AnySettings } from '../runtime/snapshot.ts'
 import type { Affinity, KeyedRequest, Session } from './affinity.ts'
+
+type Settings = Extract<AnySettings, { type: 'ip-hash' | 'consistent-hash' }>
 
 /** A session that consists of its key; the policy that hashes keys chooses its server. */
 class KeyedSession implements Session {
@@ -18,7 +22,10 @@ class KeyedSession implements Session {
   }
 }
 
-/** Ties a client to a server by a part of each request: an address, a header, a parameter. Nothing is remembered. */
+/**
+ * Ties a client to a server by a part of each request: an address, a header, a parameter. Nothing is remembered, but half of a
+ * session's id in the table is what hash policies know of its key, so that it can be asked where the session would go.
+ */
 export class KeyedAffinity implements Affinity {
   #settings: Settings
   /** Hashes keys to ids, so that clients, who choose the keys, cannot make ids collide. */
@@ -38,14 +45,19 @@ export class KeyedAffinity implements Affinity {
     if (key.length === 0) return undefined
     this.#hash.hash(key)
     // The id 0 stands for none.
-    return new KeyedSession(this.#hash.high, this.#hash.low || 1, key)
+    return new KeyedSession(this.#hash.high || 1, keyHash(this.#settings.type, key, this.#hash.low), key)
+  }
+
+  recall({ high, low }: SavedSession): Session {
+    return new KeyedSession(high, low, keyOf(this.#settings.type, low))
   }
 
   settle(session: Session): Session {
     return session
   }
 
-  apply(settings: Settings): boolean {
+  apply(settings: AnySettings): boolean {
+    if (settings.type !== 'ip-hash' && settings.type !== 'consistent-hash') return false
     if (settings.type !== this.#settings.type) return false
     this.#settings = settings
     return true

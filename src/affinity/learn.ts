@@ -1,6 +1,8 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
+import type { KnownId } from '../runtime/known-id.ts'
 import type { NamedPart } from '../runtime/named-part.ts'
+import type { SavedSession } from '../runtime/session-table/session-entries.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
 import type { Server, SessionSource, Affinity as Settings } from '../runtime/snapshot.ts'
 import {
@@ -13,12 +15,17 @@ import {
 } from './affinity.ts'
 import { HandshakeReader } from './handshake.ts'
 import { Recent } from './recent.ts'
-import type { SessionId } from './session-id.ts'
+import { bytesOfId, type SessionId } from './session-id.ts'
 
 type LearnSettings = Extract<Settings, { type: 'learn' }>
 
 /** How many sessions a worker caches, whose ids it has computed; up to twice as many in all. */
 const REMEMBERED = 8192
+/** The same if servers are asked about sessions. */
+const REMEMBERED_TO_ASK = 32_768
+/** How many cached sessions are looked at for one call of `idsOn`, and how many it returns: well below a millisecond's work. */
+const LOOKED_AT = 2048
+const IDS_AT_ONCE = 16
 /** Longer values are hashed each time, so that the cache stays small. */
 const LONGEST_REMEMBERED = 256
 
@@ -26,6 +33,7 @@ const LONGEST_REMEMBERED = 256
 const EIO: NamedPart = { from: 'query', name: 'EIO' }
 const TRANSPORT: NamedPart = { from: 'query', name: 'transport' }
 const SID: NamedPart = { from: 'query', name: 'sid' }
+const SOCKET_IO: SessionSource = { from: 'socket.io' }
 
 /** A session in the table, and the source in which its request contained it. */
 interface LearntSession extends Session {
@@ -69,11 +77,15 @@ export class LearnAffinity implements Affinity {
   #readsHandshakes: boolean
   /** The slots of the upstream's servers. */
   #servers: ReadonlySet<number>
+  /** Whether servers are asked about sessions, so that their ids must be known. */
+  #isAsked: boolean
   /** By the value in the request. */
-  readonly #recent = new Recent<LearntSession>(REMEMBERED)
+  #recent: Recent<LearntSession>
+  /** By server slot: which of the cached sessions `idsOn` looks at next. */
+  readonly #tours = new Map<number, Iterator<readonly [string, LearntSession]>>()
 
   constructor(
-    { from, secret, adopt }: LearnSettings,
+    { from, secret, adopt, ask }: LearnSettings,
     upstream: string,
     servers: readonly Server[],
     sessions: SessionTable,
@@ -85,16 +97,23 @@ export class LearnAffinity implements Affinity {
     this.#servers = slotsOf(servers)
     this.#key = createSecretKey(createHmac('sha256', secret).update(`limpet learn 1\0${upstream}`).digest())
     this.#readsHandshakes = includesHandshakes(from)
+    this.#isAsked = ask !== undefined
+    this.#recent = recentFor(this.#isAsked)
   }
 
   apply(settings: Settings, servers: readonly Server[]): boolean {
     if (settings.type !== 'learn' || settings.secret !== this.#secret) return false
-    const { from, adopt } = settings
+    const { from, adopt, ask } = settings
     // Requests in flight refer to these objects by identity.
     if (!isDeepStrictEqual(from, this.#sources)) this.#sources = from
     this.#readsHandshakes = includesHandshakes(from)
     this.#adopts = adopt
     this.#servers = slotsOf(servers)
+    this.#tours.clear()
+    if (this.#isAsked !== (ask !== undefined)) {
+      this.#isAsked = ask !== undefined
+      this.#recent = recentFor(this.#isAsked)
+    }
     return true
   }
 
@@ -104,7 +123,7 @@ export class LearnAffinity implements Affinity {
     let place: SessionSource | undefined
     for (const source of this.#sources) {
       for (let after = 0; after < MAX_SHOWN; after++) {
-        const value = request.value(source.from === 'socket.io' ? SID : source, after)
+        const value = request.value(placeIn(source), after)
         if (value === undefined) break
         if (value === '') continue
         const session = this.#find(value, source, now)
@@ -114,6 +133,13 @@ export class LearnAffinity implements Affinity {
       }
     }
     return unknown === undefined ? undefined : new UnknownSession(unknown, place!)
+  }
+
+  recall({ high, low }: SavedSession, now: number): Session {
+    const home = this.#sessions.find(high, low, now)
+    if (this.#servers.has(home)) return { high, low, standing: 'known', home }
+    // The id is a digest: as a value, it is one like any other.
+    return { high: 0, low: 0, standing: 'expired', home: undefined, key: bytesOfId({ high, low }) }
   }
 
   settle(session: Session, server: Server): Session {
@@ -135,12 +161,14 @@ export class LearnAffinity implements Affinity {
         if (value !== '') {
           if (learnt !== undefined) this.#sessions.put(learnt.high, learnt.low, home, now)
           learnt = { ...(this.#recent.get(value) ?? this.#idOf(value)), standing: 'known', home, source }
+          if (this.#isAsked) this.#remember(value, learnt)
         } else if (shown !== undefined && (shown as Partial<LearntSession>).source === source) {
           this.#sessions.remove(shown.high, shown.low)
         }
       }
     }
-    const mayAdopt = this.#adopts && setsNone && response.status < 400 && shown instanceof UnknownSession
+    const isAccepted = setsNone && !response.endsSession && response.status < 400
+    const mayAdopt = this.#adopts && isAccepted && shown instanceof UnknownSession
     return mayAdopt ? this.#adopt(shown, home, now) : learnt
   }
 
@@ -150,7 +178,10 @@ export class LearnAffinity implements Affinity {
    */
   #adopt({ value, source }: UnknownSession, home: number, now: number): LearntSession | undefined {
     const { high, low } = this.#idOf(value)
-    return this.#sessions.hasRoom(high, low, now) ? { high, low, standing: 'known', home, source } : undefined
+    if (!this.#sessions.hasRoom(high, low, now)) return undefined
+    const session: LearntSession = { high, low, standing: 'known', home, source }
+    if (this.#isAsked) this.#remember(value, session)
+    return session
   }
 
   /**
@@ -174,6 +205,23 @@ export class LearnAffinity implements Affinity {
   #put(value: string, server: Server, now: number): void {
     const { high, low } = this.#recent.get(value) ?? this.#idOf(value)
     this.#sessions.put(high, low, server.slot, now)
+    if (this.#isAsked) this.#remember(value, { high, low, standing: 'known', home: server.slot, source: SOCKET_IO })
+  }
+
+  idsOn(server: number, now: number): KnownId[] {
+    const ids: KnownId[] = []
+    const tour = this.#tours.get(server) ?? this.#recent.entries()[Symbol.iterator]()
+    this.#tours.set(server, tour)
+    for (let looked = 0; this.#isAsked && looked < LOOKED_AT && ids.length < IDS_AT_ONCE; looked++) {
+      const next = tour.next()
+      if (next.done === true) {
+        this.#tours.delete(server)
+        break
+      }
+      const [value, { high, low, source }] = next.value
+      if (this.#sessions.find(high, low, now) === server) ids.push({ high, low, value, place: placeIn(source) })
+    }
+    return ids
   }
 
   #find(value: string, source: SessionSource, now: number): LearntSession | undefined {
@@ -183,8 +231,12 @@ export class LearnAffinity implements Affinity {
     if (!this.#servers.has(home)) return undefined
     if (recent?.home === home && recent.source === source) return recent
     const session: LearntSession = { high, low, standing: 'known', home, source }
-    if (value.length <= LONGEST_REMEMBERED) this.#recent.set(value, session)
+    this.#remember(value, session)
     return session
+  }
+
+  #remember(value: string, session: LearntSession): void {
+    if (value.length <= LONGEST_REMEMBERED) this.#recent.set(value, session)
   }
 
   #idOf(value: string): SessionId {
@@ -192,6 +244,15 @@ export class LearnAffinity implements Affinity {
     // The id 0 stands for none.
     return { high: digest.readInt32BE(0), low: digest.readInt32BE(4) || 1 }
   }
+}
+
+function recentFor(isAsked: boolean): Recent<LearntSession> {
+  return new Recent(isAsked ? REMEMBERED_TO_ASK : REMEMBERED)
+}
+
+/** Where requests contain an id of that source. */
+function placeIn(source: SessionSource): NamedPart {
+  return source.from === 'socket.io' ? SID : source
 }
 
 function slotsOf(servers: readonly Server[]): ReadonlySet<number> {

@@ -46,6 +46,13 @@ export class Recent<Value> {
     this.#places[placeOf(key)] = { key, value }
   }
 
+  /** The keys and values, the younger generation first. What is added meanwhile may be left out. */
+  *entries(): Iterable<readonly [string, Value]> {
+    const older = this.#older
+    yield* this.#younger
+    yield* older
+  }
+
   /** Drops stale values. Visits every entry. */
   forget(isStale: (value: Value) => boolean): void {
     for (const generation of [this.#younger, this.#older]) {

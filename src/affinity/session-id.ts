@@ -20,3 +20,11 @@ export function makeSessionId(): SessionId {
   const low = pool[used++]! || 1
   return { high, low }
 }
+
+/** Its eight bytes. */
+export function bytesOfId({ high, low }: SessionId): Uint8Array {
+  const bytes = Buffer.allocUnsafe(8)
+  bytes.writeInt32BE(high, 0)
+  bytes.writeInt32BE(low, 4)
+  return bytes
+}

@@ -1,6 +1,6 @@
+import { crc32 } from '../runtime/crc32.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Balance } from '../runtime/snapshot.ts'
-import { crc32 } from './crc32.ts'
 import type { Policy } from './policy.ts'
 import { Roster } from './roster.ts'
 import type { ServerRing } from './server-ring.ts'

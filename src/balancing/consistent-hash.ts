@@ -1,5 +1,5 @@
+import { crc32 } from '../runtime/crc32.ts'
 import type { Balance } from '../runtime/snapshot.ts'
-import { crc32 } from './crc32.ts'
 import type { Policy } from './policy.ts'
 import type { ServerRing } from './server-ring.ts'
 import type { ServerState } from './server-state.ts'

@@ -1,5 +1,5 @@
+import { finish, START, update, updateByZeros } from '../runtime/crc32.ts'
 import type { Balance } from '../runtime/snapshot.ts'
-import { finish, START, update, updateByZeros } from './crc32.ts'
 import type { Policy } from './policy.ts'
 import { ServerShares } from './server-shares.ts'
 import type { ServerState } from './server-state.ts'

@@ -1,3 +1,4 @@
+import { rehash } from '../runtime/key-hash.ts'
 import type { Balance } from '../runtime/snapshot.ts'
 import type { Policy } from './policy.ts'
 import { ServerShares } from './server-shares.ts'
@@ -43,11 +44,4 @@ export class IpHash implements Policy {
     this.#primaries = new ServerShares(servers)
     return balance.type === 'ip-hash'
   }
-}
-
-function rehash(hash: number, address: Uint8Array): number {
-  const octets = address.length === 4 ? 3 : address.length
-  let result = hash
-  for (let i = 0; i < octets; i++) result = (result * 113 + address[i]!) % 6271
-  return result
 }

@@ -1,5 +1,5 @@
+import { finish, START, update } from '../runtime/crc32.ts'
 import type { Slices } from '../runtime/slices.ts'
-import { finish, START, update } from './crc32.ts'
 
 /** How many points a server has on the ring for each unit of its weight. */
 const POINTS = 160

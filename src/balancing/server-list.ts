@@ -2,7 +2,7 @@ import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Server } from '../runtime/snapshot.ts'
 import { ServerState } from './server-state.ts'
 
-/** The servers of an upstream as a worker sees them. Each is the same object for as long as its name is in the list. */
+/** The servers of an upstream as a worker sees them. Each is the same object for as long as its id is in the list. */
 export class ServerList {
   readonly #upstream: number
   readonly #scoreboard: Scoreboard
@@ -27,13 +27,13 @@ export class ServerList {
     return this.#bySlot.get(slot)
   }
 
-  /** Takes over another list. Servers are matched by name, since a slot may belong to another server by now. */
+  /** Takes over another list. Servers are matched by id, since a slot may belong to another server by now. */
   apply(servers: readonly Server[]): void {
     const alone = servers.length === 1
     const before = this.#bySlot
     this.#all = servers.map((server) => {
       const known = before.get(server.slot)
-      if (known?.settings.name !== server.name)
+      if (known?.settings.id !== server.id)
         return new ServerState(server, this.#upstream, alone, this.#scoreboard, this.#worker)
       known.apply(server, alone)
       return known

@@ -1,5 +1,5 @@
+import { crc32 } from '../runtime/crc32.ts'
 import type { Slices } from '../runtime/slices.ts'
-import { crc32 } from './crc32.ts'
 import { Ring, type RingMember } from './ring.ts'
 import { primariesOf, type ServerState } from './server-state.ts'
 
@@ -30,8 +30,8 @@ export class ServerRing {
   /** Takes over the upstream's servers, if this ring is right for them; returns whether it is. */
   apply(all: readonly ServerState[]): boolean {
     const servers = primariesOf(all)
-    const belongs = ({ settings: { name, weight } }: ServerState, index: number) =>
-      this.#members[index]!.name === name && this.#members[index]!.weight === weight
+    const belongs = ({ settings: { id, weight } }: ServerState, index: number) =>
+      this.#members[index]!.name === id && this.#members[index]!.weight === weight
     if (servers.length !== this.#members.length || !servers.every(belongs)) return false
     this.#servers = servers
     return true
@@ -55,5 +55,5 @@ export class ServerRing {
 
 /** A copy, since weights may change while the ring is built. */
 function membersOf(servers: readonly ServerState[]): RingMember[] {
-  return servers.map(({ settings: { name, weight } }) => ({ name, weight }))
+  return servers.map(({ settings: { id, weight } }) => ({ name: id, weight }))
 }

@@ -8,7 +8,7 @@ import type { Server } from '../runtime/snapshot.ts'
 
 /**
  * Why a server may not get a request: no longer in the upstream (`removed`), disabled by the operator (`down`),
- * draining, so that it only serves sessions that it has (`drained`), down by its check (`unhealthy`), ejected for its
+ * draining, so that it only serves sessions that it has, or none any more (`drained`), down by its check (`unhealthy`), ejected for its
  * answers (`ejected`), suspended after failures (`suspended`), or at its `maxConnections` (`full`).
  */
 export type Refusal = 'removed' | 'down' | 'drained' | 'unhealthy' | 'ejected' | 'suspended' | 'full'
@@ -90,7 +90,7 @@ export class ServerState {
     if (this.#isRemoved) return 'removed'
     const { slot, down, drain } = this.#settings
     if (down) return 'down'
-    if (drain && !isOwn) return 'drained'
+    if (drain && !(isOwn && this.keepsSessions)) return 'drained'
     const health = this.#counters.health(slot)
     if (health !== 0) {
       const ailment = this.#ailment(health, now)
@@ -99,15 +99,26 @@ export class ServerState {
     return this.isFull ? 'full' : undefined
   }
 
+  /** Whether the sessions that it has may stay on it, although it may be draining. */
+  get keepsSessions(): boolean {
+    const { drain, ownSessions } = this.#settings
+    return !drain || ownSessions === 'keep'
+  }
+
   /** The most requests that it may have in flight, of all workers together. */
   get limit(): number {
     return Math.min(this.#settings.maxConnections || UNLIMITED, UNLIMITED)
   }
 
+  /** The requests that it has in flight, of all workers together. */
+  get inFlight(): number {
+    return this.#counters.inFlight(this.#settings.slot)
+  }
+
   /** Whether it has the most requests in flight, whether or not it may serve otherwise. */
   get isFull(): boolean {
-    const { maxConnections, slot } = this.#settings
-    return maxConnections > 0 && this.#counters.inFlight(slot) >= maxConnections
+    const { maxConnections } = this.#settings
+    return maxConnections > 0 && this.inFlight >= maxConnections
   }
 
   #ailment(health: number, now: number): Refusal | undefined {
@@ -195,6 +206,15 @@ export class ServerState {
     this.#counters.release(slot, this.#worker)
     // One that was removed may be back by now, with a limit.
     if (maxConnections > 0 || this.#isRemoved) this.#queues.wakeOne(slot, this.#upstream)
+  }
+
+  /** An exchange that has claimed a place here has switched protocols; `closeTunnel` follows before `release`. */
+  openTunnel(): void {
+    this.#counters.openTunnel(this.#settings.slot, this.#worker)
+  }
+
+  closeTunnel(): void {
+    this.#counters.closeTunnel(this.#settings.slot, this.#worker)
   }
 
   #mayGo(now: number): boolean {

@@ -1,9 +1,11 @@
 import { Command } from 'commander'
 import { printable } from '../config/error.ts'
+import { instanceOf } from '../config/instance.ts'
 import { formatOrigin } from '../config/origin.ts'
 import { printConfig } from '../config/print.ts'
 import { warningsOf } from '../config/warnings.ts'
 import { warningOfAnother } from '../control/instance-lock.ts'
+import { keepsState } from '../control/kept-sessions.ts'
 import { StateDirectory } from '../control/state-directory.ts'
 import { type ConfigOptions, loadFromOptions, withConfigOptions } from './options.ts'
 
@@ -20,7 +22,7 @@ async function check(options: ConfigOptions): Promise<void> {
   const warn = (warning: string) => console.error(`warning: ${warning}`)
   for (const warning of warningsOf(config)) warn(warning)
   const { path } = new StateDirectory(config.stateDirectory, process.env, warn)
-  const another = await warningOfAnother(config, path)
+  const another = keepsState(config) ? await warningOfAnother(instanceOf(config), path) : undefined
   if (another !== undefined) warn(another)
   const source = formatOrigin(origin)
   process.stdout.write(printConfig(config, `Checked: ${source}`, 'hidden'))

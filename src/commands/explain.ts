@@ -1,12 +1,99 @@
-import { ConfigError } from '../config/error.ts'
-import { ListenError } from '../control/listen-error.ts'
+import { Command, InvalidArgumentError } from 'commander'
+import type { ExplainedRoute, Explanation, Query } from '../planning/answers.ts'
+import { AdminClient } from './admin-client.ts'
+import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
+import { printJson } from './change.ts'
 import { CommandFailure } from './command-failure.ts'
+import { formatTable } from './table.ts'
 
-/** The error text for the user: a sentence for a problem that they can fix, a stack trace for a bug in Limpet. */
-export function explain(error: unknown): string {
-  if (error instanceof ConfigError) return error.message
-  if (error instanceof CommandFailure) return `limpet: ${error.message}`
-  if (error instanceof ListenError) return `limpet: ${error.message}`
-  if (error instanceof Error && 'syscall' in error) return `limpet: ${error.message}`
-  return `limpet: this is a bug in Limpet, please report it.\n${error instanceof Error ? error.stack : String(error)}`
+interface ExplainOptions extends AdminOptions {
+  readonly path: string
+  readonly method?: string
+  readonly host?: string
+  readonly header?: Pairs
+  readonly cookie?: Pairs
+  readonly ip?: string
+  readonly https?: boolean
+  readonly file?: string
+}
+
+type Pairs = Readonly<Record<string, string>>
+
+/** `limpet explain`: where a request would go, and why. */
+export function explainCommand(): Command {
+  const command = new Command('explain')
+    .summary('show where a request would go, and why')
+    .description(
+      'Shows what the running Limpet would do with a request, or what a configuration file says of it: the route, the session, ' +
+        'each server and why it may not serve, the choice and its reason. Nothing is sent or counted.',
+    )
+    .requiredOption('--path <path>', 'the path of the request, perhaps with a query')
+    .option('--method <method>', 'its method (default: GET)')
+    .option('--host <host>', 'the host that it is for')
+    .option('--header <header>', 'a header, as NAME: VALUE; may be given several times', pairsWith(':'))
+    .option('--cookie <cookie>', 'a cookie, as NAME=VALUE; may be given several times', pairsWith('='))
+    .option('--ip <address>', "the client's address, behind all trusted proxies (default: 127.0.0.1)")
+    .option('--https', 'the client uses HTTPS')
+    .option('--file <file>', 'explain by this configuration file instead of asking the running Limpet')
+    .action(showExplanation)
+  return withExamples(
+    withAdminOptions(command),
+    'limpet explain --path /cart --host shop.example.org --ip 203.0.113.9',
+    "limpet explain --file limpet.yaml --path /api/ --method POST --header 'X-Version: 2'",
+  )
+}
+
+/** Collects the values of an option that is given several times. */
+function pairsWith(separator: string): (text: string, before?: Pairs) => Pairs {
+  return (text, before = {}) => {
+    const at = text.indexOf(separator)
+    if (at <= 0) throw new InvalidArgumentError(`expected a name, ${JSON.stringify(separator)} and a value.`)
+    return { ...before, [text.slice(0, at).trim()]: text.slice(at + 1).trim() }
+  }
+}
+
+async function showExplanation(options: ExplainOptions): Promise<void> {
+  const { path, method, host, header: headers, cookie: cookies, ip, https: secure, file, json } = options
+  const query = { path, method, host, headers, cookies, ip, secure }
+  const explanation = file === undefined ? await explainByRunning(query, options) : await explainByFile(query, file)
+  if (json) printJson(explanation)
+  else console.log(textOf(explanation))
+}
+
+async function explainByRunning(query: Query, options: AdminOptions): Promise<Explanation> {
+  const client = await AdminClient.from(options)
+  return client.change('POST', '/v1/explain', { body: query })
+}
+
+async function explainByFile(query: Query, file: string): Promise<Explanation> {
+  const { snapshotOfFile } = await import('./snapshot-of-file.ts')
+  const { explain } = await import('../planning/explain.ts')
+  const { Scoreboard } = await import('../runtime/scoreboard.ts')
+  const { SessionTable } = await import('../runtime/session-table.ts')
+  const scene = { snapshot: snapshotOfFile(file), scoreboard: new Scoreboard(), sessions: new SessionTable() }
+  try {
+    return explain(scene, query)
+  } catch (error) {
+    if (error instanceof RangeError) throw new CommandFailure(error.message)
+    throw error
+  }
+}
+
+function textOf({ summary, route, closest, upstream, session, candidates }: Explanation): string {
+  const lines = [summary]
+  if (route !== null) lines.push(`  route: ${routeText(route)}`)
+  else lines.push(...closest.map((each) => `  ! ${each}`))
+  if (upstream === null) return lines.join('\n')
+  const { name, balance, affinity } = upstream
+  lines.push(
+    `  upstream ${name}: ${balance}${affinity === null || affinity === balance ? '' : `, affinity ${affinity}`}`,
+  )
+  if (affinity !== null) lines.push(`  session: ${session?.words ?? 'the request shows none'}`)
+  const rows = candidates.map((one) => [one.server, one.address, String(one.weight), String(one.inFlight), one.words])
+  lines.push(formatTable(['SERVER', 'ADDRESS', 'WEIGHT', 'IN FLIGHT', ''], rows, ['SERVER', 'ADDRESS', '']))
+  return lines.join('\n')
+}
+
+function routeText({ host, path, because }: ExplainedRoute): string {
+  return `${host ?? ''}${path} (${because.join('; ')})`
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { LoadedConfig } from '../config/load.ts'
+import type { LoadedConfig, LoadOptions } from '../config/load.ts'
 import type { Flags } from '../config/overrides.ts'
 
 /** The values of the shared options, as commander passes them to an action. */
@@ -21,11 +21,20 @@ export function withConfigOptions(command: Command): Command {
     .showHelpAfterError('(name a configuration file with -c FILE; --help lists all options)')
 }
 
+/** Loads the configuration from the options, the environment and the working directory. Throws ConfigError. */
+export async function loadFromOptions(options: ConfigOptions): Promise<LoadedConfig> {
+  return (await loaderFor(options))()
+}
+
 /**
- * Loads the configuration from the options, the environment and the working directory. Imports the loader only now, because it
- * is large. Throws ConfigError.
+ * A function that does the same each time that it is called, or takes a given text instead of the file. Imports the loader only
+ * now, because it is large.
  */
-export async function loadFromOptions({ config: file, ...flags }: ConfigOptions): Promise<LoadedConfig> {
+export async function loaderFor({
+  config: file,
+  ...flags
+}: ConfigOptions): Promise<(instead?: LoadOptions['instead']) => LoadedConfig> {
   const { loadConfig } = await import('../config/load.ts')
-  return loadConfig({ file, flags, env: process.env, cwd: process.cwd() })
+  const cwd = process.cwd()
+  return (instead) => loadConfig({ file, flags, env: process.env, cwd, ...(instead !== undefined && { instead }) })
 }

@@ -1,56 +1,65 @@
+import { watchFile } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { Command } from 'commander'
 import type { Logger } from 'pino'
 import { formatOrigin } from '../config/origin.ts'
 import type { Balancer } from '../control/balancer.ts'
-import { placeOf } from '../control/place.ts'
+import { formatAdminPlace, placeOf } from '../control/place.ts'
 import { notify } from '../control/service-manager.ts'
 import { Predecessor } from '../control/upgrade/predecessor.ts'
 import { startWorkerThread } from '../control/worker-thread.ts'
-import { explain } from './explain.ts'
-import { type ConfigOptions, loadFromOptions, withConfigOptions } from './options.ts'
+import { errorText } from './error-text.ts'
+import { type ConfigOptions, loaderFor, withConfigOptions } from './options.ts'
 import { untilStopped } from './until-stopped.ts'
 
-const NO_RELOAD = 'Limpet cannot reload its configuration yet, and keeps the current one; to apply another, restart'
+/** How often `--watch` looks at the file, in ms. The path is looked up each time, so that a link may be replaced. */
+const LOOK_EVERY = 1000
 
 /** How long a start may continue after a signal to stop, in ms. It may be waiting for first checks, and serves no client yet. */
 const START_WITHIN = 1000
 
+interface RunOptions extends ConfigOptions {
+  readonly watch?: boolean
+}
+
 export function runCommand(): Command {
   return withConfigOptions(new Command('run'))
+    .option('--watch', 'apply the configuration file whenever it changes')
     .summary('run the load balancer')
     .description(
-      'Runs the load balancer in the foreground, until TERM, INT or QUIT. USR1 reopens the access log; USR2 replaces the program.',
+      'Runs the load balancer in the foreground, until TERM, INT or QUIT. HUP applies the changed configuration; USR1 reopens the access log; USR2 replaces the program.',
     )
     .action(run)
 }
 
-async function run(options: ConfigOptions): Promise<void> {
+async function run(options: RunOptions): Promise<void> {
   const predecessor = await Predecessor.find()
   try {
     await runAfter(predecessor, options)
   } catch (error) {
-    await predecessor?.failed(explain(error))
+    await predecessor?.failed(errorText(error))
     throw error
   }
 }
 
 /** @param predecessor the process that this one replaces */
-async function runAfter(predecessor: Predecessor | undefined, options: ConfigOptions): Promise<void> {
+async function runAfter(predecessor: Predecessor | undefined, { watch, ...options }: RunOptions): Promise<void> {
   // Starts the first worker thread early: it loads its modules while this thread loads the configuration.
   const firstThread = startWorkerThread(0)
-  const { config, origin } = await loadFromOptions(options)
+  const load = await loaderFor(options)
+  const { config, origin } = load()
   const { programLog } = await import('../observability/program-log.ts')
   const { Balancer } = await import('../control/balancer.ts')
   const { log, close } = programLog(config.accessLog.format === 'json' ? 'json' : 'text')
-  process.on('SIGHUP', () => log.warn(`SIGHUP: ${NO_RELOAD}`))
   let upgrade = () => log.warn('SIGUSR2: Limpet is starting, and the program is not replaced')
   process.on('SIGUSR2', () => upgrade())
   // The first worker serves while the others start.
   const stopped = untilStopped((signal) =>
     log.info(`${signal}: finishing requests in flight; send it again to end at once`),
   )
-  const started = Balancer.start(config, log, firstThread, predecessor)
+  const started = Balancer.start(config, log, firstThread, (instead) => load(instead).config, predecessor)
+  // What arrives during the start is done after it.
+  process.on('SIGHUP', () => started.then((balancer) => reload(balancer, 'SIGHUP', log), ignore))
   const balancer = await Promise.race([started, stopped.then(() => setTimeout(START_WITHIN))])
   if (balancer === undefined) {
     await close()
@@ -58,13 +67,17 @@ async function runAfter(predecessor: Predecessor | undefined, options: ConfigOpt
   }
   for (const listener of balancer.listeners) log.info(`listening on ${placeOf(listener)}`)
   const { adminPlace } = balancer
-  if (adminPlace !== undefined) log.info(`the admin API answers on ${adminPlace.address}:${adminPlace.port}`)
+  if (adminPlace !== undefined) log.info(`the admin API answers on ${formatAdminPlace(adminPlace)}`)
   log.info(`${balancer.workers} worker(s), configuration from ${formatOrigin(origin)}`)
   process.on('SIGUSR1', () => balancer.reopenLog())
+  if (watch === true && origin.file !== undefined) {
+    watchFile(origin.file, { interval: LOOK_EVERY }, () => reload(balancer, '--watch', log))
+  }
   const warn = (message: string) => log.warn(message)
   await notify(['READY=1', `MAINPID=${process.pid}`], warn)
   predecessor?.ready()
-  upgrade = () => void replace(balancer, log)
+  // The log says what comes of it.
+  upgrade = () => void balancer.upgrade().catch(ignore)
   await Promise.race([stopped.then(() => notify(['STOPPING=1'], warn)), balancer.replaced])
   await balancer.stop()
   await close()
@@ -72,11 +85,15 @@ async function runAfter(predecessor: Predecessor | undefined, options: ConfigOpt
   process.exit()
 }
 
-async function replace(balancer: Balancer, log: Logger): Promise<void> {
+/** Applies what the file says by now, or logs everything that is wrong with it. */
+async function reload(balancer: Balancer, cause: string, log: Logger): Promise<void> {
   try {
-    const { pid } = await balancer.upgrade()
-    log.info(`process ${pid} serves from now on; this one ends with its last connection`)
+    const { changes } = await balancer.reload()
+    if (changes.length === 0) log.info(`${cause}: the configuration has not changed`)
   } catch (error) {
-    log.error(`${error instanceof Error ? error.message : error}; the program is not replaced, and goes on`)
+    log.error(`${cause}: the configuration stays as it is`)
+    for (const line of (error as Error).message.split('\n')) log.error(line)
   }
 }
+
+function ignore(): void {}

@@ -1,106 +1,120 @@
 import { Command } from 'commander'
 import type { Server, Status, Upstream, Upstreams } from '../admin/answers.ts'
+import type { ServerChange } from '../admin/server-settings.ts'
 import { formatAddress } from '../config/address.ts'
-import { CommandFailure } from './command-failure.ts'
-import { type ConfigOptions, loadFromOptions, withConfigOptions } from './options.ts'
+import { AdminClient } from './admin-client.ts'
+import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
+import { printJson } from './change.ts'
+import { formatDrain } from './drain-progress.ts'
+import { spanTo } from './span.ts'
 import { formatTable } from './table.ts'
-
-interface StatusOptions extends ConfigOptions {
-  readonly url?: string
-  readonly json?: boolean
-}
-
-/** The maximum time for a response of the admin API, in ms. */
-const TIMEOUT = 5000
-
-const TURN_ON = 'turn it on with this line in limpet.yaml: admin: on'
 
 /** `limpet status`: shows the upstreams, servers and sessions of a running balancer. */
 export function statusCommand(): Command {
-  return withConfigOptions(new Command('status'))
+  const command = new Command('status')
     .summary('show the upstreams, servers and sessions of the running load balancer')
     .description('Asks the admin API of the running load balancer for its upstreams, servers and sessions.')
-    .option('--url <url>', 'the URL of the admin API (default: from the configuration)')
-    .option('--json', "print the API's answers as one JSON object")
     .action(showStatus)
+  return withExamples(withAdminOptions(command), 'limpet status')
 }
 
-async function showStatus({ url, json, ...options }: StatusOptions): Promise<void> {
-  const place = url ?? (await placeFrom(options))
-  const status = await ask<Status>(place, '/v1/status')
-  const { upstreams } = await ask<Upstreams>(place, '/v1/upstreams')
-  if (json) console.log(JSON.stringify({ status, upstreams }, undefined, 2))
-  else console.log([headline(status), ...upstreams.map(paragraph)].join('\n\n'))
-}
-
-async function placeFrom(options: ConfigOptions): Promise<string> {
-  const { admin } = (await loadFromOptions(options)).config
-  if (admin === undefined || admin === 'off') {
-    throw new CommandFailure(`the admin API is off in this configuration; ${TURN_ON} (or give --url)`)
-  }
-  return `http://${formatAddress({ host: admin.address, port: admin.port })}`
-}
-
-async function ask<Answer>(place: string, path: string): Promise<Answer> {
-  const url = urlOf(place, path)
-  let response: Response
-  try {
-    response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT) })
-  } catch (error) {
-    const { cause, message } = error as Error & { cause?: NodeJS.ErrnoException }
-    throw new CommandFailure(
-      `no admin API answers at ${url.origin} (${cause?.code ?? message}): is limpet running with this configuration? ` +
-        TURN_ON,
+async function showStatus({ json, ...options }: AdminOptions): Promise<void> {
+  const client = await AdminClient.from(options)
+  const status = await client.get<Status>('/v1/status')
+  const { upstreams } = await client.get<Upstreams>('/v1/upstreams')
+  if (json) printJson({ status, upstreams })
+  else
+    console.log(
+      [headline(status), ...upstreams.map((each) => paragraph(each, status.emptiest[each.name]))].join('\n\n'),
     )
-  }
-  const body = await response.text()
-  if (response.ok && response.headers.get('Content-Type')?.startsWith('application/json')) return JSON.parse(body)
-  throw new CommandFailure(`the server at ${url} is no admin API of Limpet (status ${response.status})`)
 }
 
-function urlOf(place: string, path: string): URL {
-  const written = /^https?:\/\//.test(place) ? place : `http://${place}`
-  if (!URL.canParse(path, written))
-    throw new CommandFailure(`expected a URL such as http://127.0.0.1:9000, found ${place}`)
-  return new URL(path, written)
-}
-
-function headline({ version, since, workers, listeners, droppedLogLines }: Status): string {
+function headline({ version, since, workers, listeners, droppedLogLines, changes }: Status): string {
   const places = listeners
     .map(({ address, port }) => (port === null ? address : formatAddress({ host: address, port })))
     .join(', ')
-  const age = formatAge(since)
-  const title = `limpet ${version}, up for ${age}, ${workers} ${workers === 1 ? 'worker' : 'workers'}, listening on ${places}`
-  if (droppedLogLines === 0) return title
-  return `${title}\n! the access log has lost ${formatCount(droppedLogLines)} line(s), see the program's log`
-}
-
-function paragraph({ name, balance, affinity, servers, warnings }: Upstream): string {
-  const title = `upstream ${name}: ${balance}${affinity === null || affinity === balance ? '' : `, affinity ${affinity}`}`
-  const columns = ['SERVER', 'ADDRESS', 'WEIGHT', 'STATE', 'IN FLIGHT', 'REQUESTS', 'FAILED']
-  const sessions = affinity === null ? [] : ['SESSIONS', 'SHARE', 'ACTIVE', 'OLDEST']
-  const rows = servers.map((server) => [
-    server.name,
-    server.address,
-    String(server.weight),
-    stateOf(server),
-    ...[server.inFlight, server.requests, server.failures].map(formatCount),
-    ...(server.sessions === null || affinity === null ? [] : sessionCells(server.sessions)),
-  ])
-  const table = formatTable([...columns, ...sessions], rows, ['SERVER', 'ADDRESS', 'STATE'])
-  const causes = servers.flatMap(({ name, state }) =>
-    state.cause === null ? [] : [`  ! server ${name}: ${state.cause}`],
-  )
-  return [title, table, ...causes, ...warnings.map(({ message }) => `  ! ${message}`)].join('\n')
-}
-
-function sessionCells({ live, share, active, oldest }: NonNullable<Server['sessions']>): string[] {
+  const age = spanTo(since)
   return [
-    formatCount(live),
-    share === null ? '-' : `${Math.round(share * 100)} %`,
-    formatCount(active),
-    oldest === null ? '-' : formatAge(oldest),
+    `limpet ${version}, up for ${age}, ${workers} ${workers === 1 ? 'worker' : 'workers'}, listening on ${places}`,
+    ...(droppedLogLines === 0
+      ? []
+      : [`! the access log has lost ${formatCount(droppedLogLines)} line(s), see the program's log`]),
+    ...(changes.length === 0
+      ? []
+      : ['! changed at run time, and not in the file (limpet config export prints one that has it):']),
+    ...changes.map(
+      ({ upstream, server, message }) => `    ${server === null ? upstream : `${upstream}/${server}`}: ${message}`,
+    ),
+  ].join('\n')
+}
+
+function paragraph(upstream: Upstream, emptiest: string | undefined): string {
+  const { name, balance, affinity, servers, warnings, pause } = upstream
+  const title = `upstream ${name}: ${balance}${affinity === null || affinity === balance ? '' : `, affinity ${affinity}`}`
+  const columns = columnsOf(upstream)
+  const table = formatTable(
+    columns.map((column) => column.title),
+    servers.map((server) => columns.map(({ of }) => of(server))),
+    ['SERVER', 'ADDRESS', 'STATE'],
+  )
+  return [
+    title,
+    table,
+    ...(pause === null ? [] : [`  ! paused, for ${spanTo(pause.until)} at most: new requests wait`]),
+    ...servers.flatMap(({ drain }) => (drain === null ? [] : [`  ! drain of ${formatDrain(drain)}`])),
+    ...servers.flatMap((server) =>
+      server.state.cause === null ? [] : [`  ! server ${server.name}: ${server.state.cause}`],
+    ),
+    ...warnings.map(({ message }) => `  ! ${message}`),
+    ...(emptiest === undefined ? [] : [`  the emptiest server, whose removal moves the fewest sessions: ${emptiest}`]),
+  ].join('\n')
+}
+
+interface Column {
+  readonly title: string
+  readonly of: (server: Server) => string
+}
+
+/** The columns of an upstream's table; those that would be empty are left out. */
+function columnsOf({ affinity, servers }: Upstream): Column[] {
+  const session = (title: string, of: (sessions: NonNullable<Server['sessions']>) => string): Column => ({
+    title,
+    of: ({ sessions }) => (sessions === null ? '-' : of(sessions)),
+  })
+  const tunnels = { title: 'TUNNELS', of: (server: Server) => formatCount(server.tunnels) }
+  return [
+    { title: 'SERVER', of: nameOf },
+    { title: 'ADDRESS', of: ({ address, file }) => besideFile(address, file?.address) },
+    { title: 'WEIGHT', of: ({ weight, file }) => besideFile(weight, file?.weight) },
+    { title: 'STATE', of: (server) => besideFile(stateOf(server), adminOf(server.file ?? {})) },
+    { title: 'IN FLIGHT', of: ({ inFlight }) => formatCount(inFlight) },
+    ...(servers.some((server) => server.tunnels > 0) ? [tunnels] : []),
+    { title: 'REQUESTS', of: ({ requests }) => formatCount(requests) },
+    { title: 'FAILED', of: ({ failures }) => formatCount(failures) },
+    ...(affinity === null
+      ? []
+      : [
+          session('SESSIONS', ({ live }) => formatCount(live)),
+          session('SHARE', ({ share }) => (share === null ? '-' : `${Math.round(share * 100)} %`)),
+          session('ACTIVE', ({ active }) => formatCount(active)),
+          session('OLDEST', ({ oldest }) => (oldest === null ? '-' : spanTo(oldest))),
+        ]),
   ]
+}
+
+function nameOf({ name, file }: Server): string {
+  return file === null ? `${name} (not in the file)` : besideFile(name, file?.name)
+}
+
+/** A value, and what the file says instead. */
+function besideFile(value: string | number, inFile: string | number | undefined): string {
+  return inFile === undefined ? String(value) : `${value} (file: ${inFile})`
+}
+
+/** What the file says of the admin state, where it differs. */
+function adminOf({ admin, down, drain }: ServerChange): string | undefined {
+  if (admin !== undefined || (down === undefined && drain === undefined)) return admin
+  return down ? 'maintenance' : drain ? 'drain' : 'ready'
 }
 
 /** Combines the admin state and the health of a server in one word or two. */
@@ -112,22 +126,4 @@ function stateOf({ state, backup }: Server): string {
 
 function formatCount(count: number): string {
   return count.toLocaleString('en-US')
-}
-
-/** The time since `time`, in its two largest units: `3 h 12 min`. */
-function formatAge(time: string): string {
-  const seconds = Math.max(0, Math.floor((Date.now() - Date.parse(time)) / 1000))
-  const parts: [number, string][] = [
-    [Math.floor(seconds / 86_400), 'd'],
-    [Math.floor(seconds / 3600) % 24, 'h'],
-    [Math.floor(seconds / 60) % 60, 'min'],
-    [seconds % 60, 's'],
-  ]
-  const first = parts.findIndex(([amount]) => amount > 0)
-  if (first < 0) return '0 s'
-  return parts
-    .slice(first, first + 2)
-    .filter(([amount]) => amount > 0)
-    .map(([amount, unit]) => `${amount} ${unit}`)
-    .join(' ')
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { InvalidValue } from './error.ts'
 import { Duration, matching, oneOrMore, text, written } from './field.ts'
 import { HashKeyText } from './hash-key.ts'
+import { NewUserWindow } from './new-user-window.ts'
 
 /** The schema of an upstream's `affinity`: the name of a kind, or a mapping with its settings. */
 
@@ -11,6 +12,15 @@ const shared = {
     .enum(['move', 'refuse'])
     .prefault('move')
     .describe('What happens to a session whose server cannot serve it: it moves to another server, or gets 503.'),
+}
+
+/** The settings of kinds that give a new user a session with the answer to their first request. */
+const ofNewUsers = {
+  newUserWindow: z
+    .exactOptional(NewUserWindow)
+    .describe(
+      'For how long after the first request of a new user others from the same address and browser, without a session, go to the same server. on: 2s. Default: off, each goes by balance.',
+    ),
 }
 
 /** RFC 9110 §5.6.2. RFC 6265 uses it for the names of cookies. */
@@ -67,6 +77,7 @@ const CookieFields = z.strictObject({
     .prefault(false)
     .describe('Whether browsers keep it for maxAge, even when they are closed. Requires maxAge.'),
   ...shared,
+  ...ofNewUsers,
 })
 
 /** The rules of browsers for a cookie's attributes: they drop a cookie that breaks one (RFC 6265bis §4.1.3, §5.6). */
@@ -113,6 +124,7 @@ const Learn = z.strictObject({
     .prefault(false)
     .describe('Whether an id in a request is learnt if the response accepts it and sets no other id.'),
   ...shared,
+  ...ofNewUsers,
 })
 
 const kinds = [

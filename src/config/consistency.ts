@@ -1,13 +1,14 @@
 import type { z } from 'zod'
 import { MAX_SERVERS, MAX_UPSTREAMS } from '../runtime/bounds.ts'
 import { endpointOf, formatAddress } from './address.ts'
-import { Admin } from './admin.ts'
+import { Admin, isLoopback } from './admin.ts'
 import { alternatives, shown } from './error.ts'
 import { cookieNameFor, Instance, instanceOf } from './instance.ts'
 import { formatPath, type KeyPath } from './key-path.ts'
 import { nearest } from './nearest.ts'
 import { formatPlace, overlap } from './place.ts'
 import { Listener, Route, Server } from './schema.ts'
+import { formatUnixSocket } from './unix-socket.ts'
 import { didYouMean, type Issue } from './validate.ts'
 
 /**
@@ -21,11 +22,14 @@ export function contradictions(file: unknown): Issue[] {
   return [
     ...repeatedListeners(validListeners),
     ...adminOnListener(admin, listeners, validListeners),
+    ...adminWithoutTokens(asMapping(admin)),
     ...unknownUpstreams(asList(routes), Object.keys(asMapping(upstreams))),
     ...ambiguousRoutes(validOf(Route, routes)),
     ...groups.flatMap(repeatedNames),
+    ...groups.flatMap(repeatedIds),
     ...groups.flatMap(onlyBackups),
     ...groups.flatMap(portsOfSockets),
+    ...askWithoutIds(asMapping(upstreams)),
     ...repeatedCookies(asMapping(upstreams), instanceIn(instance, validListeners)),
     ...tooManyUpstreams(groups),
     ...tooManyServers(groups),
@@ -74,6 +78,7 @@ function adminOnListener(
 ): Issue[] {
   const place = Admin.safeParse(admin).data
   if (place === undefined || place === 'off') return []
+  if ('socket' in place) return adminOnSocketOfListener(place.socket, listeners)
   const taken = listeners.find(({ part }) => 'port' in part && overlap(part, place))
   if (taken === undefined || !('port' in taken.part)) return []
   const isMapping = typeof admin === 'object'
@@ -87,11 +92,36 @@ function adminOnListener(
   ]
 }
 
+function adminOnSocketOfListener(socket: string, listeners: readonly Valid<z.output<typeof Listener>>[]): Issue[] {
+  const taken = listeners.find(({ part }) => 'path' in part && part.path === socket)
+  if (taken === undefined) return []
+  const message = `expected a socket that no listener uses, found ${formatUnixSocket(socket)}`
+  return [{ path: ['admin', 'socket'], message, see: ['listeners', taken.index] }]
+}
+
+/** Without tokens everyone who reaches the address could read what serves. */
+function adminWithoutTokens({ address, tokens }: Readonly<Record<string, unknown>>): Issue[] {
+  if (typeof address !== 'string' || tokens !== undefined || isLoopback(address)) return []
+  const message = `expected a loopback address, because there are no tokens, found ${shown(address)}`
+  return [{ path: ['admin', 'address'], message, hint: 'write 127.0.0.1, or add tokens' }]
+}
+
 function repeatedNames({ path, servers }: ServerGroup): Issue[] {
   return repeats(servers, ({ name }) => name).map(([name, first, again]) => ({
     path: [...path, again],
     message: `expected a unique name, found ${JSON.stringify(name)} again`,
     hint: 'the name of a server is its address by default',
+    see: [...path, first],
+  }))
+}
+
+/** Reported where the names differ: servers of the same name have the same id, too. */
+function repeatedIds({ path, servers }: ServerGroup): Issue[] {
+  const named = servers.filter(({ part }, at) => !servers.slice(0, at).some(({ part: { name } }) => name === part.name))
+  return repeats(named, ({ id }) => id).map(([id, first, again]) => ({
+    path: [...path, again],
+    message: `expected a unique id, found ${JSON.stringify(id)} again`,
+    hint: 'the id of a server is its name by default',
     see: [...path, first],
   }))
 }
@@ -113,6 +143,23 @@ function portsOfSockets({ path, checkPort, servers }: ServerGroup): Issue[] {
       see: [...path, socket.index],
     },
   ]
+}
+
+/** A server can only be asked about ids of its own, and only `learn` knows these. */
+function askWithoutIds(upstreams: Readonly<Record<string, unknown>>): Issue[] {
+  return Object.entries(upstreams).flatMap(([name, settings]) => {
+    const { drain, affinity } = asMapping(settings)
+    const { ask } = asMapping(drain)
+    if (ask === undefined || asMapping(affinity).type === 'learn') return []
+    return [
+      {
+        path: ['upstreams', name, 'drain', 'ask'],
+        message: `expected no ask without affinity: learn, found ${shown(ask)}`,
+        hint: 'only learn knows the ids of the application: leave ask out, or use learn',
+        ...(affinity !== undefined && { see: ['upstreams', name, 'affinity'] }),
+      },
+    ]
+  })
 }
 
 /** If two upstreams serve the same host, each would overwrite the other's cookie of the same name. */

@@ -90,6 +90,18 @@ export const durationFrom = (least: number) =>
     formatDuration,
   )
 
+/** A duration of at most `most` milliseconds. */
+export const durationUpTo = (most: number) =>
+  written(
+    DurationText,
+    (text) => {
+      const duration = parseDuration(text)
+      if (duration > most) throw new InvalidValue(`a duration of at most ${formatDuration(most)}`)
+      return duration
+    },
+    formatDuration,
+  )
+
 const SizeText = notation(
   'Size',
   sizePattern,

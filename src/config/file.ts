@@ -26,9 +26,14 @@ export function readConfigFile(path: string, name: string, env: NodeJS.ProcessEn
   return openConfigFile(path, name, env).config
 }
 
+/** The same for a YAML text. */
+export function openConfigText(text: string, name: string, env: NodeJS.ProcessEnv): ConfigFile {
+  return configFileOf(new Document(name, text, env))
+}
+
 /** The Config that a YAML text describes. Throws ConfigError. */
 export function parseConfig(text: string, name: string, env: NodeJS.ProcessEnv): Config {
-  return configFileOf(new Document(name, text, env)).config
+  return openConfigText(text, name, env).config
 }
 
 function configFileOf(document: Document): ConfigFile {

@@ -25,7 +25,8 @@ const CheckHeaders = written(
   (headers) => headers,
 )
 
-const target = /^\/[!"$-~]*$/
+/** A path with an optional query. */
+export const requestTarget = /^\/[!"$-~]*$/
 
 /** The settings that both kinds of checks have. */
 const timing = {
@@ -49,7 +50,7 @@ const HttpCheck = z
       .literal('http')
       .describe('Sends a request and checks the status of the response and, optionally, its body.'),
     method: z.enum(['GET', 'HEAD', 'OPTIONS']).prefault('GET').describe('The method of the request.'),
-    path: matching(target, 'a path such as /health')
+    path: matching(requestTarget, 'a path such as /health')
       .prefault('/')
       .describe('The path of the request, with an optional query.'),
     headers: CheckHeaders.prefault({}).describe("The headers of the request. Host defaults to the server's address."),

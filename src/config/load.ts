@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { resolve as resolvePath } from 'node:path'
 import { withCookieNames } from './cookie-names.ts'
 import { Attempts, ConfigError, type Problem } from './error.ts'
-import { type ConfigFile, openConfigFile } from './file.ts'
+import { type ConfigFile, openConfigFile, openConfigText } from './file.ts'
 import type { KeyPath } from './key-path.ts'
 import { isLab, labConfig, labExample, labGroups } from './lab.ts'
 import { loops } from './loops.ts'
@@ -16,6 +16,8 @@ export interface LoadOptions {
   readonly env: NodeJS.ProcessEnv
   readonly flags?: Flags
   readonly cwd: string
+  /** A configuration that stands in for the file, as YAML or JSON, and its name in messages. */
+  readonly instead?: { readonly text: string; readonly name: string }
 }
 
 export interface LoadedConfig {
@@ -28,10 +30,10 @@ export interface LoadedConfig {
  * `./limpet.yaml`, `/etc/limpet/limpet.yaml`, the lab's variables. Then applies the overrides by flags and variables.
  * Throws ConfigError with the problems of all of these together.
  */
-export function loadConfig({ file: named, env, flags = {}, cwd }: LoadOptions): LoadedConfig {
+export function loadConfig({ file: named, env, flags = {}, cwd, instead }: LoadOptions): LoadedConfig {
   const attempts = new Attempts()
-  const file = findFile(named, env, cwd)
-  const opened = file && attempts.attempt(() => openConfigFile(file.path, file.name, env))
+  const file = instead === undefined ? findFile(named, env, cwd) : { ...instead, path: undefined }
+  const opened = file && attempts.attempt(() => openConfig(file, env))
   const base = file ? opened?.config : attempts.attempt(() => configFromEnvironment(env))
   const overrides = [
     ...(file ? labGroups : []).map((group) => () => serversOverride(group, env)),
@@ -58,6 +60,13 @@ function refuseLoops(config: Config, file: ConfigFile | undefined, overrides: re
     return [{ where: variable, path: `entry ${entry}`, message: found.message, hint: issue.hint }]
   })
   if (problems.length > 0) throw new ConfigError(problems)
+}
+
+function openConfig(
+  file: FilePlace | { path: undefined; text: string; name: string },
+  env: NodeJS.ProcessEnv,
+): ConfigFile {
+  return file.path === undefined ? openConfigText(file.text, file.name, env) : openConfigFile(file.path, file.name, env)
 }
 
 /** Where a configuration file is, and its name in messages. */

@@ -118,7 +118,7 @@ function replacePort(config: Config, port: number, source: string): Config {
     }
     const place = { ...listener, port }
     const { admin } = config
-    if (admin !== undefined && admin !== 'off' && overlap(place, admin)) {
+    if (admin !== undefined && admin !== 'off' && 'port' in admin && overlap(place, admin)) {
       const message = `expected a port other than the admin API's, found ${port}`
       throw refusal(source, message, 'choose another port here, or another one for admin in the file')
     }

@@ -19,7 +19,10 @@ export function printConfig(config: Config, comment: string, secrets: 'shown' | 
 /** Headers of checks that carry credentials. */
 const credentials = ['authorization', 'proxy-authorization', 'cookie', 'x-api-key']
 
-function hideSecrets(document: Document, { upstreams }: Config): void {
+function hideSecrets(document: Document, { upstreams, admin }: Config): void {
+  const tokens = admin === undefined || admin === 'off' ? [] : (admin.tokens ?? [])
+  for (const [index, { source }] of tokens.entries())
+    if ('value' in source) document.setIn(['admin', 'tokens', index, 'value'], `\${ADMIN_TOKEN_${index + 1}}`)
   let secrets = 0
   let headers = 0
   for (const { name, affinity, health } of upstreams) {

@@ -1,10 +1,11 @@
 import { z } from 'zod'
 import { MAX_QUEUED, MAX_SERVERS, MAX_WORKERS } from '../runtime/bounds.ts'
-import type { Endpoint, Listener as HeldListener } from '../runtime/snapshot.ts'
+import type { Endpoint, Listener as HeldListener, OwnSessions } from '../runtime/snapshot.ts'
 import { formatAddress, parseAddress } from './address.ts'
 import { Admin } from './admin.ts'
 import { Affinity } from './affinity.ts'
 import { ClientAddressFrom, ProxyProtocolIn, ProxyProtocolOut, TrustedProxies } from './client-address.ts'
+import { Drain } from './drain.ts'
 import { InvalidValue } from './error.ts'
 import {
   boundedSize,
@@ -169,7 +170,9 @@ const Balance = z.union([BalanceSettings, BalanceName], 'the name of a policy, o
 
 /** A server as the program holds it. */
 export interface Server {
-  /** Its identity, unique in its upstream. */
+  /** Its identity in sessions, unique in its upstream; its name by default. */
+  id: string
+  /** What logs call it, unique in its upstream. */
   name: string
   /** As logs show it: `172.17.0.2:80`, `[::1]:80`, `unix:/run/app.sock`. */
   address: string
@@ -179,8 +182,10 @@ export interface Server {
   backup: boolean
   /** Disabled by the operator. */
   down: boolean
-  /** Serves only its existing sessions. */
+  /** Gets no new sessions. */
   drain: boolean
+  /** What happens to the sessions that it has while it drains. Absent: it keeps them. */
+  ownSessions?: Exclude<OwnSessions, 'keep'>
   /** Failures within `failTimeout` after which the server is suspended for `failTimeout`; 0: never. */
   maxFails: number
   /** Milliseconds. */
@@ -193,17 +198,28 @@ export interface Server {
 
 const ServerAddress = written(z.string('host:port'), parseAddress, formatAddress)
 
+const ServerName = matching(/^(?:[\w.:[\]-]+|unix:\/[\w./@+-]+)$/, 'a name of letters, digits and . _ - : [ ]')
+
+const ServerDrain = z.literal([true, false, 'move', 'refuse'])
+
 const ServerFields = z.strictObject({
   name: z
-    .exactOptional(matching(/^(?:[\w.:[\]-]+|unix:\/[\w./@+-]+)$/, 'a name of letters, digits and . _ - : [ ]'))
-    .describe('Its identity in logs and sessions, unique in the upstream. Default: its address.'),
+    .exactOptional(ServerName)
+    .describe('Its name in logs and commands, unique in the upstream. Default: its address.'),
+  id: z
+    .exactOptional(ServerName)
+    .describe(
+      'Its identity in sessions, unique in the upstream: keep it, and a renamed server keeps its sessions. Default: its name.',
+    ),
   address: ServerAddress.describe(
     'host:port with a name, an IPv4 address, or an IPv6 address in brackets (the port defaults to 80), or unix:/path/of/a/socket.',
   ),
   weight: whole(1, 65_535).prefault(1).describe('Its share of the requests, relative to the other weights.'),
   backup: z.boolean().prefault(false).describe('Serves only if no other server can.'),
   down: z.boolean().prefault(false).describe('Disabled by the operator.'),
-  drain: z.boolean().prefault(false).describe('Serves only its existing sessions, and no new ones.'),
+  drain: ServerDrain.prefault(false).describe(
+    'Gets no new sessions. true: it serves those that it has. move, refuse: they move to other servers, or are refused once.',
+  ),
   maxFails: whole(0, 65_535)
     .prefault(1)
     .describe('Failures within failTimeout after which the server is suspended for failTimeout. 0: never.'),
@@ -217,11 +233,21 @@ const ServerFields = z.strictObject({
 })
 
 const DetailedServer = z.codec(ServerFields, z.custom<Server>(), {
-  decode: ({ name, address, ...rest }) => {
-    const written = formatAddress(address)
-    return { name: name ?? written, address: written, endpoint: address, ...rest }
-  },
-  encode: ({ endpoint, ...rest }) => ({ ...rest, address: endpoint }),
+  decode: ({ address, name = formatAddress(address), id = name, drain, ...rest }) => ({
+    id,
+    name,
+    address: formatAddress(address),
+    endpoint: address,
+    ...rest,
+    drain: drain !== false,
+    ...(typeof drain === 'string' && { ownSessions: drain }),
+  }),
+  encode: ({ id, endpoint, drain, ownSessions, ...rest }) => ({
+    ...(id !== rest.name && { id }),
+    ...rest,
+    address: endpoint,
+    drain: drain && (ownSessions ?? true),
+  }),
 })
 
 const ServerByAddress = z.codec(ServerAddress, z.custom<Server>(), {
@@ -287,10 +313,14 @@ const UpstreamFields = z.strictObject({
   health: z.exactOptional(Health).describe('Active checks and outlier ejection, in addition to maxFails.'),
   proxyProtocol: ProxyProtocolOut,
   queue: queue.prefault({}).describe('Requests that wait while all servers are at maxConnections.'),
+  drain: Drain.prefault({}).describe('How servers are drained, and how their sessions end.'),
 })
 
 /** An upstream as the program holds it. */
-export type Upstream = { name: string } & z.output<typeof UpstreamFields>
+export type Upstream = { name: string } & z.output<typeof UpstreamFields> & {
+    /** Until when its requests wait, in ms since 1970. Not in the file. */
+    pause?: { until: number }
+  }
 
 const UpstreamName = matching(
   /^[A-Za-z0-9][\w.-]*$/,
@@ -304,7 +334,7 @@ const Upstreams = z.codec(
   z.custom<Upstream[]>(),
   {
     decode: (upstreams) => Object.entries(upstreams).map(([name, upstream]) => ({ name, ...upstream })),
-    encode: (upstreams) => Object.fromEntries(upstreams.map(({ name, ...upstream }) => [name, upstream])),
+    encode: (upstreams) => Object.fromEntries(upstreams.map(({ name, pause, ...upstream }) => [name, upstream])),
   },
 )
 
@@ -389,7 +419,7 @@ export const Config = z.strictObject({
   stateDirectory: z
     .exactOptional(z.string().min(1, 'the path of a directory'))
     .describe('The directory that keeps sessions and secrets across restarts. Default: see docs/state-directory.md.'),
-  admin: z.exactOptional(Admin).describe('Where the admin API listens, on this machine only. Default: off.'),
+  admin: z.exactOptional(Admin).describe('Where the admin API listens. Default: a Unix socket of this user.'),
   accessLog: z
     .union([AccessLogSettings, AccessLogByFormat], 'a format, or settings')
     .prefault('combined')

@@ -1,4 +1,3 @@
-import { endpointOf } from './address.ts'
 import { formatAddressRange } from './address-range.ts'
 import { LocalEndpoints } from './local-endpoints.ts'
 import type { Config } from './schema.ts'
@@ -22,16 +21,17 @@ function trustInEveryone({ trustedProxies }: Config): string[] {
 }
 
 function adminAsServer({ admin, upstreams }: Config): string[] {
-  if (admin === undefined || admin === 'off') return []
+  if (admin === undefined || admin === 'off' || admin.tokens !== undefined) return []
   const local = new LocalEndpoints()
-  const place = endpointOf({ ...admin, proxyProtocol: false })
+  const place = 'socket' in admin ? { path: admin.socket } : { host: admin.address, port: admin.port }
+  const verb = 'socket' in admin ? 'change' : 'read'
   return upstreams.flatMap(({ name, servers }) =>
     servers
       .filter(({ endpoint }) => local.isReachedBy(endpoint, place))
       .map(
         ({ address }) =>
           `upstream ${name}: server ${address} is the admin API, which has no authentication: any client of the ` +
-          "upstream's routes can read it",
+          `upstream's routes can ${verb} it`,
       ),
   )
 }

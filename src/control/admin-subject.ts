@@ -4,9 +4,12 @@ import { version } from '../version.ts'
 import type { Parts } from './parts.ts'
 
 /** The admin API's view of a balancer that has just started. */
-export function subjectOf({ supervisor, sessions, scoreboard, accessLog, health, skew }: Parts): Subject {
+export function subjectOf(instance: string, parts: Parts): Subject {
+  const { supervisor, sessions, scoreboard, accessLog, health, skew } = parts
   return {
     version,
+    pid: process.pid,
+    instance,
     startedAt: Date.now(),
     sessions: sessions.table,
     scoreboard,

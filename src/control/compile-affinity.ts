@@ -15,12 +15,17 @@ export function impliedAffinity(balance: Balance): Affinity | undefined {
   return balance.type === 'ip-hash' ? { type: 'ip-hash', idle: ADDRESS_IDLE, onLost: 'move' } : undefined
 }
 
-/** The affinity as workers get it: kinds that differ only in how they are configured become one. */
+/**
+ * The affinity as workers get it: kinds that differ only in how they are configured become one.
+ *
+ * @param ask the path at which servers are asked about learnt sessions
+ */
 export function compileAffinity(
   affinity: Configured,
   instance: string,
   upstream: string,
   secret: () => string,
+  ask?: string,
 ): Affinity {
   const { idle, onLost } = affinity
   switch (affinity.type) {
@@ -38,7 +43,12 @@ export function compileAffinity(
       }
     }
     case 'learn':
-      return { ...affinity, from: affinity.from.map(sourceOf), secret: secret() }
+      return {
+        ...affinity,
+        from: affinity.from.map(sourceOf),
+        secret: secret(),
+        ...(ask !== undefined && { ask }),
+      }
     case 'header':
       return byHash('header', { from: 'header', name: affinity.name.toLowerCase() })
     case 'query':

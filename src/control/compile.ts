@@ -6,29 +6,50 @@ import type { Affinity, Balance, Route, Server, Snapshot, Upstream } from '../ru
 import { asBytes, compileAffinity, impliedAffinity } from './compile-affinity.ts'
 import type { SlotBook } from './slot-book.ts'
 
+/** What was compiled before. */
+interface Compiled {
+  readonly config: Config
+  readonly snapshot: Snapshot
+}
+
 /**
  * Compiles the configuration to the Snapshot for the workers, without side effects.
  *
  * @param slots gives names their slots; new names get theirs once the Snapshot is adopted
  * @param secret gives the secret for cookies that have none of their own
+ * @param before parts of the configuration that are the same object as before are not compiled again
  * @throws ConfigError if too few slots are free
  */
-export function compile(config: Config, generation: number, slots: SlotBook, secret: () => string): Snapshot {
+export function compile(
+  config: Config,
+  generation: number,
+  slots: SlotBook,
+  secret: () => string,
+  before?: Compiled,
+): Snapshot {
   const planned = slots.plan(config.upstreams)
   const instance = instanceOf(config)
+  const compiledBefore = new Map(
+    before?.config.upstreams.map((upstream, index) => [upstream, before.snapshot.upstreams[index]!]),
+  )
   const upstreams = config.upstreams.map((upstream) => {
+    const compiled = compiledBefore.get(upstream)
+    if (compiled !== undefined) return compiled
     const { slot, servers } = planned.get(upstream.name)!
     const affinity = upstream.affinity
-      ? compileAffinity(upstream.affinity, instance, upstream.name, secret)
+      ? compileAffinity(upstream.affinity, instance, upstream.name, secret, upstream.drain.ask)
       : impliedAffinity(upstream.balance)
-    const compiled = upstream.servers.map((server) => compileServer(server, servers.get(server.name)!))
-    return compileUpstream(upstream, slot, affinity, compiled)
+    return compileUpstream(
+      upstream,
+      slot,
+      affinity,
+      upstream.servers.map((server) => compileServer(server, servers.get(server.id)!)),
+    )
   })
-  const indices = new Map(upstreams.map(({ name }, index) => [name, index]))
   return {
     generation,
     listeners: config.listeners,
-    routes: config.routes.flatMap((route) => expand(route, indices.get(route.upstream)!)),
+    routes: before !== undefined && hasSameRoutes(config, before.config) ? before.snapshot.routes : routesOf(config),
     upstreams,
     accessLog: { format: config.accessLog.format, redact: config.accessLog.redact ?? [] },
     timeouts: config.timeouts,
@@ -38,8 +59,22 @@ export function compile(config: Config, generation: number, slots: SlotBook, sec
   }
 }
 
+/** Whether both have the same routes, to upstreams in the same order. */
+function hasSameRoutes(config: Config, before: Config): boolean {
+  return (
+    config.routes === before.routes &&
+    config.upstreams.length === before.upstreams.length &&
+    config.upstreams.every(({ name }, index) => name === before.upstreams[index]!.name)
+  )
+}
+
+function routesOf({ routes, upstreams }: Config): Route[] {
+  const indices = new Map(upstreams.map(({ name }, index) => [name, index]))
+  return routes.flatMap((route) => expand(route, indices.get(route.upstream)!))
+}
+
 function compileUpstream(
-  { name, balance, skew, timeouts, retries, keepAlive, health, proxyProtocol, queue }: ConfiguredUpstream,
+  { name, balance, skew, timeouts, retries, keepAlive, health, proxyProtocol, queue, drain, pause }: ConfiguredUpstream,
   slot: number,
   affinity: Affinity | undefined,
   servers: readonly Server[],
@@ -58,11 +93,14 @@ function compileUpstream(
     ...(health !== undefined && { health }),
     ...(proxyProtocol !== undefined && { proxyProtocol }),
     queue,
+    ...(drain.headers && { controlHeaders: true }),
+    ...(pause !== undefined && { pause }),
   }
 }
 
 function compileServer(server: ConfiguredServer, slot: number): Server {
   return {
+    id: server.id,
     name: server.name,
     address: server.address,
     endpoint: server.endpoint,
@@ -71,6 +109,7 @@ function compileServer(server: ConfiguredServer, slot: number): Server {
     backup: server.backup,
     down: server.down,
     drain: server.drain,
+    ownSessions: server.ownSessions ?? 'keep',
     maxFails: server.maxFails,
     failTimeout: server.failTimeout,
     maxConnections: server.maxConnections,

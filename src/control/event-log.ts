@@ -28,6 +28,19 @@ export class EventLog {
         return this.shortage(event.code)
       case 'own-cookie-set':
         return this.#ownCookieSet(event.upstream, event.server, event.cookie)
+      case 'server-asks': {
+        const { upstream, server, what } = event
+        const wish = what === 'drain' ? 'to be drained' : 'for new sessions again'
+        return this.#log.info(`upstream ${upstream}: server ${server} asks ${wish}`)
+      }
+      case 'header-unknown': {
+        const { upstream, server, header, count } = event
+        const times = count === 1 ? '' : `, ${count} times since the last warning`
+        return this.#log.warn(
+          `upstream ${upstream}: server ${server} sends ${JSON.stringify(header)}, which means nothing${times}; ` +
+            'write Limpet-Session: end, or Limpet-Server: drain or ready',
+        )
+      }
       case 'scheme-ignored': {
         const { address, count } = event
         const which = count === 1 ? `from ${address}` : `in ${count} requests, the last one from ${address},`

@@ -9,17 +9,12 @@ import { MAX_WORKERS } from '../runtime/bounds.ts'
 const fixedSettings: Readonly<Record<string, (config: Config) => unknown>> = {
   instance: instanceOf,
   stateDirectory: ({ stateDirectory }) => stateDirectory,
-  admin: adminOf,
+  admin: ({ admin }) => admin,
 }
 
 /** The number of workers to run. */
 export function workersOf({ workers }: Config): number {
   return workers ?? Math.min(availableParallelism(), MAX_WORKERS)
-}
-
-/** Where the admin API is to listen; undefined for nowhere. */
-export function adminOf({ admin }: Config) {
-  return admin === 'off' ? undefined : admin
 }
 
 /** @throws ConfigError if the next configuration changes what only a restart can */

@@ -1,72 +1,139 @@
 import { once } from 'node:events'
-import { rmSync } from 'node:fs'
-import { connect, createServer, type Server } from 'node:net'
+import { rmSync, statSync } from 'node:fs'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
-import { instanceOf } from '../config/instance.ts'
-import type { Config } from '../config/schema.ts'
-import { keepsState } from './kept-sessions.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
 import { makeDirectory } from './state-directory.ts'
 
 /** How long another Limpet may take to send its process id, in ms. */
 const PATIENCE = 1000
+/** How long a process waits before it tries again, in ms, if the holder does not keep its connection open. */
+const RETRY = 1000
+/** How many processes may wait. */
+const MOST_WAITING = 64
 
 /**
- * Shows other Limpets on this machine that the state directory is in use under an instance name: a Unix socket in it,
- * on which the process listens and sends its id. The socket of a dead process refuses connections, so that no stored
- * process id is needed, which might by now be another process's, or one in another container.
+ * The right to what the state directory holds for an instance: one process has it at a time. It is a Unix socket in the
+ * directory, on which the holder listens and sends its process id. The socket of a dead process refuses connections, so
+ * that no stored process id is needed, which might by now be another process's, or one in another container.
+ *
+ * The holder is the process whose socket has the name. A process that waits is connected to the holder, and notices at
+ * once when that releases the lock or dies.
  */
 export class InstanceLock {
-  readonly #server: Server
+  readonly #path: string
+  #server: Server | undefined
+  /** Of the own socket's file. */
+  #inode: number | undefined
+  /** Connections of processes that wait. */
+  readonly #waiting = new Set<Socket>()
+  /** Ends the waits of this process. */
+  #waits = new AbortController()
 
-  private constructor(server: Server) {
-    this.#server = server
+  constructor(instance: string, directory: string) {
+    this.#path = pathOf(instance, directory)
   }
 
-  /** Undefined if another Limpet holds it, or no socket can be created in the directory. */
-  static async take(config: Config, directory: string): Promise<InstanceLock | undefined> {
-    const path = pathOf(config, directory)
+  /** Whether this process holds it. */
+  get isHeld(): boolean {
+    return this.#inode !== undefined && inodeOf(this.#path) === this.#inode
+  }
+
+  /**
+   * Takes it if it is free.
+   *
+   * @returns whether this process holds it now: it does not if another holds it, or if no socket can be created
+   */
+  async take(): Promise<boolean> {
+    if (this.isHeld) return true
     try {
-      makeDirectory(dirname(path))
-      return new InstanceLock(await listen(path))
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || (await holderOf(path)) !== undefined)
-        return undefined
+      makeDirectory(dirname(this.#path))
+      if (await this.#listen()) return true
+      const dead = inodeOf(this.#path)
+      if ((await holderOf(this.#path)) !== undefined) return false
+      // Its process has died, unless another process has taken its place meanwhile.
+      if (inodeOf(this.#path) === dead) rmSync(this.#path, { force: true })
+      return await this.#listen()
+    } catch {
+      return false
     }
-    // Its process has died.
-    rmSync(path, { force: true })
-    return listen(path).then(
-      (server) => new InstanceLock(server),
-      () => undefined,
-    )
   }
 
+  /**
+   * Takes it as soon as it is free: once its holder releases it or dies.
+   *
+   * @returns true once this process holds it; false if this process has released it before that
+   */
+  async whenHeld(): Promise<boolean> {
+    const { signal } = this.#waits
+    for (let isFree = true; ; isFree = !isFree) {
+      const isHeld = await this.take()
+      if (signal.aborted && isHeld) this.#close()
+      if (signal.aborted || isHeld) return !signal.aborted
+      // If it is free and another has taken it first, or the holder does not keep the connection open, try again later.
+      if (isFree) await untilReleased(this.#path, signal)
+      else await sleep(RETRY, undefined, { signal, ref: false }).catch(ignore)
+    }
+  }
+
+  /** Leaves it to the next process, and waits for it no more. */
   release(): void {
-    this.#server.close()
+    this.#waits.abort()
+    this.#waits = new AbortController()
+    this.#close()
+  }
+
+  #close(): void {
+    const server = this.#server
+    // To close the server removes the file, which would be another process's if this one has lost the lock.
+    if (server === undefined || !this.isHeld) return
+    this.#server = this.#inode = undefined
+    server.close()
+    for (const socket of this.#waiting) socket.destroy()
+  }
+
+  /** Returns false if there is a socket already. */
+  async #listen(): Promise<boolean> {
+    const server = createServer((socket) => this.#greet(socket))
+    server.maxConnections = MOST_WAITING
+    try {
+      server.listen(this.#path)
+      await once(server, 'listening')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return false
+      throw error
+    }
+    this.#server = server.unref()
+    this.#inode = inodeOf(this.#path)
+    return this.isHeld
+  }
+
+  #greet(socket: Socket): void {
+    this.#waiting.add(socket)
+    socket.on('error', () => socket.destroy())
+    socket.on('close', () => this.#waiting.delete(socket))
+    socket.unref().resume()
+    socket.write(String(process.pid))
   }
 }
 
-/** A warning if another Limpet uses the state directory under the same instance name; undefined if none does. */
-export async function warningOfAnother(config: Config, directory: string): Promise<string | undefined> {
-  const holder = keepsState(config) ? await holderOf(pathOf(config, directory)) : undefined
+/** A warning that another Limpet uses the state directory under the same instance name; undefined if none does. */
+export async function warningOfAnother(instance: string, directory: string): Promise<string | undefined> {
+  const holder = await holderOf(pathOf(instance, directory))
   if (holder === undefined) return undefined
   return (
-    `another Limpet (${holder}) uses the state directory ${directory} under the same instance, ${instanceOf(config)}; ` +
+    `another Limpet (${holder}) uses the state directory ${directory} under the same instance, ${instance}; ` +
     'unless this one is to replace it, give one of the two another instance (--instance)'
   )
 }
 
-function pathOf(config: Config, directory: string): string {
-  return join(directory, `instance-${instanceOf(config)}.sock`)
+function pathOf(instance: string, directory: string): string {
+  return join(directory, `instance-${instance}.sock`)
 }
 
-async function listen(path: string): Promise<Server> {
-  const server = createServer((socket) => {
-    socket.on('error', () => socket.destroy())
-    socket.end(String(process.pid))
-  })
-  server.listen(path)
-  await once(server, 'listening')
-  return server.unref()
+function inodeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ino
 }
 
 /** The process that listens there, in words; undefined for none. */
@@ -78,4 +145,22 @@ function holderOf(path: string): Promise<string | undefined> {
     socket.once('end', () => resolve('a process that says nothing'))
     socket.setTimeout(PATIENCE, () => resolve('a process that says nothing'))
   }).finally(() => socket.destroy())
+}
+
+/** Resolves once the process that listens there closes the connection, or none does. */
+async function untilReleased(path: string, signal: AbortSignal): Promise<void> {
+  const socket = connect({ path, signal })
+  socket.on('error', ignore)
+  socket.unref().resume()
+  await new Promise((resolve) => socket.once('close', resolve))
+}
+
+function ignore(): void {}
+
+/** Takes the lock; if another Limpet holds it, warns, and takes it once that has released it. */
+export async function takeOrWait(lock: InstanceLock, instance: string, directory: string, log: Logger): Promise<void> {
+  if (await lock.take()) return
+  const another = await warningOfAnother(instance, directory)
+  if (another !== undefined) log.warn(another)
+  void lock.whenHeld()
 }

@@ -4,7 +4,7 @@ import type { SessionFileHead } from './session-file.ts'
 interface KeptServer {
   readonly slot: number
   readonly upstream: string
-  readonly name: string
+  readonly id: string
   /** Whether the ids of its sessions are hashed under the table's key, so that they cannot be used under another. */
   readonly isKeyed: boolean
 }
@@ -26,14 +26,14 @@ export class KeptServers {
     const servers = upstreams.flatMap(({ name: upstream, affinity, servers }) => {
       if (affinity === undefined) return []
       const isKeyed = affinity.type !== 'cookie' && affinity.type !== 'learn'
-      return servers.map(({ name, slot }) => ({ slot, upstream, name, isKeyed }))
+      return servers.map(({ id, slot }) => ({ slot, upstream, id, isKeyed }))
     })
     return new KeptServers(servers, new Map(servers.map(({ slot }, place) => [slot, place])))
   }
 
   /** The list for a file's head. */
   get names(): SessionFileHead['servers'] {
-    return this.#servers.map(({ upstream, name }) => [upstream, name] as const)
+    return this.#servers.map(({ upstream, id }) => [upstream, id] as const)
   }
 
   get slots(): Iterable<number> {
@@ -50,10 +50,10 @@ export class KeptServers {
    * passed to another server.
    */
   among(other: KeptServers): KeptServers {
-    const names = new Map(other.#servers.map((server) => [server.slot, server]))
+    const others = new Map(other.#servers.map((server) => [server.slot, server]))
     const isStillThere = ([slot, place]: readonly [slot: number, place: number]) => {
-      const { upstream, name } = this.#servers[place]!
-      return names.get(slot)?.upstream === upstream && names.get(slot)?.name === name
+      const { upstream, id } = this.#servers[place]!
+      return others.get(slot)?.upstream === upstream && others.get(slot)?.id === id
     }
     return new KeptServers(this.#servers, new Map([...this.#places].filter(isStillThere)))
   }
@@ -63,9 +63,9 @@ export class KeptServers {
     return (
       this.#servers.length === other.#servers.length &&
       this.#places.size === other.#places.size &&
-      this.#servers.every(({ upstream, name, slot }, place) => {
+      this.#servers.every(({ upstream, id, slot }, place) => {
         const counterpart = other.#servers[place]!
-        return counterpart.upstream === upstream && counterpart.name === name && counterpart.slot === slot
+        return counterpart.upstream === upstream && counterpart.id === id && counterpart.slot === slot
       })
     )
   }
@@ -73,9 +73,9 @@ export class KeptServers {
   /** For each server of a head, its slot in this run; undefined if its sessions cannot be used here. */
   slotsOf({ servers, ids }: SessionFileHead, ownIds: string): (number | undefined)[] {
     const slots = new Map<string, number>()
-    for (const { upstream, name, slot, isKeyed } of this.#servers) {
-      if (!isKeyed || ids === ownIds) slots.set(`${upstream} ${name}`, slot)
+    for (const { upstream, id, slot, isKeyed } of this.#servers) {
+      if (!isKeyed || ids === ownIds) slots.set(`${upstream} ${id}`, slot)
     }
-    return servers.map(([upstream, name]) => slots.get(`${upstream} ${name}`))
+    return servers.map(([upstream, id]) => slots.get(`${upstream} ${id}`))
   }
 }

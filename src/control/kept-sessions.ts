@@ -10,6 +10,7 @@ import type { StateDirectory } from './state-directory.ts'
 /** The sessions of a run: the table that all threads share, and the file that they are saved in and loaded from. */
 export class KeptSessions {
   readonly table: SessionTable
+  readonly #instance: string
   readonly #state: StateDirectory
   readonly #log: Logger
   /**
@@ -18,7 +19,9 @@ export class KeptSessions {
    */
   #store: SessionStore | undefined
 
-  constructor(config: Config, state: StateDirectory, log: Logger) {
+  /** @param instance the name of this run's instance, which it keeps whatever its listeners */
+  constructor(config: Config, instance: string, state: StateDirectory, log: Logger) {
+    this.#instance = instance
     this.#state = state
     this.#log = log
     this.table = keepsState(config) ? SessionTable.withKey(sessionKey(state)) : new SessionTable()
@@ -37,23 +40,23 @@ export class KeptSessions {
   }
 
   #open({ listeners }: Config, kept: readonly Upstream[]): void {
-    this.#store = new SessionStore(this.table, this.#state, kept, listeners)
+    this.#store = new SessionStore(this.table, this.#state, kept, this.#instance, listeners)
     const restored = this.#store.load()
     if (restored > 0) this.#log.info(`${restored} session(s) go on`)
-  }
-
-  /** Another process is about to serve the same sessions: from now on each soon gets what the other has saved. */
-  async beginSharing(): Promise<void> {
-    await this.#store?.beginSharing()
-  }
-
-  endSharing(): void {
-    this.#store?.endSharing()
   }
 
   /** Saves what has changed so far. */
   async flush(): Promise<void> {
     await this.#store?.flush()
+  }
+
+  /**
+   * Passes sessions in both directions between this run and one that begins beside it (SessionStore.keepInStep).
+   *
+   * @returns ends it
+   */
+  async keepInStep(): Promise<() => void> {
+    return (await this.#store?.keepInStep()) ?? (() => {})
   }
 
   /** Saves for the last time. */
@@ -75,7 +78,7 @@ function keptUpstreams(config: Config, upstreams: readonly Upstream[]): readonly
 
 /** The key under which ids of saved sessions are hashed; the same in the next run. */
 function sessionKey(state: StateDirectory): Uint8Array {
-  return createHmac('sha256', state.secret()).update('limpet session ids 1').digest().subarray(0, SIP_KEY_SIZE)
+  return createHmac('sha256', state.secret()).update('limpet session ids 2').digest().subarray(0, SIP_KEY_SIZE)
 }
 
 /** Warnings about cookies that are signed with a secret that no other replica has: one for each upstream. */

@@ -6,13 +6,16 @@ import type { LogFile } from '../observability/log-file.ts'
 import { Scoreboard } from '../runtime/scoreboard.ts'
 import { compile } from './compile.ts'
 import { EventLog } from './event-log.ts'
+import { EventRing } from './event-ring.ts'
 import { KeptSessions, warningsOfSecrets } from './kept-sessions.ts'
+import { ServerWishes } from './server-wishes.ts'
+import { SessionQuestions } from './session-questions.ts'
 import { SkewAlarm } from './skew-alarm.ts'
 import { SlotBook } from './slot-book.ts'
 import { SlotReclaimer } from './slot-reclaimer.ts'
 import type { StateDirectory } from './state-directory.ts'
 import { Supervisor } from './supervisor.ts'
-import type { ServerState } from './upgrade/inheritance.ts'
+import type { Inheritance } from './upgrade/inheritance.ts'
 import { continueServers, knownHealth } from './upgrade/server-states.ts'
 
 /** The parts of a balancer. */
@@ -26,6 +29,8 @@ export interface Parts {
   readonly sessions: KeptSessions
   readonly health: HealthMonitor
   readonly skew: SkewAlarm
+  readonly questions: SessionQuestions
+  readonly events: EventRing
   readonly supervisor: Supervisor
 }
 
@@ -33,31 +38,41 @@ export interface Parts {
  * Makes the parts of a balancer for its first Snapshot, and connects each to the events that it needs; nothing runs
  * yet.
  *
- * @param known the servers of the process that this one replaces
+ * @param inherited from the process that this one replaces
  */
 export async function assemble(
   config: Config,
+  instance: string,
   state: StateDirectory,
   accessLog: LogFile,
   log: Logger,
-  known: readonly ServerState[] = [],
+  inherited?: Inheritance,
 ): Promise<Parts> {
   const slots = new SlotBook()
   const snapshot = compile(config, 1, slots, () => state.secret())
   slots.adopt(snapshot)
   for (const warning of warningsOfSecrets(config, state)) log.warn(warning)
-  const sessions = new KeptSessions(config, state, log)
+  const sessions = new KeptSessions(config, instance, state, log)
   await sessions.apply(config, snapshot)
   const scoreboard = new Scoreboard()
   const skew = new SkewAlarm(snapshot.upstreams, log)
-  const events = new EventLog(log)
+  const eventLog = new EventLog(log)
+  const events = new EventRing(inherited?.newestEvent)
+  const wishes = new ServerWishes()
+  const known = inherited?.servers ?? []
   const health = new HealthMonitor(
     snapshot.upstreams,
     scoreboard,
     {
-      worse: (line) => log.warn(line),
-      better: (line) => log.info(line),
-      shortage: (code) => events.shortage(code),
+      worse(line, upstream, server) {
+        log.warn(line)
+        events.add({ type: 'server-health', upstream, server: server ?? null, better: false, message: line })
+      },
+      better(line, upstream, server) {
+        log.info(line)
+        events.add({ type: 'server-health', upstream, server: server ?? null, better: true, message: line })
+      },
+      shortage: (code) => eventLog.shortage(code),
     },
     probeServer,
     knownHealth(snapshot, known),
@@ -67,15 +82,23 @@ export async function assemble(
   const supervisor = new Supervisor(snapshot, scoreboard, sessions.table, {
     log: (lines, written) => accessLog.append(lines, written),
     logDropped: (lines) => accessLog.drop(lines),
+    ids: (server, ids) => questions.hear(server, ids),
     samples: (reports) => skew.hear(reports),
     event(event) {
+      if (event.type === 'server-asks' && !wishes.isNews(event)) return
       health.hear(event)
-      events.hear(event)
+      eventLog.hear(event)
     },
     workerDied(slot, cause, ms) {
+      events.add({ type: 'worker-died', worker: slot, cause, ms })
       log.error(`worker ${slot} died and is replaced${ms > 0 ? ` in ${ms} ms` : ''}: ${cause}`)
     },
   })
+  const questions = new SessionQuestions({
+    sessions: sessions.table,
+    log,
+    wantIds: (upstream, server) => supervisor.wantIds(upstream, server),
+  })
   const reclaimer = new SlotReclaimer(slots, scoreboard, sessions.table)
-  return { log, state, accessLog, slots, reclaimer, scoreboard, sessions, health, skew, supervisor }
+  return { log, state, accessLog, slots, reclaimer, scoreboard, sessions, health, skew, questions, events, supervisor }
 }

@@ -1,6 +1,13 @@
+import type { AdminPlace } from '../admin/admin-listener.ts'
+import { formatAddress } from '../config/address.ts'
 import type { Listener } from '../runtime/snapshot.ts'
 
 /** Where a listener listens, for messages: `0.0.0.0 port 80`, `unix:/run/limpet.sock`. */
 export function placeOf(listener: Listener): string {
   return 'path' in listener ? `unix:${listener.path}` : `${listener.address} port ${listener.port}`
+}
+
+/** Where the admin API listens, for messages: `127.0.0.1:9000`, `unix:/run/limpet/admin-80.sock`. */
+export function formatAdminPlace(place: AdminPlace): string {
+  return formatAddress('socket' in place ? { path: place.socket } : { host: place.address, port: place.port })
 }

@@ -23,7 +23,7 @@ const ASKED_SHIFT = 16
 const LONGEST_ASKED = 0xffff
 
 export interface SessionFileHead {
-  /** The servers that records refer to by index, as upstream and name. */
+  /** The servers that records refer to by index, as the upstream's name and the server's id. */
   readonly servers: readonly (readonly [upstream: string, server: string])[]
   /** Identifies the key under which ids were hashed; undefined in older files. */
   readonly ids?: string

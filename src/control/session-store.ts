@@ -1,23 +1,22 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { wallSeconds } from '../runtime/clock.ts'
 import { PART, PARTS } from '../runtime/session-table/layout.ts'
 import type { SavedSession } from '../runtime/session-table/session-entries.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
 import type { Listener, Upstream } from '../runtime/snapshot.ts'
-import { EarlierRun } from './earlier-run.ts'
 import { KeptServers } from './kept-servers.ts'
+import { OtherRun } from './other-run.ts'
 import { ownIdentity } from './process-identity.ts'
 import { formatHead, RECORD, type SessionFileHead, writeRecord } from './session-file.ts'
+import { SessionFileNames } from './session-file-names.ts'
 import { SessionJournal } from './session-journal.ts'
 import type { StateDirectory } from './state-directory.ts'
 
-/** How often changes are appended, and those of earlier runs read, in ms: a crash may lose as much. */
+/** How often changes are appended, and those of other runs read, in ms: a crash may lose as much. */
 const TURN = 50
-/** The same while another process serves the same sessions. */
-const SHARED_TURN = 3
-/** After how many of these to look for files of runs that have begun since. */
-const LOOK_EVERY = 10
+/** The same while two runs serve the same clients, so that each knows at once what the other has seen. */
+const TURN_IN_STEP = 5
 /** How long to wait after a failed save, in ms. */
 const PAUSE = 5000
 /** How often appended changes are flushed to the disk, in ms: a power cut may lose as much. */
@@ -26,15 +25,16 @@ const SYNC_EVERY = 5000
 const RECORDS_AT_ONCE = 1024
 /** An unfinished file that was not written to for this long, in ms, is abandoned. */
 const LONGEST_WRITE = 60_000
-/** How many earlier runs are followed when it is unknown whether they have ended. */
-const MAX_EARLIER_RUNS = 8
+/** How many other runs are followed when it is unknown whether they have ended. */
+const MAX_OTHER_RUNS = 8
 
 /**
  * Keeps the sessions of upstreams with an affinity across a restart, by the names of their servers. Each run of the
- * program has its own file in the state directory, named after its listeners; no other run writes to it. A run reads
+ * program has its own file in the state directory, named after the instance; no other run writes to it. A run reads
  * the files that it finds, and what their owners still append while they finish their exchanges in flight. If both have
- * the same session, its latest state counts. Once the run's own file has everything from another file, and that file's
- * owner has ended, the run removes the other file.
+ * the same session, its latest state counts. Once the run's own file has everything from an earlier file, and that
+ * file's owner has ended, the run removes the earlier file. It never removes a later one: two runs that end together
+ * would remove each other's.
  */
 export class SessionStore {
   readonly #sessions: SessionTable
@@ -42,49 +42,56 @@ export class SessionStore {
   #servers: KeptServers
   /** The servers in the head of the journal's file; its records hold indices into this list. */
   #serversOfFile: KeptServers
-  readonly #prefix: string
+  readonly #files: SessionFileNames
   readonly #ids: string
   readonly #journal: SessionJournal
-  #earlier: EarlierRun[] = []
-  /** Files that have been read completely. They are removed once the journal has saved what was read. */
+  /** The runs that are followed. */
+  #others: OtherRun[] = []
+  /** The files of those, and of all that have been read completely. */
+  readonly #read = new Set<string>()
+  /** Earlier files that have been read completely. They are removed once the journal has saved what was read. */
   #merged: string[] = []
+  /** Whether runs that begin from now on are followed, too. */
+  #isInStep = false
   readonly #memory = Buffer.allocUnsafe(RECORDS_AT_ONCE * RECORD)
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
-  #isSharing = false
-  #turns = 0
   #syncedAt = 0
   /** Steps run one after the other. */
   #work: Promise<unknown> = Promise.resolve()
 
+  /**
+   * @param instance the name that all runs of this Limpet have, whatever their listeners
+   * @param listeners those of the configuration: files of earlier versions are named after them
+   */
   constructor(
     sessions: SessionTable,
     directory: StateDirectory,
     upstreams: readonly Upstream[],
+    instance: string,
     listeners: readonly Listener[],
   ) {
     this.#sessions = sessions
     this.#directory = directory
     this.#servers = this.#serversOfFile = KeptServers.of(upstreams)
-    this.#prefix = prefixOf(listeners)
+    this.#files = new SessionFileNames(directory, instance, listeners)
     this.#ids = createHash('sha256').update(sessions.key).digest('hex').slice(0, 16)
-    this.#journal = new SessionJournal(directory, `${this.#prefix}~${Date.now()}-${randomBytes(4).toString('hex')}`)
+    this.#journal = new SessionJournal(directory, this.#files.own)
     this.#turnIn(TURN)
   }
 
   /** Loads what earlier runs have saved; returns how many live sessions there are, on servers that still exist. */
   load(): number {
     const now = wallSeconds()
-    this.#removeUnfinished()
-    const runs = this.#namesOfEarlier().map((name) => new EarlierRun(this.#directory, name, this.#slotsOf))
-    if (runs.length === 0) return 0
-    for (const run of runs) {
+    for (const name of this.#files.unfinished(LONGEST_WRITE)) this.#directory.remove(name)
+    this.#follow()
+    if (this.#others.length === 0) return 0
+    for (const run of this.#others) {
       while (run.read((session) => this.#sessions.saved.restore(session, now)));
       if (!run.isReadable) this.#directory.warn(`${run.name} holds no sessions that can be read, and is begun anew`)
     }
-    const going = runs.filter(({ isOver }) => !isOver)
-    for (const run of going.slice(0, -MAX_EARLIER_RUNS)) run.close()
-    this.#earlier = runs
+    const going = this.#others.filter(({ isOver }) => !isOver)
+    for (const run of going.slice(0, -MAX_OTHER_RUNS)) run.close()
     this.#retire()
     // Everything will be saved as this run's own in the next turn.
     this.#sessions.saved.forgetNews()
@@ -101,9 +108,26 @@ export class SessionStore {
     await this.#enqueue(async () => {
       this.#servers = KeptServers.of(upstreams)
       this.#serversOfFile = this.#journal.isOpen ? this.#serversOfFile.among(this.#servers) : this.#servers
-      for (const run of this.#earlier) run.remap()
+      for (const run of this.#others) run.remap()
       if (!this.#isListWritten) this.#sessions.saved.giveBackChange()
     })
+  }
+
+  /**
+   * From now on, runs that begin later are followed as well, and changes pass in both directions within some ms: for
+   * two runs that serve the same clients. Ends by itself once the runs that were followed have ended. Resolves once there
+   * is a file to append to, since the disk takes a while to write a whole one.
+   *
+   * @returns ends it
+   */
+  async keepInStep(): Promise<() => void> {
+    this.#isInStep = true
+    this.#sessions.saved.giveBackChange()
+    await this.flush()
+    if (!this.#isClosed) this.#turnIn(TURN_IN_STEP)
+    return () => {
+      this.#isInStep = false
+    }
   }
 
   /** Whether the list of servers in the file is the current one. */
@@ -124,34 +148,12 @@ export class SessionStore {
     this.#isClosed = true
     clearTimeout(this.#timer)
     await this.#enqueue(async () => {
-      await this.#readEarlier()
+      await this.#readOthers()
       const hasChanged = this.#sessions.saved.takeChange()
       if ((hasChanged || this.#journal.isOpen) && (await this.#rewrite(true))) this.#removeMerged()
       await this.#journal.close()
     })
-    for (const run of this.#earlier) run.close()
-  }
-
-  /**
-   * From now on reads what runs save that have begun since, too, and saves and reads more often. Resolves once there is a file
-   * to append to, since to write a whole one takes the disk a while.
-   */
-  async beginSharing(): Promise<void> {
-    this.#isSharing = true
-    this.#sessions.saved.giveBackChange()
-    await this.flush()
-    this.#turnIn(SHARED_TURN)
-  }
-
-  endSharing(): void {
-    this.#isSharing = false
-  }
-
-  #findRuns(): void {
-    if (this.#turns++ % LOOK_EVERY !== 0) return
-    const known = new Set([this.#journal.name, ...this.#earlier.map(({ name }) => name), ...this.#merged])
-    const found = this.#namesOfEarlier().filter((name) => !known.has(name))
-    this.#earlier.push(...found.map((name) => new EarlierRun(this.#directory, name, this.#slotsOf)))
+    for (const run of this.#others) run.close()
   }
 
   #enqueue(step: () => Promise<void>): Promise<unknown> {
@@ -164,7 +166,9 @@ export class SessionStore {
     this.#timer = setTimeout(() => {
       void this.#enqueue(async () => {
         const isSaved = await this.#turn()
-        if (!this.#isClosed) this.#turnIn(!isSaved ? PAUSE : this.#isSharing ? SHARED_TURN : TURN)
+        if (this.#isClosed) return
+        if (!isSaved) this.#turnIn(PAUSE)
+        else this.#turnIn(this.#isInStep ? TURN_IN_STEP : TURN)
       })
     }, ms)
     this.#timer.unref()
@@ -172,7 +176,7 @@ export class SessionStore {
 
   /** Returns whether everything has been saved. */
   async #turn(): Promise<boolean> {
-    await this.#readEarlier()
+    await this.#readOthers()
     if (this.#sessions.saved.takeChange() && !(await this.#save())) {
       this.#sessions.saved.giveBackChange()
       return false
@@ -208,21 +212,32 @@ export class SessionStore {
     return isWritten
   }
 
-  /** Merges what earlier runs have saved since the last turn. */
-  async #readEarlier(): Promise<void> {
-    if (this.#isSharing) this.#findRuns()
-    if (this.#earlier.length === 0) return
+  /** Merges what other runs have saved since the last turn. */
+  async #readOthers(): Promise<void> {
+    if (this.#isInStep) this.#follow()
+    if (this.#others.length === 0) return
     const now = wallSeconds()
-    for (const run of this.#earlier) {
+    for (const run of this.#others) {
       while (run.read((session) => this.#sessions.saved.merge(session, now))) await setImmediate()
     }
     this.#retire()
+    if (this.#others.length === 0) this.#isInStep = false
   }
 
-  /** Moves the runs that are over from `#earlier` to `#merged`. */
+  /** Follows the runs whose files are new. */
+  #follow(): void {
+    for (const name of this.#files.others()) {
+      if (this.#read.has(name)) continue
+      this.#read.add(name)
+      this.#others.push(new OtherRun(this.#directory, name, this.#slotsOf))
+    }
+  }
+
+  /** Moves the earlier runs that are over to `#merged`, and forgets the later ones that are. */
   #retire(): void {
-    this.#merged.push(...this.#earlier.filter(({ isOver }) => isOver).map(({ name }) => name))
-    this.#earlier = this.#earlier.filter(({ isOver }) => !isOver)
+    const over = this.#others.filter(({ isOver }) => isOver).map(({ name }) => name)
+    this.#merged.push(...over.filter((name) => this.#files.isEarlier(name)))
+    this.#others = this.#others.filter(({ isOver }) => !isOver)
   }
 
   #removeMerged(): void {
@@ -289,32 +304,4 @@ export class SessionStore {
   }
 
   readonly #slotsOf = (head: SessionFileHead) => this.#servers.slotsOf(head, this.#ids)
-
-  /** The files of earlier runs, the oldest first. */
-  #namesOfEarlier(): string[] {
-    const names = this.#directory.names().filter((name) => name === this.#prefix || name.startsWith(`${this.#prefix}~`))
-    return names.filter((name) => !name.endsWith('.new')).sort()
-  }
-
-  /**
-   * Removes files of runs that ended in the middle of a rewrite. If a run is in fact still writing one, it tries again.
-   */
-  #removeUnfinished(): void {
-    for (const name of this.#directory.names()) {
-      const isOurs = name.startsWith(`${this.#prefix}~`) && name.endsWith('.new')
-      if (isOurs && (this.#directory.age(name) ?? 0) > LONGEST_WRITE) this.#directory.remove(name)
-    }
-  }
-}
-
-/** The start of the file names of all runs with these listeners. */
-function prefixOf(listeners: readonly Listener[]): string {
-  const places = listeners.map(nameOf).join(',')
-  if (places.length <= 100) return `sessions-${places}`
-  return `sessions-${createHash('sha256').update(places).digest('hex').slice(0, 16)}`
-}
-
-function nameOf(listener: Listener): string {
-  if ('path' in listener) return encodeURIComponent(listener.path)
-  return `${listener.address}-${listener.port}`.replaceAll(':', '.')
 }

@@ -2,10 +2,10 @@ import { ConfigError } from '../config/error.ts'
 import { assertWithin, MAX_SERVERS, MAX_UPSTREAMS } from '../runtime/bounds.ts'
 import type { Snapshot } from '../runtime/snapshot.ts'
 
-/** Upstreams and their servers by name, which is their identity. */
-type Named = readonly { readonly name: string; readonly servers: readonly { readonly name: string }[] }[]
+/** Upstreams by name and their servers by id, which are their identities. */
+type Named = readonly { readonly name: string; readonly servers: readonly { readonly id: string }[] }[]
 
-/** The slots of upstreams and of their servers, by name. */
+/** The slots of upstreams by name, and of their servers by id. */
 export type Slots = ReadonlyMap<string, { readonly slot: number; readonly servers: ReadonlyMap<string, number> }>
 
 /** A slot on the Scoreboard that belongs to a name. */
@@ -21,12 +21,12 @@ class Holding {
 
 class ServerHolding extends Holding {
   readonly upstream: UpstreamHolding
-  readonly name: string
+  readonly id: string
 
-  constructor(slot: number, upstream: UpstreamHolding, name: string) {
+  constructor(slot: number, upstream: UpstreamHolding, id: string) {
     super(slot)
     this.upstream = upstream
-    this.name = name
+    this.id = id
   }
 }
 
@@ -70,9 +70,7 @@ export class SlotBook {
     return new Map(
       upstreams.map(({ name, servers }) => {
         const held = this.#upstreams.get(name)
-        const slots = servers.map(
-          ({ name }) => [name, held?.servers.get(name)?.slot ?? freeServers.next().value!] as const,
-        )
+        const slots = servers.map(({ id }) => [id, held?.servers.get(id)?.slot ?? freeServers.next().value!] as const)
         return [name, { slot: held?.slot ?? freeUpstreams.next().value!, servers: new Map(slots) }]
       }),
     )
@@ -88,7 +86,7 @@ export class SlotBook {
       const upstream = this.#upstreams.get(name) ?? this.#hold(name, slot)
       upstream.retiredIn = undefined
       for (const server of servers) {
-        const holding = upstream.servers.get(server.name) ?? this.#holdServer(upstream, server.name, server.slot)
+        const holding = upstream.servers.get(server.id) ?? this.#holdServer(upstream, server.id, server.slot)
         holding.retiredIn = undefined
       }
     }
@@ -104,10 +102,19 @@ export class SlotBook {
     return this.#all().some(({ retiredIn }) => retiredIn !== undefined)
   }
 
+  /** Servers that have a slot and are in no current Snapshot. */
+  retiredServers(): ServerHolding[] {
+    return this.#allServers().filter((server) => this.isRetired(server))
+  }
+
+  /** Whether a server still has its slot, and is in no current Snapshot. */
+  isRetired(server: ServerHolding): boolean {
+    return server.retiredIn !== undefined && server.upstream.servers.get(server.id) === server
+  }
+
   /** Retired servers that are in no worker's Snapshot any more. Exchanges with them may still be in flight. */
   forgottenServers(): ServerHolding[] {
-    const servers = [...this.#upstreams.values()].flatMap(({ servers }) => [...servers.values()])
-    return servers.filter((server) => this.isForgotten(server))
+    return this.#allServers().filter((server) => this.isForgotten(server))
   }
 
   /** The same for upstreams, as soon as the slots of all their servers have been returned. */
@@ -120,8 +127,8 @@ export class SlotBook {
   }
 
   /** Nothing refers to the server's slot any more. */
-  returnServer({ upstream, name, slot }: ServerHolding): void {
-    upstream.servers.delete(name)
+  returnServer({ upstream, id, slot }: ServerHolding): void {
+    upstream.servers.delete(id)
     this.#freeServers.add(slot)
   }
 
@@ -138,22 +145,26 @@ export class SlotBook {
     return holding
   }
 
-  #holdServer(upstream: UpstreamHolding, name: string, slot: number): ServerHolding {
-    const holding = new ServerHolding(slot, upstream, name)
+  #holdServer(upstream: UpstreamHolding, id: string, slot: number): ServerHolding {
+    const holding = new ServerHolding(slot, upstream, id)
     this.#freeServers.take(slot)
-    upstream.servers.set(name, holding)
+    upstream.servers.set(id, holding)
     return holding
   }
 
   #all(): Holding[] {
-    return [...this.#upstreams.values()].flatMap((upstream) => [upstream, ...upstream.servers.values()])
+    return [...this.#upstreams.values(), ...this.#allServers()]
+  }
+
+  #allServers(): ServerHolding[] {
+    return [...this.#upstreams.values()].flatMap(({ servers }) => [...servers.values()])
   }
 
   #assertRoom(upstreams: Named): void {
     const newUpstreams = upstreams.filter(({ name }) => !this.#upstreams.has(name))
     const newServers = upstreams.flatMap(({ name, servers }) => {
       const held = this.#upstreams.get(name)?.servers
-      return servers.filter((server) => held?.has(server.name) !== true)
+      return servers.filter((server) => held?.has(server.id) !== true)
     })
     const problems = [
       shortageOf('upstreams', newUpstreams.length, this.#freeUpstreams.size),

@@ -11,7 +11,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { rename, writeFile } from 'node:fs/promises'
+import { open, rename, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { shortestSecret } from '../config/affinity.ts'
@@ -27,6 +27,8 @@ export class StateDirectory {
   /** Files whose last write failed, with the warning that was given. */
   readonly #lost = new Map<string, string>()
   #secret: string | undefined
+  /** Why the directory could not be read, as last warned of. */
+  #unreadable = ''
 
   /** @param configured the path in the configuration; undefined for the standard one */
   constructor(configured: string | undefined, env: NodeJS.ProcessEnv, warn: (message: string) => void) {
@@ -56,10 +58,14 @@ export class StateDirectory {
   /** The names of all files. */
   names(): string[] {
     try {
-      return readdirSync(this.path)
+      const names = readdirSync(this.path)
+      this.#unreadable = ''
+      return names
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
-      if (code !== 'ENOENT' && code !== 'ENOTDIR') this.warn(`cannot read ${this.path}: ${message}`)
+      const isMissing = code === 'ENOENT' || code === 'ENOTDIR'
+      if (!isMissing && this.#unreadable !== message) this.warn(`cannot read ${this.path}: ${message}`)
+      this.#unreadable = message
       return []
     }
   }
@@ -91,6 +97,12 @@ export class StateDirectory {
     } catch {
       return false
     }
+  }
+
+  /** Whether there is a file of that name that no other user may read or write. */
+  isPrivate(name: string): boolean {
+    const stat = statSync(this.pathOf(name), { throwIfNoEntry: false })
+    return stat !== undefined && (stat.mode & 0o077) === 0
   }
 
   /** The content of the file of that name; undefined if there is none. */
@@ -131,6 +143,35 @@ export class StateDirectory {
     } catch (error) {
       this.tellOfLoss(name, error as Error)
       return false
+    }
+  }
+
+  /**
+   * As `write`; resolves once the file would survive a power cut.
+   *
+   * @throws the system's error, if it cannot be written; then the file is as it was
+   */
+  async writeDurably(name: string, content: Uint8Array): Promise<void> {
+    const file = join(this.path, name)
+    makeDirectory(this.path)
+    await writeFile(`${file}.new`, content, { mode: 0o600, flush: true })
+    await rename(`${file}.new`, file)
+    const directory = await open(this.path)
+    try {
+      await directory.sync()
+    } finally {
+      await directory.close()
+    }
+  }
+
+  /** Renames a file that cannot be understood, so that it is neither used nor lost. */
+  putAside(name: string): void {
+    const aside = `${name}.unreadable`
+    this.warn(`${this.pathOf(name)} cannot be understood, and is ignored; it is now ${aside}`)
+    try {
+      renameSync(this.pathOf(name), this.pathOf(aside))
+    } catch (error) {
+      this.warn(`cannot rename ${this.pathOf(name)}: ${(error as Error).message}`)
     }
   }
 

@@ -20,6 +20,8 @@ export interface SupervisorEvents extends WorkerReports {
  */
 const SETTLED = 10_000
 const LONGEST_PAUSE = 10_000
+/** Over how long the WebSockets of a worker are closed whose time is over, in ms, so that clients do not all come back at once. */
+const TUNNELS_WITHIN = 1000
 
 /**
  * Runs the workers: starts them on the same ports, sends them each new Snapshot, replaces those that die, and stops
@@ -117,6 +119,11 @@ export class Supervisor {
     await this.#untilAcknowledged(next.generation)
   }
 
+  /** Asks all workers for ids of sessions on a server; they come as reports. */
+  wantIds(upstream: string, server: number): void {
+    for (const worker of this.#workers) worker.wantIds(upstream, server)
+  }
+
   /**
    * Has no more than that many workers: the others hand over their sockets, and end once their connections have.
    *
@@ -129,6 +136,14 @@ export class Supervisor {
   /** The number of workers to run; some may be dead at present. */
   get wantedWorkers(): number {
     return this.#slots.size
+  }
+
+  /**
+   * Closes the tunnels that are open now to the server of that slot, in all workers, each at a random moment within `spread`
+   * ms. Asked for again, it closes none later than before.
+   */
+  closeTunnels(server: number, spread: number): void {
+    for (const worker of this.#workers) worker.closeTunnels(server, spread)
   }
 
   /** The current number of workers. */
@@ -170,8 +185,15 @@ export class Supervisor {
   #drain(worker: WorkerLink): void {
     worker.drain()
     const { upgrade } = this.#snapshot.timeouts
-    const timer = upgrade === 0 ? undefined : setTimeout(() => void this.#stop(worker), upgrade)
+    const timer = upgrade === 0 ? undefined : setTimeout(() => this.#endDrain(worker), upgrade)
     void worker.ended.then(() => clearTimeout(timer))
+  }
+
+  /** The time for its connections is over. WebSockets end politely, and everything else as at a stop. */
+  #endDrain(worker: WorkerLink): void {
+    const servers = this.#snapshot.upstreams.flatMap((upstream) => upstream.servers)
+    for (const { slot } of servers) worker.closeTunnels(slot, TUNNELS_WITHIN)
+    void this.#stop(worker)
   }
 
   get #serving(): readonly WorkerLink[] {

@@ -28,7 +28,7 @@ export async function assertFree(listener: Listener): Promise<void> {
 }
 
 /** Removes a socket on which no process listens any more, such as that of a killed program. */
-async function removeLeftover(path: string): Promise<void> {
+export async function removeLeftover(path: string): Promise<void> {
   if (!isSocket(path)) return
   const socket = connect(path)
   try {

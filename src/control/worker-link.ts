@@ -1,5 +1,6 @@
 import { MessageChannel, type Worker } from 'node:worker_threads'
 import type { Batch } from '../observability/line-buffer.ts'
+import type { KnownId } from '../runtime/known-id.ts'
 import type { SnapshotPatch } from '../runtime/snapshot-patch.ts'
 import type { WorkerEvent } from '../runtime/worker-event.ts'
 import type { SampleReport } from '../skew/address-sample.ts'
@@ -14,6 +15,8 @@ export interface WorkerReports {
   logDropped(lines: number): void
   /** An event in a worker. */
   event(event: WorkerEvent): void
+  /** Ids of some sessions on the server in that slot. */
+  ids(server: number, ids: readonly KnownId[]): void
   /** Samples of the addresses that have sent requests to a worker. */
   samples(reports: readonly SampleReport[]): void
 }
@@ -59,6 +62,10 @@ export class WorkerLink {
     this.#send({ type: 'apply', patch })
   }
 
+  wantIds(upstream: string, server: number): void {
+    this.#send({ type: 'ids-wanted', upstream, server })
+  }
+
   /** Has it listen on these sockets, too: on all or none. Resolves and rejects as `listening` does. */
   listen(sockets: readonly SocketOrder[]): Promise<readonly OpenSocket[]> {
     this.#send({ type: 'listen', sockets })
@@ -86,6 +93,10 @@ export class WorkerLink {
   drain(): void {
     this.isDraining = true
     this.#send({ type: 'drain' })
+  }
+
+  closeTunnels(server: number, spread: number): void {
+    this.#send({ type: 'close-tunnels', server, spread })
   }
 
   /** Lets its exchanges finish; then it ends. */
@@ -134,6 +145,8 @@ export class WorkerLink {
         return this.#writeLog(message.batch)
       case 'log-dropped':
         return this.#reports.logDropped(message.lines)
+      case 'ids':
+        return this.#reports.ids(message.server, message.ids)
       case 'samples':
         return this.#reports.samples(message.reports)
       case 'event':

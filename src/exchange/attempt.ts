@@ -12,6 +12,7 @@ import type { ReceivedRequest } from './received-request.ts'
 import type { RequestBody } from './request-body.ts'
 import { ServerJudge } from './server-judge.ts'
 import type { ConnectionNeed, ServerStream, ServerStreamUser } from './server-stream.ts'
+import { Tunnel, type TunnelOwner } from './tunnel.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 import type { WorkerContext } from './worker-context.ts'
 
@@ -24,9 +25,10 @@ export interface AttemptOwner {
   /**
    * The server has answered.
    *
+   * @param endsSession whether it says that the session of the request is over
    * @returns further field lines for the client; empty for none
    */
-  answered(head: ResponseHead): string
+  answered(head: ResponseHead, endsSession: boolean): string
   /** Reads the first bytes of the response's body before the client gets them; undefined for no reader. */
   readerOf(head: ResponseHead): BodyReader | undefined
   /** The response has been relayed to its end. */
@@ -40,12 +42,12 @@ export interface AttemptOwner {
  * One try of an exchange on one server: sends the request and relays the response. At its end it reports to the
  * exchange that it is complete, or how it failed.
  */
-export class Attempt implements ServerStreamUser {
+export class Attempt implements ServerStreamUser, TunnelOwner {
   readonly server: ServerState
   /** Whether the response has begun to be written to the client. */
   responseBegun = false
-  /** Whether both sides have switched protocols; each direction then lasts until it is closed. */
-  isTunnel = false
+  /** Whether the client is slower to read the response than the server sends it. */
+  isPaused = false
   readonly #owner: AttemptOwner
   readonly #downstream: Downstream
   readonly #group: UpstreamGroup
@@ -59,14 +61,12 @@ export class Attempt implements ServerStreamUser {
   #hasSentBody = false
   /** Whether the server is slower to read the request than the client sends it. */
   #serverIsFull = false
-  /** Whether the client is slower to read the response than the server sends it. */
-  #isPaused = false
   /** Whether the server has sent anything. */
   #isHeard = false
   /** Shows the first bytes of the response's body to a reader, if there is one. */
   #tap: BodyTap | undefined
-  /** In a tunnel: whether the server has ended its direction. */
-  #responseEnded = false
+  /** Once both sides have switched protocols. */
+  #tunnel: Tunnel | undefined
   #isClaimed = true
   /** How the attempt failed; undefined as long as it has not. */
   #failure: Failure | undefined
@@ -100,7 +100,13 @@ export class Attempt implements ServerStreamUser {
     this.#drop()
     if (!this.#isClaimed) return
     this.#isClaimed = false
+    if (this.#tunnel !== undefined) this.#leaveTunnel(this.#tunnel)
     this.server.release()
+  }
+
+  #leaveTunnel(tunnel: Tunnel): void {
+    tunnel.stop()
+    this.#owner.context.tunnels.remove(this.server, tunnel)
   }
 
   #drop(): void {
@@ -114,6 +120,11 @@ export class Attempt implements ServerStreamUser {
 
   get #timeouts() {
     return this.#group.settings.timeouts
+  }
+
+  /** Whether both sides have switched protocols; each direction then lasts until it is ended. */
+  get isTunnel(): boolean {
+    return this.#tunnel !== undefined
   }
 
   // ── the request ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -171,15 +182,16 @@ export class Attempt implements ServerStreamUser {
 
   requestBytes(bytes: Buffer, from: number, to: number): void {
     this.#hasSentBody = true
-    this.#stream!.data(bytes, from, to)
+    if (this.#tunnel === undefined) this.#stream!.data(bytes, from, to)
+    else this.#tunnel.clientBytes(bytes, from, to)
   }
 
   requestEnded(trailers?: Head): void {
     this.#requestEnded = true
     this.#hasSentBody = true
+    if (this.#tunnel !== undefined) return this.#tunnel.clientEnd()
     this.#stream!.end(trailers)
     this.#judge.requestSent()
-    if (this.#responseEnded) this.#complete()
   }
 
   flushRequest(): void {
@@ -188,11 +200,12 @@ export class Attempt implements ServerStreamUser {
     this.#serverIsFull = !stream.flush()
     if (this.#serverIsFull && !this.#requestEnded) this.#downstream.holdBody()
     stream.wait(this.#patience)
+    this.#tunnel?.advance()
   }
 
   /** How long the server may now be silent, in ms; 0, for no limit, while the client has to act first. */
   get #patience(): number {
-    if (this.#isPaused) return 0
+    if (this.isPaused) return 0
     if (this.#isHeard && this.#awaitsClient) return 0
     if (this.isTunnel || this.responseBegun) return this.#silence
     if (this.#requestEnded) return this.#timeouts.firstByte
@@ -226,16 +239,17 @@ export class Attempt implements ServerStreamUser {
   }
 
   interim(head: ResponseHead, options: ConnectionOptions): void {
-    this.#downstream.inform(head, options)
+    this.#downstream.inform(head, this.#withoutControls(head, options))
   }
 
   response(head: ResponseHead, options: ConnectionOptions, framing: Framing): BodyForm {
     const { context } = this.#owner
     this.responseBegun = true
-    const fields = this.#owner.answered(head)
+    const passed = this.#withoutControls(head, options)
+    const fields = this.#owner.answered(head, this.#heedControls())
     this.#judge.answered(head.status)
     const reader = this.#owner.readerOf(head)
-    const form = this.#downstream.respond(head, options, framing, fields)
+    const form = this.#downstream.respond(head, passed, framing, fields)
     if (reader !== undefined) {
       const tapped = form === 'data' && framing === CHUNKED ? UNTIL_CLOSE : framing
       this.#tap = new BodyTap(reader, tapped, context.generation.snapshot.limits)
@@ -244,44 +258,68 @@ export class Attempt implements ServerStreamUser {
   }
 
   switched(head: ResponseHead, options: ConnectionOptions): void {
+    const { deadlines, tunnels } = this.#owner.context
     this.responseBegun = true
-    this.isTunnel = true
+    this.#tunnel = new Tunnel(this, head, this.#downstream, this.#stream!, deadlines)
+    tunnels.add(this.server, this.#tunnel)
     this.#requestEnded = false
-    const fields = this.#owner.answered(head)
+    const passed = this.#withoutControls(head, options)
+    const fields = this.#owner.answered(head, this.#heedControls())
     this.#judge.switched()
-    this.#downstream.upgrade(head, options, fields)
+    this.#downstream.upgrade(head, passed, fields)
     this.#stream!.wait(this.#silence)
     this.flush()
     this.#downstream.wantBody('data', false)
   }
 
+  /** The options with which a head is passed on: without what the server says to Limpet, if it may say anything. */
+  #withoutControls(head: ResponseHead, options: ConnectionOptions): ConnectionOptions {
+    if (this.#group.settings.controlHeaders !== true) return options
+    return this.#owner.context.controlHeaders.read(head, options)
+  }
+
+  /** Acts on what the server says in the head that was just read. Returns whether the session of the request is over. */
+  #heedControls(): boolean {
+    if (this.#group.settings.controlHeaders !== true) return false
+    const { controlHeaders } = this.#owner.context
+    this.#judge.said(controlHeaders)
+    return controlHeaders.endsSession
+  }
+
   bodyBytes(bytes: Buffer, from: number, to: number): void {
+    if (this.#tunnel !== undefined) return this.#tunnel.serverBytes(bytes, from, to)
     if (this.#tap !== undefined && !this.#tap.see(bytes.subarray(from, to))) this.#tap = undefined
     this.#downstream.data(bytes, from, to)
   }
 
   flush(): void {
-    if (this.#downstream.flush() || this.#stream === undefined) return
-    this.#isPaused = true
+    if (this.#downstream.flush()) return this.#tunnel?.advance()
+    if (this.#stream === undefined || this.#tunnel?.takesFromServer === false) return
+    this.isPaused = true
     this.#stream.pause()
     this.#stream.wait(0)
   }
 
   ended(trailers?: Head): void {
+    if (this.#tunnel !== undefined) return this.#tunnel.serverEnd()
     this.#tap?.end()
     this.#downstream.end(trailers)
     this.#downstream.flush()
-    this.#responseEnded = true
-    if (!this.isTunnel) this.#stream = undefined
-    if (!this.isTunnel || this.#requestEnded) this.#complete()
+    this.#stream = undefined
+    this.#complete()
+  }
+
+  tunnelOver(): void {
+    this.#complete()
   }
 
   /** The client has taken all that was written for it. */
   clientDrained(): void {
-    if (!this.#isPaused || this.#stream === undefined) return
-    this.#isPaused = false
+    if (!this.isPaused || this.#stream === undefined) return
+    this.isPaused = false
     this.#stream.resume()
     this.#stream?.wait(this.#patience)
+    this.#tunnel?.advance()
   }
 
   #complete(): void {

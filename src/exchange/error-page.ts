@@ -3,9 +3,6 @@ import { prefersJson } from './accept.ts'
 import type { Failure } from './failure.ts'
 import type { OwnResponse } from './own-response.ts'
 
-/** The Retry-After of a 503, in s. */
-const RETRY_AFTER = 5
-
 /** The content of an error page besides the failure. */
 interface Particulars {
   readonly requestId: string
@@ -25,7 +22,7 @@ export function errorPage(
   const body = Buffer.from(json ? asJson(failure, requestId) : asHtml(failure, requestId))
   const lines = [
     `Content-Type: ${json ? 'application/json' : 'text/html; charset=utf-8'}`,
-    ...(status === 503 ? [`Retry-After: ${RETRY_AFTER}`] : []),
+    ...(status === 503 ? [`Retry-After: ${failure.retryAfter}`] : []),
   ]
   return { status, requestId, lines, fields, body, isToHead, isLast: failure.code === 'bad-request' }
 }

@@ -13,11 +13,11 @@ import { errorPage } from './error-page.ts'
 import { Failure } from './failure.ts'
 import { type OwnResponse, redirect } from './own-response.ts'
 import { type Occasion, Placement } from './placement.ts'
-import { type Ticket, Wait, type Waiter } from './queue.ts'
 import type { Reason } from './reason.ts'
 import { authorityOf, pathOf, queryOf, type ReceivedRequest } from './received-request.ts'
 import { RequestBody } from './request-body.ts'
 import type { ResponseView } from './response-view.ts'
+import { type Ticket, Wait, type Waiter } from './ticket.ts'
 import type { WorkerContext } from './worker-context.ts'
 
 /**
@@ -163,7 +163,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     }
     if (next instanceof Failure) {
       // Report the earlier failure rather than the full queue.
-      this.#end(next.code === 'session-lost' ? next : (this.#previous ?? next))
+      this.#end(next.code === 'session-lost' || next.code === 'paused' ? next : (this.#previous ?? next))
       return undefined
     }
     const { name, address } = next.settings
@@ -199,13 +199,15 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     return this.#ticket?.isValid === true
   }
 
-  answered(head: ResponseHead): string {
+  answered(head: ResponseHead, endsSession: boolean): string {
     const placement = this.#placement!
     this.status = head.status
     this.#noteStatus(head.status)
     this.#clearSuspicion()
     this.#watchOwnCookies(head)
-    return placement.answered(this.#viewOf(head), this.downstream.origin.isSecure)
+    const view = this.#viewOf(head)
+    view.endsSession = endsSession
+    return placement.answered(view, this.downstream.origin.isSecure)
   }
 
   readerOf(head: ResponseHead): BodyReader | undefined {

@@ -111,6 +111,7 @@ const meanings = {
     retry: 'never',
     text: 'All servers have been busy for too long',
   },
+  paused: { status: 503, retry: 'never', text: 'The service is paused and will continue soon' },
   'session-lost': {
     status: 503,
 
@@ -132,6 +133,9 @@ const meanings = {
   },
 } as const satisfies Record<string, Meaning>
 
+/** The Retry-After of a 503 whose end nobody knows, in s. */
+const RETRY_AFTER = 5
+
 export type FailureCode = keyof typeof meanings
 
 /** Why an exchange, or one attempt of it, failed. */
@@ -139,10 +143,13 @@ export class Failure {
   readonly code: FailureCode
   /** Details for the log. */
   readonly detail: string
+  /** When the client of a 503 may ask again, in s. */
+  readonly retryAfter: number
 
-  constructor(code: FailureCode, detail = '') {
+  constructor(code: FailureCode, detail = '', retryAfter = RETRY_AFTER) {
     this.code = code
     this.detail = detail
+    this.retryAfter = retryAfter
   }
 
   get status(): number {

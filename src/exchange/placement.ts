@@ -1,11 +1,11 @@
-import type { Affinity, BodyReader, Session, SessionResponse } from '../affinity/affinity.ts'
+import type { BodyReader, Session, SessionResponse } from '../affinity/affinity.ts'
 import type { ServerState } from '../balancing/server-state.ts'
-import { wallSeconds } from '../runtime/clock.ts'
-import type { Server } from '../runtime/snapshot.ts'
+import { ExchangeSession } from './exchange-session.ts'
 import { Failure } from './failure.ts'
-import { Wait } from './queue.ts'
+import { NewUser } from './new-user.ts'
 import type { Loss, Reason } from './reason.ts'
 import type { RequestView } from './request-view.ts'
+import { Wait } from './ticket.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 
 const NOBODY: readonly ServerState[] = []
@@ -32,32 +32,12 @@ export class Placement {
   readonly group: UpstreamGroup
   /** Why the exchange went to its last server, or to none. */
   reason: Reason | undefined
-  /** Whether the response may begin or move a session that only the table knows. */
-  isSessionNew = false
+  /** Undefined if the upstream has no affinity. */
+  readonly #session: ExchangeSession | undefined
+  /** Undefined if the request has a session, or others without one do not matter. */
+  readonly #newUser: NewUser | undefined
   /** The key that is hashed; empty for none. */
   readonly #key: Uint8Array
-  /**
-   * The session that the request showed, the affinity that read it, and the session's server if the session names one.
-   */
-  #shown: Session | undefined
-  #affinity: Affinity | undefined
-  readonly #sessionHome: ServerState | undefined
-  /** The request's path, normalised. */
-  readonly #path: string
-  /** Whether the body of the response may contain a session's id. */
-  readonly #expectsBody: boolean
-  /**
-   * The entry in the session table in which this exchange counts as in flight (-1: in none), with its session and the
-   * slot of its server.
-   */
-  #visit = -1
-  #visitor: Session | undefined
-  #visited = -1
-  /**
-   * The session's own server, if it gets the request and was not suspended. If it fails, another server serves this
-   * request and the session stays; the session moves with the next request that its own server cannot serve either.
-   */
-  #staysOn: ServerState | undefined
   /** The servers that the exchange has tried since it last waited. */
   #tried = NOBODY
   #tries = 0
@@ -66,28 +46,28 @@ export class Placement {
 
   private constructor(
     group: UpstreamGroup,
-    session: Session | undefined,
+    session: ExchangeSession | undefined,
+    newUser: NewUser | undefined,
     key: Uint8Array,
-    path: string,
-    expectsBody: boolean,
   ) {
     this.group = group
-    this.#affinity = group.affinity
-    this.#shown = session
-    this.#sessionHome = session?.home === undefined ? undefined : group.serverIn(session.home)
+    this.#session = session
+    this.#newUser = newUser
     this.#key = key
-    this.#path = path
-    this.#expectsBody = expectsBody
   }
 
   /** Reads the session of a request, and the key by which its server is chosen. */
   static of(group: UpstreamGroup, request: RequestView): Placement {
-    const { affinity, sample, settings } = group
-    const session = affinity?.read(request, wallSeconds())
-    const expectsBody = affinity?.expectsBody?.(request) === true
-    const key = session?.key ?? request.key(settings.balance)
-    if (sample?.isDue()) sample.add(request.address, group.policyOf(session).home?.(key)?.settings.name)
-    return new Placement(group, session, key, request.path, expectsBody)
+    const { sample, settings } = group
+    const session = ExchangeSession.of(group, request)
+    const key = session?.shown?.key ?? request.key(settings.balance)
+    if (sample?.isDue()) sample.add(request.address, group.policyOf(session?.shown).home?.(key)?.settings.name)
+    return new Placement(group, session, NewUser.of(group, session?.shown, request), key)
+  }
+
+  /** Of a session's next request, as far as the table knows the session (`Affinity.recall`). */
+  static recalled(group: UpstreamGroup, session: Session | undefined, key: Uint8Array): Placement {
+    return new Placement(group, ExchangeSession.recalled(group, session), undefined, session?.key ?? key)
   }
 
   /** How many servers the exchange has tried. */
@@ -95,12 +75,17 @@ export class Placement {
     return this.#tries
   }
 
-  /** Forgets the session if the upstream's affinity has been replaced since: the new one cannot read it. */
-  #forgetIfForeign(): void {
-    if (this.group.affinity === this.#affinity) return
-    this.#affinity = undefined
-    this.#shown = undefined
+  /** Whether the response may begin or move a session that only the table knows. */
+  get isSessionNew(): boolean {
+    return this.#session?.isNew === true
   }
+
+  /** The session that the request has shown. */
+  get #shown(): Session | undefined {
+    return this.#session?.shown
+  }
+
+  // ── the decision ───────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
    * Picks a server that has not been tried and claims it; or returns what to wait for, or why there is no server. A new
@@ -108,14 +93,13 @@ export class Placement {
    */
   next(time: number, occasion: Occasion = 'arrival'): ServerState | Wait | Failure {
     if (this.group.isRetired) return new Failure('no-server')
-    this.#forgetIfForeign()
     const home = this.#home()
+    if (this.group.queue.pause.isOn) return this.#waitForPause(home, occasion)
     const atHome = this.#tries > 0 ? 'failed' : this.#askHome(home, time, occasion)
     if (atHome === 'awaited') return new Wait(home)
     if (typeof atHome === 'object') return this.#goTo(atHome, this.#reasonFor(atHome, home, 'free'))
     const loss = atHome === 'failed' ? 'down' : atHome
-    // A session that was never on the draining server has lost nothing.
-    if (loss !== 'free' && loss !== 'drained' && this.#isRefused(home)) {
+    if (loss !== 'free' && this.#isRefused(home, loss)) {
       this.reason = `refused:${loss}`
       return new Failure('session-lost')
     }
@@ -128,25 +112,42 @@ export class Placement {
     return new Wait(undefined)
   }
 
+  /** The request is to wait where it would if its servers were full, so that it blocks no other when the pause ends. */
+  #waitForPause(home: ServerState | undefined, occasion: Occasion): Wait | Failure {
+    if (!this.#mayWait(occasion)) return new Failure('paused', '', this.group.queue.pause.secondsLeft)
+    this.#tried = NOBODY
+    return new Wait(this.#tries > 0 || home?.isRemoved ? undefined : home)
+  }
+
+  /** The server that the request is bound to, even if it may not serve; undefined for none. */
+  #home(): ServerState | undefined {
+    if (this.#newUser !== undefined) return undefined
+    const session = this.#shown
+    if (session?.home !== undefined) return this.#session!.named
+    // Remembered sessions have no key: the server that the policy would pick is not theirs.
+    if (session !== undefined && session.key === undefined) return undefined
+    const home = this.group.policyOf(session).home?.(this.#key)
+    return home === undefined || session === undefined ? home : this.#session!.homeInsteadOf(home)
+  }
+
   /** Claims a place on the request's own server, if the request is bound to one. */
   #askHome(home: ServerState | undefined, time: number, occasion: Occasion): AtHome {
     const session = this.#shown
     if (home === undefined) return session?.standing === 'removed' ? 'removed' : 'free'
     // Without a session, the policy decides.
-    if (session === undefined) return this.#lossOf(home, false, time) ?? 'free'
+    if (session === undefined) return lossOf(home, false, this.group, time) ?? 'free'
     if (home.isRemoved) return 'removed'
-    const isOwn = this.#isRemembered(home)
+    const isOwn = this.#session!.isOn(home)
     const mayWait = this.#mayWait(occasion)
-    const { queue } = this.group
-    if (mayWait && occasion === 'arrival' && (queue.isAwaited(home) || queue.isAwaited(undefined))) return 'awaited'
+    if (mayWait && this.#isAwaited(home, occasion)) return 'awaited'
     if (home.mayServe(time, isOwn) && home.claim(time)) {
-      if (isOwn && !home.isSuspended) this.#staysOn = home
+      if (isOwn) this.#session!.goesHome(home)
       return home
     }
     // If no server is up, the session stays on its own.
     if (home.refusal(time, isOwn) === 'suspended' && !this.group.isAnyUp(time) && home.claimAnyway(time)) return home
     // If nothing is wrong, another thread has just taken the last place.
-    const loss = this.#lossOf(home, isOwn, time) ?? 'full'
+    const loss = lossOf(home, isOwn, this.group, time) ?? 'full'
     return loss === 'full' && mayWait ? 'awaited' : loss
   }
 
@@ -154,76 +155,57 @@ export class Placement {
     return occasion === 'turn' || (occasion === 'arrival' && this.group.settings.queue.size > 0)
   }
 
-  #pick(time: number, occasion: Occasion): ServerState | undefined {
-    const { queue, servers } = this.group
-    const policy = this.group.policyOf(this.#shown)
-    if (occasion !== 'arrival' || queue.isEmpty)
-      return this.#lastPlace(time) ?? policy.pick(this.#key, this.#tried, time)
-    if (queue.isAwaited(undefined)) return undefined
-    return policy.pick(this.#key, [...this.#tried, ...servers.filter((server) => queue.isAwaited(server))], time)
-  }
-
-  /**
-   * The server, claimed, that served the session last while its own could not, since it may hold state of the session.
-   */
-  #lastPlace(time: number): ServerState | undefined {
-    const session = this.#shown
-    if (session?.home === undefined || !this.#isCarried) return undefined
-    const slot = this.group.sessions.find(session.high, session.low, wallSeconds())
-    if (slot < 0 || slot === session.home) return undefined
-    const server = this.group.serverIn(slot)
-    if (server === undefined || this.#tried.includes(server) || !server.mayServe(time)) return undefined
-    return server.claim(time) ? server : undefined
-  }
-
-  /**
-   * Whether clients carry the server of their session with them, so that the table is free to hold the one that served
-   * it last.
-   */
-  get #isCarried(): boolean {
-    return this.group.affinity?.issue !== undefined
-  }
-
-  /** The server that the request is bound to, even if it may not serve; undefined for none. */
-  #home(): ServerState | undefined {
-    const session = this.#shown
-    if (session?.home !== undefined) return this.#sessionHome
-    // Remembered sessions have no key: the server that the policy would pick is not theirs.
-    if (session !== undefined && session.key === undefined) return undefined
-    return this.group.policyOf(session).home?.(this.#key)
-  }
-
-  /** Whether the session is known to be on that server, and not just tied to it by a hash. */
-  #isRemembered(home: ServerState): boolean {
+  /** Whether a session that has lost its server is to be refused instead of moved. */
+  #isRefused(home: ServerState | undefined, loss: Loss): boolean {
     const session = this.#shown
     if (session === undefined) return false
-    if (session.home !== undefined) return true
-    const { drain, slot } = home.settings
-    return drain && this.group.sessions.find(session.high, session.low, wallSeconds()) === slot
-  }
-
-  /** Whether a session that has lost its server is to be refused instead of moved. */
-  #isRefused(home: ServerState | undefined): boolean {
-    const session = this.#shown
-    if (session === undefined || this.group.settings.affinity?.onLost !== 'refuse') return false
+    // A session that was never on the draining server has lost nothing, and the operator has decided about the others.
+    if (loss === 'drained') return home!.settings.ownSessions === 'refuse' && this.#session!.isOn(home!)
+    if (this.group.settings.affinity?.onLost !== 'refuse') return false
     const { standing } = session
     return standing === 'removed' || (home !== undefined && (standing === 'known' || standing === 'new'))
   }
 
-  /** Why the server cannot serve the request; undefined if it can. */
-  #lossOf(home: ServerState, isOwn: boolean, time: number): Loss | undefined {
-    const refusal = home.refusal(time, isOwn)
-    switch (refusal) {
-      case undefined:
-      case 'removed':
-      case 'drained':
-      case 'full':
-        return refusal
-      case 'suspended':
-        return home.isFull && !this.group.isAnyUp(time) ? 'full' : 'down'
-      default:
-        return 'down'
+  #pick(time: number, occasion: Occasion): ServerState | undefined {
+    const user = this.#newUser
+    if (user === undefined) return this.#pickByPolicy(time, occasion)
+    user.lock()
+    try {
+      return this.#pickFor(user, time, occasion)
+    } finally {
+      user.unlock()
     }
+  }
+
+  /** Picks the server of the new user's first request. If that one is not up, or there was none, this request is the first. */
+  #pickFor(user: NewUser, time: number, occasion: Occasion): ServerState | undefined {
+    const first = user.server(time)
+    const mayFollow = first !== undefined && !this.#tried.includes(first) && first.isUp(time)
+    if (mayFollow && !this.#isAwaited(first, occasion) && first.claim(time)) return first
+    const server = this.#pickByPolicy(time, occasion)
+    if (server !== undefined && !mayFollow) user.beginOn(server, time)
+    return server
+  }
+
+  /** Whether requests that came before this one wait for a place on that server. */
+  #isAwaited(server: ServerState, occasion: Occasion): boolean {
+    const { queue } = this.group
+    return occasion === 'arrival' && (queue.isAwaited(server) || queue.isAwaited(undefined))
+  }
+
+  #pickByPolicy(time: number, occasion: Occasion): ServerState | undefined {
+    const { queue, servers } = this.group
+    const policy = this.group.policyOf(this.#shown)
+    if (occasion !== 'arrival' || queue.isEmpty)
+      return this.#claimLastPlace(time) ?? policy.pick(this.#key, this.#tried, time)
+    if (queue.isAwaited(undefined)) return undefined
+    return policy.pick(this.#key, [...this.#tried, ...servers.filter((server) => queue.isAwaited(server))], time)
+  }
+
+  #claimLastPlace(time: number): ServerState | undefined {
+    const server = this.#session?.lastPlace()
+    if (server === undefined || this.#tried.includes(server) || !server.mayServe(time)) return undefined
+    return server.claim(time) ? server : undefined
   }
 
   #reasonFor(server: ServerState, home: ServerState | undefined, why: Elsewhere): Reason {
@@ -241,83 +223,60 @@ export class Placement {
     this.#server = server
     this.#tried = this.#tried === NOBODY ? [server] : [...this.#tried, server]
     this.#tries++
-    const session = this.#shown
-    if (session === undefined || this.#visit >= 0) return server
-    // A session that is on this server counts as active from now on. Any other begins, or moves, once the server has
-    // answered.
-    const { settings } = server
-    const seconds = wallSeconds()
-    const last = this.group.sessions.find(session.high, session.low, seconds)
-    if (last === settings.slot) this.#enter(session, settings, seconds)
-    // Its own server has already failed its last request: if it fails again, the session moves.
-    else if (last >= 0) this.#staysOn = undefined
+    this.#session?.attempts(server)
     return server
   }
 
-  /** From now on the exchange counts for that session on that server, and for no other. */
-  #enter(session: Session, { slot }: Server, seconds: number): void {
-    const { high, low } = session
-    const visitor = this.#visitor
-    if (this.#visit >= 0 && slot === this.#visited && high === visitor!.high && low === visitor!.low) return
-    const visit = this.group.sessions.enter(high, low, slot, seconds)
-    this.#leave(seconds)
-    this.#visitor = session
-    this.#visited = slot
-    this.#visit = visit
-  }
+  // ── what comes of it ───────────────────────────────────────────────────────────────────────────────────────────
 
   /**
    * The field lines that give the client its session, now that a server has answered; empty for none. A server that was
    * removed meanwhile gets no session.
    */
   answered(response: SessionResponse, isSecure: boolean): string {
-    this.#forgetIfForeign()
-    const affinity = this.#affinity
     const server = this.#server
-    if (affinity === undefined || server === undefined || server.isRemoved) return ''
-    const seconds = wallSeconds()
-    const visit = this.#visit
-    const session = this.#shown && this.#settle(this.#shown, server, seconds)
-    const learnt = affinity.learn?.(response, server.settings, seconds, this.#shown, this.#path)
-    if (learnt !== undefined) this.#enter(learnt, server.settings, seconds)
-    this.isSessionNew = affinity.learn !== undefined && this.#visit !== visit
-    return session === undefined || session === this.#shown ? '' : (affinity.issue?.(session, isSecure) ?? '')
-  }
-
-  /** Updates the session after that server has answered, and records it in the table. */
-  #settle(session: Session, server: ServerState, seconds: number): Session {
-    const { settings } = server
-    if (this.#staysOn !== undefined && this.#staysOn !== server) {
-      if (this.#isCarried) this.#enter(session, settings, seconds)
-      return session
-    }
-    const settled = this.#affinity!.settle(session, settings, seconds)
-    this.#enter(settled, settings, seconds)
-    return settled
+    if (server === undefined || server.isRemoved) return ''
+    return this.#session?.answered(server, response, isSecure) ?? ''
   }
 
   /** Reads the first bytes of the response's body before the client gets them; undefined for no reader. */
   readerOf(response: SessionResponse): BodyReader | undefined {
     const server = this.#server
-    if (!this.#expectsBody || server === undefined || server.isRemoved) return undefined
-    const reader = this.#affinity?.readerOf?.(response, server.settings, wallSeconds())
-    if (reader !== undefined) this.isSessionNew = true
-    return reader
+    if (server === undefined || server.isRemoved) return undefined
+    return this.#session?.readerOf(server, response)
   }
 
-  /** The field lines about its session for a client that no server will serve. */
+  /**
+   * No server will serve the client. If its own server will not come back, the session ends, so that the next request begins
+   * another. Returns the field lines about that; empty for none.
+   */
   refused(isSecure: boolean): string {
-    return this.reason === 'refused:removed' ? (this.group.affinity?.revoke?.(isSecure) ?? '') : ''
+    const isOver = this.reason === 'refused:removed' || this.reason === 'refused:drained'
+    return isOver ? this.#session!.revoke(isSecure) : ''
   }
 
   /** The exchange is over. */
   end(): void {
-    if (this.#visit >= 0) this.#leave(wallSeconds())
+    this.#session?.end()
   }
+}
 
-  #leave(seconds: number): void {
-    if (this.#visit < 0) return
-    this.group.sessions.leave(this.#visit, this.#visitor!.high, this.#visitor!.low, seconds)
-    this.#visit = -1
+/**
+ * Why the server cannot serve the request; undefined if it can.
+ *
+ * @param isOwn whether the request's session is on this server
+ */
+function lossOf(home: ServerState, isOwn: boolean, group: UpstreamGroup, time: number): Loss | undefined {
+  const refusal = home.refusal(time, isOwn)
+  switch (refusal) {
+    case undefined:
+    case 'removed':
+    case 'drained':
+    case 'full':
+      return refusal
+    case 'suspended':
+      return home.isFull && !group.isAnyUp(time) ? 'full' : 'down'
+    default:
+      return 'down'
   }
 }

@@ -3,92 +3,8 @@ import { now } from '../runtime/clock.ts'
 import { type Deadlines, Timed } from '../runtime/deadlines.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Upstream } from '../runtime/snapshot.ts'
-
-/** What a request waits for: a place on that server, or on any server (undefined). */
-export type Wanted = ServerState | undefined
-
-/** A request that waits in a Queue. */
-export interface Waiter {
-  /**
-   * There may be a free place: takes it, or ends the request.
-   *
-   * @returns what it still waits for; or `done`
-   */
-  takeTurn(time: number): Wait | 'done'
-  /** Its time in the queue is over, and it has been removed. */
-  waitedTooLong(): void
-}
-
-/** The decision that a request must wait, and for what. */
-export class Wait {
-  readonly place: Wanted
-
-  constructor(place: Wanted) {
-    this.place = place
-  }
-}
-
-/** The requests that wait for the same place, in the order of arrival. */
-class Line {
-  readonly place: Wanted
-  first: Ticket | undefined
-  last: Ticket | undefined
-
-  constructor(place: Wanted) {
-    this.place = place
-  }
-
-  /** Inserts a ticket by its number: nearly always at the end. */
-  add(ticket: Ticket): void {
-    let before = this.last
-    while (before !== undefined && before.number > ticket.number) before = before.before
-    const after = before === undefined ? this.first : before.after
-    ticket.line = this
-    ticket.before = before
-    ticket.after = after
-    if (before === undefined) this.first = ticket
-    else before.after = ticket
-    if (after === undefined) this.last = ticket
-    else after.before = ticket
-  }
-
-  remove({ before, after }: Ticket): void {
-    if (before === undefined) this.first = after
-    else before.after = after
-    if (after === undefined) this.last = before
-    else after.before = before
-  }
-}
-
-/** One request's place in a Queue, and the deadline of its wait. */
-export class Ticket extends Timed {
-  /** Rises in the order of arrival. */
-  readonly number: number
-  readonly waiter: Waiter
-  line: Line
-  before: Ticket | undefined
-  after: Ticket | undefined
-  isValid = true
-  readonly #queue: Queue
-
-  constructor(queue: Queue, number: number, waiter: Waiter, line: Line) {
-    super()
-    this.#queue = queue
-    this.number = number
-    this.waiter = waiter
-    this.line = line
-  }
-
-  /** Leaves the queue, if it is still in it. */
-  leave(): void {
-    this.#queue.remove(this)
-  }
-
-  override expire(): void {
-    this.leave()
-    this.waiter.waitedTooLong()
-  }
-}
+import { Pause } from './pause.ts'
+import { Line, Ticket, type Wait, type Waiter, type Wanted } from './ticket.ts'
 
 /** The moment from which a suspended server may be probed, by one of the requests that wait. */
 class ProbeTime extends Timed {
@@ -109,8 +25,12 @@ class ProbeTime extends Timed {
  * are bound to, and one for those that may go anywhere, so that none blocks a request that waits for something else.
  * Among the heads of all lines, the one that arrived first has its turn first. Nothing is polled: the Scoreboard
  * notifies one thread of each released place, and all threads when a server comes up or goes down.
+ *
+ * While the upstream is paused, nobody has a turn, and no time in the queue runs out. Then all have theirs, in order.
  */
 export class Queue {
+  /** While it is on, all requests of the upstream are to wait. */
+  readonly pause: Pause
   readonly #scoreboard: Scoreboard
   readonly #worker: number
   readonly #deadlines: Pick<Deadlines, 'set' | 'remove'>
@@ -139,16 +59,22 @@ export class Queue {
     this.#scoreboard = scoreboard
     this.#worker = worker
     this.#deadlines = deadlines
+    this.pause = new Pause(deadlines, () => this.#resume())
+    this.pause.apply(settings.pause)
   }
 
   /**
-   * Takes over other settings and servers. All requests in the queue have a turn: those bound to a removed server are
-   * decided again, and the others keep waiting if they must, with their deadlines.
+   * Takes over other settings and servers. Unless the upstream is paused, all requests in the queue have a turn: those bound
+   * to a removed server are decided again, and the others keep waiting if they must, with their deadlines.
    */
   apply(settings: Upstream, servers: readonly ServerState[]): void {
+    const wasPaused = this.pause.isOn
     this.#settings = settings
     this.#servers = servers
-    this.#serve()
+    this.pause.apply(settings.pause)
+    if (wasPaused === this.pause.isOn) this.#serve()
+    else if (wasPaused) this.#resume()
+    else this.#setDeadlines()
   }
 
   /**
@@ -180,7 +106,7 @@ export class Queue {
     const line = this.#lineFor(place)
     const ticket = new Ticket(this, ++this.#tickets, waiter, line)
     line.add(ticket)
-    this.#deadlines.set(ticket, queue.timeout)
+    this.#setDeadline(ticket)
     // No notification comes for a place that was released before this thread was registered as waiting.
     if (line.first === ticket) this.#serve()
     return ticket
@@ -194,6 +120,24 @@ export class Queue {
     this.#leaveLine(ticket)
     this.#scoreboard.queues.endWait(this.#settings.slot, ticket.line.place?.settings.slot, this.#worker)
     if (this.#lines.size === 0) this.#deadlines.remove(this.#probeTime)
+  }
+
+  /** The time that a request may wait begins with the end of a pause. */
+  #setDeadline(ticket: Ticket): void {
+    this.#deadlines.set(ticket, this.pause.isOn ? 0 : this.#settings.queue.timeout)
+  }
+
+  #setDeadlines(): void {
+    for (const { first } of this.#lines.values()) {
+      for (let ticket = first; ticket !== undefined; ticket = ticket.after) this.#setDeadline(ticket)
+    }
+  }
+
+  /** A pause has ended. Places that became free meanwhile, and that no request takes here, are for other threads. */
+  #resume(): void {
+    this.#setDeadlines()
+    this.#serve()
+    this.#passOn()
   }
 
   #lineFor(place: Wanted): Line {
@@ -233,7 +177,7 @@ export class Queue {
     })
   }
 
-  /** No request waits here any longer: wakes another thread that may need the free place. */
+  /** Wakes other threads that may need a place that is free, and that no request here takes. */
   #passOn(): void {
     const time = now()
     for (const server of this.#servers) {
@@ -256,6 +200,7 @@ export class Queue {
   // ── turns ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #serve(): void {
+    if (this.pause.isOn) return
     this.#isStale = true
     if (this.#isServing) return
     this.#isServing = true

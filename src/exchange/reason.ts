@@ -2,25 +2,18 @@
  * Why a request went to its server, or to none. It is in the access log, the metrics and the dashboard.
  *
  * - `stuck`: its session or its address belongs to this server
- * - `new`: it has no session yet, or the policy ties it to no server
+ * - `new`: it has no session yet, or the policy ties it to no server; it may have followed another request of a new user
  * - `invalid`: its session is forged, broken, or not from this Limpet
  * - `expired`: its session is over
  * - `moved:down`: its server may not serve
- * - `moved:drained`: its server accepts no new sessions, and this session was not on it
+ * - `moved:drained`: its server drains, and this session was not on it, or may no longer stay there
  * - `moved:removed`: its server is no longer in the upstream
  * - `moved:full`: its server has as many connections as it may
  * - `retry`: a server that was tried before failed
- * - `refused:…`: as with `moved:…`, but the upstream refuses sessions that have lost their server. There is no
- *   `refused:drained`, since such a session was never on the server
+ * - `refused:…`: as with `moved:…`, but sessions that have lost their server are refused. `refused:drained` is only for
+ *   sessions that were on the server
  */
-export type Reason =
-  | 'stuck'
-  | 'new'
-  | 'invalid'
-  | 'expired'
-  | 'retry'
-  | `moved:${Loss}`
-  | `refused:${Exclude<Loss, 'drained'>}`
+export type Reason = 'stuck' | 'new' | 'invalid' | 'expired' | 'retry' | `moved:${Loss}` | `refused:${Loss}`
 
 /** Why a session's server cannot serve it. */
 export type Loss = 'down' | 'drained' | 'removed' | 'full'

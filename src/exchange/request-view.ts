@@ -1,12 +1,15 @@
 import type { KeyedRequest, SessionRequest } from '../affinity/affinity.ts'
 import { type KeySubject, keyFor } from '../balancing/key.ts'
 import { cookieIn, unquoted } from '../http1/cookie.ts'
+import { FieldName } from '../http1/field-name.ts'
 import { parameterIn, unescaped } from '../http1/query.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { RequestConditions } from '../routing/path-table.ts'
 import { type IpAddress, UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
 import { type NamedPart, valueIn } from '../runtime/named-part.ts'
 import type { Affinity, Balance } from '../runtime/snapshot.ts'
+
+const NO_BYTES = new Uint8Array(0)
 
 /** A request by its head, as routes, affinities and policies see it: text is made of what they ask for only. */
 export class RequestView implements RequestConditions, KeySubject, SessionRequest, KeyedRequest {
@@ -16,6 +19,13 @@ export class RequestView implements RequestConditions, KeySubject, SessionReques
 
   constructor(head: RequestHead) {
     this.head = head
+  }
+
+  /** Empty if there is none. */
+  get userAgent(): Uint8Array {
+    const { head } = this
+    const field = head.find(FieldName.UserAgent)
+    return field < 0 ? NO_BYTES : head.bytes.subarray(head.valueStart(field), head.valueEnd(field))
   }
 
   get method(): string {

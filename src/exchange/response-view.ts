@@ -6,6 +6,7 @@ import { setCookiesIn } from '../http1/set-cookie.ts'
 /** A response by its head, as affinities see it. */
 export class ResponseView implements SessionResponse {
   head: ResponseHead
+  endsSession = false
 
   constructor(head: ResponseHead) {
     this.head = head

@@ -1,6 +1,7 @@
 import type { ServerState } from '../balancing/server-state.ts'
 import type { Notices } from '../observability/notices.ts'
 import { now } from '../runtime/clock.ts'
+import type { ControlHeaders } from './control-headers.ts'
 import type { Failure } from './failure.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 
@@ -44,6 +45,14 @@ export class ServerJudge {
     if (!this.#isThere) return
     this.#succeeded()
     this.#countAnswer(true)
+  }
+
+  /** Reports what the server says to Limpet. */
+  said({ wish, unknown }: ControlHeaders): void {
+    if (!this.#isThere) return
+    const { name } = this.#group.settings
+    if (wish !== undefined) this.#notices.serverAsks(name, this.#server.settings.name, wish)
+    if (unknown !== undefined) this.#notices.headerUnknown(name, this.#server.settings.name, unknown)
   }
 
   /** Counts a failure against the server, if the server is to blame. */

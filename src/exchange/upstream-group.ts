@@ -5,6 +5,7 @@ import type { Policy } from '../balancing/policy.ts'
 import { ServerList } from '../balancing/server-list.ts'
 import type { ServerState } from '../balancing/server-state.ts'
 import type { Deadlines } from '../runtime/deadlines.ts'
+import type { NewUsers } from '../runtime/scoreboard/new-users.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
 import type { Balance, Upstream } from '../runtime/snapshot.ts'
@@ -27,6 +28,7 @@ function hashOf({ affinity }: Upstream): Balance | undefined {
  */
 export class UpstreamGroup {
   readonly sessions: SessionTable
+  readonly newUsers: NewUsers
   readonly queue: Queue
   readonly streams: ServerStreams
   readonly #scoreboard: Scoreboard
@@ -50,6 +52,7 @@ export class UpstreamGroup {
     const { slot, balance } = settings
     this.#settings = settings
     this.sessions = sessions
+    this.newUsers = scoreboard.newUsers
     this.#scoreboard = scoreboard
     this.streams = streams
     this.#servers = new ServerList(slot, scoreboard, worker)
@@ -171,7 +174,8 @@ export class UpstreamGroup {
   /** The upstream was removed: requests that wait for a server end without one. */
   retire(): void {
     this.#isRetired = true
-    this.apply({ ...this.#settings, servers: [] })
+    const { pause: _, ...settings } = this.#settings
+    this.apply({ ...settings, servers: [] })
     this.queue.close()
     this.#policy.stop()
     this.#sessionPolicy?.stop()

@@ -5,10 +5,12 @@ import type { ExchangeObserver } from '../observability/exchange-record.ts'
 import type { Notices } from '../observability/notices.ts'
 import { Deadlines } from '../runtime/deadlines.ts'
 import { Scratch } from '../transport/scratch.ts'
+import { ControlHeaders } from './control-headers.ts'
 import type { Generation } from './generation.ts'
 import type { ReceivedRequest } from './received-request.ts'
 import { RequestView } from './request-view.ts'
 import { ResponseView } from './response-view.ts'
+import { Tunnels } from './tunnels.ts'
 
 /** Of a head that was read once: it may be larger than what a Snapshot allows that has come since. */
 const ACCEPTED: HeadLimits = { headSize: Infinity, headers: 0 }
@@ -33,7 +35,10 @@ export class WorkerContext {
   /** What an exchange shows of its request, or its response, to routes, affinities and policies: one after the other. */
   readonly requestView = new RequestView(this.requestHead)
   readonly responseView = new ResponseView(this.responseHead)
+  /** What the response whose head was read last says to Limpet. */
+  readonly controlHeaders = new ControlHeaders()
   readonly scratch = new Scratch()
+  readonly tunnels = new Tunnels()
 
   /** `generation` must be set before anything is served. */
   constructor(observers: readonly ExchangeObserver[], notices: Notices, deadlines = new Deadlines()) {

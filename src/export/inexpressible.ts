@@ -109,6 +109,7 @@ function upstream({
   health,
   proxyProtocol,
   queue,
+  drain,
 }: Part<'upstreams'>): Problem[] {
   const path = `upstreams.${name}`
   const noLimit = (key: keyof typeof timeouts) =>
@@ -216,6 +217,12 @@ function upstream({
       `${path}.queue`,
       'only nginx Plus has a queue for servers at their maxConnections',
       'leave it out, or write size: 0',
+    ),
+    ...when(
+      drain.headers,
+      `${path}.drain.headers`,
+      'nginx passes Limpet-Session and Limpet-Server on as any header',
+      'leave it out',
     ),
   ]
 }

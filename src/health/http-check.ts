@@ -1,6 +1,6 @@
-import { type IncomingMessage, request } from 'node:http'
-import { connect, type Socket } from 'node:net'
+import type { IncomingMessage } from 'node:http'
 import type { Endpoint, HttpCheck } from '../runtime/snapshot.ts'
+import { sendOwnRequest } from './own-request.ts'
 import { failureOf, type Verdict } from './verdict.ts'
 
 /** How much of the response's body is searched, in bytes. */
@@ -11,44 +11,22 @@ const MAX_BODY = 64 * 1024
  *
  * @param preamble the first bytes on a connection to the server
  */
-export function checkHttp(
+export async function checkHttp(
   check: HttpCheck,
   endpoint: Endpoint,
   preamble: Uint8Array,
   signal: AbortSignal,
 ): Promise<Verdict> {
-  const { method, path } = check
-  // The Host: the server's address or, for a Unix socket, localhost, as in nginx.
-  const authority = 'path' in endpoint ? { host: 'localhost', defaultPort: 80 } : endpoint
+  const { method, path, headers } = check
   const what = `${method} ${path}`
-  return new Promise((resolve) => {
-    const outgoing = request({
-      createConnection: () => begin(connect(endpoint), preamble),
-      ...authority,
-      method,
-      path,
-      headers: { 'user-agent': 'limpet-check', ...check.headers, connection: 'close' },
-      signal,
-    })
-    const conclude = (verdict: Verdict) => {
-      resolve(verdict)
-      outgoing.destroy()
-    }
-    const fail = (error: Error) => conclude(failureOf(what, error, signal))
-    outgoing.on('error', fail)
-    // The connection can also close without a response or an error, as after a 101.
-    outgoing.on('close', () => fail(new Error('the connection was closed')))
-    outgoing.on('response', (response) => {
-      response.on('error', fail)
-      judge(check, response, what, conclude)
-    })
-    outgoing.end()
-  })
-}
-
-function begin(socket: Socket, preamble: Uint8Array): Socket {
-  if (preamble.length > 0) socket.write(preamble)
-  return socket
+  const request = { method, path, headers: { 'user-agent': 'limpet-check', ...headers } }
+  const verdict = (response: IncomingMessage) =>
+    new Promise<Verdict>((conclude) => judge(check, response, what, conclude))
+  try {
+    return await sendOwnRequest(request, endpoint, preamble, signal, verdict)
+  } catch (error) {
+    return failureOf(what, error as Error, signal)
+  }
 }
 
 /** Calls `conclude` once it is known whether the response passes. */

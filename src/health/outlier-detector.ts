@@ -39,8 +39,8 @@ export class OutlierDetector {
   /** Takes over other settings and servers. A server that remains stays ejected for the time that was reported. */
   apply(settings: Outlier, servers: readonly ServerHealth[]): void {
     const before = this.#suspects
-    this.#suspects = new Map(servers.map((health) => [health.server.name, this.#suspectFor(health, settings)]))
-    for (const [name, suspect] of before) if (this.#suspects.get(name) !== suspect) clearTimeout(suspect.timer)
+    this.#suspects = new Map(servers.map((health) => [health.server.id, this.#suspectFor(health, settings)]))
+    for (const [id, suspect] of before) if (this.#suspects.get(id) !== suspect) clearTimeout(suspect.timer)
     const { interval } = this.#settings
     this.#settings = settings
     if (this.#interval === undefined || settings.interval === interval) return
@@ -66,7 +66,7 @@ export class OutlierDetector {
   }
 
   #suspectFor(health: ServerHealth, settings: Outlier): Suspect {
-    const current = this.#suspects.get(health.server.name)
+    const current = this.#suspects.get(health.server.id)
     if (current?.health !== health) {
       return { health, time: new EjectionTime(settings), before: health.answers, timer: undefined }
     }
@@ -79,9 +79,9 @@ export class OutlierDetector {
     this.#interval = undefined
   }
 
-  /** `badInRow` answers of a server in a row were bad: the limit, or a multiple of it. */
-  erring(server: string, badInRow: number): void {
-    const suspect = this.#suspects.get(server)
+  /** `badInRow` answers of the server with that id were bad in a row: the limit, or a multiple of it. */
+  erring(id: string, badInRow: number): void {
+    const suspect = this.#suspects.get(id)
     if (suspect !== undefined) this.#eject(suspect, `${badInRow} answers of 5xx or none, in a row`)
   }
 

@@ -24,6 +24,6 @@ export function endpointOf({ endpoint }: Server, { port }: Check): Endpoint {
 }
 
 /** The first bytes on a check's connection. A check's own port is another listener, which gets no PROXY header. */
-export function preambleOf({ proxyProtocol }: Upstream, { port }: Check): Uint8Array {
+export function preambleOf({ proxyProtocol }: Upstream, { port }: Pick<Check, 'port'> = {}): Uint8Array {
   return proxyProtocol === undefined || port !== undefined ? NOTHING : localHeader(proxyProtocol)
 }

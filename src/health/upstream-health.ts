@@ -8,15 +8,18 @@ import { endpointOf, type Probe, preambleOf } from './probe.ts'
 import { ServerCheck } from './server-check.ts'
 import { ServerHealth } from './server-health.ts'
 
-/** Notified of changes in the health of a server or an upstream: one line for each change, with its cause. */
+/**
+ * Notified of changes in the health of a server, or, with no server named, of an upstream: one line for each change, with
+ * its cause.
+ */
 export interface HealthEvents {
-  worse(line: string): void
-  better(line: string): void
+  worse(line: string, upstream: string, server?: string): void
+  better(line: string, upstream: string, server?: string): void
   /** A check was inconclusive because this process ran short of something (shortage.ts). */
   shortage(code: string): void
 }
 
-/** Whether a server was up before its first check here; undefined if that is not known. */
+/** Whether a server was up before its first check here; undefined if that is not known. Servers go by their ids. */
 export type KnownHealth = (upstream: string, server: string) => boolean | undefined
 
 /** A server of the upstream. */
@@ -33,8 +36,10 @@ export class UpstreamHealth {
   readonly #probe: Probe
   readonly #events: HealthEvents
   #upstream: Upstream
-  /** By server name. */
+  /** By server id. */
   #members: ReadonlyMap<string, Member>
+  /** By server name, which workers report. */
+  #ids: ReadonlyMap<string, string>
   #outliers: OutlierDetector | undefined
   /** The reported panic, during which health is ignored; undefined if there is none. */
   #panic: string | undefined
@@ -55,8 +60,9 @@ export class UpstreamHealth {
     this.#upstream = upstream
     // None warms up at the start: they all begin at the same time.
     this.#members = new Map(
-      upstream.servers.map((server) => [server.name, this.#begin(server, false, known(upstream.name, server.name))]),
+      upstream.servers.map((server) => [server.id, this.#begin(server, false, known(upstream.name, server.id))]),
     )
+    this.#ids = idsOf(upstream)
     this.#applyOutlier()
   }
 
@@ -73,9 +79,10 @@ export class UpstreamHealth {
     const isCheckedAlike = isDeepStrictEqual(checkOf(next), checkOf(current))
     const before = this.#members
     this.#members = new Map(
-      next.servers.map((server) => [server.name, this.#continue(server, before.get(server.name), isCheckedAlike)]),
+      next.servers.map((server) => [server.id, this.#continue(server, before.get(server.id), isCheckedAlike)]),
     )
-    for (const [name, { check }] of before) if (this.#members.get(name)?.check !== check) check?.stop()
+    this.#ids = idsOf(next)
+    for (const [id, { check }] of before) if (this.#members.get(id)?.check !== check) check?.stop()
     this.#applyOutlier()
     this.#judgePanic()
   }
@@ -113,12 +120,14 @@ export class UpstreamHealth {
 
   /** `badInRow` answers of a server in a row were bad: the limit, or a multiple of it. */
   erring(server: string, badInRow: number): void {
-    this.#outliers?.erring(server, badInRow)
+    const id = this.#ids.get(server)
+    if (id !== undefined) this.#outliers?.erring(id, badInRow)
   }
 
   /** Why that bit of a server was set; undefined if no cause was given. */
   causeOf(server: string, bit: HealthBit): string | undefined {
-    return this.#members.get(server)?.health.causeOf(bit)
+    const id = this.#ids.get(server)
+    return id === undefined ? undefined : this.#members.get(id)?.health.causeOf(bit)
   }
 
   /**
@@ -162,7 +171,7 @@ export class UpstreamHealth {
       return verdict
     }
     return new ServerCheck(check, health, warmsUp, probe, this.#gate, (how, what) =>
-      this.#report(how, server.name, what),
+      this.#report(how, health.server.name, what),
     )
   }
 
@@ -183,8 +192,9 @@ export class UpstreamHealth {
 
   /** Reports a change, unless the server was removed from the upstream. */
   #report(how: 'worse' | 'better', server: string, what: string): void {
-    if (!this.#members.has(server)) return
-    this.#events[how](`upstream ${this.#upstream.name}: server ${server} ${what}`)
+    if (!this.#ids.has(server)) return
+    const { name } = this.#upstream
+    this.#events[how](`upstream ${name}: server ${server} ${what}`, name, server)
     this.#judgePanic()
   }
 
@@ -209,9 +219,13 @@ export class UpstreamHealth {
     this.#panic = isNow ? `panic: ${count}, fewer than ${threshold} %; all are used` : undefined
     if (isNow || wasPanic) for (const member of members) setPanic(member, isNow)
     if (isNow === wasPanic) return
-    if (this.#panic !== undefined) this.#events.worse(`upstream ${name}: ${this.#panic}`)
-    else this.#events.better(`upstream ${name}: the panic is over: ${count}`)
+    if (this.#panic !== undefined) this.#events.worse(`upstream ${name}: ${this.#panic}`, name)
+    else this.#events.better(`upstream ${name}: the panic is over: ${count}`, name)
   }
+}
+
+function idsOf({ servers }: Upstream): ReadonlyMap<string, string> {
+  return new Map(servers.map(({ id, name }) => [name, id]))
 }
 
 /** A server that must pass its first check does not serve in a panic either. */

@@ -1,7 +1,18 @@
+import { MAX_SERVERS } from '../runtime/bounds.ts'
 import { now } from '../runtime/clock.ts'
 import type { Listener } from '../runtime/snapshot.ts'
 import type { WorkerEvent } from '../runtime/worker-event.ts'
 import { OccasionalNotice, OccasionalNotices } from './occasional-notice.ts'
+
+/** After how long a server's unchanged wish is reported again, in ms, and how soon a changed one. */
+const REPEAT_WISH = 10_000
+const SHORTEST_WISH = 100
+
+/** What a server has asked for. */
+interface Wish {
+  readonly what: 'drain' | 'ready'
+  readonly reportedAt: number
+}
 
 /** Where a worker reports what happens. What may happen with every request is reported now and then, with how often it did. */
 export class Notices {
@@ -10,6 +21,8 @@ export class Notices {
   readonly #shortages = new OccasionalNotices()
   readonly #ownCookies = new OccasionalNotices()
   readonly #schemes = new OccasionalNotice()
+  readonly #headers = new OccasionalNotice()
+  readonly #wishes = new Map<string, Wish>()
 
   constructor(report: (event: WorkerEvent) => void) {
     this.report = report
@@ -30,6 +43,28 @@ export class Notices {
   /** A server has set a cookie whose name is Limpet's own. */
   ownCookieSet(upstream: string, server: string, cookie: string): void {
     if (this.#ownCookies.due(cookie, now()) > 0) this.report({ type: 'own-cookie-set', upstream, server, cookie })
+  }
+
+  /**
+   * A server asks to be drained, or for new sessions again. The same is repeated now and then, since another worker may
+   * have heard otherwise meanwhile.
+   */
+  serverAsks(upstream: string, server: string, what: Wish['what']): void {
+    const key = `${upstream} ${server}`
+    const time = now()
+    const last = this.#wishes.get(key)
+    if (last !== undefined && time - last.reportedAt < (last.what === what ? REPEAT_WISH : SHORTEST_WISH)) return
+    this.#wishes.delete(key)
+    // Servers come and go: the one that was heard least recently is forgotten.
+    if (this.#wishes.size === MAX_SERVERS) this.#wishes.delete(this.#wishes.keys().next().value!)
+    this.#wishes.set(key, { what, reportedAt: time })
+    this.report({ type: 'server-asks', upstream, server, what })
+  }
+
+  /** A server has sent a header for Limpet whose value means nothing. */
+  headerUnknown(upstream: string, server: string, header: string): void {
+    const count = this.#headers.due(now())
+    if (count > 0) this.report({ type: 'header-unknown', upstream, server, header, count })
   }
 
   /** A peer that is not trusted said that its client came by HTTPS. */

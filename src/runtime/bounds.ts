@@ -21,6 +21,10 @@ export const LONGEST_DURATION = 2 ** 31 - 1
  */
 export const ADDRESS_CELLS = 8192
 
+/** New users that are remembered for a moment: a hash of each chooses its bucket. The number of buckets is a power of two. */
+export const NEW_USER_BUCKETS = 8192
+export const NEW_USERS_IN_BUCKET = 8
+
 /** A hash of a session's id chooses its bucket; only other sessions of the same bucket can push it out. */
 export const SESSION_BUCKETS = 163_840
 export const SESSIONS_IN_BUCKET = 16

@@ -16,7 +16,14 @@ export function now(): number {
 /** A timer that is late by more than this, in ms, shows that the whole process stood still: stopped, suspended or starved. */
 export const STANDSTILL = 500
 
+let timeOfDay: () => number = Date.now
+
+/** For a program that replays the past: from now on it is the time, in ms since 1970, that `source` gives. */
+export function replayTime(source: () => number): void {
+  timeOfDay = source
+}
+
 /** The time of day in whole s since 1970: for what must mean the same elsewhere, or after a restart. */
 export function wallSeconds(): number {
-  return Math.floor(Date.now() / 1000)
+  return Math.floor(timeOfDay() / 1000)
 }

@@ -1,5 +1,6 @@
 import { ClientConnections } from './scoreboard/client-connections.ts'
-import { newMemory, regionsOf } from './scoreboard/layout.ts'
+import { copyOf, newMemory, regionsOf } from './scoreboard/layout.ts'
+import { NewUsers } from './scoreboard/new-users.ts'
 import { ServerCounters } from './scoreboard/server-counters.ts'
 import { UpstreamTurns } from './scoreboard/upstream-turns.ts'
 import { WaitingLines } from './scoreboard/waiting-lines.ts'
@@ -16,6 +17,7 @@ export class Scoreboard {
   readonly upstreams: UpstreamTurns
   readonly queues: WaitingLines
   readonly clients: ClientConnections
+  readonly newUsers: NewUsers
 
   /** @param memory another thread's; left out: a new one */
   constructor(memory: SharedArrayBuffer = newMemory()) {
@@ -25,6 +27,12 @@ export class Scoreboard {
     this.queues = new WaitingLines(regions)
     this.upstreams = new UpstreamTurns(regions, this.queues)
     this.clients = new ClientConnections(regions)
+    this.newUsers = new NewUsers(regions)
+  }
+
+  /** Another Scoreboard that has what is counted and known here by now, to try things on: some 2.6 MB are copied. */
+  copy(): Scoreboard {
+    return new Scoreboard(copyOf(this.memory))
   }
 
   /** Whether a request is in flight on a server, or waits for it. */

@@ -18,6 +18,12 @@ export interface SessionCount {
   oldest: number
 }
 
+/** What is counted of the live sessions of one server. */
+export interface SessionTally {
+  /** @param seenAt in s since 1970 */
+  add(seenAt: number, isActive: boolean): void
+}
+
 /**
  * Which server each session is on, and when it was last seen, in memory that all threads share
  * (session-table/layout.ts). Sessions are known by ids of 64 bits (two Int32). The id 0, 0 stands for no session, and is
@@ -137,6 +143,12 @@ export class SessionTable {
     this.#buckets.unlock(bucket)
   }
 
+  /** Whether a session was removed, and has not begun again since. False once its entry was needed for another. */
+  isEnded(high: number, low: number): boolean {
+    const at = this.#buckets.find(high, low)
+    return at >= 0 && this.#entries.isEnded(at)
+  }
+
   /** Whether a session of that id can be put in without pushing out one that is live. */
   hasRoom(high: number, low: number, now: number): boolean {
     const at = this.#buckets.leastWorth(this.#buckets.of(high, low), now)
@@ -157,6 +169,16 @@ export class SessionTable {
       if (count.oldest === 0 || begunAt < count.oldest) count.oldest = begunAt
     }
     return counts
+  }
+
+  /** Adds the live sessions of one part of the table to the tally of their server, by its slot: some 0.1 ms of work. */
+  tally(part: number, tallies: ReadonlyMap<number, SessionTally>, now: number): void {
+    for (let at = part * PART * STRIDE; at < (part + 1) * PART * STRIDE; at += STRIDE) {
+      if (this.#entries.isFree(at)) continue
+      const tally = tallies.get(this.#entries.server(at))
+      if (tally === undefined || !this.#entries.isLiveNow(at, now)) continue
+      tally.add(this.#entries.seenAt(at), this.#entries.isActive(at))
+    }
   }
 
   /** A worker died, and its exchanges are not known: the table forgets those of all workers. */

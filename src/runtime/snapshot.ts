@@ -88,6 +88,10 @@ export interface Upstream {
   /** The version of the PROXY header that is sent at the start of each connection to a server. Absent: none is sent. */
   readonly proxyProtocol?: ProxyProtocolVersion
   readonly queue: Queue
+  /** Whether servers may end sessions and ask to be drained by headers in their responses (docs/session-ends.md). */
+  readonly controlHeaders?: true
+  /** Set by the operator: until that time of day (ms since 1970), its requests wait in the queue. */
+  readonly pause?: { readonly until: number }
 }
 
 /** How large a share of the requests one address or network may send before the operator is warned. */
@@ -123,6 +127,11 @@ export type Affinity = AffinityKind & {
   readonly idle: number
   /** What happens to a session whose server cannot serve it. */
   readonly onLost: 'move' | 'refuse'
+  /**
+   * For how long after a new user's first request others from the same address and browser without a session go to the same
+   * server. Absent, or 0: they go by `balance`.
+   */
+  readonly newUserWindow?: number
 }
 
 type AffinityKind =
@@ -159,6 +168,11 @@ type AffinityKind =
        * another's.
        */
       readonly secret: string
+      /**
+       * The path at which a server that drains is asked whether a session is alive; workers keep the ids for that. Absent:
+       * nobody asks.
+       */
+      readonly ask?: string
     }
   | { readonly type: 'ip-hash' }
   | {
@@ -187,8 +201,13 @@ export type HashKey =
  */
 export type Endpoint = { readonly host: string; readonly port: number } | { readonly path: string }
 
-/** One backend. `name` is its identity, and stays the same when its address changes. */
+export type OwnSessions = 'keep' | 'move' | 'refuse'
+
+/** One backend. */
 export interface Server {
+  /** Its identity in sessions, on rings and on the Scoreboard: stays the same when its name or its address changes. */
+  readonly id: string
+  /** What logs and the admin API call it; unique in its upstream. */
   readonly name: string
   /** The address as it appears in logs: `172.17.0.2:80`, `[::1]:80`, `unix:/run/app.sock`. */
   readonly address: string
@@ -200,8 +219,13 @@ export interface Server {
   readonly backup: boolean
   /** Disabled by the operator. */
   readonly down: boolean
-  /** Serves only the sessions that it already has. */
+  /** Gets no new sessions. */
   readonly drain: boolean
+  /**
+   * What happens to the sessions that it has while it drains: it serves them (`keep`), they move to other servers, or they are
+   * refused and end. Exchanges in flight finish either way.
+   */
+  readonly ownSessions: OwnSessions
   /**
    * So many failures within `failTimeout` suspend the server for `failTimeout`; 0 never suspends it (nginx's
    * `max_fails`).

@@ -33,5 +33,21 @@ export type WorkerEvent =
   | { readonly type: 'shortage'; readonly code: string; readonly count: number }
   /** A server has set a cookie under a name of Limpet's own; perhaps there is another Limpet behind this one. */
   | { readonly type: 'own-cookie-set'; readonly upstream: string; readonly server: string; readonly cookie: string }
+  /** A server asks to be drained, or for new sessions again: reported when it changes, and repeated now and then. */
+  | {
+      readonly type: 'server-asks'
+      readonly upstream: string
+      readonly server: string
+      readonly what: 'drain' | 'ready'
+    }
+  /** A server has sent a header for Limpet whose value means nothing; `count` times since the last such event. */
+  | {
+      readonly type: 'header-unknown'
+      readonly upstream: string
+      readonly server: string
+      /** The line of the header, cut off if it is long. */
+      readonly header: string
+      readonly count: number
+    }
   /** An untrusted peer claimed that its clients use HTTPS; `count` times since the last such event. */
   | { readonly type: 'scheme-ignored'; readonly address: string; readonly count: number }

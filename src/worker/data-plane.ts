@@ -6,6 +6,8 @@ import { UpstreamGroup } from '../exchange/upstream-group.ts'
 import { WorkerContext } from '../exchange/worker-context.ts'
 import type { ExchangeObserver } from '../observability/exchange-record.ts'
 import { Notices } from '../observability/notices.ts'
+import { wallSeconds } from '../runtime/clock.ts'
+import type { KnownId } from '../runtime/known-id.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
 import type { Snapshot, Upstream } from '../runtime/snapshot.ts'
@@ -82,6 +84,19 @@ export class DataPlane {
   /** Which addresses have sent requests since the last report, for upstreams whose servers are picked by address. */
   samples(): SampleReport[] {
     return this.#context.generation.groups.flatMap(({ sample }) => sample?.report() ?? [])
+  }
+
+  /** The ids of some sessions on the server of that upstream in that slot, as far as this worker has seen them. */
+  idsOn(upstream: string, server: number): KnownId[] {
+    return this.#groups.get(upstream)?.affinity?.idsOn?.(server, wallSeconds()) ?? []
+  }
+
+  /**
+   * Closes the tunnels to the server of that slot, each at a random moment within `spread` ms: those too that began before
+   * the server, or its upstream, was removed.
+   */
+  closeTunnels(server: number, spread: number): void {
+    this.#context.tunnels.close(server, spread)
   }
 
   /** Lets exchanges in flight finish and closes everything else; `stopped` follows. */

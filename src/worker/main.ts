@@ -68,6 +68,12 @@ port.on('message', (message: ControlMessage) => {
   switch (message.type) {
     case 'apply':
       return apply(message.patch)
+    case 'ids-wanted': {
+      const { upstream, server } = message
+      return send({ type: 'ids', server, ids: plane.idsOn(upstream, server) })
+    }
+    case 'close-tunnels':
+      return plane.closeTunnels(message.server, message.spread)
     case 'log-written':
       return accessLog.written(message.memory)
     case 'listen':

@@ -1,6 +1,7 @@
 /** The messages between the control plane and its workers. */
 import type { MessagePort } from 'node:worker_threads'
 import type { Batch } from '../observability/line-buffer.ts'
+import type { KnownId } from '../runtime/known-id.ts'
 import type { Listener, Snapshot } from '../runtime/snapshot.ts'
 import type { SnapshotPatch } from '../runtime/snapshot-patch.ts'
 import type { WorkerEvent } from '../runtime/worker-event.ts'
@@ -50,8 +51,12 @@ export type ControlMessage =
   | { readonly type: 'close-sockets'; readonly ids: readonly number[] }
   /** Asks to close all sockets at once, and to end once every connection has ended after its next response, or was idle. */
   | { readonly type: 'drain' }
+  /** Asks to close the tunnels to the server of that slot, each at a random moment within `spread` ms. */
+  | { readonly type: 'close-tunnels'; readonly server: number; readonly spread: number }
   /** Asks to let exchanges in flight finish, and to end everything else. */
   | { readonly type: 'stop' }
+  /** Asks for ids of sessions on the server of that upstream in that slot; `ids` answers it. */
+  | { readonly type: 'ids-wanted'; readonly upstream: string; readonly server: number }
   /** The access log's lines in that memory have been written. */
   | { readonly type: 'log-written'; readonly memory: number }
 
@@ -65,4 +70,6 @@ export type WorkerMessage =
   | { readonly type: 'log-dropped'; readonly lines: number }
   | { readonly type: 'event'; readonly event: WorkerEvent }
   | { readonly type: 'samples'; readonly reports: readonly SampleReport[] }
+  /** Ids of some sessions that the worker has seen on the server in that slot. */
+  | { readonly type: 'ids'; readonly server: number; readonly ids: readonly KnownId[] }
   | { readonly type: 'stopped' }

@@ -24,10 +24,21 @@ function snapshotOf(
   return { generation, listeners, upstreams: [upstream] } as unknown as Snapshot
 }
 
+/** No operator has changed anything. */
+const unchanged = {
+  revision: '1',
+  drift: () => [],
+  server: () => undefined,
+  drains: () => [],
+  pauseOf: () => undefined,
+}
+
 /** A view of that Snapshot, and of any that is put in its place. */
 function viewOf(snapshot: Snapshot) {
   const subject = {
     version: '1.2.3',
+    pid: 1,
+    instance: '80',
     startedAt: 0,
     workers: 1,
     snapshot,
@@ -38,7 +49,7 @@ function viewOf(snapshot: Snapshot) {
     causeOf: () => 'ill',
   }
   subject.sessions.apply(snapshot.upstreams)
-  return { subject, view: new View(subject) }
+  return { subject, view: new View(subject, unchanged) }
 }
 
 test('sessions are counted again for another Snapshot, whose slots may be those of other servers', () => {

@@ -42,6 +42,7 @@ interface Options {
   readonly table?: SessionTable
   readonly secret?: string
   readonly adopt?: boolean
+  readonly ask?: string
 }
 
 function learning({
@@ -51,9 +52,11 @@ function learning({
   table,
   secret = 'of the machine',
   adopt = false,
+  ask,
 }: Options = {}) {
   const sessions = table ?? new SessionTable()
-  const settings = { type: 'learn', from, secret, adopt, idle: HOUR * 1000, onLost: 'move' } as const
+  const asks = ask !== undefined && { ask }
+  const settings = { type: 'learn', from, secret, adopt, ...asks, idle: HOUR * 1000, onLost: 'move' } as const
   sessions.apply([{ affinity: settings, servers: list } as unknown as Upstream])
   return new Learning(settings, upstream, list, sessions)
 }
@@ -77,10 +80,10 @@ function request({ cookies = {}, headers = {}, query = {} }: Shown): SessionRequ
   }
 }
 
-function response({ status = 200, cookies = {}, headers = {}, redirect = {} }): SessionResponse {
+function response({ status = 200, cookies = {}, headers = {}, redirect = {}, endsSession = false }): SessionResponse {
   const of = (fields: Readonly<Record<string, string>>) => (name: string) => fields[name]
   const setCookies = (name: string) => [(cookies as Fields)[name] ?? []].flat()
-  return { status, setCookies, header: of(headers), redirectQuery: of(redirect) }
+  return { status, endsSession, setCookies, header: of(headers), redirectQuery: of(redirect) }
 }
 
 const showing = (sid: string) => request({ cookies: { sid } })
@@ -357,5 +360,54 @@ describe('an Engine.IO handshake', () => {
     const polling = { ...opening, sid: encodeURIComponent('a/é') }
     assert.equal(affinity.read(request({ query: polling }), NOW)?.home, servers[1]!.slot)
     assert.equal(affinity.read(request({ query: { ...opening, sid: '%' } }), NOW)?.standing, 'expired')
+  })
+})
+
+describe('ids for questions', () => {
+  /** All that a worker gives in so many calls. */
+  const idsOn = (affinity: Learning, home: Server, calls: number, now = NOW) =>
+    Array.from({ length: calls }, () => affinity.idsOn(home.slot, now)).flat()
+
+  test('are those of the sessions on that server, one after the other, where clients show them', () => {
+    const id = fc.record({ sid: value, home: server, place: fc.constantFrom('answer', 'cookie', 'header') })
+    fc.assert(
+      fc.property(fc.uniqueArray(id, { selector: ({ sid }) => sid, maxLength: 60 }), (sessions) => {
+        const table = new SessionTable()
+        const affinity = learning({ from: [COOKIE, HEADER], table, ask: '/alive' })
+        for (const { sid, home, place } of sessions) {
+          affinity.learn(telling(sid), home, NOW, undefined)
+          if (place === 'cookie') affinity.read(showing(sid), NOW)
+          if (place === 'header') affinity.read(request({ headers: { 'x-session': sid } }), NOW)
+        }
+        for (const home of servers) {
+          const own = sessions.filter((session) => session.home === home)
+          const given = idsOn(affinity, home, 10)
+          const shown = ({ sid, place }: (typeof own)[number]) => `${place === 'header' ? 'header' : 'cookie'} ${sid}`
+          const known = new Set(given.map(({ value, place }) => `${place.from} ${value}`))
+          const short = own.filter(({ sid }) => sid.length <= 256)
+          assert.deepEqual([...known].sort(), short.map(shown).sort())
+          for (const { high, low } of given) table.remove(high, low, NOW)
+          assert.deepEqual(idsOn(affinity, home, 10), [])
+        }
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  test('are few at once, and bounded in all; none are kept where nobody asks', () => {
+    const affinity = learning({ ask: '/alive' })
+    for (let id = 0; id < 100_000; id++) affinity.learn(telling(`${id}`), servers[0]!, NOW, undefined)
+    const known = new Set<string>()
+    for (let call = 0; call < 10_000; call++) {
+      const ids = affinity.idsOn(servers[0]!.slot, NOW)
+      assert.ok(ids.length <= 16)
+      for (const { value } of ids) known.add(value)
+    }
+    assert.ok(known.size > 32_000 && known.size <= 65_536, `${known.size} are known`)
+    assert.ok(known.has('99999'))
+    const silent = learning()
+    silent.learn(telling('x'), servers[0]!, NOW, undefined)
+    silent.read(showing('x'), NOW)
+    assert.deepEqual(idsOn(silent, servers[0]!, 3), [])
   })
 })

@@ -12,11 +12,12 @@ export interface Group {
   readonly scoreboard: Scoreboard
 }
 
-const plain: Omit<Server, 'name' | 'address' | 'endpoint' | 'slot'> = {
+const plain: Omit<Server, 'id' | 'name' | 'address' | 'endpoint' | 'slot'> = {
   weight: 1,
   backup: false,
   down: false,
   drain: false,
+  ownSessions: 'keep',
   maxFails: 1,
   failTimeout: 10_000,
   maxConnections: 0,
@@ -28,7 +29,8 @@ export function serversWith(settings: readonly Partial<Server>[]): Server[] {
   return settings.map((setting, slot) => {
     const port = 9101 + slot
     const address = `127.0.0.1:${port}`
-    return { ...plain, name: address, address, endpoint: { host: '127.0.0.1', port }, slot, ...setting }
+    const { name = address } = setting
+    return { ...plain, id: name, name, address, endpoint: { host: '127.0.0.1', port }, slot, ...setting }
   })
 }
 

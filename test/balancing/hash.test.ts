@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { crc32 as reference } from 'node:zlib'
-import { crc32, update, updateByZeros } from '../../src/balancing/crc32.ts'
+import { crc32, update, updateByZeros } from '../../src/runtime/crc32.ts'
 import type { Balance } from '../../src/runtime/snapshot.ts'
 import fc from '../support/property.ts'
 import { type Group, groupOf, keyOf, serversWith } from './group.ts'

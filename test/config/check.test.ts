@@ -67,7 +67,7 @@ describe('limpet check', () => {
 
   test('explains how to name a file if its flag is missing', () => {
     const { status, stderr } = check(['limpet.yaml'])
-    assert.equal(status, 1)
+    assert.equal(status, 2)
     assert.match(stderr, /too many arguments.*\n\(name a configuration file with -c FILE/)
   })
 })

@@ -53,6 +53,12 @@ test('a header with credentials of a check is hidden like the secrets; other hea
   assert.deepEqual(parseConfig(printed, 'printed', env), config)
 })
 
+test('a pause by the operator is no part of the file', () => {
+  const config = load({ routes: [{ path: '/*', upstream: 'a' }], upstreams: { a: { servers: ['a'] } } })
+  const upstreams = config.upstreams.map((upstream) => ({ ...upstream, pause: { until: 1 } }))
+  assert.equal(printConfig({ ...config, upstreams }, 'any'), printConfig(config, 'any'))
+})
+
 test('a comment stays on one line, with any content', () => {
   const config = load({ routes: [{ path: '/*', upstream: 'a' }], upstreams: { a: { servers: ['a'] } } })
   assert.match(printConfig(config, 'a\nworkers: 7'), /^# a\\nworkers: 7\nlisteners:/)

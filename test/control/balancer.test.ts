@@ -7,6 +7,7 @@ import { describe, type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
 import { pino } from 'pino'
+import type { PortPlace } from '../../src/admin/admin-listener.ts'
 import { parseConfig } from '../../src/config/file.ts'
 import type { Config } from '../../src/config/schema.ts'
 import { Balancer } from '../../src/control/balancer.ts'
@@ -49,7 +50,7 @@ async function stage(t: TestContext, firstThread?: Worker): Promise<Stage> {
   const logger = pino({ base: null }, { write: (line: string) => log.push(JSON.parse(line).msg) })
   const balancer = await Balancer.start(config(CONFIG), logger, firstThread)
   t.after(() => balancer.stop())
-  const { address, port } = balancer.adminPlace!
+  const { address, port } = balancer.adminPlace as PortPlace
   const ask = async (path: string) => (await fetch(`http://${address}:${port}/v1/${path}`)).json()
   return {
     balancer,

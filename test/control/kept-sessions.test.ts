@@ -36,7 +36,7 @@ async function run(path: string, text: string) {
     return { config, snapshot }
   }
   const { config, snapshot } = compiled(text)
-  const kept = new KeptSessions(config, state, pino({ enabled: false }))
+  const kept = new KeptSessions(config, 'shop', state, pino({ enabled: false }))
   await kept.apply(config, snapshot)
   return {
     kept,
@@ -46,7 +46,7 @@ async function run(path: string, text: string) {
     },
     slotOf: (upstream: string, server: string) =>
       slots
-        .plan([{ name: upstream, servers: [{ name: server }] }])
+        .plan([{ name: upstream, servers: [{ id: server }] }])
         .get(upstream)!
         .servers.get(server)!,
   }

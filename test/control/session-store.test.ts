@@ -1,6 +1,6 @@
 /** Sessions on disk: what one run of the program leaves to the next. */
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
@@ -22,7 +22,7 @@ type Upstreams = Readonly<Record<string, Readonly<Record<string, number>>>>
 function run(
   path: string,
   upstreams: Upstreams,
-  places = listeners,
+  instance = 'shop',
   kinds: Readonly<Record<string, string>> = {},
   key = new Uint8Array(16),
 ) {
@@ -32,12 +32,12 @@ function run(
     Object.entries(upstreams).map(([name, servers]) => ({
       name,
       affinity: { type: kinds[name] ?? 'learn', idle: 60_000 },
-      servers: Object.entries(servers).map(([name, slot]) => ({ name, slot })),
+      servers: Object.entries(servers).map(([name, slot]) => ({ id: name, name, slot })),
     })) as unknown as Upstream[]
   const snapshot = snapshotOf(upstreams)
   sessions.apply(snapshot)
   const directory = new StateDirectory(path, {}, (warning) => warnings.push(warning))
-  const store = new SessionStore(sessions, directory, snapshot, places)
+  const store = new SessionStore(sessions, directory, snapshot, instance, listeners)
   return { sessions, warnings, store, apply: (next: Upstreams) => store.apply(snapshotOf(next)) }
 }
 
@@ -147,7 +147,7 @@ describe('sessions', () => {
     const first = run(path, { app: { a: 0 } })
     first.sessions.put(1, 1, 0, wallSeconds())
     t.mock.timers.tick(5000)
-    while (!readdirSync(path).some((name) => /^sessions-\.\.-80~[^.]*$/.test(name))) await turn()
+    while (!readdirSync(path).some((name) => /^sessions-shop~[^.]*$/.test(name))) await turn()
     const second = run(path, { app: { a: 0 } })
     assert.equal(second.store.load(), 1)
     await first.store.close()
@@ -226,10 +226,10 @@ describe('two runs that overlap', () => {
     assert.equal(filesIn(path).length, 1)
   })
 
-  test('whose listeners differ leave each other alone', async (t) => {
+  test('of different instances leave each other alone', async (t) => {
     const path = folder(t)
     const now = wallSeconds()
-    const replica = run(path, servers, [{ address: '::', port: 8080, proxyProtocol: false }])
+    const replica = run(path, servers, 'replica')
     replica.sessions.put(1, 1, 0, now)
     await replica.store.flush()
     const before = filesIn(path)
@@ -238,7 +238,7 @@ describe('two runs that overlap', () => {
     other.sessions.put(2, 1, 0, now)
     await other.store.close()
     assert.deepEqual(
-      filesIn(path).filter((name) => name.includes('8080')),
+      filesIn(path).filter((name) => name.includes('replica')),
       before,
     )
     await replica.store.close()
@@ -257,6 +257,115 @@ describe('two runs that overlap', () => {
     const next = run(path, servers)
     assert.equal(next.store.load(), 2)
     await Promise.all([store.close(), next.store.close()])
+  })
+})
+
+describe('two runs in step', () => {
+  test('each know what the other has seen, and a removal, until one has ended', async (t) => {
+    const path = folder(t)
+    const now = wallSeconds()
+    const old = run(path, servers)
+    old.sessions.put(1, 1, 0, now - 20)
+    old.sessions.put(2, 1, 0, now - 20)
+    await old.store.flush()
+    old.store.keepInStep()
+    const next = run(path, servers)
+    assert.equal(next.store.load(), 2)
+    next.store.keepInStep()
+    next.sessions.put(1, 1, 1, now - 10)
+    next.sessions.remove(2, 1, now - 10)
+    next.sessions.put(3, 1, 1, now - 10)
+    old.sessions.put(4, 1, 0, now - 10)
+    const homes = ({ sessions }: typeof next) => [1, 2, 3, 4].map((id) => sessions.find(id, 1, now))
+    for (const each of [old, next]) await until(() => String(homes(each)) === '1,-1,1,0')
+    await old.store.close()
+    await until(() => filesIn(path).length === 1)
+    next.sessions.put(5, 1, 0, now)
+    await next.store.close()
+    const third = run(path, servers)
+    assert.equal(third.store.load(), 4)
+    assert.deepEqual(homes(third), [1, -1, 1, 0])
+    await third.store.close()
+  })
+
+  test('lose nothing if the later one fails, or if both end at once', async (t) => {
+    const path = folder(t)
+    const now = wallSeconds()
+    const old = run(path, servers)
+    old.sessions.put(1, 1, 0, now)
+    await old.store.flush()
+    old.store.keepInStep()
+    const failed = run(path, servers)
+    failed.store.load()
+    failed.sessions.put(2, 1, 1, now)
+    await failed.store.flush()
+    await until(() => old.sessions.find(2, 1, now) === 1)
+    await failed.store.close()
+    old.store.keepInStep()
+    const next = run(path, servers)
+    next.store.load()
+    next.sessions.put(3, 1, 1, now)
+    old.sessions.put(4, 1, 0, now)
+    await Promise.all([old.store.close(), next.store.close()])
+    const last = run(path, servers)
+    assert.equal(last.store.load(), 4)
+    await last.store.flush()
+    assert.equal(filesIn(path).length, 1)
+    await last.store.close()
+  })
+
+  test('that are no longer in step read nothing of later ones', async (t) => {
+    const path = folder(t)
+    const now = wallSeconds()
+    const old = run(path, servers)
+    const end = await old.store.keepInStep()
+    end()
+    const next = run(path, servers)
+    next.sessions.put(1, 1, 0, now)
+    await next.store.flush()
+    await old.store.flush()
+    assert.equal(old.sessions.find(1, 1, now), -1)
+    await Promise.all([old.store.close(), next.store.close()])
+  })
+})
+
+describe('files that are named after listeners', () => {
+  test('are read by the instance that has these listeners, and removed once its own file has everything', async (t) => {
+    const path = folder(t)
+    const now = wallSeconds()
+    const first = run(path, servers)
+    first.sessions.put(1, 1, 0, now)
+    await first.store.close()
+    renameSync(join(path, filesIn(path)[0]!), join(path, 'sessions-..-80~1700000000000-0123abcd'))
+    const second = run(path, servers)
+    second.sessions.put(2, 1, 1, now)
+    await second.store.close()
+    // Another Limpet's, with other listeners.
+    writeFileSync(join(path, 'sessions-..-8080~1700000000000-0123abcd'), 'not read')
+    const third = run(path, servers)
+    assert.equal(third.store.load(), 2)
+    await third.store.flush()
+    const [foreign, own, ...more] = filesIn(path).sort()
+    assert.equal(foreign, 'sessions-..-8080~1700000000000-0123abcd')
+    assert.match(own!, /^sessions-shop~\d+-[0-9a-f]{8}$/)
+    assert.deepEqual(more, [])
+    await third.store.close()
+  })
+
+  test('count less than what a later run of the instance has saved', async (t) => {
+    const path = folder(t)
+    const now = wallSeconds()
+    const first = run(path, servers)
+    first.sessions.put(1, 1, 0, now)
+    await first.store.close()
+    renameSync(join(path, filesIn(path)[0]!), join(path, 'sessions-..-80~1700000000000-0123abcd'))
+    const second = run(path, servers)
+    second.sessions.put(1, 1, 1, now)
+    await second.store.close()
+    const third = run(path, servers)
+    assert.equal(third.store.load(), 1)
+    assert.equal(third.sessions.find(1, 1, now), 1)
+    await third.store.close()
   })
 })
 
@@ -297,13 +406,13 @@ describe('changes', () => {
     const torn = folder(t)
     for (const lost of [0, 1, 7, 19, 20, 21, 39, 40]) {
       const kept = run(torn, servers)
-      writeFileSync(join(torn, 'sessions-..-80~1'), whole.subarray(0, whole.length - lost))
+      writeFileSync(join(torn, 'sessions-shop~1'), whole.subarray(0, whole.length - lost))
       assert.equal(kept.store.load(), 3 - Math.ceil(lost / 20), `without ${lost} bytes`)
       await kept.store.close()
       for (const name of filesIn(torn)) rmSync(join(torn, name))
     }
     // A page that never came to the disk.
-    writeFileSync(join(torn, 'sessions-..-80~1'), Buffer.concat([whole, Buffer.alloc(4096)]))
+    writeFileSync(join(torn, 'sessions-shop~1'), Buffer.concat([whole, Buffer.alloc(4096)]))
     const padded = run(torn, servers)
     assert.equal(padded.store.load(), 3)
     await Promise.all([first.store.close(), padded.store.close()])
@@ -314,14 +423,14 @@ describe('changes', () => {
     const now = wallSeconds()
     const upstreams = { app: { a: 0 }, api: { b: 1 } }
     const kinds = { app: 'cookie', api: 'consistent-hash' }
-    const first = run(path, upstreams, listeners, kinds)
+    const first = run(path, upstreams, 'shop', kinds)
     first.sessions.put(1, 1, 0, now)
     first.sessions.put(2, 1, 1, now)
     await first.store.close()
-    const second = run(path, upstreams, listeners, kinds)
+    const second = run(path, upstreams, 'shop', kinds)
     assert.equal(second.store.load(), 2)
     await second.store.close()
-    const third = run(path, upstreams, listeners, kinds, new Uint8Array(16).fill(1))
+    const third = run(path, upstreams, 'shop', kinds, new Uint8Array(16).fill(1))
     assert.equal(third.store.load(), 1)
     assert.equal(third.sessions.find(1, 1, now), 0)
     await third.store.close()
@@ -339,7 +448,7 @@ describe('changes', () => {
     keyed.writeInt32LE(8, 0)
     const head = 'limpet sessions 1\n[["app","a"],["api","b"]]\n'
     writeFileSync(join(path, 'sessions-..-80'), Buffer.concat([Buffer.from(head), record, keyed]))
-    const next = run(path, { app: { a: 0 }, api: { b: 1 } }, listeners, { api: 'consistent-hash' })
+    const next = run(path, { app: { a: 0 }, api: { b: 1 } }, 'shop', { api: 'consistent-hash' })
     assert.equal(next.store.load(), 1)
     assert.equal(next.sessions.find(7, 1, wallSeconds()), 0)
     await next.store.close()

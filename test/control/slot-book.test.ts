@@ -26,18 +26,18 @@ class Plane {
   adopt(names: Names): Map<string, number> {
     const listed = Object.entries(names).map(([name, servers]) => ({
       name,
-      servers: servers.map((server) => ({ name: server })),
+      servers: servers.map((server) => ({ id: server })),
     }))
     const slots = this.book.plan(listed)
     const upstreams = listed.map(({ name, servers }) => {
       const { slot, servers: slotsOfServers } = slots.get(name)!
-      return { name, slot, servers: servers.map((each) => ({ ...each, slot: slotsOfServers.get(each.name)! })) }
+      return { name, slot, servers: servers.map((each) => ({ ...each, slot: slotsOfServers.get(each.id)! })) }
     })
     this.book.adopt({ generation: ++this.#generation, upstreams } as unknown as Snapshot)
     return new Map(
       upstreams.flatMap((upstream) => [
         [upstream.name, upstream.slot] as const,
-        ...upstream.servers.map(({ name, slot }) => [`${upstream.name} ${name}`, slot] as const),
+        ...upstream.servers.map(({ id, slot }) => [`${upstream.name} ${id}`, slot] as const),
       ]),
     )
   }

@@ -1,7 +1,11 @@
 /** Workers that are handed one Snapshot after the other: real threads, and when they count as having it. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { createServer } from 'node:http'
 import { describe, type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
+import type { Worker } from 'node:worker_threads'
+import { WebSocket, WebSocketServer } from 'ws'
 import { parseConfig } from '../../src/config/file.ts'
 import { compile } from '../../src/control/compile.ts'
 import { SlotBook } from '../../src/control/slot-book.ts'
@@ -24,6 +28,7 @@ upstreams:
 
 interface Stage {
   readonly supervisor: Supervisor
+  readonly scoreboard: Scoreboard
   /** The next Snapshot, with the server at that address. */
   next(server: string): Snapshot
   /** Why workers died. */
@@ -37,16 +42,19 @@ function stage(test: TestContext, server: string): Stage {
   const first = snapshotOf(1, server)
   slots.adopt(first)
   const deaths: string[] = []
-  const supervisor = new Supervisor(first, new Scoreboard(), new SessionTable(), {
+  const scoreboard = new Scoreboard()
+  const supervisor = new Supervisor(first, scoreboard, new SessionTable(), {
     log: (_, written) => written(),
     logDropped: () => {},
     event: () => {},
     samples: () => {},
+    ids: () => {},
     workerDied: (_, cause) => deaths.push(cause),
   })
   test.after(() => supervisor.stop())
   return {
     supervisor,
+    scoreboard,
     deaths,
     next: (server) => ({
       ...snapshotOf(supervisor.snapshot.generation + 1, server),
@@ -139,5 +147,49 @@ describe('another Snapshot', () => {
     await held.thread.terminate()
     await Promise.all([stopped, applied])
     await supervisor.apply(next('127.0.0.1:3'))
+  })
+})
+
+describe('tunnels', () => {
+  /** Two workers in front of a server, with that many WebSockets to it. */
+  async function opened(t: TestContext, count: number, thread?: Worker) {
+    const origin = await httpOrigin(t, (_, response) => response.end())
+    new WebSocketServer({ server: origin.server as ReturnType<typeof createServer> })
+    const on = stage(t, origin.address)
+    const [listener] = await on.supervisor.start(2, thread)
+    const open = async () => {
+      const socket = new WebSocket(`ws://127.0.0.1:${(listener as PortListener).port}`)
+      t.after(() => socket.terminate())
+      await once(socket, 'open')
+      return socket
+    }
+    const sockets = await Promise.all(Array.from({ length: count }, open))
+    const { slot } = on.supervisor.snapshot.upstreams[0]!.servers[0]!
+    const { servers } = on.scoreboard
+    assert.deepEqual([servers.tunnels(slot), servers.inFlight(slot)], [count, count])
+    return { ...on, sockets, slot, servers }
+  }
+
+  test('of a server are closed in all workers, and none of another slot', async (t) => {
+    const { supervisor, sockets, slot, servers } = await opened(t, 20)
+    const codes = sockets.map(async (socket) => (await once(socket, 'close'))[0])
+    supervisor.closeTunnels(slot + 1, 0)
+    supervisor.closeTunnels(slot, 100)
+    assert.deepEqual(await Promise.all(codes), Array(20).fill(1012))
+    while (servers.inFlight(slot) > 0) await turn()
+    assert.equal(servers.tunnels(slot), 0)
+  })
+
+  test('of a worker that dies are no longer counted, and those of the others are', async (t) => {
+    const held = new HeldWorker()
+    const { sockets, slot, servers } = await opened(t, 20, held.thread)
+    const cut: WebSocket[] = []
+    for (const socket of sockets) {
+      socket.on('error', () => {})
+      socket.on('close', () => cut.push(socket))
+    }
+    await held.thread.terminate()
+    while (servers.tunnels(slot) === 20 || servers.tunnels(slot) !== 20 - cut.length) await turn()
+    assert.equal(servers.inFlight(slot), servers.tunnels(slot))
   })
 })

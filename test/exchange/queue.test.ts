@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ServerState } from '../../src/balancing/server-state.ts'
-import { Queue, type Ticket, Wait, type Waiter, type Wanted } from '../../src/exchange/queue.ts'
+import { Queue } from '../../src/exchange/queue.ts'
+import { type Ticket, Wait, type Waiter, type Wanted } from '../../src/exchange/ticket.ts'
 import type { Timed } from '../../src/runtime/deadlines.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import type { Upstream } from '../../src/runtime/snapshot.ts'
@@ -67,7 +68,10 @@ function upstreamOf({ size = 100, timeout = 0, workers = 1 } = {}) {
       }
       return queue.join(waiter, new Wait(place))
     }
-    return { servers: states, queue, join }
+    /** Sets or lifts a pause that ends in that many ms. */
+    const pause = (left?: number) =>
+      queue.apply({ ...settings, ...(left !== undefined && { pause: { until: Date.now() + left } }) }, states)
+    return { servers: states, queue, join, pause }
   })
   for (const server of views[0]!.servers) assert.ok(server.claim(0))
   return { scoreboard, deadlines, served, door, views, ...views[0]! }
@@ -156,6 +160,64 @@ describe('a queue', () => {
     scoreboard.upstreams.bumpEpoch(0)
     await settled()
     assert.deepEqual(served.sort(), ['a', 'b'])
+  })
+
+  test('gives no turn during a pause, and all turns in order when it is lifted', async () => {
+    const { servers, join, pause, served } = upstreamOf()
+    join('own 0', 0)
+    pause(60_000)
+    for (const server of servers) server.release()
+    join('any')
+    join('own 1', 1)
+    await settled()
+    assert.deepEqual(served, [])
+    pause()
+    assert.deepEqual(served, ['own 0', 'any'])
+  })
+
+  test('lets no timeout pass during a pause, and all of it afterwards', () => {
+    const { deadlines, join, pause, served } = upstreamOf({ timeout: 1000 })
+    join('before')
+    deadlines.advance(900)
+    pause(60_000)
+    join('during')
+    deadlines.advance(50_000)
+    pause()
+    join('after')
+    deadlines.advance(999)
+    assert.deepEqual(served, [])
+    deadlines.advance(1)
+    assert.deepEqual(served, ['before too late', 'during too late', 'after too late'])
+  })
+
+  test('ends a pause at its time, which may be changed', () => {
+    const { servers, deadlines, join, pause, served } = upstreamOf()
+    pause(1000)
+    join('a')
+    servers[0]!.release()
+    pause(60_000)
+    deadlines.advance(2000)
+    assert.deepEqual(served, [])
+    pause(1000)
+    deadlines.advance(1000)
+    assert.deepEqual(served, ['a'])
+    servers[1]!.release()
+    join('b')
+    assert.deepEqual(served, ['a', 'b'])
+  })
+
+  test('passes a notification that came during a pause on to a worker that is not paused', async () => {
+    const { views, servers, served } = upstreamOf({ workers: 2 })
+    views[0]!.pause(60_000)
+    const gone = views[0]!.join('gone')!
+    views[1]!.join('stays')
+    servers[0]!.release()
+    await settled()
+    assert.deepEqual(served, [])
+    gone.leave()
+    views[0]!.pause()
+    await settled()
+    assert.deepEqual(served, ['stays'])
   })
 
   test('recovers the places and the count of a worker that dies', async () => {

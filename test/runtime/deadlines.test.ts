@@ -1,11 +1,11 @@
 /** The wheel of deadlines, on a clock that the test moves. A tick is 50 ms, and a turn of the wheel 2048 ticks. */
 import assert from 'node:assert/strict'
-import { describe, mock, type TestContext, test } from 'node:test'
+import { describe, mock, test } from 'node:test'
 import { STANDSTILL } from '../../src/runtime/clock.ts'
-import { Deadlines, Timed } from '../../src/runtime/deadlines.ts'
+import { Timed } from '../../src/runtime/deadlines.ts'
 import fc from '../support/property.ts'
+import { TICK, wheel } from '../support/wheel.ts'
 
-const TICK = 50
 const TURN = 2048 * TICK
 
 class Expiring extends Timed {
@@ -23,26 +23,6 @@ class Expiring extends Timed {
   override expire(): void {
     this.expiredAt = this.#clock()
     this.#act()
-  }
-}
-
-/** A wheel, and how to let time pass: tick by tick, or all at once as for a process that is stopped. */
-function wheel(t: Pick<TestContext, 'mock'>, start = 1_000_000) {
-  t.mock.timers.enable({ apis: ['setInterval'] })
-  let time = start
-  const clock = () => time
-  const deadlines = new Deadlines(clock)
-  const standStill = (ms: number) => {
-    time += ms
-    t.mock.timers.tick(TICK)
-  }
-  return {
-    deadlines,
-    clock,
-    pass(ms: number) {
-      for (const end = time + ms; time < end; ) standStill(TICK)
-    },
-    standStill,
   }
 }
 

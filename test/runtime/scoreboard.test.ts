@@ -53,6 +53,8 @@ describe('the memory', () => {
     assert.equal(waiting.length, MAX_SERVERS + 2 * MAX_UPSTREAMS)
     assert.equal(waitingLedgers.length, MAX_WORKERS * waiting.length)
     assert.equal(addresses.length, MAX_WORKERS * 2 * ADDRESS_CELLS)
+    assert.equal(regions.tunnels.length, MAX_SERVERS)
+    assert.equal(regions.tunnelLedgers.length, MAX_WORKERS * MAX_SERVERS)
   })
 
   test('keeps the last server, upstream and worker apart from the others', () => {
@@ -83,7 +85,7 @@ describe('a worker that dies', () => {
     worker: fc.nat(2),
     server: fc.nat(2),
     own: fc.boolean(),
-    act: fc.constantFrom('exchange', 'wait', 'connect'),
+    act: fc.constantFrom('exchange', 'tunnel', 'wait', 'connect'),
   })
 
   test('leaves what the others hold, and nothing of its own', () => {
@@ -93,6 +95,7 @@ describe('a worker that dies', () => {
       fc.property(fc.array(step), fc.nat(2), (steps, dead) => {
         for (const { worker, server, own, act } of steps) {
           if (act === 'exchange') servers.acquire(server, worker, 0)
+          else if (act === 'tunnel') servers.openTunnel(server, worker)
           else if (act === 'wait') queues.beginWait(0, own ? server : undefined, worker, 1000)
           else clients.countConnection(worker, addressOf(server), 1)
         }
@@ -104,10 +107,11 @@ describe('a worker that dies', () => {
         assert.equal(clients.connections(), count('connect'))
         for (const server of [0, 1, 2]) {
           assert.equal(servers.inFlight(server), count('exchange', server))
+          assert.equal(servers.tunnels(server), count('tunnel', server))
           assert.equal(clients.connectionsFrom(addressOf(server)), count('connect', server))
         }
         for (const worker of [0, 1, 2]) scoreboard.forget(worker)
-        assert.equal(servers.inFlights[0]! + queues.waiting(0) + clients.connections(), 0)
+        assert.equal(servers.inFlights[0]! + servers.tunnels(0) + queues.waiting(0) + clients.connections(), 0)
       }),
     )
   })

@@ -125,6 +125,61 @@ describe('a full bucket', () => {
   })
 })
 
+test('knows which sessions were ended, until they begin again, in this run and in the next; a server that goes ends none', () => {
+  const step = fc.record({
+    what: fc.constantFrom('enter', 'leave', 'remove', 'remove', 'sweep', 'restart'),
+    id: fc.nat(5),
+    server: fc.nat(2),
+  })
+  const property = fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+    let table = tableOf(3)
+    const visits = new Map<number, number[]>()
+    const ended = new Set<number>()
+    const homes = new Map<number, number>()
+    for (const [index, { what, id, server }] of steps.entries()) {
+      const now = NOW + index
+      const [high, low] = [id - 3, id + 1]
+      switch (what) {
+        case 'enter':
+          visits.set(id, [...(visits.get(id) ?? []), table.enter(high, low, server, now)])
+          homes.set(id, server)
+          ended.delete(id)
+          break
+        case 'leave': {
+          const visit = visits.get(id)?.pop()
+          if (visit !== undefined) table.leave(visit, high, low, now)
+          break
+        }
+        case 'remove':
+          table.remove(high, low, now)
+          if (homes.delete(id)) ended.add(id)
+          break
+        case 'sweep': {
+          // What becomes of an ended session's entry is of no matter, as long as no live one counts as ended.
+          for (let part = 0; part < PARTS; part++) table.sweep(part, new Set([server]))
+          for (const [swept, home] of homes) if (home === server) homes.delete(swept)
+          for (const each of ended) if (!table.isEnded(each - 3, each + 1)) ended.delete(each)
+          break
+        }
+        case 'restart': {
+          const next = tableOf(3)
+          const kept = Array.from({ length: PARTS }, (_, part) => [...table.saved.sessions(part, now)]).flat()
+          // The state of a session whose server is gone is not saved (KeptServers).
+          for (const saved of kept)
+            if (homes.has(saved.high + 3) || ended.has(saved.high + 3)) next.saved.restore(saved, now)
+          table = next
+          visits.clear()
+        }
+      }
+      for (let each = 0; each < 6; each++) {
+        assert.equal(table.isEnded(each - 3, each + 1), ended.has(each), `session ${each} after step ${index}: ${what}`)
+        assert.equal(table.find(each - 3, each + 1, now), homes.get(each) ?? -1)
+      }
+    }
+  })
+  fc.assert(property, { numRuns: 100 })
+})
+
 /** A model of the table, for a few sessions that never share a bucket. */
 class Model {
   readonly sessions = new Map<number, { server: number; seenAt: number; begunAt: number; visits: number[] }>()

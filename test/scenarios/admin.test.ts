@@ -1,11 +1,15 @@
 /** The admin API. */
 import assert from 'node:assert/strict'
+import { statSync } from 'node:fs'
 import { request } from 'node:http'
+import { dirname, join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { Status, Upstreams } from '../../src/admin/answers.ts'
+import { temporaryFolder } from '../support/folder.ts'
 import { adminUrlOf, configFile, type Limpet, runLimpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin, type Origin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { getFrom } from '../support/unix-client.ts'
 
 interface Running {
   readonly limpet: Limpet
@@ -199,15 +203,16 @@ describe('the admin API', () => {
     const { api } = await running(t)
     const { body } = await json(`${api}/v1/openapi.json`)
     assert.equal(body.openapi, '3.1.0')
-    assert.deepEqual(Object.keys(body.paths), ['/v1/status', '/v1/upstreams', '/v1/upstreams/{name}'])
+    for (const path of ['/v1/status', '/v1/upstreams', '/v1/upstreams/{upstream}']) assert.ok(path in body.paths, path)
     assert.ok(body.components.schemas.Server.properties.sessions)
   })
 
-  test('answers errors in JSON', async (t) => {
+  test('answers errors as problem details', async (t) => {
     const { api } = await running(t)
     const missing = await json(`${api}/v1/upstreams/none`)
-    assert.deepEqual([missing.status, missing.body.error.code], [404, 'not-found'])
-    assert.match(missing.body.error.message, /app, hashed, plain/)
+    assert.deepEqual([missing.status, missing.body.status, missing.body.type], [404, 404, '/problems/not-found'])
+    assert.equal(missing.headers.get('Content-Type'), 'application/problem+json')
+    assert.match(missing.body.detail, /app, hashed, plain/)
     assert.equal((await json(`${api}/`)).status, 404)
     const posted = await json(`${api}/v1/status`, { method: 'POST' })
     assert.deepEqual([posted.status, posted.headers.get('Allow')], [405, 'GET, HEAD'])
@@ -228,9 +233,26 @@ describe('the admin API', () => {
     assert.deepEqual(await Promise.all(hosts.map(statusFor)), [200, 200, 200, 200, 403, 403])
   })
 
-  test('is off unless it is turned on', async (t) => {
+  test('answers on a socket of this user where the file does not say where', async (t) => {
+    const folder = await temporaryFolder(t)
+    const config = `
+      instance: shop
+      listeners: [{ address: 127.0.0.1, port: 0 }]
+      routes: [{ path: /*, upstream: app }]
+      upstreams: { app: { servers: [127.0.0.1:1] } }
+    `
+    const limpet = await startLimpet(t, config, { env: { RUNTIME_DIRECTORY: join(folder, 'run') } })
+    const socket = join(folder, 'run/admin-shop.sock')
+    await limpet.errors.find(new RegExp(`admin API answers on unix:${socket}$`))
+    assert.deepEqual([statSync(dirname(socket)).mode & 0o777, statSync(socket).mode & 0o777], [0o700, 0o600])
+    const { instance, pid } = JSON.parse(await getFrom(socket, {}, '/v1/status'))
+    assert.deepEqual([instance, pid], ['shop', limpet.process.pid])
+  })
+
+  test('is off if the file says so', async (t) => {
     const config = `
       listeners: [{ address: 127.0.0.1, port: 0 }]
+      admin: off
       routes: [{ path: /*, upstream: app }]
       upstreams: { app: { servers: [127.0.0.1:1] } }
     `

@@ -170,7 +170,8 @@ describe('a state directory', () => {
     const text = config(await namedOrigin(t, 'a'), await temporaryFolder(t))
     const first = await startLimpet(t, text)
     assert.ok(!warns(first))
-    const [, pid] = await (await startLimpet(t, text)).errors.find(WARNING)
+    const second = await startLimpet(t, text)
+    const [, pid] = await second.errors.find(WARNING)
     assert.equal(Number(pid), first.process.pid)
     assert.ok(!warns(await startLimpet(t, text, { flags: ['--instance', 'other'] })))
 
@@ -184,8 +185,13 @@ describe('a state directory', () => {
     ]) {
       assert.equal((await runLimpet(['check', '-c', file, ...args])).stderr, '')
     }
+    // The next one takes its place.
     first.process.kill('SIGTERM')
     await first.exit
+    const { stderr } = await runLimpet(['check', '-c', file])
+    assert.match(stderr, new RegExp(`^warning: another Limpet \\(process ${second.process.pid}\\) uses .*--instance`))
+    second.process.kill('SIGTERM')
+    await second.exit
     assert.equal((await runLimpet(['check', '-c', file])).stderr, '')
   })
 

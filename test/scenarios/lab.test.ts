@@ -156,7 +156,7 @@ describe('limpet demo (npm start)', () => {
   ] as const) {
     test(`refuses ${JSON.stringify({ args, env })}`, async () => {
       const { code, stderr } = await runLimpet(['demo', ...args], env)
-      assert.equal(code, 1)
+      assert.equal(code, 2)
       assert.match(stderr, complaint)
     })
   }

@@ -27,7 +27,7 @@ interface Stage {
   /** The port of a listener. */
   port(index?: number): number
   /** Applies other settings. */
-  apply(settings: string): Promise<void>
+  apply(settings: string): Promise<unknown>
 }
 
 /** A balancer in this process; `settings` are top-level ones, in which FOLDER is a folder of the test's own. */
@@ -266,7 +266,7 @@ describe('the name of the instance', () => {
     const again = await Balancer.start(
       parseConfig(
         `
-accessLog: off
+accessLog: { format: off, file: ${folder}/access.log }
 stateDirectory: ${folder}/state
 routes: [{ path: /*, upstream: app }]
 upstreams: { app: { servers: [${server}] ${affinity} } }

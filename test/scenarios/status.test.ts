@@ -80,6 +80,7 @@ describe('limpet status', () => {
   test('says which address it asked, and how to turn the API on, if none answers', async (t) => {
     const origin = await httpOrigin(t, (_request, response) => response.end('ok'))
     const withoutAdmin = `
+      admin: off
       routes: [{ path: /*, upstream: app }]
       upstreams: { app: { servers: [127.0.0.1:1] } }
     `

@@ -2,23 +2,28 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import type { TestContext } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { onConnection } from '../../src/downstream/client-socket.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
 import { DataPlane } from '../../src/worker/data-plane.ts'
-import { snapshotOf } from './snapshot.ts'
+import { type Pauses, snapshotOf } from './snapshot.ts'
 
 /** A worker's data plane in this thread, behind a port of its own. */
 export interface ServingDataPlane {
   readonly port: number
   readonly scoreboard: Scoreboard
   /** Serves by another configuration from now on, in which the listeners do not count. */
-  apply(config: string): Promise<void>
+  apply(config: string, pauses?: Pauses): Promise<void>
+  /** Closes the tunnels to the server of that slot, as for the control plane. */
+  closeTunnels(server: number, spread: number): void
+  /** Resolves once nothing is in flight on the server of that slot. */
+  idle(server: number): Promise<void>
 }
 
 /** Serves by a configuration, with one listener, whose port does not count; stops with the test. */
-export async function startDataPlane(test: TestContext, config: string): Promise<ServingDataPlane> {
-  const snapshot = await snapshotOf(test, config)
+export async function startDataPlane(test: TestContext, config: string, pauses?: Pauses): Promise<ServingDataPlane> {
+  const snapshot = await snapshotOf(test, config, pauses)
   const scoreboard = new Scoreboard()
   const plane = new DataPlane(snapshot, scoreboard, new SessionTable(), 0, {
     observers: [],
@@ -37,5 +42,13 @@ export async function startDataPlane(test: TestContext, config: string): Promise
     plane.stop()
   })
   const { port } = server.address() as AddressInfo
-  return { port, scoreboard, apply: async (next) => plane.apply(await snapshotOf(test, next)) }
+  return {
+    port,
+    scoreboard,
+    apply: async (next, pauses) => plane.apply(await snapshotOf(test, next, pauses)),
+    closeTunnels: (server, spread) => plane.closeTunnels(server, spread),
+    async idle(server) {
+      while (scoreboard.servers.inFlight(server) > 0) await turn()
+    },
+  }
 }

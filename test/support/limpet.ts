@@ -13,8 +13,12 @@ export const LIMPET = fileURLToPath(new URL('../../bin/limpet.js', import.meta.u
 /** Limpet, running in a process of its own as a user runs it; it ends with the test. */
 export interface Limpet {
   readonly process: ChildProcess
+  /** The path of its configuration file. */
+  readonly file: string
   readonly port: number
   readonly url: string
+  /** Where it keeps its state, unless the configuration or `env` says otherwise. */
+  readonly stateDirectory: string
   /** Lines of the access log so far. */
   readonly log: Lines
   /** Lines of the program's own log so far. */
@@ -47,9 +51,10 @@ export async function startLimpet(
   const named = config === undefined ? [] : ['-c', file]
   const command = [process.execPath, program, 'run', ...named, ...flags]
   const [executable, ...args] = openFiles === undefined ? command : ['prlimit', `--nofile=${openFiles}`, ...command]
+  const stateDirectory = join(folder, 'state')
   const child = spawn(executable!, args, {
     cwd: folder,
-    env: { ...process.env, STATE_DIRECTORY: join(folder, 'state'), ...env },
+    env: { ...process.env, STATE_DIRECTORY: stateDirectory, RUNTIME_DIRECTORY: folder, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const exit = once(child, 'exit').then(([code]) => code as number | null)
@@ -67,7 +72,7 @@ export async function startLimpet(
       throw new Error(`limpet ended with code ${code}:\n${errors.all.join('\n')}`)
     }),
   ])
-  return { process: child, port, url: `http://127.0.0.1:${port}`, log, errors, exit }
+  return { process: child, file, port, url: `http://127.0.0.1:${port}`, stateDirectory, log, errors, exit }
 }
 
 /** Writes a configuration, as text or as a value, to a file that ends with the test. Resolves to the file's path. */

@@ -9,6 +9,7 @@ import { UpstreamGroup } from '../../src/exchange/upstream-group.ts'
 import { WorkerContext } from '../../src/exchange/worker-context.ts'
 import type { ExchangeObserver, ExchangeRecord } from '../../src/observability/exchange-record.ts'
 import { Notices } from '../../src/observability/notices.ts'
+import type { Deadlines } from '../../src/runtime/deadlines.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
 import { ServerConnections } from '../../src/upstream/server-connections.ts'
@@ -22,25 +23,30 @@ type Ended = Pick<ExchangeRecord, 'status' | 'bytesSent' | 'serverNames' | 'upst
  * clients and check what is recorded.
  */
 export class LocalWorker implements ExchangeObserver {
-  readonly context = new WorkerContext([this], new Notices(() => {}))
+  readonly context: WorkerContext
   readonly clients: Clients
-  readonly #scoreboard: Scoreboard
+  readonly scoreboard: Scoreboard
   readonly #changes = new EventEmitter().setMaxListeners(0)
   readonly #records: Ended[] = []
   #pauses = 0
   #isServerFull = false
 
-  private constructor(scoreboard: Scoreboard) {
-    this.#scoreboard = scoreboard
+  private constructor(scoreboard: Scoreboard, deadlines: Deadlines | undefined) {
+    this.scoreboard = scoreboard
+    this.context = new WorkerContext([this], new Notices(() => {}), deadlines)
     this.clients = new Clients(this.context, scoreboard, 0)
   }
 
-  /** Starts with this configuration; stops with the test. */
-  static async start(test: TestContext, settings: object): Promise<LocalWorker> {
+  /**
+   * Starts with this configuration; stops with the test.
+   *
+   * @param deadlines for a test that moves the clock
+   */
+  static async start(test: TestContext, settings: object, deadlines?: Deadlines): Promise<LocalWorker> {
     const snapshot = await snapshotOf(test, { listeners: [{ address: '127.0.0.1', port: 0 }], ...settings })
     const scoreboard = new Scoreboard()
     const sessions = new SessionTable()
-    const worker = new LocalWorker(scoreboard)
+    const worker = new LocalWorker(scoreboard, deadlines)
     const { context } = worker
     const groups = snapshot.upstreams.map((upstream) => {
       const streams = worker.#watching(new ServerConnections(upstream, context))
@@ -97,7 +103,7 @@ export class LocalWorker implements ExchangeObserver {
   }
   /** Resolves once that many requests wait for servers of the first upstream. */
   async waiting(count: number): Promise<void> {
-    while (this.#scoreboard.queues.waiting(0) < count) await turn()
+    while (this.scoreboard.queues.waiting(0) < count) await turn()
   }
 
   /** Resolves once something more has been sent to a server, to whether that takes no more for now. */

@@ -23,17 +23,20 @@ export class HandOver {
    */
   static async begin(
     parts: Parts,
-    estate: Omit<Estate, 'sockets' | 'servers'>,
+    estate: Omit<Estate, 'sockets' | 'servers' | 'newestEvent'>,
     signal: AbortSignal,
   ): Promise<HandOver> {
-    const { sessions, scoreboard, supervisor } = parts
-    await sessions.beginSharing()
+    const { sessions, scoreboard, supervisor, events } = parts
+    const endSharing = await sessions.keepInStep()
     const servers = serverStates(supervisor.snapshot, scoreboard)
     try {
-      const successor = await Successor.start({ ...estate, sockets: supervisor.sockets, servers }, signal)
+      const successor = await Successor.start(
+        { ...estate, sockets: supervisor.sockets, servers, newestEvent: events.newest },
+        signal,
+      )
       return new HandOver(parts, successor, servers)
     } catch (error) {
-      sessions.endSharing()
+      endSharing()
       throw error
     }
   }
@@ -43,11 +46,10 @@ export class HandOver {
     return this.#successor.pid
   }
 
-  /** Accepts no more connections; resolves once the last one has ended. The instance's lock must have been released. */
+  /** Accepts no more connections; resolves once the last one has ended. */
   async finish(): Promise<void> {
     const { sessions, scoreboard, supervisor } = this.#parts
     const drained = supervisor.drain()
-    this.#successor.released()
     await drained
     await sessions.flush()
     await this.#successor.counted(countedSince(this.#servers, serverStates(supervisor.snapshot, scoreboard)))

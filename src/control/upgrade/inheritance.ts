@@ -1,3 +1,4 @@
+import type { AdminPlace } from '../../admin/admin-listener.ts'
 import type { ServerRecord } from '../../runtime/scoreboard/server-counters.ts'
 import type { Listener } from '../../runtime/snapshot.ts'
 
@@ -13,13 +14,14 @@ export interface InheritedSocket {
 /** The socket on which the admin API listens. */
 export interface AdminSocket {
   /** Where, as in the configuration. */
-  readonly written: { readonly address: string; readonly port: number }
+  readonly written: AdminPlace
   readonly descriptor: number
 }
 
 /** What was counted and known of a server. */
 export interface ServerState {
   readonly upstream: string
+  /** Its id. */
   readonly server: string
   readonly address: string
   readonly record: ServerRecord
@@ -34,13 +36,13 @@ export interface Inheritance {
   readonly sockets: readonly InheritedSocket[]
   readonly admin?: AdminSocket
   readonly servers: readonly ServerState[]
+  /** The id of the last event. */
+  readonly newestEvent: number
 }
 
 /** From the process that is replaced (the predecessor) to the one that replaces it (the successor). */
 export type PredecessorMessage =
   | { readonly type: 'inheritance'; readonly inheritance: Inheritance }
-  /** It accepts no more connections, and has released the instance's lock. */
-  | { readonly type: 'released' }
   /** What it has counted since. */
   | { readonly type: 'counted'; readonly servers: readonly ServerState[] }
 

@@ -7,26 +7,13 @@ const PATIENCE = 10_000
 /** The process that this one replaces, which has started it (successor.ts). */
 export class Predecessor {
   readonly inheritance: Inheritance
-  /** Resolves once it accepts no more connections, or has ended. */
-  readonly released: Promise<void>
-  /** Aborted once it has ended. */
-  readonly ended: AbortSignal
   /** Takes what it has counted since the inheritance was drawn up. */
   onCounted: (servers: readonly ServerState[]) => void = () => {}
 
   private constructor(inheritance: Inheritance) {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const ended = new AbortController()
     this.inheritance = inheritance
-    this.released = promise
-    this.ended = ended.signal
     process.on('message', (message: PredecessorMessage) => {
-      if (message.type === 'released') resolve()
       if (message.type === 'counted') this.onCounted(message.servers)
-    })
-    process.once('disconnect', () => {
-      resolve()
-      ended.abort()
     })
     // It may end at any time, and this process when it wants.
     process.channel?.unref()

@@ -60,7 +60,7 @@ function here({ upstreams }: Snapshot, states: readonly ServerState[]): [Server,
   const known = new Map(states.map((state) => [keyOf(state), state]))
   return upstreams.flatMap(({ name, servers }) =>
     servers.flatMap((server): [Server, ServerState][] => {
-      const state = known.get(keyOf({ upstream: name, server: server.name }))
+      const state = known.get(keyOf({ upstream: name, server: server.id }))
       return state === undefined ? [] : [[server, state]]
     }),
   )

@@ -62,11 +62,6 @@ export class Successor {
     return this.#child.pid!
   }
 
-  /** This process accepts no more connections, and has released the instance's lock. */
-  released(): void {
-    this.#send({ type: 'released' })
-  }
-
   /** Resolves once that has been sent, or cannot be. */
   async counted(servers: readonly ServerState[]): Promise<void> {
     await this.#send({ type: 'counted', servers })

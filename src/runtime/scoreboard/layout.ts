@@ -3,12 +3,20 @@
  * are given their regions as arrays, and index those by slot.
  */
 import { randomFillSync } from 'node:crypto'
-import { ADDRESS_CELLS, MAX_SERVERS, MAX_UPSTREAMS, MAX_WORKERS } from '../bounds.ts'
+import {
+  ADDRESS_CELLS,
+  MAX_SERVERS,
+  MAX_UPSTREAMS,
+  MAX_WORKERS,
+  NEW_USER_BUCKETS,
+  NEW_USERS_IN_BUCKET,
+} from '../bounds.ts'
 import { SIP_KEY_SIZE } from '../sip-hash.ts'
 
 /** The size of a server's record, in cells: a cache line of its own. */
 export const SERVER_STRIDE = 16
 export const UPSTREAM_STRIDE = 2
+export const NEW_USER_STRIDE = 4
 
 /**
  * The waiting lines, as indices: first a line for each server, then one for each upstream whose requests may go to any of
@@ -29,8 +37,12 @@ const ANSWERED_AT = LATENCIES_AT + MAX_SERVERS
 const ADDRESSES_AT = ANSWERED_AT + MAX_SERVERS
 const WAITING_AT = ADDRESSES_AT + MAX_WORKERS * 2 * ADDRESS_CELLS
 const WAITING_LEDGERS_AT = WAITING_AT + LINES
-const ADDRESS_KEY_AT = WAITING_LEDGERS_AT + MAX_WORKERS * LINES
-const SIZE = ADDRESS_KEY_AT + SIP_KEY_SIZE / Int32Array.BYTES_PER_ELEMENT
+const TUNNELS_AT = WAITING_LEDGERS_AT + MAX_WORKERS * LINES
+const TUNNEL_LEDGERS_AT = TUNNELS_AT + MAX_SERVERS
+const ADDRESS_KEY_AT = TUNNEL_LEDGERS_AT + MAX_WORKERS * MAX_SERVERS
+const NEW_USERS_AT = ADDRESS_KEY_AT + SIP_KEY_SIZE / Int32Array.BYTES_PER_ELEMENT
+const NEW_USER_LOCKS_AT = NEW_USERS_AT + NEW_USER_BUCKETS * NEW_USERS_IN_BUCKET * NEW_USER_STRIDE
+const SIZE = NEW_USER_LOCKS_AT + NEW_USER_BUCKETS
 
 export interface Regions {
   /** A record of `SERVER_STRIDE` cells for each server. */
@@ -49,12 +61,20 @@ export interface Regions {
   readonly waiting: Int32Array
   /** Each worker's part of `waiting` (ledger.ts). */
   readonly waitingLedgers: Int32Array
+  /** For each server: tunnels, all workers together. */
+  readonly tunnels: Int32Array
+  /** Each worker's part of `tunnels` (ledger.ts). */
+  readonly tunnelLedgers: Int32Array
   /** For each worker: its clients' connections. */
   readonly connections: Int32Array
   /** For each worker: two rows of `ADDRESS_CELLS` cells, which count the connections of each address. */
   readonly addresses: Int32Array
   /** The key that addresses are hashed under. */
   readonly addressKey: Uint8Array
+  /** `NEW_USER_STRIDE` cells for each new user, bucket by bucket. */
+  readonly newUsers: Int32Array
+  /** A lock for each bucket of new users. */
+  readonly newUserLocks: Int32Array
 }
 
 export function regionsOf(memory: SharedArrayBuffer): Regions {
@@ -69,8 +89,12 @@ export function regionsOf(memory: SharedArrayBuffer): Regions {
     answeredAt: cells.subarray(ANSWERED_AT, ADDRESSES_AT),
     addresses: cells.subarray(ADDRESSES_AT, WAITING_AT),
     waiting: cells.subarray(WAITING_AT, WAITING_LEDGERS_AT),
-    waitingLedgers: cells.subarray(WAITING_LEDGERS_AT, ADDRESS_KEY_AT),
+    waitingLedgers: cells.subarray(WAITING_LEDGERS_AT, TUNNELS_AT),
+    tunnels: cells.subarray(TUNNELS_AT, TUNNEL_LEDGERS_AT),
+    tunnelLedgers: cells.subarray(TUNNEL_LEDGERS_AT, ADDRESS_KEY_AT),
     addressKey: new Uint8Array(memory, ADDRESS_KEY_AT * Int32Array.BYTES_PER_ELEMENT, SIP_KEY_SIZE),
+    newUsers: cells.subarray(NEW_USERS_AT, NEW_USER_LOCKS_AT),
+    newUserLocks: cells.subarray(NEW_USER_LOCKS_AT, SIZE),
   }
 }
 
@@ -79,4 +103,23 @@ export function newMemory(): SharedArrayBuffer {
   const memory = new SharedArrayBuffer(SIZE * Int32Array.BYTES_PER_ELEMENT)
   randomFillSync(regionsOf(memory).addressKey)
   return memory
+}
+
+/** A copy without what belongs to single workers: their ledgers and their connections. */
+export function copyOf(memory: SharedArrayBuffer): SharedArrayBuffer {
+  const copy = new SharedArrayBuffer(memory.byteLength)
+  const from = regionsOf(memory)
+  const to = regionsOf(copy)
+  for (const region of [
+    'servers',
+    'upstreams',
+    'inFlights',
+    'latencies',
+    'answeredAt',
+    'waiting',
+    'addressKey',
+    'newUsers',
+  ] as const)
+    to[region].set(from[region])
+  return copy
 }

@@ -40,14 +40,18 @@ export class ServerCounters {
    */
   readonly inFlights: Int32Array
   readonly #inFlightLedgers: Int32Array
+  readonly #tunnels: Int32Array
+  readonly #tunnelLedgers: Int32Array
   readonly #records: Int32Array
   /** No two threads need to agree on one, so that it is read and written plainly. */
   readonly #latencies: Float32Array
   readonly #answeredAt: Int32Array
 
-  constructor({ servers, inFlights, inFlightLedgers, latencies, answeredAt }: Regions) {
+  constructor({ servers, inFlights, inFlightLedgers, tunnels, tunnelLedgers, latencies, answeredAt }: Regions) {
     this.inFlights = inFlights
     this.#inFlightLedgers = inFlightLedgers
+    this.#tunnels = tunnels
+    this.#tunnelLedgers = tunnelLedgers
     this.#records = servers
     this.#latencies = latencies
     this.#answeredAt = answeredAt
@@ -76,8 +80,25 @@ export class ServerCounters {
     this.#inFlightLedgers[worker * MAX_SERVERS + server]! -= 1
   }
 
+  /** Exchanges in flight on a server that have switched protocols (WebSockets and others), all workers together. */
+  tunnels(server: number): number {
+    return Atomics.load(this.#tunnels, server)
+  }
+
+  /** A worker's exchange, which is in flight on a server, has switched protocols. */
+  openTunnel(server: number, worker: number): void {
+    Atomics.add(this.#tunnels, server, 1)
+    this.#tunnelLedgers[worker * MAX_SERVERS + server]! += 1
+  }
+
+  closeTunnel(server: number, worker: number): void {
+    Atomics.sub(this.#tunnels, server, 1)
+    this.#tunnelLedgers[worker * MAX_SERVERS + server]! -= 1
+  }
+
   /** Ends all exchanges of a dead worker. */
   forget(worker: number): void {
+    takeBack(this.#tunnels, this.#tunnelLedgers, worker)
     takeBack(this.inFlights, this.#inFlightLedgers, worker)
   }
 

@@ -1,6 +1,6 @@
 import { SESSION_BUCKETS, SESSIONS_IN_BUCKET } from '../bounds.ts'
+import { BucketLocks } from '../bucket-locks.ts'
 import { SipHash } from '../sip-hash.ts'
-import { BucketLocks } from './bucket-locks.ts'
 import { BUCKET_STRIDE, type Regions, STRIDE } from './layout.ts'
 import type { SessionEntries } from './session-entries.ts'
 

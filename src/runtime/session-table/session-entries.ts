@@ -10,7 +10,7 @@ const CLAIMED = -0x4000_0000
 
 /**
  * In `Field.Server`: the server's slot; whether the session has come back since it began; whether it was removed, and is
- * remembered only so that nothing older brings it back; and in the upper half, how many s before `Field.SeenAt` its last
+ * remembered only so that nothing older brings it back (both: its server was, and the session may go on elsewhere); and in the upper half, how many s before `Field.SeenAt` its last
  * exchange began, because a session is also seen when one ends.
  */
 const SLOT = MAX_SERVERS - 1
@@ -137,6 +137,11 @@ export class SessionEntries {
     return (this.#cells[at + Field.Server]! & REMOVED) !== 0
   }
 
+  /** Whether the session itself was removed, and not only its server. */
+  isEnded(at: number): boolean {
+    return (this.#cells[at + Field.Server]! & (REMOVED | RETURNED)) === REMOVED
+  }
+
   seenAt(at: number): number {
     return this.#cells[at + Field.SeenAt]! >>> 0
   }
@@ -211,7 +216,8 @@ export class SessionEntries {
       return
     }
     const before = this.#cells[at + Field.Server]!
-    if (servers.has(before & SLOT)) Atomics.compareExchange(this.#cells, at + Field.Server, before, before | REMOVED)
+    if (!servers.has(before & SLOT) || this.isRemoved(at)) return
+    Atomics.compareExchange(this.#cells, at + Field.Server, before, before | REMOVED | RETURNED)
   }
 
   saved(at: number, now: number): SavedSession {

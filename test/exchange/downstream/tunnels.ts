@@ -2,22 +2,25 @@ import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
+import { closeFrame, frame, KEY } from '../../support/websocket-frames.ts'
 import { type Arrangement, bytesOf, heardBy, LARGE } from './arrangement.ts'
 
 export function tunnels(arrangement: Arrangement): void {
   describe(`${arrangement.kind.name}: switched protocols`, () => {
     /** A client that has switched, the server's socket, and what that hears. */
-    async function switched(t: TestContext) {
+    async function switched(t: TestContext, protocol = 'echo') {
       const { client, origin, worker } = await arrangement.clientOf(t, () => assert.fail('there is an upgrade'))
+      const greeting = protocol === 'websocket' ? frame('welcome') : Buffer.from('welcome')
       const accepted = Promise.withResolvers<Socket>()
       origin.server.on('upgrade', ({ headers }: IncomingMessage, socket: Socket) => {
-        assert.deepEqual([headers.connection, headers.upgrade], ['upgrade', 'echo'])
-        socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nwelcome')
+        assert.deepEqual([headers.connection, headers.upgrade], ['upgrade', protocol])
+        const head = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`
+        socket.write(Buffer.concat([Buffer.from(head), greeting]))
         accepted.resolve(socket)
       })
-      const exchange = client.ask({ upgrade: 'echo' })
+      const exchange = client.ask({ upgrade: protocol })
       assert.equal((await exchange.response.head()).status, 101)
-      assert.equal(String(await exchange.response.body(7)), 'welcome')
+      assert.deepEqual(await exchange.response.body(greeting.length), greeting)
       const socket = await accepted.promise
       return { worker, exchange, socket, heard: heardBy(socket) }
     }
@@ -61,6 +64,29 @@ export function tunnels(arrangement: Arrangement): void {
       socket.resetAndDestroy()
       // Whether by an end or by a reset: the protocol that they switched to shows whether it was complete.
       await exchange.response.over()
+      await arrangement.assertRecord(worker, 101, 7)
+    })
+
+    test('a WebSocket is closed by a Close frame for its client, whose answer is for the server', async (t) => {
+      const { worker, exchange, socket, heard } = await switched(t, 'websocket')
+      const shown = Buffer.concat([frame('welcome'), closeFrame(1012, 'service restart')])
+      worker.context.tunnels.close(0, 0)
+      assert.deepEqual(await exchange.response.body(shown.length), shown)
+      exchange.send(closeFrame(1012, '', KEY))
+      assert.deepEqual(await heard.body(8), closeFrame(1012, '', KEY))
+      socket.end(closeFrame(1012))
+      assert.deepEqual((await exchange.response.over()).body, shown)
+      assert.equal((await heard.over()).body.length, 8)
+      await arrangement.assertRecord(worker, 101, shown.length)
+    })
+
+    test('another protocol that is closed just ends, for both sides', async (t) => {
+      const { worker, exchange, socket, heard } = await switched(t)
+      worker.context.tunnels.close(0, 0)
+      const [response, request] = await Promise.all([exchange.response.over(), heard.over()])
+      assert.deepEqual([String(response.body), response.outcome], ['welcome', 'whole'])
+      assert.deepEqual([String(request.body), request.outcome], ['', 'whole'])
+      socket.end('too late')
       await arrangement.assertRecord(worker, 101, 7)
     })
 

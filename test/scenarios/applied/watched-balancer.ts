@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { TestContext } from 'node:test'
 import { pino } from 'pino'
+import type { PortPlace } from '../../../src/admin/admin-listener.ts'
 import type { Server, Upstream } from '../../../src/admin/answers.ts'
 import type { Config } from '../../../src/config/schema.ts'
 import { Balancer } from '../../../src/control/balancer.ts'
@@ -71,7 +72,7 @@ export class WatchedBalancer {
 
   /** What the admin API says of an upstream's servers. */
   async servers(upstream: string): Promise<readonly Server[]> {
-    const { address, port } = this.balancer.adminPlace!
+    const { address, port } = this.balancer.adminPlace as PortPlace
     const answer = await fetch(`http://${address}:${port}/v1/upstreams/${upstream}`)
     return ((await answer.json()) as Upstream).servers
   }

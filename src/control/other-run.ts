@@ -10,10 +10,10 @@ const RECORDS_AT_ONCE = 1024
 const LONGEST_HEAD = 16 * 1024 * 1024
 
 /**
- * The sessions of an earlier run of the program, which may still be running: reads what it has saved, and what it still
+ * The sessions of another run of the program, which may still be running: reads what it has saved, and what it still
  * saves.
  */
-export class EarlierRun {
+export class OtherRun {
   readonly name: string
   readonly #directory: StateDirectory
   /** Whether everything that it saved has been read, and it saves nothing more. */

@@ -46,3 +46,19 @@ function applied(operator: Int32Array, state: number): number {
   for (let bit = 0; bit < 32; bit++) if ((state >>> bit) & 1) image ^= operator[bit]!
   return image
 }
+
+/** The entries of the table, by their highest byte. */
+const BY_HIGHEST = new Uint8Array(256)
+for (const [index, entry] of TABLE.entries()) BY_HIGHEST[entry >>> 24] = index
+
+/** Four bytes whose CRC-32 that is: the only four. */
+export function bytesOf(crc: number): Uint8Array {
+  let state = ~crc
+  for (let byte = 0; byte < 4; byte++) {
+    const index = BY_HIGHEST[state >>> 24]!
+    state = ((state ^ TABLE[index]!) << 8) | index
+  }
+  const bytes = new Uint8Array(4)
+  new DataView(bytes.buffer).setUint32(0, (state ^ START) >>> 0, true)
+  return bytes
+}

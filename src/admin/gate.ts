@@ -1,0 +1,42 @@
+import type { IncomingMessage } from 'node:http'
+import { OperationRefused } from './operation-refused.ts'
+
+/** Names of this machine itself, as `Host` has them. */
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
+/** An address: no name server decides where it leads. */
+const ADDRESS = /^(?:\d{1,3}(?:\.\d{1,3}){3}|\[[\da-f:.]+\])$/
+
+/** Where requests arrive, as far as it matters for whether they may be answered. */
+export type Approach =
+  /** A Unix socket, which no browser can reach. */
+  | 'socket'
+  /** A port on a loopback address, or one that other machines reach; and the names under which it may be asked for. */
+  | { readonly reach: 'loopback' | 'network'; readonly hosts: readonly string[] }
+
+/**
+ * Refuses what a page in a browser may have sent: a page of another origin (by `Origin` and `Sec-Fetch-Site`), or one that
+ * reaches the API through a name of its own (DNS rebinding, by `Host`).
+ *
+ * @throws OperationRefused
+ */
+export function assertNotForeign({ url, headers, rawHeaders }: IncomingMessage, approach: Approach): void {
+  if (!url?.startsWith('/')) throw new OperationRefused('invalid', 'expected a request for a path, such as /v1/status')
+  const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length
+  if (hosts > 1) throw new OperationRefused('invalid', 'expected one Host header, found several')
+  const host = headers.host?.toLowerCase() ?? ''
+  if (approach !== 'socket' && !isOwn(host.replace(/:\d+$/, ''), approach)) {
+    const names = ['localhost', approach.reach === 'loopback' ? 'a loopback address' : 'an address', ...approach.hosts]
+    const detail = `the admin API is asked for as ${names.join(', ')}, not as ${JSON.stringify(host)}; other names: admin.hosts`
+    throw new OperationRefused('forbidden', detail)
+  }
+  const { origin } = headers
+  const site = headers['sec-fetch-site']
+  const isForeign = origin !== undefined && origin.toLowerCase() !== `http://${host}`
+  if (isForeign || (site !== undefined && site !== 'same-origin' && site !== 'none')) {
+    throw new OperationRefused('forbidden', 'the admin API does not answer pages of other origins')
+  }
+}
+
+function isOwn(name: string, { reach, hosts }: Exclude<Approach, string>): boolean {
+  return LOOPBACK.test(name) || (reach === 'network' && ADDRESS.test(name)) || hosts.includes(name)
+}

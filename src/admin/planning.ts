@@ -1,0 +1,108 @@
+import { z } from '@hono/zod-openapi'
+import { Count } from './fields.ts'
+
+const listOf = <Item extends z.ZodType>(item: Item) => z.array(item).readonly()
+
+const SessionForecast = z
+  .object({
+    live: Count,
+    stay: Count.openapi({ description: 'They go to the server that they are on.' }),
+    move: Count.openapi({ description: 'They go to another server, or begin again.' }),
+    refused: Count.openapi({ description: 'Their next request is refused (onLost: refuse).' }),
+    unserved: Count.openapi({ description: 'No server would serve them.' }),
+  })
+  .openapi('SessionForecast', { description: 'What becomes of live sessions with the next request of each.' })
+
+const Move = z
+  .object({
+    from: z.string().openapi({ description: 'The server that they are on.' }),
+    to: z.string().nullable().openapi({ description: 'null if they are refused, or no server serves them.' }),
+    why: z.string(),
+    outcome: z.enum(['moved', 'refused', 'unserved']),
+    sessions: Count,
+  })
+  .openapi('Move')
+
+const UpstreamPlan = z
+  .object({
+    name: z.string(),
+    sessions: SessionForecast,
+    isExact: z.boolean().openapi({ description: 'Whether the numbers in sessions are exact.' }),
+    areTargetsExact: z.boolean().openapi({ description: 'Whether it is exact how many come to each server.' }),
+    because: listOf(z.string()).openapi({ description: 'Why something is not exact, a sentence each.' }),
+    servers: listOf(z.object({ name: z.string(), now: Count, afterwards: Count })),
+    moves: listOf(Move),
+  })
+  .openapi('UpstreamPlan')
+
+/** What a configuration would change. */
+export const Plan = z
+  .object({
+    changes: listOf(z.string()).openapi({ description: 'A sentence each; none if it is the same.' }),
+    sessions: SessionForecast.openapi({ description: 'Of all upstreams.' }),
+    upstreams: listOf(UpstreamPlan).openapi({ description: 'Those that have sessions now.' }),
+  })
+  .openapi('Plan')
+
+/** A request that is not sent. */
+export const Query = z
+  .strictObject({
+    method: z.string().optional().openapi({ example: 'GET' }),
+    path: z.string().openapi({ example: '/shop/?page=2' }),
+    host: z.string().optional(),
+    headers: z.record(z.string(), z.string()).optional(),
+    cookies: z.record(z.string(), z.string()).optional(),
+    ip: z.string().optional().openapi({ description: "The client's address.", example: '203.0.113.9' }),
+    secure: z.boolean().optional().openapi({ description: 'It came by HTTPS.' }),
+  })
+  .openapi('Query')
+
+const ExplainedRoute = z
+  .object({
+    host: z.string().nullable(),
+    path: z.string(),
+    methods: listOf(z.string()).nullable(),
+    headers: z.record(z.string(), z.string()).readonly(),
+    redirect: z.string().nullable().openapi({ description: 'The path that the client is redirected to.' }),
+    because: listOf(z.string()).openapi({ description: 'A sentence for each condition that is met.' }),
+  })
+  .openapi('ExplainedRoute')
+
+const Candidate = z
+  .object({
+    server: z.string(),
+    address: z.string(),
+    weight: Count,
+    inFlight: Count,
+    isBackup: z.boolean(),
+    refusal: z.string().nullable().openapi({ description: 'Why it may not serve this request; null if it may.' }),
+    words: z.string(),
+  })
+  .openapi('Candidate')
+
+/** Where that request would go, and why. It has no key and no cookie. */
+export const Explanation = z
+  .object({
+    summary: z.string().openapi({ description: 'One sentence.' }),
+    request: z.object({ method: z.string(), host: z.string(), path: z.string(), ip: z.string() }),
+    route: ExplainedRoute.nullable(),
+    closest: listOf(z.string()).openapi({ description: 'If no route matches: what the closest ones require.' }),
+    upstream: z.object({ name: z.string(), balance: z.string(), affinity: z.string().nullable() }).nullable(),
+    session: z
+      .object({
+        kind: z.string(),
+        standing: z.enum(['new', 'known', 'invalid', 'expired', 'removed']),
+        server: z.string().nullable(),
+        words: z.string(),
+      })
+      .nullable(),
+    candidates: listOf(Candidate),
+    server: z.string().nullable().openapi({ description: 'The server that gets the request; null if none does.' }),
+    reason: z.string().nullable().openapi({ description: 'What the access log would say.' }),
+    status: z.int().nullable().openapi({ description: 'The status if Limpet answers itself.' }),
+  })
+  .openapi('Explanation')
+
+export type Plan = z.output<typeof Plan>
+export type Query = z.output<typeof Query>
+export type Explanation = z.output<typeof Explanation>

@@ -1,0 +1,39 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import type { EventStream } from '../event-stream.ts'
+import { OperationRefused } from '../operation-refused.ts'
+import { type Descriptions, type Resources, refusals } from '../resource.ts'
+
+/** What happens, as it happens. */
+export function addEvents(api: Resources, { reads }: Descriptions, stream: EventStream): void {
+  const watch = createRoute({
+    ...reads,
+    method: 'get',
+    path: '/v1/events',
+    summary: 'What happens, as server-sent events',
+    description:
+      'Types: applied, server-health, drain-started, drain-progress, drain-ended, worker-died, upgrade, operator; and gap, ' +
+      'where events after Last-Event-ID are no longer kept.',
+    request: {
+      headers: z.object({
+        'last-event-id': z.string().optional().openapi({ description: 'The id of the last event that was received.' }),
+      }),
+    },
+    responses: {
+      200: { description: 'The events.', content: { 'text/event-stream': { schema: z.string() } } },
+      ...refusals,
+    },
+  })
+  api.openapi(watch, (context) => {
+    const lastId = idIn(context.req.valid('header')['last-event-id'])
+    context.header('Content-Type', 'text/event-stream')
+    if (context.req.method === 'HEAD') return context.body(null, 200)
+    return context.body(stream.open(lastId), 200)
+  })
+}
+
+function idIn(written: string | undefined): number | undefined {
+  if (written === undefined || written === '') return undefined
+  const id = Number(written)
+  if (/^\d+$/.test(written) && Number.isSafeInteger(id)) return id
+  throw new OperationRefused('invalid', `expected Last-Event-ID to be a number, found ${JSON.stringify(written)}`)
+}

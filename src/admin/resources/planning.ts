@@ -1,0 +1,28 @@
+import { createRoute } from '@hono/zod-openapi'
+import type { Operations } from '../operations.ts'
+import { Explanation, Plan, Query } from '../planning.ts'
+import { configInBody, type Descriptions, json, jsonInBody, type Resources, refusals } from '../resource.ts'
+
+/** What would happen. */
+export function addPlanning(api: Resources, { readsJson, writesConfig }: Descriptions, operations: Operations): void {
+  // A configuration may refer to the variables of the process, and its plan shows them: that takes more than reading.
+  const plan = createRoute({
+    ...writesConfig,
+    method: 'post',
+    path: '/v1/plan',
+    summary: 'What a configuration would change, and which sessions would move',
+    request: { body: configInBody },
+    responses: { 200: json(Plan, 'The plan. Nothing has changed.'), ...refusals },
+  })
+  api.openapi(plan, async (context) => context.json(await operations.plan(context.get('text')), 200))
+
+  const explain = createRoute({
+    ...readsJson,
+    method: 'post',
+    path: '/v1/explain',
+    summary: 'Where a request would go, and why',
+    request: { body: jsonInBody(Query, true) },
+    responses: { 200: json(Explanation, 'The explanation. No request was sent.'), ...refusals },
+  })
+  api.openapi(explain, async (context) => context.json(await operations.explain(context.req.valid('json')), 200))
+}

@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs'
+import { formatAddress } from '../config/address.ts'
+import { ConfigError } from '../config/error.ts'
+import type { Config } from '../config/schema.ts'
+import { formatUnixSocket } from '../config/unix-socket.ts'
+import { MACHINE_TOKEN } from '../control/admin-access.ts'
+import { adminPlaceOf } from '../control/admin-place.ts'
+import { StateDirectory } from '../control/state-directory.ts'
+import type { AdminOptions } from './admin-options.ts'
+import { CommandFailure } from './command-failure.ts'
+import { type ConfigOptions, loadFromOptions } from './options.ts'
+
+/** Where an admin API answers, and what to show it. */
+export interface AdminPlace {
+  readonly endpoint: URL | { readonly socket: string }
+  /** Reads the token, for a change or for a look; undefined if none is needed, or known. */
+  readonly token: (isChange: boolean) => string | undefined
+}
+
+const TURN_ON = 'turn it on with this line in limpet.yaml: admin: on'
+
+/** Finds the admin API where the options say, else where the configuration says. */
+export async function placeFrom({ url, socket, tokenFile, ...options }: AdminOptions): Promise<AdminPlace> {
+  const isGiven = url !== undefined || socket !== undefined
+  const config = isGiven ? await configIfAny(options) : (await loadFromOptions(options)).config
+  const endpoint = url !== undefined ? parseUrl(url) : socket !== undefined ? { socket } : endpointOf(config!)
+  if (tokenFile !== undefined) return { endpoint, token: () => readToken(tokenFile) }
+  // What is known on this machine is shown to no other.
+  if (url !== undefined && !isLoopback(url)) return { endpoint, token: () => undefined }
+  return { endpoint, token: (isChange) => tokenOf(config, isChange && endpoint instanceof URL) }
+}
+
+/** As messages show it: `http://127.0.0.1:9000`, `unix:/run/limpet/admin.sock`. */
+export function formatPlace({ endpoint }: AdminPlace): string {
+  return endpoint instanceof URL ? endpoint.origin : formatUnixSocket(endpoint.socket)
+}
+
+/** The configuration, which a command with --url can do without. A file that was named must be valid. */
+async function configIfAny(options: ConfigOptions): Promise<Config | undefined> {
+  try {
+    return (await loadFromOptions(options)).config
+  } catch (error) {
+    if (options.config !== undefined || !(error instanceof ConfigError)) throw error
+    return undefined
+  }
+}
+
+function endpointOf(config: Config): AdminPlace['endpoint'] {
+  const place = adminPlaceOf(config, process.env, stateOf(config).path)
+  if (place === undefined) {
+    throw new CommandFailure(`the admin API is off in this configuration; ${TURN_ON} (or give --url)`)
+  }
+  return 'socket' in place ? place : new URL(`http://${formatAddress({ host: place.address, port: place.port })}`)
+}
+
+function parseUrl(written: string): URL {
+  const text = /^https?:\/\//.test(written) ? written : `http://${written}`
+  if (URL.canParse(text)) return new URL(text)
+  throw new CommandFailure(`expected a URL such as http://127.0.0.1:9000, found ${written}`)
+}
+
+function isLoopback(url: string): boolean {
+  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(parseUrl(url).hostname)
+}
+
+function stateOf(config: Config | undefined): StateDirectory {
+  return new StateDirectory(config?.stateDirectory, process.env, () => {})
+}
+
+/** @param needsMachineToken whether that of the machine is needed where the configuration has none */
+function tokenOf(config: Config | undefined, needsMachineToken: boolean): string | undefined {
+  const admin = config?.admin
+  const tokens = admin === undefined || admin === 'off' ? undefined : admin.tokens
+  if (tokens !== undefined) {
+    const { source } = tokens.find(({ scope }) => scope === 'write') ?? tokens[0]!
+    return 'value' in source ? source.value : readToken(source.file)
+  }
+  const state = stateOf(config)
+  // Without one, the API says what is missing.
+  return needsMachineToken && state.holds(MACHINE_TOKEN) ? readToken(state.pathOf(MACHINE_TOKEN)) : undefined
+}
+
+function readToken(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    throw new CommandFailure(`cannot read the token: ${(error as Error).message}`)
+  }
+}

@@ -1,0 +1,40 @@
+import { printable } from '../config/error.ts'
+import { CommandFailure } from './command-failure.ts'
+
+/** What an answer with problem details (RFC 9457) says, as far as it is shown. */
+interface ProblemDetails {
+  readonly type: string
+  readonly title: string
+  readonly detail?: string
+  readonly problems?: readonly {
+    readonly where: string
+    readonly path: string
+    readonly message: string
+    readonly hint?: string
+  }[]
+}
+
+/** The admin API has refused a request. The message is the text for the terminal. */
+export class AdminProblem extends CommandFailure {
+  /** The kind of problem, such as `not-found` or `last-server`. */
+  readonly code: string
+
+  constructor(details: ProblemDetails) {
+    super(textOf(details))
+    this.code = details.type.replace(/^.*\//, '')
+  }
+}
+
+/** Reads the body of an answer; undefined if it has no problem details. */
+export function problemFrom(type: string, body: string): AdminProblem | undefined {
+  if (!type.startsWith('application/problem+json')) return undefined
+  return new AdminProblem(JSON.parse(body))
+}
+
+function textOf({ title, detail, problems = [] }: ProblemDetails): string {
+  const lines = problems.map(({ where, path, message, hint }) => {
+    const place = [where, path].filter((part) => part !== '')
+    return printable([...place, hint === undefined ? message : `${message} (${hint})`].join(': '))
+  })
+  return [printable(detail ?? title), ...lines].join('\n')
+}

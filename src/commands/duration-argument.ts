@@ -1,0 +1,23 @@
+import { InvalidArgumentError, Option } from 'commander'
+import { formatDuration, parseDuration } from '../config/duration.ts'
+import { InvalidValue } from '../config/error.ts'
+
+/** Reads the value of an option that is a duration, such as `30s`, and writes it as the admin API does. */
+export function durationText(value: string): string {
+  return formatDuration(milliseconds(value))
+}
+
+/** Reads the value of an option that is a duration, such as `30s`, in ms. */
+function milliseconds(value: string): number {
+  try {
+    return parseDuration(value)
+  } catch (error) {
+    if (!(error instanceof InvalidValue)) throw error
+    throw new InvalidArgumentError(`Expected ${error.expected}${error.hint === undefined ? '' : ` (${error.hint})`}.`)
+  }
+}
+
+/** `--timeout`, which is a minute. Its value is in ms. */
+export function timeoutOption(description: string): Option {
+  return new Option('--timeout <duration>', description).argParser(milliseconds).default(60_000, '1m')
+}

@@ -1,0 +1,72 @@
+import { setTimeout } from 'node:timers/promises'
+import { Command } from 'commander'
+import type { Drain } from '../admin/drain.ts'
+import { printable } from '../config/error.ts'
+import { AdminClient, type StreamedEvent } from './admin-client.ts'
+import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
+import { CommandFailure } from './command-failure.ts'
+import { formatDrain } from './drain-progress.ts'
+
+interface EventsOptions extends AdminOptions {
+  readonly since?: string
+}
+
+/** How long to wait before the stream is opened again, and how often that may fail in a row. */
+const AGAIN_AFTER = 1000
+const FAILURES = 10
+
+/** `limpet events`: prints what happens, as it happens. */
+export function eventsCommand(): Command {
+  const command = new Command('events')
+    .summary('print what happens, as it happens')
+    .description(
+      'Prints each change of the configuration, of health and of drains, until Ctrl-C. Goes on after an upgrade or a restart, and misses nothing that is still kept.',
+    )
+    .option('--since <id>', 'begin with what came after the event of that id')
+    .action(printEvents)
+  return withExamples(withAdminOptions(command), 'limpet events --json | jq .type')
+}
+
+async function printEvents({ json, since = '', ...options }: EventsOptions): Promise<void> {
+  const client = await AdminClient.from(options)
+  let lastId = since
+  let failures = 0
+  for (;;) {
+    try {
+      for await (const event of client.events('/v1/events', lastId)) {
+        failures = 0
+        lastId = event.id
+        console.log(json ? asJson(event) : asLine(event))
+      }
+    } catch (error) {
+      // Only what was there once can come back.
+      if (!(error instanceof CommandFailure) || lastId === since || ++failures > FAILURES) throw error
+    }
+    await setTimeout(AGAIN_AFTER)
+  }
+}
+
+function asJson({ id, type, data }: StreamedEvent): string {
+  return JSON.stringify({ id, type, ...JSON.parse(data) })
+}
+
+function asLine({ type, data }: StreamedEvent): string {
+  const { at, ...event } = JSON.parse(data) as { at?: string } & EventData
+  return printable([at ?? '-', type, ...textOf(type, event)].join('  '))
+}
+
+/** What events have in them. */
+interface EventData {
+  readonly message?: string
+  readonly changes?: readonly string[]
+  readonly drain?: Drain
+  readonly [key: string]: unknown
+}
+
+function textOf(type: string, event: EventData): string[] {
+  const { message, changes, drain } = event
+  if (type === 'gap') return ['older events are no longer kept']
+  if (message !== undefined) return [message]
+  if (changes !== undefined) return [changes.join('; ')]
+  return [drain === undefined ? JSON.stringify(event) : formatDrain(drain)]
+}

@@ -1,0 +1,180 @@
+import { isDeepStrictEqual } from 'node:util'
+import { z } from 'zod'
+import { endpointOf, formatAddress } from '../../config/address.ts'
+import { formatPath } from '../../config/key-path.ts'
+import { Config, type Route, type Server, type Upstream } from '../../config/schema.ts'
+import { writtenServer } from './effective-config.ts'
+
+/** Keys whose values are never shown. */
+const SECRET = /^(?:secrets?|authorization|proxy-authorization|cookie|x-api-key|tokens)$/i
+
+/** The longest value that is shown. */
+const LONGEST_VALUE = 60
+
+/**
+ * What differs between two configurations, one sentence for each: `upstream app: server web-3 added`, `upstream app:
+ * server web-1: weight 1 → 2`, `route /admin/* removed`. Parts that are the same object in both are not looked at.
+ */
+export function differenceInWords(before: Config, next: Config): string[] {
+  if (before === next) return []
+  return [
+    ...listenerChanges(before, next),
+    ...routeChanges(before.routes, next.routes),
+    ...upstreamChanges(before.upstreams, next.upstreams),
+    ...settingChanges(before, next),
+  ]
+}
+
+function listenerChanges({ listeners: before }: Config, { listeners: next }: Config): string[] {
+  if (before === next) return []
+  const nameOf = (listener: Config['listeners'][number]) => formatAddress(endpointOf(listener))
+  return changesOf(
+    before,
+    next,
+    nameOf,
+    (name) => `listener ${name}`,
+    (one, other) => leaves(one, other),
+  )
+}
+
+function routeChanges(before: readonly Route[], next: readonly Route[]): string[] {
+  if (before === next) return []
+  const same = (one: Route, other: Route) =>
+    one.upstream === other.upstream ? [] : [`upstream ${one.upstream} → ${other.upstream}`]
+  return changesOf(before, next, routeKey, (_, route) => `route ${routeInWords(route)}`, same)
+}
+
+function routeKey({ upstream: _, ...conditions }: Route): string {
+  return JSON.stringify(conditions)
+}
+
+function routeInWords({ paths, hosts, methods, headers }: Route): string {
+  const conditions = [
+    hosts.length > 0 ? `on ${hosts.join(', ')}` : '',
+    methods.length > 0 ? `for ${methods.join(', ')}` : '',
+    Object.keys(headers).length > 0 ? `with ${Object.keys(headers).join(', ')}` : '',
+  ].filter((condition) => condition !== '')
+  return [paths.join(', '), ...conditions].join(' ')
+}
+
+function upstreamChanges(before: readonly Upstream[], next: readonly Upstream[]): string[] {
+  if (before === next) return []
+  return changesOf(
+    before,
+    next,
+    ({ name }) => name,
+    (name) => `upstream ${name}`,
+    upstreamDifference,
+  )
+}
+
+function upstreamDifference(before: Upstream, next: Upstream): string[] {
+  const servers = changesOf(
+    before.servers,
+    next.servers,
+    ({ id }) => id,
+    (_, { name }) => `server ${name}`,
+    serverDifference,
+  )
+  const { servers: _, pause: paused, ...settings } = before
+  const { servers: __, pause, ...nextSettings } = next
+  const isSame = isDeepStrictEqual(settings, nextSettings)
+  return [
+    ...(pause !== undefined && paused === undefined ? ['paused'] : []),
+    ...(pause === undefined && paused !== undefined ? ['resumed'] : []),
+    ...servers,
+    ...(isSame ? [] : leaves(writtenUpstream(before), writtenUpstream(next))),
+  ]
+}
+
+/** All but the servers, as the file would have it. */
+function writtenUpstream(upstream: Upstream): unknown {
+  const [server] = upstream.servers
+  const written = z.encode(Config.shape.upstreams, [{ ...upstream, servers: [server!] }])
+  const { servers: _, ...settings } = (written as Record<string, Record<string, unknown>>)[upstream.name]!
+  return settings
+}
+
+function serverDifference(before: Server, next: Server): string[] {
+  const [was, is] = [stateOf(before), stateOf(next)]
+  const { down: _, drain: __, ...settings } = writtenServer(before)
+  const { down: ___, drain: ____, ...nextSettings } = writtenServer(next)
+  return [...(was === is ? [] : [`${was} → ${is}`]), ...leaves(settings, nextSettings)]
+}
+
+function stateOf({ down, drain, ownSessions }: Server): string {
+  if (down) return 'maintenance'
+  if (!drain) return 'ready'
+  return ownSessions === undefined ? 'drain' : `drain, own sessions ${ownSessions === 'move' ? 'moved' : 'refused'}`
+}
+
+/** The keys whose changes are described one by one. */
+const LISTS = ['listeners', 'routes', 'upstreams']
+
+function settingChanges(before: Config, next: Config): string[] {
+  const keys = Object.keys({ ...before, ...next }).filter((key) => !LISTS.includes(key))
+  return keys.flatMap((key) => {
+    const [one, other] = [before[key as keyof Config], next[key as keyof Config]]
+    if (one === other || isDeepStrictEqual(one, other)) return []
+    const schema = Config.shape[key as keyof typeof Config.shape]
+    const [was, is] = [one, other].map((value) => (value === undefined ? undefined : z.encode(schema, value as never)))
+    return leaves(was, is, [key])
+  })
+}
+
+/** The changes of a list whose items have keys: added, removed, and what differs in those that are in both. */
+function changesOf<Item>(
+  before: readonly Item[],
+  next: readonly Item[],
+  keyOf: (item: Item) => string,
+  nameOf: (key: string, item: Item) => string,
+  difference: (before: Item, next: Item) => string[],
+): string[] {
+  const old = byKey(before, keyOf)
+  const now = byKey(next, keyOf)
+  const inWords = (item: Item) => nameOf(keyOf(item), item)
+  const removed = [...old].flatMap(([key, item]) => (now.has(key) ? [] : [`${inWords(item)} removed`]))
+  const others = [...now].flatMap(([key, item]) => {
+    const former = old.get(key)
+    if (former === undefined) return [`${inWords(item)} added`]
+    if (former === item) return []
+    return difference(former, item).map((what) => `${inWords(former)}: ${what}`)
+  })
+  return [...removed, ...others]
+}
+
+/** Items of one key (such as listeners on any free port) are told apart by their order. */
+function byKey<Item>(items: readonly Item[], keyOf: (item: Item) => string): ReadonlyMap<string, Item> {
+  const keyed = new Map<string, Item>()
+  for (const item of items) {
+    let key = keyOf(item)
+    for (let nth = 2; keyed.has(key); nth++) key = `${keyOf(item)} ${nth}`
+    keyed.set(key, item)
+  }
+  return keyed
+}
+
+/** What differs between two values of a file: `path before → after` for each. */
+function leaves(before: unknown, next: unknown, path: readonly PropertyKey[] = []): string[] {
+  if (isDeepStrictEqual(before, next)) return []
+  const name = formatPath(path)
+  if (path.some((step) => SECRET.test(String(step)))) return [`${name} changed`]
+  if (isMapping(before) && isMapping(next)) {
+    return Object.keys({ ...before, ...next }).flatMap((key) => leaves(before[key], next[key], [...path, key]))
+  }
+  return [`${name} ${shown(before)} → ${shown(next)}`.trim()]
+}
+
+function shown(value: unknown): string {
+  if (value === undefined) return 'default'
+  const text = typeof value === 'string' ? value : JSON.stringify(value, withoutSecrets)
+  return text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE - 1)}…` : text
+}
+
+function withoutSecrets(key: string, value: unknown): unknown {
+  return SECRET.test(key) ? '…' : value
+}
+
+function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return value !== null && typeof value === 'object' && !Array.isArray(value)
+}

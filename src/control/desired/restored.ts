@@ -1,0 +1,43 @@
+import type { Logger } from 'pino'
+import type { Config } from '../../config/schema.ts'
+import type { ChangesFile } from './changes-file.ts'
+import { type DesiredState, desiredState } from './desired-state.ts'
+import type { OperatorChanges } from './operator-changes.ts'
+
+/** A configuration that an operator gives in place of the file's: YAML or JSON, and its name in messages. */
+export interface GivenConfig {
+  readonly text: string
+  readonly name: string
+}
+
+/** Reads the configuration again: that of the file, or the given one, with what flags and variables replace in it. */
+export type LoadAgain = (instead?: GivenConfig) => Config
+
+/** What the file says, with the operator's changes of earlier runs. Those that are impossible by now are reported. */
+export function restored(
+  file: Config,
+  changesFile: ChangesFile,
+  log: Logger,
+  load: LoadAgain | undefined,
+): DesiredState {
+  const changes = changesFile.read()
+  const desired = desiredState(baseOf(file, changes, log, load), changes)
+  for (const conflict of desired.conflicts) log.warn(conflict)
+  return desired
+}
+
+/** The configuration that an operator has put in place of the file's; the file's if there is none, or it is invalid. */
+function baseOf(file: Config, { config }: OperatorChanges, log: Logger, load: LoadAgain | undefined): Config {
+  if (config === undefined || load === undefined) return file
+  try {
+    return load({ text: config.text, name: nameOfGiven(config) })
+  } catch (error) {
+    log.warn(`the configuration that ${config.by} has put in place of the file is invalid by now: ${error}`)
+    return file
+  }
+}
+
+/** The name of a configuration that an operator has given, for messages. */
+export function nameOfGiven({ by, at }: { readonly by: string; readonly at: number }): string {
+  return `configuration of ${by} at ${new Date(at).toISOString()}`
+}

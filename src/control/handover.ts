@@ -1,0 +1,274 @@
+import { randomBytes } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
+import { OperationRefused } from '../admin/operation-refused.ts'
+import { instanceOf } from '../config/instance.ts'
+import type { Config } from '../config/schema.ts'
+import { warningsOf } from '../config/warnings.ts'
+import type { Listener, Snapshot } from '../runtime/snapshot.ts'
+import { difference, patched } from '../runtime/snapshot-patch.ts'
+import { compile } from './compile.ts'
+import type { ChangesFile } from './desired/changes-file.ts'
+import type { DesiredState } from './desired/desired-state.ts'
+import { differenceInWords } from './desired/difference-in-words.ts'
+import { withGradualRemovals } from './desired/gradual-removal.ts'
+import type { OperatorChanges } from './desired/operator-changes.ts'
+import { assertSameFixedSettings, workersOf } from './fixed-settings.ts'
+import { type InstanceLock, takeOrWait, warningOfAnother } from './instance-lock.ts'
+import { keepsState, warningsOfSecrets } from './kept-sessions.ts'
+import { moveAccessLog } from './open-access-log.ts'
+import type { Parts } from './parts.ts'
+import { withRealPorts } from './real-ports.ts'
+import type { RunInstance } from './run-instance.ts'
+
+/** What a change of the configuration has come to. */
+export interface Applied {
+  /** The generation that is in effect in every worker. */
+  readonly generation: number
+  /** What has changed, one sentence each; empty if nothing has. */
+  readonly changes: readonly string[]
+}
+
+/** Something that follows what is desired. */
+export interface HandoverUser {
+  /** @param config the configuration before: the same if only the operator's changes are others */
+  adopted(desired: DesiredState, before: Config): void
+}
+
+/**
+ * Puts one desired state after the other into effect: all changes of the configuration, whoever makes them, come through
+ * here, in order.
+ */
+export class Handover {
+  readonly #parts: Parts
+  readonly #instance: RunInstance
+  readonly #lock: InstanceLock
+  readonly #changesFile: ChangesFile
+  readonly #users: readonly HandoverUser[]
+  readonly #run = randomBytes(6).toString('base64url')
+  #desired: DesiredState
+  /** The configuration in effect, under the name of the run's instance. */
+  #config: Config
+  #last: Promise<unknown> = Promise.resolve()
+  /** Increases with each change of the desired state. */
+  #version = 1
+  /** Why nothing is applied any more. */
+  #closedFor: string | undefined
+
+  constructor(
+    parts: Parts,
+    instance: RunInstance,
+    lock: InstanceLock,
+    changesFile: ChangesFile,
+    desired: DesiredState,
+    config: Config,
+    users: readonly HandoverUser[],
+  ) {
+    this.#parts = parts
+    this.#instance = instance
+    this.#lock = lock
+    this.#changesFile = changesFile
+    this.#desired = desired
+    this.#config = config
+    this.#users = users
+  }
+
+  /** What is in effect, and what it is made of. */
+  get desired(): DesiredState {
+    return this.#desired
+  }
+
+  /** The configuration in effect. */
+  get config(): Config {
+    return this.#config
+  }
+
+  /** A configuration under the name of the run's instance. */
+  named(config: Config): Config {
+    return this.#instance.name(config)
+  }
+
+  /** Identifies the desired state: another one after each change, and in another run. */
+  get revision(): string {
+    return `${this.#run}-${this.#version}`
+  }
+
+  /**
+   * Puts another desired state into effect, made from the current one; resolves once every worker serves it. What has
+   * not changed keeps its state, and exchanges in flight end as they began. The operator's changes are saved first. If
+   * this throws, nothing has changed.
+   *
+   * @throws ConfigError if it changes what only a restart can change, or if there is no room for its servers at present;
+   *   ListenError if a worker cannot listen on one of its listeners; OperationRefused if the operator's changes contradict
+   *   it, or cannot be saved; and whatever `make` throws
+   * @param by who has asked for it, for the log
+   */
+  async change(make: (now: DesiredState) => DesiredState, by?: string): Promise<Applied> {
+    const handedOver = this.#last.then(() => this.#handOver(make(this.#desired)))
+    // The next configuration does not wait for the workers to acknowledge this one: it may be what brings them back.
+    this.#last = handedOver.catch(() => undefined)
+    const { acknowledged, ...applied } = await handedOver
+    if (acknowledged === undefined) return applied
+    await acknowledged
+    const { slots, reclaimer, events, log } = this.#parts
+    const { generation, changes } = applied
+    log.info(`generation ${generation}${by === undefined ? '' : ` (${by})`}: ${inOneLine(changes)}`)
+    events.add({ type: 'applied', generation, revision: this.revision, changes })
+    slots.acknowledge(generation)
+    reclaimer.watch()
+    return applied
+  }
+
+  /**
+   * Does something between two changes of the configuration.
+   *
+   * @throws Error if nothing is applied any more
+   */
+  async between<Result>(act: () => Promise<Result>): Promise<Result> {
+    const done = this.#last.then(() => {
+      this.#assertOpen()
+      return act()
+    })
+    this.#last = done.catch(() => undefined)
+    return done
+  }
+
+  /** Nothing is applied any more. */
+  close(why = 'Limpet is stopping'): void {
+    this.#closedFor ??= why
+  }
+
+  get #isClosed(): boolean {
+    return this.#closedFor !== undefined
+  }
+
+  /** Applies a desired state to every part; the workers are last. */
+  async #handOver(wanted: DesiredState): Promise<Applied & { readonly acknowledged?: Promise<void> }> {
+    const { slots, sessions, health, skew, questions, supervisor } = this.#parts
+    this.#assertOpen()
+    const desired = withGradualRemovals(this.#desired, wanted, Date.now())
+    const before = this.#config
+    const config = this.#instance.name(desired.config)
+    const changes = differenceInWords(before, config)
+    if (changes.length === 0) {
+      await this.#keep(desired.changes)
+      // The configuration of before stays, so that nothing takes its parts for new ones.
+      this.#adopt({ ...desired, config: this.#desired.config }, before)
+      return { generation: supervisor.snapshot.generation, changes }
+    }
+    const next = await this.#prepared(desired, config)
+    this.#config = config
+    slots.adopt(next)
+    this.#adopt(desired, before)
+    this.#warnOfNews(before)
+    // Sessions, health and skew must know a server before a worker sends it the first request.
+    await sessions.apply(config, next)
+    this.#assertOpen()
+    health.apply(next.upstreams)
+    skew.apply(next.upstreams)
+    const acknowledged = supervisor.apply(next)
+    questions.apply(next.upstreams)
+    if (keepsState(config) && !keepsState(before)) await this.#takeLock()
+    this.#instance.keep(desired.config)
+    await supervisor.reduce(workersOf(config))
+    return { generation: next.generation, changes, acknowledged }
+  }
+
+  #adopt(desired: DesiredState, before: Config): void {
+    if (desired.changes !== this.#desired.changes || desired.config !== this.#desired.config) this.#version++
+    this.#desired = desired
+    for (const user of this.#users) user.adopted(desired, before)
+  }
+
+  /** Does everything that may fail, and takes it back if it does. Returns the next Snapshot. */
+  async #prepared(desired: DesiredState, config: Config): Promise<Snapshot> {
+    const { reclaimer, supervisor } = this.#parts
+    const conflict = desired.conflicts.find((each) => !this.#desired.conflicts.includes(each))
+    if (conflict !== undefined) throw new OperationRefused('conflict', `${conflict}; reset that change first`)
+    assertSameFixedSettings(this.#config, config)
+    await reclaimer.reclaim()
+    // Nothing is opened for a configuration that cannot be compiled.
+    const compiled = this.#compile(config)
+    const listeners = await this.#listen(config)
+    try {
+      this.#moveLog(this.#config, config)
+      try {
+        await this.#keep(desired.changes)
+        this.#assertOpen()
+      } catch (error) {
+        this.#moveLog(config, this.#config)
+        throw error
+      }
+    } catch (error) {
+      await supervisor.cancel()
+      throw error
+    }
+    // Unchanged parts are the same objects.
+    return patched(supervisor.snapshot, difference(supervisor.snapshot, { ...compiled, listeners }))
+  }
+
+  #compile(config: Config): Snapshot {
+    const { slots, state, supervisor } = this.#parts
+    const { snapshot } = supervisor
+    return compile(config, snapshot.generation + 1, slots, () => state.secret(), { config: this.#config, snapshot })
+  }
+
+  /** Has workers listen on what is new, and start where there are to be more; returns the listeners, with real ports. */
+  async #listen(config: Config): Promise<readonly Listener[]> {
+    const { supervisor } = this.#parts
+    const { listeners } = supervisor.snapshot
+    const wanted = withRealPorts(config.listeners, this.#config.listeners, listeners)
+    const isSame = isDeepStrictEqual(wanted, listeners) && workersOf(config) === supervisor.wantedWorkers
+    return isSame ? listeners : supervisor.prepare(wanted, workersOf(config))
+  }
+
+  /** The access log goes on in the file of the next configuration. */
+  #moveLog({ accessLog: { file: from } }: Config, { accessLog: { file: to } }: Config): void {
+    if (to !== from) moveAccessLog(this.#parts.accessLog, to)
+  }
+
+  /**
+   * Saves the operator's changes, which belong to the process that holds the instance.
+   *
+   * @throws OperationRefused
+   */
+  async #keep(changes: OperatorChanges): Promise<void> {
+    if (changes === this.#desired.changes) return
+    const { path } = this.#parts.state
+    const another = (await this.#lock.take()) ? undefined : await warningOfAnother(instanceOf(this.#config), path)
+    if (another !== undefined) throw new OperationRefused('conflict', another)
+    try {
+      await this.#changesFile.write(changes)
+    } catch (error) {
+      const cause = `cannot write ${this.#changesFile.path}: ${(error as Error).message}`
+      const hint = 'give a directory that can be written as stateDirectory'
+      throw new OperationRefused('not-kept', `the change would be lost at a restart: ${cause} (${hint})`)
+    }
+  }
+
+  async #takeLock(): Promise<void> {
+    const { state, log } = this.#parts
+    await takeOrWait(this.#lock, instanceOf(this.#config), state.path, log)
+    if (this.#isClosed) this.#lock.release()
+  }
+
+  /** Logs the warnings of the configuration that the one before did not cause. */
+  #warnOfNews(before: Config): void {
+    const { state, log } = this.#parts
+    const known = new Set([...warningsOf(before), ...warningsOfSecrets(before, state)])
+    for (const warning of [...warningsOf(this.#config), ...warningsOfSecrets(this.#config, state)]) {
+      if (!known.has(warning)) log.warn(warning)
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw new Error(`${this.#closedFor}, and no other configuration is applied`)
+  }
+}
+
+/** How many changes a line of the log names. */
+const LOGGED = 50
+
+function inOneLine(changes: readonly string[]): string {
+  const more = changes.length > LOGGED ? [`${changes.length - LOGGED} more`] : []
+  return [...changes.slice(0, LOGGED), ...more].join('; ')
+}

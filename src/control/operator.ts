@@ -1,0 +1,327 @@
+import type { Drift, Pause, Applied as Shown } from '../admin/answers.ts'
+import type { Drain, DrainOptions } from '../admin/drain.ts'
+import { OperationRefused } from '../admin/operation-refused.ts'
+import type { Author, Operations, ServerResource, WriteOptions } from '../admin/operations.ts'
+import type { Explanation, Plan, Query } from '../admin/planning.ts'
+import { assertFresh, etagOf } from '../admin/precondition.ts'
+import type { ServerSettings, ServerChange as SettingsChange } from '../admin/server-settings.ts'
+import { ConfigError } from '../config/error.ts'
+import { printConfig } from '../config/print.ts'
+import type { Server } from '../config/schema.ts'
+import { HealthBit } from '../runtime/health-bit.ts'
+import { compile } from './compile.ts'
+import { type DesiredState, desiredState, serverNamed, upstreamNamed } from './desired/desired-state.ts'
+import { differenceInWords } from './desired/difference-in-words.ts'
+import { driftOf, fileOf } from './desired/drift.ts'
+import { writtenServer } from './desired/effective-config.ts'
+import { NO_CHANGES } from './desired/operator-changes.ts'
+import { type LoadAgain, nameOfGiven } from './desired/restored.ts'
+import {
+  changeServer,
+  type Force,
+  putServer,
+  removeServer,
+  resetServer,
+  type ServerEdit,
+  type ServerName,
+  type Settings,
+  serverIn,
+  setPause,
+  upstreamIn,
+} from './desired/server-verbs.ts'
+import type { DrainOrders } from './drain-orders.ts'
+import type { Applied, Handover } from './handover.ts'
+import { ListenError } from './listen-error.ts'
+import type { Parts } from './parts.ts'
+
+/** What keeps a server from serving, apart from the operator. */
+const AILING = HealthBit.Unhealthy | HealthBit.Ejected | HealthBit.Suspended
+
+/** Carries out what operators ask for through the admin API: makes each request a change of the desired state. */
+export class Operator implements Operations {
+  readonly #parts: Parts
+  readonly #handover: Handover
+  readonly #drainOrders: DrainOrders
+  readonly #load: LoadAgain | undefined
+  readonly #upgrade: () => Promise<{ readonly pid: number }>
+
+  constructor(
+    parts: Parts,
+    handover: Handover,
+    drains: DrainOrders,
+    load: LoadAgain | undefined,
+    upgrade: () => Promise<{ readonly pid: number }>,
+  ) {
+    this.#parts = parts
+    this.#handover = handover
+    this.#drainOrders = drains
+    this.#load = load
+    this.#upgrade = upgrade
+  }
+
+  get #desired(): DesiredState {
+    return this.#handover.desired
+  }
+
+  // ── what there is ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  get revision(): string {
+    return this.#handover.revision
+  }
+
+  config(): string {
+    return printConfig(this.#handover.config, 'The effective configuration', 'hidden')
+  }
+
+  drift(): readonly Drift[] {
+    return driftOf(this.#desired)
+  }
+
+  server(upstream: string, name: string): ServerResource | undefined {
+    const server = this.#find({ upstream, server: name })
+    if (server === undefined) return undefined
+    const file = fileOf(this.#desired, upstream, server)
+    return { id: server.id, settings: settingsOf(server), ...(file !== undefined && { file }) }
+  }
+
+  drains(): readonly Drain[] {
+    return this.#drainOrders.views()
+  }
+
+  pauseOf(upstream: string): Pause | undefined {
+    const pause = this.#desired.changes.upstreams[upstream]?.pause
+    return pause && pauseShown(pause)
+  }
+
+  #find({ upstream, server }: ServerName): Server | undefined {
+    const found = upstreamNamed(this.#desired.config, upstream)
+    return found && serverNamed(found, server)
+  }
+
+  // ── changes ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  reload(options: WriteOptions, by: Author): Promise<Shown> {
+    return this.#change(by, 'reload', (now) => {
+      assertFresh(options, etagOf(this.revision))
+      const file = this.#loaded()
+      return desiredState(now.changes.config === undefined ? file : now.base, now.changes)
+    })
+  }
+
+  putConfig(text: string, options: WriteOptions & { readonly changes: 'keep' | 'reset' }, by: Author): Promise<Shown> {
+    return this.#change(by, 'another configuration', (now) => {
+      assertFresh(options, etagOf(this.revision))
+      const config = { text, ...stampOf(by) }
+      const base = this.#loaded({ text, name: nameOfGiven(config) })
+      const changes = options.changes === 'reset' ? NO_CHANGES : now.changes
+      return desiredState(base, { ...changes, config })
+    })
+  }
+
+  changeServer(
+    upstream: string,
+    server: string,
+    { admin, ...settings }: SettingsChange,
+    options: WriteOptions,
+    by: Author,
+  ): Promise<Shown> {
+    const edit: ServerEdit = { settings: settings as Settings, ...(admin !== undefined && { admin }) }
+    return this.#changeServer({ upstream, server }, edit, options, by)
+  }
+
+  async putServer(
+    upstream: string,
+    server: string,
+    { admin, ...settings }: ServerSettings,
+    options: WriteOptions,
+    by: Author,
+  ): Promise<Shown & { readonly created: boolean }> {
+    const name = { upstream, server }
+    let created = false
+    const applied = await this.#change(by, `put ${inWords(name)}`, (now) => {
+      created = this.#find(name) === undefined
+      this.#assertFreshServer(name, options)
+      const state = admin === undefined ? {} : { down: admin === 'maintenance', drain: admin === 'drain' }
+      return putServer(now, name, { ...(settings as Settings), ...state }, this.#force(options), stampOf(by))
+    })
+    return { ...applied, created }
+  }
+
+  removeServer(upstream: string, server: string, options: WriteOptions, by: Author): Promise<Shown> {
+    const name = { upstream, server }
+    return this.#change(by, `remove ${inWords(name)}`, (now) => {
+      this.#assertFreshServer(name, options)
+      return removeServer(now, name, this.#force(options), stampOf(by))
+    })
+  }
+
+  reset(target: ServerName | 'all', options: WriteOptions, by: Author): Promise<Shown> {
+    if (target === 'all') {
+      return this.#change(by, 'reset all', (now) => {
+        assertFresh(options, etagOf(this.revision))
+        return desiredState(now.changes.config === undefined ? now.base : this.#loaded(), NO_CHANGES)
+      })
+    }
+    return this.#change(by, `reset ${inWords(target)}`, (now) => {
+      this.#assertFreshServer(target, options)
+      return resetServer(now, target)
+    })
+  }
+
+  async drain(
+    upstream: string,
+    server: string,
+    options: DrainOptions,
+    write: WriteOptions,
+    by: Author,
+  ): Promise<Drain> {
+    const name = { upstream, server }
+    let id = ''
+    await this.#change(by, `drain ${inWords(name)}`, (now) => {
+      this.#assertFreshServer(name, write)
+      const found = serverIn(now, name)
+      id = found.server.id
+      const former = now.changes.upstreams[upstream]?.servers[id]?.drain
+      // Asked for again, the drain goes on, as it was ordered or as it is said now.
+      const before = former ?? found.upstream.drain
+      const { deadline = before.deadline, then = before.then, spread = before.spread } = options
+      const drain = { startedAt: former?.startedAt ?? Date.now(), deadline, then, spread }
+      const isCut = former?.isCut === true && options.deadline === undefined
+      const edit = { admin: 'drain' as const, drain: isCut ? { ...drain, isCut: true as const } : drain }
+      return changeServer(now, name, edit, this.#force(write), stampOf(by))
+    })
+    const view = this.#drainOrders.view(upstream, id)
+    if (view === undefined) throw new OperationRefused('conflict', `${inWords(name)} is gone`)
+    return view
+  }
+
+  undrain(upstream: string, server: string, options: WriteOptions, by: Author): Promise<Shown> {
+    return this.#changeServer({ upstream, server }, { admin: 'ready' }, options, by)
+  }
+
+  async pause(upstream: string, max: number, options: WriteOptions, by: Author): Promise<Pause> {
+    const until = Date.now() + max
+    await this.#change(by, `pause ${upstream}`, (now) => {
+      assertFresh(options, etagOf(this.revision))
+      return setPause(now, upstream, until, stampOf(by))
+    })
+    return this.pauseOf(upstream) ?? pauseShown({ until, at: Date.now() })
+  }
+
+  resume(upstream: string, options: WriteOptions, by: Author): Promise<Shown> {
+    return this.#change(by, `resume ${upstream}`, (now) => {
+      assertFresh(options, etagOf(this.revision))
+      upstreamIn(now.config, upstream)
+      return setPause(now, upstream, undefined, stampOf(by))
+    })
+  }
+
+  #changeServer(name: ServerName, edit: ServerEdit, options: WriteOptions, by: Author): Promise<Shown> {
+    return this.#change(by, `change ${inWords(name)}`, (now) => {
+      this.#assertFreshServer(name, options)
+      return changeServer(now, name, edit, this.#force(options), stampOf(by))
+    })
+  }
+
+  /** Carries out a change, and logs who has made it. */
+  async #change({ name }: Author, what: string, make: (now: DesiredState) => DesiredState): Promise<Shown> {
+    const { events } = this.#parts
+    let applied: Applied
+    try {
+      applied = await this.#handover.change(make, `${what}, by ${name}`)
+    } catch (error) {
+      const refusal = refusalOf(error)
+      events.add({ type: 'operator', author: name, message: `${what}: refused: ${refusal.message}` })
+      throw refusal
+    }
+    const { generation, changes } = applied
+    events.add({ type: 'operator', author: name, message: changes.length > 0 ? what : `${what}: nothing to change` })
+    return { generation, revision: this.revision, changes: [...changes] }
+  }
+
+  #assertFreshServer(name: ServerName, options: WriteOptions): void {
+    const server = this.#find(name)
+    assertFresh(options, server && etagOf(settingsOf(server)))
+  }
+
+  #force({ force = false }: WriteOptions): Force {
+    const { supervisor, scoreboard } = this.#parts
+    return {
+      force,
+      isWell(upstream, id) {
+        const running = supervisor.snapshot.upstreams.find(({ name }) => name === upstream)
+        const server = running?.servers.find((each) => each.id === id)
+        return server === undefined || (scoreboard.servers.health(server.slot) & AILING) === 0
+      },
+    }
+  }
+
+  /** What the file says, or the given configuration in its place. Throws ConfigError. */
+  #loaded(instead?: Parameters<LoadAgain>[0]) {
+    if (this.#load === undefined) throw new OperationRefused('failed', 'this Limpet was started without a file')
+    return this.#load(instead)
+  }
+
+  // ── what would be ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  async plan(text: string): Promise<Plan> {
+    try {
+      const { supervisor, scoreboard, sessions, slots, state } = this.#parts
+      const { plan } = await import('../planning/plan.ts')
+      const base = this.#loaded({ text, name: 'plan' })
+      const { config } = this.#handover
+      const next = this.#handover.named(desiredState(base, { ...this.#desired.changes }).config)
+      const current = supervisor.snapshot
+      const compiled = compile(next, current.generation + 1, slots, () => state.secret())
+      const changes = differenceInWords(config, next)
+      return await plan({ current, next: compiled, scoreboard, sessions: sessions.table, changes })
+    } catch (error) {
+      throw refusalOf(error)
+    }
+  }
+
+  async explain(query: Query): Promise<Explanation> {
+    const { supervisor, scoreboard, sessions } = this.#parts
+    const { explain } = await import('../planning/explain.ts')
+    try {
+      const scene = { snapshot: supervisor.snapshot, scoreboard, sessions: sessions.table }
+      return explain(scene, query)
+    } catch (error) {
+      if (error instanceof RangeError) throw new OperationRefused('invalid', error.message)
+      throw error
+    }
+  }
+
+  async upgrade(_options: WriteOptions, { name }: Author): Promise<{ readonly pid: number }> {
+    this.#parts.log.info(`upgrade, by ${name}`)
+    try {
+      return await this.#upgrade()
+    } catch (error) {
+      throw new OperationRefused('failed', (error as Error).message)
+    }
+  }
+}
+
+/** Every error that a change of the configuration may end with, as the admin API knows it. */
+function refusalOf(error: unknown): Error {
+  if (error instanceof ConfigError) return new OperationRefused('invalid', error.message, error.problems)
+  if (error instanceof ListenError) return new OperationRefused('conflict', error.message)
+  return error as Error
+}
+
+function settingsOf(server: Server): ServerSettings {
+  const { id: _, ...settings } = writtenServer(server)
+  return settings as unknown as ServerSettings
+}
+
+function pauseShown({ at, until }: { readonly at: number; readonly until: number }): Pause {
+  return { since: new Date(at).toISOString(), until: new Date(until).toISOString() }
+}
+
+function stampOf({ name }: Author): { by: string; at: number } {
+  return { by: name, at: Date.now() }
+}
+
+function inWords({ upstream, server }: ServerName): string {
+  return `${upstream}/${server}`
+}

@@ -1,0 +1,198 @@
+import { type Affinity, type BodyReader, PRIVATE, type Session, type SessionResponse } from '../affinity/affinity.ts'
+import type { ServerState } from '../balancing/server-state.ts'
+import { wallSeconds } from '../runtime/clock.ts'
+import type { RequestView } from './request-view.ts'
+import { SessionVisit } from './session-visit.ts'
+import type { UpstreamGroup } from './upstream-group.ts'
+
+/**
+ * The session of an exchange: what the request shows of it, which server it is on, and how it goes on once a server has
+ * answered.
+ */
+export class ExchangeSession {
+  readonly #group: UpstreamGroup
+  /** The affinity that has read the request. */
+  readonly #affinity: Affinity
+  readonly #shown: Session | undefined
+  /** The request's path, normalised. */
+  readonly #path: string
+  /** Whether the body of the response may contain a session's id. */
+  readonly #expectsBody: boolean
+  /** The server that the session itself names. */
+  readonly named: ServerState | undefined
+  /**
+   * The session's own server, if it gets the request and was not suspended. If it fails, another server serves this
+   * request and the session stays; the session moves with the next request that its own server cannot serve either.
+   */
+  #staysOn: ServerState | undefined
+  /** Whether the response may begin or move a session that only the table knows. */
+  isNew = false
+  /** The exchange in the session table, from when it counts there. */
+  #visit: SessionVisit | undefined
+
+  private constructor(
+    group: UpstreamGroup,
+    affinity: Affinity,
+    shown: Session | undefined,
+    path: string,
+    expectsBody: boolean,
+  ) {
+    this.#group = group
+    this.#affinity = affinity
+    this.#shown = shown
+    this.#path = path
+    this.#expectsBody = expectsBody
+    this.named = shown?.home === undefined ? undefined : group.serverIn(shown.home)
+  }
+
+  /** Undefined if the upstream has no affinity. */
+  static of(group: UpstreamGroup, request: RequestView): ExchangeSession | undefined {
+    const { affinity } = group
+    if (affinity === undefined) return undefined
+    const shown = affinity.read(request, wallSeconds())
+    return new ExchangeSession(group, affinity, shown, request.path, affinity.expectsBody?.(request) === true)
+  }
+
+  /** For the next request of a session that the table knows (`Affinity.recall`). */
+  static recalled(group: UpstreamGroup, shown: Session | undefined): ExchangeSession | undefined {
+    return group.affinity && new ExchangeSession(group, group.affinity, shown, '/', false)
+  }
+
+  /** Whether the upstream's affinity has been replaced since: the new one cannot read the session. */
+  get #isForeign(): boolean {
+    return this.#group.affinity !== this.#affinity
+  }
+
+  /** The session that the request has shown, unless the upstream's affinity has been replaced since. */
+  get shown(): Session | undefined {
+    return this.#isForeign ? undefined : this.#shown
+  }
+
+  // ── its server ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Whether the session is known to be on that server, and not just tied to it by a hash. */
+  isOn({ settings: { drain, slot } }: ServerState): boolean {
+    const session = this.shown
+    if (session === undefined) return false
+    if (session.home !== undefined) return true
+    return drain && this.#group.sessions.find(session.high, session.low, wallSeconds()) === slot
+  }
+
+  /**
+   * The server of a session that a hash ties to `hashed`. If that one has given up its sessions, it is the server to which this
+   * one has moved since.
+   */
+  homeInsteadOf(hashed: ServerState): ServerState {
+    const session = this.shown
+    if (session === undefined || hashed.keepsSessions) return hashed
+    const slot = this.#group.sessions.find(session.high, session.low, wallSeconds())
+    return this.#group.serverIn(slot) ?? hashed
+  }
+
+  /** The server that served the session last while its own could not, since it may hold state of the session. */
+  lastPlace(): ServerState | undefined {
+    const session = this.shown
+    if (session?.home === undefined || !this.#isCarried) return undefined
+    const slot = this.#group.sessions.find(session.high, session.low, wallSeconds())
+    return slot < 0 || slot === session.home ? undefined : this.#group.serverIn(slot)
+  }
+
+  /**
+   * Whether clients carry the server of their session with them, so that the table is free to hold the one that served
+   * it last.
+   */
+  get #isCarried(): boolean {
+    return this.#affinity.issue !== undefined
+  }
+
+  // ── the exchange ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The session's own server gets the request. */
+  goesHome(home: ServerState): void {
+    if (!home.isSuspended) this.#staysOn = home
+  }
+
+  /** An attempt on that server begins. */
+  attempts({ settings: { slot } }: ServerState): void {
+    const session = this.shown
+    if (session === undefined || this.#visit !== undefined) return
+    // A session that is on this server counts as active from now on. Any other begins, or moves, once the server has
+    // answered.
+    const seconds = wallSeconds()
+    const last = this.#group.sessions.find(session.high, session.low, seconds)
+    if (last === slot) this.#enter(session, slot, seconds)
+    // Its own server has already failed its last request: if it fails again, the session moves.
+    else if (last >= 0) this.#staysOn = undefined
+  }
+
+  /** From now on the exchange counts for that session on that server, and for no other. */
+  #enter(session: Session, server: number, seconds: number): void {
+    if (this.#visit?.isOf(session, server) || this.#hasEnded(session)) return
+    const visit = SessionVisit.begin(this.#group.sessions, session, server, seconds)
+    this.#visit?.end(seconds)
+    this.#visit = visit
+  }
+
+  /** The field lines that give the client its session, now that the server has answered; empty for none. */
+  answered(server: ServerState, response: SessionResponse, isSecure: boolean): string {
+    if (this.#isForeign) return ''
+    const affinity = this.#affinity
+    const seconds = wallSeconds()
+    const visit = this.#visit
+    const session = this.#shown && this.#settle(this.#shown, server, seconds)
+    const learnt = affinity.learn?.(response, server.settings, seconds, this.#shown, this.#path)
+    if (response.endsSession && session !== undefined) this.#group.sessions.remove(session.high, session.low, seconds)
+    if (learnt !== undefined) this.#enter(learnt, server.settings.slot, seconds)
+    this.isNew = affinity.learn !== undefined && this.#visit !== visit
+    if (response.endsSession) return this.#revoked(isSecure)
+    if (session === undefined || session === this.#shown || this.#hasEnded(session)) return ''
+    return affinity.issue?.(session, isSecure) ?? ''
+  }
+
+  /** Whether the request showed that session, and it has ended since: this exchange does not bring it back. */
+  #hasEnded({ high, low }: Session): boolean {
+    const shown = this.#shown
+    if (shown?.standing !== 'known' || shown.high !== high || shown.low !== low) return false
+    return this.#group.sessions.isEnded(high, low)
+  }
+
+  /** The field lines that delete the session which the request showed. */
+  #revoked(isSecure: boolean): string {
+    if (this.#affinity.revoke === undefined || this.#shown?.standing === 'new') return ''
+    return this.#affinity.revoke(isSecure) + PRIVATE
+  }
+
+  /** Updates the session after that server has answered, and records it in the table. */
+  #settle(session: Session, server: ServerState, seconds: number): Session {
+    const { settings } = server
+    if (this.#staysOn !== undefined && this.#staysOn !== server) {
+      if (this.#isCarried) this.#enter(session, settings.slot, seconds)
+      return session
+    }
+    const settled = this.#affinity.settle(session, settings, seconds)
+    this.#enter(settled, settings.slot, seconds)
+    return settled
+  }
+
+  /** Reads the first bytes of the response's body before the client gets them; undefined for no reader. */
+  readerOf(server: ServerState, response: SessionResponse): BodyReader | undefined {
+    if (!this.#expectsBody || this.#isForeign) return undefined
+    const reader = this.#affinity.readerOf?.(response, server.settings, wallSeconds())
+    if (reader !== undefined) this.isNew = true
+    return reader
+  }
+
+  /** The session ends. Returns the field lines that delete it at the client; empty for none. */
+  revoke(isSecure: boolean): string {
+    const session = this.shown
+    if (session === undefined) return ''
+    this.#group.sessions.remove(session.high, session.low, wallSeconds())
+    return this.#affinity.revoke?.(isSecure) ?? ''
+  }
+
+  /** The exchange is over. */
+  end(): void {
+    this.#visit?.end(wallSeconds())
+    this.#visit = undefined
+  }
+}

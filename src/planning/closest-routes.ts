@@ -1,0 +1,42 @@
+import type { RequestConditions } from '../routing/path-table.ts'
+import { Router } from '../routing/router.ts'
+import type { Route } from '../runtime/snapshot.ts'
+
+/** The most routes that are named. */
+const MOST = 3
+
+/** What a request lacks for which no route matches: what the routes that are closest to it require, one sentence each. */
+export function closestRoutes(
+  routes: readonly Route[],
+  host: string,
+  path: string,
+  request: RequestConditions,
+): string[] {
+  const unconditional = routes.map(({ host, path, upstream }) => ({
+    ...(host !== undefined && { host }),
+    path,
+    upstream,
+  }))
+  const place = new Router(unconditional).find(host, path, request)
+  if (place !== undefined) {
+    const there = routes.filter((route) => route.host === place.host && route.path === place.path)
+    return there.slice(0, MOST).map((route) => `${placeOf(route)} needs ${conditionsOf(route).join(' and ')}`)
+  }
+  const ofAnyHost = unconditional.map(({ path, upstream }) => ({ path, upstream }))
+  const anywhere = new Router(ofAnyHost).find('', path, request)
+  const elsewhere = routes.filter((route) => route.path === anywhere?.path && route.host !== undefined)
+  return elsewhere.slice(0, MOST).map((route) => `${placeOf(route)} is for the host ${route.host}`)
+}
+
+/** A route's host and path, as a sentence names it. */
+export function placeOf({ host, path }: Route): string {
+  return `the route for ${host ?? ''}${path}`
+}
+
+/** What a route requires besides its host and path. */
+export function conditionsOf({ methods, headers = {} }: Route): string[] {
+  return [
+    ...(methods === undefined ? [] : [`the method ${methods.join(' or ')}`]),
+    ...Object.entries(headers).map(([name, value]) => `the header ${name}: ${value}`),
+  ]
+}

@@ -1,0 +1,174 @@
+import type { Session } from '../affinity/affinity.ts'
+import type { ServerState } from '../balancing/server-state.ts'
+import { Failure, failureOf } from '../exchange/failure.ts'
+import { Placement } from '../exchange/placement.ts'
+import { authorityOf, pathOf } from '../exchange/received-request.ts'
+import { RequestView } from '../exchange/request-view.ts'
+import { Wait } from '../exchange/ticket.ts'
+import type { UpstreamGroup } from '../exchange/upstream-group.ts'
+import { RequestHead } from '../http1/request-head.ts'
+import { normaliseHost } from '../routing/host.ts'
+import { Router } from '../routing/router.ts'
+import { now as clock, wallSeconds } from '../runtime/clock.ts'
+import { type IpAddress, parseIpAddress } from '../runtime/ip-address.ts'
+import { ReadOnlySessions } from '../runtime/read-only-sessions.ts'
+import type { Scoreboard } from '../runtime/scoreboard.ts'
+import type { SessionTable } from '../runtime/session-table.ts'
+import type { Route, Snapshot, Upstream } from '../runtime/snapshot.ts'
+import type { Candidate, ExplainedRoute, ExplainedSession, Explanation, Query } from './answers.ts'
+import { closestRoutes, conditionsOf } from './closest-routes.ts'
+import { Rehearsal } from './rehearsal.ts'
+import { requestBytes } from './request-bytes.ts'
+import { affinityName, inWords, sessionInWords } from './words.ts'
+
+/** What a request meets: a running Limpet, or a configuration that nothing runs by. */
+export interface Scene {
+  readonly snapshot: Snapshot
+  readonly scoreboard: Scoreboard
+  readonly sessions: SessionTable
+}
+
+const REDIRECT = 301
+
+/**
+ * What Limpet would do with a request now, and why. Changes nothing and counts nothing.
+ *
+ * @throws RangeError if `ip` is no address
+ */
+export function explain({ snapshot, scoreboard, sessions }: Scene, query: Query): Explanation {
+  const { ip = '127.0.0.1' } = query
+  const address = parseIpAddress(ip)
+  if (address === undefined) throw new RangeError(`expected an IPv4 or IPv6 address as ip, found ${JSON.stringify(ip)}`)
+  const view = viewOf(snapshot, query, address)
+  if (view instanceof Failure) return unrouted(query, ip, view, [])
+  const { head, path } = view
+  const host = normaliseHost(authorityOf(head))
+  const request = { method: view.method, host, path, ip: address.text }
+  const route = new Router(snapshot.routes).find(host, path, view)
+  if (route === undefined) {
+    const closest = closestRoutes(snapshot.routes, host, path, view)
+    return { ...unrouted(query, ip, new Failure('no-route'), closest), request }
+  }
+  const found = { ...NOTHING, request, route: explainedRoute(route, host, path) }
+  if (route.redirect !== undefined) return { ...found, summary: `redirects to ${route.redirect}`, status: REDIRECT }
+  const known = new ReadOnlySessions(sessions)
+  known.apply(snapshot.upstreams)
+  const rehearsal = new Rehearsal(scoreboard.copy(), known)
+  try {
+    return {
+      ...found,
+      ...explainedPlacement(rehearsal.groupOf(snapshot.upstreams[route.upstream]!), view, query),
+    }
+  } finally {
+    rehearsal.close()
+  }
+}
+
+const NOTHING = {
+  route: null,
+  closest: [],
+  upstream: null,
+  session: null,
+  candidates: [],
+  server: null,
+  reason: null,
+  status: null,
+}
+
+function unrouted(query: Query, ip: string, failure: Failure, closest: readonly string[]): Explanation {
+  const { method = 'GET', host = '', path } = query
+  const summary = [`answers ${failure.status}: ${failure.text}`, ...closest].join('; ')
+  return { ...NOTHING, summary, request: { method, host, path, ip }, closest, status: failure.status }
+}
+
+/** The request, or why Limpet would refuse it before it looks for a route. */
+function viewOf({ limits }: Snapshot, query: Query, address: IpAddress): RequestView | Failure {
+  const head = new RequestHead()
+  try {
+    head.parse(requestBytes(query), 0, limits)
+  } catch (error) {
+    return failureOf(error)
+  }
+  const path = pathOf(head)
+  if (path === undefined) return new Failure('bad-request', 'the path cannot be decoded, or climbs above its root')
+  const view = new RequestView(head)
+  view.address = address
+  view.path = path
+  return view
+}
+
+function explainedRoute(route: Route, host: string, path: string): ExplainedRoute {
+  const { methods = null, headers = {}, redirect = null } = route
+  const isPrefix = route.path.endsWith('/*')
+  return {
+    host: route.host ?? null,
+    path: route.path,
+    methods,
+    headers,
+    redirect,
+    because: [
+      route.host === undefined ? 'it is for any host' : `the host ${host} is ${route.host}`,
+      isPrefix ? `the path ${path} is below ${route.path.slice(0, -1)}` : `the path is ${route.path}`,
+      ...conditionsOf(route).map((condition) => `the request has ${condition}`),
+    ],
+  }
+}
+
+function explainedPlacement(group: UpstreamGroup, view: RequestView, query: Query) {
+  const { settings } = group
+  const time = clock()
+  const session = group.affinity?.read(view, wallSeconds())
+  const own = ownServer(group, session)
+  const placement = Placement.of(group, view)
+  // Before the choice, which claims a place.
+  const last =
+    session === undefined ? -1 : (session.home ?? group.sessions.find(session.high, session.low, wallSeconds()))
+  const candidates = group.servers.map((server) => candidateOf(server, server.settings.slot === last, time))
+  const next = placement.next(time)
+  const { reason = null } = placement
+  const upstream = { name: settings.name, balance: settings.balance.type, affinity: affinityName(settings) ?? null }
+  const shown = session && explainedSession(settings, session, own, query)
+  const explained = { upstream, session: shown ?? null, candidates, reason }
+  if (next instanceof Wait) {
+    const place = next.place === undefined ? 'any server' : `its own server, ${next.place.settings.name}`
+    return { ...explained, summary: `waits in the queue of upstream ${settings.name} for a place on ${place}` }
+  }
+  if (next instanceof Failure) {
+    const summary = `upstream ${settings.name} answers ${next.status}: ${reason ?? next.text}`
+    return { ...explained, summary, status: next.status }
+  }
+  const { name } = next.settings
+  const how = next === own ? 'by its session' : `chosen by ${settings.balance.type}`
+  return {
+    ...explained,
+    server: name,
+    summary: `goes to server ${name} of upstream ${settings.name}, ${how}: ${reason}`,
+  }
+}
+
+/** The server on which the session is or, of a session by a key, would be if every server may serve. */
+function ownServer(group: UpstreamGroup, session: Session | undefined): ServerState | undefined {
+  if (session === undefined) return undefined
+  if (session.home !== undefined) return group.serverIn(session.home)
+  return session.key === undefined || session.standing === 'expired'
+    ? undefined
+    : group.policyOf(session).home?.(session.key)
+}
+
+function explainedSession(
+  settings: Upstream,
+  session: Session,
+  own: ServerState | undefined,
+  { secure = false }: Query,
+): ExplainedSession {
+  const { standing } = session
+  const server = own?.settings.name ?? null
+  return { kind: affinityName(settings)!, standing, server, words: sessionInWords(settings, session, server, secure) }
+}
+
+function candidateOf(state: ServerState, isOwn: boolean, time: number): Candidate {
+  const { name: server, address, weight, backup: isBackup } = state.settings
+  const refusal = state.refusal(time, isOwn) ?? null
+  const words = inWords(refusal, state.settings)
+  return { server, address, weight, inFlight: state.inFlight, isBackup, refusal, words }
+}

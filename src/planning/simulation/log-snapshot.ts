@@ -1,0 +1,49 @@
+import type { NamedPart } from '../../runtime/named-part.ts'
+import type { Affinity, Balance, Snapshot, Upstream } from '../../runtime/snapshot.ts'
+
+/** The header with a name for the user, which stands for all that a log does not have. */
+export const USER_HEADER = 'x-simulated-user'
+/** How headers begin in which an application that is simulated gives its sessions, and its users return them. */
+const SESSION_HEADER = 'x-simulated-session-'
+
+/** The headers that requests of a log have. */
+const LOGGED = ['host', 'user-agent']
+
+/** A Snapshot for requests of a log, and what differs in it, one sentence each. */
+export function forLog(snapshot: Snapshot): { snapshot: Snapshot; notes: string[] } {
+  const notes: string[] = []
+  const upstreams = snapshot.upstreams.map((upstream) => withoutWhatLogsLack(upstream, notes))
+  return { snapshot: { ...snapshot, upstreams }, notes }
+}
+
+function withoutWhatLogsLack(upstream: Upstream, notes: string[]): Upstream {
+  const { affinity, balance, name } = upstream
+  const known = affinity && knownAffinity(affinity, upstream.slot)
+  if (known !== affinity) notes.push(`upstream ${name}: logs have no session ids; each user has one session`)
+  const tied = known && withKnownKey(known)
+  const picked = withKnownKey(balance)
+  if (tied !== known) notes.push(`upstream ${name}: the log has not what affinity goes by; the user stands for it`)
+  if (picked !== balance)
+    notes.push(`upstream ${name}: the log has not what ${balance.type} goes by; the user stands for it`)
+  return { ...upstream, balance: picked, ...(tied !== undefined && { affinity: tied }) }
+}
+
+function knownAffinity(affinity: Affinity, upstream: number): Affinity {
+  if (affinity.type !== 'learn') return affinity
+  return { ...affinity, from: [{ from: 'header', name: `${SESSION_HEADER}${upstream}` }] }
+}
+
+/** The header with an upstream's sessions; undefined if its affinity learns none. */
+export function sessionHeaderOf({ affinity }: Upstream): string | undefined {
+  const [source] = affinity?.type === 'learn' ? affinity.from : []
+  return source !== undefined && 'name' in source ? source.name : undefined
+}
+
+function withKnownKey<Tie extends Affinity | Balance>(tie: Tie): Tie {
+  if (!('key' in tie) || !('name' in tie.key) || isLogged(tie.key)) return tie
+  return { ...tie, key: { from: 'header', name: USER_HEADER } }
+}
+
+function isLogged({ from, name }: NamedPart): boolean {
+  return from === 'query' || (from === 'header' && LOGGED.includes(name))
+}

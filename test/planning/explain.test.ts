@@ -1,0 +1,174 @@
+/** `explain` says where a request would go; the request then goes there. */
+import assert from 'node:assert/strict'
+import { describe, type TestContext, test } from 'node:test'
+import type { Explanation, Query } from '../../src/planning/answers.ts'
+import { explain } from '../../src/planning/explain.ts'
+import { HealthBit } from '../../src/runtime/health-bit.ts'
+import { Scoreboard } from '../../src/runtime/scoreboard.ts'
+import { SessionTable } from '../../src/runtime/session-table.ts'
+import fc from '../support/property.ts'
+import { snapshotOf } from '../support/snapshot.ts'
+import { Site, startApp, Visitor } from './population.ts'
+
+const CONFIG = `
+listeners: [{ port: 8080 }]
+routes:
+  - { host: shop.example.org, path: /*, upstream: shop }
+  - { path: /api/*, methods: [GET, POST], headers: { x-version: "2" }, upstream: api }
+  - { path: /old/*, upstream: api }
+upstreams:
+  shop:
+    affinity: cookie
+    servers:
+      - { name: shop-1, address: "10.0.0.1:80" }
+      - { name: shop-2, address: "10.0.0.2:80", drain: true }
+      - { name: shop-3, address: "10.0.0.3:80", down: true }
+      - { name: shop-4, address: "10.0.0.4:80", backup: true }
+  api:
+    balance: ip-hash
+    servers: ["10.0.1.1:80", "10.0.1.2:80"]
+`
+
+async function asking(test: TestContext, config = CONFIG) {
+  const snapshot = await snapshotOf(test, config)
+  const scene = { snapshot, scoreboard: new Scoreboard(), sessions: new SessionTable() }
+  return { scene, ask: (query: Query) => explain(scene, query) }
+}
+
+describe('an explanation', () => {
+  test('names the route and its conditions, the candidates with their refusals, the choice and the reason', async (t) => {
+    const { scene, ask } = await asking(t)
+    const { slot } = scene.snapshot.upstreams[0]!.servers[0]!
+    const { summary, route, upstream, session, candidates, server, reason, status } = ask({
+      path: '/cart/../basket?id=1',
+      host: 'Shop.Example.org:80',
+    })
+    assert.equal(summary, 'goes to server shop-1 of upstream shop, chosen by round-robin: new')
+    assert.equal(route?.host, 'shop.example.org')
+    assert.deepEqual(route?.because, ['the host shop.example.org is shop.example.org', 'the path /basket is below /'])
+    assert.deepEqual(upstream, { name: 'shop', balance: 'round-robin', affinity: 'cookie' })
+    assert.deepEqual([session?.kind, session?.standing, session?.server], ['cookie', 'new', null])
+    assert.deepEqual(
+      candidates.map(({ server, refusal, words }) => [server, refusal, words]),
+      [
+        ['shop-1', null, 'may serve'],
+        ['shop-2', 'drained', 'drains: it takes no new sessions'],
+        ['shop-3', 'down', 'is disabled by the operator'],
+        ['shop-4', null, 'may serve if no other server may: it is a backup'],
+      ],
+    )
+    assert.deepEqual([server, reason, status], ['shop-1', 'new', null])
+    scene.scoreboard.servers.setHealth(slot, HealthBit.Unhealthy)
+    const ill = ask({ path: '/', host: 'shop.example.org' })
+    assert.equal(ill.candidates[0]!.words, 'is down by its checks')
+    assert.equal(ill.server, 'shop-4')
+  })
+
+  test('says what the closest routes require if none matches', async (t) => {
+    const { ask } = await asking(t)
+    const closest = (query: Query) => {
+      const { status, closest } = ask(query)
+      assert.equal(status, 404)
+      return closest
+    }
+    assert.deepEqual(closest({ path: '/api/x', method: 'DELETE' }), [
+      'the route for /api/* needs the method GET or POST and the header x-version: 2',
+    ])
+    assert.deepEqual(closest({ path: '/cart' }), ['the route for shop.example.org/* is for the host shop.example.org'])
+    assert.equal(ask({ path: '/api/x', headers: { 'X-Version': '2' } }).upstream?.name, 'api')
+  })
+
+  test('says what Limpet answers itself', async (t) => {
+    const { ask } = await asking(t)
+    const answer = (query: Query) => {
+      const { status, summary } = ask(query)
+      return `${status} ${summary}`
+    }
+    assert.match(answer({ path: '/a/../../b' }), /^400 .*climbs above its root/)
+    assert.match(answer({ path: '/', headers: { x: 'a\r\nb: c' } }), /^400 .*line break/)
+    assert.match(answer({ path: '/ /' }), /^400/)
+    assert.match(answer({ path: '/old' }), /^301 redirects to \/old\//)
+    assert.throws(() => ask({ path: '/', ip: 'here' }), /expected an IPv4 or IPv6 address as ip, found "here"/)
+  })
+
+  test('has neither a cookie nor a key in it', async (t) => {
+    const { ask } = await asking(t, CONFIG.replace('affinity: cookie', 'affinity: { type: header, name: x-user }'))
+    const text = JSON.stringify(
+      ask({ path: '/', host: 'shop.example.org', headers: { 'x-user': 'alice' }, cookies: { id: 'a-secret' } }),
+    )
+    assert.doesNotMatch(text, /alice|a-secret/)
+    assert.match(text, /its key belongs to server/)
+  })
+
+  test('changes and counts nothing', async (t) => {
+    const { scene, ask } = await asking(t)
+    const before = [scene.scoreboard.memory, scene.sessions.memory].map((memory) => Buffer.from(Buffer.from(memory)))
+    for (const path of ['/', '/old/', '/api/']) ask({ path, host: 'shop.example.org' })
+    assert.ok(before[0]!.equals(Buffer.from(scene.scoreboard.memory)))
+    assert.ok(before[1]!.equals(Buffer.from(scene.sessions.memory)))
+  })
+})
+
+test('a request goes where its explanation says, for the reason that it gives', async (t) => {
+  const port = await startApp(t)
+  const affinities = [
+    'cookie',
+    { type: 'learn', from: 'header:x-session' },
+    { type: 'header', name: 'x-user' },
+    undefined,
+  ]
+  const design = fc.record({
+    affinity: fc.constantFrom(...affinities),
+    balance: fc.constantFrom('round-robin', 'ip-hash', { type: 'consistent-hash', key: 'header:x-user' }),
+    servers: fc.uniqueArray(
+      fc.record({
+        name: fc.constantFrom('a', 'b', 'c', 'd'),
+        weight: fc.integer({ min: 1, max: 4 }),
+        down: fc.boolean(),
+        drain: fc.constantFrom(false, true, 'move', 'refuse'),
+      }),
+      { minLength: 1, maxLength: 4, selector: ({ name }) => name },
+    ),
+  })
+  const configOf = ({
+    affinity,
+    balance,
+    servers,
+  }: typeof design extends fc.Arbitrary<infer Value> ? Value : never) => ({
+    listeners: [{ address: '127.0.0.1', port: 8080 }],
+    trustedProxies: ['127.0.0.1'],
+    routes: [{ path: '/*', upstream: 'app' }],
+    upstreams: {
+      app: {
+        balance,
+        ...(affinity !== undefined && { affinity }),
+        servers: servers.map((server) => ({ ...server, address: `127.0.0.1:${port}` })),
+      },
+    },
+  })
+  await fc.assert(
+    fc.asyncProperty(design, design, async (first, second) => {
+      const site = new Site(configOf(first))
+      await site.listen()
+      try {
+        const users = Array.from({ length: 8 }, (_, index) => new Visitor(`10.${index}.1.1`, `user ${index}`))
+        const visitAll = async () => {
+          for (const user of users) {
+            const { 'x-forwarded-for': ip, ...headers } = user.headers
+            const expected: Explanation = explain(site, { path: '/', headers, ip: ip! })
+            const { server, status, reason } = await site.visit(user)
+            assert.deepEqual([expected.server ?? '', expected.reason ?? undefined], [server, reason])
+            if (expected.server === null) assert.equal(expected.status, status)
+            else assert.equal(expected.candidates.find((each) => each.server === server)?.refusal, null)
+          }
+        }
+        await visitAll()
+        site.apply(site.compile(configOf({ ...second, affinity: first.affinity })))
+        await visitAll()
+      } finally {
+        site.close()
+      }
+    }),
+    { numRuns: 40 },
+  )
+})
