@@ -51,7 +51,8 @@ export class Handover {
   #last: Promise<unknown> = Promise.resolve()
   /** Increases with each change of the desired state. */
   #version = 1
-  #isClosed = false
+  /** Why nothing is applied any more. */
+  #closedFor: string | undefined
 
   constructor(
     parts: Parts,
@@ -117,9 +118,27 @@ export class Handover {
     return applied
   }
 
+  /**
+   * Does something between two changes of the configuration.
+   *
+   * @throws Error if nothing is applied any more
+   */
+  async between<Result>(act: () => Promise<Result>): Promise<Result> {
+    const done = this.#last.then(() => {
+      this.#assertOpen()
+      return act()
+    })
+    this.#last = done.catch(() => undefined)
+    return done
+  }
+
   /** Nothing is applied any more. */
-  close(): void {
-    this.#isClosed = true
+  close(why = 'Limpet is stopping'): void {
+    this.#closedFor ??= why
+  }
+
+  get #isClosed(): boolean {
+    return this.#closedFor !== undefined
   }
 
   /** Applies a desired state to every part; the workers are last. */
@@ -243,7 +262,7 @@ export class Handover {
   }
 
   #assertOpen(): void {
-    if (this.#isClosed) throw new Error('Limpet is stopping, and no other configuration is applied')
+    if (this.#isClosed) throw new Error(`${this.#closedFor}, and no other configuration is applied`)
   }
 }
 

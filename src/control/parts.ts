@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Config } from '../config/schema.ts'
 import { HealthMonitor } from '../health/health-monitor.ts'
+import { probeServer } from '../health/probe.ts'
 import type { LogFile } from '../observability/log-file.ts'
 import { Scoreboard } from '../runtime/scoreboard.ts'
 import { compile } from './compile.ts'
@@ -15,6 +16,8 @@ import { SlotBook } from './slot-book.ts'
 import { SlotReclaimer } from './slot-reclaimer.ts'
 import type { StateDirectory } from './state-directory.ts'
 import { Supervisor } from './supervisor.ts'
+import type { Inheritance } from './upgrade/inheritance.ts'
+import { continueServers, knownHealth } from './upgrade/server-states.ts'
 
 /** The parts of a balancer. */
 export interface Parts {
@@ -37,6 +40,8 @@ export interface Parts {
 /**
  * Makes the parts of a balancer for its first Snapshot, and connects each to the events that it needs; nothing runs
  * yet.
+ *
+ * @param inherited from the process that this one replaces
  */
 export async function assemble(
   config: Config,
@@ -44,6 +49,7 @@ export async function assemble(
   state: StateDirectory,
   accessLog: LogFile,
   log: Logger,
+  inherited?: Inheritance,
 ): Promise<Parts> {
   const slots = new SlotBook()
   const snapshot = compile(config, 1, slots, () => state.secret())
@@ -55,19 +61,28 @@ export async function assemble(
   const skew = new SkewAlarm(snapshot.upstreams, log)
   const rebalancer = new Rebalancer(snapshot.upstreams, scoreboard, sessions.table)
   const eventLog = new EventLog(log)
-  const events = new EventRing()
+  const events = new EventRing(inherited?.newestEvent)
   const wishes = new ServerWishes()
-  const health = new HealthMonitor(snapshot.upstreams, scoreboard, {
-    worse(line, upstream, server) {
-      log.warn(line)
-      events.add({ type: 'server-health', upstream, server: server ?? null, better: false, message: line })
+  const known = inherited?.servers ?? []
+  const health = new HealthMonitor(
+    snapshot.upstreams,
+    scoreboard,
+    {
+      worse(line, upstream, server) {
+        log.warn(line)
+        events.add({ type: 'server-health', upstream, server: server ?? null, better: false, message: line })
+      },
+      better(line, upstream, server) {
+        log.info(line)
+        events.add({ type: 'server-health', upstream, server: server ?? null, better: true, message: line })
+      },
+      shortage: (code) => eventLog.shortage(code),
     },
-    better(line, upstream, server) {
-      log.info(line)
-      events.add({ type: 'server-health', upstream, server: server ?? null, better: true, message: line })
-    },
-    shortage: (code) => eventLog.shortage(code),
-  })
+    probeServer,
+    knownHealth(snapshot, known),
+  )
+  // After the monitor, which begins with servers without failures.
+  continueServers(snapshot, scoreboard, known)
   const supervisor = new Supervisor(snapshot, scoreboard, sessions.table, {
     log: (lines, written) => accessLog.append(lines, written),
     logDropped: (lines) => accessLog.drop(lines),

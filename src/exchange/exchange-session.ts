@@ -25,6 +25,8 @@ export class ExchangeSession {
    * request and the session stays; the session moves with the next request that its own server cannot serve either.
    */
   #staysOn: ServerState | undefined
+  /** Whether the response may begin or move a session that only the table knows. */
+  isNew = false
   /** The exchange in the session table, from when it counts there. */
   #visit: SessionVisit | undefined
   /** The server that the session has left for this exchange, as long as the next one has not answered. */
@@ -164,10 +166,12 @@ export class ExchangeSession {
     this.#movesFrom = undefined
     const affinity = this.#affinity
     const seconds = wallSeconds()
+    const visit = this.#visit
     const session = this.#shown && this.#settle(this.#shown, server, seconds)
     const learnt = affinity.learn?.(response, server.settings, seconds, this.#shown, this.#path)
     if (response.endsSession && session !== undefined) this.#group.sessions.remove(session.high, session.low, seconds)
     if (learnt !== undefined) this.#enter(learnt, server.settings.slot, seconds)
+    this.isNew = affinity.learn !== undefined && this.#visit !== visit
     if (response.endsSession) return this.#revoked(isSecure)
     if (session === undefined || session === this.#shown || this.#hasEnded(session)) return ''
     return affinity.issue?.(session, isSecure) ?? ''
@@ -201,7 +205,9 @@ export class ExchangeSession {
   /** Reads the first bytes of the response's body before the client gets them; undefined for no reader. */
   readerOf(server: ServerState, response: SessionResponse): BodyReader | undefined {
     if (!this.#expectsBody || this.#isForeign) return undefined
-    return this.#affinity.readerOf?.(response, server.settings, wallSeconds())
+    const reader = this.#affinity.readerOf?.(response, server.settings, wallSeconds())
+    if (reader !== undefined) this.isNew = true
+    return reader
   }
 
   /** The session ends. Returns the field lines that delete it at the client; empty for none. */

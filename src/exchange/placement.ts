@@ -76,6 +76,11 @@ export class Placement {
     return this.#tries
   }
 
+  /** Whether the response may begin or move a session that only the table knows. */
+  get isSessionNew(): boolean {
+    return this.#session?.isNew === true
+  }
+
   /** The session that the request has shown. */
   get #shown(): Session | undefined {
     return this.#session?.shown

@@ -145,7 +145,7 @@ test('the status names what operators have changed, and the emptiest servers', a
   await ask('PATCH', server, { headers, body: '{"weight": 5}' })
   const { changes, emptiest, revision } = (await ask('GET', '/v1/status')).body
   assert.deepEqual(changes, [{ upstream: 'app', server: 'web-1', message: 'weight 5; the file says 1' }])
-  assert.deepEqual([revision, emptiest], ['2', { app: 'web-1' }])
+  assert.deepEqual([revision, emptiest], ['2', { app: 'web-2' }])
 })
 
 test('sessions are numbers', async (t) => {
