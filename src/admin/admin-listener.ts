@@ -1,5 +1,7 @@
 import { once } from 'node:events'
+import { existsSync, renameSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
+import { dirname, join } from 'node:path'
 import type { AdminServer } from './admin-server.ts'
 
 export interface PortPlace {
@@ -18,6 +20,8 @@ export type AdminPlace = PortPlace | SocketPlace
 
 /** The maximum of connections. One more is closed at once. */
 const MAX_CONNECTIONS = 128
+/** How long requests in flight may take once another process listens, in ms. */
+const LAST_ANSWERS = 1000
 
 /**
  * Listens for clients of the admin API. The API itself, with its libraries, is loaded with the first connection, because
@@ -28,6 +32,7 @@ export class AdminListener {
   readonly place: AdminPlace
   readonly #listener: Server
   readonly #sockets = new Set<Socket>()
+  #isLeft = false
 
   private constructor(place: AdminPlace, listener: Server, load: () => Promise<AdminServer>) {
     this.place = place
@@ -47,34 +52,64 @@ export class AdminListener {
   /**
    * Resolves once it listens; rejects with the system's error if it cannot. A socket can be used by this user only, from
    * the first moment.
+   *
+   * @param descriptor of a socket that listens there already
    */
-  static async start(place: AdminPlace, load: () => Promise<AdminServer>): Promise<AdminListener> {
+  static async start(place: AdminPlace, load: () => Promise<AdminServer>, descriptor?: number): Promise<AdminListener> {
     // Nobody reads before the API is there.
     const listener = createServer({ pauseOnConnect: true })
     listener.maxConnections = MAX_CONNECTIONS
-    if ('socket' in place) listenPrivately(listener, place.socket)
+    if (descriptor !== undefined) listener.listen({ fd: descriptor })
+    else if ('socket' in place) listenPrivately(listener, place.socket)
     else listener.listen({ host: place.address, port: place.port, exclusive: true })
     await once(listener, 'listening')
+    if (descriptor === undefined && 'socket' in place) renameSync(nameBefore(place.socket), place.socket)
     const bound = listener.address()
     const isPort = 'port' in place && bound !== null && typeof bound === 'object'
     return new AdminListener(isPort ? { address: place.address, port: bound.port } : place, listener, load)
   }
 
+  /** The file descriptor on which it listens; undefined if it is not known. */
+  get descriptor(): number | undefined {
+    return (this.#listener as Server & { readonly _handle?: { readonly fd?: number } | null })._handle?.fd
+  }
+
+  /** Accepts no more connections, since another process has the socket; requests in flight are still answered. */
+  leave(): void {
+    this.#isLeft = true
+    this.#listener.close()
+    setTimeout(() => this.#closeConnections(), LAST_ANSWERS).unref()
+  }
+
   /** Ends at once, without waiting for requests: its clients are programs that can try again. */
   async close(): Promise<void> {
-    const closed = once(this.#listener, 'close')
-    this.#listener.close()
+    if (!this.#isLeft) {
+      if ('socket' in this.place) rmSync(this.place.socket, { force: true })
+      this.#listener.close()
+    }
+    this.#closeConnections()
+    if (this.#listener.listening || this.#sockets.size > 0) await once(this.#listener, 'close')
+  }
+
+  #closeConnections(): void {
     for (const socket of this.#sockets) socket.destroy()
-    await closed
   }
 }
 
-/** Node binds a socket within the call, so that its file never has other permissions than these. */
+/**
+ * Node binds a socket within the call, so that its file never has other permissions than these. When it closes the socket, it
+ * removes the name under which it was bound; the path stays for a process that has the socket, too.
+ */
 function listenPrivately(listener: Server, path: string): void {
+  if (existsSync(path)) throw Object.assign(new Error(`${path} exists`), { code: 'EADDRINUSE' })
   const mask = process.umask(0o177)
   try {
-    listener.listen({ path })
+    listener.listen({ path: nameBefore(path) })
   } finally {
     process.umask(mask)
   }
+}
+
+function nameBefore(path: string): string {
+  return join(dirname(path), `.${process.pid.toString(36)}`)
 }

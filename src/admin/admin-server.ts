@@ -20,6 +20,8 @@ const MAX_HEAD = 16 * 1024
 export interface AdminServerOptions {
   readonly approach: Approach
   readonly access: AccessRules
+  /** Notified of errors that nothing expects. */
+  readonly report: (bug: unknown) => void
   /** In ms. */
   readonly requestTimeout?: number
 }
@@ -30,11 +32,16 @@ export class AdminServer {
   readonly #api: Resources
   readonly #approach: Approach
   readonly #access: Access
+  readonly #report: (bug: unknown) => void
 
-  constructor(administered: Administered, { approach, access, requestTimeout = REQUEST_TIMEOUT }: AdminServerOptions) {
+  constructor(
+    administered: Administered,
+    { approach, access, report, requestTimeout = REQUEST_TIMEOUT }: AdminServerOptions,
+  ) {
     this.#approach = approach
     this.#access = new Access(access)
-    this.#api = adminApi(administered, this.#access)
+    this.#report = report
+    this.#api = adminApi(administered, this.#access, report)
     const answer = (incoming: IncomingMessage, outgoing: ServerResponse) => void this.#answer(incoming, outgoing)
     this.#http = createServer({
       headersTimeout: Math.min(HEAD_TIMEOUT, requestTimeout),
@@ -71,7 +78,7 @@ export class AdminServer {
       const caller = this.#access.callerOf(incoming.headers.authorization)
       return await this.#api.fetch(requestOf(incoming), { incoming, outgoing, caller })
     } catch (error) {
-      return answerTo(refusalOf(error))
+      return answerTo(refusalOf(error, this.#report))
     }
   }
 }

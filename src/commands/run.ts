@@ -5,11 +5,12 @@ import type { Logger } from 'pino'
 import { formatOrigin } from '../config/origin.ts'
 import type { Balancer } from '../control/balancer.ts'
 import { formatAdminPlace, placeOf } from '../control/place.ts'
+import { notify } from '../control/service-manager.ts'
+import { Predecessor } from '../control/upgrade/predecessor.ts'
 import { startWorkerThread } from '../control/worker-thread.ts'
+import { errorText } from './error-text.ts'
 import { type ConfigOptions, loaderFor, withConfigOptions } from './options.ts'
 import { untilStopped } from './until-stopped.ts'
-
-const NO_UPGRADE = 'Limpet cannot replace its own program yet, and keeps running; to upgrade, restart'
 
 /** How often `--watch` looks at the file, in ms. The path is looked up each time, so that a link may be replaced. */
 const LOOK_EVERY = 1000
@@ -26,12 +27,23 @@ export function runCommand(): Command {
     .option('--watch', 'apply the configuration file whenever it changes')
     .summary('run the load balancer')
     .description(
-      'Runs the load balancer in the foreground, until TERM, INT or QUIT. HUP applies the changed configuration; USR1 reopens the access log.',
+      'Runs the load balancer in the foreground, until TERM, INT or QUIT. HUP applies the changed configuration; USR1 reopens the access log; USR2 replaces the program.',
     )
     .action(run)
 }
 
-async function run({ watch, ...options }: RunOptions): Promise<void> {
+async function run(options: RunOptions): Promise<void> {
+  const predecessor = await Predecessor.find()
+  try {
+    await runAfter(predecessor, options)
+  } catch (error) {
+    await predecessor?.failed(errorText(error))
+    throw error
+  }
+}
+
+/** @param predecessor the process that this one replaces */
+async function runAfter(predecessor: Predecessor | undefined, { watch, ...options }: RunOptions): Promise<void> {
   // Starts the first worker thread early: it loads its modules while this thread loads the configuration.
   const firstThread = startWorkerThread(0)
   const load = await loaderFor(options)
@@ -39,12 +51,13 @@ async function run({ watch, ...options }: RunOptions): Promise<void> {
   const { programLog } = await import('../observability/program-log.ts')
   const { Balancer } = await import('../control/balancer.ts')
   const { log, close } = programLog(config.accessLog.format === 'json' ? 'json' : 'text')
-  process.on('SIGUSR2', () => log.warn(`SIGUSR2: ${NO_UPGRADE}`))
+  let upgrade = () => log.warn('SIGUSR2: Limpet is starting, and the program is not replaced')
+  process.on('SIGUSR2', () => upgrade())
   // The first worker serves while the others start.
   const stopped = untilStopped((signal) =>
     log.info(`${signal}: finishing requests in flight; send it again to end at once`),
   )
-  const started = Balancer.start(config, log, firstThread, (instead) => load(instead).config)
+  const started = Balancer.start(config, log, firstThread, (instead) => load(instead).config, predecessor)
   // What arrives during the start is done after it.
   process.on('SIGHUP', () => started.then((balancer) => reload(balancer, 'SIGHUP', log), ignore))
   const balancer = await Promise.race([started, stopped.then(() => setTimeout(START_WITHIN))])
@@ -60,7 +73,12 @@ async function run({ watch, ...options }: RunOptions): Promise<void> {
   if (watch === true && origin.file !== undefined) {
     watchFile(origin.file, { interval: LOOK_EVERY }, () => reload(balancer, '--watch', log))
   }
-  await stopped
+  const warn = (message: string) => log.warn(message)
+  await notify(['READY=1', `MAINPID=${process.pid}`], warn)
+  predecessor?.ready()
+  // The log says what comes of it.
+  upgrade = () => void balancer.upgrade().catch(ignore)
+  await Promise.race([stopped.then(() => notify(['STOPPING=1'], warn)), balancer.replaced])
   await balancer.stop()
   await close()
   // A blocked standard stream must not keep the process alive.

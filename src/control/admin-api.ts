@@ -1,4 +1,6 @@
+import { closeSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from 'pino'
 import type { AccessRules } from '../admin/access.ts'
 import { AdminListener, type AdminPlace, type SocketPlace } from '../admin/admin-listener.ts'
@@ -13,6 +15,7 @@ import { adminPlaceOf } from './admin-place.ts'
 import { ListenError } from './listen-error.ts'
 import { formatAdminPlace } from './place.ts'
 import { makeDirectory, type StateDirectory } from './state-directory.ts'
+import type { AdminSocket } from './upgrade/inheritance.ts'
 import { removeLeftover } from './vacancy.ts'
 
 /** Between two attempts to listen on a socket that another process has, in ms. */
@@ -20,17 +23,32 @@ const RETRY = 1000
 
 /** The admin API of a running balancer. */
 export class AdminApi {
+  /** Where the configuration says. */
+  readonly #place: AdminPlace
   readonly #log: Logger
   readonly #load: () => Promise<AdminServer>
   #listener: AdminListener | undefined
   #retry: NodeJS.Timeout | undefined
   #isClosed = false
 
-  private constructor(administered: Administered, approach: Approach, access: AccessRules, log: Logger) {
+  private constructor(
+    place: AdminPlace,
+    administered: Administered,
+    approach: Approach,
+    access: AccessRules,
+    log: Logger,
+  ) {
+    this.#place = place
     this.#log = log
+    const report = (bug: unknown) => log.error(bug, 'the admin API: this is a bug in Limpet, please report it')
     this.#load = async () => {
-      const { AdminServer } = await import('../admin/admin-server.ts')
-      return new AdminServer(administered, { approach, access })
+      try {
+        const { AdminServer } = await import('../admin/admin-server.ts')
+        return new AdminServer(administered, { approach, access, report })
+      } catch (error) {
+        report(error)
+        throw error
+      }
     }
   }
 
@@ -38,6 +56,7 @@ export class AdminApi {
    * Starts it where the configuration says; undefined if that is nowhere. On the default socket, it starts once no other
    * process has it: nobody has asked for it.
    *
+   * @param inherited the socket of the process that this one replaces
    * @throws ListenError if it cannot listen where the file says; ConfigError if a token cannot be read
    */
   static async start(
@@ -45,11 +64,15 @@ export class AdminApi {
     administered: Administered,
     state: StateDirectory,
     log: Logger,
+    inherited?: AdminSocket,
   ): Promise<AdminApi | undefined> {
     const place = adminPlaceOf(config, process.env, state.path)
+    const isSame = inherited !== undefined && isDeepStrictEqual(place, inherited.written)
+    if (inherited !== undefined && !isSame) closeSync(inherited.descriptor)
     if (place === undefined) return undefined
-    const api = new AdminApi(administered, approachOf(config), adminAccessOf(config, state), log)
-    if (config.admin === undefined && 'socket' in place) await api.#listenWhenFree(place, true)
+    const api = new AdminApi(place, administered, approachOf(config), adminAccessOf(config, state), log)
+    if (isSame) await api.#listen(place, inherited.descriptor).catch((error) => fail(place, error))
+    else if (config.admin === undefined && 'socket' in place) await api.#listenWhenFree(place, true)
     else await api.#listen(place).catch((error) => fail(place, error))
     return api
   }
@@ -59,15 +82,28 @@ export class AdminApi {
     return this.#listener?.place
   }
 
+  /** Its socket, to be handed over to another process; undefined while it does not listen. */
+  get socket(): AdminSocket | undefined {
+    const descriptor = this.#listener?.descriptor
+    return descriptor === undefined ? undefined : { written: this.#place, descriptor }
+  }
+
+  /** Another process has its socket: accepts no more connections. */
+  leave(): void {
+    this.#isClosed = true
+    clearTimeout(this.#retry)
+    this.#listener?.leave()
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#retry)
     await this.#listener?.close()
   }
 
-  async #listen(place: AdminPlace): Promise<void> {
-    if ('socket' in place) await removeLeftover(place.socket)
-    const listener = await AdminListener.start(place, this.#load)
+  async #listen(place: AdminPlace, descriptor?: number): Promise<void> {
+    if ('socket' in place && descriptor === undefined) await removeLeftover(place.socket)
+    const listener = await AdminListener.start(place, this.#load, descriptor)
     if (this.#isClosed) await listener.close()
     else this.#listener = listener
   }

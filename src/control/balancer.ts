@@ -5,6 +5,7 @@ import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
 import { warningsOf } from '../config/warnings.ts'
 import type { Listener } from '../runtime/snapshot.ts'
+import { activatedSockets } from './activation/activated-sockets.ts'
 import { AdminApi } from './admin-api.ts'
 import { subjectOf } from './admin-subject.ts'
 import { ChangesFile } from './desired/changes-file.ts'
@@ -18,8 +19,13 @@ import { keepsState } from './kept-sessions.ts'
 import { openAccessLog } from './open-access-log.ts'
 import { Operator } from './operator.ts'
 import { assemble, type Parts } from './parts.ts'
+import { Pauses } from './pauses.ts'
+import { withRealPorts } from './real-ports.ts'
 import { RunInstance } from './run-instance.ts'
 import { StateDirectory } from './state-directory.ts'
+import type { AdminSocket, Inheritance } from './upgrade/inheritance.ts'
+import type { Predecessor } from './upgrade/predecessor.ts'
+import { addCounts } from './upgrade/server-states.ts'
 
 /** A running load balancer: what `limpet run` starts and stops. */
 export class Balancer {
@@ -27,20 +33,26 @@ export class Balancer {
   readonly #lock: InstanceLock
   readonly #handover: Handover
   readonly #drains: DrainOrders
+  readonly #pauses: Pauses
   readonly #load: LoadAgain | undefined
   #admin: AdminApi | undefined
+  /** Aborted when it stops. */
+  readonly #stopping = new AbortController()
+  readonly #replaced = Promise.withResolvers<void>()
 
   private constructor(
     parts: Parts,
     lock: InstanceLock,
     handover: Handover,
     drains: DrainOrders,
+    pauses: Pauses,
     load: LoadAgain | undefined,
   ) {
     this.#parts = parts
     this.#lock = lock
     this.#handover = handover
     this.#drains = drains
+    this.#pauses = pauses
     this.#load = load
   }
 
@@ -50,12 +62,20 @@ export class Balancer {
    * @param file what the file and the environment say
    * @param firstThread the first worker's thread, if it was started early
    * @param load reads the file again
+   * @param predecessor the process that this one replaces, if it does
    * @throws ListenError if a worker or the admin API cannot listen; ConfigError if the access log's file cannot be
    *   opened, or a token of the admin API not be read
    */
-  static async start(file: Config, log: Logger, firstThread?: Worker, load?: LoadAgain): Promise<Balancer> {
+  static async start(
+    file: Config,
+    log: Logger,
+    firstThread?: Worker,
+    load?: LoadAgain,
+    predecessor?: Predecessor,
+  ): Promise<Balancer> {
+    const inherited = predecessor?.inheritance
     const state = new StateDirectory(file.stateDirectory, process.env, (trouble) => log.warn(trouble))
-    const instance = new RunInstance(file, state)
+    const instance = new RunInstance(file, state, inherited?.instance)
     const name = instanceOf(instance.name(file))
     const changesFile = new ChangesFile(state, name)
     const desired = restored(file, changesFile, log, load)
@@ -63,23 +83,32 @@ export class Balancer {
     for (const warning of warningsOf(config)) log.warn(warning)
     const accessLog = openAccessLog(config.accessLog.file, log)
     const lock = new InstanceLock(name, state.path)
-    if (keepsState(config)) await takeOrWait(lock, name, state.path, log)
-    const parts = await assemble(config, name, state, accessLog, log)
+    // A process that is replaced releases it once this one serves.
+    if (predecessor === undefined && keepsState(config)) await takeOrWait(lock, name, state.path, log)
+    const parts = await assemble(config, name, state, accessLog, log, inherited)
     const drains = new DrainOrders(parts, desired, (make) => handover.change(make))
-    const handover: Handover = new Handover(parts, instance, lock, changesFile, desired, config, [drains])
-    const balancer = new Balancer(parts, lock, handover, drains, load)
+    const pauses = new Pauses((make, by) => handover.change(make, by), log)
+    const users = [drains, pauses]
+    const handover: Handover = new Handover(parts, instance, lock, changesFile, desired, config, users)
+    const balancer = new Balancer(parts, lock, handover, drains, pauses, load)
     const { health, supervisor, slots } = parts
     await health.start()
     try {
-      await supervisor.start(workersOf(config), firstThread)
+      const sockets =
+        inherited?.sockets ?? activatedSockets(config.listeners, process.env, (message) => log.warn(message))
+      await supervisor.start(workersOf(config), firstThread, sockets, realListeners(config, inherited))
     } catch (error) {
       lock.release()
       health.stop()
+      // Workers that have accepted connections of the process that goes on finish them.
+      if (predecessor !== undefined) await supervisor.stop()
       throw error
     }
     slots.acknowledge(supervisor.snapshot.generation)
+    pauses.adopted(desired)
     parts.questions.apply(supervisor.snapshot.upstreams)
-    await balancer.#startAdmin()
+    await balancer.#startAdmin(inherited?.admin)
+    if (predecessor !== undefined) await balancer.#follow(predecessor)
     return balancer
   }
 
@@ -97,13 +126,14 @@ export class Balancer {
     return this.#admin?.place
   }
 
-  async #startAdmin(): Promise<void> {
-    const { events, state, log } = this.#parts
+  async #startAdmin(inherited: AdminSocket | undefined): Promise<void> {
+    const { events, wishes, state, log } = this.#parts
     const { config } = this.#handover
     const subject = subjectOf(instanceOf(config), this.#parts)
     const operations = new Operator(this.#parts, this.#handover, this.#drains, this.#load, () => this.upgrade())
+    wishes.grantBy(operations, (line) => log.warn(line))
     try {
-      this.#admin = await AdminApi.start(config, { subject, operations, events }, state, log)
+      this.#admin = await AdminApi.start(config, { subject, operations, events }, state, log, inherited)
     } catch (error) {
       await this.stop()
       throw error
@@ -131,9 +161,56 @@ export class Balancer {
     })
   }
 
-  /** Starts the program that is now on disk in place of this one. */
+  /**
+   * Starts the program that is on the disk now, and hands over to it. Resolves once it serves: then this process accepts no
+   * more connections, and `replaced` resolves once it has none. If it rejects, nothing has changed.
+   *
+   * @throws UpgradeError if the new program does not come up
+   */
   async upgrade(): Promise<{ readonly pid: number }> {
-    throw new Error('Limpet cannot replace its own program yet; to upgrade, restart it')
+    const { events, log } = this.#parts
+    events.add({ type: 'upgrade', state: 'started', pid: null, message: 'the program on the disk is started' })
+    try {
+      const { pid } = await this.#handover.between(() => this.#upgrade())
+      const message = `process ${pid} serves from now on; this one ends with its last connection`
+      log.info(message)
+      events.add({ type: 'upgrade', state: 'taken-over', pid, message })
+      return { pid }
+    } catch (error) {
+      const message = `${(error as Error).message}; the program is not replaced`
+      log.error(message)
+      events.add({ type: 'upgrade', state: 'failed', pid: null, message })
+      throw error
+    }
+  }
+
+  async #upgrade(): Promise<{ readonly pid: number }> {
+    const { HandOver } = await import('./upgrade/hand-over.ts')
+    const { config } = this.#handover
+    const listeners = config.listeners.map((written, index) => ({ written, real: this.listeners[index]! }))
+    const estate = { instance: instanceOf(config), listeners, admin: this.#admin?.socket }
+    const handOver = await HandOver.begin(this.#parts, estate, this.#stopping.signal)
+    this.#handover.close('another process has replaced this one')
+    this.#drains.close()
+    this.#lock.release()
+    this.#admin?.leave()
+    this.#parts.skew.close()
+    this.#parts.questions.close()
+    void handOver.finish().then(this.#replaced.resolve)
+    return { pid: handOver.pid }
+  }
+
+  /** Takes over from the process that this one replaces, until that has ended. */
+  async #follow(predecessor: Predecessor): Promise<void> {
+    const { sessions, scoreboard, supervisor } = this.#parts
+    predecessor.onCounted = (servers) => addCounts(supervisor.snapshot, scoreboard, servers)
+    if (keepsState(this.#handover.config)) void this.#lock.whenHeld()
+    await sessions.keepInStep()
+  }
+
+  /** Resolves once another process serves in place of this one, and this one has no connection any more. */
+  get replaced(): Promise<void> {
+    return this.#replaced.promise
   }
 
   /** Reopens the access log's file, after it was rotated. */
@@ -143,9 +220,11 @@ export class Balancer {
 
   /** Lets exchanges in flight finish, then closes everything. */
   async stop(): Promise<void> {
-    const { reclaimer, sessions, skew, health, questions, supervisor, accessLog } = this.#parts
+    const { reclaimer, sessions, skew, rebalancer, health, questions, supervisor, accessLog } = this.#parts
+    this.#stopping.abort()
     this.#handover.close()
     this.#drains.close()
+    this.#pauses.close()
     // From now on another process may take its place.
     this.#lock.release()
     // Exchanges in flight may take long to finish, and the next run should not wait for the sessions until then.
@@ -154,9 +233,17 @@ export class Balancer {
     reclaimer.close()
     skew.close()
     questions.close()
+    rebalancer.close()
     health.stop()
     await supervisor.stop()
     await sessions.close()
     await accessLog.close()
   }
+}
+
+/** The listeners of a configuration, with the ports of sockets that this process was given in place of 0. */
+function realListeners(config: Config, inherited: Inheritance | undefined): readonly Listener[] {
+  const known = inherited?.listeners ?? []
+  const [written, real] = [known.map(({ written }) => written), known.map(({ real }) => real)]
+  return withRealPorts(config.listeners, written, real)
 }

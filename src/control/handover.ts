@@ -51,7 +51,8 @@ export class Handover {
   #last: Promise<unknown> = Promise.resolve()
   /** Increases with each change of the desired state. */
   #version = 1
-  #isClosed = false
+  /** Why nothing is applied any more. */
+  #closedFor: string | undefined
 
   constructor(
     parts: Parts,
@@ -117,14 +118,32 @@ export class Handover {
     return applied
   }
 
+  /**
+   * Does something between two changes of the configuration.
+   *
+   * @throws Error if nothing is applied any more
+   */
+  async between<Result>(act: () => Promise<Result>): Promise<Result> {
+    const done = this.#last.then(() => {
+      this.#assertOpen()
+      return act()
+    })
+    this.#last = done.catch(() => undefined)
+    return done
+  }
+
   /** Nothing is applied any more. */
-  close(): void {
-    this.#isClosed = true
+  close(why = 'Limpet is stopping'): void {
+    this.#closedFor ??= why
+  }
+
+  get #isClosed(): boolean {
+    return this.#closedFor !== undefined
   }
 
   /** Applies a desired state to every part; the workers are last. */
   async #handOver(wanted: DesiredState): Promise<Applied & { readonly acknowledged?: Promise<void> }> {
-    const { slots, sessions, health, skew, questions, supervisor } = this.#parts
+    const { slots, sessions, health, skew, rebalancer, questions, supervisor } = this.#parts
     this.#assertOpen()
     const desired = withGradualRemovals(this.#desired, wanted, Date.now())
     const before = this.#config
@@ -146,6 +165,7 @@ export class Handover {
     this.#assertOpen()
     health.apply(next.upstreams)
     skew.apply(next.upstreams)
+    rebalancer.apply(next.upstreams)
     const acknowledged = supervisor.apply(next)
     questions.apply(next.upstreams)
     if (keepsState(config) && !keepsState(before)) await this.#takeLock()
@@ -242,7 +262,7 @@ export class Handover {
   }
 
   #assertOpen(): void {
-    if (this.#isClosed) throw new Error('Limpet is stopping, and no other configuration is applied')
+    if (this.#isClosed) throw new Error(`${this.#closedFor}, and no other configuration is applied`)
   }
 }
 

@@ -55,8 +55,8 @@ export class KeptSessions {
    *
    * @returns ends it
    */
-  keepInStep(): () => void {
-    return this.#store?.keepInStep() ?? (() => {})
+  async keepInStep(): Promise<() => void> {
+    return (await this.#store?.keepInStep()) ?? (() => {})
   }
 
   /** Saves for the last time. */

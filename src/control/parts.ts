@@ -1,12 +1,14 @@
 import type { Logger } from 'pino'
 import type { Config } from '../config/schema.ts'
 import { HealthMonitor } from '../health/health-monitor.ts'
+import { probeServer } from '../health/probe.ts'
 import type { LogFile } from '../observability/log-file.ts'
 import { Scoreboard } from '../runtime/scoreboard.ts'
 import { compile } from './compile.ts'
 import { EventLog } from './event-log.ts'
 import { EventRing } from './event-ring.ts'
 import { KeptSessions, warningsOfSecrets } from './kept-sessions.ts'
+import { Rebalancer } from './rebalance/rebalancer.ts'
 import { ServerWishes } from './server-wishes.ts'
 import { SessionQuestions } from './session-questions.ts'
 import { SkewAlarm } from './skew-alarm.ts'
@@ -14,6 +16,8 @@ import { SlotBook } from './slot-book.ts'
 import { SlotReclaimer } from './slot-reclaimer.ts'
 import type { StateDirectory } from './state-directory.ts'
 import { Supervisor } from './supervisor.ts'
+import type { Inheritance } from './upgrade/inheritance.ts'
+import { continueServers, knownHealth } from './upgrade/server-states.ts'
 
 /** The parts of a balancer. */
 export interface Parts {
@@ -28,12 +32,16 @@ export interface Parts {
   readonly skew: SkewAlarm
   readonly questions: SessionQuestions
   readonly events: EventRing
+  readonly wishes: ServerWishes
+  readonly rebalancer: Rebalancer
   readonly supervisor: Supervisor
 }
 
 /**
  * Makes the parts of a balancer for its first Snapshot, and connects each to the events that it needs; nothing runs
  * yet.
+ *
+ * @param inherited from the process that this one replaces
  */
 export async function assemble(
   config: Config,
@@ -41,6 +49,7 @@ export async function assemble(
   state: StateDirectory,
   accessLog: LogFile,
   log: Logger,
+  inherited?: Inheritance,
 ): Promise<Parts> {
   const slots = new SlotBook()
   const snapshot = compile(config, 1, slots, () => state.secret())
@@ -50,27 +59,37 @@ export async function assemble(
   await sessions.apply(config, snapshot)
   const scoreboard = new Scoreboard()
   const skew = new SkewAlarm(snapshot.upstreams, log)
+  const rebalancer = new Rebalancer(snapshot.upstreams, scoreboard, sessions.table)
   const eventLog = new EventLog(log)
-  const events = new EventRing()
+  const events = new EventRing(inherited?.newestEvent)
   const wishes = new ServerWishes()
-  const health = new HealthMonitor(snapshot.upstreams, scoreboard, {
-    worse(line, upstream, server) {
-      log.warn(line)
-      events.add({ type: 'server-health', upstream, server: server ?? null, better: false, message: line })
+  const known = inherited?.servers ?? []
+  const health = new HealthMonitor(
+    snapshot.upstreams,
+    scoreboard,
+    {
+      worse(line, upstream, server) {
+        log.warn(line)
+        events.add({ type: 'server-health', upstream, server: server ?? null, better: false, message: line })
+      },
+      better(line, upstream, server) {
+        log.info(line)
+        events.add({ type: 'server-health', upstream, server: server ?? null, better: true, message: line })
+      },
+      shortage: (code) => eventLog.shortage(code),
     },
-    better(line, upstream, server) {
-      log.info(line)
-      events.add({ type: 'server-health', upstream, server: server ?? null, better: true, message: line })
-    },
-    shortage: (code) => eventLog.shortage(code),
-  })
+    probeServer,
+    knownHealth(snapshot, known),
+  )
+  // After the monitor, which begins with servers without failures.
+  continueServers(snapshot, scoreboard, known)
   const supervisor = new Supervisor(snapshot, scoreboard, sessions.table, {
     log: (lines, written) => accessLog.append(lines, written),
     logDropped: (lines) => accessLog.drop(lines),
     ids: (server, ids) => questions.hear(server, ids),
     samples: (reports) => skew.hear(reports),
     event(event) {
-      if (event.type === 'server-asks' && !wishes.isNews(event)) return
+      if (event.type === 'server-asks' && !wishes.hear(event)) return
       health.hear(event)
       eventLog.hear(event)
     },
@@ -85,5 +104,20 @@ export async function assemble(
     wantIds: (upstream, server) => supervisor.wantIds(upstream, server),
   })
   const reclaimer = new SlotReclaimer(slots, scoreboard, sessions.table)
-  return { log, state, accessLog, slots, reclaimer, scoreboard, sessions, health, skew, questions, events, supervisor }
+  return {
+    log,
+    state,
+    accessLog,
+    slots,
+    reclaimer,
+    scoreboard,
+    sessions,
+    health,
+    skew,
+    rebalancer,
+    questions,
+    events,
+    wishes,
+    supervisor,
+  }
 }

@@ -17,11 +17,15 @@ export class RunInstance {
   /** Whether the operator has set the name. */
   #isSet: boolean
 
-  /** @param config the first one of the run */
-  constructor(config: Config, state: StateDirectory) {
+  /**
+   * @param config the first one of the run
+   * @param inherited the name of the run that this one continues, if there is one
+   */
+  constructor(config: Config, state: StateDirectory, inherited?: string) {
+    const standard = instanceOf(config)
     this.#state = state
     this.#isSet = config.instance !== undefined
-    this.#name = this.#isSet ? instanceOf(config) : (this.#aliases()[instanceOf(config)] ?? instanceOf(config))
+    this.#name = this.#isSet ? standard : (inherited ?? this.#aliases()[standard] ?? standard)
   }
 
   /** The configuration with the name of the run, where it would otherwise get one from other listeners. */

@@ -115,12 +115,15 @@ export class SessionStore {
 
   /**
    * From now on, runs that begin later are followed as well, and changes pass in both directions within some ms: for
-   * two runs that serve the same clients. Ends by itself once the runs that were followed have ended.
+   * two runs that serve the same clients. Ends by itself once the runs that were followed have ended. Resolves once there
+   * is a file to append to, since the disk takes a while to write a whole one.
    *
    * @returns ends it
    */
-  keepInStep(): () => void {
+  async keepInStep(): Promise<() => void> {
     this.#isInStep = true
+    this.#sessions.saved.giveBackChange()
+    await this.flush()
     if (!this.#isClosed) this.#turnIn(TURN_IN_STEP)
     return () => {
       this.#isInStep = false

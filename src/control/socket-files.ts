@@ -11,6 +11,11 @@ export function keepSocketFile(path: string): void {
   files.add(path)
 }
 
+/** Another process listens there now, and its file stays. */
+export function leaveSocketFile(path: string): void {
+  files.delete(path)
+}
+
 export function removeSocketFile(path: string): void {
   if (files.delete(path)) rmSync(path, { force: true })
 }

@@ -1,9 +1,11 @@
-import { chmodSync } from 'node:fs'
+import { chmodSync, closeSync, rmSync } from 'node:fs'
 import { isSamePlace } from '../runtime/same-place.ts'
 import type { Listener, PortListener, SocketListener } from '../runtime/snapshot.ts'
 import type { OpenSocket, SocketOrder } from '../worker/messages.ts'
+import { SystemdSockets } from './activation/systemd-sockets.ts'
 import { ListenError } from './listen-error.ts'
-import { keepSocketFile, removeSocketFile } from './socket-files.ts'
+import { keepSocketFile, leaveSocketFile, removeSocketFile } from './socket-files.ts'
+import type { InheritedSocket } from './upgrade/inheritance.ts'
 import { assertFree } from './vacancy.ts'
 import type { WorkerLink } from './worker-link.ts'
 
@@ -25,6 +27,9 @@ export class Sockets {
   readonly #held = new Map<number, HeldSocket>()
   /** The worker for each Unix socket, by its path. */
   readonly #owners = new Map<string, number>()
+  /** Orders for sockets that this process was given, by the slot of the worker whose first ones they are. */
+  readonly #inherited = new Map<number, SocketOrder[]>()
+  readonly #systemd = new SystemdSockets()
   #lastId = 0
 
   /** @param serving gives the workers that are to listen */
@@ -35,21 +40,84 @@ export class Sockets {
   /**
    * Has that many workers, which are to start next, listen there.
    *
-   * @throws ListenError if another program does
+   * @param inherited listening sockets that this process was given: each goes to one worker, if it is to be used at all
+   * @throws ListenError if another program listens there
    */
-  async assign(listeners: readonly Listener[], workers: number): Promise<void> {
-    for (const listener of listeners) await assertFree(listener)
+  async assign(
+    listeners: readonly Listener[],
+    workers: number,
+    inherited: readonly InheritedSocket[] = [],
+  ): Promise<void> {
+    this.listeners = inherited.map(({ listener }) => listener)
+    for (const listener of listeners) if (!this.#hasPlace(listener)) await assertFree(listener)
     this.listeners = listeners
-    for (const [index, { path }] of listeners.filter(isSocket).entries()) this.#own(path, index % workers)
+    const used = inherited.filter(({ listener }) => listeners.some((other) => isSamePlace(other, listener)))
+    this.#systemd.all = used.filter(({ isActivated }) => isActivated)
+    for (const [index, listener] of listeners.filter(isSocket).entries()) this.#own(listener, index % workers)
+    for (const listener of listeners) {
+      const given = used.filter((socket) => !socket.isActivated && isSamePlace(socket.listener, listener))
+      const copies = await this.#systemd.copies(listener, (isSocket(listener) ? 1 : workers) - given.length)
+      const descriptors = [...given.map(({ descriptor }) => descriptor), ...copies]
+      for (const [index, descriptor] of descriptors.entries()) this.#give(listener, descriptor, index % workers)
+    }
+    for (const { listener, descriptor, isActivated } of inherited.filter((socket) => !used.includes(socket))) {
+      closeSync(descriptor)
+      if (isSocket(listener) && !isActivated) rmSync(listener.path, { force: true })
+    }
   }
 
-  /** What a worker of so many is to listen on from its start: on no port for which the others have sockets enough. */
+  /** Gets copies of systemd's sockets for a worker that is to start and has none; undefined if it needs none. */
+  replenish(slot: number, workers: number): Promise<unknown> | undefined {
+    const given = this.#inherited.get(slot) ?? []
+    const missing = this.#lacking(slot, workers).filter(
+      (listener) => this.#systemd.has(listener) && !given.some((order) => isSamePlace(order.listener, listener)),
+    )
+    if (missing.length === 0) return undefined
+    const copied = missing.map(async (listener) => {
+      for (const descriptor of await this.#systemd.copies(listener, 1)) this.#give(listener, descriptor, slot)
+    })
+    return Promise.all(copied)
+  }
+
+  /** Where a worker of so many is to listen and has no socket: on no port for which the others have sockets enough. */
+  #lacking(slot: number, workers: number): readonly Listener[] {
+    return this.listeners.filter((listener) =>
+      isSocket(listener) ? this.#owners.get(listener.path) === slot : this.#at(listener).length < workers,
+    )
+  }
+
+  #give(listener: Listener, descriptor: number, worker: number): void {
+    const slot = isSocket(listener) ? this.#owners.get(listener.path)! : worker
+    this.#inherited.set(slot, [...(this.#inherited.get(slot) ?? []), { ...this.#order(listener), descriptor }])
+  }
+
+  /**
+   * What a worker of so many is to listen on from its start. Sockets that listen already come last, so that a worker which
+   * cannot listen has not accepted anything.
+   */
   ordersFor(slot: number, workers: number): readonly SocketOrder[] {
-    return this.listeners
-      .filter((listener) =>
-        isSocket(listener) ? this.#owners.get(listener.path) === slot : this.#at(listener).length < workers,
-      )
+    const inherited = this.#inherited.get(slot) ?? []
+    this.#inherited.delete(slot)
+    const fresh = this.#lacking(slot, workers)
+      .filter((listener) => !inherited.some((order) => isSamePlace(order.listener, listener)))
+      .filter((listener) => !this.#systemd.has(listener))
       .map((listener) => this.#order(listener))
+    return [...fresh, ...inherited]
+  }
+
+  /** All sockets whose descriptors are known: each can be handed over to one worker of another process. */
+  get descriptors(): readonly InheritedSocket[] {
+    const held = [...this.#held.values()].flatMap(({ listener, descriptor }) =>
+      descriptor === undefined ? [] : [{ listener, descriptor }],
+    )
+    return [...held, ...this.#systemd.all]
+  }
+
+  /** Another process has all sockets, too: these ones are closed, after what waits in their queues has been accepted. */
+  leave(): void {
+    for (const path of this.#owners.keys()) leaveSocketFile(path)
+    this.#owners.clear()
+    for (const worker of this.#serving()) this.#close(worker, this.#of(worker.slot))
   }
 
   /** Resolves once a worker listens, with its share of the sockets. Rejects as `WorkerLink.listening` does. */
@@ -71,7 +139,7 @@ export class Sockets {
   async add(listeners: readonly Listener[]): Promise<readonly Listener[]> {
     const before = this.listeners
     const added = listeners.filter((listener) => !before.some((other) => isSamePlace(other, listener)))
-    for (const listener of added) if (!this.#hasPort(listener)) await assertFree(listener)
+    for (const listener of added) if (!this.#hasPlace(listener)) await assertFree(listener)
     try {
       const opened = await this.#openAll(added)
       const next = listeners.map((listener) => opened[added.indexOf(listener)] ?? listener)
@@ -89,7 +157,7 @@ export class Sockets {
     const [first, ...others] = this.#serving()
     if (first === undefined) throw new Error('no worker is running at present, to listen anywhere else')
     const opened = (await this.#open(first, added)).map(({ listener }) => listener)
-    for (const { path } of added.filter(isSocket)) this.#own(path, first.slot)
+    for (const listener of added.filter(isSocket)) this.#own(listener, first.slot)
     // A worker that starts from now on listens there, too.
     this.listeners = [...this.listeners, ...opened]
     const ports = opened.filter(isPort)
@@ -97,8 +165,11 @@ export class Sockets {
     return opened
   }
 
-  async #open(worker: WorkerLink, listeners: readonly Listener[]): Promise<readonly OpenSocket[]> {
-    const sockets = await worker.listen(listeners.map((listener) => this.#order(listener)))
+  async #open(worker: WorkerLink, listeners: readonly Listener[], descriptor?: number): Promise<readonly OpenSocket[]> {
+    const orders = listeners.map((listener) => this.#order(listener))
+    const sockets = await worker.listen(
+      descriptor === undefined ? orders : orders.map((order) => ({ ...order, descriptor })),
+    )
     this.#note(worker, sockets)
     return sockets
   }
@@ -107,6 +178,7 @@ export class Sockets {
   remove(listeners: readonly Listener[]): void {
     const removed = this.listeners.filter((listener) => !listeners.some((other) => isSamePlace(other, listener)))
     for (const { path } of removed.filter(isSocket)) this.#disown(path)
+    for (const listener of removed) this.#systemd.close(listener)
     setModes(listeners, this.listeners)
     this.listeners = listeners
     this.#closeRemoved()
@@ -135,7 +207,8 @@ export class Sockets {
       const [taker] = this.#serving()
       if (this.#owners.get(listener.path) !== slot || taker === undefined) continue
       // It takes the path over, so that nobody connects to the other one any more.
-      await this.#open(taker, [listener]).catch(unlessItDied)
+      const [descriptor] = await this.#systemd.copies(listener, 1)
+      await this.#open(taker, [listener], descriptor).catch(unlessItDied)
       this.#owners.set(listener.path, taker.slot)
     }
     if (worker === undefined) return
@@ -176,9 +249,10 @@ export class Sockets {
     for (const path of this.#owners.keys()) removeSocketFile(path)
   }
 
-  #own(path: string, slot: number): void {
+  #own(listener: SocketListener, slot: number): void {
+    const { path } = listener
     this.#owners.set(path, slot)
-    keepSocketFile(path)
+    if (!this.#systemd.has(listener)) keepSocketFile(path)
   }
 
   #disown(path: string): void {
@@ -206,9 +280,11 @@ export class Sockets {
     return this.#at(listener).filter(({ worker }) => worker === slot).length
   }
 
-  /** Whether workers listen on that port already, maybe on other addresses, so that nothing else tells whether it is free. */
-  #hasPort(listener: Listener): boolean {
-    return isPort(listener) && this.listeners.some((other) => isPort(other) && other.port === listener.port)
+  /** Whether there are sockets of this process there, maybe on other addresses of the port: then nothing tells whether it is free. */
+  #hasPlace(listener: Listener): boolean {
+    const isThere = (other: Listener) =>
+      isPort(listener) ? isPort(other) && other.port === listener.port : isSamePlace(other, listener)
+    return this.listeners.some(isThere)
   }
 }
 

@@ -5,6 +5,7 @@ import type { SessionTable } from '../runtime/session-table.ts'
 import type { Listener, Snapshot } from '../runtime/snapshot.ts'
 import { difference } from '../runtime/snapshot-patch.ts'
 import { Sockets } from './sockets.ts'
+import type { InheritedSocket } from './upgrade/inheritance.ts'
 import { WorkerLink, type WorkerReports } from './worker-link.ts'
 import { startWorkerThread } from './worker-thread.ts'
 
@@ -19,6 +20,8 @@ export interface SupervisorEvents extends WorkerReports {
  */
 const SETTLED = 10_000
 const LONGEST_PAUSE = 10_000
+/** Over how long the WebSockets of a worker are closed whose time is over, in ms, so that clients do not all come back at once. */
+const TUNNELS_WITHIN = 1000
 
 /**
  * Runs the workers: starts them on the same ports, sends them each new Snapshot, replaces those that die, and stops
@@ -54,18 +57,24 @@ export class Supervisor {
    * Starts that many workers; resolves, once all of them listen, to their listeners.
    *
    * @param firstThread the first worker's thread, if it was started early
+   * @param inherited listening sockets that this process was given
+   * @param listeners those of the Snapshot, with the real ports of sockets that were given in place of 0
    * @throws ListenError
    */
-  async start(workers: number, firstThread?: Worker): Promise<readonly Listener[]> {
+  async start(
+    workers: number,
+    firstThread?: Worker,
+    inherited: readonly InheritedSocket[] = [],
+    listeners = this.#snapshot.listeners,
+  ): Promise<readonly Listener[]> {
     assertWithin(workers, MAX_WORKERS, 'workers')
     for (let slot = 0; slot < workers; slot++) this.#slots.add(slot)
-    await this.#sockets.assign(this.#snapshot.listeners, workers)
+    await this.#sockets.assign(listeners, workers, inherited)
     // The first worker resolves each port 0 to a real one, for all to share.
     await this.#launch(0, firstThread)
-    const { listeners } = this.#sockets
-    this.#snapshot = { ...this.#snapshot, listeners }
+    this.#snapshot = { ...this.#snapshot, listeners: this.#sockets.listeners }
     await Promise.all(Array.from({ length: workers - 1 }, (_, index) => this.#launch(index + 1)))
-    return listeners
+    return this.#snapshot.listeners
   }
 
   /**
@@ -158,6 +167,35 @@ export class Supervisor {
     for (const { resolve } of this.#awaited) resolve()
   }
 
+  /** The listening sockets, to be handed over to another process. */
+  get sockets(): readonly InheritedSocket[] {
+    return this.#sockets.descriptors
+  }
+
+  /** Another process listens on the sockets: lets all connections end, and resolves once they have. */
+  async drain(): Promise<void> {
+    this.#slots.clear()
+    for (const restart of this.#restarts.values()) clearTimeout(restart)
+    this.#sockets.leave()
+    for (const worker of this.#serving) this.#drain(worker)
+    await Promise.all(Array.from(this.#workers, ({ ended }) => ended))
+  }
+
+  /** Lets a worker's connections end, for the time that the configuration allows. */
+  #drain(worker: WorkerLink): void {
+    worker.drain()
+    const { upgrade } = this.#snapshot.timeouts
+    const timer = upgrade === 0 ? undefined : setTimeout(() => this.#endDrain(worker), upgrade)
+    void worker.ended.then(() => clearTimeout(timer))
+  }
+
+  /** The time for its connections is over. WebSockets end politely, and everything else as at a stop. */
+  #endDrain(worker: WorkerLink): void {
+    const servers = this.#snapshot.upstreams.flatMap((upstream) => upstream.servers)
+    for (const { slot } of servers) worker.closeTunnels(slot, TUNNELS_WITHIN)
+    void this.#stop(worker)
+  }
+
   get #serving(): readonly WorkerLink[] {
     return [...this.#workers].filter(({ isDraining }) => !isDraining)
   }
@@ -181,6 +219,8 @@ export class Supervisor {
   }
 
   async #launch(slot: number, thread = startWorkerThread(slot)): Promise<void> {
+    const copied = this.#sockets.replenish(slot, this.#slots.size)
+    if (copied !== undefined) await copied
     const snapshot = this.#snapshot
     const start = {
       snapshot,
@@ -216,10 +256,7 @@ export class Supervisor {
       throw error
     }
     if (worker === undefined) return this.#forgetAcknowledgement(slot)
-    worker.drain()
-    const { upgrade } = this.#snapshot.timeouts
-    const timer = upgrade === 0 ? undefined : setTimeout(() => void this.#stop(worker), upgrade)
-    void worker.ended.then(() => clearTimeout(timer))
+    this.#drain(worker)
   }
 
   /** Once a worker has ended: releases what it held, and starts another in its place. */

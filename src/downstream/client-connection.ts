@@ -16,6 +16,7 @@ import { SocketWriter, type WriterOwner } from '../transport/socket-writer.ts'
 import { ClientDeadline, type Owed } from './client-deadline.ts'
 import { type ClientSocket, resetSocket, type SocketReader } from './client-socket.ts'
 import type { Entrance } from './entrance.ts'
+import { Farewell } from './farewell.ts'
 import { LingeringClose } from './lingering-close.ts'
 import { refuse } from './refusal.ts'
 import { RequestReader } from './request-reader.ts'
@@ -60,6 +61,7 @@ export class ClientConnection
   #isClosing = false
   #closing: LingeringClose | undefined
   #atEnd = NOTHING
+  #farewell: Farewell | undefined
 
   constructor(
     socket: ClientSocket,
@@ -242,8 +244,17 @@ export class ClientConnection
 
   /** If the client is answered before it has sent its whole request, the start of the next one would not be found. */
   #judgePersistence(): void {
-    const isLast = this.#context.ending !== 'none' || this.#entrance.isClosed
-    if (isLast || !this.#reader.mayFollow) this.#response.persists = false
+    if (!this.#reader.mayFollow || this.#isLast) this.#response.persists = false
+  }
+
+  /** Whether the response is the last on this connection, since its worker or its listener is to end. */
+  get #isLast(): boolean {
+    const { ending } = this.#context
+    if (ending === 'none') return this.#entrance.isClosed
+    if (ending === 'stop') return true
+    // The next request goes to another process, which must know the session by then.
+    this.#farewell ??= new Farewell()
+    return this.#farewell.isDue(this.#exchange?.isSessionNew === true)
   }
 
   whenDrained(): void {

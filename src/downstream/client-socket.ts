@@ -43,7 +43,9 @@ export function onConnection(
   take: (socket: ClientSocket) => void,
   refused: (error: NodeJS.ErrnoException) => unknown,
 ): void {
-  const isUnix = typeof server.address() === 'string'
+  const address = server.address()
+  // Null for a Unix socket that was handed over by its descriptor.
+  const isUnix = address === null || typeof address === 'string'
   server.on('error', refused)
   server.on('connection', (socket: Socket) => take(clientSocketOf(socket)))
   const handle = (server as Listening)._handle

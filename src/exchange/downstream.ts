@@ -60,6 +60,8 @@ export interface Downstream {
 export interface DownstreamUser {
   /** Whether the request waits in a queue, so that its answer may take long. */
   readonly isQueued: boolean
+  /** Whether its response may begin a session that another process learns of a moment later. */
+  readonly isSessionNew: boolean
   /** Bytes of the request's body. */
   bodyBytes(bytes: Buffer, from: number, to: number): void
   /** The request's body is complete or, after a switch of protocols, the client has ended its direction. */

@@ -25,8 +25,12 @@ export class ExchangeSession {
    * request and the session stays; the session moves with the next request that its own server cannot serve either.
    */
   #staysOn: ServerState | undefined
+  /** Whether the response may begin or move a session that only the table knows. */
+  isNew = false
   /** The exchange in the session table, from when it counts there. */
   #visit: SessionVisit | undefined
+  /** The server that the session has left for this exchange, as long as the next one has not answered. */
+  #movesFrom: ServerState | undefined
 
   private constructor(
     group: UpstreamGroup,
@@ -107,7 +111,32 @@ export class ExchangeSession {
 
   /** The session's own server gets the request. */
   goesHome(home: ServerState): void {
+    this.moveBack()
     if (!home.isSuspended) this.#staysOn = home
+  }
+
+  /** Moves the session to another server, which gets the request; returns whether it did not have to stay. */
+  move(from: ServerState, to: ServerState, unseenFor: number): boolean {
+    const { sessions } = this.#group
+    const { slot } = to.settings
+    this.#visit = SessionVisit.move(sessions, this.#shown!, from.settings.slot, slot, unseenFor, wallSeconds())
+    if (this.#visit === undefined) return false
+    this.#movesFrom = from
+    return true
+  }
+
+  /** If the session was about to move, and the server has not answered, it is on the server that it was on before. */
+  moveBack(): void {
+    const from = this.#movesFrom
+    this.#movesFrom = undefined
+    if (from !== undefined && !from.isRemoved) this.#enter(this.#shown!, from.settings.slot, wallSeconds())
+  }
+
+  /** Whether another request of the session moves it to that server at this moment, and its client does not know yet. */
+  isMovingTo({ settings: { slot } }: ServerState): boolean {
+    const { high, low } = this.#shown!
+    const { sessions } = this.#group
+    return this.#isCarried && sessions.find(high, low, wallSeconds()) === slot && sessions.isActive(high, low)
   }
 
   /** An attempt on that server begins. */
@@ -134,12 +163,15 @@ export class ExchangeSession {
   /** The field lines that give the client its session, now that the server has answered; empty for none. */
   answered(server: ServerState, response: SessionResponse, isSecure: boolean): string {
     if (this.#isForeign) return ''
+    this.#movesFrom = undefined
     const affinity = this.#affinity
     const seconds = wallSeconds()
+    const visit = this.#visit
     const session = this.#shown && this.#settle(this.#shown, server, seconds)
     const learnt = affinity.learn?.(response, server.settings, seconds, this.#shown, this.#path)
     if (response.endsSession && session !== undefined) this.#group.sessions.remove(session.high, session.low, seconds)
     if (learnt !== undefined) this.#enter(learnt, server.settings.slot, seconds)
+    this.isNew = affinity.learn !== undefined && this.#visit !== visit
     if (response.endsSession) return this.#revoked(isSecure)
     if (session === undefined || session === this.#shown || this.#hasEnded(session)) return ''
     return affinity.issue?.(session, isSecure) ?? ''
@@ -173,7 +205,9 @@ export class ExchangeSession {
   /** Reads the first bytes of the response's body before the client gets them; undefined for no reader. */
   readerOf(server: ServerState, response: SessionResponse): BodyReader | undefined {
     if (!this.#expectsBody || this.#isForeign) return undefined
-    return this.#affinity.readerOf?.(response, server.settings, wallSeconds())
+    const reader = this.#affinity.readerOf?.(response, server.settings, wallSeconds())
+    if (reader !== undefined) this.isNew = true
+    return reader
   }
 
   /** The session ends. Returns the field lines that delete it at the client; empty for none. */
@@ -186,6 +220,7 @@ export class ExchangeSession {
 
   /** The exchange is over. */
   end(): void {
+    this.moveBack()
     this.#visit?.end(wallSeconds())
     this.#visit = undefined
   }

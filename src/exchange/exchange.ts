@@ -191,6 +191,10 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     this.#goOn('queue-timeout', now())
   }
 
+  get isSessionNew(): boolean {
+    return this.#placement?.isSessionNew === true
+  }
+
   get isQueued(): boolean {
     return this.#ticket?.isValid === true
   }

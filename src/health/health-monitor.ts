@@ -5,7 +5,7 @@ import type { Upstream } from '../runtime/snapshot.ts'
 import type { WorkerEvent } from '../runtime/worker-event.ts'
 import { Gate } from './gate.ts'
 import { type Probe, probeServer } from './probe.ts'
-import { type HealthEvents, UpstreamHealth } from './upstream-health.ts'
+import { type HealthEvents, type KnownHealth, UpstreamHealth } from './upstream-health.ts'
 
 /** The maximum number of concurrent checks, of all upstreams together. */
 const MAX_CHECKS = 256
@@ -21,20 +21,28 @@ export class HealthMonitor {
   /** By upstream name. */
   #upstreams: ReadonlyMap<string, UpstreamHealth> = new Map()
   #isChecking = false
+  #known: KnownHealth
   /** Aborted when the start stops waiting for first checks. */
   readonly #waiting = new AbortController()
 
-  /** Checks begin with `start`. Servers that may not serve before their first check are marked unhealthy at once. */
+  /**
+   * Checks begin with `start`. Servers that may not serve before their first check are marked unhealthy at once.
+   *
+   * @param known which servers were up, by the checks of another process: undefined for one that it does not know
+   */
   constructor(
     upstreams: readonly Upstream[],
     scoreboard: Scoreboard,
     events: HealthEvents,
     probe: Probe = probeServer,
+    known: KnownHealth = () => undefined,
   ) {
+    this.#known = known
     this.#scoreboard = scoreboard
     this.#events = events
     this.#probe = probe
     this.apply(upstreams)
+    this.#known = () => undefined
   }
 
   /** Starts the checks; resolves once no server is unknown any more, or after 10 s. */
@@ -73,7 +81,7 @@ export class HealthMonitor {
   #continue(upstream: Upstream): UpstreamHealth {
     const current = this.#upstreams.get(upstream.name)
     if (current?.slot !== upstream.slot) {
-      return new UpstreamHealth(upstream, this.#scoreboard, this.#gate, this.#probe, this.#events)
+      return new UpstreamHealth(upstream, this.#scoreboard, this.#gate, this.#probe, this.#events, this.#known)
     }
     current.apply(upstream)
     return current

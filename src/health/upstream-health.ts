@@ -19,6 +19,9 @@ export interface HealthEvents {
   shortage(code: string): void
 }
 
+/** Whether a server was up before its first check here; undefined if that is not known. Servers go by their ids. */
+export type KnownHealth = (upstream: string, server: string) => boolean | undefined
+
 /** A server of the upstream. */
 interface Member {
   readonly health: ServerHealth
@@ -42,14 +45,23 @@ export class UpstreamHealth {
   #panic: string | undefined
 
   /** Servers that may not serve before their first check are marked unhealthy at once. */
-  constructor(upstream: Upstream, scoreboard: Scoreboard, gate: Gate, probe: Probe, events: HealthEvents) {
+  constructor(
+    upstream: Upstream,
+    scoreboard: Scoreboard,
+    gate: Gate,
+    probe: Probe,
+    events: HealthEvents,
+    known: KnownHealth = () => undefined,
+  ) {
     this.#scoreboard = scoreboard
     this.#gate = gate
     this.#probe = probe
     this.#events = events
     this.#upstream = upstream
     // None warms up at the start: they all begin at the same time.
-    this.#members = new Map(upstream.servers.map((server) => [server.id, this.#begin(server, false)]))
+    this.#members = new Map(
+      upstream.servers.map((server) => [server.id, this.#begin(server, false, known(upstream.name, server.id))]),
+    )
     this.#ids = idsOf(upstream)
     this.#applyOutlier()
   }
@@ -118,13 +130,17 @@ export class UpstreamHealth {
     return id === undefined ? undefined : this.#members.get(id)?.health.causeOf(bit)
   }
 
-  /** Begins with a server that was added, enabled again, or moved to another address. */
-  #begin(server: Server, warmsUp: boolean): Member {
+  /**
+   * Begins with a server that was added, enabled again, or moved to another address.
+   *
+   * @param wasUp whether it was up; undefined: as its check's `initial` says
+   */
+  #begin(server: Server, warmsUp: boolean, wasUp?: boolean): Member {
     const health = new ServerHealth(server, this.slot, this.#scoreboard)
     // The bits of a disabled server have no effect, except in workers that do not know yet that it is disabled; so they
     // stay.
-    if (!server.down) health.begin(this.#isUpBeforeCheck, warmsUp)
-    return { health, check: this.#checkFor(health, warmsUp) }
+    if (!server.down) health.begin(wasUp ?? this.#isUpBeforeCheck, warmsUp)
+    return { health, check: this.#checkFor(health, warmsUp, wasUp) }
   }
 
   /** Continues with a server after its settings, or its check, may have changed. */
@@ -142,10 +158,11 @@ export class UpstreamHealth {
     return (this.#upstream.health?.check?.initial ?? 'up') === 'up'
   }
 
-  #checkFor(health: ServerHealth, warmsUp: boolean): ServerCheck | undefined {
+  #checkFor(health: ServerHealth, warmsUp: boolean, wasUp?: boolean): ServerCheck | undefined {
     const { server } = health
-    const check = this.#upstream.health?.check
-    if (check === undefined || server.down) return undefined
+    const configured = this.#upstream.health?.check
+    if (configured === undefined || server.down) return undefined
+    const check = wasUp === undefined ? configured : ({ ...configured, initial: wasUp ? 'up' : 'down' } as const)
     const endpoint = endpointOf(server, check)
     const preamble = preambleOf(this.#upstream, check)
     const probe = async (signal: AbortSignal) => {

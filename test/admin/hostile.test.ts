@@ -357,4 +357,19 @@ describe('bytes that are no request, or come too slowly', () => {
     assert.equal((await ask('GET', '/v1/status')).status, 200)
     assert.deepEqual(operations.done, [])
   })
+
+  test('at most 128 connections are open at a time; the next one is closed, until one has ended', async (t) => {
+    const { port } = await served(t)
+    const clients = await Promise.all(Array.from({ length: 128 }, () => RawClient.connect(t, port)))
+    const [first, last] = [clients[0]!, clients.at(-1)!]
+    last.say('GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    await last.hear(/^HTTP\/1\.1 200 /)
+    assert.equal(await heardFrom(t, port), '')
+    first.socket.destroy()
+    for (;;) {
+      const next = await RawClient.connect(t, port)
+      next.say('GET /v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
+      if (/^HTTP\/1\.1 200 /.test(await next.goodbye())) break
+    }
+  })
 })

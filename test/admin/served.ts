@@ -27,6 +27,8 @@ export interface Served {
   readonly port: number
   readonly operations: RememberedOperations
   readonly events: EventRing
+  /** Errors that it did not expect. */
+  readonly bugs: unknown[]
   ask(
     method: string,
     path: string,
@@ -77,11 +79,13 @@ export async function served(test: TestContext, options: Options = {}): Promise<
     causeOf: () => undefined,
   }
   subject.sessions.apply(subject.snapshot.upstreams)
-  const load = async () => new AdminServer({ subject, operations, events }, { approach, access, ...rest })
+  const bugs: unknown[] = []
+  const report = (bug: unknown) => void bugs.push(bug)
+  const load = async () => new AdminServer({ subject, operations, events }, { approach, access, report, ...rest })
   const listener = await AdminListener.start({ address: '127.0.0.1', port: 0 }, load)
   test.after(() => listener.close())
   const { port } = listener.place as PortPlace
-  return { port, operations, events, ask: (method, path, message) => ask(port, method, path, message) }
+  return { port, operations, events, bugs, ask: (method, path, message) => ask(port, method, path, message) }
 }
 
 async function ask(

@@ -318,7 +318,7 @@ describe('two runs in step', () => {
     const path = folder(t)
     const now = wallSeconds()
     const old = run(path, servers)
-    const end = old.store.keepInStep()
+    const end = await old.store.keepInStep()
     end()
     const next = run(path, servers)
     next.sessions.put(1, 1, 0, now)

@@ -29,7 +29,7 @@ async function commandsFor(limpet: Limpet): Promise<Running> {
     socket: socket!,
     async run(...args) {
       const { code, stdout, stderr } = await runLimpet([...args, '--socket', socket!])
-      return [code, stdout + stderr]
+      return [code, code === 0 ? stdout : stderr + stdout]
     },
   }
 }
@@ -136,13 +136,25 @@ describe('limpet drain --wait', () => {
     for (const user of users.keys()) assert.match((await user.get(limpet.limpet.port)).body, /^a /)
   })
 
+  test('is not needed to see how many sessions are left', async (t) => {
+    const { a, b } = await namedOrigins(t, 'a', 'b')
+    const limpet = await running(t, configOf({ a, b }, 'affinity: cookie'))
+    await settledUsers(limpet.limpet, 4)
+    const [code, text] = await limpet.run('drain', 'app/b')
+    assert.equal(code, 0)
+    assert.match(
+      text,
+      /^app\/b: 2 sessions left \(0 active\), 0 requests and 0 WebSockets in flight,.* deadline in 10 min$/,
+    )
+  })
+
   test('ends with 1 if the deadline cut, and the sessions that were left are moved', async (t) => {
     const { a, b } = await namedOrigins(t, 'a', 'b')
     const limpet = await running(t, configOf({ a, b }, 'affinity: cookie'))
     const users = await settledUsers(limpet.limpet, 4)
     const [code, text] = await limpet.run('drain', 'app/b', '--wait', '--deadline', '1s', '--then', 'move')
     assert.equal(code, 1, text)
-    assert.match(text, /^app\/b: cut at its deadline with 2 sessions left, moved from now on$/)
+    assert.match(text, /^app\/b: cut by its deadline after \d s, 2 sessions moved$/)
     for (const user of users.keys()) assert.match((await user.get(limpet.limpet.port)).body, /^a /)
     assert.deepEqual(await limpet.run('ready', 'app/b').then(([ready]) => ready), 0)
   })
@@ -153,7 +165,7 @@ test('limpet pause lets requests wait until limpet resume', async (t) => {
   const limpet = await running(t, configOf({ a }))
   const [code, text] = await limpet.run('pause', 'app', '--max', '10m')
   assert.equal(code, 0)
-  assert.match(text, /^upstream app: paused until \S+ \((?:10 min|9 min 59 s)\)$/)
+  assert.match(text, /^upstream app: paused until \S+ \((?:10 min|9 min \d+ s)\)$/)
   const client = await RawClient.connect(t, limpet.limpet.port)
   client.get('/')
   assert.match((await limpet.run('status'))[1], /! paused, for .* at most: new requests wait/)
@@ -161,6 +173,19 @@ test('limpet pause lets requests wait until limpet resume', async (t) => {
   assert.deepEqual(await limpet.run('resume', 'app'), [0, 'upstream app: resumed'])
   await client.hear(/a -$/)
   assert.deepEqual(await limpet.run('resume', 'app'), [0, 'upstream app: it was not paused'])
+})
+
+test('a pause that is set again has another end, and is gone from the status when its time is over', async (t) => {
+  const { a } = await namedOrigins(t, 'a')
+  const limpet = await running(t, configOf({ a }))
+  await limpet.run('pause', 'app', '--max', '1h')
+  const client = await RawClient.connect(t, limpet.limpet.port)
+  client.get('/')
+  await limpet.run('pause', 'app', '--max', '1s')
+  await client.hear(/a -$/)
+  await limpet.limpet.errors.find(/the time of the pause is over\): upstream app: resumed/)
+  const { status, upstreams } = JSON.parse((await limpet.run('status', '--json'))[1])
+  assert.deepEqual([status.changes, upstreams[0].pause], [[], null])
 })
 
 test('limpet reload applies the changed file, or prints all that is wrong in it', async (t) => {
@@ -217,7 +242,7 @@ describe('limpet replace', () => {
     while (!isOver) for (const user of users.keys()) assert.equal((await user.get(limpet.limpet.port)).status, 200)
     const [code, text] = await replaced
     assert.equal(code, 0, text)
-    const { server, address, before, drain } = JSON.parse(text.slice(0, text.lastIndexOf('}') + 1))
+    const { server, address, before, drain } = JSON.parse(text)
     assert.deepEqual([server, address, before, drain.state], ['app/b', c.address, b.address, 'cut'])
     assert.deepEqual(await serversOf(limpet), { a: `${a.address} 1 ready`, b: `${c.address} 1 ready` })
     for (const [user, own] of users) {
@@ -234,7 +259,7 @@ describe('limpet replace', () => {
     await limpet.run('weight', 'app/b', '4')
     const [code, text] = await limpet.run('replace', 'app/b', '--address', c.address, '--as', 'blue', '--check', '/')
     assert.equal(code, 0, text)
-    assert.match(text, new RegExp(`^app/blue: ${b.address} → ${c.address} \\(app/b: empty after \\d+ s\\)$`, 'm'))
+    assert.match(text, new RegExp(`^app/blue: ${b.address} → ${c.address} \\(app/b: empty after \\d+ s\\)$`))
     assert.deepEqual(await serversOf(limpet), { a: `${a.address} 1 ready`, blue: `${c.address} 4 ready` })
   })
 

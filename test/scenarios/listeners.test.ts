@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import type { Server } from 'node:http'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -13,9 +12,9 @@ import { parseConfig } from '../../src/config/file.ts'
 import { Balancer } from '../../src/control/balancer.ts'
 import type { PortListener } from '../../src/runtime/snapshot.ts'
 import { temporaryFolder } from '../support/folder.ts'
-import { httpOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
 import { SteadyClients } from '../support/steady-clients.ts'
+import { steadyOrigin } from '../support/steady-origin.ts'
 import { getFrom } from '../support/unix-client.ts'
 import { User } from '../support/user.ts'
 
@@ -31,20 +30,10 @@ interface Stage {
   apply(settings: string): Promise<unknown>
 }
 
-/** A server that answers `here.`, and echoes what comes through a tunnel. */
-async function origin(t: TestContext) {
-  const started = await httpOrigin(t, (_, response) => response.end('here.'))
-  ;(started.server as Server).on('upgrade', (_, socket) => {
-    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n')
-    socket.pipe(socket)
-  })
-  return started.address
-}
-
 /** A balancer in this process; `settings` are top-level ones, in which FOLDER is a folder of the test's own. */
 async function stage(t: TestContext, settings: string, upstream = ''): Promise<Stage> {
   const folder = await temporaryFolder(t)
-  const server = await origin(t)
+  const server = await steadyOrigin(t)
   const config = (settings: string) =>
     parseConfig(
       `
@@ -273,7 +262,7 @@ describe('the name of the instance', () => {
     await other.get(second)
     assert.deepEqual([...other.cookies.keys()], [name])
     await balancer.stop()
-    const server = await origin(t)
+    const server = await steadyOrigin(t)
     const again = await Balancer.start(
       parseConfig(
         `

@@ -32,6 +32,8 @@ interface Options {
   readonly flags?: readonly string[]
   /** The limit of open files of its process (`ulimit -n`). */
   readonly openFiles?: number
+  /** The path of another program than the checkout's own. */
+  readonly program?: string
 }
 
 /**
@@ -41,16 +43,16 @@ interface Options {
 export async function startLimpet(
   test: TestContext,
   config: unknown,
-  { env, flags = [], openFiles }: Options = {},
+  { env, flags = [], openFiles, program = LIMPET }: Options = {},
 ): Promise<Limpet> {
   const folder = await mkdtemp(join(tmpdir(), 'limpet-test-'))
   const file = join(folder, 'limpet.yaml')
   if (config !== undefined) await writeConfig(file, config)
   const named = config === undefined ? [] : ['-c', file]
-  const command = [process.execPath, LIMPET, 'run', ...named, ...flags]
-  const [program, ...args] = openFiles === undefined ? command : ['prlimit', `--nofile=${openFiles}`, ...command]
+  const command = [process.execPath, program, 'run', ...named, ...flags]
+  const [executable, ...args] = openFiles === undefined ? command : ['prlimit', `--nofile=${openFiles}`, ...command]
   const stateDirectory = join(folder, 'state')
-  const child = spawn(program!, args, {
+  const child = spawn(executable!, args, {
     cwd: folder,
     env: { ...process.env, STATE_DIRECTORY: stateDirectory, RUNTIME_DIRECTORY: folder, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -85,7 +87,7 @@ async function writeConfig(file: string, config: unknown): Promise<void> {
 }
 
 /** Where the admin API of a Limpet answers that has it on. */
-export async function adminUrlOf({ errors }: Limpet): Promise<string> {
+export async function adminUrlOf({ errors }: Pick<Limpet, 'errors'>): Promise<string> {
   const [, place] = await errors.find(/admin API answers on (\S+)/)
   return `http://${place}`
 }

@@ -1,5 +1,5 @@
 import { MAX_SERVERS } from '../bounds.ts'
-import type { HealthBit } from '../health-bit.ts'
+import { HealthBit } from '../health-bit.ts'
 import { type Regions, SERVER_STRIDE } from './layout.ts'
 import { addBelow, takeBack } from './ledger.ts'
 
@@ -19,6 +19,18 @@ const Field = {
   Bad: 8,
   BadInRow: 9,
 } as const
+
+/** What was counted of a server, and the failures that may have suspended it, as plain data. */
+export interface ServerRecord {
+  readonly health: number
+  readonly fails: number
+  readonly failedAt: number
+  readonly checkedAt: number
+  readonly requests: number
+  readonly failures: number
+  readonly good: number
+  readonly bad: number
+}
 
 /** What is counted and known of each server, by its slot. */
 export class ServerCounters {
@@ -94,6 +106,37 @@ export class ServerCounters {
   zero(server: number): void {
     this.#records.fill(0, server * STRIDE, (server + 1) * STRIDE)
     this.setLatency(server, 0, 0)
+  }
+
+  record(server: number): ServerRecord {
+    return {
+      health: this.health(server),
+      fails: this.fails(server),
+      failedAt: this.failedAt(server),
+      checkedAt: this.checkedAt(server),
+      requests: this.requests(server),
+      failures: this.failures(server),
+      good: this.good(server),
+      bad: this.bad(server),
+    }
+  }
+
+  /** Adds what another process has counted of that server. */
+  addCounts(server: number, { requests, failures, good, bad }: ServerRecord): void {
+    const at = server * STRIDE
+    Atomics.add(this.#records, at + Field.Requests, requests)
+    Atomics.add(this.#records, at + Field.Failures, failures)
+    Atomics.add(this.#records, at + Field.Good, good)
+    Atomics.add(this.#records, at + Field.Bad, bad)
+  }
+
+  /** Goes on with the failures in a row that another process has seen, and with the suspension that they led to. */
+  continueFails(server: number, { health, fails, failedAt, checkedAt }: ServerRecord): void {
+    const at = server * STRIDE
+    Atomics.store(this.#records, at + Field.Fails, fails)
+    Atomics.store(this.#records, at + Field.FailedAt, failedAt)
+    Atomics.store(this.#records, at + Field.CheckedAt, checkedAt)
+    if (health & HealthBit.Suspended) this.setHealth(server, HealthBit.Suspended)
   }
 
   /** The server's `HealthBit`s. */

@@ -1,0 +1,61 @@
+import type { AdminPlace } from '../../admin/admin-listener.ts'
+import type { ServerRecord } from '../../runtime/scoreboard/server-counters.ts'
+import type { Listener } from '../../runtime/snapshot.ts'
+
+/** A listening socket that this process was given. */
+export interface InheritedSocket {
+  /** With the real port. */
+  readonly listener: Listener
+  readonly descriptor: number
+  /** Whether it is systemd's (socket activation): kept by the main thread, which gives workers copies. */
+  readonly isActivated?: true
+}
+
+/** The socket on which the admin API listens. */
+export interface AdminSocket {
+  /** Where, as in the configuration. */
+  readonly written: AdminPlace
+  readonly descriptor: number
+}
+
+/** What was counted and known of a server. */
+export interface ServerState {
+  readonly upstream: string
+  /** Its id. */
+  readonly server: string
+  readonly address: string
+  readonly record: ServerRecord
+}
+
+/** What a process hands over to the one that replaces it, as plain data. */
+export interface Inheritance {
+  /** The name of the instance in the run. */
+  readonly instance: string
+  /** The listeners as the configuration has them, and with real ports in place of 0. */
+  readonly listeners: readonly { readonly written: Listener; readonly real: Listener }[]
+  readonly sockets: readonly InheritedSocket[]
+  readonly admin?: AdminSocket
+  readonly servers: readonly ServerState[]
+  /** The id of the last event. */
+  readonly newestEvent: number
+}
+
+/** From the process that is replaced (the predecessor) to the one that replaces it (the successor). */
+export type PredecessorMessage =
+  | { readonly type: 'inheritance'; readonly inheritance: Inheritance }
+  /** What it has counted since. */
+  | { readonly type: 'counted'; readonly servers: readonly ServerState[] }
+
+/** From the successor to the predecessor. */
+export type SuccessorMessage =
+  /** It can be told what it inherits. */
+  | { readonly type: 'begun' }
+  /** It serves. */
+  | { readonly type: 'ready' }
+  /** It cannot serve, and ends. */
+  | { readonly type: 'failed'; readonly message: string }
+
+/** The variable that tells a process that its parent is the predecessor. */
+export const UPGRADE_VARIABLE = 'LIMPET_UPGRADE'
+/** The first descriptor of those that are handed over: standard streams and the channel come before. */
+export const FIRST_DESCRIPTOR = 4

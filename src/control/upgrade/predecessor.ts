@@ -1,0 +1,55 @@
+import type { Inheritance, PredecessorMessage, ServerState, SuccessorMessage } from './inheritance.ts'
+import { UPGRADE_VARIABLE } from './inheritance.ts'
+
+/** How long it may take to answer, in ms: another program may have set the variable. */
+const PATIENCE = 10_000
+
+/** The process that this one replaces, which has started it (successor.ts). */
+export class Predecessor {
+  readonly inheritance: Inheritance
+  /** Takes what it has counted since the inheritance was drawn up. */
+  onCounted: (servers: readonly ServerState[]) => void = () => {}
+
+  private constructor(inheritance: Inheritance) {
+    this.inheritance = inheritance
+    process.on('message', (message: PredecessorMessage) => {
+      if (message.type === 'counted') this.onCounted(message.servers)
+    })
+    // It may end at any time, and this process when it wants.
+    process.channel?.unref()
+  }
+
+  /** Resolves to undefined if this process replaces none. */
+  static async find(): Promise<Predecessor | undefined> {
+    if (process.env[UPGRADE_VARIABLE] === undefined || process.send === undefined) return undefined
+    // It is not for the programs that this one starts.
+    delete process.env[UPGRADE_VARIABLE]
+    const { promise, resolve } = Promise.withResolvers<Inheritance | undefined>()
+    process.once('message', (message: PredecessorMessage) => {
+      if (message.type === 'inheritance') resolve(message.inheritance)
+    })
+    process.once('disconnect', () => resolve(undefined))
+    const timer = setTimeout(() => resolve(undefined), PATIENCE)
+    send({ type: 'begun' })
+    const inheritance = await promise
+    clearTimeout(timer)
+    return inheritance && new Predecessor(inheritance)
+  }
+
+  /** This process serves. */
+  ready(): void {
+    send({ type: 'ready' })
+  }
+
+  /** This process cannot serve, for that reason. */
+  async failed(message: string): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    send({ type: 'failed', message }, resolve)
+    await promise
+  }
+}
+
+function send(message: SuccessorMessage, sent: () => void = () => {}): void {
+  if (process.connected) process.send!(message, sent)
+  else sent()
+}
