@@ -350,3 +350,32 @@ describe('limpet replace', () => {
     assert.deepEqual(await limpet.run('config', 'export'), before)
   })
 })
+
+test('limpet upgrade replaces the process, while limpet drain --wait and limpet events go on', async (t) => {
+  const { a, b } = await namedOrigins(t, 'a', 'b')
+  const limpet = await running(t, configOf({ a, b }, 'affinity: { type: cookie, idle: 6s }'))
+  await settledUsers(limpet.limpet, 2)
+  const child = spawn(process.execPath, [LIMPET, 'events', '--since', '0', '--socket', limpet.socket], {
+    cwd: tmpdir(),
+  })
+  t.after(() => child.kill('SIGKILL'))
+  const lines = new Lines(child.stdout)
+  const drained = limpet.run('drain', 'app/b', '--wait', '--deadline', '1h')
+  await lines.find(/drain-started +app\/b/)
+  const [code, text] = await limpet.run('upgrade')
+  assert.equal(code, 0, text)
+  const [, before, after] = /^upgraded: process (\d+) \(\S+\) → (\d+) \(\S+\)$/.exec(text)!
+  t.after(() => {
+    try {
+      process.kill(Number(after), 'SIGKILL')
+    } catch {
+      // It has ended already.
+    }
+  })
+  assert.equal(Number(before), limpet.limpet.process.pid)
+  assert.equal(JSON.parse((await limpet.run('status', '--json'))[1]).status.pid, Number(after))
+  assert.equal((await new User().get(limpet.limpet.port)).status, 200)
+  const [end, ended] = await drained
+  assert.equal(end, 0, ended)
+  await lines.find(/drain-ended +app\/b: empty/)
+})
