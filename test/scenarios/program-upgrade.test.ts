@@ -48,6 +48,8 @@ describe('USR2', onLinux, () => {
     process.kill(pid, 'SIGTERM')
     await ended(pid)
     assert.equal(existsSync(`${folder}/limpet.sock`), false)
+    // Each process has ended by itself, and not because nothing was left to wait for.
+    assert.doesNotMatch(limpet.errors.all.join('\n'), /warning|unsettled/i)
   })
 
   test('an idle connection is told to close with its next response, and a tunnel lives to its deadline', async (t) => {
