@@ -49,6 +49,17 @@ export class ProcessTree {
   }
 }
 
+/** The processes that a process has started and that have not been waited for. */
+export function childrenOf(pid: number): number[] {
+  return numbersIn('/proc').filter((each) => parentOf(each) === pid)
+}
+
+/** Whether a process has not ended. */
+export function isRunning(pid: number): boolean {
+  const [state] = statFields(`/proc/${pid}`)
+  return state !== undefined && state !== '' && state !== 'Z'
+}
+
 function threadTime(folder: string): number {
   const [nanoseconds] = read(`${folder}/schedstat`)?.split(' ') ?? []
   if (nanoseconds !== undefined) return Number(nanoseconds) / 1000

@@ -115,6 +115,24 @@ export class Program {
   }
 }
 
+/** Stops a process that is no child of the bench by the signal, and kills it if it does not end. */
+export async function stopProcess(pid: number, signal: NodeJS.Signals): Promise<void> {
+  const deadline = performance.now() + STOP_TIMEOUT
+  while (sent(pid, performance.now() < deadline ? signal : 'SIGKILL')) {
+    do await delay(20)
+    while (sent(pid, 0) && performance.now() < deadline)
+  }
+}
+
+/** Whether there was such a process to signal. */
+function sent(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, signal)
+  } catch {
+    return false
+  }
+}
+
 /** Whether an HTTP server responds. An open connection is not enough: a program may only be probing the port. */
 async function answers(port: number): Promise<boolean> {
   const asked = get({ port, host: '127.0.0.1', agent: false, timeout: 1000 })

@@ -10,6 +10,28 @@ export interface Setup {
   readonly servers: readonly ServerPlace[]
   /** The folder of the Limpet to be measured. */
   readonly limpet: string
+  /** Whether there is a second upstream with a route of its own, which no user here asks for. */
+  readonly withOther?: boolean
+}
+
+/** A running contender. */
+export interface Running {
+  setup: Setup
+  /** The process that signals go to. An operation may put another one in its place. */
+  pid: number
+}
+
+/** What an operator can have done to a running contender, by the means that its manual names. */
+export interface Operations {
+  /** Applies the configuration with the other upstream. */
+  change(running: Running): Promise<void>
+  add(running: Running, server: ServerPlace): Promise<void>
+  /** The server gets no new users; resolves at once. */
+  drain(running: Running, server: string): Promise<void>
+  /** Puts a new process of the program in the place of the running one. */
+  upgrade(running: Running): Promise<void>
+  /** Puts a server in the place of another one. Resolves when no request goes to that any more. */
+  replace(running: Running, server: string, successor: ServerPlace): Promise<void>
 }
 
 /** A balancer with one kind of affinity. All of them suspend a failed server for one second. */
@@ -27,6 +49,8 @@ export interface Contender {
   version(): Promise<string | undefined>
   /** Writes its configuration to the setup's folder. */
   prepare(setup: Setup): Promise<Launch>
+  /** What is left out cannot be done while it runs. */
+  readonly operations: Partial<Operations>
 }
 
 /**

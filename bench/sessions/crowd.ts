@@ -48,16 +48,19 @@ export class Crowd {
   readonly #despair = Promise.withResolvers<never>()
   #round = { times: 0, missing: 0, done: () => {} }
   #tally = emptyTally()
+  readonly #triesAgain: boolean
   #port: number
   #next = 0
   #newcomers: number
   #failedInARow = 0
   #isOver = false
 
-  constructor(size: number, port: number) {
+  /** @param triesAgain see User */
+  constructor(size: number, port: number, triesAgain: boolean) {
     this.#port = port
+    this.#triesAgain = triesAgain
     this.#members = Array.from({ length: size }, (_, index) => ({
-      user: new User(index, index % 2 === 0 && this.#agent),
+      user: new User(index, index % 2 === 0 && this.#agent, triesAgain),
       servers: new Set<string>(),
       home: undefined,
       last: undefined,
@@ -114,7 +117,7 @@ export class Crowd {
 
   /** A new user makes one request. */
   newcomer(): Promise<Visit> {
-    return new User(this.#newcomers++, false).visit(this.#port)
+    return new User(this.#newcomers++, false, this.#triesAgain).visit(this.#port)
   }
 
   /** Stops all users. Resolves when the last request has finished. */

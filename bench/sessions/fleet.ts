@@ -41,6 +41,10 @@ export class Fleet {
     return names.map((name) => ({ name, address: `127.0.0.1:${this.#servers.get(name)!.port}` }))
   }
 
+  placeOf(name: string): ServerPlace {
+    return this.places.find((place) => place.name === name)!
+  }
+
   /** The process that currently has the name. */
   instanceOf(name: string): string {
     return this.#servers.get(name)!.instance
@@ -74,6 +78,12 @@ export class Fleet {
     const { process: first } = this.#servers.get(name)!
     await this.start(name, await freePort())
     return () => first.stop()
+  }
+
+  /** Ends a server for good, once it has answered its requests in flight. */
+  async end(name: string): Promise<void> {
+    await this.#servers.get(name)!.process.stop()
+    this.#servers.delete(name)
   }
 
   async stop(): Promise<void> {

@@ -51,13 +51,16 @@ async function run(options: Options): Promise<void> {
   const { folder: limpet } = await copyCheckout(join(folder, 'limpet'))
   const surroundings: Surroundings = { folder, limpet, users: options.users }
   const wantedEvents = wanted(events, options.event)
-  const progress = new Progress(present.flatMap(() => wantedEvents.map(() => durationOf(surroundings))))
-  progress.say(`${present.length * wantedEvents.length} events, about ${formatSeconds(progress.left)}`)
+  const runs = present.flatMap(({ contender }) => wantedEvents.filter((event) => isPossible(event, contender)))
+  const progress = new Progress(runs.map(() => durationOf(surroundings)))
+  progress.say(`${runs.length} events, about ${formatSeconds(progress.left)}`)
   const entries: Entry[] = []
   for (const { contender, version } of present) {
     const { name, title } = contender
-    const { outcomes, remarks } = await runEvents(contender, wantedEvents, surroundings, progress)
-    entries.push({ contender: name, title, version, outcomes, remarks })
+    const possible = wantedEvents.filter((event) => isPossible(event, contender))
+    const cannot = wantedEvents.filter((event) => !possible.includes(event)).map(({ steps }) => steps[0]!.title)
+    const { outcomes, remarks } = await runEvents(contender, possible, surroundings, progress)
+    entries.push({ contender: name, title, version, outcomes, cannot, remarks })
   }
   progress.end()
   const survival = survivalOf(options.users, entries)
@@ -69,6 +72,10 @@ async function run(options: Options): Promise<void> {
 
 function wanted<T extends { readonly name: string }>(all: readonly T[], names: readonly string[] | undefined): T[] {
   return all.filter(({ name }) => names?.includes(name) ?? true)
+}
+
+function isPossible({ operation }: Event, { operations }: Contender): boolean {
+  return operation === undefined || operations[operation] !== undefined
 }
 
 async function installed(all: readonly Contender[]) {
@@ -104,7 +111,7 @@ async function runEvents(
     remarks.push(`${what}: ${sentence}`)
   }
   for (const event of wantedEvents) {
-    progress.start(`${contender.title} · ${event.steps.map(({ title }) => title).join(' ')}`)
+    progress.start(`${contender.title} · ${[...new Set(event.steps.map(({ title }) => title))].join(' ')}`)
     try {
       for (const outcome of await runEvent(contender, event, surroundings)) {
         outcomes.push(outcome)

@@ -23,6 +23,8 @@ export interface Entry {
   readonly title: string
   readonly version: string
   readonly outcomes: readonly Outcome[]
+  /** The titles of what it cannot do. */
+  readonly cannot: readonly string[]
   /** Sentences about events that could not be run, failures and broken promises. */
   readonly remarks: readonly string[]
 }
@@ -47,15 +49,18 @@ export function survivalOf(users: number, entries: readonly Entry[]): Survival {
 
 /** The tables with explanations and remarks. */
 export function survivalReport({ machine, measuredAt, command, users, entries }: Survival): string {
-  const titles = [...new Set(entries.flatMap(({ outcomes }) => outcomes.map(({ title }) => title)))]
+  const titles = [
+    ...new Set(entries.flatMap(({ outcomes, cannot }) => [...outcomes.map(({ title }) => title), ...cannot])),
+  ]
   const remarks = entries.flatMap(({ title, remarks }) => remarks.map((remark) => `- ${title}: ${remark}`))
   const versions = new Set(entries.map(({ title, version }) => `${title.split(',')[0]} ${version}`))
   const cells = (write: (outcome: Outcome) => string) =>
-    entries.map(({ title, outcomes }) => [
+    entries.map(({ title, outcomes, cannot }) => [
       title.startsWith('Limpet') ? `**${title}**` : title,
       ...titles.map((each) => {
         const outcome = outcomes.find((other) => other.title === each)
-        return outcome === undefined ? '–' : write(outcome)
+        if (outcome !== undefined) return write(outcome)
+        return cannot.includes(each) ? 'cannot' : '–'
       }),
     ])
   return [
@@ -63,8 +68,9 @@ export function survivalReport({ machine, measuredAt, command, users, entries }:
     table(['', ...titles], cells(fidelity)),
     'Kept: served by their server and no other since before the event, of all users whose server lives. Failed: an error from 500 on, ' +
       'an answer that broke off or was lost, or none within 10 s.',
-    'Connections refused while a balancer was restarted · requests sent again since their connection was closed before an answer. ' +
-      'Clients do both by themselves, and so neither has failed:',
+    'Connections refused · requests sent again since their connection was closed before an answer. Where a balancer is restarted, ' +
+      'clients do both by themselves, and so neither has failed. Where something is changed while it runs, they never try again, and ' +
+      'both have failed:',
     table(['', ...titles], cells(troubles)),
     ...lostUsers(entries),
     ...(remarks.length === 0 ? [] : [remarks.join('\n')]),

@@ -36,7 +36,7 @@ export async function runEvent(contender: Contender, event: Event, surroundings:
   }
   try {
     const balancer = await startBalancer()
-    const crowd = new Crowd(surroundings.users, balancer.port)
+    const crowd = new Crowd(surroundings.users, balancer.port, event.operation === undefined)
     try {
       return await play(event, { fleet, balancer, crowd, startReplica: startBalancer })
     } finally {
@@ -54,21 +54,44 @@ async function play(event: Event, stage: Stage): Promise<Outcome[]> {
   crowd.settle()
   const outcomes: Outcome[] = []
   for (const step of event.steps) {
+    if (step.settles) await settle(crowd)
     await step.happen(stage)
     await crowd.everyoneVisits(VISITS)
     const names = fleet.places.map(({ name }) => name)
-    const living = [undefined, ...names.filter((name) => name !== event.loses)].map((home) => crowd.fate(home))
+    const living = [undefined, ...names.filter((name) => name !== step.loses)].map((home) => crowd.fate(home))
     outcomes.push({
       event: event.name,
       title: step.title,
       servers: names.length,
       users: sum(living.map(({ users }) => users)),
       kept: sum(living.map(({ kept }) => kept)),
-      ...(event.loses !== undefined && { lost: crowd.fate(event.loses) }),
+      ...(step.loses !== undefined && names.includes(step.loses) && { lost: crowd.fate(step.loses) }),
       ...plain(crowd.count()),
     })
   }
-  return outcomes
+  return [...Map.groupBy(outcomes, ({ title }) => title).values()].map(together)
+}
+
+/** Makes the server that each user is on now their home, wherever they came from. */
+async function settle(crowd: Crowd): Promise<void> {
+  crowd.settle()
+  await crowd.everyoneVisits(1)
+  crowd.settle()
+}
+
+/** The outcome of several steps that count as one. */
+function together(outcomes: readonly Outcome[]): Outcome {
+  const total = (of: (outcome: Outcome) => number) => sum(outcomes.map(of))
+  return {
+    ...outcomes.at(-1)!,
+    users: total(({ users }) => users),
+    kept: total(({ kept }) => kept),
+    requests: total(({ requests }) => requests),
+    failed: total(({ failed }) => failed),
+    refused: total(({ refused }) => refused),
+    resent: total(({ resent }) => resent),
+    failures: outcomes.flatMap(({ failures }) => failures),
+  }
 }
 
 function plain({ failures, ...counts }: Tally) {

@@ -9,7 +9,7 @@ const sessions = new Set<string>()
 const visits = new Map<string, { readonly visit: string; readonly tried: number }>()
 
 // Longer than any balancer keeps a connection, so that the server never closes one that is being reused.
-createServer({ keepAliveTimeout: 3_600_000, requestTimeout: 0 }, (request, response) => {
+const server = createServer({ keepAliveTimeout: 3_600_000, requestTimeout: 0 }, (request, response) => {
   if (!sessions.has(sessionOf(request))) {
     const session = randomUUID()
     sessions.add(session)
@@ -18,7 +18,10 @@ createServer({ keepAliveTimeout: 3_600_000, requestTimeout: 0 }, (request, respo
   const answer: Answer = { server: name, instance, isRepeated: notice(request) }
   const body = JSON.stringify(answer)
   response.setHeader('Content-Type', 'application/json').setHeader('Content-Length', body.length).end(body)
-}).listen(Number(port), '127.0.0.1')
+})
+server.listen(Number(port), '127.0.0.1')
+// Requests in flight are answered.
+process.on('SIGTERM', () => server.close())
 
 function sessionOf({ headers }: IncomingMessage): string {
   const pair = headers.cookie?.split('; ').find((each) => each.startsWith(`${SESSION_COOKIE}=`))

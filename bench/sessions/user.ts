@@ -34,19 +34,24 @@ const NETWORKS = 62_483
 
 /**
  * A user with their own cookies and address. All of 127.0.0.0/8 is local on Linux. Like HTTP clients (RFC 9110 §9.2.2,
- * RFC 9112 §9.3.1), users retry a refused connection, and a request whose connection was closed before any response.
+ * RFC 9112 §9.3.1), a user may retry a refused connection, and a request whose connection was closed before any response.
  */
 export class User {
   readonly name: string
   readonly #cookies = new CookieJar()
   readonly #agent: Agent | false
+  readonly #triesAgain: boolean
   #address: string
   #visits = 0
 
-  /** @param agent keeps the user's connection open; false: every request opens a new connection */
-  constructor(index: number, agent: Agent | false) {
+  /**
+   * @param agent keeps the user's connection open; false: every request opens a new connection
+   * @param triesAgain false: a connection that is refused, or closed before an answer, is a failure
+   */
+  constructor(index: number, agent: Agent | false, triesAgain: boolean) {
     this.name = `user-${index}`
     this.#agent = agent
+    this.#triesAgain = triesAgain
     this.#address = addressOf(index)
   }
 
@@ -63,6 +68,8 @@ export class User {
     let resent = 0
     for (;;) {
       const reply = await this.#ask(port, refused + resent + 1, Math.max(1, deadline - performance.now()))
+      if (!this.#triesAgain && (reply.kind === 'refused' || reply.kind === 'closed'))
+        return { failure: `connection ${reply.kind}`, refused: reply.kind === 'refused' ? 1 : 0, resent: 0 }
       if (reply.kind === 'refused') {
         refused++
         await delay(PAUSE)

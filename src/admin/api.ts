@@ -18,7 +18,11 @@ import { addUpstreams } from './resources/upstreams.ts'
 import { View } from './view.ts'
 
 /** All resources of the admin API. No answer has a secret, a session's key or a cookie in it. */
-export function adminApi({ subject, operations, events }: Administered, access: Access): Resources {
+export function adminApi(
+  { subject, operations, events }: Administered,
+  access: Access,
+  report: (bug: unknown) => void,
+): Resources {
   const view = new View(subject, operations)
   const api: Resources = new OpenAPIHono<Env>({
     defaultHook(result) {
@@ -52,7 +56,7 @@ export function adminApi({ subject, operations, events }: Administered, access: 
     const detail = `${req.path} has no method ${env.incoming.method}, only ${allowed}`
     return answerTo(new OperationRefused('method-not-allowed', detail), { Allow: allowed })
   })
-  api.onError((error) => answerTo(refusalOf(error)))
+  api.onError((error) => answerTo(refusalOf(error, report)))
   return api
 }
 

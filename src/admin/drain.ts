@@ -12,6 +12,7 @@ export const Drain = z
       description: 'empty: nobody was left before the deadline. cut: the deadline has passed.',
     }),
     started: Time,
+    ended: Time.nullable().openapi({ description: 'When it was empty, or was cut; null until then.' }),
     deadline: Time.nullable().openapi({ description: 'null where it has none.' }),
     // biome-ignore lint/suspicious/noThenProperty: it is data, and nobody awaits it.
     then: Then.openapi({ description: 'What happens at the deadline to the sessions that are left.' }),
@@ -19,6 +20,7 @@ export const Drain = z
     active: Count.openapi({ description: 'Those of them with a request in flight.' }),
     inFlight: Count.openapi({ description: 'Requests in flight, WebSockets not counted.' }),
     tunnels: Count.openapi({ description: 'WebSockets and other upgraded connections.' }),
+    moved: Count.openapi({ description: 'Sessions that were moved or refused at the deadline.' }),
     emptyAt: Time.nullable().openapi({ description: 'When the trend lets it be empty; null where there is no trend.' }),
     emptyWithin: Count.nullable().openapi({ description: 'By how much that may be wrong, in ms.' }),
   })

@@ -57,9 +57,10 @@ export function problemOf({ code, message, problems }: OperationRefused): Proble
   }
 }
 
-/** The error as a refusal: anything that was not meant as one is a bug. */
-export function refusalOf(error: unknown): OperationRefused {
+/** The error as a refusal: anything that was not meant as one is a bug, which is reported. */
+export function refusalOf(error: unknown, report: (bug: unknown) => void): OperationRefused {
   if (error instanceof OperationRefused) return error
+  report(error)
   return new OperationRefused('internal', error instanceof Error ? error.message : String(error))
 }
 

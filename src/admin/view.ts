@@ -10,6 +10,7 @@ import type {
   Upstream as UpstreamView,
 } from './answers.ts'
 import type { Drain } from './drain.ts'
+import { emptiest } from './emptiest.ts'
 import { notFound } from './operation-refused.ts'
 import type { Operations } from './operations.ts'
 import type { Subject } from './subject.ts'
@@ -115,13 +116,9 @@ export class View {
    */
   #emptiestOf({ affinity, servers }: Upstream): string | undefined {
     const ready = servers.filter(({ backup, down, drain }) => !backup && !down && !drain)
-    if (ready.length < 2) return undefined
-    const counts = affinity && this.#freshCounts()
-    const sessionsOf = ({ slot }: Server) => counts?.get(slot)?.live ?? 0
-    const inFlightOf = ({ slot }: Server) => this.#subject.scoreboard.servers.inFlight(slot)
-    return ready.toSorted(
-      (one, other) => sessionsOf(one) - sessionsOf(other) || inFlightOf(one) - inFlightOf(other),
-    )[0]!.name
+    const inFlight = ({ slot }: Server) =>
+      [slot, { live: 0, active: this.#subject.scoreboard.servers.inFlight(slot) }] as const
+    return emptiest(ready, affinity === undefined ? new Map(ready.map(inFlight)) : this.#freshCounts())?.name
   }
 
   #upstream(upstream: Upstream): UpstreamView {

@@ -9,6 +9,9 @@ import { CommandFailure } from './command-failure.ts'
 const READ_WITHIN = 5000
 const CHANGE_WITHIN = 60_000
 
+/** No admin API has answered, or not whole. */
+export class Unreachable extends CommandFailure {}
+
 /** One message of an event stream. */
 export interface StreamedEvent {
   readonly id: string
@@ -51,15 +54,16 @@ export class AdminClient {
   }
 
   /**
-   * The events from now on, or after the one with that id; ends when the connection does.
+   * Opens a stream of the events from now on, or after the one with that id. It ends, or throws Unreachable, when the
+   * connection does.
    *
    * @param lastId empty for none
    */
-  async *events(path: string, lastId: string): AsyncGenerator<StreamedEvent> {
+  async events(path: string, lastId: string): Promise<AsyncIterable<StreamedEvent>> {
     const headers = { Accept: 'text/event-stream', ...(lastId !== '' && { 'Last-Event-ID': lastId }) }
     const response = await this.#send('GET', path, { headers })
     if (response.statusCode !== 200) throw this.#failureOf(path, response, await read(response))
-    yield* eventsIn(response.setEncoding('utf8'))
+    return eventsIn(partsOf(response))
   }
 
   async #textOf(path: string, response: IncomingMessage): Promise<string> {
@@ -102,12 +106,12 @@ export class AdminClient {
     })
   }
 
-  #unreachable({ code, message }: NodeJS.ErrnoException, signal: AbortSignal | undefined): CommandFailure {
+  #unreachable({ code, message }: NodeJS.ErrnoException, signal: AbortSignal | undefined): Unreachable {
     const place = formatPlace(this.#place)
-    if (signal?.aborted) return new CommandFailure(`the admin API at ${place} has not answered in time`)
+    if (signal?.aborted) return new Unreachable(`the admin API at ${place} has not answered in time`)
     if (code === 'EACCES')
-      return new CommandFailure(`${place} belongs to another user (EACCES): run this as the user of limpet`)
-    return new CommandFailure(
+      return new Unreachable(`${place} belongs to another user (EACCES): run this as the user of limpet`)
+    return new Unreachable(
       `no admin API answers at ${place} (${code ?? message}): is limpet running with this configuration, and admin not off?`,
     )
   }
@@ -115,12 +119,16 @@ export class AdminClient {
 
 async function read(response: IncomingMessage): Promise<string> {
   let text = ''
-  try {
-    for await (const part of response.setEncoding('utf8')) text += part
-  } catch (error) {
-    throw new CommandFailure(`the admin API broke off its answer: ${(error as Error).message}`)
-  }
+  for await (const part of partsOf(response)) text += part
   return text
+}
+
+async function* partsOf(response: IncomingMessage): AsyncGenerator<string> {
+  try {
+    yield* response.setEncoding('utf8')
+  } catch (error) {
+    throw new Unreachable(`the admin API broke off its answer: ${(error as Error).message}`)
+  }
 }
 
 /** The messages of an event stream (HTML standard, 9.2.6). */

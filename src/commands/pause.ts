@@ -3,9 +3,9 @@ import type { Pause } from '../admin/answers.ts'
 import { AdminClient } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
 import { ask, printJson } from './change.ts'
-import { durationText } from './duration-argument.ts'
+import { someTime } from './duration-argument.ts'
 import { parseUpstream, pathOfUpstream } from './server-argument.ts'
-import { spanTo } from './span.ts'
+import { spanUntil } from './span.ts'
 
 interface PauseOptions extends AdminOptions {
   readonly max: string
@@ -19,7 +19,7 @@ export function pauseCommand(): Command {
       'Lets new requests of an upstream wait in its queue until limpet resume, or until the time given is over. What the queue has no room for gets 503 with Retry-After. Requests in flight and WebSockets go on.',
     )
     .argument('<upstream>', 'the upstream', parseUpstream)
-    .option('--max <duration>', 'when the pause ends by itself', durationText, '30s')
+    .option('--max <duration>', 'when the pause ends by itself', someTime, '30s')
     .action(pause)
   return withExamples(withAdminOptions(command), 'limpet pause app --max 1m && ./migrate-database; limpet resume app')
 }
@@ -29,5 +29,5 @@ async function pause(upstream: string, options: PauseOptions): Promise<void> {
   const path = `${pathOfUpstream(upstream)}/pause`
   const paused = await ask<Pause>(client, { method: 'PUT', path, body: { max: options.max }, upstream })
   if (options.json) printJson(paused)
-  else console.log(`upstream ${upstream}: paused until ${paused.until} (${spanTo(paused.until)})`)
+  else console.log(`upstream ${upstream}: paused until ${paused.until} (${spanUntil(paused.until)})`)
 }

@@ -51,7 +51,7 @@ async function simulate(logs: readonly string[], options: SimulateOptions): Prom
   const { snapshotOfFile } = await import('./snapshot-of-file.ts')
   const snapshots = files.map((file) => {
     const snapshot = snapshotOfFile(file)
-    return { name: file ?? 'limpet.yaml', snapshot }
+    return { name: file ?? 'the configuration found here', snapshot }
   })
   const { linesOf } = await import('../planning/simulation/log-lines.ts')
   const engine = await import('../planning/simulation/simulate.ts')
@@ -64,15 +64,20 @@ async function simulate(logs: readonly string[], options: SimulateOptions): Prom
 async function* bytesOf(logs: readonly string[]): AsyncGenerator<Buffer> {
   for (const log of logs) {
     const stream = log === '-' ? process.stdin : createReadStream(log)
-    yield* log.endsWith('.gz') ? unzipped(stream) : stream
+    yield* log.endsWith('.gz') ? unzipped(stream, log) : stream
   }
 }
 
-/** The pipe passes on no error of its source. */
-function unzipped(stream: NodeJS.ReadableStream): AsyncIterable<Buffer> {
+async function* unzipped(stream: NodeJS.ReadableStream, log: string): AsyncGenerator<Buffer> {
   const gunzip = createGunzip()
+  // The pipe passes on no error of its source.
   stream.on('error', (error) => gunzip.destroy(error)).pipe(gunzip)
-  return gunzip
+  try {
+    yield* gunzip
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException
+    throw code.startsWith('Z_') ? new CommandFailure(`${log} cannot be unzipped: ${message}`) : error
+  }
 }
 
 function nothingReplayed(logs: readonly string[], { lines }: Simulation): string {

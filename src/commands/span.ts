@@ -16,7 +16,16 @@ function formatSpan(ms: number): string {
     .join(' ')
 }
 
-/** The time from now to a moment, or from it to now. */
-export function spanTo(time: string): string {
-  return formatSpan(Math.abs(Date.parse(time) - Date.now()))
+/** The time from a moment to now. */
+export function spanSince(time: string): string {
+  return formatSpan(Date.now() - Date.parse(time))
+}
+
+/** The time from now to a moment, in s that have begun. */
+export function spanUntil(time: string): string {
+  return formatSpan(Math.ceil((Date.parse(time) - Date.now()) / 1000) * 1000)
+}
+
+export function spanBetween(start: string, end: string): string {
+  return formatSpan(Date.parse(end) - Date.parse(start))
 }

@@ -6,7 +6,7 @@ import { AdminClient } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
 import { printJson } from './change.ts'
 import { formatDrain } from './drain-progress.ts'
-import { spanTo } from './span.ts'
+import { spanSince, spanUntil } from './span.ts'
 import { formatTable } from './table.ts'
 
 /** `limpet status`: shows the upstreams, servers and sessions of a running balancer. */
@@ -33,7 +33,7 @@ function headline({ version, since, workers, listeners, droppedLogLines, changes
   const places = listeners
     .map(({ address, port }) => (port === null ? address : formatAddress({ host: address, port })))
     .join(', ')
-  const age = spanTo(since)
+  const age = spanSince(since)
   return [
     `limpet ${version}, up for ${age}, ${workers} ${workers === 1 ? 'worker' : 'workers'}, listening on ${places}`,
     ...(droppedLogLines === 0
@@ -42,10 +42,13 @@ function headline({ version, since, workers, listeners, droppedLogLines, changes
     ...(changes.length === 0
       ? []
       : ['! changed at run time, and not in the file (limpet config export prints one that has it):']),
-    ...changes.map(
-      ({ upstream, server, message }) => `    ${server === null ? upstream : `${upstream}/${server}`}: ${message}`,
-    ),
+    ...changes.map(driftLine),
   ].join('\n')
+}
+
+function driftLine({ upstream, server, message }: Status['changes'][number]): string {
+  const place = [upstream, server].filter((part) => part !== null && part !== '').join('/')
+  return place === '' ? `    ${message}` : `    ${place}: ${message}`
 }
 
 function paragraph(upstream: Upstream, emptiest: string | undefined): string {
@@ -60,7 +63,7 @@ function paragraph(upstream: Upstream, emptiest: string | undefined): string {
   return [
     title,
     table,
-    ...(pause === null ? [] : [`  ! paused, for ${spanTo(pause.until)} at most: new requests wait`]),
+    ...(pause === null ? [] : [`  ! paused, for ${spanUntil(pause.until)} at most: new requests wait`]),
     ...servers.flatMap(({ drain }) => (drain === null ? [] : [`  ! drain of ${formatDrain(drain)}`])),
     ...servers.flatMap((server) =>
       server.state.cause === null ? [] : [`  ! server ${server.name}: ${server.state.cause}`],
@@ -97,7 +100,7 @@ function columnsOf({ affinity, servers }: Upstream): Column[] {
           session('SESSIONS', ({ live }) => formatCount(live)),
           session('SHARE', ({ share }) => (share === null ? '-' : `${Math.round(share * 100)} %`)),
           session('ACTIVE', ({ active }) => formatCount(active)),
-          session('OLDEST', ({ oldest }) => (oldest === null ? '-' : spanTo(oldest))),
+          session('OLDEST', ({ oldest }) => (oldest === null ? '-' : spanSince(oldest))),
         ]),
   ]
 }

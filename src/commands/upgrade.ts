@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { Command } from 'commander'
 import type { Status } from '../admin/answers.ts'
-import { AdminClient } from './admin-client.ts'
+import { AdminClient, Unreachable } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
 import { ask, printJson } from './change.ts'
 import { CommandFailure } from './command-failure.ts'
@@ -43,7 +43,7 @@ async function untilServedBy(pid: number, client: AdminClient, deadline: number)
       const status = await client.get<Status>('/v1/status')
       if (status.pid === pid) return status
     } catch (error) {
-      if (!(error instanceof CommandFailure)) throw error
+      if (!(error instanceof Unreachable)) throw error
     }
     await setTimeout(ASK_EVERY)
   }

@@ -2,13 +2,14 @@ import type { z } from 'zod'
 import { MAX_SERVERS, MAX_UPSTREAMS } from '../runtime/bounds.ts'
 import { endpointOf, formatAddress } from './address.ts'
 import { Admin, isLoopback } from './admin.ts'
+import { Affinity } from './affinity.ts'
 import { alternatives, shown } from './error.ts'
 import { cookieNameFor, Instance, instanceOf } from './instance.ts'
 import { formatPath, type KeyPath } from './key-path.ts'
 import { nearest } from './nearest.ts'
 import { formatPlace, overlap } from './place.ts'
 import { Listener, Route, Server } from './schema.ts'
-import { formatUnixSocket } from './unix-socket.ts'
+import { formatUnixSocket, isUnixSocket } from './unix-socket.ts'
 import { didYouMean, type Issue } from './validate.ts'
 
 /**
@@ -30,6 +31,7 @@ export function contradictions(file: unknown): Issue[] {
     ...groups.flatMap(onlyBackups),
     ...groups.flatMap(portsOfSockets),
     ...askWithoutIds(asMapping(upstreams)),
+    ...rebalanceOfHashes(asMapping(upstreams)),
     ...repeatedCookies(asMapping(upstreams), instanceIn(instance, validListeners)),
     ...tooManyUpstreams(groups),
     ...tooManyServers(groups),
@@ -101,7 +103,7 @@ function adminOnSocketOfListener(socket: string, listeners: readonly Valid<z.out
 
 /** Without tokens everyone who reaches the address could read what serves. */
 function adminWithoutTokens({ address, tokens }: Readonly<Record<string, unknown>>): Issue[] {
-  if (typeof address !== 'string' || tokens !== undefined || isLoopback(address)) return []
+  if (typeof address !== 'string' || tokens !== undefined || isLoopback(address) || isUnixSocket(address)) return []
   const message = `expected a loopback address, because there are no tokens, found ${shown(address)}`
   return [{ path: ['admin', 'address'], message, hint: 'write 127.0.0.1, or add tokens' }]
 }
@@ -188,6 +190,24 @@ function repeatedCookies(upstreams: Readonly<Record<string, unknown>>, instance:
 function instanceIn(written: unknown, listeners: readonly Valid<z.output<typeof Listener>>[]): string {
   const { data } = Instance.safeParse(written)
   return instanceOf({ ...(data !== undefined && { instance: data }), listeners: listeners.map(({ part }) => part) })
+}
+
+/** Where a hash says which server a session is on, a session that was moved would go back. */
+function rebalanceOfHashes(upstreams: Readonly<Record<string, unknown>>): Issue[] {
+  return Object.entries(upstreams).flatMap(([upstream, settings]) => {
+    const { rebalance, affinity } = asMapping(settings)
+    if (rebalance === undefined) return []
+    const kind = affinity === undefined ? 'none' : Affinity.safeParse(affinity).data?.type
+    if (kind === undefined || kind === 'cookie' || kind === 'learn') return []
+    return [
+      {
+        path: ['upstreams', upstream, 'rebalance'],
+        message: `expected an affinity of type cookie or learn beside it, found ${kind}`,
+        hint: 'only sessions whose server is remembered can move',
+        ...(affinity !== undefined && { see: ['upstreams', upstream, 'affinity'] }),
+      },
+    ]
+  })
 }
 
 function isCookie(affinity: unknown): boolean {

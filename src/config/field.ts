@@ -4,6 +4,7 @@ import { durationPattern, formatDuration, parseDuration } from './duration.ts'
 import { InvalidValue } from './error.ts'
 import { aMode, formatMode, modePattern, parseMode } from './mode.ts'
 import { formatPercent, parsePercent, percentPattern } from './percent.ts'
+import { aRate, formatRate, parseRate, ratePattern } from './rate.ts'
 import { formatSize, parseSize, sizePattern } from './size.ts'
 import { formatStatusRange, parseStatusRange, statusPattern } from './status-range.ts'
 
@@ -127,6 +128,13 @@ const PercentText = notation('Percent', percentPattern, z.number().meta({ const:
 
 /** A whole percentage from 0 to `most`. */
 export const percentTo = (most: number) => written(PercentText, (text) => parsePercent(text, most), formatPercent)
+
+/** A share per time, in percent in an hour. */
+export const Rate = written(
+  z.string(aRate).meta({ pattern: ratePattern.source.replaceAll(/\?<\w+>/g, '?:') }),
+  parseRate,
+  formatRate,
+)
 
 /** Statuses of responses. */
 export const StatusRange = written(

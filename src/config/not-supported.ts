@@ -8,7 +8,7 @@ const features: readonly [keys: string, instead: string][] = [
     'terminate TLS in a proxy in front of Limpet',
   ],
   ['http2 h2 http3 h3 quic grpc', 'Limpet speaks HTTP/1.1 to clients and servers'],
-  ['metrics prometheus stats statsd', 'admin: on turns on an API with counts of requests, failures and sessions'],
+  ['metrics prometheus stats statsd', 'limpet status and the admin API count requests, failures and sessions'],
   ['tracing opentelemetry otel', 'the JSON access log has a requestId'],
   ['dashboard ui', 'limpet status shows servers and sessions'],
   ['redirect redirects return', 'let a server send the redirect'],

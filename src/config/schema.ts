@@ -28,6 +28,7 @@ import { parseListenAddress, parseRouteHost } from './host.ts'
 import { Instance } from './instance.ts'
 import { formatMode } from './mode.ts'
 import { parsePath } from './path.ts'
+import { Rebalance } from './rebalance.ts'
 import { Skew } from './skew.ts'
 import { formatUnixSocket, isUnixSocket, parseUnixSocket } from './unix-socket.ts'
 
@@ -306,6 +307,11 @@ const UpstreamFields = z.strictObject({
   skew: z
     .exactOptional(Skew)
     .describe('When to warn that one address or network sends too large a share, if servers are chosen by address.'),
+  rebalance: z
+    .exactOptional(Rebalance)
+    .describe(
+      'How fast sessions move to servers that have fewer, by weight. For affinity cookie and learn. Default: none move.',
+    ),
   servers: z.array(Server).min(1, 'at least one server').describe('The servers, each as its address or its settings.'),
   timeouts: upstreamTimeouts.prefault({}).describe('Timeouts of connections to servers. 0: no limit.'),
   retries: retries.prefault({}).describe('How often a failed request is retried on another server.'),

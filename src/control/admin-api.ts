@@ -40,9 +40,15 @@ export class AdminApi {
   ) {
     this.#place = place
     this.#log = log
+    const report = (bug: unknown) => log.error(bug, 'the admin API: this is a bug in Limpet, please report it')
     this.#load = async () => {
-      const { AdminServer } = await import('../admin/admin-server.ts')
-      return new AdminServer(administered, { approach, access })
+      try {
+        const { AdminServer } = await import('../admin/admin-server.ts')
+        return new AdminServer(administered, { approach, access, report })
+      } catch (error) {
+        report(error)
+        throw error
+      }
     }
   }
 

@@ -19,6 +19,7 @@ import { keepsState } from './kept-sessions.ts'
 import { openAccessLog } from './open-access-log.ts'
 import { Operator } from './operator.ts'
 import { assemble, type Parts } from './parts.ts'
+import { Pauses } from './pauses.ts'
 import { withRealPorts } from './real-ports.ts'
 import { RunInstance } from './run-instance.ts'
 import { StateDirectory } from './state-directory.ts'
@@ -32,6 +33,7 @@ export class Balancer {
   readonly #lock: InstanceLock
   readonly #handover: Handover
   readonly #drains: DrainOrders
+  readonly #pauses: Pauses
   readonly #load: LoadAgain | undefined
   #admin: AdminApi | undefined
   /** Aborted when it stops. */
@@ -43,12 +45,14 @@ export class Balancer {
     lock: InstanceLock,
     handover: Handover,
     drains: DrainOrders,
+    pauses: Pauses,
     load: LoadAgain | undefined,
   ) {
     this.#parts = parts
     this.#lock = lock
     this.#handover = handover
     this.#drains = drains
+    this.#pauses = pauses
     this.#load = load
   }
 
@@ -83,8 +87,10 @@ export class Balancer {
     if (predecessor === undefined && keepsState(config)) await takeOrWait(lock, name, state.path, log)
     const parts = await assemble(config, name, state, accessLog, log, inherited)
     const drains = new DrainOrders(parts, desired, (make) => handover.change(make))
-    const handover: Handover = new Handover(parts, instance, lock, changesFile, desired, config, [drains])
-    const balancer = new Balancer(parts, lock, handover, drains, load)
+    const pauses = new Pauses((make, by) => handover.change(make, by), log)
+    const users = [drains, pauses]
+    const handover: Handover = new Handover(parts, instance, lock, changesFile, desired, config, users)
+    const balancer = new Balancer(parts, lock, handover, drains, pauses, load)
     const { health, supervisor, slots } = parts
     await health.start()
     try {
@@ -99,6 +105,7 @@ export class Balancer {
       throw error
     }
     slots.acknowledge(supervisor.snapshot.generation)
+    pauses.adopted(desired)
     parts.questions.apply(supervisor.snapshot.upstreams)
     await balancer.#startAdmin(inherited?.admin)
     if (predecessor !== undefined) await balancer.#follow(predecessor)
@@ -120,10 +127,11 @@ export class Balancer {
   }
 
   async #startAdmin(inherited: AdminSocket | undefined): Promise<void> {
-    const { events, state, log } = this.#parts
+    const { events, wishes, state, log } = this.#parts
     const { config } = this.#handover
     const subject = subjectOf(instanceOf(config), this.#parts)
     const operations = new Operator(this.#parts, this.#handover, this.#drains, this.#load, () => this.upgrade())
+    wishes.grantBy(operations, (line) => log.warn(line))
     try {
       this.#admin = await AdminApi.start(config, { subject, operations, events }, state, log, inherited)
     } catch (error) {
@@ -212,10 +220,11 @@ export class Balancer {
 
   /** Lets exchanges in flight finish, then closes everything. */
   async stop(): Promise<void> {
-    const { reclaimer, sessions, skew, health, questions, supervisor, accessLog } = this.#parts
+    const { reclaimer, sessions, skew, rebalancer, health, questions, supervisor, accessLog } = this.#parts
     this.#stopping.abort()
     this.#handover.close()
     this.#drains.close()
+    this.#pauses.close()
     // From now on another process may take its place.
     this.#lock.release()
     // Exchanges in flight may take long to finish, and the next run should not wait for the sessions until then.
@@ -224,6 +233,7 @@ export class Balancer {
     reclaimer.close()
     skew.close()
     questions.close()
+    rebalancer.close()
     health.stop()
     await supervisor.stop()
     await sessions.close()

@@ -1,8 +1,9 @@
 import { withFolderRedirects } from '../config/folder-redirect.ts'
 import { instanceOf } from '../config/instance.ts'
+import type { Rebalance as ConfiguredRebalance } from '../config/rebalance.ts'
 import type { Config, Server as ConfiguredServer, Upstream as ConfiguredUpstream } from '../config/schema.ts'
 import { Skew } from '../config/skew.ts'
-import type { Affinity, Balance, Route, Server, Snapshot, Upstream } from '../runtime/snapshot.ts'
+import type { Affinity, Balance, Rebalance, Route, Server, Snapshot, Upstream } from '../runtime/snapshot.ts'
 import { asBytes, compileAffinity, impliedAffinity } from './compile-affinity.ts'
 import type { SlotBook } from './slot-book.ts'
 
@@ -74,7 +75,20 @@ function routesOf({ routes, upstreams }: Config): Route[] {
 }
 
 function compileUpstream(
-  { name, balance, skew, timeouts, retries, keepAlive, health, proxyProtocol, queue, drain, pause }: ConfiguredUpstream,
+  {
+    name,
+    balance,
+    skew,
+    rebalance,
+    timeouts,
+    retries,
+    keepAlive,
+    health,
+    proxyProtocol,
+    queue,
+    drain,
+    pause,
+  }: ConfiguredUpstream,
   slot: number,
   affinity: Affinity | undefined,
   servers: readonly Server[],
@@ -86,6 +100,7 @@ function compileUpstream(
     balance,
     ...(affinity !== undefined && { affinity }),
     ...(isWatched && { skew: skewLimit(skew) }),
+    ...(rebalance !== undefined && affinity !== undefined && { rebalance: compileRebalance(rebalance, affinity) }),
     servers,
     timeouts,
     retries,
@@ -115,6 +130,16 @@ function compileServer(server: ConfiguredServer, slot: number): Server {
     maxConnections: server.maxConnections,
     slowStart: server.slowStart,
   }
+}
+
+/** A session that has been unseen for this part of its idle limit counts as idle. */
+const IDLE_PART = 1 / 10
+/** The same where sessions have no idle limit, in ms. */
+const IDLE_WITHOUT_LIMIT = 360_000
+
+function compileRebalance({ rate, only }: ConfiguredRebalance, { idle }: Affinity): Rebalance {
+  const idleAfter = Math.ceil((idle === 0 ? IDLE_WITHOUT_LIMIT : idle * IDLE_PART) / 1000)
+  return { perHour: rate / 100, unseenFor: only === 'idle' ? idleAfter : 0 }
 }
 
 /** Whether the client's address alone decides where requests go. */

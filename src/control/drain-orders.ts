@@ -157,20 +157,22 @@ export class DrainOrders implements HandoverUser {
   }
 
   #shown(view: DrainView): AdminDrain {
-    const { upstream, server: id, state, startedAt, deadlineAt, then, predicted } = view
+    const { upstream, server: id, state, startedAt, deadlineAt, then, predicted, tookMs } = view
     const server = upstreamNamed(this.#desired.config, upstream)?.servers.find((each) => each.id === id)?.name ?? id
-    const { sessions, active, inFlight, tunnels } = view
+    const { sessions, active, inFlight, tunnels, moved } = view
     return {
       upstream,
       server,
       state,
       started: new Date(startedAt).toISOString(),
+      ended: tookMs === undefined ? null : new Date(startedAt + tookMs).toISOString(),
       deadline: deadlineAt === undefined ? null : new Date(deadlineAt).toISOString(),
       then,
       sessions,
       active,
       inFlight,
       tunnels,
+      moved,
       emptyAt: predicted === undefined ? null : new Date(predicted.at).toISOString(),
       emptyWithin:
         predicted === undefined

@@ -4,6 +4,8 @@ import type { AdminEvent, EventFeed, Happened } from '../admin/event-feed.ts'
 const SIZE = 1000
 /** The maximum of sentences that an event keeps of a configuration's changes. */
 const MAX_CHANGES = 100
+/** The maximum of characters that an event keeps of a message. */
+const MAX_MESSAGE = 2000
 
 /** Keeps the last events, numbered without a gap, and passes on each as it happens. */
 export class EventRing implements EventFeed {
@@ -52,9 +54,14 @@ export class EventRing implements EventFeed {
   }
 }
 
-/** A configuration of which everything changes has tens of thousands of changes. */
+/** A configuration can have tens of thousands of changes, and of mistakes. */
 function shortened(event: AdminEvent): AdminEvent {
-  if (event.type !== 'applied' || event.changes.length <= MAX_CHANGES) return event
-  const more = event.changes.length - MAX_CHANGES
-  return { ...event, changes: [...event.changes.slice(0, MAX_CHANGES), `and ${more} more`] }
+  if ('changes' in event && event.changes.length > MAX_CHANGES) {
+    const more = event.changes.length - MAX_CHANGES
+    return { ...event, changes: [...event.changes.slice(0, MAX_CHANGES), `and ${more} more`] }
+  }
+  if ('message' in event && event.message.length > MAX_MESSAGE) {
+    return { ...event, message: `${event.message.slice(0, MAX_MESSAGE)}…` }
+  }
+  return event
 }

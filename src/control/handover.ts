@@ -143,7 +143,7 @@ export class Handover {
 
   /** Applies a desired state to every part; the workers are last. */
   async #handOver(wanted: DesiredState): Promise<Applied & { readonly acknowledged?: Promise<void> }> {
-    const { slots, sessions, health, skew, questions, supervisor } = this.#parts
+    const { slots, sessions, health, skew, rebalancer, questions, supervisor } = this.#parts
     this.#assertOpen()
     const desired = withGradualRemovals(this.#desired, wanted, Date.now())
     const before = this.#config
@@ -165,6 +165,7 @@ export class Handover {
     this.#assertOpen()
     health.apply(next.upstreams)
     skew.apply(next.upstreams)
+    rebalancer.apply(next.upstreams)
     const acknowledged = supervisor.apply(next)
     questions.apply(next.upstreams)
     if (keepsState(config) && !keepsState(before)) await this.#takeLock()

@@ -88,6 +88,12 @@ export class Operator implements Operations {
     return this.#drainOrders.views()
   }
 
+  /** Who has made the last change of a server; undefined if it is as the file says. */
+  changedBy(upstream: string, name: string): string | undefined {
+    const server = this.#find({ upstream, server: name })
+    return server && this.#desired.changes.upstreams[upstream]?.servers[server.id]?.by
+  }
+
   pauseOf(upstream: string): Pause | undefined {
     const pause = this.#desired.changes.upstreams[upstream]?.pause
     return pause && pauseShown(pause)
@@ -190,6 +196,8 @@ export class Operator implements Operations {
       const edit = { admin: 'drain' as const, drain: isCut ? { ...drain, isCut: true as const } : drain }
       return changeServer(now, name, edit, this.#force(write), stampOf(by))
     })
+    // What is on the server is known after the first look.
+    await this.#drainOrders.look()
     const view = this.#drainOrders.view(upstream, id)
     if (view === undefined) throw new OperationRefused('conflict', `${inWords(name)} is gone`)
     return view

@@ -8,6 +8,7 @@ import { compile } from './compile.ts'
 import { EventLog } from './event-log.ts'
 import { EventRing } from './event-ring.ts'
 import { KeptSessions, warningsOfSecrets } from './kept-sessions.ts'
+import { Rebalancer } from './rebalance/rebalancer.ts'
 import { ServerWishes } from './server-wishes.ts'
 import { SessionQuestions } from './session-questions.ts'
 import { SkewAlarm } from './skew-alarm.ts'
@@ -31,6 +32,8 @@ export interface Parts {
   readonly skew: SkewAlarm
   readonly questions: SessionQuestions
   readonly events: EventRing
+  readonly wishes: ServerWishes
+  readonly rebalancer: Rebalancer
   readonly supervisor: Supervisor
 }
 
@@ -56,6 +59,7 @@ export async function assemble(
   await sessions.apply(config, snapshot)
   const scoreboard = new Scoreboard()
   const skew = new SkewAlarm(snapshot.upstreams, log)
+  const rebalancer = new Rebalancer(snapshot.upstreams, scoreboard, sessions.table)
   const eventLog = new EventLog(log)
   const events = new EventRing(inherited?.newestEvent)
   const wishes = new ServerWishes()
@@ -85,7 +89,7 @@ export async function assemble(
     ids: (server, ids) => questions.hear(server, ids),
     samples: (reports) => skew.hear(reports),
     event(event) {
-      if (event.type === 'server-asks' && !wishes.isNews(event)) return
+      if (event.type === 'server-asks' && !wishes.hear(event)) return
       health.hear(event)
       eventLog.hear(event)
     },
@@ -100,5 +104,20 @@ export async function assemble(
     wantIds: (upstream, server) => supervisor.wantIds(upstream, server),
   })
   const reclaimer = new SlotReclaimer(slots, scoreboard, sessions.table)
-  return { log, state, accessLog, slots, reclaimer, scoreboard, sessions, health, skew, questions, events, supervisor }
+  return {
+    log,
+    state,
+    accessLog,
+    slots,
+    reclaimer,
+    scoreboard,
+    sessions,
+    health,
+    skew,
+    rebalancer,
+    questions,
+    events,
+    wishes,
+    supervisor,
+  }
 }

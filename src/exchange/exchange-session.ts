@@ -29,6 +29,8 @@ export class ExchangeSession {
   isNew = false
   /** The exchange in the session table, from when it counts there. */
   #visit: SessionVisit | undefined
+  /** The server that the session has left for this exchange, as long as the next one has not answered. */
+  #movesFrom: ServerState | undefined
 
   private constructor(
     group: UpstreamGroup,
@@ -109,7 +111,32 @@ export class ExchangeSession {
 
   /** The session's own server gets the request. */
   goesHome(home: ServerState): void {
+    this.moveBack()
     if (!home.isSuspended) this.#staysOn = home
+  }
+
+  /** Moves the session to another server, which gets the request; returns whether it did not have to stay. */
+  move(from: ServerState, to: ServerState, unseenFor: number): boolean {
+    const { sessions } = this.#group
+    const { slot } = to.settings
+    this.#visit = SessionVisit.move(sessions, this.#shown!, from.settings.slot, slot, unseenFor, wallSeconds())
+    if (this.#visit === undefined) return false
+    this.#movesFrom = from
+    return true
+  }
+
+  /** If the session was about to move, and the server has not answered, it is on the server that it was on before. */
+  moveBack(): void {
+    const from = this.#movesFrom
+    this.#movesFrom = undefined
+    if (from !== undefined && !from.isRemoved) this.#enter(this.#shown!, from.settings.slot, wallSeconds())
+  }
+
+  /** Whether another request of the session moves it to that server at this moment, and its client does not know yet. */
+  isMovingTo({ settings: { slot } }: ServerState): boolean {
+    const { high, low } = this.#shown!
+    const { sessions } = this.#group
+    return this.#isCarried && sessions.find(high, low, wallSeconds()) === slot && sessions.isActive(high, low)
   }
 
   /** An attempt on that server begins. */
@@ -136,6 +163,7 @@ export class ExchangeSession {
   /** The field lines that give the client its session, now that the server has answered; empty for none. */
   answered(server: ServerState, response: SessionResponse, isSecure: boolean): string {
     if (this.#isForeign) return ''
+    this.#movesFrom = undefined
     const affinity = this.#affinity
     const seconds = wallSeconds()
     const visit = this.#visit
@@ -192,6 +220,7 @@ export class ExchangeSession {
 
   /** The exchange is over. */
   end(): void {
+    this.moveBack()
     this.#visit?.end(wallSeconds())
     this.#visit = undefined
   }

@@ -1,6 +1,6 @@
 import { TrustedProxies } from '../forwarding/trusted-proxies.ts'
 import { CookieNames } from '../http1/cookie-names.ts'
-import { Router } from '../routing/router.ts'
+import type { Router } from '../routing/router.ts'
 import type { Snapshot, Upstream } from '../runtime/snapshot.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 
@@ -16,15 +16,16 @@ export class Generation {
   readonly ownCookies: CookieNames
 
   /**
+   * @param router that of the Snapshot's routes
    * @param groups those of the Snapshot's upstreams; they outlive it
    * @param before the generation that this one replaces: unchanged parts are taken from it
    */
-  constructor(snapshot: Snapshot, groups: readonly UpstreamGroup[], before?: Generation) {
-    const { routes, upstreams, trustedProxies, clientAddressFrom } = snapshot
+  constructor(snapshot: Snapshot, router: Router, groups: readonly UpstreamGroup[], before?: Generation) {
+    const { upstreams, trustedProxies, clientAddressFrom } = snapshot
     const last = before?.snapshot
     this.snapshot = snapshot
     this.groups = groups
-    this.router = last?.routes === routes ? before!.router : new Router(routes)
+    this.router = router
     this.ownCookies = last?.upstreams === upstreams ? before!.ownCookies : ownCookiesOf(upstreams)
     const isTrustSame = last?.trustedProxies === trustedProxies && last.clientAddressFrom === clientAddressFrom
     this.trustedProxies = isTrustSame ? before!.trustedProxies : TrustedProxies.of(snapshot)

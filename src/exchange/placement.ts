@@ -4,6 +4,7 @@ import { ExchangeSession } from './exchange-session.ts'
 import { Failure } from './failure.ts'
 import { NewUser } from './new-user.ts'
 import type { Loss, Reason } from './reason.ts'
+import { claimDestination } from './rebalancing.ts'
 import type { RequestView } from './request-view.ts'
 import { Wait } from './ticket.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
@@ -95,7 +96,11 @@ export class Placement {
     if (this.group.isRetired) return new Failure('no-server')
     const home = this.#home()
     if (this.group.queue.pause.isOn) return this.#waitForPause(home, occasion)
-    const atHome = this.#tries > 0 ? 'failed' : this.#askHome(home, time, occasion)
+    const destination = this.#claimDestination(home, time, occasion)
+    if (destination !== undefined) return this.#goTo(destination, 'moved:rebalanced')
+    // Not if the server has failed to which the session was about to move.
+    const hasFailed = this.#tries > 0 && this.reason !== 'moved:rebalanced'
+    const atHome = hasFailed ? 'failed' : this.#askHome(home, time, occasion)
     if (atHome === 'awaited') return new Wait(home)
     if (typeof atHome === 'object') return this.#goTo(atHome, this.#reasonFor(atHome, home, 'free'))
     const loss = atHome === 'failed' ? 'down' : atHome
@@ -128,6 +133,13 @@ export class Placement {
     if (session !== undefined && session.key === undefined) return undefined
     const home = this.group.policyOf(session).home?.(this.#key)
     return home === undefined || session === undefined ? home : this.#session!.homeInsteadOf(home)
+  }
+
+  /** A server to which a session moves from its own so that their loads become equal, claimed; undefined if it stays. */
+  #claimDestination(home: ServerState | undefined, time: number, occasion: Occasion): ServerState | undefined {
+    if (this.group.settings.rebalance === undefined || home === undefined) return undefined
+    if (occasion !== 'arrival' || this.#tries > 0 || this.#shown?.home === undefined) return undefined
+    return claimDestination(this.#session!, home, this.group, time)
   }
 
   /** Claims a place on the request's own server, if the request is bound to one. */
@@ -209,7 +221,7 @@ export class Placement {
   }
 
   #reasonFor(server: ServerState, home: ServerState | undefined, why: Elsewhere): Reason {
-    if (why === 'failed') return 'retry'
+    if (why === 'failed' || this.#tries > 0) return 'retry'
     const standing = this.#shown?.standing
     if (standing === 'invalid' || standing === 'expired') return standing
     if (server === home) return 'stuck'

@@ -9,11 +9,20 @@
  * - `moved:drained`: its server drains, and this session was not on it, or may no longer stay there
  * - `moved:removed`: its server is no longer in the upstream
  * - `moved:full`: its server has as many connections as it may
+ * - `moved:rebalanced`: its server has more sessions than its share, and gave this one to a server that has fewer
  * - `retry`: a server that was tried before failed
  * - `refused:…`: as with `moved:…`, but sessions that have lost their server are refused. `refused:drained` is only for
  *   sessions that were on the server
  */
-export type Reason = 'stuck' | 'new' | 'invalid' | 'expired' | 'retry' | `moved:${Loss}` | `refused:${Loss}`
+export type Reason =
+  | 'stuck'
+  | 'new'
+  | 'invalid'
+  | 'expired'
+  | 'retry'
+  | 'moved:rebalanced'
+  | `moved:${Loss}`
+  | `refused:${Loss}`
 
 /** Why a session's server cannot serve it. */
 export type Loss = 'down' | 'drained' | 'removed' | 'full'

@@ -25,6 +25,19 @@ export class SessionVisit {
     return entry < 0 ? undefined : new SessionVisit(table, entry, session, server)
   }
 
+  /** Moves the session to another server, where the exchange counts; undefined if it stays (`SessionTable.move`). */
+  static move(
+    table: SessionTable,
+    session: Session,
+    from: number,
+    to: number,
+    unseenFor: number,
+    seconds: number,
+  ): SessionVisit | undefined {
+    const entry = table.move(session.high, session.low, from, to, unseenFor, seconds)
+    return entry < 0 ? undefined : new SessionVisit(table, entry, session, to)
+  }
+
   /** Whether it is of that session, on that server. */
   isOf({ high, low }: Session, server: number): boolean {
     return server === this.#server && high === this.#high && low === this.#low

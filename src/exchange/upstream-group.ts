@@ -5,6 +5,7 @@ import type { Policy } from '../balancing/policy.ts'
 import { ServerList } from '../balancing/server-list.ts'
 import type { ServerState } from '../balancing/server-state.ts'
 import type { Deadlines } from '../runtime/deadlines.ts'
+import type { Departures } from '../runtime/scoreboard/departures.ts'
 import type { NewUsers } from '../runtime/scoreboard/new-users.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
@@ -29,6 +30,7 @@ function hashOf({ affinity }: Upstream): Balance | undefined {
 export class UpstreamGroup {
   readonly sessions: SessionTable
   readonly newUsers: NewUsers
+  readonly departures: Departures
   readonly queue: Queue
   readonly streams: ServerStreams
   readonly #scoreboard: Scoreboard
@@ -53,6 +55,7 @@ export class UpstreamGroup {
     this.#settings = settings
     this.sessions = sessions
     this.newUsers = scoreboard.newUsers
+    this.departures = scoreboard.departures
     this.#scoreboard = scoreboard
     this.streams = streams
     this.#servers = new ServerList(slot, scoreboard, worker)

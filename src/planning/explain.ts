@@ -2,7 +2,7 @@ import type { Session } from '../affinity/affinity.ts'
 import type { ServerState } from '../balancing/server-state.ts'
 import { Failure, failureOf } from '../exchange/failure.ts'
 import { Placement } from '../exchange/placement.ts'
-import { authorityOf, pathOf } from '../exchange/received-request.ts'
+import { authorityOf, pathOf, queryOf } from '../exchange/received-request.ts'
 import { RequestView } from '../exchange/request-view.ts'
 import { Wait } from '../exchange/ticket.ts'
 import type { UpstreamGroup } from '../exchange/upstream-group.ts'
@@ -50,7 +50,8 @@ export function explain({ snapshot, scoreboard, sessions }: Scene, query: Query)
     return { ...unrouted(query, ip, new Failure('no-route'), closest), request }
   }
   const found = { ...NOTHING, request, route: explainedRoute(route, host, path) }
-  if (route.redirect !== undefined) return { ...found, summary: `redirects to ${route.redirect}`, status: REDIRECT }
+  if (route.redirect !== undefined)
+    return { ...found, summary: `redirects to ${route.redirect}${queryOf(head)}`, status: REDIRECT }
   const known = new ReadOnlySessions(sessions)
   known.apply(snapshot.upstreams)
   const rehearsal = new Rehearsal(scoreboard.copy(), known)
@@ -131,7 +132,8 @@ function explainedPlacement(group: UpstreamGroup, view: RequestView, query: Quer
   const explained = { upstream, session: shown ?? null, candidates, reason }
   if (next instanceof Wait) {
     const place = next.place === undefined ? 'any server' : `its own server, ${next.place.settings.name}`
-    return { ...explained, summary: `waits in the queue of upstream ${settings.name} for a place on ${place}` }
+    const awaited = group.queue.pause.isOn ? 'the end of its pause' : `a place on ${place}`
+    return { ...explained, summary: `waits in the queue of upstream ${settings.name} for ${awaited}` }
   }
   if (next instanceof Failure) {
     const summary = `upstream ${settings.name} answers ${next.status}: ${reason ?? next.text}`

@@ -26,7 +26,8 @@ export class UpstreamForecast {
   readonly #before: Upstream
   readonly #affinity: Affinity
   /** The upstream under the next Snapshot; undefined if nothing leads there. */
-  readonly #group: UpstreamGroup | undefined
+  readonly #after: Upstream | undefined
+  readonly #rehearsal: Rehearsal
   /** Why no session of the upstream goes on; undefined if they do. */
   readonly #end: MoveCause | undefined
   readonly #now: number
@@ -46,9 +47,9 @@ export class UpstreamForecast {
     this.#now = now
     this.#end = this.#endUnder(after, current, next)
     const isGone = this.#end === 'upstream-removed' || this.#end === 'no-route'
-    this.#group = isGone ? undefined : rehearsal.groupOf(withoutPause(after!))
-    for (const { slot, name } of [...before.servers, ...(this.#group?.settings.servers ?? [])])
-      this.#names.set(slot, name)
+    this.#after = isGone ? undefined : withoutPause(after!)
+    this.#rehearsal = rehearsal
+    for (const { slot, name } of [...before.servers, ...(this.#after?.servers ?? [])]) this.#names.set(slot, name)
   }
 
   #endUnder(after: Upstream | undefined, current: Snapshot, next: Snapshot): MoveCause | undefined {
@@ -68,8 +69,9 @@ export class UpstreamForecast {
   add(session: SavedSession): void {
     const { server } = session
     raise(this.#live, server)
-    const group = this.#group
-    if (group === undefined) return this.#move(server, undefined, this.#end!, 'unserved')
+    if (this.#after === undefined) return this.#move(server, undefined, this.#end!, 'unserved')
+    // Built with the first session: most of many upstreams may have none.
+    const group = this.#rehearsal.groupOf(this.#after)
     const shown = this.#shownBy(session, group)
     const next = Placement.recalled(group, shown, bytesOfId(session)).next(this.#time)
     // It waits for a place on its own server.
@@ -124,10 +126,15 @@ export class UpstreamForecast {
 
   /** The policy that places sessions which have lost their server. */
   #doubtTargets(why: MoveCause): void {
-    const { affinity, balance } = this.#group!.settings
+    const { affinity, balance } = this.#after!
     const isLost = this.#end !== undefined
     const isRemembered = affinity === undefined || affinity.type === 'cookie' || affinity.type === 'learn'
     if (!isRemembered && !isLost) return
+    const beginsAnew = isLost || why === 'expired'
+    if (isRemembered && beginsAnew && (affinity?.newUserWindow ?? 0) > 0) {
+      this.#areTargetsExact = false
+      this.#because.add('which requests are those of one new user is not in the session table')
+    }
     let type = balance.type
     // A learnt id that is not known, or the key of another affinity, is hashed.
     if (affinity?.type === 'learn' && (isLost || why === 'removed' || why === 'expired')) type = 'consistent-hash'

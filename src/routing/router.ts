@@ -1,5 +1,9 @@
+import type { Slices } from '../runtime/slices.ts'
 import type { Route } from '../runtime/snapshot.ts'
 import { PathTable, type RequestConditions } from './path-table.ts'
+
+/** How many routes are added in one slice of the building: about a millisecond's work. */
+const SLICE = 256
 
 /**
  * Finds the most specific route of a request, whatever the order they were written in: an exact host before a wildcard
@@ -15,14 +19,25 @@ export class Router {
   #longestExact = 0
   #longestWildcard = 0
   readonly #anyHost = new PathTable()
-  /** Whether any route looks at the host; if not, `find` may be given an empty one. */
-  readonly usesHost: boolean
+  #usesHost = false
 
   constructor(routes: readonly Route[]) {
-    for (const route of routes) this.#tableFor(route.host).add(route)
-    for (const { length } of this.#exactHosts.keys()) this.#longestExact = Math.max(this.#longestExact, length)
-    for (const { length } of this.#wildcardHosts.keys()) this.#longestWildcard = Math.max(this.#longestWildcard, length)
-    this.usesHost = this.#exactHosts.size + this.#wildcardHosts.size > 0
+    for (const route of routes) this.#add(route)
+  }
+
+  /** The same, in slices. */
+  static *build(routes: readonly Route[]): Slices<Router> {
+    const router = new Router([])
+    for (const [index, route] of routes.entries()) {
+      if (index % SLICE === 0 && index > 0) yield
+      router.#add(route)
+    }
+    return router
+  }
+
+  /** Whether any route looks at the host; if not, `find` may be given an empty one. */
+  get usesHost(): boolean {
+    return this.#usesHost
   }
 
   /**
@@ -30,7 +45,7 @@ export class Router {
    * @param path in normal form: see `normalisePath`
    */
   find(host: string, path: string, request: RequestConditions): Route | undefined {
-    if (this.usesHost) {
+    if (this.#usesHost) {
       const exact = host.length > this.#longestExact ? undefined : this.#exactHosts.get(host)?.find(path, request)
       if (exact !== undefined) return exact
       const from = Math.max(0, host.length - this.#longestWildcard)
@@ -42,11 +57,18 @@ export class Router {
     return this.#anyHost.find(path, request)
   }
 
+  #add(route: Route): void {
+    this.#tableFor(route.host).add(route)
+  }
+
   #tableFor(host: string | undefined): PathTable {
     if (host === undefined) return this.#anyHost
+    this.#usesHost = true
     const wildcard = host.startsWith('*.')
     const tables = wildcard ? this.#wildcardHosts : this.#exactHosts
     const key = wildcard ? host.slice(1) : host
+    if (wildcard) this.#longestWildcard = Math.max(this.#longestWildcard, key.length)
+    else this.#longestExact = Math.max(this.#longestExact, key.length)
     const table = tables.get(key) ?? new PathTable()
     tables.set(key, table)
     return table

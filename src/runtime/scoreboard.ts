@@ -1,4 +1,5 @@
 import { ClientConnections } from './scoreboard/client-connections.ts'
+import { Departures } from './scoreboard/departures.ts'
 import { copyOf, newMemory, regionsOf } from './scoreboard/layout.ts'
 import { NewUsers } from './scoreboard/new-users.ts'
 import { ServerCounters } from './scoreboard/server-counters.ts'
@@ -18,6 +19,7 @@ export class Scoreboard {
   readonly queues: WaitingLines
   readonly clients: ClientConnections
   readonly newUsers: NewUsers
+  readonly departures: Departures
 
   /** @param memory another thread's; left out: a new one */
   constructor(memory: SharedArrayBuffer = newMemory()) {
@@ -28,6 +30,7 @@ export class Scoreboard {
     this.upstreams = new UpstreamTurns(regions, this.queues)
     this.clients = new ClientConnections(regions)
     this.newUsers = new NewUsers(regions)
+    this.departures = new Departures(regions)
   }
 
   /** Another Scoreboard that has what is counted and known here by now, to try things on: some 2.6 MB are copied. */
@@ -46,6 +49,7 @@ export class Scoreboard {
    */
   freeServer(server: number, upstream: number): void {
     this.servers.zero(server)
+    this.departures.stop(server)
     this.queues.wakeLine(upstream, server)
   }
 

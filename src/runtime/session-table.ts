@@ -99,6 +99,32 @@ export class SessionTable {
     return this.#insert(high, low, server, now)
   }
 
+  /**
+   * Moves a session from one server to another, where an exchange of it begins; `leave` ends that. The session stays if it is on
+   * another server, has an exchange in flight, or was seen less than `unseenFor` s ago.
+   *
+   * @returns the visit, to be given to `leave`; -1 if the session stays
+   */
+  move(high: number, low: number, from: number, to: number, unseenFor: number, now: number): number {
+    const at = this.#buckets.find(high, low)
+    if (at < 0) return -1
+    const entries = this.#entries
+    const isAlone = entries.beginExchange(at) === 0 && entries.holds(at, high, low) && entries.isLive(at, now, 1)
+    if (!isAlone || entries.server(at) !== from || now - entries.seenAt(at) < unseenFor) {
+      entries.endExchange(at)
+      return -1
+    }
+    this.#news.noteChange()
+    if (entries.visit(at, to, now, 1)) this.#news.mark(at)
+    return at
+  }
+
+  /** Whether a session has an exchange in flight. */
+  isActive(high: number, low: number): boolean {
+    const at = this.#buckets.find(high, low)
+    return at >= 0 && this.#entries.isActive(at)
+  }
+
   #insert(high: number, low: number, server: number, now: number): number {
     const bucket = this.#buckets.of(high, low)
     this.#buckets.lock(bucket)

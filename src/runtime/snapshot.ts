@@ -79,6 +79,8 @@ export interface Upstream {
   readonly affinity?: Affinity
   /** Absent if the policy and the affinity do not hash addresses. */
   readonly skew?: SkewLimit
+  /** Absent: sessions stay where they are. */
+  readonly rebalance?: Rebalance
   readonly servers: readonly Server[]
   readonly timeouts: UpstreamTimeouts
   readonly retries: Retries
@@ -92,6 +94,14 @@ export interface Upstream {
   readonly controlHeaders?: true
   /** Set by the operator: until that time of day (ms since 1970), its requests wait in the queue. */
   readonly pause?: { readonly until: number }
+}
+
+/** How sessions move to servers that have fewer, as described in docs/rebalance.md. */
+export interface Rebalance {
+  /** The share of the live sessions that may move in an hour; 1 is all of them. */
+  readonly perHour: number
+  /** A session moves only if it has been unseen for so long, in s. */
+  readonly unseenFor: number
 }
 
 /** How large a share of the requests one address or network may send before the operator is warned. */

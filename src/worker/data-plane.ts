@@ -6,10 +6,12 @@ import { UpstreamGroup } from '../exchange/upstream-group.ts'
 import { WorkerContext } from '../exchange/worker-context.ts'
 import type { ExchangeObserver } from '../observability/exchange-record.ts'
 import { Notices } from '../observability/notices.ts'
+import { Router } from '../routing/router.ts'
 import { wallSeconds } from '../runtime/clock.ts'
 import type { KnownId } from '../runtime/known-id.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
+import { Background, type Slices } from '../runtime/slices.ts'
 import type { Snapshot, Upstream } from '../runtime/snapshot.ts'
 import type { WorkerEvent } from '../runtime/worker-event.ts'
 import type { SampleReport } from '../skew/address-sample.ts'
@@ -33,6 +35,8 @@ export class DataPlane {
   readonly #owner: DataPlaneOwner
   /** By upstream name. */
   #groups: ReadonlyMap<string, UpstreamGroup> = new Map()
+  /** Snapshots that are not in effect yet, in order; the router of the first one is being built. */
+  readonly #waiting: { readonly next: Snapshot; readonly done: () => void }[] = []
 
   /** @param worker its slot on the Scoreboard */
   constructor(
@@ -47,20 +51,42 @@ export class DataPlane {
     this.#worker = worker
     this.#owner = owner
     this.#context = new WorkerContext(owner.observers, new Notices((event) => owner.report(event)))
-    this.apply(snapshot)
+    this.#install(snapshot, new Router(snapshot.routes))
     this.#clients = new Clients(this.#context, scoreboard, worker)
   }
 
   /**
    * Puts another Snapshot into effect. What it does not change keeps its state; exchanges in flight keep the upstream
-   * that they began with.
+   * that they began with. A router for many routes is built in slices first, and the next Snapshots wait for it.
+   *
+   * @param done called once it is in effect, perhaps before this returns
    */
-  apply(next: Snapshot): void {
+  apply(next: Snapshot, done: () => void = () => {}): void {
+    this.#waiting.push({ next, done })
+    if (this.#waiting.length === 1) this.#applyFirst()
+  }
+
+  #applyFirst(): void {
+    const { next, done } = this.#waiting[0]!
+    new Background(this.#routerOf(next), (router) => {
+      this.#install(next, router)
+      done()
+      this.#waiting.shift()
+      if (this.#waiting.length > 0) this.#applyFirst()
+    })
+  }
+
+  *#routerOf({ routes }: Snapshot): Slices<Router> {
+    const { router, snapshot } = this.#context.generation
+    return snapshot.routes === routes ? router : yield* Router.build(routes)
+  }
+
+  #install(next: Snapshot, router: Router): void {
     this.#sessions.apply(next.upstreams)
     const before = this.#groups
     const groups = next.upstreams.map((upstream) => before.get(upstream.name) ?? this.#groupOf(upstream))
     this.#groups = new Map(groups.map((group) => [group.settings.name, group]))
-    this.#context.generation = new Generation(next, groups, this.#context.generation)
+    this.#context.generation = new Generation(next, router, groups, this.#context.generation)
     // Last, since waiting requests may continue at once under the new settings.
     for (const [index, group] of groups.entries()) group.apply(next.upstreams[index]!)
     for (const [name, group] of before) if (!this.#groups.has(name)) group.retire()

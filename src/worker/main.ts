@@ -60,8 +60,8 @@ function apply(patch: SnapshotPatch): void {
   snapshot = patched(snapshot, patch)
   accessLog.apply(snapshot.accessLog)
   sockets.apply(snapshot.listeners)
-  plane.apply(snapshot)
-  send({ type: 'applied', generation: snapshot.generation })
+  const { generation } = snapshot
+  plane.apply(snapshot, () => send({ type: 'applied', generation }))
 }
 
 port.on('message', (message: ControlMessage) => {

@@ -9,7 +9,7 @@ import { onLoopback } from './served.ts'
 export function openApiDocument() {
   const subject = {} as Parameters<typeof adminApi>[0]['subject']
   const operations = new RememberedOperations([])
-  const api = adminApi({ subject, operations, events: new EventRing() }, new Access(onLoopback))
+  const api = adminApi({ subject, operations, events: new EventRing() }, new Access(onLoopback), () => {})
   return documentOf(api, '0.0.0')
 }
 

@@ -110,12 +110,13 @@ export class RememberedOperations implements Operations {
   ) {
     assertFresh(options, etagOf(this.#existing(upstream, server).settings))
     this.#assertNotLast(server, options)
-    const counts = { sessions: 3, active: 1, inFlight: 1, tunnels: 0, emptyAt: null, emptyWithin: null }
+    const counts = { sessions: 3, active: 1, inFlight: 1, tunnels: 0, moved: 0, emptyAt: null, emptyWithin: null }
     const drain = {
       upstream,
       server,
       state: 'draining',
       started: at(0),
+      ended: null,
       deadline: at(deadline),
       then,
       ...counts,

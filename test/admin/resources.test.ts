@@ -145,7 +145,7 @@ test('the status names what operators have changed, and the emptiest servers', a
   await ask('PATCH', server, { headers, body: '{"weight": 5}' })
   const { changes, emptiest, revision } = (await ask('GET', '/v1/status')).body
   assert.deepEqual(changes, [{ upstream: 'app', server: 'web-1', message: 'weight 5; the file says 1' }])
-  assert.deepEqual([revision, emptiest], ['2', { app: 'web-1' }])
+  assert.deepEqual([revision, emptiest], ['2', { app: 'web-2' }])
 })
 
 test('sessions are numbers', async (t) => {
@@ -189,4 +189,15 @@ test('planning and explaining change nothing', async (t) => {
   const explained = (await ask('POST', '/v1/explain', { body: '{"path": "/a"}' })).body
   assert.deepEqual([explained.request.path, explained.status], ['/a', 404])
   assert.deepEqual(operations.done, [])
+})
+
+test('an error that nothing expects is a bug: it is reported, and said to be one', async (t) => {
+  const { ask, operations, bugs } = await served(t)
+  const bug = new TypeError('servers is not iterable')
+  operations.drift = () => {
+    throw bug
+  }
+  const { status, body } = await ask('GET', '/v1/status')
+  assert.deepEqual([status, body.type], [500, '/problems/internal'])
+  assert.deepEqual(bugs, [bug])
 })

@@ -1,6 +1,7 @@
 /** How commands reach the admin API, and what they make of its answers. */
 import assert from 'node:assert/strict'
 import { mkdir, writeFile } from 'node:fs/promises'
+import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { temporaryFolder } from '../support/folder.ts'
@@ -96,13 +97,13 @@ describe('an answer of the admin API', () => {
       { where: 'limpet.yaml:9:1', path: '', message: 'unknown key' },
     ]
     const admin = await ScriptedAdmin.start(t, {
-      'POST /v1/reload': new Problem('invalid', '2 problems in the configuration', problems),
+      'POST /v1/reload': new Problem('invalid', 'limpet.yaml:3:5: upstreams.app: …', problems),
     })
     const { code, stdout, stderr } = await runLimpet(['reload', '--url', admin.url])
     assert.deepEqual([code, stdout], [1, ''])
     assert.equal(
       stderr,
-      'limpet: 2 problems in the configuration\n' +
+      'limpet: 2 problems\n' +
         'limpet.yaml:3:5: upstreams.app: expected a mapping (write one)\n' +
         'limpet.yaml:9:1: unknown key',
     )
@@ -203,7 +204,8 @@ describe('limpet drain --wait', () => {
     upstream: 'app',
     server: 'web-1',
     state: 'draining',
-    started: new Date().toISOString(),
+    started: '2026-01-31T12:00:00.000Z',
+    ended: null,
     deadline: new Date(Date.now() + 600_000).toISOString(),
     // biome-ignore lint/suspicious/noThenProperty: it is data, and nobody awaits it.
     then: 'move',
@@ -211,26 +213,38 @@ describe('limpet drain --wait', () => {
     active: 1,
     inFlight: 1,
     tunnels: 0,
+    moved: 0,
     emptyAt: null,
   }
 
   test('exits with 0 once the server is empty', async (t) => {
     const admin = await ScriptedAdmin.start(t, {
       [`PUT ${path}`]: drain,
-      [`GET ${path}`]: [drain, { ...drain, state: 'empty' }],
+      [`GET ${path}`]: [drain, { ...drain, state: 'empty', ended: '2026-01-31T12:00:34.000Z' }],
     })
     const args = ['drain', 'app/web-1', '--wait', '--deadline', '10m', '--then', 'move', '--url', admin.url]
     const { code, stdout } = await runLimpet(args)
     assert.equal(code, 0)
-    assert.match(stdout, /^app\/web-1: empty after \d+ s$/)
+    assert.equal(stdout, 'app/web-1: empty after 34 s')
     assert.equal(admin.asked[0]!.body, '{"deadline":"10m","then":"move"}')
     assert.equal(admin.asked.length, 3)
   })
 
+  test('goes on if the API does not answer for a moment', async (t) => {
+    const gone = (response: ServerResponse) => response.destroy()
+    const looks = [gone, gone, { ...drain, state: 'empty', ended: drain.started }]
+    const admin = await ScriptedAdmin.start(t, { [`PUT ${path}`]: drain, [`GET ${path}`]: looks })
+    assert.equal((await runLimpet(['drain', 'app/web-1', '--wait', '--url', admin.url])).code, 0)
+  })
+
   test('exits with 1 if the deadline cut', async (t) => {
-    const admin = await ScriptedAdmin.start(t, { [`PUT ${path}`]: drain, [`GET ${path}`]: { ...drain, state: 'cut' } })
+    const ended = '2026-01-31T12:10:00.000Z'
+    const admin = await ScriptedAdmin.start(t, {
+      [`PUT ${path}`]: drain,
+      [`GET ${path}`]: { ...drain, state: 'cut', ended, moved: 2 },
+    })
     const { code, stdout } = await runLimpet(['drain', 'app/web-1', '--wait', '--url', admin.url])
-    assert.deepEqual([code, stdout], [1, 'app/web-1: cut at its deadline with 2 sessions left, moved from now on'])
+    assert.deepEqual([code, stdout], [1, 'app/web-1: cut by its deadline after 10 min, 2 sessions moved'])
   })
 
   test('is over when the server is removed, and fails if the drain is ended', async (t) => {
@@ -248,7 +262,7 @@ describe('limpet drain --wait', () => {
     assert.equal(code, 0)
     assert.match(
       stdout,
-      /^app\/web-1: 2 sessions left \(1 active\), 1 request and 0 WebSockets in flight, deadline in 9 min \d+ s$/,
+      /^app\/web-1: 2 sessions left \(1 active\), 1 request and 0 WebSockets in flight, deadline in (?:9 min \d+ s|10 min)$/,
     )
   })
 })
@@ -259,26 +273,41 @@ describe('limpet events', () => {
     const event = (id: number, type: string, data: object) =>
       `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify({ at, ...data })}\n\n`
     const open = 'retry: 2000\n\n:\n\n'
-    const drain = { upstream: 'app', server: 'b', state: 'empty', started: at, deadline: at }
+    const drain = { upstream: 'app', server: 'b', state: 'empty', started: at, ended: at, deadline: at }
     const streams = [
       open + event(7, 'applied', { changes: ['one', 'two'] }) + event(8, 'server-health', { message: 'it is down' }),
       open + event(9, 'drain-ended', { drain }) + event(10, 'worker-died', { worker: 2 }),
     ]
-    const stream = (text: string) => (response: import('node:http').ServerResponse) => {
+    const stream = (text: string, index: number) => (response: ServerResponse) => {
       response.writeHead(200, { 'Content-Type': 'text/event-stream' })
       // A message may come in several pieces.
       response.write(text.slice(0, 40))
-      setImmediate(() => response.end(text.slice(40)))
+      const end = () => (index === 0 ? response.destroy() : response.end())
+      setImmediate(() => response.write(text.slice(40), () => setImmediate(end)))
     }
     const admin = await ScriptedAdmin.start(t, {
       'GET /v1/events': [...streams.map(stream), new Problem('forbidden', 'no more')],
     })
     const { stdout } = await runLimpet(['events', '--url', admin.url])
     assert.deepEqual(stdout.split('\n').slice(0, 2), [`${at}  applied  one; two`, `${at}  server-health  it is down`])
-    assert.match(stdout, /drain-ended {2}app\/b: empty after .*\n.*worker-died {2}\{"worker":2\}$/)
+    assert.match(stdout, /drain-ended {2}app\/b: empty after 0 s\n.*worker-died {2}\{"worker":2\}$/)
     const ids = admin.asked.map(({ headers }) => headers['last-event-id'])
     assert.deepEqual(ids.slice(0, 3), [undefined, '8', '10'])
   })
+})
+
+test('limpet upgrade waits until the new process answers', async (t) => {
+  const status = (pid: number, version: string) => ({ pid, version })
+  const gone = (response: ServerResponse) => response.destroy()
+  const admin = await ScriptedAdmin.start(t, {
+    'GET /v1/status': [status(1, '0.1.0'), gone, status(1, '0.1.0'), status(2, '0.2.0')],
+    'POST /v1/upgrade': { pid: 2 },
+  })
+  const { code, stdout } = await runLimpet(['upgrade', '--url', admin.url])
+  assert.deepEqual([code, stdout], [0, 'upgraded: process 1 (0.1.0) → 2 (0.2.0)'])
+  const stuck = await ScriptedAdmin.start(t, { 'GET /v1/status': status(1, '0.1.0'), 'POST /v1/upgrade': { pid: 2 } })
+  const late = await runLimpet(['upgrade', '--timeout', '300ms', '--url', stuck.url])
+  assert.deepEqual([late.code, late.stderr], [1, 'limpet: process 2 has started, but does not answer yet; see the log'])
 })
 
 test('limpet replace changes nothing if the successor cannot be reached', async (t) => {

@@ -19,11 +19,13 @@ test('limpet status shows what differs from the file, drains, pauses, tunnels an
     server: 'web-2',
     state: 'draining',
     started: at(-60_000),
+    ended: null,
     deadline: at(600_000),
     sessions: 10,
     active: 1,
     inFlight: 2,
     tunnels: 1,
+    moved: 0,
     emptyAt: at(120_500),
     emptyWithin: 10_000,
   }
@@ -48,7 +50,10 @@ test('limpet status shows what differs from the file, drains, pauses, tunnels an
       workers: 2,
       listeners: [{ address: '0.0.0.0', port: 80 }],
       droppedLogLines: 0,
-      changes: [{ upstream: 'app', server: 'web-1', message: 'weight 5; the file says 1' }],
+      changes: [
+        { upstream: '', server: null, message: 'the file has no effect' },
+        { upstream: 'app', server: 'web-1', message: 'weight 5; the file says 1' },
+      ],
       emptiest: { app: 'web-4' },
     },
     'GET /v1/upstreams': { upstreams: [app, plain] },
@@ -60,6 +65,7 @@ test('limpet status shows what differs from the file, drains, pauses, tunnels an
     `
 limpet 1.2.3, up for TIME, 2 workers, listening on 0.0.0.0:80
 ! changed at run time, and not in the file (limpet config export prints one that has it):
+    the file has no effect
     app/web-1: weight 5; the file says 1
 
 upstream app: round-robin, affinity cookie

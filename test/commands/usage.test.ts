@@ -53,6 +53,7 @@ describe('an error of usage ends with 2, and says what was expected', () => {
     [['replace', 'app/web-1'], /required option '--address/],
     [['reset'], /expected either a server or --all/],
     [['reset', 'app/web-1', '--all'], /expected either a server or --all/],
+    [['pause', 'app', '--max', '0'], /Expected a duration of more than 0/],
     [['pause', 'app/web-1'], /Expected the name of an upstream/],
     [['status', '--socket', '/a', '--url', 'http://127.0.0.1:1'], /cannot be used with/],
     [['export', 'apache'], /unknown command 'apache'/],

@@ -133,6 +133,20 @@ describe('a drain', () => {
     assert.equal(app.view('web-1').state, 'empty')
   })
 
+  test('is cut once, even if it is ordered again in the same words, and goes on with another deadline', async (t) => {
+    const app = new App(t)
+    app.visit(1, 'web-1')
+    app.start('web-1', { deadline: 10_000 })
+    await app.pass(11)
+    app.start('web-1', { deadline: 10_000 })
+    await app.pass(1)
+    assert.equal(app.cuts.length, 1)
+    assert.equal(app.view('web-1').state, 'cut')
+    assert.equal(app.start('web-1', { deadline: 20_000 }).state, 'draining')
+    await app.pass(9)
+    assert.equal(app.cuts.length, 2)
+  })
+
   test('is cut once at its deadline, and reports when the server is empty after that', async (t) => {
     const app = new App(t)
     app.visit(1, 'web-1')
@@ -218,6 +232,17 @@ describe('a drain', () => {
     await app.pass(10)
     assert.equal(app.cuts.length, 2)
     assert.equal(app.events.filter(({ type }) => type === 'started').length, 1)
+  })
+
+  test('that was cut stays so when it is started again as it was', async (t) => {
+    const app = new App(t)
+    app.visit(1, 'web-1')
+    for (let again = 0; again < 3; again++) {
+      app.start('web-1', { deadline: 10_000 })
+      await app.pass(11)
+      assert.equal(app.view('web-1').state, 'cut')
+    }
+    assert.equal(app.cuts.length, 1)
   })
 
   test('is over when the server is made ready again or is removed', async (t) => {

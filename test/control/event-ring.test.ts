@@ -61,11 +61,13 @@ test('whoever watches gets each event until they stop', () => {
   assert.deepEqual(heard, [1])
 })
 
-test('an event of thousands of changes is kept short', () => {
+test('an event of thousands of changes, or of mistakes, is kept short', () => {
   const ring = new EventRing(0)
   const changes = Array.from({ length: 5000 }, (_, index) => `server ${index} added`)
   ring.add({ type: 'applied', generation: 2, revision: 'r', changes })
   const { event } = ring.kept[0]!
   assert.ok(event.type === 'applied')
   assert.deepEqual([event.changes.length, event.changes.at(-1)], [101, 'and 4900 more'])
+  ring.add({ type: 'operator', author: 'a', message: 'x'.repeat(1_000_000) })
+  assert.ok(JSON.stringify(ring.kept[1]).length < 3000)
 })

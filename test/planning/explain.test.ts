@@ -6,6 +6,7 @@ import { explain } from '../../src/planning/explain.ts'
 import { HealthBit } from '../../src/runtime/health-bit.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
+import type { Snapshot } from '../../src/runtime/snapshot.ts'
 import fc from '../support/property.ts'
 import { snapshotOf } from '../support/snapshot.ts'
 import { Site, startApp, Visitor } from './population.ts'
@@ -87,8 +88,24 @@ describe('an explanation', () => {
     assert.match(answer({ path: '/a/../../b' }), /^400 .*climbs above its root/)
     assert.match(answer({ path: '/', headers: { x: 'a\r\nb: c' } }), /^400 .*line break/)
     assert.match(answer({ path: '/ /' }), /^400/)
-    assert.match(answer({ path: '/old' }), /^301 redirects to \/old\//)
+    assert.equal(answer({ path: '/old?a=b' }), '301 redirects to /old/?a=b')
     assert.throws(() => ask({ path: '/', ip: 'here' }), /expected an IPv4 or IPv6 address as ip, found "here"/)
+  })
+
+  test('says what a request would wait for', async (t) => {
+    const limited = CONFIG.replace('"10.0.0.1:80" }', '"10.0.0.1:80", maxConnections: 1 }').replace(
+      'backup: true',
+      'down: true',
+    )
+    const { scene } = await asking(t, limited)
+    const summary = (snapshot: Snapshot) =>
+      explain({ ...scene, snapshot }, { path: '/', host: 'shop.example.org' }).summary
+    const { snapshot, scoreboard } = scene
+    scoreboard.servers.acquire(snapshot.upstreams[0]!.servers[0]!.slot, 0, 0)
+    assert.equal(summary(snapshot), 'waits in the queue of upstream shop for a place on any server')
+    const pause = { until: Date.now() + 60_000 }
+    const upstreams = snapshot.upstreams.map((upstream) => ({ ...upstream, pause }))
+    assert.equal(summary({ ...snapshot, upstreams }), 'waits in the queue of upstream shop for the end of its pause')
   })
 
   test('has neither a cookie nor a key in it', async (t) => {

@@ -243,6 +243,17 @@ describe('a plan', () => {
     assert.deepEqual(upstreams[0]!.moves, [])
   })
 
+  test('looks beyond a pause', async (t) => {
+    const { site, config } = await populated(t, usual)
+    const { app } = config.upstreams
+    const compiled = site.compile({ ...config, upstreams: { app: { ...app, servers: app.servers.slice(1) } } })
+    const pause = { until: Date.now() + 60_000 }
+    const next = { ...compiled, upstreams: compiled.upstreams.map((upstream) => ({ ...upstream, pause })) }
+    const { sessions } = await plan({ ...site, current: site.snapshot, next, changes: [] })
+    assert.deepEqual([sessions.live, sessions.unserved], [USERS, 0])
+    assert.ok(sessions.move > 0 && sessions.stay > 0)
+  })
+
   test('names an upstream that goes, and one to which no route leads any more', async (t) => {
     const { config, planned } = await populated(t, usual)
     const other = { servers: ['127.0.0.1:9'] }

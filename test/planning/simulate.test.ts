@@ -5,11 +5,17 @@ import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import type { SimulatedUpstream, Simulation } from '../../src/planning/answers.ts'
+import { explain } from '../../src/planning/explain.ts'
 import { simulate } from '../../src/planning/simulation/simulate.ts'
+import { Scoreboard } from '../../src/runtime/scoreboard.ts'
+import { SessionTable } from '../../src/runtime/session-table.ts'
 import { temporaryFolder } from '../support/folder.ts'
-import { configFile, runLimpet } from '../support/limpet.ts'
+import { configFile, runLimpet, startLimpet } from '../support/limpet.ts'
 import { snapshotOf } from '../support/snapshot.ts'
+import { User } from '../support/user.ts'
 import { Site, startApp, Visitor } from './population.ts'
+
+const HOST = 'here.example.org'
 
 interface Line {
   readonly client: string
@@ -201,14 +207,53 @@ describe('limpet simulate', () => {
     assert.match(text.stdout, /losing b would move \d+\.\d % of the users/)
   })
 
+  for (const format of ['combined', 'vhost', 'json']) {
+    test(`reads what Limpet logs as ${format}, and finds the same servers`, async (t) => {
+      const config = {
+        ...configOf({ balance: 'ip-hash' }, await startApp(t)),
+        listeners: [{ address: '127.0.0.1', port: 0 }],
+        routes: [{ path: '/*', upstream: 'app', host: HOST }],
+        accessLog: { format, redact: ['token'] },
+      }
+      const limpet = await startLimpet(t, config)
+      for (let index = 0; index < 20; index++) {
+        const headers = { host: HOST, 'x-forwarded-for': `10.${index}.0.1`, 'user-agent': '"quoted" ü' }
+        await new User().get(limpet.port, `/a%20page?token=${index}`, headers)
+      }
+      const logged = await limpet.log.matching(/token/, 20)
+      const file = join(await temporaryFolder(t), 'access.log')
+      await writeFile(file, `${logged.join('\n')}\n`)
+      const { stdout, stderr } = await runLimpet([
+        ...['simulate', file, '-c', limpet.file, '--json'],
+        ...(format === 'combined' ? ['--host', HOST] : []),
+      ])
+      assert.equal(stderr, '')
+      const simulation: Simulation = JSON.parse(stdout)
+      assert.equal(simulation.lines.replayed, 20)
+      assert.equal(simulation.configurations[0]!.unrouted, 0)
+      const scene = {
+        snapshot: await snapshotOf(t, config),
+        scoreboard: new Scoreboard(),
+        sessions: new SessionTable(),
+      }
+      const expected: Record<string, number> = { a: 0, b: 0, c: 0 }
+      for (let index = 0; index < 20; index++)
+        expected[explain(scene, { path: '/', host: HOST, ip: `10.${index}.0.1` }).server!]! += 1
+      assert.deepEqual(counts(appOf(simulation)), expected)
+    })
+  }
+
   test('exits with 1 if there is no such file, no such configuration or no request', async (t) => {
     const folder = await temporaryFolder(t)
     const file = await configFile(t, configOf({}))
     const empty = join(folder, 'empty.log')
     await writeFile(empty, 'nothing\n')
+    const broken = join(folder, 'broken.gz')
+    await writeFile(broken, 'no archive')
     for (const [args, message] of [
       [['nowhere.log', '-c', file], /ENOENT/],
       [['nowhere.log.gz', '-c', file], /ENOENT/],
+      [[broken, '-c', file], /broken\.gz cannot be unzipped/],
       [[empty, '-c', 'nowhere.yaml'], /nowhere\.yaml/],
       [[empty, '-c', file], /no request could be replayed of the 1 line\(s\) of empty\.log; .* is line 1/],
     ] as const) {

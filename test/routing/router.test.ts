@@ -87,3 +87,25 @@ test('a request takes the most specific route, in any order of routes', () => {
     { seed: 15, numRuns: 5000 },
   )
 })
+
+test('many routes are taken in slice by slice, and found as if they had come at once', () => {
+  const routes = Array.from({ length: 1000 }, (_, index) => ({
+    path: index % 2 === 0 ? `/app-${index}` : `/app-${index}/*`,
+    ...(index % 3 === 0 && { host: `h${index % 7}.example.org` }),
+    upstream: index,
+  }))
+  const building = Router.build(routes)
+  let slices = 1
+  let step = building.next()
+  for (; step.done !== true; step = building.next()) slices++
+  assert.ok(slices > 2)
+  const [inSlices, atOnce] = [step.value, new Router(routes)]
+  assert.equal(inSlices.usesHost, atOnce.usesHost)
+  const request = { method: 'GET', hasHeader: () => false }
+  for (const { path } of routes) {
+    for (const host of ['', 'h0.example.org', 'h3.example.org']) {
+      const asked = path.replace('*', 'x')
+      assert.equal(inSlices.find(host, asked, request), atOnce.find(host, asked, request))
+    }
+  }
+})

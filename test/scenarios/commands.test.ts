@@ -4,8 +4,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
+import { dirname } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
-import { configFile, LIMPET, type Limpet, Lines, runLimpet, startLimpet } from '../support/limpet.ts'
+import { temporaryFolder } from '../support/folder.ts'
+import { adminUrlOf, configFile, LIMPET, type Limpet, Lines, runLimpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin, namedOrigins, type Origin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
 import { settledUsers } from '../support/settled.ts'
@@ -29,7 +31,7 @@ async function commandsFor(limpet: Limpet): Promise<Running> {
     socket: socket!,
     async run(...args) {
       const { code, stdout, stderr } = await runLimpet([...args, '--socket', socket!])
-      return [code, stdout + stderr]
+      return [code, code === 0 ? stdout : stderr + stdout]
     },
   }
 }
@@ -123,6 +125,37 @@ describe('commands', () => {
   })
 })
 
+describe('commands find the running Limpet', () => {
+  test('by its configuration, on the socket of its instance', async (t) => {
+    const { a, b } = await namedOrigins(t, 'a', 'b')
+    const file = await configFile(t, configOf({ a, b }).replace('workers:', 'instance: shop\n  workers:'))
+    const env = { STATE_DIRECTORY: dirname(file), RUNTIME_DIRECTORY: dirname(file) }
+    await startLimpet(t, undefined, { flags: ['-c', file], env })
+    const { code, stdout } = await runLimpet(['weight', 'app/b', '5', '-c', file], env)
+    assert.deepEqual([code, stdout], [0, 'upstream app: server b: weight 1 → 5'])
+    const other = await runLimpet(['weight', 'app/b', '5', '-c', file, '--instance', 'other'], env)
+    assert.equal(other.code, 1)
+    assert.match(other.stderr, /no admin API answers at unix:\S+admin-other\.sock \(ENOENT\)/)
+  })
+
+  test('on a port, where changes need the token of its state directory', async (t) => {
+    const { a, b } = await namedOrigins(t, 'a', 'b')
+    const STATE_DIRECTORY = await temporaryFolder(t)
+    const limpet = await startLimpet(t, configOf({ a, b }).replace('workers:', 'admin: { port: 0 }\n  workers:'), {
+      env: { STATE_DIRECTORY },
+    })
+    const args = ['--url', await adminUrlOf(limpet)]
+    const own = await runLimpet(['weight', 'app/b', '5', ...args], { STATE_DIRECTORY })
+    assert.deepEqual([own.code, own.stdout], [0, 'upstream app: server b: weight 1 → 5'])
+    const elsewhere = { STATE_DIRECTORY: await temporaryFolder(t) }
+    const refused = await runLimpet(['weight', 'app/b', '6', ...args], elsewhere)
+    assert.equal(refused.code, 1)
+    assert.match(refused.stderr, /this needs a token/)
+    const read = await runLimpet(['status', ...args], elsewhere)
+    assert.match(read.stdout, /app\/b: weight 5; the file says 1/)
+  })
+})
+
 describe('limpet drain --wait', () => {
   test('ends with 0 once the last session has ended', async (t) => {
     const { a, b } = await namedOrigins(t, 'a', 'b')
@@ -136,13 +169,25 @@ describe('limpet drain --wait', () => {
     for (const user of users.keys()) assert.match((await user.get(limpet.limpet.port)).body, /^a /)
   })
 
+  test('is not needed to see how many sessions are left', async (t) => {
+    const { a, b } = await namedOrigins(t, 'a', 'b')
+    const limpet = await running(t, configOf({ a, b }, 'affinity: cookie'))
+    await settledUsers(limpet.limpet, 4)
+    const [code, text] = await limpet.run('drain', 'app/b')
+    assert.equal(code, 0)
+    assert.match(
+      text,
+      /^app\/b: 2 sessions left \(0 active\), 0 requests and 0 WebSockets in flight,.* deadline in 10 min$/,
+    )
+  })
+
   test('ends with 1 if the deadline cut, and the sessions that were left are moved', async (t) => {
     const { a, b } = await namedOrigins(t, 'a', 'b')
     const limpet = await running(t, configOf({ a, b }, 'affinity: cookie'))
     const users = await settledUsers(limpet.limpet, 4)
     const [code, text] = await limpet.run('drain', 'app/b', '--wait', '--deadline', '1s', '--then', 'move')
     assert.equal(code, 1, text)
-    assert.match(text, /^app\/b: cut at its deadline with 2 sessions left, moved from now on$/)
+    assert.match(text, /^app\/b: cut by its deadline after \d s, 2 sessions moved$/)
     for (const user of users.keys()) assert.match((await user.get(limpet.limpet.port)).body, /^a /)
     assert.deepEqual(await limpet.run('ready', 'app/b').then(([ready]) => ready), 0)
   })
@@ -153,7 +198,7 @@ test('limpet pause lets requests wait until limpet resume', async (t) => {
   const limpet = await running(t, configOf({ a }))
   const [code, text] = await limpet.run('pause', 'app', '--max', '10m')
   assert.equal(code, 0)
-  assert.match(text, /^upstream app: paused until \S+ \((?:10 min|9 min 59 s)\)$/)
+  assert.match(text, /^upstream app: paused until \S+ \((?:10 min|9 min \d+ s)\)$/)
   const client = await RawClient.connect(t, limpet.limpet.port)
   client.get('/')
   assert.match((await limpet.run('status'))[1], /! paused, for .* at most: new requests wait/)
@@ -161,6 +206,30 @@ test('limpet pause lets requests wait until limpet resume', async (t) => {
   assert.deepEqual(await limpet.run('resume', 'app'), [0, 'upstream app: resumed'])
   await client.hear(/a -$/)
   assert.deepEqual(await limpet.run('resume', 'app'), [0, 'upstream app: it was not paused'])
+})
+
+test('requests that waited for limpet resume in several workers go to the servers in exact turns', async (t) => {
+  const { a, b } = await namedOrigins(t, 'a', 'b')
+  const limpet = await running(t, configOf({ a, b }))
+  await limpet.run('pause', 'app', '--max', '10m')
+  const clients = await Promise.all(Array.from({ length: 40 }, () => RawClient.connect(t, limpet.limpet.port)))
+  for (const client of clients) client.get('/')
+  await limpet.run('resume', 'app')
+  const answers = await Promise.all(clients.map((client) => client.hear(/[ab] -$/)))
+  assert.equal(answers.filter((answer) => answer.endsWith('a -')).length, 20)
+})
+
+test('a pause that is set again has another end, and is gone from the status when its time is over', async (t) => {
+  const { a } = await namedOrigins(t, 'a')
+  const limpet = await running(t, configOf({ a }))
+  await limpet.run('pause', 'app', '--max', '1h')
+  const client = await RawClient.connect(t, limpet.limpet.port)
+  client.get('/')
+  await limpet.run('pause', 'app', '--max', '1s')
+  await client.hear(/a -$/)
+  await limpet.limpet.errors.find(/the time of the pause is over\): upstream app: resumed/)
+  const { status, upstreams } = JSON.parse((await limpet.run('status', '--json'))[1])
+  assert.deepEqual([status.changes, upstreams[0].pause], [[], null])
 })
 
 test('limpet reload applies the changed file, or prints all that is wrong in it', async (t) => {
@@ -217,7 +286,7 @@ describe('limpet replace', () => {
     while (!isOver) for (const user of users.keys()) assert.equal((await user.get(limpet.limpet.port)).status, 200)
     const [code, text] = await replaced
     assert.equal(code, 0, text)
-    const { server, address, before, drain } = JSON.parse(text.slice(0, text.lastIndexOf('}') + 1))
+    const { server, address, before, drain } = JSON.parse(text)
     assert.deepEqual([server, address, before, drain.state], ['app/b', c.address, b.address, 'cut'])
     assert.deepEqual(await serversOf(limpet), { a: `${a.address} 1 ready`, b: `${c.address} 1 ready` })
     for (const [user, own] of users) {
@@ -234,7 +303,7 @@ describe('limpet replace', () => {
     await limpet.run('weight', 'app/b', '4')
     const [code, text] = await limpet.run('replace', 'app/b', '--address', c.address, '--as', 'blue', '--check', '/')
     assert.equal(code, 0, text)
-    assert.match(text, new RegExp(`^app/blue: ${b.address} → ${c.address} \\(app/b: empty after \\d+ s\\)$`, 'm'))
+    assert.match(text, new RegExp(`^app/blue: ${b.address} → ${c.address} \\(app/b: empty after \\d+ s\\)$`))
     assert.deepEqual(await serversOf(limpet), { a: `${a.address} 1 ready`, blue: `${c.address} 4 ready` })
   })
 
@@ -280,4 +349,33 @@ describe('limpet replace', () => {
     await errors.find(/stopped; everything is as it was/)
     assert.deepEqual(await limpet.run('config', 'export'), before)
   })
+})
+
+test('limpet upgrade replaces the process, while limpet drain --wait and limpet events go on', async (t) => {
+  const { a, b } = await namedOrigins(t, 'a', 'b')
+  const limpet = await running(t, configOf({ a, b }, 'affinity: { type: cookie, idle: 6s }'))
+  await settledUsers(limpet.limpet, 2)
+  const child = spawn(process.execPath, [LIMPET, 'events', '--since', '0', '--socket', limpet.socket], {
+    cwd: tmpdir(),
+  })
+  t.after(() => child.kill('SIGKILL'))
+  const lines = new Lines(child.stdout)
+  const drained = limpet.run('drain', 'app/b', '--wait', '--deadline', '1h')
+  await lines.find(/drain-started +app\/b/)
+  const [code, text] = await limpet.run('upgrade')
+  assert.equal(code, 0, text)
+  const [, before, after] = /^upgraded: process (\d+) \(\S+\) → (\d+) \(\S+\)$/.exec(text)!
+  t.after(() => {
+    try {
+      process.kill(Number(after), 'SIGKILL')
+    } catch {
+      // It has ended already.
+    }
+  })
+  assert.equal(Number(before), limpet.limpet.process.pid)
+  assert.equal(JSON.parse((await limpet.run('status', '--json'))[1]).status.pid, Number(after))
+  assert.equal((await new User().get(limpet.limpet.port)).status, 200)
+  const [end, ended] = await drained
+  assert.equal(end, 0, ended)
+  await lines.find(/drain-ended +app\/b: empty/)
 })

@@ -212,3 +212,28 @@ test('a drain ends with the last session, within 5 s; what is left at a deadline
   await limpet.errors.find(/server b: drain → drain, own sessions moved/)
   assert.equal(await served(limpet.port, others), 'aaaa')
 })
+
+test('a server that asks for it is drained, and ready again when it says so, but not against an operator', async (t) => {
+  let wish = ''
+  const { address } = await httpOrigin(t, (_request, response) => {
+    if (wish !== '') response.setHeader('Limpet-Server', wish)
+    response.end('a')
+  })
+  const { b } = await serversOf(t, 'b')
+  const limpet = await startLimpet(t, configOf({ a: address, b: b! }, 'affinity: cookie, drain: { headers: true },'))
+  const ask = await adminOf(limpet)
+  const stateOfA = async () => (await ask('GET', server('a'))).body.state.admin
+  const user = (await newUsers(limpet.port, 1))[0]!
+  // A worker reports a server that changes its mind at once a little later.
+  const untilHeard = async (asks: string, line: RegExp, times = 1) => {
+    wish = asks
+    while (limpet.errors.all.filter((each) => line.test(each)).length < times) await user.get(limpet.port)
+  }
+  await untilHeard('drain', /server a itself\): .*server a: ready → drain/)
+  assert.equal(await stateOfA(), 'drain')
+  await untilHeard('ready', /server a itself\): .*server a: drain → ready/)
+  await ask('PUT', `${server('a')}/drain`, {})
+  await untilHeard('drain', /server a asks to be drained/, 2)
+  await untilHeard('ready', /server a asks for new sessions again/, 2)
+  assert.equal(await stateOfA(), 'drain')
+})

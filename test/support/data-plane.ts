@@ -45,7 +45,10 @@ export async function startDataPlane(test: TestContext, config: string, pauses?:
   return {
     port,
     scoreboard,
-    apply: async (next, pauses) => plane.apply(await snapshotOf(test, next, pauses)),
+    async apply(next, pauses) {
+      const snapshot = await snapshotOf(test, next, pauses)
+      await new Promise<void>((resolve) => plane.apply(snapshot, resolve))
+    },
     closeTunnels: (server, spread) => plane.closeTunnels(server, spread),
     async idle(server) {
       while (scoreboard.servers.inFlight(server) > 0) await turn()

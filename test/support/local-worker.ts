@@ -9,6 +9,7 @@ import { UpstreamGroup } from '../../src/exchange/upstream-group.ts'
 import { WorkerContext } from '../../src/exchange/worker-context.ts'
 import type { ExchangeObserver, ExchangeRecord } from '../../src/observability/exchange-record.ts'
 import { Notices } from '../../src/observability/notices.ts'
+import { Router } from '../../src/routing/router.ts'
 import type { Deadlines } from '../../src/runtime/deadlines.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
@@ -52,7 +53,7 @@ export class LocalWorker implements ExchangeObserver {
       const streams = worker.#watching(new ServerConnections(upstream, context))
       return new UpstreamGroup(upstream, scoreboard, sessions, 0, context.deadlines, streams)
     })
-    context.generation = new Generation(snapshot, groups)
+    context.generation = new Generation(snapshot, new Router(snapshot.routes), groups)
     test.after(() => {
       for (const group of groups) group.retire()
       context.deadlines.stop()

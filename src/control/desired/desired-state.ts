@@ -21,6 +21,14 @@ export function upstreamNamed({ upstreams }: Config, name: string): Upstream | u
   return upstreams.find((upstream) => upstream.name === name)
 }
 
-export function serverNamed({ servers }: Upstream, name: string): Server | undefined {
-  return servers.find((server) => server.name === name)
+/** The servers of upstreams by name: there may be thousands, and each is asked for. */
+const indexes = new WeakMap<Upstream, ReadonlyMap<string, Server>>()
+
+export function serverNamed(upstream: Upstream, name: string): Server | undefined {
+  let index = indexes.get(upstream)
+  if (index === undefined) {
+    index = new Map(upstream.servers.map((server) => [server.name, server]))
+    indexes.set(upstream, index)
+  }
+  return index.get(name)
 }

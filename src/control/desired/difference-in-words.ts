@@ -80,11 +80,15 @@ function upstreamDifference(before: Upstream, next: Upstream): string[] {
   const { servers: __, pause, ...nextSettings } = next
   const isSame = isDeepStrictEqual(settings, nextSettings)
   return [
-    ...(pause !== undefined && paused === undefined ? ['paused'] : []),
+    ...(pause !== undefined && pause.until !== paused?.until ? [`paused until ${asTime(pause.until)}`] : []),
     ...(pause === undefined && paused !== undefined ? ['resumed'] : []),
     ...servers,
     ...(isSame ? [] : leaves(writtenUpstream(before), writtenUpstream(next))),
   ]
+}
+
+function asTime(ms: number): string {
+  return new Date(ms).toISOString()
 }
 
 /** All but the servers, as the file would have it. */
@@ -146,10 +150,12 @@ function changesOf<Item>(
 /** Items of one key (such as listeners on any free port) are told apart by their order. */
 function byKey<Item>(items: readonly Item[], keyOf: (item: Item) => string): ReadonlyMap<string, Item> {
   const keyed = new Map<string, Item>()
+  const seen = new Map<string, number>()
   for (const item of items) {
-    let key = keyOf(item)
-    for (let nth = 2; keyed.has(key); nth++) key = `${keyOf(item)} ${nth}`
-    keyed.set(key, item)
+    const key = keyOf(item)
+    const nth = (seen.get(key) ?? 0) + 1
+    seen.set(key, nth)
+    keyed.set(`${key} ${nth}`, item)
   }
   return keyed
 }

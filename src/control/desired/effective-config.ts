@@ -67,6 +67,7 @@ function upstreamWith(base: Upstream, change: UpstreamChange): EffectiveUpstream
     if (changed !== undefined && changed.isRemoved !== true) {
       const next = serverWith(server, changed)
       const isTaken = next !== undefined && names.has(next.name)
+      if (isTaken) conflicts.push(`upstream ${base.name}: server ${server.name} keeps its name: ${next.name} is taken`)
       add(isTaken ? { ...next, name: server.name } : next, `the change of server ${server.name}`)
     }
   }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { Forecast, type PredictedEnd } from './forecast.ts'
 import type { LastSeen } from './last-seen.ts'
 
@@ -82,7 +83,8 @@ export class Drain {
   constructor(upstream: string, server: string, settings: DrainSettings) {
     this.upstream = upstream
     this.server = server
-    this.#settings = settings
+    const { startedAt, deadline, then, spread } = settings
+    this.#settings = { startedAt, deadline, then, spread }
   }
 
   get settings(): DrainSettings {
@@ -94,10 +96,14 @@ export class Drain {
     return this.#isEmpty
   }
 
-  /** Changes the deadline, and what happens then; what is known of the server stays. */
-  change(settings: DrainSettings): void {
-    this.#settings = { ...settings, startedAt: this.#settings.startedAt }
-    if (this.#isEmpty) return
+  /**
+   * Changes the deadline, and what happens then; what is known of the server stays. Other settings give a drain that
+   * was cut another chance.
+   */
+  change({ deadline, then, spread }: Omit<DrainSettings, 'startedAt'>): void {
+    const before = this.#settings
+    this.#settings = { startedAt: before.startedAt, deadline, then, spread }
+    if (this.#isEmpty || isDeepStrictEqual(this.#settings, before)) return
     this.#state = 'draining'
     this.#tookMs = undefined
     this.#moved = 0
@@ -114,7 +120,7 @@ export class Drain {
     const before = this.#rest
     const rest = { sessions: seen.live, active: seen.active, inFlight: Math.max(0, exchanges - tunnels), tunnels }
     this.#rest = rest
-    const news: DrainNews[] = before !== undefined && isSame(before, rest) ? [] : [{ type: 'progress' }]
+    const news: DrainNews[] = before !== undefined && isDeepStrictEqual(before, rest) ? [] : [{ type: 'progress' }]
     const ms = Math.max(0, now - this.#settings.startedAt)
     const { deadline } = this.#settings
     if (rest.sessions === 0 && exchanges === 0) news.push(this.#empty(ms))
@@ -164,13 +170,4 @@ export class Drain {
     this.#moved = this.#settings.then === 'keep' ? 0 : sessions
     return { type: 'ended', how: 'cut', moved: this.#moved, ms }
   }
-}
-
-function isSame(one: Rest, other: Rest): boolean {
-  return (
-    one.sessions === other.sessions &&
-    one.active === other.active &&
-    one.inFlight === other.inFlight &&
-    one.tunnels === other.tunnels
-  )
 }

@@ -42,7 +42,8 @@ const TUNNEL_LEDGERS_AT = TUNNELS_AT + MAX_SERVERS
 const ADDRESS_KEY_AT = TUNNEL_LEDGERS_AT + MAX_WORKERS * MAX_SERVERS
 const NEW_USERS_AT = ADDRESS_KEY_AT + SIP_KEY_SIZE / Int32Array.BYTES_PER_ELEMENT
 const NEW_USER_LOCKS_AT = NEW_USERS_AT + NEW_USER_BUCKETS * NEW_USERS_IN_BUCKET * NEW_USER_STRIDE
-const SIZE = NEW_USER_LOCKS_AT + NEW_USER_BUCKETS
+const DEPARTURES_AT = NEW_USER_LOCKS_AT + NEW_USER_BUCKETS
+const SIZE = DEPARTURES_AT + MAX_SERVERS
 
 export interface Regions {
   /** A record of `SERVER_STRIDE` cells for each server. */
@@ -75,6 +76,8 @@ export interface Regions {
   readonly newUsers: Int32Array
   /** A lock for each bucket of new users. */
   readonly newUserLocks: Int32Array
+  /** For each server: which of its sessions may leave it (departures.ts). */
+  readonly departures: Int32Array
 }
 
 export function regionsOf(memory: SharedArrayBuffer): Regions {
@@ -94,7 +97,8 @@ export function regionsOf(memory: SharedArrayBuffer): Regions {
     tunnelLedgers: cells.subarray(TUNNEL_LEDGERS_AT, ADDRESS_KEY_AT),
     addressKey: new Uint8Array(memory, ADDRESS_KEY_AT * Int32Array.BYTES_PER_ELEMENT, SIP_KEY_SIZE),
     newUsers: cells.subarray(NEW_USERS_AT, NEW_USER_LOCKS_AT),
-    newUserLocks: cells.subarray(NEW_USER_LOCKS_AT, SIZE),
+    newUserLocks: cells.subarray(NEW_USER_LOCKS_AT, DEPARTURES_AT),
+    departures: cells.subarray(DEPARTURES_AT, SIZE),
   }
 }
 

@@ -1,0 +1,18 @@
+/** Many changes through the admin API, under load; `npm run bench:applies` makes more of them. */
+import assert from 'node:assert/strict'
+import { platform } from 'node:os'
+import { test } from 'node:test'
+import { applyUnderLoad } from '../../bench/applies/trial.ts'
+import { temporaryFolder } from '../support/folder.ts'
+
+test('100 changes under load cost no request and no WebSocket, and round robin stays exact', {
+  skip: platform() !== 'linux',
+}, async (t) => {
+  const size = { routes: 500, webSockets: 50, applies: 100, seconds: 3 }
+  const { without, during, applied, lostWebSockets } = await applyUnderLoad(size, await temporaryFolder(t))
+  assert.equal(applied, 100)
+  assert.ok(during.requests > 0 && without.requests > 0)
+  assert.equal(during.failed, 0)
+  assert.ok(during.spread <= 1, `${during.spread}`)
+  assert.equal(lostWebSockets, 0)
+})
