@@ -52,8 +52,8 @@ export class Successor {
       child.kill('SIGKILL')
       throw error
     }
+    // The channel still keeps this process, which has something to say at its end.
     child.unref()
-    child.channel?.unref()
     child.on('error', () => {})
     return successor
   }
@@ -62,9 +62,10 @@ export class Successor {
     return this.#child.pid!
   }
 
-  /** Resolves once that has been sent, or cannot be. */
+  /** The last message. Resolves once it has been sent, or cannot be. */
   async counted(servers: readonly ServerState[]): Promise<void> {
     await this.#send({ type: 'counted', servers })
+    if (this.#child.connected) this.#child.disconnect()
   }
 
   #send(message: PredecessorMessage): Promise<void> {
