@@ -12,8 +12,10 @@ import type { Resources } from './resource.ts'
 
 /** How long the head of a request may take, in ms. */
 const HEAD_TIMEOUT = 10_000
-/** How long a whole request may take to arrive, in ms. */
+/** The default of `requestTimeout`. */
 const REQUEST_TIMEOUT = 30_000
+/** The default of `sendTimeout`. */
+const SEND_TIMEOUT = 60_000
 /** The maximum size of a request's head, in bytes. */
 const MAX_HEAD = 16 * 1024
 
@@ -22,8 +24,10 @@ export interface AdminServerOptions {
   readonly access: AccessRules
   /** Notified of errors that nothing expects. */
   readonly report: (bug: unknown) => void
-  /** In ms. */
+  /** How long a whole request may take to arrive, in ms. */
   readonly requestTimeout?: number
+  /** How long a client may take no byte of a response, in ms. */
+  readonly sendTimeout?: number
 }
 
 /** Answers the admin API's requests: HTTP/1.1 on sockets that are handed to it. */
@@ -33,14 +37,14 @@ export class AdminServer {
   readonly #approach: Approach
   readonly #access: Access
   readonly #report: (bug: unknown) => void
+  readonly #sendTimeout: number
 
-  constructor(
-    administered: Administered,
-    { approach, access, report, requestTimeout = REQUEST_TIMEOUT }: AdminServerOptions,
-  ) {
+  constructor(administered: Administered, options: AdminServerOptions) {
+    const { approach, access, report, requestTimeout = REQUEST_TIMEOUT, sendTimeout = SEND_TIMEOUT } = options
     this.#approach = approach
     this.#access = new Access(access)
     this.#report = report
+    this.#sendTimeout = sendTimeout
     this.#api = adminApi(administered, this.#access, report)
     const answer = (incoming: IncomingMessage, outgoing: ServerResponse) => void this.#answer(incoming, outgoing)
     this.#http = createServer({
@@ -65,7 +69,9 @@ export class AdminServer {
 
   async #answer(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     try {
-      await send(await this.#responseTo(incoming, outgoing), outgoing)
+      const response = await this.#responseTo(incoming, outgoing)
+      outgoing.setTimeout(this.#sendTimeout, () => outgoing.destroy())
+      await send(response, outgoing)
     } catch {
       // The client is gone, or reads too slowly.
       outgoing.destroy()

@@ -108,7 +108,7 @@ export const Warning = z
 export const Pause = z
   .object({
     since: Time,
-    until: Time.openapi({ description: 'From then on, requests are refused rather than kept waiting.' }),
+    until: Time.openapi({ description: 'From then on, requests are served again.' }),
   })
   .openapi('Pause')
 

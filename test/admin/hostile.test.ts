@@ -1,5 +1,6 @@
 /** Calls that must be refused, and how. Each is sent to a real socket, as its sender would. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { describe, type TestContext, test } from 'node:test'
 import type { AccessRules } from '../../src/admin/access.ts'
 import { Problem } from '../../src/admin/problem.ts'
@@ -356,6 +357,18 @@ describe('bytes that are no request, or come too slowly', () => {
     await client.goodbye()
     assert.equal((await ask('GET', '/v1/status')).status, 200)
     assert.deepEqual(operations.done, [])
+  })
+
+  test('a client that does not read its answer is given up', async (t) => {
+    const { port, ask, accepted } = await served(t, { sendTimeout: 200 })
+    await ask('PUT', '/v1/config', { headers: machine, body: JSON.stringify({ upstreams: 'x'.repeat(15_000_000) }) })
+    const client = await RawClient.connect(t, port)
+    client.socket.pause()
+    client.say('GET /v1/config HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    while (accepted.length < 2) await ask('GET', '/v1/status')
+    await once(accepted[1]!, 'close')
+    client.socket.resume()
+    assert.ok((await client.goodbye()).length < 15_000_000)
   })
 
   test('at most 128 connections are open at a time; the next one is closed, until one has ended', async (t) => {

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type IncomingHttpHeaders, request } from 'node:http'
+import type { Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import type { AccessRules } from '../../src/admin/access.ts'
@@ -29,6 +30,8 @@ export interface Served {
   readonly events: EventRing
   /** Errors that it did not expect. */
   readonly bugs: unknown[]
+  /** Its ends of all connections. */
+  readonly accepted: readonly Socket[]
   ask(
     method: string,
     path: string,
@@ -50,6 +53,7 @@ interface Options {
   readonly access?: AccessRules
   readonly approach?: Approach
   readonly requestTimeout?: number
+  readonly sendTimeout?: number
   readonly events?: EventRing
 }
 
@@ -81,11 +85,18 @@ export async function served(test: TestContext, options: Options = {}): Promise<
   subject.sessions.apply(subject.snapshot.upstreams)
   const bugs: unknown[] = []
   const report = (bug: unknown) => void bugs.push(bug)
-  const load = async () => new AdminServer({ subject, operations, events }, { approach, access, report, ...rest })
+  const accepted: Socket[] = []
+  class WatchedServer extends AdminServer {
+    override accept(socket: Socket): void {
+      accepted.push(socket)
+      super.accept(socket)
+    }
+  }
+  const load = async () => new WatchedServer({ subject, operations, events }, { approach, access, report, ...rest })
   const listener = await AdminListener.start({ address: '127.0.0.1', port: 0 }, load)
   test.after(() => listener.close())
   const { port } = listener.place as PortPlace
-  return { port, operations, events, bugs, ask: (method, path, message) => ask(port, method, path, message) }
+  return { port, operations, events, bugs, accepted, ask: (method, path, message) => ask(port, method, path, message) }
 }
 
 async function ask(

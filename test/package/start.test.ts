@@ -54,7 +54,7 @@ test('the command line loads without the modules of the commands', () => {
   }
 })
 
-test('the control plane loads the admin API and node:http only if they are configured', () => {
+test('the control plane loads the admin API and node:http only with the first connection to it', () => {
   const modules = importsOf('src/control/balancer.ts')
   assert.deepEqual(
     modules.filter((module) => /hono|src\/admin\/admin-server|^node:http$/.test(module)),

@@ -4,8 +4,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
+import { dirname } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
-import { configFile, LIMPET, type Limpet, Lines, runLimpet, startLimpet } from '../support/limpet.ts'
+import { temporaryFolder } from '../support/folder.ts'
+import { adminUrlOf, configFile, LIMPET, type Limpet, Lines, runLimpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin, namedOrigins, type Origin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
 import { settledUsers } from '../support/settled.ts'
@@ -123,6 +125,37 @@ describe('commands', () => {
   })
 })
 
+describe('commands find the running Limpet', () => {
+  test('by its configuration, on the socket of its instance', async (t) => {
+    const { a, b } = await namedOrigins(t, 'a', 'b')
+    const file = await configFile(t, configOf({ a, b }).replace('workers:', 'instance: shop\n  workers:'))
+    const env = { STATE_DIRECTORY: dirname(file), RUNTIME_DIRECTORY: dirname(file) }
+    await startLimpet(t, undefined, { flags: ['-c', file], env })
+    const { code, stdout } = await runLimpet(['weight', 'app/b', '5', '-c', file], env)
+    assert.deepEqual([code, stdout], [0, 'upstream app: server b: weight 1 → 5'])
+    const other = await runLimpet(['weight', 'app/b', '5', '-c', file, '--instance', 'other'], env)
+    assert.equal(other.code, 1)
+    assert.match(other.stderr, /no admin API answers at unix:\S+admin-other\.sock \(ENOENT\)/)
+  })
+
+  test('on a port, where changes need the token of its state directory', async (t) => {
+    const { a, b } = await namedOrigins(t, 'a', 'b')
+    const STATE_DIRECTORY = await temporaryFolder(t)
+    const limpet = await startLimpet(t, configOf({ a, b }).replace('workers:', 'admin: { port: 0 }\n  workers:'), {
+      env: { STATE_DIRECTORY },
+    })
+    const args = ['--url', await adminUrlOf(limpet)]
+    const own = await runLimpet(['weight', 'app/b', '5', ...args], { STATE_DIRECTORY })
+    assert.deepEqual([own.code, own.stdout], [0, 'upstream app: server b: weight 1 → 5'])
+    const elsewhere = { STATE_DIRECTORY: await temporaryFolder(t) }
+    const refused = await runLimpet(['weight', 'app/b', '6', ...args], elsewhere)
+    assert.equal(refused.code, 1)
+    assert.match(refused.stderr, /this needs a token/)
+    const read = await runLimpet(['status', ...args], elsewhere)
+    assert.match(read.stdout, /app\/b: weight 5; the file says 1/)
+  })
+})
+
 describe('limpet drain --wait', () => {
   test('ends with 0 once the last session has ended', async (t) => {
     const { a, b } = await namedOrigins(t, 'a', 'b')
@@ -173,6 +206,17 @@ test('limpet pause lets requests wait until limpet resume', async (t) => {
   assert.deepEqual(await limpet.run('resume', 'app'), [0, 'upstream app: resumed'])
   await client.hear(/a -$/)
   assert.deepEqual(await limpet.run('resume', 'app'), [0, 'upstream app: it was not paused'])
+})
+
+test('requests that waited for limpet resume in several workers go to the servers in exact turns', async (t) => {
+  const { a, b } = await namedOrigins(t, 'a', 'b')
+  const limpet = await running(t, configOf({ a, b }))
+  await limpet.run('pause', 'app', '--max', '10m')
+  const clients = await Promise.all(Array.from({ length: 40 }, () => RawClient.connect(t, limpet.limpet.port)))
+  for (const client of clients) client.get('/')
+  await limpet.run('resume', 'app')
+  const answers = await Promise.all(clients.map((client) => client.hear(/[ab] -$/)))
+  assert.equal(answers.filter((answer) => answer.endsWith('a -')).length, 20)
 })
 
 test('a pause that is set again has another end, and is gone from the status when its time is over', async (t) => {
@@ -305,4 +349,33 @@ describe('limpet replace', () => {
     await errors.find(/stopped; everything is as it was/)
     assert.deepEqual(await limpet.run('config', 'export'), before)
   })
+})
+
+test('limpet upgrade replaces the process, while limpet drain --wait and limpet events go on', async (t) => {
+  const { a, b } = await namedOrigins(t, 'a', 'b')
+  const limpet = await running(t, configOf({ a, b }, 'affinity: { type: cookie, idle: 6s }'))
+  await settledUsers(limpet.limpet, 2)
+  const child = spawn(process.execPath, [LIMPET, 'events', '--since', '0', '--socket', limpet.socket], {
+    cwd: tmpdir(),
+  })
+  t.after(() => child.kill('SIGKILL'))
+  const lines = new Lines(child.stdout)
+  const drained = limpet.run('drain', 'app/b', '--wait', '--deadline', '1h')
+  await lines.find(/drain-started +app\/b/)
+  const [code, text] = await limpet.run('upgrade')
+  assert.equal(code, 0, text)
+  const [, before, after] = /^upgraded: process (\d+) \(\S+\) → (\d+) \(\S+\)$/.exec(text)!
+  t.after(() => {
+    try {
+      process.kill(Number(after), 'SIGKILL')
+    } catch {
+      // It has ended already.
+    }
+  })
+  assert.equal(Number(before), limpet.limpet.process.pid)
+  assert.equal(JSON.parse((await limpet.run('status', '--json'))[1]).status.pid, Number(after))
+  assert.equal((await new User().get(limpet.limpet.port)).status, 200)
+  const [end, ended] = await drained
+  assert.equal(end, 0, ended)
+  await lines.find(/drain-ended +app\/b: empty/)
 })

@@ -19,7 +19,8 @@ const linux = process.platform === 'linux' ? {} : { skip: 'systemd is on Linux o
 
 /** A listening socket, as systemd opens it, and its descriptor. */
 async function opened(place: ListenOptions) {
-  const server = createServer().listen(place)
+  // Systemd does not accept connections, and this process sends those away that it gets.
+  const server = createServer((socket) => socket.destroy()).listen(place)
   await once(server, 'listening')
   const { fd } = (server as unknown as { readonly _handle: { readonly fd: number } })._handle
   return { server, fd, port: (server.address() as AddressInfo).port }
@@ -98,9 +99,8 @@ describe('socket activation', linux, () => {
     const unix = await opened({ path })
     const { child, exit, errors } = activate(t, file, folder, [unix.fd])
     await errors.find(/listening on unix:/)
-    const answers = await Promise.all(Array.from({ length: 20 }, () => Promise.race([getFrom(path), pause(2000, '')])))
-    // This process listens there, too, and answers nothing: some requests reach Limpet.
-    assert.ok(answers.includes('here.'))
+    // This process listens there, too: some requests reach Limpet.
+    while ((await getFrom(path).catch(() => '')) !== 'here.') await pause(1)
     child.kill('SIGTERM')
     assert.deepEqual(await exit, [0, null])
     assert.ok(existsSync(path))
