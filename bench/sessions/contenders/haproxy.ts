@@ -9,6 +9,8 @@ import type { Contender, Running, Setup } from '../contender.ts'
 
 /** How long the users of a server that is replaced may stay there, in ms. */
 const DRAIN = 2000
+/** How long to try to delete a server, in ms. */
+const DELETE_WITHIN = 3000
 /** Servers that are added at run time can only have a cookie that HAProxy derives from their address. */
 const KEY = 'the key of dynamic cookies'
 /** How its servers are checked. */
@@ -31,8 +33,12 @@ export const haproxyCookie: Contender = {
       await ask(running, `set server app/${server} state drain`)
       await delay(DRAIN)
       await ask(running, `set server app/${server} state maint`)
-      // Refused until its last connection has ended.
-      while (!(await answerTo(running, `del server app/${server}`)).includes('Server deleted')) await delay(50)
+      // Refused until its last connection has ended. In maintenance it gets no request in any case.
+      const deadline = performance.now() + DELETE_WITHIN
+      while (!(await answerTo(running, `del server app/${server}`)).includes('Server deleted')) {
+        if (performance.now() > deadline) return
+        await delay(50)
+      }
     },
   },
 }
