@@ -33,6 +33,10 @@ export interface Service {
 export interface Outcome {
   readonly without: Service
   readonly during: Service
+  /** While the whole file is applied again and again, with one route more or less. */
+  readonly duringReloads: Service
+  /** The longest reload, in ms. */
+  readonly slowestReload: number
   readonly applied: number
   /** The longest apply, in ms. */
   readonly slowestApply: number
@@ -46,6 +50,8 @@ export interface Outcome {
 const LIMPET = fileURLToPath(new URL('../../bin/limpet.js', import.meta.url))
 /** Clients that ask one request after the other. */
 const CLIENTS = 16
+/** So many times is the whole file applied. */
+const RELOADS = 5
 /** The servers of the upstream that no apply touches. */
 const UNTOUCHED = ['a', 'b', 'c'] as const
 const UPSTREAMS = 100
@@ -59,23 +65,37 @@ export async function applyUnderLoad(size: Size, folder: string): Promise<Outcom
   const port = await freePort()
   const socketPath = join(folder, 'admin.sock')
   const file = join(folder, 'limpet.json')
-  await writeFile(file, JSON.stringify(configOf(size, port, folder, socketPath, origins)))
+  const config = configOf(size, port, folder, socketPath, origins)
+  await writeFile(file, JSON.stringify(config))
   const args = [LIMPET, 'run', '-c', file]
   const limpet = Program.start({ command: process.execPath, args, env: { NODE_OPTIONS: '' } }, [], join(folder, 'log'))
   try {
     await limpet.listening(port)
     const webSockets = await openWebSockets(port, size.webSockets)
-    await serve(port, 2000)
-    const without = await serve(port, size.seconds * 1000)
+    await serve(port, delay(2000))
+    const without = await serve(port, delay(size.seconds * 1000))
     const tree = new ProcessTree(limpet.pid)
     const memoryBefore = tree.memory().anonymous
     const applies = applyAll(socketPath, size)
-    const during = await serve(port, size.seconds * 1000)
+    const during = await serve(port, applies)
     const { applied, slowest } = await applies
+    const reloads = reloadAll(socketPath, file, config)
+    const duringReloads = await serve(port, reloads)
     const lostWebSockets = await countLost(webSockets)
     const memoryAfter = tree.memory().anonymous
     for (const socket of webSockets) socket.terminate()
-    return { without, during, applied, slowestApply: slowest, lostWebSockets, memoryBefore, memoryAfter }
+    const slowestReload = await reloads
+    return {
+      without,
+      during,
+      duringReloads,
+      slowestReload,
+      applied,
+      slowestApply: slowest,
+      lostWebSockets,
+      memoryBefore,
+      memoryAfter,
+    }
   } finally {
     await limpet.stop()
     for (const { close } of origins) close()
@@ -151,15 +171,18 @@ async function countLost(sockets: readonly WebSocket[]): Promise<number> {
   return (await Promise.all(echoed)).filter((isThere) => !isThere).length
 }
 
-/** Clients ask for that long, in ms, half of them on a connection for each request. */
-async function serve(port: number, ms: number): Promise<Service> {
+/** Clients ask until then, half of them on a connection for each request. */
+async function serve(port: number, until: Promise<unknown>): Promise<Service> {
   const agent = new Agent({ keepAlive: true })
   const latencies: number[] = []
   const served = new Map<string, number>(UNTOUCHED.map((name) => [name, 0]))
   let failed = 0
-  const end = performance.now() + ms
+  let isOver = false
+  const over = until.finally(() => {
+    isOver = true
+  })
   const client = async (index: number) => {
-    while (performance.now() < end) {
+    while (!isOver) {
       const begin = performance.now()
       const server = await ask(port, index % 2 === 0 ? agent : undefined)
       latencies.push(performance.now() - begin)
@@ -167,7 +190,7 @@ async function serve(port: number, ms: number): Promise<Service> {
       else served.set(server, (served.get(server) ?? 0) + 1)
     }
   }
-  await Promise.all(Array.from({ length: CLIENTS }, (_, index) => client(index)))
+  await Promise.all([over, ...Array.from({ length: CLIENTS }, (_, index) => client(index))])
   agent.destroy()
   const counts = [...served.values()]
   const sorted = latencies.toSorted((one, other) => one - other)
@@ -204,18 +227,32 @@ async function applyAll(socketPath: string, { applies, seconds }: Size): Promise
     // Another one than the server has.
     const weight = 2 + (Math.floor(index / UPSTREAMS) % 7)
     const path = `/v1/upstreams/other-${index % UPSTREAMS}/servers/${UNTOUCHED[index % UNTOUCHED.length]}`
-    if (await patch(socketPath, path, { weight })) applied++
+    if (await change(socketPath, 'PATCH', path, { weight })) applied++
     slowest = Math.max(slowest, performance.now() - asked)
   }
   return { applied, slowest }
 }
 
+/** Applies the whole file several times, with one route less each time; resolves to the longest time that one took, in ms. */
+async function reloadAll(socketPath: string, file: string, config: ReturnType<typeof configOf>): Promise<number> {
+  let slowest = 0
+  for (let reload = 1; reload <= RELOADS; reload++) {
+    await writeFile(file, JSON.stringify({ ...config, routes: config.routes.slice(reload) }))
+    const asked = performance.now()
+    const isChange = await change(socketPath, 'POST', '/v1/reload')
+    if (!isChange) throw new Error('the file was not applied')
+    slowest = Math.max(slowest, performance.now() - asked)
+  }
+  return slowest
+}
+
 /** Whether it was applied, and was a change. */
-async function patch(socketPath: string, path: string, change: object): Promise<boolean> {
-  const asked = request({ socketPath, path, method: 'PATCH', headers: { 'Content-Type': 'application/json' } })
-  asked.end(JSON.stringify(change))
+async function change(socketPath: string, method: string, path: string, body?: object): Promise<boolean> {
+  const headers = body === undefined ? {} : { 'Content-Type': 'application/json' }
+  const asked = request({ socketPath, path, method, headers })
+  asked.end(body && JSON.stringify(body))
   const [response] = await once(asked, 'response')
-  const body = (await response.setEncoding('utf8').toArray()).join('')
-  if (response.statusCode !== 200) throw new Error(`PATCH ${path}: ${response.statusCode} ${body}`)
-  return JSON.parse(body).changes.length > 0
+  const answer = (await response.setEncoding('utf8').toArray()).join('')
+  if (response.statusCode !== 200) throw new Error(`${method} ${path}: ${response.statusCode} ${answer}`)
+  return JSON.parse(answer).changes.length > 0
 }

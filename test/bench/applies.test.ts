@@ -9,10 +9,15 @@ test('100 changes under load cost no request and no WebSocket, and round robin s
   skip: platform() !== 'linux',
 }, async (t) => {
   const size = { routes: 500, webSockets: 50, applies: 100, seconds: 3 }
-  const { without, during, applied, lostWebSockets } = await applyUnderLoad(size, await temporaryFolder(t))
+  const { without, during, duringReloads, applied, lostWebSockets } = await applyUnderLoad(
+    size,
+    await temporaryFolder(t),
+  )
   assert.equal(applied, 100)
   assert.ok(during.requests > 0 && without.requests > 0)
-  assert.equal(during.failed, 0)
-  assert.ok(during.spread <= 1, `${during.spread}`)
+  for (const { failed, spread } of [during, duringReloads]) {
+    assert.equal(failed, 0)
+    assert.ok(spread <= 1, `${spread}`)
+  }
   assert.equal(lostWebSockets, 0)
 })

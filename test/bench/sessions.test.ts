@@ -6,9 +6,11 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { freePort } from '../../bench/free-port.ts'
 import { CookieJar } from '../../bench/sessions/cookie-jar.ts'
 import { breach } from '../../bench/sessions/outcome.ts'
-import { type Survival, share } from '../../bench/sessions/report.ts'
+import { type Survival, share, survivalOf, survivalReport } from '../../bench/sessions/report.ts'
+import { User } from '../../bench/sessions/user.ts'
 
 const bench = fileURLToPath(new URL('../../bench/sessions/main.ts', import.meta.url))
 const well = { event: 'added', servers: 5, users: 2000, kept: 2000, failed: 0 }
@@ -83,4 +85,31 @@ test('a jar keeps cookies until they are deleted', () => {
   assert.equal(jar.header, 'a=2; b=x=y')
   jar.take(['a=; Max-Age=0', 'b=; Expires=Thu, 01-Jan-1970 00:00:01 GMT; Path=/'])
   assert.equal(jar.header, undefined)
+})
+
+test('a user who never tries again counts a refused connection as a failure', async () => {
+  const user = new User(1, false, false)
+  assert.deepEqual(await user.visit(await freePort()), { failure: 'connection refused', refused: 1, resent: 0 })
+})
+
+test('a running Limpet is changed, and users who never try again notice nothing', {
+  skip: platform() !== 'linux',
+}, async (context) => {
+  const folder = await mkdtemp(join(tmpdir(), 'limpet-sessions-test-'))
+  context.after(() => rm(folder, { recursive: true }))
+  const flags = ['--users', '64', '--peer', 'limpet-learn', '--event', 'change,drain', '--output', folder]
+  const { stdout } = await promisify(execFile)(process.execPath, [bench, ...flags])
+  assert.match(stdout, /^\| \*\*Limpet, `learn`\*\* \| 100 % · 0 \| 100 % · 0 \|$/m)
+})
+
+test('what a contender cannot do is shown as such', () => {
+  const entry = {
+    contender: 'nginx',
+    title: 'nginx',
+    version: '1',
+    outcomes: [],
+    cannot: ['a server drained'],
+    remarks: [],
+  }
+  assert.match(survivalReport(survivalOf(64, [entry])), /^\| nginx \| cannot \|$/m)
 })

@@ -184,7 +184,7 @@ test('a configuration with more new servers than free slots is refused, and noth
   const { balancer, edited, state } = await stage(t)
   const [{ upstreams }, config] = [edited('name: b', 'name: c'), edited('weight: 3', 'weight: 5')]
   const [app] = upstreams
-  const many = Array.from({ length: MAX_SERVERS - 1 }, (_, index) => ({ ...app!.servers[1]!, name: `s${index}` }))
+  const many = Array.from({ length: MAX_SERVERS - 1 }, (_, index) => ({ ...app!.servers[1]!, id: `s${index}`, name: `s${index}` }))
   // Two slots are not free before this one is applied.
   await assert.rejects(
     balancer.apply({ ...config, upstreams: [{ ...app!, servers: many }] }),
@@ -200,7 +200,8 @@ test('more servers than there are slots may come and go over time', async (t) =>
   const config = edited('weight: 3', 'weight: 5')
   const [app] = config.upstreams
   for (let turn = 0; turn < 5; turn++) {
-    const servers = Array.from({ length: 5000 }, (_, index) => ({ ...app!.servers[1]!, name: `${turn}-${index}` }))
+    const names = Array.from({ length: 5000 }, (_, index) => `${turn}-${index}`)
+    const servers = names.map((name) => ({ ...app!.servers[1]!, id: name, name }))
     await balancer.apply({ ...config, upstreams: [{ ...app!, servers: [app!.servers[0]!, ...servers] }] })
   }
   await balancer.apply(config)

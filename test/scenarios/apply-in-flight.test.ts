@@ -100,7 +100,7 @@ describe('a request that waits', () => {
     a.answer()
     await busy.hear(/<a>/)
     assert.equal((await waiting).body, '<a>')
-    assert.deepEqual(watched.log, [])
+    assert.deepEqual(watched.trouble, [])
   })
 })
 
@@ -129,7 +129,7 @@ describe('a connection that was upgraded', () => {
     client.socket.end()
     await client.closed()
     await watched.quiet([slot])
-    await apply(rest)
+    await apply({ other: { servers: [{ address: other.address, weight: 2 }] } })
     assert.equal(watched.scoreboard.servers.requests(slot), 0, 'the slot is returned')
   })
 })

@@ -259,7 +259,7 @@ class Scene {
       [['weak-1', [502, 200], 'retry']],
     )
     for (const app of this.#apps.all) if (app.name.startsWith('desk')) assert.ok(app.mostInFlight <= 2, app.name)
-    const events = this.#watched.log.filter((line) => !line.includes('affinity has no secrets'))
+    const events = this.#watched.trouble.filter((line) => !line.includes('affinity has no secrets'))
     assert.equal(events.length, 1, events.join('\n'))
     assert.match(events[0]!, /^upstream weak: server weak-1 is suspended/)
     const shared = [...this.#owners.values()].filter((names) => names.size > 1)

@@ -1,8 +1,14 @@
 /** A drain ends with the last session, of users of Express and of Socket.IO, and `limpet drain --wait` says how. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { createServer } from 'node:http'
 import { describe, type TestContext, test } from 'node:test'
+import express from 'express'
+import session from 'express-session'
+import { WebSocket, WebSocketServer } from 'ws'
+import { adminOf } from '../support/admin.ts'
 import { type Limpet, runLimpet, startLimpet } from '../support/limpet.ts'
-import { byCookie, sessionApp } from '../support/session-app.ts'
+import { httpOrigin } from '../support/origin.ts'
 import { serverOf, settledUsers } from '../support/settled.ts'
 import { connectUser, converse, SocketIoServers } from '../support/socket-io.ts'
 
@@ -21,8 +27,17 @@ const configOf = (affinity: string, addresses: readonly string[]) => `
       servers: [${addresses.map((address, index) => `{ name: ${'abcd'[index]}, address: "${address}" }`)}]
 `
 
-async function apps(t: TestContext): Promise<string[]> {
-  const started = [...'abc'].map(async (name) => (await sessionApp(t, name, byCookie)).address)
+/** Three servers of an Express application, each with its sessions in memory: `a`, `b` and `c`. Their addresses. */
+function apps(t: TestContext): Promise<string[]> {
+  const started = [...'abc'].map(async (name) => {
+    const application = express()
+    application.use(session({ secret: 'the same on every server', resave: false, saveUninitialized: true }))
+    application.get('/', (_request, response) => void response.send(`${name} hello`))
+    application.get('/logout', ({ session }, response) => {
+      session.destroy(() => response.clearCookie('connect.sid').send(`${name} bye`))
+    })
+    return (await httpOrigin(t, application)).address
+  })
   return Promise.all(started)
 }
 
@@ -40,7 +55,7 @@ async function endOf({ errors }: Limpet): Promise<number> {
 describe('a drain ends within 5 s of the last session', () => {
   for (const [name, affinity] of Object.entries({
     cookie: 'type: cookie, secrets: [the secret of this test]',
-    learn: 'type: learn, from: "cookie:sid"',
+    learn: 'type: learn, from: "cookie:connect.sid"',
   })) {
     test(`that is idle, by ${name}; its users stay until then, and nobody new comes`, async (t) => {
       const limpet = await startLimpet(t, configOf(affinity, await apps(t)))
@@ -66,7 +81,7 @@ describe('a drain ends within 5 s of the last session', () => {
   test('that logs out', async (t) => {
     const limpet = await startLimpet(
       t,
-      configOf('type: learn, from: "cookie:sid"', await apps(t)).replace(`idle: ${IDLE}s`, 'idle: 1h'),
+      configOf('type: learn, from: "cookie:connect.sid"', await apps(t)).replace(`idle: ${IDLE}s`, 'idle: 1h'),
     )
     const users = await settledUsers(limpet, 9)
     await drain(limpet)
@@ -96,7 +111,10 @@ describe('a drain ends within 5 s of the last session', () => {
 })
 
 test('a drain that its deadline cuts: --wait exits with 1, and users have moved without an error', async (t) => {
-  const limpet = await startLimpet(t, configOf('type: learn, from: "cookie:sid"', await apps(t)).replace('2s', '1h'))
+  const limpet = await startLimpet(
+    t,
+    configOf('type: learn, from: "cookie:connect.sid"', await apps(t)).replace('2s', '1h'),
+  )
   const users = await settledUsers(limpet, 9)
   const { code, stdout, stderr } = await drain(limpet, '--wait', '--deadline', '1s', '--then', 'move')
   assert.equal(code, 1, stdout + stderr)
@@ -105,4 +123,36 @@ test('a drain that its deadline cuts: --wait exits with 1, and users have moved 
     if (server === 'a') assert.notEqual(now, 'a')
     else assert.equal(now, server)
   }
+})
+
+test('WebSockets of a removed server go on until the deadline of its drains, and then are closed as by a service restart', async (t) => {
+  const origin = await httpOrigin(t, (_request, response) => response.end('ok'))
+  const webSockets = new WebSocketServer({ server: origin.server as ReturnType<typeof createServer> })
+  webSockets.on('connection', (socket) => socket.on('message', (data) => socket.send(data)))
+  const limpet = await startLimpet(
+    t,
+    `
+      listeners: [{ address: 127.0.0.1, port: 0 }]
+      routes: [{ path: /*, upstream: app }]
+      upstreams:
+        app:
+          drain: { deadline: 2s, spread: 0s }
+          servers: [{ name: a, address: "${origin.address}" }, { name: b, address: "${origin.address}" }]
+    `,
+  )
+  const sockets = [1, 2].map(() => new WebSocket(`ws://127.0.0.1:${limpet.port}/`))
+  t.after(() => {
+    for (const socket of sockets) socket.terminate()
+  })
+  await Promise.all(sockets.map((socket) => once(socket, 'open')))
+  const closed = Promise.race(sockets.map(async (socket) => ({ socket, close: await once(socket, 'close') })))
+  const ask = await adminOf(limpet)
+  const removed = performance.now()
+  assert.equal((await ask('DELETE', '/v1/upstreams/app/servers/a')).status, 200)
+  const { socket, close } = await closed
+  assert.ok(performance.now() - removed >= 2000)
+  assert.equal(`${close[0]} ${close[1]}`, '1012 service restart')
+  const [other] = sockets.filter((each) => each !== socket)
+  other!.send('still there')
+  assert.equal(String((await once(other!, 'message'))[0]), 'still there')
 })

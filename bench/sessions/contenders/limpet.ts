@@ -116,6 +116,8 @@ async function output({ setup }: Running, ...args: readonly string[]): Promise<s
 async function write(setup: Setup, affinity: object): Promise<void> {
   const { port, folder, servers, withOther = false } = setup
   const config = {
+    // Replicas share it; by default it comes from the port.
+    instance: 'survival',
     listeners: [{ address: '127.0.0.1', port }],
     workers: 2,
     stateDirectory: join(folder, 'state'),

@@ -233,6 +233,7 @@ export class Configurations {
 function idlersLike(upstream: Config['upstreams'][number]): Config['upstreams'][number] {
   const servers = Array.from({ length: MAX_SERVERS - ROOM }, (_, index) => ({
     ...upstream.servers[0]!,
+    id: `idler-${index}`,
     name: `idler-${index}`,
   }))
   return { ...upstream, name: 'idlers', servers }

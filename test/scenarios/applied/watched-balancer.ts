@@ -64,6 +64,11 @@ export class WatchedBalancer {
     return (this.balancer.listeners[0] as PortListener).port
   }
 
+  /** Lines of the program's own log, but for those that say what was applied. */
+  get trouble(): readonly string[] {
+    return this.log.filter((line) => !/^generation \d+: /.test(line))
+  }
+
   /** The slots of an upstream's servers, by their names. */
   slotsOf(upstream: string): ReadonlyMap<string, number> {
     const servers = this.snapshot.upstreams.find(({ name }) => name === upstream)?.servers ?? []
