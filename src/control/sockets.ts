@@ -117,7 +117,7 @@ export class Sockets {
   leave(): void {
     for (const path of this.#owners.keys()) leaveSocketFile(path)
     this.#owners.clear()
-    for (const worker of this.#serving()) this.#close(worker, this.#of(worker.slot))
+    for (const worker of this.#serving()) void this.#close(worker, this.#of(worker.slot))
   }
 
   /** Resolves once a worker listens, with its share of the sockets. Rejects as `WorkerLink.listening` does. */
@@ -127,7 +127,7 @@ export class Sockets {
     const real = new Map(orders.map(({ listener }, index) => [listener, sockets[index]!.listener]))
     this.listeners = this.listeners.map((listener) => real.get(listener) ?? listener)
     for (const listener of this.listeners) await this.#share(listener, worker)
-    this.#closeRemoved()
+    await this.#closeRemoved()
   }
 
   /**
@@ -147,7 +147,7 @@ export class Sockets {
       this.listeners = this.listeners.map((listener) => next.find((each) => isSamePlace(each, listener)) ?? listener)
       return next
     } catch (error) {
-      this.remove(before)
+      await this.remove(before)
       throw error
     }
   }
@@ -174,26 +174,27 @@ export class Sockets {
     return sockets
   }
 
-  /** Has workers listen nowhere else than there. What waits in the queues of other sockets is still accepted. */
-  remove(listeners: readonly Listener[]): void {
+  /**
+   * Has workers listen nowhere else than there. What waits in the queues of other sockets is still accepted; resolves once they
+   * are closed.
+   */
+  async remove(listeners: readonly Listener[]): Promise<void> {
     const removed = this.listeners.filter((listener) => !listeners.some((other) => isSamePlace(other, listener)))
     for (const { path } of removed.filter(isSocket)) this.#disown(path)
     for (const listener of removed) this.#systemd.close(listener)
     setModes(listeners, this.listeners)
     this.listeners = listeners
-    this.#closeRemoved()
+    await this.#closeRemoved()
   }
 
-  #closeRemoved(): void {
-    for (const worker of this.#serving()) {
-      const isRemoved = (socket: OpenSocket) => !this.listeners.some((other) => isSamePlace(other, socket.listener))
-      this.#close(worker, this.#of(worker.slot).filter(isRemoved))
-    }
+  async #closeRemoved(): Promise<void> {
+    const isRemoved = (socket: OpenSocket) => !this.listeners.some((other) => isSamePlace(other, socket.listener))
+    await Promise.all(this.#serving().map((worker) => this.#close(worker, this.#of(worker.slot).filter(isRemoved))))
   }
 
-  #close(worker: WorkerLink, sockets: readonly OpenSocket[]): void {
+  async #close(worker: WorkerLink, sockets: readonly OpenSocket[]): Promise<void> {
     for (const { id } of sockets) this.#held.delete(id)
-    worker.closeSockets(sockets.map(({ id }) => id))
+    await worker.closeSockets(sockets.map(({ id }) => id)).catch(unlessItDied)
   }
 
   /**
@@ -215,7 +216,7 @@ export class Sockets {
     for (const socket of this.#of(slot).filter(({ listener }) => isPort(listener))) {
       await this.#move(socket, worker, this.#poorest(socket.listener)).catch(unlessItDied)
     }
-    this.#close(worker, this.#of(slot))
+    void this.#close(worker, this.#of(slot))
   }
 
   /** Has a worker that does not listen on a port take a socket from the worker that has most of them. */

@@ -90,7 +90,7 @@ export class Supervisor {
     this.#cancel = async () => {
       this.#cancel = undefined
       await this.reduce(before)
-      this.#sockets.remove(this.#snapshot.listeners)
+      await this.#sockets.remove(this.#snapshot.listeners)
     }
     try {
       while (this.#slots.size < workers) await this.#launch(this.#takeSlot())
@@ -115,8 +115,9 @@ export class Supervisor {
     this.#snapshot = next
     this.#cancel = undefined
     for (const worker of this.#workers) worker.apply(patch)
-    this.#sockets.remove(next.listeners)
+    const removed = this.#sockets.remove(next.listeners)
     await this.#untilAcknowledged(next.generation)
+    await removed
   }
 
   /** Asks all workers for ids of sessions on a server; they come as reports. */

@@ -84,9 +84,11 @@ export class WorkerLink {
     return (await taken).at(0)
   }
 
-  /** Closes some of its sockets, after what waits in their queues has been accepted. */
-  closeSockets(ids: readonly number[]): void {
-    if (ids.length > 0) this.#send({ type: 'close-sockets', ids })
+  /** Closes some of its sockets, after what waits in their queues has been accepted. Resolves once they are closed. */
+  async closeSockets(ids: readonly number[]): Promise<void> {
+    if (ids.length === 0) return
+    this.#send({ type: 'close-sockets', ids })
+    await this.#untilAnswered()
   }
 
   /** Closes its other sockets at once, and lets its connections end; then it ends. */

@@ -68,11 +68,13 @@ export class ListeningSockets {
     }
   }
 
-  /** Closes these sockets, after what waits in their queues has been accepted. */
-  closeEmpty(ids: readonly number[]): void {
+  /** Closes these sockets, after what waits in their queues has been accepted; resolves to no socket then. */
+  async closeEmpty(ids: readonly number[]): Promise<readonly OpenSocket[]> {
     const sockets = ids.flatMap((id) => this.#sockets.get(id) ?? [])
     for (const { id } of sockets) this.#sockets.delete(id)
     this.#closing = Promise.all([this.#closing, ...sockets.map((socket) => socket.closeEmpty())])
+    await this.#closing
+    return []
   }
 
   /** Resolves once nothing more is accepted: closes at once what is not being closed yet. */

@@ -83,7 +83,7 @@ port.on('message', (message: ControlMessage) => {
     case 'hand-over':
       return sockets.handOver(message.id, message.to)
     case 'close-sockets':
-      return sockets.closeEmpty(message.ids)
+      return change(() => sockets.closeEmpty(message.ids))
     case 'drain':
       return void sockets.end().then(() => plane.drain())
     case 'stop':

@@ -47,7 +47,7 @@ export type ControlMessage =
   | { readonly type: 'take-over'; readonly id: number; readonly listener: Listener; readonly from: MessagePort }
   /** Asks to give that socket to another worker. */
   | { readonly type: 'hand-over'; readonly id: number; readonly to: MessagePort }
-  /** Asks to close those sockets, once what waits in their queues has been accepted. */
+  /** Asks to close those sockets, once what waits in their queues has been accepted. `listening`, with no socket, answers it. */
   | { readonly type: 'close-sockets'; readonly ids: readonly number[] }
   /** Asks to close all sockets at once, and to end once every connection has ended after its next response, or was idle. */
   | { readonly type: 'drain' }
