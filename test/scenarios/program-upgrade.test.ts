@@ -23,7 +23,7 @@ describe('USR2', onLinux, () => {
       listeners: [{ address: 127.0.0.1, port: 0 }, { address: unix:${folder}/limpet.sock }]
       workers: 2
       accessLog: off
-      timeouts: { idle: 3s }
+      timeouts: { idle: 20s }
       routes: [{ path: /*, upstream: app }]
       upstreams: { app: { servers: [${server}] } }
     `,
