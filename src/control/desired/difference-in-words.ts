@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { endpointOf, formatAddress } from '../../config/address.ts'
+import { instanceOf } from '../../config/instance.ts'
 import { formatPath } from '../../config/key-path.ts'
 import { Config, type Route, type Server, type Upstream } from '../../config/schema.ts'
 import { writtenServer } from './effective-config.ts'
@@ -117,7 +118,9 @@ const LISTS = ['listeners', 'routes', 'upstreams']
 
 function settingChanges(before: Config, next: Config): string[] {
   const keys = Object.keys({ ...before, ...next }).filter((key) => !LISTS.includes(key))
-  return keys.flatMap((key) => {
+  // A default name that is written down, or no longer needs to be, is the same instance.
+  const changed = instanceOf(before) === instanceOf(next) ? keys.filter((key) => key !== 'instance') : keys
+  return changed.flatMap((key) => {
     const [one, other] = [before[key as keyof Config], next[key as keyof Config]]
     if (one === other || isDeepStrictEqual(one, other)) return []
     const schema = Config.shape[key as keyof typeof Config.shape]
