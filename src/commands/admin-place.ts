@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { formatAddress } from '../config/address.ts'
 import { ConfigError } from '../config/error.ts'
 import type { Config } from '../config/schema.ts'
@@ -9,6 +9,7 @@ import { StateDirectory } from '../control/state-directory.ts'
 import type { AdminOptions } from './admin-options.ts'
 import { CommandFailure } from './command-failure.ts'
 import { type ConfigOptions, loadFromOptions } from './options.ts'
+import { socketOfRunning } from './renamed-instance.ts'
 
 /** Where an admin API answers, and what to show it. */
 export interface AdminPlace {
@@ -22,8 +23,9 @@ const TURN_ON = 'turn it on with this line in limpet.yaml: admin: on'
 /** Finds the admin API where the options say, else where the configuration says. */
 export async function placeFrom({ url, socket, tokenFile, ...options }: AdminOptions): Promise<AdminPlace> {
   const isGiven = url !== undefined || socket !== undefined
-  const config = isGiven ? await configIfAny(options) : (await loadFromOptions(options)).config
-  const endpoint = url !== undefined ? parseUrl(url) : socket !== undefined ? { socket } : endpointOf(config!)
+  const config = isGiven ? await configIfAny(options) : await configOf(options)
+  const endpoint =
+    url !== undefined ? parseUrl(url) : socket !== undefined ? { socket } : await endpointOf(config!, options)
   if (tokenFile !== undefined) return { endpoint, token: () => readToken(tokenFile) }
   // What is known on this machine is shown to no other.
   if (url !== undefined && !isLoopback(url)) return { endpoint, token: () => undefined }
@@ -33,6 +35,16 @@ export async function placeFrom({ url, socket, tokenFile, ...options }: AdminOpt
 /** As messages show it: `http://127.0.0.1:9000`, `unix:/run/limpet/admin.sock`. */
 export function formatPlace({ endpoint }: AdminPlace): string {
   return endpoint instanceof URL ? endpoint.origin : formatUnixSocket(endpoint.socket)
+}
+
+/** The configuration. Where it is not valid, a running Limpet serves on by an earlier one, and can be asked all the same. */
+async function configOf(options: ConfigOptions): Promise<Config> {
+  try {
+    return (await loadFromOptions(options)).config
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    throw new CommandFailure(`${error.message}\n(--socket PATH or --url URL asks a running Limpet without it)`)
+  }
 }
 
 /** The configuration, which a command with --url can do without. A file that was named must be valid. */
@@ -45,12 +57,15 @@ async function configIfAny(options: ConfigOptions): Promise<Config | undefined> 
   }
 }
 
-function endpointOf(config: Config): AdminPlace['endpoint'] {
+async function endpointOf(config: Config, { instance }: ConfigOptions): Promise<AdminPlace['endpoint']> {
   const place = adminPlaceOf(config, process.env, stateOf(config).path)
   if (place === undefined) {
     throw new CommandFailure(`the admin API is off in this configuration; ${TURN_ON} (or give --url)`)
   }
-  return 'socket' in place ? place : new URL(`http://${formatAddress({ host: place.address, port: place.port })}`)
+  if (!('socket' in place)) return new URL(`http://${formatAddress({ host: place.address, port: place.port })}`)
+  // The default place is named after the instance, and that after the ports. The file may have others since the start.
+  if (config.admin !== undefined || instance !== undefined || existsSync(place.socket)) return place
+  return { socket: (await socketOfRunning(config, place.socket)) ?? place.socket }
 }
 
 function parseUrl(written: string): URL {

@@ -1,11 +1,11 @@
 import { Command } from 'commander'
 import type { Server, Status, Upstream, Upstreams } from '../admin/answers.ts'
 import type { ServerChange } from '../admin/server-settings.ts'
-import { formatAddress } from '../config/address.ts'
 import { AdminClient } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
 import { printJson } from './change.ts'
 import { formatDrain } from './drain-progress.ts'
+import { formatListener } from './listener-text.ts'
 import { spanSince, spanUntil } from './span.ts'
 import { formatTable } from './table.ts'
 
@@ -30,9 +30,7 @@ async function showStatus({ json, ...options }: AdminOptions): Promise<void> {
 }
 
 function headline({ version, since, workers, listeners, droppedLogLines, changes }: Status): string {
-  const places = listeners
-    .map(({ address, port }) => (port === null ? address : formatAddress({ host: address, port })))
-    .join(', ')
+  const places = listeners.map(formatListener).join(', ')
   const age = spanSince(since)
   return [
     `limpet ${version}, up for ${age}, ${workers} ${workers === 1 ? 'worker' : 'workers'}, listening on ${places}`,
@@ -69,7 +67,9 @@ function paragraph(upstream: Upstream, emptiest: string | undefined): string {
       server.state.cause === null ? [] : [`  ! server ${server.name}: ${server.state.cause}`],
     ),
     ...warnings.map(({ message }) => `  ! ${message}`),
-    ...(emptiest === undefined ? [] : [`  the emptiest server, whose removal moves the fewest sessions: ${emptiest}`]),
+    ...(emptiest === undefined || servers.every(({ sessions }) => sessions === null)
+      ? []
+      : [`  the emptiest server, whose removal moves the fewest sessions: ${emptiest}`]),
   ].join('\n')
 }
 

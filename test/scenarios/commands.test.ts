@@ -6,6 +6,7 @@ import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
+import { freePort } from '../../bench/free-port.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { adminUrlOf, configFile, LIMPET, type Limpet, Lines, runLimpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin, namedOrigins, type Origin } from '../support/origin.ts'
@@ -136,6 +137,35 @@ describe('commands find the running Limpet', () => {
     const other = await runLimpet(['weight', 'app/b', '5', '-c', file, '--instance', 'other'], env)
     assert.equal(other.code, 1)
     assert.match(other.stderr, /no admin API answers at unix:\S+admin-other\.sock \(ENOENT\)/)
+  })
+
+  test('on the socket that it has, although the edited file names another instance', async (t) => {
+    const { a, b } = await namedOrigins(t, 'a', 'b')
+    const [port, added, foreign] = [await freePort(), await freePort(), await freePort()]
+    const config = (...ports: number[]) => `
+      listeners: [${ports.map((each) => `{ address: 127.0.0.1, port: ${each} }`).join(', ')}]
+      workers: 1
+      routes: [{ path: /*, upstream: app }]
+      upstreams: { app: { servers: [{ name: a, address: "${a.address}" }, { name: b, address: "${b.address}" }] } }
+    `
+    const file = await configFile(t, config(port))
+    const env = { STATE_DIRECTORY: dirname(file), RUNTIME_DIRECTORY: dirname(file) }
+    await startLimpet(t, undefined, { flags: ['-c', file], env })
+
+    await writeFile(file, config(port, added))
+    const reloaded = await runLimpet(['reload', '-c', file], env)
+    assert.deepEqual([reloaded.code, reloaded.stdout], [0, `listener 127.0.0.1:${added} added`])
+    await writeFile(file, `${config(port)}\ninstance: shop\n`.replace(/^ {6}/gm, ''))
+    const refused = await runLimpet(['reload', '-c', file], env)
+    assert.equal(refused.code, 1)
+    assert.match(refused.stderr, /^limpet: instance: cannot change while Limpet is running/)
+
+    // A configuration of another Limpet finds nothing.
+    await writeFile(file, config(foreign))
+    assert.match((await runLimpet(['status', '-c', file], env)).stderr, /no admin API answers/)
+    // An edited file that is not valid leaves a way.
+    await writeFile(file, 'wrokers: 1')
+    assert.match((await runLimpet(['status', '-c', file], env)).stderr, /wrokers: unknown key.*\n.*\n\(--socket PATH/)
   })
 
   test('on a port, where changes need the token of its state directory', async (t) => {
