@@ -13,12 +13,12 @@ import { differenceInWords } from './desired/difference-in-words.ts'
 import { withGradualRemovals } from './desired/gradual-removal.ts'
 import type { OperatorChanges } from './desired/operator-changes.ts'
 import { assertSameFixedSettings, workersOf } from './fixed-settings.ts'
-import { type InstanceLock, takeOrWait, warningOfAnother } from './instance-lock.ts'
-import { keepsState, warningsOfSecrets } from './kept-sessions.ts'
 import { moveAccessLog } from './open-access-log.ts'
 import type { Parts } from './parts.ts'
-import { withRealPorts } from './real-ports.ts'
-import type { RunInstance } from './run-instance.ts'
+import { keepsState, warningsOfSecrets } from './sessions/kept-sessions.ts'
+import { type InstanceLock, takeOrWait, warningOfAnother } from './state/instance-lock.ts'
+import type { RunInstance } from './state/run-instance.ts'
+import { withRealPorts } from './workers/real-ports.ts'
 
 /** What a change of the configuration has come to. */
 export interface Applied {
