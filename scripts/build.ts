@@ -14,9 +14,13 @@ const { output } = await build({
   cwd: root,
   platform: 'node',
   input: Object.fromEntries(
-    ['src/cli', 'src/worker/main', 'src/control/activation/copier', 'demo/static/main', 'demo/dynamic/main'].map(
-      (entry) => [entry, `${entry}.ts`],
-    ),
+    [
+      'src/cli',
+      'src/worker/main',
+      'src/control/workers/activation/copier',
+      'demo/static/main',
+      'demo/dynamic/main',
+    ].map((entry) => [entry, `${entry}.ts`]),
   ),
   external: Object.keys(optionalDependencies).map((name) => new RegExp(`^${name}(?:/|$)`)),
   // All chunks are as deep as src/program-files.ts, whose relative paths must stay valid.

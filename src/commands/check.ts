@@ -4,9 +4,9 @@ import { instanceOf } from '../config/instance.ts'
 import { formatOrigin } from '../config/origin.ts'
 import { printConfig } from '../config/print.ts'
 import { warningsOf } from '../config/warnings.ts'
-import { warningOfAnother } from '../control/instance-lock.ts'
-import { keepsState } from '../control/kept-sessions.ts'
-import { StateDirectory } from '../control/state-directory.ts'
+import { keepsState } from '../control/sessions/kept-sessions.ts'
+import { warningOfAnother } from '../control/state/instance-lock.ts'
+import { StateDirectory } from '../control/state/state-directory.ts'
 import { type ConfigOptions, loadFromOptions, withConfigOptions } from './options.ts'
 
 /** `limpet check`: validates the configuration and prints the effective one as an equivalent file. */

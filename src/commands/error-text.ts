@@ -1,5 +1,5 @@
 import { ConfigError } from '../config/error.ts'
-import { ListenError } from '../control/listen-error.ts'
+import { ListenError } from '../control/workers/listen-error.ts'
 import { CommandFailure } from './command-failure.ts'
 
 /** The error text for the user: a sentence for a problem that they can fix, a stack trace for a bug in Limpet. */

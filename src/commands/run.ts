@@ -1,19 +1,16 @@
-import { watchFile } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { Command } from 'commander'
 import type { Logger } from 'pino'
 import { formatOrigin } from '../config/origin.ts'
 import type { Balancer } from '../control/balancer.ts'
 import { formatAdminPlace, placeOf } from '../control/place.ts'
-import { notify } from '../control/service-manager.ts'
 import { Predecessor } from '../control/upgrade/predecessor.ts'
-import { startWorkerThread } from '../control/worker-thread.ts'
+import { notify } from '../control/upgrade/service-manager.ts'
+import { startWorkerThread } from '../control/workers/worker-thread.ts'
 import { errorText } from './error-text.ts'
 import { type ConfigOptions, loaderFor, withConfigOptions } from './options.ts'
 import { untilStopped } from './until-stopped.ts'
-
-/** How often `--watch` looks at the file, in ms. The path is looked up each time, so that a link may be replaced. */
-const LOOK_EVERY = 1000
+import { watchFile } from './watch-file.ts'
 
 /** How long a start may continue after a signal to stop, in ms. It may be waiting for first checks, and serves no client yet. */
 const START_WITHIN = 1000
@@ -70,9 +67,7 @@ async function runAfter(predecessor: Predecessor | undefined, { watch, ...option
   if (adminPlace !== undefined) log.info(`the admin API answers on ${formatAdminPlace(adminPlace)}`)
   log.info(`${balancer.workers} worker(s), configuration from ${formatOrigin(origin)}`)
   process.on('SIGUSR1', () => balancer.reopenLog())
-  if (watch === true && origin.file !== undefined) {
-    watchFile(origin.file, { interval: LOOK_EVERY }, () => reload(balancer, '--watch', log))
-  }
+  if (watch === true && origin.file !== undefined) watchFile(origin.file, () => reload(balancer, '--watch', log))
   const warn = (message: string) => log.warn(message)
   await notify(['READY=1', `MAINPID=${process.pid}`], warn)
   predecessor?.ready()
@@ -89,7 +84,7 @@ async function runAfter(predecessor: Predecessor | undefined, { watch, ...option
 async function reload(balancer: Balancer, cause: string, log: Logger): Promise<void> {
   try {
     const { changes } = await balancer.reload()
-    if (changes.length === 0) log.info(`${cause}: the configuration has not changed`)
+    if (changes.length === 0 && cause !== '--watch') log.info(`${cause}: the configuration has not changed`)
   } catch (error) {
     log.error(`${cause}: the configuration stays as it is`)
     for (const line of (error as Error).message.split('\n')) log.error(line)

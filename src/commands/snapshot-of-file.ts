@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { loadConfig } from '../config/load.ts'
 import { compile } from '../control/compile.ts'
-import { SlotBook } from '../control/slot-book.ts'
-import { StateDirectory } from '../control/state-directory.ts'
+import { SlotBook } from '../control/slots/slot-book.ts'
+import { StateDirectory } from '../control/state/state-directory.ts'
 import type { Snapshot } from '../runtime/snapshot.ts'
 
 /**

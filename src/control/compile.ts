@@ -5,7 +5,7 @@ import type { Config, Server as ConfiguredServer, Upstream as ConfiguredUpstream
 import { Skew } from '../config/skew.ts'
 import type { Affinity, Balance, Rebalance, Route, Server, Snapshot, Upstream } from '../runtime/snapshot.ts'
 import { asBytes, compileAffinity, impliedAffinity } from './compile-affinity.ts'
-import type { SlotBook } from './slot-book.ts'
+import type { SlotBook } from './slots/slot-book.ts'
 
 /** What was compiled before. */
 interface Compiled {

@@ -29,10 +29,10 @@ import {
   setPause,
   upstreamIn,
 } from './desired/server-verbs.ts'
-import type { DrainOrders } from './drain-orders.ts'
+import type { DrainOrders } from './drains/drain-orders.ts'
 import type { Applied, Handover } from './handover.ts'
-import { ListenError } from './listen-error.ts'
 import type { Parts } from './parts.ts'
+import { ListenError } from './workers/listen-error.ts'
 
 /** What keeps a server from serving, apart from the operator. */
 const AILING = HealthBit.Unhealthy | HealthBit.Ejected | HealthBit.Suspended

@@ -5,7 +5,7 @@ import { describe, test } from 'node:test'
 import { parseConfig } from '../../src/config/file.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { compile } from '../../src/control/compile.ts'
-import { SlotBook } from '../../src/control/slot-book.ts'
+import { SlotBook } from '../../src/control/slots/slot-book.ts'
 import {
   LONGEST_DURATION,
   MAX_QUEUED,

@@ -184,7 +184,11 @@ test('a configuration with more new servers than free slots is refused, and noth
   const { balancer, edited, state } = await stage(t)
   const [{ upstreams }, config] = [edited('name: b', 'name: c'), edited('weight: 3', 'weight: 5')]
   const [app] = upstreams
-  const many = Array.from({ length: MAX_SERVERS - 1 }, (_, index) => ({ ...app!.servers[1]!, id: `s${index}`, name: `s${index}` }))
+  const many = Array.from({ length: MAX_SERVERS - 1 }, (_, index) => ({
+    ...app!.servers[1]!,
+    id: `s${index}`,
+    name: `s${index}`,
+  }))
   // Two slots are not free before this one is applied.
   await assert.rejects(
     balancer.apply({ ...config, upstreams: [{ ...app!, servers: many }] }),

@@ -9,7 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { ChangesFile } from '../../src/control/desired/changes-file.ts'
 import { NO_CHANGES, type OperatorChanges } from '../../src/control/desired/operator-changes.ts'
-import { StateDirectory } from '../../src/control/state-directory.ts'
+import { StateDirectory } from '../../src/control/state/state-directory.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import '../support/seeded-random.ts'
 

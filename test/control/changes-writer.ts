@@ -1,6 +1,6 @@
 /** A process that saves one change after the other until it is killed; says each number once that is saved. */
 import { ChangesFile } from '../../src/control/desired/changes-file.ts'
-import { StateDirectory } from '../../src/control/state-directory.ts'
+import { StateDirectory } from '../../src/control/state/state-directory.ts'
 
 const [path = '', from = '0'] = process.argv.slice(2)
 const file = new ChangesFile(new StateDirectory(path, {}, console.error), 'killed')

@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { InstanceLock, warningOfAnother } from '../../src/control/instance-lock.ts'
+import { InstanceLock, warningOfAnother } from '../../src/control/state/instance-lock.ts'
 import { temporaryFolder } from '../support/folder.ts'
 
 function lockOf(t: TestContext, directory: string, instance = 'shop'): InstanceLock {
@@ -67,7 +67,7 @@ test('one that is released while it waits never gets it', async (t) => {
 
 test('it passes on from a process that is killed, to one that waits and to one that comes', async (t) => {
   const directory = await temporaryFolder(t)
-  const source = new URL('../../src/control/instance-lock.ts', import.meta.url)
+  const source = new URL('../../src/control/state/instance-lock.ts', import.meta.url)
   const program = `
     import { InstanceLock } from ${JSON.stringify(source.href)}
     console.log(await new InstanceLock('shop', ${JSON.stringify(directory)}).take())

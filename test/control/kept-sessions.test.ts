@@ -7,9 +7,9 @@ import { type TestContext, test } from 'node:test'
 import { pino } from 'pino'
 import { parseConfig } from '../../src/config/file.ts'
 import { compile } from '../../src/control/compile.ts'
-import { KeptSessions } from '../../src/control/kept-sessions.ts'
-import { SlotBook } from '../../src/control/slot-book.ts'
-import { StateDirectory } from '../../src/control/state-directory.ts'
+import { KeptSessions } from '../../src/control/sessions/kept-sessions.ts'
+import { SlotBook } from '../../src/control/slots/slot-book.ts'
+import { StateDirectory } from '../../src/control/state/state-directory.ts'
 import { wallSeconds } from '../../src/runtime/clock.ts'
 
 const WITHOUT = `

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { RemovedServers } from '../../src/control/drains/removed-servers.ts'
-import { SlotBook } from '../../src/control/slot-book.ts'
+import { SlotBook } from '../../src/control/slots/slot-book.ts'
 import type { Snapshot } from '../../src/runtime/snapshot.ts'
 
 class Plane {

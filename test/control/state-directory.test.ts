@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
-import { StateDirectory } from '../../src/control/state-directory.ts'
+import { StateDirectory } from '../../src/control/state/state-directory.ts'
 
 function at(path: string) {
   const warnings: string[] = []

@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test'
 import { loadConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/schema.ts'
 import { compile } from '../../src/control/compile.ts'
-import { SlotBook } from '../../src/control/slot-book.ts'
+import { SlotBook } from '../../src/control/slots/slot-book.ts'
 import type { Snapshot } from '../../src/runtime/snapshot.ts'
 import { configFile } from './limpet.ts'
 

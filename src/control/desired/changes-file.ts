@@ -1,5 +1,5 @@
 import { validate } from '../../config/validate.ts'
-import type { StateDirectory } from '../state-directory.ts'
+import type { StateDirectory } from '../state/state-directory.ts'
 import { NO_CHANGES, OperatorChanges } from './operator-changes.ts'
 
 /**

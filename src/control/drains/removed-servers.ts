@@ -1,5 +1,5 @@
 import { now } from '../../runtime/clock.ts'
-import type { ServerHolding, SlotBook } from '../slot-book.ts'
+import type { ServerHolding, SlotBook } from '../slots/slot-book.ts'
 
 const LOOK_EVERY = 1000
 

@@ -1,0 +1,138 @@
+import { closeSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import type { Logger } from 'pino'
+import type { AccessRules } from '../../admin/access.ts'
+import { AdminListener, type AdminPlace, type SocketPlace } from '../../admin/admin-listener.ts'
+import type { AdminServer } from '../../admin/admin-server.ts'
+import type { Administered } from '../../admin/administered.ts'
+import type { Approach } from '../../admin/gate.ts'
+import { isLoopback } from '../../config/admin.ts'
+import type { Config } from '../../config/schema.ts'
+import type { Listener } from '../../runtime/snapshot.ts'
+import { formatAdminPlace } from '../place.ts'
+import { makeDirectory, type StateDirectory } from '../state/state-directory.ts'
+import type { AdminSocket } from '../upgrade/inheritance.ts'
+import { ListenError } from '../workers/listen-error.ts'
+import { removeLeftover } from '../workers/vacancy.ts'
+import { adminAccessOf } from './admin-access.ts'
+import { adminPlaceOf } from './admin-place.ts'
+
+/** Between two attempts to listen on a socket that another process has, in ms. */
+const RETRY = 1000
+
+/** The admin API of a running balancer. */
+export class AdminApi {
+  /** Where the configuration says. */
+  readonly #place: AdminPlace
+  readonly #log: Logger
+  readonly #load: () => Promise<AdminServer>
+  #listener: AdminListener | undefined
+  #retry: NodeJS.Timeout | undefined
+  #isClosed = false
+
+  private constructor(
+    place: AdminPlace,
+    administered: Administered,
+    approach: Approach,
+    access: AccessRules,
+    log: Logger,
+  ) {
+    this.#place = place
+    this.#log = log
+    const report = (bug: unknown) => log.error(bug, 'the admin API: this is a bug in Limpet, please report it')
+    this.#load = async () => {
+      try {
+        const { AdminServer } = await import('../../admin/admin-server.ts')
+        return new AdminServer(administered, { approach, access, report })
+      } catch (error) {
+        report(error)
+        throw error
+      }
+    }
+  }
+
+  /**
+   * Starts it where the configuration says; undefined if that is nowhere. On the default socket, it starts once no other
+   * process has it: nobody has asked for it.
+   *
+   * @param inherited the socket of the process that this one replaces
+   * @throws ListenError if it cannot listen where the file says; ConfigError if a token cannot be read
+   */
+  static async start(
+    config: Config,
+    administered: Administered,
+    state: StateDirectory,
+    log: Logger,
+    inherited?: AdminSocket,
+  ): Promise<AdminApi | undefined> {
+    const place = adminPlaceOf(config, process.env, state.path)
+    const isSame = inherited !== undefined && isDeepStrictEqual(place, inherited.written)
+    if (inherited !== undefined && !isSame) closeSync(inherited.descriptor)
+    if (place === undefined) return undefined
+    const api = new AdminApi(place, administered, approachOf(config), adminAccessOf(config, state), log)
+    if (isSame) await api.#listen(place, inherited.descriptor).catch((error) => fail(place, error))
+    else if (config.admin === undefined && 'socket' in place) await api.#listenWhenFree(place, true)
+    else await api.#listen(place).catch((error) => fail(place, error))
+    return api
+  }
+
+  /** Where it listens, with a real port in place of 0; undefined while it cannot. */
+  get place(): AdminPlace | undefined {
+    return this.#listener?.place
+  }
+
+  /** Its socket, to be handed over to another process; undefined while it does not listen. */
+  get socket(): AdminSocket | undefined {
+    const descriptor = this.#listener?.descriptor
+    return descriptor === undefined ? undefined : { written: this.#place, descriptor }
+  }
+
+  /** Another process has its socket: accepts no more connections. */
+  leave(): void {
+    this.#isClosed = true
+    clearTimeout(this.#retry)
+    this.#listener?.leave()
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    clearTimeout(this.#retry)
+    await this.#listener?.close()
+  }
+
+  async #listen(place: AdminPlace, descriptor?: number): Promise<void> {
+    if ('socket' in place && descriptor === undefined) await removeLeftover(place.socket)
+    const listener = await AdminListener.start(place, this.#load, descriptor)
+    if (this.#isClosed) await listener.close()
+    else this.#listener = listener
+  }
+
+  async #listenWhenFree(place: SocketPlace, isFirst: boolean): Promise<void> {
+    try {
+      makeDirectory(dirname(place.socket))
+      await this.#listen(place)
+      if (!isFirst) this.#log.info(`the admin API answers on ${formatAdminPlace(place)}`)
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      const isTaken = code === 'EADDRINUSE'
+      if (isFirst) {
+        const reason = isTaken ? 'another process listens there; this one will, once it has ended' : message
+        this.#log.info(`no admin API on ${formatAdminPlace(place)}: ${reason}`)
+      }
+      if (!isTaken || this.#isClosed) return
+      this.#retry = setTimeout(() => void this.#listenWhenFree(place, false), RETRY).unref()
+    }
+  }
+}
+
+function approachOf({ admin }: Config): Approach {
+  if (admin === undefined || admin === 'off' || 'socket' in admin) return 'socket'
+  return { reach: isLoopback(admin.address) ? 'loopback' : 'network', hosts: admin.hosts ?? [] }
+}
+
+function fail(place: AdminPlace, { code = '', message }: NodeJS.ErrnoException): never {
+  const listener: Listener =
+    'socket' in place ? { path: place.socket, mode: 0o600, proxyProtocol: false } : { ...place, proxyProtocol: false }
+  throw new ListenError(listener, code, message, 'the admin API')
+}

@@ -1,0 +1,34 @@
+import type { Subject } from '../../admin/subject.ts'
+import { describeSkew } from '../../skew/skew-watch.ts'
+import { version } from '../../version.ts'
+import type { Parts } from '../parts.ts'
+
+/** The admin API's view of a balancer that has just started. */
+export function subjectOf(instance: string, parts: Parts): Subject {
+  const { supervisor, sessions, scoreboard, accessLog, health, skew } = parts
+  return {
+    version,
+    pid: process.pid,
+    instance,
+    startedAt: Date.now(),
+    sessions: sessions.table,
+    scoreboard,
+    get snapshot() {
+      return supervisor.snapshot
+    },
+    get workers() {
+      return supervisor.workers
+    },
+    get droppedLogLines() {
+      return accessLog.dropped
+    },
+    causeOf: (upstream, server, bit) => health.causeOf(upstream, server, bit),
+    warnings({ name }) {
+      const panic = health.panicOf(name)
+      return [
+        ...(panic === undefined ? [] : [{ code: 'panic' as const, message: panic }]),
+        ...skew.watch.of(name).map((skew) => ({ code: 'skew' as const, message: describeSkew(skew) })),
+      ]
+    },
+  }
+}

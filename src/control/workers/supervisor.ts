@@ -1,0 +1,318 @@
+import type { Worker } from 'node:worker_threads'
+import { assertWithin, MAX_WORKERS } from '../../runtime/bounds.ts'
+import type { Scoreboard } from '../../runtime/scoreboard.ts'
+import type { SessionTable } from '../../runtime/session-table.ts'
+import type { Listener, Snapshot } from '../../runtime/snapshot.ts'
+import { difference } from '../../runtime/snapshot-patch.ts'
+import type { InheritedSocket } from '../upgrade/inheritance.ts'
+import { Sockets } from './sockets.ts'
+import { WorkerLink, type WorkerReports } from './worker-link.ts'
+import { startWorkerThread } from './worker-thread.ts'
+
+/** The reports of the supervisor and its workers. */
+export interface SupervisorEvents extends WorkerReports {
+  /** A worker died, and another replaces it in `ms`. */
+  workerDied(slot: number, cause: string, ms: number): void
+}
+
+/**
+ * A worker that dies within this time after its start, in ms, counts as an early death, which delays its replacement.
+ */
+const SETTLED = 10_000
+const LONGEST_PAUSE = 10_000
+/** Over how long the WebSockets of a worker are closed whose time is over, in ms, so that clients do not all come back at once. */
+const TUNNELS_WITHIN = 1000
+
+/**
+ * Runs the workers: starts them on the same ports, sends them each new Snapshot, replaces those that die, and stops
+ * them all.
+ */
+export class Supervisor {
+  readonly #scoreboard: Scoreboard
+  readonly #sessions: SessionTable
+  readonly #events: SupervisorEvents
+  readonly #sockets: Sockets
+  readonly #workers = new Set<WorkerLink>()
+  #snapshot: Snapshot
+  /** The generation that each worker has acknowledged, by worker slot. */
+  readonly #acknowledged = new Map<number, number>()
+  readonly #awaited = new Set<{ readonly generation: number; resolve(): void }>()
+  /** The slots of the workers to run. */
+  readonly #slots = new Set<number>()
+  #stopping = false
+  #cancel: (() => Promise<void>) | undefined
+  #deaths = 0
+  /** By worker slot. */
+  readonly #restarts = new Map<number, NodeJS.Timeout>()
+
+  constructor(snapshot: Snapshot, scoreboard: Scoreboard, sessions: SessionTable, events: SupervisorEvents) {
+    this.#snapshot = snapshot
+    this.#scoreboard = scoreboard
+    this.#sessions = sessions
+    this.#events = events
+    this.#sockets = new Sockets(() => this.#serving)
+  }
+
+  /**
+   * Starts that many workers; resolves, once all of them listen, to their listeners.
+   *
+   * @param firstThread the first worker's thread, if it was started early
+   * @param inherited listening sockets that this process was given
+   * @param listeners those of the Snapshot, with the real ports of sockets that were given in place of 0
+   * @throws ListenError
+   */
+  async start(
+    workers: number,
+    firstThread?: Worker,
+    inherited: readonly InheritedSocket[] = [],
+    listeners = this.#snapshot.listeners,
+  ): Promise<readonly Listener[]> {
+    assertWithin(workers, MAX_WORKERS, 'workers')
+    for (let slot = 0; slot < workers; slot++) this.#slots.add(slot)
+    await this.#sockets.assign(listeners, workers, inherited)
+    // The first worker resolves each port 0 to a real one, for all to share.
+    await this.#launch(0, firstThread)
+    this.#snapshot = { ...this.#snapshot, listeners: this.#sockets.listeners }
+    await Promise.all(Array.from({ length: workers - 1 }, (_, index) => this.#launch(index + 1)))
+    return this.#snapshot.listeners
+  }
+
+  /**
+   * Prepares a Snapshot with these listeners, and that many workers: every worker listens on what is new, and workers that are
+   * missing start. If this throws, nothing has changed.
+   *
+   * @returns the listeners, with real ports in place of 0
+   * @throws ListenError
+   */
+  async prepare(listeners: readonly Listener[], workers: number): Promise<readonly Listener[]> {
+    const before = this.#slots.size
+    const prepared = await this.#sockets.add(listeners)
+    this.#cancel = async () => {
+      this.#cancel = undefined
+      await this.reduce(before)
+      await this.#sockets.remove(this.#snapshot.listeners)
+    }
+    try {
+      while (this.#slots.size < workers) await this.#launch(this.#takeSlot())
+    } catch (error) {
+      await this.cancel()
+      throw error
+    }
+    return prepared
+  }
+
+  /** Takes back what was prepared for a Snapshot that is not applied. */
+  async cancel(): Promise<void> {
+    await this.#cancel?.()
+  }
+
+  /**
+   * Puts another Snapshot, whose listeners are prepared, into effect in all workers. Resolves once every one has
+   * acknowledged it; a worker that dies meanwhile is replaced by one that starts with it, which counts once it listens.
+   */
+  async apply(next: Snapshot): Promise<void> {
+    const patch = difference(this.#snapshot, next)
+    this.#snapshot = next
+    this.#cancel = undefined
+    for (const worker of this.#workers) worker.apply(patch)
+    const removed = this.#sockets.remove(next.listeners)
+    await this.#untilAcknowledged(next.generation)
+    await removed
+  }
+
+  /** Asks all workers for ids of sessions on a server; they come as reports. */
+  wantIds(upstream: string, server: number): void {
+    for (const worker of this.#workers) worker.wantIds(upstream, server)
+  }
+
+  /**
+   * Has no more than that many workers: the others hand over their sockets, and end once their connections have.
+   *
+   * @throws ListenError if one cannot hand over its sockets; it stays
+   */
+  async reduce(workers: number): Promise<void> {
+    for (const slot of [...this.#slots].sort((one, other) => one - other).slice(workers)) await this.#retire(slot)
+  }
+
+  /** The number of workers to run; some may be dead at present. */
+  get wantedWorkers(): number {
+    return this.#slots.size
+  }
+
+  /**
+   * Closes the tunnels that are open now to the server of that slot, in all workers, each at a random moment within `spread`
+   * ms. Asked for again, it closes none later than before.
+   */
+  closeTunnels(server: number, spread: number): void {
+    for (const worker of this.#workers) worker.closeTunnels(server, spread)
+  }
+
+  /** The current number of workers. */
+  get workers(): number {
+    return this.#serving.length
+  }
+
+  /** The current Snapshot. */
+  get snapshot(): Snapshot {
+    return this.#snapshot
+  }
+
+  /** Lets exchanges in flight finish, for the time that the configuration allows, and ends all workers. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    for (const restart of this.#restarts.values()) clearTimeout(restart)
+    this.#sockets.removeFiles()
+    const workers = [...this.#workers]
+    await Promise.all(workers.map((worker) => this.#stop(worker)))
+    // No worker is left to apply anything.
+    for (const { resolve } of this.#awaited) resolve()
+  }
+
+  /** The listening sockets, to be handed over to another process. */
+  get sockets(): readonly InheritedSocket[] {
+    return this.#sockets.descriptors
+  }
+
+  /** Another process listens on the sockets: lets all connections end, and resolves once they have. */
+  async drain(): Promise<void> {
+    this.#slots.clear()
+    for (const restart of this.#restarts.values()) clearTimeout(restart)
+    this.#sockets.leave()
+    for (const worker of this.#serving) this.#drain(worker)
+    await Promise.all(Array.from(this.#workers, ({ ended }) => ended))
+  }
+
+  /** Lets a worker's connections end, for the time that the configuration allows. */
+  #drain(worker: WorkerLink): void {
+    worker.drain()
+    const { upgrade } = this.#snapshot.timeouts
+    const timer = upgrade === 0 ? undefined : setTimeout(() => this.#endDrain(worker), upgrade)
+    void worker.ended.then(() => clearTimeout(timer))
+  }
+
+  /** The time for its connections is over. WebSockets end politely, and everything else as at a stop. */
+  #endDrain(worker: WorkerLink): void {
+    const servers = this.#snapshot.upstreams.flatMap((upstream) => upstream.servers)
+    for (const { slot } of servers) worker.closeTunnels(slot, TUNNELS_WITHIN)
+    void this.#stop(worker)
+  }
+
+  get #serving(): readonly WorkerLink[] {
+    return [...this.#workers].filter(({ isDraining }) => !isDraining)
+  }
+
+  async #stop(worker: WorkerLink): Promise<void> {
+    worker.stop()
+    const { stop } = this.#snapshot.timeouts
+    const timer = stop === 0 ? undefined : setTimeout(() => worker.terminate(), stop)
+    await worker.ended
+    clearTimeout(timer)
+  }
+
+  /** The lowest slot that no worker has. */
+  #takeSlot(): number {
+    const taken = new Set([...this.#slots, ...Array.from(this.#workers, ({ slot }) => slot)])
+    let slot = 0
+    while (taken.has(slot)) slot++
+    assertWithin(slot + 1, MAX_WORKERS, 'workers, those that still have connections included')
+    this.#slots.add(slot)
+    return slot
+  }
+
+  async #launch(slot: number, thread = startWorkerThread(slot)): Promise<void> {
+    const copied = this.#sockets.replenish(slot, this.#slots.size)
+    if (copied !== undefined) await copied
+    const snapshot = this.#snapshot
+    const start = {
+      snapshot,
+      scoreboard: this.#scoreboard.memory,
+      sessions: this.#sessions.memory,
+      slot,
+      sockets: this.#sockets.ordersFor(slot, this.#slots.size),
+    }
+    const worker = new WorkerLink(thread, start, this.#events, (generation) => this.#acknowledge(slot, generation))
+    this.#workers.add(worker)
+    void this.#replaceOnceEnded(worker, slot)
+    try {
+      await this.#sockets.begun(worker, start.sockets)
+      this.#acknowledge(slot, snapshot.generation)
+    } catch (error) {
+      worker.terminate()
+      throw error
+    }
+  }
+
+  /** Has a worker hand over its sockets, and end once its connections have. */
+  async #retire(slot: number): Promise<void> {
+    this.#slots.delete(slot)
+    clearTimeout(this.#restarts.get(slot))
+    this.#restarts.delete(slot)
+    const worker = this.#serving.find((each) => each.slot === slot)
+    if (worker !== undefined) worker.isDraining = true
+    try {
+      await this.#sockets.handOver(slot, worker)
+    } catch (error) {
+      this.#slots.add(slot)
+      if (worker !== undefined) worker.isDraining = false
+      throw error
+    }
+    if (worker === undefined) return this.#forgetAcknowledgement(slot)
+    this.#drain(worker)
+  }
+
+  /** Once a worker has ended: releases what it held, and starts another in its place. */
+  async #replaceOnceEnded(worker: WorkerLink, slot: number): Promise<void> {
+    const startedAt = performance.now()
+    const cause = await worker.ended
+    this.#workers.delete(worker)
+    this.#sockets.forget(slot)
+    this.#scoreboard.forget(slot)
+    if (this.#stopping) return
+    if (!worker.hasStopped) this.#sessions.forgetExchanges()
+    if (!this.#slots.has(slot)) return this.#forgetAcknowledgement(slot)
+    // If it never listened, `#launch` reports the error.
+    if (worker.hasListened) this.#replace(slot, cause, performance.now() - startedAt)
+  }
+
+  /** Replaces a dead worker, after a delay that grows with the number of early deaths in a row. */
+  #replace(slot: number, cause: string, age: number): void {
+    if (this.#stopping || !this.#slots.has(slot)) return
+    this.#deaths = age < SETTLED ? this.#deaths + 1 : 0
+    const pause = this.#deaths < 2 ? 0 : Math.min(LONGEST_PAUSE, 100 * 2 ** this.#deaths)
+    this.#events.workerDied(slot, cause, pause)
+    const restart = setTimeout(() => {
+      this.#restarts.delete(slot)
+      this.#launch(slot).catch((error) => this.#replace(slot, String(error), 0))
+    }, pause)
+    this.#restarts.set(slot, restart)
+  }
+
+  #acknowledge(slot: number, generation: number): void {
+    this.#acknowledged.set(slot, Math.max(this.#acknowledged.get(slot) ?? 0, generation))
+    this.#resolveAwaited()
+  }
+
+  /** The worker in that slot has ended, and has no successor. */
+  #forgetAcknowledgement(slot: number): void {
+    this.#acknowledged.delete(slot)
+    this.#resolveAwaited()
+  }
+
+  #resolveAwaited(): void {
+    for (const awaited of this.#awaited) if (awaited.generation <= this.#oldest) awaited.resolve()
+  }
+
+  /** The oldest generation that a worker may still serve. */
+  get #oldest(): number {
+    return Math.min(...this.#acknowledged.values())
+  }
+
+  async #untilAcknowledged(generation: number): Promise<void> {
+    if (this.#stopping || this.#oldest >= generation) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const awaited = { generation, resolve }
+    this.#awaited.add(awaited)
+    await promise
+    this.#awaited.delete(awaited)
+  }
+}
