@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { Drain as AdminDrain } from '../../admin/drain.ts'
 import type { Config } from '../../config/schema.ts'
 import { type DesiredState, desiredState, upstreamNamed } from '../desired/desired-state.ts'
+import { withoutDrained } from '../desired/gradual-removal.ts'
 import { type DrainOrder, type ServerChange, withServerChange } from '../desired/operator-changes.ts'
 import type { Applied, HandoverUser } from '../handover.ts'
 import type { Parts } from '../parts.ts'
@@ -113,7 +114,7 @@ export class DrainOrders implements HandoverUser {
     if (server !== undefined) this.#parts.supervisor.closeTunnels(server.slot, spread)
   }
 
-  #edit(upstream: string, id: string, edit: (change: ServerChange) => ServerChange | undefined): Promise<Applied> {
+  #edit(upstream: string, id: string, edit: (change: ServerChange) => ServerChange): Promise<Applied> {
     return this.#change((now) => {
       const change = now.changes.upstreams[upstream]?.servers[id]
       if (change?.drain === undefined) return now
@@ -151,7 +152,7 @@ export class DrainOrders implements HandoverUser {
   #removeIfOrdered({ upstream, server: id }: DrainView): void {
     const change = this.#desired.changes.upstreams[upstream]?.servers[id]
     if (change?.drain?.removes !== true) return
-    this.#edit(upstream, id, () => undefined).catch((error) =>
+    this.#change((now) => withoutDrained(now, upstream, id, Date.now())).catch((error) =>
       this.#log.error(`upstream ${upstream}: server ${id} cannot be removed: ${error}`),
     )
   }
