@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Drain as AdminDrain } from '../../admin/drain.ts'
 import type { Config } from '../../config/schema.ts'
+import type { Upstream } from '../../runtime/snapshot.ts'
 import { type DesiredState, desiredState, upstreamNamed } from '../desired/desired-state.ts'
 import { withoutDrained } from '../desired/gradual-removal.ts'
 import { type DrainOrder, type ServerChange, withServerChange } from '../desired/operator-changes.ts'
@@ -99,7 +100,7 @@ export class DrainOrders implements HandoverUser {
 
   #serverIn(upstream: string, id: string): { slot: number; idle: number } | undefined {
     const running = this.#parts.supervisor.snapshot.upstreams.find(({ name }) => name === upstream)
-    const server = running?.servers.find((each) => each.id === id)
+    const server = running && serverOf(running, id)
     return server && { slot: server.slot, idle: (running!.affinity?.idle ?? 0) / 1000 }
   }
 
@@ -181,6 +182,18 @@ export class DrainOrders implements HandoverUser {
           : Math.ceil(Math.max(predicted.latest - predicted.at, predicted.at - predicted.earliest)),
     }
   }
+}
+
+/** The servers of running upstreams by id: thousands may drain at once. */
+const indexes = new WeakMap<Upstream, ReadonlyMap<string, Upstream['servers'][number]>>()
+
+function serverOf(upstream: Upstream, id: string): Upstream['servers'][number] | undefined {
+  let index = indexes.get(upstream)
+  if (index === undefined) {
+    index = new Map(upstream.servers.map((server) => [server.id, server]))
+    indexes.set(upstream, index)
+  }
+  return index.get(id)
 }
 
 function pastOf(then: Exclude<AtDeadline, 'keep'>): string {
