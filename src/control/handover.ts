@@ -256,15 +256,26 @@ export class Handover {
   /** Logs the warnings of the configuration that the one before did not cause. */
   #warnOfNews(before: Config): void {
     const { state, log } = this.#parts
-    const known = new Set([...warningsOf(before), ...warningsOfSecrets(before, state)])
-    for (const warning of [...warningsOf(this.#config), ...warningsOfSecrets(this.#config, state)]) {
-      if (!known.has(warning)) log.warn(warning)
+    const isRestSame = this.#config.admin === before.admin && this.#config.trustedProxies === before.trustedProxies
+    // An upstream that is the same object as before causes no news.
+    const [config, former] = isRestSame
+      ? [without(this.#config, before.upstreams), without(before, this.#config.upstreams)]
+      : [this.#config, before]
+    const told = new Set([...warningsOf(former), ...warningsOfSecrets(former, state)])
+    for (const warning of [...warningsOf(config), ...warningsOfSecrets(config, state)]) {
+      if (!told.has(warning)) log.warn(warning)
     }
   }
 
   #assertOpen(): void {
     if (this.#isClosed) throw new Error(`${this.#closedFor}, and no other configuration is applied`)
   }
+}
+
+/** The configuration without those upstreams. */
+function without(config: Config, upstreams: Config['upstreams']): Config {
+  const others = new Set(upstreams)
+  return { ...config, upstreams: config.upstreams.filter((upstream) => !others.has(upstream)) }
 }
 
 /** How many changes a line of the log names. */
