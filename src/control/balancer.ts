@@ -192,6 +192,7 @@ export class Balancer {
     const handOver = await HandOver.begin(this.#parts, estate, this.#stopping.signal)
     this.#handover.close('another process has replaced this one')
     this.#drains.close()
+    this.#pauses.close()
     this.#lock.release()
     this.#admin?.leave()
     this.#parts.skew.close()

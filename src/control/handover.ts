@@ -156,10 +156,7 @@ export class Handover {
       return { generation: supervisor.snapshot.generation, changes }
     }
     const next = await this.#prepared(desired, config)
-    this.#config = config
     slots.adopt(next)
-    this.#adopt(desired, before)
-    this.#warnOfNews(before)
     // Sessions, health and skew must know a server before a worker sends it the first request.
     await sessions.apply(config, next)
     this.#assertOpen()
@@ -167,6 +164,10 @@ export class Handover {
     skew.apply(next.upstreams)
     rebalancer.apply(next.upstreams)
     const acknowledged = supervisor.apply(next)
+    // Not before: if a part fails, the same change is not taken for one that is in effect. Users find the new Snapshot.
+    this.#config = config
+    this.#adopt(desired, before)
+    this.#warnOfNews(before)
     questions.apply(next.upstreams)
     if (keepsState(config) && !keepsState(before)) await this.#takeLock()
     this.#instance.keep(desired.config)

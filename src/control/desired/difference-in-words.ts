@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { endpointOf, formatAddress } from '../../config/address.ts'
 import { instanceOf } from '../../config/instance.ts'
 import { formatPath } from '../../config/key-path.ts'
-import { Config, type Route, type Server, type Upstream } from '../../config/schema.ts'
+import { Config, type Route, Server, type Upstream } from '../../config/schema.ts'
 import { writtenServer } from './effective-config.ts'
 
 /** Keys whose values are never shown. */
@@ -92,10 +92,12 @@ function asTime(ms: number): string {
   return new Date(ms).toISOString()
 }
 
+/** Stands for the servers of an upstream, which may have none by now. */
+const ANY_SERVER = Server.parse({ id: 'any', name: 'any', address: '127.0.0.1:1' })
+
 /** All but the servers, as the file would have it. */
 function writtenUpstream(upstream: Upstream): unknown {
-  const [server] = upstream.servers
-  const written = z.encode(Config.shape.upstreams, [{ ...upstream, servers: [server!] }])
+  const written = z.encode(Config.shape.upstreams, [{ ...upstream, servers: [ANY_SERVER] }])
   const { servers: _, ...settings } = (written as Record<string, Record<string, unknown>>)[upstream.name]!
   return settings
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Drift } from '../../admin/answers.ts'
 import type { ServerChange as AdminServerChange } from '../../admin/server-settings.ts'
 import type { Server, Upstream } from '../../config/schema.ts'
@@ -54,9 +55,11 @@ function serverDrift(change: ServerChange, inFile: Server | undefined): string[]
   const written = writtenServer(inFile)
   const { admin } = change
   return [
-    ...(admin === undefined ? [] : [`${admin}; the file says ${stateInFile(inFile)}`]),
+    ...(admin === undefined || (admin === stateInFile(inFile) && change.drain === undefined)
+      ? []
+      : [`${admin}; the file says ${stateInFile(inFile)}`]),
     ...Object.entries(change.settings)
-      .filter(([key]) => key !== 'id')
+      .filter(([key, value]) => key !== 'id' && !isDeepStrictEqual(value, written[key]))
       .map(([key, value]) => `${key} ${String(value)}; the file says ${String(written[key] ?? 'nothing')}`),
   ]
 }

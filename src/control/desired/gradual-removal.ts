@@ -1,3 +1,4 @@
+import type { Config } from '../../config/schema.ts'
 import { type DesiredState, desiredState, upstreamNamed } from './desired-state.ts'
 import { writtenServer } from './effective-config.ts'
 import { type OperatorChanges, type ServerChange, withServerChange } from './operator-changes.ts'
@@ -23,11 +24,29 @@ export function withGradualRemovals(now: DesiredState, next: DesiredState, time:
       if (ids.has(server.id) || isDrained || server.down) continue
       const { down: _, drain: __, ...settings } = writtenServer(server)
       const drain = { startedAt: time, deadline: removeAfter, then, spread, removes: true as const }
-      const change = { isAdded: true, settings, admin: 'drain', drain, by: BY, at: time } as ServerChange
-      changes = withServerChange(changes, upstream.name, server.id, change)
+      const order = { admin: 'drain', drain, by: BY, at: time } as const
+      const former = now.changes.upstreams[upstream.name]?.servers[server.id]?.settings ?? {}
+      // The file still has a server that an operator removes.
+      const change = isIn(next.base, upstream.name, server.id)
+        ? { settings: former, ...order }
+        : { isAdded: true, settings, ...order }
+      changes = withServerChange(changes, upstream.name, server.id, change as ServerChange)
     }
   }
   return changes === next.changes ? next : desiredState(next.base, changes)
+}
+
+/** The state once a server that was removed gradually has drained: one that the file still has stays removed by the changes. */
+export function withoutDrained(now: DesiredState, upstream: string, id: string, time: number): DesiredState {
+  if (now.changes.upstreams[upstream]?.servers[id]?.drain?.removes !== true) return now
+  const removed = isIn(now.base, upstream, id)
+    ? { isRemoved: true as const, settings: {}, by: BY, at: time }
+    : undefined
+  return desiredState(now.base, withServerChange(now.changes, upstream, id, removed))
+}
+
+function isIn(base: Config, upstream: string, id: string): boolean {
+  return upstreamNamed(base, upstream)?.servers.some((server) => server.id === id) === true
 }
 
 /** The changes without the drains of servers that were removed from the file, and are in it again. */

@@ -1,7 +1,9 @@
 import type { Logger } from 'pino'
 import type { Drain as AdminDrain } from '../../admin/drain.ts'
 import type { Config } from '../../config/schema.ts'
+import type { Upstream } from '../../runtime/snapshot.ts'
 import { type DesiredState, desiredState, upstreamNamed } from '../desired/desired-state.ts'
+import { withoutDrained } from '../desired/gradual-removal.ts'
 import { type DrainOrder, type ServerChange, withServerChange } from '../desired/operator-changes.ts'
 import type { Applied, HandoverUser } from '../handover.ts'
 import type { Parts } from '../parts.ts'
@@ -98,7 +100,7 @@ export class DrainOrders implements HandoverUser {
 
   #serverIn(upstream: string, id: string): { slot: number; idle: number } | undefined {
     const running = this.#parts.supervisor.snapshot.upstreams.find(({ name }) => name === upstream)
-    const server = running?.servers.find((each) => each.id === id)
+    const server = running && serverOf(running, id)
     return server && { slot: server.slot, idle: (running!.affinity?.idle ?? 0) / 1000 }
   }
 
@@ -113,7 +115,7 @@ export class DrainOrders implements HandoverUser {
     if (server !== undefined) this.#parts.supervisor.closeTunnels(server.slot, spread)
   }
 
-  #edit(upstream: string, id: string, edit: (change: ServerChange) => ServerChange | undefined): Promise<Applied> {
+  #edit(upstream: string, id: string, edit: (change: ServerChange) => ServerChange): Promise<Applied> {
     return this.#change((now) => {
       const change = now.changes.upstreams[upstream]?.servers[id]
       if (change?.drain === undefined) return now
@@ -151,7 +153,7 @@ export class DrainOrders implements HandoverUser {
   #removeIfOrdered({ upstream, server: id }: DrainView): void {
     const change = this.#desired.changes.upstreams[upstream]?.servers[id]
     if (change?.drain?.removes !== true) return
-    this.#edit(upstream, id, () => undefined).catch((error) =>
+    this.#change((now) => withoutDrained(now, upstream, id, Date.now())).catch((error) =>
       this.#log.error(`upstream ${upstream}: server ${id} cannot be removed: ${error}`),
     )
   }
@@ -180,6 +182,18 @@ export class DrainOrders implements HandoverUser {
           : Math.ceil(Math.max(predicted.latest - predicted.at, predicted.at - predicted.earliest)),
     }
   }
+}
+
+/** The servers of running upstreams by id: thousands may drain at once. */
+const indexes = new WeakMap<Upstream, ReadonlyMap<string, Upstream['servers'][number]>>()
+
+function serverOf(upstream: Upstream, id: string): Upstream['servers'][number] | undefined {
+  let index = indexes.get(upstream)
+  if (index === undefined) {
+    index = new Map(upstream.servers.map((server) => [server.id, server]))
+    indexes.set(upstream, index)
+  }
+  return index.get(id)
 }
 
 function pastOf(then: Exclude<AtDeadline, 'keep'>): string {

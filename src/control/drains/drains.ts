@@ -37,7 +37,8 @@ export type DrainEvent =
  */
 export class Drains {
   readonly #surroundings: DrainSurroundings
-  readonly #drains: Drain[] = []
+  /** By upstream and server. */
+  readonly #drains = new Map<string, Drain>()
   readonly #listeners = new Set<(event: DrainEvent) => void>()
   #timer: NodeJS.Timeout | undefined
   /** Looks are done one after the other. */
@@ -59,10 +60,10 @@ export class Drains {
     if (drain !== undefined) drain.change(begun)
     else {
       drain = new Drain(upstream, server, begun)
-      this.#drains.push(drain)
+      this.#drains.set(keyOf(upstream, server), drain)
       this.#tell({ type: 'started', drain: drain.view() })
     }
-    this.#watch()
+    if (!drain.isEmpty) this.#watch()
     return drain.view()
   }
 
@@ -78,7 +79,7 @@ export class Drains {
 
   /** All drains, those that are over included, until their servers are made ready again or removed. */
   views(): DrainView[] {
-    return this.#drains.map((drain) => drain.view())
+    return Array.from(this.#drains.values(), (drain) => drain.view())
   }
 
   /** Calls the listener with each event, until the function that is returned is called. */
@@ -99,7 +100,8 @@ export class Drains {
   }
 
   #watch(): void {
-    if (this.#isClosed || this.#timer !== undefined || this.#drains.every(({ isEmpty }) => isEmpty)) return
+    if (this.#isClosed || this.#timer !== undefined || [...this.#drains.values()].every(({ isEmpty }) => isEmpty))
+      return
     this.#timer = setTimeout(async () => {
       await this.look()
       this.#timer = undefined
@@ -113,7 +115,7 @@ export class Drains {
     const now = Math.floor(around.now() / 1000)
     const seen = new Map<number, LastSeen>()
     const looks: { drain: Drain; slot: number; lastSeen: LastSeen }[] = []
-    for (const drain of this.#drains.filter(({ isEmpty }) => !isEmpty)) {
+    for (const drain of [...this.#drains.values()].filter(({ isEmpty }) => !isEmpty)) {
       const server = around.server(drain.upstream, drain.server)
       if (server === undefined) this.#stop(drain)
       else {
@@ -125,7 +127,7 @@ export class Drains {
     if (looks.length > 0) await surveySessions(around.sessions, seen, now)
     for (const { drain, slot, lastSeen } of looks) {
       // It may have been stopped meanwhile.
-      if (this.#drains.includes(drain)) this.#lookAt(drain, slot, lastSeen)
+      if (this.#find(drain.upstream, drain.server) === drain) this.#lookAt(drain, slot, lastSeen)
     }
   }
 
@@ -140,15 +142,19 @@ export class Drains {
   }
 
   #find(upstream: string, server: string): Drain | undefined {
-    return this.#drains.find((drain) => drain.upstream === upstream && drain.server === server)
+    return this.#drains.get(keyOf(upstream, server))
   }
 
   #stop(drain: Drain): void {
-    this.#drains.splice(this.#drains.indexOf(drain), 1)
+    this.#drains.delete(keyOf(drain.upstream, drain.server))
     this.#tell({ type: 'stopped', drain: drain.view() })
   }
 
   #tell(event: DrainEvent): void {
     for (const listener of this.#listeners) listener(event)
   }
+}
+
+function keyOf(upstream: string, server: string): string {
+  return JSON.stringify([upstream, server])
 }

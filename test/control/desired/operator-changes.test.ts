@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
+import { OperationRefused } from '../../../src/admin/operation-refused.ts'
+import { resolve } from '../../../src/config/resolve.ts'
+import type { Config } from '../../../src/config/schema.ts'
+import { type DesiredState, desiredState } from '../../../src/control/desired/desired-state.ts'
+import { differenceInWords } from '../../../src/control/desired/difference-in-words.ts'
+import { driftOf } from '../../../src/control/desired/drift.ts'
+import { NO_CHANGES, OperatorChanges } from '../../../src/control/desired/operator-changes.ts'
+import {
+  changeServer,
+  putServer,
+  removeServer,
+  resetAll,
+  resetServer,
+} from '../../../src/control/desired/server-verbs.ts'
+
+const FORCE = { force: true, isWell: () => true }
+const STAMP = { by: 'anna', at: 1 }
+
+/** Random numbers below a bound, the same in each run. */
+function randomFrom(seed: number): (bound: number) => number {
+  let state = seed
+  return (bound) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return Math.floor((state / 2 ** 32) * bound)
+  }
+}
+
+function randomFile(below: (bound: number) => number): Config {
+  const server = (name: string, number: number) => ({
+    name,
+    address: `10.0.0.${number + 1}:80`,
+    weight: 1 + below(3),
+    ...(below(6) === 0 && { down: true }),
+  })
+  const servers = ['a', 'b', 'c', 'd'].map(server).filter(({ name }) => name === 'a' || below(3) > 0)
+  const outcome = resolve({ routes: [{ path: '/*', upstream: 'app' }], upstreams: { app: { servers } } })
+  assert.ok('value' in outcome, JSON.stringify(outcome))
+  return outcome.value
+}
+
+type Verb = (now: DesiredState) => DesiredState
+
+function randomVerb(below: (bound: number) => number): Verb {
+  const name = { upstream: 'app', server: 'abcdef'[below(6)]! }
+  const weight = 1 + below(3)
+  const verbs: Verb[] = [
+    (now) => changeServer(now, name, { settings: { weight } }, FORCE, STAMP),
+    (now) =>
+      changeServer(now, name, { admin: (['ready', 'drain', 'maintenance'] as const)[weight - 1]! }, FORCE, STAMP),
+    (now) => changeServer(now, name, { settings: { name: 'abcdef'[weight + 2]! } }, FORCE, STAMP),
+    (now) => putServer(now, name, { address: `10.0.1.${weight}:80`, weight }, FORCE, STAMP),
+    (now) => removeServer(now, name, FORCE, STAMP),
+    (now) => resetServer(now, name),
+  ]
+  return verbs[below(verbs.length)]!
+}
+
+function tried(verb: Verb, now: DesiredState): DesiredState {
+  try {
+    return verb(now)
+  } catch (error) {
+    assert.ok(error instanceof OperationRefused, String((error as Error).stack))
+    return now
+  }
+}
+
+test('random verbs and reloads: names and ids stay unique, drift and words tell all, a reset gives the file', () => {
+  const below = randomFrom(12)
+  for (let sequence = 0; sequence < 200; sequence++) {
+    let file = randomFile(below)
+    let now = desiredState(file, NO_CHANGES)
+    for (let step = 0; step < 20; step++) {
+      const before = now
+      if (below(8) === 0) {
+        file = randomFile(below)
+        now = desiredState(file, now.changes)
+      } else now = tried(randomVerb(below), now)
+      const { servers } = now.config.upstreams[0]!
+      assert.equal(new Set(servers.map(({ name }) => name)).size, servers.length)
+      assert.equal(new Set(servers.map(({ id }) => id)).size, servers.length)
+      const isSame = isDeepStrictEqual(before.config, now.config)
+      assert.equal(differenceInWords(before.config, now.config).length === 0, isSame)
+      if (driftOf(now).length === 0) assert.deepEqual(now.config, file)
+      // A restart reads what was saved.
+      const saved = OperatorChanges.parse(JSON.parse(JSON.stringify(now.changes)))
+      assert.deepEqual(desiredState(file, saved).config, now.config)
+      assert.deepEqual(resetAll(file).config, file)
+    }
+  }
+})
+
+test('a change that the file has by now is no drift', () => {
+  const file = (weight: number) => {
+    const servers = [{ name: 'a', address: '10.0.0.1:80', weight }]
+    const outcome = resolve({ routes: [{ path: '/*', upstream: 'app' }], upstreams: { app: { servers } } })
+    assert.ok('value' in outcome)
+    return outcome.value
+  }
+  const name = { upstream: 'app', server: 'a' }
+  const changed = changeServer(desiredState(file(1), NO_CHANGES), name, { settings: { weight: 3 } }, FORCE, STAMP)
+  assert.equal(driftOf(changed).length, 1)
+  assert.deepEqual(driftOf(desiredState(file(3), changed.changes)), [])
+})
