@@ -15,7 +15,7 @@ import { DrainOrders } from './drains/drain-orders.ts'
 import { workersOf } from './fixed-settings.ts'
 import { type Applied, Handover } from './handover.ts'
 import { openAccessLog } from './open-access-log.ts'
-import { Operator } from './operator.ts'
+import type { Operator } from './operator.ts'
 import { assemble, type Parts } from './parts.ts'
 import { keepsState } from './sessions/kept-sessions.ts'
 import { InstanceLock, takeOrWait } from './state/instance-lock.ts'
@@ -130,14 +130,23 @@ export class Balancer {
     const { events, wishes, state, log } = this.#parts
     const { config } = this.#handover
     const subject = subjectOf(instanceOf(config), this.#parts)
-    const operations = new Operator(this.#parts, this.#handover, this.#drains, this.#load, () => this.upgrade())
-    wishes.grantBy(operations, (line) => log.warn(line))
+    const administered = async () => ({ subject, operations: await this.#operator(), events })
+    wishes.grantBy(
+      () => this.#operator(),
+      (line) => log.warn(line),
+    )
     try {
-      this.#admin = await AdminApi.start(config, { subject, operations, events }, state, log, inherited)
+      this.#admin = await AdminApi.start(config, administered, state, log, inherited)
     } catch (error) {
       await this.stop()
       throw error
     }
+  }
+
+  /** Loaded when it is first needed: most Limpets are never asked to change anything. */
+  async #operator(): Promise<Operator> {
+    const { Operator } = await import('./operator.ts')
+    return new Operator(this.#parts, this.#handover, this.#drains, this.#load, () => this.upgrade())
   }
 
   /**

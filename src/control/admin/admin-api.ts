@@ -33,7 +33,7 @@ export class AdminApi {
 
   private constructor(
     place: AdminPlace,
-    administered: Administered,
+    administered: () => Promise<Administered>,
     approach: Approach,
     access: AccessRules,
     log: Logger,
@@ -44,7 +44,7 @@ export class AdminApi {
     this.#load = async () => {
       try {
         const { AdminServer } = await import('../../admin/admin-server.ts')
-        return new AdminServer(administered, { approach, access, report })
+        return new AdminServer(await administered(), { approach, access, report })
       } catch (error) {
         report(error)
         throw error
@@ -56,12 +56,13 @@ export class AdminApi {
    * Starts it where the configuration says; undefined if that is nowhere. On the default socket, it starts once no other
    * process has it: nobody has asked for it.
    *
+   * @param administered called with the first connection
    * @param inherited the socket of the process that this one replaces
    * @throws ListenError if it cannot listen where the file says; ConfigError if a token cannot be read
    */
   static async start(
     config: Config,
-    administered: Administered,
+    administered: () => Promise<Administered>,
     state: StateDirectory,
     log: Logger,
     inherited?: AdminSocket,

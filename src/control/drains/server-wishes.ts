@@ -29,10 +29,11 @@ export class ServerWishes {
   }
 
   /** Does what a server asks for, from now on: each wish as an operator's change in the server's own name. */
-  grantBy(operator: Operator, refused: (line: string) => void): void {
+  grantBy(loaded: () => Promise<Operator>, refused: (line: string) => void): void {
     this.#grant = async ({ upstream, server, what }) => {
       const author = { name: `server ${server} itself` }
       try {
+        const operator = await loaded()
         if (what === 'drain') await operator.drain(upstream, server, {}, {}, author)
         // What an operator has ordered, only an operator ends.
         else if (operator.changedBy(upstream, server) === author.name)
