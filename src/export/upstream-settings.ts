@@ -1,5 +1,6 @@
 import { formatDuration } from '../config/duration.ts'
-import type { Server, Upstream } from '../config/schema.ts'
+import type { Server } from '../config/server.ts'
+import type { Upstream } from '../config/upstream.ts'
 import { block, type Directive, directive } from './directive.ts'
 
 /** The largest number for directives where nginx has no "unlimited". */

@@ -1,4 +1,4 @@
-import type { CheckTiming } from '../runtime/snapshot.ts'
+import type { CheckTiming } from '../runtime/health-settings.ts'
 
 /**
  * Whether a server is up, by its checks. As in HAProxy, this is one level: from `rise` on, the server is up. While it

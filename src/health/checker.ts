@@ -1,6 +1,6 @@
 import { LONGEST_DURATION } from '../runtime/bounds.ts'
 import { now, STANDSTILL } from '../runtime/clock.ts'
-import type { CheckTiming } from '../runtime/snapshot.ts'
+import type { CheckTiming } from '../runtime/health-settings.ts'
 import { CheckState } from './check-state.ts'
 import type { Gate } from './gate.ts'
 import type { Verdict } from './verdict.ts'

@@ -1,4 +1,4 @@
-import type { Outlier } from '../runtime/snapshot.ts'
+import type { Outlier } from '../runtime/health-settings.ts'
 
 /**
  * How long a server is ejected: `ejectFor` the first time, twice that the second time, and so on, up to `maxEjectFor`.

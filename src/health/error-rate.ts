@@ -1,4 +1,4 @@
-import type { Outlier } from '../runtime/snapshot.ts'
+import type { Outlier } from '../runtime/health-settings.ts'
 
 /** A server's answers within an interval. */
 export interface Tally {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import type { Endpoint, HttpCheck } from '../runtime/snapshot.ts'
+import type { HttpCheck } from '../runtime/health-settings.ts'
+import type { Endpoint } from '../runtime/snapshot.ts'
 import { sendOwnRequest } from './own-request.ts'
 import { failureOf, type Verdict } from './verdict.ts'
 

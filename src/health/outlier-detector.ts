@@ -1,5 +1,6 @@
 import { HealthBit } from '../runtime/health-bit.ts'
-import type { Outlier, Server } from '../runtime/snapshot.ts'
+import type { Outlier } from '../runtime/health-settings.ts'
+import type { Server } from '../runtime/snapshot.ts'
 import { EjectionTime } from './ejection-time.ts'
 import { answersOf, type Tally, worstOf } from './error-rate.ts'
 import type { ServerHealth } from './server-health.ts'

@@ -1,5 +1,6 @@
 import { localHeader } from '../proxy-protocol/proxy-header.ts'
-import type { Check, Endpoint, Server, Upstream } from '../runtime/snapshot.ts'
+import type { Check } from '../runtime/health-settings.ts'
+import type { Endpoint, Server, Upstream } from '../runtime/snapshot.ts'
 import { checkTcp } from './tcp-check.ts'
 import type { Verdict } from './verdict.ts'
 

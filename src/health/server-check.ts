@@ -1,5 +1,5 @@
 import { HealthBit } from '../runtime/health-bit.ts'
-import type { Check } from '../runtime/snapshot.ts'
+import type { Check } from '../runtime/health-settings.ts'
 import { Checker } from './checker.ts'
 import type { Gate } from './gate.ts'
 import type { ServerHealth } from './server-health.ts'

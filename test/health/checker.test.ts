@@ -6,7 +6,7 @@ import { Checker } from '../../src/health/checker.ts'
 import { Gate } from '../../src/health/gate.ts'
 import type { Verdict } from '../../src/health/verdict.ts'
 import { LONGEST_DURATION } from '../../src/runtime/bounds.ts'
-import type { CheckTiming } from '../../src/runtime/snapshot.ts'
+import type { CheckTiming } from '../../src/runtime/health-settings.ts'
 import '../support/seeded-random.ts'
 
 const timing: CheckTiming = { interval: 5000, jitter: 10, timeout: 2000, rise: 2, fall: 3, initial: 'up' }

@@ -5,7 +5,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { HealthBit } from '../../src/runtime/health-bit.ts'
-import type { Check, Health, Outlier, Server, Upstream } from '../../src/runtime/snapshot.ts'
+import type { Check, Health, Outlier } from '../../src/runtime/health-settings.ts'
+import type { Server, Upstream } from '../../src/runtime/snapshot.ts'
 import fc from '../support/property.ts'
 import { check, lettersOf, Monitored, outlier, upstream } from './monitored.ts'
 

@@ -1,4 +1,6 @@
-import type { Config, Server, Upstream } from '../../config/schema.ts'
+import type { Config } from '../../config/schema.ts'
+import type { Server } from '../../config/server.ts'
+import type { Upstream } from '../../config/upstream.ts'
 import { effectiveOf } from './effective-config.ts'
 import type { OperatorChanges } from './operator-changes.ts'
 

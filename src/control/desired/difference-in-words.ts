@@ -3,7 +3,10 @@ import { z } from 'zod'
 import { endpointOf, formatAddress } from '../../config/address.ts'
 import { instanceOf } from '../../config/instance.ts'
 import { formatPath } from '../../config/key-path.ts'
-import { Config, type Route, Server, type Upstream } from '../../config/schema.ts'
+import type { Route } from '../../config/route.ts'
+import { Config } from '../../config/schema.ts'
+import { Server } from '../../config/server.ts'
+import type { Upstream } from '../../config/upstream.ts'
 import { writtenServer } from './effective-config.ts'
 
 /** Keys whose values are never shown. */

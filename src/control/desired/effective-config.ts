@@ -1,5 +1,7 @@
 import { z } from 'zod'
-import { type Config, Server, type Upstream } from '../../config/schema.ts'
+import type { Config } from '../../config/schema.ts'
+import { Server } from '../../config/server.ts'
+import type { Upstream } from '../../config/upstream.ts'
 import { validate } from '../../config/validate.ts'
 import type { OperatorChanges, ServerChange, UpstreamChange } from './operator-changes.ts'
 

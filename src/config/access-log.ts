@@ -1,0 +1,24 @@
+import { z } from 'zod'
+import { matching, uniqueList } from './field.ts'
+
+export const AccessLogFormat = z.enum(['combined', 'vhost', 'json', 'off'])
+
+/** A decoded name. It has no `=` and no control character, which end a name in a URL. */
+const parameterName = /^[^=\p{Cc}]+$/u
+
+export const AccessLogSettings = z.strictObject({
+  format: AccessLogFormat.prefault('combined').describe(
+    'combined: one line of text per request. vhost: also the names of the host, upstream and server. json: one object per request. off: none.',
+  ),
+  redact: z
+    .exactOptional(uniqueList(matching(parameterName, 'the name of a parameter, decoded')))
+    .describe('URL parameters whose values are not logged. Names are case-insensitive. Default: none.'),
+  file: z
+    .exactOptional(z.string().min(1, 'the path of a file'))
+    .describe('The path of the log file. Default: standard output.'),
+})
+
+export const AccessLogByFormat = z.codec(AccessLogFormat, z.custom<z.output<typeof AccessLogSettings>>(), {
+  decode: (format) => ({ format }),
+  encode: ({ format }) => format,
+})

@@ -1,0 +1,97 @@
+import { z } from 'zod'
+import { MAX_QUEUED, MAX_SERVERS } from '../runtime/bounds.ts'
+import { Affinity } from './affinity.ts'
+import { Balance } from './balance.ts'
+import { ProxyProtocolOut } from './client-address.ts'
+import { Drain } from './drain.ts'
+import { Count, Duration, matching, whole } from './field.ts'
+import { Health } from './health.ts'
+import { Rebalance } from './rebalance.ts'
+import { Server } from './server.ts'
+import { Skew } from './skew.ts'
+
+const upstreamTimeouts = z.strictObject({
+  connect: Duration.prefault('5s').describe('The maximum time to open a connection.'),
+  firstByte: Duration.prefault('60s').describe(
+    'The maximum time from the end of the request to the first byte of the response.',
+  ),
+  idle: Duration.prefault('60s').describe('The maximum time without a byte in the middle of a message.'),
+  tunnel: Duration.prefault('1h').describe(
+    'The maximum time without a byte on a WebSocket or another upgraded connection.',
+  ),
+})
+
+const retries = z.strictObject({
+  tries: whole(1, MAX_SERVERS)
+    .prefault(10)
+    .describe('The maximum number of servers that one request is sent to, including the first.'),
+  within: Duration.prefault('10s').describe('No further try starts after this time since the start of the request.'),
+})
+
+const keepAlive = z.strictObject({
+  connections: whole(0, 65_535)
+    .prefault(64)
+    .describe('The maximum of idle connections that each worker keeps to each server. 0: none.'),
+  idle: Duration.prefault('60s').describe('How long an idle connection is kept open.'),
+  requestsPerConnection: Count.prefault('unlimited').describe(
+    'The maximum of requests on one connection before it is closed.',
+  ),
+  maxAge: Duration.prefault('1h').describe('The maximum age of a connection for another request. 0: no limit.'),
+})
+
+const queue = z.strictObject({
+  size: whole(0, MAX_QUEUED)
+    .prefault(1000)
+    .describe(
+      'The maximum of waiting requests, across all workers. 0: none; a request that would wait gets 503 at once.',
+    ),
+  timeout: Duration.prefault('5s').describe('The maximum time for which a request waits. 0: no limit.'),
+})
+
+const UpstreamFields = z.strictObject({
+  balance: Balance.prefault('round-robin').describe('How a server is chosen: the name of a policy, or its settings.'),
+  affinity: z
+    .exactOptional(Affinity)
+    .describe(
+      'How sessions stay on their servers: the name of a kind, or its settings. Default: none, balance decides alone.',
+    ),
+  skew: z
+    .exactOptional(Skew)
+    .describe('When to warn that one address or network sends too large a share, if servers are chosen by address.'),
+  rebalance: z
+    .exactOptional(Rebalance)
+    .describe(
+      'How fast sessions move to servers that have fewer, by weight. For affinity cookie and learn. Default: none move.',
+    ),
+  servers: z.array(Server).min(1, 'at least one server').describe('The servers, each as its address or its settings.'),
+  timeouts: upstreamTimeouts.prefault({}).describe('Timeouts of connections to servers. 0: no limit.'),
+  retries: retries.prefault({}).describe('How often a failed request is retried on another server.'),
+  keepAlive: keepAlive.prefault({}).describe('Idle connections kept open to the servers.'),
+  health: z.exactOptional(Health).describe('Active checks and outlier ejection, in addition to maxFails.'),
+  proxyProtocol: ProxyProtocolOut,
+  queue: queue.prefault({}).describe('Requests that wait while all servers are at maxConnections.'),
+  drain: Drain.prefault({}).describe('How servers are drained, and how their sessions end.'),
+})
+
+/** An upstream as the program holds it. */
+export type Upstream = { name: string } & z.output<typeof UpstreamFields> & {
+    /** Until when its requests wait, in ms since 1970. Not in the file. */
+    pause?: { until: number }
+  }
+
+const UpstreamName = matching(
+  /^[A-Za-z0-9][\w.-]*$/,
+  'a name of letters, digits and . _ -, with a letter or digit first',
+)
+
+/** The whole of `upstreams`. */
+export const Upstreams = z.codec(
+  z
+    .record(UpstreamName, UpstreamFields)
+    .refine((upstreams) => Object.keys(upstreams).length > 0, 'at least one upstream'),
+  z.custom<Upstream[]>(),
+  {
+    decode: (upstreams) => Object.entries(upstreams).map(([name, upstream]) => ({ name, ...upstream })),
+    encode: (upstreams) => Object.fromEntries(upstreams.map(({ name, pause, ...upstream }) => [name, upstream])),
+  },
+)
