@@ -2,6 +2,7 @@ import type { Applied } from '../admin/answers.ts'
 import { AdminClient } from './admin-client.ts'
 import type { AdminOptions } from './admin-options.ts'
 import { AdminProblem } from './admin-problem.ts'
+import { printJson } from './json.ts'
 import { assertExists } from './server-argument.ts'
 
 /** A change to ask the admin API for. */
@@ -38,8 +39,4 @@ export async function askAndPrint(options: AdminOptions, change: Change, nothing
 export function printApplied(applied: Pick<Applied, 'changes'>, { json }: AdminOptions, nothing: string): void {
   if (json) return printJson(applied)
   console.log(applied.changes.length === 0 ? nothing : applied.changes.join('\n'))
-}
-
-export function printJson(value: unknown): void {
-  console.log(JSON.stringify(value, undefined, 2))
 }

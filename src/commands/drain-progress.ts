@@ -3,6 +3,7 @@ import type { Drain } from '../admin/drain.ts'
 import { type AdminClient, Unreachable } from './admin-client.ts'
 import { AdminProblem } from './admin-problem.ts'
 import { CommandFailure } from './command-failure.ts'
+import { countOf } from './count.ts'
 import { formatServer, pathOfServer } from './server-argument.ts'
 import { spanBetween, spanUntil } from './span.ts'
 
@@ -73,8 +74,4 @@ async function orMissing<Answer>(answer: Promise<Answer>): Promise<Answer | unde
 /** Replaces the line. */
 function showOnTerminal(line: string): void {
   process.stderr.write(`\r\u001B[K${line.slice(0, (process.stderr.columns ?? 80) - 1)}`)
-}
-
-function countOf(count: number, what: string): string {
-  return `${count.toLocaleString('en-US')} ${what}${count === 1 ? '' : 's'}`
 }

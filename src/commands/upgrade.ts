@@ -3,9 +3,10 @@ import { Command } from 'commander'
 import type { Status } from '../admin/answers.ts'
 import { AdminClient, Unreachable } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
-import { ask, printJson } from './change.ts'
+import { ask } from './change.ts'
 import { CommandFailure } from './command-failure.ts'
 import { timeoutOption } from './duration-argument.ts'
+import { printJson } from './json.ts'
 
 interface UpgradeOptions extends AdminOptions {
   /** ms */
