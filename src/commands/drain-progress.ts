@@ -11,7 +11,7 @@ import { spanBetween, spanUntil } from './span.ts'
 const LOOK_EVERY = 1000
 const FAILURES = 30
 
-/** In a line: `app/web-2: 12 sessions left (3 active), 2 requests and 1 WebSocket in flight, empty in about 2 min`. */
+/** One line: `app/web-2: 12 sessions left (3 active), 2 requests and 1 WebSocket in flight, empty in about 2 min`. */
 export function formatDrain(drain: Drain): string {
   const { state, sessions, active, inFlight, tunnels, emptyAt, deadline } = drain
   const name = formatServer(drain)

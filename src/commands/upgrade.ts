@@ -37,7 +37,7 @@ async function upgrade(options: UpgradeOptions): Promise<void> {
   else console.log(`upgraded: process ${before.pid} (${before.version}) → ${pid} (${status.version})`)
 }
 
-/** The process takes the place of the other, which may leave nobody to answer for a moment. */
+/** Waits until the new process answers: for a moment, there may be none that does. */
 async function untilServedBy(pid: number, client: AdminClient, deadline: number): Promise<Status> {
   while (Date.now() < deadline) {
     try {

@@ -42,7 +42,7 @@ export interface ServerEdit {
   readonly drain?: DrainOrder
 }
 
-/** Leaves an upstream without a server that may serve new users. */
+/** Whether a change may leave an upstream without a server for new users. */
 export interface Force {
   readonly force: boolean
   /** Whether the checks and answers of a server let it serve. */
@@ -51,7 +51,7 @@ export interface Force {
 
 /**
  * The operator's verbs: each makes the next desired state of the current one, or throws OperationRefused. A verb that
- * says what is so already returns the state that it was given.
+ * changes nothing returns the state that it was given.
  */
 
 export function changeServer(
@@ -163,7 +163,7 @@ function invalid(message: string): OperationRefused {
   return new OperationRefused('invalid', message)
 }
 
-function fileState({ down, drain }: Settings): AdminState {
+function fileState({ down, drain }: { readonly down?: unknown; readonly drain?: unknown }): AdminState {
   return down === true ? 'maintenance' : drain === undefined || drain === false ? 'ready' : 'drain'
 }
 
@@ -183,7 +183,7 @@ function withChange(
   const isOther = ([key]: [string, unknown]) => inFile === undefined || !isDeepStrictEqual(written[key], inFile[key])
   const settings = Object.fromEntries(Object.entries(change.settings).filter(isOther)) as ServerChange['settings']
   const { admin, ...rest } = change
-  const isFileState = admin === (base === undefined ? 'ready' : fileState(base as unknown as Settings))
+  const isFileState = admin === (base === undefined ? 'ready' : fileState(base))
   const next = {
     ...rest,
     settings: inFile === undefined ? { ...settings, id } : settings,
@@ -215,7 +215,7 @@ function assertFits(config: Config, name: string, id: string): void {
   if (loop !== undefined) throw refusalOf([loop], `${name}/${server.name}`)
 }
 
-/** What of an upstream's checks can contradict a server: the port that they go to. */
+/** The part of an upstream's settings that can contradict a server: the port of its checks. */
 function checkOf({ health }: Omit<Upstream, 'servers' | 'pause'>): object {
   const port = health?.check?.port
   return port === undefined ? {} : { health: { check: { type: 'tcp', port } } }
