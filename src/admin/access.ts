@@ -25,7 +25,7 @@ export interface AccessRules {
   readonly hint: string
 }
 
-/** Tells by its token who asks. Holds the hashes of tokens only. */
+/** Identifies callers by their tokens, of which it holds only the hashes. */
 export class Access {
   readonly #tokens: readonly { readonly caller: Caller; readonly hash: Buffer }[]
   readonly #anyone: Caller | undefined

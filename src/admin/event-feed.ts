@@ -1,6 +1,6 @@
 import type { Drain } from './drain.ts'
 
-/** What happens in a running balancer, for whoever watches it. */
+/** What happens in a running balancer, for clients that watch it. */
 export type AdminEvent =
   /** A configuration or a change of the operator is in effect in all workers. */
   | {

@@ -1,3 +1,5 @@
+import { choices } from '../config/choices.ts'
+
 /** The kinds of errors that the admin API answers: the last part of a problem's `type`. */
 export type ProblemCode =
   | 'invalid'
@@ -41,13 +43,25 @@ export class OperationRefused extends Error {
   }
 }
 
-/**
- * @param what what there is not, such as `upstream app`
- * @param names what there is instead
- * @throws OperationRefused
- */
-export function notFound(what: string, names: readonly string[]): never {
-  const known =
-    names.length === 0 ? 'nor any other' : `only ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', …' : ''}`
-  throw new OperationRefused('not-found', `there is no ${what}, ${known}`)
+/** The refusal of a request for an upstream that does not exist. It says which there are. */
+export function noUpstream(name: string, upstreams: readonly Named[]): OperationRefused {
+  return notFound(`there is no upstream ${name}`, name, upstreams.map(nameOf))
+}
+
+/** The refusal of a request for a server that its upstream does not have. It says which it has. */
+export function noServer(upstream: string, name: string, servers: readonly Named[]): OperationRefused {
+  return notFound(`upstream ${upstream} has no server ${name}`, name, servers.map(nameOf))
+}
+
+/** The refusal of a request for something that does not exist; `names` are those that do. */
+export function notFound(message: string, name: string, names: readonly string[]): OperationRefused {
+  return new OperationRefused('not-found', `${message}; ${choices(name, names)}`)
+}
+
+interface Named {
+  readonly name: string
+}
+
+function nameOf({ name }: Named): string {
+  return name
 }

@@ -10,7 +10,7 @@ export interface Author {
 }
 
 export interface WriteOptions extends Precondition {
-  /** Also if no server of the upstream could serve any more. */
+  /** Whether the change may leave the upstream without a server that may serve. */
   readonly force?: boolean
 }
 

@@ -1,4 +1,5 @@
 import { wallSeconds } from '../runtime/clock.ts'
+import { counted } from '../runtime/counted.ts'
 import { HealthBit } from '../runtime/health-bit.ts'
 import type { SessionCount } from '../runtime/session-table.ts'
 import type { Affinity, Server, Upstream } from '../runtime/snapshot.ts'
@@ -11,7 +12,7 @@ import type {
 } from './answers.ts'
 import type { Drain } from './drain.ts'
 import { emptiest } from './emptiest.ts'
-import { notFound } from './operation-refused.ts'
+import { noServer, noUpstream } from './operation-refused.ts'
 import type { Operations } from './operations.ts'
 import type { Subject } from './subject.ts'
 
@@ -72,14 +73,9 @@ export class View {
 
   /** @throws OperationRefused if there is none of that name */
   existingUpstream(name: string): UpstreamView {
-    const { upstreams } = this.#subject.snapshot
-    return (
-      this.upstream(name) ??
-      notFound(
-        `upstream ${name}`,
-        upstreams.map((one) => one.name),
-      )
-    )
+    const upstream = this.upstream(name)
+    if (upstream === undefined) throw noUpstream(name, this.#subject.snapshot.upstreams)
+    return upstream
   }
 
   /** @throws OperationRefused if there is none of that name */
@@ -88,10 +84,7 @@ export class View {
     const server = servers.find((one) => one.name === name)
     const settings = this.#operations.server(upstreamName, name)?.settings
     if (server !== undefined && settings !== undefined) return { ...server, settings }
-    return notFound(
-      `server ${upstreamName}/${name}`,
-      servers.map((one) => one.name),
-    )
+    throw noServer(upstreamName, name, servers)
   }
 
   /** Of the upstreams that know sessions. */
@@ -181,7 +174,7 @@ export class View {
       return { health: 'down', cause: cause === undefined ? 'ejected' : `ejected: ${cause}` }
     }
     if (health & HealthBit.Suspended) {
-      const cause = `${scoreboard.servers.fails(slot)} failure(s) in a row; suspended for ${failTimeout / 1000} s at a time`
+      const cause = `${counted(scoreboard.servers.fails(slot), 'failure')} in a row; suspended for ${failTimeout / 1000} s at a time`
       return { health: 'down', cause }
     }
     const isKnown = scoreboard.servers.requests(slot) > 0 || upstream.health?.check !== undefined

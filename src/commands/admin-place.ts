@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { formatAddress } from '../config/address.ts'
+import { isLoopback } from '../config/admin.ts'
 import { ConfigError } from '../config/error.ts'
 import type { Config } from '../config/schema.ts'
 import { formatUnixSocket } from '../config/unix-socket.ts'
@@ -28,7 +29,7 @@ export async function placeFrom({ url, socket, tokenFile, ...options }: AdminOpt
     url !== undefined ? parseUrl(url) : socket !== undefined ? { socket } : await endpointOf(config!, options)
   if (tokenFile !== undefined) return { endpoint, token: () => readToken(tokenFile) }
   // What is known on this machine is shown to no other.
-  if (url !== undefined && !isLoopback(url)) return { endpoint, token: () => undefined }
+  if (url !== undefined && !isOnThisMachine(parseUrl(url))) return { endpoint, token: () => undefined }
   return { endpoint, token: (isChange) => tokenOf(config, isChange && endpoint instanceof URL) }
 }
 
@@ -74,8 +75,8 @@ function parseUrl(written: string): URL {
   throw new CommandFailure(`expected a URL such as http://127.0.0.1:9000, found ${written}`)
 }
 
-function isLoopback(url: string): boolean {
-  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(parseUrl(url).hostname)
+function isOnThisMachine({ hostname }: URL): boolean {
+  return isLoopback(hostname.replace(/^\[(.*)\]$/, '$1'))
 }
 
 function stateOf(config: Config | undefined): StateDirectory {

@@ -36,7 +36,7 @@ function textOf({ title, detail, problems = [] }: ProblemDetails): string {
     const place = [where, path].filter((part) => part !== '')
     return printable([...place, hint === undefined ? message : `${message} (${hint})`].join(': '))
   })
-  // What is wrong altogether is the list again.
+  // Where there are mistakes, `detail` only repeats them.
   if (lines.length === 0) return printable(detail ?? title)
   return lines.length === 1 ? lines[0]! : [`${lines.length} problems`, ...lines].join('\n')
 }

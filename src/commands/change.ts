@@ -2,6 +2,7 @@ import type { Applied } from '../admin/answers.ts'
 import { AdminClient } from './admin-client.ts'
 import type { AdminOptions } from './admin-options.ts'
 import { AdminProblem } from './admin-problem.ts'
+import { printJson } from './json.ts'
 import { assertExists } from './server-argument.ts'
 
 /** A change to ask the admin API for. */
@@ -10,7 +11,7 @@ export interface Change {
   readonly path: string
   readonly body?: object
   readonly headers?: Readonly<Record<string, string>>
-  /** Also if no server of the upstream could serve any more. */
+  /** Whether the change may leave the upstream without a server that may serve. */
   readonly force?: boolean | undefined
   /** What it is about, for messages. */
   readonly upstream?: string
@@ -34,12 +35,8 @@ export async function askAndPrint(options: AdminOptions, change: Change, nothing
   printApplied(await ask<Applied>(await AdminClient.from(options), change), options, nothing)
 }
 
-/** @param nothing the line for a change that was none */
+/** @param nothing the line to print if nothing has changed */
 export function printApplied(applied: Pick<Applied, 'changes'>, { json }: AdminOptions, nothing: string): void {
   if (json) return printJson(applied)
   console.log(applied.changes.length === 0 ? nothing : applied.changes.join('\n'))
-}
-
-export function printJson(value: unknown): void {
-  console.log(JSON.stringify(value, undefined, 2))
 }

@@ -3,6 +3,7 @@ import type { Drain } from '../admin/drain.ts'
 import { type AdminClient, Unreachable } from './admin-client.ts'
 import { AdminProblem } from './admin-problem.ts'
 import { CommandFailure } from './command-failure.ts'
+import { countOf } from './count.ts'
 import { formatServer, pathOfServer } from './server-argument.ts'
 import { spanBetween, spanUntil } from './span.ts'
 
@@ -10,7 +11,7 @@ import { spanBetween, spanUntil } from './span.ts'
 const LOOK_EVERY = 1000
 const FAILURES = 30
 
-/** In a line: `app/web-2: 12 sessions left (3 active), 2 requests and 1 WebSocket in flight, empty in about 2 min`. */
+/** One line: `app/web-2: 12 sessions left (3 active), 2 requests and 1 WebSocket in flight, empty in about 2 min`. */
 export function formatDrain(drain: Drain): string {
   const { state, sessions, active, inFlight, tunnels, emptyAt, deadline } = drain
   const name = formatServer(drain)
@@ -73,8 +74,4 @@ async function orMissing<Answer>(answer: Promise<Answer>): Promise<Answer | unde
 /** Replaces the line. */
 function showOnTerminal(line: string): void {
   process.stderr.write(`\r\u001B[K${line.slice(0, (process.stderr.columns ?? 80) - 1)}`)
-}
-
-function countOf(count: number, what: string): string {
-  return `${count.toLocaleString('en-US')} ${what}${count === 1 ? '' : 's'}`
 }

@@ -2,9 +2,10 @@ import { Command, Option } from 'commander'
 import type { Drain } from '../admin/drain.ts'
 import { AdminClient } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
-import { ask, printJson } from './change.ts'
+import { ask } from './change.ts'
 import { formatDrain, untilDrained } from './drain-progress.ts'
 import { durationText } from './duration-argument.ts'
+import { printJson } from './json.ts'
 import { parseServer, pathOfServer, type ServerArgument } from './server-argument.ts'
 
 /** The options of commands that drain a server. What is not given is as the configuration says. */

@@ -7,13 +7,13 @@ export function durationText(value: string): string {
   return formatDuration(milliseconds(value))
 }
 
-/** Reads the value of an option that is a duration, such as `30s`, in ms. */
 /** The same for a duration that cannot be 0, which elsewhere means no limit. */
 export function someTime(value: string): string {
   if (milliseconds(value) === 0) throw new InvalidArgumentError('Expected a duration of more than 0.')
   return durationText(value)
 }
 
+/** Reads the value of an option that is a duration, in ms. */
 function milliseconds(value: string): number {
   try {
     return parseDuration(value)

@@ -41,7 +41,7 @@ async function printEvents({ json, since = '', ...options }: EventsOptions): Pro
         console.log(json ? asJson(event) : asLine(event))
       }
     } catch (error) {
-      // Only what was there once can come back.
+      // A stream that broke is opened again; one that never opened is an error.
       if (!(error instanceof Unreachable) || stream === undefined || ++failures > FAILURES) throw error
     }
     await setTimeout(AGAIN_AFTER)

@@ -2,8 +2,8 @@ import { Command, InvalidArgumentError } from 'commander'
 import type { ExplainedRoute, Explanation, Query } from '../planning/answers.ts'
 import { AdminClient } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
-import { printJson } from './change.ts'
 import { CommandFailure } from './command-failure.ts'
+import { printJson } from './json.ts'
 import { formatTable } from './table.ts'
 
 interface ExplainOptions extends AdminOptions {

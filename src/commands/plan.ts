@@ -3,7 +3,8 @@ import { Command } from 'commander'
 import type { Move, Plan, UpstreamPlan } from '../planning/answers.ts'
 import { AdminClient } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
-import { printJson } from './change.ts'
+import { countOf, formatCount } from './count.ts'
+import { printJson } from './json.ts'
 import { formatTable } from './table.ts'
 
 interface PlanOptions extends AdminOptions {
@@ -64,7 +65,7 @@ function textOf({ changes, sessions, upstreams }: Plan): string {
     [unserved, 'find no server'],
   ] as const
   const counts = parts.flatMap(([count, what]) => (count === 0 ? [] : `${formatCount(count)} ${what}`))
-  const total = live === 0 ? [] : [`\nof ${formatCount(live)} live session(s), ${counts.join(', ')}`]
+  const total = live === 0 ? [] : [`\nof ${countOf(live, 'live session')}, ${counts.join(', ')}`]
   return [...changes, ...total, ...upstreams.filter(({ moves }) => moves.length > 0).map(paragraph)].join('\n')
 }
 
@@ -77,7 +78,7 @@ function paragraph({ name, sessions, isExact, areTargetsExact, because, moves, s
   ])
   const exactness = areTargetsExact ? 'exact' : isExact ? 'exact, but about how many come to each server' : 'about'
   return [
-    `\nupstream ${name}: of ${formatCount(sessions.live)} session(s), ${formatCount(sessions.stay)} stay (${exactness})`,
+    `\nupstream ${name}: of ${countOf(sessions.live, 'session')}, ${formatCount(sessions.stay)} stay (${exactness})`,
     formatTable(['FROM', 'TO', 'SESSIONS', 'WHY'], rows, ['FROM', 'TO', 'WHY']),
     formatTable(
       ['SERVER', 'NOW', 'AFTERWARDS'],
@@ -112,8 +113,4 @@ function inWords(why: Move['why']): string {
     case 'no-route':
       return 'no route leads there any more'
   }
-}
-
-function formatCount(count: number): string {
-  return count.toLocaleString('en-US')
 }

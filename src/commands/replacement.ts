@@ -112,7 +112,7 @@ export class Replacement {
   }
 }
 
-/** A name for the server that gives its own away: `web-2-old-1`. */
+/** The new name of a server whose name goes to its successor: `web-2-old-1`. */
 function formerName(name: string, servers: readonly Server[]): string {
   for (let number = 1; ; number++) {
     const former = `${name}-old-${number}`

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import type { Server, Upstreams } from '../admin/answers.ts'
-import { nearest } from '../config/nearest.ts'
+import { choices } from '../config/choices.ts'
 import type { AdminClient } from './admin-client.ts'
 import { CommandFailure } from './command-failure.ts'
 
@@ -9,9 +9,6 @@ export interface ServerArgument {
   readonly upstream: string
   readonly server: string
 }
-
-/** How many names a message lists at most. */
-const LISTED = 10
 
 /** Reads `UPSTREAM/SERVER`. The name of a server may have slashes: `app/unix:/run/app.sock`. */
 export function parseServer(text: string): ServerArgument {
@@ -44,7 +41,7 @@ export function pathOfServer({ upstream, server }: ServerArgument): string {
 /** The upstream exists, and has no server of that name. */
 export class NoSuchServer extends CommandFailure {
   constructor({ upstream, server }: ServerArgument, names: readonly string[]) {
-    super(`upstream ${upstream} has no server ${server}${choicesOf(server, names)}`)
+    super(`upstream ${upstream} has no server ${server}; ${choices(server, names)}`)
   }
 }
 
@@ -61,21 +58,10 @@ async function serversIn(client: AdminClient, upstream: string): Promise<readonl
   const found = upstreams.find(({ name }) => name === upstream)
   if (found !== undefined) return found.servers
   const names = upstreams.map(({ name }) => name)
-  throw new CommandFailure(`there is no upstream ${upstream}${choicesOf(upstream, names)}`)
+  throw new CommandFailure(`there is no upstream ${upstream}; ${choices(upstream, names)}`)
 }
 
 /** Throws a failure that says which upstreams or servers there are, if there is none of that name. */
 export async function assertExists(client: AdminClient, upstream: string, server?: string): Promise<void> {
   await (server === undefined ? serversIn(client, upstream) : serversOf(client, { upstream, server }))
-}
-
-/** In words: `; did you mean web-2? There are web-1, web-2`. */
-function choicesOf(name: string, names: readonly string[]): string {
-  const suggestion = nearest(name, names)
-  const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : ''
-  const there =
-    names.length === 0
-      ? 'there are none'
-      : `there ${names.length === 1 ? 'is' : 'are'} ${names.slice(0, LISTED).join(', ')}${more}`
-  return suggestion === undefined ? `; ${there}` : `; did you mean ${suggestion}? (${there})`
 }

@@ -4,6 +4,8 @@ import { createGunzip } from 'node:zlib'
 import { Command, Option } from 'commander'
 import type { SimulatedConfiguration, SimulatedUpstream, Simulation } from '../planning/answers.ts'
 import { CommandFailure } from './command-failure.ts'
+import { countOf, formatCount } from './count.ts'
+import { printJson } from './json.ts'
 import { formatTable } from './table.ts'
 
 interface SimulateOptions {
@@ -57,7 +59,8 @@ async function simulate(logs: readonly string[], options: SimulateOptions): Prom
   const engine = await import('../planning/simulation/simulate.ts')
   const simulation = await engine.simulate(linesOf(bytesOf(logs)), snapshots, { users, host })
   if (simulation.lines.replayed === 0) throw new CommandFailure(nothingReplayed(logs, simulation))
-  console.log(json ? JSON.stringify(simulation, undefined, 2) : textOf(simulation))
+  if (json) printJson(simulation)
+  else console.log(textOf(simulation))
 }
 
 /** The bytes of those files, one after the other; those that are gzipped are unzipped. */
@@ -82,17 +85,18 @@ async function* unzipped(stream: NodeJS.ReadableStream, log: string): AsyncGener
 
 function nothingReplayed(logs: readonly string[], { lines }: Simulation): string {
   const { read, firstMalformed } = lines
-  const where = firstMalformed === null ? '' : `; the first that is none of an access log is line ${firstMalformed}`
-  return `no request could be replayed of the ${read} line(s) of ${logs.map((log) => basename(log)).join(', ')}${where}`
+  const where =
+    firstMalformed === null ? '' : `; the first that is not in the format of an access log is line ${firstMalformed}`
+  return `no request could be replayed of the ${countOf(read, 'line')} of ${logs.map((log) => basename(log)).join(', ')}${where}`
 }
 
 function textOf({ lines, from, to, configurations }: Simulation): string {
   const { replayed, malformed, firstMalformed, noRequests } = lines
   return [
-    `${formatCount(replayed)} requests from ${from} to ${to}`,
-    ...(noRequests > 0 ? [`! ${formatCount(noRequests)} line(s) have no request that Limpet would read`] : []),
+    `${countOf(replayed, 'request')} from ${from} to ${to}`,
+    ...(noRequests > 0 ? [`! ${countOf(noRequests, 'line')} without a request that Limpet would read`] : []),
     ...(malformed > 0
-      ? [`! ${formatCount(malformed)} line(s) are none of an access log; the first is line ${firstMalformed}`]
+      ? [`! ${countOf(malformed, 'line')} not in the format of an access log; the first is line ${firstMalformed}`]
       : []),
     ...configurations.map(paragraph),
   ].join('\n')
@@ -102,9 +106,9 @@ function paragraph({ name, notes, unrouted, redirected, upstreams }: SimulatedCo
   return [
     `\n${name}`,
     ...(unrouted > 0
-      ? [`! no route matches ${formatCount(unrouted)} request(s); --host names the host of a log without`]
+      ? [`! no route matches ${countOf(unrouted, 'request')}; --host names the host of a log without`]
       : []),
-    ...(redirected > 0 ? [`  ${formatCount(redirected)} request(s) are redirected`] : []),
+    ...(redirected > 0 ? [`  ${countOf(redirected, 'request')} redirected`] : []),
     ...notes.map((note) => `  ${note}`),
     ...upstreams.filter(({ requests }) => requests > 0).map(upstreamText),
   ].join('\n')
@@ -113,7 +117,7 @@ function paragraph({ name, notes, unrouted, redirected, upstreams }: SimulatedCo
 function upstreamText(upstream: SimulatedUpstream): string {
   const { name, balance, affinity, requests, waited, failed, users, spread, servers, changes } = upstream
   const tie = affinity === null || affinity === balance ? '' : `, affinity ${affinity}`
-  const title = `  upstream ${name}: ${balance}${tie}: ${formatCount(requests)} requests of about ${formatCount(users)} users`
+  const title = `  upstream ${name}: ${balance}${tie}: ${countOf(requests, 'request')} of about ${countOf(users, 'user')}`
   const rows = servers.map((server) => [
     server.name,
     formatCount(server.requests),
@@ -127,8 +131,8 @@ function upstreamText(upstream: SimulatedUpstream): string {
     title,
     table,
     ...(spread === null ? [] : [`  spread: the busiest server has ${spread.toFixed(2)} times the mean`]),
-    ...(waited > 0 ? [`  ! ${formatCount(waited)} request(s) would wait for a place`] : []),
-    ...(failed > 0 ? [`  ! ${formatCount(failed)} request(s) would find no server`] : []),
+    ...(waited > 0 ? [`  ! ${countOf(waited, 'request')} would wait for a place`] : []),
+    ...(failed > 0 ? [`  ! ${countOf(failed, 'request')} would find no server`] : []),
     ...changes.map(({ change, server, moved, users }) => {
       const what = server === null ? CHANGES[change] : `${CHANGES[change]} ${server}`
       return `  ${what} would move ${percent(moved)} of the users (about ${formatCount(users)})`
@@ -138,8 +142,4 @@ function upstreamText(upstream: SimulatedUpstream): string {
 
 function percent(share: number): string {
   return `${(share * 100).toFixed(1)} %`
-}
-
-function formatCount(count: number): string {
-  return count.toLocaleString('en-US')
 }

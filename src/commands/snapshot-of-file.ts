@@ -16,5 +16,5 @@ export function snapshotOfFile(file: string | undefined, slots = new SlotBook())
   return compile(config, 1, slots, secret)
 }
 
-/** For want of the machine's own. */
+/** Stands in where the machine's own cannot be read. */
 const standIn = randomBytes(32).toString('base64url')

@@ -3,8 +3,9 @@ import type { Server, Status, Upstream, Upstreams } from '../admin/answers.ts'
 import type { ServerChange } from '../admin/server-settings.ts'
 import { AdminClient } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
-import { printJson } from './change.ts'
+import { countOf, formatCount } from './count.ts'
 import { formatDrain } from './drain-progress.ts'
+import { printJson } from './json.ts'
 import { formatListener } from './listener-text.ts'
 import { spanSince, spanUntil } from './span.ts'
 import { formatTable } from './table.ts'
@@ -33,10 +34,10 @@ function headline({ version, since, workers, listeners, droppedLogLines, changes
   const places = listeners.map(formatListener).join(', ')
   const age = spanSince(since)
   return [
-    `limpet ${version}, up for ${age}, ${workers} ${workers === 1 ? 'worker' : 'workers'}, listening on ${places}`,
+    `limpet ${version}, up for ${age}, ${countOf(workers, 'worker')}, listening on ${places}`,
     ...(droppedLogLines === 0
       ? []
-      : [`! the access log has lost ${formatCount(droppedLogLines)} line(s), see the program's log`]),
+      : [`! the access log has lost ${countOf(droppedLogLines, 'line')}, see the program's log`]),
     ...(changes.length === 0
       ? []
       : ['! changed at run time, and not in the file (limpet config export prints one that has it):']),
@@ -125,8 +126,4 @@ function stateOf({ state, backup }: Server): string {
   const { admin, health } = state
   const word = admin === 'ready' ? health : health === 'down' ? `${admin}, down` : admin
   return backup ? `${word} (backup)` : word
-}
-
-function formatCount(count: number): string {
-  return count.toLocaleString('en-US')
 }

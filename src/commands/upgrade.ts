@@ -3,9 +3,10 @@ import { Command } from 'commander'
 import type { Status } from '../admin/answers.ts'
 import { AdminClient, Unreachable } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
-import { ask, printJson } from './change.ts'
+import { ask } from './change.ts'
 import { CommandFailure } from './command-failure.ts'
 import { timeoutOption } from './duration-argument.ts'
+import { printJson } from './json.ts'
 
 interface UpgradeOptions extends AdminOptions {
   /** ms */
@@ -36,7 +37,7 @@ async function upgrade(options: UpgradeOptions): Promise<void> {
   else console.log(`upgraded: process ${before.pid} (${before.version}) → ${pid} (${status.version})`)
 }
 
-/** The process takes the place of the other, which may leave nobody to answer for a moment. */
+/** Waits until the new process answers: for a moment, there may be none that does. */
 async function untilServedBy(pid: number, client: AdminClient, deadline: number): Promise<Status> {
   while (Date.now() < deadline) {
     try {

@@ -51,7 +51,7 @@ export class Handover {
   #last: Promise<unknown> = Promise.resolve()
   /** Increases with each change of the desired state. */
   #version = 1
-  /** Why nothing is applied any more. */
+  /** The reason why no more changes are applied, once there is one. */
   #closedFor: string | undefined
 
   constructor(
@@ -151,7 +151,7 @@ export class Handover {
     const changes = differenceInWords(before, config)
     if (changes.length === 0) {
       await this.#keep(desired.changes)
-      // The configuration of before stays, so that nothing takes its parts for new ones.
+      // The former configuration stays, so that nothing takes its parts for new ones.
       this.#adopt({ ...desired, config: this.#desired.config }, before)
       return { generation: supervisor.snapshot.generation, changes }
     }

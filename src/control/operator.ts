@@ -34,7 +34,7 @@ import type { Applied, Handover } from './handover.ts'
 import type { Parts } from './parts.ts'
 import { ListenError } from './workers/listen-error.ts'
 
-/** What keeps a server from serving, apart from the operator. */
+/** The health bits with which a server may not serve. */
 const AILING = HealthBit.Unhealthy | HealthBit.Ejected | HealthBit.Suspended
 
 /** Carries out what operators ask for through the admin API: makes each request a change of the desired state. */
@@ -319,7 +319,7 @@ function refusalOf(error: unknown): Error {
 
 function settingsOf(server: Server): ServerSettings {
   const { id: _, ...settings } = writtenServer(server)
-  return settings as unknown as ServerSettings
+  return settings as ServerSettings
 }
 
 function pauseShown({ at, until }: { readonly at: number; readonly until: number }): Pause {

@@ -246,7 +246,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
     const { context } = this.#owner
     this.responseBegun = true
     const passed = this.#withoutControls(head, options)
-    const fields = this.#owner.answered(head, this.#heedControls())
+    const fields = this.#owner.answered(head, this.#obeyControls())
     this.#judge.answered(head.status)
     const reader = this.#owner.readerOf(head)
     const form = this.#downstream.respond(head, passed, framing, fields)
@@ -264,7 +264,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
     tunnels.add(this.server, this.#tunnel)
     this.#requestEnded = false
     const passed = this.#withoutControls(head, options)
-    const fields = this.#owner.answered(head, this.#heedControls())
+    const fields = this.#owner.answered(head, this.#obeyControls())
     this.#judge.switched()
     this.#downstream.upgrade(head, passed, fields)
     this.#stream!.wait(this.#silence)
@@ -279,7 +279,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
   }
 
   /** Acts on what the server says in the head that was just read. Returns whether the session of the request is over. */
-  #heedControls(): boolean {
+  #obeyControls(): boolean {
     if (this.#group.settings.controlHeaders !== true) return false
     const { controlHeaders } = this.#owner.context
     this.#judge.said(controlHeaders)

@@ -1,3 +1,5 @@
+import { counted } from '../runtime/counted.ts'
+
 /** The interval of the checks for recovery, in ms. A log has recovered if there was no trouble since the last check. */
 const CHECK_EVERY = 1000
 
@@ -42,7 +44,7 @@ export class Trouble {
   end(lines: number): void {
     clearInterval(this.#watch)
     this.#lost += lines
-    if (this.#lost > 0) this.#report(`${this.#log} has lost ${counted(this.#lost)}`)
+    if (this.#lost > 0) this.#report(`${this.#log} has lost ${counted(this.#lost, 'line')}`)
   }
 
   #note(kind: 'slow' | 'broken', lines: number, words: string): void {
@@ -64,11 +66,7 @@ export class Trouble {
     this.#watch = this.#kind = undefined
     this.#lostBefore += lost
     this.#lost = 0
-    const cost = lost === 0 ? '' : `; ${counted(lost)} ${lost === 1 ? 'was' : 'were'} dropped`
+    const cost = lost === 0 ? '' : `; ${counted(lost, 'line')} ${lost === 1 ? 'was' : 'were'} dropped`
     this.#report(`${this.#log} ${words}${cost}`)
   }
-}
-
-function counted(lines: number): string {
-  return lines === 1 ? '1 line' : `${lines} lines`
 }

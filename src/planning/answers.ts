@@ -156,7 +156,7 @@ export interface Simulation {
 export interface LogLines {
   readonly read: number
   readonly replayed: number
-  /** Lines that are none of an access log. */
+  /** Lines that are not in the format of an access log. */
   readonly malformed: number
   /** The first of these, from 1 on; null if there was none. */
   readonly firstMalformed: number | null

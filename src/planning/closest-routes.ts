@@ -5,7 +5,7 @@ import type { Route } from '../runtime/snapshot.ts'
 /** The most routes that are named. */
 const MOST = 3
 
-/** What a request lacks for which no route matches: what the routes that are closest to it require, one sentence each. */
+/** What the routes closest to a request require of it, if no route matches: one sentence each. */
 export function closestRoutes(
   routes: readonly Route[],
   host: string,

@@ -21,7 +21,7 @@ import { Rehearsal } from './rehearsal.ts'
 import { requestBytes } from './request-bytes.ts'
 import { affinityName, inWords, sessionInWords } from './words.ts'
 
-/** What a request meets: a running Limpet, or a configuration that nothing runs by. */
+/** What a request meets: a running Limpet, or a configuration that is not in use. */
 export interface Scene {
   readonly snapshot: Snapshot
   readonly scoreboard: Scoreboard

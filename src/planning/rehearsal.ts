@@ -37,7 +37,7 @@ export class Rehearsal {
   groupOf(upstream: Upstream): UpstreamGroup {
     const known = this.#groups.get(upstream)
     if (known !== undefined) return known
-    // Nobody asks which clients send too much.
+    // No skew is reported.
     const { skew: _, ...settings } = upstream
     const group = new UpstreamGroup(settings, this.#scoreboard, this.#sessions, WORKER, this.#deadlines, NOWHERE)
     this.#groups.set(upstream, group)

@@ -15,13 +15,13 @@ export interface SnapshotPatch {
 type Change =
   /** It is another. */
   | { readonly value: unknown }
-  /** Some fields of a record have changed. `keys` are all of its keys, where they are not those of before in their order. */
+  /** Some fields of a record have changed. `keys` are all of its keys, if they or their order differ from the former ones. */
   | { readonly fields: readonly (readonly [key: string, change: Change])[]; readonly keys?: readonly string[] }
   /** The items of a list, in order. */
   | { readonly items: readonly Item[] }
 
 type Item =
-  /** So many items that stood one after the other in the list of before. */
+  /** So many consecutive items of the former list. */
   | { readonly from: number; readonly count: number }
   /** The one that stood there, changed. */
   | { readonly of: number; readonly change: Change }

@@ -1,6 +1,6 @@
 import type { Applied } from '../../src/admin/answers.ts'
 import type { Drain } from '../../src/admin/drain.ts'
-import { notFound, OperationRefused } from '../../src/admin/operation-refused.ts'
+import { noServer, noUpstream, OperationRefused } from '../../src/admin/operation-refused.ts'
 import type { Author, Operations, ServerResource, WriteOptions } from '../../src/admin/operations.ts'
 import type { Explanation, Query } from '../../src/admin/planning.ts'
 import { assertFresh, etagOf } from '../../src/admin/precondition.ts'
@@ -77,7 +77,7 @@ export class RememberedOperations implements Operations {
   }
 
   async putServer(upstream: string, name: string, settings: ServerSettings, options: WriteOptions, by: Author) {
-    if (upstream !== 'app') notFound(`upstream ${upstream}`, ['app'])
+    if (upstream !== 'app') throw noUpstream(upstream, [{ name: 'app' }])
     const current = this.server(upstream, name)
     assertFresh(options, current && etagOf(current.settings))
     this.#servers.set(name, { name, ...settings })
@@ -138,14 +138,14 @@ export class RememberedOperations implements Operations {
   }
 
   async pause(upstream: string, max: number, options: WriteOptions, by: Author) {
-    if (upstream !== 'app') notFound(`upstream ${upstream}`, ['app'])
+    if (upstream !== 'app') throw noUpstream(upstream, [{ name: 'app' }])
     this.#change(options, by, `pause ${upstream} for ${max} ms`)
     this.#pausedUntil = max
     return this.pauseOf(upstream)!
   }
 
   async resume(upstream: string, options: WriteOptions, by: Author) {
-    if (upstream !== 'app') notFound(`upstream ${upstream}`, ['app'])
+    if (upstream !== 'app') throw noUpstream(upstream, [{ name: 'app' }])
     if (this.#pausedUntil === undefined) return this.#unchanged()
     this.#pausedUntil = undefined
     return this.#change(options, by, `resume ${upstream}`)
@@ -168,7 +168,14 @@ export class RememberedOperations implements Operations {
   }
 
   #existing(upstream: string, name: string): ServerResource {
-    return this.server(upstream, name) ?? notFound(`server ${upstream}/${name}`, [...this.#servers.keys()])
+    const server = this.server(upstream, name)
+    if (server === undefined)
+      throw noServer(
+        upstream,
+        name,
+        [...this.#servers.keys()].map((each) => ({ name: each })),
+      )
+    return server
   }
 
   #assertNotLast(name: string, { force = false }: WriteOptions): void {

@@ -101,7 +101,7 @@ describe('sessions', () => {
       writeFileSync(file, content, 'latin1')
       const second = run(path, { app: { a: 0 } })
       assert.equal(second.store.load(), 0)
-      assert.match(second.warnings.join(), /holds no sessions that can be read, and is begun anew/)
+      assert.match(second.warnings.join(), /holds no sessions that can be read, and is ignored/)
       await second.store.close()
     }
   })

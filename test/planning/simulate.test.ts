@@ -203,7 +203,7 @@ describe('limpet simulate', () => {
       ],
     )
     const text = await runLimpet(args)
-    assert.match(text.stdout, /! 1 line\(s\) are none of an access log; the first is line 21/)
+    assert.match(text.stdout, /! 1 line not in the format of an access log; the first is line 21/)
     assert.match(text.stdout, /losing b would move \d+\.\d % of the users/)
   })
 
@@ -255,7 +255,7 @@ describe('limpet simulate', () => {
       [['nowhere.log.gz', '-c', file], /ENOENT/],
       [[broken, '-c', file], /broken\.gz cannot be unzipped/],
       [[empty, '-c', 'nowhere.yaml'], /nowhere\.yaml/],
-      [[empty, '-c', file], /no request could be replayed of the 1 line\(s\) of empty\.log; .* is line 1/],
+      [[empty, '-c', file], /no request could be replayed of the 1 line of empty\.log; .* is line 1/],
     ] as const) {
       const { code, stderr } = await runLimpet(['simulate', ...args])
       assert.equal(code, 1)

@@ -52,7 +52,7 @@ test('keys that the server that drains has seen stay, over a restart too, and no
   before.process.kill('SIGTERM')
   await before.exit
   const limpet = await startLimpet(t, config(true, 'move'))
-  await limpet.errors.find(/30 session\(s\) go on/)
+  await limpet.errors.find(/30 sessions? restored/)
   for (const [user, home] of homes.entries()) assert.equal(await homeOf(limpet, user), home)
   for (let user = 100; user < 130; user++) assert.notEqual(await homeOf(limpet, user), 'a')
   await limpet.log.find(/ moved:drained$/)

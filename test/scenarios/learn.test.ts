@@ -89,7 +89,7 @@ describe('a session in a cookie of the application', () => {
             - { name: b, address: ${moved.b.address} }
     `
     const after = await startLimpet(t, inAnotherOrder, { env })
-    await after.errors.find(/30 session\(s\) go on/)
+    await after.errors.find(/30 sessions? restored/)
     for (const [user, server] of users) assert.equal((await user.get(after.port)).body, `${server} 2`)
     await after.log.matching(/ stuck$/, 30)
   })
@@ -138,7 +138,7 @@ describe('a session in a cookie of the application', () => {
     before.process.kill('SIGKILL')
     await before.exit
     const after = await startLimpet(t, byCookieSid(servers), { env })
-    await after.errors.find(/10 session\(s\) go on/)
+    await after.errors.find(/10 sessions? restored/)
     for (const [user, server] of users) {
       assert.equal((await user.get(after.port)).body, `${server} ${user === latecomer ? 3 : 2}`)
     }

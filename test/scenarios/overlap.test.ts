@@ -104,7 +104,7 @@ test('every session that begins around TERM is known to the next run, while a We
   for (const [user, server] of await afterTerm) users.set(user, server)
   await untilSaved(t, stateDirectory, 30)
   const next = await startLimpet(t, config(stateDirectory, servers))
-  await next.errors.find(/30 session\(s\) go on/)
+  await next.errors.find(/30 sessions? restored/)
   await assertKnown(next, users)
   for (const answer of held.splice(0)) answer()
   const late = await afterStart
@@ -123,7 +123,7 @@ test('every session that begins around TERM is known to the next run, while a We
   assert.equal(await next.exit, 0)
   users.delete(leaver)
   const third = await startLimpet(t, config(stateDirectory, servers))
-  await third.errors.find(/39 session\(s\) go on/)
+  await third.errors.find(/39 sessions? restored/)
   await assertKnown(third, new Map([...users, ...late]))
   await new User().get(third.port, '/', { Cookie: cookie })
   await third.log.find(/ expired$/)
@@ -142,7 +142,7 @@ test('the sessions of a killed run go on in the next, and its files are removed 
     await limpet.exit
   }
   const last = await startLimpet(t, config(stateDirectory, servers))
-  await last.errors.find(/30 session\(s\) go on/)
+  await last.errors.find(/30 sessions? restored/)
   await assertKnown(last, users)
   last.process.kill('SIGTERM')
   assert.equal(await last.exit, 0)

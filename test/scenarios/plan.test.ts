@@ -73,7 +73,7 @@ test('a plan says how many sessions move, from where to where, and so they do af
   assert.equal(plan.sessions.live, 60)
   const text = await planned(limpet, next)
   assert.match(text.stdout, /^upstream app: server c removed$/m)
-  assert.match(text.stdout, /^upstream app: of 30 session\(s\), 20 stay \(exact\)$/m)
+  assert.match(text.stdout, /^upstream app: of 30 sessions, 20 stay \(exact\)$/m)
   // Nothing has happened so far.
   assert.deepEqual(await visit(), before)
   await writeFile(limpet.file, configOf(['a', 'b']))

@@ -47,7 +47,7 @@ export function addDrains(
     const { drain } = view.server(upstream, server)
     if (drain !== null) return context.json(drain, 200)
     const drained = operations.drains().map((one) => `${one.upstream}/${one.server}`)
-    return notFound(`drain of ${upstream}/${server}`, drained)
+    throw notFound(`there is no drain of ${upstream}/${server}`, `${upstream}/${server}`, drained)
   })
 
   const put = createRoute({

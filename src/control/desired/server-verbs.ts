@@ -1,13 +1,12 @@
 import { isDeepStrictEqual } from 'node:util'
-import { OperationRefused } from '../../admin/operation-refused.ts'
+import { noServer, noUpstream, OperationRefused } from '../../admin/operation-refused.ts'
 import { formatPath } from '../../config/key-path.ts'
 import { loops } from '../../config/loops.ts'
-import { nearest } from '../../config/nearest.ts'
 import { resolve } from '../../config/resolve.ts'
 import type { Config } from '../../config/schema.ts'
 import { Server } from '../../config/server.ts'
 import type { Upstream } from '../../config/upstream.ts'
-import { didYouMean, type Issue, validate } from '../../config/validate.ts'
+import { type Issue, validate } from '../../config/validate.ts'
 import { MAX_SERVERS } from '../../runtime/bounds.ts'
 import { type DesiredState, desiredState, serverNamed, upstreamNamed } from './desired-state.ts'
 import { writtenServer } from './effective-config.ts'
@@ -43,7 +42,7 @@ export interface ServerEdit {
   readonly drain?: DrainOrder
 }
 
-/** Leaves an upstream without a server that may serve new users. */
+/** Whether a change may leave an upstream without a server for new users. */
 export interface Force {
   readonly force: boolean
   /** Whether the checks and answers of a server let it serve. */
@@ -52,7 +51,7 @@ export interface Force {
 
 /**
  * The operator's verbs: each makes the next desired state of the current one, or throws OperationRefused. A verb that
- * says what is so already returns the state that it was given.
+ * changes nothing returns the state that it was given.
  */
 
 export function changeServer(
@@ -123,7 +122,7 @@ export function resetServer(now: DesiredState, name: ServerName): DesiredState {
   const present = serverNamed(upstream, name.server)?.id
   const removed = upstreamNamed(now.base, name.upstream)!.servers.find((server) => server.name === name.server)?.id
   const id = present ?? (removed !== undefined && removed in changes ? removed : undefined)
-  if (id === undefined) throw noServer(upstream, name.server)
+  if (id === undefined) throw noServer(name.upstream, name.server, upstream.servers)
   if (!(id in changes)) return now
   return desiredState(now.base, withServerChange(now.changes, name.upstream, id, undefined))
 }
@@ -149,44 +148,22 @@ export function serverIn(
 ): { upstream: Upstream; server: Server } {
   const upstream = upstreamIn(config, name.upstream)
   const server = serverNamed(upstream, name.server)
-  if (server === undefined) throw noServer(upstream, name.server)
+  if (server === undefined) throw noServer(name.upstream, name.server, upstream.servers)
   return { upstream, server }
 }
 
 /** @throws OperationRefused with the names that there are */
 export function upstreamIn(config: Config, name: string): Upstream {
   const upstream = upstreamNamed(config, name)
-  if (upstream !== undefined) return upstream
-  throw notFound(
-    `there is no upstream ${name}`,
-    name,
-    config.upstreams.map((each) => each.name),
-  )
-}
-
-function noServer({ name, servers }: Upstream, server: string): OperationRefused {
-  return notFound(
-    `upstream ${name} has no server ${server}`,
-    server,
-    servers.map((each) => each.name),
-  )
-}
-
-/** How many names a message lists. */
-const LISTED = 10
-
-function notFound(message: string, name: string, names: readonly string[]): OperationRefused {
-  const listed =
-    names.length > LISTED ? `${names.slice(0, LISTED).join(', ')} and ${names.length - LISTED} more` : names.join(', ')
-  const hint = didYouMean(nearest(name, names)) ?? (names.length === 0 ? 'there is none' : `there is ${listed}`)
-  return new OperationRefused('not-found', `${message} (${hint})`)
+  if (upstream === undefined) throw noUpstream(name, config.upstreams)
+  return upstream
 }
 
 function invalid(message: string): OperationRefused {
   return new OperationRefused('invalid', message)
 }
 
-function fileState({ down, drain }: Settings): AdminState {
+function fileState({ down, drain }: { readonly down?: unknown; readonly drain?: unknown }): AdminState {
   return down === true ? 'maintenance' : drain === undefined || drain === false ? 'ready' : 'drain'
 }
 
@@ -206,7 +183,7 @@ function withChange(
   const isOther = ([key]: [string, unknown]) => inFile === undefined || !isDeepStrictEqual(written[key], inFile[key])
   const settings = Object.fromEntries(Object.entries(change.settings).filter(isOther)) as ServerChange['settings']
   const { admin, ...rest } = change
-  const isFileState = admin === (base === undefined ? 'ready' : fileState(base as unknown as Settings))
+  const isFileState = admin === (base === undefined ? 'ready' : fileState(base))
   const next = {
     ...rest,
     settings: inFile === undefined ? { ...settings, id } : settings,
@@ -238,7 +215,7 @@ function assertFits(config: Config, name: string, id: string): void {
   if (loop !== undefined) throw refusalOf([loop], `${name}/${server.name}`)
 }
 
-/** What of an upstream's checks can contradict a server: the port that they go to. */
+/** The part of an upstream's settings that can contradict a server: the port of its checks. */
 function checkOf({ health }: Omit<Upstream, 'servers' | 'pause'>): object {
   const port = health?.check?.port
   return port === undefined ? {} : { health: { check: { type: 'tcp', port } } }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Drain as AdminDrain } from '../../admin/drain.ts'
 import type { Config } from '../../config/schema.ts'
+import { counted } from '../../runtime/counted.ts'
 import type { Upstream } from '../../runtime/snapshot.ts'
 import { type DesiredState, desiredState, upstreamNamed } from '../desired/desired-state.ts'
 import { withoutDrained } from '../desired/gradual-removal.ts'
@@ -201,7 +202,7 @@ function pastOf(then: Exclude<AtDeadline, 'keep'>): string {
 }
 
 function left(sessions: number, { then }: AdminDrain): string {
-  const what = `${sessions} ${sessions === 1 ? 'session' : 'sessions'} left`
+  const what = `${counted(sessions, 'session')} left`
   return then === 'keep' ? `${what}, which stay` : `${what}, which ${then === 'move' ? 'move now' : 'are refused now'}`
 }
 

@@ -12,7 +12,7 @@ export class LastSeen implements SessionTally {
   readonly idle: number
   /** The length of a span in s. Span n begins at n * width. */
   readonly width: number
-  /** The span that `counts` begins with: the one whose sessions are being over. Those seen before it are counted in it. */
+  /** The first span of `counts`: the one whose sessions are ending now. Those seen before it are counted in it. */
   readonly first: number
   readonly counts: Uint32Array
   live = 0

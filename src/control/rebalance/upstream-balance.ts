@@ -6,7 +6,7 @@ import type { Server, Upstream } from '../../runtime/snapshot.ts'
 import { Allowance } from './allowance.ts'
 import { departuresOf, type Load } from './shares.ts'
 
-/** What a server cannot serve with, unless its upstream is in a panic. */
+/** The health bits with which a server may not serve, unless its upstream is in a panic. */
 const OUT = HealthBit.Suspended | HealthBit.Unhealthy | HealthBit.Ejected
 
 /** The sessions of one upstream on their way to a balance. */

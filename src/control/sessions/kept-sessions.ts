@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { Config } from '../../config/schema.ts'
+import { counted } from '../../runtime/counted.ts'
 import { SessionTable } from '../../runtime/session-table.ts'
 import { SIP_KEY_SIZE } from '../../runtime/sip-hash.ts'
 import type { Snapshot, Upstream } from '../../runtime/snapshot.ts'
@@ -42,7 +43,7 @@ export class KeptSessions {
   #open({ listeners }: Config, kept: readonly Upstream[]): void {
     this.#store = new SessionStore(this.table, this.#state, kept, this.#instance, listeners)
     const restored = this.#store.load()
-    if (restored > 0) this.#log.info(`${restored} session(s) go on`)
+    if (restored > 0) this.#log.info(`${counted(restored, 'session')} restored`)
   }
 
   /** Saves what has changed so far. */

@@ -81,7 +81,7 @@ export class SessionJournal {
   }
 
   async #failed(error: Error): Promise<false> {
-    this.#directory.tellOfLoss(this.name, error)
+    this.#directory.warnOfLoss(this.name, error)
     return this.#lost()
   }
 

@@ -77,7 +77,7 @@ export class InstanceLock {
     }
   }
 
-  /** Leaves it to the next process, and waits for it no more. */
+  /** Releases it, or stops waiting for it. */
   release(): void {
     this.#waits.abort()
     this.#waits = new AbortController()

@@ -47,7 +47,7 @@ export class StateDirectory {
     if (kept !== undefined && kept.length >= shortestSecret) return kept
     if (kept !== undefined) {
       const what = `${join(this.path, 'secret')} holds fewer than ${shortestSecret} characters`
-      this.warn(`${what}, and is written anew: cookies of before are void, and other replicas need the new one`)
+      this.warn(`${what}, and is replaced: earlier cookies are invalid, and other replicas need the new one`)
     }
     const secret = randomBytes(32).toString('base64url')
     // An existing file that cannot be read is not replaced: that would invalidate all cookies for good.
@@ -124,7 +124,7 @@ export class StateDirectory {
       writeFileSync(`${file}.new`, content, { mode: 0o600, flush: true })
       renameSync(`${file}.new`, file)
     } catch (error) {
-      this.tellOfLoss(name, error as Error)
+      this.warnOfLoss(name, error as Error)
     }
   }
 
@@ -141,7 +141,7 @@ export class StateDirectory {
       this.#lost.delete(file)
       return true
     } catch (error) {
-      this.tellOfLoss(name, error as Error)
+      this.warnOfLoss(name, error as Error)
       return false
     }
   }
@@ -176,12 +176,12 @@ export class StateDirectory {
   }
 
   /** Warns the operator that a file could not be written: once, until a write succeeds. */
-  tellOfLoss(name: string, { message }: Error): void {
+  warnOfLoss(name: string, { message }: Error): void {
     const file = this.pathOf(name)
     if (this.#lost.get(file) === message) return
     this.#lost.set(file, message)
-    const mend = 'give a directory that can be written as stateDirectory'
-    this.warn(`cannot write ${file}: ${message}; what it was for is lost at a restart (${mend})`)
+    const fix = 'give a directory that can be written as stateDirectory'
+    this.warn(`cannot write ${file}: ${message}; what it was for is lost at a restart (${fix})`)
   }
 }
 

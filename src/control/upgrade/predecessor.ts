@@ -15,7 +15,7 @@ export class Predecessor {
     process.on('message', (message: PredecessorMessage) => {
       if (message.type === 'counted') this.onCounted(message.servers)
     })
-    // It may end at any time, and this process when it wants.
+    // The channel does not keep this process running.
     process.channel?.unref()
   }
 

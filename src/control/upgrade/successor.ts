@@ -106,7 +106,7 @@ function assertReplaceable(): void {
   throw new UpgradeError(`${why}; start a new container with the new program instead`)
 }
 
-/** Runs the program that is on the disk as far as its version, with nothing at stake. */
+/** Has the program that is on the disk print its version, to find out whether it can run at all. */
 async function assertLoads(): Promise<void> {
   const args = [...process.execArgv, ...process.argv.slice(1, 2), '--version']
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })

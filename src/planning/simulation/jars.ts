@@ -34,7 +34,7 @@ function withPair(pairs: Pairs, name: string, value: string): Pairs {
 export class Jars {
   #younger = new Map<string, Jar>()
   #older = new Map<string, Jar>()
-  /** How many jars were dropped, whose users begin anew if they come back. */
+  /** How many jars were dropped, whose users count as new if they come back. */
   dropped = 0
 
   /** The lines of a head that the user returns, each with its line end; empty for none. */

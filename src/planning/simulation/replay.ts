@@ -82,7 +82,7 @@ export class Replay {
       clock: this.#clock,
     }
     const { dropped } = this.#jars
-    const forgotten = `of ${dropped} users that came early, those that came back much later began anew`
+    const forgotten = `${dropped} early users were forgotten; those that came back much later count as new`
     return {
       name: this.#name,
       notes: dropped === 0 ? this.#notes : [...this.#notes, forgotten],

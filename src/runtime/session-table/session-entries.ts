@@ -105,7 +105,7 @@ export class SessionEntries {
   give(at: number, high: number, low: number, inFlight: 0 | 1): void {
     Atomics.store(this.#cells, at + Field.High, high)
     Atomics.store(this.#cells, at + Field.Low, low)
-    // Added, not stored: another thread may have begun an exchange here in vain, and be about to end it.
+    // Added, not stored: another thread may just have counted an exchange that it is about to take back.
     Atomics.add(this.#cells, at + Field.InFlight, inFlight - CLAIMED)
   }
 
