@@ -14,14 +14,17 @@ interface ProblemDetails {
   }[]
 }
 
+const HINT = 'name a file with a token: --token-file FILE; or run the command as the user that runs Limpet'
+
 /** The admin API has refused a request. The message is the text for the terminal. */
 export class AdminProblem extends CommandFailure {
   /** The kind of problem, such as `not-found` or `last-server`. */
   readonly code: string
 
   constructor(details: ProblemDetails) {
-    super(textOf(details))
-    this.code = details.type.replace(/^.*\//, '')
+    const code = details.type.replace(/^.*\//, '')
+    super(code === 'unauthorized' ? `${textOf(details)} (${HINT})` : textOf(details))
+    this.code = code
   }
 }
 

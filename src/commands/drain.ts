@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { Command, Option } from 'commander'
 import type { Drain } from '../admin/drain.ts'
 import { AdminClient } from './admin-client.ts'
@@ -53,10 +54,17 @@ export function drainCommand(): Command {
 async function drain(target: ServerArgument, options: DrainCommandOptions): Promise<void> {
   const client = await AdminClient.from(options)
   const begun = await startDrain(client, target, options, options.force)
+  if (options.wait) process.once('SIGINT', () => leave(target))
   const { state, ...rest } = options.wait ? await untilDrained(client, begun) : begun
   if (options.json) printJson({ state, ...rest })
   else console.log(formatDrain({ state, ...rest }))
   if (options.wait && state === 'cut') process.exitCode = 1
+}
+
+/** Ctrl-C ends the wait only. */
+function leave({ upstream, server }: ServerArgument): never {
+  console.error(`\nlimpet: the drain goes on; limpet ready ${upstream}/${server} calls it off`)
+  process.exit(128 + constants.signals.SIGINT)
 }
 
 /** @param force also if no server of the upstream could serve new users any more */

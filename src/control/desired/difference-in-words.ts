@@ -109,13 +109,21 @@ function serverDifference(before: Server, next: Server): string[] {
   const [was, is] = [stateOf(before), stateOf(next)]
   const { down: _, drain: __, ...settings } = writtenServer(before)
   const { down: ___, drain: ____, ...nextSettings } = writtenServer(next)
-  return [...(was === is ? [] : [`${was} → ${is}`]), ...leaves(settings, nextSettings)]
+  return [
+    ...(was === is ? [] : [`${was} → ${is}`]),
+    ...(before.ownSessions === next.ownSessions ? [] : [`its sessions ${becomeOf(next)}`]),
+    ...leaves(settings, nextSettings),
+  ]
 }
 
-function stateOf({ down, drain, ownSessions }: Server): string {
-  if (down) return 'maintenance'
-  if (!drain) return 'ready'
-  return ownSessions === undefined ? 'drain' : `drain, own sessions ${ownSessions === 'move' ? 'moved' : 'refused'}`
+/** What becomes of the sessions of a server that drains. */
+function becomeOf({ ownSessions }: Server): string {
+  if (ownSessions === undefined) return 'stay'
+  return ownSessions === 'move' ? 'move to others' : 'are refused'
+}
+
+function stateOf({ down, drain }: Server): string {
+  return down ? 'maintenance' : drain ? 'drain' : 'ready'
 }
 
 /** The keys whose changes are described one by one. */
