@@ -69,10 +69,10 @@ async function runAfter(predecessor: Predecessor | undefined, { watch, ...option
   process.on('SIGUSR1', () => balancer.reopenLog())
   if (watch === true && origin.file !== undefined) watchFile(origin.file, () => reload(balancer, '--watch', log))
   const warn = (message: string) => log.warn(message)
+  // Before anyone is told that it is ready. The log says what comes of it.
+  upgrade = () => void balancer.upgrade().catch(ignore)
   await notify(['READY=1', `MAINPID=${process.pid}`], warn)
   predecessor?.ready()
-  // The log says what comes of it.
-  upgrade = () => void balancer.upgrade().catch(ignore)
   await Promise.race([stopped.then(() => notify(['STOPPING=1'], warn)), balancer.replaced])
   await balancer.stop()
   await close()
