@@ -111,7 +111,7 @@ function serverDifference(before: Server, next: Server): string[] {
   const { down: ___, drain: ____, ...nextSettings } = writtenServer(next)
   return [
     ...(was === is ? [] : [`${was} → ${is}`]),
-    ...(before.ownSessions === next.ownSessions ? [] : [`its sessions ${becomeOf(next)}`]),
+    ...(!next.drain || before.ownSessions === next.ownSessions ? [] : [`its sessions ${becomeOf(next)}`]),
     ...leaves(settings, nextSettings),
   ]
 }
