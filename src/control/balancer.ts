@@ -8,7 +8,7 @@ import type { Listener } from '../runtime/snapshot.ts'
 import { AdminApi } from './admin/admin-api.ts'
 import { subjectOf } from './admin/admin-subject.ts'
 import { ChangesFile } from './desired/changes-file.ts'
-import { desiredState } from './desired/desired-state.ts'
+import { desiredState, reloaded } from './desired/desired-state.ts'
 import { Pauses } from './desired/pauses.ts'
 import { type LoadAgain, restored } from './desired/restored.ts'
 import { DrainOrders } from './drains/drain-orders.ts'
@@ -163,10 +163,9 @@ export class Balancer {
    * @throws ConfigError with everything that is wrong in the file; then nothing has changed
    */
   reload(): Promise<Applied> {
-    return this.#handover.change(({ base, changes }) => {
+    return this.#handover.change((now) => {
       if (this.#load === undefined) throw new Error('this balancer was started without a file')
-      const file = this.#load()
-      return desiredState(changes.config === undefined ? file : base, changes)
+      return reloaded(now, this.#load())
     })
   }
 

@@ -10,7 +10,14 @@ import { printConfig } from '../config/print.ts'
 import type { Server } from '../config/server.ts'
 import { HealthBit } from '../runtime/health-bit.ts'
 import { compile } from './compile.ts'
-import { type DesiredState, desiredState, serverNamed, upstreamNamed } from './desired/desired-state.ts'
+import {
+  type DesiredState,
+  desiredState,
+  reloaded,
+  resetAll,
+  serverNamed,
+  upstreamNamed,
+} from './desired/desired-state.ts'
 import { differenceInWords } from './desired/difference-in-words.ts'
 import { driftOf, fileOf } from './desired/drift.ts'
 import { writtenServer } from './desired/effective-config.ts'
@@ -109,8 +116,7 @@ export class Operator implements Operations {
   reload(options: WriteOptions, by: Author): Promise<Shown> {
     return this.#change(by, 'reload', (now) => {
       assertFresh(options, etagOf(this.revision))
-      const file = this.#loaded()
-      return desiredState(now.changes.config === undefined ? file : now.base, now.changes)
+      return reloaded(now, this.#loaded())
     })
   }
 
@@ -165,7 +171,7 @@ export class Operator implements Operations {
     if (target === 'all') {
       return this.#change(by, 'reset all', (now) => {
         assertFresh(options, etagOf(this.revision))
-        return desiredState(now.changes.config === undefined ? now.base : this.#loaded(), NO_CHANGES)
+        return resetAll(now.changes.config === undefined ? now.base : this.#loaded())
       })
     }
     return this.#change(by, `reset ${inWords(target)}`, (now) => {

@@ -2,7 +2,7 @@ import type { Config } from '../../config/schema.ts'
 import type { Server } from '../../config/server.ts'
 import type { Upstream } from '../../config/upstream.ts'
 import { effectiveOf } from './effective-config.ts'
-import type { OperatorChanges } from './operator-changes.ts'
+import { NO_CHANGES, type OperatorChanges } from './operator-changes.ts'
 
 /** What should be in effect: what the file says, and the operator's changes on top. Immutable. */
 export interface DesiredState {
@@ -17,6 +17,16 @@ export interface DesiredState {
 
 export function desiredState(base: Config, changes: OperatorChanges): DesiredState {
   return { base, changes, ...effectiveOf(base, changes) }
+}
+
+/** The state once the file has been read again. A configuration that an operator has put in its place stays. */
+export function reloaded({ base, changes }: DesiredState, file: Config): DesiredState {
+  return desiredState(changes.config === undefined ? file : base, changes)
+}
+
+/** The state without operator's changes. `file` is what the file says. */
+export function resetAll(file: Config): DesiredState {
+  return desiredState(file, NO_CHANGES)
 }
 
 export function upstreamNamed({ upstreams }: Config, name: string): Upstream | undefined {

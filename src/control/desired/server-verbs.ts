@@ -13,7 +13,6 @@ import { writtenServer } from './effective-config.ts'
 import {
   type AdminState,
   type DrainOrder,
-  NO_CHANGES,
   type ServerChange,
   withServerChange,
   withUpstreamChange,
@@ -125,11 +124,6 @@ export function resetServer(now: DesiredState, name: ServerName): DesiredState {
   if (id === undefined) throw noServer(name.upstream, name.server, upstream.servers)
   if (!(id in changes)) return now
   return desiredState(now.base, withServerChange(now.changes, name.upstream, id, undefined))
-}
-
-/** Drops all changes. `file` is what the file says. */
-export function resetAll(file: Config): DesiredState {
-  return desiredState(file, NO_CHANGES)
 }
 
 /** Lets requests wait until that time; undefined ends the pause. */

@@ -4,17 +4,11 @@ import { isDeepStrictEqual } from 'node:util'
 import { OperationRefused } from '../../../src/admin/operation-refused.ts'
 import { resolve } from '../../../src/config/resolve.ts'
 import type { Config } from '../../../src/config/schema.ts'
-import { type DesiredState, desiredState } from '../../../src/control/desired/desired-state.ts'
+import { type DesiredState, desiredState, resetAll } from '../../../src/control/desired/desired-state.ts'
 import { differenceInWords } from '../../../src/control/desired/difference-in-words.ts'
 import { driftOf } from '../../../src/control/desired/drift.ts'
 import { NO_CHANGES, OperatorChanges } from '../../../src/control/desired/operator-changes.ts'
-import {
-  changeServer,
-  putServer,
-  removeServer,
-  resetAll,
-  resetServer,
-} from '../../../src/control/desired/server-verbs.ts'
+import { changeServer, putServer, removeServer, resetServer } from '../../../src/control/desired/server-verbs.ts'
 
 const FORCE = { force: true, isWell: () => true }
 const STAMP = { by: 'anna', at: 1 }
