@@ -1,5 +1,6 @@
 import type { Health } from './health-settings.ts'
 import type { NamedPart } from './named-part.ts'
+import type { Certificate, ListenerTls, UpstreamTls } from './tls-settings.ts'
 
 /**
  * The Snapshot: everything a worker needs to serve, as plain immutable data. The control plane builds it and posts it to every
@@ -18,6 +19,10 @@ export interface Snapshot {
   /** The proxies whose statements about the client are trusted; empty for none. */
   readonly trustedProxies: readonly TrustedProxy[]
   readonly clientAddressFrom: ClientAddressSource
+  /** The certificates of listeners. Absent: there are none. */
+  readonly certificates?: readonly Certificate[]
+  /** The 48 bytes with which TLS session tickets are encrypted (RFC 5077 §4). Absent where no listener has TLS. */
+  readonly ticketKey?: Uint8Array
 }
 
 /** Where clients connect: a port or a Unix socket. */
@@ -26,6 +31,12 @@ export type Listener = PortListener | SocketListener
 interface ListenerSettings {
   /** Whether each connection begins with a PROXY header, of version 1 or 2, that names the client. */
   readonly proxyProtocol: boolean
+  /** Absent: connections are not encrypted. */
+  readonly tls?: ListenerTls
+  /** Whether clients may begin to speak HTTP/2 at once, without TLS (RFC 9113 §3.3). */
+  readonly h2c?: true
+  /** Every request is redirected to the same host and path by HTTPS, at that port. */
+  readonly redirectTo?: { readonly port: number }
 }
 
 export interface PortListener extends ListenerSettings {
@@ -70,6 +81,12 @@ export interface Route {
   readonly upstream: number
 }
 
+/**
+ * What servers speak: HTTP/2 by TLS (`h2`), without TLS (`h2c`), or what the server prefers of HTTP/2 and HTTP/1.1 (`auto`), which
+ * is known only with TLS.
+ */
+export type ServerProtocol = 'h2' | 'h2c' | 'auto'
+
 /** A named group of servers, and how requests are assigned to them. */
 export interface Upstream {
   readonly name: string
@@ -86,6 +103,10 @@ export interface Upstream {
   readonly timeouts: UpstreamTimeouts
   readonly retries: Retries
   readonly keepAlive: KeepAlive
+  /** What its servers speak. Absent: HTTP/1.1. */
+  readonly protocol?: ServerProtocol
+  /** Absent: connections to servers are not encrypted. */
+  readonly tls?: UpstreamTls
   /** Absent: only `maxFails` applies. */
   readonly health?: Health
   /** The version of the PROXY header that is sent at the start of each connection to a server. Absent: none is sent. */
