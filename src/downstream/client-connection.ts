@@ -90,6 +90,11 @@ export class ClientConnection
     return this.source.peer
   }
 
+  /** Whether there is a trusted proxy at the other end. */
+  get isTrusted(): boolean {
+    return this.source.isTrusted
+  }
+
   atEnd(act: () => void): void {
     this.#atEnd = [...this.#atEnd, act]
   }
@@ -300,6 +305,12 @@ export class ClientConnection
   /** Closes a connection for which there is no room, with an error page. Lingering would take up room. */
   turnAway(failure: Failure): void {
     this.#refuse(failure, 'drop')
+  }
+
+  /** Answers what cannot be a request here, and closes the connection. */
+  refuse(bytes: Buffer, failure: Failure): void {
+    this.#reader.keep(bytes)
+    this.#refuse(failure)
   }
 
   /** Answers an invalid request. Its end is unknown, so nothing after it is read. */

@@ -8,19 +8,26 @@ import { Arrival, type ArrivalOwner } from './arrival.ts'
 import { ClientConnection, type ConnectionOwner } from './client-connection.ts'
 import type { ClientSocket } from './client-socket.ts'
 import type { Entrance } from './entrance.ts'
+import { Handshake, type HandshakeOwner } from './handshake.ts'
+import { TlsOffers } from './tls-offers.ts'
+
+/** A connection, whatever it has come to. */
+type Connection = ClientConnection | Arrival | Handshake
 
 /** The client connections of a worker, up to the limits. */
-export class Clients implements ArrivalOwner, ConnectionOwner {
+export class Clients implements ArrivalOwner, HandshakeOwner, ConnectionOwner {
+  readonly tls: TlsOffers
   readonly #context: WorkerContext
   readonly #scoreboard: Scoreboard
   readonly #worker: number
-  readonly #connections = new Set<ClientConnection | Arrival>()
+  readonly #connections = new Set<Connection>()
   /** File descriptors from this one on are reserved for connections to servers. */
   readonly #fullFrom = fullFrom(openFileLimit())
   #whenGone: (() => void) | undefined
 
   /** @param worker its slot on the Scoreboard */
   constructor(context: WorkerContext, scoreboard: Scoreboard, worker: number) {
+    this.tls = new TlsOffers(context)
     this.#context = context
     this.#scoreboard = scoreboard
     this.#worker = worker
@@ -33,7 +40,7 @@ export class Clients implements ArrivalOwner, ConnectionOwner {
     if (isShort) this.#context.notices.shortage('EMFILE')
     const isArrival = listener.proxyProtocol && !isShort && this.#hasRoom
     if (isArrival) return this.#enter(new Arrival(socket, entrance, this.#context, this))
-    const client = this.#connection(socket, entrance, endsOf(socket, listener))
+    const client = this.#begin(socket, entrance, endsOf(socket, listener))
     this.#enter(client)
     if (isShort || listener.proxyProtocol) client.turnAway(new Failure('too-many-connections', 'in all'))
     else this.#limit(client)
@@ -41,10 +48,29 @@ export class Clients implements ArrivalOwner, ConnectionOwner {
 
   introduced(arrival: Arrival, ends: Ends, rest: Buffer): void {
     this.#exit(arrival)
-    const client = this.#connection(arrival.socket, arrival.entrance, ends)
+    const client = this.#begin(arrival.socket, arrival.entrance, ends)
     this.#enter(client)
     this.#limit(client)
     if (rest.length > 0) client.whenRead(rest)
+  }
+
+  secured(handshake: Handshake, socket: ClientSocket, ends: Ends): void {
+    this.#exit(handshake)
+    this.#enter(this.#connection(socket, handshake.entrance, ends))
+  }
+
+  unencrypted(handshake: Handshake, bytes: Buffer): void {
+    this.#exit(handshake)
+    const client = this.#connection(handshake.socket, handshake.entrance, handshake.ends)
+    this.#enter(client)
+    client.refuse(bytes, new Failure('not-encrypted'))
+  }
+
+  /** Who speaks to the client first. */
+  #begin(socket: ClientSocket, entrance: Entrance, ends: Ends): ClientConnection | Handshake {
+    const { tls } = entrance.listener
+    if (tls === undefined) return this.#connection(socket, entrance, ends)
+    return new Handshake(socket, entrance, ends, tls, this.tls, this.#context, this)
   }
 
   #connection(socket: ClientSocket, entrance: Entrance, ends: Ends): ClientConnection {
@@ -57,11 +83,11 @@ export class Clients implements ArrivalOwner, ConnectionOwner {
   }
 
   /** Turns a client away that is one too many. */
-  #limit(client: ClientConnection): void {
+  #limit(client: ClientConnection | Handshake): void {
     const { connections, connectionsPerAddress } = this.#context.generation.snapshot.limits
     if (connections > 0 && this.#scoreboard.clients.connections() > connections) {
       client.turnAway(new Failure('too-many-connections', 'in all'))
-    } else if (client.source.isTrusted || client.peer === UNIX_ADDRESS) {
+    } else if (client.isTrusted || client.peer === UNIX_ADDRESS) {
       // A proxy has as many connections as its clients need, and a Unix socket is no address.
       return
     } else if (
@@ -72,17 +98,17 @@ export class Clients implements ArrivalOwner, ConnectionOwner {
     }
   }
 
-  closed(connection: ClientConnection | Arrival): void {
+  closed(connection: Connection): void {
     this.#exit(connection)
     if (this.#connections.size === 0) this.#whenGone?.()
   }
 
-  #enter(connection: ClientConnection | Arrival): void {
+  #enter(connection: Connection): void {
     this.#connections.add(connection)
     this.#scoreboard.clients.countConnection(this.#worker, connection.peer.octets, 1)
   }
 
-  #exit(connection: ClientConnection | Arrival): void {
+  #exit(connection: Connection): void {
     this.#connections.delete(connection)
     this.#scoreboard.clients.countConnection(this.#worker, connection.peer.octets, -1)
   }
