@@ -1,5 +1,6 @@
 import type { Head } from '../http1/head.ts'
 import { readTrailers } from '../http1/trailers.ts'
+import type { How } from './closed-streams.ts'
 import { ErrorCode } from './error-code.ts'
 import { MAX_WINDOW } from './setting.ts'
 
@@ -40,8 +41,9 @@ export interface StreamSession {
   writeData(stream: Stream, bytes: Buffer, from: number, to: number): number
   /** Marks the last frame that was written as the stream's end, or writes an empty one that is. */
   writeEnd(stream: Stream): void
-  /** @param bytes a head of HTTP/1.1, or field lines alone, with the empty line at their end */
-  writeFields(stream: Stream, bytes: Buffer, from: number, to: number, isLast: boolean, status: number): void
+  /** @param bytes has a head of HTTP/1.1 in `[from, to)` */
+  writeHead(stream: Stream, bytes: Buffer, from: number, to: number, isLast: boolean): void
+  writeTrailers(stream: Stream, trailers: Head): void
   writeReset(stream: Stream, code: ErrorCode): void
   /** Lets the peer send as much more on the stream. */
   writeCredit(stream: Stream, increment: number): void
@@ -50,7 +52,7 @@ export interface StreamSession {
   /** Has `sendKept` called as soon as more can be sent. */
   awaitRoom(stream: Stream): void
   /** The stream is over. */
-  ended(stream: Stream, how: 'whole' | 'reset here' | 'reset by peer'): void
+  ended(stream: Stream, how: How): void
 }
 
 const NOTHING = Buffer.alloc(0)
@@ -59,13 +61,15 @@ const NOTHING = Buffer.alloc(0)
  * A stream of HTTP/2 (RFC 9113 §5), the same for both ends of a connection. What the peer has no window for is kept; its writer
  * is to wait when `isBlocked`. What arrives while it is paused is kept, too, and bounded by the stream's receive window.
  */
-export class Stream {
+export class Stream<User extends StreamUser = StreamUser> {
   readonly id: number
   /** Set before anything arrives on the stream. */
-  user!: StreamUser
+  user!: User
   readonly #session: StreamSession
   /** Whether both sides have ended it, or one has reset it. */
   isOver = false
+  /** Whether the head of the peer's message has arrived. */
+  hasHead = false
   /** How many bytes of data the peer may still be sent; negative where it has reduced its initial window (§6.9.2). */
   sendWindow: number
   /** Whether the stream waits in its session for room to send. */
@@ -117,13 +121,12 @@ export class Stream {
   /**
    * Sends a head, or an interim response.
    *
-   * @param bytes has a head of HTTP/1.1 in `[from, to)`; fields of a connection are left out
+   * @param bytes has a head of HTTP/1.1 in `[from, to)`; what means something in HTTP/1.1 only is left out
    * @param isLast whether nothing follows
-   * @param status is sent in place of the head's own, if it is not 0
    */
-  head(bytes: Buffer, from: number, to: number, isLast = false, status = 0): void {
+  head(bytes: Buffer, from: number, to: number, isLast: boolean): void {
     if (this.isOver) return
-    this.#session.writeFields(this, bytes, from, to, isLast, status)
+    this.#session.writeHead(this, bytes, from, to, isLast)
     if (isLast) this.#sentEnd()
   }
 
@@ -168,7 +171,7 @@ export class Stream {
   #sendEnd(): void {
     const trailers = this.#keptTrailers
     if (trailers === undefined) this.#session.writeEnd(this)
-    else this.#session.writeFields(this, trailers, 0, trailers.length, true, 0)
+    else this.#session.writeTrailers(this, readTrailers(trailers))
     this.#keptTrailers = undefined
     this.#sentEnd()
   }
@@ -186,7 +189,10 @@ export class Stream {
     const length = this.#keptTo - this.#keptFrom
     const size = to - from
     if (this.#keptTo + size > this.#kept.length) {
-      const larger = length + size > this.#kept.length ? Buffer.allocUnsafeSlow(Math.max(1024, length * 2, length + size)) : this.#kept
+      const larger =
+        length + size > this.#kept.length
+          ? Buffer.allocUnsafeSlow(Math.max(1024, length * 2, length + size))
+          : this.#kept
       larger.set(this.#kept.subarray(this.#keptFrom, this.#keptTo))
       this.#kept = larger
       this.#keptFrom = 0
@@ -211,7 +217,7 @@ export class Stream {
     if (this.hasEnded && !this.isOver) this.reset(ErrorCode.NoError)
   }
 
-  #over(how: 'whole' | 'reset here' | 'reset by peer'): void {
+  #over(how: How): void {
     this.isOver = true
     this.#kept = NOTHING
     this.#keptFrom = this.#keptTo = 0
