@@ -1,6 +1,6 @@
 import { Head, type HeadLimits } from './head.ts'
 
-/** The fields behind a body (RFC 9110 §6.5): a head without a first line. */
+/** The fields after a body (RFC 9110 §6.5): a head without a first line. */
 export class Trailers extends Head {
   protected override parseStartLine(): number {
     return this.start

@@ -53,8 +53,6 @@ export interface SessionOwner {
   /** No more bytes may be read until `readOn`. */
   holdReading(): void
   readOn(): void
-  /** A stream is over, or `isIdle` may have changed otherwise. */
-  streamEnded(): void
   /** The peer has answered `Session.ping`. */
   pong(): void
   /** The peer accepts no more streams. */
@@ -184,7 +182,7 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
     const stream = this.#unflushed
     if (stream === undefined) return
     this.#unflushed = undefined
-    stream.user.flush()
+    stream.user.handedOver()
   }
 
   dataBegins(streamId: number, length: number): boolean {
@@ -536,7 +534,7 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
   ended(stream: Stream, how: How): void {
     this.streams.delete(stream.id)
     this.closed.add(stream.id, how)
-    this.owner.streamEnded()
+    this.#awaitTurnEnd()
   }
 
   // ── the end ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -16,11 +16,9 @@ export interface StreamUser {
   /** The peer has ended its direction. */
   bodyEnded(trailers: Head | undefined): void
   /** What has arrived has been handed over, and may be sent on. Follows data and its end before any other call. */
-  flush(): void
+  handedOver(): void
   /** Everything that was written has been sent. */
   drained(): void
-  /** Some of what was written has been sent, and the rest waits for the peer's windows. */
-  progressed(): void
   /** What the peer has sent breaks a rule of HTTP. The stream is reset once this returns; until then, it may be answered. */
   malformed(reason: string): void
   /**
@@ -103,8 +101,9 @@ export class Stream<User extends StreamUser = StreamUser> {
   /** Whether the user knows of the end, or does not want to. */
   #isEndKnown = false
   #heldTrailers: Buffer | undefined
-  /** Whether the user wants nothing more of what the peer sends. */
+  /** Whether the user wants nothing more of what the peer sends, and with which code the stream then ends early. */
   #isLeft = false
+  #codeOfLeave: ErrorCode = ErrorCode.NoError
   /** What the peer's Content-Length says of its data that is still to come; -1 where there is none. */
   #announced = -1
   /** Bytes of data that have been handed over. */
@@ -155,12 +154,8 @@ export class Stream<User extends StreamUser = StreamUser> {
   /** Sends what is kept, as far as there is room now. Returns whether that was all of it. */
   sendKept(): boolean {
     if (this.isOver) return true
-    const from = this.#keptFrom
-    this.#keptFrom = this.#session.writeData(this, this.#kept, from, this.#keptTo)
-    if (this.#keptFrom < this.#keptTo) {
-      if (this.#keptFrom > from) this.user.progressed()
-      return false
-    }
+    this.#keptFrom = this.#session.writeData(this, this.#kept, this.#keptFrom, this.#keptTo)
+    if (this.#keptFrom < this.#keptTo) return false
     this.#kept = NOTHING
     this.#keptFrom = this.#keptTo = 0
     if (this.#isEnding) this.#sendEnd()
@@ -181,7 +176,7 @@ export class Stream<User extends StreamUser = StreamUser> {
     this.hasEnded = true
     if (this.peerHasEnded) this.#over('whole')
     // The peer need not go on (RFC 9113 §8.1).
-    else if (this.#isLeft) this.reset(ErrorCode.NoError)
+    else if (this.#isLeft) this.reset(this.#codeOfLeave)
   }
 
   /** Copies bytes behind those that are kept. */
@@ -214,7 +209,7 @@ export class Stream<User extends StreamUser = StreamUser> {
     this.#isLeft = true
     this.#isEndKnown = true
     this.#dropHeld()
-    if (this.hasEnded && !this.isOver) this.reset(ErrorCode.NoError)
+    if (this.hasEnded && !this.isOver) this.reset(this.#codeOfLeave)
   }
 
   #over(how: How): void {
@@ -252,7 +247,7 @@ export class Stream<User extends StreamUser = StreamUser> {
     this.#heldLength = 0
     if (length > 0) this.#handOver(bytes, 0, length)
     if (this.peerHasEnded && !this.#isEndKnown && !this.#isPaused) this.#tellEnd(this.#heldTrailers)
-    this.user.flush()
+    this.user.handedOver()
   }
 
   pause(): void {
@@ -372,21 +367,21 @@ export class Stream<User extends StreamUser = StreamUser> {
     return true
   }
 
-  /** The peer's message is malformed. */
+  /** The peer's message is malformed (RFC 9113 §8.1.1). */
   breakOff(reason: string): void {
-    if (this.isOver) return
-    this.peerHasEnded = true
+    if (this.isOver || this.#isLeft) return
+    this.#codeOfLeave = ErrorCode.ProtocolError
     this.#isEndKnown = true
     this.#dropHeld()
-    this.user.flush()
+    this.user.handedOver()
     this.user.malformed(reason)
-    this.reset(ErrorCode.ProtocolError)
+    if (!this.#isLeft) this.reset(ErrorCode.ProtocolError)
   }
 
   /** The peer has broken a rule of the stream: resets it. */
   fail(code: ErrorCode): void {
     if (this.isOver) return
-    this.user.flush()
+    this.user.handedOver()
     this.reset(code)
     this.user.closed(code, false)
   }
