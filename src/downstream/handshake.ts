@@ -89,6 +89,9 @@ export class Handshake extends Timed implements SocketReader, SocketOwner {
     this.#close()
   }
 
+  /** Another process, or another worker, takes the next connections. */
+  drain(): void {}
+
   /** Closes a connection for which there is no room: only a handshake could tell the client. */
   turnAway(failure: Failure): void {
     this.#refuse(failure.text)
@@ -102,6 +105,7 @@ export class Handshake extends Timed implements SocketReader, SocketOwner {
   // ── the ClientHello ────────────────────────────────────────────────────────────────────────────────────────────
 
   whenRead(bytes: Buffer): void {
+    if (this.#isOver) return
     // A request begins with a method; a record of TLS does not begin like that.
     if (this.#start === undefined && TOKEN[bytes[0]!] === 1) return this.#owner.unencrypted(this.#leave(), bytes)
     this.#start ??= new PendingBytes(NOTHING)
