@@ -7,6 +7,7 @@ import { type ClientOrigin, ConnectionOrigin, type Lifetime } from '../forwardin
 import type { BodyForm } from '../http1/body-decoder.ts'
 import type { ConnectionOptions } from '../http1/connection-options.ts'
 import type { Framing } from '../http1/framing.ts'
+import type { Head } from '../http1/head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { IpAddress } from '../runtime/ip-address.ts'
@@ -226,8 +227,8 @@ export class ClientConnection
     this.#response.data(bytes, from, to)
   }
 
-  end(): void {
-    this.#response.end()
+  end(trailers?: Head): void {
+    this.#response.end(trailers)
   }
 
   flush(): boolean {
