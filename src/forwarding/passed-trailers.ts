@@ -1,6 +1,6 @@
 import { HYPHEN, lower, UNDERSCORE } from '../http1/bytes.ts'
-import type { Head, HeadLimits } from '../http1/head.ts'
-import { Trailers } from '../http1/trailers.ts'
+import type { Head } from '../http1/head.ts'
+import { readTrailers } from '../http1/trailers.ts'
 import type { Scratch } from '../transport/scratch.ts'
 import { CRLF } from './passed-fields.ts'
 
@@ -48,11 +48,6 @@ const unfitFamilies = ['accept', 'content-', 'if-', 'limpet-', 'proxy-auth', 'x-
 /** The one of a family that is made to follow its content (RFC 9530 §6.3). */
 const CONTENT_DIGEST = Buffer.from('content-digest')
 
-const ALL: HeadLimits = { headSize: Infinity, headers: 0 }
-
-/** What is left of trailers of which some may not pass. */
-const rest = new Trailers()
-
 /**
  * The trailers that may be passed on (RFC 9110 §6.5.1, RFC 9112 §7.1.2); undefined if there are none. They are valid until
  * the next ones are asked for.
@@ -76,8 +71,7 @@ function withoutUnfit(trailers: Head, named: ReadonlySet<string> | undefined): H
     if (isFit(trailers, field, named))
       lines.push(trailers.bytes.subarray(trailers.nameStart(field), trailers.lineEnd(field)))
   }
-  rest.parse(Buffer.concat([...lines, CRLF]), 0, ALL)
-  return rest
+  return readTrailers(Buffer.concat([...lines, CRLF]))
 }
 
 function isFit(trailers: Head, field: number, named: ReadonlySet<string> | undefined): boolean {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { type IpAddress, parseIpAddress, UNIX_ADDRESS, UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
 import type { Listener } from '../runtime/snapshot.ts'
+import type { TlsFacts } from './tls-facts.ts'
 
 /** One end of a connection. */
 export interface End {
@@ -18,10 +19,12 @@ export interface Ends {
   readonly port: number
   /** Whether the client is known to have connected by TLS. */
   readonly isSecure: boolean
+  /** Undefined where the connection is not encrypted here. */
+  readonly tls: TlsFacts | undefined
 }
 
 const unixEnd: End = { address: UNIX_ADDRESS, port: 0 }
-const unixEnds: Ends = { source: unixEnd, destination: unixEnd, port: 0, isSecure: false }
+const unixEnds: Ends = { source: unixEnd, destination: unixEnd, port: 0, isSecure: false, tls: undefined }
 
 /** The ends of a connection that a listener has accepted. */
 export function endsOf(socket: Socket, listener: Listener): Ends {
@@ -33,6 +36,7 @@ class SocketEnds implements Ends {
   readonly source: End
   readonly port: number
   readonly isSecure = false
+  readonly tls = undefined
   readonly #socket: Socket
 
   /** @param port the listener's */
