@@ -7,6 +7,7 @@ import { now } from '../runtime/clock.ts'
 import type { ResponseWriter } from './response-writer.ts'
 
 const nothingForwarded = {
+  grpcStatus: undefined,
   upstreamName: undefined,
   serverNames: '',
   upstreamAddresses: '',
