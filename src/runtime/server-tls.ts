@@ -30,8 +30,9 @@ export class ServerTls {
    */
   optionsFor(endpoint: Endpoint, protocols: readonly string[] = this.#protocols): ConnectionOptions {
     const name = this.nameOf(endpoint)
+    this.#context ??= contextOf(this.#settings)
     const options: ConnectionOptions = {
-      secureContext: (this.#context ??= contextOf(this.#settings)),
+      secureContext: this.#context,
       ALPNProtocols: [...protocols],
       rejectUnauthorized: this.#settings.verify,
       checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate),
@@ -48,8 +49,10 @@ export class ServerTls {
 }
 
 function contextOf({ ca, client }: UpstreamTls): SecureContext {
-  if (ca === undefined && client === undefined)
-    return (systemContext ??= createSecureContext({ ca: systemAuthorities() }))
+  if (ca === undefined && client === undefined) {
+    systemContext ??= createSecureContext({ ca: systemAuthorities() })
+    return systemContext
+  }
   return createSecureContext({
     ca: ca ?? systemAuthorities(),
     ...(client && { cert: client.chain, key: client.key }),
