@@ -1,50 +1,69 @@
-import { isIP } from 'node:net'
+import { connect as connectTcp, isIP, type OnReadOpts } from 'node:net'
 import {
   type ConnectionOptions,
   checkServerIdentity,
+  connect,
   createSecureContext,
   getCACertificates,
   type SecureContext,
+  type TLSSocket,
 } from 'node:tls'
-import type { Endpoint, ServerProtocol } from './snapshot.ts'
+import type { Endpoint } from './snapshot.ts'
 import type { UpstreamTls } from './tls-settings.ts'
 
 /** What is offered to servers by ALPN (RFC 7301). */
 const offers = { http1: ['http/1.1'], h2: ['h2'], h2c: ['http/1.1'], auto: ['h2', 'http/1.1'] } as const
 
-/** How connections to the servers of an upstream are encrypted, in the form that node:tls takes. */
+/** What else a connection may begin with. */
+interface Beginning {
+  /** The first bytes, sent before the handshake: a PROXY header. */
+  readonly introduction?: Uint8Array | undefined
+  /** A TLS session to continue. */
+  readonly session?: Buffer | undefined
+  /** Has node:net read into that buffer. Not with an introduction: Node.js then allocates memory for each read. */
+  readonly onread?: OnReadOpts | undefined
+}
+
+/** How connections to the servers of an upstream are encrypted. */
 export class ServerTls {
   readonly #settings: UpstreamTls
-  readonly #protocols: readonly string[]
   #context: SecureContext | undefined
 
-  constructor(settings: UpstreamTls, protocol: ServerProtocol | 'http1' = 'http1') {
+  constructor(settings: UpstreamTls) {
     this.#settings = settings
-    this.#protocols = offers[protocol]
   }
 
   /**
-   * Options for `tls.connect`, without the place to connect to.
+   * Opens a connection; `secureConnect` or an error follows.
    *
-   * @param protocols offered instead of those of the upstream
+   * @param protocol what is offered by ALPN
    */
-  optionsFor(endpoint: Endpoint, protocols: readonly string[] = this.#protocols): ConnectionOptions {
-    const name = this.nameOf(endpoint)
+  connect(endpoint: Endpoint, protocol: keyof typeof offers, beginning: Beginning = {}): TLSSocket {
+    const { introduction, session, onread } = beginning
+    const options = this.#optionsFor(endpoint, protocol)
+    if (session !== undefined) options.session = session
+    if (introduction === undefined || introduction.length === 0) {
+      // Unlike node:tls, its types know no `onread`.
+      const socket = connect({ ...options, ...endpoint, onread } as object)
+      return socket.setNoDelay(true)
+    }
+    const carrier = connectTcp({ ...endpoint, noDelay: true })
+    carrier.write(introduction)
+    return connect({ ...options, socket: carrier })
+  }
+
+  #optionsFor(endpoint: Endpoint, protocol: keyof typeof offers): ConnectionOptions {
     this.#context ??= contextOf(this.#settings)
+    const name = this.#settings.serverName ?? ('path' in endpoint ? 'localhost' : endpoint.host)
     const options: ConnectionOptions = {
       secureContext: this.#context,
-      ALPNProtocols: [...protocols],
+      ALPNProtocols: [...offers[protocol]],
       rejectUnauthorized: this.#settings.verify,
       checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate),
     }
     // There is no server name for an IP address (RFC 6066 §3).
     if (isIP(name) === 0) options.servername = name
     return options
-  }
-
-  /** The name that a server's certificate must cover. A Unix socket has none: it is `localhost`, as in its Host. */
-  nameOf(endpoint: Endpoint): string {
-    return this.#settings.serverName ?? ('path' in endpoint ? 'localhost' : endpoint.host)
   }
 }
 

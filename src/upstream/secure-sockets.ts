@@ -1,7 +1,7 @@
-import { connect as connectTcp } from 'node:net'
-import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import type { ServerState } from '../balancing/server-state.ts'
 import type { ServerTls } from '../runtime/server-tls.ts'
+import type { ServerProtocol } from '../runtime/snapshot.ts'
 import { readingInto, type ServerSocket } from './server-socket.ts'
 
 /** The last TLS session with a server, to be continued by the next connection. */
@@ -25,40 +25,23 @@ export class SecureSockets {
 
   /**
    * @param introduction a PROXY header, sent before the handshake
-   * @param protocols offered instead of the upstream's own
+   * @param protocol what is offered
    */
-  connect(server: ServerState, introduction: Buffer | undefined, protocols?: readonly string[]): ServerSocket {
+  connect(server: ServerState, introduction: Buffer | undefined, protocol: ServerProtocol | 'http1'): ServerSocket {
     const { endpoint, address } = server.settings
-    const options: ConnectionOptions = { ...this.#tls.optionsFor(endpoint, protocols) }
     const last = this.#sessions.get(server)
-    if (last?.address === address) options.session = last.ticket
-    const socket = introduction === undefined ? open(endpoint, options) : openAfter(introduction, endpoint, options)
+    const session = last?.address === address ? last.ticket : undefined
+    const onread = introduction === undefined ? readingInto(() => socket) : undefined
+    const socket = this.#tls.connect(endpoint, protocol, { introduction, session, onread }) as SecureSocket
+    socket.reader = undefined
+    if (onread === undefined) socket.on('data', (bytes: Buffer) => socket.reader?.whenRead(bytes))
     socket.on('session', (ticket: Buffer) => this.#sessions.set(server, { address, ticket }))
     outliveWrites(socket)
     return socket
   }
 }
 
-type Endpoint = ServerState['settings']['endpoint']
 type SecureSocket = TLSSocket & ServerSocket
-
-function open(endpoint: Endpoint, options: ConnectionOptions): SecureSocket {
-  const onread = readingInto(() => socket)
-  const socket = connect({ ...options, ...endpoint, onread } as object) as SecureSocket
-  socket.reader = undefined
-  socket.setNoDelay(true)
-  return socket
-}
-
-/** Node.js lets no socket read into memory of its own once another has begun: this one allocates for each read. */
-function openAfter(introduction: Buffer, endpoint: Endpoint, options: ConnectionOptions): SecureSocket {
-  const carrier = connectTcp({ ...endpoint, noDelay: true })
-  carrier.write(introduction)
-  const socket = connect({ ...options, socket: carrier }) as SecureSocket
-  socket.reader = undefined
-  socket.on('data', (bytes: Buffer) => socket.reader?.whenRead(bytes))
-  return socket
-}
 
 /**
  * Has a socket read to the end even when it can no longer write, as PlainSocket does. What the server sent is in the kernel's

@@ -43,7 +43,7 @@ export class ServerConnections implements ServerStreams {
   #connect(server: ServerState, origin: ClientOrigin, pool: Pool<ServerConnection>): ServerConnection {
     const { proxyProtocol } = this.#settings
     const introduction = proxyProtocol && introductionOf(origin, proxyProtocol)
-    const socket = this.#secure?.connect(server, introduction) ?? connectPlainly(server.settings.endpoint)
+    const socket = this.#secure?.connect(server, introduction, 'http1') ?? connectPlainly(server.settings.endpoint)
     const connection = new ServerConnection(socket, pool, this.#context.deadlines)
     if (this.#secure === undefined) connection.introduction = introduction
     return connection
@@ -83,8 +83,8 @@ export class ServerConnections implements ServerStreams {
   }
 }
 
-function secureSocketsOf({ tls, protocol }: Upstream): SecureSockets | undefined {
-  return tls && new SecureSockets(new ServerTls(tls, protocol))
+function secureSocketsOf({ tls }: Upstream): SecureSockets | undefined {
+  return tls && new SecureSockets(new ServerTls(tls))
 }
 
 /** The PROXY header for a connection on behalf of a client. */
