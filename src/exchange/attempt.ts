@@ -76,6 +76,8 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
   /** Once both sides have switched protocols. */
   #tunnel: Tunnel | undefined
   #isClaimed = true
+  /** Whether the request was sent on a second connection, since the server had not processed it on the first. */
+  #isRepeated = false
   /** How the attempt failed; undefined as long as it has not. */
   #failure: Failure | undefined
 
@@ -97,7 +99,11 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
   #open(need: ConnectionNeed): void {
     // The body may only follow once the head has been sent on this stream.
     if (!this.#requestEnded) this.#downstream.holdBody()
-    const stream = this.#group.streams.open(this.server, this.#downstream.origin, need, this)
+    const { origin } = this.#downstream
+    this.replaced(this.#group.streams.open(this.server, origin, this.#owner.request.mayUpgrade, need, this))
+  }
+
+  replaced(stream: ServerStream): void {
     this.#stream = stream
     if (stream.isConnected) this.#send(stream)
     else stream.wait(this.#timeouts.connect)
@@ -137,9 +143,14 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
 
   // ── the request ────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** Whether all of the request is still here, so that it can be sent again if the server has not seen it. */
+  get mayResend(): boolean {
+    return !this.#hasSentBody
+  }
+
   /** Whether the request can be sent again although this attempt has sent all or part of it. */
   get mayRepeat(): boolean {
-    return this.#owner.request.isIdempotent && !this.#hasSentBody
+    return this.#owner.request.isIdempotent && this.mayResend
   }
 
   connected(): void {
@@ -372,10 +383,20 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
   failed(failure: Failure): void {
     this.#stream = undefined
     if (this.isTunnel) return this.#owner.attemptAborted()
-    // The server closed the idle connection just before it was used, which is not a fault. The same server is tried on
-    // a new connection.
-    if (failure.code === 'connection-stale' && this.mayRepeat) return this.#open('new')
+    if (this.#isWorthAnother(failure)) {
+      this.#isRepeated = true
+      return this.#open(failure.code === 'not-processed' ? 'any' : 'new')
+    }
     this.#fail(failure)
+  }
+
+  /** Whether the same server is to be tried once more, on another connection, since the failure is not its fault. */
+  #isWorthAnother({ code, incident }: Failure): boolean {
+    if (code === 'not-processed') return this.mayResend && !this.#isRepeated
+    // The server closed an idle connection just before it was used; or with the connection it lost several requests, any of which
+    // may be the cause: which one it is shows when each has a connection of its own.
+    const isNobodys = code === 'connection-stale' || (code === 'no-answer' && incident?.isShared === true)
+    return isNobodys && this.mayRepeat
   }
 
   #fail(failure: Failure): void {

@@ -1,20 +1,12 @@
-import type { HeadLimits } from '../http1/head.ts'
-import type { Field, FieldSink } from './hpack/field.ts'
+import { FieldLines } from './field-lines.ts'
+import { type Field, FieldKind } from './hpack/field.ts'
 
-/** As RequestLines: makes the lines of trailers, with the empty line at their end, for a Head without a first line. */
-export class TrailerLines implements FieldSink {
-  bytes = Buffer.alloc(0)
-  length = 0
-  fault = ''
-  isTooLarge = false
-
-  begin(limits: HeadLimits): void {
-    void limits
+/** Makes the lines of a trailer section of a field block (RFC 9113 §8.1): a head without a first line. */
+export class TrailerLines extends FieldLines {
+  protected override special(field: Field): void {
+    if (field.kind >= FieldKind.Cookie) this.addLine(field)
+    else this.fault = 'trailers have a pseudo-field'
   }
 
-  field(field: Field): void {
-    void field
-  }
-
-  finish(): void {}
+  protected override beginFields(): void {}
 }

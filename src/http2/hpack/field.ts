@@ -2,15 +2,19 @@
  * A field as the decoder hands it over: the line of HTTP/1.1, `name: value` with its line end, in `bytes[start, end)`. It is
  * valid during the call only.
  */
-export interface Field {
-  readonly bytes: Buffer
-  readonly start: number
+export class Field {
+  bytes: Buffer
+  start = 0
   /** The offset after the name. */
-  readonly nameEnd: number
+  nameEnd = 0
   /** The offset after the line; the value is `bytes[nameEnd + 2, end - 2)`. */
-  readonly end: number
-  /** A `FieldKind`: what the name means for the message, or that the field is malformed. */
-  readonly kind: number
+  end = 0
+  /** A `FieldKind`. */
+  kind = 0
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes
+  }
 }
 
 export interface FieldSink {
@@ -36,3 +40,8 @@ export const FieldKind = {
   Host: 11,
   Te: 12,
 } as const
+
+/** What a field's size counts beyond its name and its value (RFC 7541 §4.1). */
+export const FIELD_OVERHEAD = 32
+/** The bytes of a line that are neither name nor value. */
+export const LINE_OVERHEAD = ': \r\n'.length
