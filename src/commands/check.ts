@@ -18,7 +18,7 @@ export function checkCommand(): Command {
 }
 
 async function check(options: ConfigOptions): Promise<void> {
-  const { config, origin } = await loadFromOptions(options)
+  const { config, origin } = await loadFromOptions(options, { areFilesRead: true })
   const warn = (warning: string) => console.error(`warning: ${warning}`)
   for (const warning of warningsOf(config)) warn(warning)
   const { path } = new StateDirectory(config.stateDirectory, process.env, warn)

@@ -21,6 +21,7 @@ import { keepsState } from './sessions/kept-sessions.ts'
 import { InstanceLock, takeOrWait } from './state/instance-lock.ts'
 import { RunInstance } from './state/run-instance.ts'
 import { StateDirectory } from './state/state-directory.ts'
+import { TlsStore } from './tls/tls-store.ts'
 import type { AdminSocket, Inheritance } from './upgrade/inheritance.ts'
 import type { Predecessor } from './upgrade/predecessor.ts'
 import { addCounts } from './upgrade/server-states.ts'
@@ -81,22 +82,30 @@ export class Balancer {
     const desired = restored(file, changesFile, log, load)
     const config = instance.name(desired.config)
     for (const warning of warningsOf(config)) log.warn(warning)
+    const tls = new TlsStore((message) => log.warn(message), inherited?.ticketKey)
+    const material = tls.materialFor(config)
     const accessLog = openAccessLog(config.accessLog.file, log)
     const lock = new InstanceLock(name, state.path)
     // A process that is replaced releases it once this one serves.
     if (predecessor === undefined && keepsState(config)) await takeOrWait(lock, name, state.path, log)
-    const parts = await assemble(config, name, state, accessLog, log, inherited)
+    const parts = await assemble(config, name, state, tls, material, accessLog, log, inherited)
     const drains = new DrainOrders(parts, desired, (make) => handover.change(make))
     const pauses = new Pauses((make, by) => handover.change(make, by), log)
     const users = [drains, pauses]
-    const handover: Handover = new Handover(parts, instance, lock, changesFile, desired, config, users)
+    const handover: Handover = new Handover(parts, instance, lock, changesFile, desired, config, material, users)
     const balancer = new Balancer(parts, lock, handover, drains, pauses, load)
     const { health, supervisor, slots } = parts
     await health.start()
     try {
       const sockets =
-        inherited?.sockets ?? activatedSockets(config.listeners, process.env, (message) => log.warn(message))
-      await supervisor.start(workersOf(config), firstThread, sockets, realListeners(config, inherited))
+        inherited?.sockets ??
+        activatedSockets(supervisor.snapshot.listeners, process.env, (message) => log.warn(message))
+      await supervisor.start(
+        workersOf(config),
+        firstThread,
+        sockets,
+        realListeners(supervisor.snapshot.listeners, inherited),
+      )
     } catch (error) {
       lock.release()
       health.stop()
@@ -250,9 +259,9 @@ export class Balancer {
   }
 }
 
-/** The listeners of a configuration, with the ports of sockets that this process was given in place of 0. */
-function realListeners(config: Config, inherited: Inheritance | undefined): readonly Listener[] {
+/** The listeners, with the ports of sockets that this process was given in place of 0. */
+function realListeners(listeners: readonly Listener[], inherited: Inheritance | undefined): readonly Listener[] {
   const known = inherited?.listeners ?? []
   const [written, real] = [known.map(({ written }) => written), known.map(({ real }) => real)]
-  return withRealPorts(config.listeners, written, real)
+  return withRealPorts(listeners, written, real)
 }

@@ -15,6 +15,8 @@ import { SkewAlarm } from './skew-alarm.ts'
 import { SlotBook } from './slots/slot-book.ts'
 import { SlotReclaimer } from './slots/slot-reclaimer.ts'
 import type { StateDirectory } from './state/state-directory.ts'
+import type { TlsMaterial } from './tls/tls-material.ts'
+import type { TlsStore } from './tls/tls-store.ts'
 import type { Inheritance } from './upgrade/inheritance.ts'
 import { continueServers, knownHealth } from './upgrade/server-states.ts'
 import { Supervisor } from './workers/supervisor.ts'
@@ -24,6 +26,7 @@ export interface Parts {
   readonly log: Logger
   readonly state: StateDirectory
   readonly accessLog: LogFile
+  readonly tls: TlsStore
   readonly slots: SlotBook
   readonly reclaimer: SlotReclaimer
   readonly scoreboard: Scoreboard
@@ -47,12 +50,14 @@ export async function assemble(
   config: Config,
   instance: string,
   state: StateDirectory,
+  tls: TlsStore,
+  material: TlsMaterial,
   accessLog: LogFile,
   log: Logger,
   inherited?: Inheritance,
 ): Promise<Parts> {
   const slots = new SlotBook()
-  const snapshot = compile(config, 1, slots, () => state.secret())
+  const snapshot = compile(config, 1, slots, () => state.secret(), material)
   slots.adopt(snapshot)
   for (const warning of warningsOfSecrets(config, state)) log.warn(warning)
   const sessions = new KeptSessions(config, instance, state, log)
@@ -108,6 +113,7 @@ export async function assemble(
     log,
     state,
     accessLog,
+    tls,
     slots,
     reclaimer,
     scoreboard,

@@ -1,0 +1,9 @@
+import type { Certificate } from '../../runtime/tls-settings.ts'
+
+/** Where certificates come from, other than files. */
+export interface CertificateSource {
+  /** The current ones. An unchanged one is the same object as before. */
+  readonly certificates: readonly Certificate[]
+  /** Has `changed` called whenever `certificates` has become another list. */
+  onChange(changed: () => void): void
+}
