@@ -10,13 +10,16 @@ import type { ClientSocket } from './client-socket.ts'
 import type { Connection, ConnectionOwner } from './connection.ts'
 import type { Entrance } from './entrance.ts'
 import { FirstBytes, type FirstBytesOwner } from './first-bytes.ts'
+import { Handshake, type HandshakeOwner } from './handshake.ts'
 import { Http2Connection } from './http2-connection.ts'
+import { TlsOffers } from './tls-offers.ts'
 
 /** A connection that serves its client, or one of which something must be known first. */
-type Accepted = Connection | Arrival | FirstBytes
+type Accepted = Connection | Arrival | Handshake | FirstBytes
 
 /** The client connections of a worker, up to the limits. */
-export class Clients implements ArrivalOwner, FirstBytesOwner, ConnectionOwner {
+export class Clients implements ArrivalOwner, HandshakeOwner, FirstBytesOwner, ConnectionOwner {
+  readonly tls: TlsOffers
   readonly #context: WorkerContext
   readonly #scoreboard: Scoreboard
   readonly #worker: number
@@ -27,6 +30,7 @@ export class Clients implements ArrivalOwner, FirstBytesOwner, ConnectionOwner {
 
   /** @param worker its slot on the Scoreboard */
   constructor(context: WorkerContext, scoreboard: Scoreboard, worker: number) {
+    this.tls = new TlsOffers(context)
     this.#context = context
     this.#scoreboard = scoreboard
     this.#worker = worker
@@ -41,7 +45,7 @@ export class Clients implements ArrivalOwner, FirstBytesOwner, ConnectionOwner {
     if (listener.proxyProtocol && hasRoom) return this.#enter(new Arrival(socket, entrance, this.#context, this))
     const ends = endsOf(socket, listener)
     if (listener.h2c && hasRoom) return this.#enter(new FirstBytes(socket, entrance, ends, this.#context, this))
-    const client = this.#connection(socket, entrance, ends)
+    const client = this.#firstTo(socket, entrance, ends)
     this.#enter(client)
     if (isShort || listener.proxyProtocol || listener.h2c)
       client.turnAway(new Failure('too-many-connections', 'in all'))
@@ -51,7 +55,7 @@ export class Clients implements ArrivalOwner, FirstBytesOwner, ConnectionOwner {
   introduced(arrival: Arrival, ends: Ends, rest: Buffer): void {
     const { socket, entrance } = arrival
     this.#exit(arrival)
-    if (!entrance.listener.h2c) return this.#serve(this.#connection(socket, entrance, ends), rest)
+    if (!entrance.listener.h2c) return this.#serve(this.#firstTo(socket, entrance, ends), rest)
     const first = new FirstBytes(socket, entrance, ends, this.#context, this)
     this.#enter(first)
     if (rest.length > 0) first.whenRead(rest)
@@ -63,8 +67,28 @@ export class Clients implements ArrivalOwner, FirstBytesOwner, ConnectionOwner {
     this.#serve(this.#connection(socket, entrance, ends, isHttp2), bytes)
   }
 
+  secured(handshake: Handshake, socket: ClientSocket, ends: Ends): void {
+    this.#exit(handshake)
+    this.#enter(this.#connection(socket, handshake.entrance, ends))
+  }
+
+  unencrypted(handshake: Handshake, bytes: Buffer): void {
+    const { socket, entrance, ends } = handshake
+    this.#exit(handshake)
+    const client = new ClientConnection(socket, entrance, ends, this.#context, this)
+    this.#enter(client)
+    client.refuse(bytes, new Failure('not-encrypted'))
+  }
+
+  /** What a connection begins with whose ends are known. */
+  #firstTo(socket: ClientSocket, entrance: Entrance, ends: Ends): Connection | Handshake {
+    const { tls } = entrance.listener
+    if (tls === undefined) return this.#connection(socket, entrance, ends)
+    return new Handshake(socket, entrance, ends, tls, this.tls, this.#context, this)
+  }
+
   /** @param bytes what the client has sent so far */
-  #serve(client: Connection, bytes: Buffer): void {
+  #serve(client: Connection | Handshake, bytes: Buffer): void {
     this.#enter(client)
     this.#limit(client)
     if (bytes.length > 0) client.whenRead(bytes)
@@ -81,11 +105,11 @@ export class Clients implements ArrivalOwner, FirstBytesOwner, ConnectionOwner {
   }
 
   /** Turns a client away that is one too many. */
-  #limit(client: Connection): void {
+  #limit(client: Connection | Handshake): void {
     const { connections, connectionsPerAddress } = this.#context.generation.snapshot.limits
     if (connections > 0 && this.#scoreboard.clients.connections() > connections) {
       client.turnAway(new Failure('too-many-connections', 'in all'))
-    } else if (client.source.isTrusted || client.peer === UNIX_ADDRESS) {
+    } else if (client.isTrusted || client.peer === UNIX_ADDRESS) {
       // A proxy has as many connections as its clients need, and a Unix socket is no address.
       return
     } else if (
