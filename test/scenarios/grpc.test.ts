@@ -1,6 +1,6 @@
 /** gRPC's own client and server, with nothing and with Limpet in between: the cases of its interoperability tests. */
 import assert from 'node:assert/strict'
-import { describe, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { status } from '@grpc/grpc-js'
 import { GrpcClient, GrpcService, Relay } from '../support/grpc-service.ts'
 import { startLimpet } from '../support/limpet.ts'
@@ -26,21 +26,23 @@ const KB = 1024
 const text = (bytes: readonly Buffer[]) => bytes.map(String)
 
 for (const [name, road] of Object.entries(roads)) {
-  describe(`gRPC ${name}`, () => {
-    const arrange = async (t: TestContext) => {
-      const service = await GrpcService.start(t)
-      return { service, client: new GrpcClient(t, await road(t, service)) }
+  test(`gRPC ${name}`, async (t) => {
+    const service = await GrpcService.start(t)
+    const address = await road(t, service)
+    const arrange = (t: TestContext) => {
+      service.forget()
+      return { service, client: new GrpcClient(t, address) }
     }
 
-    test('an empty message', async (t) => {
-      const { client } = await arrange(t)
+    await t.test('an empty message', async (t) => {
+      const { client } = arrange(t)
       const { code, messages } = await client.unary(Buffer.alloc(0)).over()
       assert.deepEqual([code, messages], [status.OK, [Buffer.alloc(0)]])
     })
 
     for (const size of [1, 271_828, 4 * KB * KB, 10 * KB * KB]) {
-      test(`a message of ${size} bytes, and one back`, async (t) => {
-        const { client } = await arrange(t)
+      await t.test(`a message of ${size} bytes, and one back`, async (t) => {
+        const { client } = arrange(t)
         const message = Buffer.alloc(size, 'limpet')
         const { code, messages } = await client.unary(message).over()
         assert.equal(code, status.OK)
@@ -48,8 +50,8 @@ for (const [name, road] of Object.entries(roads)) {
       })
     }
 
-    test('a stream from the client', async (t) => {
-      const { client } = await arrange(t)
+    await t.test('a stream from the client', async (t) => {
+      const { client } = arrange(t)
       const call = client.clientStream()
       for (const size of [27_182, 8, 1828, 45_904]) call.send(Buffer.alloc(size))
       call.end()
@@ -57,16 +59,16 @@ for (const [name, road] of Object.entries(roads)) {
       assert.deepEqual([code, text(messages)], [status.OK, ['74922']])
     })
 
-    test('an empty stream from the client', async (t) => {
-      const { client } = await arrange(t)
+    await t.test('an empty stream from the client', async (t) => {
+      const { client } = arrange(t)
       const call = client.clientStream()
       call.end()
       const { code, messages } = await call.over()
       assert.deepEqual([code, text(messages)], [status.OK, ['0']])
     })
 
-    test('a stream from the server', async (t) => {
-      const { client } = await arrange(t)
+    await t.test('a stream from the server', async (t) => {
+      const { client } = arrange(t)
       const { code, messages } = await client.serverStream(100, 31_415).over()
       assert.equal(code, status.OK)
       assert.deepEqual(
@@ -75,14 +77,14 @@ for (const [name, road] of Object.entries(roads)) {
       )
     })
 
-    test('an empty stream from the server', async (t) => {
-      const { client } = await arrange(t)
+    await t.test('an empty stream from the server', async (t) => {
+      const { client } = arrange(t)
       const { code, messages } = await client.serverStream(0, 0).over()
       assert.deepEqual([code, messages], [status.OK, []])
     })
 
-    test('a stream that its client does not read holds up its server', async (t) => {
-      const { client, service } = await arrange(t)
+    await t.test('a stream that its client does not read holds up its server', async (t) => {
+      const { client, service } = arrange(t)
       const call = client.serverStream(400, 100 * KB)
       await call.messages(1)
       call.pause()
@@ -98,8 +100,8 @@ for (const [name, road] of Object.entries(roads)) {
       assert.deepEqual([code, messages.length], [status.OK, 400])
     })
 
-    test('ping and pong', async (t) => {
-      const { client } = await arrange(t)
+    await t.test('ping and pong', async (t) => {
+      const { client } = arrange(t)
       const call = client.bidi()
       for (const [index, size] of [27_182, 8, 1828, 45_904].entries()) {
         call.send(Buffer.alloc(size, index))
@@ -110,16 +112,16 @@ for (const [name, road] of Object.entries(roads)) {
       assert.equal((await call.over()).code, status.OK)
     })
 
-    test('an empty dialogue', async (t) => {
-      const { client } = await arrange(t)
+    await t.test('an empty dialogue', async (t) => {
+      const { client } = arrange(t)
       const call = client.bidi()
       call.end()
       const { code, messages } = await call.over()
       assert.deepEqual([code, messages], [status.OK, []])
     })
 
-    test('a call is cancelled after its beginning', async (t) => {
-      const { client, service } = await arrange(t)
+    await t.test('a call is cancelled after its beginning', async (t) => {
+      const { client, service } = arrange(t)
       const call = client.clientStream()
       await call.begun()
       call.cancel()
@@ -127,8 +129,8 @@ for (const [name, road] of Object.entries(roads)) {
       await service.until(() => service.cancelled === 1)
     })
 
-    test('a call is cancelled after the first answer', async (t) => {
-      const { client, service } = await arrange(t)
+    await t.test('a call is cancelled after the first answer', async (t) => {
+      const { client, service } = arrange(t)
       const call = client.bidi()
       call.send(Buffer.from('ping'))
       await call.messages(1)
@@ -137,8 +139,8 @@ for (const [name, road] of Object.entries(roads)) {
       await service.until(() => service.cancelled === 1)
     })
 
-    test('a call is cancelled before it is sent', async (t) => {
-      const { client, service } = await arrange(t)
+    await t.test('a call is cancelled before it is sent', async (t) => {
+      const { client, service } = arrange(t)
       const call = client.unary(Buffer.from('never'))
       call.cancel()
       assert.equal((await call.over()).code, status.CANCELLED)
@@ -146,8 +148,8 @@ for (const [name, road] of Object.entries(roads)) {
       assert.equal(service.calls.length, 1)
     })
 
-    test('metadata goes both ways, at the beginning and at the end', async (t) => {
-      const { client, service } = await arrange(t)
+    await t.test('metadata goes both ways, at the beginning and at the end', async (t) => {
+      const { client, service } = arrange(t)
       const trailing = Buffer.from([0xab, 0xab, 0xab, 0, 0xff])
       for (const ask of [
         () => client.unary(Buffer.from('x'), { initial: 'test_initial_metadata_value', trailing }),
@@ -168,8 +170,8 @@ for (const [name, road] of Object.entries(roads)) {
     })
 
     for (const kind of ['unary', 'clientStream', 'serverStream', 'bidi'] as const) {
-      test(`a status and its message: ${kind}`, async (t) => {
-        const { client } = await arrange(t)
+      await t.test(`a status and its message: ${kind}`, async (t) => {
+        const { client } = arrange(t)
         const message = '\t\ntest with whitespace\r\nand Unicode BMP ☺ and non-BMP 😈 100%\t\n'
         const wish = { status: status.UNKNOWN, message, trailing: Buffer.from('why') }
         const calls = {
@@ -186,30 +188,30 @@ for (const [name, road] of Object.entries(roads)) {
       })
     }
 
-    test('every status', async (t) => {
-      const { client } = await arrange(t)
+    await t.test('every status', async (t) => {
+      const { client } = arrange(t)
       for (let code = 1; code <= 16; code++) {
         const outcome = await client.unary(Buffer.from('x'), { status: code, message: `number ${code}` }).over()
         assert.deepEqual([outcome.code, outcome.details], [code, `number ${code}`])
       }
     })
 
-    test('methods and services that are not there', async (t) => {
-      const { client } = await arrange(t)
+    await t.test('methods and services that are not there', async (t) => {
+      const { client } = arrange(t)
       for (const call of [client.unimplemented(Buffer.from('x')), client.at('/limpet.test.None/Unary')])
         assert.equal((await call.over()).code, status.UNIMPLEMENTED)
     })
 
-    test('a deadline', async (t) => {
-      const { client, service } = await arrange(t)
+    await t.test('a deadline', async (t) => {
+      const { client, service } = arrange(t)
       const call = client.unary(Buffer.from('x'), { hangs: true, deadline: 300 })
       assert.equal((await call.over()).code, status.DEADLINE_EXCEEDED)
       await service.until(() => service.cancelled === 1)
       assert.match(String(service.calls[0]!.get('grpc-timeout')[0] ?? '1m'), /^\d+[HMSmun]$/)
     })
 
-    test('many calls at once', async (t) => {
-      const { client, service } = await arrange(t)
+    await t.test('many calls at once', async (t) => {
+      const { client, service } = arrange(t)
       const messages = Array.from({ length: 500 }, (_, i) => Buffer.from(`number ${i}`))
       const outcomes = await Promise.all(messages.map((message) => client.unary(message).over()))
       assert.deepEqual(
@@ -219,8 +221,8 @@ for (const [name, road] of Object.entries(roads)) {
       assert.equal(service.calls.length, 500)
     })
 
-    test('many streams at once', async (t) => {
-      const { client } = await arrange(t)
+    await t.test('many streams at once', async (t) => {
+      const { client } = arrange(t)
       const calls = Array.from({ length: 50 }, () => client.bidi())
       for (let round = 0; round < 10; round++) {
         for (const call of calls) call.send(Buffer.from(`round ${round}`))
@@ -230,7 +232,7 @@ for (const [name, road] of Object.entries(roads)) {
       for (const call of calls) assert.equal((await call.over()).code, status.OK)
     })
 
-    test('a server that goes away in the middle of a stream', async (t) => {
+    await t.test('a server that goes away in the middle of a stream', async (t) => {
       const relay = await Relay.start(t, (await GrpcService.start(t)).address)
       const client = new GrpcClient(t, await road(t, relay))
       const call = client.bidi()
@@ -241,8 +243,9 @@ for (const [name, road] of Object.entries(roads)) {
       assert.deepEqual([code, text(messages)], [status.UNAVAILABLE, ['ping']])
     })
 
-    test('a server that shuts down ends its streams first', async (t) => {
-      const { client, service } = await arrange(t)
+    await t.test('a server that shuts down ends its streams first', async (t) => {
+      const service = await GrpcService.start(t)
+      const client = new GrpcClient(t, await road(t, service))
       const call = client.bidi()
       call.send(Buffer.from('before'))
       await call.messages(1)

@@ -67,7 +67,7 @@ export class GrpcService {
   readonly #server: Server
   #port = 0
   /** What clients sent with each call, in order. */
-  readonly calls: Metadata[] = []
+  calls: Metadata[] = []
   /** How many calls were cancelled before they were answered. */
   cancelled = 0
   readonly #changes = new EventEmitter().setMaxListeners(0)
@@ -132,6 +132,12 @@ export class GrpcService {
     const over = Promise.withResolvers<void>()
     this.#server.tryShutdown((error) => (error ? over.reject(error) : over.resolve()))
     await over.promise
+  }
+
+  /** Counts anew. */
+  forget(): void {
+    this.calls = []
+    this.cancelled = this.taken = 0
   }
 
   /** Resolves once `isSo`, which is asked whenever something happens. */
