@@ -226,6 +226,12 @@ export class ClientConnection extends Connection implements Downstream {
     this.#refuse(failure, 'drop')
   }
 
+  /** Answers what cannot be a request here, and closes the connection. */
+  refuse(bytes: Buffer, failure: Failure): void {
+    this.#reader.keep(bytes)
+    this.#refuse(failure)
+  }
+
   /** Answers an invalid request. Its end is unknown, so nothing after it is read. */
   #refuse(failure: Failure, ending: Ending = 'linger'): void {
     this.#response.persists = false

@@ -55,6 +55,11 @@ export abstract class Connection extends ClientDeadline implements Lifetime, Soc
     return this.source.peer
   }
 
+  /** Whether there is a trusted proxy at the other end. */
+  get isTrusted(): boolean {
+    return this.source.isTrusted
+  }
+
   atEnd(act: () => void): void {
     this.#atEnd = [...this.#atEnd, act]
   }
