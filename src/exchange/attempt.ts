@@ -129,9 +129,14 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
 
   // ── the request ────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** Whether all of the request is still here, so that it can be sent again if the server has not seen it. */
+  get mayResend(): boolean {
+    return !this.#hasSentBody
+  }
+
   /** Whether the request can be sent again although this attempt has sent all or part of it. */
   get mayRepeat(): boolean {
-    return this.#owner.request.isIdempotent && !this.#hasSentBody
+    return this.#owner.request.isIdempotent && this.mayResend
   }
 
   connected(): void {

@@ -272,7 +272,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     if (tries >= retries.tries || (retries.within > 0 && now() - this.startedAt - this.queued > retries.within))
       return false
     if (failure.retry === 'idempotent') return attempt.mayRepeat
-    return failure.retry === 'always'
+    return failure.retry === 'always' && attempt.mayResend
   }
 
   #noteStatus(status: number): void {

@@ -8,8 +8,8 @@ import { MessageError } from '../http1/message-error.ts'
 export type Blame = 'server' | 'answer' | 'suspect' | 'nobody'
 
 /**
- * Whether the request may be sent to another server: `always` if none of it was sent, `idempotent` if that depends on
- * its method, `never` if it is too late or would not help.
+ * Whether the request may be sent to another server: `always` if the server has seen none of it, `idempotent` if that depends
+ * on its method, `never` if it is too late or would not help.
  */
 export type Retry = 'always' | 'idempotent' | 'never'
 
@@ -49,6 +49,14 @@ const meanings = {
     text: 'The request needs something that is not supported here',
   },
   'connect-failed': {
+    status: 502,
+
+    retry: 'always',
+    blame: 'server',
+    text: 'The server could not be reached',
+  },
+  /** The connection was opened, but no TLS connection came of it: the server's certificate is not valid, for example. */
+  'tls-failed': {
     status: 502,
 
     retry: 'always',

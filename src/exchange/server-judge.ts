@@ -58,6 +58,8 @@ export class ServerJudge {
   /** Counts a failure against the server, if the server is to blame. */
   blame(failure: Failure, responseBegun: boolean): void {
     if (failure.blame === 'nobody') return
+    if (failure.code === 'tls-failed')
+      this.#notices.tlsFailed(this.#group.settings.name, this.#server.settings.name, failure.detail)
     if (failure.blame !== 'answer' && this.#server.failed(now(), this.#address)) this.#reportSuspension(failure)
     if ((responseBegun && failure.blame !== 'answer') || !this.#isThere) return
     this.#countAnswer(false)

@@ -14,8 +14,9 @@ import { MessageError } from '../http1/message-error.ts'
 import { isWorthReading, PendingBytes } from '../http1/pending-bytes.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
-import { shortageIn } from '../runtime/shortage.ts'
+import { isAlert } from '../runtime/server-tls.ts'
 import { writeChunk, writeLastChunk } from '../transport/chunk.ts'
+import { connectFailure } from './connect-failure.ts'
 import type { ConnectionUser, ServerConnection } from './server-connection.ts'
 
 /** The limits of a response's head. */
@@ -224,10 +225,9 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
 
   closed(error: Error | undefined): void {
     const detail = error?.message ?? 'the connection was closed'
-    if (this.isConnected) return this.#lost(detail, isReset(error))
-    const shortage = shortageIn(error)
-    if (shortage !== undefined) this.#context.notices.shortage(shortage)
-    this.#fail(new Failure(shortage === undefined ? 'connect-failed' : 'shortage', detail))
+    const isRefused = !this.#isHeard && isAlert(error)
+    if (this.isConnected && !isRefused) return this.#lost(detail, isReset(error))
+    this.#fail(connectFailure(error, this.#connection.isSecure, this.#context))
   }
 
   /** @param isReset whether by a reset, which the kernel sends for a server that closes and has not read everything */

@@ -4,23 +4,29 @@ import type { WorkerContext } from '../exchange/worker-context.ts'
 import type { ClientOrigin, Lifetime } from '../forwarding/client-origin.ts'
 import { encodeProxyHeader, localHeader } from '../proxy-protocol/proxy-header.ts'
 import { isAddress } from '../runtime/ip-address.ts'
+import { ServerTls } from '../runtime/server-tls.ts'
 import type { ProxyProtocolVersion, Upstream } from '../runtime/snapshot.ts'
 import { Http1Stream } from './http1-stream.ts'
 import type { Pool } from './pool.ts'
 import { Pools } from './pools.ts'
 import { PrivatePools } from './private-pools.ts'
+import { SecureSockets } from './secure-sockets.ts'
 import { ServerConnection } from './server-connection.ts'
+import { connectPlainly } from './server-socket.ts'
 
 /** A worker's connections to the servers of one upstream. */
 export class ServerConnections implements ServerStreams {
   readonly #context: WorkerContext
   #settings: Upstream
+  /** Undefined without TLS. */
+  #secure: SecureSockets | undefined
   readonly #shared = new Pools()
   /** Of clients for whom connections were opened that name them in a PROXY header. */
   readonly #private = new Map<Lifetime, PrivatePools>()
 
   constructor(settings: Upstream, context: WorkerContext) {
     this.#settings = settings
+    this.#secure = secureSocketsOf(settings)
     this.#context = context
   }
 
@@ -35,9 +41,11 @@ export class ServerConnections implements ServerStreams {
   }
 
   #connect(server: ServerState, origin: ClientOrigin, pool: Pool<ServerConnection>): ServerConnection {
-    const connection = new ServerConnection(server, pool, this.#context.deadlines)
     const { proxyProtocol } = this.#settings
-    if (proxyProtocol !== undefined) connection.introduction = introductionOf(origin, proxyProtocol)
+    const introduction = proxyProtocol && introductionOf(origin, proxyProtocol)
+    const socket = this.#secure?.connect(server, introduction, 'http1') ?? connectPlainly(server.settings.endpoint)
+    const connection = new ServerConnection(socket, pool, this.#context.deadlines)
+    if (this.#secure === undefined) connection.introduction = introduction
     return connection
   }
 
@@ -58,11 +66,13 @@ export class ServerConnections implements ServerStreams {
   }
 
   apply(settings: Upstream, servers: readonly ServerState[]): void {
-    const { keepAlive, proxyProtocol } = settings
-    const isIntroducedAlike = proxyProtocol === this.#settings.proxyProtocol
+    const { keepAlive, proxyProtocol, tls, protocol } = settings
+    const isSecuredAlike = tls === this.#settings.tls && protocol === this.#settings.protocol
+    const beginsAlike = isSecuredAlike && proxyProtocol === this.#settings.proxyProtocol
     this.#settings = settings
-    // A connection that began with another header, or with none, serves no later request.
-    const remaining = new Set(isIntroducedAlike ? servers : [])
+    if (!isSecuredAlike) this.#secure = secureSocketsOf(settings)
+    // A connection that began otherwise serves no later request.
+    const remaining = new Set(beginsAlike ? servers : [])
     this.#shared.apply(keepAlive, remaining)
     for (const pools of this.#private.values()) pools.apply(keepAlive, remaining)
   }
@@ -71,6 +81,10 @@ export class ServerConnections implements ServerStreams {
     this.#shared.close()
     for (const pools of this.#private.values()) pools.close()
   }
+}
+
+function secureSocketsOf({ tls }: Upstream): SecureSockets | undefined {
+  return tls && new SecureSockets(new ServerTls(tls))
 }
 
 /** The PROXY header for a connection on behalf of a client. */
