@@ -17,6 +17,7 @@ const nothingForwarded = {
 
 const nothingUnderstood = {
   headStart: 0,
+  protocol: '',
   method: '',
   pathStart: 0,
   pathEnd: 0,

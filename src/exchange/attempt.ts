@@ -1,5 +1,6 @@
 import type { BodyReader } from '../affinity/affinity.ts'
 import type { ServerState } from '../balancing/server-state.ts'
+import { passedTrailers } from '../forwarding/passed-trailers.ts'
 import type { BodyForm } from '../http1/body-decoder.ts'
 import type { ConnectionOptions } from '../http1/connection-options.ts'
 import { CHUNKED, type Framing, UNTIL_CLOSE } from '../http1/framing.ts'
@@ -63,6 +64,8 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
   #serverIsFull = false
   /** Whether the server has sent anything. */
   #isHeard = false
+  /** What the response's Connection fields list, which may also be trailers. */
+  #responseOptions = ''
   /** Shows the first bytes of the response's body to a reader, if there is one. */
   #tap: BodyTap | undefined
   /** Once both sides have switched protocols. */
@@ -159,6 +162,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
         requestId: request.id,
         serverAddress: this.server.settings.address,
         upgrade: request.mayUpgrade,
+        asksForTrailers: request.asksForTrailers,
         ownCookies: context.generation.ownCookies,
       },
       gathered,
@@ -195,7 +199,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
     this.#requestEnded = true
     this.#hasSentBody = true
     if (this.#tunnel !== undefined) return this.#tunnel.clientEnd()
-    this.#stream!.end(trailers)
+    this.#stream!.end(passedTrailers(trailers, this.#owner.request.options.text))
     this.#judge.requestSent()
   }
 
@@ -250,6 +254,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
   response(head: ResponseHead, options: ConnectionOptions, framing: Framing): BodyForm {
     const { context } = this.#owner
     this.responseBegun = true
+    this.#responseOptions = options.text
     const passed = this.#withoutControls(head, options)
     const fields = this.#owner.answered(head, this.#obeyControls())
     this.#judge.answered(head.status)
@@ -308,7 +313,9 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
   ended(trailers?: Head): void {
     if (this.#tunnel !== undefined) return this.#tunnel.serverEnd()
     this.#tap?.end()
-    this.#downstream.end(trailers)
+    this.#downstream.end(
+      this.#owner.request.takesTrailers ? passedTrailers(trailers, this.#responseOptions) : undefined,
+    )
     this.#downstream.flush()
     this.#stream = undefined
     this.#complete()

@@ -10,7 +10,8 @@ const entry: ExchangeRecord = {
   request: {
     bytes,
     headStart: 0,
-    requestLineEnd: bytes.length - 2,
+    requestLineEnd: 1005,
+    protocol: 'HTTP/1.1',
     method: 'GET',
     pathStart: 4,
     pathEnd: 1005,
