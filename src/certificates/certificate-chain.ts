@@ -15,7 +15,7 @@ export interface CertificateChain {
  *
  * @throws UnusableFile if there is none, or one cannot be read
  */
-export function readCertificates({ path, bytes }: FileContent): CertificateChain {
+export function readCertificates({ path, bytes }: Pick<FileContent, 'path' | 'bytes'>): CertificateChain {
   const blocks = pemBlocks({ path, bytes }).filter(({ label }) => /^(?:X509 |TRUSTED )?CERTIFICATE$/.test(label))
   if (blocks.length === 0) throw new UnusableFile(path, 'expected a certificate, found none')
   const certificates = blocks.map(({ text }, index) => {

@@ -1,9 +1,17 @@
 import type { Certificate } from '../runtime/tls-settings.ts'
 import { readCertificates } from './certificate-chain.ts'
-import { hostsOf } from './certificate-names.ts'
+import { type CertificateFacts, factsOf } from './certificate-facts.ts'
 import type { FileContent } from './file-content.ts'
 import { readPrivateKey } from './private-key.ts'
 import { UnusableFile } from './unusable-file.ts'
+
+/** A certificate with its key, and what is known of them. */
+export interface CertificatePair {
+  readonly certificate: Certificate
+  readonly facts: CertificateFacts
+  /** Whether every user of this machine can read the key's file. */
+  readonly isKeyPublic: boolean
+}
 
 /**
  * The certificate that two PEM files hold (or one that holds both).
@@ -11,7 +19,7 @@ import { UnusableFile } from './unusable-file.ts'
  * @param name what it is called in the Snapshot
  * @throws UnusableFile if one of them is unusable, or the key is not that of the certificate
  */
-export function readPair(name: string, cert: FileContent, key: FileContent): Certificate {
+export function readPair(name: string, cert: FileContent, key: FileContent): CertificatePair {
   const { certificates, text } = readCertificates(cert)
   const privateKey = readPrivateKey(key)
   const [leaf] = certificates
@@ -21,5 +29,10 @@ export function readPair(name: string, cert: FileContent, key: FileContent): Cer
       ? new UnusableFile(cert.path, 'expected the certificate of the key first, found it behind others')
       : new UnusableFile(key.path, `expected the key of the certificate in ${cert.path}, found another key`)
   }
-  return { name, hosts: hostsOf(leaf!), chain: text, key: privateKey.text, keyType: privateKey.type }
+  const facts = factsOf(certificates)
+  return {
+    certificate: { name, hosts: facts.hosts, chain: text, key: privateKey.text, keyType: privateKey.type },
+    facts,
+    isKeyPublic: key.isPublic,
+  }
 }

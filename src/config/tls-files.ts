@@ -3,7 +3,7 @@ import type { KeyPath } from './key-path.ts'
 import type { CertificateFiles } from './listener-tls.ts'
 import type { Config } from './schema.ts'
 
-interface PairFiles extends CertificateFiles {
+export interface PairFiles extends CertificateFiles {
   readonly place: KeyPath
   readonly of: 'listener' | 'upstream'
 }

@@ -21,6 +21,7 @@ import { keepsState } from './sessions/kept-sessions.ts'
 import { InstanceLock, takeOrWait } from './state/instance-lock.ts'
 import { RunInstance } from './state/run-instance.ts'
 import { StateDirectory } from './state/state-directory.ts'
+import { Renewals } from './tls/renewals.ts'
 import { TlsStore } from './tls/tls-store.ts'
 import type { AdminSocket, Inheritance } from './upgrade/inheritance.ts'
 import type { Predecessor } from './upgrade/predecessor.ts'
@@ -35,6 +36,7 @@ export class Balancer {
   readonly #handover: Handover
   readonly #drains: DrainOrders
   readonly #pauses: Pauses
+  readonly #renewals: Renewals
   readonly #load: LoadAgain | undefined
   #admin: AdminApi | undefined
   /** Aborted when it stops. */
@@ -47,6 +49,7 @@ export class Balancer {
     handover: Handover,
     drains: DrainOrders,
     pauses: Pauses,
+    renewals: Renewals,
     load: LoadAgain | undefined,
   ) {
     this.#parts = parts
@@ -54,6 +57,7 @@ export class Balancer {
     this.#handover = handover
     this.#drains = drains
     this.#pauses = pauses
+    this.#renewals = renewals
     this.#load = load
   }
 
@@ -83,17 +87,18 @@ export class Balancer {
     const config = instance.name(desired.config)
     for (const warning of warningsOf(config)) log.warn(warning)
     const tls = new TlsStore((message) => log.warn(message), inherited?.ticketKey)
-    const material = tls.materialFor(config)
+    tls.adopt(tls.materialFor(config))
     const accessLog = openAccessLog(config.accessLog.file, log)
     const lock = new InstanceLock(name, state.path)
     // A process that is replaced releases it once this one serves.
     if (predecessor === undefined && keepsState(config)) await takeOrWait(lock, name, state.path, log)
-    const parts = await assemble(config, name, state, tls, material, accessLog, log, inherited)
+    const parts = await assemble(config, name, state, tls, accessLog, log, inherited)
     const drains = new DrainOrders(parts, desired, (make) => handover.change(make))
     const pauses = new Pauses((make, by) => handover.change(make, by), log)
-    const users = [drains, pauses]
-    const handover: Handover = new Handover(parts, instance, lock, changesFile, desired, config, material, users)
-    const balancer = new Balancer(parts, lock, handover, drains, pauses, load)
+    const renewals = new Renewals(tls, (make, by) => handover.change(make, by), log)
+    const users = [drains, pauses, renewals]
+    const handover: Handover = new Handover(parts, instance, lock, changesFile, desired, config, users)
+    const balancer = new Balancer(parts, lock, handover, drains, pauses, renewals, load && withFilesRead(load, tls))
     const { health, supervisor, slots } = parts
     await health.start()
     try {
@@ -115,6 +120,7 @@ export class Balancer {
     }
     slots.acknowledge(supervisor.snapshot.generation)
     pauses.adopted(desired)
+    renewals.adopted()
     parts.questions.apply(supervisor.snapshot.upstreams)
     await balancer.#startAdmin(inherited?.admin)
     if (predecessor !== undefined) await balancer.#follow(predecessor)
@@ -210,6 +216,7 @@ export class Balancer {
     this.#handover.close('another process has replaced this one')
     this.#drains.close()
     this.#pauses.close()
+    this.#renewals.close()
     this.#lock.release()
     this.#admin?.leave()
     this.#parts.skew.close()
@@ -243,6 +250,7 @@ export class Balancer {
     this.#handover.close()
     this.#drains.close()
     this.#pauses.close()
+    this.#renewals.close()
     // From now on another process may take its place.
     this.#lock.release()
     // Exchanges in flight may take long to finish, and the next run should not wait for the sessions until then.
@@ -256,6 +264,15 @@ export class Balancer {
     await supervisor.stop()
     await sessions.close()
     await accessLog.close()
+  }
+}
+
+/** Reads the files again that the configuration names, too. */
+function withFilesRead(load: LoadAgain, tls: TlsStore): LoadAgain {
+  return (instead) => {
+    const config = load(instead)
+    tls.refresh()
+    return config
   }
 }
 

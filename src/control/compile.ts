@@ -15,7 +15,6 @@ import { NO_MATERIAL, type TlsMaterial } from './tls/tls-material.ts'
 interface Compiled {
   readonly config: Config
   readonly snapshot: Snapshot
-  readonly material: TlsMaterial
 }
 
 /**
@@ -42,8 +41,8 @@ export function compile(
   )
   const upstreams = config.upstreams.map((upstream) => {
     const compiled = compiledBefore.get(upstream)
-    const isSame = upstream.tls === undefined || before?.material === material
-    if (compiled !== undefined && isSame) return compiled
+    // Its files may hold something else.
+    if (compiled !== undefined && upstream.tls === undefined) return compiled
     const { slot, servers } = planned.get(upstream.name)!
     const affinity = upstream.affinity
       ? compileAffinity(upstream.affinity, instance, upstream.name, secret, upstream.drain.ask)

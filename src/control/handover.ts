@@ -49,8 +49,6 @@ export class Handover {
   #desired: DesiredState
   /** The configuration in effect, under the name of the run's instance. */
   #config: Config
-  /** The certificates and keys in effect. */
-  #material: TlsMaterial
   #last: Promise<unknown> = Promise.resolve()
   /** Increases with each change of the desired state. */
   #version = 1
@@ -64,7 +62,6 @@ export class Handover {
     changesFile: ChangesFile,
     desired: DesiredState,
     config: Config,
-    material: TlsMaterial,
     users: readonly HandoverUser[],
   ) {
     this.#parts = parts
@@ -73,7 +70,6 @@ export class Handover {
     this.#changesFile = changesFile
     this.#desired = desired
     this.#config = config
-    this.#material = material
     this.#users = users
   }
 
@@ -154,9 +150,10 @@ export class Handover {
     const before = this.#config
     const config = this.#instance.name(desired.config)
     const material = tls.materialFor(config)
-    const changes = [...differenceInWords(before, config), ...materialChanges(this.#material, material)]
+    const changes = [...differenceInWords(before, config), ...materialChanges(tls.material, material)]
     if (changes.length === 0) {
       await this.#keep(desired.changes)
+      tls.adopt(material)
       // The former configuration stays, so that nothing takes its parts for new ones.
       this.#adopt({ ...desired, config: this.#desired.config }, before)
       return { generation: supervisor.snapshot.generation, changes }
@@ -172,7 +169,7 @@ export class Handover {
     const acknowledged = supervisor.apply(next)
     // Not before: if a part fails, the same change is not taken for one that is in effect. Users find the new Snapshot.
     this.#config = config
-    this.#material = material
+    tls.adopt(material)
     this.#adopt(desired, before)
     this.#warnOfNews(before)
     questions.apply(next.upstreams)
@@ -221,7 +218,6 @@ export class Handover {
     return compile(config, snapshot.generation + 1, slots, () => state.secret(), material, {
       config: this.#config,
       snapshot,
-      material: this.#material,
     })
   }
 

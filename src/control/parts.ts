@@ -15,7 +15,6 @@ import { SkewAlarm } from './skew-alarm.ts'
 import { SlotBook } from './slots/slot-book.ts'
 import { SlotReclaimer } from './slots/slot-reclaimer.ts'
 import type { StateDirectory } from './state/state-directory.ts'
-import type { TlsMaterial } from './tls/tls-material.ts'
 import type { TlsStore } from './tls/tls-store.ts'
 import type { Inheritance } from './upgrade/inheritance.ts'
 import { continueServers, knownHealth } from './upgrade/server-states.ts'
@@ -51,13 +50,12 @@ export async function assemble(
   instance: string,
   state: StateDirectory,
   tls: TlsStore,
-  material: TlsMaterial,
   accessLog: LogFile,
   log: Logger,
   inherited?: Inheritance,
 ): Promise<Parts> {
   const slots = new SlotBook()
-  const snapshot = compile(config, 1, slots, () => state.secret(), material)
+  const snapshot = compile(config, 1, slots, () => state.secret(), tls.material)
   slots.adopt(snapshot)
   for (const warning of warningsOfSecrets(config, state)) log.warn(warning)
   const sessions = new KeptSessions(config, instance, state, log)

@@ -105,6 +105,7 @@ export class Handshake extends Timed implements SocketReader, SocketOwner {
   // ── the ClientHello ────────────────────────────────────────────────────────────────────────────────────────────
 
   whenRead(bytes: Buffer): void {
+    if (this.#isOver) return
     // A request begins with a method; a record of TLS does not begin like that.
     if (this.#start === undefined && TOKEN[bytes[0]!] === 1) return this.#owner.unencrypted(this.#leave(), bytes)
     this.#start ??= new PendingBytes(NOTHING)

@@ -7,6 +7,7 @@ import type { ExchangeRecord } from '../observability/exchange-record.ts'
 import { now } from '../runtime/clock.ts'
 
 const nothingForwarded = {
+  grpcStatus: undefined,
   upstreamName: undefined,
   serverNames: '',
   upstreamAddresses: '',

@@ -6,6 +6,7 @@ import type { RequestHead } from '../http1/request-head.ts'
 import { listsTrailers } from '../http1/te.ts'
 import type { Protocol, RecordedRequest } from '../observability/exchange-record.ts'
 import { normalisePath } from '../routing/path.ts'
+import { isGrpcCall } from './grpc-call.ts'
 import { isRequestId, makeRequestId } from './request-id.ts'
 
 const CONTINUE = Buffer.from('100-continue')
@@ -31,6 +32,8 @@ export class ReceivedRequest implements RecordedRequest {
   readonly persists: boolean
   readonly isHttp10: boolean
   readonly isHttp2: boolean
+  /** Whether it is a call of gRPC. */
+  readonly isGrpc: boolean
   /** Whether the client asks to switch to a protocol that may pass. */
   readonly mayUpgrade: boolean
   /** Whether the client can use trailers, the fields that follow a body; otherwise it gets none. */
@@ -67,6 +70,7 @@ export class ReceivedRequest implements RecordedRequest {
     this.method = head.method
     this.isHttp10 = head.minorVersion === 0
     this.isHttp2 = isHttp2
+    this.isGrpc = isGrpcCall(head)
     this.protocol = isHttp2 ? 'HTTP/2.0' : this.isHttp10 ? 'HTTP/1.0' : 'HTTP/1.1'
     this.framing = framing
     this.options = connectionOptions(head)

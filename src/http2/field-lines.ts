@@ -1,3 +1,4 @@
+import type { HeadLimits } from '../http1/head.ts'
 import { type Field, FieldKind, type FieldSink } from './hpack/field.ts'
 
 const FEWEST_BYTES = 4096
@@ -9,7 +10,7 @@ const SHORT = 40
  * Makes a head of HTTP/1.1 of a field block, so that one strict reader serves both protocols:
  *
  * ```ts
- * lines.begin(limits.headSize)
+ * lines.begin(limits)
  * decoder.decode(block, from, to, lines)
  * lines.finish()
  * if (lines.fault !== '') …  // malformed: a stream error, PROTOCOL_ERROR
@@ -30,9 +31,9 @@ export abstract class FieldLines implements FieldSink {
   isTooLarge = false
   #room = 0
 
-  /** @param headSize the most bytes of the head */
-  begin(headSize: number): void {
-    this.#room = headSize
+  /** @param limits of which the head's size counts here; whoever reads the head counts its fields */
+  begin(limits: HeadLimits): void {
+    this.#room = limits.headSize
     this.length = 0
     this.fault = ''
     this.isTooLarge = false

@@ -1,4 +1,5 @@
 import { isDigit } from '../http1/bytes.ts'
+import type { HeadLimits } from '../http1/head.ts'
 import { FieldLines } from './field-lines.ts'
 import { type Field, FieldKind } from './hpack/field.ts'
 
@@ -10,8 +11,8 @@ export class ResponseLines extends FieldLines {
   #hasStatus = false
   #hasFields = false
 
-  override begin(headSize: number): void {
-    super.begin(headSize)
+  override begin(limits: HeadLimits): void {
+    super.begin(limits)
     this.#hasStatus = this.#hasFields = false
   }
 

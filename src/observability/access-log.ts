@@ -111,6 +111,7 @@ export class AccessLog implements ExchangeObserver {
       query: url(request.pathEnd, request.targetEnd)?.slice('?'.length),
       protocol: protocol || undefined,
       status: entry.status,
+      grpcStatus: entry.grpcStatus,
       bytes: entry.bytesSent,
       referer: url(request.refererStart, request.refererEnd),
       userAgent: text(request.userAgentStart, request.userAgentEnd),

@@ -34,6 +34,8 @@ export interface ExchangeRecord {
   readonly queued: number
   /** The status that the client got; 499 if it disconnected before. */
   readonly status: number
+  /** The status of a gRPC call; undefined for any other request, and for a call that had none. */
+  readonly grpcStatus: number | undefined
   /** The bytes of the body. */
   readonly bytesSent: number
   /** Undefined if no route matched. */

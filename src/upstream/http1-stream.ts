@@ -19,10 +19,8 @@ import type { ResponseHead } from '../http1/response-head.ts'
 import { isAlert } from '../runtime/server-tls.ts'
 import { writeChunk, writeLastChunk } from '../transport/chunk.ts'
 import { connectFailure } from './connect-failure.ts'
+import { RESPONSE_LIMITS } from './response-limits.ts'
 import type { ConnectionUser, ServerConnection } from './server-connection.ts'
-
-/** The limits of a response's head, and of its trailers. */
-const RESPONSE_LIMITS = { headSize: 64 * 1024, headers: 256 }
 
 /** One request and its response on an HTTP/1 connection to a server. */
 export class Http1Stream implements ServerStream, ConnectionUser, BodySink {

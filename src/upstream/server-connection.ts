@@ -25,7 +25,7 @@ export class ServerConnection extends Timed implements Pooled, SocketOwner, Sock
   readonly writer: SocketWriter
   /** Exchanges that it has served to the end. */
   served = 0
-  isConnected = false
+  isConnected: boolean
   /** A PROXY header that must be sent before anything else; undefined once it has been. */
   introduction: Buffer | undefined
   /** When it was put back into its pool, in ms on the clock of the deadlines. */
@@ -38,8 +38,9 @@ export class ServerConnection extends Timed implements Pooled, SocketOwner, Sock
   readonly #deadlines: Deadlines
   readonly #openedAt: number
 
-  constructor(socket: ServerSocket, pool: Pool<ServerConnection>, deadlines: Deadlines) {
+  constructor(socket: ServerSocket, pool: Pool<ServerConnection>, deadlines: Deadlines, isConnected = false) {
     super()
+    this.isConnected = isConnected
     this.#pool = pool
     this.#deadlines = deadlines
     this.#openedAt = deadlines.now

@@ -27,6 +27,7 @@ const entry: ExchangeRecord = {
   startedAt: 0,
   queued: 0,
   status: 200,
+  grpcStatus: undefined,
   bytesSent: 2,
   upstreamName: 'app',
   serverNames: 'a',

@@ -32,16 +32,18 @@ export class FileBook {
     return [...this.#values.values()].some((value) => value.isOutdated)
   }
 
-  /** Reads again what has changed. What is unusable by now stays as it was, and is reported. */
-  refresh(report: (trouble: UnusableFile) => void): void {
+  /** Reads again what has changed, and returns whether anything has. What is unusable by now stays as it was, and is reported. */
+  refresh(report: (trouble: UnusableFile) => void): boolean {
+    let hasChanged = false
     for (const value of this.#values.values()) {
       try {
-        value.refresh()
+        hasChanged = value.refresh() || hasChanged
       } catch (error) {
         if (!(error instanceof UnusableFile)) throw error
         report(error)
       }
     }
+    return hasChanged
   }
 
   /** Forgets what was not asked for since the last call. */

@@ -28,17 +28,20 @@ export class FileValue<Value> {
   }
 
   /**
-   * Reads the files if they have changed. They are read once for each change, usable or not.
+   * Reads the files if they have changed, and returns whether they hold something else. They are read once for each change, usable or
+   * not.
    *
    * @throws UnusableFile if they are unusable by now; then the value stays
    */
-  refresh(): void {
+  refresh(): boolean {
     // Taken first: a change while they are read is seen by the next look.
     const stamp = stampOf(this.paths)
-    if (stamp === this.#seen) return
+    if (stamp === this.#seen) return false
     this.#seen = stamp
     const value = this.#parse(...this.paths.map(readFile))
-    if (!isDeepStrictEqual(value, this.#value)) this.#value = value
+    if (isDeepStrictEqual(value, this.#value)) return false
+    this.#value = value
+    return true
   }
 }
 

@@ -1,9 +1,21 @@
+import type { CertificatePair } from '../../certificates/certificate-pair.ts'
 import type { Certificate } from '../../runtime/tls-settings.ts'
+
+/** A certificate and its source: `file`, or the name of another one. */
+export interface CertificateOrigin extends Pick<CertificatePair, 'certificate' | 'facts'> {
+  readonly source: string
+  /** Whether every user of this machine can read its key. */
+  readonly isKeyPublic: boolean
+  /** Whether it is shown to clients, or to servers. */
+  readonly shownTo: 'clients' | 'servers'
+}
 
 /** What a Snapshot has of TLS that is not in the configuration. Immutable. */
 export interface TlsMaterial {
   /** The certificates of listeners. */
   readonly certificates: readonly Certificate[]
+  /** Where each of them, and of `clientCertificates`, comes from. */
+  readonly origins: readonly CertificateOrigin[]
   /** Limpet's own certificates for servers, by the path of their file. */
   readonly clientCertificates: ReadonlyMap<string, Certificate>
   /** The certificates of authorities, as PEM, by the path of their file. */
@@ -13,7 +25,12 @@ export interface TlsMaterial {
 }
 
 /** For a configuration by which nothing is served. */
-export const NO_MATERIAL: TlsMaterial = { certificates: [], clientCertificates: new Map(), authorities: new Map() }
+export const NO_MATERIAL: TlsMaterial = {
+  certificates: [],
+  origins: [],
+  clientCertificates: new Map(),
+  authorities: new Map(),
+}
 
 /** What differs, one sentence each: `certificate of example.org renewed`. */
 export function materialChanges(before: TlsMaterial, next: TlsMaterial): string[] {

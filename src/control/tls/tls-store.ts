@@ -1,15 +1,17 @@
 import { readCertificates } from '../../certificates/certificate-chain.ts'
-import { readPair } from '../../certificates/certificate-pair.ts'
+import { type CertificateFacts, factsOf } from '../../certificates/certificate-facts.ts'
+import { type CertificatePair, readPair } from '../../certificates/certificate-pair.ts'
 import { readTicketKey } from '../../certificates/ticket-key.ts'
 import { UnusableFile } from '../../certificates/unusable-file.ts'
 import { ConfigError, type Problem } from '../../config/error.ts'
 import { formatPath, type KeyPath } from '../../config/key-path.ts'
 import type { Config } from '../../config/schema.ts'
-import { tlsFilesOf } from '../../config/tls-files.ts'
+import { type PairFiles, tlsFilesOf } from '../../config/tls-files.ts'
+import type { Certificate } from '../../runtime/tls-settings.ts'
 import type { CertificateSource } from './certificate-source.ts'
 import { FileBook } from './file-book.ts'
 import { type TicketKey, TicketKeys } from './ticket-keys.ts'
-import type { TlsMaterial } from './tls-material.ts'
+import { type CertificateOrigin, NO_MATERIAL, type TlsMaterial } from './tls-material.ts'
 
 /**
  * Where the Snapshot's certificates and keys come from: files, other sources, and memory. A file is read when a configuration
@@ -19,12 +21,20 @@ export class TlsStore {
   readonly tickets: TicketKeys
   readonly #files = new FileBook()
   readonly #sources: CertificateSource[] = []
+  #material = NO_MATERIAL
+  /** Whether files were read that are not in effect yet. */
+  #isPending = false
   readonly #warn: (message: string) => void
 
   /** @param ticketKey of the process that this one replaces */
   constructor(warn: (message: string) => void, ticketKey?: TicketKey) {
     this.#warn = warn
     this.tickets = new TicketKeys(ticketKey)
+  }
+
+  /** What is in effect. */
+  get material(): TlsMaterial {
+    return this.#material
   }
 
   add(source: CertificateSource): void {
@@ -55,12 +65,13 @@ export class TlsStore {
       return usable(problems, () => place, read)
     })
     if (problems.length > 0) throw new ConfigError(problems)
-    const ofListeners = pairs.flatMap(({ of, pair }) => (of === 'listener' ? pair : []))
-    const ofUpstreams = pairs.flatMap(({ of, pair }) => (of === 'upstream' ? [[pair.name, pair] as const] : []))
-    const obtained = this.#sources.flatMap(({ certificates }) => certificates)
+    const origins = [...pairs.map(originOfFiles), ...this.#sources.flatMap(originsOf)]
+    const ofListeners = origins.filter(({ shownTo }) => shownTo === 'clients').map(({ certificate }) => certificate)
+    const ofUpstreams = origins.filter(({ shownTo }) => shownTo === 'servers').map(({ certificate }) => certificate)
     return {
-      certificates: [...new Set([...ofListeners, ...obtained])],
-      clientCertificates: new Map(ofUpstreams),
+      certificates: [...new Set(ofListeners)],
+      origins,
+      clientCertificates: new Map(ofUpstreams.map((certificate) => [certificate.name, certificate])),
       authorities: new Map(authorities),
       ...(config.listeners.some(({ tls }) => tls !== undefined) && {
         ticketKey: ticketKeys[0] ?? this.tickets.current,
@@ -70,16 +81,49 @@ export class TlsStore {
 
   /** Reads again what has changed. What is unusable by now stays as it was, and a warning says so. */
   refresh(): void {
-    this.#files.refresh(({ path, message, hint }) => {
+    const hasChanged = this.#files.refresh(({ path, message, hint }) => {
       const how = hint === undefined ? '' : ` (${hint})`
       this.#warn(`${path}: ${message}${how}; what it held before stays in effect`)
     })
+    this.#isPending ||= hasChanged
   }
 
-  /** Forgets the files that the last configuration does not name. */
-  forget(): void {
+  /** The files that are read. */
+  get paths(): string[] {
+    return this.#files.paths
+  }
+
+  /** Whether a file may hold something else than what is in effect. */
+  get isOutdated(): boolean {
+    return this.#isPending || this.#files.isOutdated
+  }
+
+  /** The material is in effect now; files that it was not made from are forgotten. */
+  adopt(material: TlsMaterial): void {
+    this.#material = material
+    this.#isPending = false
     this.#files.forget()
   }
+}
+
+function originOfFiles({ of, pair }: { of: PairFiles['of']; pair: CertificatePair }): CertificateOrigin {
+  return { ...pair, source: 'file', shownTo: of === 'listener' ? 'clients' : 'servers' }
+}
+
+function originsOf({ name, certificates }: CertificateSource): CertificateOrigin[] {
+  return certificates.map((certificate) => {
+    return { certificate, facts: factsOfChain(certificate), source: name, isKeyPublic: false, shownTo: 'clients' }
+  })
+}
+
+/** Kept for as long as the certificate is. */
+const facts = new WeakMap<Certificate, CertificateFacts>()
+
+function factsOfChain(certificate: Certificate): CertificateFacts {
+  const { name: path, chain } = certificate
+  const known = facts.get(certificate) ?? factsOf(readCertificates({ path, bytes: Buffer.from(chain) }).certificates)
+  facts.set(certificate, known)
+  return known
 }
 
 function usable<Value>(problems: Problem[], placeOf: (path: string) => KeyPath, read: () => Value): Value | undefined {

@@ -43,6 +43,8 @@ export interface ClientKind {
   readonly countsFraming: boolean
   /** The protocol in records. */
   readonly protocol: Protocol
+  /** The status by which it learns that protocols have been switched. */
+  readonly statusOfSwitch: number
   /** Such a client of a worker; it ends with the test. */
   start(test: TestContext, worker: LocalWorker): Promise<Client>
 }

@@ -167,5 +167,6 @@ export const http1: ClientKind = {
   name: 'an HTTP/1 connection',
   countsFraming: true,
   protocol: 'HTTP/1.1',
+  statusOfSwitch: 101,
   start: Http1Client.start,
 }
