@@ -52,6 +52,30 @@ class SocketEnds implements Ends {
   }
 }
 
+/** The ends of a connection that has become one of TLS. */
+export function securedEnds(ends: Ends, tls: TlsFacts): Ends {
+  return new SecuredEnds(ends, tls)
+}
+
+class SecuredEnds implements Ends {
+  readonly source: End
+  readonly port: number
+  readonly isSecure = true
+  readonly tls: TlsFacts
+  readonly #ends: Ends
+
+  constructor(ends: Ends, tls: TlsFacts) {
+    this.source = ends.source
+    this.port = ends.port
+    this.tls = tls
+    this.#ends = ends
+  }
+
+  get destination(): End {
+    return this.#ends.destination
+  }
+}
+
 function endAt(text = '', port = 0): End {
   // A zone (`fe80::1%eth0`) only names this machine's link to the address.
   const zone = text.indexOf('%')

@@ -14,6 +14,8 @@ export interface TlsFacts {
   readonly protocol: ApplicationProtocol | ''
   /** The client's certificate, if the listener's authorities have issued it. */
   readonly clientCertificate: ClientCertificate | undefined
+  /** Field lines that every response has, each with its line end; empty for none. */
+  readonly responseFields: string
   /**
    * Whether a request for that host may be served on this connection (RFC 9110 §7.4); if not, it is answered with 421.
    *
