@@ -1,4 +1,4 @@
-import type { Head, HeadLimits } from '../http1/head.ts'
+import type { Head } from '../http1/head.ts'
 import type { Scratch } from '../transport/scratch.ts'
 import { ClosedStreams, type How } from './closed-streams.ts'
 import { ConnectionError, ErrorCode } from './error-code.ts'
@@ -18,7 +18,7 @@ import {
 import { HeadEncoder } from './head-encoder.ts'
 import { HpackDecoder } from './hpack/decoder.ts'
 import { outputs } from './outputs.ts'
-import { DEFAULT_FRAME_SIZE, DEFAULT_TABLE_SIZE, DEFAULT_WINDOW, MAX_WINDOW, Setting } from './setting.ts'
+import { DEFAULT_FRAME_SIZE, DEFAULT_WINDOW, MAX_WINDOW, Setting } from './setting.ts'
 import { STREAM_WINDOW, Stream, type StreamSession, type StreamUser } from './stream.ts'
 import { TrailerLines } from './trailer-lines.ts'
 
@@ -44,8 +44,8 @@ export interface SessionOwner {
   readonly isFull: boolean
   /** Whether the peer has not read everything that was sent. */
   readonly isBehind: boolean
-  /** The limits of the heads that the peer sends. */
-  readonly headLimits: HeadLimits
+  /** How large the heads that the peer sends may be, in bytes. */
+  readonly headSize: number
   /** Calls `Session.turnEnds` at the end of this turn of the event loop. Called once until then. */
   awaitTurnEnd(): void
   /** Sends what was written, and empties it. */
@@ -68,7 +68,7 @@ export interface SessionOwner {
 export abstract class Session<User extends StreamUser = StreamUser> implements FrameSink, StreamSession {
   protected readonly owner: SessionOwner
   protected readonly encoder: HeadEncoder
-  protected readonly decoder = new HpackDecoder(DEFAULT_TABLE_SIZE)
+  protected readonly decoder = new HpackDecoder()
   protected readonly streams = new Map<number, Stream<User>>()
   protected readonly closed = new ClosedStreams()
   readonly #reader: FrameReader
@@ -257,8 +257,7 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
   ): void
 
   protected receiveTrailers(stream: Stream<User>, block: Buffer, from: number, to: number, isLast: boolean): void {
-    const { headLimits } = this.owner
-    trailerLines.begin(headLimits)
+    trailerLines.begin(this.owner.headSize)
     this.decoder.decode(block, from, to, trailerLines)
     trailerLines.finish()
     if (stream.peerHasEnded) return this.#fail(stream, ErrorCode.StreamClosed)
