@@ -11,7 +11,7 @@ export class Scratch {
   length = 0
 
   copy(bytes: Uint8Array, from: number, to: number): void {
-    this.#reserve(to - from)
+    this.reserve(to - from)
     const target = this.bytes
     let at = this.length
     if (to - from < 32) {
@@ -29,7 +29,7 @@ export class Scratch {
 
   /** Appends text, one byte for each character (Latin-1). */
   text(text: string): void {
-    this.#reserve(text.length)
+    this.reserve(text.length)
     this.length += this.bytes.write(text, this.length, 'latin1')
   }
 
@@ -40,7 +40,8 @@ export class Scratch {
     if (!mayReuse) this.bytes = Buffer.allocUnsafeSlow(SIZE)
   }
 
-  #reserve(size: number): void {
+  /** Makes room for `size` more bytes; `bytes` may be another buffer from then on. */
+  reserve(size: number): void {
     if (this.length + size <= this.bytes.length) return
     const larger = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.length + size))
     larger.set(this.bytes.subarray(0, this.length))
