@@ -46,7 +46,7 @@ export class ClientSession extends Session<ResponseUser> {
     this.open(
       [
         [Setting.EnablePush, 0],
-        [Setting.MaxHeaderListSize, this.owner.headSize],
+        [Setting.MaxHeaderListSize, this.owner.headLimits.headSize],
       ],
       PREFACE,
     )
@@ -82,7 +82,7 @@ export class ClientSession extends Session<ResponseUser> {
     isLast: boolean,
   ): void {
     if (stream?.hasHead) return this.receiveTrailers(stream, block, from, to, isLast)
-    response.begin(this.owner.headSize)
+    response.begin(this.owner.headLimits)
     this.decoder.decode(block, from, to, response)
     response.finish()
     if (stream === undefined) return this.judgeLate(streamId, 'HEADERS')

@@ -92,5 +92,6 @@ export const scripted: ClientKind = {
   name: 'a scripted stream, without a socket',
   countsFraming: false,
   seesTrailers: true,
+  statusOfSwitch: 101,
   start: async (test, worker) => new ScriptedClient(test, worker),
 }
