@@ -58,7 +58,7 @@ export class ClientSession extends Session<ResponseUser> {
     this.open(
       [
         [Setting.EnablePush, 0],
-        [Setting.MaxHeaderListSize, this.owner.headLimits.headSize],
+        [Setting.MaxHeaderListSize, this.owner.headSize],
       ],
       PREFACE,
     )
@@ -104,7 +104,7 @@ export class ClientSession extends Session<ResponseUser> {
     isLast: boolean,
   ): void {
     if (stream?.hasHead) return this.receiveTrailers(stream, block, from, to, isLast)
-    response.begin(this.owner.headLimits)
+    response.begin(this.owner.headSize)
     this.decoder.decode(block, from, to, response)
     response.finish()
     if (stream === undefined) return this.judgeLate(streamId, 'HEADERS')

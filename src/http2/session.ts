@@ -1,4 +1,4 @@
-import type { Head, HeadLimits } from '../http1/head.ts'
+import type { Head } from '../http1/head.ts'
 import type { Scratch } from '../transport/scratch.ts'
 import { ClosedStreams, type How } from './closed-streams.ts'
 import { ConnectionError, ErrorCode } from './error-code.ts'
@@ -44,8 +44,8 @@ export interface SessionOwner {
   readonly isFull: boolean
   /** Whether the peer has not read everything that was sent. */
   readonly isBehind: boolean
-  /** How large the heads that the peer sends may be. */
-  readonly headLimits: HeadLimits
+  /** How large the head of a message may be, in bytes. */
+  readonly headSize: number
   /** Calls `Session.turnEnds` at the end of this turn of the event loop. Called once until then. */
   awaitTurnEnd(): void
   /** Sends what was written, and empties it. */
@@ -260,7 +260,7 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
   ): void
 
   protected receiveTrailers(stream: Stream<User>, block: Buffer, from: number, to: number, isLast: boolean): void {
-    trailerLines.begin(this.owner.headLimits)
+    trailerLines.begin(this.owner.headSize)
     this.decoder.decode(block, from, to, trailerLines)
     trailerLines.finish()
     if (stream.peerHasEnded) return this.#fail(stream, ErrorCode.StreamClosed)
