@@ -20,6 +20,19 @@ async function before(t: TestContext, kind: Kind, handle: Handle, settings: obje
   return { server, plane, client: await RawClient.connect(t, plane.port) }
 }
 
+/** The head of a response, and how many bytes come after it until `>`. */
+async function measured({ socket }: RawClient): Promise<{ head: string; size: number }> {
+  let head = ''
+  let size = 0
+  for (let isOver = false; !isOver; ) {
+    const [bytes] = (await once(socket, 'data')) as [Buffer]
+    if (head === '') head = bytes.toString('latin1')
+    size += bytes.length
+    isOver = bytes.includes('>')
+  }
+  return { head, size }
+}
+
 const isHttp2 = (kind: Kind) => kind === 'h2' || kind === 'h2c'
 const get = (path: string, fields = '') => `GET ${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`
 const post = (path: string, length: number) => `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`
@@ -66,11 +79,9 @@ for (const kind of kinds) {
       })
       client.say(post('/', 5_000_000))
       client.socket.write(Buffer.alloc(5_000_000, 'y'))
-      const answer = await client.take(/>$/)
-      assert.match(answer.slice(0, 1000), /x-size: 5000000\r\n/i)
-      const body = answer.slice(answer.indexOf('\r\n\r\n') + 4).replace(/[0-9a-f]*\r\n/g, '')
-      assert.equal(body.lastIndexOf('z') + 2, body.length)
-      assert.ok(body.length >= 5_000_000)
+      const { head, size } = await measured(client)
+      assert.match(head, /x-size: 5000000\r\n/i)
+      assert.ok(size >= 5_000_000, `${size} bytes`)
     })
 
     test('a chunked request and a response without a length end where they end', async (t) => {
