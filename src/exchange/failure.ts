@@ -49,6 +49,8 @@ const meanings = {
     retry: 'never',
     text: 'The request needs something that is not supported here',
   },
+  /** The client of a gRPC call no longer waits for it, or neither side has said anything for too long. */
+  'call-timeout': { status: 504, retry: 'never', text: 'The call took too long' },
   'connect-failed': {
     status: 502,
 
@@ -152,6 +154,8 @@ const meanings = {
 const RETRY_AFTER = 5
 
 export type FailureCode = keyof typeof meanings
+
+export const failureCodes = Object.keys(meanings) as readonly FailureCode[]
 
 /** Why an exchange, or one attempt of it, failed. */
 export class Failure {

@@ -32,9 +32,9 @@ export class ServerJudge {
     if (this.#group.policy.answered !== undefined) this.#sentAt = now()
   }
 
-  answered(status: number): void {
+  /** @param isGood whether the answer says nothing against the server */
+  answered(isGood: boolean): void {
     if (!this.#isThere) return
-    const isGood = status < 500
     this.#succeeded()
     this.#countAnswer(isGood)
     this.#tellPolicy(isGood)

@@ -44,7 +44,7 @@ export interface SessionOwner {
   readonly isFull: boolean
   /** Whether the peer has not read everything that was sent. */
   readonly isBehind: boolean
-  /** How large the heads that the peer sends may be, in bytes. */
+  /** How large the head of a message may be, in bytes. */
   readonly headSize: number
   /** Calls `Session.turnEnds` at the end of this turn of the event loop. Called once until then. */
   awaitTurnEnd(): void
