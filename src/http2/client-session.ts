@@ -38,7 +38,7 @@ export interface ClientSessionOwner extends SessionOwner {
  * room for all that can wait in theirs, so that a client that does not read holds up no other.
  */
 export class ClientSession extends Session<ResponseUser> {
-  protected declare readonly owner: ClientSessionOwner
+  declare protected readonly owner: ClientSessionOwner
   readonly #isSecure: boolean
   #nextId = 1
   #mostStreams = MOST_STREAMS
