@@ -11,7 +11,7 @@ import { Attempt, type AttemptOwner } from './attempt.ts'
 import type { Downstream, DownstreamUser } from './downstream.ts'
 import { errorPage } from './error-page.ts'
 import { Failure } from './failure.ts'
-import { type OwnResponse, redirect } from './own-response.ts'
+import { CHALLENGE_PATH, challengeAnswer, type OwnResponse, redirect } from './own-response.ts'
 import { type Occasion, Placement } from './placement.ts'
 import type { Reason } from './reason.ts'
 import { authorityOf, pathOf, queryOf, type ReceivedRequest } from './received-request.ts'
@@ -87,6 +87,11 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     const path = pathOf(head)
     if (path === undefined)
       return this.#end(new Failure('bad-request', 'the path cannot be decoded, or climbs above its root'))
+    const { challenges } = this.context
+    if (challenges.size > 0 && path.startsWith(CHALLENGE_PATH)) {
+      const answer = challenges.get(path.slice(CHALLENGE_PATH.length))
+      if (answer !== undefined) return this.#answerChallenge(answer)
+    }
     const view = this.context.requestView
     view.head = head
     view.address = this.downstream.origin.address
@@ -295,6 +300,10 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
 
   #redirect(location: string): void {
     this.#answer(redirect(location, this.request.id, this.request.method === 'HEAD'))
+  }
+
+  #answerChallenge(answer: string): void {
+    this.#answer(challengeAnswer(answer, this.request.id, this.request.method === 'HEAD'))
   }
 
   /** Ends the exchange with a response that Limpet generated. */
