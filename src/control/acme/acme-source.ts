@@ -3,7 +3,6 @@ import type { Config } from '../../config/schema.ts'
 import { type ChallengeAnswers, NO_CHALLENGES } from '../../runtime/challenge-answers.ts'
 import type { Certificate } from '../../runtime/tls-settings.ts'
 import type { DesiredState } from '../desired/desired-state.ts'
-import type { HandoverUser } from '../handover.ts'
 import type { StateDirectory } from '../state/state-directory.ts'
 import type { CertificateNote, CertificateSource } from '../tls/certificate-source.ts'
 import type { TlsMaterial } from '../tls/tls-material.ts'
@@ -25,7 +24,7 @@ export interface AcmeSourceOwner {
 /**
  * The certificates that are obtained by ACME, if the configuration asks for that. What obtains them is loaded only then.
  */
-export class AcmeSource implements CertificateSource, HandoverUser {
+export class AcmeSource implements CertificateSource {
   readonly name = 'acme'
   readonly #owner: AcmeSourceOwner
   #answers: ChallengeAnswers
