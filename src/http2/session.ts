@@ -22,7 +22,7 @@ import { DEFAULT_FRAME_SIZE, DEFAULT_WINDOW, MAX_WINDOW, Setting } from './setti
 import { STREAM_WINDOW, Stream, type StreamSession, type StreamUser } from './stream.ts'
 import { TrailerLines } from './trailer-lines.ts'
 
-/** The receive window of a connection, in bytes: no more of what its peer sends can wait here. */
+/** The receive window of a client's connection, in bytes. */
 export const CONNECTION_WINDOW = 1024 * 1024
 /** The largest field block of a peer, in bytes, compressed, with the headers of its frames; of what fits, the limits of heads decide. */
 const LARGEST_BLOCK = 256 * 1024
@@ -44,7 +44,7 @@ export interface SessionOwner {
   readonly isFull: boolean
   /** Whether the peer has not read everything that was sent. */
   readonly isBehind: boolean
-  /** How large the heads that the peer sends may be, in bytes. */
+  /** How large the head of a message may be, in bytes. */
   readonly headSize: number
   /** Calls `Session.turnEnds` at the end of this turn of the event loop. Called once until then. */
   awaitTurnEnd(): void
@@ -95,12 +95,15 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
   #nextStreamWindow = DEFAULT_WINDOW
 
   /** How much data the peer may still send. */
-  #receiveWindow = CONNECTION_WINDOW
+  #receiveWindow: number
+  /** The receive window of the connection, in bytes: no more of what its peer sends can wait here. */
+  readonly #window: number
   /** Bytes that have left the connection's memory, and that the peer has not been told of. */
   #uncredited = 0
   /** Bytes that were read from the connection while nothing more was to be read. */
   #unread = NOTHING
   #isHeld = false
+  #isReading = false
   /** The stream that the current DATA frame is for, and its bytes that count for flow control and are not data. */
   #current: Stream<User> | undefined
   #padding = 0
@@ -109,8 +112,9 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
   /** Whether the peer has acknowledged the settings of this end. */
   isSettled = false
 
-  constructor(role: Role, owner: SessionOwner) {
+  constructor(role: Role, owner: SessionOwner, window = CONNECTION_WINDOW) {
     this.owner = owner
+    this.#window = this.#receiveWindow = window
     this.encoder = new HeadEncoder(role)
     this.#reader = new FrameReader(this, role, { frameSize: DEFAULT_FRAME_SIZE, headerBlock: LARGEST_BLOCK })
   }
@@ -120,7 +124,7 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
     const out = this.#output()
     out.write(preface)
     writeSettings(out, [...settings, [Setting.InitialWindowSize, STREAM_WINDOW]])
-    writeWindowUpdate(out, 0, CONNECTION_WINDOW - DEFAULT_WINDOW)
+    writeWindowUpdate(out, 0, this.#window - DEFAULT_WINDOW)
   }
 
   /** Whether it has no streams. */
@@ -143,6 +147,7 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
   }
 
   #readAll(bytes: Buffer): void {
+    this.#isReading = true
     try {
       for (let at = 0; at < bytes.length; at += SLICE) {
         if (!this.mayRead) return this.#hold(bytes.subarray(at))
@@ -153,6 +158,7 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
       if (!(error instanceof ConnectionError)) throw error
       this.fail(error)
     }
+    this.#isReading = false
   }
 
   /** Whether more may be read: not while the peer does not read what it is answered. */
@@ -518,7 +524,7 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
 
   taken(bytes: number): void {
     this.#uncredited += bytes
-    if (this.#uncredited < CONNECTION_WINDOW / 4 || this.isOver) return
+    if (this.#uncredited < this.#window / 4 || this.isOver) return
     writeWindowUpdate(this.#output(), 0, this.#uncredited)
     this.#receiveWindow += this.#uncredited
     this.#uncredited = 0
@@ -533,6 +539,8 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
   ended(stream: Stream, how: How): void {
     this.streams.delete(stream.id)
     this.closed.add(stream.id, how)
+    // Nothing follows that could be sent together with it.
+    if (this.streams.size === 0 && !this.#isReading) this.#send()
     this.#awaitTurnEnd()
   }
 

@@ -1,6 +1,7 @@
 import type { ClientSocket } from '../downstream/client-socket.ts'
 import { Clients } from '../downstream/clients.ts'
 import type { Entrance } from '../downstream/entrance.ts'
+import type { TlsOffers } from '../downstream/tls-offers.ts'
 import { Generation } from '../exchange/generation.ts'
 import { UpstreamGroup } from '../exchange/upstream-group.ts'
 import { WorkerContext } from '../exchange/worker-context.ts'
@@ -103,6 +104,11 @@ export class DataPlane {
     const { deadlines } = this.#context
     const connections = new ServerConnections(upstream, this.#context)
     return new UpstreamGroup(upstream, this.#scoreboard, this.#sessions, this.#worker, deadlines, connections)
+  }
+
+  /** What clients that connect by TLS are offered besides the Snapshot's certificates. */
+  get tls(): TlsOffers {
+    return this.#clients.tls
   }
 
   accept(socket: ClientSocket, entrance: Entrance): void {

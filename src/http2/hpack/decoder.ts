@@ -36,17 +36,23 @@ const entry = new Field(literal.bytes)
 
 /** Decodes the field blocks of a connection, one after the other (RFC 7541). */
 export class HpackDecoder {
-  readonly #table = new DynamicTable(DEFAULT_TABLE_SIZE)
+  readonly #table: DynamicTable
   /** The largest table that the peer may choose. */
-  #limit = DEFAULT_TABLE_SIZE
+  #limit: number
   /** Whether the next block has to begin with a smaller size of the table (§4.2). */
   #mustShrink = false
   /** Where the next byte of the block is. */
   #at = 0
 
+  /** @param maxTableSize with which both ends begin */
+  constructor(maxTableSize = DEFAULT_TABLE_SIZE) {
+    this.#table = new DynamicTable(maxTableSize)
+    this.#limit = maxTableSize
+  }
+
   /**
-   * The peer has acknowledged this end's SETTINGS_HEADER_TABLE_SIZE. Until then, it is 4096 bytes. If it is smaller than the
-   * table, the next block must say so.
+   * The peer has acknowledged this end's SETTINGS_HEADER_TABLE_SIZE. Where it is smaller than the table, the next block has to
+   * begin with the table's new size.
    */
   limitTable(maxSize: number): void {
     this.#limit = maxSize

@@ -9,7 +9,7 @@ export interface KnownName {
   readonly staticIndex: number
   /** A `FieldKind`. */
   readonly kind: number
-  /** Whether its values are secrets, which no table may remember (RFC 7541 §7.1.3). */
+  /** Whether its values may be secrets, which no table may keep (RFC 7541 §7.1.3). */
   readonly isSecret: boolean
 }
 
@@ -29,7 +29,7 @@ const kinds: Readonly<Record<string, number>> = {
   'transfer-encoding': FieldKind.ConnectionSpecific,
   upgrade: FieldKind.ConnectionSpecific,
 }
-const secrets = ['authorization', 'cookie', 'proxy-authorization', 'set-cookie']
+const secrets = ['authorization', 'cookie', 'proxy-authorization', 'referer', 'set-cookie']
 
 const names = [...new Set([...staticEntries.map(([name]) => name), ...Object.keys(kinds)])]
 const known = names.map((name): KnownName => {
