@@ -151,10 +151,14 @@ test('a certificate is shown with its chain, each kind with its own', async (t) 
 })
 
 test('a host without a certificate can wait for one that is obtained on demand', async (t) => {
-  const plane = await start(t)
+  const plane = await start(t, { tls: { isOnDemand: true } })
   const options = { ca: authority.ca, servername: 'new.example.com' }
   const connected = RawClient.connectSecurely(t, plane.port, options)
   const { host } = await plane.event('certificate-wanted')
+  // An authority does not wait: there would never be one.
+  const challenge = await authority.certificate('challenge', [host])
+  plane.plane.answerChallenges({ http: new Map(), tls: new Map([[host, challenge]]) })
+  await RawClient.connectSecurely(t, plane.port, { ...options, ALPNProtocols: ['acme-tls/1'] })
   await plane.apply(t, { certificates: [site, await authority.certificate('new', [host])] })
   const client = await connected
   assert.equal(await client.ask('GET / HTTP/1.1\r\nHost: new.example.com\r\n\r\n'), 'served')
