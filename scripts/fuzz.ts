@@ -67,6 +67,7 @@ function forward({ head: text, framed, body }: ReadRequest): string {
     requestId: 'id',
     serverAddress: 'server',
     upgrade: false,
+    asksForTrailers: false,
     ownCookies: new CookieNames([]),
   })
   const written = scratch.bytes.toString('latin1', 0, scratch.length)

@@ -7,6 +7,7 @@ import type { ClientOrigin } from '../forwarding/client-origin.ts'
 import type { BodyForm } from '../http1/body-decoder.ts'
 import type { ConnectionOptions } from '../http1/connection-options.ts'
 import type { Framing } from '../http1/framing.ts'
+import type { Head } from '../http1/head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { Ends } from '../transport/ends.ts'
@@ -164,8 +165,8 @@ export class ClientConnection extends Connection implements Downstream {
     this.#response.data(bytes, from, to)
   }
 
-  end(): void {
-    this.#response.end()
+  end(trailers?: Head): void {
+    this.#response.end(trailers)
   }
 
   flush(): boolean {

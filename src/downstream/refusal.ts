@@ -7,6 +7,7 @@ import type { ExchangeRecord } from '../observability/exchange-record.ts'
 import { now } from '../runtime/clock.ts'
 
 const nothingForwarded = {
+  grpcStatus: undefined,
   upstreamName: undefined,
   serverNames: '',
   upstreamAddresses: '',
@@ -17,6 +18,7 @@ const nothingForwarded = {
 
 const nothingUnderstood = {
   headStart: 0,
+  protocol: '',
   method: '',
   pathStart: 0,
   pathEnd: 0,

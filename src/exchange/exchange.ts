@@ -8,9 +8,12 @@ import type { ExchangeRecord } from '../observability/exchange-record.ts'
 import { normaliseHost } from '../routing/host.ts'
 import { now } from '../runtime/clock.ts'
 import { Attempt, type AttemptOwner } from './attempt.ts'
+import { type Call, CallDeadline } from './call-deadline.ts'
 import type { Downstream, DownstreamUser } from './downstream.ts'
 import { errorPage } from './error-page.ts'
 import { Failure } from './failure.ts'
+import { failedCall, timeoutOfCall, trailersOfFailure } from './grpc-call.ts'
+import { grpcStatuses } from './grpc-status.ts'
 import { type OwnResponse, redirect } from './own-response.ts'
 import { type Occasion, Placement } from './placement.ts'
 import type { Reason } from './reason.ts'
@@ -24,7 +27,7 @@ import type { WorkerContext } from './worker-context.ts'
  * One request and its response. It finds the route, has a server picked and makes an attempt there; if that fails and
  * it is safe, it makes another attempt elsewhere. It always ends in `#settle`, once.
  */
-export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeRecord {
+export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, ExchangeRecord {
   readonly context: WorkerContext
   readonly downstream: Downstream
   readonly request: ReceivedRequest
@@ -43,8 +46,11 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
   #waitsSince = 0
   /** How the attempt before the wait failed. */
   #previous: Failure | undefined
+  /** Undefined for a request that has none of its own. */
+  #deadline: CallDeadline | undefined
   // What observers record.
   status = 0
+  grpcStatus: number | undefined
   bytesSent = 0
   queued = 0
   serverNames = ''
@@ -96,8 +102,24 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     if (route === undefined) return this.#end(new Failure('no-route'))
     if (route.redirect !== undefined) return this.#redirect(route.redirect + queryOf(head))
     this.#placement = Placement.of(groups[route.upstream]!, view)
+    if (this.request.isGrpc && !this.#setDeadline(head)) return
     if (this.body.isGathered) this.#try()
     else this.downstream.wantBody('data', true)
+  }
+
+  /** Returns false if the deadline of the call has passed, so that the exchange is over. */
+  #setDeadline(head: RequestHead): boolean {
+    const timeout = timeoutOfCall(head)
+    if (timeout === 0) this.deadlinePassed()
+    else if (timeout !== undefined) {
+      this.#deadline = new CallDeadline(this)
+      this.context.deadlines.set(this.#deadline, timeout)
+    }
+    return !this.#isOver
+  }
+
+  deadlinePassed(): void {
+    this.#end(new Failure('call-timeout'))
   }
 
   bodyBytes(bytes: Buffer, from: number, to: number): void {
@@ -236,6 +258,10 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     this.#suspect = undefined
   }
 
+  callEnded(status: number | undefined): void {
+    this.grpcStatus = status
+  }
+
   attemptComplete(): void {
     this.#settle('whole')
   }
@@ -249,7 +275,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     const attempt = this.#attempt!
     if (attempt.responseBegun) {
       attempt.blame()
-      return this.#settle('cut')
+      return this.#breakOff(failure)
     }
     this.#noteStatus(failure.status)
     attempt.end()
@@ -272,7 +298,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     if (tries >= retries.tries || (retries.within > 0 && now() - this.startedAt - this.queued > retries.within))
       return false
     if (failure.retry === 'idempotent') return attempt.mayRepeat
-    return failure.retry === 'always'
+    return failure.retry === 'always' && attempt.mayResend
   }
 
   #noteStatus(status: number): void {
@@ -286,11 +312,24 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
    */
   #end(failure: Failure): void {
     if (this.#isOver) return
-    if (this.#attempt?.responseBegun) return this.#settle('cut')
-    const { id, method } = this.request
-    const accept = this.#acceptField()
+    if (this.#attempt?.responseBegun) return this.#breakOff(failure)
+    const { id, method, isGrpc } = this.request
     const fields = this.#placement?.refused(this.downstream.origin.isSecure) ?? ''
+    if (isGrpc) {
+      this.grpcStatus = grpcStatuses[failure.code]
+      return this.#answer(failedCall(failure, id, fields))
+    }
+    const accept = this.#acceptField()
     this.#answer(errorPage(failure, { requestId: id, accept, fields, isToHead: method === 'HEAD' }))
+  }
+
+  /** Ends the exchange in the middle of its response. The client of a call is told why, since its status comes last. */
+  #breakOff(failure: Failure): void {
+    if (!this.request.isGrpc || !this.#attempt!.mayEndNow) return this.#settle('cut')
+    this.grpcStatus = grpcStatuses[failure.code]
+    this.downstream.end(trailersOfFailure(failure))
+    this.downstream.flush()
+    this.#settle('whole')
   }
 
   #redirect(location: string): void {
@@ -313,6 +352,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
   /** The end of every exchange: releases the server, notifies the observers, and frees the client's connection. */
   #settle(how: 'whole' | 'cut'): void {
     this.#isOver = true
+    if (this.#deadline !== undefined) this.context.deadlines.remove(this.#deadline)
     this.#clearSuspicion()
     this.#ticket?.leave()
     if (this.#waitsSince > 0) this.queued += now() - this.#waitsSince

@@ -24,6 +24,8 @@ export interface Forwarding {
   readonly serverAddress: string
   /** Whether the request's Upgrade is passed on to the server. */
   readonly upgrade: boolean
+  /** Whether the server is told that its client can use trailers. */
+  readonly asksForTrailers: boolean
   /** Names of the cookies that are between clients and this proxy, whichever upstream they are for. */
   readonly ownCookies: CookieNames
 }

@@ -1,9 +1,14 @@
+/** What a request was sent by, as nginx spells it; empty for a request that could not be parsed. */
+export type Protocol = 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2.0' | ''
+
 /** What is recorded of a request itself. */
 export interface RecordedRequest {
   /** The bytes that the offsets below point into. */
   readonly bytes: Buffer
   readonly headStart: number
+  /** Where the request line ends: before the space and the protocol, or after whatever could not be parsed. */
   readonly requestLineEnd: number
+  readonly protocol: Protocol
   /** Empty for a request that could not be parsed; then the path, the query and the protocol are empty too. */
   readonly method: string
   readonly pathStart: number
@@ -29,6 +34,8 @@ export interface ExchangeRecord {
   readonly queued: number
   /** The status that the client got; 499 if it disconnected before. */
   readonly status: number
+  /** The status of a gRPC call; undefined for any other request, and for a call that had none. */
+  readonly grpcStatus: number | undefined
   /** The bytes of the body. */
   readonly bytesSent: number
   /** Undefined if no route matched. */

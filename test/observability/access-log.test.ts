@@ -10,7 +10,8 @@ const entry: ExchangeRecord = {
   request: {
     bytes,
     headStart: 0,
-    requestLineEnd: bytes.length - 2,
+    requestLineEnd: 1005,
+    protocol: 'HTTP/1.1',
     method: 'GET',
     pathStart: 4,
     pathEnd: 1005,
@@ -26,6 +27,7 @@ const entry: ExchangeRecord = {
   startedAt: 0,
   queued: 0,
   status: 200,
+  grpcStatus: undefined,
   bytesSent: 2,
   upstreamName: 'app',
   serverNames: 'a',

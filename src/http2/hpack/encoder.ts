@@ -18,8 +18,9 @@ const HUFFMAN = 0x80
 const MOST_NUMBER_BYTES = 6
 
 const SLOT_BITS = 6
-const SLOTS = 1 << SLOT_BITS
 const SLOT_SHIFT = 32 - SLOT_BITS
+/** Each slot has two places, so that two fields of a head that share one do not push out each other. */
+const SLOT_SIZE = 2
 const NONE = new Int32Array(0)
 const MULTIPLIER = 0x9e3779b1
 
@@ -55,9 +56,9 @@ export class HpackEncoder {
   /** The size of the table from the next block on, and the smallest that the peer has asked for since the last block. */
   #nextSize = DEFAULT_TABLE_SIZE
   #smallestSize = DEFAULT_TABLE_SIZE
-  /** By a field's hash: the number of the entry that it has or had, plus 1. */
+  /** By a field's hash, two to a slot: the number of the entry that it has or had, plus 1. */
   #slots = NONE
-  /** By a field's hash: the last hash that was sent. */
+  /** By a field's hash, two to a slot: the last hashes that were sent. */
   #seen = NONE
   /**
    * By an entry's place: the number, plus 1, of the entry that followed it the last time. Heads of one origin have the same
@@ -147,15 +148,13 @@ export class HpackEncoder {
     } else if (known !== undefined || this.#remembered === 'all') {
       const hash = hashOf(bytes, nameStart, nameEnd, valueStart, valueEnd)
       if (this.#successors === NONE) this.#allocate()
-      const slot = hash >>> SLOT_SHIFT
-      const number = this.#slots[slot]! - 1
-      if (this.#hasEntry(number, bytes, nameStart, nameEnd, valueStart, valueEnd)) {
+      const number = this.#find(slotOf(hash), bytes, nameStart, nameEnd, valueStart, valueEnd)
+      if (number >= 0) {
         this.#follow(number)
         return writeNumber(out, INDEXED, 0x7f, staticFields.length + this.#table.inserted - number)
       }
       const size = nameEnd - nameStart + valueEnd - valueStart + FIELD_OVERHEAD
-      if (this.#seen[slot] === hash && size <= this.#table.maxSize) representation = WITH_INDEXING
-      this.#seen[slot] = hash
+      if (this.#hasSeen(hash) && size <= this.#table.maxSize) representation = WITH_INDEXING
     }
     const mask = representation === WITH_INDEXING ? 0x3f : 0x0f
     const index = known?.staticIndex ?? 0
@@ -166,12 +165,39 @@ export class HpackEncoder {
   }
 
   #allocate(): void {
-    this.#slots = new Int32Array(SLOTS)
-    this.#seen = new Int32Array(SLOTS)
+    this.#slots = new Int32Array(SLOT_SIZE << SLOT_BITS)
+    this.#seen = new Int32Array(SLOT_SIZE << SLOT_BITS)
     this.#successors = new Int32Array(START + 1)
   }
 
-  #hasEntry(
+  /** The number of the entry in that slot that is such a field; -1 if there is none. */
+  #find(
+    slot: number,
+    bytes: Uint8Array,
+    nameStart: number,
+    nameEnd: number,
+    valueStart: number,
+    valueEnd: number,
+  ): number {
+    for (let at = slot; at < slot + SLOT_SIZE; at++) {
+      const number = this.#slots[at]! - 1
+      if (this.#isEntry(number, bytes, nameStart, nameEnd, valueStart, valueEnd)) return number
+    }
+    return -1
+  }
+
+  /** Whether that hash is among those that its slot has seen; from now on it is. */
+  #hasSeen(hash: number): boolean {
+    const seen = this.#seen
+    const slot = slotOf(hash)
+    if (seen[slot] === hash) return true
+    const isSecond = seen[slot + 1] === hash
+    seen[slot + 1] = seen[slot]!
+    seen[slot] = hash
+    return isSecond
+  }
+
+  #isEntry(
     number: number,
     bytes: Uint8Array,
     nameStart: number,
@@ -207,7 +233,9 @@ export class HpackEncoder {
     line[at++] = LF
     const number = this.#table.inserted
     this.#table.insert(line, 0, nameEnd - nameStart, length, FieldKind.Other)
-    this.#slots[hashOf(bytes, nameStart, nameEnd, valueStart, valueEnd) >>> SLOT_SHIFT] = number + 1
+    const slot = slotOf(hashOf(bytes, nameStart, nameEnd, valueStart, valueEnd))
+    this.#slots[slot + 1] = this.#slots[slot]!
+    this.#slots[slot] = number + 1
     this.#follow(number)
   }
 
@@ -219,6 +247,11 @@ export class HpackEncoder {
 
 function lineLength(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): number {
   return nameEnd - nameStart + valueEnd - valueStart + LINE_OVERHEAD
+}
+
+/** Where the places of a hash's slot begin. */
+function slotOf(hash: number): number {
+  return (hash >>> SLOT_SHIFT) * SLOT_SIZE
 }
 
 function hashOf(bytes: Uint8Array, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): number {

@@ -1,7 +1,8 @@
-import { EventEmitter, once } from 'node:events'
+import { once } from 'node:events'
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
-import { type AddressInfo, createServer, connect as connectSocket, type Socket } from 'node:net'
+import { type AddressInfo, connect as connectSocket, createServer, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { type ClientSocket, onConnection } from '../../../src/downstream/client-socket.ts'
 import type { Listener } from '../../../src/runtime/snapshot.ts'
 import type { LocalWorker } from '../../support/local-worker.ts'
@@ -11,10 +12,12 @@ import { type Asked, type Client, type ClientExchange, type ClientKind, Received
 class Http2Client implements Client {
   readonly #session: ClientHttp2Session
   readonly #socket: Socket
+  readonly #accepted: Socket
 
-  private constructor(session: ClientHttp2Session, socket: Socket) {
+  private constructor(session: ClientHttp2Session, socket: Socket, accepted: Socket) {
     this.#session = session
     this.#socket = socket
+    this.#accepted = accepted
   }
 
   static async start(test: TestContext, worker: LocalWorker): Promise<Http2Client> {
@@ -42,7 +45,7 @@ class Http2Client implements Client {
       server.close()
     })
     await once(session, 'remoteSettings')
-    return new Http2Client(session, socket)
+    return new Http2Client(session, socket, accepted[0]!)
   }
 
   ask({ method = 'GET', fields = {}, body, upgrade }: Asked): ClientExchange {
@@ -59,7 +62,7 @@ class Http2Client implements Client {
       },
       { endStream: body === undefined && upgrade === undefined, waitForTrailers: body !== undefined },
     )
-    return new Http2Exchange(stream, this.#socket)
+    return new Http2Exchange(stream, this.#socket, this.#accepted)
   }
 }
 
@@ -67,18 +70,19 @@ class Http2Exchange implements ClientExchange {
   readonly response = new Received()
   readonly #stream: ClientHttp2Stream
   readonly #socket: Socket
-  readonly #changes = new EventEmitter()
+  readonly #accepted: Socket
   #trailers: Readonly<Record<string, string>> | undefined
 
-  constructor(stream: ClientHttp2Stream, socket: Socket) {
+  constructor(stream: ClientHttp2Stream, socket: Socket, accepted: Socket) {
     this.#stream = stream
     this.#socket = socket
+    this.#accepted = accepted
     const { response } = this
     stream.on('headers', (fields) => response.inform(headOf(fields)))
     stream.on('response', (fields) => response.respond(headOf(fields)))
     stream.on('data', (bytes: Buffer) => response.data(bytes))
     stream.on('trailers', (fields) => {
-      response.trailers = { ...fields } as Record<string, string>
+      response.trailers = Object.fromEntries(Object.entries(fields)) as Record<string, string>
     })
     stream.on('end', () => {
       if (!stream.aborted && stream.rstCode === constants.NGHTTP2_NO_ERROR) response.finish('whole')
@@ -86,7 +90,6 @@ class Http2Exchange implements ClientExchange {
     stream.on('error', () => response.finish('reset'))
     stream.on('close', () => response.finish(stream.rstCode === constants.NGHTTP2_NO_ERROR ? 'whole' : 'reset'))
     stream.on('wantTrailers', () => stream.sendTrailers(this.#trailers ?? {}))
-    stream.on('drain', () => this.#changes.emit('change'))
   }
 
   send(bytes: Buffer): void {
@@ -118,20 +121,25 @@ class Http2Exchange implements ClientExchange {
   }
 
   async held(): Promise<number> {
-    const { state } = this.#stream
-    void state
-    return 0
+    let read = -1
+    for (let still = 0; still < 300; still++) {
+      if (this.#accepted.bytesRead !== read) still = 0
+      read = this.#accepted.bytesRead
+      await turn()
+    }
+    return read
   }
 }
 
 function headOf(fields: object): ReceivedHead {
-  const { ':status': status, ...rest } = fields as Record<string, unknown>
-  return { status: status as number, fields: rest as ReceivedHead['fields'] }
+  const { ':status': status, ...rest } = Object.fromEntries(Object.entries(fields))
+  return { status, fields: rest }
 }
 
 export const http2: ClientKind = {
   name: 'a stream of HTTP/2',
   countsFraming: false,
-  seesTrailers: true,
+  protocol: 'HTTP/2.0',
+  statusOfSwitch: 200,
   start: Http2Client.start,
 }

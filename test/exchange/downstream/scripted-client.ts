@@ -38,9 +38,9 @@ class ScriptedClient implements Client {
     const bytes = Buffer.from(`${method} / HTTP/1.1\r\n${lines.join('')}\r\n`, 'latin1')
     const { requestHead: head } = context
     assert.ok(head.parse(bytes, 0, context.generation.snapshot.limits))
-    const request = new ReceivedRequest(head, body === 'unknown' ? UNTIL_CLOSE : undefined)
+    const request = new ReceivedRequest(head, body === 'unknown' ? UNTIL_CLOSE : undefined, true)
     const response = new Received()
-    const downstream = new ScriptedDownstream(context, this.#origin, response)
+    const downstream = new ScriptedDownstream(context, this.#origin, response, request.takesTrailers)
     const exchange = new Exchange(context, downstream, request)
     downstream.serve(exchange)
     exchange.begin(head)
@@ -91,6 +91,7 @@ class ScriptedExchange implements ClientExchange {
 export const scripted: ClientKind = {
   name: 'a scripted stream, without a socket',
   countsFraming: false,
-  seesTrailers: true,
+  protocol: 'HTTP/2.0',
+  statusOfSwitch: 101,
   start: async (test, worker) => new ScriptedClient(test, worker),
 }
