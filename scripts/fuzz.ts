@@ -63,6 +63,7 @@ function forward({ head: text, framed, body }: ReadRequest): string {
     isSecure: false,
     port: 80,
     peer: '192.0.2.1',
+    certificate: undefined,
     believed: undefined,
     requestId: 'id',
     serverAddress: 'server',

@@ -189,12 +189,17 @@ export class Http2Stream extends Timed implements ServerStream, PlacedStream, Re
       const bytes = switching?.of(lines) ?? lines.bytes.subarray(0, lines.length)
       if (!head.parse(bytes, 0, RESPONSE_LIMITS)) throw new Error('a head of HTTP/2 is incomplete')
       if (switching !== undefined) this.#switchProtocols(head)
-      else if (head.status < 200) this.#user.interim(head, connectionOptions(head))
+      else if (head.status < 200) this.#inform(head)
       else this.#beginBody(head, isLast)
     } catch (error) {
       this.malformed(failureOf(error).detail)
       this.#stream!.reset(ErrorCode.ProtocolError)
     }
+  }
+
+  #inform(head: ResponseHead): void {
+    this.#user.interim(head, connectionOptions(head))
+    this.#user.flush()
   }
 
   #heard(): void {

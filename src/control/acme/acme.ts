@@ -22,6 +22,8 @@ const ORDERS = 4
 const ORDERS_ON_DEMAND = 2
 /** How many hosts that are not in the configuration may have certificates. */
 const MOST_ON_DEMAND = 10_000
+/** How long clients wait for an order at most, in ms. */
+const DEMANDED_FOR = 60_000
 /** The lock of those who order by a state directory. No instance can have that name. */
 const LOCK = '+acme'
 
@@ -75,10 +77,13 @@ export class Acme implements ManagedCertificateOwner {
   /** By host. */
   readonly #managed = new Map<string, ManagedCertificate>()
   readonly #provisionals = new Map<string, Certificate>()
+  /** By host, what clients wait for. */
+  readonly #outcomes = new Map<string, PromiseWithResolvers<boolean>>()
   #settings: AcmeSettings | undefined
   #authorities: readonly Authority[] = []
   #onDemand: OnDemand | undefined
   #certificates: readonly Certificate[] = []
+  #hasBegun = false
   #isClosed = false
 
   private constructor(surroundings: AcmeSurroundings, provisional: PemPair) {
@@ -92,7 +97,7 @@ export class Acme implements ManagedCertificateOwner {
     this.#provisional = provisional
   }
 
-  /** Nothing is ordered before `apply`. */
+  /** Nothing is ordered before `begin`. */
   static async create(surroundings: AcmeSurroundings): Promise<Acme> {
     return new Acme(surroundings, await provisionalCertificate())
   }
@@ -104,6 +109,10 @@ export class Acme implements ManagedCertificateOwner {
 
   get answers(): ChallengeAnswers {
     return this.#challenges.answers
+  }
+
+  stateOf(host: string): AcmeState | undefined {
+    return this.states.find((state) => state.host === host)
   }
 
   get states(): AcmeState[] {
@@ -138,19 +147,45 @@ export class Acme implements ManagedCertificateOwner {
     }
     this.#collect()
     this.#warnOfProvisional(begun)
-    void this.#begin(begun)
+    if (this.#hasBegun) void this.#begin(begun)
   }
 
-  /** A client has asked for that host by TLS, and there is no certificate. Resolves to whether there is one now. */
+  /** From now on certificates are ordered: workers answer challenges. */
+  begin(): void {
+    if (this.#hasBegun) return
+    this.#hasBegun = true
+    void this.#begin([...this.#managed.values()])
+  }
+
+  /**
+   * A client asks for that host by TLS, and there is no certificate. Resolves to whether there is one, once that is known.
+   */
   async demand(host: string): Promise<boolean> {
-    const known = this.#managed.get(host)
-    if (known !== undefined) return known.certificate !== undefined
-    const isFull = this.#managed.size >= MOST_ON_DEMAND
-    if (this.#isClosed || isFull || !(await this.isAllowed(host)) || this.#managed.has(host)) return false
-    const managed = this.#manage(host, true)
-    this.#managed.set(host, managed)
-    managed.begin()
-    return false
+    const isFull = !this.#managed.has(host) && this.#managed.size >= MOST_ON_DEMAND
+    if (this.#isClosed || isFull || !(await this.isAllowed(host))) return false
+    let managed = this.#managed.get(host)
+    if (managed === undefined) {
+      managed = this.#manage(host, true)
+      this.#managed.set(host, managed)
+      managed.begin()
+    }
+    if (managed.certificate !== undefined) return true
+    return managed.lastError === undefined && this.#outcomeOf(host)
+  }
+
+  /** Whether the order for that host is successful, which is known at the latest after a while. */
+  #outcomeOf(host: string): Promise<boolean> {
+    const known = this.#outcomes.get(host)
+    if (known !== undefined) return known.promise
+    const outcome = Promise.withResolvers<boolean>()
+    this.#outcomes.set(host, outcome)
+    setTimeout(() => this.#decide(host, false), DEMANDED_FOR).unref()
+    return outcome.promise
+  }
+
+  #decide(host: string, isObtained: boolean): void {
+    this.#outcomes.get(host)?.resolve(isObtained)
+    this.#outcomes.delete(host)
   }
 
   /** Orders nothing more: another process goes on with what has begun. */
@@ -165,12 +200,14 @@ export class Acme implements ManagedCertificateOwner {
     return (await this.#onDemand?.isAllowed(host)) === true
   }
 
-  changed(): void {
+  changed({ host }: ManagedCertificate): void {
     this.#collect()
     this.#surroundings.changed()
+    this.#decide(host, true)
   }
 
   report({ host }: ManagedCertificate, isBetter: boolean, message: string): void {
+    this.#decide(host, isBetter)
     this.#surroundings.report(host, isBetter, message)
   }
 
@@ -178,7 +215,9 @@ export class Acme implements ManagedCertificateOwner {
     managed.close()
     this.#managed.delete(managed.host)
     this.#store.dropCertificate(managed.host)
-    this.changed()
+    this.#collect()
+    this.#surroundings.changed()
+    this.#decide(managed.host, false)
   }
 
   #setUp(settings: AcmeSettings): void {
