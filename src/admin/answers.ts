@@ -42,6 +42,18 @@ export const Status = z
       .openapi({ description: 'Where clients arrive.' }),
     generation: Count.openapi({ description: 'Rises by one with each change of the configuration in a run.' }),
     upstreams: Count.openapi({ description: 'How many upstreams there are.' }),
+    certificates: z
+      .array(
+        z.object({
+          name: z.string().openapi({ description: 'Its file, or the host that it was obtained for.' }),
+          hosts: z.array(z.string()).openapi({ description: 'What it covers.', example: ['example.org'] }),
+          notAfter: Time.openapi({ description: 'Until when it is valid.' }),
+          daysLeft: z.int().openapi({ description: 'Whole days until then; negative once it has expired.' }),
+          issuer: z.string().openapi({ description: 'Who has issued it.' }),
+          source: z.string().openapi({ description: 'file, or where else it comes from: acme.' }),
+        }),
+      )
+      .openapi({ description: 'The certificates that clients are shown.' }),
     droppedLogLines: Count.openapi({
       description: 'Lines of the access log that could not be written, since the start.',
     }),

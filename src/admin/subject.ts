@@ -10,6 +10,18 @@ export interface Warning {
   readonly message: string
 }
 
+/** A certificate that clients are shown. */
+export interface CertificateSummary {
+  /** Its file, or the host that it was obtained for. */
+  readonly name: string
+  readonly hosts: readonly string[]
+  /** In ms since 1970. */
+  readonly notAfter: number
+  readonly issuer: string
+  /** `file`, or where else it comes from. */
+  readonly source: string
+}
+
 /** A running load balancer, as the admin API sees it. */
 export interface Subject {
   readonly version: string
@@ -26,6 +38,7 @@ export interface Subject {
   readonly sessions: SessionTable
   /** Lines of the access log that could not be written, since the start. */
   readonly droppedLogLines: number
+  readonly certificates: readonly CertificateSummary[]
   warnings(upstream: Upstream): readonly Warning[]
   /** Why that health bit of a server was set; undefined if no cause was given. */
   causeOf(upstream: string, server: string, bit: HealthBit): string | undefined

@@ -14,9 +14,11 @@ import type { Drain } from './drain.ts'
 import { emptiest } from './emptiest.ts'
 import { noServer, noUpstream } from './operation-refused.ts'
 import type { Operations } from './operations.ts'
-import type { Subject } from './subject.ts'
+import type { CertificateSummary, Subject } from './subject.ts'
 
 type WhatOperatorsDid = Pick<Operations, 'revision' | 'drift' | 'server' | 'drains' | 'pauseOf'>
+
+const DAY = 86_400_000
 
 /** How long a count of the sessions is reused, in ms, since counting scans the whole table. */
 const COUNTS_KEEP = 1000
@@ -36,7 +38,7 @@ export class View {
   }
 
   status(): Status {
-    const { version, pid, instance, startedAt, workers, snapshot, droppedLogLines } = this.#subject
+    const { version, pid, instance, startedAt, workers, snapshot, certificates, droppedLogLines } = this.#subject
     return {
       version,
       since: new Date(startedAt).toISOString(),
@@ -48,6 +50,7 @@ export class View {
       ),
       generation: snapshot.generation,
       upstreams: snapshot.upstreams.length,
+      certificates: certificates.map(certificateView),
       droppedLogLines,
       pid,
       instance,
@@ -192,6 +195,17 @@ export class View {
     }
     return this.#counts
   }
+}
+
+function certificateView({
+  name,
+  hosts,
+  notAfter,
+  issuer,
+  source,
+}: CertificateSummary): Status['certificates'][number] {
+  const daysLeft = Math.floor((notAfter - Date.now()) / DAY)
+  return { name, hosts: [...hosts], notAfter: new Date(notAfter).toISOString(), daysLeft, issuer, source }
 }
 
 function sessionsOf({ live, active, oldest }: SessionCount, all: number): NonNullable<ServerView['sessions']> {

@@ -2,7 +2,7 @@ import { request } from 'node:http'
 import { connect } from 'node:net'
 import { Command } from 'commander'
 import { endpointOf, formatAddress } from '../config/address.ts'
-import type { Endpoint, Listener } from '../runtime/snapshot.ts'
+import type { Endpoint, ListeningPlace } from '../runtime/snapshot.ts'
 import { type ConfigOptions, loadFromOptions, withConfigOptions } from './options.ts'
 import { wholeNumber } from './whole-number.ts'
 
@@ -40,7 +40,7 @@ async function healthcheck({ timeout, ...options }: HealthcheckOptions): Promise
 }
 
 /** The endpoint at which this machine reaches a listener. */
-function reachable(listener: Listener): Endpoint {
+function reachable(listener: ListeningPlace): Endpoint {
   const endpoint = endpointOf(listener)
   if ('path' in endpoint) return endpoint
   const { host, port } = endpoint

@@ -21,20 +21,24 @@ export function withConfigOptions(command: Command): Command {
     .showHelpAfterError('(name a configuration file with -c FILE; --help lists all options)')
 }
 
+/** Whether the certificates and keys that the configuration names must be usable: those who do not serve need not be able to read them. */
+type Files = Pick<LoadOptions, 'areFilesRead'>
+
 /** Loads the configuration from the options, the environment and the working directory. Throws ConfigError. */
-export async function loadFromOptions(options: ConfigOptions): Promise<LoadedConfig> {
-  return (await loaderFor(options))()
+export async function loadFromOptions(options: ConfigOptions, files: Files = {}): Promise<LoadedConfig> {
+  return (await loaderFor(options, files))()
 }
 
 /**
  * A function that does the same each time that it is called, or takes a given text instead of the file. Imports the loader only
  * now, because it is large.
  */
-export async function loaderFor({
-  config: file,
-  ...flags
-}: ConfigOptions): Promise<(instead?: LoadOptions['instead']) => LoadedConfig> {
+export async function loaderFor(
+  { config: file, ...flags }: ConfigOptions,
+  files: Files,
+): Promise<(instead?: LoadOptions['instead']) => LoadedConfig> {
   const { loadConfig } = await import('../config/load.ts')
   const cwd = process.cwd()
-  return (instead) => loadConfig({ file, flags, env: process.env, cwd, ...(instead !== undefined && { instead }) })
+  return (instead) =>
+    loadConfig({ file, flags, env: process.env, cwd, ...files, ...(instead !== undefined && { instead }) })
 }

@@ -43,7 +43,7 @@ async function run(options: RunOptions): Promise<void> {
 async function runAfter(predecessor: Predecessor | undefined, { watch, ...options }: RunOptions): Promise<void> {
   // Starts the first worker thread early: it loads its modules while this thread loads the configuration.
   const firstThread = startWorkerThread(0)
-  const load = await loaderFor(options)
+  const load = await loaderFor(options, { areFilesRead: true })
   const { config, origin } = load()
   const { programLog } = await import('../observability/program-log.ts')
   const { Balancer } = await import('../control/balancer.ts')

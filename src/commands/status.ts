@@ -26,7 +26,11 @@ async function showStatus({ json, ...options }: AdminOptions): Promise<void> {
   if (json) printJson({ status, upstreams })
   else
     console.log(
-      [headline(status), ...upstreams.map((each) => paragraph(each, status.emptiest[each.name]))].join('\n\n'),
+      [
+        headline(status),
+        ...certificates(status),
+        ...upstreams.map((each) => paragraph(each, status.emptiest[each.name])),
+      ].join('\n\n'),
     )
 }
 
@@ -43,6 +47,22 @@ function headline({ version, since, workers, listeners, droppedLogLines, changes
       : ['! changed at run time, and not in the file (limpet config export prints one that has it):']),
     ...changes.map(driftLine),
   ].join('\n')
+}
+
+function certificates({ certificates }: Status): string[] {
+  if (certificates.length === 0) return []
+  const table = formatTable(
+    ['CERTIFICATE', 'DAYS LEFT', 'EXPIRES', 'ISSUER', 'FROM'],
+    certificates.map(({ name, hosts, daysLeft, notAfter, issuer, source }) => [
+      hosts.length === 0 ? name : hosts.join(', '),
+      daysLeft < 0 ? 'expired' : String(daysLeft),
+      notAfter.slice(0, 10),
+      issuer,
+      source === 'file' ? name : source,
+    ]),
+    ['CERTIFICATE', 'EXPIRES', 'ISSUER', 'FROM'],
+  )
+  return [table]
 }
 
 function driftLine({ upstream, server, message }: Status['changes'][number]): string {

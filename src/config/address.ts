@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net'
-import type { Endpoint, Listener } from '../runtime/snapshot.ts'
+import type { Endpoint, ListeningPlace } from '../runtime/snapshot.ts'
 import { InvalidValue } from './error.ts'
 import { parseHost, parseIPv6 } from './host.ts'
 import { formatUnixSocket, isUnixSocket, parseUnixSocket } from './unix-socket.ts'
@@ -25,7 +25,7 @@ export function formatAddress(endpoint: Endpoint): string {
 }
 
 /** The endpoint on which a listener listens. */
-export function endpointOf(listener: Listener): Endpoint {
+export function endpointOf(listener: ListeningPlace): Endpoint {
   return 'path' in listener ? { path: listener.path } : { host: listener.address, port: listener.port }
 }
 
@@ -47,18 +47,28 @@ function hintFor(text: string): string | undefined {
   const socket = /^(?:(?:http:\/*)?unix:\/*(?=\/)|file:\/*(?=\/))?(\/[^:\s]*[^:\s/])(?::.*)?$/i.exec(text)?.[1]
   if (socket !== undefined) return text === formatUnixSocket(socket) ? undefined : `write ${formatUnixSocket(socket)}`
   const [, scheme = '', rest = ''] = /^(?:([a-z][a-z0-9+.-]*):\/+)?(.*)$/is.exec(text)!
-  if (secureSchemes.has(scheme.toLowerCase()))
-    return 'TLS to servers is not supported yet; write the host:port where the server speaks plain HTTP'
+  const settings = settingsOf.get(scheme.toLowerCase())
+  if (settings !== undefined) return `write the host:port, and ${settings} in the upstream`
   if (otherProtocols.has(scheme.toLowerCase()))
-    return 'Limpet speaks only HTTP/1.1 to servers; write the host:port where the server speaks HTTP/1.1'
+    return 'Limpet speaks only HTTP to servers; write the host:port where the server speaks HTTP/1.1 or HTTP/2'
   // The URL without its user, path and query.
   const authority = rest.replace(/[/?#].*$/s, '').replace(/^.*@/s, '')
   return authority !== text && isAddress(authority) ? `write ${authority}` : undefined
 }
 
-const secureSchemes = new Set(['https', 'wss', 'tls', 'ssl', 'grpcs', 'suwsgi', 'h2', 'h3', 'quic'])
+/** What an upstream says of servers that other programs know by a scheme. */
+const settingsOf = new Map([
+  ['https', 'tls: true'],
+  ['wss', 'tls: true'],
+  ['tls', 'tls: true'],
+  ['ssl', 'tls: true'],
+  ['h2', 'tls: true, protocol: h2'],
+  ['grpcs', 'tls: true, protocol: h2'],
+  ['h2c', 'protocol: h2c'],
+  ['grpc', 'protocol: h2c'],
+])
 
-const otherProtocols = new Set(['fcgi', 'fastcgi', 'scgi', 'uwsgi', 'ajp', 'h2c', 'grpc', 'udp'])
+const otherProtocols = new Set(['fcgi', 'fastcgi', 'scgi', 'uwsgi', 'suwsgi', 'ajp', 'h3', 'quic', 'udp'])
 
 function isAddress(text: string): boolean {
   try {

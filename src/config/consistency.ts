@@ -3,6 +3,7 @@ import { MAX_SERVERS, MAX_UPSTREAMS } from '../runtime/bounds.ts'
 import { endpointOf, formatAddress } from './address.ts'
 import { Admin, isLoopback } from './admin.ts'
 import { Affinity } from './affinity.ts'
+import { asList, asMapping } from './as-written.ts'
 import { alternatives, shown } from './error.ts'
 import { cookieNameFor, Instance, instanceOf } from './instance.ts'
 import { formatPath, type KeyPath } from './key-path.ts'
@@ -11,6 +12,7 @@ import { nearest } from './nearest.ts'
 import { formatPlace, overlap } from './place.ts'
 import { Route } from './route.ts'
 import { Server } from './server.ts'
+import { protocolContradictions } from './server-protocols.ts'
 import { formatUnixSocket, isUnixSocket } from './unix-socket.ts'
 import { didYouMean, type Issue } from './validate.ts'
 
@@ -32,6 +34,8 @@ export function contradictions(file: unknown): Issue[] {
     ...groups.flatMap(repeatedIds),
     ...groups.flatMap(onlyBackups),
     ...groups.flatMap(portsOfSockets),
+    ...protocolContradictions(asMapping(upstreams)),
+    ...ticketKeysOfOthers(validListeners),
     ...askWithoutIds(asMapping(upstreams)),
     ...rebalanceOfHashes(asMapping(upstreams)),
     ...repeatedCookies(asMapping(upstreams), instanceIn(instance, validListeners)),
@@ -65,7 +69,7 @@ function serversOf(name: string, upstream: unknown): ServerGroup {
   }
 }
 
-function repeatedListeners(listeners: readonly Valid<z.output<typeof Listener>>[]): Issue[] {
+function repeatedListeners(listeners: readonly Valid<Listener>[]): Issue[] {
   const fixed = listeners.filter(({ part }) => 'path' in part || part.port !== 0)
   return repeats(fixed, (listener) => formatAddress(endpointOf(listener))).map(([address, first, again]) => ({
     path: ['listeners', again],
@@ -74,12 +78,21 @@ function repeatedListeners(listeners: readonly Valid<z.output<typeof Listener>>[
   }))
 }
 
+/** All workers have one key, so that a session can be resumed at any listener that offers the same certificate. */
+function ticketKeysOfOthers(listeners: readonly Valid<Listener>[]): Issue[] {
+  const keys = listeners.flatMap(({ index, part: { tls } }) =>
+    tls?.ticketKeys === undefined ? [] : [{ path: ['listeners', index, 'tls', 'ticketKeys'], file: tls.ticketKeys }],
+  )
+  const [first, ...others] = keys
+  return others.flatMap(({ path, file }) => {
+    if (first === undefined || file === first.file) return []
+    const message = `expected the file of the other listeners, ${shown(first.file)}, found ${shown(file)}`
+    return [{ path, message, see: first.path }]
+  })
+}
+
 /** On a shared address, clients would reach either the proxy or the admin API, or the admin API could not start. */
-function adminOnListener(
-  admin: unknown,
-  written: unknown,
-  listeners: readonly Valid<z.output<typeof Listener>>[],
-): Issue[] {
+function adminOnListener(admin: unknown, written: unknown, listeners: readonly Valid<Listener>[]): Issue[] {
   const place = Admin.safeParse(admin).data
   if (place === undefined || place === 'off') return []
   if ('socket' in place) return adminOnSocketOfListener(place.socket, listeners)
@@ -96,7 +109,7 @@ function adminOnListener(
   ]
 }
 
-function adminOnSocketOfListener(socket: string, listeners: readonly Valid<z.output<typeof Listener>>[]): Issue[] {
+function adminOnSocketOfListener(socket: string, listeners: readonly Valid<Listener>[]): Issue[] {
   const taken = listeners.find(({ part }) => 'path' in part && part.path === socket)
   if (taken === undefined) return []
   const message = `expected a socket that no listener uses, found ${formatUnixSocket(socket)}`
@@ -189,7 +202,7 @@ function repeatedCookies(upstreams: Readonly<Record<string, unknown>>, instance:
   })
 }
 
-function instanceIn(written: unknown, listeners: readonly Valid<z.output<typeof Listener>>[]): string {
+function instanceIn(written: unknown, listeners: readonly Valid<Listener>[]): string {
   const { data } = Instance.safeParse(written)
   return instanceOf({ ...(data !== undefined && { instance: data }), listeners: listeners.map(({ part }) => part) })
 }
@@ -305,12 +318,4 @@ function repeats<Part>(parts: readonly Valid<Part>[], keyOf: (part: Part) => str
     firsts.set(key, index)
     return []
   })
-}
-
-function asMapping(value: unknown): Readonly<Record<string, unknown>> {
-  return value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
-}
-
-function asList(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : []
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { countPattern, formatCount, parseCount } from './count.ts'
-import { durationPattern, formatDuration, parseDuration } from './duration.ts'
+import { durationPattern, formatDuration, parseDuration, parseDurationUpTo } from './duration.ts'
 import { InvalidValue } from './error.ts'
 import { aMode, formatMode, modePattern, parseMode } from './mode.ts'
 import { formatPercent, parsePercent, percentPattern } from './percent.ts'
@@ -90,6 +90,9 @@ export const durationFrom = (least: number) =>
     },
     formatDuration,
   )
+
+/** A duration for others, which no timer of ours waits for: in milliseconds, of at most ten years. */
+export const LongDuration = written(DurationText, (text) => parseDurationUpTo(text, 3650 * 86_400_000), formatDuration)
 
 /** A duration of at most `most` milliseconds. */
 export const durationUpTo = (most: number) =>

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Listener } from '../runtime/snapshot.ts'
+import type { ListeningPlace } from '../runtime/snapshot.ts'
 import { matching } from './field.ts'
 
 export const Instance = matching(/^\w[\w.-]{0,63}$/, 'a name of at most 64 letters, digits and . _ -')
@@ -7,7 +7,7 @@ export const Instance = matching(/^\w[\w.-]{0,63}$/, 'a name of at most 64 lette
 /** The parts of a Config that determine the name of the instance. */
 interface Named {
   readonly instance?: string | undefined
-  readonly listeners: readonly Listener[]
+  readonly listeners: readonly ListeningPlace[]
 }
 
 /**

@@ -1,12 +1,37 @@
 import { z } from 'zod'
-import type { Listener as HeldListener } from '../runtime/snapshot.ts'
+import type { ListeningPlace } from '../runtime/snapshot.ts'
 import { ProxyProtocolIn } from './client-address.ts'
-import { Mode, text, whole } from './field.ts'
+import { InvalidValue } from './error.ts'
+import { Mode, text, whole, written } from './field.ts'
 import { parseListenAddress } from './host.ts'
+import { ListenerTls } from './listener-tls.ts'
 import { formatMode } from './mode.ts'
 import { formatUnixSocket, isUnixSocket, parseUnixSocket } from './unix-socket.ts'
 
+/** A listener as the program holds it. */
+export type Listener = ListeningPlace & {
+  proxyProtocol: boolean
+  tls?: ListenerTls
+  h2c?: true
+  redirectTo?: { port: number }
+}
+
 export const Port = whole(0, 65_535)
+
+const HTTP_PORT = 80
+const HTTPS_PORT = 443
+
+/** Where requests are redirected to: `https`, or `https:8443`. */
+const Redirect = written(
+  z.string('https, or https: and a port'),
+  (target) => {
+    const [whole, port = HTTPS_PORT] = /^https(?::([1-9]\d{0,4}))?$/.exec(target) ?? []
+    if (whole === undefined || Number(port) > 65_535) throw new InvalidValue('https, or https: and a port')
+    return { port: Number(port) }
+  },
+  // zod also calls this for a missing value.
+  (target) => (target === undefined ? target : target.port === HTTPS_PORT ? 'https' : `https:${target.port}`),
+)
 
 const ListenerFields = z
   .strictObject({
@@ -15,11 +40,20 @@ const ListenerFields = z
       .describe(
         'The address to listen on: IPv4, IPv6, a name, or unix:/path/of/a/socket. `::` accepts both IPv6 and IPv4.',
       ),
-    port: z.exactOptional(Port).describe('The port to listen on. 0: any free port. Default: 80.'),
+    port: z.exactOptional(Port).describe('The port to listen on. 0: any free port. Default: 80, or 443 with tls.'),
     mode: z
       .exactOptional(Mode)
       .describe('The permissions of a Unix socket, which decide who may connect. Default: 0660.'),
     proxyProtocol: ProxyProtocolIn,
+    tls: z.exactOptional(ListenerTls).describe('TLS from clients: its certificates and settings. Default: none.'),
+    h2c: z
+      .exactOptional(z.boolean())
+      .describe('Whether clients may speak HTTP/2 without TLS, if they know that they may. Default: false.'),
+    redirect: z
+      .exactOptional(Redirect)
+      .describe(
+        'Redirects every request to the same URL with https, on port 443, or on that of https:8443. Default: none.',
+      ),
   })
   .check(({ value, issues }) => {
     const [key, message] = isUnixSocket(value.address)
@@ -29,14 +63,34 @@ const ListenerFields = z
     const input = key === 'mode' ? formatMode(value[key]) : value[key]
     issues.push({ code: 'custom', message, path: [key], input })
   })
+  .check(({ value: { tls, h2c, redirect }, issues }) => {
+    if (tls === undefined) return
+    if (h2c) {
+      const params = { hint: 'leave it out: tls.protocols offers h2' }
+      issues.push({ code: 'custom', message: 'no h2c beside tls', path: ['h2c'], input: h2c, params })
+    }
+    if (redirect !== undefined) {
+      const params = { hint: 'write it at the listener without TLS' }
+      const input = z.encode(Redirect, redirect)
+      issues.push({ code: 'custom', message: 'no redirect to https beside tls', path: ['redirect'], input, params })
+    }
+  })
 
 /** One entry of `listeners`. */
-export const Listener = z.codec(ListenerFields, z.custom<HeldListener>(), {
-  decode: ({ address, port = 80, mode = 0o660, proxyProtocol }) =>
-    isUnixSocket(address) ? { path: parseUnixSocket(address), mode, proxyProtocol } : { address, port, proxyProtocol },
-  encode: (listener) => {
-    if (!('path' in listener)) return listener
+export const Listener = z.codec(ListenerFields, z.custom<Listener>(), {
+  decode: ({ address, port, mode = 0o660, proxyProtocol, tls, h2c, redirect }) => ({
+    ...(isUnixSocket(address)
+      ? { path: parseUnixSocket(address), mode }
+      : { address, port: port ?? (tls === undefined ? HTTP_PORT : HTTPS_PORT) }),
+    proxyProtocol,
+    ...(tls !== undefined && { tls }),
+    ...(h2c && { h2c }),
+    ...(redirect !== undefined && { redirectTo: redirect }),
+  }),
+  encode: ({ redirectTo, ...listener }) => {
+    const redirect = redirectTo && { redirect: redirectTo }
+    if (!('path' in listener)) return { ...listener, ...redirect }
     const { path, ...rest } = listener
-    return { address: formatUnixSocket(path), ...rest }
+    return { address: formatUnixSocket(path), ...rest, ...redirect }
   },
 })

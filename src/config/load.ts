@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { resolve as resolvePath } from 'node:path'
+import { dirname, resolve as resolvePath } from 'node:path'
 import { withCookieNames } from './cookie-names.ts'
 import { Attempts, ConfigError, type Problem } from './error.ts'
 import { type ConfigFile, openConfigFile, openConfigText } from './file.ts'
@@ -9,6 +9,8 @@ import { loops } from './loops.ts'
 import type { Origin } from './origin.ts'
 import { type Flags, type Override, serversOverride, settings } from './overrides.ts'
 import type { Config } from './schema.ts'
+import { withFilesIn } from './tls-files.ts'
+import { unusableFiles } from './unusable-files.ts'
 
 export interface LoadOptions {
   /** The file named on the command line, relative to `cwd`. */
@@ -18,6 +20,8 @@ export interface LoadOptions {
   readonly cwd: string
   /** A configuration that stands in for the file, as YAML or JSON, and its name in messages. */
   readonly instead?: { readonly text: string; readonly name: string }
+  /** Whether the certificates and keys that it names must be usable. */
+  readonly areFilesRead?: boolean
 }
 
 export interface LoadedConfig {
@@ -30,7 +34,14 @@ export interface LoadedConfig {
  * `./limpet.yaml`, `/etc/limpet/limpet.yaml`, the lab's variables. Then applies the overrides by flags and variables.
  * Throws ConfigError with the problems of all of these together.
  */
-export function loadConfig({ file: named, env, flags = {}, cwd, instead }: LoadOptions): LoadedConfig {
+export function loadConfig({
+  file: named,
+  env,
+  flags = {},
+  cwd,
+  instead,
+  areFilesRead = false,
+}: LoadOptions): LoadedConfig {
   const attempts = new Attempts()
   const file = instead === undefined ? findFile(named, env, cwd) : { ...instead, path: undefined }
   const opened = file && attempts.attempt(() => openConfig(file, env))
@@ -40,9 +51,12 @@ export function loadConfig({ file: named, env, flags = {}, cwd, instead }: LoadO
     ...settings.map((read) => () => read(flags, env)),
   ].flatMap((read) => attempts.attempt(read) ?? [])
   const whole = base && overrides.reduce((config, { apply }) => attempts.attempt(() => apply(config)) ?? config, base)
-  const config = attempts.conclude(base && whole && withCookieNames(whole, base))
+  const complete = attempts.conclude(base && whole && withCookieNames(whole, base))
+  // A configuration without a file of its own stands in for that of the working directory.
+  const config = withFilesIn(complete, file?.path === undefined ? cwd : dirname(file.path))
   const listed = file ? [] : labGroups.flatMap((group) => serversOverride(group, env) ?? [])
   refuseLoops(config, opened, [...listed, ...overrides])
+  if (areFilesRead) refuseUnusableFiles(config, opened)
   const origin = { file: file?.path, overrides: overrides.map(({ source }) => source) }
   return { config, origin }
 }
@@ -59,6 +73,12 @@ function refuseLoops(config: Config, file: ConfigFile | undefined, overrides: re
     const entry = Number(issue.path.at(-1)) + 1
     return [{ where: variable, path: `entry ${entry}`, message: found.message, hint: issue.hint }]
   })
+  if (problems.length > 0) throw new ConfigError(problems)
+}
+
+/** Throws ConfigError if a file that the configuration names for TLS cannot be used. */
+function refuseUnusableFiles(config: Config, file: ConfigFile | undefined): void {
+  const problems = file?.problems(unusableFiles(config)) ?? []
   if (problems.length > 0) throw new ConfigError(problems)
 }
 

@@ -3,15 +3,18 @@
  * error for such a key would suggest a key that is only spelt alike.
  */
 const features: readonly [keys: string, instead: string][] = [
+  ['tls ssl https', 'a listener has tls, for its clients; an upstream has tls, for its servers'],
   [
-    'tls ssl https certificate certificates cert certs key acme letsencrypt hsts',
-    'terminate TLS in a proxy in front of Limpet',
+    'certificate certificates cert certs key',
+    "a listener's tls has certificates: [{ cert: FILE, key: FILE }]; an upstream's tls has ca, cert and key",
   ],
-  ['http2 h2 http3 h3 quic grpc', 'Limpet speaks HTTP/1.1 to clients and servers'],
+  ['acme letsencrypt hsts', "a listener's tls has this"],
+  ['http2 h2 grpc', 'a listener with tls offers HTTP/2, one without may have h2c: true; an upstream has protocol'],
+  ['http3 h3 quic', 'Limpet speaks HTTP/1.1 and HTTP/2'],
   ['metrics prometheus stats statsd', 'limpet status and the admin API count requests, failures and sessions'],
   ['tracing opentelemetry otel', 'the JSON access log has a requestId'],
   ['dashboard ui', 'limpet status shows servers and sessions'],
-  ['redirect redirects return', 'let a server send the redirect'],
+  ['redirect redirects return', 'let a server send the redirect; a listener may have redirect: https'],
   ['rewrite rewrites stripprefix addprefix replacepath prefix', 'servers get the path unchanged'],
   [
     'headers header requestheaders responseheaders setheaders addheaders headerup headerdown',

@@ -9,6 +9,7 @@ import { Health } from './health.ts'
 import { Rebalance } from './rebalance.ts'
 import { Server } from './server.ts'
 import { Skew } from './skew.ts'
+import { UpstreamTls } from './upstream-tls.ts'
 
 const upstreamTimeouts = z.strictObject({
   connect: Duration.prefault('5s').describe('The maximum time to open a connection.'),
@@ -64,6 +65,14 @@ const UpstreamFields = z.strictObject({
       'How fast sessions move to servers that have fewer, by weight. For affinity cookie and learn. Default: none move.',
     ),
   servers: z.array(Server).min(1, 'at least one server').describe('The servers, each as its address or its settings.'),
+  protocol: z
+    .exactOptional(z.enum(['http1', 'h2', 'h2c', 'auto']))
+    .describe(
+      'What the servers speak: HTTP/1.1, HTTP/2 with TLS (h2) or without (h2c), or what each prefers with TLS (auto). Default: http1.',
+    ),
+  tls: z
+    .exactOptional(UpstreamTls)
+    .describe('TLS to the servers: true, or settings. Each server then needs a port, such as 443. Default: none.'),
   timeouts: upstreamTimeouts.prefault({}).describe('Timeouts of connections to servers. 0: no limit.'),
   retries: retries.prefault({}).describe('How often a failed request is retried on another server.'),
   keepAlive: keepAlive.prefault({}).describe('Idle connections kept open to the servers.'),

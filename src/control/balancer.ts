@@ -21,6 +21,8 @@ import { keepsState } from './sessions/kept-sessions.ts'
 import { InstanceLock, takeOrWait } from './state/instance-lock.ts'
 import { RunInstance } from './state/run-instance.ts'
 import { StateDirectory } from './state/state-directory.ts'
+import { Renewals } from './tls/renewals.ts'
+import { TlsStore } from './tls/tls-store.ts'
 import type { AdminSocket, Inheritance } from './upgrade/inheritance.ts'
 import type { Predecessor } from './upgrade/predecessor.ts'
 import { addCounts } from './upgrade/server-states.ts'
@@ -34,6 +36,7 @@ export class Balancer {
   readonly #handover: Handover
   readonly #drains: DrainOrders
   readonly #pauses: Pauses
+  readonly #renewals: Renewals
   readonly #load: LoadAgain | undefined
   #admin: AdminApi | undefined
   /** Aborted when it stops. */
@@ -46,6 +49,7 @@ export class Balancer {
     handover: Handover,
     drains: DrainOrders,
     pauses: Pauses,
+    renewals: Renewals,
     load: LoadAgain | undefined,
   ) {
     this.#parts = parts
@@ -53,6 +57,7 @@ export class Balancer {
     this.#handover = handover
     this.#drains = drains
     this.#pauses = pauses
+    this.#renewals = renewals
     this.#load = load
   }
 
@@ -81,22 +86,31 @@ export class Balancer {
     const desired = restored(file, changesFile, log, load)
     const config = instance.name(desired.config)
     for (const warning of warningsOf(config)) log.warn(warning)
+    const tls = new TlsStore((message) => log.warn(message), inherited?.ticketKey)
+    tls.adopt(tls.materialFor(config))
     const accessLog = openAccessLog(config.accessLog.file, log)
     const lock = new InstanceLock(name, state.path)
     // A process that is replaced releases it once this one serves.
     if (predecessor === undefined && keepsState(config)) await takeOrWait(lock, name, state.path, log)
-    const parts = await assemble(config, name, state, accessLog, log, inherited)
+    const parts = await assemble(config, name, state, tls, accessLog, log, inherited)
     const drains = new DrainOrders(parts, desired, (make) => handover.change(make))
     const pauses = new Pauses((make, by) => handover.change(make, by), log)
-    const users = [drains, pauses]
+    const renewals = new Renewals(tls, (make, by) => handover.change(make, by), log)
+    const users = [drains, pauses, renewals]
     const handover: Handover = new Handover(parts, instance, lock, changesFile, desired, config, users)
-    const balancer = new Balancer(parts, lock, handover, drains, pauses, load)
+    const balancer = new Balancer(parts, lock, handover, drains, pauses, renewals, load && withFilesRead(load, tls))
     const { health, supervisor, slots } = parts
     await health.start()
     try {
       const sockets =
-        inherited?.sockets ?? activatedSockets(config.listeners, process.env, (message) => log.warn(message))
-      await supervisor.start(workersOf(config), firstThread, sockets, realListeners(config, inherited))
+        inherited?.sockets ??
+        activatedSockets(supervisor.snapshot.listeners, process.env, (message) => log.warn(message))
+      await supervisor.start(
+        workersOf(config),
+        firstThread,
+        sockets,
+        realListeners(supervisor.snapshot.listeners, inherited),
+      )
     } catch (error) {
       lock.release()
       health.stop()
@@ -106,6 +120,7 @@ export class Balancer {
     }
     slots.acknowledge(supervisor.snapshot.generation)
     pauses.adopted(desired)
+    renewals.adopted()
     parts.questions.apply(supervisor.snapshot.upstreams)
     await balancer.#startAdmin(inherited?.admin)
     if (predecessor !== undefined) await balancer.#follow(predecessor)
@@ -201,6 +216,7 @@ export class Balancer {
     this.#handover.close('another process has replaced this one')
     this.#drains.close()
     this.#pauses.close()
+    this.#renewals.close()
     this.#lock.release()
     this.#admin?.leave()
     this.#parts.skew.close()
@@ -234,6 +250,7 @@ export class Balancer {
     this.#handover.close()
     this.#drains.close()
     this.#pauses.close()
+    this.#renewals.close()
     // From now on another process may take its place.
     this.#lock.release()
     // Exchanges in flight may take long to finish, and the next run should not wait for the sessions until then.
@@ -250,9 +267,18 @@ export class Balancer {
   }
 }
 
-/** The listeners of a configuration, with the ports of sockets that this process was given in place of 0. */
-function realListeners(config: Config, inherited: Inheritance | undefined): readonly Listener[] {
+/** Reads the files again that the configuration names, too. */
+function withFilesRead(load: LoadAgain, tls: TlsStore): LoadAgain {
+  return (instead) => {
+    const config = load(instead)
+    tls.refresh()
+    return config
+  }
+}
+
+/** The listeners, with the ports of sockets that this process was given in place of 0. */
+function realListeners(listeners: readonly Listener[], inherited: Inheritance | undefined): readonly Listener[] {
   const known = inherited?.listeners ?? []
   const [written, real] = [known.map(({ written }) => written), known.map(({ real }) => real)]
-  return withRealPorts(config.listeners, written, real)
+  return withRealPorts(listeners, written, real)
 }

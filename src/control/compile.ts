@@ -7,7 +7,9 @@ import { Skew } from '../config/skew.ts'
 import type { Upstream as ConfiguredUpstream } from '../config/upstream.ts'
 import type { Affinity, Balance, Rebalance, Route, Server, Snapshot, Upstream } from '../runtime/snapshot.ts'
 import { asBytes, compileAffinity, impliedAffinity } from './compile-affinity.ts'
+import { compileListener, compileServerProtocol } from './compile-tls.ts'
 import type { SlotBook } from './slots/slot-book.ts'
+import { NO_MATERIAL, type TlsMaterial } from './tls/tls-material.ts'
 
 /** What was compiled before. */
 interface Compiled {
@@ -20,6 +22,7 @@ interface Compiled {
  *
  * @param slots gives names their slots; new names get theirs once the Snapshot is adopted
  * @param secret gives the secret for cookies that have none of their own
+ * @param material certificates and keys
  * @param before parts of the configuration that are the same object as before are not compiled again
  * @throws ConfigError if too few slots are free
  */
@@ -28,6 +31,7 @@ export function compile(
   generation: number,
   slots: SlotBook,
   secret: () => string,
+  material: TlsMaterial = NO_MATERIAL,
   before?: Compiled,
 ): Snapshot {
   const planned = slots.plan(config.upstreams)
@@ -37,7 +41,8 @@ export function compile(
   )
   const upstreams = config.upstreams.map((upstream) => {
     const compiled = compiledBefore.get(upstream)
-    if (compiled !== undefined) return compiled
+    // Its files may hold something else.
+    if (compiled !== undefined && upstream.tls === undefined) return compiled
     const { slot, servers } = planned.get(upstream.name)!
     const affinity = upstream.affinity
       ? compileAffinity(upstream.affinity, instance, upstream.name, secret, upstream.drain.ask)
@@ -46,12 +51,13 @@ export function compile(
       upstream,
       slot,
       affinity,
+      material,
       upstream.servers.map((server) => compileServer(server, servers.get(server.id)!)),
     )
   })
   return {
     generation,
-    listeners: config.listeners,
+    listeners: config.listeners.map((listener) => compileListener(listener, material)),
     routes: before !== undefined && hasSameRoutes(config, before.config) ? before.snapshot.routes : routesOf(config),
     upstreams,
     accessLog: { format: config.accessLog.format, redact: config.accessLog.redact ?? [] },
@@ -59,6 +65,7 @@ export function compile(
     limits: config.limits,
     trustedProxies: config.trustedProxies,
     clientAddressFrom: config.clientAddressFrom,
+    ...(material.ticketKey !== undefined && { certificates: material.certificates, ticketKey: material.ticketKey }),
   }
 }
 
@@ -77,24 +84,14 @@ function routesOf({ routes, upstreams }: Config): Route[] {
 }
 
 function compileUpstream(
-  {
-    name,
-    balance,
-    skew,
-    rebalance,
-    timeouts,
-    retries,
-    keepAlive,
-    health,
-    proxyProtocol,
-    queue,
-    drain,
-    pause,
-  }: ConfiguredUpstream,
+  upstream: ConfiguredUpstream,
   slot: number,
   affinity: Affinity | undefined,
+  material: TlsMaterial,
   servers: readonly Server[],
 ): Upstream {
+  const { name, balance, skew, rebalance, timeouts, retries, keepAlive, health, proxyProtocol, queue, drain, pause } =
+    upstream
   const isWatched = servers.length > 1 && isByAddress(affinity ?? balance)
   return {
     name,
@@ -107,6 +104,7 @@ function compileUpstream(
     timeouts,
     retries,
     keepAlive,
+    ...compileServerProtocol(upstream, material),
     ...(health !== undefined && { health }),
     ...(proxyProtocol !== undefined && { proxyProtocol }),
     queue,

@@ -24,6 +24,13 @@ export class EventLog {
         const last = count === 1 ? '' : `, the last one from ${address}`
         return this.#log.warn(`listener ${placeOf(listener)}: ${which} closed${last}: ${cause}`)
       }
+      case 'handshake-failed': {
+        const { listener, address, cause, count } = event
+        const which = count === 1 ? `the TLS handshake of ${address}` : `${count} TLS handshakes`
+        const last = count === 1 ? '' : `, the last one of ${address}`
+        // Any scanner of the internet causes it.
+        return this.#log.info(`listener ${placeOf(listener)}: ${which} failed${last}: ${cause}`)
+      }
       case 'shortage':
         return this.shortage(event.code)
       case 'own-cookie-set':

@@ -18,6 +18,7 @@ import type { Parts } from './parts.ts'
 import { keepsState, warningsOfSecrets } from './sessions/kept-sessions.ts'
 import { type InstanceLock, takeOrWait, warningOfAnother } from './state/instance-lock.ts'
 import type { RunInstance } from './state/run-instance.ts'
+import { materialChanges, type TlsMaterial } from './tls/tls-material.ts'
 import { withRealPorts } from './workers/real-ports.ts'
 
 /** What a change of the configuration has come to. */
@@ -143,19 +144,21 @@ export class Handover {
 
   /** Applies a desired state to every part; the workers are last. */
   async #handOver(wanted: DesiredState): Promise<Applied & { readonly acknowledged?: Promise<void> }> {
-    const { slots, sessions, health, skew, rebalancer, questions, supervisor } = this.#parts
+    const { slots, tls, sessions, health, skew, rebalancer, questions, supervisor } = this.#parts
     this.#assertOpen()
     const desired = withGradualRemovals(this.#desired, wanted, Date.now())
     const before = this.#config
     const config = this.#instance.name(desired.config)
-    const changes = differenceInWords(before, config)
+    const material = tls.materialFor(config)
+    const changes = [...differenceInWords(before, config), ...materialChanges(tls.material, material)]
     if (changes.length === 0) {
       await this.#keep(desired.changes)
+      tls.adopt(material)
       // The former configuration stays, so that nothing takes its parts for new ones.
       this.#adopt({ ...desired, config: this.#desired.config }, before)
       return { generation: supervisor.snapshot.generation, changes }
     }
-    const next = await this.#prepared(desired, config)
+    const next = await this.#prepared(desired, config, material)
     slots.adopt(next)
     // Sessions, health and skew must know a server before a worker sends it the first request.
     await sessions.apply(config, next)
@@ -166,6 +169,7 @@ export class Handover {
     const acknowledged = supervisor.apply(next)
     // Not before: if a part fails, the same change is not taken for one that is in effect. Users find the new Snapshot.
     this.#config = config
+    tls.adopt(material)
     this.#adopt(desired, before)
     this.#warnOfNews(before)
     questions.apply(next.upstreams)
@@ -182,15 +186,15 @@ export class Handover {
   }
 
   /** Does everything that may fail, and takes it back if it does. Returns the next Snapshot. */
-  async #prepared(desired: DesiredState, config: Config): Promise<Snapshot> {
+  async #prepared(desired: DesiredState, config: Config, material: TlsMaterial): Promise<Snapshot> {
     const { reclaimer, supervisor } = this.#parts
     const conflict = desired.conflicts.find((each) => !this.#desired.conflicts.includes(each))
     if (conflict !== undefined) throw new OperationRefused('conflict', `${conflict}; reset that change first`)
     assertSameFixedSettings(this.#config, config)
     await reclaimer.reclaim()
     // Nothing is opened for a configuration that cannot be compiled.
-    const compiled = this.#compile(config)
-    const listeners = await this.#listen(config)
+    const compiled = this.#compile(config, material)
+    const listeners = await this.#listen(config, compiled.listeners)
     try {
       this.#moveLog(this.#config, config)
       try {
@@ -208,17 +212,20 @@ export class Handover {
     return patched(supervisor.snapshot, difference(supervisor.snapshot, { ...compiled, listeners }))
   }
 
-  #compile(config: Config): Snapshot {
+  #compile(config: Config, material: TlsMaterial): Snapshot {
     const { slots, state, supervisor } = this.#parts
     const { snapshot } = supervisor
-    return compile(config, snapshot.generation + 1, slots, () => state.secret(), { config: this.#config, snapshot })
+    return compile(config, snapshot.generation + 1, slots, () => state.secret(), material, {
+      config: this.#config,
+      snapshot,
+    })
   }
 
   /** Has workers listen on what is new, and start where there are to be more; returns the listeners, with real ports. */
-  async #listen(config: Config): Promise<readonly Listener[]> {
+  async #listen(config: Config, compiled: readonly Listener[]): Promise<readonly Listener[]> {
     const { supervisor } = this.#parts
     const { listeners } = supervisor.snapshot
-    const wanted = withRealPorts(config.listeners, this.#config.listeners, listeners)
+    const wanted = withRealPorts(compiled, this.#config.listeners, listeners)
     const isSame = isDeepStrictEqual(wanted, listeners) && workersOf(config) === supervisor.wantedWorkers
     return isSame ? listeners : supervisor.prepare(wanted, workersOf(config))
   }

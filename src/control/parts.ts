@@ -15,6 +15,7 @@ import { SkewAlarm } from './skew-alarm.ts'
 import { SlotBook } from './slots/slot-book.ts'
 import { SlotReclaimer } from './slots/slot-reclaimer.ts'
 import type { StateDirectory } from './state/state-directory.ts'
+import type { TlsStore } from './tls/tls-store.ts'
 import type { Inheritance } from './upgrade/inheritance.ts'
 import { continueServers, knownHealth } from './upgrade/server-states.ts'
 import { Supervisor } from './workers/supervisor.ts'
@@ -24,6 +25,7 @@ export interface Parts {
   readonly log: Logger
   readonly state: StateDirectory
   readonly accessLog: LogFile
+  readonly tls: TlsStore
   readonly slots: SlotBook
   readonly reclaimer: SlotReclaimer
   readonly scoreboard: Scoreboard
@@ -47,12 +49,13 @@ export async function assemble(
   config: Config,
   instance: string,
   state: StateDirectory,
+  tls: TlsStore,
   accessLog: LogFile,
   log: Logger,
   inherited?: Inheritance,
 ): Promise<Parts> {
   const slots = new SlotBook()
-  const snapshot = compile(config, 1, slots, () => state.secret())
+  const snapshot = compile(config, 1, slots, () => state.secret(), tls.material)
   slots.adopt(snapshot)
   for (const warning of warningsOfSecrets(config, state)) log.warn(warning)
   const sessions = new KeptSessions(config, instance, state, log)
@@ -108,6 +111,7 @@ export async function assemble(
     log,
     state,
     accessLog,
+    tls,
     slots,
     reclaimer,
     scoreboard,

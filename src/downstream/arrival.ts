@@ -43,6 +43,9 @@ export class Arrival extends Timed implements SocketReader, SocketOwner {
     this.socket.destroy()
   }
 
+  /** Another process, or another worker, takes the next connections. */
+  drain(): void {}
+
   override expire(): void {
     this.#refuse('its PROXY header did not come in time')
   }
@@ -66,7 +69,7 @@ export class Arrival extends Timed implements SocketReader, SocketOwner {
     this.#context.deadlines.remove(this)
     this.#owner.introduced(
       this,
-      ends === undefined ? this.#ends : { ...ends, port: ends.destination.port, isSecure },
+      ends === undefined ? this.#ends : { ...ends, port: ends.destination.port, isSecure, tls: undefined },
       rest,
     )
   }

@@ -1,8 +1,12 @@
+import type { X509Certificate } from 'node:crypto'
 import { type Server, Socket, type SocketConstructorOpts } from 'node:net'
+import { TLSSocket, type TLSSocketOptions } from 'node:tls'
 
 /** An accepted connection as Node.js represents it internally; undocumented. */
 interface Handle {
   readonly fd?: number
+  useUserBuffer?: (memory: Uint8Array) => void
+  verifyError?: () => Error | null
 }
 interface Listening extends Server {
   readonly _handle?: { onconnection?: (error: number, connection: Handle) => void }
@@ -60,13 +64,80 @@ export function onConnection(
   }
 }
 
-/** Makes a client socket of one that was built elsewhere, such as a TLS connection; it reads into memory of its own. */
+/** Makes a client socket of one that was built elsewhere; it reads into memory of its own. */
 export function clientSocketOf(socket: Socket): ClientSocket {
   const client = socket as ClientSocket
   client.descriptor = (socket as Connected)._handle?.fd
   client.on('data', (bytes: Buffer) => client.reader?.whenRead(bytes))
   makeResettable(client)
   return client
+}
+
+/** A client's connection by TLS. */
+export interface SecureClientSocket extends ClientSocket, Omit<TLSSocket, keyof Socket> {}
+
+/**
+ * Continues a client's connection by TLS.
+ *
+ * @param bytes what it has sent so far; not used again by anyone else
+ */
+export function secureSocketOf(carrier: ClientSocket, bytes: Buffer, options: TLSSocketOptions): SecureClientSocket {
+  carrier.reader = undefined
+  carrier.pause()
+  // The TLSSocket begins with what it finds there.
+  carrier.unshift(bytes)
+  const socket = new TLSSocket(carrier, { ...options, isServer: true }) as unknown as SecureClientSocket
+  socket.reader = undefined
+  socket.descriptor = carrier.descriptor
+  if (!readShared(socket)) socket.on('data', (bytes: Buffer) => socket.reader?.whenRead(bytes))
+  makeResettable(socket)
+  // Node.js reports errors by this event only, unless the socket belongs to a tls.Server, and leaves the socket open.
+  socket.on('_tlsError', destroyFor)
+  return socket
+}
+
+function destroyFor(this: Socket, error: Error): void {
+  this.destroy(error)
+}
+
+/**
+ * The certificate that the client has shown and proven to be its own, if authorities of the listener have issued it. Node.js tells that
+ * to a tls.Server only.
+ */
+export function verifiedCertificate(socket: SecureClientSocket): X509Certificate | undefined {
+  const handle = (socket as Connected)._handle
+  // Null if there is no error.
+  const isVerified = typeof handle?.verifyError === 'function' && handle.verifyError() === null
+  const certificate = isVerified ? socket.getPeerX509Certificate() : undefined
+  // A session that is continued later than that is verified no more.
+  return certificate === undefined || certificate.validToDate.getTime() < Date.now() ? undefined : certificate
+}
+
+/** Under which symbols node:net keeps the `buffer` and the `callback` of `onread`, which a TLSSocket on another socket has no option for. */
+const onreadSymbols = (() => {
+  const callback = () => true
+  const probe = new Socket({ onread: { buffer, callback } } as SocketConstructorOpts)
+  const symbolOf = (value: unknown) =>
+    Object.getOwnPropertySymbols(probe).find(
+      (symbol) => (probe as unknown as Record<symbol, unknown>)[symbol] === value,
+    )
+  const [memory, taker] = [symbolOf(buffer), symbolOf(callback)]
+  return memory === undefined || taker === undefined ? undefined : { memory, taker }
+})()
+
+/** Has a socket read into the shared buffer, as `onread` does. Returns whether this Node.js lets it. */
+function readShared(socket: SecureClientSocket): boolean {
+  const handle = (socket as Connected)._handle
+  if (onreadSymbols === undefined || typeof handle?.useUserBuffer !== 'function') return false
+  const slots = socket as unknown as Record<symbol, unknown>
+  slots[onreadSymbols.memory] = buffer
+  slots[onreadSymbols.taker] = takeRead
+  handle.useUserBuffer(buffer)
+  return true
+}
+
+function takeRead(this: ClientSocket, size: number): boolean {
+  return read(this, size)
 }
 
 /**

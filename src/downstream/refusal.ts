@@ -1,10 +1,10 @@
+import type { Downstream } from '../exchange/downstream.ts'
 import { errorPage } from '../exchange/error-page.ts'
 import type { Failure } from '../exchange/failure.ts'
 import { makeRequestId } from '../exchange/request-id.ts'
 import { CR, LF } from '../http1/bytes.ts'
 import type { ExchangeRecord } from '../observability/exchange-record.ts'
 import { now } from '../runtime/clock.ts'
-import type { ResponseWriter } from './response-writer.ts'
 
 const nothingForwarded = {
   upstreamName: undefined,
@@ -29,19 +29,27 @@ const nothingUnderstood = {
   userAgentEnd: 0,
 } as const
 
-/** Answers an invalid request, after which the connection closes; returns the record for observers. */
+/** Answers an invalid request; returns the record for observers. */
 export function refuse(
   bytes: Buffer,
   clientAddress: string,
   failure: Failure,
-  response: ResponseWriter,
+  response: Pick<Downstream, 'answer' | 'bytesSent'>,
 ): ExchangeRecord {
   const id = makeRequestId()
-  response.persists = false
   response.answer(errorPage(failure, { accept: '', requestId: id }))
+  return recordOfRefusal(bytes, clientAddress, failure.status, id, response.bytesSent)
+}
+
+/** The record of a request that was not understood, or not looked at. */
+export function recordOfRefusal(
+  bytes: Buffer,
+  clientAddress: string,
+  status: number,
+  id: string,
+  bytesSent: number,
+): ExchangeRecord {
   const request = { ...nothingUnderstood, bytes, requestLineEnd: endOfFirstLine(bytes), id }
-  const { status } = failure
-  const { bytesSent } = response
   return { ...nothingForwarded, clientAddress, request, startedAt: now(), status, bytesSent }
 }
 

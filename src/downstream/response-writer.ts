@@ -101,13 +101,15 @@ export class ResponseWriter {
 
   answer(response: OwnResponse): void {
     if (response.isLast) this.persists = false
-    this.#writer.write(bytesOf(response, this.#closing))
-    this.bytesSent = response.isToHead ? 0 : response.body.length
+    const head = ownHead(response, this.#closing)
+    const { body, isToHead } = response
+    this.#writer.write(isToHead ? head : Buffer.concat([head, body]))
+    this.bytesSent = isToHead ? 0 : body.length
   }
 }
 
-/** A response that Limpet generated, as bytes of HTTP/1.1. */
-function bytesOf({ status, requestId, lines, fields, body, isToHead }: OwnResponse, closing: Closing): Buffer {
+/** The head of a response that Limpet generated, as bytes of HTTP/1.1. */
+export function ownHead({ status, requestId, lines, fields, body }: OwnResponse, closing: Closing): Buffer {
   const head = [
     `HTTP/1.1 ${status} ${reasonPhrases[status] ?? 'Error'}`,
     `Date: ${httpDate()}`,
@@ -117,6 +119,5 @@ function bytesOf({ status, requestId, lines, fields, body, isToHead }: OwnRespon
     ...(requestId === '' ? [] : [`X-Request-Id: ${requestId}`]),
     ...(closing === 'unsaid' ? [] : [`Connection: ${closing}`]),
   ]
-  const bytes = Buffer.from(`${head.join('\r\n')}\r\n${fields}\r\n`, 'latin1')
-  return isToHead ? bytes : Buffer.concat([bytes, body])
+  return Buffer.from(`${head.join('\r\n')}\r\n${fields}\r\n`, 'latin1')
 }

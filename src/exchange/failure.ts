@@ -25,6 +25,8 @@ interface Meaning {
 
 const meanings = {
   'bad-request': { status: 400, retry: 'never', text: 'The request is malformed' },
+  /** Plain HTTP on a listener with TLS. */
+  'not-encrypted': { status: 400, retry: 'never', text: 'This port speaks HTTPS, and the request is plain HTTP' },
   'no-route': { status: 404, retry: 'never', text: 'Nothing is served under this address' },
   'head-timeout': { status: 408, retry: 'never', text: 'The request took too long to arrive' },
   'body-timeout': { status: 408, retry: 'never', text: 'The request took too long to arrive' },
@@ -36,6 +38,8 @@ const meanings = {
     retry: 'never',
     text: 'The expectation of the request is not supported here',
   },
+  /** RFC 9110 §15.5.20. */
+  misdirected: { status: 421, retry: 'never', text: 'This connection is not for that host' },
   'head-too-large': { status: 431, retry: 'never', text: "The request's headers are too large" },
   'client-gone': { status: 499, retry: 'never', text: 'The client left' },
   'not-implemented': {

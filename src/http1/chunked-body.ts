@@ -1,7 +1,8 @@
 import { CR, HEX, LF } from './bytes.ts'
 import { CLIENTS_EXTENSION, MALFORMED, mayEndExtension, readExtension, SERVERS_EXTENSION } from './chunk-extension.ts'
-import { Head, type HeadLimits } from './head.ts'
+import type { Head, HeadLimits } from './head.ts'
 import { MessageError } from './message-error.ts'
+import { Trailers } from './trailers.ts'
 
 /** Is given the ranges of a body that are to be sent on. */
 export interface BodySink {
@@ -30,13 +31,6 @@ const MAX_SIZE_DIGITS = 13
 const MAX_EXTENSION_BYTES = 4096
 
 const CRLF = Buffer.from('\r\n')
-
-/** The fields after a last chunk; a head without a first line. */
-class Trailers extends Head {
-  protected override parseStartLine(): number {
-    return this.start
-  }
-}
 
 const trailers = new Trailers()
 

@@ -16,6 +16,7 @@ const CONNECT = Buffer.from('CONNECT')
 const OPTIONS = Buffer.from('OPTIONS')
 const TRAILERS = Buffer.from('trailers')
 const WEBSOCKET = Buffer.from('websocket')
+const UPGRADE = Buffer.from('connection: upgrade\r\nupgrade: ')
 
 const bit = (kind: number) => 1 << kind
 
@@ -24,7 +25,7 @@ const bit = (kind: number) => 1 << kind
  * Host, and the crumbs of Cookie become one line. What is wrong with a request of either protocol is left to RequestHead.
  */
 export class RequestLines extends FieldLines {
-  /** Whether it is an extended CONNECT for a WebSocket (RFC 8441), which has become an Upgrade. */
+  /** Whether it is an extended CONNECT (RFC 8441), which has become an Upgrade to the same protocol. */
   isExtendedConnect = false
   /** Whether there is a first line: no pseudo-field may follow. */
   #hasLine = false
@@ -135,6 +136,7 @@ export class RequestLines extends FieldLines {
     if (isConnect && !hasAuthority) return 'CONNECT has no :authority'
     if (isConnect && !isExtended) return hasPath || hasScheme ? 'CONNECT has a :path or a :scheme' : ''
     if (isExtended && !isConnect) return ':protocol is for CONNECT'
+    if (isExtended && !this.#protocol.isMadeOf(TOKEN)) return ':protocol is not a token'
     if (!hasScheme) return 'there is no :scheme'
     if (!hasPath) return 'there is no :path'
     if (!path.isMadeOf(TARGET)) return ':path is empty, or has a byte that it may not have'
@@ -144,12 +146,11 @@ export class RequestLines extends FieldLines {
 
   #writeLine(): void {
     const isConnect = this.#method.equals(CONNECT)
-    this.isExtendedConnect =
-      isConnect && (this.#seen & bit(FieldKind.Protocol)) !== 0 && this.#protocol.equals(WEBSOCKET)
+    this.isExtendedConnect = (this.#seen & bit(FieldKind.Protocol)) !== 0
     if (this.isExtendedConnect) this.append(GET, 0, GET.length)
     else this.append(this.#method.bytes, 0, this.#method.length)
     this.append(SPACE, 0, SPACE.length)
-    // RequestHead refuses CONNECT, and with it all protocols but WebSocket.
+    // RequestHead refuses CONNECT.
     const target = isConnect && !this.isExtendedConnect ? this.#authority : this.#path
     this.append(target.bytes, 0, target.length)
     this.append(VERSION, 0, VERSION.length)
@@ -163,8 +164,11 @@ export class RequestLines extends FieldLines {
 
   /** Over HTTP/2, a WebSocket has no key (RFC 8441 §5). HTTP/1.1 asks for one, and has no use for its value. */
   #writeUpgrade(): void {
-    const key = randomBytes(16).toString('base64')
-    const lines = Buffer.from(`connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: ${key}\r\n`)
-    this.append(lines, 0, lines.length)
+    this.append(UPGRADE, 0, UPGRADE.length)
+    this.append(this.#protocol.bytes, 0, this.#protocol.length)
+    this.append(CRLF, 0, CRLF.length)
+    if (!this.#protocol.equals(WEBSOCKET)) return
+    const key = Buffer.from(`sec-websocket-key: ${randomBytes(16).toString('base64')}\r\n`)
+    this.append(key, 0, key.length)
   }
 }

@@ -18,6 +18,7 @@ interface Wish {
 export class Notices {
   readonly report: (event: WorkerEvent) => void
   readonly #refusals = new OccasionalNotice()
+  readonly #handshakes = new OccasionalNotice()
   readonly #shortages = new OccasionalNotices()
   readonly #ownCookies = new OccasionalNotices()
   readonly #schemes = new OccasionalNotice()
@@ -38,6 +39,12 @@ export class Notices {
   connectionRefused(listener: Listener, address: string, cause: string): void {
     const count = this.#refusals.due(now())
     if (count > 0) this.report({ type: 'connection-refused', listener, address, cause, count })
+  }
+
+  /** A connection was closed because its TLS handshake failed. */
+  handshakeFailed(listener: Listener, address: string, cause: string): void {
+    const count = this.#handshakes.due(now())
+    if (count > 0) this.report({ type: 'handshake-failed', listener, address, cause, count })
   }
 
   /** A server has set a cookie whose name is Limpet's own. */

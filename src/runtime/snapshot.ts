@@ -25,8 +25,15 @@ export interface Snapshot {
   readonly ticketKey?: Uint8Array
 }
 
-/** Where clients connect: a port or a Unix socket. */
-export type Listener = PortListener | SocketListener
+/** Where clients connect. */
+export type Listener = ListeningPlace & ListenerSettings
+
+/** A port, or a Unix socket. */
+export type ListeningPlace = PortPlace | SocketPlace
+
+export type PortListener = PortPlace & ListenerSettings
+
+export type SocketListener = SocketPlace & ListenerSettings
 
 interface ListenerSettings {
   /** Whether each connection begins with a PROXY header, of version 1 or 2, that names the client. */
@@ -39,13 +46,13 @@ interface ListenerSettings {
   readonly redirectTo?: { readonly port: number }
 }
 
-export interface PortListener extends ListenerSettings {
+export interface PortPlace {
   readonly address: string
   /** 0 asks the system for a free port. */
   readonly port: number
 }
 
-export interface SocketListener extends ListenerSettings {
+interface SocketPlace {
   readonly path: string
   /** The permissions of the socket's file. */
   readonly mode: number

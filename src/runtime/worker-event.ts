@@ -29,6 +29,15 @@ export type WorkerEvent =
       /** Since the last such event, this one included. */
       readonly count: number
     }
+  /** TLS handshakes of clients failed; `address` and `cause` are those of the last one. */
+  | {
+      readonly type: 'handshake-failed'
+      readonly listener: Listener
+      readonly address: string
+      readonly cause: string
+      /** Since the last such event, this one included. */
+      readonly count: number
+    }
   /** This process or machine ran short of something (shortage.ts); `count` times since the last such event. */
   | { readonly type: 'shortage'; readonly code: string; readonly count: number }
   /** A server has set a cookie under a name of Limpet's own; perhaps there is another Limpet behind this one. */

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { type IpAddress, parseIpAddress, UNIX_ADDRESS, UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
 import type { Listener } from '../runtime/snapshot.ts'
+import type { TlsFacts } from './tls-facts.ts'
 
 /** One end of a connection. */
 export interface End {
@@ -18,10 +19,12 @@ export interface Ends {
   readonly port: number
   /** Whether the client is known to have connected by TLS. */
   readonly isSecure: boolean
+  /** Undefined where the connection is not encrypted here. */
+  readonly tls: TlsFacts | undefined
 }
 
 const unixEnd: End = { address: UNIX_ADDRESS, port: 0 }
-const unixEnds: Ends = { source: unixEnd, destination: unixEnd, port: 0, isSecure: false }
+const unixEnds: Ends = { source: unixEnd, destination: unixEnd, port: 0, isSecure: false, tls: undefined }
 
 /** The ends of a connection that a listener has accepted. */
 export function endsOf(socket: Socket, listener: Listener): Ends {
@@ -33,6 +36,7 @@ class SocketEnds implements Ends {
   readonly source: End
   readonly port: number
   readonly isSecure = false
+  readonly tls = undefined
   readonly #socket: Socket
 
   /** @param port the listener's */
@@ -45,6 +49,30 @@ class SocketEnds implements Ends {
   /** Looked up only when needed, since it is a system call. */
   get destination(): End {
     return endAt(this.#socket.localAddress, this.port)
+  }
+}
+
+/** The ends of a connection that has become one of TLS. */
+export function securedEnds(ends: Ends, tls: TlsFacts): Ends {
+  return new SecuredEnds(ends, tls)
+}
+
+class SecuredEnds implements Ends {
+  readonly source: End
+  readonly port: number
+  readonly isSecure = true
+  readonly tls: TlsFacts
+  readonly #ends: Ends
+
+  constructor(ends: Ends, tls: TlsFacts) {
+    this.source = ends.source
+    this.port = ends.port
+    this.tls = tls
+    this.#ends = ends
+  }
+
+  get destination(): End {
+    return this.#ends.destination
   }
 }
 

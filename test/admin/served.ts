@@ -79,6 +79,7 @@ export async function served(test: TestContext, options: Options = {}): Promise<
     scoreboard: new Scoreboard(),
     sessions: new SessionTable(),
     droppedLogLines: 0,
+    certificates: [],
     warnings: () => [],
     causeOf: () => undefined,
   }

@@ -45,6 +45,7 @@ function viewOf(snapshot: Snapshot) {
     scoreboard: new Scoreboard(),
     sessions: new SessionTable(),
     droppedLogLines: 0,
+    certificates: [],
     warnings: () => [],
     causeOf: () => 'ill',
   }

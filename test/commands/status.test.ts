@@ -50,6 +50,7 @@ test('limpet status shows what differs from the file, drains, pauses, tunnels an
       workers: 2,
       listeners: [{ address: '0.0.0.0', port: 80 }],
       droppedLogLines: 0,
+      certificates: [],
       changes: [
         { upstream: '', server: null, message: 'the file has no effect' },
         { upstream: 'app', server: 'web-1', message: 'weight 5; the file says 1' },

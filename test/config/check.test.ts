@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { parseConfig } from '../../src/config/file.ts'
-import type { PortListener } from '../../src/runtime/snapshot.ts'
+import type { PortPlace } from '../../src/runtime/snapshot.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
@@ -20,7 +20,7 @@ describe('limpet check', () => {
     assert.equal(stdout.split('\n')[0], `# Checked: ${source}`)
     assert.equal(stdout.split('\n').at(-2), `# The configuration is valid: ${source}`)
     const config = parseConfig(stdout, 'printed', {})
-    assert.deepEqual([(config.listeners[0] as PortListener).port, config.workers], [7777, 2])
+    assert.deepEqual([(config.listeners[0] as PortPlace).port, config.workers], [7777, 2])
   })
 
   test("prints the lab's variables as a file", () => {

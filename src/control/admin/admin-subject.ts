@@ -5,7 +5,7 @@ import type { Parts } from '../parts.ts'
 
 /** The admin API's view of a balancer that has just started. */
 export function subjectOf(instance: string, parts: Parts): Subject {
-  const { supervisor, sessions, scoreboard, accessLog, health, skew } = parts
+  const { supervisor, sessions, scoreboard, accessLog, health, skew, tls } = parts
   return {
     version,
     pid: process.pid,
@@ -21,6 +21,13 @@ export function subjectOf(instance: string, parts: Parts): Subject {
     },
     get droppedLogLines() {
       return accessLog.dropped
+    },
+    get certificates() {
+      return tls.material.origins
+        .filter(({ shownTo }) => shownTo === 'clients')
+        .map(({ certificate: { name, hosts }, facts: { notAfter, issuer }, source }) => {
+          return { name, hosts, notAfter, issuer, source }
+        })
     },
     causeOf: (upstream, server, bit) => health.causeOf(upstream, server, bit),
     warnings({ name }) {

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { Listener } from '../../runtime/snapshot.ts'
+import type { ListeningPlace } from '../../runtime/snapshot.ts'
 import type { StateDirectory } from '../state/state-directory.ts'
 
 /** The longest start of a name; a file system allows 255 bytes in all. */
@@ -16,7 +16,7 @@ export class SessionFileNames {
   readonly #start: string
   readonly #former: string
 
-  constructor(directory: StateDirectory, instance: string, listeners: readonly Listener[]) {
+  constructor(directory: StateDirectory, instance: string, listeners: readonly ListeningPlace[]) {
     this.#directory = directory
     this.#start = startOf(instance)
     this.#former = startOf(listeners.map(nameOf).join(','))
@@ -51,7 +51,7 @@ function startOf(places: string): string {
   return `sessions-${createHash('sha256').update(places).digest('hex').slice(0, 16)}`
 }
 
-function nameOf(listener: Listener): string {
+function nameOf(listener: ListeningPlace): string {
   if ('path' in listener) return encodeURIComponent(listener.path)
   return `${listener.address}-${listener.port}`.replaceAll(':', '.')
 }

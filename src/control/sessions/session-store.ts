@@ -4,7 +4,7 @@ import { wallSeconds } from '../../runtime/clock.ts'
 import { PART, PARTS } from '../../runtime/session-table/layout.ts'
 import type { SavedSession } from '../../runtime/session-table/session-entries.ts'
 import type { SessionTable } from '../../runtime/session-table.ts'
-import type { Listener, Upstream } from '../../runtime/snapshot.ts'
+import type { ListeningPlace, Upstream } from '../../runtime/snapshot.ts'
 import { ownIdentity } from '../state/process-identity.ts'
 import type { StateDirectory } from '../state/state-directory.ts'
 import { KeptServers } from './kept-servers.ts'
@@ -69,7 +69,7 @@ export class SessionStore {
     directory: StateDirectory,
     upstreams: readonly Upstream[],
     instance: string,
-    listeners: readonly Listener[],
+    listeners: readonly ListeningPlace[],
   ) {
     this.#sessions = sessions
     this.#directory = directory

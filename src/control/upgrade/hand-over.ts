@@ -23,15 +23,16 @@ export class HandOver {
    */
   static async begin(
     parts: Parts,
-    estate: Omit<Estate, 'sockets' | 'servers' | 'newestEvent'>,
+    estate: Omit<Estate, 'sockets' | 'servers' | 'ticketKey' | 'newestEvent'>,
     signal: AbortSignal,
   ): Promise<HandOver> {
-    const { sessions, scoreboard, supervisor, events } = parts
+    const { sessions, scoreboard, supervisor, tls, events } = parts
+    const ticketKey = tls.tickets.inheritance
     const endSharing = await sessions.keepInStep()
     const servers = serverStates(supervisor.snapshot, scoreboard)
     try {
       const successor = await Successor.start(
-        { ...estate, sockets: supervisor.sockets, servers, newestEvent: events.newest },
+        { ...estate, sockets: supervisor.sockets, servers, ticketKey, newestEvent: events.newest },
         signal,
       )
       return new HandOver(parts, successor, servers)

@@ -1,6 +1,7 @@
 import type { AdminPlace } from '../../admin/admin-listener.ts'
 import type { ServerRecord } from '../../runtime/scoreboard/server-counters.ts'
-import type { Listener } from '../../runtime/snapshot.ts'
+import type { Listener, ListeningPlace } from '../../runtime/snapshot.ts'
+import type { TicketKey } from '../tls/ticket-keys.ts'
 
 /** A listening socket that this process was given. */
 export interface InheritedSocket {
@@ -31,11 +32,13 @@ export interface ServerState {
 export interface Inheritance {
   /** The name of the instance in the run. */
   readonly instance: string
-  /** The listeners as the configuration has them, and with real ports in place of 0. */
-  readonly listeners: readonly { readonly written: Listener; readonly real: Listener }[]
+  /** Where it listens as the configuration says it, and with real ports in place of 0. */
+  readonly listeners: readonly { readonly written: ListeningPlace; readonly real: ListeningPlace }[]
   readonly sockets: readonly InheritedSocket[]
   readonly admin?: AdminSocket
   readonly servers: readonly ServerState[]
+  /** Absent in what a version without TLS hands over. */
+  readonly ticketKey?: TicketKey
   /** The id of the last event. */
   readonly newestEvent: number
 }

@@ -42,6 +42,8 @@ export interface ClientKind {
   readonly countsFraming: boolean
   /** Whether the fields behind a response's body can reach it. */
   readonly seesTrailers: boolean
+  /** The status by which it learns that protocols have been switched. */
+  readonly statusOfSwitch: number
   /** Such a client of a worker; it ends with the test. */
   start(test: TestContext, worker: LocalWorker): Promise<Client>
 }

@@ -167,5 +167,6 @@ export const http1: ClientKind = {
   name: 'an HTTP/1 connection',
   countsFraming: true,
   seesTrailers: false,
+  statusOfSwitch: 101,
   start: Http1Client.start,
 }

@@ -20,7 +20,7 @@ class ScriptedClient implements Client {
     this.#worker = worker
     const end = (text: string, port: number) => ({ address: parseIpAddress(text)!, port })
     const source = end('192.0.2.1', 50_000)
-    const ends = { source, destination: end('192.0.2.2', 443), port: 443, isSecure: true }
+    const ends = { source, destination: end('192.0.2.2', 443), port: 443, isSecure: true, tls: undefined }
     this.#origin = new ConnectionOrigin(ends, { atEnd: (act) => this.#atEnd.push(act) }, undefined)
     test.after(() => {
       for (const act of this.#atEnd) act()
@@ -92,5 +92,6 @@ export const scripted: ClientKind = {
   name: 'a scripted stream, without a socket',
   countsFraming: false,
   seesTrailers: true,
+  statusOfSwitch: 101,
   start: async (test, worker) => new ScriptedClient(test, worker),
 }

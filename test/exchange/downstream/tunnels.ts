@@ -19,7 +19,7 @@ export function tunnels(arrangement: Arrangement): void {
         accepted.resolve(socket)
       })
       const exchange = client.ask({ upgrade: protocol })
-      assert.equal((await exchange.response.head()).status, 101)
+      assert.equal((await exchange.response.head()).status, arrangement.kind.statusOfSwitch)
       assert.deepEqual(await exchange.response.body(greeting.length), greeting)
       const socket = await accepted.promise
       return { worker, exchange, socket, heard: heardBy(socket) }

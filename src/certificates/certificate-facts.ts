@@ -1,0 +1,28 @@
+import type { X509Certificate } from 'node:crypto'
+import { hostsOf, issuerOf } from './certificate-names.ts'
+
+/** What an operator wants to know of a certificate. */
+export interface CertificateFacts {
+  readonly hosts: readonly string[]
+  readonly issuer: string
+  /** In ms since 1970. */
+  readonly notBefore: number
+  readonly notAfter: number
+  /** Whether it is its own issuer. */
+  readonly isSelfSigned: boolean
+  /** Whether the file holds the certificate of its issuer, too. */
+  readonly hasIssuer: boolean
+}
+
+/** @param chain the certificate, and those behind it in its file */
+export function factsOf([leaf, ...others]: readonly X509Certificate[]): CertificateFacts {
+  const certificate = leaf!
+  return {
+    hosts: hostsOf(certificate),
+    issuer: issuerOf(certificate),
+    notBefore: certificate.validFromDate.getTime(),
+    notAfter: certificate.validToDate.getTime(),
+    isSelfSigned: certificate.checkIssued(certificate),
+    hasIssuer: others.some((other) => certificate.checkIssued(other)),
+  }
+}

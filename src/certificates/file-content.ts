@@ -1,0 +1,27 @@
+import { readFileSync, statSync } from 'node:fs'
+import { getSystemErrorMessage } from 'node:util'
+import { UnusableFile } from './unusable-file.ts'
+
+/** A file and what it holds. */
+export interface FileContent {
+  readonly path: string
+  readonly bytes: Uint8Array
+  /** Whether every user of this machine can read it. */
+  readonly isPublic: boolean
+}
+
+/** Far more than the chains of all authorities that browsers trust. */
+const LARGEST = 8 * 1024 * 1024
+
+/** @throws UnusableFile if it cannot be read */
+export function readFile(path: string): FileContent {
+  try {
+    const { mode, size } = statSync(path)
+    if (size > LARGEST) throw new UnusableFile(path, `expected at most ${LARGEST} bytes, found ${size}`)
+    return { path, bytes: new Uint8Array(readFileSync(path)), isPublic: (mode & 0o004) !== 0 }
+  } catch (error) {
+    if (error instanceof UnusableFile) throw error
+    const { errno, message } = error as NodeJS.ErrnoException
+    throw new UnusableFile(path, `cannot be read: ${errno === undefined ? message : getSystemErrorMessage(errno)}`)
+  }
+}

@@ -1,0 +1,88 @@
+import { resolve as resolvePath } from 'node:path'
+import type { KeyPath } from './key-path.ts'
+import type { CertificateFiles } from './listener-tls.ts'
+import type { Config } from './schema.ts'
+
+export interface PairFiles extends CertificateFiles {
+  readonly place: KeyPath
+  readonly of: 'listener' | 'upstream'
+}
+
+/** The files that the `tls` of listeners and upstreams name, each with its place in the configuration. */
+export interface TlsFiles {
+  /** A certificate and its key; their places are the keys `cert` and `key` below this one. */
+  readonly pairs: readonly PairFiles[]
+  /** Certificates of authorities. */
+  readonly authorities: readonly { readonly place: KeyPath; readonly file: string }[]
+  readonly ticketKeys: readonly { readonly place: KeyPath; readonly file: string }[]
+}
+
+export function tlsFilesOf({ listeners, upstreams }: Pick<Config, 'listeners' | 'upstreams'>): TlsFiles {
+  const ofListeners = listeners.flatMap(({ tls }, index) => (tls === undefined ? [] : [{ index, tls }]))
+  const ofUpstreams = upstreams.flatMap(({ name, tls }) => (tls === undefined ? [] : [{ name, tls }]))
+  return {
+    pairs: [
+      ...ofListeners.flatMap(({ index, tls }) =>
+        tls.certificates.map((pair, at): PairFiles => {
+          return { of: 'listener', place: ['listeners', index, 'tls', 'certificates', at], ...pair }
+        }),
+      ),
+      ...ofUpstreams.flatMap(({ name, tls: { cert, key } }): PairFiles[] =>
+        cert === undefined || key === undefined
+          ? []
+          : [{ of: 'upstream', place: ['upstreams', name, 'tls'], cert, key }],
+      ),
+    ],
+    authorities: [
+      ...ofListeners.flatMap(({ index, tls: { clientCertificates } }) =>
+        clientCertificates === undefined
+          ? []
+          : [{ place: ['listeners', index, 'tls', 'clientCertificates', 'ca'], file: clientCertificates.ca }],
+      ),
+      ...ofUpstreams.flatMap(({ name, tls: { ca } }) =>
+        ca === undefined ? [] : [{ place: ['upstreams', name, 'tls', 'ca'], file: ca }],
+      ),
+    ],
+    ticketKeys: ofListeners.flatMap(({ index, tls: { ticketKeys } }) =>
+      ticketKeys === undefined ? [] : [{ place: ['listeners', index, 'tls', 'ticketKeys'], file: ticketKeys }],
+    ),
+  }
+}
+
+/** The configuration with absolute paths of these files; relative ones are relative to the directory. */
+export function withFilesIn(config: Config, directory: string): Config {
+  const absolute = (file: string) => resolvePath(directory, file)
+  return {
+    ...config,
+    listeners: config.listeners.map((listener) => {
+      const { tls } = listener
+      if (tls === undefined) return listener
+      const { certificates, clientCertificates, ticketKeys } = tls
+      return {
+        ...listener,
+        tls: {
+          ...tls,
+          certificates: certificates.map(({ cert, key }) => ({ cert: absolute(cert), key: absolute(key) })),
+          ...(clientCertificates && {
+            clientCertificates: { ...clientCertificates, ca: absolute(clientCertificates.ca) },
+          }),
+          ...(ticketKeys !== undefined && { ticketKeys: absolute(ticketKeys) }),
+        },
+      }
+    }),
+    upstreams: config.upstreams.map((upstream) => {
+      const { tls } = upstream
+      if (tls === undefined) return upstream
+      const { ca, cert, key } = tls
+      return {
+        ...upstream,
+        tls: {
+          ...tls,
+          ...(ca !== undefined && { ca: absolute(ca) }),
+          ...(cert !== undefined && { cert: absolute(cert) }),
+          ...(key !== undefined && { key: absolute(key) }),
+        },
+      }
+    }),
+  }
+}

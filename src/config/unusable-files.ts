@@ -1,0 +1,45 @@
+import { readCertificates } from '../certificates/certificate-chain.ts'
+import { readPair } from '../certificates/certificate-pair.ts'
+import { readFile } from '../certificates/file-content.ts'
+import { readTicketKey } from '../certificates/ticket-key.ts'
+import { UnusableFile } from '../certificates/unusable-file.ts'
+import type { KeyPath } from './key-path.ts'
+import type { Config } from './schema.ts'
+import { tlsFilesOf } from './tls-files.ts'
+import type { Issue } from './validate.ts'
+
+/** The files that the configuration names and that cannot be used for TLS. */
+export function unusableFiles(config: Config): Issue[] {
+  const { pairs, authorities, ticketKeys } = tlsFilesOf(config)
+  return [
+    ...pairs.flatMap(({ place, cert, key }) =>
+      issuesOf(
+        (path) => [...place, path === cert ? 'cert' : 'key'],
+        () => readPair(cert, readFile(cert), readFile(key)),
+      ),
+    ),
+    ...authorities.flatMap(({ place, file }) =>
+      issuesOf(
+        () => place,
+        () => readCertificates(readFile(file)),
+      ),
+    ),
+    ...ticketKeys.flatMap(({ place, file }) =>
+      issuesOf(
+        () => place,
+        () => readTicketKey(readFile(file)),
+      ),
+    ),
+  ]
+}
+
+function issuesOf(placeOf: (path: string) => KeyPath, read: () => unknown): Issue[] {
+  try {
+    read()
+    return []
+  } catch (error) {
+    if (!(error instanceof UnusableFile)) throw error
+    const { path, message, hint } = error
+    return [{ path: placeOf(path), message: `${path}: ${message}`, hint }]
+  }
+}

@@ -1,0 +1,56 @@
+import { statSync } from 'node:fs'
+import { isDeepStrictEqual } from 'node:util'
+import { type FileContent, readFile } from '../../certificates/file-content.ts'
+
+/** What files hold, read again when they change. What they held last that was usable stays. */
+export class FileValue<Value> {
+  readonly paths: readonly string[]
+  readonly #parse: (...files: FileContent[]) => Value
+  #value: Value
+  /** What the system said of the files when they were read last. */
+  #seen: string
+
+  /** @throws UnusableFile */
+  constructor(paths: readonly string[], parse: (...files: FileContent[]) => Value) {
+    this.paths = paths
+    this.#parse = parse
+    this.#seen = stampOf(paths)
+    this.#value = parse(...paths.map(readFile))
+  }
+
+  get value(): Value {
+    return this.#value
+  }
+
+  /** Whether the files may hold something else than when they were read last. */
+  get isOutdated(): boolean {
+    return stampOf(this.paths) !== this.#seen
+  }
+
+  /**
+   * Reads the files if they have changed, and returns whether they hold something else. They are read once for each change, usable or
+   * not.
+   *
+   * @throws UnusableFile if they are unusable by now; then the value stays
+   */
+  refresh(): boolean {
+    // Taken first: a change while they are read is seen by the next look.
+    const stamp = stampOf(this.paths)
+    if (stamp === this.#seen) return false
+    this.#seen = stamp
+    const value = this.#parse(...this.paths.map(readFile))
+    if (isDeepStrictEqual(value, this.#value)) return false
+    this.#value = value
+    return true
+  }
+}
+
+/** Links are followed, so that one that leads elsewhere is another file. */
+function stampOf(paths: readonly string[]): string {
+  return paths
+    .map((path) => {
+      const stat = statSync(path, { bigint: true, throwIfNoEntry: false })
+      return stat === undefined ? '' : `${stat.dev} ${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs}`
+    })
+    .join()
+}

@@ -1,0 +1,75 @@
+import type { CertificatePair } from '../../certificates/certificate-pair.ts'
+import type { Certificate } from '../../runtime/tls-settings.ts'
+
+/** A certificate and its source: `file`, or the name of another one. */
+export interface CertificateOrigin extends Pick<CertificatePair, 'certificate' | 'facts'> {
+  readonly source: string
+  /** Whether every user of this machine can read its key. */
+  readonly isKeyPublic: boolean
+  /** Whether it is shown to clients, or to servers. */
+  readonly shownTo: 'clients' | 'servers'
+}
+
+/** What a Snapshot has of TLS that is not in the configuration. Immutable. */
+export interface TlsMaterial {
+  /** The certificates of listeners. */
+  readonly certificates: readonly Certificate[]
+  /** Where each of them, and of `clientCertificates`, comes from. */
+  readonly origins: readonly CertificateOrigin[]
+  /** Limpet's own certificates for servers, by the path of their file. */
+  readonly clientCertificates: ReadonlyMap<string, Certificate>
+  /** The certificates of authorities, as PEM, by the path of their file. */
+  readonly authorities: ReadonlyMap<string, string>
+  /** The key of session tickets. Absent where no listener has TLS. */
+  readonly ticketKey?: Uint8Array
+}
+
+/** For a configuration by which nothing is served. */
+export const NO_MATERIAL: TlsMaterial = {
+  certificates: [],
+  origins: [],
+  clientCertificates: new Map(),
+  authorities: new Map(),
+}
+
+/** What differs, one sentence each: `certificate of example.org renewed`. */
+export function materialChanges(before: TlsMaterial, next: TlsMaterial): string[] {
+  if (before === next) return []
+  const former = new Map(before.certificates.map((certificate) => [certificate.name, certificate]))
+  const now = new Set(next.certificates.map(({ name }) => name))
+  return [
+    ...next.certificates.flatMap((certificate) => {
+      const known = former.get(certificate.name)
+      if (known === undefined) return [`certificate of ${hostsInWords(certificate)} added`]
+      return known === certificate ? [] : [`certificate of ${hostsInWords(certificate)} renewed`]
+    }),
+    ...before.certificates
+      .filter(({ name }) => !now.has(name))
+      .map((certificate) => `certificate of ${hostsInWords(certificate)} removed`),
+    ...changedFiles(before.clientCertificates, next.clientCertificates),
+    ...changedFiles(before.authorities, next.authorities),
+    ...(isSameKey(before.ticketKey, next.ticketKey) ? [] : ['the key of session tickets is another']),
+  ]
+}
+
+/** How many hosts of a certificate a message names. */
+const NAMED_HOSTS = 3
+
+/** The hosts of a certificate, in few words. */
+export function hostsInWords({ name, hosts }: Pick<Certificate, 'name' | 'hosts'>): string {
+  if (hosts.length === 0) return name
+  const more = hosts.length > NAMED_HOSTS ? ` and ${hosts.length - NAMED_HOSTS} more` : ''
+  return `${hosts.slice(0, NAMED_HOSTS).join(', ')}${more}`
+}
+
+/** A file that only one of the two has was named or is no longer: that is a change of the configuration. */
+function changedFiles(before: ReadonlyMap<string, unknown>, next: ReadonlyMap<string, unknown>): string[] {
+  return [...next]
+    .filter(([path, content]) => before.has(path) && before.get(path) !== content)
+    .map(([path]) => `${path} changed`)
+}
+
+function isSameKey(before: Uint8Array | undefined, next: Uint8Array | undefined): boolean {
+  if (before === undefined || next === undefined) return true
+  return Buffer.compare(before, next) === 0
+}

@@ -1,0 +1,138 @@
+import { readCertificates } from '../../certificates/certificate-chain.ts'
+import { type CertificateFacts, factsOf } from '../../certificates/certificate-facts.ts'
+import { type CertificatePair, readPair } from '../../certificates/certificate-pair.ts'
+import { readTicketKey } from '../../certificates/ticket-key.ts'
+import { UnusableFile } from '../../certificates/unusable-file.ts'
+import { ConfigError, type Problem } from '../../config/error.ts'
+import { formatPath, type KeyPath } from '../../config/key-path.ts'
+import type { Config } from '../../config/schema.ts'
+import { type PairFiles, tlsFilesOf } from '../../config/tls-files.ts'
+import type { Certificate } from '../../runtime/tls-settings.ts'
+import type { CertificateSource } from './certificate-source.ts'
+import { FileBook } from './file-book.ts'
+import { type TicketKey, TicketKeys } from './ticket-keys.ts'
+import { type CertificateOrigin, NO_MATERIAL, type TlsMaterial } from './tls-material.ts'
+
+/**
+ * Where the Snapshot's certificates and keys come from: files, other sources, and memory. A file is read when a configuration
+ * names it first, and again by `refresh`; what it held last that was usable stays.
+ */
+export class TlsStore {
+  readonly tickets: TicketKeys
+  readonly #files = new FileBook()
+  readonly #sources: CertificateSource[] = []
+  #material = NO_MATERIAL
+  /** Whether files were read that are not in effect yet. */
+  #isPending = false
+  readonly #warn: (message: string) => void
+
+  /** @param ticketKey of the process that this one replaces */
+  constructor(warn: (message: string) => void, ticketKey?: TicketKey) {
+    this.#warn = warn
+    this.tickets = new TicketKeys(ticketKey)
+  }
+
+  /** What is in effect. */
+  get material(): TlsMaterial {
+    return this.#material
+  }
+
+  add(source: CertificateSource): void {
+    this.#sources.push(source)
+  }
+
+  /**
+   * What a configuration needs. What has not changed since the last call is the same object.
+   *
+   * @throws ConfigError if a file that was not usable before cannot be used
+   */
+  materialFor(config: Config): TlsMaterial {
+    const files = tlsFilesOf(config)
+    const problems: Problem[] = []
+    const pairs = files.pairs.flatMap(({ place, of, cert, key }) => {
+      const placeOf = (path: string) => [...place, path === cert ? 'cert' : 'key']
+      const pair = usable(problems, placeOf, () =>
+        this.#files.read('pair', [cert, key], (one, other) => readPair(cert, one!, other!)),
+      )
+      return pair === undefined ? [] : [{ of, pair }]
+    })
+    const authorities = files.authorities.map(({ place, file }) => {
+      const read = () => this.#files.read('authorities', [file], (content) => readCertificates(content!).text)
+      return [file, usable(problems, () => place, read) ?? ''] as const
+    })
+    const ticketKeys = files.ticketKeys.map(({ place, file }) => {
+      const read = () => this.#files.read('ticket key', [file], (content) => readTicketKey(content!))
+      return usable(problems, () => place, read)
+    })
+    if (problems.length > 0) throw new ConfigError(problems)
+    const origins = [...pairs.map(originOfFiles), ...this.#sources.flatMap(originsOf)]
+    const ofListeners = origins.filter(({ shownTo }) => shownTo === 'clients').map(({ certificate }) => certificate)
+    const ofUpstreams = origins.filter(({ shownTo }) => shownTo === 'servers').map(({ certificate }) => certificate)
+    return {
+      certificates: [...new Set(ofListeners)],
+      origins,
+      clientCertificates: new Map(ofUpstreams.map((certificate) => [certificate.name, certificate])),
+      authorities: new Map(authorities),
+      ...(config.listeners.some(({ tls }) => tls !== undefined) && {
+        ticketKey: ticketKeys[0] ?? this.tickets.current,
+      }),
+    }
+  }
+
+  /** Reads again what has changed. What is unusable by now stays as it was, and a warning says so. */
+  refresh(): void {
+    const hasChanged = this.#files.refresh(({ path, message, hint }) => {
+      const how = hint === undefined ? '' : ` (${hint})`
+      this.#warn(`${path}: ${message}${how}; what it held before stays in effect`)
+    })
+    this.#isPending ||= hasChanged
+  }
+
+  /** The files that are read. */
+  get paths(): string[] {
+    return this.#files.paths
+  }
+
+  /** Whether a file may hold something else than what is in effect. */
+  get isOutdated(): boolean {
+    return this.#isPending || this.#files.isOutdated
+  }
+
+  /** The material is in effect now; files that it was not made from are forgotten. */
+  adopt(material: TlsMaterial): void {
+    this.#material = material
+    this.#isPending = false
+    this.#files.forget()
+  }
+}
+
+function originOfFiles({ of, pair }: { of: PairFiles['of']; pair: CertificatePair }): CertificateOrigin {
+  return { ...pair, source: 'file', shownTo: of === 'listener' ? 'clients' : 'servers' }
+}
+
+function originsOf({ name, certificates }: CertificateSource): CertificateOrigin[] {
+  return certificates.map((certificate) => {
+    return { certificate, facts: factsOfChain(certificate), source: name, isKeyPublic: false, shownTo: 'clients' }
+  })
+}
+
+/** Kept for as long as the certificate is. */
+const facts = new WeakMap<Certificate, CertificateFacts>()
+
+function factsOfChain(certificate: Certificate): CertificateFacts {
+  const { name: path, chain } = certificate
+  const known = facts.get(certificate) ?? factsOf(readCertificates({ path, bytes: Buffer.from(chain) }).certificates)
+  facts.set(certificate, known)
+  return known
+}
+
+function usable<Value>(problems: Problem[], placeOf: (path: string) => KeyPath, read: () => Value): Value | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof UnusableFile)) throw error
+    const { path, message, hint } = error
+    problems.push({ where: '', path: formatPath(placeOf(path)), message: `${path}: ${message}`, hint })
+    return undefined
+  }
+}
