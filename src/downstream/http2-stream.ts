@@ -106,7 +106,7 @@ export class Http2Stream extends ClientDeadline implements Downstream, StreamUse
 
   /** Answers an invalid request. */
   #refuse(failure: Failure, bytes: Buffer): void {
-    const record = refuse(bytes, this.#owner.source.peer.text, failure, this)
+    const record = refuse(bytes, this.#owner.source, failure, this)
     for (const observer of this.#context.observers) observer.ended(record)
     if (failure.code === 'bad-request') this.#stream.reset(ErrorCode.ProtocolError)
     else this.#stream.leave()
