@@ -13,8 +13,11 @@ export interface OwnResponse {
   readonly isLast: boolean
 }
 
-/** A permanent redirect (RFC 9110 §15.4.2). A location without a host stays correct behind another proxy. */
-export function redirect(location: string, requestId: string, isToHead: boolean): OwnResponse {
+/**
+ * A permanent redirect: with 301, clients may repeat a POST as a GET (RFC 9110 §15.4.2); with 308 they do not. A location without
+ * a host stays correct behind another proxy.
+ */
+export function redirect(status: 301 | 308, location: string, requestId: string, isToHead: boolean): OwnResponse {
   const lines = [`Location: ${location}`]
-  return { status: 301, requestId, lines, fields: '', body: Buffer.alloc(0), isToHead, isLast: false }
+  return { status, requestId, lines, fields: '', body: Buffer.alloc(0), isToHead, isLast: false }
 }

@@ -20,6 +20,7 @@ export class Notices {
   readonly #refusals = new OccasionalNotice()
   readonly #handshakes = new OccasionalNotice()
   readonly #shortages = new OccasionalNotices()
+  readonly #tlsFailures = new OccasionalNotices()
   readonly #ownCookies = new OccasionalNotices()
   readonly #schemes = new OccasionalNotice()
   readonly #headers = new OccasionalNotice()
@@ -39,6 +40,12 @@ export class Notices {
   connectionRefused(listener: Listener, address: string, cause: string): void {
     const count = this.#refusals.due(now())
     if (count > 0) this.report({ type: 'connection-refused', listener, address, cause, count })
+  }
+
+  /** No TLS connection to a server could be opened. */
+  tlsFailed(upstream: string, server: string, cause: string): void {
+    const count = this.#tlsFailures.due(upstream, now())
+    if (count > 0) this.report({ type: 'tls-failed', upstream, server, cause, count })
   }
 
   /** A connection was closed because its TLS handshake failed. */

@@ -139,7 +139,7 @@ function headOf(fields: object): ReceivedHead {
 export const http2: ClientKind = {
   name: 'a stream of HTTP/2',
   countsFraming: false,
-  seesTrailers: true,
+  protocol: 'HTTP/2.0',
   statusOfSwitch: 200,
   start: Http2Client.start,
 }
