@@ -43,7 +43,7 @@ export class Handshake extends Timed implements SocketReader, SocketOwner {
   readonly socket: ClientSocket
   readonly entrance: Entrance
   readonly ends: Ends
-  readonly #settings: ListenerTls
+  #settings: ListenerTls
   readonly #offers: TlsOffers
   readonly #context: WorkerContext
   readonly #owner: HandshakeOwner
@@ -132,6 +132,8 @@ export class Handshake extends Timed implements SocketReader, SocketOwner {
 
   #begin(hello: ClientHello): void {
     if (this.#isOver) return
+    // They may have changed while the client waited for a certificate.
+    this.#settings = this.entrance.listener.tls ?? this.#settings
     const offer = this.#offers.offer(hello, this.#settings, this.ends)
     if (offer === undefined) {
       this.socket.write(UNRECOGNIZED_NAME)

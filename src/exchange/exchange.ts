@@ -15,7 +15,7 @@ import { errorPage } from './error-page.ts'
 import { Failure } from './failure.ts'
 import { failedCall, timeoutOfCall, trailersOfFailure } from './grpc-call.ts'
 import { grpcStatuses } from './grpc-status.ts'
-import { type OwnResponse, redirect } from './own-response.ts'
+import { CHALLENGE_PATH, challengeAnswer, type OwnResponse, redirect } from './own-response.ts'
 import { type Occasion, Placement } from './placement.ts'
 import type { Reason } from './reason.ts'
 import { authorityOf, pathOf, queryOf, type ReceivedRequest } from './received-request.ts'
@@ -92,8 +92,6 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     const { framing } = this.request
     const { ends, isSecure, address } = this.downstream.origin
     const { router, groups, snapshot } = this.context.generation
-    if (ends.redirectTo > 0 && !isSecure) return this.#redirectToHttps(head, ends.redirectTo)
-    if (ends.tls !== undefined && !isFor(ends.tls, head)) return this.#end(new Failure('misdirected'))
     const limit = snapshot.limits.bodySize
     this.#bodyLimit = limit
     if (limit > 0 && framing > limit) return this.#end(new Failure('body-too-large'))
@@ -101,6 +99,13 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     const path = pathOf(head)
     if (path === undefined)
       return this.#end(new Failure('bad-request', 'the path cannot be decoded, or climbs above its root'))
+    const { challenges } = this.context
+    if (challenges.size > 0 && path.startsWith(CHALLENGE_PATH)) {
+      const answer = challenges.get(path.slice(CHALLENGE_PATH.length))
+      if (answer !== undefined) return this.#answerChallenge(answer)
+    }
+    if (ends.redirectTo > 0 && !isSecure) return this.#redirectToHttps(head, ends.redirectTo)
+    if (ends.tls !== undefined && !isFor(ends.tls, head)) return this.#end(new Failure('misdirected'))
     const view = this.context.requestView
     view.head = head
     view.address = address
@@ -359,6 +364,10 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     const path = target.startsWith('/') ? target : `/${target === '*' ? '' : target}`
     const isSafe = this.request.method === 'GET' || this.request.method === 'HEAD'
     this.#redirect(`https://${host}${port === 443 ? '' : `:${port}`}${path}`, isSafe ? 301 : 308)
+  }
+
+  #answerChallenge(answer: string): void {
+    this.#answer(challengeAnswer(answer, this.request.id, this.request.method === 'HEAD'))
   }
 
   /** Ends the exchange with a response that Limpet generated. */
