@@ -78,4 +78,10 @@ export interface Probe {
   readonly path: string
   readonly bodyLength: number
   readonly answerLength: number
+  /** Default: HTTP/1.1 without TLS. */
+  readonly protocol?: 'https' | 'h2'
+  /** In addition to those of a browser. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** Default: any bytes of that length. */
+  readonly body?: Buffer
 }

@@ -4,6 +4,7 @@ import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { cases } from './cases/registry.ts'
+import { makeCertificate } from './certificate.ts'
 import { copyCheckout, extractCommit } from './checkout.ts'
 import { assignCores, moveTo, usableCores } from './cores.ts'
 import { measure, type Step, type Surroundings } from './measure.ts'
@@ -40,6 +41,8 @@ const resultsFolder = fileURLToPath(new URL('results', import.meta.url))
 /** The results of partial runs, which are too short or have too few peers to publish. */
 const trialFolder = join(resultsFolder, 'trial')
 const ROUNDS = 5
+/** The programs that make load and certificates, and the flags that print their versions. */
+const TOOLS = { wrk: '-v', h2load: '--version', openssl: 'version' }
 /** The most workers of any case. Their cores are kept free of the load if there are enough. */
 const MAX_WORKERS = 2
 /** The maximum warm-up in a quick run, in s. */
@@ -73,7 +76,8 @@ await new Command('npm run bench --')
 async function bench(options: Options): Promise<void> {
   if (options.list) return list()
   if (options.report) return rewriteReport(options)
-  if ((await versionOf('wrk', ['-v'])) === undefined) return fail('wrk is required but not installed.')
+  for (const [tool, flag] of Object.entries(TOOLS))
+    if ((await versionOf(tool, [flag])) === undefined) return fail(`${tool} is required but not installed.`)
 
   const rounds = options.rounds ?? (options.quick ? 3 : ROUNDS)
   const output = options.output ?? outputOf(options, rounds)
@@ -95,7 +99,8 @@ async function bench(options: Options): Promise<void> {
   const { load } = assignCores(MAX_WORKERS, cores)
   moveTo(load)
   const origin = await startOrigin(folder, load)
-  const surroundings: Surroundings = { folder, limpet, origin, cores, seconds, mostWarmUp }
+  const certificate = await makeCertificate(folder)
+  const surroundings: Surroundings = { folder, limpet, origin, certificate, cores, seconds, mostWarmUp }
   if (options.profile) {
     for (const each of entrants) for (const step of stepsOf(each)) await profileStep(step, surroundings)
     return origin.program.stop()

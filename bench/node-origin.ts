@@ -1,8 +1,9 @@
-// The origin if nginx is not installed: the same responses, from node:http.
+// The origin if nginx is not installed: the same responses, from node:http and node:http2.
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
-import { answers, FORWARDED_SUFFIX, SMALL_ANSWER } from './origin.ts'
+import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2'
+import { answers, FORWARDED_SUFFIX, GRPC_MESSAGE, SMALL_ANSWER } from './origin.ts'
 
-const [wide, ...narrow] = process.argv.slice(2).map(Number).reverse()
+const [grpc, wide, ...narrow] = process.argv.slice(2).map(Number).reverse()
 const piece = Buffer.alloc(256 * 1024)
 const lengths: Readonly<Record<string, number>> = answers
 
@@ -17,6 +18,13 @@ const server = () =>
 
 for (const port of narrow) server().listen(port, '127.0.0.1')
 server().listen(wide)
+createHttp2Server().on('stream', call).listen(grpc, '127.0.0.1')
+
+function call(stream: ServerHttp2Stream): void {
+  stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
+  stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }))
+  stream.resume().on('end', () => stream.end(GRPC_MESSAGE))
+}
 
 function forwarded(headers: IncomingHttpHeaders): string {
   const names = ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-request-id']

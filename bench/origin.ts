@@ -1,5 +1,5 @@
-import { mkdir, open } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, open, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePort } from './free-port.ts'
 import { launchNginx } from './peers/nginx.ts'
@@ -20,6 +20,10 @@ export const SMALL_ANSWER = JSON.stringify([
 
 /** The response to a path with this suffix contains the request's X-Forwarded-For, -Proto, -Host and X-Request-Id. */
 export const FORWARDED_SUFFIX = '/forwarded'
+/** The method of a gRPC service that answers each call with GRPC_MESSAGE. */
+export const GRPC_PATH = '/bench.Echo/Call'
+/** A message of 30 bytes, with its prefix: not compressed, and its length (gRPC's Length-Prefixed-Message). */
+export const GRPC_MESSAGE = Buffer.concat([Buffer.from([0, 0, 0, 0, 30]), Buffer.alloc(30, 'x')])
 /** Accepts a body of any length. */
 export const UPLOAD_PATH = '/upload'
 
@@ -28,6 +32,8 @@ export interface OriginPlaces {
   readonly ports: readonly [number, number]
   /** A port on all of 127.0.0.0/8, for any number of servers. */
   readonly widePort: number
+  /** The port of a gRPC server: HTTP/2 without TLS. */
+  readonly grpcPort: number
 }
 
 export interface Origin extends OriginPlaces {
@@ -41,8 +47,11 @@ export async function startOrigin(folder: string, cores: readonly number[]): Pro
   await mkdir(files)
   for (const [path, length] of Object.entries(answers)) await createFile(join(files, path), length)
   await createFile(join(files, UPLOAD_PATH), 0)
-  const [first, second, widePort] = await Promise.all([freePort(), freePort(), freePort()])
-  const places: OriginPlaces = { ports: [first, second], widePort }
+  await mkdir(join(files, dirname(GRPC_PATH)))
+  await writeFile(join(files, GRPC_PATH), GRPC_MESSAGE)
+  const ports = await Promise.all([freePort(), freePort(), freePort(), freePort()])
+  const [first, second, widePort, grpcPort] = ports
+  const places: OriginPlaces = { ports: [first, second], widePort, grpcPort }
   const nginxVersion = await versionOf('nginx', ['-v'])
   const launch = nginxVersion === undefined ? nodeOrigin(places) : await launchNginx(files, nginxConfig(places, files))
   const program = Program.start(launch, cores, join(folder, 'origin.log'))
@@ -69,12 +78,12 @@ async function createFile(file: string, length: number): Promise<void> {
   await handle.close()
 }
 
-function nodeOrigin({ ports, widePort }: OriginPlaces): Launch {
+function nodeOrigin({ ports, widePort, grpcPort }: OriginPlaces): Launch {
   const program = fileURLToPath(new URL('node-origin.ts', import.meta.url))
-  return { command: process.execPath, args: [program, ...ports.map(String), String(widePort)] }
+  return { command: process.execPath, args: [program, ...[...ports, widePort, grpcPort].map(String)] }
 }
 
-function nginxConfig({ ports, widePort }: OriginPlaces, files: string): string {
+function nginxConfig({ ports, widePort, grpcPort }: OriginPlaces, files: string): string {
   const answer = SMALL_ANSWER.replaceAll("'", "\\'")
   return `
 worker_processes 1;
@@ -105,6 +114,16 @@ http {
     location = ${UPLOAD_PATH} { root ${files}; mirror /read; error_page 405 =200 @received; }
     location = /read { internal; return 204; }
     location @received { return 200 '${answer}'; }
+  }
+  server {
+    listen 127.0.0.1:${grpcPort} http2;
+    # The POST to a static file fails with 405, which gives the response.
+    location = ${GRPC_PATH} {
+      root ${files};
+      default_type application/grpc;
+      add_trailer grpc-status 0;
+      error_page 405 =200 $uri;
+    }
   }
 }`
 }

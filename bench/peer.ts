@@ -1,8 +1,11 @@
+import type { Certificate } from './certificate.ts'
 import type { Launch } from './program.ts'
 
 /** The configuration of a case, in a form that can be converted for every peer. */
 export interface Site {
   readonly workers: number
+  /** Whether clients come by TLS, with HTTP/2 or HTTP/1.1. */
+  readonly tls?: boolean
   /** The proxies whose forwarding headers are trusted, in cases whose peers support it. */
   readonly trustedProxies?: readonly string[]
   readonly routes: readonly Route[]
@@ -23,6 +26,8 @@ export interface Upstream {
   readonly balance: 'round-robin' | 'ip-hash'
   /** By a cookie that the proxy issues, in variants for the peers that support it. */
   readonly affinity?: 'cookie'
+  /** HTTP/2 without TLS, in cases whose peers support it. Default: HTTP/1.1. */
+  readonly protocol?: 'h2c'
   /** host:port */
   readonly servers: readonly string[]
 }
@@ -35,6 +40,8 @@ export interface Setup extends Site {
   readonly folder: string
   /** The access log, with a line for each request. */
   readonly accessLog: string
+  /** For 127.0.0.1; used if the site has TLS. */
+  readonly certificate: Certificate
   /** The folder of the Limpet to be measured. */
   readonly limpet: string
   /** The folder for a CPU profile; undefined for none. */

@@ -2,6 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { get } from 'node:http'
+import { get as getSecurely } from 'node:https'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
@@ -75,9 +76,9 @@ export class Program {
    *
    * @throws Error if the program ends first, or takes too long
    */
-  async listening(port: number): Promise<number> {
+  async listening(port: number, protocol: 'http' | 'https' = 'http'): Promise<number> {
     const deadline = performance.now() + START_TIMEOUT
-    while (!(await answers(port))) {
+    while (!(await answers(port, protocol))) {
       if (this.process.exitCode !== null || this.process.signalCode !== null || this.process.pid === undefined)
         throw new Error(`it ended at its start: ${this.lastOutput}`)
       if (performance.now() > deadline) throw new Error(`it does not listen after ${START_TIMEOUT / 1000} s`)
@@ -134,8 +135,9 @@ function sent(pid: number, signal: NodeJS.Signals | 0): boolean {
 }
 
 /** Whether an HTTP server responds. An open connection is not enough: a program may only be probing the port. */
-async function answers(port: number): Promise<boolean> {
-  const asked = get({ port, host: '127.0.0.1', agent: false, timeout: 1000 })
+async function answers(port: number, protocol: 'http' | 'https'): Promise<boolean> {
+  const place = { port, host: '127.0.0.1', agent: false, timeout: 1000 } as const
+  const asked = protocol === 'http' ? get(place) : getSecurely({ ...place, rejectUnauthorized: false })
   asked.on('timeout', () => asked.destroy())
   try {
     await once(asked, 'response')

@@ -8,6 +8,8 @@ import type { Summary } from './statistics.ts'
 export interface Target {
   readonly title: string
   readonly case: string
+  /** Default: the first one. */
+  readonly variant?: string
   readonly metric: MetricName
   /** The name of the peer to judge. Default: `limpet`. */
   readonly of?: string
@@ -113,6 +115,68 @@ export const targets: readonly Target[] = [
     stretch: 7,
   },
   {
+    title: 'HTTPS keep-alive: CPU a request',
+    case: 'https-small',
+    metric: 'cpu',
+    against: reference,
+    goal: 1.1,
+    stretch: 1,
+  },
+  {
+    title: 'full TLS handshakes: CPU',
+    case: 'https-new',
+    variant: 'full handshakes',
+    metric: 'cpu',
+    against: reference,
+    goal: 1.1,
+    stretch: 1,
+  },
+  {
+    title: 'resumed TLS sessions: CPU',
+    case: 'https-new',
+    variant: 'resumed sessions',
+    metric: 'cpu',
+    against: reference,
+    goal: 1.3,
+    stretch: 1,
+  },
+  {
+    title: 'HTTP/2, 8 × 8 streams: CPU a request',
+    case: 'h2-small',
+    variant: '8 connections × 8 streams',
+    metric: 'cpu',
+    against: reference,
+    goal: 0.9,
+    stretch: 0.6,
+  },
+  {
+    title: 'HTTP/2, 64 × 1 stream: CPU a request',
+    case: 'h2-small',
+    variant: '64 connections × 1 stream',
+    metric: 'cpu',
+    against: reference,
+    goal: 1.1,
+    stretch: 1,
+  },
+  {
+    title: 'HTTP/2, 10 MB down: throughput',
+    case: 'h2-large',
+    variant: 'down',
+    metric: 'throughput',
+    against: reference,
+    goal: 1,
+    stretch: 1.2,
+  },
+  {
+    title: 'HTTP/2, 10 MB up: throughput',
+    case: 'h2-large',
+    variant: 'up',
+    metric: 'throughput',
+    against: reference,
+    goal: 1,
+    stretch: 1.2,
+  },
+  {
     title: 'a warm start to the first answer',
     case: 'start',
     metric: 'start',
@@ -133,17 +197,17 @@ export const targets: readonly Target[] = [
 /** Undefined if it was not measured. */
 export function measured(target: Target, results: Results): Summary | undefined {
   const result = results.cases[target.case]
-  const limpet = result && entryOf(result, target.of ?? 'limpet')
+  const limpet = result && entryOf(result, target.of ?? 'limpet', target.variant)
   if (result === undefined || limpet === undefined) return undefined
   if (target.against === undefined) return summaryOf(limpet, target.metric)
-  if ('peer' in target.against) return against(result, target.against.peer, target.metric)
+  if ('peer' in target.against) return against(result, target.against.peer, target)
   const other = entryOf(result, 'limpet', target.against.variant)
   return other && ratioOf(other, limpet, target.metric)
 }
 
-function against(result: CaseResult, peer: string, metric: MetricName): Summary | undefined {
-  const limpet = entryOf(result, 'limpet')
-  const other = entryOf(result, peer)
+function against(result: CaseResult, peer: string, { metric, variant }: Target): Summary | undefined {
+  const limpet = entryOf(result, 'limpet', variant)
+  const other = entryOf(result, peer, variant)
   return limpet && other && ratioOf(limpet, other, metric)
 }
 

@@ -21,6 +21,7 @@ export interface WrkLoad {
   readonly bodyLength?: number
   /** The bytes of each response body. */
   readonly answerLength?: number
+  readonly protocol?: 'http' | 'https'
 }
 
 /** The results that wrk prints. Times are in µs. */
@@ -40,9 +41,9 @@ const LARGE = 1_000_000
 const TOLERATED = 0.001
 
 export function wrk(load: WrkLoad): Load {
-  const { paths, method = 'GET', bodyLength = 0, answerLength = SMALL_LENGTH } = load
+  const { paths, method = 'GET', bodyLength = 0, answerLength = SMALL_LENGTH, protocol = 'http' } = load
   return {
-    probe: { method, path: paths[0]!, bodyLength, answerLength },
+    probe: { method, path: paths[0]!, bodyLength, answerLength, ...(protocol === 'https' && { protocol }) },
     async run(stage) {
       const script = join(stage.folder, 'load.lua')
       await writeFile(script, luaScript(load))
@@ -66,7 +67,7 @@ export function wrk(load: WrkLoad): Load {
 }
 
 async function runWrk(stage: Stage, load: WrkLoad, script: string, seconds: number): Promise<WrkResult> {
-  const { connections = 64 } = load
+  const { connections = 64, protocol = 'http' } = load
   const args = [
     `--threads=${Math.min(loadThreads(stage.cores), connections)}`,
     `--connections=${connections}`,
@@ -74,7 +75,7 @@ async function runWrk(stage: Stage, load: WrkLoad, script: string, seconds: numb
     `--duration=${Math.ceil(seconds)}s`,
     '--timeout=10s',
     `--script=${script}`,
-    `http://127.0.0.1:${stage.port}${load.paths[0]}`,
+    `${protocol}://127.0.0.1:${stage.port}${load.paths[0]}`,
   ]
   const output = join(stage.folder, `wrk-${seconds}.txt`)
   const said = await Program.start({ command: 'wrk', args }, [], output).end((seconds + 20) * 1000)

@@ -63,10 +63,12 @@ function forward({ head: text, framed, body }: ReadRequest): string {
     isSecure: false,
     port: 80,
     peer: '192.0.2.1',
+    certificate: undefined,
     believed: undefined,
     requestId: 'id',
     serverAddress: 'server',
     upgrade: false,
+    asksForTrailers: false,
     ownCookies: new CookieNames([]),
   })
   const written = scratch.bytes.toString('latin1', 0, scratch.length)

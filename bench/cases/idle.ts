@@ -2,7 +2,8 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Case, Load } from '../case.ts'
+import { connect as connectSecurely } from 'node:tls'
+import type { Case, Load, Reading, Stage } from '../case.ts'
 import { SMALL_ANSWER } from '../origin.ts'
 import { browserHeaders } from '../request-headers.ts'
 import { wrk } from '../wrk.ts'
@@ -15,46 +16,48 @@ const AT_ONCE = 100
 /** Time for timers and garbage collection to finish, in ms. */
 const REST = 2000
 
-const count = Math.min(MAX_COUNT, openFilesLimit() - OTHER_FILES)
-const warmUp = wrk({ paths: [IN_TURN] })
+export const idleCount = Math.min(MAX_COUNT, openFilesLimit() - OTHER_FILES)
+/** Holds connections open that have had one response. */
+export function holdIdle(protocol: 'http' | 'https'): Load {
+  const warmUp = wrk({ paths: [IN_TURN], protocol })
+  return { probe: warmUp.probe, run: (stage) => hold(stage, warmUp, protocol) }
+}
 
-const holdIdle: Load = {
-  probe: warmUp.probe,
-  async run(stage) {
-    if (stage.proxy === undefined) return { sample: {}, errors: ['memory is measured on Linux only'] }
-    // Lets the proxy grow to the size that it has under load.
-    const { errors } = await warmUp.run({ ...stage, seconds: stage.warmUp, warmUp: 0 })
-    await delay(REST)
-    const before = stage.proxy.resident()
-    const sockets: Socket[] = []
-    try {
-      while (sockets.length < count) {
-        const several = Math.min(AT_ONCE, count - sockets.length)
-        sockets.push(...(await Promise.all(Array.from({ length: several }, () => askOnce(stage.port)))))
-      }
-      await delay(REST)
-      const connection = (stage.proxy.resident() - before) / count
-      const closed = sockets.filter((socket) => socket.readableEnded || socket.destroyed).length
-      const sample = { connection, memory: stage.proxy.memory().proportional }
-      return { sample, errors: closed === 0 ? errors : [...errors, `${closed} of ${count} connections were closed`] }
-    } finally {
-      for (const socket of sockets) socket.resetAndDestroy()
+async function hold(stage: Stage, warmUp: Load, protocol: 'http' | 'https'): Promise<Reading> {
+  if (stage.proxy === undefined) return { sample: {}, errors: ['memory is measured on Linux only'] }
+  // Lets the proxy grow to the size that it has under load.
+  const { errors } = await warmUp.run({ ...stage, seconds: stage.warmUp, warmUp: 0 })
+  await delay(REST)
+  const before = stage.proxy.resident()
+  const sockets: Socket[] = []
+  try {
+    while (sockets.length < idleCount) {
+      const several = Math.min(AT_ONCE, idleCount - sockets.length)
+      sockets.push(...(await Promise.all(Array.from({ length: several }, () => askOnce(stage.port, protocol)))))
     }
-  },
+    await delay(REST)
+    const connection = (stage.proxy.resident() - before) / idleCount
+    const closed = sockets.filter((socket) => socket.readableEnded || socket.destroyed).length
+    const sample = { connection, memory: stage.proxy.memory().proportional }
+    return { sample, errors: closed === 0 ? errors : [...errors, `${closed} of ${idleCount} connections were closed`] }
+  } finally {
+    for (const socket of sockets) protocol === 'http' ? socket.resetAndDestroy() : socket.destroy()
+  }
 }
 
 export const idle: Case = {
   name: 'idle',
-  title: `${count.toLocaleString('en')} idle connections, each after one request`,
+  title: `${idleCount.toLocaleString('en')} idle connections, each after one request`,
   peers: likes,
   metrics: ['connection', 'memory'],
-  variants: [{ name: '', site: labSite, load: holdIdle }],
+  variants: [{ name: '', site: labSite, load: holdIdle('http') }],
   duration: () => 10,
 }
 
 /** Opens a connection, and waits for a complete response to one request. */
-async function askOnce(port: number): Promise<Socket> {
-  const socket = connect({ port, host: '127.0.0.1' })
+async function askOnce(port: number, protocol: 'http' | 'https'): Promise<Socket> {
+  const place = { port, host: '127.0.0.1' }
+  const socket = protocol === 'http' ? connect(place) : connectSecurely({ ...place, rejectUnauthorized: false })
   socket.on('error', () => socket.destroy())
   const headers = Object.entries({ Host: `127.0.0.1:${port}`, ...browserHeaders })
   socket.write(`GET ${IN_TURN} HTTP/1.1\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`)

@@ -17,6 +17,11 @@ export function labSite(origin: OriginPlaces): Site {
   }
 }
 
+/** The same site, whose clients come by TLS. */
+export function secure(site: (origin: OriginPlaces) => Site): (origin: OriginPlaces) => Site {
+  return (origin) => ({ ...site(origin), tls: true })
+}
+
 /** The path whose requests go to the servers in turn. */
 export const IN_TURN = '/api/student'
 

@@ -1,5 +1,6 @@
 import type { Case } from '../case.ts'
 import { hostileCpu } from './hostile-cpu.ts'
+import { grpcUnary, h2Large, h2Small } from './http2.ts'
 import { idle } from './idle.ts'
 import { download10MB, download64kB, upload } from './large.ts'
 import { manyRoutesCase, manyServersCase, twoWorkersCase } from './scale.ts'
@@ -7,6 +8,7 @@ import { slowReader } from './slow-reader.ts'
 import { connections, small } from './small.ts'
 import { start } from './start.ts'
 import { sticky } from './sticky.ts'
+import { httpsIdle, httpsNew, httpsSmall } from './tls.ts'
 
 /** All cases, in the order of measurement and of the report. */
 export const cases = [
@@ -23,4 +25,10 @@ export const cases = [
   sticky,
   start,
   hostileCpu,
+  httpsSmall,
+  httpsNew,
+  httpsIdle,
+  h2Small,
+  h2Large,
+  grpcUnary,
 ] satisfies Case[]

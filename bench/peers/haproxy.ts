@@ -17,7 +17,7 @@ export const haproxy: Peer = {
   },
 }
 
-function config({ port, workers, routes, upstreams }: Setup): string {
+function config({ port, workers, tls, certificate, routes, upstreams }: Setup): string {
   const specificFirst = routes.toSorted((one, other) => specificity(other) - specificity(one))
   return `
 global
@@ -35,20 +35,20 @@ defaults
   timeout client 75s
   timeout server 60s
 frontend clients
-  bind 127.0.0.1:${port}
-  http-request set-header X-Forwarded-Proto http
+  bind 127.0.0.1:${port}${tls ? ` ssl crt ${certificate.bundle} alpn h2,http/1.1` : ''}
+  http-request set-header X-Forwarded-Proto ${tls ? 'https' : 'http'}
   http-request set-header X-Forwarded-Host %[req.hdr(Host)]
   http-request set-header X-Request-Id %[uuid]
 ${specificFirst.map(({ path, upstream }) => `  use_backend ${upstream} if { ${condition(path)} }`).join('\n')}
 ${upstreams
-  .map(({ name, balance, affinity, servers }) =>
+  .map(({ name, balance, affinity, protocol, servers }) =>
     [
       `backend ${name}`,
       `  balance ${balance === 'ip-hash' ? 'source' : 'roundrobin'}`,
       ...(affinity === undefined ? [] : ['  cookie sticky insert indirect nocache']),
       ...servers.map(
         (server, index) =>
-          `  server s${index} ${server} pool-max-conn ${IDLE_CONNECTIONS}${affinity === undefined ? '' : ` cookie s${index}`}`,
+          `  server s${index} ${server} pool-max-conn ${IDLE_CONNECTIONS}${protocol === undefined ? '' : ' proto h2'}${affinity === undefined ? '' : ` cookie s${index}`}`,
       ),
     ].join('\n'),
   )

@@ -57,10 +57,11 @@ export function profileFlags({ profile }: Setup): string[] {
 
 /** Writes the setup as a limpet.yaml; resolves to its path. */
 export async function writeConfig(setup: Setup): Promise<string> {
-  const { folder, port, workers, trustedProxies, routes, upstreams, accessLog } = setup
+  const { folder, port, workers, tls, certificate, trustedProxies, routes, upstreams, accessLog } = setup
   const file = join(folder, 'limpet.yaml')
+  const { cert, key } = certificate
   const config = {
-    listeners: [{ address: '127.0.0.1', port }],
+    listeners: [{ address: '127.0.0.1', port, ...(tls && { tls: { certificates: [{ cert, key }] } }) }],
     workers,
     ...(trustedProxies !== undefined && { trustedProxies }),
     routes,

@@ -2,7 +2,15 @@ import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { IDLE_CONNECTIONS, NATIVE_WARM_UP, type Peer, type Route, type Site } from '../peer.ts'
+import {
+  IDLE_CONNECTIONS,
+  NATIVE_WARM_UP,
+  type Peer,
+  type Route,
+  type Setup,
+  type Site,
+  type Upstream,
+} from '../peer.ts'
 import { type Launch, versionOf } from '../program.ts'
 import { writeConfig } from './limpet.ts'
 
@@ -10,7 +18,7 @@ import { writeConfig } from './limpet.ts'
 const CONNECTIONS = 16_384
 const version = () => versionOf('nginx', ['-v'])
 
-/** The reference: nginx with the export of the configuration that Limpet runs with. */
+/** The reference: nginx with the export of the configuration that Limpet runs with, or by hand if there is TLS. */
 export const nginx: Peer = {
   name: 'nginx',
   title: 'nginx',
@@ -18,6 +26,7 @@ export const nginx: Peer = {
   warmUp: NATIVE_WARM_UP,
   version,
   async prepare(setup) {
+    if (setup.tls) return launchNginx(setup.folder, handWritten(setup))
     const config = await writeConfig(setup)
     const { stdout } = await promisify(execFile)(
       process.execPath,
@@ -38,10 +47,11 @@ export const nginxByHand: Peer = {
   forwards: true,
   warmUp: NATIVE_WARM_UP,
   version,
-  prepare: (setup) =>
-    launchNginx(
-      setup.folder,
-      `
+  prepare: (setup) => launchNginx(setup.folder, handWritten(setup)),
+}
+
+function handWritten(setup: Setup): string {
+  return `
 worker_processes ${setup.workers};
 worker_rlimit_nofile 32768;
 error_log stderr warn;
@@ -54,20 +64,35 @@ http {
   client_max_body_size 0;
   proxy_http_version 1.1;
   proxy_set_header Connection "";
-  proxy_set_header Host $http_host;
-  proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-  proxy_set_header X-Forwarded-Proto $scheme;
-  proxy_set_header X-Forwarded-Host $http_host;
-  proxy_set_header X-Request-Id $request_id;
+${FORWARDING.map(([name, value]) => `  proxy_set_header ${name} ${value};\n  grpc_set_header ${name} ${value};`).join('\n')}
   proxy_request_buffering off;
   proxy_max_temp_file_size 0;
 ${upstreams(setup, (servers) => `keepalive ${servers * IDLE_CONNECTIONS}; keepalive_requests 1000000000;`)}
   server {
-    listen 127.0.0.1:${setup.port};
-${setup.routes.map(location).join('\n')}
+${listener(setup)}
+${setup.routes.map((route) => location(route, setup.upstreams)).join('\n')}
   }
-}`,
-    ),
+}`
+}
+
+const FORWARDING = [
+  ['Host', '$http_host'],
+  ['X-Forwarded-For', '$proxy_add_x_forwarded_for'],
+  ['X-Forwarded-Proto', '$scheme'],
+  ['X-Forwarded-Host', '$http_host'],
+  ['X-Request-Id', '$request_id'],
+] as const
+
+/** With Mozilla's recommendation for TLS, which is Limpet's default too. */
+function listener({ port, tls, certificate }: Setup): string {
+  if (!tls) return `    listen 127.0.0.1:${port};`
+  return `    listen 127.0.0.1:${port} ssl http2;
+    http2_max_concurrent_streams 128;
+    ssl_certificate ${certificate.cert};
+    ssl_certificate_key ${certificate.key};
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_session_timeout 1d;
+    ssl_session_tickets on;`
 }
 
 /** A configuration as the lab's students write it: a connection to the server for each request, and no added headers. */
@@ -91,7 +116,7 @@ http {
 ${upstreams(setup, () => '')}
   server {
     listen 127.0.0.1:${setup.port};
-${setup.routes.map(location).join('\n')}
+${setup.routes.map((route) => location(route, setup.upstreams)).join('\n')}
   }
 }`,
     ),
@@ -106,9 +131,10 @@ function upstreams({ upstreams }: Site, keepAlive: (servers: number) => string):
     .join('\n')
 }
 
-function location({ path, upstream }: Route): string {
+function location({ path, upstream }: Route, upstreams: readonly Upstream[]): string {
   const place = path.endsWith('/*') ? path.slice(0, -1) : `= ${path}`
-  return `    location ${place} { proxy_pass http://${upstream}; }`
+  const isHttp2 = upstreams.some(({ name, protocol }) => name === upstream && protocol === 'h2c')
+  return `    location ${place} { ${isHttp2 ? 'grpc_pass grpc' : 'proxy_pass http'}://${upstream}; }`
 }
 
 /** Runs nginx in the foreground, with its files in the folder. */

@@ -28,8 +28,12 @@ const CheckHeaders = written(
 /** A path with an optional query. */
 export const requestTarget = /^\/[!"$-~]*$/
 
-/** The settings that both kinds of checks have. */
-const timing = {
+/** The settings that all kinds of checks have. */
+const settings = {
+  tls: z
+    .exactOptional(z.boolean())
+    .describe("Whether the check is by TLS, with the upstream's tls settings. Default: as requests are."),
+
   port: z.exactOptional(whole(1, 65_535)).describe("The port to check. Default: the server's port."),
   interval: Period.prefault('5s').describe(
     'The time from the start of one check of a server to the start of the next.',
@@ -60,7 +64,17 @@ const HttpCheck = z
     body: z
       .exactOptional(z.string().min(1, 'at least one character'))
       .describe('Text that the first 64 KiB of the response body must contain. Default: the body is not read.'),
-    ...timing,
+    protocol: z
+      .exactOptional(z.enum(['http1', 'h2', 'h2c', 'auto']))
+      .describe("What the request speaks. Default: the upstream's protocol."),
+    ...settings,
+  })
+  .check(({ value: { protocol, tls }, issues }) => {
+    const isPlain = protocol === 'h2c'
+    if (tls === undefined || (protocol !== 'h2' && !isPlain) || tls !== isPlain) return
+    const params = { hint: `write protocol: ${isPlain ? 'h2' : 'h2c'}, or leave out tls` }
+    const message = isPlain ? 'h2c is HTTP/2 without TLS' : 'h2 is HTTP/2 by TLS'
+    issues.push({ code: 'custom', message, path: ['tls'], input: tls, params })
   })
   .check(({ value: { method, body }, issues }) => {
     if (body === undefined || method !== 'HEAD') return
@@ -74,16 +88,33 @@ const HttpCheck = z
     })
   })
 
-const TcpCheck = z.strictObject({ type: z.literal('tcp').describe('Opens a TCP connection.'), ...timing })
+const TcpCheck = z.strictObject({
+  type: z.literal('tcp').describe('Opens a TCP connection and, with TLS, makes the handshake.'),
+  ...settings,
+})
 
-const CheckSettings = z.discriminatedUnion('type', [HttpCheck, TcpCheck])
+const GrpcCheck = z.strictObject({
+  type: z.literal('grpc').describe("Asks the server's gRPC health service (grpc.health.v1). SERVING passes."),
+  service: z
+    .string()
+    .regex(/^[!-~]{0,127}$/, 'the name of a service such as shop.Orders')
+    .prefault('')
+    .describe('The service that is asked for. Empty: the server as a whole.'),
+  headers: CheckHeaders.prefault({}).describe('Metadata of the call.'),
+  ...settings,
+})
+
+const CheckSettings = z.discriminatedUnion('type', [HttpCheck, TcpCheck, GrpcCheck])
 
 const CheckByName = z.codec(
-  matching(/^(?:http|tcp|\/[!"$-~]*)$/, 'http, tcp, or a path such as /health'),
+  matching(/^(?:http|tcp|grpc|\/[!"$-~]*)$/, 'http, tcp, grpc, or a path such as /health'),
   z.custom<z.output<typeof CheckSettings>>(),
   {
-    decode: (name) =>
-      name === 'tcp' ? z.decode(TcpCheck, { type: name }) : z.decode(HttpCheck, { type: 'http', ...pathOf(name) }),
+    decode: (name) => {
+      if (name === 'tcp') return z.decode(TcpCheck, { type: name })
+      if (name === 'grpc') return z.decode(GrpcCheck, { type: name })
+      return z.decode(HttpCheck, { type: 'http', ...pathOf(name) })
+    },
     // The union encodes settings as settings, so zod calls this only for a missing check.
     encode: (check) => check?.type,
   },
@@ -121,8 +152,8 @@ const Outlier = z
 
 export const Health = z.strictObject({
   check: z
-    .exactOptional(z.union([CheckSettings, CheckByName], 'http, tcp, a path such as /health, or settings'))
-    .describe('Active checks: http, tcp, a path to request, or settings. Default: none.'),
+    .exactOptional(z.union([CheckSettings, CheckByName], 'http, tcp, grpc, a path such as /health, or settings'))
+    .describe('Active checks: http, tcp, grpc, a path to request, or settings. Default: none.'),
   outlier: z
     .exactOptional(Outlier)
     .describe('Ejects servers whose responses are bad. {}: with the defaults. Default: none.'),

@@ -33,6 +33,11 @@ export class EventLog {
       }
       case 'shortage':
         return this.shortage(event.code)
+      case 'tls-failed': {
+        const { upstream, server, cause, count } = event
+        const times = count === 1 ? '' : `, ${count} times in this upstream since the last warning`
+        return this.#log.warn(`upstream ${upstream}: server ${server}: no connection by TLS${times}: ${cause}`)
+      }
       case 'own-cookie-set':
         return this.#ownCookieSet(event.upstream, event.server, event.cookie)
       case 'server-asks': {

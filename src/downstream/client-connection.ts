@@ -7,6 +7,7 @@ import type { ClientOrigin } from '../forwarding/client-origin.ts'
 import type { BodyForm } from '../http1/body-decoder.ts'
 import type { ConnectionOptions } from '../http1/connection-options.ts'
 import type { Framing } from '../http1/framing.ts'
+import type { Head } from '../http1/head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { Ends } from '../transport/ends.ts'
@@ -164,8 +165,8 @@ export class ClientConnection extends Connection implements Downstream {
     this.#response.data(bytes, from, to)
   }
 
-  end(): void {
-    this.#response.end()
+  end(trailers?: Head): void {
+    this.#response.end(trailers)
   }
 
   flush(): boolean {
@@ -235,7 +236,7 @@ export class ClientConnection extends Connection implements Downstream {
   /** Answers an invalid request. Its end is unknown, so nothing after it is read. */
   #refuse(failure: Failure, ending: Ending = 'linger'): void {
     this.#response.persists = false
-    const record = refuse(this.#reader.unread, this.peer.text, failure, this.#response)
+    const record = refuse(this.#reader.unread, this.source, failure, this.#response)
     for (const observer of this.context.observers) observer.ended(record)
     this.#end(ending)
   }

@@ -8,9 +8,11 @@ import {
   writeSwitchingHead,
 } from '../forwarding/forwarded-response.ts'
 import { httpDate } from '../forwarding/http-date.ts'
+import { writeTrailerSection } from '../forwarding/passed-trailers.ts'
 import type { BodyForm } from '../http1/body-decoder.ts'
 import type { ConnectionOptions } from '../http1/connection-options.ts'
 import { CHUNKED, type Framing, UNTIL_CLOSE } from '../http1/framing.ts'
+import type { Head } from '../http1/head.ts'
 import { reasonPhrases } from '../http1/reason-phrase.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { writeChunk, writeLastChunk } from '../transport/chunk.ts'
@@ -31,9 +33,11 @@ export class ResponseWriter {
   readonly #writer: SocketWriter
   /** Bytes of the current response's body, framing included. */
   bytesSent = 0
-  /** Whether the body is chunked here (RFC 9112 §7.1). */
+  /** Whether the client gets the body in chunks (RFC 9112 §7.1), and whether they are made here. */
+  #isChunked = false
   #makesChunks = false
   #isHttp10 = false
+  #takesTrailers = false
 
   constructor(context: WorkerContext, writer: SocketWriter) {
     this.#context = context
@@ -41,12 +45,13 @@ export class ResponseWriter {
   }
 
   /** Begins the response to another request. */
-  begin({ persists, isHttp10 }: ReceivedRequest): void {
+  begin({ persists, isHttp10, takesTrailers }: ReceivedRequest): void {
     this.persists = persists
     this.hasVisibleEnd = false
     this.#isHttp10 = isHttp10
+    this.#takesTrailers = takesTrailers
     this.bytesSent = 0
-    this.#makesChunks = false
+    this.#isChunked = this.#makesChunks = false
   }
 
   get #closing(): Closing {
@@ -64,7 +69,9 @@ export class ResponseWriter {
     const length = declaredLength(head, framing)
     this.hasVisibleEnd = framing >= 0 || isChunked
     this.persists &&= this.hasVisibleEnd
-    writeResponseHead(this.#context.scratch, head, options, length, isChunked, this.#closing, fields)
+    const mayHaveTrailers = isChunked && this.#takesTrailers
+    writeResponseHead(this.#context.scratch, head, options, length, isChunked, this.#closing, fields, mayHaveTrailers)
+    this.#isChunked = isChunked
     this.#makesChunks = isChunked && framing === UNTIL_CLOSE
     return isChunked && framing === CHUNKED ? 'chunks' : 'data'
   }
@@ -86,12 +93,20 @@ export class ResponseWriter {
     this.bytesSent += to - from
   }
 
-  end(): void {
-    if (this.#makesChunks) this.bytesSent += writeLastChunk(this.#context.scratch)
+  end(trailers?: Head): void {
+    if (this.#isChunked) this.#endChunks(trailers)
     if (!this.isTunnel) return
     // What was written before goes before the end.
     this.flush()
     this.#writer.end()
+  }
+
+  #endChunks(trailers: Head | undefined): void {
+    const { scratch } = this.#context
+    const before = scratch.length
+    if (this.#makesChunks) writeLastChunk(scratch)
+    writeTrailerSection(scratch, trailers)
+    this.bytesSent += scratch.length - before
   }
 
   flush(): void {

@@ -44,7 +44,7 @@ export class TlsOffers {
 
   /** Whether a certificate for that host is obtained first, if there is none; `settled` is called then. */
   awaits({ serverName }: ClientHello, settings: ListenerTls, ends: Ends, settled: () => void): boolean {
-    if (this.demand === undefined || serverName === '') return false
+    if (this.demand === undefined || settings.isOnDemand !== true || serverName === '') return false
     const found = this.#contextsOf(settings).find(serverName, ends, this.#context.generation.snapshot)
     return found === undefined && this.demand(serverName, settled)
   }

@@ -1,5 +1,6 @@
 import type { BodyReader } from '../affinity/affinity.ts'
 import type { ServerState } from '../balancing/server-state.ts'
+import { passedTrailers } from '../forwarding/passed-trailers.ts'
 import type { BodyForm } from '../http1/body-decoder.ts'
 import type { ConnectionOptions } from '../http1/connection-options.ts'
 import { CHUNKED, type Framing, UNTIL_CLOSE } from '../http1/framing.ts'
@@ -8,6 +9,7 @@ import type { ResponseHead } from '../http1/response-head.ts'
 import { BodyTap } from './body-tap.ts'
 import type { Downstream } from './downstream.ts'
 import { Failure } from './failure.ts'
+import { grpcStatusIn, isBadAnswer } from './grpc-status.ts'
 import type { ReceivedRequest } from './received-request.ts'
 import type { RequestBody } from './request-body.ts'
 import { ServerJudge } from './server-judge.ts'
@@ -31,6 +33,8 @@ export interface AttemptOwner {
   answered(head: ResponseHead, endsSession: boolean): string
   /** Reads the first bytes of the response's body before the client gets them; undefined for no reader. */
   readerOf(head: ResponseHead): BodyReader | undefined
+  /** The server has given the status of the call; undefined if the response ends without one. */
+  callEnded(status: number | undefined): void
   /** The response has been relayed to its end. */
   attemptComplete(): void
   attemptFailed(failure: Failure): void
@@ -48,6 +52,8 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
   responseBegun = false
   /** Whether the client is slower to read the response than the server sends it. */
   isPaused = false
+  /** Whether the response could end at any point of its body, and still be whole by its framing. */
+  mayEndNow = false
   readonly #owner: AttemptOwner
   readonly #downstream: Downstream
   readonly #group: UpstreamGroup
@@ -63,11 +69,15 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
   #serverIsFull = false
   /** Whether the server has sent anything. */
   #isHeard = false
+  /** What the response's Connection fields list, which may also be trailers. */
+  #responseOptions = ''
   /** Shows the first bytes of the response's body to a reader, if there is one. */
   #tap: BodyTap | undefined
   /** Once both sides have switched protocols. */
   #tunnel: Tunnel | undefined
   #isClaimed = true
+  /** Whether the request was sent on a second connection, since the server had not processed it on the first. */
+  #isRepeated = false
   /** How the attempt failed; undefined as long as it has not. */
   #failure: Failure | undefined
 
@@ -89,7 +99,11 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
   #open(need: ConnectionNeed): void {
     // The body may only follow once the head has been sent on this stream.
     if (!this.#requestEnded) this.#downstream.holdBody()
-    const stream = this.#group.streams.open(this.server, this.#downstream.origin, need, this)
+    const { origin } = this.#downstream
+    this.replaced(this.#group.streams.open(this.server, origin, this.#owner.request.mayUpgrade, need, this))
+  }
+
+  replaced(stream: ServerStream): void {
     this.#stream = stream
     if (stream.isConnected) this.#send(stream)
     else stream.wait(this.#timeouts.connect)
@@ -129,9 +143,14 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
 
   // ── the request ────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** Whether all of the request is still here, so that it can be sent again if the server has not seen it. */
+  get mayResend(): boolean {
+    return !this.#hasSentBody
+  }
+
   /** Whether the request can be sent again although this attempt has sent all or part of it. */
   get mayRepeat(): boolean {
-    return this.#owner.request.isIdempotent && !this.#hasSentBody
+    return this.#owner.request.isIdempotent && this.mayResend
   }
 
   connected(): void {
@@ -150,10 +169,12 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
         isSecure: origin.isSecure,
         port: origin.port,
         peer: origin.peer.text,
+        certificate: origin.ends.tls?.clientCertificate,
         believed: origin.believed,
         requestId: request.id,
         serverAddress: this.server.settings.address,
         upgrade: request.mayUpgrade,
+        asksForTrailers: request.asksForTrailers,
         ownCookies: context.generation.ownCookies,
       },
       gathered,
@@ -166,7 +187,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
     this.#judge.requestSent()
     // While the client still owes the body, no timeout runs for the server, unless the client waits for its 100
     // (Continue).
-    stream.wait(this.#requestEnded || request.expects === '100-continue' ? this.#timeouts.firstByte : 0)
+    stream.wait(this.#requestEnded || request.expects === '100-continue' ? this.#timeouts.firstByte : this.#leisure)
     this.#wantBody()
   }
 
@@ -177,7 +198,8 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
 
   /** Whether the client must go on with its body. It need not while it waits for a 100 (Continue). */
   get #isBodyOwed(): boolean {
-    return !this.isTunnel && !(this.#owner.request.expects === '100-continue' && !this.#hasSentBody && !this.#isHeard)
+    if (this.#isDialogue) return false
+    return !(this.#owner.request.expects === '100-continue' && !this.#hasSentBody && !this.#isHeard)
   }
 
   requestBytes(bytes: Buffer, from: number, to: number): void {
@@ -190,7 +212,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
     this.#requestEnded = true
     this.#hasSentBody = true
     if (this.#tunnel !== undefined) return this.#tunnel.clientEnd()
-    this.#stream!.end(trailers)
+    this.#stream!.end(passedTrailers(trailers, this.#owner.request.options.text))
     this.#judge.requestSent()
   }
 
@@ -203,13 +225,23 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
     this.#tunnel?.advance()
   }
 
-  /** How long the server may now be silent, in ms; 0, for no limit, while the client has to act first. */
+  /** How long the server may now be silent, in ms; 0 for no limit. */
   get #patience(): number {
     if (this.isPaused) return 0
-    if (this.#isHeard && this.#awaitsClient) return 0
+    if (this.#isHeard && this.#awaitsClient) return this.#leisure
     if (this.isTunnel || this.responseBegun) return this.#silence
     if (this.#requestEnded) return this.#timeouts.firstByte
-    return this.#serverIsFull ? this.#timeouts.idle : 0
+    return this.#serverIsFull ? this.#timeouts.idle : this.#leisure
+  }
+
+  /** Whether either side may say nothing for long: a switched protocol, or a call of gRPC, which may be a stream of events. */
+  get #isDialogue(): boolean {
+    return this.isTunnel || this.#owner.request.isGrpc
+  }
+
+  /** How long the server may be silent, in ms, while the client has to act first; 0 for no limit. */
+  get #leisure(): number {
+    return this.#isDialogue ? this.#timeouts.tunnel : 0
   }
 
   /** Whether the server is ready for more of the request, and the client has not sent it. */
@@ -219,7 +251,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
 
   /** How long the server may be silent in the middle of something, in ms. */
   get #silence(): number {
-    return this.isTunnel ? this.#timeouts.tunnel : this.#timeouts.idle
+    return this.#isDialogue ? this.#timeouts.tunnel : this.#timeouts.idle
   }
 
   drained(): void {
@@ -233,7 +265,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
   heard(): void {
     const isFirst = !this.#isHeard
     this.#isHeard = true
-    this.#stream!.wait(this.#awaitsClient ? 0 : this.#silence)
+    this.#stream!.wait(this.#awaitsClient ? this.#leisure : this.#silence)
     // The client no longer waits for a 100 (Continue): from now on it must send its body.
     if (isFirst && this.#owner.request.expects === '100-continue') this.#wantBody()
   }
@@ -245,9 +277,11 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
   response(head: ResponseHead, options: ConnectionOptions, framing: Framing): BodyForm {
     const { context } = this.#owner
     this.responseBegun = true
+    this.#responseOptions = options.text
     const passed = this.#withoutControls(head, options)
     const fields = this.#owner.answered(head, this.#obeyControls())
-    this.#judge.answered(head.status)
+    this.mayEndNow = framing < 0 && this.#owner.request.isHttp2
+    this.#judge.answered(this.#owner.request.isGrpc ? this.#answerToCall(head) : head.status < 500)
     const reader = this.#owner.readerOf(head)
     const form = this.#downstream.respond(head, passed, framing, fields)
     if (reader !== undefined) {
@@ -255,6 +289,14 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
       this.#tap = new BodyTap(reader, tapped, context.generation.snapshot.limits)
     }
     return form
+  }
+
+  /** Returns whether the head of an answer to a call is good. If the call ends with it, its status is here. */
+  #answerToCall(head: ResponseHead): boolean {
+    const status = grpcStatusIn(head)
+    if (status === undefined) return head.status < 500
+    this.#owner.callEnded(status)
+    return !isBadAnswer(status)
   }
 
   switched(head: ResponseHead, options: ConnectionOptions): void {
@@ -303,7 +345,10 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
   ended(trailers?: Head): void {
     if (this.#tunnel !== undefined) return this.#tunnel.serverEnd()
     this.#tap?.end()
-    this.#downstream.end(trailers)
+    if (this.#owner.request.isGrpc && trailers !== undefined) this.#owner.callEnded(grpcStatusIn(trailers))
+    this.#downstream.end(
+      this.#owner.request.takesTrailers ? passedTrailers(trailers, this.#responseOptions) : undefined,
+    )
     this.#downstream.flush()
     this.#stream = undefined
     this.#complete()
@@ -332,16 +377,27 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
   timedOut(): void {
     if (this.isTunnel) return this.#complete()
     if (!this.#stream!.isConnected) return this.#fail(new Failure('connect-timeout'))
+    if (this.#isDialogue && (this.responseBegun || this.#awaitsClient)) return this.#fail(new Failure('call-timeout'))
     this.#fail(new Failure(this.responseBegun ? 'response-cut' : 'response-timeout'))
   }
 
   failed(failure: Failure): void {
     this.#stream = undefined
     if (this.isTunnel) return this.#owner.attemptAborted()
-    // The server closed the idle connection just before it was used, which is not a fault. The same server is tried on
-    // a new connection.
-    if (failure.code === 'connection-stale' && this.mayRepeat) return this.#open('new')
+    if (this.#isWorthAnother(failure)) {
+      this.#isRepeated = true
+      return this.#open(failure.code === 'not-processed' ? 'any' : 'new')
+    }
     this.#fail(failure)
+  }
+
+  /** Whether the same server is to be tried once more, on another connection, since the failure is not its fault. */
+  #isWorthAnother({ code, incident }: Failure): boolean {
+    if (code === 'not-processed') return this.mayResend && !this.#isRepeated
+    // The server closed an idle connection just before it was used; or with the connection it lost several requests, any of which
+    // may be the cause: which one it is shows when each has a connection of its own.
+    const isNobodys = code === 'connection-stale' || (code === 'no-answer' && incident?.isShared === true)
+    return isNobodys && this.mayRepeat
   }
 
   #fail(failure: Failure): void {

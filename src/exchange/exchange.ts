@@ -7,11 +7,15 @@ import { cookieSetAmong } from '../http1/set-cookie.ts'
 import type { ExchangeRecord } from '../observability/exchange-record.ts'
 import { normaliseHost } from '../routing/host.ts'
 import { now } from '../runtime/clock.ts'
+import type { TlsFacts } from '../transport/tls-facts.ts'
 import { Attempt, type AttemptOwner } from './attempt.ts'
+import { type Call, CallDeadline } from './call-deadline.ts'
 import type { Downstream, DownstreamUser } from './downstream.ts'
 import { errorPage } from './error-page.ts'
 import { Failure } from './failure.ts'
-import { type OwnResponse, redirect } from './own-response.ts'
+import { failedCall, timeoutOfCall, trailersOfFailure } from './grpc-call.ts'
+import { grpcStatuses } from './grpc-status.ts'
+import { CHALLENGE_PATH, challengeAnswer, type OwnResponse, redirect } from './own-response.ts'
 import { type Occasion, Placement } from './placement.ts'
 import type { Reason } from './reason.ts'
 import { authorityOf, pathOf, queryOf, type ReceivedRequest } from './received-request.ts'
@@ -24,7 +28,7 @@ import type { WorkerContext } from './worker-context.ts'
  * One request and its response. It finds the route, has a server picked and makes an attempt there; if that fails and
  * it is safe, it makes another attempt elsewhere. It always ends in `#settle`, once.
  */
-export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeRecord {
+export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, ExchangeRecord {
   readonly context: WorkerContext
   readonly downstream: Downstream
   readonly request: ReceivedRequest
@@ -43,8 +47,11 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
   #waitsSince = 0
   /** How the attempt before the wait failed. */
   #previous: Failure | undefined
+  /** Undefined for a request that has none of its own. */
+  #deadline: CallDeadline | undefined
   // What observers record.
   status = 0
+  grpcStatus: number | undefined
   bytesSent = 0
   queued = 0
   serverNames = ''
@@ -60,6 +67,10 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
 
   get clientAddress(): string {
     return this.downstream.origin.address.text
+  }
+
+  get tls(): TlsFacts | undefined {
+    return this.downstream.origin.ends.tls
   }
 
   get upstreamName(): string | undefined {
@@ -79,6 +90,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
    */
   begin(head: RequestHead): void {
     const { framing } = this.request
+    const { ends, isSecure, address } = this.downstream.origin
     const { router, groups, snapshot } = this.context.generation
     const limit = snapshot.limits.bodySize
     this.#bodyLimit = limit
@@ -87,17 +99,41 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     const path = pathOf(head)
     if (path === undefined)
       return this.#end(new Failure('bad-request', 'the path cannot be decoded, or climbs above its root'))
+    const { challenges } = this.context
+    if (challenges.size > 0 && path.startsWith(CHALLENGE_PATH)) {
+      const answer = challenges.get(path.slice(CHALLENGE_PATH.length))
+      if (answer !== undefined) return this.#answerChallenge(answer)
+    }
+    if (ends.redirectTo > 0 && !isSecure) return this.#redirectToHttps(head, ends.redirectTo)
+    if (ends.tls !== undefined && !isFor(ends.tls, head)) return this.#end(new Failure('misdirected'))
     const view = this.context.requestView
     view.head = head
-    view.address = this.downstream.origin.address
+    view.address = address
+    view.certificate = ends.tls?.clientCertificate
     view.path = path
     const host = router.usesHost ? normaliseHost(authorityOf(head)) : ''
     const route = router.find(host, path, view)
     if (route === undefined) return this.#end(new Failure('no-route'))
     if (route.redirect !== undefined) return this.#redirect(route.redirect + queryOf(head))
     this.#placement = Placement.of(groups[route.upstream]!, view)
+    if (this.request.isGrpc && !this.#setDeadline(head)) return
     if (this.body.isGathered) this.#try()
     else this.downstream.wantBody('data', true)
+  }
+
+  /** Returns false if the deadline of the call has passed, so that the exchange is over. */
+  #setDeadline(head: RequestHead): boolean {
+    const timeout = timeoutOfCall(head)
+    if (timeout === 0) this.deadlinePassed()
+    else if (timeout !== undefined) {
+      this.#deadline = new CallDeadline(this)
+      this.context.deadlines.set(this.#deadline, timeout)
+    }
+    return !this.#isOver
+  }
+
+  deadlinePassed(): void {
+    this.#end(new Failure('call-timeout'))
   }
 
   bodyBytes(bytes: Buffer, from: number, to: number): void {
@@ -207,7 +243,14 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     this.#watchOwnCookies(head)
     const view = this.#viewOf(head)
     view.endsSession = endsSession
-    return placement.answered(view, this.downstream.origin.isSecure)
+    return placement.answered(view, this.downstream.origin.isSecure) + this.#fieldsBeside(head)
+  }
+
+  /** The fields that every response on this connection has, unless the server has sent its own. */
+  #fieldsBeside(head: ResponseHead): string {
+    const { tls } = this
+    if (tls === undefined || tls.responseFields === '') return ''
+    return head.find(FieldName.StrictTransportSecurity) < 0 ? tls.responseFields : ''
   }
 
   readerOf(head: ResponseHead): BodyReader | undefined {
@@ -236,6 +279,10 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     this.#suspect = undefined
   }
 
+  callEnded(status: number | undefined): void {
+    this.grpcStatus = status
+  }
+
   attemptComplete(): void {
     this.#settle('whole')
   }
@@ -249,7 +296,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     const attempt = this.#attempt!
     if (attempt.responseBegun) {
       attempt.blame()
-      return this.#settle('cut')
+      return this.#breakOff(failure)
     }
     this.#noteStatus(failure.status)
     attempt.end()
@@ -272,7 +319,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     if (tries >= retries.tries || (retries.within > 0 && now() - this.startedAt - this.queued > retries.within))
       return false
     if (failure.retry === 'idempotent') return attempt.mayRepeat
-    return failure.retry === 'always'
+    return failure.retry === 'always' && attempt.mayResend
   }
 
   #noteStatus(status: number): void {
@@ -286,21 +333,48 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
    */
   #end(failure: Failure): void {
     if (this.#isOver) return
-    if (this.#attempt?.responseBegun) return this.#settle('cut')
-    const { id, method } = this.request
-    const accept = this.#acceptField()
+    if (this.#attempt?.responseBegun) return this.#breakOff(failure)
+    const { id, method, isGrpc } = this.request
     const fields = this.#placement?.refused(this.downstream.origin.isSecure) ?? ''
+    if (isGrpc) {
+      this.grpcStatus = grpcStatuses[failure.code]
+      return this.#answer(failedCall(failure, id, fields))
+    }
+    const accept = this.#acceptField()
     this.#answer(errorPage(failure, { requestId: id, accept, fields, isToHead: method === 'HEAD' }))
   }
 
-  #redirect(location: string): void {
-    this.#answer(redirect(location, this.request.id, this.request.method === 'HEAD'))
+  /** Ends the exchange in the middle of its response. The client of a call is told why, since its status comes last. */
+  #breakOff(failure: Failure): void {
+    if (!this.request.isGrpc || !this.#attempt!.mayEndNow) return this.#settle('cut')
+    this.grpcStatus = grpcStatuses[failure.code]
+    this.downstream.end(trailersOfFailure(failure))
+    this.downstream.flush()
+    this.#settle('whole')
+  }
+
+  #redirect(location: string, status: 301 | 308 = 301): void {
+    this.#answer(redirect(status, location, this.request.id, this.request.method === 'HEAD'))
+  }
+
+  #redirectToHttps(head: RequestHead, port: number): void {
+    const host = authorityOf(head).replace(/:\d*$/, '')
+    if (host === '') return this.#end(new Failure('bad-request', 'it names no host'))
+    const target = head.bytes.toString('latin1', head.pathStart, head.targetEnd)
+    const path = target.startsWith('/') ? target : `/${target === '*' ? '' : target}`
+    const isSafe = this.request.method === 'GET' || this.request.method === 'HEAD'
+    this.#redirect(`https://${host}${port === 443 ? '' : `:${port}`}${path}`, isSafe ? 301 : 308)
+  }
+
+  #answerChallenge(answer: string): void {
+    this.#answer(challengeAnswer(answer, this.request.id, this.request.method === 'HEAD'))
   }
 
   /** Ends the exchange with a response that Limpet generated. */
   #answer(response: OwnResponse): void {
     this.status = response.status
-    this.downstream.answer(response)
+    const fields = this.tls?.responseFields ?? ''
+    this.downstream.answer(fields === '' ? response : { ...response, fields: response.fields + fields })
     this.#settle('whole')
   }
 
@@ -313,6 +387,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
   /** The end of every exchange: releases the server, notifies the observers, and frees the client's connection. */
   #settle(how: 'whole' | 'cut'): void {
     this.#isOver = true
+    if (this.#deadline !== undefined) this.context.deadlines.remove(this.#deadline)
     this.#clearSuspicion()
     this.#ticket?.leave()
     if (this.#waitsSince > 0) this.queued += now() - this.#waitsSince
@@ -323,4 +398,10 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, ExchangeR
     if (how === 'cut') this.downstream.reset()
     else this.downstream.finish()
   }
+}
+
+/** Whether the request is for a host that its connection may serve. */
+function isFor(tls: TlsFacts, head: RequestHead): boolean {
+  const authority = authorityOf(head)
+  return authority === tls.serverName || tls.covers(normaliseHost(authority))
 }

@@ -1,4 +1,5 @@
 import { MessageError } from '../http1/message-error.ts'
+import type { Incident } from './incident.ts'
 
 /**
  * What the failure says about the server: it failed, which counts towards `maxFails` (`server`); it answers badly,
@@ -8,8 +9,8 @@ import { MessageError } from '../http1/message-error.ts'
 export type Blame = 'server' | 'answer' | 'suspect' | 'nobody'
 
 /**
- * Whether the request may be sent to another server: `always` if none of it was sent, `idempotent` if that depends on
- * its method, `never` if it is too late or would not help.
+ * Whether the request may be sent to another server: `always` if the server has seen none of it, `idempotent` if that depends
+ * on its method, `never` if it is too late or would not help.
  */
 export type Retry = 'always' | 'idempotent' | 'never'
 
@@ -48,7 +49,17 @@ const meanings = {
     retry: 'never',
     text: 'The request needs something that is not supported here',
   },
+  /** The client of a gRPC call no longer waits for it, or neither side has said anything for too long. */
+  'call-timeout': { status: 504, retry: 'never', text: 'The call took too long' },
   'connect-failed': {
+    status: 502,
+
+    retry: 'always',
+    blame: 'server',
+    text: 'The server could not be reached',
+  },
+  /** The connection was opened, but no TLS connection came of it: the server's certificate is not valid, for example. */
+  'tls-failed': {
     status: 502,
 
     retry: 'always',
@@ -62,6 +73,8 @@ const meanings = {
     blame: 'server',
     text: 'The server took too long to answer',
   },
+  /** The server has said that it has not processed the request, and will not on that connection. */
+  'not-processed': { status: 502, retry: 'always', text: 'The connection to the server was lost' },
   /** The server closed the connection while the request was still being sent. */
   'request-cut': { status: 502, retry: 'never', text: 'The server did not take the whole request' },
   /** A reused connection was closed, and the server may or may not have seen the request. */
@@ -142,6 +155,8 @@ const RETRY_AFTER = 5
 
 export type FailureCode = keyof typeof meanings
 
+export const failureCodes = Object.keys(meanings) as readonly FailureCode[]
+
 /** Why an exchange, or one attempt of it, failed. */
 export class Failure {
   readonly code: FailureCode
@@ -149,11 +164,19 @@ export class Failure {
   readonly detail: string
   /** When the client of a 503 may ask again, in s. */
   readonly retryAfter: number
+  /** What other attempts failed by, too; undefined where it is this attempt's alone. */
+  readonly incident: Incident | undefined
 
-  constructor(code: FailureCode, detail = '', retryAfter = RETRY_AFTER) {
+  constructor(code: FailureCode, detail = '', retryAfter = RETRY_AFTER, incident?: Incident) {
     this.code = code
     this.detail = detail
     this.retryAfter = retryAfter
+    this.incident = incident
+  }
+
+  /** The failure of one of the attempts that an incident has ended. */
+  static by(incident: Incident, code: FailureCode, detail = ''): Failure {
+    return new Failure(code, detail, RETRY_AFTER, incident)
   }
 
   get status(): number {

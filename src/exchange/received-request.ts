@@ -3,8 +3,10 @@ import { type ConnectionOptions, connectionOptions, persists } from '../http1/co
 import { FieldName } from '../http1/field-name.ts'
 import { type Framing, framingOfRequest } from '../http1/framing.ts'
 import type { RequestHead } from '../http1/request-head.ts'
-import type { RecordedRequest } from '../observability/exchange-record.ts'
+import { listsTrailers } from '../http1/te.ts'
+import type { Protocol, RecordedRequest } from '../observability/exchange-record.ts'
 import { normalisePath } from '../routing/path.ts'
+import { isGrpcCall } from './grpc-call.ts'
 import { isRequestId, makeRequestId } from './request-id.ts'
 
 const CONTINUE = Buffer.from('100-continue')
@@ -17,6 +19,7 @@ export class ReceivedRequest implements RecordedRequest {
   readonly bytes: Buffer
   readonly headStart: number
   readonly requestLineEnd: number
+  readonly protocol: Protocol
   readonly pathStart: number
   readonly pathEnd: number
   readonly targetEnd: number
@@ -28,8 +31,18 @@ export class ReceivedRequest implements RecordedRequest {
   /** Whether the client wants to keep the connection open. */
   readonly persists: boolean
   readonly isHttp10: boolean
+  readonly isHttp2: boolean
+  /** Whether it is a call of gRPC. */
+  readonly isGrpc: boolean
   /** Whether the client asks to switch to a protocol that may pass. */
   readonly mayUpgrade: boolean
+  /** Whether the client can use trailers, the fields that follow a body; otherwise it gets none. */
+  takesTrailers = false
+  /**
+   * Whether servers are told so. A TE that Connection does not name may have been passed on by a proxy that does not know it
+   * (RFC 9110 §10.1.4); HTTP/2 has no such options.
+   */
+  asksForTrailers = false
   /** What the Expect fields ask for (RFC 9110 §10.1.1). */
   expects: 'nothing' | '100-continue' | 'unknown' = 'nothing'
   /** The client's own id if that is valid; else a generated one. */
@@ -42,9 +55,10 @@ export class ReceivedRequest implements RecordedRequest {
   /**
    * @param head a complete head; it is read now and not kept
    * @param framing of its body: UNTIL_CLOSE where only the end of its stream shows the body's end
+   * @param isHttp2 whether the head was put together from a stream of HTTP/2
    * @throws MessageError where its framing breaks the rules
    */
-  constructor(head: RequestHead, framing: Framing = framingOfRequest(head)) {
+  constructor(head: RequestHead, framing: Framing = framingOfRequest(head), isHttp2 = false) {
     this.bytes = head.bytes
     this.headStart = head.start
     this.pathStart = head.pathStart
@@ -52,9 +66,12 @@ export class ReceivedRequest implements RecordedRequest {
     this.targetEnd = head.targetEnd
     this.authorityStart = head.authorityStart
     this.authorityEnd = head.authorityEnd
-    this.requestLineEnd = head.targetEnd + ' HTTP/1.1'.length
+    this.requestLineEnd = head.targetEnd
     this.method = head.method
     this.isHttp10 = head.minorVersion === 0
+    this.isHttp2 = isHttp2
+    this.isGrpc = isGrpcCall(head)
+    this.protocol = isHttp2 ? 'HTTP/2.0' : this.isHttp10 ? 'HTTP/1.0' : 'HTTP/1.1'
     this.framing = framing
     this.options = connectionOptions(head)
     this.persists = persists(head, this.options)
@@ -75,6 +92,10 @@ export class ReceivedRequest implements RecordedRequest {
         this.userAgentEnd = head.valueEnd(field)
       } else if (name === FieldName.XRequestId && id === '') {
         id = head.value(field)
+      } else if (name === FieldName.Te && !this.isHttp10) {
+        const takesTrailers = listsTrailers(head, field)
+        this.takesTrailers ||= takesTrailers
+        this.asksForTrailers ||= takesTrailers && (this.isHttp2 || this.options.named[field] === 1)
       } else if (name === FieldName.Expect && this.expects !== 'unknown') {
         this.expects = isContinue(head, field) ? '100-continue' : 'unknown'
       }

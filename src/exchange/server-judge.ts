@@ -32,9 +32,9 @@ export class ServerJudge {
     if (this.#group.policy.answered !== undefined) this.#sentAt = now()
   }
 
-  answered(status: number): void {
+  /** @param isGood whether the answer says nothing against the server */
+  answered(isGood: boolean): void {
     if (!this.#isThere) return
-    const isGood = status < 500
     this.#succeeded()
     this.#countAnswer(isGood)
     this.#tellPolicy(isGood)
@@ -57,7 +57,9 @@ export class ServerJudge {
 
   /** Counts a failure against the server, if the server is to blame. */
   blame(failure: Failure, responseBegun: boolean): void {
-    if (failure.blame === 'nobody') return
+    if (failure.blame === 'nobody' || failure.incident?.count() === false) return
+    if (failure.code === 'tls-failed')
+      this.#notices.tlsFailed(this.#group.settings.name, this.#server.settings.name, failure.detail)
     if (failure.blame !== 'answer' && this.#server.failed(now(), this.#address)) this.#reportSuspension(failure)
     if ((responseBegun && failure.blame !== 'answer') || !this.#isThere) return
     this.#countAnswer(false)

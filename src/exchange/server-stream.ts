@@ -45,6 +45,8 @@ export interface ServerStream {
 /** An attempt, as its server sees it. */
 export interface ServerStreamUser {
   connected(): void
+  /** Before anything was sent: that stream takes the place of this one, since the server speaks another protocol. */
+  replaced(by: ServerStream): void
   /** Bytes have arrived from the server; calls for their content follow. */
   heard(): void
   /** An interim response other than 101. */
@@ -76,6 +78,15 @@ export interface ServerStreams {
   apply(settings: Upstream, servers: readonly ServerState[]): void
   /** Closes idle connections now, and the others once their exchanges are over. */
   close(): void
-  /** @param origin the client that the request comes from */
-  open(server: ServerState, origin: ClientOrigin, need: ConnectionNeed, user: ServerStreamUser): ServerStream
+  /**
+   * @param origin the client that the request comes from
+   * @param isUpgrade whether the request asks to switch protocols
+   */
+  open(
+    server: ServerState,
+    origin: ClientOrigin,
+    isUpgrade: boolean,
+    need: ConnectionNeed,
+    user: ServerStreamUser,
+  ): ServerStream
 }

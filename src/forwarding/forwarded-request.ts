@@ -6,11 +6,22 @@ import type { Head } from '../http1/head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { Scratch } from '../transport/scratch.ts'
 import { type Forwarding, isVouchedFor, writeForwarding } from './forwarding-fields.ts'
-import { CHUNKED_LINE, CRLF, copyFields, copyUpgrade, ending, hopByHop, isNamed, writeLine } from './passed-fields.ts'
+import {
+  CHUNKED_LINE,
+  CRLF,
+  copyFields,
+  copyTrailer,
+  copyUpgrade,
+  ending,
+  hopByHop,
+  isNamed,
+  writeLine,
+} from './passed-fields.ts'
 
 const VERSION_1_1 = Buffer.from(' HTTP/1.1\r\n')
 const COOKIE = Buffer.from('Cookie: ')
 const SEMICOLON = Buffer.from('; ')
+const TE_LINES = Buffer.from('TE: trailers\r\nConnection: TE\r\n')
 
 /** Framing is rewritten; the forwarding fields are replaced, or continued if they are trusted. */
 const replaced = [
@@ -18,6 +29,7 @@ const replaced = [
   FieldName.ContentLength,
   FieldName.Forwarded,
   FieldName.Imitation,
+  FieldName.XClientCert,
   FieldName.XForwardedFor,
   FieldName.XForwardedHost,
   FieldName.XForwardedPort,
@@ -55,9 +67,14 @@ export function writeRequestHead(
   const hasHost = head.authorityEnd > head.authorityStart
   if (head.form === 'absolute') writeLine(out, 'Host: ', bytes, head.authorityStart, head.authorityEnd)
   else if (!hasHost) out.text(`Host: ${hostFor(forwarding.serverAddress)}\r\n`)
-  if (framing < 0) out.write(CHUNKED_LINE)
-  else if (framing > 0 || head.find(FieldName.ContentLength) >= 0) out.text(`Content-Length: ${framing}\r\n`)
+  if (framing < 0) {
+    out.write(CHUNKED_LINE)
+    copyTrailer(out, head, options)
+  } else if (framing > 0 || head.find(FieldName.ContentLength) >= 0) {
+    out.text(`Content-Length: ${framing}\r\n`)
+  }
   if (forwarding.upgrade) copyUpgrade(out, head)
+  else if (forwarding.asksForTrailers) out.write(TE_LINES)
 
   writeForwarding(out, head, forwarding)
   out.write(CRLF)

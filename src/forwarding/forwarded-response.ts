@@ -5,7 +5,7 @@ import type { Framing } from '../http1/framing.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { Scratch } from '../transport/scratch.ts'
 import { httpDate } from './http-date.ts'
-import { CHUNKED_LINE, CRLF, copyFields, copyUpgrade, ending, hopByHop } from './passed-fields.ts'
+import { CHUNKED_LINE, CRLF, copyFields, copyTrailer, copyUpgrade, ending, hopByHop } from './passed-fields.ts'
 
 const CLOSE_LINE = Buffer.from('Connection: close\r\n')
 const KEEP_ALIVE_LINE = Buffer.from('Connection: keep-alive\r\n')
@@ -24,6 +24,7 @@ export type Closing = 'unsaid' | 'close' | 'keep-alive'
  *
  * @param contentLength for the Content-Length field; -1 for none
  * @param fields further field lines, each with its line end
+ * @param mayHaveTrailers whether trailers of the server would be passed on
  */
 export function writeResponseHead(
   out: Scratch,
@@ -33,11 +34,13 @@ export function writeResponseHead(
   chunked: boolean,
   closing: Closing,
   fields = '',
+  mayHaveTrailers = false,
 ): void {
   copyFields(out, head, writeStatusLine(out, head), endsInResponse, options, false)
   if (head.status >= 200 && head.find(FieldName.Date) < 0) out.text(`Date: ${httpDate()}\r\n`)
   if (contentLength >= 0) out.text(`Content-Length: ${contentLength}\r\n`)
   if (chunked) out.write(CHUNKED_LINE)
+  if (mayHaveTrailers) copyTrailer(out, head, options)
   if (head.status === UPGRADE_REQUIRED) copyUpgrade(out, head)
   if (closing !== 'unsaid') out.write(closing === 'close' ? CLOSE_LINE : KEEP_ALIVE_LINE)
   if (fields !== '') out.text(fields)

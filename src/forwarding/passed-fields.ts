@@ -57,6 +57,12 @@ export function copyUpgrade(out: Scratch, head: Head): void {
   if (!writeList(out, head, FieldName.Upgrade, 'Upgrade: ')) out.length = start
 }
 
+/** Passes on which trailers one side announces (RFC 9110 §6.6.2). */
+export function copyTrailer(out: Scratch, head: Head, options: ConnectionOptions): void {
+  const field = head.find(FieldName.Trailer)
+  if (field >= 0 && !isNamed(field, options)) writeList(out, head, FieldName.Trailer, 'Trailer: ')
+}
+
 /** Writes all fields of a name as one; returns whether there was any. */
 export function writeList(out: Scratch, head: Head, name: number, label: string): boolean {
   const start = out.length

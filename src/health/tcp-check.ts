@@ -1,20 +1,16 @@
-import { connect } from 'node:net'
-import type { Endpoint } from '../runtime/snapshot.ts'
+import { type Access, openConnection } from './access.ts'
 import { failureOf, type Verdict } from './verdict.ts'
 
-/**
- * Opens a connection, and closes it. `signal` aborts it.
- *
- * @param preamble the first bytes on a connection to the server
- */
-export function checkTcp(endpoint: Endpoint, preamble: Uint8Array, signal: AbortSignal): Promise<Verdict> {
-  const what = 'path' in endpoint ? `unix:${endpoint.path}` : `TCP port ${endpoint.port}`
-  return new Promise((resolve) => {
-    const socket = connect({ ...endpoint, signal })
-    socket.on('connect', () => {
-      resolve({ passed: true, cause: `${what} is open` })
-      socket.end(preamble, () => socket.destroy())
-    })
-    socket.on('error', (error) => resolve(failureOf(what, error, signal)))
-  })
+/** Opens a connection, by TLS where the server has that, and closes it. `signal` aborts it. */
+export async function checkTcp(access: Access, signal: AbortSignal): Promise<Verdict> {
+  const { endpoint, tls } = access
+  const place = 'path' in endpoint ? `unix:${endpoint.path}` : `TCP port ${endpoint.port}`
+  const what = tls === undefined ? place : `TLS on ${place}`
+  try {
+    const socket = await openConnection(access, signal)
+    socket.end(() => socket.destroy())
+    return { passed: true, cause: `${what} is open` }
+  } catch (error) {
+    return failureOf(what, error as Error, signal)
+  }
 }

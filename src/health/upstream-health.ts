@@ -2,9 +2,10 @@ import { isDeepStrictEqual } from 'node:util'
 import { HealthBit } from '../runtime/health-bit.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Server, Upstream } from '../runtime/snapshot.ts'
+import { accessTo } from './access.ts'
 import type { Gate } from './gate.ts'
 import { OutlierDetector } from './outlier-detector.ts'
-import { endpointOf, type Probe, preambleOf } from './probe.ts'
+import type { Probe } from './probe.ts'
 import { ServerCheck } from './server-check.ts'
 import { ServerHealth } from './server-health.ts'
 
@@ -163,10 +164,13 @@ export class UpstreamHealth {
     const configured = this.#upstream.health?.check
     if (configured === undefined || server.down) return undefined
     const check = wasUp === undefined ? configured : ({ ...configured, initial: wasUp ? 'up' : 'down' } as const)
-    const endpoint = endpointOf(server, check)
-    const preamble = preambleOf(this.#upstream, check)
+    const upstream = this.#upstream
+    const access = accessTo(upstream, server, check)
     const probe = async (signal: AbortSignal) => {
-      const verdict = await this.#probe(check, endpoint, preamble, signal)
+      const { tls } = this.#upstream
+      // Other certificates are no reason to begin with the server anew.
+      const current = tls === upstream.tls ? access : accessTo(this.#upstream, server, check)
+      const verdict = await this.#probe(check, current, signal)
       if (verdict.shortage !== undefined) this.#events.shortage(verdict.shortage)
       return verdict
     }
@@ -239,7 +243,7 @@ function setPanic({ health, check }: Member, isPanic: boolean): void {
 /** What the checks of all servers of an upstream have in common. */
 function checkOf(upstream: Upstream): unknown {
   const check = upstream.health?.check
-  return check && [check, preambleOf(upstream, check)]
+  return check && [check, upstream.proxyProtocol, upstream.protocol, upstream.tls !== undefined]
 }
 
 function seconds(ms: number): string {

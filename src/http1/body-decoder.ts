@@ -3,8 +3,8 @@ import { CHUNKED, type Framing, UNTIL_CLOSE } from './framing.ts'
 import type { Head, HeadLimits } from './head.ts'
 
 /**
- * How a body is handed on: as its data alone, or, where it came in chunks, in these chunks (without their extensions, and
- * without trailers). The latter is for a recipient that speaks HTTP/1.1 as well.
+ * How a body is handed on: as its data alone, or, where it came in chunks, in these chunks without their extensions, up to
+ * the line of the last one (the trailer section is missing). The latter is for a recipient that speaks HTTP/1.1 as well.
  */
 export type BodyForm = 'data' | 'chunks'
 

@@ -30,14 +30,13 @@ const MAX_SIZE_DIGITS = 13
 /** Bytes of extensions and padding in one body. */
 const MAX_EXTENSION_BYTES = 4096
 
-const CRLF = Buffer.from('\r\n')
-
 const trailers = new Trailers()
 
 /**
  * Reads a chunked body (RFC 9112 §7.1), strictly and in whatever pieces it arrives. What is sent on is either the data
- * alone or the data in its own framing, as one range wherever it lies together. Padding, chunk extensions and trailers
- * are checked and dropped: trailers are hop-by-hop unless the recipient asked for them (RFC 9112 §7.1.1, RFC 9110 §6.5.1).
+ * alone or the data in its own framing, as one range wherever it lies together: all chunks, up to the line of the last
+ * one. Padding and chunk extensions are checked and dropped (§7.1.1). The trailer section is read apart, since not all of
+ * its fields may be sent on (§7.1.2): whoever sends the chunks on writes its own.
  */
 export class ChunkedBody {
   /** Whether the body has been read to its end. */
@@ -75,7 +74,7 @@ export class ChunkedBody {
     let part = this.#part
     let at = from
     /** Where the range that is still to be sent on begins; -1 if there is none. */
-    let kept = (framing ? part !== Part.Extension && part !== Part.Trailers : part === Part.Data) ? from : -1
+    let kept = (framing ? part <= Part.DataLf && part !== Part.Extension : part === Part.Data) ? from : -1
     while (at < to && !this.done) {
       const byte = bytes[at]!
       switch (part) {
@@ -136,14 +135,10 @@ export class ChunkedBody {
           part = Part.Size
           break
         case Part.LastLine:
-          if (byte === CR) {
-            at++
-            part = Part.LastLf
-          } else {
-            if (kept >= 0 && at > kept) sink.bodyBytes(bytes, kept, at)
-            kept = -1
-            part = Part.Trailers
-          }
+          if (kept >= 0) sink.bodyBytes(bytes, kept, at)
+          kept = -1
+          part = byte === CR ? Part.LastLf : Part.Trailers
+          if (part === Part.LastLf) at++
           break
         case Part.LastLf:
           if (byte !== LF) throw new MessageError('the last chunk is followed by unexpected bytes')
@@ -152,7 +147,6 @@ export class ChunkedBody {
           break
         case Part.Trailers:
           at = this.#readTrailers(bytes, at)
-          if (this.done && framing) sink.bodyBytes(CRLF, 0, CRLF.length)
           break
       }
     }

@@ -14,6 +14,8 @@ export interface ConnectionOptions {
    * none. Host is never one of them: the request would lose its meaning.
    */
   readonly named: Uint8Array
+  /** The text of the fields if they list anything but these three options; trailers of such a name are for this hop, too. */
+  readonly text: string
 }
 
 const KEEP_ALIVE = Buffer.from('keep-alive')
@@ -21,7 +23,7 @@ const CLOSE = Buffer.from('close')
 const UPGRADE = Buffer.from('upgrade')
 
 const NONE = new Uint8Array(0)
-const nothing: ConnectionOptions = { close: false, keepAlive: false, upgrade: false, named: NONE }
+const nothing: ConnectionOptions = { close: false, keepAlive: false, upgrade: false, named: NONE, text: '' }
 const onlyKeepAlive: ConnectionOptions = { ...nothing, keepAlive: true }
 const onlyClose: ConnectionOptions = { ...nothing, close: true }
 
@@ -42,16 +44,23 @@ class OptionReader {
   #keepAlive = false
   #upgrade = false
   #named = NONE
+  #hasOthers = false
   readonly #fields = new FieldTable()
   #isFilled = false
 
   read(head: Head): ConnectionOptions {
-    this.#close = this.#keepAlive = this.#upgrade = this.#isFilled = false
+    this.#close = this.#keepAlive = this.#upgrade = this.#hasOthers = this.#isFilled = false
     this.#named = NONE
     for (let field = 0; field < head.count; field++) {
       if (head.names[field] === FieldName.Connection) this.#readList(head, field)
     }
-    return { close: this.#close, keepAlive: this.#keepAlive, upgrade: this.#upgrade, named: this.#named }
+    return {
+      close: this.#close,
+      keepAlive: this.#keepAlive,
+      upgrade: this.#upgrade,
+      named: this.#named,
+      text: this.#hasOthers ? textOf(head) : '',
+    }
   }
 
   #readList(head: Head, field: number): void {
@@ -95,6 +104,7 @@ class OptionReader {
   }
 
   #name(head: Head, hash: number, from: number, to: number): void {
+    this.#hasOthers = true
     if (!this.#isFilled) this.#fields.enter(head)
     this.#isFilled = true
     for (let field = this.#fields.take(hash, from, to); field >= 0; field = this.#fields.take(hash, from, to)) {
@@ -102,6 +112,14 @@ class OptionReader {
       this.#named[field] = 1
     }
   }
+}
+
+function textOf(head: Head): string {
+  let text = ''
+  for (let field = 0; field < head.count; field++) {
+    if (head.names[field] === FieldName.Connection) text += `${head.value(field)},`
+  }
+  return text
 }
 
 const reader = new OptionReader()

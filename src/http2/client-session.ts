@@ -1,13 +1,13 @@
 import type { Scratch } from '../transport/scratch.ts'
-import { ErrorCode } from './error-code.ts'
+import { type ConnectionError, ErrorCode } from './error-code.ts'
 import { PREFACE } from './frame-type.ts'
 import { ResponseLines } from './response-lines.ts'
 import { Session, type SessionOwner } from './session.ts'
 import { MAX_WINDOW, Setting } from './setting.ts'
-import type { Stream, StreamUser } from './stream.ts'
+import { LARGEST_WINDOW, type Stream, type StreamUser } from './stream.ts'
 
-/** How many streams are open at most, until the server says how many may be. */
-const FIRST_STREAMS = 100
+/** How many streams are open at most, even where the server allows more: so much data of them all has room in the window. */
+const MOST_STREAMS = 100
 /** Where the status begins in `HTTP/1.1 200`. */
 const STATUS_AT = 9
 const ONE = 0x31
@@ -25,19 +25,31 @@ export interface ResponseUser extends StreamUser {
   head(response: ResponseLines, isLast: boolean): void
 }
 
-/** The session of a connection to a server, at its client. */
+/** The connection of a session to a server. */
+export interface ClientSessionOwner extends SessionOwner {
+  /** The server's settings have arrived, the first or others. */
+  settled(): void
+  /** The session is about to end because of an error. `failed` follows, once its streams have been closed. */
+  failing(error: ConnectionError): void
+}
+
+/**
+ * The session of a connection to a server, at its client. Its streams are those of many clients: the connection's window has
+ * room for all that can wait in theirs, so that a client that does not read holds up no other.
+ */
 export class ClientSession extends Session<ResponseUser> {
+  declare protected readonly owner: ClientSessionOwner
   readonly #isSecure: boolean
   #nextId = 1
-  #mostStreams = FIRST_STREAMS
+  #mostStreams = MOST_STREAMS
   /** Whether the server accepts no more streams. */
   hasPeerLeft = false
   /** Whether the server knows the extended CONNECT of RFC 8441. */
   takesConnect = false
 
   /** @param isSecure whether the connection is TLS: the scheme of its requests */
-  constructor(owner: SessionOwner, isSecure: boolean) {
-    super('client', owner)
+  constructor(owner: ClientSessionOwner, isSecure: boolean) {
+    super('client', owner, MOST_STREAMS * LARGEST_WINDOW)
     this.#isSecure = isSecure
   }
 
@@ -46,7 +58,7 @@ export class ClientSession extends Session<ResponseUser> {
     this.open(
       [
         [Setting.EnablePush, 0],
-        [Setting.MaxHeaderListSize, this.owner.headLimits.headSize],
+        [Setting.MaxHeaderListSize, this.owner.headSize],
       ],
       PREFACE,
     )
@@ -68,9 +80,19 @@ export class ClientSession extends Session<ResponseUser> {
   }
 
   override setting(id: number, value: number): void {
-    if (id === Setting.MaxConcurrentStreams) this.#mostStreams = value
+    if (id === Setting.MaxConcurrentStreams) this.#mostStreams = Math.min(value, MOST_STREAMS)
     else if (id === Setting.EnableConnectProtocol) this.takesConnect = value === 1
     else super.setting(id, value)
+  }
+
+  override settingsEnd(isAck: boolean): void {
+    super.settingsEnd(isAck)
+    if (!isAck) this.owner.settled()
+  }
+
+  override fail(error: ConnectionError): void {
+    if (!this.isOver) this.owner.failing(error)
+    super.fail(error)
   }
 
   protected override receiveHeaders(
@@ -82,7 +104,7 @@ export class ClientSession extends Session<ResponseUser> {
     isLast: boolean,
   ): void {
     if (stream?.hasHead) return this.receiveTrailers(stream, block, from, to, isLast)
-    response.begin(this.owner.headLimits)
+    response.begin(this.owner.headSize)
     this.decoder.decode(block, from, to, response)
     response.finish()
     if (stream === undefined) return this.judgeLate(streamId, 'HEADERS')

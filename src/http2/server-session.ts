@@ -43,7 +43,7 @@ export class ServerSession extends Session {
   begin(): void {
     this.open([
       [Setting.MaxConcurrentStreams, MOST_STREAMS],
-      [Setting.MaxHeaderListSize, this.owner.headLimits.headSize],
+      [Setting.MaxHeaderListSize, this.owner.headSize],
       [Setting.EnableConnectProtocol, 1],
     ])
   }
@@ -57,7 +57,7 @@ export class ServerSession extends Session {
     isLast: boolean,
   ): void {
     if (known !== undefined) return this.receiveTrailers(known, block, from, to, isLast)
-    request.begin(this.owner.headLimits)
+    request.begin(this.owner.headSize)
     this.decoder.decode(block, from, to, request)
     request.finish()
     if (!this.isUnopened(streamId)) return this.#judgeClosed(streamId)

@@ -7,7 +7,7 @@ import { MAX_WINDOW } from './setting.ts'
 /** The receive window that each stream begins with, in bytes. */
 export const STREAM_WINDOW = 64 * 1024
 /** How large the window of a stream grows whose data is taken as it arrives. */
-const LARGEST_WINDOW = 256 * 1024
+export const LARGEST_WINDOW = 256 * 1024
 
 /** The user of a stream, which it notifies. Bytes and heads are valid during the call only. */
 export interface StreamUser {

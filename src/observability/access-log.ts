@@ -79,7 +79,8 @@ export class AccessLog implements ExchangeObserver {
     lines.ascii(entry.clientAddress + this.#time)
     if (this.#redaction === undefined) lines.quotable(bytes, request.headStart, request.requestLineEnd)
     else quote(lines, this.#redaction.requestLine(bytes, request.headStart, request.requestLineEnd))
-    lines.ascii(`" ${entry.status} ${entry.bytesSent} "`)
+    const protocol = request.protocol === '' ? '' : ` ${request.protocol}`
+    lines.ascii(`${protocol}" ${entry.status} ${entry.bytesSent} "`)
     if (this.#redaction === undefined) lines.quotable(bytes, request.refererStart, request.refererEnd)
     else quote(lines, this.#redaction.url(bytes, request.refererStart, request.refererEnd))
     lines.ascii('" "')
@@ -91,24 +92,26 @@ export class AccessLog implements ExchangeObserver {
   }
 
   #json(entry: ExchangeRecord): void {
-    const { request } = entry
+    const { request, tls } = entry
     const { bytes } = request
     const redaction = this.#redaction
     const text = (from: number, to: number) => (from === to ? undefined : bytes.toString('latin1', from, to))
     const url = (from: number, to: number) =>
       from === to || redaction === undefined ? text(from, to) : redaction.url(bytes, from, to).toString('latin1')
     const line = redaction?.requestLine(bytes, request.headStart, request.requestLineEnd).toString('latin1')
+    const { protocol } = request
     const list = (joined: string) => (joined === '' ? [] : joined.split(', '))
     const json = JSON.stringify({
       time: new Date().toISOString(),
       client: entry.clientAddress,
       host: text(request.authorityStart, request.authorityEnd),
-      request: line ?? text(request.headStart, request.requestLineEnd) ?? '',
+      request: (line ?? text(request.headStart, request.requestLineEnd) ?? '') + (protocol && ` ${protocol}`),
       method: request.method === '' ? undefined : request.method,
       path: url(request.pathStart, request.pathEnd),
       query: url(request.pathEnd, request.targetEnd)?.slice('?'.length),
-      protocol: request.method === '' ? undefined : text(request.targetEnd + ' '.length, request.requestLineEnd),
+      protocol: protocol || undefined,
       status: entry.status,
+      grpcStatus: entry.grpcStatus,
       bytes: entry.bytesSent,
       referer: url(request.refererStart, request.refererEnd),
       userAgent: text(request.userAgentStart, request.userAgentEnd),
@@ -119,6 +122,10 @@ export class AccessLog implements ExchangeObserver {
       seconds: Math.round(now() - entry.startedAt) / 1000,
       queued: entry.queued > 0 ? Math.round(entry.queued) / 1000 : undefined,
       reason: entry.reason,
+      tlsVersion: tls?.version,
+      tlsCipher: tls?.cipher,
+      tlsResumed: tls?.isResumed,
+      sni: tls?.serverName || undefined,
       requestId: request.id === '' ? undefined : request.id,
     })
     this.#lines.text(`${json}\n`)

@@ -1,9 +1,14 @@
+/** What a request was sent by, as nginx spells it; empty for a request that could not be parsed. */
+export type Protocol = 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2.0' | ''
+
 /** What is recorded of a request itself. */
 export interface RecordedRequest {
   /** The bytes that the offsets below point into. */
   readonly bytes: Buffer
   readonly headStart: number
+  /** Where the request line ends: before the space and the protocol, or after whatever could not be parsed. */
   readonly requestLineEnd: number
+  readonly protocol: Protocol
   /** Empty for a request that could not be parsed; then the path, the query and the protocol are empty too. */
   readonly method: string
   readonly pathStart: number
@@ -20,15 +25,28 @@ export interface RecordedRequest {
   readonly id: string
 }
 
+/** What is recorded of the connection of a request by TLS. */
+export interface RecordedTls {
+  readonly version: string
+  readonly cipher: string
+  /** Empty if the client named no host. */
+  readonly serverName: string
+  readonly isResumed: boolean
+}
+
 /** An exchange that is over. Times are in ms on the shared clock, sizes in bytes. */
 export interface ExchangeRecord {
   readonly clientAddress: string
+  /** Undefined if the client's connection is not encrypted here. */
+  readonly tls: RecordedTls | undefined
   readonly request: RecordedRequest
   readonly startedAt: number
   /** The time it waited in the queue of its upstream. */
   readonly queued: number
   /** The status that the client got; 499 if it disconnected before. */
   readonly status: number
+  /** The status of a gRPC call; undefined for any other request, and for a call that had none. */
+  readonly grpcStatus: number | undefined
   /** The bytes of the body. */
   readonly bytesSent: number
   /** Undefined if no route matched. */

@@ -20,6 +20,7 @@ export class Notices {
   readonly #refusals = new OccasionalNotice()
   readonly #handshakes = new OccasionalNotice()
   readonly #shortages = new OccasionalNotices()
+  readonly #tlsFailures = new OccasionalNotices()
   readonly #ownCookies = new OccasionalNotices()
   readonly #schemes = new OccasionalNotice()
   readonly #headers = new OccasionalNotice()
@@ -45,6 +46,12 @@ export class Notices {
   handshakeFailed(listener: Listener, address: string, cause: string): void {
     const count = this.#handshakes.due(now())
     if (count > 0) this.report({ type: 'handshake-failed', listener, address, cause, count })
+  }
+
+  /** No TLS connection to a server could be opened. */
+  tlsFailed(upstream: string, server: string, cause: string): void {
+    const count = this.#tlsFailures.due(upstream, now())
+    if (count > 0) this.report({ type: 'tls-failed', upstream, server, cause, count })
   }
 
   /** A server has set a cookie whose name is Limpet's own. */

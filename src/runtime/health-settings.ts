@@ -7,11 +7,16 @@ export interface Health {
 }
 
 /** An active check of each server. */
-export type Check = HttpCheck | TcpCheck
+export type Check = HttpCheck | TcpCheck | GrpcCheck
 
+/** What checks of all kinds have. */
 export interface CheckTiming {
   /** Absent: the server's own port. */
   readonly port?: number
+  /** Whether the check is by TLS. Absent: as requests are. */
+  readonly tls?: boolean
+  /** Absent: what requests speak. */
+  readonly protocol?: 'http1' | 'h2' | 'h2c' | 'auto'
   /** The time between the starts of two checks of a server; it varies by up to `jitter` percent. */
   readonly interval: number
   readonly jitter: number
@@ -37,6 +42,14 @@ export interface HttpCheck extends CheckTiming {
   readonly status: readonly { readonly from: number; readonly to: number }[]
   /** Text that must be in the answer's body. */
   readonly body?: string
+}
+
+export interface GrpcCheck extends CheckTiming {
+  readonly type: 'grpc'
+  /** Which service is asked for; empty for the server as a whole. */
+  readonly service: string
+  /** Lower-case name to value. */
+  readonly headers: Readonly<Record<string, string>>
 }
 
 export interface TcpCheck extends CheckTiming {

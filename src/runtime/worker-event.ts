@@ -15,6 +15,15 @@ export type WorkerEvent =
     }
   /** A suspended server has answered a request. */
   | { readonly type: 'server-resumed'; readonly upstream: string; readonly server: string }
+  /** No TLS connection to a server could be opened; `count` times in its upstream since the last such event. */
+  | {
+      readonly type: 'tls-failed'
+      readonly upstream: string
+      readonly server: string
+      /** What OpenSSL says, and what to do about it. */
+      readonly cause: string
+      readonly count: number
+    }
   /** `badInRow` answers of a server in a row were bad: the limit (`consecutive5xx`) or a multiple of it. */
   | { readonly type: 'server-erring'; readonly upstream: string; readonly server: string; readonly badInRow: number }
   /**
@@ -38,6 +47,8 @@ export type WorkerEvent =
       /** Since the last such event, this one included. */
       readonly count: number
     }
+  /** A client asks for that host by TLS, for which there is no certificate; it waits for one. */
+  | { readonly type: 'certificate-wanted'; readonly host: string }
   /** This process or machine ran short of something (shortage.ts); `count` times since the last such event. */
   | { readonly type: 'shortage'; readonly code: string; readonly count: number }
   /** A server has set a cookie under a name of Limpet's own; perhaps there is another Limpet behind this one. */

@@ -1,7 +1,7 @@
 import type { Scratch } from './scratch.ts'
 
 const CRLF = Buffer.from('\r\n')
-const LAST_CHUNK = Buffer.from('0\r\n\r\n')
+const LAST_CHUNK = Buffer.from('0\r\n')
 
 /** Writes `bytes[from, to)`, which are not empty, as one chunk (RFC 9112 §7.1); returns its length, framing included. */
 export function writeChunk(out: Scratch, bytes: Buffer, from: number, to: number): number {
@@ -12,8 +12,7 @@ export function writeChunk(out: Scratch, bytes: Buffer, from: number, to: number
   return out.length - before
 }
 
-/** Writes the chunk that ends a body; returns its length. */
-export function writeLastChunk(out: Scratch): number {
+/** Writes the line of the last chunk, which a trailer section must follow. */
+export function writeLastChunk(out: Scratch): void {
   out.write(LAST_CHUNK)
-  return LAST_CHUNK.length
 }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 
 /** The owner of a socket, which is notified of its events. */
 export interface SocketOwner {
+  /** The connection, and its TLS if it has any, is ready. */
   whenConnected?(): void
   /** The other side has closed its sending side. */
   whenEnded(): void
@@ -22,7 +23,7 @@ export function own(socket: Socket, by: SocketOwner): void {
   const isNew = owned[owner] === undefined
   owned[owner] = by
   if (!isNew) return
-  if (by.whenConnected !== undefined) socket.on('connect', onConnect)
+  if (by.whenConnected !== undefined) socket.on('encrypted' in socket ? 'secureConnect' : 'connect', onConnect)
   socket.on('end', onEnd)
   socket.on('error', onError)
   socket.on('close', onClose)

@@ -20,16 +20,25 @@ export interface WriterOwner {
 export class SocketWriter {
   readonly #socket: Socket
   readonly #owner: WriterOwner
+  /**
+   * Whether the socket encrypts what it is given, before `write` returns, to memory of its own. It always says only later
+   * that the kernel has taken it.
+   */
+  readonly #encrypts: boolean
   /** Whether the socket still has bytes that the kernel has not taken; what follows is queued. */
   #isBehind = false
   #queue: Buffer | undefined
   #queued = 0
   /** Incremented whenever the kernel has taken everything that was written, which shows that the other side reads. */
   progress = 0
+  readonly #whenTaken = (error?: Error | null): void => {
+    if (!error) this.#catchUp()
+  }
 
   constructor(socket: Socket, owner: WriterOwner) {
     this.#socket = socket
     this.#owner = owner
+    this.#encrypts = 'encrypted' in socket
   }
 
   /** Bytes that the kernel has not taken yet. */
@@ -57,9 +66,21 @@ export class SocketWriter {
       this.#enqueue(bytes)
       return true
     }
+    return this.#send(bytes)
+  }
+
+  /** Returns whether the memory may be reused. */
+  #send(bytes: Buffer): boolean {
+    if (this.#encrypts) {
+      this.#isBehind = true
+      this.#socket.write(bytes, this.#whenTaken)
+      return true
+    }
     this.#socket.write(bytes)
     if (this.#socket.writableLength === 0) return true
-    this.#fallBehind()
+    this.#isBehind = true
+    // The callback of an empty write after the others tells when the kernel has taken all of them.
+    this.#socket.write(NOTHING, this.#whenTaken)
     return false
   }
 
@@ -69,20 +90,11 @@ export class SocketWriter {
     this.#socket.end(sent)
   }
 
-  /** The callback of an empty write after the others tells when the kernel has taken all of them. */
-  #fallBehind(): void {
-    this.#isBehind = true
-    this.#socket.write(NOTHING, (error) => error ?? this.#catchUp())
-  }
-
   #catchUp(): void {
     this.progress++
     this.#isBehind = false
-    if (this.#queued > 0 && !this.#socket.writableEnded) {
-      this.#socket.write(this.#takeQueue())
-      if (this.#socket.writableLength > 0) return this.#fallBehind()
-    }
-    this.#owner.whenDrained()
+    if (this.#queued > 0 && !this.#socket.writableEnded) this.#send(this.#takeQueue())
+    if (!this.#isBehind) this.#owner.whenDrained()
   }
 
   #enqueue(bytes: Buffer): void {

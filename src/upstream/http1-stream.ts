@@ -5,21 +5,22 @@ import type { ServerStream, ServerStreamUser } from '../exchange/server-stream.t
 import type { WorkerContext } from '../exchange/worker-context.ts'
 import { writeRequestHead } from '../forwarding/forwarded-request.ts'
 import type { Forwarding } from '../forwarding/forwarding-fields.ts'
+import { writeTrailerSection } from '../forwarding/passed-trailers.ts'
 import { BodyDecoder, type BodyForm } from '../http1/body-decoder.ts'
 import type { BodySink } from '../http1/chunked-body.ts'
 import { type ConnectionOptions, connectionOptions, persists } from '../http1/connection-options.ts'
 import { FieldName } from '../http1/field-name.ts'
 import { type Framing, framingOfResponse, UNTIL_CLOSE } from '../http1/framing.ts'
+import type { Head } from '../http1/head.ts'
 import { MessageError } from '../http1/message-error.ts'
 import { isWorthReading, PendingBytes } from '../http1/pending-bytes.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
-import { shortageIn } from '../runtime/shortage.ts'
+import { isAlert } from '../runtime/server-tls.ts'
 import { writeChunk, writeLastChunk } from '../transport/chunk.ts'
+import { connectFailure } from './connect-failure.ts'
+import { RESPONSE_LIMITS } from './response-limits.ts'
 import type { ConnectionUser, ServerConnection } from './server-connection.ts'
-
-/** The limits of a response's head. */
-const RESPONSE_LIMITS = { headSize: 64 * 1024, headers: 256 }
 
 /** One request and its response on an HTTP/1 connection to a server. */
 export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
@@ -82,10 +83,14 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
     else scratch.copy(bytes, from, to)
   }
 
-  end(): void {
+  end(trailers?: Head): void {
+    const { scratch } = this.#context
     this.#requestEnded = true
-    if (this.#makesChunks) writeLastChunk(this.#context.scratch)
-    if (!this.#isTunnel) return
+    if (this.#makesChunks) writeLastChunk(scratch)
+    if (!this.#isTunnel) {
+      if (this.#request!.framing < 0) writeTrailerSection(scratch, trailers)
+      return
+    }
     // What was written before goes before the end.
     this.flush()
     this.#connection.writer.end()
@@ -149,7 +154,7 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
     this.#incomplete = undefined
     this.#serverPersists = persists(head, options) && framing !== UNTIL_CLOSE
     const form = this.#user.response(head, options, framing)
-    this.#response = new BodyDecoder(framing, form, this.#context.generation.snapshot.limits, 'server')
+    this.#response = new BodyDecoder(framing, form, RESPONSE_LIMITS, 'server')
     this.#readBody(bytes, end)
   }
 
@@ -163,7 +168,7 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
     this.#isTunnel = true
     this.#requestEnded = false
     this.#connection.socket.allowHalfOpen = true
-    this.#response = new BodyDecoder(UNTIL_CLOSE, 'data', this.#context.generation.snapshot.limits, 'server')
+    this.#response = new BodyDecoder(UNTIL_CLOSE, 'data', RESPONSE_LIMITS, 'server')
     this.#user.switched(head, options)
     if (!this.#isOver && end < bytes.length) this.#readBody(bytes, end)
   }
@@ -224,10 +229,9 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
 
   closed(error: Error | undefined): void {
     const detail = error?.message ?? 'the connection was closed'
-    if (this.isConnected) return this.#lost(detail, isReset(error))
-    const shortage = shortageIn(error)
-    if (shortage !== undefined) this.#context.notices.shortage(shortage)
-    this.#fail(new Failure(shortage === undefined ? 'connect-failed' : 'shortage', detail))
+    const isRefused = !this.#isHeard && isAlert(error)
+    if (this.isConnected && !isRefused) return this.#lost(detail, isReset(error))
+    this.#fail(connectFailure(error, this.#connection.isSecure, this.#context))
   }
 
   /** @param isReset whether by a reset, which the kernel sends for a server that closes and has not read everything */

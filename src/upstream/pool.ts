@@ -22,13 +22,10 @@ export interface Pooled {
 /** The idle connections that a worker keeps to one server; the last one put back is the first one taken. */
 export class Pool<Connection extends Pooled> {
   readonly #idle: Connection[] = []
-  /** The server's address. */
-  readonly address: string
   #settings: KeepAlive
   #isClosed = false
 
-  constructor(address: string, settings: KeepAlive) {
-    this.address = address
+  constructor(settings: KeepAlive) {
     this.#settings = settings
   }
 

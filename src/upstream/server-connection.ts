@@ -1,10 +1,8 @@
-import type { Socket } from 'node:net'
-import type { ServerState } from '../balancing/server-state.ts'
 import { type Deadlines, Timed } from '../runtime/deadlines.ts'
 import { own, type SocketOwner } from '../transport/socket-owner.ts'
 import { SocketWriter, type WriterOwner } from '../transport/socket-writer.ts'
 import type { Pool, Pooled } from './pool.ts'
-import { ServerSocket } from './server-socket.ts'
+import type { ServerSocket, SocketReader } from './server-socket.ts'
 import { turns } from './turns.ts'
 
 /** What uses a connection for one exchange. */
@@ -21,18 +19,13 @@ export interface ConnectionUser {
   timedOut(): void
 }
 
-const READ_SIZE = 64 * 1024
-
-/** All connections of a worker read into this memory: what one has read is sent on before the next one reads. */
-const buffer = Buffer.allocUnsafeSlow(READ_SIZE)
-
-/** A connection to a server, used by one exchange after another and idle in its pool between them. */
-export class ServerConnection extends Timed implements Pooled, SocketOwner, WriterOwner {
-  readonly socket: Socket
+/** An HTTP/1 connection to a server, used by one exchange after another and idle in its pool between them. */
+export class ServerConnection extends Timed implements Pooled, SocketOwner, SocketReader, WriterOwner {
+  readonly socket: ServerSocket
   readonly writer: SocketWriter
   /** Exchanges that it has served to the end. */
   served = 0
-  isConnected = false
+  isConnected: boolean
   /** A PROXY header that must be sent before anything else; undefined once it has been. */
   introduction: Buffer | undefined
   /** When it was put back into its pool, in ms on the clock of the deadlines. */
@@ -45,16 +38,20 @@ export class ServerConnection extends Timed implements Pooled, SocketOwner, Writ
   readonly #deadlines: Deadlines
   readonly #openedAt: number
 
-  constructor(server: ServerState, pool: Pool<ServerConnection>, deadlines: Deadlines) {
+  constructor(socket: ServerSocket, pool: Pool<ServerConnection>, deadlines: Deadlines, isConnected = false) {
     super()
+    this.isConnected = isConnected
     this.#pool = pool
     this.#deadlines = deadlines
     this.#openedAt = deadlines.now
-    const socket = new ServerSocket(buffer, (size) => this.#read(size))
     this.socket = socket
     this.writer = new SocketWriter(socket, this)
+    socket.reader = this
     own(socket, this)
-    socket.connect(server.settings.endpoint)
+  }
+
+  get isSecure(): boolean {
+    return 'encrypted' in this.socket
   }
 
   /** Lends the connection to an exchange. */
@@ -120,10 +117,10 @@ export class ServerConnection extends Timed implements Pooled, SocketOwner, Writ
     this.#user?.connected()
   }
 
-  #read(size: number): void {
+  whenRead(bytes: Buffer): void {
     // An unsolicited response: it could be mistaken for the response to the next request.
     if (this.#user === undefined) this.destroy()
-    else this.#user.bytesRead(buffer.subarray(0, size))
+    else this.#user.bytesRead(bytes)
   }
 
   whenDrained(): void {
@@ -132,7 +129,10 @@ export class ServerConnection extends Timed implements Pooled, SocketOwner, Writ
 
   whenEnded(): void {
     this.#pool.remove(this)
-    this.#user?.serverEnded()
+    if (this.#error === undefined) return this.#user?.serverEnded()
+    // After an alert, node:tls ends the socket before it closes it.
+    this.#close()
+    this.socket.destroy()
   }
 
   whenFailed(error: Error): void {
@@ -142,6 +142,10 @@ export class ServerConnection extends Timed implements Pooled, SocketOwner, Writ
   whenClosed(): void {
     this.#deadlines.remove(this)
     this.#pool.remove(this)
+    this.#close()
+  }
+
+  #close(): void {
     const user = this.#user
     this.#user = undefined
     user?.closed(this.#error)

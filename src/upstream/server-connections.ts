@@ -1,32 +1,87 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { ServerState } from '../balancing/server-state.ts'
 import type { ConnectionNeed, ServerStream, ServerStreams, ServerStreamUser } from '../exchange/server-stream.ts'
 import type { WorkerContext } from '../exchange/worker-context.ts'
 import type { ClientOrigin, Lifetime } from '../forwarding/client-origin.ts'
 import { encodeProxyHeader, localHeader } from '../proxy-protocol/proxy-header.ts'
 import { isAddress } from '../runtime/ip-address.ts'
-import type { ProxyProtocolVersion, Upstream } from '../runtime/snapshot.ts'
+import { ServerTls } from '../runtime/server-tls.ts'
+import type { ProxyProtocolVersion, ServerProtocol, Upstream } from '../runtime/snapshot.ts'
 import { Http1Stream } from './http1-stream.ts'
+import { Http2Connection } from './http2-connection.ts'
+import type { Http2Pool } from './http2-pool.ts'
+import { type Dialler, Http2Stream } from './http2-stream.ts'
 import type { Pool } from './pool.ts'
 import { Pools } from './pools.ts'
 import { PrivatePools } from './private-pools.ts'
+import { SecureSockets } from './secure-sockets.ts'
 import { ServerConnection } from './server-connection.ts'
+import type { ServerLinks } from './server-links.ts'
+import { connectPlainly, type ServerSocket } from './server-socket.ts'
+
+interface Dialled {
+  readonly introduction: Buffer | undefined
+  readonly socket: ServerSocket
+}
 
 /** A worker's connections to the servers of one upstream. */
-export class ServerConnections implements ServerStreams {
+export class ServerConnections implements ServerStreams, Dialler {
   readonly #context: WorkerContext
   #settings: Upstream
+  /** Undefined without TLS. */
+  #secure: SecureSockets | undefined
   readonly #shared = new Pools()
   /** Of clients for whom connections were opened that name them in a PROXY header. */
   readonly #private = new Map<Lifetime, PrivatePools>()
 
   constructor(settings: Upstream, context: WorkerContext) {
     this.#settings = settings
+    this.#secure = secureSocketsOf(settings)
     this.#context = context
   }
 
-  open(server: ServerState, origin: ClientOrigin, need: ConnectionNeed, user: ServerStreamUser): ServerStream {
-    const pool = this.#poolsFor(origin).to(server, this.#settings.keepAlive)
-    return new Http1Stream(this.#idleIn(pool, need) ?? this.#connect(server, origin, pool), user, this.#context)
+  open(
+    server: ServerState,
+    origin: ClientOrigin,
+    isUpgrade: boolean,
+    need: ConnectionNeed,
+    user: ServerStreamUser,
+  ): ServerStream {
+    const pool = this.#linksTo(server, origin).http2
+    if (!this.#maySpeakHttp2 || this.#speaksHttp1(pool, isUpgrade)) return this.openHttp1(server, origin, need, user)
+    const stream = new Http2Stream(this, server, origin, pool, isUpgrade, need, user, this.#context)
+    pool.place(stream)
+    return stream
+  }
+
+  /** What is spoken without TLS is known before. */
+  get #maySpeakHttp2(): boolean {
+    const { protocol } = this.#settings
+    return protocol === 'h2c' || (protocol !== undefined && this.#secure !== undefined)
+  }
+
+  get mayUseHttp1(): boolean {
+    return this.#settings.protocol === 'auto'
+  }
+
+  #speaksHttp1(pool: Http2Pool, isUpgrade: boolean): boolean {
+    return this.mayUseHttp1 && (pool.speaksHttp1 || (isUpgrade && pool.takesConnect === false))
+  }
+
+  openHttp1(
+    server: ServerState,
+    origin: ClientOrigin,
+    need: ConnectionNeed,
+    user: ServerStreamUser,
+    socket?: ServerSocket,
+  ): ServerStream {
+    const pool = this.#linksTo(server, origin).http1
+    const connection = socket && new ServerConnection(socket, pool, this.#context.deadlines, true)
+    return new Http1Stream(
+      connection ?? this.#idleIn(pool, need) ?? this.#connectHttp1(server, origin, pool),
+      user,
+      this.#context,
+    )
   }
 
   #idleIn(pool: Pool<ServerConnection>, need: ConnectionNeed): ServerConnection | undefined {
@@ -34,11 +89,29 @@ export class ServerConnections implements ServerStreams {
     return need === 'proven' ? pool.takeProven(this.#context.deadlines.now) : pool.take()
   }
 
-  #connect(server: ServerState, origin: ClientOrigin, pool: Pool<ServerConnection>): ServerConnection {
-    const connection = new ServerConnection(server, pool, this.#context.deadlines)
-    const { proxyProtocol } = this.#settings
-    if (proxyProtocol !== undefined) connection.introduction = introductionOf(origin, proxyProtocol)
+  #connectHttp1(server: ServerState, origin: ClientOrigin, pool: Pool<ServerConnection>): ServerConnection {
+    const { introduction, socket } = this.#dial(server, origin, 'http1')
+    const connection = new ServerConnection(socket, pool, this.#context.deadlines)
+    connection.introduction = introduction
     return connection
+  }
+
+  connectHttp2(server: ServerState, origin: ClientOrigin, pool: Http2Pool): Http2Connection {
+    const protocol = this.#settings.protocol!
+    const { introduction, socket } = this.#dial(server, origin, protocol)
+    return new Http2Connection(socket, introduction, protocol, pool, this.#context)
+  }
+
+  /** Returns the PROXY header, too, if it is still to be sent before anything else. */
+  #dial(server: ServerState, origin: ClientOrigin, protocol: ServerProtocol | 'http1'): Dialled {
+    const { proxyProtocol } = this.#settings
+    const introduction = proxyProtocol && introductionOf(origin, proxyProtocol)
+    if (this.#secure === undefined) return { introduction, socket: connectPlainly(server.settings.endpoint) }
+    return { introduction: undefined, socket: this.#secure.connect(server, introduction, protocol) }
+  }
+
+  #linksTo(server: ServerState, origin: ClientOrigin): ServerLinks {
+    return this.#poolsFor(origin).to(server, this.#settings.keepAlive)
   }
 
   #poolsFor({ connection, address }: ClientOrigin): Pools {
@@ -58,11 +131,13 @@ export class ServerConnections implements ServerStreams {
   }
 
   apply(settings: Upstream, servers: readonly ServerState[]): void {
-    const { keepAlive, proxyProtocol } = settings
-    const isIntroducedAlike = proxyProtocol === this.#settings.proxyProtocol
+    const { keepAlive, proxyProtocol, tls, protocol } = settings
+    const isSecuredAlike = isDeepStrictEqual(tls, this.#settings.tls) && protocol === this.#settings.protocol
+    const beginsAlike = isSecuredAlike && proxyProtocol === this.#settings.proxyProtocol
     this.#settings = settings
-    // A connection that began with another header, or with none, serves no later request.
-    const remaining = new Set(isIntroducedAlike ? servers : [])
+    if (!isSecuredAlike) this.#secure = secureSocketsOf(settings)
+    // A connection that began otherwise serves no later request.
+    const remaining = new Set(beginsAlike ? servers : [])
     this.#shared.apply(keepAlive, remaining)
     for (const pools of this.#private.values()) pools.apply(keepAlive, remaining)
   }
@@ -71,6 +146,10 @@ export class ServerConnections implements ServerStreams {
     this.#shared.close()
     for (const pools of this.#private.values()) pools.close()
   }
+}
+
+function secureSocketsOf({ tls }: Upstream): SecureSockets | undefined {
+  return tls && new SecureSockets(new ServerTls(tls))
 }
 
 /** The PROXY header for a connection on behalf of a client. */

@@ -1,35 +1,57 @@
 import { readSync } from 'node:fs'
 import { Socket, type SocketConstructorOpts } from 'node:net'
+import type { Endpoint } from '../runtime/snapshot.ts'
+
+/** Takes the bytes that a socket reads. */
+export interface SocketReader {
+  /** @param bytes the next read of any connection overwrites them once this has returned */
+  whenRead(bytes: Buffer): void
+}
+
+/** A socket to a server. */
+export interface ServerSocket extends Socket {
+  reader: SocketReader | undefined
+}
 
 /** An undocumented part of node:net. */
 interface Handle {
   readonly fd?: number
 }
 
+const READ_SIZE = 64 * 1024
+
+/** All connections of a worker read into this memory: what one has read is sent on before the next one reads. */
+const buffer = Buffer.allocUnsafeSlow(READ_SIZE)
+
 /** The most that is read from a connection after it broke, in bytes: more than the kernel buffers for one. */
 const MAX_LEFT = 16 * 1024 * 1024
+
+/** The option of node:net and node:tls that has a socket read into the shared memory. */
+export function readingInto(socket: () => ServerSocket) {
+  return {
+    buffer,
+    callback: (size: number) => {
+      socket().reader?.whenRead(buffer.subarray(0, size))
+      return true
+    },
+  }
+}
+
+/** Connects to a server by TCP, or by its Unix socket. */
+export function connectPlainly(endpoint: Endpoint): ServerSocket {
+  return new PlainSocket().connect(endpoint)
+}
 
 /**
  * A socket to a server that reads to the end even when it can no longer write. A server that answers early and closes
  * resets the connection, since it has not read all of the request; what it sent before is in the kernel's buffer and can
  * still be read. But node:net closes the socket at the first write that fails.
  */
-export class ServerSocket extends Socket {
-  readonly #buffer: Buffer
-  readonly #whenRead: (size: number) => void
+class PlainSocket extends Socket implements ServerSocket {
+  reader: SocketReader | undefined
 
-  /** @param whenRead takes the first `size` bytes of `buffer` */
-  constructor(buffer: Buffer, whenRead: (size: number) => void) {
-    const onread = {
-      buffer,
-      callback: (size: number) => {
-        whenRead(size)
-        return true
-      },
-    }
-    super({ onread, noDelay: true } as SocketConstructorOpts)
-    this.#buffer = buffer
-    this.#whenRead = whenRead
+  constructor() {
+    super({ onread: readingInto(() => this), noDelay: true } as SocketConstructorOpts)
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
@@ -41,10 +63,10 @@ export class ServerSocket extends Socket {
     const { fd = -1 } = (this as { readonly _handle?: Handle | null })._handle ?? {}
     if (fd < 0 || this.connecting) return
     for (let left = MAX_LEFT; left > 0; ) {
-      const size = readFrom(fd, this.#buffer)
+      const size = readFrom(fd, buffer)
       // After an error, the end of the stream cannot be told from its loss.
       if (size === 0) return
-      this.#whenRead(size)
+      this.reader?.whenRead(buffer.subarray(0, size))
       left -= size
     }
   }

@@ -1,12 +1,14 @@
 import type { ClientSocket } from '../downstream/client-socket.ts'
 import { Clients } from '../downstream/clients.ts'
 import type { Entrance } from '../downstream/entrance.ts'
+import type { TlsOffers } from '../downstream/tls-offers.ts'
 import { Generation } from '../exchange/generation.ts'
 import { UpstreamGroup } from '../exchange/upstream-group.ts'
 import { WorkerContext } from '../exchange/worker-context.ts'
 import type { ExchangeObserver } from '../observability/exchange-record.ts'
 import { Notices } from '../observability/notices.ts'
 import { Router } from '../routing/router.ts'
+import type { ChallengeAnswers } from '../runtime/challenge-answers.ts'
 import { wallSeconds } from '../runtime/clock.ts'
 import type { KnownId } from '../runtime/known-id.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
@@ -16,6 +18,7 @@ import type { Snapshot, Upstream } from '../runtime/snapshot.ts'
 import type { WorkerEvent } from '../runtime/worker-event.ts'
 import type { SampleReport } from '../skew/address-sample.ts'
 import { ServerConnections } from '../upstream/server-connections.ts'
+import { WantedCertificates } from './wanted-certificates.ts'
 
 /** Notified of what happens in a data plane. */
 export interface DataPlaneOwner {
@@ -33,6 +36,8 @@ export class DataPlane {
   readonly #sessions: SessionTable
   readonly #worker: number
   readonly #owner: DataPlaneOwner
+  /** What clients wait for. */
+  readonly #wanted: WantedCertificates
   /** By upstream name. */
   #groups: ReadonlyMap<string, UpstreamGroup> = new Map()
   /** Snapshots that are not in effect yet, in order; the router of the first one is being built. */
@@ -53,6 +58,8 @@ export class DataPlane {
     this.#context = new WorkerContext(owner.observers, new Notices((event) => owner.report(event)))
     this.#install(snapshot, new Router(snapshot.routes))
     this.#clients = new Clients(this.#context, scoreboard, worker)
+    this.#wanted = new WantedCertificates((host) => owner.report({ type: 'certificate-wanted', host }))
+    this.#clients.tls.demand = (host, settled) => this.#wanted.add(host, settled)
   }
 
   /**
@@ -70,6 +77,7 @@ export class DataPlane {
     const { next, done } = this.#waiting[0]!
     new Background(this.#routerOf(next), (router) => {
       this.#install(next, router)
+      this.#wanted.apply(next)
       done()
       this.#waiting.shift()
       if (this.#waiting.length > 0) this.#applyFirst()
@@ -98,6 +106,11 @@ export class DataPlane {
     return new UpstreamGroup(upstream, this.#scoreboard, this.#sessions, this.#worker, deadlines, connections)
   }
 
+  /** What clients that connect by TLS are offered besides the Snapshot's certificates. */
+  get tls(): TlsOffers {
+    return this.#clients.tls
+  }
+
   accept(socket: ClientSocket, entrance: Entrance): void {
     this.#clients.accept(socket, entrance)
   }
@@ -105,6 +118,17 @@ export class DataPlane {
   /** A connection could not be accepted because this process ran short of something (shortage.ts). */
   shortage(code: string): void {
     this.#context.notices.shortage(code)
+  }
+
+  /** Answers certificate authorities like that from now on, and not otherwise. */
+  answerChallenges({ http, tls }: ChallengeAnswers): void {
+    this.#context.challenges = http
+    this.#clients.tls.challenges = tls
+  }
+
+  /** Clients that wait for a certificate of that host go on with what there is. */
+  settleDemand(host: string): void {
+    this.#wanted.settle(host)
   }
 
   /** Which addresses have sent requests since the last report, for upstreams whose servers are picked by address. */

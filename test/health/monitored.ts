@@ -1,12 +1,13 @@
 /** A HealthMonitor whose time a test makes pass, and whose every check it answers. */
 import type { TestContext } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
+import type { Access } from '../../src/health/access.ts'
 import { HealthMonitor } from '../../src/health/health-monitor.ts'
 import type { Verdict } from '../../src/health/verdict.ts'
 import { HealthBit } from '../../src/runtime/health-bit.ts'
 import type { Health, Outlier, TcpCheck } from '../../src/runtime/health-settings.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
-import type { Endpoint, Server, Upstream } from '../../src/runtime/snapshot.ts'
+import type { Server, Upstream } from '../../src/runtime/snapshot.ts'
 import { serversWith } from '../balancing/group.ts'
 import '../support/seeded-random.ts'
 
@@ -55,7 +56,7 @@ export class Monitored {
     this.answer = answer
     test.mock.timers.reset()
     test.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] })
-    const probe = (_check: unknown, endpoint: Endpoint, _preamble: unknown, signal: AbortSignal) => {
+    const probe = (_check: unknown, { endpoint }: Access, signal: AbortSignal) => {
       const port = 'port' in endpoint ? endpoint.port : 0
       this.probes.push({ port, at: this.time })
       return this.answer(port, signal)

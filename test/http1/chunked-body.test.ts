@@ -40,7 +40,8 @@ function decode(text: string, sender: Sender, keepFraming: boolean, cuts: readon
     ok(error instanceof MessageError, String(error))
     return 'refused'
   }
-  return body.done ? { data, end: from } : 'unfinished'
+  // Whoever sends chunks on writes a trailer section after them.
+  return body.done ? { data: keepFraming ? `${data}\r\n` : data, end: from } : 'unfinished'
 }
 
 /** The data of a complete body without extensions and trailers; undefined if the body has any. */

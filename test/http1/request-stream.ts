@@ -1,9 +1,12 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
+import { passedTrailers, writeTrailerSection } from '../../src/forwarding/passed-trailers.ts'
 import { ChunkedBody } from '../../src/http1/chunked-body.ts'
+import { connectionOptions } from '../../src/http1/connection-options.ts'
 import { CHUNKED, type Framing, framingOfRequest } from '../../src/http1/framing.ts'
 import type { HeadLimits } from '../../src/http1/head.ts'
 import { MessageError } from '../../src/http1/message-error.ts'
 import { RequestHead } from '../../src/http1/request-head.ts'
+import { Scratch } from '../../src/transport/scratch.ts'
 import { decodeChunks } from './reference.ts'
 
 /** A request as it was read. Every part is text with one byte per character. */
@@ -41,6 +44,8 @@ export class RequestStream {
   #remaining = 0
   /** The body, read once for its data and once for its framing. */
   #chunked: readonly ChunkedBody[] | undefined
+  /** What the Connection fields of its head list. */
+  #options = ''
   #fault: string | undefined
 
   constructor(limits: HeadLimits) {
@@ -95,6 +100,7 @@ export class RequestStream {
       body: '',
       framed: '',
     })
+    this.#options = connectionOptions(head).text
     this.#pending = this.#pending.subarray(head.end)
     if (framing === CHUNKED) this.#chunked = [new ChunkedBody(false, this.#limits), new ChunkedBody(true, this.#limits)]
     else this.#remaining = framing
@@ -131,6 +137,9 @@ export class RequestStream {
     this.#pending = bytes.subarray(end)
     if (!bare!.done) return equal(end, bytes.length, 'bytes of a body that goes on were left')
     this.#chunked = undefined
+    const section = new Scratch()
+    writeTrailerSection(section, passedTrailers(framed!.trailers, this.#options))
+    request.framed += section.bytes.toString('latin1', 0, section.length)
     // The forwarded body must be read as the same body, to its last byte.
     deepEqual(decodeChunks(request.framed), { data: request.body, end: request.framed.length })
   }

@@ -46,6 +46,11 @@ const differences: Record<string, Difference> = {
     limpet: /got[\s\S]*Transfer-Encoding: chunked/i,
     nginx: /got[\s\S]*Content-Length: 1/i,
   },
+  'trailers, and `TE: trailers` that `Connection` names': {
+    request: `POST / HTTP/1.1\n${HOST}Connection: TE\nTE: trailers\nTrailer: X-Sum\nTransfer-Encoding: chunked\n\n0\nX-Sum: 1\n\n`,
+    limpet: /got[\s\S]*Trailer: X-Sum\r\nTE: trailers/,
+    nginx: /^(?![\s\S]*X-Sum)(?![\s\S]*trailers)[\s\S]*got/,
+  },
   'an empty `X-Forwarded-For`': {
     request: `GET / HTTP/1.1\n${HOST}X-Forwarded-For:\n\n`,
     limpet: /X-Forwarded-For: 127/,

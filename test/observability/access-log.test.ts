@@ -7,10 +7,12 @@ import type { Batch } from '../../src/observability/line-buffer.ts'
 const bytes = Buffer.from(`GET /${'a'.repeat(1000)} HTTP/1.1\r\n`)
 const entry: ExchangeRecord = {
   clientAddress: '127.0.0.1',
+  tls: undefined,
   request: {
     bytes,
     headStart: 0,
-    requestLineEnd: bytes.length - 2,
+    requestLineEnd: 1005,
+    protocol: 'HTTP/1.1',
     method: 'GET',
     pathStart: 4,
     pathEnd: 1005,
@@ -26,6 +28,7 @@ const entry: ExchangeRecord = {
   startedAt: 0,
   queued: 0,
   status: 200,
+  grpcStatus: undefined,
   bytesSent: 2,
   upstreamName: 'app',
   serverNames: 'a',

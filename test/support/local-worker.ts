@@ -7,7 +7,7 @@ import { Generation } from '../../src/exchange/generation.ts'
 import type { ServerStream, ServerStreams } from '../../src/exchange/server-stream.ts'
 import { UpstreamGroup } from '../../src/exchange/upstream-group.ts'
 import { WorkerContext } from '../../src/exchange/worker-context.ts'
-import type { ExchangeObserver, ExchangeRecord } from '../../src/observability/exchange-record.ts'
+import type { ExchangeObserver, ExchangeRecord, Protocol } from '../../src/observability/exchange-record.ts'
 import { Notices } from '../../src/observability/notices.ts'
 import { Router } from '../../src/routing/router.ts'
 import type { Deadlines } from '../../src/runtime/deadlines.ts'
@@ -16,8 +16,8 @@ import { SessionTable } from '../../src/runtime/session-table.ts'
 import { ServerConnections } from '../../src/upstream/server-connections.ts'
 import { snapshotOf } from './snapshot.ts'
 
-/** What is recorded of an exchange, without its request. */
-type Ended = Pick<ExchangeRecord, 'status' | 'bytesSent' | 'serverNames' | 'upstreamStatuses'>
+/** What is recorded of an exchange; of its request, only the protocol. */
+type Ended = Pick<ExchangeRecord, 'status' | 'bytesSent' | 'serverNames' | 'upstreamStatuses'> & { protocol: Protocol }
 
 /**
  * The parts that a worker serves with, in this thread and connected as in a DataPlane, for tests that bring their own
@@ -86,9 +86,9 @@ export class LocalWorker implements ExchangeObserver {
     }
   }
 
-  ended({ status, bytesSent, serverNames, upstreamStatuses }: ExchangeRecord): void {
+  ended({ request: { protocol }, status, bytesSent, serverNames, upstreamStatuses }: ExchangeRecord): void {
     assert.equal(this.context.scratch.length, 0, 'what is left would be sent on the connection of another exchange')
-    this.#records.push({ status, bytesSent, serverNames, upstreamStatuses })
+    this.#records.push({ protocol, status, bytesSent, serverNames, upstreamStatuses })
     this.#changes.emit('change')
   }
 

@@ -1,6 +1,7 @@
 import { deepEqual, ok } from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { type Case, tableIn } from './fixture.ts'
+import type { Case } from './fixture.ts'
+import { tableIn } from './markdown.ts'
 
 /** How a server reads a client's bytes: the number of requests that it serves, and whether it then refuses anything. */
 export interface Verdict {
@@ -30,9 +31,11 @@ export class Differences {
   }
 
   note(fixture: Case, theirs: Verdict): void {
-    const ours = verdictOf(fixture)
-    if (ours.served === theirs.served && ours.refused === theirs.refused) return
-    this.#found.push({ case: fixture.name, Limpet: inWords(ours), [this.#oracle]: inWords(theirs) })
+    this.compare(fixture.name, inWords(verdictOf(fixture)), inWords(theirs))
+  }
+
+  compare(name: string, ours: string, theirs: string): void {
+    if (ours !== theirs) this.#found.push({ case: name, Limpet: ours, [this.#oracle]: theirs })
   }
 
   /** Fails for a difference that is not in the table, and for one in the table that no longer exists. */

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { type Block, expectKinds, onlyBlock, readSections, type Section } from './markdown.ts'
 import { type Names, type Step, said, stepsOf, textOf } from './notation.ts'
 
 const FOLDER = new URL('fixtures/', import.meta.url)
@@ -47,54 +48,16 @@ export function allCases(): Case[] {
 }
 
 export function casesOf(file: string, markdown: string): Case[] {
-  const [, ...sections] = markdown.split(/^## /m)
-  return sections.flatMap((section) => {
-    try {
-      return casesOfSection(file, section)
-    } catch (error) {
-      throw new Error(`${file}, "${section.split('\n')[0]}": ${(error as Error).message}`)
-    }
-  })
-}
-
-interface Block {
-  readonly kind: string
-  readonly note: string
-  readonly text: string
-}
-
-function casesOfSection(file: string, section: string): Case[] {
-  const title = section.slice(0, section.indexOf('\n')).trim()
-  const blocks: Block[] = []
-  const rest = section.replace(/^```(\w+) ?(.*)\n([\s\S]*?)^```$/gm, (_, kind: string, note: string, text: string) => {
-    blocks.push({ kind, note, text })
-    return ''
-  })
-  const prose = rest.replace(/^\|.*$/gm, '').slice(title.length)
-  const rows = tableIn(rest)
   const base = file.replace(/\.md$/, '')
-  if (rows.length === 0) return [caseOf(base, title, prose, blocks, undefined, {})]
-  return rows.map((row) => caseOf(base, title, prose, blocks, Object.values(row)[0], row))
+  return readSections(file, markdown, (section) => {
+    if (section.rows.length === 0) return [caseOf(base, section, undefined, {})]
+    return section.rows.map((row) => caseOf(base, section, Object.values(row)[0], row))
+  })
 }
 
-function caseOf(
-  file: string,
-  section: string,
-  prose: string,
-  blocks: readonly Block[],
-  row: string | undefined,
-  names: Names,
-): Case {
-  const named = (kind: string) => blocks.filter((block) => block.kind === kind)
-  const only = (kind: string) => {
-    const all = named(kind)
-    if (all.length > 1) throw new Error(`more than one ${kind} block`)
-    return all[0]?.text
-  }
-  for (const { kind } of blocks) {
-    if (!['request', 'forwarded', 'response', 'received', 'outcome'].includes(kind))
-      throw new Error(`unknown block ${kind}`)
-  }
+function caseOf(file: string, { title, prose, blocks }: Section, row: string | undefined, names: Names): Case {
+  expectKinds(blocks, ['request', 'forwarded', 'response', 'received', 'outcome'])
+  const only = (kind: string) => onlyBlock(blocks, kind)?.text
   const outcome = names.outcome ?? only('outcome')?.trim()
   if (outcome === undefined) throw new Error('no outcome')
   const request = stepsOf(only('request') ?? ORDINARY_REQUEST, names)
@@ -103,17 +66,24 @@ function caseOf(
   const { statuses } = outcomeOf(outcome)
   return {
     file,
-    section,
-    name: `${file}: ${section}${row === undefined ? '' : ` › ${row}`}`,
+    section: title,
+    name: `${file}: ${title}${row === undefined ? '' : ` › ${row}`}`,
     prose: `${prose}\n${names.why ?? ''}`,
     request,
     requestText: said(request),
     // Some rows of a table may be accepted and others refused; only accepted requests are forwarded.
     forwarded: forwarded === undefined || !statuses.includes(200) ? undefined : textOf(forwarded, names),
-    responses: named('response').map(({ note, text }) => ({ early: note === 'early', steps: stepsOf(text, names) })),
+    responses: scriptsIn(blocks, names),
     received: received === undefined || !statuses.every((status) => status < 500) ? undefined : textOf(received, names),
     outcome: outcomeOf(outcome),
   }
+}
+
+/** The origin's responses in a section. */
+export function scriptsIn(blocks: readonly Block[], names: Names): Script[] {
+  return blocks
+    .filter(({ kind }) => kind === 'response')
+    .map(({ note, text }) => ({ early: note === 'early', steps: stepsOf(text, names) }))
 }
 
 function outcomeOf(text: string): Outcome {
@@ -124,23 +94,4 @@ function outcomeOf(text: string): Outcome {
     connection: (match[2] as 'closed' | 'broken' | undefined) ?? 'open',
     unfinished: match[3] !== undefined,
   }
-}
-
-/** The rows of the Markdown tables in a text, by the names of the columns. */
-export function tableIn(markdown: string): Record<string, string>[] {
-  const [heads, , ...rows] = markdown.split('\n').filter((line) => line.startsWith('|'))
-  if (heads === undefined) return []
-  const columns = cellsOf(heads)
-  return rows.map((line) => {
-    const cells = cellsOf(line)
-    if (cells.length !== columns.length) throw new Error(`a row has ${cells.length} cells: ${line}`)
-    return Object.fromEntries(columns.map((column, index) => [column, cells[index]!]))
-  })
-}
-
-function cellsOf(line: string): string[] {
-  return line
-    .slice(1, line.lastIndexOf('|'))
-    .split('|')
-    .map((cell) => cell.trim().replace(/^`(.*)`$/, '$1'))
 }

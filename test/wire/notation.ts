@@ -35,13 +35,18 @@ export function textOf(block: string, names: Names): string {
   return said(stepsOf(block, names))
 }
 
+/** The bytes of a line, without its end. */
+export function textOfLine(line: string): string {
+  return new Reader(line, []).read()
+}
+
 /** All text that the steps send. */
 export function said(steps: readonly Step[]): string {
   return steps.map((step) => (step.kind === 'say' ? step.text : '')).join('')
 }
 
 /** Replaces the names of columns in a block with the cells of a row, before any other parsing. */
-function substitute(block: string, names: Names): string {
+export function substitute(block: string, names: Names): string {
   return block.replace(/\\<([\w -]+)>/g, (placeholder, name: string) => names[name] ?? placeholder)
 }
 

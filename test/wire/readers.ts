@@ -1,3 +1,4 @@
+import { deepEqual } from 'node:assert/strict'
 import { createServer, type IncomingMessage, METHODS, type Server, type ServerOptions } from 'node:http'
 import { Duplex } from 'node:stream'
 import { ChunkedBody } from '../../src/http1/chunked-body.ts'
@@ -209,4 +210,18 @@ export class NodeReader {
       .map(({ request, body }) => ({ method: request.method!, target: request.url!, body }))
     return { requests, rest: wire.rest }
   }
+}
+
+/** Limits for forwarded requests, which are a little longer than the originals. */
+const ROOMY: HeadLimits = { headSize: 64_000, headers: 200 }
+const nodeReader = new NodeReader({ maxHeaderSize: ROOMY.headSize })
+
+/** Reads forwarded bytes. @throws AssertionError unless every reader finds the same requests in them */
+export async function readByAll(forwarded: Buffer): Promise<Reading> {
+  const strict = readStrictly(forwarded, ROOMY)
+  deepEqual(readLaxly(forwarded), strict)
+  // Node has a list of known methods.
+  const known = strict.requests.every(({ method }) => NodeReader.knows(method))
+  if (known) deepEqual(await nodeReader.read(forwarded), strict)
+  return strict
 }

@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events'
 import type { Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -15,6 +16,7 @@ export class RecordingOrigin {
   record = ''
   /** The same bytes by connection. */
   readonly byConnection = new Map<Socket, string>()
+  readonly #arrivals = new EventEmitter()
   #scripts: Script[] = []
 
   static async start(test: TestContext): Promise<RecordingOrigin & Origin> {
@@ -29,8 +31,16 @@ export class RecordingOrigin {
     this.#scripts = [...scripts]
   }
 
+  /** `request`: resolves once it got the head of a request; `10 bytes`: once it got so many in all. */
+  async hears(what: string): Promise<void> {
+    const [, count] = /^(\d+) bytes$/.exec(what) ?? []
+    const isThere = () => (count === undefined ? this.record.includes('\r\n\r\n') : this.record.length >= Number(count))
+    while (!isThere()) await once(this.#arrivals, 'bytes', { signal: AbortSignal.timeout(3000) })
+  }
+
   note(socket: Socket, text: string): void {
     this.record += text
+    this.#arrivals.emit('bytes')
     this.byConnection.set(socket, (this.byConnection.get(socket) ?? '') + text)
   }
 
@@ -47,6 +57,14 @@ export class RecordingOrigin {
 /** The response to a request without a script. */
 export function answerTo(target: string): string {
   return `HTTP/1.1 200 OK\r\nContent-Length: ${target.length}\r\n\r\n${target}`
+}
+
+/** The values that differ from run to run, by their names in fixtures. */
+export function anonymous(forwarded: string, origin: string, port: number): string {
+  return forwarded
+    .replaceAll(origin, '<origin>')
+    .replace(/^(X-Request-Id: )[0-9a-f]{32}\r$/gm, '$1<id>\r')
+    .replaceAll(`X-Forwarded-Port: ${port}\r`, 'X-Forwarded-Port: <port>\r')
 }
 
 /** One connection to the origin. */

@@ -46,9 +46,12 @@ function bodyAt(text: string, from: number, head: string, ended: boolean) {
     if (size === null) return { body, end: text.length, whole: false }
     const start = at + size[0].length
     const bytes = Number.parseInt(size[1]!, 16)
+    if (bytes === 0) {
+      const trailers = /^(?:[^\r\n]+\r\n)*\r\n/.exec(text.slice(start))
+      return { body, end: trailers === null ? text.length : start + trailers[0].length, whole: trailers !== null }
+    }
     body += text.slice(start, start + bytes)
     at = start + bytes + 2
     if (at > text.length) return { body, end: text.length, whole: false }
-    if (bytes === 0) return { body, end: at, whole: true }
   }
 }

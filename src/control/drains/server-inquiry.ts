@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import type { OwnRequest } from '../../health/own-request.ts'
-import { preambleOf } from '../../health/probe.ts'
+import { accessTo } from '../../health/access.ts'
+import type { OwnRequest } from '../../health/own-message.ts'
 import { OccasionalNotice } from '../../observability/occasional-notice.ts'
 import { now, wallSeconds } from '../../runtime/clock.ts'
 import type { KnownId } from '../../runtime/known-id.ts'
@@ -96,13 +96,11 @@ export class ServerInquiry {
   /** The status of the answer; undefined for none. */
   async #statusFor(id: KnownId): Promise<number | undefined> {
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(PATIENCE)])
-    const preamble = preambleOf(this.#upstream)
+    const access = accessTo(this.#upstream, this.#server)
     // node:http is large, and is loaded only when it is needed.
     const { sendOwnRequest } = await import('../../health/own-request.ts')
     const request = questionAbout(id, this.#path)
-    return sendOwnRequest(request, this.#server.endpoint, preamble, signal, ({ statusCode }) => statusCode).catch(
-      () => undefined,
-    )
+    return sendOwnRequest(request, access, signal, ({ status }) => status).catch(() => undefined)
   }
 
   #isDue(id: KnownId): boolean {

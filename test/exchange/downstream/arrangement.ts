@@ -76,6 +76,7 @@ export class Arrangement {
   async assertRecord(worker: LocalWorker, status: number, length: number, isFramed = false): Promise<void> {
     const [record] = await worker.records(1)
     assert.equal(record!.status, status)
+    assert.equal(record!.protocol, this.kind.protocol)
     if (isFramed && this.kind.countsFraming) assert.ok(record!.bytesSent > length, `${record!.bytesSent} > ${length}`)
     else assert.equal(record!.bytesSent, length)
   }

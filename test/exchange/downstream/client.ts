@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events'
 import type { TestContext } from 'node:test'
+import type { Protocol } from '../../../src/observability/exchange-record.ts'
 import type { LocalWorker } from '../../support/local-worker.ts'
 
 /** A request as the conformance suite words it, for whatever protocol. */
@@ -40,8 +41,8 @@ export interface ClientKind {
   readonly name: string
   /** Whether `bytesSent` counts more than data. */
   readonly countsFraming: boolean
-  /** Whether the fields behind a response's body can reach it. */
-  readonly seesTrailers: boolean
+  /** The protocol in records. */
+  readonly protocol: Protocol
   /** The status by which it learns that protocols have been switched. */
   readonly statusOfSwitch: number
   /** Such a client of a worker; it ends with the test. */

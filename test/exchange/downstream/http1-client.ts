@@ -166,7 +166,7 @@ function headOf({ statusCode, headers }: IncomingMessage): ReceivedHead {
 export const http1: ClientKind = {
   name: 'an HTTP/1 connection',
   countsFraming: true,
-  seesTrailers: false,
+  protocol: 'HTTP/1.1',
   statusOfSwitch: 101,
   start: Http1Client.start,
 }

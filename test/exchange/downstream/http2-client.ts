@@ -56,7 +56,6 @@ class Http2Client implements Client {
         ':method': method,
         ...(host !== undefined && { ':authority': host }),
         ...rest,
-        te: 'trailers',
         ...(typeof body === 'number' && { 'content-length': body }),
         ...(upgrade !== undefined && { ':method': 'CONNECT', ':protocol': upgrade, ':scheme': 'http' }),
       },
@@ -139,7 +138,7 @@ function headOf(fields: object): ReceivedHead {
 export const http2: ClientKind = {
   name: 'a stream of HTTP/2',
   countsFraming: false,
-  seesTrailers: true,
+  protocol: 'HTTP/2.0',
   statusOfSwitch: 200,
   start: Http2Client.start,
 }

@@ -73,19 +73,22 @@ export function responses(arrangement: Arrangement): void {
       })
     }
 
-    test('trailers end the body; what a client gets of them is up to its protocol', async (t) => {
-      const { client, worker } = await arrangement.clientOf(t, (_, response) => {
-        response.setHeader('Trailer', 'X-Checksum')
-        response.write('body')
-        response.addTrailers({ 'X-Checksum': '1234' })
-        response.end()
+    for (const te of ['trailers', undefined]) {
+      test(`trailers end the body; a client ${te === undefined ? 'without TE gets none' : 'with TE: trailers gets them'}`, async (t) => {
+        const { client, worker } = await arrangement.clientOf(t, (_, response) => {
+          response.setHeader('Trailer', 'X-Checksum')
+          response.write('body')
+          response.addTrailers({ 'X-Checksum': '1234', 'Set-Cookie': 'late=1' })
+          response.end()
+        })
+        const { response } = client.ask(te === undefined ? {} : { fields: { TE: te } })
+        const { fields, body, outcome } = await response.over()
+        assert.deepEqual([String(body), outcome], ['body', 'whole'])
+        assert.equal(fields.trailer, te && 'X-Checksum')
+        assert.deepEqual({ ...response.trailers }, te === undefined ? {} : { 'x-checksum': '1234' })
+        await arrangement.assertRecord(worker, 200, 4, true)
       })
-      const { response } = client.ask({})
-      const { body, outcome } = await response.over()
-      assert.deepEqual([String(body), outcome], ['body', 'whole'])
-      assert.deepEqual({ ...response.trailers }, arrangement.kind.seesTrailers ? { 'x-checksum': '1234' } : {})
-      await arrangement.assertRecord(worker, 200, 4, true)
-    })
+    }
 
     test('that the server breaks off are seen not to be whole', async (t) => {
       const { client, worker } = await arrangement.clientOfRaw(t, (socket) =>

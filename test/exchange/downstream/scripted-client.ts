@@ -20,7 +20,14 @@ class ScriptedClient implements Client {
     this.#worker = worker
     const end = (text: string, port: number) => ({ address: parseIpAddress(text)!, port })
     const source = end('192.0.2.1', 50_000)
-    const ends = { source, destination: end('192.0.2.2', 443), port: 443, isSecure: true, tls: undefined }
+    const ends = {
+      source,
+      destination: end('192.0.2.2', 443),
+      port: 443,
+      isSecure: true,
+      tls: undefined,
+      redirectTo: 0,
+    }
     this.#origin = new ConnectionOrigin(ends, { atEnd: (act) => this.#atEnd.push(act) }, undefined)
     test.after(() => {
       for (const act of this.#atEnd) act()
@@ -38,9 +45,9 @@ class ScriptedClient implements Client {
     const bytes = Buffer.from(`${method} / HTTP/1.1\r\n${lines.join('')}\r\n`, 'latin1')
     const { requestHead: head } = context
     assert.ok(head.parse(bytes, 0, context.generation.snapshot.limits))
-    const request = new ReceivedRequest(head, body === 'unknown' ? UNTIL_CLOSE : undefined)
+    const request = new ReceivedRequest(head, body === 'unknown' ? UNTIL_CLOSE : undefined, true)
     const response = new Received()
-    const downstream = new ScriptedDownstream(context, this.#origin, response)
+    const downstream = new ScriptedDownstream(context, this.#origin, response, request.takesTrailers)
     const exchange = new Exchange(context, downstream, request)
     downstream.serve(exchange)
     exchange.begin(head)
@@ -91,7 +98,7 @@ class ScriptedExchange implements ClientExchange {
 export const scripted: ClientKind = {
   name: 'a scripted stream, without a socket',
   countsFraming: false,
-  seesTrailers: true,
+  protocol: 'HTTP/2.0',
   statusOfSwitch: 101,
   start: async (test, worker) => new ScriptedClient(test, worker),
 }

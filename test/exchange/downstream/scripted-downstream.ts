@@ -31,6 +31,7 @@ export class ScriptedDownstream implements Downstream {
   bytesSent = 0
   readonly #context: WorkerContext
   readonly #response: Received
+  readonly #takesTrailers: boolean
   readonly #memory = Buffer.alloc(FRAME_HEADER + FRAME)
   /** What its client has sent that has not been handed over. */
   readonly #pending: Buffer[] = []
@@ -46,10 +47,11 @@ export class ScriptedDownstream implements Downstream {
   #unread = 0
   #whenHeld: (() => void)[] = []
 
-  constructor(context: WorkerContext, origin: ClientOrigin, response: Received) {
+  constructor(context: WorkerContext, origin: ClientOrigin, response: Received, takesTrailers: boolean) {
     this.#context = context
     this.origin = origin
     this.#response = response
+    this.#takesTrailers = takesTrailers
   }
 
   serve(user: DownstreamUser): void {
@@ -142,9 +144,11 @@ export class ScriptedDownstream implements Downstream {
     this.#phase = 'response'
     this.#isUnflushed = true
     const length = declaredLength(head, framing)
+    const { scratch } = this.#context
+    const takesTrailers = this.#takesTrailers
     this.#response.respond(
       this.#headWrittenBy(() =>
-        writeResponseHead(this.#context.scratch, head, options, length, false, 'unsaid', fields),
+        writeResponseHead(scratch, head, options, length, false, 'unsaid', fields, takesTrailers),
       ),
     )
     return 'data'

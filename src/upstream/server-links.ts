@@ -1,0 +1,29 @@
+import type { KeepAlive } from '../runtime/snapshot.ts'
+import { Http2Pool } from './http2-pool.ts'
+import { Pool } from './pool.ts'
+import type { ServerConnection } from './server-connection.ts'
+
+/** The connections to one server that can serve further requests. */
+export class ServerLinks {
+  /** The server's address. */
+  readonly address: string
+  readonly http1: Pool<ServerConnection>
+  readonly http2: Http2Pool
+
+  constructor(address: string, settings: KeepAlive) {
+    this.address = address
+    this.http1 = new Pool(settings)
+    this.http2 = new Http2Pool(settings)
+  }
+
+  apply(settings: KeepAlive): void {
+    this.http1.apply(settings)
+    this.http2.apply(settings)
+  }
+
+  /** Closes idle connections, and each other one once it is idle. */
+  close(): void {
+    this.http1.close()
+    this.http2.close()
+  }
+}

@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto'
+import { equalsIgnoringCase } from '../http1/bytes.ts'
+import { FieldName } from '../http1/field-name.ts'
+import type { RequestHead } from '../http1/request-head.ts'
+import type { ResponseLines } from '../http2/response-lines.ts'
+
+const WEBSOCKET = Buffer.from('websocket')
+/** What a server appends to the key of a handshake (RFC 6455 §4.2.2). */
+const SUFFIX = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
+const LINE_END = Buffer.from('\r\n')
+
+/**
+ * Makes a 101 of the response to an extended CONNECT (RFC 8441), in which HTTP/2 has no Sec-WebSocket-Key: it is answered as a server
+ * by HTTP/1.1 would.
+ */
+export class SwitchingHead {
+  readonly #lines: Buffer
+
+  private constructor(key: string) {
+    const accept = createHash('sha1')
+      .update(key + SUFFIX)
+      .digest('base64')
+    this.#lines = Buffer.from(
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+        `Sec-WebSocket-Accept: ${accept}\r\n`,
+    )
+  }
+
+  /** Undefined where a request does not ask for a WebSocket. */
+  static for(head: RequestHead): SwitchingHead | undefined {
+    const field = head.find(FieldName.Upgrade)
+    if (field < 0 || !equalsIgnoringCase(head.bytes, head.valueStart(field), head.valueEnd(field), WEBSOCKET))
+      return undefined
+    const key = head.findNamed('sec-websocket-key')
+    return new SwitchingHead(key < 0 ? '' : head.value(key))
+  }
+
+  /** @param response with a status of 2xx */
+  of({ bytes, length }: ResponseLines): Buffer {
+    const firstField = bytes.indexOf(LINE_END) + LINE_END.length
+    return Buffer.concat([this.#lines, bytes.subarray(firstField, length)])
+  }
+}
