@@ -46,9 +46,9 @@ export class Http2Stream extends ClientDeadline implements Downstream, StreamUse
   #asksForTunnel = false
   #isTunnel = false
   #isAnswered = false
-  #takesTrailers = false
   /** Whether the stream ends with RST_STREAM after the response: the request was malformed (RFC 9113 §8.1.1). */
   #endsWithReset = false
+  #takesTrailers = false
   /** Whether the exchange wants more of the body now, and whether the client must go on with it. */
   #isBodyWanted = false
   #isBodyOwed = false
