@@ -1,6 +1,7 @@
 /** Limpet obtains its certificates by itself, from Pebble. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { PeerCertificate } from 'node:tls'
@@ -164,3 +165,28 @@ testWithPebble(
     assert.equal(place.shim.orders.length, 3)
   },
 )
+
+testWithPebble('acme, hosts and settings may change while Limpet runs', async (t) => {
+  const place = await AcmePlace.prepare(t)
+  const { listeners, routes, ...rest } = place.config() as { listeners: object[]; routes: object[] }
+  const limpet = await startLimpet(t, { ...rest, listeners: listeners.slice(0, 1), routes })
+  const reload = async (config: object) => {
+    await writeFile(limpet.file, JSON.stringify(config))
+    limpet.process.kill('SIGHUP')
+  }
+  const routed = (...host: string[]) => routes.map((route) => ({ ...route, host }))
+  await reload({ ...rest, listeners, routes: routed('a.example') })
+  await place.inEffect(limpet, 'a.example', 2)
+  assert.equal((await place.shown('a.example')).subjectaltname, 'DNS:a.example')
+  await reload({ ...rest, listeners, routes: routed('a.example', 'c.example') })
+  await limpet.errors.find(/obtained the certificate of c\.example/)
+  await place.inEffect(limpet, 'c.example', 2)
+  assert.equal((await place.shown('c.example')).subjectaltname, 'DNS:c.example')
+  await reload({ ...rest, listeners, routes: routed('c.example') })
+  await limpet.errors.find(/certificate of a\.example removed/)
+  assert.equal((await place.shown('a.example')).subjectaltname, 'DNS:c.example')
+  const externalAccount = { kid: 'customer', key: 'c2VjcmV0LXNlY3JldC1zZWNyZXQ' }
+  await reload({ ...place.config({ externalAccount }), routes: routed('c.example') })
+  await limpet.errors.find(/tls\.acme\.externalAccount changed/)
+  assert.doesNotMatch(limpet.errors.all.join('\n'), /c2VjcmV0/)
+})
