@@ -138,8 +138,6 @@ export class Handshake extends Timed implements SocketReader, SocketOwner {
 
   #begin(hello: ClientHello): void {
     if (this.#isOver) return
-    // They may have changed while the client waited for a certificate.
-    this.#settings = this.entrance.listener.tls ?? this.#settings
     const offer = this.#offers.offer(hello, this.#settings, this.ends)
     if (offer === undefined) {
       this.socket.write(UNRECOGNIZED_NAME)
