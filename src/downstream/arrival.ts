@@ -69,7 +69,7 @@ export class Arrival extends Timed implements SocketReader, SocketOwner {
     this.#context.deadlines.remove(this)
     this.#owner.introduced(
       this,
-      ends === undefined ? this.#ends : { ...ends, port: ends.destination.port, isSecure, tls: undefined },
+      ends === undefined ? this.#ends : { ...this.#ends, ...ends, port: ends.destination.port, isSecure },
       rest,
     )
   }

@@ -236,7 +236,7 @@ export class ClientConnection extends Connection implements Downstream {
   /** Answers an invalid request. Its end is unknown, so nothing after it is read. */
   #refuse(failure: Failure, ending: Ending = 'linger'): void {
     this.#response.persists = false
-    const record = refuse(this.#reader.unread, this.peer.text, failure, this.#response)
+    const record = refuse(this.#reader.unread, this.source, failure, this.#response)
     for (const observer of this.context.observers) observer.ended(record)
     this.#end(ending)
   }

@@ -170,6 +170,14 @@ function read(socket: ClientSocket, size: number): boolean {
   return true
 }
 
+/** Closes a connection on which nothing is left to send. By TLS, the client is told that nothing was cut off (RFC 8446 §6.1). */
+export function closeSocket(socket: ClientSocket): void {
+  if (!('encrypted' in socket)) return void socket.destroy()
+  socket.end()
+  // By then it has been told; it is not waited for.
+  setImmediate(() => socket.destroy())
+}
+
 /** Resets a connection; the kernel, too, drops what the client has not read. */
 export function resetSocket(socket: ClientSocket): void {
   // After the end has been sent, a reset fails and leaks the socket's handle (EINVAL, libuv).

@@ -6,7 +6,7 @@ import type { Ends } from '../transport/ends.ts'
 import { own, type SocketOwner } from '../transport/socket-owner.ts'
 import { SocketWriter, type WriterOwner } from '../transport/socket-writer.ts'
 import { ClientDeadline } from './client-deadline.ts'
-import { type ClientSocket, resetSocket, type SocketReader } from './client-socket.ts'
+import { type ClientSocket, closeSocket, resetSocket, type SocketReader } from './client-socket.ts'
 import type { Entrance } from './entrance.ts'
 import { Farewell } from './farewell.ts'
 import { LingeringClose } from './lingering-close.ts'
@@ -130,10 +130,7 @@ export abstract class Connection extends ClientDeadline implements Lifetime, Soc
     if (this.isClosing) return
     this.isClosing = true
     if (ending === 'reset') return resetSocket(this.socket)
-    if (ending === 'drop' && this.writer.unsent === 0) {
-      this.socket.destroy()
-      return
-    }
+    if (ending === 'drop' && this.writer.unsent === 0) return closeSocket(this.socket)
     this.context.deadlines.remove(this)
     this.#closing = new LingeringClose(this.socket, this.writer, this.context)
   }

@@ -10,6 +10,7 @@ import { own, type SocketOwner } from '../transport/socket-owner.ts'
 import { type ClientHello, ClientHelloError, LARGEST_START, readClientHello } from './client-hello.ts'
 import {
   type ClientSocket,
+  closeSocket,
   type SecureClientSocket,
   type SocketReader,
   secureSocketOf,
@@ -42,7 +43,7 @@ export class Handshake extends Timed implements SocketReader, SocketOwner {
   readonly socket: ClientSocket
   readonly entrance: Entrance
   readonly ends: Ends
-  readonly #settings: ListenerTls
+  #settings: ListenerTls
   readonly #offers: TlsOffers
   readonly #context: WorkerContext
   readonly #owner: HandshakeOwner
@@ -98,8 +99,7 @@ export class Handshake extends Timed implements SocketReader, SocketOwner {
   }
 
   override expire(): void {
-    if (this.#isOver) this.#close()
-    else this.#refuse('its TLS handshake did not finish in time')
+    this.#refuse('its TLS handshake did not finish in time')
   }
 
   // ── the ClientHello ────────────────────────────────────────────────────────────────────────────────────────────
@@ -125,7 +125,13 @@ export class Handshake extends Timed implements SocketReader, SocketOwner {
     // OpenSSL reads the ClientHello again, and what follows it.
     socket.reader = undefined
     socket.pause()
-    if (!this.#offers.awaits(hello, this.#settings, this.ends, () => this.#begin(hello))) this.#begin(hello)
+    if (!this.#offers.awaits(hello, this.#settings, this.ends, () => this.#continue(hello))) this.#begin(hello)
+  }
+
+  /** The listener may have another certificate by now. */
+  #continue(hello: ClientHello): void {
+    this.#settings = this.entrance.listener.tls ?? this.#settings
+    this.#begin(hello)
   }
 
   // ── OpenSSL's part ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -178,12 +184,10 @@ export class Handshake extends Timed implements SocketReader, SocketOwner {
     this.#close()
   }
 
-  /** The client hears of it if the handshake is over. */
   #close(): void {
-    const socket = this.#secureSocket ?? this.socket
-    if (this.#isSecure && !this.#isOver) socket.destroySoon()
-    else socket.destroy()
     this.#isOver = true
+    if (this.#isSecure) closeSocket(this.#secureSocket!)
+    else (this.#secureSocket ?? this.socket).destroy()
   }
 
   whenEnded(): void {

@@ -46,6 +46,9 @@ export class Http2Stream extends ClientDeadline implements Downstream, StreamUse
   #asksForTunnel = false
   #isTunnel = false
   #isAnswered = false
+  /** Whether the stream ends with RST_STREAM after the response: the request was malformed (RFC 9113 §8.1.1). */
+  #endsWithReset = false
+  #takesTrailers = false
   /** Whether the exchange wants more of the body now, and whether the client must go on with it. */
   #isBodyWanted = false
   #isBodyOwed = false
@@ -70,10 +73,11 @@ export class Http2Stream extends ClientDeadline implements Downstream, StreamUse
     try {
       head = this.#read(lines, bytes)
       this.#asksForTunnel = lines.isExtendedConnect
-      request = new ReceivedRequest(head, this.#framingOf(head, isWhole))
+      request = new ReceivedRequest(head, this.#framingOf(head, isWhole), true)
     } catch (error) {
       return this.#refuse(failureOf(error), bytes)
     }
+    this.#takesTrailers = request.takesTrailers
     const { source } = this.#owner
     if (source.isClaimIgnored(head)) this.#context.notices.schemeIgnored(source.peer.text)
     this.origin = source.of(head)
@@ -106,9 +110,10 @@ export class Http2Stream extends ClientDeadline implements Downstream, StreamUse
 
   /** Answers an invalid request. */
   #refuse(failure: Failure, bytes: Buffer): void {
-    const record = refuse(bytes, this.#owner.source.peer.text, failure, this)
+    this.#endsWithReset = failure.code === 'bad-request'
+    const record = refuse(bytes, this.#owner.source, failure, this)
     for (const observer of this.#context.observers) observer.ended(record)
-    if (failure.code === 'bad-request') this.#stream.reset(ErrorCode.ProtocolError)
+    if (this.#endsWithReset) this.#stream.reset(ErrorCode.ProtocolError)
     else this.#stream.leave()
   }
 
@@ -166,7 +171,8 @@ export class Http2Stream extends ClientDeadline implements Downstream, StreamUse
   respond(head: ResponseHead, options: ConnectionOptions, framing: Framing, fields: string): BodyForm {
     const { scratch } = this.#context
     const from = scratch.length
-    writeResponseHead(scratch, head, options, declaredLength(head, framing), false, 'unsaid', fields)
+    const length = declaredLength(head, framing)
+    writeResponseHead(scratch, head, options, length, false, 'unsaid', fields, this.#takesTrailers)
     // The client would take a 2xx for the switch of protocols that it has asked for.
     if (this.#asksForTunnel && head.status < 300) scratch.bytes.set(BAD_GATEWAY, from + STATUS_AT)
     this.#answered()
@@ -216,10 +222,11 @@ export class Http2Stream extends ClientDeadline implements Downstream, StreamUse
     const head = ownHead(response, 'unsaid')
     const hasBody = body.length > 0 && !isToHead
     this.#answered()
-    this.#stream.head(head, 0, head.length, !hasBody)
+    // An END_STREAM from both sides would leave nothing to reset.
+    this.#stream.head(head, 0, head.length, !hasBody && !this.#endsWithReset)
     if (!hasBody) return
     this.data(body, 0, body.length)
-    this.#stream.end()
+    if (!this.#endsWithReset) this.#stream.end()
   }
 
   drained(): void {

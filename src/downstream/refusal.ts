@@ -2,6 +2,7 @@ import type { Downstream } from '../exchange/downstream.ts'
 import { errorPage } from '../exchange/error-page.ts'
 import type { Failure } from '../exchange/failure.ts'
 import { makeRequestId } from '../exchange/request-id.ts'
+import type { ConnectionOrigin } from '../forwarding/client-origin.ts'
 import { CR, LF } from '../http1/bytes.ts'
 import type { ExchangeRecord } from '../observability/exchange-record.ts'
 import { now } from '../runtime/clock.ts'
@@ -34,25 +35,28 @@ const nothingUnderstood = {
 /** Answers an invalid request; returns the record for observers. */
 export function refuse(
   bytes: Buffer,
-  clientAddress: string,
+  source: ConnectionOrigin,
   failure: Failure,
   response: Pick<Downstream, 'answer' | 'bytesSent'>,
 ): ExchangeRecord {
   const id = makeRequestId()
-  response.answer(errorPage(failure, { accept: '', requestId: id }))
-  return recordOfRefusal(bytes, clientAddress, failure.status, id, response.bytesSent)
+  const fields = source.ends.tls?.responseFields ?? ''
+  response.answer(errorPage(failure, { accept: '', requestId: id, fields }))
+  return recordOfRefusal(bytes, source, failure.status, id, response.bytesSent)
 }
 
 /** The record of a request that was not understood, or not looked at. */
 export function recordOfRefusal(
   bytes: Buffer,
-  clientAddress: string,
+  source: ConnectionOrigin,
   status: number,
   id: string,
   bytesSent: number,
 ): ExchangeRecord {
   const request = { ...nothingUnderstood, bytes, requestLineEnd: endOfFirstLine(bytes), id }
-  return { ...nothingForwarded, clientAddress, request, startedAt: now(), status, bytesSent }
+  const clientAddress = source.peer.text
+  const { tls } = source.ends
+  return { ...nothingForwarded, clientAddress, tls, request, startedAt: now(), status, bytesSent }
 }
 
 /** The end of the first line, which may not be text; at most 1,024 bytes. */

@@ -169,6 +169,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
         isSecure: origin.isSecure,
         port: origin.port,
         peer: origin.peer.text,
+        certificate: origin.ends.tls?.clientCertificate,
         believed: origin.believed,
         requestId: request.id,
         serverAddress: this.server.settings.address,

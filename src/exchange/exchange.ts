@@ -7,6 +7,7 @@ import { cookieSetAmong } from '../http1/set-cookie.ts'
 import type { ExchangeRecord } from '../observability/exchange-record.ts'
 import { normaliseHost } from '../routing/host.ts'
 import { now } from '../runtime/clock.ts'
+import type { TlsFacts } from '../transport/tls-facts.ts'
 import { Attempt, type AttemptOwner } from './attempt.ts'
 import { type Call, CallDeadline } from './call-deadline.ts'
 import type { Downstream, DownstreamUser } from './downstream.ts'
@@ -14,7 +15,7 @@ import { errorPage } from './error-page.ts'
 import { Failure } from './failure.ts'
 import { failedCall, timeoutOfCall, trailersOfFailure } from './grpc-call.ts'
 import { grpcStatuses } from './grpc-status.ts'
-import { type OwnResponse, redirect } from './own-response.ts'
+import { CHALLENGE_PATH, challengeAnswer, type OwnResponse, redirect } from './own-response.ts'
 import { type Occasion, Placement } from './placement.ts'
 import type { Reason } from './reason.ts'
 import { authorityOf, pathOf, queryOf, type ReceivedRequest } from './received-request.ts'
@@ -68,6 +69,10 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     return this.downstream.origin.address.text
   }
 
+  get tls(): TlsFacts | undefined {
+    return this.downstream.origin.ends.tls
+  }
+
   get upstreamName(): string | undefined {
     return this.#placement?.group.settings.name
   }
@@ -85,7 +90,11 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
    */
   begin(head: RequestHead): void {
     const { framing } = this.request
+    const { ends, isSecure, address } = this.downstream.origin
     const { router, groups, snapshot } = this.context.generation
+    if (this.context.challenges.size > 0 && this.#answersChallenge(head)) return
+    if (ends.redirectTo > 0 && !isSecure) return this.#redirectToHttps(head, ends.redirectTo)
+    if (ends.tls !== undefined && !isFor(ends.tls, head)) return this.#end(new Failure('misdirected'))
     const limit = snapshot.limits.bodySize
     this.#bodyLimit = limit
     if (limit > 0 && framing > limit) return this.#end(new Failure('body-too-large'))
@@ -95,7 +104,8 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
       return this.#end(new Failure('bad-request', 'the path cannot be decoded, or climbs above its root'))
     const view = this.context.requestView
     view.head = head
-    view.address = this.downstream.origin.address
+    view.address = address
+    view.certificate = ends.tls?.clientCertificate
     view.path = path
     const host = router.usesHost ? normaliseHost(authorityOf(head)) : ''
     const route = router.find(host, path, view)
@@ -229,7 +239,14 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     this.#watchOwnCookies(head)
     const view = this.#viewOf(head)
     view.endsSession = endsSession
-    return placement.answered(view, this.downstream.origin.isSecure)
+    return placement.answered(view, this.downstream.origin.isSecure) + this.#fieldsBeside(head)
+  }
+
+  /** The fields that every response on this connection has, unless the server has sent its own. */
+  #fieldsBeside(head: ResponseHead): string {
+    const { tls } = this
+    if (tls === undefined || tls.responseFields === '') return ''
+    return head.find(FieldName.StrictTransportSecurity) < 0 ? tls.responseFields : ''
   }
 
   readerOf(head: ResponseHead): BodyReader | undefined {
@@ -332,14 +349,34 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     this.#settle('whole')
   }
 
-  #redirect(location: string): void {
-    this.#answer(redirect(location, this.request.id, this.request.method === 'HEAD'))
+  #redirect(location: string, status: 301 | 308 = 301): void {
+    this.#answer(redirect(status, location, this.request.id, this.request.method === 'HEAD'))
+  }
+
+  #redirectToHttps(head: RequestHead, port: number): void {
+    const host = authorityOf(head).replace(/:\d*$/, '')
+    if (host === '') return this.#end(new Failure('bad-request', 'it names no host'))
+    const target = head.bytes.toString('latin1', head.pathStart, head.targetEnd)
+    const path = target.startsWith('/') ? target : `/${target === '*' ? '' : target}`
+    const isSafe = this.request.method === 'GET' || this.request.method === 'HEAD'
+    this.#redirect(`https://${host}${port === 443 ? '' : `:${port}`}${path}`, isSafe ? 301 : 308)
+  }
+
+  /** Answers a certificate authority that asks for one of this Limpet's tokens; returns whether it is one. */
+  #answersChallenge(head: RequestHead): boolean {
+    const path = pathOf(head) ?? ''
+    if (!path.startsWith(CHALLENGE_PATH)) return false
+    const answer = this.context.challenges.get(path.slice(CHALLENGE_PATH.length))
+    if (answer === undefined) return false
+    this.#answer(challengeAnswer(answer, this.request.id, this.request.method === 'HEAD'))
+    return true
   }
 
   /** Ends the exchange with a response that Limpet generated. */
   #answer(response: OwnResponse): void {
     this.status = response.status
-    this.downstream.answer(response)
+    const fields = this.tls?.responseFields ?? ''
+    this.downstream.answer(fields === '' ? response : { ...response, fields: response.fields + fields })
     this.#settle('whole')
   }
 
@@ -363,4 +400,10 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     if (how === 'cut') this.downstream.reset()
     else this.downstream.finish()
   }
+}
+
+/** Whether the request is for a host that its connection may serve. */
+function isFor(tls: TlsFacts, head: RequestHead): boolean {
+  const authority = authorityOf(head)
+  return authority === tls.serverName || tls.covers(normaliseHost(authority))
 }

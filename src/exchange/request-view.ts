@@ -1,5 +1,6 @@
 import type { KeyedRequest, SessionRequest } from '../affinity/affinity.ts'
 import { type KeySubject, keyFor } from '../balancing/key.ts'
+import { certificateField, describesCertificate } from '../forwarding/client-certificate.ts'
 import { cookieIn, unquoted } from '../http1/cookie.ts'
 import { FieldName } from '../http1/field-name.ts'
 import { parameterIn, unescaped } from '../http1/query.ts'
@@ -8,6 +9,7 @@ import type { RequestConditions } from '../routing/path-table.ts'
 import { type IpAddress, UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
 import { type NamedPart, valueIn } from '../runtime/named-part.ts'
 import type { Affinity, Balance } from '../runtime/snapshot.ts'
+import type { ClientCertificate } from '../transport/tls-facts.ts'
 
 const NO_BYTES = new Uint8Array(0)
 
@@ -15,6 +17,8 @@ const NO_BYTES = new Uint8Array(0)
 export class RequestView implements RequestConditions, KeySubject, SessionRequest, KeyedRequest {
   address: IpAddress = UNKNOWN_ADDRESS
   path = '/'
+  /** The client's certificate, if it has shown one. */
+  certificate: ClientCertificate | undefined
   head: RequestHead
 
   constructor(head: RequestHead) {
@@ -38,11 +42,13 @@ export class RequestView implements RequestConditions, KeySubject, SessionReques
   }
 
   header(name: string): string | undefined {
+    if (describesCertificate(name)) return certificateField(name, this.certificate)
     const field = this.head.findNamed(name)
     return field < 0 ? undefined : this.head.value(field)
   }
 
   hasHeader(name: string, value: string): boolean {
+    if (describesCertificate(name)) return certificateField(name, this.certificate) === value
     const field = this.head.findNamed(name)
     return field >= 0 && this.head.hasValue(field, value)
   }

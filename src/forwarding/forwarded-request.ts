@@ -29,6 +29,7 @@ const replaced = [
   FieldName.ContentLength,
   FieldName.Forwarded,
   FieldName.Imitation,
+  FieldName.XClientCert,
   FieldName.XForwardedFor,
   FieldName.XForwardedHost,
   FieldName.XForwardedPort,

@@ -5,6 +5,8 @@ import type { RequestHead } from '../http1/request-head.ts'
 import { UNIX_ADDRESS } from '../runtime/ip-address.ts'
 import type { ClientAddressSource } from '../runtime/snapshot.ts'
 import type { Scratch } from '../transport/scratch.ts'
+import type { ClientCertificate } from '../transport/tls-facts.ts'
+import { writeCertificate } from './client-certificate.ts'
 import { CRLF, writeLine, writeList, writeMembers } from './passed-fields.ts'
 
 /** What a request's forwarding fields are made of. */
@@ -17,6 +19,8 @@ export interface Forwarding {
   readonly port: number
   /** The address at the other end of the connection. */
   readonly peer: string
+  /** The client's certificate, if it has shown one. */
+  readonly certificate: ClientCertificate | undefined
   /** The request's own forwarding fields that are trusted: those of a trusted proxy, of the kind that it writes. */
   readonly believed: ClientAddressSource | undefined
   readonly requestId: string
@@ -54,6 +58,7 @@ export function writeForwarding(out: Scratch, head: RequestHead, forwarding: For
   const proto = hasProto ? '' : `X-Forwarded-Proto: ${forwarding.isSecure ? 'https' : 'http'}\r\n`
   const port = hasPort ? '' : `X-Forwarded-Port: ${forwarding.port || portAskedFor(head, forwarding, hasHost)}\r\n`
   out.text(`\r\n${proto}${port}X-Request-Id: ${forwarding.requestId}\r\n`)
+  if (forwarding.certificate !== undefined) writeCertificate(out, forwarding.certificate)
   if (!hasHost && head.authorityEnd > head.authorityStart)
     writeLine(out, 'X-Forwarded-Host: ', head.bytes, head.authorityStart, head.authorityEnd)
 }

@@ -29,6 +29,9 @@ export const FieldName = {
   XForwardedPort: 23,
   /** Other fields in which proxies describe their clients: X-Real-IP, and every name that begins with X-Forwarded. */
   XForwardedOther: 24,
+  StrictTransportSecurity: 25,
+  /** The fields in which this proxy describes the certificate of a client: every name that begins with X-Client-Cert. */
+  XClientCert: 26,
 } as const
 
 const spellings: Readonly<Record<string, number>> = {
@@ -44,6 +47,7 @@ const spellings: Readonly<Record<string, number>> = {
   'proxy-connection': FieldName.ProxyConnection,
   referer: FieldName.Referer,
   'set-cookie': FieldName.SetCookie,
+  'strict-transport-security': FieldName.StrictTransportSecurity,
   te: FieldName.Te,
   trailer: FieldName.Trailer,
   'transfer-encoding': FieldName.TransferEncoding,
@@ -66,8 +70,12 @@ const byLength = Array.from({ length: longest + 1 }, (_, length) =>
     .map(([name, id]) => ({ id, letters: Buffer.from(name) })),
 )
 
-const FORWARDED = Buffer.from('x-forwarded')
-const X = FORWARDED[0]
+/** What names begin with that are no safer for being unknown today. */
+const families = [
+  { id: FieldName.XForwardedOther, letters: Buffer.from('x-forwarded') },
+  { id: FieldName.XClientCert, letters: Buffer.from('x-client-cert') },
+]
+const X = families[0]!.letters[0]
 
 const Likeness = { None: 0, Same: 1, Imitation: 2 } as const
 
@@ -84,20 +92,24 @@ export function fieldNameOf(bytes: Uint8Array, from: number, to: number): number
       if (likeness !== Likeness.None) return likeness === Likeness.Same ? id : FieldName.Imitation
     }
   }
-  return first === X && length >= FORWARDED.length ? forwardingNameOf(bytes, from, to) : FieldName.Other
+  return first === X ? familyOf(bytes, from, to) : FieldName.Other
 }
 
-/** Tells names that begin with X-Forwarded from others: such a field is no safer for being unknown today. */
-function forwardingNameOf(bytes: Uint8Array, from: number, to: number): number {
-  const end = from + FORWARDED.length
-  const likeness = likenessTo(FORWARDED, bytes, from)
-  if (likeness === Likeness.None || (end < to && bytes[end] !== HYPHEN && bytes[end] !== UNDERSCORE))
-    return FieldName.Other
-  if (likeness === Likeness.Imitation) return FieldName.Imitation
-  for (let at = end; at < to; at++) {
-    if (bytes[at] === UNDERSCORE) return FieldName.Imitation
+/** The family of a name, or `FieldName.Other`. */
+function familyOf(bytes: Uint8Array, from: number, to: number): number {
+  for (let f = 0; f < families.length; f++) {
+    const { id, letters } = families[f]!
+    const end = from + letters.length
+    if (end > to || (end < to && bytes[end] !== HYPHEN && bytes[end] !== UNDERSCORE)) continue
+    const likeness = likenessTo(letters, bytes, from)
+    if (likeness === Likeness.None) continue
+    if (likeness === Likeness.Imitation) return FieldName.Imitation
+    for (let at = end; at < to; at++) {
+      if (bytes[at] === UNDERSCORE) return FieldName.Imitation
+    }
+    return id
   }
-  return FieldName.XForwardedOther
+  return FieldName.Other
 }
 
 /** Whether the name in `letters` is at `from`, ignoring case, or would be with hyphens for underscores. */

@@ -103,6 +103,7 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
   /** Bytes that were read from the connection while nothing more was to be read. */
   #unread = NOTHING
   #isHeld = false
+  #isReading = false
   /** The stream that the current DATA frame is for, and its bytes that count for flow control and are not data. */
   #current: Stream<User> | undefined
   #padding = 0
@@ -146,6 +147,7 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
   }
 
   #readAll(bytes: Buffer): void {
+    this.#isReading = true
     try {
       for (let at = 0; at < bytes.length; at += SLICE) {
         if (!this.mayRead) return this.#hold(bytes.subarray(at))
@@ -156,6 +158,7 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
       if (!(error instanceof ConnectionError)) throw error
       this.fail(error)
     }
+    this.#isReading = false
   }
 
   /** Whether more may be read: not while the peer does not read what it is answered. */
@@ -536,6 +539,8 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
   ended(stream: Stream, how: How): void {
     this.streams.delete(stream.id)
     this.closed.add(stream.id, how)
+    // Nothing follows that could be sent together with it.
+    if (this.streams.size === 0 && !this.#isReading) this.#send()
     this.#awaitTurnEnd()
   }
 
@@ -554,6 +559,8 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
   /** Ends the session with an error, and all of its streams. */
   fail(error: ConnectionError): void {
     if (this.isOver) return
+    // What its user has written is in memory that others write into next.
+    this.#flushUser()
     this.writeGoAway(this.lastPeerId, error.code, error.message)
     this.#send()
     this.close(error.code)

@@ -92,7 +92,7 @@ export class AccessLog implements ExchangeObserver {
   }
 
   #json(entry: ExchangeRecord): void {
-    const { request } = entry
+    const { request, tls } = entry
     const { bytes } = request
     const redaction = this.#redaction
     const text = (from: number, to: number) => (from === to ? undefined : bytes.toString('latin1', from, to))
@@ -122,6 +122,10 @@ export class AccessLog implements ExchangeObserver {
       seconds: Math.round(now() - entry.startedAt) / 1000,
       queued: entry.queued > 0 ? Math.round(entry.queued) / 1000 : undefined,
       reason: entry.reason,
+      tlsVersion: tls?.version,
+      tlsCipher: tls?.cipher,
+      tlsResumed: tls?.isResumed,
+      sni: tls?.serverName || undefined,
       requestId: request.id === '' ? undefined : request.id,
     })
     this.#lines.text(`${json}\n`)

@@ -25,9 +25,20 @@ export interface RecordedRequest {
   readonly id: string
 }
 
+/** What is recorded of the connection of a request by TLS. */
+export interface RecordedTls {
+  readonly version: string
+  readonly cipher: string
+  /** Empty if the client named no host. */
+  readonly serverName: string
+  readonly isResumed: boolean
+}
+
 /** An exchange that is over. Times are in ms on the shared clock, sizes in bytes. */
 export interface ExchangeRecord {
   readonly clientAddress: string
+  /** Undefined if the client's connection is not encrypted here. */
+  readonly tls: RecordedTls | undefined
   readonly request: RecordedRequest
   readonly startedAt: number
   /** The time it waited in the queue of its upstream. */

@@ -21,14 +21,17 @@ export interface Ends {
   readonly isSecure: boolean
   /** Undefined where the connection is not encrypted here. */
   readonly tls: TlsFacts | undefined
+  /** The port to which requests are redirected by HTTPS; 0 if they are served. */
+  readonly redirectTo: number
 }
 
 const unixEnd: End = { address: UNIX_ADDRESS, port: 0 }
-const unixEnds: Ends = { source: unixEnd, destination: unixEnd, port: 0, isSecure: false, tls: undefined }
+const unixEnds = { source: unixEnd, destination: unixEnd, port: 0, isSecure: false, tls: undefined }
 
 /** The ends of a connection that a listener has accepted. */
 export function endsOf(socket: Socket, listener: Listener): Ends {
-  return 'path' in listener ? unixEnds : new SocketEnds(socket, listener.port)
+  const redirectTo = listener.redirectTo?.port ?? 0
+  return 'path' in listener ? { ...unixEnds, redirectTo } : new SocketEnds(socket, listener.port, redirectTo)
 }
 
 /** The ends as the kernel reports them. */
@@ -37,12 +40,14 @@ class SocketEnds implements Ends {
   readonly port: number
   readonly isSecure = false
   readonly tls = undefined
+  readonly redirectTo: number
   readonly #socket: Socket
 
   /** @param port the listener's */
-  constructor(socket: Socket, port: number) {
+  constructor(socket: Socket, port: number, redirectTo: number) {
     this.source = endAt(socket.remoteAddress, socket.remotePort)
     this.port = port
+    this.redirectTo = redirectTo
     this.#socket = socket
   }
 
@@ -62,6 +67,7 @@ class SecuredEnds implements Ends {
   readonly port: number
   readonly isSecure = true
   readonly tls: TlsFacts
+  readonly redirectTo = 0
   readonly #ends: Ends
 
   constructor(ends: Ends, tls: TlsFacts) {

@@ -7,8 +7,15 @@ const SIZE = 64 * 1024
  * the next one, and nothing is allocated.
  */
 export class Scratch {
-  bytes = Buffer.allocUnsafeSlow(SIZE)
+  bytes: Buffer
   length = 0
+  readonly #size: number
+
+  /** @param size how large it is at first */
+  constructor(size = SIZE) {
+    this.#size = size
+    this.bytes = Buffer.allocUnsafeSlow(size)
+  }
 
   copy(bytes: Uint8Array, from: number, to: number): void {
     this.reserve(to - from)
@@ -37,7 +44,7 @@ export class Scratch {
   flushTo(writer: SocketWriter): void {
     const mayReuse = writer.write(this.bytes.subarray(0, this.length))
     this.length = 0
-    if (!mayReuse) this.bytes = Buffer.allocUnsafeSlow(SIZE)
+    if (!mayReuse) this.bytes = Buffer.allocUnsafeSlow(this.#size)
   }
 
   /** Makes room for `size` more bytes; `bytes` may be another buffer from then on. */

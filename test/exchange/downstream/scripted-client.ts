@@ -20,7 +20,14 @@ class ScriptedClient implements Client {
     this.#worker = worker
     const end = (text: string, port: number) => ({ address: parseIpAddress(text)!, port })
     const source = end('192.0.2.1', 50_000)
-    const ends = { source, destination: end('192.0.2.2', 443), port: 443, isSecure: true, tls: undefined }
+    const ends = {
+      source,
+      destination: end('192.0.2.2', 443),
+      port: 443,
+      isSecure: true,
+      tls: undefined,
+      redirectTo: 0,
+    }
     this.#origin = new ConnectionOrigin(ends, { atEnd: (act) => this.#atEnd.push(act) }, undefined)
     test.after(() => {
       for (const act of this.#atEnd) act()
