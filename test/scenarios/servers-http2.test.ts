@@ -466,3 +466,39 @@ test('a connection that is being opened is given up when nobody waits for it any
   client.socket.resetAndDestroy()
   await once(socket, 'end')
 })
+
+describe('a response that contradicts itself', () => {
+  for (const [what, answer] of Object.entries<Answer>({
+    'has more data than its Content-Length says': (stream) => {
+      stream.respond({ ':status': 200, 'content-length': '3' })
+      stream.end('too long')
+    },
+    'has less data than its Content-Length says': (stream) => {
+      stream.respond({ ':status': 200, 'content-length': '30' })
+      stream.end('too short')
+    },
+  })) {
+    test(`because it ${what} is cut off, and the connection serves on`, async (t) => {
+      const server = await http2Server(t, (stream, headers, session) =>
+        headers[':path'] === '/bad' ? answer(stream, headers, session) : ok(stream, headers, session),
+      )
+      const plane = await startDataPlane(t, configOf([server]))
+      const client = await RawClient.connect(t, plane.port)
+      client.say('GET /bad HTTP/1.1\r\nHost: a\r\n\r\n')
+      assert.doesNotMatch(await client.goodbye(), /too long/)
+      assert.equal(await statusOf(t, plane.port), 200)
+      assert.equal(server.connections.length, 1)
+    })
+  }
+
+  test('because its head is too large is a 502, and the connection serves on', async (t) => {
+    const server = await http2Server(t, (stream, headers, session) => {
+      if (headers[':path'] !== '/bad') return ok(stream, headers, session)
+      stream.respond({ ':status': 200, 'x-large': 'y'.repeat(80_000) })
+      stream.end()
+    })
+    const plane = await startDataPlane(t, configOf([server]))
+    assert.equal(await statusOf(t, plane.port, 'GET /bad HTTP/1.1\r\nHost: a\r\n\r\n'), 502)
+    assert.equal(await statusOf(t, plane.port), 200)
+  })
+})
