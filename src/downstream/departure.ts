@@ -6,6 +6,14 @@ const LONGEST_WAIT = 5000
 const RETRY_AFTER = 150
 /** How long a client may take to answer a PING, in ms. */
 const ROUND_TRIP = 1000
+/** How long after that a stream may come which the client had begun before, in ms: some send answers first. */
+const LATE_STREAMS = 100
+
+/**
+ * How far it is: not wanted; wanted as soon as the connection may end; announced to the client, which has answered; all streams that
+ * are accepted have come.
+ */
+type Stage = 'none' | 'wanted' | 'announced' | 'answered' | 'settled'
 
 /** The connection that ends. */
 export interface DepartureOwner {
@@ -19,13 +27,12 @@ export interface DepartureOwner {
 
 /**
  * How an HTTP/2 connection ends without a lost request (RFC 9113 §6.8): the client is asked to begin no more streams here, and
- * those that it has begun before it can know of that are still served. They have come when it has answered a PING.
+ * those that it has begun before it can know of that are still served. They have come soon after it has answered a PING.
  */
 export class Departure extends Timed {
   readonly #owner: DepartureOwner
   readonly #set: (timed: Timed, ms: number) => void
-  /** How far it is: not asked for; asked for as soon as the connection may end; announced; all streams that are accepted have come. */
-  #stage: 'none' | 'wanted' | 'announced' | 'settled' = 'none'
+  #stage: Stage = 'none'
   #patience = LONGEST_WAIT
 
   /** @param set sets its deadline, in ms */
@@ -48,7 +55,7 @@ export class Departure extends Timed {
   }
 
   begin(): void {
-    if (this.#stage === 'announced' || this.#stage === 'settled') return
+    if (this.#stage !== 'none' && this.#stage !== 'wanted') return
     this.#stage = 'announced'
     this.#owner.announceEnd()
     this.#set(this, ROUND_TRIP)
@@ -57,15 +64,19 @@ export class Departure extends Timed {
   /** The client has answered a PING. */
   answered(): void {
     if (this.#stage !== 'announced') return
-    this.#stage = 'settled'
-    this.#set(this, 0)
-    this.#owner.refuseStreams()
+    this.#stage = 'answered'
+    this.#set(this, LATE_STREAMS)
   }
 
   override expire(): void {
-    if (this.#stage === 'announced') return this.answered()
+    if (this.#stage !== 'wanted') return this.#settle()
     this.#patience -= RETRY_AFTER
     if (this.#owner.mayDepart || this.#patience <= 0) this.begin()
     else this.#set(this, RETRY_AFTER)
+  }
+
+  #settle(): void {
+    this.#stage = 'settled'
+    this.#owner.refuseStreams()
   }
 }

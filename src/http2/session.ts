@@ -559,6 +559,8 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
   /** Ends the session with an error, and all of its streams. */
   fail(error: ConnectionError): void {
     if (this.isOver) return
+    // What its user has written is in memory that others write into next.
+    this.#flushUser()
     this.writeGoAway(this.lastPeerId, error.code, error.message)
     this.#send()
     this.close(error.code)

@@ -80,6 +80,7 @@ export class Stage {
       ...(clock !== undefined && { clock }),
     })
     const stage: Stage = new Stage(test, pebble, acme, directory, answering)
+    acme.begin()
     test.after(() => acme.close())
     return stage
   }

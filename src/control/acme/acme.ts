@@ -22,6 +22,8 @@ const ORDERS = 4
 const ORDERS_ON_DEMAND = 2
 /** How many hosts that are not in the configuration may have certificates. */
 const MOST_ON_DEMAND = 10_000
+/** How long clients wait for an order at most, in ms. */
+const DEMANDED_FOR = 60_000
 /** The lock of those who order by a state directory. No instance can have that name. */
 const LOCK = '+acme'
 
@@ -75,10 +77,15 @@ export class Acme implements ManagedCertificateOwner {
   /** By host. */
   readonly #managed = new Map<string, ManagedCertificate>()
   readonly #provisionals = new Map<string, Certificate>()
+  /** By host, what clients wait for. */
+  readonly #outcomes = new Map<string, PromiseWithResolvers<boolean>>()
   #settings: AcmeSettings | undefined
   #authorities: readonly Authority[] = []
   #onDemand: OnDemand | undefined
   #certificates: readonly Certificate[] = []
+  /** Once certificates are ordered: resolves when it is known whether another process does that. */
+  #lockTried: Promise<void> | undefined
+  #isLockless = false
   #isClosed = false
 
   private constructor(surroundings: AcmeSurroundings, provisional: PemPair) {
@@ -92,7 +99,7 @@ export class Acme implements ManagedCertificateOwner {
     this.#provisional = provisional
   }
 
-  /** Nothing is ordered before `apply`. */
+  /** Nothing is ordered before `begin`. */
   static async create(surroundings: AcmeSurroundings): Promise<Acme> {
     return new Acme(surroundings, await provisionalCertificate())
   }
@@ -104,6 +111,10 @@ export class Acme implements ManagedCertificateOwner {
 
   get answers(): ChallengeAnswers {
     return this.#challenges.answers
+  }
+
+  stateOf(host: string): AcmeState | undefined {
+    return this.states.find((state) => state.host === host)
   }
 
   get states(): AcmeState[] {
@@ -138,19 +149,45 @@ export class Acme implements ManagedCertificateOwner {
     }
     this.#collect()
     this.#warnOfProvisional(begun)
-    void this.#begin(begun)
+    if (this.#lockTried !== undefined) for (const managed of begun) managed.begin()
   }
 
-  /** A client has asked for that host by TLS, and there is no certificate. Resolves to whether there is one now. */
+  /** From now on certificates are ordered: workers answer challenges. */
+  begin(): void {
+    if (this.#lockTried !== undefined) return
+    this.#lockTried = this.#takeLock()
+    for (const managed of this.#managed.values()) managed.begin()
+  }
+
+  /**
+   * A client asks for that host by TLS, and there is no certificate. Resolves to whether there is one, once that is known.
+   */
   async demand(host: string): Promise<boolean> {
-    const known = this.#managed.get(host)
-    if (known !== undefined) return known.certificate !== undefined
-    const isFull = this.#managed.size >= MOST_ON_DEMAND
-    if (this.#isClosed || isFull || !(await this.isAllowed(host)) || this.#managed.has(host)) return false
-    const managed = this.#manage(host, true)
-    this.#managed.set(host, managed)
-    managed.begin()
-    return false
+    const isFull = !this.#managed.has(host) && this.#managed.size >= MOST_ON_DEMAND
+    if (this.#isClosed || isFull || !(await this.isAllowed(host))) return false
+    let managed = this.#managed.get(host)
+    if (managed === undefined) {
+      managed = this.#manage(host, true)
+      this.#managed.set(host, managed)
+      managed.begin()
+    }
+    if (managed.certificate !== undefined) return true
+    return managed.lastError === undefined && this.#outcomeOf(host)
+  }
+
+  /** Whether the order for that host is successful, which is known at the latest after a while. */
+  #outcomeOf(host: string): Promise<boolean> {
+    const known = this.#outcomes.get(host)
+    if (known !== undefined) return known.promise
+    const outcome = Promise.withResolvers<boolean>()
+    this.#outcomes.set(host, outcome)
+    setTimeout(() => this.#decide(host, false), DEMANDED_FOR).unref()
+    return outcome.promise
+  }
+
+  #decide(host: string, isObtained: boolean): void {
+    this.#outcomes.get(host)?.resolve(isObtained)
+    this.#outcomes.delete(host)
   }
 
   /** Orders nothing more: another process goes on with what has begun. */
@@ -165,12 +202,14 @@ export class Acme implements ManagedCertificateOwner {
     return (await this.#onDemand?.isAllowed(host)) === true
   }
 
-  changed(): void {
+  changed({ host }: ManagedCertificate): void {
     this.#collect()
     this.#surroundings.changed()
+    this.#decide(host, true)
   }
 
   report({ host }: ManagedCertificate, isBetter: boolean, message: string): void {
+    this.#decide(host, isBetter)
     this.#surroundings.report(host, isBetter, message)
   }
 
@@ -178,7 +217,9 @@ export class Acme implements ManagedCertificateOwner {
     managed.close()
     this.#managed.delete(managed.host)
     this.#store.dropCertificate(managed.host)
-    this.changed()
+    this.#collect()
+    this.#surroundings.changed()
+    this.#decide(managed.host, false)
   }
 
   #setUp(settings: AcmeSettings): void {
@@ -215,21 +256,22 @@ export class Acme implements ManagedCertificateOwner {
     return new ManagedCertificate(host, isOnDemand, ordering, this)
   }
 
-  async #begin(managed: readonly ManagedCertificate[]): Promise<void> {
-    // An order that cannot be kept is refused when it is made, which tells why.
-    if (!(await this.#lock.take())) void this.#beginOnceHeld()
-    for (const each of managed) each.begin()
+  /** Resolves to whether this process may order now: of those that use the same state directory, one does. */
+  async #mayOrder(): Promise<boolean> {
+    await this.#lockTried
+    return !this.#isClosed && (this.#lock.isHeld || this.#isLockless)
   }
 
-  async #beginOnceHeld(): Promise<void> {
+  async #takeLock(): Promise<void> {
+    if (await this.#lock.take()) return
+    // Where no lock can be made, nothing can be kept either, which an order tells.
+    this.#isLockless = (await warningOfAnother(LOCK, this.#surroundings.state.path)) === undefined
+    if (!this.#isLockless) void this.#waitForLock()
+  }
+
+  async #waitForLock(): Promise<void> {
     if (!(await this.#lock.whenHeld())) return
     for (const each of this.#managed.values()) each.retry()
-  }
-
-  /** Others that use the same state directory order nothing meanwhile. */
-  async #mayOrder(): Promise<boolean> {
-    if (this.#isClosed) return false
-    return (await this.#lock.take()) || (await warningOfAnother(LOCK, this.#surroundings.state.path)) === undefined
   }
 
   #collect(): void {

@@ -1,9 +1,13 @@
-import { type ChallengeAnswers, type ChallengeCertificate, NO_CHALLENGES } from '../../runtime/challenge-answers.ts'
+import { type ChallengeAnswers, NO_CHALLENGES } from '../../runtime/challenge-answers.ts'
+import type { Certificate } from '../../runtime/tls-settings.ts'
 
 /** What is answered to one challenge. */
 export type ChallengeAnswer =
   | { readonly type: 'http'; readonly token: string; readonly body: string }
-  | { readonly type: 'tls'; readonly name: string; readonly certificate: ChallengeCertificate }
+  | { readonly type: 'tls'; readonly name: string; readonly certificate: Certificate }
+
+/** How long answers are given that this process has taken over, in ms. */
+const INHERITED_FOR = 600_000
 
 /** The challenges that all workers answer at present. */
 export class Challenges {
@@ -12,11 +16,17 @@ export class Challenges {
 
   /**
    * @param publish has all workers give these answers, and resolves once they do
-   * @param answers those that workers give already
+   * @param answers those that workers give already, for the process that this one replaces; whoever goes on with its orders gives
+   *   them again
    */
   constructor(publish: (answers: ChallengeAnswers) => Promise<void>, answers = NO_CHALLENGES) {
     this.#publish = publish
     this.#answers = answers
+    if (answers.http.size + answers.tls.size === 0) return
+    setTimeout(() => {
+      for (const [token, body] of answers.http) this.#remove({ type: 'http', token, body })
+      for (const [name, certificate] of answers.tls) this.#remove({ type: 'tls', name, certificate })
+    }, INHERITED_FOR).unref()
   }
 
   /** What workers answer. */

@@ -36,8 +36,10 @@ export class Solver {
       case 'http-01':
         return this.#challenges.add({ type: 'http', token, body: proof })
       case 'tls-alpn-01': {
-        const certificate = await challengeCertificate(host, proof)
-        return this.#challenges.add({ type: 'tls', name: serverNameOf(host), certificate })
+        const name = serverNameOf(host)
+        const pair = await challengeCertificate(host, proof)
+        const certificate = { name: `${name} (challenge)`, hosts: [name], ...pair, keyType: 'ecdsa' as const }
+        return this.#challenges.add({ type: 'tls', name, certificate })
       }
       case 'dns-01': {
         const value = createHash('sha256').update(proof).digest('base64url')
