@@ -86,7 +86,7 @@ describe('a request becomes', () => {
       'CONNECT a:443 HTTP/1.1\r\nhost: a:443\r\n\r\n',
     ],
     [
-      'CONNECT, for a protocol that is not known here',
+      'CONNECT, for another protocol than WebSocket, which has no key',
       [
         [':method', 'CONNECT'],
         [':protocol', 'connect-udp'],
@@ -94,7 +94,7 @@ describe('a request becomes', () => {
         [':authority', 'a:443'],
         [':path', '/'],
       ],
-      'CONNECT a:443 HTTP/1.1\r\nhost: a:443\r\n\r\n',
+      'GET / HTTP/1.1\r\nhost: a:443\r\nconnection: upgrade\r\nupgrade: connect-udp\r\n\r\n',
     ],
   ]
   for (const [what, fields, head] of cases) test(what, () => equal(headOf(fields), head))
