@@ -151,7 +151,7 @@ async function heedless(t: TestContext, port: number, wish: Readonly<Record<stri
 
 describe('a deadline', () => {
   test('ends a call whose answer has not begun, at its server too', async (t) => {
-    const origin = await GrpcService.start(t, 'silent', {})
+    const origin = await GrpcService.start(t, 'silent')
     const { limpet } = await through(t, [{ address: origin.address, maxConnections: 1 }])
     // The first call has the server's one place, so that the second one waits in the queue.
     const first = new GrpcClient(t, `127.0.0.1:${limpet.port}`).bidi()
