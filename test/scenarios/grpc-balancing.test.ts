@@ -77,6 +77,18 @@ describe('a user stays on a server', () => {
     assert.deepEqual([...new Set(servers.values())].sort(), ['a', 'b'])
   })
 
+  test('until that is gone, and then on another', async (t) => {
+    const { client, services } = await arrange(t, { affinity: { type: 'header', name: 'x-user' } })
+    const one = client()
+    const users = Array.from({ length: 12 }, (_, user) => ({ metadata: { 'x-user': `user ${user}` } }))
+    const before: string[] = []
+    for (const user of users) before.push(await serverOf(one, user))
+    services.a.kill()
+    for (const [index, user] of users.entries()) {
+      assert.equal(await serverOf(one, user), 'b', `user ${index} was on ${before[index]}`)
+    }
+  })
+
   test('by an id that the server gives at the beginning of its answer', async (t) => {
     const { client } = await arrange(t, { affinity: { type: 'learn', from: 'header:x-echo-initial' } })
     const one = client()
