@@ -30,9 +30,9 @@ const FAULTS = Uint8Array.from({ length: 256 }, (_, byte) => {
 })
 
 /** The line of a field that came as a literal. One serves all decoders of a thread: it is valid during the call only. */
-const literal = new Field(Buffer.allocUnsafeSlow(4096))
+const literal = new Field(Buffer.allocUnsafeSlow(4096), false)
 /** An entry of a dynamic table. */
-const entry = new Field(literal.bytes)
+const entry = new Field(literal.bytes, true)
 
 /** Decodes the field blocks of a connection, one after the other (RFC 7541). */
 export class HpackDecoder {
@@ -80,8 +80,9 @@ export class HpackDecoder {
         }
       } else if (first >= WITH_INDEXING) {
         this.#literal(bytes, to, 0x3f)
-        this.#table.insert(literal.bytes, 0, literal.nameEnd, literal.end, literal.kind)
+        // In this order: the table may move its entries.
         sink.field(literal)
+        this.#table.insert(literal.bytes, 0, literal.nameEnd, literal.end, literal.kind)
       } else if (first >= RESIZE) {
         throw malformed("the table's size changes within a block")
       } else {
