@@ -24,7 +24,7 @@ class HeadRecorder extends FrameRecorder {
     dependsOn: number,
   ): void {
     super.headers(streamId, block, from, to, isLast, dependsOn)
-    lines.begin(HEAD_LIMITS)
+    lines.begin(HEAD_LIMITS.headSize)
     this.#decoder.decode(block, from, to, lines)
     lines.finish()
     const { fault, isTooLarge, length } = lines

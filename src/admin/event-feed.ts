@@ -22,6 +22,14 @@ export type AdminEvent =
   | { readonly type: 'drain-started' | 'drain-progress' | 'drain-ended'; readonly drain: Drain }
   /** A worker died, and is replaced in `ms`. */
   | { readonly type: 'worker-died'; readonly worker: number; readonly cause: string; readonly ms: number }
+  /** A certificate was obtained or renewed by ACME, or could not be. */
+  | {
+      readonly type: 'certificate'
+      readonly host: string
+      readonly better: boolean
+      /** The line in the log. */
+      readonly message: string
+    }
   /** The program is being replaced by another process. */
   | {
       readonly type: 'upgrade'

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { MAX_SERVERS, MAX_UPSTREAMS } from '../runtime/bounds.ts'
+import { acmeContradictions } from './acme-contradictions.ts'
 import { endpointOf, formatAddress } from './address.ts'
 import { Admin, isLoopback } from './admin.ts'
 import { Affinity } from './affinity.ts'
@@ -36,6 +37,7 @@ export function contradictions(file: unknown): Issue[] {
     ...groups.flatMap(portsOfSockets),
     ...protocolContradictions(asMapping(upstreams)),
     ...ticketKeysOfOthers(validListeners),
+    ...acmeContradictions(validListeners, validOf(Route, routes)),
     ...askWithoutIds(asMapping(upstreams)),
     ...rebalanceOfHashes(asMapping(upstreams)),
     ...repeatedCookies(asMapping(upstreams), instanceIn(instance, validListeners)),

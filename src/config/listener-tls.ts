@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Acme } from './acme.ts'
 import { InvalidValue } from './error.ts'
 import { Duration, text, uniqueList } from './field.ts'
 import { FilePath } from './file-path.ts'
@@ -37,12 +38,15 @@ export const ListenerTls = z
   .strictObject(
     {
       certificates: z
-        .array(CertificateFiles)
-        .min(1, 'at least one certificate')
-        .max(10_000, 'at most 10000 certificates')
+        .exactOptional(
+          z.array(CertificateFiles).min(1, 'at least one certificate').max(10_000, 'at most 10000 certificates'),
+        )
         .describe(
           'The certificates. Each client gets one that covers the name that it asks for. The first one is the default.',
         ),
+      acme: z
+        .exactOptional(Acme)
+        .describe("Obtains certificates for the hosts of all routes, and renews them. Default: the files' alone."),
       protocols: uniqueList(z.enum(['h2', 'http/1.1']))
         .prefault(['h2', 'http/1.1'])
         .describe('The protocols that are offered, the preferred one first.'),
@@ -77,6 +81,11 @@ export const ListenerTls = z
     },
     'settings such as { certificates: [{ cert: site.pem, key: site.key }] }',
   )
+  .check(({ value: { certificates, acme }, issues }) => {
+    if (certificates !== undefined || acme !== undefined) return
+    const params = { hint: 'name files, or have certificates obtained by acme: { email: … }' }
+    issues.push({ code: 'custom', message: 'certificates or acme', path: ['certificates'], input: undefined, params })
+  })
   .check(({ value: { profile, minVersion }, issues }) => {
     if (profile !== 'modern' || minVersion !== 'TLSv1.2') return
     const params = { hint: 'leave it out, or write profile: intermediate' }

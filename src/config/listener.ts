@@ -13,7 +13,8 @@ export type Listener = ListeningPlace & {
   proxyProtocol: boolean
   tls?: ListenerTls
   h2c?: true
-  redirectTo?: { port: number }
+  /** `off`: not even where it is the default. */
+  redirectTo?: { port: number } | 'off'
 }
 
 export const Port = whole(0, 65_535)
@@ -21,16 +22,20 @@ export const Port = whole(0, 65_535)
 const HTTP_PORT = 80
 const HTTPS_PORT = 443
 
-/** Where requests are redirected to: `https`, or `https:8443`. */
+/** Where requests are redirected to: `https`, or `https:8443`; or `off`. */
 const Redirect = written(
-  z.string('https, or https: and a port'),
+  z.string('https, https: and a port, or off'),
   (target) => {
+    if (target === 'off') return target
     const [whole, port = HTTPS_PORT] = /^https(?::([1-9]\d{0,4}))?$/.exec(target) ?? []
-    if (whole === undefined || Number(port) > 65_535) throw new InvalidValue('https, or https: and a port')
+    if (whole === undefined || Number(port) > 65_535) throw new InvalidValue('https, https: and a port, or off')
     return { port: Number(port) }
   },
   // zod also calls this for a missing value.
-  (target) => (target === undefined ? target : target.port === HTTPS_PORT ? 'https' : `https:${target.port}`),
+  (target) => {
+    if (target === undefined || target === 'off') return target
+    return target.port === HTTPS_PORT ? 'https' : `https:${target.port}`
+  },
 )
 
 const ListenerFields = z
@@ -52,7 +57,7 @@ const ListenerFields = z
     redirect: z
       .exactOptional(Redirect)
       .describe(
-        'Redirects every request to the same URL with https, on port 443, or on that of https:8443. Default: none.',
+        'Redirects every request to the same URL with https, on port 443, or on that of https:8443. Default: off; https on port 80 if certificates are obtained by acme.',
       ),
   })
   .check(({ value, issues }) => {

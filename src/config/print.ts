@@ -19,10 +19,17 @@ export function printConfig(config: Config, comment: string, secrets: 'shown' | 
 /** Headers of checks that carry credentials. */
 const credentials = ['authorization', 'proxy-authorization', 'cookie', 'x-api-key']
 
-function hideSecrets(document: Document, { upstreams, admin }: Config): void {
+function hideSecrets(document: Document, { listeners, upstreams, admin }: Config): void {
   const tokens = admin === undefined || admin === 'off' ? [] : (admin.tokens ?? [])
   for (const [index, { source }] of tokens.entries())
     if ('value' in source) document.setIn(['admin', 'tokens', index, 'value'], `\${ADMIN_TOKEN_${index + 1}}`)
+  for (const [index, { tls }] of listeners.entries()) {
+    const place = ['listeners', index, 'tls', 'acme']
+    const key = ['externalAccount', 'key']
+    if (tls?.acme?.externalAccount?.key !== undefined) document.setIn([...place, ...key], `\${ACME_KEY}`)
+    if (tls?.acme?.fallback?.externalAccount?.key !== undefined)
+      document.setIn([...place, 'fallback', ...key], `\${ACME_FALLBACK_KEY}`)
+  }
   let secrets = 0
   let headers = 0
   for (const { name, affinity, health } of upstreams) {

@@ -1,4 +1,5 @@
 import { resolve as resolvePath } from 'node:path'
+import type { Acme } from './acme.ts'
 import type { KeyPath } from './key-path.ts'
 import type { CertificateFiles } from './listener-tls.ts'
 import type { Config } from './schema.ts'
@@ -23,7 +24,7 @@ export function tlsFilesOf({ listeners, upstreams }: Pick<Config, 'listeners' | 
   return {
     pairs: [
       ...ofListeners.flatMap(({ index, tls }) =>
-        tls.certificates.map((pair, at): PairFiles => {
+        (tls.certificates ?? []).map((pair, at): PairFiles => {
           return { of: 'listener', place: ['listeners', index, 'tls', 'certificates', at], ...pair }
         }),
       ),
@@ -39,6 +40,15 @@ export function tlsFilesOf({ listeners, upstreams }: Pick<Config, 'listeners' | 
           ? []
           : [{ place: ['listeners', index, 'tls', 'clientCertificates', 'ca'], file: clientCertificates.ca }],
       ),
+      ...ofListeners.flatMap(({ index, tls: { acme } }) => {
+        const place = ['listeners', index, 'tls', 'acme'] as const
+        return [
+          ...(acme?.ca === undefined ? [] : [{ place: [...place, 'ca'], file: acme.ca }]),
+          ...(acme?.fallback?.ca === undefined
+            ? []
+            : [{ place: [...place, 'fallback', 'ca'], file: acme.fallback.ca }]),
+        ]
+      }),
       ...ofUpstreams.flatMap(({ name, tls: { ca } }) =>
         ca === undefined ? [] : [{ place: ['upstreams', name, 'tls', 'ca'], file: ca }],
       ),
@@ -57,12 +67,15 @@ export function withFilesIn(config: Config, directory: string): Config {
     listeners: config.listeners.map((listener) => {
       const { tls } = listener
       if (tls === undefined) return listener
-      const { certificates, clientCertificates, ticketKeys } = tls
+      const { certificates, acme, clientCertificates, ticketKeys } = tls
       return {
         ...listener,
         tls: {
           ...tls,
-          certificates: certificates.map(({ cert, key }) => ({ cert: absolute(cert), key: absolute(key) })),
+          ...(certificates && {
+            certificates: certificates.map(({ cert, key }) => ({ cert: absolute(cert), key: absolute(key) })),
+          }),
+          ...(acme && { acme: acmeWithFilesIn(acme, absolute) }),
           ...(clientCertificates && {
             clientCertificates: { ...clientCertificates, ca: absolute(clientCertificates.ca) },
           }),
@@ -85,4 +98,17 @@ export function withFilesIn(config: Config, directory: string): Config {
       }
     }),
   }
+}
+
+function acmeWithFilesIn({ fallback, ...acme }: Acme, absolute: (file: string) => string): Acme {
+  const withFiles = <Authority extends Pick<Acme, 'ca' | 'externalAccount'>>(authority: Authority): Authority => {
+    const { ca, externalAccount } = authority
+    const keyFile = externalAccount?.keyFile
+    return {
+      ...authority,
+      ...(ca !== undefined && { ca: absolute(ca) }),
+      ...(keyFile !== undefined && { externalAccount: { ...externalAccount, keyFile: absolute(keyFile) } }),
+    }
+  }
+  return { ...withFiles(acme), ...(fallback && { fallback: withFiles(fallback) }) }
 }

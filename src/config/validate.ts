@@ -104,6 +104,7 @@ function mismatch(issue: z.core.$ZodIssue, path: KeyPath): Issue {
 /** Whether the value at the path is or should be a secret. An invalid one may still be a password. */
 function isSecret(path: KeyPath): boolean {
   if (path[0] === 'admin' && path[1] === 'tokens') return path[3] === 'value'
+  if (path.at(-1) === 'key' && path.at(-2) === 'externalAccount') return true
   const secrets = path.lastIndexOf('secrets')
   return secrets > 0 && path[secrets - 1] === 'affinity' && path.length - secrets <= 2
 }

@@ -1,10 +1,11 @@
+import { acmeWarnings } from './acme-warnings.ts'
 import { formatAddressRange } from './address-range.ts'
 import { LocalEndpoints } from './local-endpoints.ts'
 import type { Config } from './schema.ts'
 
 /** Settings that are valid but probably a mistake: one line each, with the consequence and the fix. */
 export function warningsOf(config: Config): string[] {
-  return [...trustInEveryone(config), ...adminAsServer(config)]
+  return [...trustInEveryone(config), ...adminAsServer(config), ...acmeWarnings(config)]
 }
 
 function trustInEveryone({ trustedProxies }: Config): string[] {

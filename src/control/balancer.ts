@@ -5,6 +5,8 @@ import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
 import { warningsOf } from '../config/warnings.ts'
 import type { Listener } from '../runtime/snapshot.ts'
+import { AcmeSource } from './acme/acme-source.ts'
+import { restoredAnswers } from './acme/handed-answers.ts'
 import { AdminApi } from './admin/admin-api.ts'
 import { subjectOf } from './admin/admin-subject.ts'
 import { ChangesFile } from './desired/changes-file.ts'
@@ -87,16 +89,29 @@ export class Balancer {
     const config = instance.name(desired.config)
     for (const warning of warningsOf(config)) log.warn(warning)
     const tls = new TlsStore((message) => log.warn(message), inherited?.ticketKey)
+    const acme = new AcmeSource(
+      {
+        state,
+        log,
+        material: (each) => tls.materialFor(each),
+        publish: (answers) => parts.supervisor.answerChallenges(answers),
+        report: (host, better, message) => parts.events.add({ type: 'certificate', host, better, message }),
+      },
+      inherited?.challenges && restoredAnswers(inherited.challenges),
+    )
+    tls.add(acme)
+    await acme.prepare(config)
     tls.adopt(tls.materialFor(config))
     const accessLog = openAccessLog(config.accessLog.file, log)
     const lock = new InstanceLock(name, state.path)
     // A process that is replaced releases it once this one serves.
     if (predecessor === undefined && keepsState(config)) await takeOrWait(lock, name, state.path, log)
-    const parts = await assemble(config, name, state, tls, accessLog, log, inherited)
+    const parts: Parts = await assemble(config, name, state, tls, acme, accessLog, log, inherited)
     const drains = new DrainOrders(parts, desired, (make) => handover.change(make))
     const pauses = new Pauses((make, by) => handover.change(make, by), log)
     const renewals = new Renewals(tls, (make, by) => handover.change(make, by), log)
-    const users = [drains, pauses, renewals]
+    renewals.follow(acme)
+    const users = [drains, pauses, renewals, acme]
     const handover: Handover = new Handover(parts, instance, lock, changesFile, desired, config, users)
     const balancer = new Balancer(parts, lock, handover, drains, pauses, renewals, load && withFilesRead(load, tls))
     const { health, supervisor, slots } = parts
@@ -121,6 +136,7 @@ export class Balancer {
     slots.acknowledge(supervisor.snapshot.generation)
     pauses.adopted(desired)
     renewals.adopted()
+    acme.begin()
     parts.questions.apply(supervisor.snapshot.upstreams)
     await balancer.#startAdmin(inherited?.admin)
     if (predecessor !== undefined) await balancer.#follow(predecessor)
@@ -217,6 +233,7 @@ export class Balancer {
     this.#drains.close()
     this.#pauses.close()
     this.#renewals.close()
+    this.#parts.acme.close()
     this.#lock.release()
     this.#admin?.leave()
     this.#parts.skew.close()
@@ -251,6 +268,7 @@ export class Balancer {
     this.#drains.close()
     this.#pauses.close()
     this.#renewals.close()
+    this.#parts.acme.close()
     // From now on another process may take its place.
     this.#lock.release()
     // Exchanges in flight may take long to finish, and the next run should not wait for the sessions until then.

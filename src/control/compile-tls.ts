@@ -6,6 +6,8 @@ import type { Listener, Upstream } from '../runtime/snapshot.ts'
 import type { ListenerTls, TlsVersion } from '../runtime/tls-settings.ts'
 import type { TlsMaterial } from './tls/tls-material.ts'
 
+const HTTP_PORT = 80
+
 const SUITES_13 = ['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256']
 
 /**
@@ -29,16 +31,33 @@ const profiles: Readonly<
   modern: { minVersion: 'TLSv1.3', suites12: [] },
 }
 
-export function compileListener(listener: ConfiguredListener, material: TlsMaterial): Listener {
-  const { tls, ...rest } = listener
-  return tls === undefined ? rest : { ...rest, tls: compileListenerTls(tls, material) }
+/** @param standardRedirect where requests on port 80 are redirected to if the listener says nothing else */
+export function compileListener(
+  { tls, redirectTo: written, ...rest }: ConfiguredListener,
+  material: TlsMaterial,
+  standardRedirect: Listener['redirectTo'],
+): Listener {
+  if (tls !== undefined) return { ...rest, tls: compileListenerTls(tls, material) }
+  const isHttpPort = 'port' in rest && rest.port === HTTP_PORT
+  const redirectTo = written ?? (isHttpPort ? standardRedirect : undefined)
+  return redirectTo === undefined || redirectTo === 'off' ? rest : { ...rest, redirectTo }
 }
 
-function compileListenerTls(tls: ConfiguredListenerTls, { authorities }: TlsMaterial): ListenerTls {
+/** Where certificates are obtained by ACME, requests without TLS are redirected to the listener that has them. */
+export function standardRedirectOf(listeners: readonly ConfiguredListener[]): Listener['redirectTo'] {
+  return listeners.flatMap((each) => (each.tls?.acme !== undefined && 'port' in each ? { port: each.port } : []))[0]
+}
+
+function compileListenerTls(tls: ConfiguredListenerTls, { authorities, origins }: TlsMaterial): ListenerTls {
   const { minVersion, suites12 } = profiles[tls.profile]
-  const { clientCertificates, hsts } = tls
+  const { acme, clientCertificates, hsts } = tls
+  const obtained = acme === undefined ? [] : origins.filter(({ source }) => source === 'acme')
   return {
-    certificates: tls.certificates.map(({ cert }) => cert),
+    certificates: [
+      ...(tls.certificates ?? []).map(({ cert }) => cert),
+      ...obtained.map(({ certificate }) => certificate.name),
+    ],
+    ...(acme?.onDemand !== undefined && { isOnDemand: true }),
     unknownNames: tls.unknownNames,
     protocols: tls.protocols,
     minVersion: tls.minVersion ?? minVersion,

@@ -7,7 +7,7 @@ import { Skew } from '../config/skew.ts'
 import type { Upstream as ConfiguredUpstream } from '../config/upstream.ts'
 import type { Affinity, Balance, Rebalance, Route, Server, Snapshot, Upstream } from '../runtime/snapshot.ts'
 import { asBytes, compileAffinity, impliedAffinity } from './compile-affinity.ts'
-import { compileListener, compileServerProtocol } from './compile-tls.ts'
+import { compileListener, compileServerProtocol, standardRedirectOf } from './compile-tls.ts'
 import type { SlotBook } from './slots/slot-book.ts'
 import { NO_MATERIAL, type TlsMaterial } from './tls/tls-material.ts'
 
@@ -55,9 +55,10 @@ export function compile(
       upstream.servers.map((server) => compileServer(server, servers.get(server.id)!)),
     )
   })
+  const redirect = standardRedirectOf(config.listeners)
   return {
     generation,
-    listeners: config.listeners.map((listener) => compileListener(listener, material)),
+    listeners: config.listeners.map((listener) => compileListener(listener, material, redirect)),
     routes: before !== undefined && hasSameRoutes(config, before.config) ? before.snapshot.routes : routesOf(config),
     upstreams,
     accessLog: { format: config.accessLog.format, redact: config.accessLog.redact ?? [] },

@@ -4,6 +4,7 @@ import { HealthMonitor } from '../health/health-monitor.ts'
 import { probeServer } from '../health/probe.ts'
 import type { LogFile } from '../observability/log-file.ts'
 import { Scoreboard } from '../runtime/scoreboard.ts'
+import type { AcmeSource } from './acme/acme-source.ts'
 import { compile } from './compile.ts'
 import { ServerWishes } from './drains/server-wishes.ts'
 import { SessionQuestions } from './drains/session-questions.ts'
@@ -26,6 +27,7 @@ export interface Parts {
   readonly state: StateDirectory
   readonly accessLog: LogFile
   readonly tls: TlsStore
+  readonly acme: AcmeSource
   readonly slots: SlotBook
   readonly reclaimer: SlotReclaimer
   readonly scoreboard: Scoreboard
@@ -50,6 +52,7 @@ export async function assemble(
   instance: string,
   state: StateDirectory,
   tls: TlsStore,
+  acme: AcmeSource,
   accessLog: LogFile,
   log: Logger,
   inherited?: Inheritance,
@@ -86,21 +89,31 @@ export async function assemble(
   )
   // After the monitor, which begins with servers without failures.
   continueServers(snapshot, scoreboard, known)
-  const supervisor = new Supervisor(snapshot, scoreboard, sessions.table, {
-    log: (lines, written) => accessLog.append(lines, written),
-    logDropped: (lines) => accessLog.drop(lines),
-    ids: (server, ids) => questions.hear(server, ids),
-    samples: (reports) => skew.hear(reports),
-    event(event) {
-      if (event.type === 'server-asks' && !wishes.hear(event)) return
-      health.hear(event)
-      eventLog.hear(event)
+  const supervisor = new Supervisor(
+    snapshot,
+    scoreboard,
+    sessions.table,
+    {
+      log: (lines, written) => accessLog.append(lines, written),
+      logDropped: (lines) => accessLog.drop(lines),
+      ids: (server, ids) => questions.hear(server, ids),
+      samples: (reports) => skew.hear(reports),
+      event(event) {
+        if (event.type === 'server-asks' && !wishes.hear(event)) return
+        if (event.type === 'certificate-wanted') {
+          const { host } = event
+          return void acme.demand(host).finally(() => supervisor.settleDemand(host))
+        }
+        health.hear(event)
+        eventLog.hear(event)
+      },
+      workerDied(slot, cause, ms) {
+        events.add({ type: 'worker-died', worker: slot, cause, ms })
+        log.error(`worker ${slot} died and is replaced${ms > 0 ? ` in ${ms} ms` : ''}: ${cause}`)
+      },
     },
-    workerDied(slot, cause, ms) {
-      events.add({ type: 'worker-died', worker: slot, cause, ms })
-      log.error(`worker ${slot} died and is replaced${ms > 0 ? ` in ${ms} ms` : ''}: ${cause}`)
-    },
-  })
+    acme.answers,
+  )
   const questions = new SessionQuestions({
     sessions: sessions.table,
     log,
@@ -112,6 +125,7 @@ export async function assemble(
     state,
     accessLog,
     tls,
+    acme,
     slots,
     reclaimer,
     scoreboard,

@@ -36,72 +36,85 @@ export class Clients implements ArrivalOwner, HandshakeOwner, FirstBytesOwner, C
     this.#worker = worker
   }
 
+  // ── what a connection comes to, step by step ───────────────────────────────────────────────────────────────────
+
   /** Serves a client that has just connected, or turns it away if there are too many. */
   accept(socket: ClientSocket, entrance: Entrance): void {
     const { listener } = entrance
-    const isShort = (socket.descriptor ?? 0) >= this.#fullFrom
-    if (isShort) this.#context.notices.shortage('EMFILE')
-    const hasRoom = !isShort && this.#hasRoom
-    if (listener.proxyProtocol && hasRoom) return this.#enter(new Arrival(socket, entrance, this.#context, this))
-    const ends = endsOf(socket, listener)
-    if (listener.h2c && hasRoom) return this.#enter(new FirstBytes(socket, entrance, ends, this.#context, this))
-    const client = this.#firstTo(socket, entrance, ends)
-    this.#enter(client)
-    if (isShort || listener.proxyProtocol || listener.h2c)
-      client.turnAway(new Failure('too-many-connections', 'in all'))
-    else this.#limit(client)
+    if ((socket.descriptor ?? 0) >= this.#fullFrom) {
+      this.#context.notices.shortage('EMFILE')
+      this.#turnAway(socket, entrance)
+    } else if (!listener.proxyProtocol) this.#begin(socket, entrance, endsOf(socket, listener))
+    else if (this.#hasRoom) this.#enter(new Arrival(socket, entrance, this.#context, this))
+    else this.#turnAway(socket, entrance)
   }
 
   introduced(arrival: Arrival, ends: Ends, rest: Buffer): void {
-    const { socket, entrance } = arrival
     this.#exit(arrival)
-    if (!entrance.listener.h2c) return this.#serve(this.#firstTo(socket, entrance, ends), rest)
-    const first = new FirstBytes(socket, entrance, ends, this.#context, this)
-    this.#enter(first)
-    if (rest.length > 0) first.whenRead(rest)
-  }
-
-  chosen(first: FirstBytes, isHttp2: boolean, bytes: Buffer): void {
-    const { socket, entrance, ends } = first
-    this.#exit(first)
-    this.#serve(this.#connection(socket, entrance, ends, isHttp2), bytes)
+    this.#begin(arrival.socket, arrival.entrance, ends, rest)
   }
 
   secured(handshake: Handshake, socket: ClientSocket, ends: Ends): void {
     this.#exit(handshake)
-    this.#enter(this.#connection(socket, handshake.entrance, ends))
+    this.#enter(this.#connection(socket, handshake.entrance, ends, ends.tls?.protocol === 'h2'))
   }
 
   unencrypted(handshake: Handshake, bytes: Buffer): void {
-    const { socket, entrance, ends } = handshake
     this.#exit(handshake)
-    const client = new ClientConnection(socket, entrance, ends, this.#context, this)
+    const client = new ClientConnection(handshake.socket, handshake.entrance, handshake.ends, this.#context, this)
     this.#enter(client)
     client.refuse(bytes, new Failure('not-encrypted'))
   }
 
-  /** What a connection begins with whose ends are known. */
-  #firstTo(socket: ClientSocket, entrance: Entrance, ends: Ends): Connection | Handshake {
-    const { tls } = entrance.listener
-    if (tls === undefined) return this.#connection(socket, entrance, ends)
-    return new Handshake(socket, entrance, ends, tls, this.tls, this.#context, this)
-  }
-
-  /** @param bytes what the client has sent so far */
-  #serve(client: Connection | Handshake, bytes: Buffer): void {
+  chosen(first: FirstBytes, isHttp2: boolean, bytes: Buffer): void {
+    this.#exit(first)
+    const client = this.#connection(first.socket, first.entrance, first.ends, isHttp2)
     this.#enter(client)
     this.#limit(client)
-    if (bytes.length > 0) client.whenRead(bytes)
+    client.whenRead(bytes)
   }
 
-  #connection(socket: ClientSocket, entrance: Entrance, ends: Ends, isHttp2 = ends.tls?.protocol === 'h2'): Connection {
+  /**
+   * Begins with what the client sends first.
+   *
+   * @param bytes what it has sent so far
+   */
+  #begin(socket: ClientSocket, entrance: Entrance, ends: Ends, bytes?: Buffer): void {
+    const client = this.#first(socket, entrance, ends)
+    this.#enter(client)
+    if (!(client instanceof FirstBytes)) this.#limit(client)
+    if (bytes !== undefined && bytes.length > 0) client.whenRead(bytes)
+  }
+
+  #first(socket: ClientSocket, entrance: Entrance, ends: Ends): Connection | Handshake | FirstBytes {
+    const { tls, h2c } = entrance.listener
+    if (tls !== undefined) return new Handshake(socket, entrance, ends, tls, this.tls, this.#context, this)
+    if (h2c) return new FirstBytes(socket, entrance, ends, this.#context, this)
+    return this.#connection(socket, entrance, ends, false)
+  }
+
+  #connection(socket: ClientSocket, entrance: Entrance, ends: Ends, isHttp2: boolean): Connection {
     const Kind = isHttp2 ? Http2Connection : ClientConnection
     return new Kind(socket, entrance, ends, this.#context, this)
   }
 
+  // ── the limits ─────────────────────────────────────────────────────────────────────────────────────────────────
+
   get #hasRoom(): boolean {
     const { connections } = this.#context.generation.snapshot.limits
     return connections === 0 || this.#scoreboard.clients.connections() < connections
+  }
+
+  /** Turns a client away for which nothing of its own is known yet. */
+  #turnAway(socket: ClientSocket, entrance: Entrance): void {
+    const { listener } = entrance
+    const ends = endsOf(socket, listener)
+    const client =
+      listener.tls === undefined
+        ? this.#connection(socket, entrance, ends, false)
+        : new Handshake(socket, entrance, ends, listener.tls, this.tls, this.#context, this)
+    this.#enter(client)
+    client.turnAway(new Failure('too-many-connections', 'in all'))
   }
 
   /** Turns a client away that is one too many. */
@@ -120,6 +133,8 @@ export class Clients implements ArrivalOwner, HandshakeOwner, FirstBytesOwner, C
     }
   }
 
+  // ── who is there ───────────────────────────────────────────────────────────────────────────────────────────────
+
   closed(connection: Accepted): void {
     this.#exit(connection)
     if (this.#connections.size === 0) this.#whenGone?.()
@@ -134,6 +149,8 @@ export class Clients implements ArrivalOwner, HandshakeOwner, FirstBytesOwner, C
     this.#connections.delete(connection)
     this.#scoreboard.clients.countConnection(this.#worker, connection.peer.octets, -1)
   }
+
+  // ── the end ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Lets exchanges in flight finish and closes everything else; then calls back. */
   stop(whenGone: () => void): void {

@@ -43,7 +43,7 @@ export class Handshake extends Timed implements SocketReader, SocketOwner {
   readonly socket: ClientSocket
   readonly entrance: Entrance
   readonly ends: Ends
-  readonly #settings: ListenerTls
+  #settings: ListenerTls
   readonly #offers: TlsOffers
   readonly #context: WorkerContext
   readonly #owner: HandshakeOwner
@@ -125,7 +125,13 @@ export class Handshake extends Timed implements SocketReader, SocketOwner {
     // OpenSSL reads the ClientHello again, and what follows it.
     socket.reader = undefined
     socket.pause()
-    if (!this.#offers.awaits(hello, this.#settings, this.ends, () => this.#begin(hello))) this.#begin(hello)
+    if (!this.#offers.awaits(hello, this.#settings, this.ends, () => this.#continue(hello))) this.#begin(hello)
+  }
+
+  /** The listener may have another certificate by now. */
+  #continue(hello: ClientHello): void {
+    this.#settings = this.entrance.listener.tls ?? this.#settings
+    this.#begin(hello)
   }
 
   // ── OpenSSL's part ─────────────────────────────────────────────────────────────────────────────────────────────

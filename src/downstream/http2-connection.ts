@@ -1,7 +1,6 @@
 import type { Failure } from '../exchange/failure.ts'
 import { makeRequestId } from '../exchange/request-id.ts'
 import type { WorkerContext } from '../exchange/worker-context.ts'
-import type { HeadLimits } from '../http1/head.ts'
 import { type ConnectionError, ErrorCode } from '../http2/error-code.ts'
 import type { RequestLines } from '../http2/request-lines.ts'
 import { ServerSession, type ServerSessionOwner } from '../http2/server-session.ts'
@@ -42,8 +41,8 @@ export class Http2Connection extends Connection implements ServerSessionOwner, S
     this.#expectWhatIsDue()
   }
 
-  get headLimits(): HeadLimits {
-    return this.context.generation.snapshot.limits
+  get headSize(): number {
+    return this.context.generation.snapshot.limits.headSize
   }
 
   begin(stream: Stream, request: RequestLines, isWhole: boolean): void {

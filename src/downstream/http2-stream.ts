@@ -48,6 +48,7 @@ export class Http2Stream extends ClientDeadline implements Downstream, StreamUse
   #isAnswered = false
   /** Whether the stream ends with RST_STREAM after the response: the request was malformed (RFC 9113 §8.1.1). */
   #endsWithReset = false
+  #takesTrailers = false
   /** Whether the exchange wants more of the body now, and whether the client must go on with it. */
   #isBodyWanted = false
   #isBodyOwed = false
@@ -72,10 +73,11 @@ export class Http2Stream extends ClientDeadline implements Downstream, StreamUse
     try {
       head = this.#read(lines, bytes)
       this.#asksForTunnel = lines.isExtendedConnect
-      request = new ReceivedRequest(head, this.#framingOf(head, isWhole))
+      request = new ReceivedRequest(head, this.#framingOf(head, isWhole), true)
     } catch (error) {
       return this.#refuse(failureOf(error), bytes)
     }
+    this.#takesTrailers = request.takesTrailers
     const { source } = this.#owner
     if (source.isClaimIgnored(head)) this.#context.notices.schemeIgnored(source.peer.text)
     this.origin = source.of(head)
@@ -169,7 +171,8 @@ export class Http2Stream extends ClientDeadline implements Downstream, StreamUse
   respond(head: ResponseHead, options: ConnectionOptions, framing: Framing, fields: string): BodyForm {
     const { scratch } = this.#context
     const from = scratch.length
-    writeResponseHead(scratch, head, options, declaredLength(head, framing), false, 'unsaid', fields)
+    const length = declaredLength(head, framing)
+    writeResponseHead(scratch, head, options, length, false, 'unsaid', fields, this.#takesTrailers)
     // The client would take a 2xx for the switch of protocols that it has asked for.
     if (this.#asksForTunnel && head.status < 300) scratch.bytes.set(BAD_GATEWAY, from + STATUS_AT)
     this.#answered()

@@ -15,7 +15,7 @@ import { errorPage } from './error-page.ts'
 import { Failure } from './failure.ts'
 import { failedCall, timeoutOfCall, trailersOfFailure } from './grpc-call.ts'
 import { grpcStatuses } from './grpc-status.ts'
-import { type OwnResponse, redirect } from './own-response.ts'
+import { CHALLENGE_PATH, challengeAnswer, type OwnResponse, redirect } from './own-response.ts'
 import { type Occasion, Placement } from './placement.ts'
 import type { Reason } from './reason.ts'
 import { authorityOf, pathOf, queryOf, type ReceivedRequest } from './received-request.ts'
@@ -92,6 +92,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     const { framing } = this.request
     const { ends, isSecure, address } = this.downstream.origin
     const { router, groups, snapshot } = this.context.generation
+    if (this.context.challenges.size > 0 && this.#answersChallenge(head)) return
     if (ends.redirectTo > 0 && !isSecure) return this.#redirectToHttps(head, ends.redirectTo)
     if (ends.tls !== undefined && !isFor(ends.tls, head)) return this.#end(new Failure('misdirected'))
     const limit = snapshot.limits.bodySize
@@ -359,6 +360,16 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     const path = target.startsWith('/') ? target : `/${target === '*' ? '' : target}`
     const isSafe = this.request.method === 'GET' || this.request.method === 'HEAD'
     this.#redirect(`https://${host}${port === 443 ? '' : `:${port}`}${path}`, isSafe ? 301 : 308)
+  }
+
+  /** Answers a certificate authority that asks for one of this Limpet's tokens; returns whether it is one. */
+  #answersChallenge(head: RequestHead): boolean {
+    const path = pathOf(head) ?? ''
+    if (!path.startsWith(CHALLENGE_PATH)) return false
+    const answer = this.context.challenges.get(path.slice(CHALLENGE_PATH.length))
+    if (answer === undefined) return false
+    this.#answer(challengeAnswer(answer, this.request.id, this.request.method === 'HEAD'))
+    return true
   }
 
   /** Ends the exchange with a response that Limpet generated. */

@@ -21,3 +21,11 @@ export function redirect(status: 301 | 308, location: string, requestId: string,
   const lines = [`Location: ${location}`]
   return { status, requestId, lines, fields: '', body: Buffer.alloc(0), isToHead, isLast: false }
 }
+
+/** Where certificate authorities look for answers to HTTP-01 challenges (RFC 8555 §8.3); a token follows. */
+export const CHALLENGE_PATH = '/.well-known/acme-challenge/'
+
+export function challengeAnswer(answer: string, requestId: string, isToHead: boolean): OwnResponse {
+  const lines = ['Content-Type: application/octet-stream']
+  return { status: 200, requestId, lines, fields: '', body: Buffer.from(answer), isToHead, isLast: false }
+}

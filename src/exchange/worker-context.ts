@@ -39,6 +39,8 @@ export class WorkerContext {
   readonly controlHeaders = new ControlHeaders()
   readonly scratch = new Scratch()
   readonly tunnels = new Tunnels()
+  /** By token: what is answered to a certificate authority (RFC 8555 §8.3). */
+  challenges: ReadonlyMap<string, string> = new Map()
 
   /** `generation` must be set before anything is served. */
   constructor(observers: readonly ExchangeObserver[], notices: Notices, deadlines = new Deadlines()) {

@@ -38,7 +38,7 @@ export interface ClientSessionOwner extends SessionOwner {
  * room for all that can wait in theirs, so that a client that does not read holds up no other.
  */
 export class ClientSession extends Session<ResponseUser> {
-  protected declare readonly owner: ClientSessionOwner
+  declare protected readonly owner: ClientSessionOwner
   readonly #isSecure: boolean
   #nextId = 1
   #mostStreams = MOST_STREAMS
@@ -58,7 +58,7 @@ export class ClientSession extends Session<ResponseUser> {
     this.open(
       [
         [Setting.EnablePush, 0],
-        [Setting.MaxHeaderListSize, this.owner.headLimits.headSize],
+        [Setting.MaxHeaderListSize, this.owner.headSize],
       ],
       PREFACE,
     )
@@ -104,7 +104,7 @@ export class ClientSession extends Session<ResponseUser> {
     isLast: boolean,
   ): void {
     if (stream?.hasHead) return this.receiveTrailers(stream, block, from, to, isLast)
-    response.begin(this.owner.headLimits)
+    response.begin(this.owner.headSize)
     this.decoder.decode(block, from, to, response)
     response.finish()
     if (stream === undefined) return this.judgeLate(streamId, 'HEADERS')

@@ -1,4 +1,3 @@
-import type { HeadLimits } from '../http1/head.ts'
 import { type Field, FieldKind, type FieldSink } from './hpack/field.ts'
 
 const NONE = Buffer.alloc(0)
@@ -11,7 +10,7 @@ const SHORT = 40
  * Makes a head of HTTP/1.1 of a field block, so that one strict reader serves both protocols:
  *
  * ```ts
- * lines.begin(limits)
+ * lines.begin(limits.headSize)
  * decoder.decode(block, from, to, lines)
  * lines.finish()
  * if (lines.fault !== '') …  // malformed: a stream error, PROTOCOL_ERROR
@@ -36,9 +35,9 @@ export abstract class FieldLines implements FieldSink {
   #sourceStart = 0
   #sourceEnd = 0
 
-  /** @param limits of which the head's size counts here; whoever reads the head counts its fields */
-  begin(limits: HeadLimits): void {
-    this.#room = limits.headSize
+  /** @param headSize the most bytes of the head */
+  begin(headSize: number): void {
+    this.#room = headSize
     this.length = 0
     this.fault = ''
     this.isTooLarge = false

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { ASTERISK, equalsIgnoringCase, lower, SLASH, TARGET, TOKEN } from '../http1/bytes.ts'
-import type { HeadLimits } from '../http1/head.ts'
 import { FieldLines } from './field-lines.ts'
 import { HeldBytes } from './held-bytes.ts'
 import { FIELD_OVERHEAD, type Field, FieldKind } from './hpack/field.ts'
@@ -39,8 +38,8 @@ export class RequestLines extends FieldLines {
   readonly #protocol = new HeldBytes()
   readonly #cookie = new HeldBytes()
 
-  override begin(limits: HeadLimits): void {
-    super.begin(limits)
+  override begin(headSize: number): void {
+    super.begin(headSize)
     this.isExtendedConnect = this.#hasLine = false
     this.#seen = 0
     this.#cookie.length = 0

@@ -1,5 +1,4 @@
 import { isDigit, ZERO } from '../http1/bytes.ts'
-import type { HeadLimits } from '../http1/head.ts'
 import { FieldLines } from './field-lines.ts'
 import { type Field, FieldKind } from './hpack/field.ts'
 
@@ -13,8 +12,8 @@ export class ResponseLines extends FieldLines {
   #hasStatus = false
   #hasFields = false
 
-  override begin(limits: HeadLimits): void {
-    super.begin(limits)
+  override begin(headSize: number): void {
+    super.begin(headSize)
     this.#hasStatus = this.#hasFields = false
   }
 

@@ -43,7 +43,7 @@ export class ServerSession extends Session {
   begin(): void {
     this.open([
       [Setting.MaxConcurrentStreams, MOST_STREAMS],
-      [Setting.MaxHeaderListSize, this.owner.headLimits.headSize],
+      [Setting.MaxHeaderListSize, this.owner.headSize],
       [Setting.EnableConnectProtocol, 1],
     ])
   }
@@ -57,13 +57,14 @@ export class ServerSession extends Session {
     isLast: boolean,
   ): void {
     if (known !== undefined) return this.receiveTrailers(known, block, from, to, isLast)
-    request.begin(this.owner.headLimits)
+    request.begin(this.owner.headSize)
     this.decoder.decode(block, from, to, request)
     request.finish()
     if (!this.isUnopened(streamId)) return this.#judgeClosed(streamId)
     if ((streamId & 1) === 0) throw new ConnectionError(ErrorCode.ProtocolError, 'the number of a stream is even')
     this.lastId = streamId
-    if (this.#isLeaving || this.#places === 0) return this.rejectStream(streamId, ErrorCode.RefusedStream)
+    if (this.#isLeaving || this.streams.size >= MOST_STREAMS)
+      return this.rejectStream(streamId, ErrorCode.RefusedStream)
     this.#lastAccepted = streamId
     const stream = this.makeStream(streamId)
     stream.hasHead = true
@@ -88,14 +89,9 @@ export class ServerSession extends Session {
     }
   }
 
-  /** How many streams may still begin. */
-  get #places(): number {
-    return Math.max(0, MOST_STREAMS - this.streams.size - this.#cancelled)
-  }
-
-  /** A client that cancels what it has just asked for waits until that is closed. */
+  /** A client that cancels what it has just asked for, again and again, has to wait until that is closed. */
   protected override get mayRead(): boolean {
-    return super.mayRead && (this.#cancelled === 0 || this.#places > 0)
+    return super.mayRead && (this.#cancelled === 0 || this.streams.size + this.#cancelled < MOST_STREAMS)
   }
 
   override ended(stream: Stream, how: How): void {

@@ -1,4 +1,4 @@
-import type { Head, HeadLimits } from '../http1/head.ts'
+import type { Head } from '../http1/head.ts'
 import type { Scratch } from '../transport/scratch.ts'
 import { ClosedStreams, type How } from './closed-streams.ts'
 import { ConnectionError, ErrorCode } from './error-code.ts'
@@ -22,7 +22,7 @@ import { DEFAULT_FRAME_SIZE, DEFAULT_WINDOW, MAX_WINDOW, Setting } from './setti
 import { STREAM_WINDOW, Stream, type StreamSession, type StreamUser } from './stream.ts'
 import { TrailerLines } from './trailer-lines.ts'
 
-/** The receive window of a connection, in bytes: no more of what its peer sends can wait here. */
+/** The receive window of a client's connection, in bytes. */
 export const CONNECTION_WINDOW = 1024 * 1024
 /** The largest field block of a peer, in bytes, compressed, with the headers of its frames; of what fits, the limits of heads decide. */
 const LARGEST_BLOCK = 256 * 1024
@@ -44,8 +44,8 @@ export interface SessionOwner {
   readonly isFull: boolean
   /** Whether the peer has not read everything that was sent. */
   readonly isBehind: boolean
-  /** How large the heads that the peer sends may be. */
-  readonly headLimits: HeadLimits
+  /** How large the head of a message may be, in bytes. */
+  readonly headSize: number
   /** Calls `Session.turnEnds` at the end of this turn of the event loop. Called once until then. */
   awaitTurnEnd(): void
   /** Sends what was written, and empties it. */
@@ -95,7 +95,9 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
   #nextStreamWindow = DEFAULT_WINDOW
 
   /** How much data the peer may still send. */
-  #receiveWindow = CONNECTION_WINDOW
+  #receiveWindow: number
+  /** The receive window of the connection, in bytes: no more of what its peer sends can wait here. */
+  readonly #window: number
   /** Bytes that have left the connection's memory, and that the peer has not been told of. */
   #uncredited = 0
   /** Bytes that were read from the connection while nothing more was to be read. */
@@ -110,8 +112,9 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
   /** Whether the peer has acknowledged the settings of this end. */
   isSettled = false
 
-  constructor(role: Role, owner: SessionOwner) {
+  constructor(role: Role, owner: SessionOwner, window = CONNECTION_WINDOW) {
     this.owner = owner
+    this.#window = this.#receiveWindow = window
     this.encoder = new HeadEncoder(role)
     this.#reader = new FrameReader(this, role, { frameSize: DEFAULT_FRAME_SIZE, headerBlock: LARGEST_BLOCK })
   }
@@ -121,7 +124,7 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
     const out = this.#output()
     out.write(preface)
     writeSettings(out, [...settings, [Setting.InitialWindowSize, STREAM_WINDOW]])
-    writeWindowUpdate(out, 0, CONNECTION_WINDOW - DEFAULT_WINDOW)
+    writeWindowUpdate(out, 0, this.#window - DEFAULT_WINDOW)
   }
 
   /** Whether it has no streams. */
@@ -260,7 +263,7 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
   ): void
 
   protected receiveTrailers(stream: Stream<User>, block: Buffer, from: number, to: number, isLast: boolean): void {
-    trailerLines.begin(this.owner.headLimits)
+    trailerLines.begin(this.owner.headSize)
     this.decoder.decode(block, from, to, trailerLines)
     trailerLines.finish()
     if (stream.peerHasEnded) return this.#fail(stream, ErrorCode.StreamClosed)
@@ -521,7 +524,7 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
 
   taken(bytes: number): void {
     this.#uncredited += bytes
-    if (this.#uncredited < CONNECTION_WINDOW / 4 || this.isOver) return
+    if (this.#uncredited < this.#window / 4 || this.isOver) return
     writeWindowUpdate(this.#output(), 0, this.#uncredited)
     this.#receiveWindow += this.#uncredited
     this.#uncredited = 0

@@ -42,16 +42,16 @@ export class Notices {
     if (count > 0) this.report({ type: 'connection-refused', listener, address, cause, count })
   }
 
-  /** No TLS connection to a server could be opened. */
-  tlsFailed(upstream: string, server: string, cause: string): void {
-    const count = this.#tlsFailures.due(upstream, now())
-    if (count > 0) this.report({ type: 'tls-failed', upstream, server, cause, count })
-  }
-
   /** A connection was closed because its TLS handshake failed. */
   handshakeFailed(listener: Listener, address: string, cause: string): void {
     const count = this.#handshakes.due(now())
     if (count > 0) this.report({ type: 'handshake-failed', listener, address, cause, count })
+  }
+
+  /** No TLS connection to a server could be opened. */
+  tlsFailed(upstream: string, server: string, cause: string): void {
+    const count = this.#tlsFailures.due(upstream, now())
+    if (count > 0) this.report({ type: 'tls-failed', upstream, server, cause, count })
   }
 
   /** A server has set a cookie whose name is Limpet's own. */

@@ -5,6 +5,8 @@ export interface ListenerTls {
    * the client can use) serves; where there is none, the first one of all.
    */
   readonly certificates: readonly string[]
+  /** Whether a certificate is obtained first for a host that none covers, if the operator's program allows it. */
+  readonly isOnDemand?: true
   /** What a client gets that names a host which no certificate covers: the first certificate, or an `unrecognized_name` alert. */
   readonly unknownNames: 'default' | 'refuse'
   /** The protocols that are offered by ALPN, in order of preference. */

@@ -47,6 +47,8 @@ export type WorkerEvent =
       /** Since the last such event, this one included. */
       readonly count: number
     }
+  /** A client asks for that host by TLS, for which there is no certificate; it waits for one. */
+  | { readonly type: 'certificate-wanted'; readonly host: string }
   /** This process or machine ran short of something (shortage.ts); `count` times since the last such event. */
   | { readonly type: 'shortage'; readonly code: string; readonly count: number }
   /** A server has set a cookie under a name of Limpet's own; perhaps there is another Limpet behind this one. */

@@ -13,31 +13,21 @@ import { SocketWriter, type WriterOwner } from '../transport/socket-writer.ts'
 import { type TurnUser, turnEnd } from '../transport/turn-end.ts'
 import { connectFailure } from './connect-failure.ts'
 import type { Http2Pool } from './http2-pool.ts'
-import type { Http2Stream } from './http2-stream.ts'
 import { RESPONSE_LIMITS } from './response-limits.ts'
 import type { ServerSocket, SocketReader } from './server-socket.ts'
+import type { Loss, PlacedStream, SharedConnection } from './shared-connection.ts'
 
 /** A connection that has been silent for longer may be dead, in ms. */
 const FRESH = 1000
 /** How long a server may take to answer a PING, in ms. */
 const PING_TIMEOUT = 1000
 
-/** How a connection was lost. */
-export interface Loss {
-  readonly detail: string
-  readonly incident: Incident
-  /** Whether it was reset, which the kernel does for a server that closes and has not read everything. */
-  readonly isReset: boolean
-  /** Whether the server has broken a rule of HTTP/2. */
-  readonly isFault: boolean
-}
-
 /** An HTTP/2 connection to a server, whose streams are those of all clients. */
 export class Http2Connection
   extends Timed
-  implements SocketOwner, SocketReader, WriterOwner, ClientSessionOwner, TurnUser
+  implements SharedConnection, SocketOwner, SocketReader, WriterOwner, ClientSessionOwner, TurnUser
 {
-  readonly headLimits = RESPONSE_LIMITS
+  readonly headSize = RESPONSE_LIMITS.headSize
   readonly #socket: ServerSocket
   readonly #writer: SocketWriter
   readonly #protocol: ServerProtocol
@@ -48,7 +38,7 @@ export class Http2Connection
   /** Undefined until it is connected. */
   #session: ClientSession | undefined
   /** Streams that wait for the server's settings, for its answer to a PING, or for room. */
-  #waiting: Http2Stream[] = []
+  #waiting: PlacedStream[] = []
   /** Whether the server's settings are there. */
   #isReady = false
   #isPinging = false
@@ -60,10 +50,8 @@ export class Http2Connection
   #isOver = false
   #heardAt = 0
   #error: Error | undefined
-  /** How many streams it has had, and how many of them were answered to the end. */
   opened = 0
   served = 0
-  /** Undefined as long as it is not lost. */
   loss: Loss | undefined
   /** What streams fail by that time out while nothing at all arrives. */
   #silence: Incident | undefined
@@ -88,7 +76,6 @@ export class Http2Connection
     own(socket, this)
   }
 
-  /** How long ago it was opened, in ms. */
   get age(): number {
     return this.#context.deadlines.now - this.#openedAt
   }
@@ -99,8 +86,7 @@ export class Http2Connection
 
   // ── its streams ────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Accepts a stream, which begins now or waits. Returns false if there is no room for it. */
-  take(stream: Http2Stream): boolean {
+  take(stream: PlacedStream): boolean {
     if (this.#isLeaving || this.#isExclusive) return false
     if (!this.#isReady) return this.#enqueue(stream, this.#pool.mostStreams)
     if (this.#pool.isSpent(this)) {
@@ -120,7 +106,7 @@ export class Http2Connection
     return true
   }
 
-  #enqueue(stream: Http2Stream, most: number): boolean {
+  #enqueue(stream: PlacedStream, most: number): boolean {
     if (this.#waiting.length >= most) return false
     if (stream.need === 'new') this.#isExclusive = true
     this.#waiting.push(stream)
@@ -128,19 +114,21 @@ export class Http2Connection
     return true
   }
 
-  #begin(stream: Http2Stream): void {
+  #begin(stream: PlacedStream): void {
     this.opened++
     stream.begin(this, this.#session!)
   }
 
-  /** The stream does not wait any more. */
-  forget(stream: Http2Stream): void {
+  forget(stream: PlacedStream): void {
     this.#waiting = this.#waiting.filter((each) => each !== stream)
   }
 
-  /** A response has begun: its request is not one that makes the server close the connection. */
   answered(): void {
     this.#isExclusive = false
+  }
+
+  completed(): void {
+    this.served++
   }
 
   /** The streams that wait begin, as far as there is room. */
@@ -158,13 +146,11 @@ export class Http2Connection
     }
   }
 
-  /** One of the streams that wait for the connection to be opened has waited too long. */
   waitedTooLong(): void {
     if (this.#isReady) this.#leaveUnproven()
     else this.#failToOpen(Failure.by(new Incident(this.#waiting.length > 1), 'connect-timeout'))
   }
 
-  /** A stream has timed out. Returns the incident, if the whole connection has been silent for at least `ms`. */
   silenceOf(ms: number): Incident | undefined {
     if (this.#context.deadlines.now - this.#heardAt < ms) return undefined
     if (!this.#isPinging) this.#ping()
@@ -179,7 +165,7 @@ export class Http2Connection
   }
 
   whenConnected(): void {
-    const agreed = this.#isSecure ? (this.#socket as Partial<TLSSocket>).alpnProtocol : 'h2'
+    const agreed = this.#isSecure ? (this.#socket as Partial<Pick<TLSSocket, 'alpnProtocol'>>).alpnProtocol : 'h2'
     if (agreed !== 'h2') return this.#withoutHttp2()
     if (this.#introduction !== undefined) this.#writer.write(this.#introduction)
     this.#session = new ClientSession(this, this.#isSecure)
@@ -296,7 +282,6 @@ export class Http2Connection
 
   // ── the end ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Waits for the next stream, for at most `ms`; Infinity for no limit. */
   rest(ms: number): void {
     this.#isResting = true
     this.#context.deadlines.set(this, ms === Infinity ? 0 : ms)
@@ -307,7 +292,6 @@ export class Http2Connection
     this.#context.deadlines.set(this, 0)
   }
 
-  /** Accepts no more streams, and closes once it has none. */
   leave(): void {
     this.#isLeaving = true
     if (this.#isOver || this.#waiting.length > 0 || this.#session?.isIdle === false) return

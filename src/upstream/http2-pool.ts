@@ -1,8 +1,7 @@
 import type { ClientSession } from '../http2/client-session.ts'
 import { now } from '../runtime/clock.ts'
 import type { KeepAlive } from '../runtime/snapshot.ts'
-import type { Http2Connection } from './http2-connection.ts'
-import type { Http2Stream } from './http2-stream.ts'
+import type { PlacedStream, SharedConnection } from './shared-connection.ts'
 
 /** For how long a server that chose HTTP/1.1 is not asked again, in ms. */
 const HTTP1_FOR = 60_000
@@ -13,7 +12,7 @@ const HTTP1_FOR = 60_000
  */
 export class Http2Pool {
   /** In the order in which they were opened. */
-  readonly #connections: Http2Connection[] = []
+  readonly #connections: SharedConnection[] = []
   #settings: KeepAlive
   #isClosed = false
   #http1Until = 0
@@ -27,7 +26,7 @@ export class Http2Pool {
   }
 
   /** Puts the stream on a connection that has room, or is being opened; else on a new one. */
-  place(stream: Http2Stream): void {
+  place(stream: PlacedStream): void {
     if (stream.need !== 'new') {
       for (const connection of this.#connections) if (connection.take(stream)) return
     }
@@ -52,13 +51,13 @@ export class Http2Pool {
   }
 
   /** Whether a connection has served its time. */
-  isSpent({ age, opened }: Http2Connection): boolean {
+  isSpent({ age, opened }: SharedConnection): boolean {
     const { requestsPerConnection, maxAge } = this.#settings
     return (requestsPerConnection > 0 && opened >= requestsPerConnection) || (maxAge > 0 && age >= maxAge)
   }
 
   /** The connection has no streams: it is kept, unless enough others are idle. */
-  rest(connection: Http2Connection): void {
+  rest(connection: SharedConnection): void {
     const { connections, idle, maxAge } = this.#settings
     const others = this.#connections.reduce((count, each) => count + (each.isResting && each !== connection ? 1 : 0), 0)
     if (this.#isClosed || others >= connections || this.isSpent(connection)) return connection.leave()
@@ -66,7 +65,7 @@ export class Http2Pool {
     connection.rest(Math.min(idle || Infinity, ageLeft))
   }
 
-  remove(connection: Http2Connection): void {
+  remove(connection: SharedConnection): void {
     const index = this.#connections.indexOf(connection)
     if (index >= 0) this.#connections.splice(index, 1)
   }

@@ -18,10 +18,10 @@ import { ErrorCode } from '../http2/error-code.ts'
 import type { ResponseLines } from '../http2/response-lines.ts'
 import type { Stream } from '../http2/stream.ts'
 import { Timed } from '../runtime/deadlines.ts'
-import type { Http2Connection } from './http2-connection.ts'
 import type { Http2Pool } from './http2-pool.ts'
 import { RESPONSE_LIMITS } from './response-limits.ts'
 import type { ServerSocket } from './server-socket.ts'
+import type { PlacedStream, SharedConnection } from './shared-connection.ts'
 import { SwitchingHead } from './switching-head.ts'
 
 /** Where the status begins in `HTTP/1.1 200`, and its first digit if it is a success. */
@@ -32,7 +32,7 @@ const TWO = 0x32
 export interface Dialler {
   /** Whether servers may be spoken to by HTTP/1.1 as well. */
   readonly mayUseHttp1: boolean
-  connectHttp2(server: ServerState, origin: ClientOrigin, pool: Http2Pool): Http2Connection
+  connectHttp2(server: ServerState, origin: ClientOrigin, pool: Http2Pool): SharedConnection
   /** @param socket an open connection to use; undefined: one is opened, or taken from the idle ones */
   openHttp1(
     server: ServerState,
@@ -44,9 +44,8 @@ export interface Dialler {
 }
 
 /** One request and its response on an HTTP/2 connection to a server, from when it waits for one. */
-export class Http2Stream extends Timed implements ServerStream, ResponseUser {
+export class Http2Stream extends Timed implements ServerStream, PlacedStream, ResponseUser {
   readonly need: ConnectionNeed
-  /** Whether nothing of it is wanted any more. */
   isOver = false
   readonly #dialler: Dialler
   readonly #server: ServerState
@@ -56,7 +55,7 @@ export class Http2Stream extends Timed implements ServerStream, ResponseUser {
   readonly #context: WorkerContext
   readonly #isUpgrade: boolean
   /** Where it waits, or is open. */
-  #connection: Http2Connection | undefined
+  #connection: SharedConnection | undefined
   #session: ClientSession | undefined
   /** Undefined until the request is sent. */
   #stream: Stream<ResponseUser> | undefined
@@ -98,16 +97,15 @@ export class Http2Stream extends Timed implements ServerStream, ResponseUser {
     return this.#session !== undefined
   }
 
-  connect(): Http2Connection {
+  connect(): SharedConnection {
     return this.#dialler.connectHttp2(this.#server, this.#origin, this.#pool)
   }
 
-  waitAt(connection: Http2Connection): void {
+  waitAt(connection: SharedConnection): void {
     this.#connection = connection
   }
 
-  /** Its request can be sent, at once and on that session. */
-  begin(connection: Http2Connection, session: ClientSession): void {
+  begin(connection: SharedConnection, session: ClientSession): void {
     const hasWaited = this.#connection !== undefined
     this.#connection = connection
     if (this.#isUpgrade && !session.takesConnect && this.#dialler.mayUseHttp1) return this.useHttp1()
@@ -115,7 +113,6 @@ export class Http2Stream extends Timed implements ServerStream, ResponseUser {
     if (hasWaited) this.#user.connected()
   }
 
-  /** The server has chosen HTTP/1.1 on that connection. */
   goOnBy(socket: ServerSocket): void {
     this.#replace(socket)
   }
@@ -192,12 +189,17 @@ export class Http2Stream extends Timed implements ServerStream, ResponseUser {
       const bytes = switching?.of(lines) ?? lines.bytes.subarray(0, lines.length)
       if (!head.parse(bytes, 0, RESPONSE_LIMITS)) throw new Error('a head of HTTP/2 is incomplete')
       if (switching !== undefined) this.#switchProtocols(head)
-      else if (head.status < 200) this.#user.interim(head, connectionOptions(head))
+      else if (head.status < 200) this.#inform(head)
       else this.#beginBody(head, isLast)
     } catch (error) {
       this.malformed(failureOf(error).detail)
       this.#stream!.reset(ErrorCode.ProtocolError)
     }
+  }
+
+  #inform(head: ResponseHead): void {
+    this.#user.interim(head, connectionOptions(head))
+    this.#user.flush()
   }
 
   #heard(): void {
@@ -241,7 +243,7 @@ export class Http2Stream extends Timed implements ServerStream, ResponseUser {
     if (this.#isTunnel) return this.#user.ended()
     const stream = this.#stream!
     this.#leave()
-    this.#connection!.served++
+    this.#connection!.completed()
     // An early answer: the rest of the request is not wanted.
     if (!this.#requestEnded || stream.isBlocked) stream.reset(ErrorCode.NoError)
     this.#user.ended(trailers)
@@ -262,7 +264,9 @@ export class Http2Stream extends Timed implements ServerStream, ResponseUser {
     const incident = this.#isTunnel ? undefined : this.#connection!.silenceOf(this.#patience)
     if (incident === undefined) return this.#user.timedOut()
     stream!.reset(ErrorCode.Cancel)
-    this.fail(Failure.by(incident, this.#responseBegun ? 'response-cut' : 'response-timeout', 'the connection is silent'))
+    this.fail(
+      Failure.by(incident, this.#responseBegun ? 'response-cut' : 'response-timeout', 'the connection is silent'),
+    )
   }
 
   cancel(): void {

@@ -7,6 +7,7 @@ import { WorkerContext } from '../exchange/worker-context.ts'
 import type { ExchangeObserver } from '../observability/exchange-record.ts'
 import { Notices } from '../observability/notices.ts'
 import { Router } from '../routing/router.ts'
+import type { ChallengeAnswers } from '../runtime/challenge-answers.ts'
 import { wallSeconds } from '../runtime/clock.ts'
 import type { KnownId } from '../runtime/known-id.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
@@ -16,6 +17,7 @@ import type { Snapshot, Upstream } from '../runtime/snapshot.ts'
 import type { WorkerEvent } from '../runtime/worker-event.ts'
 import type { SampleReport } from '../skew/address-sample.ts'
 import { ServerConnections } from '../upstream/server-connections.ts'
+import { WantedCertificates } from './wanted-certificates.ts'
 
 /** Notified of what happens in a data plane. */
 export interface DataPlaneOwner {
@@ -33,6 +35,8 @@ export class DataPlane {
   readonly #sessions: SessionTable
   readonly #worker: number
   readonly #owner: DataPlaneOwner
+  /** What clients wait for. */
+  readonly #wanted: WantedCertificates
   /** By upstream name. */
   #groups: ReadonlyMap<string, UpstreamGroup> = new Map()
   /** Snapshots that are not in effect yet, in order; the router of the first one is being built. */
@@ -53,6 +57,8 @@ export class DataPlane {
     this.#context = new WorkerContext(owner.observers, new Notices((event) => owner.report(event)))
     this.#install(snapshot, new Router(snapshot.routes))
     this.#clients = new Clients(this.#context, scoreboard, worker)
+    this.#wanted = new WantedCertificates((host) => owner.report({ type: 'certificate-wanted', host }))
+    this.#clients.tls.demand = (host, settled) => this.#wanted.add(host, settled)
   }
 
   /**
@@ -71,6 +77,7 @@ export class DataPlane {
     new Background(this.#routerOf(next), (router) => {
       this.#install(next, router)
       done()
+      this.#wanted.apply(next)
       this.#waiting.shift()
       if (this.#waiting.length > 0) this.#applyFirst()
     })
@@ -105,6 +112,17 @@ export class DataPlane {
   /** A connection could not be accepted because this process ran short of something (shortage.ts). */
   shortage(code: string): void {
     this.#context.notices.shortage(code)
+  }
+
+  /** Answers certificate authorities like that from now on, and not otherwise. */
+  answerChallenges({ http, tls }: ChallengeAnswers): void {
+    this.#context.challenges = http
+    this.#clients.tls.challenges = tls
+  }
+
+  /** Clients that wait for a certificate of that host go on with what there is. */
+  settleDemand(host: string): void {
+    this.#wanted.settle(host)
   }
 
   /** Which addresses have sent requests since the last report, for upstreams whose servers are picked by address. */

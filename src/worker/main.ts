@@ -44,6 +44,7 @@ setInterval(() => {
   if (reports.length > 0) send({ type: 'samples', reports })
 }, REPORT_EVERY).unref()
 
+plane.answerChallenges(start.challenges)
 const sockets = new ListeningSockets(plane)
 
 /** What changes the sockets runs one after the other, and answers in that order. */
@@ -59,9 +60,12 @@ function change(step: () => Promise<readonly OpenSocket[]>): void {
 function apply(patch: SnapshotPatch): void {
   snapshot = patched(snapshot, patch)
   accessLog.apply(snapshot.accessLog)
-  sockets.apply(snapshot.listeners)
-  const { generation } = snapshot
-  plane.apply(snapshot, () => send({ type: 'applied', generation }))
+  const { generation, listeners } = snapshot
+  plane.apply(snapshot, () => {
+    // Not before: they name certificates of this Snapshot.
+    sockets.apply(listeners)
+    send({ type: 'applied', generation })
+  })
 }
 
 port.on('message', (message: ControlMessage) => {
@@ -74,6 +78,11 @@ port.on('message', (message: ControlMessage) => {
     }
     case 'close-tunnels':
       return plane.closeTunnels(message.server, message.spread)
+    case 'answer-challenges':
+      plane.answerChallenges(message.answers)
+      return send({ type: 'challenges-answered', number: message.number })
+    case 'demand-settled':
+      return plane.settleDemand(message.host)
     case 'log-written':
       return accessLog.written(message.memory)
     case 'listen':

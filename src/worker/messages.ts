@@ -1,6 +1,7 @@
 /** The messages between the control plane and its workers. */
 import type { MessagePort } from 'node:worker_threads'
 import type { Batch } from '../observability/line-buffer.ts'
+import type { ChallengeAnswers } from '../runtime/challenge-answers.ts'
 import type { KnownId } from '../runtime/known-id.ts'
 import type { Listener, Snapshot } from '../runtime/snapshot.ts'
 import type { SnapshotPatch } from '../runtime/snapshot-patch.ts'
@@ -17,6 +18,7 @@ export interface WorkerStart {
   readonly slot: number
   /** The sockets to listen on; `listening` or `listen-failed` answers them. */
   readonly sockets: readonly SocketOrder[]
+  readonly challenges: ChallengeAnswers
 }
 
 /** A socket for a worker to listen on. */
@@ -57,6 +59,10 @@ export type ControlMessage =
   | { readonly type: 'stop' }
   /** Asks for ids of sessions on the server of that upstream in that slot; `ids` answers it. */
   | { readonly type: 'ids-wanted'; readonly upstream: string; readonly server: number }
+  /** Asks to give these answers to certificate authorities, and no others; `challenges-answered` answers it, with the number. */
+  | { readonly type: 'answer-challenges'; readonly number: number; readonly answers: ChallengeAnswers }
+  /** Clients need not wait for a certificate of that host any longer. */
+  | { readonly type: 'demand-settled'; readonly host: string }
   /** The access log's lines in that memory have been written. */
   | { readonly type: 'log-written'; readonly memory: number }
 
@@ -72,4 +78,5 @@ export type WorkerMessage =
   | { readonly type: 'samples'; readonly reports: readonly SampleReport[] }
   /** Ids of some sessions that the worker has seen on the server in that slot. */
   | { readonly type: 'ids'; readonly server: number; readonly ids: readonly KnownId[] }
+  | { readonly type: 'challenges-answered'; readonly number: number }
   | { readonly type: 'stopped' }

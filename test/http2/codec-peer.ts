@@ -53,7 +53,7 @@ export class CodecPeer implements FrameSink {
 
   headers(streamId: number, block: Buffer, from: number, to: number): void {
     const lines = this.#lines
-    lines.begin({ headSize: 64_000, headers: 1000 })
+    lines.begin(64_000)
     this.#decoder.decode(block, from, to, lines)
     lines.finish()
     this.received(streamId, lines.fault === '' ? lines.bytes.toString('latin1', 0, lines.length) : lines.fault)

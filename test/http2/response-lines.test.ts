@@ -13,7 +13,7 @@ const LIMITS = { headSize: 200, headers: 100 }
 
 function read(lines: FieldLines, fields: readonly FieldText[]): string {
   const block = literalBlock(fields)
-  lines.begin(LIMITS)
+  lines.begin(LIMITS.headSize)
   new HpackDecoder().decode(block, 0, block.length, lines)
   lines.finish()
   if (lines.fault !== '') return `malformed: ${lines.fault}`

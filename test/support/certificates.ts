@@ -11,6 +11,7 @@ import {
   KeyUsageFlags,
   KeyUsagesExtension,
   PemConverter,
+  type Pkcs10CertificateRequest,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
   type X509Certificate,
@@ -108,6 +109,13 @@ export class TestAuthority {
   async certificate(name: string, hosts: readonly string[], wish: CertificateWish = {}): Promise<Certificate> {
     const { cert, key } = await this.issue(hosts, wish)
     return { name, hosts, chain: cert, key, keyType: wish.keyType ?? 'ecdsa' }
+  }
+
+  /** Issues a certificate for the key and the names of a request, as PEM. */
+  async issueFor(request: Pkcs10CertificateRequest, notBefore: Date, notAfter: Date): Promise<string> {
+    const publicKey = await request.publicKey.export()
+    const extensions = [new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]), ...request.extensions]
+    return pemOf(await this.#sign(publicKey, 'CN=', { notBefore, notAfter }, extensions)) + this.#chain
   }
 
   async #issue(subject: string, wish: CertificateWish, extensions: readonly Extension[]): Promise<Pem> {

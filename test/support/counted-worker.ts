@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { TestContext } from 'node:test'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import { NO_CHALLENGES } from '../../src/runtime/challenge-answers.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
 import type { PortListener } from '../../src/runtime/snapshot.ts'
@@ -30,6 +31,7 @@ export class CountedWorker {
       scoreboard: new Scoreboard().memory,
       sessions: new SessionTable().memory,
       slot: 0,
+      challenges: NO_CHALLENGES,
       sockets: snapshot.listeners.map((listener, id) => ({ id, listener })),
     }
     const worker = new Worker(workerModule, {

@@ -14,7 +14,7 @@ export interface ServingDataPlane {
   readonly port: number
   readonly scoreboard: Scoreboard
   /** Serves by another configuration from now on, in which the listeners do not count. */
-  apply(config: string, pauses?: Pauses): Promise<void>
+  apply(config: unknown, pauses?: Pauses): Promise<void>
   /** Closes the tunnels to the server of that slot, as for the control plane. */
   closeTunnels(server: number, spread: number): void
   /** Resolves once nothing is in flight on the server of that slot. */
@@ -22,7 +22,7 @@ export interface ServingDataPlane {
 }
 
 /** Serves by a configuration, with one listener, whose port does not count; stops with the test. */
-export async function startDataPlane(test: TestContext, config: string, pauses?: Pauses): Promise<ServingDataPlane> {
+export async function startDataPlane(test: TestContext, config: unknown, pauses?: Pauses): Promise<ServingDataPlane> {
   const snapshot = await snapshotOf(test, config, pauses)
   const scoreboard = new Scoreboard()
   const plane = new DataPlane(snapshot, scoreboard, new SessionTable(), 0, {

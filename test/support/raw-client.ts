@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events'
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
-import { connect as connectSecurely } from 'node:tls'
+import { type ConnectionOptions, connect as connectSecurely, type TLSSocket } from 'node:tls'
 
 /** A client that says exactly what it is told to, and remembers every byte that it hears. */
 export class RawClient {
@@ -47,6 +47,19 @@ export class RawClient {
     test.after(() => socket.destroy())
     await once(socket, 'secureConnect')
     return new RawClient(socket)
+  }
+
+  /** By TLS to a port, as `localhost` unless the options name another host. Rejects if the handshake fails. */
+  static async connectSecurely(test: TestContext, port: number, options: ConnectionOptions): Promise<RawClient> {
+    const socket = connectSecurely({ port, host: '127.0.0.1', servername: 'localhost', ...options })
+    test.after(() => socket.destroy())
+    await once(socket, 'secureConnect')
+    return new RawClient(socket)
+  }
+
+  /** The socket of a connection by TLS. */
+  get secureSocket(): TLSSocket {
+    return this.socket as TLSSocket
   }
 
   /** Sends text, one byte a character. */

@@ -4,6 +4,7 @@ import { loadConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/schema.ts'
 import { compile } from '../../src/control/compile.ts'
 import { SlotBook } from '../../src/control/slots/slot-book.ts'
+import { TlsStore } from '../../src/control/tls/tls-store.ts'
 import type { Snapshot } from '../../src/runtime/snapshot.ts'
 import { configFile } from './limpet.ts'
 
@@ -18,7 +19,9 @@ export type Pauses = Readonly<Record<string, number>>
 export async function snapshotOf(test: TestContext, config: unknown, pauses: Pauses = {}): Promise<Snapshot> {
   const file = await configFile(test, config)
   const { config: loaded } = loadConfig({ file, env: {}, cwd: dirname(file) })
-  return compile(paused(loaded, pauses), 1, new SlotBook(), () => 'a secret of at least thirty-two characters')
+  const material = new TlsStore(() => {}).materialFor(loaded)
+  const secret = () => 'a secret of at least thirty-two characters'
+  return compile(paused(loaded, pauses), 1, new SlotBook(), secret, material)
 }
 
 function paused(config: Config, pauses: Pauses): Config {

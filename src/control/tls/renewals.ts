@@ -35,10 +35,9 @@ export class Renewals implements HandoverUser {
     this.#plan()
   }
 
-  /** Certificates of that source take effect from now on. */
-  add(source: CertificateSource): void {
-    this.#store.add(source)
-    source.onChange(() => void this.#apply((now) => now, source.name))
+  /** Other certificates of that source take effect from now on. */
+  follow(source: CertificateSource): void {
+    source.onChange(() => this.#apply((now) => now, source.name))
   }
 
   adopted(): void {

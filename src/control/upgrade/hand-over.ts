@@ -1,3 +1,4 @@
+import { handedAnswers } from '../acme/handed-answers.ts'
 import type { Parts } from '../parts.ts'
 import type { ServerState } from './inheritance.ts'
 import { countedSince, serverStates } from './server-states.ts'
@@ -23,16 +24,23 @@ export class HandOver {
    */
   static async begin(
     parts: Parts,
-    estate: Omit<Estate, 'sockets' | 'servers' | 'ticketKey' | 'newestEvent'>,
+    estate: Omit<Estate, 'sockets' | 'servers' | 'ticketKey' | 'challenges' | 'newestEvent'>,
     signal: AbortSignal,
   ): Promise<HandOver> {
-    const { sessions, scoreboard, supervisor, tls, events } = parts
+    const { sessions, scoreboard, supervisor, tls, acme, events } = parts
     const ticketKey = tls.tickets.inheritance
     const endSharing = await sessions.keepInStep()
     const servers = serverStates(supervisor.snapshot, scoreboard)
     try {
       const successor = await Successor.start(
-        { ...estate, sockets: supervisor.sockets, servers, ticketKey, newestEvent: events.newest },
+        {
+          ...estate,
+          sockets: supervisor.sockets,
+          servers,
+          ticketKey,
+          challenges: handedAnswers(acme.answers),
+          newestEvent: events.newest,
+        },
         signal,
       )
       return new HandOver(parts, successor, servers)

@@ -1,6 +1,7 @@
 import type { AdminPlace } from '../../admin/admin-listener.ts'
 import type { ServerRecord } from '../../runtime/scoreboard/server-counters.ts'
 import type { Listener, ListeningPlace } from '../../runtime/snapshot.ts'
+import type { HandedAnswers } from '../acme/handed-answers.ts'
 import type { TicketKey } from '../tls/ticket-keys.ts'
 
 /** A listening socket that this process was given. */
@@ -39,6 +40,8 @@ export interface Inheritance {
   readonly servers: readonly ServerState[]
   /** Absent in what a version without TLS hands over. */
   readonly ticketKey?: TicketKey
+  /** What workers answer to certificate authorities. */
+  readonly challenges?: HandedAnswers
   /** The id of the last event. */
   readonly newestEvent: number
 }

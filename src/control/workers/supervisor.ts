@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 import { assertWithin, MAX_WORKERS } from '../../runtime/bounds.ts'
+import { type ChallengeAnswers, NO_CHALLENGES } from '../../runtime/challenge-answers.ts'
 import type { Scoreboard } from '../../runtime/scoreboard.ts'
 import type { SessionTable } from '../../runtime/session-table.ts'
 import type { Listener, Snapshot } from '../../runtime/snapshot.ts'
@@ -39,13 +40,22 @@ export class Supervisor {
   readonly #awaited = new Set<{ readonly generation: number; resolve(): void }>()
   /** The slots of the workers to run. */
   readonly #slots = new Set<number>()
+  #challenges: ChallengeAnswers
   #stopping = false
   #cancel: (() => Promise<void>) | undefined
   #deaths = 0
   /** By worker slot. */
   readonly #restarts = new Map<number, NodeJS.Timeout>()
 
-  constructor(snapshot: Snapshot, scoreboard: Scoreboard, sessions: SessionTable, events: SupervisorEvents) {
+  /** @param challenges what workers answer to certificate authorities */
+  constructor(
+    snapshot: Snapshot,
+    scoreboard: Scoreboard,
+    sessions: SessionTable,
+    events: SupervisorEvents,
+    challenges = NO_CHALLENGES,
+  ) {
+    this.#challenges = challenges
     this.#snapshot = snapshot
     this.#scoreboard = scoreboard
     this.#sessions = sessions
@@ -118,6 +128,17 @@ export class Supervisor {
     const removed = this.#sockets.remove(next.listeners)
     await this.#untilAcknowledged(next.generation)
     await removed
+  }
+
+  /** Has all workers give these answers to certificate authorities. Resolves once they do; workers that start later do, too. */
+  async answerChallenges(answers: ChallengeAnswers): Promise<void> {
+    this.#challenges = answers
+    await Promise.all(this.#serving.map((worker) => worker.answerChallenges(answers)))
+  }
+
+  /** Clients need not wait for a certificate of that host any longer. */
+  settleDemand(host: string): void {
+    for (const worker of this.#workers) worker.settleDemand(host)
   }
 
   /** Asks all workers for ids of sessions on a server; they come as reports. */
@@ -229,6 +250,7 @@ export class Supervisor {
       sessions: this.#sessions.memory,
       slot,
       sockets: this.#sockets.ordersFor(slot, this.#slots.size),
+      challenges: this.#challenges,
     }
     const worker = new WorkerLink(thread, start, this.#events, (generation) => this.#acknowledge(slot, generation))
     this.#workers.add(worker)

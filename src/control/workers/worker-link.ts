@@ -1,5 +1,6 @@
 import { MessageChannel, type Worker } from 'node:worker_threads'
 import type { Batch } from '../../observability/line-buffer.ts'
+import type { ChallengeAnswers } from '../../runtime/challenge-answers.ts'
 import type { KnownId } from '../../runtime/known-id.ts'
 import type { SnapshotPatch } from '../../runtime/snapshot-patch.ts'
 import type { WorkerEvent } from '../../runtime/worker-event.ts'
@@ -45,6 +46,10 @@ export class WorkerLink {
   readonly #logMemories: Uint8Array[] = []
   /** What it still has to answer about sockets, in this order. */
   readonly #unanswered: PromiseWithResolvers<readonly OpenSocket[]>[] = []
+
+  #lastAnswers = 0
+  /** By number, what waits until it answers challenges so. */
+  readonly #answering = new Map<number, () => void>()
 
   /** @param applied called with the generation of each Snapshot that the worker has applied */
   constructor(thread: Worker, start: WorkerStart, reports: WorkerReports, applied: (generation: number) => void) {
@@ -97,6 +102,20 @@ export class WorkerLink {
     this.#send({ type: 'drain' })
   }
 
+  /** Has it give these answers to certificate authorities. Resolves once it does, or has ended. */
+  async answerChallenges(answers: ChallengeAnswers): Promise<void> {
+    const number = ++this.#lastAnswers
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#answering.set(number, resolve)
+    this.#send({ type: 'answer-challenges', number, answers })
+    await Promise.race([promise, this.ended])
+    this.#answering.delete(number)
+  }
+
+  settleDemand(host: string): void {
+    this.#send({ type: 'demand-settled', host })
+  }
+
   closeTunnels(server: number, spread: number): void {
     this.#send({ type: 'close-tunnels', server, spread })
   }
@@ -143,6 +162,8 @@ export class WorkerLink {
         return this.#unanswered.shift()!.reject(new ListenError(message.listener, message.code, message.message))
       case 'applied':
         return this.#applied(message.generation)
+      case 'challenges-answered':
+        return this.#answering.get(message.number)?.()
       case 'log':
         return this.#writeLog(message.batch)
       case 'log-dropped':

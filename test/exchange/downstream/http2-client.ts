@@ -56,7 +56,6 @@ class Http2Client implements Client {
         ':method': method,
         ...(host !== undefined && { ':authority': host }),
         ...rest,
-        te: 'trailers',
         ...(typeof body === 'number' && { 'content-length': body }),
         ...(upgrade !== undefined && { ':method': 'CONNECT', ':protocol': upgrade, ':scheme': 'http' }),
       },
