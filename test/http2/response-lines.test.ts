@@ -143,7 +143,7 @@ describe('trailers', () => {
               const bytes = Buffer.from(name + value)
               encoder.field(out, undefined, bytes, 0, name.length, name.length, bytes.length)
             }
-            lines.begin({ headSize: 10_000, headers: 100 })
+            lines.begin(10_000)
             decoder.decode(out.bytes, 0, out.length, lines)
             lines.finish()
             const sent = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')
