@@ -3,7 +3,7 @@ import { ConnectionError, ErrorCode } from '../error-code.ts'
 import { DEFAULT_TABLE_SIZE } from '../setting.ts'
 import { DynamicTable } from './dynamic-table.ts'
 import { Field, FieldKind, type FieldSink, LINE_OVERHEAD } from './field.ts'
-import { decodeHuffman, mostDecoded } from './huffman.ts'
+import { decodedRoom, decodeHuffman } from './huffman.ts'
 import { kindOf } from './known-name.ts'
 import { staticFields } from './static-fields.ts'
 
@@ -151,7 +151,7 @@ export class HpackDecoder {
     if (length > to - from) throw cutOff()
     this.#at = from + length
     if (isHuffman) {
-      makeRoom(start, mostDecoded(length))
+      makeRoom(start, decodedRoom(length))
       return decodeHuffman(bytes, from, from + length, literal.bytes, start)
     }
     makeRoom(start, length)
