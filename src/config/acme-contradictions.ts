@@ -10,10 +10,7 @@ interface Valid<Part> {
 }
 
 /** What of `acme` contradicts other listeners, or the routes. */
-export function acmeContradictions(
-  listeners: readonly Valid<Listener>[],
-  routes: readonly Valid<Route>[],
-): Issue[] {
+export function acmeContradictions(listeners: readonly Valid<Listener>[], routes: readonly Valid<Route>[]): Issue[] {
   const all = listeners.flatMap(({ index, part: { tls } }) =>
     tls?.acme === undefined ? [] : [{ path: ['listeners', index, 'tls', 'acme'], acme: tls.acme }],
   )

@@ -21,7 +21,9 @@ export function acmeWarnings({ listeners, routes }: Config): string[] {
       ? ['acme: authorities ask on port 80, and no listener without tls has it; something must forward port 80 to one']
       : []),
     ...(challenges.includes('tls-alpn-01') && 'port' in at && at.port !== HTTPS_PORT
-      ? [`acme: authorities ask on port 443, and the listener has port ${at.port}; something must forward port 443 to it`]
+      ? [
+          `acme: authorities ask on port 443, and the listener has port ${at.port}; something must forward port 443 to it`,
+        ]
       : []),
     ...(dns === undefined && onDemand === undefined
       ? wildcards.map((host) => `acme: a certificate for ${host} needs dns-01: set dns.command, or name the hosts`)

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { MAX_SERVERS, MAX_UPSTREAMS } from '../runtime/bounds.ts'
-import { endpointOf, formatAddress } from './address.ts'
 import { acmeContradictions } from './acme-contradictions.ts'
+import { endpointOf, formatAddress } from './address.ts'
 import { Admin, isLoopback } from './admin.ts'
 import { Affinity } from './affinity.ts'
 import { asList, asMapping } from './as-written.ts'

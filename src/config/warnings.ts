@@ -1,5 +1,5 @@
-import { formatAddressRange } from './address-range.ts'
 import { acmeWarnings } from './acme-warnings.ts'
+import { formatAddressRange } from './address-range.ts'
 import { LocalEndpoints } from './local-endpoints.ts'
 import type { Config } from './schema.ts'
 

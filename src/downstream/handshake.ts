@@ -125,15 +125,19 @@ export class Handshake extends Timed implements SocketReader, SocketOwner {
     // OpenSSL reads the ClientHello again, and what follows it.
     socket.reader = undefined
     socket.pause()
-    if (!this.#offers.awaits(hello, this.#settings, this.ends, () => this.#begin(hello))) this.#begin(hello)
+    if (!this.#offers.awaits(hello, this.#settings, this.ends, () => this.#continue(hello))) this.#begin(hello)
+  }
+
+  /** The listener may have another certificate by now. */
+  #continue(hello: ClientHello): void {
+    this.#settings = this.entrance.listener.tls ?? this.#settings
+    this.#begin(hello)
   }
 
   // ── OpenSSL's part ─────────────────────────────────────────────────────────────────────────────────────────────
 
   #begin(hello: ClientHello): void {
     if (this.#isOver) return
-    // They may have changed while the client waited for a certificate.
-    this.#settings = this.entrance.listener.tls ?? this.#settings
     const offer = this.#offers.offer(hello, this.#settings, this.ends)
     if (offer === undefined) {
       this.socket.write(UNRECOGNIZED_NAME)

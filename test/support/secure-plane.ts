@@ -88,9 +88,14 @@ export class SecurePlane {
     this.#settings = { ...this.#settings, ...settings }
     const before = this.#snapshot
     const next = { ...(await secureSnapshot(test, this.#settings, this.port)), generation: before.generation + 1 }
-    this.#snapshot = patched(before, difference(before, next))
-    await new Promise<void>((resolve) => this.plane.apply(this.#snapshot, resolve))
-    this.entrance.listener = this.#snapshot.listeners[0]!
+    const snapshot = patched(before, difference(before, next))
+    this.#snapshot = snapshot
+    await new Promise<void>((resolve) => {
+      this.plane.apply(snapshot, () => {
+        this.entrance.listener = snapshot.listeners[0]!
+        resolve()
+      })
+    })
   }
 
   /** What was reported so far. */
