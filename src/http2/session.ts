@@ -2,7 +2,8 @@ import type { Head } from '../http1/head.ts'
 import type { Scratch } from '../transport/scratch.ts'
 import { ClosedStreams, type How } from './closed-streams.ts'
 import { ConnectionError, ErrorCode } from './error-code.ts'
-import { FrameReader, type FrameSink, type Role } from './frame-reader.ts'
+import { FrameReader } from './frame-reader.ts'
+import type { FrameSink, Role } from './frame-sink.ts'
 import { Flag } from './frame-type.ts'
 import {
   beginHeaders,
