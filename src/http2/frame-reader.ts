@@ -1,51 +1,15 @@
 import { ConnectionError, ErrorCode } from './error-code.ts'
+import { FieldBlock } from './field-block.ts'
+import type { FrameSink, Role } from './frame-sink.ts'
 import { Flag, FRAME_HEADER, FrameType, PREFACE } from './frame-type.ts'
-import { DEFAULT_FRAME_SIZE, LARGEST_FRAME_SIZE, MAX_WINDOW, Setting } from './setting.ts'
-
-/** Which end of its connection a session is. */
-export type Role = 'client' | 'server'
+import { uint31, uint32 } from './integer.ts'
+import { checkSetting } from './setting.ts'
 
 export interface FrameLimits {
   /** The largest payload that the peer may send: this end's SETTINGS_MAX_FRAME_SIZE. */
   readonly frameSize: number
   /** The most bytes that a field block may have in all its frames. */
   readonly headerBlock: number
-}
-
-/**
- * Is given the frames of a connection, one after the other. Bytes are valid during the call only. Frames are well-formed by
- * themselves; whether their stream is in a state for them is for the sink to judge. It may throw a ConnectionError anywhere.
- */
-export interface FrameSink {
-  /**
-   * A DATA frame begins.
-   *
-   * @param length counts for flow control: the whole payload, padding included
-   * @returns whether its data is wanted; if not, neither `data` nor `dataEnds` follows
-   */
-  dataBegins(streamId: number, length: number, isLast: boolean): boolean
-  /** Data of the frame, in the pieces that it arrives in. */
-  data(streamId: number, bytes: Buffer, from: number, to: number): void
-  dataEnds(streamId: number, isLast: boolean): void
-  /**
-   * HEADERS, together with the CONTINUATION frames that follow it.
-   *
-   * @param isLast whether the stream ends with it
-   * @param dependsOn the stream that its priority names (RFC 9113 §5.3.2, deprecated); 0 for none
-   */
-  headers(streamId: number, block: Buffer, from: number, to: number, isLast: boolean, dependsOn: number): void
-  priority(streamId: number, dependsOn: number): void
-  rstStream(streamId: number, code: ErrorCode): void
-  /** One setting of a SETTINGS frame, in the frame's order; its value is in range. */
-  setting(id: number, value: number): void
-  settingsEnd(isAck: boolean): void
-  /** The opaque data is `bytes[from, from + 8)`. */
-  ping(isAck: boolean, bytes: Buffer, from: number): void
-  goAway(lastStreamId: number, code: ErrorCode): void
-  /** @param streamId 0 for the connection's window */
-  windowUpdate(streamId: number, increment: number): void
-  /** A frame breaks a rule in a way that ends its stream only (RFC 9113 §5.4.2). */
-  streamError(streamId: number, code: ErrorCode, reason: string): void
 }
 
 /** What the next byte is part of. */
@@ -64,8 +28,6 @@ const Part = {
 
 /** The size of the units that a frame's payload consists of, by its type; 0 where it has none. */
 const UNIT_SIZES = Uint8Array.of(0, 0, 5, 4, 6, 0, 8, 8, 4, 0)
-
-const NONE = Buffer.alloc(0)
 
 /** Finds the frames in the bytes of a connection (RFC 9113 §4 and §6), in whatever pieces they arrive. */
 export class FrameReader {
@@ -89,15 +51,8 @@ export class FrameReader {
   /** A frame header or a unit that has not arrived whole, and how many bytes of it have. */
   readonly #held = Buffer.allocUnsafe(FRAME_HEADER)
   #heldLength = 0
-  /** The stream whose field block is not complete; 0 if there is none. */
-  #blockStream = 0
-  #block = NONE
-  #blockStart = 0
-  #blockEnd = 0
-  /** What the block has cost so far: all payloads and frame headers, so that empty frames have a bound too. */
-  #blockCost = 0
-  #blockIsLast = false
-  #blockDependsOn = 0
+  /** The field block that is being read. */
+  readonly #block = new FieldBlock()
 
   constructor(sink: FrameSink, role: Role, limits: FrameLimits) {
     this.#sink = sink
@@ -109,7 +64,7 @@ export class FrameReader {
   /** Nothing more is read, not even what is left of the bytes being read. */
   stop(): void {
     this.#isStopped = true
-    this.#block = NONE
+    this.#block.clear()
   }
 
   /**
@@ -203,17 +158,16 @@ export class FrameReader {
         ErrorCode.FrameSizeError,
         `a frame has ${length} bytes, and ${this.#limits.frameSize} are allowed`,
       )
-    if (this.#blockStream !== 0 && (type !== FrameType.Continuation || streamId !== this.#blockStream))
+    if (this.#block.streamId !== 0 && (type !== FrameType.Continuation || streamId !== this.#block.streamId))
       throw new ConnectionError(ErrorCode.ProtocolError, 'a field block is interrupted by another frame')
     switch (type) {
       case FrameType.Data:
         return this.#beginData(length)
       case FrameType.Headers:
         if (streamId === 0) throw onStreamZero('HEADERS')
-        this.#blockCost = 0
         return this.#beginFields(length)
       case FrameType.Continuation:
-        if (this.#blockStream === 0)
+        if (this.#block.streamId === 0)
           throw new ConnectionError(ErrorCode.ProtocolError, 'CONTINUATION follows no field block that goes on')
         return this.#beginFields(length)
       case FrameType.Priority:
@@ -275,7 +229,8 @@ export class FrameReader {
     const streamId = this.#streamId
     if (streamId === 0) throw onStreamZero('DATA')
     const isPadded = (this.#flags & Flag.Padded) !== 0
-    if (isPadded && length === 0) throw tooShort('DATA')
+    if (isPadded && length === 0)
+      throw new ConnectionError(ErrorCode.FrameSizeError, 'DATA is too short for what its flags say')
     this.#padding = 0
     this.#part = isPadded ? Part.PadLength : Part.Data
     if (isPadded) this.#remaining--
@@ -291,7 +246,8 @@ export class FrameReader {
   }
 
   #pad(padding: number): void {
-    if (padding > this.#remaining) throw tooPadded('DATA')
+    if (padding > this.#remaining)
+      throw new ConnectionError(ErrorCode.ProtocolError, 'the padding of DATA is longer than the frame')
     if (!this.#isWanted) return this.#skip()
     this.#remaining -= padding
     this.#padding = padding
@@ -314,26 +270,22 @@ export class FrameReader {
   }
 
   #beginFields(length: number): void {
-    this.#blockCost += FRAME_HEADER + length
-    if (this.#blockCost > this.#limits.headerBlock)
-      throw new ConnectionError(
-        ErrorCode.EnhanceYourCalm,
-        `a field block has more than ${this.#limits.headerBlock} bytes in all its frames`,
-      )
+    this.#block.count(length, this.#limits.headerBlock)
     this.#part = Part.Fields
     if (length === 0) this.#endFields()
   }
 
   #readFields(bytes: Buffer, from: number): number {
+    const block = this.#block
     const to = Math.min(bytes.length, from + this.#remaining)
     this.#remaining -= to - from
-    const isAlone = this.#type === FrameType.Headers && this.#blockEnd === 0 && this.#endsBlock
+    const isAlone = this.#type === FrameType.Headers && block.end === 0 && this.#endsBlock
     if (isAlone && this.#remaining === 0) {
       // Nearly every block: one frame, in one piece. It is read where it lies.
-      this.#openHeaders(bytes, from, to)
+      block.open(this.#streamId, this.#flags, bytes, from, to)
       this.#handOver(bytes)
     } else {
-      this.#append(bytes, from, to)
+      block.append(bytes, from, to)
       if (this.#remaining === 0) this.#endFields()
     }
     return to
@@ -343,47 +295,19 @@ export class FrameReader {
     return (this.#flags & Flag.EndHeaders) !== 0
   }
 
-  #append(bytes: Buffer, from: number, to: number): void {
-    const end = this.#blockEnd + to - from
-    if (end > this.#block.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(end, 2 * this.#block.length))
-      larger.set(this.#block.subarray(0, this.#blockEnd))
-      this.#block = larger
-    }
-    this.#block.set(bytes.subarray(from, to), this.#blockEnd)
-    this.#blockEnd = end
-  }
-
   /** The frame's payload is there, after what was there of the block. */
   #endFields(): void {
-    if (this.#type === FrameType.Headers) this.#openHeaders(this.#block, 0, this.#blockEnd)
+    const block = this.#block
+    if (this.#type === FrameType.Headers) block.open(this.#streamId, this.#flags, block.bytes, 0, block.end)
     this.#part = Part.Header
-    if (this.#endsBlock) this.#handOver(this.#block)
-  }
-
-  /** Finds the part of the block in the payload of HEADERS, `bytes[from, to)` (§6.2). */
-  #openHeaders(bytes: Buffer, from: number, to: number): void {
-    const isPadded = (this.#flags & Flag.Padded) !== 0
-    const hasPriority = (this.#flags & Flag.Priority) !== 0
-    const start = from + (isPadded ? 1 : 0) + (hasPriority ? 5 : 0)
-    if (start > to) throw tooShort('HEADERS')
-    const padding = isPadded ? bytes[from]! : 0
-    if (padding > to - start) throw tooPadded('HEADERS')
-    this.#blockStream = this.#streamId
-    this.#blockIsLast = (this.#flags & Flag.EndStream) !== 0
-    this.#blockDependsOn = hasPriority ? uint31(bytes, start - 5) : 0
-    this.#blockStart = start
-    this.#blockEnd = to - padding
+    if (this.#endsBlock) this.#handOver(block.bytes)
   }
 
   #handOver(bytes: Buffer): void {
-    const streamId = this.#blockStream
-    const start = this.#blockStart
-    const end = this.#blockEnd
+    const { streamId, start, end, isLast, dependsOn } = this.#block
     this.#part = Part.Header
-    this.#block = NONE
-    this.#blockStream = this.#blockStart = this.#blockEnd = 0
-    this.#sink.headers(streamId, bytes, start, end, this.#blockIsLast, this.#blockDependsOn)
+    this.#block.clear()
+    this.#sink.headers(streamId, bytes, start, end, isLast, dependsOn)
   }
 
   /** A unit of the payload is `bytes[at, …)`. */
@@ -412,42 +336,17 @@ export class FrameReader {
     }
   }
 
+  #takeSetting(id: number, value: number): void {
+    checkSetting(id, value, this.#role)
+    this.#sink.setting(id, value)
+  }
+
   #takeWindowUpdate(streamId: number, increment: number): void {
     if (increment > 0) return this.#sink.windowUpdate(streamId, increment)
     const reason = 'WINDOW_UPDATE has an increment of 0'
     if (streamId === 0) throw new ConnectionError(ErrorCode.ProtocolError, reason)
     this.#sink.streamError(streamId, ErrorCode.ProtocolError, reason)
   }
-
-  /** Settings that are not known are ignored (§6.5.2). */
-  #takeSetting(id: number, value: number): void {
-    switch (id) {
-      case Setting.EnablePush:
-        // Only a client may allow pushes.
-        if (value > (this.#role === 'server' ? 1 : 0)) throw outOfRange('ENABLE_PUSH', value)
-        break
-      case Setting.InitialWindowSize:
-        if (value > MAX_WINDOW)
-          throw new ConnectionError(ErrorCode.FlowControlError, `SETTINGS_INITIAL_WINDOW_SIZE is ${value}`)
-        break
-      case Setting.MaxFrameSize:
-        if (value < DEFAULT_FRAME_SIZE || value > LARGEST_FRAME_SIZE) throw outOfRange('MAX_FRAME_SIZE', value)
-        break
-      case Setting.EnableConnectProtocol:
-        if (value > 1) throw outOfRange('ENABLE_CONNECT_PROTOCOL', value)
-        break
-    }
-    this.#sink.setting(id, value)
-  }
-}
-
-function uint32(bytes: Buffer, at: number): number {
-  return bytes[at]! * 0x1000000 + ((bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!)
-}
-
-/** The first bit of a stream's number and of an increment is reserved, and ignored. */
-function uint31(bytes: Buffer, at: number): number {
-  return ((bytes[at]! & 0x7f) << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
 }
 
 function onStreamZero(type: string): ConnectionError {
@@ -456,16 +355,4 @@ function onStreamZero(type: string): ConnectionError {
 
 function onStream(type: string): ConnectionError {
   return new ConnectionError(ErrorCode.ProtocolError, `${type} belongs to the connection, and came on a stream`)
-}
-
-function tooShort(type: string): ConnectionError {
-  return new ConnectionError(ErrorCode.FrameSizeError, `${type} is too short for what its flags say`)
-}
-
-function tooPadded(type: string): ConnectionError {
-  return new ConnectionError(ErrorCode.ProtocolError, `the padding of ${type} is longer than the frame`)
-}
-
-function outOfRange(setting: string, value: number): ConnectionError {
-  return new ConnectionError(ErrorCode.ProtocolError, `SETTINGS_${setting} may not be ${value}`)
 }

@@ -1,7 +1,7 @@
 import { COLON, CR, equalsIgnoringCase, isBlank, LF, SPACE } from '../http1/bytes.ts'
 import type { Head } from '../http1/head.ts'
 import type { Scratch } from '../transport/scratch.ts'
-import type { Role } from './frame-reader.ts'
+import type { Role } from './frame-sink.ts'
 import { HeldBytes } from './held-bytes.ts'
 import { HpackEncoder } from './hpack/encoder.ts'
 import { FieldKind } from './hpack/field.ts'

@@ -1,7 +1,7 @@
 import type { Head } from '../http1/head.ts'
 import type { Scratch } from '../transport/scratch.ts'
 import type { ErrorCode } from './error-code.ts'
-import type { Role } from './frame-reader.ts'
+import type { Role } from './frame-sink.ts'
 import { Flag } from './frame-type.ts'
 import {
   beginHeaders,

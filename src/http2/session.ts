@@ -1,6 +1,7 @@
 import { ClosedStreams, type How } from './closed-streams.ts'
 import { ConnectionError, ErrorCode } from './error-code.ts'
-import { FrameReader, type FrameSink, type Role } from './frame-reader.ts'
+import { FrameReader } from './frame-reader.ts'
+import type { FrameSink, Role } from './frame-sink.ts'
 import { writePing, writeSettings, writeSettingsAck, writeWindowUpdate } from './frame-writer.ts'
 import { HpackDecoder } from './hpack/decoder.ts'
 import { LARGEST_DATA, type SessionConnection, SessionWriter } from './session-writer.ts'

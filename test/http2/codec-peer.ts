@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { FieldLines } from '../../src/http2/field-lines.ts'
-import { FrameReader, type FrameSink, type Role } from '../../src/http2/frame-reader.ts'
+import { FrameReader } from '../../src/http2/frame-reader.ts'
+import type { FrameSink, Role } from '../../src/http2/frame-sink.ts'
 import { PREFACE } from '../../src/http2/frame-type.ts'
 import { beginHeaders, endHeaders, writeSettings, writeSettingsAck } from '../../src/http2/frame-writer.ts'
 import { HeadEncoder } from '../../src/http2/head-encoder.ts'
