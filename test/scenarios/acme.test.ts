@@ -3,123 +3,31 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import { type AddressInfo, connect as connectPlain } from 'node:net'
-import { text } from 'node:stream/consumers'
-import type { TestContext } from 'node:test'
-import { connect, type PeerCertificate, type SecureVersion } from 'node:tls'
-import { freePort } from '../../bench/free-port.ts'
-import { AcmeShim } from '../support/acme-shim.ts'
-import { type Limpet, startLimpet } from '../support/limpet.ts'
-import { namedOrigin } from '../support/origin.ts'
-import { Pebble, testWithPebble } from '../support/pebble.ts'
+import type { AddressInfo } from 'node:net'
+import type { PeerCertificate } from 'node:tls'
+import { AcmePlace } from '../support/acme-place.ts'
+import { adminUrlOf, runLimpet, startLimpet } from '../support/limpet.ts'
+import { testWithPebble } from '../support/pebble.ts'
 import { upgrade } from '../support/upgraded.ts'
-
-/** Two workers, with a listener on each of these ports; the routes are for a.example and b.example. */
-class Place {
-  readonly httpPort: number
-  readonly tlsPort: number
-  readonly pebble: Pebble
-  readonly shim: AcmeShim
-  readonly origin: string
-  /** The path of the file with what the shim's API is to be trusted by. */
-  readonly ca: string
-  readonly #test: TestContext
-
-  private constructor(test: TestContext, ports: [number, number], pebble: Pebble, shim: AcmeShim, origin: string) {
-    this.#test = test
-    ;[this.httpPort, this.tlsPort] = ports
-    this.pebble = pebble
-    this.shim = shim
-    this.origin = origin
-    this.ca = `${pebble.ca}.shim`
-  }
-
-  static async prepare(test: TestContext): Promise<Place> {
-    const ports: [number, number] = [await freePort(), await freePort()]
-    const pebble = await Pebble.start(test, { httpPort: ports[0], tlsPort: ports[1] })
-    const shim = await AcmeShim.start(test, pebble)
-    const { address } = await namedOrigin(test, 'app')
-    const place = new Place(test, ports, pebble, shim, address)
-    await writeFile(place.ca, shim.ca)
-    return place
-  }
-
-  /** @param isPlain whether there is a listener without TLS */
-  config(acme: object = {}, isPlain = true): object {
-    const { directory } = this.shim
-    const tls = { acme: { email: 'hostmaster@example.org', directory, ca: this.ca, ...acme } }
-    return {
-      workers: 2,
-      listeners: [
-        ...(isPlain ? [{ address: '127.0.0.1', port: this.httpPort }] : []),
-        { address: '127.0.0.1', port: this.tlsPort, tls },
-      ],
-      routes: [{ path: '/*', host: ['a.example', 'b.example'], upstream: 'app' }],
-      upstreams: { app: { servers: [this.origin] } },
-      timeouts: { upgrade: '1s' },
-    }
-  }
-
-  start(acme?: object, isPlain?: boolean, env?: NodeJS.ProcessEnv): Promise<Limpet> {
-    return startLimpet(this.#test, this.config(acme, isPlain), env === undefined ? {} : { env })
-  }
-
-  /** A handshake; resolves to the certificate that was shown. */
-  async shown(servername: string, more: { ALPNProtocols?: string[]; version?: SecureVersion } = {}) {
-    const { version, ...rest } = more
-    const versions = version === undefined ? {} : { minVersion: version, maxVersion: version }
-    const place = { host: '127.0.0.1', port: this.tlsPort, servername, rejectUnauthorized: false }
-    const socket = connect({ ...place, ...versions, ...rest })
-    await once(socket, 'secureConnect')
-    const certificate = socket.getPeerCertificate()
-    socket.destroy()
-    return certificate
-  }
-
-  /** A whole request without TLS, on a connection of its own; resolves to the answer. */
-  async plainly(path: string): Promise<string> {
-    const socket = connectPlain(this.httpPort, '127.0.0.1')
-    socket.write(`GET ${path} HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n`)
-    return text(socket)
-  }
-
-  /** A whole request by TLS; resolves to the status. Rejects if the certificate is not trusted. */
-  async get(servername: string, ca: string): Promise<number> {
-    const socket = connect({ host: '127.0.0.1', port: this.tlsPort, servername, ca })
-    await once(socket, 'secureConnect')
-    socket.write(`GET / HTTP/1.1\r\nHost: ${servername}\r\nConnection: close\r\n\r\n`)
-    const [bytes] = (await once(socket, 'data')) as [Buffer]
-    socket.destroy()
-    return Number(bytes.toString('latin1', 9, 12))
-  }
-}
-
-/** Resolves once workers show another certificate of that host. */
-async function inEffect({ errors }: Limpet, host: string, times = 1): Promise<void> {
-  await errors.matching(
-    new RegExp(`\\(acme\\): .*certificate of ${host.replaceAll('.', '\\.')} (renewed|added)`),
-    times,
-  )
-}
 
 const isProvisional = ({ issuer }: PeerCertificate) => issuer.CN === 'Limpet waits for a certificate'
 
 testWithPebble('with an email and nothing else, all hosts of the routes get certificates', async (t) => {
-  const place = await Place.prepare(t)
+  const place = await AcmePlace.prepare(t)
   const begun = performance.now()
   const limpet = await place.start()
-  await inEffect(limpet, 'a.example')
+  await place.inEffect(limpet, 'a.example')
   const root = await place.pebble.root()
   assert.equal(await place.get('a.example', root), 200)
   t.diagnostic(`the first answer by HTTPS came ${Math.round(performance.now() - begun)} ms after the start`)
-  await inEffect(limpet, 'b.example')
+  await place.inEffect(limpet, 'b.example')
   assert.equal(await place.get('b.example', root), 200)
 })
 
 testWithPebble(
   'until there is a certificate, clients get one that Limpet has signed; all workers answer the challenge',
   async (t) => {
-    const place = await Place.prepare(t)
+    const place = await AcmePlace.prepare(t)
     const { shim } = place
     const asked = Promise.withResolvers<void>()
     const goOn = Promise.withResolvers<void>()
@@ -140,12 +48,23 @@ testWithPebble(
     // What is no token of this Limpet is the application's.
     assert.match(await place.plainly(`${path}of-the-application`), /app/)
     goOn.resolve()
-    await inEffect(limpet, 'a.example')
+    await place.inEffect(limpet, 'a.example')
   },
 )
 
+testWithPebble('a listener that redirects to https answers challenges all the same', async (t) => {
+  const place = await AcmePlace.prepare(t)
+  const limpet = await startLimpet(t, place.config({}, true, { redirect: `https:${place.tlsPort}` }))
+  await place.inEffect(limpet, 'a.example')
+  assert.match(limpet.errors.all.join('\n'), /by http-01/)
+  assert.match(
+    await place.plainly('/page'),
+    new RegExp(`^HTTP/1.1 301 [^]*Location: https://a.example:${place.tlsPort}/page`),
+  )
+})
+
 testWithPebble('only acme-tls/1 gets the challenge certificate, by TLS 1.2 and 1.3 and from all workers', async (t) => {
-  const place = await Place.prepare(t)
+  const place = await AcmePlace.prepare(t)
   const asked = Promise.withResolvers<void>()
   const goOn = Promise.withResolvers<void>()
   place.shim.beforeChallenge = () => {
@@ -163,15 +82,15 @@ testWithPebble('only acme-tls/1 gets the challenge certificate, by TLS 1.2 and 1
     }
   }
   goOn.resolve()
-  await inEffect(limpet, host)
+  await place.inEffect(limpet, host)
   assert.match(limpet.errors.all.join('\n'), /no listener is without tls, so http-01 cannot be answered/)
   assert.match(limpet.errors.all.join('\n'), /obtained the certificate of \S+ from \S+ by tls-alpn-01/)
 })
 
 testWithPebble('after a restart, the first handshake shows the kept certificate, and nothing is ordered', async (t) => {
-  const place = await Place.prepare(t)
+  const place = await AcmePlace.prepare(t)
   const first = await place.start()
-  await Promise.all([inEffect(first, 'a.example'), inEffect(first, 'b.example')])
+  await Promise.all([place.inEffect(first, 'a.example'), place.inEffect(first, 'b.example')])
   const { fingerprint256 } = await place.shown('a.example')
   first.process.kill('SIGTERM')
   await first.exit
@@ -181,7 +100,7 @@ testWithPebble('after a restart, the first handshake shows the kept certificate,
 })
 
 testWithPebble('a process that replaces another goes on with its order, and answers its challenge', async (t) => {
-  const place = await Place.prepare(t)
+  const place = await AcmePlace.prepare(t)
   const { shim } = place
   const asked = Promise.withResolvers<void>()
   const goOn = Promise.withResolvers<void>()
@@ -194,17 +113,17 @@ testWithPebble('a process that replaces another goes on with its order, and answ
   await asked.promise
   await upgrade(t, limpet)
   goOn.resolve()
-  await Promise.all([inEffect(limpet, 'a.example'), inEffect(limpet, 'b.example')])
+  await Promise.all([place.inEffect(limpet, 'a.example'), place.inEffect(limpet, 'b.example')])
   assert.equal(shim.orders.length, 2)
   assert.equal(await place.get('a.example', await place.pebble.root()), 200)
 })
 
 testWithPebble('renewals under load fail no request, and all workers show each new certificate', async (t) => {
-  const place = await Place.prepare(t)
+  const place = await AcmePlace.prepare(t)
   const { shim } = place
-  shim.lifetime = 6000
+  shim.lifetime = 4000
   const limpet = await place.start()
-  await Promise.all([inEffect(limpet, 'a.example'), inEffect(limpet, 'b.example')])
+  await Promise.all([place.inEffect(limpet, 'a.example'), place.inEffect(limpet, 'b.example')])
   const load = new AbortController()
   const statuses = new Map<number | string, number>()
   const clients = Array.from({ length: 4 }, async () => {
@@ -214,7 +133,7 @@ testWithPebble('renewals under load fail no request, and all workers show each n
     }
   })
   for (let renewal = 2; renewal <= 4; renewal++) {
-    await inEffect(limpet, 'a.example', renewal)
+    await place.inEffect(limpet, 'a.example', renewal)
     const newest = (await place.shown('a.example')).fingerprint256
     for (let worker = 0; worker < 10; worker++) assert.equal((await place.shown('a.example')).fingerprint256, newest)
   }
@@ -226,7 +145,7 @@ testWithPebble('renewals under load fail no request, and all workers show each n
 testWithPebble(
   'a host that no route names gets a certificate within its first handshake, if the program says yes',
   async (t) => {
-    const place = await Place.prepare(t)
+    const place = await AcmePlace.prepare(t)
     const asked: string[] = []
     const program = createServer((request, response) => {
       const host = new URL(request.url!, 'http://program').searchParams.get('domain')!
@@ -237,7 +156,7 @@ testWithPebble(
     t.after(() => program.close())
     const ask = `http://127.0.0.1:${(program.address() as AddressInfo).port}/`
     const limpet = await place.start({ onDemand: { ask } })
-    await Promise.all([inEffect(limpet, 'a.example'), inEffect(limpet, 'b.example')])
+    await Promise.all([place.inEffect(limpet, 'a.example'), place.inEffect(limpet, 'b.example')])
     const [one, other] = await Promise.all([place.shown('yes.example'), place.shown('yes.example')])
     assert.deepEqual([one.subjectaltname, other.subjectaltname], ['DNS:yes.example', 'DNS:yes.example'])
     assert.equal((await place.shown('no.example')).subjectaltname, 'DNS:a.example')
@@ -246,3 +165,55 @@ testWithPebble(
     assert.equal(place.shim.orders.length, 3)
   },
 )
+
+testWithPebble('acme, hosts and settings may change while Limpet runs', async (t) => {
+  const place = await AcmePlace.prepare(t)
+  const { listeners, routes, ...rest } = place.config() as { listeners: object[]; routes: object[] }
+  const limpet = await startLimpet(t, { ...rest, listeners: listeners.slice(0, 1), routes })
+  const reload = async (config: object) => {
+    await writeFile(limpet.file, JSON.stringify(config))
+    limpet.process.kill('SIGHUP')
+  }
+  const routed = (...host: string[]) => routes.map((route) => ({ ...route, host }))
+  await reload({ ...rest, listeners, routes: routed('a.example') })
+  await place.inEffect(limpet, 'a.example', 2)
+  assert.equal((await place.shown('a.example')).subjectaltname, 'DNS:a.example')
+  await reload({ ...rest, listeners, routes: routed('a.example', 'c.example') })
+  await limpet.errors.find(/obtained the certificate of c\.example/)
+  await place.inEffect(limpet, 'c.example', 2)
+  assert.equal((await place.shown('c.example')).subjectaltname, 'DNS:c.example')
+  await reload({ ...rest, listeners, routes: routed('c.example') })
+  await limpet.errors.find(/certificate of a\.example removed/)
+  assert.equal((await place.shown('a.example')).subjectaltname, 'DNS:c.example')
+  const externalAccount = { kid: 'customer', key: 'c2VjcmV0LXNlY3JldC1zZWNyZXQ' }
+  await reload({ ...place.config({ externalAccount }), routes: routed('c.example') })
+  await limpet.errors.find(/tls\.acme\.externalAccount changed/)
+  assert.doesNotMatch(limpet.errors.all.join('\n'), /c2VjcmV0/)
+})
+
+testWithPebble('the status says when certificates are renewed, and why one could not be obtained', async (t) => {
+  const place = await AcmePlace.prepare(t)
+  const { shim } = place
+  const limpet = await startLimpet(t, { ...place.config(), admin: { port: 0 } })
+  await place.inEffect(limpet, 'a.example')
+  const url = `${await adminUrlOf(limpet)}/v1`
+  const { certificates } = (await (await fetch(`${url}/status`)).json()) as { certificates: Record<string, string>[] }
+  const a = certificates.find(({ name }) => name === 'a.example')!
+  assert.deepEqual([a.source, a.lastError], ['acme', null])
+  assert.match(a.issuer!, /Pebble/)
+  assert.ok(Date.parse(a.renewsAt!) < Date.parse(a.notAfter!))
+  const events = await fetch(`${url}/events`)
+  const refusal = { status: 429, type: 'rateLimited', detail: 'too many orders', retryAfter: '3600' }
+  shim.refusals.set('order-plz', refusal)
+  const routes = [{ path: '/*', host: ['a.example', 'b.example', 'c.example'], upstream: 'app' }]
+  await writeFile(limpet.file, JSON.stringify({ ...place.config(), admin: { port: 0 }, routes }))
+  limpet.process.kill('SIGHUP')
+  await limpet.errors.find(/no certificate for c\.example yet: a rate limit of/)
+  const { stdout } = await runLimpet(['status', '-c', limpet.file, '--url', url.replace('/v1', '')])
+  assert.match(stdout, /! certificate of c\.example: a rate limit of .*: too many orders; next attempt at \d{4}-/)
+  let told = ''
+  for await (const bytes of events.body!) {
+    told += Buffer.from(bytes)
+    if (/event: certificate\ndata: \{.*"host":"c\.example","better":false/.test(told)) break
+  }
+})
