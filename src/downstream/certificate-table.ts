@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { isDigit } from '../http1/bytes.ts'
 import type { Certificate } from '../runtime/tls-settings.ts'
 
 /** The certificates for a host, at most one of each type: what a client is shown depends on the keys that it can use. */
@@ -16,10 +17,16 @@ export class CertificateTable {
   readonly #byHost = new Map<string, CertificatePair>()
 
   constructor(certificates: readonly Certificate[]) {
+    let hasAddresses = false
     for (const certificate of certificates) {
-      for (const host of certificate.hosts) this.#byHost.set(host, joined(this.#byHost.get(host), pairOf(certificate)))
+      const alone = pairOf(certificate)
+      for (const host of certificate.hosts) {
+        const before = this.#byHost.get(host)
+        this.#byHost.set(host, before === undefined ? alone : joined(before, alone))
+        hasAddresses ||= mayBeAddress(host) && isIP(host) > 0
+      }
     }
-    this.hasAddresses = [...this.#byHost.keys()].some((host) => isIP(host) > 0)
+    this.hasAddresses = hasAddresses
     const first = certificates[0]
     if (first !== undefined) this.standard = joined(pairOf(first), this.#byHost.get(first.hosts[0] ?? ''))
   }
@@ -54,4 +61,9 @@ export function pairOf(certificate: Certificate): CertificatePair {
 /** The first one's certificates, and the other's where the first has none. */
 function joined(first: CertificatePair | undefined, other: CertificatePair | undefined): CertificatePair {
   return { ecdsa: first?.ecdsa ?? other?.ecdsa, rsa: first?.rsa ?? other?.rsa }
+}
+
+/** Names end in a letter. Asked first since there may be 10,000 of them, and `isIP` is slow. */
+function mayBeAddress(host: string): boolean {
+  return isDigit(host.charCodeAt(host.length - 1)) || host.includes(':')
 }

@@ -101,16 +101,18 @@ function destroyFor(this: Socket, error: Error): void {
 }
 
 /**
- * The certificate that the client has shown and proven to be its own, if authorities of the listener have issued it. Node.js tells that
- * to a tls.Server only.
+ * The certificate that the client has shown and proven to be its own, if authorities of the listener have issued it; else why there is
+ * none. Node.js tells that to a tls.Server only.
  */
-export function verifiedCertificate(socket: SecureClientSocket): X509Certificate | undefined {
+export function verifiedCertificate(socket: SecureClientSocket): X509Certificate | string {
+  const certificate = socket.getPeerX509Certificate()
+  if (certificate === undefined) return 'there is none'
   const handle = (socket as Connected)._handle
-  // Null if there is no error.
-  const isVerified = typeof handle?.verifyError === 'function' && handle.verifyError() === null
-  const certificate = isVerified ? socket.getPeerX509Certificate() : undefined
-  // A session that is continued later than that is verified no more.
-  return certificate === undefined || certificate.validToDate.getTime() < Date.now() ? undefined : certificate
+  if (typeof handle?.verifyError !== 'function') return 'this Node.js does not say whether it is valid'
+  const error = handle.verifyError()
+  if (error !== null) return error.message
+  // A session that is continued is not verified again.
+  return certificate.validToDate.getTime() < Date.now() ? 'it has expired' : certificate
 }
 
 /** Under which symbols node:net keeps the `buffer` and the `callback` of `onread`, which a TLSSocket on another socket has no option for. */

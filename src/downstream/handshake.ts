@@ -137,8 +137,13 @@ export class Handshake extends Timed implements SocketReader, SocketOwner {
   // ── OpenSSL's part ─────────────────────────────────────────────────────────────────────────────────────────────
 
   #begin(hello: ClientHello): void {
-    if (this.#isOver) return
-    const offer = this.#offers.offer(hello, this.#settings, this.ends)
+    if (this.#isOver || this.socket.destroyed) return
+    let offer: TlsOffer | undefined
+    try {
+      offer = this.#offers.offer(hello, this.#settings, this.ends)
+    } catch (error) {
+      return this.#refuse(`the certificate cannot be used: ${(error as Error).message}`)
+    }
     if (offer === undefined) {
       this.socket.write(UNRECOGNIZED_NAME)
       return this.#refuse('no certificate covers the host that it names')
@@ -161,9 +166,11 @@ export class Handshake extends Timed implements SocketReader, SocketOwner {
     this.#isSecure = true
     if (isChallenge) return this.#close()
     const settings = this.#settings
-    const client = settings.clientCertificates === undefined ? undefined : verifiedCertificate(socket)
-    if (settings.clientCertificates?.isRequired === true && client === undefined)
-      return this.#refuse('its certificate is not valid')
+    const { clientCertificates } = settings
+    const verified = clientCertificates === undefined ? '' : verifiedCertificate(socket)
+    if (clientCertificates?.isRequired === true && typeof verified === 'string')
+      return this.#refuse(`the certificate of the client is not valid: ${verified}`)
+    const client = typeof verified === 'string' ? undefined : verified
     const tls = new TlsConnection(socket, serverName, certificates, settings, client)
     this.#owner.secured(this.#leave(), socket, securedEnds(this.ends, tls))
   }

@@ -166,6 +166,15 @@ test('a host without a certificate can wait for one that is obtained on demand',
   assert.equal(plane.events.length, 1)
 })
 
+test('a certificate that OpenSSL cannot use closes the connections of its host, and no others', async (t) => {
+  const broken = { ...wild, key: site.key }
+  const plane = await start(t, { certificates: [site, broken] })
+  const options = { ca: authority.ca }
+  await assert.rejects(RawClient.connectSecurely(t, plane.port, { ...options, servername: 'api.example.org' }))
+  assert.match((await plane.event('handshake-failed')).cause, /^the certificate cannot be used: .*key/)
+  await RawClient.connectSecurely(t, plane.port, { ...options, servername: 'example.org' })
+})
+
 test('versions that are not offered, renegotiation and compression are refused', async (t) => {
   const plane = await start(t, { tls: { minVersion: 'TLSv1.3' } })
   const options = { ca: authority.ca, servername: 'example.org' }
