@@ -125,15 +125,19 @@ export class Handshake extends Timed implements SocketReader, SocketOwner {
     // OpenSSL reads the ClientHello again, and what follows it.
     socket.reader = undefined
     socket.pause()
-    if (!this.#offers.awaits(hello, this.#settings, this.ends, () => this.#begin(hello))) this.#begin(hello)
+    if (!this.#offers.awaits(hello, this.#settings, this.ends, () => this.#continue(hello))) this.#begin(hello)
+  }
+
+  /** The listener may have another certificate by now. */
+  #continue(hello: ClientHello): void {
+    this.#settings = this.entrance.listener.tls ?? this.#settings
+    this.#begin(hello)
   }
 
   // ── OpenSSL's part ─────────────────────────────────────────────────────────────────────────────────────────────
 
   #begin(hello: ClientHello): void {
     if (this.#isOver) return
-    // They may have changed while the client waited for a certificate.
-    this.#settings = this.entrance.listener.tls ?? this.#settings
     const offer = this.#offers.offer(hello, this.#settings, this.ends)
     if (offer === undefined) {
       this.socket.write(UNRECOGNIZED_NAME)
@@ -149,7 +153,7 @@ export class Handshake extends Timed implements SocketReader, SocketOwner {
     this.#secureSocket = socket
     own(this.socket, nobody)
     own(socket, this)
-    socket.on('secure', () => this.#secured(socket, hello, offer))
+    socket.once('secure', () => this.#secured(socket, hello, offer))
   }
 
   #secured(socket: SecureClientSocket, { serverName }: ClientHello, { certificates, isChallenge }: TlsOffer): void {

@@ -43,8 +43,10 @@ export class TlsOffers {
   }
 
   /** Whether a certificate for that host is obtained first, if there is none; `settled` is called then. */
-  awaits({ serverName }: ClientHello, settings: ListenerTls, ends: Ends, settled: () => void): boolean {
+  awaits({ serverName, protocols }: ClientHello, settings: ListenerTls, ends: Ends, settled: () => void): boolean {
     if (this.demand === undefined || settings.isOnDemand !== true || serverName === '') return false
+    // It must be answered before there is a certificate.
+    if (protocols.includes(CHALLENGE)) return false
     const found = this.#contextsOf(settings).find(serverName, ends, this.#context.generation.snapshot)
     return found === undefined && this.demand(serverName, settled)
   }

@@ -92,6 +92,9 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     const { framing } = this.request
     const { ends, isSecure, address } = this.downstream.origin
     const { router, groups, snapshot } = this.context.generation
+    if (this.context.challenges.size > 0 && this.#answersChallenge(head)) return
+    if (ends.redirectTo > 0 && !isSecure) return this.#redirectToHttps(head, ends.redirectTo)
+    if (ends.tls !== undefined && !isFor(ends.tls, head)) return this.#end(new Failure('misdirected'))
     const limit = snapshot.limits.bodySize
     this.#bodyLimit = limit
     if (limit > 0 && framing > limit) return this.#end(new Failure('body-too-large'))
@@ -99,13 +102,6 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     const path = pathOf(head)
     if (path === undefined)
       return this.#end(new Failure('bad-request', 'the path cannot be decoded, or climbs above its root'))
-    const { challenges } = this.context
-    if (challenges.size > 0 && path.startsWith(CHALLENGE_PATH)) {
-      const answer = challenges.get(path.slice(CHALLENGE_PATH.length))
-      if (answer !== undefined) return this.#answerChallenge(answer)
-    }
-    if (ends.redirectTo > 0 && !isSecure) return this.#redirectToHttps(head, ends.redirectTo)
-    if (ends.tls !== undefined && !isFor(ends.tls, head)) return this.#end(new Failure('misdirected'))
     const view = this.context.requestView
     view.head = head
     view.address = address
@@ -366,8 +362,14 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     this.#redirect(`https://${host}${port === 443 ? '' : `:${port}`}${path}`, isSafe ? 301 : 308)
   }
 
-  #answerChallenge(answer: string): void {
+  /** Answers a certificate authority that asks for one of this Limpet's tokens; returns whether it is one. */
+  #answersChallenge(head: RequestHead): boolean {
+    const path = pathOf(head) ?? ''
+    if (!path.startsWith(CHALLENGE_PATH)) return false
+    const answer = this.context.challenges.get(path.slice(CHALLENGE_PATH.length))
+    if (answer === undefined) return false
     this.#answer(challengeAnswer(answer, this.request.id, this.request.method === 'HEAD'))
+    return true
   }
 
   /** Ends the exchange with a response that Limpet generated. */

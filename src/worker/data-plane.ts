@@ -1,7 +1,6 @@
 import type { ClientSocket } from '../downstream/client-socket.ts'
 import { Clients } from '../downstream/clients.ts'
 import type { Entrance } from '../downstream/entrance.ts'
-import type { TlsOffers } from '../downstream/tls-offers.ts'
 import { Generation } from '../exchange/generation.ts'
 import { UpstreamGroup } from '../exchange/upstream-group.ts'
 import { WorkerContext } from '../exchange/worker-context.ts'
@@ -77,8 +76,8 @@ export class DataPlane {
     const { next, done } = this.#waiting[0]!
     new Background(this.#routerOf(next), (router) => {
       this.#install(next, router)
-      this.#wanted.apply(next)
       done()
+      this.#wanted.apply(next)
       this.#waiting.shift()
       if (this.#waiting.length > 0) this.#applyFirst()
     })
@@ -104,11 +103,6 @@ export class DataPlane {
     const { deadlines } = this.#context
     const connections = new ServerConnections(upstream, this.#context)
     return new UpstreamGroup(upstream, this.#scoreboard, this.#sessions, this.#worker, deadlines, connections)
-  }
-
-  /** What clients that connect by TLS are offered besides the Snapshot's certificates. */
-  get tls(): TlsOffers {
-    return this.#clients.tls
   }
 
   accept(socket: ClientSocket, entrance: Entrance): void {

@@ -60,9 +60,12 @@ function change(step: () => Promise<readonly OpenSocket[]>): void {
 function apply(patch: SnapshotPatch): void {
   snapshot = patched(snapshot, patch)
   accessLog.apply(snapshot.accessLog)
-  sockets.apply(snapshot.listeners)
-  const { generation } = snapshot
-  plane.apply(snapshot, () => send({ type: 'applied', generation }))
+  const { generation, listeners } = snapshot
+  plane.apply(snapshot, () => {
+    // Not before: they name certificates of this Snapshot.
+    sockets.apply(listeners)
+    send({ type: 'applied', generation })
+  })
 }
 
 port.on('message', (message: ControlMessage) => {

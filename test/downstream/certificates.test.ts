@@ -120,7 +120,7 @@ for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
   test(`with ${maxVersion}, a challenge's certificate is shown to those that ask for acme-tls/1, and to nobody else`, async (t) => {
     const plane = await start(t, { tls: { protocols: ['h2', 'http/1.1'] } })
     const challenge = await authority.certificate('challenge', ['www.example.org'], { subject: 'CN=challenge' })
-    plane.plane.tls.challenges = new Map([['www.example.org', challenge]])
+    plane.plane.answerChallenges({ http: new Map(), tls: new Map([['www.example.org', challenge]]) })
     const options = { maxVersion, rejectUnauthorized: false }
     const ask = (servername: string, ALPNProtocols: string[]) =>
       RawClient.connectSecurely(t, plane.port, { ...options, servername, ALPNProtocols })
@@ -151,21 +151,19 @@ test('a certificate is shown with its chain, each kind with its own', async (t) 
 })
 
 test('a host without a certificate can wait for one that is obtained on demand', async (t) => {
-  const plane = await start(t)
-  const asked: string[] = []
-  plane.plane.tls.demand = (host, settled) => {
-    asked.push(host)
-    void authority
-      .certificate('new', [host])
-      .then((certificate) => plane.apply(t, { certificates: [site, certificate] }))
-      .then(settled)
-    return true
-  }
+  const plane = await start(t, { tls: { isOnDemand: true } })
   const options = { ca: authority.ca, servername: 'new.example.com' }
-  const client = await RawClient.connectSecurely(t, plane.port, options)
+  const connected = RawClient.connectSecurely(t, plane.port, options)
+  const { host } = await plane.event('certificate-wanted')
+  // An authority does not wait: there would never be one.
+  const challenge = await authority.certificate('challenge', [host])
+  plane.plane.answerChallenges({ http: new Map(), tls: new Map([[host, challenge]]) })
+  await RawClient.connectSecurely(t, plane.port, { ...options, ALPNProtocols: ['acme-tls/1'] })
+  await plane.apply(t, { certificates: [site, await authority.certificate('new', [host])] })
+  const client = await connected
   assert.equal(await client.ask('GET / HTTP/1.1\r\nHost: new.example.com\r\n\r\n'), 'served')
   await RawClient.connectSecurely(t, plane.port, options)
-  assert.deepEqual(asked, ['new.example.com'])
+  assert.equal(plane.events.length, 1)
 })
 
 test('versions that are not offered, renegotiation and compression are refused', async (t) => {

@@ -19,6 +19,13 @@ export interface Issued {
   readonly replaces: string | undefined
 }
 
+/** What an authority knows of a host, and how it may be proven (RFC 8555 §7.1.4). */
+export interface Authorization {
+  readonly status: string
+  readonly identifier: { readonly value: string }
+  readonly challenges: readonly { readonly type: string; readonly token: string }[]
+}
+
 /** A refusal, as an ACME server answers it. */
 export interface Refusal {
   readonly status: number
@@ -51,11 +58,15 @@ export class AcmeShim {
   now: () => number = Date.now
   /** What it refuses, by the last segment of the path but for an order's or a certificate's: `sign-me-up`, `order-plz`. */
   refusals = new Map<string, Refusal>()
+  /** Called before a challenge is begun, which waits for it. */
+  beforeChallenge: () => Promise<void> = async () => {}
   /** Whether it answers nothing at all. */
   isDown = false
   /** When the certificate with that identifier is to be renewed; undefined: it does not know it. */
   suggest: ((id: string) => SuggestedWindow | undefined) | undefined
   readonly issued: Issued[] = []
+  /** The authorizations that were read so far. */
+  readonly authorizations: Authorization[] = []
   /** Paths of requests so far. */
   readonly asked: string[] = []
   /** Payloads of new orders so far. */
@@ -106,7 +117,10 @@ export class AcmeShim {
     }
     if (kind === 'finalize-order')
       this.#requests.push(new Pkcs10CertificateRequest(Buffer.from(payload.csr, 'base64url')))
+    // A request without a payload only reads it.
+    if (kind === 'chalZ' && JSON.parse(body.toString()).payload !== '') await this.beforeChallenge()
     const answer = await this.#pass(incoming, body)
+    if (kind === 'authZ' && answer.status === 200) this.authorizations.push(JSON.parse(answer.body.toString()))
     let content: Buffer = answer.body
     if (kind === 'dir') content = this.#directoryWith(content)
     if (kind === 'certZ' && answer.status === 200 && this.lifetime !== undefined)

@@ -60,7 +60,7 @@ export interface AcmeState {
   readonly host: string
   readonly isProvisional: boolean
   readonly renewsAt: number
-  readonly lastError: string | undefined
+  readonly lastError?: string
 }
 
 /** Obtains the certificates of all hosts by ACME (RFC 8555), and renews them. */
@@ -83,7 +83,9 @@ export class Acme implements ManagedCertificateOwner {
   #authorities: readonly Authority[] = []
   #onDemand: OnDemand | undefined
   #certificates: readonly Certificate[] = []
-  #hasBegun = false
+  /** Once certificates are ordered: resolves when it is known whether another process does that. */
+  #lockTried: Promise<void> | undefined
+  #isLockless = false
   #isClosed = false
 
   private constructor(surroundings: AcmeSurroundings, provisional: PemPair) {
@@ -112,16 +114,12 @@ export class Acme implements ManagedCertificateOwner {
   }
 
   stateOf(host: string): AcmeState | undefined {
-    return this.states.find((state) => state.host === host)
+    const managed = this.#managed.get(host)
+    return managed && stateOf(managed)
   }
 
   get states(): AcmeState[] {
-    return Array.from(this.#managed.values(), ({ host, certificate, renewsAt, lastError }) => ({
-      host,
-      isProvisional: certificate === undefined,
-      renewsAt,
-      lastError,
-    }))
+    return Array.from(this.#managed.values(), stateOf)
   }
 
   /** Obtains certificates in this way from now on, for these hosts. */
@@ -147,14 +145,14 @@ export class Acme implements ManagedCertificateOwner {
     }
     this.#collect()
     this.#warnOfProvisional(begun)
-    if (this.#hasBegun) void this.#begin(begun)
+    if (this.#lockTried !== undefined) for (const managed of begun) managed.begin()
   }
 
   /** From now on certificates are ordered: workers answer challenges. */
   begin(): void {
-    if (this.#hasBegun) return
-    this.#hasBegun = true
-    void this.#begin([...this.#managed.values()])
+    if (this.#lockTried !== undefined) return
+    this.#lockTried = this.#takeLock()
+    for (const managed of this.#managed.values()) managed.begin()
   }
 
   /**
@@ -254,21 +252,22 @@ export class Acme implements ManagedCertificateOwner {
     return new ManagedCertificate(host, isOnDemand, ordering, this)
   }
 
-  async #begin(managed: readonly ManagedCertificate[]): Promise<void> {
-    // An order that cannot be kept is refused when it is made, which tells why.
-    if (!(await this.#lock.take())) void this.#beginOnceHeld()
-    for (const each of managed) each.begin()
+  /** Resolves to whether this process may order now: of those that use the same state directory, one does. */
+  async #mayOrder(): Promise<boolean> {
+    await this.#lockTried
+    return !this.#isClosed && (this.#lock.isHeld || this.#isLockless)
   }
 
-  async #beginOnceHeld(): Promise<void> {
+  async #takeLock(): Promise<void> {
+    if (await this.#lock.take()) return
+    // Where no lock can be made, nothing can be kept either, which an order tells.
+    this.#isLockless = (await warningOfAnother(LOCK, this.#surroundings.state.path)) === undefined
+    if (!this.#isLockless) void this.#waitForLock()
+  }
+
+  async #waitForLock(): Promise<void> {
     if (!(await this.#lock.whenHeld())) return
     for (const each of this.#managed.values()) each.retry()
-  }
-
-  /** Others that use the same state directory order nothing meanwhile. */
-  async #mayOrder(): Promise<boolean> {
-    if (this.#isClosed) return false
-    return (await this.#lock.take()) || (await warningOfAnother(LOCK, this.#surroundings.state.path)) === undefined
   }
 
   #collect(): void {
@@ -295,4 +294,8 @@ export class Acme implements ManagedCertificateOwner {
     const what = 'clients get one that Limpet has signed itself, which they do not trust'
     this.#surroundings.log.warn(`acme: no certificate yet for ${names.join(', ')}${more}; until there is, ${what}`)
   }
+}
+
+function stateOf({ host, certificate, renewsAt, lastError }: ManagedCertificate): AcmeState {
+  return { host, isProvisional: certificate === undefined, renewsAt, ...(lastError !== undefined && { lastError }) }
 }
