@@ -2,10 +2,13 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { Command, Option } from 'commander'
 import { labConfig } from '../config/lab.ts'
+import { ListenerTls } from '../config/listener-tls.ts'
 import { Balancer } from '../control/balancer.ts'
+import { StateDirectory } from '../control/state/state-directory.ts'
 import { programLog } from '../observability/program-log.ts'
 import { labServerModule } from '../program-files.ts'
 import type { PortListener } from '../runtime/snapshot.ts'
+import { type DemoCertificate, demoCertificate } from './demo-certificate.ts'
 import { stopSignals, untilStopped } from './until-stopped.ts'
 import { wholeNumber } from './whole-number.ts'
 
@@ -13,6 +16,7 @@ interface DemoOptions {
   readonly port: number
   readonly static: number
   readonly dynamic: number
+  readonly https?: boolean
 }
 
 type Kind = 'static' | 'dynamic'
@@ -34,6 +38,7 @@ export function demoCommand(): Command {
     .addOption(portOption())
     .option('--static <count>', 'how many static servers', wholeNumber(1, 50), 2)
     .option('--dynamic <count>', 'how many dynamic servers', wholeNumber(1, 50), 2)
+    .option('--https', 'serve HTTPS, with a certificate of an authority of its own')
     .action(demo)
 }
 
@@ -50,9 +55,11 @@ async function demo(options: DemoOptions): Promise<void> {
   const stopped = untilStopped(() => log.info('stopping; press Ctrl-C again to end at once'), signals)
   const servers = await Promise.all([...several('static', options.static), ...several('dynamic', options.dynamic)])
   try {
-    const balancer = await Balancer.start(configFor(servers, options.port), log)
+    const state = new StateDirectory(undefined, process.env, (trouble) => log.warn(trouble))
+    const certificate = options.https ? await demoCertificate(state) : undefined
+    const balancer = await Balancer.start(configFor(servers, options.port, certificate), log)
     const [{ port }] = balancer.listeners as [PortListener]
-    console.log(welcome(servers, port))
+    console.log(welcome(servers, port, certificate))
     await stopped
     await balancer.stop()
   } finally {
@@ -90,16 +97,28 @@ async function end(server: LabServer): Promise<void> {
   await exit
 }
 
-function configFor(servers: readonly LabServer[], port: number) {
+function configFor(servers: readonly LabServer[], port: number, certificate: DemoCertificate | undefined) {
   const addresses = (kind: Kind) => servers.filter((server) => server.kind === kind).map(({ address }) => address)
   const config = labConfig({
     STATIC_BACKEND: addresses('static').join(' '),
     DYNAMIC_BACKEND: addresses('dynamic').join(' '),
   })
-  return { ...config, listeners: [{ address: '127.0.0.1', port, proxyProtocol: false }] }
+  const tls = certificate && {
+    tls: ListenerTls.parse({ certificates: [{ cert: certificate.cert, key: certificate.key }] }),
+  }
+  return { ...config, listeners: [{ address: '127.0.0.1', port, proxyProtocol: false, ...tls }] }
 }
 
-function welcome(servers: readonly LabServer[], port: number): string {
+function trust({ ca }: DemoCertificate): string {
+  return `Trust  ${ca}
+       Chromium and Chrome: Settings, Privacy and security, Security, Manage certificates, import it as an authority.
+       Firefox: Settings, Certificates, View Certificates, Authorities, Import.
+       Its key is not kept, so it can vouch for nothing else. Remove it there when you are done.
+`
+}
+
+function welcome(servers: readonly LabServer[], port: number, certificate: DemoCertificate | undefined): string {
+  const url = certificate === undefined ? `http://127.0.0.1:${port}` : `https://localhost:${port}`
   const rows = servers.map(({ kind, name, address }) => {
     const serves = kind === 'static' ? '/                sticky by address' : '/api/student     in turn'
     return `  ${name.padEnd(12)} http://${address.padEnd(18)} ${serves}`
@@ -108,11 +127,11 @@ function welcome(servers: readonly LabServer[], port: number): string {
 Limpet is running the lab.
 
 ${rows.join('\n')}
-  limpet       http://127.0.0.1:${port}
+  limpet       ${url}
 
-Open   http://127.0.0.1:${port}/
-Try    curl -i http://127.0.0.1:${port}/api/student
-Stop   Ctrl-C
+Open   ${url}/
+Try    curl -i ${certificate === undefined ? '' : `--cacert ${certificate.ca} `}${url}/api/student
+${certificate === undefined ? '' : trust(certificate)}Stop   Ctrl-C
 
 The access log follows: client, request, status, then the server that got it, its status, seconds, and why.
 `

@@ -1,7 +1,9 @@
 import { request } from 'node:http'
 import { connect } from 'node:net'
+import { connect as connectSecurely } from 'node:tls'
 import { Command } from 'commander'
 import { endpointOf, formatAddress } from '../config/address.ts'
+import type { Listener } from '../config/listener.ts'
 import type { Endpoint, ListeningPlace } from '../runtime/snapshot.ts'
 import { type ConfigOptions, loadFromOptions, withConfigOptions } from './options.ts'
 import { wholeNumber } from './whole-number.ts'
@@ -29,9 +31,10 @@ async function healthcheck({ timeout, ...options }: HealthcheckOptions): Promise
   const { config } = await loadFromOptions(options)
   const listener = config.listeners[0]!
   const endpoint = reachable(listener)
-  const place = ('path' in endpoint ? '' : 'http://') + formatAddress(endpoint)
+  const isSecure = listener.tls !== undefined
+  const place = ('path' in endpoint ? '' : `${isSecure ? 'https' : 'http'}://`) + formatAddress(endpoint)
   try {
-    const status = await statusFrom(endpoint, listener.proxyProtocol, timeout)
+    const status = await statusFrom(endpoint, listener, timeout)
     console.log(`healthy: ${place} answers (${status})`)
   } catch (error) {
     console.log(`unhealthy: ${place} does not answer: ${(error as Error).message}`)
@@ -51,14 +54,15 @@ function reachable(listener: ListeningPlace): Endpoint {
 /** The PROXY header (protocol specification, 2.1) of a connection from the proxy itself. Any peer may send it. */
 const OWN_CONNECTION = 'PROXY UNKNOWN\r\n'
 
-function statusFrom(endpoint: Endpoint, proxyProtocol: boolean, timeout: number): Promise<number> {
+function statusFrom(endpoint: Endpoint, { proxyProtocol, tls }: Listener, timeout: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(timeout)
     const headers = { 'User-Agent': 'limpet-healthcheck', Connection: 'close' }
     const createConnection = () => {
       const socket = connect(endpoint)
       if (proxyProtocol) socket.write(OWN_CONNECTION)
-      return socket
+      // It asks whether Limpet answers. Whether browsers trust the certificate is what `limpet check` says.
+      return tls === undefined ? socket : connectSecurely({ socket, rejectUnauthorized: false })
     }
     const authority = 'path' in endpoint ? {} : endpoint
     request({ ...authority, path: PATH_ABOVE_ROOT, headers, signal, createConnection })

@@ -29,3 +29,12 @@ const HstsSwitch = z.codec(z.literal(true), z.custom<z.output<typeof HstsSetting
 /** The header Strict-Transport-Security (RFC 6797). */
 export const Hsts = z.union([HstsSettings, HstsSwitch], 'true, or settings such as { maxAge: 730d }')
 export type Hsts = z.output<typeof Hsts>
+
+/** The header's value. */
+export function formatHsts({ maxAge, includeSubDomains, preload }: Hsts): string {
+  return [
+    `max-age=${Math.floor(maxAge / 1000)}`,
+    ...(includeSubDomains ? ['includeSubDomains'] : []),
+    ...(preload ? ['preload'] : []),
+  ].join('; ')
+}

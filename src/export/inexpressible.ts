@@ -1,10 +1,15 @@
+import { isIP } from 'node:net'
+import { isDeepStrictEqual } from 'node:util'
 import { alternatives, ConfigError, type Problem } from '../config/error.ts'
+import type { ListenerTls } from '../config/listener-tls.ts'
 import type { Config } from '../config/schema.ts'
+import { serverNameOf } from './tls.ts'
 import { knownPolicies } from './upstream-settings.ts'
 
 /** Defaults that nginx cannot express but that are accepted; docs/nginx.md describes the difference. */
 const DEFAULT_HEADERS = 100
 const DEFAULT_TUNNEL = 3_600_000
+const DEFAULT_HANDSHAKE = 10_000
 const DEFAULT_QUEUE = { size: 1000, timeout: 5000 }
 
 /** Throws ConfigError with everything in the configuration that nginx cannot express. */
@@ -32,7 +37,7 @@ function when(condition: boolean, ...problem: Parameters<typeof refusal>): Probl
   return condition ? [refusal(...problem)] : []
 }
 
-function listener(listener: Part<'listeners'>, index: number, { trustedProxies }: Config): Problem[] {
+function listener(listener: Part<'listeners'>, index: number, { listeners, trustedProxies }: Config): Problem[] {
   return [
     ...when(
       'port' in listener && listener.port === 0,
@@ -51,6 +56,64 @@ function listener(listener: Part<'listeners'>, index: number, { trustedProxies }
       `listeners[${index}].proxyProtocol`,
       'nginx cannot read the client address from a PROXY header and then from X-Forwarded-For',
       'leave out proxyProtocol or trustedProxies',
+    ),
+    ...listenerTls(listener, index, listeners),
+  ]
+}
+
+function listenerTls({ tls, h2c }: Part<'listeners'>, index: number, listeners: Config['listeners']): Problem[] {
+  const path = `listeners[${index}]`
+  const first = listeners.find((other) => other.tls !== undefined)?.tls
+  return [
+    ...when(
+      h2c === true,
+      `${path}.h2c`,
+      'nginx cannot speak HTTP/1.1 and HTTP/2 without TLS on one port before 1.25',
+      'leave it out',
+    ),
+    ...(tls === undefined ? [] : listenerTlsSettings(tls, `${path}.tls`, first)),
+  ]
+}
+
+function listenerTlsSettings(tls: ListenerTls, path: string, first: ListenerTls | undefined): Problem[] {
+  const { certificates = [], acme, protocols, clientCertificates, unknownNames, handshakeTimeout } = tls
+  return [
+    ...when(acme !== undefined, `${path}.acme`, 'nginx does not obtain certificates', 'name their files'),
+    ...when(
+      certificates.length > 1,
+      `${path}.certificates[1]`,
+      'the export writes one certificate for all names',
+      'leave the others out, and add them to the servers of their names',
+    ),
+    ...when(
+      first !== undefined && !isDeepStrictEqual(tls, first),
+      path,
+      'the export writes one set of TLS settings for all listeners',
+      'give all listeners with tls the same settings',
+    ),
+    ...when(
+      !protocols.includes('http/1.1'),
+      `${path}.protocols`,
+      'nginx always offers HTTP/1.1',
+      'add http/1.1 to the list',
+    ),
+    ...when(
+      clientCertificates !== undefined,
+      `${path}.clientCertificates`,
+      'nginx cannot tell servers the SHA-256 fingerprint of a client certificate',
+      'leave it out, and write ssl_verify_client by hand',
+    ),
+    ...when(
+      unknownNames === 'refuse',
+      `${path}.unknownNames`,
+      'nginx refuses handshakes by the names of its servers, not by those of certificates',
+      'leave it out, and write ssl_reject_handshake by hand',
+    ),
+    ...when(
+      handshakeTimeout !== DEFAULT_HANDSHAKE,
+      `${path}.handshakeTimeout`,
+      'nginx limits handshakes by client_header_timeout, which is timeouts.head',
+      'leave it out',
     ),
   ]
 }
@@ -106,11 +169,14 @@ function upstream({
   timeouts,
   retries,
   keepAlive,
+  protocol,
+  tls,
   health,
   proxyProtocol,
   queue,
   drain,
 }: Part<'upstreams'>): Problem[] {
+  const askedFor = serverNameOf(tls, servers)
   const path = `upstreams.${name}`
   const noLimit = (key: keyof typeof timeouts) =>
     when(
@@ -131,6 +197,18 @@ function upstream({
       `${path}.affinity`,
       'nginx does not store sessions',
       'leave it out, and balance by ip-hash to keep each address on its server',
+    ),
+    ...when(
+      protocol === 'h2' || protocol === 'h2c',
+      `${path}.protocol`,
+      'nginx speaks only HTTP/1.1 to HTTP servers',
+      'leave it out, or write auto, if the servers speak HTTP/1.1, too',
+    ),
+    ...when(
+      tls?.verify === true && (askedFor === undefined || isIP(askedFor) !== 0),
+      `${path}.tls`,
+      'nginx verifies one name for all servers of an upstream, and no addresses',
+      'name it with serverName',
     ),
     ...when(
       proxyProtocol !== undefined,

@@ -5,6 +5,7 @@ import { block, type Directive, directive, render } from './directive.ts'
 import { refuseInexpressible } from './inexpressible.ts'
 import { isConditional } from './route.ts'
 import { siteDirectives } from './site.ts'
+import { tlsFromClients } from './tls.ts'
 import { ANY_NUMBER } from './upstream-settings.ts'
 
 /** The path of the second file of `NginxFiles`, relative to the first. */
@@ -69,7 +70,8 @@ function logging({ format, file }: Config['accessLog']): Directive[] {
   ]
 }
 
-function clients({ timeouts, limits, routes }: Config): Directive[] {
+function clients(config: Config): Directive[] {
+  const { timeouts, limits, routes } = config
   return [
     directive('server_tokens', 'off'),
     directive('absolute_redirect', 'off'),
@@ -89,6 +91,7 @@ function clients({ timeouts, limits, routes }: Config): Directive[] {
     directive('client_max_body_size', limits.bodySize),
     directive('ignore_invalid_headers', 'off'),
     directive('underscores_in_headers', 'on'),
+    ...tlsFromClients(config),
   ]
 }
 

@@ -4,6 +4,7 @@ import { ConditionMaps, NO_ROUTE } from './condition-maps.ts'
 import { block, type Directive, directive } from './directive.ts'
 import { hostsOf, type Location, locationsOf } from './host-table.ts'
 import { isConditional, type Route, routesOf } from './route.ts'
+import { listenParameters, redirectPortOf, redirectToHttps } from './tls.ts'
 import { proxySettings, upstreamBlock } from './upstream-settings.ts'
 
 /** The routes and upstreams as a file for nginx's conf.d: upstreams, maps, and one `server` for each host. */
@@ -30,7 +31,7 @@ class Site {
       config.upstreams.map((upstream) => [
         upstream.name,
         [
-          directive('proxy_pass', `http://${upstream.name}`),
+          directive('proxy_pass', `${upstream.tls === undefined ? 'http' : 'https'}://${upstream.name}`),
           ...proxySettings(upstream).filter((each) => !isShared(each)),
         ],
       ]),
@@ -43,7 +44,7 @@ class Site {
 
   /** One `server` for all hosts with the same locations. */
   servers(): Directive[] {
-    const { listeners } = this.#config
+    const listeners = this.#config.listeners.filter((listener) => redirectPortOf(listener) === undefined)
     const routes = routesOf(this.#config)
     const bodies = new Map<string, { names: string[]; body: Directive[] }>()
     for (const host of hostsOf(routes)) {
@@ -52,7 +53,12 @@ class Site {
       const { names } = bodies.get(key) ?? { names: [] }
       bodies.set(key, { names: [...names, ...(host === undefined ? [] : [host])], body })
     }
-    return [...bodies.values()].map(({ names, body }) =>
+    const redirects = this.#config.listeners.flatMap((listener) => {
+      const port = redirectPortOf(listener)
+      return port === undefined ? [] : block('server', [], [...listenLines([listener], true), ...redirectToHttps(port)])
+    })
+    if (listeners.length === 0) return redirects
+    const servers = [...bodies.values()].map(({ names, body }) =>
       block(
         'server',
         [],
@@ -63,6 +69,7 @@ class Site {
         ],
       ),
     )
+    return [...redirects, ...servers]
   }
 
   #locations(locations: readonly Location[]): Directive[] {
@@ -114,10 +121,16 @@ function escaped(path: string): string {
 
 function listenLines(listeners: Config['listeners'], isDefault: boolean): Directive[] {
   const places = new Map(
-    listeners.flatMap((listener) => listenPlaces(listener).map((place) => [place, listener.proxyProtocol] as const)),
+    listeners.flatMap((listener) => listenPlaces(listener).map((place) => [place, listener] as const)),
   )
-  return [...places].map(([place, proxyProtocol]) =>
-    directive('listen', place, ...(isDefault ? ['default_server'] : []), ...(proxyProtocol ? ['proxy_protocol'] : [])),
+  return [...places].map(([place, listener]) =>
+    directive(
+      'listen',
+      place,
+      ...(isDefault ? ['default_server'] : []),
+      ...listenParameters(listener),
+      ...(listener.proxyProtocol ? ['proxy_protocol'] : []),
+    ),
   )
 }
 

@@ -2,6 +2,7 @@ import { formatDuration } from '../config/duration.ts'
 import type { Server } from '../config/server.ts'
 import type { Upstream } from '../config/upstream.ts'
 import { block, type Directive, directive } from './directive.ts'
+import { tlsToServers } from './tls.ts'
 
 /** The largest number for directives where nginx has no "unlimited". */
 export const ANY_NUMBER = 2_147_483_647
@@ -41,13 +42,15 @@ export function upstreamBlock({ name, balance, servers, keepAlive }: Upstream): 
 }
 
 /** The settings of an upstream that nginx has in locations. */
-export function proxySettings({ timeouts, retries }: Upstream): Directive[] {
+export function proxySettings(upstream: Upstream): Directive[] {
+  const { timeouts, retries } = upstream
   return [
     directive('proxy_connect_timeout', formatDuration(timeouts.connect)),
     directive('proxy_send_timeout', formatDuration(timeouts.idle)),
     directive('proxy_read_timeout', formatDuration(timeouts.firstByte)),
     directive('proxy_next_upstream_tries', retries.tries),
     directive('proxy_next_upstream_timeout', formatDuration(retries.within)),
+    ...tlsToServers(upstream),
   ]
 }
 

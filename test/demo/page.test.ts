@@ -2,22 +2,11 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import { chromium, type Page } from 'playwright-core'
+import { ARGUMENTS, CHROMIUM } from './chromium.ts'
 import { listen } from './front.ts'
 import { DYNAMIC, STATIC, start } from './program.ts'
 
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium'
 const skip = existsSync(CHROMIUM) ? false : `needs Chromium: there is none at ${CHROMIUM} (CHROMIUM names another)`
-
-const ARGUMENTS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
 
 async function openBrowser(t: TestContext): Promise<Page> {
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS })

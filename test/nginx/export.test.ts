@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { TestAuthority } from '../support/certificates.ts'
 import { runLimpet } from '../support/limpet.ts'
 import { complaintsOfNginx, testWithNginx } from './nginx.ts'
 
@@ -13,7 +15,7 @@ const lab = {
   DYNAMIC_BACKEND: '172.17.0.4:80 172.17.0.5:80',
 }
 
-for (const name of ['routes', 'every-key']) {
+for (const name of ['routes', 'every-key', 'tls']) {
   test(`writes ${name}.yaml as ${name}.conf`, async () => {
     const { stdout, stderr } = await exportFixture(name)
     assert.equal(stderr, '')
@@ -29,6 +31,25 @@ for (const name of ['routes', 'every-key']) {
     assert.equal(complaintsOfNginx(file), '')
   })
 }
+
+testWithNginx('nginx accepts tls.conf', async (test) => {
+  const folder = await temporaryFolder(test)
+  const authority = await TestAuthority.create()
+  const { cert, key } = await authority.issue(['example.org'])
+  for (const name of ['site', 'limpet']) {
+    await writeFile(join(folder, `${name}.pem`), cert)
+    await writeFile(join(folder, `${name}.key`), key)
+  }
+  await writeFile(join(folder, 'ca.pem'), authority.ca)
+  await writeFile(join(folder, 'tickets.key'), randomBytes(48))
+  const { stdout } = await exportFixture('tls')
+  const file = join(folder, 'nginx.conf')
+  const here = stdout
+    .replaceAll('/etc/ssl/certs/ca-certificates.crt', `${folder}/ca.pem`)
+    .replaceAll('/etc/ssl', folder)
+  await writeFile(file, here.replace(/access_log \S+/, 'access_log /dev/null'))
+  assert.equal(complaintsOfNginx(file), '')
+})
 
 test("writes the lab's environment in the lab's layout", async (test) => {
   const folder = await temporaryFolder(test)

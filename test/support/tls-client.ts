@@ -13,9 +13,9 @@ export async function secureConnection(port: number, options: ConnectionOptions 
   }
 }
 
-/** The answer to a GET over that connection, which stays open: a head, and a body with a Content-Length. */
-export async function getOver(socket: TLSSocket, path = '/'): Promise<string> {
-  socket.write(`GET ${path} HTTP/1.1\r\nHost: example.org\r\n\r\n`)
+/** The answer to a GET of / over that connection, which stays open: a head, and a body with a Content-Length. */
+export async function getOver(socket: TLSSocket, host = 'example.org'): Promise<string> {
+  socket.write(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
   let answer = ''
   for (;;) {
     const [bytes] = (await once(socket, 'data')) as [Buffer]
