@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type { Logger } from 'pino'
 import type { Certificate } from '../../runtime/tls-settings.ts'
 import type { AcmeStore, KeptCertificate } from './acme-store.ts'
@@ -245,7 +246,7 @@ export class ManagedCertificate {
   /** The kinds of challenges that can prove this host: a name with a wildcard needs one in the DNS, an address has no records. */
   get #possible(): readonly ChallengeType[] {
     const isWildcard = this.host.startsWith('*.')
-    const isAddress = /^[\d.]+$|:/.test(this.host)
+    const isAddress = isIP(this.host) > 0
     return this.#preferred.filter((each) => (isWildcard ? each === 'dns-01' : each !== 'dns-01' || !isAddress))
   }
 
