@@ -38,6 +38,6 @@ describe('a recipe shows the settings of its example', () => {
   }
 
   test('every example is in a recipe, except those that are not recipes', () => {
-    assert.deepEqual([...settings.keys(), 'https.yaml', 'lab.yaml', 'limpet.yaml'].sort(), examples.sort())
+    assert.deepEqual([...settings.keys(), 'acme.yaml', 'lab.yaml', 'limpet.yaml'].sort(), examples.sort())
   })
 })
