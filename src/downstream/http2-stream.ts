@@ -46,6 +46,8 @@ export class Http2Stream extends ClientDeadline implements Downstream, StreamUse
   #asksForTunnel = false
   #isTunnel = false
   #isAnswered = false
+  /** Whether the stream ends with RST_STREAM after the response: the request was malformed (RFC 9113 §8.1.1). */
+  #endsWithReset = false
   #takesTrailers = false
   /** Whether the exchange wants more of the body now, and whether the client must go on with it. */
   #isBodyWanted = false
@@ -108,9 +110,10 @@ export class Http2Stream extends ClientDeadline implements Downstream, StreamUse
 
   /** Answers an invalid request. */
   #refuse(failure: Failure, bytes: Buffer): void {
+    this.#endsWithReset = failure.code === 'bad-request'
     const record = refuse(bytes, this.#owner.source, failure, this)
     for (const observer of this.#context.observers) observer.ended(record)
-    if (failure.code === 'bad-request') this.#stream.reset(ErrorCode.ProtocolError)
+    if (this.#endsWithReset) this.#stream.reset(ErrorCode.ProtocolError)
     else this.#stream.leave()
   }
 
@@ -219,10 +222,11 @@ export class Http2Stream extends ClientDeadline implements Downstream, StreamUse
     const head = ownHead(response, 'unsaid')
     const hasBody = body.length > 0 && !isToHead
     this.#answered()
-    this.#stream.head(head, 0, head.length, !hasBody)
+    // An END_STREAM from both sides would leave nothing to reset.
+    this.#stream.head(head, 0, head.length, !hasBody && !this.#endsWithReset)
     if (!hasBody) return
     this.data(body, 0, body.length)
-    this.#stream.end()
+    if (!this.#endsWithReset) this.#stream.end()
   }
 
   drained(): void {

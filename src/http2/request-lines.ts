@@ -31,6 +31,8 @@ export class RequestLines extends FieldLines {
   /** Which kinds of pseudo-fields there have been, and whether a Host has. */
   #seen = 0
   readonly #method = new HeldBytes()
+  /** What the client thinks that it speaks; how it came is known. */
+  readonly #scheme = new HeldBytes()
   readonly #authority = new HeldBytes()
   readonly #path = new HeldBytes()
   readonly #protocol = new HeldBytes()
@@ -65,8 +67,7 @@ export class RequestLines extends FieldLines {
       case FieldKind.Protocol:
         return this.#pseudoField(field, this.#protocol)
       case FieldKind.Scheme:
-        // What the client thinks that it speaks; how it came is known.
-        return this.#pseudoField(field, undefined)
+        return this.#pseudoField(field, this.#scheme)
       case FieldKind.Cookie:
         return this.#crumb(field)
       case FieldKind.Host:
@@ -80,13 +81,13 @@ export class RequestLines extends FieldLines {
     }
   }
 
-  #pseudoField(field: Field, held: HeldBytes | undefined): void {
+  #pseudoField(field: Field, held: HeldBytes): void {
     const { kind } = field
     if (this.#hasLine) this.fault = 'a pseudo-field follows other fields'
     else if ((this.#seen & bit(kind)) !== 0) this.fault = 'a pseudo-field is there twice'
     this.#seen |= bit(kind)
     if (this.fault === '' && this.admits(field.end - field.start))
-      held?.set(field.bytes, field.nameEnd + 2, field.end - 2)
+      held.set(field.bytes, field.nameEnd + 2, field.end - 2)
   }
 
   /** A part of the Cookie field (§8.2.3). Each counts as a field does in HPACK: a sender can repeat one at no cost. */
@@ -137,6 +138,7 @@ export class RequestLines extends FieldLines {
     if (isExtended && !isConnect) return ':protocol is for CONNECT'
     if (isExtended && !this.#protocol.isMadeOf(TOKEN)) return ':protocol is not a token'
     if (!hasScheme) return 'there is no :scheme'
+    if (!this.#scheme.isMadeOf(TOKEN)) return ':scheme is empty, or has a byte that it may not have'
     if (!hasPath) return 'there is no :path'
     if (!path.isMadeOf(TARGET)) return ':path is empty, or has a byte that it may not have'
     const isAsterisk = path.length === 1 && path.bytes[0] === ASTERISK && this.#method.equals(OPTIONS)

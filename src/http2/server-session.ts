@@ -63,7 +63,8 @@ export class ServerSession extends Session {
     if (!this.isUnopened(streamId)) return this.#judgeClosed(streamId)
     if ((streamId & 1) === 0) throw new ConnectionError(ErrorCode.ProtocolError, 'the number of a stream is even')
     this.lastId = streamId
-    if (this.#isLeaving || this.#places === 0) return this.rejectStream(streamId, ErrorCode.RefusedStream)
+    if (this.#isLeaving || this.streams.size >= MOST_STREAMS)
+      return this.rejectStream(streamId, ErrorCode.RefusedStream)
     this.#lastAccepted = streamId
     const stream = this.makeStream(streamId)
     stream.hasHead = true
@@ -88,14 +89,9 @@ export class ServerSession extends Session {
     }
   }
 
-  /** How many streams may still begin. */
-  get #places(): number {
-    return Math.max(0, MOST_STREAMS - this.streams.size - this.#cancelled)
-  }
-
-  /** A client that cancels what it has just asked for waits until that is closed. */
+  /** A client that cancels what it has just asked for, again and again, has to wait until that is closed. */
   protected override get mayRead(): boolean {
-    return super.mayRead && (this.#cancelled === 0 || this.#places > 0)
+    return super.mayRead && (this.#cancelled === 0 || this.streams.size + this.#cancelled < MOST_STREAMS)
   }
 
   override ended(stream: Stream, how: How): void {

@@ -129,7 +129,10 @@ export class ServerConnection extends Timed implements Pooled, SocketOwner, Sock
 
   whenEnded(): void {
     this.#pool.remove(this)
-    this.#user?.serverEnded()
+    if (this.#error === undefined) return this.#user?.serverEnded()
+    // After an alert, node:tls ends the socket before it closes it.
+    this.#close()
+    this.socket.destroy()
   }
 
   whenFailed(error: Error): void {
@@ -139,6 +142,10 @@ export class ServerConnection extends Timed implements Pooled, SocketOwner, Sock
   whenClosed(): void {
     this.#deadlines.remove(this)
     this.#pool.remove(this)
+    this.#close()
+  }
+
+  #close(): void {
     const user = this.#user
     this.#user = undefined
     user?.closed(this.#error)

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { ServerState } from '../balancing/server-state.ts'
 import type { ConnectionNeed, ServerStream, ServerStreams, ServerStreamUser } from '../exchange/server-stream.ts'
 import type { WorkerContext } from '../exchange/worker-context.ts'
@@ -131,7 +132,7 @@ export class ServerConnections implements ServerStreams, Dialler {
 
   apply(settings: Upstream, servers: readonly ServerState[]): void {
     const { keepAlive, proxyProtocol, tls, protocol } = settings
-    const isSecuredAlike = tls === this.#settings.tls && protocol === this.#settings.protocol
+    const isSecuredAlike = isDeepStrictEqual(tls, this.#settings.tls) && protocol === this.#settings.protocol
     const beginsAlike = isSecuredAlike && proxyProtocol === this.#settings.proxyProtocol
     this.#settings = settings
     if (!isSecuredAlike) this.#secure = secureSocketsOf(settings)

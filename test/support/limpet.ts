@@ -41,7 +41,7 @@ interface Options {
  * have port 0. Without one it must come from `env`.
  */
 export async function startLimpet(
-  test: TestContext,
+  test: Pick<TestContext, 'after'>,
   config: unknown,
   { env, flags = [], openFiles, program = LIMPET }: Options = {},
 ): Promise<Limpet> {

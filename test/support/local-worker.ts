@@ -92,6 +92,11 @@ export class LocalWorker implements ExchangeObserver {
     this.#changes.emit('change')
   }
 
+  /** How many exchanges are over. */
+  get count(): number {
+    return this.#records.length
+  }
+
   /** Resolves to the records of all exchanges that are over, once there are that many. */
   async records(count: number): Promise<readonly Ended[]> {
     while (this.#records.length < count) await once(this.#changes, 'change')

@@ -1,3 +1,5 @@
+import { Dice } from '../support/dice.ts'
+
 /** Parts of messages, and input that has misled parsers. */
 const WORDS = [
   '\r\n',
@@ -70,46 +72,45 @@ const LONGEST = 4000
 /** Makes damaged messages from valid ones. The same seed gives the same messages. */
 export class Mutator {
   readonly #corpus: readonly string[]
-  #state: number
+  readonly #dice: Dice
 
   constructor(seed: number, corpus: readonly string[]) {
-    this.#state = seed >>> 0
+    this.#dice = new Dice(seed)
     this.#corpus = [...new Set(corpus)].filter(({ length }) => length <= LONGEST)
   }
 
   next(): string {
-    let text = this.#pick(this.#corpus)
-    for (let left = 1 + this.#below(4); left > 0; left--) text = this.#damage(text)
+    let text = this.#dice.pick(this.#corpus)
+    for (let left = 1 + this.#dice.below(4); left > 0; left--) text = this.#damage(text)
     return text.slice(0, LONGEST)
   }
 
   /** Offsets at which the network might split the bytes. */
   cuts(text: string): number[] {
-    if (this.#below(8) === 0) return Array.from(text, (_, index) => index)
-    return Array.from({ length: this.#below(6) }, () => this.#below(text.length + 1)).sort((a, b) => a - b)
+    return this.#dice.cuts(text.length)
   }
 
   #damage(text: string): string {
-    const at = this.#below(text.length + 1)
-    const upTo = Math.min(text.length, at + 1 + this.#below(this.#below(4) === 0 ? 40 : 4))
+    const at = this.#dice.below(text.length + 1)
+    const upTo = Math.min(text.length, at + 1 + this.#dice.below(this.#dice.below(4) === 0 ? 40 : 4))
     const before = text.slice(0, at)
-    switch (this.#below(9)) {
+    switch (this.#dice.below(9)) {
       case 0:
-        return before + String.fromCharCode(this.#below(256)) + text.slice(at + 1)
+        return before + String.fromCharCode(this.#dice.below(256)) + text.slice(at + 1)
       case 1:
         return before + text.slice(upTo)
       case 2:
-        return before + text.slice(at, upTo).repeat(2 + this.#below(3)) + text.slice(upTo)
+        return before + text.slice(at, upTo).repeat(2 + this.#dice.below(3)) + text.slice(upTo)
       case 3:
       case 4:
-        return before + this.#pick(WORDS) + text.slice(at)
+        return before + this.#dice.pick(WORDS) + text.slice(at)
       case 5:
-        return before + this.#pick(WORDS) + text.slice(upTo)
+        return before + this.#dice.pick(WORDS) + text.slice(upTo)
       case 6:
         return this.#withLines(text)
       case 7: {
-        const other = this.#pick(this.#corpus)
-        return before + other.slice(this.#below(other.length + 1))
+        const other = this.#dice.pick(this.#corpus)
+        return before + other.slice(this.#dice.below(other.length + 1))
       }
       default:
         return before + text.slice(at, upTo).replace(/[a-z]/gi, flipCase) + text.slice(upTo)
@@ -119,21 +120,9 @@ export class Mutator {
   /** Moves, duplicates or removes a whole line. */
   #withLines(text: string): string {
     const lines = text.split('\r\n')
-    const [line = ''] = lines.splice(this.#below(lines.length), 1)
-    for (let times = this.#below(3); times > 0; times--) lines.splice(this.#below(lines.length + 1), 0, line)
+    const [line = ''] = lines.splice(this.#dice.below(lines.length), 1)
+    for (let times = this.#dice.below(3); times > 0; times--) lines.splice(this.#dice.below(lines.length + 1), 0, line)
     return lines.join('\r\n')
-  }
-
-  #pick<T>(from: readonly T[]): T {
-    return from[this.#below(from.length)]!
-  }
-
-  /** A whole number from 0 to `limit` - 1 (mulberry32). */
-  #below(limit: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % limit
   }
 }
 

@@ -65,7 +65,7 @@ class NodeServer {
     this.#requested()
     stream.on('error', () => undefined)
     stream.resume().on('end', () => {
-      if (stream.destroyed || stream.headersSent) return
+      if (stream.destroyed || stream.closed || stream.headersSent) return
       stream.respond({ ':status': 200 })
       stream.end(path)
     })
@@ -89,7 +89,7 @@ class NodeServer {
 
   async #roundTrip(client: FrameClient): Promise<void> {
     const count = client.pings.length
-    for (const step of conversationOf('PING 0 together', {}).steps) if (step.kind === 'say') client.say(step.bytes)
+    await client.perform(conversationOf('PING 0 together', {}), false)
     await client.until(() => client.pings.length > count, 'pong').catch(() => undefined)
   }
 }

@@ -1,32 +1,16 @@
-import { parseArgs } from 'node:util'
-import { writeRequestHead } from '../src/forwarding/forwarded-request.ts'
-import { connectionOptions } from '../src/http1/connection-options.ts'
-import { CookieNames } from '../src/http1/cookie-names.ts'
-import { framingOfRequest } from '../src/http1/framing.ts'
-import { RequestHead } from '../src/http1/request-head.ts'
-import { Scratch } from '../src/transport/scratch.ts'
-import { parseRequests } from '../test/http1/reference.ts'
-import { type ReadRequest, readRequests } from '../test/http1/request-stream.ts'
-import { readResponses } from '../test/http1/response-stream.ts'
-import { allCases } from '../test/wire/fixture.ts'
-import { Mutator } from '../test/wire/mutator.ts'
-import { said, visible } from '../test/wire/notation.ts'
-import { NodeReader, type Reading, readLaxly, readStrictly } from '../test/wire/readers.ts'
-
-/**
- * Feeds damaged fixtures to the parsers for a given time. Exits with code 1, and prints a fixture to keep, as soon as one of
- * these properties is violated:
- *
- * - For any bytes, a parser throws only its own error, and its result does not depend on how the bytes are split.
- * - Accepted messages follow the grammar, according to a slow and simple reference reader; a body is forwarded unchanged.
- * - The forwarded bytes are the same requests for the strictest reader (Limpet's own), for llhttp and for the laxest reader.
- * - Bytes that both llhttp and Limpet accept are the same requests for both.
- */
-
-const { values } = parseArgs({ options: { seconds: { type: 'string' }, seed: { type: 'string' } } })
-const seconds = Number(values.seconds ?? 30)
-const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 32))
-if (!(seconds > 0) || !Number.isInteger(seed)) throw new Error('usage: fuzz [--seconds N] [--seed S]')
+import { writeRequestHead } from '../../src/forwarding/forwarded-request.ts'
+import { connectionOptions } from '../../src/http1/connection-options.ts'
+import { CookieNames } from '../../src/http1/cookie-names.ts'
+import { framingOfRequest } from '../../src/http1/framing.ts'
+import { RequestHead } from '../../src/http1/request-head.ts'
+import { Scratch } from '../../src/transport/scratch.ts'
+import { parseRequests } from '../../test/http1/reference.ts'
+import { type ReadRequest, readRequests } from '../../test/http1/request-stream.ts'
+import { readResponses } from '../../test/http1/response-stream.ts'
+import { allCases } from '../../test/wire/fixture.ts'
+import { Mutator } from '../../test/wire/mutator.ts'
+import { said, visible } from '../../test/wire/notation.ts'
+import { NodeReader, type Reading, readLaxly, readStrictly } from '../../test/wire/readers.ts'
 
 const AMPLE = { headSize: 64_000, headers: 1000 }
 const node = new NodeReader({ maxHeaderSize: 128_000 })
@@ -121,7 +105,7 @@ async function shrink(text: string, isFaulty: (text: string) => Promise<boolean>
   return smallest
 }
 
-async function report(fault: string, text: string, side: 'request' | 'response'): Promise<never> {
+async function report(seed: number, fault: string, text: string, side: 'request' | 'response'): Promise<never> {
   const check = side === 'request' ? faultWithRequests : faultWithResponses
   const everyByte = (text: string) => Array.from(text, (_, index) => index)
   const smallest = await shrink(text, async (text) => (await check(text, everyByte(text))) !== undefined)
@@ -142,27 +126,37 @@ ${visible(stillFaulty === undefined ? text : smallest)}
   process.exit(1)
 }
 
-const cases = allCases()
-const requests = new Mutator(
-  seed,
-  cases.map(({ requestText }) => requestText),
-)
-const responses = new Mutator(
-  seed + 1,
-  cases.flatMap(({ responses }) => responses.map(({ steps }) => said(steps))).filter((text) => text !== ''),
-)
-
-console.log(`fuzzing for ${seconds} s with --seed ${seed}, from ${cases.length} fixtures`)
-const started = performance.now()
-let count = 0
-while (performance.now() - started < seconds * 1000) {
-  const request = requests.next()
-  const fault = await faultWithRequests(request, requests.cuts(request))
-  if (fault !== undefined) await report(fault, request, 'request')
-  const response = responses.next()
-  const other = faultWithResponses(response, responses.cuts(response))
-  if (other !== undefined) await report(other, response, 'response')
-  count += 2
+/**
+ * Feeds damaged fixtures to the parsers of HTTP/1. Prints a fixture to keep, and ends the process with code 1, as soon as one of
+ * these properties is violated:
+ *
+ * - For any bytes, a parser throws only its own error, and its result does not depend on how the bytes are split.
+ * - Accepted messages follow the grammar, according to a slow and simple reference reader; a body is forwarded unchanged.
+ * - The forwarded bytes are the same requests for the strictest reader (Limpet's own), for llhttp and for the laxest reader.
+ * - Bytes that both llhttp and Limpet accept are the same requests for both.
+ *
+ * @returns how many messages it read
+ */
+export async function fuzzHttp1(seed: number, seconds: number): Promise<number> {
+  const cases = allCases()
+  const requests = new Mutator(
+    seed,
+    cases.map(({ requestText }) => requestText),
+  )
+  const responses = new Mutator(
+    seed + 1,
+    cases.flatMap(({ responses }) => responses.map(({ steps }) => said(steps))).filter((text) => text !== ''),
+  )
+  const end = performance.now() + seconds * 1000
+  let count = 0
+  while (performance.now() < end) {
+    const request = requests.next()
+    const fault = await faultWithRequests(request, requests.cuts(request))
+    if (fault !== undefined) await report(seed, fault, request, 'request')
+    const response = responses.next()
+    const other = faultWithResponses(response, responses.cuts(response))
+    if (other !== undefined) await report(seed, other, response, 'response')
+    count += 2
+  }
+  return count
 }
-const elapsed = (performance.now() - started) / 1000
-console.log(`${count} messages in ${elapsed.toFixed(1)} s, ${Math.round(count / elapsed)} a second; nothing found`)
