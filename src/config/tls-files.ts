@@ -16,6 +16,8 @@ export interface TlsFiles {
   /** Certificates of authorities. */
   readonly authorities: readonly { readonly place: KeyPath; readonly file: string }[]
   readonly ticketKeys: readonly { readonly place: KeyPath; readonly file: string }[]
+  /** Secrets that are read as they are. */
+  readonly secrets: readonly { readonly place: KeyPath; readonly file: string }[]
 }
 
 export function tlsFilesOf({ listeners, upstreams }: Pick<Config, 'listeners' | 'upstreams'>): TlsFiles {
@@ -55,6 +57,21 @@ export function tlsFilesOf({ listeners, upstreams }: Pick<Config, 'listeners' | 
     ],
     ticketKeys: ofListeners.flatMap(({ index, tls: { ticketKeys } }) =>
       ticketKeys === undefined ? [] : [{ place: ['listeners', index, 'tls', 'ticketKeys'], file: ticketKeys }],
+    ),
+    secrets: ofListeners.flatMap(({ index, tls: { acme } }) =>
+      [acme, acme?.fallback].flatMap((each, at) => {
+        const file = each?.externalAccount?.keyFile
+        const place = [
+          'listeners',
+          index,
+          'tls',
+          'acme',
+          ...(at === 0 ? [] : ['fallback']),
+          'externalAccount',
+          'keyFile',
+        ]
+        return file === undefined ? [] : [{ place, file }]
+      }),
     ),
   }
 }

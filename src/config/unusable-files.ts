@@ -10,7 +10,7 @@ import type { Issue } from './validate.ts'
 
 /** The files that the configuration names and that cannot be used for TLS. */
 export function unusableFiles(config: Config): Issue[] {
-  const { pairs, authorities, ticketKeys } = tlsFilesOf(config)
+  const { pairs, authorities, ticketKeys, secrets } = tlsFilesOf(config)
   return [
     ...pairs.flatMap(({ place, cert, key }) =>
       issuesOf(
@@ -28,6 +28,12 @@ export function unusableFiles(config: Config): Issue[] {
       issuesOf(
         () => place,
         () => readTicketKey(readFile(file)),
+      ),
+    ),
+    ...secrets.flatMap(({ place, file }) =>
+      issuesOf(
+        () => place,
+        () => readFile(file),
       ),
     ),
   ]

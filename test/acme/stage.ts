@@ -8,6 +8,7 @@ import { pino } from 'pino'
 import { Acme, type AcmeSettings } from '../../src/control/acme/acme.ts'
 import type { WallClock } from '../../src/control/acme/wall-clock.ts'
 import { StateDirectory } from '../../src/control/state/state-directory.ts'
+import type { CertificateNote } from '../../src/control/tls/certificate-source.ts'
 import { type ChallengeAnswers, NO_CHALLENGES } from '../../src/runtime/challenge-answers.ts'
 import type { AcmeShim } from '../support/acme-shim.ts'
 import { temporaryFolder } from '../support/folder.ts'
@@ -83,6 +84,11 @@ export class Stage {
     acme.begin()
     test.after(() => acme.close())
     return stage
+  }
+
+  /** What is known of the first host's certificate. */
+  get note(): CertificateNote {
+    return this.acme.note(this.acme.certificates[0]!.name)!
   }
 
   #notice(): void {

@@ -28,7 +28,7 @@ testWithPebble('with a clock that the test sets, there is never a moment without
     for (let tries = 0; stage.obtained.length === renewal; tries++) {
       if (tries === 4) shim.isDown = false
       const reports = stage.reports
-      clock.advanceTo(stage.acme.states[0]!.renewsAt)
+      clock.advanceTo(stage.note.renewsAt)
       const { chain } = stage.acme.certificates[0]!
       assert.ok(Date.parse(new X509Certificate(chain).validTo) > clock.now() + DAY, 'it lasts for another day')
       await stage.until(() => stage.reports > reports)

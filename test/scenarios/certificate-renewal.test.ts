@@ -137,6 +137,8 @@ describe('a certificate is renewed', () => {
         daysLeft: 89,
         issuer: 'Test Authority',
         source: 'file',
+        renewsAt: null,
+        lastError: null,
       },
     )
   })

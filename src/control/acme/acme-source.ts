@@ -52,8 +52,7 @@ export class AcmeSource implements CertificateSource {
   }
 
   note(name: string): CertificateNote | undefined {
-    const { renewsAt, lastError } = this.#acme?.stateOf(name) ?? {}
-    return renewsAt === undefined ? undefined : { renewsAt, ...(lastError !== undefined && { lastError }) }
+    return this.#acme?.note(name)
   }
 
   /** What workers answer to challenges at present. */

@@ -4,6 +4,7 @@ import type { ChallengeAnswers } from '../../runtime/challenge-answers.ts'
 import type { Certificate } from '../../runtime/tls-settings.ts'
 import { InstanceLock, warningOfAnother } from '../state/instance-lock.ts'
 import type { StateDirectory } from '../state/state-directory.ts'
+import type { CertificateNote } from '../tls/certificate-source.ts'
 import { AcmeStore } from './acme-store.ts'
 import { Authority } from './authority.ts'
 import type { AuthoritySettings, ChallengeType, KeyType } from './authority-settings.ts'
@@ -53,14 +54,6 @@ export interface AcmeSurroundings {
   /** What workers answer already, for a process that this one replaces. */
   readonly answers?: ChallengeAnswers | undefined
   readonly clock?: WallClock
-}
-
-/** What is known of the certificate of a host. Times are in ms since 1970. */
-export interface AcmeState {
-  readonly host: string
-  readonly isProvisional: boolean
-  readonly renewsAt: number
-  readonly lastError?: string
 }
 
 /** Obtains the certificates of all hosts by ACME (RFC 8555), and renews them. */
@@ -113,13 +106,8 @@ export class Acme implements ManagedCertificateOwner {
     return this.#challenges.answers
   }
 
-  stateOf(host: string): AcmeState | undefined {
-    const managed = this.#managed.get(host)
-    return managed && stateOf(managed)
-  }
-
-  get states(): AcmeState[] {
-    return Array.from(this.#managed.values(), stateOf)
+  note(host: string): CertificateNote | undefined {
+    return this.#managed.get(host)?.note
   }
 
   /** Obtains certificates in this way from now on, for these hosts. */
@@ -168,7 +156,7 @@ export class Acme implements ManagedCertificateOwner {
       managed.begin()
     }
     if (managed.certificate !== undefined) return true
-    return managed.lastError === undefined && this.#outcomeOf(host)
+    return managed.note.lastError === undefined && this.#outcomeOf(host)
   }
 
   /** Whether the order for that host is successful, which is known at the latest after a while. */
@@ -294,8 +282,4 @@ export class Acme implements ManagedCertificateOwner {
     const what = 'clients get one that Limpet has signed itself, which they do not trust'
     this.#surroundings.log.warn(`acme: no certificate yet for ${names.join(', ')}${more}; until there is, ${what}`)
   }
-}
-
-function stateOf({ host, certificate, renewsAt, lastError }: ManagedCertificate): AcmeState {
-  return { host, isProvisional: certificate === undefined, renewsAt, ...(lastError !== undefined && { lastError }) }
 }

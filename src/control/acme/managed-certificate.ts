@@ -1,29 +1,23 @@
+import { isIP } from 'node:net'
 import type { Logger } from 'pino'
 import type { Certificate } from '../../runtime/tls-settings.ts'
+import type { CertificateNote } from '../tls/certificate-source.ts'
 import type { AcmeStore, KeptCertificate } from './acme-store.ts'
 import type { Authority } from './authority.ts'
 import type { AuthoritySettings, ChallengeType, KeyType } from './authority-settings.ts'
 import type { PemPair } from './certificate-request.ts'
 import { diagnosis, inWords } from './diagnosis.ts'
 import { ChallengeFailed } from './order.ts'
-import { Problem, Unreachable } from './problem.ts'
 import type { Reachability } from './reachability.ts'
 import type { Turns } from './turns.ts'
 import { renewalIdOf, renewalTime, type Validity, validityOf } from './validity.ts'
+import { waitAfter } from './wait-after.ts'
 import type { WallClock } from './wall-clock.ts'
 
-const MINUTE = 60_000
-/**
- * How long to wait after a refusal, in ms; three times as long after each further one. With Let's Encrypt, five failed challenges
- * an hour exhaust the limit of a host.
- */
-const FIRST_WAIT = 5 * MINUTE
-const LONGEST_WAIT = 360 * MINUTE
-/** The same if the authority did not work at all. */
-const FIRST_OUTAGE = 10_000
-const LONGEST_OUTAGE = 15 * MINUTE
-/** How long to wait where a rate limit does not say until when it holds. */
-const RATE_LIMITED = 60 * MINUTE
+/** How often to look for what another process has obtained, in ms. */
+const OTHER_PROCESS = 10_000
+/** A question that failed is asked again as late as after so many failed orders. */
+const ASKED_LATER = 10
 /** A certificate that has no more of its life left than this part is an error if it cannot be renewed. */
 const URGENT = 1 / 6
 
@@ -90,14 +84,13 @@ export class ManagedCertificate {
     return this.#certificate
   }
 
-  /** When the certificate is to be renewed, or the next attempt to obtain one, in ms since 1970. */
-  get renewsAt(): number {
-    return Math.max(this.#renewsAt, this.#retriesAt)
+  /** When it is renewed, or tried again to obtain it, in ms since 1970; and why the last order failed. */
+  get note(): CertificateNote {
+    return { renewsAt: this.#dueAt, ...(this.#lastError !== undefined && { lastError: this.#lastError }) }
   }
 
-  /** Why the last order failed; undefined if it did not. */
-  get lastError(): string | undefined {
-    return this.#lastError
+  get #dueAt(): number {
+    return Math.max(this.#renewsAt, this.#retriesAt)
   }
 
   /** Begins to see to it that there is a certificate. */
@@ -153,7 +146,7 @@ export class ManagedCertificate {
     this.#cancel()
     if (this.#closing.signal.aborted || this.#isActing) return
     const { clock } = this.#ordering
-    const next = Math.min(this.renewsAt, this.#asksAt)
+    const next = Math.min(this.#dueAt, this.#asksAt)
     this.#cancel = clock.at(next, () => void this.#act())
   }
 
@@ -161,7 +154,7 @@ export class ManagedCertificate {
     const { clock, turns } = this.#ordering
     this.#isActing = true
     try {
-      if (clock.now() >= this.renewsAt) await turns.take(() => this.#renew())
+      if (clock.now() >= this.#dueAt) await turns.take(() => this.#renew())
       else await this.#askWhenToRenew()
     } catch (error) {
       // Nothing is left to do where it was closed. Anything else is a fault of ours, and no reason to end the program.
@@ -193,8 +186,7 @@ export class ManagedCertificate {
     } catch (error) {
       this.#closing.signal.throwIfAborted()
       // The time that is known stays.
-      const isOutage = error instanceof Unreachable
-      this.#asksAt = clock.now() + (isOutage ? LONGEST_OUTAGE : LONGEST_WAIT)
+      this.#asksAt = clock.now() + waitAfter(error, ASKED_LATER)
     }
   }
 
@@ -204,9 +196,9 @@ export class ManagedCertificate {
     // Another process may have renewed it.
     const before = this.#kept
     this.refresh()
-    if (this.#kept !== before && this.renewsAt > clock.now()) return
+    if (this.#kept !== before && this.#dueAt > clock.now()) return
     if (!(await mayOrder())) {
-      this.#retriesAt = clock.now() + FIRST_OUTAGE
+      this.#retriesAt = clock.now() + OTHER_PROCESS
       return
     }
     if (this.isOnDemand && !(await this.#owner.isAllowed(this.host))) return this.#owner.dropped(this)
@@ -245,7 +237,7 @@ export class ManagedCertificate {
   /** The kinds of challenges that can prove this host: a name with a wildcard needs one in the DNS, an address has no records. */
   get #possible(): readonly ChallengeType[] {
     const isWildcard = this.host.startsWith('*.')
-    const isAddress = /^[\d.]+$|:/.test(this.host)
+    const isAddress = isIP(this.host) > 0
     return this.#preferred.filter((each) => (isWildcard ? each === 'dns-01' : each !== 'dns-01' || !isAddress))
   }
 
@@ -287,7 +279,7 @@ export class ManagedCertificate {
     let wait = Infinity
     for (const [settings, error] of failures) {
       reasons.push(await diagnosis(error, this.host, settings, reachability))
-      wait = Math.min(wait, this.#waitAfter(error))
+      wait = Math.min(wait, waitAfter(error, this.#failures))
     }
     this.#closing.signal.throwIfAborted()
     this.#failures++
@@ -298,15 +290,6 @@ export class ManagedCertificate {
     if (this.#isUrgent) log.error(message)
     else log.warn(message)
     this.#owner.report(this, false, message)
-  }
-
-  /** How long to wait after that, in ms. */
-  #waitAfter(error: unknown): number {
-    const asked = error instanceof Problem || error instanceof Unreachable ? error.retryAfter : undefined
-    if (error instanceof Problem && error.type === 'rateLimited') return asked ?? RATE_LIMITED
-    const isOutage = error instanceof Unreachable
-    const [first, factor, longest] = isOutage ? [FIRST_OUTAGE, 2, LONGEST_OUTAGE] : [FIRST_WAIT, 3, LONGEST_WAIT]
-    return Math.max(Math.min(first * factor ** this.#failures, longest), asked ?? 0)
   }
 
   get #lack(): string {
