@@ -265,11 +265,16 @@ export class Http2Stream extends Timed implements ServerStream, PlacedStream, Re
     this.#context.deadlines.set(this, ms)
   }
 
+  /** Whether silence says nothing about the server: in a dialogue, nobody has to speak. */
+  get #mayBeQuiet(): boolean {
+    return this.#isTunnel || (this.#request!.isGrpc && (this.#responseBegun || !this.#requestEnded))
+  }
+
   override expire(): void {
     const stream = this.#stream
     if (this.isOver) return stream?.reset(ErrorCode.Cancel)
     if (!this.isConnected) return this.#waitedTooLong()
-    const incident = this.#isTunnel ? undefined : this.#connection!.silenceOf(this.#patience)
+    const incident = this.#mayBeQuiet ? undefined : this.#connection!.silenceOf(this.#patience)
     if (incident === undefined) return this.#user.timedOut()
     stream!.reset(ErrorCode.Cancel)
     this.fail(
