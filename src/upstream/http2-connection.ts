@@ -240,7 +240,7 @@ export class Http2Connection
   }
 
   whenDrained(): void {
-    this.#session?.drained()
+    if (!this.#isOver) this.#session?.drained()
   }
 
   get isFull(): boolean {

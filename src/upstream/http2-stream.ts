@@ -18,6 +18,7 @@ import { ErrorCode } from '../http2/error-code.ts'
 import type { ResponseLines } from '../http2/response-lines.ts'
 import type { Stream } from '../http2/stream.ts'
 import { Timed } from '../runtime/deadlines.ts'
+import type { Dialler } from './dialler.ts'
 import type { Http2Pool } from './http2-pool.ts'
 import { RESPONSE_LIMITS } from './response-limits.ts'
 import type { ServerSocket } from './server-socket.ts'
@@ -27,21 +28,6 @@ import { SwitchingHead } from './switching-head.ts'
 /** Where the status begins in `HTTP/1.1 200`, and its first digit if it is a success. */
 const STATUS_AT = 9
 const TWO = 0x32
-
-/** Opens connections to servers. */
-export interface Dialler {
-  /** Whether servers may be spoken to by HTTP/1.1 as well. */
-  readonly mayUseHttp1: boolean
-  connectHttp2(server: ServerState, origin: ClientOrigin, pool: Http2Pool): SharedConnection
-  /** @param socket an open connection to use; undefined: one is opened, or taken from the idle ones */
-  openHttp1(
-    server: ServerState,
-    origin: ClientOrigin,
-    need: ConnectionNeed,
-    user: ServerStreamUser,
-    socket?: ServerSocket,
-  ): ServerStream
-}
 
 /** One request and its response on an HTTP/2 connection to a server, from when it waits for one. */
 export class Http2Stream extends Timed implements ServerStream, PlacedStream, ResponseUser {
@@ -232,8 +218,8 @@ export class Http2Stream extends Timed implements ServerStream, PlacedStream, Re
     this.#responseBegun = true
     this.#requestEnded = false
     this.#connection!.answered()
+    this.#stream!.resume()
     this.#user.switched(head, connectionOptions(head))
-    if (!this.isOver) this.#stream!.resume()
   }
 
   bodyBytes(bytes: Buffer, from: number, to: number): void {
@@ -253,7 +239,7 @@ export class Http2Stream extends Timed implements ServerStream, PlacedStream, Re
     this.#leave()
     this.#connection!.completed()
     // An early answer: the rest of the request is not wanted.
-    if (!this.#requestEnded || stream.isBlocked) stream.reset(ErrorCode.NoError)
+    if (!this.#requestEnded || stream.isBlocked) stream.reset(ErrorCode.Cancel)
     this.#user.ended(trailers)
   }
 
