@@ -86,7 +86,7 @@ describe('a request becomes', () => {
       'CONNECT a:443 HTTP/1.1\r\nhost: a:443\r\n\r\n',
     ],
     [
-      'CONNECT, for another protocol than WebSocket, which has no key',
+      'an Upgrade, if it is an extended CONNECT (RFC 8441 §4)',
       [
         [':method', 'CONNECT'],
         [':protocol', 'connect-udp'],
@@ -99,7 +99,7 @@ describe('a request becomes', () => {
   ]
   for (const [what, fields, head] of cases) test(what, () => equal(headOf(fields), head))
 
-  test('an Upgrade, if it is an extended CONNECT for a WebSocket (RFC 8441 §5)', () => {
+  test('an Upgrade with a key, if that is for a WebSocket (RFC 8441 §5)', () => {
     const head = headOf([
       [':method', 'CONNECT'],
       [':protocol', 'websocket'],

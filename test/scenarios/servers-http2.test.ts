@@ -466,3 +466,101 @@ test('a connection that is being opened is given up when nobody waits for it any
   client.socket.resetAndDestroy()
   await once(socket, 'end')
 })
+
+describe('a response that contradicts itself', () => {
+  for (const [what, answer] of Object.entries<Answer>({
+    'has more data than its Content-Length says': (stream) => {
+      stream.respond({ ':status': 200, 'content-length': '3' })
+      stream.end('too long')
+    },
+    'has less data than its Content-Length says': (stream) => {
+      stream.respond({ ':status': 200, 'content-length': '30' })
+      stream.end('too short')
+    },
+  })) {
+    test(`because it ${what} is cut off, and the connection serves on`, async (t) => {
+      const server = await http2Server(t, (stream, headers, session) =>
+        headers[':path'] === '/bad' ? answer(stream, headers, session) : ok(stream, headers, session),
+      )
+      const plane = await startDataPlane(t, configOf([server]))
+      const client = await RawClient.connect(t, plane.port)
+      client.say('GET /bad HTTP/1.1\r\nHost: a\r\n\r\n')
+      assert.doesNotMatch(await client.goodbye(), /too long/)
+      assert.equal(await statusOf(t, plane.port), 200)
+      assert.equal(server.connections.length, 1)
+    })
+  }
+
+  test('because its head is too large is a 502, and the connection serves on', async (t) => {
+    const server = await http2Server(t, (stream, headers, session) => {
+      if (headers[':path'] !== '/bad') return ok(stream, headers, session)
+      stream.respond({ ':status': 200, 'x-large': 'y'.repeat(80_000) })
+      stream.end()
+    })
+    const plane = await startDataPlane(t, configOf([server]))
+    assert.equal(await statusOf(t, plane.port, 'GET /bad HTTP/1.1\r\nHost: a\r\n\r\n'), 502)
+    assert.equal(await statusOf(t, plane.port), 200)
+  })
+})
+
+test('a request that the server never answers is a 504, and others on its connection go on', async (t) => {
+  const server = await http2Server(t, (stream, headers, session) => {
+    if (headers[':path'] !== '/silent') ok(stream, headers, session)
+  })
+  const plane = await startDataPlane(t, configOf([server], { timeouts: { firstByte: '500ms' } }))
+  const silent = statusOf(t, plane.port, 'GET /silent HTTP/1.1\r\nHost: a\r\n\r\n')
+  await once(server.server, 'stream')
+  for (let i = 0; i < 5; i++) assert.equal(await statusOf(t, plane.port), 200)
+  assert.equal(await silent, 504)
+  assert.equal(await statusOf(t, plane.port), 200)
+  assert.equal(server.connections.length, 1)
+})
+
+describe('when its upstream changes, a connection', () => {
+  test('that is idle is closed, and one in use after its requests', async (t) => {
+    const held = Promise.withResolvers<ServerHttp2Stream>()
+    const server = await http2Server(t, (stream, headers, session) => {
+      if (headers[':path'] === '/held') held.resolve(stream)
+      else ok(stream, headers, session)
+    })
+    const other = await http2Server(t, ok)
+    const plane = await startDataPlane(t, configOf([server]))
+    const waiting = await RawClient.connect(t, plane.port)
+    waiting.say('GET /held HTTP/1.1\r\nHost: a\r\n\r\n')
+    const stream = await held.promise
+    assert.equal(await statusOf(t, plane.port), 200)
+    await plane.apply(configOf([other]))
+    assert.equal(await statusOf(t, plane.port), 200)
+    assert.equal(other.connections.length, 1)
+    stream.respond({ ':status': 200 })
+    stream.end('<held>')
+    await waiting.take(/<held>/)
+    const [used] = server.connections
+    if (!used!.closed) await once(used!, 'close')
+    await plane.apply(configOf([server]))
+    const [idle] = other.connections
+    if (!idle!.closed) await once(idle!, 'close')
+  })
+
+  test('stays where nothing of it changes', async (t) => {
+    const server = await http2Server(t, ok)
+    const plane = await startDataPlane(t, configOf([server]))
+    assert.equal(await statusOf(t, plane.port), 200)
+    await plane.apply(configOf([server], { timeouts: { firstByte: '5s' } }))
+    assert.equal(await statusOf(t, plane.port), 200)
+    assert.equal(server.connections.length, 1)
+  })
+
+  test('is not used any more once another protocol is spoken', async (t) => {
+    const server = await serverOf(t, 'h2', ({ httpVersion }, response) => response.end(`<${httpVersion}>`), {
+      allowHTTP1: true,
+    })
+    const tls = { ca: await authorityFile(t) }
+    const plane = await startDataPlane(t, configOf([server], { protocol: 'h2', tls }))
+    assert.equal(await (await RawClient.connect(t, plane.port)).ask(GET), '2.0')
+    await plane.apply(configOf([server], { protocol: 'http1', tls }))
+    assert.equal(await (await RawClient.connect(t, plane.port)).ask(GET), '1.1')
+    const [first] = server.connections
+    if (!first!.closed) await once(first!, 'close')
+  })
+})
