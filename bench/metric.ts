@@ -38,6 +38,8 @@ export const metrics = {
   connection: { title: 'a connection', better: 'less', format: formatSize },
   /** The maximum growth of the resident memory. */
   growth: { title: 'growth at its peak', better: 'less', format: formatSize },
+  /** The p99 under attack, compared with that before. */
+  slowdown: { title: 'p99 under attack', better: 'less', format: (value) => `× ${significant(value)}` },
   /** The share of its cores that the proxy used. If it is well below 100 %, the load was the limit, not the proxy. */
   busy: { title: 'cores used', better: 'more', format: (value) => `${Math.round(value * 100)} %` },
   /** The share of the proxy's cores that others used: other programs, or the host of the virtual machine. */

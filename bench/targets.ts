@@ -1,3 +1,4 @@
+import { attacks } from './http2-attacks.ts'
 import type { MetricName } from './metric.ts'
 import { metrics } from './metric.ts'
 import { REFERENCE } from './peers/registry.ts'
@@ -20,6 +21,26 @@ export interface Target {
 }
 
 const reference = { peer: REFERENCE }
+
+/** What each attack by HTTP/2 may cost. */
+const underAttack: readonly Target[] = attacks.flatMap(({ name }) => [
+  {
+    title: `${name}: memory`,
+    case: 'hostile-http2',
+    variant: name,
+    metric: 'growth',
+    goal: 50_000_000,
+    stretch: 20_000_000,
+  },
+  {
+    title: `${name}: p99 of others`,
+    case: 'hostile-http2',
+    variant: name,
+    metric: 'slowdown',
+    goal: 1.2,
+    stretch: 1.1,
+  },
+])
 
 /** Ratios to nginx unless the title says otherwise. */
 export const targets: readonly Target[] = [
@@ -192,6 +213,7 @@ export const targets: readonly Target[] = [
     goal: 45_000_000,
     stretch: 30_000_000,
   },
+  ...underAttack,
 ]
 
 /** Undefined if it was not measured. */

@@ -1,5 +1,6 @@
 import type { Case } from '../case.ts'
 import { hostileCpu } from './hostile-cpu.ts'
+import { hostileHttp2 } from './hostile-http2.ts'
 import { grpcUnary, h2Large, h2Small } from './http2.ts'
 import { idle } from './idle.ts'
 import { download10MB, download64kB, upload } from './large.ts'
@@ -31,4 +32,5 @@ export const cases = [
   h2Small,
   h2Large,
   grpcUnary,
+  hostileHttp2,
 ] satisfies Case[]
