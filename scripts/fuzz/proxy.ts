@@ -15,11 +15,23 @@ const PATIENCE = 200
 const PROBE_INTERVAL = 250
 const PROBE_PATIENCE = 5000
 
-/** A server that answers, with a body that its path says the size of; it speaks back on an Upgrade. */
-async function startOrigin(): Promise<{ port: number; close: () => void }> {
+/** What llhttp calls a message that is cut off, as it is where a client leaves. */
+const CUT_OFF = ['HPE_INVALID_METHOD', 'HPE_INVALID_EOF_STATE', 'ECONNRESET', 'EPIPE']
+
+/**
+ * A server that answers, with a body that its path says the size of; it speaks back on an Upgrade.
+ *
+ * @param refused is called with what it is sent and cannot read
+ */
+async function startOrigin(refused: (what: string) => void): Promise<{ port: number; close: () => void }> {
   const server = createServer((request, response) => {
     request.resume()
     request.on('end', () => response.end('x'.repeat(request.url?.length ?? 0)))
+  })
+  server.on('clientError', (error: Error & { code?: string; rawPacket?: Buffer }, socket) => {
+    socket.destroy()
+    if (!CUT_OFF.includes(error.code ?? ''))
+      refused(`${error.message}: ${JSON.stringify(error.rawPacket?.toString('latin1'))}`)
   })
   server.on('upgrade', (_, socket) => {
     socket.on('error', () => socket.destroy())
@@ -74,13 +86,14 @@ async function probe(port: number): Promise<void> {
 
 /**
  * Has clients with damaged connections talk HTTP/2 to a Limpet in a process of its own. Prints what they sent last, and ends the
- * process with code 1, as soon as Limpet or a worker of it ends, or an honest client gets no answer.
+ * process with code 1, as soon as Limpet or a worker of it ends, a server gets anything but requests, or an honest client gets no
+ * answer.
  *
  * @returns how many connections there were
  */
 export async function fuzzProxy(seed: number, seconds: number): Promise<number> {
   const endings: (() => unknown)[] = []
-  const origin = await startOrigin()
+  const origin = await startOrigin((what) => fail(`a server gets what it cannot read: ${what}`))
   const limpet = await startLimpet(
     { after: (ending) => endings.push(ending as () => unknown) },
     {

@@ -51,6 +51,10 @@ export const Status = z
           daysLeft: z.int().openapi({ description: 'Whole days until then; negative once it has expired.' }),
           issuer: z.string().openapi({ description: 'Who has issued it.' }),
           source: z.string().openapi({ description: 'file, or where else it comes from: acme.' }),
+          renewsAt: Time.nullable().openapi({
+            description: 'When it will be renewed, or tried again to obtain it; null where that is the task of others.',
+          }),
+          lastError: z.string().nullable().openapi({ description: 'Why it could not be obtained or renewed.' }),
         }),
       )
       .openapi({ description: 'The certificates that clients are shown.' }),

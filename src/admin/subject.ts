@@ -20,6 +20,10 @@ export interface CertificateSummary {
   readonly issuer: string
   /** `file`, or where else it comes from. */
   readonly source: string
+  /** When it will be renewed, or tried again to obtain it, in ms since 1970. Absent: nobody does. */
+  readonly renewsAt?: number
+  /** Why it could not be obtained or renewed. Absent: it could, or nobody does. */
+  readonly lastError?: string
 }
 
 /** A running load balancer, as the admin API sees it. */

@@ -203,9 +203,20 @@ function certificateView({
   notAfter,
   issuer,
   source,
+  renewsAt,
+  lastError,
 }: CertificateSummary): Status['certificates'][number] {
   const daysLeft = Math.floor((notAfter - Date.now()) / DAY)
-  return { name, hosts: [...hosts], notAfter: new Date(notAfter).toISOString(), daysLeft, issuer, source }
+  return {
+    name,
+    hosts: [...hosts],
+    notAfter: new Date(notAfter).toISOString(),
+    daysLeft,
+    issuer,
+    source,
+    renewsAt: renewsAt === undefined ? null : new Date(renewsAt).toISOString(),
+    lastError: lastError ?? null,
+  }
 }
 
 function sessionsOf({ live, active, oldest }: SessionCount, all: number): NonNullable<ServerView['sessions']> {

@@ -62,7 +62,10 @@ function certificates({ certificates }: Status): string[] {
     ]),
     ['CERTIFICATE', 'EXPIRES', 'ISSUER', 'FROM'],
   )
-  return [table]
+  const troubles = certificates.flatMap(({ name, lastError, renewsAt }) =>
+    lastError === null ? [] : [`  ! certificate of ${name}: ${lastError}; next attempt at ${renewsAt ?? '-'}`],
+  )
+  return [table, ...troubles]
 }
 
 function driftLine({ upstream, server, message }: Status['changes'][number]): string {

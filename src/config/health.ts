@@ -73,7 +73,7 @@ const HttpCheck = z
     const isPlain = protocol === 'h2c'
     if (tls === undefined || (protocol !== 'h2' && !isPlain) || tls !== isPlain) return
     const params = { hint: `write protocol: ${isPlain ? 'h2' : 'h2c'}, or leave out tls` }
-    const message = isPlain ? 'h2c is HTTP/2 without TLS' : 'h2 is HTTP/2 by TLS'
+    const message = isPlain ? 'false, because h2c is HTTP/2 without TLS' : 'true, because h2 is HTTP/2 by TLS'
     issues.push({ code: 'custom', message, path: ['tls'], input: tls, params })
   })
   .check(({ value: { method, body }, issues }) => {

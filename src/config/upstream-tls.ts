@@ -10,7 +10,7 @@ const UpstreamTlsSettings = z
     ca: z
       .exactOptional(FilePath)
       .describe(
-        'The file with the certificates of the authorities that are trusted, as PEM. Default: those of Node.js.',
+        'The file with the certificates of the authorities that are trusted, as PEM. Default: those of the system.',
       ),
     serverName: z
       .exactOptional(written(z.string('a host name'), parseHost, (name) => name))

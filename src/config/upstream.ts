@@ -18,7 +18,7 @@ const upstreamTimeouts = z.strictObject({
   ),
   idle: Duration.prefault('60s').describe('The maximum time without a byte in the middle of a message.'),
   tunnel: Duration.prefault('1h').describe(
-    'The maximum time without a byte on a WebSocket or another upgraded connection.',
+    'The maximum time without a byte on a WebSocket or another upgraded connection, and in a gRPC call.',
   ),
 })
 

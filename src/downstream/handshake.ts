@@ -153,7 +153,7 @@ export class Handshake extends Timed implements SocketReader, SocketOwner {
     this.#secureSocket = socket
     own(this.socket, nobody)
     own(socket, this)
-    socket.on('secure', () => this.#secured(socket, hello, offer))
+    socket.once('secure', () => this.#secured(socket, hello, offer))
   }
 
   #secured(socket: SecureClientSocket, { serverName }: ClientHello, { certificates, isChallenge }: TlsOffer): void {

@@ -1,5 +1,6 @@
 import { type Field, FieldKind, type FieldSink } from './hpack/field.ts'
 
+const NONE = Buffer.alloc(0)
 const FEWEST_BYTES = 4096
 const CRLF = Buffer.from('\r\n')
 /** Up to this many bytes, a loop is faster than a call into native code. */
@@ -29,6 +30,10 @@ export abstract class FieldLines implements FieldSink {
   /** Whether the head would have more bytes than it may; then there is none. */
   isTooLarge = false
   #room = 0
+  /** Lines that are still to be copied: `#source[#sourceStart, #sourceEnd)`. */
+  #source: Buffer = NONE
+  #sourceStart = 0
+  #sourceEnd = 0
 
   /** @param headSize the most bytes of the head */
   begin(headSize: number): void {
@@ -36,6 +41,7 @@ export abstract class FieldLines implements FieldSink {
     this.length = 0
     this.fault = ''
     this.isTooLarge = false
+    this.#sourceStart = this.#sourceEnd = 0
   }
 
   field(field: Field): void {
@@ -59,10 +65,25 @@ export abstract class FieldLines implements FieldSink {
   /** Takes a field whose name means something for the message. */
   protected abstract special(field: Field): void
 
-  /** Takes over a field as it is. */
+  /** Takes over a field as it is. Entries that lie in a table one after the other are copied together. */
   protected addLine(field: Field): void {
+    const { bytes, start, end } = field
     this.beginFields()
-    if (this.fault === '' && this.admits(field.end - field.start)) this.append(field.bytes, field.start, field.end)
+    if (this.fault !== '' || !this.admits(end - start)) return
+    if (!field.isEntry) return this.append(bytes, start, end)
+    if (start !== this.#sourceEnd || bytes !== this.#source) {
+      this.#copySource()
+      this.#source = bytes
+      this.#sourceStart = start
+    }
+    this.#sourceEnd = end
+  }
+
+  #copySource(): void {
+    const start = this.#sourceStart
+    const end = this.#sourceEnd
+    this.#sourceStart = this.#sourceEnd = 0
+    if (start < end) this.append(this.#source, start, end)
   }
 
   /** Counts bytes of the head that are about to be copied; returns whether there is room for them. */
@@ -74,6 +95,7 @@ export abstract class FieldLines implements FieldSink {
   }
 
   protected append(bytes: Buffer, from: number, to: number): void {
+    if (this.#sourceStart < this.#sourceEnd) this.#copySource()
     const size = to - from
     const start = this.length
     const target = this.#withRoom(start + size)

@@ -22,7 +22,10 @@ const ROOT = Buffer.from('/')
 const HOST = Buffer.from('host')
 const AUTHORITY = Buffer.from(':authority: ')
 const TRAILERS = Buffer.from('trailers')
+const CONNECT = Buffer.from('CONNECT')
+const PROTOCOL_LINE = Buffer.from(':protocol: websocket\r\n')
 const ACCEPT = Buffer.from('sec-websocket-accept')
+const KEY = Buffer.from('sec-websocket-key')
 
 /** The line of HTTP/1.1 that would be that of `:authority`. */
 const authority = new HeldBytes()
@@ -39,7 +42,8 @@ const authority = new HeldBytes()
  */
 export class HeadEncoder {
   readonly #encoder: HpackEncoder
-  #isSwitching = false
+  /** The name of a field that is left out, too: the answer to an extended CONNECT confirms no key. */
+  #omitted: Buffer | undefined
 
   constructor(role: Role) {
     // A client's responses are its own; a connection to a server carries requests of many clients.
@@ -55,8 +59,9 @@ export class HeadEncoder {
   response(out: Scratch, bytes: Buffer, from: number, to: number): void {
     const at = from + STATUS_AT
     const status = (bytes[at]! - 0x30) * 100 + (bytes[at + 1]! - 0x30) * 10 + (bytes[at + 2]! - 0x30)
-    this.#isSwitching = status === SWITCHING_PROTOCOLS
-    const index = statusIndexes[this.#isSwitching ? OK : status]
+    const isSwitching = status === SWITCHING_PROTOCOLS
+    this.#omitted = isSwitching ? ACCEPT : undefined
+    const index = statusIndexes[isSwitching ? OK : status]
     this.#encoder.begin(out)
     if (index !== undefined) this.#encoder.staticField(out, index)
     else this.#encoder.staticName(out, Static.Status, bytes, at, at + 3)
@@ -64,7 +69,8 @@ export class HeadEncoder {
   }
 
   /**
-   * Encodes the head of a request in `bytes[from, to)`, whose target is a path or an asterisk. Its Host becomes `:authority`.
+   * Encodes the head of a request in `bytes[from, to)`, whose target is a path or an asterisk. Its Host becomes `:authority`. A
+   * CONNECT, which has no path otherwise, is an extended one for a WebSocket (RFC 8441 §4).
    *
    * @param isSecure whether the connection is TLS: the scheme
    */
@@ -73,11 +79,13 @@ export class HeadEncoder {
     const methodEnd = bytes.indexOf(SPACE, from)
     const targetEnd = bytes.indexOf(SPACE, methodEnd + 1)
     const fields = afterLine(bytes, targetEnd, to)
-    this.#isSwitching = false
+    const isConnect = isWord(bytes, from, methodEnd, CONNECT)
+    this.#omitted = isConnect ? KEY : undefined
     encoder.begin(out)
     if (isWord(bytes, from, methodEnd, GET)) encoder.staticField(out, Static.Get)
     else if (isWord(bytes, from, methodEnd, POST)) encoder.staticField(out, Static.Post)
     else encoder.staticName(out, Static.Get, bytes, from, methodEnd)
+    if (isConnect) this.#line(out, PROTOCOL_LINE, 0, PROTOCOL_LINE.length)
     encoder.staticField(out, isSecure ? Static.Https : Static.Http)
     this.#authority(out, bytes, fields, to)
     if (isWord(bytes, methodEnd + 1, targetEnd, ROOT)) encoder.staticField(out, Static.Path)
@@ -144,7 +152,7 @@ export class HeadEncoder {
       const { kind } = known
       if (kind === FieldKind.ConnectionSpecific || kind === FieldKind.Host) return
       if (kind === FieldKind.Te && !equalsIgnoringCase(bytes, valueStart, valueEnd, TRAILERS)) return
-    } else if (this.#isSwitching && equalsIgnoringCase(bytes, nameStart, nameEnd, ACCEPT)) {
+    } else if (this.#omitted !== undefined && equalsIgnoringCase(bytes, nameStart, nameEnd, this.#omitted)) {
       return
     }
     this.#encoder.field(out, known, bytes, nameStart, nameEnd, valueStart, valueEnd)

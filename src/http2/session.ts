@@ -1,23 +1,9 @@
-import type { Head } from '../http1/head.ts'
-import type { Scratch } from '../transport/scratch.ts'
 import { ClosedStreams, type How } from './closed-streams.ts'
 import { ConnectionError, ErrorCode } from './error-code.ts'
 import { FrameReader, type FrameSink, type Role } from './frame-reader.ts'
-import { Flag } from './frame-type.ts'
-import {
-  beginHeaders,
-  endHeaders,
-  writeDataHeader,
-  writeGoAway,
-  writePing,
-  writeRstStream,
-  writeSettings,
-  writeSettingsAck,
-  writeWindowUpdate,
-} from './frame-writer.ts'
-import { HeadEncoder } from './head-encoder.ts'
+import { writePing, writeSettings, writeSettingsAck, writeWindowUpdate } from './frame-writer.ts'
 import { HpackDecoder } from './hpack/decoder.ts'
-import { outputs } from './outputs.ts'
+import { LARGEST_DATA, type SessionConnection, SessionWriter } from './session-writer.ts'
 import { DEFAULT_FRAME_SIZE, DEFAULT_WINDOW, MAX_WINDOW, Setting } from './setting.ts'
 import { STREAM_WINDOW, Stream, type StreamSession, type StreamUser } from './stream.ts'
 import { TrailerLines } from './trailer-lines.ts'
@@ -26,30 +12,16 @@ import { TrailerLines } from './trailer-lines.ts'
 export const CONNECTION_WINDOW = 1024 * 1024
 /** The largest field block of a peer, in bytes, compressed, with the headers of its frames; of what fits, the limits of heads decide. */
 const LARGEST_BLOCK = 256 * 1024
-/** The most data in one frame. A peer may allow more, but other streams wait meanwhile. */
-const LARGEST_DATA = 64 * 1024
-/** So many bytes are gathered before they are sent. */
-const GATHERED = 64 * 1024
 /** How much is read at once before it is judged whether to read on, in bytes. */
 const SLICE = 4 * 1024
-/** So many bytes besides data may wait for the peer to read them. Until it does, nothing more is read from it. */
-const MOST_ANSWERS = 64 * 1024
 
 const NOTHING = Buffer.alloc(0)
 const trailerLines = new TrailerLines()
 
 /** The connection of a session, which the session uses and notifies. */
-export interface SessionOwner {
-  /** Whether the connection takes no more data now. `Session.drained` must follow. */
-  readonly isFull: boolean
-  /** Whether the peer has not read everything that was sent. */
-  readonly isBehind: boolean
+export interface SessionOwner extends SessionConnection {
   /** How large the head of a message may be, in bytes. */
   readonly headSize: number
-  /** Calls `Session.turnEnds` at the end of this turn of the event loop. Called once until then. */
-  awaitTurnEnd(): void
-  /** Sends what was written, and empties it. */
-  send(out: Scratch): void
   /** No more bytes may be read until `readOn`. */
   holdReading(): void
   readOn(): void
@@ -65,31 +37,18 @@ export interface SessionOwner {
  * One connection of HTTP/2 (RFC 9113), without its socket: reads frames and keeps their order, states, windows and settings. All that is
  * written within one turn of the event loop is sent together. What differs between the two ends is in ServerSession and ClientSession.
  */
-export abstract class Session<User extends StreamUser = StreamUser> implements FrameSink, StreamSession {
+export abstract class Session<User extends StreamUser = StreamUser>
+  extends SessionWriter
+  implements FrameSink, StreamSession
+{
   protected readonly owner: SessionOwner
-  protected readonly encoder: HeadEncoder
   protected readonly decoder = new HpackDecoder()
   protected readonly streams = new Map<number, Stream<User>>()
   protected readonly closed = new ClosedStreams()
   readonly #reader: FrameReader
   /** The highest number of a stream that the client of the connection has opened. */
   protected lastId = 0
-  protected isOver = false
 
-  /** What is to be sent; undefined for nothing. */
-  #out: Scratch | undefined
-  /** The stream whose frame was written last, if that may still be marked as its last one, and where that frame's flags are. */
-  #markable: Stream | undefined
-  #flagsAt = 0
-  #isTurnAwaited = false
-  /** Streams with data for which there was no room. */
-  #waiting: Stream[] = []
-  /** Whether there may be room again for the streams that wait. */
-  #mayHaveRoom = false
-  /** Bytes besides data that were written since the peer had last read everything. */
-  #answers = 0
-  #sendWindow = DEFAULT_WINDOW
-  #peerFrameSize: number = DEFAULT_FRAME_SIZE
   #peerStreamWindow = DEFAULT_WINDOW
   /** As in the SETTINGS frame being read. */
   #nextStreamWindow = DEFAULT_WINDOW
@@ -113,15 +72,15 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
   isSettled = false
 
   constructor(role: Role, owner: SessionOwner, window = CONNECTION_WINDOW) {
+    super(role, owner)
     this.owner = owner
     this.#window = this.#receiveWindow = window
-    this.encoder = new HeadEncoder(role)
     this.#reader = new FrameReader(this, role, { frameSize: DEFAULT_FRAME_SIZE, headerBlock: LARGEST_BLOCK })
   }
 
   /** Sends this end's settings; first of all. */
   protected open(settings: readonly (readonly [id: number, value: number])[], preface = NOTHING): void {
-    const out = this.#output()
+    const out = this.output()
     out.write(preface)
     writeSettings(out, [...settings, [Setting.InitialWindowSize, STREAM_WINDOW]])
     writeWindowUpdate(out, 0, this.#window - DEFAULT_WINDOW)
@@ -149,11 +108,11 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
   #readAll(bytes: Buffer): void {
     this.#isReading = true
     try {
-      for (let at = 0; at < bytes.length; at += SLICE) {
-        if (!this.mayRead) return this.#hold(bytes.subarray(at))
+      let at = 0
+      for (; at < bytes.length && this.mayRead; at += SLICE)
         this.#reader.read(bytes.length <= SLICE ? bytes : bytes.subarray(at, at + SLICE))
-      }
       this.#flushUser()
+      if (at < bytes.length) this.#hold(bytes.subarray(at))
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error
       this.fail(error)
@@ -163,15 +122,14 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
 
   /** Whether more may be read: not while the peer does not read what it is answered. */
   protected get mayRead(): boolean {
-    return this.#answers < MOST_ANSWERS
+    return this.isHeeded
   }
 
   #hold(bytes: Buffer): void {
-    this.#flushUser()
     this.#unread = Buffer.from(bytes)
     this.#isHeld = true
     this.owner.holdReading()
-    this.#awaitTurnEnd()
+    this.awaitTurnEnd()
   }
 
   #readOn(): void {
@@ -299,7 +257,7 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
         this.#nextStreamWindow = value
         return
       case Setting.MaxFrameSize:
-        this.#peerFrameSize = Math.min(value, LARGEST_DATA)
+        this.peerFrameSize = Math.min(value, LARGEST_DATA)
         return
     }
   }
@@ -310,8 +268,8 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
       return
     }
     this.#resizeStreams()
-    writeSettingsAck(this.#output())
-    this.#answers += 9
+    writeSettingsAck(this.output())
+    this.answered(9)
   }
 
   /** The windows of all streams change by the difference, and may become negative (§6.9.2). */
@@ -323,13 +281,13 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
       if (!stream.widen(difference))
         throw new ConnectionError(ErrorCode.FlowControlError, 'a window is larger than 2^31 - 1')
     }
-    this.#findRoom()
+    this.findRoom()
   }
 
   ping(isAck: boolean, bytes: Buffer, from: number): void {
     if (isAck) return this.owner.pong()
-    writePing(this.#output(), true, bytes, from)
-    this.#answers += 17
+    writePing(this.output(), true, bytes, from)
+    this.answered(17)
   }
 
   goAway(lastStreamId: number, code: ErrorCode): void {
@@ -343,10 +301,10 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
 
   windowUpdate(streamId: number, increment: number): void {
     if (streamId === 0) {
-      this.#sendWindow += increment
-      if (this.#sendWindow > MAX_WINDOW)
+      this.sendWindow += increment
+      if (this.sendWindow > MAX_WINDOW)
         throw new ConnectionError(ErrorCode.FlowControlError, 'the window of the connection is larger than 2^31 - 1')
-      return this.#findRoom()
+      return this.findRoom()
     }
     const stream = this.streams.get(streamId)
     if (stream === undefined) {
@@ -354,7 +312,7 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
       throw new ConnectionError(ErrorCode.ProtocolError, 'WINDOW_UPDATE is for a stream that is not open')
     }
     if (!stream.widen(increment)) return this.#fail(stream, ErrorCode.FlowControlError)
-    if (stream.isAwaitingRoom) this.#findRoom()
+    if (stream.isAwaitingRoom) this.findRoom()
   }
 
   streamError(streamId: number, code: ErrorCode, _reason: string): void {
@@ -375,159 +333,40 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
     stream.fail(code)
   }
 
-  // ── what is written ────────────────────────────────────────────────────────────────────────────────────────────
-
-  #output(): Scratch {
-    this.#markable = undefined
-    this.#out ??= outputs.take()
-    this.#awaitTurnEnd()
-    return this.#out
-  }
-
-  #awaitTurnEnd(): void {
-    if (this.#isTurnAwaited || this.isOver) return
-    this.#isTurnAwaited = true
-    this.owner.awaitTurnEnd()
-  }
+  // ── turns of the event loop ────────────────────────────────────────────────────────────────────────────────────
 
   /** Must be called at the end of a turn of the event loop in which `awaitTurnEnd` was. */
   turnEnds(): void {
-    this.#isTurnAwaited = false
-    this.#send()
-    if (this.#mayHaveRoom) this.#sendWaiting()
+    this.sendTurn()
     this.freePlaces()
     this.#readOn()
-    this.#send()
+    this.send()
   }
 
   /** The connection has sent everything. */
   drained(): void {
-    if (!this.owner.isBehind) this.#answers = 0
-    if (this.#waiting.length > 0) this.#sendWaiting()
+    this.sendOn()
     this.#readOn()
-    this.#send()
+    this.send()
   }
 
   /** A turn of the event loop ends: what was cancelled in it has been closed. */
   protected freePlaces(): void {}
 
-  #send(): void {
-    const out = this.#out
-    if (out === undefined) return
-    this.#out = undefined
-    this.#markable = undefined
-    this.owner.send(out)
-    outputs.giveBack(out)
-    if (!this.owner.isBehind) this.#answers = 0
-  }
+  // ── streams ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #findRoom(): void {
-    if (this.#waiting.length === 0) return
-    this.#mayHaveRoom = true
-    this.#awaitTurnEnd()
-  }
-
-  /** Each stream that waits may send what there is room for, in the order in which they began to wait. */
-  #sendWaiting(): void {
-    this.#mayHaveRoom = false
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const stream of waiting) stream.isAwaitingRoom = false
-    for (const stream of waiting) {
-      if (stream.isOver || !stream.isBlocked) continue
-      if (this.owner.isFull || !stream.sendKept()) this.awaitRoom(stream)
-    }
-  }
-
-  awaitRoom(stream: Stream): void {
-    if (stream.isAwaitingRoom) return
-    stream.isAwaitingRoom = true
-    this.#waiting.push(stream)
-  }
-
-  writeData(stream: Stream, bytes: Buffer, from: number, to: number): number {
-    let at = from
-    while (at < to) {
-      const size = Math.min(to - at, stream.sendWindow, this.#sendWindow, this.#peerFrameSize)
-      if (size <= 0 || !this.#hasRoom(size)) break
-      const out = this.#output()
-      this.#mark(stream, out)
-      writeDataHeader(out, stream.id, size, false)
-      out.copy(bytes, at, at + size)
-      at += size
-      stream.sendWindow -= size
-      this.#sendWindow -= size
-      stream.sent += size
-    }
-    return at
-  }
-
-  /** Whether so many bytes more can be written. Sends what has been gathered, if that has become much. */
-  #hasRoom(size: number): boolean {
-    if (this.#out !== undefined && this.#out.length + size > GATHERED) this.#send()
-    return !this.owner.isFull
-  }
-
-  /** The next frame is one that may be marked as the stream's last. */
-  #mark(stream: Stream, out: Scratch): void {
-    this.#markable = stream
-    this.#flagsAt = out.length + 4
-  }
-
-  writeEnd(stream: Stream): void {
-    if (this.#markable === stream) {
-      this.#out!.bytes[this.#flagsAt]! |= Flag.EndStream
-      this.#markable = undefined
-    } else {
-      writeDataHeader(this.#output(), stream.id, 0, true)
-    }
-  }
-
-  writeHead(stream: Stream, bytes: Buffer, from: number, to: number, isLast: boolean): void {
-    const out = this.#output()
-    // The frame may still become the last one, if no other is written meanwhile.
-    this.#mark(stream, out)
-    const frame = beginHeaders(out)
-    this.encodeHead(out, bytes, from, to)
-    endHeaders(out, frame, stream.id, isLast, this.#peerFrameSize)
-    this.#answers += out.length - frame
-  }
-
-  protected abstract encodeHead(out: Scratch, bytes: Buffer, from: number, to: number): void
-
-  writeTrailers(stream: Stream, trailers: Head): void {
-    const out = this.#output()
-    const frame = beginHeaders(out)
-    this.encoder.trailers(out, trailers)
-    endHeaders(out, frame, stream.id, true, this.#peerFrameSize)
-    this.#answers += out.length - frame
-  }
-
-  writeReset(stream: Stream, code: ErrorCode): void {
-    this.answerReset(stream.id, code)
-  }
-
-  protected answerReset(streamId: number, code: ErrorCode): void {
-    writeRstStream(this.#output(), streamId, code)
-    this.#answers += 13
+  taken(bytes: number): void {
+    this.#uncredited += bytes
+    if (this.#uncredited < this.#window / 4 || this.isOver) return
+    writeWindowUpdate(this.output(), 0, this.#uncredited)
+    this.#receiveWindow += this.#uncredited
+    this.#uncredited = 0
   }
 
   /** Resets a stream of the peer that has not been opened here. */
   protected rejectStream(streamId: number, code: ErrorCode): void {
     this.closed.add(streamId, 'reset here')
     this.answerReset(streamId, code)
-  }
-
-  writeCredit(stream: Stream, increment: number): void {
-    writeWindowUpdate(this.#output(), stream.id, increment)
-  }
-
-  taken(bytes: number): void {
-    this.#uncredited += bytes
-    if (this.#uncredited < this.#window / 4 || this.isOver) return
-    writeWindowUpdate(this.#output(), 0, this.#uncredited)
-    this.#receiveWindow += this.#uncredited
-    this.#uncredited = 0
   }
 
   protected makeStream(streamId: number): Stream<User> {
@@ -540,21 +379,11 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
     this.streams.delete(stream.id)
     this.closed.add(stream.id, how)
     // Nothing follows that could be sent together with it.
-    if (this.streams.size === 0 && !this.#isReading) this.#send()
-    this.#awaitTurnEnd()
+    if (this.streams.size === 0 && !this.#isReading) this.send()
+    this.awaitTurnEnd()
   }
 
   // ── the end ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** Asks for an answer; `SessionOwner.pong` follows. */
-  sendPing(): void {
-    writePing(this.#output(), false, PING, 0)
-  }
-
-  /** Says that no stream above `lastStreamId` is accepted, and none is processed (§6.8). */
-  protected writeGoAway(lastStreamId: number, code: ErrorCode, reason = ''): void {
-    writeGoAway(this.#output(), lastStreamId, code, reason)
-  }
 
   /** Ends the session with an error, and all of its streams. */
   fail(error: ConnectionError): void {
@@ -562,7 +391,7 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
     // What its user has written is in memory that others write into next.
     this.#flushUser()
     this.writeGoAway(this.lastPeerId, error.code, error.message)
-    this.#send()
+    this.send()
     this.close(error.code)
     this.owner.failed(error)
   }
@@ -577,14 +406,7 @@ export abstract class Session<User extends StreamUser = StreamUser> implements F
     this.#reader.stop()
     this.#unread = NOTHING
     this.#unflushed = undefined
-    if (this.#out !== undefined) {
-      this.#out.length = 0
-      outputs.giveBack(this.#out)
-      this.#out = undefined
-    }
+    this.dropOutput()
     for (const stream of [...this.streams.values()]) stream.close(code, false)
   }
 }
-
-/** What a ping of this end says. */
-const PING = Buffer.from('limpet..')

@@ -1,5 +1,6 @@
 import type { Head } from '../http1/head.ts'
 import { readTrailers } from '../http1/trailers.ts'
+import { ByteQueue } from './byte-queue.ts'
 import type { How } from './closed-streams.ts'
 import { ErrorCode } from './error-code.ts'
 import { MAX_WINDOW } from './setting.ts'
@@ -53,8 +54,6 @@ export interface StreamSession {
   ended(stream: Stream, how: How): void
 }
 
-const NOTHING = Buffer.alloc(0)
-
 /**
  * A stream of HTTP/2 (RFC 9113 §5), the same for both ends of a connection. What the peer has no window for is kept; its writer
  * is to wait when `isBlocked`. What arrives while it is paused is kept, too, and bounded by the stream's receive window.
@@ -72,10 +71,8 @@ export class Stream<User extends StreamUser = StreamUser> {
   sendWindow: number
   /** Whether the stream waits in its session for room to send. */
   isAwaitingRoom = false
-  /** What was written and has not been sent: `#kept[#keptFrom, #keptTo)`. */
-  #kept = NOTHING
-  #keptFrom = 0
-  #keptTo = 0
+  /** What was written and has not been sent; undefined until there is anything. */
+  #kept: ByteQueue | undefined
   /** Whether nothing is written after what is kept. */
   #isEnding = false
   #keptTrailers: Buffer | undefined
@@ -93,9 +90,8 @@ export class Stream<User extends StreamUser = StreamUser> {
   #isPaused = true
   /** Whether data was held back since the window was last opened. */
   #wasHeld = false
-  /** Bytes that have arrived while the stream was paused. */
-  #held = NOTHING
-  #heldLength = 0
+  /** What has arrived while the stream was paused; undefined until there is anything. */
+  #held: ByteQueue | undefined
   /** Whether the peer has ended its direction. */
   peerHasEnded = false
   /** Whether the user knows of the end, or does not want to. */
@@ -131,9 +127,10 @@ export class Stream<User extends StreamUser = StreamUser> {
 
   data(bytes: Buffer, from: number, to: number): void {
     if (this.isOver || this.#isEnding) return
-    const at = this.#keptFrom < this.#keptTo ? from : this.#session.writeData(this, bytes, from, to)
+    const at = this.isBlocked ? from : this.#session.writeData(this, bytes, from, to)
     if (at === to) return
-    this.#keep(bytes, at, to)
+    this.#kept ??= new ByteQueue()
+    this.#kept.add(bytes, at, to)
     this.#session.awaitRoom(this)
   }
 
@@ -143,21 +140,21 @@ export class Stream<User extends StreamUser = StreamUser> {
     this.#isEnding = true
     if (trailers !== undefined && trailers.count > 0)
       this.#keptTrailers = Buffer.from(trailers.bytes.subarray(trailers.nameStart(0), trailers.end))
-    if (this.#keptFrom === this.#keptTo) this.#sendEnd()
+    if (!this.isBlocked) this.#sendEnd()
   }
 
   /** Whether nothing more should be written until `drained`. */
   get isBlocked(): boolean {
-    return this.#keptFrom < this.#keptTo
+    return this.#kept !== undefined && this.#kept.length > 0
   }
 
   /** Sends what is kept, as far as there is room now. Returns whether that was all of it. */
   sendKept(): boolean {
-    if (this.isOver) return true
-    this.#keptFrom = this.#session.writeData(this, this.#kept, this.#keptFrom, this.#keptTo)
-    if (this.#keptFrom < this.#keptTo) return false
-    this.#kept = NOTHING
-    this.#keptFrom = this.#keptTo = 0
+    const kept = this.#kept
+    if (kept === undefined) return true
+    kept.from = this.#session.writeData(this, kept.bytes, kept.from, kept.to)
+    if (kept.length > 0) return false
+    kept.clear()
     if (this.#isEnding) this.#sendEnd()
     this.user.drained()
     return true
@@ -179,24 +176,6 @@ export class Stream<User extends StreamUser = StreamUser> {
     else if (this.#isLeft) this.reset(this.#codeOfLeave)
   }
 
-  /** Copies bytes behind those that are kept. */
-  #keep(bytes: Buffer, from: number, to: number): void {
-    const length = this.#keptTo - this.#keptFrom
-    const size = to - from
-    if (this.#keptTo + size > this.#kept.length) {
-      const larger =
-        length + size > this.#kept.length
-          ? Buffer.allocUnsafeSlow(Math.max(1024, length * 2, length + size))
-          : this.#kept
-      larger.set(this.#kept.subarray(this.#keptFrom, this.#keptTo))
-      this.#kept = larger
-      this.#keptFrom = 0
-      this.#keptTo = length
-    }
-    this.#kept.set(bytes.subarray(from, to), this.#keptTo)
-    this.#keptTo += size
-  }
-
   /** Ends the stream at once: the peer learns that it is not whole, or, with NO_ERROR, that no more of it is wanted. */
   reset(code: ErrorCode): void {
     if (this.isOver) return
@@ -214,8 +193,7 @@ export class Stream<User extends StreamUser = StreamUser> {
 
   #over(how: How): void {
     this.isOver = true
-    this.#kept = NOTHING
-    this.#keptFrom = this.#keptTo = 0
+    this.#kept = undefined
     this.#keptTrailers = undefined
     if (how !== 'whole') {
       this.#isEndKnown = true
@@ -226,11 +204,6 @@ export class Stream<User extends StreamUser = StreamUser> {
 
   // ── what is received ───────────────────────────────────────────────────────────────────────────────────────────
 
-  /** What of the peer's data is still kept here, in bytes. */
-  get held(): number {
-    return this.#heldLength
-  }
-
   /** The data of the peer's message has that length: any other is malformed (RFC 9113 §8.1.1). */
   announce(length: number): void {
     this.#announced = length
@@ -239,13 +212,11 @@ export class Stream<User extends StreamUser = StreamUser> {
   /** Hands over what has arrived, perhaps before this returns, and what arrives from now on. A new stream is paused. */
   resume(): void {
     this.#isPaused = false
+    const held = this.#held
     const isEndNews = this.peerHasEnded && !this.#isEndKnown
-    if (this.#heldLength === 0 && !isEndNews) return this.#credit(0)
-    const bytes = this.#held
-    const length = this.#heldLength
-    this.#held = NOTHING
-    this.#heldLength = 0
-    if (length > 0) this.#handOver(bytes, 0, length)
+    if (held === undefined && !isEndNews) return this.#credit(0)
+    this.#held = undefined
+    if (held !== undefined) this.#handOver(held.bytes, held.from, held.to)
     if (this.peerHasEnded && !this.#isEndKnown && !this.#isPaused) this.#tellEnd(this.#heldTrailers)
     this.user.handedOver()
   }
@@ -280,8 +251,10 @@ export class Stream<User extends StreamUser = StreamUser> {
         return this.breakOff('there is more data than Content-Length says')
       }
     }
-    if (this.#isPaused) this.#hold(bytes, from, to)
-    else this.#handOver(bytes, from, to)
+    if (!this.#isPaused) return this.#handOver(bytes, from, to)
+    this.#wasHeld = true
+    this.#held ??= new ByteQueue()
+    this.#held.add(bytes, from, to)
   }
 
   /** Bytes that count for flow control and are nobody's data. */
@@ -312,29 +285,17 @@ export class Stream<User extends StreamUser = StreamUser> {
     this.user.bodyEnded(trailers && readTrailers(trailers))
   }
 
-  #hold(bytes: Buffer, from: number, to: number): void {
-    const length = this.#heldLength + to - from
-    this.#wasHeld = true
-    if (length > this.#held.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(length, 2 * this.#heldLength, 1024))
-      larger.set(this.#held.subarray(0, this.#heldLength))
-      this.#held = larger
-    }
-    this.#held.set(bytes.subarray(from, to), this.#heldLength)
-    this.#heldLength = length
-  }
-
   #handOver(bytes: Buffer, from: number, to: number): void {
     this.received += to - from
     this.#session.taken(to - from)
     this.user.bodyBytes(bytes, from, to)
-    if (!this.isOver) this.#credit(to - from)
+    this.#credit(to - from)
   }
 
   /** Opens the window again once half of it has been used; wider, where nothing was held back. */
   #credit(bytes: number): void {
     this.#uncredited += bytes
-    if (this.peerHasEnded || this.#isPaused || this.#uncredited < this.#largestWindow / 2) return
+    if (this.isOver || this.peerHasEnded || this.#isPaused || this.#uncredited < this.#largestWindow / 2) return
     let increment = this.#uncredited
     if (!this.#wasHeld && this.#largestWindow < LARGEST_WINDOW) {
       increment += this.#largestWindow
@@ -347,11 +308,10 @@ export class Stream<User extends StreamUser = StreamUser> {
   }
 
   #dropHeld(): void {
-    const length = this.#heldLength
-    this.#held = NOTHING
-    this.#heldLength = 0
+    const held = this.#held
+    this.#held = undefined
     this.#heldTrailers = undefined
-    if (length > 0) this.#session.taken(length)
+    if (held !== undefined) this.#session.taken(held.length)
   }
 
   // ── the end ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -89,6 +89,7 @@ export class Http2Connection
   take(stream: PlacedStream): boolean {
     if (this.#isLeaving || this.#isExclusive) return false
     if (!this.#isReady) return this.#enqueue(stream, this.#pool.mostStreams)
+    if (stream.isForConnect && !this.#session!.takesConnect) return false
     if (this.#pool.isSpent(this)) {
       this.#isLeaving = true
       if (this.#isResting) this.leave()
@@ -98,11 +99,9 @@ export class Http2Connection
     if (room <= this.#waiting.length) return false
     if (this.#isResting) this.#rouse()
     const isProven = this.#context.deadlines.now - this.#heardAt <= FRESH
-    if (stream.need !== 'proven' || isProven) this.#begin(stream)
-    else {
-      this.#enqueue(stream, room)
-      this.#ping()
-    }
+    if (!isProven) this.#ping()
+    if (isProven || stream.need !== 'proven') this.#begin(stream)
+    else this.#enqueue(stream, room)
     return true
   }
 
@@ -121,6 +120,7 @@ export class Http2Connection
 
   forget(stream: PlacedStream): void {
     this.#waiting = this.#waiting.filter((each) => each !== stream)
+    if (this.#waiting.length === 0 && !this.#isReady) this.#close()
   }
 
   answered(): void {
@@ -133,7 +133,7 @@ export class Http2Connection
 
   /** The streams that wait begin, as far as there is room. */
   #serve(): void {
-    if (this.#waiting.length === 0) return
+    if (this.#waiting.length === 0 || (this.#isPinging && !this.#isLeaving)) return
     const waiting = this.#waiting
     const isFull = this.#session!.room === 0 && !this.#session!.hasPeerLeft
     // Another connection to a server that accepts no stream at all would not help.
@@ -284,6 +284,7 @@ export class Http2Connection
 
   rest(ms: number): void {
     this.#isResting = true
+    this.#isExclusive = false
     this.#context.deadlines.set(this, ms === Infinity ? 0 : ms)
   }
 

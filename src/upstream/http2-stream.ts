@@ -53,7 +53,7 @@ export class Http2Stream extends Timed implements ServerStream, PlacedStream, Re
   readonly #pool: Http2Pool
   readonly #user: ServerStreamUser
   readonly #context: WorkerContext
-  readonly #isUpgrade: boolean
+  readonly isForConnect: boolean
   /** Where it waits, or is open. */
   #connection: SharedConnection | undefined
   #session: ClientSession | undefined
@@ -62,6 +62,8 @@ export class Http2Stream extends Timed implements ServerStream, PlacedStream, Re
   #request: ReceivedRequest | undefined
   /** How long the server may be silent, in ms. */
   #patience = 0
+  /** Whether it waited too long for one connection, and perhaps waits for another. */
+  #hasMoved = false
   #isSentAtOnce = false
   #requestEnded = false
   #isHeard = false
@@ -85,7 +87,7 @@ export class Http2Stream extends Timed implements ServerStream, PlacedStream, Re
     this.#server = server
     this.#origin = origin
     this.#pool = pool
-    this.#isUpgrade = isUpgrade
+    this.isForConnect = isUpgrade && dialler.mayUseHttp1
     this.need = need
     this.#user = user
     this.#context = context
@@ -108,7 +110,7 @@ export class Http2Stream extends Timed implements ServerStream, PlacedStream, Re
   begin(connection: SharedConnection, session: ClientSession): void {
     const hasWaited = this.#connection !== undefined
     this.#connection = connection
-    if (this.#isUpgrade && !session.takesConnect && this.#dialler.mayUseHttp1) return this.useHttp1()
+    if (this.isForConnect && !session.takesConnect) return this.useHttp1()
     this.#session = session
     if (hasWaited) this.#user.connected()
   }
@@ -144,7 +146,13 @@ export class Http2Stream extends Timed implements ServerStream, PlacedStream, Re
     const stream = this.#session!.openStream(this)
     this.#stream = stream
     this.#requestEnded = isWhole && this.#switching === undefined
-    stream.head(scratch.bytes, 0, scratch.length, this.#requestEnded && body === undefined)
+    const ends = this.#requestEnded && body === undefined
+    if (this.#switching === undefined) {
+      stream.head(scratch.bytes, 0, scratch.length, ends)
+    } else {
+      const extended = SwitchingHead.connectOf(scratch.bytes.subarray(0, scratch.length))
+      stream.head(extended, 0, extended.length, ends)
+    }
     scratch.length = 0
     if (body === undefined) return 'data'
     stream.data(body, 0, body.length)
@@ -215,8 +223,8 @@ export class Http2Stream extends Timed implements ServerStream, PlacedStream, Re
     if (framing >= 0) stream.announce(framing)
     this.#user.response(head, connectionOptions(head), framing)
     if (this.isOver) return
+    stream.resume()
     if (!isLast) this.#user.flush()
-    if (!this.isOver) stream.resume()
   }
 
   #switchProtocols(head: ResponseHead): void {
@@ -257,16 +265,32 @@ export class Http2Stream extends Timed implements ServerStream, PlacedStream, Re
     this.#context.deadlines.set(this, ms)
   }
 
+  /** Whether silence says nothing about the server: in a dialogue, nobody has to speak. */
+  get #mayBeQuiet(): boolean {
+    return this.#isTunnel || (this.#request!.isGrpc && (this.#responseBegun || !this.#requestEnded))
+  }
+
   override expire(): void {
     const stream = this.#stream
     if (this.isOver) return stream?.reset(ErrorCode.Cancel)
-    if (!this.isConnected) return this.#connection!.waitedTooLong()
-    const incident = this.#isTunnel ? undefined : this.#connection!.silenceOf(this.#patience)
+    if (!this.isConnected) return this.#waitedTooLong()
+    const incident = this.#mayBeQuiet ? undefined : this.#connection!.silenceOf(this.#patience)
     if (incident === undefined) return this.#user.timedOut()
     stream!.reset(ErrorCode.Cancel)
     this.fail(
       Failure.by(incident, this.#responseBegun ? 'response-cut' : 'response-timeout', 'the connection is silent'),
     )
+  }
+
+  #waitedTooLong(): void {
+    const hasMoved = this.#hasMoved
+    this.#hasMoved = true
+    // It may go to another connection, on which it has as long once more.
+    if (!hasMoved) this.wait(this.#patience)
+    this.#connection!.waitedTooLong()
+    if (!hasMoved || this.isOver || this.isConnected) return
+    this.#connection!.forget(this)
+    this.fail(new Failure('connect-timeout'))
   }
 
   cancel(): void {

@@ -47,6 +47,8 @@ export interface PlacedStream {
   readonly need: ConnectionNeed
   /** Whether nothing of it is wanted any more. */
   readonly isOver: boolean
+  /** Whether it needs the extended CONNECT of RFC 8441, or else another protocol. */
+  readonly isForConnect: boolean
   /** Opens a connection for it. */
   connect(): SharedConnection
   waitAt(connection: SharedConnection): void

@@ -7,6 +7,8 @@ import type { ResponseLines } from '../http2/response-lines.ts'
 const WEBSOCKET = Buffer.from('websocket')
 /** What a server appends to the key of a handshake (RFC 6455 §4.2.2). */
 const SUFFIX = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
+const CONNECT = Buffer.from('CONNECT')
+const GET_LENGTH = 'GET'.length
 const LINE_END = Buffer.from('\r\n')
 
 /**
@@ -26,13 +28,19 @@ export class SwitchingHead {
     )
   }
 
-  /** Undefined where a request does not ask for a WebSocket. */
+  /** Undefined where a request does not ask for a WebSocket (RFC 6455 §4.1). */
   static for(head: RequestHead): SwitchingHead | undefined {
+    if (head.method !== 'GET') return undefined
     const field = head.find(FieldName.Upgrade)
     if (field < 0 || !equalsIgnoringCase(head.bytes, head.valueStart(field), head.valueEnd(field), WEBSOCKET))
       return undefined
     const key = head.findNamed('sec-websocket-key')
     return new SwitchingHead(key < 0 ? '' : head.value(key))
+  }
+
+  /** The extended CONNECT that a GET with an Upgrade becomes. */
+  static connectOf(head: Buffer): Buffer {
+    return Buffer.concat([CONNECT, head.subarray(GET_LENGTH)])
   }
 
   /** @param response with a status of 2xx */

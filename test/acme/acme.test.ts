@@ -158,6 +158,22 @@ testWithPebble('a rate limit is told with until when, and nothing is asked befor
   await stage.until(() => stage.obtained.length === 1)
 })
 
+testWithPebble('CAA records that do not allow the authority are told as that', async (t) => {
+  const stage = await Stage.set(t)
+  const shim = await AcmeShim.start(t, stage.pebble)
+  shim.refusals.set('finalize-order', {
+    status: 403,
+    type: 'caa',
+    detail: 'CAA record for a.example prevents issuance',
+  })
+  stage.acme.apply(stage.settingsFor(shim), ['a.example'])
+  await stage.until(() => stage.reports === 1)
+  assert.match(
+    stage.log.at(-1)!,
+    /the CAA records of a\.example do not allow Pebble: .* prevents issuance; add an issue record/,
+  )
+})
+
 testWithPebble('an authority that is down is told, asked ever more rarely, and used once it is back', async (t) => {
   const clock = new TestClock()
   const stage = await Stage.set(t, { clock })

@@ -37,7 +37,7 @@ describe('a recipe shows the settings of its example', () => {
     })
   }
 
-  test('every example is in a recipe, except the two that are not recipes', () => {
-    assert.deepEqual([...settings.keys(), 'lab.yaml', 'limpet.yaml'].sort(), examples.sort())
+  test('every example is in a recipe, except those that are not recipes', () => {
+    assert.deepEqual([...settings.keys(), 'https.yaml', 'lab.yaml', 'limpet.yaml'].sort(), examples.sort())
   })
 })

@@ -8,6 +8,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { TestAuthority } from '../support/certificates.ts'
 import { helloOf } from '../support/client-hello.ts'
 import { httpOrigin } from '../support/origin.ts'
+import { testWith } from '../support/program.ts'
 import { RawClient } from '../support/raw-client.ts'
 import { SecurePlane, type SecureSettings } from '../support/secure-plane.ts'
 
@@ -154,7 +155,7 @@ test('a worker that stops closes connections within their handshake', async (t) 
   await client.goodbye()
 })
 
-test('a connection that ends, ends with a close_notify', async (t) => {
+testWith('openssl', 'a connection that ends, ends with a close_notify', async (t) => {
   const plane = await start(t, { config: { timeouts: { idle: '100ms' } } })
   for (const [request, ending] of [
     ['GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n', 'answered'],

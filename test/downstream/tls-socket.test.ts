@@ -1,20 +1,20 @@
-/** A client's connection by TLS: any socket can become a ClientSocket, and is served as one of TCP is. */
+/** A client's connection by TLS is served as one of TCP is. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import { createServer } from 'node:tls'
-import { type ClientSocket, clientSocketOf } from '../../src/downstream/client-socket.ts'
+import { setImmediate } from 'node:timers/promises'
+import { type ClientSocket, onConnection } from '../../src/downstream/client-socket.ts'
+import { Generation } from '../../src/exchange/generation.ts'
 import type { Listener } from '../../src/runtime/snapshot.ts'
+import { TestAuthority } from '../support/certificates.ts'
 import { LocalWorker } from '../support/local-worker.ts'
 import { httpOrigin, type Origin, rawOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { secureListener } from '../support/secure-plane.ts'
 
-// Made by `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 36500 -subj /CN=localhost`,
-// for localhost.
-const fixture = (name: string) => readFile(new URL(`../fixtures/tls/${name}.pem`, import.meta.url))
-const [cert, key] = await Promise.all([fixture('certificate'), fixture('key')])
+const authority = await TestAuthority.create()
+const certificate = await authority.certificate('site', ['localhost', 'a'])
 
 /** A worker that clients reach by TLS, in front of one server; and such a client. */
 async function behindTls(t: TestContext, { address }: Origin) {
@@ -22,19 +22,26 @@ async function behindTls(t: TestContext, { address }: Origin) {
     routes: [{ path: '/*', upstream: 'app' }],
     upstreams: { app: { servers: [address] } },
   })
-  const server = createServer({ cert, key, allowHalfOpen: true }).listen(0, '127.0.0.1')
+  const { generation } = worker.context
+  const { router, groups } = generation
+  const snapshot = { ...generation.snapshot, certificates: [certificate] }
+  worker.context.generation = new Generation(snapshot, router, groups, generation)
+  const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  const listener: Listener = { address: '127.0.0.1', port, proxyProtocol: false }
+  const listener: Listener = { address: '127.0.0.1', port, proxyProtocol: false, tls: secureListener(['site']) }
   const accepted = Promise.withResolvers<ClientSocket>()
-  server.on('secureConnection', (connection) => {
-    const socket = clientSocketOf(connection)
-    accepted.resolve(socket)
-    worker.clients.accept(socket, { listener, isClosed: false })
-  })
+  onConnection(
+    server,
+    (socket) => {
+      accepted.resolve(socket)
+      worker.clients.accept(socket, { listener, isClosed: false })
+    },
+    assert.fail,
+  )
   t.after(() => server.close())
   const carrier = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
-  const client = await RawClient.secure(t, carrier, cert)
+  const client = await RawClient.secure(t, carrier, Buffer.from(authority.ca))
   return { worker, carrier, client, socket: await accepted.promise }
 }
 
@@ -115,4 +122,42 @@ test('a client that breaks off takes its request with it', async (t) => {
   await closed.promise
   const [record] = await worker.records(1)
   assert.equal(record!.status, 499)
+})
+
+test('answers are what the server has sent, on several connections that share memory and are read at different times', async (t) => {
+  const origin = await httpOrigin(t, ({ url }, response) => response.end(url!.slice(1).repeat(20_000)))
+  const { carrier, client } = await behindTls(t, origin)
+  const port = carrier.remotePort!
+  const others = await Promise.all(
+    Array.from({ length: 3 }, () => RawClient.connectSecurely(t, port, { ca: authority.ca })),
+  )
+  const all = [client, ...others]
+  for (const [index, one] of all.entries()) {
+    if (index % 2 === 0) one.socket.pause()
+    for (let request = 0; request < 20; request++) one.get(`/${index}-${request};`)
+  }
+  await setImmediate()
+  for (const { socket } of all) socket.resume()
+  for (const [index, one] of all.entries()) {
+    const last = `${index}-19;`.repeat(20_000)
+    while (!one.heard.endsWith(last)) await once(one.socket, 'data')
+    const bodies = one.heard.split(/HTTP\/1.1 200 OK\r\n.*?\r\n\r\n/s).slice(1)
+    assert.ok(bodies.every((body, request) => body === `${index}-${request};`.repeat(20_000)))
+  }
+})
+
+test('a WebSocket, or what else a server switches to, passes both ways until both have ended', async (t) => {
+  const origin = await rawOrigin(t, (socket) =>
+    socket.once('data', () => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nhello')
+      socket.pipe(socket)
+    }),
+  )
+  const { client } = await behindTls(t, origin)
+  client.say('GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n')
+  await client.hear(/hello$/)
+  client.say('and back')
+  await client.hear(/helloand back$/)
+  client.socket.end(', goodbye')
+  assert.match(await client.goodbye(), /helloand back, goodbye$/)
 })

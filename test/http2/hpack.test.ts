@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { ErrorCode } from '../../src/http2/error-code.ts'
 import { HpackDecoder } from '../../src/http2/hpack/decoder.ts'
 import { HpackEncoder } from '../../src/http2/hpack/encoder.ts'
-import { decodeHuffman, encodeHuffman, huffmanLength, mostDecoded } from '../../src/http2/hpack/huffman.ts'
+import { decodedRoom, decodeHuffman, encodeHuffman, huffmanLength } from '../../src/http2/hpack/huffman.ts'
 import { knownName } from '../../src/http2/hpack/known-name.ts'
 import { staticEntries } from '../../src/http2/hpack/static-table.ts'
 import { Scratch } from '../../src/transport/scratch.ts'
@@ -278,7 +278,7 @@ describe("Huffman's code", () => {
       fc.property(anyBytes, (bytes) => {
         const encoded = Buffer.alloc(huffmanLength(bytes, 0, bytes.length))
         equal(encodeHuffman(bytes, 0, bytes.length, encoded, 0), encoded.length)
-        const room = mostDecoded(encoded.length)
+        const room = decodedRoom(encoded.length)
         const decoded = Buffer.alloc(room + 1, 0xee)
         const end = decodeHuffman(encoded, 0, encoded.length, decoded, 0)
         deepEqual(decoded.subarray(0, end), Buffer.from(bytes))
@@ -292,7 +292,7 @@ describe("Huffman's code", () => {
   test('has one code for each text: what is accepted is what would have been written', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1, maxLength: 12 }), (encoded) => {
-        const decoded = Buffer.alloc(mostDecoded(encoded.length))
+        const decoded = Buffer.alloc(decodedRoom(encoded.length))
         let end: number
         try {
           end = decodeHuffman(encoded, 0, encoded.length, decoded, 0)

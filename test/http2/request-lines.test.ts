@@ -86,7 +86,7 @@ describe('a request becomes', () => {
       'CONNECT a:443 HTTP/1.1\r\nhost: a:443\r\n\r\n',
     ],
     [
-      'CONNECT, for a protocol that is not known here',
+      'an Upgrade, if it is an extended CONNECT (RFC 8441 §4)',
       [
         [':method', 'CONNECT'],
         [':protocol', 'connect-udp'],
@@ -94,12 +94,12 @@ describe('a request becomes', () => {
         [':authority', 'a:443'],
         [':path', '/'],
       ],
-      'CONNECT a:443 HTTP/1.1\r\nhost: a:443\r\n\r\n',
+      'GET / HTTP/1.1\r\nhost: a:443\r\nconnection: upgrade\r\nupgrade: connect-udp\r\n\r\n',
     ],
   ]
   for (const [what, fields, head] of cases) test(what, () => equal(headOf(fields), head))
 
-  test('an Upgrade, if it is an extended CONNECT for a WebSocket (RFC 8441 §5)', () => {
+  test('an Upgrade with a key, if that is for a WebSocket (RFC 8441 §5)', () => {
     const head = headOf([
       [':method', 'CONNECT'],
       [':protocol', 'websocket'],

@@ -2,8 +2,11 @@ import { equal, match } from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { FieldLines } from '../../src/http2/field-lines.ts'
 import { HpackDecoder } from '../../src/http2/hpack/decoder.ts'
+import { HpackEncoder } from '../../src/http2/hpack/encoder.ts'
 import { ResponseLines } from '../../src/http2/response-lines.ts'
 import { TrailerLines } from '../../src/http2/trailer-lines.ts'
+import { Scratch } from '../../src/transport/scratch.ts'
+import fc from '../support/property.ts'
 import { type FieldText, literalBlock } from './field-blocks.ts'
 
 const LIMITS = { headSize: 200, headers: 100 }
@@ -119,6 +122,38 @@ describe('trailers', () => {
   })
 
   test('are too large where their lines would be', () => equal(section([['x', 'a'.repeat(200)]]), 'too large'))
+
+  test('are the fields that were sent, whatever a small table keeps of them', () => {
+    const name = fc.constantFrom('a', 'b', 'c', 'd', 'long-name'.repeat(5))
+    const value = fc.nat(3).map((digit) => `${digit}`.repeat(40))
+    const someFields = fc.array(fc.tuple(name, value), { maxLength: 12 })
+    fc.assert(
+      fc.property(
+        fc.array(someFields, { minLength: 5, maxLength: 30 }),
+        fc.constantFrom(200, 400, 4096),
+        (sections, size) => {
+          const encoder = new HpackEncoder('all')
+          const decoder = new HpackDecoder()
+          const lines = new TrailerLines()
+          encoder.setMaxSize(size)
+          for (const fields of sections) {
+            const out = new Scratch()
+            encoder.begin(out)
+            for (const [name, value] of fields) {
+              const bytes = Buffer.from(name + value)
+              encoder.field(out, undefined, bytes, 0, name.length, name.length, bytes.length)
+            }
+            lines.begin(10_000)
+            decoder.decode(out.bytes, 0, out.length, lines)
+            lines.finish()
+            const sent = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+            equal(lines.bytes.toString('latin1', 0, lines.length), `${sent}\r\n`)
+          }
+        },
+      ),
+      { numRuns: 500 },
+    )
+  })
 
   const malformed: [what: string, fields: FieldText[]][] = [
     [

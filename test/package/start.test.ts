@@ -62,6 +62,17 @@ test('the control plane loads the admin API and node:http only with the first co
   )
 })
 
+test('the control plane loads what obtains certificates by ACME only where a listener asks for that', () => {
+  const modules = importsOf('src/control/balancer.ts')
+  assert.ok(modules.includes('src/control/acme/acme-source.ts'))
+  assert.deepEqual(
+    modules.filter((module) =>
+      /jose|x509|reflect-metadata|src\/control\/acme\/(?:acme|order|account)\.ts/.test(module),
+    ),
+    [],
+  )
+})
+
 /** Runs the program with this cache directory; returns the files that it cached there. */
 function cachedIn(place: string): string[] {
   const unset = { NODE_COMPILE_CACHE: undefined, NODE_DISABLE_COMPILE_CACHE: undefined }

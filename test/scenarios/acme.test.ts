@@ -1,11 +1,12 @@
 /** Limpet obtains its certificates by itself, from Pebble. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { PeerCertificate } from 'node:tls'
 import { AcmePlace } from '../support/acme-place.ts'
-import { startLimpet } from '../support/limpet.ts'
+import { adminUrlOf, runLimpet, startLimpet } from '../support/limpet.ts'
 import { testWithPebble } from '../support/pebble.ts'
 import { upgrade } from '../support/upgraded.ts'
 
@@ -164,3 +165,55 @@ testWithPebble(
     assert.equal(place.shim.orders.length, 3)
   },
 )
+
+testWithPebble('acme, hosts and settings may change while Limpet runs', async (t) => {
+  const place = await AcmePlace.prepare(t)
+  const { listeners, routes, ...rest } = place.config() as { listeners: object[]; routes: object[] }
+  const limpet = await startLimpet(t, { ...rest, listeners: listeners.slice(0, 1), routes })
+  const reload = async (config: object) => {
+    await writeFile(limpet.file, JSON.stringify(config))
+    limpet.process.kill('SIGHUP')
+  }
+  const routed = (...host: string[]) => routes.map((route) => ({ ...route, host }))
+  await reload({ ...rest, listeners, routes: routed('a.example') })
+  await place.inEffect(limpet, 'a.example', 2)
+  assert.equal((await place.shown('a.example')).subjectaltname, 'DNS:a.example')
+  await reload({ ...rest, listeners, routes: routed('a.example', 'c.example') })
+  await limpet.errors.find(/obtained the certificate of c\.example/)
+  await place.inEffect(limpet, 'c.example', 2)
+  assert.equal((await place.shown('c.example')).subjectaltname, 'DNS:c.example')
+  await reload({ ...rest, listeners, routes: routed('c.example') })
+  await limpet.errors.find(/certificate of a\.example removed/)
+  assert.equal((await place.shown('a.example')).subjectaltname, 'DNS:c.example')
+  const externalAccount = { kid: 'customer', key: 'c2VjcmV0LXNlY3JldC1zZWNyZXQ' }
+  await reload({ ...place.config({ externalAccount }), routes: routed('c.example') })
+  await limpet.errors.find(/tls\.acme\.externalAccount changed/)
+  assert.doesNotMatch(limpet.errors.all.join('\n'), /c2VjcmV0/)
+})
+
+testWithPebble('the status says when certificates are renewed, and why one could not be obtained', async (t) => {
+  const place = await AcmePlace.prepare(t)
+  const { shim } = place
+  const limpet = await startLimpet(t, { ...place.config(), admin: { port: 0 } })
+  await place.inEffect(limpet, 'a.example')
+  const url = `${await adminUrlOf(limpet)}/v1`
+  const { certificates } = (await (await fetch(`${url}/status`)).json()) as { certificates: Record<string, string>[] }
+  const a = certificates.find(({ name }) => name === 'a.example')!
+  assert.deepEqual([a.source, a.lastError], ['acme', null])
+  assert.match(a.issuer!, /Pebble/)
+  assert.ok(Date.parse(a.renewsAt!) < Date.parse(a.notAfter!))
+  const events = await fetch(`${url}/events`)
+  const refusal = { status: 429, type: 'rateLimited', detail: 'too many orders', retryAfter: '3600' }
+  shim.refusals.set('order-plz', refusal)
+  const routes = [{ path: '/*', host: ['a.example', 'b.example', 'c.example'], upstream: 'app' }]
+  await writeFile(limpet.file, JSON.stringify({ ...place.config(), admin: { port: 0 }, routes }))
+  limpet.process.kill('SIGHUP')
+  await limpet.errors.find(/no certificate for c\.example yet: a rate limit of/)
+  const { stdout } = await runLimpet(['status', '-c', limpet.file, '--url', url.replace('/v1', '')])
+  assert.match(stdout, /! certificate of c\.example: a rate limit of .*: too many orders; next attempt at \d{4}-/)
+  let told = ''
+  for await (const bytes of events.body!) {
+    told += Buffer.from(bytes)
+    if (/event: certificate\ndata: \{.*"host":"c\.example","better":false/.test(told)) break
+  }
+})

@@ -1,16 +1,18 @@
 /** Certificates are renewed in their files while Limpet serves, as certbot, Kubernetes and operators do it. */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
+import { randomBytes } from 'node:crypto'
 import { mkdir, rename, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import type { ConnectionOptions } from 'node:tls'
 import { adminClient } from '../support/admin-client.ts'
 import { serialOfPem, writePair } from '../support/certificate-files.ts'
 import { TestAuthority } from '../support/certificates.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { startLimpet } from '../support/limpet.ts'
 import { steadyOrigin } from '../support/steady-origin.ts'
-import { getOver, secureConnection, serialOf } from '../support/tls-client.ts'
+import { getOver, secureConnection, serialOf, sessionOf } from '../support/tls-client.ts'
+import { onLinux, upgrade } from '../support/upgraded.ts'
 
 const authority = await TestAuthority.create()
 const trusting = { ca: authority.ca }
@@ -145,22 +147,47 @@ async function serversOf(client: Awaited<ReturnType<typeof adminClient>>): Promi
   return data!.upstreams.flatMap(({ servers }) => servers.map(({ name }) => name))
 }
 
-test('a session is resumed by the program that replaces this one', async (t) => {
-  const { onLinux, upgrade } = await import('../support/upgraded.ts')
-  if (onLinux.skip !== false) return t.skip(String(onLinux.skip))
-  const { sessionOf } = await import('../support/tls-client.ts')
-  const folder = await temporaryFolder(t)
-  await writePair(folder, 'site', await authority.issue(['example.org']))
-  const limpet = await startLimpet(t, configOf(folder, await steadyOrigin(t)))
-  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
-    const first = await secureConnection(limpet.port, { ...trusting, maxVersion })
-    const session = await Promise.all([sessionOf(first), getOver(first)]).then(([session]) => session)
-    assert.equal(first.isSessionReused(), false)
-    first.destroy()
-    await upgrade(t, limpet)
-    const second = await secureConnection(limpet.port, { ...trusting, maxVersion, session })
-    assert.equal(second.isSessionReused(), true, maxVersion)
-    second.destroy()
-    await once(second, 'close')
-  }
+describe('session tickets', () => {
+  test('are accepted by the program that replaces this one', onLinux, async (t) => {
+    const folder = await temporaryFolder(t)
+    await writePair(folder, 'site', await authority.issue(['example.org']))
+    const limpet = await startLimpet(t, configOf(folder, await steadyOrigin(t)))
+    for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+      const session = await firstSession(limpet.port, { ...trusting, maxVersion })
+      await upgrade(t, limpet)
+      assert.equal(await isResumed(limpet.port, { ...trusting, maxVersion, session }), true, maxVersion)
+    }
+  })
+
+  test('are accepted by a replica that has the same file, until it holds another key', async (t) => {
+    const folder = await temporaryFolder(t)
+    await writePair(folder, 'site', await authority.issue(['example.org']))
+    await writeFile(join(folder, 'tickets'), randomBytes(48).toString('base64'))
+    const server = await steadyOrigin(t)
+    const config = configOf(folder, server).replace('tls: {', `tls: { ticketKeys: ${folder}/tickets,`)
+    const [one, other] = await Promise.all([startLimpet(t, config), startLimpet(t, config)])
+    const session = await firstSession(one.port, trusting)
+    assert.equal(await isResumed(other.port, { ...trusting, session }), true)
+    await writeFile(join(folder, 'tickets'), 'too short')
+    await other.errors.find(/tickets: expected 48 random bytes.*what it held before stays in effect/)
+    assert.equal(await isResumed(other.port, { ...trusting, session }), true)
+    await writeFile(join(folder, 'tickets'), randomBytes(48))
+    await other.errors.find(/the key of session tickets is another/)
+    assert.equal(await isResumed(other.port, { ...trusting, session }), false)
+  })
 })
+
+async function firstSession(port: number, options: ConnectionOptions): Promise<Buffer> {
+  const socket = await secureConnection(port, options)
+  const [session] = await Promise.all([sessionOf(socket), getOver(socket)])
+  assert.equal(socket.isSessionReused(), false)
+  socket.destroy()
+  return session
+}
+
+async function isResumed(port: number, options: ConnectionOptions): Promise<boolean> {
+  const socket = await secureConnection(port, options)
+  const isReused = socket.isSessionReused()
+  socket.destroy()
+  return isReused
+}

@@ -26,6 +26,8 @@ import {
 const STATUS = 'x-status'
 const MESSAGE = 'x-message'
 const HANG = 'x-hang'
+/** The answer has no metadata at its beginning; with a status other than OK, it is nothing but that. */
+const BARE = 'x-bare'
 /** Metadata that comes back with the answer: at its beginning, and at its end. */
 const INITIAL = 'x-echo-initial'
 const TRAILING = 'x-echo-trailing-bin'
@@ -64,6 +66,7 @@ const methods = {
  */
 export class GrpcService {
   readonly #name: string
+  readonly #security: ServerCredentials
   readonly #server: Server
   #port = 0
   /** What clients sent with each call, in order. */
@@ -74,9 +77,10 @@ export class GrpcService {
   /** Messages of `serverStream` that were written and that the transport has taken. */
   taken = 0
 
-  private constructor(name: string, options: ChannelOptions) {
+  private constructor(name: string, security: ServerCredentials) {
     this.#name = name
-    this.#server = new Server({ 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1, ...options })
+    this.#security = security
+    this.#server = new Server({ 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1 })
     const { unimplemented: _, ...implemented } = methods
     this.#server.addService(implemented, {
       unary: (call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>) => {
@@ -103,8 +107,12 @@ export class GrpcService {
   }
 
   /** Starts on a free loopback port; stops with the test. */
-  static async start(test: TestContext, name = 'server', options: ChannelOptions = {}): Promise<GrpcService> {
-    const service = new GrpcService(name, options)
+  static async start(
+    test: TestContext,
+    name = 'server',
+    security = ServerCredentials.createInsecure(),
+  ): Promise<GrpcService> {
+    const service = new GrpcService(name, security)
     await service.listen(0)
     test.after(() => service.kill())
     return service
@@ -112,7 +120,7 @@ export class GrpcService {
 
   async listen(port: number): Promise<void> {
     const bound = Promise.withResolvers<number>()
-    this.#server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, port) =>
+    this.#server.bindAsync(`127.0.0.1:${port}`, this.#security, (error, port) =>
       error === null ? bound.resolve(port) : bound.reject(error),
     )
     this.#port = await bound.promise
@@ -156,7 +164,7 @@ export class GrpcService {
     const initial = new Metadata()
     initial.set('x-server', this.#name)
     for (const value of call.metadata.get(INITIAL)) initial.add(INITIAL, value)
-    call.sendMetadata(initial)
+    if (call.metadata.get(BARE).length === 0) call.sendMetadata(initial)
     this.#note()
     return call.metadata.get(HANG).length === 0
   }
@@ -245,6 +253,8 @@ export interface Wish {
   readonly message?: string
   /** It is not answered. */
   readonly hangs?: boolean
+  /** The answer is nothing but its status. */
+  readonly bare?: boolean
   /** Metadata that is to come back: at the beginning of the answer, and (binary) at its end. */
   readonly initial?: string
   readonly trailing?: Buffer
@@ -415,11 +425,12 @@ export class GrpcClient {
   }
 }
 
-function metadataOf({ status, message, hangs, initial, trailing, metadata: more = {} }: Wish): Metadata {
+function metadataOf({ status, message, hangs, bare, initial, trailing, metadata: more = {} }: Wish): Metadata {
   const metadata = new Metadata()
   if (status !== undefined) metadata.set(STATUS, String(status))
   if (message !== undefined) metadata.set(MESSAGE, encodeURIComponent(message))
   if (hangs) metadata.set(HANG, '1')
+  if (bare) metadata.set(BARE, '1')
   if (initial !== undefined) metadata.set(INITIAL, initial)
   if (trailing !== undefined) metadata.set(TRAILING, trailing)
   for (const [name, value] of Object.entries(more)) metadata.add(name, value)

@@ -15,15 +15,18 @@ import type { WorkerEvent } from '../../src/runtime/worker-event.ts'
 import { DataPlane } from '../../src/worker/data-plane.ts'
 import { snapshotOf } from './snapshot.ts'
 
-/** A listener with TLS, unless a test says otherwise. */
-const usual: ListenerTls = {
-  certificates: [],
-  unknownNames: 'default',
-  protocols: ['http/1.1'],
-  minVersion: 'TLSv1.2',
-  ciphers:
-    'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256',
-  handshakeTimeout: 10_000,
+/** The TLS of a listener, as it is unless a test says otherwise. */
+export function secureListener(certificates: readonly string[], settings: Partial<ListenerTls> = {}): ListenerTls {
+  return {
+    certificates,
+    unknownNames: 'default',
+    protocols: ['http/1.1'],
+    minVersion: 'TLSv1.2',
+    ciphers:
+      'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256',
+    handshakeTimeout: 10_000,
+    ...settings,
+  }
 }
 
 /** What clients meet. */
@@ -121,6 +124,6 @@ export async function secureSnapshot(
 ): Promise<Snapshot> {
   const snapshot = await snapshotOf(test, { listeners: [{ address: '127.0.0.1', port }], ...config })
   const names = certificates.map(({ name }) => name)
-  const listener = { address: '127.0.0.1', port, proxyProtocol, tls: { ...usual, certificates: names, ...tls } }
+  const listener = { address: '127.0.0.1', port, proxyProtocol, tls: secureListener(names, tls) }
   return { ...snapshot, listeners: [listener], certificates, ...(ticketKey && { ticketKey }) }
 }

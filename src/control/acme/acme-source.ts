@@ -52,7 +52,8 @@ export class AcmeSource implements CertificateSource {
   }
 
   note(name: string): CertificateNote | undefined {
-    return this.#acme?.stateOf(name)
+    const { renewsAt, lastError } = this.#acme?.stateOf(name) ?? {}
+    return renewsAt === undefined ? undefined : { renewsAt, ...(lastError !== undefined && { lastError }) }
   }
 
   /** What workers answer to challenges at present. */

@@ -1,6 +1,6 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import type { StateDirectory } from '../state/state-directory.ts'
-import type { KeyType } from './authority-settings.ts'
+import type { ChallengeType, KeyType } from './authority-settings.ts'
 
 /** A certificate that an authority has issued, as the state directory keeps it. */
 export interface KeptCertificate {
@@ -11,7 +11,7 @@ export interface KeptCertificate {
   readonly profile?: string
   readonly keyType: KeyType
   /** The kind of challenge by which it was obtained. */
-  readonly challenge: string
+  readonly challenge: ChallengeType
   /** Whether it was obtained for a host that is not in the configuration. */
   readonly isOnDemand: boolean
   /** The certificate and its chain, and its key, as PEM. */

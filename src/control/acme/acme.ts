@@ -60,7 +60,7 @@ export interface AcmeState {
   readonly host: string
   readonly isProvisional: boolean
   readonly renewsAt: number
-  readonly lastError: string | undefined
+  readonly lastError?: string
 }
 
 /** Obtains the certificates of all hosts by ACME (RFC 8555), and renews them. */
@@ -114,16 +114,12 @@ export class Acme implements ManagedCertificateOwner {
   }
 
   stateOf(host: string): AcmeState | undefined {
-    return this.states.find((state) => state.host === host)
+    const managed = this.#managed.get(host)
+    return managed && stateOf(managed)
   }
 
   get states(): AcmeState[] {
-    return Array.from(this.#managed.values(), ({ host, certificate, renewsAt, lastError }) => ({
-      host,
-      isProvisional: certificate === undefined,
-      renewsAt,
-      lastError,
-    }))
+    return Array.from(this.#managed.values(), stateOf)
   }
 
   /** Obtains certificates in this way from now on, for these hosts. */
@@ -298,4 +294,8 @@ export class Acme implements ManagedCertificateOwner {
     const what = 'clients get one that Limpet has signed itself, which they do not trust'
     this.#surroundings.log.warn(`acme: no certificate yet for ${names.join(', ')}${more}; until there is, ${what}`)
   }
+}
+
+function stateOf({ host, certificate, renewsAt, lastError }: ManagedCertificate): AcmeState {
+  return { host, isProvisional: certificate === undefined, renewsAt, ...(lastError !== undefined && { lastError }) }
 }

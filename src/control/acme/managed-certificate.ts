@@ -127,8 +127,11 @@ export class ManagedCertificate {
   }
 
   #take(kept: KeptCertificate): void {
-    const { host, chain, key, keyType } = kept
+    const { host, chain, key, keyType, challenge } = kept
     this.#kept = kept
+    // What has worked once is tried first.
+    const others = this.#ordering.challenges.filter((each) => each !== challenge)
+    if (others.length < this.#ordering.challenges.length) this.#preferred = [challenge, ...others]
     this.#certificate = { name: host, hosts: [host], chain, key, keyType }
     this.#validity = validityOf(chain)
     const now = this.#ordering.clock.now()

@@ -26,7 +26,7 @@ export function subjectOf(instance: string, parts: Parts): Subject {
       return tls.material.origins
         .filter(({ shownTo }) => shownTo === 'clients')
         .map(({ certificate: { name, hosts }, facts: { notAfter, issuer }, source }) => {
-          return { name, hosts, notAfter, issuer, source }
+          return { name, hosts, notAfter, issuer, source, ...tls.noteOf(source, name) }
         })
     },
     causeOf: (upstream, server, bit) => health.causeOf(upstream, server, bit),

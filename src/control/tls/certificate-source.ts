@@ -5,7 +5,7 @@ export interface CertificateNote {
   /** When it will be renewed, or tried again to obtain it, in ms since 1970. */
   readonly renewsAt: number
   /** Why it could not be obtained or renewed. */
-  readonly lastError: string | undefined
+  readonly lastError?: string
 }
 
 /** Where certificates come from, other than files. */

@@ -8,7 +8,7 @@ import { formatPath, type KeyPath } from '../../config/key-path.ts'
 import type { Config } from '../../config/schema.ts'
 import { type PairFiles, tlsFilesOf } from '../../config/tls-files.ts'
 import type { Certificate } from '../../runtime/tls-settings.ts'
-import type { CertificateSource } from './certificate-source.ts'
+import type { CertificateNote, CertificateSource } from './certificate-source.ts'
 import { FileBook } from './file-book.ts'
 import { type TicketKey, TicketKeys } from './ticket-keys.ts'
 import { type CertificateOrigin, NO_MATERIAL, type TlsMaterial } from './tls-material.ts'
@@ -77,6 +77,11 @@ export class TlsStore {
         ticketKey: ticketKeys[0] ?? this.tickets.current,
       }),
     }
+  }
+
+  /** What the source of a certificate knows of it beside what is in it. */
+  noteOf(source: string, certificate: string): CertificateNote | undefined {
+    return this.#sources.find(({ name }) => name === source)?.note(certificate)
   }
 
   /** Reads again what has changed. What is unusable by now stays as it was, and a warning says so. */

@@ -3,7 +3,7 @@ import { ConnectionError, ErrorCode } from '../error-code.ts'
 import { DEFAULT_TABLE_SIZE } from '../setting.ts'
 import { DynamicTable } from './dynamic-table.ts'
 import { Field, FieldKind, type FieldSink, LINE_OVERHEAD } from './field.ts'
-import { decodeHuffman, mostDecoded } from './huffman.ts'
+import { decodedRoom, decodeHuffman } from './huffman.ts'
 import { kindOf } from './known-name.ts'
 import { staticFields } from './static-fields.ts'
 
@@ -30,9 +30,9 @@ const FAULTS = Uint8Array.from({ length: 256 }, (_, byte) => {
 })
 
 /** The line of a field that came as a literal. One serves all decoders of a thread: it is valid during the call only. */
-const literal = new Field(Buffer.allocUnsafeSlow(4096))
+const literal = new Field(Buffer.allocUnsafeSlow(4096), false)
 /** An entry of a dynamic table. */
-const entry = new Field(literal.bytes)
+const entry = new Field(literal.bytes, true)
 
 /** Decodes the field blocks of a connection, one after the other (RFC 7541). */
 export class HpackDecoder {
@@ -80,8 +80,9 @@ export class HpackDecoder {
         }
       } else if (first >= WITH_INDEXING) {
         this.#literal(bytes, to, 0x3f)
-        this.#table.insert(literal.bytes, 0, literal.nameEnd, literal.end, literal.kind)
+        // In this order: the table may move its entries.
         sink.field(literal)
+        this.#table.insert(literal.bytes, 0, literal.nameEnd, literal.end, literal.kind)
       } else if (first >= RESIZE) {
         throw malformed("the table's size changes within a block")
       } else {
@@ -150,7 +151,7 @@ export class HpackDecoder {
     if (length > to - from) throw cutOff()
     this.#at = from + length
     if (isHuffman) {
-      makeRoom(start, mostDecoded(length))
+      makeRoom(start, decodedRoom(length))
       return decodeHuffman(bytes, from, from + length, literal.bytes, start)
     }
     makeRoom(start, length)

@@ -38,7 +38,7 @@ const LOWER = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 0x41 && byt
 
 /** The line of a field that is about to enter a table, and an entry of a table. */
 let line = Buffer.allocUnsafeSlow(DEFAULT_TABLE_SIZE)
-const entry = new Field(line)
+const entry = new Field(line, true)
 
 /**
  * Of which fields the table may keep the values (RFC 7541 §7.1): on a connection that carries requests of many clients, only of

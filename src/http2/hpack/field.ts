@@ -1,6 +1,6 @@
 /**
- * A field as the decoder hands it over: the line of HTTP/1.1, `name: value` with its line end, in `bytes[start, end)`. It is
- * valid during the call only.
+ * A field as the decoder hands it over: the line of HTTP/1.1, `name: value` with its line end, in `bytes[start, end)`. The object is
+ * valid during the call only; so is the memory of a literal, while that of an entry holds until the next literal.
  */
 export class Field {
   bytes: Buffer
@@ -11,9 +11,12 @@ export class Field {
   end = 0
   /** A `FieldKind`. */
   kind = 0
+  /** Whether it is an entry of a table. */
+  readonly isEntry: boolean
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, isEntry: boolean) {
     this.bytes = bytes
+    this.isEntry = isEntry
   }
 }
 

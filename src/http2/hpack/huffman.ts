@@ -23,15 +23,22 @@ const CODE_LENGTHS = [
 ]
 const EOS = 256
 const LONGEST_CODE = 30
-/** Codes of up to this many bits are found by one look into a table. */
-const ROOT_BITS = 8
+/** Codes of up to this many bits are found by one look into a table, often two of them at once. */
+const ROOT_BITS = 12
 /** The shortest code has five bits. */
 const MOST_BYTES_FOR_EIGHT = 8 / 5
 
 const LENGTHS = Uint8Array.from(CODE_LENGTHS)
 const CODES = new Uint32Array(CODE_LENGTHS.length)
-/** By the next eight bits: the symbol whose code they begin with, and above it the code's length; 0 if the code is longer. */
-const ROOT = new Uint16Array(1 << ROOT_BITS)
+/**
+ * By the next bits: the symbol whose code they begin with; above it the next symbol, if its code is complete too; then how many bits
+ * both codes have, and how many the first one. 0 if the first code is longer.
+ */
+const ROOT = new Uint32Array(1 << ROOT_BITS)
+const SECOND = 8
+const BOTH_LENGTHS = 16
+const FIRST_LENGTH = 20
+const LENGTH_MASK = 0xf
 /** By length: the first code of that length, how many there are, and where the first one's symbol is in SYMBOLS. */
 const FIRST_CODES = new Uint32Array(LONGEST_CODE + 1)
 const COUNTS = new Uint16Array(LONGEST_CODE + 1)
@@ -49,7 +56,8 @@ for (let length = 1; length <= LONGEST_CODE; length++) {
     CODES[symbol] = code
     if (length <= ROOT_BITS) {
       const spare = ROOT_BITS - length
-      ROOT.fill((length << 8) | symbol, code << spare, (code + 1) << spare)
+      const entry = (length << FIRST_LENGTH) | (length << BOTH_LENGTHS) | symbol
+      ROOT.fill(entry, code << spare, (code + 1) << spare)
     }
     SYMBOLS[rank++] = symbol
     COUNTS[length]!++
@@ -57,13 +65,23 @@ for (let length = 1; length <= LONGEST_CODE; length++) {
   }
 }
 
-/** The most bytes that so many encoded ones can stand for. */
-export function mostDecoded(length: number): number {
-  return Math.floor(length * MOST_BYTES_FOR_EIGHT)
+/** Adds the second symbols, from those that are first in what is left of the bits. */
+const FIRST = ROOT.slice()
+for (let bits = 0; bits < ROOT.length; bits++) {
+  const length = ROOT[bits]! >>> FIRST_LENGTH
+  const second = FIRST[(bits << length) & (ROOT.length - 1)]!
+  const both = length + (second >>> FIRST_LENGTH)
+  if (length === 0 || second === 0 || both > ROOT_BITS) continue
+  ROOT[bits] = (length << FIRST_LENGTH) | (both << BOTH_LENGTHS) | ((second & 0xff) << SECOND) | (ROOT[bits]! & 0xff)
+}
+
+/** The room that is needed for what so many encoded bytes stand for. */
+export function decodedRoom(length: number): number {
+  return Math.floor(length * MOST_BYTES_FOR_EIGHT) + 1
 }
 
 /**
- * Decodes `bytes[from, to)` into `target`, which has room for `mostDecoded` bytes.
+ * Decodes `bytes[from, to)` into `target`, which has room for `decodedRoom` bytes.
  *
  * @param start where in `target`
  * @returns the offset after the last decoded byte
@@ -72,26 +90,29 @@ export function mostDecoded(length: number): number {
 export function decodeHuffman(bytes: Uint8Array, from: number, to: number, target: Uint8Array, start: number): number {
   let at = from
   let end = start
-  /** Bits that have been taken from `bytes`, and how many: fewer than 16. */
+  /** Bits that have been taken from `bytes`, and how many: fewer than 20. */
   let bits = 0
   let count = 0
   for (;;) {
-    if (count < ROOT_BITS) {
-      if (at >= to) break
+    while (count < ROOT_BITS && at < to) {
       bits = (bits << 8) | bytes[at++]!
       count += 8
     }
-    const entry = ROOT[(bits >>> (count - ROOT_BITS)) & 0xff]!
+    if (count < ROOT_BITS) break
+    const entry = ROOT[bits >>> (count - ROOT_BITS)]!
     if (entry !== 0) {
+      const both = (entry >>> BOTH_LENGTHS) & LENGTH_MASK
       target[end++] = entry
-      count -= entry >>> 8
+      target[end] = entry >>> SECOND
+      if (both > entry >>> FIRST_LENGTH) end++
+      count -= both
       bits &= (1 << count) - 1
       continue
     }
     // A longer code, bit by bit.
-    let value = bits >>> (count - ROOT_BITS)
-    let length = ROOT_BITS
     count -= ROOT_BITS
+    let value = bits >>> count
+    let length = ROOT_BITS
     do {
       if (count === 0) {
         if (at >= to) throw malformed('the padding of a Huffman code is too long')
@@ -107,12 +128,13 @@ export function decodeHuffman(bytes: Uint8Array, from: number, to: number, targe
     target[end++] = symbol
     bits &= (1 << count) - 1
   }
-  // Fewer than eight bits are left: short codes, and then padding, which are the first bits of EOS, all of them ones.
+  // A few bits are left: codes, and then padding, which is the beginning of EOS, all of it ones.
   while (count > 0) {
     const spare = ROOT_BITS - count
     const entry = ROOT[(bits << spare) | ((1 << spare) - 1)]!
-    const length = entry >>> 8
-    if (entry === 0 || length > count) {
+    const length = entry >>> FIRST_LENGTH
+    if (length === 0 || length > count) {
+      if (count > 7) throw malformed('the padding of a Huffman code is too long')
       if (bits !== (1 << count) - 1) throw malformed('the padding of a Huffman code is not all ones')
       break
     }

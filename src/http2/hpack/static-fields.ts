@@ -8,7 +8,7 @@ let start = 0
 
 /** The entries of the static table, ready to be handed over. The first one has index 1. */
 export const staticFields: readonly Field[] = staticEntries.map(([name], position) => {
-  const field = new Field(bytes)
+  const field = new Field(bytes, true)
   field.start = start
   field.nameEnd = start + name.length
   field.end = start += lines[position]!.length
