@@ -1,4 +1,4 @@
-import { Timed } from '../runtime/deadlines.ts'
+import { type Deadlines, Timed } from '../runtime/deadlines.ts'
 
 /** How long after a drain began all that was in flight then may take to be answered before new streams are refused, in ms. */
 const LONGEST_WAIT = 5000
@@ -31,15 +31,14 @@ export interface DepartureOwner {
  */
 export class Departure extends Timed {
   readonly #owner: DepartureOwner
-  readonly #set: (timed: Timed, ms: number) => void
+  readonly #deadlines: Deadlines
   #stage: Stage = 'none'
   #patience = LONGEST_WAIT
 
-  /** @param set sets its deadline, in ms */
-  constructor(owner: DepartureOwner, set: (timed: Timed, ms: number) => void) {
+  constructor(owner: DepartureOwner, deadlines: Deadlines) {
     super()
     this.#owner = owner
-    this.#set = set
+    this.#deadlines = deadlines
   }
 
   /** Whether no streams are accepted any more. */
@@ -51,28 +50,28 @@ export class Departure extends Timed {
   want(): void {
     if (this.#stage !== 'none') return
     this.#stage = 'wanted'
-    this.#set(this, RETRY_AFTER)
+    this.#deadlines.set(this, RETRY_AFTER)
   }
 
   begin(): void {
     if (this.#stage !== 'none' && this.#stage !== 'wanted') return
     this.#stage = 'announced'
     this.#owner.announceEnd()
-    this.#set(this, ROUND_TRIP)
+    this.#deadlines.set(this, ROUND_TRIP)
   }
 
   /** The client has answered a PING. */
   answered(): void {
     if (this.#stage !== 'announced') return
     this.#stage = 'answered'
-    this.#set(this, LATE_STREAMS)
+    this.#deadlines.set(this, LATE_STREAMS)
   }
 
   override expire(): void {
     if (this.#stage !== 'wanted') return this.#settle()
     this.#patience -= RETRY_AFTER
     if (this.#owner.mayDepart || this.#patience <= 0) this.begin()
-    else this.#set(this, RETRY_AFTER)
+    else this.#deadlines.set(this, RETRY_AFTER)
   }
 
   #settle(): void {

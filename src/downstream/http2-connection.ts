@@ -28,7 +28,7 @@ export class Http2Connection extends Connection implements ServerSessionOwner, S
 
   constructor(socket: ClientSocket, entrance: Entrance, ends: Ends, context: WorkerContext, owner: ConnectionOwner) {
     super(socket, entrance, ends, context, owner)
-    this.#departure = new Departure(this, (timed, ms) => context.deadlines.set(timed, ms))
+    this.#departure = new Departure(this, context.deadlines)
     this.#session = new ServerSession(this)
     this.#session.begin()
     this.#expectWhatIsDue()

@@ -177,6 +177,7 @@ export class Http2Stream extends ClientDeadline implements Downstream, StreamUse
     if (this.#asksForTunnel && head.status < 300) scratch.bytes.set(BAD_GATEWAY, from + STATUS_AT)
     this.#answered()
     this.#sendHead(from, framing === 0)
+    if (framing !== 0) this.#stream.expectData()
     return 'data'
   }
 

@@ -73,6 +73,8 @@ export class Stream<User extends StreamUser = StreamUser> {
   isAwaitingRoom = false
   /** What was written and has not been sent; undefined until there is anything. */
   #kept: ByteQueue | undefined
+  /** Whether data is to be written only once the peer has a window for any. */
+  #awaitsWindow = false
   /** Whether nothing is written after what is kept. */
   #isEnding = false
   #keptTrailers: Buffer | undefined
@@ -127,7 +129,7 @@ export class Stream<User extends StreamUser = StreamUser> {
 
   data(bytes: Buffer, from: number, to: number): void {
     if (this.isOver || this.#isEnding) return
-    const at = this.isBlocked ? from : this.#session.writeData(this, bytes, from, to)
+    const at = this.#hasKept ? from : this.#session.writeData(this, bytes, from, to)
     if (at === to) return
     this.#kept ??= new ByteQueue()
     this.#kept.add(bytes, at, to)
@@ -140,22 +142,36 @@ export class Stream<User extends StreamUser = StreamUser> {
     this.#isEnding = true
     if (trailers !== undefined && trailers.count > 0)
       this.#keptTrailers = Buffer.from(trailers.bytes.subarray(trailers.nameStart(0), trailers.end))
-    if (!this.isBlocked) this.#sendEnd()
+    if (!this.#hasKept) this.#sendEnd()
+  }
+
+  /** Data follows. Where the peer has no window for any, `isBlocked` holds, so that none needs to be kept. */
+  expectData(): void {
+    if (this.isOver || this.sendWindow > 0) return
+    this.#awaitsWindow = true
+    this.#session.awaitRoom(this)
   }
 
   /** Whether nothing more should be written until `drained`. */
   get isBlocked(): boolean {
+    return this.#awaitsWindow || this.#hasKept
+  }
+
+  get #hasKept(): boolean {
     return this.#kept !== undefined && this.#kept.length > 0
   }
 
   /** Sends what is kept, as far as there is room now. Returns whether that was all of it. */
   sendKept(): boolean {
+    if (this.#awaitsWindow && this.sendWindow <= 0) return false
+    this.#awaitsWindow = false
     const kept = this.#kept
-    if (kept === undefined) return true
-    kept.from = this.#session.writeData(this, kept.bytes, kept.from, kept.to)
-    if (kept.length > 0) return false
-    kept.clear()
-    if (this.#isEnding) this.#sendEnd()
+    if (kept !== undefined) {
+      kept.from = this.#session.writeData(this, kept.bytes, kept.from, kept.to)
+      if (kept.length > 0) return false
+      kept.clear()
+    }
+    if (this.#isEnding && !this.hasEnded) this.#sendEnd()
     this.user.drained()
     return true
   }
@@ -171,6 +187,7 @@ export class Stream<User extends StreamUser = StreamUser> {
   #sentEnd(): void {
     this.#isEnding = true
     this.hasEnded = true
+    this.#awaitsWindow = false
     if (this.peerHasEnded) this.#over('whole')
     // The peer need not go on (RFC 9113 §8.1).
     else if (this.#isLeft) this.reset(this.#codeOfLeave)
@@ -194,6 +211,7 @@ export class Stream<User extends StreamUser = StreamUser> {
   #over(how: How): void {
     this.isOver = true
     this.#kept = undefined
+    this.#awaitsWindow = false
     this.#keptTrailers = undefined
     if (how !== 'whole') {
       this.#isEndKnown = true

@@ -227,6 +227,24 @@ test('windows that stay closed: servers wait, and each stream ends when its time
   await peer.hears(({ type, stream }) => type === Type.DATA && stream === 2 * MOST_STREAMS + 1)
 })
 
+test('windows that are closed from the start: bodies stay with their servers', async (t) => {
+  const { worker, peer } = await start(
+    t,
+    async (response) => {
+      response.flushHeaders()
+      await turn()
+      response.end(Buffer.alloc(100_000, 'x'))
+    },
+    { [INITIAL_WINDOW_SIZE]: 0 },
+  )
+  peer.say(...Array.from({ length: 100 }, (_, i) => get(2 * i + 1)))
+  while (peer.count(Type.HEADERS) < 100) await turn()
+  await peer.roundTrip()
+  for (let i = 0; i < 100; i++) peer.say(windowUpdate(2 * i + 1, 1000), windowUpdate(2 * i + 1, 99_000))
+  peer.say(windowUpdate(0, 2 ** 30))
+  assert.ok((await worker.records(100)).every(({ status, bytesSent }) => status === 200 && bytesSent === 100_000))
+})
+
 test('a head that is small only in HPACK is too large', async (t) => {
   const { peer, worker } = await start(t, (response) => response.end())
   const value = Buffer.alloc(3000, 'a')
