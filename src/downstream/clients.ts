@@ -11,11 +11,12 @@ import type { Connection, ConnectionOwner } from './connection.ts'
 import type { Entrance } from './entrance.ts'
 import { FirstBytes, type FirstBytesOwner } from './first-bytes.ts'
 import { Http2Connection } from './http2-connection.ts'
+import type { NewConnection } from './new-connection.ts'
 import { Handshake, type HandshakeOwner } from './tls/handshake.ts'
 import { TlsOffers } from './tls/tls-offers.ts'
 
 /** A connection that serves its client, or one of which something must be known first. */
-type Accepted = Connection | Arrival | Handshake | FirstBytes
+type Accepted = Connection | NewConnection
 
 /** The client connections of a worker, up to the limits. */
 export class Clients implements ArrivalOwner, HandshakeOwner, FirstBytesOwner, ConnectionOwner {
