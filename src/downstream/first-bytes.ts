@@ -10,6 +10,10 @@ export interface FirstBytesOwner extends NewConnectionOwner {
   chosen(first: FirstBytes, isHttp2: boolean, bytes: Buffer): void
 }
 
+const LF = 0x0a
+/** At the end of every request line of HTTP/1.1. */
+const HTTP = Buffer.from(' HTTP/')
+
 /** A connection on a listener with `h2c`, until its first bytes show which version of HTTP its client speaks (RFC 9113 §3.3). */
 export class FirstBytes extends NewConnection {
   declare protected readonly owner: FirstBytesOwner
@@ -24,7 +28,7 @@ export class FirstBytes extends NewConnection {
     const before = this.#matched
     let at = 0
     while (at < bytes.length && this.#matched < PREFACE.length) {
-      if (bytes[at] !== PREFACE[this.#matched]) return this.#choose(false, before, bytes)
+      if (bytes[at] !== PREFACE[this.#matched]) return this.#choose(before === 0 && isNeither(bytes), before, bytes)
       at++
       this.#matched++
     }
@@ -44,4 +48,13 @@ export class FirstBytes extends NewConnection {
   override whenEnded(): void {
     this.socket.destroy()
   }
+}
+
+/**
+ * Whether a first line is there that names no version of HTTP. It is taken for a preface of HTTP/2 that is not valid, so that the
+ * connection ends with PROTOCOL_ERROR (RFC 9113 §3.4).
+ */
+function isNeither(bytes: Buffer): boolean {
+  const lineEnd = bytes.indexOf(LF)
+  return lineEnd >= 0 && !bytes.subarray(0, lineEnd).includes(HTTP)
 }
