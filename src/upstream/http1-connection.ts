@@ -1,8 +1,7 @@
-import { type Deadlines, Timed } from '../runtime/deadlines.ts'
-import { own, type SocketOwner } from '../transport/socket-owner.ts'
-import { SocketWriter, type WriterOwner } from '../transport/socket-writer.ts'
+import type { Deadlines } from '../runtime/deadlines.ts'
 import type { Pool, Pooled } from './pool.ts'
-import type { ServerSocket, SocketReader } from './server-socket.ts'
+import { ServerConnection } from './server-connection.ts'
+import type { ServerSocket } from './server-socket.ts'
 import { turns } from './turns.ts'
 
 /** What uses a connection for one exchange. */
@@ -20,9 +19,7 @@ export interface ConnectionUser {
 }
 
 /** An HTTP/1 connection to a server, used by one exchange after another and idle in its pool between them. */
-export class ServerConnection extends Timed implements Pooled, SocketOwner, SocketReader, WriterOwner {
-  readonly socket: ServerSocket
-  readonly writer: SocketWriter
+export class Http1Connection extends ServerConnection implements Pooled {
   /** Exchanges that it has served to the end. */
   served = 0
   isConnected: boolean
@@ -33,25 +30,12 @@ export class ServerConnection extends Timed implements Pooled, SocketOwner, Sock
   /** The turn of the event loop by which its end would show if the server had closed it after its last response. */
   #settles = 0
   #user: ConnectionUser | undefined
-  #error: Error | undefined
-  readonly #pool: Pool<ServerConnection>
-  readonly #deadlines: Deadlines
-  readonly #openedAt: number
+  readonly #pool: Pool<Http1Connection>
 
-  constructor(socket: ServerSocket, pool: Pool<ServerConnection>, deadlines: Deadlines, isConnected = false) {
-    super()
+  constructor(socket: ServerSocket, pool: Pool<Http1Connection>, deadlines: Deadlines, isConnected = false) {
+    super(socket, deadlines)
     this.isConnected = isConnected
     this.#pool = pool
-    this.#deadlines = deadlines
-    this.#openedAt = deadlines.now
-    this.socket = socket
-    this.writer = new SocketWriter(socket, this)
-    socket.reader = this
-    own(socket, this)
-  }
-
-  get isSecure(): boolean {
-    return 'encrypted' in this.socket
   }
 
   /** Lends the connection to an exchange. */
@@ -69,14 +53,9 @@ export class ServerConnection extends Timed implements Pooled, SocketOwner, Sock
     this.#pool.put(this)
   }
 
-  /** How long ago it was opened, in ms. */
-  get age(): number {
-    return this.#deadlines.now - this.#openedAt
-  }
-
   /** Waits in its pool for the next exchange, for at most `ms`; Infinity for no limit. */
   rest(ms: number): void {
-    this.idleSince = this.#deadlines.now
+    this.idleSince = this.deadlines.now
     this.#settles = turns.settlingTurn()
     this.wait(ms === Infinity ? 0 : ms)
   }
@@ -88,7 +67,7 @@ export class ServerConnection extends Timed implements Pooled, SocketOwner, Sock
 
   /** Sets how long the server may now keep its user waiting, in ms; 0 for no limit. */
   wait(ms: number): void {
-    this.#deadlines.set(this, ms)
+    this.deadlines.set(this, ms)
   }
 
   /** Closes the connection at once, without a call to its user. */
@@ -112,35 +91,31 @@ export class ServerConnection extends Timed implements Pooled, SocketOwner, Sock
     else this.destroy()
   }
 
-  whenConnected(): void {
+  override whenConnected(): void {
     this.isConnected = true
     this.#user?.connected()
   }
 
-  whenRead(bytes: Buffer): void {
+  override whenRead(bytes: Buffer): void {
     // An unsolicited response: it could be mistaken for the response to the next request.
     if (this.#user === undefined) this.destroy()
     else this.#user.bytesRead(bytes)
   }
 
-  whenDrained(): void {
+  override whenDrained(): void {
     this.#user?.drained()
   }
 
-  whenEnded(): void {
+  override whenEnded(): void {
     this.#pool.remove(this)
-    if (this.#error === undefined) return this.#user?.serverEnded()
+    if (this.error === undefined) return this.#user?.serverEnded()
     // After an alert, node:tls ends the socket before it closes it.
     this.#close()
     this.socket.destroy()
   }
 
-  whenFailed(error: Error): void {
-    this.#error = error
-  }
-
-  whenClosed(): void {
-    this.#deadlines.remove(this)
+  override whenClosed(): void {
+    this.deadlines.remove(this)
     this.#pool.remove(this)
     this.#close()
   }
@@ -148,6 +123,6 @@ export class ServerConnection extends Timed implements Pooled, SocketOwner, Sock
   #close(): void {
     const user = this.#user
     this.#user = undefined
-    user?.closed(this.#error)
+    user?.closed(this.error)
   }
 }
