@@ -1,5 +1,5 @@
 import type { WorkerContext } from '../exchange/worker-context.ts'
-import { PREFACE } from '../http2/frame-type.ts'
+import { PREFACE } from '../http2/frames/frame-type.ts'
 import { Timed } from '../runtime/deadlines.ts'
 import type { IpAddress } from '../runtime/ip-address.ts'
 import type { Ends } from '../transport/ends.ts'
