@@ -14,6 +14,10 @@ export interface FirstBytesOwner {
   closed(first: FirstBytes): void
 }
 
+const LF = 0x0a
+/** At the end of every request line of HTTP/1.1. */
+const HTTP = Buffer.from(' HTTP/')
+
 /** A connection on a listener with `h2c`, until its first bytes show which version of HTTP its client speaks (RFC 9113 §3.3). */
 export class FirstBytes extends Timed implements SocketReader, SocketOwner {
   readonly socket: ClientSocket
@@ -44,7 +48,7 @@ export class FirstBytes extends Timed implements SocketReader, SocketOwner {
     const before = this.#matched
     let at = 0
     while (at < bytes.length && this.#matched < PREFACE.length) {
-      if (bytes[at] !== PREFACE[this.#matched]) return this.#choose(false, before, bytes)
+      if (bytes[at] !== PREFACE[this.#matched]) return this.#choose(before === 0 && isNeither(bytes), before, bytes)
       at++
       this.#matched++
     }
@@ -78,4 +82,13 @@ export class FirstBytes extends Timed implements SocketReader, SocketOwner {
     this.#context.deadlines.remove(this)
     this.#owner.closed(this)
   }
+}
+
+/**
+ * Whether a first line is there that names no version of HTTP. It is taken for a preface of HTTP/2 that is not valid, so that the
+ * connection ends with PROTOCOL_ERROR (RFC 9113 §3.4).
+ */
+function isNeither(bytes: Buffer): boolean {
+  const lineEnd = bytes.indexOf(LF)
+  return lineEnd >= 0 && !bytes.subarray(0, lineEnd).includes(HTTP)
 }

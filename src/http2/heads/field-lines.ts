@@ -47,6 +47,8 @@ export abstract class FieldLines implements FieldSink {
   field(field: Field): void {
     if (this.fault !== '' || this.isTooLarge) return
     const { kind } = field
+    // After a literal, which the table may take in, the memory of entries is no longer theirs.
+    if (!field.isEntry && this.#sourceStart < this.#sourceEnd) this.#copySource()
     if (kind === FieldKind.Other) this.addLine(field)
     else if (kind >= FieldKind.Method) this.special(field)
     else this.fault = faultOf(kind)

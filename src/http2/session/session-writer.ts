@@ -224,5 +224,6 @@ export abstract class SessionWriter {
     this.#out.length = 0
     outputs.giveBack(this.#out)
     this.#out = undefined
+    this.#markable = undefined
   }
 }

@@ -142,7 +142,7 @@ export abstract class Session<User extends StreamUser = StreamUser>
     if (!this.#isHeld && !this.isOver) this.owner.readOn()
   }
 
-  /** Has what a stream was given sent on: before any other call to users, since they write into the same memory. */
+  /** Has what a stream was given sent on: before any other call to users or the owner, since they write into the same memory. */
   #flushUser(): void {
     const stream = this.#unflushed
     if (stream === undefined) return
@@ -264,6 +264,7 @@ export abstract class Session<User extends StreamUser = StreamUser>
   }
 
   settingsEnd(isAck: boolean): void {
+    this.#flushUser()
     if (isAck) {
       this.isSettled = true
       return
@@ -286,7 +287,10 @@ export abstract class Session<User extends StreamUser = StreamUser>
   }
 
   ping(isAck: boolean, bytes: Buffer, from: number): void {
-    if (isAck) return this.owner.pong()
+    if (isAck) {
+      this.#flushUser()
+      return this.owner.pong()
+    }
     writePing(this.output(), true, bytes, from)
     this.answered(17)
   }
