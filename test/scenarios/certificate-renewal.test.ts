@@ -1,7 +1,7 @@
 /** Certificates are renewed in their files while Limpet serves, as certbot, Kubernetes and operators do it. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { mkdir, rename, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { ConnectionOptions } from 'node:tls'
@@ -116,6 +116,23 @@ describe('a certificate is renewed', () => {
     after.destroy()
     const reports = limpet.errors.all.filter((line) => line.includes('what it held before stays in effect'))
     assert.equal(reports.length, 1)
+  })
+
+  test('a file that is gone, or that links in a circle stand for, changes nothing until there is another', async (t) => {
+    const folder = await temporaryFolder(t)
+    const [first, second] = [await authority.issue(['example.org']), await authority.issue(['example.org'])]
+    await writePair(folder, 'site', first)
+    const limpet = await startLimpet(t, configOf(folder, await steadyOrigin(t)))
+    const key = join(folder, 'site.key')
+    await rm(key)
+    await limpet.errors.find(/site\.key: cannot be read: no such file or directory; what it held before stays in effect/)
+    await symlink('site.key', key)
+    await limpet.errors.find(/site\.key: cannot be read: too many symbolic links encountered; what it held/)
+    const before = await secureConnection(limpet.port, trusting)
+    assert.equal(serialOf(before), serialOfPem(first))
+    before.destroy()
+    await writePair(folder, 'site', second)
+    await limpet.errors.find(/certificate of example\.org renewed/)
   })
 
   test('at a reload, which also names the renewal', async (t) => {
