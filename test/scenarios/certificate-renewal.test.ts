@@ -125,7 +125,9 @@ describe('a certificate is renewed', () => {
     const limpet = await startLimpet(t, configOf(folder, await steadyOrigin(t)))
     const key = join(folder, 'site.key')
     await rm(key)
-    await limpet.errors.find(/site\.key: cannot be read: no such file or directory; what it held before stays in effect/)
+    await limpet.errors.find(
+      /site\.key: cannot be read: no such file or directory; what it held before stays in effect/,
+    )
     await symlink('site.key', key)
     await limpet.errors.find(/site\.key: cannot be read: too many symbolic links encountered; what it held/)
     const before = await secureConnection(limpet.port, trusting)
@@ -159,6 +161,19 @@ describe('a certificate is renewed', () => {
       },
     )
   })
+})
+
+test('a certificate that two listeners show is told of once', async (t) => {
+  const folder = await temporaryFolder(t)
+  const inDays = (days: number) => new Date(Date.now() + days * 24 * 3_600_000)
+  const ending = { notBefore: inDays(-85), notAfter: inDays(5.5) }
+  await writePair(folder, 'site', await authority.issue(['example.org'], ending))
+  const config = configOf(folder, await steadyOrigin(t)).replace(/listeners: \[(.*)\]/, 'listeners: [$1, $1]')
+  const limpet = await startLimpet(t, config)
+  const { data } = await (await adminClient(limpet)).GET('/v1/status', {})
+  assert.equal(data!.certificates.length, 1)
+  assert.equal((await limpet.errors.matching(/certificate of example\.org .* expires in 5 day/, 1)).length, 1)
+  assert.equal(limpet.errors.all.filter((line) => line.includes('expires in')).length, 1)
 })
 
 async function serversOf(client: Awaited<ReturnType<typeof adminClient>>): Promise<string[]> {
