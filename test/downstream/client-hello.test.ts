@@ -17,9 +17,9 @@ function inRecords(hello: Buffer, sizes: readonly number[]): Buffer {
   return Buffer.concat(records)
 }
 
-test('the host, in lower case, and the protocols are read, in all versions', async (t) => {
+test('the host, in lower case and without a final dot, and the protocols are read, in all versions', async (t) => {
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
-    const named = await helloOf(t, { maxVersion, servername: 'WWW.Example.org', ALPNProtocols: ['h2', 'http/1.1'] })
+    const named = await helloOf(t, { maxVersion, servername: 'WWW.Example.org.', ALPNProtocols: ['h2', 'http/1.1'] })
     assert.deepEqual(readClientHello(named), { serverName: 'www.example.org', protocols: ['h2', 'http/1.1'] })
     assert.deepEqual(readClientHello(await helloOf(t, { maxVersion, servername: '' })), {
       serverName: '',

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { InvalidValue } from '../error.ts'
-import { Duration, matching, text, uniqueList } from '../field.ts'
+import { Duration, matching, settings, text, uniqueList } from '../field.ts'
 import { FilePath } from '../file-path.ts'
 
 /** The schema of `acme` in a listener's `tls`. See docs/acme.md. */
@@ -65,8 +65,8 @@ const OnDemand = z.strictObject({
 
 const kinds = ['http-01', 'tls-alpn-01', 'dns-01'] as const
 
-export const Acme = z
-  .strictObject({
+export const Acme = settings(
+  {
     directory: z
       .exactOptional(Directory)
       .describe("The URL of the authority's directory. Default: that of Let's Encrypt."),
@@ -85,17 +85,19 @@ export const Acme = z
     onDemand: z
       .exactOptional(OnDemand)
       .describe('Certificates for hosts that no route names, once a client asks for one.'),
-  })
-  .check(({ value: { directory, staging, challenges, dns }, issues }) => {
-    if (directory !== undefined && staging !== undefined) {
-      const message = 'no staging beside directory'
-      issues.push({ code: 'custom', message, path: ['staging'], input: staging })
-    }
-    if (challenges?.includes('dns-01') && dns === undefined) {
-      const path = ['challenges', challenges.indexOf('dns-01')]
-      const message = 'no dns-01 without dns'
-      issues.push({ code: 'custom', message, path, input: 'dns-01', params: { hint: 'set dns.command' } })
-    }
-  })
+  },
+  '{ email: hostmaster@example.org }',
+).check(({ value: { directory, staging, challenges, dns }, issues }) => {
+  if (directory !== undefined && staging !== undefined) {
+    const params = { hint: "leave out one of the two: staging is the directory of Let's Encrypt's test server" }
+    const message = 'no staging beside directory'
+    issues.push({ code: 'custom', message, path: ['staging'], input: staging, params })
+  }
+  if (challenges?.includes('dns-01') && dns === undefined) {
+    const path = ['challenges', challenges.indexOf('dns-01')]
+    const message = 'no dns-01 without dns'
+    issues.push({ code: 'custom', message, path, input: 'dns-01', params: { hint: 'set dns.command' } })
+  }
+})
 
 export type Acme = z.output<typeof Acme>

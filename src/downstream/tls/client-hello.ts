@@ -1,6 +1,6 @@
 /** The part of a ClientHello (RFC 8446 §4.1.2) by which a certificate is chosen. OpenSSL checks the rest of it. */
 export interface ClientHello {
-  /** The host that the client names (RFC 6066 §3), in lower case; empty if it names none. */
+  /** The host that the client names (RFC 6066 §3), in lower case, without a final dot; empty if it names none. */
   readonly serverName: string
   /** The protocols that it offers by ALPN (RFC 7301). */
   readonly protocols: readonly string[]
@@ -82,7 +82,7 @@ function hostIn(names: Cursor): string {
   while (!names.isAtEnd) {
     const type = names.number(1)
     const name = names.vector(2)
-    if (type === HOST_NAME) return name.text().toLowerCase()
+    if (type === HOST_NAME) return name.text().toLowerCase().replace(/\.$/, '')
   }
   return ''
 }
