@@ -87,7 +87,7 @@ export class Stream<User extends StreamUser = StreamUser> {
   #receiveWindow = STREAM_WINDOW
   /** What the receive window is filled up to. */
   #largestWindow = STREAM_WINDOW
-  /** Bytes that the user has taken, or that were padding, and that the peer has not been told of. */
+  /** Bytes that the user has taken, or that were padding, and for which the peer has no WINDOW_UPDATE yet. */
   #uncredited = 0
   #isPaused = true
   /** Whether data was held back since the window was last opened. */
