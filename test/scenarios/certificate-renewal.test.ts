@@ -200,7 +200,10 @@ test('limpet healthcheck finds a listener healthy that refuses clients without a
   await writePair(folder, 'site', await authority.issue(['example.org']))
   await writeFile(join(folder, 'clients.pem'), authority.ca)
   const config = configOf(folder, await steadyOrigin(t))
-  const limpet = await startLimpet(t, config.replace('tls: {', `tls: { clientCertificates: { ca: ${folder}/clients.pem },`))
+  const limpet = await startLimpet(
+    t,
+    config.replace('tls: {', `tls: { clientCertificates: { ca: ${folder}/clients.pem },`),
+  )
   const { code, stdout } = await runLimpet(['healthcheck', '-c', limpet.file, '-p', String(limpet.port)])
   assert.equal(stdout, `healthy: https://127.0.0.1:${limpet.port} answers (a handshake; requests need a certificate)`)
   assert.equal(code, 0)
