@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { Account } from './account.ts'
+import { Account, isOfAccount } from './account.ts'
 import { AcmeClient } from './acme-client.ts'
 import type { AcmeStore } from './acme-store.ts'
 import type { AuthoritySettings, ChallengeType } from './authority-settings.ts'
@@ -60,9 +60,20 @@ export class Authority {
     return this.#asked(async () => {
       const offered = await this.#client.directory(signal)
       if (profile !== undefined) assertOffered(profile, offered.meta?.profiles)
-      await this.#account.ready(signal)
-      const order = new Order(this.#account, offered, this.#solver, this.#store, { ...wish, profile }, signal)
-      return order.run(directory, challenge)
+      const order = async () => {
+        await this.#account.ready(signal)
+        return new Order(this.#account, offered, this.#solver, this.#store, { ...wish, profile }, signal).run(
+          directory,
+          challenge,
+        )
+      }
+      try {
+        return await order()
+      } catch (error) {
+        // Once more with the account that is registered in its place.
+        if (isOfAccount(error)) return order()
+        throw error
+      }
     })
   }
 
