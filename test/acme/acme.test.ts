@@ -278,7 +278,7 @@ testWithPebble('another directory issues another certificate, and the former one
   assert.equal(stage.acme.certificates[0]!.chain, shim.issued[0]!.chain)
 })
 
-testWithPebble('an account that the authority does not know any more is registered again, and the certificate obtained at once', async (t) => {
+testWithPebble('an account that the authority does not know any more is replaced, and its order goes on', async (t) => {
   // Its time does not pass by itself: no wait after a failure ends.
   const stage = await Stage.set(t, { clock: new TestClock() })
   stage.acme.apply(stage.settings(), ['a.example'])
