@@ -4,8 +4,8 @@ import { ProxyProtocolIn } from './client-address.ts'
 import { InvalidValue } from './error.ts'
 import { Mode, text, whole, written } from './field.ts'
 import { parseListenAddress } from './host.ts'
-import { ListenerTls } from './listener-tls.ts'
 import { formatMode } from './mode.ts'
+import { ListenerTls } from './tls/listener-tls.ts'
 import { formatUnixSocket, isUnixSocket, parseUnixSocket } from './unix-socket.ts'
 
 /** A listener as the program holds it. */

@@ -65,11 +65,17 @@ export class TlsStore {
       return usable(problems, () => place, read)
     })
     if (problems.length > 0) throw new ConfigError(problems)
-    const origins = [...pairs.map(originOfFiles), ...this.#sources.flatMap(originsOf)]
+    // Several listeners may show the same one.
+    const pairsOf = (user: PairFiles['of']) => new Set(pairs.flatMap(({ of, pair }) => (of === user ? pair : [])))
+    const origins = [
+      ...[...pairsOf('listener')].map((pair) => originOfFiles(pair, 'clients')),
+      ...this.#sources.flatMap(originsOf),
+      ...[...pairsOf('upstream')].map((pair) => originOfFiles(pair, 'servers')),
+    ]
     const ofListeners = origins.filter(({ shownTo }) => shownTo === 'clients').map(({ certificate }) => certificate)
     const ofUpstreams = origins.filter(({ shownTo }) => shownTo === 'servers').map(({ certificate }) => certificate)
     return {
-      certificates: [...new Set(ofListeners)],
+      certificates: ofListeners,
       origins,
       clientCertificates: new Map(ofUpstreams.map((certificate) => [certificate.name, certificate])),
       authorities: new Map(authorities),
@@ -111,8 +117,8 @@ export class TlsStore {
   }
 }
 
-function originOfFiles({ of, pair }: { of: PairFiles['of']; pair: CertificatePair }): CertificateOrigin {
-  return { ...pair, source: 'file', shownTo: of === 'listener' ? 'clients' : 'servers' }
+function originOfFiles(pair: CertificatePair, shownTo: CertificateOrigin['shownTo']): CertificateOrigin {
+  return { ...pair, source: 'file', shownTo }
 }
 
 function originsOf({ name, certificates }: CertificateSource): CertificateOrigin[] {
