@@ -10,9 +10,9 @@ import type { ClientSocket } from './client-socket.ts'
 import type { Connection, ConnectionOwner } from './connection.ts'
 import type { Entrance } from './entrance.ts'
 import { FirstBytes, type FirstBytesOwner } from './first-bytes.ts'
-import { Handshake, type HandshakeOwner } from './handshake.ts'
 import { Http2Connection } from './http2-connection.ts'
-import { TlsOffers } from './tls-offers.ts'
+import { Handshake, type HandshakeOwner } from './tls/handshake.ts'
+import { TlsOffers } from './tls/tls-offers.ts'
 
 /** A connection that serves its client, or one of which something must be known first. */
 type Accepted = Connection | Arrival | Handshake | FirstBytes

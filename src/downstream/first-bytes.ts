@@ -1,5 +1,5 @@
 import type { WorkerContext } from '../exchange/worker-context.ts'
-import { PREFACE } from '../http2/frame-type.ts'
+import { PREFACE } from '../http2/frames/frame-type.ts'
 import { Timed } from '../runtime/deadlines.ts'
 import type { IpAddress } from '../runtime/ip-address.ts'
 import type { Ends } from '../transport/ends.ts'
@@ -13,6 +13,10 @@ export interface FirstBytesOwner {
   chosen(first: FirstBytes, isHttp2: boolean, bytes: Buffer): void
   closed(first: FirstBytes): void
 }
+
+const LF = 0x0a
+/** At the end of every request line of HTTP/1.1. */
+const HTTP = Buffer.from(' HTTP/')
 
 /** A connection on a listener with `h2c`, until its first bytes show which version of HTTP its client speaks (RFC 9113 §3.3). */
 export class FirstBytes extends Timed implements SocketReader, SocketOwner {
@@ -44,7 +48,7 @@ export class FirstBytes extends Timed implements SocketReader, SocketOwner {
     const before = this.#matched
     let at = 0
     while (at < bytes.length && this.#matched < PREFACE.length) {
-      if (bytes[at] !== PREFACE[this.#matched]) return this.#choose(false, before, bytes)
+      if (bytes[at] !== PREFACE[this.#matched]) return this.#choose(before === 0 && isNeither(bytes), before, bytes)
       at++
       this.#matched++
     }
@@ -78,4 +82,13 @@ export class FirstBytes extends Timed implements SocketReader, SocketOwner {
     this.#context.deadlines.remove(this)
     this.#owner.closed(this)
   }
+}
+
+/**
+ * Whether a first line is there that names no version of HTTP. It is taken for a preface of HTTP/2 that is not valid, so that the
+ * connection ends with PROTOCOL_ERROR (RFC 9113 §3.4).
+ */
+function isNeither(bytes: Buffer): boolean {
+  const lineEnd = bytes.indexOf(LF)
+  return lineEnd >= 0 && !bytes.subarray(0, lineEnd).includes(HTTP)
 }

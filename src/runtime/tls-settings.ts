@@ -1,8 +1,8 @@
 /** What a listener with TLS offers. */
 export interface ListenerTls {
   /**
-   * The names of its certificates, in the file's order. The first one whose hosts cover the client's server name (and whose key
-   * the client can use) serves; where there is none, the first one of all.
+   * The names of its certificates, in the file's order. The first one that has the client's server name serves, else the first one
+   * with a wildcard that covers it, else the first one of all; ECDSA goes before RSA for a client that can use both.
    */
   readonly certificates: readonly string[]
   /** Whether a certificate is obtained first for a host that none covers, if the operator's program allows it. */

@@ -1,4 +1,4 @@
-import type { ClientSession } from '../http2/client-session.ts'
+import type { ClientSession } from '../http2/session/client-session.ts'
 import { now } from '../runtime/clock.ts'
 import type { KeepAlive } from '../runtime/snapshot.ts'
 import type { PlacedStream, SharedConnection } from './shared-connection.ts'

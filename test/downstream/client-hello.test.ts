@@ -1,7 +1,7 @@
 /** Reading what a client's handshake begins with. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ClientHelloError, LARGEST_START, readClientHello } from '../../src/downstream/client-hello.ts'
+import { ClientHelloError, LARGEST_START, readClientHello } from '../../src/downstream/tls/client-hello.ts'
 import { helloOf } from '../support/client-hello.ts'
 import fc from '../support/property.ts'
 

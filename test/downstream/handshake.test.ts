@@ -8,9 +8,9 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { TestAuthority } from '../support/certificates.ts'
 import { helloOf } from '../support/client-hello.ts'
 import { httpOrigin } from '../support/origin.ts'
-import { testWith } from '../support/program.ts'
 import { RawClient } from '../support/raw-client.ts'
 import { SecurePlane, type SecureSettings } from '../support/secure-plane.ts'
+import { missing } from '../support/tool.ts'
 
 const authority = await TestAuthority.create()
 const certificate = await authority.certificate('site', ['localhost'])
@@ -63,7 +63,7 @@ test('a handshake that does not come, or stops, is closed in time', async (t) =>
 })
 
 test('a client that sends its ClientHello and nothing more is closed in time', async (t) => {
-  const plane = await start(t, { tls: { handshakeTimeout: 300 } })
+  const plane = await start(t, { tls: { handshakeTimeout: 1500 } })
   const hello = await helloOf(t, { servername: 'localhost' })
   const client = await RawClient.connect(t, plane.port)
   client.socket.write(hello)
@@ -155,7 +155,7 @@ test('a worker that stops closes connections within their handshake', async (t) 
   await client.goodbye()
 })
 
-testWith('openssl', 'a connection that ends, ends with a close_notify', async (t) => {
+test('a connection that ends, ends with a close_notify', { skip: missing('openssl') }, async (t) => {
   const plane = await start(t, { config: { timeouts: { idle: '100ms' } } })
   for (const [request, ending] of [
     ['GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n', 'answered'],

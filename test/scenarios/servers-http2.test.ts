@@ -327,6 +327,43 @@ describe('a connection that is lost', () => {
     assert.equal(await statusOf(t, plane.port, POST), 200)
     assert.equal(server.connections.length, 1)
   })
+
+  test('answers a PING right after data of another response: that arrives, and so does the request that waited', async (t) => {
+    const slow = Promise.withResolvers<ServerHttp2Stream>()
+    const answer: Answer = (stream, headers, session) => {
+      if (headers[':path'] !== '/slow') return ok(stream, headers, session)
+      stream.respond({ ':status': 200 })
+      stream.write('<begun, ')
+      slow.resolve(stream)
+    }
+    const { port } = (await http2Server(t, answer)).server.address() as AddressInfo
+    let gather = false
+    const road = await rawOrigin(t, (socket) => {
+      const onward = connect(port, '127.0.0.1')
+      const held: Buffer[] = []
+      socket.pipe(onward)
+      onward.on('error', () => {})
+      onward.on('data', (bytes: Buffer) => {
+        held.push(bytes)
+        const all = Buffer.concat(held)
+        if (gather && !(all.includes('done>') && all.includes('limpet..'))) return
+        gather = false
+        held.length = 0
+        socket.write(all)
+      })
+    })
+    const plane = await startDataPlane(t, configOf([{ ...road, connections: [] }]))
+    const first = await RawClient.connect(t, plane.port)
+    first.get('/slow')
+    await first.hear(/begun/)
+    await new Promise((resolve) => setTimeout(resolve, 1200))
+    gather = true
+    const stream = await slow.promise
+    stream.write('done>')
+    assert.equal(await statusOf(t, plane.port, POST), 200)
+    stream.end()
+    assert.match(await first.hear(/0\r\n\r\n$/), /<begun, \r\n5\r\ndone>\r\n0/)
+  })
 })
 
 describe('WebSockets', () => {

@@ -14,8 +14,8 @@ import { helloOf } from '../support/client-hello.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { loggedRequest, startLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
-import { testWith } from '../support/program.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { missing } from '../support/tool.ts'
 
 const run = promisify(execFile)
 const authority = await TestAuthority.create()
@@ -64,47 +64,43 @@ const config = (folder: string, server: string, tls = '') => `
 
 for (const version of ['--http1.1', '--http2']) {
   for (const tls of ['1.2', '1.3']) {
-    testWith(
-      'curl',
-      `curl ${version} --tls-max ${tls}: servers, cookies and the log know that the client uses HTTPS`,
-      async (t) => {
-        const folder = await files(t)
-        const limpet = await startLimpet(t, config(folder, await echo(t), 'hsts: true'))
-        const heard = await curl(folder, version, '--tls-max', tls, `https://localhost:${limpet.port}/a`)
-        assert.match(heard, version === '--http2' ? /^HTTP\/2 200/ : /^HTTP\/1.1 200/)
-        assert.match(heard, /\r\nset-cookie: .*; Secure/i)
-        assert.match(heard, /\r\nstrict-transport-security: max-age=\d+/i)
-        assert.match(heard, new RegExp(`"x-forwarded-proto":"https","x-forwarded-port":"${limpet.port}"`))
-        const { tlsVersion, tlsCipher, tlsResumed, sni } = await loggedRequest(limpet, '/a')
-        assert.deepEqual([tlsVersion, tlsResumed, sni], [`TLSv${tls}`, false, 'localhost'])
-        assert.match(tlsCipher, /AES|CHACHA/)
-      },
-    )
+    test(`curl ${version} --tls-max ${tls}: servers, cookies and the log know that the client uses HTTPS`, {
+      skip: missing('curl'),
+    }, async (t) => {
+      const folder = await files(t)
+      const limpet = await startLimpet(t, config(folder, await echo(t), 'hsts: true'))
+      const heard = await curl(folder, version, '--tls-max', tls, `https://localhost:${limpet.port}/a`)
+      assert.match(heard, version === '--http2' ? /^HTTP\/2 200/ : /^HTTP\/1.1 200/)
+      assert.match(heard, /\r\nset-cookie: .*; Secure/i)
+      assert.match(heard, /\r\nstrict-transport-security: max-age=\d+/i)
+      assert.match(heard, new RegExp(`"x-forwarded-proto":"https","x-forwarded-port":"${limpet.port}"`))
+      const { tlsVersion, tlsCipher, tlsResumed, sni } = await loggedRequest(limpet, '/a')
+      assert.deepEqual([tlsVersion, tlsResumed, sni], [`TLSv${tls}`, false, 'localhost'])
+      assert.match(tlsCipher, /AES|CHACHA/)
+    })
   }
 }
 
-testWith(
-  'curl',
-  'every response has Strict-Transport-Security once: of the server or else of Limpet, and error pages too',
-  async (t) => {
-    const folder = await files(t)
-    const { address } = await httpOrigin(t, ({ url }, response) => {
-      if (url === '/own') response.setHeader('Strict-Transport-Security', 'max-age=7')
-      response.end()
-    })
-    const limpet = await startLimpet(t, config(folder, address, 'hsts: true').replace('/*, upstream', '/own, upstream'))
-    for (const version of ['--http1.1', '--http2']) {
-      const fields = async (path: string, ...args: string[]) => {
-        const heard = await curl(folder, version, ...args, `https://localhost:${limpet.port}${path}`)
-        return [...heard.matchAll(/^strict-transport-security: (.*)\r$/gim)].map(([, value]) => value)
-      }
-      assert.deepEqual(await fields('/own'), ['max-age=7'])
-      assert.equal((await fields('/nowhere')).length, 1, 'no route')
-      assert.equal((await fields('/own', '-H', 'Host: example.com')).length, 1, 'misdirected')
-      assert.equal((await fields('/%zz', '--path-as-is')).length, 1, 'bad request')
+test('every response has Strict-Transport-Security once: of the server or else of Limpet, and error pages too', {
+  skip: missing('curl'),
+}, async (t) => {
+  const folder = await files(t)
+  const { address } = await httpOrigin(t, ({ url }, response) => {
+    if (url === '/own') response.setHeader('Strict-Transport-Security', 'max-age=7')
+    response.end()
+  })
+  const limpet = await startLimpet(t, config(folder, address, 'hsts: true').replace('/*, upstream', '/own, upstream'))
+  for (const version of ['--http1.1', '--http2']) {
+    const fields = async (path: string, ...args: string[]) => {
+      const heard = await curl(folder, version, ...args, `https://localhost:${limpet.port}${path}`)
+      return [...heard.matchAll(/^strict-transport-security: (.*)\r$/gim)].map(([, value]) => value)
     }
-  },
-)
+    assert.deepEqual(await fields('/own'), ['max-age=7'])
+    assert.equal((await fields('/nowhere')).length, 1, 'no route')
+    assert.equal((await fields('/own', '-H', 'Host: example.com')).length, 1, 'misdirected')
+    assert.equal((await fields('/%zz', '--path-as-is')).length, 1, 'bad request')
+  }
+})
 
 test('a session is continued on either of two workers', async (t) => {
   const folder = await files(t)
@@ -129,7 +125,7 @@ test('a session is continued on either of two workers', async (t) => {
   }
 })
 
-testWith('curl', 'clients are known by their certificates over both protocols', async (t) => {
+test('clients are known by their certificates over both protocols', { skip: missing('curl') }, async (t) => {
   const folder = await files(t)
   const tls = `clientCertificates: { ca: ${folder}/ca.pem, mode: required }`
   const limpet = await startLimpet(t, config(folder, await echo(t), tls))
