@@ -227,6 +227,20 @@ test('limpet status shows certificates with the days that are left; limpet healt
   assert.equal(code, 0)
 })
 
+test('limpet healthcheck finds a listener healthy that refuses clients without a certificate', async (t) => {
+  const folder = await temporaryFolder(t)
+  await writePair(folder, 'site', await authority.issue(['example.org']))
+  await writeFile(join(folder, 'clients.pem'), authority.ca)
+  const config = configOf(folder, await steadyOrigin(t))
+  const limpet = await startLimpet(
+    t,
+    config.replace('tls: {', `tls: { clientCertificates: { ca: ${folder}/clients.pem },`),
+  )
+  const { code, stdout } = await runLimpet(['healthcheck', '-c', limpet.file, '-p', String(limpet.port)])
+  assert.equal(stdout, `healthy: https://127.0.0.1:${limpet.port} answers (a handshake; requests need a certificate)`)
+  assert.equal(code, 0)
+})
+
 async function firstSession(port: number, options: ConnectionOptions): Promise<Buffer> {
   const socket = await secureConnection(port, options)
   const [session] = await Promise.all([sessionOf(socket), getOver(socket)])
