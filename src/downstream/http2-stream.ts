@@ -166,6 +166,7 @@ export class Http2Stream extends ClientDeadline implements Downstream, StreamUse
     const from = scratch.length
     writeResponseHead(scratch, head, options, -1, false, 'unsaid')
     this.#sendHead(from, false)
+    this.#stream.expectHead()
   }
 
   respond(head: ResponseHead, options: ConnectionOptions, framing: Framing, fields: string): BodyForm {

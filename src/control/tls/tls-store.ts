@@ -60,9 +60,12 @@ export class TlsStore {
       const read = () => this.#files.read('authorities', [file], (content) => readCertificates(content!).text)
       return [file, usable(problems, () => place, read) ?? ''] as const
     })
-    const ticketKeys = files.ticketKeys.map(({ place, file }) => {
-      const read = () => this.#files.read('ticket key', [file], (content) => readTicketKey(content!))
-      return usable(problems, () => place, read)
+    const [ticketKey] = files.ticketKeys.flatMap(({ place, file }) => {
+      const read = () =>
+        this.#files.read('ticket key', [file], (content) => {
+          return { file, key: readTicketKey(content!), isPublic: content!.isPublic }
+        })
+      return usable(problems, () => place, read) ?? []
     })
     if (problems.length > 0) throw new ConfigError(problems)
     // Several listeners may show the same one.
@@ -80,8 +83,9 @@ export class TlsStore {
       clientCertificates: new Map(ofUpstreams.map((certificate) => [certificate.name, certificate])),
       authorities: new Map(authorities),
       ...(config.listeners.some(({ tls }) => tls !== undefined) && {
-        ticketKey: ticketKeys[0] ?? this.tickets.current,
+        ticketKey: ticketKey?.key ?? this.tickets.current,
       }),
+      ...(ticketKey?.isPublic === true && { publicTicketKey: ticketKey.file }),
     }
   }
 

@@ -1,4 +1,4 @@
-import { createHash, X509Certificate } from 'node:crypto'
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
 import type { StateDirectory } from '../../state/state-directory.ts'
 import type { ChallengeType, KeyType } from '../protocol/authority-settings.ts'
 
@@ -51,12 +51,9 @@ export class AcmeStore {
   }
 
   account(directory: string): KeptAccount | undefined {
-    const name = accountFile(directory)
-    const found = this.#read<KeptAccount>(name)
-    if (found === undefined) return undefined
-    if (typeof found.key === 'string' && found.directory === directory) return found
-    this.#state.putAside(name)
-    return undefined
+    return this.#usable<KeptAccount>(accountFile(directory), (found) => {
+      return found.directory === directory && typeof found.key === 'string'
+    })
   }
 
   /** @throws the system's error */
@@ -70,12 +67,7 @@ export class AcmeStore {
   }
 
   certificate(host: string): KeptCertificate | undefined {
-    const name = certificateFile(host)
-    const found = this.#read<KeptCertificate>(name)
-    if (found === undefined) return undefined
-    if (found.host === host && isUsable(found)) return found
-    this.#state.putAside(name)
-    return undefined
+    return this.#usable<KeptCertificate>(certificateFile(host), (found) => found.host === host && isPair(found))
   }
 
   /** The hosts of certificates that were obtained on demand. */
@@ -97,8 +89,9 @@ export class AcmeStore {
   }
 
   order(host: string): KeptOrder | undefined {
-    const found = this.#read<KeptOrder>(orderFile(host))
-    return found?.host === host && typeof found.url === 'string' && typeof found.key === 'string' ? found : undefined
+    return this.#usable<KeptOrder>(orderFile(host), ({ host: its, directory, url, key }) => {
+      return its === host && typeof directory === 'string' && URL.canParse(String(url)) && isKey(key)
+    })
   }
 
   /** @throws the system's error */
@@ -110,12 +103,20 @@ export class AcmeStore {
     this.#state.remove(orderFile(host))
   }
 
-  #read<Kept>(name: string): (Partial<Kept> & Kept) | undefined {
+  /** What is kept in that file. One that is damaged is put aside. */
+  #usable<Kept>(name: string, isUsable: (found: Partial<Kept>) => boolean): Kept | undefined {
+    const found = this.#read<Kept>(name)
+    if (found === undefined || isUsable(found)) return found as Kept | undefined
+    this.#state.putAside(name)
+    return undefined
+  }
+
+  #read<Kept>(name: string): Partial<Kept> | undefined {
     if (!this.#state.holds(name)) return undefined
     const bytes = this.#state.read(name)
     if (bytes === undefined) return undefined
     try {
-      return JSON.parse(bytes.toString())
+      return Object(JSON.parse(bytes.toString()))
     } catch {
       this.#state.putAside(name)
       return undefined
@@ -146,10 +147,18 @@ function fileName(host: string): string {
   return host.replace('*', '+').replaceAll(':', '+')
 }
 
-function isUsable({ chain, key }: Partial<KeptCertificate>): boolean {
+function isPair({ chain, key }: Partial<KeptCertificate>): boolean {
   try {
-    new X509Certificate(chain!)
-    return typeof key === 'string'
+    return new X509Certificate(chain!).checkPrivateKey(createPrivateKey(key!))
+  } catch {
+    return false
+  }
+}
+
+function isKey(key: string | undefined): boolean {
+  try {
+    createPrivateKey(key!)
+    return true
   } catch {
     return false
   }

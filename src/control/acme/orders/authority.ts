@@ -9,7 +9,7 @@ import { Account, isOfAccount } from './account.ts'
 import type { AcmeStore } from './acme-store.ts'
 import { Order, type Wish } from './order.ts'
 
-/** How long an authority is left alone after it could not be reached, in ms; twice as long after each further time. */
+/** How long an authority is not asked after it could not be reached, in ms; twice as long after each further time. */
 const FIRST_PAUSE = 10_000
 const LONGEST_PAUSE = 900_000
 
@@ -38,7 +38,7 @@ export class Authority {
   readonly #store: AcmeStore
   readonly #clock: WallClock
   #outages = 0
-  /** Why it is left alone, and until when. */
+  /** Why it is not asked at present, and until when. */
   #outage: { readonly message: string; readonly until: number } | undefined
 
   constructor(settings: AuthoritySettings, solver: Solver, store: AcmeStore, log: Logger, clock: WallClock) {

@@ -136,9 +136,10 @@ export class Order {
     try {
       begun = await order({ ...withProfile, ...(replaces !== undefined && { replaces }) })
     } catch (error) {
-      // The authority does not know the former certificate, or another order has replaced it (RFC 9773 §5).
-      const isOfFormer = error instanceof Problem && (error.type === 'alreadyReplaced' || error.type === 'malformed')
-      if (replaces === undefined || !isOfFormer) throw error
+      // The authority may not know the former certificate, have issued it to another account, or have replaced it (RFC 9773 §5):
+      // that is no reason to have none.
+      const isRefused = error instanceof Problem && error.type !== 'rateLimited'
+      if (replaces === undefined || !isRefused) throw error
       begun = await order(withProfile)
     }
     const key = await newKey(keyType)
