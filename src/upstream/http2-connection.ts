@@ -28,6 +28,8 @@ export class Http2Connection
   implements SharedConnection, SocketOwner, SocketReader, WriterOwner, ClientSessionOwner, TurnUser
 {
   readonly headSize = RESPONSE_LIMITS.headSize
+  /** Of each stream, no more arrives than its window allows. */
+  readonly takesMuch = true
   readonly #socket: ServerSocket
   readonly #writer: SocketWriter
   readonly #protocol: ServerProtocol

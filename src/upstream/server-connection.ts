@@ -7,6 +7,8 @@ import { turns } from './turns.ts'
 
 /** What uses a connection for one exchange. */
 export interface ConnectionUser {
+  /** Whether more of a response's body follows. */
+  readonly isInBody: boolean
   connected(): void
   /** Bytes of the response; the next read of any connection overwrites them once this has returned. */
   bytesRead(bytes: Buffer): void
@@ -121,6 +123,10 @@ export class ServerConnection extends Timed implements Pooled, SocketOwner, Sock
     // An unsolicited response: it could be mistaken for the response to the next request.
     if (this.#user === undefined) this.destroy()
     else this.#user.bytesRead(bytes)
+  }
+
+  get takesMuch(): boolean {
+    return this.#user?.isInBody === true
   }
 
   whenDrained(): void {
