@@ -2,6 +2,7 @@ import { EventEmitter, once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
+import { connect as connectSecurely } from 'node:tls'
 import type { Outcome } from './fixture.ts'
 import { ERRORS, FLAGS, FRAME_TYPES, type Frame, FrameParser, frameBytes, PREFACE } from './frames.ts'
 import { BlockReader, type Field } from './hpack.ts'
@@ -52,6 +53,8 @@ export class FrameClient {
   /** The first bytes, of a server that may not speak HTTP/2. */
   #start = ''
   readonly #socket: Socket
+  /** The connection below TLS; without it, the same. */
+  readonly #carrier: Socket
   readonly #parser = new FrameParser()
   readonly #blocks = new BlockReader()
   readonly #changes = new EventEmitter().setMaxListeners(0)
@@ -59,9 +62,10 @@ export class FrameClient {
   #settings = 0
   #acknowledged = 0
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, carrier: Socket) {
     this.#socket = socket
-    socket.setNoDelay()
+    this.#carrier = carrier
+    carrier.setNoDelay()
     socket.on('error', () => socket.destroy())
     socket.on('data', (bytes: Buffer) => this.#read(bytes))
     for (const event of ['end', 'close']) {
@@ -72,11 +76,16 @@ export class FrameClient {
     }
   }
 
-  static async connect(test: TestContext, port: number): Promise<FrameClient> {
-    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
-    test.after(() => socket.destroy())
-    await once(socket, 'connect')
-    return new FrameClient(socket)
+  /** @param ca whose certificate the server has, by TLS */
+  static async connect(test: TestContext, port: number, ca?: string): Promise<FrameClient> {
+    const host = '127.0.0.1'
+    const carrier = connect({ port, host, allowHalfOpen: true })
+    test.after(() => carrier.destroy())
+    await once(carrier, 'connect')
+    if (ca === undefined) return new FrameClient(carrier, carrier)
+    const socket = connectSecurely({ socket: carrier, host, ca, ALPNProtocols: ['h2'] })
+    await once(socket, 'secureConnect')
+    return new FrameClient(socket, carrier)
   }
 
   /** Sends the preface, and acknowledges the server's settings before anything else is sent. */
@@ -98,7 +107,7 @@ export class FrameClient {
   async perform({ steps }: Conversation, isSplit: boolean, hear?: (what: string) => Promise<unknown>): Promise<void> {
     for (const step of steps) {
       if (step.kind === 'close') this.#socket.end()
-      else if (step.kind === 'reset') this.#socket.resetAndDestroy()
+      else if (step.kind === 'reset') this.#carrier.resetAndDestroy()
       else if (step.kind === 'hear') await (this.#hears(step.what) ?? hear?.(step.what))
       else if (isSplit) await this.#trickle(step.bytes)
       else this.say(step.bytes)

@@ -1,5 +1,8 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
+import { writePair } from '../../support/certificate-files.ts'
+import { TestAuthority } from '../../support/certificates.ts'
+import { temporaryFolder } from '../../support/folder.ts'
 import { startLimpet } from '../../support/limpet.ts'
 import { readByAll } from '../readers.ts'
 import { anonymous, RecordingOrigin } from '../recording-origin.ts'
@@ -24,25 +27,48 @@ describe('the fixtures of HTTP/2', () => {
 })
 
 test('Limpet behaves as every fixture of HTTP/2 says', async (t) => {
-  const origin = await RecordingOrigin.start(t)
-  const limpet = await startLimpet(t, {
-    listeners: [{ address: '127.0.0.1', port: 0, h2c: true }],
-    workers: 1,
-    routes: [{ path: '/*', upstream: 'origin' }],
-    upstreams: { origin: { servers: [{ address: origin.address, maxFails: 0 }] } },
-    accessLog: 'off',
-  })
+  const { place, origin } = await start(t, { h2c: true })
   for (const fixture of cases) {
-    await t.test(fixture.name, { timeout: 20_000 }, (t) => play(t, fixture, limpet.port, origin))
+    await t.test(fixture.name, { timeout: 20_000 }, (t) => play(t, fixture, place, origin))
+  }
+})
+
+test('Limpet behaves as every fixture of HTTP/2 says by TLS, unless it is about HTTP/1.1 on the same port', async (t) => {
+  const authority = await TestAuthority.create()
+  const folder = await temporaryFolder(t)
+  await writePair(folder, 'server', await authority.issue(['127.0.0.1']))
+  const certificates = [{ cert: `${folder}/server.pem`, key: `${folder}/server.key` }]
+  const { place, origin } = await start(t, { tls: { certificates } }, authority.ca)
+  for (const fixture of cases.filter(({ outcome }) => outcome.http1 === undefined)) {
+    await t.test(fixture.name, { timeout: 20_000 }, (t) => play(t, fixture, place, origin))
   }
 })
 
 type Origin = RecordingOrigin & { address: string }
 
-async function play(t: TestContext, fixture: Case, port: number, origin: Origin): Promise<void> {
+/** Where a Limpet listens, and the authority of its certificate, by TLS. */
+interface Place {
+  readonly port: number
+  readonly ca: string | undefined
+}
+
+/** Starts Limpet with such a listener, and a server behind it. */
+async function start(t: TestContext, listener: object, ca?: string): Promise<{ place: Place; origin: Origin }> {
+  const origin = await RecordingOrigin.start(t)
+  const { port } = await startLimpet(t, {
+    listeners: [{ address: '127.0.0.1', port: 0, ...listener }],
+    workers: 1,
+    routes: [{ path: '/*', upstream: 'origin' }],
+    upstreams: { origin: { servers: [{ address: origin.address, maxFails: 0 }] } },
+    accessLog: 'off',
+  })
+  return { place: { port, ca }, origin }
+}
+
+async function play(t: TestContext, fixture: Case, { port, ca }: Place, origin: Origin): Promise<void> {
   const { outcome, leeway, received } = fixture
   origin.begin(fixture.responses)
-  const client = await FrameClient.connect(t, port)
+  const client = await FrameClient.connect(t, port, ca)
   if (!fixture.isRaw) await client.begin()
   await client.perform(fixture.client, fixture.isSplit, (what) => origin.hears(what))
   const inView = () => (leeway.any ? { ...client.outcome, streams: {} } : client.outcome)
@@ -54,9 +80,13 @@ async function play(t: TestContext, fixture: Case, port: number, origin: Origin)
   if (outcome.connection !== '') await client.until(() => false, 'end of the connection')
   else if (!leeway.full) await followUp(client, fixture)
   client.end()
-  await sentinel(t, port)
+  await sentinel(t, port, ca)
   const parts = ownPartsOf(origin)
-  if (fixture.forwarded !== undefined) equal(anonymous(parts.join(''), origin.address, port), fixture.forwarded)
+  if (fixture.forwarded !== undefined) {
+    const forwarded = anonymous(parts.join(''), origin.address, port)
+    const scheme = ca === undefined ? 'http' : 'https'
+    equal(forwarded, fixture.forwarded.replaceAll('X-Forwarded-Proto: http\r', `X-Forwarded-Proto: ${scheme}\r`))
+  }
   await areUnambiguous(fixture, parts)
 }
 
@@ -79,8 +109,8 @@ async function followUp(client: FrameClient, { client: { nextStream, setsWindows
 }
 
 /** Sends another client's request, which must get its own response after any case. */
-async function sentinel(t: TestContext, port: number): Promise<void> {
-  const client = await FrameClient.connect(t, port)
+async function sentinel(t: TestContext, port: number, ca: string | undefined): Promise<void> {
+  const client = await FrameClient.connect(t, port, ca)
   await client.begin()
   await client.perform(conversationOf('GET 1 /~sentinel', {}), false)
   await client.until(() => client.streams.get(1)?.isOver === true, 'answer to another client')
