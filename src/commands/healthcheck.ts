@@ -4,6 +4,7 @@ import { connect as connectSecurely } from 'node:tls'
 import { Command } from 'commander'
 import { endpointOf, formatAddress } from '../config/address.ts'
 import type { Listener } from '../config/listener.ts'
+import { isAlert } from '../runtime/server-tls.ts'
 import type { Endpoint, ListeningPlace } from '../runtime/snapshot.ts'
 import { type ConfigOptions, loadFromOptions, withConfigOptions } from './options.ts'
 import { wholeNumber } from './whole-number.ts'
@@ -37,6 +38,9 @@ async function healthcheck({ timeout, ...options }: HealthcheckOptions): Promise
     const status = await statusFrom(endpoint, listener, timeout)
     console.log(`healthy: ${place} answers (${status})`)
   } catch (error) {
+    // It demands a certificate of its clients, or has none of its own for this one: that is an answer, too.
+    if (isAlert(error as Error))
+      return console.log(`healthy: ${place} answers (${(error as { reason?: string }).reason})`)
     console.log(`unhealthy: ${place} does not answer: ${(error as Error).message}`)
     process.exitCode = 1
   }

@@ -227,6 +227,18 @@ test('limpet status shows certificates with the days that are left; limpet healt
   assert.equal(code, 0)
 })
 
+test('a listener that demands certificates of its clients is healthy, too', async (t) => {
+  const folder = await temporaryFolder(t)
+  await writePair(folder, 'site', await authority.issue(['example.org']))
+  await writeFile(join(folder, 'clients.pem'), authority.ca)
+  const demand = `tls: { clientCertificates: { ca: ${folder}/clients.pem },`
+  const config = configOf(folder, await steadyOrigin(t)).replace('tls: {', demand)
+  const limpet = await startLimpet(t, config)
+  const { code, stdout } = await runLimpet(['healthcheck', '-c', limpet.file, '-p', String(limpet.port)])
+  assert.match(stdout, /^healthy: https:\/\/127\.0\.0\.1:\d+ answers \(.*alert.*\)$/)
+  assert.equal(code, 0)
+})
+
 async function firstSession(port: number, options: ConnectionOptions): Promise<Buffer> {
   const socket = await secureConnection(port, options)
   const [session] = await Promise.all([sessionOf(socket), getOver(socket)])
