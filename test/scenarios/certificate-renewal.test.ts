@@ -172,6 +172,7 @@ test('limpet status shows certificates with the days that are left; limpet healt
   const config = configOf(folder, await steadyOrigin(t)).replace('tls: {', 'proxyProtocol: true, tls: {')
   const limpet = await startLimpet(t, config)
   const status = await runLimpet(['status', '--url', await adminUrlOf(limpet)])
+  assert.match(status.stdout, new RegExp(`listening on 127\\.0\\.0\\.1:${limpet.port} \\(https\\)`))
   const day = notAfter.toISOString().slice(0, 10)
   assert.match(
     status.stdout,
