@@ -4,7 +4,6 @@ import { connect as connectSecurely } from 'node:tls'
 import { Command } from 'commander'
 import { endpointOf, formatAddress } from '../config/address.ts'
 import type { Listener } from '../config/listener.ts'
-import { isAlert } from '../runtime/server-tls.ts'
 import type { Endpoint, ListeningPlace } from '../runtime/snapshot.ts'
 import { type ConfigOptions, loadFromOptions, withConfigOptions } from './options.ts'
 import { wholeNumber } from './whole-number.ts'
@@ -35,12 +34,9 @@ async function healthcheck({ timeout, ...options }: HealthcheckOptions): Promise
   const isSecure = listener.tls !== undefined
   const place = ('path' in endpoint ? '' : `${isSecure ? 'https' : 'http'}://`) + formatAddress(endpoint)
   try {
-    const status = await statusFrom(endpoint, listener, timeout)
-    console.log(`healthy: ${place} answers (${status})`)
+    const answer = await answerOf(endpoint, listener, timeout)
+    console.log(`healthy: ${place} answers (${answer})`)
   } catch (error) {
-    // It demands a certificate of its clients, or has none of its own for this one: that is an answer, too.
-    if (isAlert(error as Error))
-      return console.log(`healthy: ${place} answers (${(error as { reason?: string }).reason})`)
     console.log(`unhealthy: ${place} does not answer: ${(error as Error).message}`)
     process.exitCode = 1
   }
@@ -58,7 +54,8 @@ function reachable(listener: ListeningPlace): Endpoint {
 /** The PROXY header (protocol specification, 2.1) of a connection from the proxy itself. Any peer may send it. */
 const OWN_CONNECTION = 'PROXY UNKNOWN\r\n'
 
-function statusFrom(endpoint: Endpoint, { proxyProtocol, tls }: Listener, timeout: number): Promise<number> {
+/** The status of the response, or that there was a handshake where a request needs a certificate. */
+function answerOf(endpoint: Endpoint, { proxyProtocol, tls }: Listener, timeout: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(timeout)
     const headers = { 'User-Agent': 'limpet-healthcheck', Connection: 'close' }
@@ -66,13 +63,16 @@ function statusFrom(endpoint: Endpoint, { proxyProtocol, tls }: Listener, timeou
       const socket = connect(endpoint)
       if (proxyProtocol) socket.write(OWN_CONNECTION)
       // It asks whether Limpet answers. Whether browsers trust the certificate is what `limpet check` says.
-      return tls === undefined ? socket : connectSecurely({ socket, rejectUnauthorized: false })
+      if (tls === undefined) return socket
+      const secure = connectSecurely({ socket, rejectUnauthorized: false })
+      if (tls.clientCertificates?.mode !== 'required') return secure
+      return secure.once('secureConnect', () => resolve('a handshake; requests need a certificate'))
     }
     const authority = 'path' in endpoint ? {} : endpoint
     request({ ...authority, path: PATH_ABOVE_ROOT, headers, signal, createConnection })
       .on('response', (response) => {
         response.resume()
-        resolve(response.statusCode!)
+        resolve(String(response.statusCode))
       })
       .on('error', (error) => reject(signal.aborted ? new Error(`no response within ${timeout} ms`) : error))
       .end()

@@ -18,8 +18,8 @@ import { ErrorCode } from '../http2/error-code.ts'
 import type { RequestLines } from '../http2/heads/request-lines.ts'
 import type { Stream, StreamUser } from '../http2/session/stream.ts'
 import { ClientDeadline, type Owed } from './client-deadline.ts'
+import { ownHead } from './own-head.ts'
 import { refuse } from './refusal.ts'
-import { ownHead } from './response-writer.ts'
 
 /** The connection of a stream. */
 export interface StreamOwner {
@@ -166,6 +166,7 @@ export class Http2Stream extends ClientDeadline implements Downstream, StreamUse
     const from = scratch.length
     writeResponseHead(scratch, head, options, -1, false, 'unsaid')
     this.#sendHead(from, false)
+    this.#stream.expectHead()
   }
 
   respond(head: ResponseHead, options: ConnectionOptions, framing: Framing, fields: string): BodyForm {

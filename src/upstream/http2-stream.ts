@@ -25,10 +25,6 @@ import type { ServerSocket } from './server-socket.ts'
 import type { PlacedStream, SharedConnection } from './shared-connection.ts'
 import { SwitchingHead } from './switching-head.ts'
 
-/** Where the status begins in `HTTP/1.1 200`, and its first digit if it is a success. */
-const STATUS_AT = 9
-const TWO = 0x32
-
 /** One request and its response on an HTTP/2 connection to a server, from when it waits for one. */
 export class Http2Stream extends Timed implements ServerStream, PlacedStream, ResponseUser {
   readonly need: ConnectionNeed
@@ -178,7 +174,7 @@ export class Http2Stream extends Timed implements ServerStream, PlacedStream, Re
     this.#heard()
     if (this.isOver) return
     const { responseHead: head } = this.#context
-    const switching = lines.bytes[STATUS_AT] === TWO ? this.#switching : undefined
+    const switching = lines.statusClass === 2 ? this.#switching : undefined
     try {
       const bytes = switching?.of(lines) ?? lines.bytes.subarray(0, lines.length)
       if (!head.parse(bytes, 0, RESPONSE_LIMITS)) throw new Error('a head of HTTP/2 is incomplete')

@@ -322,17 +322,15 @@ testWithPebble('another directory issues another certificate, and the former one
   assert.equal(stage.acme.certificates[0]!.chain, shim.issued[0]!.chain)
 })
 
-testWithPebble('an account that the authority does not know any more is registered again', async (t) => {
-  const clock = new TestClock()
-  const stage = await Stage.set(t, { clock })
+testWithPebble('an account that the authority does not know any more is replaced, and its order goes on', async (t) => {
+  // Its time does not pass by itself: no wait after a failure ends.
+  const stage = await Stage.set(t, { clock: new TestClock() })
   stage.acme.apply(stage.settings(), ['a.example'])
   await stage.until(() => stage.obtained.length === 1)
   await stage.pebble.restart()
   stage.acme.apply(stage.settings(), ['a.example', 'b.example'])
-  await stage.until(() => stage.reports === 2)
-  assert.match(stage.log.join('\n'), /Pebble does not accept the account any more \(.*\); another is registered/)
-  clock.advance(5 * MINUTE)
   await stage.until(() => stage.obtained.length === 2)
+  assert.match(stage.log.join('\n'), /Pebble does not accept the account any more \(.*\); another is registered/)
 })
 
 testWithPebble('another email is told to the authority, with the same account', async (t) => {

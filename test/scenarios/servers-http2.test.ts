@@ -446,6 +446,42 @@ test('trailers of a request reach the server, and its own are no part of the bod
   assert.match(await client.take(/0\r\n[\s\S]*\r\n$/), /<7>/)
 })
 
+const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0'
+const GET_BY_HTTP2 = `${PREFACE}\0\0\x06\x01\x05\0\0\0\x01\x82\x86\x84\x01\x01a`
+
+for (const [version, request] of Object.entries({ 'HTTP/1.1': GET, 'HTTP/2': GET_BY_HTTP2 })) {
+  test(`interim responses without end do not fill the memory while a client of ${version} does not read`, async (t) => {
+    const MB = 1024 * 1024
+    const server = await http2Server(
+      t,
+      async (stream, _, session) => {
+        const link = 'x'.repeat(8000)
+        for (let sent = 0; sent < 60 * MB; ) {
+          for (let i = 0; i < 100; i++, sent += link.length) stream.additionalHeaders({ ':status': 103, link })
+          // What was sent before it has been read.
+          await new Promise((resolve) => session.ping(resolve))
+        }
+        stream.respond({ ':status': 200 })
+        stream.end('<the end>')
+        finished.resolve()
+      },
+      { maxSessionMemory: 1000 },
+    )
+    const finished = Promise.withResolvers<void>()
+    const plane = await startDataPlane(t, {
+      ...configOf([server]),
+      listeners: [{ address: '127.0.0.1', port: 0, h2c: true }],
+    })
+    const client = await RawClient.connect(t, plane.port)
+    client.socket.pause()
+    client.say(request)
+    await finished.promise
+    client.socket.resume()
+    const { length } = await client.hear(/<the end>/)
+    assert.ok(length < 30 * MB, `${length} bytes`)
+  })
+}
+
 test('a session stays on its server', async (t) => {
   const servers = await Promise.all(
     ['one', 'two', 'three'].map((name) =>

@@ -3,7 +3,7 @@ import { isDigit } from '../../http1/bytes.ts'
 import type { Certificate } from '../../runtime/tls-settings.ts'
 
 /** The certificates for a host, at most one of each type: what a client is shown depends on the keys that it can use. */
-export interface CertificatePair {
+export interface HostCertificates {
   readonly ecdsa: Certificate | undefined
   readonly rsa: Certificate | undefined
 }
@@ -11,15 +11,15 @@ export interface CertificatePair {
 /** Finds the certificates for a host: of those that name it, else of those whose wildcard covers it, the first of each type. */
 export class CertificateTable {
   /** The first certificate, and one of the other type for the same host; undefined if there is no certificate. */
-  readonly standard: CertificatePair | undefined
+  readonly standard: HostCertificates | undefined
   /** Whether some are for IP addresses. */
   readonly hasAddresses: boolean
-  readonly #byHost = new Map<string, CertificatePair>()
+  readonly #byHost = new Map<string, HostCertificates>()
 
   constructor(certificates: readonly Certificate[]) {
     let hasAddresses = false
     for (const certificate of certificates) {
-      const alone = pairOf(certificate)
+      const alone = onlyCertificate(certificate)
       for (const host of certificate.hosts) {
         const before = this.#byHost.get(host)
         this.#byHost.set(host, before === undefined ? alone : joined(before, alone))
@@ -28,11 +28,11 @@ export class CertificateTable {
     }
     this.hasAddresses = hasAddresses
     const first = certificates[0]
-    if (first !== undefined) this.standard = joined(pairOf(first), this.#byHost.get(first.hosts[0] ?? ''))
+    if (first !== undefined) this.standard = joined(onlyCertificate(first), this.#byHost.get(first.hosts[0] ?? ''))
   }
 
   /** @param host in lower case, or an IP address */
-  find(host: string): CertificatePair | undefined {
+  find(host: string): HostCertificates | undefined {
     const exact = this.#byHost.get(host)
     const wildcard = this.#byHost.get(wildcardFor(host))
     return exact === undefined ? wildcard : joined(exact, wildcard)
@@ -40,7 +40,7 @@ export class CertificateTable {
 }
 
 /** Whether one of the two covers that host. */
-export function covers({ ecdsa, rsa }: CertificatePair, host: string): boolean {
+export function covers({ ecdsa, rsa }: HostCertificates, host: string): boolean {
   return isAmong(ecdsa?.hosts ?? [], host) || isAmong(rsa?.hosts ?? [], host)
 }
 
@@ -53,13 +53,13 @@ function wildcardFor(host: string): string {
   return `*${host.slice(host.indexOf('.'))}`
 }
 
-export function pairOf(certificate: Certificate): CertificatePair {
+export function onlyCertificate(certificate: Certificate): HostCertificates {
   const isEcdsa = certificate.keyType === 'ecdsa'
   return { ecdsa: isEcdsa ? certificate : undefined, rsa: isEcdsa ? undefined : certificate }
 }
 
 /** The first one's certificates, and the other's where the first has none. */
-function joined(first: CertificatePair | undefined, other: CertificatePair | undefined): CertificatePair {
+function joined(first: HostCertificates | undefined, other: HostCertificates | undefined): HostCertificates {
   return { ecdsa: first?.ecdsa ?? other?.ecdsa, rsa: first?.rsa ?? other?.rsa }
 }
 

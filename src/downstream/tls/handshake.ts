@@ -2,8 +2,6 @@ import type { Failure } from '../../exchange/failure.ts'
 import type { WorkerContext } from '../../exchange/worker-context.ts'
 import { TOKEN } from '../../http1/bytes.ts'
 import { PendingBytes } from '../../http1/pending-bytes.ts'
-import { Timed } from '../../runtime/deadlines.ts'
-import type { IpAddress } from '../../runtime/ip-address.ts'
 import type { ListenerTls } from '../../runtime/tls-settings.ts'
 import { type Ends, securedEnds } from '../../transport/ends.ts'
 import { own, type SocketOwner } from '../../transport/socket-owner.ts'
@@ -11,23 +9,21 @@ import {
   type ClientSocket,
   closeSocket,
   type SecureClientSocket,
-  type SocketReader,
   secureSocketOf,
   verifiedCertificate,
 } from '../client-socket.ts'
 import type { Entrance } from '../entrance.ts'
+import { NewConnection, type NewConnectionOwner } from '../new-connection.ts'
 import { type ClientHello, ClientHelloError, LARGEST_START, readClientHello } from './client-hello.ts'
 import { handshakeErrorText } from './handshake-error.ts'
 import { TlsConnection } from './tls-connection.ts'
 import type { TlsOffer, TlsOffers } from './tls-offers.ts'
 
-/** What accepted the connection. */
-export interface HandshakeOwner {
+export interface HandshakeOwner extends NewConnectionOwner {
   /** The connection goes on by TLS, on that socket and with these ends. */
   secured(handshake: Handshake, socket: ClientSocket, ends: Ends): void
   /** The client speaks HTTP without TLS; these bytes are what it has sent. */
   unencrypted(handshake: Handshake, bytes: Buffer): void
-  closed(handshake: Handshake): void
 }
 
 /** A fatal alert (RFC 8446 §6.2) in a record of its own, for a client whose handshake does not begin. */
@@ -39,14 +35,10 @@ const NOTHING = Buffer.alloc(0)
 const nobody: SocketOwner = { whenEnded() {}, whenClosed() {} }
 
 /** A connection on a listener with TLS, until its handshake is over. */
-export class Handshake extends Timed implements SocketReader, SocketOwner {
-  readonly socket: ClientSocket
-  readonly entrance: Entrance
-  readonly ends: Ends
+export class Handshake extends NewConnection {
+  declare protected readonly owner: HandshakeOwner
   #settings: ListenerTls
   readonly #offers: TlsOffers
-  readonly #context: WorkerContext
-  readonly #owner: HandshakeOwner
   /** What has been read, until there is a whole ClientHello. */
   #start: PendingBytes | undefined
   #secureSocket: SecureClientSocket | undefined
@@ -63,35 +55,19 @@ export class Handshake extends Timed implements SocketReader, SocketOwner {
     context: WorkerContext,
     owner: HandshakeOwner,
   ) {
-    super()
-    this.socket = socket
-    this.entrance = entrance
-    this.ends = ends
+    super(socket, entrance, ends, context, owner, settings.handshakeTimeout)
     this.#settings = settings
     this.#offers = offers
-    this.#context = context
-    this.#owner = owner
-    socket.reader = this
-    own(socket, this)
-    context.deadlines.set(this, settings.handshakeTimeout)
-  }
-
-  get peer(): IpAddress {
-    return this.ends.source.address
   }
 
   /** Whether there is a trusted proxy at the other end. */
   get isTrusted(): boolean {
-    return this.#context.generation.trustedProxies?.include(this.peer) === true
+    return this.context.generation.trustedProxies?.include(this.peer) === true
   }
 
-  /** The program is about to stop. */
-  stop(): void {
+  override stop(): void {
     this.#close()
   }
-
-  /** Another process, or another worker, takes the next connections. */
-  drain(): void {}
 
   /** Closes a connection for which there is no room: only a handshake could tell the client. */
   turnAway(failure: Failure): void {
@@ -104,10 +80,10 @@ export class Handshake extends Timed implements SocketReader, SocketOwner {
 
   // ── the ClientHello ────────────────────────────────────────────────────────────────────────────────────────────
 
-  whenRead(bytes: Buffer): void {
+  override whenRead(bytes: Buffer): void {
     if (this.#isOver) return
     // A request begins with a method; a record of TLS does not begin like that.
-    if (this.#start === undefined && TOKEN[bytes[0]!] === 1) return this.#owner.unencrypted(this.#leave(), bytes)
+    if (this.#start === undefined && TOKEN[bytes[0]!] === 1) return this.owner.unencrypted(this.leave(), bytes)
     this.#start ??= new PendingBytes(NOTHING)
     this.#start.add(bytes, LARGEST_START)
     try {
@@ -175,22 +151,20 @@ export class Handshake extends Timed implements SocketReader, SocketOwner {
       return this.#refuse(`the certificate of the client is not valid: ${verified}`)
     const client = typeof verified === 'string' ? undefined : verified
     const tls = new TlsConnection(socket, serverName, certificates, settings, client)
-    this.#owner.secured(this.#leave(), socket, securedEnds(this.ends, tls))
+    this.owner.secured(this.leave(), socket, securedEnds(this.ends, tls))
   }
 
   // ── the end ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The connection belongs to someone else from now on. */
-  #leave(): this {
+  protected override leave(): this {
     this.#isOver = true
-    this.#context.deadlines.remove(this)
-    return this
+    return super.leave()
   }
 
   /** Closes the connection, and reports why; not where nothing was sent at all, as by some health checks. */
   #refuse(cause: string): void {
     if (this.#isOver) return
-    if (this.#start !== undefined) this.#context.notices.handshakeFailed(this.entrance.listener, this.peer.text, cause)
+    if (this.#start !== undefined) this.context.notices.handshakeFailed(this.entrance.listener, this.peer.text, cause)
     this.#close()
   }
 
@@ -200,7 +174,7 @@ export class Handshake extends Timed implements SocketReader, SocketOwner {
     else (this.#secureSocket ?? this.socket).destroy()
   }
 
-  whenEnded(): void {
+  override whenEnded(): void {
     this.#refuse('it ended within its TLS handshake')
   }
 
@@ -208,9 +182,8 @@ export class Handshake extends Timed implements SocketReader, SocketOwner {
     this.#refuse(handshakeErrorText(error))
   }
 
-  whenClosed(): void {
+  override whenClosed(): void {
     this.#refuse('it was closed within its TLS handshake')
-    this.#context.deadlines.remove(this)
-    this.#owner.closed(this)
+    super.whenClosed()
   }
 }

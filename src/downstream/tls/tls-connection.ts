@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import type { ApplicationProtocol, ListenerTls } from '../../runtime/tls-settings.ts'
 import type { ClientCertificate, TlsFacts } from '../../transport/tls-facts.ts'
-import { type CertificatePair, covers } from './certificate-table.ts'
+import { covers, type HostCertificates } from './certificate-table.ts'
 
 /** What the handshake of a client has settled. */
 export class TlsConnection implements TlsFacts {
@@ -13,14 +13,14 @@ export class TlsConnection implements TlsFacts {
   readonly protocol: ApplicationProtocol | ''
   readonly clientCertificate: ClientCertificate | undefined
   readonly responseFields: string
-  readonly #certificates: CertificatePair
+  readonly #certificates: HostCertificates
   /** Whether clients are known by certificates, so that one connection serves one host. */
   readonly #isBound: boolean
 
   constructor(
     socket: TLSSocket,
     serverName: string,
-    certificates: CertificatePair,
+    certificates: HostCertificates,
     settings: ListenerTls,
     clientCertificate: X509Certificate | undefined,
   ) {

@@ -3,7 +3,7 @@ import { createSecureContext, type SecureContext } from 'node:tls'
 import type { Snapshot } from '../../runtime/snapshot.ts'
 import type { Certificate, ListenerTls } from '../../runtime/tls-settings.ts'
 import type { Ends } from '../../transport/ends.ts'
-import { type CertificatePair, CertificateTable } from './certificate-table.ts'
+import { CertificateTable, type HostCertificates } from './certificate-table.ts'
 
 const OPTIONS =
   constants.SSL_OP_NO_RENEGOTIATION |
@@ -44,14 +44,14 @@ export class TlsContexts {
    *
    * @param host in lower case; empty for none
    */
-  find(host: string, ends: Ends, snapshot: Snapshot): CertificatePair | undefined {
+  find(host: string, ends: Ends, snapshot: Snapshot): HostCertificates | undefined {
     this.#takeIn(snapshot)
     if (host !== '') return this.#table.find(host)
     return this.#table.hasAddresses ? this.#table.find(ends.destination.address.text) : undefined
   }
 
   /** The certificates for a client that none are found for. */
-  get standard(): CertificatePair | undefined {
+  get standard(): HostCertificates | undefined {
     return this.#table.standard
   }
 
@@ -63,7 +63,7 @@ export class TlsContexts {
   }
 
   /** The context that shows the one of these certificates that the client can use. */
-  contextFor(pair: CertificatePair, { ticketKey }: Snapshot): SecureContext {
+  contextFor(pair: HostCertificates, { ticketKey }: Snapshot): SecureContext {
     const prepared = this.#prepare(pair)
     if (prepared.ticketKey !== ticketKey) {
       if (ticketKey !== undefined) prepared.context.context.setTicketKeys(ticketKey)
@@ -72,7 +72,7 @@ export class TlsContexts {
     return prepared.context
   }
 
-  #prepare({ ecdsa, rsa }: CertificatePair): Prepared {
+  #prepare({ ecdsa, rsa }: HostCertificates): Prepared {
     const certificates = [ecdsa ?? [], rsa ?? []].flat()
     const [first, last] = [certificates[0]!, certificates.at(-1)!]
     const byLast = this.#prepared.get(first) ?? new WeakMap<Certificate, Prepared>()

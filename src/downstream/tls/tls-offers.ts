@@ -2,7 +2,7 @@ import type { SecureContext } from 'node:tls'
 import type { WorkerContext } from '../../exchange/worker-context.ts'
 import type { Certificate, ListenerTls } from '../../runtime/tls-settings.ts'
 import type { Ends } from '../../transport/ends.ts'
-import { type CertificatePair, pairOf } from './certificate-table.ts'
+import { type HostCertificates, onlyCertificate } from './certificate-table.ts'
 import type { ClientHello } from './client-hello.ts'
 import { TlsContexts, wireFormat } from './tls-contexts.ts'
 
@@ -16,7 +16,7 @@ export interface TlsOffer {
   /** For ALPN, in order of preference (RFC 7301 §3.1). */
   readonly protocols: Buffer
   /** It is shown one of these. */
-  readonly certificates: CertificatePair
+  readonly certificates: HostCertificates
   /** Whether an authority is answered and not a client: the connection ends with the handshake. */
   readonly isChallenge: boolean
 }
@@ -57,7 +57,7 @@ export class TlsOffers {
     const contexts = this.#contextsOf(settings)
     const challenge = protocols.includes(CHALLENGE) ? this.challenges.get(serverName) : undefined
     if (challenge !== undefined) {
-      const certificates = pairOf(challenge)
+      const certificates = onlyCertificate(challenge)
       const context = contexts.contextFor(certificates, snapshot)
       return { context, protocols: challengeProtocols, certificates, isChallenge: true }
     }

@@ -12,6 +12,11 @@ export class ResponseLines extends FieldLines {
   #hasStatus = false
   #hasFields = false
 
+  /** The first digit of the status: 1 for an interim response, 2 for a success. */
+  get statusClass(): number {
+    return this.bytes[VERSION.length]! - ZERO
+  }
+
   override begin(headSize: number): void {
     super.begin(headSize)
     this.#hasStatus = this.#hasFields = false

@@ -8,10 +8,6 @@ import { LARGEST_WINDOW, type Stream, type StreamUser } from './stream.ts'
 
 /** How many streams are open at most, even where the server allows more: so much data of them all has room in the window. */
 const MOST_STREAMS = 100
-/** Where the status begins in `HTTP/1.1 200`. */
-const STATUS_AT = 9
-const ONE = 0x31
-
 const response = new ResponseLines()
 
 /** The user of a stream that this end has opened. */
@@ -111,7 +107,7 @@ export class ClientSession extends Session<ResponseUser> {
     if (stream.peerHasEnded) return this.failStream(streamId, ErrorCode.StreamClosed)
     if (response.fault !== '') return stream.breakOff(response.fault)
     if (response.isTooLarge) return stream.breakOff('the head is too large')
-    const isInterim = response.bytes[STATUS_AT] === ONE
+    const isInterim = response.statusClass === 1
     if (isInterim && isLast) return stream.breakOff('an interim response ends the stream')
     stream.hasHead = !isInterim
     stream.user.head(response, isLast)

@@ -64,6 +64,10 @@ export abstract class SessionWriter {
     this.encoder = new HeadEncoder(role)
   }
 
+  get isFull(): boolean {
+    return this.#connection.isFull
+  }
+
   /** Where the next frame is to be written. */
   protected output(): Scratch {
     this.#markable = undefined

@@ -58,7 +58,7 @@ export abstract class Session<User extends StreamUser = StreamUser>
   #receiveWindow: number
   /** The receive window of the connection, in bytes: no more of what its peer sends can wait here. */
   readonly #window: number
-  /** Bytes that have left the connection's memory, and that the peer has not been told of. */
+  /** Bytes that have left the connection's memory, and for which the peer has no WINDOW_UPDATE yet. */
   #uncredited = 0
   /** Bytes that were read from the connection while nothing more was to be read. */
   #unread = NOTHING

@@ -32,6 +32,8 @@ export interface StreamUser {
 
 /** The session of a stream, as far as a stream needs it. */
 export interface StreamSession {
+  /** Whether the connection takes no more data now. */
+  readonly isFull: boolean
   /**
    * Writes as much of `bytes[from, to)` as the windows and the connection allow, in DATA frames.
    *
@@ -75,6 +77,8 @@ export class Stream<User extends StreamUser = StreamUser> {
   #kept: ByteQueue | undefined
   /** Whether data is to be written only once the peer has a window for any. */
   #awaitsWindow = false
+  /** Whether more is to be written only once the connection takes it. */
+  #awaitsConnection = false
   /** Whether nothing is written after what is kept. */
   #isEnding = false
   #keptTrailers: Buffer | undefined
@@ -87,7 +91,7 @@ export class Stream<User extends StreamUser = StreamUser> {
   #receiveWindow = STREAM_WINDOW
   /** What the receive window is filled up to. */
   #largestWindow = STREAM_WINDOW
-  /** Bytes that the user has taken, or that were padding, and that the peer has not been told of. */
+  /** Bytes that the user has taken, or that were padding, and for which the peer has no WINDOW_UPDATE yet. */
   #uncredited = 0
   #isPaused = true
   /** Whether data was held back since the window was last opened. */
@@ -152,9 +156,16 @@ export class Stream<User extends StreamUser = StreamUser> {
     this.#session.awaitRoom(this)
   }
 
+  /** Other heads follow, for which no window is needed. Where the connection takes no more now, `isBlocked` holds. */
+  expectHead(): void {
+    if (this.isOver || !this.#session.isFull) return
+    this.#awaitsConnection = true
+    this.#session.awaitRoom(this)
+  }
+
   /** Whether nothing more should be written until `drained`. */
   get isBlocked(): boolean {
-    return this.#awaitsWindow || this.#hasKept
+    return this.#awaitsWindow || this.#awaitsConnection || this.#hasKept
   }
 
   get #hasKept(): boolean {
@@ -163,6 +174,7 @@ export class Stream<User extends StreamUser = StreamUser> {
 
   /** Sends what is kept, as far as there is room now. Returns whether that was all of it. */
   sendKept(): boolean {
+    this.#awaitsConnection = false
     if (this.#awaitsWindow && this.sendWindow <= 0) return false
     this.#awaitsWindow = false
     const kept = this.#kept
@@ -187,7 +199,7 @@ export class Stream<User extends StreamUser = StreamUser> {
   #sentEnd(): void {
     this.#isEnding = true
     this.hasEnded = true
-    this.#awaitsWindow = false
+    this.#awaitsWindow = this.#awaitsConnection = false
     if (this.peerHasEnded) this.#over('whole')
     // The peer need not go on (RFC 9113 §8.1).
     else if (this.#isLeft) this.reset(this.#codeOfLeave)
@@ -211,7 +223,7 @@ export class Stream<User extends StreamUser = StreamUser> {
   #over(how: How): void {
     this.isOver = true
     this.#kept = undefined
-    this.#awaitsWindow = false
+    this.#awaitsWindow = this.#awaitsConnection = false
     this.#keptTrailers = undefined
     if (how !== 'whole') {
       this.#isEndKnown = true

@@ -16,8 +16,7 @@ export class Challenges {
 
   /**
    * @param publish has all workers give these answers, and resolves once they do
-   * @param answers those that workers give already, for the process that this one replaces; whoever goes on with its orders gives
-   *   them again
+   * @param answers those that workers give already, for the process that this one replaces; continued orders add theirs again
    */
   constructor(publish: (answers: ChallengeAnswers) => Promise<void>, answers = NO_CHALLENGES) {
     this.#publish = publish

@@ -131,7 +131,7 @@ export class Account {
 }
 
 /** Whether it was refused because of the account: it is unknown, or was deactivated or revoked (RFC 8555 §7.3.6). */
-function isOfAccount(error: unknown): error is Problem {
+export function isOfAccount(error: unknown): error is Problem {
   if (!(error instanceof Problem)) return false
   return (
     error.type === 'accountDoesNotExist' || (error.type === 'unauthorized' && /deactivat|revok/i.test(error.message))

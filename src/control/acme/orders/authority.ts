@@ -5,11 +5,11 @@ import type { AuthoritySettings, ChallengeType } from '../protocol/authority-set
 import type { PemPair } from '../protocol/certificate-request.ts'
 import { Problem, Unreachable } from '../protocol/problem.ts'
 import type { WallClock } from '../wall-clock.ts'
-import { Account } from './account.ts'
+import { Account, isOfAccount } from './account.ts'
 import type { AcmeStore } from './acme-store.ts'
 import { Order, type Wish } from './order.ts'
 
-/** How long an authority is left alone after it could not be reached, in ms; twice as long after each further time. */
+/** How long an authority is not asked after it could not be reached, in ms; twice as long after each further time. */
 const FIRST_PAUSE = 10_000
 const LONGEST_PAUSE = 900_000
 
@@ -38,7 +38,7 @@ export class Authority {
   readonly #store: AcmeStore
   readonly #clock: WallClock
   #outages = 0
-  /** Why it is left alone, and until when. */
+  /** Why it is not asked at present, and until when. */
   #outage: { readonly message: string; readonly until: number } | undefined
 
   constructor(settings: AuthoritySettings, solver: Solver, store: AcmeStore, log: Logger, clock: WallClock) {
@@ -60,9 +60,20 @@ export class Authority {
     return this.#asked(async () => {
       const offered = await this.#client.directory(signal)
       if (profile !== undefined) assertOffered(profile, offered.meta?.profiles)
-      await this.#account.ready(signal)
-      const order = new Order(this.#account, offered, this.#solver, this.#store, { ...wish, profile }, signal)
-      return order.run(directory, challenge)
+      const order = async () => {
+        await this.#account.ready(signal)
+        return new Order(this.#account, offered, this.#solver, this.#store, { ...wish, profile }, signal).run(
+          directory,
+          challenge,
+        )
+      }
+      try {
+        return await order()
+      } catch (error) {
+        // Once more with the account that is registered in its place.
+        if (isOfAccount(error)) return order()
+        throw error
+      }
     })
   }
 

@@ -26,7 +26,7 @@ const READ_AHEAD = 16 * 1024
  * A client's HTTP/1 connection: reads one request after another, in order, and is the Downstream of each one's
  * exchange. It reads little more from the socket than the current exchange can use.
  */
-export class ClientConnection extends Connection implements Downstream {
+export class Http1Connection extends Connection implements Downstream {
   origin: ClientOrigin
   readonly #reader: RequestReader
   readonly #response: ResponseWriter
