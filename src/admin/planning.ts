@@ -95,7 +95,7 @@ export const Explanation = z
         protocol: z
           .exactOptional(z.enum(['h2', 'h2c', 'auto']))
           .openapi({ description: 'What its servers speak. Absent: HTTP/1.1.' }),
-        tls: z.exactOptional(z.literal(true)).openapi({ description: 'That it is by TLS. Absent: it is not.' }),
+        tls: z.exactOptional(z.literal(true)).openapi({ description: 'That is by TLS. Absent: it is not.' }),
       })
       .nullable(),
     session: z

@@ -10,6 +10,7 @@ import { test } from 'node:test'
 import { OnDemand } from '../../src/control/acme/on-demand.ts'
 import { AcmeShim } from '../support/acme-shim.ts'
 import { testWithPebble } from '../support/pebble.ts'
+import { until } from '../support/until.ts'
 import { Stage } from './stage.ts'
 import { TestClock } from './test-clock.ts'
 
@@ -245,11 +246,10 @@ testWithPebble(
     await stage.until(() => stage.acme.answers.http.size === 1 || stage.obtained.length === 1)
     other.acme.apply(stage.settingsFor(shim), ['a.example'])
     await stage.until(() => stage.obtained.length === 1)
-    for (;;) {
+    await until(() => {
       clock.advance(10_000)
-      if (other.acme.certificates[0]!.chain === stage.acme.certificates[0]!.chain) break
-      await new Promise((resolve) => setImmediate(resolve))
-    }
+      return other.acme.certificates[0]!.chain === stage.acme.certificates[0]!.chain
+    })
     assert.equal(shim.orders.length, 1)
   },
 )
@@ -426,7 +426,7 @@ testWithPebble('a certificate is renewed when its authority wants it', async (t)
   shim.now = () => clock.now()
   stage.acme.apply(stage.settingsFor(shim), ['a.example'])
   await stage.until(() => stage.obtained.length === 1)
-  await stage.turnsUntil(() => known.length === 1 && stage.note.renewsAt < clock.now() + 13 * DAY)
+  await until(() => known.length === 1 && stage.note.renewsAt < clock.now() + 13 * DAY)
   assert.ok(stage.note.renewsAt >= window.start.getTime())
   // Its certificates are to be revoked.
   window = { start: new Date(clock.now() - DAY), end: new Date(clock.now() - MINUTE) }

@@ -32,6 +32,8 @@ const UNIT_SIZES = Uint8Array.of(0, 0, 5, 4, 6, 0, 8, 8, 4, 0)
 
 /** Finds the frames in the bytes of a connection (RFC 9113 §4 and §6), in whatever pieces they arrive. */
 export class FrameReader {
+  /** How many frames have begun since its user has last set this to 0. */
+  frames = 0
   readonly #sink: FrameSink
   readonly #role: Role
   readonly #limits: FrameLimits
@@ -146,6 +148,7 @@ export class FrameReader {
 
   /** A frame's header is `bytes[at, at + 9)`. */
   #begin(bytes: Buffer, at: number): void {
+    this.frames++
     const length = (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!
     const type = bytes[at + 3]!
     const streamId = uint31(bytes, at + 5)
