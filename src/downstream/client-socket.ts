@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import { type Server, Socket, type SocketConstructorOpts } from 'node:net'
 import { TLSSocket, type TLSSocketOptions } from 'node:tls'
+import { tlsMessage } from '../runtime/tls-message.ts'
 
 /** An accepted connection as Node.js represents it internally; undocumented. */
 interface Handle {
@@ -110,7 +111,7 @@ export function verifiedCertificate(socket: SecureClientSocket): X509Certificate
   const handle = (socket as Connected)._handle
   if (typeof handle?.verifyError !== 'function') return 'this Node.js does not say whether it is valid'
   const error = handle.verifyError()
-  if (error !== null) return error.message
+  if (error !== null) return tlsMessage(error.message)
   // A session that is continued is not verified again.
   return certificate.validToDate.getTime() < Date.now() ? 'it has expired' : certificate
 }

@@ -9,6 +9,7 @@ import {
   type TLSSocket,
 } from 'node:tls'
 import type { Endpoint } from './snapshot.ts'
+import { tlsMessage } from './tls-message.ts'
 import type { UpstreamTls } from './tls-settings.ts'
 
 /** What is offered to servers by ALPN (RFC 7301). */
@@ -96,7 +97,7 @@ export function tlsFaultIn(error: Error): string | undefined {
   const { code = '', syscall = '', message } = error as NodeJS.ErrnoException
   if (error instanceof AggregateError || syscall === 'connect' || syscall.startsWith('getaddrinfo')) return undefined
   // The message of an error in OpenSSL begins and ends with codes: `80F2…:error:0A00010B:SSL routines:…:wrong version number:…`.
-  const cause = withoutAdvice(code.startsWith('ERR_') ? reasonOf(error) : message || code)
+  const cause = tlsMessage(code.startsWith('ERR_') ? reasonOf(error) : message || code)
   const advice = kinds.find(({ codes }) => codes.test(code))?.advice
   return advice === undefined ? cause : `${cause}; ${advice}`
 }
@@ -112,11 +113,6 @@ export function isAlert(error: Error | undefined): boolean {
 
 function reasonOf(error: Error & { reason?: string }): string {
   return error.reason ?? error.message
-}
-
-/** Without what Node.js adds for its own users: `self-signed certificate; if the root CA is installed locally, try running Node.js …`. */
-function withoutAdvice(cause: string): string {
-  return cause.replace(/; if the root CA is installed locally, .*/, '')
 }
 
 const kinds = [

@@ -4,7 +4,7 @@ import { randomBytes, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import type { ConnectionOptions } from 'node:tls'
-import { TestAuthority } from '../support/certificates.ts'
+import { selfSigned, TestAuthority } from '../support/certificates.ts'
 import { httpOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
 import { SecurePlane, type SecureSettings } from '../support/secure-plane.ts'
@@ -19,6 +19,8 @@ const [alice, mallory] = await Promise.all([
   clients.issueToClient('CN=alice,O=Example\\, Inc.'),
   strangers.issueToClient('CN=alice,O=Example\\, Inc.'),
 ])
+
+const nobodys = await selfSigned('CN=alice')
 
 /** A plane in front of a server that answers with the fields by which it knows clients, in `<…>`. */
 async function start(t: TestContext, settings: Partial<SecureSettings> = {}): Promise<SecurePlane> {
@@ -93,6 +95,9 @@ for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
     await assert.rejects(visit(t, other, { maxVersion, ...mallory }))
     assert.match((await other.event('handshake-failed')).cause, /of the client is not valid: unable to verify/)
     await assert.rejects(visit(t, plane, { maxVersion, ...alice, key: undefined }))
+    const third = await start(t, { tls: { clientCertificates: { ca: clients.ca, isRequired: true } } })
+    await assert.rejects(visit(t, third, { maxVersion, ...nobodys }))
+    assert.match((await third.event('handshake-failed')).cause, /of the client is not valid: self-signed certificate$/)
   })
 
   test(`with ${maxVersion}, no session gets a client in that has shown no valid certificate`, async (t) => {

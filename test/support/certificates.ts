@@ -126,8 +126,7 @@ export class TestAuthority {
       ...extensions,
       ...(wish.extensions ?? []),
     ])
-    const key = await crypto.subtle.exportKey('pkcs8', keys.privateKey)
-    return { cert: pemOf(certificate) + this.#chain, key: PemConverter.encode(key, PemConverter.PrivateKeyTag) }
+    return { cert: pemOf(certificate) + this.#chain, key: await pemOfKey(keys) }
   }
 
   async #sign(
@@ -154,6 +153,20 @@ export class TestAuthority {
   }
 }
 
+/** A certificate that no authority has issued. */
+export async function selfSigned(subject: string): Promise<Pem> {
+  const keys = await keysOf('ecdsa')
+  const certificate = await X509CertificateGenerator.createSelfSigned({
+    serialNumber: serialNumber(),
+    name: subject,
+    keys,
+    signingAlgorithm: algorithms.ecdsa,
+    notBefore: new Date(Date.now() - HOUR),
+    notAfter: new Date(Date.now() + 90 * DAY),
+  })
+  return { cert: pemOf(certificate), key: await pemOfKey(keys) }
+}
+
 async function keysOf(type: keyof typeof algorithms): Promise<webcrypto.CryptoKeyPair> {
   return (await crypto.subtle.generateKey(algorithms[type], true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair
 }
@@ -165,4 +178,8 @@ function serialNumber(): string {
 
 function pemOf(certificate: X509Certificate): string {
   return `${certificate.toString('pem')}\n`
+}
+
+async function pemOfKey({ privateKey }: webcrypto.CryptoKeyPair): Promise<string> {
+  return PemConverter.encode(await crypto.subtle.exportKey('pkcs8', privateKey), PemConverter.PrivateKeyTag)
 }

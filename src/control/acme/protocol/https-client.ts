@@ -1,4 +1,5 @@
 import { Agent, type RequestOptions, request } from 'node:https'
+import { tlsMessage } from '../../../runtime/tls-message.ts'
 import { Unreachable } from './problem.ts'
 
 /** The maximum size of an answer, in bytes. A certificate with its chain has about 6 kB. */
@@ -90,5 +91,5 @@ function reasonOf({ code, name, message }: NodeJS.ErrnoException, url: string): 
   if (code === 'ECONNREFUSED') return `${host} refuses connections`
   const isCertificate = /CERT|SIGNED|VERIFY|ISSUER/.test(code ?? '')
   const hint = isCertificate ? '; if the authority is your own, name the file with its certificate as ca' : ''
-  return `${host} cannot be reached: ${message}${hint}`
+  return `${host} cannot be reached: ${tlsMessage(message)}${hint}`
 }
