@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { nodeTls } from '../runtime/node-tls.ts'
 import { Acme } from './acme.ts'
 import { InvalidValue } from './error.ts'
 import { Duration, text, uniqueList } from './field.ts'
@@ -25,7 +26,7 @@ const ClientCertificates = z.strictObject({
 
 /** Refuses what OpenSSL does not know at all. It ignores single names that it does not know. */
 function parseCiphers(written: string): string {
-  const { createSecureContext } = process.getBuiltinModule('node:tls')
+  const { createSecureContext } = nodeTls()
   try {
     createSecureContext({ ciphers: written, minVersion: 'TLSv1.2' })
   } catch {
