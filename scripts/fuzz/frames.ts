@@ -1,9 +1,9 @@
 import { MessageError } from '../../src/http1/message-error.ts'
 import { RequestHead } from '../../src/http1/request-head.ts'
 import { ConnectionError } from '../../src/http2/error-code.ts'
-import { FrameReader } from '../../src/http2/frame-reader.ts'
+import { FrameReader } from '../../src/http2/frames/frame-reader.ts'
+import { RequestLines } from '../../src/http2/heads/request-lines.ts'
 import { HpackDecoder } from '../../src/http2/hpack/decoder.ts'
-import { RequestLines } from '../../src/http2/request-lines.ts'
 import { FrameMutator } from '../../test/http2/frame-mutator.ts'
 import { FrameRecorder, LIMITS, pieces } from '../../test/http2/frames.ts'
 

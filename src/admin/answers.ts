@@ -37,6 +37,7 @@ export const Status = z
         z.object({
           address: z.string(),
           port: Count.nullable().openapi({ description: 'null where the address is a Unix socket.' }),
+          tls: z.boolean().openapi({ description: 'Whether clients speak TLS there.' }),
         }),
       )
       .openapi({ description: 'Where clients arrive.' }),

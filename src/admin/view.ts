@@ -45,8 +45,8 @@ export class View {
       workers,
       listeners: snapshot.listeners.map((listener) =>
         'path' in listener
-          ? { address: `unix:${listener.path}`, port: null }
-          : { address: listener.address, port: listener.port },
+          ? { address: `unix:${listener.path}`, port: null, tls: listener.tls !== undefined }
+          : { address: listener.address, port: listener.port, tls: listener.tls !== undefined },
       ),
       generation: snapshot.generation,
       upstreams: snapshot.upstreams.length,

@@ -10,6 +10,12 @@ export interface PrivateKey {
   readonly text: string
 }
 
+/** As OpenSSL names them. */
+const curves: ReadonlySet<string> = new Set(['prime256v1', 'secp384r1', 'secp521r1'])
+/** OpenSSL refuses shorter ones, too. */
+const SHORTEST_RSA = 2048
+const NO_OTHER = 'browsers accept no other'
+
 /**
  * Reads the private key of a PEM file, which may hold its certificate, too.
  *
@@ -23,10 +29,22 @@ export function readPrivateKey({ path, bytes }: FileContent): PrivateKey {
     throw new UnusableFile(path, 'expected a key without a password, found one with a password', hint)
   }
   const key = keyOf(path, block.text)
-  const kind = key.asymmetricKeyType
-  if (kind === 'ec') return { key, type: 'ecdsa', text: block.text }
-  if (kind === 'rsa' || kind === 'rsa-pss') return { key, type: 'rsa', text: block.text }
-  throw new UnusableFile(path, `expected a key of type ECDSA or RSA, found ${kind}`, 'browsers accept no other')
+  return { key, type: typeOf(path, key), text: block.text }
+}
+
+function typeOf(path: string, { asymmetricKeyType: kind, asymmetricKeyDetails }: KeyObject): PrivateKey['type'] {
+  const { namedCurve, modulusLength = 0 } = asymmetricKeyDetails ?? {}
+  switch (kind) {
+    case 'ec':
+      if (namedCurve !== undefined && curves.has(namedCurve)) return 'ecdsa'
+      throw new UnusableFile(path, `expected a key on P-256, P-384 or P-521, found ${namedCurve}`, NO_OTHER)
+    case 'rsa':
+    case 'rsa-pss':
+      if (modulusLength >= SHORTEST_RSA) return 'rsa'
+      throw new UnusableFile(path, `expected a key of ${SHORTEST_RSA} bits or more, found ${modulusLength}`, NO_OTHER)
+    default:
+      throw new UnusableFile(path, `expected a key of type ECDSA or RSA, found ${kind}`, NO_OTHER)
+  }
 }
 
 function keyOf(path: string, text: string): KeyObject {

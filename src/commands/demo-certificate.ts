@@ -1,5 +1,5 @@
 import { webcrypto, X509Certificate } from 'node:crypto'
-import type { CertificateFiles } from '../config/listener-tls.ts'
+import type { CertificateFiles } from '../config/tls/listener-tls.ts'
 import type { StateDirectory } from '../control/state/state-directory.ts'
 
 const DAY = 86_400_000
@@ -39,7 +39,7 @@ function hasTimeLeft(pem: Buffer): boolean {
 
 /** The contents of the files. The libraries are large, so they are loaded when they are needed. */
 async function issued(): Promise<Record<string, string>> {
-  const x509 = await import('../control/acme/x509.ts')
+  const x509 = await import('../control/acme/protocol/x509.ts')
   const { KeyUsageFlags } = x509
   const [authorityKeys, keys] = await Promise.all([newKeys(), newKeys()])
   const now = Date.now()

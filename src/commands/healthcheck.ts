@@ -34,8 +34,8 @@ async function healthcheck({ timeout, ...options }: HealthcheckOptions): Promise
   const isSecure = listener.tls !== undefined
   const place = ('path' in endpoint ? '' : `${isSecure ? 'https' : 'http'}://`) + formatAddress(endpoint)
   try {
-    const status = await statusFrom(endpoint, listener, timeout)
-    console.log(`healthy: ${place} answers (${status})`)
+    const answer = await answerOf(endpoint, listener, timeout)
+    console.log(`healthy: ${place} answers (${answer})`)
   } catch (error) {
     console.log(`unhealthy: ${place} does not answer: ${(error as Error).message}`)
     process.exitCode = 1
@@ -54,7 +54,8 @@ function reachable(listener: ListeningPlace): Endpoint {
 /** The PROXY header (protocol specification, 2.1) of a connection from the proxy itself. Any peer may send it. */
 const OWN_CONNECTION = 'PROXY UNKNOWN\r\n'
 
-function statusFrom(endpoint: Endpoint, { proxyProtocol, tls }: Listener, timeout: number): Promise<number> {
+/** The status of the response, or that there was a handshake where a request needs a certificate. */
+function answerOf(endpoint: Endpoint, { proxyProtocol, tls }: Listener, timeout: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(timeout)
     const headers = { 'User-Agent': 'limpet-healthcheck', Connection: 'close' }
@@ -62,13 +63,16 @@ function statusFrom(endpoint: Endpoint, { proxyProtocol, tls }: Listener, timeou
       const socket = connect(endpoint)
       if (proxyProtocol) socket.write(OWN_CONNECTION)
       // It asks whether Limpet answers. Whether browsers trust the certificate is what `limpet check` says.
-      return tls === undefined ? socket : connectSecurely({ socket, rejectUnauthorized: false })
+      if (tls === undefined) return socket
+      const secure = connectSecurely({ socket, rejectUnauthorized: false })
+      if (tls.clientCertificates?.mode !== 'required') return secure
+      return secure.once('secureConnect', () => resolve('a handshake; requests need a certificate'))
     }
     const authority = 'path' in endpoint ? {} : endpoint
     request({ ...authority, path: PATH_ABOVE_ROOT, headers, signal, createConnection })
       .on('response', (response) => {
         response.resume()
-        resolve(response.statusCode!)
+        resolve(String(response.statusCode))
       })
       .on('error', (error) => reject(signal.aborted ? new Error(`no response within ${timeout} ms`) : error))
       .end()

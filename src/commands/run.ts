@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import type { Logger } from 'pino'
 import { formatOrigin } from '../config/origin.ts'
 import type { Balancer } from '../control/balancer.ts'
-import { formatAdminPlace, placeOf } from '../control/place.ts'
+import { describeListener, formatAdminPlace } from '../control/place.ts'
 import { Predecessor } from '../control/upgrade/predecessor.ts'
 import { notify } from '../control/upgrade/service-manager.ts'
 import { startWorkerThread } from '../control/workers/worker-thread.ts'
@@ -62,7 +62,7 @@ async function runAfter(predecessor: Predecessor | undefined, { watch, ...option
     await close()
     return process.exit()
   }
-  for (const listener of balancer.listeners) log.info(`listening on ${placeOf(listener)}`)
+  for (const listener of balancer.listeners) log.info(`listening on ${describeListener(listener)}`)
   const { adminPlace } = balancer
   if (adminPlace !== undefined) log.info(`the admin API answers on ${formatAdminPlace(adminPlace)}`)
   log.info(`${balancer.workers} worker(s), configuration from ${formatOrigin(origin)}`)

@@ -59,6 +59,14 @@ export function uniqueList<Item extends z.ZodType>(item: Item) {
     })
 }
 
+/** Settings in a mapping. The example is shown where something else is found. */
+export function settings<Shape extends z.ZodRawShape>(shape: Shape, example: string) {
+  // For unknown keys, the error of every schema holds: it lists those that are known.
+  return z.strictObject(shape, {
+    error: ({ code }) => (code === 'invalid_type' ? `settings such as ${example}` : undefined),
+  })
+}
+
 /** One item, or a list of them. */
 export function oneOrMore<Item extends z.ZodType>(item: Item, expected: string) {
   type Held = z.output<Item>

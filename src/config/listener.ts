@@ -4,8 +4,8 @@ import { ProxyProtocolIn } from './client-address.ts'
 import { InvalidValue } from './error.ts'
 import { Mode, text, whole, written } from './field.ts'
 import { parseListenAddress } from './host.ts'
-import { ListenerTls } from './listener-tls.ts'
 import { formatMode } from './mode.ts'
+import { ListenerTls } from './tls/listener-tls.ts'
 import { formatUnixSocket, isUnixSocket, parseUnixSocket } from './unix-socket.ts'
 
 /** A listener as the program holds it. */
@@ -22,13 +22,15 @@ export const Port = whole(0, 65_535)
 const HTTP_PORT = 80
 const HTTPS_PORT = 443
 
+const aRedirect = 'https, https: and a port such as https:8443, or off'
+
 /** Where requests are redirected to: `https`, or `https:8443`; or `off`. */
 const Redirect = written(
-  z.string('https, https: and a port, or off'),
+  z.union([z.enum(['https', 'off'], aRedirect), z.string().regex(/^https:[1-9]\d{0,4}$/, aRedirect)], aRedirect),
   (target) => {
     if (target === 'off') return target
-    const [whole, port = HTTPS_PORT] = /^https(?::([1-9]\d{0,4}))?$/.exec(target) ?? []
-    if (whole === undefined || Number(port) > 65_535) throw new InvalidValue('https, https: and a port, or off')
+    const [, port = HTTPS_PORT] = target.split(':')
+    if (Number(port) > 65_535) throw new InvalidValue(aRedirect)
     return { port: Number(port) }
   },
   // zod also calls this for a missing value.

@@ -3,10 +3,11 @@
  * case.
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  return nearestSpelling(word, candidates) ?? onlyWithPrefix(word, candidates)
+  return misspelt(word, candidates) ?? onlyWithPrefix(word, candidates)
 }
 
-function nearestSpelling(word: string, candidates: readonly string[]): string | undefined {
+/** The candidate that a misspelt word most likely means, or undefined if none is close. Ignores case. */
+export function misspelt(word: string, candidates: readonly string[]): string | undefined {
   const reach = Math.max(1, Math.floor(word.length / 3))
   let best: { candidate: string; distance: number } | undefined
   for (const candidate of candidates) {

@@ -1,8 +1,8 @@
 import { resolve as resolvePath } from 'node:path'
-import type { Acme } from './acme.ts'
 import type { KeyPath } from './key-path.ts'
-import type { CertificateFiles } from './listener-tls.ts'
 import type { Config } from './schema.ts'
+import type { Acme } from './tls/acme.ts'
+import type { CertificateFiles } from './tls/listener-tls.ts'
 
 export interface PairFiles extends CertificateFiles {
   readonly place: KeyPath

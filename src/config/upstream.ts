@@ -9,7 +9,7 @@ import { Health } from './health.ts'
 import { Rebalance } from './rebalance.ts'
 import { Server } from './server.ts'
 import { Skew } from './skew.ts'
-import { UpstreamTls } from './upstream-tls.ts'
+import { UpstreamTls } from './tls/upstream-tls.ts'
 
 const upstreamTimeouts = z.strictObject({
   connect: Duration.prefault('5s').describe('The maximum time to open a connection.'),

@@ -1,8 +1,9 @@
 import type { z } from 'zod'
 import { alternatives, shown, shownByKind } from './error.ts'
 import type { KeyPath } from './key-path.ts'
-import { nearest } from './nearest.ts'
+import { misspelt, nearest } from './nearest.ts'
 import { insteadOfUnsupported } from './not-supported.ts'
+import { valueMeant } from './value-meant.ts'
 
 /** A mistake at a path in a value. The value may come from a file or a variable. */
 export interface Issue {
@@ -75,7 +76,8 @@ function flatten(issue: z.core.$ZodIssue, parent: KeyPath): Issue[] {
 function unknownKey(path: KeyPath, key: string, known: readonly string[]): Issue {
   const meant = nearest(key, known)
   const instead = insteadOfUnsupported(key)
-  if (instead !== undefined && meant === undefined)
+  // A key of other programs may be a misspelt one of these, but is not short for one.
+  if (instead !== undefined && misspelt(key, known) === undefined)
     return { path, atKey: true, message: 'not supported', hint: instead }
   return { path, atKey: true, message: `unknown key, expected ${alternatives(known)}`, hint: didYouMean(meant) }
 }
@@ -91,7 +93,9 @@ function isOfAnotherKind(issue: z.core.$ZodIssue): boolean {
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
     return issue.errors.every((issues) => issues.some(isOfAnotherKind))
   }
-  return issue.code === 'invalid_type' || (issue.code === 'invalid_value' && typeof issue.input === 'object')
+  if (issue.code !== 'invalid_value') return issue.code === 'invalid_type'
+  const isSwitch = issue.values.every((value) => typeof value === 'boolean')
+  return isSwitch ? typeof issue.input !== 'boolean' : typeof issue.input === 'object'
 }
 
 function mismatch(issue: z.core.$ZodIssue, path: KeyPath): Issue {
@@ -131,7 +135,7 @@ function hintFor(issue: z.core.$ZodIssue, found: unknown): string | undefined {
     case 'custom':
       return issue.params?.hint
     case 'invalid_value':
-      return didYouMean(nearest(String(found), issue.values.map(String)))
+      return didYouMean(valueMeant(String(found), issue.values.map(String)))
     case 'invalid_union':
       return didYouMean(nearest(String(found), optionsOf(issue)))
     case 'invalid_type':

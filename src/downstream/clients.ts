@@ -5,17 +5,18 @@ import type { Scoreboard } from '../runtime/scoreboard.ts'
 import { openFileLimit } from '../runtime/shortage.ts'
 import { type Ends, endsOf } from '../transport/ends.ts'
 import { Arrival, type ArrivalOwner } from './arrival.ts'
-import { ClientConnection } from './client-connection.ts'
 import type { ClientSocket } from './client-socket.ts'
 import type { Connection, ConnectionOwner } from './connection.ts'
 import type { Entrance } from './entrance.ts'
 import { FirstBytes, type FirstBytesOwner } from './first-bytes.ts'
-import { Handshake, type HandshakeOwner } from './handshake.ts'
+import { Http1Connection } from './http1-connection.ts'
 import { Http2Connection } from './http2-connection.ts'
-import { TlsOffers } from './tls-offers.ts'
+import type { NewConnection } from './new-connection.ts'
+import { Handshake, type HandshakeOwner } from './tls/handshake.ts'
+import { TlsOffers } from './tls/tls-offers.ts'
 
 /** A connection that serves its client, or one of which something must be known first. */
-type Accepted = Connection | Arrival | Handshake | FirstBytes
+type Accepted = Connection | NewConnection
 
 /** The client connections of a worker, up to the limits. */
 export class Clients implements ArrivalOwner, HandshakeOwner, FirstBytesOwner, ConnectionOwner {
@@ -61,7 +62,7 @@ export class Clients implements ArrivalOwner, HandshakeOwner, FirstBytesOwner, C
 
   unencrypted(handshake: Handshake, bytes: Buffer): void {
     this.#exit(handshake)
-    const client = new ClientConnection(handshake.socket, handshake.entrance, handshake.ends, this.#context, this)
+    const client = new Http1Connection(handshake.socket, handshake.entrance, handshake.ends, this.#context, this)
     this.#enter(client)
     client.refuse(bytes, new Failure('not-encrypted'))
   }
@@ -94,7 +95,7 @@ export class Clients implements ArrivalOwner, HandshakeOwner, FirstBytesOwner, C
   }
 
   #connection(socket: ClientSocket, entrance: Entrance, ends: Ends, isHttp2: boolean): Connection {
-    const Kind = isHttp2 ? Http2Connection : ClientConnection
+    const Kind = isHttp2 ? Http2Connection : Http1Connection
     return new Kind(socket, entrance, ends, this.#context, this)
   }
 

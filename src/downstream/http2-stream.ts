@@ -15,8 +15,8 @@ import { MessageError } from '../http1/message-error.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { ErrorCode } from '../http2/error-code.ts'
-import type { RequestLines } from '../http2/request-lines.ts'
-import type { Stream, StreamUser } from '../http2/stream.ts'
+import type { RequestLines } from '../http2/heads/request-lines.ts'
+import type { Stream, StreamUser } from '../http2/session/stream.ts'
 import { ClientDeadline, type Owed } from './client-deadline.ts'
 import { refuse } from './refusal.ts'
 import { ownHead } from './response-writer.ts'
@@ -166,6 +166,7 @@ export class Http2Stream extends ClientDeadline implements Downstream, StreamUse
     const from = scratch.length
     writeResponseHead(scratch, head, options, -1, false, 'unsaid')
     this.#sendHead(from, false)
+    this.#stream.expectHead()
   }
 
   respond(head: ResponseHead, options: ConnectionOptions, framing: Framing, fields: string): BodyForm {

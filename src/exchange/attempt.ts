@@ -271,6 +271,8 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
   }
 
   interim(head: ResponseHead, options: ConnectionOptions): void {
+    // A pause holds back no heads of HTTP/2, and a client that does not read needs none of these.
+    if (this.isPaused) return
     this.#downstream.inform(head, this.#withoutControls(head, options))
   }
 

@@ -1,8 +1,8 @@
 import { isIP } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 import { alternatives, ConfigError, type Problem } from '../config/error.ts'
-import type { ListenerTls } from '../config/listener-tls.ts'
 import type { Config } from '../config/schema.ts'
+import type { ListenerTls } from '../config/tls/listener-tls.ts'
 import { serverNameOf } from './tls.ts'
 import { knownPolicies } from './upstream-settings.ts'
 

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
-import { formatHsts } from '../config/hsts.ts'
 import type { Config } from '../config/schema.ts'
-import { offerOf } from '../config/tls-profile.ts'
+import { formatHsts } from '../config/tls/hsts.ts'
+import { offerOf } from '../config/tls/tls-profile.ts'
 import type { Upstream } from '../config/upstream.ts'
 import { block, type Directive, directive } from './directive.ts'
 

@@ -14,7 +14,7 @@ const byName = new Map(fields.map(([name, value]) => [name.toLowerCase(), value]
 
 /** Whether a field, by its lower-case name, could only describe a client's certificate. */
 export function describesCertificate(name: string): boolean {
-  return name.startsWith('x-client-cert')
+  return name === 'x-client-cert' || name.startsWith('x-client-cert-')
 }
 
 /** The value of the field with that lower-case name; undefined if it says nothing. */

@@ -168,7 +168,7 @@ export class UpstreamHealth {
     const access = accessTo(upstream, server, check)
     const probe = async (signal: AbortSignal) => {
       const { tls } = this.#upstream
-      // Other certificates are no reason to begin with the server anew.
+      // Other certificates are no reason to start over with the server.
       const current = tls === upstream.tls ? access : accessTo(this.#upstream, server, check)
       const verdict = await this.#probe(check, current, signal)
       if (verdict.shortage !== undefined) this.#events.shortage(verdict.shortage)

@@ -1,9 +1,11 @@
 /**
- * The reason phrases of the proxy's own responses (RFC 9110 §15.4 to §15.6). node:http has them too, but importing it costs
+ * The reason phrases of the proxy's own responses (RFC 9110 §15.3 to §15.6). node:http has them too, but importing it costs
  * a thread 25 ms and 7 MB: one of its exports is a whole HTTP client.
  */
 export const reasonPhrases: Readonly<Record<number, string>> = {
+  200: 'OK',
   301: 'Moved Permanently',
+  308: 'Permanent Redirect',
   400: 'Bad Request',
   401: 'Unauthorized',
   402: 'Payment Required',

@@ -91,7 +91,7 @@ export function tlsFaultIn(error: Error): string | undefined {
   const { code = '', syscall = '', message } = error as NodeJS.ErrnoException
   if (error instanceof AggregateError || syscall === 'connect' || syscall.startsWith('getaddrinfo')) return undefined
   // The message of an error in OpenSSL begins and ends with codes: `80F2…:error:0A00010B:SSL routines:…:wrong version number:…`.
-  const cause = code.startsWith('ERR_SSL_') ? reasonOf(error) : message || code
+  const cause = withoutAdvice(code.startsWith('ERR_') ? reasonOf(error) : message || code)
   const advice = kinds.find(({ codes }) => codes.test(code))?.advice
   return advice === undefined ? cause : `${cause}; ${advice}`
 }
@@ -107,6 +107,11 @@ export function isAlert(error: Error | undefined): boolean {
 
 function reasonOf(error: Error & { reason?: string }): string {
   return error.reason ?? error.message
+}
+
+/** Without what Node.js adds for its own users: `self-signed certificate; if the root CA is installed locally, try running Node.js …`. */
+function withoutAdvice(cause: string): string {
+  return cause.replace(/; if the root CA is installed locally, .*/, '')
 }
 
 const kinds = [

@@ -6,7 +6,7 @@ export interface TlsFacts {
   readonly version: string
   /** The cipher suite's name, as OpenSSL writes it. */
   readonly cipher: string
-  /** The host that the client named (SNI, RFC 6066 §3), in lower case; empty if it named none. */
+  /** The host that the client named (SNI, RFC 6066 §3), in lower case, without a final dot; empty if it named none. */
   readonly serverName: string
   /** Whether the client continued an earlier TLS session. */
   readonly isResumed: boolean

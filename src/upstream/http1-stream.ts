@@ -19,12 +19,13 @@ import type { ResponseHead } from '../http1/response-head.ts'
 import { isAlert } from '../runtime/server-tls.ts'
 import { writeChunk, writeLastChunk } from '../transport/chunk.ts'
 import { connectFailure } from './connect-failure.ts'
+import type { ConnectionUser, Http1Connection } from './http1-connection.ts'
 import { RESPONSE_LIMITS } from './response-limits.ts'
-import type { ConnectionUser, ServerConnection } from './server-connection.ts'
+import { isReset } from './server-connection.ts'
 
 /** One request and its response on an HTTP/1 connection to a server. */
 export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
-  readonly #connection: ServerConnection
+  readonly #connection: Http1Connection
   readonly #user: ServerStreamUser
   readonly #context: WorkerContext
   #request: ReceivedRequest | undefined
@@ -44,7 +45,7 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
   #isTunnel = false
   #isOver = false
 
-  constructor(connection: ServerConnection, user: ServerStreamUser, context: WorkerContext) {
+  constructor(connection: Http1Connection, user: ServerStreamUser, context: WorkerContext) {
     this.#connection = connection
     this.#user = user
     this.#context = context
@@ -254,9 +255,4 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
     this.#connection.destroy()
     this.#user.failed(failure)
   }
-}
-
-function isReset(error: Error | undefined): boolean {
-  const code = (error as NodeJS.ErrnoException | undefined)?.code
-  return code === 'ECONNRESET' || code === 'EPIPE'
 }

@@ -2,39 +2,30 @@ import type { TLSSocket } from 'node:tls'
 import { Failure } from '../exchange/failure.ts'
 import { Incident } from '../exchange/incident.ts'
 import type { WorkerContext } from '../exchange/worker-context.ts'
-import { ClientSession, type ClientSessionOwner } from '../http2/client-session.ts'
 import { type ConnectionError, ErrorCode } from '../http2/error-code.ts'
-import { Timed } from '../runtime/deadlines.ts'
+import { ClientSession, type ClientSessionOwner } from '../http2/session/client-session.ts'
 import { isAlert } from '../runtime/server-tls.ts'
 import type { ServerProtocol } from '../runtime/snapshot.ts'
 import type { Scratch } from '../transport/scratch.ts'
-import { own, type SocketOwner } from '../transport/socket-owner.ts'
-import { SocketWriter, type WriterOwner } from '../transport/socket-writer.ts'
 import { type TurnUser, turnEnd } from '../transport/turn-end.ts'
 import { connectFailure } from './connect-failure.ts'
 import type { Http2Pool } from './http2-pool.ts'
+import { FRESH } from './keep-alive.ts'
 import { RESPONSE_LIMITS } from './response-limits.ts'
-import type { ServerSocket, SocketReader } from './server-socket.ts'
+import { isReset, ServerConnection } from './server-connection.ts'
+import type { ServerSocket } from './server-socket.ts'
 import type { Loss, PlacedStream, SharedConnection } from './shared-connection.ts'
 
-/** A connection that has been silent for longer may be dead, in ms. */
-const FRESH = 1000
 /** How long a server may take to answer a PING, in ms. */
 const PING_TIMEOUT = 1000
 
 /** An HTTP/2 connection to a server, whose streams are those of all clients. */
-export class Http2Connection
-  extends Timed
-  implements SharedConnection, SocketOwner, SocketReader, WriterOwner, ClientSessionOwner, TurnUser
-{
+export class Http2Connection extends ServerConnection implements SharedConnection, ClientSessionOwner, TurnUser {
   readonly headSize = RESPONSE_LIMITS.headSize
-  readonly #socket: ServerSocket
-  readonly #writer: SocketWriter
   readonly #protocol: ServerProtocol
   readonly #introduction: Buffer | undefined
   readonly #pool: Http2Pool
   readonly #context: WorkerContext
-  readonly #openedAt: number
   /** Undefined until it is connected. */
   #session: ClientSession | undefined
   /** Streams that wait for the server's settings, for its answer to a PING, or for room. */
@@ -49,7 +40,6 @@ export class Http2Connection
   #isResting = false
   #isOver = false
   #heardAt = 0
-  #error: Error | undefined
   opened = 0
   served = 0
   loss: Loss | undefined
@@ -64,20 +54,11 @@ export class Http2Connection
     pool: Http2Pool,
     context: WorkerContext,
   ) {
-    super()
-    this.#socket = socket
-    this.#writer = new SocketWriter(socket, this)
+    super(socket, context.deadlines)
     this.#introduction = introduction
     this.#protocol = protocol
     this.#pool = pool
     this.#context = context
-    this.#openedAt = context.deadlines.now
-    socket.reader = this
-    own(socket, this)
-  }
-
-  get age(): number {
-    return this.#context.deadlines.now - this.#openedAt
   }
 
   get isResting(): boolean {
@@ -98,7 +79,7 @@ export class Http2Connection
     const room = this.#session!.room
     if (room <= this.#waiting.length) return false
     if (this.#isResting) this.#rouse()
-    const isProven = this.#context.deadlines.now - this.#heardAt <= FRESH
+    const isProven = this.deadlines.now - this.#heardAt <= FRESH
     if (!isProven) this.#ping()
     if (isProven || stream.need !== 'proven') this.#begin(stream)
     else this.#enqueue(stream, room)
@@ -152,7 +133,7 @@ export class Http2Connection
   }
 
   silenceOf(ms: number): Incident | undefined {
-    if (this.#context.deadlines.now - this.#heardAt < ms) return undefined
+    if (this.deadlines.now - this.#heardAt < ms) return undefined
     if (!this.#isPinging) this.#ping()
     this.#silence ??= new Incident(true)
     return this.#silence
@@ -160,15 +141,11 @@ export class Http2Connection
 
   // ── opening ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  get #isSecure(): boolean {
-    return 'encrypted' in this.#socket
-  }
-
-  whenConnected(): void {
-    const agreed = this.#isSecure ? (this.#socket as Partial<Pick<TLSSocket, 'alpnProtocol'>>).alpnProtocol : 'h2'
+  override whenConnected(): void {
+    const agreed = this.isSecure ? (this.socket as Partial<Pick<TLSSocket, 'alpnProtocol'>>).alpnProtocol : 'h2'
     if (agreed !== 'h2') return this.#withoutHttp2()
-    if (this.#introduction !== undefined) this.#writer.write(this.#introduction)
-    this.#session = new ClientSession(this, this.#isSecure)
+    if (this.#introduction !== undefined) this.writer.write(this.#introduction)
+    this.#session = new ClientSession(this, this.isSecure)
     this.#session.begin()
   }
 
@@ -182,8 +159,8 @@ export class Http2Connection
     this.#pool.choseHttp1()
     const [first, ...others] = this.#waiting
     this.#waiting = []
-    if (first === undefined) this.#socket.destroy()
-    else first.goOnBy(this.#socket)
+    if (first === undefined) this.socket.destroy()
+    else first.goOnBy(this.socket)
     for (const stream of others) if (!stream.isOver) stream.useHttp1()
   }
 
@@ -209,12 +186,12 @@ export class Http2Connection
     if (this.#isPinging) return
     this.#isPinging = true
     this.#session!.sendPing()
-    this.#context.deadlines.set(this, PING_TIMEOUT)
+    this.deadlines.set(this, PING_TIMEOUT)
   }
 
   pong(): void {
     this.#isPinging = false
-    this.#context.deadlines.set(this, 0)
+    this.deadlines.set(this, 0)
     this.#serve()
   }
 
@@ -233,34 +210,34 @@ export class Http2Connection
 
   // ── the socket ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-  whenRead(bytes: Buffer): void {
-    this.#heardAt = this.#context.deadlines.now
+  override whenRead(bytes: Buffer): void {
+    this.#heardAt = this.deadlines.now
     this.#silence = undefined
     this.#session?.read(bytes)
   }
 
-  whenDrained(): void {
+  override whenDrained(): void {
     if (!this.#isOver) this.#session?.drained()
   }
 
   get isFull(): boolean {
-    return this.#writer.isFull
+    return this.writer.isFull
   }
 
   get isBehind(): boolean {
-    return this.#writer.isBehind
+    return this.writer.isBehind
   }
 
   send(out: Scratch): void {
-    out.flushTo(this.#writer)
+    out.flushTo(this.writer)
   }
 
   holdReading(): void {
-    this.#socket.pause()
+    this.socket.pause()
   }
 
   readOn(): void {
-    this.#socket.resume()
+    this.socket.resume()
   }
 
   awaitTurnEnd(): void {
@@ -285,12 +262,12 @@ export class Http2Connection
   rest(ms: number): void {
     this.#isResting = true
     this.#isExclusive = false
-    this.#context.deadlines.set(this, ms === Infinity ? 0 : ms)
+    this.deadlines.set(this, ms === Infinity ? 0 : ms)
   }
 
   #rouse(): void {
     this.#isResting = false
-    this.#context.deadlines.set(this, 0)
+    this.deadlines.set(this, 0)
   }
 
   leave(): void {
@@ -326,30 +303,24 @@ export class Http2Connection
     return new Incident((this.#session?.size ?? 0) > 1)
   }
 
-  whenEnded(): void {
+  override whenEnded(): void {
     this.#lose('the server closed the connection')
   }
 
-  whenFailed(error: Error): void {
-    this.#error = error
-  }
-
-  whenClosed(): void {
-    const error = this.#error
+  override whenClosed(): void {
+    const error = this.error
     this.#lose(error?.message ?? 'the connection was closed')
-    this.#context.deadlines.remove(this)
+    this.deadlines.remove(this)
   }
 
   #lose(detail: string): void {
     if (this.#isOver) return
     if (!this.#isReady) {
-      const isTls = this.#isSecure && (this.#session === undefined || isAlert(this.#error))
-      const error = this.#error ?? new Error(detail)
+      const isTls = this.isSecure && (this.#session === undefined || isAlert(this.error))
+      const error = this.error ?? new Error(detail)
       return this.#failToOpen(connectFailure(error, isTls, this.#context, new Incident(this.#waiting.length > 1)))
     }
-    const { code } = (this.#error ?? {}) as NodeJS.ErrnoException
-    const isReset = code === 'ECONNRESET' || code === 'EPIPE'
-    this.loss = { detail, incident: this.#incident, isReset, isFault: false }
+    this.loss = { detail, incident: this.#incident, isReset: isReset(this.error), isFault: false }
     this.#isLeaving = true
     this.#session!.close()
     this.#serve()
@@ -363,7 +334,7 @@ export class Http2Connection
     this.#isLeaving = true
     this.#isResting = false
     this.#pool.remove(this)
-    if (this.#writer.isBehind || this.#error !== undefined || this.#session === undefined) this.#socket.destroy()
-    else this.#socket.destroySoon()
+    if (this.writer.isBehind || this.error !== undefined || this.#session === undefined) this.socket.destroy()
+    else this.socket.destroySoon()
   }
 }

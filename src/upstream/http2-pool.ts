@@ -1,6 +1,7 @@
-import type { ClientSession } from '../http2/client-session.ts'
+import type { ClientSession } from '../http2/session/client-session.ts'
 import { now } from '../runtime/clock.ts'
 import type { KeepAlive } from '../runtime/snapshot.ts'
+import { isSpent, longestRest } from './keep-alive.ts'
 import type { PlacedStream, SharedConnection } from './shared-connection.ts'
 
 /** For how long a server that chose HTTP/1.1 is not asked again, in ms. */
@@ -52,17 +53,15 @@ export class Http2Pool {
 
   /** Whether a connection has served its time. */
   isSpent({ age, opened }: SharedConnection): boolean {
-    const { requestsPerConnection, maxAge } = this.#settings
-    return (requestsPerConnection > 0 && opened >= requestsPerConnection) || (maxAge > 0 && age >= maxAge)
+    return isSpent(this.#settings, opened, age)
   }
 
   /** The connection has no streams: it is kept, unless enough others are idle. */
   rest(connection: SharedConnection): void {
-    const { connections, idle, maxAge } = this.#settings
+    const { connections } = this.#settings
     const others = this.#connections.reduce((count, each) => count + (each.isResting && each !== connection ? 1 : 0), 0)
     if (this.#isClosed || others >= connections || this.isSpent(connection)) return connection.leave()
-    const ageLeft = maxAge === 0 ? Infinity : maxAge - connection.age
-    connection.rest(Math.min(idle || Infinity, ageLeft))
+    connection.rest(longestRest(this.#settings, connection.age))
   }
 
   remove(connection: SharedConnection): void {

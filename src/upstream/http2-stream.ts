@@ -13,10 +13,10 @@ import { framingOfResponse } from '../http1/framing.ts'
 import type { Head } from '../http1/head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
-import type { ClientSession, ResponseUser } from '../http2/client-session.ts'
 import { ErrorCode } from '../http2/error-code.ts'
-import type { ResponseLines } from '../http2/response-lines.ts'
-import type { Stream } from '../http2/stream.ts'
+import type { ResponseLines } from '../http2/heads/response-lines.ts'
+import type { ClientSession, ResponseUser } from '../http2/session/client-session.ts'
+import type { Stream } from '../http2/session/stream.ts'
 import { Timed } from '../runtime/deadlines.ts'
 import type { Dialler } from './dialler.ts'
 import type { Http2Pool } from './http2-pool.ts'
@@ -24,10 +24,6 @@ import { RESPONSE_LIMITS } from './response-limits.ts'
 import type { ServerSocket } from './server-socket.ts'
 import type { PlacedStream, SharedConnection } from './shared-connection.ts'
 import { SwitchingHead } from './switching-head.ts'
-
-/** Where the status begins in `HTTP/1.1 200`, and its first digit if it is a success. */
-const STATUS_AT = 9
-const TWO = 0x32
 
 /** One request and its response on an HTTP/2 connection to a server, from when it waits for one. */
 export class Http2Stream extends Timed implements ServerStream, PlacedStream, ResponseUser {
@@ -178,7 +174,7 @@ export class Http2Stream extends Timed implements ServerStream, PlacedStream, Re
     this.#heard()
     if (this.isOver) return
     const { responseHead: head } = this.#context
-    const switching = lines.bytes[STATUS_AT] === TWO ? this.#switching : undefined
+    const switching = lines.statusClass === 2 ? this.#switching : undefined
     try {
       const bytes = switching?.of(lines) ?? lines.bytes.subarray(0, lines.length)
       if (!head.parse(bytes, 0, RESPONSE_LIMITS)) throw new Error('a head of HTTP/2 is incomplete')

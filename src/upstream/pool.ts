@@ -1,7 +1,5 @@
 import type { KeepAlive } from '../runtime/snapshot.ts'
-
-/** A connection that has been idle for longer may be half closed already, in ms. */
-const FRESH = 1000
+import { FRESH, isSpent, longestRest } from './keep-alive.ts'
 
 /** A connection that serves one exchange after another. */
 export interface Pooled {
@@ -56,13 +54,13 @@ export class Pool<Connection extends Pooled> {
 
   /** Keeps the connection unless it is spent; if there are enough, closes the one that has been idle for longest. */
   put(connection: Connection): void {
-    const { connections, idle, requestsPerConnection, maxAge } = this.#settings
-    const isSpent = requestsPerConnection > 0 && connection.served >= requestsPerConnection
-    const ageLeft = maxAge === 0 ? Infinity : maxAge - connection.age
-    if (this.#isClosed || connections === 0 || isSpent || ageLeft <= 0) return connection.destroy()
+    const settings = this.#settings
+    const { connections } = settings
+    const { served, age } = connection
+    if (this.#isClosed || connections === 0 || isSpent(settings, served, age)) return connection.destroy()
     if (this.#idle.length >= connections) this.#idle.shift()?.destroy()
     this.#idle.push(connection)
-    connection.rest(Math.min(idle || Infinity, ageLeft))
+    connection.rest(longestRest(settings, age))
   }
 
   remove(connection: Connection): void {

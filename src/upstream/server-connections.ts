@@ -8,6 +8,7 @@ import { isAddress } from '../runtime/ip-address.ts'
 import { ServerTls } from '../runtime/server-tls.ts'
 import type { ProxyProtocolVersion, ServerProtocol, Upstream } from '../runtime/snapshot.ts'
 import type { Dialler } from './dialler.ts'
+import { Http1Connection } from './http1-connection.ts'
 import { Http1Stream } from './http1-stream.ts'
 import { Http2Connection } from './http2-connection.ts'
 import type { Http2Pool } from './http2-pool.ts'
@@ -16,7 +17,6 @@ import type { Pool } from './pool.ts'
 import { Pools } from './pools.ts'
 import { PrivatePools } from './private-pools.ts'
 import { SecureSockets } from './secure-sockets.ts'
-import { ServerConnection } from './server-connection.ts'
 import type { ServerLinks } from './server-links.ts'
 import { connectPlainly, type ServerSocket } from './server-socket.ts'
 
@@ -77,7 +77,7 @@ export class ServerConnections implements ServerStreams, Dialler {
     socket?: ServerSocket,
   ): ServerStream {
     const pool = this.#linksTo(server, origin).http1
-    const connection = socket && new ServerConnection(socket, pool, this.#context.deadlines, true)
+    const connection = socket && new Http1Connection(socket, pool, this.#context.deadlines, true)
     return new Http1Stream(
       connection ?? this.#idleIn(pool, need) ?? this.#connectHttp1(server, origin, pool),
       user,
@@ -85,14 +85,14 @@ export class ServerConnections implements ServerStreams, Dialler {
     )
   }
 
-  #idleIn(pool: Pool<ServerConnection>, need: ConnectionNeed): ServerConnection | undefined {
+  #idleIn(pool: Pool<Http1Connection>, need: ConnectionNeed): Http1Connection | undefined {
     if (need === 'new') return undefined
     return need === 'proven' ? pool.takeProven(this.#context.deadlines.now) : pool.take()
   }
 
-  #connectHttp1(server: ServerState, origin: ClientOrigin, pool: Pool<ServerConnection>): ServerConnection {
+  #connectHttp1(server: ServerState, origin: ClientOrigin, pool: Pool<Http1Connection>): Http1Connection {
     const { introduction, socket } = this.#dial(server, origin, 'http1')
-    const connection = new ServerConnection(socket, pool, this.#context.deadlines)
+    const connection = new Http1Connection(socket, pool, this.#context.deadlines)
     connection.introduction = introduction
     return connection
   }

@@ -1,13 +1,13 @@
 import type { KeepAlive } from '../runtime/snapshot.ts'
+import type { Http1Connection } from './http1-connection.ts'
 import { Http2Pool } from './http2-pool.ts'
 import { Pool } from './pool.ts'
-import type { ServerConnection } from './server-connection.ts'
 
 /** The connections to one server that can serve further requests. */
 export class ServerLinks {
   /** The server's address. */
   readonly address: string
-  readonly http1: Pool<ServerConnection>
+  readonly http1: Pool<Http1Connection>
   readonly http2: Http2Pool
 
   constructor(address: string, settings: KeepAlive) {

@@ -1,7 +1,7 @@
 import type { Failure } from '../exchange/failure.ts'
 import type { Incident } from '../exchange/incident.ts'
 import type { ConnectionNeed } from '../exchange/server-stream.ts'
-import type { ClientSession } from '../http2/client-session.ts'
+import type { ClientSession } from '../http2/session/client-session.ts'
 import type { ServerSocket } from './server-socket.ts'
 
 /** How a connection was lost. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { equalsIgnoringCase } from '../http1/bytes.ts'
 import { FieldName } from '../http1/field-name.ts'
 import type { RequestHead } from '../http1/request-head.ts'
-import type { ResponseLines } from '../http2/response-lines.ts'
+import type { ResponseLines } from '../http2/heads/response-lines.ts'
 
 const WEBSOCKET = Buffer.from('websocket')
 /** What a server appends to the key of a handshake (RFC 6455 §4.2.2). */

@@ -5,8 +5,8 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { freePort } from '../../bench/free-port.ts'
-import { Challenges } from '../../src/control/acme/challenges.ts'
-import { Reachability } from '../../src/control/acme/reachability.ts'
+import { Challenges } from '../../src/control/acme/challenges/challenges.ts'
+import { Reachability } from '../../src/control/acme/challenges/reachability.ts'
 
 async function serverWith(t: TestContext, answer: RequestListener): Promise<number> {
   const server = createServer(answer).listen(0, '127.0.0.1')

@@ -1,7 +1,7 @@
 /** When certificates are renewed, and by what authorities know them. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { renewalId, renewalTime } from '../../src/control/acme/validity.ts'
+import { renewalId, renewalTime } from '../../src/control/acme/renewal/validity.ts'
 
 const DAY = 86_400_000
 

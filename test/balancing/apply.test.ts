@@ -5,7 +5,7 @@ import { setImmediate } from 'node:timers/promises'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import type { Balance, Server } from '../../src/runtime/snapshot.ts'
 import fc from '../support/property.ts'
-import { addressOf, ChangingGroup, type Group, keyOf, serversWith } from './group.ts'
+import { addressOf, ChangingGroup, emptied, type Group, keyOf, serversWith } from './group.ts'
 
 const ROUND_ROBIN: Balance = { type: 'round-robin' }
 const key = { from: 'address' } as const
@@ -31,9 +31,12 @@ const someList = fc
 const someLists = fc.array(someList, { minLength: 1, maxLength: 5 })
 const someKeys = fc.array(fc.uint8Array({ minLength: 4, maxLength: 4 }), { minLength: 20, maxLength: 40 })
 
+/** Of one run of a property at a time: of the group with a history, and of the one without. */
+const [board, freshBoard] = [new Scoreboard(), new Scoreboard()]
+
 /** A group of its own that has had as many turns. */
 function freshAs({ scoreboard }: Group, balance: Balance, servers: readonly Server[]): Group {
-  const own = new Scoreboard()
+  const own = emptied(freshBoard)
   const turn = scoreboard.upstreams.nextTurn(0)
   while (own.upstreams.nextTurn(0) !== turn);
   return new ChangingGroup(balance, servers, own)
@@ -55,7 +58,7 @@ describe('after each of several lists of servers', () => {
     test(`${'boundedLoad' in balance ? 'consistent-hash, bounded' : balance.type} decides as if it had known no other`, () => {
       fc.assert(
         fc.property(someLists, someKeys, (lists, keys) => {
-          const group = new ChangingGroup(balance, lists[0]!)
+          const group = new ChangingGroup(balance, lists[0]!, emptied(board))
           for (const list of lists) {
             group.apply(balance, list)
             group.finish()

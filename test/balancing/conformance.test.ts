@@ -3,9 +3,10 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { ServerState } from '../../src/balancing/server-state.ts'
 import { HealthBit } from '../../src/runtime/health-bit.ts'
-import type { Balance } from '../../src/runtime/snapshot.ts'
+import { Scoreboard } from '../../src/runtime/scoreboard.ts'
+import type { Balance, Server } from '../../src/runtime/snapshot.ts'
 import fc from '../support/property.ts'
-import { addressOf, groupsOf as builtGroupsOf, changedGroupsOf, type Group, serversWith } from './group.ts'
+import { addressOf, groupsOf as builtGroupsOf, changedGroupsOf, emptied, type Group, serversWith } from './group.ts'
 import '../support/seeded-random.ts'
 
 const policies: readonly Balance[] = [
@@ -36,8 +37,13 @@ const cases = policies.flatMap((balance) => {
   ]
 })
 
-for (const { name, balance, groupsOf } of cases) {
-  const groupOf = (...of: Parameters<typeof groupsOf>): Group => groupsOf(...of)[0]!
+/** Of one run of a property at a time. */
+const board = new Scoreboard()
+
+for (const { name, balance, groupsOf: make } of cases) {
+  const groupsOf = (of: Balance, servers: readonly Server[], workers: number): Group[] =>
+    make(of, servers, workers, emptied(board))
+  const groupOf = (of: Balance, servers: readonly Server[]): Group => groupsOf(of, servers, 1)[0]!
 
   describe(`every policy: ${name}`, () => {
     test('picks only servers that may serve, and one whenever there is one', () => {

@@ -72,9 +72,26 @@ export class ChangingGroup implements Group {
   }
 }
 
+/**
+ * A Scoreboard as good as new, after groups of up to two workers and `MOST_SERVERS` servers. The memory of a new one would take
+ * longer than what a property does with it.
+ */
+export function emptied(scoreboard: Scoreboard): Scoreboard {
+  for (const worker of [0, 1]) scoreboard.servers.forget(worker)
+  for (let slot = 0; slot < MOST_SERVERS; slot++) scoreboard.freeServer(slot, 0)
+  scoreboard.freeUpstream(0)
+  return scoreboard
+}
+
+const MOST_SERVERS = 16
+
 /** The same upstream as each of several workers sees it: one Scoreboard, and a policy for each. */
-export function groupsOf(balance: Balance, servers: readonly Server[], workers = 1): Group[] {
-  const scoreboard = new Scoreboard()
+export function groupsOf(
+  balance: Balance,
+  servers: readonly Server[],
+  workers = 1,
+  scoreboard = new Scoreboard(),
+): Group[] {
   return Array.from({ length: workers }, (_, worker) => new ChangingGroup(balance, servers, scoreboard, worker))
 }
 
@@ -82,8 +99,12 @@ export function groupsOf(balance: Balance, servers: readonly Server[], workers =
  * The same, after each of them had another policy, and other lists of servers: some of the same with other settings, in
  * another order or not at all, and others in the slots of these.
  */
-export function changedGroupsOf(balance: Balance, servers: readonly Server[], workers = 1): Group[] {
-  const scoreboard = new Scoreboard()
+export function changedGroupsOf(
+  balance: Balance,
+  servers: readonly Server[],
+  workers = 1,
+  scoreboard = new Scoreboard(),
+): Group[] {
   const other = { weight: 7, drain: true, slowStart: 0, failTimeout: 99 }
   const lists = [
     serversWith([{}, { ...other, name: 'another' }, { backup: true }]),

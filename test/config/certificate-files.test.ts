@@ -1,6 +1,6 @@
 /** What `limpet check` says of the files that a configuration names for TLS. */
 import assert from 'node:assert/strict'
-import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto'
 import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
@@ -27,6 +27,8 @@ upstreams: { web: { servers: [10.0.0.1] } }
   const { code, stderr } = await runLimpet(['check', '-c', 'limpet.yaml'], { STATE_DIRECTORY: folder }, folder)
   return { code, text: stderr.replaceAll(`${folder}/`, ''), folder }
 }
+
+const keyFrom = ({ privateKey }: { privateKey: KeyObject }) => privateKey.export({ type: 'pkcs8', format: 'pem' })
 
 const filesOf = ({ cert, key }: Pem) => ({ 'site.pem': cert, 'site.key': key })
 
@@ -75,6 +77,21 @@ describe('files that cannot be used are refused, with their place', () => {
       'a key with a password',
       { ...filesOf(site), 'site.key': encrypted },
       /site\.key: expected a key without a password, found one with a password \(take the password off/,
+    ],
+    [
+      'a short key',
+      { ...filesOf(site), 'site.key': keyFrom(generateKeyPairSync('rsa', { modulusLength: 1024 })) },
+      /site\.key: expected a key of 2048 bits or more, found 1024 \(browsers accept no other\)$/m,
+    ],
+    [
+      'a key on a curve that browsers do not know',
+      { ...filesOf(site), 'site.key': keyFrom(generateKeyPairSync('ec', { namedCurve: 'secp256k1' })) },
+      /site\.key: expected a key on P-256, P-384 or P-521, found secp256k1 \(browsers accept no other\)$/m,
+    ],
+    [
+      'a key of a kind that browsers do not know',
+      { ...filesOf(site), 'site.key': keyFrom(generateKeyPairSync('ed25519')) },
+      /site\.key: expected a key of type ECDSA or RSA, found ed25519 \(browsers accept no other\)$/m,
     ],
     [
       'a key in place of the certificate',
@@ -158,5 +175,14 @@ describe('certificates that clients will not like cause a warning', () => {
     await chmod(join(folder, 'site.key'), 0o644)
     const { stderr } = await runLimpet(['check', '-c', 'limpet.yaml'], { STATE_DIRECTORY: folder }, folder)
     assert.match(stderr, /has a key that every user of this machine can read: protect its file with chmod 600$/m)
+  })
+
+  test('a key of session tickets that everybody can read', async (t) => {
+    const files = { ...filesOf(site), tickets: new Uint8Array(48).fill(7) }
+    const { folder, code, text } = await checked(t, files, ', ticketKeys: tickets')
+    assert.deepEqual([code, text], [0, ''])
+    await chmod(join(folder, 'tickets'), 0o644)
+    const { stderr } = await runLimpet(['check', '-c', 'limpet.yaml'], { STATE_DIRECTORY: folder }, folder)
+    assert.match(stderr, /tickets, the key of session tickets, can be read by every user of this machine: protect it/)
   })
 })

@@ -13,6 +13,7 @@ import type { Config } from '../../src/config/schema.ts'
 import { Balancer } from '../../src/control/balancer.ts'
 import { MAX_SERVERS } from '../../src/runtime/bounds.ts'
 import type { PortListener } from '../../src/runtime/snapshot.ts'
+import { until } from '../support/until.ts'
 import { HeldWorker } from './held-worker.ts'
 
 const CONFIG = `
@@ -146,7 +147,7 @@ test('the next configuration is applied even while a worker has not acknowledged
   const first = balancer.apply(edited('weight: 3', 'weight: 5'))
   await held.gate.arrivals(1)
   const second = balancer.apply(edited('weight: 3', 'weight: 7'))
-  while ((await state()).generation < 3);
+  await until(async () => (await state()).generation === 3)
   held.gate.allow(2)
   await Promise.all([first, second])
   assert.deepEqual(await state(), { generation: 3, servers: 'app a 7, app b 1' })

@@ -14,6 +14,7 @@ import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
 import type { PortListener, Snapshot } from '../../src/runtime/snapshot.ts'
 import { httpOrigin } from '../support/origin.ts'
+import { until } from '../support/until.ts'
 import { HeldWorker } from './held-worker.ts'
 
 /** One upstream with one server, at that address. */
@@ -176,7 +177,7 @@ describe('tunnels', () => {
     supervisor.closeTunnels(slot + 1, 0)
     supervisor.closeTunnels(slot, 100)
     assert.deepEqual(await Promise.all(codes), Array(20).fill(1012))
-    while (servers.inFlight(slot) > 0) await turn()
+    await until(() => servers.inFlight(slot) === 0)
     assert.equal(servers.tunnels(slot), 0)
   })
 
@@ -189,7 +190,7 @@ describe('tunnels', () => {
       socket.on('close', () => cut.push(socket))
     }
     await held.thread.terminate()
-    while (servers.tunnels(slot) === 20 || servers.tunnels(slot) !== 20 - cut.length) await turn()
+    await until(() => servers.tunnels(slot) < 20 && servers.tunnels(slot) === 20 - cut.length)
     assert.equal(servers.inFlight(slot), servers.tunnels(slot))
   })
 })

@@ -42,7 +42,7 @@ describe('a recipe shows the settings of its example', () => {
   }
 
   test('every example is in a recipe, except those that are not recipes', () => {
-    const others = ['acme.yaml', 'https.yaml', 'lab.yaml', 'limpet.yaml', 'tls.yaml']
+    const others = ['acme.yaml', 'lab.yaml', 'limpet.yaml', 'tls.yaml']
     assert.deepEqual([...settings.keys(), ...others].sort(), examples.sort())
   })
 })

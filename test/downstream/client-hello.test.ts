@@ -1,7 +1,7 @@
 /** Reading what a client's handshake begins with. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ClientHelloError, LARGEST_START, readClientHello } from '../../src/downstream/client-hello.ts'
+import { ClientHelloError, LARGEST_START, readClientHello } from '../../src/downstream/tls/client-hello.ts'
 import { helloOf } from '../support/client-hello.ts'
 import fc from '../support/property.ts'
 
@@ -17,9 +17,9 @@ function inRecords(hello: Buffer, sizes: readonly number[]): Buffer {
   return Buffer.concat(records)
 }
 
-test('the host, in lower case, and the protocols are read, in all versions', async (t) => {
+test('the host, in lower case and without a final dot, and the protocols are read, in all versions', async (t) => {
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
-    const named = await helloOf(t, { maxVersion, servername: 'WWW.Example.org', ALPNProtocols: ['h2', 'http/1.1'] })
+    const named = await helloOf(t, { maxVersion, servername: 'WWW.Example.org.', ALPNProtocols: ['h2', 'http/1.1'] })
     assert.deepEqual(readClientHello(named), { serverName: 'www.example.org', protocols: ['h2', 'http/1.1'] })
     assert.deepEqual(readClientHello(await helloOf(t, { maxVersion, servername: '' })), {
       serverName: '',

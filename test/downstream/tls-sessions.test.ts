@@ -145,6 +145,7 @@ test('routes can look at the certificate, and not at what a client writes in its
   const config = {
     routes: [
       { path: '/*', headers, upstream: 'one' },
+      { path: '/', headers: { 'X-Client-Certainty': 'high' }, upstream: 'one' },
       { path: '/*', upstream: 'two' },
     ],
     upstreams: { one: { servers: [one!.address] }, two: { servers: [two!.address] } },
@@ -154,6 +155,8 @@ test('routes can look at the certificate, and not at what a client writes in its
   assert.equal((await visit(t, plane, mallory)).answer, 'two')
   const client = await RawClient.connectSecurely(t, plane.port, { ca: authority.ca })
   assert.equal(await client.ask(get('X-Client-Cert-Issuer: CN=Clients\r\n')), 'two')
+  // A longer word is another name.
+  assert.equal(await client.ask(get('X-Client-Certainty: high\r\n')), 'one')
 })
 
 test('unusual names are passed on in the form of RFC 4514, in ASCII', async (t) => {

@@ -1,4 +1,4 @@
-import { PREFACE } from '../../src/http2/frame-type.ts'
+import { PREFACE } from '../../src/http2/frames/frame-type.ts'
 import { Dice } from '../support/dice.ts'
 import { type FieldText, literalBlock } from './field-blocks.ts'
 import { EMPTY_SETTINGS, frame } from './frames.ts'

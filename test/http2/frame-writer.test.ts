@@ -1,6 +1,6 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import * as write from '../../src/http2/frame-writer.ts'
+import * as write from '../../src/http2/frames/frame-writer.ts'
 import { Scratch } from '../../src/transport/scratch.ts'
 import fc from '../support/property.ts'
 import { EMPTY_SETTINGS, readFrames } from './frames.ts'

@@ -1,7 +1,7 @@
 import { ConnectionError } from '../../src/http2/error-code.ts'
-import { FrameReader } from '../../src/http2/frame-reader.ts'
-import type { FrameSink, Role } from '../../src/http2/frame-sink.ts'
-import { PREFACE } from '../../src/http2/frame-type.ts'
+import { FrameReader } from '../../src/http2/frames/frame-reader.ts'
+import type { FrameSink, Role } from '../../src/http2/frames/frame-sink.ts'
+import { PREFACE } from '../../src/http2/frames/frame-type.ts'
 
 export const LIMITS = { frameSize: 16_384, headerBlock: 65_536 }
 

@@ -1,7 +1,7 @@
 import { deepEqual } from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { readTrailers } from '../../src/http1/trailers.ts'
-import { HeadEncoder } from '../../src/http2/head-encoder.ts'
+import { HeadEncoder } from '../../src/http2/heads/head-encoder.ts'
 import { HpackDecoder } from '../../src/http2/hpack/decoder.ts'
 import { Scratch } from '../../src/transport/scratch.ts'
 import { decodeBlock } from './field-blocks.ts'

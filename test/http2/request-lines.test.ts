@@ -1,8 +1,8 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { RequestHead } from '../../src/http1/request-head.ts'
+import { RequestLines } from '../../src/http2/heads/request-lines.ts'
 import { HpackDecoder } from '../../src/http2/hpack/decoder.ts'
-import { RequestLines } from '../../src/http2/request-lines.ts'
 import { fieldValue, token } from '../http1/arbitraries.ts'
 import fc from '../support/property.ts'
 import { type FieldText, literalBlock } from './field-blocks.ts'
@@ -236,6 +236,25 @@ describe('a request', () => {
       lines.finish()
     }
     equal(lines.bytes.toString('latin1', 0, lines.length), 'GET / HTTP/1.1\r\na: b\r\n\r\n')
+  })
+
+  test('has the fields of the table as they were, even if the crumbs of its cookie have replaced them there', () => {
+    const decoder = new HpackDecoder()
+    const lines = new RequestLines()
+    const headOfBlock = (...parts: readonly Buffer[]) => {
+      const block = Buffer.concat(parts)
+      lines.begin(20_000)
+      decoder.decode(block, 0, block.length, lines)
+      lines.finish()
+      return lines.bytes.toString('latin1', 0, lines.length)
+    }
+    const crumbs = Array.from({ length: 30 }, (_, i): FieldText => ['cookie', `${i}${'c'.repeat(300)}`])
+    for (let i = 0; i < 50; i++) {
+      const field: FieldText = ['x-a', 'v'.repeat(i)]
+      headOfBlock(literalBlock(GET), literalBlock([field], { isIndexed: true }))
+      const head = headOfBlock(literalBlock(GET), Buffer.of(0xbe), literalBlock(crumbs, { isIndexed: true }))
+      equal(head.slice(0, head.indexOf('cookie')), `${headOf(GET).slice(0, -2)}x-a: ${field[1]}\r\n`)
+    }
   })
 
   test('that has become a head is read by RequestHead as what it was', () => {

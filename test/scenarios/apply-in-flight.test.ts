@@ -7,6 +7,7 @@ import { HoldingOrigin } from '../support/holding-origin.ts'
 import { namedOrigin, rawOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
 import { ScriptedOrigin } from '../support/scripted-origin.ts'
+import { until } from '../support/until.ts'
 import { User } from '../support/user.ts'
 import { WatchedBalancer } from './applied/watched-balancer.ts'
 
@@ -222,11 +223,11 @@ describe('idle connections to a server', () => {
     assert.equal(open, 3)
     for (const connections of [2, 0]) {
       await apply(upstreams({ keepAlive: { connections } }))
-      while (open > connections) await new Promise(setImmediate)
+      await until(() => open <= connections)
       assert.equal(open, connections)
     }
     assert.equal((await new User().get(port, '/at-once')).body, '<a>')
-    while (open > 0) await new Promise(setImmediate)
+    await until(() => open === 0)
   })
 
   test('that speak for one client are closed once the server is gone, has moved, or is to be told in another way', async (t) => {
@@ -249,9 +250,7 @@ describe('idle connections to a server', () => {
     const { apply, port } = await start(t, upstreams('s', a))
     const client = await RawClient.connect(t, port)
     const ask = () => client.ask('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
-    const closed = async (name: string) => {
-      while (open.get(name) !== 0) await new Promise(setImmediate)
-    }
+    const closed = (name: string) => until(() => open.get(name) === 0)
     assert.equal(await ask(), 'a')
     assert.equal(open.get('a'), 1)
     await apply(upstreams('s', a, { balance: 'least-connections' }))

@@ -1,7 +1,7 @@
 /** Certificates are renewed in their files while Limpet serves, as certbot, Kubernetes and operators do it. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { mkdir, rename, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { ConnectionOptions } from 'node:tls'
@@ -117,6 +117,25 @@ describe('a certificate is renewed', () => {
     assert.equal(reports.length, 1)
   })
 
+  test('a file that is gone, or that links in a circle stand for, changes nothing until there is another', async (t) => {
+    const folder = await temporaryFolder(t)
+    const [first, second] = [await authority.issue(['example.org']), await authority.issue(['example.org'])]
+    await writePair(folder, 'site', first)
+    const limpet = await startLimpet(t, configOf(folder, await steadyOrigin(t)))
+    const key = join(folder, 'site.key')
+    await rm(key)
+    await limpet.errors.find(
+      /site\.key: cannot be read: no such file or directory; what it held before stays in effect/,
+    )
+    await symlink('site.key', key)
+    await limpet.errors.find(/site\.key: cannot be read: too many symbolic links encountered; what it held/)
+    const before = await secureConnection(limpet.port, trusting)
+    assert.equal(serialOf(before), serialOfPem(first))
+    before.destroy()
+    await writePair(folder, 'site', second)
+    await limpet.errors.find(/certificate of example\.org renewed/)
+  })
+
   test('at a reload, which also names the renewal', async (t) => {
     const folder = await temporaryFolder(t)
     await writePair(folder, 'site', await authority.issue(['example.org']))
@@ -141,6 +160,19 @@ describe('a certificate is renewed', () => {
       },
     )
   })
+})
+
+test('a certificate that two listeners show is told of once', async (t) => {
+  const folder = await temporaryFolder(t)
+  const inDays = (days: number) => new Date(Date.now() + days * 24 * 3_600_000)
+  const ending = { notBefore: inDays(-85), notAfter: inDays(5.5) }
+  await writePair(folder, 'site', await authority.issue(['example.org'], ending))
+  const config = configOf(folder, await steadyOrigin(t)).replace(/listeners: \[(.*)\]/, 'listeners: [$1, $1]')
+  const limpet = await startLimpet(t, config)
+  const { data } = await (await adminClient(limpet)).GET('/v1/status', {})
+  assert.equal(data!.certificates.length, 1)
+  assert.equal((await limpet.errors.matching(/certificate of example\.org .* expires in 5 day/, 1)).length, 1)
+  assert.equal(limpet.errors.all.filter((line) => line.includes('expires in')).length, 1)
 })
 
 async function serversOf(client: Awaited<ReturnType<typeof adminClient>>): Promise<string[]> {
@@ -192,6 +224,20 @@ test('limpet status shows certificates with the days that are left; limpet healt
   )
   const { code, stdout } = await runLimpet(['healthcheck', '-c', limpet.file, '-p', String(limpet.port)])
   assert.equal(stdout, `healthy: https://127.0.0.1:${limpet.port} answers (400)`)
+  assert.equal(code, 0)
+})
+
+test('limpet healthcheck finds a listener healthy that refuses clients without a certificate', async (t) => {
+  const folder = await temporaryFolder(t)
+  await writePair(folder, 'site', await authority.issue(['example.org']))
+  await writeFile(join(folder, 'clients.pem'), authority.ca)
+  const config = configOf(folder, await steadyOrigin(t))
+  const limpet = await startLimpet(
+    t,
+    config.replace('tls: {', `tls: { clientCertificates: { ca: ${folder}/clients.pem },`),
+  )
+  const { code, stdout } = await runLimpet(['healthcheck', '-c', limpet.file, '-p', String(limpet.port)])
+  assert.equal(stdout, `healthy: https://127.0.0.1:${limpet.port} answers (a handshake; requests need a certificate)`)
   assert.equal(code, 0)
 })
 

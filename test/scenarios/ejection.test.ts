@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import { answers, checkedOrigin, serving } from '../support/checked-origin.ts'
 import { startLimpet } from '../support/limpet.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { until } from '../support/until.ts'
 
 for (const workers of [1, 2]) {
   describe(`ejection, with ${workers} worker(s)`, () => {
@@ -90,7 +91,10 @@ test('a server with a higher error rate than the others is ejected; errors of al
   ejected.then(() => {
     over = true
   })
-  while (!over) await answers(t, limpet)
+  await until(async () => {
+    await answers(t, limpet)
+    return over
+  })
   const [, own, others] = await ejected
   assert.ok(Number(own) - Number(others) > 50)
   assert.deepEqual(await serving(t, limpet), ['b', 'c'])

@@ -7,6 +7,7 @@ import { describe, test } from 'node:test'
 import { answers, checkedOrigin, serving } from '../support/checked-origin.ts'
 import { startLimpet } from '../support/limpet.ts'
 import { httpOrigin, rawOrigin } from '../support/origin.ts'
+import { until } from '../support/until.ts'
 
 for (const workers of [1, 2]) {
   describe(`checks, with ${workers} worker(s)`, () => {
@@ -22,7 +23,7 @@ for (const workers of [1, 2]) {
             health: { check: { type: http, path: /health, interval: 100ms } }
       `
       const limpet = await startLimpet(t, config)
-      while (a.checks < 1) await answers(t, limpet, 1)
+      await until(() => a.checks > 0)
       assert.deepEqual(await serving(t, limpet), ['a', 'b'])
       const before = a.checks
       a.health = 500
@@ -237,7 +238,7 @@ describe('before its first check, a server', () => {
     `
     const limpet = await startLimpet(t, config)
     assert.deepEqual(await serving(t, limpet, 2), ['503'])
-    while (held.length === 0) await new Promise(setImmediate)
+    await until(() => held.length > 0)
     held[0]!()
     await limpet.errors.find(/server slow is up \(GET \/health answered 200\)/)
     assert.deepEqual(await serving(t, limpet, 2), ['slow'])
@@ -306,7 +307,10 @@ test('the log says when a server is back that was suspended after failures', asy
   line.then(() => {
     back = true
   })
-  while (!back) await answers(t, limpet, 1)
+  await until(async () => {
+    await answers(t, limpet, 1)
+    return back
+  })
 })
 
 test('the program ends at once, with a check and an ejection in progress', async (t) => {

@@ -9,6 +9,7 @@ import { adminUrlOf, type Limpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin, type Named } from '../support/origin.ts'
 import { untilSaved } from '../support/saved-sessions.ts'
 import { byCookie, byHeader, byRedirect, sessionApp, threeSessionApps } from '../support/session-app.ts'
+import { until } from '../support/until.ts'
 import { User } from '../support/user.ts'
 
 type Name = 'a' | 'b' | 'c'
@@ -121,9 +122,8 @@ describe('a session in a cookie of the application', () => {
     socket.close()
     await limpet.log.find(/ 101 /)
     // The counts are refreshed now and then.
-    let last = await counted()
-    while (last[1] !== 0) last = await counted()
-    assert.deepEqual(last, [1, 0])
+    await until(async () => (await counted())[1] === 0)
+    assert.deepEqual(await counted(), [1, 0])
   })
 
   test('is known after a crash, once it has been saved', async (t) => {

@@ -6,6 +6,7 @@ import { adminOf } from '../support/admin.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { startLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
+import { until } from '../support/until.ts'
 import { User } from '../support/user.ts'
 
 let instances = 0
@@ -227,7 +228,10 @@ test('a server that asks for it is drained, and ready again when it says so, but
   // A worker reports a server that changes its mind at once a little later.
   const untilHeard = async (asks: string, line: RegExp, times = 1) => {
     wish = asks
-    while (limpet.errors.all.filter((each) => line.test(each)).length < times) await user.get(limpet.port)
+    await until(async () => {
+      await user.get(limpet.port)
+      return limpet.errors.all.filter((each) => line.test(each)).length >= times
+    })
   }
   await untilHeard('drain', /server a itself\): .*server a: ready → drain/)
   assert.equal(await stateOfA(), 'drain')

@@ -11,6 +11,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { adminUrlOf, type Limpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
 import { untilSaved } from '../support/saved-sessions.ts'
+import { until } from '../support/until.ts'
 import { User } from '../support/user.ts'
 
 /** A server with sessions and WebSockets. What answers a request for `/held` is added to `held`, and left to the test. */
@@ -64,10 +65,10 @@ interface Counted {
 
 async function untilLive(limpet: Limpet, count: number): Promise<void> {
   const api = await adminUrlOf(limpet)
-  for (let live = -1; live !== count; ) {
+  await until(async () => {
     const { servers } = (await (await fetch(`${api}/v1/upstreams/app`)).json()) as Counted
-    live = servers.reduce((sum, { sessions }) => sum + sessions.live, 0)
-  }
+    return servers.reduce((sum, { sessions }) => sum + sessions.live, 0) === count
+  })
 }
 
 /** All runs of a test have this configuration, and so the same state directory. */
@@ -94,9 +95,9 @@ test('every session that begins around TERM is known to the next run, while a We
   // Twenty are answered just before TERM, ten after it, and ten once the next run serves.
   const before = arrive(old, 20)
   const afterTerm = arrive(old, 10, '/held')
-  while (held.length < 10) await new Promise((resolve) => setImmediate(resolve))
+  await until(() => held.length === 10)
   const afterStart = arrive(old, 10, '/held')
-  while (held.length < 20) await new Promise((resolve) => setImmediate(resolve))
+  await until(() => held.length === 20)
   const users = await before
   old.process.kill('SIGTERM')
   await old.errors.find(/SIGTERM/)

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { startLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { until } from '../support/until.ts'
 
 for (const type of ['hash', 'consistent-hash']) {
   test(`${type} sends requests with the same key to the same server, wherever the key comes from`, async (t) => {
@@ -93,7 +94,7 @@ test('a server at its maxConnections is passed over, and the log gives the reaso
   const home = (await client.take(/<\d>/)).slice(-3)
   const holding = await RawClient.connect(t, limpet.port)
   holding.say('GET /hold HTTP/1.1\r\nHost: a\r\n\r\n')
-  while (held.length === 0) await new Promise(setImmediate)
+  await until(() => held.length > 0)
   client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
   assert.notEqual((await client.take(/<\d>/)).slice(-3), home)
   await limpet.log.find(/ moved:full$/)

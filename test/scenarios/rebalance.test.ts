@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { describe, type TestContext, test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import { WebSocket, WebSocketServer } from 'ws'
 import { parseConfig } from '../../src/config/file.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import type { Origin } from '../support/origin.ts'
 import { byCookie, sessionApp } from '../support/session-app.ts'
+import { until } from '../support/until.ts'
 import { User } from '../support/user.ts'
 import { WatchedBalancer } from './applied/watched-balancer.ts'
 
@@ -51,7 +53,7 @@ async function start(t: TestContext, affinity: object, rebalance: object | undef
     untilOpen: async () => {
       const { departures } = watched.scoreboard
       const slots = [...watched.slotsOf('app').values()]
-      while (!slots.some((slot) => departures.isOpen(slot))) await new Promise(setImmediate)
+      await until(() => slots.some((slot) => departures.isOpen(slot)))
     },
     /** Resolves to how many requests had that reason; stops the balancer. */
     counted: async (reason: string) =>
@@ -90,10 +92,12 @@ class Users {
 
   /** Asks until there are so many on each server, and never more than that on the last. */
   async askUntil(counts: readonly number[]): Promise<void> {
-    while (String(this.counts) !== String(counts)) {
+    await until(async () => {
+      if (isDeepStrictEqual(this.counts, counts)) return true
       await this.ask()
       assert.ok(this.counts[2]! <= counts[2]!)
-    }
+      return false
+    }, 50)
   }
 }
 

@@ -327,6 +327,43 @@ describe('a connection that is lost', () => {
     assert.equal(await statusOf(t, plane.port, POST), 200)
     assert.equal(server.connections.length, 1)
   })
+
+  test('answers a PING right after data of another response: that arrives, and so does the request that waited', async (t) => {
+    const slow = Promise.withResolvers<ServerHttp2Stream>()
+    const answer: Answer = (stream, headers, session) => {
+      if (headers[':path'] !== '/slow') return ok(stream, headers, session)
+      stream.respond({ ':status': 200 })
+      stream.write('<begun, ')
+      slow.resolve(stream)
+    }
+    const { port } = (await http2Server(t, answer)).server.address() as AddressInfo
+    let gather = false
+    const road = await rawOrigin(t, (socket) => {
+      const onward = connect(port, '127.0.0.1')
+      const held: Buffer[] = []
+      socket.pipe(onward)
+      onward.on('error', () => {})
+      onward.on('data', (bytes: Buffer) => {
+        held.push(bytes)
+        const all = Buffer.concat(held)
+        if (gather && !(all.includes('done>') && all.includes('limpet..'))) return
+        gather = false
+        held.length = 0
+        socket.write(all)
+      })
+    })
+    const plane = await startDataPlane(t, configOf([{ ...road, connections: [] }]))
+    const first = await RawClient.connect(t, plane.port)
+    first.get('/slow')
+    await first.hear(/begun/)
+    await new Promise((resolve) => setTimeout(resolve, 1200))
+    gather = true
+    const stream = await slow.promise
+    stream.write('done>')
+    assert.equal(await statusOf(t, plane.port, POST), 200)
+    stream.end()
+    assert.match(await first.hear(/0\r\n\r\n$/), /<begun, \r\n5\r\ndone>\r\n0/)
+  })
 })
 
 describe('WebSockets', () => {
@@ -408,6 +445,42 @@ test('trailers of a request reach the server, and its own are no part of the bod
   )
   assert.match(await client.take(/0\r\n[\s\S]*\r\n$/), /<7>/)
 })
+
+const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0'
+const GET_BY_HTTP2 = `${PREFACE}\0\0\x06\x01\x05\0\0\0\x01\x82\x86\x84\x01\x01a`
+
+for (const [version, request] of Object.entries({ 'HTTP/1.1': GET, 'HTTP/2': GET_BY_HTTP2 })) {
+  test(`interim responses without end do not fill the memory while a client of ${version} does not read`, async (t) => {
+    const MB = 1024 * 1024
+    const server = await http2Server(
+      t,
+      async (stream, _, session) => {
+        const link = 'x'.repeat(8000)
+        for (let sent = 0; sent < 60 * MB; ) {
+          for (let i = 0; i < 100; i++, sent += link.length) stream.additionalHeaders({ ':status': 103, link })
+          // What was sent before it has been read.
+          await new Promise((resolve) => session.ping(resolve))
+        }
+        stream.respond({ ':status': 200 })
+        stream.end('<the end>')
+        finished.resolve()
+      },
+      { maxSessionMemory: 1000 },
+    )
+    const finished = Promise.withResolvers<void>()
+    const plane = await startDataPlane(t, {
+      ...configOf([server]),
+      listeners: [{ address: '127.0.0.1', port: 0, h2c: true }],
+    })
+    const client = await RawClient.connect(t, plane.port)
+    client.socket.pause()
+    client.say(request)
+    await finished.promise
+    client.socket.resume()
+    const { length } = await client.hear(/<the end>/)
+    assert.ok(length < 30 * MB, `${length} bytes`)
+  })
+}
 
 test('a session stays on its server', async (t) => {
   const servers = await Promise.all(

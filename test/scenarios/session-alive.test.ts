@@ -11,6 +11,7 @@ import { Balancer } from '../../src/control/balancer.ts'
 import type { PortListener } from '../../src/runtime/snapshot.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { httpOrigin } from '../support/origin.ts'
+import { until } from '../support/until.ts'
 import { type Answer, User } from '../support/user.ts'
 
 /** How one place of ids is written in the configuration, set by a server, and shown by a client and by Limpet. */
@@ -146,13 +147,9 @@ async function stage(t: TestContext, way: Way, replies: ReadonlyMap<string, Repl
     live,
     async untilLive(count) {
       // The counts are refreshed now and then.
-      while ((await live()) !== count);
+      await until(async () => (await live()) === count)
     },
   }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
 }
 
 describe('a server that drains', () => {

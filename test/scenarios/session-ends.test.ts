@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { request, type ServerResponse } from 'node:http'
 import { describe, type TestContext, test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import express from 'express'
 import session from 'express-session'
 import { WebSocket, WebSocketServer } from 'ws'
@@ -10,6 +11,7 @@ import { temporaryFolder } from '../support/folder.ts'
 import { adminUrlOf, type Limpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin, type Origin } from '../support/origin.ts'
 import { untilSaved } from '../support/saved-sessions.ts'
+import { until } from '../support/until.ts'
 import { User } from '../support/user.ts'
 
 /** How many sessions the upstream's servers have, by their names. */
@@ -22,7 +24,7 @@ async function liveSessions(limpet: Limpet): Promise<Record<string, number>> {
 
 async function untilLive(limpet: Limpet, expected: Record<string, number>): Promise<void> {
   // The counts are refreshed now and then.
-  while (JSON.stringify(await liveSessions(limpet)) !== JSON.stringify(expected));
+  await until(async () => isDeepStrictEqual(await liveSessions(limpet), expected))
 }
 
 async function stop(limpet: Limpet): Promise<void> {
@@ -147,7 +149,7 @@ describe('a logout', () => {
     const get = (path: string) => new User().get(limpet.port, path, { Cookie: 'sid=the-id' })
     await get('/in')
     const answers = [get('/held'), get('/held')]
-    while (held.length < 2) await new Promise((resolve) => setImmediate(resolve))
+    await until(() => held.length === 2)
     // There is room for one: once the other is refused, that one waits.
     const queued = [get('/queued'), get('/queued')]
     assert.equal((await Promise.race(queued)).status, 503)
@@ -252,7 +254,7 @@ describe('Limpet-Session: end', () => {
     await user.get(limpet.port)
     const copy = { Cookie: user.cookie }
     const answers = [1, 2, 3].map(() => new User().get(limpet.port, '/held', copy))
-    while (held.length < 3) await new Promise((resolve) => setImmediate(resolve))
+    await until(() => held.length === 3)
     await user.get(limpet.port, '/out')
     for (const response of held) response.end()
     for (const { setCookies } of await Promise.all(answers)) assert.deepEqual(setCookies, [])
@@ -348,7 +350,10 @@ describe('Limpet-Server', () => {
       ['drain', 'to be drained'],
     ].entries()) {
       wish = next!
-      while (asks().length <= count) assert.equal((await user.get(limpet.port)).headers['limpet-server'], undefined)
+      await until(async () => {
+        assert.equal((await user.get(limpet.port)).headers['limpet-server'], undefined)
+        return asks().length > count
+      })
       assert.match(asks().at(-1)!, new RegExp(`INFO.*upstream app: server a asks ${words}$`))
     }
     for (let turn = 0; turn < 20; turn++) await user.get(limpet.port)

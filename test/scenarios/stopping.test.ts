@@ -10,6 +10,7 @@ import { LIMPET, runLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
 import { throughTo } from '../support/through.ts'
+import { until } from '../support/until.ts'
 
 const DATE = 'Date: Mon, 01 Jan 2024 00:00:00 GMT\r\n'
 const OK = `HTTP/1.1 200 OK\r\n${DATE}Content-Length: 2\r\n\r\nok`
@@ -63,7 +64,7 @@ test('after a response that began before the signal, the connection is closed an
       () => true,
       () => false,
     )
-  while (await letIn()) {}
+  await until(async () => !(await letIn()))
   origin.say('k')
   await client.goodbye()
   client.socket.end()

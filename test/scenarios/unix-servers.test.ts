@@ -9,6 +9,7 @@ import { temporaryFolder } from '../support/folder.ts'
 import { adminUrlOf, runLimpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin, rawOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { until } from '../support/until.ts'
 
 /** One server on a Unix socket. */
 const oneServer = (server: string) => `
@@ -68,7 +69,7 @@ describe('a server on a Unix socket', () => {
     for (let i = 0; i < 4; i++) assert.equal(await (await fetch(limpet.url)).text(), 'two')
     await limpet.errors.find(/one\.sock is .*(ENOENT|ECONNREFUSED)/)
     await one.revive()
-    while ((await (await fetch(limpet.url)).text()) !== 'one');
+    await until(async () => (await (await fetch(limpet.url)).text()) === 'one')
   })
 
   for (const type of ['http', 'tcp']) {

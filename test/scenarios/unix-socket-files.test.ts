@@ -9,6 +9,7 @@ import { temporaryFolder } from '../support/folder.ts'
 import { runLimpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
 import { getFrom } from '../support/unix-client.ts'
+import { until } from '../support/until.ts'
 
 /** A Unix socket, and a port beside it. */
 const portAndSocket = (folder: string, server: string) => `
@@ -50,7 +51,7 @@ describe("a socket's file", () => {
     const body = getFrom(`${folder}/limpet.sock`)
     await once(server, 'request')
     limpet.process.kill('SIGTERM')
-    while (existsSync(`${folder}/limpet.sock`)) await new Promise(setImmediate)
+    await until(() => !existsSync(`${folder}/limpet.sock`))
     answer()
     assert.equal(await body, 'late')
     assert.equal(await limpet.exit, 0)
@@ -78,7 +79,7 @@ describe("a socket's file", () => {
     const body = getFrom(`${folder}/limpet.sock`)
     await once(server, 'request')
     old.process.kill('SIGTERM')
-    while (existsSync(`${folder}/limpet.sock`)) await new Promise(setImmediate)
+    await until(() => !existsSync(`${folder}/limpet.sock`))
     await startLimpet(t, portAndSocket(folder, address))
     answer()
     assert.equal(await body, 'late')

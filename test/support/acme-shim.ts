@@ -58,6 +58,8 @@ export class AcmeShim {
   now: () => number = Date.now
   /** What it refuses, by the last segment of the path but for an order's or a certificate's: `sign-me-up`, `order-plz`. */
   refusals = new Map<string, Refusal>()
+  /** How it refuses orders that say which certificate they replace. */
+  refusalOfReplacements: Refusal | undefined
   /** Called before a challenge is begun, which waits for it. */
   beforeChallenge: () => Promise<void> = async () => {}
   /** Whether it answers nothing at all. */
@@ -111,6 +113,8 @@ export class AcmeShim {
     if (kind === 'order-plz') {
       this.orders.push(payload)
       this.#order = payload
+      if (payload.replaces !== undefined && this.refusalOfReplacements !== undefined)
+        return refuse(response, this.refusalOfReplacements)
       if (payload.profile !== undefined && !this.profiles.includes(payload.profile)) {
         return refuse(response, { status: 400, type: 'invalidProfile', detail: `no profile ${payload.profile}` })
       }

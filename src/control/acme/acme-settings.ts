@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
-import type { Acme as ConfiguredAcme } from '../../config/acme.ts'
 import type { Config } from '../../config/schema.ts'
+import type { Acme as ConfiguredAcme } from '../../config/tls/acme.ts'
 import type { AcmeSettings } from './acme.ts'
-import type { AuthoritySettings, ChallengeType } from './authority-settings.ts'
+import type { AuthoritySettings, ChallengeType } from './protocol/authority-settings.ts'
 
 const LETS_ENCRYPT = 'https://acme-v02.api.letsencrypt.org/directory'
 const STAGING = 'https://acme-staging-v02.api.letsencrypt.org/directory'

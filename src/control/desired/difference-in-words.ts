@@ -184,7 +184,16 @@ function leaves(before: unknown, next: unknown, path: readonly PropertyKey[] = [
   if (isMapping(before) && isMapping(next)) {
     return Object.keys({ ...before, ...next }).flatMap((key) => leaves(before[key], next[key], [...path, key]))
   }
+  if (isListOfMappings(before) && isListOfMappings(next)) {
+    return [...without(before, next, `${name}: removed`), ...without(next, before, `${name}: added`)]
+  }
   return [`${name} ${shown(before)} → ${shown(next)}`.trim()]
+}
+
+/** What is in the list and not in the other one, a sentence each. Whole lists of mappings would be too long to show. */
+function without(list: readonly object[], other: readonly object[], words: string): string[] {
+  const missing = list.filter((item) => !other.some((each) => isDeepStrictEqual(each, item)))
+  return missing.map((item) => `${words} ${shown(item)}`)
 }
 
 function shown(value: unknown): string {
@@ -199,4 +208,8 @@ function withoutSecrets(key: string, value: unknown): unknown {
 
 function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
   return value !== null && typeof value === 'object' && !Array.isArray(value)
+}
+
+function isListOfMappings(value: unknown): value is readonly Readonly<Record<string, unknown>>[] {
+  return Array.isArray(value) && value.every(isMapping)
 }

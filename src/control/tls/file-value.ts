@@ -49,8 +49,13 @@ export class FileValue<Value> {
 function stampOf(paths: readonly string[]): string {
   return paths
     .map((path) => {
-      const stat = statSync(path, { bigint: true, throwIfNoEntry: false })
-      return stat === undefined ? '' : `${stat.dev} ${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs}`
+      try {
+        const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true })
+        return `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`
+      } catch (error) {
+        // It may be gone, links may lead in a circle, or its directory may be closed to Limpet.
+        return (error as NodeJS.ErrnoException).code
+      }
     })
     .join()
 }

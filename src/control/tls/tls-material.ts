@@ -22,6 +22,8 @@ export interface TlsMaterial {
   readonly authorities: ReadonlyMap<string, string>
   /** The key of session tickets. Absent where no listener has TLS. */
   readonly ticketKey?: Uint8Array
+  /** The file that it is in, if every user of this machine can read that. */
+  readonly publicTicketKey?: string
 }
 
 /** For a configuration by which nothing is served. */

@@ -60,22 +60,32 @@ export class TlsStore {
       const read = () => this.#files.read('authorities', [file], (content) => readCertificates(content!).text)
       return [file, usable(problems, () => place, read) ?? ''] as const
     })
-    const ticketKeys = files.ticketKeys.map(({ place, file }) => {
-      const read = () => this.#files.read('ticket key', [file], (content) => readTicketKey(content!))
-      return usable(problems, () => place, read)
+    const [ticketKey] = files.ticketKeys.flatMap(({ place, file }) => {
+      const read = () =>
+        this.#files.read('ticket key', [file], (content) => {
+          return { file, key: readTicketKey(content!), isPublic: content!.isPublic }
+        })
+      return usable(problems, () => place, read) ?? []
     })
     if (problems.length > 0) throw new ConfigError(problems)
-    const origins = [...pairs.map(originOfFiles), ...this.#sources.flatMap(originsOf)]
+    // Several listeners may show the same one.
+    const pairsOf = (user: PairFiles['of']) => new Set(pairs.flatMap(({ of, pair }) => (of === user ? pair : [])))
+    const origins = [
+      ...[...pairsOf('listener')].map((pair) => originOfFiles(pair, 'clients')),
+      ...this.#sources.flatMap(originsOf),
+      ...[...pairsOf('upstream')].map((pair) => originOfFiles(pair, 'servers')),
+    ]
     const ofListeners = origins.filter(({ shownTo }) => shownTo === 'clients').map(({ certificate }) => certificate)
     const ofUpstreams = origins.filter(({ shownTo }) => shownTo === 'servers').map(({ certificate }) => certificate)
     return {
-      certificates: [...new Set(ofListeners)],
+      certificates: ofListeners,
       origins,
       clientCertificates: new Map(ofUpstreams.map((certificate) => [certificate.name, certificate])),
       authorities: new Map(authorities),
       ...(config.listeners.some(({ tls }) => tls !== undefined) && {
-        ticketKey: ticketKeys[0] ?? this.tickets.current,
+        ticketKey: ticketKey?.key ?? this.tickets.current,
       }),
+      ...(ticketKey?.isPublic === true && { publicTicketKey: ticketKey.file }),
     }
   }
 
@@ -111,8 +121,8 @@ export class TlsStore {
   }
 }
 
-function originOfFiles({ of, pair }: { of: PairFiles['of']; pair: CertificatePair }): CertificateOrigin {
-  return { ...pair, source: 'file', shownTo: of === 'listener' ? 'clients' : 'servers' }
+function originOfFiles(pair: CertificatePair, shownTo: CertificateOrigin['shownTo']): CertificateOrigin {
+  return { ...pair, source: 'file', shownTo }
 }
 
 function originsOf({ name, certificates }: CertificateSource): CertificateOrigin[] {

@@ -1,8 +1,8 @@
 import { hostsInWords, type TlsMaterial } from './tls-material.ts'
 
-/** What is wrong with certificates that can be used all the same, except for their end: the consequence and the fix. */
-export function warningsOfTls({ origins }: TlsMaterial, now = Date.now()): string[] {
-  return origins.flatMap(({ certificate, facts, isKeyPublic, shownTo }) => {
+/** What is wrong with files that can be used all the same, except for the end of certificates: the consequence and the fix. */
+export function warningsOfTls({ origins, publicTicketKey }: TlsMaterial, now = Date.now()): string[] {
+  const ofCertificates = origins.flatMap(({ certificate, facts, isKeyPublic, shownTo }) => {
     const { hosts, notBefore, isSelfSigned, hasIssuer, issuer } = facts
     const isOfClients = shownTo === 'clients'
     const name = `certificate of ${hostsInWords(certificate)} (${certificate.name})`
@@ -18,4 +18,9 @@ export function warningsOfTls({ origins }: TlsMaterial, now = Date.now()): strin
     ]
     return warnings.flatMap((warning) => (warning === false ? [] : `${name} ${warning}`))
   })
+  if (publicTicketKey === undefined) return ofCertificates
+  return [
+    ...ofCertificates,
+    `${publicTicketKey}, the key of session tickets, can be read by every user of this machine: protect it with chmod 600`,
+  ]
 }

@@ -1,4 +1,4 @@
-import { handedAnswers } from '../acme/handed-answers.ts'
+import { handedAnswers } from '../acme/challenges/handed-answers.ts'
 import type { Parts } from '../parts.ts'
 import type { ServerState } from './inheritance.ts'
 import { countedSince, serverStates } from './server-states.ts'

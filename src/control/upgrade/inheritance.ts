@@ -1,7 +1,7 @@
 import type { AdminPlace } from '../../admin/admin-listener.ts'
 import type { ServerRecord } from '../../runtime/scoreboard/server-counters.ts'
 import type { Listener, ListeningPlace } from '../../runtime/snapshot.ts'
-import type { HandedAnswers } from '../acme/handed-answers.ts'
+import type { HandedAnswers } from '../acme/challenges/handed-answers.ts'
 import type { TicketKey } from '../tls/ticket-keys.ts'
 
 /** A listening socket that this process was given. */

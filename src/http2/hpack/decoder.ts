@@ -1,6 +1,6 @@
 import { FIELD_VALUE, isBlank, TOKEN } from '../../http1/bytes.ts'
 import { ConnectionError, ErrorCode } from '../error-code.ts'
-import { DEFAULT_TABLE_SIZE } from '../setting.ts'
+import { DEFAULT_TABLE_SIZE } from '../frames/setting.ts'
 import { DynamicTable } from './dynamic-table.ts'
 import { Field, FieldKind, type FieldSink, LINE_OVERHEAD } from './field.ts'
 import { decodedRoom, decodeHuffman } from './huffman.ts'

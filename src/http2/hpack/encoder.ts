@@ -1,5 +1,5 @@
 import type { Scratch } from '../../transport/scratch.ts'
-import { DEFAULT_TABLE_SIZE } from '../setting.ts'
+import { DEFAULT_TABLE_SIZE } from '../frames/setting.ts'
 import { DynamicTable } from './dynamic-table.ts'
 import { FIELD_OVERHEAD, Field, FieldKind, LINE_OVERHEAD } from './field.ts'
 import { encodeHuffman, huffmanLength } from './huffman.ts'

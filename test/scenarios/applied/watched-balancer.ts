@@ -12,6 +12,7 @@ import { SessionTable } from '../../../src/runtime/session-table.ts'
 import type { PortListener, Snapshot } from '../../../src/runtime/snapshot.ts'
 import { patched } from '../../../src/runtime/snapshot-patch.ts'
 import type { ControlMessage, WorkerStart } from '../../../src/worker/messages.ts'
+import { until } from '../../support/until.ts'
 
 /** A line of the access log, as far as the tests ask. */
 export interface LogLine {
@@ -85,7 +86,7 @@ export class WatchedBalancer {
   /** Resolves once that many requests wait for servers of an upstream. */
   async waiting(upstream: string, count: number): Promise<void> {
     const { slot } = this.snapshot.upstreams.find(({ name }) => name === upstream)!
-    while (this.scoreboard.queues.waiting(slot) !== count) await new Promise(setImmediate)
+    await until(() => this.scoreboard.queues.waiting(slot) === count)
   }
 
   /** Resolves once nothing is in flight on these servers. */
@@ -94,7 +95,7 @@ export class WatchedBalancer {
     const isBusy = () =>
       all.some((slot) => this.scoreboard.isServerInUse(slot)) ||
       [...this.sessions.count(all, wallSeconds()).values()].some(({ active }) => active > 0)
-    while (isBusy()) await new Promise(setImmediate)
+    await until(() => !isBusy())
   }
 
   /** Stops it, and resolves to the whole access log. */
