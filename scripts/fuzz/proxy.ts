@@ -61,7 +61,8 @@ async function talk(port: number, parts: readonly Buffer[], ends: boolean): Prom
     await new Promise((resolve) => setImmediate(resolve))
   }
   if (ends) socket.end()
-  const timer = setTimeout(() => socket.resetAndDestroy(), PATIENCE)
+  // After its end, a socket cannot be reset: it would never be closed.
+  const timer = setTimeout(() => (ends ? socket.destroy() : socket.resetAndDestroy()), PATIENCE)
   await closed
   clearTimeout(timer)
 }

@@ -37,7 +37,9 @@ export const Status = z
         z.object({
           address: z.string(),
           port: Count.nullable().openapi({ description: 'null where the address is a Unix socket.' }),
-          tls: z.boolean().openapi({ description: 'Whether clients speak TLS there.' }),
+          tls: z
+            .exactOptional(z.literal(true))
+            .openapi({ description: 'Clients speak TLS there. Absent: they do not.' }),
         }),
       )
       .openapi({ description: 'Where clients arrive.' }),

@@ -87,7 +87,17 @@ export const Explanation = z
     request: z.object({ method: z.string(), host: z.string(), path: z.string(), ip: z.string() }),
     route: ExplainedRoute.nullable(),
     closest: listOf(z.string()).openapi({ description: 'If no route matches: what the closest ones require.' }),
-    upstream: z.object({ name: z.string(), balance: z.string(), affinity: z.string().nullable() }).nullable(),
+    upstream: z
+      .object({
+        name: z.string(),
+        balance: z.string(),
+        affinity: z.string().nullable(),
+        protocol: z
+          .exactOptional(z.enum(['h2', 'h2c', 'auto']))
+          .openapi({ description: 'What its servers speak. Absent: HTTP/1.1.' }),
+        tls: z.exactOptional(z.literal(true)).openapi({ description: 'That is by TLS. Absent: it is not.' }),
+      })
+      .nullable(),
     session: z
       .object({
         kind: z.string(),

@@ -43,11 +43,12 @@ export class View {
       version,
       since: new Date(startedAt).toISOString(),
       workers,
-      listeners: snapshot.listeners.map((listener) =>
-        'path' in listener
-          ? { address: `unix:${listener.path}`, port: null, tls: listener.tls !== undefined }
-          : { address: listener.address, port: listener.port, tls: listener.tls !== undefined },
-      ),
+      listeners: snapshot.listeners.map((listener) => ({
+        ...('path' in listener
+          ? { address: `unix:${listener.path}`, port: null }
+          : { address: listener.address, port: listener.port }),
+        ...(listener.tls !== undefined && { tls: true as const }),
+      })),
       generation: snapshot.generation,
       upstreams: snapshot.upstreams.length,
       certificates: certificates.map(certificateView),

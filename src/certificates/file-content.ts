@@ -13,6 +13,11 @@ export interface FileContent {
 /** Far more than the chains of all authorities that browsers trust. */
 const LARGEST = 8 * 1024 * 1024
 
+const hints: Readonly<Record<string, string>> = {
+  EACCES: 'let the user that runs Limpet read it, and enter its directories',
+  EISDIR: 'name a file in it',
+}
+
 /** @throws UnusableFile if it cannot be read */
 export function readFile(path: string): FileContent {
   try {
@@ -21,7 +26,8 @@ export function readFile(path: string): FileContent {
     return { path, bytes: new Uint8Array(readFileSync(path)), isPublic: (mode & 0o004) !== 0 }
   } catch (error) {
     if (error instanceof UnusableFile) throw error
-    const { errno, message } = error as NodeJS.ErrnoException
-    throw new UnusableFile(path, `cannot be read: ${errno === undefined ? message : getSystemErrorMessage(errno)}`)
+    const { code = '', errno, message } = error as NodeJS.ErrnoException
+    const cause = errno === undefined ? message : getSystemErrorMessage(errno)
+    throw new UnusableFile(path, `cannot be read: ${cause}`, hints[code])
   }
 }

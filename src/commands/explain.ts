@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
-import type { ExplainedRoute, Explanation, Query } from '../planning/answers.ts'
+import type { ExplainedRoute, ExplainedUpstream, Explanation, Query } from '../planning/answers.ts'
 import { AdminClient } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
 import { CommandFailure } from './command-failure.ts'
@@ -84,14 +84,20 @@ function textOf({ summary, route, closest, upstream, session, candidates }: Expl
   if (route !== null) lines.push(`  route: ${routeText(route)}`)
   else lines.push(...closest.map((each) => `  ! ${each}`))
   if (upstream === null) return lines.join('\n')
-  const { name, balance, affinity } = upstream
-  lines.push(
-    `  upstream ${name}: ${balance}${affinity === null || affinity === balance ? '' : `, affinity ${affinity}`}`,
-  )
+  const { affinity } = upstream
+  lines.push(`  ${upstreamText(upstream)}`)
   if (affinity !== null) lines.push(`  session: ${session?.words ?? 'the request shows none'}`)
   const rows = candidates.map((one) => [one.server, one.address, String(one.weight), String(one.inFlight), one.words])
   lines.push(formatTable(['SERVER', 'ADDRESS', 'WEIGHT', 'IN FLIGHT', ''], rows, ['SERVER', 'ADDRESS', '']))
   return lines.join('\n')
+}
+
+function upstreamText({ name, balance, affinity, protocol, tls }: ExplainedUpstream): string {
+  const words = [balance]
+  if (affinity !== null && affinity !== balance) words.push(`affinity ${affinity}`)
+  if (protocol !== undefined) words.push(`protocol ${protocol}`)
+  if (tls) words.push('by TLS')
+  return `upstream ${name}: ${words.join(', ')}`
 }
 
 function routeText({ host, path, because }: ExplainedRoute): string {

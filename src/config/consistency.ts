@@ -136,7 +136,8 @@ function repeatedNames({ path, servers }: ServerGroup): Issue[] {
 
 /** Reported where the names differ: servers of the same name have the same id, too. */
 function repeatedIds({ path, servers }: ServerGroup): Issue[] {
-  const named = servers.filter(({ part }, at) => !servers.slice(0, at).some(({ part: { name } }) => name === part.name))
+  const repeated = new Set(repeats(servers, ({ name }) => name).map(([, , index]) => index))
+  const named = servers.filter(({ index }) => !repeated.has(index))
   return repeats(named, ({ id }) => id).map(([id, first, again]) => ({
     path: [...path, again],
     message: `expected a unique id, found ${JSON.stringify(id)} again`,

@@ -18,8 +18,8 @@ import { ErrorCode } from '../http2/error-code.ts'
 import type { RequestLines } from '../http2/heads/request-lines.ts'
 import type { Stream, StreamUser } from '../http2/session/stream.ts'
 import { ClientDeadline, type Owed } from './client-deadline.ts'
+import { ownHead } from './own-head.ts'
 import { refuse } from './refusal.ts'
-import { ownHead } from './response-writer.ts'
 
 /** The connection of a stream. */
 export interface StreamOwner {

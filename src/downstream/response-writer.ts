@@ -7,16 +7,15 @@ import {
   writeResponseHead,
   writeSwitchingHead,
 } from '../forwarding/forwarded-response.ts'
-import { httpDate } from '../forwarding/http-date.ts'
 import { writeTrailerSection } from '../forwarding/passed-trailers.ts'
 import type { BodyForm } from '../http1/body-decoder.ts'
 import type { ConnectionOptions } from '../http1/connection-options.ts'
 import { CHUNKED, type Framing, UNTIL_CLOSE } from '../http1/framing.ts'
 import type { Head } from '../http1/head.ts'
-import { reasonPhrases } from '../http1/reason-phrase.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { writeChunk, writeLastChunk } from '../transport/chunk.ts'
 import type { SocketWriter } from '../transport/socket-writer.ts'
+import { ownHead } from './own-head.ts'
 
 /** Writes the responses on one HTTP/1 connection of a client, one after another. */
 export class ResponseWriter {
@@ -121,18 +120,4 @@ export class ResponseWriter {
     this.#writer.write(isToHead ? head : Buffer.concat([head, body]))
     this.bytesSent = isToHead ? 0 : body.length
   }
-}
-
-/** The head of a response that Limpet generated, as bytes of HTTP/1.1. */
-export function ownHead({ status, requestId, lines, fields, body }: OwnResponse, closing: Closing): Buffer {
-  const head = [
-    `HTTP/1.1 ${status} ${reasonPhrases[status] ?? 'Error'}`,
-    `Date: ${httpDate()}`,
-    ...lines,
-    `Content-Length: ${body.length}`,
-    'Cache-Control: no-store',
-    ...(requestId === '' ? [] : [`X-Request-Id: ${requestId}`]),
-    ...(closing === 'unsaid' ? [] : [`Connection: ${closing}`]),
-  ]
-  return Buffer.from(`${head.join('\r\n')}\r\n${fields}\r\n`, 'latin1')
 }

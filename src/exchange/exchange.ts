@@ -11,11 +11,13 @@ import type { TlsFacts } from '../transport/tls-facts.ts'
 import { Attempt, type AttemptOwner } from './attempt.ts'
 import { type Call, CallDeadline } from './call-deadline.ts'
 import type { Downstream, DownstreamUser } from './downstream.ts'
+import { earlyAnswer } from './early-answer.ts'
 import { errorPage } from './error-page.ts'
 import { Failure } from './failure.ts'
-import { failedCall, timeoutOfCall, trailersOfFailure } from './grpc-call.ts'
+import { timeoutOfCall } from './grpc-call.ts'
+import { failedCall, trailersOfFailure } from './grpc-failure.ts'
 import { grpcStatuses } from './grpc-status.ts'
-import { CHALLENGE_PATH, challengeAnswer, type OwnResponse, redirect } from './own-response.ts'
+import { type OwnResponse, redirect } from './own-response.ts'
 import { type Occasion, Placement } from './placement.ts'
 import type { Reason } from './reason.ts'
 import { authorityOf, pathOf, queryOf, type ReceivedRequest } from './received-request.ts'
@@ -90,11 +92,10 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
    */
   begin(head: RequestHead): void {
     const { framing } = this.request
-    const { ends, isSecure, address } = this.downstream.origin
+    const { origin } = this.downstream
     const { router, groups, snapshot } = this.context.generation
-    if (this.context.challenges.size > 0 && this.#answersChallenge(head)) return
-    if (ends.redirectTo > 0 && !isSecure) return this.#redirectToHttps(head, ends.redirectTo)
-    if (ends.tls !== undefined && !isFor(ends.tls, head)) return this.#end(new Failure('misdirected'))
+    const early = earlyAnswer(head, this.request, origin, this.context.challenges)
+    if (early !== undefined) return early instanceof Failure ? this.#end(early) : this.#answer(early)
     const limit = snapshot.limits.bodySize
     this.#bodyLimit = limit
     if (limit > 0 && framing > limit) return this.#end(new Failure('body-too-large'))
@@ -104,13 +105,13 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
       return this.#end(new Failure('bad-request', 'the path cannot be decoded, or climbs above its root'))
     const view = this.context.requestView
     view.head = head
-    view.address = address
-    view.certificate = ends.tls?.clientCertificate
+    view.address = origin.address
+    view.certificate = origin.ends.tls?.clientCertificate
     view.path = path
     const host = router.usesHost ? normaliseHost(authorityOf(head)) : ''
     const route = router.find(host, path, view)
     if (route === undefined) return this.#end(new Failure('no-route'))
-    if (route.redirect !== undefined) return this.#redirect(route.redirect + queryOf(head))
+    if (route.redirect !== undefined) return this.#answer(redirect(301, route.redirect + queryOf(head), this.request))
     this.#placement = Placement.of(groups[route.upstream]!, view)
     if (this.request.isGrpc && !this.#setDeadline(head)) return
     if (this.body.isGathered) this.#try()
@@ -349,29 +350,6 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     this.#settle('whole')
   }
 
-  #redirect(location: string, status: 301 | 308 = 301): void {
-    this.#answer(redirect(status, location, this.request.id, this.request.method === 'HEAD'))
-  }
-
-  #redirectToHttps(head: RequestHead, port: number): void {
-    const host = authorityOf(head).replace(/:\d*$/, '')
-    if (host === '') return this.#end(new Failure('bad-request', 'it names no host'))
-    const target = head.bytes.toString('latin1', head.pathStart, head.targetEnd)
-    const path = target.startsWith('/') ? target : `/${target === '*' ? '' : target}`
-    const isSafe = this.request.method === 'GET' || this.request.method === 'HEAD'
-    this.#redirect(`https://${host}${port === 443 ? '' : `:${port}`}${path}`, isSafe ? 301 : 308)
-  }
-
-  /** Answers a certificate authority that asks for one of this Limpet's tokens; returns whether it is one. */
-  #answersChallenge(head: RequestHead): boolean {
-    const path = pathOf(head) ?? ''
-    if (!path.startsWith(CHALLENGE_PATH)) return false
-    const answer = this.context.challenges.get(path.slice(CHALLENGE_PATH.length))
-    if (answer === undefined) return false
-    this.#answer(challengeAnswer(answer, this.request.id, this.request.method === 'HEAD'))
-    return true
-  }
-
   /** Ends the exchange with a response that Limpet generated. */
   #answer(response: OwnResponse): void {
     this.status = response.status
@@ -400,10 +378,4 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     if (how === 'cut') this.downstream.reset()
     else this.downstream.finish()
   }
-}
-
-/** Whether the request is for a host that its connection may serve. */
-function isFor(tls: TlsFacts, head: RequestHead): boolean {
-  const authority = authorityOf(head)
-  return authority === tls.serverName || tls.covers(normaliseHost(authority))
 }

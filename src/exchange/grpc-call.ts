@@ -1,10 +1,5 @@
 import { equalsIgnoringCase, isDigit, SEMICOLON, SPACE, ZERO } from '../http1/bytes.ts'
-import type { Head } from '../http1/head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
-import { readTrailers } from '../http1/trailers.ts'
-import type { Failure } from './failure.ts'
-import { grpcStatuses } from './grpc-status.ts'
-import type { OwnResponse } from './own-response.ts'
 
 const TYPE = Buffer.from('application/grpc')
 const PLUS = 0x2b
@@ -47,30 +42,4 @@ export function timeoutOfCall(head: RequestHead): number | undefined {
     value = value * 10 + bytes[at]! - ZERO
   }
   return value * unit
-}
-
-/** An answer to a call that is nothing but the status that its failure means: trailers only, in gRPC's words. */
-export function failedCall(failure: Failure, requestId: string, fields: string): OwnResponse {
-  const lines = ['Content-Type: application/grpc', ...statusLines(failure)]
-  const isLast = failure.code === 'bad-request'
-  return { status: 200, requestId, lines, fields, body: Buffer.alloc(0), isToHead: false, isLast }
-}
-
-/** The trailers that end a call whose answer has begun. */
-export function trailersOfFailure(failure: Failure): Head {
-  return readTrailers(Buffer.from(`${statusLines(failure).join('\r\n')}\r\n\r\n`, 'latin1'))
-}
-
-function statusLines(failure: Failure): readonly string[] {
-  return [`grpc-status: ${grpcStatuses[failure.code]}`, `grpc-message: ${percentEncoded(failure.text)}`]
-}
-
-/** A text as gRPC writes it in `grpc-message`: UTF-8, with escapes for whatever is not visible ASCII. */
-function percentEncoded(text: string): string {
-  let encoded = ''
-  for (const byte of Buffer.from(text)) {
-    const isPlain = byte >= 0x20 && byte < 0x7f && byte !== 0x25
-    encoded += isPlain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
-  }
-  return encoded
 }

@@ -1,3 +1,5 @@
+import type { ReceivedRequest } from './received-request.ts'
+
 /** A whole response that Limpet generated. */
 export interface OwnResponse {
   readonly status: number
@@ -13,19 +15,19 @@ export interface OwnResponse {
   readonly isLast: boolean
 }
 
+export function ownResponse(
+  status: number,
+  lines: readonly string[],
+  body: Buffer,
+  { id, method }: ReceivedRequest,
+): OwnResponse {
+  return { status, requestId: id, lines, fields: '', body, isToHead: method === 'HEAD', isLast: false }
+}
+
 /**
  * A permanent redirect: with 301, clients may repeat a POST as a GET (RFC 9110 §15.4.2); with 308 they do not. A location without
  * a host stays correct behind another proxy.
  */
-export function redirect(status: 301 | 308, location: string, requestId: string, isToHead: boolean): OwnResponse {
-  const lines = [`Location: ${location}`]
-  return { status, requestId, lines, fields: '', body: Buffer.alloc(0), isToHead, isLast: false }
-}
-
-/** Where certificate authorities look for answers to HTTP-01 challenges (RFC 8555 §8.3); a token follows. */
-export const CHALLENGE_PATH = '/.well-known/acme-challenge/'
-
-export function challengeAnswer(answer: string, requestId: string, isToHead: boolean): OwnResponse {
-  const lines = ['Content-Type: application/octet-stream']
-  return { status: 200, requestId, lines, fields: '', body: Buffer.from(answer), isToHead, isLast: false }
+export function redirect(status: 301 | 308, location: string, request: ReceivedRequest): OwnResponse {
+  return ownResponse(status, [`Location: ${location}`], Buffer.alloc(0), request)
 }

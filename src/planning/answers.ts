@@ -1,6 +1,7 @@
 /** What the engines of this room answer, as the admin API and `--json` give it. */
 import type { Refusal } from '../balancing/server-state.ts'
 import type { Reason } from '../exchange/reason.ts'
+import type { ServerProtocol } from '../runtime/snapshot.ts'
 
 // ── plan ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -121,6 +122,10 @@ export interface ExplainedUpstream {
   readonly name: string
   readonly balance: string
   readonly affinity: string | null
+  /** What its servers speak. Absent: HTTP/1.1. */
+  readonly protocol?: ServerProtocol
+  /** Whether that is by TLS. Absent: it is not. */
+  readonly tls?: true
 }
 
 export interface ExplainedSession {

@@ -127,7 +127,13 @@ function explainedPlacement(group: UpstreamGroup, view: RequestView, query: Quer
   const candidates = group.servers.map((server) => candidateOf(server, server.settings.slot === last, time))
   const next = placement.next(time)
   const { reason = null } = placement
-  const upstream = { name: settings.name, balance: settings.balance.type, affinity: affinityName(settings) ?? null }
+  const upstream = {
+    name: settings.name,
+    balance: settings.balance.type,
+    affinity: affinityName(settings) ?? null,
+    ...(settings.protocol !== undefined && { protocol: settings.protocol }),
+    ...(settings.tls !== undefined && { tls: true as const }),
+  }
   const shown = session && explainedSession(settings, session, own, query)
   const explained = { upstream, session: shown ?? null, candidates, reason }
   if (next instanceof Wait) {

@@ -6,6 +6,8 @@ import { turns } from './turns.ts'
 
 /** What uses a connection for one exchange. */
 export interface ConnectionUser {
+  /** Whether more of a response's body follows. */
+  readonly isInBody: boolean
   connected(): void
   /** Bytes of the response; the next read of any connection overwrites them once this has returned. */
   bytesRead(bytes: Buffer): void
@@ -100,6 +102,10 @@ export class Http1Connection extends ServerConnection implements Pooled {
     // An unsolicited response: it could be mistaken for the response to the next request.
     if (this.#user === undefined) this.destroy()
     else this.#user.bytesRead(bytes)
+  }
+
+  override get takesMuch(): boolean {
+    return this.#user?.isInBody === true
   }
 
   override whenDrained(): void {

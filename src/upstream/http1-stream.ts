@@ -118,6 +118,10 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
     this.#connection.socket.resume()
   }
 
+  get isInBody(): boolean {
+    return this.#response !== undefined && !this.#isOver
+  }
+
   bytesRead(bytes: Buffer): void {
     this.#isHeard = true
     this.#user.heard()

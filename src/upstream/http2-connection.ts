@@ -22,6 +22,8 @@ const PING_TIMEOUT = 1000
 /** An HTTP/2 connection to a server, whose streams are those of all clients. */
 export class Http2Connection extends ServerConnection implements SharedConnection, ClientSessionOwner, TurnUser {
   readonly headSize = RESPONSE_LIMITS.headSize
+  /** Of each stream, no more arrives than its window allows. */
+  readonly takesMuch = true
   readonly #protocol: ServerProtocol
   readonly #introduction: Buffer | undefined
   readonly #pool: Http2Pool

@@ -31,8 +31,11 @@ export class SecureSockets {
     const { endpoint, address } = server.settings
     const last = this.#sessions.get(server)
     const session = last?.address === address ? last.ticket : undefined
-    const onread = introduction === undefined ? readingInto(() => socket) : undefined
+    // Node.js asks for memory before it returns the socket.
+    let opened: ServerSocket | undefined
+    const onread = introduction === undefined ? readingInto(() => opened) : undefined
     const socket = this.#tls.connect(endpoint, protocol, { introduction, session, onread }) as SecureSocket
+    opened = socket
     socket.reader = undefined
     if (onread === undefined) socket.on('data', (bytes: Buffer) => socket.reader?.whenRead(bytes))
     socket.on('session', (ticket: Buffer) => this.#sessions.set(server, { address, ticket }))

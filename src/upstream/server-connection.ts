@@ -34,6 +34,7 @@ export abstract class ServerConnection extends Timed implements SocketOwner, Soc
   abstract whenConnected(): void
   /** @param bytes the next read of any connection overwrites them once this has returned */
   abstract whenRead(bytes: Buffer): void
+  abstract get takesMuch(): boolean
   /** The kernel has taken everything that was written. */
   abstract whenDrained(): void
   /** The server has closed its sending side. */

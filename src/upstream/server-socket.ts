@@ -6,6 +6,8 @@ import type { Endpoint } from '../runtime/snapshot.ts'
 export interface SocketReader {
   /** @param bytes the next read of any connection overwrites them once this has returned */
   whenRead(bytes: Buffer): void
+  /** Whether much may be read at once: what follows is wanted, as far as is known. */
+  readonly takesMuch: boolean
 }
 
 /** A socket to a server. */
@@ -20,18 +22,23 @@ interface Handle {
 
 const READ_SIZE = 64 * 1024
 
+/** How much is read at once before it is known whether the client has a window for any of it: that much has to be kept. */
+const CAUTIOUS_SIZE = 32 * 1024
+
 /** All connections of a worker read into this memory: what one has read is sent on before the next one reads. */
 const buffer = Buffer.allocUnsafeSlow(READ_SIZE)
+const part = buffer.subarray(0, CAUTIOUS_SIZE)
 
 /** The most that is read from a connection after it broke, in bytes: more than the kernel buffers for one. */
 const MAX_LEFT = 16 * 1024 * 1024
 
 /** The option of node:net and node:tls that has a socket read into the shared memory. */
-export function readingInto(socket: () => ServerSocket) {
+export function readingInto(socket: () => ServerSocket | undefined) {
   return {
-    buffer,
+    // Called before the first read, and after each.
+    buffer: () => (socket()?.reader?.takesMuch ? buffer : part),
     callback: (size: number) => {
-      socket().reader?.whenRead(buffer.subarray(0, size))
+      socket()?.reader?.whenRead(buffer.subarray(0, size))
       return true
     },
   }

@@ -1,10 +1,16 @@
 /** Certificates by ACME, against Pebble; the challenges are answered by servers of the test. */
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
 import { chmod, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { test } from 'node:test'
+import { OnDemand } from '../../src/control/acme/on-demand.ts'
 import { AcmeShim } from '../support/acme-shim.ts'
 import { testWithPebble } from '../support/pebble.ts'
+import { until } from '../support/until.ts'
 import { Stage } from './stage.ts'
 import { TestClock } from './test-clock.ts'
 
@@ -240,11 +246,10 @@ testWithPebble(
     await stage.until(() => stage.acme.answers.http.size === 1 || stage.obtained.length === 1)
     other.acme.apply(stage.settingsFor(shim), ['a.example'])
     await stage.until(() => stage.obtained.length === 1)
-    for (;;) {
+    await until(() => {
       clock.advance(10_000)
-      if (other.acme.certificates[0]!.chain === stage.acme.certificates[0]!.chain) break
-      await new Promise((resolve) => setImmediate(resolve))
-    }
+      return other.acme.certificates[0]!.chain === stage.acme.certificates[0]!.chain
+    })
     assert.equal(shim.orders.length, 1)
   },
 )
@@ -421,7 +426,7 @@ testWithPebble('a certificate is renewed when its authority wants it', async (t)
   shim.now = () => clock.now()
   stage.acme.apply(stage.settingsFor(shim), ['a.example'])
   await stage.until(() => stage.obtained.length === 1)
-  await stage.turnsUntil(() => known.length === 1 && stage.note.renewsAt < clock.now() + 13 * DAY)
+  await until(() => known.length === 1 && stage.note.renewsAt < clock.now() + 13 * DAY)
   assert.ok(stage.note.renewsAt >= window.start.getTime())
   // Its certificates are to be revoked.
   window = { start: new Date(clock.now() - DAY), end: new Date(clock.now() - MINUTE) }
@@ -461,6 +466,26 @@ testWithPebble(
     )
   },
 )
+
+test('a program that cannot be asked, and clients that name too many hosts, are told once a minute', async () => {
+  const clock = new TestClock()
+  const told: string[] = []
+  // Nothing answers on port 1.
+  const onDemand = new OnDemand('http://127.0.0.1:1/may-have', clock, (message) => told.push(message))
+  for (let host = 0; host < 3; host++) assert.equal(await onDemand.isAllowed(`a${host}.example`), false)
+  assert.match(told.join('|'), /^acme: http:\/\/127\.0\.0\.1:1\/may-have could not be asked about a0\.example: [^|]+$/)
+  told.length = 0
+  clock.advance(MINUTE)
+  const allows = createServer((_, response) => response.end()).listen(0, '127.0.0.1')
+  await once(allows, 'listening')
+  const url = `http://127.0.0.1:${(allows.address() as AddressInfo).port}/`
+  const asked = new OnDemand(url, clock, (message) => told.push(message))
+  let allowed = 0
+  for (let host = 0; host < 110; host++) allowed += Number(await asked.isAllowed(`b${host}.example`))
+  allows.close()
+  assert.equal(allowed, 100)
+  assert.match(told.join('|'), /^acme: clients name more than 100 hosts without a certificate in a minute; [^|]+$/)
+})
 
 testWithPebble('a state directory that cannot be written is told, and nothing is ordered', async (t) => {
   const folder = '/proc/nowhere'

@@ -102,11 +102,6 @@ export class Stage {
     await turn()
   }
 
-  /** The same for what nobody reports. */
-  async turnsUntil(isSo: () => boolean): Promise<void> {
-    while (!isSo()) await turn()
-  }
-
   /** From now on, workers never have the answers. */
   hold(): void {
     this.front.published = new Promise(() => {})

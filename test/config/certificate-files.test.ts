@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict'
 import { createPrivateKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto'
 import { chmod, writeFile } from 'node:fs/promises'
+import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
+import { readFile } from '../../src/certificates/file-content.ts'
 import { type Pem, TestAuthority } from '../support/certificates.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { runLimpet } from '../support/limpet.ts'
@@ -31,6 +33,14 @@ upstreams: { web: { servers: [10.0.0.1] } }
 const keyFrom = ({ privateKey }: { privateKey: KeyObject }) => privateKey.export({ type: 'pkcs8', format: 'pem' })
 
 const filesOf = ({ cert, key }: Pem) => ({ 'site.pem': cert, 'site.key': key })
+
+test('a directory is refused with what to do', () => {
+  assert.throws(() => readFile(tmpdir()), { hint: 'name a file in it' })
+})
+
+test('a file of another user is refused with what to do', { skip: userInfo().uid === 0 && 'root reads all' }, () => {
+  assert.throws(() => readFile('/etc/shadow'), { hint: /^let the user that runs Limpet read it/ })
+})
 
 describe('files that cannot be used are refused, with their place', () => {
   const key = createPrivateKey(site.key)

@@ -111,7 +111,7 @@ describe('a drain', () => {
     app.traffic.set(SLOTS['web-2']!, { exchanges: 1, tunnels: 0 })
     app.start('web-1')
     app.start('web-2')
-    await app.pass(3 * IDLE)
+    await app.pass(IDLE + 10)
     assert.equal(app.view('web-2').state, 'draining')
     const { sessions, active, inFlight, tunnels, state } = app.view('web-1')
     assert.deepEqual(

@@ -10,6 +10,7 @@ import { helloOf } from '../support/client-hello.ts'
 import { httpOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
 import { SecurePlane, type SecureSettings } from '../support/secure-plane.ts'
+import { secureConnection } from '../support/tls-client.ts'
 import { missing } from '../support/tool.ts'
 
 const authority = await TestAuthority.create()
@@ -93,6 +94,18 @@ for (const [name, bytes] of Object.entries(hostile)) {
     await empty(plane)
     const honest = await RawClient.connectSecurely(t, plane.port, { ca: authority.ca })
     assert.equal(await honest.ask('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'), 'served')
+  })
+}
+
+for (const [servername, cause] of [
+  ['', 'there is no certificate yet'],
+  ['a.example', 'no certificate covers the host that it names'],
+] as const) {
+  test(`where there is no certificate for "${servername}", the client gets an alert, and the log says why`, async (t) => {
+    const plane = await start(t, { certificates: [], tls: { unknownNames: 'refuse' } })
+    await assert.rejects(secureConnection(plane.port, { servername }), { code: 'ERR_SSL_TLSV1_UNRECOGNIZED_NAME' })
+    assert.equal((await plane.event('handshake-failed')).cause, cause)
+    await empty(plane)
   })
 }
 

@@ -43,20 +43,19 @@ async function start(
   return { origin, worker, peer: await Http2Peer.connect(t, worker, values) }
 }
 
-/** How many exchanges a worker ends in one turn of the event loop, at most, until that is done. */
-async function mostInOneTurn(worker: LocalWorker, until: Promise<unknown>): Promise<number> {
+/** How many exchanges a worker ends in each turn of the event loop, until that is done. */
+async function endsByTurn(worker: LocalWorker, until: Promise<unknown>): Promise<readonly number[]> {
   let isOver = false
   void until.finally(() => {
     isOver = true
   })
-  let most = 0
+  const ends: number[] = []
   for (let before = worker.count; !isOver; ) {
     await turn()
-    const now = worker.count
-    most = Math.max(most, now - before)
-    before = now
+    ends.push(worker.count - before)
+    before = worker.count
   }
-  return most
+  return ends
 }
 
 const CANCELLED = 20_000
@@ -74,8 +73,11 @@ for (const [way, cancel] of Object.entries(cancellations)) {
     const frames: Buffer[] = []
     for (let i = 0; i < CANCELLED; i++) frames.push(get(2 * i + 1), cancel(2 * i + 1))
     peer.say(...frames)
-    const most = await mostInOneTurn(worker, peer.roundTrip())
-    assert.ok(most <= 3 * MOST_STREAMS, `${most} exchanges in one turn`)
+    const ends = await endsByTurn(worker, peer.roundTrip())
+    // Until it is known what kind of client this is, more is read at once.
+    const [first, ...others] = ends.filter((count) => count > 0)
+    assert.ok(first! <= 2 * MOST_STREAMS, `${first} exchanges in the first turn`)
+    assert.ok(Math.max(...others) <= 96, `${Math.max(...others)} exchanges in one turn`)
     assert.equal(peer.count(Type.GOAWAY), 0)
     assert.ok(peer.heard.every(({ type, payload }) => type !== Type.RST_STREAM || payload[3] !== REFUSED_STREAM))
     const last = 2 * CANCELLED + 1
@@ -185,12 +187,26 @@ for (const [kind, question] of Object.entries(questions)) {
   })
 }
 
-test('empty DATA frames cost nothing that stays', async (t) => {
-  const { peer } = await start(t, (response) => response.end('here'))
+test('empty DATA frames cost nothing that stays, and others are served meanwhile', async (t) => {
+  const { worker, peer } = await start(t, (response) => response.end('here'))
+  const other = await Http2Peer.connect(t, worker)
   peer.say(frame(Type.HEADERS, END_HEADERS, 1, POST))
   const many = Buffer.concat(Array.from({ length: 10_000 }, () => frame(Type.DATA, 0, 1)))
   for (let i = 0; i < 20; i++) peer.socket.write(many)
   peer.say(frame(Type.DATA, END_STREAM, 1))
+  let isOver = false
+  void peer.roundTrip().finally(() => {
+    isOver = true
+  })
+  let most = 0
+  for (let read = peer.accepted.bytesRead; !isOver; read = peer.accepted.bytesRead) {
+    other.say(frame(Type.PING, 0, 0, 'question'))
+    await turn()
+    most = Math.max(most, peer.accepted.bytesRead - read)
+  }
+  assert.ok(other.count(Type.PING) >= 10, `${other.count(Type.PING)} answers`)
+  // One read, and not as many as there are bytes.
+  assert.ok(most <= 64 * KB, `${most} bytes in one turn`)
   await peer.hears(({ type, stream }) => type === Type.DATA && stream === 1)
 })
 
@@ -200,6 +216,8 @@ test('windows of one byte, opened again and again: what came together is used to
   await peer.hears(({ type }) => type === Type.DATA)
   const UPDATES = 20_000
   peer.say(...Array.from({ length: UPDATES }, () => windowUpdate(1, 1)))
+  await peer.roundTrip()
+  // What is sent at the end of the same turn comes after the answer.
   await peer.roundTrip()
   const pieces = peer.heard.filter(({ type }) => type === Type.DATA)
   const length = pieces.reduce((sum, { payload }) => sum + payload.length, 0)
@@ -218,8 +236,8 @@ test('windows that stay closed: servers wait, and each stream ends when its time
   peer.say(...Array.from({ length: MOST_STREAMS }, (_, i) => get(2 * i + 1)))
   while (peer.count(Type.HEADERS) < MOST_STREAMS) await turn()
   const records = await worker.records(MOST_STREAMS)
-  // Besides what Limpet has read, the kernel holds something for each connection.
-  assert.ok(records.every(({ bytesSent }) => bytesSent <= 128 * KB))
+  // All that is kept of each was read together with its head.
+  assert.ok(records.every(({ bytesSent }) => bytesSent <= 32 * KB))
   await peer.roundTrip()
   assert.equal(peer.count(Type.RST_STREAM), MOST_STREAMS)
   // The connection goes on.

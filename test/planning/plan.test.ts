@@ -188,7 +188,7 @@ describe('the forecast', () => {
           site.close()
         }
       }),
-      { numRuns: 120 },
+      { numRuns: 80 },
     )
     t.diagnostic(JSON.stringify(seen))
     const expected = [

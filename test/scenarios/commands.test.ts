@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { dirname } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { freePort } from '../../bench/free-port.ts'
+import { adminOf } from '../support/admin.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { adminUrlOf, configFile, LIMPET, type Limpet, Lines, runLimpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin, namedOrigins, type Origin } from '../support/origin.ts'
@@ -37,16 +38,22 @@ async function commandsFor(limpet: Limpet): Promise<Running> {
   }
 }
 
-/** The state of one server, as `limpet status` has it. */
-async function serversOf({ run }: Running): Promise<Record<string, string>> {
-  const [, text] = await run('status', '--json')
-  const [{ servers }] = JSON.parse(text).upstreams
+/** The state of each server, as the admin API has it. */
+async function serversOf({ limpet }: Running): Promise<Record<string, string>> {
+  const ask = await adminOf(limpet)
+  const { servers } = (await ask('GET', '/v1/upstreams/app')).body
   return Object.fromEntries(
     servers.map(({ name, address, weight, state }: Record<string, never> & { state: { admin: string } }) => [
       name,
       `${address} ${weight} ${state.admin}`,
     ]),
   )
+}
+
+/** The configuration with what was changed at run time, as the admin API has it. */
+async function configNow({ limpet }: Running): Promise<unknown> {
+  const ask = await adminOf(limpet)
+  return (await ask('GET', '/v1/config')).body
 }
 
 const configOf = (servers: Readonly<Record<string, Origin>>, settings = '') => `
@@ -341,12 +348,12 @@ describe('limpet replace', () => {
     const { a, b } = await namedOrigins(t, 'a', 'b')
     const ill = await httpOrigin(t, (_request, response) => response.writeHead(500).end())
     const limpet = await running(t, configOf({ a, b }))
-    const before = await limpet.run('config', 'export')
+    const before = await configNow(limpet)
     const args = ['replace', 'app/b', '--address', ill.address, '--check', '/healthz', '--timeout', '1s']
     const [code, text] = await limpet.run(...args)
     assert.equal(code, 1)
     assert.match(text, /is not healthy: \/healthz is answered with status 500; nothing was changed$/)
-    assert.deepEqual(await limpet.run('config', 'export'), before)
+    assert.deepEqual(await configNow(limpet), before)
   })
 
   test("makes everything as it was if the successor does not pass Limpet's own checks", async (t) => {
@@ -354,11 +361,11 @@ describe('limpet replace', () => {
     const ill = await httpOrigin(t, ({ url }, response) => response.writeHead(url === '/up' ? 500 : 200).end('ill -'))
     const check = '{ type: http, path: /up, interval: 200ms, timeout: 200ms, rise: 1, fall: 1 }'
     const limpet = await running(t, configOf({ a, b }, `health: { check: ${check} }`))
-    const before = await limpet.run('config', 'export')
+    const before = await configNow(limpet)
     const [code, text] = await limpet.run('replace', 'app/b', '--address', ill.address, '--timeout', '3s')
     assert.equal(code, 1)
     assert.match(text, /is not healthy: .*; everything is as it was$/)
-    assert.deepEqual(await limpet.run('config', 'export'), before)
+    assert.deepEqual(await configNow(limpet), before)
     assert.deepEqual(JSON.parse((await limpet.run('status', '--json'))[1]).status.changes, [])
   })
 
@@ -367,7 +374,7 @@ describe('limpet replace', () => {
     const check = '{ type: http, path: /, interval: 10s, timeout: 9s, initial: down }'
     const hanging = await httpOrigin(t, () => {})
     const limpet = await running(t, configOf({ a, b }, `health: { check: ${check} }`))
-    const before = await limpet.run('config', 'export')
+    const before = await configNow(limpet)
     const args = ['replace', 'app/b', '--address', hanging.address, '--timeout', '1m', '--socket', limpet.socket]
     const child = spawn(process.execPath, [LIMPET, ...args], { cwd: tmpdir() })
     t.after(() => child.kill('SIGKILL'))
@@ -377,7 +384,7 @@ describe('limpet replace', () => {
     child.kill('SIGINT')
     assert.deepEqual(await exit, [1, null])
     await errors.find(/stopped; everything is as it was/)
-    assert.deepEqual(await limpet.run('config', 'export'), before)
+    assert.deepEqual(await configNow(limpet), before)
   })
 })
 

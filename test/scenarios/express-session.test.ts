@@ -14,7 +14,7 @@ declare module 'express-session' {
 }
 
 const SESSIONS = 1000
-const VISITS = 10
+const VISITS = 5
 /** Users in the middle of a request at any time. */
 const LANES = 32
 

@@ -18,7 +18,7 @@ const FIXED: Work = { executed: 6000, given: 6000 + 64 * 1024 }
 /** The most that a byte may cost in all stages together. */
 const MAX_PER_BYTE: Work = { executed: 16, given: 32 }
 /** Counts that are taken: now and then one includes a batch of the log or a timer, or V8 loses a part of it. */
-const TIMES = 5
+const TIMES = 3
 /** Counts if all are too high: the kernel may have cut each message in two, of which the first part is read twice. */
 const MAX_TIMES = 15
 

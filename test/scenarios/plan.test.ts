@@ -137,6 +137,18 @@ describe('limpet explain', () => {
     assert.match(stdout, /^ +route: \/\* \(it is for any host; the path \/cart is below \/\)$/m)
   })
 
+  test('says what the servers speak where that is not plain HTTP/1.1', async (t) => {
+    const file = await configFile(
+      t,
+      `
+        routes: [{ path: /*, upstream: app }]
+        upstreams: { app: { protocol: auto, tls: true, affinity: cookie, servers: ["app.internal:8443"] } }
+      `,
+    )
+    const { stdout } = await runLimpet(['explain', '--file', file, '--path', '/'])
+    assert.match(stdout, /^ +upstream app: round-robin, affinity cookie, protocol auto, by TLS$/m)
+  })
+
   test('exits with 2 for a command line that makes no sense, and with 1 for what is no address', async (t) => {
     const file = await configFile(t, (await configs(t))(['a']))
     for (const [flags, expected] of [

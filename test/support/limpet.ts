@@ -121,8 +121,9 @@ export class Lines {
 
   /** Resolves once there are that many lines in which `pattern` is found, to those lines. */
   async matching(pattern: RegExp, count: number): Promise<string[]> {
-    for (;;) {
-      const found = this.all.filter((line) => pattern.test(line))
+    const found: string[] = []
+    for (let seen = 0; ; ) {
+      for (; seen < this.all.length; seen++) if (pattern.test(this.all[seen]!)) found.push(this.all[seen]!)
       if (found.length >= count) return found
       await once(this.#arrivals, 'line')
     }

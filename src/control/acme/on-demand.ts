@@ -17,8 +17,10 @@ export class OnDemand {
   readonly #warn: (message: string) => void
   readonly #answers = new Map<string, { readonly isAllowed: boolean; readonly until: number }>()
   readonly #asking = new Map<string, Promise<boolean>>()
+  /** What was asked and told in this minute. */
   #minute = 0
   #asked = 0
+  #hasTold = false
 
   /** @param url is asked with `?domain=HOST`; a status of 200 to 299 allows it */
   constructor(url: string, clock: WallClock, warn: (message: string) => void) {
@@ -46,9 +48,22 @@ export class OnDemand {
 
   #hasTurn(): boolean {
     const minute = Math.floor(this.#clock.now() / 60_000)
-    if (minute !== this.#minute) this.#asked = 0
-    this.#minute = minute
-    return this.#asked++ < MOST_IN_A_MINUTE
+    if (minute !== this.#minute) {
+      this.#minute = minute
+      this.#asked = 0
+      this.#hasTold = false
+    }
+    if (this.#asked++ < MOST_IN_A_MINUTE) return true
+    this.#tell(
+      `clients name more than ${MOST_IN_A_MINUTE} hosts without a certificate in a minute; others get none before the next`,
+    )
+    return false
+  }
+
+  /** One line a minute: clients may name any number of hosts. */
+  #tell(what: string): void {
+    if (!this.#hasTold) this.#warn(`acme: ${what}`)
+    this.#hasTold = true
   }
 
   async #ask(host: string): Promise<boolean> {
@@ -61,9 +76,7 @@ export class OnDemand {
       isAllowed = answer.ok
     } catch (error) {
       const { cause, message } = error as Error
-      this.#warn(
-        `acme: ${this.#url} could not be asked about ${host}: ${cause instanceof Error ? cause.message : message}`,
-      )
+      this.#tell(`${this.#url} could not be asked about ${host}: ${cause instanceof Error ? cause.message : message}`)
       return false
     }
     // The oldest answer makes room.

@@ -122,7 +122,10 @@ export class Handshake extends NewConnection {
     }
     if (offer === undefined) {
       this.socket.write(UNRECOGNIZED_NAME)
-      return this.#refuse('no certificate covers the host that it names')
+      const { serverName } = hello
+      return this.#refuse(
+        serverName === '' ? 'there is no certificate yet' : 'no certificate covers the host that it names',
+      )
     }
     const { clientCertificates } = offer.isChallenge ? {} : this.#settings
     const socket = secureSocketOf(this.socket, this.#start!.bytes, {

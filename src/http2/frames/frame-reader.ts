@@ -1,5 +1,6 @@
 import { ConnectionError, ErrorCode } from '../error-code.ts'
 import { FieldBlock } from './field-block.ts'
+import { checkFrame } from './frame-rules.ts'
 import type { FrameSink, Role } from './frame-sink.ts'
 import { Flag, FRAME_HEADER, FrameType, PREFACE } from './frame-type.ts'
 import { uint31, uint32 } from './integer.ts'
@@ -31,6 +32,8 @@ const UNIT_SIZES = Uint8Array.of(0, 0, 5, 4, 6, 0, 8, 8, 4, 0)
 
 /** Finds the frames in the bytes of a connection (RFC 9113 §4 and §6), in whatever pieces they arrive. */
 export class FrameReader {
+  /** How many frames have begun since its user has last set this to 0. */
+  frames = 0
   readonly #sink: FrameSink
   readonly #role: Role
   readonly #limits: FrameLimits
@@ -145,6 +148,7 @@ export class FrameReader {
 
   /** A frame's header is `bytes[at, at + 9)`. */
   #begin(bytes: Buffer, at: number): void {
+    this.frames++
     const length = (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!
     const type = bytes[at + 3]!
     const streamId = uint31(bytes, at + 5)
@@ -160,40 +164,26 @@ export class FrameReader {
       )
     if (this.#block.streamId !== 0 && (type !== FrameType.Continuation || streamId !== this.#block.streamId))
       throw new ConnectionError(ErrorCode.ProtocolError, 'a field block is interrupted by another frame')
+    checkFrame(type, this.#flags, streamId, length)
     switch (type) {
       case FrameType.Data:
         return this.#beginData(length)
       case FrameType.Headers:
-        if (streamId === 0) throw onStreamZero('HEADERS')
         return this.#beginFields(length)
       case FrameType.Continuation:
         if (this.#block.streamId === 0)
           throw new ConnectionError(ErrorCode.ProtocolError, 'CONTINUATION follows no field block that goes on')
         return this.#beginFields(length)
       case FrameType.Priority:
-        if (streamId === 0) throw onStreamZero('PRIORITY')
         if (length === 5) return this.#beginUnits()
         this.#skip()
         return this.#sink.streamError(streamId, ErrorCode.FrameSizeError, 'PRIORITY does not have 5 bytes')
-      case FrameType.RstStream:
-        if (streamId === 0) throw onStreamZero('RST_STREAM')
-        if (length !== 4) throw new ConnectionError(ErrorCode.FrameSizeError, 'RST_STREAM does not have 4 bytes')
-        return this.#beginUnits()
       case FrameType.Settings:
         return this.#beginSettings(length)
-      case FrameType.PushPromise:
-        // This end never allows pushes (§8.4).
-        throw new ConnectionError(ErrorCode.ProtocolError, 'PUSH_PROMISE is not allowed here')
+      case FrameType.RstStream:
       case FrameType.Ping:
-        if (streamId !== 0) throw onStream('PING')
-        if (length !== 8) throw new ConnectionError(ErrorCode.FrameSizeError, 'PING does not have 8 bytes')
-        return this.#beginUnits()
       case FrameType.GoAway:
-        if (streamId !== 0) throw onStream('GOAWAY')
-        if (length < 8) throw new ConnectionError(ErrorCode.FrameSizeError, 'GOAWAY has less than 8 bytes')
-        return this.#beginUnits()
       case FrameType.WindowUpdate:
-        if (length !== 4) throw new ConnectionError(ErrorCode.FrameSizeError, 'WINDOW_UPDATE does not have 4 bytes')
         return this.#beginUnits()
       default:
         // Frames of unknown types are ignored (§4.1, §5.5).
@@ -216,25 +206,17 @@ export class FrameReader {
   }
 
   #beginSettings(length: number): void {
-    if (this.#streamId !== 0) throw onStream('SETTINGS')
-    const isAck = (this.#flags & Flag.Ack) !== 0
-    if (length % UNIT_SIZES[FrameType.Settings]! !== 0 || (isAck && length > 0))
-      throw new ConnectionError(ErrorCode.FrameSizeError, `SETTINGS has ${length} bytes`)
     if (length > 0) return this.#beginUnits()
     this.#part = Part.Header
-    this.#sink.settingsEnd(isAck)
+    this.#sink.settingsEnd((this.#flags & Flag.Ack) !== 0)
   }
 
   #beginData(length: number): void {
-    const streamId = this.#streamId
-    if (streamId === 0) throw onStreamZero('DATA')
     const isPadded = (this.#flags & Flag.Padded) !== 0
-    if (isPadded && length === 0)
-      throw new ConnectionError(ErrorCode.FrameSizeError, 'DATA is too short for what its flags say')
     this.#padding = 0
     this.#part = isPadded ? Part.PadLength : Part.Data
     if (isPadded) this.#remaining--
-    this.#isWanted = this.#sink.dataBegins(streamId, length, this.#isLast)
+    this.#isWanted = this.#sink.dataBegins(this.#streamId, length, this.#isLast)
     // The length of the padding is checked even if the data is not wanted.
     if (isPadded) return
     if (!this.#isWanted) this.#skip()
@@ -347,12 +329,4 @@ export class FrameReader {
     if (streamId === 0) throw new ConnectionError(ErrorCode.ProtocolError, reason)
     this.#sink.streamError(streamId, ErrorCode.ProtocolError, reason)
   }
-}
-
-function onStreamZero(type: string): ConnectionError {
-  return new ConnectionError(ErrorCode.ProtocolError, `${type} belongs to a stream, and came on stream 0`)
-}
-
-function onStream(type: string): ConnectionError {
-  return new ConnectionError(ErrorCode.ProtocolError, `${type} belongs to the connection, and came on a stream`)
 }

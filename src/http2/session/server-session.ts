@@ -9,6 +9,11 @@ import type { Stream } from './stream.ts'
 /** How many streams a client may have open at once. */
 export const MOST_STREAMS = 128
 
+/** So many streams may be cancelled in one turn of the event loop: each costs a server's connection. */
+const MOST_CANCELLED = 32
+/** How much is read at once of a client that cancels streams, in bytes. */
+const SMALL_SLICE = 512
+
 /** The largest number of a stream. */
 const LAST_ID = MAX_WINDOW
 
@@ -29,6 +34,8 @@ export class ServerSession extends Session {
   declare protected readonly owner: ServerSessionOwner
   /** Streams that were reset since the last turn of the event loop: what they have begun is still being closed. */
   #cancelled = 0
+  /** Whether any were in the turn before. */
+  #hasCancelled = false
   /** Whether streams that begin are refused. */
   #isLeaving = false
   /** The last stream that was accepted. */
@@ -91,7 +98,13 @@ export class ServerSession extends Session {
 
   /** A client that cancels what it has just asked for, again and again, has to wait until that is closed. */
   protected override get mayRead(): boolean {
-    return super.mayRead && (this.#cancelled === 0 || this.streams.size + this.#cancelled < MOST_STREAMS)
+    const cancelled = this.#cancelled
+    if (cancelled === 0) return super.mayRead
+    return super.mayRead && cancelled < MOST_CANCELLED && this.streams.size + cancelled < MOST_STREAMS
+  }
+
+  protected override get slice(): number {
+    return this.#hasCancelled || this.#cancelled > 0 ? SMALL_SLICE : super.slice
   }
 
   override ended(stream: Stream, how: How): void {
@@ -100,6 +113,7 @@ export class ServerSession extends Session {
   }
 
   protected override freePlaces(): void {
+    this.#hasCancelled = this.#cancelled > 0
     this.#cancelled = 0
   }
 

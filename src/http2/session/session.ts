@@ -13,8 +13,10 @@ import { STREAM_WINDOW, Stream, type StreamSession, type StreamUser } from './st
 export const CONNECTION_WINDOW = 1024 * 1024
 /** The largest field block of a peer, in bytes, compressed, with the headers of its frames; of what fits, the limits of heads decide. */
 const LARGEST_BLOCK = 256 * 1024
-/** How much is read at once before it is judged whether to read on, in bytes. */
+/** How much is read before it is judged whether to read on, in bytes. */
 const SLICE = 4 * 1024
+/** About how many frames are read in one turn of the event loop, so that other connections have theirs. */
+const MOST_FRAMES = 512
 
 const NOTHING = Buffer.alloc(0)
 const trailerLines = new TrailerLines()
@@ -110,8 +112,11 @@ export abstract class Session<User extends StreamUser = StreamUser>
     this.#isReading = true
     try {
       let at = 0
-      for (; at < bytes.length && this.mayRead; at += SLICE)
-        this.#reader.read(bytes.length <= SLICE ? bytes : bytes.subarray(at, at + SLICE))
+      while (at < bytes.length && this.mayRead) {
+        const { slice } = this
+        this.#reader.read(bytes.length <= slice ? bytes : bytes.subarray(at, at + slice))
+        at += slice
+      }
       this.#flushUser()
       if (at < bytes.length) this.#hold(bytes.subarray(at))
     } catch (error) {
@@ -121,9 +126,14 @@ export abstract class Session<User extends StreamUser = StreamUser>
     this.#isReading = false
   }
 
-  /** Whether more may be read: not while the peer does not read what it is answered. */
+  /** Whether more may be read: not while the peer does not read what it is answered, and not too much in one turn. */
   protected get mayRead(): boolean {
-    return this.isHeeded
+    return this.isHeeded && this.#reader.frames < MOST_FRAMES
+  }
+
+  /** How much is read at once before `mayRead` is asked again, in bytes. */
+  protected get slice(): number {
+    return SLICE
   }
 
   #hold(bytes: Buffer): void {
@@ -342,6 +352,7 @@ export abstract class Session<User extends StreamUser = StreamUser>
 
   /** Must be called at the end of a turn of the event loop in which `awaitTurnEnd` was. */
   turnEnds(): void {
+    this.#reader.frames = 0
     this.sendTurn()
     this.freePlaces()
     this.#readOn()

@@ -30,7 +30,7 @@ class Accepted {
   }
 }
 
-/** Node's own client, on real connections to a worker's ClientConnections. */
+/** Node's own client, on real connections to a worker's Http1Connections. */
 class Http1Client implements Client {
   readonly #port: number
   readonly #accepted: Accepted

@@ -142,8 +142,9 @@ function orderFile(host: string): string {
   return `acme-order-${fileName(host)}${SUFFIX}`
 }
 
-/** `*` and `:` are in no other host. */
+/** `*` and `:` are in no other host. A name of a file has at most 255 bytes, what is around this included. */
 function fileName(host: string): string {
+  if (host.length > 200) return createHash('sha256').update(host).digest('hex')
   return host.replace('*', '+').replaceAll(':', '+')
 }
 

@@ -1,7 +1,7 @@
-import { isIP } from 'node:net'
 import type { Logger } from 'pino'
 import type { Certificate } from '../../../runtime/tls-settings.ts'
 import type { CertificateNote } from '../../tls/certificate-source.ts'
+import { ChallengeChoice } from '../challenges/challenge-choice.ts'
 import type { Reachability } from '../challenges/reachability.ts'
 import type { AcmeStore, KeptCertificate } from '../orders/acme-store.ts'
 import type { Authority } from '../orders/authority.ts'
@@ -65,7 +65,7 @@ export class ManagedCertificate {
   /** Not before that, in ms since 1970. */
   #retriesAt = 0
   #lastError: string | undefined
-  #preferred: readonly ChallengeType[]
+  readonly #challenges: ChallengeChoice
   #isActing = false
   #cancel: () => void = () => {}
 
@@ -74,7 +74,7 @@ export class ManagedCertificate {
     this.isOnDemand = isOnDemand
     this.#ordering = ordering
     this.#owner = owner
-    this.#preferred = ordering.challenges
+    this.#challenges = new ChallengeChoice(host, ordering.challenges)
     const kept = ordering.store.certificate(host)
     if (kept !== undefined) this.#take(kept)
   }
@@ -122,9 +122,7 @@ export class ManagedCertificate {
   #take(kept: KeptCertificate): void {
     const { host, chain, key, keyType, challenge } = kept
     this.#kept = kept
-    // What has worked once is tried first.
-    const others = this.#ordering.challenges.filter((each) => each !== challenge)
-    if (others.length < this.#ordering.challenges.length) this.#preferred = [challenge, ...others]
+    this.#challenges.worked(challenge)
     this.#certificate = { name: host, hosts: [host], chain, key, keyType }
     this.#validity = validityOf(chain)
     const now = this.#ordering.clock.now()
@@ -220,30 +218,17 @@ export class ManagedCertificate {
     const isRenewal = this.#kept?.directory === authority.settings.directory
     const replaces = isRenewal ? renewalIdOf(this.#kept!.chain) : undefined
     const wish = { host: this.host, keyType, replaces }
-    for (let tries = this.#failures === 0 ? this.#possible.length : 1; ; tries--) {
-      const [challenge] = this.#possible
-      if (challenge === undefined) throw new Error(this.#nothingPossible)
+    for (let tries = this.#failures === 0 ? this.#challenges.size : 1; ; tries--) {
+      const challenge = this.#challenges.next
       try {
         const pair = await authority.obtain(wish, challenge, this.#closing.signal)
         return await this.#obtained(authority, challenge, pair)
       } catch (error) {
         if (!(error instanceof ChallengeFailed)) throw error
-        this.#preferred = [...this.#preferred.filter((each) => each !== challenge), challenge]
+        this.#challenges.failed(challenge)
         if (tries <= 1) throw error
       }
     }
-  }
-
-  /** The kinds of challenges that can prove this host: a name with a wildcard needs one in the DNS, an address has no records. */
-  get #possible(): readonly ChallengeType[] {
-    const isWildcard = this.host.startsWith('*.')
-    const isAddress = isIP(this.host) > 0
-    return this.#preferred.filter((each) => (isWildcard ? each === 'dns-01' : each !== 'dns-01' || !isAddress))
-  }
-
-  get #nothingPossible(): string {
-    if (this.host.startsWith('*.')) return 'a wildcard can only be proven by dns-01, and acme has no dns.command'
-    return 'acme.challenges has no kind that can prove it'
   }
 
   async #obtained({ settings }: Authority, challenge: ChallengeType, { chain, key }: PemPair): Promise<void> {

@@ -1,0 +1,3 @@
+import { describeLargeBodies } from '../scenarios/large-bodies.ts'
+
+describeLargeBodies(1024)
