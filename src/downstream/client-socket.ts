@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import { type Server, Socket, type SocketConstructorOpts } from 'node:net'
-import { TLSSocket, type TLSSocketOptions } from 'node:tls'
+import type { TLSSocket, TLSSocketOptions } from 'node:tls'
+import { nodeTls } from '../runtime/node-tls.ts'
 import { tlsMessage } from '../runtime/tls-message.ts'
 
 /** An accepted connection as Node.js represents it internally; undocumented. */
@@ -87,6 +88,7 @@ export function secureSocketOf(carrier: ClientSocket, bytes: Buffer, options: TL
   carrier.pause()
   // The TLSSocket begins with what it finds there.
   carrier.unshift(bytes)
+  const { TLSSocket } = nodeTls()
   const socket = new TLSSocket(carrier, { ...options, isServer: true }) as unknown as SecureClientSocket
   socket.reader = undefined
   socket.descriptor = carrier.descriptor

@@ -1,13 +1,6 @@
 import { connect as connectTcp, isIP, type OnReadOpts } from 'node:net'
-import {
-  type ConnectionOptions,
-  checkServerIdentity,
-  connect,
-  createSecureContext,
-  getCACertificates,
-  type SecureContext,
-  type TLSSocket,
-} from 'node:tls'
+import type { ConnectionOptions, SecureContext, TLSSocket } from 'node:tls'
+import { nodeTls } from './node-tls.ts'
 import type { Endpoint } from './snapshot.ts'
 import { tlsMessage } from './tls-message.ts'
 import type { UpstreamTls } from './tls-settings.ts'
@@ -45,12 +38,12 @@ export class ServerTls {
     if (session !== undefined) options.session = session
     if (introduction === undefined || introduction.length === 0) {
       // Unlike node:tls, its types know no `onread`.
-      const socket = connect({ ...options, ...endpoint, onread } as object)
+      const socket = nodeTls().connect({ ...options, ...endpoint, onread } as object)
       return socket.setNoDelay(true)
     }
     const carrier = connectTcp({ ...endpoint, noDelay: true })
     carrier.write(introduction)
-    return connect({ ...options, socket: carrier })
+    return nodeTls().connect({ ...options, socket: carrier })
   }
 
   #optionsFor(endpoint: Endpoint, protocol: keyof typeof offers): ConnectionOptions {
@@ -60,7 +53,7 @@ export class ServerTls {
       secureContext: this.#context,
       ALPNProtocols: [...offers[protocol]],
       rejectUnauthorized: this.#settings.verify,
-      checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate),
+      checkServerIdentity: (_, certificate) => nodeTls().checkServerIdentity(name, certificate),
     }
     // There is no server name for an IP address (RFC 6066 §3).
     if (isIP(name) === 0) options.servername = name
@@ -69,6 +62,7 @@ export class ServerTls {
 }
 
 function contextOf({ ca, client }: UpstreamTls): SecureContext {
+  const { createSecureContext } = nodeTls()
   if (ca === undefined && client === undefined) {
     systemContext ??= createSecureContext({ ca: systemAuthorities() })
     return systemContext
@@ -84,6 +78,7 @@ let systemContext: SecureContext | undefined
 
 /** Those of Node.js where the system has none, as in a small container image. */
 function systemAuthorities(): string[] {
+  const { getCACertificates } = nodeTls()
   const system = getCACertificates('system')
   return system.length > 0 ? [...system, ...getCACertificates('extra')] : getCACertificates('default')
 }

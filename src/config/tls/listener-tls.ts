@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { nodeTls } from '../../runtime/node-tls.ts'
 import { InvalidValue } from '../error.ts'
 import { Duration, settings, text, uniqueList } from '../field.ts'
 import { FilePath } from '../file-path.ts'
@@ -31,7 +32,7 @@ const ClientCertificates = settings(
 
 /** Refuses what OpenSSL does not know at all. It ignores single names that it does not know. */
 function parseCiphers(written: string): string {
-  const { createSecureContext } = process.getBuiltinModule('node:tls')
+  const { createSecureContext } = nodeTls()
   try {
     createSecureContext({ ciphers: written, minVersion: 'TLSv1.2' })
   } catch {

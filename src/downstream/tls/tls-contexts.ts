@@ -1,5 +1,6 @@
 import { constants, createHash } from 'node:crypto'
-import { createSecureContext, type SecureContext } from 'node:tls'
+import type { SecureContext } from 'node:tls'
+import { nodeTls } from '../../runtime/node-tls.ts'
 import type { Snapshot } from '../../runtime/snapshot.ts'
 import type { Certificate, ListenerTls } from '../../runtime/tls-settings.ts'
 import type { Ends } from '../../transport/ends.ts'
@@ -90,7 +91,7 @@ function contextOf(
   { ciphers, minVersion, clientCertificates }: ListenerTls,
   sessionIdContext: string,
 ): SecureContext {
-  return createSecureContext({
+  return nodeTls().createSecureContext({
     cert: certificates.map(({ chain }) => chain),
     key: certificates.map(({ key }) => key),
     // Without any, Node.js would trust the authorities of the web.
