@@ -22,8 +22,11 @@ interface Handle {
 
 const READ_SIZE = 64 * 1024
 
-/** How much is read at once before it is known whether the client has a window for any of it: that much has to be kept. */
-const CAUTIOUS_SIZE = 32 * 1024
+/**
+ * How much is read at once before it is known whether the client has a window for any of it: that much has to be kept. Nearly
+ * every head fits in it, and is read once.
+ */
+const CAUTIOUS_SIZE = 40 * 1024
 
 /** All connections of a worker read into this memory: what one has read is sent on before the next one reads. */
 const buffer = Buffer.allocUnsafeSlow(READ_SIZE)
