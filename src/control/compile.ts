@@ -59,7 +59,10 @@ export function compile(
   return {
     generation,
     listeners: config.listeners.map((listener) => compileListener(listener, material, redirect)),
-    routes: before !== undefined && hasSameRoutes(config, before.config) ? before.snapshot.routes : routesOf(config),
+    routes:
+      before !== undefined && hasSameRoutes(config, before.config)
+        ? before.snapshot.routes
+        : slots.routes.plan(routesOf(config)),
     upstreams,
     accessLog: { format: config.accessLog.format, redact: config.accessLog.redact ?? [] },
     timeouts: config.timeouts,

@@ -4,6 +4,7 @@ import { HealthMonitor } from '../health/health-monitor.ts'
 import { probeServer } from '../health/probe.ts'
 import type { LogFile } from '../observability/log-file.ts'
 import { Scoreboard } from '../runtime/scoreboard.ts'
+import { Tallies } from '../runtime/tallies.ts'
 import type { AcmeSource } from './acme/acme-source.ts'
 import { compile } from './compile.ts'
 import { ServerWishes } from './drains/server-wishes.ts'
@@ -32,6 +33,7 @@ export interface Parts {
   readonly reclaimer: SlotReclaimer
   readonly scoreboard: Scoreboard
   readonly sessions: KeptSessions
+  readonly tallies: Tallies
   readonly health: HealthMonitor
   readonly skew: SkewAlarm
   readonly questions: SessionQuestions
@@ -64,6 +66,7 @@ export async function assemble(
   const sessions = new KeptSessions(config, instance, state, log)
   await sessions.apply(config, snapshot)
   const scoreboard = new Scoreboard()
+  const tallies = new Tallies()
   const skew = new SkewAlarm(snapshot.upstreams, log)
   const rebalancer = new Rebalancer(snapshot.upstreams, scoreboard, sessions.table)
   const eventLog = new EventLog(log)
@@ -93,6 +96,7 @@ export async function assemble(
     snapshot,
     scoreboard,
     sessions.table,
+    tallies,
     {
       log: (lines, written) => accessLog.append(lines, written),
       logDropped: (lines) => accessLog.drop(lines),
@@ -130,6 +134,7 @@ export async function assemble(
     reclaimer,
     scoreboard,
     sessions,
+    tallies,
     health,
     skew,
     rebalancer,

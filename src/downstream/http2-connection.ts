@@ -140,7 +140,7 @@ export class Http2Connection extends Connection implements ServerSessionOwner, S
   }
 
   override turnAway(failure: Failure): void {
-    const record = recordOfRefusal(NOTHING, this.source, failure.status, makeRequestId(), 0)
+    const record = recordOfRefusal(NOTHING, this.source, failure, makeRequestId(), 0)
     for (const observer of this.context.observers) observer.ended(record)
     this.#end(ErrorCode.EnhanceYourCalm, failure.text)
   }

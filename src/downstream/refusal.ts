@@ -15,6 +15,13 @@ const nothingForwarded = {
   upstreamStatuses: '',
   queued: 0,
   reason: undefined,
+  route: undefined,
+  upstream: undefined,
+  server: undefined,
+  attempts: 0,
+  standing: undefined,
+  bytesReceived: 0,
+  respondedAt: 0,
 } as const
 
 const nothingUnderstood = {
@@ -42,21 +49,21 @@ export function refuse(
   const id = makeRequestId()
   const fields = source.ends.tls?.responseFields ?? ''
   response.answer(errorPage(failure, { accept: '', requestId: id, fields }))
-  return recordOfRefusal(bytes, source, failure.status, id, response.bytesSent)
+  return recordOfRefusal(bytes, source, failure, id, response.bytesSent)
 }
 
 /** The record of a request that was not understood, or not looked at. */
 export function recordOfRefusal(
   bytes: Buffer,
   source: ConnectionOrigin,
-  status: number,
+  { code, status }: Failure,
   id: string,
   bytesSent: number,
 ): ExchangeRecord {
   const request = { ...nothingUnderstood, bytes, requestLineEnd: endOfFirstLine(bytes), id }
   const clientAddress = source.peer.text
   const { tls } = source.ends
-  return { ...nothingForwarded, clientAddress, tls, request, startedAt: now(), status, bytesSent }
+  return { ...nothingForwarded, clientAddress, tls, request, startedAt: now(), status, failure: code, bytesSent }
 }
 
 /** The end of the first line, which may not be text; at most 1,024 bytes. */

@@ -6,6 +6,9 @@ import type { ConnectionOptions } from '../http1/connection-options.ts'
 import { CHUNKED, type Framing, UNTIL_CLOSE } from '../http1/framing.ts'
 import type { Head } from '../http1/head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
+import type { AttemptRecord, ExchangeRecord } from '../observability/exchange-record.ts'
+import { now } from '../runtime/clock.ts'
+import type { Server, Upstream } from '../runtime/snapshot.ts'
 import { BodyTap } from './body-tap.ts'
 import type { Downstream } from './downstream.ts'
 import { Failure } from './failure.ts'
@@ -19,7 +22,7 @@ import type { UpstreamGroup } from './upstream-group.ts'
 import type { WorkerContext } from './worker-context.ts'
 
 /** The exchange that an attempt is made for. */
-export interface AttemptOwner {
+export interface AttemptOwner extends ExchangeRecord {
   readonly context: WorkerContext
   readonly downstream: Downstream
   readonly request: ReceivedRequest
@@ -46,8 +49,12 @@ export interface AttemptOwner {
  * One try of an exchange on one server: sends the request and relays the response. At its end it reports to the
  * exchange that it is complete, or how it failed.
  */
-export class Attempt implements ServerStreamUser, TunnelOwner {
+export class Attempt implements ServerStreamUser, TunnelOwner, AttemptRecord {
   readonly server: ServerState
+  readonly begunAt: number
+  connectedAt = 0
+  answeredAt = 0
+  status = 0
   /** Whether the response has begun to be written to the client. */
   responseBegun = false
   /** Whether the client is slower to read the response than the server sends it. */
@@ -87,6 +94,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
     this.#downstream = owner.downstream
     this.#group = group
     this.server = server
+    this.begunAt = time
     this.#judge = new ServerJudge(owner.context.notices, group, server, time)
     this.#requestEnded = owner.body.isWhole
   }
@@ -116,6 +124,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
     this.#isClaimed = false
     if (this.#tunnel !== undefined) this.#leaveTunnel(this.#tunnel)
     this.server.release()
+    for (const observer of this.#owner.context.observers) observer.attemptEnded?.(this, this.#owner)
   }
 
   #leaveTunnel(tunnel: Tunnel): void {
@@ -130,6 +139,18 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
     // What a client sent in a tunnel before it left is still sent to the server.
     if (this.isTunnel) stream.finish(this.#timeouts.idle)
     else stream.cancel()
+  }
+
+  get upstream(): Upstream {
+    return this.#group.settings
+  }
+
+  get target(): Server {
+    return this.server.settings
+  }
+
+  get failureCode(): string | undefined {
+    return this.#failure?.code
   }
 
   get #timeouts() {
@@ -154,6 +175,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
   }
 
   connected(): void {
+    this.connectedAt = now()
     this.#send(this.#stream!)
   }
 
@@ -278,7 +300,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
 
   response(head: ResponseHead, options: ConnectionOptions, framing: Framing): BodyForm {
     const { context } = this.#owner
-    this.responseBegun = true
+    this.#noteAnswer(head)
     this.#responseOptions = options.text
     const passed = this.#withoutControls(head, options)
     const fields = this.#owner.answered(head, this.#obeyControls())
@@ -293,6 +315,12 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
     return form
   }
 
+  #noteAnswer({ status }: ResponseHead): void {
+    this.responseBegun = true
+    this.answeredAt = now()
+    this.status = status
+  }
+
   /** Returns whether the head of an answer to a call is good. If the call ends with it, its status is here. */
   #answerToCall(head: ResponseHead): boolean {
     const status = grpcStatusIn(head)
@@ -303,7 +331,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
 
   switched(head: ResponseHead, options: ConnectionOptions): void {
     const { deadlines, tunnels } = this.#owner.context
-    this.responseBegun = true
+    this.#noteAnswer(head)
     this.#tunnel = new Tunnel(this, head, this.#downstream, this.#stream!, deadlines)
     tunnels.add(this.server, this.#tunnel)
     this.#requestEnded = false

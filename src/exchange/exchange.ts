@@ -7,6 +7,8 @@ import { cookieSetAmong } from '../http1/set-cookie.ts'
 import type { ExchangeRecord } from '../observability/exchange-record.ts'
 import { normaliseHost } from '../routing/host.ts'
 import { now } from '../runtime/clock.ts'
+import type { Reason } from '../runtime/reason.ts'
+import type { Route, Server, Upstream } from '../runtime/snapshot.ts'
 import type { TlsFacts } from '../transport/tls-facts.ts'
 import { Attempt, type AttemptOwner } from './attempt.ts'
 import { type Call, CallDeadline } from './call-deadline.ts'
@@ -19,7 +21,6 @@ import { failedCall, trailersOfFailure } from './grpc-failure.ts'
 import { grpcStatuses } from './grpc-status.ts'
 import { type OwnResponse, redirect } from './own-response.ts'
 import { type Occasion, Placement } from './placement.ts'
-import type { Reason } from './reason.ts'
 import { authorityOf, pathOf, queryOf, type ReceivedRequest } from './received-request.ts'
 import { RequestBody } from './request-body.ts'
 import type { ResponseView } from './response-view.ts'
@@ -42,6 +43,8 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   #placement: Placement | undefined
   /** The current or the last attempt. */
   #attempt: Attempt | undefined
+  /** That of the attempt before the wait. */
+  #lastServer: Server | undefined
   /** An attempt that got no answer: its server is to blame, unless another server gives none to the same request. */
   #suspect: Attempt | undefined
   /** The place in the upstream's queue, valid as long as the exchange waits there. */
@@ -59,6 +62,10 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   serverNames = ''
   upstreamAddresses = ''
   upstreamStatuses = ''
+  route: Route | undefined
+  failure: string | undefined
+  bytesReceived = 0
+  respondedAt = 0
 
   constructor(context: WorkerContext, downstream: Downstream, request: ReceivedRequest) {
     this.context = context
@@ -81,6 +88,22 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
 
   get reason(): Reason | undefined {
     return this.#placement?.reason
+  }
+
+  get upstream(): Upstream | undefined {
+    return this.#placement?.group.settings
+  }
+
+  get server(): Server | undefined {
+    return this.#attempt?.server.settings ?? this.#lastServer
+  }
+
+  get attempts(): number {
+    return this.#placement?.tries ?? 0
+  }
+
+  get standing(): string | undefined {
+    return this.#placement?.standing
   }
 
   // ── the request ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -111,6 +134,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     const host = router.usesHost ? normaliseHost(authorityOf(head)) : ''
     const route = router.find(host, path, view)
     if (route === undefined) return this.#end(new Failure('no-route'))
+    this.route = route
     if (route.redirect !== undefined) return this.#answer(redirect(301, route.redirect + queryOf(head), this.request))
     this.#placement = Placement.of(groups[route.upstream]!, view)
     if (this.request.isGrpc && !this.#setDeadline(head)) return
@@ -163,7 +187,10 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   /** The client closed the connection before the end. */
   left(): void {
     if (this.#isOver) return
-    if (!this.#attempt?.isTunnel) this.status = new Failure('client-gone').status
+    if (!this.#attempt?.isTunnel) {
+      this.failure = 'client-gone'
+      this.status = new Failure('client-gone').status
+    }
     this.#settle(this.#attempt?.responseBegun === true ? 'cut' : 'whole')
   }
 
@@ -209,6 +236,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
 
   #waitInQueue(wait: Wait): void {
     const time = now()
+    this.#lastServer = this.server
     this.#attempt = undefined
     if (!this.body.isWhole) this.downstream.holdBody()
     this.#waitsSince = time
@@ -235,6 +263,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   answered(head: ResponseHead, endsSession: boolean): string {
     const placement = this.#placement!
     this.status = head.status
+    this.respondedAt = this.#attempt!.answeredAt
     this.#noteStatus(head.status)
     this.#clearSuspicion()
     this.#watchOwnCookies(head)
@@ -331,6 +360,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   #end(failure: Failure): void {
     if (this.#isOver) return
     if (this.#attempt?.responseBegun) return this.#breakOff(failure)
+    this.failure = failure.code
     const { id, method, isGrpc } = this.request
     const fields = this.#placement?.refused(this.downstream.origin.isSecure) ?? ''
     if (isGrpc) {
@@ -343,6 +373,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
 
   /** Ends the exchange in the middle of its response. The client of a call is told why, since its status comes last. */
   #breakOff(failure: Failure): void {
+    this.failure = failure.code
     if (!this.request.isGrpc || !this.#attempt!.mayEndNow) return this.#settle('cut')
     this.grpcStatus = grpcStatuses[failure.code]
     this.downstream.end(trailersOfFailure(failure))
@@ -353,6 +384,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   /** Ends the exchange with a response that Limpet generated. */
   #answer(response: OwnResponse): void {
     this.status = response.status
+    this.respondedAt = now()
     const fields = this.tls?.responseFields ?? ''
     this.downstream.answer(fields === '' ? response : { ...response, fields: response.fields + fields })
     this.#settle('whole')
@@ -374,6 +406,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     this.#attempt?.end()
     this.#placement?.end()
     this.bytesSent = this.downstream.bytesSent
+    this.bytesReceived = this.downstream.bodyLength
     for (const observer of this.context.observers) observer.ended(this)
     if (how === 'cut') this.downstream.reset()
     else this.downstream.finish()

@@ -1,4 +1,5 @@
 import { MessageError } from '../http1/message-error.ts'
+import type { FailureCode } from '../runtime/failure-code.ts'
 import type { Incident } from './incident.ts'
 
 /**
@@ -148,14 +149,10 @@ const meanings = {
     retry: 'never',
     text: 'The load balancer has no connection left to reach a server',
   },
-} as const satisfies Record<string, Meaning>
+} as const satisfies Record<FailureCode, Meaning>
 
 /** The Retry-After of a 503 whose end nobody knows, in s. */
 const RETRY_AFTER = 5
-
-export type FailureCode = keyof typeof meanings
-
-export const failureCodes = Object.keys(meanings) as readonly FailureCode[]
 
 /** Why an exchange, or one attempt of it, failed. */
 export class Failure {

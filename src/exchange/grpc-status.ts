@@ -1,6 +1,6 @@
 import { isDigit, ZERO } from '../http1/bytes.ts'
 import type { Head } from '../http1/head.ts'
-import type { FailureCode } from './failure.ts'
+import type { FailureCode } from '../runtime/failure-code.ts'
 
 /** The statuses of gRPC that are used or judged here (https://grpc.io/docs/guides/status-codes). */
 export const GrpcStatus = {

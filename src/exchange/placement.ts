@@ -1,9 +1,9 @@
-import type { BodyReader, Session, SessionResponse } from '../affinity/affinity.ts'
+import type { BodyReader, Session, SessionResponse, Standing } from '../affinity/affinity.ts'
 import type { ServerState } from '../balancing/server-state.ts'
+import type { Loss, Reason } from '../runtime/reason.ts'
 import { ExchangeSession } from './exchange-session.ts'
 import { Failure } from './failure.ts'
 import { NewUser } from './new-user.ts'
-import type { Loss, Reason } from './reason.ts'
 import { claimDestination } from './rebalancing.ts'
 import type { RequestView } from './request-view.ts'
 import { Wait } from './ticket.ts'
@@ -79,6 +79,11 @@ export class Placement {
   /** Whether the response may begin or move a session that only the table knows. */
   get isSessionNew(): boolean {
     return this.#session?.isNew === true
+  }
+
+  /** What the session is that the request has shown; undefined if it has shown none. */
+  get standing(): Standing | undefined {
+    return this.#shown?.standing
   }
 
   /** The session that the request has shown. */

@@ -1,3 +1,5 @@
+import type { Route, Server, Upstream } from '../runtime/snapshot.ts'
+
 /** What a request was sent by, as nginx spells it; empty for a request that could not be parsed. */
 export type Protocol = 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2.0' | ''
 
@@ -57,9 +59,40 @@ export interface ExchangeRecord {
   readonly upstreamAddresses: string
   readonly upstreamStatuses: string
   readonly reason: string | undefined
+  /** The rest is undefined, 0 or false where the request got no further. */
+  readonly route: Route | undefined
+  readonly upstream: Upstream | undefined
+  /** That of the last attempt. */
+  readonly server: Server | undefined
+  readonly attempts: number
+  /** Why Limpet answered itself, or broke the response off. */
+  readonly failure: string | undefined
+  /** What the session that the request showed was: `known`, `new`, `invalid` and so on; undefined if it showed none. */
+  readonly standing: string | undefined
+  /** The bytes of the request's body that have arrived. */
+  readonly bytesReceived: number
+  /** When the response began; 0 if it never did. */
+  readonly respondedAt: number
+}
+
+/** An attempt that is over. Times are in ms on the shared clock. */
+export interface AttemptRecord {
+  readonly upstream: Upstream
+  readonly target: Server
+  readonly begunAt: number
+  /** When the connection was open, if it was opened for this attempt; else 0. */
+  readonly connectedAt: number
+  /** When the head of the final response arrived; 0 if it never did. */
+  readonly answeredAt: number
+  /** The status of the response; 0 if there was none. */
+  readonly status: number
+  /** How it failed; undefined if it did not. */
+  readonly failureCode: string | undefined
 }
 
 /** Is notified of every exchange that is over: the access log, for one. */
 export interface ExchangeObserver {
   ended(record: ExchangeRecord): void
+  /** One of its attempts is over. */
+  attemptEnded?(attempt: AttemptRecord, exchange: ExchangeRecord): void
 }

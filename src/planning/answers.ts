@@ -1,6 +1,6 @@
 /** What the engines of this room answer, as the admin API and `--json` give it. */
 import type { Refusal } from '../balancing/server-state.ts'
-import type { Reason } from '../exchange/reason.ts'
+import type { Reason } from '../runtime/reason.ts'
 import type { ServerProtocol } from '../runtime/snapshot.ts'
 
 // ── plan ─────────────────────────────────────────────────────────────────────────────────────────────────────────

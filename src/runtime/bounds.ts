@@ -8,6 +8,8 @@
 export const MAX_SERVERS = 16_384
 export const MAX_UPSTREAMS = 4096
 export const MAX_WORKERS = 64
+/** Routes that are counted each by itself; others are counted together. */
+export const MAX_ROUTES = 16_384
 
 /** Requests that may wait for servers of one upstream, all workers together. */
 export const MAX_QUEUED = 1_000_000

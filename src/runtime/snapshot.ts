@@ -86,6 +86,8 @@ export interface Route {
   readonly redirect?: string
   /** Index into `Snapshot.upstreams`. */
   readonly upstream: number
+  /** Where it is counted (tallies.ts). Absent: with all others that have no slot. */
+  readonly slot?: number
 }
 
 /**

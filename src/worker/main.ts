@@ -8,7 +8,9 @@ import { AccessLog } from '../observability/access-log.ts'
 import { Scoreboard } from '../runtime/scoreboard.ts'
 import { SessionTable } from '../runtime/session-table.ts'
 import { patched, type SnapshotPatch } from '../runtime/snapshot-patch.ts'
+import { Tally } from '../runtime/tally.ts'
 import { DataPlane } from './data-plane.ts'
+import { ExchangeTally } from './exchange-tally.ts'
 import { type ListenFailure, ListeningSockets } from './listening-sockets.ts'
 import type { ControlMessage, OpenSocket, WorkerMessage, WorkerStart } from './messages.ts'
 
@@ -21,7 +23,7 @@ Buffer.poolSize = 8 * 1024
 
 const port = parentPort!
 const [start] = (await once(port, 'message')) as [WorkerStart]
-const { scoreboard, sessions, slot } = start
+const { scoreboard, sessions, tally, slot } = start
 let { snapshot } = start
 const send = (message: WorkerMessage) => port.postMessage(message)
 
@@ -30,7 +32,7 @@ const accessLog = new AccessLog(snapshot.accessLog, {
   dropped: (lines) => send({ type: 'log-dropped', lines }),
 })
 const plane = new DataPlane(snapshot, new Scoreboard(scoreboard), new SessionTable(sessions), slot, {
-  observers: [accessLog],
+  observers: [accessLog, new ExchangeTally(new Tally(tally))],
   report: (event) => send({ type: 'event', event }),
   stopped() {
     accessLog.stop()

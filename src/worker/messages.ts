@@ -14,6 +14,8 @@ export interface WorkerStart {
   /** A Scoreboard's memory, and a SessionTable's. */
   readonly scoreboard: SharedArrayBuffer
   readonly sessions: SharedArrayBuffer
+  /** The memory of its tally. */
+  readonly tally: SharedArrayBuffer
   /** The worker's slot on the Scoreboard. */
   readonly slot: number
   /** The sockets to listen on; `listening` or `listen-failed` answers them. */

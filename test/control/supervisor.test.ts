@@ -13,6 +13,7 @@ import { Supervisor } from '../../src/control/workers/supervisor.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
 import type { PortListener, Snapshot } from '../../src/runtime/snapshot.ts'
+import { Tallies } from '../../src/runtime/tallies.ts'
 import { httpOrigin } from '../support/origin.ts'
 import { until } from '../support/until.ts'
 import { HeldWorker } from './held-worker.ts'
@@ -44,7 +45,7 @@ function stage(test: TestContext, server: string): Stage {
   slots.adopt(first)
   const deaths: string[] = []
   const scoreboard = new Scoreboard()
-  const supervisor = new Supervisor(first, scoreboard, new SessionTable(), {
+  const supervisor = new Supervisor(first, scoreboard, new SessionTable(), new Tallies(), {
     log: (_, written) => written(),
     logDropped: () => {},
     event: () => {},

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'
-import { Failure, type FailureCode, failureCodes } from '../../src/exchange/failure.ts'
+import { Failure } from '../../src/exchange/failure.ts'
 import { isGrpcCall, timeoutOfCall } from '../../src/exchange/grpc-call.ts'
 import { failedCall, trailersOfFailure } from '../../src/exchange/grpc-failure.ts'
 import { GrpcStatus, grpcStatuses, grpcStatusIn, isBadAnswer } from '../../src/exchange/grpc-status.ts'
 import { RequestHead } from '../../src/http1/request-head.ts'
 import { readTrailers } from '../../src/http1/trailers.ts'
+import { type FailureCode, failureCodes } from '../../src/runtime/failure-code.ts'
 
 function headWith(lines: string, method = 'POST'): RequestHead {
   const head = new RequestHead()

@@ -34,6 +34,14 @@ const entry: ExchangeRecord = {
   serverNames: 'a',
   upstreamAddresses: '127.0.0.1:80',
   upstreamStatuses: '200',
+  route: undefined,
+  upstream: undefined,
+  server: undefined,
+  attempts: 1,
+  failure: undefined,
+  standing: undefined,
+  bytesReceived: 0,
+  respondedAt: 0,
   reason: 'new',
 }
 

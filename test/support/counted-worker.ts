@@ -5,6 +5,7 @@ import { NO_CHALLENGES } from '../../src/runtime/challenge-answers.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
 import type { PortListener } from '../../src/runtime/snapshot.ts'
+import { Tallies } from '../../src/runtime/tallies.ts'
 import type { WorkerMessage, WorkerStart } from '../../src/worker/messages.ts'
 import { snapshotOf } from './snapshot.ts'
 import type { Work } from './work-counter.ts'
@@ -30,6 +31,7 @@ export class CountedWorker {
       snapshot,
       scoreboard: new Scoreboard().memory,
       sessions: new SessionTable().memory,
+      tally: new Tallies().memoryFor(0),
       slot: 0,
       challenges: NO_CHALLENGES,
       sockets: snapshot.listeners.map((listener, id) => ({ id, listener })),

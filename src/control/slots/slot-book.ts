@@ -1,6 +1,7 @@
 import { ConfigError } from '../../config/error.ts'
 import { assertWithin, MAX_SERVERS, MAX_UPSTREAMS } from '../../runtime/bounds.ts'
 import type { Snapshot } from '../../runtime/snapshot.ts'
+import { RouteSlots } from './route-slots.ts'
 
 /** Upstreams by name and their servers by id, which are their identities. */
 type Named = readonly { readonly name: string; readonly servers: readonly { readonly id: string }[] }[]
@@ -52,6 +53,7 @@ export class SlotBook {
   readonly #freeUpstreams = new FreeSlots(MAX_UPSTREAMS)
   readonly #freeServers = new FreeSlots(MAX_SERVERS)
   #acknowledged = 0
+  readonly routes = new RouteSlots()
 
   /**
    * The slots of these names: those that they have, and free ones for new names. Changes nothing: a new name gets its
@@ -77,7 +79,8 @@ export class SlotBook {
   }
 
   /** Makes this Snapshot, with the slots that `plan` gave, the current one; names that are not in it are retired. */
-  adopt({ generation, upstreams }: Snapshot): void {
+  adopt({ generation, upstreams, routes }: Snapshot): void {
+    this.routes.adopt(routes)
     for (const holding of this.#upstreams.values()) {
       holding.retiredIn ??= generation
       for (const server of holding.servers.values()) server.retiredIn ??= generation

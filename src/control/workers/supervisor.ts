@@ -5,6 +5,7 @@ import type { Scoreboard } from '../../runtime/scoreboard.ts'
 import type { SessionTable } from '../../runtime/session-table.ts'
 import type { Listener, Snapshot } from '../../runtime/snapshot.ts'
 import { difference } from '../../runtime/snapshot-patch.ts'
+import type { Tallies } from '../../runtime/tallies.ts'
 import type { InheritedSocket } from '../upgrade/inheritance.ts'
 import { Sockets } from './sockets.ts'
 import { WorkerLink, type WorkerReports } from './worker-link.ts'
@@ -31,6 +32,7 @@ const TUNNELS_WITHIN = 1000
 export class Supervisor {
   readonly #scoreboard: Scoreboard
   readonly #sessions: SessionTable
+  readonly #tallies: Tallies
   readonly #events: SupervisorEvents
   readonly #sockets: Sockets
   readonly #workers = new Set<WorkerLink>()
@@ -52,6 +54,7 @@ export class Supervisor {
     snapshot: Snapshot,
     scoreboard: Scoreboard,
     sessions: SessionTable,
+    tallies: Tallies,
     events: SupervisorEvents,
     challenges = NO_CHALLENGES,
   ) {
@@ -59,6 +62,7 @@ export class Supervisor {
     this.#snapshot = snapshot
     this.#scoreboard = scoreboard
     this.#sessions = sessions
+    this.#tallies = tallies
     this.#events = events
     this.#sockets = new Sockets(() => this.#serving)
   }
@@ -248,6 +252,7 @@ export class Supervisor {
       snapshot,
       scoreboard: this.#scoreboard.memory,
       sessions: this.#sessions.memory,
+      tally: this.#tallies.memoryFor(slot),
       slot,
       sockets: this.#sockets.ordersFor(slot, this.#slots.size),
       challenges: this.#challenges,

@@ -14,15 +14,25 @@
  * - `refused:…`: as with `moved:…`, but sessions that have lost their server are refused. `refused:drained` is only for
  *   sessions that were on the server
  */
-export type Reason =
-  | 'stuck'
-  | 'new'
-  | 'invalid'
-  | 'expired'
-  | 'retry'
-  | 'moved:rebalanced'
-  | `moved:${Loss}`
-  | `refused:${Loss}`
+export type Reason = (typeof reasons)[number]
 
 /** Why a session's server cannot serve it. */
 export type Loss = 'down' | 'drained' | 'removed' | 'full'
+
+/** All of them: their indices say where they are counted. */
+export const reasons = [
+  'stuck',
+  'new',
+  'invalid',
+  'expired',
+  'retry',
+  'moved:down',
+  'moved:drained',
+  'moved:removed',
+  'moved:full',
+  'moved:rebalanced',
+  'refused:down',
+  'refused:drained',
+  'refused:removed',
+  'refused:full',
+] as const

@@ -1,0 +1,34 @@
+import { MAX_ROUTES } from '../../runtime/bounds.ts'
+import type { Route } from '../../runtime/snapshot.ts'
+
+/**
+ * Which route is counted where. A route that says the same has the same place for as long as the process runs, also after it was
+ * removed and has come back. Once all places are taken, further routes are counted together, in place 0.
+ */
+export class RouteSlots {
+  readonly #slots = new Map<string, number>()
+
+  /** The routes with the places that they have, and free ones for new routes: those they keep once they are adopted. */
+  plan<Each extends Route>(routes: readonly Each[]): readonly Each[] {
+    let next = this.#slots.size + 1
+    const planned = new Map<string, number>()
+    return routes.map((route) => {
+      const label = labelOf(route)
+      const known = this.#slots.get(label) ?? planned.get(label)
+      if (known !== undefined) return { ...route, slot: known }
+      if (next >= MAX_ROUTES) return route
+      planned.set(label, next)
+      return { ...route, slot: next++ }
+    })
+  }
+
+  adopt(routes: readonly Route[]): void {
+    for (const route of routes) if (route.slot !== undefined) this.#slots.set(labelOf(route), route.slot)
+  }
+}
+
+/** A route in one line: `GET,HEAD example.org/shop/*`. */
+export function labelOf({ host, path, methods, headers }: Route): string {
+  const fields = Object.entries(headers ?? {}).map(([name, value]) => ` ${name}: ${value}`)
+  return `${methods === undefined ? '' : `${methods.join()} `}${host ?? ''}${path}${fields.join()}`
+}

@@ -1,0 +1,53 @@
+import {
+  newTallyMemory,
+  ROUTE_CELLS,
+  SERVER_CELLS,
+  type TallyRegions,
+  tallyRegionsOf,
+  UPSTREAM_CELLS,
+} from './tallies/layout.ts'
+
+/** What all workers have counted since the start, those included that have died; by slot on the Scoreboard. */
+export class Tallies {
+  /** By worker slot. */
+  readonly #memories: SharedArrayBuffer[] = []
+  #regions: readonly TallyRegions[] = []
+
+  /** The memory for the worker in that slot, which goes on with what its predecessors have counted. */
+  memoryFor(worker: number): SharedArrayBuffer {
+    this.#memories[worker] ??= newTallyMemory()
+    this.#regions = this.#memories.filter((memory) => memory !== undefined).map(tallyRegionsOf)
+    return this.#memories[worker]
+  }
+
+  /** @param cell a WorkerCell, or an offset to one */
+  worker(cell: number): number {
+    return this.#sum('worker', cell)
+  }
+
+  /** @param cell a ServerCell, or an offset to one */
+  server(slot: number, cell: number): number {
+    return this.#sum('servers', slot * SERVER_CELLS + cell)
+  }
+
+  /** @param cell an UpstreamCell, or an offset to one */
+  upstream(slot: number, cell: number): number {
+    return this.#sum('upstreams', slot * UPSTREAM_CELLS + cell)
+  }
+
+  /** @param statusClass an index of STATUS_CLASSES */
+  route(slot: number, statusClass: number): number {
+    return this.#sum('routes', slot * ROUTE_CELLS + statusClass)
+  }
+
+  /** When a server was last used, in s since 1970; 0 if it never was. */
+  usedAt(slot: number, cell: number): number {
+    return this.#regions.reduce((latest, { servers }) => Math.max(latest, servers[slot * SERVER_CELLS + cell]!), 0)
+  }
+
+  #sum(region: keyof TallyRegions, index: number): number {
+    let sum = 0
+    for (const regions of this.#regions) sum += regions[region][index]!
+    return sum
+  }
+}
