@@ -1,0 +1,106 @@
+import { z } from '@hono/zod-openapi'
+import { Count, Time } from './fields.ts'
+
+/** The traffic of one second, and of the last minutes, as the admin API shows it. */
+
+const Rate = z.number().min(0).openapi({ description: 'A second.' })
+const Milliseconds = z.number().min(0).nullable().openapi({ description: 'In ms; null where nothing was measured.' })
+const Share = z.number().min(0).max(1).nullable()
+
+/** What is measured of all traffic, of an upstream's, and of a server's. */
+const Load = {
+  requests: Rate,
+  errors: Rate.openapi({ description: 'Answers of 5xx a second.' }),
+  inFlight: Count,
+  tunnels: Count.openapi({ description: 'WebSockets and other upgraded connections.' }),
+}
+
+const Latencies = { p50: Milliseconds, p95: Milliseconds, p99: Milliseconds }
+
+/** Everything together, in one second. */
+export const Sample = z
+  .object({
+    at: Time.openapi({ description: 'The end of the second.' }),
+    ...Load,
+    ...Latencies,
+    refused: Rate.openapi({ description: 'Answers of 4xx a second.' }),
+    connections: Count.openapi({ description: "Clients' connections that are open." }),
+    queued: Count.openapi({ description: 'Requests that wait for a server.' }),
+    received: Rate.openapi({ description: 'Bytes of bodies from clients a second.' }),
+    sent: Rate.openapi({ description: 'Bytes of bodies to clients a second.' }),
+    retries: Rate,
+    sessions: Count.openapi({ description: 'Live sessions.' }),
+    stickiness: Share.openapi({
+      description: 'Of the requests of known sessions: how many reached their server. null where there were none.',
+    }),
+  })
+  .openapi('TrafficSample')
+
+const ServerTraffic = z
+  .object({
+    name: z.string(),
+    ...Load,
+    latency: Milliseconds.openapi({
+      description: 'The mean time to the first byte in the last second with an answer.',
+    }),
+    lastUsed: Time.nullable().openapi({ description: 'null where it has not been used since the start.' }),
+    recent: z.array(z.number()).openapi({ description: 'Requests a second, in steps of `step`; the newest last.' }),
+    recentLatency: z
+      .array(Milliseconds)
+      .openapi({ description: 'The mean time to the first byte, in the same steps.' }),
+  })
+  .openapi('ServerTraffic')
+
+const UpstreamTraffic = z
+  .object({
+    name: z.string(),
+    ...Load,
+    ...Latencies,
+    queued: Count,
+    retries: Rate,
+    stickiness: Share,
+    servers: z.array(ServerTraffic).openapi({ description: 'Those of the upstreams that were asked for.' }),
+  })
+  .openapi('UpstreamTraffic')
+
+const RouteTraffic = z
+  .object({
+    route: z.string().openapi({ example: 'GET example.org/shop/*' }),
+    upstream: z.string(),
+    requests: Rate,
+    errors: Rate,
+  })
+  .openapi('RouteTraffic')
+
+/** One second in detail. */
+export const Traffic = z
+  .object({
+    now: Sample,
+    step: Count.openapi({ description: 'The steps of `recent`, in ms.' }),
+    upstreams: z.array(UpstreamTraffic),
+    routes: z.array(RouteTraffic).openapi({ description: 'The busiest 50.' }),
+  })
+  .openapi('Traffic')
+
+/** The last minutes, and the present second in detail. */
+export const TrafficHistory = Traffic.extend({
+  interval: Count.openapi({ description: 'Between two samples, in ms.' }),
+  samples: z.array(Sample).openapi({ description: 'Oldest first; up to ten minutes.' }),
+}).openapi('TrafficHistory')
+
+export type Sample = z.output<typeof Sample>
+export type Traffic = z.output<typeof Traffic>
+export type TrafficHistory = z.output<typeof TrafficHistory>
+
+/** Whose servers are wanted in detail: all (up to 500 servers), or those of some upstreams. */
+export interface TrafficQuery {
+  readonly upstreams: 'all' | readonly string[]
+}
+
+/** What is known of the traffic. */
+export interface TrafficFeed {
+  history(query: TrafficQuery): TrafficHistory
+  traffic(query: TrafficQuery): Traffic
+  /** Notifies once a second, until the function that it returns is called. */
+  watch(notify: () => void): () => void
+}
