@@ -7,6 +7,7 @@ import { CHUNKED, type Framing, UNTIL_CLOSE } from '../http1/framing.ts'
 import type { Head } from '../http1/head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { BodyTap } from './body-tap.ts'
+import { type Call, CallDeadline } from './call-deadline.ts'
 import type { Downstream } from './downstream.ts'
 import { Failure } from './failure.ts'
 import { grpcStatusIn, isBadAnswer } from './grpc-status.ts'
@@ -15,8 +16,12 @@ import type { RequestBody } from './request-body.ts'
 import { ServerJudge } from './server-judge.ts'
 import type { ConnectionNeed, ServerStream, ServerStreamUser } from './server-stream.ts'
 import { Tunnel, type TunnelOwner } from './tunnel.ts'
+import type { OpenTunnel } from './tunnels.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 import type { WorkerContext } from './worker-context.ts'
+
+/** How often a call that is to be closed is looked at again as long as its server owes the first answer, in ms. */
+const FIRST_ANSWER_PATIENCE = 1000
 
 /** The exchange that an attempt is made for. */
 export interface AttemptOwner {
@@ -46,7 +51,7 @@ export interface AttemptOwner {
  * One try of an exchange on one server: sends the request and relays the response. At its end it reports to the
  * exchange that it is complete, or how it failed.
  */
-export class Attempt implements ServerStreamUser, TunnelOwner {
+export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call {
   readonly server: ServerState
   /** Whether the response has begun to be written to the client. */
   responseBegun = false
@@ -75,6 +80,8 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
   #tap: BodyTap | undefined
   /** Once both sides have switched protocols. */
   #tunnel: Tunnel | undefined
+  /** When a call of gRPC is closed; undefined for a call that is not to be. */
+  #closing: CallDeadline | undefined
   #isClaimed = true
   /** Whether the request was sent on a second connection, since the server had not processed it on the first. */
   #isRepeated = false
@@ -92,7 +99,8 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
   }
 
   begin(): void {
-    const { request, body } = this.#owner
+    const { context, request, body } = this.#owner
+    if (request.isGrpc) context.tunnels.add(this.server.settings.slot, this)
     this.#open(request.isIdempotent && body.isKept ? 'any' : 'proven')
   }
 
@@ -115,12 +123,20 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
     if (!this.#isClaimed) return
     this.#isClaimed = false
     if (this.#tunnel !== undefined) this.#leaveTunnel(this.#tunnel)
+    if (this.#owner.request.isGrpc) this.#leaveCall()
     this.server.release()
   }
 
   #leaveTunnel(tunnel: Tunnel): void {
     tunnel.stop()
-    this.#owner.context.tunnels.remove(this.server, tunnel)
+    this.#owner.context.tunnels.remove(this.server.settings.slot, tunnel)
+    this.server.closeTunnel()
+  }
+
+  #leaveCall(): void {
+    const { deadlines, tunnels } = this.#owner.context
+    tunnels.remove(this.server.settings.slot, this)
+    if (this.#closing !== undefined) deadlines.remove(this.#closing)
   }
 
   #drop(): void {
@@ -305,7 +321,8 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
     const { deadlines, tunnels } = this.#owner.context
     this.responseBegun = true
     this.#tunnel = new Tunnel(this, head, this.#downstream, this.#stream!, deadlines)
-    tunnels.add(this.server, this.#tunnel)
+    tunnels.add(this.server.settings.slot, this.#tunnel)
+    this.server.openTunnel()
     this.#requestEnded = false
     const passed = this.#withoutControls(head, options)
     const fields = this.#owner.answered(head, this.#obeyControls())
@@ -372,6 +389,21 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
   #complete(): void {
     this.#drop()
     this.#owner.attemptComplete()
+  }
+
+  // ── a call that is closed ──────────────────────────────────────────────────────────────────────────────────────
+
+  close(ms: number): void {
+    const { deadlines } = this.#owner.context
+    this.#closing ??= new CallDeadline(this)
+    if (deadlines.now + ms < this.#closing.deadline) deadlines.set(this.#closing, Math.max(1, ms))
+  }
+
+  deadlinePassed(): void {
+    // A single call ends with its answer, for which `firstByte` does not wait for long; a stream goes on after it.
+    if (this.#requestEnded && !this.responseBegun)
+      return this.#owner.context.deadlines.set(this.#closing!, FIRST_ANSWER_PATIENCE)
+    this.#fail(new Failure('server-drained'))
   }
 
   // ── failures ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -136,7 +136,7 @@ export class DataPlane {
   }
 
   /**
-   * Closes the tunnels to the server of that slot, each at a random moment within `spread` ms: those too that began before
+   * Closes the tunnels and calls of gRPC to the server of that slot, each at a random moment within `spread` ms: those too that began before
    * the server, or its upstream, was removed.
    */
   closeTunnels(server: number, spread: number): void {
