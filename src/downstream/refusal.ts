@@ -48,7 +48,7 @@ export function refuse(
 /** The record of a request that was not understood, or not looked at. */
 export function recordOfRefusal(
   bytes: Buffer,
-  source: ConnectionOrigin,
+  source: Pick<ConnectionOrigin, 'peer' | 'ends'>,
   status: number,
   id: string,
   bytesSent: number,
