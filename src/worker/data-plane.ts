@@ -57,7 +57,11 @@ export class DataPlane {
     this.#context = new WorkerContext(owner.observers, new Notices((event) => owner.report(event)))
     this.#install(snapshot, new Router(snapshot.routes))
     this.#clients = new Clients(this.#context, scoreboard, worker)
-    this.#wanted = new WantedCertificates((host) => owner.report({ type: 'certificate-wanted', host }))
+    const { notices } = this.#context
+    this.#wanted = new WantedCertificates(
+      (host) => owner.report({ type: 'certificate-wanted', host }),
+      (host) => notices.certificateNotAwaited(host),
+    )
     this.#clients.tls.demand = (host, settled) => this.#wanted.add(host, settled)
   }
 
