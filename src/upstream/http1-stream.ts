@@ -22,7 +22,6 @@ import { connectFailure } from './connect-failure.ts'
 import type { ConnectionUser, Http1Connection } from './http1-connection.ts'
 import { RESPONSE_LIMITS } from './response-limits.ts'
 import { isReset } from './server-connection.ts'
-import { confirmsAnother } from './websocket-proof.ts'
 
 /** One request and its response on an HTTP/1 connection to a server. */
 export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
@@ -169,9 +168,6 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
     if (!this.#request!.mayUpgrade) throw new MessageError('the server switches protocols, unasked')
     if (head.find(FieldName.Upgrade) < 0)
       throw new MessageError('the server switches protocols, and does not say to which')
-    // Over HTTP/2 the client has no key (RFC 8441 §5), so nobody else could check it.
-    if (this.#request!.isHttp2 && confirmsAnother(head, this.#context.headOf(this.#request!)))
-      throw new MessageError('the server confirms another key than that of the WebSocket')
     const { bytes, end } = head
     this.#incomplete = undefined
     this.#isTunnel = true
