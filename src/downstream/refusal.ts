@@ -55,7 +55,7 @@ export function refuse(
 /** The record of a request that was not understood, or not looked at. */
 export function recordOfRefusal(
   bytes: Buffer,
-  source: ConnectionOrigin,
+  source: Pick<ConnectionOrigin, 'peer' | 'ends'>,
   { code, status }: Failure,
   id: string,
   bytesSent: number,

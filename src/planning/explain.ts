@@ -1,8 +1,9 @@
 import type { Session } from '../affinity/affinity.ts'
 import type { ServerState } from '../balancing/server-state.ts'
+import { earlyAnswer } from '../exchange/early-answer.ts'
 import { Failure, failureOf } from '../exchange/failure.ts'
 import { Placement } from '../exchange/placement.ts'
-import { authorityOf, pathOf, queryOf } from '../exchange/received-request.ts'
+import { authorityOf, pathOf, queryOf, ReceivedRequest } from '../exchange/received-request.ts'
 import { RequestView } from '../exchange/request-view.ts'
 import { Wait } from '../exchange/ticket.ts'
 import type { UpstreamGroup } from '../exchange/upstream-group.ts'
@@ -14,8 +15,9 @@ import { type IpAddress, parseIpAddress } from '../runtime/ip-address.ts'
 import { ReadOnlySessions } from '../runtime/read-only-sessions.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
-import type { Route, Snapshot, Upstream } from '../runtime/snapshot.ts'
+import type { Listener, Route, Snapshot, Upstream } from '../runtime/snapshot.ts'
 import type { Candidate, ExplainedRoute, ExplainedSession, Explanation, Query } from './answers.ts'
+import { arrivalOf, nameOf } from './arrival.ts'
 import { closestRoutes, conditionsOf } from './closest-routes.ts'
 import { Rehearsal } from './rehearsal.ts'
 import { requestBytes } from './request-bytes.ts'
@@ -33,9 +35,15 @@ const REDIRECT = 301
 /**
  * What Limpet would do with a request now, and why. Changes nothing and counts nothing.
  *
- * @throws RangeError if `ip` is no address
+ * @throws RangeError if `ip` is no address, or `listener` is none
  */
-export function explain({ snapshot, scoreboard, sessions }: Scene, query: Query): Explanation {
+export function explain(scene: Scene, asked: Query): Explanation {
+  const { query, listener } = arrivalOf(scene.snapshot, asked)
+  const explanation = explainArrived(scene, query, listener)
+  return listener === undefined ? explanation : { ...explanation, listener: nameOf(listener) }
+}
+
+function explainArrived({ snapshot, scoreboard, sessions }: Scene, query: Query, listener?: Listener): Explanation {
   const { ip = '127.0.0.1' } = query
   const address = parseIpAddress(ip)
   if (address === undefined) throw new RangeError(`expected an IPv4 or IPv6 address as ip, found ${JSON.stringify(ip)}`)
@@ -44,6 +52,8 @@ export function explain({ snapshot, scoreboard, sessions }: Scene, query: Query)
   const { head, path } = view
   const host = normaliseHost(authorityOf(head))
   const request = { method: view.method, host, path, ip: address.text }
+  const early = listener && answerOfListener(head, listener, query.secure === true)
+  if (early !== undefined) return { ...NOTHING, request, ...early }
   const route = new Router(snapshot.routes).find(host, path, view)
   if (route === undefined) {
     const closest = closestRoutes(snapshot.routes, host, path, view)
@@ -64,6 +74,26 @@ export function explain({ snapshot, scoreboard, sessions }: Scene, query: Query)
     rehearsal.close()
   }
 }
+
+/** What a listener answers by itself, before it looks for a route. */
+function answerOfListener(
+  head: RequestHead,
+  listener: Listener,
+  isSecure: boolean,
+): Pick<Explanation, 'summary' | 'status'> | undefined {
+  const ends = { tls: undefined, redirectTo: listener.redirectTo?.port ?? 0 }
+  const answer = earlyAnswer(head, new ReceivedRequest(head, 0, false), { ends, isSecure }, NO_CHALLENGES)
+  if (answer === undefined) return undefined
+  const { status } = answer
+  if (answer instanceof Failure)
+    return { summary: `listener ${nameOf(listener)} answers ${status}: ${answer.text}`, status }
+  const location = answer.lines.find((line) => line.startsWith(LOCATION))!.slice(LOCATION.length)
+  return { summary: `redirected to https by listener ${nameOf(listener)}: ${location}`, status }
+}
+
+const LOCATION = 'Location: '
+/** Nothing asks for them here. */
+const NO_CHALLENGES: ReadonlyMap<string, string> = new Map()
 
 const NOTHING = {
   route: null,

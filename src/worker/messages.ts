@@ -55,7 +55,7 @@ export type ControlMessage =
   | { readonly type: 'close-sockets'; readonly ids: readonly number[] }
   /** Asks to close all sockets at once, and to end once every connection has ended after its next response, or was idle. */
   | { readonly type: 'drain' }
-  /** Asks to close the tunnels to the server of that slot, each at a random moment within `spread` ms. */
+  /** Asks to close the tunnels and calls of gRPC to the server of that slot, each at a random moment within `spread` ms. */
   | { readonly type: 'close-tunnels'; readonly server: number; readonly spread: number }
   /** Asks to let exchanges in flight finish, and to end everything else. */
   | { readonly type: 'stop' }
