@@ -1,4 +1,5 @@
 import type { EventFeed } from './event-feed.ts'
+import type { Metrics } from './metrics.ts'
 import type { Operations } from './operations.ts'
 import type { Subject } from './subject.ts'
 
@@ -7,4 +8,5 @@ export interface Administered {
   readonly subject: Subject
   readonly operations: Operations
   readonly events: EventFeed
+  readonly metrics: Metrics
 }

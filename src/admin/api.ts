@@ -8,6 +8,7 @@ import { Descriptions, type Env, type Resources } from './resource.ts'
 import { addConfig } from './resources/config.ts'
 import { addDrains } from './resources/drains.ts'
 import { addEvents } from './resources/events.ts'
+import { addMetrics } from './resources/metrics.ts'
 import { addPause } from './resources/pause.ts'
 import { addPlanning } from './resources/planning.ts'
 import { addServers } from './resources/servers.ts'
@@ -19,7 +20,7 @@ import { View } from './view.ts'
 
 /** All resources of the admin API. No answer has a secret, a session's key or a cookie in it. */
 export function adminApi(
-  { subject, operations, events }: Administered,
+  { subject, operations, events, metrics }: Administered,
   access: Access,
   report: (bug: unknown) => void,
 ): Resources {
@@ -44,6 +45,7 @@ export function adminApi(
   addPlanning(api, descriptions, operations)
   addUpgrade(api, descriptions, operations)
   addEvents(api, descriptions, new EventStream(events))
+  addMetrics(api, descriptions, metrics)
   api.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' })
   const read = descriptions.reads.middleware[0]!
   api.get('/v1/openapi.json', read, (context) => context.json(documentOf(api, subject.version)))

@@ -3,13 +3,17 @@ import { Access } from '../../src/admin/access.ts'
 import { adminApi, documentOf } from '../../src/admin/api.ts'
 import { EventRing } from '../../src/control/event-ring.ts'
 import { RememberedOperations } from './remembered.ts'
-import { onLoopback } from './served.ts'
+import { NO_METRICS, onLoopback } from './served.ts'
 
 /** The OpenAPI document that the admin API serves, whatever the version of the program. */
 export function openApiDocument() {
   const subject = {} as Parameters<typeof adminApi>[0]['subject']
   const operations = new RememberedOperations([])
-  const api = adminApi({ subject, operations, events: new EventRing() }, new Access(onLoopback), () => {})
+  const api = adminApi(
+    { subject, operations, events: new EventRing(), metrics: NO_METRICS },
+    new Access(onLoopback),
+    () => {},
+  )
   return documentOf(api, '0.0.0')
 }
 

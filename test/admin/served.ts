@@ -7,6 +7,7 @@ import type { AccessRules } from '../../src/admin/access.ts'
 import { AdminListener, type PortPlace } from '../../src/admin/admin-listener.ts'
 import { AdminServer } from '../../src/admin/admin-server.ts'
 import type { Approach } from '../../src/admin/gate.ts'
+import type { Metrics } from '../../src/admin/metrics.ts'
 import { EventRing } from '../../src/control/event-ring.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
@@ -93,12 +94,16 @@ export async function served(test: TestContext, options: Options = {}): Promise<
       super.accept(socket)
     }
   }
-  const load = async () => new WatchedServer({ subject, operations, events }, { approach, access, report, ...rest })
+  const load = async () =>
+    new WatchedServer({ subject, operations, events, metrics: NO_METRICS }, { approach, access, report, ...rest })
   const listener = await AdminListener.start({ address: '127.0.0.1', port: 0 }, load)
   test.after(() => listener.close())
   const { port } = listener.place as PortPlace
   return { port, operations, events, bugs, accepted, ask: (method, path, message) => ask(port, method, path, message) }
 }
+
+/** Nothing was counted. */
+export const NO_METRICS: Metrics = { write: async () => [] }
 
 async function ask(
   port: number,
