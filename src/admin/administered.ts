@@ -1,5 +1,6 @@
 import type { EventFeed } from './event-feed.ts'
 import type { Operations } from './operations.ts'
+import type { RequestTail } from './request-tail.ts'
 import type { Subject } from './subject.ts'
 import type { TrafficFeed } from './traffic.ts'
 
@@ -9,4 +10,5 @@ export interface Administered {
   readonly operations: Operations
   readonly events: EventFeed
   readonly traffic: TrafficFeed
+  readonly tail: RequestTail
 }

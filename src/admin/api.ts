@@ -4,12 +4,14 @@ import type { Administered } from './administered.ts'
 import { EventStream } from './event-stream.ts'
 import { OperationRefused } from './operation-refused.ts'
 import { answerTo, refusalOf } from './problem.ts'
+import { RequestStream } from './request-stream.ts'
 import { Descriptions, type Env, type Resources } from './resource.ts'
 import { addConfig } from './resources/config.ts'
 import { addDrains } from './resources/drains.ts'
 import { addEvents } from './resources/events.ts'
 import { addPause } from './resources/pause.ts'
 import { addPlanning } from './resources/planning.ts'
+import { addRequests } from './resources/requests.ts'
 import { addServers } from './resources/servers.ts'
 import { addSessions } from './resources/sessions.ts'
 import { addStatus } from './resources/status.ts'
@@ -21,7 +23,7 @@ import { View } from './view.ts'
 
 /** All resources of the admin API. No answer has a secret, a session's key or a cookie in it. */
 export function adminApi(
-  { subject, operations, events, traffic }: Administered,
+  { subject, operations, events, traffic, tail }: Administered,
   access: Access,
   report: (bug: unknown) => void,
 ): Resources {
@@ -47,6 +49,7 @@ export function adminApi(
   addUpgrade(api, descriptions, operations)
   addEvents(api, descriptions, new EventStream(events))
   addTraffic(api, descriptions, view, traffic, new TrafficStream(traffic))
+  addRequests(api, descriptions, operations, new RequestStream(tail))
   api.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' })
   const read = descriptions.reads.middleware[0]!
   api.get('/v1/openapi.json', read, (context) => context.json(documentOf(api, subject.version)))

@@ -159,10 +159,10 @@ export class Balancer {
   }
 
   async #startAdmin(inherited: AdminSocket | undefined): Promise<void> {
-    const { events, traffic, wishes, state, log } = this.#parts
+    const { events, traffic, tail, wishes, state, log } = this.#parts
     const { config } = this.#handover
     const subject = subjectOf(instanceOf(config), this.#parts)
-    const administered = async () => ({ subject, operations: await this.#operator(), events, traffic })
+    const administered = async () => ({ subject, operations: await this.#operator(), events, traffic, tail })
     wishes.grantBy(
       () => this.#operator(),
       (line) => log.warn(line),
@@ -264,7 +264,8 @@ export class Balancer {
 
   /** Lets exchanges in flight finish, then closes everything. */
   async stop(): Promise<void> {
-    const { reclaimer, sessions, skew, rebalancer, health, questions, supervisor, traffic, accessLog } = this.#parts
+    const { reclaimer, sessions, skew, rebalancer, health, questions, supervisor, traffic, tail, accessLog } =
+      this.#parts
     this.#stopping.abort()
     this.#handover.close()
     this.#drains.close()
@@ -277,6 +278,7 @@ export class Balancer {
     void sessions.flush()
     await this.#admin?.close()
     traffic.close()
+    tail.close()
     reclaimer.close()
     skew.close()
     questions.close()

@@ -18,6 +18,7 @@ import { SlotBook } from './slots/slot-book.ts'
 import { SlotReclaimer } from './slots/slot-reclaimer.ts'
 import type { StateDirectory } from './state/state-directory.ts'
 import type { TlsStore } from './tls/tls-store.ts'
+import { LiveTail } from './traffic/live-tail.ts'
 import { TrafficSampler } from './traffic/traffic-sampler.ts'
 import type { Inheritance } from './upgrade/inheritance.ts'
 import { continueServers, knownHealth } from './upgrade/server-states.ts'
@@ -43,6 +44,7 @@ export interface Parts {
   readonly rebalancer: Rebalancer
   readonly supervisor: Supervisor
   readonly traffic: TrafficSampler
+  readonly tail: LiveTail
 }
 
 /**
@@ -104,6 +106,7 @@ export async function assemble(
       logDropped: (lines) => accessLog.drop(lines),
       ids: (server, ids) => questions.hear(server, ids),
       samples: (reports) => skew.hear(reports),
+      requests: (requests) => tail.hear(requests),
       event(event) {
         if (event.type === 'server-asks' && !wishes.hear(event)) return
         if (event.type === 'certificate-wanted') {
@@ -126,6 +129,7 @@ export async function assemble(
     wantIds: (upstream, server) => supervisor.wantIds(upstream, server),
   })
   const reclaimer = new SlotReclaimer(slots, scoreboard, sessions.table)
+  const tail = new LiveTail((watches) => supervisor.watchRequests(watches))
   const traffic = new TrafficSampler({
     tallies,
     scoreboard,
@@ -152,5 +156,6 @@ export async function assemble(
     wishes,
     supervisor,
     traffic,
+    tail,
   }
 }

@@ -10,7 +10,8 @@ export function openApiDocument() {
   const subject = {} as Parameters<typeof adminApi>[0]['subject']
   const traffic = {} as Parameters<typeof adminApi>[0]['traffic']
   const operations = new RememberedOperations([])
-  const administered = { subject, operations, events: new EventRing(), traffic }
+  const tail = {} as Parameters<typeof adminApi>[0]['tail']
+  const administered = { subject, operations, events: new EventRing(), traffic, tail }
   const api = adminApi(administered, new Access(onLoopback), () => {})
   return documentOf(api, '0.0.0')
 }

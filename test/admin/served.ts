@@ -9,6 +9,7 @@ import { AdminServer } from '../../src/admin/admin-server.ts'
 import type { Approach } from '../../src/admin/gate.ts'
 import { EventRing } from '../../src/control/event-ring.ts'
 import { SlotBook } from '../../src/control/slots/slot-book.ts'
+import { LiveTail } from '../../src/control/traffic/live-tail.ts'
 import { TrafficSampler } from '../../src/control/traffic/traffic-sampler.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
@@ -93,7 +94,9 @@ export async function served(test: TestContext, options: Options = {}): Promise<
   const traffic = new TrafficSampler({ tallies: new Tallies(), scoreboard, sessions, slots, snapshot: () => snapshot })
   traffic.start()
   test.after(() => traffic.close())
-  const administered = { subject, operations, events, traffic }
+  const tail = new LiveTail(() => {})
+  test.after(() => tail.close())
+  const administered = { subject, operations, events, traffic, tail }
   const bugs: unknown[] = []
   const report = (bug: unknown) => void bugs.push(bug)
   const accepted: Socket[] = []
