@@ -1,4 +1,5 @@
 import type { EventFeed } from './event-feed.ts'
+import type { Metrics } from './metrics.ts'
 import type { Operations } from './operations.ts'
 import type { RequestTail } from './request-tail.ts'
 import type { Subject } from './subject.ts'
@@ -11,4 +12,5 @@ export interface Administered {
   readonly events: EventFeed
   readonly traffic: TrafficFeed
   readonly tail: RequestTail
+  readonly metrics: Metrics
 }

@@ -9,6 +9,7 @@ import { Descriptions, type Env, type Resources } from './resource.ts'
 import { addConfig } from './resources/config.ts'
 import { addDrains } from './resources/drains.ts'
 import { addEvents } from './resources/events.ts'
+import { addMetrics } from './resources/metrics.ts'
 import { addPause } from './resources/pause.ts'
 import { addPlanning } from './resources/planning.ts'
 import { addRequests } from './resources/requests.ts'
@@ -23,7 +24,7 @@ import { View } from './view.ts'
 
 /** All resources of the admin API. No answer has a secret, a session's key or a cookie in it. */
 export function adminApi(
-  { subject, operations, events, traffic, tail }: Administered,
+  { subject, operations, events, traffic, tail, metrics }: Administered,
   access: Access,
   report: (bug: unknown) => void,
 ): Resources {
@@ -50,6 +51,7 @@ export function adminApi(
   addEvents(api, descriptions, new EventStream(events))
   addTraffic(api, descriptions, view, traffic, new TrafficStream(traffic))
   addRequests(api, descriptions, operations, new RequestStream(tail))
+  addMetrics(api, descriptions, metrics)
   api.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' })
   const read = descriptions.reads.middleware[0]!
   api.get('/v1/openapi.json', read, (context) => context.json(documentOf(api, subject.version)))

@@ -9,9 +9,11 @@ import { Scoreboard } from '../runtime/scoreboard.ts'
 import { SessionTable } from '../runtime/session-table.ts'
 import { patched, type SnapshotPatch } from '../runtime/snapshot-patch.ts'
 import { Tally } from '../runtime/tally.ts'
+import { ConnectionTally } from './connection-tally.ts'
 import { DataPlane } from './data-plane.ts'
 import { ExchangeTally } from './exchange-tally.ts'
 import { type ListenFailure, ListeningSockets } from './listening-sockets.ts'
+import { measureLoopDelay } from './loop-delay.ts'
 import type { ControlMessage, OpenSocket, WorkerMessage, WorkerStart } from './messages.ts'
 import { RequestSampler } from './request-sampler.ts'
 
@@ -24,7 +26,8 @@ Buffer.poolSize = 8 * 1024
 
 const port = parentPort!
 const [start] = (await once(port, 'message')) as [WorkerStart]
-const { scoreboard, sessions, tally, slot } = start
+const { scoreboard, sessions, slot } = start
+const tally = new Tally(start.tally)
 let { snapshot } = start
 const send = (message: WorkerMessage) => port.postMessage(message)
 
@@ -34,7 +37,8 @@ const accessLog = new AccessLog(snapshot.accessLog, {
 })
 const requestSampler = new RequestSampler(snapshot, (requests) => send({ type: 'requests', requests }))
 const plane = new DataPlane(snapshot, new Scoreboard(scoreboard), new SessionTable(sessions), slot, {
-  observers: [accessLog, new ExchangeTally(new Tally(tally)), requestSampler],
+  observers: [accessLog, new ExchangeTally(tally), requestSampler],
+  connections: new ConnectionTally(tally),
   report: (event) => send({ type: 'event', event }),
   stopped() {
     accessLog.stop()
@@ -48,6 +52,7 @@ setInterval(() => {
   if (reports.length > 0) send({ type: 'samples', reports })
 }, REPORT_EVERY).unref()
 
+measureLoopDelay(tally)
 plane.answerChallenges(start.challenges)
 const sockets = new ListeningSockets(plane)
 

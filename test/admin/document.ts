@@ -3,7 +3,7 @@ import { Access } from '../../src/admin/access.ts'
 import { adminApi, documentOf } from '../../src/admin/api.ts'
 import { EventRing } from '../../src/control/event-ring.ts'
 import { RememberedOperations } from './remembered.ts'
-import { onLoopback } from './served.ts'
+import { NO_METRICS, onLoopback } from './served.ts'
 
 /** The OpenAPI document that the admin API serves, whatever the version of the program. */
 export function openApiDocument() {
@@ -11,7 +11,7 @@ export function openApiDocument() {
   const traffic = {} as Parameters<typeof adminApi>[0]['traffic']
   const operations = new RememberedOperations([])
   const tail = {} as Parameters<typeof adminApi>[0]['tail']
-  const administered = { subject, operations, events: new EventRing(), traffic, tail }
+  const administered = { subject, operations, events: new EventRing(), traffic, tail, metrics: NO_METRICS }
   const api = adminApi(administered, new Access(onLoopback), () => {})
   return documentOf(api, '0.0.0')
 }

@@ -185,6 +185,11 @@ export class Supervisor {
     return this.#serving.length
   }
 
+  /** The slots of the current workers. */
+  get workerSlots(): readonly number[] {
+    return this.#serving.map(({ slot }) => slot)
+  }
+
   /** The current Snapshot. */
   get snapshot(): Snapshot {
     return this.#snapshot
