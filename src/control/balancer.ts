@@ -146,6 +146,7 @@ export class Balancer {
     renewals.adopted()
     acme.begin()
     parts.questions.apply(supervisor.snapshot.upstreams)
+    parts.traffic.start()
     await balancer.#startAdmin(inherited?.admin)
     if (predecessor !== undefined) await balancer.#follow(predecessor)
     return balancer
@@ -166,10 +167,12 @@ export class Balancer {
   }
 
   async #startAdmin(inherited: AdminSocket | undefined): Promise<void> {
-    const { events, wishes, state, log } = this.#parts
+    const { events, traffic, tail, wishes, state, log } = this.#parts
     const { config } = this.#handover
     const subject = subjectOf(instanceOf(config), this.#parts)
-    const administered = async () => ({ subject, operations: await this.#operator(), events, metrics: this.#metrics })
+    const administered = async () => {
+      return { subject, operations: await this.#operator(), events, traffic, tail, metrics: this.#metrics }
+    }
     wishes.grantBy(
       () => this.#operator(),
       (line) => log.warn(line),
@@ -244,6 +247,7 @@ export class Balancer {
     this.#parts.acme.close()
     this.#lock.release()
     this.#admin?.leave()
+    this.#parts.traffic.close()
     this.#parts.skew.close()
     this.#parts.questions.close()
     void handOver.finish().then(this.#replaced.resolve)
@@ -270,7 +274,8 @@ export class Balancer {
 
   /** Lets exchanges in flight finish, then closes everything. */
   async stop(): Promise<void> {
-    const { reclaimer, sessions, skew, rebalancer, health, questions, supervisor, accessLog } = this.#parts
+    const { reclaimer, sessions, skew, rebalancer, health, questions, supervisor, traffic, tail, accessLog } =
+      this.#parts
     this.#stopping.abort()
     this.#handover.close()
     this.#drains.close()
@@ -282,6 +287,8 @@ export class Balancer {
     // Exchanges in flight may take long to finish, and the next run should not wait for the sessions until then.
     void sessions.flush()
     await this.#admin?.close()
+    traffic.close()
+    tail.close()
     reclaimer.close()
     skew.close()
     questions.close()

@@ -7,6 +7,7 @@ import { Scoreboard } from '../runtime/scoreboard.ts'
 import { ServerCell, WorkerCell } from '../runtime/tallies/layout.ts'
 import { Tallies } from '../runtime/tallies.ts'
 import type { AcmeSource } from './acme/acme-source.ts'
+import { ApplyHistory } from './apply-history.ts'
 import { compile } from './compile.ts'
 import { ServerWishes } from './drains/server-wishes.ts'
 import { SessionQuestions } from './drains/session-questions.ts'
@@ -20,6 +21,8 @@ import { SlotBook } from './slots/slot-book.ts'
 import { SlotReclaimer } from './slots/slot-reclaimer.ts'
 import type { StateDirectory } from './state/state-directory.ts'
 import type { TlsStore } from './tls/tls-store.ts'
+import { LiveTail } from './traffic/live-tail.ts'
+import { TrafficSampler } from './traffic/traffic-sampler.ts'
 import type { Inheritance } from './upgrade/inheritance.ts'
 import { continueServers, knownHealth } from './upgrade/server-states.ts'
 import { Supervisor } from './workers/supervisor.ts'
@@ -41,9 +44,12 @@ export interface Parts {
   readonly skew: SkewAlarm
   readonly questions: SessionQuestions
   readonly events: EventRing
+  readonly applies: ApplyHistory
   readonly wishes: ServerWishes
   readonly rebalancer: Rebalancer
   readonly supervisor: Supervisor
+  readonly traffic: TrafficSampler
+  readonly tail: LiveTail
 }
 
 /**
@@ -107,6 +113,7 @@ export async function assemble(
       logDropped: (lines) => accessLog.drop(lines),
       ids: (server, ids) => questions.hear(server, ids),
       samples: (reports) => skew.hear(reports),
+      requests: (requests) => tail.hear(requests),
       event(event) {
         if (event.type === 'server-asks' && !wishes.hear(event)) return
         if (event.type === 'certificate-wanted') {
@@ -130,6 +137,14 @@ export async function assemble(
     wantIds: (upstream, server) => supervisor.wantIds(upstream, server),
   })
   const reclaimer = new SlotReclaimer(slots, scoreboard, sessions.table, counts)
+  const tail = new LiveTail((watches) => supervisor.watchRequests(watches))
+  const traffic = new TrafficSampler({
+    tallies,
+    scoreboard,
+    sessions: sessions.table,
+    slots,
+    snapshot: () => supervisor.snapshot,
+  })
   return {
     log,
     state,
@@ -147,8 +162,11 @@ export async function assemble(
     rebalancer,
     questions,
     events,
+    applies: new ApplyHistory(),
     wishes,
     supervisor,
+    traffic,
+    tail,
   }
 }
 

@@ -60,7 +60,6 @@ export class DataPlane {
     this.#context = new WorkerContext(owner.observers, notices, undefined, owner.connections)
     this.#install(snapshot, new Router(snapshot.routes))
     this.#clients = new Clients(this.#context, scoreboard, worker)
-    const { notices } = this.#context
     this.#wanted = new WantedCertificates(
       (host) => owner.report({ type: 'certificate-wanted', host }),
       (host) => notices.certificateNotAwaited(host),

@@ -15,6 +15,7 @@ import { ExchangeTally } from './exchange-tally.ts'
 import { type ListenFailure, ListeningSockets } from './listening-sockets.ts'
 import { measureLoopDelay } from './loop-delay.ts'
 import type { ControlMessage, OpenSocket, WorkerMessage, WorkerStart } from './messages.ts'
+import { RequestSampler } from './request-sampler.ts'
 
 /** How often the control plane gets the samples of client addresses, in ms. */
 const REPORT_EVERY = 5000
@@ -34,8 +35,9 @@ const accessLog = new AccessLog(snapshot.accessLog, {
   take: (batch) => send({ type: 'log', batch }),
   dropped: (lines) => send({ type: 'log-dropped', lines }),
 })
+const requestSampler = new RequestSampler(snapshot, (requests) => send({ type: 'requests', requests }))
 const plane = new DataPlane(snapshot, new Scoreboard(scoreboard), new SessionTable(sessions), slot, {
-  observers: [accessLog, new ExchangeTally(tally)],
+  observers: [accessLog, new ExchangeTally(tally), requestSampler],
   connections: new ConnectionTally(tally),
   report: (event) => send({ type: 'event', event }),
   stopped() {
@@ -67,6 +69,7 @@ function change(step: () => Promise<readonly OpenSocket[]>): void {
 function apply(patch: SnapshotPatch): void {
   snapshot = patched(snapshot, patch)
   accessLog.apply(snapshot.accessLog)
+  requestSampler.apply(snapshot)
   const { generation, listeners } = snapshot
   plane.apply(snapshot, () => {
     // Not before: they name certificates of this Snapshot.
@@ -90,6 +93,10 @@ port.on('message', (message: ControlMessage) => {
       return send({ type: 'challenges-answered', number: message.number })
     case 'demand-settled':
       return plane.settleDemand(message.host)
+    case 'watch-requests':
+      return requestSampler.watch(message.watches)
+    case 'requests-taken':
+      return requestSampler.taken()
     case 'log-written':
       return accessLog.written(message.memory)
     case 'listen':

@@ -8,12 +8,11 @@ import { NO_METRICS, onLoopback } from './served.ts'
 /** The OpenAPI document that the admin API serves, whatever the version of the program. */
 export function openApiDocument() {
   const subject = {} as Parameters<typeof adminApi>[0]['subject']
+  const traffic = {} as Parameters<typeof adminApi>[0]['traffic']
   const operations = new RememberedOperations([])
-  const api = adminApi(
-    { subject, operations, events: new EventRing(), metrics: NO_METRICS },
-    new Access(onLoopback),
-    () => {},
-  )
+  const tail = {} as Parameters<typeof adminApi>[0]['tail']
+  const administered = { subject, operations, events: new EventRing(), traffic, tail, metrics: NO_METRICS }
+  const api = adminApi(administered, new Access(onLoopback), () => {})
   return documentOf(api, '0.0.0')
 }
 
