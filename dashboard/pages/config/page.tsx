@@ -1,0 +1,6 @@
+import './config.css'
+import { Empty } from '../../components/empty.tsx'
+
+export function ConfigPage() {
+  return <Empty title="Config" />
+}
