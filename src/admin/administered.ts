@@ -1,10 +1,12 @@
 import type { EventFeed } from './event-feed.ts'
 import type { Operations } from './operations.ts'
 import type { Subject } from './subject.ts'
+import type { TrafficFeed } from './traffic.ts'
 
 /** A running load balancer: what the admin API shows, what it changes, and what happens. */
 export interface Administered {
   readonly subject: Subject
   readonly operations: Operations
   readonly events: EventFeed
+  readonly traffic: TrafficFeed
 }

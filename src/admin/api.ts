@@ -13,13 +13,15 @@ import { addPlanning } from './resources/planning.ts'
 import { addServers } from './resources/servers.ts'
 import { addSessions } from './resources/sessions.ts'
 import { addStatus } from './resources/status.ts'
+import { addTraffic } from './resources/traffic.ts'
 import { addUpgrade } from './resources/upgrade.ts'
 import { addUpstreams } from './resources/upstreams.ts'
+import { TrafficStream } from './traffic-stream.ts'
 import { View } from './view.ts'
 
 /** All resources of the admin API. No answer has a secret, a session's key or a cookie in it. */
 export function adminApi(
-  { subject, operations, events }: Administered,
+  { subject, operations, events, traffic }: Administered,
   access: Access,
   report: (bug: unknown) => void,
 ): Resources {
@@ -44,6 +46,7 @@ export function adminApi(
   addPlanning(api, descriptions, operations)
   addUpgrade(api, descriptions, operations)
   addEvents(api, descriptions, new EventStream(events))
+  addTraffic(api, descriptions, view, traffic, new TrafficStream(traffic))
   api.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' })
   const read = descriptions.reads.middleware[0]!
   api.get('/v1/openapi.json', read, (context) => context.json(documentOf(api, subject.version)))

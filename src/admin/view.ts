@@ -77,9 +77,14 @@ export class View {
 
   /** @throws OperationRefused if there is none of that name */
   existingUpstream(name: string): UpstreamView {
-    const upstream = this.upstream(name)
-    if (upstream === undefined) throw noUpstream(name, this.#subject.snapshot.upstreams)
-    return upstream
+    this.assertUpstream(name)
+    return this.upstream(name)!
+  }
+
+  /** @throws OperationRefused if there is none of that name */
+  assertUpstream(name: string): void {
+    const { upstreams } = this.#subject.snapshot
+    if (!upstreams.some((upstream) => upstream.name === name)) throw noUpstream(name, upstreams)
   }
 
   /** @throws OperationRefused if there is none of that name */

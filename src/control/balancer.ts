@@ -138,6 +138,7 @@ export class Balancer {
     renewals.adopted()
     acme.begin()
     parts.questions.apply(supervisor.snapshot.upstreams)
+    parts.traffic.start()
     await balancer.#startAdmin(inherited?.admin)
     if (predecessor !== undefined) await balancer.#follow(predecessor)
     return balancer
@@ -158,10 +159,10 @@ export class Balancer {
   }
 
   async #startAdmin(inherited: AdminSocket | undefined): Promise<void> {
-    const { events, wishes, state, log } = this.#parts
+    const { events, traffic, wishes, state, log } = this.#parts
     const { config } = this.#handover
     const subject = subjectOf(instanceOf(config), this.#parts)
-    const administered = async () => ({ subject, operations: await this.#operator(), events })
+    const administered = async () => ({ subject, operations: await this.#operator(), events, traffic })
     wishes.grantBy(
       () => this.#operator(),
       (line) => log.warn(line),
@@ -236,6 +237,7 @@ export class Balancer {
     this.#parts.acme.close()
     this.#lock.release()
     this.#admin?.leave()
+    this.#parts.traffic.close()
     this.#parts.skew.close()
     this.#parts.questions.close()
     void handOver.finish().then(this.#replaced.resolve)
@@ -262,7 +264,7 @@ export class Balancer {
 
   /** Lets exchanges in flight finish, then closes everything. */
   async stop(): Promise<void> {
-    const { reclaimer, sessions, skew, rebalancer, health, questions, supervisor, accessLog } = this.#parts
+    const { reclaimer, sessions, skew, rebalancer, health, questions, supervisor, traffic, accessLog } = this.#parts
     this.#stopping.abort()
     this.#handover.close()
     this.#drains.close()
@@ -274,6 +276,7 @@ export class Balancer {
     // Exchanges in flight may take long to finish, and the next run should not wait for the sessions until then.
     void sessions.flush()
     await this.#admin?.close()
+    traffic.close()
     reclaimer.close()
     skew.close()
     questions.close()

@@ -18,6 +18,7 @@ import { SlotBook } from './slots/slot-book.ts'
 import { SlotReclaimer } from './slots/slot-reclaimer.ts'
 import type { StateDirectory } from './state/state-directory.ts'
 import type { TlsStore } from './tls/tls-store.ts'
+import { TrafficSampler } from './traffic/traffic-sampler.ts'
 import type { Inheritance } from './upgrade/inheritance.ts'
 import { continueServers, knownHealth } from './upgrade/server-states.ts'
 import { Supervisor } from './workers/supervisor.ts'
@@ -41,6 +42,7 @@ export interface Parts {
   readonly wishes: ServerWishes
   readonly rebalancer: Rebalancer
   readonly supervisor: Supervisor
+  readonly traffic: TrafficSampler
 }
 
 /**
@@ -124,6 +126,13 @@ export async function assemble(
     wantIds: (upstream, server) => supervisor.wantIds(upstream, server),
   })
   const reclaimer = new SlotReclaimer(slots, scoreboard, sessions.table)
+  const traffic = new TrafficSampler({
+    tallies,
+    scoreboard,
+    sessions: sessions.table,
+    slots,
+    snapshot: () => supervisor.snapshot,
+  })
   return {
     log,
     state,
@@ -142,5 +151,6 @@ export async function assemble(
     events,
     wishes,
     supervisor,
+    traffic,
   }
 }

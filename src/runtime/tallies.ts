@@ -40,6 +40,20 @@ export class Tallies {
     return this.#sum('routes', slot * ROUTE_CELLS + statusClass)
   }
 
+  /**
+   * All cells of a slot at once.
+   *
+   * @param sums has as many cells as a slot of that region, and gets the sums
+   */
+  read(region: keyof TallyRegions, slot: number, sums: Float64Array): void {
+    sums.fill(0)
+    const at = slot * sums.length
+    for (const regions of this.#regions) {
+      const cells = regions[region]
+      for (let cell = 0; cell < sums.length; cell++) sums[cell]! += cells[at + cell]!
+    }
+  }
+
   /** When a server was last used, in s since 1970; 0 if it never was. */
   usedAt(slot: number, cell: number): number {
     return this.#regions.reduce((latest, { servers }) => Math.max(latest, servers[slot * SERVER_CELLS + cell]!), 0)

@@ -8,8 +8,10 @@ import { onLoopback } from './served.ts'
 /** The OpenAPI document that the admin API serves, whatever the version of the program. */
 export function openApiDocument() {
   const subject = {} as Parameters<typeof adminApi>[0]['subject']
+  const traffic = {} as Parameters<typeof adminApi>[0]['traffic']
   const operations = new RememberedOperations([])
-  const api = adminApi({ subject, operations, events: new EventRing() }, new Access(onLoopback), () => {})
+  const administered = { subject, operations, events: new EventRing(), traffic }
+  const api = adminApi(administered, new Access(onLoopback), () => {})
   return documentOf(api, '0.0.0')
 }
 

@@ -8,9 +8,12 @@ import { AdminListener, type PortPlace } from '../../src/admin/admin-listener.ts
 import { AdminServer } from '../../src/admin/admin-server.ts'
 import type { Approach } from '../../src/admin/gate.ts'
 import { EventRing } from '../../src/control/event-ring.ts'
+import { SlotBook } from '../../src/control/slots/slot-book.ts'
+import { TrafficSampler } from '../../src/control/traffic/traffic-sampler.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
 import type { Snapshot } from '../../src/runtime/snapshot.ts'
+import { Tallies } from '../../src/runtime/tallies.ts'
 import { serversWith } from '../balancing/group.ts'
 import { RememberedOperations } from './remembered.ts'
 
@@ -75,7 +78,7 @@ export async function served(test: TestContext, options: Options = {}): Promise<
     instance: '80',
     startedAt: 0,
     workers: 1,
-    snapshot: { generation: 1, listeners: [], upstreams } as unknown as Snapshot,
+    snapshot: { generation: 1, listeners: [], routes: [], upstreams } as unknown as Snapshot,
     scoreboard: new Scoreboard(),
     sessions: new SessionTable(),
     droppedLogLines: 0,
@@ -84,6 +87,13 @@ export async function served(test: TestContext, options: Options = {}): Promise<
     causeOf: () => undefined,
   }
   subject.sessions.apply(subject.snapshot.upstreams)
+  const { snapshot, scoreboard, sessions } = subject
+  const slots = new SlotBook()
+  slots.adopt(snapshot)
+  const traffic = new TrafficSampler({ tallies: new Tallies(), scoreboard, sessions, slots, snapshot: () => snapshot })
+  traffic.start()
+  test.after(() => traffic.close())
+  const administered = { subject, operations, events, traffic }
   const bugs: unknown[] = []
   const report = (bug: unknown) => void bugs.push(bug)
   const accepted: Socket[] = []
@@ -93,7 +103,7 @@ export async function served(test: TestContext, options: Options = {}): Promise<
       super.accept(socket)
     }
   }
-  const load = async () => new WatchedServer({ subject, operations, events }, { approach, access, report, ...rest })
+  const load = async () => new WatchedServer(administered, { approach, access, report, ...rest })
   const listener = await AdminListener.start({ address: '127.0.0.1', port: 0 }, load)
   test.after(() => listener.close())
   const { port } = listener.place as PortPlace
