@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Access } from '../../src/admin/access.ts'
 import { adminApi, documentOf } from '../../src/admin/api.ts'
+import { SignIns } from '../../src/admin/dashboard/sign-ins.ts'
 import { EventRing } from '../../src/control/event-ring.ts'
 import { RememberedOperations } from './remembered.ts'
 import { onLoopback } from './served.ts'
@@ -11,7 +12,7 @@ export function openApiDocument() {
   const traffic = {} as Parameters<typeof adminApi>[0]['traffic']
   const operations = new RememberedOperations([])
   const administered = { subject, operations, events: new EventRing(), traffic }
-  const api = adminApi(administered, new Access(onLoopback), () => {})
+  const api = adminApi(administered, new Access(onLoopback), new SignIns('80'), () => {})
   return documentOf(api, '0.0.0')
 }
 
