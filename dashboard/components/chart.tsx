@@ -1,8 +1,10 @@
+import { useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import 'uplot/dist/uPlot.min.css'
 import uPlot from 'uplot'
 import { colourOf, colours } from '../state/theme.ts'
-import { amountText, type Kind } from './amount.tsx'
+import { Amount, amountText, type Kind } from './amount.tsx'
+import { timeOfDay } from './when.tsx'
 
 export interface ChartSeries {
   readonly label: string
@@ -34,14 +36,18 @@ export function Chart(props: ChartProps) {
   const drawn = useRef<uPlot>(undefined)
   const latest = useRef(props)
   latest.current = props
-  const { times, series, label, height = 180 } = props
+  const cursor = useSignal<number | undefined>(undefined)
+  const { times, series, label, height = 172 } = props
   const names = series.map(({ label: name }) => name).join('\n')
   const theme = colours.value
 
   // It is built again when these change, and only then.
   useEffect(() => {
     const element = holder.current!
-    const plot = new uPlot(optionsOf(latest, element.clientWidth, height), dataOf(latest.current), element)
+    const options = optionsOf(latest, element.clientWidth, height, (index) => {
+      cursor.value = index
+    })
+    const plot = new uPlot(options, dataOf(latest.current), element)
     drawn.current = plot
     const resized = new ResizeObserver(() => {
       if (element.clientWidth > 0) plot.setSize({ width: element.clientWidth, height })
@@ -57,14 +63,39 @@ export function Chart(props: ChartProps) {
   useEffect(() => drawn.current?.setData(dataOf(props)), [times, series])
 
   const newest = series.map(({ label: name, values }) => `${name} ${amountText(values.at(-1), props.kind)}`)
-  return <div class="chart" ref={holder} role="img" aria-label={`${label}: ${newest.join(', ')}`} />
+  return (
+    <figure class="chart">
+      <Legend {...props} index={cursor.value} />
+      <div ref={holder} class="plot" role="img" aria-label={`${label}: ${newest.join(', ')}`} />
+    </figure>
+  )
+}
+
+function Legend({ series, times, kind, index }: ChartProps & { readonly index: number | undefined }) {
+  const at = index === undefined ? undefined : times[index]
+  return (
+    <figcaption aria-hidden="true">
+      {series.map(({ label, colour, values }) => (
+        <span key={label} class="entry">
+          <i style={{ background: `var(${colour})` }} />
+          {label} <Amount value={values.at(index ?? -1)} kind={kind} />
+        </span>
+      ))}
+      {at !== undefined && <time>{timeOfDay(at)}</time>}
+    </figcaption>
+  )
 }
 
 function dataOf({ times, series }: ChartProps): uPlot.AlignedData {
   return [times.map((time) => time / 1000), ...series.map(({ values }) => [...values])]
 }
 
-function optionsOf(latest: { readonly current: ChartProps }, width: number, height: number): uPlot.Options {
+function optionsOf(
+  latest: { readonly current: ChartProps },
+  width: number,
+  height: number,
+  pointed: (index: number | undefined) => void,
+): uPlot.Options {
   const { series, kind, group } = latest.current
   const [line, text] = [colourOf('--line'), colourOf('--text-3')]
   const font = '11px Geist Variable, system-ui, sans-serif'
@@ -72,8 +103,9 @@ function optionsOf(latest: { readonly current: ChartProps }, width: number, heig
   return {
     width,
     height,
-    padding: [8, 8, 0, 0],
-    legend: { live: true, markers: { width: 0, fill: (_, index) => colourOf(series[index - 1]!.colour) } },
+    padding: [8, 4, 0, 0],
+    legend: { show: false },
+    hooks: { setCursor: [({ cursor }) => pointed(cursor.idx ?? undefined)] },
     cursor: {
       y: false,
       points: { size: 6 },
@@ -92,28 +124,24 @@ function optionsOf(latest: { readonly current: ChartProps }, width: number, heig
       },
     },
     axes: [
-      { ...axis, grid: { show: false }, space: 70, size: 24, values: (_, ticks) => ticks.map(minute) },
+      { ...axis, grid: { show: false }, space: 70, size: 26, gap: 6, values: (_, ticks) => ticks.map(minute) },
       {
         ...axis,
         grid: { stroke: line, width: 1 },
         space: 36,
-        size: 52,
+        size: 46,
         gap: 6,
         values: (_, ticks) => ticks.map((tick) => amountText(tick, kind)),
       },
     ],
     series: [
-      { label: 'Time', value: (_, value) => (value === null ? 'now' : clock(value)) },
+      {},
       ...series.map(({ label, colour, isFilled }) => ({
         label,
         stroke: colourOf(colour),
         width: 1.5,
         points: { show: false },
         ...(isFilled && { fill: fillOf(colourOf(colour)) }),
-        value: (plot: uPlot, value: number | null, index: number) => {
-          const newest = plot.cursor.idx === null || plot.cursor.idx === undefined
-          return amountText(newest ? (plot.data[index]?.at(-1) ?? null) : value, kind)
-        },
       })),
     ],
   }
@@ -131,4 +159,3 @@ function fillOf(colour: string) {
 const hours = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
 const seconds = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })
 const minute = (at: number) => (at % 60 === 0 ? hours : seconds).format(at * 1000)
-const clock = (at: number) => seconds.format(at * 1000)

@@ -32,6 +32,7 @@ export function Sparkline({
       viewBox={`0 0 ${width} ${height}`}
       width={width}
       height={height}
+      preserveAspectRatio="none"
       aria-hidden="true"
     >
       {isWhole && <path class="area" d={`${line}V${height}H0Z`} />}

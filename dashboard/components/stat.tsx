@@ -25,7 +25,7 @@ export function Stat({
         <Amount value={value} kind={kind} />
       </dd>
       {note !== undefined && <dd class="note">{note}</dd>}
-      {past !== undefined && <Sparkline values={past} width={120} height={28} tone={tone} />}
+      {past !== undefined && <Sparkline values={past} width={120} height={32} tone={tone} />}
     </div>
   )
 }

@@ -74,9 +74,13 @@ const trafficStream = new Stream({
 
 const eventStream = new Stream({
   path: () => '/v1/events',
+  // All that are kept.
+  after: '0',
   // A comment every 15 s says that it is alive.
   silence: 35_000,
   heard(message) {
+    // What was before the first of them was never shown.
+    if (message.type === 'gap' && eventsNow.peek().length === 0) return
     const happening = happeningOf(message)
     eventsNow.value = [happening, ...eventsNow.peek()].slice(0, KEPT_EVENTS)
     void upstreams.refresh()

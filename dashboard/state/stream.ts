@@ -14,6 +14,8 @@ export interface StreamOptions {
   readonly opened?: () => void
   /** It ended, or could not be opened. It is opened again, unless the caller closes it. */
   readonly lost?: (why: ApiError | undefined) => void
+  /** The id of the event after which it begins; absent: it begins with the next one. */
+  readonly after?: string
   /** After how long without a byte the connection counts as lost, in ms. */
   readonly silence: number
 }
@@ -32,10 +34,11 @@ export class Stream {
   #again: ReturnType<typeof setTimeout> | undefined
   #watchdog: ReturnType<typeof setTimeout> | undefined
   #wait = FIRST_WAIT
-  #lastId = ''
+  #lastId: string
 
   constructor(options: StreamOptions) {
     this.#options = options
+    this.#lastId = options.after ?? ''
   }
 
   /** Opens it, or opens it again at once. */

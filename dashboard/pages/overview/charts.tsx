@@ -1,4 +1,3 @@
-import type { ComponentChildren } from 'preact'
 import type { Sample } from '../../../src/admin/traffic.ts'
 import { Chart } from '../../components/chart.tsx'
 import { Panel } from '../../components/panel.tsx'
@@ -7,16 +6,15 @@ interface ChartsProps {
   readonly samples: readonly Sample[]
   /** In ms. */
   readonly span: number
-  readonly aside: ComponentChildren
 }
 
-export function Charts({ samples, span, aside }: ChartsProps) {
+export function Charts({ samples, span }: ChartsProps) {
   const times = samples.map(({ at }) => Date.parse(at))
   const of = (value: (sample: Sample) => number | null) => samples.map(value)
   const shared = { times, span, group: 'overview' }
   return (
     <>
-      <Panel title="Requests a second" aside={aside}>
+      <Panel title="Requests a second">
         <Chart
           {...shared}
           label="Requests a second"

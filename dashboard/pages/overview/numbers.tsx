@@ -25,7 +25,7 @@ export function Numbers({ samples }: { readonly samples: readonly Sample[] }) {
         kind="rate"
         past={past(({ errors }) => errors)}
         tone={errorShare > 0 ? 'bad' : 'plain'}
-        note={`${amountText(errorShare, 'percent')} are 5xx`}
+        note={`${amountText(errorShare, 'percent')} of requests`}
       />
       <Stat
         label="Latency, p50"
@@ -46,15 +46,21 @@ export function Numbers({ samples }: { readonly samples: readonly Sample[] }) {
         value={now?.connections}
         kind="count"
         past={past(({ connections }) => connections)}
-        note={`${amountText(now?.inFlight, 'count')} in flight, ${amountText(now?.tunnels, 'count')} WebSockets`}
+        note={`${amountText(now?.tunnels, 'count')} WebSockets`}
       />
-      <Stat label="Sessions" value={now?.sessions} kind="count" past={past(({ sessions }) => sessions)} note="live" />
+      <Stat
+        label="Sessions"
+        value={now?.sessions}
+        kind="count"
+        past={past(({ sessions }) => sessions)}
+        note={`${amountText(now?.inFlight, 'count')} requests in flight`}
+      />
       <Stat
         label="Stickiness"
         value={stickinessOf(samples)}
         kind="percent"
         past={past(({ stickiness }) => stickiness)}
-        note="of known sessions reached their server"
+        note="sessions kept"
       />
     </dl>
   )

@@ -20,13 +20,11 @@ export function OverviewPage() {
   return (
     <div class="overview">
       <Numbers samples={shown} />
-      <Charts
-        samples={shown}
-        span={Number(span.value)}
-        aside={
-          <Choice label="How far back" value={span.value} options={spans} onChange={(next) => (span.value = next)} />
-        }
-      />
+      <div class="range">
+        <h2>The last minutes</h2>
+        <Choice label="How far back" value={span.value} options={spans} onChange={(next) => (span.value = next)} />
+      </div>
+      <Charts samples={shown} span={Number(span.value)} />
       <UpstreamList />
       <Events />
     </div>
