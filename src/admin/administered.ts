@@ -1,5 +1,7 @@
 import type { EventFeed } from './event-feed.ts'
+import type { Metrics } from './metrics.ts'
 import type { Operations } from './operations.ts'
+import type { RequestTail } from './request-tail.ts'
 import type { Subject } from './subject.ts'
 import type { TrafficFeed } from './traffic.ts'
 
@@ -9,4 +11,6 @@ export interface Administered {
   readonly operations: Operations
   readonly events: EventFeed
   readonly traffic: TrafficFeed
+  readonly tail: RequestTail
+  readonly metrics: Metrics
 }

@@ -5,12 +5,15 @@ import type { SignIns } from './dashboard/sign-ins.ts'
 import { EventStream } from './event-stream.ts'
 import { OperationRefused } from './operation-refused.ts'
 import { answerTo, refusalOf } from './problem.ts'
+import { RequestStream } from './request-stream.ts'
 import { Descriptions, type Env, type Resources } from './resource.ts'
 import { addConfig } from './resources/config.ts'
 import { addDrains } from './resources/drains.ts'
 import { addEvents } from './resources/events.ts'
+import { addMetrics } from './resources/metrics.ts'
 import { addPause } from './resources/pause.ts'
 import { addPlanning } from './resources/planning.ts'
+import { addRequests } from './resources/requests.ts'
 import { addServers } from './resources/servers.ts'
 import { addSessions } from './resources/sessions.ts'
 import { addSigningIn } from './resources/signing-in.ts'
@@ -23,7 +26,7 @@ import { View } from './view.ts'
 
 /** All resources of the admin API. No answer has a secret, a session's key or a cookie in it. */
 export function adminApi(
-  { subject, operations, events, traffic }: Administered,
+  { subject, operations, events, traffic, tail, metrics }: Administered,
   access: Access,
   signIns: SignIns,
   report: (bug: unknown) => void,
@@ -50,6 +53,8 @@ export function adminApi(
   addUpgrade(api, descriptions, operations)
   addEvents(api, descriptions, new EventStream(events))
   addTraffic(api, descriptions, view, traffic, new TrafficStream(traffic))
+  addRequests(api, descriptions, operations, new RequestStream(tail))
+  addMetrics(api, descriptions, metrics)
   addSigningIn(api, descriptions, signIns)
   api.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' })
   const read = descriptions.reads.middleware[0]!

@@ -72,6 +72,8 @@ export interface Operations {
   /** What a configuration would change. */
   plan(text: string): Promise<Plan>
   explain(query: Query): Promise<Explanation>
+  /** The same of a request that the tail has shown lately. */
+  explainShown(id: string): Promise<Explanation>
   /** Starts the program that is now on disk in place of this one. */
   upgrade(options: WriteOptions, by: Author): Promise<{ readonly pid: number }>
 }

@@ -5,6 +5,7 @@ import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
 import { warningsOf } from '../config/warnings.ts'
 import type { Listener } from '../runtime/snapshot.ts'
+import { WorkerCell } from '../runtime/tallies/layout.ts'
 import { AcmeSource } from './acme/acme-source.ts'
 import { restoredAnswers } from './acme/challenges/handed-answers.ts'
 import { AdminApi } from './admin/admin-api.ts'
@@ -16,6 +17,8 @@ import { type LoadAgain, restored } from './desired/restored.ts'
 import { DrainOrders } from './drains/drain-orders.ts'
 import { workersOf } from './fixed-settings.ts'
 import { type Applied, Handover } from './handover.ts'
+import { Metrics } from './metrics/metrics.ts'
+import { Stickiness } from './metrics/stickiness.ts'
 import { openAccessLog } from './open-access-log.ts'
 import type { Operator } from './operator.ts'
 import { assemble, type Parts } from './parts.ts'
@@ -40,6 +43,8 @@ export class Balancer {
   readonly #pauses: Pauses
   readonly #renewals: Renewals
   readonly #load: LoadAgain | undefined
+  readonly #stickiness: Stickiness
+  readonly #metrics: Metrics
   #admin: AdminApi | undefined
   /** Aborted when it stops. */
   readonly #stopping = new AbortController()
@@ -61,6 +66,8 @@ export class Balancer {
     this.#pauses = pauses
     this.#renewals = renewals
     this.#load = load
+    this.#stickiness = new Stickiness(parts.tallies, () => parts.supervisor.snapshot.upstreams)
+    this.#metrics = new Metrics(parts, drains, this.#stickiness)
   }
 
   /**
@@ -134,6 +141,7 @@ export class Balancer {
       throw error
     }
     slots.acknowledge(supervisor.snapshot.generation)
+    parts.tallies.set(WorkerCell.AppliedAt, Date.now() / 1000)
     pauses.adopted(desired)
     renewals.adopted()
     acme.begin()
@@ -159,10 +167,12 @@ export class Balancer {
   }
 
   async #startAdmin(inherited: AdminSocket | undefined): Promise<void> {
-    const { events, traffic, wishes, state, log } = this.#parts
+    const { events, traffic, tail, wishes, state, log } = this.#parts
     const { config } = this.#handover
     const subject = subjectOf(instanceOf(config), this.#parts)
-    const administered = async () => ({ subject, operations: await this.#operator(), events, traffic })
+    const administered = async () => {
+      return { subject, operations: await this.#operator(), events, traffic, tail, metrics: this.#metrics }
+    }
     wishes.grantBy(
       () => this.#operator(),
       (line) => log.warn(line),
@@ -264,7 +274,8 @@ export class Balancer {
 
   /** Lets exchanges in flight finish, then closes everything. */
   async stop(): Promise<void> {
-    const { reclaimer, sessions, skew, rebalancer, health, questions, supervisor, traffic, accessLog } = this.#parts
+    const { reclaimer, sessions, skew, rebalancer, health, questions, supervisor, traffic, tail, accessLog } =
+      this.#parts
     this.#stopping.abort()
     this.#handover.close()
     this.#drains.close()
@@ -277,9 +288,11 @@ export class Balancer {
     void sessions.flush()
     await this.#admin?.close()
     traffic.close()
+    tail.close()
     reclaimer.close()
     skew.close()
     questions.close()
+    this.#stickiness.close()
     rebalancer.close()
     health.stop()
     await supervisor.stop()

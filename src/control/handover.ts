@@ -6,6 +6,7 @@ import type { Config } from '../config/schema.ts'
 import { warningsOf } from '../config/warnings.ts'
 import type { Listener, Snapshot } from '../runtime/snapshot.ts'
 import { difference, patched } from '../runtime/snapshot-patch.ts'
+import { WorkerCell } from '../runtime/tallies/layout.ts'
 import { compile } from './compile.ts'
 import type { ChangesFile } from './desired/changes-file.ts'
 import type { DesiredState } from './desired/desired-state.ts'
@@ -106,10 +107,11 @@ export class Handover {
   async change(make: (now: DesiredState) => DesiredState, by?: string): Promise<Applied> {
     const handedOver = this.#last.then(() => this.#handOver(make(this.#desired)))
     // The next configuration does not wait for the workers to acknowledge this one: it may be what brings them back.
-    this.#last = handedOver.catch(() => undefined)
+    this.#last = handedOver.catch(() => this.#parts.tallies.count(WorkerCell.AppliesRefused))
     const { acknowledged, ...applied } = await handedOver
     if (acknowledged === undefined) return applied
     await acknowledged
+    this.#countApplied()
     const { slots, reclaimer, events, log } = this.#parts
     const { generation, changes } = applied
     log.info(`generation ${generation}${by === undefined ? '' : ` (${by})`}: ${inOneLine(changes)}`)
@@ -117,6 +119,12 @@ export class Handover {
     slots.acknowledge(generation)
     reclaimer.watch()
     return applied
+  }
+
+  #countApplied(): void {
+    const { tallies } = this.#parts
+    tallies.count(WorkerCell.AppliesOk)
+    tallies.set(WorkerCell.AppliedAt, Date.now() / 1000)
   }
 
   /**

@@ -9,6 +9,7 @@ import { ConfigError } from '../config/error.ts'
 import { printConfig } from '../config/print.ts'
 import type { Server } from '../config/server.ts'
 import { HealthBit } from '../runtime/health-bit.ts'
+import { parseIpAddress, UNIX_ADDRESS, UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
 import { compile } from './compile.ts'
 import {
   type DesiredState,
@@ -304,6 +305,32 @@ export class Operator implements Operations {
       if (error instanceof RangeError) throw new OperationRefused('invalid', error.message)
       throw error
     }
+  }
+
+  async explainShown(id: string): Promise<Explanation> {
+    const { supervisor, scoreboard, sessions, tail } = this.#parts
+    const shown = tail.shown(id)
+    if (shown === undefined) {
+      const hint = 'only requests of /v1/requests/stream can be explained, within 15 minutes'
+      throw new OperationRefused('not-found', `no request ${JSON.stringify(id)} was shown lately; ${hint}`)
+    }
+    const { method, host, target, isMasked, client: ip, isSecure, certificate, head } = shown
+    if (head === undefined) {
+      throw new OperationRefused('conflict', 'its head was not kept: it is larger than 16 KiB, or was not understood')
+    }
+    const { explainReceived } = await import('../planning/explain.ts')
+    const [path = '', ...query] = target.split(/(?=\?)/)
+    return explainReceived(
+      { snapshot: supervisor.snapshot, scoreboard, sessions: sessions.table },
+      {
+        asked: { method, host, path, ip },
+        head: Buffer.from(head),
+        address: ip === UNIX_ADDRESS.text ? UNIX_ADDRESS : (parseIpAddress(ip) ?? UNKNOWN_ADDRESS),
+        isSecure,
+        certificate,
+        ...(isMasked && { shownAs: { path, query: query.join('') } }),
+      },
+    )
   }
 
   async upgrade(_options: WriteOptions, { name }: Author): Promise<{ readonly pid: number }> {

@@ -42,6 +42,7 @@ export class Clients implements ArrivalOwner, HandshakeOwner, FirstBytesOwner, C
   /** Serves a client that has just connected, or turns it away if there are too many. */
   accept(socket: ClientSocket, entrance: Entrance): void {
     const { listener } = entrance
+    this.#context.connections.accepted()
     if ((socket.descriptor ?? 0) >= this.#fullFrom) {
       this.#context.notices.shortage('EMFILE')
       this.#turnAway(socket, entrance)
@@ -57,6 +58,7 @@ export class Clients implements ArrivalOwner, HandshakeOwner, FirstBytesOwner, C
 
   secured(handshake: Handshake, socket: ClientSocket, ends: Ends): void {
     this.#exit(handshake)
+    this.#context.connections.secured(ends.tls?.isResumed === true)
     this.#enter(this.#connection(socket, handshake.entrance, ends, ends.tls?.protocol === 'h2'))
   }
 

@@ -62,8 +62,19 @@ export function recordOfRefusal(
 ): ExchangeRecord {
   const request = { ...nothingUnderstood, bytes, requestLineEnd: endOfFirstLine(bytes), id }
   const clientAddress = source.peer.text
+  const { isSecure } = source
   const { tls } = source.ends
-  return { ...nothingForwarded, clientAddress, tls, request, startedAt: now(), status, failure: code, bytesSent }
+  return {
+    ...nothingForwarded,
+    clientAddress,
+    isSecure,
+    tls,
+    request,
+    startedAt: now(),
+    status,
+    failure: code,
+    bytesSent,
+  }
 }
 
 /** The end of the first line, which may not be text; at most 1,024 bytes. */

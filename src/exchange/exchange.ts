@@ -78,6 +78,10 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     return this.downstream.origin.address.text
   }
 
+  get isSecure(): boolean {
+    return this.downstream.origin.isSecure
+  }
+
   get tls(): TlsFacts | undefined {
     return this.downstream.origin.ends.tls
   }

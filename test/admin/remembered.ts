@@ -162,6 +162,10 @@ export class RememberedOperations implements Operations {
     return { summary: 'no route matches', request, ...nothing, closest: [], candidates: [], status: 404 }
   }
 
+  explainShown(id: string): Promise<Explanation> {
+    return this.explain({ path: `/${id}` })
+  }
+
   async upgrade(_options: WriteOptions, by: Author) {
     this.done.push(`${by.name}: upgrade`)
     return { pid: 4711 }

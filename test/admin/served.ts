@@ -7,8 +7,10 @@ import type { AccessRules } from '../../src/admin/access.ts'
 import { AdminListener, type PortPlace } from '../../src/admin/admin-listener.ts'
 import { AdminServer } from '../../src/admin/admin-server.ts'
 import type { Approach } from '../../src/admin/gate.ts'
+import type { Metrics } from '../../src/admin/metrics.ts'
 import { EventRing } from '../../src/control/event-ring.ts'
 import { SlotBook } from '../../src/control/slots/slot-book.ts'
+import { LiveTail } from '../../src/control/traffic/live-tail.ts'
 import { TrafficSampler } from '../../src/control/traffic/traffic-sampler.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
@@ -93,7 +95,9 @@ export async function served(test: TestContext, options: Options = {}): Promise<
   const traffic = new TrafficSampler({ tallies: new Tallies(), scoreboard, sessions, slots, snapshot: () => snapshot })
   traffic.start()
   test.after(() => traffic.close())
-  const administered = { subject, operations, events, traffic }
+  const tail = new LiveTail(() => {})
+  test.after(() => tail.close())
+  const administered = { subject, operations, events, traffic, tail, metrics: NO_METRICS }
   const bugs: unknown[] = []
   const report = (bug: unknown) => void bugs.push(bug)
   const accepted: Socket[] = []
@@ -109,6 +113,9 @@ export async function served(test: TestContext, options: Options = {}): Promise<
   const { port } = listener.place as PortPlace
   return { port, operations, events, bugs, accepted, ask: (method, path, message) => ask(port, method, path, message) }
 }
+
+/** Nothing was counted. */
+export const NO_METRICS: Metrics = { write: async () => [] }
 
 async function ask(
   port: number,

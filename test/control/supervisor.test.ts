@@ -51,6 +51,7 @@ function stage(test: TestContext, server: string): Stage {
     event: () => {},
     samples: () => {},
     ids: () => {},
+    requests: () => {},
     workerDied: (_, cause) => deaths.push(cause),
   })
   test.after(() => supervisor.stop())

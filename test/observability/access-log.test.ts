@@ -7,6 +7,7 @@ import type { Batch } from '../../src/observability/line-buffer.ts'
 const bytes = Buffer.from(`GET /${'a'.repeat(1000)} HTTP/1.1\r\n`)
 const entry: ExchangeRecord = {
   clientAddress: '127.0.0.1',
+  isSecure: false,
   tls: undefined,
   request: {
     bytes,

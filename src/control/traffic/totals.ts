@@ -23,20 +23,19 @@ export class Totals {
     this.#scoreboard = scoreboard
   }
 
-  addLoad(load: Load): void {
-    this.#load.add(load)
-  }
-
   addServer(slot: number): void {
     this.#inFlight += this.#scoreboard.servers.inFlight(slot)
     this.#tunnels += this.#scoreboard.servers.tunnels(slot)
   }
 
+  addQueue(upstreamSlot: number): void {
+    this.#queued += this.#scoreboard.queues.waiting(upstreamSlot)
+  }
+
   /** Its load has that of its servers. */
-  addUpstream({ holding, load, durations, received, sent, retries, known, stuck }: UpstreamTrack): void {
+  addUpstream({ load, durations, received, sent, retries, known, stuck }: UpstreamTrack): void {
     this.#load.add(load)
     for (let cell = 0; cell < HISTOGRAM; cell++) this.#durations[cell]! += durations[cell]!
-    this.#queued += this.#scoreboard.queues.waiting(holding.slot)
     this.#received += received
     this.#sent += sent
     this.#retries += retries

@@ -55,7 +55,7 @@ export function trafficOf({ upstreams: wanted }: TrafficQuery, measured: Measure
     step,
     upstreams,
     routes: routes.busiest(MOST_ROUTES).map(({ route, requests, errors }) => ({
-      route: route.slot === undefined ? 'others' : labelOf(route),
+      route: route.slot === undefined ? 'other' : labelOf(route),
       upstream: snapshot.upstreams[route.upstream]?.name ?? '',
       requests,
       errors,

@@ -3,10 +3,9 @@ import { MAX_SERVERS, MAX_UPSTREAMS } from '../../runtime/bounds.ts'
 import type { Scoreboard } from '../../runtime/scoreboard.ts'
 import type { SessionTable } from '../../runtime/session-table.ts'
 import type { Snapshot } from '../../runtime/snapshot.ts'
-import { OUTCOMES, SERVER_CELLS, ServerCell, UPSTREAM_CELLS } from '../../runtime/tallies/layout.ts'
+import { NO_UPSTREAM, SERVER_CELLS, ServerCell, UPSTREAM_CELLS } from '../../runtime/tallies/layout.ts'
 import type { Tallies } from '../../runtime/tallies.ts'
 import type { ServerHolding, SlotBook, UpstreamHolding } from '../slots/slot-book.ts'
-import { Load } from './load.ts'
 import { RouteLoads } from './route-loads.ts'
 import { ServerTrack, STEP } from './server-track.ts'
 import { SessionCensus } from './session-census.ts'
@@ -37,10 +36,11 @@ export interface Sampled {
 export class TrafficSampler implements TrafficFeed {
   readonly #sampled: Sampled
   readonly #census: SessionCensus
-  readonly #unrouted: TallyChanges
   readonly #upstreamChanges: TallyChanges
   readonly #serverChanges: TallyChanges
   readonly #routes: RouteLoads
+  /** Requests that no upstream was found for. */
+  readonly #unrouted = new UpstreamTrack()
   /** By slot. */
   readonly #upstreams: UpstreamTrack[] = []
   readonly #servers: ServerTrack[] = []
@@ -57,8 +57,7 @@ export class TrafficSampler implements TrafficFeed {
   constructor(sampled: Sampled) {
     this.#sampled = sampled
     this.#census = new SessionCensus(sampled.sessions)
-    this.#unrouted = new TallyChanges(sampled.tallies, 'worker', 1, OUTCOMES)
-    this.#upstreamChanges = new TallyChanges(sampled.tallies, 'upstreams', MAX_UPSTREAMS, UPSTREAM_CELLS)
+    this.#upstreamChanges = new TallyChanges(sampled.tallies, 'upstreams', MAX_UPSTREAMS + 1, UPSTREAM_CELLS)
     this.#serverChanges = new TallyChanges(sampled.tallies, 'servers', MAX_SERVERS, SERVER_CELLS)
     this.#routes = new RouteLoads(sampled.tallies)
   }
@@ -89,7 +88,7 @@ export class TrafficSampler implements TrafficFeed {
       nextStep: this.#step,
       upstream: ({ slot, name }) => {
         const track = this.#upstreams[slot]
-        return track?.holding.name === name ? track : undefined
+        return track?.holding?.name === name ? track : undefined
       },
       server: ({ slot, id }, { name }) => {
         const track = this.#servers[slot]
@@ -130,9 +129,8 @@ export class TrafficSampler implements TrafficFeed {
   #sample(seconds: number): Sample {
     const { slots, scoreboard, snapshot } = this.#sampled
     const totals = new Totals(scoreboard)
-    const unrouted = new Load()
-    unrouted.addOutcomes(this.#unrouted.read(0), seconds)
-    totals.addLoad(unrouted)
+    this.#unrouted.take(this.#upstreamChanges.read(NO_UPSTREAM), seconds)
+    totals.addUpstream(this.#unrouted)
     this.#intervals += seconds
     const stepSeconds = this.#intervals >= STEP ? this.#intervals : 0
     for (const holding of slots.upstreams) {
@@ -146,6 +144,7 @@ export class TrafficSampler implements TrafficFeed {
         totals.addServer(server.slot)
       }
       totals.addUpstream(upstream)
+      totals.addQueue(holding.slot)
     }
     if (stepSeconds > 0) {
       this.#step++

@@ -5,7 +5,8 @@ import { type Quantiles, quantilesOf } from './quantiles.ts'
 
 /** An upstream's traffic in the last interval. Rates are a second. */
 export class UpstreamTrack {
-  readonly holding: UpstreamHolding
+  /** Undefined for the requests that no upstream was found for. */
+  readonly holding: UpstreamHolding | undefined
   readonly load = new Load()
   /** The histogram of how long its requests took. */
   readonly durations = new Float64Array(HISTOGRAM)
@@ -17,7 +18,7 @@ export class UpstreamTrack {
   known = 0
   stuck = 0
 
-  constructor(holding: UpstreamHolding) {
+  constructor(holding?: UpstreamHolding) {
     this.holding = holding
   }
 

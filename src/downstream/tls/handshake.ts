@@ -164,7 +164,10 @@ export class Handshake extends NewConnection {
   /** Closes the connection, and reports why; not where nothing was sent at all, as by some health checks. */
   #refuse(cause: string): void {
     if (this.#isOver) return
-    if (this.#start !== undefined) this.context.notices.handshakeFailed(this.entrance.listener, this.peer.text, cause)
+    if (this.#start !== undefined) {
+      this.context.connections.handshakeFailed()
+      this.context.notices.handshakeFailed(this.entrance.listener, this.peer.text, cause)
+    }
     this.#close()
   }
 
