@@ -124,14 +124,23 @@ function optionsOf(
       },
     },
     axes: [
-      { ...axis, grid: { show: false }, space: 70, size: 26, gap: 6, values: (_, ticks) => ticks.map(minute) },
+      {
+        ...axis,
+        grid: { show: false },
+        incrs: [5, 10, 15, 30, 60, 120, 300],
+        space: 56,
+        size: 24,
+        gap: 6,
+        values: (_, ticks) => ticks.map(minute),
+      },
       {
         ...axis,
         grid: { stroke: line, width: 1 },
         space: 36,
         size: 46,
         gap: 6,
-        values: (_, ticks) => ticks.map((tick) => amountText(tick, kind)),
+        ...(kind === 'count' || kind === 'rate' ? { incrs: wholeSteps } : {}),
+        values: (_, ticks) => ticks.map((tick) => amountText(tick, kind).replace(/\.0+(?=\D|$)/, '')),
       },
     ],
     series: [
@@ -155,6 +164,9 @@ function fillOf(colour: string) {
     return gradient
   }
 }
+
+/** Of an axis of things that cannot be halved. */
+const wholeSteps = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat()
 
 const hours = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
 const seconds = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })

@@ -1,9 +1,11 @@
 import { useEffect, useRef } from 'preact/hooks'
+import { connection } from '../state/live.ts'
 import { place } from '../state/place.ts'
 import { ConnectionNotice } from './connection.tsx'
 import { Navigation } from './navigation.tsx'
 import { pages } from './pages.ts'
 import { Shortcuts } from './shortcuts.tsx'
+import { SignInPage } from './sign-in.tsx'
 import { Toasts } from './toasts.tsx'
 import { TopBar } from './top-bar.tsx'
 
@@ -20,7 +22,7 @@ export function App() {
     window.scrollTo(0, 0)
   }, [page])
   return (
-    <div class="app">
+    <div class={`app ${connection.value.state}`}>
       <button type="button" class="skip" onClick={() => main.current?.focus()}>
         Skip to the page
       </button>
@@ -29,7 +31,7 @@ export function App() {
         <TopBar title={title} />
         <ConnectionNotice />
         <main id="main" ref={main} tabIndex={-1} aria-label={title}>
-          <Page />
+          {connection.value.state === 'denied' ? <SignInPage /> : <Page />}
         </main>
       </div>
       <Toasts />

@@ -2,15 +2,14 @@ import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { now, span } from '../components/when.tsx'
 import { connection } from '../state/live.ts'
-import { askToSignIn } from './sign-in.tsx'
 
 /** How long the word that the connection is back stays, in ms. */
-const STAYS = 4000
+const STAYS = 6000
 
 /** One word in the bar at the top. */
 export function ConnectionState() {
   const { state } = connection.value
-  const word = { connecting: 'Connecting', live: 'Live', lost: 'Lost' }[state]
+  const word = { connecting: 'Connecting', live: 'Live', denied: 'Signed out', lost: 'Lost' }[state]
   return (
     <span class={`connection-state ${state}`}>
       <span class="dot" aria-hidden="true" />
@@ -38,18 +37,10 @@ export function ConnectionNotice() {
   }, [present.state])
   return (
     <div class="notices" role="status">
-      {present.state === 'lost' && present.why?.status !== 401 && (
+      {present.state === 'lost' && (
         <p class="notice bad">
           <strong>Connection lost</strong> {span(now.value - present.since)} ago
-          {present.why === undefined ? '' : `: ${present.why.message}`}. What you see is from before; trying again.
-        </p>
-      )}
-      {present.state === 'lost' && present.why?.status === 401 && (
-        <p class="notice warn">
-          <strong>Not signed in.</strong> Limpet shows itself only to those who have signed in.{' '}
-          <button type="button" class="button" onClick={askToSignIn}>
-            Sign in
-          </button>
+          {present.why === undefined ? '' : `: ${present.why}`}. What you see is from before; trying again.
         </p>
       )}
       {isBack.value && (

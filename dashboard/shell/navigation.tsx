@@ -6,20 +6,22 @@ export function Navigation() {
   const { page } = place.value
   return (
     <nav class="navigation" aria-label="Pages">
-      <a class="brand" href={linkTo('overview')} aria-label="Limpet">
-        <Mark />
-        <span>Limpet</span>
-      </a>
-      <ul>
-        {pages.map(({ name, title, icon, key }) => (
-          <li key={name}>
-            <a href={linkTo(name)} aria-current={name === page ? 'page' : undefined} title={`${title} (g ${key})`}>
-              <Icon name={icon} />
-              <span>{title}</span>
-            </a>
-          </li>
-        ))}
-      </ul>
+      <div class="staying">
+        <a class="brand" href={linkTo('overview')} aria-label="Limpet">
+          <Mark />
+          <span>Limpet</span>
+        </a>
+        <ul>
+          {pages.map(({ name, title, icon, key }) => (
+            <li key={name}>
+              <a href={linkTo(name)} aria-current={name === page ? 'page' : undefined} title={`${title} (g ${key})`}>
+                <Icon name={icon} />
+                <span>{title}</span>
+              </a>
+            </li>
+          ))}
+        </ul>
+      </div>
     </nav>
   )
 }

@@ -31,13 +31,31 @@ export function SignInDialog() {
   if (!isAsked.value) return null
   const who = me.data.value
   return (
-    <Dialog title="Sign in" onClose={() => (isAsked.value = false)}>
+    <Dialog title="Sign in to change things" onClose={() => (isAsked.value = false)}>
+      <HowTo />
+      {who?.signedIn && who.scope === 'read' && <p>You are signed in as {who.name}, which may only read.</p>}
+    </Dialog>
+  )
+}
+
+/** What is shown in place of a page to those who may not even read. */
+export function SignInPage() {
+  return (
+    <section class="sign-in">
+      <h2>Sign in</h2>
+      <HowTo />
+    </section>
+  )
+}
+
+function HowTo() {
+  return (
+    <>
       <p>On the machine where Limpet runs, as the user that runs it, ask for a link:</p>
       <pre class="command">
         <code>limpet dashboard</code>
       </pre>
       <p>Open the link in this browser. It works once, within a minute.</p>
-      {who?.signedIn && who.scope === 'read' && <p>You are signed in as {who.name}, which may only read.</p>}
-    </Dialog>
+    </>
   )
 }

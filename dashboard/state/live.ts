@@ -1,6 +1,6 @@
 import { batch, computed, effect, type ReadonlySignal, signal } from '@preact/signals'
 import type { Sample, Traffic, TrafficHistory } from '../../src/admin/traffic.ts'
-import { type ApiError, get } from './api.ts'
+import { get } from './api.ts'
 import { type Happening, happeningOf, KEPT_EVENTS } from './happening.ts'
 import { resourceAt } from './resource.ts'
 import { Stream } from './stream.ts'
@@ -13,7 +13,9 @@ const REFRESH = 5000
 export type Connection =
   | { readonly state: 'connecting' }
   | { readonly state: 'live' }
-  | { readonly state: 'lost'; readonly since: number; readonly why: ApiError | undefined }
+  /** Limpet shows itself only to those who have signed in. */
+  | { readonly state: 'denied' }
+  | { readonly state: 'lost'; readonly since: number; readonly why: string | undefined }
 
 export const status = resourceAt('/v1/status')
 export const upstreams = resourceAt('/v1/upstreams')
@@ -33,10 +35,6 @@ export const samples: ReadonlySignal<readonly Sample[]> = samplesNow
 /** What has happened, newest first. */
 export const events: ReadonlySignal<readonly Happening[]> = eventsNow
 
-export const canRead = computed(() => {
-  const now = connectionNow.value
-  return !(now.state === 'lost' && (now.why?.status === 401 || now.why?.status === 403))
-})
 /** Whether buttons that change something may be offered. */
 export const canWrite = computed(() => me.data.value?.scope === 'write')
 
@@ -68,7 +66,8 @@ const trafficStream = new Stream({
   lost(why) {
     const now = connectionNow.peek()
     const since = now.state === 'lost' ? now.since : Date.now()
-    connectionNow.value = { state: 'lost', since, why }
+    const isDenied = why?.status === 401 || why?.status === 403
+    connectionNow.value = isDenied ? { state: 'denied' } : { state: 'lost', since, why: why?.message }
   },
 })
 
@@ -134,7 +133,7 @@ export function start(): void {
   let was: Connection['state'] = 'connecting'
   effect(() => {
     const { state } = connectionNow.value
-    if (was === 'lost' && state === 'live') refreshAll()
+    if (was !== 'live' && state === 'live') refreshAll()
     was = state
   })
 }
