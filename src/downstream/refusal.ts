@@ -22,6 +22,7 @@ const nothingForwarded = {
   standing: undefined,
   bytesReceived: 0,
   respondedAt: 0,
+  trace: undefined,
 } as const
 
 const nothingUnderstood = {
@@ -37,6 +38,7 @@ const nothingUnderstood = {
   refererEnd: 0,
   userAgentStart: 0,
   userAgentEnd: 0,
+  isGrpc: false,
 } as const
 
 /** Answers an invalid request; returns the record for observers. */
@@ -63,7 +65,18 @@ export function recordOfRefusal(
   const request = { ...nothingUnderstood, bytes, requestLineEnd: endOfFirstLine(bytes), id }
   const clientAddress = source.peer.text
   const { tls } = source.ends
-  return { ...nothingForwarded, clientAddress, tls, request, startedAt: now(), status, failure: code, bytesSent }
+  const isSecure = tls !== undefined
+  return {
+    ...nothingForwarded,
+    clientAddress,
+    tls,
+    isSecure,
+    request,
+    startedAt: now(),
+    status,
+    failure: code,
+    bytesSent,
+  }
 }
 
 /** The end of the first line, which may not be text; at most 1,024 bytes. */

@@ -17,6 +17,7 @@ import type { ReceivedRequest } from './received-request.ts'
 import type { RequestBody } from './request-body.ts'
 import { ServerJudge } from './server-judge.ts'
 import type { ConnectionNeed, ServerStream, ServerStreamUser } from './server-stream.ts'
+import { makeSpanId, type Trace } from './trace.ts'
 import { Tunnel, type TunnelOwner } from './tunnel.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 import type { WorkerContext } from './worker-context.ts'
@@ -27,6 +28,7 @@ export interface AttemptOwner extends ExchangeRecord {
   readonly downstream: Downstream
   readonly request: ReceivedRequest
   readonly body: RequestBody
+  readonly trace: Trace | undefined
   /**
    * The server has answered.
    *
@@ -52,6 +54,8 @@ export interface AttemptOwner extends ExchangeRecord {
 export class Attempt implements ServerStreamUser, TunnelOwner, AttemptRecord {
   readonly server: ServerState
   readonly begunAt: number
+  readonly spanId: string
+  protocol: ServerStream['protocol'] | undefined
   connectedAt = 0
   answeredAt = 0
   status = 0
@@ -95,6 +99,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner, AttemptRecord {
     this.#group = group
     this.server = server
     this.begunAt = time
+    this.spanId = owner.trace === undefined ? '' : makeSpanId()
     this.#judge = new ServerJudge(owner.context.notices, group, server, time)
     this.#requestEnded = owner.body.isWhole
   }
@@ -180,8 +185,9 @@ export class Attempt implements ServerStreamUser, TunnelOwner, AttemptRecord {
   }
 
   #send(stream: ServerStream): void {
-    const { context, request, body } = this.#owner
+    const { context, request, body, trace } = this.#owner
     const { origin } = this.#downstream
+    this.protocol = stream.protocol
     const gathered = body.bytes
     this.#bodyForm = stream.send(
       request,
@@ -198,6 +204,8 @@ export class Attempt implements ServerStreamUser, TunnelOwner, AttemptRecord {
         upgrade: request.mayUpgrade,
         asksForTrailers: request.asksForTrailers,
         ownCookies: context.generation.ownCookies,
+        trace,
+        spanId: this.spanId,
       },
       gathered,
     )
