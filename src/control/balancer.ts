@@ -262,7 +262,7 @@ export class Balancer {
 
   /** Lets exchanges in flight finish, then closes everything. */
   async stop(): Promise<void> {
-    const { reclaimer, sessions, skew, rebalancer, health, questions, supervisor, accessLog } = this.#parts
+    const { reclaimer, sessions, skew, rebalancer, health, questions, supervisor, tracing, accessLog } = this.#parts
     this.#stopping.abort()
     this.#handover.close()
     this.#drains.close()
@@ -280,8 +280,7 @@ export class Balancer {
     rebalancer.close()
     health.stop()
     await supervisor.stop()
-    await sessions.close()
-    await accessLog.close()
+    await Promise.all([sessions.close(), accessLog.close(), tracing.close()])
   }
 }
 

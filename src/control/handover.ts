@@ -144,7 +144,7 @@ export class Handover {
 
   /** Applies a desired state to every part; the workers are last. */
   async #handOver(wanted: DesiredState): Promise<Applied & { readonly acknowledged?: Promise<void> }> {
-    const { slots, tls, sessions, health, skew, rebalancer, questions, supervisor } = this.#parts
+    const { slots, tls, sessions, health, skew, rebalancer, tracing, questions, supervisor } = this.#parts
     this.#assertOpen()
     const desired = withGradualRemovals(this.#desired, wanted, Date.now())
     const before = this.#config
@@ -166,6 +166,7 @@ export class Handover {
     health.apply(next.upstreams)
     skew.apply(next.upstreams)
     rebalancer.apply(next.upstreams)
+    tracing.apply(config.tracing)
     const acknowledged = supervisor.apply(next)
     // Not before: if a part fails, the same change is not taken for one that is in effect. Users find the new Snapshot.
     this.#config = config

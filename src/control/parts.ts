@@ -18,6 +18,7 @@ import { SlotBook } from './slots/slot-book.ts'
 import { SlotReclaimer } from './slots/slot-reclaimer.ts'
 import type { StateDirectory } from './state/state-directory.ts'
 import type { TlsStore } from './tls/tls-store.ts'
+import { Tracing } from './tracing/tracing.ts'
 import type { Inheritance } from './upgrade/inheritance.ts'
 import { continueServers, knownHealth } from './upgrade/server-states.ts'
 import { Supervisor } from './workers/supervisor.ts'
@@ -38,6 +39,7 @@ export interface Parts {
   readonly skew: SkewAlarm
   readonly questions: SessionQuestions
   readonly events: EventRing
+  readonly tracing: Tracing
   readonly wishes: ServerWishes
   readonly rebalancer: Rebalancer
   readonly supervisor: Supervisor
@@ -72,6 +74,7 @@ export async function assemble(
   const eventLog = new EventLog(log)
   const events = new EventRing(inherited?.newestEvent)
   const wishes = new ServerWishes()
+  const tracing = new Tracing(log, config.tracing)
   const known = inherited?.servers ?? []
   const health = new HealthMonitor(
     snapshot.upstreams,
@@ -100,6 +103,7 @@ export async function assemble(
     {
       log: (lines, written) => accessLog.append(lines, written),
       logDropped: (lines) => accessLog.drop(lines),
+      spans: (spans, dropped) => tracing.take(spans, dropped),
       ids: (server, ids) => questions.hear(server, ids),
       samples: (reports) => skew.hear(reports),
       event(event) {
@@ -140,6 +144,7 @@ export async function assemble(
     rebalancer,
     questions,
     events,
+    tracing,
     wishes,
     supervisor,
   }

@@ -13,6 +13,7 @@ import { DataPlane } from './data-plane.ts'
 import { ExchangeTally } from './exchange-tally.ts'
 import { type ListenFailure, ListeningSockets } from './listening-sockets.ts'
 import type { ControlMessage, OpenSocket, WorkerMessage, WorkerStart } from './messages.ts'
+import { SpanRecorder } from './span-recorder.ts'
 
 /** How often the control plane gets the samples of client addresses, in ms. */
 const REPORT_EVERY = 5000
@@ -31,11 +32,15 @@ const accessLog = new AccessLog(snapshot.accessLog, {
   take: (batch) => send({ type: 'log', batch }),
   dropped: (lines) => send({ type: 'log-dropped', lines }),
 })
+const spans = new SpanRecorder(snapshot, {
+  take: (ended, dropped) => send({ type: 'spans', spans: ended, dropped }),
+})
 const plane = new DataPlane(snapshot, new Scoreboard(scoreboard), new SessionTable(sessions), slot, {
-  observers: [accessLog, new ExchangeTally(new Tally(tally))],
+  observers: [accessLog, new ExchangeTally(new Tally(tally)), spans],
   report: (event) => send({ type: 'event', event }),
   stopped() {
     accessLog.stop()
+    spans.stop()
     send({ type: 'stopped' })
     port.close()
   },
@@ -62,6 +67,7 @@ function change(step: () => Promise<readonly OpenSocket[]>): void {
 function apply(patch: SnapshotPatch): void {
   snapshot = patched(snapshot, patch)
   accessLog.apply(snapshot.accessLog)
+  spans.apply(snapshot)
   const { generation, listeners } = snapshot
   plane.apply(snapshot, () => {
     // Not before: they name certificates of this Snapshot.
@@ -87,6 +93,8 @@ port.on('message', (message: ControlMessage) => {
       return plane.settleDemand(message.host)
     case 'log-written':
       return accessLog.written(message.memory)
+    case 'spans-taken':
+      return spans.taken()
     case 'listen':
       return change(() => sockets.open(message.sockets))
     case 'take-over':
