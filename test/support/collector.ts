@@ -77,6 +77,16 @@ export class Collector {
     for (const answer of this.#held.splice(0)) answer()
   }
 
+  /** Resolves to the spans of one trace, the exchange's first, once there are that many. */
+  async traceOf(traceId: string, count: number): Promise<readonly CollectedSpan[]> {
+    for (;;) {
+      const spans = this.spans.filter((span) => span.traceId === traceId)
+      const isServer = ({ kind }: CollectedSpan) => Number(kind === 'SPAN_KIND_SERVER')
+      if (spans.length >= count) return spans.toSorted((one, other) => isServer(other) - isServer(one))
+      await once(this.#news, 'spans')
+    }
+  }
+
   /** Resolves to all spans once there are that many. */
   async collected(count: number): Promise<readonly CollectedSpan[]> {
     while (this.spans.length < count) await once(this.#news, 'spans')
@@ -113,25 +123,26 @@ interface KeyValue {
   readonly value: Readonly<Record<string, unknown>>
 }
 
+interface SentSpan {
+  readonly traceId: Buffer
+  readonly spanId: Buffer
+  readonly parentSpanId?: Buffer
+  readonly name: string
+  readonly kind: string
+  readonly traceState?: string
+  readonly flags: number
+  readonly startTimeUnixNano: string
+  readonly endTimeUnixNano: string
+  readonly attributes: readonly KeyValue[]
+  readonly status?: { readonly code?: string }
+}
+
 interface ExportRequest {
   readonly resourceSpans: readonly {
     readonly resource: { readonly attributes: readonly KeyValue[] }
     readonly scopeSpans: readonly {
       readonly scope: { readonly name: string; readonly version: string }
-      readonly spans: readonly {
-        readonly [Key in 'traceId' | 'spanId']: Buffer
-      } &
-        {
-          readonly parentSpanId?: Buffer
-          readonly name: string
-          readonly kind: string
-          readonly traceState?: string
-          readonly flags: number
-          readonly startTimeUnixNano: string
-          readonly endTimeUnixNano: string
-          readonly attributes: readonly KeyValue[]
-          readonly status?: { readonly code?: string }
-        }[]
+      readonly spans: readonly SentSpan[]
     }[]
   }[]
 }
