@@ -6,7 +6,7 @@ import type { Server as ConfiguredServer } from '../config/server.ts'
 import { Skew } from '../config/skew.ts'
 import { withStandardRedirect } from '../config/standard-redirect.ts'
 import type { Upstream as ConfiguredUpstream } from '../config/upstream.ts'
-import type { Affinity, Balance, Rebalance, Route, Server, Snapshot, Upstream } from '../runtime/snapshot.ts'
+import type { Affinity, Balance, Rebalance, Route, Server, Snapshot, Tracing, Upstream } from '../runtime/snapshot.ts'
 import { asBytes, compileAffinity, impliedAffinity } from './compile-affinity.ts'
 import { compileListener, compileServerProtocol } from './compile-tls.ts'
 import type { SlotBook } from './slots/slot-book.ts'
@@ -64,6 +64,7 @@ export function compile(
         ? before.snapshot.routes
         : slots.routes.plan(routesOf(config)),
     upstreams,
+    ...(config.tracing !== undefined && { tracing: compileTracing(config.tracing) }),
     accessLog: { format: config.accessLog.format, redact: config.accessLog.redact ?? [] },
     timeouts: config.timeouts,
     limits: config.limits,
@@ -71,6 +72,10 @@ export function compile(
     clientAddressFrom: config.clientAddressFrom,
     ...(material.ticketKey !== undefined && { certificates: material.certificates, ticketKey: material.ticketKey }),
   }
+}
+
+function compileTracing({ sample, trust }: NonNullable<Config['tracing']>): Tracing {
+  return { sample: sample / 100, trust }
 }
 
 /** Whether both have the same routes, to upstreams in the same order. */

@@ -22,6 +22,7 @@ const nothingForwarded = {
   standing: undefined,
   bytesReceived: 0,
   respondedAt: 0,
+  trace: undefined,
 } as const
 
 const nothingUnderstood = {
@@ -37,6 +38,7 @@ const nothingUnderstood = {
   refererEnd: 0,
   userAgentStart: 0,
   userAgentEnd: 0,
+  isGrpc: false,
 } as const
 
 /** Answers an invalid request; returns the record for observers. */

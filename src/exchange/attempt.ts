@@ -18,6 +18,7 @@ import type { ReceivedRequest } from './received-request.ts'
 import type { RequestBody } from './request-body.ts'
 import { ServerJudge } from './server-judge.ts'
 import type { ConnectionNeed, ServerStream, ServerStreamUser } from './server-stream.ts'
+import { makeSpanId, type Trace } from './trace.ts'
 import { Tunnel, type TunnelOwner } from './tunnel.ts'
 import type { OpenTunnel } from './tunnels.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
@@ -32,6 +33,7 @@ export interface AttemptOwner extends ExchangeRecord {
   readonly downstream: Downstream
   readonly request: ReceivedRequest
   readonly body: RequestBody
+  readonly trace: Trace | undefined
   /**
    * The server has answered.
    *
@@ -57,6 +59,8 @@ export interface AttemptOwner extends ExchangeRecord {
 export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call, AttemptRecord {
   readonly server: ServerState
   readonly begunAt: number
+  readonly spanId: string
+  protocol: ServerStream['protocol'] | undefined
   connectedAt = 0
   answeredAt = 0
   status = 0
@@ -102,6 +106,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
     this.#group = group
     this.server = server
     this.begunAt = time
+    this.spanId = owner.trace === undefined ? '' : makeSpanId()
     this.#judge = new ServerJudge(owner.context.notices, group, server, time)
     this.#requestEnded = owner.body.isWhole
   }
@@ -196,8 +201,9 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
   }
 
   #send(stream: ServerStream): void {
-    const { context, request, body } = this.#owner
+    const { context, request, body, trace } = this.#owner
     const { origin } = this.#downstream
+    this.protocol = stream.protocol
     const gathered = body.bytes
     this.#bodyForm = stream.send(
       request,
@@ -214,6 +220,8 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
         upgrade: request.mayUpgrade,
         asksForTrailers: request.asksForTrailers,
         ownCookies: context.generation.ownCookies,
+        trace,
+        spanId: this.spanId,
       },
       gathered,
     )
