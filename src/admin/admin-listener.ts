@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { existsSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 import type { AdminServer } from './admin-server.ts'
@@ -32,11 +32,14 @@ export class AdminListener {
   readonly place: AdminPlace
   readonly #listener: Server
   readonly #sockets = new Set<Socket>()
+  /** Of the socket's file. */
+  readonly #inode: number | undefined
   #isLeft = false
 
   private constructor(place: AdminPlace, listener: Server, load: () => Promise<AdminServer>) {
     this.place = place
     this.#listener = listener
+    this.#inode = inodeOf(place)
     let loaded: Promise<AdminServer> | undefined
     listener.on('connection', (socket) => {
       this.#sockets.add(socket)
@@ -78,21 +81,23 @@ export class AdminListener {
   leave(): void {
     this.#isLeft = true
     this.#listener.close()
-    setTimeout(() => this.#closeConnections(), LAST_ANSWERS).unref()
+    setTimeout(() => this.closeConnections(), LAST_ANSWERS).unref()
   }
 
-  /** Ends at once, without waiting for requests: its clients are programs that can try again. */
+  /** Closes all connections without waiting for requests: its clients are programs that can try again. */
+  closeConnections(): void {
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  /** Ends at once, in the same way. */
   async close(): Promise<void> {
     if (!this.#isLeft) {
-      if ('socket' in this.place) rmSync(this.place.socket, { force: true })
+      // By now it may be the socket of another process.
+      if ('socket' in this.place && inodeOf(this.place) === this.#inode) rmSync(this.place.socket, { force: true })
       this.#listener.close()
     }
-    this.#closeConnections()
+    this.closeConnections()
     if (this.#listener.listening || this.#sockets.size > 0) await once(this.#listener, 'close')
-  }
-
-  #closeConnections(): void {
-    for (const socket of this.#sockets) socket.destroy()
   }
 }
 
@@ -108,6 +113,10 @@ function listenPrivately(listener: Server, path: string): void {
   } finally {
     process.umask(mask)
   }
+}
+
+function inodeOf(place: AdminPlace): number | undefined {
+  return 'socket' in place ? statSync(place.socket, { throwIfNoEntry: false })?.ino : undefined
 }
 
 function nameBefore(path: string): string {

@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 import type { AdminPlace } from '../admin/admin-listener.ts'
+import type { Phase } from '../admin/readiness.ts'
 import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
 import { warningsOf } from '../config/warnings.ts'
@@ -46,6 +47,7 @@ export class Balancer {
   readonly #stickiness: Stickiness
   readonly #metrics: Metrics
   #admin: AdminApi | undefined
+  #phase: Phase = 'starting'
   /** Aborted when it stops. */
   readonly #stopping = new AbortController()
   readonly #replaced = Promise.withResolvers<void>()
@@ -123,6 +125,8 @@ export class Balancer {
     const handover: Handover = new Handover(parts, instance, lock, changesFile, desired, config, users)
     const balancer = new Balancer(parts, lock, handover, drains, pauses, renewals, load && withFilesRead(load, tls))
     const { health, supervisor, slots } = parts
+    // One that is replaced answers until this one serves.
+    if (predecessor === undefined) await balancer.#startAdmin()
     await health.start()
     try {
       const sockets = inherited?.sockets ?? activatedSockets(supervisor.snapshot.listeners, process.env, warn)
@@ -135,6 +139,7 @@ export class Balancer {
     } catch (error) {
       lock.release()
       health.stop()
+      await balancer.#admin?.close()
       // Workers that have accepted connections of the process that goes on finish them.
       if (predecessor !== undefined) await supervisor.stop()
       throw error
@@ -146,8 +151,11 @@ export class Balancer {
     acme.begin()
     parts.questions.apply(supervisor.snapshot.upstreams)
     parts.traffic.start()
-    await balancer.#startAdmin(inherited?.admin)
-    if (predecessor !== undefined) await balancer.#follow(predecessor)
+    balancer.#phase = 'serving'
+    if (predecessor !== undefined) {
+      await balancer.#startAdmin(inherited?.admin)
+      await balancer.#follow(predecessor)
+    }
     return balancer
   }
 
@@ -165,10 +173,10 @@ export class Balancer {
     return this.#admin?.place
   }
 
-  async #startAdmin(inherited: AdminSocket | undefined): Promise<void> {
+  async #startAdmin(inherited?: AdminSocket): Promise<void> {
     const { events, traffic, tail, wishes, state, log } = this.#parts
     const { config } = this.#handover
-    const subject = subjectOf(instanceOf(config), this.#parts)
+    const subject = subjectOf(instanceOf(config), this.#parts, () => this.#phase)
     const administered = async () => {
       return { subject, operations: await this.#operator(), events, traffic, tail, metrics: this.#metrics }
     }
@@ -240,6 +248,7 @@ export class Balancer {
     const listeners = config.listeners.map((written, index) => ({ written, real: this.listeners[index]! }))
     const estate = { instance: instanceOf(config), listeners, admin: this.#admin?.socket }
     const handOver = await HandOver.begin(this.#parts, estate, this.#stopping.signal)
+    this.#phase = 'replaced'
     this.#handover.close('another process has replaced this one')
     this.#drains.close()
     this.#pauses.close()
@@ -276,6 +285,7 @@ export class Balancer {
   async stop(): Promise<void> {
     const { reclaimer, sessions, skew, rebalancer, health, questions, supervisor, tracing, traffic, tail, accessLog } =
       this.#parts
+    if (this.#phase !== 'replaced') this.#phase = 'stopping'
     this.#stopping.abort()
     this.#handover.close()
     this.#drains.close()
@@ -286,7 +296,7 @@ export class Balancer {
     this.#lock.release()
     // Exchanges in flight may take long to finish, and the next run should not wait for the sessions until then.
     void sessions.flush()
-    await this.#admin?.close()
+    this.#admin?.stop()
     traffic.close()
     tail.close()
     reclaimer.close()
@@ -296,7 +306,7 @@ export class Balancer {
     rebalancer.close()
     health.stop()
     await supervisor.stop()
-    await Promise.all([sessions.close(), accessLog.close(), tracing.close()])
+    await Promise.all([sessions.close(), accessLog.close(), tracing.close(), this.#admin?.close()])
   }
 }
 
