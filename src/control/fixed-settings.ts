@@ -10,6 +10,7 @@ const fixedSettings: Readonly<Record<string, (config: Config) => unknown>> = {
   instance: instanceOf,
   stateDirectory: ({ stateDirectory }) => stateDirectory,
   admin: ({ admin }) => admin,
+  log: ({ log }) => log,
 }
 
 /** The number of workers to run. */
