@@ -288,4 +288,43 @@ describe('limpet simulate', () => {
       assert.doesNotMatch(stderr, /bug/)
     }
   })
+
+  test('says which field a log in JSON lacks, and replays the lines that have it', async (t) => {
+    const folder = await temporaryFolder(t)
+    const file = await configFile(t, configOf({}))
+    const whole = { time: '2026-11-22T20:44:00.000Z', client: '10.0.0.1', host: HOST, method: 'GET', path: '/' }
+    const log = join(folder, 'access.log')
+    for (const lacking of ['time', 'client', 'method', 'path'] as const) {
+      const { [lacking]: _, ...line } = whole
+      await writeFile(log, `${JSON.stringify(line)}\n`)
+      const { code, stderr } = await runLimpet(['simulate', log, '-c', file])
+      assert.equal(code, 1)
+      assert.match(
+        stderr,
+        new RegExp(`is line 1; lines without ${lacking} cannot be replayed: list time, client, .*accessLog`),
+      )
+      await writeFile(log, `${JSON.stringify(whole)}\n${JSON.stringify(line)}\n`)
+      const { stdout } = await runLimpet(['simulate', log, '-c', file])
+      assert.match(
+        stdout,
+        new RegExp(
+          `1 request from[^]*1 line not in the .*; the first is line 2; lines without ${lacking} `.replace(
+            '[^]',
+            '[\\s\\S]',
+          ),
+        ),
+      )
+    }
+  })
+
+  test('takes a line in JSON about what was no request for that, and not for one that lacks a field', async (t) => {
+    const file = await configFile(t, configOf({}))
+    const log = join(await temporaryFolder(t), 'access.log')
+    await writeFile(
+      log,
+      '{"time":"2026-11-22T20:44:00.000Z","client":"10.0.0.1","request":"\\u0016\\u0003","status":400}\n',
+    )
+    const { stderr } = await runLimpet(['simulate', log, '-c', file])
+    assert.match(stderr, /no request could be replayed of the 1 line of access\.log$/m)
+  })
 })
