@@ -5,6 +5,7 @@ import { type ConnectionError, ErrorCode } from '../http2/error-code.ts'
 import type { RequestLines } from '../http2/heads/request-lines.ts'
 import { ServerSession, type ServerSessionOwner } from '../http2/session/server-session.ts'
 import type { Stream } from '../http2/session/stream.ts'
+import { type BacklogUser, backlog } from '../transport/backlog.ts'
 import type { Ends } from '../transport/ends.ts'
 import type { Scratch } from '../transport/scratch.ts'
 import { type TurnUser, turnEnd } from '../transport/turn-end.ts'
@@ -19,7 +20,10 @@ import { recordOfRefusal } from './refusal.ts'
 const NOTHING = Buffer.alloc(0)
 
 /** A client's HTTP/2 connection: one exchange a stream, as many as the client opens. */
-export class Http2Connection extends Connection implements ServerSessionOwner, StreamOwner, DepartureOwner, TurnUser {
+export class Http2Connection
+  extends Connection
+  implements ServerSessionOwner, StreamOwner, DepartureOwner, TurnUser, BacklogUser
+{
   readonly #session: ServerSession
   readonly #departure: Departure
   /** How many requests have begun, and how many of them have no response yet. */
@@ -38,6 +42,7 @@ export class Http2Connection extends Connection implements ServerSessionOwner, S
 
   protected override arrived(bytes: Buffer): void {
     this.#session.read(bytes)
+    if (!this.#session.isBehind) backlog.share()
     this.#expectWhatIsDue()
   }
 
@@ -60,6 +65,17 @@ export class Http2Connection extends Connection implements ServerSessionOwner, S
 
   readOn(): void {
     this.resume()
+  }
+
+  awaitTime(): void {
+    backlog.enter(this)
+  }
+
+  catchUp(cost: number): boolean {
+    if (this.isClosing) return false
+    this.#session.readOn(cost)
+    this.#expectWhatIsDue()
+    return this.#session.isWasteful
   }
 
   pong(): void {

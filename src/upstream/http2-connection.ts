@@ -246,6 +246,15 @@ export class Http2Connection extends ServerConnection implements SharedConnectio
     turnEnd.await(this)
   }
 
+  /** The servers' connections are few, and have a part of each turn. */
+  awaitTime(): void {
+    setImmediate(this.#catchUp)
+  }
+
+  readonly #catchUp = (): void => {
+    if (!this.#isOver) this.#session!.readOn()
+  }
+
   turnEnds(): void {
     if (this.#isOver) return
     this.#session!.turnEnds()

@@ -9,10 +9,16 @@ import type { Stream } from './stream.ts'
 /** How many streams a client may have open at once. */
 export const MOST_STREAMS = 128
 
-/** So many streams may be cancelled in one turn of the event loop: each costs a server's connection. */
-const MOST_CANCELLED = 32
-/** How much is read at once of a client that cancels streams, in bytes. */
-const SMALL_SLICE = 512
+/** What a request costs more than an empty frame does, and its end before it is answered. */
+const REQUEST = 16
+/** So many bytes of a field block cost as much as a frame: each can stand for a field. */
+const BLOCK_UNIT = 64
+/** A client is wasteful that has had so much read for nothing, in frames. */
+const MOST_WASTE = 256
+/** How much of that is forgotten in a ms: a few percent of a thread's time. */
+const FORGOTTEN = 2
+/** An update that opens a window at least so far, in bytes, is worth its frame. */
+const USEFUL_INCREMENT = 1024
 
 /** The largest number of a stream. */
 const LAST_ID = MAX_WINDOW
@@ -34,8 +40,11 @@ export class ServerSession extends Session {
   declare protected readonly owner: ServerSessionOwner
   /** Streams that were reset since the last turn of the event loop: what they have begun is still being closed. */
   #cancelled = 0
-  /** Whether any were in the turn before. */
-  #hasCancelled = false
+  /** What of the cost of what is being read was of use to the client. */
+  #useful = 0
+  /** What was read for nothing, as far as it is not forgotten, and until when that is considered. */
+  #waste = 0
+  #wasteAt = 0
   /** Whether streams that begin are refused. */
   #isLeaving = false
   /** The last stream that was accepted. */
@@ -64,6 +73,7 @@ export class ServerSession extends Session {
     isLast: boolean,
   ): void {
     if (known !== undefined) return this.receiveTrailers(known, block, from, to, isLast)
+    this.charge(REQUEST + Math.floor((to - from) / BLOCK_UNIT))
     request.begin(this.owner.headSize)
     this.decoder.decode(block, from, to, request)
     request.finish()
@@ -76,6 +86,8 @@ export class ServerSession extends Session {
     const stream = this.makeStream(streamId)
     stream.hasHead = true
     if (isLast) stream.receiveEnd(undefined)
+    // An answer to any other cannot be sent now.
+    if (request.fault === '' && !request.isTooLarge && stream.sendWindow > 0 && !this.isFull) this.#useful += REQUEST
     this.owner.begin(stream, request, isLast)
   }
 
@@ -96,25 +108,50 @@ export class ServerSession extends Session {
     }
   }
 
-  /** A client that cancels what it has just asked for, again and again, has to wait until that is closed. */
-  protected override get mayRead(): boolean {
-    const cancelled = this.#cancelled
-    if (cancelled === 0) return super.mayRead
-    return super.mayRead && cancelled < MOST_CANCELLED && this.streams.size + cancelled < MOST_STREAMS
+  override data(streamId: number, bytes: Buffer, from: number, to: number): void {
+    this.#useful++
+    super.data(streamId, bytes, from, to)
   }
 
-  protected override get slice(): number {
-    return this.#hasCancelled || this.#cancelled > 0 ? SMALL_SLICE : super.slice
+  override windowUpdate(streamId: number, increment: number): void {
+    if (increment >= USEFUL_INCREMENT) this.#useful++
+    super.windowUpdate(streamId, increment)
+  }
+
+  /** A client that cancels what it has just asked for, again and again, has to wait until that is closed. */
+  protected override get mayRead(): boolean {
+    return super.mayRead && (this.#cancelled === 0 || this.streams.size + this.#cancelled < MOST_STREAMS)
   }
 
   override ended(stream: Stream, how: How): void {
-    if (how !== 'whole') this.#cancelled++
+    if (how !== 'whole') {
+      this.#cancelled++
+      this.#useful -= REQUEST
+      this.charge(REQUEST)
+      if (!this.mayRead) this.stopReading()
+    }
     super.ended(stream, how)
   }
 
   protected override freePlaces(): void {
-    this.#hasCancelled = this.#cancelled > 0
     this.#cancelled = 0
+  }
+
+  protected override account(cost: number): void {
+    // Most is of use, and then there is nothing to forget.
+    const waste = this.#waste + cost - 2 * this.#useful
+    this.#useful = 0
+    if (waste <= 0) {
+      this.#waste = 0
+      return
+    }
+    const now = performance.now()
+    this.#waste = Math.min(2 * MOST_WASTE, Math.max(0, waste - FORGOTTEN * (now - this.#wasteAt)))
+    this.#wasteAt = now
+  }
+
+  override get isWasteful(): boolean {
+    return this.#waste >= MOST_WASTE && this.#waste - FORGOTTEN * (performance.now() - this.#wasteAt) >= MOST_WASTE
   }
 
   protected override encodeHead(out: Scratch, bytes: Buffer, from: number, to: number): void {

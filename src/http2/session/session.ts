@@ -13,10 +13,8 @@ import { STREAM_WINDOW, Stream, type StreamSession, type StreamUser } from './st
 export const CONNECTION_WINDOW = 1024 * 1024
 /** The largest field block of a peer, in bytes, compressed, with the headers of its frames; of what fits, the limits of heads decide. */
 const LARGEST_BLOCK = 256 * 1024
-/** How much is read before it is judged whether to read on, in bytes. */
-const SLICE = 4 * 1024
-/** About how many frames are read in one turn of the event loop, so that other connections have theirs. */
-const MOST_FRAMES = 512
+/** What may be read in one turn of the event loop, in frames that cost nothing more, so that other connections have their turn. */
+const MOST_COST = 256
 
 const NOTHING = Buffer.alloc(0)
 const trailerLines = new TrailerLines()
@@ -28,6 +26,8 @@ export interface SessionOwner extends SessionConnection {
   /** No more bytes may be read until `readOn`. */
   holdReading(): void
   readOn(): void
+  /** Calls `Session.readOn` when there is time for what waits to be read. */
+  awaitTime(): void
   /** The peer has answered `Session.ping`. */
   pong(): void
   /** The peer accepts no more streams. */
@@ -64,7 +64,6 @@ export abstract class Session<User extends StreamUser = StreamUser>
   #uncredited = 0
   /** Bytes that were read from the connection while nothing more was to be read. */
   #unread = NOTHING
-  #isHeld = false
   #isReading = false
   /** The stream that the current DATA frame is for, and its bytes that count for flow control and are not data. */
   #current: Stream<User> | undefined
@@ -79,6 +78,7 @@ export abstract class Session<User extends StreamUser = StreamUser>
     this.owner = owner
     this.#window = this.#receiveWindow = window
     this.#reader = new FrameReader(this, role, { frameSize: DEFAULT_FRAME_SIZE, headerBlock: LARGEST_BLOCK })
+    this.#reader.mostCost = MOST_COST
   }
 
   /** Sends this end's settings; first of all. */
@@ -103,53 +103,82 @@ export abstract class Session<User extends StreamUser = StreamUser>
 
   /** @param bytes reused once this has returned */
   read(bytes: Buffer): void {
-    if (this.#isHeld)
-      this.#unread = this.#unread.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#unread, bytes])
-    else this.#readAll(bytes)
+    if (this.isBehind) {
+      this.#unread = Buffer.concat([this.#unread, bytes])
+      return
+    }
+    const at = this.mayRead && !this.isWasteful ? this.#readFrames(bytes) : 0
+    if (at === bytes.length || this.isOver) return
+    this.#unread = Buffer.from(bytes.subarray(at))
+    this.owner.holdReading()
+    this.awaitTurnEnd()
+    this.#awaitTime()
   }
 
-  #readAll(bytes: Buffer): void {
+  /**
+   * Reads some of what waits. If more is left then, `SessionOwner.awaitTime` follows.
+   *
+   * @param cost about what may be read, in frames
+   */
+  readOn(cost = MOST_COST): void {
+    if (!this.isBehind || !this.mayRead) return
+    this.#reader.cost = 0
+    this.#reader.mostCost = cost
+    const at = this.#readFrames(this.#unread)
+    if (this.isOver) return
+    this.#unread = this.#unread.subarray(at)
+    if (this.isBehind) return this.#awaitTime()
+    this.#unread = NOTHING
+    this.owner.readOn()
+  }
+
+  /** Whether more has arrived than may be read at once. */
+  get isBehind(): boolean {
+    return this.#unread.length > 0
+  }
+
+  #awaitTime(): void {
+    if (this.isBehind && this.mayRead) this.owner.awaitTime()
+  }
+
+  /** Returns the offset after what was read. */
+  #readFrames(bytes: Buffer): number {
+    const before = this.#reader.cost
+    let at = bytes.length
     this.#isReading = true
     try {
-      let at = 0
-      while (at < bytes.length && this.mayRead) {
-        const { slice } = this
-        this.#reader.read(bytes.length <= slice ? bytes : bytes.subarray(at, at + slice))
-        at += slice
-      }
+      at = this.#reader.read(bytes)
       this.#flushUser()
-      if (at < bytes.length) this.#hold(bytes.subarray(at))
+      this.account(this.#reader.cost - before)
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error
       this.fail(error)
     }
     this.#isReading = false
+    return at
   }
 
-  /** Whether more may be read: not while the peer does not read what it is answered, and not too much in one turn. */
+  /** Whether more may be read now: not while the peer does not read what it is answered. */
   protected get mayRead(): boolean {
-    return this.isHeeded && this.#reader.frames < MOST_FRAMES
+    return this.isHeeded
   }
 
-  /** How much is read at once before `mayRead` is asked again, in bytes. */
-  protected get slice(): number {
-    return SLICE
+  /** Whether so much was read for nothing that more is read only when there is time. */
+  get isWasteful(): boolean {
+    return false
   }
 
-  #hold(bytes: Buffer): void {
-    this.#unread = Buffer.from(bytes)
-    this.#isHeld = true
-    this.owner.holdReading()
-    this.awaitTurnEnd()
+  /** Takes note of what has been read. */
+  protected account(_cost: number): void {}
+
+  /** What is being read costs more than its frame. */
+  protected charge(cost: number): void {
+    this.#reader.cost += cost
   }
 
-  #readOn(): void {
-    if (!this.#isHeld || !this.mayRead) return
-    const bytes = this.#unread
-    this.#unread = NOTHING
-    this.#isHeld = false
-    this.#readAll(bytes)
-    if (!this.#isHeld && !this.isOver) this.owner.readOn()
+  /** Nothing is read beyond the current frame, until the end of the turn. */
+  protected stopReading(): void {
+    this.#reader.mostCost = 0
   }
 
   /** Has what a stream was given sent on: before any other call to users or the owner, since they write into the same memory. */
@@ -296,6 +325,11 @@ export abstract class Session<User extends StreamUser = StreamUser>
     this.findRoom()
   }
 
+  protected override answered(bytes: number): void {
+    super.answered(bytes)
+    if (!this.isHeeded) this.stopReading()
+  }
+
   ping(isAck: boolean, bytes: Buffer, from: number): void {
     if (isAck) {
       this.#flushUser()
@@ -352,17 +386,18 @@ export abstract class Session<User extends StreamUser = StreamUser>
 
   /** Must be called at the end of a turn of the event loop in which `awaitTurnEnd` was. */
   turnEnds(): void {
-    this.#reader.frames = 0
+    this.#reader.cost = 0
+    this.#reader.mostCost = MOST_COST
     this.sendTurn()
     this.freePlaces()
-    this.#readOn()
+    this.#awaitTime()
     this.send()
   }
 
   /** The connection has sent everything. */
   drained(): void {
     this.sendOn()
-    this.#readOn()
+    this.#awaitTime()
     this.send()
   }
 
