@@ -28,6 +28,7 @@ const READ_AHEAD = 16 * 1024
  * exchange. It reads little more from the socket than the current exchange can use.
  */
 export class Http1Connection extends Connection implements Downstream {
+  readonly room = Infinity
   origin: ClientOrigin
   readonly #reader: RequestReader
   readonly #response: ResponseWriter

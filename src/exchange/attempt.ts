@@ -91,6 +91,10 @@ export class Attempt implements ServerStreamUser, TunnelOwner {
     this.#requestEnded = owner.body.isWhole
   }
 
+  get room(): number {
+    return this.#downstream.room
+  }
+
   begin(): void {
     const { request, body } = this.#owner
     this.#open(request.isIdempotent && body.isKept ? 'any' : 'proven')

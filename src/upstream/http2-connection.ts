@@ -23,7 +23,7 @@ const PING_TIMEOUT = 1000
 export class Http2Connection extends ServerConnection implements SharedConnection, ClientSessionOwner, TurnUser {
   readonly headSize = RESPONSE_LIMITS.headSize
   /** Of each stream, no more arrives than its window allows. */
-  readonly takesMuch = true
+  readonly appetite = 'much'
   readonly #protocol: ServerProtocol
   readonly #introduction: Buffer | undefined
   readonly #pool: Http2Pool

@@ -87,7 +87,7 @@ export class ServerSession extends Session {
     stream.hasHead = true
     if (isLast) stream.receiveEnd(undefined)
     // An answer to any other cannot be sent now.
-    if (request.fault === '' && !request.isTooLarge && stream.sendWindow > 0 && !this.isFull) this.#useful += REQUEST
+    if (request.fault === '' && !request.isTooLarge && stream.room > 0) this.#useful += REQUEST
     this.owner.begin(stream, request, isLast)
   }
 

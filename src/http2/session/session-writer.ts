@@ -43,7 +43,7 @@ export abstract class SessionWriter {
   protected readonly encoder: HeadEncoder
   protected isOver = false
   /** How much data the peer takes on all streams together. */
-  protected sendWindow = DEFAULT_WINDOW
+  sendWindow = DEFAULT_WINDOW
   protected peerFrameSize: number = DEFAULT_FRAME_SIZE
   readonly #connection: SessionConnection
   /** What is to be sent; undefined for nothing. */
