@@ -4,6 +4,7 @@ import type { WorkerContext } from '../exchange/worker-context.ts'
 import { type ConnectionError, ErrorCode } from '../http2/error-code.ts'
 import type { RequestLines } from '../http2/heads/request-lines.ts'
 import { ServerSession, type ServerSessionOwner } from '../http2/session/server-session.ts'
+import { CONNECTION_WINDOW } from '../http2/session/session.ts'
 import type { Stream } from '../http2/session/stream.ts'
 import { type BacklogUser, backlog } from '../transport/backlog.ts'
 import type { Ends } from '../transport/ends.ts'
@@ -159,6 +160,11 @@ export class Http2Connection
     const record = recordOfRefusal(NOTHING, this.source, failure.status, makeRequestId(), 0)
     for (const observer of this.context.observers) observer.ended(record)
     this.#end(ErrorCode.EnhanceYourCalm, failure.text)
+  }
+
+  /** Nobody opens a window any more. */
+  protected override get mostUnread(): number {
+    return 2 * CONNECTION_WINDOW
   }
 
   failed(_error: ConnectionError): void {

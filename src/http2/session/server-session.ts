@@ -12,7 +12,7 @@ export const MOST_STREAMS = 128
 /** What a request costs more than an empty frame does, and its end before it is answered. */
 const REQUEST = 16
 /** So many bytes of a field block cost as much as a frame: each can stand for a field. */
-const BLOCK_UNIT = 64
+const BLOCK_UNIT = 128
 /** A client is wasteful that has had so much read for nothing, in frames. */
 const MOST_WASTE = 256
 /** How much of that is forgotten in a ms: a few percent of a thread's time. */
@@ -73,7 +73,8 @@ export class ServerSession extends Session {
     isLast: boolean,
   ): void {
     if (known !== undefined) return this.receiveTrailers(known, block, from, to, isLast)
-    this.charge(REQUEST + Math.floor((to - from) / BLOCK_UNIT))
+    const cost = REQUEST + Math.floor((to - from) / BLOCK_UNIT)
+    this.charge(cost)
     request.begin(this.owner.headSize)
     this.decoder.decode(block, from, to, request)
     request.finish()
@@ -87,7 +88,7 @@ export class ServerSession extends Session {
     stream.hasHead = true
     if (isLast) stream.receiveEnd(undefined)
     // An answer to any other cannot be sent now.
-    if (request.fault === '' && !request.isTooLarge && stream.room > 0) this.#useful += REQUEST
+    if (request.fault === '' && !request.isTooLarge && stream.room > 0) this.#useful += cost
     this.owner.begin(stream, request, isLast)
   }
 
