@@ -162,9 +162,9 @@ export class Http2Connection
     this.#end(ErrorCode.EnhanceYourCalm, failure.text)
   }
 
-  /** Nobody opens a window any more. */
+  /** It is answered already: nothing is lost that it sends after that. */
   protected override get mostUnread(): number {
-    return 2 * CONNECTION_WINDOW
+    return CONNECTION_WINDOW / 4
   }
 
   failed(_error: ConnectionError): void {
