@@ -5,6 +5,7 @@ import { RequestLines } from '../heads/request-lines.ts'
 import type { How } from './closed-streams.ts'
 import { Session, type SessionOwner } from './session.ts'
 import type { Stream } from './stream.ts'
+import { Waste } from './waste.ts'
 
 /** How many streams a client may have open at once. */
 export const MOST_STREAMS = 128
@@ -13,10 +14,6 @@ export const MOST_STREAMS = 128
 const REQUEST = 16
 /** So many bytes of a field block cost as much as a frame: each can stand for a field. */
 const BLOCK_UNIT = 128
-/** A client is wasteful that has had so much read for nothing, in frames. */
-const MOST_WASTE = 256
-/** How much of that is forgotten in a ms: a few percent of a thread's time. */
-const FORGOTTEN = 2
 /** An update that opens a window at least so far, in bytes, is worth its frame. */
 const USEFUL_INCREMENT = 1024
 
@@ -40,11 +37,7 @@ export class ServerSession extends Session {
   declare protected readonly owner: ServerSessionOwner
   /** Streams that were reset since the last turn of the event loop: what they have begun is still being closed. */
   #cancelled = 0
-  /** What of the cost of what is being read was of use to the client. */
-  #useful = 0
-  /** What was read for nothing, as far as it is not forgotten, and until when that is considered. */
-  #waste = 0
-  #wasteAt = 0
+  readonly #waste = new Waste()
   /** Whether streams that begin are refused. */
   #isLeaving = false
   /** The last stream that was accepted. */
@@ -74,7 +67,7 @@ export class ServerSession extends Session {
   ): void {
     if (known !== undefined) return this.receiveTrailers(known, block, from, to, isLast)
     const cost = REQUEST + Math.floor((to - from) / BLOCK_UNIT)
-    this.charge(cost)
+    this.intake.charge(cost)
     request.begin(this.owner.headSize)
     this.decoder.decode(block, from, to, request)
     request.finish()
@@ -88,7 +81,7 @@ export class ServerSession extends Session {
     stream.hasHead = true
     if (isLast) stream.receiveEnd(undefined)
     // An answer to any other cannot be sent now.
-    if (request.fault === '' && !request.isTooLarge && stream.room > 0) this.#useful += cost
+    if (request.fault === '' && !request.isTooLarge && stream.room > 0) this.#waste.useful(cost)
     this.owner.begin(stream, request, isLast)
   }
 
@@ -110,26 +103,26 @@ export class ServerSession extends Session {
   }
 
   override data(streamId: number, bytes: Buffer, from: number, to: number): void {
-    this.#useful++
+    this.#waste.useful(1)
     super.data(streamId, bytes, from, to)
   }
 
   override windowUpdate(streamId: number, increment: number): void {
-    if (increment >= USEFUL_INCREMENT) this.#useful++
+    if (increment >= USEFUL_INCREMENT) this.#waste.useful(1)
     super.windowUpdate(streamId, increment)
   }
 
   /** A client that cancels what it has just asked for, again and again, has to wait until that is closed. */
-  protected override get mayRead(): boolean {
+  override get mayRead(): boolean {
     return super.mayRead && (this.#cancelled === 0 || this.streams.size + this.#cancelled < MOST_STREAMS)
   }
 
   override ended(stream: Stream, how: How): void {
     if (how !== 'whole') {
       this.#cancelled++
-      this.#useful -= REQUEST
-      this.charge(REQUEST)
-      if (!this.mayRead) this.stopReading()
+      this.#waste.useful(-REQUEST)
+      this.intake.charge(REQUEST)
+      if (!this.mayRead) this.intake.stop()
     }
     super.ended(stream, how)
   }
@@ -138,21 +131,13 @@ export class ServerSession extends Session {
     this.#cancelled = 0
   }
 
-  protected override account(cost: number): void {
-    // Most is of use, and then there is nothing to forget.
-    const waste = this.#waste + cost - 2 * this.#useful
-    this.#useful = 0
-    if (waste <= 0) {
-      this.#waste = 0
-      return
-    }
-    const now = performance.now()
-    this.#waste = Math.min(2 * MOST_WASTE, Math.max(0, waste - FORGOTTEN * (now - this.#wasteAt)))
-    this.#wasteAt = now
+  override hasRead(cost: number): void {
+    super.hasRead(cost)
+    this.#waste.add(cost)
   }
 
   override get isWasteful(): boolean {
-    return this.#waste >= MOST_WASTE && this.#waste - FORGOTTEN * (performance.now() - this.#wasteAt) >= MOST_WASTE
+    return this.#waste.isTooMuch
   }
 
   protected override encodeHead(out: Scratch, bytes: Buffer, from: number, to: number): void {

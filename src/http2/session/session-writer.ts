@@ -41,7 +41,7 @@ export interface SessionConnection {
 /** What a session sends: gathers frames until the turn of the event loop ends, and keeps the peer's windows. */
 export abstract class SessionWriter {
   protected readonly encoder: HeadEncoder
-  protected isOver = false
+  isOver = false
   /** How much data the peer takes on all streams together. */
   sendWindow = DEFAULT_WINDOW
   protected peerFrameSize: number = DEFAULT_FRAME_SIZE
@@ -76,7 +76,7 @@ export abstract class SessionWriter {
     return this.#out
   }
 
-  protected awaitTurnEnd(): void {
+  awaitTurnEnd(): void {
     if (this.#isTurnAwaited || this.isOver) return
     this.#isTurnAwaited = true
     this.#connection.awaitTurnEnd()

@@ -6,6 +6,7 @@ import { DEFAULT_FRAME_SIZE, DEFAULT_WINDOW, MAX_WINDOW, Setting } from '../fram
 import { TrailerLines } from '../heads/trailer-lines.ts'
 import { HpackDecoder } from '../hpack/decoder.ts'
 import { ClosedStreams, type How } from './closed-streams.ts'
+import { Intake, type IntakeConnection, type IntakeSession } from './intake.ts'
 import { LARGEST_DATA, type SessionConnection, SessionWriter } from './session-writer.ts'
 import { STREAM_WINDOW, Stream, type StreamSession, type StreamUser } from './stream.ts'
 
@@ -13,21 +14,14 @@ import { STREAM_WINDOW, Stream, type StreamSession, type StreamUser } from './st
 export const CONNECTION_WINDOW = 1024 * 1024
 /** The largest field block of a peer, in bytes, compressed, with the headers of its frames; of what fits, the limits of heads decide. */
 const LARGEST_BLOCK = 256 * 1024
-/** What may be read in one turn of the event loop, in frames that cost nothing more, so that other connections have their turn. */
-const MOST_COST = 256
 
 const NOTHING = Buffer.alloc(0)
 const trailerLines = new TrailerLines()
 
 /** The connection of a session, which the session uses and notifies. */
-export interface SessionOwner extends SessionConnection {
+export interface SessionOwner extends SessionConnection, IntakeConnection {
   /** How large the head of a message may be, in bytes. */
   readonly headSize: number
-  /** No more bytes may be read until `readOn`. */
-  holdReading(): void
-  readOn(): void
-  /** Calls `Session.readOn` when there is time for what waits to be read. */
-  awaitTime(): void
   /** The peer has answered `Session.ping`. */
   pong(): void
   /** The peer accepts no more streams. */
@@ -42,13 +36,13 @@ export interface SessionOwner extends SessionConnection {
  */
 export abstract class Session<User extends StreamUser = StreamUser>
   extends SessionWriter
-  implements FrameSink, StreamSession
+  implements FrameSink, IntakeSession, StreamSession
 {
   protected readonly owner: SessionOwner
   protected readonly decoder = new HpackDecoder()
   protected readonly streams = new Map<number, Stream<User>>()
   protected readonly closed = new ClosedStreams()
-  readonly #reader: FrameReader
+  protected readonly intake: Intake
   /** The highest number of a stream that the client of the connection has opened. */
   protected lastId = 0
 
@@ -62,9 +56,6 @@ export abstract class Session<User extends StreamUser = StreamUser>
   readonly #window: number
   /** Bytes that have left the connection's memory, and for which the peer has no WINDOW_UPDATE yet. */
   #uncredited = 0
-  /** Bytes that were read from the connection while nothing more was to be read. */
-  #unread = NOTHING
-  #isReading = false
   /** The stream that the current DATA frame is for, and its bytes that count for flow control and are not data. */
   #current: Stream<User> | undefined
   #padding = 0
@@ -77,8 +68,8 @@ export abstract class Session<User extends StreamUser = StreamUser>
     super(role, owner)
     this.owner = owner
     this.#window = this.#receiveWindow = window
-    this.#reader = new FrameReader(this, role, { frameSize: DEFAULT_FRAME_SIZE, headerBlock: LARGEST_BLOCK })
-    this.#reader.mostCost = MOST_COST
+    const reader = new FrameReader(this, role, { frameSize: DEFAULT_FRAME_SIZE, headerBlock: LARGEST_BLOCK })
+    this.intake = new Intake(reader, this, owner)
   }
 
   /** Sends this end's settings; first of all. */
@@ -103,16 +94,7 @@ export abstract class Session<User extends StreamUser = StreamUser>
 
   /** @param bytes reused once this has returned */
   read(bytes: Buffer): void {
-    if (this.isBehind) {
-      this.#unread = Buffer.concat([this.#unread, bytes])
-      return
-    }
-    const at = this.mayRead && !this.isWasteful ? this.#readFrames(bytes) : 0
-    if (at === bytes.length || this.isOver) return
-    this.#unread = Buffer.from(bytes.subarray(at))
-    this.owner.holdReading()
-    this.awaitTurnEnd()
-    this.#awaitTime()
+    this.intake.read(bytes)
   }
 
   /**
@@ -120,65 +102,26 @@ export abstract class Session<User extends StreamUser = StreamUser>
    *
    * @param cost about what may be read, in frames
    */
-  readOn(cost = MOST_COST): void {
-    if (!this.isBehind || !this.mayRead) return
-    this.#reader.cost = 0
-    this.#reader.mostCost = cost
-    const at = this.#readFrames(this.#unread)
-    if (this.isOver) return
-    this.#unread = this.#unread.subarray(at)
-    if (this.isBehind) return this.#awaitTime()
-    this.#unread = NOTHING
-    this.owner.readOn()
+  readOn(cost?: number): void {
+    this.intake.readOn(cost)
   }
 
   /** Whether more has arrived than may be read at once. */
   get isBehind(): boolean {
-    return this.#unread.length > 0
+    return this.intake.isBehind
   }
 
-  #awaitTime(): void {
-    if (this.isBehind && this.mayRead) this.owner.awaitTime()
-  }
-
-  /** Returns the offset after what was read. */
-  #readFrames(bytes: Buffer): number {
-    const before = this.#reader.cost
-    let at = bytes.length
-    this.#isReading = true
-    try {
-      at = this.#reader.read(bytes)
-      this.#flushUser()
-      this.account(this.#reader.cost - before)
-    } catch (error) {
-      if (!(error instanceof ConnectionError)) throw error
-      this.fail(error)
-    }
-    this.#isReading = false
-    return at
-  }
-
-  /** Whether more may be read now: not while the peer does not read what it is answered. */
-  protected get mayRead(): boolean {
+  /** Not while the peer does not read what it is answered. */
+  get mayRead(): boolean {
     return this.isHeeded
   }
 
-  /** Whether so much was read for nothing that more is read only when there is time. */
   get isWasteful(): boolean {
     return false
   }
 
-  /** Takes note of what has been read. */
-  protected account(_cost: number): void {}
-
-  /** What is being read costs more than its frame. */
-  protected charge(cost: number): void {
-    this.#reader.cost += cost
-  }
-
-  /** Nothing is read beyond the current frame, until the end of the turn. */
-  protected stopReading(): void {
-    this.#reader.mostCost = 0
+  hasRead(_cost: number): void {
+    this.#flushUser()
   }
 
   /** Has what a stream was given sent on: before any other call to users or the owner, since they write into the same memory. */
@@ -327,7 +270,7 @@ export abstract class Session<User extends StreamUser = StreamUser>
 
   protected override answered(bytes: number): void {
     super.answered(bytes)
-    if (!this.isHeeded) this.stopReading()
+    if (!this.isHeeded) this.intake.stop()
   }
 
   ping(isAck: boolean, bytes: Buffer, from: number): void {
@@ -386,18 +329,17 @@ export abstract class Session<User extends StreamUser = StreamUser>
 
   /** Must be called at the end of a turn of the event loop in which `awaitTurnEnd` was. */
   turnEnds(): void {
-    this.#reader.cost = 0
-    this.#reader.mostCost = MOST_COST
+    this.intake.turnEnds()
     this.sendTurn()
     this.freePlaces()
-    this.#awaitTime()
+    this.intake.awaitTime()
     this.send()
   }
 
   /** The connection has sent everything. */
   drained(): void {
     this.sendOn()
-    this.#awaitTime()
+    this.intake.awaitTime()
     this.send()
   }
 
@@ -430,7 +372,7 @@ export abstract class Session<User extends StreamUser = StreamUser>
     this.streams.delete(stream.id)
     this.closed.add(stream.id, how)
     // Nothing follows that could be sent together with it.
-    if (this.streams.size === 0 && !this.#isReading) this.send()
+    if (this.streams.size === 0 && !this.intake.isReading) this.send()
     this.awaitTurnEnd()
   }
 
@@ -454,8 +396,7 @@ export abstract class Session<User extends StreamUser = StreamUser>
   close(code: ErrorCode = ErrorCode.Cancel): void {
     if (this.isOver) return
     this.isOver = true
-    this.#reader.stop()
-    this.#unread = NOTHING
+    this.intake.end()
     this.#unflushed = undefined
     this.dropOutput()
     for (const stream of [...this.streams.values()]) stream.close(code, false)
