@@ -111,6 +111,10 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
     this.#requestEnded = owner.body.isWhole
   }
 
+  get room(): number {
+    return this.#downstream.room
+  }
+
   begin(): void {
     const { context, request, body } = this.#owner
     if (request.isGrpc) context.tunnels.add(this.server.settings.slot, this)
