@@ -195,11 +195,16 @@ export class SessionTable {
   count(servers: Iterable<number>, now: number, ages?: ReadonlyMap<number, AgeTally>): Map<number, SessionCount> {
     const counts = new Map<number, SessionCount>()
     for (const server of servers) counts.set(server, { live: 0, active: 0, oldest: 0 })
-    for (let part = 0; part < PARTS; part++) this.#countIn(part, counts, now)
+    for (let part = 0; part < PARTS; part++) this.#countIn(part, counts, now, ages)
     return counts
   }
 
-  #countIn(part: number, counts: ReadonlyMap<number, SessionCount>, now: number): void {
+  #countIn(
+    part: number,
+    counts: ReadonlyMap<number, SessionCount>,
+    now: number,
+    ages?: ReadonlyMap<number, AgeTally>,
+  ): void {
     const [from, to] = this.#entries.range(part)
     for (let at = from; at < to; at += STRIDE) {
       if (this.#entries.isFree(at) || !this.#entries.isLiveNow(at, now)) continue
