@@ -12,7 +12,7 @@ export function openApiDocument() {
   const operations = new RememberedOperations([])
   const tail = {} as Parameters<typeof adminApi>[0]['tail']
   const administered = { subject, operations, events: new EventRing(), traffic, tail, metrics: NO_METRICS }
-  const api = adminApi(administered, new Access(onLoopback), () => {})
+  const api = adminApi(administered, new Access(onLoopback), () => {}, new AbortController().signal)
   return documentOf(api, '0.0.0')
 }
 
