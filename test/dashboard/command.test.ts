@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { temporaryFolder } from '../support/folder.ts'
 import { adminUrlOf, LIMPET, type Limpet, Lines, runLimpet, startLimpet } from '../support/limpet.ts'
+import { httpOrigin } from '../support/origin.ts'
 
 const config = (admin: string) => `
   listeners: [{ address: 127.0.0.1, port: 0 }]
@@ -66,6 +67,18 @@ test('a token that may only read makes links that do', async (t) => {
   const { stdout } = await dashboard(limpet, '-c', limpet.file, '--url', url, '--json')
   assert.equal(await me(url, await open(JSON.parse(stdout).url)), 'grafana (dashboard): read')
   assert.equal((await fetch(`${url}/v1/me`)).status, 401)
+})
+
+test('no server gets the cookie of a browser that has signed in, which sends it to all ports of the host', async (t) => {
+  const origin = await httpOrigin(t, (request, response) => response.end(`<${request.headers.cookie ?? ''}>`))
+  const limpet = await startLimpet(t, onPort.replaceAll('127.0.0.1:1', origin.address))
+  const url = await adminUrlOf(limpet)
+  const { stdout } = await dashboard(limpet, '--url', url, '--json')
+  const cookie = await open(JSON.parse(stdout).url)
+  const seen = async (sent: string) => (await fetch(limpet.url, { headers: { cookie: sent } })).text()
+  assert.equal(await seen(cookie), '<>')
+  assert.equal(await seen(`theme=dark; ${cookie}; page=2`), '<theme=dark; page=2>')
+  assert.equal(await me(url, cookie), 'admin-token (dashboard): write', 'it is still good for the dashboard')
 })
 
 /** Starts the command for a socket; resolves once it has printed its link. */
