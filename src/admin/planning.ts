@@ -1,5 +1,7 @@
 import { z } from '@hono/zod-openapi'
+import { Then } from './drain.ts'
 import { Count } from './fields.ts'
+import { ServerChange } from './server-settings.ts'
 
 const listOf = <Item extends z.ZodType>(item: Item) => z.array(item).readonly()
 
@@ -43,6 +45,15 @@ export const Plan = z
     upstreams: listOf(UpstreamPlan).openapi({ description: 'Those that have sessions now.' }),
   })
   .openapi('Plan')
+
+/** A change of a server that is not made. */
+export const PlannedChange = ServerChange.extend({
+  // biome-ignore lint/suspicious/noThenProperty: it is data, and nobody awaits it.
+  then: Then.optional().openapi({
+    description:
+      'With admin: drain, what the deadline does to the sessions that are left then; the plan is as of then.',
+  }),
+}).openapi('PlannedChange')
 
 /** A request that is not sent. */
 export const Query = z
@@ -114,5 +125,6 @@ export const Explanation = z
   .openapi('Explanation')
 
 export type Plan = z.output<typeof Plan>
+export type PlannedChange = z.output<typeof PlannedChange>
 export type Query = z.output<typeof Query>
 export type Explanation = z.output<typeof Explanation>

@@ -30,6 +30,15 @@ export interface Applied {
   readonly changes: readonly string[]
 }
 
+/** A configuration that the workers have been sent. */
+interface Underway {
+  /** Resolves once every worker serves it. */
+  readonly acknowledged: Promise<void>
+  readonly revision: string
+  readonly before: Config
+  readonly after: Config
+}
+
 /** Something that follows what is desired. */
 export interface HandoverUser {
   /** @param config the configuration before: the same if only the operator's changes are others */
@@ -108,14 +117,16 @@ export class Handover {
     const handedOver = this.#last.then(() => this.#handOver(make(this.#desired)))
     // The next configuration does not wait for the workers to acknowledge this one: it may be what brings them back.
     this.#last = handedOver.catch(() => this.#parts.tallies.count(WorkerCell.AppliesRefused))
-    const { acknowledged, ...applied } = await handedOver
-    if (acknowledged === undefined) return applied
-    await acknowledged
+    const { underway, ...applied } = await handedOver
+    if (underway === undefined) return applied
+    await underway.acknowledged
     this.#countApplied()
-    const { slots, reclaimer, events, log } = this.#parts
+    const { slots, reclaimer, events, applies, log } = this.#parts
     const { generation, changes } = applied
+    const { revision, before, after } = underway
     log.info(`generation ${generation}${by === undefined ? '' : ` (${by})`}: ${inOneLine(changes)}`)
     events.add({ type: 'applied', generation, revision: this.revision, changes })
+    applies.add({ generation, revision, by, changes }, before, after)
     slots.acknowledge(generation)
     reclaimer.watch()
     return applied
@@ -151,7 +162,7 @@ export class Handover {
   }
 
   /** Applies a desired state to every part; the workers are last. */
-  async #handOver(wanted: DesiredState): Promise<Applied & { readonly acknowledged?: Promise<void> }> {
+  async #handOver(wanted: DesiredState): Promise<Applied & { readonly underway?: Underway }> {
     const { slots, tls, sessions, health, skew, rebalancer, questions, supervisor } = this.#parts
     this.#assertOpen()
     const desired = withGradualRemovals(this.#desired, wanted, Date.now())
@@ -184,7 +195,11 @@ export class Handover {
     if (keepsState(config) && !keepsState(before)) await this.#takeLock()
     this.#instance.keep(desired.config)
     await supervisor.reduce(workersOf(config))
-    return { generation: next.generation, changes, acknowledged }
+    return {
+      generation: next.generation,
+      changes,
+      underway: { acknowledged, revision: this.revision, before, after: config },
+    }
   }
 
   #adopt(desired: DesiredState, before: Config): void {

@@ -7,6 +7,7 @@ import { Scoreboard } from '../runtime/scoreboard.ts'
 import { ServerCell, WorkerCell } from '../runtime/tallies/layout.ts'
 import { Tallies } from '../runtime/tallies.ts'
 import type { AcmeSource } from './acme/acme-source.ts'
+import { ApplyHistory } from './apply-history.ts'
 import { compile } from './compile.ts'
 import { ServerWishes } from './drains/server-wishes.ts'
 import { SessionQuestions } from './drains/session-questions.ts'
@@ -43,6 +44,7 @@ export interface Parts {
   readonly skew: SkewAlarm
   readonly questions: SessionQuestions
   readonly events: EventRing
+  readonly applies: ApplyHistory
   readonly wishes: ServerWishes
   readonly rebalancer: Rebalancer
   readonly supervisor: Supervisor
@@ -160,6 +162,7 @@ export async function assemble(
     rebalancer,
     questions,
     events,
+    applies: new ApplyHistory(),
     wishes,
     supervisor,
     traffic,
