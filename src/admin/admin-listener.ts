@@ -32,17 +32,17 @@ export class AdminListener {
   readonly place: AdminPlace
   readonly #listener: Server
   readonly #sockets = new Set<Socket>()
+  #loaded: Promise<AdminServer> | undefined
   #isLeft = false
 
   private constructor(place: AdminPlace, listener: Server, load: () => Promise<AdminServer>) {
     this.place = place
     this.#listener = listener
-    let loaded: Promise<AdminServer> | undefined
     listener.on('connection', (socket) => {
       this.#sockets.add(socket)
       socket.on('close', () => this.#sockets.delete(socket)).on('error', () => socket.destroy())
-      loaded ??= load()
-      void loaded.then(
+      this.#loaded ??= load()
+      void this.#loaded.then(
         (server) => server.accept(socket),
         () => socket.destroy(),
       )
@@ -74,10 +74,11 @@ export class AdminListener {
     return (this.#listener as Server & { readonly _handle?: { readonly fd?: number } | null })._handle?.fd
   }
 
-  /** Accepts no more connections, since another process has the socket; requests in flight are still answered. */
+  /** Accepts no more connections, since another process has the socket; requests in flight are still answered, streams end. */
   leave(): void {
     this.#isLeft = true
     this.#listener.close()
+    void this.#endStreams()
     setTimeout(() => this.#closeConnections(), LAST_ANSWERS).unref()
   }
 
@@ -87,8 +88,14 @@ export class AdminListener {
       if ('socket' in this.place) rmSync(this.place.socket, { force: true })
       this.#listener.close()
     }
+    await this.#endStreams()
     this.#closeConnections()
     if (this.#listener.listening || this.#sockets.size > 0) await once(this.#listener, 'close')
+  }
+
+  async #endStreams(): Promise<void> {
+    const server = await this.#loaded?.catch(() => undefined)
+    await server?.end()
   }
 
   #closeConnections(): void {
