@@ -274,7 +274,7 @@ export class Balancer {
 
   /** Lets exchanges in flight finish, then closes everything. */
   async stop(): Promise<void> {
-    const { reclaimer, sessions, skew, rebalancer, health, questions, supervisor, traffic, tail, accessLog } =
+    const { reclaimer, sessions, skew, rebalancer, health, questions, supervisor, tracing, traffic, tail, accessLog } =
       this.#parts
     this.#stopping.abort()
     this.#handover.close()
@@ -296,8 +296,7 @@ export class Balancer {
     rebalancer.close()
     health.stop()
     await supervisor.stop()
-    await sessions.close()
-    await accessLog.close()
+    await Promise.all([sessions.close(), accessLog.close(), tracing.close()])
   }
 }
 

@@ -163,7 +163,7 @@ export class Handover {
 
   /** Applies a desired state to every part; the workers are last. */
   async #handOver(wanted: DesiredState): Promise<Applied & { readonly underway?: Underway }> {
-    const { slots, tls, sessions, health, skew, rebalancer, questions, supervisor } = this.#parts
+    const { slots, tls, sessions, health, skew, rebalancer, tracing, questions, supervisor } = this.#parts
     this.#assertOpen()
     const desired = withGradualRemovals(this.#desired, wanted, Date.now())
     const before = this.#config
@@ -185,6 +185,7 @@ export class Handover {
     health.apply(next.upstreams)
     skew.apply(next.upstreams)
     rebalancer.apply(next.upstreams)
+    tracing.apply(config.tracing)
     const acknowledged = supervisor.apply(next)
     // Not before: if a part fails, the same change is not taken for one that is in effect. Users find the new Snapshot.
     this.#config = config

@@ -21,6 +21,7 @@ import { SlotBook } from './slots/slot-book.ts'
 import { SlotReclaimer } from './slots/slot-reclaimer.ts'
 import type { StateDirectory } from './state/state-directory.ts'
 import type { TlsStore } from './tls/tls-store.ts'
+import { Tracing } from './tracing/tracing.ts'
 import { LiveTail } from './traffic/live-tail.ts'
 import { TrafficSampler } from './traffic/traffic-sampler.ts'
 import type { Inheritance } from './upgrade/inheritance.ts'
@@ -45,6 +46,7 @@ export interface Parts {
   readonly questions: SessionQuestions
   readonly events: EventRing
   readonly applies: ApplyHistory
+  readonly tracing: Tracing
   readonly wishes: ServerWishes
   readonly rebalancer: Rebalancer
   readonly supervisor: Supervisor
@@ -82,6 +84,7 @@ export async function assemble(
   const eventLog = new EventLog(log)
   const events = new EventRing(inherited?.newestEvent)
   const wishes = new ServerWishes()
+  const tracing = new Tracing(log, config.tracing)
   const known = inherited?.servers ?? []
   const health = new HealthMonitor(
     snapshot.upstreams,
@@ -111,6 +114,7 @@ export async function assemble(
     {
       log: (lines, written) => accessLog.append(lines, written),
       logDropped: (lines) => accessLog.drop(lines),
+      spans: (spans, dropped) => tracing.take(spans, dropped),
       ids: (server, ids) => questions.hear(server, ids),
       samples: (reports) => skew.hear(reports),
       requests: (requests) => tail.hear(requests),
@@ -163,6 +167,7 @@ export async function assemble(
     questions,
     events,
     applies: new ApplyHistory(),
+    tracing,
     wishes,
     supervisor,
     traffic,

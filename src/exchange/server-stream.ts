@@ -17,6 +17,7 @@ import type { ReceivedRequest } from './received-request.ts'
  * the call only.
  */
 export interface ServerStream {
+  readonly protocol: 'HTTP/1.1' | 'HTTP/2.0'
   /** Whether the request can be sent now; if not, `connected` follows. */
   readonly isConnected: boolean
   /**

@@ -3,11 +3,20 @@ import { counted } from '../runtime/counted.ts'
 /** The interval of the checks for recovery, in ms. A log has recovered if there was no trouble since the last check. */
 const CHECK_EVERY = 1000
 
-/** Trouble with writing a log. Reported once when it starts, and once when it is over, with the number of lost lines. */
+/** What is lost in trouble, and how its end is put in words. */
+export interface Loss {
+  readonly unit: string
+  readonly again: string
+}
+
+const LINES: Loss = { unit: 'line', again: 'can be written again' }
+
+/** Trouble with writing a log, or an export. Reported once when it starts, and once when it is over, with the number of what was lost. */
 export class Trouble {
   readonly #log: string
   readonly #report: (message: string) => void
   readonly #isOver: () => boolean
+  readonly #loss: Loss
   #kind: 'slow' | 'broken' | undefined
   #watch: NodeJS.Timeout | undefined
   #isQuiet = true
@@ -18,11 +27,13 @@ export class Trouble {
   /**
    * @param log the name of the log in reports
    * @param isOver called regularly during trouble: whether lines are written again
+   * @param loss lines, if not given
    */
-  constructor(log: string, report: (message: string) => void, isOver: () => boolean) {
+  constructor(log: string, report: (message: string) => void, isOver: () => boolean, loss = LINES) {
     this.#log = log
     this.#report = report
     this.#isOver = isOver
+    this.#loss = loss
   }
 
   /** The number of lines lost since the start. */
@@ -32,7 +43,7 @@ export class Trouble {
 
   /** Lines were dropped because there was no room. */
   tooSlow(lines: number): void {
-    this.#note('slow', lines, 'is too slow: lines are being dropped')
+    this.#note('slow', lines, `is too slow: ${this.#loss.unit}s are being dropped`)
   }
 
   /** Lines cannot be written. */
@@ -44,7 +55,7 @@ export class Trouble {
   end(lines: number): void {
     clearInterval(this.#watch)
     this.#lost += lines
-    if (this.#lost > 0) this.#report(`${this.#log} has lost ${counted(this.#lost, 'line')}`)
+    if (this.#lost > 0) this.#report(`${this.#log} has lost ${counted(this.#lost, this.#loss.unit)}`)
   }
 
   #note(kind: 'slow' | 'broken', lines: number, words: string): void {
@@ -60,13 +71,13 @@ export class Trouble {
     const isOver = this.#isOver() && this.#isQuiet
     this.#isQuiet = true
     if (!isOver) return
-    const words = this.#kind === 'slow' ? 'has caught up' : 'can be written again'
+    const words = this.#kind === 'slow' ? 'has caught up' : this.#loss.again
     const lost = this.#lost
     clearInterval(this.#watch)
     this.#watch = this.#kind = undefined
     this.#lostBefore += lost
     this.#lost = 0
-    const cost = lost === 0 ? '' : `; ${counted(lost, 'line')} ${lost === 1 ? 'was' : 'were'} dropped`
+    const cost = lost === 0 ? '' : `; ${counted(lost, this.#loss.unit)} ${lost === 1 ? 'was' : 'were'} dropped`
     this.#report(`${this.#log} ${words}${cost}`)
   }
 }

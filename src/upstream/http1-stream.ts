@@ -25,6 +25,7 @@ import { isReset } from './server-connection.ts'
 
 /** One request and its response on an HTTP/1 connection to a server. */
 export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
+  readonly protocol = 'HTTP/1.1'
   readonly #connection: Http1Connection
   readonly #user: ServerStreamUser
   readonly #context: WorkerContext
