@@ -69,7 +69,6 @@ export class SpanRecorder implements ExchangeObserver {
       reason: exchange.reason,
       standing: exchange.standing,
       queued: exchange.queued,
-      hasResponded: exchange.respondedAt > 0,
     })
   }
 
