@@ -7,7 +7,7 @@ import type { Case, Load } from '../case.ts'
 import { type Attack, attacks } from '../http2-attacks.ts'
 import { browserHeaders } from '../request-headers.ts'
 import { wrk } from '../wrk.ts'
-import { IN_TURN, labSite, secure } from './lab.ts'
+import { IN_TURN, secureLab } from './lab.ts'
 
 /** Clients that ask now and then, on connections that stay open. */
 const CLIENTS = 16
@@ -77,8 +77,8 @@ function percentile(values: readonly number[], share: number): number {
 export const hostileHttp2: Case = {
   name: 'hostile-http2',
   title: 'Attacks by HTTP/2 on 8 connections, beside 16 clients',
-  peers: ['limpet', 'nginx', 'haproxy'],
+  peers: secureLab.peers,
   metrics: ['growth', 'slowdown', 'p99', 'memory'],
-  variants: attacks.map((attack) => ({ name: attack.name, site: secure(labSite), load: under(attack) })),
+  variants: attacks.map((attack) => ({ name: attack.name, site: secureLab.site, load: under(attack) })),
   duration: (seconds) => 2 * seconds + 3,
 }

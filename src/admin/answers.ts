@@ -27,6 +27,25 @@ export const Applied = z
   })
   .openapi('Applied')
 
+const Apply = z
+  .object({
+    generation: Count,
+    revision: z.string(),
+    at: Time.openapi({ description: 'When all workers served it.' }),
+    by: z.string().nullable().openapi({
+      description: 'What has asked for it, and who. null: a signal, a changed file, or Limpet itself.',
+      example: 'change app/web-1, by admin-token',
+    }),
+    changes: z.array(z.string()).openapi({ description: 'A sentence each; at most 100 of them.' }),
+    diff: z.string().nullable().openapi({
+      description:
+        'What differs in the effective configuration, as a unified diff without secrets; empty if only files differ that it names; null if that is too large.',
+    }),
+  })
+  .openapi('Apply')
+
+export const Applies = z.object({ applies: z.array(Apply) }).openapi('Applies')
+
 export const Status = z
   .object({
     version: z.string().openapi({ description: "Limpet's version." }),
@@ -155,7 +174,18 @@ export const Drains = z.object({ drains: z.array(Drain) }).openapi('Drains')
 const Numbers = { name: z.string(), live: Count, active: Count }
 
 export const SessionNumbers = z
-  .object({ upstreams: z.array(z.object({ ...Numbers, servers: z.array(z.object(Numbers)) })) })
+  .object({
+    upstreams: z.array(
+      z.object({
+        ...Numbers,
+        servers: z.array(z.object(Numbers)),
+        ages: z.array(z.object({ upTo: Count.nullable(), live: Count })).openapi({
+          description:
+            'How many of the live ones began how long ago: up to so many s, and not within the limit before; null for any age.',
+        }),
+      }),
+    ),
+  })
   .openapi('SessionNumbers', { description: 'Of the upstreams that know sessions.' })
 
 export type Status = z.output<typeof Status>
@@ -167,3 +197,4 @@ export type ServerWithSettings = z.output<typeof ServerWithSettings>
 export type SessionNumbers = z.output<typeof SessionNumbers>
 export type Drift = z.output<typeof Drift>
 export type Applied = z.output<typeof Applied>
+export type Apply = z.output<typeof Apply>

@@ -1,26 +1,34 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { Access } from './access.ts'
 import type { Administered } from './administered.ts'
+import type { SignIns } from './dashboard/sign-ins.ts'
 import { EventStream } from './event-stream.ts'
 import { OperationRefused } from './operation-refused.ts'
 import { answerTo, refusalOf } from './problem.ts'
+import { RequestStream } from './request-stream.ts'
 import { Descriptions, type Env, type Resources } from './resource.ts'
 import { addConfig } from './resources/config.ts'
 import { addDrains } from './resources/drains.ts'
 import { addEvents } from './resources/events.ts'
+import { addMetrics } from './resources/metrics.ts'
 import { addPause } from './resources/pause.ts'
 import { addPlanning } from './resources/planning.ts'
+import { addRequests } from './resources/requests.ts'
 import { addServers } from './resources/servers.ts'
 import { addSessions } from './resources/sessions.ts'
+import { addSigningIn } from './resources/signing-in.ts'
 import { addStatus } from './resources/status.ts'
+import { addTraffic } from './resources/traffic.ts'
 import { addUpgrade } from './resources/upgrade.ts'
 import { addUpstreams } from './resources/upstreams.ts'
+import { TrafficStream } from './traffic-stream.ts'
 import { View } from './view.ts'
 
 /** All resources of the admin API. No answer has a secret, a session's key or a cookie in it. */
 export function adminApi(
-  { subject, operations, events }: Administered,
+  { subject, operations, events, traffic, tail, metrics }: Administered,
   access: Access,
+  signIns: SignIns,
   report: (bug: unknown) => void,
 ): Resources {
   const view = new View(subject, operations)
@@ -44,6 +52,10 @@ export function adminApi(
   addPlanning(api, descriptions, operations)
   addUpgrade(api, descriptions, operations)
   addEvents(api, descriptions, new EventStream(events))
+  addTraffic(api, descriptions, view, traffic, new TrafficStream(traffic))
+  addRequests(api, descriptions, operations, new RequestStream(tail))
+  addMetrics(api, descriptions, metrics)
+  addSigningIn(api, descriptions, signIns)
   api.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' })
   const read = descriptions.reads.middleware[0]!
   api.get('/v1/openapi.json', read, (context) => context.json(documentOf(api, subject.version)))

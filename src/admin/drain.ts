@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { Count, Duration, Time } from './fields.ts'
 
-const Then = z.enum(['move', 'refuse', 'keep'])
+export const Then = z.enum(['move', 'refuse', 'keep'])
 
 /** A drain, as it is at this moment. */
 export const Drain = z

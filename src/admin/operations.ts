@@ -1,6 +1,6 @@
-import type { Applied, Drift, Pause } from './answers.ts'
+import type { Applied, Apply, Drift, Pause } from './answers.ts'
 import type { Drain, DrainOptions } from './drain.ts'
-import type { Explanation, Plan, Query } from './planning.ts'
+import type { Explanation, Plan, PlannedChange, Query } from './planning.ts'
 import type { Precondition } from './precondition.ts'
 import type { ServerChange, ServerSettings } from './server-settings.ts'
 
@@ -34,6 +34,8 @@ export interface Operations {
   readonly revision: string
   /** The effective configuration as a file, without secrets. */
   config(): string
+  /** The last configurations that have come into effect, newest first. */
+  applies(): Promise<readonly Apply[]>
   /** What differs from the file. */
   drift(): readonly Drift[]
   server(upstream: string, server: string): ServerResource | undefined
@@ -71,7 +73,11 @@ export interface Operations {
   resume(upstream: string, options: WriteOptions, by: Author): Promise<Applied>
   /** What a configuration would change. */
   plan(text: string): Promise<Plan>
+  /** What a change of a server would do. */
+  planServer(upstream: string, server: string, change: PlannedChange): Promise<Plan>
   explain(query: Query): Promise<Explanation>
+  /** The same of a request that the tail has shown lately. */
+  explainShown(id: string): Promise<Explanation>
   /** Starts the program that is now on disk in place of this one. */
   upgrade(options: WriteOptions, by: Author): Promise<{ readonly pid: number }>
 }

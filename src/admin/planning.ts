@@ -1,5 +1,7 @@
 import { z } from '@hono/zod-openapi'
+import { Then } from './drain.ts'
 import { Count } from './fields.ts'
+import { ServerChange } from './server-settings.ts'
 
 const listOf = <Item extends z.ZodType>(item: Item) => z.array(item).readonly()
 
@@ -44,16 +46,29 @@ export const Plan = z
   })
   .openapi('Plan')
 
+/** A change of a server that is not made. */
+export const PlannedChange = ServerChange.extend({
+  // biome-ignore lint/suspicious/noThenProperty: it is data, and nobody awaits it.
+  then: Then.optional().openapi({
+    description:
+      'With admin: drain, what the deadline does to the sessions that are left then; the plan is as of then.',
+  }),
+}).openapi('PlannedChange')
+
 /** A request that is not sent. */
 export const Query = z
   .strictObject({
     method: z.string().optional().openapi({ example: 'GET' }),
-    path: z.string().openapi({ example: '/shop/?page=2' }),
+    path: z.string().openapi({ description: 'A path, perhaps with a query, or a URL.', example: '/shop/?page=2' }),
     host: z.string().optional(),
     headers: z.record(z.string(), z.string()).optional(),
     cookies: z.record(z.string(), z.string()).optional(),
     ip: z.string().optional().openapi({ description: "The client's address.", example: '203.0.113.9' }),
     secure: z.boolean().optional().openapi({ description: 'It came by HTTPS.' }),
+    listener: z
+      .string()
+      .optional()
+      .openapi({ description: 'The listener that it comes by: address and port, or port.', example: '0.0.0.0:80' }),
   })
   .openapi('Query')
 
@@ -85,6 +100,7 @@ export const Explanation = z
   .object({
     summary: z.string().openapi({ description: 'One sentence.' }),
     request: z.object({ method: z.string(), host: z.string(), path: z.string(), ip: z.string() }),
+    listener: z.exactOptional(z.string()).openapi({ description: 'That it comes by. Absent: nothing says which.' }),
     route: ExplainedRoute.nullable(),
     closest: listOf(z.string()).openapi({ description: 'If no route matches: what the closest ones require.' }),
     upstream: z
@@ -114,5 +130,6 @@ export const Explanation = z
   .openapi('Explanation')
 
 export type Plan = z.output<typeof Plan>
+export type PlannedChange = z.output<typeof PlannedChange>
 export type Query = z.output<typeof Query>
 export type Explanation = z.output<typeof Explanation>

@@ -28,14 +28,14 @@ export type TailedRequest = z.output<typeof TailedRequest>
 
 /** Which requests are wanted. Absent: any. */
 export interface TailFilter {
-  readonly method?: string
+  readonly method?: string | undefined
   /** A part of the path. */
-  readonly path?: string
+  readonly path?: string | undefined
   /** `404`, or a class: `5xx`. */
-  readonly status?: string
-  readonly upstream?: string
-  readonly server?: string
-  readonly reason?: string
+  readonly status?: string | undefined
+  readonly upstream?: string | undefined
+  readonly server?: string | undefined
+  readonly reason?: string | undefined
 }
 
 /** A sample of the requests, as they end. */

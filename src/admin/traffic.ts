@@ -11,7 +11,7 @@ const Share = z.number().min(0).max(1).nullable()
 const Load = {
   requests: Rate,
   errors: Rate.openapi({ description: 'Answers of 5xx a second.' }),
-  inFlight: Count,
+  inFlight: Count.openapi({ description: 'Requests in flight to servers, WebSockets included.' }),
   tunnels: Count.openapi({ description: 'WebSockets and other upgraded connections.' }),
 }
 
@@ -44,7 +44,9 @@ const ServerTraffic = z
       description: 'The mean time to the first byte in the last second with an answer.',
     }),
     lastUsed: Time.nullable().openapi({ description: 'null where it has not been used since the start.' }),
-    recent: z.array(z.number()).openapi({ description: 'Requests a second, in steps of `step`; the newest last.' }),
+    recent: z
+      .array(z.number())
+      .openapi({ description: 'Requests a second, in steps of `step`; the newest last. Empty after 500 servers.' }),
     recentLatency: z
       .array(Milliseconds)
       .openapi({ description: 'The mean time to the first byte, in the same steps.' }),
@@ -59,7 +61,10 @@ const UpstreamTraffic = z
     queued: Count,
     retries: Rate,
     stickiness: Share,
-    servers: z.array(ServerTraffic).openapi({ description: 'Those of the upstreams that were asked for.' }),
+    servers: z.array(ServerTraffic).openapi({
+      description:
+        'Of the upstreams that were asked for: up to 2,000 servers; up to 500 where none was. Of others: none.',
+    }),
   })
   .openapi('UpstreamTraffic')
 
@@ -92,7 +97,7 @@ export type Sample = z.output<typeof Sample>
 export type Traffic = z.output<typeof Traffic>
 export type TrafficHistory = z.output<typeof TrafficHistory>
 
-/** Whose servers are wanted in detail: all (up to 500 servers), or those of some upstreams. */
+/** Whose servers are wanted in detail: all (up to 500 servers), or those of some upstreams (up to 2,000). */
 export interface TrafficQuery {
   readonly upstreams: 'all' | readonly string[]
 }
@@ -102,5 +107,5 @@ export interface TrafficFeed {
   history(query: TrafficQuery): TrafficHistory
   traffic(query: TrafficQuery): Traffic
   /** Notifies once a second, until the function that it returns is called. */
-  watch(notify: () => void): () => void
+  watch(notify: (now: Sample) => void): () => void
 }

@@ -14,6 +14,7 @@ import type { Drain } from './drain.ts'
 import { emptiest } from './emptiest.ts'
 import { noServer, noUpstream } from './operation-refused.ts'
 import type { Operations } from './operations.ts'
+import { SessionAges } from './session-ages.ts'
 import type { CertificateSummary, Subject } from './subject.ts'
 
 type WhatOperatorsDid = Pick<Operations, 'revision' | 'drift' | 'server' | 'drains' | 'pauseOf'>
@@ -29,6 +30,8 @@ export class View {
   readonly #operations: WhatOperatorsDid
   /** By server slot, as of the Snapshot of that generation. */
   #counts: ReadonlyMap<number, SessionCount> = new Map()
+  /** By upstream, as of the same moment. */
+  #ages: ReadonlyMap<string, SessionAges> = new Map()
   #countedFor = Number.NaN
   #countedAt = Number.NEGATIVE_INFINITY
 
@@ -77,9 +80,14 @@ export class View {
 
   /** @throws OperationRefused if there is none of that name */
   existingUpstream(name: string): UpstreamView {
-    const upstream = this.upstream(name)
-    if (upstream === undefined) throw noUpstream(name, this.#subject.snapshot.upstreams)
-    return upstream
+    this.assertUpstream(name)
+    return this.upstream(name)!
+  }
+
+  /** @throws OperationRefused if there is none of that name */
+  assertUpstream(name: string): void {
+    const { upstreams } = this.#subject.snapshot
+    if (!upstreams.some((upstream) => upstream.name === name)) throw noUpstream(name, upstreams)
   }
 
   /** @throws OperationRefused if there is none of that name */
@@ -102,7 +110,8 @@ export class View {
           return { name: server.name, live, active }
         })
         const sumOf = (key: 'live' | 'active') => numbers.reduce((sum, one) => sum + one[key], 0)
-        return { name, live: sumOf('live'), active: sumOf('active'), servers: numbers }
+        const ages = this.#ages.get(name)?.all ?? []
+        return { name, live: sumOf('live'), active: sumOf('active'), servers: numbers, ages }
       }),
     }
   }
@@ -189,8 +198,13 @@ export class View {
     const { sessions, snapshot } = this.#subject
     const now = performance.now()
     if (now - this.#countedAt > COUNTS_KEEP || snapshot.generation !== this.#countedFor) {
-      const slots = snapshot.upstreams.flatMap(({ servers }) => servers.map(({ slot }) => slot))
-      this.#counts = sessions.count(slots, wallSeconds())
+      this.#ages = new Map(snapshot.upstreams.map(({ name }) => [name, new SessionAges()]))
+      const bySlot = snapshot.upstreams.flatMap(({ name, servers }) => {
+        const ages = this.#ages.get(name)!
+        return servers.map(({ slot }) => [slot, ages] as const)
+      })
+      const slots = bySlot.map(([slot]) => slot)
+      this.#counts = sessions.count(slots, wallSeconds(), new Map(bySlot))
       this.#countedFor = snapshot.generation
       this.#countedAt = now
     }

@@ -5,6 +5,7 @@ import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
 import { warningsOf } from '../config/warnings.ts'
 import type { Listener } from '../runtime/snapshot.ts'
+import { WorkerCell } from '../runtime/tallies/layout.ts'
 import { AcmeSource } from './acme/acme-source.ts'
 import { restoredAnswers } from './acme/challenges/handed-answers.ts'
 import { AdminApi } from './admin/admin-api.ts'
@@ -16,6 +17,8 @@ import { type LoadAgain, restored } from './desired/restored.ts'
 import { DrainOrders } from './drains/drain-orders.ts'
 import { workersOf } from './fixed-settings.ts'
 import { type Applied, Handover } from './handover.ts'
+import { Metrics } from './metrics/metrics.ts'
+import { Stickiness } from './metrics/stickiness.ts'
 import { openAccessLog } from './open-access-log.ts'
 import type { Operator } from './operator.ts'
 import { assemble, type Parts } from './parts.ts'
@@ -40,6 +43,8 @@ export class Balancer {
   readonly #pauses: Pauses
   readonly #renewals: Renewals
   readonly #load: LoadAgain | undefined
+  readonly #stickiness: Stickiness
+  readonly #metrics: Metrics
   #admin: AdminApi | undefined
   /** Aborted when it stops. */
   readonly #stopping = new AbortController()
@@ -61,6 +66,8 @@ export class Balancer {
     this.#pauses = pauses
     this.#renewals = renewals
     this.#load = load
+    this.#stickiness = new Stickiness(parts.tallies, () => parts.supervisor.snapshot.upstreams)
+    this.#metrics = new Metrics(parts, drains, this.#stickiness)
   }
 
   /**
@@ -134,10 +141,12 @@ export class Balancer {
       throw error
     }
     slots.acknowledge(supervisor.snapshot.generation)
+    parts.tallies.set(WorkerCell.AppliedAt, Date.now() / 1000)
     pauses.adopted(desired)
     renewals.adopted()
     acme.begin()
     parts.questions.apply(supervisor.snapshot.upstreams)
+    parts.traffic.start()
     await balancer.#startAdmin(inherited?.admin)
     if (predecessor !== undefined) await balancer.#follow(predecessor)
     return balancer
@@ -158,10 +167,12 @@ export class Balancer {
   }
 
   async #startAdmin(inherited: AdminSocket | undefined): Promise<void> {
-    const { events, wishes, state, log } = this.#parts
+    const { events, traffic, tail, wishes, state, log } = this.#parts
     const { config } = this.#handover
     const subject = subjectOf(instanceOf(config), this.#parts)
-    const administered = async () => ({ subject, operations: await this.#operator(), events })
+    const administered = async () => {
+      return { subject, operations: await this.#operator(), events, traffic, tail, metrics: this.#metrics }
+    }
     wishes.grantBy(
       () => this.#operator(),
       (line) => log.warn(line),
@@ -236,6 +247,7 @@ export class Balancer {
     this.#parts.acme.close()
     this.#lock.release()
     this.#admin?.leave()
+    this.#parts.traffic.close()
     this.#parts.skew.close()
     this.#parts.questions.close()
     void handOver.finish().then(this.#replaced.resolve)
@@ -262,7 +274,8 @@ export class Balancer {
 
   /** Lets exchanges in flight finish, then closes everything. */
   async stop(): Promise<void> {
-    const { reclaimer, sessions, skew, rebalancer, health, questions, supervisor, tracing, accessLog } = this.#parts
+    const { reclaimer, sessions, skew, rebalancer, health, questions, supervisor, tracing, traffic, tail, accessLog } =
+      this.#parts
     this.#stopping.abort()
     this.#handover.close()
     this.#drains.close()
@@ -274,9 +287,12 @@ export class Balancer {
     // Exchanges in flight may take long to finish, and the next run should not wait for the sessions until then.
     void sessions.flush()
     await this.#admin?.close()
+    traffic.close()
+    tail.close()
     reclaimer.close()
     skew.close()
     questions.close()
+    this.#stickiness.close()
     rebalancer.close()
     health.stop()
     await supervisor.stop()

@@ -4,10 +4,11 @@ import type { Rebalance as ConfiguredRebalance } from '../config/rebalance.ts'
 import type { Config } from '../config/schema.ts'
 import type { Server as ConfiguredServer } from '../config/server.ts'
 import { Skew } from '../config/skew.ts'
+import { withStandardRedirect } from '../config/standard-redirect.ts'
 import type { Upstream as ConfiguredUpstream } from '../config/upstream.ts'
 import type { Affinity, Balance, Rebalance, Route, Server, Snapshot, Tracing, Upstream } from '../runtime/snapshot.ts'
 import { asBytes, compileAffinity, impliedAffinity } from './compile-affinity.ts'
-import { compileListener, compileServerProtocol, standardRedirectOf } from './compile-tls.ts'
+import { compileListener, compileServerProtocol } from './compile-tls.ts'
 import type { SlotBook } from './slots/slot-book.ts'
 import { NO_MATERIAL, type TlsMaterial } from './tls/tls-material.ts'
 
@@ -55,10 +56,9 @@ export function compile(
       upstream.servers.map((server) => compileServer(server, servers.get(server.id)!)),
     )
   })
-  const redirect = standardRedirectOf(config.listeners)
   return {
     generation,
-    listeners: config.listeners.map((listener) => compileListener(listener, material, redirect)),
+    listeners: withStandardRedirect(config).listeners.map((listener) => compileListener(listener, material)),
     routes:
       before !== undefined && hasSameRoutes(config, before.config)
         ? before.snapshot.routes

@@ -31,6 +31,12 @@ export class EventLog {
         // Any scanner of the internet causes it.
         return this.#log.info(`listener ${placeOf(listener)}: ${which} failed${last}: ${cause}`)
       }
+      case 'certificate-not-awaited': {
+        const { host, count } = event
+        const which = count === 1 ? `a client got no certificate for ${host}` : `${count} clients got no certificate`
+        const last = count === 1 ? '' : `, the last one for ${host}`
+        return this.#log.warn(`acme: ${which} on demand${last}: too many wait for theirs already`)
+      }
       case 'shortage':
         return this.shortage(event.code)
       case 'tls-failed': {

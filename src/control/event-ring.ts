@@ -1,9 +1,8 @@
 import type { AdminEvent, EventFeed, Happened } from '../admin/event-feed.ts'
+import { shownChanges } from './shown-changes.ts'
 
 /** How many events are kept for clients that come back. */
 const SIZE = 1000
-/** The maximum of sentences that an event keeps of a configuration's changes. */
-const MAX_CHANGES = 100
 /** The maximum of characters that an event keeps of a message. */
 const MAX_MESSAGE = 2000
 
@@ -56,10 +55,7 @@ export class EventRing implements EventFeed {
 
 /** A configuration can have tens of thousands of changes, and of mistakes. */
 function shortened(event: AdminEvent): AdminEvent {
-  if ('changes' in event && event.changes.length > MAX_CHANGES) {
-    const more = event.changes.length - MAX_CHANGES
-    return { ...event, changes: [...event.changes.slice(0, MAX_CHANGES), `and ${more} more`] }
-  }
+  if ('changes' in event) return { ...event, changes: shownChanges(event.changes) }
   if ('message' in event && event.message.length > MAX_MESSAGE) {
     return { ...event, message: `${event.message.slice(0, MAX_MESSAGE)}…` }
   }

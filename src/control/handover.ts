@@ -6,6 +6,7 @@ import type { Config } from '../config/schema.ts'
 import { warningsOf } from '../config/warnings.ts'
 import type { Listener, Snapshot } from '../runtime/snapshot.ts'
 import { difference, patched } from '../runtime/snapshot-patch.ts'
+import { WorkerCell } from '../runtime/tallies/layout.ts'
 import { compile } from './compile.ts'
 import type { ChangesFile } from './desired/changes-file.ts'
 import type { DesiredState } from './desired/desired-state.ts'
@@ -27,6 +28,15 @@ export interface Applied {
   readonly generation: number
   /** What has changed, one sentence each; empty if nothing has. */
   readonly changes: readonly string[]
+}
+
+/** A configuration that the workers have been sent. */
+interface Underway {
+  /** Resolves once every worker serves it. */
+  readonly acknowledged: Promise<void>
+  readonly revision: string
+  readonly before: Config
+  readonly after: Config
 }
 
 /** Something that follows what is desired. */
@@ -106,17 +116,26 @@ export class Handover {
   async change(make: (now: DesiredState) => DesiredState, by?: string): Promise<Applied> {
     const handedOver = this.#last.then(() => this.#handOver(make(this.#desired)))
     // The next configuration does not wait for the workers to acknowledge this one: it may be what brings them back.
-    this.#last = handedOver.catch(() => undefined)
-    const { acknowledged, ...applied } = await handedOver
-    if (acknowledged === undefined) return applied
-    await acknowledged
-    const { slots, reclaimer, events, log } = this.#parts
+    this.#last = handedOver.catch(() => this.#parts.tallies.count(WorkerCell.AppliesRefused))
+    const { underway, ...applied } = await handedOver
+    if (underway === undefined) return applied
+    await underway.acknowledged
+    this.#countApplied()
+    const { slots, reclaimer, events, applies, log } = this.#parts
     const { generation, changes } = applied
+    const { revision, before, after } = underway
     log.info(`generation ${generation}${by === undefined ? '' : ` (${by})`}: ${inOneLine(changes)}`)
     events.add({ type: 'applied', generation, revision: this.revision, changes })
+    applies.add({ generation, revision, by, changes }, before, after)
     slots.acknowledge(generation)
     reclaimer.watch()
     return applied
+  }
+
+  #countApplied(): void {
+    const { tallies } = this.#parts
+    tallies.count(WorkerCell.AppliesOk)
+    tallies.set(WorkerCell.AppliedAt, Date.now() / 1000)
   }
 
   /**
@@ -143,7 +162,7 @@ export class Handover {
   }
 
   /** Applies a desired state to every part; the workers are last. */
-  async #handOver(wanted: DesiredState): Promise<Applied & { readonly acknowledged?: Promise<void> }> {
+  async #handOver(wanted: DesiredState): Promise<Applied & { readonly underway?: Underway }> {
     const { slots, tls, sessions, health, skew, rebalancer, tracing, questions, supervisor } = this.#parts
     this.#assertOpen()
     const desired = withGradualRemovals(this.#desired, wanted, Date.now())
@@ -177,7 +196,11 @@ export class Handover {
     if (keepsState(config) && !keepsState(before)) await this.#takeLock()
     this.#instance.keep(desired.config)
     await supervisor.reduce(workersOf(config))
-    return { generation: next.generation, changes, acknowledged }
+    return {
+      generation: next.generation,
+      changes,
+      underway: { acknowledged, revision: this.revision, before, after: config },
+    }
   }
 
   #adopt(desired: DesiredState, before: Config): void {

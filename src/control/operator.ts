@@ -1,14 +1,16 @@
-import type { Drift, Pause, Applied as Shown } from '../admin/answers.ts'
+import type { Apply, Drift, Pause, Applied as Shown } from '../admin/answers.ts'
 import type { Drain, DrainOptions } from '../admin/drain.ts'
 import { OperationRefused } from '../admin/operation-refused.ts'
 import type { Author, Operations, ServerResource, WriteOptions } from '../admin/operations.ts'
-import type { Explanation, Plan, Query } from '../admin/planning.ts'
+import type { Explanation, Plan, PlannedChange, Query } from '../admin/planning.ts'
 import { assertFresh, etagOf } from '../admin/precondition.ts'
 import type { ServerSettings, ServerChange as SettingsChange } from '../admin/server-settings.ts'
 import { ConfigError } from '../config/error.ts'
 import { printConfig } from '../config/print.ts'
 import type { Server } from '../config/server.ts'
+import { withStandardRedirect } from '../config/standard-redirect.ts'
 import { HealthBit } from '../runtime/health-bit.ts'
+import { parseIpAddress, UNIX_ADDRESS, UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
 import { compile } from './compile.ts'
 import {
   type DesiredState,
@@ -44,6 +46,9 @@ import { ListenError } from './workers/listen-error.ts'
 /** The health bits with which a server may not serve. */
 const AILING = HealthBit.Unhealthy | HealthBit.Ejected | HealthBit.Suspended
 
+/** How many plans are made at a time: each looks at every session. */
+const MOST_PLANS = 4
+
 /** Carries out what operators ask for through the admin API: makes each request a change of the desired state. */
 export class Operator implements Operations {
   readonly #parts: Parts
@@ -51,6 +56,7 @@ export class Operator implements Operations {
   readonly #drainOrders: DrainOrders
   readonly #load: LoadAgain | undefined
   readonly #upgrade: () => Promise<{ readonly pid: number }>
+  #planning = 0
 
   constructor(
     parts: Parts,
@@ -77,7 +83,7 @@ export class Operator implements Operations {
   }
 
   config(): string {
-    return printConfig(this.#handover.config, 'The effective configuration', 'hidden')
+    return printConfig(withStandardRedirect(this.#handover.config), 'The effective configuration', 'hidden')
   }
 
   drift(): readonly Drift[] {
@@ -104,6 +110,18 @@ export class Operator implements Operations {
   pauseOf(upstream: string): Pause | undefined {
     const pause = this.#desired.changes.upstreams[upstream]?.pause
     return pause && pauseShown(pause)
+  }
+
+  async applies(): Promise<Apply[]> {
+    const applies = await this.#parts.applies.all()
+    return applies.map(({ generation, revision, at, by, changes, diff }) => ({
+      generation,
+      revision,
+      at: new Date(at).toISOString(),
+      by: by ?? null,
+      changes: [...changes],
+      diff: diff ?? null,
+    }))
   }
 
   #find({ upstream, server }: ServerName): Server | undefined {
@@ -133,12 +151,11 @@ export class Operator implements Operations {
   changeServer(
     upstream: string,
     server: string,
-    { admin, ...settings }: SettingsChange,
+    change: SettingsChange,
     options: WriteOptions,
     by: Author,
   ): Promise<Shown> {
-    const edit: ServerEdit = { settings: settings as Settings, ...(admin !== undefined && { admin }) }
-    return this.#changeServer({ upstream, server }, edit, options, by)
+    return this.#changeServer({ upstream, server }, editOf(change), options, by)
   }
 
   async putServer(
@@ -278,19 +295,37 @@ export class Operator implements Operations {
 
   // ── what would be ──────────────────────────────────────────────────────────────────────────────────────────────
 
-  async plan(text: string): Promise<Plan> {
+  plan(text: string): Promise<Plan> {
+    return this.#plan(() => desiredState(this.#loaded({ text, name: 'plan' }), { ...this.#desired.changes }))
+  }
+
+  planServer(upstream: string, server: string, { then, ...change }: PlannedChange): Promise<Plan> {
+    return this.#plan(() => {
+      const name = { upstream, server }
+      const { deadline, spread } = upstreamIn(this.#desired.config, upstream).drain
+      const drain =
+        then === undefined ? {} : { drain: { startedAt: Date.now(), deadline, spread, then, isCut: true as const } }
+      const edit = { ...editOf(change), ...drain }
+      return changeServer(this.#desired, name, edit, { ...this.#force({ force: true }) }, stampOf({ name: 'plan' }))
+    })
+  }
+
+  async #plan(make: () => DesiredState): Promise<Plan> {
+    if (this.#planning >= MOST_PLANS) throw new OperationRefused('busy', `${MOST_PLANS} plans are being made already`)
+    this.#planning++
     try {
       const { supervisor, scoreboard, sessions, slots, state } = this.#parts
       const { plan } = await import('../planning/plan.ts')
-      const base = this.#loaded({ text, name: 'plan' })
       const { config } = this.#handover
-      const next = this.#handover.named(desiredState(base, { ...this.#desired.changes }).config)
+      const next = this.#handover.named(make().config)
       const current = supervisor.snapshot
       const compiled = compile(next, current.generation + 1, slots, () => state.secret())
       const changes = differenceInWords(config, next)
       return await plan({ current, next: compiled, scoreboard, sessions: sessions.table, changes })
     } catch (error) {
       throw refusalOf(error)
+    } finally {
+      this.#planning--
     }
   }
 
@@ -304,6 +339,32 @@ export class Operator implements Operations {
       if (error instanceof RangeError) throw new OperationRefused('invalid', error.message)
       throw error
     }
+  }
+
+  async explainShown(id: string): Promise<Explanation> {
+    const { supervisor, scoreboard, sessions, tail } = this.#parts
+    const shown = tail.shown(id)
+    if (shown === undefined) {
+      const hint = 'only requests of /v1/requests/stream can be explained, within 15 minutes'
+      throw new OperationRefused('not-found', `no request ${JSON.stringify(id)} was shown lately; ${hint}`)
+    }
+    const { method, host, target, isMasked, client: ip, isSecure, certificate, head } = shown
+    if (head === undefined) {
+      throw new OperationRefused('conflict', 'its head was not kept: it is larger than 16 KiB, or was not understood')
+    }
+    const { explainReceived } = await import('../planning/explain.ts')
+    const [path = '', ...query] = target.split(/(?=\?)/)
+    return explainReceived(
+      { snapshot: supervisor.snapshot, scoreboard, sessions: sessions.table },
+      {
+        asked: { method, host, path, ip },
+        head: Buffer.from(head),
+        address: ip === UNIX_ADDRESS.text ? UNIX_ADDRESS : (parseIpAddress(ip) ?? UNKNOWN_ADDRESS),
+        isSecure,
+        certificate,
+        ...(isMasked && { shownAs: { path, query: query.join('') } }),
+      },
+    )
   }
 
   async upgrade(_options: WriteOptions, { name }: Author): Promise<{ readonly pid: number }> {
@@ -321,6 +382,10 @@ function refusalOf(error: unknown): Error {
   if (error instanceof ConfigError) return new OperationRefused('invalid', error.message, error.problems)
   if (error instanceof ListenError) return new OperationRefused('conflict', error.message)
   return error as Error
+}
+
+function editOf({ admin, ...settings }: SettingsChange): ServerEdit {
+  return { settings: settings as Settings, ...(admin !== undefined && { admin }) }
 }
 
 function settingsOf(server: Server): ServerSettings {

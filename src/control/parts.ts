@@ -4,13 +4,16 @@ import { HealthMonitor } from '../health/health-monitor.ts'
 import { probeServer } from '../health/probe.ts'
 import type { LogFile } from '../observability/log-file.ts'
 import { Scoreboard } from '../runtime/scoreboard.ts'
+import { ServerCell, WorkerCell } from '../runtime/tallies/layout.ts'
 import { Tallies } from '../runtime/tallies.ts'
 import type { AcmeSource } from './acme/acme-source.ts'
+import { ApplyHistory } from './apply-history.ts'
 import { compile } from './compile.ts'
 import { ServerWishes } from './drains/server-wishes.ts'
 import { SessionQuestions } from './drains/session-questions.ts'
 import { EventLog } from './event-log.ts'
 import { EventRing } from './event-ring.ts'
+import { Counts } from './metrics/counts.ts'
 import { Rebalancer } from './rebalance/rebalancer.ts'
 import { KeptSessions, warningsOfSecrets } from './sessions/kept-sessions.ts'
 import { SkewAlarm } from './skew-alarm.ts'
@@ -19,6 +22,8 @@ import { SlotReclaimer } from './slots/slot-reclaimer.ts'
 import type { StateDirectory } from './state/state-directory.ts'
 import type { TlsStore } from './tls/tls-store.ts'
 import { Tracing } from './tracing/tracing.ts'
+import { LiveTail } from './traffic/live-tail.ts'
+import { TrafficSampler } from './traffic/traffic-sampler.ts'
 import type { Inheritance } from './upgrade/inheritance.ts'
 import { continueServers, knownHealth } from './upgrade/server-states.ts'
 import { Supervisor } from './workers/supervisor.ts'
@@ -35,14 +40,18 @@ export interface Parts {
   readonly scoreboard: Scoreboard
   readonly sessions: KeptSessions
   readonly tallies: Tallies
+  readonly counts: Counts
   readonly health: HealthMonitor
   readonly skew: SkewAlarm
   readonly questions: SessionQuestions
   readonly events: EventRing
+  readonly applies: ApplyHistory
   readonly tracing: Tracing
   readonly wishes: ServerWishes
   readonly rebalancer: Rebalancer
   readonly supervisor: Supervisor
+  readonly traffic: TrafficSampler
+  readonly tail: LiveTail
 }
 
 /**
@@ -69,6 +78,7 @@ export async function assemble(
   await sessions.apply(config, snapshot)
   const scoreboard = new Scoreboard()
   const tallies = new Tallies()
+  const counts = countsOf(tallies, slots, accessLog)
   const skew = new SkewAlarm(snapshot.upstreams, log)
   const rebalancer = new Rebalancer(snapshot.upstreams, scoreboard, sessions.table)
   const eventLog = new EventLog(log)
@@ -88,6 +98,7 @@ export async function assemble(
         log.info(line)
         events.add({ type: 'server-health', upstream, server: server ?? null, better: true, message: line })
       },
+      takenOut: (slot) => tallies.countOfServer(slot, ServerCell.Ejections),
       shortage: (code) => eventLog.shortage(code),
     },
     probeServer,
@@ -106,6 +117,7 @@ export async function assemble(
       spans: (spans, dropped) => tracing.take(spans, dropped),
       ids: (server, ids) => questions.hear(server, ids),
       samples: (reports) => skew.hear(reports),
+      requests: (requests) => tail.hear(requests),
       event(event) {
         if (event.type === 'server-asks' && !wishes.hear(event)) return
         if (event.type === 'certificate-wanted') {
@@ -116,6 +128,7 @@ export async function assemble(
         eventLog.hear(event)
       },
       workerDied(slot, cause, ms) {
+        tallies.count(WorkerCell.WorkersRestarted)
         events.add({ type: 'worker-died', worker: slot, cause, ms })
         log.error(`worker ${slot} died and is replaced${ms > 0 ? ` in ${ms} ms` : ''}: ${cause}`)
       },
@@ -127,7 +140,15 @@ export async function assemble(
     log,
     wantIds: (upstream, server) => supervisor.wantIds(upstream, server),
   })
-  const reclaimer = new SlotReclaimer(slots, scoreboard, sessions.table)
+  const reclaimer = new SlotReclaimer(slots, scoreboard, sessions.table, counts)
+  const tail = new LiveTail((watches) => supervisor.watchRequests(watches))
+  const traffic = new TrafficSampler({
+    tallies,
+    scoreboard,
+    sessions: sessions.table,
+    slots,
+    snapshot: () => supervisor.snapshot,
+  })
   return {
     log,
     state,
@@ -139,13 +160,33 @@ export async function assemble(
     scoreboard,
     sessions,
     tallies,
+    counts,
     health,
     skew,
     rebalancer,
     questions,
     events,
+    applies: new ApplyHistory(),
     tracing,
     wishes,
     supervisor,
+    traffic,
+    tail,
   }
+}
+
+function countsOf(tallies: Tallies, slots: SlotBook, accessLog: LogFile): Counts {
+  return new Counts(
+    tallies,
+    slots,
+    new Map([
+      [WorkerCell.DroppedLines, () => accessLog.dropped],
+      [WorkerCell.ProcessorSeconds, processorSeconds],
+    ] as const),
+  )
+}
+
+function processorSeconds(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6
 }

@@ -12,8 +12,8 @@ import { Farewell } from './farewell.ts'
 import { LingeringClose } from './lingering-close.ts'
 
 /**
- * How a connection ends: at once, if nothing is left to send; once all that was written has been sent; or by a reset, so that
- * the client sees that its response is incomplete.
+ * How a connection ends: as soon as all that was written has been sent; once the client has closed it, too; or by a reset, so
+ * that the client sees that its response is incomplete.
  */
 export type Ending = 'drop' | 'linger' | 'reset'
 
@@ -83,7 +83,8 @@ export abstract class Connection extends ClientDeadline implements Lifetime, Soc
 
   /** The kernel has taken all that was written. */
   whenDrained(): void {
-    if (!this.isClosing) this.mayWrite()
+    if (this.isClosing) this.#closing?.sent()
+    else this.mayWrite()
   }
 
   protected abstract mayWrite(): void
@@ -132,6 +133,6 @@ export abstract class Connection extends ClientDeadline implements Lifetime, Soc
     if (ending === 'reset') return resetSocket(this.socket)
     if (ending === 'drop' && this.writer.unsent === 0) return closeSocket(this.socket)
     this.context.deadlines.remove(this)
-    this.#closing = new LingeringClose(this.socket, this.writer, this.context)
+    this.#closing = new LingeringClose(this.socket, this.writer, this.context, ending === 'linger')
   }
 }

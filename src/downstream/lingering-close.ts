@@ -21,13 +21,15 @@ export class LingeringClose extends Timed {
   /** The writer's progress when the deadline was set. */
   #progress = 0
 
-  constructor(socket: ClientSocket, writer: SocketWriter, context: WorkerContext) {
+  /** @param isAwaited whether the client is waited for, once everything has been sent */
+  constructor(socket: ClientSocket, writer: SocketWriter, context: WorkerContext, isAwaited: boolean) {
     super()
     this.#socket = socket
     this.#writer = writer
     this.#context = context
     this.#until = context.deadlines.now + LONGEST_LINGER
-    writer.end(() => this.#wait())
+    // Where the end was written before, only its own callback tells that all has been sent.
+    if (isAwaited || socket.writableEnded) writer.end(() => (isAwaited ? this.#wait() : void socket.destroy()))
     if (socket.isPaused()) socket.resume()
     this.#wait()
   }
@@ -39,6 +41,14 @@ export class LingeringClose extends Timed {
     const { deadlines } = this.#context
     if (this.#writer.unsent > 0) return
     deadlines.set(this, Math.max(1, Math.min(LINGER, this.#until - deadlines.now)))
+  }
+
+  /** All that was written has been sent. By TLS, the client is still told that nothing was cut off (RFC 8446 §6.1). */
+  sent(): void {
+    if (this.#socket.writableEnded) return
+    this.#socket.end()
+    // Not within this callback of a write, since node:net would make an error for those that wait for the end.
+    process.nextTick(destroy, this.#socket)
   }
 
   override expire(): void {
@@ -53,4 +63,8 @@ export class LingeringClose extends Timed {
     this.#progress = this.#writer.progress
     deadlines.set(this, this.#writer.unsent > 0 ? generation.snapshot.timeouts.send : LINGER)
   }
+}
+
+function destroy(socket: ClientSocket): void {
+  socket.destroy()
 }

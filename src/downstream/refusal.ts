@@ -57,20 +57,19 @@ export function refuse(
 /** The record of a request that was not understood, or not looked at. */
 export function recordOfRefusal(
   bytes: Buffer,
-  source: ConnectionOrigin,
+  source: Pick<ConnectionOrigin, 'peer' | 'ends'>,
   { code, status }: Failure,
   id: string,
   bytesSent: number,
 ): ExchangeRecord {
   const request = { ...nothingUnderstood, bytes, requestLineEnd: endOfFirstLine(bytes), id }
   const clientAddress = source.peer.text
-  const { tls } = source.ends
-  const isSecure = tls !== undefined
+  const { isSecure, tls } = source.ends
   return {
     ...nothingForwarded,
     clientAddress,
-    tls,
     isSecure,
+    tls,
     request,
     startedAt: now(),
     status,

@@ -80,12 +80,12 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     return this.downstream.origin.address.text
   }
 
-  get tls(): TlsFacts | undefined {
-    return this.downstream.origin.ends.tls
-  }
-
   get isSecure(): boolean {
     return this.downstream.origin.isSecure
+  }
+
+  get tls(): TlsFacts | undefined {
+    return this.downstream.origin.ends.tls
   }
 
   get upstreamName(): string | undefined {

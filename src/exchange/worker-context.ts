@@ -1,6 +1,7 @@
 import type { HeadLimits } from '../http1/head.ts'
 import { RequestHead } from '../http1/request-head.ts'
 import { ResponseHead } from '../http1/response-head.ts'
+import { type ConnectionObserver, NO_OBSERVER } from '../observability/connection-observer.ts'
 import type { ExchangeObserver } from '../observability/exchange-record.ts'
 import type { Notices } from '../observability/notices.ts'
 import { Deadlines } from '../runtime/deadlines.ts'
@@ -27,6 +28,7 @@ export class WorkerContext {
   generation!: Generation
   ending: Ending = 'none'
   readonly observers: readonly ExchangeObserver[]
+  readonly connections: ConnectionObserver
   readonly notices: Notices
   readonly deadlines: Deadlines
   /** Heads are parsed into these; each is valid until the next one is parsed. */
@@ -43,8 +45,14 @@ export class WorkerContext {
   challenges: ReadonlyMap<string, string> = new Map()
 
   /** `generation` must be set before anything is served. */
-  constructor(observers: readonly ExchangeObserver[], notices: Notices, deadlines = new Deadlines()) {
+  constructor(
+    observers: readonly ExchangeObserver[],
+    notices: Notices,
+    deadlines = new Deadlines(),
+    connections = NO_OBSERVER,
+  ) {
     this.observers = observers
+    this.connections = connections
     this.notices = notices
     this.deadlines = deadlines
   }

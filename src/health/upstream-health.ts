@@ -16,6 +16,8 @@ import { ServerHealth } from './server-health.ts'
 export interface HealthEvents {
   worse(line: string, upstream: string, server?: string): void
   better(line: string, upstream: string, server?: string): void
+  /** The server in that slot was ejected for its answers, or suspended for failures. */
+  takenOut(slot: number): void
   /** A check was inconclusive because this process ran short of something (shortage.ts). */
   shortage(code: string): void
 }
@@ -106,6 +108,8 @@ export class UpstreamHealth {
 
   /** Requests to a server failed, and the workers have suspended it for `ms`. */
   suspended(server: string, ms: number, cause: string): void {
+    const id = this.#ids.get(server)
+    if (id !== undefined) this.#events.takenOut(this.#members.get(id)!.health.server.slot)
     this.#report('worse', server, `is suspended for ${seconds(ms)} (${cause})`)
   }
 
@@ -189,7 +193,10 @@ export class UpstreamHealth {
     }
     if (this.#outliers !== undefined) return this.#outliers.apply(outlier, enabled)
     this.#outliers = new OutlierDetector(outlier, enabled, {
-      ejected: ({ name }, ms, cause) => this.#report('worse', name, `is ejected for ${seconds(ms)} (${cause})`),
+      ejected: ({ name, slot }, ms, cause) => {
+        this.#events.takenOut(slot)
+        this.#report('worse', name, `is ejected for ${seconds(ms)} (${cause})`)
+      },
       readmitted: ({ name }) => this.#report('better', name, 'is back from its ejection'),
     })
   }

@@ -36,6 +36,17 @@ export interface RecordedTls {
   /** Empty if the client named no host. */
   readonly serverName: string
   readonly isResumed: boolean
+  /** Undefined or absent if the client has shown none that counts. */
+  readonly clientCertificate?: RecordedCertificate | undefined
+}
+
+/** What a client's certificate says. */
+interface RecordedCertificate {
+  readonly subject: string
+  readonly issuer: string
+  readonly fingerprint: string
+  readonly serial: string
+  readonly notAfter: string
 }
 
 /** The place of a request in its trace (W3C Trace Context): ids are lower-case hexadecimal digits. */
@@ -55,10 +66,10 @@ export interface RecordedTrace {
 /** An exchange that is over. Times are in ms on the shared clock, sizes in bytes. */
 export interface ExchangeRecord {
   readonly clientAddress: string
+  /** Whether the client came by HTTPS, as far as anybody trusted says. */
+  readonly isSecure: boolean
   /** Undefined if the client's connection is not encrypted here. */
   readonly tls: RecordedTls | undefined
-  /** Whether the client came by HTTPS, to here or to a trusted proxy. */
-  readonly isSecure: boolean
   readonly request: RecordedRequest
   readonly startedAt: number
   /** The time it waited in the queue of its upstream. */

@@ -1,8 +1,9 @@
 import type { Session } from '../affinity/affinity.ts'
 import type { ServerState } from '../balancing/server-state.ts'
+import { earlyAnswer } from '../exchange/early-answer.ts'
 import { Failure, failureOf } from '../exchange/failure.ts'
 import { Placement } from '../exchange/placement.ts'
-import { authorityOf, pathOf, queryOf } from '../exchange/received-request.ts'
+import { authorityOf, pathOf, queryOf, ReceivedRequest } from '../exchange/received-request.ts'
 import { RequestView } from '../exchange/request-view.ts'
 import { Wait } from '../exchange/ticket.ts'
 import type { UpstreamGroup } from '../exchange/upstream-group.ts'
@@ -14,8 +15,9 @@ import { type IpAddress, parseIpAddress } from '../runtime/ip-address.ts'
 import { ReadOnlySessions } from '../runtime/read-only-sessions.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
-import type { Route, Snapshot, Upstream } from '../runtime/snapshot.ts'
+import type { Listener, Route, Snapshot, Upstream } from '../runtime/snapshot.ts'
 import type { Candidate, ExplainedRoute, ExplainedSession, Explanation, Query } from './answers.ts'
+import { arrivalOf, nameOf } from './arrival.ts'
 import { closestRoutes, conditionsOf } from './closest-routes.ts'
 import { Rehearsal } from './rehearsal.ts'
 import { requestBytes } from './request-bytes.ts'
@@ -28,42 +30,98 @@ export interface Scene {
   readonly sessions: SessionTable
 }
 
+/** A request as a client has sent it. */
+export interface Received {
+  /** As it is shown if it is refused. */
+  readonly asked: Explanation['request']
+  readonly head: Buffer
+  readonly address: IpAddress
+  /** Whether the client uses HTTPS. */
+  readonly isSecure: boolean
+  /** Where it arrived. Absent: what listeners answer themselves is not considered. */
+  readonly listener?: Listener
+  readonly certificate?: RequestView['certificate']
+  /** Its path and query as they may be shown. Absent: nothing in them is secret. */
+  readonly shownAs?: { readonly path: string; readonly query: string }
+}
+
 const REDIRECT = 301
 
 /**
  * What Limpet would do with a request now, and why. Changes nothing and counts nothing.
  *
- * @throws RangeError if `ip` is no address
+ * @throws RangeError if `ip` is no address, or `listener` is none
  */
-export function explain({ snapshot, scoreboard, sessions }: Scene, query: Query): Explanation {
-  const { ip = '127.0.0.1' } = query
+export function explain(scene: Scene, asked: Query): Explanation {
+  const { query, listener } = arrivalOf(scene.snapshot, asked)
+  const explanation = explainQuery(scene, query, listener)
+  return listener === undefined ? explanation : { ...explanation, listener: nameOf(listener) }
+}
+
+function explainQuery(scene: Scene, query: Query, listener: Listener | undefined): Explanation {
+  const { method = 'GET', host = '', path, ip = '127.0.0.1', secure: isSecure = false } = query
   const address = parseIpAddress(ip)
   if (address === undefined) throw new RangeError(`expected an IPv4 or IPv6 address as ip, found ${JSON.stringify(ip)}`)
-  const view = viewOf(snapshot, query, address)
-  if (view instanceof Failure) return unrouted(query, ip, view, [])
+  const asked = { method, host, path, ip }
+  let head: Buffer
+  try {
+    head = requestBytes(query)
+  } catch (error) {
+    return unrouted(asked, failureOf(error), [])
+  }
+  return explainReceived(scene, { asked, head, address, isSecure, ...(listener !== undefined && { listener }) })
+}
+
+/** The same of a request that a client has sent. */
+export function explainReceived({ snapshot, scoreboard, sessions }: Scene, received: Received): Explanation {
+  const view = viewOf(snapshot, received)
+  if (view instanceof Failure) return unrouted(received.asked, view, [])
   const { head, path } = view
   const host = normaliseHost(authorityOf(head))
-  const request = { method: view.method, host, path, ip: address.text }
+  const shown = received.shownAs ?? { path, query: queryOf(head) }
+  const request = { method: view.method, host, path: shown.path, ip: view.address.text }
+  const early = received.listener && answerOfListener(head, received.listener, received.isSecure)
+  if (early !== undefined) return { ...NOTHING, request, ...early }
   const route = new Router(snapshot.routes).find(host, path, view)
   if (route === undefined) {
     const closest = closestRoutes(snapshot.routes, host, path, view)
-    return { ...unrouted(query, ip, new Failure('no-route'), closest), request }
+    return unrouted(request, new Failure('no-route'), closest)
   }
-  const found = { ...NOTHING, request, route: explainedRoute(route, host, path) }
+  const found = { ...NOTHING, request, route: explainedRoute(route, host, shown.path) }
   if (route.redirect !== undefined)
-    return { ...found, summary: `redirects to ${route.redirect}${queryOf(head)}`, status: REDIRECT }
+    return { ...found, summary: `redirects to ${route.redirect}${shown.query}`, status: REDIRECT }
   const known = new ReadOnlySessions(sessions)
   known.apply(snapshot.upstreams)
   const rehearsal = new Rehearsal(scoreboard.copy(), known)
   try {
     return {
       ...found,
-      ...explainedPlacement(rehearsal.groupOf(snapshot.upstreams[route.upstream]!), view, query),
+      ...explainedPlacement(rehearsal.groupOf(snapshot.upstreams[route.upstream]!), view, received.isSecure),
     }
   } finally {
     rehearsal.close()
   }
 }
+
+/** What a listener answers by itself, before it looks for a route. */
+function answerOfListener(
+  head: RequestHead,
+  listener: Listener,
+  isSecure: boolean,
+): Pick<Explanation, 'summary' | 'status'> | undefined {
+  const ends = { tls: undefined, redirectTo: listener.redirectTo?.port ?? 0 }
+  const answer = earlyAnswer(head, new ReceivedRequest(head, 0, false), { ends, isSecure }, NO_CHALLENGES)
+  if (answer === undefined) return undefined
+  const { status } = answer
+  if (answer instanceof Failure)
+    return { summary: `listener ${nameOf(listener)} answers ${status}: ${answer.text}`, status }
+  const location = answer.lines.find((line) => line.startsWith(LOCATION))!.slice(LOCATION.length)
+  return { summary: `redirected to https by listener ${nameOf(listener)}: ${location}`, status }
+}
+
+const LOCATION = 'Location: '
+/** Nothing asks for them here. */
+const NO_CHALLENGES: ReadonlyMap<string, string> = new Map()
 
 const NOTHING = {
   route: null,
@@ -76,17 +134,16 @@ const NOTHING = {
   status: null,
 }
 
-function unrouted(query: Query, ip: string, failure: Failure, closest: readonly string[]): Explanation {
-  const { method = 'GET', host = '', path } = query
+function unrouted(request: Explanation['request'], failure: Failure, closest: readonly string[]): Explanation {
   const summary = [`answers ${failure.status}: ${failure.text}`, ...closest].join('; ')
-  return { ...NOTHING, summary, request: { method, host, path, ip }, closest, status: failure.status }
+  return { ...NOTHING, summary, request, closest, status: failure.status }
 }
 
 /** The request, or why Limpet would refuse it before it looks for a route. */
-function viewOf({ limits }: Snapshot, query: Query, address: IpAddress): RequestView | Failure {
+function viewOf({ limits }: Snapshot, { head: bytes, address, certificate }: Received): RequestView | Failure {
   const head = new RequestHead()
   try {
-    head.parse(requestBytes(query), 0, limits)
+    head.parse(bytes, 0, limits)
   } catch (error) {
     return failureOf(error)
   }
@@ -94,6 +151,7 @@ function viewOf({ limits }: Snapshot, query: Query, address: IpAddress): Request
   if (path === undefined) return new Failure('bad-request', 'the path cannot be decoded, or climbs above its root')
   const view = new RequestView(head)
   view.address = address
+  view.certificate = certificate
   view.path = path
   return view
 }
@@ -115,7 +173,7 @@ function explainedRoute(route: Route, host: string, path: string): ExplainedRout
   }
 }
 
-function explainedPlacement(group: UpstreamGroup, view: RequestView, query: Query) {
+function explainedPlacement(group: UpstreamGroup, view: RequestView, isSecure: boolean) {
   const { settings } = group
   const time = clock()
   const session = group.affinity?.read(view, wallSeconds())
@@ -134,7 +192,7 @@ function explainedPlacement(group: UpstreamGroup, view: RequestView, query: Quer
     ...(settings.protocol !== undefined && { protocol: settings.protocol }),
     ...(settings.tls !== undefined && { tls: true as const }),
   }
-  const shown = session && explainedSession(settings, session, own, query)
+  const shown = session && explainedSession(settings, session, own, isSecure)
   const explained = { upstream, session: shown ?? null, candidates, reason }
   if (next instanceof Wait) {
     const place = next.place === undefined ? 'any server' : `its own server, ${next.place.settings.name}`
@@ -167,11 +225,11 @@ function explainedSession(
   settings: Upstream,
   session: Session,
   own: ServerState | undefined,
-  { secure = false }: Query,
+  isSecure: boolean,
 ): ExplainedSession {
   const { standing } = session
   const server = own?.settings.name ?? null
-  return { kind: affinityName(settings)!, standing, server, words: sessionInWords(settings, session, server, secure) }
+  return { kind: affinityName(settings)!, standing, server, words: sessionInWords(settings, session, server, isSecure) }
 }
 
 function candidateOf(state: ServerState, isOwn: boolean, time: number): Candidate {

@@ -18,6 +18,12 @@ export interface SessionCount {
   oldest: number
 }
 
+/** What is counted of the ages of live sessions. */
+export interface AgeTally {
+  /** @param age for how long the session has gone on, in s */
+  add(age: number): void
+}
+
 /** What is counted of the live sessions of one server. */
 export interface SessionTally {
   /** @param seenAt in s since 1970 */
@@ -181,15 +187,21 @@ export class SessionTable {
     return at >= 0 && (this.#entries.isFree(at) || !this.#entries.isLive(at, now))
   }
 
-  /** The sessions of each of those server slots. Looks at every entry: some 20 ms for a million sessions. */
-  count(servers: Iterable<number>, now: number): Map<number, SessionCount> {
+  /**
+   * The sessions of each of those server slots. Looks at every entry: some 20 ms for a million sessions.
+   *
+   * @param ages by server slot, what is told the ages of its sessions
+   */
+  count(servers: Iterable<number>, now: number, ages?: ReadonlyMap<number, AgeTally>): Map<number, SessionCount> {
     const counts = new Map<number, SessionCount>()
     for (const server of servers) counts.set(server, { live: 0, active: 0, oldest: 0 })
     for (let at = 0; at < this.#entries.end; at += STRIDE) {
       if (this.#entries.isFree(at) || !this.#entries.isLiveNow(at, now)) continue
-      const count = counts.get(this.#entries.server(at))
+      const server = this.#entries.server(at)
+      const count = counts.get(server)
       if (count === undefined) continue
       const begunAt = Math.min(this.#entries.begunAt(at), now)
+      ages?.get(server)?.add(now - begunAt)
       count.live++
       if (this.#entries.isActive(at)) count.active++
       if (count.oldest === 0 || begunAt < count.oldest) count.oldest = begunAt

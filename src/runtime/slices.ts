@@ -1,3 +1,19 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+
+/** How long work goes on before the event loop goes on, in ms. */
+const SLICE = 2
+
+/** Does something with each item, in slices: after each slice, the event loop can do something else. */
+export async function inSlices<Item>(items: Iterable<Item>, each: (item: Item) => void): Promise<void> {
+  let sliceEnds = performance.now() + SLICE
+  for (const item of items) {
+    each(item)
+    if (performance.now() < sliceEnds) continue
+    await nextTurn()
+    sliceEnds = performance.now() + SLICE
+  }
+}
+
 /** Work in slices of about a millisecond: after each it yields, so that the event loop can do something else. */
 export type Slices<Result> = Generator<undefined, Result>
 

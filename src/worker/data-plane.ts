@@ -4,6 +4,7 @@ import type { Entrance } from '../downstream/entrance.ts'
 import { Generation } from '../exchange/generation.ts'
 import { UpstreamGroup } from '../exchange/upstream-group.ts'
 import { WorkerContext } from '../exchange/worker-context.ts'
+import type { ConnectionObserver } from '../observability/connection-observer.ts'
 import type { ExchangeObserver } from '../observability/exchange-record.ts'
 import { Notices } from '../observability/notices.ts'
 import { Router } from '../routing/router.ts'
@@ -22,6 +23,7 @@ import { WantedCertificates } from './wanted-certificates.ts'
 /** Notified of what happens in a data plane. */
 export interface DataPlaneOwner {
   readonly observers: readonly ExchangeObserver[]
+  readonly connections?: ConnectionObserver
   report(event: WorkerEvent): void
   /** After `stop` or `drain`: all client connections are closed. */
   stopped(): void
@@ -54,10 +56,14 @@ export class DataPlane {
     this.#sessions = sessions
     this.#worker = worker
     this.#owner = owner
-    this.#context = new WorkerContext(owner.observers, new Notices((event) => owner.report(event)))
+    const notices = new Notices((event) => owner.report(event))
+    this.#context = new WorkerContext(owner.observers, notices, undefined, owner.connections)
     this.#install(snapshot, new Router(snapshot.routes))
     this.#clients = new Clients(this.#context, scoreboard, worker)
-    this.#wanted = new WantedCertificates((host) => owner.report({ type: 'certificate-wanted', host }))
+    this.#wanted = new WantedCertificates(
+      (host) => owner.report({ type: 'certificate-wanted', host }),
+      (host) => notices.certificateNotAwaited(host),
+    )
     this.#clients.tls.demand = (host, settled) => this.#wanted.add(host, settled)
   }
 
@@ -136,7 +142,7 @@ export class DataPlane {
   }
 
   /**
-   * Closes the tunnels to the server of that slot, each at a random moment within `spread` ms: those too that began before
+   * Closes the tunnels and calls of gRPC to the server of that slot, each at a random moment within `spread` ms: those too that began before
    * the server, or its upstream, was removed.
    */
   closeTunnels(server: number, spread: number): void {

@@ -5,6 +5,7 @@ import { reasons } from '../runtime/reason.ts'
 import {
   BUCKETS,
   HISTOGRAM,
+  NO_UPSTREAM,
   PROTOCOLS,
   ROUTE_CELLS,
   SERVER_CELLS,
@@ -12,7 +13,6 @@ import {
   STATUS_CLASSES,
   UPSTREAM_CELLS,
   UpstreamCell,
-  WorkerCell,
 } from '../runtime/tallies/layout.ts'
 import type { Tally } from '../runtime/tally.ts'
 
@@ -22,7 +22,7 @@ const SUM = HISTOGRAM - 1
 const protocolIndices = new Map<string, number>(
   PROTOCOLS.map((name, index) => [index === 0 ? '' : `HTTP/${name === '2' ? '2.0' : name}`, index]),
 )
-const reasonIndices = new Map<string | undefined, number>(reasons.map((reason, index) => [reason, index]))
+const reasonIndices = new Map<string, number>(reasons.map((reason, index) => [reason, index]))
 const failureIndices = new Map<string, number>(failureCodes.map((code, index) => [code, index]))
 
 /** Counts what exchanges come to, and each of their attempts. */
@@ -34,25 +34,20 @@ export class ExchangeTally implements ExchangeObserver {
   }
 
   ended(record: ExchangeRecord): void {
-    const { worker, servers, upstreams, routes } = this.#tally
-    const { route, upstream, server, status } = record
+    const { servers, upstreams, routes } = this.#tally
+    const { route, upstream, server, status, reason, failure } = record
     const outcome = (protocolIndices.get(record.request.protocol) ?? 0) * CLASSES + classOf(status)
     if (route !== undefined) routes[(route.slot ?? 0) * ROUTE_CELLS + classOf(status)]!++
-    if (upstream === undefined) {
-      worker[WorkerCell.Outcomes + outcome]!++
-      return
-    }
-    const at = upstream.slot * UPSTREAM_CELLS
+    const at = (upstream?.slot ?? NO_UPSTREAM) * UPSTREAM_CELLS
     if (server === undefined) upstreams[at + UpstreamCell.Outcomes + outcome]!++
     else servers[server.slot * SERVER_CELLS + ServerCell.Outcomes + outcome]!++
-    const reason = reasonIndices.get(record.reason)
-    if (reason !== undefined) upstreams[at + UpstreamCell.Reasons + reason]!++
-    if (record.failure !== undefined) upstreams[at + UpstreamCell.Failures + failureIndices.get(record.failure)!]!++
-    if (record.attempts > 1) upstreams[at + UpstreamCell.Retries]! += record.attempts - 1
-    if (record.standing === 'known') {
-      upstreams[at + UpstreamCell.Known]!++
-      if (record.reason === 'stuck') upstreams[at + UpstreamCell.Stuck]!++
+    if (reason !== undefined) {
+      upstreams[at + UpstreamCell.Reasons + reasonIndices.get(reason)!]!++
+      if (hadServer(reason, record.standing)) upstreams[at + UpstreamCell.Known]!++
+      if (reason === 'stuck') upstreams[at + UpstreamCell.Stuck]!++
     }
+    if (failure !== undefined) upstreams[at + UpstreamCell.Failures + failureIndices.get(failure)!]!++
+    if (record.attempts > 1) upstreams[at + UpstreamCell.Retries]! += record.attempts - 1
     upstreams[at + UpstreamCell.Received]! += record.bytesReceived
     upstreams[at + UpstreamCell.Sent]! += record.bytesSent
     // A switched protocol lasts as long as it is wanted.
@@ -73,6 +68,12 @@ export class ExchangeTally implements ExchangeObserver {
     servers[server + ServerCell.Answers]!++
     observe(upstreams, upstream + UpstreamCell.FirstBytes, answeredAt - begunAt)
   }
+}
+
+/** Whether the request belonged to a server when it came. */
+function hadServer(reason: string, standing: string | undefined): boolean {
+  if (reason === 'retry') return standing === 'known' || standing === 'removed'
+  return reason === 'stuck' || reason.startsWith('moved:') || reason.startsWith('refused:')
 }
 
 /** The index of the class of a status. */

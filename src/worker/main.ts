@@ -9,10 +9,13 @@ import { Scoreboard } from '../runtime/scoreboard.ts'
 import { SessionTable } from '../runtime/session-table.ts'
 import { patched, type SnapshotPatch } from '../runtime/snapshot-patch.ts'
 import { Tally } from '../runtime/tally.ts'
+import { ConnectionTally } from './connection-tally.ts'
 import { DataPlane } from './data-plane.ts'
 import { ExchangeTally } from './exchange-tally.ts'
 import { type ListenFailure, ListeningSockets } from './listening-sockets.ts'
+import { measureLoopDelay } from './loop-delay.ts'
 import type { ControlMessage, OpenSocket, WorkerMessage, WorkerStart } from './messages.ts'
+import { RequestSampler } from './request-sampler.ts'
 import { SpanRecorder } from './span-recorder.ts'
 
 /** How often the control plane gets the samples of client addresses, in ms. */
@@ -24,7 +27,8 @@ Buffer.poolSize = 8 * 1024
 
 const port = parentPort!
 const [start] = (await once(port, 'message')) as [WorkerStart]
-const { scoreboard, sessions, tally, slot } = start
+const { scoreboard, sessions, slot } = start
+const tally = new Tally(start.tally)
 let { snapshot } = start
 const send = (message: WorkerMessage) => port.postMessage(message)
 
@@ -32,11 +36,13 @@ const accessLog = new AccessLog(snapshot.accessLog, {
   take: (batch) => send({ type: 'log', batch }),
   dropped: (lines) => send({ type: 'log-dropped', lines }),
 })
+const requestSampler = new RequestSampler(snapshot, (requests) => send({ type: 'requests', requests }))
 const spans = new SpanRecorder(snapshot, {
   take: (ended, dropped) => send({ type: 'spans', spans: ended, dropped }),
 })
 const plane = new DataPlane(snapshot, new Scoreboard(scoreboard), new SessionTable(sessions), slot, {
-  observers: [accessLog, new ExchangeTally(new Tally(tally)), spans],
+  observers: [accessLog, new ExchangeTally(tally), requestSampler, spans],
+  connections: new ConnectionTally(tally),
   report: (event) => send({ type: 'event', event }),
   stopped() {
     accessLog.stop()
@@ -51,6 +57,7 @@ setInterval(() => {
   if (reports.length > 0) send({ type: 'samples', reports })
 }, REPORT_EVERY).unref()
 
+measureLoopDelay(tally)
 plane.answerChallenges(start.challenges)
 const sockets = new ListeningSockets(plane)
 
@@ -67,6 +74,7 @@ function change(step: () => Promise<readonly OpenSocket[]>): void {
 function apply(patch: SnapshotPatch): void {
   snapshot = patched(snapshot, patch)
   accessLog.apply(snapshot.accessLog)
+  requestSampler.apply(snapshot)
   spans.apply(snapshot)
   const { generation, listeners } = snapshot
   plane.apply(snapshot, () => {
@@ -91,6 +99,10 @@ port.on('message', (message: ControlMessage) => {
       return send({ type: 'challenges-answered', number: message.number })
     case 'demand-settled':
       return plane.settleDemand(message.host)
+    case 'watch-requests':
+      return requestSampler.watch(message.watches)
+    case 'requests-taken':
+      return requestSampler.taken()
     case 'log-written':
       return accessLog.written(message.memory)
     case 'spans-taken':

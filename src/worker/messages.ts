@@ -4,10 +4,11 @@ import type { Batch } from '../observability/line-buffer.ts'
 import type { SpanRecord } from '../observability/span-record.ts'
 import type { ChallengeAnswers } from '../runtime/challenge-answers.ts'
 import type { KnownId } from '../runtime/known-id.ts'
-import type { Listener, Snapshot } from '../runtime/snapshot.ts'
+import type { Listener, Route, Snapshot } from '../runtime/snapshot.ts'
 import type { SnapshotPatch } from '../runtime/snapshot-patch.ts'
 import type { WorkerEvent } from '../runtime/worker-event.ts'
 import type { SampleReport } from '../skew/address-sample.ts'
+import type { ClientCertificate } from '../transport/tls-facts.ts'
 
 /** The first message to a worker, whose thread may have started before the configuration was read. */
 export interface WorkerStart {
@@ -42,6 +43,53 @@ export interface OpenSocket {
   readonly descriptor: number | undefined
 }
 
+/** Which requests somebody watches. What is absent is not asked for. */
+export interface WatchedRequests {
+  readonly id: number
+  readonly perSecond: number
+  readonly method?: string | undefined
+  /** A part of the target as it is shown. */
+  readonly path?: string | undefined
+  /** `404`, or a class: `5xx`. */
+  readonly status?: string | undefined
+  readonly upstream?: string | undefined
+  /** That of the last attempt. */
+  readonly server?: string | undefined
+  /** A reason, or what comes before its colon: `moved`. */
+  readonly reason?: string | undefined
+}
+
+/** A request that somebody watches, as it has ended. Times in ms. */
+export interface SampledRequest {
+  /** The ids of those who watch it. */
+  readonly watches: readonly number[]
+  readonly id: string
+  /** Since 1970. */
+  readonly startedAt: number
+  readonly client: string
+  readonly method: string
+  readonly host: string
+  /** The path and the query, without anything that identifies a session. */
+  readonly target: string
+  /** Whether the client has sent another one. */
+  readonly isMasked: boolean
+  readonly protocol: string
+  readonly status: number
+  readonly bytesSent: number
+  readonly ms: number
+  readonly queued: number
+  readonly route?: Route
+  readonly upstream: string | undefined
+  readonly server: string | undefined
+  readonly attempts: number
+  readonly reason: string | undefined
+  readonly failure: string | undefined
+  readonly isSecure: boolean
+  readonly certificate: ClientCertificate | undefined
+  /** As it came, with cookies and keys: it leaves the process never. Undefined if it was not understood, or is too large. */
+  readonly head: Uint8Array | undefined
+}
+
 /** Messages from the control plane to a worker that has started. */
 export type ControlMessage =
   /** Asks for another Snapshot to be put into effect; `applied` answers it. */
@@ -56,7 +104,7 @@ export type ControlMessage =
   | { readonly type: 'close-sockets'; readonly ids: readonly number[] }
   /** Asks to close all sockets at once, and to end once every connection has ended after its next response, or was idle. */
   | { readonly type: 'drain' }
-  /** Asks to close the tunnels to the server of that slot, each at a random moment within `spread` ms. */
+  /** Asks to close the tunnels and calls of gRPC to the server of that slot, each at a random moment within `spread` ms. */
   | { readonly type: 'close-tunnels'; readonly server: number; readonly spread: number }
   /** Asks to let exchanges in flight finish, and to end everything else. */
   | { readonly type: 'stop' }
@@ -66,6 +114,10 @@ export type ControlMessage =
   | { readonly type: 'answer-challenges'; readonly number: number; readonly answers: ChallengeAnswers }
   /** Clients need not wait for a certificate of that host any longer. */
   | { readonly type: 'demand-settled'; readonly host: string }
+  /** Asks for samples of these requests from now on, and of no others: `requests` answers it, again and again. */
+  | { readonly type: 'watch-requests'; readonly watches: readonly WatchedRequests[] }
+  /** One message with `requests` has been taken. */
+  | { readonly type: 'requests-taken' }
   /** The access log's lines in that memory have been written. */
   | { readonly type: 'log-written'; readonly memory: number }
   /** The spans of one message have been taken. */
@@ -85,5 +137,6 @@ export type WorkerMessage =
   | { readonly type: 'samples'; readonly reports: readonly SampleReport[] }
   /** Ids of some sessions that the worker has seen on the server in that slot. */
   | { readonly type: 'ids'; readonly server: number; readonly ids: readonly KnownId[] }
+  | { readonly type: 'requests'; readonly requests: readonly SampledRequest[] }
   | { readonly type: 'challenges-answered'; readonly number: number }
   | { readonly type: 'stopped' }

@@ -1,15 +1,19 @@
 import { createHash } from 'node:crypto'
 import { Access } from '../../src/admin/access.ts'
 import { adminApi, documentOf } from '../../src/admin/api.ts'
+import { SignIns } from '../../src/admin/dashboard/sign-ins.ts'
 import { EventRing } from '../../src/control/event-ring.ts'
 import { RememberedOperations } from './remembered.ts'
-import { onLoopback } from './served.ts'
+import { NO_METRICS, onLoopback } from './served.ts'
 
 /** The OpenAPI document that the admin API serves, whatever the version of the program. */
 export function openApiDocument() {
   const subject = {} as Parameters<typeof adminApi>[0]['subject']
+  const traffic = {} as Parameters<typeof adminApi>[0]['traffic']
   const operations = new RememberedOperations([])
-  const api = adminApi({ subject, operations, events: new EventRing() }, new Access(onLoopback), () => {})
+  const tail = {} as Parameters<typeof adminApi>[0]['tail']
+  const administered = { subject, operations, events: new EventRing(), traffic, tail, metrics: NO_METRICS }
+  const api = adminApi(administered, new Access(onLoopback), new SignIns('80'), () => {})
   return documentOf(api, '0.0.0')
 }
 

@@ -2,7 +2,7 @@ import type { Applied } from '../../src/admin/answers.ts'
 import type { Drain } from '../../src/admin/drain.ts'
 import { noServer, noUpstream, OperationRefused } from '../../src/admin/operation-refused.ts'
 import type { Author, Operations, ServerResource, WriteOptions } from '../../src/admin/operations.ts'
-import type { Explanation, Query } from '../../src/admin/planning.ts'
+import type { Explanation, Plan, Query } from '../../src/admin/planning.ts'
 import { assertFresh, etagOf } from '../../src/admin/precondition.ts'
 import type { ServerSettings } from '../../src/admin/server-settings.ts'
 
@@ -160,6 +160,18 @@ export class RememberedOperations implements Operations {
     const request = { method, host, path, ip }
     const nothing = { route: null, upstream: null, session: null, server: null, reason: null }
     return { summary: 'no route matches', request, ...nothing, closest: [], candidates: [], status: 404 }
+  }
+
+  async applies() {
+    return []
+  }
+
+  planServer(upstream: string, server: string): Promise<Plan> {
+    return this.plan(`${upstream}/${server}`)
+  }
+
+  explainShown(id: string): Promise<Explanation> {
+    return this.explain({ path: `/${id}` })
   }
 
   async upgrade(_options: WriteOptions, by: Author) {

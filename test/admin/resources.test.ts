@@ -155,7 +155,9 @@ test('sessions are numbers', async (t) => {
     { name: 'web-1', ...none },
     { name: 'web-2', ...none },
   ]
-  assert.deepEqual((await ask('GET', '/v1/sessions')).body, { upstreams: [{ name: 'app', ...none, servers }] })
+  const limits = [60, 300, 900, 3600, 14_400, 86_400, 604_800, null]
+  const ages = limits.map((upTo) => ({ upTo, live: 0 }))
+  assert.deepEqual((await ask('GET', '/v1/sessions')).body, { upstreams: [{ name: 'app', ...none, servers, ages }] })
 })
 
 test('the configuration is JSON, or YAML where that is preferred', async (t) => {

@@ -7,10 +7,15 @@ import type { AccessRules } from '../../src/admin/access.ts'
 import { AdminListener, type PortPlace } from '../../src/admin/admin-listener.ts'
 import { AdminServer } from '../../src/admin/admin-server.ts'
 import type { Approach } from '../../src/admin/gate.ts'
+import type { Metrics } from '../../src/admin/metrics.ts'
 import { EventRing } from '../../src/control/event-ring.ts'
+import { SlotBook } from '../../src/control/slots/slot-book.ts'
+import { LiveTail } from '../../src/control/traffic/live-tail.ts'
+import { TrafficSampler } from '../../src/control/traffic/traffic-sampler.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
 import type { Snapshot } from '../../src/runtime/snapshot.ts'
+import { Tallies } from '../../src/runtime/tallies.ts'
 import { serversWith } from '../balancing/group.ts'
 import { RememberedOperations } from './remembered.ts'
 
@@ -75,7 +80,7 @@ export async function served(test: TestContext, options: Options = {}): Promise<
     instance: '80',
     startedAt: 0,
     workers: 1,
-    snapshot: { generation: 1, listeners: [], upstreams } as unknown as Snapshot,
+    snapshot: { generation: 1, listeners: [], routes: [], upstreams } as unknown as Snapshot,
     scoreboard: new Scoreboard(),
     sessions: new SessionTable(),
     droppedLogLines: 0,
@@ -84,6 +89,15 @@ export async function served(test: TestContext, options: Options = {}): Promise<
     causeOf: () => undefined,
   }
   subject.sessions.apply(subject.snapshot.upstreams)
+  const { snapshot, scoreboard, sessions } = subject
+  const slots = new SlotBook()
+  slots.adopt(snapshot)
+  const traffic = new TrafficSampler({ tallies: new Tallies(), scoreboard, sessions, slots, snapshot: () => snapshot })
+  traffic.start()
+  test.after(() => traffic.close())
+  const tail = new LiveTail(() => {})
+  test.after(() => tail.close())
+  const administered = { subject, operations, events, traffic, tail, metrics: NO_METRICS }
   const bugs: unknown[] = []
   const report = (bug: unknown) => void bugs.push(bug)
   const accepted: Socket[] = []
@@ -93,12 +107,15 @@ export async function served(test: TestContext, options: Options = {}): Promise<
       super.accept(socket)
     }
   }
-  const load = async () => new WatchedServer({ subject, operations, events }, { approach, access, report, ...rest })
+  const load = async () => new WatchedServer(administered, { approach, access, report, ...rest })
   const listener = await AdminListener.start({ address: '127.0.0.1', port: 0 }, load)
   test.after(() => listener.close())
   const { port } = listener.place as PortPlace
   return { port, operations, events, bugs, accepted, ask: (method, path, message) => ask(port, method, path, message) }
 }
+
+/** Nothing was counted. */
+export const NO_METRICS: Metrics = { write: async () => [] }
 
 async function ask(
   port: number,

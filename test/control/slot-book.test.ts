@@ -33,7 +33,7 @@ class Plane {
       const { slot, servers: slotsOfServers } = slots.get(name)!
       return { name, slot, servers: servers.map((each) => ({ ...each, slot: slotsOfServers.get(each.id)! })) }
     })
-    this.book.adopt({ generation: ++this.#generation, upstreams } as unknown as Snapshot)
+    this.book.adopt({ generation: ++this.#generation, upstreams, routes: [] } as unknown as Snapshot)
     return new Map(
       upstreams.flatMap((upstream) => [
         [upstream.name, upstream.slot] as const,

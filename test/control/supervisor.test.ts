@@ -52,6 +52,7 @@ function stage(test: TestContext, server: string): Stage {
     samples: () => {},
     spans: () => {},
     ids: () => {},
+    requests: () => {},
     workerDied: (_, cause) => deaths.push(cause),
   })
   test.after(() => supervisor.stop())

@@ -31,7 +31,12 @@ async function monitoring(t: TestContext, upstreams: readonly Upstream[]) {
   const lines: string[] = []
   const note = (line: string) => lines.push(line)
   const scoreboard = new Scoreboard()
-  const monitor = new HealthMonitor(upstreams, scoreboard, { worse: note, better: note, shortage: note })
+  const monitor = new HealthMonitor(upstreams, scoreboard, {
+    worse: note,
+    better: note,
+    shortage: note,
+    takenOut: () => {},
+  })
   t.after(() => monitor.stop())
   await monitor.start()
   return { monitor, scoreboard, lines }

@@ -62,7 +62,7 @@ export class Monitored {
       return this.answer(port, signal)
     }
     const note = (line: string) => this.lines.push(line.replace('upstream app: ', ''))
-    const events = { worse: note, better: note, shortage: note }
+    const events = { worse: note, better: note, shortage: note, takenOut: () => {} }
     this.monitor = new HealthMonitor(upstreams, this.scoreboard, events, probe)
     test.after(() => this.monitor.stop())
   }

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { parse } from 'yaml'
-import { Applied } from '../answers.ts'
+import { Applied, Applies } from '../answers.ts'
 import type { Operations } from '../operations.ts'
 import { etagOf, names } from '../precondition.ts'
 import {
@@ -46,6 +46,15 @@ export function addConfig(api: Resources, { reads, writes, writesConfig }: Descr
     if (prefersYaml(context.req.header('Accept'))) return context.body(text, 200, { 'Content-Type': YAML })
     return context.json(parse(text) as Record<string, unknown>, 200)
   })
+
+  const history = createRoute({
+    ...reads,
+    method: 'get',
+    path: '/v1/applies',
+    summary: 'The last 50 configurations that have come into effect, newest first',
+    responses: { 200: json(Applies, 'What has changed with each.'), ...refusals },
+  })
+  api.openapi(history, async (context) => context.json({ applies: [...(await operations.applies())] }, 200))
 
   const put = createRoute({
     ...writesConfig,

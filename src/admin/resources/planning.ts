@@ -1,7 +1,7 @@
 import { createRoute } from '@hono/zod-openapi'
 import type { Operations } from '../operations.ts'
-import { Explanation, Plan, Query } from '../planning.ts'
-import { configInBody, type Descriptions, json, jsonInBody, type Resources, refusals } from '../resource.ts'
+import { Explanation, Plan, PlannedChange, Query } from '../planning.ts'
+import { configInBody, type Descriptions, json, jsonInBody, type Resources, refusals, ServerPath } from '../resource.ts'
 
 /** What would happen. */
 export function addPlanning(api: Resources, { readsJson, writesConfig }: Descriptions, operations: Operations): void {
@@ -15,6 +15,19 @@ export function addPlanning(api: Resources, { readsJson, writesConfig }: Descrip
     responses: { 200: json(Plan, 'The plan. Nothing has changed.'), ...refusals },
   })
   api.openapi(plan, async (context) => context.json(await operations.plan(context.get('text')), 200))
+
+  const planServer = createRoute({
+    ...readsJson,
+    method: 'post',
+    path: '/v1/upstreams/{upstream}/servers/{server}/plan',
+    summary: 'What a change of a server would do, and which sessions would move',
+    request: { params: ServerPath, body: jsonInBody(PlannedChange, true) },
+    responses: { 200: json(Plan, 'The plan. Nothing has changed.'), ...refusals },
+  })
+  api.openapi(planServer, async (context) => {
+    const { upstream, server } = context.req.valid('param')
+    return context.json(await operations.planServer(upstream, server, context.req.valid('json')), 200)
+  })
 
   const explain = createRoute({
     ...readsJson,

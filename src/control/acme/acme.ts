@@ -9,7 +9,7 @@ import { Challenges } from './challenges/challenges.ts'
 import { DnsHook, type DnsSettings } from './challenges/dns-hook.ts'
 import { Reachability } from './challenges/reachability.ts'
 import { Solver } from './challenges/solver.ts'
-import { OnDemand } from './on-demand.ts'
+import { MOST_ON_DEMAND, OnDemand } from './on-demand.ts'
 import { AcmeStore } from './orders/acme-store.ts'
 import { Authority } from './orders/authority.ts'
 import type { AuthoritySettings, ChallengeType, KeyType } from './protocol/authority-settings.ts'
@@ -21,8 +21,6 @@ import { type WallClock, wallClock } from './wall-clock.ts'
 /** How many orders run at the same time: of the configuration's hosts, and of others. */
 const ORDERS = 4
 const ORDERS_ON_DEMAND = 2
-/** How many hosts that are not in the configuration may have certificates. */
-const MOST_ON_DEMAND = 10_000
 /** How long clients wait for an order at most, in ms. */
 const DEMANDED_FOR = 60_000
 /** The lock of those who order by a state directory. No instance can have that name. */
@@ -147,8 +145,8 @@ export class Acme implements ManagedCertificateOwner {
    * A client asks for that host by TLS, and there is no certificate. Resolves to whether there is one, once that is known.
    */
   async demand(host: string): Promise<boolean> {
-    const isFull = !this.#managed.has(host) && this.#managed.size >= MOST_ON_DEMAND
-    if (this.#isClosed || isFull || !(await this.isAllowed(host))) return false
+    const hasRoom = this.#managed.has(host) || this.#onDemand?.hasRoom(this.#managed.size, host) === true
+    if (this.#isClosed || !hasRoom || !(await this.isAllowed(host))) return false
     let managed = this.#managed.get(host)
     if (managed === undefined) {
       managed = this.#manage(host, true)

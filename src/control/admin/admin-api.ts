@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from 'pino'
 import type { AccessRules } from '../../admin/access.ts'
@@ -9,6 +10,7 @@ import type { Administered } from '../../admin/administered.ts'
 import type { Approach } from '../../admin/gate.ts'
 import { isLoopback } from '../../config/admin.ts'
 import type { Config } from '../../config/schema.ts'
+import { dashboardFolder } from '../../program-files.ts'
 import type { Listener } from '../../runtime/snapshot.ts'
 import { formatAdminPlace } from '../place.ts'
 import { makeDirectory, type StateDirectory } from '../state/state-directory.ts'
@@ -40,11 +42,12 @@ export class AdminApi {
   ) {
     this.#place = place
     this.#log = log
+    const dashboard = fileURLToPath(dashboardFolder)
     const report = (bug: unknown) => log.error(bug, 'the admin API: this is a bug in Limpet, please report it')
     this.#load = async () => {
       try {
         const { AdminServer } = await import('../../admin/admin-server.ts')
-        return new AdminServer(await administered(), { approach, access, report })
+        return new AdminServer(await administered(), { approach, access, dashboard, report })
       } catch (error) {
         report(error)
         throw error

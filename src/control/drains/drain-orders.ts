@@ -44,7 +44,7 @@ export class DrainOrders implements HandoverUser {
     })
     this.#removed = new RemovedServers(
       slots,
-      (slot) => scoreboard.servers.tunnels(slot),
+      (slot) => scoreboard.servers.inFlight(slot),
       (slot, spread) => supervisor.closeTunnels(slot, spread),
     )
     this.#drains.listen((event) => this.#hear(event))
@@ -105,7 +105,7 @@ export class DrainOrders implements HandoverUser {
     return server && { slot: server.slot, idle: (running!.affinity?.idle ?? 0) / 1000 }
   }
 
-  /** The deadline has come: the sessions that are left move or are refused from now on, and WebSockets are closed. */
+  /** The deadline has come: the sessions that are left move or are refused from now on; WebSockets and calls of gRPC are closed. */
   async #cut(upstream: string, id: string, then: Exclude<AtDeadline, 'keep'>, spread: number): Promise<void> {
     try {
       await this.#edit(upstream, id, (change) => ({ ...change, drain: { ...change.drain!, isCut: true } }))

@@ -8,6 +8,11 @@ import type { Route } from '../../runtime/snapshot.ts'
 export class RouteSlots {
   readonly #slots = new Map<string, number>()
 
+  /** The labels of all routes that have a place of their own, and their places. */
+  get labels(): Iterable<readonly [label: string, slot: number]> {
+    return this.#slots
+  }
+
   /** The routes with the places that they have, and free ones for new routes: those they keep once they are adopted. */
   plan<Each extends Route>(routes: readonly Each[]): readonly Each[] {
     let next = this.#slots.size + 1

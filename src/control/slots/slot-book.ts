@@ -100,6 +100,11 @@ export class SlotBook {
     this.#acknowledged = Math.max(this.#acknowledged, generation)
   }
 
+  /** All upstreams that have a slot, with their servers: also those that are in no current Snapshot. */
+  get upstreams(): Iterable<UpstreamHolding> {
+    return this.#upstreams.values()
+  }
+
   /** Whether there are names that have a slot and are in no current Snapshot. */
   get hasRetired(): boolean {
     return this.#all().some(({ retiredIn }) => retiredIn !== undefined)

@@ -1,13 +1,19 @@
-import { setImmediate } from 'node:timers/promises'
 import type { Scoreboard } from '../../runtime/scoreboard.ts'
 import { PARTS } from '../../runtime/session-table/layout.ts'
 import type { SessionTable } from '../../runtime/session-table.ts'
-import type { SlotBook } from './slot-book.ts'
+import { inSlices } from '../../runtime/slices.ts'
+import type { ServerHolding, SlotBook, UpstreamHolding } from './slot-book.ts'
 
 /** How often to look for slots that have become free, while there are removed names, in ms. */
 const LOOK_EVERY = 1000
-/** How long the session table is swept before the event loop goes on, in ms. */
-const SLICE = 3
+
+/** Has something of its own under the slots: it takes that away when one is about to be returned. */
+export interface SlotUser {
+  keepServer(server: ServerHolding): void
+  keepUpstream(upstream: UpstreamHolding): void
+}
+
+const NOBODY: SlotUser = { keepServer() {}, keepUpstream() {} }
 
 /**
  * Returns the slots of removed names to the slot book once nothing refers to them: every worker has acknowledged a Snapshot
@@ -17,12 +23,14 @@ export class SlotReclaimer {
   readonly #book: SlotBook
   readonly #scoreboard: Scoreboard
   readonly #sessions: SessionTable
+  readonly #user: SlotUser
   #timer: NodeJS.Timeout | undefined
   /** Passes run one after the other. */
   #pass: Promise<void> = Promise.resolve()
   #isClosed = false
 
-  constructor(book: SlotBook, scoreboard: Scoreboard, sessions: SessionTable) {
+  constructor(book: SlotBook, scoreboard: Scoreboard, sessions: SessionTable, user: SlotUser = NOBODY) {
+    this.#user = user
     this.#book = book
     this.#scoreboard = scoreboard
     this.#sessions = sessions
@@ -57,22 +65,18 @@ export class SlotReclaimer {
       // The name may have come back during the sweep.
       if (!this.#book.isForgotten(server) || this.#scoreboard.isServerInUse(server.slot)) continue
       this.#scoreboard.freeServer(server.slot, server.upstream.slot)
+      this.#user.keepServer(server)
       this.#book.returnServer(server)
     }
     for (const upstream of this.#book.forgottenUpstreams()) {
       if (this.#scoreboard.queues.waiting(upstream.slot) > 0) continue
       this.#scoreboard.freeUpstream(upstream.slot)
+      this.#user.keepUpstream(upstream)
       this.#book.returnUpstream(upstream)
     }
   }
 
   async #sweep(servers: ReadonlySet<number>): Promise<void> {
-    let sliceEnds = performance.now() + SLICE
-    for (let part = 0; part < PARTS; part++) {
-      this.#sessions.sweep(part, servers)
-      if (performance.now() < sliceEnds) continue
-      await setImmediate()
-      sliceEnds = performance.now() + SLICE
-    }
+    await inSlices(Array(PARTS).keys(), (part) => this.#sessions.sweep(part, servers))
   }
 }

@@ -6,6 +6,7 @@ import type { SessionTable } from '../../runtime/session-table.ts'
 import type { Listener, Snapshot } from '../../runtime/snapshot.ts'
 import { difference } from '../../runtime/snapshot-patch.ts'
 import type { Tallies } from '../../runtime/tallies.ts'
+import type { WatchedRequests } from '../../worker/messages.ts'
 import type { InheritedSocket } from '../upgrade/inheritance.ts'
 import { Sockets } from './sockets.ts'
 import { WorkerLink, type WorkerReports } from './worker-link.ts'
@@ -22,7 +23,7 @@ export interface SupervisorEvents extends WorkerReports {
  */
 const SETTLED = 10_000
 const LONGEST_PAUSE = 10_000
-/** Over how long the WebSockets of a worker are closed whose time is over, in ms, so that clients do not all come back at once. */
+/** Over how long the WebSockets and calls of a worker are closed whose time is over, in ms, so that clients do not all come back at once. */
 const TUNNELS_WITHIN = 1000
 
 /**
@@ -43,6 +44,7 @@ export class Supervisor {
   /** The slots of the workers to run. */
   readonly #slots = new Set<number>()
   #challenges: ChallengeAnswers
+  #watches: readonly WatchedRequests[] = []
   #stopping = false
   #cancel: (() => Promise<void>) | undefined
   #deaths = 0
@@ -150,6 +152,12 @@ export class Supervisor {
     for (const worker of this.#workers) worker.wantIds(upstream, server)
   }
 
+  /** Has all workers send samples of these requests, and of no others; workers that start later do, too. */
+  watchRequests(watches: readonly WatchedRequests[]): void {
+    this.#watches = watches
+    for (const worker of this.#workers) worker.watchRequests(watches)
+  }
+
   /**
    * Has no more than that many workers: the others hand over their sockets, and end once their connections have.
    *
@@ -165,8 +173,8 @@ export class Supervisor {
   }
 
   /**
-   * Closes the tunnels that are open now to the server of that slot, in all workers, each at a random moment within `spread`
-   * ms. Asked for again, it closes none later than before.
+   * Closes the tunnels and calls of gRPC that are open now to the server of that slot, in all workers, each at a random moment
+   * within `spread` ms. Asked for again, it closes none later than before.
    */
   closeTunnels(server: number, spread: number): void {
     for (const worker of this.#workers) worker.closeTunnels(server, spread)
@@ -175,6 +183,11 @@ export class Supervisor {
   /** The current number of workers. */
   get workers(): number {
     return this.#serving.length
+  }
+
+  /** The slots of the current workers. */
+  get workerSlots(): readonly number[] {
+    return this.#serving.map(({ slot }) => slot)
   }
 
   /** The current Snapshot. */
@@ -215,7 +228,7 @@ export class Supervisor {
     void worker.ended.then(() => clearTimeout(timer))
   }
 
-  /** The time for its connections is over. WebSockets end politely, and everything else as at a stop. */
+  /** The time for its connections is over. WebSockets and calls of gRPC end politely, and everything else as at a stop. */
   #endDrain(worker: WorkerLink): void {
     const servers = this.#snapshot.upstreams.flatMap((upstream) => upstream.servers)
     for (const { slot } of servers) worker.closeTunnels(slot, TUNNELS_WITHIN)
@@ -259,6 +272,7 @@ export class Supervisor {
     }
     const worker = new WorkerLink(thread, start, this.#events, (generation) => this.#acknowledge(slot, generation))
     this.#workers.add(worker)
+    if (this.#watches.length > 0) worker.watchRequests(this.#watches)
     void this.#replaceOnceEnded(worker, slot)
     try {
       await this.#sockets.begun(worker, start.sockets)

@@ -6,7 +6,15 @@ import type { KnownId } from '../../runtime/known-id.ts'
 import type { SnapshotPatch } from '../../runtime/snapshot-patch.ts'
 import type { WorkerEvent } from '../../runtime/worker-event.ts'
 import type { SampleReport } from '../../skew/address-sample.ts'
-import type { ControlMessage, OpenSocket, SocketOrder, WorkerMessage, WorkerStart } from '../../worker/messages.ts'
+import type {
+  ControlMessage,
+  OpenSocket,
+  SampledRequest,
+  SocketOrder,
+  WatchedRequests,
+  WorkerMessage,
+  WorkerStart,
+} from '../../worker/messages.ts'
 import { ListenError } from './listen-error.ts'
 
 /** The reports of workers. */
@@ -23,6 +31,8 @@ export interface WorkerReports {
   ids(server: number, ids: readonly KnownId[]): void
   /** Samples of the addresses that have sent requests to a worker. */
   samples(reports: readonly SampleReport[]): void
+  /** Requests that somebody watches. */
+  requests(requests: readonly SampledRequest[]): void
 }
 
 /** One worker, as the control plane sees it: its thread, and the messages from and to it. */
@@ -119,6 +129,11 @@ export class WorkerLink {
     this.#send({ type: 'demand-settled', host })
   }
 
+  /** Has it send samples of these requests, and of no others. */
+  watchRequests(watches: readonly WatchedRequests[]): void {
+    this.#send({ type: 'watch-requests', watches })
+  }
+
   closeTunnels(server: number, spread: number): void {
     this.#send({ type: 'close-tunnels', server, spread })
   }
@@ -178,6 +193,9 @@ export class WorkerLink {
         return this.#reports.ids(message.server, message.ids)
       case 'samples':
         return this.#reports.samples(message.reports)
+      case 'requests':
+        this.#reports.requests(message.requests)
+        return this.#send({ type: 'requests-taken' })
       case 'event':
         return this.#reports.event(message.event)
       case 'stopped':

@@ -17,16 +17,28 @@ export const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 /** A cell for each bucket, one for what is above all limits, and one for the sum, in s. */
 export const HISTOGRAM = BUCKETS.length + 2
 
-/** The cells of a worker as a whole. */
+/** The cells of a worker as a whole, and of the control plane. */
 export const WorkerCell = {
-  /** Requests that no upstream was found for. */
-  Outcomes: 0,
-  Connections: OUTCOMES,
-  HandshakesFull: OUTCOMES + 1,
-  HandshakesResumed: OUTCOMES + 2,
-  HandshakesFailed: OUTCOMES + 3,
+  /** Connections of clients that were accepted, and their TLS handshakes. */
+  Connections: 0,
+  HandshakesFull: 1,
+  HandshakesResumed: 2,
+  HandshakesFailed: 3,
+  /** How late the event loop was in the last interval, in s: the median, the 99th percentile and the maximum. */
+  DelayMedian: 4,
+  DelayHigh: 5,
+  DelayMost: 6,
+  /** Configurations that came into effect, and those that were refused. */
+  AppliesOk: 7,
+  AppliesRefused: 8,
+  /** When the last one came into effect, in s since 1970. */
+  AppliedAt: 9,
+  WorkersRestarted: 10,
+  /** Those of processes that this one has replaced: its own are counted elsewhere. */
+  DroppedLines: 11,
+  ProcessorSeconds: 12,
 } as const
-const WORKER_CELLS = 64
+export const WORKER_CELLS = 16
 
 /** The cells of a server. */
 export const ServerCell = {
@@ -39,6 +51,8 @@ export const ServerCell = {
   Answers: OUTCOMES + STATUS_CLASSES.length + 1,
   /** When an attempt was last made, in s since 1970. */
   UsedAt: OUTCOMES + STATUS_CLASSES.length + 2,
+  /** How often traffic has taken it out: ejected for its answers, or suspended for failures. */
+  Ejections: OUTCOMES + STATUS_CLASSES.length + 3,
 } as const
 export const SERVER_CELLS = 40
 
@@ -69,12 +83,15 @@ export const UpstreamCell = {
 } as const
 export const UPSTREAM_CELLS = UpstreamCell.QueueWaits + HISTOGRAM
 
-/** The cells of a route: a class each. */
+/** The slot of what belongs to no upstream: requests without a route, redirects, requests that could not be parsed. */
+export const NO_UPSTREAM = MAX_UPSTREAMS
+
+/** The cells of a route: a class each. Slot 0 is that of all routes without one of their own. */
 export const ROUTE_CELLS = STATUS_CLASSES.length
 
 const SERVERS_AT = WORKER_CELLS
 const UPSTREAMS_AT = SERVERS_AT + MAX_SERVERS * SERVER_CELLS
-const ROUTES_AT = UPSTREAMS_AT + MAX_UPSTREAMS * UPSTREAM_CELLS
+const ROUTES_AT = UPSTREAMS_AT + (MAX_UPSTREAMS + 1) * UPSTREAM_CELLS
 const SIZE = ROUTES_AT + MAX_ROUTES * ROUTE_CELLS
 
 export interface TallyRegions {

@@ -1,4 +1,6 @@
+import { X509Certificate } from 'node:crypto'
 import type { Logger } from 'pino'
+import { type Validity, validityOf } from '../../../certificates/certificate-facts.ts'
 import type { Certificate } from '../../../runtime/tls-settings.ts'
 import type { CertificateNote } from '../../tls/certificate-source.ts'
 import { ChallengeChoice } from '../challenges/challenge-choice.ts'
@@ -11,7 +13,7 @@ import type { AuthoritySettings, ChallengeType, KeyType } from '../protocol/auth
 import type { PemPair } from '../protocol/certificate-request.ts'
 import type { WallClock } from '../wall-clock.ts'
 import type { Turns } from './turns.ts'
-import { renewalIdOf, renewalTime, type Validity, validityOf } from './validity.ts'
+import { renewalIdOf, renewalTime } from './validity.ts'
 import { waitAfter } from './wait-after.ts'
 
 /** How often to look for what another process has obtained, in ms. */
@@ -124,7 +126,7 @@ export class ManagedCertificate {
     this.#kept = kept
     this.#challenges.worked(challenge)
     this.#certificate = { name: host, hosts: [host], chain, key, keyType }
-    this.#validity = validityOf(chain)
+    this.#validity = validityOf(new X509Certificate(chain))
     const now = this.#ordering.clock.now()
     // One of another authority, or of another kind, serves until there is one as it is wanted.
     const isWanted = this.#issuerOf(kept) !== undefined && keyType === this.#ordering.keyType

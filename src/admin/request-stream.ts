@@ -1,0 +1,23 @@
+import { ClientStreams, eventText } from './client-streams.ts'
+import type { RequestTail, TailFilter } from './request-tail.ts'
+
+/** The maximum number of clients at a time: each has all workers look at every request. */
+const MAX_CLIENTS = 16
+
+/** Writes a sample of the requests to each client that watches. */
+export class RequestStream {
+  readonly #tail: RequestTail
+  readonly #clients = new ClientStreams(MAX_CLIENTS, 'the requests')
+
+  constructor(tail: RequestTail) {
+    this.#tail = tail
+  }
+
+  /** @throws OperationRefused if too many watch already */
+  open(filter: TailFilter, perSecond: number): ReadableStream<Uint8Array> {
+    return this.#clients.open((write) => ({
+      first: '',
+      unwatch: this.#tail.watch(filter, perSecond, (request) => write(eventText('request', request))),
+    }))
+  }
+}

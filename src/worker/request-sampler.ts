@@ -1,0 +1,112 @@
+import type { ExchangeObserver, ExchangeRecord } from '../observability/exchange-record.ts'
+import { now } from '../runtime/clock.ts'
+import type { Snapshot } from '../runtime/snapshot.ts'
+import type { SampledRequest, WatchedRequests } from './messages.ts'
+import { RequestWatch } from './request-watch.ts'
+import { type ShownTarget, TargetMask } from './target-mask.ts'
+
+/** How often samples are sent, in ms. */
+const SEND_EVERY = 100
+/** How many are sent at a time at most; further ones are left out. */
+const MOST_AT_ONCE = 200
+/** How many messages may be on their way; until one of them is taken, samples are left out. */
+const MOST_UNTAKEN = 2
+/** A larger head is not sent, so that its request cannot be explained; in bytes. */
+const LARGEST_HEAD = 16 * 1024
+
+const END_OF_HEAD = '\r\n\r\n'
+
+/** Sends samples of the requests that end, as long as somebody watches. */
+export class RequestSampler implements ExchangeObserver {
+  readonly #send: (requests: readonly SampledRequest[]) => void
+  #snapshot: Snapshot
+  #watches: readonly RequestWatch[] = []
+  #mask: TargetMask | undefined
+  #samples: SampledRequest[] = []
+  #untaken = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(snapshot: Snapshot, send: (requests: readonly SampledRequest[]) => void) {
+    this.#snapshot = snapshot
+    this.#send = send
+  }
+
+  apply(snapshot: Snapshot): void {
+    this.#snapshot = snapshot
+    this.#mask = undefined
+  }
+
+  /** Samples for these from now on, and for nobody else. */
+  watch(wanted: readonly WatchedRequests[]): void {
+    const known = new Map(this.#watches.map((watch) => [watch.settings.id, watch]))
+    this.#watches = wanted.map((settings) => known.get(settings.id) ?? new RequestWatch(settings))
+    clearInterval(this.#timer)
+    this.#timer = wanted.length === 0 ? undefined : setInterval(() => this.#flush(), SEND_EVERY).unref()
+    if (wanted.length === 0) this.#samples = []
+  }
+
+  /** One message has been taken. */
+  taken(): void {
+    this.#untaken--
+  }
+
+  ended(record: ExchangeRecord): void {
+    if (this.#watches.length === 0 || this.#samples.length >= MOST_AT_ONCE) return
+    const time = now()
+    let target: ShownTarget | undefined
+    const shown = () => {
+      this.#mask ??= new TargetMask(this.#snapshot)
+      target ??= this.#mask.of(record)
+      return target
+    }
+    const watches = this.#watches.filter((watch) => watch.takes(record, () => shown().text, time))
+    if (watches.length > 0) this.#samples.push(sampleOf(record, shown(), watches, time))
+  }
+
+  #flush(): void {
+    if (this.#samples.length === 0 || this.#untaken >= MOST_UNTAKEN) return
+    this.#untaken++
+    this.#send(this.#samples)
+    this.#samples = []
+  }
+}
+
+function sampleOf(
+  record: ExchangeRecord,
+  { text, isMasked }: ShownTarget,
+  watches: readonly RequestWatch[],
+  time: number,
+): SampledRequest {
+  const { request, route, tls } = record
+  return {
+    watches: watches.map(({ settings }) => settings.id),
+    id: request.id,
+    startedAt: Date.now() - (time - record.startedAt),
+    client: record.clientAddress,
+    method: request.method,
+    host: request.bytes.toString('latin1', request.authorityStart, request.authorityEnd),
+    target: text,
+    isMasked,
+    protocol: request.protocol,
+    status: record.status,
+    bytesSent: record.bytesSent,
+    ms: time - record.startedAt,
+    queued: record.queued,
+    ...(route !== undefined && { route }),
+    upstream: record.upstream?.name,
+    server: record.server?.name,
+    attempts: record.attempts,
+    reason: record.reason,
+    failure: record.failure,
+    isSecure: record.isSecure,
+    certificate: tls?.clientCertificate,
+    head: headOf(record),
+  }
+}
+
+/** A copy of the request's head, in memory of its own; undefined if it was not understood, or is too large. */
+function headOf({ request: { bytes, method, headStart, requestLineEnd } }: ExchangeRecord): Uint8Array | undefined {
+  if (method === '') return undefined
+  const end = bytes.indexOf(END_OF_HEAD, requestLineEnd) + END_OF_HEAD.length
+  return end - headStart > LARGEST_HEAD ? undefined : new Uint8Array(bytes.subarray(headStart, end))
+}
