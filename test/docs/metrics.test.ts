@@ -8,7 +8,10 @@ const page = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'ut
 
 test('the tables have every metric with its type and its labels, and no other', () => {
   const rows = page.matchAll(/^\| `(\w+)` \| (\w+) \|(.*?)\|/gm)
-  const documented = Array.from(rows, ([, name, type, labels]) => `${name} ${type} ${labels!.replaceAll('`', '').trim()}`)
+  const documented = Array.from(
+    rows,
+    ([, name, type, labels]) => `${name} ${type} ${labels!.replaceAll('`', '').trim()}`,
+  )
   const present = catalogue.map(({ name, type, labels }) => `${name} ${type} ${labels.join(', ')}`)
   assert.deepEqual(documented.toSorted(), present.toSorted())
 })
