@@ -143,7 +143,6 @@ export async function assemble(
     log,
     wantIds: (upstream, server) => supervisor.wantIds(upstream, server),
   })
-  const reclaimer = new SlotReclaimer(slots, scoreboard, sessions.table, counts)
   const tail = new LiveTail((watches) => supervisor.watchRequests(watches))
   const traffic = new TrafficSampler({
     tallies,
@@ -152,6 +151,8 @@ export async function assemble(
     slots,
     snapshot: () => supervisor.snapshot,
   })
+  // The sampler first: then what it has read is zeroed.
+  const reclaimer = new SlotReclaimer(slots, scoreboard, sessions.table, [traffic, counts])
   return {
     log,
     state,
