@@ -53,9 +53,7 @@ export async function live(page: Page): Promise<void> {
 
 /** Shows a page by its address. */
 export async function goTo(page: Page, name: PageName): Promise<void> {
-  await page.evaluate((hash) => {
-    location.hash = hash
-  }, `#/${name}`)
+  await page.evaluate(`location.hash = '#/${name}'`)
   await page.locator(`.navigation a[aria-current=page][href^="#/${name === 'overview' ? '' : name}"]`).waitFor()
 }
 
