@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test'
 export function adminEvents<Data>(test: TestContext, url: string, hear: (data: Data) => void) {
   const end = new AbortController()
   const opened = fetch(url, { signal: end.signal })
-  const ended = opened.then(async ({ body }) => {
+  const read = async ({ body }: Response) => {
     let rest = ''
     for await (const part of body!.pipeThrough(new TextDecoderStream())) {
       const messages = (rest + part).split('\n\n')
@@ -14,10 +14,12 @@ export function adminEvents<Data>(test: TestContext, url: string, hear: (data: D
         if (data !== undefined) hear(JSON.parse(data))
       }
     }
-  })
-  test.after(async () => {
+  }
+  // It ends with Limpet, too.
+  const ended = opened.then(read).catch(() => {})
+  test.after(() => {
     end.abort()
-    await ended.catch(() => {})
+    return ended
   })
   return { opened }
 }
