@@ -78,13 +78,13 @@ export async function assemble(
   await sessions.apply(config, snapshot)
   const scoreboard = new Scoreboard()
   const tallies = new Tallies()
-  const counts = countsOf(tallies, slots, accessLog)
+  const tracing = new Tracing(log, config.tracing)
+  const counts = countsOf(tallies, slots, accessLog, tracing)
   const skew = new SkewAlarm(snapshot.upstreams, log)
   const rebalancer = new Rebalancer(snapshot.upstreams, scoreboard, sessions.table)
   const eventLog = new EventLog(log)
   const events = new EventRing(inherited?.newestEvent)
   const wishes = new ServerWishes()
-  const tracing = new Tracing(log, config.tracing)
   const known = inherited?.servers ?? []
   const health = new HealthMonitor(
     snapshot.upstreams,
@@ -175,13 +175,15 @@ export async function assemble(
   }
 }
 
-function countsOf(tallies: Tallies, slots: SlotBook, accessLog: LogFile): Counts {
+function countsOf(tallies: Tallies, slots: SlotBook, accessLog: LogFile, tracing: Tracing): Counts {
   return new Counts(
     tallies,
     slots,
     new Map([
       [WorkerCell.DroppedLines, () => accessLog.dropped],
       [WorkerCell.ProcessorSeconds, processorSeconds],
+      [WorkerCell.SpansExported, () => tracing.exported],
+      [WorkerCell.SpansDropped, () => tracing.dropped],
     ] as const),
   )
 }

@@ -7,15 +7,17 @@ import { freePort } from '../../bench/free-port.ts'
 import { TestAuthority } from '../support/certificates.ts'
 import { Collector } from '../support/collector.ts'
 import { temporaryFolder } from '../support/folder.ts'
-import { configFile, type Limpet, runLimpet, startLimpet } from '../support/limpet.ts'
+import { adminUrlOf, configFile, type Limpet, runLimpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { until } from '../support/until.ts'
 import { ended, onLinux, upgrade } from '../support/upgraded.ts'
 
 const configOf = (address: string, tracing: object | undefined, workers = 1) =>
   JSON.stringify({
     listeners: [{ address: '127.0.0.1', port: 0 }],
     workers,
+    admin: { port: 0 },
     accessLog: 'off',
     ...(tracing && { tracing }),
     routes: [{ path: '/*', upstream: 'app' }],
@@ -57,6 +59,13 @@ test('a collector that is down delays no request; the log says so once, and once
   await ask(client, 5)
   assert.equal((await collector.collected(15 * SPANS_A_REQUEST)).length, 15 * SPANS_A_REQUEST)
   assert.equal(troubles(limpet).length, 2)
+  const admin = await adminUrlOf(limpet)
+  // The last answer may still be on its way to Limpet.
+  await until(async () => {
+    const metrics = await (await fetch(`${admin}/metrics`)).text()
+    assert.match(metrics, /^limpet_spans_dropped_total 20$/m)
+    return /^limpet_spans_exported_total 30$/m.test(metrics)
+  })
 })
 
 test('a collector that answers an error is named with its status', async (t) => {

@@ -57,10 +57,10 @@ export class HandOver {
 
   /** Accepts no more connections; resolves once the last one has ended. */
   async finish(): Promise<void> {
-    const { sessions, scoreboard, supervisor } = this.#parts
+    const { sessions, scoreboard, supervisor, tracing } = this.#parts
     const drained = supervisor.drain()
     await drained
-    await sessions.flush()
+    await Promise.all([sessions.flush(), tracing.close()])
     await this.#successor.counted(countedSince(this.#servers, serverStates(supervisor.snapshot, scoreboard)))
   }
 }
