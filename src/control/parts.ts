@@ -80,6 +80,7 @@ export async function assemble(
   const tallies = new Tallies()
   const tracing = new Tracing(log, config.tracing)
   const counts = countsOf(tallies, slots, accessLog, tracing)
+  counts.add(inherited?.counts ?? [])
   const skew = new SkewAlarm(snapshot.upstreams, log)
   const rebalancer = new Rebalancer(snapshot.upstreams, scoreboard, sessions.table)
   const eventLog = new EventLog(log)
