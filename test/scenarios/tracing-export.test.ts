@@ -42,6 +42,19 @@ async function reconfigure({ file, process, errors }: Limpet, config: string): P
   await errors.matching(/generation \d+/, applied + 1)
 }
 
+/** Resolves once the metrics have these counts: the collector's last answer may still be on its way to Limpet. */
+async function counts(limpet: Limpet, exported: number, dropped: number): Promise<void> {
+  const url = await adminUrlOf(limpet)
+  await until(async () => {
+    const metrics = await (await fetch(`${url}/metrics`)).text()
+    const [now, lost] = ['exported', 'dropped'].map((what) =>
+      Number(new RegExp(`^limpet_spans_${what}_total (\\d+)$`, 'm').exec(metrics)![1]),
+    )
+    assert.ok(now! <= exported && lost! <= dropped, metrics)
+    return now === exported && lost === dropped
+  })
+}
+
 const troubles = ({ errors }: Limpet) => errors.all.filter((line) => line.includes('the export of traces'))
 
 test('a collector that is down delays no request; the log says so once, and once that it is back, with what was lost', async (t) => {
@@ -59,13 +72,7 @@ test('a collector that is down delays no request; the log says so once, and once
   await ask(client, 5)
   assert.equal((await collector.collected(15 * SPANS_A_REQUEST)).length, 15 * SPANS_A_REQUEST)
   assert.equal(troubles(limpet).length, 2)
-  const admin = await adminUrlOf(limpet)
-  // The last answer may still be on its way to Limpet.
-  await until(async () => {
-    const metrics = await (await fetch(`${admin}/metrics`)).text()
-    assert.match(metrics, /^limpet_spans_dropped_total 20$/m)
-    return /^limpet_spans_exported_total 30$/m.test(metrics)
-  })
+  await counts(limpet, 30, 20)
 })
 
 test('a collector that answers an error is named with its status', async (t) => {
@@ -158,7 +165,7 @@ test('a collector by HTTPS must have a certificate that is trusted', async (t) =
   await collector.collected(SPANS_A_REQUEST)
 })
 
-test('goes on while the program is replaced: both processes export', onLinux, async (t) => {
+test('goes on while the program is replaced: both processes export, and the counts go on', onLinux, async (t) => {
   const collector = await Collector.start(t)
   const origin = await httpOrigin(t, (_, response) => response.end('<ok>'))
   const limpet = await startLimpet(t, configOf(origin.address, { endpoint: collector.url }))
@@ -169,6 +176,8 @@ test('goes on while the program is replaced: both processes export', onLinux, as
   assert.equal(await limpet.exit, 0)
   assert.equal(collector.spans.length, 4 * SPANS_A_REQUEST)
   await ask(await RawClient.connect(t, limpet.port), 2)
+  // What the first process has exported counts here, too.
+  await counts(limpet, 6 * SPANS_A_REQUEST, 0)
   process.kill(pid, 'SIGTERM')
   await ended(pid)
   assert.equal(collector.spans.length, 6 * SPANS_A_REQUEST)
