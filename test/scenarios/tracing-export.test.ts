@@ -88,6 +88,23 @@ test('a collector that answers an error is named with its status', async (t) => 
   assert.equal(troubles(limpet).length, 1)
 })
 
+test('a collector that is overloaded gets the same spans again, after a pause, and takes each once', async (t) => {
+  const collector = await Collector.start(t)
+  collector.behaviour = 503
+  const origin = await httpOrigin(t, (_, response) => response.end('<ok>'))
+  const limpet = await startLimpet(t, configOf(origin.address, { endpoint: collector.url }))
+  const client = await RawClient.connect(t, limpet.port)
+  await ask(client, 3)
+  await collector.asked(2)
+  collector.behaviour = 'take'
+  await collector.collected(3 * SPANS_A_REQUEST)
+  await counts(limpet, 3 * SPANS_A_REQUEST, 0)
+  assert.equal(new Set(collector.spans.map(({ spanId }) => spanId)).size, 3 * SPANS_A_REQUEST)
+  collector.behaviour = 503
+  await ask(client, 1)
+  await limpet.errors.find(/the export of traces to \S+ fails: the collector answers 429, 502, 503 or 504/)
+})
+
 test('a collector that is slow gets what there is room for; the rest is counted exactly, and no request waits', async (t) => {
   const REQUESTS = 10_000
   const collector = await Collector.start(t)
