@@ -67,7 +67,7 @@ const columns: readonly Column<ServerRow>[] = [
     isNumber: true,
     cell: ({ load, server }) => (
       <span class="with-line" title={`${amountText(server.requests, 'whole')} since the start`}>
-        <Sparkline values={load?.recent ?? []} width={56} height={20} tone="plain" />
+        <Sparkline values={load?.recent ?? []} width={44} height={20} tone="plain" />
         <Amount value={load?.requests} kind="rate" />
       </span>
     ),
@@ -94,7 +94,7 @@ const columns: readonly Column<ServerRow>[] = [
     isNumber: true,
     cell: ({ load }) => (
       <span class="with-line">
-        <Sparkline values={load?.recentLatency ?? []} width={56} height={20} />
+        <Sparkline values={load?.recentLatency ?? []} width={44} height={20} />
         <Amount value={load?.latency} kind="ms" />
       </span>
     ),
