@@ -3,7 +3,8 @@ import { Badge } from '../../components/badge.tsx'
 import { linkTo } from '../../state/place.ts'
 import type { Frame, PlacedNode } from './flow-layout.ts'
 
-const WIDTH = 260
+/** As the style sheet has it. */
+const WIDTH = 220
 
 /** The numbers of one node, beside it. */
 export function FlowCard({

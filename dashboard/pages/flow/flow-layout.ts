@@ -24,6 +24,8 @@ export interface FlowLayout {
 /** How the picture is divided. In px. */
 export interface Frame {
   readonly width: number
+  /** At least. */
+  readonly height: number
   /** What stays free for labels at both sides. */
   readonly gutter: number
   /** What stays free for a label above each node. */
@@ -34,20 +36,29 @@ export interface Frame {
 
 export const NODE_WIDTH = 10
 const GAP = 10
-const LEAST_HEIGHT = 340
-const THICKEST = 150
+const THICKEST = 180
+/** What is left for widths where a column is full of nodes. */
+const SPARE = 160
 const THINNEST = 1.5
 
 /** Places all nodes, so that a node is as high as what flows through it is wide. */
-export function layoutOf({ columns, links }: FlowGraph, scale: Scale, frame: Frame): FlowLayout {
+export function layoutOf(
+  { columns, links }: FlowGraph,
+  scale: Scale,
+  frame: Frame,
+  requestsOf: (link: FlowLink) => number,
+): FlowLayout {
   const weigh =
     scale === 'log' ? (requests: number) => Math.log1p(Math.max(0, requests)) : (requests: number) => requests
   const into = grouped(links, ({ to }) => to)
   const outOf = grouped(links, ({ from }) => from)
-  const weights = new Map(links.map((link) => [link, weigh(link.requests)]))
+  const weights = new Map(links.map((link) => [link, weigh(requestsOf(link))]))
   const weightOf = (some: readonly FlowLink[] = []) => some.reduce((sum, link) => sum + weights.get(link)!, 0)
   const weightThrough = (node: FlowNode) => Math.max(weightOf(into.get(node.id)), weightOf(outOf.get(node.id)))
-  const height = Math.max(LEAST_HEIGHT, ...columns.map(({ length }) => length * (frame.slot + frame.head + GAP) + GAP))
+  const height = Math.max(
+    frame.height,
+    ...columns.map(({ length }) => length * (frame.slot + frame.head + GAP) + SPARE),
+  )
   const unit = unitFor(
     columns.map((column) => column.map(weightThrough)),
     height,

@@ -12,17 +12,20 @@ interface FlowPictureProps {
   readonly graph: FlowGraph
   readonly scale: Scale
   readonly width: number
+  /** Which second the numbers are of. */
+  readonly second: string | undefined
 }
 
 /** Bands from the routes to the upstreams and from there to the servers, as wide as their traffic. */
-export function FlowPicture({ graph, scale, width }: FlowPictureProps) {
+export function FlowPicture({ graph, scale, width, second }: FlowPictureProps) {
   const pointed = useSignal<string | undefined>(undefined)
   const chosen = useSignal<string | undefined>(undefined)
   const isNarrow = width < NARROW
   const frame: Frame = isNarrow
-    ? { width, gutter: 0, head: 18, slot: 10 }
-    : { width, gutter: Math.min(240, width * 0.2), head: 0, slot: 26 }
-  const { height, nodes, ribbons } = layoutOf(graph, scale, frame)
+    ? { width, height: 340, gutter: 0, head: 18, slot: 10 }
+    : { width, height: 460, gutter: Math.min(240, width * 0.2), head: 0, slot: 26 }
+  const requestsOf = useCalm(graph.links, second)
+  const { height, nodes, ribbons } = layoutOf(graph, scale, frame, requestsOf)
   const lit = pointed.value ?? chosen.value
   const shown = nodes.find(({ node }) => node.id === lit)
   const litIds = lit === undefined ? undefined : connected(lit, graph.links)
@@ -102,7 +105,7 @@ function Node({ placed: { node, x, y, height }, frame, isNarrow, isLit, onPoint,
     >
       <rect class="target" x={x - 8} y={y - 8 - frame.head} width={NODE_WIDTH + 16} height={height + 16 + frame.head} />
       <rect class="bar" x={x} y={y} width={NODE_WIDTH} height={height} rx={3} />
-      <text x={label.x} y={label.y} text-anchor={label.anchor}>
+      <text style={{ transform: `translate(${label.x}px, ${label.y}px)` }} text-anchor={label.anchor}>
         <tspan class="name">{cut(node.label, room - rate.length * 7 - 8)}</tspan>
         <tspan class="rate" dx={7}>
           {rate}
@@ -121,6 +124,25 @@ function labelPlace(kind: FlowNode['kind'], x: number, y: number, height: number
   return kind === 'route'
     ? { x: x - 10, y: middle, anchor: 'end' as const }
     : { x: x + NODE_WIDTH + 10, y: middle, anchor: 'start' as const }
+}
+
+/** How much of a difference is taken over with each second. */
+const CALM = 0.5
+
+/** The requests of links, following the numbers more calmly than they jump from second to second. */
+function useCalm(links: readonly FlowLink[], second: string | undefined): (link: FlowLink) => number {
+  const calm = useRef<ReadonlyMap<string, number>>(new Map())
+  const last = useRef<string>(undefined)
+  if (last.current !== second) {
+    last.current = second
+    const before = calm.current
+    const follow = ({ id, requests }: FlowLink) => {
+      const from = before.get(id) ?? requests
+      return from + (requests - from) * CALM
+    }
+    calm.current = new Map(links.map((link) => [link.id, follow(link)]))
+  }
+  return ({ id, requests }) => calm.current.get(id) ?? requests
 }
 
 /** A node whose state changes draws attention. */

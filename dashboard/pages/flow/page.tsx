@@ -52,7 +52,11 @@ export function FlowPage() {
           />
         }
       >
-        <div ref={holder}>{width.value > 0 && <FlowPicture graph={graph} scale={scale} width={width.value} />}</div>
+        <div ref={holder}>
+          {width.value > 0 && (
+            <FlowPicture graph={graph} scale={scale} width={width.value} second={traffic.value?.now.at} />
+          )}
+        </div>
         <Legend />
       </Panel>
       <Lately />
@@ -80,7 +84,9 @@ const SHOWN = 5
 
 /** What has happened to servers, newest first. */
 function Lately() {
-  const shown = events.value.filter(({ topic }) => topic === 'health' || topic === 'drain').slice(0, SHOWN)
+  const shown = events.value
+    .filter(({ topic, type }) => topic === 'health' || (topic === 'drain' && type !== 'drain-progress'))
+    .slice(0, SHOWN)
   if (shown.length === 0) return null
   return (
     <Panel title="What happened to servers" flush>

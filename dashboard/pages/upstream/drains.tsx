@@ -22,7 +22,10 @@ function DrainCard({ drain }: { readonly drain: Drain }) {
   const { upstream, server, state, sessions } = drain
   const consider = (kind: 'ready' | 'maintenance') => () => considerChange({ kind, upstream, server })
   return (
-    <article class={`panel drain ${state}`} aria-label={`Drain of ${upstream}/${server}`}>
+    <article
+      class={state === 'draining' ? 'panel drain' : 'panel drain over'}
+      aria-label={`Drain of ${upstream}/${server}`}
+    >
       <header>
         <h3>
           <span class="faint">{upstream}/</span>

@@ -16,6 +16,8 @@ export interface ServerRow {
   readonly share: number | null
   /** The part of new users that the weights ask for. */
   readonly asked: number
+  /** The greatest of these two among all of the upstream. */
+  readonly greatest: number
 }
 
 /** How many of the last steps the share of traffic is taken from: half a minute. */
@@ -26,6 +28,8 @@ export function rowsOf({ name, servers }: Upstream, traffic: UpstreamTraffic | u
   const lately = new Map(servers.map((server) => [server, requestsLately(loads.get(server.name))]))
   const all = sumOf(lately.values())
   const asked = askedShares(servers)
+  const most = Math.max(...lately.values())
+  const greatest = Math.max(0, all === 0 ? 0 : most / all, ...asked.values())
   return servers.map((server) => ({
     upstream: name,
     server,
@@ -33,6 +37,7 @@ export function rowsOf({ name, servers }: Upstream, traffic: UpstreamTraffic | u
     load: loads.get(server.name),
     share: all === 0 ? null : lately.get(server)! / all,
     asked: asked.get(server) ?? 0,
+    greatest,
   }))
 }
 

@@ -116,7 +116,7 @@ const columns: readonly Column<ServerRow>[] = [
     key: 'share',
     label: 'Share',
     isNumber: true,
-    cell: ({ share, asked }) => <ShareBar share={share} asked={asked} />,
+    cell: ({ share, asked, greatest }) => <ShareBar share={share} asked={asked} greatest={greatest} />,
     sortBy: ({ share }) => share ?? 0,
     title: 'Of the requests of the last half minute; the mark is what the weights ask for',
   },

@@ -15,7 +15,7 @@ export function UpstreamNumbers({
   const live = sessions.every((own) => own === null) ? null : sessions.reduce<number>((sum, own) => sum + (own ?? 0), 0)
   return (
     <dl class="stats">
-      <Stat label="Requests" value={load?.requests} kind="rate" past={requestsBefore(load)} note="a second" />
+      <Stat label="Requests" value={load?.requests} kind="rate" note="a second" />
       <Stat
         label="Errors"
         value={load?.errors}
@@ -35,11 +35,4 @@ export function UpstreamNumbers({
       <Stat label="Stickiness" value={load?.stickiness} kind="percent" note="sessions kept" />
     </dl>
   )
-}
-
-/** The sum of its servers, step by step. */
-function requestsBefore(load: UpstreamTraffic | undefined): readonly number[] {
-  const recents = load?.servers.map(({ recent }) => recent) ?? []
-  const length = Math.max(0, ...recents.map((recent) => recent.length))
-  return Array.from({ length }, (_, index) => recents.reduce((sum, recent) => sum + (recent[index] ?? 0), 0))
 }
