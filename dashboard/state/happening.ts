@@ -69,6 +69,12 @@ export function happeningOf({ id, type, data }: Message): Happening {
   }
 }
 
+/** Whether an event says nothing any more, now that another has happened: how far a drain is comes every few seconds. */
+export function isOutdated(past: Happening, { type, upstream, server }: Happening): boolean {
+  const isOfDrain = type === 'drain-progress' || type === 'drain-ended'
+  return isOfDrain && past.type === 'drain-progress' && past.upstream === upstream && past.server === server
+}
+
 function toneOf(type: string, { better, state, drain }: Data): Tone {
   if (type === 'worker-died' || state === 'failed') return 'bad'
   if (better !== undefined) return better ? 'good' : 'bad'

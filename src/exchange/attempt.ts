@@ -141,8 +141,9 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
     this.#isClaimed = false
     if (this.#tunnel !== undefined) this.#leaveTunnel(this.#tunnel)
     if (this.#owner.request.isGrpc) this.#leaveCall()
-    this.server.release()
+    // Before the release, after which the server's slot may be returned.
     for (const observer of this.#owner.context.observers) observer.attemptEnded?.(this, this.#owner)
+    this.server.release()
   }
 
   #leaveTunnel(tunnel: Tunnel): void {
