@@ -17,6 +17,8 @@ export interface Happening {
   readonly text: string
   readonly upstream: string | undefined
   readonly server: string | undefined
+  /** How many sessions a drain had left then. */
+  readonly sessions: number | undefined
 }
 
 interface Data {
@@ -63,6 +65,7 @@ export function happeningOf({ id, type, data }: Message): Happening {
     text: textOf(type, event),
     upstream: upstream ?? drain?.upstream,
     server: server ?? drain?.server ?? undefined,
+    sessions: drain?.sessions,
   }
 }
 
