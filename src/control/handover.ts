@@ -124,7 +124,12 @@ export class Handover {
     const { slots, reclaimer, events, applies, log } = this.#parts
     const { generation, changes } = applied
     const { revision, before, after } = underway
-    log.info(`generation ${generation}${by === undefined ? '' : ` (${by})`}: ${inOneLine(changes)}`)
+    log.info(`generation ${generation}${by === undefined ? '' : ` (${by})`}: ${inOneLine(changes)}`, {
+      event: 'applied',
+      generation,
+      by,
+      changes: changes.slice(0, LOGGED),
+    })
     events.add({ type: 'applied', generation, revision: this.revision, changes })
     applies.add({ generation, revision, by, changes }, before, after)
     slots.acknowledge(generation)
@@ -294,7 +299,7 @@ export class Handover {
       : [this.#config, before]
     const told = new Set([...warningsOf(former), ...warningsOfSecrets(former, state)])
     for (const warning of [...warningsOf(config), ...warningsOfSecrets(config, state)]) {
-      if (!told.has(warning)) log.warn(warning)
+      if (!told.has(warning)) log.warn(warning, { event: 'config-warning' })
     }
   }
 

@@ -65,9 +65,9 @@ export class Scrape {
 }
 
 function parsed(line: string): Sample {
-  const [, name, written = '', value] = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$/.exec(line) ?? []
+  const [, name, written = '', value] = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$/s.exec(line) ?? []
   assert.ok(name !== undefined, `no sample: ${line}`)
-  const labels = written.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"(?:,|$)/g)
+  const labels = written.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"(?:,|$)/gs)
   const entries = Array.from(labels, ([, key, text]) => [key, text!.replace(/\\(.)/g, unescaped)])
   return { name, labels: Object.fromEntries(entries), value: Number(value) }
 }

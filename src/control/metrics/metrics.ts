@@ -24,6 +24,7 @@ const AILING = HealthBit.Unhealthy | HealthBit.Ejected | HealthBit.Suspended
 const PATIENCE = 10_000
 /** The label of all routes that have no place of their own. */
 const OTHER_ROUTES = 'other'
+const NO_UPSTREAM_LABEL = labelled({ upstream: '' })
 
 /** What a running balancer has counted and knows, as text for Prometheus. */
 export class Metrics implements AdminMetrics {
@@ -37,6 +38,7 @@ export class Metrics implements AdminMetrics {
   /** What stays the same from one text to the next, by the part of the Snapshot that it is of. */
   readonly #subjects = new WeakMap<object, Subject>()
   readonly #program = subject('worker', 0, [], {})
+  readonly #otherRoutes = subject('routes', 0, [], { route: OTHER_ROUTES })
   readonly #nowhere = subject('upstreams', NO_UPSTREAM, [], { upstream: '' })
 
   constructor(parts: Parts, drains: DrainOrders, stickiness: Stickiness) {
@@ -141,12 +143,15 @@ export class Metrics implements AdminMetrics {
     const { routes, upstreams } = this.#parts.supervisor.snapshot
     const scenes: RouteScene[] = []
     const seen = new Set<number>()
+    const upstreamLabels = upstreams.map(({ name }) => labelled({ upstream: name }))
     await inSlices(routes, (route) => {
       const { slot = 0 } = route
       if (seen.has(slot)) return
       seen.add(slot)
-      const own = this.#subject(route, () => routeSubject(route, slot, upstreams))
-      scenes.push({ labels: own.labels, cells: this.#cellsOf(own) })
+      const own = slot === 0 ? this.#otherRoutes : this.#subject(route, () => routeSubject(route, slot))
+      // Routes stay the same when the upstream that they are for has another name.
+      const upstream = slot === 0 || route.redirect !== undefined ? NO_UPSTREAM_LABEL : upstreamLabels[route.upstream]!
+      scenes.push({ labels: `${own.labels},${upstream}`, cells: this.#cellsOf(own) })
     })
     return scenes
   }
@@ -199,11 +204,9 @@ function subject(
   return { region, slot, name, labels: labelled(labels), cells: new Float64Array(sizes[region]) }
 }
 
-function routeSubject(route: Route, slot: number, upstreams: readonly Upstream[]): Subject {
-  if (slot === 0) return subject('routes', 0, [], { route: OTHER_ROUTES, upstream: '' })
+function routeSubject(route: Route, slot: number): Subject {
   const label = labelOf(route)
-  const upstream = route.redirect === undefined ? upstreams[route.upstream]!.name : ''
-  return subject('routes', slot, [label], { route: label, upstream })
+  return subject('routes', slot, [label], { route: label })
 }
 
 /** Of one server. */

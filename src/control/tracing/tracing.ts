@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Logger } from 'pino'
 import type { Config } from '../../config/schema.ts'
+import type { Log } from '../../observability/log.ts'
 import type { SpanRecord } from '../../observability/span-record.ts'
 import { SpanQueue } from './span-queue.ts'
 
 /** The export of the spans of all workers, as the configuration says. What it needs is loaded once it is on. */
 export class Tracing {
-  readonly #log: Logger
+  readonly #log: Log
   #settings: Config['tracing']
   /** Undefined while it is off. */
   #queue: SpanQueue | undefined
@@ -15,7 +15,7 @@ export class Tracing {
   #exportedBefore = 0
   #droppedBefore = 0
 
-  constructor(log: Logger, settings: Config['tracing']) {
+  constructor(log: Log, settings: Config['tracing']) {
     this.#log = log
     this.#settings = settings
     this.#use(settings)

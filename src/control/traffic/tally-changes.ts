@@ -29,14 +29,16 @@ export class TallyChanges {
     for (let cell = 0; cell < changes.length; cell++) {
       const sum = changes[cell]!
       const before = last[from + cell]!
-      if (sum === before) {
-        changes[cell] = 0
-        continue
-      }
-      // A slot that another name has by now may have been zeroed.
-      changes[cell] = sum < before ? sum : sum - before
-      last[from + cell] = sum
+      changes[cell] = sum - before
+      if (sum !== before) last[from + cell] = sum
     }
+    return changes
+  }
+
+  /** The slot is about to be zeroed. Returns what it had counted, by cell; valid until the next call. */
+  readLast(slot: number): Float64Array {
+    const changes = this.read(slot)
+    this.#last.fill(0, slot * changes.length, (slot + 1) * changes.length)
     return changes
   }
 }
