@@ -79,10 +79,10 @@ export async function assemble(
   const scoreboard = new Scoreboard()
   const tallies = new Tallies()
   const counts = countsOf(tallies, slots, accessLog)
-  const skew = new SkewAlarm(snapshot.upstreams, log)
+  const events = new EventRing(inherited?.newestEvent)
+  const skew = new SkewAlarm(snapshot.upstreams, log, events)
   const rebalancer = new Rebalancer(snapshot.upstreams, scoreboard, sessions.table)
   const eventLog = new EventLog(log)
-  const events = new EventRing(inherited?.newestEvent)
   const wishes = new ServerWishes()
   const tracing = new Tracing(log, config.tracing)
   const known = inherited?.servers ?? []

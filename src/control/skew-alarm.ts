@@ -3,6 +3,7 @@ import { now } from '../runtime/clock.ts'
 import type { Upstream } from '../runtime/snapshot.ts'
 import type { SampleReport } from '../skew/address-sample.ts'
 import { describeRelief, describeSkew, type SkewChange, SkewWatch } from '../skew/skew-watch.ts'
+import type { EventRing } from './event-ring.ts'
 
 /** How often the samples are judged, in ms. Not after each report, which covers only one worker. */
 const LOOK_EVERY = 5000
@@ -14,11 +15,13 @@ const LOOK_EVERY = 5000
 export class SkewAlarm {
   readonly watch: SkewWatch
   readonly #log: Logger
+  readonly #events: EventRing
   readonly #timer: NodeJS.Timeout
 
-  constructor(upstreams: readonly Upstream[], log: Logger) {
+  constructor(upstreams: readonly Upstream[], log: Logger, events: EventRing) {
     this.watch = new SkewWatch(upstreams)
     this.#log = log
+    this.#events = events
     this.#timer = setInterval(() => this.#judge(), LOOK_EVERY)
     this.#timer.unref()
   }
@@ -41,8 +44,10 @@ export class SkewAlarm {
   }
 
   #report(change: SkewChange): void {
-    const { upstream } = change
-    if (change.isOver) this.#log.info(`upstream ${upstream}: ${describeRelief(change)}`)
-    else this.#log.warn(`upstream ${upstream}: ${describeSkew(change.skew)}`)
+    const { upstream, isOver } = change
+    const message = `upstream ${upstream}: ${isOver ? describeRelief(change) : describeSkew(change.skew)}`
+    if (isOver) this.#log.info(message)
+    else this.#log.warn(message)
+    this.#events.add({ type: 'skew', upstream, better: isOver, message })
   }
 }
