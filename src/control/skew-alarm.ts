@@ -1,4 +1,4 @@
-import type { Logger } from 'pino'
+import type { Log } from '../observability/log.ts'
 import { now } from '../runtime/clock.ts'
 import type { Upstream } from '../runtime/snapshot.ts'
 import type { SampleReport } from '../skew/address-sample.ts'
@@ -14,11 +14,11 @@ const LOOK_EVERY = 5000
  */
 export class SkewAlarm {
   readonly watch: SkewWatch
-  readonly #log: Logger
+  readonly #log: Log
   readonly #events: EventRing
   readonly #timer: NodeJS.Timeout
 
-  constructor(upstreams: readonly Upstream[], log: Logger, events: EventRing) {
+  constructor(upstreams: readonly Upstream[], log: Log, events: EventRing) {
     this.watch = new SkewWatch(upstreams)
     this.#log = log
     this.#events = events
@@ -44,10 +44,10 @@ export class SkewAlarm {
   }
 
   #report(change: SkewChange): void {
-    const { upstream, isOver } = change
-    const message = `upstream ${upstream}: ${isOver ? describeRelief(change) : describeSkew(change.skew)}`
-    if (isOver) this.#log.info(message)
-    else this.#log.warn(message)
+    const { upstream, skew, isOver } = change
+    const message = `upstream ${upstream}: ${isOver ? describeRelief(change) : describeSkew(skew)}`
+    if (isOver) this.#log.info(message, { event: 'skew-over', upstream, ...skew })
+    else this.#log.warn(message, { event: 'skew', upstream, ...skew })
     this.#events.add({ type: 'skew', upstream, better: isOver, message })
   }
 }
