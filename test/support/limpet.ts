@@ -88,7 +88,7 @@ async function writeConfig(file: string, config: unknown): Promise<void> {
 
 /** Where the admin API of a Limpet answers that has it on. */
 export async function adminUrlOf({ errors }: Pick<Limpet, 'errors'>): Promise<string> {
-  const [, place] = await errors.find(/admin API answers on (\S+)/)
+  const [, place] = await errors.find(/admin API answers on ([^\s"]+)/)
   return `http://${place}`
 }
 
