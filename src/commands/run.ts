@@ -63,8 +63,9 @@ async function runAfter(predecessor: Predecessor | undefined, { watch, ...option
     return process.exit()
   }
   for (const listener of balancer.listeners) log.info(`listening on ${describeListener(listener)}`)
-  const { adminPlace } = balancer
+  const { adminPlace, metricsPlace } = balancer
   if (adminPlace !== undefined) log.info(`the admin API answers on ${formatAdminPlace(adminPlace)}`)
+  if (metricsPlace !== undefined) log.info(`metrics are served on ${formatAdminPlace(metricsPlace)}`)
   log.info(`${balancer.workers} worker(s), configuration from ${formatOrigin(origin)}`)
   process.on('SIGUSR1', () => balancer.reopenLog())
   if (watch === true && origin.file !== undefined) watchFile(origin.file, () => reload(balancer, '--watch', log))

@@ -77,6 +77,7 @@ export async function assemble(
   const scoreboard = new Scoreboard()
   const tallies = new Tallies()
   const counts = countsOf(tallies, slots, accessLog)
+  counts.add(inherited?.counts ?? [])
   const skew = new SkewAlarm(snapshot.upstreams, log)
   const rebalancer = new Rebalancer(snapshot.upstreams, scoreboard, sessions.table)
   const eventLog = new EventLog(log)

@@ -123,8 +123,9 @@ export class Attempt implements ServerStreamUser, TunnelOwner, AttemptRecord {
     if (!this.#isClaimed) return
     this.#isClaimed = false
     if (this.#tunnel !== undefined) this.#leaveTunnel(this.#tunnel)
-    this.server.release()
+    // Before the release, after which the server's slot may be returned.
     for (const observer of this.#owner.context.observers) observer.attemptEnded?.(this, this.#owner)
+    this.server.release()
   }
 
   #leaveTunnel(tunnel: Tunnel): void {
