@@ -79,7 +79,7 @@ describe('the page of the flow', { skip }, () => {
     const red = page.locator('.node.bad', { hasText: 'web-2' }).waitFor({ timeout: 2000 })
     await shop.servers['web-2'].kill()
     await red
-    assert.match((await node.getAttribute('aria-label')) ?? '', /^server web-2: .*, Down: /)
+    assert.match((await node.getAttribute('aria-label')) ?? '', /^web-2 .*: server, .*Down: /)
     await page.getByText('What happened to servers').waitFor()
     await shop.servers['web-2'].revive()
     await page.locator('.node.good', { hasText: 'web-2' }).waitFor()
