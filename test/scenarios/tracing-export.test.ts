@@ -7,15 +7,17 @@ import { freePort } from '../../bench/free-port.ts'
 import { TestAuthority } from '../support/certificates.ts'
 import { Collector } from '../support/collector.ts'
 import { temporaryFolder } from '../support/folder.ts'
-import { configFile, type Limpet, runLimpet, startLimpet } from '../support/limpet.ts'
+import { adminUrlOf, configFile, type Limpet, runLimpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { until } from '../support/until.ts'
 import { ended, onLinux, upgrade } from '../support/upgraded.ts'
 
 const configOf = (address: string, tracing: object | undefined, workers = 1) =>
   JSON.stringify({
     listeners: [{ address: '127.0.0.1', port: 0 }],
     workers,
+    admin: { port: 0 },
     accessLog: 'off',
     ...(tracing && { tracing }),
     routes: [{ path: '/*', upstream: 'app' }],
@@ -40,6 +42,19 @@ async function reconfigure({ file, process, errors }: Limpet, config: string): P
   await errors.matching(/generation \d+/, applied + 1)
 }
 
+/** Resolves once the metrics have these counts: the collector's last answer may still be on its way to Limpet. */
+async function counts(limpet: Limpet, exported: number, dropped: number): Promise<void> {
+  const url = await adminUrlOf(limpet)
+  await until(async () => {
+    const metrics = await (await fetch(`${url}/metrics`)).text()
+    const [now, lost] = ['exported', 'dropped'].map((what) =>
+      Number(new RegExp(`^limpet_spans_${what}_total (\\d+)$`, 'm').exec(metrics)![1]),
+    )
+    assert.ok(now! <= exported && lost! <= dropped, metrics)
+    return now === exported && lost === dropped
+  })
+}
+
 const troubles = ({ errors }: Limpet) => errors.all.filter((line) => line.includes('the export of traces'))
 
 test('a collector that is down delays no request; the log says so once, and once that it is back, with what was lost', async (t) => {
@@ -57,6 +72,7 @@ test('a collector that is down delays no request; the log says so once, and once
   await ask(client, 5)
   assert.equal((await collector.collected(15 * SPANS_A_REQUEST)).length, 15 * SPANS_A_REQUEST)
   assert.equal(troubles(limpet).length, 2)
+  await counts(limpet, 30, 20)
 })
 
 test('a collector that answers an error is named with its status', async (t) => {
@@ -70,6 +86,23 @@ test('a collector that answers an error is named with its status', async (t) => 
   await ask(client, 1)
   await collector.asked(2)
   assert.equal(troubles(limpet).length, 1)
+})
+
+test('a collector that is overloaded gets the same spans again, after a pause, and takes each once', async (t) => {
+  const collector = await Collector.start(t)
+  collector.behaviour = 503
+  const origin = await httpOrigin(t, (_, response) => response.end('<ok>'))
+  const limpet = await startLimpet(t, configOf(origin.address, { endpoint: collector.url }))
+  const client = await RawClient.connect(t, limpet.port)
+  await ask(client, 3)
+  await collector.asked(2)
+  collector.behaviour = 'take'
+  await collector.collected(3 * SPANS_A_REQUEST)
+  await counts(limpet, 3 * SPANS_A_REQUEST, 0)
+  assert.equal(new Set(collector.spans.map(({ spanId }) => spanId)).size, 3 * SPANS_A_REQUEST)
+  collector.behaviour = 503
+  await ask(client, 1)
+  await limpet.errors.find(/the export of traces to \S+ fails: the collector answers 429, 502, 503 or 504/)
 })
 
 test('a collector that is slow gets what there is room for; the rest is counted exactly, and no request waits', async (t) => {
@@ -149,7 +182,7 @@ test('a collector by HTTPS must have a certificate that is trusted', async (t) =
   await collector.collected(SPANS_A_REQUEST)
 })
 
-test('goes on while the program is replaced: both processes export', onLinux, async (t) => {
+test('goes on while the program is replaced: both processes export, and the counts go on', onLinux, async (t) => {
   const collector = await Collector.start(t)
   const origin = await httpOrigin(t, (_, response) => response.end('<ok>'))
   const limpet = await startLimpet(t, configOf(origin.address, { endpoint: collector.url }))
@@ -160,6 +193,8 @@ test('goes on while the program is replaced: both processes export', onLinux, as
   assert.equal(await limpet.exit, 0)
   assert.equal(collector.spans.length, 4 * SPANS_A_REQUEST)
   await ask(await RawClient.connect(t, limpet.port), 2)
+  // What the first process has exported counts here, too.
+  await counts(limpet, 6 * SPANS_A_REQUEST, 0)
   process.kill(pid, 'SIGTERM')
   await ended(pid)
   assert.equal(collector.spans.length, 6 * SPANS_A_REQUEST)

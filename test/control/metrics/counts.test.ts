@@ -18,7 +18,7 @@ class Plane {
   readonly book = new SlotBook()
   readonly counts = new Counts(this.tallies, this.book)
   readonly workers = [0, 1].map((slot) => new Tally(this.tallies.memoryFor(slot)))
-  readonly #reclaimer = new SlotReclaimer(this.book, new Scoreboard(), new SessionTable(), this.counts)
+  readonly #reclaimer = new SlotReclaimer(this.book, new Scoreboard(), new SessionTable(), [this.counts])
   #generation = 0
 
   /** Makes these the servers of `app`, and returns the slots of others. */
