@@ -42,7 +42,11 @@ export function FlowPicture({ graph, scale, width, second }: FlowPictureProps) {
       >
         <g>
           {ribbons.map(({ link, path }) => (
-            <path key={link.id} class={`ribbon ${toneOf(link)} ${litIds?.has(link.id) ? 'lit' : ''}`} d={path} />
+            <path
+              key={link.id}
+              class={`ribbon ${toneOf(link, requestsOf(link))} ${litIds?.has(link.id) ? 'lit' : ''}`}
+              d={path}
+            />
           ))}
         </g>
         {nodes.map((placed) => (
@@ -175,12 +179,16 @@ function describe({ kind, label, errors, words }: FlowNode, shown: string): stri
 /** From this share of errors on, a band is shown as failing. */
 const FAILING = 0.05
 
-function toneOf({ to, requests, errors }: FlowLink): string {
+/** With fewer requests a second, none seem to flow. */
+const IDLE = 0.1
+
+/** @param width the requests that it is drawn for */
+function toneOf({ to, requests, errors }: FlowLink, width: number): string {
   if (to.tone === 'bad') return 'bad cut'
   const failing = requests > 0 && errors / requests >= FAILING
   if (failing) return 'bad'
   if (to.tone === 'warn') return 'warn'
-  return requests === 0 ? 'idle' : 'flowing'
+  return width < IDLE ? 'idle' : 'flowing'
 }
 
 /** The node itself, and all nodes and links that its traffic comes from and goes to. */
