@@ -37,7 +37,7 @@ function Legend() {
 }
 
 function Row({ each, top }: { readonly each: ServerShare; readonly top: number }) {
-  const { name, live, active, share, asked } = each
+  const { name, live, share, asked } = each
   return (
     <li>
       <span class="name">
@@ -54,7 +54,6 @@ function Row({ each, top }: { readonly each: ServerShare; readonly top: number }
         <span class="faint">
           {amountText(share, 'percent')}
           {asked !== null && ` of ${amountText(asked, 'percent')}`}
-          {active > 0 && `, ${amountText(active, 'whole')} active`}
         </span>
       </span>
     </li>

@@ -37,6 +37,14 @@ export function DrainForecast({
       sortBy: ({ live }) => live,
     },
     {
+      key: 'active',
+      label: 'Active',
+      isNumber: true,
+      title: 'Those of them with a request in flight.',
+      cell: ({ active }) => <Amount value={active} kind="whole" />,
+      sortBy: ({ active }) => active,
+    },
+    {
       key: 'oldest',
       label: 'Oldest began',
       isNumber: true,
@@ -83,7 +91,7 @@ function Where({ upstream, server }: { readonly upstream: string; readonly serve
   return (
     <span class="where">
       <span role="status">{words.value}</span>
-      <Button look="quiet" disabled={isBusy.value} aria-label={`Where to from ${server}?`} onClick={ask}>
+      <Button disabled={isBusy.value} aria-label={`Where to from ${server}?`} onClick={ask}>
         {words.value === undefined ? 'Where to?' : 'Again'}
       </Button>
     </span>

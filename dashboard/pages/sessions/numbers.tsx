@@ -44,7 +44,7 @@ export function Numbers({
         label="Invalid"
         value={countOf((reason) => reason === 'invalid')}
         kind="whole"
-        note="forged or broken, in 5 min"
+        note="forged or broken"
       />
       <Stat label="Stickiness" value={now?.stickiness} kind="percent" note="in the last second" />
       <div class="stat accent">
