@@ -17,6 +17,8 @@ export interface Happening {
   readonly text: string
   readonly upstream: string | undefined
   readonly server: string | undefined
+  /** How many sessions a drain had left then. */
+  readonly sessions: number | undefined
 }
 
 interface Data {
@@ -63,7 +65,14 @@ export function happeningOf({ id, type, data }: Message): Happening {
     text: textOf(type, event),
     upstream: upstream ?? drain?.upstream,
     server: server ?? drain?.server ?? undefined,
+    sessions: drain?.sessions,
   }
+}
+
+/** Whether an event says nothing any more, now that another has happened: how far a drain is comes every few seconds. */
+export function isOutdated(past: Happening, { type, upstream, server }: Happening): boolean {
+  const isOfDrain = type === 'drain-progress' || type === 'drain-ended'
+  return isOfDrain && past.type === 'drain-progress' && past.upstream === upstream && past.server === server
 }
 
 function toneOf(type: string, { better, state, drain }: Data): Tone {

@@ -2,7 +2,13 @@ import { once } from 'node:events'
 import { existsSync, renameSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
-import type { AdminServer } from './admin-server.ts'
+
+/** Takes over connections, which are paused. */
+export interface ConnectionUser {
+  accept(socket: Socket): void
+  /** Ends what would otherwise not end by itself: streams. */
+  end?(): Promise<unknown>
+}
 
 export interface PortPlace {
   readonly address: string
@@ -24,7 +30,7 @@ const MAX_CONNECTIONS = 128
 const LAST_ANSWERS = 1000
 
 /**
- * Listens for clients of the admin API. The API itself, with its libraries, is loaded with the first connection, because
+ * Listens for clients of the admin API, or of the metrics. The API itself, with its libraries, is loaded with the first connection, because
  * most Limpets are never asked.
  */
 export class AdminListener {
@@ -32,10 +38,10 @@ export class AdminListener {
   readonly place: AdminPlace
   readonly #listener: Server
   readonly #sockets = new Set<Socket>()
-  #loaded: Promise<AdminServer> | undefined
+  #loaded: Promise<ConnectionUser> | undefined
   #isLeft = false
 
-  private constructor(place: AdminPlace, listener: Server, load: () => Promise<AdminServer>) {
+  private constructor(place: AdminPlace, listener: Server, load: () => Promise<ConnectionUser>) {
     this.place = place
     this.#listener = listener
     listener.on('connection', (socket) => {
@@ -55,7 +61,11 @@ export class AdminListener {
    *
    * @param descriptor of a socket that listens there already
    */
-  static async start(place: AdminPlace, load: () => Promise<AdminServer>, descriptor?: number): Promise<AdminListener> {
+  static async start(
+    place: AdminPlace,
+    load: () => Promise<ConnectionUser>,
+    descriptor?: number,
+  ): Promise<AdminListener> {
     // Nobody reads before the API is there.
     const listener = createServer({ pauseOnConnect: true })
     listener.maxConnections = MAX_CONNECTIONS
@@ -95,7 +105,7 @@ export class AdminListener {
 
   async #endStreams(): Promise<void> {
     const server = await this.#loaded?.catch(() => undefined)
-    await server?.end()
+    await server?.end?.()
   }
 
   #closeConnections(): void {

@@ -9,7 +9,7 @@ import { adminApi } from './api.ts'
 import { Dashboard } from './dashboard/dashboard.ts'
 import { SignIns } from './dashboard/sign-ins.ts'
 import { FORWARDED } from './forwarded.ts'
-import { type Approach, assertNotForeign, assertOwnHost } from './gate.ts'
+import { type Approach, assertNotForeign, assertOwnHost, isNavigation } from './gate.ts'
 import { OperationRefused } from './operation-refused.ts'
 import { answerTo, refusalOf } from './problem.ts'
 import type { Resources } from './resource.ts'
@@ -121,6 +121,7 @@ export class AdminServer {
     try {
       const isForwarded = incoming.headers[FORWARDED] !== undefined
       assertOwnHost(incoming, isForwarded ? FORWARDER : this.#approach)
+      if (!isNavigation(incoming)) assertNotForeign(incoming)
       const request = requestOf(incoming)
       const page = this.#dashboard?.answer(incoming, request)
       if (page !== undefined) return page

@@ -52,10 +52,13 @@ async function demo(options: DemoOptions): Promise<void> {
   // HUP means that the terminal was closed.
   const signals = [...stopSignals, 'SIGHUP'] as const
   const { log, close } = programLog('text')
-  const stopped = untilStopped(() => log.info('stopping; press Ctrl-C again to end at once'), signals)
+  const stopped = untilStopped(
+    (signal) => log.info('stopping; press Ctrl-C again to end at once', { event: 'stopping', signal }),
+    signals,
+  )
   const servers = await Promise.all([...several('static', options.static), ...several('dynamic', options.dynamic)])
   try {
-    const state = new StateDirectory(undefined, process.env, (trouble) => log.warn(trouble))
+    const state = new StateDirectory(undefined, process.env, (...trouble) => log.warn(...trouble))
     const certificate = options.https ? await demoCertificate(state) : undefined
     const balancer = await Balancer.start(configFor(servers, options.port, certificate), log)
     const [{ port }] = balancer.listeners as [PortListener]

@@ -121,6 +121,20 @@ describe('the dashboard', () => {
     assert.equal((await ask('GET', '/v1/status', { headers })).status, 403)
   })
 
+  test('is no part of another page: no script, no frame, no fetch', async (t) => {
+    const { ask } = await served(t, { dashboard: await built(t) })
+    const foreign = [
+      { 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'no-cors', 'Sec-Fetch-Dest': 'script' },
+      { 'Sec-Fetch-Site': 'same-site', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'iframe' },
+      { Origin: 'http://evil.example', 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'cors' },
+    ]
+    for (const headers of foreign) {
+      for (const path of ['/', '/assets/index-1a2b.js', '/sign-in?code=x']) {
+        assert.equal((await ask('GET', path, { headers })).status, 403, path)
+      }
+    }
+  })
+
   test('is not served under a name that leads here (DNS rebinding)', async (t) => {
     const { ask } = await served(t, { dashboard: await built(t) })
     for (const path of ['/', '/assets/index-1a2b.js', '/sign-in?code=x']) {

@@ -83,6 +83,19 @@ describe('a link', () => {
     assert.equal((await limpet.ask('GET', path)).status, 303)
   })
 
+  test('is followed from any page, but no page can use it up in secret', async (t) => {
+    const limpet = await running(t)
+    const { path } = (await link(limpet)).body
+    const from = (mode: string, dest: string) => ({
+      'Sec-Fetch-Site': 'cross-site',
+      'Sec-Fetch-Mode': mode,
+      'Sec-Fetch-Dest': dest,
+    })
+    assert.equal((await limpet.ask('GET', path, { headers: from('no-cors', 'image') })).status, 403)
+    assert.equal((await limpet.ask('GET', path, { headers: from('navigate', 'iframe') })).status, 403)
+    assert.equal((await limpet.ask('GET', path, { headers: from('navigate', 'document') })).status, 303)
+  })
+
   test('works for a minute, and a browser stays signed in for twelve hours', () => {
     let now = 0
     const signIns = new SignIns('80', () => now)

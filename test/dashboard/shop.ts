@@ -91,7 +91,8 @@ export class Shop {
       socket.on('error', () => {})
       const end = () => socket.terminate()
       this.#ended.signal.addEventListener('abort', end)
-      await once(socket, 'close')
+      // It rejects where there was an error, too.
+      await once(socket, 'close').catch(() => {})
       this.#ended.signal.removeEventListener('abort', end)
       await this.#wait(EACH)
     }

@@ -50,7 +50,8 @@ export function Events() {
               : undefined}
           </Empty>
         ) : (
-          <ol class="event-list">
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by the keyboard.
+          <ol class="event-list" tabIndex={0} aria-label="Events">
             {shown.map((event) => (
               <li key={event.id} class={event.tone}>
                 <time dateTime={event.at} title={new Date(event.at).toLocaleString()}>

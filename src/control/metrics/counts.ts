@@ -13,7 +13,8 @@ import { cellNames } from './cell-names.ts'
 
 type Region = keyof TallyRegions
 
-const sizes: Readonly<Record<Region, number>> = {
+/** How many cells a slot has. */
+export const sizes: Readonly<Record<Region, number>> = {
   worker: WORKER_CELLS,
   servers: SERVER_CELLS,
   upstreams: UPSTREAM_CELLS,
@@ -53,14 +54,17 @@ export class Counts {
     this.#elsewhere = elsewhere
   }
 
-  /** All that was counted of one name, which has that slot. The cells are the caller's. */
-  read(region: Region, slot: number, name: readonly string[]): Float64Array {
-    const cells = new Float64Array(sizes[region])
+  /**
+   * All that was counted of one name, which has that slot.
+   *
+   * @param cells gets it, and has as many cells as a slot of that region
+   */
+  read(region: Region, slot: number, name: readonly string[], cells: Float64Array): void {
     this.#tallies.read(region, slot, cells)
-    const earlier = this.#earlier[region].get(keyOf(name))
-    if (earlier !== undefined) addTo(cells, earlier)
+    const earlier = this.#earlier[region]
+    const own = earlier.size === 0 ? undefined : earlier.get(keyOf(name))
+    if (own !== undefined) addTo(cells, own)
     if (region === 'worker') for (const [cell, count] of this.#elsewhere) cells[cell]! += count()
-    return cells
   }
 
   // ── slots that are returned ────────────────────────────────────────────────────────────────────────────────────
@@ -88,7 +92,9 @@ export class Counts {
     const read: NamedCounts[] = []
     const known = new Set<string>()
     for (const [region, slot, name] of this.#present()) {
-      read.push(named(region, name, this.read(region, slot, name)))
+      const cells = new Float64Array(sizes[region])
+      this.read(region, slot, name, cells)
+      read.push(named(region, name, cells))
       known.add(`${region} ${keyOf(name)}`)
     }
     const gone = Object.entries(this.#earlier).flatMap(([region, earlier]) =>
@@ -142,7 +148,7 @@ export class Counts {
 }
 
 /** What was counted since. */
-export function countedSince(before: readonly NamedCounts[], now: readonly NamedCounts[]): NamedCounts[] {
+export function countsSince(before: readonly NamedCounts[], now: readonly NamedCounts[]): NamedCounts[] {
   const known = new Map(before.map(({ region, name, counts }) => [`${region} ${keyOf(name)}`, counts]))
   return now.flatMap(({ region, name, counts }) => {
     const from = known.get(`${region} ${keyOf(name)}`) ?? {}
