@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import type { Sample } from '../../src/admin/traffic.ts'
-import { adminEvents } from './admin-events.ts'
+import { adminEvents } from '../support/admin-events.ts'
 import { live, openDashboard, skip } from './browser.ts'
 import { Shop } from './shop.ts'
 
