@@ -22,6 +22,8 @@ const { output } = await build({
       'src/control/workers/activation/copier',
       'demo/static/main',
       'demo/dynamic/main',
+      'demo/chat/main',
+      'demo/traffic/main',
     ].map((entry) => [entry, `${entry}.ts`]),
   ),
   external: Object.keys(optionalDependencies).map((name) => new RegExp(`^${name}(?:/|$)`)),
