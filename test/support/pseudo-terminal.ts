@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import type { TestContext } from 'node:test'
 
 /** Control sequences: of one parameter list and a letter (ECMA-48, 5.4). */
-const SEQUENCE = /\u001B\[([?\d;]*)([A-Za-z])/y
+const ESCAPE = '\u001B'
+const SEQUENCE = new RegExp(`${ESCAPE}\\[([?\\d;]*)([A-Za-z])`, 'y')
 
 /** A program on a real pseudo-terminal of the system, and what its screen shows. Needs script(1) and stty(1). */
 export class PseudoTerminal {
@@ -38,9 +39,9 @@ export class PseudoTerminal {
     })
   }
 
-  /** Everything that was written to it. */
+  /** Everything that was written to it, with ␛ for the escape character. */
   get written(): string {
-    return this.#all
+    return this.#all.replaceAll(ESCAPE, '␛')
   }
 
   /** The text on the screen, without colours. */
@@ -82,17 +83,17 @@ export class PseudoTerminal {
   #write(text: string): void {
     let rest = this.#unread + text
     for (let at = 0; ; ) {
-      const escape = rest.indexOf('\u001B', at)
-      this.#print(rest.slice(at, escape < 0 ? undefined : escape))
-      if (escape < 0) {
+      const start = rest.indexOf(ESCAPE, at)
+      this.#print(rest.slice(at, start < 0 ? undefined : start))
+      if (start < 0) {
         rest = ''
         break
       }
-      SEQUENCE.lastIndex = escape
+      SEQUENCE.lastIndex = start
       const found = SEQUENCE.exec(rest)
       // The rest of the sequence has not arrived yet.
       if (found === null) {
-        rest = rest.slice(escape)
+        rest = rest.slice(start)
         break
       }
       this.#control(found[1]!, found[2]!)
