@@ -2,7 +2,13 @@ import { once } from 'node:events'
 import { existsSync, renameSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
-import type { AdminServer } from './admin-server.ts'
+
+/** Takes over connections, which are paused. */
+export interface ConnectionUser {
+  accept(socket: Socket): void
+  /** Ends what goes on without an end, such as streams. Resolves once its clients know, as far as they read. */
+  end?(): Promise<void>
+}
 
 export interface PortPlace {
   readonly address: string
@@ -24,7 +30,7 @@ const MAX_CONNECTIONS = 128
 const LAST_ANSWERS = 1000
 
 /**
- * Listens for clients of the admin API. The API itself, with its libraries, is loaded with the first connection, because
+ * Listens for clients of the admin API, or of the metrics. The API itself, with its libraries, is loaded with the first connection, because
  * most Limpets are never asked.
  */
 export class AdminListener {
@@ -32,17 +38,17 @@ export class AdminListener {
   readonly place: AdminPlace
   readonly #listener: Server
   readonly #sockets = new Set<Socket>()
+  #loaded: Promise<ConnectionUser> | undefined
   #isLeft = false
 
-  private constructor(place: AdminPlace, listener: Server, load: () => Promise<AdminServer>) {
+  private constructor(place: AdminPlace, listener: Server, load: () => Promise<ConnectionUser>) {
     this.place = place
     this.#listener = listener
-    let loaded: Promise<AdminServer> | undefined
     listener.on('connection', (socket) => {
       this.#sockets.add(socket)
       socket.on('close', () => this.#sockets.delete(socket)).on('error', () => socket.destroy())
-      loaded ??= load()
-      void loaded.then(
+      this.#loaded ??= load()
+      void this.#loaded.then(
         (server) => server.accept(socket),
         () => socket.destroy(),
       )
@@ -55,7 +61,11 @@ export class AdminListener {
    *
    * @param descriptor of a socket that listens there already
    */
-  static async start(place: AdminPlace, load: () => Promise<AdminServer>, descriptor?: number): Promise<AdminListener> {
+  static async start(
+    place: AdminPlace,
+    load: () => Promise<ConnectionUser>,
+    descriptor?: number,
+  ): Promise<AdminListener> {
     // Nobody reads before the API is there.
     const listener = createServer({ pauseOnConnect: true })
     listener.maxConnections = MAX_CONNECTIONS
@@ -74,10 +84,11 @@ export class AdminListener {
     return (this.#listener as Server & { readonly _handle?: { readonly fd?: number } | null })._handle?.fd
   }
 
-  /** Accepts no more connections, since another process has the socket; requests in flight are still answered. */
+  /** Accepts no more connections, since another process has the socket; requests in flight are still answered, streams end. */
   leave(): void {
     this.#isLeft = true
     this.#listener.close()
+    void this.#endStreams()
     setTimeout(() => this.#closeConnections(), LAST_ANSWERS).unref()
   }
 
@@ -87,8 +98,14 @@ export class AdminListener {
       if ('socket' in this.place) rmSync(this.place.socket, { force: true })
       this.#listener.close()
     }
+    await this.#endStreams()
     this.#closeConnections()
     if (this.#listener.listening || this.#sockets.size > 0) await once(this.#listener, 'close')
+  }
+
+  async #endStreams(): Promise<void> {
+    const server = await this.#loaded?.catch(() => undefined)
+    await server?.end?.()
   }
 
   #closeConnections(): void {

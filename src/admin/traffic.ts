@@ -20,7 +20,10 @@ const Latencies = { p50: Milliseconds, p95: Milliseconds, p99: Milliseconds }
 /** Everything together, in one second. */
 export const Sample = z
   .object({
-    at: Time.openapi({ description: 'The end of the second.' }),
+    at: Time.openapi({
+      description:
+        'The end of the second. Where the one before ended longer ago, because Limpet stood still, rates are means over that time.',
+    }),
     ...Load,
     ...Latencies,
     refused: Rate.openapi({ description: 'Answers of 4xx a second.' }),

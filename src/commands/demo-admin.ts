@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MACHINE_TOKEN } from '../control/admin/admin-access.ts'
 import { StateDirectory } from '../control/state/state-directory.ts'
+import type { Warn } from '../observability/log.ts'
 
 /** The usual port of the admin API. */
 const USUAL_PORT = 9000
@@ -15,7 +16,7 @@ const USUAL_PORT = 9000
  *
  * @param token that of this machine, so that `limpet top` and `limpet dashboard` find it
  */
-export function temporaryState(token: string, warn: (trouble: string) => void): StateDirectory {
+export function temporaryState(token: string, warn: Warn): StateDirectory {
   const state = new StateDirectory(mkdtempSync(join(tmpdir(), 'limpet-demo-')), {}, warn)
   state.write(MACHINE_TOKEN, Buffer.from(`${token}\n`))
   return state

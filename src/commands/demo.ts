@@ -3,6 +3,7 @@ import { Command, Option } from 'commander'
 import { machineToken } from '../control/admin/admin-access.ts'
 import { Balancer } from '../control/balancer.ts'
 import { StateDirectory } from '../control/state/state-directory.ts'
+import type { Warn } from '../observability/log.ts'
 import { programLog } from '../observability/program-log.ts'
 import type { PortListener } from '../runtime/snapshot.ts'
 import { dashboardLink } from './dashboard-link.ts'
@@ -49,7 +50,10 @@ async function demo({ port, https, traffic, ...counts }: DemoOptions): Promise<v
   // HUP means that the terminal was closed.
   const signals = [...stopSignals, 'SIGHUP'] as const
   const { log, close } = programLog('text')
-  const stopped = untilStopped(() => log.info('stopping; press Ctrl-C again to end at once'), signals)
+  const stopped = untilStopped(
+    (signal) => log.info('stopping; press Ctrl-C again to end at once', { event: 'stopping', signal }),
+    signals,
+  )
   const adminPort = await freeAdminPort()
   const lists = await Promise.all([
     startServers('static', counts.static, { DASHBOARD_URL: `http://127.0.0.1:${adminPort}/` }),
@@ -58,7 +62,7 @@ async function demo({ port, https, traffic, ...counts }: DemoOptions): Promise<v
   ])
   const servers = lists.flat()
   const processes = servers.map((server) => server.process)
-  const warn = (trouble: string) => log.warn(trouble)
+  const warn: Warn = (...trouble) => log.warn(...trouble)
   const standardState = new StateDirectory(undefined, process.env, warn)
   const token = machineToken(standardState)
   const state = temporaryState(token, warn)

@@ -1,9 +1,9 @@
 import type { Worker } from 'node:worker_threads'
-import type { Logger } from 'pino'
-import type { AdminPlace } from '../admin/admin-listener.ts'
+import type { AdminPlace, PortPlace } from '../admin/admin-listener.ts'
 import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
 import { warningsOf } from '../config/warnings.ts'
+import type { Log, Warn } from '../observability/log.ts'
 import type { Listener } from '../runtime/snapshot.ts'
 import { WorkerCell } from '../runtime/tallies/layout.ts'
 import { AcmeSource } from './acme/acme-source.ts'
@@ -18,6 +18,7 @@ import { DrainOrders } from './drains/drain-orders.ts'
 import { workersOf } from './fixed-settings.ts'
 import { type Applied, Handover } from './handover.ts'
 import { Metrics } from './metrics/metrics.ts'
+import { MetricsListener } from './metrics/metrics-listener.ts'
 import { Stickiness } from './metrics/stickiness.ts'
 import { openAccessLog } from './open-access-log.ts'
 import type { Operator } from './operator.ts'
@@ -28,7 +29,7 @@ import { RunInstance } from './state/run-instance.ts'
 import { StateDirectory } from './state/state-directory.ts'
 import { Renewals } from './tls/renewals.ts'
 import { TlsStore } from './tls/tls-store.ts'
-import type { AdminSocket, Inheritance } from './upgrade/inheritance.ts'
+import type { Inheritance } from './upgrade/inheritance.ts'
 import type { Predecessor } from './upgrade/predecessor.ts'
 import { addCounts } from './upgrade/server-states.ts'
 import { activatedSockets } from './workers/activation/activated-sockets.ts'
@@ -46,6 +47,9 @@ export class Balancer {
   readonly #stickiness: Stickiness
   readonly #metrics: Metrics
   #admin: AdminApi | undefined
+  #metricsListener: MetricsListener | undefined
+  /** Resolves once the process that this one replaced has ended; undefined if it replaced none. */
+  #predecessorEnded: Promise<void> | undefined
   /** Aborted when it stops. */
   readonly #stopping = new AbortController()
   readonly #replaced = Promise.withResolvers<void>()
@@ -82,20 +86,21 @@ export class Balancer {
    */
   static async start(
     file: Config,
-    log: Logger,
+    log: Log,
     firstThread?: Worker,
     load?: LoadAgain,
     predecessor?: Predecessor,
   ): Promise<Balancer> {
     const inherited = predecessor?.inheritance
-    const state = new StateDirectory(file.stateDirectory, process.env, (trouble) => log.warn(trouble))
+    const warn: Warn = (...warning) => log.warn(...warning)
+    const state = new StateDirectory(file.stateDirectory, process.env, warn)
     const instance = new RunInstance(file, state, inherited?.instance)
     const name = instanceOf(instance.name(file))
     const changesFile = new ChangesFile(state, name)
     const desired = restored(file, changesFile, log, load)
     const config = instance.name(desired.config)
-    for (const warning of warningsOf(config)) log.warn(warning)
-    const tls = new TlsStore((message) => log.warn(message), inherited?.ticketKey)
+    for (const warning of warningsOf(config)) log.warn(warning, { event: 'config-warning' })
+    const tls = new TlsStore(warn, inherited?.ticketKey)
     const acme = new AcmeSource(
       {
         state,
@@ -124,9 +129,7 @@ export class Balancer {
     const { health, supervisor, slots } = parts
     await health.start()
     try {
-      const sockets =
-        inherited?.sockets ??
-        activatedSockets(supervisor.snapshot.listeners, process.env, (message) => log.warn(message))
+      const sockets = inherited?.sockets ?? activatedSockets(supervisor.snapshot.listeners, process.env, warn)
       await supervisor.start(
         workersOf(config),
         firstThread,
@@ -147,7 +150,8 @@ export class Balancer {
     acme.begin()
     parts.questions.apply(supervisor.snapshot.upstreams)
     parts.traffic.start()
-    await balancer.#startAdmin(inherited?.admin)
+    if (predecessor !== undefined) balancer.#metrics.wait(predecessor.countsKnown)
+    await balancer.#startAdmin(inherited)
     if (predecessor !== undefined) await balancer.#follow(predecessor)
     return balancer
   }
@@ -166,7 +170,12 @@ export class Balancer {
     return this.#admin?.place
   }
 
-  async #startAdmin(inherited: AdminSocket | undefined): Promise<void> {
+  /** Where metrics are served, and nothing else; undefined if nowhere. */
+  get metricsPlace(): PortPlace | undefined {
+    return this.#metricsListener?.place
+  }
+
+  async #startAdmin(inherited: Inheritance | undefined): Promise<void> {
     const { events, traffic, tail, wishes, state, log } = this.#parts
     const { config } = this.#handover
     const subject = subjectOf(instanceOf(config), this.#parts)
@@ -175,10 +184,11 @@ export class Balancer {
     }
     wishes.grantBy(
       () => this.#operator(),
-      (line) => log.warn(line),
+      (...warning) => log.warn(...warning),
     )
     try {
-      this.#admin = await AdminApi.start(config, administered, state, log, inherited)
+      this.#admin = await AdminApi.start(config, administered, state, log, inherited?.admin)
+      this.#metricsListener = await MetricsListener.start(config, this.#metrics, log, inherited?.metrics)
     } catch (error) {
       await this.stop()
       throw error
@@ -223,12 +233,13 @@ export class Balancer {
     try {
       const { pid } = await this.#handover.between(() => this.#upgrade())
       const message = `process ${pid} serves from now on; this one ends with its last connection`
-      log.info(message)
+      log.info(message, { event: 'upgraded', pid })
       events.add({ type: 'upgrade', state: 'taken-over', pid, message })
       return { pid }
     } catch (error) {
-      const message = `${(error as Error).message}; the program is not replaced`
-      log.error(message)
+      const { message: cause } = error as Error
+      const message = `${cause}; the program is not replaced`
+      log.error(message, { event: 'upgrade-failed', cause })
       events.add({ type: 'upgrade', state: 'failed', pid: null, message })
       throw error
     }
@@ -238,7 +249,12 @@ export class Balancer {
     const { HandOver } = await import('./upgrade/hand-over.ts')
     const { config } = this.#handover
     const listeners = config.listeners.map((written, index) => ({ written, real: this.listeners[index]! }))
-    const estate = { instance: instanceOf(config), listeners, admin: this.#admin?.socket }
+    const estate = {
+      instance: instanceOf(config),
+      listeners,
+      admin: this.#admin?.socket,
+      metrics: this.#metricsListener?.socket,
+    }
     const handOver = await HandOver.begin(this.#parts, estate, this.#stopping.signal)
     this.#handover.close('another process has replaced this one')
     this.#drains.close()
@@ -247,17 +263,20 @@ export class Balancer {
     this.#parts.acme.close()
     this.#lock.release()
     this.#admin?.leave()
+    this.#metricsListener?.leave()
     this.#parts.traffic.close()
     this.#parts.skew.close()
     this.#parts.questions.close()
-    void handOver.finish().then(this.#replaced.resolve)
+    void handOver.finish(this.#predecessorEnded).then(this.#replaced.resolve)
     return { pid: handOver.pid }
   }
 
   /** Takes over from the process that this one replaces, until that has ended. */
   async #follow(predecessor: Predecessor): Promise<void> {
-    const { sessions, scoreboard, supervisor } = this.#parts
+    const { sessions, scoreboard, supervisor, counts } = this.#parts
     predecessor.onCounted = (servers) => addCounts(supervisor.snapshot, scoreboard, servers)
+    this.#predecessorEnded = predecessor.ended
+    predecessor.onCounts = (counted) => counts.add(counted)
     if (keepsState(this.#handover.config)) void this.#lock.whenHeld()
     await sessions.keepInStep()
   }
@@ -287,6 +306,7 @@ export class Balancer {
     // Exchanges in flight may take long to finish, and the next run should not wait for the sessions until then.
     void sessions.flush()
     await this.#admin?.close()
+    await this.#metricsListener?.close()
     traffic.close()
     tail.close()
     reclaimer.close()

@@ -368,7 +368,7 @@ export class Operator implements Operations {
   }
 
   async upgrade(_options: WriteOptions, { name }: Author): Promise<{ readonly pid: number }> {
-    this.#parts.log.info(`upgrade, by ${name}`)
+    this.#parts.log.info(`upgrade, by ${name}`, { event: 'upgrade-started', by: name })
     try {
       return await this.#upgrade()
     } catch (error) {

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Logger } from 'pino'
+import type { Log } from '../../observability/log.ts'
 import type { ChallengeAnswers } from '../../runtime/challenge-answers.ts'
 import type { Certificate } from '../../runtime/tls-settings.ts'
 import { InstanceLock, warningOfAnother } from '../state/instance-lock.ts'
@@ -42,7 +42,7 @@ export interface AcmeSettings {
 /** What ACME needs of the rest of the program. */
 export interface AcmeSurroundings {
   readonly state: StateDirectory
-  readonly log: Logger
+  readonly log: Log
   /** Has all workers give these answers, and resolves once they do. */
   publish(answers: ChallengeAnswers): Promise<void>
   /** The certificates are others. */
@@ -213,7 +213,7 @@ export class Acme implements ManagedCertificateOwner {
     const solver = new Solver(this.#challenges, dns && new DnsHook(dns), log)
     this.#settings = settings
     this.#authorities = settings.authorities.map((each) => new Authority(each, solver, this.#store, log, this.#clock))
-    this.#onDemand = onDemand && new OnDemand(onDemand.ask, this.#clock, (message) => log.warn(message))
+    this.#onDemand = onDemand && new OnDemand(onDemand.ask, this.#clock, (...warning) => log.warn(...warning))
   }
 
   /** The hosts with certificates that were obtained on demand. */
@@ -278,6 +278,10 @@ export class Acme implements ManagedCertificateOwner {
     const names = hosts.slice(0, 5).map(({ host }) => host)
     const more = hosts.length > names.length ? ` and ${hosts.length - names.length} more` : ''
     const what = 'clients get one that Limpet has signed itself, which they do not trust'
-    this.#surroundings.log.warn(`acme: no certificate yet for ${names.join(', ')}${more}; until there is, ${what}`)
+    this.#surroundings.log.warn(`acme: no certificate yet for ${names.join(', ')}${more}; until there is, ${what}`, {
+      event: 'certificate-missing',
+      hosts: names,
+      count: hosts.length,
+    })
   }
 }

@@ -1,4 +1,5 @@
 import { parseHost } from '../../config/host.ts'
+import type { Warn } from '../../observability/log.ts'
 import { OccasionalNotices } from '../../observability/occasional-notice.ts'
 import type { WallClock } from './wall-clock.ts'
 
@@ -17,7 +18,7 @@ export const MOST_ON_DEMAND = 10_000
 export class OnDemand {
   readonly #url: string
   readonly #clock: WallClock
-  readonly #warn: (message: string) => void
+  readonly #warn: Warn
   readonly #answers = new Map<string, { readonly isAllowed: boolean; readonly until: number }>()
   readonly #asking = new Map<string, Promise<boolean>>()
   readonly #notices = new OccasionalNotices()
@@ -26,7 +27,7 @@ export class OnDemand {
   #asked = 0
 
   /** @param url is asked with `?domain=HOST`; a status of 200 to 299 allows it */
-  constructor(url: string, clock: WallClock, warn: (message: string) => void) {
+  constructor(url: string, clock: WallClock, warn: Warn) {
     this.#url = url
     this.#clock = clock
     this.#warn = warn
@@ -86,8 +87,9 @@ export class OnDemand {
   }
 
   /** One line a minute for each kind of trouble: clients may name any number of hosts. */
-  #tell(kind: string, what: string): void {
-    if (this.#notices.due(kind, this.#clock.now()) > 0) this.#warn(`acme: ${what}`)
+  #tell(kind: string, cause: string): void {
+    if (this.#notices.due(kind, this.#clock.now()) === 0) return
+    this.#warn(`acme: ${cause}`, { event: 'certificate-not-allowed', cause })
   }
 
   async #ask(host: string): Promise<boolean> {

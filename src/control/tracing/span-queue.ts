@@ -1,5 +1,5 @@
-import type { Logger } from 'pino'
 import type { Config } from '../../config/schema.ts'
+import type { Log } from '../../observability/log.ts'
 import { SPANS_AT_ONCE, type SpanRecord } from '../../observability/span-record.ts'
 import { Trouble } from '../../observability/trouble.ts'
 import type { OtlpExporter } from './otlp-exporter.ts'
@@ -28,12 +28,12 @@ export class SpanQueue {
   #whenEmpty: (() => void) | undefined
   #hasEnded = false
 
-  constructor(settings: NonNullable<Config['tracing']>, log: Logger) {
+  constructor(settings: NonNullable<Config['tracing']>, log: Log) {
     const name = `the export of traces to ${settings.endpoint}`
     const loss = { unit: 'span', again: 'works again' }
     this.#trouble = new Trouble(
       name,
-      (message) => log.warn(message),
+      (...trouble) => log.warn(...trouble),
       () => this.#isTaken,
       loss,
     )

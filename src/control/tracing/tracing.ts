@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Logger } from 'pino'
 import type { Config } from '../../config/schema.ts'
+import type { Log } from '../../observability/log.ts'
 import type { SpanRecord } from '../../observability/span-record.ts'
 import { SpanQueue } from './span-queue.ts'
 
 /** The export of the spans of all workers, as the configuration says. What it needs is loaded once it is on. */
 export class Tracing {
-  readonly #log: Logger
+  readonly #log: Log
   #settings: Config['tracing']
   /** Undefined while it is off. */
   #queue: SpanQueue | undefined
@@ -15,15 +15,27 @@ export class Tracing {
   #exportedBefore = 0
   #droppedBefore = 0
 
-  constructor(log: Logger, settings: Config['tracing']) {
+  constructor(log: Log, settings: Config['tracing']) {
     this.#log = log
-    this.apply(settings)
+    this.#settings = settings
+    this.#use(settings)
   }
 
-  /** Exports by these settings from now on. What has ended before still goes where it was to go. */
-  apply(settings: Config['tracing']): void {
+  /**
+   * Exports by these settings from now on. What was recorded before still goes where it was to go.
+   *
+   * @param acknowledged resolves once all workers record by these settings
+   */
+  apply(settings: Config['tracing'], acknowledged: Promise<void>): void {
     if (isDeepStrictEqual(settings, this.#settings)) return
+    const before = this.#settings
     this.#settings = settings
+    if (before === undefined) return this.#use(settings)
+    const use = () => this.#use(settings)
+    void acknowledged.then(use, use)
+  }
+
+  #use(settings: Config['tracing']): void {
     this.#end()
     if (settings !== undefined) this.#queue = new SpanQueue(settings, this.#log)
   }

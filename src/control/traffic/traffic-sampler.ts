@@ -3,9 +3,11 @@ import { MAX_SERVERS, MAX_UPSTREAMS } from '../../runtime/bounds.ts'
 import type { Scoreboard } from '../../runtime/scoreboard.ts'
 import type { SessionTable } from '../../runtime/session-table.ts'
 import type { Snapshot } from '../../runtime/snapshot.ts'
-import { NO_UPSTREAM, SERVER_CELLS, ServerCell, UPSTREAM_CELLS } from '../../runtime/tallies/layout.ts'
+import { NO_UPSTREAM, OUTCOMES, SERVER_CELLS, ServerCell, UPSTREAM_CELLS } from '../../runtime/tallies/layout.ts'
 import type { Tallies } from '../../runtime/tallies.ts'
 import type { ServerHolding, SlotBook, UpstreamHolding } from '../slots/slot-book.ts'
+import type { SlotUser } from '../slots/slot-reclaimer.ts'
+import { ReturnedCounts } from './returned-counts.ts'
 import { RouteLoads } from './route-loads.ts'
 import { ServerTrack, STEP } from './server-track.ts'
 import { SessionCensus } from './session-census.ts'
@@ -33,7 +35,7 @@ export interface Sampled {
  * Reads what the workers count, once a second, and keeps the differences as the traffic of the last minutes. A sample that is
  * late stands for all the seconds since the one before, so that the sums stay right.
  */
-export class TrafficSampler implements TrafficFeed {
+export class TrafficSampler implements TrafficFeed, SlotUser {
   readonly #sampled: Sampled
   readonly #census: SessionCensus
   readonly #upstreamChanges: TallyChanges
@@ -44,6 +46,7 @@ export class TrafficSampler implements TrafficFeed {
   /** By slot. */
   readonly #upstreams: UpstreamTrack[] = []
   readonly #servers: ServerTrack[] = []
+  readonly #returned = new ReturnedCounts()
   /** Oldest first; up to twice as many as are to be kept. */
   readonly #samples: Sample[] = []
   readonly #watchers = new Set<(now: Sample) => void>()
@@ -103,6 +106,14 @@ export class TrafficSampler implements TrafficFeed {
     return () => this.#watchers.delete(notify)
   }
 
+  keepServer({ slot, upstream }: ServerHolding): void {
+    this.#returned.add(upstream, this.#serverChanges.readLast(slot).subarray(0, OUTCOMES))
+  }
+
+  keepUpstream(upstream: UpstreamHolding): void {
+    this.#returned.add(upstream, this.#upstreamChanges.readLast(upstream.slot))
+  }
+
   #goOn(): void {
     const passed = performance.now() - this.#sampledAt
     this.#timer = setTimeout(() => this.#tick(), Math.max(0, INTERVAL - passed)).unref()
@@ -117,8 +128,13 @@ export class TrafficSampler implements TrafficFeed {
     this.#goOn()
   }
 
+  /** When the last sample was due, in ms since 1970: it may have been taken later. */
+  get #dueAt(): number {
+    return Date.now() - (performance.now() - this.#sampledAt)
+  }
+
   #keep(sample: Sample, seconds: number): void {
-    const at = Date.now()
+    const at = this.#dueAt
     for (let before = Math.min(seconds, SAMPLES) - 1; before >= 0; before--) {
       this.#samples.push(before === 0 ? sample : { ...sample, at: new Date(at - before * INTERVAL).toISOString() })
     }
@@ -146,6 +162,7 @@ export class TrafficSampler implements TrafficFeed {
       totals.addUpstream(upstream)
       totals.addQueue(holding.slot)
     }
+    this.#addReturned(totals, seconds)
     if (stepSeconds > 0) {
       this.#step++
       this.#intervals = 0
@@ -153,7 +170,18 @@ export class TrafficSampler implements TrafficFeed {
     const { routes, upstreams } = snapshot()
     this.#routes.take(routes, seconds)
     this.#census.refresh(upstreams)
-    return totals.sample(Date.now(), this.#census.live)
+    return totals.sample(this.#dueAt, this.#census.live)
+  }
+
+  /** What was counted in slots that have been returned since. */
+  #addReturned(totals: Totals, seconds: number): void {
+    for (const [holding, changes] of this.#returned.take()) {
+      const returned = new UpstreamTrack(holding)
+      returned.take(changes, seconds)
+      totals.addUpstream(returned)
+      const upstream = this.#upstreams[holding.slot]
+      if (upstream?.holding === holding) upstream.load.add(returned.load)
+    }
   }
 
   /** A slot that another name has by now begins again. */
@@ -168,8 +196,7 @@ export class TrafficSampler implements TrafficFeed {
   #serverOf(holding: ServerHolding): ServerTrack {
     const known = this.#servers[holding.slot]
     if (known?.holding === holding) return known
-    const usedBefore = known === undefined ? 0 : this.#sampled.tallies.usedAt(holding.slot, ServerCell.UsedAt)
-    const track = new ServerTrack(holding, usedBefore)
+    const track = new ServerTrack(holding)
     this.#servers[holding.slot] = track
     return track
   }
