@@ -20,6 +20,7 @@ const groups: readonly (readonly [heading: string, commands: readonly (readonly 
     'See what happens:',
     [
       ['status', async () => (await import('./commands/status.ts')).statusCommand()],
+      ['dashboard', async () => (await import('./commands/dashboard.ts')).dashboardCommand()],
       ['events', async () => (await import('./commands/events.ts')).eventsCommand()],
       ['healthcheck', async () => (await import('./commands/healthcheck.ts')).healthcheckCommand()],
     ],

@@ -2,10 +2,9 @@ import type { Case } from '../case.ts'
 import { h2load } from '../h2load.ts'
 import { answers, GRPC_MESSAGE, GRPC_PATH, type OriginPlaces, UPLOAD_PATH } from '../origin.ts'
 import type { Site } from '../peer.ts'
-import { IN_TURN, labSite, secure } from './lab.ts'
+import { IN_TURN, secure, secureLab } from './lab.ts'
 
-const site = secure(labSite)
-const peers = ['limpet', 'nginx', 'haproxy']
+const { site, peers } = secureLab
 
 export const h2Small: Case = {
   name: 'h2-small',

@@ -22,6 +22,9 @@ export function secure(site: (origin: OriginPlaces) => Site): (origin: OriginPla
   return (origin) => ({ ...site(origin), tls: true })
 }
 
+/** The lab over TLS, and the peers that can serve it. */
+export const secureLab = { site: secure(labSite), peers: ['limpet', 'nginx', 'haproxy'] } as const
+
 /** The path whose requests go to the servers in turn. */
 export const IN_TURN = '/api/student'
 

@@ -2,10 +2,9 @@ import type { Case } from '../case.ts'
 import { handshakes } from '../handshakes.ts'
 import { wrk } from '../wrk.ts'
 import { holdIdle, idleCount } from './idle.ts'
-import { IN_TURN, labSite, secure } from './lab.ts'
+import { IN_TURN, secureLab } from './lab.ts'
 
-const site = secure(labSite)
-const peers = ['limpet', 'nginx', 'haproxy']
+const { site, peers } = secureLab
 
 export const httpsSmall: Case = {
   name: 'https-small',

@@ -54,6 +54,8 @@ function forward({ head: text, framed, body }: ReadRequest): string {
     upgrade: false,
     asksForTrailers: false,
     ownCookies: new CookieNames([]),
+    trace: undefined,
+    spanId: '',
   })
   const written = scratch.bytes.toString('latin1', 0, scratch.length)
   scratch.length = 0

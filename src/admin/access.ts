@@ -39,10 +39,12 @@ export class Access {
 
   /**
    * @param authorization the header of that name
+   * @param without who may ask without a token: anyone whom the rules allow to, or nobody
    * @throws OperationRefused if the token is missing or wrong
    */
-  callerOf(authorization: string | undefined): Caller {
+  callerOf(authorization: string | undefined, without: 'anyone' | 'nobody'): Caller {
     if (authorization === undefined) {
+      if (without === 'nobody') throw new OperationRefused('unauthorized', 'sign in with a link of limpet dashboard')
       if (this.#anyone !== undefined) return this.#anyone
       throw new OperationRefused('unauthorized', `each request needs a token: ${this.#hint}`)
     }

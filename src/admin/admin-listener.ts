@@ -6,8 +6,8 @@ import { dirname, join } from 'node:path'
 /** Takes over connections, which are paused. */
 export interface ConnectionUser {
   accept(socket: Socket): void
-  /** Ends what goes on without an end, such as streams. Resolves once its clients know, as far as they read. */
-  end?(): Promise<void>
+  /** Ends what would otherwise not end by itself: streams. */
+  end?(): Promise<unknown>
 }
 
 export interface PortPlace {

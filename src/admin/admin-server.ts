@@ -6,7 +6,10 @@ import { setTimeout } from 'node:timers/promises'
 import { Access, type AccessRules } from './access.ts'
 import type { Administered } from './administered.ts'
 import { adminApi } from './api.ts'
-import { type Approach, assertNotForeign } from './gate.ts'
+import { Dashboard } from './dashboard/dashboard.ts'
+import { SignIns } from './dashboard/sign-ins.ts'
+import { FORWARDED } from './forwarded.ts'
+import { type Approach, assertNotForeign, assertOwnHost, isNavigation } from './gate.ts'
 import { OperationRefused } from './operation-refused.ts'
 import { answerTo, refusalOf } from './problem.ts'
 import type { Resources } from './resource.ts'
@@ -22,9 +25,14 @@ const LAST_EVENTS = 200
 /** The maximum size of a request's head, in bytes. */
 const MAX_HEAD = 16 * 1024
 
+/** Where requests arrive that are forwarded. */
+const FORWARDER: Approach = { reach: 'loopback', hosts: [] }
+
 export interface AdminServerOptions {
   readonly approach: Approach
   readonly access: AccessRules
+  /** The folder of the built dashboard. Absent: there is no dashboard. */
+  readonly dashboard?: string
   /** Notified of errors that nothing expects. */
   readonly report: (bug: unknown) => void
   /** How long a whole request may take to arrive, in ms. */
@@ -39,6 +47,8 @@ export class AdminServer {
   readonly #api: Resources
   readonly #approach: Approach
   readonly #access: Access
+  readonly #signIns: SignIns
+  readonly #dashboard: Dashboard | undefined
   readonly #report: (bug: unknown) => void
   readonly #sendTimeout: number
   readonly #ending = new AbortController()
@@ -46,12 +56,15 @@ export class AdminServer {
   readonly #streams = new Set<Promise<void>>()
 
   constructor(administered: Administered, options: AdminServerOptions) {
-    const { approach, access, report, requestTimeout = REQUEST_TIMEOUT, sendTimeout = SEND_TIMEOUT } = options
+    const { approach, access, dashboard, report } = options
+    const { requestTimeout = REQUEST_TIMEOUT, sendTimeout = SEND_TIMEOUT } = options
     this.#approach = approach
     this.#access = new Access(access)
+    this.#signIns = new SignIns(administered.subject.instance)
+    this.#dashboard = dashboard === undefined ? undefined : new Dashboard(dashboard, this.#signIns)
     this.#report = report
     this.#sendTimeout = sendTimeout
-    this.#api = adminApi(administered, this.#access, report, this.#ending.signal)
+    this.#api = adminApi(administered, this.#access, this.#signIns, report, this.#ending.signal)
     const answer = (incoming: IncomingMessage, outgoing: ServerResponse) => void this.#answer(incoming, outgoing)
     this.#http = createServer({
       headersTimeout: Math.min(HEAD_TIMEOUT, requestTimeout),
@@ -106,9 +119,17 @@ export class AdminServer {
 
   async #responseTo(incoming: IncomingMessage, outgoing: ServerResponse): Promise<Response> {
     try {
-      assertNotForeign(incoming, this.#approach)
-      const caller = this.#access.callerOf(incoming.headers.authorization)
-      return await this.#api.fetch(requestOf(incoming), { incoming, outgoing, caller })
+      const isForwarded = incoming.headers[FORWARDED] !== undefined
+      assertOwnHost(incoming, isForwarded ? FORWARDER : this.#approach)
+      if (!isNavigation(incoming)) assertNotForeign(incoming)
+      const request = requestOf(incoming)
+      const page = this.#dashboard?.answer(incoming, request)
+      if (page !== undefined) return page
+      assertNotForeign(incoming)
+      const { authorization } = incoming.headers
+      const browser = authorization === undefined ? this.#signIns.callerOf(incoming) : undefined
+      const caller = browser ?? this.#access.callerOf(authorization, isForwarded ? 'nobody' : 'anyone')
+      return await this.#api.fetch(request, { incoming, outgoing, caller, isBrowser: browser !== undefined })
     } catch (error) {
       return answerTo(refusalOf(error, this.#report))
     }

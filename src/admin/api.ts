@@ -1,6 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { Access } from './access.ts'
 import type { Administered } from './administered.ts'
+import type { SignIns } from './dashboard/sign-ins.ts'
 import { EventStream } from './event-stream.ts'
 import { OperationRefused } from './operation-refused.ts'
 import { answerTo, refusalOf } from './problem.ts'
@@ -15,6 +16,7 @@ import { addPlanning } from './resources/planning.ts'
 import { addRequests } from './resources/requests.ts'
 import { addServers } from './resources/servers.ts'
 import { addSessions } from './resources/sessions.ts'
+import { addSigningIn } from './resources/signing-in.ts'
 import { addStatus } from './resources/status.ts'
 import { addTraffic } from './resources/traffic.ts'
 import { addUpgrade } from './resources/upgrade.ts'
@@ -30,6 +32,7 @@ import { View } from './view.ts'
 export function adminApi(
   { subject, operations, events, traffic, tail, metrics }: Administered,
   access: Access,
+  signIns: SignIns,
   report: (bug: unknown) => void,
   ending: AbortSignal,
 ): Resources {
@@ -57,6 +60,7 @@ export function adminApi(
   addTraffic(api, descriptions, view, traffic, new TrafficStream(traffic, ending))
   addRequests(api, descriptions, operations, new RequestStream(tail, ending))
   addMetrics(api, descriptions, metrics)
+  addSigningIn(api, descriptions, signIns)
   api.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' })
   const read = descriptions.reads.middleware[0]!
   api.get('/v1/openapi.json', read, (context) => context.json(documentOf(api, subject.version)))

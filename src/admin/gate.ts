@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { OperationRefused } from './operation-refused.ts'
 
 /** Names of this machine itself, as `Host` has them. */
@@ -14,27 +14,43 @@ export type Approach =
   | { readonly reach: 'loopback' | 'network'; readonly hosts: readonly string[] }
 
 /**
- * Refuses what a page in a browser may have sent: a page of another origin (by `Origin` and `Sec-Fetch-Site`), or one that
- * reaches the API through a name of its own (DNS rebinding, by `Host`).
+ * Refuses a page that reaches the listener through a name of its own (DNS rebinding), by `Host`.
  *
  * @throws OperationRefused
  */
-export function assertNotForeign({ url, headers, rawHeaders }: IncomingMessage, approach: Approach): void {
+export function assertOwnHost({ url, headers, rawHeaders }: IncomingMessage, approach: Approach): void {
   if (!url?.startsWith('/')) throw new OperationRefused('invalid', 'expected a request for a path, such as /v1/status')
   const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length
   if (hosts > 1) throw new OperationRefused('invalid', 'expected one Host header, found several')
-  const host = headers.host?.toLowerCase() ?? ''
+  const host = hostOf(headers)
   if (approach !== 'socket' && !isOwn(host.replace(/:\d+$/, ''), approach)) {
     const names = ['localhost', approach.reach === 'loopback' ? 'a loopback address' : 'an address', ...approach.hosts]
     const detail = `the admin API is asked for as ${names.join(', ')}, not as ${JSON.stringify(host)}; other names: admin.hosts`
     throw new OperationRefused('forbidden', detail)
   }
+}
+
+/**
+ * Refuses what a page of another origin may have sent, by `Origin` and `Sec-Fetch-Site`.
+ *
+ * @throws OperationRefused
+ */
+export function assertNotForeign({ headers }: IncomingMessage): void {
   const { origin } = headers
   const site = headers['sec-fetch-site']
-  const isForeign = origin !== undefined && origin.toLowerCase() !== `http://${host}`
+  const isForeign = origin !== undefined && origin.toLowerCase() !== `http://${hostOf(headers)}`
   if (isForeign || (site !== undefined && site !== 'same-origin' && site !== 'none')) {
     throw new OperationRefused('forbidden', 'the admin API does not answer pages of other origins')
   }
+}
+
+/** Whether a browser follows a link, from whatever page: that page does not see the answer. */
+export function isNavigation({ method, headers }: IncomingMessage): boolean {
+  return method === 'GET' && headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document'
+}
+
+function hostOf({ host = '' }: IncomingHttpHeaders): string {
+  return host.toLowerCase()
 }
 
 function isOwn(name: string, { reach, hosts }: Exclude<Approach, string>): boolean {

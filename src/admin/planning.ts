@@ -59,12 +59,16 @@ export const PlannedChange = ServerChange.extend({
 export const Query = z
   .strictObject({
     method: z.string().optional().openapi({ example: 'GET' }),
-    path: z.string().openapi({ example: '/shop/?page=2' }),
+    path: z.string().openapi({ description: 'A path, perhaps with a query, or a URL.', example: '/shop/?page=2' }),
     host: z.string().optional(),
     headers: z.record(z.string(), z.string()).optional(),
     cookies: z.record(z.string(), z.string()).optional(),
     ip: z.string().optional().openapi({ description: "The client's address.", example: '203.0.113.9' }),
     secure: z.boolean().optional().openapi({ description: 'It came by HTTPS.' }),
+    listener: z
+      .string()
+      .optional()
+      .openapi({ description: 'The listener that it comes by: address and port, or port.', example: '0.0.0.0:80' }),
   })
   .openapi('Query')
 
@@ -96,6 +100,7 @@ export const Explanation = z
   .object({
     summary: z.string().openapi({ description: 'One sentence.' }),
     request: z.object({ method: z.string(), host: z.string(), path: z.string(), ip: z.string() }),
+    listener: z.exactOptional(z.string()).openapi({ description: 'That it comes by. Absent: nothing says which.' }),
     route: ExplainedRoute.nullable(),
     closest: listOf(z.string()).openapi({ description: 'If no route matches: what the closest ones require.' }),
     upstream: z

@@ -13,6 +13,8 @@ export interface Env {
     readonly incoming: IncomingMessage
     readonly outgoing: ServerResponse
     readonly caller: Caller
+    /** Whether it is a browser that has signed in to the dashboard. */
+    readonly isBrowser: boolean
   }
   Variables: {
     /** The body, where the resource takes a configuration. */
@@ -35,6 +37,8 @@ export class Descriptions {
   readonly writesOptionalJson: { readonly middleware: Step[] }
   /** Of a route that changes nothing, but takes JSON. */
   readonly readsJson: { readonly middleware: Step[] }
+  /** … or no body. */
+  readonly readsOptionalJson: { readonly middleware: Step[] }
   /** Of a route that takes a configuration, whose text is `context.get('text')`. */
   readonly writesConfig: { readonly middleware: Step[] }
 
@@ -48,6 +52,7 @@ export class Descriptions {
     this.reads = { middleware: [may('read')] }
     this.writes = { middleware: [may('write')] }
     this.readsJson = { middleware: [may('read'), takesJson('always')] }
+    this.readsOptionalJson = { middleware: [may('read'), takesJson('perhaps')] }
     this.writesJson = { middleware: [may('write'), takesJson('always')] }
     this.writesOptionalJson = { middleware: [may('write'), takesJson('perhaps')] }
     this.writesConfig = { middleware: [may('write'), takesConfig] }

@@ -4,6 +4,7 @@ import { instanceOf } from '../config/instance.ts'
 import { formatOrigin } from '../config/origin.ts'
 import { printConfig } from '../config/print.ts'
 import type { Config } from '../config/schema.ts'
+import { withStandardRedirect } from '../config/standard-redirect.ts'
 import { warningsOf } from '../config/warnings.ts'
 import { keepsState } from '../control/sessions/kept-sessions.ts'
 import { warningOfAnother } from '../control/state/instance-lock.ts'
@@ -29,7 +30,7 @@ async function check(options: ConfigOptions): Promise<void> {
   const another = keepsState(config) ? await warningOfAnother(instanceOf(config), path) : undefined
   if (another !== undefined) warn(another)
   const source = formatOrigin(origin)
-  process.stdout.write(printConfig(config, `Checked: ${source}`, 'hidden'))
+  process.stdout.write(printConfig(withStandardRedirect(config), `Checked: ${source}`, 'hidden'))
   process.stdout.write(`# The configuration is valid: ${printable(source)}\n`)
 }
 

@@ -14,6 +14,7 @@ interface ExplainOptions extends AdminOptions {
   readonly cookie?: Pairs
   readonly ip?: string
   readonly https?: boolean
+  readonly listener?: string
   readonly file?: string
 }
 
@@ -27,18 +28,23 @@ export function explainCommand(): Command {
       'Shows what the running Limpet would do with a request, or what a configuration file says of it: the route, the session, ' +
         'each server and why it may not serve, the choice and its reason. Nothing is sent or counted.',
     )
-    .requiredOption('--path <path>', 'the path of the request, perhaps with a query')
+    .requiredOption(
+      '--path <path>',
+      'the path of the request, perhaps with a query; or its URL, which also says the host and the listener',
+    )
     .option('--method <method>', 'its method (default: GET)')
     .option('--host <host>', 'the host that it is for')
     .option('--header <header>', 'a header, as NAME: VALUE; may be given several times', pairsWith(':'))
     .option('--cookie <cookie>', 'a cookie, as NAME=VALUE; may be given several times', pairsWith('='))
     .option('--ip <address>', "the client's address, behind all trusted proxies (default: 127.0.0.1)")
     .option('--https', 'the client uses HTTPS')
+    .option('--listener <listener>', 'the listener that it comes by: a port, ADDRESS:PORT, or unix:PATH')
     .option('--file <file>', 'explain by this configuration file instead of asking the running Limpet')
     .action(showExplanation)
   return withExamples(
     withAdminOptions(command),
     'limpet explain --path /cart --host shop.example.org --ip 203.0.113.9',
+    'limpet explain --path http://shop.example.org/cart',
     "limpet explain --file limpet.yaml --path /api/ --method POST --header 'X-Version: 2'",
   )
 }
@@ -53,8 +59,8 @@ function pairsWith(separator: string): (text: string, before?: Pairs) => Pairs {
 }
 
 async function showExplanation(options: ExplainOptions): Promise<void> {
-  const { path, method, host, header: headers, cookie: cookies, ip, https: secure, file, json } = options
-  const query = { path, method, host, headers, cookies, ip, secure }
+  const { path, method, host, header: headers, cookie: cookies, ip, https: secure, listener, file, json } = options
+  const query = { path, method, host, headers, cookies, ip, secure, listener }
   const explanation = file === undefined ? await explainByRunning(query, options) : await explainByFile(query, file)
   if (json) printJson(explanation)
   else console.log(textOf(explanation))
@@ -79,8 +85,9 @@ async function explainByFile(query: Query, file: string): Promise<Explanation> {
   }
 }
 
-function textOf({ summary, route, closest, upstream, session, candidates }: Explanation): string {
+function textOf({ summary, listener, route, closest, upstream, session, candidates }: Explanation): string {
   const lines = [summary]
+  if (listener !== undefined) lines.push(`  listener: ${listener}`)
   if (route !== null) lines.push(`  route: ${routeText(route)}`)
   else lines.push(...closest.map((each) => `  ! ${each}`))
   if (upstream === null) return lines.join('\n')

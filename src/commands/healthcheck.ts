@@ -54,7 +54,10 @@ function reachable(listener: ListeningPlace): Endpoint {
 /** The PROXY header (protocol specification, 2.1) of a connection from the proxy itself. Any peer may send it. */
 const OWN_CONNECTION = 'PROXY UNKNOWN\r\n'
 
-/** The status of the response, or that there was a handshake where a request needs a certificate. */
+/** What OpenSSL says of the alert of a listener that has no certificate yet, as before the first one on demand (RFC 6066 §3). */
+const NO_CERTIFICATE = /\bSSL alert number 112\b/
+
+/** The status of the response or, where there can be no request, what else shows that Limpet answers. */
 function answerOf(endpoint: Endpoint, { proxyProtocol, tls }: Listener, timeout: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(timeout)
@@ -74,7 +77,10 @@ function answerOf(endpoint: Endpoint, { proxyProtocol, tls }: Listener, timeout:
         response.resume()
         resolve(String(response.statusCode))
       })
-      .on('error', (error) => reject(signal.aborted ? new Error(`no response within ${timeout} ms`) : error))
+      .on('error', (error) => {
+        if (NO_CERTIFICATE.test(error.message)) resolve('an alert; there is no certificate yet')
+        else reject(signal.aborted ? new Error(`no response within ${timeout} ms`) : error)
+      })
       .end()
   })
 }

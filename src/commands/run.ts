@@ -1,12 +1,12 @@
 import { setTimeout } from 'node:timers/promises'
 import { Command } from 'commander'
-import type { Logger } from 'pino'
 import { formatOrigin } from '../config/origin.ts'
 import type { Balancer } from '../control/balancer.ts'
-import { describeListener, formatAdminPlace } from '../control/place.ts'
+import { describeListener, formatAdminPlace, placeOf } from '../control/place.ts'
 import { Predecessor } from '../control/upgrade/predecessor.ts'
 import { notify } from '../control/upgrade/service-manager.ts'
 import { startWorkerThread } from '../control/workers/worker-thread.ts'
+import type { Log, Warn } from '../observability/log.ts'
 import { errorText } from './error-text.ts'
 import { type ConfigOptions, loaderFor, withConfigOptions } from './options.ts'
 import { untilStopped } from './until-stopped.ts'
@@ -48,11 +48,15 @@ async function runAfter(predecessor: Predecessor | undefined, { watch, ...option
   const { programLog } = await import('../observability/program-log.ts')
   const { Balancer } = await import('../control/balancer.ts')
   const { log, close } = programLog(config.accessLog.format === 'json' ? 'json' : 'text')
-  let upgrade = () => log.warn('SIGUSR2: Limpet is starting, and the program is not replaced')
+  let upgrade = () =>
+    log.warn('SIGUSR2: Limpet is starting, and the program is not replaced', {
+      event: 'signal-ignored',
+      signal: 'SIGUSR2',
+    })
   process.on('SIGUSR2', () => upgrade())
   // The first worker serves while the others start.
   const stopped = untilStopped((signal) =>
-    log.info(`${signal}: finishing requests in flight; send it again to end at once`),
+    log.info(`${signal}: finishing requests in flight; send it again to end at once`, { event: 'stopping', signal }),
   )
   const started = Balancer.start(config, log, firstThread, (instead) => load(instead).config, predecessor)
   // What arrives during the start is done after it.
@@ -62,14 +66,23 @@ async function runAfter(predecessor: Predecessor | undefined, { watch, ...option
     await close()
     return process.exit()
   }
-  for (const listener of balancer.listeners) log.info(`listening on ${describeListener(listener)}`)
+  for (const listener of balancer.listeners)
+    log.info(`listening on ${describeListener(listener)}`, { event: 'listening', listener: placeOf(listener) })
   const { adminPlace, metricsPlace } = balancer
-  if (adminPlace !== undefined) log.info(`the admin API answers on ${formatAdminPlace(adminPlace)}`)
-  if (metricsPlace !== undefined) log.info(`metrics are served on ${formatAdminPlace(metricsPlace)}`)
-  log.info(`${balancer.workers} worker(s), configuration from ${formatOrigin(origin)}`)
+  if (adminPlace !== undefined) {
+    const place = formatAdminPlace(adminPlace)
+    log.info(`the admin API answers on ${place}`, { event: 'admin-listening', place })
+  }
+  if (metricsPlace !== undefined) {
+    const place = formatAdminPlace(metricsPlace)
+    log.info(`metrics are served on ${place}`, { event: 'metrics-listening', place })
+  }
+  const { workers } = balancer
+  const from = formatOrigin(origin)
+  log.info(`${workers} worker(s), configuration from ${from}`, { event: 'started', workers, origin: from })
   process.on('SIGUSR1', () => balancer.reopenLog())
   if (watch === true && origin.file !== undefined) watchFile(origin.file, () => reload(balancer, '--watch', log))
-  const warn = (message: string) => log.warn(message)
+  const warn: Warn = (...warning) => log.warn(...warning)
   // Before anyone is told that it is ready. The log says what comes of it.
   upgrade = () => void balancer.upgrade().catch(ignore)
   await notify(['READY=1', `MAINPID=${process.pid}`], warn)
@@ -82,13 +95,14 @@ async function runAfter(predecessor: Predecessor | undefined, { watch, ...option
 }
 
 /** Applies what the file says by now, or logs everything that is wrong with it. */
-async function reload(balancer: Balancer, cause: string, log: Logger): Promise<void> {
+async function reload(balancer: Balancer, cause: string, log: Log): Promise<void> {
   try {
     const { changes } = await balancer.reload()
-    if (changes.length === 0 && cause !== '--watch') log.info(`${cause}: the configuration has not changed`)
+    if (changes.length === 0 && cause !== '--watch')
+      log.info(`${cause}: the configuration has not changed`, { event: 'unchanged', by: cause })
   } catch (error) {
-    log.error(`${cause}: the configuration stays as it is`)
-    for (const line of (error as Error).message.split('\n')) log.error(line)
+    log.error(`${cause}: the configuration stays as it is`, { event: 'reload-refused', by: cause })
+    for (const line of (error as Error).message.split('\n')) log.error(line, { event: 'config-problem', by: cause })
   }
 }
 

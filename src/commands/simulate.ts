@@ -12,6 +12,7 @@ interface SimulateOptions {
   readonly config?: readonly string[]
   readonly users: 'address' | 'agent'
   readonly host?: string
+  readonly listener?: string
   readonly json?: boolean
 }
 
@@ -36,6 +37,7 @@ export function simulateCommand(): Command {
         .default('agent'),
     )
     .option('--host <host>', 'the host of requests for which the log has none')
+    .option('--listener <listener>', 'the listener that the requests came by: a port, ADDRESS:PORT, or unix:PATH')
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
@@ -49,7 +51,7 @@ function collected(file: string, files: readonly string[] = []): string[] {
 }
 
 async function simulate(logs: readonly string[], options: SimulateOptions): Promise<void> {
-  const { config: files = [undefined], users, host = '', json } = options
+  const { config: files = [undefined], users, host = '', listener, json } = options
   const { snapshotOfFile } = await import('./snapshot-of-file.ts')
   const snapshots = files.map((file) => {
     const snapshot = snapshotOfFile(file)
@@ -57,7 +59,11 @@ async function simulate(logs: readonly string[], options: SimulateOptions): Prom
   })
   const { linesOf } = await import('../planning/simulation/log-lines.ts')
   const engine = await import('../planning/simulation/simulate.ts')
-  const simulation = await engine.simulate(linesOf(bytesOf(logs)), snapshots, { users, host })
+  const simulation = await engine
+    .simulate(linesOf(bytesOf(logs)), snapshots, { users, host, listener })
+    .catch((error) => {
+      throw error instanceof RangeError ? new CommandFailure(error.message) : error
+    })
   if (simulation.lines.replayed === 0) throw new CommandFailure(nothingReplayed(logs, simulation))
   if (json) printJson(simulation)
   else console.log(textOf(simulation))

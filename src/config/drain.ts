@@ -13,7 +13,7 @@ export const Drain = z.strictObject({
       'What happens at the deadline to the sessions that are left: they move to another server, get 503, or stay.',
     ),
   spread: Duration.prefault('30s').describe(
-    'The time over which WebSockets that are left at the deadline are closed. 0: all at once.',
+    'The time over which WebSockets and calls of gRPC that are left at the deadline are closed. 0: all at once.',
   ),
   removeAfter: Duration.prefault('0s').describe(
     'How long a server that is removed from the configuration keeps its sessions first. 0: only its requests in flight end.',

@@ -19,10 +19,12 @@ export function printConfig(config: Config, comment: string, secrets: 'shown' | 
 /** Headers of checks that carry credentials. */
 const credentials = ['authorization', 'proxy-authorization', 'cookie', 'x-api-key']
 
-function hideSecrets(document: Document, { listeners, upstreams, admin }: Config): void {
+function hideSecrets(document: Document, { listeners, upstreams, admin, tracing }: Config): void {
   const tokens = admin === undefined || admin === 'off' ? [] : (admin.tokens ?? [])
   for (const [index, { source }] of tokens.entries())
     if ('value' in source) document.setIn(['admin', 'tokens', index, 'value'], `\${ADMIN_TOKEN_${index + 1}}`)
+  for (const [index, header] of Object.keys(tracing?.headers ?? {}).entries())
+    document.setIn(['tracing', 'headers', header], `\${TRACING_HEADER_${index + 1}}`)
   for (const [index, { tls }] of listeners.entries()) {
     const place = ['listeners', index, 'tls', 'acme']
     const key = ['externalAccount', 'key']

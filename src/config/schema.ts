@@ -8,6 +8,7 @@ import { Instance } from './instance.ts'
 import { Listener } from './listener.ts'
 import { Metrics } from './metrics.ts'
 import { Route } from './route.ts'
+import { Tracing } from './tracing.ts'
 import { Upstreams } from './upstream.ts'
 
 /**
@@ -86,6 +87,9 @@ export const Config = z.strictObject({
     .union([AccessLogSettings, AccessLogByFormat], 'a format, or settings')
     .prefault('combined')
     .describe('The log of requests: its format, or its settings.'),
+  tracing: z
+    .exactOptional(Tracing)
+    .describe('Where traces of requests are exported. Default: nowhere; what clients say of traces passes unread.'),
   timeouts: clientTimeouts.prefault({}).describe('Timeouts of clients. 0: no limit.'),
   limits: limits.prefault({}).describe('Limits on requests and connections of clients.'),
 })

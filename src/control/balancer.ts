@@ -1,9 +1,9 @@
 import type { Worker } from 'node:worker_threads'
-import type { Logger } from 'pino'
 import type { AdminPlace, PortPlace } from '../admin/admin-listener.ts'
 import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
 import { warningsOf } from '../config/warnings.ts'
+import type { Log, Warn } from '../observability/log.ts'
 import type { Listener } from '../runtime/snapshot.ts'
 import { WorkerCell } from '../runtime/tallies/layout.ts'
 import { AcmeSource } from './acme/acme-source.ts'
@@ -86,20 +86,21 @@ export class Balancer {
    */
   static async start(
     file: Config,
-    log: Logger,
+    log: Log,
     firstThread?: Worker,
     load?: LoadAgain,
     predecessor?: Predecessor,
   ): Promise<Balancer> {
     const inherited = predecessor?.inheritance
-    const state = new StateDirectory(file.stateDirectory, process.env, (trouble) => log.warn(trouble))
+    const warn: Warn = (...warning) => log.warn(...warning)
+    const state = new StateDirectory(file.stateDirectory, process.env, warn)
     const instance = new RunInstance(file, state, inherited?.instance)
     const name = instanceOf(instance.name(file))
     const changesFile = new ChangesFile(state, name)
     const desired = restored(file, changesFile, log, load)
     const config = instance.name(desired.config)
-    for (const warning of warningsOf(config)) log.warn(warning)
-    const tls = new TlsStore((message) => log.warn(message), inherited?.ticketKey)
+    for (const warning of warningsOf(config)) log.warn(warning, { event: 'config-warning' })
+    const tls = new TlsStore(warn, inherited?.ticketKey)
     const acme = new AcmeSource(
       {
         state,
@@ -128,9 +129,7 @@ export class Balancer {
     const { health, supervisor, slots } = parts
     await health.start()
     try {
-      const sockets =
-        inherited?.sockets ??
-        activatedSockets(supervisor.snapshot.listeners, process.env, (message) => log.warn(message))
+      const sockets = inherited?.sockets ?? activatedSockets(supervisor.snapshot.listeners, process.env, warn)
       await supervisor.start(
         workersOf(config),
         firstThread,
@@ -185,7 +184,7 @@ export class Balancer {
     }
     wishes.grantBy(
       () => this.#operator(),
-      (line) => log.warn(line),
+      (...warning) => log.warn(...warning),
     )
     try {
       this.#admin = await AdminApi.start(config, administered, state, log, inherited?.admin)
@@ -234,12 +233,13 @@ export class Balancer {
     try {
       const { pid } = await this.#handover.between(() => this.#upgrade())
       const message = `process ${pid} serves from now on; this one ends with its last connection`
-      log.info(message)
+      log.info(message, { event: 'upgraded', pid })
       events.add({ type: 'upgrade', state: 'taken-over', pid, message })
       return { pid }
     } catch (error) {
-      const message = `${(error as Error).message}; the program is not replaced`
-      log.error(message)
+      const { message: cause } = error as Error
+      const message = `${cause}; the program is not replaced`
+      log.error(message, { event: 'upgrade-failed', cause })
       events.add({ type: 'upgrade', state: 'failed', pid: null, message })
       throw error
     }
@@ -263,8 +263,8 @@ export class Balancer {
     this.#parts.acme.close()
     this.#lock.release()
     this.#admin?.leave()
-    this.#metricsListener?.leave()
     this.#parts.traffic.close()
+    this.#metricsListener?.leave()
     this.#parts.skew.close()
     this.#parts.questions.close()
     void handOver.finish(this.#predecessorEnded).then(this.#replaced.resolve)
@@ -293,7 +293,7 @@ export class Balancer {
 
   /** Lets exchanges in flight finish, then closes everything. */
   async stop(): Promise<void> {
-    const { reclaimer, sessions, skew, rebalancer, health, questions, supervisor, traffic, tail, accessLog } =
+    const { reclaimer, sessions, skew, rebalancer, health, questions, supervisor, tracing, traffic, tail, accessLog } =
       this.#parts
     this.#stopping.abort()
     this.#handover.close()
@@ -306,9 +306,9 @@ export class Balancer {
     // Exchanges in flight may take long to finish, and the next run should not wait for the sessions until then.
     void sessions.flush()
     await this.#admin?.close()
-    await this.#metricsListener?.close()
     traffic.close()
     tail.close()
+    await this.#metricsListener?.close()
     reclaimer.close()
     skew.close()
     questions.close()
@@ -316,8 +316,7 @@ export class Balancer {
     rebalancer.close()
     health.stop()
     await supervisor.stop()
-    await sessions.close()
-    await accessLog.close()
+    await Promise.all([sessions.close(), accessLog.close(), tracing.close()])
   }
 }
 

@@ -7,23 +7,9 @@ import type { Listener, Upstream } from '../runtime/snapshot.ts'
 import type { ListenerTls } from '../runtime/tls-settings.ts'
 import type { TlsMaterial } from './tls/tls-material.ts'
 
-const HTTP_PORT = 80
-
-/** @param standardRedirect where requests on port 80 are redirected to if the listener says nothing else */
-export function compileListener(
-  { tls, redirectTo: written, ...rest }: ConfiguredListener,
-  material: TlsMaterial,
-  standardRedirect: Listener['redirectTo'],
-): Listener {
+export function compileListener({ tls, redirectTo, ...rest }: ConfiguredListener, material: TlsMaterial): Listener {
   if (tls !== undefined) return { ...rest, tls: compileListenerTls(tls, material) }
-  const isHttpPort = 'port' in rest && rest.port === HTTP_PORT
-  const redirectTo = written ?? (isHttpPort ? standardRedirect : undefined)
   return redirectTo === undefined || redirectTo === 'off' ? rest : { ...rest, redirectTo }
-}
-
-/** Where certificates are obtained by ACME, requests without TLS are redirected to the listener that has them. */
-export function standardRedirectOf(listeners: readonly ConfiguredListener[]): Listener['redirectTo'] {
-  return listeners.flatMap((each) => (each.tls?.acme !== undefined && 'port' in each ? { port: each.port } : []))[0]
 }
 
 function compileListenerTls(tls: ConfiguredListenerTls, { authorities, origins }: TlsMaterial): ListenerTls {

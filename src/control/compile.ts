@@ -1,13 +1,15 @@
+import { dashboardCookieOf } from '../admin/dashboard/cookie.ts'
 import { withFolderRedirects } from '../config/folder-redirect.ts'
 import { instanceOf } from '../config/instance.ts'
 import type { Rebalance as ConfiguredRebalance } from '../config/rebalance.ts'
 import type { Config } from '../config/schema.ts'
 import type { Server as ConfiguredServer } from '../config/server.ts'
 import { Skew } from '../config/skew.ts'
+import { withStandardRedirect } from '../config/standard-redirect.ts'
 import type { Upstream as ConfiguredUpstream } from '../config/upstream.ts'
-import type { Affinity, Balance, Rebalance, Route, Server, Snapshot, Upstream } from '../runtime/snapshot.ts'
+import type { Affinity, Balance, Rebalance, Route, Server, Snapshot, Tracing, Upstream } from '../runtime/snapshot.ts'
 import { asBytes, compileAffinity, impliedAffinity } from './compile-affinity.ts'
-import { compileListener, compileServerProtocol, standardRedirectOf } from './compile-tls.ts'
+import { compileListener, compileServerProtocol } from './compile-tls.ts'
 import type { SlotBook } from './slots/slot-book.ts'
 import { NO_MATERIAL, type TlsMaterial } from './tls/tls-material.ts'
 
@@ -55,22 +57,31 @@ export function compile(
       upstream.servers.map((server) => compileServer(server, servers.get(server.id)!)),
     )
   })
-  const redirect = standardRedirectOf(config.listeners)
   return {
     generation,
-    listeners: config.listeners.map((listener) => compileListener(listener, material, redirect)),
+    listeners: withStandardRedirect(config).listeners.map((listener) => compileListener(listener, material)),
     routes:
       before !== undefined && hasSameRoutes(config, before.config)
         ? before.snapshot.routes
         : slots.routes.plan(routesOf(config)),
     upstreams,
+    ...(config.tracing !== undefined && { tracing: compileTracing(config.tracing) }),
     accessLog: { format: config.accessLog.format, redact: config.accessLog.redact ?? [] },
     timeouts: config.timeouts,
     limits: config.limits,
     trustedProxies: config.trustedProxies,
     clientAddressFrom: config.clientAddressFrom,
     ...(material.ticketKey !== undefined && { certificates: material.certificates, ticketKey: material.ticketKey }),
+    ...(hasPort(config.admin) && { dashboardCookie: dashboardCookieOf(instance) }),
   }
+}
+
+function compileTracing({ sample, trust }: NonNullable<Config['tracing']>): Tracing {
+  return { sample: sample / 100, trust }
+}
+
+function hasPort(admin: Config['admin']): boolean {
+  return admin !== undefined && admin !== 'off' && 'port' in admin
 }
 
 /** Whether both have the same routes, to upstreams in the same order. */

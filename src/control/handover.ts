@@ -124,7 +124,12 @@ export class Handover {
     const { slots, reclaimer, events, applies, log } = this.#parts
     const { generation, changes } = applied
     const { revision, before, after } = underway
-    log.info(`generation ${generation}${by === undefined ? '' : ` (${by})`}: ${inOneLine(changes)}`)
+    log.info(`generation ${generation}${by === undefined ? '' : ` (${by})`}: ${inOneLine(changes)}`, {
+      event: 'applied',
+      generation,
+      by,
+      changes: changes.slice(0, LOGGED),
+    })
     events.add({ type: 'applied', generation, revision: this.revision, changes })
     applies.add({ generation, revision, by, changes }, before, after)
     slots.acknowledge(generation)
@@ -163,7 +168,7 @@ export class Handover {
 
   /** Applies a desired state to every part; the workers are last. */
   async #handOver(wanted: DesiredState): Promise<Applied & { readonly underway?: Underway }> {
-    const { slots, tls, sessions, health, skew, rebalancer, questions, supervisor } = this.#parts
+    const { slots, tls, sessions, health, skew, rebalancer, tracing, questions, supervisor } = this.#parts
     this.#assertOpen()
     const desired = withGradualRemovals(this.#desired, wanted, Date.now())
     const before = this.#config
@@ -186,6 +191,7 @@ export class Handover {
     skew.apply(next.upstreams)
     rebalancer.apply(next.upstreams)
     const acknowledged = supervisor.apply(next)
+    tracing.apply(config.tracing, acknowledged)
     // Not before: if a part fails, the same change is not taken for one that is in effect. Users find the new Snapshot.
     this.#config = config
     tls.adopt(material)
@@ -293,7 +299,7 @@ export class Handover {
       : [this.#config, before]
     const told = new Set([...warningsOf(former), ...warningsOfSecrets(former, state)])
     for (const warning of [...warningsOf(config), ...warningsOfSecrets(config, state)]) {
-      if (!told.has(warning)) log.warn(warning)
+      if (!told.has(warning)) log.warn(warning, { event: 'config-warning' })
     }
   }
 

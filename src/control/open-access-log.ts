@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path'
 import { getSystemErrorMessage } from 'node:util'
-import type { Logger } from 'pino'
 import { ConfigError } from '../config/error.ts'
+import type { Log } from '../observability/log.ts'
 import { LogFile } from '../observability/log-file.ts'
 import { type Destination, STANDARD_OUTPUT } from '../observability/outlet.ts'
 
@@ -11,8 +11,11 @@ import { type Destination, STANDARD_OUTPUT } from '../observability/outlet.ts'
  * @param file undefined for standard output
  * @throws ConfigError if the file cannot be opened
  */
-export function openAccessLog(file: string | undefined, log: Logger): LogFile {
-  return attempt(file, (destination) => new LogFile(destination, 'the access log', (trouble) => log.warn(trouble)))
+export function openAccessLog(file: string | undefined, log: Log): LogFile {
+  return attempt(
+    file,
+    (destination) => new LogFile(destination, 'the access log', (...trouble) => log.warn(...trouble)),
+  )
 }
 
 /**

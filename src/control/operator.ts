@@ -8,6 +8,7 @@ import type { ServerSettings, ServerChange as SettingsChange } from '../admin/se
 import { ConfigError } from '../config/error.ts'
 import { printConfig } from '../config/print.ts'
 import type { Server } from '../config/server.ts'
+import { withStandardRedirect } from '../config/standard-redirect.ts'
 import { HealthBit } from '../runtime/health-bit.ts'
 import { parseIpAddress, UNIX_ADDRESS, UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
 import { compile } from './compile.ts'
@@ -82,7 +83,7 @@ export class Operator implements Operations {
   }
 
   config(): string {
-    return printConfig(this.#handover.config, 'The effective configuration', 'hidden')
+    return printConfig(withStandardRedirect(this.#handover.config), 'The effective configuration', 'hidden')
   }
 
   drift(): readonly Drift[] {
@@ -367,7 +368,7 @@ export class Operator implements Operations {
   }
 
   async upgrade(_options: WriteOptions, { name }: Author): Promise<{ readonly pid: number }> {
-    this.#parts.log.info(`upgrade, by ${name}`)
+    this.#parts.log.info(`upgrade, by ${name}`, { event: 'upgrade-started', by: name })
     try {
       return await this.#upgrade()
     } catch (error) {

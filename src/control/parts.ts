@@ -1,7 +1,8 @@
-import type { Logger } from 'pino'
 import type { Config } from '../config/schema.ts'
 import { HealthMonitor } from '../health/health-monitor.ts'
 import { probeServer } from '../health/probe.ts'
+import type { Better, Worse } from '../health/upstream-health.ts'
+import type { Log } from '../observability/log.ts'
 import type { LogFile } from '../observability/log-file.ts'
 import { Scoreboard } from '../runtime/scoreboard.ts'
 import { ServerCell, WorkerCell } from '../runtime/tallies/layout.ts'
@@ -21,6 +22,7 @@ import { SlotBook } from './slots/slot-book.ts'
 import { SlotReclaimer } from './slots/slot-reclaimer.ts'
 import type { StateDirectory } from './state/state-directory.ts'
 import type { TlsStore } from './tls/tls-store.ts'
+import { Tracing } from './tracing/tracing.ts'
 import { LiveTail } from './traffic/live-tail.ts'
 import { TrafficSampler } from './traffic/traffic-sampler.ts'
 import type { Inheritance } from './upgrade/inheritance.ts'
@@ -29,7 +31,7 @@ import { Supervisor } from './workers/supervisor.ts'
 
 /** The parts of a balancer. */
 export interface Parts {
-  readonly log: Logger
+  readonly log: Log
   readonly state: StateDirectory
   readonly accessLog: LogFile
   readonly tls: TlsStore
@@ -45,6 +47,7 @@ export interface Parts {
   readonly questions: SessionQuestions
   readonly events: EventRing
   readonly applies: ApplyHistory
+  readonly tracing: Tracing
   readonly wishes: ServerWishes
   readonly rebalancer: Rebalancer
   readonly supervisor: Supervisor
@@ -65,18 +68,19 @@ export async function assemble(
   tls: TlsStore,
   acme: AcmeSource,
   accessLog: LogFile,
-  log: Logger,
+  log: Log,
   inherited?: Inheritance,
 ): Promise<Parts> {
   const slots = new SlotBook()
   const snapshot = compile(config, 1, slots, () => state.secret(), tls.material)
   slots.adopt(snapshot)
-  for (const warning of warningsOfSecrets(config, state)) log.warn(warning)
+  for (const warning of warningsOfSecrets(config, state)) log.warn(warning, { event: 'secret-not-shared' })
   const sessions = new KeptSessions(config, instance, state, log)
   await sessions.apply(config, snapshot)
   const scoreboard = new Scoreboard()
   const tallies = new Tallies()
-  const counts = countsOf(tallies, slots, accessLog)
+  const tracing = new Tracing(log, config.tracing)
+  const counts = countsOf(tallies, slots, accessLog, tracing)
   counts.add(inherited?.counts ?? [])
   const skew = new SkewAlarm(snapshot.upstreams, log)
   const rebalancer = new Rebalancer(snapshot.upstreams, scoreboard, sessions.table)
@@ -88,13 +92,13 @@ export async function assemble(
     snapshot.upstreams,
     scoreboard,
     {
-      worse(line, upstream, server) {
-        log.warn(line)
-        events.add({ type: 'server-health', upstream, server: server ?? null, better: false, message: line })
+      worse(message, change) {
+        log.warn(message, change)
+        events.add({ type: 'server-health', ...serverOf(change), better: false, message })
       },
-      better(line, upstream, server) {
-        log.info(line)
-        events.add({ type: 'server-health', upstream, server: server ?? null, better: true, message: line })
+      better(message, change) {
+        log.info(message, change)
+        events.add({ type: 'server-health', ...serverOf(change), better: true, message })
       },
       takenOut: (slot) => tallies.countOfServer(slot, ServerCell.Ejections),
       shortage: (code) => eventLog.shortage(code),
@@ -112,6 +116,7 @@ export async function assemble(
     {
       log: (lines, written) => accessLog.append(lines, written),
       logDropped: (lines) => accessLog.drop(lines),
+      spans: (spans, dropped) => tracing.take(spans, dropped),
       ids: (server, ids) => questions.hear(server, ids),
       samples: (reports) => skew.hear(reports),
       requests: (requests) => tail.hear(requests),
@@ -127,7 +132,8 @@ export async function assemble(
       workerDied(slot, cause, ms) {
         tallies.count(WorkerCell.WorkersRestarted)
         events.add({ type: 'worker-died', worker: slot, cause, ms })
-        log.error(`worker ${slot} died and is replaced${ms > 0 ? ` in ${ms} ms` : ''}: ${cause}`)
+        const message = `worker ${slot} died and is replaced${ms > 0 ? ` in ${ms} ms` : ''}: ${cause}`
+        log.error(message, { event: 'worker-died', worker: slot, ms, cause })
       },
     },
     acme.answers,
@@ -165,6 +171,7 @@ export async function assemble(
     questions,
     events,
     applies: new ApplyHistory(),
+    tracing,
     wishes,
     supervisor,
     traffic,
@@ -172,13 +179,20 @@ export async function assemble(
   }
 }
 
-function countsOf(tallies: Tallies, slots: SlotBook, accessLog: LogFile): Counts {
+/** The server that a change of health is about; null for all of its upstream. */
+function serverOf(change: Worse | Better): { readonly upstream: string; readonly server: string | null } {
+  return { upstream: change.upstream, server: 'server' in change ? change.server : null }
+}
+
+function countsOf(tallies: Tallies, slots: SlotBook, accessLog: LogFile, tracing: Tracing): Counts {
   return new Counts(
     tallies,
     slots,
     new Map([
       [WorkerCell.DroppedLines, () => accessLog.dropped],
       [WorkerCell.ProcessorSeconds, processorSeconds],
+      [WorkerCell.SpansExported, () => tracing.exported],
+      [WorkerCell.SpansDropped, () => tracing.dropped],
     ] as const),
   )
 }

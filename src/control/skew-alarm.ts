@@ -1,4 +1,4 @@
-import type { Logger } from 'pino'
+import type { Log } from '../observability/log.ts'
 import { now } from '../runtime/clock.ts'
 import type { Upstream } from '../runtime/snapshot.ts'
 import type { SampleReport } from '../skew/address-sample.ts'
@@ -13,10 +13,10 @@ const LOOK_EVERY = 5000
  */
 export class SkewAlarm {
   readonly watch: SkewWatch
-  readonly #log: Logger
+  readonly #log: Log
   readonly #timer: NodeJS.Timeout
 
-  constructor(upstreams: readonly Upstream[], log: Logger) {
+  constructor(upstreams: readonly Upstream[], log: Log) {
     this.watch = new SkewWatch(upstreams)
     this.#log = log
     this.#timer = setInterval(() => this.#judge(), LOOK_EVERY)
@@ -41,8 +41,9 @@ export class SkewAlarm {
   }
 
   #report(change: SkewChange): void {
-    const { upstream } = change
-    if (change.isOver) this.#log.info(`upstream ${upstream}: ${describeRelief(change)}`)
-    else this.#log.warn(`upstream ${upstream}: ${describeSkew(change.skew)}`)
+    const { upstream, skew } = change
+    if (change.isOver)
+      this.#log.info(`upstream ${upstream}: ${describeRelief(change)}`, { event: 'skew-over', upstream, ...skew })
+    else this.#log.warn(`upstream ${upstream}: ${describeSkew(skew)}`, { event: 'skew', upstream, ...skew })
   }
 }

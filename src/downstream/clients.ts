@@ -15,6 +15,10 @@ import type { NewConnection } from './new-connection.ts'
 import { Handshake, type HandshakeOwner } from './tls/handshake.ts'
 import { TlsOffers } from './tls/tls-offers.ts'
 
+/** Of what there are too many connections, and by which setting. */
+const IN_ALL = 'in all (limits.connections)'
+const FROM_ADDRESS = 'from this address (limits.connectionsPerAddress)'
+
 /** A connection that serves its client, or one of which something must be known first. */
 type Accepted = Connection | NewConnection
 
@@ -45,10 +49,10 @@ export class Clients implements ArrivalOwner, HandshakeOwner, FirstBytesOwner, C
     this.#context.connections.accepted()
     if ((socket.descriptor ?? 0) >= this.#fullFrom) {
       this.#context.notices.shortage('EMFILE')
-      this.#turnAway(socket, entrance)
+      this.#turnAway(socket, entrance, 'for its open files')
     } else if (!listener.proxyProtocol) this.#begin(socket, entrance, endsOf(socket, listener))
     else if (this.#hasRoom) this.#enter(new Arrival(socket, entrance, this.#context, this))
-    else this.#turnAway(socket, entrance)
+    else this.#turnAway(socket, entrance, IN_ALL)
   }
 
   introduced(arrival: Arrival, ends: Ends, rest: Buffer): void {
@@ -109,7 +113,7 @@ export class Clients implements ArrivalOwner, HandshakeOwner, FirstBytesOwner, C
   }
 
   /** Turns a client away for which nothing of its own is known yet. */
-  #turnAway(socket: ClientSocket, entrance: Entrance): void {
+  #turnAway(socket: ClientSocket, entrance: Entrance, detail: string): void {
     const { listener } = entrance
     const ends = endsOf(socket, listener)
     const client =
@@ -117,14 +121,14 @@ export class Clients implements ArrivalOwner, HandshakeOwner, FirstBytesOwner, C
         ? this.#connection(socket, entrance, ends, false)
         : new Handshake(socket, entrance, ends, listener.tls, this.tls, this.#context, this)
     this.#enter(client)
-    client.turnAway(new Failure('too-many-connections', 'in all'))
+    client.turnAway(new Failure('too-many-connections', detail))
   }
 
   /** Turns a client away that is one too many. */
   #limit(client: Connection | Handshake): void {
     const { connections, connectionsPerAddress } = this.#context.generation.snapshot.limits
     if (connections > 0 && this.#scoreboard.clients.connections() > connections) {
-      client.turnAway(new Failure('too-many-connections', 'in all'))
+      client.turnAway(new Failure('too-many-connections', IN_ALL))
     } else if (client.isTrusted || client.peer === UNIX_ADDRESS) {
       // A proxy has as many connections as its clients need, and a Unix socket is no address.
       return
@@ -132,7 +136,7 @@ export class Clients implements ArrivalOwner, HandshakeOwner, FirstBytesOwner, C
       connectionsPerAddress > 0 &&
       this.#scoreboard.clients.connectionsFrom(client.peer.octets) > connectionsPerAddress
     ) {
-      client.turnAway(new Failure('too-many-connections', 'from this address'))
+      client.turnAway(new Failure('too-many-connections', FROM_ADDRESS))
     }
   }
 

@@ -12,8 +12,8 @@ import { Farewell } from './farewell.ts'
 import { LingeringClose } from './lingering-close.ts'
 
 /**
- * How a connection ends: at once, if nothing is left to send; once all that was written has been sent; or by a reset, so that
- * the client sees that its response is incomplete.
+ * How a connection ends: as soon as all that was written has been sent; once the client has closed it, too; or by a reset, so
+ * that the client sees that its response is incomplete.
  */
 export type Ending = 'drop' | 'linger' | 'reset'
 
@@ -68,7 +68,7 @@ export abstract class Connection extends ClientDeadline implements Lifetime, Soc
 
   /** @param bytes reused once this has returned: what is kept must be copied */
   whenRead(bytes: Buffer): void {
-    if (this.isClosing) this.#closing?.heard()
+    if (this.isClosing) this.#closing?.heard(bytes.length)
     else this.arrived(bytes)
   }
 
@@ -83,7 +83,8 @@ export abstract class Connection extends ClientDeadline implements Lifetime, Soc
 
   /** The kernel has taken all that was written. */
   whenDrained(): void {
-    if (!this.isClosing) this.mayWrite()
+    if (this.isClosing) this.#closing?.sent()
+    else this.mayWrite()
   }
 
   protected abstract mayWrite(): void
@@ -126,12 +127,18 @@ export abstract class Connection extends ClientDeadline implements Lifetime, Soc
   /** Closes a connection for which there is no room, and says so. Lingering would take up room. */
   abstract turnAway(failure: Failure): void
 
+  /** How many bytes a client may have sent before it knows that the connection is closed. */
+  protected get mostUnread(): number {
+    return Infinity
+  }
+
   protected close(ending: Ending): void {
     if (this.isClosing) return
     this.isClosing = true
     if (ending === 'reset') return resetSocket(this.socket)
     if (ending === 'drop' && this.writer.unsent === 0) return closeSocket(this.socket)
     this.context.deadlines.remove(this)
-    this.#closing = new LingeringClose(this.socket, this.writer, this.context)
+    const isAwaited = ending === 'linger'
+    this.#closing = new LingeringClose(this.socket, this.writer, this.context, isAwaited, this.mostUnread)
   }
 }

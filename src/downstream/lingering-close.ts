@@ -16,18 +16,26 @@ export class LingeringClose extends Timed {
   readonly #socket: ClientSocket
   readonly #writer: SocketWriter
   readonly #context: WorkerContext
+  /** How many bytes more are read of what the client still sends. */
+  #left: number
   /** When to stop waiting for the client to close, in ms on the clock of the deadlines. */
   readonly #until: number
   /** The writer's progress when the deadline was set. */
   #progress = 0
 
-  constructor(socket: ClientSocket, writer: SocketWriter, context: WorkerContext) {
+  /**
+   * @param isAwaited whether the client is waited for, once everything has been sent
+   * @param most how many bytes a client may still have on their way that could not know; more is not read
+   */
+  constructor(socket: ClientSocket, writer: SocketWriter, context: WorkerContext, isAwaited: boolean, most: number) {
     super()
+    this.#left = most
     this.#socket = socket
     this.#writer = writer
     this.#context = context
     this.#until = context.deadlines.now + LONGEST_LINGER
-    writer.end(() => this.#wait())
+    // Where the end was written before, only its own callback tells that all has been sent.
+    if (isAwaited || socket.writableEnded) writer.end(() => (isAwaited ? this.#wait() : void socket.destroy()))
     if (socket.isPaused()) socket.resume()
     this.#wait()
   }
@@ -35,10 +43,20 @@ export class LingeringClose extends Timed {
   /**
    * The client still sends, which is ignored. It gets some time to notice, since a reset could destroy the response.
    */
-  heard(): void {
+  heard(bytes: number): void {
     const { deadlines } = this.#context
+    this.#left -= bytes
+    if (this.#left <= 0) this.#socket.pause()
     if (this.#writer.unsent > 0) return
     deadlines.set(this, Math.max(1, Math.min(LINGER, this.#until - deadlines.now)))
+  }
+
+  /** All that was written has been sent. By TLS, the client is still told that nothing was cut off (RFC 8446 §6.1). */
+  sent(): void {
+    if (this.#socket.writableEnded) return
+    this.#socket.end()
+    // Not within this callback of a write, since node:net would make an error for those that wait for the end.
+    process.nextTick(destroy, this.#socket)
   }
 
   override expire(): void {
@@ -53,4 +71,8 @@ export class LingeringClose extends Timed {
     this.#progress = this.#writer.progress
     deadlines.set(this, this.#writer.unsent > 0 ? generation.snapshot.timeouts.send : LINGER)
   }
+}
+
+function destroy(socket: ClientSocket): void {
+  socket.destroy()
 }

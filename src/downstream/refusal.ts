@@ -22,6 +22,7 @@ const nothingForwarded = {
   standing: undefined,
   bytesReceived: 0,
   respondedAt: 0,
+  trace: undefined,
 } as const
 
 const nothingUnderstood = {
@@ -37,6 +38,7 @@ const nothingUnderstood = {
   refererEnd: 0,
   userAgentStart: 0,
   userAgentEnd: 0,
+  isGrpc: false,
 } as const
 
 /** Answers an invalid request; returns the record for observers. */
@@ -55,15 +57,14 @@ export function refuse(
 /** The record of a request that was not understood, or not looked at. */
 export function recordOfRefusal(
   bytes: Buffer,
-  source: ConnectionOrigin,
+  source: Pick<ConnectionOrigin, 'peer' | 'ends'>,
   { code, status }: Failure,
   id: string,
   bytesSent: number,
 ): ExchangeRecord {
   const request = { ...nothingUnderstood, bytes, requestLineEnd: endOfFirstLine(bytes), id }
   const clientAddress = source.peer.text
-  const { isSecure } = source
-  const { tls } = source.ends
+  const { isSecure, tls } = source.ends
   return {
     ...nothingForwarded,
     clientAddress,

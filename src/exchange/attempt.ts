@@ -10,6 +10,7 @@ import type { AttemptRecord, ExchangeRecord } from '../observability/exchange-re
 import { now } from '../runtime/clock.ts'
 import type { Server, Upstream } from '../runtime/snapshot.ts'
 import { BodyTap } from './body-tap.ts'
+import { type Call, CallDeadline } from './call-deadline.ts'
 import type { Downstream } from './downstream.ts'
 import { Failure } from './failure.ts'
 import { grpcStatusIn, isBadAnswer } from './grpc-status.ts'
@@ -17,9 +18,14 @@ import type { ReceivedRequest } from './received-request.ts'
 import type { RequestBody } from './request-body.ts'
 import { ServerJudge } from './server-judge.ts'
 import type { ConnectionNeed, ServerStream, ServerStreamUser } from './server-stream.ts'
+import { makeSpanId, type Trace } from './trace.ts'
 import { Tunnel, type TunnelOwner } from './tunnel.ts'
+import type { OpenTunnel } from './tunnels.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 import type { WorkerContext } from './worker-context.ts'
+
+/** How often a call that is to be closed is looked at again as long as its server owes the first answer, in ms. */
+const FIRST_ANSWER_PATIENCE = 1000
 
 /** The exchange that an attempt is made for. */
 export interface AttemptOwner extends ExchangeRecord {
@@ -27,6 +33,7 @@ export interface AttemptOwner extends ExchangeRecord {
   readonly downstream: Downstream
   readonly request: ReceivedRequest
   readonly body: RequestBody
+  readonly trace: Trace | undefined
   /**
    * The server has answered.
    *
@@ -49,9 +56,11 @@ export interface AttemptOwner extends ExchangeRecord {
  * One try of an exchange on one server: sends the request and relays the response. At its end it reports to the
  * exchange that it is complete, or how it failed.
  */
-export class Attempt implements ServerStreamUser, TunnelOwner, AttemptRecord {
+export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call, AttemptRecord {
   readonly server: ServerState
   readonly begunAt: number
+  readonly spanId: string
+  protocol: ServerStream['protocol'] | undefined
   connectedAt = 0
   answeredAt = 0
   status = 0
@@ -82,6 +91,8 @@ export class Attempt implements ServerStreamUser, TunnelOwner, AttemptRecord {
   #tap: BodyTap | undefined
   /** Once both sides have switched protocols. */
   #tunnel: Tunnel | undefined
+  /** When a call of gRPC is closed; undefined for a call that is not to be. */
+  #closing: CallDeadline | undefined
   #isClaimed = true
   /** Whether the request was sent on a second connection, since the server had not processed it on the first. */
   #isRepeated = false
@@ -95,12 +106,18 @@ export class Attempt implements ServerStreamUser, TunnelOwner, AttemptRecord {
     this.#group = group
     this.server = server
     this.begunAt = time
+    this.spanId = owner.trace === undefined ? '' : makeSpanId()
     this.#judge = new ServerJudge(owner.context.notices, group, server, time)
     this.#requestEnded = owner.body.isWhole
   }
 
+  get room(): number {
+    return this.#downstream.room
+  }
+
   begin(): void {
-    const { request, body } = this.#owner
+    const { context, request, body } = this.#owner
+    if (request.isGrpc) context.tunnels.add(this.server.settings.slot, this)
     this.#open(request.isIdempotent && body.isKept ? 'any' : 'proven')
   }
 
@@ -123,6 +140,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner, AttemptRecord {
     if (!this.#isClaimed) return
     this.#isClaimed = false
     if (this.#tunnel !== undefined) this.#leaveTunnel(this.#tunnel)
+    if (this.#owner.request.isGrpc) this.#leaveCall()
     // Before the release, after which the server's slot may be returned.
     for (const observer of this.#owner.context.observers) observer.attemptEnded?.(this, this.#owner)
     this.server.release()
@@ -130,7 +148,14 @@ export class Attempt implements ServerStreamUser, TunnelOwner, AttemptRecord {
 
   #leaveTunnel(tunnel: Tunnel): void {
     tunnel.stop()
-    this.#owner.context.tunnels.remove(this.server, tunnel)
+    this.#owner.context.tunnels.remove(this.server.settings.slot, tunnel)
+    this.server.closeTunnel()
+  }
+
+  #leaveCall(): void {
+    const { deadlines, tunnels } = this.#owner.context
+    tunnels.remove(this.server.settings.slot, this)
+    if (this.#closing !== undefined) deadlines.remove(this.#closing)
   }
 
   #drop(): void {
@@ -181,8 +206,9 @@ export class Attempt implements ServerStreamUser, TunnelOwner, AttemptRecord {
   }
 
   #send(stream: ServerStream): void {
-    const { context, request, body } = this.#owner
+    const { context, request, body, trace } = this.#owner
     const { origin } = this.#downstream
+    this.protocol = stream.protocol
     const gathered = body.bytes
     this.#bodyForm = stream.send(
       request,
@@ -199,6 +225,8 @@ export class Attempt implements ServerStreamUser, TunnelOwner, AttemptRecord {
         upgrade: request.mayUpgrade,
         asksForTrailers: request.asksForTrailers,
         ownCookies: context.generation.ownCookies,
+        trace,
+        spanId: this.spanId,
       },
       gathered,
     )
@@ -334,7 +362,8 @@ export class Attempt implements ServerStreamUser, TunnelOwner, AttemptRecord {
     const { deadlines, tunnels } = this.#owner.context
     this.#noteAnswer(head)
     this.#tunnel = new Tunnel(this, head, this.#downstream, this.#stream!, deadlines)
-    tunnels.add(this.server, this.#tunnel)
+    tunnels.add(this.server.settings.slot, this.#tunnel)
+    this.server.openTunnel()
     this.#requestEnded = false
     const passed = this.#withoutControls(head, options)
     const fields = this.#owner.answered(head, this.#obeyControls())
@@ -401,6 +430,21 @@ export class Attempt implements ServerStreamUser, TunnelOwner, AttemptRecord {
   #complete(): void {
     this.#drop()
     this.#owner.attemptComplete()
+  }
+
+  // ── a call that is closed ──────────────────────────────────────────────────────────────────────────────────────
+
+  close(ms: number): void {
+    const { deadlines } = this.#owner.context
+    this.#closing ??= new CallDeadline(this)
+    if (deadlines.now + ms < this.#closing.deadline) deadlines.set(this.#closing, Math.max(1, ms))
+  }
+
+  deadlinePassed(): void {
+    // A single call ends with its answer, for which `firstByte` does not wait for long; a stream goes on after it.
+    if (this.#requestEnded && !this.responseBegun)
+      return this.#owner.context.deadlines.set(this.#closing!, FIRST_ANSWER_PATIENCE)
+    this.#fail(new Failure('server-drained'))
   }
 
   // ── failures ───────────────────────────────────────────────────────────────────────────────────────────────────

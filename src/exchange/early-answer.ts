@@ -1,6 +1,6 @@
-import type { ClientOrigin } from '../forwarding/client-origin.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import { normaliseHost } from '../routing/host.ts'
+import type { Ends } from '../transport/ends.ts'
 import type { TlsFacts } from '../transport/tls-facts.ts'
 import { Failure } from './failure.ts'
 import { type OwnResponse, ownResponse, redirect } from './own-response.ts'
@@ -8,6 +8,12 @@ import { authorityOf, pathOf, type ReceivedRequest } from './received-request.ts
 
 /** Where certificate authorities look for answers to HTTP-01 challenges (RFC 8555 §8.3); a token follows. */
 const CHALLENGE_PATH = '/.well-known/acme-challenge/'
+
+/** What of a client counts before its request is routed. */
+interface Origin {
+  readonly ends: Pick<Ends, 'tls' | 'redirectTo'>
+  readonly isSecure: boolean
+}
 
 /**
  * What a request is answered whatever the routes say: a certificate authority, a client that is to come by HTTPS, or one whose
@@ -19,7 +25,7 @@ const CHALLENGE_PATH = '/.well-known/acme-challenge/'
 export function earlyAnswer(
   head: RequestHead,
   request: ReceivedRequest,
-  { ends, isSecure }: ClientOrigin,
+  { ends, isSecure }: Origin,
   challenges: ReadonlyMap<string, string>,
 ): OwnResponse | Failure | undefined {
   const challenge = challenges.size > 0 ? challengeAnswer(head, request, challenges) : undefined

@@ -25,6 +25,7 @@ import { authorityOf, pathOf, queryOf, type ReceivedRequest } from './received-r
 import { RequestBody } from './request-body.ts'
 import type { ResponseView } from './response-view.ts'
 import { type Ticket, Wait, type Waiter } from './ticket.ts'
+import type { Trace } from './trace.ts'
 import type { WorkerContext } from './worker-context.ts'
 
 /**
@@ -55,6 +56,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   /** Undefined for a request that has none of its own. */
   #deadline: CallDeadline | undefined
   // What observers record.
+  trace: Trace | undefined
   status = 0
   grpcStatus: number | undefined
   bytesSent = 0
@@ -120,7 +122,8 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   begin(head: RequestHead): void {
     const { framing } = this.request
     const { origin } = this.downstream
-    const { router, groups, snapshot } = this.context.generation
+    const { router, groups, snapshot, tracer } = this.context.generation
+    if (tracer !== undefined) this.trace = tracer.begin(head)
     const early = earlyAnswer(head, this.request, origin, this.context.challenges)
     if (early !== undefined) return early instanceof Failure ? this.#end(early) : this.#answer(early)
     const limit = snapshot.limits.bodySize

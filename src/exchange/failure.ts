@@ -122,6 +122,8 @@ const meanings = {
     text: 'The server took too long to answer',
   },
   'no-server': { status: 503, retry: 'never', text: 'No server is available' },
+  /** The server is to be empty by now, and the call is one that might go on for as long as both sides like. */
+  'server-drained': { status: 503, retry: 'never', text: 'The server is going out of service' },
   'queue-full': { status: 503, retry: 'never', text: 'All servers are busy' },
   'queue-timeout': {
     status: 503,

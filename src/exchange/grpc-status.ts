@@ -42,6 +42,7 @@ export const grpcStatuses: Readonly<Record<FailureCode, number>> = {
   'response-cut': GrpcStatus.Unavailable,
   'response-timeout': GrpcStatus.DeadlineExceeded,
   'no-server': GrpcStatus.Unavailable,
+  'server-drained': GrpcStatus.Unavailable,
   'queue-full': GrpcStatus.Unavailable,
   'queue-timeout': GrpcStatus.Unavailable,
   paused: GrpcStatus.Unavailable,

@@ -1,19 +1,10 @@
-import { randomFillSync } from 'node:crypto'
+import { HexIds } from './hex-ids.ts'
 
-const LENGTH = 32
-const random = Buffer.allocUnsafeSlow((LENGTH / 2) * 256)
-/** Unused ids, from `next` on. */
-let ids = ''
-let next = 0
+const ids = new HexIds(32)
 
-/** Makes a random id of 32 hexadecimal digits (nginx's $request_id). Random bytes are drawn for many at once. */
+/** Makes a random id of 32 hexadecimal digits (nginx's $request_id). */
 export function makeRequestId(): string {
-  if (next === ids.length) {
-    ids = randomFillSync(random).toString('hex')
-    next = 0
-  }
-  next += LENGTH
-  return ids.slice(next - LENGTH, next)
+  return ids.next()
 }
 
 /** Whether a client's request id may be forwarded and logged. */

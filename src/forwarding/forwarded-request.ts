@@ -37,13 +37,22 @@ const replaced = [
   FieldName.XRequestId,
 ]
 
-/** If a cookie is this proxy's own, the Cookie fields are rewritten without it. */
-const endsInRequest = { cookiesPass: ending(...replaced), cookiesEnd: ending(...replaced, FieldName.Cookie) }
-/** Unless a trusted proxy vouches for them, other fields that describe the client end here, too. */
-const endsInUnvouchedRequest = {
-  cookiesPass: ending(...replaced, FieldName.XForwardedOther),
-  cookiesEnd: ending(...replaced, FieldName.XForwardedOther, FieldName.Cookie),
-}
+/** What else ends here, one bit each. */
+const Unvouched = 1
+const Cookies = 2
+const Traced = 4
+/** By these bits, what ends in a request. */
+const endsInRequest = Array.from({ length: 8 }, (_, which) =>
+  ending(
+    ...replaced,
+    // Unless a trusted proxy vouches for them, other fields that describe the client end here, too.
+    ...(which & Unvouched ? [FieldName.XForwardedOther] : []),
+    // If a cookie is this proxy's own, the Cookie fields are rewritten without it.
+    ...(which & Cookies ? [FieldName.Cookie] : []),
+    // If this proxy takes part in the trace, it is the parent of what the server does.
+    ...(which & Traced ? [FieldName.Traceparent, FieldName.Tracestate] : []),
+  ),
+)
 
 /**
  * Puts together the head that is sent to a server: the request line as the client wrote it (an absolute target becomes a
@@ -58,8 +67,7 @@ export function writeRequestHead(
 ): void {
   const { bytes } = head
   const keepsLine = head.form !== 'absolute' && head.minorVersion === 1
-  const fields = isVouchedFor(forwarding) ? endsInRequest : endsInUnvouchedRequest
-  const ends = forwarding.ownCookies.isEmpty ? fields.cookiesPass : fields.cookiesEnd
+  const ends = endsInRequest[whichEnd(forwarding)]!
   if (!keepsLine) writeRequestLine(out, head)
   copyFields(out, head, keepsLine ? head.start : firstField(head), ends, options, head.form === 'absolute')
   if (!forwarding.ownCookies.isEmpty) copyCookies(out, head, forwarding.ownCookies, options)
@@ -78,6 +86,14 @@ export function writeRequestHead(
 
   writeForwarding(out, head, forwarding)
   out.write(CRLF)
+}
+
+function whichEnd(forwarding: Forwarding): number {
+  return (
+    (isVouchedFor(forwarding) ? 0 : Unvouched) |
+    (forwarding.ownCookies.isEmpty ? 0 : Cookies) |
+    (forwarding.trace === undefined ? 0 : Traced)
+  )
 }
 
 /** A Unix socket has no host; nginx writes `localhost`. */

@@ -8,6 +8,7 @@ import type { Scratch } from '../transport/scratch.ts'
 import type { ClientCertificate } from '../transport/tls-facts.ts'
 import { writeCertificate } from './client-certificate.ts'
 import { CRLF, writeLine, writeList, writeMembers } from './passed-fields.ts'
+import { type TracePosition, writeTraceContext } from './trace-context.ts'
 
 /** What a request's forwarding fields are made of. */
 export interface Forwarding {
@@ -32,6 +33,10 @@ export interface Forwarding {
   readonly asksForTrailers: boolean
   /** Names of the cookies that are between clients and this proxy, whichever upstream they are for. */
   readonly ownCookies: CookieNames
+  /** The trace that the request is part of. Undefined if traces are not followed here: then its own fields are passed on. */
+  readonly trace: TracePosition | undefined
+  /** The id of the attempt in the trace. */
+  readonly spanId: string
 }
 
 /**
@@ -58,6 +63,7 @@ export function writeForwarding(out: Scratch, head: RequestHead, forwarding: For
   const proto = hasProto ? '' : `X-Forwarded-Proto: ${forwarding.isSecure ? 'https' : 'http'}\r\n`
   const port = hasPort ? '' : `X-Forwarded-Port: ${forwarding.port || portAskedFor(head, forwarding, hasHost)}\r\n`
   out.text(`\r\n${proto}${port}X-Request-Id: ${forwarding.requestId}\r\n`)
+  if (forwarding.trace !== undefined) writeTraceContext(out, forwarding.trace, forwarding.spanId)
   if (forwarding.certificate !== undefined) writeCertificate(out, forwarding.certificate)
   if (!hasHost && head.authorityEnd > head.authorityStart)
     writeLine(out, 'X-Forwarded-Host: ', head.bytes, head.authorityStart, head.authorityEnd)

@@ -5,11 +5,14 @@ import type { Gate } from './gate.ts'
 import type { ServerHealth } from './server-health.ts'
 import type { Verdict } from './verdict.ts'
 
+/** Notified of a server's new state: in words, with the cause. */
+type CheckReport = (isUp: boolean, what: string, cause: string) => void
+
 /** The check of one server. Its verdicts set the server's health. */
 export class ServerCheck {
   readonly #health: ServerHealth
   readonly #warmsUp: boolean
-  readonly #report: (how: 'worse' | 'better', what: string) => void
+  readonly #report: CheckReport
   readonly #initial: Check['initial']
   readonly #checker: Checker
   #hasVerdict = false
@@ -17,7 +20,7 @@ export class ServerCheck {
   /**
    * @param warmsUp whether the server warms up once its first check brings it up
    * @param probe makes one check, which its signal aborts; never throws
-   * @param report is called on each change with the server's new state
+   * @param report is called on each change
    */
   constructor(
     check: Check,
@@ -25,7 +28,7 @@ export class ServerCheck {
     warmsUp: boolean,
     probe: (signal: AbortSignal) => Promise<Verdict>,
     gate: Gate,
-    report: (how: 'worse' | 'better', what: string) => void,
+    report: CheckReport,
   ) {
     this.#health = health
     this.#warmsUp = warmsUp
@@ -61,11 +64,11 @@ export class ServerCheck {
     this.#hasVerdict = true
     if (!isUp) {
       this.#health.set(HealthBit.Unhealthy, cause)
-      return this.#report('worse', `is down (${cause})`)
+      return this.#report(false, `is down (${cause})`, cause)
     }
     this.#health.resume()
     if (isFirst && !this.#warmsUp) this.#health.clear(HealthBit.Unhealthy)
     else this.#health.heal(HealthBit.Unhealthy)
-    this.#report('better', `is up${isFirst ? '' : ' again'} (${cause})`)
+    this.#report(true, `is up${isFirst ? '' : ' again'} (${cause})`, cause)
   }
 }

@@ -9,13 +9,28 @@ import type { Probe } from './probe.ts'
 import { ServerCheck } from './server-check.ts'
 import { ServerHealth } from './server-health.ts'
 
-/**
- * Notified of changes in the health of a server, or, with no server named, of an upstream: one line for each change, with
- * its cause.
- */
+/** A change for the worse, as in the program's log. */
+export type Worse =
+  | ServerChange<'server-down', Cause>
+  | ServerChange<'server-suspended' | 'server-ejected', Cause & Span>
+  | ({ readonly event: 'panic'; readonly upstream: string; readonly threshold: number } & Wellness)
+
+/** A change for the better. */
+export type Better =
+  | ServerChange<'server-up', Cause>
+  | ServerChange<'server-resumed' | 'server-readmitted', unknown>
+  | ({ readonly event: 'panic-over'; readonly upstream: string } & Wellness)
+
+type ServerChange<Event, More> = { readonly event: Event; readonly upstream: string; readonly server: string } & More
+type Cause = { readonly cause: string }
+type Span = { readonly ms: number }
+/** How many servers are well, of how many. */
+type Wellness = { readonly well: number; readonly servers: number }
+
+/** Notified of changes in the health of a server or an upstream: one line for each, with its cause. */
 export interface HealthEvents {
-  worse(line: string, upstream: string, server?: string): void
-  better(line: string, upstream: string, server?: string): void
+  worse(line: string, change: Worse): void
+  better(line: string, change: Better): void
   /** The server in that slot was ejected for its answers, or suspended for failures. */
   takenOut(slot: number): void
   /** A check was inconclusive because this process ran short of something (shortage.ts). */
@@ -110,12 +125,17 @@ export class UpstreamHealth {
   suspended(server: string, ms: number, cause: string): void {
     const id = this.#ids.get(server)
     if (id !== undefined) this.#events.takenOut(this.#members.get(id)!.health.server.slot)
-    this.#report('worse', server, `is suspended for ${seconds(ms)} (${cause})`)
+    this.#worse(`is suspended for ${seconds(ms)} (${cause})`, {
+      event: 'server-suspended',
+      ...this.#named(server),
+      ms,
+      cause,
+    })
   }
 
   /** A request to a suspended server was answered. */
   resumed(server: string): void {
-    this.#report('better', server, 'is back (a request to it was answered)')
+    this.#better('is back (a request to it was answered)', { event: 'server-resumed', ...this.#named(server) })
   }
 
   /** The log line for the current panic; undefined if there is none. */
@@ -178,9 +198,11 @@ export class UpstreamHealth {
       if (verdict.shortage !== undefined) this.#events.shortage(verdict.shortage)
       return verdict
     }
-    return new ServerCheck(check, health, warmsUp, probe, this.#gate, (how, what) =>
-      this.#report(how, health.server.name, what),
-    )
+    return new ServerCheck(check, health, warmsUp, probe, this.#gate, (isUp, what, cause) => {
+      const named = this.#named(health.server.name)
+      if (isUp) this.#better(what, { event: 'server-up', ...named, cause })
+      else this.#worse(what, { event: 'server-down', ...named, cause })
+    })
   }
 
   #applyOutlier(): void {
@@ -195,17 +217,33 @@ export class UpstreamHealth {
     this.#outliers = new OutlierDetector(outlier, enabled, {
       ejected: ({ name, slot }, ms, cause) => {
         this.#events.takenOut(slot)
-        this.#report('worse', name, `is ejected for ${seconds(ms)} (${cause})`)
+        this.#worse(`is ejected for ${seconds(ms)} (${cause})`, {
+          event: 'server-ejected',
+          ...this.#named(name),
+          ms,
+          cause,
+        })
       },
-      readmitted: ({ name }) => this.#report('better', name, 'is back from its ejection'),
+      readmitted: ({ name }) =>
+        this.#better('is back from its ejection', { event: 'server-readmitted', ...this.#named(name) }),
     })
   }
 
+  #named(server: string): { readonly upstream: string; readonly server: string } {
+    return { upstream: this.#upstream.name, server }
+  }
+
   /** Reports a change, unless the server was removed from the upstream. */
-  #report(how: 'worse' | 'better', server: string, what: string): void {
-    if (!this.#ids.has(server)) return
-    const { name } = this.#upstream
-    this.#events[how](`upstream ${name}: server ${server} ${what}`, name, server)
+  #worse(what: string, change: Exclude<Worse, { event: 'panic' }>): void {
+    if (!this.#ids.has(change.server)) return
+    this.#events.worse(lineOf(change, what), change)
+    this.#judgePanic()
+  }
+
+  /** The same. */
+  #better(what: string, change: Exclude<Better, { event: 'panic-over' }>): void {
+    if (!this.#ids.has(change.server)) return
+    this.#events.better(lineOf(change, what), change)
     this.#judgePanic()
   }
 
@@ -230,9 +268,15 @@ export class UpstreamHealth {
     this.#panic = isNow ? `panic: ${count}, fewer than ${threshold} %; all are used` : undefined
     if (isNow || wasPanic) for (const member of members) setPanic(member, isNow)
     if (isNow === wasPanic) return
-    if (this.#panic !== undefined) this.#events.worse(`upstream ${name}: ${this.#panic}`, name)
-    else this.#events.better(`upstream ${name}: the panic is over: ${count}`, name)
+    const fields = { upstream: name, well, servers: primaries.length }
+    if (this.#panic !== undefined)
+      this.#events.worse(`upstream ${name}: ${this.#panic}`, { event: 'panic', ...fields, threshold })
+    else this.#events.better(`upstream ${name}: the panic is over: ${count}`, { event: 'panic-over', ...fields })
   }
+}
+
+function lineOf({ upstream, server }: { readonly upstream: string; readonly server: string }, what: string): string {
+  return `upstream ${upstream}: server ${server} ${what}`
 }
 
 function idsOf({ servers }: Upstream): ReadonlyMap<string, string> {

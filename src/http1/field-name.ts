@@ -32,6 +32,8 @@ export const FieldName = {
   StrictTransportSecurity: 25,
   /** The fields in which this proxy describes the certificate of a client: every name that begins with X-Client-Cert. */
   XClientCert: 26,
+  Traceparent: 27,
+  Tracestate: 28,
 } as const
 
 const spellings: Readonly<Record<string, number>> = {
@@ -49,6 +51,8 @@ const spellings: Readonly<Record<string, number>> = {
   'set-cookie': FieldName.SetCookie,
   'strict-transport-security': FieldName.StrictTransportSecurity,
   te: FieldName.Te,
+  traceparent: FieldName.Traceparent,
+  tracestate: FieldName.Tracestate,
   trailer: FieldName.Trailer,
   'transfer-encoding': FieldName.TransferEncoding,
   upgrade: FieldName.Upgrade,

@@ -127,6 +127,8 @@ export class AccessLog implements ExchangeObserver {
       tlsResumed: tls?.isResumed,
       sni: tls?.serverName || undefined,
       requestId: request.id === '' ? undefined : request.id,
+      traceId: entry.trace?.traceId,
+      spanId: entry.trace?.spanId,
     })
     this.#lines.text(`${json}\n`)
   }

@@ -25,6 +25,8 @@ export interface RecordedRequest {
   readonly userAgentStart: number
   readonly userAgentEnd: number
   readonly id: string
+  /** Whether it is a call of gRPC. */
+  readonly isGrpc: boolean
 }
 
 /** What is recorded of the connection of a request by TLS. */
@@ -45,6 +47,20 @@ interface RecordedCertificate {
   readonly fingerprint: string
   readonly serial: string
   readonly notAfter: string
+}
+
+/** The place of a request in its trace (W3C Trace Context): ids are lower-case hexadecimal digits. */
+export interface RecordedTrace {
+  readonly traceId: string
+  /** What names the exchange itself. */
+  readonly spanId: string
+  /** The client's span; undefined if the trace begins here. */
+  readonly parentId: string | undefined
+  /** The trace flags. */
+  readonly flags: number
+  /** The request's tracestate; empty for none. */
+  readonly state: string
+  readonly isSampled: boolean
 }
 
 /** An exchange that is over. Times are in ms on the shared clock, sizes in bytes. */
@@ -86,12 +102,18 @@ export interface ExchangeRecord {
   readonly bytesReceived: number
   /** When the response began; 0 if it never did. */
   readonly respondedAt: number
+  /** Undefined if traces are not followed, too. */
+  readonly trace: RecordedTrace | undefined
 }
 
 /** An attempt that is over. Times are in ms on the shared clock. */
 export interface AttemptRecord {
   readonly upstream: Upstream
   readonly target: Server
+  /** What names it in its trace; empty if the exchange has none. */
+  readonly spanId: string
+  /** What the server spoke; undefined if the request was not sent. */
+  readonly protocol: Protocol | undefined
   readonly begunAt: number
   /** When the connection was open, if it was opened for this attempt; else 0. */
   readonly connectedAt: number

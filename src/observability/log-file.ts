@@ -1,3 +1,4 @@
+import type { Warn } from './log.ts'
 import { type Destination, type Outlet, openOutlet } from './outlet.ts'
 import { Trouble } from './trouble.ts'
 
@@ -22,7 +23,7 @@ export class LogFile {
   #destination: Destination
   readonly #name: string
   readonly #backlog: number
-  readonly #report: (message: string) => void
+  readonly #warn: Warn
   readonly #trouble: Trouble
   /** Undefined while the path is a pipe without a reader. */
   #outlet: Outlet | undefined
@@ -38,15 +39,15 @@ export class LogFile {
 
   /**
    * @param name the name of the log in reports
-   * @param report called with a message about dropped lines or a file that cannot be written
+   * @param warn called with a message about dropped lines or a file that cannot be written
    * @throws the system's error if the file cannot be opened
    */
-  constructor(destination: Destination, name: string, report: (message: string) => void, { backlog = BACKLOG } = {}) {
+  constructor(destination: Destination, name: string, warn: Warn, { backlog = BACKLOG } = {}) {
     this.#destination = destination
     this.#name = name
     this.#backlog = backlog
-    this.#report = report
-    this.#trouble = new Trouble(name, report, () => this.#flowsAgain())
+    this.#warn = warn
+    this.#trouble = new Trouble(name, warn, () => this.#flowsAgain())
     this.#openFirst()
   }
 
@@ -86,7 +87,12 @@ export class LogFile {
     try {
       this.#open()
     } catch (error) {
-      this.#report(`${this.#name} cannot be reopened, and continues in the old file: ${(error as Error).message}`)
+      const { message: cause } = error as Error
+      this.#warn(`${this.#name} cannot be reopened, and continues in the old file: ${cause}`, {
+        event: 'output-not-reopened',
+        output: this.#name,
+        cause,
+      })
     }
   }
 

@@ -19,6 +19,7 @@ export class Notices {
   readonly report: (event: WorkerEvent) => void
   readonly #refusals = new OccasionalNotice()
   readonly #handshakes = new OccasionalNotice()
+  readonly #unawaited = new OccasionalNotice()
   readonly #shortages = new OccasionalNotices()
   readonly #tlsFailures = new OccasionalNotices()
   readonly #ownCookies = new OccasionalNotices()
@@ -36,7 +37,7 @@ export class Notices {
     if (count > 0) this.report({ type: 'shortage', code, count })
   }
 
-  /** A connection was closed because its client could not be identified. */
+  /** A connection was closed because its client could not be identified, or because there were too many. */
   connectionRefused(listener: Listener, address: string, cause: string): void {
     const count = this.#refusals.due(now())
     if (count > 0) this.report({ type: 'connection-refused', listener, address, cause, count })
@@ -46,6 +47,12 @@ export class Notices {
   handshakeFailed(listener: Listener, address: string, cause: string): void {
     const count = this.#handshakes.due(now())
     if (count > 0) this.report({ type: 'handshake-failed', listener, address, cause, count })
+  }
+
+  /** A client got no certificate on demand, since too many wait for theirs. */
+  certificateNotAwaited(host: string): void {
+    const count = this.#unawaited.due(now())
+    if (count > 0) this.report({ type: 'certificate-not-awaited', host, count })
   }
 
   /** No TLS connection to a server could be opened. */

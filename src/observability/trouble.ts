@@ -1,13 +1,23 @@
 import { counted } from '../runtime/counted.ts'
+import type { Warn } from './log.ts'
 
 /** The interval of the checks for recovery, in ms. A log has recovered if there was no trouble since the last check. */
 const CHECK_EVERY = 1000
 
-/** Trouble with writing a log. Reported once when it starts, and once when it is over, with the number of lost lines. */
+/** What is lost in trouble, and how its end is put in words. */
+export interface Loss {
+  readonly unit: string
+  readonly again: string
+}
+
+const LINES: Loss = { unit: 'line', again: 'can be written again' }
+
+/** Trouble with writing a log, or an export. Reported once when it starts, and once when it is over, with the number of what was lost. */
 export class Trouble {
-  readonly #log: string
-  readonly #report: (message: string) => void
+  readonly #output: string
+  readonly #warn: Warn
   readonly #isOver: () => boolean
+  readonly #loss: Loss
   #kind: 'slow' | 'broken' | undefined
   #watch: NodeJS.Timeout | undefined
   #isQuiet = true
@@ -16,13 +26,15 @@ export class Trouble {
   #lostBefore = 0
 
   /**
-   * @param log the name of the log in reports
+   * @param output the name of the log or export in reports
    * @param isOver called regularly during trouble: whether lines are written again
+   * @param loss lines, if not given
    */
-  constructor(log: string, report: (message: string) => void, isOver: () => boolean) {
-    this.#log = log
-    this.#report = report
+  constructor(output: string, warn: Warn, isOver: () => boolean, loss = LINES) {
+    this.#output = output
+    this.#warn = warn
     this.#isOver = isOver
+    this.#loss = loss
   }
 
   /** The number of lines lost since the start. */
@@ -32,41 +44,47 @@ export class Trouble {
 
   /** Lines were dropped because there was no room. */
   tooSlow(lines: number): void {
-    this.#note('slow', lines, 'is too slow: lines are being dropped')
+    if (!this.#begins('slow', lines)) return
+    const message = `${this.#output} is too slow: ${this.#loss.unit}s are being dropped`
+    this.#warn(message, { event: 'output-slow', output: this.#output })
   }
 
   /** Lines cannot be written. */
   broken(lines: number, cause: string): void {
-    this.#note('broken', lines, cause)
+    if (!this.#begins('broken', lines)) return
+    this.#warn(`${this.#output} ${cause}`, { event: 'output-broken', output: this.#output, cause })
   }
 
   /** The log is closed. `lines` more lines are lost. */
   end(lines: number): void {
     clearInterval(this.#watch)
     this.#lost += lines
-    if (this.#lost > 0) this.#report(`${this.#log} has lost ${counted(this.#lost, 'line')}`)
+    if (this.#lost === 0) return
+    const message = `${this.#output} has lost ${counted(this.#lost, this.#loss.unit)}`
+    this.#warn(message, { event: 'output-ended', output: this.#output, count: this.#lost })
   }
 
-  #note(kind: 'slow' | 'broken', lines: number, words: string): void {
+  /** Whether this is to be reported, and not just more of the same. */
+  #begins(kind: 'slow' | 'broken', lines: number): boolean {
     this.#lost += lines
     this.#isQuiet = false
-    if (this.#kind === kind || this.#kind === 'broken') return
+    if (this.#kind === kind || this.#kind === 'broken') return false
     this.#kind = kind
     this.#watch ??= setInterval(() => this.#check(), CHECK_EVERY).unref()
-    this.#report(`${this.#log} ${words}`)
+    return true
   }
 
   #check(): void {
     const isOver = this.#isOver() && this.#isQuiet
     this.#isQuiet = true
     if (!isOver) return
-    const words = this.#kind === 'slow' ? 'has caught up' : 'can be written again'
+    const words = this.#kind === 'slow' ? 'has caught up' : this.#loss.again
     const lost = this.#lost
     clearInterval(this.#watch)
     this.#watch = this.#kind = undefined
     this.#lostBefore += lost
     this.#lost = 0
-    const cost = lost === 0 ? '' : `; ${counted(lost, 'line')} ${lost === 1 ? 'was' : 'were'} dropped`
-    this.#report(`${this.#log} ${words}${cost}`)
+    const cost = lost === 0 ? '' : `; ${counted(lost, this.#loss.unit)} ${lost === 1 ? 'was' : 'were'} dropped`
+    this.#warn(`${this.#output} ${words}${cost}`, { event: 'output-restored', output: this.#output, count: lost })
   }
 }

@@ -73,7 +73,7 @@ export type MoveCause = Refusal | 'hash' | 'expired' | 'affinity-changed' | 'ups
 
 /** A request to explain. */
 export interface Query {
-  /** The target: a path, perhaps with a query. */
+  /** The target: a path, perhaps with a query; or a URL, which also says the host, and by which listener it comes. */
   readonly path: string
   /** Default: GET. */
   readonly method?: string | undefined
@@ -84,6 +84,8 @@ export interface Query {
   readonly ip?: string | undefined
   /** Whether the client uses HTTPS. */
   readonly secure?: boolean | undefined
+  /** The listener that it comes by: its address or its port. Default: that of the URL in `path`, if there is one. */
+  readonly listener?: string | undefined
 }
 
 /** What Limpet would do with a request now, and why. Keys and cookies are never in it. */
@@ -92,6 +94,8 @@ export interface Explanation {
   readonly summary: string
   /** The request as it is matched: the host in lower case and without a port, the path normalised. */
   readonly request: { readonly method: string; readonly host: string; readonly path: string; readonly ip: string }
+  /** The listener that it comes by. Absent: nothing says which. */
+  readonly listener?: string
   /** Null if none matches. */
   readonly route: ExplainedRoute | null
   /** If no route matches: what those require that are closest. */

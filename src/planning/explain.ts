@@ -1,8 +1,9 @@
 import type { Session } from '../affinity/affinity.ts'
 import type { ServerState } from '../balancing/server-state.ts'
+import { earlyAnswer } from '../exchange/early-answer.ts'
 import { Failure, failureOf } from '../exchange/failure.ts'
 import { Placement } from '../exchange/placement.ts'
-import { authorityOf, pathOf, queryOf } from '../exchange/received-request.ts'
+import { authorityOf, pathOf, queryOf, ReceivedRequest } from '../exchange/received-request.ts'
 import { RequestView } from '../exchange/request-view.ts'
 import { Wait } from '../exchange/ticket.ts'
 import type { UpstreamGroup } from '../exchange/upstream-group.ts'
@@ -14,8 +15,9 @@ import { type IpAddress, parseIpAddress } from '../runtime/ip-address.ts'
 import { ReadOnlySessions } from '../runtime/read-only-sessions.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
-import type { Route, Snapshot, Upstream } from '../runtime/snapshot.ts'
+import type { Listener, Route, Snapshot, Upstream } from '../runtime/snapshot.ts'
 import type { Candidate, ExplainedRoute, ExplainedSession, Explanation, Query } from './answers.ts'
+import { arrivalOf, nameOf } from './arrival.ts'
 import { closestRoutes, conditionsOf } from './closest-routes.ts'
 import { Rehearsal } from './rehearsal.ts'
 import { requestBytes } from './request-bytes.ts'
@@ -36,6 +38,8 @@ export interface Received {
   readonly address: IpAddress
   /** Whether the client uses HTTPS. */
   readonly isSecure: boolean
+  /** Where it arrived. Absent: what listeners answer themselves is not considered. */
+  readonly listener?: Listener
   readonly certificate?: RequestView['certificate']
   /** Its path and query as they may be shown. Absent: nothing in them is secret. */
   readonly shownAs?: { readonly path: string; readonly query: string }
@@ -46,9 +50,15 @@ const REDIRECT = 301
 /**
  * What Limpet would do with a request now, and why. Changes nothing and counts nothing.
  *
- * @throws RangeError if `ip` is no address
+ * @throws RangeError if `ip` is no address, or `listener` is none
  */
-export function explain(scene: Scene, query: Query): Explanation {
+export function explain(scene: Scene, asked: Query): Explanation {
+  const { query, listener } = arrivalOf(scene.snapshot, asked)
+  const explanation = explainQuery(scene, query, listener)
+  return listener === undefined ? explanation : { ...explanation, listener: nameOf(listener) }
+}
+
+function explainQuery(scene: Scene, query: Query, listener: Listener | undefined): Explanation {
   const { method = 'GET', host = '', path, ip = '127.0.0.1', secure: isSecure = false } = query
   const address = parseIpAddress(ip)
   if (address === undefined) throw new RangeError(`expected an IPv4 or IPv6 address as ip, found ${JSON.stringify(ip)}`)
@@ -59,7 +69,7 @@ export function explain(scene: Scene, query: Query): Explanation {
   } catch (error) {
     return unrouted(asked, failureOf(error), [])
   }
-  return explainReceived(scene, { asked, head, address, isSecure })
+  return explainReceived(scene, { asked, head, address, isSecure, ...(listener !== undefined && { listener }) })
 }
 
 /** The same of a request that a client has sent. */
@@ -70,6 +80,8 @@ export function explainReceived({ snapshot, scoreboard, sessions }: Scene, recei
   const host = normaliseHost(authorityOf(head))
   const shown = received.shownAs ?? { path, query: queryOf(head) }
   const request = { method: view.method, host, path: shown.path, ip: view.address.text }
+  const early = received.listener && answerOfListener(head, received.listener, received.isSecure)
+  if (early !== undefined) return { ...NOTHING, request, ...early }
   const route = new Router(snapshot.routes).find(host, path, view)
   if (route === undefined) {
     const closest = closestRoutes(snapshot.routes, host, path, view)
@@ -90,6 +102,26 @@ export function explainReceived({ snapshot, scoreboard, sessions }: Scene, recei
     rehearsal.close()
   }
 }
+
+/** What a listener answers by itself, before it looks for a route. */
+function answerOfListener(
+  head: RequestHead,
+  listener: Listener,
+  isSecure: boolean,
+): Pick<Explanation, 'summary' | 'status'> | undefined {
+  const ends = { tls: undefined, redirectTo: listener.redirectTo?.port ?? 0 }
+  const answer = earlyAnswer(head, new ReceivedRequest(head, 0, false), { ends, isSecure }, NO_CHALLENGES)
+  if (answer === undefined) return undefined
+  const { status } = answer
+  if (answer instanceof Failure)
+    return { summary: `listener ${nameOf(listener)} answers ${status}: ${answer.text}`, status }
+  const location = answer.lines.find((line) => line.startsWith(LOCATION))!.slice(LOCATION.length)
+  return { summary: `redirected to https by listener ${nameOf(listener)}: ${location}`, status }
+}
+
+const LOCATION = 'Location: '
+/** Nothing asks for them here. */
+const NO_CHALLENGES: ReadonlyMap<string, string> = new Map()
 
 const NOTHING = {
   route: null,

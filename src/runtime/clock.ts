@@ -13,6 +13,19 @@ export function now(): number {
   return performance.now() + offset
 }
 
+/** By how much the time of day is ahead of the shared clock, in ms. */
+let ahead = performance.timeOrigin - offset
+
+/** The largest difference to the system's time of day that is not corrected, in ms: its milliseconds are whole. */
+const TOLERANCE = 20
+
+/** The time of day of a moment on the shared clock, in ms since 1970, with fractions. */
+export function timeOfDayAt(moment: number): number {
+  const difference = Date.now() - now() - ahead
+  if (Math.abs(difference) > TOLERANCE) ahead += difference
+  return moment + ahead
+}
+
 /** A timer that is late by more than this, in ms, shows that the whole process stood still: stopped, suspended or starved. */
 export const STANDSTILL = 500
 

@@ -31,6 +31,7 @@ export const failureCodes = [
   'session-lost',
   'too-many-connections',
   'version-unknown',
+  'server-drained',
   'shortage',
 ] as const
 

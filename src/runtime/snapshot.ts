@@ -14,6 +14,8 @@ export interface Snapshot {
   readonly routes: readonly Route[]
   readonly upstreams: readonly Upstream[]
   readonly accessLog: AccessLog
+  /** Absent: traces are not followed. */
+  readonly tracing?: Tracing
   readonly timeouts: ClientTimeouts
   readonly limits: Limits
   /** The proxies whose statements about the client are trusted; empty for none. */
@@ -23,6 +25,11 @@ export interface Snapshot {
   readonly certificates?: readonly Certificate[]
   /** The 48 bytes with which TLS session tickets are encrypted (RFC 5077 §4). Absent where no listener has TLS. */
   readonly ticketKey?: Uint8Array
+  /**
+   * The cookie of browsers that have signed in to the dashboard. Cookies do not tell ports apart: on the same host, clients
+   * may send it to the servers, too. Absent: the admin API has no port.
+   */
+  readonly dashboardCookie?: string
 }
 
 /** Where clients connect. */
@@ -283,6 +290,14 @@ export interface AccessLog {
   readonly format: 'combined' | 'vhost' | 'json' | 'off'
   /** Names of the URL parameters whose values are not logged. */
   readonly redact: readonly string[]
+}
+
+/** How traces are followed (W3C Trace Context), as described in docs/tracing.md. */
+export interface Tracing {
+  /** Which share of the traces that begin here is recorded, from 0 to 1. */
+  readonly sample: number
+  /** Whether the trace that a client names is continued. */
+  readonly trust: boolean
 }
 
 /** The timeouts of a client. */

@@ -27,8 +27,8 @@ export type WorkerEvent =
   /** `badInRow` answers of a server in a row were bad: the limit (`consecutive5xx`) or a multiple of it. */
   | { readonly type: 'server-erring'; readonly upstream: string; readonly server: string; readonly badInRow: number }
   /**
-   * Connections were closed because the client could not be identified; `address` and `cause` are those of the last
-   * one.
+   * Connections were closed because the client could not be identified, or because there were too many; `address` and `cause`
+   * are those of the last one.
    */
   | {
       readonly type: 'connection-refused'
@@ -49,6 +49,8 @@ export type WorkerEvent =
     }
   /** A client asks for that host by TLS, for which there is no certificate; it waits for one. */
   | { readonly type: 'certificate-wanted'; readonly host: string }
+  /** Clients got no certificate on demand, since too many wait for theirs; the last one asked for that host. */
+  | { readonly type: 'certificate-not-awaited'; readonly host: string; readonly count: number }
   /** This process or machine ran short of something (shortage.ts); `count` times since the last such event. */
   | { readonly type: 'shortage'; readonly code: string; readonly count: number }
   /** A server has set a cookie under a name of Limpet's own; perhaps there is another Limpet behind this one. */

@@ -28,6 +28,7 @@ import { SwitchingHead } from './switching-head.ts'
 
 /** One request and its response on an HTTP/2 connection to a server, from when it waits for one. */
 export class Http2Stream extends Timed implements ServerStream, PlacedStream, ResponseUser {
+  readonly protocol = 'HTTP/2.0'
   readonly need: ConnectionNeed
   isOver = false
   readonly #dialler: Dialler

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
-import { equalsIgnoringCase } from '../http1/bytes.ts'
+import { COLON, equalsIgnoringCase } from '../http1/bytes.ts'
 import { FieldName } from '../http1/field-name.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseLines } from '../http2/heads/response-lines.ts'
+import { FieldKind } from '../http2/hpack/field.ts'
+import { kindOf } from '../http2/hpack/known-name.ts'
 
 const WEBSOCKET = Buffer.from('websocket')
 /** What a server appends to the key of a handshake (RFC 6455 §4.2.2). */
@@ -43,9 +45,20 @@ export class SwitchingHead {
     return Buffer.concat([CONNECT, head.subarray(GET_LENGTH)])
   }
 
-  /** @param response with a status of 2xx */
+  /** @param response with a status of 2xx. What it confirms by itself is left out */
   of({ bytes, length }: ResponseLines): Buffer {
-    const firstField = bytes.indexOf(LINE_END) + LINE_END.length
-    return Buffer.concat([this.#lines, bytes.subarray(firstField, length)])
+    const lines = [this.#lines]
+    let from = bytes.indexOf(LINE_END) + LINE_END.length
+    while (from < length) {
+      const to = bytes.indexOf(LINE_END, from) + LINE_END.length
+      if (!isProof(bytes.subarray(from, to))) lines.push(bytes.subarray(from, to))
+      from = to
+    }
+    return Buffer.concat(lines)
   }
+}
+
+function isProof(line: Buffer): boolean {
+  const nameEnd = line.indexOf(COLON)
+  return nameEnd > 0 && kindOf(line, 0, nameEnd) === FieldKind.WebSocketProof
 }

@@ -60,7 +60,10 @@ export class DataPlane {
     this.#context = new WorkerContext(owner.observers, notices, undefined, owner.connections)
     this.#install(snapshot, new Router(snapshot.routes))
     this.#clients = new Clients(this.#context, scoreboard, worker)
-    this.#wanted = new WantedCertificates((host) => owner.report({ type: 'certificate-wanted', host }))
+    this.#wanted = new WantedCertificates(
+      (host) => owner.report({ type: 'certificate-wanted', host }),
+      (host) => notices.certificateNotAwaited(host),
+    )
     this.#clients.tls.demand = (host, settled) => this.#wanted.add(host, settled)
   }
 
@@ -139,7 +142,7 @@ export class DataPlane {
   }
 
   /**
-   * Closes the tunnels to the server of that slot, each at a random moment within `spread` ms: those too that began before
+   * Closes the tunnels and calls of gRPC to the server of that slot, each at a random moment within `spread` ms: those too that began before
    * the server, or its upstream, was removed.
    */
   closeTunnels(server: number, spread: number): void {

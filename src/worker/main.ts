@@ -16,6 +16,7 @@ import { type ListenFailure, ListeningSockets } from './listening-sockets.ts'
 import { measureLoopDelay } from './loop-delay.ts'
 import type { ControlMessage, OpenSocket, WorkerMessage, WorkerStart } from './messages.ts'
 import { RequestSampler } from './request-sampler.ts'
+import { SpanRecorder } from './span-recorder.ts'
 
 /** How often the control plane gets the samples of client addresses, in ms. */
 const REPORT_EVERY = 5000
@@ -36,12 +37,16 @@ const accessLog = new AccessLog(snapshot.accessLog, {
   dropped: (lines) => send({ type: 'log-dropped', lines }),
 })
 const requestSampler = new RequestSampler(snapshot, (requests) => send({ type: 'requests', requests }))
+const spans = new SpanRecorder(snapshot, {
+  take: (ended, dropped) => send({ type: 'spans', spans: ended, dropped }),
+})
 const plane = new DataPlane(snapshot, new Scoreboard(scoreboard), new SessionTable(sessions), slot, {
-  observers: [accessLog, new ExchangeTally(tally), requestSampler],
+  observers: [accessLog, new ExchangeTally(tally), requestSampler, spans],
   connections: new ConnectionTally(tally),
   report: (event) => send({ type: 'event', event }),
   stopped() {
     accessLog.stop()
+    spans.stop()
     send({ type: 'stopped' })
     port.close()
   },
@@ -70,6 +75,7 @@ function apply(patch: SnapshotPatch): void {
   snapshot = patched(snapshot, patch)
   accessLog.apply(snapshot.accessLog)
   requestSampler.apply(snapshot)
+  spans.apply(snapshot)
   const { generation, listeners } = snapshot
   plane.apply(snapshot, () => {
     // Not before: they name certificates of this Snapshot.
@@ -99,6 +105,8 @@ port.on('message', (message: ControlMessage) => {
       return requestSampler.taken()
     case 'log-written':
       return accessLog.written(message.memory)
+    case 'spans-taken':
+      return spans.taken()
     case 'listen':
       return change(() => sockets.open(message.sockets))
     case 'take-over':

@@ -1,6 +1,7 @@
 /** The messages between the control plane and its workers. */
 import type { MessagePort } from 'node:worker_threads'
 import type { Batch } from '../observability/line-buffer.ts'
+import type { SpanRecord } from '../observability/span-record.ts'
 import type { ChallengeAnswers } from '../runtime/challenge-answers.ts'
 import type { KnownId } from '../runtime/known-id.ts'
 import type { Listener, Route, Snapshot } from '../runtime/snapshot.ts'
@@ -103,7 +104,7 @@ export type ControlMessage =
   | { readonly type: 'close-sockets'; readonly ids: readonly number[] }
   /** Asks to close all sockets at once, and to end once every connection has ended after its next response, or was idle. */
   | { readonly type: 'drain' }
-  /** Asks to close the tunnels to the server of that slot, each at a random moment within `spread` ms. */
+  /** Asks to close the tunnels and calls of gRPC to the server of that slot, each at a random moment within `spread` ms. */
   | { readonly type: 'close-tunnels'; readonly server: number; readonly spread: number }
   /** Asks to let exchanges in flight finish, and to end everything else. */
   | { readonly type: 'stop' }
@@ -119,6 +120,8 @@ export type ControlMessage =
   | { readonly type: 'requests-taken' }
   /** The access log's lines in that memory have been written. */
   | { readonly type: 'log-written'; readonly memory: number }
+  /** The spans of one message have been taken. */
+  | { readonly type: 'spans-taken' }
 
 /** Messages from a worker to the control plane. */
 export type WorkerMessage =
@@ -128,6 +131,8 @@ export type WorkerMessage =
   | { readonly type: 'applied'; readonly generation: number }
   | { readonly type: 'log'; readonly batch: Batch }
   | { readonly type: 'log-dropped'; readonly lines: number }
+  /** Spans that have ended, and how many more were dropped; `spans-taken` answers it. */
+  | { readonly type: 'spans'; readonly spans: readonly SpanRecord[]; readonly dropped: number }
   | { readonly type: 'event'; readonly event: WorkerEvent }
   | { readonly type: 'samples'; readonly reports: readonly SampleReport[] }
   /** Ids of some sessions that the worker has seen on the server in that slot. */

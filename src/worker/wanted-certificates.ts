@@ -10,13 +10,18 @@ const NOT_AGAIN_FOR = 10_000
 /** The hosts for which clients wait until a certificate was obtained, or will not be. */
 export class WantedCertificates {
   readonly #report: (host: string) => void
+  readonly #refuse: (host: string) => void
   readonly #waiting = new Map<string, (() => void)[]>()
   /** Since when there is none; oldest first. */
   readonly #refused = new Map<string, number>()
 
-  /** @param report has a certificate obtained for that host */
-  constructor(report: (host: string) => void) {
+  /**
+   * @param report has a certificate obtained for that host
+   * @param refuse is told that a client cannot wait for that of the host, since too many wait
+   */
+  constructor(report: (host: string) => void, refuse: (host: string) => void) {
     this.#report = report
+    this.#refuse = refuse
   }
 
   /** Whether a client waits, until `settled` is called. */
@@ -24,7 +29,10 @@ export class WantedCertificates {
     const refusedAt = this.#refused.get(host)
     if (refusedAt !== undefined && now() - refusedAt < NOT_AGAIN_FOR) return false
     const waiting = this.#waiting.get(host)
-    if (waiting === undefined ? this.#waiting.size >= MOST_HOSTS : waiting.length >= MOST_WAITING) return false
+    if (waiting === undefined ? this.#waiting.size >= MOST_HOSTS : waiting.length >= MOST_WAITING) {
+      this.#refuse(host)
+      return false
+    }
     if (waiting !== undefined) {
       waiting.push(settled)
       return true

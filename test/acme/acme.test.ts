@@ -3,11 +3,12 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { chmod, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { OnDemand } from '../../src/control/acme/on-demand.ts'
+import { MOST_ON_DEMAND, OnDemand } from '../../src/control/acme/on-demand.ts'
+import { WantedCertificates } from '../../src/worker/wanted-certificates.ts'
 import { AcmeShim } from '../support/acme-shim.ts'
 import { testWithPebble } from '../support/pebble.ts'
 import { until } from '../support/until.ts'
@@ -485,6 +486,60 @@ test('a program that cannot be asked, and clients that name too many hosts, are 
   allows.close()
   assert.equal(allowed, 100)
   assert.match(told.join('|'), /^acme: clients name more than 100 hosts without a certificate in a minute; [^|]+$/)
+})
+
+test('hosts beyond the most that there may be on demand are told once a minute, with what to do', () => {
+  const clock = new TestClock()
+  const told: string[] = []
+  const onDemand = new OnDemand('http://127.0.0.1:1/may-have', clock, (message) => told.push(message))
+  assert.equal(onDemand.hasRoom(MOST_ON_DEMAND - 1, 'a.example'), true)
+  assert.deepEqual(told, [])
+  for (let host = 0; host < 3; host++) assert.equal(onDemand.hasRoom(MOST_ON_DEMAND, `b${host}.example`), false)
+  assert.match(
+    told.join('|'),
+    /^acme: no certificate for b0\.example: there are 10000 on demand[^|]*; name hosts in routes, [^|]+$/,
+  )
+  clock.advance(MINUTE)
+  assert.equal(onDemand.hasRoom(MOST_ON_DEMAND, 'c.example'), false)
+  assert.equal(told.length, 2)
+})
+
+test('a program that is slow to answer is told, too: further hosts get none meanwhile', async (t) => {
+  const held: ServerResponse[] = []
+  const slow = createServer((_, response) => held.push(response)).listen(0, '127.0.0.1')
+  t.after(() => slow.close())
+  await once(slow, 'listening')
+  const url = `http://127.0.0.1:${(slow.address() as AddressInfo).port}/`
+  const told: string[] = []
+  const onDemand = new OnDemand(url, new TestClock(), (message) => told.push(message))
+  const asked = Array.from({ length: 10 }, (_, host) => onDemand.isAllowed(`a${host}.example`))
+  assert.deepEqual(await Promise.all([onDemand.isAllowed('b.example'), onDemand.isAllowed('c.example')]), [
+    false,
+    false,
+  ])
+  assert.match(told.join('|'), /^acme: http:\S+ has 10 questions to answer; [^|]+$/)
+  while (held.length < 10) await once(slow, 'request')
+  for (const response of held) response.end()
+  assert.deepEqual(await Promise.all(asked), Array(10).fill(true))
+})
+
+test('clients that cannot wait for a certificate on demand are told of', () => {
+  const reported: string[] = []
+  const refused: string[] = []
+  const wanted = new WantedCertificates(
+    (host) => reported.push(host),
+    (host) => refused.push(host),
+  )
+  let settled = 0
+  const waits = (host: string) => wanted.add(host, () => settled++)
+  for (let client = 0; client < 100; client++) assert.equal(waits('a.example'), true)
+  assert.equal(waits('a.example'), false)
+  for (let host = 1; host < 1000; host++) assert.equal(waits(`b${host}.example`), true)
+  assert.equal(waits('c.example'), false)
+  assert.deepEqual(refused, ['a.example', 'c.example'])
+  assert.equal(reported.length, 1000)
+  wanted.settle('a.example')
+  assert.deepEqual([settled, waits('c.example')], [100, true])
 })
 
 testWithPebble('a state directory that cannot be written is told, and nothing is ordered', async (t) => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Access } from '../../src/admin/access.ts'
 import { adminApi, documentOf } from '../../src/admin/api.ts'
+import { SignIns } from '../../src/admin/dashboard/sign-ins.ts'
 import { EventRing } from '../../src/control/event-ring.ts'
 import { RememberedOperations } from './remembered.ts'
 import { NO_METRICS, onLoopback } from './served.ts'
@@ -12,7 +13,8 @@ export function openApiDocument() {
   const operations = new RememberedOperations([])
   const tail = {} as Parameters<typeof adminApi>[0]['tail']
   const administered = { subject, operations, events: new EventRing(), traffic, tail, metrics: NO_METRICS }
-  const api = adminApi(administered, new Access(onLoopback), () => {}, new AbortController().signal)
+  const signal = new AbortController().signal
+  const api = adminApi(administered, new Access(onLoopback), new SignIns('80'), () => {}, signal)
   return documentOf(api, '0.0.0')
 }
 

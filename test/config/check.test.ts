@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { parseConfig } from '../../src/config/file.ts'
 import type { PortPlace } from '../../src/runtime/snapshot.ts'
+import { temporaryFolder } from '../support/folder.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
@@ -28,6 +31,21 @@ describe('limpet check', () => {
     assert.equal(status, 0)
     assert.match(stdout, /\n# The configuration is valid: the environment \(STATIC_BACKEND, DYNAMIC_BACKEND\)\n$/)
     assert.deepEqual(parseConfig(stdout, 'printed', {}).upstreams[0]?.balance, { type: 'ip-hash' })
+  })
+
+  test('shows the redirect that a listener on port 80 has beside acme', async (t) => {
+    const file = join(await temporaryFolder(t), 'limpet.yaml')
+    await writeFile(
+      file,
+      `
+      listeners: [{ port: 80 }, { port: 443, tls: { acme: { email: ops@example.org } } }]
+      routes: [{ host: a.example, path: /*, upstream: app }]
+      upstreams: { app: { servers: [a] } }
+    `,
+    )
+    const { status, stdout } = check(['-c', file])
+    assert.equal(status, 0)
+    assert.match(stdout, /port: 80\n {4}proxyProtocol: false\n {4}redirect: https\n/)
   })
 
   test('prints every problem to stderr and exits with 1', () => {

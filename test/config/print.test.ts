@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { parse } from 'yaml'
 import { parseConfig } from '../../src/config/file.ts'
 import { printConfig } from '../../src/config/print.ts'
 import type { Config } from '../../src/config/schema.ts'
+import { withStandardRedirect } from '../../src/config/standard-redirect.ts'
 import fc from '../support/property.ts'
 
 const name = fc.stringMatching(/^[a-z0-9][\w.-]{0,8}$/)
@@ -39,6 +41,27 @@ test('any configuration is the same after it is printed and loaded again', () =>
       assert.equal(config.routes[0]?.headers['x-any'], header)
     }),
     { numRuns: 300 },
+  )
+})
+
+test('the redirect of port 80 beside acme is shown, and loads again as what it is', () => {
+  const acme = { email: 'ops@example.org' }
+  const routes = [{ host: 'a.example', path: '/*', upstream: 'a' }]
+  const upstreams = { a: { servers: ['a'] } }
+  const redirectsOf = (listeners: object[]) => {
+    const config = withStandardRedirect(load({ listeners, routes, upstreams }))
+    const printed = printConfig(config, 'any')
+    assert.deepEqual(parseConfig(printed, 'printed', {}), config)
+    return (parse(printed) as { listeners: { redirect?: string }[] }).listeners.map(({ redirect }) => redirect)
+  }
+  const secure = { port: 443, tls: { acme } }
+  assert.deepEqual(redirectsOf([{ port: 80 }, secure]), ['https', undefined])
+  assert.deepEqual(redirectsOf([{ port: 80 }, { ...secure, port: 8443 }]), ['https:8443', undefined])
+  assert.deepEqual(redirectsOf([{ port: 80, redirect: 'off' }, secure]), ['off', undefined])
+  assert.deepEqual(redirectsOf([{ port: 8080 }, secure]), [undefined, undefined])
+  assert.deepEqual(
+    redirectsOf([{ port: 80 }, { port: 443, tls: { certificates: [{ cert: 'a.pem', key: 'a.key' }] } }]),
+    [undefined, undefined],
   )
 })
 

@@ -50,6 +50,7 @@ function stage(test: TestContext, server: string): Stage {
     logDropped: () => {},
     event: () => {},
     samples: () => {},
+    spans: () => {},
     ids: () => {},
     requests: () => {},
     workerDied: (_, cause) => deaths.push(cause),

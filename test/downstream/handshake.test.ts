@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
+import type { ExchangeRecord } from '../../src/observability/exchange-record.ts'
 import { TestAuthority } from '../support/certificates.ts'
 import { helloOf } from '../support/client-hello.ts'
 import { httpOrigin } from '../support/origin.ts'
@@ -149,11 +150,23 @@ test('many failures are reported in one line', async (t) => {
 })
 
 test('where there are too many connections from an address, the next one is closed before its handshake', async (t) => {
-  const plane = await start(t, { config: { limits: { connectionsPerAddress: 2 } } })
+  const records: ExchangeRecord[] = []
+  const observers = [{ ended: (record: ExchangeRecord) => records.push(record) }]
+  const plane = await start(t, { config: { limits: { connectionsPerAddress: 2 } }, observers })
   const options = { ca: authority.ca }
   const first = await RawClient.connectSecurely(t, plane.port, options)
   await RawClient.connectSecurely(t, plane.port, options)
   await assert.rejects(RawClient.connectSecurely(t, plane.port, options), { code: 'ECONNRESET' })
+  const { cause, address } = await plane.event('connection-refused')
+  assert.deepEqual(
+    [cause, address],
+    ['there are too many connections from this address (limits.connectionsPerAddress)', '127.0.0.1'],
+  )
+  // As without TLS, except that no answer is sent.
+  assert.deepEqual(
+    records.map(({ status, bytesSent, clientAddress }) => [status, bytesSent, clientAddress]),
+    [[503, 0, '127.0.0.1']],
+  )
   first.socket.destroy()
   while (plane.scoreboard.clients.connections() > 1) await turn()
   await RawClient.connectSecurely(t, plane.port, options)

@@ -108,6 +108,17 @@ test('a client that has ended its direction gets its answer, and then the end', 
   assert.match(await client.goodbye(), /^HTTP\/1.1 200 OK\r\n.*<whole>$/s)
 })
 
+test('a client that asked for the close is not waited for', { timeout: 10_000 }, async (t) => {
+  const origin = await httpOrigin(t, (_, response) => response.end('<whole>'))
+  const { worker, client, socket } = await behindTls(t, origin)
+  // Nothing but the end of the response may close the connection; the client leaves its side open.
+  worker.context.deadlines.stop()
+  const closed = once(socket, 'close')
+  client.say('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+  await closed
+  assert.match(await client.goodbye(), /^HTTP\/1.1 200 OK\r\n.*<whole>$/s)
+})
+
 test('a client that breaks off takes its request with it', async (t) => {
   const closed = Promise.withResolvers<void>()
   const asked = Promise.withResolvers<void>()

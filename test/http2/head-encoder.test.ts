@@ -59,12 +59,19 @@ describe('a head of HTTP/1.1 becomes a field block', () => {
 
   test('a 101 as a 200, without the key that HTTP/2 has none of (RFC 8441 §5)', () => {
     const head =
-      'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: a\r\nSec-WebSocket-Protocol: chat\r\n\r\n'
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: a\r\nSec-WebSocket-Key: b\r\nSec-WebSocket-Protocol: chat\r\n\r\n'
     deepEqual(response(head), [':status: 200', 'sec-websocket-protocol: chat'])
     deepEqual(response('HTTP/1.1 200 OK\r\nSec-WebSocket-Accept: a\r\n\r\n'), [
       ':status: 200',
       'sec-websocket-accept: a',
     ])
+  })
+
+  test('an extended CONNECT without a key, and any other request with it', () => {
+    const proof = 'Sec-WebSocket-Key: a\r\nSec-WebSocket-Accept: b\r\n'
+    const fields = (method: string) => request(`${method} / HTTP/1.1\r\nHost: a\r\n${proof}X: y\r\n\r\n`)
+    deepEqual(fields('CONNECT').slice(-2), [':path: /', 'x: y'])
+    deepEqual(fields('GET').slice(-3), ['sec-websocket-key: a', 'sec-websocket-accept: b', 'x: y'])
   })
 
   test('with the pseudo-fields of a request first, of which Host is one', () => {

@@ -113,6 +113,41 @@ describe('a request becomes', () => {
       /^GET \/chat HTTP\/1\.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: [A-Za-z0-9+/]{22}==\r\nsec-websocket-version: 13\r\n\r\n$/,
     )
   })
+
+  test("an Upgrade with no other key than Limpet's, and without what a WebSocket over HTTP/2 does not use", () => {
+    const connect = (protocol: string): FieldText[] => [
+      [':method', 'CONNECT'],
+      [':protocol', protocol],
+      [':scheme', 'https'],
+      [':path', '/chat'],
+      [':authority', 'a'],
+      ['sec-websocket-key', 'dGhlIHNhbXBsZSBub25jZQ=='],
+      ['sec-websocket-accept', 's3pPLMBiTxaQ9kYGzzhZRbK+xOo='],
+      ['sec-websocket-protocol', 'chat'],
+    ]
+    const head = headOf(connect('websocket'))
+    equal(head.match(/sec-websocket-key: /g)!.length, 1)
+    ok(!head.includes('dGhlIHNhbXBsZSBub25jZQ=='), head)
+    ok(!head.includes('sec-websocket-accept'), head)
+    match(head, /\r\nsec-websocket-protocol: chat\r\n\r\n$/)
+    // Of any other request and protocol they are fields like others.
+    const proof =
+      'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n'
+    ok(headOf(connect('other')).includes(proof))
+    ok(headOf([...GET, ...connect('').slice(5)]).includes(proof))
+  })
+
+  test('one whose pseudo-fields still come first, where the first other field is left out', () => {
+    const early = headOf([
+      [':method', 'CONNECT'],
+      [':protocol', 'websocket'],
+      [':scheme', 'https'],
+      [':authority', 'a'],
+      ['sec-websocket-key', 'dGhlIHNhbXBsZSBub25jZQ=='],
+      [':path', '/chat'],
+    ])
+    match(early, /^malformed: /)
+  })
 })
 
 describe('a request is malformed', () => {

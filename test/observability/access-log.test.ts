@@ -7,8 +7,8 @@ import type { Batch } from '../../src/observability/line-buffer.ts'
 const bytes = Buffer.from(`GET /${'a'.repeat(1000)} HTTP/1.1\r\n`)
 const entry: ExchangeRecord = {
   clientAddress: '127.0.0.1',
-  isSecure: false,
   tls: undefined,
+  isSecure: false,
   request: {
     bytes,
     headStart: 0,
@@ -25,6 +25,7 @@ const entry: ExchangeRecord = {
     userAgentStart: 0,
     userAgentEnd: 0,
     id: '',
+    isGrpc: false,
   },
   startedAt: 0,
   queued: 0,
@@ -43,6 +44,7 @@ const entry: ExchangeRecord = {
   standing: undefined,
   bytesReceived: 0,
   respondedAt: 0,
+  trace: undefined,
   reason: 'new',
 }
 

@@ -163,7 +163,7 @@ test('the line after one that was cut off by a full disk starts on a new line', 
   const program = `
     import { once } from 'node:events'
     import { LogFile } from '${new URL('../../src/observability/log-file.ts', import.meta.url)}'
-    const log = new LogFile(${JSON.stringify(file)}, 'the access log', console.log)
+    const log = new LogFile(${JSON.stringify(file)}, 'the access log', (message) => console.log(message))
     log.append(Buffer.from('one\\n' + 'x'.repeat(5000) + '\\n'))
     await once(process.stdin, 'data')
     log.append(Buffer.from('three\\n'))

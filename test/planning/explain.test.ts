@@ -36,6 +36,84 @@ async function asking(test: TestContext, config = CONFIG) {
   return { scene, ask: (query: Query) => explain(scene, query) }
 }
 
+describe('the listener that a request comes by', () => {
+  const SITE = `
+listeners:
+  - { port: 80, redirect: https }
+  - { address: "::1", port: 8080, redirect: "https:8443" }
+  - { port: 8443, tls: TLS }
+  - { port: 443, tls: TLS }
+  - { address: "unix:/run/limpet.sock" }
+routes:
+  - { host: shop.example.org, path: /*, upstream: app }
+upstreams: { app: { servers: [{ name: one, address: "10.0.0.1:80" }] } }
+`.replaceAll('TLS', '{ acme: { email: ops@example.org } }')
+  const served = 'goes to server one of upstream app, chosen by round-robin: new'
+  const redirected = (listener: string, location: string) => `redirected to https by listener ${listener}: ${location}`
+  const plain = { path: '/cart?id=1', host: 'shop.example.org' }
+  const cases: [what: string, query: Query, summary: string, status: number | null, listener: string | undefined][] = [
+    ['none that is named, and no URL', plain, served, null, undefined],
+    [
+      'that of an URL with http',
+      { path: 'http://shop.example.org/cart?id=1' },
+      redirected('0.0.0.0:80', 'https://shop.example.org/cart?id=1'),
+      301,
+      '0.0.0.0:80',
+    ],
+    [
+      'that of its port, for a request that must stay a POST',
+      { path: 'http://shop.example.org:8080', method: 'POST' },
+      redirected('[::1]:8080', 'https://shop.example.org:8443/'),
+      308,
+      '[::1]:8080',
+    ],
+    ['that of an URL with https', { path: 'HTTPS://shop.example.org/' }, served, null, '0.0.0.0:443'],
+    ['that of https and its port', { path: 'https://shop.example.org:8443/a?b' }, served, null, '0.0.0.0:8443'],
+    ['one that something in front maps', { path: 'http://shop.example.org:8888/' }, served, null, undefined],
+    ['no listener of the other scheme', { path: 'http://shop.example.org:443/' }, served, null, undefined],
+    [
+      'one that is named by its port',
+      { ...plain, listener: '80' },
+      redirected('0.0.0.0:80', 'https://shop.example.org/cart?id=1'),
+      301,
+      '0.0.0.0:80',
+    ],
+    [
+      'one behind a proxy that says https',
+      { ...plain, listener: '0.0.0.0:80', secure: true },
+      served,
+      null,
+      '0.0.0.0:80',
+    ],
+    ['a socket', { ...plain, listener: 'unix:/run/limpet.sock' }, served, null, 'unix:/run/limpet.sock'],
+    [
+      'one that redirects what names no host',
+      { path: '/', listener: '80' },
+      'listener 0.0.0.0:80 answers 400: The request is malformed: it names no host',
+      400,
+      '0.0.0.0:80',
+    ],
+  ]
+  for (const [what, query, summary, status, listener] of cases) {
+    test(what, async (t) => {
+      const { ask } = await asking(t, SITE)
+      const explanation = ask(query)
+      assert.deepEqual([explanation.summary, explanation.status, explanation.listener], [summary, status, listener])
+      assert.equal(explanation.server, summary === served ? 'one' : null)
+    })
+  }
+
+  test('must be one', async (t) => {
+    const { ask } = await asking(t, SITE)
+    assert.throws(
+      () => ask({ ...plain, listener: '81' }),
+      new RangeError(
+        'expected a listener (0.0.0.0:80, [::1]:8080, 0.0.0.0:8443, 0.0.0.0:443, unix:/run/limpet.sock) or the port of one, found "81"',
+      ),
+    )
+  })
+})
+
 describe('an explanation', () => {
   test('names the route and its conditions, the candidates with their refusals, the choice and the reason', async (t) => {
     const { scene, ask } = await asking(t)

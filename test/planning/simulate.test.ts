@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import type { SimulatedUpstream, Simulation } from '../../src/planning/answers.ts'
+import type { SimulatedConfiguration, SimulatedUpstream, Simulation } from '../../src/planning/answers.ts'
 import { explain } from '../../src/planning/explain.ts'
 import { simulate } from '../../src/planning/simulation/simulate.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
@@ -205,6 +205,31 @@ describe('limpet simulate', () => {
     const text = await runLimpet(args)
     assert.match(text.stdout, /! 1 line not in the format of an access log; the first is line 21/)
     assert.match(text.stdout, /losing b would move \d+\.\d % of the users/)
+  })
+
+  test('takes the listener that the requests came by: one that redirects lets none through but those by TLS', async (t) => {
+    const folder = await temporaryFolder(t)
+    const listeners = [
+      { address: '127.0.0.1', port: 8080, redirect: 'https' },
+      { address: '127.0.0.1', port: 8081 },
+    ]
+    const config = await configFile(t, { ...configOf({}), listeners })
+    const entry = { time: '2026-11-22T20:00:00.000Z', client: '10.0.0.1', method: 'GET', path: '/', host: 'a' }
+    const secure = { ...entry, tlsVersion: 'TLSv1.3' }
+    const file = join(folder, 'access.log')
+    await writeFile(file, [...lines.slice(0, 5), JSON.stringify(entry), JSON.stringify(secure)].join('\n'))
+    const redirectedAndServed = async (...args: string[]) => {
+      const { stdout, stderr } = await runLimpet(['simulate', file, '-c', config, '--json', ...args])
+      assert.equal(stderr, '')
+      const [{ redirected, upstreams }] = (JSON.parse(stdout) as Simulation).configurations as [SimulatedConfiguration]
+      return [redirected, upstreams[0]!.requests]
+    }
+    assert.deepEqual(await redirectedAndServed(), [0, 7])
+    assert.deepEqual(await redirectedAndServed('--listener', '8081'), [0, 7])
+    assert.deepEqual(await redirectedAndServed('--listener', '127.0.0.1:8080'), [6, 1])
+    const { code, stderr } = await runLimpet(['simulate', file, '-c', config, '--listener', '80'])
+    assert.equal(code, 1)
+    assert.match(stderr, /expected a listener \(127\.0\.0\.1:8080, 127\.0\.0\.1:8081\) or the port of one, found "80"/)
   })
 
   for (const format of ['combined', 'vhost', 'json']) {

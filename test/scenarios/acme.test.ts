@@ -49,7 +49,8 @@ testWithPebble(
     // What is no token of this Limpet is the application's.
     assert.match(await place.plainly(`${path}of-the-application`), /app/)
     goOn.resolve()
-    await place.inEffect(limpet, 'a.example')
+    await limpet.errors.find(/\(acme\): .*certificate of a\.example obtained/)
+    assert.doesNotMatch(limpet.errors.all.join('\n'), /renewed/)
   },
 )
 

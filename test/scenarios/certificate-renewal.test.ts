@@ -197,6 +197,25 @@ test('limpet healthcheck finds a listener healthy that refuses clients without a
   assert.equal(code, 0)
 })
 
+test('limpet healthcheck finds a listener healthy that has no certificate before a client asks for one', async (t) => {
+  const acme = '{ email: ops@example.org, directory: https://127.0.0.1:1/, onDemand: { ask: "http://127.0.0.1:1/" } }'
+  const limpet = await startLimpet(
+    t,
+    `
+    listeners: [{ address: 127.0.0.1, port: 0, tls: { acme: ${acme} } }]
+    routes: [{ path: /*, upstream: app }]
+    upstreams: { app: { servers: [${await steadyOrigin(t)}] } }
+  `,
+  )
+  const healthcheck = () => runLimpet(['healthcheck', '-c', limpet.file, '-p', String(limpet.port)])
+  const { code, stdout } = await healthcheck()
+  assert.equal(stdout, `healthy: https://127.0.0.1:${limpet.port} answers (an alert; there is no certificate yet)`)
+  assert.equal(code, 0)
+  limpet.process.kill('SIGTERM')
+  await limpet.exit
+  assert.equal((await healthcheck()).code, 1)
+})
+
 async function firstSession(port: number, options: ConnectionOptions): Promise<Buffer> {
   const socket = await secureConnection(port, options)
   const [session] = await Promise.all([sessionOf(socket), getOver(socket)])

@@ -118,6 +118,43 @@ test('a server that drains keeps its streams, and gets no new calls', async (t) 
   }
 })
 
+describe('a server that must be empty ends the calls that are left on it with UNAVAILABLE, and others go on', () => {
+  const GONE = [status.UNAVAILABLE, 'The server is going out of service']
+  const emptiers = {
+    'at the deadline of its drain': ['PUT', '/v1/upstreams/app/servers/a/drain', { deadline: '1s' }],
+    'at the deadline after its removal': ['DELETE', '/v1/upstreams/app/servers/a', undefined],
+  } as const
+  for (const [when, [verb, path, body]] of Object.entries(emptiers)) {
+    test(when, async (t) => {
+      const drain = { deadline: '1s', spread: '0s' }
+      const { client, limpet, services } = await arrange(t, { drain, timeouts: { firstByte: '4s' } })
+      const ask = await adminOf(limpet)
+      const one = client()
+      // Each in turn: two on either server.
+      const streams = [one.bidi(), one.bidi(), one.bidi({ bare: true }), one.bidi({ bare: true })]
+      for (const stream of streams.slice(0, 2)) await stream.begun()
+      await Promise.all([services.a, services.b].map((service) => service.until(() => service.calls.length === 2)))
+      // A single call is not cut: its server owes it an answer, and `firstByte` is the end of that.
+      const single = [one.unary(X, { bare: true, hangs: true }), one.unary(X, { bare: true, hangs: true })]
+      await services.a.until(() => services.a.calls.length === 3)
+      const { status: answer } = await ask(verb, path, body)
+      assert.ok(answer < 300, `${answer}`)
+      const left = await Promise.race([streams[0]!.over().then(() => 0), streams[1]!.over().then(() => 1)])
+      for (const stream of [streams[left]!, streams[left + 2]!]) {
+        const { code, details } = await stream.over()
+        assert.deepEqual([code, details], GONE)
+      }
+      await services.a.until(() => services.a.cancelled >= 2)
+      const other = streams[1 - left]!
+      other.send(X)
+      await other.messages(1)
+      other.end()
+      assert.equal((await other.over()).code, status.OK)
+      for (const call of single) assert.equal((await call.over()).code, status.DEADLINE_EXCEEDED)
+    })
+  }
+})
+
 describe('health.outlier', () => {
   const outlier = { consecutive5xx: 3, ejectFor: '1h', maxEjectFor: '1h', errorRate: '0%' }
 

@@ -1,10 +1,11 @@
 /** Clients that speak HTTP/2: what holds for a request of HTTP/1.1 holds for a stream. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
+import { WebSocketServer } from 'ws'
 import { Http2User, responseOn } from '../support/http2-user.ts'
 import { startLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
@@ -261,6 +262,28 @@ describe('a WebSocket over HTTP/2 (RFC 8441)', () => {
     assert.deepEqual((await last)[0], closeFrame(1000))
     await once(stream, 'close')
     assert.equal(stream.rstCode, 0)
+    await limpet.log.find(/"GET \/chat HTTP\/\S+" 101 /)
+  })
+
+  test('has one key for its server, whatever the client sends, and none for the client', async (t) => {
+    const { limpet, origin, user } = await start(t)
+    origin.server.removeAllListeners('upgrade')
+    const keys: unknown[] = []
+    const sockets = new WebSocketServer({ server: origin.server as Server })
+    sockets.on('connection', (socket, request) => {
+      keys.push(request.headers['sec-websocket-key'])
+      socket.on('message', (data) => socket.send(data))
+    })
+    const proof = { 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==', 'sec-websocket-accept': 'x' }
+    const stream = user.begin({ ...CONNECT, 'sec-websocket-version': '13', ...proof }, true)
+    const [fields] = await once(stream, 'response')
+    assert.deepEqual([fields[':status'], fields['sec-websocket-accept']], [200, undefined])
+    assert.equal(keys.length, 1)
+    assert.equal(Buffer.from(String(keys[0]), 'base64').length, 16)
+    assert.notEqual(keys[0], proof['sec-websocket-key'])
+    const [heard] = await Promise.all([once(stream, 'data'), stream.write(frame('hello', { key: KEY }))])
+    assert.deepEqual(heard[0], frame('hello'))
+    stream.close()
     await limpet.log.find(/"GET \/chat HTTP\/\S+" 101 /)
   })
 

@@ -379,7 +379,8 @@ describe('WebSockets', () => {
         assert.equal(headers[':method'], 'CONNECT')
         assert.equal(headers[':protocol'], 'websocket')
         assert.equal(headers[':path'], '/chat')
-        stream.respond({ ':status': 200, 'sec-websocket-protocol': 'chat' })
+        assert.equal(headers['sec-websocket-key'], undefined)
+        stream.respond({ ':status': 200, 'sec-websocket-accept': 'of another', 'sec-websocket-protocol': 'chat' })
         stream.on('data', (bytes) => stream.write(bytes))
         stream.on('end', () => stream.end())
       },
@@ -391,6 +392,7 @@ describe('WebSockets', () => {
     const head = await client.take(/\r\n\r\n/)
     assert.match(head, /^HTTP\/1.1 101 /)
     assert.match(head, /sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r\n/i)
+    assert.equal(head.match(/sec-websocket-accept/gi)!.length, 1)
     assert.match(head, /sec-websocket-protocol: chat\r\n/i)
     client.say('there and back')
     await client.take(/there and back/)

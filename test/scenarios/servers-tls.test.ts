@@ -1,10 +1,12 @@
 /** Servers by TLS: whom Limpet trusts, what it shows and offers, and what it says where there is no connection. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { createServer as createHttpsServer } from 'node:https'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
-import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from 'node:tls'
+import { connect as connectSecurely, createServer as createTlsServer, type TLSSocket, type TlsOptions } from 'node:tls'
 import { TestAuthority } from '../support/certificates.ts'
 import { startDataPlane } from '../support/data-plane.ts'
 import { temporaryFolder } from '../support/folder.ts'
@@ -194,6 +196,60 @@ test('connections that began with other settings serve no later request', async 
   await plane.apply(configOf([address], { tls: { ca, serverName: 'localhost' }, timeouts: { connect: '1s' } }))
   await ask(t, plane.port)
   assert.equal(connections.length, 2)
+})
+
+describe('a connection that ends without close_notify', () => {
+  /** A server that sends that head and `half`, behind a network that then ends the connection on the server's behalf. */
+  async function cutAfter(t: TestContext, head: string): Promise<{ address: string; cut: () => void }> {
+    const server = createTlsServer(pem, (socket) => {
+      socket.on('error', () => {})
+      socket.once('data', () => socket.write(`HTTP/1.1 200 OK\r\n${head}\r\n<half>`))
+    })
+    const { address } = await listen(t, server)
+    const [host, port] = address.split(':')
+    const open: Socket[] = []
+    const { address: relay } = await rawOrigin(t, (near) => {
+      const far = connect(Number(port), host)
+      open.push(near)
+      t.after(() => far.destroy())
+      for (const socket of [near, far]) socket.on('error', () => {})
+      near.pipe(far)
+      far.on('data', (bytes) => near.write(bytes))
+    })
+    return { address: relay, cut: () => open.at(-1)!.end() }
+  }
+
+  // If this fails, Node.js tells the two apart, and Limpet can, too.
+  test('cannot be told by Node.js from one that ends with it', async (t) => {
+    const { address, cut } = await cutAfter(t, '')
+    const socket = connectSecurely({ port: Number(address.split(':')[1]), rejectUnauthorized: false })
+    const events: string[] = []
+    for (const event of ['end', 'error', 'close']) socket.on(event, () => events.push(event))
+    socket.write('GET / HTTP/1.1\r\n\r\n')
+    await once(socket, 'data')
+    cut()
+    await once(socket, 'close')
+    assert.deepEqual(events, ['end', 'close'])
+  })
+
+  for (const [what, head, isWhole] of [
+    ['is the end of a response that has no other', '', true],
+    ['cuts a response with a length', 'Content-Length: 100\r\n', false],
+    ['cuts a response in chunks', 'Transfer-Encoding: chunked\r\n\r\n64', false],
+  ] as const) {
+    test(what, async (t) => {
+      const { address, cut } = await cutAfter(t, head)
+      const plane = await startDataPlane(t, configOf([address], { tls: { verify: false } }))
+      const client = await RawClient.connect(t, plane.port)
+      client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+      await client.hear(/<half>/)
+      cut()
+      assert.equal(
+        /\r\n0\r\n\r\n$/.test(isWhole ? await client.hear(/\r\n0\r\n\r\n$/) : await client.goodbye()),
+        isWhole,
+      )
+    })
+  }
 })
 
 test('an early answer to an upload is passed on, though the server closes and does not read the rest', async (t) => {

@@ -91,7 +91,7 @@ export class AcmePlace {
 
   /** Resolves once workers show that certificate of the host: the first one, or the one after so many renewals. */
   async inEffect({ errors }: Limpet, host: string, times = 1): Promise<void> {
-    const pattern = new RegExp(`\\(acme\\): .*certificate of ${host.replaceAll('.', '\\.')} (?:renewed|added)`)
+    const pattern = new RegExp(`\\(acme\\): .*certificate of ${host.replaceAll('.', '\\.')} (?:obtained|renewed|added)`)
     await errors.matching(pattern, times)
   }
 }

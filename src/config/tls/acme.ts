@@ -1,18 +1,9 @@
 import { z } from 'zod'
-import { InvalidValue } from '../error.ts'
 import { Duration, matching, settings, text, uniqueList } from '../field.ts'
 import { FilePath } from '../file-path.ts'
+import { urlWith } from '../url.ts'
 
 /** The schema of `acme` in a listener's `tls`. See docs/acme.md. */
-
-function urlWith(...protocols: string[]) {
-  return (written: string): string => {
-    if (!URL.canParse(written) || !protocols.includes(new URL(written).protocol)) {
-      throw new InvalidValue(`a URL with ${protocols.map((each) => `${each}//`).join(' or ')}`)
-    }
-    return written
-  }
-}
 
 const ExternalAccount = z
   .strictObject({

@@ -1,5 +1,5 @@
-import type { Logger } from 'pino'
 import type { Config } from '../../config/schema.ts'
+import type { Log } from '../../observability/log.ts'
 import { type ChallengeAnswers, NO_CHALLENGES } from '../../runtime/challenge-answers.ts'
 import type { Certificate } from '../../runtime/tls-settings.ts'
 import type { DesiredState } from '../desired/desired-state.ts'
@@ -12,7 +12,7 @@ import { acmeOf, hostsOf, settingsOf } from './acme-settings.ts'
 /** What the source needs of the rest of the control plane. */
 export interface AcmeSourceOwner {
   readonly state: StateDirectory
-  readonly log: Logger
+  readonly log: Log
   /** What the files hold that the configuration names. */
   material(config: Config): TlsMaterial
   /** Has all workers give these answers, and resolves once they do. */
@@ -130,7 +130,8 @@ export class AcmeSource implements CertificateSource {
       this.#acme.apply(settings, hostsOf(config, wanted, covered))
       if (this.#hasBegun) this.#acme.begin()
     } catch (error) {
-      log.error(`acme: certificates are not obtained: ${(error as Error).message}`)
+      const { message: cause } = error as Error
+      log.error(`acme: certificates are not obtained: ${cause}`, { event: 'acme-failed', cause })
     }
   }
 }

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Logger } from 'pino'
+import type { Log } from '../../observability/log.ts'
 import type { ChallengeAnswers } from '../../runtime/challenge-answers.ts'
 import type { Certificate } from '../../runtime/tls-settings.ts'
 import { InstanceLock, warningOfAnother } from '../state/instance-lock.ts'
@@ -9,7 +9,7 @@ import { Challenges } from './challenges/challenges.ts'
 import { DnsHook, type DnsSettings } from './challenges/dns-hook.ts'
 import { Reachability } from './challenges/reachability.ts'
 import { Solver } from './challenges/solver.ts'
-import { OnDemand } from './on-demand.ts'
+import { MOST_ON_DEMAND, OnDemand } from './on-demand.ts'
 import { AcmeStore } from './orders/acme-store.ts'
 import { Authority } from './orders/authority.ts'
 import type { AuthoritySettings, ChallengeType, KeyType } from './protocol/authority-settings.ts'
@@ -21,8 +21,6 @@ import { type WallClock, wallClock } from './wall-clock.ts'
 /** How many orders run at the same time: of the configuration's hosts, and of others. */
 const ORDERS = 4
 const ORDERS_ON_DEMAND = 2
-/** How many hosts that are not in the configuration may have certificates. */
-const MOST_ON_DEMAND = 10_000
 /** How long clients wait for an order at most, in ms. */
 const DEMANDED_FOR = 60_000
 /** The lock of those who order by a state directory. No instance can have that name. */
@@ -44,7 +42,7 @@ export interface AcmeSettings {
 /** What ACME needs of the rest of the program. */
 export interface AcmeSurroundings {
   readonly state: StateDirectory
-  readonly log: Logger
+  readonly log: Log
   /** Has all workers give these answers, and resolves once they do. */
   publish(answers: ChallengeAnswers): Promise<void>
   /** The certificates are others. */
@@ -147,8 +145,8 @@ export class Acme implements ManagedCertificateOwner {
    * A client asks for that host by TLS, and there is no certificate. Resolves to whether there is one, once that is known.
    */
   async demand(host: string): Promise<boolean> {
-    const isFull = !this.#managed.has(host) && this.#managed.size >= MOST_ON_DEMAND
-    if (this.#isClosed || isFull || !(await this.isAllowed(host))) return false
+    const hasRoom = this.#managed.has(host) || this.#onDemand?.hasRoom(this.#managed.size, host) === true
+    if (this.#isClosed || !hasRoom || !(await this.isAllowed(host))) return false
     let managed = this.#managed.get(host)
     if (managed === undefined) {
       managed = this.#manage(host, true)
@@ -215,7 +213,7 @@ export class Acme implements ManagedCertificateOwner {
     const solver = new Solver(this.#challenges, dns && new DnsHook(dns), log)
     this.#settings = settings
     this.#authorities = settings.authorities.map((each) => new Authority(each, solver, this.#store, log, this.#clock))
-    this.#onDemand = onDemand && new OnDemand(onDemand.ask, this.#clock, (message) => log.warn(message))
+    this.#onDemand = onDemand && new OnDemand(onDemand.ask, this.#clock, (...warning) => log.warn(...warning))
   }
 
   /** The hosts with certificates that were obtained on demand. */
@@ -280,6 +278,10 @@ export class Acme implements ManagedCertificateOwner {
     const names = hosts.slice(0, 5).map(({ host }) => host)
     const more = hosts.length > names.length ? ` and ${hosts.length - names.length} more` : ''
     const what = 'clients get one that Limpet has signed itself, which they do not trust'
-    this.#surroundings.log.warn(`acme: no certificate yet for ${names.join(', ')}${more}; until there is, ${what}`)
+    this.#surroundings.log.warn(`acme: no certificate yet for ${names.join(', ')}${more}; until there is, ${what}`, {
+      event: 'certificate-missing',
+      hosts: names,
+      count: hosts.length,
+    })
   }
 }

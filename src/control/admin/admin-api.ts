@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
-import type { Logger } from 'pino'
 import type { AccessRules } from '../../admin/access.ts'
 import { AdminListener, type AdminPlace, type SocketPlace } from '../../admin/admin-listener.ts'
 import type { AdminServer } from '../../admin/admin-server.ts'
@@ -9,6 +9,8 @@ import type { Administered } from '../../admin/administered.ts'
 import type { Approach } from '../../admin/gate.ts'
 import { isLoopback } from '../../config/admin.ts'
 import type { Config } from '../../config/schema.ts'
+import type { Log } from '../../observability/log.ts'
+import { dashboardFolder } from '../../program-files.ts'
 import type { Listener } from '../../runtime/snapshot.ts'
 import { formatAdminPlace } from '../place.ts'
 import { makeDirectory, type StateDirectory } from '../state/state-directory.ts'
@@ -25,7 +27,7 @@ const RETRY = 1000
 export class AdminApi {
   /** Where the configuration says. */
   readonly #place: AdminPlace
-  readonly #log: Logger
+  readonly #log: Log
   readonly #load: () => Promise<AdminServer>
   #listener: AdminListener | undefined
   #retry: NodeJS.Timeout | undefined
@@ -36,15 +38,17 @@ export class AdminApi {
     administered: () => Promise<Administered>,
     approach: Approach,
     access: AccessRules,
-    log: Logger,
+    log: Log,
   ) {
     this.#place = place
     this.#log = log
-    const report = (bug: unknown) => log.error(bug, 'the admin API: this is a bug in Limpet, please report it')
+    const dashboard = fileURLToPath(dashboardFolder)
+    const report = (bug: unknown) =>
+      log.error('the admin API: this is a bug in Limpet, please report it', { event: 'bug', err: bug })
     this.#load = async () => {
       try {
         const { AdminServer } = await import('../../admin/admin-server.ts')
-        return new AdminServer(await administered(), { approach, access, report })
+        return new AdminServer(await administered(), { approach, access, dashboard, report })
       } catch (error) {
         report(error)
         throw error
@@ -64,7 +68,7 @@ export class AdminApi {
     config: Config,
     administered: () => Promise<Administered>,
     state: StateDirectory,
-    log: Logger,
+    log: Log,
     inherited?: AdminSocket,
   ): Promise<AdminApi | undefined> {
     const place = adminPlaceOf(config, process.env, state.path)
@@ -110,16 +114,17 @@ export class AdminApi {
   }
 
   async #listenWhenFree(place: SocketPlace, isFirst: boolean): Promise<void> {
+    const where = formatAdminPlace(place)
     try {
       makeDirectory(dirname(place.socket))
       await this.#listen(place)
-      if (!isFirst) this.#log.info(`the admin API answers on ${formatAdminPlace(place)}`)
+      if (!isFirst) this.#log.info(`the admin API answers on ${where}`, { event: 'admin-listening', place: where })
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
       const isTaken = code === 'EADDRINUSE'
       if (isFirst) {
-        const reason = isTaken ? 'another process listens there; this one will, once it has ended' : message
-        this.#log.info(`no admin API on ${formatAdminPlace(place)}: ${reason}`)
+        const cause = isTaken ? 'another process listens there; this one will, once it has ended' : message
+        this.#log.info(`no admin API on ${where}: ${cause}`, { event: 'admin-not-listening', place: where, cause })
       }
       if (!isTaken || this.#isClosed) return
       this.#retry = setTimeout(() => void this.#listenWhenFree(place, false), RETRY).unref()

@@ -180,30 +180,38 @@ function byKey<Item>(items: readonly Item[], keyOf: (item: Item) => string): Rea
 function leaves(before: unknown, next: unknown, path: readonly PropertyKey[] = []): string[] {
   if (isDeepStrictEqual(before, next)) return []
   const name = formatPath(path)
-  if (path.some((step) => SECRET.test(String(step)))) return [`${name} changed`]
+  if (isSecret(path)) return [`${name} changed`]
   if (isMapping(before) && isMapping(next)) {
     return Object.keys({ ...before, ...next }).flatMap((key) => leaves(before[key], next[key], [...path, key]))
   }
   if (isListOfMappings(before) && isListOfMappings(next)) {
-    return [...without(before, next, `${name}: removed`), ...without(next, before, `${name}: added`)]
+    return [...without(before, next, path, 'removed'), ...without(next, before, path, 'added')]
   }
-  return [`${name} ${shown(before)} → ${shown(next)}`.trim()]
+  return [`${name} ${shown(before, path)} → ${shown(next, path)}`.trim()]
 }
 
 /** What is in the list and not in the other one, a sentence each. Whole lists of mappings would be too long to show. */
-function without(list: readonly object[], other: readonly object[], words: string): string[] {
+function without(
+  list: readonly object[],
+  other: readonly object[],
+  path: readonly PropertyKey[],
+  what: 'removed' | 'added',
+): string[] {
   const missing = list.filter((item) => !other.some((each) => isDeepStrictEqual(each, item)))
-  return missing.map((item) => `${words} ${shown(item)}`)
+  return missing.map((item) => `${formatPath(path)}: ${what} ${shown(item, path)}`)
 }
 
-function shown(value: unknown): string {
+/** @param path of the value */
+function shown(value: unknown, path: readonly PropertyKey[]): string {
   if (value === undefined) return 'default'
+  const withoutSecrets = (key: string, part: unknown) => (isSecret([...path, key]) ? '…' : part)
   const text = typeof value === 'string' ? value : JSON.stringify(value, withoutSecrets)
   return text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE - 1)}…` : text
 }
 
-function withoutSecrets(key: string, value: unknown): unknown {
-  return SECRET.test(key) ? '…' : value
+/** Services that take traces have their own names for the headers with their tokens. */
+function isSecret(path: readonly PropertyKey[]): boolean {
+  return path.some((step) => SECRET.test(String(step))) || (path[0] === 'tracing' && path[1] === 'headers')
 }
 
 function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -1,4 +1,4 @@
-import type { Logger } from 'pino'
+import type { Log } from '../../observability/log.ts'
 import type { Applied, HandoverUser } from '../handover.ts'
 import { type DesiredState, desiredState } from './desired-state.ts'
 import { withUpstreamChange } from './operator-changes.ts'
@@ -6,12 +6,12 @@ import { withUpstreamChange } from './operator-changes.ts'
 /** Ends pauses of upstreams when their time is over. Workers do so by themselves; this makes it known, and saved. */
 export class Pauses implements HandoverUser {
   readonly #change: (make: (now: DesiredState) => DesiredState, by: string) => Promise<Applied>
-  readonly #log: Logger
+  readonly #log: Log
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
 
   /** @param change puts another desired state into effect */
-  constructor(change: (make: (now: DesiredState) => DesiredState, by: string) => Promise<Applied>, log: Logger) {
+  constructor(change: (make: (now: DesiredState) => DesiredState, by: string) => Promise<Applied>, log: Log) {
     this.#change = change
     this.#log = log
   }
@@ -29,9 +29,12 @@ export class Pauses implements HandoverUser {
   }
 
   #end(): void {
-    this.#change((now) => withoutEndedPauses(now, Date.now()), 'the time of the pause is over').catch((error) => {
-      if (!this.#isClosed) this.#log.error(`a pause that is over cannot be ended: ${error.message}`)
-    })
+    this.#change((now) => withoutEndedPauses(now, Date.now()), 'the time of the pause is over').catch(
+      ({ message: cause }) => {
+        if (this.#isClosed) return
+        this.#log.error(`a pause that is over cannot be ended: ${cause}`, { event: 'pause-not-ended', cause })
+      },
+    )
   }
 }
 

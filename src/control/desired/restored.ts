@@ -1,5 +1,5 @@
-import type { Logger } from 'pino'
 import type { Config } from '../../config/schema.ts'
+import type { Log } from '../../observability/log.ts'
 import type { ChangesFile } from './changes-file.ts'
 import { type DesiredState, desiredState } from './desired-state.ts'
 import type { OperatorChanges } from './operator-changes.ts'
@@ -14,25 +14,25 @@ export interface GivenConfig {
 export type LoadAgain = (instead?: GivenConfig) => Config
 
 /** What the file says, with the operator's changes of earlier runs. Those that are impossible by now are reported. */
-export function restored(
-  file: Config,
-  changesFile: ChangesFile,
-  log: Logger,
-  load: LoadAgain | undefined,
-): DesiredState {
+export function restored(file: Config, changesFile: ChangesFile, log: Log, load: LoadAgain | undefined): DesiredState {
   const changes = changesFile.read()
   const desired = desiredState(baseOf(file, changes, log, load), changes)
-  for (const conflict of desired.conflicts) log.warn(conflict)
+  for (const conflict of desired.conflicts) log.warn(conflict, { event: 'change-conflict' })
   return desired
 }
 
 /** The configuration that an operator has put in place of the file's; the file's if there is none, or it is invalid. */
-function baseOf(file: Config, { config }: OperatorChanges, log: Logger, load: LoadAgain | undefined): Config {
+function baseOf(file: Config, { config }: OperatorChanges, log: Log, load: LoadAgain | undefined): Config {
   if (config === undefined || load === undefined) return file
   try {
     return load({ text: config.text, name: nameOfGiven(config) })
   } catch (error) {
-    log.warn(`the configuration that ${config.by} has put in place of the file is invalid by now: ${error}`)
+    const { by } = config
+    log.warn(`the configuration that ${by} has put in place of the file is invalid by now: ${error}`, {
+      event: 'replacement-invalid',
+      by,
+      cause: (error as Error).message,
+    })
     return file
   }
 }

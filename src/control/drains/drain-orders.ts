@@ -1,6 +1,6 @@
-import type { Logger } from 'pino'
 import type { Drain as AdminDrain } from '../../admin/drain.ts'
 import type { Config } from '../../config/schema.ts'
+import type { Log } from '../../observability/log.ts'
 import { counted } from '../../runtime/counted.ts'
 import type { Upstream } from '../../runtime/snapshot.ts'
 import { type DesiredState, desiredState, upstreamNamed } from '../desired/desired-state.ts'
@@ -18,7 +18,7 @@ export class DrainOrders implements HandoverUser {
   readonly #change: (make: (now: DesiredState) => DesiredState) => Promise<Applied>
   readonly #drains: Drains
   readonly #removed: RemovedServers
-  readonly #log: Logger
+  readonly #log: Log
   #desired: DesiredState
 
   /** @param change puts another desired state into effect */
@@ -44,7 +44,7 @@ export class DrainOrders implements HandoverUser {
     })
     this.#removed = new RemovedServers(
       slots,
-      (slot) => scoreboard.servers.tunnels(slot),
+      (slot) => scoreboard.servers.inFlight(slot),
       (slot, spread) => supervisor.closeTunnels(slot, spread),
     )
     this.#drains.listen((event) => this.#hear(event))
@@ -105,12 +105,13 @@ export class DrainOrders implements HandoverUser {
     return server && { slot: server.slot, idle: (running!.affinity?.idle ?? 0) / 1000 }
   }
 
-  /** The deadline has come: the sessions that are left move or are refused from now on, and WebSockets are closed. */
+  /** The deadline has come: the sessions that are left move or are refused from now on; WebSockets and calls of gRPC are closed. */
   async #cut(upstream: string, id: string, then: Exclude<AtDeadline, 'keep'>, spread: number): Promise<void> {
     try {
       await this.#edit(upstream, id, (change) => ({ ...change, drain: { ...change.drain!, isCut: true } }))
     } catch (error) {
-      this.#log.error(`upstream ${upstream}: server ${id}: its sessions cannot be ${pastOf(then)}: ${error}`)
+      const message = `upstream ${upstream}: server ${id}: its sessions cannot be ${pastOf(then)}: ${error}`
+      this.#log.error(message, { event: 'drain-failed', upstream, server: id, cause: String(error) })
     }
     const server = this.#serverIn(upstream, id)
     if (server !== undefined) this.#parts.supervisor.closeTunnels(server.slot, spread)
@@ -127,24 +128,32 @@ export class DrainOrders implements HandoverUser {
   #hear(event: DrainEvent): void {
     const { events } = this.#parts
     const drain = this.#shown(event.drain)
-    const place = `upstream ${drain.upstream}: server ${drain.server}`
+    const { upstream, server } = drain
+    const place = `upstream ${upstream}: server ${server}`
     switch (event.type) {
       case 'started':
-        this.#log.info(`${place} drains`)
+        this.#log.info(`${place} drains`, { event: 'drain-started', upstream, server })
         return events.add({ type: 'drain-started', drain })
       case 'progress':
         return events.add({ type: 'drain-progress', drain })
       case 'ended':
         events.add({ type: 'drain-ended', drain })
-        if (event.how === 'empty') this.#log.info(`${place} is empty after ${seconds(event.ms)}`)
-        else
-          this.#log.warn(
-            `${place}: the drain's deadline has come after ${seconds(event.ms)}: ${left(event.moved, drain)}`,
-          )
+        if (event.how === 'empty') {
+          const message = `${place} is empty after ${seconds(event.ms)}`
+          this.#log.info(message, { event: 'drain-ended', upstream, server, ms: event.ms })
+        } else {
+          const message = `${place}: the drain's deadline has come after ${seconds(event.ms)}: ${left(event.moved, drain)}`
+          this.#log.warn(message, { event: 'drain-deadline', upstream, server, ms: event.ms, count: event.moved })
+        }
         return this.#removeIfOrdered(event.drain)
       case 'emptied':
         events.add({ type: 'drain-ended', drain })
-        return this.#log.info(`${place} is empty ${seconds(event.ms)} after its drain began`)
+        return this.#log.info(`${place} is empty ${seconds(event.ms)} after its drain began`, {
+          event: 'drain-ended',
+          upstream,
+          server,
+          ms: event.ms,
+        })
       case 'stopped':
         return
     }
@@ -155,7 +164,12 @@ export class DrainOrders implements HandoverUser {
     const change = this.#desired.changes.upstreams[upstream]?.servers[id]
     if (change?.drain?.removes !== true) return
     this.#change((now) => withoutDrained(now, upstream, id, Date.now())).catch((error) =>
-      this.#log.error(`upstream ${upstream}: server ${id} cannot be removed: ${error}`),
+      this.#log.error(`upstream ${upstream}: server ${id} cannot be removed: ${error}`, {
+        event: 'drain-failed',
+        upstream,
+        server: id,
+        cause: String(error),
+      }),
     )
   }
 

@@ -3,7 +3,7 @@ import type { ServerHolding, SlotBook } from '../slots/slot-book.ts'
 
 const LOOK_EVERY = 1000
 
-/** How the tunnels of a removed server end, by the drain of its upstream. Times in ms. */
+/** How the tunnels and calls of gRPC of a removed server end, by the drain of its upstream. Times in ms. */
 export interface TunnelsEnd {
   /** How long they may go on after the removal; 0: no limit. */
   readonly deadline: number
@@ -18,12 +18,12 @@ interface Removal {
 }
 
 /**
- * Servers that were removed while tunnels (WebSockets) were open on them. Other exchanges end by themselves; tunnels are closed
- * at the deadline, unless the server comes back before.
+ * Servers that were removed while exchanges were in flight on them. At the deadline, tunnels (WebSockets) and calls of gRPC are
+ * closed, unless the server comes back before; other exchanges end by themselves.
  */
 export class RemovedServers {
   readonly #book: SlotBook
-  readonly #tunnels: (slot: number) => number
+  readonly #inFlight: (slot: number) => number
   readonly #closeTunnels: (slot: number, spread: number) => void
   readonly #now: () => number
   readonly #removals = new Map<ServerHolding, Removal>()
@@ -31,17 +31,17 @@ export class RemovedServers {
   #isClosed = false
 
   /**
-   * @param tunnels how many tunnels a server's slot has
+   * @param inFlight how many exchanges a server's slot has
    * @param clock in ms; its zero means nothing
    */
   constructor(
     book: SlotBook,
-    tunnels: (slot: number) => number,
+    inFlight: (slot: number) => number,
     closeTunnels: (slot: number, spread: number) => void,
     clock: () => number = now,
   ) {
     this.#book = book
-    this.#tunnels = tunnels
+    this.#inFlight = inFlight
     this.#closeTunnels = closeTunnels
     this.#now = clock
   }
@@ -64,7 +64,7 @@ export class RemovedServers {
   look(): void {
     for (const [server, removal] of this.#removals) {
       if (!this.#book.isRetired(server)) this.#removals.delete(server)
-      else if (!removal.isClosing && this.#now() >= removal.closeAt && this.#tunnels(server.slot) > 0) {
+      else if (!removal.isClosing && this.#now() >= removal.closeAt && this.#inFlight(server.slot) > 0) {
         removal.isClosing = true
         this.#closeTunnels(server.slot, removal.spread)
       }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Logger } from 'pino'
 import { accessTo } from '../../health/access.ts'
 import type { OwnRequest } from '../../health/own-message.ts'
+import type { Log } from '../../observability/log.ts'
 import { OccasionalNotice } from '../../observability/occasional-notice.ts'
 import { now, wallSeconds } from '../../runtime/clock.ts'
 import type { KnownId } from '../../runtime/known-id.ts'
@@ -22,7 +22,7 @@ const MOST_WAITING = 256
 /** What an inquiry needs of the control plane. */
 export interface InquiryOwner {
   readonly sessions: SessionTable
-  readonly log: Logger
+  readonly log: Log
   /** Asks all workers for ids of sessions on that server, which are then passed to `add`. */
   wantIds(upstream: string, server: number): void
 }
@@ -88,9 +88,13 @@ export class ServerInquiry {
     const count = this.#notice.due(now())
     if (count === 0) return
     const what = count === 1 ? 'a session is over' : `${count} sessions are over`
-    this.#owner.log.info(
-      `upstream ${this.#upstream.name}: server ${this.#server.name} says that ${what} (${this.#path})`,
-    )
+    const [upstream, server] = [this.#upstream.name, this.#server.name]
+    this.#owner.log.info(`upstream ${upstream}: server ${server} says that ${what} (${this.#path})`, {
+      event: 'sessions-over',
+      upstream,
+      server,
+      count,
+    })
   }
 
   /** The status of the answer; undefined for none. */

@@ -1,3 +1,4 @@
+import type { Warn } from '../../observability/log.ts'
 import { MAX_SERVERS } from '../../runtime/bounds.ts'
 import type { WorkerEvent } from '../../runtime/worker-event.ts'
 
@@ -29,7 +30,7 @@ export class ServerWishes {
   }
 
   /** Does what a server asks for, from now on: each wish as an operator's change in the server's own name. */
-  grantBy(loaded: () => Promise<Operator>, refused: (line: string) => void): void {
+  grantBy(loaded: () => Promise<Operator>, warn: Warn): void {
     this.#grant = async ({ upstream, server, what }) => {
       const author = { name: `server ${server} itself` }
       try {
@@ -39,9 +40,14 @@ export class ServerWishes {
         else if (operator.changedBy(upstream, server) === author.name)
           await operator.undrain(upstream, server, {}, author)
       } catch (error) {
-        refused(
-          `upstream ${upstream}: server ${server} asks for ${what}, which is refused: ${(error as Error).message}`,
-        )
+        const { message: cause } = error as Error
+        warn(`upstream ${upstream}: server ${server} asks for ${what}, which is refused: ${cause}`, {
+          event: 'server-wish-refused',
+          upstream,
+          server,
+          wish: what,
+          cause,
+        })
       }
     }
   }

@@ -1,10 +1,10 @@
 import { closeSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
-import type { Logger } from 'pino'
 import { AdminListener, type PortPlace } from '../../admin/admin-listener.ts'
 import type { Metrics } from '../../admin/metrics.ts'
 import { MetricsServer } from '../../admin/metrics-server.ts'
 import type { Config } from '../../config/schema.ts'
+import type { Log } from '../../observability/log.ts'
 import type { AdminSocket } from '../upgrade/inheritance.ts'
 import { ListenError } from '../workers/listen-error.ts'
 
@@ -28,13 +28,14 @@ export class MetricsListener {
   static async start(
     { metrics: place }: Config,
     metrics: Metrics,
-    log: Logger,
+    log: Log,
     inherited?: AdminSocket,
   ): Promise<MetricsListener | undefined> {
     const isSame = inherited !== undefined && isDeepStrictEqual(place, inherited.written)
     if (inherited !== undefined && !isSame) closeSync(inherited.descriptor)
     if (place === undefined) return undefined
-    const report = (bug: unknown) => log.error(bug, 'the metrics: this is a bug in Limpet, please report it')
+    const report = (bug: unknown) =>
+      log.error('the metrics: this is a bug in Limpet, please report it', { event: 'bug', err: bug })
     const load = async () => new MetricsServer(metrics, report)
     try {
       return new MetricsListener(

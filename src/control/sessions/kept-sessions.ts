@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
-import type { Logger } from 'pino'
 import type { Config } from '../../config/schema.ts'
+import type { Log } from '../../observability/log.ts'
 import { counted } from '../../runtime/counted.ts'
 import { SessionTable } from '../../runtime/session-table.ts'
 import { SIP_KEY_SIZE } from '../../runtime/sip-hash.ts'
@@ -13,7 +13,7 @@ export class KeptSessions {
   readonly table: SessionTable
   readonly #instance: string
   readonly #state: StateDirectory
-  readonly #log: Logger
+  readonly #log: Log
   /**
    * Undefined while there is nothing to save: addresses that only a policy ties to servers need no saving, since the
    * policy would send them to the same servers again.
@@ -21,7 +21,7 @@ export class KeptSessions {
   #store: SessionStore | undefined
 
   /** @param instance the name of this run's instance, which it keeps whatever its listeners */
-  constructor(config: Config, instance: string, state: StateDirectory, log: Logger) {
+  constructor(config: Config, instance: string, state: StateDirectory, log: Log) {
     this.#instance = instance
     this.#state = state
     this.#log = log
@@ -43,7 +43,8 @@ export class KeptSessions {
   #open({ listeners }: Config, kept: readonly Upstream[]): void {
     this.#store = new SessionStore(this.table, this.#state, kept, this.#instance, listeners)
     const restored = this.#store.load()
-    if (restored > 0) this.#log.info(`${counted(restored, 'session')} restored`)
+    if (restored > 0)
+      this.#log.info(`${counted(restored, 'session')} restored`, { event: 'sessions-restored', count: restored })
   }
 
   /** Saves what has changed so far. */

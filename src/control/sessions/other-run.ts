@@ -89,7 +89,7 @@ export class OtherRun {
   /** After a system error, the file is tried again later. A file that is gone or malformed is given up. */
   #failed({ code, message }: NodeJS.ErrnoException): void {
     if (code !== undefined && code !== 'ENOENT') {
-      if (!this.#hasWarned) this.#directory.warn(`cannot read ${this.#path}: ${message}`)
+      if (!this.#hasWarned) this.#directory.warnOfUnreadable(this.#path, message)
       this.#hasWarned = true
       return
     }

@@ -88,7 +88,9 @@ export class SessionStore {
     if (this.#others.length === 0) return 0
     for (const run of this.#others) {
       while (run.read((session) => this.#sessions.saved.restore(session, now)));
-      if (!run.isReadable) this.#directory.warn(`${run.name} holds no sessions that can be read, and is ignored`)
+      if (run.isReadable) continue
+      const message = `${run.name} holds no sessions that can be read, and is ignored`
+      this.#directory.warn(message, { event: 'state-not-understood', file: this.#directory.pathOf(run.name) })
     }
     const going = this.#others.filter(({ isOver }) => !isOver)
     for (const run of going.slice(0, -MAX_OTHER_RUNS)) run.close()

@@ -3,7 +3,7 @@ import { rmSync, statSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Logger } from 'pino'
+import type { Log } from '../../observability/log.ts'
 import { makeDirectory } from './state-directory.ts'
 
 /** How long another Limpet may take to send its process id, in ms. */
@@ -158,9 +158,9 @@ async function untilReleased(path: string, signal: AbortSignal): Promise<void> {
 function ignore(): void {}
 
 /** Takes the lock; if another Limpet holds it, warns, and takes it once that has released it. */
-export async function takeOrWait(lock: InstanceLock, instance: string, directory: string, log: Logger): Promise<void> {
+export async function takeOrWait(lock: InstanceLock, instance: string, directory: string, log: Log): Promise<void> {
   if (await lock.take()) return
   const another = await warningOfAnother(instance, directory)
-  if (another !== undefined) log.warn(another)
+  if (another !== undefined) log.warn(another, { event: 'instance-shared', instance })
   void lock.whenHeld()
 }

@@ -48,6 +48,7 @@ export class RunInstance {
     const effect = 'else the next run has another name, and loses sessions and cookies of this one'
     this.#state.warn(
       `the listeners have changed, and the name of the instance has not: set instance: ${this.#name}; ${effect}`,
+      { event: 'instance-unnamed', instance: this.#name },
     )
   }
 
@@ -59,7 +60,8 @@ export class RunInstance {
       const found: unknown = JSON.parse(this.#state.read(FILE)?.toString() ?? '{}')
       return Object.fromEntries(Object.entries(found as object).filter(([, name]) => typeof name === 'string'))
     } catch {
-      this.#state.warn(`${this.#state.pathOf(FILE)} cannot be understood, and is not used`)
+      const file = this.#state.pathOf(FILE)
+      this.#state.warn(`${file} cannot be understood, and is not used`, { event: 'state-not-understood', file })
       return {}
     }
   }

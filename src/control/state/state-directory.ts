@@ -15,6 +15,7 @@ import { open, rename, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { shortestSecret } from '../../config/affinity.ts'
+import type { Warn } from '../../observability/log.ts'
 
 /**
  * The directory for what must outlive the process. If something cannot be read or written, the program warns and runs
@@ -23,7 +24,7 @@ import { shortestSecret } from '../../config/affinity.ts'
 export class StateDirectory {
   readonly path: string
   /** Warns the operator about what could not be saved or read. */
-  readonly warn: (message: string) => void
+  readonly warn: Warn
   /** Files whose last write failed, with the warning that was given. */
   readonly #lost = new Map<string, string>()
   #secret: string | undefined
@@ -31,7 +32,7 @@ export class StateDirectory {
   #unreadable = ''
 
   /** @param configured the path in the configuration; undefined for the standard one */
-  constructor(configured: string | undefined, env: NodeJS.ProcessEnv, warn: (message: string) => void) {
+  constructor(configured: string | undefined, env: NodeJS.ProcessEnv, warn: Warn) {
     this.path = configured ?? standardPlace(env)
     this.warn = warn
   }
@@ -46,8 +47,12 @@ export class StateDirectory {
     const kept = this.read('secret')?.toString().trim()
     if (kept !== undefined && kept.length >= shortestSecret) return kept
     if (kept !== undefined) {
-      const what = `${join(this.path, 'secret')} holds fewer than ${shortestSecret} characters`
-      this.warn(`${what}, and is replaced: earlier cookies are invalid, and other replicas need the new one`)
+      const file = join(this.path, 'secret')
+      const what = `${file} holds fewer than ${shortestSecret} characters`
+      this.warn(`${what}, and is replaced: earlier cookies are invalid, and other replicas need the new one`, {
+        event: 'secret-replaced',
+        file,
+      })
     }
     const secret = randomBytes(32).toString('base64url')
     // An existing file that cannot be read is not replaced: that would invalidate all cookies for good.
@@ -64,7 +69,7 @@ export class StateDirectory {
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
       const isMissing = code === 'ENOENT' || code === 'ENOTDIR'
-      if (!isMissing && this.#unreadable !== message) this.warn(`cannot read ${this.path}: ${message}`)
+      if (!isMissing && this.#unreadable !== message) this.warnOfUnreadable(this.path, message)
       this.#unreadable = message
       return []
     }
@@ -85,7 +90,7 @@ export class StateDirectory {
     try {
       rmSync(this.pathOf(name), { force: true })
     } catch (error) {
-      this.warn(`cannot remove ${this.pathOf(name)}: ${(error as Error).message}`)
+      this.#warnOfLeftover('remove', this.pathOf(name), error as Error)
     }
   }
 
@@ -111,7 +116,7 @@ export class StateDirectory {
       return readFileSync(join(this.path, name))
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
-      if (code !== 'ENOENT') this.warn(`cannot read ${join(this.path, name)}: ${message}`)
+      if (code !== 'ENOENT') this.warnOfUnreadable(join(this.path, name), message)
       return undefined
     }
   }
@@ -167,21 +172,38 @@ export class StateDirectory {
   /** Renames a file that cannot be understood, so that it is neither used nor lost. */
   putAside(name: string): void {
     const aside = `${name}.unreadable`
-    this.warn(`${this.pathOf(name)} cannot be understood, and is ignored; it is now ${aside}`)
+    const file = this.pathOf(name)
+    this.warn(`${file} cannot be understood, and is ignored; it is now ${aside}`, {
+      event: 'state-not-understood',
+      file,
+    })
     try {
-      renameSync(this.pathOf(name), this.pathOf(aside))
+      renameSync(file, this.pathOf(aside))
     } catch (error) {
-      this.warn(`cannot rename ${this.pathOf(name)}: ${(error as Error).message}`)
+      this.#warnOfLeftover('rename', file, error as Error)
     }
   }
 
+  /** Warns the operator that a file is not used. */
+  warnOfUnreadable(file: string, cause: string): void {
+    this.warn(`cannot read ${file}: ${cause}`, { event: 'state-unreadable', file, cause })
+  }
+
+  #warnOfLeftover(verb: 'remove' | 'rename', file: string, { message: cause }: Error): void {
+    this.warn(`cannot ${verb} ${file}: ${cause}`, { event: 'state-not-removed', file, cause })
+  }
+
   /** Warns the operator that a file could not be written: once, until a write succeeds. */
-  warnOfLoss(name: string, { message }: Error): void {
+  warnOfLoss(name: string, { message: cause }: Error): void {
     const file = this.pathOf(name)
-    if (this.#lost.get(file) === message) return
-    this.#lost.set(file, message)
+    if (this.#lost.get(file) === cause) return
+    this.#lost.set(file, cause)
     const fix = 'give a directory that can be written as stateDirectory'
-    this.warn(`cannot write ${file}: ${message}; what it was for is lost at a restart (${fix})`)
+    this.warn(`cannot write ${file}: ${cause}; what it was for is lost at a restart (${fix})`, {
+      event: 'state-not-written',
+      file,
+      cause,
+    })
   }
 }
 

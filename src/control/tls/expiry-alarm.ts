@@ -1,5 +1,5 @@
-import type { Logger } from 'pino'
-import { remaining } from './expiry.ts'
+import type { Log } from '../../observability/log.ts'
+import { type Expiry, remaining } from './expiry.ts'
 import { NO_MATERIAL, type TlsMaterial } from './tls-material.ts'
 
 const HOUR = 3_600_000
@@ -8,14 +8,14 @@ const AGAIN_AFTER = 24 * HOUR
 
 /** Logs which certificates end soon: each once a day, as an error shortly before its end and after it. */
 export class ExpiryAlarm {
-  readonly #log: Pick<Logger, 'warn' | 'error'>
+  readonly #log: Pick<Log, 'warn' | 'error'>
   readonly #now: () => number
   #material = NO_MATERIAL
   /** By the name of the certificate: when it was reported, and as what. */
   #reported = new Map<string, { readonly at: number; readonly level: 'warn' | 'error' }>()
   readonly #timer: NodeJS.Timeout
 
-  constructor(log: Pick<Logger, 'warn' | 'error'>, now: () => number = Date.now) {
+  constructor(log: Pick<Log, 'warn' | 'error'>, now: () => number = Date.now) {
     this.#log = log
     this.#now = now
     this.#timer = setInterval(() => this.look(), HOUR).unref()
@@ -41,9 +41,14 @@ export class ExpiryAlarm {
       const { name } = origin.certificate
       const before = this.#reported.get(name)
       const isDue = before === undefined || before.level !== expiry.level || now - before.at >= AGAIN_AFTER
-      if (isDue) this.#log[expiry.level](expiry.message)
+      if (isDue) this.#report(expiry, name)
       reported.set(name, isDue ? { at: now, level: expiry.level } : before)
     }
     this.#reported = reported
+  }
+
+  #report({ level, message }: Expiry, certificate: string): void {
+    if (level === 'warn') this.#log.warn(message, { event: 'certificate-expiring', certificate })
+    else this.#log.error(message, { event: 'certificate-urgent', certificate })
   }
 }

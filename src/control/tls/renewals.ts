@@ -1,4 +1,4 @@
-import type { Logger } from 'pino'
+import type { Log } from '../../observability/log.ts'
 import type { DesiredState } from '../desired/desired-state.ts'
 import type { Applied, HandoverUser } from '../handover.ts'
 import type { CertificateSource } from './certificate-source.ts'
@@ -16,7 +16,7 @@ type Change = (make: (now: DesiredState) => DesiredState, by: string) => Promise
 export class Renewals implements HandoverUser {
   readonly #store: TlsStore
   readonly #change: Change
-  readonly #log: Logger
+  readonly #log: Log
   readonly #watcher: FileWatcher
   readonly #alarm: ExpiryAlarm
   /** The warnings of the certificates in effect. */
@@ -26,7 +26,7 @@ export class Renewals implements HandoverUser {
   #isClosed = false
 
   /** @param change puts another desired state into effect */
-  constructor(store: TlsStore, change: Change, log: Logger) {
+  constructor(store: TlsStore, change: Change, log: Log) {
     this.#store = store
     this.#change = change
     this.#log = log
@@ -45,7 +45,8 @@ export class Renewals implements HandoverUser {
     this.#watcher.watch(this.#store.paths)
     const { material } = this.#store
     const warnings = new Set(warningsOfTls(material))
-    for (const warning of warnings) if (!this.#warnings.has(warning)) this.#log.warn(warning)
+    for (const warning of warnings)
+      if (!this.#warnings.has(warning)) this.#log.warn(warning, { event: 'certificate-warning' })
     this.#warnings = warnings
     this.#alarm.watch(material)
   }
@@ -81,7 +82,9 @@ export class Renewals implements HandoverUser {
     try {
       await this.#change(make, by)
     } catch (error) {
-      if (!this.#isClosed) this.#log.error(`renewed certificates are not in effect: ${(error as Error).message}`)
+      if (this.#isClosed) return
+      const { message: cause } = error as Error
+      this.#log.error(`renewed certificates are not in effect: ${cause}`, { event: 'certificates-not-applied', cause })
     }
   }
 }

@@ -34,7 +34,7 @@ export const NO_MATERIAL: TlsMaterial = {
   authorities: new Map(),
 }
 
-/** What differs, one sentence each: `certificate of example.org renewed`. */
+/** What differs, one sentence each: `certificate of example.org renewed`, or `obtained` in place of a provisional one. */
 export function materialChanges(before: TlsMaterial, next: TlsMaterial): string[] {
   if (before === next) return []
   const former = new Map(before.certificates.map((certificate) => [certificate.name, certificate]))
@@ -43,7 +43,8 @@ export function materialChanges(before: TlsMaterial, next: TlsMaterial): string[
     ...next.certificates.flatMap((certificate) => {
       const known = former.get(certificate.name)
       if (known === undefined) return [`certificate of ${hostsInWords(certificate)} added`]
-      return known === certificate ? [] : [`certificate of ${hostsInWords(certificate)} renewed`]
+      if (known === certificate) return []
+      return [`certificate of ${hostsInWords(certificate)} ${isProvisional(before, known) ? 'obtained' : 'renewed'}`]
     }),
     ...before.certificates
       .filter(({ name }) => !now.has(name))
@@ -52,6 +53,12 @@ export function materialChanges(before: TlsMaterial, next: TlsMaterial): string[
     ...changedFiles(before.authorities, next.authorities),
     ...(isSameKey(before.ticketKey, next.ticketKey) ? [] : ['the key of session tickets is another']),
   ]
+}
+
+/** Whether Limpet has signed it itself, for the time until there is one of an authority. */
+function isProvisional({ origins }: TlsMaterial, certificate: Certificate): boolean {
+  const origin = origins.find((each) => each.certificate === certificate)
+  return origin !== undefined && origin.source !== 'file' && origin.facts.isSelfSigned
 }
 
 /** How many hosts of a certificate a message names. */

@@ -7,6 +7,7 @@ import { ConfigError, type Problem } from '../../config/error.ts'
 import { formatPath, type KeyPath } from '../../config/key-path.ts'
 import type { Config } from '../../config/schema.ts'
 import { type PairFiles, tlsFilesOf } from '../../config/tls-files.ts'
+import type { Warn } from '../../observability/log.ts'
 import type { Certificate } from '../../runtime/tls-settings.ts'
 import type { CertificateNote, CertificateSource } from './certificate-source.ts'
 import { FileBook } from './file-book.ts'
@@ -24,10 +25,10 @@ export class TlsStore {
   #material = NO_MATERIAL
   /** Whether files were read that are not in effect yet. */
   #isPending = false
-  readonly #warn: (message: string) => void
+  readonly #warn: Warn
 
   /** @param ticketKey of the process that this one replaces */
-  constructor(warn: (message: string) => void, ticketKey?: TicketKey) {
+  constructor(warn: Warn, ticketKey?: TicketKey) {
     this.#warn = warn
     this.tickets = new TicketKeys(ticketKey)
   }
@@ -98,7 +99,11 @@ export class TlsStore {
   refresh(): void {
     const hasChanged = this.#files.refresh(({ path, message, hint }) => {
       const how = hint === undefined ? '' : ` (${hint})`
-      this.#warn(`${path}: ${message}${how}; what it held before stays in effect`)
+      this.#warn(`${path}: ${message}${how}; what it held before stays in effect`, {
+        event: 'certificate-file-unusable',
+        file: path,
+        cause: message,
+      })
     })
     this.#isPending ||= hasChanged
   }

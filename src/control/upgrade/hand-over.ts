@@ -75,12 +75,12 @@ export class HandOver {
    * @param predecessorEnded resolves once the process that this one replaced has, which still tells this one what it counts
    */
   async finish(predecessorEnded: Promise<void> | undefined): Promise<void> {
-    const { sessions, scoreboard, supervisor } = this.#parts
+    const { sessions, scoreboard, supervisor, tracing } = this.#parts
     void this.#report()
     const reports = setInterval(() => void this.#report(), REPORT_EVERY)
     await Promise.all([supervisor.drain(), predecessorEnded])
     clearInterval(reports)
-    await sessions.flush()
+    await Promise.all([sessions.flush(), tracing.close()])
     await this.#report()
     await this.#successor.counted(countedSince(this.#servers, serverStates(supervisor.snapshot, scoreboard)))
   }

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import type { Warn } from '../../observability/log.ts'
 
 /** How long systemd may take to hear something, in ms. */
 const PATIENCE = 5000
@@ -11,13 +12,15 @@ const PATIENCE = 5000
  * @param variables such as `READY=1`
  * @param warn takes the reason, if systemd could not be told
  */
-export async function notify(variables: readonly string[], warn: (message: string) => void): Promise<void> {
+export async function notify(variables: readonly string[], warn: Warn): Promise<void> {
   if (!process.env.NOTIFY_SOCKET) return
+  const refused = (cause: string) =>
+    warn(`systemd could not be told ${variables.join(' ')}: ${cause}`, { event: 'systemd-not-told', cause })
   const child = spawn('systemd-notify', variables, { stdio: 'ignore', timeout: PATIENCE })
   try {
     const [code] = await once(child, 'exit')
-    if (code !== 0) warn(`systemd could not be told ${variables.join(' ')}: systemd-notify ended with code ${code}`)
+    if (code !== 0) refused(`systemd-notify ended with code ${code}`)
   } catch (error) {
-    warn(`systemd could not be told ${variables.join(' ')}: ${(error as Error).message}`)
+    refused((error as Error).message)
   }
 }

@@ -23,7 +23,7 @@ export interface SupervisorEvents extends WorkerReports {
  */
 const SETTLED = 10_000
 const LONGEST_PAUSE = 10_000
-/** Over how long the WebSockets of a worker are closed whose time is over, in ms, so that clients do not all come back at once. */
+/** Over how long the WebSockets and calls of a worker are closed whose time is over, in ms, so that clients do not all come back at once. */
 const TUNNELS_WITHIN = 1000
 
 /**
@@ -173,8 +173,8 @@ export class Supervisor {
   }
 
   /**
-   * Closes the tunnels that are open now to the server of that slot, in all workers, each at a random moment within `spread`
-   * ms. Asked for again, it closes none later than before.
+   * Closes the tunnels and calls of gRPC that are open now to the server of that slot, in all workers, each at a random moment
+   * within `spread` ms. Asked for again, it closes none later than before.
    */
   closeTunnels(server: number, spread: number): void {
     for (const worker of this.#workers) worker.closeTunnels(server, spread)
@@ -228,7 +228,7 @@ export class Supervisor {
     void worker.ended.then(() => clearTimeout(timer))
   }
 
-  /** The time for its connections is over. WebSockets end politely, and everything else as at a stop. */
+  /** The time for its connections is over. WebSockets and calls of gRPC end politely, and everything else as at a stop. */
   #endDrain(worker: WorkerLink): void {
     const servers = this.#snapshot.upstreams.flatMap((upstream) => upstream.servers)
     for (const { slot } of servers) worker.closeTunnels(slot, TUNNELS_WITHIN)

@@ -1,5 +1,6 @@
 import { MessageChannel, type Worker } from 'node:worker_threads'
 import type { Batch } from '../../observability/line-buffer.ts'
+import type { SpanRecord } from '../../observability/span-record.ts'
 import type { ChallengeAnswers } from '../../runtime/challenge-answers.ts'
 import type { KnownId } from '../../runtime/known-id.ts'
 import type { SnapshotPatch } from '../../runtime/snapshot-patch.ts'
@@ -22,6 +23,8 @@ export interface WorkerReports {
   log(lines: Uint8Array, written: () => void): void
   /** A worker dropped that many lines of the access log for lack of room. */
   logDropped(lines: number): void
+  /** Spans that have ended, and how many more a worker has dropped for lack of room. */
+  spans(spans: readonly SpanRecord[], dropped: number): void
   /** An event in a worker. */
   event(event: WorkerEvent): void
   /** Ids of some sessions on the server in that slot. */
@@ -183,6 +186,9 @@ export class WorkerLink {
         return this.#writeLog(message.batch)
       case 'log-dropped':
         return this.#reports.logDropped(message.lines)
+      case 'spans':
+        this.#reports.spans(message.spans, message.dropped)
+        return this.#send({ type: 'spans-taken' })
       case 'ids':
         return this.#reports.ids(message.server, message.ids)
       case 'samples':

@@ -1,4 +1,5 @@
 import type { Failure } from '../../exchange/failure.ts'
+import { makeRequestId } from '../../exchange/request-id.ts'
 import type { WorkerContext } from '../../exchange/worker-context.ts'
 import { TOKEN } from '../../http1/bytes.ts'
 import { PendingBytes } from '../../http1/pending-bytes.ts'
@@ -14,6 +15,7 @@ import {
 } from '../client-socket.ts'
 import type { Entrance } from '../entrance.ts'
 import { NewConnection, type NewConnectionOwner } from '../new-connection.ts'
+import { recordOfRefusal } from '../refusal.ts'
 import { type ClientHello, ClientHelloError, LARGEST_START, readClientHello } from './client-hello.ts'
 import { handshakeErrorText } from './handshake-error.ts'
 import { TlsConnection } from './tls-connection.ts'
@@ -69,9 +71,13 @@ export class Handshake extends NewConnection {
     this.#close()
   }
 
-  /** Closes a connection for which there is no room: only a handshake could tell the client. */
+  /** Closes a connection for which there is no room: only a handshake could tell the client. The operator is told. */
   turnAway(failure: Failure): void {
-    this.#refuse(failure.text)
+    const { context, entrance, peer } = this
+    const record = recordOfRefusal(NOTHING, this, failure, makeRequestId(), 0)
+    for (const observer of context.observers) observer.ended(record)
+    context.notices.connectionRefused(entrance.listener, peer.text, `there are too many connections ${failure.detail}`)
+    this.#close()
   }
 
   override expire(): void {

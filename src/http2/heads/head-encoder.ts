@@ -24,8 +24,6 @@ const AUTHORITY = Buffer.from(':authority: ')
 const TRAILERS = Buffer.from('trailers')
 const CONNECT = Buffer.from('CONNECT')
 const PROTOCOL_LINE = Buffer.from(':protocol: websocket\r\n')
-const ACCEPT = Buffer.from('sec-websocket-accept')
-const KEY = Buffer.from('sec-websocket-key')
 
 /** The line of HTTP/1.1 that would be that of `:authority`. */
 const authority = new HeldBytes()
@@ -42,8 +40,8 @@ const authority = new HeldBytes()
  */
 export class HeadEncoder {
   readonly #encoder: HpackEncoder
-  /** The name of a field that is left out, too: the answer to an extended CONNECT confirms no key. */
-  #omitted: Buffer | undefined
+  /** Whether the head begins a WebSocket, or confirms one: over HTTP/2 there is no key to confirm. */
+  #hasNoProof = false
 
   constructor(role: Role) {
     // A client's responses are its own; a connection to a server carries requests of many clients.
@@ -60,7 +58,7 @@ export class HeadEncoder {
     const at = from + STATUS_AT
     const status = (bytes[at]! - 0x30) * 100 + (bytes[at + 1]! - 0x30) * 10 + (bytes[at + 2]! - 0x30)
     const isSwitching = status === SWITCHING_PROTOCOLS
-    this.#omitted = isSwitching ? ACCEPT : undefined
+    this.#hasNoProof = isSwitching
     const index = statusIndexes[isSwitching ? OK : status]
     this.#encoder.begin(out)
     if (index !== undefined) this.#encoder.staticField(out, index)
@@ -80,7 +78,7 @@ export class HeadEncoder {
     const targetEnd = bytes.indexOf(SPACE, methodEnd + 1)
     const fields = afterLine(bytes, targetEnd, to)
     const isConnect = isWord(bytes, from, methodEnd, CONNECT)
-    this.#omitted = isConnect ? KEY : undefined
+    this.#hasNoProof = isConnect
     encoder.begin(out)
     if (isWord(bytes, from, methodEnd, GET)) encoder.staticField(out, Static.Get)
     else if (isWord(bytes, from, methodEnd, POST)) encoder.staticField(out, Static.Post)
@@ -152,8 +150,7 @@ export class HeadEncoder {
       const { kind } = known
       if (kind === FieldKind.ConnectionSpecific || kind === FieldKind.Host) return
       if (kind === FieldKind.Te && !equalsIgnoringCase(bytes, valueStart, valueEnd, TRAILERS)) return
-    } else if (this.#omitted !== undefined && equalsIgnoringCase(bytes, nameStart, nameEnd, this.#omitted)) {
-      return
+      if (kind === FieldKind.WebSocketProof && this.#hasNoProof) return
     }
     this.#encoder.field(out, known, bytes, nameStart, nameEnd, valueStart, valueEnd)
   }

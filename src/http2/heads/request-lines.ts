@@ -76,6 +76,8 @@ export class RequestLines extends FieldLines {
         if (equalsIgnoringCase(field.bytes, field.nameEnd + 2, field.end - 2, TRAILERS)) return this.addLine(field)
         this.fault = 'TE is not trailers'
         return
+      case FieldKind.WebSocketProof:
+        return this.#proof(field)
       default:
         this.fault = ':status is for responses'
     }
@@ -113,6 +115,13 @@ export class RequestLines extends FieldLines {
     for (let i = 0; isSame && i < authority.length; i++)
       isSame = lower(field.bytes[from + i]!) === lower(authority.bytes[i]!)
     if (!isSame) this.fault = 'Host is not what :authority is'
+  }
+
+  /** A WebSocket over HTTP/2 has no key of its client's: its server gets one of Limpet's. */
+  #proof(field: Field): void {
+    this.beginFields()
+    if (!this.#isWebSocket) this.addLine(field)
+    else this.admits(field.end - field.start)
   }
 
   protected override beginFields(): void {
@@ -163,12 +172,16 @@ export class RequestLines extends FieldLines {
     if (this.isExtendedConnect) this.#writeUpgrade()
   }
 
+  get #isWebSocket(): boolean {
+    return this.isExtendedConnect && this.#protocol.equals(WEBSOCKET)
+  }
+
   /** Over HTTP/2, a WebSocket has no key (RFC 8441 §5). HTTP/1.1 asks for one, and has no use for its value. */
   #writeUpgrade(): void {
     this.append(UPGRADE, 0, UPGRADE.length)
     this.append(this.#protocol.bytes, 0, this.#protocol.length)
     this.append(CRLF, 0, CRLF.length)
-    if (!this.#protocol.equals(WEBSOCKET)) return
+    if (!this.#isWebSocket) return
     const key = Buffer.from(`sec-websocket-key: ${randomBytes(16).toString('base64')}\r\n`)
     this.append(key, 0, key.length)
   }

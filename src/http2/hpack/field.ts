@@ -42,6 +42,8 @@ export const FieldKind = {
   Cookie: 10,
   Host: 11,
   Te: 12,
+  /** Sec-WebSocket-Key and Sec-WebSocket-Accept: a WebSocket over HTTP/2 does without them (RFC 8441 §5). */
+  WebSocketProof: 13,
 } as const
 
 /** What a field's size counts beyond its name and its value (RFC 7541 §4.1). */

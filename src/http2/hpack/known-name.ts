@@ -25,6 +25,8 @@ const kinds: Readonly<Record<string, number>> = {
   host: FieldKind.Host,
   'keep-alive': FieldKind.ConnectionSpecific,
   'proxy-connection': FieldKind.ConnectionSpecific,
+  'sec-websocket-accept': FieldKind.WebSocketProof,
+  'sec-websocket-key': FieldKind.WebSocketProof,
   te: FieldKind.Te,
   'transfer-encoding': FieldKind.ConnectionSpecific,
   upgrade: FieldKind.ConnectionSpecific,

@@ -14,6 +14,8 @@ export interface LoggedRequest {
   readonly userAgent: string
   /** How long it took, in ms; undefined if the log does not have it. */
   readonly duration: number | undefined
+  /** The log says that it came by TLS. */
+  readonly isSecure?: true
 }
 
 /**
@@ -89,7 +91,7 @@ function parseJson(line: string): LoggedRequest | 'no-request' | undefined {
   } catch {
     return undefined
   }
-  const { client, method, path, query, host = '', userAgent = '', seconds } = entry
+  const { client, method, path, query, host = '', userAgent = '', seconds, tlsVersion } = entry
   const time = Date.parse(String(entry.time))
   if (Number.isNaN(time) || typeof client !== 'string') return undefined
   if (method === undefined) return 'no-request'
@@ -103,5 +105,6 @@ function parseJson(line: string): LoggedRequest | 'no-request' | undefined {
     target: typeof query === 'string' && query !== '' ? `${path}?${query}` : path,
     userAgent: String(userAgent),
     duration: typeof seconds === 'number' ? seconds * 1000 : undefined,
+    ...(typeof tlsVersion === 'string' && { isSecure: true }),
   }
 }

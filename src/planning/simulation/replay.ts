@@ -3,6 +3,7 @@ import { Scoreboard } from '../../runtime/scoreboard.ts'
 import { SessionTable } from '../../runtime/session-table.ts'
 import type { Snapshot } from '../../runtime/snapshot.ts'
 import type { SimulatedConfiguration, SimulatedUpstream } from '../answers.ts'
+import { namedBy } from '../arrival.ts'
 import { Rehearsal } from '../rehearsal.ts'
 import { affinityName } from '../words.ts'
 import { InFlight } from './in-flight.ts'
@@ -33,11 +34,18 @@ export class Replay {
   readonly #upstreams: readonly UpstreamReplay[]
   readonly #inFlight = new InFlight()
   readonly #jars = new Jars()
+  /** Whether the listener that requests come by redirects those that are not by HTTPS. */
+  readonly #redirectsToHttps: boolean
   #unrouted = 0
   #redirected = 0
 
-  /** @param clock the time that everything here goes by */
-  constructor({ name, snapshot }: NamedSnapshot, clock: LogClock) {
+  /**
+   * @param clock the time that everything here goes by
+   * @param listener that requests come by
+   * @throws RangeError if there is no such listener
+   */
+  constructor({ name, snapshot }: NamedSnapshot, clock: LogClock, listener?: string) {
+    this.#redirectsToHttps = namedBy(snapshot.listeners, listener)?.redirectTo !== undefined
     const { snapshot: played, notes } = forLog(snapshot)
     this.#name = name
     this.#original = snapshot
@@ -55,6 +63,10 @@ export class Replay {
     this.#clock.now = request.time
     const view = this.#reader.read(request, this.#jars.linesOf(user))
     if (view === undefined) return false
+    if (this.#redirectsToHttps && !request.isSecure) {
+      this.#redirected++
+      return true
+    }
     const route = this.#router.find(this.#reader.host, view.path, view)
     if (route === undefined) this.#unrouted++
     else if (route.redirect !== undefined) this.#redirected++

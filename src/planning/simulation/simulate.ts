@@ -12,6 +12,8 @@ export interface SimulationOptions {
   readonly users: 'address' | 'agent'
   /** The host of requests whose lines have none; empty for none. */
   readonly host: string
+  /** The listener of each configuration by which requests come. Default: one that serves. */
+  readonly listener?: string | undefined
 }
 
 /** How long a request takes whose line does not say it, in ms. */
@@ -52,7 +54,7 @@ class Simulator {
   #lines = { read: 0, replayed: 0, malformed: 0, firstMalformed: null as number | null, noRequests: 0 }
 
   constructor(snapshots: readonly NamedSnapshot[], options: SimulationOptions, clock: LogClock) {
-    this.#replays = snapshots.map((snapshot) => new Replay(snapshot, clock))
+    this.#replays = snapshots.map((snapshot) => new Replay(snapshot, clock, options.listener))
     this.#options = options
   }
 

@@ -11,23 +11,25 @@ import type { LoggedRequest } from './logged-request.ts'
 export interface UserRequest {
   readonly time: number
   readonly address: IpAddress
+  readonly isSecure: boolean
   /** The lines of its head, each with its line end. */
   readonly lines: string
 }
 
 /** @param user a name for the user, which stands for what logs do not have */
 export function userRequest(logged: LoggedRequest, address: IpAddress, host: string, user: string): UserRequest {
-  const { method, target, userAgent, time } = logged
+  const { method, target, userAgent, time, isSecure = false } = logged
   // Only HTTP/1.0 lets a request do without a host.
   const first = host === '' ? `${method} ${target} HTTP/1.0\r\n` : `${method} ${target} HTTP/1.1\r\nHost: ${host}\r\n`
   const agent = userAgent === '' ? '' : `User-Agent: ${userAgent}\r\n`
-  return { time, address, lines: `${first}${agent}${USER_HEADER}: ${user}\r\n` }
+  return { time, address, isSecure, lines: `${first}${agent}${USER_HEADER}: ${user}\r\n` }
 }
 
 /** The same, in memory of its own. */
-export function detached({ time, address, lines }: UserRequest): UserRequest {
+export function detached({ time, address, isSecure, lines }: UserRequest): UserRequest {
   return {
     time,
+    isSecure,
     lines: detachedText(lines),
     address: { text: detachedText(address.text), octets: address.octets.slice() },
   }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { isIP } from 'node:net'
-import type { Logger } from 'pino'
+import type { Log } from '../../../observability/log.ts'
 import type { ChallengeType } from '../protocol/authority-settings.ts'
 import { challengeCertificate } from '../protocol/certificate-request.ts'
 import type { Challenges } from './challenges.ts'
@@ -10,9 +10,9 @@ import type { DnsHook } from './dns-hook.ts'
 export class Solver {
   readonly #challenges: Challenges
   readonly #dns: DnsHook | undefined
-  readonly #log: Logger
+  readonly #log: Log
 
-  constructor(challenges: Challenges, dns: DnsHook | undefined, log: Logger) {
+  constructor(challenges: Challenges, dns: DnsHook | undefined, log: Log) {
     this.#challenges = challenges
     this.#dns = dns
     this.#log = log
@@ -45,7 +45,9 @@ export class Solver {
         const value = createHash('sha256').update(proof).digest('base64url')
         const remove = await this.#dns!.set(`_acme-challenge.${host.replace(/^\*\./, '')}`, value, signal)
         return async () => {
-          await remove().catch(({ message }) => this.#log.warn(`acme: ${message}`))
+          await remove().catch(({ message: cause }) =>
+            this.#log.warn(`acme: ${cause}`, { event: 'acme-record-left', host, cause }),
+          )
         }
       }
     }

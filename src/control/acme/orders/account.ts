@@ -1,4 +1,4 @@
-import type { Logger } from 'pino'
+import type { Log } from '../../../observability/log.ts'
 import { AccountKey } from '../protocol/account-key.ts'
 import type { AcmeClient, Resource } from '../protocol/acme-client.ts'
 import type { AuthoritySettings } from '../protocol/authority-settings.ts'
@@ -10,12 +10,12 @@ export class Account {
   readonly #client: AcmeClient
   readonly #settings: AuthoritySettings
   readonly #store: AcmeStore
-  readonly #log: Logger
+  readonly #log: Log
   #kept: KeptAccount | undefined
   #key: AccountKey | undefined
   #isReady: Promise<void> | undefined
 
-  constructor(client: AcmeClient, settings: AuthoritySettings, store: AcmeStore, log: Logger) {
+  constructor(client: AcmeClient, settings: AuthoritySettings, store: AcmeStore, log: Log) {
     this.#client = client
     this.#settings = settings
     this.#store = store
@@ -84,7 +84,11 @@ export class Account {
       ...(externalAccount !== undefined && { externalId: externalAccount.kid }),
     })
     const terms = meta?.termsOfService === undefined ? '' : `; its terms of service: ${meta.termsOfService}`
-    this.#log.info(`acme: registered an account with ${this.#settings.name}${terms}`)
+    const { name } = this.#settings
+    this.#log.info(`acme: registered an account with ${name}${terms}`, {
+      event: 'acme-account-registered',
+      authority: name,
+    })
   }
 
   /** The account of the state directory; else a new key. */
@@ -94,7 +98,12 @@ export class Account {
       this.#key = kept === undefined ? AccountKey.generate() : AccountKey.fromPem(kept.key)
       this.#kept = kept
     } catch {
-      this.#log.warn(`acme: the kept account with ${this.#settings.name} has no usable key; a new one is registered`)
+      const { name } = this.#settings
+      this.#log.warn(`acme: the kept account with ${name} has no usable key; a new one is registered`, {
+        event: 'acme-account-replaced',
+        authority: name,
+        cause: 'it has no usable key',
+      })
       this.#key = AccountKey.generate()
       this.#kept = undefined
     }
@@ -119,12 +128,15 @@ export class Account {
   }
 
   /** The authority does not accept it any more: the next request registers another. */
-  #lose(account: string, { message }: Error): void {
+  #lose(account: string, { message: cause }: Error): void {
     // Requests that were in flight at the same time fail for the same reason.
     if (this.#kept?.url !== account) return
-    this.#log.warn(
-      `acme: ${this.#settings.name} does not accept the account any more (${message}); another is registered`,
-    )
+    const { name } = this.#settings
+    this.#log.warn(`acme: ${name} does not accept the account any more (${cause}); another is registered`, {
+      event: 'acme-account-replaced',
+      authority: name,
+      cause,
+    })
     this.#store.dropAccount(this.#settings.directory)
     this.#isReady = undefined
   }

@@ -1,4 +1,4 @@
-import type { Logger } from 'pino'
+import type { Log } from '../../../observability/log.ts'
 import type { Solver } from '../challenges/solver.ts'
 import { AcmeClient } from '../protocol/acme-client.ts'
 import type { AuthoritySettings, ChallengeType } from '../protocol/authority-settings.ts'
@@ -41,7 +41,7 @@ export class Authority {
   /** Why it is not asked at present, and until when. */
   #outage: { readonly message: string; readonly until: number } | undefined
 
-  constructor(settings: AuthoritySettings, solver: Solver, store: AcmeStore, log: Logger, clock: WallClock) {
+  constructor(settings: AuthoritySettings, solver: Solver, store: AcmeStore, log: Log, clock: WallClock) {
     this.settings = settings
     this.#client = new AcmeClient(settings.directory, settings.ca)
     this.#account = new Account(this.#client, settings, store, log)

@@ -1,4 +1,6 @@
-import type { Logger } from 'pino'
+import { X509Certificate } from 'node:crypto'
+import { type Validity, validityOf } from '../../../certificates/certificate-facts.ts'
+import type { Log } from '../../../observability/log.ts'
 import type { Certificate } from '../../../runtime/tls-settings.ts'
 import type { CertificateNote } from '../../tls/certificate-source.ts'
 import { ChallengeChoice } from '../challenges/challenge-choice.ts'
@@ -11,7 +13,7 @@ import type { AuthoritySettings, ChallengeType, KeyType } from '../protocol/auth
 import type { PemPair } from '../protocol/certificate-request.ts'
 import type { WallClock } from '../wall-clock.ts'
 import type { Turns } from './turns.ts'
-import { renewalIdOf, renewalTime, type Validity, validityOf } from './validity.ts'
+import { renewalIdOf, renewalTime } from './validity.ts'
 import { waitAfter } from './wait-after.ts'
 
 /** How often to look for what another process has obtained, in ms. */
@@ -32,7 +34,7 @@ export interface Ordering {
   readonly reachability: Reachability
   readonly turns: Turns
   readonly clock: WallClock
-  readonly log: Logger
+  readonly log: Log
   /** Whether this process may order: others may use the same state directory. */
   mayOrder(): Promise<boolean>
 }
@@ -124,7 +126,7 @@ export class ManagedCertificate {
     this.#kept = kept
     this.#challenges.worked(challenge)
     this.#certificate = { name: host, hosts: [host], chain, key, keyType }
-    this.#validity = validityOf(chain)
+    this.#validity = validityOf(new X509Certificate(chain))
     const now = this.#ordering.clock.now()
     // One of another authority, or of another kind, serves until there is one as it is wanted.
     const isWanted = this.#issuerOf(kept) !== undefined && keyType === this.#ordering.keyType
@@ -178,9 +180,14 @@ export class ManagedCertificate {
       if (isUnchanged) return
       this.#renewsAt = info.from + Math.random() * (info.until - info.from)
       const why = info.explanation === undefined ? '' : ` (${info.explanation})`
-      const isSoon = this.#renewsAt <= clock.now()
-      if (isSoon)
-        log.info(`acme: ${authority.settings.name} wants the certificate of ${this.host} to be renewed now${why}`)
+      const { name } = authority.settings
+      if (this.#renewsAt <= clock.now()) {
+        log.info(`acme: ${name} wants the certificate of ${this.host} to be renewed now${why}`, {
+          event: 'certificate-renewal-asked',
+          host: this.host,
+          authority: name,
+        })
+      }
     } catch (error) {
       this.#closing.signal.throwIfAborted()
       // The time that is known stays.
@@ -247,13 +254,17 @@ export class ManagedCertificate {
     }
     this.#take(kept)
     // It serves even if it cannot be kept.
-    await store.keepCertificate(kept).catch(({ message }) => {
-      log.warn(`acme: the certificate of ${this.host} is lost at a restart: ${message}; set stateDirectory`)
+    await store.keepCertificate(kept).catch(({ message: cause }) => {
+      log.warn(`acme: the certificate of ${this.host} is lost at a restart: ${cause}; set stateDirectory`, {
+        event: 'certificate-not-kept',
+        host: this.host,
+        cause,
+      })
     })
     const until = inWords(this.#validity!.until)
     const verb = isRenewal ? 'renewed' : 'obtained'
     const message = `acme: ${verb} the certificate of ${this.host} from ${name} by ${challenge}, valid until ${until}`
-    log.info(message)
+    log.info(message, { event: 'certificate-obtained', host: this.host, authority: name })
     this.#owner.changed(this)
     this.#owner.report(this, true, message)
   }
@@ -272,8 +283,9 @@ export class ManagedCertificate {
     this.#lastError = reasons.join('; ')
     const next = `next attempt at ${inWords(this.#retriesAt)}`
     const message = `acme: ${this.#lack}: ${this.#lastError}; ${next}`
-    if (this.#isUrgent) log.error(message)
-    else log.warn(message)
+    const fields = { host: this.host, cause: this.#lastError, ms: wait }
+    if (this.#isUrgent) log.error(message, { event: 'certificate-not-renewed', ...fields })
+    else log.warn(message, { event: 'certificate-not-obtained', ...fields })
     this.#owner.report(this, false, message)
   }
 

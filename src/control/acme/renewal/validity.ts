@@ -1,22 +1,11 @@
 import { X509Certificate } from 'node:crypto'
+import type { Validity } from '../../../certificates/certificate-facts.ts'
 import { AuthorityKeyIdentifierExtension, X509Certificate as ParsedCertificate } from '../protocol/x509.ts'
 
 /** The part of its life after which a certificate is renewed, where the authority does not say when. */
 const RENEWED_AFTER = 2 / 3
 /** By how much earlier it may be renewed, as a part of its life, so that not all certificates are renewed at once. */
 const JITTER = 1 / 30
-
-/** From when until when a certificate is valid, in ms since 1970. */
-export interface Validity {
-  readonly from: number
-  readonly until: number
-}
-
-/** @param chain its PEM */
-export function validityOf(chain: string): Validity {
-  const { validFrom, validTo } = new X509Certificate(chain)
-  return { from: Date.parse(validFrom), until: Date.parse(validTo) }
-}
 
 /** When to renew a certificate whose authority does not say it: after two thirds of its life, or a little earlier. */
 export function renewalTime({ from, until }: Validity, random = Math.random): number {

@@ -1,4 +1,5 @@
 import { closeSync, readFileSync, readlinkSync } from 'node:fs'
+import type { Warn } from '../../../observability/log.ts'
 import { parseIpAddress } from '../../../runtime/ip-address.ts'
 import type { Listener } from '../../../runtime/snapshot.ts'
 import type { InheritedSocket } from '../../upgrade/inheritance.ts'
@@ -18,7 +19,7 @@ type Place = { readonly octets: Uint8Array; readonly port: number } | { readonly
 export function activatedSockets(
   listeners: readonly Listener[],
   env: NodeJS.ProcessEnv,
-  warn: (message: string) => void,
+  warn: Warn,
 ): readonly InheritedSocket[] {
   const { LISTEN_PID, LISTEN_FDS } = env
   if (LISTEN_PID !== String(process.pid)) return []
@@ -30,7 +31,10 @@ export function activatedSockets(
     if (listener !== undefined) return { listener, descriptor, isActivated: true as const }
     closeSync(descriptor)
     const where = place === undefined ? 'that does not listen' : `at ${textOf(place)}`
-    warn(`systemd has passed a socket ${where}, for which there is no listener; it is closed`)
+    warn(`systemd has passed a socket ${where}, for which there is no listener; it is closed`, {
+      event: 'socket-unused',
+      place: place === undefined ? undefined : textOf(place),
+    })
     return []
   })
 }

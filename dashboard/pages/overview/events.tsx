@@ -1,0 +1,69 @@
+import { useSignal } from '@preact/signals'
+import { SearchField } from '../../components/button.tsx'
+import { Empty } from '../../components/empty.tsx'
+import { Panel } from '../../components/panel.tsx'
+import { timeOfDay } from '../../components/when.tsx'
+import type { Topic } from '../../state/happening.ts'
+import { events } from '../../state/live.ts'
+
+const topics: readonly { readonly value: Topic | 'all'; readonly label: string }[] = [
+  { value: 'all', label: 'Everything' },
+  { value: 'health', label: 'Health' },
+  { value: 'config', label: 'Config' },
+  { value: 'drain', label: 'Drains' },
+  { value: 'worker', label: 'Workers' },
+  { value: 'certificate', label: 'Certificates' },
+  { value: 'upgrade', label: 'Upgrades' },
+  { value: 'operator', label: 'Operators' },
+]
+
+/** What has happened, newest first. */
+export function Events() {
+  const topic = useSignal<Topic | 'all'>('all')
+  const words = useSignal('')
+  const shown = events.value.filter(
+    (event) =>
+      (topic.value === 'all' || event.topic === topic.value) &&
+      event.text.toLowerCase().includes(words.value.toLowerCase()),
+  )
+  return (
+    <div class="events">
+      <Panel title="Events" flush>
+        <div class="filters">
+          <select
+            aria-label="Kind"
+            value={topic.value}
+            onChange={({ currentTarget }) => (topic.value = currentTarget.value as Topic)}
+          >
+            {topics.map(({ value, label }) => (
+              <option key={value} value={value}>
+                {label}
+              </option>
+            ))}
+          </select>
+          <SearchField label="Filter events" value={words.value} onChange={(next) => (words.value = next)} />
+        </div>
+        {shown.length === 0 ? (
+          <Empty title={events.value.length === 0 ? 'Nothing has happened' : 'No such event'}>
+            {events.value.length === 0
+              ? 'Health, changes, drains and certificates appear here as they happen.'
+              : undefined}
+          </Empty>
+        ) : (
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by the keyboard.
+          <ol class="event-list" tabIndex={0} aria-label="Events">
+            {shown.map((event) => (
+              <li key={event.id} class={event.tone}>
+                <time dateTime={event.at} title={new Date(event.at).toLocaleString()}>
+                  {timeOfDay(event.at)}
+                </time>
+                <span class="dot" aria-hidden="true" />
+                <p>{event.text}</p>
+              </li>
+            ))}
+          </ol>
+        )}
+      </Panel>
+    </div>
+  )
+}

@@ -1,0 +1,5 @@
+import { Empty } from '../../components/empty.tsx'
+
+export function SessionsPage() {
+  return <Empty title="Sessions" />
+}
