@@ -11,7 +11,7 @@ import type {
 import type { Drain } from '../../src/admin/drain.ts'
 import type { Explanation, Plan } from '../../src/admin/planning.ts'
 import type { Problem } from '../../src/admin/problem.ts'
-import type { TrafficHistory } from '../../src/admin/traffic.ts'
+import type { RecentReasons, TrafficHistory } from '../../src/admin/traffic.ts'
 
 /** What GET answers, by path. */
 export interface Answers {
@@ -20,6 +20,7 @@ export interface Answers {
   '/v1/sessions': SessionNumbers
   '/v1/drains': { readonly drains: readonly Drain[] }
   '/v1/traffic': TrafficHistory
+  '/v1/reasons': RecentReasons
   '/v1/applies': { readonly applies: readonly Apply[] }
   '/v1/me': Me
   [upstream: `/v1/upstreams/${string}/`]: Upstream

@@ -5,7 +5,7 @@ import type { Message } from './stream.ts'
 export const KEPT_EVENTS = 500
 
 export type Tone = 'good' | 'bad' | 'warn' | 'plain'
-export type Topic = 'health' | 'config' | 'drain' | 'worker' | 'certificate' | 'upgrade' | 'operator' | 'other'
+export type Topic = 'health' | 'skew' | 'config' | 'drain' | 'worker' | 'certificate' | 'upgrade' | 'operator' | 'other'
 
 /** An event, as the dashboard shows it. */
 export interface Happening {
@@ -43,6 +43,7 @@ interface Data {
 
 const topics: Readonly<Record<string, Topic>> = {
   'server-health': 'health',
+  skew: 'skew',
   applied: 'config',
   'drain-started': 'drain',
   'drain-progress': 'drain',
@@ -77,6 +78,7 @@ export function isOutdated(past: Happening, { type, upstream, server }: Happenin
 
 function toneOf(type: string, { better, state, drain }: Data): Tone {
   if (type === 'worker-died' || state === 'failed') return 'bad'
+  if (type === 'skew') return better ? 'good' : 'warn'
   if (better !== undefined) return better ? 'good' : 'bad'
   if (type === 'drain-ended') return drain?.state === 'cut' ? 'warn' : 'good'
   return 'plain'

@@ -82,10 +82,10 @@ export async function assemble(
   const tracing = new Tracing(log, config.tracing)
   const counts = countsOf(tallies, slots, accessLog, tracing)
   counts.add(inherited?.counts ?? [])
-  const skew = new SkewAlarm(snapshot.upstreams, log)
+  const events = new EventRing(inherited?.newestEvent)
+  const skew = new SkewAlarm(snapshot.upstreams, log, events)
   const rebalancer = new Rebalancer(snapshot.upstreams, scoreboard, sessions.table)
   const eventLog = new EventLog(log)
-  const events = new EventRing(inherited?.newestEvent)
   const wishes = new ServerWishes()
   const known = inherited?.servers ?? []
   const health = new HealthMonitor(

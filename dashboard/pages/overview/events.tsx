@@ -9,6 +9,7 @@ import { events } from '../../state/live.ts'
 const topics: readonly { readonly value: Topic | 'all'; readonly label: string }[] = [
   { value: 'all', label: 'Everything' },
   { value: 'health', label: 'Health' },
+  { value: 'skew', label: 'Skew' },
   { value: 'config', label: 'Config' },
   { value: 'drain', label: 'Drains' },
   { value: 'worker', label: 'Workers' },

@@ -4,6 +4,7 @@ import { Amount } from '../../components/amount.tsx'
 import { Badge } from '../../components/badge.tsx'
 import { Waiting } from '../../components/empty.tsx'
 import { SidePanel } from '../../components/side-panel.tsx'
+import { timeOfDay } from '../../components/when.tsx'
 import { change, type Explanation } from '../../state/api.ts'
 import { toneOfReason, wordsOf } from '../../state/reasons.ts'
 import { Resource } from '../../state/resource.ts'
@@ -48,7 +49,7 @@ function Then({ row }: { readonly row: TailRow }) {
     ['Client', client],
     ['Host', host],
     ['Protocol', protocol],
-    ['At', new Date(at).toLocaleTimeString()],
+    ['At', timeOfDay(at)],
     ['Failure', failure ?? undefined],
   ]
   return (

@@ -14,7 +14,7 @@ export function RequestsPage() {
   const tail = useMemo(() => new Tail(), [])
   useEffect(() => tail.follow(), [tail])
   const chosen = useSignal<TailRow | undefined>(undefined)
-  const { isPointedAt, error, rows } = tail
+  const { isPointedAt, hasFocus, error, rows } = tail
   return (
     <div class={chosen.value === undefined ? 'requests' : 'requests with-explanation'}>
       <Panel title="As they end" flush aside={<Controls tail={tail} />}>
@@ -22,8 +22,8 @@ export function RequestsPage() {
         <div
           onPointerEnter={() => (isPointedAt.value = true)}
           onPointerLeave={() => (isPointedAt.value = false)}
-          onFocusIn={() => (isPointedAt.value = true)}
-          onFocusOut={() => (isPointedAt.value = false)}
+          onFocusIn={() => (hasFocus.value = true)}
+          onFocusOut={() => (hasFocus.value = false)}
         >
           {error.value !== undefined && rows.value.length === 0 ? (
             <Waiting error={error.value} />

@@ -25,9 +25,10 @@ export class Tail {
   readonly #error = signal<ApiError | undefined>(undefined)
   /** Until somebody says to go on. */
   readonly isPaused = signal(false)
-  /** While somebody points at a row, so that it does not move away. */
+  /** While somebody points at a row, or has moved the focus there, so that it does not move away. */
   readonly isPointedAt = signal(false)
-  readonly isHeld = computed(() => this.isPaused.value || this.isPointedAt.value)
+  readonly hasFocus = signal(false)
+  readonly isHeld = computed(() => this.isPaused.value || this.isPointedAt.value || this.hasFocus.value)
   readonly #stream: Stream
   #heard: TailRow[] = []
   #lastNumber = 0

@@ -1,12 +1,13 @@
-import type { Sample, Traffic, TrafficFeed, TrafficHistory, TrafficQuery } from '../../admin/traffic.ts'
+import type { RecentReasons, Sample, Traffic, TrafficFeed, TrafficHistory, TrafficQuery } from '../../admin/traffic.ts'
 import { MAX_SERVERS, MAX_UPSTREAMS } from '../../runtime/bounds.ts'
 import type { Scoreboard } from '../../runtime/scoreboard.ts'
 import type { SessionTable } from '../../runtime/session-table.ts'
-import type { Snapshot } from '../../runtime/snapshot.ts'
+import type { Snapshot, Upstream } from '../../runtime/snapshot.ts'
 import { NO_UPSTREAM, OUTCOMES, SERVER_CELLS, ServerCell, UPSTREAM_CELLS } from '../../runtime/tallies/layout.ts'
 import type { Tallies } from '../../runtime/tallies.ts'
 import type { ServerHolding, SlotBook, UpstreamHolding } from '../slots/slot-book.ts'
 import type { SlotUser } from '../slots/slot-reclaimer.ts'
+import { REASON_STEP } from './reason-history.ts'
 import { ReturnedCounts } from './returned-counts.ts'
 import { RouteLoads } from './route-loads.ts'
 import { ServerTrack, STEP } from './server-track.ts'
@@ -89,16 +90,23 @@ export class TrafficSampler implements TrafficFeed, SlotUser {
       scoreboard,
       routes: this.#routes,
       nextStep: this.#step,
-      upstream: ({ slot, name }) => {
-        const track = this.#upstreams[slot]
-        return track?.holding?.name === name ? track : undefined
-      },
+      upstream: (upstream) => this.#trackOf(upstream),
       server: ({ slot, id }, { name }) => {
         const track = this.#servers[slot]
         return track?.holding.id === id && track.holding.upstream.name === name ? track : undefined
       },
       usedAt: (slot) => tallies.usedAt(slot, ServerCell.UsedAt),
     })
+  }
+
+  reasons({ upstreams: wanted }: TrafficQuery): RecentReasons {
+    const { upstreams } = this.#sampled.snapshot()
+    return {
+      step: REASON_STEP * 1000,
+      upstreams: upstreams
+        .filter(({ name }) => wanted === 'all' || wanted.includes(name))
+        .map((upstream) => ({ name: upstream.name, reasons: this.#trackOf(upstream)?.reasons.recent ?? [] })),
+    }
   }
 
   watch(notify: (now: Sample) => void): () => void {
@@ -182,6 +190,12 @@ export class TrafficSampler implements TrafficFeed, SlotUser {
       const upstream = this.#upstreams[holding.slot]
       if (upstream?.holding === holding) upstream.load.add(returned.load)
     }
+  }
+
+  /** Undefined if it is newer than the last sample. */
+  #trackOf({ slot, name }: Upstream): UpstreamTrack | undefined {
+    const track = this.#upstreams[slot]
+    return track?.holding?.name === name ? track : undefined
   }
 
   /** A slot that another name has by now begins again. */
