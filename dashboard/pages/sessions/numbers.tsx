@@ -40,12 +40,7 @@ export function Numbers({
         note={known === 0 ? 'requests in 5 min' : `requests in 5 min: ${amountText(lost / known, 'percent')}`}
       />
       <Stat label="New" value={countOf((reason) => reason === 'new')} kind="whole" note="requests in 5 min" />
-      <Stat
-        label="Invalid"
-        value={countOf((reason) => reason === 'invalid')}
-        kind="whole"
-        note="forged or broken"
-      />
+      <Stat label="Invalid" value={countOf((reason) => reason === 'invalid')} kind="whole" note="forged or broken" />
       <Stat label="Stickiness" value={now?.stickiness} kind="percent" note="in the last second" />
       <div class="stat accent">
         <dt>Oldest</dt>
