@@ -1,5 +1,3 @@
-import type { Tone } from './happening.ts'
-
 /** What the reasons mean that requests went where they went, as the access log has them. */
 export const reasonWords = {
   stuck: 'It reached the server of its session or address.',
@@ -23,7 +21,7 @@ export function wordsOf(reason: string): string {
   return (reasonWords as Readonly<Record<string, string>>)[reason] ?? ''
 }
 
-export function toneOfReason(reason: string): Tone {
+export function toneOfReason(reason: string): 'good' | 'bad' | 'warn' | 'plain' {
   if (reason === 'stuck') return 'good'
   if (reason.startsWith('refused:') || reason === 'invalid') return 'bad'
   return reason.startsWith('moved:') || reason === 'retry' ? 'warn' : 'plain'

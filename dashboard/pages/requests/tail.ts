@@ -71,11 +71,16 @@ export class Tail {
       settled = setTimeout(() => this.#begin(), isFirst ? 0 : SETTLED)
       isFirst = false
     })
+    // What has come meanwhile is shown at once.
+    const stopGoingOn = effect(() => {
+      if (!this.isHeld.value) this.#show()
+    })
     const showing = setInterval(() => this.#show(), SHOWN_EVERY)
     const seen = () => (document.hidden ? this.#stream.close() : this.#stream.open())
     document.addEventListener('visibilitychange', seen)
     return () => {
       stopWatching()
+      stopGoingOn()
       clearTimeout(settled)
       clearInterval(showing)
       document.removeEventListener('visibilitychange', seen)
