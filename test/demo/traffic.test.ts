@@ -1,7 +1,6 @@
 /** `limpet demo`, its dashboard, and its users. */
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -46,8 +45,9 @@ test('its users make every server, WebSockets and sticky sessions seen, and Ctrl
 
 test('two of them run at the same time, each with a dashboard that its link signs in to once', async (t) => {
   const state = join(await temporaryFolder(t), 'state')
-  const before = runs()
-  const demos = [await startDemo(t, state), await startDemo(t, state)]
+  const runs = await temporaryFolder(t)
+  const demos = [await startDemo(t, state, [], { TMPDIR: runs }), await startDemo(t, state, [], { TMPDIR: runs })]
+  assert.equal(readdirSync(runs).filter((name) => name.startsWith('limpet-demo-')).length, 2)
   assert.notEqual(demos[0]!.admin, demos[1]!.admin)
   const cookies = []
   for (const { url, admin, link } of demos) {
@@ -65,10 +65,6 @@ test('two of them run at the same time, each with a dashboard that its link sign
   const names = cookies.map((cookie) => cookie.split('=')[0])
   assert.notEqual(names[0], names[1])
   for (const demo of demos) assert.equal(await demo.stop(), 0)
-  assert.deepEqual(runs(), before, 'it leaves no state behind')
+  const left = readdirSync(runs).filter((name) => name.startsWith('limpet-demo-'))
+  assert.deepEqual(left, [], 'they leave no state behind')
 })
-
-/** The directories of runs of the demo. */
-function runs(): string[] {
-  return readdirSync(tmpdir()).filter((name) => name.startsWith('limpet-demo-'))
-}

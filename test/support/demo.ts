@@ -17,8 +17,14 @@ export interface Demo {
 }
 
 /** Starts it on a free port; resolves once it serves. */
-export async function startDemo(t: TestContext, stateDirectory: string, flags: readonly string[] = []): Promise<Demo> {
-  const env = { ...process.env, STATE_DIRECTORY: stateDirectory, RUNTIME_DIRECTORY: stateDirectory, PORT: '' }
+export async function startDemo(
+  t: TestContext,
+  stateDirectory: string,
+  flags: readonly string[] = [],
+  environment: NodeJS.ProcessEnv = {},
+): Promise<Demo> {
+  const places = { STATE_DIRECTORY: stateDirectory, RUNTIME_DIRECTORY: stateDirectory, PORT: '' }
+  const env = { ...process.env, ...places, ...environment }
   const args = [LIMPET, 'demo', '--port', '0', ...flags]
   const demo = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const exit = once(demo, 'exit').then(([code]) => code as number | null)

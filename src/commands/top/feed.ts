@@ -72,7 +72,8 @@ export class Feed {
     while (!signal.aborted) {
       const why = await this.#follow(signal)
       if (signal.aborted) return
-      if (this.#connection.state !== 'lost') this.#connection = { state: 'lost', since: Date.now(), why }
+      const since = this.#connection.state === 'lost' ? this.#connection.since : Date.now()
+      this.#connection = { state: 'lost', since, why }
       this.#changed()
       await wait(AGAIN_AFTER, undefined, { signal }).catch(() => {})
     }
