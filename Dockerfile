@@ -9,10 +9,12 @@ FROM node:26-bookworm-slim AS build
 WORKDIR /build
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
-COPY scripts/build.ts scripts/
+COPY tsconfig.json ./
+COPY scripts/build.ts scripts/build-dashboard.ts scripts/licenses.ts scripts/
 COPY src src
 COPY demo demo
-RUN node scripts/build.ts
+COPY dashboard dashboard
+RUN node scripts/build-dashboard.ts && node scripts/build.ts
 COPY bin bin
 # The build includes all libraries.
 RUN mkdir /opt/limpet && cp -r bin dist package.json /opt/limpet

@@ -41,6 +41,8 @@ export interface Stage {
   readonly folder: string
   /** Stops the proxy, and starts it again with the same files. */
   restart(): Promise<Restart>
+  /** Starts another proxy of the same kind on the same cores, which ends with the measurement. Resolves to its port on 127.0.0.1. */
+  another(): Promise<number>
 }
 
 export interface Restart {

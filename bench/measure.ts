@@ -57,6 +57,19 @@ export async function measure({ peer, variant }: Step, surroundings: Surrounding
   const accessLog = join(folder, 'access.log')
   const setup: Setup = { ...site, port, folder: join(folder, 'proxy'), accessLog, certificate, limpet, profile }
   const launch = await peer.prepare(setup)
+  const others: Program[] = []
+  const another = async () => {
+    const place = { port: await freePort(), folder: join(folder, 'another'), accessLog: join(folder, 'another.log') }
+    await mkdir(place.folder)
+    const other = Program.start(
+      await peer.prepare({ ...setup, ...place, profile: undefined }),
+      cores.proxy,
+      join(folder, 'another-output.log'),
+    )
+    others.push(other)
+    await other.listening(place.port, protocol)
+    return place.port
+  }
   const protocol = site.tls ? 'https' : 'http'
   const start = () => Program.start(launch, cores.proxy, join(folder, 'output.log'))
   let program = start()
@@ -71,12 +84,12 @@ export async function measure({ peer, variant }: Step, surroundings: Surrounding
     // A gRPC server has no other paths.
     if (peer.forwards && variant.load.probe.path !== GRPC_PATH) await checkForwarding(port, variant.load.probe)
     const proxy = processTreeOf(program)
-    const reading = await variant.load.run({ port, proxy, cores, seconds, warmUp, folder, restart })
+    const reading = await variant.load.run({ port, proxy, cores, seconds, warmUp, folder, restart, another })
     await program.stop()
     const { size } = await stat(accessLog).catch(() => ({ size: 0 }))
     return size > 0 ? reading : { ...reading, errors: [...reading.errors, 'it wrote no access log'] }
   } finally {
-    await program.stop()
+    await Promise.all([program, ...others].map((each) => each.stop()))
     await rm(folder, { recursive: true, force: true })
   }
 }

@@ -40,6 +40,8 @@ export const metrics = {
   growth: { title: 'growth at its peak', better: 'less', format: formatSize },
   /** The p99 under attack, compared with that before. */
   slowdown: { title: 'p99 under attack', better: 'less', format: (value) => `× ${significant(value)}` },
+  /** The same where the attack is on another proxy of the same kind, on the same cores. */
+  beside: { title: 'p99 beside an attack on another', better: 'less', format: (value) => `× ${significant(value)}` },
   /** The share of its cores that the proxy used. If it is well below 100 %, the load was the limit, not the proxy. */
   busy: { title: 'cores used', better: 'more', format: (value) => `${Math.round(value * 100)} %` },
   /** The share of the proxy's cores that others used: other programs, or the host of the virtual machine. */

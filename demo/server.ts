@@ -7,6 +7,7 @@ import {
 } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { hostname } from 'node:os'
+import type { Duplex } from 'node:stream'
 
 // Without a listener, USR1 opens Node's debugger.
 process.on('SIGUSR1', () => {})
@@ -17,6 +18,13 @@ const STOP_WITHIN = 8_000
 /** In ms. Longer than the load balancer keeps idle connections, so that the server never closes one that is being reused. */
 const KEEP_ALIVE = 65_000
 
+/** What a server does with connections that become WebSockets. */
+export interface Upgrades {
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** Asks the other sides to close them. */
+  close(): void
+}
+
 /**
  * Runs one server of the lab until the process ends: `SERVER_NAME`, `HOST` and `PORT` come from the environment, every
  * response names the server in `X-Served-By`, and `/healthz` is its health check.
@@ -24,7 +32,7 @@ const KEEP_ALIVE = 65_000
  * TERM, INT, QUIT and the end of the parent's IPC channel let requests in flight finish, then exit with 0; a second signal
  * exits at once. A parent with an IPC channel gets the message `{ type: 'listening', address, port, name }`.
  */
-export function serve(handle: RequestListener): void {
+export function serve(handle: RequestListener, upgrades?: Upgrades): void {
   const name = nameFrom(process.env.SERVER_NAME)
   const host = process.env.HOST || '0.0.0.0'
   const port = portFrom(process.env.PORT)
@@ -45,6 +53,7 @@ export function serve(handle: RequestListener): void {
     else answer(response, 405, 'Only GET and HEAD.\n', { Allow: 'GET, HEAD' })
   })
 
+  if (upgrades !== undefined) server.on('upgrade', (...upgrade) => upgrades.accept(...upgrade))
   server.on('connection', (socket) => {
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
@@ -55,11 +64,14 @@ export function serve(handle: RequestListener): void {
     stopping = true
     console.log(`${name} stops: ${reason}`)
     server.close(() => process.exit(0))
+    upgrades?.close()
     // A head that is not sent yet gets Connection: close, so that the client does not reuse the connection.
     for (const response of inFlight) response.shouldKeepAlive = false
     // Browsers open connections in advance. Node 22 does not count one without any request as idle.
     for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
-    setTimeout(() => server.closeAllConnections(), STOP_WITHIN)
+    setTimeout(() => {
+      for (const socket of sockets) socket.destroy()
+    }, STOP_WITHIN)
   }
 
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {

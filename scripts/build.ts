@@ -1,6 +1,6 @@
 /**
- * Builds the npm package in dist/: the program and its libraries as a few JavaScript files, which load much faster than
- * hundreds, and the files that they read. The dashboard is built before (build-dashboard.ts).
+ * Builds the npm package in dist/, or in the folder that is named: the program and its libraries as a few JavaScript files, which
+ * load much faster than hundreds, and the files that they read. The dashboard is built before (build-dashboard.ts).
  */
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -8,9 +8,10 @@ import { build } from 'rolldown'
 import { licensesOf } from './licenses.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
+const dist = process.argv[2] ?? `${root}dist`
 const { optionalDependencies } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
 
-rmSync(`${root}dist`, { recursive: true, force: true })
+rmSync(dist, { recursive: true, force: true })
 const { output } = await build({
   cwd: root,
   platform: 'node',
@@ -21,13 +22,15 @@ const { output } = await build({
       'src/control/workers/activation/copier',
       'demo/static/main',
       'demo/dynamic/main',
+      'demo/chat/main',
+      'demo/traffic/main',
     ].map((entry) => [entry, `${entry}.ts`]),
   ),
   external: Object.keys(optionalDependencies).map((name) => new RegExp(`^${name}(?:/|$)`)),
   // All chunks are as deep as src/program-files.ts, whose relative paths must stay valid.
-  output: { dir: 'dist', entryFileNames: '[name].js', chunkFileNames: 'src/[name].js' },
+  output: { dir: dist, entryFileNames: '[name].js', chunkFileNames: 'src/[name].js' },
 })
-cpSync(`${root}demo/static/public`, `${root}dist/demo/static/public`, { recursive: true })
-cpSync(`${root}dashboard/dist`, `${root}dist/dashboard`, { recursive: true })
-cpSync(`${root}package.json`, `${root}dist/package.json`)
-writeFileSync(`${root}dist/LICENSES`, licensesOf(output.flatMap((part) => ('moduleIds' in part ? part.moduleIds : []))))
+cpSync(`${root}demo/static/public`, `${dist}/demo/static/public`, { recursive: true })
+cpSync(`${root}dashboard/dist`, `${dist}/dashboard`, { recursive: true })
+cpSync(`${root}package.json`, `${dist}/package.json`)
+writeFileSync(`${dist}/LICENSES`, licensesOf(output.flatMap((part) => ('moduleIds' in part ? part.moduleIds : []))))

@@ -9,6 +9,7 @@ export const workerModule = new URL(`./worker/main.${extension}`, import.meta.ur
 /** What scripts/build-dashboard.ts makes; in a checkout it may not be there yet. */
 export const dashboardFolder = new URL(isCheckout ? '../dashboard/dist/' : '../dashboard/', import.meta.url)
 
-export function labServerModule(kind: 'static' | 'dynamic'): URL {
+/** A program of the demo: one of its servers, or its users. */
+export function demoModule(kind: 'static' | 'dynamic' | 'chat' | 'traffic'): URL {
   return new URL(`../demo/${kind}/main.${extension}`, import.meta.url)
 }

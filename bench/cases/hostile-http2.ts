@@ -14,6 +14,8 @@ const CLIENTS = 16
 /** Between an answer and the next request, in ms. */
 const PAUSE = 5
 const SAMPLE_EVERY = 20
+/** Between the two attacks, in ms. */
+const SETTLE = 500
 const ATTACKER = new URL('../http2-attacker.ts', import.meta.url)
 
 const warmUp = wrk({ paths: [IN_TURN], protocol: 'https' })
@@ -25,24 +27,36 @@ function under({ name }: Attack): Load {
     async run(stage) {
       const { port, proxy, seconds } = stage
       const { errors } = await warmUp.run({ ...stage, seconds: Math.max(1, stage.warmUp), warmUp: 0 })
-      const usual = await responseTimes(port, seconds)
+      const other = await stage.another()
+      const usual = percentile(await responseTimes(port, seconds), 0.99)
+      const beside = await whileAttacked(other, name, () => responseTimes(port, seconds))
+      // Its attackers' connections are over.
+      await delay(SETTLE)
       const before = proxy?.resident() ?? 0
       let peak = before
       const sampler = setInterval(() => {
         peak = Math.max(peak, proxy?.resident() ?? 0)
       }, SAMPLE_EVERY)
-      const attacker = new Worker(ATTACKER, { workerData: { port, name } })
       try {
-        await once(attacker, 'online')
-        const attacked = await responseTimes(port, seconds)
-        const p99 = percentile(attacked, 0.99)
-        const sample = { slowdown: p99 / percentile(usual, 0.99), p99, growth: peak - before, memory: peak }
+        const p99 = percentile(await whileAttacked(port, name, () => responseTimes(port, seconds)), 0.99)
+        const slowdown = p99 / usual
+        const sample = { slowdown, beside: percentile(beside, 0.99) / usual, p99, growth: peak - before, memory: peak }
         return { sample, errors }
       } finally {
         clearInterval(sampler)
-        await attacker.terminate()
       }
     },
+  }
+}
+
+/** Attacks the proxy on that port while `act` lasts. */
+async function whileAttacked<Result>(port: number, name: string, act: () => Promise<Result>): Promise<Result> {
+  const attacker = new Worker(ATTACKER, { workerData: { port, name } })
+  try {
+    await once(attacker, 'online')
+    return await act()
+  } finally {
+    await attacker.terminate()
   }
 }
 
@@ -78,7 +92,7 @@ export const hostileHttp2: Case = {
   name: 'hostile-http2',
   title: 'Attacks by HTTP/2 on 8 connections, beside 16 clients',
   peers: secureLab.peers,
-  metrics: ['growth', 'slowdown', 'p99', 'memory'],
+  metrics: ['growth', 'slowdown', 'beside', 'p99', 'memory'],
   variants: attacks.map((attack) => ({ name: attack.name, site: secureLab.site, load: under(attack) })),
-  duration: (seconds) => 2 * seconds + 3,
+  duration: (seconds) => 3 * seconds + 5,
 }

@@ -1,5 +1,11 @@
 import { useSignal } from '@preact/signals'
 import type { ComponentChildren, HTMLAttributes } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
+import { usePulse } from './pulse.ts'
+import { whileSeen } from './seen.ts'
+
+/** Tables with more rows draw only those that can be seen, and of the others the first cell. */
+const ALL_DRAWN = 60
 
 export interface Column<Row> {
   readonly key: string
@@ -19,18 +25,26 @@ interface DataTableProps<Row> {
   readonly columns: readonly Column<Row>[]
   readonly rows: readonly Row[]
   readonly keyOf: (row: Row) => string
-  readonly initialSort?: { readonly key: string; readonly isDescending: boolean }
+  readonly initialSort?: Sort
+  /** Where the table is not to keep by itself what it is sorted by; with `onSort`. */
+  readonly sort?: Sort | undefined
+  readonly onSort?: (sort: Sort) => void
   /** What stands in its place without rows. */
   readonly empty: ComponentChildren
   readonly rowClass?: (row: Row) => string
+  /** A row lights up whenever this changes. */
+  readonly pulseOf?: (row: Row) => unknown
   /** Called when a row is chosen, by a click or by Enter. */
   readonly onChoose?: (row: Row) => void
 }
 
 /** Rows that can be sorted by the heads of their columns. On a narrow screen, each row is a card with all of its values. */
 export function DataTable<Row>(props: DataTableProps<Row>) {
-  const { label, columns, rows, keyOf, initialSort, empty, rowClass, onChoose } = props
-  const sort = useSignal(initialSort)
+  const { label, columns, rows, keyOf, initialSort, empty } = props
+  const own = useSignal(initialSort)
+  const sort = props.onSort === undefined ? own.value : props.sort
+  const onSort = props.onSort ?? ((next: Sort) => (own.value = next))
+  const order = useHeldOrder(sorted(rows, columns, sort), keyOf, sort)
   if (rows.length === 0) return <>{empty}</>
   return (
     <div class="table-frame">
@@ -38,23 +52,13 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
         <thead>
           <tr>
             {columns.map((column) => (
-              <Head key={column.key} column={column} sort={sort.value} onSort={(next) => (sort.value = next)} />
+              <Head key={column.key} column={column} sort={sort} onSort={onSort} />
             ))}
           </tr>
         </thead>
-        <tbody>
-          {sorted(rows, columns, sort.value).map((row) => (
-            <tr
-              key={keyOf(row)}
-              class={[rowClass?.(row), onChoose && 'chosen-by-click'].filter(Boolean).join(' ')}
-              {...(onChoose && choosing(() => onChoose(row)))}
-            >
-              {columns.map((column) => (
-                <td key={column.key} data-label={column.label} class={column.isNumber ? 'number' : ''}>
-                  {column.cell(row)}
-                </td>
-              ))}
-            </tr>
+        <tbody {...order.holding}>
+          {order.rows.map((row) => (
+            <BodyRow key={keyOf(row)} row={row} table={props} isAlwaysDrawn={rows.length <= ALL_DRAWN} />
           ))}
         </tbody>
       </table>
@@ -62,7 +66,60 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
   )
 }
 
-interface Sort {
+interface BodyRowProps<Row> {
+  readonly row: Row
+  readonly table: DataTableProps<Row>
+  readonly isAlwaysDrawn: boolean
+}
+
+function BodyRow<Row>({ row, table, isAlwaysDrawn }: BodyRowProps<Row>) {
+  const { columns, rowClass, onChoose, pulseOf } = table
+  const element = usePulse<HTMLTableRowElement>(pulseOf?.(row))
+  const isSeen = useSignal(false)
+  useEffect(() => {
+    if (isAlwaysDrawn) return
+    return whileSeen(element.current!, (next) => {
+      isSeen.value = next
+    })
+  }, [isAlwaysDrawn])
+  const isDrawn = isAlwaysDrawn || isSeen.value
+  return (
+    <tr
+      ref={element}
+      class={[rowClass?.(row), onChoose && 'chosen-by-click', !isDrawn && 'unseen'].filter(Boolean).join(' ')}
+      {...(onChoose && choosing(() => onChoose(row)))}
+    >
+      {columns.slice(0, isDrawn ? undefined : 1).map((column) => (
+        <td key={column.key} data-label={column.label} class={column.isNumber ? 'number' : ''}>
+          {column.cell(row)}
+        </td>
+      ))}
+    </tr>
+  )
+}
+
+/** Rows keep their places while the pointer or the focus is among them, so that nobody presses the wrong button. */
+function useHeldOrder<Row>(rows: readonly Row[], keyOf: (row: Row) => string, sort: Sort | undefined) {
+  const isHeld = useRef(false)
+  const held = useRef<{ readonly by: string; readonly places: ReadonlyMap<string, number> }>(undefined)
+  const by = `${sort?.key} ${sort?.isDescending}`
+  const places = isHeld.current && held.current?.by === by ? held.current.places : undefined
+  const placeOf = (row: Row) => places?.get(keyOf(row)) ?? Number.MAX_SAFE_INTEGER
+  const shown = places === undefined ? rows : rows.toSorted((one, other) => placeOf(one) - placeOf(other))
+  held.current = { by, places: new Map(shown.map((row, index) => [keyOf(row), index])) }
+  const hold = () => {
+    isHeld.current = true
+  }
+  const release = ({ currentTarget }: { readonly currentTarget: Element }) => {
+    isHeld.current = currentTarget.matches(':hover, :focus-within')
+  }
+  return {
+    rows: shown,
+    holding: { onPointerEnter: hold, onPointerLeave: release, onFocusIn: hold, onFocusOut: release },
+  }
+}
+
+export interface Sort {
   readonly key: string
   readonly isDescending: boolean
 }

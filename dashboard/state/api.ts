@@ -1,5 +1,7 @@
 import type {
   Applied,
+  Apply,
+  Me,
   ServerWithSettings,
   SessionNumbers,
   Status,
@@ -9,7 +11,7 @@ import type {
 import type { Drain } from '../../src/admin/drain.ts'
 import type { Explanation, Plan } from '../../src/admin/planning.ts'
 import type { Problem } from '../../src/admin/problem.ts'
-import type { TrafficHistory } from '../../src/admin/traffic.ts'
+import type { RecentReasons, TrafficHistory } from '../../src/admin/traffic.ts'
 
 /** What GET answers, by path. */
 export interface Answers {
@@ -18,32 +20,10 @@ export interface Answers {
   '/v1/sessions': SessionNumbers
   '/v1/drains': { readonly drains: readonly Drain[] }
   '/v1/traffic': TrafficHistory
-  '/v1/applies': Applies
+  '/v1/reasons': RecentReasons
+  '/v1/applies': { readonly applies: readonly Apply[] }
   '/v1/me': Me
   [upstream: `/v1/upstreams/${string}/`]: Upstream
-}
-
-/** Who uses the dashboard. */
-export interface Me {
-  readonly name: string
-  readonly scope: 'read' | 'write'
-  /** Whether by a link of `limpet dashboard`. */
-  readonly signedIn: boolean
-}
-
-/** The last applies, newest first. */
-export interface Applies {
-  readonly applies: readonly Apply[]
-}
-
-export interface Apply {
-  readonly generation: number
-  readonly revision: string
-  readonly at: string
-  readonly by: string
-  readonly changes: readonly string[]
-  /** A unified diff; null if it would be too large. */
-  readonly diff: string | null
 }
 
 /** The API has refused, or was not reached: then `status` is 0. */
@@ -130,4 +110,4 @@ export async function errorOf(response: Response): Promise<ApiError> {
   return new ApiError(response.status, title, problem.detail ?? 'Limpet has refused, without a reason.')
 }
 
-export type { Explanation, Plan, ServerWithSettings }
+export type { Apply, Explanation, Me, Plan, ServerWithSettings }

@@ -5,7 +5,7 @@ import type { Message } from './stream.ts'
 export const KEPT_EVENTS = 500
 
 export type Tone = 'good' | 'bad' | 'warn' | 'plain'
-export type Topic = 'health' | 'config' | 'drain' | 'worker' | 'certificate' | 'upgrade' | 'operator' | 'other'
+export type Topic = 'health' | 'skew' | 'config' | 'drain' | 'worker' | 'certificate' | 'upgrade' | 'operator' | 'other'
 
 /** An event, as the dashboard shows it. */
 export interface Happening {
@@ -17,6 +17,8 @@ export interface Happening {
   readonly text: string
   readonly upstream: string | undefined
   readonly server: string | undefined
+  /** How many sessions a drain had left then. */
+  readonly sessions: number | undefined
 }
 
 interface Data {
@@ -41,6 +43,7 @@ interface Data {
 
 const topics: Readonly<Record<string, Topic>> = {
   'server-health': 'health',
+  skew: 'skew',
   applied: 'config',
   'drain-started': 'drain',
   'drain-progress': 'drain',
@@ -63,11 +66,19 @@ export function happeningOf({ id, type, data }: Message): Happening {
     text: textOf(type, event),
     upstream: upstream ?? drain?.upstream,
     server: server ?? drain?.server ?? undefined,
+    sessions: drain?.sessions,
   }
+}
+
+/** Whether an event says nothing any more, now that another has happened: how far a drain is comes every few seconds. */
+export function isOutdated(past: Happening, { type, upstream, server }: Happening): boolean {
+  const isOfDrain = type === 'drain-progress' || type === 'drain-ended'
+  return isOfDrain && past.type === 'drain-progress' && past.upstream === upstream && past.server === server
 }
 
 function toneOf(type: string, { better, state, drain }: Data): Tone {
   if (type === 'worker-died' || state === 'failed') return 'bad'
+  if (type === 'skew') return better ? 'good' : 'warn'
   if (better !== undefined) return better ? 'good' : 'bad'
   if (type === 'drain-ended') return drain?.state === 'cut' ? 'warn' : 'good'
   return 'plain'

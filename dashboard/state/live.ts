@@ -1,7 +1,7 @@
 import { batch, computed, effect, type ReadonlySignal, signal } from '@preact/signals'
 import type { Sample, Traffic, TrafficHistory } from '../../src/admin/traffic.ts'
 import { get } from './api.ts'
-import { type Happening, happeningOf, KEPT_EVENTS } from './happening.ts'
+import { type Happening, happeningOf, isOutdated, KEPT_EVENTS } from './happening.ts'
 import { resourceAt } from './resource.ts'
 import { Stream } from './stream.ts'
 
@@ -81,7 +81,10 @@ const eventStream = new Stream({
     // What was before the first of them was never shown.
     if (message.type === 'gap' && eventsNow.peek().length === 0) return
     const happening = happeningOf(message)
-    eventsNow.value = [happening, ...eventsNow.peek()].slice(0, KEPT_EVENTS)
+    eventsNow.value = [happening, ...eventsNow.peek().filter((past) => !isOutdated(past, happening))].slice(
+      0,
+      KEPT_EVENTS,
+    )
     void upstreams.refresh()
     if (happening.type === 'applied' || happening.type === 'certificate') void status.refresh()
   },

@@ -2,7 +2,13 @@ import { once } from 'node:events'
 import { existsSync, renameSync, rmSync, statSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
-import type { AdminServer } from './admin-server.ts'
+
+/** Takes over connections, which are paused. */
+export interface ConnectionUser {
+  accept(socket: Socket): void
+  /** Ends what goes on without an end, such as streams. Resolves once its clients know, as far as they read. */
+  end?(): Promise<void>
+}
 
 export interface PortPlace {
   readonly address: string
@@ -24,7 +30,7 @@ const MAX_CONNECTIONS = 128
 const LAST_ANSWERS = 1000
 
 /**
- * Listens for clients of the admin API. The API itself, with its libraries, is loaded with the first connection, because
+ * Listens for clients of the admin API, or of the metrics. The API itself, with its libraries, is loaded with the first connection, because
  * most Limpets are never asked.
  */
 export class AdminListener {
@@ -32,20 +38,20 @@ export class AdminListener {
   readonly place: AdminPlace
   readonly #listener: Server
   readonly #sockets = new Set<Socket>()
+  #loaded: Promise<ConnectionUser> | undefined
   /** Of the socket's file. */
   readonly #inode: number | undefined
   #isLeft = false
 
-  private constructor(place: AdminPlace, listener: Server, load: () => Promise<AdminServer>) {
+  private constructor(place: AdminPlace, listener: Server, load: () => Promise<ConnectionUser>) {
     this.place = place
     this.#listener = listener
     this.#inode = inodeOf(place)
-    let loaded: Promise<AdminServer> | undefined
     listener.on('connection', (socket) => {
       this.#sockets.add(socket)
       socket.on('close', () => this.#sockets.delete(socket)).on('error', () => socket.destroy())
-      loaded ??= load()
-      void loaded.then(
+      this.#loaded ??= load()
+      void this.#loaded.then(
         (server) => server.accept(socket),
         () => socket.destroy(),
       )
@@ -58,7 +64,11 @@ export class AdminListener {
    *
    * @param descriptor of a socket that listens there already
    */
-  static async start(place: AdminPlace, load: () => Promise<AdminServer>, descriptor?: number): Promise<AdminListener> {
+  static async start(
+    place: AdminPlace,
+    load: () => Promise<ConnectionUser>,
+    descriptor?: number,
+  ): Promise<AdminListener> {
     // Nobody reads before the API is there.
     const listener = createServer({ pauseOnConnect: true })
     listener.maxConnections = MAX_CONNECTIONS
@@ -77,16 +87,18 @@ export class AdminListener {
     return (this.#listener as Server & { readonly _handle?: { readonly fd?: number } | null })._handle?.fd
   }
 
-  /** Accepts no more connections, since another process has the socket; requests in flight are still answered. */
+  /** Accepts no more connections, since another process has the socket; requests in flight are still answered, streams end. */
   leave(): void {
     this.#isLeft = true
     this.#listener.close()
-    setTimeout(() => this.closeConnections(), LAST_ANSWERS).unref()
+    void this.#endStreams()
+    setTimeout(() => this.#destroyConnections(), LAST_ANSWERS).unref()
   }
 
-  /** Closes all connections without waiting for requests: its clients are programs that can try again. */
-  closeConnections(): void {
-    for (const socket of this.#sockets) socket.destroy()
+  /** Closes all connections, without waiting for more than the ends of streams: its clients are programs that can try again. */
+  async closeConnections(): Promise<void> {
+    await this.#endStreams()
+    this.#destroyConnections()
   }
 
   /** Ends at once, in the same way. */
@@ -96,8 +108,17 @@ export class AdminListener {
       if ('socket' in this.place && inodeOf(this.place) === this.#inode) rmSync(this.place.socket, { force: true })
       this.#listener.close()
     }
-    this.closeConnections()
+    await this.closeConnections()
     if (this.#listener.listening || this.#sockets.size > 0) await once(this.#listener, 'close')
+  }
+
+  async #endStreams(): Promise<void> {
+    const server = await this.#loaded?.catch(() => undefined)
+    await server?.end?.()
+  }
+
+  #destroyConnections(): void {
+    for (const socket of this.#sockets) socket.destroy()
   }
 }
 

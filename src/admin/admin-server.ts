@@ -2,13 +2,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
+import { setTimeout } from 'node:timers/promises'
 import { Access, type AccessRules } from './access.ts'
 import type { Administered } from './administered.ts'
 import { adminApi } from './api.ts'
 import { Dashboard } from './dashboard/dashboard.ts'
 import { SignIns } from './dashboard/sign-ins.ts'
 import { FORWARDED } from './forwarded.ts'
-import { type Approach, assertNotForeign, assertOwnHost } from './gate.ts'
+import { type Approach, assertNotForeign, assertOwnHost, isNavigation } from './gate.ts'
 import { OperationRefused } from './operation-refused.ts'
 import { answerTo, refusalOf } from './problem.ts'
 import { answerToProbe } from './readiness.ts'
@@ -21,6 +22,8 @@ const HEAD_TIMEOUT = 10_000
 const REQUEST_TIMEOUT = 30_000
 /** The default of `sendTimeout`. */
 const SEND_TIMEOUT = 60_000
+/** How long the ends of streams may take to reach their clients, in ms. */
+const LAST_EVENTS = 200
 /** The maximum size of a request's head, in bytes. */
 const MAX_HEAD = 16 * 1024
 
@@ -51,6 +54,9 @@ export class AdminServer {
   readonly #dashboard: Dashboard | undefined
   readonly #report: (bug: unknown) => void
   readonly #sendTimeout: number
+  readonly #ending = new AbortController()
+  /** Streams that have not ended. */
+  readonly #streams = new Set<Promise<void>>()
 
   constructor(administered: Administered, options: AdminServerOptions) {
     const { approach, access, dashboard, report } = options
@@ -62,7 +68,7 @@ export class AdminServer {
     this.#dashboard = dashboard === undefined ? undefined : new Dashboard(dashboard, this.#signIns)
     this.#report = report
     this.#sendTimeout = sendTimeout
-    this.#api = adminApi(administered, this.#access, this.#signIns, report)
+    this.#api = adminApi(administered, this.#access, this.#signIns, report, this.#ending.signal)
     const answer = (incoming: IncomingMessage, outgoing: ServerResponse) => void this.#answer(incoming, outgoing)
     this.#http = createServer({
       headersTimeout: Math.min(HEAD_TIMEOUT, requestTimeout),
@@ -84,14 +90,34 @@ export class AdminServer {
     socket.resume()
   }
 
+  /** Ends all streams, each after a whole event. Resolves once their clients know, as far as they read. */
+  async end(): Promise<void> {
+    this.#ending.abort()
+    await Promise.race([Promise.allSettled(this.#streams), setTimeout(LAST_EVENTS, undefined, { ref: false })])
+  }
+
   async #answer(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     try {
       const response = await this.#responseTo(incoming, outgoing)
       outgoing.setTimeout(this.#sendTimeout, () => outgoing.destroy())
-      await send(response, outgoing)
+      if (isStream(response)) await this.#stream(response, outgoing)
+      else await send(response, outgoing)
     } catch {
       // The client is gone, or reads too slowly.
       outgoing.destroy()
+    }
+  }
+
+  async #stream({ status, headers, body }: Response, outgoing: ServerResponse): Promise<void> {
+    outgoing.writeHead(status, Object.fromEntries(headers)).flushHeaders()
+    const sent = pipeline(Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]), outgoing)
+    this.#streams.add(sent)
+    try {
+      await sent
+      // Its client is to come back, perhaps to another process.
+      outgoing.req.socket.destroySoon()
+    } finally {
+      this.#streams.delete(sent)
     }
   }
 
@@ -108,6 +134,7 @@ export class AdminServer {
       const probe = answerToProbe(incoming, this.#subject)
       if (probe !== undefined) return probe
       this.#assertServing()
+      if (!isNavigation(incoming)) assertNotForeign(incoming)
       const request = requestOf(incoming)
       const page = this.#dashboard?.answer(incoming, request)
       if (page !== undefined) return page
@@ -134,14 +161,12 @@ function requestOf({ method = 'GET', url = '/', headers }: IncomingMessage): Req
   })
 }
 
+function isStream({ body, headers }: Response): boolean {
+  return body !== null && headers.get('Content-Type')?.startsWith('text/event-stream') === true
+}
+
 async function send(response: Response, outgoing: ServerResponse): Promise<void> {
-  const { status, headers, body } = response
-  const isStream = body !== null && headers.get('Content-Type')?.startsWith('text/event-stream')
-  if (isStream) {
-    outgoing.writeHead(status, Object.fromEntries(headers)).flushHeaders()
-    await pipeline(Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]), outgoing)
-    return
-  }
+  const { status, headers } = response
   const content = Buffer.from(await response.arrayBuffer())
   const hasBody = outgoing.req.method !== 'HEAD' && status !== 304
   if (hasBody) headers.set('Content-Length', String(content.length))

@@ -46,6 +46,14 @@ const Apply = z
 
 export const Applies = z.object({ applies: z.array(Apply) }).openapi('Applies')
 
+export const Me = z
+  .object({
+    name: z.string().openapi({ description: 'What the log calls the caller.' }),
+    scope: z.enum(['read', 'write']),
+    signedIn: z.boolean().openapi({ description: 'Whether it is a browser that has signed in by a link.' }),
+  })
+  .openapi('Me')
+
 export const Status = z
   .object({
     version: z.string().openapi({ description: "Limpet's version." }),
@@ -197,4 +205,5 @@ export type ServerWithSettings = z.output<typeof ServerWithSettings>
 export type SessionNumbers = z.output<typeof SessionNumbers>
 export type Drift = z.output<typeof Drift>
 export type Applied = z.output<typeof Applied>
+export type Me = z.output<typeof Me>
 export type Apply = z.output<typeof Apply>

@@ -25,12 +25,17 @@ import { addUpstreams } from './resources/upstreams.ts'
 import { TrafficStream } from './traffic-stream.ts'
 import { View } from './view.ts'
 
-/** All resources of the admin API. No answer has a secret, a session's key or a cookie in it. */
+/**
+ * All resources of the admin API. No answer has a secret, a session's key or a cookie in it.
+ *
+ * @param ending aborted when streams are to end
+ */
 export function adminApi(
   { subject, operations, events, traffic, tail, metrics }: Administered,
   access: Access,
   signIns: SignIns,
   report: (bug: unknown) => void,
+  ending: AbortSignal,
 ): Resources {
   const view = new View(subject, operations)
   const api: Resources = new OpenAPIHono<Env>({
@@ -52,9 +57,9 @@ export function adminApi(
   addSessions(api, descriptions, view)
   addPlanning(api, descriptions, operations)
   addUpgrade(api, descriptions, operations)
-  addEvents(api, descriptions, new EventStream(events))
-  addTraffic(api, descriptions, view, traffic, new TrafficStream(traffic))
-  addRequests(api, descriptions, operations, new RequestStream(tail))
+  addEvents(api, descriptions, new EventStream(events, ending))
+  addTraffic(api, descriptions, view, traffic, new TrafficStream(traffic, ending))
+  addRequests(api, descriptions, operations, new RequestStream(tail, ending))
   addMetrics(api, descriptions, metrics)
   describeProbes(api)
   addSigningIn(api, descriptions, signIns)

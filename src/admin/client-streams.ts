@@ -19,15 +19,20 @@ export interface Watching {
 export class ClientStreams {
   readonly #most: number
   readonly #what: string
-  #clients = 0
+  /** What ends each stream that is open. */
+  readonly #open = new Set<() => void>()
 
   /**
    * @param most how many clients there may be at a time
    * @param what they watch, for the one that is too many
+   * @param ending aborted when all streams are to end
    */
-  constructor(most: number, what: string) {
+  constructor(most: number, what: string, ending: AbortSignal) {
     this.#most = most
     this.#what = what
+    ending.addEventListener('abort', () => {
+      for (const end of this.#open) end()
+    })
   }
 
   /**
@@ -35,10 +40,9 @@ export class ClientStreams {
    * @throws OperationRefused if too many watch already
    */
   open(watch: (write: (events: string) => void) => Watching): ReadableStream<Uint8Array> {
-    if (this.#clients >= this.#most) {
+    if (this.#open.size >= this.#most) {
       throw new OperationRefused('busy', `${this.#most} clients watch ${this.#what} already, which is the maximum`)
     }
-    this.#clients++
     const encoder = new TextEncoder()
     let close = () => {}
     const start = (controller: ReadableStreamDefaultController<Uint8Array>) => {
@@ -51,10 +55,15 @@ export class ClientStreams {
       }
       const heartbeat = setInterval(() => write(':\n\n'), HEARTBEAT).unref()
       const { first, unwatch } = watch(write)
+      const end = () => {
+        close()
+        controller.close()
+      }
+      this.#open.add(end)
       close = () => {
         clearInterval(heartbeat)
         unwatch()
-        this.#clients--
+        this.#open.delete(end)
         close = () => {}
       }
       const head = encoder.encode(`retry: ${RETRY}\n\n${first}`)

@@ -19,6 +19,14 @@ export type AdminEvent =
       /** The line in the log. */
       readonly message: string
     }
+  /** An address or network sends too much of an upstream's requests, or no longer does: then it is better. */
+  | {
+      readonly type: 'skew'
+      readonly upstream: string
+      readonly better: boolean
+      /** The line in the log. */
+      readonly message: string
+    }
   | { readonly type: 'drain-started' | 'drain-progress' | 'drain-ended'; readonly drain: Drain }
   /** A worker died, and is replaced in `ms`. */
   | { readonly type: 'worker-died'; readonly worker: number; readonly cause: string; readonly ms: number }

@@ -6,6 +6,7 @@ export const eventMeanings: Readonly<Record<AdminEvent['type'] | 'gap', string>>
     'A change of the configuration is in effect in every worker: `generation`, `revision`, `changes` (sentences, at most 100 of them).',
   'server-health':
     'A server is suspended, ejected, down or back, or a panic begins or ends (`server` is null): `upstream`, `server`, `better`, `message`.',
+  skew: "An address or a network sends too much of an upstream's requests, or no longer does: `upstream`, `better`, `message`.",
   'drain-started': 'A drain begins: `drain`, as in `GET /v1/drains`.',
   'drain-progress': 'It has got further: `drain`.',
   'drain-ended': 'It is over: `drain`.',

@@ -7,10 +7,12 @@ const MAX_CLIENTS = 32
 /** Writes the events to all clients that watch. */
 export class EventStream {
   readonly #feed: EventFeed
-  readonly #clients = new ClientStreams(MAX_CLIENTS, 'the events')
+  readonly #clients: ClientStreams
 
-  constructor(feed: EventFeed) {
+  /** @param ending aborted when all streams are to end */
+  constructor(feed: EventFeed, ending: AbortSignal) {
     this.#feed = feed
+    this.#clients = new ClientStreams(MAX_CLIENTS, 'the events', ending)
   }
 
   /**

@@ -44,6 +44,11 @@ export function assertNotForeign({ headers }: IncomingMessage): void {
   }
 }
 
+/** Whether a browser follows a link, from whatever page: that page does not see the answer. */
+export function isNavigation({ method, headers }: IncomingMessage): boolean {
+  return method === 'GET' && headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document'
+}
+
 function hostOf({ host = '' }: IncomingHttpHeaders): string {
   return host.toLowerCase()
 }

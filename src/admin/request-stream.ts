@@ -7,10 +7,12 @@ const MAX_CLIENTS = 16
 /** Writes a sample of the requests to each client that watches. */
 export class RequestStream {
   readonly #tail: RequestTail
-  readonly #clients = new ClientStreams(MAX_CLIENTS, 'the requests')
+  readonly #clients: ClientStreams
 
-  constructor(tail: RequestTail) {
+  /** @param ending aborted when all streams are to end */
+  constructor(tail: RequestTail, ending: AbortSignal) {
     this.#tail = tail
+    this.#clients = new ClientStreams(MAX_CLIENTS, 'the requests', ending)
   }
 
   /** @throws OperationRefused if too many watch already */

@@ -7,13 +7,15 @@ const MAX_CLIENTS = 32
 /** Writes each second's traffic to all clients that watch. What several of them want is made once. */
 export class TrafficStream {
   readonly #feed: TrafficFeed
-  readonly #clients = new ClientStreams(MAX_CLIENTS, 'the traffic')
+  readonly #clients: ClientStreams
   /** The events of the present second, by the names that were asked for. */
   readonly #events = new Map<string, string>()
   #now: Sample | undefined
 
-  constructor(feed: TrafficFeed) {
+  /** @param ending aborted when all streams are to end */
+  constructor(feed: TrafficFeed, ending: AbortSignal) {
     this.#feed = feed
+    this.#clients = new ClientStreams(MAX_CLIENTS, 'the traffic', ending)
   }
 
   /**

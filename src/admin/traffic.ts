@@ -20,7 +20,10 @@ const Latencies = { p50: Milliseconds, p95: Milliseconds, p99: Milliseconds }
 /** Everything together, in one second. */
 export const Sample = z
   .object({
-    at: Time.openapi({ description: 'The end of the second.' }),
+    at: Time.openapi({
+      description:
+        'The end of the second. Where the one before ended longer ago, because Limpet stood still, rates are means over that time.',
+    }),
     ...Load,
     ...Latencies,
     refused: Rate.openapi({ description: 'Answers of 4xx a second.' }),
@@ -93,9 +96,32 @@ export const TrafficHistory = Traffic.extend({
   samples: z.array(Sample).openapi({ description: 'Oldest first; up to ten minutes.' }),
 }).openapi('TrafficHistory')
 
+/** Why requests went where they went, in the last minutes. */
+export const RecentReasons = z
+  .object({
+    step: Count.openapi({ description: 'The steps of `recent`, in ms.' }),
+    upstreams: z.array(
+      z.object({
+        name: z.string(),
+        reasons: z
+          .array(
+            z.object({
+              reason: z.string().openapi({ example: 'moved:drained' }),
+              recent: z
+                .array(Count)
+                .openapi({ description: 'Requests by step, the newest last: that one has not ended yet.' }),
+            }),
+          )
+          .openapi({ description: 'Those that there were in the last five minutes.' }),
+      }),
+    ),
+  })
+  .openapi('RecentReasons')
+
 export type Sample = z.output<typeof Sample>
 export type Traffic = z.output<typeof Traffic>
 export type TrafficHistory = z.output<typeof TrafficHistory>
+export type RecentReasons = z.output<typeof RecentReasons>
 
 /** Whose servers are wanted in detail: all (up to 500 servers), or those of some upstreams (up to 2,000). */
 export interface TrafficQuery {
@@ -106,6 +132,7 @@ export interface TrafficQuery {
 export interface TrafficFeed {
   history(query: TrafficQuery): TrafficHistory
   traffic(query: TrafficQuery): Traffic
+  reasons(query: TrafficQuery): RecentReasons
   /** Notifies once a second, until the function that it returns is called. */
   watch(notify: (now: Sample) => void): () => void
 }

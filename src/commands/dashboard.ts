@@ -1,9 +1,9 @@
 import { Command } from 'commander'
-import { AdminClient } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
 import { placeFrom } from './admin-place.ts'
 import { CommandFailure } from './command-failure.ts'
 import { DashboardForwarder } from './dashboard-forwarder.ts'
+import { type DashboardLink, dashboardLink } from './dashboard-link.ts'
 import { printJson } from './json.ts'
 import { spanUntil } from './span.ts'
 import { untilStopped } from './until-stopped.ts'
@@ -12,12 +12,6 @@ import { wholeNumber } from './whole-number.ts'
 interface DashboardOptions extends AdminOptions {
   readonly read?: boolean
   readonly servePort: number
-}
-
-interface Link {
-  readonly path: string
-  readonly expires: string
-  readonly scope: 'read' | 'write'
 }
 
 /** `limpet dashboard`: prints a link that signs a browser in. */
@@ -40,8 +34,7 @@ export function dashboardCommand(): Command {
 
 async function dashboard({ read, servePort: port, json, ...options }: DashboardOptions): Promise<void> {
   const place = await placeFrom(options)
-  const body = read ? { scope: 'read' } : {}
-  const link = await new AdminClient(place).change<Link>('POST', '/v1/dashboard-links', { body })
+  const link = await dashboardLink(place, read ? 'read' : undefined)
   const { endpoint } = place
   if (endpoint instanceof URL) return print(link, reachable(endpoint), json)
   const forwarder = await DashboardForwarder.start(endpoint.socket, port).catch((error) => {
@@ -54,7 +47,7 @@ async function dashboard({ read, servePort: port, json, ...options }: DashboardO
   await forwarder.close()
 }
 
-function print({ path, expires, scope }: Link, base: URL, json = false): void {
+function print({ path, expires, scope }: DashboardLink, base: URL, json = false): void {
   const url = new URL(path, base).href
   if (json) return printJson({ url, expires, scope })
   const may = scope === 'read' ? 'look' : 'look and change things'

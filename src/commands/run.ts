@@ -70,10 +70,14 @@ async function runAfter(predecessor: Predecessor | undefined, { watch, ...option
   }
   for (const listener of balancer.listeners)
     log.info(`listening on ${describeListener(listener)}`, { event: 'listening', listener: placeOf(listener) })
-  const { adminPlace } = balancer
+  const { adminPlace, metricsPlace } = balancer
   if (adminPlace !== undefined) {
     const place = formatAdminPlace(adminPlace)
     log.info(`the admin API answers on ${place}`, { event: 'admin-listening', place })
+  }
+  if (metricsPlace !== undefined) {
+    const place = formatAdminPlace(metricsPlace)
+    log.info(`metrics are served on ${place}`, { event: 'metrics-listening', place })
   }
   const { workers } = balancer
   const from = formatOrigin(origin)

@@ -9,6 +9,7 @@ import { alternatives, shown } from './error.ts'
 import { cookieNameFor, Instance, instanceOf } from './instance.ts'
 import { formatPath, type KeyPath } from './key-path.ts'
 import { Listener } from './listener.ts'
+import { Metrics } from './metrics.ts'
 import { nearest } from './nearest.ts'
 import { formatPlace, overlap } from './place.ts'
 import { Route } from './route.ts'
@@ -22,13 +23,14 @@ import { didYouMean, type Issue } from './validate.ts'
  * invalid themselves, so that these issues are reported together with those of the schema.
  */
 export function contradictions(file: unknown): Issue[] {
-  const { listeners, routes, upstreams, instance, admin } = asMapping(file)
+  const { listeners, routes, upstreams, instance, admin, metrics } = asMapping(file)
   const groups = Object.entries(asMapping(upstreams)).map(([name, upstream]) => serversOf(name, upstream))
   const validListeners = validOf(Listener, listeners ?? [{}])
   return [
     ...repeatedListeners(validListeners),
     ...adminOnListener(admin, listeners, validListeners),
     ...adminWithoutTokens(asMapping(admin)),
+    ...metricsOnAnother(metrics, admin, listeners, validListeners),
     ...unknownUpstreams(asList(routes), Object.keys(asMapping(upstreams))),
     ...ambiguousRoutes(validOf(Route, routes)),
     ...groups.flatMap(repeatedNames),
@@ -116,6 +118,30 @@ function adminOnSocketOfListener(socket: string, listeners: readonly Valid<Liste
   if (taken === undefined) return []
   const message = `expected a socket that no listener uses, found ${formatUnixSocket(socket)}`
   return [{ path: ['admin', 'socket'], message, see: ['listeners', taken.index] }]
+}
+
+/** On a shared address, metrics could not be served. */
+function metricsOnAnother(
+  metrics: unknown,
+  admin: unknown,
+  written: unknown,
+  listeners: readonly Valid<Listener>[],
+): Issue[] {
+  const place = metrics === undefined ? undefined : Metrics.safeParse(metrics).data
+  if (place === undefined) return []
+  const api = admin === undefined ? undefined : Admin.safeParse(admin).data
+  const expected = (what: string, holder: string) =>
+    `expected a port that ${what}, found ${place.port}, the port of ${holder}`
+  const taken = listeners.find(({ part }) => 'port' in part && overlap(part, place))
+  if (taken !== undefined && 'port' in taken.part) {
+    const message = expected('no listener uses', `listener ${formatPlace(taken.part)}`)
+    return [{ path: ['metrics', 'port'], message, ...(written !== undefined && { see: ['listeners', taken.index] }) }]
+  }
+  if (api === undefined || api === 'off' || !('port' in api) || !overlap(api, place)) return []
+  const message = expected('the admin API does not use', `the admin API ${formatPlace(api)}`)
+  return [
+    { path: ['metrics', 'port'], message, hint: 'the admin API has the metrics, too, at /metrics', see: ['admin'] },
+  ]
 }
 
 /** Without tokens everyone who reaches the address could read what serves. */

@@ -25,7 +25,8 @@ export function parseHost(text: string): string {
 
 /** An IPv6 address (without brackets) in the form of RFC 5952; undefined if it is not one, or has a zone. */
 export function parseIPv6(text: string): string | undefined {
-  if (!isIPv6(text) || text.includes('%')) return undefined
+  // The first call of isIPv6 compiles a large regular expression, which would delay each start by 4 ms.
+  if (!text.includes(':') || !isIPv6(text) || text.includes('%')) return undefined
   return new URL(`http://[${text}]`).hostname.slice(1, -1)
 }
 

@@ -14,7 +14,7 @@ const features: readonly [keys: string, instead: string][] = [
   ['acme letsencrypt hsts', "a listener's tls has this"],
   ['http2 h2 grpc', 'a listener with tls offers HTTP/2, one without may have h2c: true; an upstream has protocol'],
   ['http3 h3 quic', 'Limpet speaks HTTP/1.1 and HTTP/2'],
-  ['metrics prometheus stats statsd', 'limpet status and the admin API count requests, failures and sessions'],
+  ['prometheus stats statsd', 'metrics: { port: 9001 } serves metrics for Prometheus'],
   ['tracing opentelemetry otel', 'the JSON access log has a requestId'],
   ['dashboard ui', 'limpet status shows servers and sessions'],
   ['redirect redirects return', 'let a server send the redirect; a listener may have redirect: https'],

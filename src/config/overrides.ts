@@ -125,6 +125,10 @@ function replacePort(config: Config, port: number, source: string): Config {
       const message = `expected a port other than the admin API's, found ${port}`
       throw refusal(source, message, 'choose another port here, or another one for admin in the file')
     }
+    if (config.metrics !== undefined && overlap(place, config.metrics)) {
+      const message = `expected a port other than that of the metrics, found ${port}`
+      throw refusal(source, message, 'choose another port here, or another one for metrics in the file')
+    }
     return { ...config, listeners: [place] }
   }
   const message = `expected exactly one listener, whose port it replaces, found ${config.listeners.length}`

@@ -1,7 +1,7 @@
 import { isIPv4 } from 'node:net'
 import { formatAddress } from './address.ts'
 
-/** Where the program listens, for clients or for the admin API. */
+/** Where the program listens, for clients, for the admin API or for the metrics. */
 export interface Place {
   /** IPv4, IPv6 without brackets, or a name. */
   readonly address: string

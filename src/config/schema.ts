@@ -6,6 +6,7 @@ import { ClientAddressFrom, TrustedProxies } from './client-address.ts'
 import { boundedSize, Count, Duration, Size, whole } from './field.ts'
 import { Instance } from './instance.ts'
 import { Listener } from './listener.ts'
+import { Metrics } from './metrics.ts'
 import { ProgramLogSettings } from './program-log.ts'
 import { Route } from './route.ts'
 import { Tracing } from './tracing.ts'
@@ -78,6 +79,11 @@ export const Config = z.strictObject({
     .exactOptional(z.string().min(1, 'the path of a directory'))
     .describe('The directory that keeps sessions and secrets across restarts. Default: see docs/state-directory.md.'),
   admin: z.exactOptional(Admin).describe('Where the admin API listens. Default: a Unix socket of this user.'),
+  metrics: z
+    .exactOptional(Metrics)
+    .describe(
+      'Where metrics are served for Prometheus, and nothing else. Default: nowhere; the admin API has them at /metrics.',
+    ),
   accessLog: z
     .union([AccessLogSettings, AccessLogByFormat], 'a format, or settings')
     .prefault('combined')

@@ -1,5 +1,5 @@
 import type { Worker } from 'node:worker_threads'
-import type { AdminPlace } from '../admin/admin-listener.ts'
+import type { AdminPlace, PortPlace } from '../admin/admin-listener.ts'
 import type { Phase } from '../admin/readiness.ts'
 import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
@@ -19,6 +19,7 @@ import { DrainOrders } from './drains/drain-orders.ts'
 import { workersOf } from './fixed-settings.ts'
 import { type Applied, Handover } from './handover.ts'
 import { Metrics } from './metrics/metrics.ts'
+import { MetricsListener } from './metrics/metrics-listener.ts'
 import { Stickiness } from './metrics/stickiness.ts'
 import { openAccessLog } from './open-access-log.ts'
 import type { Operator } from './operator.ts'
@@ -29,7 +30,7 @@ import { RunInstance } from './state/run-instance.ts'
 import { StateDirectory } from './state/state-directory.ts'
 import { Renewals } from './tls/renewals.ts'
 import { TlsStore } from './tls/tls-store.ts'
-import type { AdminSocket, Inheritance } from './upgrade/inheritance.ts'
+import type { Inheritance } from './upgrade/inheritance.ts'
 import type { Predecessor } from './upgrade/predecessor.ts'
 import { addCounts } from './upgrade/server-states.ts'
 import { activatedSockets } from './workers/activation/activated-sockets.ts'
@@ -48,6 +49,9 @@ export class Balancer {
   readonly #metrics: Metrics
   #admin: AdminApi | undefined
   #phase: Phase = 'starting'
+  #metricsListener: MetricsListener | undefined
+  /** Resolves once the process that this one replaced has ended; undefined if it replaced none. */
+  #predecessorEnded: Promise<void> | undefined
   /** Aborted when it stops. */
   readonly #stopping = new AbortController()
   readonly #replaced = Promise.withResolvers<void>()
@@ -139,7 +143,7 @@ export class Balancer {
     } catch (error) {
       lock.release()
       health.stop()
-      await balancer.#admin?.close()
+      await Promise.all([balancer.#admin?.close(), balancer.#metricsListener?.close()])
       // Workers that have accepted connections of the process that goes on finish them.
       if (predecessor !== undefined) await supervisor.stop()
       throw error
@@ -153,7 +157,8 @@ export class Balancer {
     parts.traffic.start()
     balancer.#phase = 'serving'
     if (predecessor !== undefined) {
-      await balancer.#startAdmin(inherited?.admin)
+      balancer.#metrics.wait(predecessor.countsKnown)
+      await balancer.#startAdmin(inherited)
       await balancer.#follow(predecessor)
     }
     return balancer
@@ -173,7 +178,12 @@ export class Balancer {
     return this.#admin?.place
   }
 
-  async #startAdmin(inherited?: AdminSocket): Promise<void> {
+  /** Where metrics are served, and nothing else; undefined if nowhere. */
+  get metricsPlace(): PortPlace | undefined {
+    return this.#metricsListener?.place
+  }
+
+  async #startAdmin(inherited?: Inheritance): Promise<void> {
     const { events, traffic, tail, wishes, state, log } = this.#parts
     const { config } = this.#handover
     const subject = subjectOf(instanceOf(config), this.#parts, () => this.#phase)
@@ -185,7 +195,8 @@ export class Balancer {
       (...warning) => log.warn(...warning),
     )
     try {
-      this.#admin = await AdminApi.start(config, administered, state, log, inherited)
+      this.#admin = await AdminApi.start(config, administered, state, log, inherited?.admin)
+      this.#metricsListener = await MetricsListener.start(config, this.#metrics, log, inherited?.metrics)
     } catch (error) {
       await this.stop()
       throw error
@@ -246,7 +257,12 @@ export class Balancer {
     const { HandOver } = await import('./upgrade/hand-over.ts')
     const { config } = this.#handover
     const listeners = config.listeners.map((written, index) => ({ written, real: this.listeners[index]! }))
-    const estate = { instance: instanceOf(config), listeners, admin: this.#admin?.socket }
+    const estate = {
+      instance: instanceOf(config),
+      listeners,
+      admin: this.#admin?.socket,
+      metrics: this.#metricsListener?.socket,
+    }
     const handOver = await HandOver.begin(this.#parts, estate, this.#stopping.signal)
     this.#phase = 'replaced'
     this.#handover.close('another process has replaced this one')
@@ -256,17 +272,20 @@ export class Balancer {
     this.#parts.acme.close()
     this.#lock.release()
     this.#admin?.leave()
+    this.#metricsListener?.leave()
     this.#parts.traffic.close()
     this.#parts.skew.close()
     this.#parts.questions.close()
-    void handOver.finish().then(this.#replaced.resolve)
+    void handOver.finish(this.#predecessorEnded).then(this.#replaced.resolve)
     return { pid: handOver.pid }
   }
 
   /** Takes over from the process that this one replaces, until that has ended. */
   async #follow(predecessor: Predecessor): Promise<void> {
-    const { sessions, scoreboard, supervisor } = this.#parts
+    const { sessions, scoreboard, supervisor, counts } = this.#parts
     predecessor.onCounted = (servers) => addCounts(supervisor.snapshot, scoreboard, servers)
+    this.#predecessorEnded = predecessor.ended
+    predecessor.onCounts = (counted) => counts.add(counted)
     if (keepsState(this.#handover.config)) void this.#lock.whenHeld()
     await sessions.keepInStep()
   }
@@ -306,7 +325,13 @@ export class Balancer {
     rebalancer.close()
     health.stop()
     await supervisor.stop()
-    await Promise.all([sessions.close(), accessLog.close(), tracing.close(), this.#admin?.close()])
+    await Promise.all([
+      sessions.close(),
+      accessLog.close(),
+      tracing.close(),
+      this.#admin?.close(),
+      this.#metricsListener?.close(),
+    ])
   }
 }
 

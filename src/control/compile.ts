@@ -1,3 +1,4 @@
+import { dashboardCookieOf } from '../admin/dashboard/cookie.ts'
 import { withFolderRedirects } from '../config/folder-redirect.ts'
 import { instanceOf } from '../config/instance.ts'
 import type { Rebalance as ConfiguredRebalance } from '../config/rebalance.ts'
@@ -81,11 +82,16 @@ export function compile(
     trustedProxies: config.trustedProxies,
     clientAddressFrom: config.clientAddressFrom,
     ...(material.ticketKey !== undefined && { certificates: material.certificates, ticketKey: material.ticketKey }),
+    ...(hasPort(config.admin) && { dashboardCookie: dashboardCookieOf(instance) }),
   }
 }
 
 function compileTracing({ sample, trust }: NonNullable<Config['tracing']>): Tracing {
   return { sample: sample / 100, trust }
+}
+
+function hasPort(admin: Config['admin']): boolean {
+  return admin !== undefined && admin !== 'off' && 'port' in admin
 }
 
 /** Whether both have the same routes, to upstreams in the same order. */

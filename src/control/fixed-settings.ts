@@ -10,6 +10,7 @@ const fixedSettings: Readonly<Record<string, (config: Config) => unknown>> = {
   instance: instanceOf,
   stateDirectory: ({ stateDirectory }) => stateDirectory,
   admin: ({ admin }) => admin,
+  metrics: ({ metrics }) => metrics,
   log: ({ log }) => log,
 }
 

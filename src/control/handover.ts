@@ -190,8 +190,8 @@ export class Handover {
     health.apply(next.upstreams)
     skew.apply(next.upstreams)
     rebalancer.apply(next.upstreams)
-    tracing.apply(config.tracing)
     const acknowledged = supervisor.apply(next)
+    tracing.apply(config.tracing, acknowledged)
     // Not before: if a part fails, the same change is not taken for one that is in effect. Users find the new Snapshot.
     this.#config = config
     tls.adopt(material)

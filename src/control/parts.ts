@@ -79,13 +79,14 @@ export async function assemble(
   await sessions.apply(config, snapshot)
   const scoreboard = new Scoreboard()
   const tallies = new Tallies()
-  const counts = countsOf(tallies, slots, accessLog)
-  const skew = new SkewAlarm(snapshot.upstreams, log)
+  const tracing = new Tracing(log, config.tracing)
+  const counts = countsOf(tallies, slots, accessLog, tracing)
+  counts.add(inherited?.counts ?? [])
+  const events = new EventRing(inherited?.newestEvent)
+  const skew = new SkewAlarm(snapshot.upstreams, log, events)
   const rebalancer = new Rebalancer(snapshot.upstreams, scoreboard, sessions.table)
   const eventLog = new EventLog(log)
-  const events = new EventRing(inherited?.newestEvent)
   const wishes = new ServerWishes()
-  const tracing = new Tracing(log, config.tracing)
   const known = inherited?.servers ?? []
   const health = new HealthMonitor(
     snapshot.upstreams,
@@ -142,7 +143,6 @@ export async function assemble(
     log,
     wantIds: (upstream, server) => supervisor.wantIds(upstream, server),
   })
-  const reclaimer = new SlotReclaimer(slots, scoreboard, sessions.table, counts)
   const tail = new LiveTail((watches) => supervisor.watchRequests(watches))
   const traffic = new TrafficSampler({
     tallies,
@@ -151,6 +151,8 @@ export async function assemble(
     slots,
     snapshot: () => supervisor.snapshot,
   })
+  // The sampler first: then what it has read is zeroed.
+  const reclaimer = new SlotReclaimer(slots, scoreboard, sessions.table, [traffic, counts])
   return {
     log,
     state,
@@ -182,13 +184,15 @@ function serverOf(change: Worse | Better): { readonly upstream: string; readonly
   return { upstream: change.upstream, server: 'server' in change ? change.server : null }
 }
 
-function countsOf(tallies: Tallies, slots: SlotBook, accessLog: LogFile): Counts {
+function countsOf(tallies: Tallies, slots: SlotBook, accessLog: LogFile, tracing: Tracing): Counts {
   return new Counts(
     tallies,
     slots,
     new Map([
       [WorkerCell.DroppedLines, () => accessLog.dropped],
       [WorkerCell.ProcessorSeconds, processorSeconds],
+      [WorkerCell.SpansExported, () => tracing.exported],
+      [WorkerCell.SpansDropped, () => tracing.dropped],
     ] as const),
   )
 }

@@ -3,6 +3,7 @@ import { now } from '../runtime/clock.ts'
 import type { Upstream } from '../runtime/snapshot.ts'
 import type { SampleReport } from '../skew/address-sample.ts'
 import { describeRelief, describeSkew, type SkewChange, SkewWatch } from '../skew/skew-watch.ts'
+import type { EventRing } from './event-ring.ts'
 
 /** How often the samples are judged, in ms. Not after each report, which covers only one worker. */
 const LOOK_EVERY = 5000
@@ -14,11 +15,13 @@ const LOOK_EVERY = 5000
 export class SkewAlarm {
   readonly watch: SkewWatch
   readonly #log: Log
+  readonly #events: EventRing
   readonly #timer: NodeJS.Timeout
 
-  constructor(upstreams: readonly Upstream[], log: Log) {
+  constructor(upstreams: readonly Upstream[], log: Log, events: EventRing) {
     this.watch = new SkewWatch(upstreams)
     this.#log = log
+    this.#events = events
     this.#timer = setInterval(() => this.#judge(), LOOK_EVERY)
     this.#timer.unref()
   }
@@ -41,9 +44,10 @@ export class SkewAlarm {
   }
 
   #report(change: SkewChange): void {
-    const { upstream, skew } = change
-    if (change.isOver)
-      this.#log.info(`upstream ${upstream}: ${describeRelief(change)}`, { event: 'skew-over', upstream, ...skew })
-    else this.#log.warn(`upstream ${upstream}: ${describeSkew(skew)}`, { event: 'skew', upstream, ...skew })
+    const { upstream, skew, isOver } = change
+    const message = `upstream ${upstream}: ${isOver ? describeRelief(change) : describeSkew(skew)}`
+    if (isOver) this.#log.info(message, { event: 'skew-over', upstream, ...skew })
+    else this.#log.warn(message, { event: 'skew', upstream, ...skew })
+    this.#events.add({ type: 'skew', upstream, better: isOver, message })
   }
 }

@@ -68,7 +68,7 @@ export abstract class Connection extends ClientDeadline implements Lifetime, Soc
 
   /** @param bytes reused once this has returned: what is kept must be copied */
   whenRead(bytes: Buffer): void {
-    if (this.isClosing) this.#closing?.heard()
+    if (this.isClosing) this.#closing?.heard(bytes.length)
     else this.arrived(bytes)
   }
 
@@ -127,12 +127,18 @@ export abstract class Connection extends ClientDeadline implements Lifetime, Soc
   /** Closes a connection for which there is no room, and says so. Lingering would take up room. */
   abstract turnAway(failure: Failure): void
 
+  /** How many bytes a client may have sent before it knows that the connection is closed. */
+  protected get mostUnread(): number {
+    return Infinity
+  }
+
   protected close(ending: Ending): void {
     if (this.isClosing) return
     this.isClosing = true
     if (ending === 'reset') return resetSocket(this.socket)
     if (ending === 'drop' && this.writer.unsent === 0) return closeSocket(this.socket)
     this.context.deadlines.remove(this)
-    this.#closing = new LingeringClose(this.socket, this.writer, this.context, ending === 'linger')
+    const isAwaited = ending === 'linger'
+    this.#closing = new LingeringClose(this.socket, this.writer, this.context, isAwaited, this.mostUnread)
   }
 }

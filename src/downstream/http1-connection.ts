@@ -10,6 +10,7 @@ import type { Framing } from '../http1/framing.ts'
 import type { Head } from '../http1/head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
+import { backlog } from '../transport/backlog.ts'
 import type { Ends } from '../transport/ends.ts'
 import type { Owed } from './client-deadline.ts'
 import type { ClientSocket } from './client-socket.ts'
@@ -27,6 +28,7 @@ const READ_AHEAD = 16 * 1024
  * exchange. It reads little more from the socket than the current exchange can use.
  */
 export class Http1Connection extends Connection implements Downstream {
+  readonly room = Infinity
   origin: ClientOrigin
   readonly #reader: RequestReader
   readonly #response: ResponseWriter
@@ -44,6 +46,7 @@ export class Http1Connection extends Connection implements Downstream {
   // ── what the client sends ──────────────────────────────────────────────────────────────────────────────────────
 
   protected override arrived(bytes: Buffer): void {
+    backlog.share()
     const reader = this.#reader
     if (this.#exchange !== undefined && reader.isBodyWanted && reader.isEmpty) {
       reader.readArrived(this.#exchange, bytes)

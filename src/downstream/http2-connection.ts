@@ -4,7 +4,9 @@ import type { WorkerContext } from '../exchange/worker-context.ts'
 import { type ConnectionError, ErrorCode } from '../http2/error-code.ts'
 import type { RequestLines } from '../http2/heads/request-lines.ts'
 import { ServerSession, type ServerSessionOwner } from '../http2/session/server-session.ts'
+import { CONNECTION_WINDOW } from '../http2/session/session.ts'
 import type { Stream } from '../http2/session/stream.ts'
+import { type BacklogUser, backlog } from '../transport/backlog.ts'
 import type { Ends } from '../transport/ends.ts'
 import type { Scratch } from '../transport/scratch.ts'
 import { type TurnUser, turnEnd } from '../transport/turn-end.ts'
@@ -19,7 +21,10 @@ import { recordOfRefusal } from './refusal.ts'
 const NOTHING = Buffer.alloc(0)
 
 /** A client's HTTP/2 connection: one exchange a stream, as many as the client opens. */
-export class Http2Connection extends Connection implements ServerSessionOwner, StreamOwner, DepartureOwner, TurnUser {
+export class Http2Connection
+  extends Connection
+  implements ServerSessionOwner, StreamOwner, DepartureOwner, TurnUser, BacklogUser
+{
   readonly #session: ServerSession
   readonly #departure: Departure
   /** How many requests have begun, and how many of them have no response yet. */
@@ -38,6 +43,7 @@ export class Http2Connection extends Connection implements ServerSessionOwner, S
 
   protected override arrived(bytes: Buffer): void {
     this.#session.read(bytes)
+    if (!this.#session.isBehind) backlog.share()
     this.#expectWhatIsDue()
   }
 
@@ -60,6 +66,17 @@ export class Http2Connection extends Connection implements ServerSessionOwner, S
 
   readOn(): void {
     this.resume()
+  }
+
+  awaitTime(): void {
+    backlog.enter(this)
+  }
+
+  catchUp(cost: number): boolean {
+    if (this.isClosing) return false
+    this.#session.readOn(cost)
+    this.#expectWhatIsDue()
+    return this.#session.isWasteful
   }
 
   pong(): void {
@@ -143,6 +160,11 @@ export class Http2Connection extends Connection implements ServerSessionOwner, S
     const record = recordOfRefusal(NOTHING, this.source, failure, makeRequestId(), 0)
     for (const observer of this.context.observers) observer.ended(record)
     this.#end(ErrorCode.EnhanceYourCalm, failure.text)
+  }
+
+  /** It is answered already: nothing is lost that it sends after that. */
+  protected override get mostUnread(): number {
+    return CONNECTION_WINDOW / 4
   }
 
   failed(_error: ConnectionError): void {

@@ -121,6 +121,10 @@ export class Http2Stream extends ClientDeadline implements Downstream, StreamUse
     return this.#stream.received
   }
 
+  get room(): number {
+    return this.#stream.room
+  }
+
   wantBody(_form: BodyForm, isOwed: boolean): void {
     this.#isBodyWanted = true
     this.#isBodyOwed = isOwed

@@ -16,14 +16,20 @@ export class LingeringClose extends Timed {
   readonly #socket: ClientSocket
   readonly #writer: SocketWriter
   readonly #context: WorkerContext
+  /** How many bytes more are read of what the client still sends. */
+  #left: number
   /** When to stop waiting for the client to close, in ms on the clock of the deadlines. */
   readonly #until: number
   /** The writer's progress when the deadline was set. */
   #progress = 0
 
-  /** @param isAwaited whether the client is waited for, once everything has been sent */
-  constructor(socket: ClientSocket, writer: SocketWriter, context: WorkerContext, isAwaited: boolean) {
+  /**
+   * @param isAwaited whether the client is waited for, once everything has been sent
+   * @param most how many bytes a client may still have on their way that could not know; more is not read
+   */
+  constructor(socket: ClientSocket, writer: SocketWriter, context: WorkerContext, isAwaited: boolean, most: number) {
     super()
+    this.#left = most
     this.#socket = socket
     this.#writer = writer
     this.#context = context
@@ -37,8 +43,10 @@ export class LingeringClose extends Timed {
   /**
    * The client still sends, which is ignored. It gets some time to notice, since a reset could destroy the response.
    */
-  heard(): void {
+  heard(bytes: number): void {
     const { deadlines } = this.#context
+    this.#left -= bytes
+    if (this.#left <= 0) this.#socket.pause()
     if (this.#writer.unsent > 0) return
     deadlines.set(this, Math.max(1, Math.min(LINGER, this.#until - deadlines.now)))
   }

@@ -111,6 +111,10 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
     this.#requestEnded = owner.body.isWhole
   }
 
+  get room(): number {
+    return this.#downstream.room
+  }
+
   begin(): void {
     const { context, request, body } = this.#owner
     if (request.isGrpc) context.tunnels.add(this.server.settings.slot, this)
@@ -137,8 +141,9 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
     this.#isClaimed = false
     if (this.#tunnel !== undefined) this.#leaveTunnel(this.#tunnel)
     if (this.#owner.request.isGrpc) this.#leaveCall()
-    this.server.release()
+    // Before the release, after which the server's slot may be returned.
     for (const observer of this.#owner.context.observers) observer.attemptEnded?.(this, this.#owner)
+    this.server.release()
   }
 
   #leaveTunnel(tunnel: Tunnel): void {
@@ -478,6 +483,6 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
 
   /** Counts the failure against the server, if the server is to blame. */
   blame(): void {
-    this.#judge.blame(this.#failure!, this.responseBegun)
+    this.#judge.blame(this.#failure!, this.responseBegun, this.#owner.trace?.traceId)
   }
 }

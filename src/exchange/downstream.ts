@@ -18,6 +18,8 @@ export interface Downstream {
   readonly bodyLength: number
   /** Bytes of the response's body that were written, framing included. */
   readonly bytesSent: number
+  /** About how many bytes of a response's body the client takes now; a client that sets no limit, Infinity. */
+  readonly room: number
 
   /**
    * Asks for the request's body, from the beginning or after `holdBody`. It may be handed over before this returns; neither bytes

@@ -1,7 +1,7 @@
 import { TrustedProxies } from '../forwarding/trusted-proxies.ts'
 import { CookieNames } from '../http1/cookie-names.ts'
 import type { Router } from '../routing/router.ts'
-import type { Snapshot, Upstream } from '../runtime/snapshot.ts'
+import type { Snapshot } from '../runtime/snapshot.ts'
 import { Tracer } from './tracer.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 
@@ -13,7 +13,7 @@ export class Generation {
   readonly groups: readonly UpstreamGroup[]
   /** Undefined if no proxy is trusted. */
   readonly trustedProxies: TrustedProxies | undefined
-  /** Names of Limpet's own session cookies, which are not forwarded to servers. */
+  /** Names of Limpet's own cookies, which are not forwarded to servers. */
   readonly ownCookies: CookieNames
   /** Undefined if traces are not followed. */
   readonly tracer: Tracer | undefined
@@ -24,21 +24,22 @@ export class Generation {
    * @param before the generation that this one replaces: unchanged parts are taken from it
    */
   constructor(snapshot: Snapshot, router: Router, groups: readonly UpstreamGroup[], before?: Generation) {
-    const { upstreams, trustedProxies, clientAddressFrom, tracing } = snapshot
+    const { upstreams, trustedProxies, clientAddressFrom, dashboardCookie, tracing } = snapshot
     const last = before?.snapshot
     this.snapshot = snapshot
     this.groups = groups
     this.router = router
-    this.ownCookies = last?.upstreams === upstreams ? before!.ownCookies : ownCookiesOf(upstreams)
+    const areCookiesSame = last?.upstreams === upstreams && last.dashboardCookie === dashboardCookie
+    this.ownCookies = areCookiesSame ? before!.ownCookies : ownCookiesOf(snapshot)
     this.tracer = tracing && new Tracer(tracing)
     const isTrustSame = last?.trustedProxies === trustedProxies && last.clientAddressFrom === clientAddressFrom
     this.trustedProxies = isTrustSame ? before!.trustedProxies : TrustedProxies.of(snapshot)
   }
 }
 
-function ownCookiesOf(upstreams: readonly Upstream[]): CookieNames {
+function ownCookiesOf({ upstreams, dashboardCookie }: Snapshot): CookieNames {
   const names = upstreams.flatMap(({ affinity }) =>
     affinity?.type === 'cookie' ? [affinity.name, affinity.formerName ?? []].flat() : [],
   )
-  return new CookieNames(names)
+  return new CookieNames(names.concat(dashboardCookie ?? []))
 }

@@ -45,6 +45,8 @@ export interface ServerStream {
 
 /** An attempt, as its server sees it. */
 export interface ServerStreamUser {
+  /** About how many bytes of the response could be sent on now. */
+  readonly room: number
   connected(): void
   /** Before anything was sent: that stream takes the place of this one, since the server speaks another protocol. */
   replaced(by: ServerStream): void

@@ -21,6 +21,12 @@ export function refuseInexpressible(config: Config): void {
     ...config.upstreams.flatMap(upstream),
     ...sameButForCase(config.upstreams),
     ...accessLog(config.accessLog),
+    ...when(
+      config.tracing !== undefined,
+      'tracing',
+      'nginx exports traces only with a module that it does not contain',
+      'leave it out',
+    ),
     ...clientTimeouts(config.timeouts),
     ...limits(config.limits),
   ]

@@ -51,8 +51,6 @@ export interface ExchangeSpan extends Span {
   readonly standing: string | undefined
   /** In ms. */
   readonly queued: number
-  /** When the response began. */
-  readonly hasResponded: boolean
 }
 
 /** What Limpet asked of a server. */

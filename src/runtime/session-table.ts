@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { wallSeconds } from './clock.ts'
-import { newMemory, PART, regionsOf, STRIDE } from './session-table/layout.ts'
+import { newMemory, PARTS, regionsOf, STRIDE } from './session-table/layout.ts'
 import { SavedSessions } from './session-table/saved-sessions.ts'
 import { SessionBuckets } from './session-table/session-buckets.ts'
 import { SessionEntries } from './session-table/session-entries.ts'
@@ -195,7 +195,18 @@ export class SessionTable {
   count(servers: Iterable<number>, now: number, ages?: ReadonlyMap<number, AgeTally>): Map<number, SessionCount> {
     const counts = new Map<number, SessionCount>()
     for (const server of servers) counts.set(server, { live: 0, active: 0, oldest: 0 })
-    for (let at = 0; at < this.#entries.end; at += STRIDE) {
+    for (let part = 0; part < PARTS; part++) this.#countIn(part, counts, now, ages)
+    return counts
+  }
+
+  #countIn(
+    part: number,
+    counts: ReadonlyMap<number, SessionCount>,
+    now: number,
+    ages?: ReadonlyMap<number, AgeTally>,
+  ): void {
+    const [from, to] = this.#entries.range(part)
+    for (let at = from; at < to; at += STRIDE) {
       if (this.#entries.isFree(at) || !this.#entries.isLiveNow(at, now)) continue
       const server = this.#entries.server(at)
       const count = counts.get(server)
@@ -206,12 +217,12 @@ export class SessionTable {
       if (this.#entries.isActive(at)) count.active++
       if (count.oldest === 0 || begunAt < count.oldest) count.oldest = begunAt
     }
-    return counts
   }
 
   /** Adds the live sessions of one part of the table to the tally of their server, by its slot: some 0.1 ms of work. */
   tally(part: number, tallies: ReadonlyMap<number, SessionTally>, now: number): void {
-    for (let at = part * PART * STRIDE; at < (part + 1) * PART * STRIDE; at += STRIDE) {
+    const [from, to] = this.#entries.range(part)
+    for (let at = from; at < to; at += STRIDE) {
       if (this.#entries.isFree(at)) continue
       const tally = tallies.get(this.#entries.server(at))
       if (tally === undefined || !this.#entries.isLiveNow(at, now)) continue
@@ -236,7 +247,8 @@ export class SessionTable {
    * One with an exchange in flight, on whatever server that may be by now, keeps its entry as a removed one.
    */
   sweep(part: number, servers: ReadonlySet<number>): void {
-    for (let at = part * PART * STRIDE; at < (part + 1) * PART * STRIDE; at += STRIDE) {
+    const [from, to] = this.#entries.range(part)
+    for (let at = from; at < to; at += STRIDE) {
       if (this.#entries.isFree(at) || !servers.has(this.#entries.server(at))) continue
       const bucket = this.#buckets.around(at)
       this.#buckets.lock(bucket)

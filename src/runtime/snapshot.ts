@@ -26,6 +26,11 @@ export interface Snapshot {
   readonly certificates?: readonly Certificate[]
   /** The 48 bytes with which TLS session tickets are encrypted (RFC 5077 §4). Absent where no listener has TLS. */
   readonly ticketKey?: Uint8Array
+  /**
+   * The cookie of browsers that have signed in to the dashboard. Cookies do not tell ports apart: on the same host, clients
+   * may send it to the servers, too. Absent: the admin API has no port.
+   */
+  readonly dashboardCookie?: string
 }
 
 /** Where clients connect. */

@@ -1,13 +1,12 @@
 import type { Deadlines } from '../runtime/deadlines.ts'
 import type { Pool, Pooled } from './pool.ts'
 import { ServerConnection } from './server-connection.ts'
-import type { ServerSocket } from './server-socket.ts'
+import type { Appetite, ServerSocket } from './server-socket.ts'
 import { turns } from './turns.ts'
 
 /** What uses a connection for one exchange. */
 export interface ConnectionUser {
-  /** Whether more of a response's body follows. */
-  readonly isInBody: boolean
+  readonly appetite: Appetite
   connected(): void
   /** Bytes of the response; the next read of any connection overwrites them once this has returned. */
   bytesRead(bytes: Buffer): void
@@ -104,8 +103,8 @@ export class Http1Connection extends ServerConnection implements Pooled {
     else this.#user.bytesRead(bytes)
   }
 
-  override get takesMuch(): boolean {
-    return this.#user?.isInBody === true
+  override get appetite(): Appetite {
+    return this.#user?.appetite ?? 'some'
   }
 
   override whenDrained(): void {

@@ -22,6 +22,10 @@ import { connectFailure } from './connect-failure.ts'
 import type { ConnectionUser, Http1Connection } from './http1-connection.ts'
 import { RESPONSE_LIMITS } from './response-limits.ts'
 import { isReset } from './server-connection.ts'
+import { type Appetite, fitRead } from './server-socket.ts'
+
+/** A client that takes less than that, in bytes, has no use for a large read. */
+const LITTLE_ROOM = 16 * 1024
 
 /** One request and its response on an HTTP/1 connection to a server. */
 export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
@@ -76,6 +80,7 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
     writeRequestHead(scratch, head, request.options, request.framing, forwarding)
     if (body !== undefined) scratch.write(body)
     this.#makesChunks = request.framing === UNTIL_CLOSE
+    if (this.#user.room < LITTLE_ROOM) fitRead(connection.socket)
     return 'chunks'
   }
 
@@ -119,8 +124,10 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
     this.#connection.socket.resume()
   }
 
-  get isInBody(): boolean {
-    return this.#response !== undefined && !this.#isOver
+  get appetite(): Appetite {
+    if (this.#isOver) return 'some'
+    if (this.#user.room < LITTLE_ROOM) return 'little'
+    return this.#response === undefined ? 'some' : 'much'
   }
 
   bytesRead(bytes: Buffer): void {

@@ -23,7 +23,7 @@ const PING_TIMEOUT = 1000
 export class Http2Connection extends ServerConnection implements SharedConnection, ClientSessionOwner, TurnUser {
   readonly headSize = RESPONSE_LIMITS.headSize
   /** Of each stream, no more arrives than its window allows. */
-  readonly takesMuch = true
+  readonly appetite = 'much'
   readonly #protocol: ServerProtocol
   readonly #introduction: Buffer | undefined
   readonly #pool: Http2Pool
@@ -244,6 +244,15 @@ export class Http2Connection extends ServerConnection implements SharedConnectio
 
   awaitTurnEnd(): void {
     turnEnd.await(this)
+  }
+
+  /** The servers' connections are few, and have a part of each turn. */
+  awaitTime(): void {
+    setImmediate(this.#catchUp)
+  }
+
+  readonly #catchUp = (): void => {
+    if (!this.#isOver) this.#session!.readOn()
   }
 
   turnEnds(): void {

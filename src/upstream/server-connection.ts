@@ -1,7 +1,7 @@
 import { type Deadlines, Timed } from '../runtime/deadlines.ts'
 import { own, type SocketOwner } from '../transport/socket-owner.ts'
 import { SocketWriter, type WriterOwner } from '../transport/socket-writer.ts'
-import type { ServerSocket, SocketReader } from './server-socket.ts'
+import type { Appetite, ServerSocket, SocketReader } from './server-socket.ts'
 
 /** A connection to a server, whatever its protocol: its socket, its age, and the error that ends it. */
 export abstract class ServerConnection extends Timed implements SocketOwner, SocketReader, WriterOwner {
@@ -34,7 +34,7 @@ export abstract class ServerConnection extends Timed implements SocketOwner, Soc
   abstract whenConnected(): void
   /** @param bytes the next read of any connection overwrites them once this has returned */
   abstract whenRead(bytes: Buffer): void
-  abstract get takesMuch(): boolean
+  abstract get appetite(): Appetite
   /** The kernel has taken everything that was written. */
   abstract whenDrained(): void
   /** The server has closed its sending side. */

@@ -2,12 +2,18 @@ import { readSync } from 'node:fs'
 import { Socket, type SocketConstructorOpts } from 'node:net'
 import type { Endpoint } from '../runtime/snapshot.ts'
 
+/**
+ * How much of a response is wanted: much of its body; not more than what can be kept, as long as it is not known whether the client
+ * has a window for any; or little, since it has none.
+ */
+export type Appetite = 'much' | 'some' | 'little'
+
 /** Takes the bytes that a socket reads. */
 export interface SocketReader {
   /** @param bytes the next read of any connection overwrites them once this has returned */
   whenRead(bytes: Buffer): void
-  /** Whether much may be read at once: what follows is wanted, as far as is known. */
-  readonly takesMuch: boolean
+  /** How much may be read at once. */
+  readonly appetite: Appetite
 }
 
 /** A socket to a server. */
@@ -18,19 +24,19 @@ export interface ServerSocket extends Socket {
 /** An undocumented part of node:net. */
 interface Handle {
   readonly fd?: number
+  useUserBuffer?: (memory: Uint8Array) => void
 }
 
-const READ_SIZE = 64 * 1024
-
-/**
- * How much is read at once before it is known whether the client has a window for any of it: that much has to be kept. Nearly
- * every head fits in it, and is read once.
- */
-const CAUTIOUS_SIZE = 40 * 1024
+/** Nearly every head fits in what is read for some, and is read once. */
+const READ_SIZES: Readonly<Record<Appetite, number>> = { much: 64 * 1024, some: 40 * 1024, little: 4 * 1024 }
 
 /** All connections of a worker read into this memory: what one has read is sent on before the next one reads. */
-const buffer = Buffer.allocUnsafeSlow(READ_SIZE)
-const part = buffer.subarray(0, CAUTIOUS_SIZE)
+const buffer = Buffer.allocUnsafeSlow(READ_SIZES.much)
+const parts: Readonly<Record<Appetite, Buffer>> = {
+  much: buffer,
+  some: buffer.subarray(0, READ_SIZES.some),
+  little: buffer.subarray(0, READ_SIZES.little),
+}
 
 /** The most that is read from a connection after it broke, in bytes: more than the kernel buffers for one. */
 const MAX_LEFT = 16 * 1024 * 1024
@@ -39,12 +45,18 @@ const MAX_LEFT = 16 * 1024 * 1024
 export function readingInto(socket: () => ServerSocket | undefined) {
   return {
     // Called before the first read, and after each.
-    buffer: () => (socket()?.reader?.takesMuch ? buffer : part),
+    buffer: () => parts[socket()?.reader?.appetite ?? 'some'],
     callback: (size: number) => {
       socket()?.reader?.whenRead(buffer.subarray(0, size))
       return true
     },
   }
+}
+
+/** Has the next read take what its reader wants now, and not what it wanted after the last one. Node.js has no documented way. */
+export function fitRead(socket: ServerSocket): void {
+  const { _handle: handle } = socket as { readonly _handle?: Handle | null }
+  handle?.useUserBuffer?.(parts[socket.reader?.appetite ?? 'some'])
 }
 
 /** Connects to a server by TCP, or by its Unix socket. */

@@ -23,6 +23,8 @@ const protocolIndices = new Map<string, number>(
   PROTOCOLS.map((name, index) => [index === 0 ? '' : `HTTP/${name === '2' ? '2.0' : name}`, index]),
 )
 const reasonIndices = new Map<string, number>(reasons.map((reason, index) => [reason, index]))
+/** By the index of the reason: whether the request belonged to a server when it came. */
+const ofKnown = reasons.map((reason) => /^(?:stuck$|moved:|refused:)/.test(reason))
 const failureIndices = new Map<string, number>(failureCodes.map((code, index) => [code, index]))
 
 /** Counts what exchanges come to, and each of their attempts. */
@@ -42,8 +44,9 @@ export class ExchangeTally implements ExchangeObserver {
     if (server === undefined) upstreams[at + UpstreamCell.Outcomes + outcome]!++
     else servers[server.slot * SERVER_CELLS + ServerCell.Outcomes + outcome]!++
     if (reason !== undefined) {
-      upstreams[at + UpstreamCell.Reasons + reasonIndices.get(reason)!]!++
-      if (hadServer(reason, record.standing)) upstreams[at + UpstreamCell.Known]!++
+      const index = reasonIndices.get(reason)!
+      upstreams[at + UpstreamCell.Reasons + index]!++
+      if (ofKnown[index] || (reason === 'retry' && wasKnown(record.standing))) upstreams[at + UpstreamCell.Known]!++
       if (reason === 'stuck') upstreams[at + UpstreamCell.Stuck]!++
     }
     if (failure !== undefined) upstreams[at + UpstreamCell.Failures + failureIndices.get(failure)!]!++
@@ -70,10 +73,9 @@ export class ExchangeTally implements ExchangeObserver {
   }
 }
 
-/** Whether the request belonged to a server when it came. */
-function hadServer(reason: string, standing: string | undefined): boolean {
-  if (reason === 'retry') return standing === 'known' || standing === 'removed'
-  return reason === 'stuck' || reason.startsWith('moved:') || reason.startsWith('refused:')
+/** Whether the session of a request that was tried elsewhere had a server. */
+function wasKnown(standing: string | undefined): boolean {
+  return standing === 'known' || standing === 'removed'
 }
 
 /** The index of the class of a status. */

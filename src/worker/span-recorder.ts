@@ -41,7 +41,9 @@ export class SpanRecorder implements ExchangeObserver {
     this.apply(snapshot)
   }
 
+  /** Records by these settings from now on; what was recorded before is handed over at once. */
   apply({ tracing, accessLog: { redact } }: Snapshot): void {
+    this.#handOver()
     this.#isOn = tracing !== undefined
     this.#redaction = redact.length > 0 ? new Redaction(redact) : undefined
   }
@@ -69,7 +71,6 @@ export class SpanRecorder implements ExchangeObserver {
       reason: exchange.reason,
       standing: exchange.standing,
       queued: exchange.queued,
-      hasResponded: exchange.respondedAt > 0,
     })
   }
 

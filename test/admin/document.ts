@@ -13,7 +13,8 @@ export function openApiDocument() {
   const operations = new RememberedOperations([])
   const tail = {} as Parameters<typeof adminApi>[0]['tail']
   const administered = { subject, operations, events: new EventRing(), traffic, tail, metrics: NO_METRICS }
-  const api = adminApi(administered, new Access(onLoopback), new SignIns('80'), () => {})
+  const signal = new AbortController().signal
+  const api = adminApi(administered, new Access(onLoopback), new SignIns('80'), () => {}, signal)
   return documentOf(api, '0.0.0')
 }
 

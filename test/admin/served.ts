@@ -60,6 +60,8 @@ interface Options {
   readonly requestTimeout?: number
   readonly sendTimeout?: number
   readonly events?: EventRing
+  /** The folder of a built dashboard. */
+  readonly dashboard?: string
 }
 
 /** Two servers, web-1 and web-2, in the upstream app, whose sessions are known by a cookie. */

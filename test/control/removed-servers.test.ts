@@ -30,7 +30,7 @@ class Plane {
     const named = [{ name: 'app', servers: names.map((id) => ({ id })) }]
     const { slot, servers } = this.book.plan(named).get('app')!
     const upstream = { name: 'app', slot, servers: names.map((id) => ({ id, slot: servers.get(id)! })) }
-    this.book.adopt({ generation: ++this.#generation, upstreams: [upstream] } as unknown as Snapshot)
+    this.book.adopt({ generation: ++this.#generation, upstreams: [upstream], routes: [] } as unknown as Snapshot)
     this.removed.apply(() => ({ deadline: this.deadline, spread: 30_000 }))
     return upstream.servers.map((server) => server.slot)
   }

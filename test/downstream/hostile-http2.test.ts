@@ -86,6 +86,33 @@ for (const [way, cancel] of Object.entries(cancellations)) {
   })
 }
 
+test('eight clients that end streams at once: few in each turn, all of them together', async (t) => {
+  const { worker, peer } = await start(t, (response) => response.end('here'))
+  const peers = [peer, ...(await Promise.all(Array.from({ length: 7 }, () => Http2Peer.connect(t, worker))))]
+  for (const each of peers)
+    each.say(...Array.from({ length: 2000 }, (_, i) => [get(2 * i + 1), reset(2 * i + 1)]).flat())
+  const ends = await endsByTurn(worker, Promise.all(peers.map((each) => each.roundTrip())))
+  const busy = ends.filter((count) => count > 0)
+  // Each has a bound of its own at first; from then on they share one.
+  const most = Math.max(...busy.slice(8))
+  assert.ok(most <= MOST_STREAMS, `${most} exchanges in one turn`)
+  assert.equal(worker.count, 8 * 2000)
+})
+
+test('a client that is answered is served before those that waste its time have been', async (t) => {
+  const { worker, peer } = await start(t, (response) => response.end('here'))
+  const COUNT = 5000
+  peer.say(...Array.from({ length: COUNT }, (_, i) => [get(2 * i + 1), reset(2 * i + 1)]).flat())
+  const other = await Http2Peer.connect(t, worker)
+  for (let id = 1; id < 20; id += 2) {
+    other.say(get(id))
+    await other.hears(({ type, stream }) => type === Type.DATA && stream === id)
+  }
+  assert.ok(worker.count < COUNT, 'the others still wait')
+  await peer.roundTrip()
+  assert.equal(peer.count(Type.GOAWAY), 0)
+})
+
 test('calls that are cancelled once their server has them: its connections are closed, and the client goes on', async (t) => {
   let asked = 0
   let gone = 0
@@ -143,6 +170,21 @@ test('a field block without an end is broken off', async (t) => {
     await turn()
   }
   assert.equal(await peer.goneAway(), ENHANCE_YOUR_CALM)
+})
+
+test('after a connection was broken off, no more is read than an honest client could have sent', async (t) => {
+  const { peer } = await start(t, (response) => response.end())
+  peer.say(frame(Type.HEADERS, END_STREAM, 1, GET))
+  const more = Buffer.concat(Array.from({ length: 1000 }, () => frame(Type.CONTINUATION, 0, 1, Buffer.alloc(16_000))))
+  peer.socket.write(more)
+  assert.equal(await peer.goneAway(), ENHANCE_YOUR_CALM)
+  let read = -1
+  for (let still = 0; still < 500; still++) {
+    if (peer.accepted.bytesRead !== read) still = 0
+    read = peer.accepted.bytesRead
+    await turn()
+  }
+  assert.ok(read <= 1024 * KB, `${read} bytes`)
 })
 
 test('a field block of empty frames is broken off', async (t) => {
@@ -262,6 +304,21 @@ test('windows that are closed from the start: bodies stay with their servers', a
   peer.say(windowUpdate(0, 2 ** 30))
   assert.ok((await worker.records(100)).every(({ status, bytesSent }) => status === 200 && bytesSent === 100_000))
 })
+
+for (const size of [0, 1]) {
+  test(`windows of ${size} bytes: little of each response is kept`, async (t) => {
+    const { worker, peer } = await start(
+      t,
+      (response) => response.end(Buffer.alloc(1_000_000)),
+      { [INITIAL_WINDOW_SIZE]: size },
+      { timeouts: { send: '500ms' } },
+    )
+    peer.say(...Array.from({ length: 100 }, (_, i) => get(2 * i + 1)))
+    const records = await worker.records(100)
+    const most = Math.max(...records.map(({ bytesSent }) => bytesSent))
+    assert.ok(most <= 4 * KB, `${most} bytes`)
+  })
+}
 
 test('a head that is small only in HPACK is too large', async (t) => {
   const { peer, worker } = await start(t, (response) => response.end())

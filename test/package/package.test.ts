@@ -42,6 +42,11 @@ test('the package works without any other package, and has the licenses of its l
   for (const library of ['zod', 'yaml', 'commander', 'pino', 'hono']) {
     assert.match(licenses, new RegExp(`^${library} [\\d.]+\\n\\n.*(MIT|ISC|Copyright)`, 'm'))
   }
+  const dashboard = readdirSync(join(folder, 'node_modules/limpet/dist/dashboard'))
+  assert.ok(
+    ['index.html', 'index.html.br', 'assets', 'LICENSES'].every((name) => dashboard.includes(name)),
+    `${dashboard}`,
+  )
   const env = { ...process.env, STATIC_BACKEND: '127.0.0.1:9', DYNAMIC_BACKEND: '127.0.0.1:9', PORT: '0' }
   for (const format of ['combined', 'json']) {
     const run = spawn(join(folder, 'node_modules/.bin/limpet'), ['run', '--access-log', format], { env })

@@ -73,6 +73,15 @@ test('the control plane loads what obtains certificates by ACME only where a lis
   )
 })
 
+test('the control plane loads what exports traces only where tracing is configured', () => {
+  const modules = importsOf('src/control/balancer.ts')
+  assert.ok(modules.includes('src/control/tracing/tracing.ts'))
+  assert.deepEqual(
+    modules.filter((module) => /opentelemetry|otlp-exporter/.test(module)),
+    [],
+  )
+})
+
 /** Runs the program with this cache directory; returns the files that it cached there. */
 function cachedIn(place: string): string[] {
   const unset = { NODE_COMPILE_CACHE: undefined, NODE_DISABLE_COMPILE_CACHE: undefined }

@@ -318,7 +318,7 @@ describe('limpet replace', () => {
     const users = await settledUsers(limpet.limpet, 8)
     let isOver = false
     const replaced = limpet
-      .run('replace', 'app/b', '--address', c.address, '--deadline', '3s', '--json')
+      .run('replace', 'app/b', '--address', c.address, '--deadline', '1s', '--json')
       .finally(() => (isOver = true))
     while (!isOver) for (const user of users.keys()) assert.equal((await user.get(limpet.limpet.port)).status, 200)
     const [code, text] = await replaced

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { Agent, get } from 'node:http'
 import { type TestContext, test } from 'node:test'
+import { adminEvents } from '../support/admin-events.ts'
 import { adminUrlOf, type Limpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
 
@@ -62,6 +63,8 @@ for (const workers of [1, 2]) {
 
 test('a network that no longer sends too much is reported as such, and its warning ends', async (t) => {
   const limpet = await startLimpet(t, await pickingByNetwork(t, 1))
+  const events: { better?: boolean; message?: string }[] = []
+  await adminEvents(t, `${await adminUrlOf(limpet)}/v1/events`, (event: object) => events.push(event)).opened
   const others = (count: number) => Array.from({ length: 16 }, (_, i) => send(limpet, `127.${i + 20}.3.4`, count))
   await Promise.all([...Array.from({ length: 8 }, (_, i) => send(limpet, `127.9.9.${i + 1}`, 160)), ...others(16)])
   await limpet.errors.find(/WARN: upstream app: \d+ % of the requests come from 127\.9\.9\.0\/24 /)
@@ -71,6 +74,13 @@ test('a network that no longer sends too much is reported as such, and its warni
   )
   assert.ok(Number(share) <= 40)
   assert.deepEqual(await warningsOf(limpet), [])
+  const [begun, over] = events
+  assert.equal(events.length, 2)
+  assert.match(
+    `${begun!.better} ${begun!.message}`,
+    /^false upstream app: \d+ % of the requests come from 127\.9\.9\.0\/24 /,
+  )
+  assert.match(`${over!.better} ${over!.message}`, /^true upstream app: 127\.9\.9\.0\/24 no longer carries /)
 })
 
 test('an upstream with an even load is not reported, while an uneven one beside it is', async (t) => {

@@ -1,18 +1,23 @@
 /** The export of traces: a collector that is slow, down or back, a change while Limpet serves, and the end. */
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { freePort } from '../../bench/free-port.ts'
+import { TestAuthority } from '../support/certificates.ts'
 import { Collector } from '../support/collector.ts'
-import { configFile, type Limpet, runLimpet, startLimpet } from '../support/limpet.ts'
+import { temporaryFolder } from '../support/folder.ts'
+import { adminUrlOf, configFile, type Limpet, runLimpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { until } from '../support/until.ts'
 import { ended, onLinux, upgrade } from '../support/upgraded.ts'
 
 const configOf = (address: string, tracing: object | undefined, workers = 1) =>
   JSON.stringify({
     listeners: [{ address: '127.0.0.1', port: 0 }],
     workers,
+    admin: { port: 0 },
     accessLog: 'off',
     ...(tracing && { tracing }),
     routes: [{ path: '/*', upstream: 'app' }],
@@ -37,6 +42,19 @@ async function reconfigure({ file, process, errors }: Limpet, config: string): P
   await errors.matching(/generation \d+/, applied + 1)
 }
 
+/** Resolves once the metrics have these counts: the collector's last answer may still be on its way to Limpet. */
+async function counts(limpet: Limpet, exported: number, dropped: number): Promise<void> {
+  const url = await adminUrlOf(limpet)
+  await until(async () => {
+    const metrics = await (await fetch(`${url}/metrics`)).text()
+    const [now, lost] = ['exported', 'dropped'].map((what) =>
+      Number(new RegExp(`^limpet_spans_${what}_total (\\d+)$`, 'm').exec(metrics)![1]),
+    )
+    assert.ok(now! <= exported && lost! <= dropped, metrics)
+    return now === exported && lost === dropped
+  })
+}
+
 const troubles = ({ errors }: Limpet) => errors.all.filter((line) => line.includes('the export of traces'))
 
 test('a collector that is down delays no request; the log says so once, and once that it is back, with what was lost', async (t) => {
@@ -54,6 +72,7 @@ test('a collector that is down delays no request; the log says so once, and once
   await ask(client, 5)
   assert.equal((await collector.collected(15 * SPANS_A_REQUEST)).length, 15 * SPANS_A_REQUEST)
   assert.equal(troubles(limpet).length, 2)
+  await counts(limpet, 30, 20)
 })
 
 test('a collector that answers an error is named with its status', async (t) => {
@@ -67,6 +86,23 @@ test('a collector that answers an error is named with its status', async (t) => 
   await ask(client, 1)
   await collector.asked(2)
   assert.equal(troubles(limpet).length, 1)
+})
+
+test('a collector that is overloaded gets the same spans again, after a pause, and takes each once', async (t) => {
+  const collector = await Collector.start(t)
+  collector.behaviour = 503
+  const origin = await httpOrigin(t, (_, response) => response.end('<ok>'))
+  const limpet = await startLimpet(t, configOf(origin.address, { endpoint: collector.url }))
+  const client = await RawClient.connect(t, limpet.port)
+  await ask(client, 3)
+  await collector.asked(2)
+  collector.behaviour = 'take'
+  await collector.collected(3 * SPANS_A_REQUEST)
+  await counts(limpet, 3 * SPANS_A_REQUEST, 0)
+  assert.equal(new Set(collector.spans.map(({ spanId }) => spanId)).size, 3 * SPANS_A_REQUEST)
+  collector.behaviour = 503
+  await ask(client, 1)
+  await limpet.errors.find(/the export of traces to \S+ fails: the collector answers 429, 502, 503 or 504/)
 })
 
 test('a collector that is slow gets what there is room for; the rest is counted exactly, and no request waits', async (t) => {
@@ -117,10 +153,9 @@ test('is switched on, moved to another collector and switched off while Limpet s
   await ask(client, 1)
   await reconfigure(limpet, configOf(origin.address, { endpoint: first.url }, 2))
   await ask(client, 3)
-  await first.collected(3 * SPANS_A_REQUEST)
+  // What has ended before the change still goes to the first one.
   await reconfigure(limpet, configOf(origin.address, { endpoint: second.url, headers: { 'X-Key': 'SECRET' } }, 2))
   await ask(client, 2)
-  await second.collected(2 * SPANS_A_REQUEST)
   await reconfigure(limpet, configOf(origin.address, undefined, 2))
   await ask(client, 1)
   limpet.process.kill('SIGTERM')
@@ -132,7 +167,22 @@ test('is switched on, moved to another collector and switched off while Limpet s
   assert.doesNotMatch(limpet.errors.all.join('\n'), /SECRET/)
 })
 
-test('goes on while the program is replaced: both processes export', onLinux, async (t) => {
+test('a collector by HTTPS must have a certificate that is trusted', async (t) => {
+  const authority = await TestAuthority.create()
+  const collector = await Collector.start(t, 0, await authority.issue(['127.0.0.1']))
+  const origin = await httpOrigin(t, (_, response) => response.end('<ok>'))
+  const config = configOf(origin.address, { endpoint: collector.url })
+  const stranger = await startLimpet(t, config)
+  await ask(await RawClient.connect(t, stranger.port), 1)
+  await stranger.errors.find(/the export of traces to https:\S+ fails: .*certificate/)
+  const ca = join(await temporaryFolder(t), 'ca.pem')
+  await writeFile(ca, authority.ca)
+  const limpet = await startLimpet(t, config, { env: { NODE_EXTRA_CA_CERTS: ca } })
+  await ask(await RawClient.connect(t, limpet.port), 1)
+  await collector.collected(SPANS_A_REQUEST)
+})
+
+test('goes on while the program is replaced: both processes export, and the counts go on', onLinux, async (t) => {
   const collector = await Collector.start(t)
   const origin = await httpOrigin(t, (_, response) => response.end('<ok>'))
   const limpet = await startLimpet(t, configOf(origin.address, { endpoint: collector.url }))
@@ -143,6 +193,8 @@ test('goes on while the program is replaced: both processes export', onLinux, as
   assert.equal(await limpet.exit, 0)
   assert.equal(collector.spans.length, 4 * SPANS_A_REQUEST)
   await ask(await RawClient.connect(t, limpet.port), 2)
+  // What the first process has exported counts here, too.
+  await counts(limpet, 6 * SPANS_A_REQUEST, 0)
   process.kill(pid, 'SIGTERM')
   await ended(pid)
   assert.equal(collector.spans.length, 6 * SPANS_A_REQUEST)

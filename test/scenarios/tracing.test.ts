@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer as createHttp2Server, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { status } from '@grpc/grpc-js'
 import { WebSocket, WebSocketServer } from 'ws'
 import { freePort } from '../../bench/free-port.ts'
 import { Tracer } from '../../src/exchange/tracer.ts'
 import { type CollectedSpan, Collector } from '../support/collector.ts'
+import { temporaryFolder } from '../support/folder.ts'
 import { GrpcClient, GrpcService } from '../support/grpc-service.ts'
 import { HoldingOrigin } from '../support/holding-origin.ts'
 import { Http2User } from '../support/http2-user.ts'
@@ -205,6 +207,9 @@ test('each attempt has a span, whose id is what its own server was told; the las
     attempts.map(({ parentSpanId }) => parentSpanId),
     attempts.map(() => server!.spanId),
   )
+  // The line about the dead server names the trace of the request that found it.
+  const [line] = await limpet.errors.matching(/server dead is suspended/, 1)
+  assert.equal(JSON.parse(line!).traceId, TRACE)
   // The dead server was told nothing.
   assert.deepEqual(
     heads.map((head) => traceparentIn(head).parentId),
@@ -286,6 +291,48 @@ test("a server's own 4xx is an error of the attempt alone, and its 5xx of both",
       ['ERROR', '500'],
     ],
   ])
+})
+
+test('the client and its scheme are those that a trusted proxy names; a server may be on a Unix socket; a redirect has no attempt', async (t) => {
+  const collector = await Collector.start(t)
+  const path = join(await temporaryFolder(t), 'app.sock')
+  await httpOrigin(t, (_, response) => response.end('<ok>'), path)
+  const config = `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    workers: 1
+    accessLog: off
+    trustedProxies: [127.0.0.1]
+    tracing: { endpoint: "${collector.url}" }
+    routes: [{ path: /app/*, upstream: app }]
+    upstreams: { app: { servers: [{ name: a, address: "unix:${path}" }] } }
+  `
+  const limpet = await startLimpet(t, config)
+  const client = await RawClient.connect(t, limpet.port)
+  const forwarded = 'X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https'
+  client.say(`GET /app/x HTTP/1.1\r\nHost: [2001:db8::1]\r\n${forwarded}\r\nConnection: traceparent\r\n\r\n`)
+  await client.take(/<ok>/)
+  const [attempt, exchange] = await collector.collected(2)
+  const named = (span: CollectedSpan | undefined, ...names: string[]) => names.map((name) => span!.attributes[name])
+  assert.deepEqual(named(exchange, 'url.scheme', 'client.address', 'server.address', 'server.port'), [
+    'https',
+    '192.0.2.7',
+    '2001:db8::1',
+    443,
+  ])
+  assert.deepEqual(named(attempt, 'url.full', 'server.address', 'server.port'), [
+    'http://localhost/app/x',
+    path,
+    undefined,
+  ])
+  client.say('GET /app HTTP/1.0\r\n\r\n')
+  await client.goodbye()
+  const redirect = (await collector.collected(3))[2]
+  assert.deepEqual(named(redirect, 'http.response.status_code', 'http.route', 'server.address'), [
+    301,
+    '/app',
+    undefined,
+  ])
+  assert.deepEqual(named(redirect, 'network.protocol.version', 'url.scheme'), ['1.0', 'http'])
 })
 
 test('a request that waited in the queue says for how long', async (t) => {

@@ -40,9 +40,11 @@ describe('at an upgrade', onLinux, () => {
     const agents = Array.from({ length: 10 }, () => new Agent({ keepAlive: true, maxSockets: 1 }))
     for (const agent of agents) await ask(agent, limpet.port, '/')
     await upgrade(t, limpet)
+    const sessions: Awaited<ReturnType<typeof ask>>[] = []
+    for (const index of agents.keys()) sessions.push(await ask(new Agent(), limpet.port, `/login${index}`))
+    await pause(1000)
     for (const [index, agent] of agents.entries()) {
-      const { body: home, cookie } = await ask(new Agent(), limpet.port, `/login${index}`)
-      await pause(100)
+      const { body: home, cookie } = sessions[index]!
       const { body, isLast } = await ask(agent, limpet.port, '/', cookie)
       assert.deepEqual([body, isLast], [home, true])
       agent.destroy()
@@ -61,7 +63,7 @@ describe('at an upgrade', onLinux, () => {
       routes: [{ path: /*, upstream: app }]
       upstreams:
         app:
-          servers: [{ name: good, address: "${server}" }, { name: bad, address: 127.0.0.1:9, failTimeout: 1h }]
+          servers: [{ id: first, name: good, address: "${server}" }, { name: bad, address: 127.0.0.1:9, failTimeout: 1h }]
     `,
     )
     const url = await adminUrlOf(limpet)

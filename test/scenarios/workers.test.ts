@@ -1,41 +1,14 @@
 /** How workers divide Unix sockets among them, and how a worker that dies is replaced. */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { existsSync, statSync } from 'node:fs'
-import { type TestContext, test } from 'node:test'
-import type { Worker } from 'node:worker_threads'
-import { pino } from 'pino'
-import { parseConfig } from '../../src/config/file.ts'
-import { Balancer } from '../../src/control/balancer.ts'
+import { test } from 'node:test'
 import type { PortListener } from '../../src/runtime/snapshot.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { startLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
+import { replace, startBalancer } from '../support/terminable-balancer.ts'
 import { getFrom } from '../support/unix-client.ts'
 import { User } from '../support/user.ts'
-
-/** A balancer in this process, whose workers can be terminated. It stops with the test. */
-async function startBalancer(test: TestContext, config: string) {
-  const workers: Worker[] = []
-  const note = (worker: Worker) => workers.push(worker)
-  process.on('worker', note)
-  const messages: string[] = []
-  const log = pino({ base: null }, { write: (line) => messages.push(JSON.parse(line).msg) })
-  const balancer = await Balancer.start(parseConfig(config, 'test', {}), log)
-  test.after(async () => {
-    process.off('worker', note)
-    await balancer.stop()
-  })
-  return { balancer, workers, messages }
-}
-
-/** Terminates a worker, and resolves once the one that replaces it is ready. */
-async function replace(worker: Worker): Promise<void> {
-  const replaced = once(process, 'worker')
-  await worker.terminate()
-  const [successor] = (await replaced) as [Worker]
-  await once(successor, 'message')
-}
 
 test('a worker that dies is replaced, and the log says why', async (t) => {
   const { address } = await httpOrigin(t, (_request, response) => response.end('here'))

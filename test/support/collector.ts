@@ -1,10 +1,12 @@
 import { EventEmitter, once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { loadSync, type ServiceDefinition } from '@grpc/proto-loader'
+import type { Pem } from './certificates.ts'
 
 const definitions = loadSync('opentelemetry/proto/collector/trace/v1/trace_service.proto', {
   includeDirs: [fileURLToPath(new URL('../fixtures/opentelemetry-proto', import.meta.url))],
@@ -45,13 +47,20 @@ export class Collector {
   readonly #news = new EventEmitter().setMaxListeners(0)
   readonly #held: (() => void)[] = []
 
-  private constructor() {
-    this.#server = createServer((request, response) => void this.#answer(request, response))
+  readonly #scheme: string
+
+  private constructor(pem: Pem | undefined) {
+    const answer = (request: IncomingMessage, response: ServerResponse) => void this.#answer(request, response)
+    this.#server = pem === undefined ? createServer(answer) : createSecureServer(pem, answer)
+    this.#scheme = pem === undefined ? 'http' : 'https'
   }
 
-  /** @param port any free port, if it is not given */
-  static async start(test: Pick<TestContext, 'after'>, port = 0): Promise<Collector> {
-    const collector = new Collector()
+  /**
+   * @param port any free port, if it is 0
+   * @param pem its certificate and key, if it is to speak TLS
+   */
+  static async start(test: Pick<TestContext, 'after'>, port = 0, pem?: Pem): Promise<Collector> {
+    const collector = new Collector(pem)
     collector.#server.listen(port, '127.0.0.1')
     await once(collector.#server, 'listening')
     test.after(() => collector.stop())
@@ -68,7 +77,7 @@ export class Collector {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`
+    return `${this.#scheme}://127.0.0.1:${this.port}`
   }
 
   /** Takes what is held, and everything from now on. */

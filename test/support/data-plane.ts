@@ -42,11 +42,15 @@ export async function startDataPlane(test: TestContext, config: unknown, pauses?
     plane.stop()
   })
   const { port } = server.address() as AddressInfo
+  // A large configuration takes longer to compile than the next one.
+  let previous: Promise<unknown> = Promise.resolve()
   return {
     port,
     scoreboard,
     async apply(next, pauses) {
-      const snapshot = await snapshotOf(test, next, pauses)
+      const compiling = Promise.all([snapshotOf(test, next, pauses), previous])
+      previous = compiling
+      const [snapshot] = await compiling
       await new Promise<void>((resolve) => plane.apply(snapshot, resolve))
     },
     closeTunnels: (server, spread) => plane.closeTunnels(server, spread),

@@ -8,7 +8,8 @@ import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { temporaryFolder } from './folder.ts'
 
-export const LIMPET = fileURLToPath(new URL('../../bin/limpet.js', import.meta.url))
+/** The program: as built for `npm test` (see global-setup.ts), or that of the checkout. */
+export const LIMPET = process.env.LIMPET_TEST_PROGRAM ?? fileURLToPath(new URL('../../bin/limpet.js', import.meta.url))
 
 /** Limpet, running in a process of its own as a user runs it; it ends with the test. */
 export interface Limpet {
@@ -88,7 +89,7 @@ async function writeConfig(file: string, config: unknown): Promise<void> {
 
 /** Where the admin API of a Limpet answers that has it on. */
 export async function adminUrlOf({ errors }: Pick<Limpet, 'errors'>): Promise<string> {
-  const [, place] = await errors.find(/admin API answers on (\S+)/)
+  const [, place] = await errors.find(/admin API answers on ([^\s"]+)/)
   return `http://${place}`
 }
 

@@ -11,7 +11,12 @@ export interface Answer {
 /** A browser, as far as cookies go: it keeps those that it is given, by name, and sends them along. */
 export class User {
   readonly cookies = new Map<string, string>()
-  readonly #agent = new Agent({ keepAlive: false })
+  readonly #agent: Agent
+
+  /** @param agent left out: each request has a connection of its own */
+  constructor(agent = new Agent({ keepAlive: false })) {
+    this.#agent = agent
+  }
 
   /** The Cookie header that the user sends. */
   get cookie(): string {

@@ -28,10 +28,10 @@ function Entry({ apply: { generation, at, by, changes, diff } }: { readonly appl
   return (
     <li>
       <p class="head">
-        <strong>#{generation}</strong> <span class="by">{by}</span> <Ago at={at} />
+        <strong>#{generation}</strong> <span class="by">{by ?? 'by itself, a signal or the file'}</span> <Ago at={at} />
       </p>
       {changes.length === 0 ? (
-        <p class="faint">as it was at the start</p>
+        <p class="faint">Nothing that can be told apart in words.</p>
       ) : (
         <ul>
           {changes.map((sentence) => (

@@ -9,6 +9,7 @@ import { events } from '../../state/live.ts'
 const topics: readonly { readonly value: Topic | 'all'; readonly label: string }[] = [
   { value: 'all', label: 'Everything' },
   { value: 'health', label: 'Health' },
+  { value: 'skew', label: 'Skew' },
   { value: 'config', label: 'Config' },
   { value: 'drain', label: 'Drains' },
   { value: 'worker', label: 'Workers' },
@@ -50,7 +51,8 @@ export function Events() {
               : undefined}
           </Empty>
         ) : (
-          <ol class="event-list">
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by the keyboard.
+          <ol class="event-list" tabIndex={0} aria-label="Events">
             {shown.map((event) => (
               <li key={event.id} class={event.tone}>
                 <time dateTime={event.at} title={new Date(event.at).toLocaleString()}>

@@ -11,7 +11,7 @@ export function Numbers({ samples }: { readonly samples: readonly Sample[] }) {
   const past = (of: (sample: Sample) => number | null) => thinned(samples.map(of))
   const errorShare = now === undefined || now.requests === 0 ? 0 : now.errors / now.requests
   return (
-    <dl class="stats">
+    <dl class="stats" data-at={now?.at}>
       <Stat
         label="Requests"
         value={now?.requests}

@@ -83,6 +83,7 @@ class Lane {
 const page = new Lane('page', 75)
 const lists = new Lane('lists', 185)
 const studentList = document.querySelector('#students')
+const dashboardLink = document.querySelector('#dashboard')
 const pauseButton = document.querySelector('#pause')
 const sleepers = new Set()
 let paused = false
@@ -132,10 +133,18 @@ function wake() {
 
 /** Requests the page again to find the server of this client. A script cannot read the headers of its own page. */
 async function askForPage() {
-  const name = await get(location.pathname, 'HEAD').then(servedBy, () => undefined)
+  const response = await get(location.pathname, 'HEAD').catch(() => undefined)
+  const name = response && servedBy(response)
+  if (response) linkTo(response.headers.get('X-Dashboard'))
   page.record(name)
   page.summarise(name ? stickiness() : 'No answer to the latest check')
   return name !== undefined
+}
+
+/** The demo has a dashboard; the lab's containers may have none. */
+function linkTo(dashboard) {
+  dashboardLink.hidden = !dashboard
+  if (dashboard) dashboardLink.href = dashboard
 }
 
 function stickiness() {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Caller, Scope } from '../access.ts'
 import { OperationRefused } from '../operation-refused.ts'
+import { dashboardCookieOf } from './cookie.ts'
 import { Grants } from './grants.ts'
 
 /** How long a link may be opened, in ms. */
@@ -105,9 +106,4 @@ export class SignIns {
   #setCookie(value: string, maxAge: number): string {
     return `${this.#cookie}=${value}; Path=/; Max-Age=${maxAge}; HttpOnly; SameSite=Strict`
   }
-}
-
-/** The name of the cookie of browsers that have signed in. */
-export function dashboardCookieOf(instance: string): string {
-  return `limpet-dashboard-${instance.replace(/[^\w.-]/g, '_')}`
 }

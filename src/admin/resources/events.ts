@@ -11,7 +11,7 @@ export function addEvents(api: Resources, { reads }: Descriptions, stream: Event
     path: '/v1/events',
     summary: 'What happens, as server-sent events',
     description:
-      'Types: applied, server-health, drain-started, drain-progress, drain-ended, worker-died, certificate, upgrade, operator; and gap, ' +
+      'Types: applied, server-health, skew, drain-started, drain-progress, drain-ended, worker-died, certificate, upgrade, operator; and gap, ' +
       'where events after Last-Event-ID are no longer kept.',
     request: {
       headers: z.object({

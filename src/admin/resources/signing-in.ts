@@ -1,19 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import { Me } from '../answers.ts'
 import type { SignIns } from '../dashboard/sign-ins.ts'
 import { Time } from '../fields.ts'
 import { type Descriptions, json, jsonInBody, type Resources, refusals } from '../resource.ts'
 
 const Scope = z.enum(['read', 'write'])
-
-export const Me = z
-  .object({
-    name: z.string().openapi({ description: 'What the log calls the caller.' }),
-    scope: Scope,
-    signedIn: z.boolean().openapi({ description: 'Whether it is a browser that has signed in by a link.' }),
-  })
-  .openapi('Me')
-
-export type Me = z.output<typeof Me>
 
 const DashboardLink = z
   .object({

@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { type Descriptions, type Env, json, type Resources, refusals } from '../resource.ts'
-import { type TrafficFeed, TrafficHistory, type TrafficQuery } from '../traffic.ts'
+import { RecentReasons, type TrafficFeed, TrafficHistory, type TrafficQuery } from '../traffic.ts'
 import type { TrafficStream } from '../traffic-stream.ts'
 import type { View } from '../view.ts'
 
@@ -48,6 +48,16 @@ export function addTraffic(
     if (context.req.method === 'HEAD') return context.body(null, 200)
     return context.body(stream.open(wanted), 200)
   })
+
+  const reasons = createRoute({
+    ...reads,
+    method: 'get',
+    path: '/v1/reasons',
+    summary: 'Why requests went where they went, in the last five minutes',
+    request: { query },
+    responses: { 200: json(RecentReasons, 'How many requests had each reason.'), ...refusals },
+  })
+  api.openapi(reasons, (context) => context.json(feed.reasons(queryOf(context, view)), 200))
 }
 
 /** @throws OperationRefused for an upstream that does not exist */

@@ -36,7 +36,7 @@ export function adminAccessOf({ admin }: Config, state: StateDirectory): AccessR
 }
 
 /** The token of this machine, which the first run generates. One that others could read is replaced. */
-function machineToken(state: StateDirectory): string {
+export function machineToken(state: StateDirectory): string {
   const kept = state.isPrivate(MACHINE_TOKEN) ? state.read(MACHINE_TOKEN)?.toString().trim() : undefined
   if (kept !== undefined && isAdminToken(kept)) return kept
   const token = randomBytes(32).toString('base64url')

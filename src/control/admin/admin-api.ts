@@ -108,7 +108,7 @@ export class AdminApi {
   stop(): void {
     this.#isClosed = true
     clearTimeout(this.#retry)
-    this.#listener?.closeConnections()
+    void this.#listener?.closeConnections()
   }
 
   async close(): Promise<void> {

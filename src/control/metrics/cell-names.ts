@@ -27,7 +27,13 @@ export const cellNames: Readonly<Record<keyof TallyRegions, CellNames>> = {
     [WorkerCell.Connections]: ['connections'],
     [WorkerCell.HandshakesFull]: ['handshakes full', 'handshakes resumed', 'handshakes failed'],
     [WorkerCell.AppliesOk]: ['applies ok', 'applies refused'],
-    [WorkerCell.WorkersRestarted]: ['workers restarted', 'dropped lines', 'processor seconds'],
+    [WorkerCell.WorkersRestarted]: [
+      'workers restarted',
+      'dropped lines',
+      'processor seconds',
+      'exported spans',
+      'dropped spans',
+    ],
   }),
   servers: placed(SERVER_CELLS, {
     [ServerCell.Outcomes]: outcomes,

@@ -1,4 +1,4 @@
-import { MAX_SERVERS } from '../../runtime/bounds.ts'
+import { MAX_ROUTES, MAX_SERVERS, MAX_UPSTREAMS } from '../../runtime/bounds.ts'
 import {
   NO_UPSTREAM,
   ROUTE_CELLS,
@@ -13,15 +13,23 @@ import { cellNames } from './cell-names.ts'
 
 type Region = keyof TallyRegions
 
-const sizes: Readonly<Record<Region, number>> = {
+/** How many cells a slot has. */
+export const sizes: Readonly<Record<Region, number>> = {
   worker: WORKER_CELLS,
   servers: SERVER_CELLS,
   upstreams: UPSTREAM_CELLS,
   routes: ROUTE_CELLS,
 }
 
-/** How many names are remembered in each region: as many removed ones as there can be of others. */
-const MOST_NAMES = 2 * MAX_SERVERS
+/** How many names are remembered: as many removed ones as there can be of others. */
+const mostNames: Readonly<Record<Region, number>> = {
+  worker: 1,
+  servers: 2 * MAX_SERVERS,
+  upstreams: 2 * MAX_UPSTREAMS,
+  routes: 2 * MAX_ROUTES,
+}
+/** How many are forgotten at a time, as a share of those. */
+const FORGOTTEN = 1 / 16
 
 /** What was counted of one name, by the names of cells. */
 export interface NamedCounts {
@@ -53,14 +61,17 @@ export class Counts {
     this.#elsewhere = elsewhere
   }
 
-  /** All that was counted of one name, which has that slot. The cells are the caller's. */
-  read(region: Region, slot: number, name: readonly string[]): Float64Array {
-    const cells = new Float64Array(sizes[region])
+  /**
+   * All that was counted of one name, which has that slot.
+   *
+   * @param cells gets it, and has as many cells as a slot of that region
+   */
+  read(region: Region, slot: number, name: readonly string[], cells: Float64Array): void {
     this.#tallies.read(region, slot, cells)
-    const earlier = this.#earlier[region].get(keyOf(name))
-    if (earlier !== undefined) addTo(cells, earlier)
+    const earlier = this.#earlier[region]
+    const own = earlier.size === 0 ? undefined : earlier.get(keyOf(name))
+    if (own !== undefined) addTo(cells, own)
     if (region === 'worker') for (const [cell, count] of this.#elsewhere) cells[cell]! += count()
-    return cells
   }
 
   // ── slots that are returned ────────────────────────────────────────────────────────────────────────────────────
@@ -77,6 +88,7 @@ export class Counts {
   #keep(region: 'servers' | 'upstreams', slot: number, name: readonly string[]): void {
     const cells = new Float64Array(sizes[region])
     this.#tallies.read(region, slot, cells)
+    if (cells.every((cell) => cell === 0)) return
     this.#tallies.zero(region, slot)
     this.#add(region, name, cells)
   }
@@ -88,7 +100,9 @@ export class Counts {
     const read: NamedCounts[] = []
     const known = new Set<string>()
     for (const [region, slot, name] of this.#present()) {
-      read.push(named(region, name, this.read(region, slot, name)))
+      const cells = new Float64Array(sizes[region])
+      this.read(region, slot, name, cells)
+      read.push(named(region, name, cells))
       known.add(`${region} ${keyOf(name)}`)
     }
     const gone = Object.entries(this.#earlier).flatMap(([region, earlier]) =>
@@ -117,15 +131,19 @@ export class Counts {
     const known = earlier.get(key)
     if (known === undefined) earlier.set(key, cells)
     else addTo(known, cells)
-    if (earlier.size > MOST_NAMES) this.#forgetOne(region)
+    if (earlier.size > mostNames[region]) this.#forgetSome(region)
   }
 
-  /** Of those that have no slot, it is the name that was removed first. */
-  #forgetOne(region: Region): void {
+  /** Forgets names that have no slot: those that were removed first. */
+  #forgetSome(region: Region): void {
     const present = new Set<string>()
     for (const [each, , name] of this.#present()) if (each === region) present.add(keyOf(name))
     const earlier = this.#earlier[region]
-    for (const key of earlier.keys()) if (!present.has(key)) return void earlier.delete(key)
+    const left = Math.floor(mostNames[region] * (1 - FORGOTTEN))
+    for (const key of earlier.keys()) {
+      if (earlier.size <= left) return
+      if (!present.has(key)) earlier.delete(key)
+    }
   }
 
   /** Everything that has a slot. */
@@ -142,7 +160,7 @@ export class Counts {
 }
 
 /** What was counted since. */
-export function countedSince(before: readonly NamedCounts[], now: readonly NamedCounts[]): NamedCounts[] {
+export function countsSince(before: readonly NamedCounts[], now: readonly NamedCounts[]): NamedCounts[] {
   const known = new Map(before.map(({ region, name, counts }) => [`${region} ${keyOf(name)}`, counts]))
   return now.flatMap(({ region, name, counts }) => {
     const from = known.get(`${region} ${keyOf(name)}`) ?? {}

@@ -1,33 +1,45 @@
 import { readdirSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Drain } from '../../admin/drain.ts'
 import type { Metrics as AdminMetrics, Format } from '../../admin/metrics.ts'
 import { wallSeconds } from '../../runtime/clock.ts'
 import { HealthBit } from '../../runtime/health-bit.ts'
 import { openFileLimit } from '../../runtime/shortage.ts'
 import { inSlices } from '../../runtime/slices.ts'
-import type { Server, Upstream } from '../../runtime/snapshot.ts'
+import type { Route, Server, Upstream } from '../../runtime/snapshot.ts'
 import { NO_UPSTREAM, WorkerCell } from '../../runtime/tallies/layout.ts'
 import type { DrainOrders } from '../drains/drain-orders.ts'
 import { surveySessions } from '../drains/session-survey.ts'
 import type { Parts } from '../parts.ts'
 import { labelOf } from '../slots/route-slots.ts'
 import { catalogue } from './catalogue.ts'
+import { sizes } from './counts.ts'
 import { exposition, labelled } from './exposition.ts'
 import type { RouteScene, Scene, ServerScene, UpstreamScene, WorkerScene } from './scene.ts'
 import type { Stickiness } from './stickiness.ts'
 
 /** The health bits of a server that is not well. */
 const AILING = HealthBit.Unhealthy | HealthBit.Ejected | HealthBit.Suspended
+/** How long the counts of the process that this one replaces are waited for, in ms. */
+const PATIENCE = 10_000
 /** The label of all routes that have no place of their own. */
 const OTHER_ROUTES = 'other'
+const NO_UPSTREAM_LABEL = labelled({ upstream: '' })
 
 /** What a running balancer has counted and knows, as text for Prometheus. */
 export class Metrics implements AdminMetrics {
   readonly #parts: Parts
   readonly #drains: DrainOrders
   readonly #stickiness: Stickiness
-  /** By format, what is being written: whoever asks meanwhile gets the same. */
+  /** By format, what is to be written, or is being written: whoever asks meanwhile gets the same. */
   readonly #current = new Map<Format, Promise<readonly Uint8Array[]>>()
+  /** One text is written after the other. */
+  #last: Promise<unknown> = Promise.resolve()
+  /** What stays the same from one text to the next, by the part of the Snapshot that it is of. */
+  readonly #subjects = new WeakMap<object, Subject>()
+  readonly #program = subject('worker', 0, [], {})
+  readonly #otherRoutes = subject('routes', 0, [], { route: OTHER_ROUTES })
+  readonly #nowhere = subject('upstreams', NO_UPSTREAM, [], { upstream: '' })
 
   constructor(parts: Parts, drains: DrainOrders, stickiness: Stickiness) {
     this.#parts = parts
@@ -38,9 +50,15 @@ export class Metrics implements AdminMetrics {
   write(format: Format): Promise<readonly Uint8Array[]> {
     const current = this.#current.get(format)
     if (current !== undefined) return current
-    const written = this.#write(format).finally(() => this.#current.delete(format))
+    const written = this.#last.then(() => this.#write(format)).finally(() => this.#current.delete(format))
     this.#current.set(format, written)
+    this.#last = written.catch(() => {})
     return written
+  }
+
+  /** Shows nothing before that, or for PATIENCE at most. */
+  wait(until: Promise<void>): void {
+    this.#last = Promise.race([until, sleep(PATIENCE, undefined, { ref: false })])
   }
 
   async #write(format: Format): Promise<readonly Uint8Array[]> {
@@ -48,7 +66,7 @@ export class Metrics implements AdminMetrics {
   }
 
   async #observe(): Promise<Scene> {
-    const { supervisor, scoreboard, counts, tls } = this.#parts
+    const { supervisor, scoreboard, tls } = this.#parts
     const { snapshot } = supervisor
     const sessions = await this.#countSessions(snapshot.upstreams)
     const drains = Map.groupBy(this.#drains.views(), ({ upstream }) => upstream)
@@ -56,11 +74,10 @@ export class Metrics implements AdminMetrics {
     await inSlices(snapshot.upstreams, (upstream) => {
       upstreams.push(this.#upstream(upstream, sessions, drains.get(upstream.name) ?? []))
     })
-    const cells = counts.read('worker', 0, [])
     return {
       upstreams: [...upstreams, this.#noUpstream()],
       routes: await this.#routes(),
-      cells,
+      cells: this.#cellsOf(this.#program),
       connections: scoreboard.clients.connections(),
       workers: supervisor.workerSlots.map((slot) => this.#worker(slot)),
       generation: snapshot.generation,
@@ -83,12 +100,13 @@ export class Metrics implements AdminMetrics {
     sessions: ReadonlyMap<number, SessionNumbers>,
     drains: readonly Drain[],
   ): UpstreamScene {
-    const { scoreboard, counts } = this.#parts
+    const { scoreboard } = this.#parts
     const { name, slot } = upstream
+    const own = this.#subject(upstream, () => subject('upstreams', slot, [name], { upstream: name }))
     return {
-      labels: labelled({ upstream: name }),
+      labels: own.labels,
       upstream,
-      cells: counts.read('upstreams', slot, [name]),
+      cells: this.#cellsOf(own),
       servers: upstream.servers.map((server) => this.#server(upstream, server, sessions.get(server.slot))),
       waiting: scoreboard.queues.waiting(slot),
       score: this.#stickiness.scoreOf(upstream),
@@ -101,10 +119,12 @@ export class Metrics implements AdminMetrics {
   #server(upstream: Upstream, server: Server, sessions: SessionNumbers | undefined): ServerScene {
     const { servers } = this.#parts.scoreboard
     const { id, name, slot } = server
+    const labels = { upstream: upstream.name, server: name }
+    const own = this.#subject(server, () => subject('servers', slot, [upstream.name, id], labels))
     return {
-      labels: labelled({ upstream: upstream.name, server: name }),
+      labels: own.labels,
       server,
-      cells: this.#parts.counts.read('servers', slot, [upstream.name, id]),
+      cells: this.#cellsOf(own),
       isWell: (servers.health(slot) & AILING) === 0,
       inFlight: servers.inFlight(slot),
       tunnels: servers.tunnels(slot),
@@ -114,24 +134,41 @@ export class Metrics implements AdminMetrics {
 
   /** What belongs to no upstream. */
   #noUpstream(): UpstreamScene {
-    const cells = this.#parts.counts.read('upstreams', NO_UPSTREAM, [])
-    const labels = labelled({ upstream: '' })
+    const { labels } = this.#nowhere
+    const cells = this.#cellsOf(this.#nowhere)
     return { labels, upstream: undefined, cells, servers: [], waiting: 0, score: undefined, drains: [] }
   }
 
   async #routes(): Promise<RouteScene[]> {
-    const { supervisor, counts } = this.#parts
-    const { routes, upstreams } = supervisor.snapshot
-    const bySlot = new Map<number, RouteScene>()
+    const { routes, upstreams } = this.#parts.supervisor.snapshot
+    const scenes: RouteScene[] = []
+    const seen = new Set<number>()
+    const upstreamLabels = upstreams.map(({ name }) => labelled({ upstream: name }))
     await inSlices(routes, (route) => {
       const { slot = 0 } = route
-      if (bySlot.has(slot)) return
-      const label = slot === 0 ? OTHER_ROUTES : labelOf(route)
-      const upstream = slot === 0 || route.redirect !== undefined ? '' : upstreams[route.upstream]!.name
-      const cells = counts.read('routes', slot, slot === 0 ? [] : [label])
-      bySlot.set(slot, { labels: labelled({ route: label, upstream }), cells })
+      if (seen.has(slot)) return
+      seen.add(slot)
+      const own = slot === 0 ? this.#otherRoutes : this.#subject(route, () => routeSubject(route, slot))
+      // Routes stay the same when the upstream that they are for has another name.
+      const upstream = slot === 0 || route.redirect !== undefined ? NO_UPSTREAM_LABEL : upstreamLabels[route.upstream]!
+      scenes.push({ labels: `${own.labels},${upstream}`, cells: this.#cellsOf(own) })
     })
-    return [...bySlot.values()]
+    return scenes
+  }
+
+  #subject(part: object, make: () => Subject): Subject {
+    let known = this.#subjects.get(part)
+    if (known === undefined) {
+      known = make()
+      this.#subjects.set(part, known)
+    }
+    return known
+  }
+
+  /** What was counted of it by now. */
+  #cellsOf({ region, slot, name, cells }: Subject): Float64Array {
+    this.#parts.counts.read(region, slot, name, cells)
+    return cells
   }
 
   #worker(slot: number): WorkerScene {
@@ -147,6 +184,29 @@ export class Metrics implements AdminMetrics {
     if (numbers.size > 0) await surveySessions(this.#parts.sessions.table, numbers, wallSeconds())
     return numbers
   }
+}
+
+/** Something that is counted, and its labels as samples have them. */
+interface Subject {
+  readonly region: keyof typeof sizes
+  readonly slot: number
+  readonly name: readonly string[]
+  readonly labels: string
+  readonly cells: Float64Array
+}
+
+function subject(
+  region: Subject['region'],
+  slot: number,
+  name: readonly string[],
+  labels: Readonly<Record<string, string>>,
+): Subject {
+  return { region, slot, name, labels: labelled(labels), cells: new Float64Array(sizes[region]) }
+}
+
+function routeSubject(route: Route, slot: number): Subject {
+  const label = labelOf(route)
+  return subject('routes', slot, [label], { route: label })
 }
 
 /** Of one server. */

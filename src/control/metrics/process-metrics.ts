@@ -61,6 +61,18 @@ export const processMetrics: readonly Metric<Scene>[] = [
     'Lines of the access log that could not be written.',
     ({ cells }) => cells[WorkerCell.DroppedLines],
   ),
+  single(
+    'limpet_spans_exported_total',
+    'counter',
+    'Spans that a collector has taken.',
+    ({ cells }) => cells[WorkerCell.SpansExported],
+  ),
+  single(
+    'limpet_spans_dropped_total',
+    'counter',
+    'Spans that were lost for lack of room, or because no collector took them.',
+    ({ cells }) => cells[WorkerCell.SpansDropped],
+  ),
   {
     name: 'limpet_certificate_not_after_timestamp_seconds',
     type: 'gauge',

@@ -19,8 +19,8 @@ type Outcomes = ReadonlyMap<string, Outcome & { readonly slot: number }>
 export class Stickiness {
   readonly #tallies: Tallies
   readonly #upstreams: () => readonly Upstream[]
-  /** Oldest first. */
-  readonly #samples: Outcomes[] = []
+  /** Oldest first; the first one is of a time when nothing was counted. */
+  readonly #samples: Outcomes[] = [new Map()]
   readonly #timer: NodeJS.Timeout
 
   constructor(tallies: Tallies, upstreams: () => readonly Upstream[]) {
@@ -45,7 +45,7 @@ export class Stickiness {
 
   #sample(): void {
     this.#samples.push(new Map(this.#upstreams().map(({ name, slot }) => [name, { slot, ...this.#outcome(slot) }])))
-    if (this.#samples.length > WINDOW / INTERVAL) this.#samples.shift()
+    if (this.#samples.length > WINDOW / INTERVAL + 1) this.#samples.shift()
   }
 
   #outcome(slot: number): Outcome {

@@ -13,8 +13,6 @@ export interface SlotUser {
   keepUpstream(upstream: UpstreamHolding): void
 }
 
-const NOBODY: SlotUser = { keepServer() {}, keepUpstream() {} }
-
 /**
  * Returns the slots of removed names to the slot book once nothing refers to them: every worker has acknowledged a Snapshot
  * without the name, no exchange is in flight there or waits, and its sessions have been swept from the table.
@@ -23,14 +21,14 @@ export class SlotReclaimer {
   readonly #book: SlotBook
   readonly #scoreboard: Scoreboard
   readonly #sessions: SessionTable
-  readonly #user: SlotUser
+  readonly #users: readonly SlotUser[]
   #timer: NodeJS.Timeout | undefined
   /** Passes run one after the other. */
   #pass: Promise<void> = Promise.resolve()
   #isClosed = false
 
-  constructor(book: SlotBook, scoreboard: Scoreboard, sessions: SessionTable, user: SlotUser = NOBODY) {
-    this.#user = user
+  constructor(book: SlotBook, scoreboard: Scoreboard, sessions: SessionTable, users: readonly SlotUser[] = []) {
+    this.#users = users
     this.#book = book
     this.#scoreboard = scoreboard
     this.#sessions = sessions
@@ -65,13 +63,13 @@ export class SlotReclaimer {
       // The name may have come back during the sweep.
       if (!this.#book.isForgotten(server) || this.#scoreboard.isServerInUse(server.slot)) continue
       this.#scoreboard.freeServer(server.slot, server.upstream.slot)
-      this.#user.keepServer(server)
+      for (const user of this.#users) user.keepServer(server)
       this.#book.returnServer(server)
     }
     for (const upstream of this.#book.forgottenUpstreams()) {
       if (this.#scoreboard.queues.waiting(upstream.slot) > 0) continue
       this.#scoreboard.freeUpstream(upstream.slot)
-      this.#user.keepUpstream(upstream)
+      for (const user of this.#users) user.keepUpstream(upstream)
       this.#book.returnUpstream(upstream)
     }
   }

@@ -49,5 +49,8 @@ function urlOf(endpoint: string): string {
 }
 
 function inWords(error: Error & { readonly code?: unknown }): Error {
-  return typeof error.code === 'number' ? new Error(`the collector answers ${error.code} ${error.message}`) : error
+  if (error.name !== 'OTLPExporterError') return error
+  // The exporter does not say which status made it try again.
+  const status = error.code === undefined ? '429, 502, 503 or 504' : `${error.code} ${error.message}`
+  return new Error(`the collector answers ${status}`)
 }

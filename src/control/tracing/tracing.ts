@@ -17,13 +17,25 @@ export class Tracing {
 
   constructor(log: Log, settings: Config['tracing']) {
     this.#log = log
-    this.apply(settings)
+    this.#settings = settings
+    this.#use(settings)
   }
 
-  /** Exports by these settings from now on. What has ended before still goes where it was to go. */
-  apply(settings: Config['tracing']): void {
+  /**
+   * Exports by these settings from now on. What was recorded before still goes where it was to go.
+   *
+   * @param acknowledged resolves once all workers record by these settings
+   */
+  apply(settings: Config['tracing'], acknowledged: Promise<void>): void {
     if (isDeepStrictEqual(settings, this.#settings)) return
+    const before = this.#settings
     this.#settings = settings
+    if (before === undefined) return this.#use(settings)
+    const use = () => this.#use(settings)
+    void acknowledged.then(use, use)
+  }
+
+  #use(settings: Config['tracing']): void {
     this.#end()
     if (settings !== undefined) this.#queue = new SpanQueue(settings, this.#log)
   }

@@ -20,7 +20,9 @@ export class Load {
   /** Adds what was counted in the cells of outcomes, which come first, within so many seconds. */
   addOutcomes(changes: Float64Array, seconds: number): void {
     for (let cell = 0; cell < OUTCOMES; cell++) {
-      const rate = changes[cell]! / seconds
+      const count = changes[cell]!
+      if (count === 0) continue
+      const rate = count / seconds
       const statusClass = cell % STATUS_CLASSES.length
       this.requests += rate
       if (statusClass === SERVER_ERRORS) this.errors += rate

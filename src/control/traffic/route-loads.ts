@@ -35,7 +35,8 @@ export class RouteLoads {
     this.#routes = routes
     for (const slot of this.#bySlot.keys()) {
       const changes = this.#changes.read(slot)
-      const requests = changes.reduce((sum, count) => sum + count, 0) / seconds
+      let requests = 0
+      for (let statusClass = 0; statusClass < ROUTE_CELLS; statusClass++) requests += changes[statusClass]! / seconds
       this.#requests[slot] = requests
       this.#errors[slot] = changes[SERVER_ERRORS]! / seconds
       this.#means[slot]! += (requests - this.#means[slot]!) * WEIGHT

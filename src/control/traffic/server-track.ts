@@ -10,8 +10,6 @@ export const STEP = 3
 /** A server's traffic in the last interval, and in the last steps. */
 export class ServerTrack {
   readonly holding: ServerHolding
-  /** When the server that had the slot before was last used, in s since 1970; 0 if none had it. */
-  readonly usedBefore: number
   readonly load = new Load()
   /** The mean time to the first byte, in ms, in the last interval that had an answer. */
   latency: number | null = null
@@ -22,9 +20,8 @@ export class ServerTrack {
   #stepSeconds = 0
   #stepAnswers = 0
 
-  constructor(holding: ServerHolding, usedBefore: number) {
+  constructor(holding: ServerHolding) {
     this.holding = holding
-    this.usedBefore = usedBefore
   }
 
   /** @param changes what was counted within so many seconds */

@@ -4,7 +4,9 @@ import type { Upstream } from '../../runtime/snapshot.ts'
 import { surveySessions } from '../drains/session-survey.ts'
 
 /** At most this part of the thread's time is spent on counting: a table that is full takes some 30 ms. */
-const SHARE_OF_TIME = 1 / 200
+const SHARE_OF_TIME = 1 / 100
+/** The longest pause between two counts, in ms: where the thread has much else to do, a count takes longer than its work. */
+const LONGEST_PAUSE = 3000
 
 /** How many sessions are live, as of a moment ago: they are counted in slices, again and again. */
 export class SessionCensus {
@@ -36,7 +38,8 @@ export class SessionCensus {
     const since = performance.now()
     await surveySessions(this.#sessions, new Map(slots.map((slot) => [slot, tally])), wallSeconds())
     this.#live = tally.count
-    this.#notBefore = since + (performance.now() - since) / SHARE_OF_TIME
+    const pause = Math.min(LONGEST_PAUSE, (performance.now() - since) / SHARE_OF_TIME)
+    this.#notBefore = performance.now() + pause
     this.#isCounting = false
   }
 }

@@ -7,7 +7,6 @@ export class TallyChanges {
   readonly #region: keyof TallyRegions
   /** The sums at the last reading, by slot. Pages that were never touched take no memory. */
   readonly #last: Float64Array
-  readonly #sums: Float64Array
   readonly #changes: Float64Array
 
   /**
@@ -18,23 +17,28 @@ export class TallyChanges {
     this.#tallies = tallies
     this.#region = region
     this.#last = new Float64Array(slots * size)
-    this.#sums = new Float64Array(size)
     this.#changes = new Float64Array(size)
   }
 
   /** By cell; valid until the next call. */
   read(slot: number): Float64Array {
-    const sums = this.#sums
     const changes = this.#changes
-    const at = slot * sums.length
-    this.#tallies.read(this.#region, slot, sums)
-    for (let cell = 0; cell < sums.length; cell++) {
-      const sum = sums[cell]!
-      const last = this.#last[at + cell]!
-      // A slot that another name has by now may have been zeroed.
-      changes[cell] = sum < last ? sum : sum - last
-      this.#last[at + cell] = sum
+    const last = this.#last
+    const from = slot * changes.length
+    this.#tallies.read(this.#region, slot, changes)
+    for (let cell = 0; cell < changes.length; cell++) {
+      const sum = changes[cell]!
+      const before = last[from + cell]!
+      changes[cell] = sum - before
+      if (sum !== before) last[from + cell] = sum
     }
+    return changes
+  }
+
+  /** The slot is about to be zeroed. Returns what it had counted, by cell; valid until the next call. */
+  readLast(slot: number): Float64Array {
+    const changes = this.read(slot)
+    this.#last.fill(0, slot * changes.length, (slot + 1) * changes.length)
     return changes
   }
 }

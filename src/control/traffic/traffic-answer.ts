@@ -103,7 +103,7 @@ function serverTraffic(server: Server, upstream: Upstream, measured: Measured, w
     inFlight: scoreboard.servers.inFlight(slot),
     tunnels: scoreboard.servers.tunnels(slot),
     latency: track?.latency ?? null,
-    lastUsed: track === undefined || usedAt <= track.usedBefore ? null : new Date(usedAt * 1000).toISOString(),
+    lastUsed: usedAt === 0 ? null : new Date(usedAt * 1000).toISOString(),
     recent: withSteps && track !== undefined ? track.recentRequests(nextStep) : [],
     recentLatency: withSteps && track !== undefined ? track.recentLatencies(nextStep) : [],
   }

@@ -1,11 +1,14 @@
-import type { Sample, Traffic, TrafficFeed, TrafficHistory, TrafficQuery } from '../../admin/traffic.ts'
+import type { RecentReasons, Sample, Traffic, TrafficFeed, TrafficHistory, TrafficQuery } from '../../admin/traffic.ts'
 import { MAX_SERVERS, MAX_UPSTREAMS } from '../../runtime/bounds.ts'
 import type { Scoreboard } from '../../runtime/scoreboard.ts'
 import type { SessionTable } from '../../runtime/session-table.ts'
-import type { Snapshot } from '../../runtime/snapshot.ts'
-import { NO_UPSTREAM, SERVER_CELLS, ServerCell, UPSTREAM_CELLS } from '../../runtime/tallies/layout.ts'
+import type { Snapshot, Upstream } from '../../runtime/snapshot.ts'
+import { NO_UPSTREAM, OUTCOMES, SERVER_CELLS, ServerCell, UPSTREAM_CELLS } from '../../runtime/tallies/layout.ts'
 import type { Tallies } from '../../runtime/tallies.ts'
 import type { ServerHolding, SlotBook, UpstreamHolding } from '../slots/slot-book.ts'
+import type { SlotUser } from '../slots/slot-reclaimer.ts'
+import { REASON_STEP } from './reason-history.ts'
+import { ReturnedCounts } from './returned-counts.ts'
 import { RouteLoads } from './route-loads.ts'
 import { ServerTrack, STEP } from './server-track.ts'
 import { SessionCensus } from './session-census.ts'
@@ -33,7 +36,7 @@ export interface Sampled {
  * Reads what the workers count, once a second, and keeps the differences as the traffic of the last minutes. A sample that is
  * late stands for all the seconds since the one before, so that the sums stay right.
  */
-export class TrafficSampler implements TrafficFeed {
+export class TrafficSampler implements TrafficFeed, SlotUser {
   readonly #sampled: Sampled
   readonly #census: SessionCensus
   readonly #upstreamChanges: TallyChanges
@@ -44,6 +47,7 @@ export class TrafficSampler implements TrafficFeed {
   /** By slot. */
   readonly #upstreams: UpstreamTrack[] = []
   readonly #servers: ServerTrack[] = []
+  readonly #returned = new ReturnedCounts()
   /** Oldest first; up to twice as many as are to be kept. */
   readonly #samples: Sample[] = []
   readonly #watchers = new Set<(now: Sample) => void>()
@@ -86,10 +90,7 @@ export class TrafficSampler implements TrafficFeed {
       scoreboard,
       routes: this.#routes,
       nextStep: this.#step,
-      upstream: ({ slot, name }) => {
-        const track = this.#upstreams[slot]
-        return track?.holding?.name === name ? track : undefined
-      },
+      upstream: (upstream) => this.#trackOf(upstream),
       server: ({ slot, id }, { name }) => {
         const track = this.#servers[slot]
         return track?.holding.id === id && track.holding.upstream.name === name ? track : undefined
@@ -98,9 +99,27 @@ export class TrafficSampler implements TrafficFeed {
     })
   }
 
+  reasons({ upstreams: wanted }: TrafficQuery): RecentReasons {
+    const { upstreams } = this.#sampled.snapshot()
+    return {
+      step: REASON_STEP * 1000,
+      upstreams: upstreams
+        .filter(({ name }) => wanted === 'all' || wanted.includes(name))
+        .map((upstream) => ({ name: upstream.name, reasons: this.#trackOf(upstream)?.reasons.recent ?? [] })),
+    }
+  }
+
   watch(notify: (now: Sample) => void): () => void {
     this.#watchers.add(notify)
     return () => this.#watchers.delete(notify)
+  }
+
+  keepServer({ slot, upstream }: ServerHolding): void {
+    this.#returned.add(upstream, this.#serverChanges.readLast(slot).subarray(0, OUTCOMES))
+  }
+
+  keepUpstream(upstream: UpstreamHolding): void {
+    this.#returned.add(upstream, this.#upstreamChanges.readLast(upstream.slot))
   }
 
   #goOn(): void {
@@ -117,8 +136,13 @@ export class TrafficSampler implements TrafficFeed {
     this.#goOn()
   }
 
+  /** When the last sample was due, in ms since 1970: it may have been taken later. */
+  get #dueAt(): number {
+    return Date.now() - (performance.now() - this.#sampledAt)
+  }
+
   #keep(sample: Sample, seconds: number): void {
-    const at = Date.now()
+    const at = this.#dueAt
     for (let before = Math.min(seconds, SAMPLES) - 1; before >= 0; before--) {
       this.#samples.push(before === 0 ? sample : { ...sample, at: new Date(at - before * INTERVAL).toISOString() })
     }
@@ -146,6 +170,7 @@ export class TrafficSampler implements TrafficFeed {
       totals.addUpstream(upstream)
       totals.addQueue(holding.slot)
     }
+    this.#addReturned(totals, seconds)
     if (stepSeconds > 0) {
       this.#step++
       this.#intervals = 0
@@ -153,7 +178,24 @@ export class TrafficSampler implements TrafficFeed {
     const { routes, upstreams } = snapshot()
     this.#routes.take(routes, seconds)
     this.#census.refresh(upstreams)
-    return totals.sample(Date.now(), this.#census.live)
+    return totals.sample(this.#dueAt, this.#census.live)
+  }
+
+  /** What was counted in slots that have been returned since. */
+  #addReturned(totals: Totals, seconds: number): void {
+    for (const [holding, changes] of this.#returned.take()) {
+      const returned = new UpstreamTrack(holding)
+      returned.take(changes, seconds)
+      totals.addUpstream(returned)
+      const upstream = this.#upstreams[holding.slot]
+      if (upstream?.holding === holding) upstream.load.add(returned.load)
+    }
+  }
+
+  /** Undefined if it is newer than the last sample. */
+  #trackOf({ slot, name }: Upstream): UpstreamTrack | undefined {
+    const track = this.#upstreams[slot]
+    return track?.holding?.name === name ? track : undefined
   }
 
   /** A slot that another name has by now begins again. */
@@ -168,8 +210,7 @@ export class TrafficSampler implements TrafficFeed {
   #serverOf(holding: ServerHolding): ServerTrack {
     const known = this.#servers[holding.slot]
     if (known?.holding === holding) return known
-    const usedBefore = known === undefined ? 0 : this.#sampled.tallies.usedAt(holding.slot, ServerCell.UsedAt)
-    const track = new ServerTrack(holding, usedBefore)
+    const track = new ServerTrack(holding)
     this.#servers[holding.slot] = track
     return track
   }

@@ -2,6 +2,7 @@ import { HISTOGRAM, UpstreamCell } from '../../runtime/tallies/layout.ts'
 import type { UpstreamHolding } from '../slots/slot-book.ts'
 import { Load } from './load.ts'
 import { type Quantiles, quantilesOf } from './quantiles.ts'
+import { ReasonHistory } from './reason-history.ts'
 
 /** An upstream's traffic in the last interval. Rates are a second. */
 export class UpstreamTrack {
@@ -17,6 +18,7 @@ export class UpstreamTrack {
   /** Requests of known sessions, and those of them that reached their server; not as rates. */
   known = 0
   stuck = 0
+  readonly reasons = new ReasonHistory()
 
   constructor(holding?: UpstreamHolding) {
     this.holding = holding
@@ -33,6 +35,7 @@ export class UpstreamTrack {
     this.sent = changes[UpstreamCell.Sent]! / seconds
     this.known = changes[UpstreamCell.Known]!
     this.stuck = changes[UpstreamCell.Stuck]!
+    this.reasons.add(changes, seconds)
   }
 }
 

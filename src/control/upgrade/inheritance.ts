@@ -2,6 +2,7 @@ import type { AdminPlace } from '../../admin/admin-listener.ts'
 import type { ServerRecord } from '../../runtime/scoreboard/server-counters.ts'
 import type { Listener, ListeningPlace } from '../../runtime/snapshot.ts'
 import type { HandedAnswers } from '../acme/challenges/handed-answers.ts'
+import type { NamedCounts } from '../metrics/counts.ts'
 import type { TicketKey } from '../tls/ticket-keys.ts'
 
 /** A listening socket that this process was given. */
@@ -13,7 +14,7 @@ export interface InheritedSocket {
   readonly isActivated?: true
 }
 
-/** The socket on which the admin API listens. */
+/** The socket on which the admin API listens, or that of the metrics. */
 export interface AdminSocket {
   /** Where, as in the configuration. */
   readonly written: AdminPlace
@@ -37,6 +38,7 @@ export interface Inheritance {
   readonly listeners: readonly { readonly written: ListeningPlace; readonly real: ListeningPlace }[]
   readonly sockets: readonly InheritedSocket[]
   readonly admin?: AdminSocket
+  readonly metrics?: AdminSocket
   readonly servers: readonly ServerState[]
   /** Absent in what a version without TLS hands over. */
   readonly ticketKey?: TicketKey
@@ -44,12 +46,16 @@ export interface Inheritance {
   readonly challenges?: HandedAnswers
   /** The id of the last event. */
   readonly newestEvent: number
+  /** What was counted for the metrics. Absent in what a version without metrics hands over. */
+  readonly counts?: readonly NamedCounts[]
 }
 
 /** From the process that is replaced (the predecessor) to the one that replaces it (the successor). */
 export type PredecessorMessage =
   | { readonly type: 'inheritance'; readonly inheritance: Inheritance }
-  /** What it has counted since. */
+  /** What it has counted for the metrics since it last said so: now and then, until it ends. */
+  | { readonly type: 'counts'; readonly counts: readonly NamedCounts[] }
+  /** What it has counted since: the last message. */
   | { readonly type: 'counted'; readonly servers: readonly ServerState[] }
 
 /** From the successor to the predecessor. */

@@ -1,3 +1,4 @@
+import type { NamedCounts } from '../metrics/counts.ts'
 import type { Inheritance, PredecessorMessage, ServerState, SuccessorMessage } from './inheritance.ts'
 import { UPGRADE_VARIABLE } from './inheritance.ts'
 
@@ -9,14 +10,31 @@ export class Predecessor {
   readonly inheritance: Inheritance
   /** Takes what it has counted since the inheritance was drawn up. */
   onCounted: (servers: readonly ServerState[]) => void = () => {}
+  /** The same for the metrics. */
+  onCounts: (counts: readonly NamedCounts[]) => void = () => {}
+  readonly #isKnown = Promise.withResolvers<void>()
+  /** Resolves once it has ended. */
+  readonly ended: Promise<void>
 
   private constructor(inheritance: Inheritance) {
     this.inheritance = inheritance
     process.on('message', (message: PredecessorMessage) => {
       if (message.type === 'counted') this.onCounted(message.servers)
+      if (message.type === 'counts') {
+        this.onCounts(message.counts)
+        this.#isKnown.resolve()
+      }
     })
+    this.ended = new Promise((resolve) => process.once('disconnect', resolve))
+    void this.ended.then(this.#isKnown.resolve)
+    if (inheritance.counts === undefined) this.#isKnown.resolve()
     // The channel does not keep this process running.
     process.channel?.unref()
+  }
+
+  /** Resolves once all is known that it had counted for the metrics until this process served, or will not be. */
+  get countsKnown(): Promise<void> {
+    return this.#isKnown.promise
   }
 
   /** Resolves to undefined if this process replaces none. */

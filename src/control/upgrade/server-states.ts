@@ -10,7 +10,7 @@ export function serverStates(snapshot: Snapshot, { servers: counters }: Scoreboa
   return snapshot.upstreams.flatMap(({ name, servers }) =>
     servers.map((server) => ({
       upstream: name,
-      server: server.name,
+      server: server.id,
       address: server.address,
       record: counters.record(server.slot),
     })),

@@ -1,5 +1,6 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import type { NamedCounts } from '../metrics/counts.ts'
 import {
   type AdminSocket,
   FIRST_DESCRIPTOR,
@@ -23,8 +24,9 @@ export class UpgradeError extends Error {
 }
 
 /** What is handed over, with this process's descriptors. */
-export interface Estate extends Omit<Inheritance, 'admin'> {
+export interface Estate extends Omit<Inheritance, 'admin' | 'metrics'> {
   readonly admin: AdminSocket | undefined
+  readonly metrics: AdminSocket | undefined
 }
 
 /** The process that replaces this one: the same command, run by the program that is on the disk now. */
@@ -60,6 +62,11 @@ export class Successor {
 
   get pid(): number {
     return this.#child.pid!
+  }
+
+  /** What was counted for the metrics since the last such message. */
+  counts(counts: readonly NamedCounts[]): Promise<void> {
+    return this.#send({ type: 'counts', counts })
   }
 
   /** The last message. Resolves once it has been sent, or cannot be. */
@@ -124,14 +131,17 @@ async function assertLoads(): Promise<void> {
 }
 
 /** The descriptors for the new process, and the inheritance with the numbers that it has for them. */
-function handedOver({ sockets, admin, ...rest }: Estate): { stdio: StdioOptions; inheritance: Inheritance } {
-  const descriptors = [...sockets, ...(admin === undefined ? [] : [admin])].map(({ descriptor }) => descriptor)
-  return {
-    stdio: ['inherit', 'inherit', 'inherit', 'ipc', ...descriptors],
-    inheritance: {
-      ...rest,
-      sockets: sockets.map((socket, index) => ({ ...socket, descriptor: FIRST_DESCRIPTOR + index })),
-      ...(admin !== undefined && { admin: { ...admin, descriptor: FIRST_DESCRIPTOR + sockets.length } }),
-    },
+function handedOver({ sockets, admin, metrics, ...rest }: Estate): { stdio: StdioOptions; inheritance: Inheritance } {
+  const descriptors: number[] = []
+  const handed = <Socket extends { readonly descriptor: number }>(socket: Socket): Socket => ({
+    ...socket,
+    descriptor: FIRST_DESCRIPTOR + descriptors.push(socket.descriptor) - 1,
+  })
+  const inheritance = {
+    ...rest,
+    sockets: sockets.map(handed),
+    ...(admin !== undefined && { admin: handed(admin) }),
+    ...(metrics !== undefined && { metrics: handed(metrics) }),
   }
+  return { stdio: ['inherit', 'inherit', 'inherit', 'ipc', ...descriptors], inheritance }
 }

@@ -32,8 +32,10 @@ const UNIT_SIZES = Uint8Array.of(0, 0, 5, 4, 6, 0, 8, 8, 4, 0)
 
 /** Finds the frames in the bytes of a connection (RFC 9113 §4 and §6), in whatever pieces they arrive. */
 export class FrameReader {
-  /** How many frames have begun since its user has last set this to 0. */
-  frames = 0
+  /** What was read has cost since its user has last set this to 0: 1 for each frame, and what the user adds. */
+  cost = 0
+  /** No frame begins once `cost` has reached it. */
+  mostCost = 2 ** 30
   readonly #sink: FrameSink
   readonly #role: Role
   readonly #limits: FrameLimits
@@ -71,22 +73,24 @@ export class FrameReader {
   }
 
   /**
-   * Reads on. Nothing of `bytes` is kept: its memory may be used again.
+   * Reads on, until `mostCost` is reached. Nothing of `bytes` is kept: its memory may be used again.
    *
+   * @returns the offset after what was read
    * @throws ConnectionError where the connection cannot go on; then nothing more may be read
    */
-  read(bytes: Buffer): void {
+  read(bytes: Buffer): number {
     const to = bytes.length
     let at = 0
     while (at < to && !this.#isStopped) {
       switch (this.#part) {
         case Part.Header:
+          if (this.cost >= this.mostCost) return at
           if (this.#heldLength === 0 && to - at >= FRAME_HEADER) {
             at += FRAME_HEADER
             this.#begin(bytes, at - FRAME_HEADER)
           } else {
             at = this.#hold(bytes, at, FRAME_HEADER)
-            if (this.#heldLength < FRAME_HEADER) return
+            if (this.#heldLength < FRAME_HEADER) return at
             this.#heldLength = 0
             this.#begin(this.#held, 0)
           }
@@ -104,7 +108,7 @@ export class FrameReader {
             this.#take(bytes, at - size)
           } else {
             at = this.#hold(bytes, at, size)
-            if (this.#heldLength < size) return
+            if (this.#heldLength < size) return at
             this.#heldLength = 0
             this.#take(this.#held, 0)
           }
@@ -125,6 +129,7 @@ export class FrameReader {
           break
       }
     }
+    return at
   }
 
   #hold(bytes: Buffer, from: number, size: number): number {
@@ -148,7 +153,7 @@ export class FrameReader {
 
   /** A frame's header is `bytes[at, at + 9)`. */
   #begin(bytes: Buffer, at: number): void {
-    this.frames++
+    this.cost++
     const length = (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!
     const type = bytes[at + 3]!
     const streamId = uint31(bytes, at + 5)

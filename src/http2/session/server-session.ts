@@ -5,14 +5,17 @@ import { RequestLines } from '../heads/request-lines.ts'
 import type { How } from './closed-streams.ts'
 import { Session, type SessionOwner } from './session.ts'
 import type { Stream } from './stream.ts'
+import { Waste } from './waste.ts'
 
 /** How many streams a client may have open at once. */
 export const MOST_STREAMS = 128
 
-/** So many streams may be cancelled in one turn of the event loop: each costs a server's connection. */
-const MOST_CANCELLED = 32
-/** How much is read at once of a client that cancels streams, in bytes. */
-const SMALL_SLICE = 512
+/** What a request costs more than an empty frame does, and its end before it is answered. */
+const REQUEST = 16
+/** So many bytes of a field block cost as much as a frame: each can stand for a field. */
+const BLOCK_UNIT = 128
+/** An update that opens a window at least so far, in bytes, is worth its frame. */
+const USEFUL_INCREMENT = 1024
 
 /** The largest number of a stream. */
 const LAST_ID = MAX_WINDOW
@@ -34,8 +37,7 @@ export class ServerSession extends Session {
   declare protected readonly owner: ServerSessionOwner
   /** Streams that were reset since the last turn of the event loop: what they have begun is still being closed. */
   #cancelled = 0
-  /** Whether any were in the turn before. */
-  #hasCancelled = false
+  readonly #waste = new Waste()
   /** Whether streams that begin are refused. */
   #isLeaving = false
   /** The last stream that was accepted. */
@@ -64,6 +66,8 @@ export class ServerSession extends Session {
     isLast: boolean,
   ): void {
     if (known !== undefined) return this.receiveTrailers(known, block, from, to, isLast)
+    const cost = REQUEST + Math.floor((to - from) / BLOCK_UNIT)
+    this.intake.charge(cost)
     request.begin(this.owner.headSize)
     this.decoder.decode(block, from, to, request)
     request.finish()
@@ -76,6 +80,8 @@ export class ServerSession extends Session {
     const stream = this.makeStream(streamId)
     stream.hasHead = true
     if (isLast) stream.receiveEnd(undefined)
+    // An answer to any other cannot be sent now.
+    if (request.fault === '' && !request.isTooLarge && stream.room > 0) this.#waste.useful(cost)
     this.owner.begin(stream, request, isLast)
   }
 
@@ -96,25 +102,42 @@ export class ServerSession extends Session {
     }
   }
 
-  /** A client that cancels what it has just asked for, again and again, has to wait until that is closed. */
-  protected override get mayRead(): boolean {
-    const cancelled = this.#cancelled
-    if (cancelled === 0) return super.mayRead
-    return super.mayRead && cancelled < MOST_CANCELLED && this.streams.size + cancelled < MOST_STREAMS
+  override data(streamId: number, bytes: Buffer, from: number, to: number): void {
+    this.#waste.useful(1)
+    super.data(streamId, bytes, from, to)
   }
 
-  protected override get slice(): number {
-    return this.#hasCancelled || this.#cancelled > 0 ? SMALL_SLICE : super.slice
+  override windowUpdate(streamId: number, increment: number): void {
+    if (increment >= USEFUL_INCREMENT) this.#waste.useful(1)
+    super.windowUpdate(streamId, increment)
+  }
+
+  /** A client that cancels what it has just asked for, again and again, has to wait until that is closed. */
+  override get mayRead(): boolean {
+    return super.mayRead && (this.#cancelled === 0 || this.streams.size + this.#cancelled < MOST_STREAMS)
   }
 
   override ended(stream: Stream, how: How): void {
-    if (how !== 'whole') this.#cancelled++
+    if (how !== 'whole') {
+      this.#cancelled++
+      this.#waste.useful(-REQUEST)
+      this.intake.charge(REQUEST)
+      if (!this.mayRead) this.intake.stop()
+    }
     super.ended(stream, how)
   }
 
   protected override freePlaces(): void {
-    this.#hasCancelled = this.#cancelled > 0
     this.#cancelled = 0
+  }
+
+  override hasRead(cost: number): void {
+    super.hasRead(cost)
+    this.#waste.add(cost)
+  }
+
+  override get isWasteful(): boolean {
+    return this.#waste.isTooMuch
   }
 
   protected override encodeHead(out: Scratch, bytes: Buffer, from: number, to: number): void {

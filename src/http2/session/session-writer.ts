@@ -41,9 +41,9 @@ export interface SessionConnection {
 /** What a session sends: gathers frames until the turn of the event loop ends, and keeps the peer's windows. */
 export abstract class SessionWriter {
   protected readonly encoder: HeadEncoder
-  protected isOver = false
+  isOver = false
   /** How much data the peer takes on all streams together. */
-  protected sendWindow = DEFAULT_WINDOW
+  sendWindow = DEFAULT_WINDOW
   protected peerFrameSize: number = DEFAULT_FRAME_SIZE
   readonly #connection: SessionConnection
   /** What is to be sent; undefined for nothing. */
@@ -76,7 +76,7 @@ export abstract class SessionWriter {
     return this.#out
   }
 
-  protected awaitTurnEnd(): void {
+  awaitTurnEnd(): void {
     if (this.#isTurnAwaited || this.isOver) return
     this.#isTurnAwaited = true
     this.#connection.awaitTurnEnd()
@@ -163,7 +163,7 @@ export abstract class SessionWriter {
     const frame = beginHeaders(out)
     this.encodeHead(out, bytes, from, to)
     endHeaders(out, frame, stream.id, isLast, this.peerFrameSize)
-    this.#answers += out.length - frame
+    this.answered(out.length - frame)
   }
 
   protected abstract encodeHead(out: Scratch, bytes: Buffer, from: number, to: number): void
@@ -173,7 +173,7 @@ export abstract class SessionWriter {
     const frame = beginHeaders(out)
     this.encoder.trailers(out, trailers)
     endHeaders(out, frame, stream.id, true, this.peerFrameSize)
-    this.#answers += out.length - frame
+    this.answered(out.length - frame)
   }
 
   writeReset(stream: Stream, code: ErrorCode): void {
@@ -182,7 +182,7 @@ export abstract class SessionWriter {
 
   protected answerReset(streamId: number, code: ErrorCode): void {
     writeRstStream(this.output(), streamId, code)
-    this.#answers += 13
+    this.answered(13)
   }
 
   writeCredit(stream: Stream, increment: number): void {

@@ -6,6 +6,7 @@ import { DEFAULT_FRAME_SIZE, DEFAULT_WINDOW, MAX_WINDOW, Setting } from '../fram
 import { TrailerLines } from '../heads/trailer-lines.ts'
 import { HpackDecoder } from '../hpack/decoder.ts'
 import { ClosedStreams, type How } from './closed-streams.ts'
+import { Intake, type IntakeConnection, type IntakeSession } from './intake.ts'
 import { LARGEST_DATA, type SessionConnection, SessionWriter } from './session-writer.ts'
 import { STREAM_WINDOW, Stream, type StreamSession, type StreamUser } from './stream.ts'
 
@@ -13,21 +14,14 @@ import { STREAM_WINDOW, Stream, type StreamSession, type StreamUser } from './st
 export const CONNECTION_WINDOW = 1024 * 1024
 /** The largest field block of a peer, in bytes, compressed, with the headers of its frames; of what fits, the limits of heads decide. */
 const LARGEST_BLOCK = 256 * 1024
-/** How much is read before it is judged whether to read on, in bytes. */
-const SLICE = 4 * 1024
-/** About how many frames are read in one turn of the event loop, so that other connections have theirs. */
-const MOST_FRAMES = 512
 
 const NOTHING = Buffer.alloc(0)
 const trailerLines = new TrailerLines()
 
 /** The connection of a session, which the session uses and notifies. */
-export interface SessionOwner extends SessionConnection {
+export interface SessionOwner extends SessionConnection, IntakeConnection {
   /** How large the head of a message may be, in bytes. */
   readonly headSize: number
-  /** No more bytes may be read until `readOn`. */
-  holdReading(): void
-  readOn(): void
   /** The peer has answered `Session.ping`. */
   pong(): void
   /** The peer accepts no more streams. */
@@ -42,13 +36,13 @@ export interface SessionOwner extends SessionConnection {
  */
 export abstract class Session<User extends StreamUser = StreamUser>
   extends SessionWriter
-  implements FrameSink, StreamSession
+  implements FrameSink, IntakeSession, StreamSession
 {
   protected readonly owner: SessionOwner
   protected readonly decoder = new HpackDecoder()
   protected readonly streams = new Map<number, Stream<User>>()
   protected readonly closed = new ClosedStreams()
-  readonly #reader: FrameReader
+  protected readonly intake: Intake
   /** The highest number of a stream that the client of the connection has opened. */
   protected lastId = 0
 
@@ -62,10 +56,6 @@ export abstract class Session<User extends StreamUser = StreamUser>
   readonly #window: number
   /** Bytes that have left the connection's memory, and for which the peer has no WINDOW_UPDATE yet. */
   #uncredited = 0
-  /** Bytes that were read from the connection while nothing more was to be read. */
-  #unread = NOTHING
-  #isHeld = false
-  #isReading = false
   /** The stream that the current DATA frame is for, and its bytes that count for flow control and are not data. */
   #current: Stream<User> | undefined
   #padding = 0
@@ -78,7 +68,8 @@ export abstract class Session<User extends StreamUser = StreamUser>
     super(role, owner)
     this.owner = owner
     this.#window = this.#receiveWindow = window
-    this.#reader = new FrameReader(this, role, { frameSize: DEFAULT_FRAME_SIZE, headerBlock: LARGEST_BLOCK })
+    const reader = new FrameReader(this, role, { frameSize: DEFAULT_FRAME_SIZE, headerBlock: LARGEST_BLOCK })
+    this.intake = new Intake(reader, this, owner)
   }
 
   /** Sends this end's settings; first of all. */
@@ -103,53 +94,34 @@ export abstract class Session<User extends StreamUser = StreamUser>
 
   /** @param bytes reused once this has returned */
   read(bytes: Buffer): void {
-    if (this.#isHeld)
-      this.#unread = this.#unread.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#unread, bytes])
-    else this.#readAll(bytes)
+    this.intake.read(bytes)
   }
 
-  #readAll(bytes: Buffer): void {
-    this.#isReading = true
-    try {
-      let at = 0
-      while (at < bytes.length && this.mayRead) {
-        const { slice } = this
-        this.#reader.read(bytes.length <= slice ? bytes : bytes.subarray(at, at + slice))
-        at += slice
-      }
-      this.#flushUser()
-      if (at < bytes.length) this.#hold(bytes.subarray(at))
-    } catch (error) {
-      if (!(error instanceof ConnectionError)) throw error
-      this.fail(error)
-    }
-    this.#isReading = false
+  /**
+   * Reads some of what waits. If more is left then, `SessionOwner.awaitTime` follows.
+   *
+   * @param cost about what may be read, in frames
+   */
+  readOn(cost?: number): void {
+    this.intake.readOn(cost)
   }
 
-  /** Whether more may be read: not while the peer does not read what it is answered, and not too much in one turn. */
-  protected get mayRead(): boolean {
-    return this.isHeeded && this.#reader.frames < MOST_FRAMES
+  /** Whether more has arrived than may be read at once. */
+  get isBehind(): boolean {
+    return this.intake.isBehind
   }
 
-  /** How much is read at once before `mayRead` is asked again, in bytes. */
-  protected get slice(): number {
-    return SLICE
+  /** Not while the peer does not read what it is answered. */
+  get mayRead(): boolean {
+    return this.isHeeded
   }
 
-  #hold(bytes: Buffer): void {
-    this.#unread = Buffer.from(bytes)
-    this.#isHeld = true
-    this.owner.holdReading()
-    this.awaitTurnEnd()
+  get isWasteful(): boolean {
+    return false
   }
 
-  #readOn(): void {
-    if (!this.#isHeld || !this.mayRead) return
-    const bytes = this.#unread
-    this.#unread = NOTHING
-    this.#isHeld = false
-    this.#readAll(bytes)
-    if (!this.#isHeld && !this.isOver) this.owner.readOn()
+  hasRead(_cost: number): void {
+    this.#flushUser()
   }
 
   /** Has what a stream was given sent on: before any other call to users or the owner, since they write into the same memory. */
@@ -296,6 +268,11 @@ export abstract class Session<User extends StreamUser = StreamUser>
     this.findRoom()
   }
 
+  protected override answered(bytes: number): void {
+    super.answered(bytes)
+    if (!this.isHeeded) this.intake.stop()
+  }
+
   ping(isAck: boolean, bytes: Buffer, from: number): void {
     if (isAck) {
       this.#flushUser()
@@ -352,17 +329,17 @@ export abstract class Session<User extends StreamUser = StreamUser>
 
   /** Must be called at the end of a turn of the event loop in which `awaitTurnEnd` was. */
   turnEnds(): void {
-    this.#reader.frames = 0
+    this.intake.turnEnds()
     this.sendTurn()
     this.freePlaces()
-    this.#readOn()
+    this.intake.awaitTime()
     this.send()
   }
 
   /** The connection has sent everything. */
   drained(): void {
     this.sendOn()
-    this.#readOn()
+    this.intake.awaitTime()
     this.send()
   }
 
@@ -395,7 +372,7 @@ export abstract class Session<User extends StreamUser = StreamUser>
     this.streams.delete(stream.id)
     this.closed.add(stream.id, how)
     // Nothing follows that could be sent together with it.
-    if (this.streams.size === 0 && !this.#isReading) this.send()
+    if (this.streams.size === 0 && !this.intake.isReading) this.send()
     this.awaitTurnEnd()
   }
 
@@ -419,8 +396,7 @@ export abstract class Session<User extends StreamUser = StreamUser>
   close(code: ErrorCode = ErrorCode.Cancel): void {
     if (this.isOver) return
     this.isOver = true
-    this.#reader.stop()
-    this.#unread = NOTHING
+    this.intake.end()
     this.#unflushed = undefined
     this.dropOutput()
     for (const stream of [...this.streams.values()]) stream.close(code, false)

@@ -34,6 +34,8 @@ export interface StreamUser {
 export interface StreamSession {
   /** Whether the connection takes no more data now. */
   readonly isFull: boolean
+  /** How much data the peer takes on all streams together. */
+  readonly sendWindow: number
   /**
    * Writes as much of `bytes[from, to)` as the windows and the connection allow, in DATA frames.
    *
@@ -161,6 +163,11 @@ export class Stream<User extends StreamUser = StreamUser> {
     if (this.isOver || !this.#session.isFull) return
     this.#awaitsConnection = true
     this.#session.awaitRoom(this)
+  }
+
+  /** How many bytes of data could be sent now. */
+  get room(): number {
+    return this.#session.isFull ? 0 : Math.min(this.sendWindow, this.#session.sendWindow)
   }
 
   /** Whether nothing more should be written until `drained`. */

@@ -14,7 +14,8 @@ export const NEWS_IN_PART = PART / 32
 const LOCKS_AT = MAX_SESSIONS * STRIDE
 const CHANGED_AT = LOCKS_AT + SESSION_BUCKETS
 const NEWS_AT = CHANGED_AT + 1
-const KEY_AT = NEWS_AT + PARTS * NEWS_IN_PART
+const USED_AT = NEWS_AT + PARTS * NEWS_IN_PART
+const KEY_AT = USED_AT + PARTS
 /** 63.9 MB. */
 const SIZE = KEY_AT + SIP_KEY_SIZE / Int32Array.BYTES_PER_ELEMENT
 
@@ -27,6 +28,8 @@ export interface Regions {
   readonly changed: Int32Array
   /** A bit for each entry: whether it has changed in a way that is to be saved. */
   readonly news: Int32Array
+  /** A cell for each part: 1 once it has had a session. */
+  readonly used: Int32Array
   /** The key that ids are hashed under. */
   readonly key: Uint8Array
 }
@@ -37,7 +40,8 @@ export function regionsOf(memory: SharedArrayBuffer): Regions {
     entries: cells.subarray(0, LOCKS_AT),
     locks: cells.subarray(LOCKS_AT, CHANGED_AT),
     changed: cells.subarray(CHANGED_AT, NEWS_AT),
-    news: cells.subarray(NEWS_AT, KEY_AT),
+    news: cells.subarray(NEWS_AT, USED_AT),
+    used: cells.subarray(USED_AT, KEY_AT),
     key: new Uint8Array(memory, KEY_AT * Int32Array.BYTES_PER_ELEMENT, SIP_KEY_SIZE),
   }
 }

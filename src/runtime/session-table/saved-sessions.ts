@@ -1,4 +1,4 @@
-import { PART, STRIDE } from './layout.ts'
+import { STRIDE } from './layout.ts'
 import type { SessionBuckets } from './session-buckets.ts'
 import type { SavedSession, SessionEntries } from './session-entries.ts'
 import type { SessionNews } from './session-news.ts'
@@ -17,7 +17,8 @@ export class SavedSessions {
 
   /** The sessions of one part of the table that are to be saved: those that are live, and those that were removed lately. */
   *sessions(part: number, now: number): Iterable<SavedSession> {
-    for (let at = part * PART * STRIDE; at < (part + 1) * PART * STRIDE; at += STRIDE) {
+    const [from, to] = this.#entries.range(part)
+    for (let at = from; at < to; at += STRIDE) {
       if (!this.#entries.isFree(at) && this.#entries.isRemembered(at, now)) yield this.#entries.saved(at, now)
     }
   }

@@ -1,6 +1,6 @@
 import { MAX_SERVERS } from '../bounds.ts'
 import type { Upstream } from '../snapshot.ts'
-import type { Regions } from './layout.ts'
+import { PART, type Regions, STRIDE } from './layout.ts'
 
 /** The cells of an entry. */
 const Field = { High: 0, Low: 1, Server: 2, InFlight: 3, SeenAt: 4, BegunAt: 5 } as const
@@ -45,16 +45,24 @@ export interface SavedSession {
 /** The entries of a session table, each by itself: what its cells contain and mean. Times in s since 1970. */
 export class SessionEntries {
   readonly #cells: Int32Array
+  readonly #used: Int32Array
   /** By server slot: after how many s without an exchange a session is over; 0 for never. */
   readonly #idle = new Uint32Array(MAX_SERVERS)
 
-  constructor({ entries }: Regions) {
+  constructor({ entries, used }: Regions) {
     this.#cells = entries
+    this.#used = used
   }
 
   /** The offset after the last entry. */
   get end(): number {
     return this.#cells.length
+  }
+
+  /** The offsets of the first entry of a part, and of the one after its last; both the same if it never had a session. */
+  range(part: number): readonly [from: number, to: number] {
+    const from = part * PART * STRIDE
+    return [from, this.#used[part] === 0 ? from : from + PART * STRIDE]
   }
 
   /** Takes the idle limits from a Snapshot's upstreams. Where there is no affinity any more, sessions are over at once. */
@@ -103,6 +111,8 @@ export class SessionEntries {
 
   /** Gives a claimed and cleared entry to a session, with so many exchanges in flight; its other fields must be right already. */
   give(at: number, high: number, low: number, inFlight: 0 | 1): void {
+    const part = Math.floor(at / (PART * STRIDE))
+    if (this.#used[part] === 0) Atomics.store(this.#used, part, 1)
     Atomics.store(this.#cells, at + Field.High, high)
     Atomics.store(this.#cells, at + Field.Low, low)
     // Added, not stored: another thread may just have counted an exchange that it is about to take back.

@@ -37,6 +37,8 @@ export const WorkerCell = {
   /** Those of processes that this one has replaced: its own are counted elsewhere. */
   DroppedLines: 11,
   ProcessorSeconds: 12,
+  SpansExported: 13,
+  SpansDropped: 14,
 } as const
 export const WORKER_CELLS = 16
 

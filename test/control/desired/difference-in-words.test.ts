@@ -19,3 +19,22 @@ test('of a list of settings, only those that differ are named', () => {
     'listener 0.0.0.0:443: tls.certificates: added {"cert":"/etc/limpet/d.pem","key":"/etc/limpet/d.key"}',
   ])
 })
+
+function withTracing(tracing: string) {
+  const text = `
+    routes: [{ path: /*, upstream: app }]
+    upstreams: { app: { servers: [10.0.0.1:80] } }
+    ${tracing}
+  `
+  return parseConfig(text, 'limpet.yaml', {})
+}
+
+test('headers for a collector of traces are not shown, whatever their names', () => {
+  const [none, one, other] = ['', 'SECRET', 'SECRET2'].map((token) =>
+    withTracing(token && `tracing: { endpoint: "http://a:4318", headers: { team: ${token} }, sample: 5% }`),
+  )
+  const [added, ...more] = differenceInWords(none!, one!)
+  assert.match(added!, /^tracing default → \{"endpoint":"http:\/\/a:4318","headers":"…"/)
+  assert.deepEqual(more, [])
+  assert.deepEqual(differenceInWords(one!, other!), ['tracing.headers changed'])
+})

@@ -29,6 +29,7 @@ export class ScriptedDownstream implements Downstream {
   readonly origin: ClientOrigin
   bodyLength = 0
   bytesSent = 0
+  readonly room = Infinity
   readonly #context: WorkerContext
   readonly #response: Received
   readonly #takesTrailers: boolean

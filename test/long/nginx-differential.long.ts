@@ -1,0 +1,3 @@
+import { testAsNginx } from '../nginx/differential.ts'
+
+testAsNginx(2000)
