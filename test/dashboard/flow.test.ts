@@ -4,6 +4,7 @@ import { describe, type TestContext, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { adminUrlOf, startLimpet } from '../support/limpet.ts'
 import { openDashboard, PHONE, skip } from './browser.ts'
+import { newUsersUntil } from './new-users.ts'
 import { isDrawn, Seconds } from './seconds.ts'
 import { Shop } from './shop.ts'
 import { signIn } from './signed-in.ts'
@@ -82,7 +83,7 @@ describe('the page of the flow', { skip }, () => {
     assert.match((await node.getAttribute('aria-label')) ?? '', /^web-2 .*: server, .*Down: /)
     await page.getByText('What happened to servers').waitFor()
     await shop.servers['web-2'].revive()
-    await page.locator('.node.good', { hasText: 'web-2' }).waitFor()
+    await newUsersUntil(shop, page.locator('.node.good', { hasText: 'web-2' }).waitFor())
   })
 
   test('a drain is seen as it happens', async (t) => {

@@ -4,6 +4,7 @@ import { describe, type TestContext, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { adminUrlOf, startLimpet } from '../support/limpet.ts'
 import { openDashboard, PHONE, skip } from './browser.ts'
+import { newUsersUntil } from './new-users.ts'
 import { isDrawn, Seconds } from './seconds.ts'
 import { Shop } from './shop.ts'
 import { signIn } from './signed-in.ts'
@@ -76,7 +77,7 @@ describe('the page of the upstreams', { skip }, () => {
     await red
     assert.match(await row.innerText(), /Down\s+GET \/health: .*ECONNREFUSED|Down\s+1 failure in a row/)
     await shop.servers['web-2'].revive()
-    await row.locator('.badge.good').waitFor()
+    await newUsersUntil(shop, row.locator('.badge.good').waitFor())
   })
 
   test('drain asks once, says which sessions would move, goes to zero and is done', async (t) => {
