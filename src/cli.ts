@@ -21,6 +21,7 @@ const groups: readonly (readonly [heading: string, commands: readonly (readonly 
     [
       ['status', async () => (await import('./commands/status.ts')).statusCommand()],
       ['dashboard', async () => (await import('./commands/dashboard.ts')).dashboardCommand()],
+      ['top', async () => (await import('./commands/top.ts')).topCommand()],
       ['events', async () => (await import('./commands/events.ts')).eventsCommand()],
       ['healthcheck', async () => (await import('./commands/healthcheck.ts')).healthcheckCommand()],
     ],

@@ -1,13 +1,13 @@
 import { once } from 'node:events'
-import { existsSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 
 /** Takes over connections, which are paused. */
 export interface ConnectionUser {
   accept(socket: Socket): void
-  /** Ends what would otherwise not end by itself: streams. */
-  end?(): Promise<unknown>
+  /** Ends what goes on without an end, such as streams. Resolves once its clients know, as far as they read. */
+  end?(): Promise<void>
 }
 
 export interface PortPlace {
@@ -39,11 +39,14 @@ export class AdminListener {
   readonly #listener: Server
   readonly #sockets = new Set<Socket>()
   #loaded: Promise<ConnectionUser> | undefined
+  /** Of the socket's file. */
+  readonly #inode: number | undefined
   #isLeft = false
 
   private constructor(place: AdminPlace, listener: Server, load: () => Promise<ConnectionUser>) {
     this.place = place
     this.#listener = listener
+    this.#inode = inodeOf(place)
     listener.on('connection', (socket) => {
       this.#sockets.add(socket)
       socket.on('close', () => this.#sockets.delete(socket)).on('error', () => socket.destroy())
@@ -89,17 +92,23 @@ export class AdminListener {
     this.#isLeft = true
     this.#listener.close()
     void this.#endStreams()
-    setTimeout(() => this.#closeConnections(), LAST_ANSWERS).unref()
+    setTimeout(() => this.#destroyConnections(), LAST_ANSWERS).unref()
   }
 
-  /** Ends at once, without waiting for requests: its clients are programs that can try again. */
+  /** Closes all connections, without waiting for more than the ends of streams: its clients are programs that can try again. */
+  async closeConnections(): Promise<void> {
+    await this.#endStreams()
+    this.#destroyConnections()
+  }
+
+  /** Ends at once, in the same way. */
   async close(): Promise<void> {
     if (!this.#isLeft) {
-      if ('socket' in this.place) rmSync(this.place.socket, { force: true })
+      // By now it may be the socket of another process.
+      if ('socket' in this.place && inodeOf(this.place) === this.#inode) rmSync(this.place.socket, { force: true })
       this.#listener.close()
     }
-    await this.#endStreams()
-    this.#closeConnections()
+    await this.closeConnections()
     if (this.#listener.listening || this.#sockets.size > 0) await once(this.#listener, 'close')
   }
 
@@ -108,7 +117,7 @@ export class AdminListener {
     await server?.end?.()
   }
 
-  #closeConnections(): void {
+  #destroyConnections(): void {
     for (const socket of this.#sockets) socket.destroy()
   }
 }
@@ -125,6 +134,10 @@ function listenPrivately(listener: Server, path: string): void {
   } finally {
     process.umask(mask)
   }
+}
+
+function inodeOf(place: AdminPlace): number | undefined {
+  return 'socket' in place ? statSync(place.socket, { throwIfNoEntry: false })?.ino : undefined
 }
 
 function nameBefore(path: string): string {

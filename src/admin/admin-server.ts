@@ -12,7 +12,9 @@ import { FORWARDED } from './forwarded.ts'
 import { type Approach, assertNotForeign, assertOwnHost, isNavigation } from './gate.ts'
 import { OperationRefused } from './operation-refused.ts'
 import { answerTo, refusalOf } from './problem.ts'
+import { answerToProbe } from './readiness.ts'
 import type { Resources } from './resource.ts'
+import type { Subject } from './subject.ts'
 
 /** How long the head of a request may take, in ms. */
 const HEAD_TIMEOUT = 10_000
@@ -44,6 +46,7 @@ export interface AdminServerOptions {
 /** Answers the admin API's requests: HTTP/1.1 on sockets that are handed to it. */
 export class AdminServer {
   readonly #http: Server
+  readonly #subject: Subject
   readonly #api: Resources
   readonly #approach: Approach
   readonly #access: Access
@@ -58,6 +61,7 @@ export class AdminServer {
   constructor(administered: Administered, options: AdminServerOptions) {
     const { approach, access, dashboard, report } = options
     const { requestTimeout = REQUEST_TIMEOUT, sendTimeout = SEND_TIMEOUT } = options
+    this.#subject = administered.subject
     this.#approach = approach
     this.#access = new Access(access)
     this.#signIns = new SignIns(administered.subject.instance)
@@ -117,10 +121,19 @@ export class AdminServer {
     }
   }
 
+  /** At its start and its end, Limpet answers only what asks for that. */
+  #assertServing(): void {
+    const { phase } = this.#subject
+    if (phase === 'starting' || phase === 'stopping') throw new OperationRefused('not-serving', `Limpet is ${phase}`)
+  }
+
   async #responseTo(incoming: IncomingMessage, outgoing: ServerResponse): Promise<Response> {
     try {
       const isForwarded = incoming.headers[FORWARDED] !== undefined
       assertOwnHost(incoming, isForwarded ? FORWARDER : this.#approach)
+      const probe = answerToProbe(incoming, this.#subject)
+      if (probe !== undefined) return probe
+      this.#assertServing()
       if (!isNavigation(incoming)) assertNotForeign(incoming)
       const request = requestOf(incoming)
       const page = this.#dashboard?.answer(incoming, request)

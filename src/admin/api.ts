@@ -13,6 +13,7 @@ import { addEvents } from './resources/events.ts'
 import { addMetrics } from './resources/metrics.ts'
 import { addPause } from './resources/pause.ts'
 import { addPlanning } from './resources/planning.ts'
+import { describeProbes } from './resources/probes.ts'
 import { addRequests } from './resources/requests.ts'
 import { addServers } from './resources/servers.ts'
 import { addSessions } from './resources/sessions.ts'
@@ -60,6 +61,7 @@ export function adminApi(
   addTraffic(api, descriptions, view, traffic, new TrafficStream(traffic, ending))
   addRequests(api, descriptions, operations, new RequestStream(tail, ending))
   addMetrics(api, descriptions, metrics)
+  describeProbes(api)
   addSigningIn(api, descriptions, signIns)
   api.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' })
   const read = descriptions.reads.middleware[0]!

@@ -16,6 +16,7 @@ export type ProblemCode =
   | 'not-kept'
   | 'failed'
   | 'busy'
+  | 'not-serving'
   | 'internal'
 
 /** One mistake in what was sent, as `config/` reports it. */

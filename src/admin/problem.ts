@@ -17,6 +17,7 @@ const kinds = {
   'not-kept': [500, 'The change cannot be saved, and was not made'],
   failed: [500, 'It was tried, and failed'],
   busy: [503, 'Too many ask at the same time'],
+  'not-serving': [503, 'The load balancer does not serve'],
   internal: [500, 'This is a bug in Limpet'],
 } as const satisfies Record<ProblemCode, readonly [number, string]>
 

@@ -2,6 +2,7 @@ import type { HealthBit } from '../runtime/health-bit.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
 import type { Snapshot, Upstream } from '../runtime/snapshot.ts'
+import type { Probed } from './readiness.ts'
 
 /** Something that the operator should know about an upstream. */
 export interface Warning {
@@ -27,15 +28,13 @@ export interface CertificateSummary {
 }
 
 /** A running load balancer, as the admin API sees it. */
-export interface Subject {
+export interface Subject extends Probed {
   readonly version: string
   readonly pid: number
   /** The name of this Limpet and its replicas. */
   readonly instance: string
   /** In ms since 1970. */
   readonly startedAt: number
-  /** The current number of workers. */
-  readonly workers: number
   /** The current Snapshot. Do not keep it: it is replaced whenever a configuration is applied. */
   readonly snapshot: Snapshot
   readonly scoreboard: Scoreboard

@@ -58,10 +58,11 @@ export class AdminClient {
    * connection does.
    *
    * @param lastId empty for none
+   * @param signal ends it
    */
-  async events(path: string, lastId: string): Promise<AsyncIterable<StreamedEvent>> {
+  async events(path: string, lastId: string, signal?: AbortSignal): Promise<AsyncIterable<StreamedEvent>> {
     const headers = { Accept: 'text/event-stream', ...(lastId !== '' && { 'Last-Event-ID': lastId }) }
-    const response = await this.#send('GET', path, { headers })
+    const response = await this.#send('GET', path, { headers }, signal)
     if (response.statusCode !== 200) throw this.#failureOf(path, response, await read(response))
     return eventsIn(partsOf(response))
   }

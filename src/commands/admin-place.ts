@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import type { AdminPlace as ListeningPlace } from '../admin/admin-listener.ts'
 import { formatAddress } from '../config/address.ts'
 import { isLoopback } from '../config/admin.ts'
 import { ConfigError } from '../config/error.ts'
@@ -26,7 +27,7 @@ export async function placeFrom({ url, socket, tokenFile, ...options }: AdminOpt
   const isGiven = url !== undefined || socket !== undefined
   const config = isGiven ? await configIfAny(options) : await configOf(options)
   const endpoint =
-    url !== undefined ? parseUrl(url) : socket !== undefined ? { socket } : await endpointOf(config!, options)
+    url !== undefined ? parseUrl(url) : socket !== undefined ? { socket } : await endpointFrom(config!, options)
   if (tokenFile !== undefined) return { endpoint, token: () => readToken(tokenFile) }
   // What is known on this machine is shown to no other.
   if (url !== undefined && !isOnThisMachine(parseUrl(url))) return { endpoint, token: () => undefined }
@@ -58,12 +59,22 @@ async function configIfAny(options: ConfigOptions): Promise<Config | undefined> 
   }
 }
 
-async function endpointOf(config: Config, { instance }: ConfigOptions): Promise<AdminPlace['endpoint']> {
-  const place = adminPlaceOf(config, process.env, stateOf(config).path)
+async function endpointFrom(config: Config, options: ConfigOptions): Promise<AdminPlace['endpoint']> {
+  const place = await configuredPlace(config, options)
   if (place === undefined) {
     throw new CommandFailure(`the admin API is off in this configuration; ${TURN_ON} (or give --url)`)
   }
-  if (!('socket' in place)) return new URL(`http://${formatAddress({ host: place.address, port: place.port })}`)
+  if ('socket' in place) return place
+  return new URL(`http://${formatAddress({ host: place.address, port: place.port })}`)
+}
+
+/** Where the admin API of a running Limpet with that configuration listens; undefined if it is off. */
+export async function configuredPlace(
+  config: Config,
+  { instance }: ConfigOptions,
+): Promise<ListeningPlace | undefined> {
+  const place = adminPlaceOf(config, process.env, stateOf(config).path)
+  if (place === undefined || !('socket' in place)) return place
   // The default place is named after the instance, and that after the ports. The file may have others since the start.
   if (config.admin !== undefined || instance !== undefined || existsSync(place.socket)) return place
   return { socket: (await socketOfRunning(config, place.socket)) ?? place.socket }

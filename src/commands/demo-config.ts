@@ -29,6 +29,8 @@ export function demoConfig(servers: readonly DemoServer[], place: DemoPlace): Co
   }
   return {
     ...lab,
+    // Browsers send the dashboard's cookie to all ports of this host, so its name must differ.
+    instance: `demo-${adminPort}`,
     listeners: [{ address: '127.0.0.1', port, proxyProtocol: false, ...tls }],
     admin: { address: '127.0.0.1', port: adminPort },
     stateDirectory,

@@ -1,11 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
 import { Command } from 'commander'
-import type { Drain } from '../admin/drain.ts'
-import { printable } from '../config/error.ts'
 import { AdminClient, type StreamedEvent, Unreachable } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
-import { formatDrain } from './drain-progress.ts'
-import { formatServer } from './server-argument.ts'
+import { describeEvent } from './event-text.ts'
 
 interface EventsOptions extends AdminOptions {
   readonly since?: string
@@ -52,26 +49,7 @@ function asJson({ id, type, data }: StreamedEvent): string {
   return JSON.stringify({ id, type, ...JSON.parse(data) })
 }
 
-function asLine({ type, data }: StreamedEvent): string {
-  const { at, ...event } = JSON.parse(data) as { at?: string } & EventData
-  return printable([at ?? '-', type, textOf(type, event)].join('  '))
-}
-
-/** What events have in them. */
-interface EventData {
-  readonly message?: string
-  readonly author?: string
-  readonly changes?: readonly string[]
-  readonly drain?: Drain
-  readonly [key: string]: unknown
-}
-
-function textOf(type: string, event: EventData): string {
-  const { message, author, changes, drain } = event
-  if (type === 'gap') return 'older events are no longer kept'
-  if (message !== undefined) return author === undefined ? message : `${message}, by ${author}`
-  if (changes !== undefined) return changes.join('; ')
-  if (drain === undefined) return JSON.stringify(event)
-  // How many are left is not known before the first look.
-  return type === 'drain-started' ? formatServer(drain) : formatDrain(drain)
+function asLine(event: StreamedEvent): string {
+  const { at, type, text } = describeEvent(event)
+  return [at, type, text].join('  ')
 }

@@ -2,9 +2,12 @@ import { request } from 'node:http'
 import { connect } from 'node:net'
 import { connect as connectSecurely } from 'node:tls'
 import { Command } from 'commander'
+import { askReadiness } from '../admin/readiness-inquiry.ts'
 import { endpointOf, formatAddress } from '../config/address.ts'
 import type { Listener } from '../config/listener.ts'
+import type { Config } from '../config/schema.ts'
 import type { Endpoint, ListeningPlace } from '../runtime/snapshot.ts'
+import { configuredPlace } from './admin-place.ts'
 import { type ConfigOptions, loadFromOptions, withConfigOptions } from './options.ts'
 import { wholeNumber } from './whole-number.ts'
 
@@ -21,7 +24,8 @@ export function healthcheckCommand(): Command {
   return withConfigOptions(new Command('healthcheck'))
     .summary('ask whether the load balancer answers on this machine')
     .description(
-      'Sends a request to the first listener over loopback. Exits with 0 if there is a response, else with 1.',
+      'Sends a request to the first listener over loopback, and asks the admin API, if there is one, whether Limpet is ready. ' +
+        'Exits with 0 if there is a response, and nothing says that it is not ready; else with 1.',
     )
     .option('--timeout <ms>', 'the maximum time for the response, in ms', wholeNumber(1, 60_000), 2000)
     .action(healthcheck)
@@ -33,22 +37,38 @@ async function healthcheck({ timeout, ...options }: HealthcheckOptions): Promise
   const endpoint = reachable(listener)
   const isSecure = listener.tls !== undefined
   const place = ('path' in endpoint ? '' : `${isSecure ? 'https' : 'http'}://`) + formatAddress(endpoint)
-  try {
-    const answer = await answerOf(endpoint, listener, timeout)
-    console.log(`healthy: ${place} answers (${answer})`)
-  } catch (error) {
-    console.log(`unhealthy: ${place} does not answer: ${(error as Error).message}`)
-    process.exitCode = 1
-  }
+  const [answer, obstacle] = await Promise.all([
+    answerOf(endpoint, listener, timeout).catch((error: Error) => error),
+    obstacleOf(config, options, timeout),
+  ])
+  if (obstacle) unhealthy(`${place} is not ready: ${obstacle}`)
+  else if (answer instanceof Error) unhealthy(`${place} does not answer: ${answer.message}`)
+  else console.log(`healthy: ${place} answers (${answer})`)
+}
+
+function unhealthy(what: string): void {
+  console.log(`unhealthy: ${what}`)
+  process.exitCode = 1
+}
+
+/** Why Limpet is not ready, as its admin API says; '' or undefined if it does not say that. */
+async function obstacleOf(config: Config, options: ConfigOptions, timeout: number): Promise<string | undefined> {
+  const place = await configuredPlace(config, options)
+  if (place === undefined) return undefined
+  const reached = 'socket' in place ? place : { ...place, address: onThisMachine(place.address) }
+  return askReadiness(reached, AbortSignal.timeout(timeout))
 }
 
 /** The endpoint at which this machine reaches a listener. */
 function reachable(listener: ListeningPlace): Endpoint {
   const endpoint = endpointOf(listener)
   if ('path' in endpoint) return endpoint
-  const { host, port } = endpoint
-  const loopback = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host]
-  return { host: loopback ?? host, port }
+  return { ...endpoint, host: onThisMachine(endpoint.host) }
+}
+
+/** The address at which this machine reaches who listens at that one. */
+function onThisMachine(address: string): string {
+  return { '0.0.0.0': '127.0.0.1', '::': '::1' }[address] ?? address
 }
 
 /** The PROXY header (protocol specification, 2.1) of a connection from the proxy itself. Any peer may send it. */

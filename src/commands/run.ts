@@ -1,12 +1,14 @@
 import { setTimeout } from 'node:timers/promises'
 import { Command } from 'commander'
 import { formatOrigin } from '../config/origin.ts'
+import type { Config } from '../config/schema.ts'
 import type { Balancer } from '../control/balancer.ts'
 import { describeListener, formatAdminPlace, placeOf } from '../control/place.ts'
 import { Predecessor } from '../control/upgrade/predecessor.ts'
 import { notify } from '../control/upgrade/service-manager.ts'
 import { startWorkerThread } from '../control/workers/worker-thread.ts'
 import type { Log, Warn } from '../observability/log.ts'
+import type { ProgramLogFormat } from '../observability/program-log.ts'
 import { errorText } from './error-text.ts'
 import { type ConfigOptions, loaderFor, withConfigOptions } from './options.ts'
 import { untilStopped } from './until-stopped.ts'
@@ -47,7 +49,7 @@ async function runAfter(predecessor: Predecessor | undefined, { watch, ...option
   const { config, origin } = load()
   const { programLog } = await import('../observability/program-log.ts')
   const { Balancer } = await import('../control/balancer.ts')
-  const { log, close } = programLog(config.accessLog.format === 'json' ? 'json' : 'text')
+  const { log, close } = programLog(logFormatOf(config))
   let upgrade = () =>
     log.warn('SIGUSR2: Limpet is starting, and the program is not replaced', {
       event: 'signal-ignored',
@@ -92,6 +94,12 @@ async function runAfter(predecessor: Predecessor | undefined, { watch, ...option
   await close()
   // A blocked standard stream must not keep the process alive.
   process.exit()
+}
+
+function logFormatOf({ log, accessLog }: Config): ProgramLogFormat {
+  if (log !== undefined && log.format !== 'auto') return log.format
+  if (process.stderr.isTTY) return 'text'
+  return log !== undefined || accessLog.format === 'json' ? 'json' : 'text'
 }
 
 /** Applies what the file says by now, or logs everything that is wrong with it. */

@@ -90,19 +90,29 @@ async function* unzipped(stream: NodeJS.ReadableStream, log: string): AsyncGener
 }
 
 function nothingReplayed(logs: readonly string[], { lines }: Simulation): string {
-  const { read, firstMalformed } = lines
+  const { read, firstMalformed, leftOut } = lines
   const where =
-    firstMalformed === null ? '' : `; the first that is not in the format of an access log is line ${firstMalformed}`
+    firstMalformed === null
+      ? ''
+      : `; the first that is not in the format of an access log is line ${firstMalformed}${withoutField(leftOut)}`
   return `no request could be replayed of the ${countOf(read, 'line')} of ${logs.map((log) => basename(log)).join(', ')}${where}`
 }
 
+/** @param field one that `accessLog.fields` has left out */
+function withoutField(field: string | undefined): string {
+  if (field === undefined) return ''
+  return `; lines without ${field} cannot be replayed: list time, client, host, method, path and query in accessLog.fields`
+}
+
 function textOf({ lines, from, to, configurations }: Simulation): string {
-  const { replayed, malformed, firstMalformed, noRequests } = lines
+  const { replayed, malformed, firstMalformed, noRequests, leftOut } = lines
   return [
     `${countOf(replayed, 'request')} from ${from} to ${to}`,
     ...(noRequests > 0 ? [`! ${countOf(noRequests, 'line')} without a request that Limpet would read`] : []),
     ...(malformed > 0
-      ? [`! ${countOf(malformed, 'line')} not in the format of an access log; the first is line ${firstMalformed}`]
+      ? [
+          `! ${countOf(malformed, 'line')} not in the format of an access log; the first is line ${firstMalformed}${withoutField(leftOut)}`,
+        ]
       : []),
     ...configurations.map(paragraph),
   ].join('\n')

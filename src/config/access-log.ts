@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { accessLogFields } from '../runtime/access-log-field.ts'
 import { matching, uniqueList } from './field.ts'
 
 export const AccessLogFormat = z.enum(['combined', 'vhost', 'json', 'off'])
@@ -13,6 +14,9 @@ export const AccessLogSettings = z.strictObject({
   redact: z
     .exactOptional(uniqueList(matching(parameterName, 'the name of a parameter, decoded')))
     .describe('URL parameters whose values are not logged. Names are case-insensitive. Default: none.'),
+  fields: z
+    .exactOptional(uniqueList(z.enum(accessLogFields)))
+    .describe('The fields of json, in this order. Default: see docs/access-log.md.'),
   file: z
     .exactOptional(z.string().min(1, 'the path of a file'))
     .describe('The path of the log file. Default: standard output.'),

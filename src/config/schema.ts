@@ -7,6 +7,7 @@ import { boundedSize, Count, Duration, Size, whole } from './field.ts'
 import { Instance } from './instance.ts'
 import { Listener } from './listener.ts'
 import { Metrics } from './metrics.ts'
+import { ProgramLogSettings } from './program-log.ts'
 import { Route } from './route.ts'
 import { Tracing } from './tracing.ts'
 import { Upstreams } from './upstream.ts'
@@ -87,6 +88,9 @@ export const Config = z.strictObject({
     .union([AccessLogSettings, AccessLogByFormat], 'a format, or settings')
     .prefault('combined')
     .describe('The log of requests: its format, or its settings.'),
+  log: z
+    .exactOptional(ProgramLogSettings)
+    .describe('The log of the program itself. Default: json if accessLog is and there is no terminal, else text.'),
   tracing: z
     .exactOptional(Tracing)
     .describe('Where traces of requests are exported. Default: nowhere; what clients say of traces passes unread.'),

@@ -5,7 +5,7 @@ import type { Config } from './schema.ts'
 
 /** Settings that are valid but probably a mistake: one line each, with the consequence and the fix. */
 export function warningsOf(config: Config): string[] {
-  return [...trustInEveryone(config), ...adminAsServer(config), ...acmeWarnings(config)]
+  return [...trustInEveryone(config), ...adminAsServer(config), ...unusedFields(config), ...acmeWarnings(config)]
 }
 
 function trustInEveryone({ trustedProxies }: Config): string[] {
@@ -35,4 +35,9 @@ function adminAsServer({ admin, upstreams }: Config): string[] {
           `upstream's routes can ${verb} it`,
       ),
   )
+}
+
+function unusedFields({ accessLog: { format, fields } }: Config): string[] {
+  if (fields === undefined || format === 'json' || format === 'off') return []
+  return [`accessLog: fields has no effect on the format ${format}; write format: json, or leave it out`]
 }

@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 import type { AdminPlace, PortPlace } from '../admin/admin-listener.ts'
+import type { Phase } from '../admin/readiness.ts'
 import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
 import { warningsOf } from '../config/warnings.ts'
@@ -47,6 +48,7 @@ export class Balancer {
   readonly #stickiness: Stickiness
   readonly #metrics: Metrics
   #admin: AdminApi | undefined
+  #phase: Phase = 'starting'
   #metricsListener: MetricsListener | undefined
   /** Resolves once the process that this one replaced has ended; undefined if it replaced none. */
   #predecessorEnded: Promise<void> | undefined
@@ -127,6 +129,8 @@ export class Balancer {
     const handover: Handover = new Handover(parts, instance, lock, changesFile, desired, config, users)
     const balancer = new Balancer(parts, lock, handover, drains, pauses, renewals, load && withFilesRead(load, tls))
     const { health, supervisor, slots } = parts
+    // One that is replaced answers until this one serves.
+    if (predecessor === undefined) await balancer.#startAdmin()
     await health.start()
     try {
       const sockets = inherited?.sockets ?? activatedSockets(supervisor.snapshot.listeners, process.env, warn)
@@ -139,6 +143,7 @@ export class Balancer {
     } catch (error) {
       lock.release()
       health.stop()
+      await Promise.all([balancer.#admin?.close(), balancer.#metricsListener?.close()])
       // Workers that have accepted connections of the process that goes on finish them.
       if (predecessor !== undefined) await supervisor.stop()
       throw error
@@ -150,9 +155,12 @@ export class Balancer {
     acme.begin()
     parts.questions.apply(supervisor.snapshot.upstreams)
     parts.traffic.start()
-    if (predecessor !== undefined) balancer.#metrics.wait(predecessor.countsKnown)
-    await balancer.#startAdmin(inherited)
-    if (predecessor !== undefined) await balancer.#follow(predecessor)
+    balancer.#phase = 'serving'
+    if (predecessor !== undefined) {
+      balancer.#metrics.wait(predecessor.countsKnown)
+      await balancer.#startAdmin(inherited)
+      await balancer.#follow(predecessor)
+    }
     return balancer
   }
 
@@ -175,10 +183,10 @@ export class Balancer {
     return this.#metricsListener?.place
   }
 
-  async #startAdmin(inherited: Inheritance | undefined): Promise<void> {
+  async #startAdmin(inherited?: Inheritance): Promise<void> {
     const { events, traffic, tail, wishes, state, log } = this.#parts
     const { config } = this.#handover
-    const subject = subjectOf(instanceOf(config), this.#parts)
+    const subject = subjectOf(instanceOf(config), this.#parts, () => this.#phase)
     const administered = async () => {
       return { subject, operations: await this.#operator(), events, traffic, tail, metrics: this.#metrics }
     }
@@ -256,6 +264,7 @@ export class Balancer {
       metrics: this.#metricsListener?.socket,
     }
     const handOver = await HandOver.begin(this.#parts, estate, this.#stopping.signal)
+    this.#phase = 'replaced'
     this.#handover.close('another process has replaced this one')
     this.#drains.close()
     this.#pauses.close()
@@ -263,8 +272,8 @@ export class Balancer {
     this.#parts.acme.close()
     this.#lock.release()
     this.#admin?.leave()
-    this.#parts.traffic.close()
     this.#metricsListener?.leave()
+    this.#parts.traffic.close()
     this.#parts.skew.close()
     this.#parts.questions.close()
     void handOver.finish(this.#predecessorEnded).then(this.#replaced.resolve)
@@ -295,6 +304,7 @@ export class Balancer {
   async stop(): Promise<void> {
     const { reclaimer, sessions, skew, rebalancer, health, questions, supervisor, tracing, traffic, tail, accessLog } =
       this.#parts
+    if (this.#phase !== 'replaced') this.#phase = 'stopping'
     this.#stopping.abort()
     this.#handover.close()
     this.#drains.close()
@@ -305,10 +315,9 @@ export class Balancer {
     this.#lock.release()
     // Exchanges in flight may take long to finish, and the next run should not wait for the sessions until then.
     void sessions.flush()
-    await this.#admin?.close()
+    this.#admin?.stop()
     traffic.close()
     tail.close()
-    await this.#metricsListener?.close()
     reclaimer.close()
     skew.close()
     questions.close()
@@ -316,7 +325,13 @@ export class Balancer {
     rebalancer.close()
     health.stop()
     await supervisor.stop()
-    await Promise.all([sessions.close(), accessLog.close(), tracing.close()])
+    await Promise.all([
+      sessions.close(),
+      accessLog.close(),
+      tracing.close(),
+      this.#admin?.close(),
+      this.#metricsListener?.close(),
+    ])
   }
 }
 

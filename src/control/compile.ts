@@ -7,7 +7,17 @@ import type { Server as ConfiguredServer } from '../config/server.ts'
 import { Skew } from '../config/skew.ts'
 import { withStandardRedirect } from '../config/standard-redirect.ts'
 import type { Upstream as ConfiguredUpstream } from '../config/upstream.ts'
-import type { Affinity, Balance, Rebalance, Route, Server, Snapshot, Tracing, Upstream } from '../runtime/snapshot.ts'
+import type {
+  AccessLog,
+  Affinity,
+  Balance,
+  Rebalance,
+  Route,
+  Server,
+  Snapshot,
+  Tracing,
+  Upstream,
+} from '../runtime/snapshot.ts'
 import { asBytes, compileAffinity, impliedAffinity } from './compile-affinity.ts'
 import { compileListener, compileServerProtocol } from './compile-tls.ts'
 import type { SlotBook } from './slots/slot-book.ts'
@@ -66,7 +76,7 @@ export function compile(
         : slots.routes.plan(routesOf(config)),
     upstreams,
     ...(config.tracing !== undefined && { tracing: compileTracing(config.tracing) }),
-    accessLog: { format: config.accessLog.format, redact: config.accessLog.redact ?? [] },
+    accessLog: compileAccessLog(config.accessLog),
     timeouts: config.timeouts,
     limits: config.limits,
     trustedProxies: config.trustedProxies,
@@ -179,4 +189,8 @@ function expand(route: Config['routes'][number], upstream: number): Route[] {
       upstream,
     })),
   )
+}
+
+function compileAccessLog({ format, redact = [], fields }: Config['accessLog']): AccessLog {
+  return { format, redact, ...(fields !== undefined && { fields }) }
 }

@@ -11,6 +11,7 @@ const fixedSettings: Readonly<Record<string, (config: Config) => unknown>> = {
   stateDirectory: ({ stateDirectory }) => stateDirectory,
   admin: ({ admin }) => admin,
   metrics: ({ metrics }) => metrics,
+  log: ({ log }) => log,
 }
 
 /** The number of workers to run. */

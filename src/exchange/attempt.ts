@@ -483,6 +483,6 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
 
   /** Counts the failure against the server, if the server is to blame. */
   blame(): void {
-    this.#judge.blame(this.#failure!, this.responseBegun)
+    this.#judge.blame(this.#failure!, this.responseBegun, this.#owner.trace?.traceId)
   }
 }

@@ -55,12 +55,17 @@ export class ServerJudge {
     if (unknown !== undefined) this.#notices.headerUnknown(name, this.#server.settings.name, unknown)
   }
 
-  /** Counts a failure against the server, if the server is to blame. */
-  blame(failure: Failure, responseBegun: boolean): void {
+  /**
+   * Counts a failure against the server, if the server is to blame.
+   *
+   * @param traceId that of the request, if its trace is followed
+   */
+  blame(failure: Failure, responseBegun: boolean, traceId?: string): void {
     if (failure.blame === 'nobody' || failure.incident?.count() === false) return
     if (failure.code === 'tls-failed')
       this.#notices.tlsFailed(this.#group.settings.name, this.#server.settings.name, failure.detail)
-    if (failure.blame !== 'answer' && this.#server.failed(now(), this.#address)) this.#reportSuspension(failure)
+    if (failure.blame !== 'answer' && this.#server.failed(now(), this.#address))
+      this.#reportSuspension(failure, traceId)
     if ((responseBegun && failure.blame !== 'answer') || !this.#isThere) return
     this.#countAnswer(false)
     this.#tellPolicy(false)
@@ -92,9 +97,10 @@ export class ServerJudge {
     policy.answered(this.#server, time - (this.#sentAt ?? this.#begunAt), isGood, time)
   }
 
-  #reportSuspension({ code, detail }: Failure): void {
+  #reportSuspension({ code, detail }: Failure, traceId: string | undefined): void {
     const { name: server, failTimeout: ms } = this.#server.settings
     const cause = detail === '' ? code : `${code}: ${detail}`
-    this.#notices.report({ type: 'server-suspended', upstream: this.#group.settings.name, server, ms, cause })
+    const { name: upstream } = this.#group.settings
+    this.#notices.report({ type: 'server-suspended', upstream, server, ms, cause, traceId })
   }
 }

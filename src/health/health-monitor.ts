@@ -109,7 +109,7 @@ export class HealthMonitor {
   hear(event: WorkerEvent): void {
     switch (event.type) {
       case 'server-suspended':
-        return this.#upstreams.get(event.upstream)?.suspended(event.server, event.ms, event.cause)
+        return this.#upstreams.get(event.upstream)?.suspended(event.server, event.ms, event.cause, event.traceId)
       case 'server-resumed':
         return this.#upstreams.get(event.upstream)?.resumed(event.server)
       case 'server-erring':

@@ -12,7 +12,8 @@ import { ServerHealth } from './server-health.ts'
 /** A change for the worse, as in the program's log. */
 export type Worse =
   | ServerChange<'server-down', Cause>
-  | ServerChange<'server-suspended' | 'server-ejected', Cause & Span>
+  | ServerChange<'server-suspended', Cause & Span & { readonly traceId: string | undefined }>
+  | ServerChange<'server-ejected', Cause & Span>
   | ({ readonly event: 'panic'; readonly upstream: string; readonly threshold: number } & Wellness)
 
 /** A change for the better. */
@@ -121,8 +122,12 @@ export class UpstreamHealth {
     return Array.from(this.#members.values()).flatMap(({ check }) => check?.awaited ?? [])
   }
 
-  /** Requests to a server failed, and the workers have suspended it for `ms`. */
-  suspended(server: string, ms: number, cause: string): void {
+  /**
+   * Requests to a server failed, and the workers have suspended it for `ms`.
+   *
+   * @param traceId that of the last of these requests, if its trace is followed
+   */
+  suspended(server: string, ms: number, cause: string, traceId?: string): void {
     const id = this.#ids.get(server)
     if (id !== undefined) this.#events.takenOut(this.#members.get(id)!.health.server.slot)
     this.#worse(`is suspended for ${seconds(ms)} (${cause})`, {
@@ -130,6 +135,7 @@ export class UpstreamHealth {
       ...this.#named(server),
       ms,
       cause,
+      traceId,
     })
   }
 

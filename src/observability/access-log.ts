@@ -1,6 +1,7 @@
 import { now, wallSeconds } from '../runtime/clock.ts'
 import type { AccessLog as Settings } from '../runtime/snapshot.ts'
 import type { ExchangeObserver, ExchangeRecord } from './exchange-record.ts'
+import { JsonLine } from './json-line.ts'
 import { type Batch, LineBuffer } from './line-buffer.ts'
 import { Redaction } from './redaction.ts'
 
@@ -23,6 +24,7 @@ const FLUSH_AFTER = 100
  */
 export class AccessLog implements ExchangeObserver {
   #format!: Settings['format']
+  #jsonLine!: JsonLine
   /** Undefined if no values are redacted. */
   #redaction: Redaction | undefined
   readonly #sink: LogSink
@@ -41,8 +43,9 @@ export class AccessLog implements ExchangeObserver {
   }
 
   /** Writes by these settings from now on. */
-  apply({ format, redact }: Settings): void {
+  apply({ format, redact, fields }: Settings): void {
     this.#format = format
+    this.#jsonLine = new JsonLine(fields)
     this.#redaction = redact.length > 0 ? new Redaction(redact) : undefined
   }
 
@@ -52,7 +55,7 @@ export class AccessLog implements ExchangeObserver {
       this.#dropped++
       return
     }
-    if (this.#format === 'json') this.#json(entry)
+    if (this.#format === 'json') this.#lines.text(`${this.#jsonLine.of(entry, this.#redaction)}\n`)
     else this.#text(entry, this.#format === 'vhost')
     if (this.#lines.length >= FLUSH_AT) this.#flush()
   }
@@ -89,48 +92,6 @@ export class AccessLog implements ExchangeObserver {
     const seconds = ((now() - entry.startedAt) / 1000).toFixed(3)
     const upstream = `${entry.upstreamAddresses || '-'} ${entry.upstreamStatuses || '-'}`
     lines.ascii(`" ${names}${upstream} ${seconds} ${entry.reason ?? '-'}\n`)
-  }
-
-  #json(entry: ExchangeRecord): void {
-    const { request, tls } = entry
-    const { bytes } = request
-    const redaction = this.#redaction
-    const text = (from: number, to: number) => (from === to ? undefined : bytes.toString('latin1', from, to))
-    const url = (from: number, to: number) =>
-      from === to || redaction === undefined ? text(from, to) : redaction.url(bytes, from, to).toString('latin1')
-    const line = redaction?.requestLine(bytes, request.headStart, request.requestLineEnd).toString('latin1')
-    const { protocol } = request
-    const list = (joined: string) => (joined === '' ? [] : joined.split(', '))
-    const json = JSON.stringify({
-      time: new Date().toISOString(),
-      client: entry.clientAddress,
-      host: text(request.authorityStart, request.authorityEnd),
-      request: (line ?? text(request.headStart, request.requestLineEnd) ?? '') + (protocol && ` ${protocol}`),
-      method: request.method === '' ? undefined : request.method,
-      path: url(request.pathStart, request.pathEnd),
-      query: url(request.pathEnd, request.targetEnd)?.slice('?'.length),
-      protocol: protocol || undefined,
-      status: entry.status,
-      grpcStatus: entry.grpcStatus,
-      bytes: entry.bytesSent,
-      referer: url(request.refererStart, request.refererEnd),
-      userAgent: text(request.userAgentStart, request.userAgentEnd),
-      upstreamName: entry.upstreamName,
-      server: list(entry.serverNames),
-      upstream: list(entry.upstreamAddresses),
-      upstreamStatus: list(entry.upstreamStatuses).map(Number),
-      seconds: Math.round(now() - entry.startedAt) / 1000,
-      queued: entry.queued > 0 ? Math.round(entry.queued) / 1000 : undefined,
-      reason: entry.reason,
-      tlsVersion: tls?.version,
-      tlsCipher: tls?.cipher,
-      tlsResumed: tls?.isResumed,
-      sni: tls?.serverName || undefined,
-      requestId: request.id === '' ? undefined : request.id,
-      traceId: entry.trace?.traceId,
-      spanId: entry.trace?.spanId,
-    })
-    this.#lines.text(`${json}\n`)
   }
 
   #tick(): void {

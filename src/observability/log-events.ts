@@ -28,6 +28,7 @@ interface Fields {
   readonly share: number
   readonly signal: string
   readonly threshold: number
+  readonly traceId: string | undefined
   readonly upstream: string
   readonly well: number
   readonly wish: 'drain' | 'ready'
@@ -64,6 +65,7 @@ export const fieldMeanings: Readonly<Record<keyof Fields, string>> = {
   share: 'a share of the requests, from 0 to 1',
   signal: 'the name of a signal',
   threshold: 'the panic threshold, in percent',
+  traceId: 'the id of the request’s trace; absent if traces are not followed',
   upstream: 'the name of an upstream',
   well: 'how many servers are well',
   wish: '`drain` or `ready`',
@@ -251,7 +253,7 @@ export const logChapters = {
       },
       'server-suspended': {
         level: 'warn',
-        fields: ['upstream', 'server', 'ms', 'cause'],
+        fields: ['upstream', 'server', 'ms', 'cause', 'traceId'],
         meaning: 'Requests to a server failed, and it gets none for a while.',
         action: 'Look at the server.',
       },

@@ -169,6 +169,8 @@ export interface LogLines {
   readonly malformed: number
   /** The first of these, from 1 on; null if there was none. */
   readonly firstMalformed: number | null
+  /** A field of the access log in JSON without which lines are malformed; absent if none lacks. */
+  readonly leftOut?: string | undefined
   /** Lines about what Limpet would not read as a request. */
   readonly noRequests: number
 }

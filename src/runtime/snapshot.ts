@@ -1,3 +1,4 @@
+import type { AccessLogField } from './access-log-field.ts'
 import type { Health } from './health-settings.ts'
 import type { NamedPart } from './named-part.ts'
 import type { Certificate, ListenerTls, UpstreamTls } from './tls-settings.ts'
@@ -290,6 +291,8 @@ export interface AccessLog {
   readonly format: 'combined' | 'vhost' | 'json' | 'off'
   /** Names of the URL parameters whose values are not logged. */
   readonly redact: readonly string[]
+  /** Those of JSON, in their order. Absent: the standard ones. */
+  readonly fields?: readonly AccessLogField[]
 }
 
 /** How traces are followed (W3C Trace Context), as described in docs/tracing.md. */

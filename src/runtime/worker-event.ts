@@ -12,6 +12,8 @@ export type WorkerEvent =
       readonly server: string
       readonly ms: number
       readonly cause: string
+      /** That of the last of these requests, if its trace is followed. */
+      readonly traceId?: string | undefined
     }
   /** A suspended server has answered a request. */
   | { readonly type: 'server-resumed'; readonly upstream: string; readonly server: string }

@@ -1,7 +1,7 @@
 import type { ExchangeRecord } from '../observability/exchange-record.ts'
 import { Redaction } from '../observability/redaction.ts'
 import { normalisePath } from '../routing/path.ts'
-import type { Affinity, Balance, HashKey, Snapshot } from '../runtime/snapshot.ts'
+import type { Affinity, Balance, HashKey, Snapshot, Upstream } from '../runtime/snapshot.ts'
 
 const MASK = '***'
 /** The parameter of Engine.IO with the id of a session. */
@@ -19,17 +19,21 @@ export interface ShownTarget {
  */
 export class TargetMask {
   readonly #redaction: Redaction
+  /** Of all upstreams. */
+  readonly #patterns: readonly Pattern[]
 
   constructor({ accessLog, upstreams }: Snapshot) {
     const keys = upstreams.flatMap(({ balance, affinity }) => [...parametersOf(balance), ...parametersOf(affinity)])
     this.#redaction = new Redaction([...new Set([...accessLog.redact, ...keys])])
+    this.#patterns = upstreams.flatMap(patternsOf)
   }
 
   of({ request, upstream }: ExchangeRecord): ShownTarget {
     const { bytes, pathStart, pathEnd, targetEnd } = request
     const target = bytes.toString('latin1', pathStart, targetEnd)
     const redacted = this.#redaction.url(bytes, pathStart, targetEnd).toString('latin1')
-    const patterns = [segmentIn(upstream?.affinity), segmentIn(upstream?.balance)].filter((each) => each !== undefined)
+    // A request may have been refused before its upstream was known.
+    const patterns = upstream === undefined ? this.#patterns : patternsOf(upstream)
     if (patterns.length === 0) return { text: redacted, isMasked: redacted !== target }
     const path = bytes.toString('latin1', pathStart, pathEnd)
     // Segments are counted in the normal form.
@@ -52,16 +56,20 @@ function parametersOf(tie: Balance | Affinity | undefined): string[] {
   return 'key' in tie && tie.key.from === 'query' ? [tie.key.name] : []
 }
 
-function segmentIn(tie: Balance | Affinity | undefined): Segment['pattern'] | undefined {
-  return tie !== undefined && 'key' in tie && tie.key.from === 'segment' ? tie.key.pattern : undefined
+type Pattern = Extract<HashKey, { from: 'segment' }>['pattern']
+
+function patternsOf({ balance, affinity }: Upstream): Pattern[] {
+  return [balance, affinity].flatMap((tie) =>
+    tie !== undefined && 'key' in tie && tie.key.from === 'segment' ? [tie.key.pattern] : [],
+  )
 }
 
-type Segment = Extract<HashKey, { from: 'segment' }>
-
-/** The path with a mask for the segment at the position of the pattern's colon. */
-function withoutSegment(path: string, pattern: Segment['pattern']): string {
-  const segments = path.split('/')
-  const position = pattern.indexOf(':') + 1
-  if (segments[position] !== undefined && segments[position] !== '') segments[position] = MASK
-  return segments.join('/')
+/** The path with a mask for the segment at the position of the pattern's colon, if it matches. */
+function withoutSegment(path: string, pattern: Pattern): string {
+  const segments = path.split('/').slice(1)
+  const matches = pattern.every((expected, at) => {
+    const segment = segments[at]
+    return segment !== undefined && (expected === ':' ? segment !== '' : expected === '*' || expected === segment)
+  })
+  return matches ? `/${segments.with(pattern.indexOf(':'), MASK).join('/')}` : path
 }

@@ -81,6 +81,7 @@ export async function served(test: TestContext, options: Options = {}): Promise<
     pid: 1,
     instance: '80',
     startedAt: 0,
+    phase: 'serving' as const,
     workers: 1,
     snapshot: { generation: 1, listeners: [], routes: [], upstreams } as unknown as Snapshot,
     scoreboard: new Scoreboard(),

@@ -40,6 +40,7 @@ function viewOf(snapshot: Snapshot) {
     pid: 1,
     instance: '80',
     startedAt: 0,
+    phase: 'serving' as const,
     workers: 1,
     snapshot,
     scoreboard: new Scoreboard(),

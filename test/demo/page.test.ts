@@ -86,3 +86,22 @@ test('the page sends no requests while it is paused', { skip }, async (t) => {
   await shows(page, '#state', 'Live')
   await shows(page, '#lists .summary', '2 lists from 1 server')
 })
+
+for (const [what, environment, isThere] of [
+  ['links to the dashboard', { DASHBOARD_URL: 'http://127.0.0.1:9000/' }, true],
+  ['shows no link without a dashboard', {}, false],
+] as const) {
+  test(`the page ${what}`, { skip }, async (t) => {
+    const [still, one] = await Promise.all([start(t, STATIC, 'static-1', environment), start(t, DYNAMIC, 'dynamic-1')])
+    const front = await listen(t, still.url, [one.url])
+    const page = await openBrowser(t)
+    const errors: string[] = []
+    page.on('console', (message) => message.type() === 'error' && errors.push(message.text()))
+    await page.goto(front.url)
+    await shows(page, '#page .summary', '1 check')
+    const link = page.getByRole('link', { name: 'Dashboard' })
+    assert.equal(await link.isVisible(), isThere)
+    if (isThere) assert.equal(await link.getAttribute('href'), 'http://127.0.0.1:9000/')
+    assert.deepEqual(errors, [])
+  })
+}

@@ -26,9 +26,14 @@ interface Listening {
 }
 
 /** Starts a program on a free loopback port and waits until it listens. */
-export async function start(test: TestContext, path: string, name: string): Promise<Program> {
+export async function start(
+  test: TestContext,
+  path: string,
+  name: string,
+  environment: NodeJS.ProcessEnv = {},
+): Promise<Program> {
   const child = fork(path, {
-    env: { ...process.env, SERVER_NAME: name, HOST: '127.0.0.1', PORT: '0' },
+    env: { ...process.env, ...environment, SERVER_NAME: name, HOST: '127.0.0.1', PORT: '0' },
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   })
   const exit = once(child, 'exit').then(([code]) => code as number | null)

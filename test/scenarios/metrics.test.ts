@@ -269,7 +269,9 @@ async function sendAll(port: number, count: number, clients = 20): Promise<numbe
     }
     agent.destroy()
   }
-  await Promise.all(Array.from({ length: clients }, client))
+  // All of them have ended, even if one fails.
+  const outcomes = await Promise.allSettled(Array.from({ length: clients }, client))
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   return count
 }
 

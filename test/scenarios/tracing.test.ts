@@ -207,6 +207,9 @@ test('each attempt has a span, whose id is what its own server was told; the las
     attempts.map(({ parentSpanId }) => parentSpanId),
     attempts.map(() => server!.spanId),
   )
+  // The line about the dead server names the trace of the request that found it.
+  const [line] = await limpet.errors.matching(/server dead is suspended/, 1)
+  assert.equal(JSON.parse(line!).traceId, TRACE)
   // The dead server was told nothing.
   assert.deepEqual(
     heads.map((head) => traceparentIn(head).parentId),

@@ -292,6 +292,8 @@ describe('nothing is counted twice or lost', () => {
     const { port: adminPort } = balancer.adminPlace as AdminPlace & PortPlace
     const stream = await AdminStream.open(t, `http://127.0.0.1:${adminPort}/v1/traffic/stream`)
     for (let nth = 0; nth < 3; nth++) await new User().get(port)
+    // A request is counted after its answer is on its way.
+    await stream.until(() => requestsIn(stream) === 3)
     await replace(workers[0]!)
     for (let nth = 0; nth < 4; nth++) await new User().get(port)
     await stream.until(() => requestsIn(stream) >= 7)

@@ -63,7 +63,7 @@ describe('at an upgrade', onLinux, () => {
       routes: [{ path: /*, upstream: app }]
       upstreams:
         app:
-          servers: [{ name: good, address: "${server}" }, { name: bad, address: 127.0.0.1:9, failTimeout: 1h }]
+          servers: [{ id: first, name: good, address: "${server}" }, { name: bad, address: 127.0.0.1:9, failTimeout: 1h }]
     `,
     )
     const url = await adminUrlOf(limpet)

@@ -48,7 +48,8 @@ export interface Room {
 
 export function graphOf(all: readonly Upstream[], traffic: Traffic | undefined, room: Room): FlowGraph {
   const loads = new Map(traffic?.upstreams.map((load) => [load.name, load]))
-  const shown = keep(all, room.upstreams, (upstream) => importanceOfUpstream(upstream, loads.get(upstream.name)))
+  const most = all.length <= room.upstreams ? all.length : room.upstreams - 1
+  const shown = keep(all, most, (upstream) => importanceOfUpstream(upstream, loads.get(upstream.name)))
   const nodes = new Map(shown.map((upstream) => [upstream.name, upstreamNode(upstream, loads.get(upstream.name))]))
   const links: FlowLink[] = []
   const servers = [...serversOf(shown, loads, nodes, room.servers, links)]

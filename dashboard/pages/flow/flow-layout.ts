@@ -36,7 +36,7 @@ export interface Frame {
 
 export const NODE_WIDTH = 10
 const GAP = 10
-const THICKEST = 180
+const THICKEST = 130
 /** What is left for widths where a column is full of nodes. */
 const SPARE = 160
 const THINNEST = 1.5

@@ -42,7 +42,11 @@ export function FlowPicture({ graph, scale, width, second }: FlowPictureProps) {
       >
         <g>
           {ribbons.map(({ link, path }) => (
-            <path key={link.id} class={`ribbon ${toneOf(link)} ${litIds?.has(link.id) ? 'lit' : ''}`} d={path} />
+            <path
+              key={link.id}
+              class={`ribbon ${toneOf(link, requestsOf(link))} ${litIds?.has(link.id) ? 'lit' : ''}`}
+              d={path}
+            />
           ))}
         </g>
         {nodes.map((placed) => (
@@ -84,6 +88,7 @@ function Node({ placed: { node, x, y, height }, frame, isNarrow, isLit, onPoint,
   const label = labelPlace(node.kind, x, y, height, isNarrow)
   const room = isNarrow ? frame.width / 3 - 6 : node.kind === 'upstream' ? 170 : frame.gutter - 14
   const rate = `${amountText(node.requests, 'rate')}/s`
+  const name = cut(node.label, room - rate.length * 7 - 8)
   return (
     // biome-ignore lint/a11y/useSemanticElements: there are no buttons in SVG.
     <g
@@ -91,7 +96,7 @@ function Node({ placed: { node, x, y, height }, frame, isNarrow, isLit, onPoint,
       class={`node ${node.kind} ${node.tone} ${isLit ? 'lit' : ''}`}
       tabIndex={0}
       role="button"
-      aria-label={describe(node)}
+      aria-label={`${name} ${rate}: ${describe(node, name)}`}
       onPointerEnter={({ pointerType }) => pointerType === 'mouse' && onPoint(true)}
       onPointerLeave={() => onPoint(false)}
       onFocus={() => onPoint(true)}
@@ -106,8 +111,8 @@ function Node({ placed: { node, x, y, height }, frame, isNarrow, isLit, onPoint,
       <rect class="target" x={x - 8} y={y - 8 - frame.head} width={NODE_WIDTH + 16} height={height + 16 + frame.head} />
       <rect class="bar" x={x} y={y} width={NODE_WIDTH} height={height} rx={3} />
       <text style={{ transform: `translate(${label.x}px, ${label.y}px)` }} text-anchor={label.anchor}>
-        <tspan class="name">{cut(node.label, room - rate.length * 7 - 8)}</tspan>
-        <tspan class="rate" dx={7}>
+        <tspan class="name">{name}</tspan>{' '}
+        <tspan class="rate" dx={4}>
           {rate}
         </tspan>
       </text>
@@ -161,20 +166,29 @@ function usePing(element: { readonly current: SVGGElement | null }, tone: string
   }, [tone])
 }
 
-function describe({ kind, label, requests, errors, words }: FlowNode): string {
-  const failed = errors > 0 ? `, ${amountText(errors, 'rate')} errors a second` : ''
-  return `${kind} ${label}: ${amountText(requests, 'rate')} requests a second${failed}${words === '' ? '' : `, ${words}`}`
+/** What a node is, beyond what it shows. */
+function describe({ kind, label, errors, words }: FlowNode, shown: string): string {
+  const parts = [
+    shown === label ? kind : `${kind} ${label}`,
+    errors > 0 ? `${amountText(errors, 'rate')} errors/s` : '',
+    words,
+  ]
+  return parts.filter((part) => part !== '').join(', ')
 }
 
 /** From this share of errors on, a band is shown as failing. */
 const FAILING = 0.05
 
-function toneOf({ to, requests, errors }: FlowLink): string {
+/** With fewer requests a second, none seem to flow. */
+const IDLE = 0.1
+
+/** @param width the requests that it is drawn for */
+function toneOf({ to, requests, errors }: FlowLink, width: number): string {
   if (to.tone === 'bad') return 'bad cut'
   const failing = requests > 0 && errors / requests >= FAILING
   if (failing) return 'bad'
   if (to.tone === 'warn') return 'warn'
-  return requests === 0 ? 'idle' : 'flowing'
+  return width < IDLE ? 'idle' : 'flowing'
 }
 
 /** The node itself, and all nodes and links that its traffic comes from and goes to. */

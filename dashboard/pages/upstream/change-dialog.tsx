@@ -1,3 +1,4 @@
+import './change-dialog.css'
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import type { Plan } from '../../../src/admin/planning.ts'

@@ -50,7 +50,9 @@ export function DrainTrend({ drain }: { readonly drain: Drain }) {
 function pointsOf({ upstream, server, started, ended, sessions }: Drain): readonly Point[] {
   const from = Date.parse(started)
   const heard = events.value
-    .filter((event) => event.upstream === upstream && event.server === server && event.sessions !== undefined)
+    // When it starts, nothing was counted yet.
+    .filter(({ type, sessions: left }) => left !== undefined && type !== 'drain-started')
+    .filter((event) => event.upstream === upstream && event.server === server)
     .map(({ at, sessions: left }) => ({ at: Date.parse(at), sessions: left! }))
     .filter(({ at }) => at >= from)
     .reverse()

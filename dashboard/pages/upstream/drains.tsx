@@ -1,3 +1,4 @@
+import './drains.css'
 import type { Drain } from '../../../src/admin/drain.ts'
 import { amountText } from '../../components/amount.tsx'
 import { Badge } from '../../components/badge.tsx'

@@ -152,7 +152,7 @@ export function ServerTable({
       keyOf={({ server }) => server.id}
       sort={view.sort}
       onSort={setSort}
-      rowClass={({ standing }) => standing.kind}
+      rowClass={({ standing }) => `${standing.kind} ${standing.tone}`}
       pulseOf={({ standing, server }) => `${standing.word} ${server.weight}`}
       empty={<Empty title="No such server">None of its servers is like that.</Empty>}
     />

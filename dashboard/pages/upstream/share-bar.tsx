@@ -1,10 +1,13 @@
 import { amountText } from '../../components/amount.tsx'
 import type { ServerRow } from './server-row.ts'
 
-/** The share of the traffic as a bar, and a mark where the weights ask for it. The greatest share fills it. */
+/** How much of its field the greatest share takes, in percent. */
+const FULL = 88
+
+/** The share of the traffic as a bar, and a mark where the weights ask for it. The greatest share nearly fills it. */
 export function ShareBar({ share, asked, greatest }: Pick<ServerRow, 'share' | 'asked' | 'greatest'>) {
   const words = `${amountText(share, 'percent')} of the requests of the last half minute; the weights ask for ${amountText(asked, 'percent')}`
-  const widthOf = (part: number) => `${greatest === 0 ? 0 : (part / greatest) * 100}%`
+  const widthOf = (part: number) => `${greatest === 0 ? 0 : (part / greatest) * FULL}%`
   return (
     <span class="share" title={words}>
       <span class="bar" aria-hidden="true">

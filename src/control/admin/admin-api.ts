@@ -1,12 +1,14 @@
-import { closeSync } from 'node:fs'
+import { closeSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import type { AccessRules } from '../../admin/access.ts'
-import { AdminListener, type AdminPlace, type SocketPlace } from '../../admin/admin-listener.ts'
+import { AdminListener, type AdminPlace } from '../../admin/admin-listener.ts'
 import type { AdminServer } from '../../admin/admin-server.ts'
 import type { Administered } from '../../admin/administered.ts'
 import type { Approach } from '../../admin/gate.ts'
+import type { Phase } from '../../admin/readiness.ts'
+import { askReadiness } from '../../admin/readiness-inquiry.ts'
 import { isLoopback } from '../../config/admin.ts'
 import type { Config } from '../../config/schema.ts'
 import type { Log } from '../../observability/log.ts'
@@ -20,6 +22,8 @@ import { removeLeftover } from '../workers/vacancy.ts'
 import { adminAccessOf } from './admin-access.ts'
 import { adminPlaceOf } from './admin-place.ts'
 
+/** How long another Limpet may take to say that it is about to end, in ms. */
+const PATIENCE = 1000
 /** Between two attempts to listen on a socket that another process has, in ms. */
 const RETRY = 1000
 
@@ -57,8 +61,8 @@ export class AdminApi {
   }
 
   /**
-   * Starts it where the configuration says; undefined if that is nowhere. On the default socket, it starts once no other
-   * process has it: nobody has asked for it.
+   * Starts it where the configuration says; undefined if that is nowhere. On the default socket, which nobody has asked for, it
+   * starts once no other process has it; and on a port that a Limpet has which is about to end, too.
    *
    * @param administered called with the first connection
    * @param inherited the socket of the process that this one replaces
@@ -77,7 +81,7 @@ export class AdminApi {
     if (place === undefined) return undefined
     const api = new AdminApi(place, administered, approachOf(config), adminAccessOf(config, state), log)
     if (isSame) await api.#listen(place, inherited.descriptor).catch((error) => fail(place, error))
-    else if (config.admin === undefined && 'socket' in place) await api.#listenWhenFree(place, true)
+    else if (config.admin === undefined || (await isOfEnding(place))) await api.#listenWhenFree(place, true)
     else await api.#listen(place).catch((error) => fail(place, error))
     return api
   }
@@ -100,6 +104,13 @@ export class AdminApi {
     this.#listener?.leave()
   }
 
+  /** The load balancer stops: from now on only that is answered. */
+  stop(): void {
+    this.#isClosed = true
+    clearTimeout(this.#retry)
+    void this.#listener?.closeConnections()
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#retry)
@@ -107,16 +118,16 @@ export class AdminApi {
   }
 
   async #listen(place: AdminPlace, descriptor?: number): Promise<void> {
-    if ('socket' in place && descriptor === undefined) await removeLeftover(place.socket)
+    if ('socket' in place && descriptor === undefined) await vacate(place.socket)
     const listener = await AdminListener.start(place, this.#load, descriptor)
     if (this.#isClosed) await listener.close()
     else this.#listener = listener
   }
 
-  async #listenWhenFree(place: SocketPlace, isFirst: boolean): Promise<void> {
+  async #listenWhenFree(place: AdminPlace, isFirst: boolean): Promise<void> {
     const where = formatAdminPlace(place)
     try {
-      makeDirectory(dirname(place.socket))
+      if ('socket' in place) makeDirectory(dirname(place.socket))
       await this.#listen(place)
       if (!isFirst) this.#log.info(`the admin API answers on ${where}`, { event: 'admin-listening', place: where })
     } catch (error) {
@@ -130,6 +141,17 @@ export class AdminApi {
       this.#retry = setTimeout(() => void this.#listenWhenFree(place, false), RETRY).unref()
     }
   }
+}
+
+/** Makes room for a socket: removes that of a killed program, and that of a Limpet which only finishes its requests. */
+async function vacate(path: string): Promise<void> {
+  await removeLeftover(path)
+  if (await isOfEnding({ socket: path })) rmSync(path, { force: true })
+}
+
+/** Whether a Limpet listens there that only finishes its requests in flight. */
+async function isOfEnding(place: AdminPlace): Promise<boolean> {
+  return (await askReadiness(place, AbortSignal.timeout(PATIENCE))) === ('stopping' satisfies Phase)
 }
 
 function approachOf({ admin }: Config): Approach {

@@ -1,10 +1,11 @@
+import type { Phase } from '../../admin/readiness.ts'
 import type { Subject } from '../../admin/subject.ts'
 import { describeSkew } from '../../skew/skew-watch.ts'
 import { version } from '../../version.ts'
 import type { Parts } from '../parts.ts'
 
-/** The admin API's view of a balancer that has just started. */
-export function subjectOf(instance: string, parts: Parts): Subject {
+/** The admin API's view of a balancer that starts now. */
+export function subjectOf(instance: string, parts: Parts, phase: () => Phase): Subject {
   const { supervisor, sessions, scoreboard, accessLog, health, skew, tls } = parts
   return {
     version,
@@ -13,6 +14,9 @@ export function subjectOf(instance: string, parts: Parts): Subject {
     startedAt: Date.now(),
     sessions: sessions.table,
     scoreboard,
+    get phase() {
+      return phase()
+    },
     get snapshot() {
       return supervisor.snapshot
     },

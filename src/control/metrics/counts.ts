@@ -1,4 +1,4 @@
-import { MAX_SERVERS } from '../../runtime/bounds.ts'
+import { MAX_ROUTES, MAX_SERVERS, MAX_UPSTREAMS } from '../../runtime/bounds.ts'
 import {
   NO_UPSTREAM,
   ROUTE_CELLS,
@@ -21,8 +21,15 @@ export const sizes: Readonly<Record<Region, number>> = {
   routes: ROUTE_CELLS,
 }
 
-/** How many names are remembered in each region: as many removed ones as there can be of others. */
-const MOST_NAMES = 2 * MAX_SERVERS
+/** How many names are remembered: as many removed ones as there can be of others. */
+const mostNames: Readonly<Record<Region, number>> = {
+  worker: 1,
+  servers: 2 * MAX_SERVERS,
+  upstreams: 2 * MAX_UPSTREAMS,
+  routes: 2 * MAX_ROUTES,
+}
+/** How many are forgotten at a time, as a share of those. */
+const FORGOTTEN = 1 / 16
 
 /** What was counted of one name, by the names of cells. */
 export interface NamedCounts {
@@ -81,6 +88,7 @@ export class Counts {
   #keep(region: 'servers' | 'upstreams', slot: number, name: readonly string[]): void {
     const cells = new Float64Array(sizes[region])
     this.#tallies.read(region, slot, cells)
+    if (cells.every((cell) => cell === 0)) return
     this.#tallies.zero(region, slot)
     this.#add(region, name, cells)
   }
@@ -123,15 +131,19 @@ export class Counts {
     const known = earlier.get(key)
     if (known === undefined) earlier.set(key, cells)
     else addTo(known, cells)
-    if (earlier.size > MOST_NAMES) this.#forgetOne(region)
+    if (earlier.size > mostNames[region]) this.#forgetSome(region)
   }
 
-  /** Of those that have no slot, it is the name that was removed first. */
-  #forgetOne(region: Region): void {
+  /** Forgets names that have no slot: those that were removed first. */
+  #forgetSome(region: Region): void {
     const present = new Set<string>()
     for (const [each, , name] of this.#present()) if (each === region) present.add(keyOf(name))
     const earlier = this.#earlier[region]
-    for (const key of earlier.keys()) if (!present.has(key)) return void earlier.delete(key)
+    const left = Math.floor(mostNames[region] * (1 - FORGOTTEN))
+    for (const key of earlier.keys()) {
+      if (earlier.size <= left) return
+      if (!present.has(key)) earlier.delete(key)
+    }
   }
 
   /** Everything that has a slot. */

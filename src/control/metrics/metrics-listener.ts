@@ -2,7 +2,6 @@ import { closeSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import { AdminListener, type PortPlace } from '../../admin/admin-listener.ts'
 import type { Metrics } from '../../admin/metrics.ts'
-import { MetricsServer } from '../../admin/metrics-server.ts'
 import type { Config } from '../../config/schema.ts'
 import type { Log } from '../../observability/log.ts'
 import type { AdminSocket } from '../upgrade/inheritance.ts'
@@ -36,7 +35,10 @@ export class MetricsListener {
     if (place === undefined) return undefined
     const report = (bug: unknown) =>
       log.error('the metrics: this is a bug in Limpet, please report it', { event: 'bug', err: bug })
-    const load = async () => new MetricsServer(metrics, report)
+    const load = async () => {
+      const { MetricsServer } = await import('../../admin/metrics-server.ts')
+      return new MetricsServer(metrics, report)
+    }
     try {
       return new MetricsListener(
         place,

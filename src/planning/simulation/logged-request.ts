@@ -1,3 +1,4 @@
+import { type AccessLogField, accessLogFields } from '../../runtime/access-log-field.ts'
 import { parseIpAddress } from '../../runtime/ip-address.ts'
 
 /** A request as an access log has it. Texts have one character for each byte (Latin-1). */
@@ -18,6 +19,11 @@ export interface LoggedRequest {
   readonly isSecure?: true
 }
 
+/** A line in JSON without a field that is needed to send the request again: `accessLog.fields` leaves it out. */
+export interface LeftOut {
+  readonly leftOut: AccessLogField
+}
+
 /**
  * `combined` and `vhost` as Limpet, nginx and Apache write them, with or without what Limpet adds at the end, and without
  * referer and user agent (`common`).
@@ -34,7 +40,7 @@ const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
  *
  * @returns `no-request` for a line about something that was no request; undefined if it is no line of an access log
  */
-export function parseLine(line: string): LoggedRequest | 'no-request' | undefined {
+export function parseLine(line: string): LoggedRequest | LeftOut | 'no-request' | undefined {
   return line.startsWith('{') ? parseJson(line) : parseText(line)
 }
 
@@ -84,7 +90,7 @@ function unescaped(text: string): string {
   )
 }
 
-function parseJson(line: string): LoggedRequest | 'no-request' | undefined {
+function parseJson(line: string): LoggedRequest | LeftOut | 'no-request' | undefined {
   let entry: Record<string, unknown>
   try {
     entry = JSON.parse(Buffer.from(line, 'latin1').toString())
@@ -92,6 +98,8 @@ function parseJson(line: string): LoggedRequest | 'no-request' | undefined {
     return undefined
   }
   const { client, method, path, query, host = '', userAgent = '', seconds, tlsVersion } = entry
+  const leftOut = leftOutOf(entry)
+  if (leftOut !== undefined) return { leftOut }
   const time = Date.parse(String(entry.time))
   if (Number.isNaN(time) || typeof client !== 'string') return undefined
   if (method === undefined) return 'no-request'
@@ -107,4 +115,16 @@ function parseJson(line: string): LoggedRequest | 'no-request' | undefined {
     duration: typeof seconds === 'number' ? seconds * 1000 : undefined,
     ...(typeof tlsVersion === 'string' && { isSecure: true }),
   }
+}
+
+/** A needed field that a line of Limpet's does not have, and would have if the operator had not left it out. */
+function leftOutOf(entry: Readonly<Record<string, unknown>>): AccessLogField | undefined {
+  const has = (field: AccessLogField) => Object.hasOwn(entry, field)
+  if (!accessLogFields.some(has)) return undefined
+  if (!has('time')) return 'time'
+  if (!has('client')) return 'client'
+  if (has('method')) return has('path') ? undefined : 'path'
+  // What was no request has neither a method nor a path, and never a protocol.
+  const isRequest = has('path') || has('protocol') || !has('request') || / HTTP\/\d\.\d$/.test(String(entry.request))
+  return isRequest ? 'method' : undefined
 }

@@ -51,7 +51,14 @@ class Simulator {
   #moment: LoggedRequest[] = []
   #first: number | undefined
   #last = -Infinity
-  #lines = { read: 0, replayed: 0, malformed: 0, firstMalformed: null as number | null, noRequests: 0 }
+  #lines = {
+    read: 0,
+    replayed: 0,
+    malformed: 0,
+    firstMalformed: null as number | null,
+    noRequests: 0,
+    leftOut: undefined as string | undefined,
+  }
 
   constructor(snapshots: readonly NamedSnapshot[], options: SimulationOptions, clock: LogClock) {
     this.#replays = snapshots.map((snapshot) => new Replay(snapshot, clock, options.listener))
@@ -63,7 +70,10 @@ class Simulator {
     const request = parseLine(line.endsWith('\r') ? line.slice(0, -1) : line)
     if (request === 'no-request') this.#lines.noRequests++
     else if (request === undefined) this.#malformed()
-    else {
+    else if ('leftOut' in request) {
+      this.#malformed()
+      this.#lines.leftOut ??= request.leftOut
+    } else {
       const [first] = this.#moment
       if (first !== undefined && (request.time > first.time || this.#moment.length >= MOST_AT_ONCE))
         this.#replayMoment()

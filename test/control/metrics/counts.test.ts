@@ -132,7 +132,7 @@ test('names that were removed are remembered up to a bound, and those that are t
   plane.counts.add(Array.from({ length: 40_000 }, (_, index) => counted(`gone-${index}`)))
   assert.equal(plane.attempts('a'), 3)
   const { length } = plane.counts.all().filter(({ region }) => region === 'servers')
-  assert.equal(length, 2 * 16_384)
+  assert.ok(length <= 2 * 16_384 && length > 16_384, `${length} names`)
   await plane.adopt('a', 'gone-0', 'gone-39999')
   assert.deepEqual([plane.attempts('gone-0'), plane.attempts('gone-39999')], [0, 3])
 })
