@@ -60,6 +60,48 @@ const twoServers = (a: Origin, b: Origin, more = '') => `
       ${more}
 `
 
+test('the reasons of the last minutes add up to what was sent, by upstream', async (t) => {
+  const [a, b, c] = [await countingOrigin(t, 'a'), await countingOrigin(t, 'b'), await countingOrigin(t, 'c')]
+  const limpet = await startLimpet(
+    t,
+    `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    workers: 2
+    admin: { port: 0 }
+    accessLog: off
+    routes: [{ path: /app/*, upstream: app }, { path: /api/*, upstream: api }]
+    upstreams:
+      app:
+        affinity: cookie
+        servers: [{ name: a, address: ${a.origin.address} }, { name: b, address: ${b.origin.address} }]
+      api: { servers: [{ name: c, address: ${c.origin.address} }] }
+  `,
+  )
+  const client = await adminClient(limpet)
+  const sums = async (query: { upstream?: string } = {}) => {
+    const { data } = await client.GET('/v1/reasons', { params: { query } })
+    const ofUpstream = ({ name, reasons }: (typeof data & {})['upstreams'][number]) => [
+      name,
+      Object.fromEntries(reasons.map(({ reason, recent }) => [reason, recent.reduce((sum, count) => sum + count, 0)])),
+    ]
+    return Object.fromEntries(data!.upstreams.map(ofUpstream))
+  }
+  assert.deepEqual(await sums(), { app: {}, api: {} })
+  const user = new User()
+  for (let nth = 0; nth < 12; nth++) await user.get(limpet.port, '/app/')
+  for (let nth = 0; nth < 3; nth++) await user.get(limpet.port, '/api/')
+  const server = a.requests > 0 ? 'a' : 'b'
+  const path = { upstream: 'app', server }
+  await client.PATCH('/v1/upstreams/{upstream}/servers/{server}', { params: { path }, body: { admin: 'maintenance' } })
+  for (let nth = 0; nth < 5; nth++) await user.get(limpet.port, '/app/')
+  const expected = { new: 1, stuck: 15, 'moved:down': 1 }
+  await until(async () => JSON.stringify(await sums()).includes('moved:down'))
+  assert.deepEqual(await sums(), { app: expected, api: { new: 3 } })
+  assert.deepEqual(await sums({ upstream: 'app' }), { app: expected })
+  const unknown = await client.GET('/v1/reasons', { params: { query: { upstream: 'none' } } })
+  assert.equal(unknown.response.status, 404)
+})
+
 test('the seconds add up to what was sent, of all, each upstream, each server and each route', async (t) => {
   const [a, b, c] = [await countingOrigin(t, 'a'), await countingOrigin(t, 'b'), await countingOrigin(t, 'c')]
   const limpet = await startLimpet(
