@@ -13,6 +13,8 @@ const MOST_AT_ONCE = 200
 const MOST_UNTAKEN = 2
 /** A larger head is not sent, so that its request cannot be explained; in bytes. */
 const LARGEST_HEAD = 16 * 1024
+/** No text that a client chooses is longer: it goes to everybody who watches, and is kept for a while. In characters. */
+const LONGEST_TEXT = 2048
 
 const END_OF_HEAD = '\r\n\r\n'
 
@@ -83,9 +85,9 @@ function sampleOf(
     id: request.id,
     startedAt: Date.now() - (time - record.startedAt),
     client: record.clientAddress,
-    method: request.method,
-    host: request.bytes.toString('latin1', request.authorityStart, request.authorityEnd),
-    target: text,
+    method: shortened(request.method),
+    host: shortened(request.bytes.toString('latin1', request.authorityStart, request.authorityEnd)),
+    target: shortened(text),
     isMasked,
     protocol: request.protocol,
     status: record.status,
@@ -102,6 +104,10 @@ function sampleOf(
     certificate: tls?.clientCertificate,
     head: headOf(record),
   }
+}
+
+function shortened(text: string): string {
+  return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text
 }
 
 /** A copy of the request's head, in memory of its own; undefined if it was not understood, or is too large. */
