@@ -1,6 +1,6 @@
 import { Document } from 'yaml'
 import { z } from 'zod'
-import { printable } from './error.ts'
+import { printable } from '../runtime/printable.ts'
 import { escapeReferences } from './interpolate.ts'
 import { Config } from './schema.ts'
 
