@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Drain } from '../../admin/drain.ts'
 import type { Metrics as AdminMetrics, Format } from '../../admin/metrics.ts'
 import { wallSeconds } from '../../runtime/clock.ts'
-import { HealthBit } from '../../runtime/health-bit.ts'
+import { AILMENTS } from '../../runtime/health-bit.ts'
 import { openFileLimit } from '../../runtime/shortage.ts'
 import { inSlices } from '../../runtime/slices.ts'
 import type { Route, Server, Upstream } from '../../runtime/snapshot.ts'
@@ -18,8 +18,6 @@ import { exposition, labelled } from './exposition.ts'
 import type { RouteScene, Scene, ServerScene, UpstreamScene, WorkerScene } from './scene.ts'
 import type { Stickiness } from './stickiness.ts'
 
-/** The health bits of a server that is not well. */
-const AILING = HealthBit.Unhealthy | HealthBit.Ejected | HealthBit.Suspended
 /** How long the counts of the process that this one replaces are waited for, in ms. */
 const PATIENCE = 10_000
 /** The label of all routes that have no place of their own. */
@@ -125,7 +123,7 @@ export class Metrics implements AdminMetrics {
       labels: own.labels,
       server,
       cells: this.#cellsOf(own),
-      isWell: (servers.health(slot) & AILING) === 0,
+      isWell: (servers.health(slot) & AILMENTS) === 0,
       inFlight: servers.inFlight(slot),
       tunnels: servers.tunnels(slot),
       sessions,
