@@ -1,5 +1,6 @@
-import type { RequestTail, TailedRequest, TailFilter } from '../../admin/request-tail.ts'
+import type { RequestTail, TailedRequest } from '../../admin/request-tail.ts'
 import { RateLimit } from '../../runtime/rate-limit.ts'
+import type { RequestFilter } from '../../runtime/request-filter.ts'
 import type { SampledRequest, WatchedRequests } from '../../worker/messages.ts'
 import { labelOf } from '../slots/route-slots.ts'
 import { type ShownRequest, ShownRequests } from './shown-requests.ts'
@@ -23,7 +24,7 @@ export class LiveTail implements RequestTail {
     this.#watchRequests = watchRequests
   }
 
-  watch(filter: TailFilter, perSecond: number, notify: (request: TailedRequest) => void): () => void {
+  watch(filter: RequestFilter, perSecond: number, notify: (request: TailedRequest) => void): () => void {
     const id = ++this.#lastId
     this.#watchers.set(id, { settings: { ...filter, id, perSecond }, limit: new RateLimit(perSecond), notify })
     this.#askWorkers()
