@@ -42,8 +42,6 @@ export class Balancer {
   readonly #lock: InstanceLock
   readonly #handover: Handover
   readonly #drains: DrainOrders
-  readonly #pauses: Pauses
-  readonly #renewals: Renewals
   readonly #load: LoadAgain | undefined
   readonly #stickiness: Stickiness
   readonly #metrics: Metrics
@@ -61,16 +59,12 @@ export class Balancer {
     lock: InstanceLock,
     handover: Handover,
     drains: DrainOrders,
-    pauses: Pauses,
-    renewals: Renewals,
     load: LoadAgain | undefined,
   ) {
     this.#parts = parts
     this.#lock = lock
     this.#handover = handover
     this.#drains = drains
-    this.#pauses = pauses
-    this.#renewals = renewals
     this.#load = load
     this.#stickiness = new Stickiness(parts.tallies, () => parts.supervisor.snapshot.upstreams)
     this.#metrics = new Metrics(parts, drains, this.#stickiness)
@@ -127,7 +121,7 @@ export class Balancer {
     renewals.follow(acme)
     const users = [drains, pauses, renewals, acme]
     const handover: Handover = new Handover(parts, instance, lock, changesFile, desired, config, users)
-    const balancer = new Balancer(parts, lock, handover, drains, pauses, renewals, load && withFilesRead(load, tls))
+    const balancer = new Balancer(parts, lock, handover, drains, load && withFilesRead(load, tls))
     const { health, supervisor, slots } = parts
     // One that is replaced answers until this one serves.
     if (predecessor === undefined) await balancer.#startAdmin()
@@ -266,10 +260,6 @@ export class Balancer {
     const handOver = await HandOver.begin(this.#parts, estate, this.#stopping.signal)
     this.#phase = 'replaced'
     this.#handover.close('another process has replaced this one')
-    this.#drains.close()
-    this.#pauses.close()
-    this.#renewals.close()
-    this.#parts.acme.close()
     this.#lock.release()
     this.#admin?.leave()
     this.#metricsListener?.leave()
@@ -307,10 +297,6 @@ export class Balancer {
     if (this.#phase !== 'replaced') this.#phase = 'stopping'
     this.#stopping.abort()
     this.#handover.close()
-    this.#drains.close()
-    this.#pauses.close()
-    this.#renewals.close()
-    this.#parts.acme.close()
     // From now on another process may take its place.
     this.#lock.release()
     // Exchanges in flight may take long to finish, and the next run should not wait for the sessions until then.
