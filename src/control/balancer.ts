@@ -20,7 +20,6 @@ import { workersOf } from './fixed-settings.ts'
 import { type Applied, Handover } from './handover.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { MetricsListener } from './metrics/metrics-listener.ts'
-import { Stickiness } from './metrics/stickiness.ts'
 import { openAccessLog } from './open-access-log.ts'
 import type { Operator } from './operator.ts'
 import { assemble, type Parts } from './parts.ts'
@@ -43,7 +42,6 @@ export class Balancer {
   readonly #handover: Handover
   readonly #drains: DrainOrders
   readonly #load: LoadAgain | undefined
-  readonly #stickiness: Stickiness
   readonly #metrics: Metrics
   #admin: AdminApi | undefined
   #phase: Phase = 'starting'
@@ -66,8 +64,7 @@ export class Balancer {
     this.#handover = handover
     this.#drains = drains
     this.#load = load
-    this.#stickiness = new Stickiness(parts.tallies, () => parts.supervisor.snapshot.upstreams)
-    this.#metrics = new Metrics(parts, drains, this.#stickiness)
+    this.#metrics = new Metrics(parts, drains)
   }
 
   /**
@@ -307,7 +304,6 @@ export class Balancer {
     reclaimer.close()
     skew.close()
     questions.close()
-    this.#stickiness.close()
     rebalancer.close()
     health.stop()
     await supervisor.stop()

@@ -16,7 +16,6 @@ import { catalogue } from './catalogue.ts'
 import { sizes } from './counts.ts'
 import { exposition, labelled } from './exposition.ts'
 import type { RouteScene, Scene, ServerScene, UpstreamScene, WorkerScene } from './scene.ts'
-import type { Stickiness } from './stickiness.ts'
 
 /** How long the counts of the process that this one replaces are waited for, in ms. */
 const PATIENCE = 10_000
@@ -28,7 +27,6 @@ const NO_UPSTREAM_LABEL = labelled({ upstream: '' })
 export class Metrics implements AdminMetrics {
   readonly #parts: Parts
   readonly #drains: DrainOrders
-  readonly #stickiness: Stickiness
   /** By format, what is to be written, or is being written: whoever asks meanwhile gets the same. */
   readonly #current = new Map<Format, Promise<readonly Uint8Array[]>>()
   /** One text is written after the other. */
@@ -39,10 +37,9 @@ export class Metrics implements AdminMetrics {
   readonly #otherRoutes = subject('routes', 0, [], { route: OTHER_ROUTES })
   readonly #nowhere = subject('upstreams', NO_UPSTREAM, [], { upstream: '' })
 
-  constructor(parts: Parts, drains: DrainOrders, stickiness: Stickiness) {
+  constructor(parts: Parts, drains: DrainOrders) {
     this.#parts = parts
     this.#drains = drains
-    this.#stickiness = stickiness
   }
 
   write(format: Format): Promise<readonly Uint8Array[]> {
@@ -98,7 +95,7 @@ export class Metrics implements AdminMetrics {
     sessions: ReadonlyMap<number, SessionNumbers>,
     drains: readonly Drain[],
   ): UpstreamScene {
-    const { scoreboard } = this.#parts
+    const { scoreboard, traffic } = this.#parts
     const { name, slot } = upstream
     const own = this.#subject(upstream, () => subject('upstreams', slot, [name], { upstream: name }))
     return {
@@ -107,7 +104,7 @@ export class Metrics implements AdminMetrics {
       cells: this.#cellsOf(own),
       servers: upstream.servers.map((server) => this.#server(upstream, server, sessions.get(server.slot))),
       waiting: scoreboard.queues.waiting(slot),
-      score: this.#stickiness.scoreOf(upstream),
+      stickiness: traffic.stickinessOf(upstream),
       drains: drains.map(({ server, sessions, state }) => {
         return { labels: labelled({ upstream: name, server }), sessions, isOver: state !== 'draining' }
       }),
@@ -134,7 +131,7 @@ export class Metrics implements AdminMetrics {
   #noUpstream(): UpstreamScene {
     const { labels } = this.#nowhere
     const cells = this.#cellsOf(this.#nowhere)
-    return { labels, upstream: undefined, cells, servers: [], waiting: 0, score: undefined, drains: [] }
+    return { labels, upstream: undefined, cells, servers: [], waiting: 0, stickiness: null, drains: [] }
   }
 
   async #routes(): Promise<RouteScene[]> {
