@@ -10,6 +10,7 @@ import { WorkerCell } from '../runtime/tallies/layout.ts'
 import { AcmeSource } from './acme/acme-source.ts'
 import { restoredAnswers } from './acme/challenges/handed-answers.ts'
 import { AdminApi } from './admin/admin-api.ts'
+import { metricsOf } from './admin/admin-metrics.ts'
 import { subjectOf } from './admin/admin-subject.ts'
 import { ChangesFile } from './desired/changes-file.ts'
 import { desiredState, reloaded } from './desired/desired-state.ts'
@@ -18,7 +19,7 @@ import { type LoadAgain, restored } from './desired/restored.ts'
 import { DrainOrders } from './drains/drain-orders.ts'
 import { workersOf } from './fixed-settings.ts'
 import { type Applied, Handover } from './handover.ts'
-import { Metrics } from './metrics/metrics.ts'
+import type { Metrics } from './metrics/metrics.ts'
 import { MetricsListener } from './metrics/metrics-listener.ts'
 import { openAccessLog } from './open-access-log.ts'
 import type { Operator } from './operator.ts'
@@ -64,7 +65,7 @@ export class Balancer {
     this.#handover = handover
     this.#drains = drains
     this.#load = load
-    this.#metrics = new Metrics(parts, drains)
+    this.#metrics = metricsOf(parts, drains)
   }
 
   /**
