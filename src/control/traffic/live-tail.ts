@@ -3,6 +3,7 @@ import { RateLimit } from '../../runtime/rate-limit.ts'
 import type { RequestFilter } from '../../runtime/request-filter.ts'
 import type { SampledRequest, WatchedRequests } from '../../worker/messages.ts'
 import { labelOf } from '../slots/route-slots.ts'
+import { hundredths } from './hundredths.ts'
 import { type ShownRequest, ShownRequests } from './shown-requests.ts'
 
 /** Somebody who watches. Each worker sends as many a second as one may get, since all may come from one. */
@@ -74,8 +75,8 @@ function tailedRequest(request: SampledRequest): TailedRequest {
     protocol,
     status,
     bytes: request.bytesSent,
-    ms: rounded(request.ms),
-    queued: rounded(request.queued),
+    ms: hundredths(request.ms),
+    queued: hundredths(request.queued),
     route: route === undefined ? null : labelOf(route),
     upstream: request.upstream ?? null,
     server: request.server ?? null,
@@ -83,9 +84,4 @@ function tailedRequest(request: SampledRequest): TailedRequest {
     reason: request.reason ?? null,
     failure: request.failure ?? null,
   }
-}
-
-/** To a hundredth. */
-function rounded(ms: number): number {
-  return Math.round(ms * 100) / 100
 }
