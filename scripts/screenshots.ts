@@ -112,7 +112,7 @@ async function take(browser: Browser, origin: string, cookies: Cookies, picture:
   await page.waitForTimeout(5000)
   const path = `${folder}${name}.png`
   await sharp(await page.screenshot())
-    .png({ palette: true, quality: 90, effort: 10 })
+    .png({ palette: true, quality: 100, effort: 10 })
     .toFile(path)
   console.log(`${name}.png: ${Math.ceil(statSync(path).size / 1000)} kB`)
   await page.context().close()

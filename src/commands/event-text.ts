@@ -1,5 +1,5 @@
 import type { Drain } from '../admin/drain.ts'
-import { printable } from '../config/error.ts'
+import { printable } from '../runtime/printable.ts'
 import type { StreamedEvent } from './admin-client.ts'
 import { formatDrain } from './drain-progress.ts'
 import { formatServer } from './server-argument.ts'

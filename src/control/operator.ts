@@ -7,9 +7,10 @@ import { assertFresh, etagOf } from '../admin/precondition.ts'
 import type { ServerSettings, ServerChange as SettingsChange } from '../admin/server-settings.ts'
 import { ConfigError } from '../config/error.ts'
 import { printConfig } from '../config/print.ts'
+import type { Config } from '../config/schema.ts'
 import type { Server } from '../config/server.ts'
 import { withStandardRedirect } from '../config/standard-redirect.ts'
-import { HealthBit } from '../runtime/health-bit.ts'
+import { AILMENTS } from '../runtime/health-bit.ts'
 import { parseIpAddress, UNIX_ADDRESS, UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
 import { compile } from './compile.ts'
 import {
@@ -43,9 +44,6 @@ import type { Applied, Handover } from './handover.ts'
 import type { Parts } from './parts.ts'
 import { ListenError } from './workers/listen-error.ts'
 
-/** The health bits with which a server may not serve. */
-const AILING = HealthBit.Unhealthy | HealthBit.Ejected | HealthBit.Suspended
-
 /** How many plans are made at a time: each looks at every session. */
 const MOST_PLANS = 4
 
@@ -57,6 +55,8 @@ export class Operator implements Operations {
   readonly #load: LoadAgain | undefined
   readonly #upgrade: () => Promise<{ readonly pid: number }>
   #planning = 0
+  /** The configuration that was last asked for: with 10,000 routes, writing it takes half a second. */
+  #written: { readonly config: Config; readonly text: string } | undefined
 
   constructor(
     parts: Parts,
@@ -83,7 +83,12 @@ export class Operator implements Operations {
   }
 
   config(): string {
-    return printConfig(withStandardRedirect(this.#handover.config), 'The effective configuration', 'hidden')
+    const { config } = this.#handover
+    if (this.#written?.config !== config) {
+      const text = printConfig(withStandardRedirect(config), 'The effective configuration', 'hidden')
+      this.#written = { config, text }
+    }
+    return this.#written!.text
   }
 
   drift(): readonly Drift[] {
@@ -282,7 +287,7 @@ export class Operator implements Operations {
       isWell(upstream, id) {
         const running = supervisor.snapshot.upstreams.find(({ name }) => name === upstream)
         const server = running?.servers.find((each) => each.id === id)
-        return server === undefined || (scoreboard.servers.health(server.slot) & AILING) === 0
+        return server === undefined || (scoreboard.servers.health(server.slot) & AILMENTS) === 0
       },
     }
   }

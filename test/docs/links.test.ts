@@ -4,10 +4,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 
 const root = new URL('../../', import.meta.url)
-const pages = ['README.md', 'CONTRIBUTING.md', ...readdirSync(new URL('docs/', root)).map((file) => `docs/${file}`)]
+const pages = [
+  'README.md',
+  'CONTRIBUTING.md',
+  ...readdirSync(new URL('docs/', root)).map((file) => `docs/${file}`),
+].filter((file) => file.endsWith('.md'))
 
 describe('every link leads to a file, and to a heading that is there', () => {
-  for (const page of pages.filter((file) => file.endsWith('.md'))) {
+  for (const page of pages) {
     test(page, () =>
       assert.deepEqual(
         linksOf(page).filter((link) => !isThere(page, link)),

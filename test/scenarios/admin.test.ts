@@ -213,7 +213,7 @@ describe('the admin API', () => {
     assert.deepEqual([missing.status, missing.body.status, missing.body.type], [404, 404, '/problems/not-found'])
     assert.equal(missing.headers.get('Content-Type'), 'application/problem+json')
     assert.match(missing.body.detail, /app, hashed, plain/)
-    assert.equal((await json(`${api}/`)).status, 404)
+    assert.equal((await json(`${api}/nothing`)).status, 404)
     const posted = await json(`${api}/v1/status`, { method: 'POST' })
     assert.deepEqual([posted.status, posted.headers.get('Allow')], [405, 'GET, HEAD'])
   })

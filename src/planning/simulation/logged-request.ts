@@ -122,6 +122,8 @@ function leftOutOf(entry: Readonly<Record<string, unknown>>): AccessLogField | u
   const has = (field: AccessLogField) => Object.hasOwn(entry, field)
   if (!accessLogFields.some(has)) return undefined
   if (!has('time')) return 'time'
+  // Other programs write JSON, too.
+  if (!/^\d{4}-\d\d-\d\dT/.test(String(entry.time))) return undefined
   if (!has('client')) return 'client'
   if (has('method')) return has('path') ? undefined : 'path'
   // What was no request has neither a method nor a path, and never a protocol.
