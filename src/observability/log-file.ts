@@ -54,7 +54,7 @@ export class LogFile {
   #openFirst(): void {
     this.#open()
     if (this.#outlet === undefined)
-      this.#trouble.broken(0, `waits for a reader: ${this.#destination} is a pipe without a reader`)
+      this.#trouble.broken(0, 'waits for a reader', `${this.#destination} is a pipe without a reader`)
   }
 
   /** How many lines were dropped since the start. */
@@ -156,7 +156,7 @@ export class LogFile {
       this.#lastFailed = error !== undefined
       if (outlet.isGone) {
         // The bytes in the pipe are lost with its reader, so the next reader gets the whole piece.
-        this.#trouble.broken(0, `waits for a reader: the reader of ${this.#destination} has closed it`)
+        this.#trouble.broken(0, 'waits for a reader', `the reader of ${this.#destination} has closed it`)
         this.#waiting.unshift(piece)
         if (outlet === this.#outlet) this.#outlet = undefined
         outlet.close()
@@ -164,7 +164,7 @@ export class LogFile {
         return
       }
       if (error !== undefined) {
-        this.#trouble.broken(countLines(piece.lines.subarray(length)), `cannot be written: ${error.message}`)
+        this.#trouble.broken(countLines(piece.lines.subarray(length)), 'cannot be written', error.message)
       }
       this.#bytes -= piece.lines.length
       this.#unwritten.delete(piece)

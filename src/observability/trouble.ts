@@ -49,10 +49,10 @@ export class Trouble {
     this.#warn(message, { event: 'output-slow', output: this.#output })
   }
 
-  /** Lines cannot be written. */
-  broken(lines: number, cause: string): void {
+  /** Lines cannot be written. `what` says so, and is followed by the cause. */
+  broken(lines: number, what: string, cause: string): void {
     if (!this.#begins('broken', lines)) return
-    this.#warn(`${this.#output} ${cause}`, { event: 'output-broken', output: this.#output, cause })
+    this.#warn(`${this.#output} ${what}: ${cause}`, { event: 'output-broken', output: this.#output, cause })
   }
 
   /** The log is closed. `lines` more lines are lost. */

@@ -26,11 +26,16 @@ function append(log: LogFile, lines: Uint8Array): Promise<void> {
 
 test('a full disk is reported once, and does not block', async () => {
   const troubles: string[] = []
-  const log = new LogFile('/dev/full', 'the access log', (trouble) => troubles.push(trouble))
+  const causes: unknown[] = []
+  const log = new LogFile('/dev/full', 'the access log', (trouble, event) => {
+    troubles.push(trouble)
+    if (event.event === 'output-broken') causes.push(event.cause)
+  })
   for (let i = 0; i < 3; i++) await append(log, LINE)
   await log.close()
   assert.equal(troubles.length, 2)
   assert.match(troubles[0]!, /^the access log cannot be written: ENOSPC/)
+  assert.match(String(causes), /^ENOSPC/)
   assert.equal(troubles[1], 'the access log has lost 3 lines')
 })
 

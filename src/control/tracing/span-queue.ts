@@ -66,7 +66,7 @@ export class SpanQueue {
       if (this.#hasEnded) return
       this.#isTaken = error === undefined
       if (error === undefined) this.exported += batch.length
-      else this.#trouble.broken(batch.length, `fails: ${error.message}`)
+      else this.#trouble.broken(batch.length, 'fails', error.message)
     }
     this.#whenEmpty?.()
   }
