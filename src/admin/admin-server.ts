@@ -24,6 +24,8 @@ const REQUEST_TIMEOUT = 30_000
 const SEND_TIMEOUT = 60_000
 /** How long the ends of streams may take to reach their clients, in ms. */
 const LAST_EVENTS = 200
+/** How many bytes of answers may wait for their clients. One that would make it more is not sent, unless no other waits. */
+const MOST_WAITING = 64 * 1024 * 1024
 /** The maximum size of a request's head, in bytes. */
 const MAX_HEAD = 16 * 1024
 
@@ -57,6 +59,8 @@ export class AdminServer {
   readonly #ending = new AbortController()
   /** Streams that have not ended. */
   readonly #streams = new Set<Promise<void>>()
+  /** The sizes of the answers that wait for their clients, in bytes. */
+  readonly #waiting = new Map<ServerResponse, number>()
 
   constructor(administered: Administered, options: AdminServerOptions) {
     const { approach, access, dashboard, report } = options
@@ -101,7 +105,7 @@ export class AdminServer {
       const response = await this.#responseTo(incoming, outgoing)
       outgoing.setTimeout(this.#sendTimeout, () => outgoing.destroy())
       if (isStream(response)) await this.#stream(response, outgoing)
-      else await send(response, outgoing)
+      else await this.#send(response, outgoing)
     } catch {
       // The client is gone, or reads too slowly.
       outgoing.destroy()
@@ -119,6 +123,28 @@ export class AdminServer {
     } finally {
       this.#streams.delete(sent)
     }
+  }
+
+  async #send(response: Response, outgoing: ServerResponse): Promise<void> {
+    const content = Buffer.from(await response.arrayBuffer())
+    const waiting = this.#bytesThatWait()
+    if (waiting > 0 && waiting + content.length > MOST_WAITING) {
+      const refusal = answerTo(new OperationRefused('busy', 'too many answers wait for clients that do not read them'))
+      return send(refusal, Buffer.from(await refusal.arrayBuffer()), outgoing)
+    }
+    this.#waiting.set(outgoing, content.length)
+    outgoing.once('close', () => this.#waiting.delete(outgoing))
+    await send(response, content, outgoing)
+  }
+
+  #bytesThatWait(): number {
+    let bytes = 0
+    for (const [outgoing, size] of this.#waiting) {
+      // Where requests are pipelined, only the first answer hears of the end of the connection.
+      if (outgoing.req.socket.destroyed) this.#waiting.delete(outgoing)
+      else bytes += size
+    }
+    return bytes
   }
 
   /** At its start and its end, Limpet answers only what asks for that. */
@@ -165,9 +191,7 @@ function isStream({ body, headers }: Response): boolean {
   return body !== null && headers.get('Content-Type')?.startsWith('text/event-stream') === true
 }
 
-async function send(response: Response, outgoing: ServerResponse): Promise<void> {
-  const { status, headers } = response
-  const content = Buffer.from(await response.arrayBuffer())
+async function send({ status, headers }: Response, content: Buffer, outgoing: ServerResponse): Promise<void> {
   const hasBody = outgoing.req.method !== 'HEAD' && status !== 304
   if (hasBody) headers.set('Content-Length', String(content.length))
   outgoing.writeHead(status, Object.fromEntries(headers))

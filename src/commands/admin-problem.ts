@@ -1,4 +1,4 @@
-import { printable } from '../config/error.ts'
+import { printable } from '../runtime/printable.ts'
 import { CommandFailure } from './command-failure.ts'
 
 /** What an answer with problem details (RFC 9457) says, as far as it is shown. */

@@ -1,5 +1,4 @@
 import { Command } from 'commander'
-import { printable } from '../config/error.ts'
 import { instanceOf } from '../config/instance.ts'
 import { formatOrigin } from '../config/origin.ts'
 import { printConfig } from '../config/print.ts'
@@ -12,6 +11,7 @@ import { StateDirectory } from '../control/state/state-directory.ts'
 import { remaining } from '../control/tls/expiry.ts'
 import { TlsStore } from '../control/tls/tls-store.ts'
 import { warningsOfTls } from '../control/tls/tls-warnings.ts'
+import { printable } from '../runtime/printable.ts'
 import { type ConfigOptions, loadFromOptions, withConfigOptions } from './options.ts'
 
 /** `limpet check`: validates the configuration and prints the effective one as an equivalent file. */

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import type { Server, Status, Upstream, Upstreams } from '../admin/answers.ts'
 import type { ServerChange } from '../admin/server-settings.ts'
+import { printable } from '../runtime/printable.ts'
 import { AdminClient } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
 import { countOf, formatCount } from './count.ts'
@@ -88,7 +89,7 @@ function paragraph(upstream: Upstream, emptiest: string | undefined): string {
     ...(pause === null ? [] : [`  ! paused, for ${spanUntil(pause.until)} at most: new requests wait`]),
     ...servers.flatMap(({ drain }) => (drain === null ? [] : [`  ! drain of ${formatDrain(drain)}`])),
     ...servers.flatMap((server) =>
-      server.state.cause === null ? [] : [`  ! server ${server.name}: ${server.state.cause}`],
+      server.state.cause === null ? [] : [`  ! server ${server.name}: ${printable(server.state.cause)}`],
     ),
     ...warnings.map(({ message }) => `  ! ${message}`),
     ...(emptiest === undefined || servers.every(({ sessions }) => sessions === null)

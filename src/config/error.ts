@@ -1,3 +1,5 @@
+import { printable } from '../runtime/printable.ts'
+
 /** One mistake in the operator's configuration. */
 export interface Problem {
   /** Where it is: `limpet.yaml:12:7`, an environment variable, or a flag. */
@@ -79,11 +81,6 @@ export function shownByKind(value: unknown): string {
 /** Alternatives in words: `a`, `a or b`, `a, b or c`. */
 export function alternatives(words: readonly string[]): string {
   return words.length < 2 ? words.join() : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
-}
-
-/** The text with its control characters escaped, so that no value can break a line or control the terminal. */
-export function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1))
 }
 
 function formatProblems(problems: readonly Problem[]): string {

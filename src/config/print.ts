@@ -1,6 +1,7 @@
 import { Document } from 'yaml'
 import { z } from 'zod'
-import { printable } from './error.ts'
+import { isCredential } from '../runtime/credential-header.ts'
+import { printable } from '../runtime/printable.ts'
 import { escapeReferences } from './interpolate.ts'
 import { Config } from './schema.ts'
 
@@ -16,10 +17,7 @@ export function printConfig(config: Config, comment: string, secrets: 'shown' | 
   return `# ${printable(comment)}\n${document.toString({ lineWidth: 0 })}`
 }
 
-/** Headers of checks that carry credentials. */
-const credentials = ['authorization', 'proxy-authorization', 'cookie', 'x-api-key']
-
-function hideSecrets(document: Document, { listeners, upstreams, admin, tracing }: Config): void {
+function hideSecrets(document: Document, { listeners, routes, upstreams, admin, tracing }: Config): void {
   const tokens = admin === undefined || admin === 'off' ? [] : (admin.tokens ?? [])
   for (const [index, { source }] of tokens.entries())
     if ('value' in source) document.setIn(['admin', 'tokens', index, 'value'], `\${ADMIN_TOKEN_${index + 1}}`)
@@ -32,6 +30,10 @@ function hideSecrets(document: Document, { listeners, upstreams, admin, tracing 
     if (tls?.acme?.fallback?.externalAccount?.key !== undefined)
       document.setIn([...place, 'fallback', ...key], `\${ACME_FALLBACK_KEY}`)
   }
+  let conditions = 0
+  for (const [index, { headers }] of routes.entries())
+    for (const header of Object.keys(headers).filter(isCredential))
+      document.setIn(['routes', index, 'headers', header], `\${ROUTE_HEADER_${++conditions}}`)
   let secrets = 0
   let headers = 0
   for (const { name, affinity, health } of upstreams) {
@@ -40,7 +42,7 @@ function hideSecrets(document: Document, { listeners, upstreams, admin, tracing 
       document.setIn(['upstreams', name, 'affinity', 'secrets'], document.createNode(hidden))
     }
     if (health?.check?.type !== 'http') continue
-    for (const header of Object.keys(health.check.headers).filter((header) => credentials.includes(header)))
+    for (const header of Object.keys(health.check.headers).filter(isCredential))
       document.setIn(['upstreams', name, 'health', 'check', 'headers', header], `\${CHECK_HEADER_${++headers}}`)
   }
 }

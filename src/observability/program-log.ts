@@ -1,5 +1,6 @@
 import { type Logger, pino } from 'pino'
 import { prettyFactory } from 'pino-pretty'
+import { printableLines } from '../runtime/printable.ts'
 import type { Log } from './log.ts'
 import type { LogEvent } from './log-events.ts'
 import { LogFile } from './log-file.ts'
@@ -22,7 +23,9 @@ export function programLog(format: ProgramLogFormat): ProgramLog {
   const file = new LogFile(STANDARD_ERROR, 'this log', (...trouble) => log.warn(...trouble), { backlog: BACKLOG })
   const write = (line: string) => file.append(Buffer.from(line))
   const logger = format === 'json' ? jsonLogger(write) : textLogger(write)
-  const at = (level: 'info' | 'warn' | 'error') => (message: string, event: LogEvent) => logger[level](event, message)
+  const shown = format === 'json' ? (message: string) => message : printableLines
+  const at = (level: 'info' | 'warn' | 'error') => (message: string, event: LogEvent) =>
+    logger[level](event, shown(message))
   const log: Log = { info: at('info'), warn: at('warn'), error: at('error') }
   return { log, close: () => file.close() }
 }

@@ -1,5 +1,6 @@
 import type { RequestConditions } from '../routing/path-table.ts'
 import { Router } from '../routing/router.ts'
+import { isCredential } from '../runtime/credential-header.ts'
 import type { Route } from '../runtime/snapshot.ts'
 
 /** The most routes that are named. */
@@ -37,6 +38,6 @@ export function placeOf({ host, path }: Route): string {
 export function conditionsOf({ methods, headers = {} }: Route): string[] {
   return [
     ...(methods === undefined ? [] : [`the method ${methods.join(' or ')}`]),
-    ...Object.entries(headers).map(([name, value]) => `the header ${name}: ${value}`),
+    ...Object.entries(headers).map(([name, value]) => `the header ${name}: ${isCredential(name) ? '***' : value}`),
   ]
 }

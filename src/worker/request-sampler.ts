@@ -10,6 +10,8 @@ import { type ShownTarget, TargetMask } from './target-mask.ts'
 const LIMITS: OutboxLimits = { most: 200, after: 100, untaken: 2 }
 /** A larger head is not sent, so that its request cannot be explained; in bytes. */
 const LARGEST_HEAD = 16 * 1024
+/** No text that a client chooses is longer: it goes to everybody who watches, and is kept for a while. In characters. */
+const LONGEST_TEXT = 2048
 
 const END_OF_HEAD = '\r\n\r\n'
 
@@ -68,9 +70,9 @@ function sampleOf(
     id: request.id,
     startedAt: Date.now() - (time - record.startedAt),
     client: record.clientAddress,
-    method: request.method,
-    host: request.bytes.toString('latin1', request.authorityStart, request.authorityEnd),
-    target: text,
+    method: shortened(request.method),
+    host: shortened(request.bytes.toString('latin1', request.authorityStart, request.authorityEnd)),
+    target: shortened(text),
     isMasked,
     protocol: request.protocol,
     status: record.status,
@@ -87,6 +89,10 @@ function sampleOf(
     certificate: tls?.clientCertificate,
     head: headOf(record),
   }
+}
+
+function shortened(text: string): string {
+  return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text
 }
 
 /** A copy of the request's head, in memory of its own; undefined if it was not understood, or is too large. */

@@ -371,6 +371,23 @@ describe('bytes that are no request, or come too slowly', () => {
     assert.ok((await client.goodbye()).length < 15_000_000)
   })
 
+  test('answers that nobody reads take at most 64 MiB; the next one is refused, until their clients are gone', async (t) => {
+    const { port, ask } = await served(t)
+    await ask('PUT', '/v1/config', { headers: machine, body: JSON.stringify({ upstreams: 'x'.repeat(15_000_000) }) })
+    const config = 'GET /v1/config HTTP/1.1\r\nHost: localhost\r\n\r\n'
+    const [one, pipelining] = [await RawClient.connect(t, port), await RawClient.connect(t, port)]
+    for (const { socket } of [one, pipelining]) socket.pause()
+    one.say(config)
+    pipelining.say(config.repeat(3))
+    for (;;) if ((await ask('GET', '/v1/config')).status === 503) break
+    const busy = await ask('GET', '/v1/config')
+    assert.deepEqual([busy.status, busy.body.type], [503, '/problems/busy'])
+    assert.equal((await ask('GET', '/v1/status')).status, 200)
+    one.socket.destroy()
+    pipelining.socket.destroy()
+    for (;;) if ((await ask('GET', '/v1/config')).status === 200) break
+  })
+
   test('at most 128 connections are open at a time; the next one is closed, until one has ended', async (t) => {
     const { port } = await served(t)
     const clients = await Promise.all(Array.from({ length: 128 }, () => RawClient.connect(t, port)))

@@ -76,6 +76,19 @@ test('a header with credentials of a check is hidden like the secrets; other hea
   assert.deepEqual(parseConfig(printed, 'printed', env), config)
 })
 
+test('credentials that a route asks for are hidden, too', () => {
+  const headers = { Authorization: 'Bearer abc', 'X-Beta': 'new' }
+  const routes = [
+    { path: '/*', upstream: 'a' },
+    { path: '/in/*', headers, upstream: 'a' },
+  ]
+  const config = load({ routes, upstreams: { a: { servers: ['a'] } } })
+  const printed = printConfig(config, 'any', 'hidden')
+  assert.doesNotMatch(printed, /abc/)
+  assert.match(printed, /x-beta: new/i)
+  assert.deepEqual(parseConfig(printed, 'printed', { ROUTE_HEADER_1: 'Bearer abc' }), config)
+})
+
 test('a pause by the operator is no part of the file', () => {
   const config = load({ routes: [{ path: '/*', upstream: 'a' }], upstreams: { a: { servers: ['a'] } } })
   const upstreams = config.upstreams.map((upstream) => ({ ...upstream, pause: { until: 1 } }))

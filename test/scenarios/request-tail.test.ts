@@ -258,6 +258,21 @@ test('what identifies a session is shown nowhere, and cannot be searched for', a
   }
 })
 
+test('a stranger whose paths are very long drives nobody away who watches: they are shown by their first 2048 characters', async (t) => {
+  const { limpet, tail, explain } = await running(t)
+  const stream = await tail('?rate=200')
+  const client = await RawClient.connect(t, limpet.port)
+  const long = `/${'x'.repeat(14_000)}`
+  client.say(`GET ${long} HTTP/1.1\r\nHost: a\r\n\r\n`.repeat(90))
+  await stream.until((all) => all.length === 90)
+  for (const { path } of stream.all) assert.equal(path, `${long.slice(0, 2048)}…`)
+  const explained = `/${'y'.repeat(4000)}`
+  await new User().get(limpet.port, explained)
+  await stream.until((all) => all.length === 91)
+  const explanation = (await (await explain(stream.all[90].id)).json()) as Explanation
+  assert.deepEqual([explanation.request.path, explanation.upstream?.name], [explained, 'app'])
+})
+
 test('a worker that replaces another samples, too', async (t) => {
   const { address } = await namedOrigin(t, 'a')
   const config = `

@@ -1,4 +1,5 @@
 import { MAX_ROUTES } from '../../runtime/bounds.ts'
+import { isCredential } from '../../runtime/credential-header.ts'
 import type { Route } from '../../runtime/snapshot.ts'
 
 /**
@@ -32,8 +33,8 @@ export class RouteSlots {
   }
 }
 
-/** A route in one line: `GET,HEAD example.org/shop/*`. */
+/** A route in one line: `GET,HEAD example.org/shop/*`. Routes that differ in credentials alone are counted together. */
 export function labelOf({ host, path, methods, headers }: Route): string {
-  const fields = Object.entries(headers ?? {}).map(([name, value]) => ` ${name}: ${value}`)
+  const fields = Object.entries(headers ?? {}).map(([name, value]) => ` ${name}: ${isCredential(name) ? '***' : value}`)
   return `${methods === undefined ? '' : `${methods.join()} `}${host ?? ''}${path}${fields.join()}`
 }

@@ -10,15 +10,20 @@ import { readableSpan } from './readable-span.ts'
 
 /** How long one batch may take, in ms. Until then it is sent again after growing pauses where that may help. */
 const EXPORT_WITHIN = 10_000
+/** How much longer the exporter may take to give up by itself, in ms. */
+const LAST_ATTEMPT = 500
 
 /** Sends spans to a collector by OTLP (protobuf over HTTP). */
 export class OtlpExporter {
   readonly #exporter: OTLPTraceExporter
+  readonly #within: number
   /** What all spans have in common. */
   readonly #origin
 
-  constructor({ endpoint, headers = {}, serviceName }: NonNullable<Config['tracing']>) {
-    this.#exporter = new OTLPTraceExporter({ url: urlOf(endpoint), headers, timeoutMillis: EXPORT_WITHIN })
+  /** @param within how long one batch may take, in ms */
+  constructor({ endpoint, headers = {}, serviceName }: NonNullable<Config['tracing']>, within = EXPORT_WITHIN) {
+    this.#exporter = new OTLPTraceExporter({ url: urlOf(endpoint), headers, timeoutMillis: within })
+    this.#within = within
     this.#origin = {
       resource: defaultResource().merge(
         resourceFromAttributes({
@@ -36,7 +41,13 @@ export class OtlpExporter {
   export(spans: readonly SpanRecord[]): Promise<Error | undefined> {
     const readable = spans.map((span) => readableSpan(span, this.#origin))
     return new Promise((resolve) => {
-      this.#exporter.export(readable, ({ error }) => resolve(error && inWords(error)))
+      // The exporter itself waits for as long as bytes of an answer come, however slowly.
+      const late = new Error(`the collector has not answered within ${this.#within / 1000} s`)
+      const timer = setTimeout(() => resolve(late), this.#within + LAST_ATTEMPT)
+      this.#exporter.export(readable, ({ error }) => {
+        clearTimeout(timer)
+        resolve(error && inWords(error))
+      })
     })
   }
 }
