@@ -57,8 +57,14 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
           </tr>
         </thead>
         <tbody {...order.holding}>
-          {order.rows.map((row) => (
-            <BodyRow key={keyOf(row)} row={row} table={props} isAlwaysDrawn={rows.length <= ALL_DRAWN} />
+          {order.rows.map((row, index) => (
+            <BodyRow
+              key={keyOf(row)}
+              row={row}
+              table={props}
+              isAlwaysDrawn={rows.length <= ALL_DRAWN}
+              isDrawnAtFirst={index < ALL_DRAWN}
+            />
           ))}
         </tbody>
       </table>
@@ -70,12 +76,14 @@ interface BodyRowProps<Row> {
   readonly row: Row
   readonly table: DataTableProps<Row>
   readonly isAlwaysDrawn: boolean
+  /** Whether a new row is drawn before it is known whether it can be seen. */
+  readonly isDrawnAtFirst: boolean
 }
 
-function BodyRow<Row>({ row, table, isAlwaysDrawn }: BodyRowProps<Row>) {
+function BodyRow<Row>({ row, table, isAlwaysDrawn, isDrawnAtFirst }: BodyRowProps<Row>) {
   const { columns, rowClass, onChoose, pulseOf } = table
   const element = usePulse<HTMLTableRowElement>(pulseOf?.(row))
-  const isSeen = useSignal(false)
+  const isSeen = useSignal(isDrawnAtFirst)
   useEffect(() => {
     if (isAlwaysDrawn) return
     return whileSeen(element.current!, (next) => {

@@ -5,7 +5,7 @@ import { ConnectionNotice } from './connection.tsx'
 import { Navigation } from './navigation.tsx'
 import { pages } from './pages.ts'
 import { Shortcuts } from './shortcuts.tsx'
-import { SignInPage } from './sign-in.tsx'
+import { SignInDialog, SignInPage } from './sign-in.tsx'
 import { Toasts } from './toasts.tsx'
 import { TopBar } from './top-bar.tsx'
 
@@ -35,6 +35,7 @@ export function App() {
         </main>
       </div>
       <Toasts />
+      <SignInDialog />
       <Shortcuts />
     </div>
   )

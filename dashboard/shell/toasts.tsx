@@ -1,21 +1,17 @@
 import { dismiss, toasts } from '../state/toasts.ts'
-import { SignInDialog } from './sign-in.tsx'
 
-/** Short words about what was done, and the question to sign in. */
+/** Short words about what was done. */
 export function Toasts() {
   return (
-    <>
-      <div class="toasts" role="status">
-        {toasts.value.map(({ id, tone, text }) => (
-          <p key={id} class={`toast ${tone}`}>
-            {text}
-            <button type="button" class="button quiet" aria-label="Dismiss" onClick={() => dismiss(id)}>
-              ✕
-            </button>
-          </p>
-        ))}
-      </div>
-      <SignInDialog />
-    </>
+    <div class="toasts" role="status">
+      {toasts.value.map(({ id, tone, text }) => (
+        <p key={id} class={`toast ${tone}`}>
+          {text}
+          <button type="button" class="button quiet" aria-label="Dismiss" onClick={() => dismiss(id)}>
+            ✕
+          </button>
+        </p>
+      ))}
+    </div>
   )
 }

@@ -1,8 +1,8 @@
 import { Icon } from '../components/icon.tsx'
 import { me, status } from '../state/live.ts'
+import { askToSignIn, signOut } from '../state/signing-in.ts'
 import { type Theme, theme } from '../state/theme.ts'
 import { ConnectionState } from './connection.tsx'
-import { askToSignIn, signOut } from './sign-in.tsx'
 
 export function TopBar({ title }: { readonly title: string }) {
   const now = status.data.value

@@ -44,7 +44,9 @@ export function want(names: readonly string[]): void {
 }
 
 function query(): string {
-  const names = wanted.peek()
+  const known = upstreams.data.peek()?.upstreams
+  // The API refuses those that have been removed.
+  const names = wanted.peek().filter((name) => known === undefined || known.some((upstream) => upstream.name === name))
   return names.length === 0 ? '' : `?${names.map((name) => `upstream=${encodeURIComponent(name)}`).join('&')}`
 }
 
@@ -64,6 +66,8 @@ const trafficStream = new Stream({
     })
   },
   lost(why) {
+    // One that is wanted has been removed since they were listed.
+    if (why?.status === 404) return void upstreams.refresh()
     const now = connectionNow.peek()
     const since = now.state === 'lost' ? now.since : Date.now()
     const isDenied = why?.status === 401 || why?.status === 403

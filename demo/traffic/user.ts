@@ -24,7 +24,7 @@ export class User {
       await this.#readLists()
       if (!this.#dice.oneIn(3)) await this.#chat()
       await this.#wait(2, 12)
-      if (this.#dice.oneIn(12)) this.#browser.forget()
+      if (this.#dice.oneIn(4)) this.#browser.forget()
     }
   }
 

@@ -1,5 +1,6 @@
+import type { RequestFilter } from '../runtime/request-filter.ts'
 import { ClientStreams, eventText } from './client-streams.ts'
-import type { RequestTail, TailFilter } from './request-tail.ts'
+import type { RequestTail } from './request-tail.ts'
 
 /** The maximum number of clients at a time: each has all workers look at every request. */
 const MAX_CLIENTS = 16
@@ -16,7 +17,7 @@ export class RequestStream {
   }
 
   /** @throws OperationRefused if too many watch already */
-  open(filter: TailFilter, perSecond: number): ReadableStream<Uint8Array> {
+  open(filter: RequestFilter, perSecond: number): ReadableStream<Uint8Array> {
     return this.#clients.open((write) => ({
       first: '',
       unwatch: this.#tail.watch(filter, perSecond, (request) => write(eventText('request', request))),

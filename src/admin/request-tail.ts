@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi'
+import type { RequestFilter } from '../runtime/request-filter.ts'
 import { Count, Time } from './fields.ts'
 
 /** A request of the live tail: what the access log would say of it, without anything that identifies a session. */
@@ -26,20 +27,8 @@ export const TailedRequest = z
 
 export type TailedRequest = z.output<typeof TailedRequest>
 
-/** Which requests are wanted. Absent: any. */
-export interface TailFilter {
-  readonly method?: string | undefined
-  /** A part of the path. */
-  readonly path?: string | undefined
-  /** `404`, or a class: `5xx`. */
-  readonly status?: string | undefined
-  readonly upstream?: string | undefined
-  readonly server?: string | undefined
-  readonly reason?: string | undefined
-}
-
 /** A sample of the requests, as they end. */
 export interface RequestTail {
   /** Notifies of at most `perSecond` requests a second, until the function that it returns is called. */
-  watch(filter: TailFilter, perSecond: number, notify: (request: TailedRequest) => void): () => void
+  watch(filter: RequestFilter, perSecond: number, notify: (request: TailedRequest) => void): () => void
 }

@@ -99,6 +99,19 @@ export const json = <Schema extends z.ZodType>(schema: Schema, description: stri
   description,
 })
 
+/** The description of an answer of server-sent events. */
+export const serverSentEvents = {
+  description: 'The events.',
+  content: { 'text/event-stream': { schema: z.string() } },
+} as const
+
+/** Answers with a stream of server-sent events, which is opened only for a client that reads it. */
+export function answerWithEvents(context: Context<Env>, open: () => ReadableStream<Uint8Array>) {
+  context.header('Content-Type', 'text/event-stream')
+  if (context.req.method === 'HEAD') return context.body(null, 200)
+  return context.body(open(), 200)
+}
+
 /** The description of a body in JSON. */
 export const jsonInBody = <Schema extends z.ZodType, Required extends boolean>(schema: Schema, required: Required) => ({
   required,

@@ -43,9 +43,10 @@ function addressesOf(servers: readonly DemoServer[], kind: Kind): string[] {
   return servers.filter((server) => server.kind === kind).map(({ address }) => address)
 }
 
-/** A user stays in the room of one server, by a cookie. */
+/** A user stays in the room of one server, by a cookie. Their sessions are over soon, so that a drain can be watched. */
 function chatConfig(servers: readonly string[]): Config {
-  const affinity = { type: 'cookie', name: 'demo-chat', secrets: [randomBytes(32).toString('base64url')] }
+  const secrets = [randomBytes(32).toString('base64url')]
+  const affinity = { type: 'cookie', name: 'demo-chat', secrets, idle: '1m' }
   const outcome = resolve({
     routes: [{ path: '/chat/*', upstream: 'chat' }],
     upstreams: { chat: { balance: 'least-connections', affinity, servers } },

@@ -31,7 +31,7 @@ ${rows.join('\n')}
 Open   ${url}/
 See    ${dashboard.href}
        the dashboard. This link signs a browser in, once, within a minute; to look, ${origin}/ is enough.
-       Another link: limpet dashboard --url ${host}      In this terminal: limpet top --url ${host}
+       Another link: npx limpet dashboard --url ${host}      In a terminal: npx limpet top --url ${host}
 Try    curl -i ${certificate === undefined ? '' : `--cacert ${certificate.ca} `}${url}/api/student
 ${certificate === undefined ? '' : trust(certificate)}Stop   Ctrl-C
 

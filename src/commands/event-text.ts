@@ -19,11 +19,20 @@ export interface DescribedEvent {
   readonly at: string
   readonly type: string
   readonly text: string
+  /** The server whose drain it is about, as `upstream/server`. */
+  readonly drained?: string | undefined
 }
 
 export function describeEvent({ type, data }: StreamedEvent): DescribedEvent {
   const { at = '-', ...event } = JSON.parse(data) as { at?: string } & EventData
-  return { at: printable(at), type: printable(type), text: printable(textOf(type, event)) }
+  const drained = event.drain && formatServer(event.drain)
+  return { at: printable(at), type: printable(type), text: printable(textOf(type, event)), drained }
+}
+
+/** Whether an event says nothing any more, now that another has happened: how far a drain is comes every few seconds. */
+export function isOutdated(past: DescribedEvent, { type, drained }: DescribedEvent): boolean {
+  const isOfDrain = type === 'drain-progress' || type === 'drain-ended'
+  return isOfDrain && past.type === 'drain-progress' && past.drained === drained
 }
 
 function textOf(type: string, event: EventData): string {

@@ -10,6 +10,7 @@ import { WorkerCell } from '../runtime/tallies/layout.ts'
 import { AcmeSource } from './acme/acme-source.ts'
 import { restoredAnswers } from './acme/challenges/handed-answers.ts'
 import { AdminApi } from './admin/admin-api.ts'
+import { metricsOf } from './admin/admin-metrics.ts'
 import { subjectOf } from './admin/admin-subject.ts'
 import { ChangesFile } from './desired/changes-file.ts'
 import { desiredState, reloaded } from './desired/desired-state.ts'
@@ -18,9 +19,8 @@ import { type LoadAgain, restored } from './desired/restored.ts'
 import { DrainOrders } from './drains/drain-orders.ts'
 import { workersOf } from './fixed-settings.ts'
 import { type Applied, Handover } from './handover.ts'
-import { Metrics } from './metrics/metrics.ts'
+import type { Metrics } from './metrics/metrics.ts'
 import { MetricsListener } from './metrics/metrics-listener.ts'
-import { Stickiness } from './metrics/stickiness.ts'
 import { openAccessLog } from './open-access-log.ts'
 import type { Operator } from './operator.ts'
 import { assemble, type Parts } from './parts.ts'
@@ -42,10 +42,7 @@ export class Balancer {
   readonly #lock: InstanceLock
   readonly #handover: Handover
   readonly #drains: DrainOrders
-  readonly #pauses: Pauses
-  readonly #renewals: Renewals
   readonly #load: LoadAgain | undefined
-  readonly #stickiness: Stickiness
   readonly #metrics: Metrics
   #admin: AdminApi | undefined
   #phase: Phase = 'starting'
@@ -61,19 +58,14 @@ export class Balancer {
     lock: InstanceLock,
     handover: Handover,
     drains: DrainOrders,
-    pauses: Pauses,
-    renewals: Renewals,
     load: LoadAgain | undefined,
   ) {
     this.#parts = parts
     this.#lock = lock
     this.#handover = handover
     this.#drains = drains
-    this.#pauses = pauses
-    this.#renewals = renewals
     this.#load = load
-    this.#stickiness = new Stickiness(parts.tallies, () => parts.supervisor.snapshot.upstreams)
-    this.#metrics = new Metrics(parts, drains, this.#stickiness)
+    this.#metrics = metricsOf(parts, drains)
   }
 
   /**
@@ -127,7 +119,7 @@ export class Balancer {
     renewals.follow(acme)
     const users = [drains, pauses, renewals, acme]
     const handover: Handover = new Handover(parts, instance, lock, changesFile, desired, config, users)
-    const balancer = new Balancer(parts, lock, handover, drains, pauses, renewals, load && withFilesRead(load, tls))
+    const balancer = new Balancer(parts, lock, handover, drains, load && withFilesRead(load, tls))
     const { health, supervisor, slots } = parts
     // One that is replaced answers until this one serves.
     if (predecessor === undefined) await balancer.#startAdmin()
@@ -266,10 +258,6 @@ export class Balancer {
     const handOver = await HandOver.begin(this.#parts, estate, this.#stopping.signal)
     this.#phase = 'replaced'
     this.#handover.close('another process has replaced this one')
-    this.#drains.close()
-    this.#pauses.close()
-    this.#renewals.close()
-    this.#parts.acme.close()
     this.#lock.release()
     this.#admin?.leave()
     this.#metricsListener?.leave()
@@ -307,10 +295,6 @@ export class Balancer {
     if (this.#phase !== 'replaced') this.#phase = 'stopping'
     this.#stopping.abort()
     this.#handover.close()
-    this.#drains.close()
-    this.#pauses.close()
-    this.#renewals.close()
-    this.#parts.acme.close()
     // From now on another process may take its place.
     this.#lock.release()
     // Exchanges in flight may take long to finish, and the next run should not wait for the sessions until then.
@@ -321,7 +305,6 @@ export class Balancer {
     reclaimer.close()
     skew.close()
     questions.close()
-    this.#stickiness.close()
     rebalancer.close()
     health.stop()
     await supervisor.stop()

@@ -43,6 +43,8 @@ interface Underway {
 export interface HandoverUser {
   /** @param config the configuration before: the same if only the operator's changes are others */
   adopted(desired: DesiredState, before: Config): void
+  /** Nothing is applied any more, so it asks for nothing either. */
+  close(): void
 }
 
 /**
@@ -157,9 +159,10 @@ export class Handover {
     return done
   }
 
-  /** Nothing is applied any more. */
+  /** Nothing is applied any more, and what follows the desired state ends. */
   close(why = 'Limpet is stopping'): void {
     this.#closedFor ??= why
+    for (const user of this.#users) user.close()
   }
 
   get #isClosed(): boolean {

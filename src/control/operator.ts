@@ -10,7 +10,7 @@ import { printConfig } from '../config/print.ts'
 import type { Config } from '../config/schema.ts'
 import type { Server } from '../config/server.ts'
 import { withStandardRedirect } from '../config/standard-redirect.ts'
-import { HealthBit } from '../runtime/health-bit.ts'
+import { AILMENTS } from '../runtime/health-bit.ts'
 import { parseIpAddress, UNIX_ADDRESS, UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
 import { compile } from './compile.ts'
 import {
@@ -43,9 +43,6 @@ import type { DrainOrders } from './drains/drain-orders.ts'
 import type { Applied, Handover } from './handover.ts'
 import type { Parts } from './parts.ts'
 import { ListenError } from './workers/listen-error.ts'
-
-/** The health bits with which a server may not serve. */
-const AILING = HealthBit.Unhealthy | HealthBit.Ejected | HealthBit.Suspended
 
 /** How many plans are made at a time: each looks at every session. */
 const MOST_PLANS = 4
@@ -290,7 +287,7 @@ export class Operator implements Operations {
       isWell(upstream, id) {
         const running = supervisor.snapshot.upstreams.find(({ name }) => name === upstream)
         const server = running?.servers.find((each) => each.id === id)
-        return server === undefined || (scoreboard.servers.health(server.slot) & AILING) === 0
+        return server === undefined || (scoreboard.servers.health(server.slot) & AILMENTS) === 0
       },
     }
   }

@@ -1,4 +1,3 @@
-import type { BodyReader } from '../affinity/affinity.ts'
 import type { ServerState } from '../balancing/server-state.ts'
 import { passedTrailers } from '../forwarding/passed-trailers.ts'
 import type { BodyForm } from '../http1/body-decoder.ts'
@@ -6,51 +5,24 @@ import type { ConnectionOptions } from '../http1/connection-options.ts'
 import { CHUNKED, type Framing, UNTIL_CLOSE } from '../http1/framing.ts'
 import type { Head } from '../http1/head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
-import type { AttemptRecord, ExchangeRecord } from '../observability/exchange-record.ts'
+import type { AttemptRecord } from '../observability/exchange-record.ts'
 import { now } from '../runtime/clock.ts'
 import type { Server, Upstream } from '../runtime/snapshot.ts'
+import type { AttemptOwner } from './attempt-owner.ts'
 import { BodyTap } from './body-tap.ts'
 import { type Call, CallDeadline } from './call-deadline.ts'
 import type { Downstream } from './downstream.ts'
 import { Failure } from './failure.ts'
 import { grpcStatusIn, isBadAnswer } from './grpc-status.ts'
-import type { ReceivedRequest } from './received-request.ts'
-import type { RequestBody } from './request-body.ts'
 import { ServerJudge } from './server-judge.ts'
 import type { ConnectionNeed, ServerStream, ServerStreamUser } from './server-stream.ts'
-import { makeSpanId, type Trace } from './trace.ts'
+import { makeSpanId } from './trace.ts'
 import { Tunnel, type TunnelOwner } from './tunnel.ts'
 import type { OpenTunnel } from './tunnels.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
-import type { WorkerContext } from './worker-context.ts'
 
 /** How often a call that is to be closed is looked at again as long as its server owes the first answer, in ms. */
 const FIRST_ANSWER_PATIENCE = 1000
-
-/** The exchange that an attempt is made for. */
-export interface AttemptOwner extends ExchangeRecord {
-  readonly context: WorkerContext
-  readonly downstream: Downstream
-  readonly request: ReceivedRequest
-  readonly body: RequestBody
-  readonly trace: Trace | undefined
-  /**
-   * The server has answered.
-   *
-   * @param endsSession whether it says that the session of the request is over
-   * @returns further field lines for the client; empty for none
-   */
-  answered(head: ResponseHead, endsSession: boolean): string
-  /** Reads the first bytes of the response's body before the client gets them; undefined for no reader. */
-  readerOf(head: ResponseHead): BodyReader | undefined
-  /** The server has given the status of the call; undefined if the response ends without one. */
-  callEnded(status: number | undefined): void
-  /** The response has been relayed to its end. */
-  attemptComplete(): void
-  attemptFailed(failure: Failure): void
-  /** After a switch of protocols, the server's connection failed. */
-  attemptAborted(): void
-}
 
 /**
  * One try of an exchange on one server: sends the request and relays the response. At its end it reports to the

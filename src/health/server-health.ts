@@ -1,11 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { now } from '../runtime/clock.ts'
-import { HealthBit } from '../runtime/health-bit.ts'
+import { AILMENTS, HealthBit } from '../runtime/health-bit.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Server } from '../runtime/snapshot.ts'
-
-/** The bits that keep a server from serving, unless there is a panic. */
-const AILMENTS = HealthBit.Suspended | HealthBit.Unhealthy | HealthBit.Ejected
 
 /** One server's health on the Scoreboard, as the control plane writes it. */
 export class ServerHealth {

@@ -6,3 +6,6 @@
  */
 export const HealthBit = { Suspended: 1, Unhealthy: 2, Ejected: 4, Panic: 8 } as const
 export type HealthBit = (typeof HealthBit)[keyof typeof HealthBit]
+
+/** The bits that keep a server from serving, unless there is a panic. */
+export const AILMENTS = HealthBit.Suspended | HealthBit.Unhealthy | HealthBit.Ejected

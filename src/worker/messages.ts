@@ -4,6 +4,7 @@ import type { Batch } from '../observability/line-buffer.ts'
 import type { SpanRecord } from '../observability/span-record.ts'
 import type { ChallengeAnswers } from '../runtime/challenge-answers.ts'
 import type { KnownId } from '../runtime/known-id.ts'
+import type { RequestFilter } from '../runtime/request-filter.ts'
 import type { Listener, Route, Snapshot } from '../runtime/snapshot.ts'
 import type { SnapshotPatch } from '../runtime/snapshot-patch.ts'
 import type { WorkerEvent } from '../runtime/worker-event.ts'
@@ -43,20 +44,10 @@ export interface OpenSocket {
   readonly descriptor: number | undefined
 }
 
-/** Which requests somebody watches. What is absent is not asked for. */
-export interface WatchedRequests {
+/** Which requests somebody watches, and how many a second at most. */
+export interface WatchedRequests extends RequestFilter {
   readonly id: number
   readonly perSecond: number
-  readonly method?: string | undefined
-  /** A part of the target as it is shown. */
-  readonly path?: string | undefined
-  /** `404`, or a class: `5xx`. */
-  readonly status?: string | undefined
-  readonly upstream?: string | undefined
-  /** That of the last attempt. */
-  readonly server?: string | undefined
-  /** A reason, or what comes before its colon: `moved`. */
-  readonly reason?: string | undefined
 }
 
 /** A request that somebody watches, as it has ended. Times in ms. */
@@ -86,7 +77,7 @@ export interface SampledRequest {
   readonly failure: string | undefined
   readonly isSecure: boolean
   readonly certificate: ClientCertificate | undefined
-  /** As it came, with cookies and keys: it leaves the process never. Undefined if it was not understood, or is too large. */
+  /** As it came, with cookies and keys. It never leaves the process. Undefined if it was not understood, or is too large. */
   readonly head: Uint8Array | undefined
 }
 

@@ -2,15 +2,12 @@ import type { ExchangeObserver, ExchangeRecord } from '../observability/exchange
 import { now } from '../runtime/clock.ts'
 import type { Snapshot } from '../runtime/snapshot.ts'
 import type { SampledRequest, WatchedRequests } from './messages.ts'
+import { Outbox, type OutboxLimits } from './outbox.ts'
 import { RequestWatch } from './request-watch.ts'
 import { type ShownTarget, TargetMask } from './target-mask.ts'
 
-/** How often samples are sent, in ms. */
-const SEND_EVERY = 100
-/** How many are sent at a time at most; further ones are left out. */
-const MOST_AT_ONCE = 200
-/** How many messages may be on their way; until one of them is taken, samples are left out. */
-const MOST_UNTAKEN = 2
+/** Samples for which there is no room are left out. */
+const LIMITS: OutboxLimits = { most: 200, after: 100, untaken: 2 }
 /** A larger head is not sent, so that its request cannot be explained; in bytes. */
 const LARGEST_HEAD = 16 * 1024
 /** No text that a client chooses is longer: it goes to everybody who watches, and is kept for a while. In characters. */
@@ -20,17 +17,14 @@ const END_OF_HEAD = '\r\n\r\n'
 
 /** Sends samples of the requests that end, as long as somebody watches. */
 export class RequestSampler implements ExchangeObserver {
-  readonly #send: (requests: readonly SampledRequest[]) => void
+  readonly #outbox: Outbox<SampledRequest>
   #snapshot: Snapshot
   #watches: readonly RequestWatch[] = []
   #mask: TargetMask | undefined
-  #samples: SampledRequest[] = []
-  #untaken = 0
-  #timer: NodeJS.Timeout | undefined
 
   constructor(snapshot: Snapshot, send: (requests: readonly SampledRequest[]) => void) {
     this.#snapshot = snapshot
-    this.#send = send
+    this.#outbox = new Outbox(LIMITS, send)
   }
 
   apply(snapshot: Snapshot): void {
@@ -42,18 +36,16 @@ export class RequestSampler implements ExchangeObserver {
   watch(wanted: readonly WatchedRequests[]): void {
     const known = new Map(this.#watches.map((watch) => [watch.settings.id, watch]))
     this.#watches = wanted.map((settings) => known.get(settings.id) ?? new RequestWatch(settings))
-    clearInterval(this.#timer)
-    this.#timer = wanted.length === 0 ? undefined : setInterval(() => this.#flush(), SEND_EVERY).unref()
-    if (wanted.length === 0) this.#samples = []
+    if (wanted.length === 0) this.#outbox.clear()
   }
 
   /** One message has been taken. */
   taken(): void {
-    this.#untaken--
+    this.#outbox.taken()
   }
 
   ended(record: ExchangeRecord): void {
-    if (this.#watches.length === 0 || this.#samples.length >= MOST_AT_ONCE) return
+    if (this.#watches.length === 0 || this.#outbox.isFull) return
     const time = now()
     let target: ShownTarget | undefined
     const shown = () => {
@@ -62,14 +54,7 @@ export class RequestSampler implements ExchangeObserver {
       return target
     }
     const watches = this.#watches.filter((watch) => watch.takes(record, () => shown().text, time))
-    if (watches.length > 0) this.#samples.push(sampleOf(record, shown(), watches, time))
-  }
-
-  #flush(): void {
-    if (this.#samples.length === 0 || this.#untaken >= MOST_UNTAKEN) return
-    this.#untaken++
-    this.#send(this.#samples)
-    this.#samples = []
+    if (watches.length > 0) this.#outbox.add(sampleOf(record, shown(), watches, time))
   }
 }
 

@@ -9,12 +9,9 @@ import { Redaction } from '../observability/redaction.ts'
 import { LONGEST_TEXT, SPANS_AT_ONCE, type SpanRecord } from '../observability/span-record.ts'
 import { now, timeOfDayAt } from '../runtime/clock.ts'
 import type { Snapshot } from '../runtime/snapshot.ts'
+import { Outbox, type OutboxLimits } from './outbox.ts'
 
-/** Spans are handed over once there are `SPANS_AT_ONCE`, or after that many ms. */
-const HAND_OVER_AFTER = 200
-
-/** How many times spans are handed over before the first ones have been taken. Spans that end meanwhile are dropped. */
-const MAX_UNTAKEN = 8
+const LIMITS: OutboxLimits = { most: SPANS_AT_ONCE, after: 200, untaken: 8 }
 
 /** The longest tracestate that goes with a span. */
 const LONGEST_STATE = 512
@@ -27,23 +24,19 @@ export interface SpanSink {
 
 /** Makes spans of the exchanges whose traces are sampled, and of their attempts. Costs nothing where no trace is followed. */
 export class SpanRecorder implements ExchangeObserver {
-  readonly #sink: SpanSink
+  readonly #outbox: Outbox<SpanRecord>
   #isOn = false
   /** Undefined if no values are redacted. */
   #redaction: Redaction | undefined
-  #spans: SpanRecord[] = []
-  #dropped = 0
-  #untaken = 0
-  #timer: NodeJS.Timeout | undefined
 
   constructor(snapshot: Snapshot, sink: SpanSink) {
-    this.#sink = sink
+    this.#outbox = new Outbox(LIMITS, (spans, dropped) => sink.take(spans, dropped))
     this.apply(snapshot)
   }
 
   /** Records by these settings from now on; what was recorded before is handed over at once. */
   apply({ tracing, accessLog: { redact } }: Snapshot): void {
-    this.#handOver()
+    this.#outbox.sendAll()
     this.#isOn = tracing !== undefined
     this.#redaction = redact.length > 0 ? new Redaction(redact) : undefined
   }
@@ -52,7 +45,7 @@ export class SpanRecorder implements ExchangeObserver {
     const { trace, request } = exchange
     if (trace === undefined || !this.#records(trace)) return
     const { bytes, authorityStart, authorityEnd, userAgentStart, userAgentEnd } = request
-    this.#add({
+    this.#outbox.add({
       kind: 'exchange',
       ...this.#common(trace, exchange.startedAt, exchange),
       spanId: trace.spanId,
@@ -79,7 +72,7 @@ export class SpanRecorder implements ExchangeObserver {
     if (trace === undefined || !this.#records(trace)) return
     const { upstream, target, answeredAt } = attempt
     const { endpoint } = target
-    this.#add({
+    this.#outbox.add({
       kind: 'attempt',
       ...this.#common(trace, attempt.begunAt, exchange),
       spanId: attempt.spanId,
@@ -121,40 +114,18 @@ export class SpanRecorder implements ExchangeObserver {
   /** Whether a span of that trace is wanted, and can be kept. If there is no room, it counts as dropped. */
   #records({ isSampled }: RecordedTrace): boolean {
     if (!isSampled || !this.#isOn) return false
-    const hasRoom = this.#spans.length < SPANS_AT_ONCE
-    if (!hasRoom) this.#dropped++
-    return hasRoom
-  }
-
-  #add(span: SpanRecord): void {
-    this.#spans.push(span)
-    if (this.#spans.length === SPANS_AT_ONCE) this.#flush()
-    else this.#timer ??= setTimeout(() => this.#flush(), HAND_OVER_AFTER)
-  }
-
-  #flush(): void {
-    if (this.#untaken < MAX_UNTAKEN) this.#handOver()
-  }
-
-  #handOver(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    if (this.#spans.length === 0 && this.#dropped === 0) return
-    this.#sink.take(this.#spans, this.#dropped)
-    this.#untaken++
-    this.#spans = []
-    this.#dropped = 0
+    if (this.#outbox.isFull) this.#outbox.drop()
+    return !this.#outbox.isFull
   }
 
   /** The sink has taken what it was handed at one time. */
   taken(): void {
-    this.#untaken--
-    if (this.#spans.length > 0) this.#flush()
+    this.#outbox.taken()
   }
 
   /** Hands over everything. */
   stop(): void {
-    this.#handOver()
+    this.#outbox.sendAll()
   }
 }
 

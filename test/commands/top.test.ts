@@ -158,6 +158,11 @@ test('sorts and filters the rows, and keeps the marked server', { skip }, async 
 test('fits the terminal, whatever its size, and follows it', { skip }, async (t) => {
   const top = await startTop(t, await startWithTwo(t))
   await top.shows(/● live/)
+  await top.shows(/^ {2}p50 .* sessions \d.* queued \d+$/m)
+  assertFits(top, 80, 24)
+  top.press('?')
+  await top.shows(/set its weight$/m)
+  top.press(' ')
   top.press('3')
   await top.shows(/› app +a/)
   assert.doesNotMatch(top.screen, /ADDRESS/)

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { adminUrlOf, startLimpet } from '../support/limpet.ts'
-import { openDashboard, PHONE, skip } from './browser.ts'
+import { live, openDashboard, PHONE, skip } from './browser.ts'
 import { newUsersUntil } from './new-users.ts'
 import { isDrawn, Seconds } from './seconds.ts'
 import { Shop } from './shop.ts'
@@ -199,6 +199,21 @@ describe('the page of the upstreams', { skip }, () => {
     await rowOf(page, 'web-3').waitFor()
     assert.deepEqual(await hiddenCells(page), [])
     assert.equal(await page.getByRole('button', { name: 'Drain: web-3' }).isVisible(), true)
+  })
+
+  test('a small laptop shows every value of a server, and its buttons', async (t) => {
+    const shop = await Shop.open(t)
+    const size = { width: 1280, height: 800 }
+    const page = await openDashboard(t, shop.admin, { size, place: '#/upstreams' })
+    await rowOf(page, 'web-3').waitFor()
+    assert.deepEqual(await hiddenCells(page), [])
+  })
+
+  test('of an upstream that is not there, it says so, and stays connected', async (t) => {
+    const shop = await Shop.open(t)
+    const page = await openDashboard(t, shop.admin, { place: '#/upstreams/gone' })
+    await page.getByText('There is no upstream gone').waitFor()
+    await live(page)
   })
 
   test('of 500 servers, it draws those that can be seen', async (t) => {

@@ -137,9 +137,10 @@ test('sessions, drains and the score', async (t) => {
   })
   for (const user of users) await user.get(limpet.port)
   await until(async () => (await Scrape.of(url)).sum('limpet_known_session_requests_total') === 20)
+  // It follows once a second.
+  await until(async () => (await Scrape.of(url)).sum('limpet_stickiness_score') === 0.75)
   const moved = await Scrape.of(url)
   assert.equal(moved.sum('limpet_stuck_session_requests_total'), 15)
-  assert.equal(moved.sum('limpet_stickiness_score'), 0.75)
   assert.equal(moved.sum('limpet_decisions_total', { reason: 'moved:down' }), 5)
   await api.PATCH('/v1/upstreams/{upstream}/servers/{server}', {
     params: { path: { upstream: 'app', server: 'a' } },

@@ -186,9 +186,10 @@ describe('counters never go back', () => {
         }),
       )
       const scrapes: Scrape[] = []
+      // As Prometheus does, it asks again where a connection has just been closed.
+      const scrape = () => Scrape.of(url).catch(() => Scrape.of(url))
       const watching = (async () => {
-        // As Prometheus does, it asks again where a connection has just been closed.
-        while (!isOver) scrapes.push(await Scrape.of(url).catch(() => Scrape.of(url)))
+        while (!isOver) scrapes.push(await scrape())
       })()
       await upgrade(t, limpet)
       await until(() => scrapes.at(-1)!.sum('limpet_requests_total') > 600)
@@ -203,8 +204,8 @@ describe('counters never go back', () => {
           assert.deepEqual(scrape.lowerThan(scrapes[index - 1]!), [], `scrape ${index} of ${scrapes.length}`)
       tunnel.socket.destroy()
       const lines = await logged(limpet, sent + 1)
-      await until(async () => (await Scrape.of(url)).sum('limpet_requests_total') === sent + 1)
-      assertSame(await Scrape.of(url), lines)
+      await until(async () => (await scrape()).sum('limpet_requests_total') === sent + 1)
+      assertSame(await scrape(), lines)
     },
   )
 })

@@ -4,10 +4,10 @@ import { Button } from '../../components/button.tsx'
 import { Dialog } from '../../components/dialog.tsx'
 import { Empty } from '../../components/empty.tsx'
 import { Panel } from '../../components/panel.tsx'
-import { mayChange } from '../../shell/sign-in.tsx'
 import { ApiError, change } from '../../state/api.ts'
 import { status, upstreams } from '../../state/live.ts'
 import { linkTo } from '../../state/place.ts'
+import { mayChange } from '../../state/signing-in.ts'
 import { say } from '../../state/toasts.ts'
 
 /** What operators have changed at run time, and the file does not say. */

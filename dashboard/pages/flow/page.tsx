@@ -3,8 +3,8 @@ import { useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import { Choice } from '../../components/button.tsx'
 import { Empty, Waiting } from '../../components/empty.tsx'
+import { EventItem } from '../../components/event-item.tsx'
 import { Panel } from '../../components/panel.tsx'
-import { timeOfDay } from '../../components/when.tsx'
 import { events, traffic, upstreams } from '../../state/live.ts'
 import { place, setQuery } from '../../state/place.ts'
 import { graphOf, type Room } from './flow-graph.ts'
@@ -92,13 +92,7 @@ function Lately() {
     <Panel title="What happened to servers" flush>
       <ol class="event-list">
         {shown.map((event) => (
-          <li key={event.id} class={event.tone}>
-            <time dateTime={event.at} title={new Date(event.at).toLocaleString()}>
-              {timeOfDay(event.at)}
-            </time>
-            <span class="dot" aria-hidden="true" />
-            <p>{event.text}</p>
-          </li>
+          <EventItem key={event.id} {...event} />
         ))}
       </ol>
     </Panel>

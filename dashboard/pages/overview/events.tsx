@@ -1,8 +1,8 @@
 import { useSignal } from '@preact/signals'
 import { SearchField } from '../../components/button.tsx'
 import { Empty } from '../../components/empty.tsx'
+import { EventItem } from '../../components/event-item.tsx'
 import { Panel } from '../../components/panel.tsx'
-import { timeOfDay } from '../../components/when.tsx'
 import type { Topic } from '../../state/happening.ts'
 import { events } from '../../state/live.ts'
 
@@ -54,13 +54,7 @@ export function Events() {
           // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by the keyboard.
           <ol class="event-list" tabIndex={0} aria-label="Events">
             {shown.map((event) => (
-              <li key={event.id} class={event.tone}>
-                <time dateTime={event.at} title={new Date(event.at).toLocaleString()}>
-                  {timeOfDay(event.at)}
-                </time>
-                <span class="dot" aria-hidden="true" />
-                <p>{event.text}</p>
-              </li>
+              <EventItem key={event.id} {...event} />
             ))}
           </ol>
         )}

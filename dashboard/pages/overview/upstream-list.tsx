@@ -6,6 +6,7 @@ import { Empty, Waiting } from '../../components/empty.tsx'
 import { Panel } from '../../components/panel.tsx'
 import { traffic, upstreams } from '../../state/live.ts'
 import { goTo, linkTo } from '../../state/place.ts'
+import { policyText } from '../../state/policy.ts'
 
 interface Row extends Upstream {
   readonly up: number
@@ -27,7 +28,7 @@ const columns: readonly Column<Row>[] = [
     sortBy: ({ name }) => name,
   },
   { key: 'servers', label: 'Servers', cell: serversCell, sortBy: ({ up, servers }) => up / servers.length },
-  { key: 'balance', label: 'Policy', cell: ({ balance, affinity }) => [balance, affinity].filter(Boolean).join(' · ') },
+  { key: 'balance', label: 'Policy', cell: policyText },
   {
     key: 'requests',
     label: 'Requests/s',

@@ -1,8 +1,8 @@
 import { type ReadonlySignal, signal } from '@preact/signals'
 import type { ServerWithSettings } from '../../../src/admin/answers.ts'
 import type { Plan } from '../../../src/admin/planning.ts'
-import { mayChange } from '../../shell/sign-in.tsx'
 import { change, getText, pathOfServer } from '../../state/api.ts'
+import { mayChange } from '../../state/signing-in.ts'
 
 export type ChangeKind = 'ready' | 'drain' | 'maintenance' | 'weight'
 

@@ -2,6 +2,7 @@ import type { Upstream } from '../../../src/admin/answers.ts'
 import { amountText } from '../../components/amount.tsx'
 import { Badge } from '../../components/badge.tsx'
 import { linkTo } from '../../state/place.ts'
+import { policyText } from '../../state/policy.ts'
 import { takesNewUsers } from '../../state/server-standing.ts'
 import type { ServerRow, UpstreamTraffic } from './server-row.ts'
 import { ServerTable } from './server-table.tsx'
@@ -18,7 +19,7 @@ interface UpstreamPanelProps {
 
 /** An upstream: what it is, what is wrong with it, and its servers. */
 export function UpstreamPanel({ upstream, load, rows, view, isAlone }: UpstreamPanelProps) {
-  const { name, balance, affinity, servers, warnings, pause } = upstream
+  const { name, servers, warnings, pause } = upstream
   const ready = servers.filter(takesNewUsers).length
   const tone = ready === 0 ? 'bad' : ready === servers.length ? 'good' : 'warn'
   return (
@@ -29,7 +30,7 @@ export function UpstreamPanel({ upstream, load, rows, view, isAlone }: UpstreamP
           {ready} of {servers.length} ready
         </Badge>
         {pause !== null && <Badge tone="warn">paused</Badge>}
-        <span class="about">{[...new Set([balance, affinity ?? balance])].join(' · ')}</span>
+        <span class="about">{policyText(upstream)}</span>
         {!isAlone && (
           <span class="aside">
             {amountText(load?.requests, 'rate')} requests/s · p95 {amountText(load?.p95, 'ms')}

@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { EventStream } from '../event-stream.ts'
 import { OperationRefused } from '../operation-refused.ts'
-import { type Descriptions, type Resources, refusals } from '../resource.ts'
+import { answerWithEvents, type Descriptions, type Resources, refusals, serverSentEvents } from '../resource.ts'
 
 /** What happens, as it happens. */
 export function addEvents(api: Resources, { reads }: Descriptions, stream: EventStream): void {
@@ -18,16 +18,11 @@ export function addEvents(api: Resources, { reads }: Descriptions, stream: Event
         'last-event-id': z.string().optional().openapi({ description: 'The id of the last event that was received.' }),
       }),
     },
-    responses: {
-      200: { description: 'The events.', content: { 'text/event-stream': { schema: z.string() } } },
-      ...refusals,
-    },
+    responses: { 200: serverSentEvents, ...refusals },
   })
   api.openapi(watch, (context) => {
     const lastId = idIn(context.req.valid('header')['last-event-id'])
-    context.header('Content-Type', 'text/event-stream')
-    if (context.req.method === 'HEAD') return context.body(null, 200)
-    return context.body(stream.open(lastId), 200)
+    return answerWithEvents(context, () => stream.open(lastId))
   })
 }
 

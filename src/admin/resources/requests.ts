@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { Operations } from '../operations.ts'
 import { Explanation } from '../planning.ts'
 import type { RequestStream } from '../request-stream.ts'
-import { type Descriptions, json, type Resources, refusals } from '../resource.ts'
+import { answerWithEvents, type Descriptions, json, type Resources, refusals, serverSentEvents } from '../resource.ts'
 
 /** How many requests a second a client gets: where it does not say, and at most. */
 const RATE = 20
@@ -45,16 +45,11 @@ export function addRequests(
     summary: 'A sample of the requests as they end, as server-sent events',
     description: 'Their type is request, and each is a TailedRequest. What identifies a session is masked.',
     request: { query: filter },
-    responses: {
-      200: { description: 'The events.', content: { 'text/event-stream': { schema: z.string() } } },
-      ...refusals,
-    },
+    responses: { 200: serverSentEvents, ...refusals },
   })
   api.openapi(watch, (context) => {
     const { rate = RATE, ...wanted } = context.req.valid('query')
-    context.header('Content-Type', 'text/event-stream')
-    if (context.req.method === 'HEAD') return context.body(null, 200)
-    return context.body(stream.open(wanted, rate), 200)
+    return answerWithEvents(context, () => stream.open(wanted, rate))
   })
 
   const explain = createRoute({

@@ -1,6 +1,14 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import { type Descriptions, type Env, json, type Resources, refusals } from '../resource.ts'
+import {
+  answerWithEvents,
+  type Descriptions,
+  type Env,
+  json,
+  type Resources,
+  refusals,
+  serverSentEvents,
+} from '../resource.ts'
 import { RecentReasons, type TrafficFeed, TrafficHistory, type TrafficQuery } from '../traffic.ts'
 import type { TrafficStream } from '../traffic-stream.ts'
 import type { View } from '../view.ts'
@@ -37,16 +45,11 @@ export function addTraffic(
     summary: 'The traffic of each second, as server-sent events',
     description: 'Their type is traffic, and each is a Traffic.',
     request: { query },
-    responses: {
-      200: { description: 'The events.', content: { 'text/event-stream': { schema: z.string() } } },
-      ...refusals,
-    },
+    responses: { 200: serverSentEvents, ...refusals },
   })
   api.openapi(watch, (context) => {
     const wanted = queryOf(context, view)
-    context.header('Content-Type', 'text/event-stream')
-    if (context.req.method === 'HEAD') return context.body(null, 200)
-    return context.body(stream.open(wanted), 200)
+    return answerWithEvents(context, () => stream.open(wanted))
   })
 
   const reasons = createRoute({

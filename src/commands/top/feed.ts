@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Status, Upstream, Upstreams } from '../../admin/answers.ts'
 import type { Sample, Traffic, TrafficHistory } from '../../admin/traffic.ts'
 import { type AdminClient, Unreachable } from '../admin-client.ts'
-import { type DescribedEvent, describeEvent } from '../event-text.ts'
+import { type DescribedEvent, describeEvent, isOutdated } from '../event-text.ts'
 
 /** As many samples as a wide terminal shows, and as many events as one scrolls through. */
 const KEPT_SAMPLES = 600
@@ -132,7 +132,9 @@ export class Feed {
       this.#lastEvent = event.id
       // What was before the first of them was never shown.
       if (event.type === 'gap' && this.#events.length === 0) continue
-      this.#events = [describeEvent(event), ...this.#events].slice(0, KEPT_EVENTS)
+      const described = describeEvent(event)
+      const past = this.#events.filter((each) => !isOutdated(each, described))
+      this.#events = [described, ...past].slice(0, KEPT_EVENTS)
       this.#changed()
     }
   }

@@ -9,7 +9,7 @@ import { paintNothing } from './tone.ts'
 export function printed(history: TrafficHistory, upstreams: readonly Upstream[]): string {
   const options = { width: Number.POSITIVE_INFINITY, paint: paintNothing }
   return [
-    ...summaryLines(history.samples, 40),
+    ...summaryLines(history.samples, 40, options.width),
     '',
     ...grid(upstreamColumns, upstreamRows(upstreams, history), options),
     '',

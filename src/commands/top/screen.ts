@@ -20,7 +20,7 @@ const HELP = [
   ['Esc', 'no filter, all upstreams'],
   ['s, o', 'sort by the next column, or in the other direction'],
   ['/', 'filter the rows by a text'],
-  ['d, r, w', 'drain the marked server, make it ready, change its weight'],
+  ['d, r, w', 'drain the marked server, ready it, set its weight'],
   ['q, Ctrl-C', 'quit'],
 ] as const
 
@@ -85,7 +85,7 @@ function bodyLines(feed: Feed, view: View, size: Size, paint: Paint): string[] {
 }
 
 function overview(feed: Feed, view: View, { columns, rows }: Size, paint: Paint): string[] {
-  const summary = summaryLines(feed.samples, Math.max(10, columns - 26))
+  const summary = summaryLines(feed.samples, Math.max(10, columns - 26), columns)
   const upstreams = grid(upstreamColumns, shownUpstreams(feed, view), { width: columns, paint })
   // Half of the rest at most, so that there is room for what happens.
   const left = rows - summary.length - 2

@@ -1,7 +1,6 @@
-import { closeSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { isDeepStrictEqual } from 'node:util'
 import type { AccessRules } from '../../admin/access.ts'
 import { AdminListener, type AdminPlace } from '../../admin/admin-listener.ts'
 import type { AdminServer } from '../../admin/admin-server.ts'
@@ -16,7 +15,7 @@ import { dashboardFolder } from '../../program-files.ts'
 import type { Listener } from '../../runtime/snapshot.ts'
 import { formatAdminPlace } from '../place.ts'
 import { makeDirectory, type StateDirectory } from '../state/state-directory.ts'
-import type { AdminSocket } from '../upgrade/inheritance.ts'
+import { type AdminSocket, descriptorAt } from '../upgrade/inheritance.ts'
 import { ListenError } from '../workers/listen-error.ts'
 import { removeLeftover } from '../workers/vacancy.ts'
 import { adminAccessOf } from './admin-access.ts'
@@ -76,11 +75,10 @@ export class AdminApi {
     inherited?: AdminSocket,
   ): Promise<AdminApi | undefined> {
     const place = adminPlaceOf(config, process.env, state.path)
-    const isSame = inherited !== undefined && isDeepStrictEqual(place, inherited.written)
-    if (inherited !== undefined && !isSame) closeSync(inherited.descriptor)
+    const descriptor = descriptorAt(place, inherited)
     if (place === undefined) return undefined
     const api = new AdminApi(place, administered, approachOf(config), adminAccessOf(config, state), log)
-    if (isSame) await api.#listen(place, inherited.descriptor).catch((error) => fail(place, error))
+    if (descriptor !== undefined) await api.#listen(place, descriptor).catch((error) => fail(place, error))
     else if (config.admin === undefined || (await isOfEnding(place))) await api.#listenWhenFree(place, true)
     else await api.#listen(place).catch((error) => fail(place, error))
     return api

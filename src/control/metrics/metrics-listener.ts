@@ -1,10 +1,8 @@
-import { closeSync } from 'node:fs'
-import { isDeepStrictEqual } from 'node:util'
 import { AdminListener, type PortPlace } from '../../admin/admin-listener.ts'
 import type { Metrics } from '../../admin/metrics.ts'
 import type { Config } from '../../config/schema.ts'
 import type { Log } from '../../observability/log.ts'
-import type { AdminSocket } from '../upgrade/inheritance.ts'
+import { type AdminSocket, descriptorAt } from '../upgrade/inheritance.ts'
 import { ListenError } from '../workers/listen-error.ts'
 
 /** Serves the metrics, and nothing else, where the configuration says. */
@@ -30,8 +28,7 @@ export class MetricsListener {
     log: Log,
     inherited?: AdminSocket,
   ): Promise<MetricsListener | undefined> {
-    const isSame = inherited !== undefined && isDeepStrictEqual(place, inherited.written)
-    if (inherited !== undefined && !isSame) closeSync(inherited.descriptor)
+    const descriptor = descriptorAt(place, inherited)
     if (place === undefined) return undefined
     const report = (bug: unknown) =>
       log.error('the metrics: this is a bug in Limpet, please report it', { event: 'bug', err: bug })
@@ -40,10 +37,7 @@ export class MetricsListener {
       return new MetricsServer(metrics, report)
     }
     try {
-      return new MetricsListener(
-        place,
-        await AdminListener.start(place, load, isSame ? inherited.descriptor : undefined),
-      )
+      return new MetricsListener(place, await AdminListener.start(place, load, descriptor))
     } catch (error) {
       const { code = '', message } = error as NodeJS.ErrnoException
       throw new ListenError({ ...place, proxyProtocol: false }, code, message, 'the metrics')

@@ -23,8 +23,8 @@ export interface UpstreamScene {
   readonly cells: Float64Array
   readonly servers: readonly ServerScene[]
   readonly waiting: number
-  /** The share of requests of known sessions that reached their server; undefined if there were none. */
-  readonly score: number | undefined
+  /** The share of requests of known sessions that reached their server lately; null if there were none. */
+  readonly stickiness: number | null
   readonly drains: readonly { readonly labels: string; readonly sessions: number; readonly isOver: boolean }[]
 }
 

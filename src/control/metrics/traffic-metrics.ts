@@ -99,7 +99,7 @@ export const trafficMetrics: readonly Metric<Scene>[] = [
     help: 'The share of requests of users who had a server that reached it, in the last 5 minutes.',
     labels: ['upstream'],
     *samples({ upstreams }, name) {
-      for (const { labels, score } of upstreams) if (score !== undefined) yield sample(name, labels, score)
+      for (const { labels, stickiness } of upstreams) if (stickiness !== null) yield sample(name, labels, stickiness)
     },
   },
 ]

@@ -1,13 +1,10 @@
-import { HealthBit } from '../../runtime/health-bit.ts'
+import { AILMENTS, HealthBit } from '../../runtime/health-bit.ts'
 import { MAX_DEPARTURES } from '../../runtime/scoreboard/departures.ts'
 import type { Scoreboard } from '../../runtime/scoreboard.ts'
 import type { SessionCount } from '../../runtime/session-table.ts'
 import type { Server, Upstream } from '../../runtime/snapshot.ts'
 import { Allowance } from './allowance.ts'
 import { departuresOf, type Load } from './shares.ts'
-
-/** The health bits with which a server may not serve, unless its upstream is in a panic. */
-const OUT = HealthBit.Suspended | HealthBit.Unhealthy | HealthBit.Ejected
 
 /** The sessions of one upstream on their way to a balance. */
 export class UpstreamBalance {
@@ -64,6 +61,6 @@ export class UpstreamBalance {
 
   #mayServe({ slot, down, drain }: Server): boolean {
     const health = this.#scoreboard.servers.health(slot)
-    return !down && !drain && ((health & OUT) === 0 || (health & HealthBit.Panic) !== 0)
+    return !down && !drain && ((health & AILMENTS) === 0 || (health & HealthBit.Panic) !== 0)
   }
 }

@@ -1,7 +1,9 @@
-import type { RequestTail, TailedRequest, TailFilter } from '../../admin/request-tail.ts'
+import type { RequestTail, TailedRequest } from '../../admin/request-tail.ts'
 import { RateLimit } from '../../runtime/rate-limit.ts'
+import type { RequestFilter } from '../../runtime/request-filter.ts'
 import type { SampledRequest, WatchedRequests } from '../../worker/messages.ts'
 import { labelOf } from '../slots/route-slots.ts'
+import { hundredths } from './hundredths.ts'
 import { type ShownRequest, ShownRequests } from './shown-requests.ts'
 
 /** Somebody who watches. Each worker sends as many a second as one may get, since all may come from one. */
@@ -23,7 +25,7 @@ export class LiveTail implements RequestTail {
     this.#watchRequests = watchRequests
   }
 
-  watch(filter: TailFilter, perSecond: number, notify: (request: TailedRequest) => void): () => void {
+  watch(filter: RequestFilter, perSecond: number, notify: (request: TailedRequest) => void): () => void {
     const id = ++this.#lastId
     this.#watchers.set(id, { settings: { ...filter, id, perSecond }, limit: new RateLimit(perSecond), notify })
     this.#askWorkers()
@@ -73,8 +75,8 @@ function tailedRequest(request: SampledRequest): TailedRequest {
     protocol,
     status,
     bytes: request.bytesSent,
-    ms: rounded(request.ms),
-    queued: rounded(request.queued),
+    ms: hundredths(request.ms),
+    queued: hundredths(request.queued),
     route: route === undefined ? null : labelOf(route),
     upstream: request.upstream ?? null,
     server: request.server ?? null,
@@ -82,9 +84,4 @@ function tailedRequest(request: SampledRequest): TailedRequest {
     reason: request.reason ?? null,
     failure: request.failure ?? null,
   }
-}
-
-/** To a hundredth. */
-function rounded(ms: number): number {
-  return Math.round(ms * 100) / 100
 }

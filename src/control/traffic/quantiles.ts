@@ -1,4 +1,5 @@
 import { BUCKETS } from '../../runtime/tallies/layout.ts'
+import { hundredths } from './hundredths.ts'
 
 /** Times in ms; null where nothing was measured. */
 export interface Quantiles {
@@ -19,7 +20,7 @@ export function quantilesOf(cells: Float64Array, at = 0): Quantiles {
   let count = 0
   for (let bucket = 0; bucket <= BUCKETS.length; bucket++) count += cells[at + bucket]!
   if (count === 0) return NOTHING
-  const quantile = (share: number) => Math.round(quantileOf(cells, at, share * count) * 1e5) / 100
+  const quantile = (share: number) => hundredths(quantileOf(cells, at, share * count) * 1000)
   return { p50: quantile(0.5), p95: quantile(0.95), p99: quantile(0.99) }
 }
 

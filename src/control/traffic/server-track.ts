@@ -1,5 +1,6 @@
 import { ServerCell } from '../../runtime/tallies/layout.ts'
 import type { ServerHolding } from '../slots/slot-book.ts'
+import { hundredths } from './hundredths.ts'
 import { Load } from './load.ts'
 
 /** How many steps are kept of a server. */
@@ -29,7 +30,7 @@ export class ServerTrack {
     this.load.clear()
     this.load.addOutcomes(changes, seconds)
     const answers = changes[ServerCell.Answers]!
-    if (answers > 0) this.latency = rounded((changes[ServerCell.AnswerSeconds]! * 1000) / answers)
+    if (answers > 0) this.latency = hundredths((changes[ServerCell.AnswerSeconds]! * 1000) / answers)
     this.#stepRequests += this.load.requests * seconds
     this.#stepSeconds += changes[ServerCell.AnswerSeconds]!
     this.#stepAnswers += answers
@@ -47,17 +48,13 @@ export class ServerTrack {
 
   /** @param next the step that has not ended yet */
   recentRequests(next: number): number[] {
-    return Array.from({ length: STEPS }, (_, index) => rounded(this.#requests[(next + index) % STEPS]!))
+    return Array.from({ length: STEPS }, (_, index) => hundredths(this.#requests[(next + index) % STEPS]!))
   }
 
   recentLatencies(next: number): (number | null)[] {
     return Array.from({ length: STEPS }, (_, index) => {
       const latency = this.#latencies[(next + index) % STEPS]!
-      return Number.isNaN(latency) ? null : rounded(latency)
+      return Number.isNaN(latency) ? null : hundredths(latency)
     })
   }
-}
-
-function rounded(value: number): number {
-  return Math.round(value * 100) / 100
 }

@@ -3,7 +3,8 @@ import type { Scoreboard } from '../../runtime/scoreboard.ts'
 import { HISTOGRAM } from '../../runtime/tallies/layout.ts'
 import { Load } from './load.ts'
 import { quantilesOf } from './quantiles.ts'
-import { stickinessOf, type UpstreamTrack } from './upstream-track.ts'
+import { stickinessOf } from './stickiness.ts'
+import type { UpstreamTrack } from './upstream-track.ts'
 
 /** Everything together in one interval, added up upstream by upstream. */
 export class Totals {

@@ -7,7 +7,8 @@ import { Load } from './load.ts'
 import { quantilesOf } from './quantiles.ts'
 import type { RouteLoads } from './route-loads.ts'
 import type { ServerTrack } from './server-track.ts'
-import { stickinessOf, type UpstreamTrack } from './upstream-track.ts'
+import { stickinessOf } from './stickiness.ts'
+import type { UpstreamTrack } from './upstream-track.ts'
 
 /** The maximum of servers in an answer: of all upstreams, and of those that were asked for by name. */
 const MOST_OF_ALL = 500

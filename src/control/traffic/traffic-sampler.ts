@@ -7,7 +7,7 @@ import { NO_UPSTREAM, OUTCOMES, SERVER_CELLS, ServerCell, UPSTREAM_CELLS } from 
 import type { Tallies } from '../../runtime/tallies.ts'
 import type { ServerHolding, SlotBook, UpstreamHolding } from '../slots/slot-book.ts'
 import type { SlotUser } from '../slots/slot-reclaimer.ts'
-import { REASON_STEP } from './reason-history.ts'
+import { DECISION_STEP } from './decision-history.ts'
 import { ReturnedCounts } from './returned-counts.ts'
 import { RouteLoads } from './route-loads.ts'
 import { ServerTrack, STEP } from './server-track.ts'
@@ -102,11 +102,16 @@ export class TrafficSampler implements TrafficFeed, SlotUser {
   reasons({ upstreams: wanted }: TrafficQuery): RecentReasons {
     const { upstreams } = this.#sampled.snapshot()
     return {
-      step: REASON_STEP * 1000,
+      step: DECISION_STEP * 1000,
       upstreams: upstreams
         .filter(({ name }) => wanted === 'all' || wanted.includes(name))
-        .map((upstream) => ({ name: upstream.name, reasons: this.#trackOf(upstream)?.reasons.recent ?? [] })),
+        .map((upstream) => ({ name: upstream.name, reasons: this.#trackOf(upstream)?.decisions.reasons ?? [] })),
     }
+  }
+
+  /** The share of requests of known sessions that reached their server in the last five minutes; null where there were none. */
+  stickinessOf(upstream: Upstream): number | null {
+    return this.#trackOf(upstream)?.decisions.stickiness ?? null
   }
 
   watch(notify: (now: Sample) => void): () => void {

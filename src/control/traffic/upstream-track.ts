@@ -1,8 +1,8 @@
 import { HISTOGRAM, UpstreamCell } from '../../runtime/tallies/layout.ts'
 import type { UpstreamHolding } from '../slots/slot-book.ts'
+import { DecisionHistory } from './decision-history.ts'
 import { Load } from './load.ts'
 import { type Quantiles, quantilesOf } from './quantiles.ts'
-import { ReasonHistory } from './reason-history.ts'
 
 /** An upstream's traffic in the last interval. Rates are a second. */
 export class UpstreamTrack {
@@ -18,7 +18,7 @@ export class UpstreamTrack {
   /** Requests of known sessions, and those of them that reached their server; not as rates. */
   known = 0
   stuck = 0
-  readonly reasons = new ReasonHistory()
+  readonly decisions = new DecisionHistory()
 
   constructor(holding?: UpstreamHolding) {
     this.holding = holding
@@ -35,11 +35,6 @@ export class UpstreamTrack {
     this.sent = changes[UpstreamCell.Sent]! / seconds
     this.known = changes[UpstreamCell.Known]!
     this.stuck = changes[UpstreamCell.Stuck]!
-    this.reasons.add(changes, seconds)
+    this.decisions.add(changes, seconds)
   }
-}
-
-/** The share of requests of known sessions that reached their server; null where there were none. */
-export function stickinessOf({ known, stuck }: { readonly known: number; readonly stuck: number }): number | null {
-  return known === 0 ? null : stuck / known
 }

@@ -1,3 +1,5 @@
+import { closeSync } from 'node:fs'
+import { isDeepStrictEqual } from 'node:util'
 import type { AdminPlace } from '../../admin/admin-listener.ts'
 import type { ServerRecord } from '../../runtime/scoreboard/server-counters.ts'
 import type { Listener, ListeningPlace } from '../../runtime/snapshot.ts'
@@ -19,6 +21,16 @@ export interface AdminSocket {
   /** Where, as in the configuration. */
   readonly written: AdminPlace
   readonly descriptor: number
+}
+
+/**
+ * The descriptor of a socket that was handed over, if it listens where it should; undefined if there is none. One that listens
+ * elsewhere is closed.
+ */
+export function descriptorAt(place: AdminPlace | undefined, inherited: AdminSocket | undefined): number | undefined {
+  if (inherited === undefined || isDeepStrictEqual(place, inherited.written)) return inherited?.descriptor
+  closeSync(inherited.descriptor)
+  return undefined
 }
 
 /** What was counted and known of a server. */

@@ -1,0 +1,34 @@
+import type { BodyReader } from '../affinity/affinity.ts'
+import type { ResponseHead } from '../http1/response-head.ts'
+import type { ExchangeRecord } from '../observability/exchange-record.ts'
+import type { Downstream } from './downstream.ts'
+import type { Failure } from './failure.ts'
+import type { ReceivedRequest } from './received-request.ts'
+import type { RequestBody } from './request-body.ts'
+import type { Trace } from './trace.ts'
+import type { WorkerContext } from './worker-context.ts'
+
+/** The exchange that an attempt is made for. */
+export interface AttemptOwner extends ExchangeRecord {
+  readonly context: WorkerContext
+  readonly downstream: Downstream
+  readonly request: ReceivedRequest
+  readonly body: RequestBody
+  readonly trace: Trace | undefined
+  /**
+   * The server has answered.
+   *
+   * @param endsSession whether it says that the session of the request is over
+   * @returns further field lines for the client; empty for none
+   */
+  answered(head: ResponseHead, endsSession: boolean): string
+  /** Reads the first bytes of the response's body before the client gets them; undefined for no reader. */
+  readerOf(head: ResponseHead): BodyReader | undefined
+  /** The server has given the status of the call; undefined if the response ends without one. */
+  callEnded(status: number | undefined): void
+  /** The response has been relayed to its end. */
+  attemptComplete(): void
+  attemptFailed(failure: Failure): void
+  /** After a switch of protocols, the server's connection failed. */
+  attemptAborted(): void
+}
