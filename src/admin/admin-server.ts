@@ -59,8 +59,8 @@ export class AdminServer {
   readonly #ending = new AbortController()
   /** Streams that have not ended. */
   readonly #streams = new Set<Promise<void>>()
-  /** The sizes of the answers that wait for their clients, in bytes. */
-  readonly #waiting = new Map<ServerResponse, number>()
+  /** How many bytes of answers wait for their clients. */
+  #waiting = 0
 
   constructor(administered: Administered, options: AdminServerOptions) {
     const { approach, access, dashboard, report } = options
@@ -127,24 +127,17 @@ export class AdminServer {
 
   async #send(response: Response, outgoing: ServerResponse): Promise<void> {
     const content = Buffer.from(await response.arrayBuffer())
-    const waiting = this.#bytesThatWait()
-    if (waiting > 0 && waiting + content.length > MOST_WAITING) {
+    // The client may have gone meanwhile.
+    if (outgoing.closed) return
+    if (this.#waiting > 0 && this.#waiting + content.length > MOST_WAITING) {
       const refusal = answerTo(new OperationRefused('busy', 'too many answers wait for clients that do not read them'))
       return send(refusal, Buffer.from(await refusal.arrayBuffer()), outgoing)
     }
-    this.#waiting.set(outgoing, content.length)
-    outgoing.once('close', () => this.#waiting.delete(outgoing))
+    this.#waiting += content.length
+    outgoing.once('close', () => {
+      this.#waiting -= content.length
+    })
     await send(response, content, outgoing)
-  }
-
-  #bytesThatWait(): number {
-    let bytes = 0
-    for (const [outgoing, size] of this.#waiting) {
-      // Where requests are pipelined, only the first answer hears of the end of the connection.
-      if (outgoing.req.socket.destroyed) this.#waiting.delete(outgoing)
-      else bytes += size
-    }
-    return bytes
   }
 
   /** At its start and its end, Limpet answers only what asks for that. */

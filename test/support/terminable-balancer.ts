@@ -4,9 +4,12 @@ import type { Worker } from 'node:worker_threads'
 import { pino } from 'pino'
 import { parseConfig } from '../../src/config/file.ts'
 import { Balancer } from '../../src/control/balancer.ts'
+import { temporaryFolder } from './folder.ts'
 
 /** A balancer in this process, whose workers can be terminated. It stops with the test. */
 export async function startBalancer(test: TestContext, config: string) {
+  // No other Limpet of this machine has its socket there.
+  process.env.RUNTIME_DIRECTORY = await temporaryFolder(test)
   const workers: Worker[] = []
   const note = (worker: Worker) => workers.push(worker)
   process.on('worker', note)

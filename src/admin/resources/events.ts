@@ -1,7 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import { eventMeanings } from '../event-meanings.ts'
 import type { EventStream } from '../event-stream.ts'
 import { OperationRefused } from '../operation-refused.ts'
 import { answerWithEvents, type Descriptions, type Resources, refusals, serverSentEvents } from '../resource.ts'
+
+const types = Object.keys(eventMeanings).filter((type) => type !== 'gap')
 
 /** What happens, as it happens. */
 export function addEvents(api: Resources, { reads }: Descriptions, stream: EventStream): void {
@@ -10,9 +13,7 @@ export function addEvents(api: Resources, { reads }: Descriptions, stream: Event
     method: 'get',
     path: '/v1/events',
     summary: 'What happens, as server-sent events',
-    description:
-      'Types: applied, server-health, skew, drain-started, drain-progress, drain-ended, worker-died, certificate, upgrade, operator; and gap, ' +
-      'where events after Last-Event-ID are no longer kept.',
+    description: `Types: ${types.join(', ')}; and gap, where events after Last-Event-ID are no longer kept.`,
     request: {
       headers: z.object({
         'last-event-id': z.string().optional().openapi({ description: 'The id of the last event that was received.' }),
