@@ -45,7 +45,8 @@ async function startTop(t: TestContext, limpet: Limpet, options: TopOptions = {}
   const { columns = 80, rows = 24, env = {}, after } = options
   const url = await adminUrlOf(limpet)
   const command = `${process.execPath} ${LIMPET} top --url ${url}`
-  const { NO_COLOR: _, ...inherited } = process.env
+  // Node.js shows no colours where tests run by themselves.
+  const { NO_COLOR: _, CI: _ci, TERM: _term, ...inherited } = process.env
   return new PseudoTerminal(t, after === undefined ? `exec ${command}` : `${command}; ${after}`, columns, rows, {
     ...inherited,
     STATE_DIRECTORY: limpet.stateDirectory,
