@@ -70,6 +70,8 @@ function Question({ change }: { readonly change: ServerChange }) {
   /** Looks at the server as it is now; what the operator has chosen stays. */
   const look = async () => {
     error.value = undefined
+    // Until it is known, nothing can be confirmed.
+    found.value = undefined
     try {
       found.value = await find(change)
       choices.value ??= found.value.choices
