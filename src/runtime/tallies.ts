@@ -1,7 +1,7 @@
 import {
   newTallyMemory,
-  ROUTE_CELLS,
   SERVER_CELLS,
+  ServerCell,
   type TallyRegions,
   tallyRegionsOf,
   UPSTREAM_CELLS,
@@ -51,26 +51,6 @@ export class Tallies {
     for (const regions of this.#regions) regions[region].fill(0, slot * size, (slot + 1) * size)
   }
 
-  /** @param cell a WorkerCell, or an offset to one */
-  worker(cell: number): number {
-    return this.#sum('worker', cell)
-  }
-
-  /** @param cell a ServerCell, or an offset to one */
-  server(slot: number, cell: number): number {
-    return this.#sum('servers', slot * SERVER_CELLS + cell)
-  }
-
-  /** @param cell an UpstreamCell, or an offset to one */
-  upstream(slot: number, cell: number): number {
-    return this.#sum('upstreams', slot * UPSTREAM_CELLS + cell)
-  }
-
-  /** @param statusClass an index of STATUS_CLASSES */
-  route(slot: number, statusClass: number): number {
-    return this.#sum('routes', slot * ROUTE_CELLS + statusClass)
-  }
-
   /**
    * All cells of a slot at once.
    *
@@ -86,13 +66,8 @@ export class Tallies {
   }
 
   /** When a server was last used, in s since 1970; 0 if it never was. */
-  usedAt(slot: number, cell: number): number {
-    return this.#regions.reduce((latest, { servers }) => Math.max(latest, servers[slot * SERVER_CELLS + cell]!), 0)
-  }
-
-  #sum(region: keyof TallyRegions, index: number): number {
-    let sum = 0
-    for (const regions of this.#regions) sum += regions[region][index]!
-    return sum
+  usedAt(slot: number): number {
+    const cell = slot * SERVER_CELLS + ServerCell.UsedAt
+    return this.#regions.reduce((latest, { servers }) => Math.max(latest, servers[cell]!), 0)
   }
 }

@@ -1,52 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AccessLog } from '../../src/observability/access-log.ts'
-import type { ExchangeRecord } from '../../src/observability/exchange-record.ts'
 import type { Batch } from '../../src/observability/line-buffer.ts'
+import { recordOfGet } from '../support/exchange-record.ts'
 
-const bytes = Buffer.from(`GET /${'a'.repeat(1000)} HTTP/1.1\r\n`)
-const entry: ExchangeRecord = {
-  clientAddress: '127.0.0.1',
-  tls: undefined,
-  isSecure: false,
-  request: {
-    bytes,
-    headStart: 0,
-    requestLineEnd: 1005,
-    protocol: 'HTTP/1.1',
-    method: 'GET',
-    pathStart: 4,
-    pathEnd: 1005,
-    targetEnd: 1005,
-    authorityStart: 0,
-    authorityEnd: 0,
-    refererStart: 0,
-    refererEnd: 0,
-    userAgentStart: 0,
-    userAgentEnd: 0,
-    id: '',
-    isGrpc: false,
-  },
-  startedAt: 0,
-  queued: 0,
-  status: 200,
-  grpcStatus: undefined,
-  bytesSent: 2,
-  upstreamName: 'app',
-  serverNames: 'a',
-  upstreamAddresses: '127.0.0.1:80',
-  upstreamStatuses: '200',
-  route: undefined,
-  upstream: undefined,
-  server: undefined,
-  attempts: 1,
-  failure: undefined,
-  standing: undefined,
-  bytesReceived: 0,
-  respondedAt: 0,
-  trace: undefined,
-  reason: 'new',
-}
+const entry = recordOfGet(`/${'a'.repeat(1000)}`)
 
 test('lines that are not taken use bounded memory; lines beyond it are counted, and all others are complete', () => {
   const batches: Batch[] = []

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { ExchangeRecord } from '../../src/observability/exchange-record.ts'
 import { LONGEST_TEXT, SPANS_AT_ONCE, type SpanRecord } from '../../src/observability/span-record.ts'
 import { SpanRecorder } from '../../src/worker/span-recorder.ts'
+import { recordOfGet } from '../support/exchange-record.ts'
 import { snapshotOf } from '../support/snapshot.ts'
 
 const CONFIG = {
@@ -11,47 +12,8 @@ const CONFIG = {
   upstreams: { app: { servers: ['127.0.0.1:1'] } },
 }
 
-const longPath = Buffer.from(`GET /${'a'.repeat(30_000)}?${'b'.repeat(30_000)} HTTP/1.1\r\n`)
 const exchange: ExchangeRecord = {
-  clientAddress: '127.0.0.1',
-  tls: undefined,
-  isSecure: false,
-  request: {
-    bytes: longPath,
-    headStart: 0,
-    requestLineEnd: 60_006,
-    protocol: 'HTTP/1.1',
-    method: 'GET',
-    pathStart: 4,
-    pathEnd: 30_005,
-    targetEnd: 60_006,
-    authorityStart: 0,
-    authorityEnd: 0,
-    refererStart: 0,
-    refererEnd: 0,
-    userAgentStart: 0,
-    userAgentEnd: 0,
-    id: '',
-    isGrpc: false,
-  },
-  startedAt: 0,
-  queued: 0,
-  status: 200,
-  grpcStatus: undefined,
-  bytesSent: 2,
-  upstreamName: 'app',
-  serverNames: 'a',
-  upstreamAddresses: '127.0.0.1:80',
-  upstreamStatuses: '200',
-  reason: 'new',
-  route: undefined,
-  upstream: undefined,
-  server: undefined,
-  attempts: 1,
-  failure: undefined,
-  standing: undefined,
-  bytesReceived: 0,
-  respondedAt: 0,
+  ...recordOfGet(`/${'a'.repeat(30_000)}?${'b'.repeat(30_000)}`),
   trace: {
     traceId: 'a'.repeat(32),
     spanId: 'b'.repeat(16),

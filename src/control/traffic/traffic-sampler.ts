@@ -3,7 +3,7 @@ import { MAX_SERVERS, MAX_UPSTREAMS } from '../../runtime/bounds.ts'
 import type { Scoreboard } from '../../runtime/scoreboard.ts'
 import type { SessionTable } from '../../runtime/session-table.ts'
 import type { Snapshot, Upstream } from '../../runtime/snapshot.ts'
-import { NO_UPSTREAM, OUTCOMES, SERVER_CELLS, ServerCell, UPSTREAM_CELLS } from '../../runtime/tallies/layout.ts'
+import { NO_UPSTREAM, OUTCOMES, SERVER_CELLS, UPSTREAM_CELLS } from '../../runtime/tallies/layout.ts'
 import type { Tallies } from '../../runtime/tallies.ts'
 import type { ServerHolding, SlotBook, UpstreamHolding } from '../slots/slot-book.ts'
 import type { SlotUser } from '../slots/slot-reclaimer.ts'
@@ -95,7 +95,7 @@ export class TrafficSampler implements TrafficFeed, SlotUser {
         const track = this.#servers[slot]
         return track?.holding.id === id && track.holding.upstream.name === name ? track : undefined
       },
-      usedAt: (slot) => tallies.usedAt(slot, ServerCell.UsedAt),
+      usedAt: (slot) => tallies.usedAt(slot),
     })
   }
 
