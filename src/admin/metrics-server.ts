@@ -54,7 +54,11 @@ export class MetricsServer {
     try {
       const format = formatFor(headers.accept)
       const content = Buffer.concat(await this.#metrics.write(format))
-      outgoing.writeHead(200, { 'Content-Type': contentTypes[format], 'Content-Length': content.length })
+      outgoing.writeHead(200, {
+        'Content-Type': contentTypes[format],
+        'Content-Length': content.length,
+        Connection: 'close',
+      })
       outgoing.end(method === 'HEAD' ? undefined : content)
     } catch (error) {
       this.#report(error)

@@ -22,6 +22,8 @@ export function addMetrics(api: Resources, { reads }: Descriptions, metrics: Met
   api.openapi(read, async (context) => {
     const format = formatFor(context.req.header('Accept'))
     context.header('Content-Type', contentTypes[format])
+    // The next ones are for the process that may have replaced this one by then, and knows more.
+    context.header('Connection', 'close')
     return context.body(Buffer.concat(await metrics.write(format)), 200)
   })
 }
