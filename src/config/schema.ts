@@ -3,6 +3,7 @@ import { MAX_WORKERS } from '../runtime/bounds.ts'
 import { AccessLogByFormat, AccessLogSettings } from './access-log.ts'
 import { Admin } from './admin.ts'
 import { ClientAddressFrom, TrustedProxies } from './client-address.ts'
+import { Discovery } from './discovery.ts'
 import { boundedSize, Count, Duration, Size, whole } from './field.ts'
 import { Instance } from './instance.ts'
 import { Listener } from './listener.ts'
@@ -70,6 +71,9 @@ export const Config = z.strictObject({
     .min(1, 'at least one route')
     .describe('Which requests go to which upstream. The most specific route wins; the order does not matter.'),
   upstreams: Upstreams.describe('The named groups of servers.'),
+  discovery: z
+    .exactOptional(Discovery)
+    .describe('Where routes and upstreams are found besides these: labels of containers. Default: nowhere.'),
   instance: z
     .exactOptional(Instance)
     .describe(

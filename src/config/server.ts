@@ -29,6 +29,10 @@ export interface Server {
   maxConnections: number
   /** Milliseconds. */
   slowStart: number
+  /** Expected back soon, or starting: gets no requests, and its sessions stay its own. Only servers that a source has found. */
+  away?: true
+  /** The source that has found it, as `limpet status` shows it: `docker`. Absent: it is written in the file, or was added at run time. */
+  source?: string
 }
 
 const ServerAddress = written(z.string('host:port'), parseAddress, formatAddress)
@@ -37,7 +41,7 @@ const ServerName = matching(/^(?:[\w.:[\]-]+|unix:\/[\w./@+-]+)$/, 'a name of le
 
 const ServerDrain = z.literal([true, false, 'move', 'refuse'])
 
-const ServerFields = z.strictObject({
+export const ServerFields = z.strictObject({
   name: z
     .exactOptional(ServerName)
     .describe('Its name in logs and commands, unique in the upstream. Default: its address.'),
@@ -67,7 +71,7 @@ const ServerFields = z.strictObject({
   ),
 })
 
-const DetailedServer = z.codec(ServerFields, z.custom<Server>(), {
+export const DetailedServer = z.codec(ServerFields, z.custom<Server>(), {
   decode: ({ address, name = formatAddress(address), id = name, drain, ...rest }) => ({
     id,
     name,
@@ -77,7 +81,7 @@ const DetailedServer = z.codec(ServerFields, z.custom<Server>(), {
     drain: drain !== false,
     ...(typeof drain === 'string' && { ownSessions: drain }),
   }),
-  encode: ({ id, endpoint, drain, ownSessions, ...rest }) => ({
+  encode: ({ id, endpoint, drain, ownSessions, away: _, source: __, ...rest }) => ({
     ...(id !== rest.name && { id }),
     ...rest,
     address: endpoint,
@@ -85,7 +89,7 @@ const DetailedServer = z.codec(ServerFields, z.custom<Server>(), {
   }),
 })
 
-const ServerByAddress = z.codec(ServerAddress, z.custom<Server>(), {
+export const ServerByAddress = z.codec(ServerAddress, z.custom<Server>(), {
   decode: (address) => z.decode(DetailedServer, { address: formatAddress(address) }),
   encode: ({ endpoint }) => endpoint,
 })

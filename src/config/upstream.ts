@@ -7,8 +7,9 @@ import { Drain } from './drain.ts'
 import { Count, Duration, matching, whole } from './field.ts'
 import { Health } from './health.ts'
 import { Rebalance } from './rebalance.ts'
-import { Server } from './server.ts'
+import { DetailedServer, type Server, ServerByAddress } from './server.ts'
 import { Skew } from './skew.ts'
+import { Source } from './source.ts'
 import { UpstreamTls } from './tls/upstream-tls.ts'
 
 const upstreamTimeouts = z.strictObject({
@@ -49,6 +50,33 @@ const queue = z.strictObject({
   timeout: Duration.prefault('5s').describe('The maximum time for which a request waits. 0: no limit.'),
 })
 
+/** What `servers` says: servers, and where others are found. */
+interface ServerEntries {
+  readonly servers: Server[]
+  readonly sources: Source[]
+}
+
+const ListedEntries = z.codec(
+  z
+    .array(z.union([Source, DetailedServer, ServerByAddress], 'host:port, or a mapping with an address'))
+    .min(1, 'at least one server'),
+  z.custom<ServerEntries>(),
+  {
+    decode: (entries) => ({
+      servers: entries.filter((entry): entry is Server => !('from' in entry)),
+      sources: entries.filter((entry): entry is Source => 'from' in entry),
+    }),
+    encode: ({ servers, sources }) => [...servers, ...sources],
+  },
+)
+
+const OneSource = z.codec(Source, z.custom<ServerEntries>(), {
+  decode: (source) => ({ servers: [], sources: [source] }),
+  encode: ({ sources: [source] }) => source!,
+})
+
+const ServerEntries = z.union([ListedEntries, OneSource], 'a list')
+
 const UpstreamFields = z.strictObject({
   balance: Balance.prefault('round-robin').describe('How a server is chosen: the name of a policy, or its settings.'),
   affinity: z
@@ -64,7 +92,9 @@ const UpstreamFields = z.strictObject({
     .describe(
       'How fast sessions move to servers that have fewer, by weight. For affinity cookie and learn. Default: none move.',
     ),
-  servers: z.array(Server).min(1, 'at least one server').describe('The servers, each as its address or its settings.'),
+  servers: ServerEntries.describe(
+    'The servers, each as its address or its settings, and sources that find others (from: docker).',
+  ),
   protocol: z
     .exactOptional(z.enum(['http1', 'h2', 'h2c', 'auto']))
     .describe(
@@ -83,7 +113,10 @@ const UpstreamFields = z.strictObject({
 })
 
 /** An upstream as the program holds it. */
-export type Upstream = { name: string } & z.output<typeof UpstreamFields> & {
+export type Upstream = { name: string } & Omit<z.output<typeof UpstreamFields>, 'servers'> & {
+    /** Those of the file, and those that its sources have found. */
+    servers: Server[]
+    sources: Source[]
     /** Until when its requests wait, in ms since 1970. Not in the file. */
     pause?: { until: number }
   }
@@ -100,7 +133,15 @@ export const Upstreams = z.codec(
     .refine((upstreams) => Object.keys(upstreams).length > 0, 'at least one upstream'),
   z.custom<Upstream[]>(),
   {
-    decode: (upstreams) => Object.entries(upstreams).map(([name, upstream]) => ({ name, ...upstream })),
-    encode: (upstreams) => Object.fromEntries(upstreams.map(({ name, pause, ...upstream }) => [name, upstream])),
+    decode: (upstreams) =>
+      Object.entries(upstreams).map(([name, { servers, ...upstream }]) => ({ name, ...upstream, ...servers })),
+    // The next run finds its own.
+    encode: (upstreams) =>
+      Object.fromEntries(
+        upstreams.map(({ name, pause, servers, sources, ...upstream }) => {
+          const written = servers.filter(({ source }) => source === undefined)
+          return [name, { ...upstream, servers: { servers: written, sources } }]
+        }),
+      ),
   },
 )

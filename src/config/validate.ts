@@ -82,10 +82,18 @@ function unknownKey(path: KeyPath, key: string, known: readonly string[]): Issue
   return { path, atKey: true, message: `unknown key, expected ${alternatives(known)}`, hint: didYouMean(meant) }
 }
 
-/** The issues of the only alternative in a union that matches the kind of the value (text, list, mapping), if there is one. */
+/** The issues of the alternative in a union that matches the kind of the value (text, list, mapping) and its keys, if there is just one. */
 function alternativeMeant({ errors }: z.core.$ZodIssueInvalidUnion): z.core.$ZodIssue[] | undefined {
-  const meant = errors.filter((issues) => !issues.some(isOfAnotherKind))
+  const ofKind = errors.filter((issues) => !issues.some(isOfAnotherKind))
+  const tagged = ofKind.filter((issues) => !issues.some(lacksDiscriminator))
+  const possible = tagged.length > 0 ? tagged : ofKind
+  const fewest = Math.min(...possible.map(countUnknownKeys))
+  const meant = possible.filter((issues) => countUnknownKeys(issues) === fewest)
   return meant.length === 1 ? meant[0] : undefined
+}
+
+function countUnknownKeys(issues: readonly z.core.$ZodIssue[]): number {
+  return issues.reduce((sum, issue) => sum + (issue.code === 'unrecognized_keys' ? issue.keys.length : 0), 0)
 }
 
 function isOfAnotherKind(issue: z.core.$ZodIssue): boolean {
@@ -96,6 +104,12 @@ function isOfAnotherKind(issue: z.core.$ZodIssue): boolean {
   if (issue.code !== 'invalid_value') return issue.code === 'invalid_type'
   const isSwitch = issue.values.every((value) => typeof value === 'boolean')
   return isSwitch ? typeof issue.input !== 'boolean' : typeof issue.input === 'object'
+}
+
+/** Whether a mapping does not have the key by which this union tells its alternatives apart. */
+function lacksDiscriminator(issue: z.core.$ZodIssue): boolean {
+  if (issue.code !== 'invalid_union' || issue.discriminator === undefined) return false
+  return !Object.hasOwn(issue.input as object, issue.discriminator)
 }
 
 function mismatch(issue: z.core.$ZodIssue, path: KeyPath): Issue {
