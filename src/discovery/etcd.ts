@@ -1,6 +1,77 @@
 import type { EtcdSource } from '../config/sources/etcd.ts'
-import type { Provider } from './provider.ts'
+import { EtcdKeys } from './etcd-keys.ts'
+import { Compacted, EtcdMember } from './etcd-member.ts'
+import { HttpClient } from './http-client.ts'
+import { pause } from './pause.ts'
+import type { Provider, ServerList } from './provider.ts'
 
-export function etcdProvider(_source: EtcdSource): Provider {
-  throw new Error('from: etcd is not there yet')
+/** How often a member is asked whether it still knows the truth, in ms: a watch of a member that is cut off says nothing. */
+const LOOK = 30_000
+/** The next watch waits where one has been shorter than that, and for so long, in ms. */
+const SHORT = 500
+
+/**
+ * The keys below a prefix in etcd, by its JSON gateway (https://etcd.io/docs/v3.5/dev-guide/api_grpc_gateway/): all of them at one
+ * revision, and each change after it.
+ */
+export function etcdProvider(source: EtcdSource, look = LOOK): Provider {
+  return {
+    name: `etcd ${source.prefix} at ${source.endpoints.join(', ')}`,
+    watch: (signal) => watch(source, look, signal),
+  }
+}
+
+async function* watch(source: EtcdSource, look: number, signal: AbortSignal): AsyncGenerator<ServerList, void> {
+  const client = new HttpClient(source.tls)
+  try {
+    const keys = new EtcdKeys(source.prefix)
+    let member = await firstThatAnswers(source, client, keys, signal)
+    yield keys.list()
+    for (;;) {
+      const began = performance.now()
+      try {
+        for await (const state of member.changesAfter(keys.revision, look, signal))
+          if (keys.apply(state)) yield keys.list()
+      } catch (error) {
+        signal.throwIfAborted()
+        // Something between here and etcd may end every watch at once.
+        if (performance.now() - began < SHORT) await pause(SHORT, signal)
+        // The member ended, or what happened since is known no more: another one, or this one again, has all that there is now.
+        member = await firstThatAnswers(source, client, keys, signal, error)
+        yield keys.list()
+      }
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error
+  } finally {
+    client.close()
+  }
+}
+
+/**
+ * The first member that gives all keys.
+ *
+ * @param lost why they are asked for again
+ * @throws Error with what each member said, where none does
+ */
+async function firstThatAnswers(
+  source: EtcdSource,
+  client: HttpClient,
+  keys: EtcdKeys,
+  signal: AbortSignal,
+  lost?: unknown,
+): Promise<EtcdMember> {
+  const failures: string[] = []
+  for (const endpoint of source.endpoints) {
+    const member = new EtcdMember(endpoint, source, client)
+    try {
+      keys.replace(await member.all(signal))
+      return member
+    } catch (error) {
+      signal.throwIfAborted()
+      failures.push((error as Error).message)
+    }
+  }
+  const isNew = lost instanceof Error && !(lost instanceof Compacted) && !failures.includes(lost.message)
+  throw new Error([...(isNew ? [lost.message] : []), ...failures].join('; '))
 }

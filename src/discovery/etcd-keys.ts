@@ -1,0 +1,77 @@
+import { isDeepStrictEqual } from 'node:util'
+import { MAX_SERVERS } from '../runtime/bounds.ts'
+import { listedServer } from './listed-server.ts'
+import type { FoundServer, Mistake, ServerList } from './provider.ts'
+import { serverName } from './server-name.ts'
+
+/** A key, and its value unless it has been deleted. */
+export interface EtcdEvent {
+  readonly key: string
+  readonly value: string | undefined
+}
+
+/** Keys at one revision, or what happened up to it. */
+export interface EtcdState {
+  readonly revision: bigint
+  readonly events: readonly EtcdEvent[]
+}
+
+/** What is known of the keys below a prefix, and the servers that they are. */
+export class EtcdKeys {
+  /** That of the last change. */
+  revision = 0n
+  readonly #prefix: string
+  #found = new Map<string, FoundServer | Mistake>()
+
+  constructor(prefix: string) {
+    this.#prefix = prefix
+  }
+
+  /** These are all keys that there are. */
+  replace(state: EtcdState): void {
+    this.#found = new Map()
+    this.apply(state)
+  }
+
+  /** @returns whether the servers are others now */
+  apply({ revision, events }: EtcdState): boolean {
+    let isChanged = false
+    for (const { key, value } of events) {
+      const before = this.#found.get(key)
+      const next = value === undefined ? undefined : this.#read(key, value)
+      if (isDeepStrictEqual(before, next)) continue
+      if (next === undefined) this.#found.delete(key)
+      else this.#found.set(key, next)
+      isChanged = true
+    }
+    if (this.#found.size > MAX_SERVERS)
+      throw new Error(`more than ${MAX_SERVERS} keys begin with ${this.#prefix}: is the prefix too short?`)
+    this.revision = revision
+    return isChanged
+  }
+
+  /** The servers in the order of their keys. */
+  list(): ServerList {
+    const all = [...this.#found.entries()].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, found]) => found)
+    return {
+      servers: all.filter((found): found is FoundServer => 'address' in found),
+      mistakes: all.filter((found): found is Mistake => 'message' in found),
+      isAuthoritative: false,
+    }
+  }
+
+  #read(key: string, value: string): FoundServer | Mistake {
+    const name = key.slice(this.#prefix.length)
+    if (name === '')
+      return { where: `key ${key}`, message: 'expected the name of a server after the prefix, found nothing' }
+    const text = value.trim()
+    let entry: unknown = text
+    if (text.startsWith('{'))
+      try {
+        entry = JSON.parse(text)
+      } catch (error) {
+        return { where: `key ${key}`, message: `expected host:port or JSON: ${(error as Error).message}` }
+      }
+    return listedServer(entry, `key ${key}`, serverName(name))
+  }
+}

@@ -1,0 +1,174 @@
+import { setInterval as every } from 'node:timers/promises'
+import type { EtcdSource } from '../config/sources/etcd.ts'
+import { MAX_SERVERS } from '../runtime/bounds.ts'
+import type { EtcdEvent, EtcdState } from './etcd-keys.ts'
+import { type HttpClient, Refused, urlBelow } from './http-client.ts'
+import { secretIn } from './source-file.ts'
+
+/** The code of gRPC for questions that nobody asks who is signed in. */
+const UNAUTHENTICATED = 16
+
+/** What happened since a revision is not known any more. */
+export class Compacted extends Error {}
+
+interface KeyValue {
+  readonly key: string
+  readonly value?: string
+}
+
+interface WatchResult {
+  readonly header?: { readonly revision?: string }
+  readonly created?: boolean
+  readonly canceled?: boolean
+  readonly cancel_reason?: string
+  readonly compact_revision?: string
+  readonly events?: readonly { readonly type?: 'DELETE' | 'PUT'; readonly kv: KeyValue }[]
+}
+
+/** One member of etcd, by its JSON gateway: keys and values are in base64, and 64-bit numbers are texts. */
+export class EtcdMember {
+  readonly #endpoint: string
+  readonly #source: EtcdSource
+  readonly #client: HttpClient
+  #token: string | undefined
+
+  constructor(endpoint: string, source: EtcdSource, client: HttpClient) {
+    this.#endpoint = endpoint
+    this.#source = source
+    this.#client = client
+  }
+
+  /** All keys, as the majority of the members has them. */
+  async all(signal: AbortSignal): Promise<EtcdState> {
+    const { header, kvs = [], more } = await this.#ask('/v3/kv/range', { ...this.#range(), limit: MAX_SERVERS }, signal)
+    if (more === true)
+      throw new Error(`more than ${MAX_SERVERS} keys begin with ${this.#source.prefix}: is the prefix too short?`)
+    return { revision: BigInt(header.revision), events: kvs.map((kv: KeyValue) => eventOf(kv)) }
+  }
+
+  /**
+   * What happens after a revision, until the member ends it.
+   *
+   * @param look how often the member is asked whether it still knows the truth, in ms
+   * @throws Compacted
+   * @throws Error also where the member has lost the others
+   */
+  async *changesAfter(revision: bigint, look: number, signal: AbortSignal): AsyncGenerator<EtcdState, void> {
+    const ended = new AbortController()
+    const lost = new AbortController()
+    this.#keepLooking(look, AbortSignal.any([signal, ended.signal])).catch((error) => lost.abort(error))
+    const url = urlBelow(this.#endpoint, '/v3/watch')
+    const create = { ...this.#range(), start_revision: String(revision + 1n), progress_notify: true }
+    const question = {
+      method: 'POST',
+      headers: this.#headers(),
+      body: JSON.stringify({ create_request: create }),
+      signal: AbortSignal.any([signal, lost.signal]),
+    } as const
+    try {
+      for await (const lines of this.#client.lines(url, question)) {
+        const results = lines.map(resultIn)
+        const events = results.flatMap(({ events = [] }) => events)
+        const last = results.at(-1)?.header?.revision
+        // One state for all that has arrived at once. The first result says only that the watch is there, and in which revision.
+        if (events.length > 0 && last !== undefined)
+          yield { revision: BigInt(last), events: events.map(({ type, kv }) => eventOf(kv, type)) }
+      }
+      throw new Error(`${url.host} ended the watch`)
+    } finally {
+      ended.abort()
+    }
+  }
+
+  /** @throws Error where the member does not answer, or has lost the others; at the end also the reason of the signal */
+  async #keepLooking(look: number, signal: AbortSignal): Promise<void> {
+    for await (const _ of every(look, undefined, { signal }))
+      await this.#ask('/v3/kv/range', { ...this.#range(), count_only: true }, signal)
+  }
+
+  /** Signs in first where there is a user, and once more where etcd has forgotten it. */
+  async #ask(path: string, question: object, signal: AbortSignal) {
+    if (this.#token === undefined) await this.#signIn(signal)
+    try {
+      return await this.#send(path, question, signal)
+    } catch (error) {
+      if (this.#source.user === undefined || !isUnauthenticated(error)) throw error
+      await this.#signIn(signal)
+      return this.#send(path, question, signal)
+    }
+  }
+
+  async #signIn(signal: AbortSignal): Promise<void> {
+    const { user, password, passwordFile } = this.#source
+    if (user === undefined) return
+    this.#token = undefined
+    const given = passwordFile === undefined ? password : secretIn(passwordFile)
+    const { token } = await this.#send('/v3/auth/authenticate', { name: user, password: given }, signal)
+    if (typeof token !== 'string')
+      throw new Error(`${this.#endpoint} has signed ${user} in without a token: is this etcd?`)
+    this.#token = token
+  }
+
+  async #send(path: string, question: object, signal: AbortSignal) {
+    const url = urlBelow(this.#endpoint, path)
+    try {
+      const { body } = await this.#client.ask(url, {
+        method: 'POST',
+        headers: this.#headers(),
+        body: JSON.stringify(question),
+        signal,
+      })
+      return JSON.parse(body)
+    } catch (error) {
+      if (error instanceof SyntaxError)
+        throw new Error(`${url.host} answers ${path} with something else than JSON: is this etcd?`)
+      if (error instanceof Refused && error.status === 404)
+        throw new Error(`${url.host} does not know ${path}: is this etcd 3.4 or later, with its gRPC gateway on?`)
+      throw error
+    }
+  }
+
+  #headers(): Record<string, string> {
+    return { 'Content-Type': 'application/json', ...(this.#token !== undefined && { Authorization: this.#token }) }
+  }
+
+  #range() {
+    const key = Buffer.from(this.#source.prefix)
+    return { key: key.toString('base64'), range_end: endOf(key).toString('base64') }
+  }
+}
+
+/** What a line of a watch says. */
+function resultIn(line: string): WatchResult {
+  const { result, error } = JSON.parse(line) as { result?: WatchResult; error?: { message?: string } }
+  if (result === undefined) throw new Error(`etcd refuses the watch: ${error?.message ?? line.slice(0, 200)}`)
+  if (result.compact_revision !== undefined && result.compact_revision !== '0') throw new Compacted('compacted')
+  if (result.canceled === true) throw new Error(`etcd ended the watch: ${result.cancel_reason ?? 'without a reason'}`)
+  return result
+}
+
+function isUnauthenticated(error: unknown): boolean {
+  if (!(error instanceof Refused)) return false
+  // etcd 3.4 answers a token that it does not know any more with 500 in some cases, but always says this.
+  return (
+    error.status === 401 ||
+    error.says.includes(`"code":${UNAUTHENTICATED}`) ||
+    error.says.includes('invalid auth token')
+  )
+}
+
+function eventOf({ key, value = '' }: KeyValue, type: 'PUT' | 'DELETE' = 'PUT'): EtcdEvent {
+  const text = (base64: string) => Buffer.from(base64, 'base64').toString()
+  return { key: text(key), value: type === 'DELETE' ? undefined : text(value) }
+}
+
+/** The first key that does not begin with the prefix: `/app/` → `/app0`. */
+function endOf(prefix: Buffer): Buffer {
+  const end = Buffer.from(prefix)
+  for (let last = end.length - 1; last >= 0; last--) {
+    if (end[last]! === 0xff) continue
+    end[last]! += 1
+    return end.subarray(0, last + 1)
+  }
+  return Buffer.from([0])
+}
