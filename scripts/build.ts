@@ -9,7 +9,7 @@ import { licensesOf } from './licenses.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const dist = process.argv[2] ?? `${root}dist`
-const { optionalDependencies } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
+const { optionalDependencies, peerDependencies } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
 
 rmSync(dist, { recursive: true, force: true })
 const { output } = await build({
@@ -26,7 +26,7 @@ const { output } = await build({
       'demo/traffic/main',
     ].map((entry) => [entry, `${entry}.ts`]),
   ),
-  external: Object.keys(optionalDependencies).map((name) => new RegExp(`^${name}(?:/|$)`)),
+  external: Object.keys({ ...optionalDependencies, ...peerDependencies }).map((name) => new RegExp(`^${name}(?:/|$)`)),
   // All chunks are as deep as src/program-files.ts, whose relative paths must stay valid.
   output: { dir: dist, entryFileNames: '[name].js', chunkFileNames: 'src/[name].js' },
 })

@@ -1,10 +1,10 @@
-import { isDeepStrictEqual } from 'node:util'
 import type { ConsulSource } from '../config/sources/consul.ts'
 import { MAX_SERVERS } from '../runtime/bounds.ts'
+import { Allowance } from './allowance.ts'
 import { type ConsulEntry, consulServers } from './consul-servers.ts'
 import { type Answer, HttpClient, Refused, urlBelow } from './http-client.ts'
-import { pause } from './pause.ts'
-import type { FoundServer, Provider, ServerList } from './provider.ts'
+import { hasNewDrain, isSameList } from './list-changes.ts'
+import type { Provider, ServerList } from './provider.ts'
 import { secretIn } from './source-file.ts'
 
 /** Questions that may be asked without a pause in between, and how long it takes until one more may, in ms. */
@@ -33,7 +33,7 @@ async function* watch(source: ConsulSource, signal: AbortSignal): AsyncGenerator
       index = nextIndex(index, answer)
       const list = listOf(source, answer, last)
       // The index also moves on where something else has changed.
-      if (last !== undefined && isDeepStrictEqual(withoutUrgency(list), withoutUrgency(last))) continue
+      if (last !== undefined && isSameList(list, last)) continue
       yield list
       last = list
     }
@@ -86,7 +86,7 @@ function listOf(source: ConsulSource, { headers, body }: Answer, last: ServerLis
     throw new Error(`Consul hides instances of ${source.service} from this token (${permissions(source)})`)
   if (entries.length > MAX_SERVERS) throw new Error(`${entries.length} instances, but there is room for ${MAX_SERVERS}`)
   const { servers, mistakes } = consulServers(entries, source.checks)
-  return { servers, mistakes, isAuthoritative: true, isUrgent: hasNewDrain(servers, last?.servers ?? []) }
+  return { servers, mistakes, isAuthoritative: true, isUrgent: hasNewDrain(servers, last?.servers) }
 }
 
 function entriesIn(body: string): readonly ConsulEntry[] {
@@ -101,36 +101,4 @@ function entriesIn(body: string): readonly ConsulEntry[] {
 function permissions({ service, token, tokenFile }: ConsulSource): string {
   const whose = token === undefined && tokenFile === undefined ? 'set a token that has' : 'the token needs'
   return `${whose} service:read of ${service}, and node:read of its nodes`
-}
-
-function withoutUrgency({ servers, mistakes }: ServerList) {
-  return { servers, mistakes }
-}
-
-/** Whether a server drains that did not before. */
-function hasNewDrain(servers: readonly FoundServer[], before: readonly FoundServer[]): boolean {
-  const draining = new Set(before.filter(({ state }) => state === 'drain').map(({ id }) => id))
-  return servers.some(({ id, state }) => state === 'drain' && !draining.has(id))
-}
-
-/** How often something may be done: so many times at once, and then one more each time that a while has gone by. */
-class Allowance {
-  #left: number
-  #at = performance.now()
-  readonly #most: number
-  readonly #each: number
-
-  constructor(most: number, each: number) {
-    this.#left = most
-    this.#most = most
-    this.#each = each
-  }
-
-  async take(signal: AbortSignal): Promise<void> {
-    const now = performance.now()
-    this.#left = Math.min(this.#most, this.#left + (now - this.#at) / this.#each)
-    this.#at = now
-    if (this.#left < 1) await pause(this.#each, signal)
-    this.#left -= 1
-  }
 }

@@ -1,14 +1,15 @@
 import type { EtcdSource } from '../config/sources/etcd.ts'
+import { Allowance } from './allowance.ts'
 import { EtcdKeys } from './etcd-keys.ts'
 import { Compacted, EtcdMember } from './etcd-member.ts'
 import { HttpClient } from './http-client.ts'
-import { pause } from './pause.ts'
 import type { Provider, ServerList } from './provider.ts'
 
 /** How often a member is asked whether it still knows the truth, in ms: a watch of a member that is cut off says nothing. */
 const LOOK = 30_000
-/** The next watch waits where one has been shorter than that, and for so long, in ms. */
-const SHORT = 500
+/** Watches that may begin without a pause in between, and how long it takes until one more may, in ms. */
+const BURST = 5
+const ONE_MORE = 1000
 
 /**
  * The keys below a prefix in etcd, by its JSON gateway (https://etcd.io/docs/v3.5/dev-guide/api_grpc_gateway/): all of them at one
@@ -23,19 +24,19 @@ export function etcdProvider(source: EtcdSource, look = LOOK): Provider {
 
 async function* watch(source: EtcdSource, look: number, signal: AbortSignal): AsyncGenerator<ServerList, void> {
   const client = new HttpClient(source.tls)
+  const watches = new Allowance(BURST, ONE_MORE)
   try {
     const keys = new EtcdKeys(source.prefix)
     let member = await firstThatAnswers(source, client, keys, signal)
     yield keys.list()
     for (;;) {
-      const began = performance.now()
+      // Something between here and etcd may end every watch at once.
+      await watches.take(signal)
       try {
         for await (const state of member.changesAfter(keys.revision, look, signal))
           if (keys.apply(state)) yield keys.list()
       } catch (error) {
         signal.throwIfAborted()
-        // Something between here and etcd may end every watch at once.
-        if (performance.now() - began < SHORT) await pause(SHORT, signal)
         // The member ended, or what happened since is known no more: another one, or this one again, has all that there is now.
         member = await firstThatAnswers(source, client, keys, signal, error)
         yield keys.list()

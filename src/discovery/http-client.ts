@@ -190,6 +190,6 @@ function failure(error: unknown, { host }: URL, signal: AbortSignal, patience: n
   if (code === 'ECONNREFUSED') return new Error(`${host} refuses connections`)
   if (code === 'ECONNRESET' || message === 'aborted') return new Error(`${host} closed the connection in the middle`)
   const isCertificate = /CERT|SIGNED|VERIFY|ISSUER/.test(code)
-  const hint = isCertificate ? '; if its authority is your own, name the file with its certificate as tls.ca' : ''
+  const hint = isCertificate ? '; if its authority is your own, name the certificate of that' : ''
   return new Error(`${host} cannot be asked: ${tlsMessage(message)}${hint}`)
 }
