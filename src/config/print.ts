@@ -4,6 +4,7 @@ import { isCredential } from '../runtime/credential-header.ts'
 import { printable } from '../runtime/printable.ts'
 import { escapeReferences } from './interpolate.ts'
 import { Config } from './schema.ts'
+import { secretsOf } from './sources/source-secrets.ts'
 
 /**
  * Writes the Config, including all defaults, as a `limpet.yaml` that loads to the same Config, with a comment at the top.
@@ -36,7 +37,15 @@ function hideSecrets(document: Document, { listeners, routes, upstreams, admin, 
       document.setIn(['routes', index, 'headers', header], `\${ROUTE_HEADER_${++conditions}}`)
   let secrets = 0
   let headers = 0
-  for (const { name, affinity, health } of upstreams) {
+  let ofSources = 0
+  for (const { name, servers, sources, affinity, health } of upstreams) {
+    const written = servers.filter(({ source }) => source === undefined).length
+    for (const [index, source] of sources.entries())
+      for (const key of secretsOf(source))
+        document.setIn(
+          ['upstreams', name, 'servers', written + index, key],
+          `\${SOURCE_${key.toUpperCase()}_${++ofSources}}`,
+        )
     if (affinity?.type === 'cookie' && affinity.secrets !== undefined) {
       const hidden = affinity.secrets.map(() => `\${COOKIE_SECRET_${++secrets}}`)
       document.setIn(['upstreams', name, 'affinity', 'secrets'], document.createNode(hidden))

@@ -1,6 +1,7 @@
 import { resolve as resolvePath } from 'node:path'
 import type { KeyPath } from './key-path.ts'
 import type { Config } from './schema.ts'
+import { sourceWithFiles, tlsWithFiles } from './sources/source-files.ts'
 import type { Acme } from './tls/acme.ts'
 import type { CertificateFiles } from './tls/listener-tls.ts'
 
@@ -100,20 +101,11 @@ export function withFilesIn(config: Config, directory: string): Config {
         },
       }
     }),
-    upstreams: config.upstreams.map((upstream) => {
-      const { tls } = upstream
-      if (tls === undefined) return upstream
-      const { ca, cert, key } = tls
-      return {
-        ...upstream,
-        tls: {
-          ...tls,
-          ...(ca !== undefined && { ca: absolute(ca) }),
-          ...(cert !== undefined && { cert: absolute(cert) }),
-          ...(key !== undefined && { key: absolute(key) }),
-        },
-      }
-    }),
+    upstreams: config.upstreams.map(({ tls, sources, ...upstream }) => ({
+      ...upstream,
+      ...(tls && { tls: tlsWithFiles(tls, absolute) }),
+      sources: sources.map((source) => sourceWithFiles(source, absolute)),
+    })),
   }
 }
 

@@ -3,6 +3,7 @@ import { alternatives, shown, shownByKind } from './error.ts'
 import type { KeyPath } from './key-path.ts'
 import { misspelt, nearest } from './nearest.ts'
 import { insteadOfUnsupported } from './not-supported.ts'
+import { isSecretOfSource } from './sources/source-secrets.ts'
 import { valueMeant } from './value-meant.ts'
 
 /** A mistake at a path in a value. The value may come from a file or a variable. */
@@ -123,6 +124,7 @@ function mismatch(issue: z.core.$ZodIssue, path: KeyPath): Issue {
 function isSecret(path: KeyPath): boolean {
   if (path[0] === 'admin' && path[1] === 'tokens') return path[3] === 'value'
   if (path.at(-1) === 'key' && path.at(-2) === 'externalAccount') return true
+  if (isSecretOfSource(path)) return true
   const secrets = path.lastIndexOf('secrets')
   return secrets > 0 && path[secrets - 1] === 'affinity' && path.length - secrets <= 2
 }

@@ -10,7 +10,7 @@ import type { Upstream } from '../../config/upstream.ts'
 import { writtenServer } from './effective-config.ts'
 
 /** Keys whose values are never shown. */
-const SECRET = /^(?:secrets?|authorization|proxy-authorization|cookie|x-api-key|tokens|externalAccount)$/i
+const SECRET = /^(?:secrets?|authorization|proxy-authorization|cookie|x-api-key|tokens?|password|externalAccount)$/i
 
 /** The longest value that is shown. */
 const LONGEST_VALUE = 60
