@@ -41,7 +41,8 @@ export class Document {
   readonly expanded: ReadonlyMap<string, string>
 
   readonly #name: string
-  readonly #env: NodeJS.ProcessEnv
+  readonly #env: NodeJS.ProcessEnv | undefined
+  readonly #expected: string
   readonly #lines = new LineCounter()
   readonly #yaml: YamlDocument.Parsed | undefined
   readonly #mistakes: Mistake[] = []
@@ -52,10 +53,15 @@ export class Document {
   readonly #anchored = new Map<Alias, Node>()
   #exhausted = false
 
-  /** @param name the name of the file in messages */
-  constructor(name: string, text: string, env: NodeJS.ProcessEnv) {
+  /**
+   * @param name the name of the file in messages
+   * @param env the values of `${NAME}`; absent: they are text like any other
+   * @param expected what should be in the text
+   */
+  constructor(name: string, text: string, env?: NodeJS.ProcessEnv, expected = 'routes and upstreams') {
     this.#name = name
     this.#env = env
+    this.#expected = expected
     this.expanded = this.#expanded
     this.#yaml = this.#parse(text)
     const value = this.#yaml && this.#read(this.#yaml.contents, 0, '', 0)
@@ -78,7 +84,7 @@ export class Document {
     const errors = documents.flatMap((document) => [...document.errors, ...document.warnings])
     for (const error of this.#causesOf(errors)) this.#mistakes.push(syntaxMistake(error, text))
     if (second) this.#mistakes.push(secondDocument(second.range[0]))
-    else if (isEmpty(first)) this.#mistakes.push(emptyFile)
+    else if (isEmpty(first)) this.#mistakes.push(emptyFile(this.#expected))
     return this.#mistakes.length === 0 ? first : undefined
   }
 
@@ -158,6 +164,7 @@ export class Document {
   }
 
   #expand(text: string, offset: number, path: string): string | undefined {
+    if (this.#env === undefined) return text
     try {
       const expanded = interpolate(text, this.#env)
       if (expanded !== text) this.#expanded.set(path, text)
@@ -207,7 +214,9 @@ function isEmpty(document: YamlDocument.Parsed | undefined): boolean {
   return !contents || (isScalar(contents) && contents.value === null)
 }
 
-const emptyFile = { offset: 0, path: '', message: 'expected routes and upstreams, found an empty file' }
+function emptyFile(expected: string): Mistake {
+  return { offset: 0, path: '', message: `expected ${expected}, found an empty file` }
+}
 
 function secondDocument(offset: number): Mistake {
   return { offset, path: '', message: 'expected one YAML document, found a second one', hint: 'remove the ---' }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { InvalidValue } from './error.ts'
+import { alternatives, InvalidValue } from './error.ts'
 import { matching, written } from './field.ts'
 
 /** A token (RFC 9110 §5.6.2): the syntax of methods and header names. */
@@ -13,6 +13,19 @@ const HeaderValue = matching(
 
 /** From header names, in lower case, to their values. */
 export const HeaderFields = written(z.record(HeaderName, HeaderValue), lowerCaseNames, (headers) => headers)
+
+/** Headers that frame a message or control the connection: a request of Limpet's own sets these itself. */
+export const framingFields = ['connection', 'content-length', 'expect', 'transfer-encoding', 'upgrade']
+
+/** Headers, without those that a request of Limpet's own sets itself. */
+export function headersWithout(own: readonly string[]) {
+  const checked = (headers: Record<string, string>) => {
+    const found = own.find((name) => name in headers)
+    if (found !== undefined) throw new InvalidValue(`headers other than ${alternatives(own)}`, `leave out ${found}`)
+    return headers
+  }
+  return written(HeaderFields, checked, (headers) => headers)
+}
 
 /** Header names are case-insensitive (RFC 9110 §5.1), so the same name in another case would be a contradiction. */
 function lowerCaseNames(headers: Record<string, string>): Record<string, string> {

@@ -1,8 +1,7 @@
 import { z } from 'zod'
 import { formatDuration } from './duration.ts'
-import { alternatives, InvalidValue } from './error.ts'
-import { durationFrom, matching, oneOrMore, percentTo, StatusRange, whole, written } from './field.ts'
-import { HeaderFields } from './header-fields.ts'
+import { durationFrom, matching, oneOrMore, percentTo, StatusRange, whole } from './field.ts'
+import { framingFields, headersWithout } from './header-fields.ts'
 
 /** The schema of an upstream's `health`: active checks, outlier ejection, panic threshold. See docs/health.md. */
 
@@ -11,19 +10,7 @@ const Period = durationFrom(100)
 const Limit = durationFrom(1)
 const Share = percentTo(100)
 
-/** Headers that frame the message or control the connection; the check sets these itself. */
-const framingFields = ['connection', 'content-length', 'expect', 'transfer-encoding', 'upgrade']
-
-const CheckHeaders = written(
-  HeaderFields,
-  (headers) => {
-    const own = framingFields.find((name) => name in headers)
-    if (own !== undefined)
-      throw new InvalidValue(`headers other than ${alternatives(framingFields)}`, `leave out ${own}`)
-    return headers
-  },
-  (headers) => headers,
-)
+const CheckHeaders = headersWithout(framingFields)
 
 /** A path with an optional query. */
 export const requestTarget = /^\/[!"$-~]*$/

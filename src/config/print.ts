@@ -41,10 +41,10 @@ function hideSecrets(document: Document, { listeners, routes, upstreams, admin, 
   for (const { name, servers, sources, affinity, health } of upstreams) {
     const written = servers.filter(({ source }) => source === undefined).length
     for (const [index, source] of sources.entries())
-      for (const key of secretsOf(source))
+      for (const path of secretsOf(source))
         document.setIn(
-          ['upstreams', name, 'servers', written + index, key],
-          `\${SOURCE_${key.toUpperCase()}_${++ofSources}}`,
+          ['upstreams', name, 'servers', written + index, ...path],
+          `\${SOURCE_${path[0]!.toUpperCase()}_${++ofSources}}`,
         )
     if (affinity?.type === 'cookie' && affinity.secrets !== undefined) {
       const hidden = affinity.secrets.map(() => `\${COOKIE_SECRET_${++secrets}}`)

@@ -16,6 +16,8 @@ export interface Question {
   readonly method?: 'GET' | 'POST'
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
+  /** How many bytes the answer may have. Default: 64 MiB. */
+  readonly largest?: number
   /** How long the answer may take, in ms: to its last byte, or to the first one of a stream. Default: 10 s. */
   readonly patience?: number
   readonly signal: AbortSignal
@@ -65,7 +67,7 @@ export class HttpClient {
     const signal = AbortSignal.any([question.signal, AbortSignal.timeout(patience)])
     try {
       const response = await this.#send(url, question, signal)
-      return await whole(url, response)
+      return await whole(url, response, question.largest)
     } catch (error) {
       throw failure(error, url, question.signal, patience)
     }
@@ -138,14 +140,14 @@ export function urlBelow(
   return url
 }
 
-async function whole(url: URL, response: IncomingMessage): Promise<Answer> {
+async function whole(url: URL, response: IncomingMessage, largest = LARGEST): Promise<Answer> {
   const status = response.statusCode!
   const pieces: Buffer[] = []
   let size = 0
   for await (const piece of response) {
     size += piece.length
     pieces.push(piece)
-    if (size > LARGEST) throw new Error(`its answer has more than ${LARGEST} bytes`)
+    if (size > largest) throw new Error(`its answer has more than ${largest} bytes`)
     if (status !== 200 && size > SHOWN) break
   }
   const answer = { status, headers: response.headers, body: Buffer.concat(pieces).toString() }

@@ -73,4 +73,9 @@ export interface Provider<Found = ServerList> {
    * @throws Error with what is wrong and how to fix it, where the source cannot be reached or understood
    */
   watch(signal: AbortSignal): AsyncIterable<Found>
+  /**
+   * After `watch` has thrown: resolves once there is something else to look at, so that watching again need not wait any longer.
+   * Also resolves when the signal is aborted. A provider that cannot know has none.
+   */
+  changed?(signal: AbortSignal): Promise<void>
 }

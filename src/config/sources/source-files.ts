@@ -8,7 +8,8 @@ const fileKeys: readonly string[] = ['tokenFile', 'passwordFile', 'kubeconfig']
 export function sourceWithFiles<Any extends Source>(source: Any, absolute: (file: string) => string): Any {
   const named = Object.entries(source).map(([key, value]) => {
     if (key === 'tls' && value !== undefined) return [key, tlsWithFiles(value as UpstreamTls, absolute)]
-    return [key, fileKeys.includes(key) && typeof value === 'string' ? absolute(value) : value]
+    const isFile = fileKeys.includes(key) || (source.from === 'file' && key === 'path')
+    return [key, isFile && typeof value === 'string' ? absolute(value) : value]
   })
   return Object.fromEntries(named)
 }

@@ -1,11 +1,15 @@
+import { dirname } from 'node:path'
 import type { Log } from '../../observability/log.ts'
+import { FileWatcher } from '../../runtime/file-watcher.ts'
 import type { DesiredState } from '../desired/desired-state.ts'
 import type { Applied, HandoverUser } from '../handover.ts'
 import type { CertificateSource } from './certificate-source.ts'
 import { ExpiryAlarm } from './expiry-alarm.ts'
-import { FileWatcher } from './file-watcher.ts'
 import type { TlsStore } from './tls-store.ts'
 import { warningsOfTls } from './tls-warnings.ts'
+
+/** In ms. A certificate and its key are two files. */
+const pace = { lookEvery: 5000, settle: 100 }
 
 type Change = (make: (now: DesiredState) => DesiredState, by: string) => Promise<Applied>
 
@@ -30,7 +34,7 @@ export class Renewals implements HandoverUser {
     this.#store = store
     this.#change = change
     this.#log = log
-    this.#watcher = new FileWatcher(() => void this.#look())
+    this.#watcher = new FileWatcher(() => void this.#look(), pace)
     this.#alarm = new ExpiryAlarm(log)
     this.#plan()
   }
@@ -42,7 +46,7 @@ export class Renewals implements HandoverUser {
 
   adopted(): void {
     if (this.#isClosed) return
-    this.#watcher.watch(this.#store.paths)
+    this.#watcher.watch(this.#store.paths.map((path) => dirname(path)))
     const { material } = this.#store
     const warnings = new Set(warningsOfTls(material))
     for (const warning of warnings)
