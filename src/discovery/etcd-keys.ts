@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
+import { formatPath } from '../config/key-path.ts'
+import type { Issue } from '../config/validate.ts'
 import { MAX_SERVERS } from '../runtime/bounds.ts'
-import { listedServer } from './listed-server.ts'
 import type { FoundServer, Mistake, ServerList } from './provider.ts'
+import { foundServer } from './server-list.ts'
 import { serverName } from './server-name.ts'
 
 /** A key, and its value unless it has been deleted. */
@@ -50,14 +52,27 @@ export class EtcdKeys {
     return isChanged
   }
 
-  /** The servers in the order of their keys. */
+  /** The servers in the order of their keys. Where two have the same name or id, the first keeps it. */
   list(): ServerList {
-    const all = [...this.#found.entries()].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, found]) => found)
-    return {
-      servers: all.filter((found): found is FoundServer => 'address' in found),
-      mistakes: all.filter((found): found is Mistake => 'message' in found),
-      isAuthoritative: false,
+    const servers: FoundServer[] = []
+    const mistakes: Mistake[] = []
+    const taken = { name: new Set<string>(), id: new Set<string>() }
+    for (const [key, found] of [...this.#found].sort(([one], [other]) => (one < other ? -1 : 1))) {
+      if ('message' in found) {
+        mistakes.push(found)
+        continue
+      }
+      const repeated = (['name', 'id'] as const).find((each) => taken[each].has(found[each]))
+      if (repeated !== undefined) {
+        const message = `expected each ${repeated} once, found ${found[repeated]} again`
+        mistakes.push({ where: `key ${key}`, message, hint: `give it another ${repeated}` })
+        continue
+      }
+      taken.name.add(found.name)
+      taken.id.add(found.id)
+      servers.push(found)
     }
+    return { servers, mistakes, isAuthoritative: false }
   }
 
   #read(key: string, value: string): FoundServer | Mistake {
@@ -72,6 +87,9 @@ export class EtcdKeys {
       } catch (error) {
         return { where: `key ${key}`, message: `expected host:port or JSON: ${(error as Error).message}` }
       }
-    return listedServer(entry, `key ${key}`, serverName(name))
+    const found = foundServer(entry, serverName(name))
+    if ('address' in found) return found
+    const [{ path, message, hint }] = found as readonly [Issue]
+    return { where: `key ${key}`, message: path.length === 0 ? message : `${formatPath(path)}: ${message}`, hint }
   }
 }

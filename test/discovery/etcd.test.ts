@@ -76,7 +76,7 @@ testWithEtcd('a value that cannot be used is a mistake until it is right', async
   assert.match(said[0]!, /^key \/app\/: expected the name of a server after the prefix, found nothing$/)
   assert.match(said[1]!, /^key \/app\/json: expected host:port or JSON: /)
   assert.match(said[2]!, /^key \/app\/key: wieght: unknown key, .* \(did you mean weight\?\)$/)
-  assert.match(said[3]!, /^key \/app\/none: address: expected host:port, such as 172\.17\.0\.2:80, found ""/)
+  assert.match(said[3]!, /^key \/app\/none: expected host:port, such as 172\.17\.0\.2:80, found ""/)
   assert.match(said[4]!, /^key \/app\/port: address: expected host:port/)
   assert.match(said[5]!, /^key \/app\/state: state: expected ready, drain, away or down, found "?gone"?$/)
   assert.match(said[6]!, /^key \/app\/weight: weight: expected a whole number from 1 to 65535, found 0$/)
@@ -84,6 +84,17 @@ testWithEtcd('a value that cannot be used is a mistake until it is right', async
   await etcd.put('/app/port', '10.0.0.1:81')
   const list = await watched.until(({ mistakes }) => mistakes.length === 0)
   assert.deepEqual(inLines(list), ['port 10.0.0.1:81', 'right 10.0.0.1:80'])
+})
+
+testWithEtcd('of two keys with the same name, the first keeps it', async (t) => {
+  const etcd = await Etcd.start(t)
+  await etcd.put('/app/web-1', { address: '10.0.0.1:80', name: 'web' })
+  await etcd.put('/app/web-2', { address: '10.0.0.2:80', name: 'web' })
+  const list = await watch(t, etcd.url).next()
+  assert.deepEqual(inLines(list), ['web 10.0.0.1:80'])
+  assert.deepEqual(list.mistakes, [
+    { where: 'key /app/web-2', message: 'expected each name once, found web again', hint: 'give it another name' },
+  ])
 })
 
 testWithEtcd('a key goes with its lease', async (t) => {
