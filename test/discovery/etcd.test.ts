@@ -77,7 +77,7 @@ testWithEtcd('a value that cannot be used is a mistake until it is right', async
   assert.match(said[1]!, /^key \/app\/json: expected host:port or JSON: /)
   assert.match(said[2]!, /^key \/app\/key: wieght: unknown key, .* \(did you mean weight\?\)$/)
   assert.match(said[3]!, /^key \/app\/none: expected host:port, such as 172\.17\.0\.2:80, found ""/)
-  assert.match(said[4]!, /^key \/app\/port: address: expected host:port/)
+  assert.match(said[4]!, /^key \/app\/port: expected host:port/)
   assert.match(said[5]!, /^key \/app\/state: state: expected ready, drain, away or down, found "?gone"?$/)
   assert.match(said[6]!, /^key \/app\/weight: weight: expected a whole number from 1 to 65535, found 0$/)
   for (const key of ['', 'json', 'key', 'none', 'state', 'weight']) await etcd.delete(`/app/${key}`)
