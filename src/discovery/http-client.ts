@@ -64,12 +64,13 @@ export class HttpClient {
    * @throws Error where there is none
    */
   async ask(url: URL, { patience = PATIENCE, ...question }: Question): Promise<Answer> {
-    const signal = AbortSignal.any([question.signal, AbortSignal.timeout(patience)])
+    const late = AbortSignal.timeout(patience)
+    const signal = AbortSignal.any([question.signal, late])
     try {
       const response = await this.#send(url, question, signal)
       return await whole(url, response, question.largest)
     } catch (error) {
-      throw failure(error, url, question.signal, patience)
+      throw late.aborted && !question.signal.aborted ? tooLate(url, patience) : failure(error, url, question.signal)
     }
   }
 
@@ -80,7 +81,7 @@ export class HttpClient {
    */
   async *lines(url: URL, { patience = PATIENCE, ...question }: Question): AsyncGenerator<string[], void> {
     const late = new AbortController()
-    const timer = setTimeout(() => late.abort(new DOMException('', 'TimeoutError')), patience)
+    const timer = setTimeout(() => late.abort(), patience)
     const signal = AbortSignal.any([question.signal, late.signal])
     let response: IncomingMessage | undefined
     try {
@@ -89,7 +90,9 @@ export class HttpClient {
       if (response.statusCode !== 200) await whole(url, response)
       yield* linesOf(response.setEncoding('utf8'))
     } catch (error) {
-      throw failure(error, url, question.signal, patience)
+      throw late.signal.aborted && !question.signal.aborted
+        ? tooLate(url, patience)
+        : failure(error, url, question.signal)
     } finally {
       clearTimeout(timer)
       response?.destroy()
@@ -182,16 +185,18 @@ function tlsOptionsOf(tls: UpstreamTls | undefined) {
 }
 
 /** What to say of an exchange that failed; where the caller ended it, the reason that it gave. */
-function failure(error: unknown, { host }: URL, signal: AbortSignal, patience: number): unknown {
+function failure(error: unknown, { host }: URL, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason
   if (error instanceof Refused) return error
-  const { code = '', name, message } = error as NodeJS.ErrnoException
-  if (name === 'AbortError' || name === 'TimeoutError')
-    return new Error(`${host} does not answer within ${patience / 1000} s`)
+  const { code = '', message } = error as NodeJS.ErrnoException
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return new Error(`${host} has no address (${code})`)
   if (code === 'ECONNREFUSED') return new Error(`${host} refuses connections`)
   if (code === 'ECONNRESET' || message === 'aborted') return new Error(`${host} closed the connection in the middle`)
   const isCertificate = /CERT|SIGNED|VERIFY|ISSUER/.test(code)
   const hint = isCertificate ? '; if its authority is your own, name the certificate of that' : ''
   return new Error(`${host} cannot be asked: ${tlsMessage(message)}${hint}`)
+}
+
+function tooLate({ host }: URL, patience: number): Error {
+  return new Error(`${host} does not answer within ${patience / 1000} s`)
 }

@@ -38,11 +38,18 @@ type State = NonNullable<FoundServer['state']>
 /** The better one is used where two slices have the same pod, as while it is moved from one to the other. */
 const states: readonly State[] = ['ready', 'drain', 'away']
 
+/** A slice as it was last seen. Its servers are the same objects until it changes, so that lists of thousands are compared fast. */
+interface SeenSlice {
+  readonly family: EndpointSlice['addressType']
+  readonly servers: readonly FoundServer[]
+  readonly mistake: Mistake | undefined
+}
+
 /** The EndpointSlices of a Service, and the servers that they are. */
 export class EndpointSlices {
   readonly #port: number | string | undefined
-  readonly #families: readonly string[]
-  #slices = new Map<string, EndpointSlice>()
+  readonly #families: readonly EndpointSlice['addressType'][]
+  readonly #slices = new Map<string, SeenSlice>()
 
   constructor({ port, family }: Pick<KubernetesSource, 'port' | 'family'>) {
     this.#port = port
@@ -51,30 +58,30 @@ export class EndpointSlices {
 
   /** These are all slices that there are. */
   replace(slices: readonly EndpointSlice[]): void {
-    this.#slices = new Map(slices.map((slice) => [nameOf(slice), slice]))
+    this.#slices.clear()
+    for (const slice of slices) this.#slices.set(nameOf(slice), seen(slice, this.#port))
   }
 
   apply(events: readonly SliceEvent[]): void {
     for (const { type, object } of events) {
       if (type === 'DELETED') this.#slices.delete(nameOf(object))
-      else this.#slices.set(nameOf(object), object)
+      else this.#slices.set(nameOf(object), seen(object, this.#port))
     }
   }
 
   servers(): { readonly servers: FoundServer[]; readonly mistakes: Mistake[] } {
     const found = new Map<string, FoundServer>()
     const mistakes: Mistake[] = []
-    for (const family of this.#families) {
+    for (const wanted of this.#families) {
       // A pod with an address of an earlier family keeps that one.
       const ofFamily = new Map<string, FoundServer>()
-      for (const slice of this.#slices.values()) {
-        if (slice.addressType !== family) continue
-        const port = portOf(slice, this.#port)
-        if (typeof port !== 'number') {
-          if ((slice.endpoints ?? []).length > 0) mistakes.push(port)
-          continue
+      for (const { family, servers, mistake } of this.#slices.values()) {
+        if (family !== wanted) continue
+        if (mistake !== undefined) mistakes.push(mistake)
+        for (const server of servers) {
+          const known = ofFamily.get(server.id)
+          if (known === undefined || isBetter(server, known)) ofFamily.set(server.id, server)
         }
-        for (const endpoint of slice.endpoints ?? []) addBetter(ofFamily, endpoint, port)
       }
       for (const [id, server] of ofFamily) if (!found.has(id)) found.set(id, server)
     }
@@ -88,20 +95,26 @@ function nameOf({ metadata }: EndpointSlice): string {
   return metadata?.name ?? ''
 }
 
-function addBetter(
-  servers: Map<string, FoundServer>,
-  { addresses, conditions, targetRef }: Endpoint,
-  port: number,
-): void {
+function seen(slice: EndpointSlice, wanted: number | string | undefined): SeenSlice {
+  const family = slice.addressType
+  const endpoints = slice.endpoints ?? []
+  const port = portOf(slice, wanted)
+  if (typeof port !== 'number') return { family, servers: [], mistake: endpoints.length > 0 ? port : undefined }
+  const servers = endpoints.flatMap((endpoint) => serverOf(endpoint, port) ?? [])
+  return { family, servers, mistake: undefined }
+}
+
+function serverOf({ addresses, conditions, targetRef }: Endpoint, port: number): FoundServer | undefined {
   // All addresses of an endpoint are the same pod's; the first one is what kube-proxy uses, too.
   const host = addresses?.[0]
-  if (host === undefined) return
+  if (host === undefined) return undefined
   const address = hostPort(host, port)
   const id = targetRef?.kind === 'Pod' && targetRef.name !== undefined ? serverName(targetRef.name) : address
-  const state = stateOf(conditions)
-  const known = servers.get(id)?.state
-  if (known === undefined || states.indexOf(state) < states.indexOf(known))
-    servers.set(id, { id, name: id, address, state })
+  return { id, name: id, address, state: stateOf(conditions) }
+}
+
+function isBetter({ state: one = 'ready' }: FoundServer, { state: other = 'ready' }: FoundServer): boolean {
+  return states.indexOf(one) < states.indexOf(other)
 }
 
 /** What is not said is ready, serves as far as it is ready, and does not end: so the API defines it. */

@@ -70,13 +70,17 @@ export class Etcd {
   /** Starts a member that has ended, and waits until it is healthy. */
   async begin(index = 0): Promise<void> {
     const { args, url } = this.#members[index]!
-    this.#processes[index] = spawn('etcd', args, { stdio: 'ignore' })
+    const running = spawn('etcd', args, { stdio: 'ignore' })
+    this.#processes[index] = running
     const isHealthy = () =>
       fetch(`${url}/health`).then(
         async (answer) => answer.ok && ((await answer.json()) as { health?: string }).health === 'true',
         () => false,
       )
-    await until(isHealthy, 50)
+    await until(() => {
+      if (running.exitCode !== null) throw new Error(`etcd ended with code ${running.exitCode}`)
+      return running.signalCode !== null || isHealthy()
+    }, 50)
   }
 
   async end(index = 0): Promise<void> {
