@@ -70,7 +70,7 @@ export class HttpClient {
       const response = await this.#send(url, question, signal)
       return await whole(url, response, question.largest)
     } catch (error) {
-      throw late.aborted && !question.signal.aborted ? tooLate(url, patience) : failure(error, url, question.signal)
+      throw late.aborted && !question.signal.aborted ? tooLate(url, patience) : failure(error, url, question)
     }
   }
 
@@ -90,9 +90,7 @@ export class HttpClient {
       if (response.statusCode !== 200) await whole(url, response)
       yield* linesOf(response.setEncoding('utf8'))
     } catch (error) {
-      throw late.signal.aborted && !question.signal.aborted
-        ? tooLate(url, patience)
-        : failure(error, url, question.signal)
+      throw late.signal.aborted && !question.signal.aborted ? tooLate(url, patience) : failure(error, url, question)
     } finally {
       clearTimeout(timer)
       response?.destroy()
@@ -185,15 +183,16 @@ function tlsOptionsOf(tls: UpstreamTls | undefined) {
 }
 
 /** What to say of an exchange that failed; where the caller ended it, the reason that it gave. */
-function failure(error: unknown, { host }: URL, signal: AbortSignal): unknown {
+function failure(error: unknown, { host }: URL, { signal, options }: Question): unknown {
   if (signal.aborted) return signal.reason
   if (error instanceof Refused) return error
   const { code = '', message } = error as NodeJS.ErrnoException
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return new Error(`${host} has no address (${code})`)
   if (code === 'ECONNREFUSED') return new Error(`${host} refuses connections`)
   if (code === 'ECONNRESET' || message === 'aborted') return new Error(`${host} closed the connection in the middle`)
-  const isCertificate = /CERT|SIGNED|VERIFY|ISSUER/.test(code)
-  const hint = isCertificate ? '; if its authority is your own, name the certificate of that' : ''
+  // With options of its own, it knows better where its authorities are named.
+  const isCertificate = options === undefined && /CERT|SIGNED|VERIFY|ISSUER/.test(code)
+  const hint = isCertificate ? '; if its authority is your own, name the file with its certificate as tls.ca' : ''
   return new Error(`${host} cannot be asked: ${tlsMessage(message)}${hint}`)
 }
 

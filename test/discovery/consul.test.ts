@@ -303,7 +303,7 @@ test('speaks TLS, with a certificate of its own', async (t) => {
   for (const [name, pem] of Object.entries({ ca: authority.ca, ...client })) await writeFile(join(folder, name), pem)
   const tls = { ca: join(folder, 'ca'), cert: join(folder, 'cert'), key: join(folder, 'key') }
   assert.equal((await watch(t, consul, { tls }).next()).servers.length, 1)
-  await assert.rejects(watch(t, consul).next(), /if its authority is your own, name the certificate of that/)
+  await assert.rejects(watch(t, consul).next(), /name the file with its certificate as tls\.ca/)
   await assert.rejects(watch(t, consul, { tls: { ca: tls.ca } }).next(), /cannot be asked|closed the connection/)
   await assert.rejects(
     watch(t, consul, { tls: { ca: join(folder, 'none') } }).next(),
