@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util'
 import { formatPath } from '../config/key-path.ts'
 import type { Issue } from '../config/validate.ts'
 import { MAX_SERVERS } from '../runtime/bounds.ts'
@@ -35,21 +34,14 @@ export class EtcdKeys {
     this.apply(state)
   }
 
-  /** @returns whether the servers are others now */
-  apply({ revision, events }: EtcdState): boolean {
-    let isChanged = false
+  apply({ revision, events }: EtcdState): void {
     for (const { key, value } of events) {
-      const before = this.#found.get(key)
-      const next = value === undefined ? undefined : this.#read(key, value)
-      if (isDeepStrictEqual(before, next)) continue
-      if (next === undefined) this.#found.delete(key)
-      else this.#found.set(key, next)
-      isChanged = true
+      if (value === undefined) this.#found.delete(key)
+      else this.#found.set(key, this.#read(key, value))
     }
     if (this.#found.size > MAX_SERVERS)
       throw new Error(`more than ${MAX_SERVERS} keys begin with ${this.#prefix}: is the prefix too short?`)
     this.revision = revision
-    return isChanged
   }
 
   /** The servers in the order of their keys. Where two have the same name or id, the first keeps it. */

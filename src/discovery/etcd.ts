@@ -3,6 +3,7 @@ import { Allowance } from './allowance.ts'
 import { EtcdKeys } from './etcd-keys.ts'
 import { Compacted, EtcdMember } from './etcd-member.ts'
 import { HttpClient } from './http-client.ts'
+import { isSameList } from './list-changes.ts'
 import type { Provider, ServerList } from './provider.ts'
 
 /** How often a member is asked whether it still knows the truth, in ms: a watch of a member that is cut off says nothing. */
@@ -24,28 +25,40 @@ export function etcdProvider(source: EtcdSource, look = LOOK): Provider {
 
 async function* watch(source: EtcdSource, look: number, signal: AbortSignal): AsyncGenerator<ServerList, void> {
   const client = new HttpClient(source.tls)
-  const watches = new Allowance(BURST, ONE_MORE)
   try {
-    const keys = new EtcdKeys(source.prefix)
-    let member = await firstThatAnswers(source, client, keys, signal)
-    yield keys.list()
-    for (;;) {
-      // Something between here and etcd may end every watch at once.
-      await watches.take(signal)
-      try {
-        for await (const state of member.changesAfter(keys.revision, look, signal))
-          if (keys.apply(state)) yield keys.list()
-      } catch (error) {
-        signal.throwIfAborted()
-        // The member ended, or what happened since is known no more: another one, or this one again, has all that there is now.
-        member = await firstThatAnswers(source, client, keys, signal, error)
-        yield keys.list()
-      }
+    let last: ServerList | undefined
+    for await (const keys of states(source, client, look, signal)) {
+      const list = keys.list()
+      if (last !== undefined && isSameList(list, last)) continue
+      yield list
+      last = list
     }
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
     client.close()
+  }
+}
+
+/** The keys, again after each change. */
+async function* states(source: EtcdSource, client: HttpClient, look: number, signal: AbortSignal) {
+  const watches = new Allowance(BURST, ONE_MORE)
+  const keys = new EtcdKeys(source.prefix)
+  let member = await firstThatAnswers(source, client, keys, signal)
+  for (;;) {
+    yield keys
+    // Something between here and etcd may end every watch at once.
+    await watches.take(signal)
+    try {
+      for await (const state of member.changesAfter(keys.revision, look, signal)) {
+        keys.apply(state)
+        yield keys
+      }
+    } catch (error) {
+      signal.throwIfAborted()
+      // The member ended, or what happened since is known no more: another one, or this one again, has all that there is now.
+      member = await firstThatAnswers(source, client, keys, signal, error)
+    }
   }
 }
 

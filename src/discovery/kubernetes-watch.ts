@@ -129,10 +129,10 @@ export class KubernetesWatch {
   }
 }
 
-function parsed(json: string): unknown {
+function parsed(json: string): object {
   try {
-    return JSON.parse(json)
-  } catch {
-    throw new Error('its answer is not JSON: is this the API of Kubernetes?')
-  }
+    const value: unknown = JSON.parse(json)
+    if (value !== null && typeof value === 'object') return value
+  } catch {}
+  throw new Error('its answer is no object in JSON: is this the API of Kubernetes?')
 }

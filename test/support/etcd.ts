@@ -96,6 +96,12 @@ export class Etcd {
     return this.call('kv/put', { key: base64(key), value: base64(text), ...(lease !== undefined && { lease }) })
   }
 
+  /** Once users are demanded. */
+  async putAsRoot(key: string, value: string): Promise<void> {
+    const { token } = await this.call('auth/authenticate', { name: 'root', password: 'root' })
+    await this.call('kv/put', { key: base64(key), value: base64(value) }, token)
+  }
+
   /** Puts all of them at once. */
   putAll(entries: readonly (readonly [string, string])[]) {
     const success = entries.map(([key, value]) => ({ requestPut: { key: base64(key), value: base64(value) } }))
@@ -130,7 +136,7 @@ export class Etcd {
     await this.call('auth/enable', {})
   }
 
-  /** Calls the JSON gateway, as root where a token is given. */
+  /** Calls the JSON gateway of the first member that runs. */
   async call(path: string, body: object, token?: string) {
     const headers: Record<string, string> = token === undefined ? {} : { Authorization: token }
     const living = this.#processes.findIndex((process) => process !== undefined)
