@@ -149,7 +149,7 @@ function resultIn(line: string): WatchResult {
 
 function isUnauthenticated(error: unknown): boolean {
   if (!(error instanceof Refused)) return false
-  // etcd 3.4 answers a token that it does not know any more with 500 in some cases, but always says this.
+  // The gateway does not always translate the code into that status.
   return (
     error.status === 401 ||
     error.says.includes(`"code":${UNAUTHENTICATED}`) ||
