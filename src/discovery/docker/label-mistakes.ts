@@ -15,7 +15,8 @@ export class LabelMistakes {
   readonly #notes = new Map<string, { readonly where: string; readonly labels: Set<string> }>()
 
   add({ container, label }: Omit<Label, 'value'>, message: string, hint?: string): void {
-    const key = JSON.stringify([label, message])
+    const { project, service } = container
+    const key = JSON.stringify([project, service, label, message])
     if (this.#mistakes.has(key)) return
     this.#mistakes.set(key, { where: this.where(container, label), message, ...(hint !== undefined && { hint }) })
   }

@@ -69,12 +69,14 @@ function describe(
 }
 
 /** `www.example.org`, `www.example.org_app`; with a hash where that could be the name of another, too. */
-function nameOf({ hosts: [host = ''], paths: [path = ''] }: VirtualHost): string {
-  const written = `${host}${path.replace(/\/?\*?$/, '')}`
+function nameOf({ hosts: [host = ''], paths }: VirtualHost): string {
+  const path = paths.at(-1)!.replace(/\/\*$/, '')
+  const written = `${host}${path}`
   const name = written
     .replace(/^\*\./, '')
     .replaceAll('/', '_')
     .replaceAll(/[^\w.-]/g, '-')
-  if (/^[a-z0-9][a-z0-9.-]*(?:\/[A-Za-z0-9.-]+)*$/.test(written) && !path.endsWith('//')) return name
-  return `${name}-${createHash('sha256').update(`${host}${path}`).digest('hex').slice(0, 6)}`
+  const isExact = paths.length === 1 && path === paths[0]
+  if (!isExact && /^[a-z0-9][a-z0-9.-]*(?:\/[A-Za-z0-9.-]+)*$/.test(written)) return name
+  return `${name}-${createHash('sha256').update(`${host}${paths[0]}`).digest('hex').slice(0, 6)}`
 }

@@ -58,10 +58,7 @@ function labelled(container: Container, name: string): Label | undefined {
 function parseProtocol(text: string): Settings {
   const settings = protocols.get(text.toLowerCase())
   if (settings === undefined)
-    throw new InvalidValue(
-      'http, https, grpc or grpcs',
-      'the route is not served: Limpet speaks HTTP to servers',
-    )
+    throw new InvalidValue('http, https, grpc or grpcs', 'the route is not served: Limpet speaks HTTP to servers')
   return settings
 }
 

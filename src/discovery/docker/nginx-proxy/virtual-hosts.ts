@@ -1,5 +1,5 @@
 import { parse } from 'yaml'
-import { InvalidValue } from '../../../config/error.ts'
+import { InvalidValue, shown } from '../../../config/error.ts'
 import { parseRouteHost } from '../../../config/host.ts'
 import { parsePath } from '../../../config/path.ts'
 import type { Container } from '../container.ts'
@@ -36,8 +36,8 @@ export function virtualHostsOf(container: Container, mistakes: LabelMistakes): V
     .filter((host) => host.trim() !== '')
     .slice(0, MOST_HOSTS)
     .flatMap((host) => {
-      const hosts_ = mistakes.attempt({ ...hosts, value: host.trim() }, parseVirtualHost)
-      return hosts_ === undefined ? [] : [{ hosts: hosts_, paths, port: found, label: hosts }]
+      const names = mistakes.attempt({ ...hosts, value: host.trim() }, parseVirtualHost)
+      return names === undefined ? [] : [{ hosts: names, paths, port: found, label: hosts }]
     })
 }
 
@@ -55,12 +55,12 @@ function inTable(table: Label, mistakes: LabelMistakes): VirtualHost[] {
       const port = settings.get('port')
       const target = settings.get('dest')
       const at = (value: unknown): Label => ({ ...table, value: String(value ?? '') })
-      const hosts_ = mistakes.attempt(at(host), parseVirtualHost)
+      const names = mistakes.attempt(at(host), parseVirtualHost)
       const paths = mistakes.attempt(at(path), parseVirtualPath)
       const found = port === undefined ? defaultPort(table.container) : mistakes.attempt(at(port), parsePort)
-      if (hosts_ === undefined || paths === undefined || found === undefined) return []
+      if (names === undefined || paths === undefined || found === undefined) return []
       if (!isReachable(path, target === undefined ? undefined : at(target), mistakes)) return []
-      return [{ hosts: hosts_, paths, port: found, label: table }]
+      return [{ hosts: names, paths, port: found, label: table }]
     }),
   )
 }
@@ -99,6 +99,7 @@ function parseVirtualHost(host: string): string[] {
 
 /** A location of nginx: `/app` and everything below it, or `= /app`. */
 function parseVirtualPath(text: string): string[] {
+  if (text.startsWith('~')) throw new InvalidValue('a path, not a regular expression', 'write one path, such as /app')
   const [, exact] = /^=\s*(\/.*)$/.exec(text) ?? []
   const path = parsePath(exact ?? text)
   if (path.includes('*')) throw new InvalidValue('a path without *', 'everything below the path is served, too')
@@ -124,6 +125,10 @@ function isReachable(path: string, target: Label | undefined, mistakes: LabelMis
   const consequence = isStripped
     ? 'the server gets the path of the request'
     : 'the route is not served, because clients would reach more of the server'
-  mistakes.add(target, `is not supported yet: ${consequence}`, `let the server serve ${path}`)
+  mistakes.add(
+    target,
+    `${shown(to)} in place of ${path} is not supported yet: ${consequence}`,
+    `let the server serve ${path}`,
+  )
   return isStripped
 }

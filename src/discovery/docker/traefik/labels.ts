@@ -1,7 +1,7 @@
 import { nearest } from '../../../config/nearest.ts'
 import type { Container } from '../container.ts'
 import type { Label, LabelMistakes } from '../label-mistakes.ts'
-import { keyOf, keys } from './keys.ts'
+import { type Key, keyOf, keys } from './keys.ts'
 import { middlewareKinds } from './middleware-kinds.ts'
 import { parseSwitch } from './values.ts'
 
@@ -85,9 +85,15 @@ function isUsed(
   }
   const key = keyOf(parts)
   if (key === undefined) mistakes.add(label, 'is no label of Traefik', suggestion(parts))
-  else if (key.meaning === 'refused') mistakes.add(label, 'is not supported', key.why)
+  else if (key.meaning === 'refused')
+    mistakes.add({ ...label, label: refusedPart(label.label, key) }, 'is not supported', key.why)
   else if (key.meaning === 'noted') mistakes.note(label, key.why)
   return key !== undefined
+}
+
+/** Of a router of TCP, which has several labels, it is said once. */
+function refusedPart(label: string, { key }: Key): string {
+  return key.endsWith('*') ? label.split('.').slice(0, 4).join('.') : label
 }
 
 function kindMeant(kind = ''): string | undefined {

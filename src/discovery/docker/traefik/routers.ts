@@ -59,15 +59,8 @@ export function needsTlsOptions({ fields }: Definition, mistakes: LabelMistakes)
   return true
 }
 
-/** The name of the service that a router names, or the only one of its container. Throws InvalidValue. */
-export function serviceNamed(written: string | undefined, own: readonly string[], known: ReadonlySet<string>): string {
-  if (written === undefined) {
-    if (own.length === 1) return own[0]!
-    throw new InvalidValue(
-      `the name of one of the services ${own.join(', ')}`,
-      'write the label traefik.http.routers.NAME.service',
-    )
-  }
+/** The service that a router names. Throws InvalidValue. */
+export function serviceNamed(written: string, known: ReadonlyMap<string, unknown>): string {
   const [, name = '', provider = 'docker'] = /^([^@]*)(?:@(.*))?$/.exec(written)!
   if (provider === 'internal')
     throw new InvalidValue(

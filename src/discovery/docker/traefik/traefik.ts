@@ -1,10 +1,11 @@
+import { alternatives } from '../../../config/error.ts'
 import type { FoundRoute } from '../../provider.ts'
 import type { Container, Described, DescribedServer, DescribedUpstream, Dialect } from '../container.ts'
 import { LabelMistakes } from '../label-mistakes.ts'
 import { type Definition, type Definitions, definitionsOf } from './definitions.ts'
 import { type ContainerLabels, labelsOf } from './labels.ts'
 import { Middlewares } from './middlewares.ts'
-import { type Claim, claimsOf, conflictsOf } from './precedence.ts'
+import { type Claim, type Conflict, claimsOf, conflictsOf } from './precedence.ts'
 import { joined, type Requirements } from './requirements.ts'
 import { needsTlsOptions, ruleOf, serviceNamed } from './routers.ts'
 import { serverOf, upstreamOf } from './services.ts'
@@ -22,20 +23,20 @@ export const traefik: Dialect = {
 class Landscape implements Omit<Described, 'mistakes'> {
   readonly upstreams: readonly DescribedUpstream[]
   readonly routes: readonly FoundRoute[]
-  readonly #labels: readonly ContainerLabels[]
+  /** The newest first. */
+  readonly #labels: ReadonlyMap<Container, ContainerLabels>
   readonly #mistakes: LabelMistakes
   readonly #definitions: Definitions
   /** The containers of each service, in the order in which they were created. */
   readonly #members: ReadonlyMap<string, readonly ContainerLabels[]>
 
   constructor(containers: readonly Container[], mistakes: LabelMistakes) {
-    const newestFirst = containers.toSorted((a, b) => b.created - a.created || (a.id < b.id ? -1 : 1))
+    const newestFirst = containers.toSorted((a, b) => b.created - a.created || (a.id < b.id ? 1 : -1))
     this.#mistakes = mistakes
-    this.#labels = newestFirst
-      .map((container) => labelsOf(container, mistakes))
-      .filter((labels) => labels !== undefined)
-    this.#definitions = definitionsOf(this.#labels, mistakes)
-    this.#members = membersOf(this.#labels.toReversed())
+    const labels = newestFirst.map((container) => labelsOf(container, mistakes)).filter((own) => own !== undefined)
+    this.#labels = new Map(labels.map((own) => [own.container, own]))
+    this.#definitions = definitionsOf(labels, mistakes)
+    this.#members = membersOf(labels.toReversed())
     const claims = this.#agreed(this.#claims())
     this.#sayConflicts(claims)
     this.routes = routesOf(claims, mistakes)
@@ -52,8 +53,8 @@ class Landscape implements Omit<Described, 'mistakes'> {
       const upstream = this.#serviceOf(router)
       const isPermitted = middlewares.permit(router)
       if (needsTlsOptions(router, this.#mistakes) || !isPermitted || upstream === undefined) return []
-      const { alternatives, priority } = rule
-      return alternatives.flatMap((requirements) => claimsOf({ router, upstream, priority, requirements }))
+      const { priority } = rule
+      return rule.alternatives.flatMap((requirements) => claimsOf({ router, upstream, priority, requirements }))
     })
     return claims.sort((a, b) => b.priority - a.priority || (a.router.name < b.router.name ? -1 : 1))
   }
@@ -61,7 +62,7 @@ class Landscape implements Omit<Described, 'mistakes'> {
   /** Traefik serves a container that it is told to serve, although no label names a router. */
   *#defaultRouters(): Iterable<Definition> {
     const seen = new Set<string>()
-    for (const { container, routers, services, middlewares, isEnabled } of this.#labels) {
+    for (const { container, routers, services, middlewares, isEnabled } of this.#labels.values()) {
       const isServed = isEnabled && !isOfTcp(container) && (services.size > 0 || middlewares.size === 0)
       if (routers.size > 0 || !isServed) continue
       const name = defaultNameOf(container)
@@ -71,13 +72,14 @@ class Landscape implements Omit<Described, 'mistakes'> {
   }
 
   #serviceOf(router: Definition): string | undefined {
-    const own = this.#labels.find(({ container }) => container === router.container)
-    const names = own === undefined ? [] : namesOf(own)
     const written = router.fields.get('service')
-    const label = written ?? { container: router.container, label: `traefik.http.routers.${router.name}`, value: '' }
-    return this.#mistakes.attempt(label, () =>
-      serviceNamed(written?.value.trim(), names, new Set(this.#members.keys())),
-    )
+    if (written !== undefined) return this.#mistakes.attempt(written, (text) => serviceNamed(text, this.#members))
+    const names = namesOf(this.#labels.get(router.container)!)
+    if (names.length === 1) return names[0]
+    const label = `traefik.http.routers.${router.name}.service`
+    const message = `is missing, and the container has the services ${alternatives(names)}: the route is not served`
+    this.#mistakes.add({ container: router.container, label }, message, 'write this label')
+    return undefined
   }
 
   /** Of several claims on the very same requests, the one that Traefik asks first. */
@@ -97,7 +99,11 @@ class Landscape implements Omit<Described, 'mistakes'> {
   }
 
   #sayConflicts(claims: readonly Claim[]): void {
-    for (const { traefik, limpet } of conflictsOf(claims)) {
+    const pairs = Map.groupBy(
+      conflictsOf(claims),
+      ({ traefik, limpet }) => `${limpet.router.name} ${traefik.router.name}`,
+    )
+    for (const [{ traefik, limpet }] of pairs.values() as Iterable<[Conflict]>) {
       const { hosts, paths } = limpet.requirements
       this.#mistakes.add(
         ruleLabel(limpet),
@@ -127,7 +133,11 @@ function isThere(server: DescribedServer | undefined): server is DescribedServer
 function membersOf(labels: readonly ContainerLabels[]): Map<string, ContainerLabels[]> {
   const members = new Map<string, ContainerLabels[]>()
   for (const own of labels) {
-    for (const name of namesOf(own)) members.set(name, [...(members.get(name) ?? []), own])
+    for (const name of namesOf(own)) {
+      const others = members.get(name)
+      if (others === undefined) members.set(name, [own])
+      else others.push(own)
+    }
   }
   return members
 }
