@@ -147,9 +147,10 @@ function namesOf({ services, container }: ContainerLabels): string[] {
   return services.size > 0 ? [...services.keys()] : [defaultNameOf(container)]
 }
 
-/** As Traefik names what has no name: letters and digits of service and project, or of the container, with hyphens between them. */
-function defaultNameOf({ project, service, name }: Container): string {
-  const written = project === undefined ? name : `${service}_${project}`
+/** As Traefik names what has no name: letters and digits of the service and its project, with hyphens between them. */
+function defaultNameOf({ project, service, labels }: Container): string {
+  const isInStack = labels['com.docker.stack.namespace'] !== undefined
+  const written = project === undefined ? service : isInStack ? `${project}_${service}` : `${service}_${project}`
   return written
     .split(/[^\p{L}\p{N}]+/u)
     .filter(Boolean)
