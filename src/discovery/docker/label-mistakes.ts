@@ -50,6 +50,16 @@ export class LabelMistakes {
     }
   }
 
+  /** Takes in what another has collected. */
+  include(others: LabelMistakes): void {
+    for (const [key, mistake] of others.#mistakes) if (!this.#mistakes.has(key)) this.#mistakes.set(key, mistake)
+    for (const [why, { where, labels }] of others.#notes) {
+      const note = this.#notes.get(why) ?? { where, labels: new Set() }
+      for (const label of labels) note.labels.add(label)
+      this.#notes.set(why, note)
+    }
+  }
+
   where(container: Container, label: string): string {
     return `container ${container.name}: ${Object.hasOwn(container.environment, label) ? 'variable' : 'label'} ${label}`
   }

@@ -27,21 +27,20 @@ export function definitionsOf(newestFirst: readonly ContainerLabels[], mistakes:
 }
 
 function sayDifference(newest: Definition, older: Fields, mistakes: LabelMistakes): void {
-  const different = [...older.values(), ...newest.fields.values()].find((label) => !isOfServer(label) && !isSame(label))
-  if (different === undefined) return
-  const [{ container }] = [...older.values()] as [Label]
+  const different = firstDifference(older, newest.fields) ?? firstDifference(newest.fields, older)
+  const [any] = older.values()
+  if (different === undefined || any === undefined) return
   mistakes.add(
-    { container, label: different.label },
+    { container: any.container, label: different.label },
     `is not as in container ${newest.container.name}, which is newer and counts`,
     'give both containers the same labels, or their routers and services different names',
   )
+}
 
-  function isSame({ label }: Label): boolean {
-    const values = [older, newest.fields].map(
-      (fields) => [...fields.values()].find((field) => field.label === label)?.value,
-    )
-    return values[0] === values[1]
-  }
+function firstDifference(some: Fields, others: Fields): Label | undefined {
+  if (some === others) return undefined
+  for (const [key, label] of some) if (others.get(key)?.value !== label.value && !isOfServer(label)) return label
+  return undefined
 }
 
 /** Whether it is about this one server, so that each container may say something else. */

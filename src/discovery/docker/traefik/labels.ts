@@ -1,6 +1,6 @@
 import { nearest } from '../../../config/nearest.ts'
 import type { Container } from '../container.ts'
-import type { Label, LabelMistakes } from '../label-mistakes.ts'
+import { type Label, LabelMistakes } from '../label-mistakes.ts'
 import { type Key, keyOf, keys } from './keys.ts'
 import { middlewareKinds } from './middleware-kinds.ts'
 import { parseSwitch } from './values.ts'
@@ -23,12 +23,26 @@ export interface ContainerLabels {
   readonly isEnabled: boolean
 }
 
+/** What was read of labels, and what is wrong with them: of 10,000 containers, few change at a time. */
+const readBefore = new WeakMap<Container['labels'], { labels: ContainerLabels | undefined; mistakes: LabelMistakes }>()
+
 /**
  * Reads the labels of a container.
  *
  * @returns undefined if it has none of Traefik's, or is not to be served
  */
 export function labelsOf(container: Container, mistakes: LabelMistakes): ContainerLabels | undefined {
+  let read = readBefore.get(container.labels)
+  if (read === undefined) {
+    const own = new LabelMistakes()
+    read = { labels: readLabels(container, own), mistakes: own }
+    readBefore.set(container.labels, read)
+  }
+  mistakes.include(read.mistakes)
+  return read.labels && { ...read.labels, container }
+}
+
+function readLabels(container: Container, mistakes: LabelMistakes): ContainerLabels | undefined {
   const labels = Object.entries(container.labels)
     .filter(([label]) => /^traefik\./i.test(label))
     .map(([label, value]): Label => ({ container, label, value }))

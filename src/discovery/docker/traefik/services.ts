@@ -1,7 +1,7 @@
 import { formatAddress, parseAddress } from '../../../config/address.ts'
 import { InvalidValue } from '../../../config/error.ts'
 import type { DescribedServer } from '../container.ts'
-import type { LabelMistakes } from '../label-mistakes.ts'
+import { LabelMistakes } from '../label-mistakes.ts'
 import type { ContainerLabels, Fields } from './labels.ts'
 import { parseChoice, parseGoDuration, parsePort, parseSwitch, parseWhole } from './values.ts'
 
@@ -41,29 +41,68 @@ export function upstreamOf(fields: Fields, mistakes: LabelMistakes): Settings {
 
 /** The container as a server of a service, by its own labels; undefined if its port is not known, which is said. */
 export function serverOf(labels: ContainerLabels, name: string, mistakes: LabelMistakes): DescribedServer | undefined {
-  const { container, network } = labels
-  const fields: Fields = labels.services.get(name) ?? new Map()
+  const { container, network, services } = labels
+  const fields = services.get(name)
+  const read = fields === undefined ? none : readBefore(fields)
+  mistakes.include(read.mistakes)
+  const port = read.isPortWritten ? read.port : container.ports[0]
+  if (port !== undefined)
+    return {
+      container,
+      port,
+      ...optional('network', network),
+      ...optional('address', read.address),
+      settings: read.settings,
+    }
+  if (!read.isPortWritten)
+    mistakes.addOf(
+      container,
+      'expected a port of the server, and the container exposes none',
+      `write the label traefik.http.services.${name}.loadbalancer.server.port`,
+    )
+  return undefined
+}
+
+/** What labels say of one server, and what is wrong with them. */
+interface ServerLabels {
+  readonly settings: Settings
+  readonly address?: string
+  readonly port?: number
+  readonly isPortWritten: boolean
+  readonly mistakes: LabelMistakes
+}
+
+const none: ServerLabels = { settings: {}, isPortWritten: false, mistakes: new LabelMistakes() }
+const serversBefore = new WeakMap<Fields, ServerLabels>()
+
+function readBefore(fields: Fields): ServerLabels {
+  const read = serversBefore.get(fields) ?? readServer(fields)
+  serversBefore.set(fields, read)
+  return read
+}
+
+function readServer(fields: Fields): ServerLabels {
+  const mistakes = new LabelMistakes()
   const read = reader(fields, mistakes)
-  const settings = {
-    ...optional(
-      'weight',
-      read('loadbalancer.server.weight', (text) => parseWhole(text, 1, 65_535)),
-    ),
-    ...optional(
-      'maxFails',
-      read('loadbalancer.passivehealthcheck.maxfailedattempts', (text) => parseWhole(text, 0, 65_535)),
-    ),
-    ...optional('failTimeout', read('loadbalancer.passivehealthcheck.failurewindow', parseGoDuration)),
-  }
   const url = urlOf(fields, mistakes)
-  const isWritten = fields.has('loadbalancer.server.port')
-  const port = url?.port ?? (isWritten ? read('loadbalancer.server.port', parsePort) : container.ports[0])
-  if (port === undefined) {
-    const hint = `write the label traefik.http.services.${name}.loadbalancer.server.port`
-    if (!isWritten) mistakes.addOf(container, 'expected a port of the server, and the container exposes none', hint)
-    return undefined
+  const port = url?.port ?? read('loadbalancer.server.port', parsePort)
+  return {
+    settings: {
+      ...optional(
+        'weight',
+        read('loadbalancer.server.weight', (text) => parseWhole(text, 1, 65_535)),
+      ),
+      ...optional(
+        'maxFails',
+        read('loadbalancer.passivehealthcheck.maxfailedattempts', (text) => parseWhole(text, 0, 65_535)),
+      ),
+      ...optional('failTimeout', read('loadbalancer.passivehealthcheck.failurewindow', parseGoDuration)),
+    },
+    ...optional('address', url?.address),
+    ...optional('port', port),
+    isPortWritten: url !== undefined || fields.has('loadbalancer.server.port'),
+    mistakes,
   }
-  return { container, port, ...optional('network', network), ...optional('address', url?.address), settings }
 }
 
 interface ServerUrl {
