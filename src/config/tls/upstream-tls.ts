@@ -5,7 +5,7 @@ import { parseHost } from '../host.ts'
 
 /** The schema of an upstream's `tls`. See docs/tls.md. */
 
-const UpstreamTlsSettings = z
+export const UpstreamTlsSettings = z
   .strictObject({
     ca: z
       .exactOptional(FilePath)

@@ -1,0 +1,9 @@
+import type { DockerLabels } from '../../config/sources/docker.ts'
+import type { Dialect } from './container.ts'
+
+/** Other programs' labels. To add some, add an entry. */
+const dialects: readonly Dialect[] = []
+
+export function compatibleDialects(names: DockerLabels['compatibility'] = []): Dialect[] {
+  return dialects.filter(({ name }) => (names as readonly string[]).includes(name))
+}

@@ -1,0 +1,195 @@
+import { type IncomingMessage, Agent as PlainAgent, request as plainRequest, type RequestOptions } from 'node:http'
+import { Agent, request } from 'node:https'
+import type { UpstreamTls } from '../config/tls/upstream-tls.ts'
+import { printable } from '../runtime/printable.ts'
+import { tlsMessage } from '../runtime/tls-message.ts'
+import { sourceFile } from './source-file.ts'
+
+/** The largest answer and the longest line of a stream that are read, in bytes: 10,000 servers have about 10 MB in Consul. */
+const LARGEST = 64 * 1024 * 1024
+/** How much of an answer that reports an error is read and shown, in bytes. */
+const SHOWN = 300
+/** How long an answer may take, in ms. */
+const PATIENCE = 10_000
+
+export interface Question {
+  readonly method?: 'GET' | 'POST'
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+  /** How long the answer may take, in ms: to its last byte, or to the first one of a stream. Default: 10 s. */
+  readonly patience?: number
+  readonly signal: AbortSignal
+  /** Further options of node:https, such as an agent. */
+  readonly options?: RequestOptions
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: IncomingMessage['headers']
+  readonly body: string
+}
+
+/** What an API answers where it does not do what it is asked for. */
+export class Refused extends Error {
+  readonly status: number
+  readonly headers: IncomingMessage['headers']
+  /** What it says, for messages. */
+  readonly says: string
+
+  constructor(url: URL, { status, headers, body }: Answer) {
+    const says = printable(body.trim().slice(0, SHOWN))
+    super(`${url.host} answered ${url.pathname} with ${status}${says === '' ? '' : `: ${says}`}`)
+    this.status = status
+    this.headers = headers
+    this.says = says
+  }
+}
+
+/** Asks an API over HTTP or HTTPS, over few connections. All that it reads is bounded. */
+export class HttpClient {
+  readonly #agents: readonly [PlainAgent, Agent]
+
+  /** @throws Error where a file of the TLS settings cannot be read */
+  constructor(tls?: UpstreamTls) {
+    const options = { keepAlive: true, keepAliveMsecs: 15_000, maxFreeSockets: 4 }
+    this.#agents = [new PlainAgent(options), new Agent({ ...options, ...tlsOptionsOf(tls) })]
+  }
+
+  /**
+   * The whole answer, where its status is 200.
+   *
+   * @throws Refused for another status
+   * @throws Error where there is none
+   */
+  async ask(url: URL, { patience = PATIENCE, ...question }: Question): Promise<Answer> {
+    const signal = AbortSignal.any([question.signal, AbortSignal.timeout(patience)])
+    try {
+      const response = await this.#send(url, question, signal)
+      return await whole(url, response)
+    } catch (error) {
+      throw failure(error, url, question.signal, patience)
+    }
+  }
+
+  /**
+   * The lines of an answer that does not end, each batch as it arrives. Ends where the server ends it.
+   *
+   * @throws Refused, Error
+   */
+  async *lines(url: URL, { patience = PATIENCE, ...question }: Question): AsyncGenerator<string[], void> {
+    const late = new AbortController()
+    const timer = setTimeout(() => late.abort(new DOMException('', 'TimeoutError')), patience)
+    const signal = AbortSignal.any([question.signal, late.signal])
+    let response: IncomingMessage | undefined
+    try {
+      response = await this.#send(url, question, signal)
+      clearTimeout(timer)
+      if (response.statusCode !== 200) await whole(url, response)
+      yield* linesOf(response.setEncoding('utf8'))
+    } catch (error) {
+      throw failure(error, url, question.signal, patience)
+    } finally {
+      clearTimeout(timer)
+      response?.destroy()
+    }
+  }
+
+  close(): void {
+    for (const agent of this.#agents) agent.destroy()
+  }
+
+  async #send(url: URL, question: Omit<Question, 'patience'>, signal: AbortSignal): Promise<IncomingMessage> {
+    const { method = 'GET', headers, body, options } = question
+    const isSecure = url.protocol === 'https:'
+    const length = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) }
+    for (;;) {
+      const sent = (isSecure ? request : plainRequest)(url, {
+        agent: this.#agents[isSecure ? 1 : 0],
+        ...options,
+        method,
+        headers: { 'User-Agent': 'limpet', Accept: 'application/json', ...options?.headers, ...headers, ...length },
+        signal,
+      })
+      const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+      sent.on('response', resolve)
+      sent.on('error', reject)
+      sent.end(body)
+      try {
+        return await promise
+      } catch (error) {
+        // The server closed an idle connection at the same moment. No question changes anything, so each may be asked again.
+        const isStale = sent.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET'
+        if (!isStale) throw error
+      }
+    }
+  }
+}
+
+/** The URL of what is below the base, which may have a path of its own. Parameters that are undefined are left out. */
+export function urlBelow(
+  base: string,
+  path: string,
+  query: Readonly<Record<string, string | readonly string[] | undefined>> = {},
+): URL {
+  const url = new URL(base)
+  url.pathname = `${url.pathname.replace(/\/$/, '')}${path}`
+  for (const [name, value] of Object.entries(query))
+    for (const each of value === undefined ? [] : [value].flat()) url.searchParams.append(name, each)
+  return url
+}
+
+async function whole(url: URL, response: IncomingMessage): Promise<Answer> {
+  const status = response.statusCode!
+  const pieces: Buffer[] = []
+  let size = 0
+  for await (const piece of response) {
+    size += piece.length
+    pieces.push(piece)
+    if (size > LARGEST) throw new Error(`its answer has more than ${LARGEST} bytes`)
+    if (status !== 200 && size > SHOWN) break
+  }
+  const answer = { status, headers: response.headers, body: Buffer.concat(pieces).toString() }
+  if (status !== 200) throw new Refused(url, answer)
+  return answer
+}
+
+async function* linesOf(text: AsyncIterable<string>): AsyncGenerator<string[], void> {
+  let rest = ''
+  for await (const piece of text) {
+    if (!piece.includes('\n')) {
+      rest += piece
+      if (rest.length > LARGEST) throw new Error(`its answer has a line of more than ${LARGEST} bytes`)
+      continue
+    }
+    const lines = (rest + piece).split('\n')
+    rest = lines.pop()!
+    yield lines.filter((line) => line.trim() !== '')
+  }
+}
+
+function tlsOptionsOf(tls: UpstreamTls | undefined) {
+  if (tls === undefined) return {}
+  const { ca, cert, key, serverName, verify } = tls
+  return {
+    rejectUnauthorized: verify,
+    ...(ca !== undefined && { ca: sourceFile(ca) }),
+    ...(cert !== undefined && { cert: sourceFile(cert) }),
+    ...(key !== undefined && { key: sourceFile(key) }),
+    ...(serverName !== undefined && { servername: serverName }),
+  }
+}
+
+/** What to say of an exchange that failed; where the caller ended it, the reason that it gave. */
+function failure(error: unknown, { host }: URL, signal: AbortSignal, patience: number): unknown {
+  if (signal.aborted) return signal.reason
+  if (error instanceof Refused) return error
+  const { code = '', name, message } = error as NodeJS.ErrnoException
+  if (name === 'AbortError' || name === 'TimeoutError')
+    return new Error(`${host} does not answer within ${patience / 1000} s`)
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return new Error(`${host} has no address (${code})`)
+  if (code === 'ECONNREFUSED') return new Error(`${host} refuses connections`)
+  if (code === 'ECONNRESET' || message === 'aborted') return new Error(`${host} closed the connection in the middle`)
+  const isCertificate = /CERT|SIGNED|VERIFY|ISSUER/.test(code)
+  const hint = isCertificate ? '; if its authority is your own, name the file with its certificate as tls.ca' : ''
+  return new Error(`${host} cannot be asked: ${tlsMessage(message)}${hint}`)
+}
