@@ -12,7 +12,7 @@ type Makers = {
 /** The code of a source, and its library, are loaded only where the configuration has such a source. To add a source, add an entry. */
 const makers: Makers = {
   docker: async (source, upstream) => (await import('./docker.ts')).dockerProvider(source, upstream),
-  swarm: async (source) => (await import('./swarm.ts')).swarmProvider(source),
+  swarm: async (source, upstream) => (await import('./swarm.ts')).swarmProvider(source, upstream),
   dns: async (source) => (await import('./dns.ts')).dnsProvider(source),
   file: async (source) => (await import('./file.ts')).fileProvider(source),
   http: async (source) => (await import('./http.ts')).httpProvider(source),
