@@ -51,6 +51,8 @@ class Watch {
   readonly #signal: AbortSignal
   readonly #stopping = new Set<string>()
   readonly #ended = new Set<string>()
+  /** Where tasks were reached: of those that are told to stop, the manager no longer says it. */
+  #published = new Map<string, KnownTask['published']>()
   #state: SwarmState = { services: [], tasks: [], nodes: [] }
   #timer: NodeJS.Timeout | undefined
   #isLooking = false
@@ -119,6 +121,8 @@ class Watch {
     const present = new Set(this.#state.tasks.map(({ ID }) => ID))
     for (const known of [this.#stopping, this.#ended])
       for (const task of known) if (!present.has(task)) known.delete(task)
+    const tasks = this.#tasks()
+    this.#published = new Map(tasks.map(({ id, published }) => [id, published]))
     this.#report(false)
     if (this.#signal.aborted) return
     this.#lookIn(this.#isAskedAgain ? SETTLE : isChanging(this.#state) ? Math.min(BUSY, this.#poll) : this.#poll)
@@ -141,7 +145,10 @@ class Watch {
   }
 
   #tasks(): KnownTask[] {
-    return knownTasks(this.#state, { stopping: this.#stopping, ended: this.#ended })
+    return knownTasks(this.#state, { stopping: this.#stopping, ended: this.#ended }).map((task) => {
+      const before = this.#published.get(task.id)
+      return task.published.size === 0 && before !== undefined ? { ...task, published: before } : task
+    })
   }
 
   #report(isUrgent: boolean): void {
