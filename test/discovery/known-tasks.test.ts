@@ -80,6 +80,22 @@ describe('the address of a task', () => {
     assert.match((address('t-web.1', false, undefined, 81) as { hint: string }).hint, /mode=host,target=81/))
 })
 
+test('of a port for IPv4 and one for IPv6, that of the address of the node', () => {
+  const state = ofWeb('running')
+  const port = (PublishedPort: number) => ({ TargetPort: 80, PublishedPort, PublishMode: 'host' })
+  const tasks = state.tasks.map((task) => ({
+    ...task,
+    Status: { ...task.Status, PortStatus: { Ports: [port(4), port(6)] } },
+  }))
+  const at = (Addr: string) =>
+    knownTasks(
+      { ...state, tasks, nodes: state.nodes.map((node) => ({ ...node, Status: { Addr } })) },
+      NONE,
+    )[0]!.published.get(80)
+  assert.equal(at('10.0.0.2'), '10.0.0.2:4')
+  assert.equal(at('fd00::2'), '[fd00::2]:6')
+})
+
 function inWords(tasks: readonly KnownTask[]): string[] {
   return tasks.map(({ name, state, isStopping }) => `${name} ${state}${isStopping ? ', stopping' : ''}`)
 }

@@ -83,14 +83,16 @@ function networksOf({ NetworksAttachments }: Task): KnownTask['networks'] {
     .toSorted((one, other) => (one.name < other.name ? -1 : 1))
 }
 
+/** Where the engine chose the port, it is one for IPv4, and after it another one for IPv6. */
 function publishedBy({ Status }: Task, node: Node | undefined): Map<number, string> {
   const address = addressOf(node)
-  const ports = (Status.PortStatus?.Ports ?? []).filter(
+  if (address === undefined) return new Map()
+  const published = (Status.PortStatus?.Ports ?? []).filter(
     ({ Protocol, PublishMode }) => (Protocol ?? 'tcp') === 'tcp' && PublishMode === 'host',
   )
-  if (address === undefined) return new Map()
+  const inOrder = address.includes(':') ? published : published.toReversed()
   return new Map(
-    ports.flatMap(({ TargetPort, PublishedPort }) =>
+    inOrder.flatMap(({ TargetPort, PublishedPort }) =>
       PublishedPort ? [[TargetPort, hostPort(address, PublishedPort)] as const] : [],
     ),
   )
