@@ -32,7 +32,8 @@ export interface LoadedConfig {
 
 /**
  * Loads the configuration from the first of these that exists: the file named on the command line, the one in LIMPET_CONFIG,
- * `./limpet.yaml`, `/etc/limpet/limpet.yaml`, the lab's variables; `--docker` needs none of them. Then applies the overrides by flags and variables.
+ * `./limpet.yaml`, `/etc/limpet/limpet.yaml`, the lab's variables; `--docker` needs none of them. Then applies the overrides by flags and
+ * variables.
  * Throws ConfigError with the problems of all of these together.
  */
 export function loadConfig({

@@ -7,7 +7,9 @@ import type { KnownContainer } from './known-containers.ts'
 /** The best first: while a container takes the place of another, both have one identity. */
 const order = ['ready', 'drain', 'away', 'down'] as const
 
-/** The servers of one upstream, each identity once. */
+const byNumber = new Intl.Collator('en', { numeric: true })
+
+/** The servers of one upstream, each identity once, in the order of their names. */
 export function foundServers(
   described: readonly DescribedServer[],
   containers: readonly KnownContainer[],
@@ -30,7 +32,9 @@ export function foundServers(
     if (other === undefined || isBetter(server, container.created, other))
       best.set(id, { server, created: container.created })
   }
-  return { servers: [...best.values()].map(({ server }) => server), mistakes }
+  const servers = [...best.values()].map(({ server }) => server)
+  // A replaced container keeps its place, by which some policies go.
+  return { servers: servers.sort((one, other) => byNumber.compare(one.id, other.id)), mistakes }
 }
 
 function isBetter(server: FoundServer, created: number, other: { server: FoundServer; created: number }): boolean {

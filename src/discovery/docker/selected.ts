@@ -14,7 +14,7 @@ export function selected(
   const possible = containers.filter(
     (container) =>
       (project === undefined || container.project === project) &&
-      (service === undefined || (container.project !== undefined && container.service === service)) &&
+      (service === undefined || (container.service === service && isOfService(container))) &&
       Object.entries(labels ?? {}).every(([label, value]) => container.labels[label] === value),
   )
   const read = possible.map(readLabels)
@@ -28,6 +28,11 @@ export function selected(
     servers: all.flatMap(({ upstreams }) => upstreams.find(({ name }) => name === upstream)?.servers ?? []),
     mistakes: all.flatMap(({ mistakes }) => mistakes),
   }
+}
+
+/** Whether it is one of a service, of Compose or Swarm. */
+function isOfService({ project, service, name }: Container): boolean {
+  return project !== undefined || service !== name
 }
 
 function concerns({ upstream, otherPorts }: ReturnType<typeof readLabels>, wanted: string): boolean {

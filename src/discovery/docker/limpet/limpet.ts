@@ -106,8 +106,8 @@ function newestOfEach(all: readonly ReadLabels[], mistakes: Mistake[]): ReadLabe
 }
 
 /** The service that a container is of; itself without one. */
-function groupOf({ project, service, name }: Container): string {
-  return JSON.stringify(project === undefined ? [name] : [project, service])
+function groupOf({ project, service }: Container): string {
+  return JSON.stringify([project, service])
 }
 
 function isNewer(one: Container, other: Container): boolean {
