@@ -48,7 +48,7 @@ const goldens: readonly [what: string, labels: Record<string, string>, found: Pa
   [
     'settings of the server',
     { 'limpet.backup': 'true', 'limpet.maxConnections': '20', 'limpet.slowStart': '10s', 'limpet.maxFails': '0' },
-    { settings: { backup: true, maxConnections: '20', slowStart: '10s', maxFails: 0 } },
+    { settings: { backup: true, maxConnections: 20, slowStart: '10s', maxFails: 0 } },
   ],
   ['affinity', { 'limpet.affinity': 'cookie' }, { upstreams: { web: { affinity: 'cookie' } } }],
   [
@@ -64,7 +64,7 @@ const goldens: readonly [what: string, labels: Record<string, string>, found: Pa
   [
     'entries of a list by their numbers',
     { 'limpet.upstreams.web.health.check.status[0]': '200', 'limpet.upstreams.web.health.check.status[1]': '204' },
-    { upstreams: { web: { health: { check: { status: ['200', '204'], type: 'http' } } } } },
+    { upstreams: { web: { health: { check: { status: [200, 204], type: 'http' } } } } },
   ],
   [
     'a number where the schema wants one, text where it wants text',
