@@ -1,9 +1,15 @@
 /** Containers of an engine, followed by its events: as the stand-in of test/support/stand-in-engine.ts answers. */
 import assert from 'node:assert/strict'
-import { chmod, rm } from 'node:fs/promises'
+import { once } from 'node:events'
+import { chmod, rm, writeFile } from 'node:fs/promises'
+import { type AddressInfo, connect } from 'node:net'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream'
 import { type TestContext, test } from 'node:test'
+import { createServer } from 'node:tls'
 import { DockerSource } from '../../src/config/sources/docker.ts'
 import { dockerProvider } from '../../src/discovery/docker.ts'
+import { TestAuthority } from '../support/certificates.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { StandInEngine } from '../support/stand-in-engine.ts'
 import { inLines, Watched } from '../support/watched.ts'
@@ -270,4 +276,35 @@ test('a socket that this user may not open: the message says what to do', async 
   await chmod(engine.socket, 0)
   await assert.rejects(watch(test, engine).next(), /add them to its group \(docker\), or run limpet discover --serve/)
   await rm(engine.socket, { force: true })
+})
+
+test('an engine by TCP and TLS, as DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH name it', async (test) => {
+  const engine = await StandInEngine.start(test)
+  engine.run({ name: 'web', labels, address: '10.0.0.2' })
+  const authority = await TestAuthority.create()
+  const own = await authority.issue(['127.0.0.1'])
+  const client = await authority.issueToClient('CN=limpet')
+  const front = createServer({ ...own, ca: authority.ca, requestCert: true }, (socket) => {
+    const behind = connect(engine.socket)
+    pipeline(socket, behind, socket, () => {})
+  }).listen(0, '127.0.0.1')
+  await once(front, 'listening')
+  test.after(() => front.close())
+  const folder = await temporaryFolder(test)
+  await writeFile(join(folder, 'ca.pem'), authority.ca)
+  await writeFile(join(folder, 'cert.pem'), client.cert)
+  await writeFile(join(folder, 'key.pem'), client.key)
+  const host = `tcp://127.0.0.1:${(front.address() as AddressInfo).port}`
+  const given = { DOCKER_HOST: host, DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: folder }
+  const before = Object.keys(given).map((name) => [name, process.env[name]] as const)
+  Object.assign(process.env, given)
+  test.after(() => {
+    for (const [name, value] of before) if (value === undefined) delete process.env[name]
+  })
+  const provider = dockerProvider(DockerSource.parse({ from: 'docker' }), 'app')
+  assert.equal(provider.name, `docker at ${host}`)
+  assert.deepEqual(inLines(await new Watched(test, provider).next()), ['web 10.0.0.2:80'])
+  const tls = { ca: join(folder, 'ca.pem'), cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') }
+  assert.deepEqual(inLines(await watch(test, { host }, { tls }).next()), ['web 10.0.0.2:80'])
+  await assert.rejects(watch(test, { host }, { tls: {} }).next(), /name the file with its certificate as tls\.ca/)
 })
