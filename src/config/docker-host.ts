@@ -14,7 +14,11 @@ const TLS_PORT = 2376
 /** Reads what DOCKER_HOST may say, as far as it is supported here. Throws InvalidValue. */
 export function parseDockerHost(text: string, isSecure: boolean): DockerHost {
   if (text.startsWith('/')) throw new InvalidValue(expected, `write unix://${text}`)
-  if (isUnixSocket(text)) return { socket: parseUnixSocket(text.replace(/^unix:\/\//i, 'unix:')) }
+  if (isUnixSocket(text)) {
+    const path = text.replace(/^unix:(?:\/\/)?/i, '')
+    if (!path.startsWith('/')) throw new InvalidValue(expected, 'write an absolute path')
+    return { socket: parseUnixSocket(`unix:${path}`) }
+  }
   const [, scheme, rest] = /^([a-z]+):\/\/(.*?)\/?$/i.exec(text) ?? []
   if (scheme === undefined || rest === undefined) throw new InvalidValue(expected)
   if (/^ssh$/i.test(scheme))

@@ -13,7 +13,7 @@ export interface KnownContainer extends Inspected {
  * signal to stop, a death, a pause. After every event the container is looked at, so what is known is right in the end.
  */
 export class KnownContainers {
-  readonly #containers = new Map<string, Inspected>()
+  readonly #containers = new Map<string, KnownContainer>()
   /** When each was told to stop, in ms. */
   readonly #stops = new Map<string, number>()
   /** Those to look at. */
@@ -35,7 +35,7 @@ export class KnownContainers {
     // Something has happened to it since the look began.
     if (this.#asked.has(id)) return
     if (container === undefined || container.state === 'gone') this.#forget(id)
-    else if (this.#containers.has(id) || this.#containers.size < MAX_SERVERS) this.#containers.set(id, container)
+    else if (this.#containers.has(id) || this.#containers.size < MAX_SERVERS) this.#set(container)
     else throw new Error(`the engine has more than ${MAX_SERVERS} containers`)
   }
 
@@ -59,31 +59,31 @@ export class KnownContainers {
     }
   }
 
+  /** A container of which nothing new is known is the same object as before. */
   get all(): KnownContainer[] {
-    return [...this.#containers.values()].map((container) => ({
-      ...container,
-      isStopping: this.#isStopping(container),
-    }))
+    return [...this.#containers.values()]
   }
 
   #told(id: string, signal: string, at: number): boolean {
     const container = this.#containers.get(id)
     // Where it is not known yet which signal stops it, all of them are remembered that do as a rule.
     if (!isStopSignal(signal, container?.stopSignal)) return false
-    const was = container !== undefined && this.#isStopping(container)
     this.#stops.set(id, at)
-    return container !== undefined && !was
+    if (container === undefined || container.isStopping) return false
+    this.#set(container)
+    return true
   }
 
   #isNow(id: string, state: Inspected['state']): boolean {
     const container = this.#containers.get(id)
     if (container === undefined || container.state === state) return false
-    this.#containers.set(id, { ...container, state })
+    this.#set({ ...container, state })
     return true
   }
 
-  #isStopping({ id, started }: Inspected): boolean {
-    return (this.#stops.get(id) ?? 0) > started
+  #set(container: Inspected): void {
+    const isStopping = (this.#stops.get(container.id) ?? 0) > container.started
+    this.#containers.set(container.id, { ...container, isStopping })
   }
 
   #forget(id: string): void {

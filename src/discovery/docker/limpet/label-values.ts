@@ -90,7 +90,9 @@ function readingsOf(written: string): readonly unknown[] {
   const text = written.trim()
   if (/^(['"]).*\1$/.test(text) || /^\[.*\]$|^\{.*\}$/.test(text)) return [...inYaml(text), text]
   const parts = listedIn(text)
-  return parts.length > 1 ? [parts, parts.map(scalar), text] : [text, scalar(text), [text], [scalar(text)]]
+  return parts.length > 1
+    ? [parts, parts.map(scalar), text]
+    : [...new Set([scalar(text), text]), [text], [scalar(text)]]
 }
 
 /** The parts of a list by commas or spaces. */

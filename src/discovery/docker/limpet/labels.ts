@@ -38,9 +38,14 @@ export interface ReadLabels {
   readonly mistakes: readonly Mistake[]
 }
 
+/** What was read of each container: of most, nothing is new. */
+const known = new WeakMap<Container, ReadLabels>()
+
 /** Reads the labels of a container that begin with `limpet.`. */
 export function readLabels(container: Container): ReadLabels {
-  return new LabelReader(container).read()
+  const read = known.get(container) ?? new LabelReader(container).read()
+  known.set(container, read)
+  return read
 }
 
 class LabelReader {
