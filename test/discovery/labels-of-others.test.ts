@@ -120,6 +120,11 @@ describe('a route is not served without a middleware that protects it', () => {
       'b.basicauth.users': 'x:y',
     },
     'a middleware of two kinds': { middlewares: 'a', 'a.compress': 'true', 'a.basicauth.users': 'x:y' },
+    'a chain by index, which Traefik has not': {
+      middlewares: 'a',
+      'a.chain.middlewares[0]': 'b',
+      'b.basicauth.users': 'x:y',
+    },
     'a kind that is not known': { middlewares: 'a', 'a.compress': 'true', 'a.waf.rules': 'all' },
     'a chain without an end': {
       middlewares: 'm0',
@@ -136,6 +141,20 @@ describe('a route is not served without a middleware that protects it', () => {
         'traefik.http.routers.app.middlewares': middlewares!,
       }
       assert.deepEqual(traefik.read([container({ ...router, ...Object.fromEntries(labels) })]).routes, [])
+    })
+  }
+})
+
+describe('a router with a label that Traefik does not know is not served, as in Traefik', () => {
+  for (const label of ['middleware', 'middlewares[0]', 'middelwares', 'tls.option']) {
+    test(label, () => {
+      const labels = {
+        'traefik.http.routers.app.rule': 'Host(`a.example`)',
+        [`traefik.http.routers.app.${label}`]: 'auth',
+      }
+      const { routes, mistakes } = traefik.read([container(labels)])
+      assert.deepEqual(routes, [])
+      assert.match(mistakes[0]!.message, /no label of Traefik: the router is not served/)
     })
   }
 })

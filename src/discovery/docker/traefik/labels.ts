@@ -15,6 +15,8 @@ export type Section = (typeof sections)[number]
 export interface ContainerLabels {
   readonly container: Container
   readonly routers: ReadonlyMap<string, Fields>
+  /** Routers with a label that Traefik does not know. It may have been meant to protect them, and Traefik would not serve them either. */
+  readonly unreadable: ReadonlySet<string>
   readonly services: ReadonlyMap<string, Fields>
   readonly middlewares: ReadonlyMap<string, Fields>
   /** The network on which it is reached. */
@@ -50,16 +52,17 @@ function readLabels(container: Container, mistakes: LabelMistakes): ContainerLab
   const isEnabled = enable === undefined ? undefined : (mistakes.attempt(enable, parseSwitch) ?? false)
   if (labels.length === 0 || isEnabled === false) return undefined
   const found = { routers: new Map<string, Map<string, Label>>(), services: new Map(), middlewares: new Map() }
+  const unreadable = new Set<string>()
   let network: string | undefined
   for (const label of labels) {
     const { parts, section, name, rest } = placeOf(label.label)
     if (isUsed(label, parts, section, rest, mistakes) && section !== undefined && name !== undefined) {
       const fields = found[section].get(name) ?? new Map<string, Label>()
       found[section].set(name, fields.set(rest.join('.'), label))
-    }
+    } else if (section === 'routers' && name !== undefined) unreadable.add(name)
     if (/^traefik\.(docker|swarm)\.network$/i.test(label.label)) network = label.value.trim()
   }
-  return { container, ...found, ...(network !== undefined && { network }), isEnabled: isEnabled === true }
+  return { container, ...found, unreadable, ...(network !== undefined && { network }), isEnabled: isEnabled === true }
 }
 
 interface Place {
@@ -98,7 +101,8 @@ function isUsed(
     return true
   }
   const key = keyOf(parts)
-  if (key === undefined) mistakes.add(label, 'is no label of Traefik', suggestion(parts))
+  const consequence = section === 'routers' ? ': the router is not served' : ''
+  if (key === undefined) mistakes.add(label, `is no label of Traefik${consequence}`, suggestion(parts))
   else if (key.meaning === 'refused')
     mistakes.add({ ...label, label: refusedPart(label.label, key) }, 'is not supported', key.why)
   else if (key.meaning === 'noted') mistakes.note(label, key.why)

@@ -86,7 +86,8 @@ type Effect = MiddlewareKind & { readonly kind: string }
 
 /** Of each kind that the definition has: there should be one. A chain has no effect of its own. */
 function effectsOf({ fields }: Definition): Effect[] {
-  const kinds = new Set([...fields.keys()].map((key) => key.split('.')[0]!).filter((kind) => kind !== 'chain'))
+  const keys = [...fields.keys()].filter((key) => key !== 'chain.middlewares')
+  const kinds = new Set(keys.map((key) => key.split('.')[0]!))
   return [...kinds].map((kind) => ({ kind, ...effectOf(kind, fields) }))
 }
 
