@@ -18,6 +18,7 @@ export function withConfigOptions(command: Command): Command {
     .option('-w, --workers <number>', 'worker threads (default: one for each core)')
     .option('--access-log <format>', 'the access log: combined, vhost, json or off')
     .option('--instance <name>', 'the name of this Limpet and its replicas, for names of cookies (default: its ports)')
+    .option('--docker [host]', 'find routes and servers by the labels of containers; no file is needed then')
     .showHelpAfterError('(name a configuration file with -c FILE; --help lists all options)')
 }
 

@@ -8,6 +8,7 @@ import { isLab, labConfig, labExample, labGroups } from './lab.ts'
 import { loops } from './loops.ts'
 import type { Origin } from './origin.ts'
 import { type Flags, type Override, serversOverride, settings } from './overrides.ts'
+import { resolve } from './resolve.ts'
 import type { Config } from './schema.ts'
 import { withFilesIn } from './tls-files.ts'
 import { unusableFiles } from './unusable-files.ts'
@@ -31,7 +32,8 @@ export interface LoadedConfig {
 
 /**
  * Loads the configuration from the first of these that exists: the file named on the command line, the one in LIMPET_CONFIG,
- * `./limpet.yaml`, `/etc/limpet/limpet.yaml`, the lab's variables. Then applies the overrides by flags and variables.
+ * `./limpet.yaml`, `/etc/limpet/limpet.yaml`, the lab's variables; `--docker` needs none of them. Then applies the overrides by flags and
+ * variables.
  * Throws ConfigError with the problems of all of these together.
  */
 export function loadConfig({
@@ -45,7 +47,8 @@ export function loadConfig({
   const attempts = new Attempts()
   const file = instead === undefined ? findFile(named, env, cwd) : { ...instead, path: undefined }
   const opened = file && attempts.attempt(() => openConfig(file, env))
-  const base = file ? opened?.config : attempts.attempt(() => configFromEnvironment(env))
+  const isFound = file === undefined && flags.docker !== undefined && !isLab(env)
+  const base = file ? opened?.config : attempts.attempt(() => (isFound ? foundConfig() : configFromEnvironment(env)))
   const overrides = [
     ...(file ? labGroups : []).map((group) => () => serversOverride(group, env)),
     ...settings.map((read) => () => read(flags, env)),
@@ -57,7 +60,8 @@ export function loadConfig({
   const listed = file ? [] : labGroups.flatMap((group) => serversOverride(group, env) ?? [])
   refuseLoops(config, opened, [...listed, ...overrides])
   if (areFilesRead) refuseUnusableFiles(config, opened)
-  const origin = { file: file?.path, overrides: overrides.map(({ source }) => source) }
+  const sources = overrides.map(({ source }) => source)
+  const origin = { file: file?.path, ...(isFound && { isFound }), overrides: sources }
   return { config, origin }
 }
 
@@ -101,6 +105,13 @@ function findFile(named: string | undefined, env: NodeJS.ProcessEnv, cwd: string
 }
 
 const standardFiles = ['limpet.yaml', '/etc/limpet/limpet.yaml']
+
+/** All that labels do not say, by default. */
+function foundConfig(): Config {
+  const outcome = resolve({ discovery: { docker: {} } })
+  if ('value' in outcome) return outcome.value
+  throw new ConfigError(outcome.issues.map(({ message }) => ({ where: '--docker', path: '', message })))
+}
 
 function configFromEnvironment(env: NodeJS.ProcessEnv): Config {
   if (isLab(env)) return labConfig(env)

@@ -10,6 +10,7 @@ import { Port } from './listener.ts'
 import { overlap } from './place.ts'
 import { type Config, Workers } from './schema.ts'
 import { Server } from './server.ts'
+import { DockerLabels } from './sources/docker.ts'
 import { formatUnixSocket } from './unix-socket.ts'
 import { validate } from './validate.ts'
 
@@ -19,6 +20,8 @@ export interface Flags {
   readonly workers?: string | number | undefined
   readonly accessLog?: string | undefined
   readonly instance?: string | undefined
+  /** The address of a Docker engine; true: the usual one. */
+  readonly docker?: string | true | undefined
 }
 
 /** A flag or an environment variable that replaces a part of the Config. */
@@ -68,6 +71,7 @@ export const settings: readonly ReadOverride[] = [
     replaces: ['instance'],
     replace: (config, instance) => ({ ...config, instance }),
   }),
+  dockerOverride,
 ]
 
 /** The lab's servers of a group, for the upstream of the same name; undefined if the lab's variable is unset. */
@@ -79,8 +83,30 @@ export function serversOverride(group: LabGroup, env: NodeJS.ProcessEnv): Overri
   return { source: list.variable, replaces, apply: (config) => replaceServers(config, group, servers, list.variable) }
 }
 
+/** `--docker` has no variable beside it: DOCKER_HOST says where the engine is, and not that it is asked. */
+function dockerOverride({ docker }: Flags): Override | undefined {
+  if (docker === undefined) return undefined
+  const outcome = validate(DockerLabels, docker === true ? {} : { host: docker })
+  if ('issues' in outcome) {
+    const [issue] = outcome.issues
+    throw refusal('--docker', issue?.message ?? '', issue?.hint)
+  }
+  const { host } = outcome.value
+  return {
+    source: '--docker',
+    replaces: ['discovery', 'docker'],
+    apply: ({ discovery, ...config }) => ({
+      ...config,
+      discovery: {
+        ...discovery,
+        docker: { ...outcome.value, ...discovery?.docker, ...(host !== undefined && { host }) },
+      },
+    }),
+  }
+}
+
 interface Setting<Schema extends z.ZodType> {
-  readonly flag: keyof Flags
+  readonly flag: Exclude<keyof Flags, 'docker'>
   readonly variable: string
   readonly example: string
   readonly schema: Schema

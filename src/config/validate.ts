@@ -17,6 +17,8 @@ export interface Issue {
   readonly see?: KeyPath
   /** The type that the schema expects, if only the type is wrong. */
   readonly wanted?: 'number' | 'boolean' | undefined
+  /** What the key by which a union tells its alternatives apart may say, if it is missing. */
+  readonly choices?: readonly string[]
 }
 
 export type Outcome<Value> = { readonly value: Value } | { readonly issues: readonly Issue[] }
@@ -117,7 +119,8 @@ function mismatch(issue: z.core.$ZodIssue, path: KeyPath): Issue {
   const found = foundBy(issue)
   if (isSecret(path)) return { path, message: `expected ${issue.message}, found ${shownByKind(found)}` }
   const message = `expected ${issue.message}, found ${shown(found)}`
-  return { path, message, hint: hintFor(issue, found), wanted: wantedBy(issue) }
+  const choices = found === undefined ? optionsOf(issue) : []
+  return { path, message, hint: hintFor(issue, found), wanted: wantedBy(issue), ...(choices.length > 0 && { choices }) }
 }
 
 /** Whether the value at the path is or should be a secret. An invalid one may still be a password. */

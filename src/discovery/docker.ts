@@ -1,10 +1,34 @@
-import type { DockerSource } from '../config/sources/docker.ts'
+import type { DockerLabels, DockerSource } from '../config/sources/docker.ts'
+import { Addresses } from './docker/addresses.ts'
+import { engineName } from './docker/engine.ts'
+import { landscapeOf, serverListOf } from './docker/landscape.ts'
+import { ownContainer } from './docker/own-container.ts'
+import { type Sighting, watchContainers } from './docker/watch-containers.ts'
+import { eachDifferent } from './each-different.ts'
 import type { Landscape, Provider } from './provider.ts'
 
-export function dockerProvider(_source: DockerSource): Provider {
-  throw new Error('from: docker is not there yet')
+/** The containers that are servers of one upstream. */
+export function dockerProvider(source: DockerSource, upstream: string): Provider {
+  return {
+    name: engineName(source),
+    watch: (signal) =>
+      eachDifferent(watchContainers(source, signal), (sighting) =>
+        serverListOf(sighting.containers, addressesOf(sighting, source), source, upstream),
+      ),
+  }
 }
 
-export function dockerLandscape(_labels: Omit<DockerSource, 'from'>): Provider<Landscape> {
-  throw new Error('discovery: docker is not there yet')
+/** All that the labels of containers describe. */
+export function dockerLandscape(labels: DockerLabels): Provider<Landscape> {
+  return {
+    name: engineName(labels),
+    watch: (signal) =>
+      eachDifferent(watchContainers(labels, signal), (sighting) =>
+        landscapeOf(sighting.containers, addressesOf(sighting, labels), labels),
+      ),
+  }
+}
+
+function addressesOf({ containers, machine }: Sighting, { network }: DockerSource | DockerLabels): Addresses {
+  return new Addresses(containers, machine, network, ownContainer())
 }

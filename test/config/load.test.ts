@@ -141,6 +141,30 @@ describe("with a file, the lab's lists replace the servers of its upstreams", ()
   })
 })
 
+describe('--docker', () => {
+  const cwd = directoryWith({ 'limpet.yaml': 'static' })
+
+  test('adds the labels of containers to the file', () => {
+    const { config, origin } = load({ cwd, flags: { docker: true } })
+    assert.deepEqual(config.discovery, { docker: { exposeByDefault: false } })
+    assert.equal(formatOrigin(origin), `${join(cwd, 'limpet.yaml')}, with --docker`)
+  })
+
+  test('names the engine, and leaves what the file says of it', () => {
+    writeFileSync(join(cwd, 'docker.yaml'), `${fileOf('web')}discovery: { docker: { exposeByDefault: true } }\n`)
+    const { config } = load({ cwd, file: 'docker.yaml', flags: { docker: 'tcp://10.0.0.1' } })
+    assert.deepEqual(config.discovery, { docker: { exposeByDefault: true, host: 'tcp://10.0.0.1' } })
+  })
+
+  test('is refused where it names none', () => {
+    refusal(
+      { cwd, flags: { docker: '/run/docker.sock' } },
+      '--docker: expected the address of a Docker engine, such as unix:///var/run/docker.sock or ' +
+        'tcp://10.0.0.1:2376, found "/run/docker.sock" (write unix:///run/docker.sock)',
+    )
+  })
+})
+
 describe('a problem with a flag or a variable', () => {
   test('is reported together with the problems in the file', () => {
     const cwd = directoryWith({})

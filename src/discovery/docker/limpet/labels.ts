@@ -1,0 +1,196 @@
+import { alternatives, shown } from '../../../config/error.ts'
+import type { KeyPath } from '../../../config/key-path.ts'
+import { nearest } from '../../../config/nearest.ts'
+import { Route } from '../../../config/route.ts'
+import { Config } from '../../../config/schema.ts'
+import { DetailedServer, ServerFields } from '../../../config/server.ts'
+import { Upstreams } from '../../../config/upstream.ts'
+import { didYouMean, type Issue, validate } from '../../../config/validate.ts'
+import type { FoundRoute, Mistake } from '../../provider.ts'
+import type { Container } from '../container.ts'
+import { labelPath } from './label-path.ts'
+import { readValues, type ValueLabel } from './label-values.ts'
+
+const PREFIX = 'limpet.'
+
+/** Settings of a server that its container may have; its name, id and address are found. */
+const { address: _, name: __, id: ___, ...ofServer } = ServerFields.shape
+const serverKeys = Object.keys(ofServer)
+const shortLabels = ['enable', 'upstream', 'port', 'host', 'path', 'affinity', 'network', ...serverKeys]
+
+/** What the labels of one container say. */
+export interface ReadLabels {
+  readonly container: Container
+  /** Absent: they do not say. */
+  readonly isEnabled?: boolean
+  readonly upstream: string
+  /** Whether a label names its upstream. */
+  readonly isNamed: boolean
+  /** The port in its upstream; absent: by default. And in other upstreams. */
+  readonly port?: number
+  readonly otherPorts: ReadonlyMap<string, number>
+  readonly network?: string
+  readonly settings: Readonly<Record<string, unknown>>
+  /** Settings of upstreams, by their names. */
+  readonly upstreams: ReadonlyMap<string, Readonly<Record<string, unknown>>>
+  readonly routes: readonly FoundRoute[]
+  /** Where there are any, the container cannot be used. */
+  readonly mistakes: readonly Mistake[]
+}
+
+/** What was read of each container: of most, nothing is new. */
+const known = new WeakMap<Container, ReadLabels>()
+
+/** Reads the labels of a container that begin with `limpet.`. */
+export function readLabels(container: Container): ReadLabels {
+  const read = known.get(container) ?? new LabelReader(container).read()
+  known.set(container, read)
+  return read
+}
+
+class LabelReader {
+  readonly #container: Container
+  readonly #labels: ReadonlyMap<string, string>
+  readonly #mistakes: Mistake[] = []
+  readonly #upstreams = new Map<string, ValueLabel[]>()
+  readonly #routes = new Map<string, ValueLabel[]>()
+  readonly #otherPorts = new Map<string, number>()
+  readonly #server: ValueLabel[] = []
+
+  constructor(container: Container) {
+    this.#container = container
+    const own = Object.entries(container.labels).filter(([label]) => label.toLowerCase().startsWith(PREFIX))
+    this.#labels = new Map(own.map(([label, text]) => [label.slice(PREFIX.length), text]))
+  }
+
+  read(): ReadLabels {
+    const enable = this.#labels.get('enable')
+    const isEnabled = enable === undefined ? undefined : this.#switch('enable', enable)
+    const named = this.#labels.get('upstream')?.trim()
+    const upstream = named ?? this.#container.service
+    for (const [name, text] of this.#labels) this.#sort(name, text, upstream)
+    const port = this.#port('port', this.#labels.get('port'))
+    const network = this.#labels.get('network')?.trim()
+    const server = this.#readPart(this.#server, DetailedServer, (value) => ({ address: '127.0.0.1:80', ...value }), [])
+    const upstreams = [...new Set([upstream, ...this.#upstreams.keys()])].map((name) => {
+      const labels = this.#upstreams.get(name) ?? []
+      const complete = (value: object) => ({ [name]: { ...value, servers: [{ from: 'docker' }] } })
+      return [name, this.#readPart(labels, Upstreams, complete, [name])] as const
+    })
+    return {
+      container: this.#container,
+      ...(isEnabled !== undefined && { isEnabled }),
+      upstream,
+      isNamed: named !== undefined,
+      ...(port !== undefined && { port }),
+      otherPorts: this.#otherPorts,
+      ...(network && { network }),
+      settings: server,
+      upstreams: new Map(upstreams.filter(([, value]) => Object.keys(value).length > 0)),
+      routes: this.#readRoutes(upstream),
+      mistakes: this.#mistakes,
+    }
+  }
+
+  /** Puts a label with those of the same server, upstream or route. */
+  #sort(name: string, text: string, upstream: string): void {
+    const label = PREFIX + name
+    const [first, ...rest] = labelPath(name) ?? []
+    if (first === undefined)
+      return this.#mistake(name, 'expected keys with dots in between, and [0] for entries of lists')
+    if (first === 'upstreams' || first === 'routes') {
+      const [group, path] = first === 'upstreams' ? this.#group(name, upstream) : [String(rest[0] ?? ''), rest.slice(1)]
+      if (path.length === 0) return this.#mistake(name, `expected ${PREFIX}${String(first)}.NAME.KEY`)
+      if (first === 'routes') return add(this.#routes, group, { label, path, text })
+      if (path[0] === 'servers') return this.#mistake(name, 'expected no servers', 'the containers are the servers')
+      if (path[0] !== 'port' || path.length > 1) return add(this.#upstreams, group, { label, path, text })
+      const port = this.#port(name, text)
+      if (port !== undefined) this.#otherPorts.set(group, port)
+    } else if (first === 'affinity') add(this.#upstreams, upstream, { label, path: [first, ...rest], text })
+    else if (rest.length === 0 && serverKeys.includes(String(first))) this.#server.push({ label, path: [first], text })
+    else if (rest.length > 0 || !shortLabels.includes(String(first))) this.#unknown(name, String(first))
+  }
+
+  /** The upstream that `upstreams.NAME.KEY` is about, whose name may have dots where it is the container's own, and the rest. */
+  #group(name: string, upstream: string): [string, KeyPath] {
+    const own = `upstreams.${upstream}.`
+    if (name.startsWith(own)) return [upstream, labelPath(name.slice(own.length)) ?? []]
+    const [, group = '', ...path] = labelPath(name) ?? []
+    return [String(group), path]
+  }
+
+  #unknown(name: string, first: string): void {
+    if (Object.hasOwn(Config.shape, first))
+      return this.#mistake(name, 'cannot be set by a label', 'set it in the configuration file')
+    if (['name', 'id', 'address'].includes(first))
+      return this.#mistake(name, 'cannot be set by a label', 'it is found: see docs/discovery/docker.md')
+    const meant = nearest(name, shortLabels)
+    const known = [...shortLabels.map((key) => PREFIX + key), `${PREFIX}upstreams.NAME.KEY`, `${PREFIX}routes.NAME.KEY`]
+    this.#mistake(name, `unknown label, expected ${alternatives(known)}`, didYouMean(meant && PREFIX + meant))
+  }
+
+  #readRoutes(upstream: string): FoundRoute[] {
+    const [host, path] = [this.#labels.get('host'), this.#labels.get('path')]
+    const short = [
+      ...(host === undefined ? [] : [{ label: `${PREFIX}host`, path: ['host'], text: host }]),
+      ...(host === undefined && path === undefined
+        ? []
+        : [{ label: `${PREFIX}path`, path: ['path'], text: path ?? '/*' }]),
+    ]
+    const all = [...(short.length === 0 ? [] : [short]), ...this.#routes.values()]
+    return all.map((labels) => {
+      const read = this.#readPart(labels, Route, (value) => ({ path: '/*', upstream, ...value }), [])
+      const { upstream: to = upstream, ...settings } = { path: '/*', ...read }
+      return { upstream: String(to), settings, where: `container ${this.#container.name}` }
+    })
+  }
+
+  /** The part of the configuration that those labels describe; what is wrong is noted. */
+  #readPart(
+    labels: readonly ValueLabel[],
+    schema: Parameters<typeof validate>[0],
+    complete: (value: Record<string, unknown>) => unknown,
+    place: KeyPath,
+  ): Record<string, unknown> {
+    const { value, issues } = readValues(labels, (value) => {
+      const outcome = validate(schema, complete(value))
+      return 'issues' in outcome ? outcome.issues.map((issue) => below(issue, place)) : []
+    })
+    // An issue with an upstream as a whole is one with its name.
+    const whole = place.length > 0 && this.#labels.has('upstream') ? `${PREFIX}upstream` : labels[0]?.label
+    for (const { label = whole, message, hint } of issues)
+      this.#mistakes.push({ where: this.#where(label), message, hint })
+    return value
+  }
+
+  #switch(name: string, text: string): boolean | undefined {
+    const word = text.trim().toLowerCase()
+    if (word === 'true' || word === 'false') return word === 'true'
+    this.#mistake(name, `expected true or false, found ${shown(text)}`)
+    return undefined
+  }
+
+  #port(name: string, text: string | undefined): number | undefined {
+    if (text === undefined) return undefined
+    const port = /^\d{1,5}$/.test(text.trim()) ? Number(text) : 0
+    if (port >= 1 && port <= 65_535) return port
+    this.#mistake(name, `expected a port from 1 to 65535, found ${shown(text)}`)
+    return undefined
+  }
+
+  #mistake(name: string, message: string, hint?: string): void {
+    this.#mistakes.push({ where: this.#where(PREFIX + name), message, hint })
+  }
+
+  #where(label: string | undefined): string {
+    return `container ${this.#container.name}${label === undefined ? '' : `: label ${label}`}`
+  }
+}
+
+function add(groups: Map<string, ValueLabel[]>, name: string, label: ValueLabel): void {
+  groups.set(name, [...(groups.get(name) ?? []), label])
+}
+
+function below(issue: Issue, place: KeyPath): Issue {
+  return { ...issue, path: issue.path.slice(place.length) }
+}

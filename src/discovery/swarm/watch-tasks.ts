@@ -1,0 +1,167 @@
+import { Engine, type EngineSettings } from '../docker/engine.ts'
+import { isStopSignal } from '../docker/stop-signal.ts'
+import { Refused } from '../http-client.ts'
+import { type KnownTask, knownTasks } from './known-tasks.ts'
+import { isChanging, type SwarmState, swarmState } from './swarm-state.ts'
+
+/** How often the tasks are asked for while some are on their way, in ms. */
+const BUSY = 500
+/** How long after an event the tasks are asked for, in ms: an event is seldom alone. */
+const SETTLE = 50
+/** The events of the Swarm that matter, and those of the containers of this node. */
+const EVENTS = {
+  type: ['service', 'node', 'container'],
+  event: ['create', 'update', 'remove', 'start', 'kill', 'die', 'health_status'],
+}
+
+/** All tasks of a Swarm that run, or are about to. */
+export interface TaskSighting {
+  readonly tasks: readonly KnownTask[]
+  /** Whether one has been told to stop, or has ended, since the last one. */
+  readonly isUrgent: boolean
+}
+
+/**
+ * All tasks of a Swarm, and again after each change. Docker has no events of tasks: they are asked for every `poll` ms, more often while
+ * something is on its way, and at once after events of services, of nodes, and of the containers of the node that is asked.
+ *
+ * @throws Error where the engine cannot be reached, is lost, or is no manager
+ */
+export async function* watchTasks(
+  settings: EngineSettings & { readonly poll: number },
+  signal: AbortSignal,
+): AsyncGenerator<TaskSighting, void> {
+  const ends = new AbortController()
+  const engine = new Engine(settings)
+  const watch = new Watch(engine, settings.poll, AbortSignal.any([signal, ends.signal]))
+  try {
+    await watch.begin()
+    for (;;) yield await watch.next()
+  } catch (error) {
+    if (!signal.aborted) throw error
+  } finally {
+    ends.abort(new Error('no longer watched'))
+    engine.close()
+  }
+}
+
+class Watch {
+  readonly #engine: Engine
+  readonly #poll: number
+  readonly #signal: AbortSignal
+  readonly #stopping = new Set<string>()
+  readonly #ended = new Set<string>()
+  /** Where tasks were reached: of those that are told to stop, the manager no longer says it. */
+  #published = new Map<string, KnownTask['published']>()
+  #state: SwarmState = { services: [], tasks: [], nodes: [] }
+  #timer: NodeJS.Timeout | undefined
+  #isLooking = false
+  #isAskedAgain = false
+  #isUrgent = false
+  #reported = ''
+  #news = Promise.withResolvers<void>()
+  #failure: { readonly error: unknown } | undefined
+
+  constructor(engine: Engine, poll: number, signal: AbortSignal) {
+    this.#engine = engine
+    this.#poll = poll
+    this.#signal = signal
+    signal.addEventListener('abort', () => this.#failed(signal.reason))
+  }
+
+  async begin(): Promise<void> {
+    const now = await this.#engine.greet(this.#signal)
+    this.#follow(now).catch((error) => this.#failed(error))
+    await this.#look()
+  }
+
+  async next(): Promise<TaskSighting> {
+    await this.#news.promise
+    if (this.#failure !== undefined) throw this.#failure.error
+    this.#news = Promise.withResolvers()
+    const isUrgent = this.#isUrgent
+    this.#isUrgent = false
+    return { tasks: this.#tasks(), isUrgent }
+  }
+
+  async #follow(since: number): Promise<void> {
+    for await (const events of this.#engine.events(since, EVENTS, this.#signal)) {
+      for (const { Action, Actor } of events) {
+        const task = Actor.Attributes?.['com.docker.swarm.task.id']
+        if (task !== undefined) this.#happened(Action, task, Actor.Attributes?.signal)
+      }
+      this.#lookIn(SETTLE)
+    }
+    throw new Error('the Docker engine has closed its stream of events')
+  }
+
+  #happened(action: string, task: string, signal = ''): void {
+    const told = action === 'kill' && isStopSignal(signal, undefined)
+    if (!told && action !== 'die') return
+    const known = told ? this.#stopping : this.#ended
+    if (known.has(task)) return
+    known.add(task)
+    this.#report(true)
+  }
+
+  /** Looks in that many ms, or earlier if that is intended already. */
+  #lookIn(milliseconds: number): void {
+    if (this.#isLooking) this.#isAskedAgain = true
+    else {
+      clearTimeout(this.#timer)
+      this.#timer = setTimeout(() => this.#look().catch((error) => this.#failed(error)), milliseconds)
+    }
+  }
+
+  async #look(): Promise<void> {
+    this.#isLooking = true
+    this.#isAskedAgain = false
+    this.#state = await this.#ask()
+    this.#isLooking = false
+    const present = new Set(this.#state.tasks.map(({ ID }) => ID))
+    for (const known of [this.#stopping, this.#ended])
+      for (const task of known) if (!present.has(task)) known.delete(task)
+    const tasks = this.#tasks()
+    this.#published = new Map(tasks.map(({ id, published }) => [id, published]))
+    this.#report(false)
+    if (this.#signal.aborted) return
+    this.#lookIn(this.#isAskedAgain ? SETTLE : isChanging(this.#state) ? Math.min(BUSY, this.#poll) : this.#poll)
+  }
+
+  async #ask(): Promise<SwarmState> {
+    try {
+      const [services, tasks, nodes] = await Promise.all([
+        this.#engine.ask('/services', {}, this.#signal),
+        this.#engine.ask('/tasks', {}, this.#signal),
+        this.#engine.ask('/nodes', {}, this.#signal),
+      ])
+      return swarmState(services, tasks, nodes)
+    } catch (error) {
+      if (!(error instanceof Refused) || error.status !== 503) throw error
+      throw new Error(
+        'this Docker engine is no manager of a Swarm: name one as host, or make one with docker swarm init',
+      )
+    }
+  }
+
+  #tasks(): KnownTask[] {
+    return knownTasks(this.#state, { stopping: this.#stopping, ended: this.#ended }).map((task) => {
+      const before = this.#published.get(task.id)
+      return task.published.size === 0 && before !== undefined ? { ...task, published: before } : task
+    })
+  }
+
+  #report(isUrgent: boolean): void {
+    const seen = JSON.stringify(this.#tasks(), (key, value) => (key === 'published' ? [...value] : value))
+    if (seen === this.#reported) return
+    this.#reported = seen
+    this.#isUrgent ||= isUrgent
+    this.#news.resolve()
+  }
+
+  #failed(error: unknown): void {
+    this.#failure ??= { error }
+    clearTimeout(this.#timer)
+    this.#news.resolve()
+  }
+}
