@@ -47,6 +47,7 @@ function viewOf(snapshot: Snapshot) {
     sessions: new SessionTable(),
     droppedLogLines: 0,
     certificates: [],
+    sources: [],
     warnings: () => [],
     causeOf: () => 'ill',
   }
