@@ -11,6 +11,7 @@ const groups: readonly (readonly [heading: string, commands: readonly (readonly 
     'Run:',
     [
       ['run', async () => (await import('./commands/run.ts')).runCommand()],
+      ['discover', async () => (await import('./commands/discover.ts')).discoverCommand()],
       ['check', async () => (await import('./commands/check.ts')).checkCommand()],
       ['demo', async () => (await import('./commands/demo.ts')).demoCommand()],
       ['export', async () => (await import('./commands/export.ts')).exportCommand()],

@@ -5,7 +5,17 @@ import type { Message } from './stream.ts'
 export const KEPT_EVENTS = 500
 
 export type Tone = 'good' | 'bad' | 'warn' | 'plain'
-export type Topic = 'health' | 'skew' | 'config' | 'drain' | 'worker' | 'certificate' | 'upgrade' | 'operator' | 'other'
+export type Topic =
+  | 'health'
+  | 'skew'
+  | 'config'
+  | 'drain'
+  | 'worker'
+  | 'certificate'
+  | 'source'
+  | 'upgrade'
+  | 'operator'
+  | 'other'
 
 /** An event, as the dashboard shows it. */
 export interface Happening {
@@ -50,6 +60,7 @@ const topics: Readonly<Record<string, Topic>> = {
   'drain-ended': 'drain',
   'worker-died': 'worker',
   certificate: 'certificate',
+  source: 'source',
   upgrade: 'upgrade',
   operator: 'operator',
 }

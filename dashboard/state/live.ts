@@ -90,7 +90,7 @@ const eventStream = new Stream({
       KEPT_EVENTS,
     )
     void upstreams.refresh()
-    if (happening.type === 'applied' || happening.type === 'certificate') void status.refresh()
+    if (['applied', 'certificate', 'source'].includes(happening.type)) void status.refresh()
   },
 })
 

@@ -3,7 +3,7 @@ import type { Tone } from './happening.ts'
 
 /** What the operator wants of a server and what its checks say, as one state. */
 export interface Standing {
-  readonly kind: 'up' | 'ready' | 'draining' | 'down' | 'maintenance'
+  readonly kind: 'up' | 'ready' | 'draining' | 'down' | 'maintenance' | 'away'
   readonly word: string
   readonly tone: Tone
   /** Why, or how it stands; undefined where the word says it all. */
@@ -13,6 +13,7 @@ export interface Standing {
 export function standingOf(server: Server): Standing {
   const { admin, health, cause } = server.state
   if (admin === 'maintenance') return { kind: 'maintenance', word: 'Maintenance', tone: 'plain', because: undefined }
+  if (health === 'away') return { kind: 'away', word: 'Away', tone: 'warn', because: 'it is expected back' }
   if (health === 'down') {
     const word = admin === 'drain' ? 'Down, draining' : 'Down'
     return { kind: 'down', word, tone: 'bad', because: cause ?? undefined }
@@ -26,7 +27,7 @@ export function standingOf(server: Server): Standing {
 
 /** Whether new users may come to it. */
 export function takesNewUsers({ state }: Server): boolean {
-  return state.admin === 'ready' && state.health !== 'down'
+  return state.admin === 'ready' && state.health !== 'down' && state.health !== 'away'
 }
 
 function drainOf({ drain, sessions, inFlight }: Server): Omit<Standing, 'kind'> {

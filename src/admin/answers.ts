@@ -54,6 +54,28 @@ export const Me = z
   })
   .openapi('Me')
 
+const Source = z
+  .object({
+    upstream: z.string().nullable().openapi({
+      description: 'The upstream whose servers it finds; null where labels name the upstreams.',
+    }),
+    source: z.string().openapi({ description: 'Its kind.', example: 'docker' }),
+    name: z
+      .string()
+      .openapi({ description: 'What the log calls it.', example: 'docker at unix:///var/run/docker.sock' }),
+    state: z.enum(['waiting', 'ok', 'failing']).openapi({
+      description:
+        'waiting: it has not answered yet. failing: it cannot be reached or understood; what it found before still holds.',
+    }),
+    servers: Count.openapi({ description: 'How many servers it has found.' }),
+    since: Time.openapi({ description: 'Since when it is in that state.' }),
+    error: z.string().nullable().openapi({ description: 'Why it fails.' }),
+    mistakes: z
+      .array(z.object({ where: z.string(), message: z.string(), hint: z.string().nullable() }))
+      .openapi({ description: 'What it has found and cannot be used; the rest is.' }),
+  })
+  .openapi('Source')
+
 export const Status = z
   .object({
     version: z.string().openapi({ description: "Limpet's version." }),
@@ -95,6 +117,7 @@ export const Status = z
     instance: z.string().openapi({ description: 'The name of this Limpet and its replicas.' }),
     revision: z.string().openapi({ description: 'Of the desired state; another one after each change.' }),
     changes: z.array(Drift).openapi({ description: 'What operators have changed, and the file does not say.' }),
+    sources: z.array(Source).openapi({ description: 'As in /v1/sources.' }),
     emptiest: z
       .record(z.string(), z.string())
       .openapi({ description: 'By upstream: the server that can be removed with the fewest sessions moved.' }),
@@ -119,8 +142,9 @@ export const Server = z
     state: z
       .object({
         admin: z.enum(['ready', 'drain', 'maintenance']).openapi({ description: 'Set by the operator.' }),
-        health: z.enum(['up', 'down', 'unknown']).openapi({
-          description: 'unknown: nothing has been sent to it yet, no check either; or it is in maintenance.',
+        health: z.enum(['up', 'down', 'unknown', 'away']).openapi({
+          description:
+            'unknown: nothing has been sent to it yet, no check either; or it is in maintenance. away: its source does not have it at the moment, and it is expected back.',
         }),
         cause: z.string().nullable().openapi({ description: 'Why it is down.' }),
       })
@@ -132,6 +156,10 @@ export const Server = z
     requests: Count.openapi({ description: 'Requests that it was given since the start, modulo 2^32.' }),
     failures: Count.openapi({ description: 'Those of them that failed, modulo 2^32.' }),
     sessions: Sessions.nullable().openapi({ description: 'null where the upstream knows no sessions.' }),
+    source: z.string().nullable().openapi({
+      description: 'What has found it; null where it is written in the file, or an operator has added it.',
+      example: 'docker',
+    }),
     id: z.string().openapi({ description: 'Its identity in sessions and saved files: its first name.' }),
     file: ServerChange.nullable().optional().openapi({
       description:
@@ -173,6 +201,8 @@ export const Upstreams = z.object({ upstreams: z.array(Upstream) }).openapi('Ups
 
 export const Servers = z.object({ servers: z.array(Server) }).openapi('Servers')
 
+export const Sources = z.object({ sources: z.array(Source) }).openapi('Sources')
+
 export const ServerWithSettings = Server.extend({
   settings: ServerSettings.openapi({ description: 'All its settings, as a PUT takes them.' }),
 }).openapi('ServerWithSettings')
@@ -197,6 +227,8 @@ export const SessionNumbers = z
   .openapi('SessionNumbers', { description: 'Of the upstreams that know sessions.' })
 
 export type Status = z.output<typeof Status>
+export type Sources = z.output<typeof Sources>
+export type Source = z.output<typeof Source>
 export type Pause = z.output<typeof Pause>
 export type Upstream = z.output<typeof Upstream>
 export type Upstreams = z.output<typeof Upstreams>

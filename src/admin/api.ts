@@ -18,6 +18,7 @@ import { addRequests } from './resources/requests.ts'
 import { addServers } from './resources/servers.ts'
 import { addSessions } from './resources/sessions.ts'
 import { addSigningIn } from './resources/signing-in.ts'
+import { addSources } from './resources/sources.ts'
 import { addStatus } from './resources/status.ts'
 import { addTraffic } from './resources/traffic.ts'
 import { addUpgrade } from './resources/upgrade.ts'
@@ -52,6 +53,7 @@ export function adminApi(
   addConfig(api, descriptions, operations)
   addUpstreams(api, descriptions, view)
   addServers(api, descriptions, view, operations)
+  addSources(api, descriptions, view)
   addDrains(api, descriptions, view, operations)
   addPause(api, descriptions, operations)
   addSessions(api, descriptions, view)

@@ -38,6 +38,16 @@ export type AdminEvent =
       /** The line in the log. */
       readonly message: string
     }
+  /** A source of servers fails, or answers again: then it is better. */
+  | {
+      readonly type: 'source'
+      /** null where labels name the upstreams. */
+      readonly upstream: string | null
+      readonly source: string
+      readonly better: boolean
+      /** The line in the log. */
+      readonly message: string
+    }
   /** The program is being replaced by another process. */
   | {
       readonly type: 'upgrade'

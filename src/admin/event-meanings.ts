@@ -12,6 +12,8 @@ export const eventMeanings: Readonly<Record<AdminEvent['type'] | 'gap', string>>
   'drain-ended': 'It is over: `drain`.',
   'worker-died': 'A worker has died and is replaced: `worker`, `cause`, `ms`.',
   certificate: 'A certificate was obtained or renewed, or could not be: `host`, `better`, `message`.',
+  source:
+    'A source of servers fails, or answers again: `upstream` (null where labels name the upstreams), `source`, `better`, `message`.',
   upgrade: 'The program is replaced: `state` (`started`, `taken-over`, `failed`), `pid`, `message`.',
   operator: 'An operator has changed something, or was refused: `author`, `message`.',
   gap: 'Some events after `Last-Event-ID` are no longer kept: read the status again.',

@@ -20,6 +20,10 @@ export interface ServerResource {
   readonly settings: ServerSettings
   /** What the file says where it differs; undefined if it says the same, null if the file does not have the server. */
   readonly file?: ServerChange | null
+  /** What has found it, as `docker`; undefined where it is written, or was added. */
+  readonly source?: string
+  /** Expected back. */
+  readonly isAway?: true
 }
 
 /**

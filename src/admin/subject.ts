@@ -3,6 +3,7 @@ import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
 import type { Snapshot, Upstream } from '../runtime/snapshot.ts'
 import type { Probed } from './readiness.ts'
+import type { SourceSummary } from './sources.ts'
 
 /** Something that the operator should know about an upstream. */
 export interface Warning {
@@ -42,6 +43,8 @@ export interface Subject extends Probed {
   /** Lines of the access log that could not be written, since the start. */
   readonly droppedLogLines: number
   readonly certificates: readonly CertificateSummary[]
+  /** Where servers are found. */
+  readonly sources: readonly SourceSummary[]
   warnings(upstream: Upstream): readonly Warning[]
   /** Why that health bit of a server was set; undefined if no cause was given. */
   causeOf(upstream: string, server: string, bit: HealthBit): string | undefined

@@ -7,6 +7,7 @@ import type {
   Server as ServerView,
   ServerWithSettings,
   SessionNumbers,
+  Source,
   Status,
   Upstream as UpstreamView,
 } from './answers.ts'
@@ -20,6 +21,9 @@ import type { CertificateSummary, Subject } from './subject.ts'
 type WhatOperatorsDid = Pick<Operations, 'revision' | 'drift' | 'server' | 'drains' | 'pauseOf'>
 
 const DAY = 86_400_000
+
+/** The health of a server that is expected back. */
+const away = { health: 'away', cause: null } as const
 
 /** How long a count of the sessions is reused, in ms, since counting scans the whole table. */
 const COUNTS_KEEP = 1000
@@ -60,6 +64,7 @@ export class View {
       instance,
       revision: this.#operations.revision,
       changes: [...this.#operations.drift()],
+      sources: this.sources(),
       emptiest: Object.fromEntries(
         snapshot.upstreams.flatMap((upstream) => {
           const server = this.#emptiestOf(upstream)
@@ -67,6 +72,15 @@ export class View {
         }),
       ),
     }
+  }
+
+  sources(): Source[] {
+    return this.#subject.sources.map(({ lastSuccess: _, since, error, mistakes, ...source }) => ({
+      ...source,
+      since: new Date(since).toISOString(),
+      error: error ?? null,
+      mistakes: mistakes.map(({ where, message, hint }) => ({ where, message, hint: hint ?? null })),
+    }))
   }
 
   upstreams(): UpstreamView[] {
@@ -151,18 +165,19 @@ export class View {
   ): ServerView {
     const { scoreboard } = this.#subject
     const { name, address, weight, backup, slot } = server
-    const { id = name, file } = this.#operations.server(upstream.name, name) ?? {}
+    const { id = name, file, source = null, isAway = false } = this.#operations.server(upstream.name, name) ?? {}
     return {
       name,
       address,
       weight,
       backup,
-      state: { admin: adminStateOf(server), ...this.#healthOf(server, upstream) },
+      state: { admin: adminStateOf(server), ...(isAway ? away : this.#healthOf(server, upstream)) },
       inFlight: scoreboard.servers.inFlight(slot),
       tunnels: scoreboard.servers.tunnels(slot),
       requests: scoreboard.servers.requests(slot),
       failures: scoreboard.servers.failures(slot),
       sessions: count ? sessionsOf(count, live) : null,
+      source,
       id,
       ...(file !== undefined && { file }),
       drain: drains.find((drain) => drain.server === name) ?? null,

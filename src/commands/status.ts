@@ -30,6 +30,7 @@ async function showStatus({ json, ...options }: AdminOptions): Promise<void> {
       [
         headline(status),
         ...certificates(status),
+        ...sourcesInWords(status),
         ...upstreams.map((each) => paragraph(each, status.emptiest[each.name])),
       ].join('\n\n'),
     )
@@ -69,6 +70,27 @@ function certificates({ certificates }: Status): string[] {
   return [table, ...troubles]
 }
 
+/** A Limpet of another version may know no sources. */
+function sourcesInWords({ sources = [] }: Partial<Pick<Status, 'sources'>>): string[] {
+  if (sources.length === 0) return []
+  const table = formatTable(
+    ['SOURCE', 'UPSTREAM', 'STATE', 'SINCE', 'SERVERS'],
+    sources.map(({ name, upstream, state, since, servers }) => [
+      printable(name),
+      upstream ?? '(labels)',
+      state,
+      spanSince(since),
+      formatCount(servers),
+    ]),
+    ['SOURCE', 'UPSTREAM', 'STATE'],
+  )
+  const troubles = sources.flatMap(({ name, error, mistakes }) => [
+    ...(error === null ? [] : [`  ! ${name} fails: ${error}`]),
+    ...mistakes.map(({ where, message, hint }) => `  ! ${where}: ${message}${hint === null ? '' : ` (${hint})`}`),
+  ])
+  return [[table, ...troubles.map(printable)].join('\n')]
+}
+
 function driftLine({ upstream, server, message }: Status['changes'][number]): string {
   const place = [upstream, server].filter((part) => part !== null && part !== '').join('/')
   return place === '' ? `    ${message}` : `    ${place}: ${message}`
@@ -81,7 +103,7 @@ function paragraph(upstream: Upstream, emptiest: string | undefined): string {
   const table = formatTable(
     columns.map((column) => column.title),
     servers.map((server) => columns.map(({ of }) => of(server))),
-    ['SERVER', 'ADDRESS', 'STATE'],
+    ['SERVER', 'ADDRESS', 'SOURCE', 'STATE'],
   )
   return [
     title,
@@ -113,6 +135,7 @@ function columnsOf({ affinity, servers }: Upstream): Column[] {
   return [
     { title: 'SERVER', of: nameOf },
     { title: 'ADDRESS', of: ({ address, file }) => besideFile(address, file?.address) },
+    ...(servers.some(wasFound) ? [{ title: 'SOURCE', of: sourceOf }] : []),
     { title: 'WEIGHT', of: ({ weight, file }) => besideFile(weight, file?.weight) },
     { title: 'STATE', of: (server) => besideFile(stateOf(server), adminOf(server.file ?? {})) },
     { title: 'IN FLIGHT', of: ({ inFlight }) => formatCount(inFlight) },
@@ -130,8 +153,17 @@ function columnsOf({ affinity, servers }: Upstream): Column[] {
   ]
 }
 
-function nameOf({ name, file }: Server): string {
-  return file === null ? `${name} (not in the file)` : besideFile(name, file?.name)
+function sourceOf({ source }: Server): string {
+  return source ?? ''
+}
+
+function wasFound({ source }: Server): boolean {
+  return typeof source === 'string'
+}
+
+function nameOf(server: Server): string {
+  const { name, file } = server
+  return file === null && !wasFound(server) ? `${name} (not in the file)` : besideFile(name, file?.name)
 }
 
 /** A value, and what the file says instead. */

@@ -99,7 +99,13 @@ export class Operator implements Operations {
     const server = this.#find({ upstream, server: name })
     if (server === undefined) return undefined
     const file = fileOf(this.#desired, upstream, server)
-    return { id: server.id, settings: settingsOf(server), ...(file !== undefined && { file }) }
+    return {
+      id: server.id,
+      settings: settingsOf(server),
+      ...(file !== undefined && { file }),
+      ...(server.source !== undefined && { source: server.source }),
+      ...(server.away && { isAway: true }),
+    }
   }
 
   drains(): readonly Drain[] {

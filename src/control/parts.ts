@@ -10,6 +10,7 @@ import { Tallies } from '../runtime/tallies.ts'
 import type { AcmeSource } from './acme/acme-source.ts'
 import { ApplyHistory } from './apply-history.ts'
 import { compile } from './compile.ts'
+import { SourceReports } from './discovery/source-reports.ts'
 import { ServerWishes } from './drains/server-wishes.ts'
 import { SessionQuestions } from './drains/session-questions.ts'
 import { EventLog } from './event-log.ts'
@@ -53,6 +54,7 @@ export interface Parts {
   readonly supervisor: Supervisor
   readonly traffic: TrafficSampler
   readonly tail: LiveTail
+  readonly sources: SourceReports
 }
 
 /**
@@ -176,6 +178,7 @@ export async function assemble(
     supervisor,
     traffic,
     tail,
+    sources: new SourceReports(log, events),
   }
 }
 

@@ -27,6 +27,7 @@ interface Fields {
   readonly servers: number
   readonly share: number
   readonly signal: string
+  readonly source: string
   readonly threshold: number
   readonly traceId: string | undefined
   readonly upstream: string
@@ -64,6 +65,7 @@ export const fieldMeanings: Readonly<Record<keyof Fields, string>> = {
   servers: 'how many servers there are',
   share: 'a share of the requests, from 0 to 1',
   signal: 'the name of a signal',
+  source: 'the name of a source of servers, such as `docker at unix:///var/run/docker.sock`',
   threshold: 'the panic threshold, in percent',
   traceId: 'the id of the request’s trace; absent if traces are not followed',
   upstream: 'the name of an upstream',
@@ -322,6 +324,30 @@ export const logChapters = {
         fields: ['code'],
         meaning: 'This process or machine runs short of file descriptors, ports or memory.',
         action: 'Raise the limit that the message names.',
+      },
+    },
+  },
+  sources: {
+    title: 'Sources of servers',
+    events: {
+      'source-failing': {
+        level: 'warn',
+        fields: ['source', 'cause'],
+        meaning:
+          'A source of servers cannot be reached or understood. The servers that it found before stay, and it is tried again.',
+        action: 'See the cause, and `limpet discover`.',
+      },
+      'source-recovered': {
+        level: 'info',
+        fields: ['source'],
+        meaning: 'A source answers again.',
+        action: '',
+      },
+      'source-mistake': {
+        level: 'warn',
+        fields: ['source', 'cause'],
+        meaning: 'A source has found something that cannot be used. The rest is.',
+        action: 'Fix it where the cause says.',
       },
     },
   },

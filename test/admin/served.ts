@@ -88,6 +88,7 @@ export async function served(test: TestContext, options: Options = {}): Promise<
     sessions: new SessionTable(),
     droppedLogLines: 0,
     certificates: [],
+    sources: [],
     warnings: () => [],
     causeOf: () => undefined,
   }

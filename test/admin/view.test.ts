@@ -47,6 +47,7 @@ function viewOf(snapshot: Snapshot) {
     sessions: new SessionTable(),
     droppedLogLines: 0,
     certificates: [],
+    sources: [],
     warnings: () => [],
     causeOf: () => 'ill',
   }
@@ -93,4 +94,34 @@ test('of a disabled server nothing is known, whatever its health was before', ()
   assert.deepEqual(state(), { admin: 'ready', health: 'down', cause: 'ill' })
   subject.snapshot = snapshotOf(2, 'app', [{ name: 'a', down: true }])
   assert.deepEqual(state(), { admin: 'maintenance', health: 'unknown', cause: null })
+})
+
+test('a server that a source has found says so, and whether it is away; sources say how they are', () => {
+  const snapshot = snapshotOf(1, 'app', [{ name: 'a' }, { name: 'b' }])
+  const mistakes = [{ where: '/a.yaml:1:1', message: 'expected a port' }]
+  const source = { upstream: 'app', source: 'file', name: 'file /a.yaml', servers: 1, since: 0, mistakes }
+  const subject = {
+    ...viewOf(snapshot).subject,
+    sources: [{ ...source, state: 'failing' as const, lastSuccess: undefined, error: 'no such file' }],
+  }
+  const server = (_: string, name: string) =>
+    name === 'a' ? undefined : { id: name, settings: { address: 'b:80' }, source: 'file', isAway: true as const }
+  const view = new View(subject, { ...unchanged, server } as unknown as typeof unchanged)
+  const [app] = view.upstreams()
+  assert.deepEqual(
+    app!.servers.map(({ source, state }) => [source, state.health]),
+    [
+      [null, 'unknown'],
+      ['file', 'away'],
+    ],
+  )
+  const shown = {
+    ...source,
+    state: 'failing',
+    since: '1970-01-01T00:00:00.000Z',
+    error: 'no such file',
+    mistakes: [{ ...mistakes[0], hint: null }],
+  }
+  assert.deepEqual(view.sources(), [shown])
+  assert.deepEqual(view.status().sources, [shown])
 })

@@ -86,3 +86,50 @@ upstream plain: round-robin
 `.trim(),
   )
 })
+
+test('limpet status shows what has found a server, that it is away, and which sources fail', async (t) => {
+  const mistake = { where: '/a.yaml:3:5', message: 'expected a port', hint: 'write 80' }
+  const app = {
+    name: 'app',
+    balance: 'round-robin',
+    affinity: null,
+    warnings: [],
+    pause: null,
+    servers: [
+      serverOf('web-1', { sessions: null, source: null }),
+      serverOf('web-2', { sessions: null, source: 'file', file: null }),
+      serverOf('web-3', { sessions: null, source: 'file', state: { admin: 'ready', health: 'away', cause: null } }),
+    ],
+  }
+  const source = { upstream: 'app', source: 'file', since: at(-60_000), error: null, mistakes: [] }
+  const admin = await ScriptedAdmin.start(t, {
+    'GET /v1/status': {
+      version: '1.2.3',
+      since: at(-3_600_000),
+      workers: 2,
+      listeners: [{ address: '0.0.0.0', port: 80 }],
+      droppedLogLines: 0,
+      certificates: [],
+      changes: [],
+      sources: [
+        { ...source, name: 'file /a.yaml', state: 'ok', servers: 2, mistakes: [mistake] },
+        { ...source, upstream: null, name: 'docker', state: 'failing', servers: 0, error: 'no\nsocket' },
+      ],
+      emptiest: {},
+    },
+    'GET /v1/upstreams': { upstreams: [app] },
+  })
+  const { code, stdout } = await runLimpet(['status', '--url', admin.url])
+  assert.equal(code, 0)
+  const lines = stdout.replaceAll(/ +/g, ' ').split('\n')
+  for (const line of [
+    ' file /a.yaml app ok 1 min 2',
+    ' docker (labels) failing 1 min 0',
+    ' ! /a.yaml:3:5: expected a port (write 80)',
+    ' ! docker fails: no\\nsocket',
+    ' web-1 10.0.0.1:80 1 up 0 0 0',
+    ' web-2 10.0.0.1:80 file 1 up 0 0 0',
+    ' web-3 10.0.0.1:80 file 1 away 0 0 0',
+  ])
+    assert.ok(lines.includes(line), `${line}\n${stdout}`)
+})

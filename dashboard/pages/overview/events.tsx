@@ -14,6 +14,7 @@ const topics: readonly { readonly value: Topic | 'all'; readonly label: string }
   { value: 'drain', label: 'Drains' },
   { value: 'worker', label: 'Workers' },
   { value: 'certificate', label: 'Certificates' },
+  { value: 'source', label: 'Sources' },
   { value: 'upgrade', label: 'Upgrades' },
   { value: 'operator', label: 'Operators' },
 ]

@@ -5,6 +5,7 @@ import { samples } from '../../state/live.ts'
 import { Charts } from './charts.tsx'
 import { Events } from './events.tsx'
 import { Numbers } from './numbers.tsx'
+import { Sources } from './sources.tsx'
 import { UpstreamList } from './upstream-list.tsx'
 
 const spans = [
@@ -25,6 +26,7 @@ export function OverviewPage() {
         <Choice label="How far back" value={span.value} options={spans} onChange={(next) => (span.value = next)} />
       </div>
       <Charts samples={shown} span={Number(span.value)} />
+      <Sources />
       <UpstreamList />
       <Events />
     </div>

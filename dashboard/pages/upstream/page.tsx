@@ -112,4 +112,11 @@ function Tools({
   )
 }
 
-const stateWords = { all: 'All', up: 'Up', draining: 'Draining', down: 'Down', maintenance: 'Maintenance' } as const
+const stateWords = {
+  all: 'All',
+  up: 'Up',
+  draining: 'Draining',
+  down: 'Down',
+  away: 'Away',
+  maintenance: 'Maintenance',
+} as const

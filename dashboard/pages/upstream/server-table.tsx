@@ -10,17 +10,17 @@ import { ShareBar } from './share-bar.tsx'
 import { setSort, type View } from './view.ts'
 
 /** The worst states first. */
-const order = ['down', 'draining', 'maintenance', 'ready', 'up']
+const order = ['down', 'away', 'draining', 'maintenance', 'ready', 'up']
 
 const columns: readonly Column<ServerRow>[] = [
   {
     key: 'server',
     label: 'Server',
-    cell: ({ server: { name, address, backup } }) => (
+    cell: ({ server: { name, address, source, backup } }) => (
       <span class="server-name">
         <b>{name}</b>
         {backup && <Badge title="It serves only when no other server may.">backup</Badge>}
-        <small>{address}</small>
+        <small>{typeof source !== 'string' ? address : `${address}, from ${source}`}</small>
       </span>
     ),
     sortBy: ({ server }) => server.name,

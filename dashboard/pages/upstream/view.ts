@@ -10,7 +10,7 @@ export interface View {
   readonly find: string
 }
 
-export const stateFilters = ['all', 'up', 'draining', 'down', 'maintenance'] as const
+export const stateFilters = ['all', 'up', 'draining', 'down', 'away', 'maintenance'] as const
 export type StateFilter = (typeof stateFilters)[number]
 
 export function viewNow(): View {

@@ -118,16 +118,18 @@ export function timeOf(at: string): string {
 }
 
 function upCount({ servers }: Upstream): number {
-  return servers.filter(({ state }) => state.admin === 'ready' && state.health !== 'down').length
+  return servers.filter(({ state }) => state.admin === 'ready' && state.health !== 'down' && state.health !== 'away')
+    .length
 }
 
 function stateOf({ state: { admin, health }, drain }: Server): string {
   if (admin === 'drain' && drain !== null) return `drain, ${formatCount(drain.sessions)} left`
-  return admin === 'ready' ? health : health === 'down' ? `${admin}, down` : admin
+  if (admin === 'ready') return health === 'unknown' ? 'ready' : health
+  return health === 'down' ? `${admin}, down` : admin
 }
 
 function toneOf({ state: { admin, health } }: Server): Tone {
   if (health === 'down') return 'bad'
-  if (admin !== 'ready') return 'warn'
+  if (admin !== 'ready' || health === 'away') return 'warn'
   return health === 'up' ? 'good' : 'quiet'
 }

@@ -5,7 +5,7 @@ import type { Parts } from '../parts.ts'
 
 /** The metrics of a balancer. */
 export function metricsOf(parts: Parts, drains: DrainOrders): Metrics {
-  const { scoreboard, sessions, tallies, counts, supervisor, tls, traffic } = parts
+  const { scoreboard, sessions, tallies, counts, supervisor, tls, traffic, sources } = parts
   const scenes = new SceneMaker({
     scoreboard,
     sessions: sessions.table,
@@ -15,6 +15,7 @@ export function metricsOf(parts: Parts, drains: DrainOrders): Metrics {
     workerSlots: () => supervisor.workerSlots,
     certificates: () => tls.material.origins,
     drains: () => drains.views(),
+    sources: () => sources.all,
     stickinessOf: (upstream) => traffic.stickinessOf(upstream),
   })
   return new Metrics(scenes)

@@ -6,7 +6,7 @@ import type { Parts } from '../parts.ts'
 
 /** The admin API's view of a balancer that starts now. */
 export function subjectOf(instance: string, parts: Parts, phase: () => Phase): Subject {
-  const { supervisor, sessions, scoreboard, accessLog, health, skew, tls } = parts
+  const { supervisor, sessions, scoreboard, accessLog, health, skew, tls, sources } = parts
   return {
     version,
     pid: process.pid,
@@ -32,6 +32,9 @@ export function subjectOf(instance: string, parts: Parts, phase: () => Phase): S
         .map(({ certificate: { name, hosts }, facts: { notAfter, issuer }, source }) => {
           return { name, hosts, notAfter, issuer, source, ...tls.noteOf(source, name) }
         })
+    },
+    get sources() {
+      return sources.all
     },
     causeOf: (upstream, server, bit) => health.causeOf(upstream, server, bit),
     warnings({ name }) {

@@ -61,8 +61,12 @@ function serverDrift(change: ServerChange, inFile: Server | undefined): string[]
       : [`${admin}; the file says ${stateInFile(inFile)}`]),
     ...Object.entries(change.settings)
       .filter(([key, value]) => key !== 'id' && !isDeepStrictEqual(value, written[key]))
-      .map(([key, value]) => `${key} ${String(value)}; the file says ${String(written[key] ?? 'nothing')}`),
+      .map(([key, value]) => `${key} ${inWords(value)}; the file says ${inWords(written[key] ?? 'nothing')}`),
   ]
+}
+
+function inWords(value: unknown): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
 /** What the file says where a server differs from it; undefined if it says the same, null if it does not have the server. */

@@ -33,6 +33,7 @@ export const cellNames: Readonly<Record<keyof TallyRegions, CellNames>> = {
       'processor seconds',
       'exported spans',
       'dropped spans',
+      'discovery applies',
     ],
   }),
   servers: placed(SERVER_CELLS, {

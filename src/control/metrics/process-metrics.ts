@@ -1,3 +1,4 @@
+import type { SourceSummary } from '../../admin/sources.ts'
 import { WorkerCell } from '../../runtime/tallies/layout.ts'
 import { version } from '../../version.ts'
 import { labelled, type Metric, type MetricType, sample } from './exposition.ts'
@@ -82,6 +83,20 @@ export const processMetrics: readonly Metric<Scene>[] = [
       for (const [labels, notAfter] of certificates) yield sample(name, labels, notAfter)
     },
   },
+  ofSources('limpet_source_up', 'Whether a source of servers answers.', ({ state }) => (state === 'ok' ? 1 : 0)),
+  ofSources('limpet_source_servers', 'Servers that a source has found.', ({ servers }) => servers),
+  ofSources('limpet_source_mistakes', 'What a source has found and cannot be used.', ({ mistakes }) => mistakes.length),
+  ofSources(
+    'limpet_source_last_success_timestamp_seconds',
+    'When a source last answered with something else than before.',
+    ({ lastSuccess }) => lastSuccess && lastSuccess / 1000,
+  ),
+  single(
+    'limpet_discovery_applies_total',
+    'counter',
+    'How often what sources had found came into effect.',
+    ({ cells }) => cells[WorkerCell.DiscoveryApplies],
+  ),
   {
     name: 'limpet_build_info',
     type: 'gauge',
@@ -121,6 +136,21 @@ function single(
     samples(scene, written) {
       const found = value(scene)
       return found === undefined ? [] : [sample(written, '', found)]
+    },
+  }
+}
+
+function ofSources(name: string, help: string, value: (source: SourceSummary) => number | undefined): Metric<Scene> {
+  return {
+    name,
+    type: 'gauge',
+    help,
+    labels: ['upstream', 'source'],
+    *samples({ sources }, written) {
+      for (const { labels, summary } of sources) {
+        const found = value(summary)
+        if (found !== undefined) yield sample(written, labels, found)
+      }
     },
   }
 }

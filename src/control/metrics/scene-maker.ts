@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs'
 import type { Drain } from '../../admin/drain.ts'
+import type { SourceSummary } from '../../admin/sources.ts'
 import { wallSeconds } from '../../runtime/clock.ts'
 import { AILMENTS } from '../../runtime/health-bit.ts'
 import type { Scoreboard } from '../../runtime/scoreboard.ts'
@@ -31,6 +32,7 @@ export interface Shown {
   workerSlots(): readonly number[]
   certificates(): readonly CertificateOrigin[]
   drains(): readonly Drain[]
+  sources(): readonly SourceSummary[]
   /** The share of requests of known sessions that reached their server lately; null if there were none. */
   stickinessOf(upstream: Upstream): number | null
 }
@@ -70,6 +72,10 @@ export class SceneMaker {
           .filter(({ shownTo }) => shownTo === 'clients')
           .map(({ certificate: { name }, source, facts }) => [labelled({ name, source }), facts.notAfter / 1000]),
       ),
+      sources: this.#shown.sources().map((summary) => {
+        const { upstream, name } = summary
+        return { labels: labelled({ upstream: upstream ?? '', source: name }), summary }
+      }),
       process: {
         residentMemory: process.memoryUsage.rss(),
         startedAt: performance.timeOrigin / 1000,

@@ -1,3 +1,4 @@
+import type { SourceSummary } from '../../admin/sources.ts'
 import type { Server, Upstream } from '../../runtime/snapshot.ts'
 
 /** What one scrape shows: everything is read once, so that its figures belong together. */
@@ -12,7 +13,13 @@ export interface Scene {
   readonly generation: number
   /** By labels, when they expire, in s since 1970. */
   readonly certificates: ReadonlyMap<string, number>
+  readonly sources: readonly SourceScene[]
   readonly process: ProcessScene
+}
+
+export interface SourceScene {
+  readonly labels: string
+  readonly summary: SourceSummary
 }
 
 /** `labels` are written as samples have them. */

@@ -39,6 +39,8 @@ export const WorkerCell = {
   ProcessorSeconds: 12,
   SpansExported: 13,
   SpansDropped: 14,
+  /** How often what sources had found came into effect. */
+  DiscoveryApplies: 15,
 } as const
 export const WORKER_CELLS = 16
 
