@@ -1,9 +1,10 @@
 import type { DockerLabels, DockerSource } from '../config/sources/docker.ts'
 import { Addresses } from './docker/addresses.ts'
 import { engineName } from './docker/engine.ts'
+import type { Sighting } from './docker/engine-watch.ts'
 import { landscapeOf, serverListOf } from './docker/landscape.ts'
 import { ownContainer } from './docker/own-container.ts'
-import { type Sighting, watchContainers } from './docker/watch-containers.ts'
+import { watchContainers } from './docker/watch-containers.ts'
 import { eachDifferent } from './each-different.ts'
 import type { Landscape, Provider } from './provider.ts'
 

@@ -72,7 +72,7 @@ testWithEngine('start, scale, pause, stop, start again, kill, remove', async (te
   await becomes('two ready')
   await stopped
   await docker('start', one)
-  await becomes('two ready, one ready')
+  await becomes('one ready, two ready')
   await docker('kill', two)
   await becomes('one ready')
   await docker('rm', '--force', one)
@@ -252,12 +252,14 @@ async function ping(socketPath: string): Promise<boolean> {
 async function killTimes(test: TestContext, upstream: string): Promise<ReadonlyMap<string, number>> {
   const filters = JSON.stringify({ event: ['kill'], label: [`limpet.upstream=${upstream}`] })
   const asked = request({ socketPath: SOCKET, path: `/events?filters=${encodeURIComponent(filters)}` }).end()
+  asked.on('error', () => {})
   test.after(() => asked.destroy())
   const [response] = await once(asked, 'response')
-  // It ends with the test, in the middle of an answer.
-  response.on('error', () => {})
   const times = new Map<string, number>()
-  createInterface({ input: response }).on('line', (line) => {
+  const lines = createInterface({ input: response })
+  // It ends with the test, in the middle of an answer.
+  lines.on('error', () => {})
+  lines.on('line', (line) => {
     const { id, timeNano } = JSON.parse(line)
     times.set(id, timeNano / 1e6)
   })

@@ -69,7 +69,9 @@ test('a container that was told to stop before Limpet came drains, and no longer
   const engine = await StandInEngine.start(test)
   const web = engine.run({ name: 'web', labels, address: '172.17.0.9' })
   engine.kill(web)
-  assert.deepEqual(inLines(await watch(test, engine).next()), ['web 172.17.0.9:80 drain'])
+  const before = watch(test, engine)
+  assert.deepEqual(inLines(await before.next()), ['web 172.17.0.9:80 drain'])
+  await before.end()
   engine.die(web)
   engine.start(web, { bridge: '172.17.0.9' })
   assert.deepEqual(inLines(await watch(test, engine).next()), ['web 172.17.0.9:80'])
@@ -235,6 +237,24 @@ test('asks GET only, of four paths, and looks only at containers that something 
     since.length > 0 && since.every((request) => request === `GET /v1.41/containers/${last}/json`),
     since.join('\n'),
   )
+})
+
+test('several upstreams of one engine share its events and looks, and each has its own servers', async (test) => {
+  const engine = await StandInEngine.start(test)
+  engine.run({ name: 'web', labels, address: '10.0.0.2' })
+  const other = engine.run({ name: 'other', labels: { ...labels, 'limpet.upstream': 'other' }, address: '10.0.0.3' })
+  const app = watch(test, engine)
+  const second = new Watched(test, dockerProvider(DockerSource.parse({ from: 'docker', host: engine.host }), 'other'))
+  assert.deepEqual(inLines(await app.next()), ['web 10.0.0.2:80'])
+  assert.deepEqual(inLines(await second.next()), ['other 10.0.0.3:80'])
+  const late = watch(test, engine)
+  assert.deepEqual(inLines(await late.next()), ['web 10.0.0.2:80'])
+  await app.end()
+  await late.end()
+  engine.kill(other)
+  assert.deepEqual(inLines(await second.next()), ['other 10.0.0.3:80 drain'])
+  const asked = engine.requests.filter((request) => request.includes('/events'))
+  assert.equal(asked.length, 1)
 })
 
 test('a burst of events gives few lists', async (test) => {

@@ -1,130 +1,98 @@
-import { Engine, type EngineSettings } from './engine.ts'
-import { inspected } from './inspected.ts'
-import { type KnownContainer, KnownContainers } from './known-containers.ts'
+import { isDeepStrictEqual } from 'node:util'
+import type { EngineSettings } from './engine.ts'
+import { type Sighting, watchEngine } from './engine-watch.ts'
 
-/** The events that matter. Others, such as those of each health check, are not sent. */
-const EVENTS = {
-  type: ['container', 'network'],
-  event: [
-    ...['start', 'restart', 'health_status', 'kill', 'stop', 'die', 'pause', 'unpause', 'rename', 'update', 'destroy'],
-    ...['connect', 'disconnect'],
-  ],
-}
-/** How many containers are looked at at a time. */
-const LOOKS = 8
-/** After how many looks at the latest something is said, where more are to come. */
-const REPORT_AFTER = 256
-/** How far back events are asked for, in ms: a container may have been told to stop before there was a connection. */
-const BEFORE = 60_000
-/** How often an engine is asked whether it is still there, in ms: a connection may be lost without a word. */
-const PING = 30_000
-
-/** All containers that run. */
-export interface Sighting {
-  readonly containers: readonly KnownContainer[]
-  /** The host at which what listens on the engine's machine is reached. */
-  readonly machine: string
-  /** Whether one has been told to stop, died or was paused since the last one. */
-  readonly isUrgent: boolean
-}
+/** The watches of engines at the moment. */
+const shared = new Set<SharedWatch>()
 
 /**
- * All containers of an engine that run, and again after each change. Events are subscribed to before the first look, so none is
- * missed.
+ * All containers of an engine that run, and again after each change. All who watch one engine share its connection and its looks.
  *
  * @throws Error where the engine cannot be reached, or is lost
  */
-export async function* watchContainers(settings: EngineSettings, signal: AbortSignal): AsyncGenerator<Sighting, void> {
-  const ends = new AbortController()
-  const engine = new Engine(settings)
-  const watch = new Watch(engine, AbortSignal.any([signal, ends.signal]))
+export async function* watchContainers(
+  { host, tls }: EngineSettings,
+  signal: AbortSignal,
+): AsyncGenerator<Sighting, void> {
+  const settings = { ...(host !== undefined && { host }), ...(tls !== undefined && { tls }) }
+  const watch = [...shared].find((each) => isDeepStrictEqual(each.settings, settings)) ?? new SharedWatch(settings)
+  const watcher = new Watcher(signal)
+  watch.join(watcher)
   try {
-    await watch.begin()
-    for (;;) yield await watch.next()
-  } catch (error) {
-    if (!signal.aborted) throw error
+    for (;;) {
+      const sighting = await watcher.next()
+      if (signal.aborted) return
+      yield sighting!
+    }
   } finally {
-    ends.abort(new Error('no longer watched'))
-    engine.close()
+    watch.leave(watcher)
   }
 }
 
-/** One connection to an engine's events, and the looks that they cause. */
-class Watch {
-  readonly #engine: Engine
-  readonly #signal: AbortSignal
-  readonly #known = new KnownContainers()
-  #looks = 0
-  #unreported = 0
-  /** Whether all containers have been asked for, and whether all of them have been looked at once. */
-  #isListed = false
-  #isComplete = false
-  #isUrgent = false
-  #news = Promise.withResolvers<void>()
+/** One watch of an engine, for several who watch. It ends with the last of them, and where it fails. */
+class SharedWatch {
+  readonly settings: EngineSettings
+  readonly #watchers = new Set<Watcher>()
+  readonly #ends = new AbortController()
+  #last: Sighting | undefined
+
+  constructor(settings: EngineSettings) {
+    this.settings = settings
+    shared.add(this)
+    this.#follow().catch((error) => {
+      shared.delete(this)
+      for (const watcher of this.#watchers) watcher.fail(error)
+    })
+  }
+
+  join(watcher: Watcher): void {
+    this.#watchers.add(watcher)
+    if (this.#last !== undefined) watcher.see({ ...this.#last, isUrgent: false })
+  }
+
+  leave(watcher: Watcher): void {
+    this.#watchers.delete(watcher)
+    if (this.#watchers.size > 0) return
+    shared.delete(this)
+    this.#ends.abort(new Error('no longer watched'))
+  }
+
+  async #follow(): Promise<void> {
+    for await (const sighting of watchEngine(this.settings, this.#ends.signal)) {
+      this.#last = sighting
+      for (const watcher of this.#watchers) watcher.see(sighting)
+    }
+  }
+}
+
+/** One who watches, and takes in what there is at their own pace. */
+class Watcher {
+  #newest: Sighting | undefined
   #failure: { readonly error: unknown } | undefined
+  #news = Promise.withResolvers<void>()
 
-  constructor(engine: Engine, signal: AbortSignal) {
-    this.#engine = engine
-    this.#signal = signal
-    signal.addEventListener('abort', () => this.#failed(signal.reason))
+  constructor(signal: AbortSignal) {
+    if (signal.aborted) this.#news.resolve()
+    signal.addEventListener('abort', () => this.#news.resolve(), { once: true })
   }
 
-  async begin(): Promise<void> {
-    const now = await this.#engine.greet(this.#signal)
-    this.#follow(now - BEFORE).catch((error) => this.#failed(error))
-    for (const id of await this.#engine.containers(this.#signal)) this.#known.ask(id)
-    this.#isListed = true
-    const pings = setInterval(() => this.#engine.ping(this.#signal).catch((error) => this.#failed(error)), PING)
-    this.#signal.addEventListener('abort', () => clearInterval(pings))
-    this.#look()
-    this.#report()
+  see(sighting: Sighting): void {
+    this.#newest = { ...sighting, isUrgent: sighting.isUrgent || this.#newest?.isUrgent === true }
+    this.#news.resolve()
   }
 
-  async next(): Promise<Sighting> {
+  fail(error: unknown): void {
+    this.#failure = { error }
+    this.#news.resolve()
+  }
+
+  /** What there is now, once it is something new; undefined where the signal is aborted. */
+  async next(): Promise<Sighting | undefined> {
     await this.#news.promise
     if (this.#failure !== undefined) throw this.#failure.error
     this.#news = Promise.withResolvers()
-    const isUrgent = this.#isUrgent
-    this.#isUrgent = false
-    return { containers: this.#known.all, machine: this.#engine.machine, isUrgent }
-  }
-
-  async #follow(since: number): Promise<void> {
-    for await (const events of this.#engine.events(since, EVENTS, this.#signal)) {
-      for (const event of events) if (this.#known.happened(event)) this.#isUrgent = true
-      if (this.#isUrgent && this.#isComplete) this.#news.resolve()
-      this.#look()
-    }
-    throw new Error('the Docker engine has closed its stream of events')
-  }
-
-  /** Looks at those that something has happened to, some at a time. */
-  #look(): void {
-    for (const id of this.#known.takeAsked(LOOKS - this.#looks)) {
-      this.#looks++
-      this.#lookAt(id).catch((error) => this.#failed(error))
-    }
-  }
-
-  async #lookAt(id: string): Promise<void> {
-    const answer = await this.#engine.inspect(id, this.#signal)
-    this.#known.found(id, answer === undefined ? undefined : inspected(answer))
-    this.#looks--
-    this.#unreported++
-    this.#look()
-    this.#report()
-  }
-
-  #report(): void {
-    if (!this.#isListed) return
-    if (this.#looks === 0) this.#isComplete = true
-    else if (!this.#isComplete || this.#unreported < REPORT_AFTER) return
-    this.#unreported = 0
-    this.#news.resolve()
-  }
-
-  #failed(error: unknown): void {
-    this.#failure ??= { error }
-    this.#news.resolve()
+    const newest = this.#newest
+    this.#newest = undefined
+    return newest
   }
 }
