@@ -82,6 +82,7 @@ export class ServerConnections implements ServerStreams, Dialler {
       connection ?? this.#idleIn(pool, need, server) ?? this.#connectHttp1(server, origin, pool),
       user,
       this.#context,
+      server.settings.returns,
     )
   }
 

@@ -90,7 +90,7 @@ class Asker {
   async run(signal: AbortSignal, trouble: Trouble[]): Promise<void> {
     for (let isLast = false; !isLast; ) {
       isLast = signal.aborted
-      const length = this.#dice.pick([undefined, 0, 20, 40_000])
+      const length = this.#dice.pick([undefined, 0, 20, 1000])
       const method = length === undefined ? 'GET' : 'POST'
       try {
         const { status, body } = await this.#ask(method, length)
