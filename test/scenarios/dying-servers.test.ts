@@ -18,7 +18,8 @@ test('nor while those are replaced that go on for a while', async (t) => {
 })
 
 test('of servers that are killed, only what was in flight fails that cannot be sent again', async (t) => {
-  const { trouble } = await replaceDyingServers(t, { ...few, linger: 'killed' })
+  const { trouble, codes } = await replaceDyingServers(t, { ...few, linger: 'killed' })
+  assert.deepEqual(codes, new Set([1012]), 'clients of WebSockets are told to connect again')
   assert.deepEqual(
     trouble.filter((each) => each !== 'POST 502'),
     [],
