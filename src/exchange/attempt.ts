@@ -155,6 +155,10 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
     return this.#group.settings.timeouts
   }
 
+  get isServerTransient(): boolean {
+    return this.server.isExpected || !this.server.keepsConnections
+  }
+
   /** Whether both sides have switched protocols; each direction then lasts until it is ended. */
   get isTunnel(): boolean {
     return this.#tunnel !== undefined

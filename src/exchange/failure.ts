@@ -74,7 +74,7 @@ const meanings = {
     blame: 'server',
     text: 'The server took too long to answer',
   },
-  /** The server has said that it has not processed the request, and will not on that connection. */
+  /** The server has said that it has not processed the request, and will not on that connection; or it ended and had not read it. */
   'not-processed': { status: 502, retry: 'always', text: 'The connection to the server was lost' },
   /** The server closed the connection while the request was still being sent. */
   'request-cut': { status: 502, retry: 'never', text: 'The server did not take the whole request' },

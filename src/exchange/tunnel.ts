@@ -27,6 +27,8 @@ type Stage = 'open' | 'leaving' | 'finishing' | 'answering' | 'ending'
 export interface TunnelOwner {
   /** Whether the client is slower to read than the server sends. */
   readonly isPaused: boolean
+  /** Whether the server has been told to end, or comes and goes. */
+  readonly isServerTransient: boolean
   /** Both sides have ended, or have had the time to. */
   tunnelOver(): void
 }
@@ -102,8 +104,19 @@ export class Tunnel extends Timed implements OpenTunnel {
 
   /** The server has ended its direction. */
   serverEnd(): void {
-    if (!this.#serverEnded) this.#endClient()
+    if (!this.#serverEnded) {
+      this.#announceEnd()
+      this.#endClient()
+    }
     if (this.#clientEnded || this.#stage === 'ending') this.#owner.tunnelOver()
+  }
+
+  /** The client of a WebSocket whose server has ended without a word learns that it may connect again, where it can be told. */
+  #announceEnd(): void {
+    const frames = this.#fromServer
+    const isMute = frames?.isValid === true && frames.isBetweenFrames && !frames.hasClosed
+    if (this.#stage === 'open' && isMute && this.#owner.isServerTransient)
+      this.#downstream.data(closeFrameToClient, 0, closeFrameToClient.length)
   }
 
   #endClient(): void {

@@ -1,7 +1,7 @@
 import type { Deadlines } from '../runtime/deadlines.ts'
 import type { Pool, Pooled } from './pool.ts'
 import { ServerConnection } from './server-connection.ts'
-import type { Appetite, ServerSocket } from './server-socket.ts'
+import { type Appetite, isUsedUp, type ServerSocket } from './server-socket.ts'
 import { turns } from './turns.ts'
 
 /** What uses a connection for one exchange. */
@@ -64,6 +64,11 @@ export class Http1Connection extends ServerConnection implements Pooled {
   /** Whether it has been idle for long enough to show that the server did not close it after its last response. */
   get isSettled(): boolean {
     return turns.hasCome(this.#settles)
+  }
+
+  /** Whether nothing has come since its last response, not even its end: the kernel is asked, which knows before this thread. */
+  get isOpen(): boolean {
+    return !isUsedUp(this.socket)
   }
 
   /** Sets how long the server may now keep its user waiting, in ms; 0 for no limit. */

@@ -27,17 +27,24 @@ import { type Appetite, fitRead } from './server-socket.ts'
 /** A client that takes less than that, in bytes, has no use for a large read. */
 const LITTLE_ROOM = 16 * 1024
 
+/** So many bytes that are sent at once arrive at once, whatever lies in between: a server has read all of them or none. */
+const ONE_SEGMENT = 1300
+
 /** One request and its response on an HTTP/1 connection to a server. */
 export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
   readonly protocol = 'HTTP/1.1'
   readonly #connection: Http1Connection
   readonly #user: ServerStreamUser
   readonly #context: WorkerContext
+  /** Whether the server comes and goes, so that a reset says more of its end than of the request. */
+  readonly #mayEnd: boolean
   #request: ReceivedRequest | undefined
   /** Whether the request's body is put into chunks here, since only its client's protocol shows where it ends. */
   #makesChunks = false
   /** Whether all of the request went with its head, and is so short that it counts as read together with that. */
   #isSentAtOnce = false
+  /** Whether all of the request went with its head, in one segment. */
+  #isOneSegment = false
   /** Whether the whole request has been written. */
   #requestEnded = false
   /** Whether the server has sent anything. */
@@ -50,8 +57,9 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
   #isTunnel = false
   #isOver = false
 
-  constructor(connection: Http1Connection, user: ServerStreamUser, context: WorkerContext) {
+  constructor(connection: Http1Connection, user: ServerStreamUser, context: WorkerContext, mayEnd = false) {
     this.#connection = connection
+    this.#mayEnd = mayEnd
     this.#user = user
     this.#context = context
     connection.use(this)
@@ -79,6 +87,7 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
     }
     writeRequestHead(scratch, head, request.options, request.framing, forwarding)
     if (body !== undefined) scratch.write(body)
+    this.#isOneSegment = this.#requestEnded && scratch.length <= ONE_SEGMENT
     this.#makesChunks = request.framing === UNTIL_CLOSE
     if (this.#user.room < LITTLE_ROOM) fitRead(connection.socket)
     return 'chunks'
@@ -249,6 +258,9 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
 
   /** @param isReset whether by a reset, which the kernel sends for a server that closes and has not read everything */
   #lost(detail: string, isReset = false): void {
+    // The kernel resets a connection, and does not just end it, if its server has not read all that has come.
+    const isUnread = isReset && !this.#isHeard && this.#isOneSegment
+    if (isUnread && this.#mayEnd) return this.#fail(new Failure('not-processed', detail))
     if (!this.#isHeard && this.#connection.served > 0) return this.#fail(new Failure('connection-stale', detail))
     const isBeingSent = !this.#requestEnded || this.#connection.writer.isBehind || (isReset && !this.#isSentAtOnce)
     // A response that ends with the connection, before the request is sent: this is the only way in which a server can end it.

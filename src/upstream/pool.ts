@@ -11,6 +11,8 @@ export interface Pooled {
   readonly idleSince: number
   /** Whether it has been idle for long enough to show that the server did not close it after its last response. */
   readonly isSettled: boolean
+  /** Whether the server has not closed it by now. */
+  readonly isOpen: boolean
   /** Waits for the next exchange, for at most `ms`; Infinity for no limit. */
   rest(ms: number): void
   /** Closes it at once. */
@@ -42,12 +44,16 @@ export class Pool<Connection extends Pooled> {
    * a moment ago, but has been idle for long enough to show whether the server closed it after its last response.
    *
    * @param now ms on the clock of the deadlines
+   * @param asks whether the kernel is asked, too, if it is open at this very moment, which takes some µs
    */
-  takeProven(now: number): Connection | undefined {
+  takeProven(now: number, asks = false): Connection | undefined {
     for (let index = this.#idle.length - 1; index >= 0; index--) {
       const connection = this.#idle[index]!
       if (now - connection.idleSince > FRESH) return undefined
-      if (connection.isSettled) return this.#idle.splice(index, 1)[0]
+      if (!connection.isSettled) continue
+      this.#idle.splice(index, 1)
+      if (!asks || connection.isOpen) return connection
+      connection.destroy()
     }
     return undefined
   }

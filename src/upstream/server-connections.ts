@@ -79,15 +79,18 @@ export class ServerConnections implements ServerStreams, Dialler {
     const pool = this.#linksTo(server, origin).http1
     const connection = socket && new Http1Connection(socket, pool, this.#context.deadlines, true)
     return new Http1Stream(
-      connection ?? this.#idleIn(pool, need) ?? this.#connectHttp1(server, origin, pool),
+      connection ?? this.#idleIn(pool, need, server) ?? this.#connectHttp1(server, origin, pool),
       user,
       this.#context,
+      server.settings.returns,
     )
   }
 
-  #idleIn(pool: Pool<Http1Connection>, need: ConnectionNeed): Http1Connection | undefined {
+  #idleIn(pool: Pool<Http1Connection>, need: ConnectionNeed, server: ServerState): Http1Connection | undefined {
     if (need === 'new') return undefined
-    return need === 'proven' ? pool.takeProven(this.#context.deadlines.now) : pool.take()
+    if (need === 'any') return pool.take()
+    // One that comes and goes may have ended just now.
+    return pool.takeProven(this.#context.deadlines.now, server.settings.returns)
   }
 
   #connectHttp1(server: ServerState, origin: ClientOrigin, pool: Pool<Http1Connection>): Http1Connection {

@@ -94,6 +94,23 @@ class PlainSocket extends Socket implements ServerSocket {
   }
 }
 
+const ONE = Buffer.allocUnsafeSlow(1)
+
+/**
+ * Whether the other side has closed an idle connection, or has sent something, which this thread may not have noticed yet: it can
+ * serve no other request. What was sent is lost.
+ */
+export function isUsedUp(socket: ServerSocket): boolean {
+  const { fd = -1 } = (socket as { readonly _handle?: Handle | null })._handle ?? {}
+  if (fd < 0) return false
+  try {
+    readSync(fd, ONE)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'EAGAIN'
+  }
+}
+
 /** Returns 0 where nothing is left to read. */
 function readFrom(fd: number, buffer: Buffer): number {
   try {

@@ -49,12 +49,12 @@ describe('a server', () => {
   test('is not suspended for what failed at an address where it is no longer', () => {
     const group = new ChangingGroup({ type: 'round-robin' }, twoServers)
     const [server] = group.servers
-    const { address } = server!.settings
+    const { incarnation } = server!
     group.apply({ type: 'round-robin' }, [{ ...twoServers[0]!, address: '10.0.0.1:80' }, twoServers[1]!])
-    assert.equal(server!.failed(0, address), false)
+    assert.equal(server!.failed(0, incarnation), false)
     assert.equal(server!.refusal(1), undefined)
     assert.equal(group.scoreboard.servers.failures(0), 1, 'it is counted')
-    assert.equal(server!.failed(2, '10.0.0.1:80'), true)
+    assert.equal(server!.failed(2, server!.incarnation), true)
   })
 
   test('may be probed also where nobody has asked for it since the 32-bit clock went round', () => {
@@ -109,5 +109,93 @@ describe('a server', () => {
     scoreboard.forget(0)
     const next = new Scoreboard(scoreboard.memory)
     assert.deepEqual([next.servers.health(0), next.servers.health(1)], [HealthBit.Suspended, HealthBit.Unhealthy])
+  })
+})
+
+describe('a server that is away', () => {
+  const away = (index: number) =>
+    twoServers.map((server, each) => (each === index ? { ...server, away: true as const } : server))
+
+  for (const balance of [
+    { type: 'ip-hash' },
+    { type: 'hash', key: { from: 'uri' } },
+    { type: 'consistent-hash', key: { from: 'uri' } },
+    { type: 'consistent-hash', key: { from: 'uri' }, boundedLoad: 1.25 },
+    { type: 'least-connections' },
+    { type: 'random-two' },
+    { type: 'least-time', decay: 1000 },
+  ] as const)
+    test(`is not picked, and keeps its place (${JSON.stringify(balance)})`, () => {
+      const group = new ChangingGroup(balance, twoServers)
+      const keys = Array.from({ length: 32 }, (_, index) => Buffer.from([10, 0, index, index]))
+      const homes = keys.map((key) => group.policy.home?.(key)?.settings.name)
+      const [, other] = group.servers
+      group.apply(balance, away(0))
+      assert.deepEqual(
+        keys.map((key) => group.policy.home?.(key)?.settings.name),
+        homes,
+      )
+      for (const key of keys) {
+        const picked = group.policy.pick(key, [], 1)!
+        assert.equal(picked, other)
+        picked.release()
+      }
+      group.apply(balance, twoServers)
+      const picked = new Set(keys.map((key) => group.policy.pick(key, [], 2)?.settings.name))
+      assert.equal(picked.size, 2)
+    })
+
+  test('keeps its time for least-time, and one that was down does not', () => {
+    const balance = { type: 'least-time', decay: 1000 } as const
+    const group = new ChangingGroup(balance, twoServers)
+    const [server] = group.servers
+    const latencyAfter = (change: object) => {
+      group.policy.pick(Buffer.alloc(0), [], 0)
+      group.policy.answered!(server!, 50, true, 1)
+      group.apply(balance, [{ ...twoServers[0]!, ...change }, twoServers[1]!])
+      group.policy.pick(Buffer.alloc(0), [], 2)
+      group.apply(balance, twoServers)
+      group.policy.pick(Buffer.alloc(0), [], 3)
+      return group.scoreboard.servers.latency(0)
+    }
+    assert.equal(latencyAfter({ away: true }), 50)
+    assert.equal(latencyAfter({ down: true }), 0)
+  })
+
+  test('is told after the operator and before health, and is not waited for by newcomers while it drains', () => {
+    const group = new ChangingGroup({ type: 'round-robin' }, [{ ...twoServers[0]!, away: true }, twoServers[1]!])
+    const [server] = group.servers
+    group.scoreboard.servers.setHealth(0, HealthBit.Unhealthy)
+    assert.deepEqual([server!.refusal(1), server!.untilProbe(1), server!.isExpected], ['away', Infinity, true])
+    group.apply({ type: 'round-robin' }, [{ ...twoServers[0]!, away: true, drain: true }, twoServers[1]!])
+    assert.deepEqual([server!.refusal(1), server!.refusal(1, true)], ['drained', 'away'])
+    group.apply({ type: 'round-robin' }, [{ ...twoServers[0]!, away: true, down: true }, twoServers[1]!])
+    assert.equal(server!.refusal(1, true), 'down')
+  })
+
+  test('is away until it has answered, and is tried twice a second meanwhile', () => {
+    const group = new ChangingGroup({ type: 'round-robin' }, away(0))
+    const [server] = group.servers
+    const { servers } = group.scoreboard
+    servers.setHealth(0, HealthBit.Returning)
+    group.apply({ type: 'round-robin' }, twoServers)
+    assert.equal(server!.refusal(1000), undefined)
+    assert.equal(server!.failed(1000), false, 'nobody is told')
+    assert.deepEqual([server!.refusal(1001), server!.untilProbe(1001)], ['away', 500])
+    assert.ok(server!.claim(1501))
+    assert.equal(server!.claim(1502), false, 'one request tries it')
+    server!.succeeded(1503)
+    assert.deepEqual([server!.refusal(1504), servers.health(0)], [undefined, 0])
+    assert.equal(server!.failed(2000), true)
+    assert.equal(server!.refusal(3000), 'suspended')
+  })
+
+  test('is no longer to blame for what threads count that did not know yet that it has moved', () => {
+    const group = new ChangingGroup({ type: 'round-robin' }, twoServers)
+    const [server] = group.servers
+    assert.equal(server!.failed(0), true)
+    const moved = { address: '10.0.0.1:80', endpoint: { host: '10.0.0.1', port: 80 } }
+    group.apply({ type: 'round-robin' }, [{ ...twoServers[0]!, ...moved }, twoServers[1]!])
+    assert.equal(server!.refusal(1), undefined)
   })
 })

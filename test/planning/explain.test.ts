@@ -267,3 +267,23 @@ test('a request goes where its explanation says, for the reason that it gives', 
     { numRuns: 40 },
   )
 })
+
+test('a server that is away is said to be, and requests that only it can serve wait', async (t) => {
+  const snapshot = await snapshotOf(t, CONFIG.replace(', drain: true', ''))
+  const awayAre = (...names: readonly string[]) => {
+    const upstreams = snapshot.upstreams.map((upstream) => ({
+      ...upstream,
+      servers: upstream.servers.map((server) => ({
+        ...server,
+        ...(names.includes(server.name) && { away: true as const }),
+      })),
+    }))
+    const scene = { snapshot: { ...snapshot, upstreams }, scoreboard: new Scoreboard(), sessions: new SessionTable() }
+    return explain(scene, { path: '/', host: 'shop.example.org' })
+  }
+  const one = awayAre('shop-1')
+  assert.deepEqual([one.server, one.candidates[0]!.refusal], ['shop-2', 'away'])
+  assert.match(one.candidates[0]!.words, /^is away/)
+  const all = awayAre('shop-1', 'shop-2', 'shop-4')
+  assert.match(all.summary, /^waits in the queue of upstream shop/)
+})

@@ -3,8 +3,12 @@ import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import type { UpstreamPlan } from '../../src/planning/answers.ts'
 import { plan } from '../../src/planning/plan.ts'
+import { wallSeconds } from '../../src/runtime/clock.ts'
 import { HealthBit } from '../../src/runtime/health-bit.ts'
+import { Scoreboard } from '../../src/runtime/scoreboard.ts'
+import { SessionTable } from '../../src/runtime/session-table.ts'
 import fc from '../support/property.ts'
+import { snapshotOf } from '../support/snapshot.ts'
 import { Site, startApp, type Visit, Visitor } from './population.ts'
 
 const AFFINITIES = {
@@ -300,4 +304,22 @@ describe('a plan', () => {
     assert.deepEqual(ill!.because[0], 'server c is unhealthy now, and may be back by then')
     assert.deepEqual(new Set(ill!.moves.map(({ from, why }) => `${from} ${why}`)), new Set(['c unhealthy']))
   })
+})
+
+test('the sessions of a server that goes away stay its own', async (t) => {
+  const current = await snapshotOf(t, {
+    routes: [{ path: '/*', upstream: 'app' }],
+    upstreams: { app: { affinity: { type: 'learn', from: 'cookie:sid' }, servers: ['10.0.0.1:80', '10.0.0.2:80'] } },
+  })
+  const sessions = new SessionTable()
+  for (let id = 1; id <= 10; id++) sessions.put(id, id, id % 2, wallSeconds())
+  const [app] = current.upstreams
+  const [first, second] = app!.servers
+  const scene = { current, scoreboard: new Scoreboard(), sessions, changes: [] }
+  const movesIf = async (change: object) => {
+    const servers = [{ ...first!, ...change }, second!]
+    return (await plan({ ...scene, next: { ...current, upstreams: [{ ...app!, servers }] } })).sessions
+  }
+  assert.deepEqual(await movesIf({ away: true }), { live: 10, stay: 10, move: 0, refused: 0, unserved: 0 })
+  assert.equal((await movesIf({ down: true })).move, 5)
 })

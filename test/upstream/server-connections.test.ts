@@ -5,10 +5,12 @@ import { describe, type TestContext, test } from 'node:test'
 import { startDataPlane } from '../support/data-plane.ts'
 import { rawOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { until } from '../support/until.ts'
 
 /** A server that answers each request with the number of its connection; for `/hold`, when the test says so. */
 class Server {
   readonly connections: Socket[] = []
+  isHeld = false
   address = ''
 
   static async start(test: TestContext): Promise<Server> {
@@ -18,6 +20,7 @@ class Server {
       socket.on('end', () => socket.end())
       socket.on('data', (bytes: Buffer) => {
         if (bytes.includes('GET / ')) answer(socket, number)
+        else server.isHeld = true
       })
     })
     server.address = address
@@ -66,6 +69,33 @@ for (const [whose, proxyProtocol] of Object.entries(kinds)) {
       await ended
       client.get('/')
       await client.take(/<2>/)
+    })
+
+    test('is closed when its server drains, and serves one request each until the server is ready again', async (t) => {
+      const server = await Server.start(t)
+      const draining = configOf([server]).replace(server.address, `{ address: "${server.address}", drain: true }`)
+      const plane = await startDataPlane(t, configOf([server]))
+      const client = await RawClient.connect(t, plane.port)
+      client.get('/')
+      await client.take(/<1>/)
+      const ended = once(server.connections[0]!, 'end')
+      await plane.apply(draining)
+      await ended
+      await plane.apply(configOf([server]))
+      client.get('/')
+      await client.take(/<2>/)
+      client.get('/hold')
+      await until(() => server.isHeld)
+      await plane.apply(draining)
+      const used = once(server.connections[1]!, 'end')
+      answer(server.connections[1]!, 2)
+      await client.take(/<2>/)
+      await used
+      await plane.apply(configOf([server]))
+      client.get('/')
+      await client.take(/<3>/)
+      client.get('/')
+      await client.take(/<3>/)
     })
 
     test('is closed when its server is gone', async (t) => {

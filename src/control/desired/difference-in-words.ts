@@ -111,6 +111,7 @@ function serverDifference(before: Server, next: Server): string[] {
   const { down: ___, drain: ____, ...nextSettings } = writtenServer(next)
   return [
     ...(was === is ? [] : [`${was} → ${is}`]),
+    ...(before.returns === next.returns ? [] : [`${next.returns ? '' : 'not '}expected back where it goes`]),
     ...(!next.drain || before.ownSessions === next.ownSessions ? [] : [`its sessions ${becomeOf(next)}`]),
     ...leaves(settings, nextSettings),
   ]
@@ -122,8 +123,10 @@ function becomeOf({ ownSessions }: Server): string {
   return ownSessions === 'move' ? 'move to others' : 'are refused'
 }
 
-function stateOf({ down, drain }: Server): string {
-  return down ? 'maintenance' : drain ? 'drain' : 'ready'
+function stateOf({ down, drain, away }: Server): string {
+  if (down) return 'maintenance'
+  if (away) return 'away'
+  return drain ? 'drain' : 'ready'
 }
 
 /** The keys whose changes are described one by one. */

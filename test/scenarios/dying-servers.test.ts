@@ -1,0 +1,27 @@
+/** Users and WebSockets of servers that end and come back: nobody gets an error, and everyone is back on their server. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { replaceDyingServers } from './dying-servers.ts'
+
+const few = { replacements: 3, users: 30, websockets: 10 }
+
+test('no request fails while servers are replaced that close their listener when they are told to end', async (t) => {
+  const { trouble, codes } = await replaceDyingServers(t, { ...few, linger: 0 })
+  assert.deepEqual(trouble, [])
+  assert.deepEqual(codes, new Set([1001]))
+})
+
+test('nor while those are replaced that go on for a while', async (t) => {
+  const { trouble, codes } = await replaceDyingServers(t, { ...few, linger: 500 })
+  assert.deepEqual(trouble, [])
+  assert.deepEqual(codes, new Set([1001]))
+})
+
+test('of servers that are killed, only what was in flight fails that cannot be sent again', async (t) => {
+  const { trouble, codes } = await replaceDyingServers(t, { ...few, linger: 'killed' })
+  assert.deepEqual(codes, new Set([1012]), 'clients of WebSockets are told to connect again')
+  assert.deepEqual(
+    trouble.filter((each) => each !== 'POST 502'),
+    [],
+  )
+})

@@ -1,0 +1,198 @@
+/** Servers that are told to end, end, and come back at another address, one after the other, while their users ask and talk. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { Agent, request } from 'node:http'
+import { createServer } from 'node:net'
+import type { TestContext } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { WebSocket } from 'ws'
+import { Dice } from '../support/dice.ts'
+import { seed } from '../support/seed.ts'
+import { AWAY, type Said, startWithSource } from './server-source.ts'
+
+const NAMES = ['a', 'b', 'c'] as const
+type Name = (typeof NAMES)[number]
+
+export interface Plan {
+  readonly replacements: number
+  readonly users: number
+  readonly websockets: number
+  /** For how long a server that is told to end goes on as before, in ms; `killed`: it is killed instead. */
+  readonly linger: number | 'killed'
+}
+
+/** What became of a request that was not answered as it should be. */
+type Trouble = `${'GET' | 'POST'} ${string}`
+
+/** A port of which nothing listens. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+/** The application under one name: one process after the other, each at a port of its own. */
+class App {
+  readonly name: Name
+  readonly #linger: number
+  #process: ChildProcess | undefined
+  port = 0
+
+  constructor(name: Name, linger: Plan['linger']) {
+    this.name = name
+    this.#linger = linger === 'killed' ? 0 : linger
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.port}`
+  }
+
+  /** Starts a process, which listens a little later. */
+  async start(test: TestContext): Promise<void> {
+    this.port = await freePort()
+    const args = [this.name, String(this.port), String(this.#linger)]
+    const process = fork(new URL('../support/dying-app.ts', import.meta.url), args)
+    this.#process = process
+    test.after(() => process.kill('SIGKILL'))
+  }
+
+  async listens(): Promise<void> {
+    await once(this.#process!, 'message')
+  }
+
+  /** Resolves once the process has ended. */
+  async end(signal: NodeJS.Signals): Promise<void> {
+    const ended = once(this.#process!, 'exit')
+    this.#process!.kill(signal)
+    await ended
+  }
+}
+
+/** A user with a session, who asks one request after the other on a connection of their own. */
+class Asker {
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  readonly #port: number
+  readonly #dice: Dice
+  #cookie = ''
+  /** How often a cookie was set. */
+  cookies = 0
+  server = ''
+
+  constructor(port: number, dice: Dice) {
+    this.#port = port
+    this.#dice = dice
+  }
+
+  /** Asks until it is told to stop, and then once more. */
+  async run(signal: AbortSignal, trouble: Trouble[]): Promise<void> {
+    for (let isLast = false; !isLast; ) {
+      isLast = signal.aborted
+      const length = this.#dice.pick([undefined, 0, 20, 1000])
+      const method = length === undefined ? 'GET' : 'POST'
+      try {
+        const { status, body } = await this.#ask(method, length)
+        if (status !== 200) trouble.push(`${method} ${status}`)
+        else {
+          this.server = body.split(' ')[0]!
+          assert.equal(body, `${this.server} ${length ?? 0}`)
+        }
+      } catch (error) {
+        trouble.push(`${method} ${(error as NodeJS.ErrnoException).code ?? error}`)
+      }
+      if (!isLast) await pause(this.#dice.below(60))
+    }
+    this.#agent.destroy()
+  }
+
+  #ask(method: string, length: number | undefined): Promise<{ status: number; body: string }> {
+    const headers = this.#cookie === '' ? {} : { Cookie: this.#cookie }
+    const options = { host: '127.0.0.1', port: this.#port, method, agent: this.#agent, headers }
+    return new Promise((resolve, reject) => {
+      const sent = request(options, (response) => {
+        for (const line of response.headers['set-cookie'] ?? []) {
+          this.#cookie = line.split(';')[0]!
+          this.cookies++
+        }
+        let body = ''
+        response.setEncoding('utf8').on('data', (text) => {
+          body += text
+        })
+        response.on('end', () => resolve({ status: response.statusCode!, body })).on('error', reject)
+      })
+      sent.on('error', reject).end(length === undefined ? undefined : Buffer.alloc(length, 'x'))
+    })
+  }
+}
+
+/** A client with a WebSocket, which it opens again at once whenever it is closed. */
+async function talk(port: number, signal: AbortSignal, refused: string[], codes: Set<number>): Promise<void> {
+  while (!signal.aborted) {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/`)
+    socket.on('error', (error) => refused.push(error.message))
+    const stop = () => socket.terminate()
+    signal.addEventListener('abort', stop, { once: true })
+    const [code] = await once(socket, 'close')
+    signal.removeEventListener('abort', stop)
+    if (!signal.aborted) codes.add(code)
+  }
+}
+
+/** Runs the plan; returns what went wrong, and how the WebSockets were closed. */
+export async function replaceDyingServers(test: TestContext, { replacements, users, websockets, linger }: Plan) {
+  const apps = NAMES.map((name) => new App(name, linger))
+  for (const app of apps) {
+    await app.start(test)
+    await app.listens()
+  }
+  const affinity = { type: 'cookie', secrets: ['the same secret in every replica'] }
+  const servers = apps.map(({ name, address }) => ({ name, address }))
+  const { port, says, watched } = await startWithSource(test, { affinity, queue: { timeout: '20s' } }, servers)
+  const state: Record<string, Said> = Object.fromEntries(NAMES.map((name) => [name, { returns: true }]))
+  const say = async (name: Name, said: Said) => {
+    state[name] = said
+    await says(state)
+  }
+  await says(state)
+
+  const trouble: Trouble[] = []
+  const refused: string[] = []
+  const codes = new Set<number>()
+  const stop = new AbortController()
+  test.after(() => stop.abort())
+  const askers = Array.from({ length: users }, (_, index) => new Asker(port, new Dice(seed + index)))
+  await Promise.all(askers.map((asker) => asker.run(AbortSignal.abort(), trouble)))
+  const homes = askers.map(({ server }) => server)
+  const running = [
+    ...askers.map((asker) => asker.run(stop.signal, trouble)),
+    ...Array.from({ length: websockets }, () => talk(port, stop.signal, refused, codes)),
+  ]
+  for (let round = 0; round < replacements; round++) {
+    const app = apps[round % apps.length]!
+    const ended = app.end(linger === 'killed' ? 'SIGKILL' : 'SIGTERM')
+    // A killed one is known to have ended only afterwards.
+    if (linger !== 'killed') await say(app.name, { ...state[app.name], drain: true })
+    await ended
+    await say(app.name, { ...AWAY, address: app.address })
+    await pause(100)
+    await app.start(test)
+    // As a container's start is known before its program listens.
+    await say(app.name, { returns: true, address: app.address })
+    await app.listens()
+    await pause(300)
+  }
+  await pause(1000)
+  stop.abort()
+  await Promise.all(running)
+  assert.deepEqual(
+    askers.map(({ server }) => server),
+    homes,
+    'everyone is where they were',
+  )
+  assert.deepEqual(new Set(askers.map(({ cookies }) => cookies)), new Set([1]), 'nobody got another cookie')
+  assert.deepEqual(refused, [])
+  await watched.balancer.stop()
+  return { trouble, codes }
+}
