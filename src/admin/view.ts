@@ -121,7 +121,7 @@ export class View {
    * flight; undefined if another would not be left.
    */
   #emptiestOf({ affinity, servers }: Upstream): string | undefined {
-    const ready = servers.filter(({ backup, down, drain }) => !backup && !down && !drain)
+    const ready = servers.filter(({ backup, down, drain, away }) => !backup && !down && !drain && !away)
     const inFlight = ({ slot }: Server) =>
       [slot, { live: 0, active: this.#subject.scoreboard.servers.inFlight(slot) }] as const
     return emptiest(ready, affinity === undefined ? new Map(ready.map(inFlight)) : this.#freshCounts())?.name

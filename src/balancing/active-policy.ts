@@ -89,5 +89,5 @@ export class ActivePolicy {
 
 /** Whether the operator has it take new users. */
 function isOpen({ isRemoved, settings }: ServerState): boolean {
-  return !isRemoved && !settings.down && !settings.drain
+  return !isRemoved && !settings.down && !settings.drain && !settings.away
 }

@@ -27,6 +27,8 @@ export class LeastTime implements Choice {
   #servers: readonly ServerState[] = []
   /** The index of each server that is up; undefined before the first update. */
   #indices: Map<ServerState, number> | undefined
+  /** Those that are up, or were when they went away: what is known of their times stays true. */
+  #known: ReadonlySet<ServerState> = new Set()
   #slots = new Uint16Array(0)
   #limits = new Int32Array(0)
   #weights = new Float64Array(0)
@@ -107,9 +109,12 @@ export class LeastTime implements Choice {
 
   /** Forgets the times of servers that were out: they may be different now. */
   #forgetReturned(up: readonly ServerState[]): void {
+    const before = this.#known
+    const away = Array.from(before).filter(({ isRemoved, settings }) => settings.away && !isRemoved)
+    this.#known = new Set([...up, ...away])
     if (this.#indices === undefined) return
     for (const server of up) {
-      if (!this.#indices.has(server)) this.#counters.setLatency(server.settings.slot, 0, 0)
+      if (!before.has(server)) this.#counters.setLatency(server.settings.slot, 0, 0)
     }
   }
 

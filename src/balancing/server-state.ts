@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { now as clock } from '../runtime/clock.ts'
 import { HealthBit } from '../runtime/health-bit.ts'
 import type { ServerCounters } from '../runtime/scoreboard/server-counters.ts'
@@ -8,10 +9,14 @@ import type { Server } from '../runtime/snapshot.ts'
 
 /**
  * Why a server may not get a request: no longer in the upstream (`removed`), disabled by the operator (`down`),
- * draining, so that it only serves sessions that it has, or none any more (`drained`), down by its check (`unhealthy`), ejected for its
- * answers (`ejected`), suspended after failures (`suspended`), or at its `maxConnections` (`full`).
+ * draining, so that it only serves sessions that it has, or none any more (`drained`), expected back, or back and not answering yet
+ * (`away`), down by its check (`unhealthy`), ejected for its answers (`ejected`), suspended after failures (`suspended`), or at its
+ * `maxConnections` (`full`).
  */
-export type Refusal = 'removed' | 'down' | 'drained' | 'unhealthy' | 'ejected' | 'suspended' | 'full'
+export type Refusal = 'removed' | 'down' | 'drained' | 'away' | 'unhealthy' | 'ejected' | 'suspended' | 'full'
+
+/** How long a server that is back and does not answer yet is suspended after a failure, in ms. */
+const RETURN_PAUSE = 500
 
 /** In how many steps a returned server reaches its full weight. A power of two keeps the fractions exact. */
 const WARMING_STEPS = 16
@@ -36,6 +41,9 @@ export class ServerState {
   readonly #worker: number
   #settings: Server
   #isRemoved = false
+  #incarnation = 0
+  /** Whether it may have answered nothing since it came back, as far as this worker knows. */
+  #mayBeReturning = true
   /** 0 for an upstream's only server, which nginx never suspends. */
   #maxFails: number
 
@@ -55,8 +63,10 @@ export class ServerState {
 
   /** Takes over other settings of the same server; its name and its slot stay the same. */
   apply(settings: Server, alone: boolean): void {
-    const hadLimit = this.#settings.maxConnections > 0
+    const before = this.#settings
+    const hadLimit = before.maxConnections > 0
     this.#settings = settings
+    if (isAnother(before, settings)) this.#beginAgain()
     // Of places that were given back here while there was no limit, nobody was notified.
     if (!hadLimit && settings.maxConnections > 0) this.#turns.bumpEpoch(this.#upstream)
     this.#maxFails = alone ? 0 : settings.maxFails
@@ -70,6 +80,18 @@ export class ServerState {
 
   get isRemoved(): boolean {
     return this.#isRemoved
+  }
+
+  /** Changes when it is another process, which is not to blame for what the one before it did: it has moved, or it was away. */
+  get incarnation(): number {
+    return this.#incarnation
+  }
+
+  /** Threads that did not know yet may have counted failures of the one before. */
+  #beginAgain(): void {
+    this.#incarnation++
+    this.#mayBeReturning = true
+    this.#endSuspension()
   }
 
   /** Failures no longer count, so a success would not end the suspension. */
@@ -88,9 +110,10 @@ export class ServerState {
    */
   refusal(now: number, isOwn = false): Refusal | undefined {
     if (this.#isRemoved) return 'removed'
-    const { slot, down, drain } = this.#settings
+    const { slot, down, drain, away } = this.#settings
     if (down) return 'down'
     if (drain && !(isOwn && this.keepsSessions)) return 'drained'
+    if (away) return 'away'
     const health = this.#counters.health(slot)
     if (health !== 0) {
       const ailment = this.#ailment(health, now)
@@ -103,6 +126,23 @@ export class ServerState {
   get keepsSessions(): boolean {
     const { drain, ownSessions } = this.#settings
     return !drain || ownSessions === 'keep'
+  }
+
+  /** Whether connections to it are kept for other requests: a server that is about to end closes them, and at any moment. */
+  get keepsConnections(): boolean {
+    const { drain, away } = this.#settings
+    return !this.#isRemoved && !drain && !away
+  }
+
+  /** Whether it is or may be back soon when it cannot serve, so that its sessions stay its own. */
+  get isExpected(): boolean {
+    const { away, returns } = this.#settings
+    return away === true || returns === true || this.#isReturning
+  }
+
+  /** Whether it is back, and has not answered yet. */
+  get #isReturning(): boolean {
+    return this.#mayBeReturning && (this.#counters.health(this.#settings.slot) & HealthBit.Returning) !== 0
   }
 
   /** The most requests that it may have in flight, of all workers together. */
@@ -123,9 +163,11 @@ export class ServerState {
 
   #ailment(health: number, now: number): Refusal | undefined {
     if (health & HealthBit.Panic) return undefined
-    if (health & HealthBit.Unhealthy) return 'unhealthy'
+    const isReturning = (health & HealthBit.Returning) !== 0
+    if (health & HealthBit.Unhealthy) return isReturning ? 'away' : 'unhealthy'
     if (health & HealthBit.Ejected) return 'ejected'
-    return health & HealthBit.Suspended && !this.#windowIsOver(now) ? 'suspended' : undefined
+    if ((health & HealthBit.Suspended) === 0 || this.#windowIsOver(now, health)) return undefined
+    return isReturning ? 'away' : 'suspended'
   }
 
   mayServe(now: number, isOwn = false): boolean {
@@ -143,10 +185,13 @@ export class ServerState {
     return refusal === undefined || refusal === 'full'
   }
 
-  /** For a server that is not up: in how many ms it may be probed; Infinity if it is not suspended. */
+  /** For a server that is not up: in how many ms it may be probed; Infinity if that is not a matter of time. */
   untilProbe(now: number): number {
-    if (this.refusal(now) !== 'suspended') return Infinity
-    return Math.max(1, this.#settings.failTimeout - this.#windowAge(now) + 1)
+    const refusal = this.refusal(now)
+    if (refusal !== 'suspended' && refusal !== 'away') return Infinity
+    const health = this.#counters.health(this.#settings.slot)
+    if (this.#settings.away || (health & HealthBit.Unhealthy) !== 0) return Infinity
+    return Math.max(1, this.#window(health) - this.#windowAge(now) + 1)
   }
 
   /** The effective weight at time `now`: a fraction of the configured one while a returned server warms up. */
@@ -218,12 +263,12 @@ export class ServerState {
   }
 
   #mayGo(now: number): boolean {
-    if (this.#maxFails === 0) return true
+    if (this.#maxFails === 0 && !this.#isReturning) return true
     const slot = this.#settings.slot
     const health = this.#counters.health(slot)
     const isFree = (health & HealthBit.Suspended) === 0 || (health & HealthBit.Panic) !== 0
     const before = this.#counters.checkedAt(slot)
-    if (!this.#windowIsOver(now)) return isFree
+    if (!this.#windowIsOver(now, health)) return isFree
     const moved = this.#counters.moveCheckedAt(slot, before, now | 0)
     if (isFree) return true
     if (moved) this.#turns.bumpEpoch(this.#upstream)
@@ -231,28 +276,30 @@ export class ServerState {
   }
 
   /**
-   * An attempt on this server failed, which was made at that address. If the server has moved since, it says nothing of where
-   * it is now; if it was removed, its slot may be another's. Returns whether the failure suspended it.
+   * An attempt on this server failed, which was made on that incarnation of it: on another, it says nothing of the one that is there
+   * now. If the server was removed, its slot may be another's. One failure suspends a server that is back and has not answered
+   * yet, since it may not listen yet.
+   *
+   * @returns whether the failure suspended a server that is not just starting
    */
-  failed(now: number, address = this.#settings.address): boolean {
+  failed(now: number, incarnation = this.#incarnation): boolean {
     if (this.#isRemoved) return false
     const { slot } = this.#settings
     this.#counters.countFailure(slot)
-    if (
-      this.#maxFails === 0 ||
-      address !== this.#settings.address ||
-      this.#counters.addFail(slot, now | 0) < this.#maxFails
-    )
-      return false
+    if (incarnation !== this.#incarnation) return false
+    const isReturning = this.#isReturning
+    const limit = isReturning ? 1 : this.#maxFails
+    if (limit === 0 || this.#counters.addFail(slot, now | 0) < limit) return false
     const before = this.#counters.setHealth(slot, HealthBit.Suspended)
     // Another thread's success may have come in between, when there was nothing to clear yet.
     if (this.#counters.fails(slot) === 0) this.#counters.clearHealth(slot, HealthBit.Suspended)
     this.#turns.bumpEpoch(this.#upstream)
-    return (before & HealthBit.Suspended) === 0
+    return !isReturning && (before & HealthBit.Suspended) === 0
   }
 
   /** An attempt succeeded, now or at time `now`. Returns whether that ended a suspension. */
   succeeded(now?: number): boolean {
+    if (this.#mayBeReturning) this.#noteAnswer()
     const slot = this.#settings.slot
     if (this.#maxFails === 0 || this.#counters.fails(slot) === 0) return false
     // As in nginx: only a success counts whose window began after the last failure.
@@ -261,6 +308,13 @@ export class ServerState {
     if ((this.#counters.clearHealth(slot, HealthBit.Suspended) & HealthBit.Suspended) === 0) return false
     this.returned(now ?? clock())
     return true
+  }
+
+  /** The first answer to this worker shows that the server does not just start. */
+  #noteAnswer(): void {
+    this.#mayBeReturning = false
+    const before = this.#counters.clearHealth(this.#settings.slot, HealthBit.Returning)
+    if (before & HealthBit.Returning) this.#endSuspension()
   }
 
   /**
@@ -298,11 +352,24 @@ export class ServerState {
     return ((now | 0) - this.#counters.checkedAt(this.#settings.slot)) | 0
   }
 
-  #windowIsOver(now: number): boolean {
+  /** How long failures count, and how long they suspend the server, in ms. */
+  #window(health: number): number {
+    const { failTimeout } = this.#settings
+    return health & HealthBit.Returning ? Math.min(RETURN_PAUSE, failTimeout) : failTimeout
+  }
+
+  #windowIsOver(now: number, health: number): boolean {
     const age = this.#windowAge(now)
     // Modulo 2^32, a window that began more than 24.8 days ago seems to lie in the future.
-    return age > this.#settings.failTimeout || age < -CLOCK_SLACK
+    return age > this.#window(health) || age < -CLOCK_SLACK
   }
+}
+
+/** Whether another process answers under the same name now. */
+function isAnother(before: Server, next: Server): boolean {
+  if (before === next) return false
+  const isBack = before.away === true && next.away !== true
+  return isBack || before.address !== next.address || !isDeepStrictEqual(before.endpoint, next.endpoint)
 }
 
 /** The servers that are not backups. */

@@ -97,6 +97,7 @@ function inWords(why: Move['why']): string {
       return 'the server is disabled'
     case 'drained':
       return 'the server gives up its sessions'
+    case 'away':
     case 'unhealthy':
     case 'ejected':
     case 'suspended':

@@ -31,6 +31,8 @@ export interface Server {
   slowStart: number
   /** Expected back soon, or starting: gets no requests, and its sessions stay its own. Only servers that a source has found. */
   away?: true
+  /** Where it goes, its source expects it back (`returnWithin`): failures of requests alone do not move its sessions. */
+  returns?: true
   /** The source that has found it, as `limpet status` shows it: `docker`. Absent: it is written in the file, or was added at run time. */
   source?: string
 }
@@ -81,7 +83,7 @@ export const DetailedServer = z.codec(ServerFields, z.custom<Server>(), {
     drain: drain !== false,
     ...(typeof drain === 'string' && { ownSessions: drain }),
   }),
-  encode: ({ id, endpoint, drain, ownSessions, away: _, source: __, ...rest }) => ({
+  encode: ({ id, endpoint, drain, ownSessions, away: _, returns: __, source: ___, ...rest }) => ({
     ...(id !== rest.name && { id }),
     ...rest,
     address: endpoint,

@@ -148,6 +148,8 @@ function compileServer(server: ConfiguredServer, slot: number): Server {
     weight: server.weight,
     backup: server.backup,
     down: server.down,
+    ...(server.away === true && { away: true }),
+    ...(server.returns === true && { returns: true }),
     drain: server.drain,
     ownSessions: server.ownSessions ?? 'keep',
     maxFails: server.maxFails,

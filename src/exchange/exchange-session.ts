@@ -1,6 +1,8 @@
 import { type Affinity, type BodyReader, PRIVATE, type Session, type SessionResponse } from '../affinity/affinity.ts'
+import { bytesOfId } from '../affinity/session-id.ts'
 import type { ServerState } from '../balancing/server-state.ts'
 import { wallSeconds } from '../runtime/clock.ts'
+import type { Loss } from '../runtime/reason.ts'
 import type { RequestView } from './request-view.ts'
 import { SessionVisit } from './session-visit.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
@@ -22,9 +24,12 @@ export class ExchangeSession {
   readonly named: ServerState | undefined
   /**
    * The session's own server, if it gets the request and was not suspended. If it fails, another server serves this
-   * request and the session stays; the session moves with the next request that its own server cannot serve either.
+   * request and the session stays; the session moves with the next request that its own server cannot serve either, unless that
+   * is expected back.
    */
   #staysOn: ServerState | undefined
+  /** Whether the session stays there however often that fails, since the server is expected back. */
+  #isAwaitingReturn = false
   /** Whether the response may begin or move a session that only the table knows. */
   isNew = false
   /** The exchange in the session table, from when it counts there. */
@@ -112,7 +117,25 @@ export class ExchangeSession {
   /** The session's own server gets the request. */
   goesHome(home: ServerState): void {
     this.moveBack()
-    if (!home.isSuspended) this.#staysOn = home
+    this.#isAwaitingReturn = home.isExpected
+    if (this.#isAwaitingReturn || !home.isSuspended) this.#staysOn = home
+  }
+
+  /** The session's own server cannot serve the request. If it is away, the session stays on it all the same. */
+  loses(home: ServerState | undefined, loss: Loss): void {
+    const standing = this.shown?.standing
+    this.#isAwaitingReturn = loss === 'away' && (standing === 'known' || standing === 'new')
+    this.#staysOn = this.#isAwaitingReturn ? home : undefined
+  }
+
+  /**
+   * The key by which the session goes to the same other server each time while its own is away; undefined if the table or a key of
+   * its own shows where it goes.
+   */
+  detour(): Uint8Array | undefined {
+    if (!this.#isAwaitingReturn || this.#isCarried) return undefined
+    const session = this.shown
+    return session === undefined || session.key !== undefined ? undefined : bytesOfId(session)
   }
 
   /** Moves the session to another server, which gets the request; returns whether it did not have to stay. */
@@ -147,9 +170,17 @@ export class ExchangeSession {
     // answered.
     const seconds = wallSeconds()
     const last = this.#group.sessions.find(session.high, session.low, seconds)
-    if (last === slot) this.#enter(session, slot, seconds)
+    if (last === slot || (last >= 0 && last === this.#awaited)) this.#enter(session, last, seconds)
     // Its own server has already failed its last request: if it fails again, the session moves.
-    else if (last >= 0) this.#staysOn = undefined
+    else if (last >= 0 && !this.#isAwaitingReturn) this.#staysOn = undefined
+  }
+
+  /**
+   * The slot of the server on which the session counts although it is away; undefined for none. Where clients carry their server
+   * with them, the session counts where it is served.
+   */
+  get #awaited(): number | undefined {
+    return this.#isAwaitingReturn && !this.#isCarried ? this.#staysOn!.settings.slot : undefined
   }
 
   /** From now on the exchange counts for that session on that server, and for no other. */
@@ -170,11 +201,18 @@ export class ExchangeSession {
     const session = this.#shown && this.#settle(this.#shown, server, seconds)
     const learnt = affinity.learn?.(response, server.settings, seconds, this.#shown, this.#path)
     if (response.endsSession && session !== undefined) this.#group.sessions.remove(session.high, session.low, seconds)
-    if (learnt !== undefined) this.#enter(learnt, server.settings.slot, seconds)
+    if (learnt !== undefined && !this.#staysAway(learnt, server)) this.#enter(learnt, server.settings.slot, seconds)
     this.isNew = affinity.learn !== undefined && this.#visit !== visit
     if (response.endsSession) return this.#revoked(isSecure)
     if (session === undefined || session === this.#shown || this.#hasEnded(session)) return ''
     return affinity.issue?.(session, isSecure) ?? ''
+  }
+
+  /** Whether it is the session that the request showed, which stays on another server than the one that has answered. */
+  #staysAway({ high, low }: Session, server: ServerState): boolean {
+    const shown = this.#shown
+    const isElsewhere = this.#staysOn !== undefined && this.#staysOn !== server
+    return isElsewhere && shown?.high === high && shown.low === low
   }
 
   /** Whether the request showed that session, and it has ended since: this exchange does not bring it back. */
@@ -194,7 +232,8 @@ export class ExchangeSession {
   #settle(session: Session, server: ServerState, seconds: number): Session {
     const { settings } = server
     if (this.#staysOn !== undefined && this.#staysOn !== server) {
-      if (this.#isCarried) this.#enter(session, settings.slot, seconds)
+      const place = this.#isCarried ? settings.slot : this.#awaited
+      if (place !== undefined) this.#enter(session, place, seconds)
       return session
     }
     const settled = this.#affinity.settle(session, settings, seconds)

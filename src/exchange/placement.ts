@@ -109,13 +109,14 @@ export class Placement {
     if (atHome === 'awaited') return new Wait(home)
     if (typeof atHome === 'object') return this.#goTo(atHome, this.#reasonFor(atHome, home, 'free'))
     const loss = atHome === 'failed' ? 'down' : atHome
+    if (atHome !== 'failed' && atHome !== 'free') this.#session?.loses(home, atHome)
     if (loss !== 'free' && this.#isRefused(home, loss)) {
       this.reason = `refused:${loss}`
       return new Failure('session-lost')
     }
     const server = this.#pick(time, occasion) ?? this.group.claimLastResort(time, this.#tried)
     if (server !== undefined) return this.#goTo(server, this.#reasonFor(server, home, atHome))
-    if (!this.group.isAllFull(time, this.#tried)) return new Failure('no-server')
+    if (!this.group.mayServeLater(time, this.#tried)) return new Failure('no-server')
     if (!this.#mayWait(occasion)) return new Failure(occasion === 'queue-timeout' ? occasion : 'queue-full')
     // A server that has failed the request may have recovered by the time a place is free.
     this.#tried = NOBODY
@@ -144,6 +145,7 @@ export class Placement {
   #claimDestination(home: ServerState | undefined, time: number, occasion: Occasion): ServerState | undefined {
     if (this.group.settings.rebalance === undefined || home === undefined) return undefined
     if (occasion !== 'arrival' || this.#tries > 0 || this.#shown?.home === undefined) return undefined
+    if (home.settings.away) return undefined
     return claimDestination(this.#session!, home, this.group, time)
   }
 
@@ -165,7 +167,8 @@ export class Placement {
     if (home.refusal(time, isOwn) === 'suspended' && !this.group.isAnyUp(time) && home.claimAnyway(time)) return home
     // If nothing is wrong, another thread has just taken the last place.
     const loss = lossOf(home, isOwn, this.group, time) ?? 'full'
-    return loss === 'full' && mayWait ? 'awaited' : loss
+    const isWorthWaiting = loss === 'full' || (loss === 'away' && this.#isRefused(home, loss))
+    return isWorthWaiting && mayWait ? 'awaited' : loss
   }
 
   #mayWait(occasion: Occasion): boolean {
@@ -212,11 +215,13 @@ export class Placement {
 
   #pickByPolicy(time: number, occasion: Occasion): ServerState | undefined {
     const { queue, servers } = this.group
-    const policy = this.group.policyOf(this.#shown)
+    const detour = this.#session?.detour()
+    const policy = detour === undefined ? this.group.policyOf(this.#shown) : this.group.keyPolicy
+    const key = detour ?? this.#key
     if (occasion !== 'arrival' || queue.isEmpty)
-      return this.#claimLastPlace(time) ?? policy.pick(this.#key, this.#tried, time)
+      return this.#claimLastPlace(time) ?? policy.pick(key, this.#tried, time)
     if (queue.isAwaited(undefined)) return undefined
-    return policy.pick(this.#key, [...this.#tried, ...servers.filter((server) => queue.isAwaited(server))], time)
+    return policy.pick(key, [...this.#tried, ...servers.filter((server) => queue.isAwaited(server))], time)
   }
 
   #claimLastPlace(time: number): ServerState | undefined {
@@ -230,6 +235,7 @@ export class Placement {
     const standing = this.#shown?.standing
     if (standing === 'invalid' || standing === 'expired') return standing
     if (server === home) return 'stuck'
+    if (why === 'away') return why
     if (why !== 'free') return `moved:${why}`
     // The server itself would take it, but has reached its share of a bounded load.
     return home === undefined ? 'new' : 'moved:full'
@@ -285,14 +291,21 @@ export class Placement {
  */
 function lossOf(home: ServerState, isOwn: boolean, group: UpstreamGroup, time: number): Loss | undefined {
   const refusal = home.refusal(time, isOwn)
+  const { drain, returns } = home.settings
   switch (refusal) {
     case undefined:
     case 'removed':
     case 'drained':
+    case 'away':
     case 'full':
       return refusal
     case 'suspended':
-      return home.isFull && !group.isAnyUp(time) ? 'full' : 'down'
+      if (home.isFull && !group.isAnyUp(time)) return 'full'
+      // Its source says in a moment whether it is away or gone.
+      return returns ? 'away' : 'down'
+    case 'unhealthy':
+      // It has been told to stop, and does so.
+      return returns && drain ? 'away' : 'down'
     default:
       return 'down'
   }

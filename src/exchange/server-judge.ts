@@ -10,8 +10,8 @@ export class ServerJudge {
   readonly #notices: Notices
   readonly #group: UpstreamGroup
   readonly #server: ServerState
-  /** Where the attempt was made. */
-  readonly #address: string
+  /** That of the server when the attempt was made. */
+  readonly #incarnation: number
   readonly #begunAt: number
   /**
    * When the end of the request, or the latest part of it, was sent; undefined if the policy does not measure times.
@@ -23,7 +23,7 @@ export class ServerJudge {
     this.#notices = notices
     this.#group = group
     this.#server = server
-    this.#address = server.settings.address
+    this.#incarnation = server.incarnation
     this.#begunAt = time
   }
 
@@ -64,16 +64,16 @@ export class ServerJudge {
     if (failure.blame === 'nobody' || failure.incident?.count() === false) return
     if (failure.code === 'tls-failed')
       this.#notices.tlsFailed(this.#group.settings.name, this.#server.settings.name, failure.detail)
-    if (failure.blame !== 'answer' && this.#server.failed(now(), this.#address))
+    if (failure.blame !== 'answer' && this.#server.failed(now(), this.#incarnation))
       this.#reportSuspension(failure, traceId)
     if ((responseBegun && failure.blame !== 'answer') || !this.#isThere) return
     this.#countAnswer(false)
     this.#tellPolicy(false)
   }
 
-  /** Whether the server is still where the attempt was made, so that the attempt says anything of it. */
+  /** Whether the server is still the one on which the attempt was made, so that the attempt says anything of it. */
   get #isThere(): boolean {
-    return !this.#server.isRemoved && this.#server.settings.address === this.#address
+    return !this.#server.isRemoved && this.#server.incarnation === this.#incarnation
   }
 
   #succeeded(): void {

@@ -104,7 +104,11 @@ export class UpstreamGroup {
 
   /** The policy for sessions with a key, or that for all other requests. */
   policyOf(session: Session | undefined): Policy {
-    if (session?.key === undefined) return this.policy
+    return session?.key === undefined ? this.policy : this.keyPolicy
+  }
+
+  /** The policy for sessions with a key. */
+  get keyPolicy(): Policy {
     // The affinity may have been replaced since it made the key.
     return this.#sessionPolicy?.current ?? this.policy
   }
@@ -120,11 +124,11 @@ export class UpstreamGroup {
   }
 
   /**
-   * Whether servers may serve, but none has a free place.
+   * Whether servers may serve as soon as one has a free place, or is back.
    *
    * @param tried those that the request has been to
    */
-  isAllFull(time: number, tried: readonly ServerState[]): boolean {
+  mayServeLater(time: number, tried: readonly ServerState[]): boolean {
     const { queue } = this
     let maySomeServe = this.isAnyUp(time)
     for (const server of this.servers) {
@@ -133,7 +137,7 @@ export class UpstreamGroup {
       const isOpen = refusal === undefined && !queue.isAwaited(server) && !queue.isAwaited(undefined)
       if (isOpen && tried.includes(server)) return false
       // If no server is up, suspended ones are the last resort.
-      maySomeServe ||= refusal === 'suspended' && server.isFull
+      maySomeServe ||= refusal === 'away' || (refusal === 'suspended' && server.isFull)
     }
     return maySomeServe
   }

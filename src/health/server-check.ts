@@ -67,6 +67,7 @@ export class ServerCheck {
       return this.#report(false, `is down (${cause})`, cause)
     }
     this.#health.resume()
+    this.#health.clear(HealthBit.Returning)
     if (isFirst && !this.#warmsUp) this.#health.clear(HealthBit.Unhealthy)
     else this.#health.heal(HealthBit.Unhealthy)
     this.#report(true, `is up${isFirst ? '' : ' again'} (${cause})`, cause)

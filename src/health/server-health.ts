@@ -25,11 +25,16 @@ export class ServerHealth {
 
   /**
    * Whether this server's health still applies to `next`: the slot and the address are the same, and so is whether it
-   * is disabled.
+   * is disabled, or away.
    */
   isOf(next: Server): boolean {
-    const { slot, down, endpoint } = this.#server
-    return next.slot === slot && next.down === down && isDeepStrictEqual(next.endpoint, endpoint)
+    const { slot, down, away } = this.#server
+    return next.slot === slot && next.down === down && next.away === away && this.isAt(next)
+  }
+
+  /** Whether the server has the same address as `next`. */
+  isAt({ endpoint }: Server): boolean {
+    return isDeepStrictEqual(endpoint, this.#server.endpoint)
   }
 
   /** Takes over other settings of the same server (see `isOf`). */
@@ -42,9 +47,12 @@ export class ServerHealth {
    *
    * @param isUp whether it serves before its first check
    * @param warmsUp whether it then warms up
+   * @param isBack whether it was expected back, so that it may have sessions
    */
-  begin(isUp: boolean, warmsUp: boolean): void {
+  begin(isUp: boolean, warmsUp: boolean, isBack = false): void {
     const { slot } = this.#server
+    if (isBack) this.set(HealthBit.Returning)
+    else this.clear(HealthBit.Returning)
     // First, so that the server cannot serve in between.
     if (!isUp) this.set(HealthBit.Unhealthy)
     this.forgetBadInRow()
@@ -55,9 +63,9 @@ export class ServerHealth {
     this.clear(HealthBit.Unhealthy)
   }
 
-  /** Whether the server is neither disabled nor unhealthy, ejected or suspended. */
+  /** Whether the server is neither disabled nor away, unhealthy, ejected or suspended. */
   get isWell(): boolean {
-    return !this.#server.down && (this.#scoreboard.servers.health(this.#server.slot) & AILMENTS) === 0
+    return isInUse(this.#server) && (this.#scoreboard.servers.health(this.#server.slot) & AILMENTS) === 0
   }
 
   has(bit: HealthBit): boolean {
@@ -103,4 +111,9 @@ export class ServerHealth {
   forgetBadInRow(): void {
     this.#scoreboard.servers.clearBadInRow(this.#server.slot)
   }
+}
+
+/** Whether requests and checks go to a server: it is neither disabled nor away. */
+export function isInUse({ down, away }: Server): boolean {
+  return !down && away !== true
 }

@@ -7,7 +7,7 @@ import type { Gate } from './gate.ts'
 import { OutlierDetector } from './outlier-detector.ts'
 import type { Probe } from './probe.ts'
 import { ServerCheck } from './server-check.ts'
-import { ServerHealth } from './server-health.ts'
+import { isInUse, ServerHealth } from './server-health.ts'
 
 /** A change for the worse, as in the program's log. */
 export type Worse =
@@ -44,7 +44,7 @@ export type KnownHealth = (upstream: string, server: string) => boolean | undefi
 /** A server of the upstream. */
 interface Member {
   readonly health: ServerHealth
-  /** Undefined if the server is disabled, or the upstream has no check. */
+  /** Undefined if the server is disabled or away, or the upstream has no check. */
   readonly check: ServerCheck | undefined
 }
 
@@ -162,27 +162,38 @@ export class UpstreamHealth {
   }
 
   /**
-   * Begins with a server that was added, enabled again, or moved to another address.
+   * Begins with a server that was added, enabled again, or moved to another address, or is back.
    *
    * @param wasUp whether it was up; undefined: as its check's `initial` says
+   * @param isBack whether it was expected back, so that it may have sessions
    */
-  #begin(server: Server, warmsUp: boolean, wasUp?: boolean): Member {
+  #begin(server: Server, warmsUp: boolean, wasUp?: boolean, isBack = false): Member {
     const health = new ServerHealth(server, this.slot, this.#scoreboard)
     // The bits of a disabled server have no effect, except in workers that do not know yet that it is disabled; so they
     // stay.
-    if (!server.down) health.begin(wasUp ?? this.#isUpBeforeCheck, warmsUp)
+    if (isInUse(server)) health.begin(wasUp ?? this.#isUpBeforeCheck, warmsUp, isBack)
     return { health, check: this.#checkFor(health, warmsUp, wasUp) }
   }
 
   /** Continues with a server after its settings, or its check, may have changed. */
   #continue(server: Server, member: Member | undefined, isCheckedAlike: boolean): Member {
-    if (member === undefined || !member.health.isOf(server)) return this.#begin(server, true)
+    if (member === undefined) return this.#begin(server, true)
     const { health } = member
+    if (!health.isOf(server)) return this.#beginAgain(server, health)
     health.apply(server)
-    if (isCheckedAlike || server.down) return member
+    if (isCheckedAlike || !isInUse(server)) return member
     if (!this.#isUpBeforeCheck) health.set(HealthBit.Unhealthy)
     else if (health.has(HealthBit.Unhealthy)) health.heal(HealthBit.Unhealthy)
     return { health, check: this.#checkFor(health, true) }
+  }
+
+  /** Continues with a server that was enabled or disabled, is away or back, or has moved. */
+  #beginAgain(server: Server, before: ServerHealth): Member {
+    const isAtOldPlace = before.server.slot === server.slot && before.isAt(server)
+    // It may be faster or slower there.
+    if (!isAtOldPlace) this.#scoreboard.servers.setLatency(server.slot, 0, 0)
+    const isBack = before.server.away === true || (server.returns === true && !isAtOldPlace)
+    return this.#begin(server, true, undefined, isBack)
   }
 
   get #isUpBeforeCheck(): boolean {
@@ -192,7 +203,7 @@ export class UpstreamHealth {
   #checkFor(health: ServerHealth, warmsUp: boolean, wasUp?: boolean): ServerCheck | undefined {
     const { server } = health
     const configured = this.#upstream.health?.check
-    if (configured === undefined || server.down) return undefined
+    if (configured === undefined || !isInUse(server)) return undefined
     const check = wasUp === undefined ? configured : ({ ...configured, initial: wasUp ? 'up' : 'down' } as const)
     const upstream = this.#upstream
     const access = accessTo(upstream, server, check)
@@ -213,7 +224,7 @@ export class UpstreamHealth {
 
   #applyOutlier(): void {
     const outlier = this.#upstream.health?.outlier
-    const enabled = Array.from(this.#members.values(), ({ health }) => health).filter(({ server }) => !server.down)
+    const enabled = Array.from(this.#members.values(), ({ health }) => health).filter(({ server }) => isInUse(server))
     if (outlier === undefined) {
       this.#outliers?.end(enabled)
       this.#outliers = undefined
@@ -267,7 +278,7 @@ export class UpstreamHealth {
     // No panic begins while a server is unknown.
     if (!wasPanic && (threshold === 0 || this.#hasUnknown())) return
     const members = Array.from(this.#members.values())
-    const primaries = members.filter(({ health: { server } }) => !server.down && !server.drain && !server.backup)
+    const primaries = members.filter(({ health: { server } }) => isInUse(server) && !server.drain && !server.backup)
     const well = primaries.filter(({ health }) => health.isWell).length
     const count = `${well} of ${primaries.length} servers are well`
     const isNow = isPanic(well, primaries.length, threshold)

@@ -73,14 +73,15 @@ export class UpstreamForecast {
     // Built with the first session: most of many upstreams may have none.
     const group = this.#rehearsal.groupOf(this.#after)
     const shown = this.#shownBy(session, group)
-    const next = Placement.recalled(group, shown, bytesOfId(session)).next(this.#time)
-    // It waits for a place on its own server.
-    if (next instanceof Wait) return raise(this.#afterwards, server)
+    const placement = Placement.recalled(group, shown, bytesOfId(session))
+    const next = placement.next(this.#time)
+    if (!(next instanceof Wait || next instanceof Failure)) next.release()
+    // It waits for a place on its own server, or stays on it while another serves it.
+    if (next instanceof Wait || placement.reason === 'away') return raise(this.#afterwards, server)
     if (next instanceof Failure) {
       const outcome = next.code === 'session-lost' ? 'refused' : 'unserved'
       return this.#move(server, undefined, this.#causeOf(server, shown, group), outcome)
     }
-    next.release()
     const { slot } = next.settings
     raise(this.#afterwards, slot)
     const goesOn = this.#end === undefined && shown?.standing !== 'expired'

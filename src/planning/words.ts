@@ -15,6 +15,8 @@ export function inWords(refusal: Refusal | null, { backup, drain, failTimeout, m
       return 'is disabled by the operator'
     case 'drained':
       return 'drains: it takes no new sessions'
+    case 'away':
+      return 'is away, and expected back: its sessions stay its own'
     case 'unhealthy':
       return 'is down by its checks'
     case 'ejected':

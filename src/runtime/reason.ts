@@ -10,6 +10,7 @@
  * - `moved:removed`: its server is no longer in the upstream
  * - `moved:full`: its server has as many connections as it may
  * - `moved:rebalanced`: its server has more sessions than its share, and gave this one to a server that has fewer
+ * - `away`: its server is expected back; the session stays its own
  * - `retry`: a server that was tried before failed
  * - `refused:…`: as with `moved:…`, but sessions that have lost their server are refused. `refused:drained` is only for
  *   sessions that were on the server
@@ -17,7 +18,7 @@
 export type Reason = (typeof reasons)[number]
 
 /** Why a session's server cannot serve it. */
-export type Loss = 'down' | 'drained' | 'removed' | 'full'
+export type Loss = 'down' | 'away' | 'drained' | 'removed' | 'full'
 
 /** All of them: their indices say where they are counted. */
 export const reasons = [
@@ -25,6 +26,7 @@ export const reasons = [
   'new',
   'invalid',
   'expired',
+  'away',
   'retry',
   'moved:down',
   'moved:drained',
@@ -32,6 +34,7 @@ export const reasons = [
   'moved:full',
   'moved:rebalanced',
   'refused:down',
+  'refused:away',
   'refused:drained',
   'refused:removed',
   'refused:full',

@@ -268,6 +268,10 @@ export interface Server {
   readonly backup: boolean
   /** Disabled by the operator. */
   readonly down: boolean
+  /** Expected back: gets no requests and no checks, keeps its place and its sessions. */
+  readonly away?: true
+  /** Where it fails, it is expected back: its source then says that it is away, or gone. Failures alone move no session. */
+  readonly returns?: true
   /** Gets no new sessions. */
   readonly drain: boolean
   /**

@@ -6,23 +6,24 @@ import { ServerLinks } from './server-links.ts'
 export class Pools {
   readonly #links = new Map<ServerState, ServerLinks>()
 
-  /** Those to a server; to one that was removed, none is kept. */
+  /** Those to a server; to one that is about to end, or was removed, none is kept idle. */
   to(server: ServerState, settings: KeepAlive): ServerLinks {
     return this.#links.get(server) ?? this.#add(server, settings)
   }
 
   #add(server: ServerState, settings: KeepAlive): ServerLinks {
     const links = new ServerLinks(server.settings.address, settings)
-    if (server.isRemoved) links.close()
-    else this.#links.set(server, links)
+    if (!server.keepsConnections) links.close()
+    if (!server.isRemoved) this.#links.set(server, links)
     return links
   }
 
-  /** Takes in other settings; closes the connections to servers that are not among these, or have moved. */
+  /** Takes in other settings; closes the connections to servers that are not among these, have moved, or are about to end. */
   apply(settings: KeepAlive, servers: ReadonlySet<ServerState>): void {
     for (const [server, links] of this.#links) {
       links.apply(settings)
-      if (servers.has(server) && links.address === server.settings.address) continue
+      const isCurrent = servers.has(server) && links.address === server.settings.address
+      if (isCurrent && links.isClosed !== server.keepsConnections) continue
       links.close()
       this.#links.delete(server)
     }

@@ -7,6 +7,7 @@ import { Pool } from './pool.ts'
 export class ServerLinks {
   /** The server's address. */
   readonly address: string
+  isClosed = false
   readonly http1: Pool<Http1Connection>
   readonly http2: Http2Pool
 
@@ -23,6 +24,7 @@ export class ServerLinks {
 
   /** Closes idle connections, and each other one once it is idle. */
   close(): void {
+    this.isClosed = true
     this.http1.close()
     this.http2.close()
   }

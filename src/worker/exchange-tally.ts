@@ -24,7 +24,7 @@ const protocolIndices = new Map<string, number>(
 )
 const reasonIndices = new Map<string, number>(reasons.map((reason, index) => [reason, index]))
 /** By the index of the reason: whether the request belonged to a server when it came. */
-const ofKnown = reasons.map((reason) => /^(?:stuck$|moved:|refused:)/.test(reason))
+const ofKnown = reasons.map((reason) => /^(?:stuck$|away$|moved:|refused:)/.test(reason))
 const failureIndices = new Map<string, number>(failureCodes.map((code, index) => [code, index]))
 
 /** Counts what exchanges come to, and each of their attempts. */

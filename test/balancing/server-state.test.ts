@@ -49,12 +49,12 @@ describe('a server', () => {
   test('is not suspended for what failed at an address where it is no longer', () => {
     const group = new ChangingGroup({ type: 'round-robin' }, twoServers)
     const [server] = group.servers
-    const { address } = server!.settings
+    const { incarnation } = server!
     group.apply({ type: 'round-robin' }, [{ ...twoServers[0]!, address: '10.0.0.1:80' }, twoServers[1]!])
-    assert.equal(server!.failed(0, address), false)
+    assert.equal(server!.failed(0, incarnation), false)
     assert.equal(server!.refusal(1), undefined)
     assert.equal(group.scoreboard.servers.failures(0), 1, 'it is counted')
-    assert.equal(server!.failed(2, '10.0.0.1:80'), true)
+    assert.equal(server!.failed(2, server!.incarnation), true)
   })
 
   test('may be probed also where nobody has asked for it since the 32-bit clock went round', () => {

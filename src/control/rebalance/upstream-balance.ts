@@ -59,8 +59,8 @@ export class UpstreamBalance {
     }))
   }
 
-  #mayServe({ slot, down, drain }: Server): boolean {
+  #mayServe({ slot, down, drain, away }: Server): boolean {
     const health = this.#scoreboard.servers.health(slot)
-    return !down && !drain && ((health & AILMENTS) === 0 || (health & HealthBit.Panic) !== 0)
+    return !down && !drain && !away && ((health & AILMENTS) === 0 || (health & HealthBit.Panic) !== 0)
   }
 }

@@ -105,5 +105,6 @@ function oneMore(servers: readonly Server[]): Server {
   let slot = 0
   while (slots.has(slot)) slot++
   const name = 'one more'
-  return { ...servers[0]!, id: name, name, slot, down: false, drain: false, backup: false }
+  const { away: _, ...like } = servers[0]!
+  return { ...like, id: name, name, slot, down: false, drain: false, backup: false }
 }
