@@ -1,6 +1,7 @@
 import type { FoundServer, Mistake } from '../provider.ts'
-import { type AddressLookup, addressesIn, type Family, type Found } from './address-lookup.ts'
+import { type AddressLookup, addressesIn } from './address-lookup.ts'
 import { DnsFailure } from './dns-failure.ts'
+import type { Family, Found } from './known-here.ts'
 import { type DnsRecord, isSameName } from './message.ts'
 import type { Records, Resolver } from './resolver.ts'
 import { candidatesFor, type ResolverAddress } from './resolver-settings.ts'
