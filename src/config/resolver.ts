@@ -1,11 +1,13 @@
 import { isIPv4 } from 'node:net'
 import { z } from 'zod'
 import { parseAddress } from './address.ts'
+import { formatDuration } from './duration.ts'
 import { InvalidValue } from './error.ts'
-import { durationFrom, uniqueList, written } from './field.ts'
+import { durationFrom, written } from './field.ts'
 import { parseIPv6 } from './host.ts'
 
 const PORT = 53
+const MOST = 16
 const aResolver = 'the address of a DNS server, such as 10.0.0.2 or 10.0.0.2:53'
 
 const ResolverAddress = written(z.string(aResolver), parseResolver, formatResolver)
@@ -13,7 +15,7 @@ const ResolverAddress = written(z.string(aResolver), parseResolver, formatResolv
 /** Who is asked for names, and for how long answers hold: the same settings wherever names are looked up. */
 export const resolverFields = {
   resolver: z
-    .exactOptional(uniqueList(ResolverAddress))
+    .exactOptional(z.array(ResolverAddress).min(1, 'at least one DNS server').max(MOST, `at most ${MOST} DNS servers`))
     .describe('The DNS servers that are asked, in this order. Default: those of /etc/resolv.conf.'),
   ttl: z
     .strictObject({
@@ -22,7 +24,11 @@ export const resolverFields = {
         .describe('How long an answer holds at least, whatever its TTL: a TTL of 0 is looked up again after this.'),
       most: durationFrom(100).prefault('5m').describe('How long an answer holds at most, whatever its TTL.'),
     })
-    .refine(({ least, most }) => least <= most, { error: 'a time of at least ttl.least', path: ['most'] })
+    .check(({ value: { least, most }, issues }) => {
+      if (least <= most) return
+      const message = `a duration of at least ${formatDuration(least)}, which is ttl.least`
+      issues.push({ code: 'custom', message, path: ['most'], input: formatDuration(most) })
+    })
     .prefault({})
     .describe('Bounds on the time after which a name is looked up again.'),
 }

@@ -109,8 +109,8 @@ export class Balancer {
     tls.add(acme)
     await acme.prepare(config)
     tls.adopt(tls.materialFor(config))
-    const hosts = new HostNames(log, inherited?.hosts)
-    hosts.adopt(await hosts.addressesFor(config, START_WITHIN))
+    const hosts = new HostNames(config, log, inherited?.hosts)
+    hosts.adopt(await hosts.addressesFor(config, START_WITHIN), config)
     const accessLog = openAccessLog(config.accessLog.file, log)
     const lock = new InstanceLock(name, state.path)
     // A process that is replaced releases it once this one serves.

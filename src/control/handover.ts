@@ -188,7 +188,7 @@ export class Handover {
     if (changes.length === 0) {
       await this.#keep(desired.changes)
       tls.adopt(material)
-      hosts.adopt(addresses)
+      hosts.adopt(addresses, config)
       // The former configuration stays, so that nothing takes its parts for new ones.
       this.#adopt({ ...desired, config: this.#desired.config }, before)
       return { generation: supervisor.snapshot.generation, changes }
@@ -206,7 +206,7 @@ export class Handover {
     // Not before: if a part fails, the same change is not taken for one that is in effect. Users find the new Snapshot.
     this.#config = config
     tls.adopt(material)
-    hosts.adopt(addresses)
+    hosts.adopt(addresses, config)
     this.#adopt(desired, before)
     this.#warnOfNews(before)
     questions.apply(next.upstreams)

@@ -1,6 +1,7 @@
 /** Servers that are given by a host name: a real DNS server says where they are, and says otherwise later. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
@@ -163,6 +164,21 @@ describe('a server that is given by a host name', { skip: withoutDnsmasq }, () =
     await new User().get(limpet.port)
     await new User().get(limpet.port)
     await limpet.errors.find(/host app\.example\.org is at 127\.0\.0\.3 \(was 127\.0\.0\.2\)/)
+  })
+
+  test('is looked up at other DNS servers once the configuration names these', async (t) => {
+    const { port } = await serversAt(t, '127.0.0.2', '127.0.0.3')
+    const [dns, other] = [
+      await Dnsmasq.start(t, ['127.0.0.2 app.example.org'], ['local-ttl=86400']),
+      await Dnsmasq.start(t, ['127.0.0.3 app.example.org']),
+    ]
+    const servers = [`app.example.org:${port}`]
+    const limpet = await startLimpet(t, configOf(dns, servers))
+    assert.match(await bodyOf(limpet), /^127\.0\.0\.2/)
+    await writeFile(limpet.file, JSON.stringify(configOf(other, servers)))
+    limpet.process.kill('SIGHUP')
+    await limpet.errors.find(/host app\.example\.org is at 127\.0\.0\.3 \(was 127\.0\.0\.2\)/)
+    assert.match(await bodyOf(limpet), /^127\.0\.0\.3/)
   })
 
   test('is found when an operator adds it', async (t) => {

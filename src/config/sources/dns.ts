@@ -31,9 +31,9 @@ export const DnsSource = z
     ...resolverFields,
     ...everySource,
   })
-  .refine(({ type, port }) => type === 'address' || port === undefined, {
-    error: 'no port: SRV records have their own',
-    path: ['port'],
+  .check(({ value: { type, port }, issues }) => {
+    if (type === 'address' || port === undefined) return
+    issues.push({ code: 'custom', message: 'no port, since SRV records have their own', path: ['port'], input: port })
   })
 
 export type DnsSource = z.output<typeof DnsSource>

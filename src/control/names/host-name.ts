@@ -60,10 +60,14 @@ export class HostName {
     return this.#first.promise
   }
 
-  /** Looks it up again at once, but not more often than `ttl.least` allows: its server does not answer. */
+  /** Looks it up again at once, but not more often than `ttl.least` allows, and not while the DNS fails: its server does not answer. */
   doubt(): void {
-    if (this.#wake === undefined || this.#failures > 0) return
-    this.#wakeIn(Math.max(0, this.#lookedAt + this.#owner.ttl.least - now()))
+    if (this.#failures === 0) this.lookAgain()
+  }
+
+  /** Looks it up again at once, but not more often than `ttl.least` allows. */
+  lookAgain(): void {
+    if (this.#wake !== undefined) this.#wakeIn(Math.max(0, this.#lookedAt + this.#owner.ttl.least - now()))
   }
 
   close(): void {

@@ -31,12 +31,13 @@ export class HostNames implements NameOwner {
   readonly #gate = new Gate(AT_A_TIME)
   readonly #names = new Map<string, HostName>()
   #addresses = NO_ADDRESSES
-  #settings = Settings.parse({})
+  #settings: Settings
   #gathering: NodeJS.Timeout | undefined
   #isClosed = false
 
   /** @param inherited what the process knew that this one replaces */
-  constructor(log: Log, inherited: Readonly<Record<string, readonly string[]>> = {}) {
+  constructor(config: Config, log: Log, inherited: Readonly<Record<string, readonly string[]>> = {}) {
+    this.#settings = settingsOf(config)
     this.#log = log
     this.#inherited = inherited
   }
@@ -55,10 +56,6 @@ export class HostNames implements NameOwner {
    * waited for at most `within` ms.
    */
   async addressesFor(config: Config, within = CHANGE_WITHIN): Promise<HostAddresses> {
-    const { hostNames: settings = Settings.parse({}) } = config
-    const isAskedAlike = isDeepStrictEqual(settings, this.#settings)
-    this.#settings = settings
-    if (!isAskedAlike) for (const name of this.#names.values()) name.doubt()
     const wanted = new Set(config.upstreams.flatMap((upstream) => [...namesIn(upstream)]))
     if (wanted.size === 0) return this.#addresses.size === 0 ? this.#addresses : NO_ADDRESSES
     const news = [...wanted].filter((host) => !this.#names.has(host)).map((host) => this.#add(host))
@@ -75,13 +72,21 @@ export class HostNames implements NameOwner {
     return isSame(addresses, this.#addresses) ? this.#addresses : addresses
   }
 
-  /** They are in effect now; names that are not among them are forgotten. */
-  adopt(addresses: HostAddresses): void {
+  /** They are in effect now, with that configuration; names that are not in it are forgotten. */
+  adopt(addresses: HostAddresses, config: Config): void {
     this.#addresses = addresses
+    const settings = settingsOf(config)
+    const isAskedAlike = isDeepStrictEqual(settings, this.#settings)
+    this.#settings = settings
     for (const [host, name] of this.#names) {
-      if (addresses.has(host)) continue
-      name.close()
-      this.#names.delete(host)
+      if (addresses.has(host)) {
+        if (!isAskedAlike) name.lookAgain()
+        // It may have been looked up meanwhile.
+        this.looked(name)
+      } else {
+        name.close()
+        this.#names.delete(host)
+      }
     }
   }
 
@@ -170,6 +175,10 @@ export class HostNames implements NameOwner {
       })
     }
   }
+}
+
+function settingsOf({ hostNames = Settings.parse({}) }: Config): Settings {
+  return hostNames
 }
 
 function isSame(one: HostAddresses, other: HostAddresses): boolean {
