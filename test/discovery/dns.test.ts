@@ -11,6 +11,7 @@ import { DnsSource } from '../../src/config/sources/dns.ts'
 import { AddressLookup } from '../../src/discovery/dns/address-lookup.ts'
 import { holdFor } from '../../src/discovery/dns/hold.ts'
 import type { Family } from '../../src/discovery/dns/known-here.ts'
+import { decodeAnswer } from '../../src/discovery/dns/message.ts'
 import { Resolver } from '../../src/discovery/dns/resolver.ts'
 import { candidatesFor, parseResolvConf } from '../../src/discovery/dns/resolver-settings.ts'
 import { dnsProvider } from '../../src/discovery/dns.ts'
@@ -20,6 +21,7 @@ import { freeDnsPort } from '../support/dns-sockets.ts'
 import { answerTo, standInForDns } from '../support/dns-stand-in.ts'
 import { Dnsmasq, withoutDnsmasq } from '../support/dnsmasq.ts'
 import { temporaryFolder } from '../support/folder.ts'
+import fc from '../support/property.ts'
 
 const NO_HOSTS = new HostsFile('/dev/null')
 
@@ -471,4 +473,28 @@ options ndots:5 timeout:1 attempts:3 rotate
     assert.deepEqual(candidatesFor('app.x.y', settings), ['app.x.y', 'app.x.y.a.example', 'app.x.y.b.example'])
     assert.deepEqual(candidatesFor('app.', settings), ['app'])
   })
+})
+
+test('damaged answers are refused, or read as far as they make sense', () => {
+  const question = { id: 7, name: 'app.example.org', type: 'A' } as const
+  const whole = packet.encode(
+    answerTo({ id: 7, questions: [{ type: 'A', name: 'app.example.org' }] }, [
+      { type: 'CNAME', name: 'app.example.org', ttl: 5, data: 'web.example.org' },
+      { type: 'A', name: 'web.example.org', ttl: 5, data: '10.0.0.1' },
+    ]),
+  ) as Buffer
+  const damage = fc.array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255)), { maxLength: 8 })
+  fc.assert(
+    fc.property(damage, fc.nat(whole.length), (changes, length) => {
+      const bytes = Buffer.from(whole.subarray(0, length))
+      for (const [at, octet] of changes) if (at < bytes.length) bytes[at] = octet
+      try {
+        const message = decodeAnswer(bytes, question)
+        assert.ok(message === undefined || Array.isArray(message.answers))
+      } catch (error) {
+        assert.equal((error as Error).message, 'an answer that cannot be understood')
+      }
+    }),
+    { numRuns: 2000 },
+  )
 })

@@ -3,11 +3,14 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
+import type { TLSSocket } from 'node:tls'
 import { adminOf } from '../support/admin.ts'
 import { Dnsmasq, withoutDnsmasq } from '../support/dnsmasq.ts'
 import { type Limpet, startLimpet } from '../support/limpet.ts'
+import { authority, authorityFile } from '../support/server-kinds.ts'
 import { until } from '../support/until.ts'
 import { upgrade } from '../support/upgraded.ts'
 import { User } from '../support/user.ts'
@@ -179,6 +182,26 @@ describe('a server that is given by a host name', { skip: withoutDnsmasq }, () =
     limpet.process.kill('SIGHUP')
     await limpet.errors.find(/host app\.example\.org is at 127\.0\.0\.3 \(was 127\.0\.0\.2\)/)
     assert.match(await bodyOf(limpet), /^127\.0\.0\.3/)
+  })
+
+  test('is asked for by its name with TLS, and its certificate must cover that', async (t) => {
+    const certificate = await authority.issue(['app.example.org'])
+    const server = createHttpsServer(certificate, ({ socket }, response) =>
+      response.end(String((socket as TLSSocket).servername)),
+    )
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    t.after(() => {
+      server.close()
+      server.closeAllConnections()
+    })
+    const { port } = server.address() as AddressInfo
+    const dns = await Dnsmasq.start(t, ['127.0.0.1 app.example.org', '127.0.0.1 other.example.org'])
+    const tls = { tls: { ca: await authorityFile(t) } }
+    const limpet = await startLimpet(t, configOf(dns, [`app.example.org:${port}`], tls))
+    assert.equal(await bodyOf(limpet), 'app.example.org')
+    const another = await startLimpet(t, configOf(dns, [`other.example.org:${port}`], tls))
+    assert.equal((await new User().get(another.port)).status, 502)
   })
 
   test('is found when an operator adds it', async (t) => {
