@@ -1,10 +1,15 @@
 import { readFileSync, statSync } from 'node:fs'
+import { now } from './clock.ts'
 import { parseIpAddress } from './ip-address.ts'
+
+/** How often it is looked whether the file has changed, in ms: many names may be looked up at once. */
+const LOOK_EVERY = 100
 
 /** A hosts file (hosts(5)): the addresses of names that this machine knows without the DNS. It is read again once it has changed. */
 export class HostsFile {
   readonly #path: string
   #stamp = ''
+  #lookedAt = Number.NEGATIVE_INFINITY
   #names: ReadonlyMap<string, readonly string[]> = new Map()
 
   constructor(path = '/etc/hosts') {
@@ -18,6 +23,9 @@ export class HostsFile {
   }
 
   #refresh(): void {
+    const time = now()
+    if (time - this.#lookedAt < LOOK_EVERY) return
+    this.#lookedAt = time
     try {
       const { ino, size, mtimeMs } = statSync(this.#path)
       const stamp = `${ino} ${size} ${mtimeMs}`

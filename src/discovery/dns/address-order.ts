@@ -16,6 +16,7 @@ export function inOrderOfTrial(addresses: readonly string[], known: readonly str
   const there = new Set(addresses)
   const staying = known.filter((address) => there.has(address))
   const news = addresses.filter((address) => !staying.includes(address))
+  if (news.length < 2) return [...staying, ...news]
   const own = ownScopes()
   return [
     ...staying,
