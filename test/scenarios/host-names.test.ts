@@ -10,6 +10,7 @@ import type { TLSSocket } from 'node:tls'
 import { adminOf } from '../support/admin.ts'
 import { Dnsmasq, withoutDnsmasq } from '../support/dnsmasq.ts'
 import { type Limpet, startLimpet } from '../support/limpet.ts'
+import { RawClient } from '../support/raw-client.ts'
 import { authority, authorityFile } from '../support/server-kinds.ts'
 import { until } from '../support/until.ts'
 import { upgrade } from '../support/upgraded.ts'
@@ -23,6 +24,10 @@ async function serversAt(test: TestContext, ...addresses: readonly string[]) {
     try {
       for (const address of addresses) {
         const server = createServer(({ headers }, response) => response.end(`${address} ${headers.host}`))
+        server.on('upgrade', (_request, socket) => {
+          socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: test\r\n\r\n')
+          socket.on('data', (bytes) => socket.write(`${address} ${bytes}`))
+        })
         servers.push(server)
         server.listen(port, address)
         await once(server, 'listening')
@@ -76,6 +81,20 @@ describe('a server that is given by a host name', { skip: withoutDnsmasq }, () =
       after,
       before.map((body) => body.replace('127.0.0.2', '127.0.0.3')),
     )
+  })
+
+  test('lets upgraded connections go on where they began when it moves', async (t) => {
+    const { port } = await serversAt(t, '127.0.0.2', '127.0.0.3')
+    const dns = await Dnsmasq.start(t, ['127.0.0.2 app.example.org'])
+    const limpet = await startLimpet(t, configOf(dns, [`app.example.org:${port}`]))
+    const client = await RawClient.connect(t, limpet.port)
+    client.say('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: test\r\n\r\n')
+    await client.take(/\r\n\r\n$/)
+    await dns.serve(['127.0.0.3 app.example.org'])
+    await limpet.errors.find(/host app\.example\.org is at 127\.0\.0\.3/)
+    assert.match(await bodyOf(limpet), /^127\.0\.0\.3/)
+    client.say('still here')
+    await client.take(/127\.0\.0\.2 still here$/)
   })
 
   test('keeps its name in the access log and for operators', async (t) => {
