@@ -1,5 +1,5 @@
-import { isDeepStrictEqual } from 'node:util'
 import { now as clock } from '../runtime/clock.ts'
+import { isSameEndpoint } from '../runtime/endpoint.ts'
 import { HealthBit } from '../runtime/health-bit.ts'
 import type { ServerCounters } from '../runtime/scoreboard/server-counters.ts'
 import type { UpstreamTurns } from '../runtime/scoreboard/upstream-turns.ts'
@@ -369,7 +369,7 @@ export class ServerState {
 function isAnother(before: Server, next: Server): boolean {
   if (before === next) return false
   const isBack = before.away === true && next.away !== true
-  return isBack || before.address !== next.address || !isDeepStrictEqual(before.endpoint, next.endpoint)
+  return isBack || before.address !== next.address || !isSameEndpoint(before.endpoint, next.endpoint)
 }
 
 /** The servers that are not backups. */

@@ -1,6 +1,7 @@
-import { readFileSync, realpathSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import { hostname, networkInterfaces } from 'node:os'
 import { basename, dirname, join } from 'node:path'
+import { HostsFile } from '../runtime/hosts-file.ts'
 import { parseIpAddress } from '../runtime/ip-address.ts'
 import type { Endpoint } from '../runtime/snapshot.ts'
 
@@ -12,7 +13,7 @@ export class LocalEndpoints {
   readonly #addresses = new Set(
     Object.values(networkInterfaces()).flatMap((all = []) => all.map(({ address }) => canonical(address) ?? '')),
   )
-  readonly #names: ReadonlyMap<string, readonly string[]> = namesIn(hostsFile())
+  readonly #hosts = new HostsFile()
   readonly #hostname = hostname().toLowerCase()
 
   /** Whether a connection to `target` would reach a socket that listens on `listening`. */
@@ -39,7 +40,7 @@ export class LocalEndpoints {
     const address = canonical(host)
     if (address !== undefined) return [address]
     if (host === 'localhost' || host.endsWith('.localhost')) return ['127.0.0.1', '::1']
-    return this.#names.get(host) ?? []
+    return this.#hosts.addressesOf(host)
   }
 
   #isOwn(address: string): boolean {
@@ -66,24 +67,4 @@ function destinationOf(address: string): string {
 /** An IP address in its canonical form, an IPv4-mapped one as IPv4. */
 function canonical(text: string): string | undefined {
   return parseIpAddress(text)?.text
-}
-
-/** The addresses of each name in a hosts file. */
-function namesIn(file: string): Map<string, string[]> {
-  const names = new Map<string, string[]>()
-  for (const line of file.split('\n')) {
-    const [address = '', ...aliases] = line.replace(/#.*/, '').trim().toLowerCase().split(/\s+/)
-    const known = canonical(address)
-    if (known === undefined) continue
-    for (const name of aliases) names.set(name, [...(names.get(name) ?? []), known])
-  }
-  return names
-}
-
-function hostsFile(): string {
-  try {
-    return readFileSync('/etc/hosts', 'utf8')
-  } catch {
-    return ''
-  }
 }

@@ -5,6 +5,7 @@ import { Admin } from './admin.ts'
 import { ClientAddressFrom, TrustedProxies } from './client-address.ts'
 import { Discovery } from './discovery.ts'
 import { boundedSize, Count, Duration, Size, whole } from './field.ts'
+import { HostNames } from './host-names.ts'
 import { Instance } from './instance.ts'
 import { Listener } from './listener.ts'
 import { Metrics } from './metrics.ts'
@@ -74,6 +75,11 @@ export const Config = z.strictObject({
   discovery: z
     .exactOptional(Discovery)
     .describe('Where routes and upstreams are found besides these: labels of containers. Default: nowhere.'),
+  hostNames: z
+    .exactOptional(HostNames)
+    .describe(
+      'How host names of servers are looked up. Default: as this machine does, again whenever the DNS says that an answer has expired.',
+    ),
   instance: z
     .exactOptional(Instance)
     .describe(

@@ -21,6 +21,7 @@ import { workersOf } from './fixed-settings.ts'
 import { type Applied, Handover } from './handover.ts'
 import type { Metrics } from './metrics/metrics.ts'
 import { MetricsListener } from './metrics/metrics-listener.ts'
+import { HostNames, START_WITHIN } from './names/host-names.ts'
 import { openAccessLog } from './open-access-log.ts'
 import type { Operator } from './operator.ts'
 import { assemble, type Parts } from './parts.ts'
@@ -108,15 +109,18 @@ export class Balancer {
     tls.add(acme)
     await acme.prepare(config)
     tls.adopt(tls.materialFor(config))
+    const hosts = new HostNames(config, log, inherited?.hosts)
+    hosts.adopt(await hosts.addressesFor(config, START_WITHIN), config)
     const accessLog = openAccessLog(config.accessLog.file, log)
     const lock = new InstanceLock(name, state.path)
     // A process that is replaced releases it once this one serves.
     if (predecessor === undefined && keepsState(config)) await takeOrWait(lock, name, state.path, log)
-    const parts: Parts = await assemble(config, name, state, tls, acme, accessLog, log, inherited)
+    const parts: Parts = await assemble(config, name, state, tls, acme, hosts, accessLog, log, inherited)
     const drains = new DrainOrders(parts, desired, (make) => handover.change(make))
     const pauses = new Pauses((make, by) => handover.change(make, by), log)
     const renewals = new Renewals(tls, (make, by) => handover.change(make, by), log)
     renewals.follow(acme)
+    hosts.onChange = () => handover.change((now) => now, 'DNS')
     const users = [drains, pauses, renewals, acme]
     const handover: Handover = new Handover(parts, instance, lock, changesFile, desired, config, users)
     const balancer = new Balancer(parts, lock, handover, drains, load && withFilesRead(load, tls))
@@ -261,6 +265,7 @@ export class Balancer {
     this.#lock.release()
     this.#admin?.leave()
     this.#metricsListener?.leave()
+    this.#parts.hosts.close()
     this.#parts.traffic.close()
     this.#parts.skew.close()
     this.#parts.questions.close()
@@ -295,6 +300,7 @@ export class Balancer {
     if (this.#phase !== 'replaced') this.#phase = 'stopping'
     this.#stopping.abort()
     this.#handover.close()
+    this.#parts.hosts.close()
     // From now on another process may take its place.
     this.#lock.release()
     // Exchanges in flight may take long to finish, and the next run should not wait for the sessions until then.

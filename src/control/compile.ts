@@ -20,6 +20,7 @@ import type {
 } from '../runtime/snapshot.ts'
 import { asBytes, compileAffinity, impliedAffinity } from './compile-affinity.ts'
 import { compileListener, compileServerProtocol } from './compile-tls.ts'
+import { type HostAddresses, NO_ADDRESSES, namesIn } from './names/host-addresses.ts'
 import type { SlotBook } from './slots/slot-book.ts'
 import { NO_MATERIAL, type TlsMaterial } from './tls/tls-material.ts'
 
@@ -27,6 +28,7 @@ import { NO_MATERIAL, type TlsMaterial } from './tls/tls-material.ts'
 interface Compiled {
   readonly config: Config
   readonly snapshot: Snapshot
+  readonly hosts: HostAddresses
 }
 
 /**
@@ -35,6 +37,7 @@ interface Compiled {
  * @param slots gives names their slots; new names get theirs once the Snapshot is adopted
  * @param secret gives the secret for cookies that have none of their own
  * @param material certificates and keys
+ * @param hosts the addresses of servers that are given by name: one whose name has none yet is away
  * @param before parts of the configuration that are the same object as before are not compiled again
  * @throws ConfigError if too few slots are free
  */
@@ -44,6 +47,7 @@ export function compile(
   slots: SlotBook,
   secret: () => string,
   material: TlsMaterial = NO_MATERIAL,
+  hosts: HostAddresses = NO_ADDRESSES,
   before?: Compiled,
 ): Snapshot {
   const planned = slots.plan(config.upstreams)
@@ -53,8 +57,9 @@ export function compile(
   )
   const upstreams = config.upstreams.map((upstream) => {
     const compiled = compiledBefore.get(upstream)
-    // Its files may hold something else.
-    if (compiled !== undefined && upstream.tls === undefined) return compiled
+    // Its files may hold something else, and its names have other addresses.
+    const isCurrent = upstream.tls === undefined && (hosts === before?.hosts || namesIn(upstream).size === 0)
+    if (compiled !== undefined && isCurrent) return compiled
     const { slot, servers } = planned.get(upstream.name)!
     const affinity = upstream.affinity
       ? compileAffinity(upstream.affinity, instance, upstream.name, secret, upstream.drain.ask)
@@ -64,7 +69,7 @@ export function compile(
       slot,
       affinity,
       material,
-      upstream.servers.map((server) => compileServer(server, servers.get(server.id)!)),
+      upstream.servers.map((server) => compileServer(server, servers.get(server.id)!, hosts)),
     )
   })
   return {
@@ -138,17 +143,18 @@ function compileUpstream(
   }
 }
 
-function compileServer(server: ConfiguredServer, slot: number): Server {
+function compileServer(server: ConfiguredServer, slot: number, hosts: HostAddresses): Server {
+  const addresses = 'host' in server.endpoint ? hosts.get(server.endpoint.host) : undefined
   return {
     id: server.id,
     name: server.name,
     address: server.address,
-    endpoint: server.endpoint,
+    endpoint: addresses === undefined ? server.endpoint : { ...server.endpoint, addresses },
     slot,
     weight: server.weight,
     backup: server.backup,
     down: server.down,
-    ...(server.away === true && { away: true }),
+    ...((server.away === true || addresses?.length === 0) && { away: true }),
     ...(server.returns === true && { returns: true }),
     drain: server.drain,
     ownSessions: server.ownSessions ?? 'keep',

@@ -14,6 +14,7 @@ import { differenceInWords } from './desired/difference-in-words.ts'
 import { withGradualRemovals } from './desired/gradual-removal.ts'
 import type { OperatorChanges } from './desired/operator-changes.ts'
 import { assertSameFixedSettings, workersOf } from './fixed-settings.ts'
+import { addressChanges, type HostAddresses } from './names/host-addresses.ts'
 import { moveAccessLog } from './open-access-log.ts'
 import type { Parts } from './parts.ts'
 import { keepsState, warningsOfSecrets } from './sessions/kept-sessions.ts'
@@ -171,21 +172,28 @@ export class Handover {
 
   /** Applies a desired state to every part; the workers are last. */
   async #handOver(wanted: DesiredState): Promise<Applied & { readonly underway?: Underway }> {
-    const { slots, tls, sessions, health, skew, rebalancer, tracing, questions, supervisor } = this.#parts
+    const { slots, tls, hosts, sessions, health, skew, rebalancer, tracing, questions, supervisor } = this.#parts
     this.#assertOpen()
     const desired = withGradualRemovals(this.#desired, wanted, Date.now())
     const before = this.#config
     const config = this.#instance.name(desired.config)
     const material = tls.materialFor(config)
-    const changes = [...differenceInWords(before, config), ...materialChanges(tls.material, material)]
+    const addresses = await hosts.addressesFor(config)
+    this.#assertOpen()
+    const changes = [
+      ...differenceInWords(before, config),
+      ...materialChanges(tls.material, material),
+      ...addressChanges(hosts.addresses, addresses),
+    ]
     if (changes.length === 0) {
       await this.#keep(desired.changes)
       tls.adopt(material)
+      hosts.adopt(addresses, config)
       // The former configuration stays, so that nothing takes its parts for new ones.
       this.#adopt({ ...desired, config: this.#desired.config }, before)
       return { generation: supervisor.snapshot.generation, changes }
     }
-    const next = await this.#prepared(desired, config, material)
+    const next = await this.#prepared(desired, config, material, addresses)
     slots.adopt(next)
     // Sessions, health and skew must know a server before a worker sends it the first request.
     await sessions.apply(config, next)
@@ -198,6 +206,7 @@ export class Handover {
     // Not before: if a part fails, the same change is not taken for one that is in effect. Users find the new Snapshot.
     this.#config = config
     tls.adopt(material)
+    hosts.adopt(addresses, config)
     this.#adopt(desired, before)
     this.#warnOfNews(before)
     questions.apply(next.upstreams)
@@ -218,14 +227,19 @@ export class Handover {
   }
 
   /** Does everything that may fail, and takes it back if it does. Returns the next Snapshot. */
-  async #prepared(desired: DesiredState, config: Config, material: TlsMaterial): Promise<Snapshot> {
+  async #prepared(
+    desired: DesiredState,
+    config: Config,
+    material: TlsMaterial,
+    addresses: HostAddresses,
+  ): Promise<Snapshot> {
     const { reclaimer, supervisor } = this.#parts
     const conflict = desired.conflicts.find((each) => !this.#desired.conflicts.includes(each))
     if (conflict !== undefined) throw new OperationRefused('conflict', `${conflict}; reset that change first`)
     assertSameFixedSettings(this.#config, config)
     await reclaimer.reclaim()
     // Nothing is opened for a configuration that cannot be compiled.
-    const compiled = this.#compile(config, material)
+    const compiled = this.#compile(config, material, addresses)
     const listeners = await this.#listen(config, compiled.listeners)
     try {
       this.#moveLog(this.#config, config)
@@ -244,12 +258,13 @@ export class Handover {
     return patched(supervisor.snapshot, difference(supervisor.snapshot, { ...compiled, listeners }))
   }
 
-  #compile(config: Config, material: TlsMaterial): Snapshot {
-    const { slots, state, supervisor } = this.#parts
+  #compile(config: Config, material: TlsMaterial, addresses: HostAddresses): Snapshot {
+    const { slots, state, hosts, supervisor } = this.#parts
     const { snapshot } = supervisor
-    return compile(config, snapshot.generation + 1, slots, () => state.secret(), material, {
+    return compile(config, snapshot.generation + 1, slots, () => state.secret(), material, addresses, {
       config: this.#config,
       snapshot,
+      hosts: hosts.addresses,
     })
   }
 

@@ -325,12 +325,12 @@ export class Operator implements Operations {
     if (this.#planning >= MOST_PLANS) throw new OperationRefused('busy', `${MOST_PLANS} plans are being made already`)
     this.#planning++
     try {
-      const { supervisor, scoreboard, sessions, slots, state } = this.#parts
+      const { supervisor, scoreboard, sessions, slots, state, hosts } = this.#parts
       const { plan } = await import('../planning/plan.ts')
       const { config } = this.#handover
       const next = this.#handover.named(make().config)
       const current = supervisor.snapshot
-      const compiled = compile(next, current.generation + 1, slots, () => state.secret())
+      const compiled = compile(next, current.generation + 1, slots, () => state.secret(), undefined, hosts.addresses)
       const changes = differenceInWords(config, next)
       return await plan({ current, next: compiled, scoreboard, sessions: sessions.table, changes })
     } catch (error) {

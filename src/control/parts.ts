@@ -5,6 +5,7 @@ import type { Better, Worse } from '../health/upstream-health.ts'
 import type { Log } from '../observability/log.ts'
 import type { LogFile } from '../observability/log-file.ts'
 import { Scoreboard } from '../runtime/scoreboard.ts'
+import type { Snapshot } from '../runtime/snapshot.ts'
 import { ServerCell, WorkerCell } from '../runtime/tallies/layout.ts'
 import { Tallies } from '../runtime/tallies.ts'
 import type { AcmeSource } from './acme/acme-source.ts'
@@ -16,6 +17,7 @@ import { SessionQuestions } from './drains/session-questions.ts'
 import { EventLog } from './event-log.ts'
 import { EventRing } from './event-ring.ts'
 import { Counts } from './metrics/counts.ts'
+import type { HostNames } from './names/host-names.ts'
 import { Rebalancer } from './rebalance/rebalancer.ts'
 import { KeptSessions, warningsOfSecrets } from './sessions/kept-sessions.ts'
 import { SkewAlarm } from './skew-alarm.ts'
@@ -37,6 +39,7 @@ export interface Parts {
   readonly accessLog: LogFile
   readonly tls: TlsStore
   readonly acme: AcmeSource
+  readonly hosts: HostNames
   readonly slots: SlotBook
   readonly reclaimer: SlotReclaimer
   readonly scoreboard: Scoreboard
@@ -69,12 +72,13 @@ export async function assemble(
   state: StateDirectory,
   tls: TlsStore,
   acme: AcmeSource,
+  hosts: HostNames,
   accessLog: LogFile,
   log: Log,
   inherited?: Inheritance,
 ): Promise<Parts> {
   const slots = new SlotBook()
-  const snapshot = compile(config, 1, slots, () => state.secret(), tls.material)
+  const snapshot = compile(config, 1, slots, () => state.secret(), tls.material, hosts.addresses)
   slots.adopt(snapshot)
   for (const warning of warningsOfSecrets(config, state)) log.warn(warning, { event: 'secret-not-shared' })
   const sessions = new KeptSessions(config, instance, state, log)
@@ -96,6 +100,8 @@ export async function assemble(
     {
       worse(message, change) {
         log.warn(message, change)
+        const host = hostOf(change, supervisor.snapshot)
+        if (host !== undefined) hosts.doubt(host)
         events.add({ type: 'server-health', ...serverOf(change), better: false, message })
       },
       better(message, change) {
@@ -161,6 +167,7 @@ export async function assemble(
     accessLog,
     tls,
     acme,
+    hosts,
     slots,
     reclaimer,
     scoreboard,
@@ -185,6 +192,15 @@ export async function assemble(
 /** The server that a change of health is about; null for all of its upstream. */
 function serverOf(change: Worse | Better): { readonly upstream: string; readonly server: string | null } {
   return { upstream: change.upstream, server: 'server' in change ? change.server : null }
+}
+
+/** The host of the server that a change of health is about. */
+function hostOf(change: Worse, { upstreams }: Snapshot): string | undefined {
+  const { server } = serverOf(change)
+  const endpoint = upstreams
+    .find(({ name }) => name === change.upstream)
+    ?.servers.find(({ name }) => name === server)?.endpoint
+  return endpoint !== undefined && 'host' in endpoint ? endpoint.host : undefined
 }
 
 function countsOf(tallies: Tallies, slots: SlotBook, accessLog: LogFile, tracing: Tracing): Counts {

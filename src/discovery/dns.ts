@@ -1,6 +1,85 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import type { DnsSource } from '../config/sources/dns.ts'
-import type { Provider } from './provider.ts'
+import { MAX_SERVERS } from '../runtime/bounds.ts'
+import { HostsFile } from '../runtime/hosts-file.ts'
+import { AddressLookup } from './dns/address-lookup.ts'
+import { compareAddresses } from './dns/address-order.ts'
+import { holdFor } from './dns/hold.ts'
+import type { Family, Found } from './dns/known-here.ts'
+import { Resolver } from './dns/resolver.ts'
+import { resolverSettings } from './dns/resolver-settings.ts'
+import { ServiceLookup } from './dns/services.ts'
+import type { FoundServer, Provider, ServerList } from './provider.ts'
 
-export function dnsProvider(_source: DnsSource): Provider {
-  throw new Error('from: dns is not there yet')
+/** A list, and for how long it holds, in ms. */
+interface Held {
+  readonly list: ServerList
+  readonly hold: number
+}
+
+const PORT = 80
+
+/** The servers that a name in the DNS stands for, looked up again whenever its records expire. */
+export function dnsProvider(source: DnsSource, hosts = new HostsFile()): Provider {
+  const look = source.type === 'srv' ? lookAtServices(source, hosts) : lookAtAddresses(source, hosts)
+  return {
+    name: `dns ${source.name}`,
+    async *watch(signal) {
+      let last: ServerList | undefined
+      try {
+        while (!signal.aborted) {
+          const { list, hold } = await look(signal)
+          if (!isDeepStrictEqual(list, last)) yield list
+          last = list
+          await pause(hold, undefined, { signal })
+        }
+      } catch (error) {
+        if (!signal.aborted) throw error
+      }
+    },
+  }
+}
+
+function lookAtAddresses(source: DnsSource, hosts: HostsFile) {
+  const { name, port = PORT, resolver, ttl } = source
+  let known: Found | undefined
+  return async (signal: AbortSignal): Promise<Held> => {
+    // The file may have changed.
+    const lookup = new AddressLookup(new Resolver(await resolverSettings(resolver)), hosts)
+    const found = await lookup.find(name, signal, familiesOf(source), known)
+    known = found
+    const addresses = Object.values(found.addresses).flat().toSorted(compareAddresses)
+    const servers = addresses.map((address) => {
+      const place = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+      return { id: place, name: place, address: place }
+    })
+    return { list: listOf(name, servers), hold: holdFor(found, ttl) }
+  }
+}
+
+function lookAtServices(source: DnsSource, hosts: HostsFile) {
+  const { name, resolver, ttl } = source
+  let known: ServiceLookup['known'] | undefined
+  return async (signal: AbortSignal): Promise<Held> => {
+    const asked = new Resolver(await resolverSettings(resolver))
+    const lookup = new ServiceLookup(asked, new AddressLookup(asked, hosts), known)
+    const found = await lookup.find(name, signal, familiesOf(source))
+    known = lookup.known
+    return { list: listOf(name, found.servers, found.mistakes), hold: holdFor(found, ttl) }
+  }
+}
+
+function familiesOf({ family }: DnsSource): readonly Family[] | undefined {
+  return family && [family]
+}
+
+function listOf(name: string, servers: readonly FoundServer[], mistakes: ServerList['mistakes'] = []): ServerList {
+  const isTooLong = servers.length > MAX_SERVERS
+  const message = `${servers.length} servers, of which the first ${MAX_SERVERS} are used`
+  return {
+    servers: servers.slice(0, MAX_SERVERS),
+    mistakes: isTooLong ? [...mistakes, { where: name, message }] : mistakes,
+    isAuthoritative: false,
+  }
 }

@@ -27,6 +27,12 @@ export function refuseInexpressible(config: Config): void {
       'nginx exports traces only with a module that it does not contain',
       'leave it out',
     ),
+    ...when(
+      config.hostNames !== undefined,
+      'hostNames',
+      'nginx looks host names of servers up once, when it starts',
+      'leave it out',
+    ),
     ...clientTimeouts(config.timeouts),
     ...limits(config.limits),
   ]

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { localHeader } from '../proxy-protocol/proxy-header.ts'
+import { connectOptions } from '../runtime/endpoint.ts'
 import type { Check } from '../runtime/health-settings.ts'
 import { ServerTls, tlsFaultIn } from '../runtime/server-tls.ts'
 import type { Endpoint, Server, ServerProtocol, Upstream } from '../runtime/snapshot.ts'
@@ -43,7 +44,7 @@ export async function openConnection(
   signal: AbortSignal,
 ): Promise<Socket> {
   const introduction = preamble.length > 0 ? preamble : undefined
-  const socket = tls?.connect(endpoint, protocol, { introduction }) ?? connect(endpoint)
+  const socket = tls?.connect(endpoint, protocol, { introduction }) ?? connect(connectOptions(endpoint))
   const abort = () => socket.destroy(new Error('it took too long'))
   signal.addEventListener('abort', abort)
   socket.on('close', () => signal.removeEventListener('abort', abort))

@@ -1,5 +1,5 @@
-import { isDeepStrictEqual } from 'node:util'
 import { now } from '../runtime/clock.ts'
+import { isSameEndpoint } from '../runtime/endpoint.ts'
 import { AILMENTS, HealthBit } from '../runtime/health-bit.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Server } from '../runtime/snapshot.ts'
@@ -34,7 +34,7 @@ export class ServerHealth {
 
   /** Whether the server has the same address as `next`. */
   isAt({ endpoint }: Server): boolean {
-    return isDeepStrictEqual(endpoint, this.#server.endpoint)
+    return isSameEndpoint(endpoint, this.#server.endpoint)
   }
 
   /** Takes over other settings of the same server (see `isOf`). */

@@ -52,7 +52,7 @@ export const fieldMeanings: Readonly<Record<keyof Fields, string>> = {
   from: 'an address, or a network such as `10.1.2.0/24`',
   generation: 'the number of the configuration in effect',
   header: 'a field of a response, as the server sent it',
-  host: 'the host that a certificate is for',
+  host: 'the host that a certificate is for, or the host name of a server',
   hosts: 'those hosts; at most 5',
   instance: 'the name of this Limpet’s instance',
   listener: 'where a listener listens, such as `0.0.0.0 port 80`',
@@ -318,6 +318,24 @@ export const logChapters = {
         fields: ['upstream', 'server', 'wish', 'cause'],
         meaning: 'What a server asks for cannot be done.',
         action: 'See the cause.',
+      },
+      'host-not-found': {
+        level: 'warn',
+        fields: ['host', 'cause'],
+        meaning: 'The host name of a server could not be looked up. Addresses that were found before stay in effect.',
+        action: 'Correct the name, or see why its DNS server fails: the message names it.',
+      },
+      'host-found': {
+        level: 'info',
+        fields: ['host'],
+        meaning: 'The host name of a server was looked up again after a failure.',
+        action: '',
+      },
+      'hosts-not-applied': {
+        level: 'error',
+        fields: ['cause'],
+        meaning: 'Other addresses of host names could not be put into effect.',
+        action: 'See the cause, and reload.',
       },
       shortage: {
         level: 'warn',

@@ -1,5 +1,6 @@
 import { connect as connectTcp, isIP, type OnReadOpts } from 'node:net'
 import type { ConnectionOptions, SecureContext, TLSSocket } from 'node:tls'
+import { connectOptions } from './endpoint.ts'
 import { nodeTls } from './node-tls.ts'
 import type { Endpoint } from './snapshot.ts'
 import { tlsMessage } from './tls-message.ts'
@@ -38,10 +39,10 @@ export class ServerTls {
     if (session !== undefined) options.session = session
     if (introduction === undefined || introduction.length === 0) {
       // Unlike node:tls, its types know no `onread`.
-      const socket = nodeTls().connect({ ...options, ...endpoint, onread } as object)
+      const socket = nodeTls().connect({ ...options, ...connectOptions(endpoint), onread } as object)
       return socket.setNoDelay(true)
     }
-    const carrier = connectTcp({ ...endpoint, noDelay: true })
+    const carrier = connectTcp({ ...connectOptions(endpoint), noDelay: true })
     carrier.write(introduction)
     return nodeTls().connect({ ...options, socket: carrier })
   }

@@ -248,7 +248,17 @@ export type HashKey =
  * The address of a server, as node:net takes it: a host (a name in lower case, IPv4, or IPv6 without brackets) and a
  * port from 1 to 65535; or the absolute path of a Unix socket.
  */
-export type Endpoint = { readonly host: string; readonly port: number } | { readonly path: string }
+export type Endpoint =
+  | {
+      readonly host: string
+      readonly port: number
+      /**
+       * Of a host that is a name: its addresses, tried in this order. Empty: it has not been found yet. Absent: it is looked up
+       * when a connection is opened.
+       */
+      readonly addresses?: readonly string[]
+    }
+  | { readonly path: string }
 
 export type OwnSessions = 'keep' | 'move' | 'refuse'
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { ServerState } from '../balancing/server-state.ts'
 import type { KeepAlive } from '../runtime/snapshot.ts'
 import { ServerLinks } from './server-links.ts'
@@ -12,7 +13,7 @@ export class Pools {
   }
 
   #add(server: ServerState, settings: KeepAlive): ServerLinks {
-    const links = new ServerLinks(server.settings.address, settings)
+    const links = new ServerLinks(server.settings.endpoint, settings)
     if (!server.keepsConnections) links.close()
     if (!server.isRemoved) this.#links.set(server, links)
     return links
@@ -22,7 +23,7 @@ export class Pools {
   apply(settings: KeepAlive, servers: ReadonlySet<ServerState>): void {
     for (const [server, links] of this.#links) {
       links.apply(settings)
-      const isCurrent = servers.has(server) && links.address === server.settings.address
+      const isCurrent = servers.has(server) && isDeepStrictEqual(links.endpoint, server.settings.endpoint)
       if (isCurrent && links.isClosed !== server.keepsConnections) continue
       links.close()
       this.#links.delete(server)

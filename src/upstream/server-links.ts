@@ -1,18 +1,18 @@
-import type { KeepAlive } from '../runtime/snapshot.ts'
+import type { Endpoint, KeepAlive } from '../runtime/snapshot.ts'
 import type { Http1Connection } from './http1-connection.ts'
 import { Http2Pool } from './http2-pool.ts'
 import { Pool } from './pool.ts'
 
 /** The connections to one server that can serve further requests. */
 export class ServerLinks {
-  /** The server's address. */
-  readonly address: string
+  /** Where they lead. */
+  readonly endpoint: Endpoint
   isClosed = false
   readonly http1: Pool<Http1Connection>
   readonly http2: Http2Pool
 
-  constructor(address: string, settings: KeepAlive) {
-    this.address = address
+  constructor(endpoint: Endpoint, settings: KeepAlive) {
+    this.endpoint = endpoint
     this.http1 = new Pool(settings)
     this.http2 = new Http2Pool(settings)
   }

@@ -1,5 +1,6 @@
 import { readSync } from 'node:fs'
 import { Socket, type SocketConstructorOpts } from 'node:net'
+import { connectOptions } from '../runtime/endpoint.ts'
 import type { Endpoint } from '../runtime/snapshot.ts'
 
 /**
@@ -61,7 +62,7 @@ export function fitRead(socket: ServerSocket): void {
 
 /** Connects to a server by TCP, or by its Unix socket. */
 export function connectPlainly(endpoint: Endpoint): ServerSocket {
-  return new PlainSocket().connect(endpoint)
+  return new PlainSocket().connect(connectOptions(endpoint))
 }
 
 /**

@@ -56,6 +56,8 @@ export interface Inheritance {
   readonly ticketKey?: TicketKey
   /** What workers answer to certificate authorities. */
   readonly challenges?: HandedAnswers
+  /** The addresses of servers' host names. Absent in what a version hands over that does not look them up itself. */
+  readonly hosts?: Readonly<Record<string, readonly string[]>>
   /** The id of the last event. */
   readonly newestEvent: number
   /** What was counted for the metrics. Absent in what a version without metrics hands over. */
