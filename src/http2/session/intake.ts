@@ -1,10 +1,10 @@
+import type { Scratch } from '../../transport/scratch.ts'
+import { spareMemory } from '../../transport/spare-memory.ts'
 import { ConnectionError } from '../error-code.ts'
 import type { FrameReader } from '../frames/frame-reader.ts'
 
 /** What may be read in one turn of the event loop, in frames that cost nothing more, so that other connections have their turn. */
 const MOST_COST = 256
-
-const NOTHING = Buffer.alloc(0)
 
 /** The connection whose bytes are read. */
 export interface IntakeConnection {
@@ -34,7 +34,9 @@ export class Intake {
   readonly #reader: FrameReader
   readonly #session: IntakeSession
   readonly #connection: IntakeConnection
-  #unread = NOTHING
+  /** What waits, from that offset on; undefined for nothing. */
+  #unread: Scratch | undefined
+  #unreadFrom = 0
   isReading = false
 
   constructor(reader: FrameReader, session: IntakeSession, connection: IntakeConnection) {
@@ -46,7 +48,7 @@ export class Intake {
 
   /** Whether more has arrived than may be read at once. */
   get isBehind(): boolean {
-    return this.#unread.length > 0
+    return this.#unread !== undefined
   }
 
   /** What is being read costs more than its frame. */
@@ -61,14 +63,13 @@ export class Intake {
 
   /** @param bytes reused once this has returned */
   read(bytes: Buffer): void {
-    if (this.isBehind) {
-      this.#unread = Buffer.concat([this.#unread, bytes])
-      return
-    }
+    if (this.#unread !== undefined) return this.#unread.copy(bytes, 0, bytes.length)
     const session = this.#session
     const at = session.mayRead && !session.isWasteful ? this.#readFrames(bytes) : 0
     if (at === bytes.length || session.isOver) return
-    this.#unread = Buffer.from(bytes.subarray(at))
+    this.#unread = spareMemory.take()
+    this.#unreadFrom = 0
+    this.#unread.copy(bytes, at, bytes.length)
     this.#connection.holdReading()
     session.awaitTurnEnd()
     this.awaitTime()
@@ -80,14 +81,16 @@ export class Intake {
    * @param cost about what may be read, in frames
    */
   readOn(cost = MOST_COST): void {
-    if (!this.isBehind || !this.#session.mayRead) return
+    const unread = this.#unread
+    if (unread === undefined || !this.#session.mayRead) return
     this.#reader.cost = 0
     this.#reader.mostCost = cost
-    const at = this.#readFrames(this.#unread)
+    this.#unreadFrom += this.#readFrames(unread.bytes.subarray(this.#unreadFrom, unread.length))
     if (this.#session.isOver) return
-    this.#unread = at === this.#unread.length ? NOTHING : this.#unread.subarray(at)
-    if (this.isBehind) this.awaitTime()
-    else this.#connection.readOn()
+    if (this.#unreadFrom < unread.length) return this.awaitTime()
+    this.#unread = undefined
+    spareMemory.giveBack(unread)
+    this.#connection.readOn()
   }
 
   /** What waits may perhaps be read now. */
@@ -103,7 +106,8 @@ export class Intake {
   /** Nothing more is read. */
   end(): void {
     this.#reader.stop()
-    this.#unread = NOTHING
+    // It may be what is being read.
+    this.#unread = undefined
   }
 
   /** Returns the offset after what was read. */
