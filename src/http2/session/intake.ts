@@ -1,10 +1,10 @@
-import type { Scratch } from '../../transport/scratch.ts'
-import { spareMemory } from '../../transport/spare-memory.ts'
 import { ConnectionError } from '../error-code.ts'
 import type { FrameReader } from '../frames/frame-reader.ts'
 
 /** What may be read in one turn of the event loop, in frames that cost nothing more, so that other connections have their turn. */
 const MOST_COST = 256
+
+const NOTHING = Buffer.alloc(0)
 
 /** The connection whose bytes are read. */
 export interface IntakeConnection {
@@ -34,9 +34,7 @@ export class Intake {
   readonly #reader: FrameReader
   readonly #session: IntakeSession
   readonly #connection: IntakeConnection
-  /** What waits, from that offset on; undefined for nothing. */
-  #unread: Scratch | undefined
-  #unreadFrom = 0
+  #unread = NOTHING
   isReading = false
 
   constructor(reader: FrameReader, session: IntakeSession, connection: IntakeConnection) {
@@ -48,7 +46,7 @@ export class Intake {
 
   /** Whether more has arrived than may be read at once. */
   get isBehind(): boolean {
-    return this.#unread !== undefined
+    return this.#unread.length > 0
   }
 
   /** What is being read costs more than its frame. */
@@ -63,13 +61,14 @@ export class Intake {
 
   /** @param bytes reused once this has returned */
   read(bytes: Buffer): void {
-    if (this.#unread !== undefined) return this.#unread.copy(bytes, 0, bytes.length)
+    if (this.isBehind) {
+      this.#unread = Buffer.concat([this.#unread, bytes])
+      return
+    }
     const session = this.#session
     const at = session.mayRead && !session.isWasteful ? this.#readFrames(bytes) : 0
     if (at === bytes.length || session.isOver) return
-    this.#unread = spareMemory.take()
-    this.#unreadFrom = 0
-    this.#unread.copy(bytes, at, bytes.length)
+    this.#unread = Buffer.from(bytes.subarray(at))
     this.#connection.holdReading()
     session.awaitTurnEnd()
     this.awaitTime()
@@ -81,16 +80,14 @@ export class Intake {
    * @param cost about what may be read, in frames
    */
   readOn(cost = MOST_COST): void {
-    const unread = this.#unread
-    if (unread === undefined || !this.#session.mayRead) return
+    if (!this.isBehind || !this.#session.mayRead) return
     this.#reader.cost = 0
     this.#reader.mostCost = cost
-    this.#unreadFrom += this.#readFrames(unread.bytes.subarray(this.#unreadFrom, unread.length))
+    const at = this.#readFrames(this.#unread)
     if (this.#session.isOver) return
-    if (this.#unreadFrom < unread.length) return this.awaitTime()
-    this.#unread = undefined
-    spareMemory.giveBack(unread)
-    this.#connection.readOn()
+    this.#unread = at === this.#unread.length ? NOTHING : this.#unread.subarray(at)
+    if (this.isBehind) this.awaitTime()
+    else this.#connection.readOn()
   }
 
   /** What waits may perhaps be read now. */
@@ -106,8 +103,7 @@ export class Intake {
   /** Nothing more is read. */
   end(): void {
     this.#reader.stop()
-    // It may be what is being read.
-    this.#unread = undefined
+    this.#unread = NOTHING
   }
 
   /** Returns the offset after what was read. */

@@ -1,6 +1,5 @@
 import type { Head } from '../../http1/head.ts'
 import type { Scratch } from '../../transport/scratch.ts'
-import { spareMemory } from '../../transport/spare-memory.ts'
 import type { ErrorCode } from '../error-code.ts'
 import type { Role } from '../frames/frame-sink.ts'
 import { Flag } from '../frames/frame-type.ts'
@@ -15,6 +14,7 @@ import {
 } from '../frames/frame-writer.ts'
 import { DEFAULT_FRAME_SIZE, DEFAULT_WINDOW } from '../frames/setting.ts'
 import { HeadEncoder } from '../heads/head-encoder.ts'
+import { outputs } from './outputs.ts'
 import type { Stream } from './stream.ts'
 
 /** The most data in one frame. A peer may allow more, but other streams wait meanwhile. */
@@ -71,7 +71,7 @@ export abstract class SessionWriter {
   /** Where the next frame is to be written. */
   protected output(): Scratch {
     this.#markable = undefined
-    this.#out ??= spareMemory.take()
+    this.#out ??= outputs.take()
     this.awaitTurnEnd()
     return this.#out
   }
@@ -89,7 +89,7 @@ export abstract class SessionWriter {
     this.#out = undefined
     this.#markable = undefined
     this.#connection.send(out)
-    spareMemory.giveBack(out)
+    outputs.giveBack(out)
     if (!this.#connection.isBehind) this.#answers = 0
   }
 
@@ -225,7 +225,8 @@ export abstract class SessionWriter {
   /** What was written is not sent any more. */
   protected dropOutput(): void {
     if (this.#out === undefined) return
-    spareMemory.giveBack(this.#out)
+    this.#out.length = 0
+    outputs.giveBack(this.#out)
     this.#out = undefined
     this.#markable = undefined
   }
