@@ -29,6 +29,7 @@ const READ_AHEAD = 16 * 1024
  */
 export class Http1Connection extends Connection implements Downstream {
   readonly room = Infinity
+  readonly isFickle = false
   origin: ClientOrigin
   readonly #reader: RequestReader
   readonly #response: ResponseWriter

@@ -51,13 +51,13 @@ export class Http2Connection
     return this.context.generation.snapshot.limits.headSize
   }
 
-  begin(stream: Stream, request: RequestLines, isWhole: boolean): void {
+  begin(stream: Stream, request: RequestLines, isWhole: boolean, isFickle: boolean): void {
     const most = this.context.generation.snapshot.limits.requestsPerConnection
     this.#requests++
     this.#unanswered++
     this.met()
     if (this.#requests === most) this.#departure.begin()
-    new Http2Stream(this.context, this, stream).begin(request, isWhole)
+    new Http2Stream(this.context, this, stream).begin(request, isWhole, isFickle)
   }
 
   holdReading(): void {

@@ -38,6 +38,7 @@ const BAD_GATEWAY = Buffer.from('502')
 export class Http2Stream extends ClientDeadline implements Downstream, StreamUser {
   origin: ClientOrigin
   bytesSent = 0
+  isFickle = false
   readonly #context: WorkerContext
   readonly #owner: StreamOwner
   readonly #stream: Stream
@@ -64,8 +65,12 @@ export class Http2Stream extends ClientDeadline implements Downstream, StreamUse
 
   // ── the request ────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** @param isWhole whether no body follows */
-  begin(lines: RequestLines, isWhole: boolean): void {
+  /**
+   * @param isWhole whether no body follows
+   * @param isFickle whether the client is likely to cancel it; if it does not, `handedOver` follows
+   */
+  begin(lines: RequestLines, isWhole: boolean, isFickle: boolean): void {
+    this.isFickle = isFickle
     // It stays for the length of the exchange, and `lines` does not.
     const bytes = Buffer.from(lines.bytes.subarray(0, lines.length))
     let head: RequestHead

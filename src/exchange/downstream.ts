@@ -20,6 +20,8 @@ export interface Downstream {
   readonly bytesSent: number
   /** About how many bytes of a response's body the client takes now; a client that sets no limit, Infinity. */
   readonly room: number
+  /** Whether the client is likely to cancel the request at once. Then `DownstreamUser.flush` says when it may go to a server. */
+  readonly isFickle: boolean
 
   /**
    * Asks for the request's body, from the beginning or after `holdBody`. It may be handed over before this returns; neither bytes
@@ -68,7 +70,10 @@ export interface DownstreamUser {
   bodyBytes(bytes: Buffer, from: number, to: number): void
   /** The request's body is complete or, after a switch of protocols, the client has ended its direction. */
   bodyEnded(trailers?: Head): void
-  /** What has arrived of the body has been handed over, and may be sent on. Follows bytes and their end before any other call. */
+  /**
+   * What has arrived of the body has been handed over, and may be sent on. Follows bytes and their end before any other call, and the
+   * beginning of a request that its client has not cancelled although it was likely to.
+   */
   flush(): void
   /** The client has taken everything that was written. */
   drained(): void

@@ -146,8 +146,8 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     if (route.redirect !== undefined) return this.#answer(redirect(301, route.redirect + queryOf(head), this.request))
     this.#placement = Placement.of(groups[route.upstream]!, view)
     if (this.request.isGrpc && !this.#setDeadline(head)) return
-    if (this.body.isGathered) this.#try()
-    else this.downstream.wantBody('data', true)
+    if (!this.body.isGathered) this.downstream.wantBody('data', true)
+    else if (!this.downstream.isFickle) this.#try()
   }
 
   /** Returns false if the deadline of the call has passed, so that the exchange is over. */

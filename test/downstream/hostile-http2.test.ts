@@ -86,6 +86,34 @@ for (const [way, cancel] of Object.entries(cancellations)) {
   })
 }
 
+for (const [way, cancel] of Object.entries(cancellations)) {
+  test(`what a wasteful client has ended again with what arrived of it goes to no server: ${way}`, async (t) => {
+    const { worker, peer } = await start(t, (response) => response.end('here'))
+    peer.say(...Array.from({ length: CANCELLED }, (_, i) => [get(2 * i + 1), cancel(2 * i + 1)]).flat())
+    await peer.roundTrip()
+    const records = await worker.records(CANCELLED)
+    // Until it is known to be wasteful, its requests begin as anyone's do.
+    const begun = records.filter(({ serverNames }) => serverNames !== '').length
+    assert.ok(begun <= CANCELLED / 20, `${begun} of ${CANCELLED} requests went to a server`)
+    assert.ok(records.every(({ status }) => status === 499))
+    assert.equal(peer.count(Type.GOAWAY), 0)
+  })
+}
+
+test('a wasteful client is still answered, whatever it does not cancel', async (t) => {
+  const { peer } = await start(t, (response) => response.end('here'))
+  const asked: number[] = []
+  const frames: Buffer[] = []
+  for (let i = 0; i < 2000; i++) {
+    const id = 2 * i + 1
+    frames.push(get(id))
+    if (i % 40 === 39) asked.push(id)
+    else frames.push(reset(id))
+  }
+  peer.say(...frames)
+  for (const id of asked) await peer.hears(({ type, stream }) => type === Type.DATA && stream === id)
+})
+
 test('eight clients that end streams at once: few in each turn, all of them together', async (t) => {
   const { worker, peer } = await start(t, (response) => response.end('here'))
   const peers = [peer, ...(await Promise.all(Array.from({ length: 7 }, () => Http2Peer.connect(t, worker))))]

@@ -24,7 +24,11 @@ function start() {
     await turn()
     return served.splice(0)
   }
-  return { backlog, user, nextTurn }
+  /** Something that follows from the work of these, in the same turn. */
+  const take = (ms: number) => {
+    time += ms
+  }
+  return { backlog, user, nextTurn, take }
 }
 
 test('users are served one after the other, whoever has more of them to do', async () => {
@@ -66,6 +70,18 @@ test('after work for nothing, they rest if others need the thread', async () => 
   assert.deepEqual(await nextTurn(), ['waste'])
   assert.equal(await Promise.race([served.then(() => 'served'), turn('resting')]), 'resting')
   await served
+})
+
+test('what follows from work for nothing counts: they rest as long as if they had done it themselves', async () => {
+  const { backlog, user, nextTurn, take } = start()
+  backlog.enter(user('waste', 1, 0.1, true))
+  backlog.share()
+  // Before the turn is over.
+  setImmediate(() => take(99))
+  assert.deepEqual(await nextTurn(), ['waste'])
+  await turn()
+  backlog.enter(user('after', 1, 0.1))
+  assert.deepEqual(await nextTurn(), [])
 })
 
 for (const [what, isWaste, isShared] of [

@@ -28,8 +28,9 @@ export interface ServerSessionOwner extends SessionOwner {
    *
    * @param request valid during the call only; it may be malformed or too large
    * @param isWhole whether no body follows
+   * @param isFickle whether the client is likely to cancel it; if it has not by the end of the turn, `StreamUser.handedOver` follows
    */
-  begin(stream: Stream, request: RequestLines, isWhole: boolean): void
+  begin(stream: Stream, request: RequestLines, isWhole: boolean, isFickle: boolean): void
 }
 
 /** The session of a client's connection, at its server. */
@@ -38,6 +39,8 @@ export class ServerSession extends Session {
   /** Streams that were reset since the last turn of the event loop: what they have begun is still being closed. */
   #cancelled = 0
   readonly #waste = new Waste()
+  /** The streams of a wasteful client that have begun since the last turn of the event loop. */
+  readonly #fickle: Stream[] = []
   /** Whether streams that begin are refused. */
   #isLeaving = false
   /** The last stream that was accepted. */
@@ -82,7 +85,9 @@ export class ServerSession extends Session {
     if (isLast) stream.receiveEnd(undefined)
     // An answer to any other cannot be sent now.
     if (request.fault === '' && !request.isTooLarge && stream.room > 0) this.#waste.useful(cost)
-    this.owner.begin(stream, request, isLast)
+    const isFickle = this.isWasteful
+    if (isFickle && this.#fickle.push(stream) === 1) this.awaitTurnEnd()
+    this.owner.begin(stream, request, isLast, isFickle)
   }
 
   /** HEADERS for a stream that is over. */
@@ -125,6 +130,12 @@ export class ServerSession extends Session {
       if (!this.mayRead) this.intake.stop()
     }
     super.ended(stream, how)
+  }
+
+  override turnEnds(): void {
+    for (const stream of this.#fickle) if (!stream.isOver) stream.user.handedOver()
+    this.#fickle.length = 0
+    super.turnEnds()
   }
 
   protected override freePlaces(): void {

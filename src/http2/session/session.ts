@@ -121,11 +121,11 @@ export abstract class Session<User extends StreamUser = StreamUser>
   }
 
   hasRead(_cost: number): void {
-    this.#flushUser()
+    this.flushUser()
   }
 
-  /** Has what a stream was given sent on: before any other call to users or the owner, since they write into the same memory. */
-  #flushUser(): void {
+  /** Before any other call to users or the owner, since they write into the same memory. */
+  flushUser(): void {
     const stream = this.#unflushed
     if (stream === undefined) return
     this.#unflushed = undefined
@@ -140,7 +140,7 @@ export abstract class Session<User extends StreamUser = StreamUser>
         'there is more data than the window of the connection allows',
       )
     const stream = this.streams.get(streamId)
-    if (stream !== this.#unflushed) this.#flushUser()
+    if (stream !== this.#unflushed) this.flushUser()
     this.#current = stream
     this.#padding = length
     if (stream === undefined) {
@@ -188,7 +188,7 @@ export abstract class Session<User extends StreamUser = StreamUser>
   }
 
   headers(streamId: number, block: Buffer, from: number, to: number, isLast: boolean, dependsOn: number): void {
-    this.#flushUser()
+    this.flushUser()
     this.receiveHeaders(streamId, this.streams.get(streamId), block, from, to, isLast)
     if (dependsOn === streamId) this.failStream(streamId, ErrorCode.ProtocolError)
   }
@@ -217,7 +217,7 @@ export abstract class Session<User extends StreamUser = StreamUser>
   protected receiveEnd(stream: Stream<User>, trailers?: Buffer): void {
     stream.receiveEnd(trailers)
     this.#unflushed = stream
-    this.#flushUser()
+    this.flushUser()
   }
 
   priority(streamId: number, dependsOn: number): void {
@@ -225,7 +225,7 @@ export abstract class Session<User extends StreamUser = StreamUser>
   }
 
   rstStream(streamId: number, code: ErrorCode): void {
-    this.#flushUser()
+    this.flushUser()
     const stream = this.streams.get(streamId)
     if (stream !== undefined) return stream.close(code, code === ErrorCode.RefusedStream)
     if (this.isUnopened(streamId))
@@ -246,7 +246,7 @@ export abstract class Session<User extends StreamUser = StreamUser>
   }
 
   settingsEnd(isAck: boolean): void {
-    this.#flushUser()
+    this.flushUser()
     if (isAck) {
       this.isSettled = true
       return
@@ -275,7 +275,7 @@ export abstract class Session<User extends StreamUser = StreamUser>
 
   ping(isAck: boolean, bytes: Buffer, from: number): void {
     if (isAck) {
-      this.#flushUser()
+      this.flushUser()
       return this.owner.pong()
     }
     writePing(this.output(), true, bytes, from)
@@ -283,7 +283,7 @@ export abstract class Session<User extends StreamUser = StreamUser>
   }
 
   goAway(lastStreamId: number, code: ErrorCode): void {
-    this.#flushUser()
+    this.flushUser()
     this.peerGoesAway(lastStreamId)
     this.owner.peerWentAway(code)
   }
@@ -321,7 +321,7 @@ export abstract class Session<User extends StreamUser = StreamUser>
   }
 
   #fail(stream: Stream<User>, code: ErrorCode): void {
-    this.#flushUser()
+    this.flushUser()
     stream.fail(code)
   }
 
@@ -382,7 +382,7 @@ export abstract class Session<User extends StreamUser = StreamUser>
   fail(error: ConnectionError): void {
     if (this.isOver) return
     // What its user has written is in memory that others write into next.
-    this.#flushUser()
+    this.flushUser()
     this.writeGoAway(this.lastPeerId, error.code, error.message)
     this.send()
     this.close(error.code)

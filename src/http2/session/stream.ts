@@ -54,6 +54,8 @@ export interface StreamSession {
   taken(bytes: number): void
   /** Has `sendKept` called as soon as more can be sent. */
   awaitRoom(stream: Stream): void
+  /** Has what a stream was given sent on. */
+  flushUser(): void
   /** The stream is over. */
   ended(stream: Stream, how: How): void
 }
@@ -370,7 +372,7 @@ export class Stream<User extends StreamUser = StreamUser> {
     this.#codeOfLeave = ErrorCode.ProtocolError
     this.#isEndKnown = true
     this.#dropHeld()
-    this.user.handedOver()
+    this.#session.flushUser()
     this.user.malformed(reason)
     if (!this.#isLeft) this.reset(ErrorCode.ProtocolError)
   }
@@ -378,7 +380,7 @@ export class Stream<User extends StreamUser = StreamUser> {
   /** The peer has broken a rule of the stream: resets it. */
   fail(code: ErrorCode): void {
     if (this.isOver) return
-    this.user.handedOver()
+    this.#session.flushUser()
     this.reset(code)
     this.user.closed(code, false)
   }

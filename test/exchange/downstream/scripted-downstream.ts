@@ -30,6 +30,7 @@ export class ScriptedDownstream implements Downstream {
   bodyLength = 0
   bytesSent = 0
   readonly room = Infinity
+  readonly isFickle = false
   readonly #context: WorkerContext
   readonly #response: Received
   readonly #takesTrailers: boolean
