@@ -174,6 +174,12 @@ describe('--docker', () => {
     assert.equal(formatOrigin(origin), 'labels, with --port, --docker')
   })
 
+  test('is understood where there is no configuration, by those who ask a running Limpet', () => {
+    const { config } = load({ mayBeFound: true })
+    assert.deepEqual(config, load({ flags: { docker: true } }).config)
+    assert.deepEqual(upstreamsOf({ mayBeFound: true, env: lab }), ['static', 'dynamic'])
+  })
+
   test('is refused where it names none', () => {
     refusal(
       { cwd, flags: { docker: '/run/docker.sock' } },
