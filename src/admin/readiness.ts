@@ -15,6 +15,8 @@ export interface Probed {
   readonly phase: Phase
   /** The current number of workers. */
   readonly workers: number
+  /** A source of servers that has not answered yet, and is waited for. */
+  readonly waitsFor: string | undefined
 }
 
 /** How the answer of `/readyz` begins that says why not. */
@@ -33,10 +35,11 @@ export function answerToProbe({ method, url = '' }: IncomingMessage, probed: Pro
   return obstacle === undefined ? text(200, 'ready') : text(503, NOT_READY + obstacle)
 }
 
-function obstacleOf({ phase, workers }: Probed): string | undefined {
+function obstacleOf({ phase, workers, waitsFor }: Probed): string | undefined {
   if (phase === 'replaced') return 'replaced by another process'
   if (phase !== 'serving') return phase
-  return workers === 0 ? 'no worker serves' : undefined
+  if (workers === 0) return 'no worker serves'
+  return waitsFor === undefined ? undefined : `waiting for ${waitsFor}`
 }
 
 function text(status: number, line: string, headers: Readonly<Record<string, string>> = {}): Response {

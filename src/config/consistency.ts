@@ -13,6 +13,7 @@ import { Metrics } from './metrics.ts'
 import { nearest } from './nearest.ts'
 import { formatPlace, overlap } from './place.ts'
 import { Route } from './route.ts'
+import { canMatchTogether, placesOf } from './route-places.ts'
 import { Server } from './server.ts'
 import { protocolContradictions } from './server-protocols.ts'
 import { formatUnixSocket, isUnixSocket } from './unix-socket.ts'
@@ -295,8 +296,7 @@ function ambiguousRoutes(routes: readonly Valid<Route>[]): Issue[] {
   const seen = new Map<string, Valid<Route>[]>()
   const issues = new Map<string, Issue>()
   for (const later of routes) {
-    for (const target of targetsOf(later.part)) {
-      const place = `${target} ${Object.keys(later.part.headers).length} ${later.part.methods.length > 0}`
+    for (const { target, place } of placesOf(later.part)) {
       const earlier = seen.get(place) ?? []
       for (const { index, part } of earlier) {
         if (canMatchTogether(part, later.part))
@@ -307,18 +307,6 @@ function ambiguousRoutes(routes: readonly Valid<Route>[]): Issue[] {
     }
   }
   return [...issues.values()]
-}
-
-function targetsOf({ hosts, paths }: Route): string[] {
-  const places = hosts.length === 0 ? ['any host'] : hosts
-  return places.flatMap((host) => paths.map((path) => `${path} on ${host}`))
-}
-
-/** Whether one request can match both routes. They must have the same host, path and specificity. */
-function canMatchTogether(one: Route, other: Route): boolean {
-  const headersAgree = Object.entries(one.headers).every(([name, value]) => (other.headers[name] ?? value) === value)
-  const methodsMeet = one.methods.length === 0 || one.methods.some((method) => other.methods.includes(method))
-  return headersAgree && methodsMeet
 }
 
 function ambiguity(target: string, first: number, again: number): Issue {

@@ -21,3 +21,16 @@ export const Source = z.discriminatedUnion('from', [
 ])
 
 export type Source = z.output<typeof Source>
+
+/** Sources that know which servers there are: one that they do not name is gone. The lists of the others are somebody's intention. */
+const AUTHORITATIVE: readonly string[] = ['docker', 'swarm', 'consul', 'kubernetes'] satisfies Source['from'][]
+
+/** @param from the kind of a source */
+export function isAuthoritative(from: string): boolean {
+  return AUTHORITATIVE.includes(from)
+}
+
+/** How long servers of a source are expected back that have gone, by default, in ms: containers and pods are recreated under their name. */
+export function returnsWithin({ from, returnWithin }: Pick<Source, 'from' | 'returnWithin'>): number {
+  return returnWithin ?? (from === 'docker' || from === 'swarm' || from === 'kubernetes' ? 30_000 : 0)
+}

@@ -14,9 +14,13 @@ import { metricsOf } from './admin/admin-metrics.ts'
 import { subjectOf } from './admin/admin-subject.ts'
 import { ChangesFile } from './desired/changes-file.ts'
 import { desiredState, reloaded } from './desired/desired-state.ts'
+import type { Found } from './desired/found.ts'
 import { Pauses } from './desired/pauses.ts'
-import { type LoadAgain, restored } from './desired/restored.ts'
+import { fileInEffect, type LoadAgain, restored } from './desired/restored.ts'
+import { Discovery } from './discovery/discovery.ts'
+import { SourceReports } from './discovery/source-reports.ts'
 import { DrainOrders } from './drains/drain-orders.ts'
+import { EventRing } from './event-ring.ts'
 import { workersOf } from './fixed-settings.ts'
 import { type Applied, Handover } from './handover.ts'
 import type { Metrics } from './metrics/metrics.ts'
@@ -92,7 +96,15 @@ export class Balancer {
     const instance = new RunInstance(file, state, inherited?.instance)
     const name = instanceOf(instance.name(file))
     const changesFile = new ChangesFile(state, name)
-    const desired = restored(file, changesFile, log, load)
+    const changes = changesFile.read()
+    const events = new EventRing(inherited?.newestEvent)
+    const sources = new SourceReports(log, events)
+    const discovery = new Discovery(sources, inherited?.found)
+    const inEffect = fileInEffect(file, changes, log, load)
+    discovery.watch(inEffect)
+    await discovery.firstAnswers()
+    const desired = restored(inEffect, discovery.found, changes, log)
+    discovery.refused(desired.refused)
     const config = instance.name(desired.config)
     for (const warning of warningsOf(config)) log.warn(warning, { event: 'config-warning' })
     const tls = new TlsStore(warn, inherited?.ticketKey)
@@ -115,13 +127,26 @@ export class Balancer {
     const lock = new InstanceLock(name, state.path)
     // A process that is replaced releases it once this one serves.
     if (predecessor === undefined && keepsState(config)) await takeOrWait(lock, name, state.path, log)
-    const parts: Parts = await assemble(config, name, state, tls, acme, hosts, accessLog, log, inherited)
+    const parts: Parts = await assemble(
+      config,
+      name,
+      state,
+      tls,
+      acme,
+      hosts,
+      events,
+      sources,
+      discovery,
+      accessLog,
+      log,
+      inherited,
+    )
     const drains = new DrainOrders(parts, desired, (make) => handover.change(make))
     const pauses = new Pauses((make, by) => handover.change(make, by), log)
     const renewals = new Renewals(tls, (make, by) => handover.change(make, by), log)
     renewals.follow(acme)
     hosts.onChange = () => handover.change((now) => now, 'DNS')
-    const users = [drains, pauses, renewals, acme]
+    const users = [drains, pauses, renewals, acme, discovery]
     const handover: Handover = new Handover(parts, instance, lock, changesFile, desired, config, users)
     const balancer = new Balancer(parts, lock, handover, drains, load && withFilesRead(load, tls))
     const { health, supervisor, slots } = parts
@@ -149,6 +174,7 @@ export class Balancer {
     pauses.adopted(desired)
     renewals.adopted()
     acme.begin()
+    discovery.begin((found, by) => balancer.#putFound(found, by))
     parts.questions.apply(supervisor.snapshot.upstreams)
     parts.traffic.start()
     balancer.#phase = 'serving'
@@ -210,7 +236,13 @@ export class Balancer {
    * throws, nothing has changed.
    */
   apply(file: Config): Promise<Applied> {
-    return this.#handover.change(({ changes }) => desiredState(file, changes))
+    return this.#handover.change(({ found, changes }) => desiredState(file, found, changes))
+  }
+
+  async #putFound(found: Found, by: string): Promise<void> {
+    const { generation } = this.#parts.supervisor.snapshot
+    const applied = await this.#handover.change(({ file, changes }) => desiredState(file, found, changes), by)
+    if (applied.generation !== generation) this.#parts.tallies.count(WorkerCell.DiscoveryApplies)
   }
 
   /**

@@ -235,7 +235,10 @@ export class Handover {
   ): Promise<Snapshot> {
     const { reclaimer, supervisor } = this.#parts
     const conflict = desired.conflicts.find((each) => !this.#desired.conflicts.includes(each))
-    if (conflict !== undefined) throw new OperationRefused('conflict', `${conflict}; reset that change first`)
+    // What was found takes effect nevertheless: then the operator's change has none.
+    const isFound = desired.found !== this.#desired.found
+    if (conflict !== undefined && !isFound)
+      throw new OperationRefused('conflict', `${conflict}; reset that change first`)
     assertSameFixedSettings(this.#config, config)
     await reclaimer.reclaim()
     // Nothing is opened for a configuration that cannot be compiled.

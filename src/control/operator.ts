@@ -155,7 +155,7 @@ export class Operator implements Operations {
       const config = { text, ...stampOf(by) }
       const base = this.#loaded({ text, name: nameOfGiven(config) })
       const changes = options.changes === 'reset' ? NO_CHANGES : now.changes
-      return desiredState(base, { ...changes, config })
+      return desiredState(base, now.found, { ...changes, config })
     })
   }
 
@@ -199,7 +199,7 @@ export class Operator implements Operations {
     if (target === 'all') {
       return this.#change(by, 'reset all', (now) => {
         assertFresh(options, etagOf(this.revision))
-        return resetAll(now.changes.config === undefined ? now.base : this.#loaded())
+        return resetAll(now, now.changes.config === undefined ? now.file : this.#loaded())
       })
     }
     return this.#change(by, `reset ${inWords(target)}`, (now) => {
@@ -307,7 +307,9 @@ export class Operator implements Operations {
   // ── what would be ──────────────────────────────────────────────────────────────────────────────────────────────
 
   plan(text: string): Promise<Plan> {
-    return this.#plan(() => desiredState(this.#loaded({ text, name: 'plan' }), { ...this.#desired.changes }))
+    return this.#plan(() =>
+      desiredState(this.#loaded({ text, name: 'plan' }), this.#desired.found, { ...this.#desired.changes }),
+    )
   }
 
   planServer(upstream: string, server: string, { then, ...change }: PlannedChange): Promise<Plan> {

@@ -11,11 +11,12 @@ import { Tallies } from '../runtime/tallies.ts'
 import type { AcmeSource } from './acme/acme-source.ts'
 import { ApplyHistory } from './apply-history.ts'
 import { compile } from './compile.ts'
-import { SourceReports } from './discovery/source-reports.ts'
+import type { Discovery } from './discovery/discovery.ts'
+import type { SourceReports } from './discovery/source-reports.ts'
 import { ServerWishes } from './drains/server-wishes.ts'
 import { SessionQuestions } from './drains/session-questions.ts'
 import { EventLog } from './event-log.ts'
-import { EventRing } from './event-ring.ts'
+import type { EventRing } from './event-ring.ts'
 import { Counts } from './metrics/counts.ts'
 import type { HostNames } from './names/host-names.ts'
 import { Rebalancer } from './rebalance/rebalancer.ts'
@@ -58,6 +59,7 @@ export interface Parts {
   readonly traffic: TrafficSampler
   readonly tail: LiveTail
   readonly sources: SourceReports
+  readonly discovery: Discovery
 }
 
 /**
@@ -73,6 +75,9 @@ export async function assemble(
   tls: TlsStore,
   acme: AcmeSource,
   hosts: HostNames,
+  events: EventRing,
+  sources: SourceReports,
+  discovery: Discovery,
   accessLog: LogFile,
   log: Log,
   inherited?: Inheritance,
@@ -88,7 +93,6 @@ export async function assemble(
   const tracing = new Tracing(log, config.tracing)
   const counts = countsOf(tallies, slots, accessLog, tracing)
   counts.add(inherited?.counts ?? [])
-  const events = new EventRing(inherited?.newestEvent)
   const skew = new SkewAlarm(snapshot.upstreams, log, events)
   const rebalancer = new Rebalancer(snapshot.upstreams, scoreboard, sessions.table)
   const eventLog = new EventLog(log)
@@ -185,7 +189,8 @@ export async function assemble(
     supervisor,
     traffic,
     tail,
-    sources: new SourceReports(log, events),
+    sources,
+    discovery,
   }
 }
 

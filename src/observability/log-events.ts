@@ -367,6 +367,12 @@ export const logChapters = {
         meaning: 'A source has found something that cannot be used. The rest is.',
         action: 'Fix it where the cause says.',
       },
+      'found-not-applied': {
+        level: 'error',
+        fields: ['by', 'cause'],
+        meaning: 'What sources have found cannot be put into effect. What is in effect stays.',
+        action: 'See the cause. It is tried again when a source finds something else.',
+      },
     },
   },
   drains: {

@@ -87,6 +87,7 @@ export async function served(test: TestContext, options: Options = {}): Promise<
     scoreboard: new Scoreboard(),
     sessions: new SessionTable(),
     droppedLogLines: 0,
+    waitsFor: undefined,
     certificates: [],
     sources: [],
     warnings: () => [],

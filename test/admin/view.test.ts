@@ -46,6 +46,7 @@ function viewOf(snapshot: Snapshot) {
     scoreboard: new Scoreboard(),
     sessions: new SessionTable(),
     droppedLogLines: 0,
+    waitsFor: undefined,
     certificates: [],
     sources: [],
     warnings: () => [],

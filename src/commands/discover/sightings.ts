@@ -50,7 +50,8 @@ export class Sightings {
   /** @throws Error where a source needs a package that is not installed */
   async watch(config: Config): Promise<void> {
     for (const { name, sources } of config.upstreams)
-      for (const source of sources) this.#add(await providerFor(source), name, source.from, withDefaults(name, source))
+      for (const source of sources)
+        this.#add(await providerFor(source, name), name, source.from, withDefaults(name, source))
     for (const provider of await landscapesOf(config.discovery ?? {}))
       this.#add(provider, null, provider.name.split(' ')[0]!, ofLandscape)
     this.#isWatching = true

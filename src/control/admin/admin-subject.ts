@@ -6,7 +6,7 @@ import type { Parts } from '../parts.ts'
 
 /** The admin API's view of a balancer that starts now. */
 export function subjectOf(instance: string, parts: Parts, phase: () => Phase): Subject {
-  const { supervisor, sessions, scoreboard, accessLog, health, skew, tls, sources } = parts
+  const { supervisor, sessions, scoreboard, accessLog, health, skew, tls, sources, discovery } = parts
   return {
     version,
     pid: process.pid,
@@ -32,6 +32,9 @@ export function subjectOf(instance: string, parts: Parts, phase: () => Phase): S
         .map(({ certificate: { name, hosts }, facts: { notAfter, issuer }, source }) => {
           return { name, hosts, notAfter, issuer, source, ...tls.noteOf(source, name) }
         })
+    },
+    get waitsFor() {
+      return discovery.waitsFor
     },
     get sources() {
       return sources.all

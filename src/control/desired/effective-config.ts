@@ -91,18 +91,27 @@ function serverWith(base: Server | undefined, change: ServerChange): Server | un
   if (made !== undefined && made.base === base) return made.server
   const written = { ...(base && writtenServer(base)), ...change.settings }
   const outcome = validate(Server, written)
-  const server = 'value' in outcome ? inState(outcome.value, change) : undefined
+  const server = 'value' in outcome ? inState(asFound(outcome.value, base), change) : undefined
   serversMade.set(change, { base, server })
   return server
 }
 
+/** A server with what its source says of it, and no file can. */
+function asFound(server: Server, base: Server | undefined): Server {
+  if (base?.source === undefined) return server
+  const { source, away, returns } = base
+  return { ...server, source, ...(away && { away }), ...(returns && { returns }) }
+}
+
+/** What a source says of a server always holds: one that is about to end, or not well, is not made ready by an operator. */
 function inState(server: Server, { admin, drain }: ServerChange): Server {
   if (admin === undefined) return server
   const { ownSessions: _, ...rest } = server
+  const isFound = server.source !== undefined
   return {
     ...rest,
-    down: admin === 'maintenance',
-    drain: admin === 'drain',
+    down: admin === 'maintenance' || (isFound && server.down),
+    drain: admin === 'drain' || (isFound && server.drain),
     ...(drain?.isCut === true && drain.then !== 'keep' && { ownSessions: drain.then }),
   }
 }

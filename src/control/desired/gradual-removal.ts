@@ -1,5 +1,7 @@
 import type { Config } from '../../config/schema.ts'
-import { type DesiredState, desiredState, upstreamNamed } from './desired-state.ts'
+import type { Server } from '../../config/server.ts'
+import { isAuthoritative } from '../../config/source.ts'
+import { type DesiredState, upstreamNamed, withChanges } from './desired-state.ts'
 import { writtenServer } from './effective-config.ts'
 import { type OperatorChanges, type ServerChange, withServerChange } from './operator-changes.ts'
 
@@ -21,7 +23,7 @@ export function withGradualRemovals(now: DesiredState, next: DesiredState, time:
     const ids = new Set(remaining.servers.map(({ id }) => id))
     for (const server of upstream.servers) {
       const isDrained = now.changes.upstreams[upstream.name]?.servers[server.id]?.drain?.removes === true
-      if (ids.has(server.id) || isDrained || server.down) continue
+      if (ids.has(server.id) || isDrained || server.down || isGone(server)) continue
       const { down: _, drain: __, ...settings } = writtenServer(server)
       const drain = { startedAt: time, deadline: removeAfter, then, spread, removes: true as const }
       const order = { admin: 'drain', drain, by: BY, at: time } as const
@@ -33,7 +35,12 @@ export function withGradualRemovals(now: DesiredState, next: DesiredState, time:
       changes = withServerChange(changes, upstream.name, server.id, change as ServerChange)
     }
   }
-  return changes === next.changes ? next : desiredState(next.base, changes)
+  return changes === next.changes ? next : withChanges(next, changes)
+}
+
+/** Whether nothing may be sent to a server any more that its source does not name: its address may be another's. */
+function isGone({ source }: Server): boolean {
+  return source !== undefined && isAuthoritative(source)
 }
 
 /** The state once a server that was removed gradually has drained: one that the file still has stays removed by the changes. */
@@ -42,7 +49,7 @@ export function withoutDrained(now: DesiredState, upstream: string, id: string, 
   const removed = isIn(now.base, upstream, id)
     ? { isRemoved: true as const, settings: {}, by: BY, at: time }
     : undefined
-  return desiredState(now.base, withServerChange(now.changes, upstream, id, removed))
+  return withChanges(now, withServerChange(now.changes, upstream, id, removed))
 }
 
 function isIn(base: Config, upstream: string, id: string): boolean {

@@ -1,6 +1,6 @@
 import type { Log } from '../../observability/log.ts'
 import type { Applied, HandoverUser } from '../handover.ts'
-import { type DesiredState, desiredState } from './desired-state.ts'
+import { type DesiredState, withChanges } from './desired-state.ts'
 import { withUpstreamChange } from './operator-changes.ts'
 
 /** Ends pauses of upstreams when their time is over. Workers do so by themselves; this makes it known, and saved. */
@@ -43,5 +43,5 @@ function withoutEndedPauses(now: DesiredState, time: number): DesiredState {
   for (const [name, { pause, ...rest }] of Object.entries(changes.upstreams)) {
     if (pause !== undefined && pause.until <= time) changes = withUpstreamChange(changes, name, rest)
   }
-  return desiredState(now.base, changes)
+  return withChanges(now, changes)
 }

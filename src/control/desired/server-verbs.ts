@@ -8,7 +8,7 @@ import { Server } from '../../config/server.ts'
 import type { Upstream } from '../../config/upstream.ts'
 import { type Issue, validate } from '../../config/validate.ts'
 import { MAX_SERVERS } from '../../runtime/bounds.ts'
-import { type DesiredState, desiredState, serverNamed, upstreamNamed } from './desired-state.ts'
+import { type DesiredState, serverNamed, upstreamNamed, withChanges } from './desired-state.ts'
 import { writtenServer } from './effective-config.ts'
 import {
   type AdminState,
@@ -111,7 +111,7 @@ export function removeServer(now: DesiredState, name: ServerName, force: Force, 
   const isInFile = upstreamNamed(now.base, name.upstream)!.servers.some(({ id }) => id === server.id)
   const change = isInFile ? { isRemoved: true as const, settings: {}, ...stamp } : undefined
   const changes = withServerChange(now.changes, name.upstream, server.id, change)
-  return assertServed(now, desiredState(now.base, changes), name.upstream, force)
+  return assertServed(now, withChanges(now, changes), name.upstream, force)
 }
 
 /** Drops the changes of one server: the file's settings hold again. */
@@ -123,7 +123,7 @@ export function resetServer(now: DesiredState, name: ServerName): DesiredState {
   const id = present ?? (removed !== undefined && removed in changes ? removed : undefined)
   if (id === undefined) throw noServer(name.upstream, name.server, upstream.servers)
   if (!(id in changes)) return now
-  return desiredState(now.base, withServerChange(now.changes, name.upstream, id, undefined))
+  return withChanges(now, withServerChange(now.changes, name.upstream, id, undefined))
 }
 
 /** Lets requests wait until that time; undefined ends the pause. */
@@ -132,7 +132,7 @@ export function setPause(now: DesiredState, upstream: string, until: number | un
   const { pause, ...current } = now.changes.upstreams[upstream] ?? { servers: {} }
   if (pause === undefined && until === undefined) return now
   const change = until === undefined ? current : { ...current, pause: { until, ...stamp } }
-  return desiredState(now.base, withUpstreamChange(now.changes, upstream, change))
+  return withChanges(now, withUpstreamChange(now.changes, upstream, change))
 }
 
 /** @throws OperationRefused with the names that there are */
@@ -188,7 +188,7 @@ function withChange(
   const former = now.changes.upstreams[upstream]?.servers[id]
   if (isChange && former !== undefined && isDeepStrictEqual({ ...former, ...stamp }, next)) return now
   if (!isChange && former === undefined) return now
-  const state = desiredState(now.base, withServerChange(now.changes, upstream, id, isChange ? next : undefined))
+  const state = withChanges(now, withServerChange(now.changes, upstream, id, isChange ? next : undefined))
   const conflict = state.conflicts.find((each) => !now.conflicts.includes(each))
   if (conflict !== undefined) throw new OperationRefused('conflict', conflict)
   // Whether it fits its upstream, and is not the proxy itself, can only differ with what decides that.

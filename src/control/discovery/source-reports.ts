@@ -8,7 +8,7 @@ export type SourcePlace = Pick<SourceSummary, 'upstream' | 'source' | 'name'>
 
 /** How one source is, for the log, the events, the metrics and the admin API. */
 export class SourceReport {
-  readonly place: SourcePlace
+  #place: SourcePlace
   readonly #log: Log
   readonly #events: EventRing
   #state: SourceSummary['state'] = 'waiting'
@@ -19,14 +19,23 @@ export class SourceReport {
   #mistakes: readonly SourceMistake[] = []
 
   constructor(place: SourcePlace, log: Log, events: EventRing) {
-    this.place = place
+    this.#place = place
     this.#log = log
     this.#events = events
   }
 
+  get place(): SourcePlace {
+    return this.#place
+  }
+
+  /** What it is called is known once there is a provider. */
+  rename(name: string): void {
+    this.#place = { ...this.#place, name }
+  }
+
   get summary(): SourceSummary {
     return {
-      ...this.place,
+      ...this.#place,
       state: this.#state,
       servers: this.#servers,
       since: this.#since,
@@ -42,7 +51,7 @@ export class SourceReport {
     this.#lastSuccess = Date.now()
     this.#warnOf(mistakes)
     if (this.#state === 'failing') {
-      const { name } = this.place
+      const { name } = this.#place
       const message = `${name} answers again`
       this.#log.info(message, { event: 'source-recovered', source: name })
       this.#report(message, true)
@@ -56,7 +65,7 @@ export class SourceReport {
     // It is tried again and again: only another reason is news.
     if (this.#error !== cause) {
       const meanwhile = this.#lastSuccess === undefined ? '' : '; the servers that it found before stay'
-      const { name } = this.place
+      const { name } = this.#place
       const message = `${name} fails: ${cause}${meanwhile}`
       this.#log.warn(message, { event: 'source-failing', source: name, cause })
       this.#report(message, false)
@@ -74,7 +83,7 @@ export class SourceReport {
   #warnOf(mistakes: readonly SourceMistake[]): void {
     const known = new Set(this.#mistakes.map(inWords))
     this.#mistakes = mistakes
-    const { name } = this.place
+    const { name } = this.#place
     for (const mistake of mistakes) {
       const cause = inWords(mistake)
       if (!known.has(cause)) this.#log.warn(`${name}: ${cause}`, { event: 'source-mistake', source: name, cause })
@@ -82,7 +91,7 @@ export class SourceReport {
   }
 
   #report(message: string, better: boolean): void {
-    const { upstream, name } = this.place
+    const { upstream, name } = this.#place
     this.#events.add({ type: 'source', upstream, source: name, better, message })
   }
 }
@@ -106,6 +115,12 @@ export class SourceReports {
 
   remove(report: SourceReport): void {
     this.#reports.delete(report)
+  }
+
+  /** What sources have found cannot be put into effect; it is tried again with their next change. */
+  notApplied(by: string, reason: string): void {
+    const cause = printable(reason)
+    this.#log.error(`what ${by} has found is not in effect: ${cause}`, { event: 'found-not-applied', by, cause })
   }
 
   get all(): SourceSummary[] {

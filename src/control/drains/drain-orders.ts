@@ -3,7 +3,7 @@ import type { Config } from '../../config/schema.ts'
 import type { Log } from '../../observability/log.ts'
 import { counted } from '../../runtime/counted.ts'
 import type { Upstream } from '../../runtime/snapshot.ts'
-import { type DesiredState, desiredState, upstreamNamed } from '../desired/desired-state.ts'
+import { type DesiredState, upstreamNamed, withChanges } from '../desired/desired-state.ts'
 import { withoutDrained } from '../desired/gradual-removal.ts'
 import { type DrainOrder, type ServerChange, withServerChange } from '../desired/operator-changes.ts'
 import type { Applied, HandoverUser } from '../handover.ts'
@@ -121,7 +121,7 @@ export class DrainOrders implements HandoverUser {
     return this.#change((now) => {
       const change = now.changes.upstreams[upstream]?.servers[id]
       if (change?.drain === undefined) return now
-      return desiredState(now.base, withServerChange(now.changes, upstream, id, edit(change)))
+      return withChanges(now, withServerChange(now.changes, upstream, id, edit(change)))
     })
   }
 

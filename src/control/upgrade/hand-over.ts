@@ -39,7 +39,7 @@ export class HandOver {
     estate: Pick<Estate, 'instance' | 'listeners' | 'admin' | 'metrics'>,
     signal: AbortSignal,
   ): Promise<HandOver> {
-    const { sessions, scoreboard, supervisor, tls, acme, hosts, events, counts } = parts
+    const { sessions, scoreboard, supervisor, tls, acme, hosts, discovery, events, counts } = parts
     const ticketKey = tls.tickets.inheritance
     const endSharing = await sessions.keepInStep()
     const servers = serverStates(supervisor.snapshot, scoreboard)
@@ -53,6 +53,7 @@ export class HandOver {
           ticketKey,
           challenges: handedAnswers(acme.answers),
           hosts: Object.fromEntries(hosts.addresses),
+          found: discovery.inheritance,
           newestEvent: events.newest,
           counts: counted,
         },

@@ -1,6 +1,7 @@
 import { closeSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import type { AdminPlace } from '../../admin/admin-listener.ts'
+import type { Landscape, ServerList } from '../../discovery/provider.ts'
 import type { ServerRecord } from '../../runtime/scoreboard/server-counters.ts'
 import type { Listener, ListeningPlace } from '../../runtime/snapshot.ts'
 import type { HandedAnswers } from '../acme/challenges/handed-answers.ts'
@@ -33,6 +34,9 @@ export function descriptorAt(place: AdminPlace | undefined, inherited: AdminSock
   return undefined
 }
 
+/** What sources of servers have said last, by their entries in the configuration. */
+export type Said = Readonly<Record<string, ServerList | Landscape>>
+
 /** What was counted and known of a server. */
 export interface ServerState {
   readonly upstream: string
@@ -58,6 +62,8 @@ export interface Inheritance {
   readonly challenges?: HandedAnswers
   /** The addresses of servers' host names. Absent in what a version hands over that does not look them up itself. */
   readonly hosts?: Readonly<Record<string, readonly string[]>>
+  /** What its sources have found. Absent in what a version without discovery hands over. */
+  readonly found?: Said
   /** The id of the last event. */
   readonly newestEvent: number
   /** What was counted for the metrics. Absent in what a version without metrics hands over. */

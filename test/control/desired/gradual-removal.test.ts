@@ -4,6 +4,7 @@ import { resolve } from '../../../src/config/resolve.ts'
 import type { Config } from '../../../src/config/schema.ts'
 import { type DesiredState, desiredState } from '../../../src/control/desired/desired-state.ts'
 import { differenceInWords } from '../../../src/control/desired/difference-in-words.ts'
+import { NOTHING_FOUND } from '../../../src/control/desired/found.ts'
 import { withGradualRemovals, withoutDrained } from '../../../src/control/desired/gradual-removal.ts'
 import { NO_CHANGES } from '../../../src/control/desired/operator-changes.ts'
 import { changeServer, removeServer, resetServer } from '../../../src/control/desired/server-verbs.ts'
@@ -31,7 +32,7 @@ function states({ config }: DesiredState): string[] {
 }
 
 test('a server of the file that an operator removes drains first, through other changes, and stays removed', () => {
-  const file = desiredState(fileWith({ drain: { removeAfter: '10m' } }), NO_CHANGES)
+  const file = desiredState(fileWith({ drain: { removeAfter: '10m' } }), NOTHING_FOUND, NO_CHANGES)
   const leaving = withGradualRemovals(file, removeServer(file, WEB_1, FORCE, STAMP), 5)
   assert.deepEqual(states(leaving), ['web-1 drains', 'web-2'])
   const edit = changeServer(leaving, WEB_2, { settings: { weight: 3 } }, FORCE, STAMP)
@@ -39,15 +40,19 @@ test('a server of the file that an operator removes drains first, through other 
   assert.deepEqual(states(changed), ['web-1 drains', 'web-2'])
   const gone = withGradualRemovals(changed, withoutDrained(changed, 'app', 'web-1', 7), 7)
   assert.deepEqual(states(gone), ['web-2'])
-  const reloaded = withGradualRemovals(gone, desiredState(fileWith({ drain: { removeAfter: '5m' } }), gone.changes), 8)
+  const reloaded = withGradualRemovals(
+    gone,
+    desiredState(fileWith({ drain: { removeAfter: '5m' } }), NOTHING_FOUND, gone.changes),
+    8,
+  )
   assert.deepEqual(states(reloaded), ['web-2'])
   assert.deepEqual(states(withGradualRemovals(reloaded, resetServer(reloaded, WEB_1), 9)), ['web-1', 'web-2'])
 })
 
 test('the settings of an upstream without servers change', () => {
-  const file = desiredState(fileWith({}), NO_CHANGES)
+  const file = desiredState(fileWith({}), NOTHING_FOUND, NO_CHANGES)
   const empty = [WEB_1, WEB_2].reduce((state, name) => removeServer(state, name, FORCE, STAMP), file)
-  const other = desiredState(fileWith({ balance: 'least-connections' }), empty.changes)
+  const other = desiredState(fileWith({ balance: 'least-connections' }), NOTHING_FOUND, empty.changes)
   const changes = differenceInWords(empty.config, other.config)
   assert.equal(changes.length, 1)
   assert.match(changes[0]!, /^upstream app: balance/)

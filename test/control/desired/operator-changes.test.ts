@@ -7,6 +7,7 @@ import type { Config } from '../../../src/config/schema.ts'
 import { type DesiredState, desiredState, resetAll } from '../../../src/control/desired/desired-state.ts'
 import { differenceInWords } from '../../../src/control/desired/difference-in-words.ts'
 import { driftOf } from '../../../src/control/desired/drift.ts'
+import { NOTHING_FOUND } from '../../../src/control/desired/found.ts'
 import { NO_CHANGES, OperatorChanges } from '../../../src/control/desired/operator-changes.ts'
 import { changeServer, putServer, removeServer, resetServer } from '../../../src/control/desired/server-verbs.ts'
 
@@ -65,12 +66,12 @@ test('random verbs and reloads: names and ids stay unique, drift and words tell 
   const below = randomFrom(12)
   for (let sequence = 0; sequence < 200; sequence++) {
     let file = randomFile(below)
-    let now = desiredState(file, NO_CHANGES)
+    let now = desiredState(file, NOTHING_FOUND, NO_CHANGES)
     for (let step = 0; step < 20; step++) {
       const before = now
       if (below(8) === 0) {
         file = randomFile(below)
-        now = desiredState(file, now.changes)
+        now = desiredState(file, NOTHING_FOUND, now.changes)
       } else now = tried(randomVerb(below), now)
       const { servers } = now.config.upstreams[0]!
       assert.equal(new Set(servers.map(({ name }) => name)).size, servers.length)
@@ -80,8 +81,8 @@ test('random verbs and reloads: names and ids stay unique, drift and words tell 
       if (driftOf(now).length === 0) assert.deepEqual(now.config, file)
       // A restart reads what was saved.
       const saved = OperatorChanges.parse(JSON.parse(JSON.stringify(now.changes)))
-      assert.deepEqual(desiredState(file, saved).config, now.config)
-      assert.deepEqual(resetAll(file).config, file)
+      assert.deepEqual(desiredState(file, NOTHING_FOUND, saved).config, now.config)
+      assert.deepEqual(resetAll(now, file).config, file)
     }
   }
 })
@@ -94,7 +95,13 @@ test('a change that the file has by now is no drift', () => {
     return outcome.value
   }
   const name = { upstream: 'app', server: 'a' }
-  const changed = changeServer(desiredState(file(1), NO_CHANGES), name, { settings: { weight: 3 } }, FORCE, STAMP)
+  const changed = changeServer(
+    desiredState(file(1), NOTHING_FOUND, NO_CHANGES),
+    name,
+    { settings: { weight: 3 } },
+    FORCE,
+    STAMP,
+  )
   assert.equal(driftOf(changed).length, 1)
-  assert.deepEqual(driftOf(desiredState(file(3), changed.changes)), [])
+  assert.deepEqual(driftOf(desiredState(file(3), NOTHING_FOUND, changed.changes)), [])
 })

@@ -1,0 +1,176 @@
+import type { Route } from '../../config/route.ts'
+import { canMatchTogether, placesOf } from '../../config/route-places.ts'
+import type { Config } from '../../config/schema.ts'
+import type { Server } from '../../config/server.ts'
+import type { Source } from '../../config/source.ts'
+import type { Upstream } from '../../config/upstream.ts'
+import type { Mistake } from '../../discovery/provider.ts'
+import { MAX_SERVERS, MAX_UPSTREAMS } from '../../runtime/bounds.ts'
+
+/** What sources have found, as it is to be in effect. Immutable: what has not changed is the same object. */
+export interface Found {
+  /** By the name of the entry that they stand for: see `entriesOf`. */
+  readonly servers: ReadonlyMap<string, readonly Server[]>
+  readonly landscapes: readonly FoundLandscape[]
+}
+
+/** The upstreams and routes that the labels of one place describe. */
+export interface FoundLandscape {
+  /** The name of the source that has found them. */
+  readonly source: string
+  readonly upstreams: readonly { readonly upstream: Upstream; readonly where: string }[]
+  readonly routes: readonly { readonly route: Route; readonly where: string }[]
+}
+
+export const NOTHING_FOUND: Found = { servers: new Map(), landscapes: [] }
+
+/** Something that was found and has no effect, since it contradicts the rest. */
+export interface Refused extends Mistake {
+  /** The source that has found it. */
+  readonly source: string
+}
+
+/** The file with what was found. */
+export interface Merged {
+  readonly config: Config
+  readonly refused: readonly Refused[]
+}
+
+/** An entry `from` of an upstream's servers, under a name that it keeps while its settings change. */
+export interface SourceEntry {
+  readonly key: string
+  readonly source: Source
+}
+
+export function entriesOf({ name, sources }: Upstream): SourceEntry[] {
+  const seen = new Map<string, number>()
+  return sources.map((source) => {
+    const nth = (seen.get(source.from) ?? 0) + 1
+    seen.set(source.from, nth)
+    return { key: `${name}/${source.from}${nth === 1 ? '' : ` ${nth}`}`, source }
+  })
+}
+
+/**
+ * Puts what was found into a file's configuration. The file comes first, then its sources in their order, then labels: what
+ * repeats a name or another's route has no effect.
+ */
+export function mergedWith(file: Config, found: Found): Merged {
+  const refused: Refused[] = []
+  let room = MAX_SERVERS - file.upstreams.reduce((sum, { servers }) => sum + servers.length, 0)
+  let isChanged = false
+  const upstreams = file.upstreams.map((upstream) => {
+    if (upstream.sources.length === 0) return upstream
+    const merged = withServers(upstream, found, room)
+    refused.push(...merged.refused)
+    room -= merged.upstream.servers.length - upstream.servers.length
+    isChanged ||= merged.upstream !== upstream
+    return merged.upstream
+  })
+  const own = new Map(file.upstreams.map((upstream) => [upstream.name, upstream]))
+  const routes = [...file.routes]
+  const taken = new RouteBook(file.routes)
+  for (const { source, upstreams: others, routes: otherRoutes } of found.landscapes) {
+    for (const { upstream, where } of others) {
+      const present = own.get(upstream.name)
+      const refusal =
+        present === undefined
+          ? crowded(upstream, upstreams.length, room)
+          : present.sources.some(({ from }) => from === 'docker' || from === 'swarm')
+            ? ''
+            : `the configuration file has an upstream ${upstream.name}, which stays as it is`
+      if (refusal !== undefined) {
+        if (refusal !== '') refused.push({ source, where, message: refusal })
+        continue
+      }
+      own.set(upstream.name, upstream)
+      upstreams.push(upstream)
+      room -= upstream.servers.length
+      isChanged = true
+    }
+    for (const { route, where } of otherRoutes) {
+      const message = own.has(route.upstream)
+        ? taken.add(route)
+        : `its upstream ${route.upstream} was not understood, so it has no effect`
+      if (message === undefined) routes.push(route)
+      else refused.push({ source, where, message })
+    }
+  }
+  if (!isChanged) return { config: file, refused }
+  return {
+    config: { ...file, upstreams, routes: routes.length === file.routes.length ? file.routes : routes },
+    refused,
+  }
+}
+
+function crowded({ name, servers }: Upstream, upstreams: number, room: number): string | undefined {
+  if (upstreams >= MAX_UPSTREAMS) return `expected at most ${MAX_UPSTREAMS} upstreams, so ${name} is left out`
+  return servers.length > room ? `expected at most ${MAX_SERVERS} servers in total, so ${name} is left out` : undefined
+}
+
+interface MergedUpstream {
+  readonly lists: readonly (readonly Server[])[]
+  readonly upstream: Upstream
+  readonly refused: readonly Refused[]
+}
+
+/** The last result for each upstream of the file. */
+const made = new WeakMap<Upstream, MergedUpstream>()
+
+function withServers(file: Upstream, { servers: found }: Found, room: number): MergedUpstream {
+  const entries = entriesOf(file)
+  const lists = entries.map(({ key }) => found.get(key) ?? [])
+  const before = made.get(file)
+  const isSame = before?.lists.every((list, index) => list === lists[index]) === true
+  if (isSame && before!.upstream.servers.length - file.servers.length <= room) return before!
+  const servers = [...file.servers]
+  const refused: Refused[] = []
+  const names = new Set(servers.map(({ name }) => name))
+  const ids = new Set(servers.map(({ id }) => id))
+  for (const [index, list] of lists.entries()) {
+    const source = entries[index]!.key
+    for (const server of list) {
+      const { id, name } = server
+      const where = `upstream ${file.name}: server ${name}`
+      if (names.has(name) || ids.has(id)) {
+        const what = names.has(name) ? `name, found ${name}` : `id, found ${id}`
+        refused.push({ source, where, message: `expected a unique ${what} again` })
+      } else if (servers.length - file.servers.length >= room) {
+        refused.push({ source, where, message: `expected at most ${MAX_SERVERS} servers in total` })
+      } else {
+        names.add(name)
+        ids.add(id)
+        servers.push(server)
+      }
+    }
+  }
+  const upstream = servers.length === file.servers.length ? file : { ...file, servers }
+  const merged = { lists, upstream, refused }
+  made.set(file, merged)
+  return merged
+}
+
+/** Which routes there are, to find those that would match the same requests. */
+class RouteBook {
+  readonly #routes = new Map<string, Route[]>()
+
+  constructor(routes: readonly Route[]) {
+    for (const route of routes) this.add(route)
+  }
+
+  /** Adds a route; or says why it cannot be told from one that is there. */
+  add(route: Route): string | undefined {
+    const places = placesOf(route).map(({ place }) => place)
+    for (const place of places) {
+      const other = this.#routes.get(place)?.find((each) => canMatchTogether(each, route))
+      if (other !== undefined)
+        return `expected a route that can be told from others, found one to ${route.upstream} where ${other.upstream} is already`
+    }
+    for (const place of places) {
+      const routes = this.#routes.get(place)
+      if (routes === undefined) this.#routes.set(place, [route])
+      else routes.push(route)
+    }
+    return undefined
+  }
+}

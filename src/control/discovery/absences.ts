@@ -1,0 +1,125 @@
+import type { FoundServer, Landscape } from '../../discovery/provider.ts'
+
+/**
+ * The servers of one list that have gone and are expected back: a container that is recreated, a pod that restarts. Each keeps its
+ * place in the list, as `away`, until its time is over.
+ */
+export class Absences {
+  readonly #patience: number
+  readonly #now: () => number
+  /** The last result. */
+  #servers: readonly FoundServer[] = []
+  /** Until when each that is away is waited for, by its id. */
+  readonly #until = new Map<string, number>()
+
+  /**
+   * @param patience how long a server is expected back, in ms
+   * @param now a clock, in ms
+   */
+  constructor(patience: number, now: () => number) {
+    this.#patience = patience
+    this.#now = now
+  }
+
+  /** The servers, with those among them that were there before and are expected back. */
+  fill(present: readonly FoundServer[]): readonly FoundServer[] {
+    if (this.#patience === 0) return present
+    const now = this.#now()
+    const ids = new Set(present.map(({ id }) => id))
+    /** Those that are away, by the server that they came after. */
+    const after = new Map<string | undefined, FoundServer[]>()
+    let previous: string | undefined
+    for (const server of this.#servers) {
+      if (!ids.has(server.id)) this.#expect(server, previous, now, after)
+      previous = server.id
+    }
+    for (const id of this.#until.keys()) if (ids.has(id)) this.#until.delete(id)
+    this.#servers = after.size === 0 ? present : woven(present, after)
+    return this.#servers
+  }
+
+  /** When the first of those that are away is given up, by the clock; undefined if none is away. */
+  get nextEnd(): number | undefined {
+    return this.#until.size === 0 ? undefined : Math.min(...this.#until.values())
+  }
+
+  #expect(
+    server: FoundServer,
+    previous: string | undefined,
+    now: number,
+    after: Map<string | undefined, FoundServer[]>,
+  ): void {
+    const until = this.#until.get(server.id) ?? now + this.#patience
+    if (until <= now) {
+      this.#until.delete(server.id)
+      return
+    }
+    this.#until.set(server.id, until)
+    const away = server.state === 'away' ? server : { ...server, state: 'away' as const }
+    const others = after.get(previous)
+    if (others === undefined) after.set(previous, [away])
+    else others.push(away)
+  }
+}
+
+function woven(
+  present: readonly FoundServer[],
+  after: ReadonlyMap<string | undefined, readonly FoundServer[]>,
+): FoundServer[] {
+  const servers: FoundServer[] = []
+  const placed = new Set<string>()
+  const place = (server: FoundServer) => {
+    servers.push(server)
+    placed.add(server.id)
+    for (const next of after.get(server.id) ?? []) place(next)
+  }
+  for (const first of after.get(undefined) ?? []) place(first)
+  for (const server of present) place(server)
+  // What stood behind a server that has been given up.
+  for (const others of after.values()) for (const server of others) if (!placed.has(server.id)) place(server)
+  return servers
+}
+
+/** The same for all that labels describe: an upstream whose last container has gone stays, with its routes, while one is expected back. */
+export class LandscapeAbsences {
+  readonly #patience: number
+  readonly #now: () => number
+  readonly #absences = new Map<string, Absences>()
+  #last: Landscape = { upstreams: [], routes: [], mistakes: [] }
+
+  constructor(patience: number, now: () => number) {
+    this.#patience = patience
+    this.#now = now
+  }
+
+  fill(present: Landscape): Landscape {
+    if (this.#patience === 0) return present
+    const names = new Set(present.upstreams.map(({ name }) => name))
+    const filled = present.upstreams.map((upstream) => {
+      return { ...upstream, servers: this.#of(upstream.name).fill(upstream.servers) }
+    })
+    const gone = this.#last.upstreams
+      .filter(({ name }) => !names.has(name))
+      .map((upstream) => ({ ...upstream, servers: this.#of(upstream.name).fill([]) }))
+    for (const { name, servers } of gone) if (servers.length === 0) this.#absences.delete(name)
+    const expected = gone.filter(({ servers }) => servers.length > 0)
+    const left = new Set(expected.map(({ name }) => name))
+    const routes = [...present.routes, ...this.#last.routes.filter(({ upstream }) => left.has(upstream))]
+    this.#last = { ...present, upstreams: [...filled, ...expected], routes }
+    return this.#last
+  }
+
+  get nextEnd(): number | undefined {
+    const ends = [...this.#absences.values()].flatMap(({ nextEnd }) => nextEnd ?? [])
+    return ends.length === 0 ? undefined : Math.min(...ends)
+  }
+
+  #of(name: string): Absences {
+    let absences = this.#absences.get(name)
+    if (absences === undefined) {
+      absences = new Absences(this.#patience, this.#now)
+      this.#absences.set(name, absences)
+    }
+    return absences
+  }
+}

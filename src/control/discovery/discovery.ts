@@ -1,0 +1,251 @@
+import { isDeepStrictEqual } from 'node:util'
+import { z } from 'zod'
+import type { Config } from '../../config/schema.ts'
+import type { Server } from '../../config/server.ts'
+import { returnsWithin, Source } from '../../config/source.ts'
+import type { Landscape, Provider, ServerList } from '../../discovery/provider.ts'
+import { landscapesOf, providerFor } from '../../discovery/providers.ts'
+import { now } from '../../runtime/clock.ts'
+import type { DesiredState } from '../desired/desired-state.ts'
+import { entriesOf, type Found, type FoundLandscape, type Refused } from '../desired/found.ts'
+import type { Said } from '../upgrade/inheritance.ts'
+import { Absences, LandscapeAbsences } from './absences.ts'
+import { LandscapeReader } from './found-landscape.ts'
+import { FoundServers } from './found-servers.ts'
+import { Gathering } from './gathering.ts'
+import type { SourceReports } from './source-reports.ts'
+import { type Reader, WatchedSource } from './watched-source.ts'
+
+/** How long the start waits for each source to answer or to fail, and `/readyz` for it to answer, in ms. */
+const FIRST_ANSWERS_WITHIN = 10_000
+
+/** Puts what was found into effect; rejects where that is not possible. */
+type Apply = (found: Found, by: string) => Promise<unknown>
+
+interface Watched<Raw extends ServerList | Landscape, Result> {
+  /** What of the configuration it follows: another one is another source. */
+  readonly settings: unknown
+  readonly source: WatchedSource<Raw, Result>
+}
+
+/** Follows the sources of a configuration, and has what they find put into effect. */
+export class Discovery {
+  readonly #reports: SourceReports
+  readonly #before: Said
+  readonly #lists = new Map<string, Watched<ServerList, readonly Server[]>>()
+  readonly #landscapes = new Map<string, Watched<Landscape, FoundLandscape>>()
+  readonly #gathering = new Gathering(() => this.#putIntoEffect())
+  readonly #startedAt = now()
+  /** Sources that have changed since the last time that all was put into effect. */
+  readonly #news = new Set<string>()
+  /** Absent until something can be put into effect. */
+  #apply: Apply | undefined
+  #isClosed = false
+
+  /** @param before what the process had found that this one replaces */
+  constructor(reports: SourceReports, before: Said = {}) {
+    this.#reports = reports
+    this.#before = before
+  }
+
+  /** Follows the sources of that configuration, and no others. */
+  watch(file: Config): void {
+    if (this.#isClosed) return
+    const wanted = new Set<string>()
+    for (const upstream of file.upstreams) {
+      for (const { key, source } of entriesOf(upstream)) {
+        wanted.add(key)
+        this.#keep(this.#lists, key, { source, listeners: file.listeners }, (before) =>
+          this.#followList(key, upstream.name, source, file, before),
+        )
+      }
+    }
+    for (const from of ['docker', 'swarm'] as const) {
+      const labels = file.discovery?.[from]
+      if (labels === undefined) continue
+      wanted.add(from)
+      const around = { labels, listeners: file.listeners, instance: file.instance }
+      this.#keep(this.#landscapes, from, around, (before) => this.#followLandscape(from, file, before))
+    }
+    this.#drop(this.#lists, wanted)
+    this.#drop(this.#landscapes, wanted)
+  }
+
+  /** What all sources have found by now. */
+  get found(): Found {
+    return {
+      servers: new Map([...this.#lists].map(([key, { source }]) => [key, source.result ?? []])),
+      landscapes: [...this.#landscapes.values()].flatMap(({ source }) => source.result ?? []),
+    }
+  }
+
+  /** Resolves once each source has answered or failed, or has had its time. */
+  async firstAnswers(): Promise<void> {
+    const enough = Promise.withResolvers<void>()
+    const timer = setTimeout(enough.resolve, FIRST_ANSWERS_WITHIN)
+    await Promise.race([Promise.all(this.#all.map(({ settled }) => settled)), enough.promise])
+    clearTimeout(timer)
+  }
+
+  /** The name of a source that has not answered yet; undefined if all have, or have had their time. */
+  get waitsFor(): string | undefined {
+    if (now() - this.#startedAt >= FIRST_ANSWERS_WITHIN) return undefined
+    return this.#all.find(({ hasAnswered }) => !hasAnswered)?.report.place.name
+  }
+
+  /** From now on, what is found is put into effect. */
+  begin(apply: Apply): void {
+    this.#apply = apply
+    this.#gathering.add(true)
+  }
+
+  /** What a process is told that replaces this one. */
+  get inheritance(): Said {
+    const said = [...this.#lists, ...this.#landscapes].flatMap(([key, { source }]) =>
+      source.raw === undefined ? [] : [[key, source.raw] as const],
+    )
+    return Object.fromEntries(said)
+  }
+
+  adopted({ file, refused }: DesiredState): void {
+    this.watch(file)
+    this.refused(refused)
+  }
+
+  /** What was found and has no effect is said by its source. */
+  refused(refused: readonly Refused[]): void {
+    for (const [key, { source }] of [...this.#lists, ...this.#landscapes]) {
+      source.refuse(refused.filter((each) => each.source === key))
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#gathering.close()
+    for (const source of this.#all) source.close()
+  }
+
+  get #all(): (WatchedSource<ServerList, readonly Server[]> | WatchedSource<Landscape, FoundLandscape>)[] {
+    return [...this.#lists.values(), ...this.#landscapes.values()].map(({ source }) => source)
+  }
+
+  #keep<Raw extends ServerList | Landscape, Result>(
+    watched: Map<string, Watched<Raw, Result>>,
+    key: string,
+    settings: unknown,
+    open: (before: Raw | undefined) => WatchedSource<Raw, Result>,
+  ): void {
+    const former = watched.get(key)
+    if (former !== undefined && isDeepStrictEqual(former.settings, settings)) return
+    former?.source.close()
+    if (former !== undefined) this.#reports.remove(former.source.report)
+    const before = former?.source.raw ?? (this.#before[key] as Raw | undefined)
+    watched.set(key, { settings, source: open(before) })
+  }
+
+  #drop<Raw extends ServerList | Landscape, Result>(
+    watched: Map<string, Watched<Raw, Result>>,
+    wanted: ReadonlySet<string>,
+  ): void {
+    for (const [key, { source }] of watched) {
+      if (wanted.has(key)) continue
+      source.close()
+      this.#reports.remove(source.report)
+      watched.delete(key)
+    }
+  }
+
+  #followList(
+    key: string,
+    upstream: string,
+    source: Source,
+    file: Config,
+    before: ServerList | undefined,
+  ): WatchedSource<ServerList, readonly Server[]> {
+    const patience = returnsWithin(source)
+    const absences = new Absences(patience, now)
+    const servers = new FoundServers(
+      source.from,
+      `upstream ${upstream}: server`,
+      defaultsOf(source),
+      patience > 0,
+      file.listeners,
+    )
+    const reader: Reader<ServerList, readonly Server[]> = {
+      fill: (list) => (list.isAuthoritative ? { ...list, servers: absences.fill(list.servers) } : list),
+      get nextEnd() {
+        return absences.nextEnd
+      },
+      read(list) {
+        const { servers: made, mistakes } = servers.read(list.servers)
+        return { result: made, servers: made.length, mistakes: [...list.mistakes, ...mistakes] }
+      },
+    }
+    return this.#follow(upstream, source.from, key, () => providerFor(source, upstream), reader, before)
+  }
+
+  #followLandscape(
+    from: 'docker' | 'swarm',
+    file: Config,
+    before: Landscape | undefined,
+  ): WatchedSource<Landscape, FoundLandscape> {
+    const labels = file.discovery![from]!
+    const patience = returnsWithin({ from, ...labels })
+    const absences = new LandscapeAbsences(patience, now)
+    const defaults = defaultsOf({ from, ...labels } as Source)
+    const landscape = new LandscapeReader(from, file, (upstream) => {
+      return new FoundServers(from, `upstream ${upstream}: server`, defaults, patience > 0, file.listeners)
+    })
+    const reader: Reader<Landscape, FoundLandscape> = {
+      fill: (said) => absences.fill(said),
+      get nextEnd() {
+        return absences.nextEnd
+      },
+      read(said) {
+        const { landscape: result, mistakes } = landscape.read(said)
+        const servers = result.upstreams.reduce((sum, { upstream }) => sum + upstream.servers.length, 0)
+        return { result, servers, mistakes: [...said.mistakes, ...mistakes] }
+      },
+    }
+    const open = async () => (await landscapesOf({ [from]: labels }))[0]!
+    return this.#follow(null, from, `labels of ${from}`, open, reader, before)
+  }
+
+  #follow<Raw extends ServerList | Landscape, Result>(
+    upstream: string | null,
+    source: string,
+    name: string,
+    open: () => Promise<Provider<Raw>>,
+    reader: Reader<Raw, Result>,
+    before: Raw | undefined,
+  ): WatchedSource<Raw, Result> {
+    const report = this.#reports.add({ upstream, source, name })
+    const opened = async () => {
+      const provider = await open()
+      report.rename(provider.name)
+      return provider
+    }
+    const changed = (isUrgent: boolean) => {
+      this.#news.add(report.place.name)
+      this.#gathering.add(isUrgent)
+    }
+    return new WatchedSource(opened, reader, before, report, changed, now)
+  }
+
+  async #putIntoEffect(): Promise<void> {
+    const by = [...this.#news].join(', ')
+    this.#news.clear()
+    try {
+      await this.#apply?.(this.found, by)
+    } catch (error) {
+      if (!this.#isClosed) this.#reports.notApplied(by, (error as Error).message)
+    }
+  }
+}
+
+/** What an entry says of all its servers, as the file has it. */
+function defaultsOf(source: Source): Readonly<Record<string, unknown>> {
+  const { weight, backup, maxFails, failTimeout, maxConnections, slowStart } = z.encode(Source, source)
+  const all = { weight, backup, maxFails, failTimeout, maxConnections, slowStart }
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
+}

@@ -1,0 +1,130 @@
+import { follow } from '../../discovery/follow.ts'
+import type { Mistake, Provider } from '../../discovery/provider.ts'
+import type { SourceReport } from './source-reports.ts'
+
+/** What a source has found, as it is to be in effect. */
+export interface Reading<Result> {
+  readonly result: Result
+  readonly servers: number
+  readonly mistakes: readonly Mistake[]
+}
+
+/** Makes what is to be in effect of what a source says. */
+export interface Reader<Raw, Result> {
+  /** What the source says, with what is expected back. */
+  fill(raw: Raw): Raw
+  /** When `fill` would give something else for the same, by the clock; undefined if never. */
+  readonly nextEnd: number | undefined
+  read(filled: Raw): Reading<Result>
+}
+
+/** One source that is followed. What it has found last holds while it fails. */
+export class WatchedSource<Raw extends { readonly isUrgent?: boolean } = never, Result = unknown> {
+  readonly report: SourceReport
+  readonly #reader: Reader<Raw, Result>
+  readonly #changed: (isUrgent: boolean) => void
+  readonly #now: () => number
+  readonly #end = new AbortController()
+  readonly #settled = Promise.withResolvers<void>()
+  #raw: Raw | undefined
+  #reading: Reading<Result> | undefined
+  #refused: readonly Mistake[] = []
+  #timer: NodeJS.Timeout | undefined
+
+  /**
+   * @param open makes its provider
+   * @param before what another process has found, or the same entry with other settings: it holds until there is an answer
+   * @param changed called when there is something else to put into effect
+   * @param now a clock, in ms
+   */
+  constructor(
+    open: () => Promise<Provider<Raw>>,
+    reader: Reader<Raw, Result>,
+    before: Raw | undefined,
+    report: SourceReport,
+    changed: (isUrgent: boolean) => void,
+    now: () => number,
+  ) {
+    this.#reader = reader
+    this.report = report
+    this.#changed = changed
+    this.#now = now
+    if (before !== undefined) this.#take(before)
+    void this.#follow(open)
+  }
+
+  /** What the source said last; undefined if it never has. */
+  get raw(): Raw | undefined {
+    return this.#raw
+  }
+
+  get result(): Result | undefined {
+    return this.#reading?.result
+  }
+
+  /** Resolves once it has answered or failed. */
+  get settled(): Promise<void> {
+    return this.#settled.promise
+  }
+
+  get hasAnswered(): boolean {
+    return this.#raw !== undefined
+  }
+
+  /** What of it contradicts the rest of the configuration. */
+  refuse(refused: readonly Mistake[]): void {
+    if (refused.length === 0 && this.#refused.length === 0) return
+    this.#refused = refused
+    this.#tell()
+  }
+
+  close(): void {
+    this.#end.abort()
+    clearTimeout(this.#timer)
+    this.#settled.resolve()
+  }
+
+  async #follow(open: () => Promise<Provider<Raw>>): Promise<void> {
+    const found = (raw: Raw) => {
+      this.#take(raw)
+      this.#tell()
+      this.#settled.resolve()
+      this.#changed(raw.isUrgent === true)
+    }
+    const failed = (reason: string) => {
+      this.report.failed(reason)
+      this.#settled.resolve()
+    }
+    try {
+      await follow(await open(), { found, failed }, this.#end.signal)
+    } catch (error) {
+      if (!this.#end.signal.aborted) failed((error as Error).message)
+    }
+  }
+
+  #take(raw: Raw): void {
+    this.#raw = raw
+    this.#reading = this.#reader.read(this.#reader.fill(raw))
+    this.#awaitEnd()
+  }
+
+  #tell(): void {
+    const { servers, mistakes } = this.#reading!
+    this.report.found(servers, [...mistakes, ...this.#refused])
+  }
+
+  /** What is expected back is given up in time. */
+  #awaitEnd(): void {
+    clearTimeout(this.#timer)
+    const { nextEnd } = this.#reader
+    if (nextEnd === undefined || this.#end.signal.aborted) return
+    this.#timer = setTimeout(
+      () => {
+        this.#take(this.#raw!)
+        this.#tell()
+        this.#changed(false)
+      },
+      Math.max(1, nextEnd - this.#now()),
+    ).unref()
+  }
+}
