@@ -3,7 +3,10 @@ import type { TestContext } from 'node:test'
 import { docker, ROOT } from './engine.ts'
 
 /** What is mounted into the containers: the application of test/support, and the library that it needs. */
-const MOUNTS = ['test/support', 'node_modules/ws'].flatMap((path) => ['--volume', `${join(ROOT, path)}:/app/${path}:ro`])
+const MOUNTS = ['test/support', 'node_modules/ws'].flatMap((path) => [
+  '--volume',
+  `${join(ROOT, path)}:/app/${path}:ro`,
+])
 
 export interface Service {
   /** Its upstream; also its project in Compose. */

@@ -23,6 +23,8 @@ export interface Rolling {
   readonly limpet: Limpet
   /** Ends all of Limpet's connections to the engine. */
   cut(): void
+  /** So many more users come, and stay until the end. */
+  join(users: number): void
   /** Ends the load. Resolves to what went wrong since `startRolling`, and how WebSockets were closed. */
   finish(): Promise<Outcome>
 }
@@ -81,6 +83,12 @@ export async function startRolling(
     containers,
     limpet,
     cut: proxy.cut,
+    join(users) {
+      for (let index = 0; index < users; index++) {
+        const asker = new Asker(limpet.port, new Dice(seed - 1 - index), LONGEST_PAUSE)
+        running.push(asker.run(stop.signal, trouble))
+      }
+    },
     async finish() {
       await pause(1000)
       stop.abort()
@@ -89,7 +97,11 @@ export async function startRolling(
       const moved = askers.filter(({ server, cookies }, index) => server !== homes[index] || cookies !== 1).length
       const answers = askers.reduce((sum, asker) => sum + asker.answers, 0)
       const outcome = { trouble, refused, codes, answers, moved }
-      test.diagnostic(`${answers} answers, ${trouble.length} errors ${inWords(trouble)}, WebSockets closed by ${[...codes]}`)
+      test.diagnostic(
+        `${answers} answers, ${trouble.length} errors ${inWords(trouble)}, WebSockets closed by ${[...codes]}`,
+      )
+      for (const line of limpet.log.all.filter((each) => / "status":5|"status":5/.test(each)).slice(0, 5))
+        test.diagnostic(line)
       return outcome
     },
   }

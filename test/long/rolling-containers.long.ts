@@ -1,5 +1,6 @@
 /** The same as in test/containers/rolling.test.ts, with more of everything. */
 import assert from 'node:assert/strict'
+import { setTimeout as pause } from 'node:timers/promises'
 import { docker, testWithEngine } from '../containers/engine.ts'
 import { assertNothingHappened, replace, startRolling } from '../containers/rolling.ts'
 
@@ -30,7 +31,7 @@ testWithEngine('of 50 killed containers, only POSTs in flight fail', async (test
     await docker('kill', container.id)
     await container.remove()
     await container.start()
-    await new Promise((resolve) => setTimeout(resolve, 500))
+    await pause(500)
   }
   const { trouble, refused, moved } = await rolling.finish()
   assert.deepEqual(
