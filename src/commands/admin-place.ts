@@ -42,7 +42,7 @@ export function formatPlace({ endpoint }: AdminPlace): string {
 /** The configuration. Where it is not valid, a running Limpet serves on by an earlier one, and can be asked all the same. */
 async function configOf(options: ConfigOptions): Promise<Config> {
   try {
-    return (await loadFromOptions(options)).config
+    return (await loadFromOptions(options, { mayBeFound: true })).config
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     throw new CommandFailure(`${error.message}\n(--socket PATH or --url URL asks a running Limpet without it)`)

@@ -22,12 +22,15 @@ export function withConfigOptions(command: Command): Command {
     .showHelpAfterError('(name a configuration file with -c FILE; --help lists all options)')
 }
 
-/** Whether the certificates and keys that the configuration names must be usable: those who do not serve need not be able to read them. */
-type Files = Pick<LoadOptions, 'areFilesRead'>
+/**
+ * Whether the certificates and keys that the configuration names must be usable: those who do not serve need not be able to read
+ * them. And whether there must be a configuration.
+ */
+type Needs = Pick<LoadOptions, 'areFilesRead' | 'mayBeFound'>
 
 /** Loads the configuration from the options, the environment and the working directory. Throws ConfigError. */
-export async function loadFromOptions(options: ConfigOptions, files: Files = {}): Promise<LoadedConfig> {
-  return (await loaderFor(options, files))()
+export async function loadFromOptions(options: ConfigOptions, needs: Needs = {}): Promise<LoadedConfig> {
+  return (await loaderFor(options, needs))()
 }
 
 /**
@@ -36,10 +39,10 @@ export async function loadFromOptions(options: ConfigOptions, files: Files = {})
  */
 export async function loaderFor(
   { config: file, ...flags }: ConfigOptions,
-  files: Files,
+  needs: Needs,
 ): Promise<(instead?: LoadOptions['instead']) => LoadedConfig> {
   const { loadConfig } = await import('../config/load.ts')
   const cwd = process.cwd()
   return (instead) =>
-    loadConfig({ file, flags, env: process.env, cwd, ...files, ...(instead !== undefined && { instead }) })
+    loadConfig({ file, flags, env: process.env, cwd, ...needs, ...(instead !== undefined && { instead }) })
 }

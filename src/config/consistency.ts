@@ -16,6 +16,7 @@ import { Route } from './route.ts'
 import { canMatchTogether, placesOf } from './route-places.ts'
 import { Server } from './server.ts'
 import { protocolContradictions } from './server-protocols.ts'
+import { Source } from './source.ts'
 import { formatUnixSocket, isUnixSocket } from './unix-socket.ts'
 import { didYouMean, type Issue } from './validate.ts'
 
@@ -24,7 +25,7 @@ import { didYouMean, type Issue } from './validate.ts'
  * invalid themselves, so that these issues are reported together with those of the schema.
  */
 export function contradictions(file: unknown): Issue[] {
-  const { listeners, routes, upstreams, instance, admin, metrics } = asMapping(file)
+  const { listeners, routes, upstreams, discovery, instance, admin, metrics } = asMapping(file)
   const groups = Object.entries(asMapping(upstreams)).map(([name, upstream]) => serversOf(name, upstream))
   const validListeners = validOf(Listener, listeners ?? [{}])
   return [
@@ -32,10 +33,12 @@ export function contradictions(file: unknown): Issue[] {
     ...adminOnListener(admin, listeners, validListeners),
     ...adminWithoutTokens(asMapping(admin)),
     ...metricsOnAnother(metrics, admin, listeners, validListeners),
-    ...unknownUpstreams(asList(routes), Object.keys(asMapping(upstreams))),
+    ...(file === asMapping(file) && discovery === undefined ? nothingToServe(routes, upstreams) : []),
+    ...unknownUpstreams(asList(routes), Object.keys(asMapping(upstreams)), discovery !== undefined),
     ...ambiguousRoutes(validOf(Route, routes)),
     ...groups.flatMap(repeatedNames),
     ...groups.flatMap(repeatedIds),
+    ...groups.flatMap(repeatedSources),
     ...groups.flatMap(onlyBackups),
     ...groups.flatMap(portsOfSockets),
     ...protocolContradictions(asMapping(upstreams)),
@@ -59,19 +62,39 @@ interface ServerGroup {
   readonly path: KeyPath
   /** The value of `health.check.port`. */
   readonly checkPort: unknown
-  /** The number of servers in the file, valid or not. */
+  /** The number of entries in the file, valid or not: servers and sources. */
   readonly written: number
   readonly servers: readonly Valid<Server>[]
+  readonly sources: readonly Valid<Source>[]
 }
 
 function serversOf(name: string, upstream: unknown): ServerGroup {
   const { servers, health } = asMapping(upstream)
+  // One source may stand in place of the list.
+  const entries = 'from' in asMapping(servers) ? [servers] : asList(servers)
   return {
     path: ['upstreams', name, 'servers'],
     checkPort: asMapping(asMapping(health).check).port,
-    written: asList(servers).length,
-    servers: validOf(Server, servers),
+    written: entries.length,
+    servers: validOf(Server, entries),
+    sources: validOf(Source, entries),
   }
+}
+
+/** Labels may describe all routes and upstreams: without them, the file must. */
+function nothingToServe(routes: unknown, upstreams: unknown): Issue[] {
+  const missing = (key: string, value: unknown, kind: string, one: string) => {
+    if (value !== undefined && !isEmpty(value)) return []
+    return [{ path: [key], message: `expected ${value === undefined ? kind : one}, found ${shown(value)}` }]
+  }
+  return [
+    ...missing('routes', routes, 'a list', 'at least one route'),
+    ...missing('upstreams', upstreams, 'a mapping', 'at least one upstream'),
+  ]
+}
+
+function isEmpty(value: unknown): boolean {
+  return value !== null && typeof value === 'object' && Object.keys(value).length === 0
 }
 
 function repeatedListeners(listeners: readonly Valid<Listener>[]): Issue[] {
@@ -173,8 +196,17 @@ function repeatedIds({ path, servers }: ServerGroup): Issue[] {
   }))
 }
 
-function onlyBackups({ path, written, servers }: ServerGroup): Issue[] {
-  const backups = servers.filter(({ part }) => part.backup).length
+/** Such a source would find each of its servers twice. */
+function repeatedSources({ path, sources }: ServerGroup): Issue[] {
+  return repeats(sources, (source) => JSON.stringify(source)).map(([, first, again]) => ({
+    path: [...path, again],
+    message: 'expected each source once, found the same one again',
+    see: [...path, first],
+  }))
+}
+
+function onlyBackups({ path, written, servers, sources }: ServerGroup): Issue[] {
+  const backups = [...servers, ...sources].filter(({ part }) => part.backup === true).length
   if (written === 0 || backups < written) return []
   return [{ path, message: 'expected at least one server that is not a backup, found only backups' }]
 }
@@ -281,13 +313,16 @@ function tooManyServers(groups: readonly ServerGroup[]): Issue[] {
   return []
 }
 
-function unknownUpstreams(routes: readonly unknown[], names: readonly string[]): Issue[] {
+/** Also where labels describe others: a route of the file must hold before any container is there. */
+function unknownUpstreams(routes: readonly unknown[], names: readonly string[], isDiscovering: boolean): Issue[] {
+  const byLabels = isDiscovering ? 'labels describe the routes to their own upstreams' : undefined
+  if (names.length === 0 && !isDiscovering) return []
   return routes.flatMap((route, index) => {
     const { upstream } = asMapping(route)
-    if (typeof upstream !== 'string' || names.length === 0 || names.includes(upstream)) return []
-    const known = names.length <= 10 ? ` (${alternatives(names)})` : ''
+    if (typeof upstream !== 'string' || names.includes(upstream)) return []
+    const known = names.length > 0 && names.length <= 10 ? ` (${alternatives(names)})` : ''
     const message = `expected the name of an upstream${known}, found ${JSON.stringify(upstream)}`
-    return [{ path: ['routes', index, 'upstream'], message, hint: didYouMean(nearest(upstream, names)) }]
+    return [{ path: ['routes', index, 'upstream'], message, hint: didYouMean(nearest(upstream, names)) ?? byLabels }]
   })
 }
 

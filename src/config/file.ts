@@ -1,7 +1,9 @@
 import { readFileSync, statSync } from 'node:fs'
 import { getSystemErrorMessage } from 'node:util'
+import { asList, asMapping } from './as-written.ts'
 import { Document } from './document.ts'
 import { ConfigError, type Problem } from './error.ts'
+import type { KeyPath } from './key-path.ts'
 import { resolve } from './resolve.ts'
 import type { Config } from './schema.ts'
 import type { Issue } from './validate.ts'
@@ -9,7 +11,7 @@ import type { Issue } from './validate.ts'
 /** The Config of a file, and the places of its values, for problems that are found later. */
 export interface ConfigFile {
   readonly config: Config
-  /** The issues as problems, each with its `file:line:column`. */
+  /** The issues with the Config as problems, each with its `file:line:column`. */
   problems(issues: readonly Issue[]): Problem[]
 }
 
@@ -40,7 +42,17 @@ function configFileOf(document: Document): ConfigFile {
   const outcome = document.value === undefined ? { issues: [] } : resolve(document.value, document.expanded)
   const problems = document.problems('issues' in outcome ? outcome.issues : [])
   if ('issues' in outcome || problems.length > 0) throw new ConfigError(problems)
-  return { config: outcome.value, problems: (issues) => document.problems(issues) }
+  const inFile = (issue: Issue) => ({ ...issue, path: pathInFile(issue.path, document.value) })
+  return { config: outcome.value, problems: (issues) => document.problems(issues.map(inFile)) }
+}
+
+/** The path in the file of a path in the Config, where an upstream's servers are without the sources that the file has among them. */
+function pathInFile(path: KeyPath, file: unknown): KeyPath {
+  const [top, upstream, key, index, ...below] = path
+  if (top !== 'upstreams' || key !== 'servers' || typeof index !== 'number') return path
+  const entries = asList(asMapping(asMapping(asMapping(file).upstreams)[String(upstream)]).servers)
+  const servers = entries.flatMap((entry, at) => ('from' in asMapping(entry) ? [] : [at]))
+  return [top, upstream!, key, servers[index] ?? index, ...below]
 }
 
 function readText(path: string, name: string): string {

@@ -15,8 +15,23 @@ export function jsonSchema(): JsonSchema {
     title: 'limpet.yaml',
     description: 'The configuration of Limpet, a load balancer that keeps every user on their server.',
     ...schema,
+    anyOf: [written, discovered],
     $defs: { ...$defs, Variable: variable },
   }
+}
+
+/** A file must have these, or `discovered`: labels may describe all routes and upstreams. */
+const written: JsonSchema = {
+  required: ['routes', 'upstreams'],
+  properties: {
+    routes: { description: 'At least one.', type: 'array', minItems: 1 },
+    upstreams: { description: 'At least one.', type: 'object', minProperties: 1 },
+  },
+}
+
+const discovered: JsonSchema = {
+  required: ['discovery'],
+  properties: { discovery: { description: 'Finds routes and upstreams by labels.', type: 'object' } },
 }
 
 const variable = {

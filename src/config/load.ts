@@ -23,6 +23,8 @@ export interface LoadOptions {
   readonly instead?: { readonly text: string; readonly name: string }
   /** Whether the certificates and keys that it names must be usable. */
   readonly areFilesRead?: boolean
+  /** Whether `--docker` is understood where there is no configuration: by those who ask a Limpet that may run without one. */
+  readonly mayBeFound?: boolean
 }
 
 export interface LoadedConfig {
@@ -43,11 +45,12 @@ export function loadConfig({
   cwd,
   instead,
   areFilesRead = false,
+  mayBeFound = false,
 }: LoadOptions): LoadedConfig {
   const attempts = new Attempts()
   const file = instead === undefined ? findFile(named, env, cwd) : { ...instead, path: undefined }
   const opened = file && attempts.attempt(() => openConfig(file, env))
-  const isFound = file === undefined && flags.docker !== undefined && !isLab(env)
+  const isFound = file === undefined && (mayBeFound || flags.docker !== undefined) && !isLab(env)
   const base = file ? opened?.config : attempts.attempt(() => (isFound ? foundConfig() : configFromEnvironment(env)))
   const overrides = [
     ...(file ? labGroups : []).map((group) => () => serversOverride(group, env)),

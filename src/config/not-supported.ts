@@ -33,7 +33,11 @@ const features: readonly [keys: string, instead: string][] = [
   ['errorpages errorpage errors', "the servers' error pages pass unchanged"],
   ['mirror mirroring shadow canary split', 'weight divides requests between servers'],
   ['circuitbreaker', 'health.outlier ejects servers whose responses are bad'],
-  ['discovery dns resolver consul kubernetes docker providers', 'list the servers in the file'],
+  [
+    'discovery providers dns consul etcd kubernetes docker swarm',
+    "an upstream's servers may be { from: docker }, or from dns, file, http, …; discovery: { docker: {} } has labels read",
+  ],
+  ['resolver', 'hostNames has resolver, and so has { from: dns }'],
   ['reload watch', 'limpet reload applies the changed file, and limpet run --watch does so by itself'],
   ['include includes import', 'use one file; anchors and aliases avoid repetition'],
   ['middlewares middleware plugins plugin filters filter', 'routes only choose an upstream'],

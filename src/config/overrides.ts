@@ -164,10 +164,12 @@ function replacePort(config: Config, port: number, source: string): Config {
 function replaceServers(config: Config, name: string, servers: Server[], source: string): Config {
   const names = config.upstreams.map((upstream) => upstream.name)
   if (!names.includes(name)) {
-    const message = `expected an upstream named ${name}, whose servers it replaces, found ${names.join(', ')}`
+    const message = `expected an upstream named ${name}, whose servers it replaces, found ${names.join(', ') || 'none'}`
     throw refusal(source, message, `unset ${source}, or name an upstream ${name}`)
   }
-  const upstreams = config.upstreams.map((upstream) => (upstream.name === name ? { ...upstream, servers } : upstream))
+  const upstreams = config.upstreams.map((upstream) =>
+    upstream.name === name ? { ...upstream, servers, sources: [] } : upstream,
+  )
   const count = upstreams.reduce((sum, upstream) => sum + upstream.servers.length, 0)
   if (count > MAX_SERVERS) throw refusal(source, `expected at most ${MAX_SERVERS} servers in total, found ${count}`)
   return { ...config, upstreams }

@@ -69,9 +69,11 @@ export const Config = z.strictObject({
     ),
   routes: z
     .array(Route)
-    .min(1, 'at least one route')
-    .describe('Which requests go to which upstream. The most specific route wins; the order does not matter.'),
-  upstreams: Upstreams.describe('The named groups of servers.'),
+    .prefault([])
+    .describe(
+      'Which requests go to which upstream. The most specific route wins; the order does not matter. At least one, or discovery.',
+    ),
+  upstreams: Upstreams.prefault({}).describe('The named groups of servers. At least one, or discovery.'),
   discovery: z
     .exactOptional(Discovery)
     .describe('Where routes and upstreams are found besides these: labels of containers. Default: nowhere.'),

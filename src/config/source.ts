@@ -9,16 +9,18 @@ import { KubernetesSource } from './sources/kubernetes.ts'
 import { SwarmSource } from './sources/swarm.ts'
 
 /** An entry of an upstream's `servers` that stands for those which a source finds, now and later. To add a source, add an entry. */
-export const Source = z.discriminatedUnion('from', [
-  DockerSource,
-  SwarmSource,
-  DnsSource,
-  FileSource,
-  HttpSource,
-  ConsulSource,
-  EtcdSource,
-  KubernetesSource,
-])
+export const Source = z
+  .discriminatedUnion('from', [
+    DockerSource,
+    SwarmSource,
+    DnsSource,
+    FileSource,
+    HttpSource,
+    ConsulSource,
+    EtcdSource,
+    KubernetesSource,
+  ])
+  .meta({ id: 'Source' })
 
 export type Source = z.output<typeof Source>
 

@@ -1,7 +1,7 @@
 import { resolve as resolvePath } from 'node:path'
 import type { KeyPath } from './key-path.ts'
 import type { Config } from './schema.ts'
-import { sourceWithFiles, tlsWithFiles } from './sources/source-files.ts'
+import { discoveryWithFiles, sourceWithFiles, tlsWithFiles } from './sources/source-files.ts'
 import type { Acme } from './tls/acme.ts'
 import type { CertificateFiles } from './tls/listener-tls.ts'
 
@@ -106,6 +106,7 @@ export function withFilesIn(config: Config, directory: string): Config {
       ...(tls && { tls: tlsWithFiles(tls, absolute) }),
       sources: sources.map((source) => sourceWithFiles(source, absolute)),
     })),
+    ...(config.discovery && { discovery: discoveryWithFiles(config.discovery, absolute) }),
   }
 }
 

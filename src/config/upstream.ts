@@ -127,21 +127,15 @@ const UpstreamName = matching(
 )
 
 /** The whole of `upstreams`. */
-export const Upstreams = z.codec(
-  z
-    .record(UpstreamName, UpstreamFields)
-    .refine((upstreams) => Object.keys(upstreams).length > 0, 'at least one upstream'),
-  z.custom<Upstream[]>(),
-  {
-    decode: (upstreams) =>
-      Object.entries(upstreams).map(([name, { servers, ...upstream }]) => ({ name, ...upstream, ...servers })),
-    // The next run finds its own.
-    encode: (upstreams) =>
-      Object.fromEntries(
-        upstreams.map(({ name, pause, servers, sources, ...upstream }) => {
-          const written = servers.filter(({ source }) => source === undefined)
-          return [name, { ...upstream, servers: { servers: written, sources } }]
-        }),
-      ),
-  },
-)
+export const Upstreams = z.codec(z.record(UpstreamName, UpstreamFields), z.custom<Upstream[]>(), {
+  decode: (upstreams) =>
+    Object.entries(upstreams).map(([name, { servers, ...upstream }]) => ({ name, ...upstream, ...servers })),
+  // The next run finds its own.
+  encode: (upstreams) =>
+    Object.fromEntries(
+      upstreams.map(({ name, pause, servers, sources, ...upstream }) => {
+        const written = servers.filter(({ source }) => source === undefined)
+        return [name, { ...upstream, servers: { servers: written, sources } }]
+      }),
+    ),
+})

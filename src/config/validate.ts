@@ -117,17 +117,17 @@ function lacksDiscriminator(issue: z.core.$ZodIssue): boolean {
 
 function mismatch(issue: z.core.$ZodIssue, path: KeyPath): Issue {
   const found = foundBy(issue)
-  if (isSecret(path)) return { path, message: `expected ${issue.message}, found ${shownByKind(found)}` }
+  if (isSecret(path, found)) return { path, message: `expected ${issue.message}, found ${shownByKind(found)}` }
   const message = `expected ${issue.message}, found ${shown(found)}`
   const choices = found === undefined ? optionsOf(issue) : []
   return { path, message, hint: hintFor(issue, found), wanted: wantedBy(issue), ...(choices.length > 0 && { choices }) }
 }
 
 /** Whether the value at the path is or should be a secret. An invalid one may still be a password. */
-function isSecret(path: KeyPath): boolean {
+function isSecret(path: KeyPath, value: unknown): boolean {
   if (path[0] === 'admin' && path[1] === 'tokens') return path[3] === 'value'
   if (path.at(-1) === 'key' && path.at(-2) === 'externalAccount') return true
-  if (isSecretOfSource(path)) return true
+  if (isSecretOfSource(path, value)) return true
   const secrets = path.lastIndexOf('secrets')
   return secrets > 0 && path[secrets - 1] === 'affinity' && path.length - secrets <= 2
 }

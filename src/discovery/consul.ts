@@ -1,7 +1,7 @@
 import type { ConsulSource } from '../config/sources/consul.ts'
 import { MAX_SERVERS } from '../runtime/bounds.ts'
 import { Allowance } from './allowance.ts'
-import { type ConsulEntry, consulServers } from './consul-servers.ts'
+import { type ConsulEntry, consulServers } from './consul/consul-servers.ts'
 import { type Answer, HttpClient, Refused, urlBelow } from './http-client.ts'
 import { hasNewDrain, isSameList } from './list-changes.ts'
 import type { Provider, ServerList } from './provider.ts'

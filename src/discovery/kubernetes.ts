@@ -1,9 +1,9 @@
 import type { KubernetesSource } from '../config/sources/kubernetes.ts'
 import { Allowance } from './allowance.ts'
 import { HttpClient, Refused } from './http-client.ts'
-import { credentialsFor, type Surroundings } from './kubernetes-credentials.ts'
-import { EndpointSlices } from './kubernetes-slices.ts'
-import { KubernetesWatch } from './kubernetes-watch.ts'
+import { credentialsFor, type Surroundings } from './kubernetes/kubernetes-credentials.ts'
+import { EndpointSlices } from './kubernetes/kubernetes-slices.ts'
+import { KubernetesWatch } from './kubernetes/kubernetes-watch.ts'
 import { hasNewDrain, isSameList } from './list-changes.ts'
 import type { Provider, ServerList } from './provider.ts'
 

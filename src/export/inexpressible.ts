@@ -28,6 +28,12 @@ export function refuseInexpressible(config: Config): void {
       'leave it out',
     ),
     ...when(
+      config.discovery !== undefined,
+      'discovery',
+      'nginx reads no labels of containers',
+      'write their routes and servers, and leave it out',
+    ),
+    ...when(
       config.hostNames !== undefined,
       'hostNames',
       'nginx looks host names of servers up once, when it starts',
@@ -178,6 +184,7 @@ function upstream({
   balance,
   affinity,
   servers,
+  sources,
   timeouts,
   retries,
   keepAlive,
@@ -227,6 +234,9 @@ function upstream({
       `${path}.proxyProtocol`,
       'nginx cannot send a PROXY header to HTTP servers',
       'leave it out, and let the servers read X-Forwarded-For',
+    ),
+    ...sources.map(({ from }) =>
+      refusal(`${path}.servers`, `nginx finds no servers by from: ${from}`, 'write their addresses in its place'),
     ),
     ...servers.flatMap(({ backup, drain, failTimeout, slowStart }, index) => [
       ...when(drain, `${path}.servers[${index}].drain`, 'only nginx Plus can drain a server', 'write down: true'),

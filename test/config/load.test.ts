@@ -132,6 +132,15 @@ describe("with a file, the lab's lists replace the servers of its upstreams", ()
     assert.deepEqual({ ...config, upstreams: [] }, { ...before, upstreams: [] })
   })
 
+  test('and its sources', () => {
+    const file = '{ routes: [{ path: /*, upstream: static }], upstreams: { static: { servers: { from: docker } } } }'
+    const sourced = directoryWith({})
+    writeFileSync(join(sourced, 'limpet.yaml'), file)
+    const { config } = load({ cwd: sourced, env: { STATIC_BACKEND: '10.0.9.1' } })
+    const [{ servers, sources }] = config.upstreams as [Config['upstreams'][number]]
+    assert.deepEqual([servers.map(({ name }) => name), sources], [['10.0.9.1:80'], []])
+  })
+
   test('and are refused if there is no such upstream', () => {
     refusal(
       { cwd, env: { DYNAMIC_BACKEND: 'a' } },
@@ -154,6 +163,21 @@ describe('--docker', () => {
     writeFileSync(join(cwd, 'docker.yaml'), `${fileOf('web')}discovery: { docker: { exposeByDefault: true } }\n`)
     const { config } = load({ cwd, file: 'docker.yaml', flags: { docker: 'tcp://10.0.0.1' } })
     assert.deepEqual(config.discovery, { docker: { exposeByDefault: true, host: 'tcp://10.0.0.1' } })
+  })
+
+  test('needs no file', () => {
+    const { config, origin } = load({ cwd: directoryWith({}), flags: { docker: 'tcp://10.0.0.1', port: 8080 } })
+    const { routes, upstreams, discovery, listeners } = config
+    assert.deepEqual({ routes, upstreams }, { routes: [], upstreams: [] })
+    assert.deepEqual(discovery, { docker: { exposeByDefault: false, host: 'tcp://10.0.0.1' } })
+    assert.deepEqual(listeners, [{ address: '0.0.0.0', port: 8080, proxyProtocol: false }])
+    assert.equal(formatOrigin(origin), 'labels, with --port, --docker')
+  })
+
+  test('is understood where there is no configuration, by those who ask a running Limpet', () => {
+    const { config } = load({ mayBeFound: true })
+    assert.deepEqual(config, load({ flags: { docker: true } }).config)
+    assert.deepEqual(upstreamsOf({ mayBeFound: true, env: lab }), ['static', 'dynamic'])
   })
 
   test('is refused where it names none', () => {

@@ -119,6 +119,20 @@ listeners:
   )
 })
 
+test('the place of a server counts sources before it', () => {
+  const text = `listeners: [{ port: 8080 }]
+routes: [{ path: /*, upstream: app }]
+upstreams:
+  app:
+    servers:
+      - { from: docker }
+      - 127.0.0.1:3000
+      - { from: file, path: servers.yaml }
+      - 127.0.0.1:8080
+`
+  assert.match(refusal(text) ?? '', /^loops\.yaml:9:9: upstreams\.app\.servers\[3\]: .*see line 1/)
+})
+
 test('the default listener counts, although the file does not have it', () => {
   const text = 'routes: [{ path: /*, upstream: app }]\nupstreams: { app: { servers: [127.0.0.1] } }\n'
   const found = refusal(text)

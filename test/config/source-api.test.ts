@@ -57,6 +57,20 @@ test('files are relative to the configuration', () => {
   assert.equal(three!.kubeconfig, '/etc/limpet/kube.yaml')
 })
 
+test('files of discovery are relative to the configuration', () => {
+  const tls = { ca: 'ca.pem', cert: 'docker.pem', key: '/etc/docker.key' }
+  const discovery = { docker: { host: 'tcp://10.0.0.1:2376', tls }, swarm: { tls: { ca: '../ca.pem' } } }
+  const config = withFilesIn(parseConfig(JSON.stringify({ discovery }), 'limpet.yaml', {}), '/etc/limpet')
+  assert.deepEqual(config.discovery?.docker?.tls, {
+    ca: '/etc/limpet/ca.pem',
+    cert: '/etc/limpet/docker.pem',
+    key: '/etc/docker.key',
+    verify: true,
+  })
+  assert.equal(config.discovery?.docker?.host, 'tcp://10.0.0.1:2376')
+  assert.equal(config.discovery?.swarm?.tls?.ca, '/etc/ca.pem')
+})
+
 describe('is refused', () => {
   const cases: [string, object, RegExp][] = [
     [

@@ -7,7 +7,7 @@ const root = new URL('../../', import.meta.url)
 const pages = [
   'README.md',
   'CONTRIBUTING.md',
-  ...readdirSync(new URL('docs/', root)).map((file) => `docs/${file}`),
+  ...readdirSync(new URL('docs/', root), { recursive: true }).map((file) => `docs/${file}`),
 ].filter((file) => file.endsWith('.md'))
 
 describe('every link leads to a file, and to a heading that is there', () => {
@@ -21,8 +21,8 @@ describe('every link leads to a file, and to a heading that is there', () => {
   }
 })
 
-test('README.md lists every page', () => {
-  const listed = linksOf('README.md')
+test('README.md lists every page, and docs/discovery.md those of its folder', () => {
+  const listed = [...linksOf('README.md'), ...linksOf('docs/discovery.md').map((link) => `docs/${link}`)]
   const missing = pages.filter((page) => page !== 'README.md' && !listed.includes(page))
   assert.deepEqual(missing, [])
 })
@@ -35,7 +35,7 @@ describe('every page that a file names is there', () => {
         .map((entry) => `${entry.parentPath}/${entry.name}`)
       assert.notEqual(files.length, 0)
       const named = files.flatMap((file) =>
-        [...readFileSync(file, 'utf8').matchAll(/\bdocs\/[\w-]+\.md\b/g)].map(([page]) => `${page}, in ${file}`),
+        [...readFileSync(file, 'utf8').matchAll(/\bdocs\/[\w/-]+\.md\b/g)].map(([page]) => `${page}, in ${file}`),
       )
       assert.deepEqual(
         named.filter((name) => !pages.includes(name.split(',')[0]!)),

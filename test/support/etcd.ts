@@ -26,6 +26,13 @@ interface Wish {
   readonly args?: readonly string[]
 }
 
+/** What etcd answers, as far as tests read it. */
+interface Answer {
+  readonly header?: { readonly revision: string }
+  readonly ID?: string
+  readonly token?: string
+}
+
 /** etcd in a folder of its own, on ports of this machine. Ends with the test. */
 export class Etcd {
   /** Of each member. */
@@ -137,7 +144,7 @@ export class Etcd {
   }
 
   /** Calls the JSON gateway of the first member that runs. */
-  async call(path: string, body: object, token?: string) {
+  async call(path: string, body: object, token?: string): Promise<Answer> {
     const headers: Record<string, string> = token === undefined ? {} : { Authorization: token }
     const living = this.#processes.findIndex((process) => process !== undefined)
     const answer = await fetch(`${this.urls[living]}/v3/${path}`, {
@@ -145,7 +152,16 @@ export class Etcd {
       headers,
       body: JSON.stringify(body),
     })
-    if (!answer.ok) throw new Error(`etcd: ${await answer.text()}`)
-    return (await answer.json()) as { header?: { revision: string }; ID?: string; token?: string }
+    if (!answer.ok) {
+      const reason = await answer.text()
+      // The others choose a leader first, where it was the leader that has ended.
+      if (isWithoutLeader(reason)) return this.call(path, body, token)
+      throw new Error(`etcd: ${reason}`)
+    }
+    return (await answer.json()) as Answer
   }
+}
+
+function isWithoutLeader(reason: string): boolean {
+  return /request timed out|leader changed|no leader/.test(reason)
 }

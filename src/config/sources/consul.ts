@@ -9,7 +9,7 @@ const Name = (what: string) => matching(/^[^\s/?#]{1,255}$/, `${what}, without s
 /** A service in Consul, as far as its checks pass. See docs/discovery/consul.md. */
 export const ConsulSource = z
   .strictObject({
-    from: z.literal('consul'),
+    from: z.literal('consul').describe('The instances of a service in Consul.'),
     service: Name('the name of a service').describe('The name of the service.'),
     url: ApiUrl.prefault('http://127.0.0.1:8500').describe(
       "The URL of Consul's HTTP API, best that of the local agent.",

@@ -16,7 +16,7 @@ function parseName(written: string): string {
 /** Addresses of a name in the DNS, or the servers of its SRV records. See docs/discovery/dns.md. */
 export const DnsSource = z
   .strictObject({
-    from: z.literal('dns'),
+    from: z.literal('dns').describe('The addresses of a name in the DNS.'),
     name: text(parseName, 'a host name').describe('The name that is looked up. With a final dot, no search domains.'),
     type: z
       .enum(['address', 'srv'])

@@ -53,7 +53,7 @@ export const selectionKeys = {
 
 /** Containers of a Docker engine, by their labels. See docs/discovery/docker.md. */
 export const DockerSource = z.strictObject({
-  from: z.literal('docker'),
+  from: z.literal('docker').describe('Containers of a Docker engine.'),
   ...engineKeys,
   ...selectionKeys,
   ...everySource,

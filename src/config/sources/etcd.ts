@@ -7,7 +7,7 @@ import { ApiTls, ApiUrl, refuseBoth, refuseTlsWithoutHttps, secret } from './sou
 /** The keys below a prefix in etcd. See docs/discovery/etcd.md. */
 export const EtcdSource = z
   .strictObject({
-    from: z.literal('etcd'),
+    from: z.literal('etcd').describe('The keys below a prefix in etcd.'),
     prefix: z
       .string('a prefix of keys')
       .min(1, 'a prefix of keys')

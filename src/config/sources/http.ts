@@ -38,7 +38,7 @@ const own = [...framingFields, 'if-none-match', 'prefer', 'accept-encoding']
 /** A list of servers at a URL. See docs/discovery/http.md. */
 export const HttpSource = z
   .strictObject({
-    from: z.literal('http'),
+    from: z.literal('http').describe('A list at a URL.'),
     url: text(checkedUrl, 'a URL').describe(
       'Where the list is: http://, https://, or unix: with the path of a socket, as in unix:/run/servers.sock:/app.',
     ),

@@ -9,7 +9,7 @@ const PortName = matching(new RegExp(`^(?=.*[a-z])${label}$`), 'the number or th
 
 /** The endpoints of a Service in Kubernetes. See docs/discovery/kubernetes.md. */
 export const KubernetesSource = z.strictObject({
-  from: z.literal('kubernetes'),
+  from: z.literal('kubernetes').describe('The pods of a Service in Kubernetes.'),
   service: matching(new RegExp(`^${label}$`), 'the name of a Service').describe('The name of the Service.'),
   namespace: z
     .exactOptional(matching(new RegExp(`^${label}$`), 'the name of a namespace'))

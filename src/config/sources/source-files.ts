@@ -1,3 +1,4 @@
+import type { Discovery } from '../discovery.ts'
 import type { Source } from '../source.ts'
 import type { UpstreamTls } from '../tls/upstream-tls.ts'
 
@@ -12,6 +13,15 @@ export function sourceWithFiles<Any extends Source>(source: Any, absolute: (file
     return [key, isFile && typeof value === 'string' ? absolute(value) : value]
   })
   return Object.fromEntries(named)
+}
+
+/** The same of where labels are found. */
+export function discoveryWithFiles({ docker, swarm }: Discovery, absolute: (file: string) => string): Discovery {
+  const withFiles = <Labels extends { tls?: UpstreamTls }>({ tls, ...labels }: Labels) => ({
+    ...labels,
+    ...(tls && { tls: tlsWithFiles(tls, absolute) }),
+  })
+  return { ...(docker && { docker: withFiles(docker) }), ...(swarm && { swarm: withFiles(swarm) }) }
 }
 
 /** TLS settings with absolute paths of the files that they name. */

@@ -11,7 +11,7 @@ const poll = durationFrom(500)
 
 /** Tasks of a Docker Swarm, by the labels of their services. See docs/discovery/swarm.md. */
 export const SwarmSource = z.strictObject({
-  from: z.literal('swarm'),
+  from: z.literal('swarm').describe('Tasks of a Docker Swarm.'),
   ...engineKeys,
   poll,
   ...selectionKeys,

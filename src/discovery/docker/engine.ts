@@ -1,11 +1,10 @@
 import { accessSync, constants, existsSync } from 'node:fs'
-import type { RequestOptions } from 'node:http'
 import { getSystemErrorMessage } from 'node:util'
 import { z } from 'zod'
 import { type DockerHost, parseDockerHost } from '../../config/docker-host.ts'
 import { InvalidValue } from '../../config/error.ts'
 import { type UpstreamTls, UpstreamTlsSettings } from '../../config/tls/upstream-tls.ts'
-import { HttpClient, Refused, urlBelow } from '../http-client.ts'
+import { HttpClient, type Question, Refused, urlBelow } from '../http-client.ts'
 
 const SOCKET = '/var/run/docker.sock'
 /** The newest version of the API that is asked for, and the oldest that has all that is needed. */
@@ -43,7 +42,7 @@ export class Engine {
   readonly #client: HttpClient
   readonly #place: DockerHost
   readonly #base: string
-  readonly #options: RequestOptions
+  readonly #through: Pick<Question, 'options'>
   #version = ''
 
   /** @throws Error where its address or a file of its TLS settings cannot be used */
@@ -51,7 +50,7 @@ export class Engine {
     const { place, tls } = placeOf(settings)
     this.#place = place
     this.#client = new HttpClient(tls)
-    this.#options = 'socket' in place ? { socketPath: place.socket } : {}
+    this.#through = 'socket' in place ? { options: { socketPath: place.socket } } : {}
     this.#base = 'socket' in place ? 'http://docker' : `${tls === undefined ? 'http' : 'https'}://${authority(place)}`
   }
 
@@ -108,7 +107,7 @@ export class Engine {
   async *events(since: number, filters: EventFilters, signal: AbortSignal): AsyncGenerator<EngineEvent[], void> {
     const query = { since: (since / 1000).toFixed(3), filters: JSON.stringify(filters) }
     const url = urlBelow(this.#base, `${this.#version}/events`, query)
-    const batches = this.#client.lines(url, { signal, options: this.#options })
+    const batches = this.#client.lines(url, { signal, ...this.#through })
     for await (const lines of batches) yield lines.map((line) => readAs(EngineEvent, line, '/events'))
   }
 
@@ -117,7 +116,7 @@ export class Engine {
   }
 
   #ask(path: string, query: Readonly<Record<string, string>>, signal: AbortSignal) {
-    return this.#client.ask(urlBelow(this.#base, path, query), { signal, options: this.#options })
+    return this.#client.ask(urlBelow(this.#base, path, query), { signal, ...this.#through })
   }
 }
 

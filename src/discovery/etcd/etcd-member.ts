@@ -1,9 +1,9 @@
 import { setInterval as every } from 'node:timers/promises'
-import type { EtcdSource } from '../config/sources/etcd.ts'
-import { MAX_SERVERS } from '../runtime/bounds.ts'
+import type { EtcdSource } from '../../config/sources/etcd.ts'
+import { MAX_SERVERS } from '../../runtime/bounds.ts'
+import { type HttpClient, Refused, urlBelow } from '../http-client.ts'
+import { secretIn } from '../source-file.ts'
 import type { EtcdEvent, EtcdState } from './etcd-keys.ts'
-import { type HttpClient, Refused, urlBelow } from './http-client.ts'
-import { secretIn } from './source-file.ts'
 
 /** The code of gRPC for questions that nobody asks who is signed in. */
 const UNAUTHENTICATED = 16

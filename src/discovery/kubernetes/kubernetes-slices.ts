@@ -1,8 +1,8 @@
-import type { KubernetesSource } from '../config/sources/kubernetes.ts'
-import { MAX_SERVERS } from '../runtime/bounds.ts'
-import { hostPort } from './host-port.ts'
-import type { FoundServer, Mistake } from './provider.ts'
-import { serverName } from './server-name.ts'
+import type { KubernetesSource } from '../../config/sources/kubernetes.ts'
+import { MAX_SERVERS } from '../../runtime/bounds.ts'
+import { hostPort } from '../host-port.ts'
+import type { FoundServer, Mistake } from '../provider.ts'
+import { serverName } from '../server-name.ts'
 
 interface Endpoint {
   readonly addresses?: readonly string[]

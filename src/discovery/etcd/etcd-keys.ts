@@ -1,9 +1,9 @@
-import { formatPath } from '../config/key-path.ts'
-import type { Issue } from '../config/validate.ts'
-import { MAX_SERVERS } from '../runtime/bounds.ts'
-import type { FoundServer, Mistake, ServerList } from './provider.ts'
-import { foundServer } from './server-list.ts'
-import { serverName } from './server-name.ts'
+import { formatPath } from '../../config/key-path.ts'
+import type { Issue } from '../../config/validate.ts'
+import { MAX_SERVERS } from '../../runtime/bounds.ts'
+import type { FoundServer, Mistake, ServerList } from '../provider.ts'
+import { foundServer } from '../server-list.ts'
+import { serverName } from '../server-name.ts'
 
 /** A key, and its value unless it has been deleted. */
 export interface EtcdEvent {

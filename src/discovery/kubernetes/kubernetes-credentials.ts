@@ -1,8 +1,8 @@
 import { Agent, type RequestOptions } from 'node:https'
 import type { KubeConfig } from '@kubernetes/client-node'
-import type { KubernetesSource } from '../config/sources/kubernetes.ts'
-import { hostPort } from './host-port.ts'
-import { secretIn, sourceFile } from './source-file.ts'
+import type { KubernetesSource } from '../../config/sources/kubernetes.ts'
+import { hostPort } from '../host-port.ts'
+import { secretIn, sourceFile } from '../source-file.ts'
 
 /** Where the API of Kubernetes is, and how to ask it. */
 export interface Credentials {

@@ -1,6 +1,6 @@
-import { hostPort } from './host-port.ts'
-import type { FoundServer, Mistake } from './provider.ts'
-import { serverName } from './server-name.ts'
+import { hostPort } from '../host-port.ts'
+import type { FoundServer, Mistake } from '../provider.ts'
+import { serverName } from '../server-name.ts'
 
 /** An instance of a service with its checks, as `/v1/health/service/NAME` answers it. Anything may be missing or of another kind. */
 export interface ConsulEntry {

@@ -1,6 +1,6 @@
-import type { KubernetesSource } from '../config/sources/kubernetes.ts'
-import { MAX_SERVERS } from '../runtime/bounds.ts'
-import { type HttpClient, type Question, Refused, urlBelow } from './http-client.ts'
+import type { KubernetesSource } from '../../config/sources/kubernetes.ts'
+import { MAX_SERVERS } from '../../runtime/bounds.ts'
+import { type HttpClient, type Question, Refused, urlBelow } from '../http-client.ts'
 import type { Credentials } from './kubernetes-credentials.ts'
 import type { EndpointSlice, SliceEvent } from './kubernetes-slices.ts'
 
