@@ -5,7 +5,7 @@ set -eu
 
 usage() {
   cat <<'USAGE'
-Usage: ./setup.sh [--static N] [--dynamic N] [--port PORT] [--nginx]
+Usage: ./setup.sh [--static N] [--dynamic N] [--port PORT] [--nginx | --discover]
        ./setup.sh --down
 
 Builds the lab's images, starts its servers and the load balancer in front of them, and waits until all are ready.
@@ -15,6 +15,7 @@ Running it again replaces the containers and images of the previous run.
   --dynamic N   number of dynamic servers (default 2)
   --port PORT   port on which the load balancer is published (default 7777)
   --nginx       run nginx instead of Limpet, with the exported configuration
+  --discover    give Limpet no addresses: it finds the servers by their labels, now and later, through Docker's socket
   --down        remove the containers and images that this script made, and nothing else
   --help        show this text
 USAGE
@@ -25,6 +26,7 @@ static=2
 dynamic=2
 port=7777
 balancer=limpet
+discover=false
 # Seconds to wait until both URLs answer.
 timeout=30
 
@@ -79,6 +81,20 @@ build_stage() { # IMAGE DOCKERFILE OPTION…
   fi
 }
 
+# The path of the engine's socket, which Limpet's container has at the usual place.
+socket() {
+  case ${DOCKER_HOST-} in
+    unix://*) echo "${DOCKER_HOST#unix://}" ;;
+    *) echo /var/run/docker.sock ;;
+  esac
+}
+
+# The number of the group that may use the socket, as a container sees it.
+socket_group() {
+  docker run --rm --label "$label" --volume "$(socket):/var/run/docker.sock:ro" --entrypoint stat limpet-lab/limpet \
+    --format %g /var/run/docker.sock
+}
+
 start() { # NAME OPTION… IMAGE
   name=limpet-lab-$1
   shift
@@ -90,11 +106,17 @@ address() { # NAME
 }
 
 servers() { # KIND COUNT: starts servers, and sets $addresses to their addresses
+  kind=$1 count=$2
   addresses=
   number=1
-  while [ "$number" -le "$2" ]; do
-    start "$1-$number" --env "SERVER_NAME=$1-$number" "limpet-lab/$1"
-    addresses="$addresses${addresses:+ }$(address "$1-$number"):80"
+  # A server that is found serves once it is healthy, so its health is checked often.
+  set --
+  if $discover; then
+    set -- --label limpet.enable=true --label "limpet.upstream=$kind" --label limpet.port=80 --health-interval 2s
+  fi
+  while [ "$number" -le "$count" ]; do
+    start "$kind-$number" --env "SERVER_NAME=$kind-$number" "$@" "limpet-lab/$kind"
+    addresses="$addresses${addresses:+ }$(address "$kind-$number"):80"
     number=$((number + 1))
   done
 }
@@ -143,6 +165,7 @@ while [ $# -gt 0 ]; do
     --dynamic) number "$1" "${2-}" 1 50 && dynamic=$2 && shift ;;
     --port) number "$1" "${2-}" 1 65535 && port=$2 && shift ;;
     --nginx) balancer=nginx ;;
+    --discover) discover=true ;;
     --down) down=true ;;
     --help | -h)
       usage
@@ -155,6 +178,10 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
+
+if $discover && [ "$balancer" = nginx ]; then
+  fail 'nginx finds no servers: use --discover without --nginx'
+fi
 
 cd "$(dirname "$0")"
 command -v docker >/dev/null || fail 'Docker is not installed: see https://docs.docker.com/get-started/get-docker/'
@@ -177,8 +204,13 @@ static_addresses=$addresses
 servers dynamic "$dynamic"
 dynamic_addresses=$addresses
 
-if ! problem=$(start balancer --publish "$port:80" --env "STATIC_BACKEND=$static_addresses" \
-  --env "DYNAMIC_BACKEND=$dynamic_addresses" "limpet-lab/$balancer" 2>&1); then
+if $discover; then
+  set -- --volume "$(socket):/var/run/docker.sock:ro" --group-add "$(socket_group)" \
+    --volume "$PWD/demo/balancer/limpet.yaml:/etc/limpet/limpet.yaml:ro"
+else
+  set -- --env "STATIC_BACKEND=$static_addresses" --env "DYNAMIC_BACKEND=$dynamic_addresses"
+fi
+if ! problem=$(start balancer --publish "$port:80" "$@" "limpet-lab/$balancer" 2>&1); then
   remove_containers
   case $problem in
     *'already allocated'* | *'already in use'*) fail "port $port is taken: free it, or choose another with --port" ;;

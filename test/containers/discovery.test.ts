@@ -3,7 +3,6 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { request } from 'node:http'
-import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
 import { DockerLabels, DockerSource } from '../../src/config/sources/docker.ts'
 import { dockerLandscape, dockerProvider } from '../../src/discovery/docker.ts'
@@ -13,6 +12,7 @@ import { until } from '../support/until.ts'
 import { Watched } from '../support/watched.ts'
 import { type AllowListProxy, startAllowListProxy } from './allow-list-proxy.ts'
 import { addressOf, docker, startContainer, testWithEngine } from './engine.ts'
+import { killTimes } from './kill-times.ts'
 
 const SOCKET = '/var/run/docker.sock'
 const IMAGE = 'nginx:stable'
@@ -246,22 +246,4 @@ async function ping(socketPath: string): Promise<boolean> {
     ([response]) => response.resume().statusCode === 200,
     () => false,
   )
-}
-
-/** When the engine says that it has sent a signal to each container of an upstream, in ms since 1970. */
-async function killTimes(test: TestContext, upstream: string): Promise<ReadonlyMap<string, number>> {
-  const filters = JSON.stringify({ event: ['kill'], label: [`limpet.upstream=${upstream}`] })
-  const asked = request({ socketPath: SOCKET, path: `/events?filters=${encodeURIComponent(filters)}` }).end()
-  asked.on('error', () => {})
-  test.after(() => asked.destroy())
-  const [response] = await once(asked, 'response')
-  const times = new Map<string, number>()
-  const lines = createInterface({ input: response })
-  // It ends with the test, in the middle of an answer.
-  lines.on('error', () => {})
-  lines.on('line', (line) => {
-    const { id, timeNano } = JSON.parse(line)
-    times.set(id, timeNano / 1e6)
-  })
-  return times
 }

@@ -88,6 +88,7 @@ const goldens: readonly [what: string, labels: Record<string, string>, found: Pa
     { 'limpet.routes.api.path': '/api/*', 'limpet.routes.api.methods': '[GET, HEAD]' },
     { routes: [{ upstream: 'web', settings: { path: '/api/*', methods: ['GET', 'HEAD'] } }] },
   ],
+  ['the mark of what setup.sh makes says nothing', { 'limpet.lab': 'setup.sh' }, { upstreams: {}, routes: [] }],
 ]
 
 for (const [what, labels, found] of goldens)

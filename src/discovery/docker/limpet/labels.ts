@@ -16,6 +16,8 @@ const PREFIX = 'limpet.'
 /** Settings of a server that its container may have; its name, id and address are found. */
 const { address: _, name: __, id: ___, ...ofServer } = ServerFields.shape
 const serverKeys = Object.keys(ofServer)
+/** What ./setup.sh writes on all that it makes; it says nothing about a server. */
+const LAB = 'lab'
 const shortLabels = ['enable', 'upstream', 'port', 'host', 'path', 'affinity', 'network', ...serverKeys]
 
 /** What the labels of one container say. */
@@ -68,7 +70,7 @@ class LabelReader {
     const isEnabled = enable === undefined ? undefined : this.#switch('enable', enable)
     const named = this.#labels.get('upstream')?.trim()
     const upstream = named ?? this.#container.service
-    for (const [name, text] of this.#labels) this.#sort(name, text, upstream)
+    for (const [name, text] of this.#labels) if (name !== LAB) this.#sort(name, text, upstream)
     const port = this.#port('port', this.#labels.get('port'))
     const network = this.#labels.get('network')?.trim()
     const server = this.#readPart(this.#server, DetailedServer, (value) => ({ address: '127.0.0.1:80', ...value }), [])
