@@ -6,6 +6,7 @@ import { formatPath } from '../../config/key-path.ts'
 import type { Route } from '../../config/route.ts'
 import { Config } from '../../config/schema.ts'
 import { Server } from '../../config/server.ts'
+import { Source } from '../../config/source.ts'
 import type { Upstream } from '../../config/upstream.ts'
 import { writtenServer } from './effective-config.ts'
 
@@ -80,15 +81,25 @@ function upstreamDifference(before: Upstream, next: Upstream): string[] {
     (_, { name }) => `server ${name}`,
     serverDifference,
   )
-  const { servers: _, pause: paused, ...settings } = before
-  const { servers: __, pause, ...nextSettings } = next
+  const { servers: _, sources: ___, pause: paused, ...settings } = before
+  const { servers: __, sources: ____, pause, ...nextSettings } = next
   const isSame = isDeepStrictEqual(settings, nextSettings)
   return [
     ...(pause !== undefined && pause.until !== paused?.until ? [`paused until ${asTime(pause.until)}`] : []),
     ...(pause === undefined && paused !== undefined ? ['resumed'] : []),
     ...servers,
+    ...sourceChanges(before, next),
     ...(isSame ? [] : leaves(writtenUpstream(before), writtenUpstream(next))),
   ]
+}
+
+function sourceChanges({ sources: before }: Upstream, { sources: next }: Upstream): string[] {
+  if (before === next || isDeepStrictEqual(before, next)) return []
+  return leaves(
+    before.map((source) => z.encode(Source, source)),
+    next.map((source) => z.encode(Source, source)),
+    ['servers'],
+  )
 }
 
 function asTime(ms: number): string {
