@@ -22,7 +22,7 @@ type Change =
 
 type Item =
   /** So many consecutive items of the former list. */
-  | { readonly from: number; readonly count: number }
+  | { readonly from: number; count: number }
   /** The one that stood there, changed. */
   | { readonly of: number; readonly change: Change }
   | { readonly value: unknown }
@@ -86,8 +86,7 @@ function changeOfList(before: readonly unknown[], next: readonly unknown[]): Cha
 
 function keep(items: Item[], from: number): void {
   const last = items.at(-1)
-  if (last !== undefined && 'count' in last && last.from + last.count === from)
-    items[items.length - 1] = { from: last.from, count: last.count + 1 }
+  if (last !== undefined && 'count' in last && last.from + last.count === from) last.count++
   else items.push({ from, count: 1 })
 }
 
@@ -106,10 +105,17 @@ class Places {
 
   /** Undefined for an item that is new. */
   find(item: unknown, index: number): number | undefined {
+    // In long lists, most are the same object.
+    if (this.#isSameAt(index, item)) return index
+    if (this.#isSameAt(index + this.#shift, item)) return index + this.#shift
     if (this.#isAt(index, item)) return index
     if (this.#isAt(index + this.#shift, item)) return index + this.#shift
     this.#byIdentity ??= new Map(this.#before.map((each, place) => [identityOf(each), place]))
     return this.#byIdentity.get(identityOf(item))
+  }
+
+  #isSameAt(place: number, item: unknown): boolean {
+    return place >= 0 && place < this.#before.length && Object.is(this.#before[place], item)
   }
 
   #isAt(place: number, item: unknown): boolean {
