@@ -69,7 +69,7 @@ export function compile(
       slot,
       affinity,
       material,
-      upstream.servers.map((server) => compileServer(server, servers.get(server.id)!, hosts)),
+      upstream.servers.map((server) => serverOf(server, servers.get(server.id)!, hosts)),
     )
   })
   return {
@@ -143,8 +143,26 @@ function compileUpstream(
   }
 }
 
-function compileServer(server: ConfiguredServer, slot: number, hosts: HostAddresses): Server {
-  const addresses = 'host' in server.endpoint ? hosts.get(server.endpoint.host) : undefined
+/** What servers were compiled to last, for those that stay: there may be thousands in an upstream of which one has changed. */
+const compiledServers = new WeakMap<ConfiguredServer, CompiledServer>()
+
+interface CompiledServer {
+  readonly server: Server
+  /** Undefined for a server that is given by its address. */
+  readonly addresses: readonly string[] | undefined
+}
+
+/** The same object as the last time, if nothing in it is another. */
+function serverOf(configured: ConfiguredServer, slot: number, hosts: HostAddresses): Server {
+  const addresses = 'host' in configured.endpoint ? hosts.get(configured.endpoint.host) : undefined
+  const before = compiledServers.get(configured)
+  if (before !== undefined && before.server.slot === slot && before.addresses === addresses) return before.server
+  const server = compileServer(configured, slot, addresses)
+  compiledServers.set(configured, { server, addresses })
+  return server
+}
+
+function compileServer(server: ConfiguredServer, slot: number, addresses: readonly string[] | undefined): Server {
   return {
     id: server.id,
     name: server.name,
