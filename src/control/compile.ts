@@ -53,13 +53,15 @@ export function compile(
   const planned = slots.plan(config.upstreams)
   const instance = instanceOf(config)
   const compiledBefore = new Map(
-    before?.config.upstreams.map((upstream, index) => [upstream, before.snapshot.upstreams[index]!]),
+    before?.config.upstreams.map((configured, index) => {
+      return [configured.name, { configured, compiled: before.snapshot.upstreams[index]! }]
+    }),
   )
   const upstreams = config.upstreams.map((upstream) => {
-    const compiled = compiledBefore.get(upstream)
-    // Its files may hold something else, and its names have other addresses.
-    const isCurrent = upstream.tls === undefined && (hosts === before?.hosts || namesIn(upstream).size === 0)
-    if (compiled !== undefined && isCurrent) return compiled
+    const { configured, compiled } = compiledBefore.get(upstream.name) ?? {}
+    const hasSameAddresses = hosts === before?.hosts || namesIn(upstream).size === 0
+    // Its files may hold something else.
+    if (configured === upstream && upstream.tls === undefined && hasSameAddresses) return compiled!
     const { slot, servers } = planned.get(upstream.name)!
     const affinity = upstream.affinity
       ? compileAffinity(upstream.affinity, instance, upstream.name, secret, upstream.drain.ask)
@@ -69,7 +71,12 @@ export function compile(
       slot,
       affinity,
       material,
-      upstream.servers.map((server) => serverOf(server, servers.get(server.id)!, hosts)),
+      compileServers(
+        upstream.servers,
+        (server) => compileServer(server, servers.get(server.id)!, hosts),
+        hasSameAddresses ? configured?.servers : [],
+        compiled?.servers,
+      ),
     )
   })
   return {
@@ -143,26 +150,26 @@ function compileUpstream(
   }
 }
 
-/** What servers were compiled to last, for those that stay: there may be thousands in an upstream of which one has changed. */
-const compiledServers = new WeakMap<ConfiguredServer, CompiledServer>()
-
-interface CompiledServer {
-  readonly server: Server
-  /** Undefined for a server that is given by its address. */
-  readonly addresses: readonly string[] | undefined
+/**
+ * There may be thousands, of which one has changed, has come or is gone: those around it are not compiled again.
+ *
+ * @param before the servers as they were, and what they were compiled to
+ */
+function compileServers(
+  servers: readonly ConfiguredServer[],
+  compile: (server: ConfiguredServer) => Server,
+  before: readonly ConfiguredServer[] = [],
+  compiled: readonly Server[] = [],
+): Server[] {
+  const shift = before.length - servers.length
+  return servers.map((server, index) => {
+    if (before[index] === server) return compiled[index]!
+    return before[index + shift] === server ? compiled[index + shift]! : compile(server)
+  })
 }
 
-/** The same object as the last time, if nothing in it is another. */
-function serverOf(configured: ConfiguredServer, slot: number, hosts: HostAddresses): Server {
-  const addresses = 'host' in configured.endpoint ? hosts.get(configured.endpoint.host) : undefined
-  const before = compiledServers.get(configured)
-  if (before !== undefined && before.server.slot === slot && before.addresses === addresses) return before.server
-  const server = compileServer(configured, slot, addresses)
-  compiledServers.set(configured, { server, addresses })
-  return server
-}
-
-function compileServer(server: ConfiguredServer, slot: number, addresses: readonly string[] | undefined): Server {
+function compileServer(server: ConfiguredServer, slot: number, hosts: HostAddresses): Server {
+  const addresses = 'host' in server.endpoint ? hosts.get(server.endpoint.host) : undefined
   return {
     id: server.id,
     name: server.name,
