@@ -8,6 +8,7 @@ import { Config } from '../../config/schema.ts'
 import { Server } from '../../config/server.ts'
 import { Source } from '../../config/source.ts'
 import type { Upstream } from '../../config/upstream.ts'
+import { apart } from '../../runtime/apart.ts'
 import { writtenServer } from './effective-config.ts'
 
 /** Keys whose values are never shown. */
@@ -156,14 +157,18 @@ function settingChanges(before: Config, next: Config): string[] {
   })
 }
 
-/** The changes of a list whose items have keys: added, removed, and what differs in those that are in both. */
-function changesOf<Item>(
-  before: readonly Item[],
-  next: readonly Item[],
+/**
+ * The changes of a list whose items have keys: added, removed, and what differs in those that are in both. There may be
+ * thousands: those that are the same object in both are set aside first.
+ */
+function changesOf<Item extends object>(
+  listBefore: readonly Item[],
+  nextList: readonly Item[],
   keyOf: (item: Item) => string,
   nameOf: (key: string, item: Item) => string,
   difference: (before: Item, next: Item) => string[],
 ): string[] {
+  const [before, next] = apart(listBefore, nextList)
   const old = byKey(before, keyOf)
   const now = byKey(next, keyOf)
   const inWords = (item: Item) => nameOf(keyOf(item), item)
