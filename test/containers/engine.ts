@@ -48,6 +48,29 @@ export async function docker(...args: readonly string[]): Promise<string> {
   return stdout.trimEnd()
 }
 
+const composeProgram = ['docker compose', 'docker-compose'].find((program) => {
+  const [command, ...args] = program.split(' ')
+  return spawnSync(command!, [...args, 'version'], { stdio: 'ignore' }).status === 0
+})
+
+/** A test that needs Compose, of version 1.29 or later, too. */
+export function testWithCompose(name: string, body: (test: TestContext) => Promise<void>): void {
+  if (composeProgram === undefined) test(name, { skip: 'Docker Compose is not installed' }, () => {})
+  else testWithEngine(name, body)
+}
+
+/** Runs Compose with those variables, and returns its output. */
+export async function compose(args: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
+  const [command, ...first] = composeProgram!.split(' ')
+  const options = { cwd: ROOT, env: { ...process.env, ...env }, maxBuffer: 2 ** 26 }
+  return (await run(command!, [...first, ...args], options)).stdout.trimEnd()
+}
+
+/** The ids of images without a name, such as the legacy builder leaves. */
+export async function namelessImages(): Promise<string[]> {
+  return (await docker('images', '--filter', 'dangling=true', '--quiet')).split('\n').filter(Boolean)
+}
+
 /** Both outputs of a container, as `docker logs` shows them. */
 export async function logsOf(container: string): Promise<string> {
   const { stdout, stderr } = await run('docker', ['logs', container], { maxBuffer: 2 ** 26 })

@@ -5,14 +5,15 @@ import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { parse } from 'yaml'
 import { freePort } from '../../bench/free-port.ts'
+import { until } from '../support/until.ts'
 import {
   addressOf,
   docker,
   hasEngine,
   lockEngine,
   logsOf,
+  namelessImages,
   portOf,
   ROOT,
   runScript,
@@ -114,6 +115,28 @@ testWithEngine('setup.sh --nginx runs nginx instead of Limpet, with the same add
   assert.equal(await docker('inspect', '--format', '{{.State.ExitCode}}', 'limpet-lab-balancer'), '0')
 })
 
+testWithEngine('setup.sh --discover gives Limpet no address, and it finds the servers', async (test) => {
+  const { code, stdout, stderr } = await runScript(SETUP, ['--port', String(port), '--discover', '--static=1'])
+  assert.equal(code, 0, stderr)
+  assert.match(stdout, /limpet-lab-static-1 /)
+  const environment = await docker('inspect', '--format', '{{.Config.Env}}', 'limpet-lab-balancer')
+  assert.doesNotMatch(environment, /_BACKEND/)
+  assert.equal(await docker('exec', 'limpet-lab-balancer', 'id', '-u'), '1000')
+  const api = `http://127.0.0.1:${port}/api/student`
+  const found = async () => new Set(await Promise.all([1, 2, 3, 4].map(async () => (await request(api)).server)))
+  await until(async () => (await found()).size === 2, 100)
+  assert.equal((await request(`http://127.0.0.1:${port}/`)).server, 'static-1')
+  const { outcomes } = await loadDuring(api, () => docker('stop', 'limpet-lab-dynamic-2'))
+  assert.deepEqual(new Set(outcomes), new Set([200]))
+  assert.deepEqual(await found(), new Set(['dynamic-1']))
+  const labels = ['limpet.enable=true', 'limpet.upstream=dynamic', 'limpet.port=80'].flatMap((each) => [
+    '--label',
+    each,
+  ])
+  await startContainer(test, ...labels, '--env', 'SERVER_NAME=later', '--health-interval', '1s', 'limpet-lab/dynamic')
+  await until(async () => (await found()).has('later'), 100)
+})
+
 testWithEngine('setup.sh reports a taken port in one line', async (test) => {
   const other = createServer().listen(0, '0.0.0.0')
   test.after(() => other.close())
@@ -134,6 +157,7 @@ test('setup.sh refuses unknown options, and prints its usage', async () => {
     [['--port=http'], "--port takes a whole number from 1 to 65535, not 'http'"],
     [['--dynamic'], "--dynamic takes a whole number from 1 to 50, not ''"],
     [['--up'], 'there is no option --up'],
+    [['--nginx', '--discover'], 'nginx finds no servers: use --discover without --nginx'],
   ] as const) {
     const { code, stderr } = await runScript(SETUP, args)
     assert.equal(code, 1)
@@ -253,6 +277,8 @@ testWithEngine('the commands of docs/lab.md work as described', async (test) => 
   assert.match(said('limpet check'), /type: ip-hash/)
   assert.match(said('curl -s http://localhost:7777/ |'), /<title>.*"city".*GET \/api\/student/s)
   assert.match(said('uniq -c'), /^(x-served-by: static-\d\r?\n)\1{5} *\d+ 172\S+\n$/i)
+  assert.match(said('--discover'), /static-1 .*published.*limpet-lab-dynamic-2 +\S+ +172\S+:80 /s)
+  assert.match(said('lab-dynamic-3'), /x-served-by: dynamic-3.*server lab-dynamic-3: ready → drain/is)
   assert.match(said('--nginx --static 3'), /static-3 .*nginx, published.*(x-served-by: static-\d\r?\n)\1{5}172/is)
 })
 
@@ -262,26 +288,10 @@ testWithEngine('setup.sh --down removes everything that it made, and nothing els
   assert.deepEqual(await everything(), untouched)
 })
 
-test('compose.yaml uses the names of its containers', async () => {
-  const { name, services } = parse(await readFile(join(ROOT, 'compose.yaml'), 'utf8'))
-  for (const kind of ['static', 'dynamic']) {
-    const [, count] = /:-(\d+)\}$/.exec(services[kind].scale)!
-    const [, list] = /:-(.*)\}$/.exec(services.balancer.environment[`${kind.toUpperCase()}_BACKEND`])!
-    assert.deepEqual(
-      list!.split(' '),
-      Array.from({ length: Number(count) }, (_, index) => `${name}-${kind}-${index + 1}`),
-    )
-  }
-})
-
 /** The ids of all containers and images, including those without a name. */
 async function everything(): Promise<Set<string>> {
   const lists = await Promise.all([docker('ps', '--all', '--quiet'), docker('images', '--all', '--quiet')])
   return new Set(lists.join('\n').split('\n').filter(Boolean))
-}
-
-async function namelessImages(): Promise<string[]> {
-  return (await docker('images', '--filter', 'dangling=true', '--quiet')).split('\n').filter(Boolean)
 }
 
 async function untilHealth(container: string, wanted: string): Promise<void> {
