@@ -136,9 +136,9 @@ function becomeOf({ ownSessions }: Server): string {
 }
 
 function stateOf({ down, drain, away }: Server): string {
-  if (down) return 'maintenance'
-  if (away) return 'away'
-  return drain ? 'drain' : 'ready'
+  const admin = down ? 'maintenance' : drain ? 'drain' : 'ready'
+  if (!away) return admin
+  return admin === 'ready' ? 'away' : `away, ${admin}`
 }
 
 /** The keys whose changes are described one by one. */
