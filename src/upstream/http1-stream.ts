@@ -22,7 +22,7 @@ import { connectFailure } from './connect-failure.ts'
 import type { ConnectionUser, Http1Connection } from './http1-connection.ts'
 import { RESPONSE_LIMITS } from './response-limits.ts'
 import { isReset } from './server-connection.ts'
-import { type Appetite, fitRead } from './server-socket.ts'
+import { type Appetite, fitRead, isResetSince } from './server-socket.ts'
 
 /** A client that takes less than that, in bytes, has no use for a large read. */
 const LITTLE_ROOM = 16 * 1024
@@ -246,7 +246,7 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
       return this.#user.ended()
     }
     if (this.#response?.close()) return this.#complete(false)
-    this.#lost('the server closed the connection')
+    this.#lost('the server closed the connection', this.#mayEnd && isResetSince(this.#connection.socket))
   }
 
   closed(error: Error | undefined): void {

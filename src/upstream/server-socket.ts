@@ -1,4 +1,4 @@
-import { readSync } from 'node:fs'
+import { readSync, writeSync } from 'node:fs'
 import { Socket, type SocketConstructorOpts } from 'node:net'
 import { connectOptions } from '../runtime/endpoint.ts'
 import type { Endpoint } from '../runtime/snapshot.ts'
@@ -109,6 +109,23 @@ export function isUsedUp(socket: ServerSocket): boolean {
     return true
   } catch (error) {
     return (error as NodeJS.ErrnoException).code !== 'EAGAIN'
+  }
+}
+
+const NOTHING = Buffer.alloc(0)
+
+/**
+ * Whether the other side, which has closed the connection, has reset it since: what came after it had closed was not read. Node.js
+ * reports only the end.
+ */
+export function isResetSince(socket: ServerSocket): boolean {
+  const { fd = -1 } = (socket as { readonly _handle?: Handle | null })._handle ?? {}
+  if (fd < 0) return false
+  try {
+    writeSync(fd, NOTHING)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPIPE'
   }
 }
 
