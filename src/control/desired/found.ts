@@ -96,11 +96,9 @@ export function mergedWith(file: Config, found: Found): Merged {
       else refused.push({ source, where, message })
     }
   }
-  if (!isChanged) return { config: file, refused }
-  return {
-    config: { ...file, upstreams, routes: routes.length === file.routes.length ? file.routes : routes },
-    refused,
-  }
+  const hasRoutes = routes.length > file.routes.length
+  if (!isChanged && !hasRoutes) return { config: file, refused }
+  return { config: { ...file, upstreams, routes: hasRoutes ? routes : file.routes }, refused }
 }
 
 function crowded({ name, servers }: Upstream, upstreams: number, room: number): string | undefined {

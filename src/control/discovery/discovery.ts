@@ -31,7 +31,7 @@ interface Watched<Raw extends ServerList | Landscape, Result> {
 /** Follows the sources of a configuration, and has what they find put into effect. */
 export class Discovery {
   readonly #reports: SourceReports
-  readonly #before: Said
+  #before: Said
   readonly #lists = new Map<string, Watched<ServerList, readonly Server[]>>()
   readonly #landscapes = new Map<string, Watched<Landscape, FoundLandscape>>()
   readonly #gathering = new Gathering(() => this.#putIntoEffect())
@@ -69,6 +69,8 @@ export class Discovery {
     }
     this.#drop(this.#lists, wanted)
     this.#drop(this.#landscapes, wanted)
+    // An entry that comes later begins with nothing.
+    this.#before = {}
   }
 
   /** What all sources have found by now. */
@@ -102,7 +104,7 @@ export class Discovery {
   /** What a process is told that replaces this one. */
   get inheritance(): Said {
     const said = [...this.#lists, ...this.#landscapes].flatMap(([key, { source }]) =>
-      source.raw === undefined ? [] : [[key, source.raw] as const],
+      source.last === undefined ? [] : [[key, source.last] as const],
     )
     return Object.fromEntries(said)
   }
@@ -139,7 +141,7 @@ export class Discovery {
     if (former !== undefined && isDeepStrictEqual(former.settings, settings)) return
     former?.source.close()
     if (former !== undefined) this.#reports.remove(former.source.report)
-    const before = former?.source.raw ?? (this.#before[key] as Raw | undefined)
+    const before = former?.source.last ?? (this.#before[key] as Raw | undefined)
     watched.set(key, { settings, source: open(before) })
   }
 
