@@ -1,4 +1,5 @@
 import type { FoundServer, Landscape } from '../../discovery/provider.ts'
+import { MAX_SERVERS } from '../../runtime/bounds.ts'
 
 /**
  * The servers of one list that have gone and are expected back: a container that is recreated, a pod that restarts. Each keeps its
@@ -21,7 +22,7 @@ export class Absences {
     this.#now = now
   }
 
-  /** The servers, with those among them that were there before and are expected back. */
+  /** The servers, with those among them that were there before and are expected back, as far as there is room for them. */
   fill(present: readonly FoundServer[]): readonly FoundServer[] {
     if (this.#patience === 0) return present
     const now = this.#now()
@@ -29,8 +30,15 @@ export class Absences {
     /** Those that are away, by the server that they came after. */
     const after = new Map<string | undefined, FoundServer[]>()
     let previous: string | undefined
+    let room = MAX_SERVERS - present.length
     for (const server of this.#servers) {
-      if (!ids.has(server.id)) this.#expect(server, previous, now, after)
+      if (!ids.has(server.id) && this.#expects(server, now, room)) {
+        room--
+        const away = server.state === 'away' ? server : { ...server, state: 'away' as const }
+        const others = after.get(previous)
+        if (others === undefined) after.set(previous, [away])
+        else others.push(away)
+      }
       previous = server.id
     }
     for (const id of this.#until.keys()) if (ids.has(id)) this.#until.delete(id)
@@ -43,22 +51,12 @@ export class Absences {
     return this.#until.size === 0 ? undefined : Math.min(...this.#until.values())
   }
 
-  #expect(
-    server: FoundServer,
-    previous: string | undefined,
-    now: number,
-    after: Map<string | undefined, FoundServer[]>,
-  ): void {
-    const until = this.#until.get(server.id) ?? now + this.#patience
-    if (until <= now) {
-      this.#until.delete(server.id)
-      return
-    }
-    this.#until.set(server.id, until)
-    const away = server.state === 'away' ? server : { ...server, state: 'away' as const }
-    const others = after.get(previous)
-    if (others === undefined) after.set(previous, [away])
-    else others.push(away)
+  #expects({ id }: FoundServer, now: number, room: number): boolean {
+    const until = this.#until.get(id) ?? now + this.#patience
+    const expects = until > now && room > 0
+    if (expects) this.#until.set(id, until)
+    else this.#until.delete(id)
+    return expects
   }
 }
 
@@ -68,10 +66,14 @@ function woven(
 ): FoundServer[] {
   const servers: FoundServer[] = []
   const placed = new Set<string>()
-  const place = (server: FoundServer) => {
-    servers.push(server)
-    placed.add(server.id)
-    for (const next of after.get(server.id) ?? []) place(next)
+  const place = (first: FoundServer) => {
+    // All servers may be one chain of those that are away, which is too long for calls in calls.
+    const next = [first]
+    for (let server = next.pop(); server !== undefined; server = next.pop()) {
+      servers.push(server)
+      placed.add(server.id)
+      next.push(...(after.get(server.id)?.toReversed() ?? []))
+    }
   }
   for (const first of after.get(undefined) ?? []) place(first)
   for (const server of present) place(server)
