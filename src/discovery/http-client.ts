@@ -86,8 +86,8 @@ export class HttpClient {
     let response: IncomingMessage | undefined
     try {
       response = await this.#send(url, question, signal)
-      clearTimeout(timer)
       if (response.statusCode !== 200) await whole(url, response)
+      clearTimeout(timer)
       yield* linesOf(response.setEncoding('utf8'))
     } catch (error) {
       throw late.signal.aborted && !question.signal.aborted ? tooLate(url, patience) : failure(error, url, question)
