@@ -35,6 +35,16 @@ test('an answer that does not come, or not to its end, is given up', async (t) =
   await assert.rejects(new HttpClient().ask(stuck, { signal, patience: 50 }), /does not answer within 0\.05 s/)
 })
 
+test('no compressed answer is asked for, or read', async (t) => {
+  const accepted: unknown[] = []
+  const url = await serve(t, ({ headers }, response) => {
+    accepted.push(headers['accept-encoding'])
+    response.writeHead(200, { 'Content-Encoding': 'gzip' }).write('x')
+  })
+  await assert.rejects(new HttpClient().ask(url, { signal }), /its answer is compressed \(gzip\), which was not asked/)
+  assert.deepEqual(accepted, ['identity'])
+})
+
 test('an error in place of a stream is given up where it does not come to its end', async (t) => {
   const stuck = await serve(t, (_, response) => response.writeHead(500).write('no'))
   const lines = new HttpClient().lines(stuck, { signal, patience: 50 })
