@@ -1,4 +1,5 @@
 import type { FoundServer, Landscape } from '../../discovery/provider.ts'
+import { MAX_SERVERS } from '../../runtime/bounds.ts'
 
 /**
  * The servers of one list that have gone and are expected back: a container that is recreated, a pod that restarts. Each keeps its
@@ -21,7 +22,7 @@ export class Absences {
     this.#now = now
   }
 
-  /** The servers, with those among them that were there before and are expected back. */
+  /** The servers, with those among them that were there before and are expected back, as far as there is room for them. */
   fill(present: readonly FoundServer[]): readonly FoundServer[] {
     if (this.#patience === 0) return present
     const now = this.#now()
@@ -29,11 +30,13 @@ export class Absences {
     /** Those that are away, by the server that they come after. */
     const after = new Map<string | undefined, FoundServer[]>()
     let previous: string | undefined
+    let room = MAX_SERVERS - present.length
     for (const server of this.#servers) {
       if (ids.has(server.id)) {
         this.#until.delete(server.id)
         previous = server.id
-      } else if (this.#isExpected(server.id, now)) {
+      } else if (this.#expects(server.id, now, room)) {
+        room--
         const away = server.state === 'away' ? server : { ...server, state: 'away' as const }
         const others = after.get(previous)
         if (others === undefined) after.set(previous, [away])
@@ -52,11 +55,12 @@ export class Absences {
   }
 
   /** Whether a server that is not there is waited for. */
-  #isExpected(id: string, now: number): boolean {
+  #expects(id: string, now: number, room: number): boolean {
     const until = this.#until.get(id) ?? now + this.#patience
-    if (until > now) this.#until.set(id, until)
+    const expects = until > now && room > 0
+    if (expects) this.#until.set(id, until)
     else this.#until.delete(id)
-    return until > now
+    return expects
   }
 }
 

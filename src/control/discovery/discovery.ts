@@ -240,10 +240,11 @@ export class Discovery {
   }
 
   async #putIntoEffect(): Promise<void> {
+    if (this.#apply === undefined) return
     const by = [...this.#news].join(', ')
     this.#news.clear()
     try {
-      await this.#apply?.(this.found, by)
+      await this.#apply(this.found, by)
     } catch (error) {
       if (!this.#isClosed) this.#reports.notApplied(by, (error as Error).message)
     }
