@@ -43,7 +43,18 @@ export interface SourceEntry {
   readonly source: Source
 }
 
-export function entriesOf({ name, sources }: Upstream): SourceEntry[] {
+export function entriesOf(upstream: Upstream): readonly SourceEntry[] {
+  let entries = entriesMade.get(upstream.sources)
+  if (entries === undefined) {
+    entries = namedEntries(upstream)
+    entriesMade.set(upstream.sources, entries)
+  }
+  return entries
+}
+
+const entriesMade = new WeakMap<Upstream['sources'], readonly SourceEntry[]>()
+
+function namedEntries({ name, sources }: Upstream): SourceEntry[] {
   const seen = new Map<string, number>()
   return sources.map((source) => {
     const digest = createHash('sha256').update(JSON.stringify(source)).digest('base64url')
@@ -58,8 +69,9 @@ export function entriesOf({ name, sources }: Upstream): SourceEntry[] {
  * Under which name each entry of an upstream is known by now: its own, or that of the entry whose place it takes, another of its
  * kind that is no longer there. Undefined where it is new.
  */
-export function knownAs({ name }: Upstream, entries: readonly SourceEntry[], known: Iterable<string>) {
-  const free = new Set(known)
+export function knownAs({ name }: Upstream, entries: readonly SourceEntry[], known: Known): (string | undefined)[] {
+  if (entries.every(({ key }) => known.has(key))) return entries.map(({ key }) => key)
+  const free = new Set(known.keys())
   const own = new Set(entries.filter(({ key }) => free.delete(key)))
   return entries.map((entry) => {
     if (own.has(entry)) return entry.key
@@ -69,6 +81,8 @@ export function knownAs({ name }: Upstream, entries: readonly SourceEntry[], kno
     return former
   })
 }
+
+type Known = Pick<ReadonlySet<string>, 'has' | 'keys'>
 
 function kindOf(upstream: string, { from }: Source): string {
   return `${upstream}/${from} `
@@ -133,6 +147,8 @@ interface MergedUpstream {
   readonly lists: readonly (readonly Server[])[]
   readonly upstream: Upstream
   readonly refused: readonly Refused[]
+  /** Whether some servers had no room. */
+  readonly isCrowded: boolean
 }
 
 const NONE: readonly Server[] = []
@@ -142,12 +158,13 @@ const made = new WeakMap<Upstream, MergedUpstream>()
 
 function withServers(file: Upstream, { servers: found }: Found, room: number): MergedUpstream {
   const entries = entriesOf(file)
-  const lists = knownAs(file, entries, found.keys()).map((key) => (key && found.get(key)) || NONE)
+  const lists = knownAs(file, entries, found).map((key) => (key && found.get(key)) || NONE)
   const before = made.get(file)
   const isSame = before?.lists.every((list, index) => list === lists[index]) === true
-  if (isSame && before!.upstream.servers.length - file.servers.length <= room) return before!
+  if (isSame && !before!.isCrowded && before!.upstream.servers.length - file.servers.length <= room) return before!
   const servers = [...file.servers]
   const refused: Refused[] = []
+  let isCrowded = false
   const names = new Set(servers.map(({ name }) => name))
   const ids = new Set(servers.map(({ id }) => id))
   for (const [index, list] of lists.entries()) {
@@ -159,6 +176,7 @@ function withServers(file: Upstream, { servers: found }: Found, room: number): M
         const what = names.has(name) ? `name, found ${name}` : `id, found ${id}`
         refused.push({ source, where, message: `expected a unique ${what} again` })
       } else if (servers.length - file.servers.length >= room) {
+        isCrowded = true
         refused.push({ source, where, message: `expected at most ${MAX_SERVERS} servers in total` })
       } else {
         names.add(name)
@@ -168,7 +186,7 @@ function withServers(file: Upstream, { servers: found }: Found, room: number): M
     }
   }
   const upstream = servers.length === file.servers.length ? file : { ...file, servers }
-  const merged = { lists, upstream, refused }
+  const merged = { lists, upstream, refused, isCrowded }
   made.set(file, merged)
   return merged
 }

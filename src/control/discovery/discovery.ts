@@ -52,10 +52,11 @@ export class Discovery {
   watch(file: Config): void {
     if (this.#isClosed) return
     const wanted = new Set<string>()
+    const before = new Set([...this.#lists.keys(), ...Object.keys(this.#before)])
     for (const upstream of file.upstreams) {
       const entries = entriesOf(upstream)
       if (entries.length === 0) continue
-      const known = knownAs(upstream, entries, [...this.#lists.keys(), ...Object.keys(this.#before)])
+      const known = knownAs(upstream, entries, before)
       for (const [index, { key, source }] of entries.entries()) {
         wanted.add(key)
         this.#keep(this.#lists, key, known[index], file.listeners, (before) =>
