@@ -199,7 +199,7 @@ it('refuses a file for the lists of several upstreams, and a mode that nobody ma
 
 it('--docker asks the engine for labels, without a file', async (test) => {
   const folder = await temporaryFolder(test)
-  const { exit, out } = start(test, folder, '--docker', `unix://${folder}/no.sock`)
-  await out.next(/no\.sock does not exist: start the Docker engine/)
+  const { child, exit } = start(test, folder, '--docker', `unix://${folder}/no.sock`)
+  assert.match(await text(child.stdout), /no\.sock does not exist: start the Docker engine/)
   assert.equal(await exit, 1)
 })
