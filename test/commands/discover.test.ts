@@ -196,3 +196,10 @@ it('refuses a file for the lists of several upstreams, and a mode that nobody ma
   )
   assert.equal((await runLimpet(['discover', '--serve', 'out.json', '--mode', '999'], {}, folder)).code, 2)
 })
+
+it('--docker asks the engine for labels, without a file', async (test) => {
+  const folder = await temporaryFolder(test)
+  const { child, exit } = start(test, folder, '--docker', `unix://${folder}/no.sock`)
+  assert.match(await text(child.stdout), /no\.sock does not exist: start the Docker engine/)
+  assert.equal(await exit, 1)
+})

@@ -59,3 +59,15 @@ test('sources that are removed are no longer shown', () => {
     [other.place.upstream],
   )
 })
+
+test('of very many mistakes, the first ones are kept, and the rest are counted', () => {
+  const { lines, all } = reports()
+  const report = all.add(place)
+  const mistakes = Array.from({ length: 10_000 }, (_, index) => ({ where: `line ${index}`, message: 'no server' }))
+  report.found(0, mistakes)
+  assert.equal(lines.length, 1001)
+  assert.deepEqual(report.summary.mistakes.at(-1), {
+    where: 'line 1000',
+    message: 'there are 9000 more mistakes, from here on',
+  })
+})

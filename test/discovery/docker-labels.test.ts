@@ -272,3 +272,22 @@ test('any labels give a valid description, or a mistake', () => {
     }),
   )
 })
+
+test('a container has at most 1,000 labels, and one that has more is a mistake', () => {
+  const routes = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`limpet.routes.r${index}.path`, `/${index}`]))
+  const most = describe(container(routes(999)))
+  assert.deepEqual(most.mistakes, [])
+  assert.equal(most.routes.length, 999)
+  const { mistakes, upstreams, routes: none } = describe(container(routes(1000)))
+  assert.deepEqual(
+    mistakes.map(({ where, message }) => `${where}: ${message}`),
+    ['container web-1: expected at most 1000 labels in limpet., found 1001'],
+  )
+  assert.deepEqual([upstreams, none], [[], []])
+})
+
+test('of a label with a long name, its beginning is shown', () => {
+  const [mistake] = read({ [`limpet.${'x.'.repeat(100_000)}x`]: '1' }).mistakes
+  assert.ok(mistake!.where.length < 300)
+})

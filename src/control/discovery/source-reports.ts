@@ -3,6 +3,9 @@ import type { Log } from '../../observability/log.ts'
 import { printable } from '../../runtime/printable.ts'
 import type { EventRing } from '../event-ring.ts'
 
+/** The most mistakes of one source that are kept and shown. */
+const MOST_MISTAKES = 1000
+
 /** Which source it is. */
 export type SourcePlace = Pick<SourceSummary, 'upstream' | 'source' | 'name'>
 
@@ -61,7 +64,7 @@ export class SourceReport {
   /** So many servers of its last answer are in effect now, whether it has answered since or not. */
   holds(servers: number, mistakes: readonly SourceMistake[]): void {
     this.#servers = servers
-    this.#warnOf(mistakes)
+    this.#warnOf(shortened(mistakes))
   }
 
   /** It cannot be reached or understood. What it found before still holds. */
@@ -131,6 +134,13 @@ export class SourceReports {
   get all(): SourceSummary[] {
     return [...this.#reports].map(({ summary }) => summary)
   }
+}
+
+function shortened(mistakes: readonly SourceMistake[]): readonly SourceMistake[] {
+  const more = mistakes.length - MOST_MISTAKES
+  if (more <= 0) return mistakes
+  const { where } = mistakes[MOST_MISTAKES]!
+  return [...mistakes.slice(0, MOST_MISTAKES), { where, message: `there are ${more} more mistakes, from here on` }]
 }
 
 function inWords({ where, message, hint }: SourceMistake): string {

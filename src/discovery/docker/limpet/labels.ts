@@ -12,6 +12,10 @@ import { labelPath } from './label-path.ts'
 import { readValues, type ValueLabel } from './label-values.ts'
 
 const PREFIX = 'limpet.'
+/** The most labels of one container that are read. */
+const MOST_LABELS = 1000
+/** How much of a label's name is shown. */
+const SHOWN = 200
 
 /** Settings of a server that its container may have; its name, id and address are found. */
 const { address: _, name: __, id: ___, ...ofServer } = ServerFields.shape
@@ -62,7 +66,18 @@ class LabelReader {
   constructor(container: Container) {
     this.#container = container
     const own = Object.entries(container.labels).filter(([label]) => label.toLowerCase().startsWith(PREFIX))
-    this.#labels = new Map(own.map(([label, text]) => [label.slice(PREFIX.length), text]))
+    if (own.length > MOST_LABELS)
+      this.#mistakes.push({
+        where: this.#where(undefined),
+        message: `expected at most ${MOST_LABELS} labels in ${PREFIX}, found ${own.length}`,
+        hint: 'write routes and upstreams into the configuration file',
+      })
+    this.#labels = new Map(
+      (own.length > MOST_LABELS ? own.filter(([label]) => label === `${PREFIX}enable`) : own).map(([label, text]) => [
+        label.slice(PREFIX.length),
+        text,
+      ]),
+    )
   }
 
   read(): ReadLabels {
@@ -185,7 +200,7 @@ class LabelReader {
   }
 
   #where(label: string | undefined): string {
-    return `container ${this.#container.name}${label === undefined ? '' : `: label ${label}`}`
+    return `container ${this.#container.name}${label === undefined ? '' : `: label ${label.slice(0, SHOWN)}`}`
   }
 }
 

@@ -140,9 +140,15 @@ function settingsOf(
   return { settings, where: first && `container ${first.name}` }
 }
 
+/** Each route once. Thousands of containers may say the same, so only routes of the same place are compared. */
 function differentRoutes(routes: readonly FoundRoute[]): FoundRoute[] {
-  return routes.filter(
-    ({ upstream, settings }, at) =>
-      routes.findIndex((other) => other.upstream === upstream && isDeepStrictEqual(other.settings, settings)) === at,
-  )
+  const byPlace = new Map<string, FoundRoute[]>()
+  return routes.filter((route) => {
+    const { upstream, settings } = route
+    const place = JSON.stringify([upstream, settings.host, settings.path])
+    const others = byPlace.get(place) ?? []
+    if (others.some((other) => isDeepStrictEqual(other.settings, settings))) return false
+    byPlace.set(place, [...others, route])
+    return true
+  })
 }
