@@ -41,11 +41,14 @@ export class AdminListener {
   #loaded: Promise<ConnectionUser> | undefined
   /** Of the socket's file. */
   readonly #inode: number | undefined
+  /** Resolves once it is closed, and its last connection: sockets tell of their own end after that. */
+  readonly #closed: Promise<unknown>
   #isLeft = false
 
   private constructor(place: AdminPlace, listener: Server, load: () => Promise<ConnectionUser>) {
     this.place = place
     this.#listener = listener
+    this.#closed = once(listener, 'close')
     this.#inode = inodeOf(place)
     listener.on('connection', (socket) => {
       this.#sockets.add(socket)
@@ -109,7 +112,7 @@ export class AdminListener {
       this.#listener.close()
     }
     await this.closeConnections()
-    if (this.#listener.listening || this.#sockets.size > 0) await once(this.#listener, 'close')
+    await this.#closed
   }
 
   async #endStreams(): Promise<void> {

@@ -12,7 +12,7 @@ import { serverLists } from './discover/server-lists.ts'
 import { FIRST_ANSWER, type Sighting, Sightings } from './discover/sightings.ts'
 import { errorText } from './error-text.ts'
 import { printJson } from './json.ts'
-import { type ConfigOptions, loadFromOptions } from './options.ts'
+import { type ConfigOptions, dockerOption, loadFromOptions } from './options.ts'
 import { untilStopped } from './until-stopped.ts'
 
 interface DiscoverOptions extends ConfigOptions {
@@ -36,6 +36,7 @@ export function discoverCommand(): Command {
       'Asks each source of the configuration what it sees now, and shows the servers, the routes that labels describe, and what is wrong. Exits with 1 where a source fails. With --serve, it goes on until it is stopped, and hands the servers on.',
     )
     .option('-c, --config <file>', 'the configuration file (default: LIMPET_CONFIG, limpet.yaml, …)')
+    .option(...dockerOption)
     .option('--json', 'print JSON')
     .addOption(new Option('--watch', 'go on, and show everything again after each change').conflicts('serve'))
     .option('--serve <place>', 'write the list to this file, or answer it on this socket (unix:/path)')
@@ -49,6 +50,7 @@ export function discoverCommand(): Command {
   return withExamples(
     command,
     'limpet discover -c limpet.yaml',
+    'limpet discover --docker',
     'limpet discover --serve unix:/run/limpet/servers.sock',
   )
 }

@@ -7,6 +7,12 @@ export interface ConfigOptions extends Flags {
   readonly config?: string
 }
 
+/** Of those that follow sources. */
+export const dockerOption = [
+  '--docker [host]',
+  'find routes and servers by the labels of containers; no file is needed then',
+] as const
+
 /**
  * Adds the options of every command that loads the configuration. Their values stay text: `loadConfig` validates them
  * together with the file, so that all problems are reported at once.
@@ -18,7 +24,7 @@ export function withConfigOptions(command: Command): Command {
     .option('-w, --workers <number>', 'worker threads (default: one for each core)')
     .option('--access-log <format>', 'the access log: combined, vhost, json or off')
     .option('--instance <name>', 'the name of this Limpet and its replicas, for names of cookies (default: its ports)')
-    .option('--docker [host]', 'find routes and servers by the labels of containers; no file is needed then')
+    .option(...dockerOption)
     .showHelpAfterError('(name a configuration file with -c FILE; --help lists all options)')
 }
 

@@ -89,6 +89,8 @@ function unknownKey(path: KeyPath, key: string, known: readonly string[]): Issue
 function alternativeMeant({ errors }: z.core.$ZodIssueInvalidUnion): z.core.$ZodIssue[] | undefined {
   const ofKind = errors.filter((issues) => !issues.some(isOfAnotherKind))
   const tagged = ofKind.filter((issues) => !issues.some(lacksDiscriminator))
+  // Without the key that tells a mapping apart, a list was more likely meant: `servers: { address: … }`.
+  if (tagged.length === 0 && errors.some((issues) => issues.some(wantsList))) return undefined
   const possible = tagged.length > 0 ? tagged : ofKind
   const fewest = Math.min(...possible.map(countUnknownKeys))
   const meant = possible.filter((issues) => countUnknownKeys(issues) === fewest)
@@ -107,6 +109,10 @@ function isOfAnotherKind(issue: z.core.$ZodIssue): boolean {
   if (issue.code !== 'invalid_value') return issue.code === 'invalid_type'
   const isSwitch = issue.values.every((value) => typeof value === 'boolean')
   return isSwitch ? typeof issue.input !== 'boolean' : typeof issue.input === 'object'
+}
+
+function wantsList(issue: z.core.$ZodIssue): boolean {
+  return issue.path.length === 0 && issue.code === 'invalid_type' && issue.expected === 'array'
 }
 
 /** Whether a mapping does not have the key by which this union tells its alternatives apart. */

@@ -162,6 +162,8 @@ export class Balancer {
         realListeners(supervisor.snapshot.listeners, inherited),
       )
     } catch (error) {
+      handover.close()
+      hosts.close()
       lock.release()
       health.stop()
       await Promise.all([balancer.#admin?.close(), balancer.#metricsListener?.close()])

@@ -53,13 +53,15 @@ export function compile(
   const planned = slots.plan(config.upstreams)
   const instance = instanceOf(config)
   const compiledBefore = new Map(
-    before?.config.upstreams.map((upstream, index) => [upstream, before.snapshot.upstreams[index]!]),
+    before?.config.upstreams.map((configured, index) => {
+      return [configured.name, { configured, compiled: before.snapshot.upstreams[index]! }]
+    }),
   )
   const upstreams = config.upstreams.map((upstream) => {
-    const compiled = compiledBefore.get(upstream)
-    // Its files may hold something else, and its names have other addresses.
-    const isCurrent = upstream.tls === undefined && (hosts === before?.hosts || namesIn(upstream).size === 0)
-    if (compiled !== undefined && isCurrent) return compiled
+    const { configured, compiled } = compiledBefore.get(upstream.name) ?? {}
+    const hasSameAddresses = hosts === before?.hosts || namesIn(upstream).size === 0
+    // Its files may hold something else.
+    if (configured === upstream && upstream.tls === undefined && hasSameAddresses) return compiled!
     const { slot, servers } = planned.get(upstream.name)!
     const affinity = upstream.affinity
       ? compileAffinity(upstream.affinity, instance, upstream.name, secret, upstream.drain.ask)
@@ -69,7 +71,12 @@ export function compile(
       slot,
       affinity,
       material,
-      upstream.servers.map((server) => compileServer(server, servers.get(server.id)!, hosts)),
+      compileServers(
+        upstream.servers,
+        (server) => compileServer(server, servers.get(server.id)!, hosts),
+        hasSameAddresses ? configured?.servers : [],
+        compiled?.servers,
+      ),
     )
   })
   return {
@@ -141,6 +148,24 @@ function compileUpstream(
     ...(drain.headers && { controlHeaders: true }),
     ...(pause !== undefined && { pause }),
   }
+}
+
+/**
+ * There may be thousands, of which one has changed, has come or is gone: those around it are not compiled again.
+ *
+ * @param before the servers as they were, and what they were compiled to
+ */
+function compileServers(
+  servers: readonly ConfiguredServer[],
+  compile: (server: ConfiguredServer) => Server,
+  before: readonly ConfiguredServer[] = [],
+  compiled: readonly Server[] = [],
+): Server[] {
+  const shift = before.length - servers.length
+  return servers.map((server, index) => {
+    if (before[index] === server) return compiled[index]!
+    return before[index + shift] === server ? compiled[index + shift]! : compile(server)
+  })
 }
 
 function compileServer(server: ConfiguredServer, slot: number, hosts: HostAddresses): Server {

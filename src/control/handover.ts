@@ -3,9 +3,11 @@ import { isDeepStrictEqual } from 'node:util'
 import { OperationRefused } from '../admin/operation-refused.ts'
 import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
+import type { Upstream } from '../config/upstream.ts'
 import { warningsOf } from '../config/warnings.ts'
+import { apart } from '../runtime/apart.ts'
 import type { Listener, Snapshot } from '../runtime/snapshot.ts'
-import { difference, patched } from '../runtime/snapshot-patch.ts'
+import { difference, patched, type SnapshotPatch } from '../runtime/snapshot-patch.ts'
 import { WorkerCell } from '../runtime/tallies/layout.ts'
 import { compile } from './compile.ts'
 import type { ChangesFile } from './desired/changes-file.ts'
@@ -193,7 +195,7 @@ export class Handover {
       this.#adopt({ ...desired, config: this.#desired.config }, before)
       return { generation: supervisor.snapshot.generation, changes }
     }
-    const next = await this.#prepared(desired, config, material, addresses)
+    const { next, patch } = await this.#prepared(desired, config, material, addresses)
     slots.adopt(next)
     // Sessions, health and skew must know a server before a worker sends it the first request.
     await sessions.apply(config, next)
@@ -201,7 +203,7 @@ export class Handover {
     health.apply(next.upstreams)
     skew.apply(next.upstreams)
     rebalancer.apply(next.upstreams)
-    const acknowledged = supervisor.apply(next)
+    const acknowledged = supervisor.apply(next, patch)
     tracing.apply(config.tracing, acknowledged)
     // Not before: if a part fails, the same change is not taken for one that is in effect. Users find the new Snapshot.
     this.#config = config
@@ -226,13 +228,13 @@ export class Handover {
     for (const user of this.#users) user.adopted(desired, before)
   }
 
-  /** Does everything that may fail, and takes it back if it does. Returns the next Snapshot. */
+  /** Does everything that may fail, and takes it back if it does. Returns the next Snapshot, and what leads to it. */
   async #prepared(
     desired: DesiredState,
     config: Config,
     material: TlsMaterial,
     addresses: HostAddresses,
-  ): Promise<Snapshot> {
+  ): Promise<{ readonly next: Snapshot; readonly patch: SnapshotPatch }> {
     const { reclaimer, supervisor } = this.#parts
     const conflict = desired.conflicts.find((each) => !this.#desired.conflicts.includes(each))
     // What was found takes effect nevertheless: then the operator's change has none.
@@ -257,8 +259,9 @@ export class Handover {
       await supervisor.cancel()
       throw error
     }
+    const patch = difference(supervisor.snapshot, { ...compiled, listeners })
     // Unchanged parts are the same objects.
-    return patched(supervisor.snapshot, difference(supervisor.snapshot, { ...compiled, listeners }))
+    return { next: patched(supervisor.snapshot, patch), patch }
   }
 
   #compile(config: Config, material: TlsMaterial, addresses: HostAddresses): Snapshot {
@@ -314,10 +317,8 @@ export class Handover {
   #warnOfNews(before: Config): void {
     const { state, log } = this.#parts
     const isRestSame = this.#config.admin === before.admin && this.#config.trustedProxies === before.trustedProxies
-    // An upstream that is the same object as before causes no news.
-    const [config, former] = isRestSame
-      ? [without(this.#config, before.upstreams), without(before, this.#config.upstreams)]
-      : [this.#config, before]
+    // What is the same object as before causes no news.
+    const [former, config] = isRestSame ? serversApart(before, this.#config) : [before, this.#config]
     const told = new Set([...warningsOf(former), ...warningsOfSecrets(former, state)])
     for (const warning of [...warningsOf(config), ...warningsOfSecrets(config, state)]) {
       if (!told.has(warning)) log.warn(warning, { event: 'config-warning' })
@@ -329,10 +330,20 @@ export class Handover {
   }
 }
 
-/** The configuration without those upstreams. */
-function without(config: Config, upstreams: Config['upstreams']): Config {
-  const others = new Set(upstreams)
-  return { ...config, upstreams: config.upstreams.filter((upstream) => !others.has(upstream)) }
+/** Both configurations without the upstreams, and without the servers of others, that are the same object in both. */
+function serversApart(before: Config, next: Config): [Config, Config] {
+  const [upstreams, nextUpstreams] = apart(before.upstreams, next.upstreams)
+  return [
+    { ...before, upstreams: withoutServersOf(nextUpstreams, upstreams) },
+    { ...next, upstreams: withoutServersOf(upstreams, nextUpstreams) },
+  ]
+}
+
+function withoutServersOf(others: readonly Upstream[], upstreams: readonly Upstream[]): Upstream[] {
+  return upstreams.map((upstream) => {
+    const other = others.find(({ name }) => name === upstream.name)
+    return other === undefined ? upstream : { ...upstream, servers: [...apart(upstream.servers, other.servers)[0]] }
+  })
 }
 
 /** How many changes a line of the log names. */

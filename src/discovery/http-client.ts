@@ -9,6 +9,8 @@ import { sourceFile } from './source-file.ts'
 const LARGEST = 64 * 1024 * 1024
 /** How much of an answer that reports an error is read and shown, in bytes. */
 const SHOWN = 300
+/** What each question says. What is compressed could be large in few bytes. */
+const usual = { 'User-Agent': 'limpet', Accept: 'application/json', 'Accept-Encoding': 'identity' }
 /** How long an answer may take, in ms. */
 const PATIENCE = 10_000
 
@@ -86,8 +88,8 @@ export class HttpClient {
     let response: IncomingMessage | undefined
     try {
       response = await this.#send(url, question, signal)
-      clearTimeout(timer)
       if (response.statusCode !== 200) await whole(url, response)
+      clearTimeout(timer)
       yield* linesOf(response.setEncoding('utf8'))
     } catch (error) {
       throw late.signal.aborted && !question.signal.aborted ? tooLate(url, patience) : failure(error, url, question)
@@ -110,7 +112,7 @@ export class HttpClient {
         agent: this.#agents[isSecure ? 1 : 0],
         ...options,
         method,
-        headers: { 'User-Agent': 'limpet', Accept: 'application/json', ...options?.headers, ...headers, ...length },
+        headers: { ...usual, ...options?.headers, ...headers, ...length },
         signal,
       })
       const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
@@ -143,6 +145,9 @@ export function urlBelow(
 
 async function whole(url: URL, response: IncomingMessage, largest = LARGEST): Promise<Answer> {
   const status = response.statusCode!
+  const coding = response.headers['content-encoding'] ?? 'identity'
+  if (status === 200 && coding !== 'identity')
+    throw new Error(`its answer is compressed (${printable(coding.slice(0, 40))}), which was not asked for`)
   const pieces: Buffer[] = []
   let size = 0
   for await (const piece of response) {

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { apart } from '../runtime/apart.ts'
 import { HealthBit } from '../runtime/health-bit.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Server, Upstream } from '../runtime/snapshot.ts'
@@ -56,9 +57,9 @@ export class UpstreamHealth {
   readonly #events: HealthEvents
   #upstream: Upstream
   /** By server id. */
-  #members: ReadonlyMap<string, Member>
+  readonly #members: Map<string, Member>
   /** By server name, which workers report. */
-  #ids: ReadonlyMap<string, string>
+  readonly #ids: Map<string, string>
   #outliers: OutlierDetector | undefined
   /** The reported panic, during which health is ignored; undefined if there is none. */
   #panic: string | undefined
@@ -96,11 +97,16 @@ export class UpstreamHealth {
     if (next === current) return
     this.#upstream = next
     const isCheckedAlike = isDeepStrictEqual(checkOf(next), checkOf(current))
-    const before = this.#members
-    this.#members = new Map(
-      next.servers.map((server) => [server.id, this.#continue(server, before.get(server.id), isCheckedAlike)]),
-    )
-    this.#ids = idsOf(next)
+    const [former, changed] = isCheckedAlike ? apart(current.servers, next.servers) : [current.servers, next.servers]
+    const before = new Map(former.map(({ id }) => [id, this.#members.get(id)!]))
+    for (const { id, name } of former) {
+      this.#members.delete(id)
+      this.#ids.delete(name)
+    }
+    for (const server of changed) {
+      this.#members.set(server.id, this.#continue(server, before.get(server.id), isCheckedAlike))
+      this.#ids.set(server.name, server.id)
+    }
     for (const [id, { check }] of before) if (this.#members.get(id)?.check !== check) check?.stop()
     this.#applyOutlier()
     this.#judgePanic()
@@ -224,6 +230,7 @@ export class UpstreamHealth {
 
   #applyOutlier(): void {
     const outlier = this.#upstream.health?.outlier
+    if (outlier === undefined && this.#outliers === undefined) return
     const enabled = Array.from(this.#members.values(), ({ health }) => health).filter(({ server }) => isInUse(server))
     if (outlier === undefined) {
       this.#outliers?.end(enabled)
@@ -296,7 +303,7 @@ function lineOf({ upstream, server }: { readonly upstream: string; readonly serv
   return `upstream ${upstream}: server ${server} ${what}`
 }
 
-function idsOf({ servers }: Upstream): ReadonlyMap<string, string> {
+function idsOf({ servers }: Upstream): Map<string, string> {
   return new Map(servers.map(({ id, name }) => [name, id]))
 }
 

@@ -22,7 +22,7 @@ type Change =
 
 type Item =
   /** So many consecutive items of the former list. */
-  | { readonly from: number; readonly count: number }
+  | { readonly from: number; count: number }
   /** The one that stood there, changed. */
   | { readonly of: number; readonly change: Change }
   | { readonly value: unknown }
@@ -71,7 +71,7 @@ function changeOfRecord(before: Fields, next: Fields): Change | undefined {
 
 function changeOfList(before: readonly unknown[], next: readonly unknown[]): Change | undefined {
   const items: Item[] = []
-  const places = new Places(before, next.length)
+  const places = new Places(before, next)
   let isSame = before.length === next.length
   for (const [index, value] of next.entries()) {
     const of = places.find(value, index)
@@ -86,8 +86,7 @@ function changeOfList(before: readonly unknown[], next: readonly unknown[]): Cha
 
 function keep(items: Item[], from: number): void {
   const last = items.at(-1)
-  if (last !== undefined && 'count' in last && last.from + last.count === from)
-    items[items.length - 1] = { from: last.from, count: last.count + 1 }
+  if (last !== undefined && 'count' in last && last.from + last.count === from) last.count++
   else items.push({ from, count: 1 })
 }
 
@@ -96,20 +95,36 @@ class Places {
   readonly #before: readonly unknown[]
   /** By how much those move that stand behind the only place where items come or go. */
   readonly #shift: number
-  /** Made for the first item that is elsewhere. */
+  /** So many items at the start are the same objects in both, and those from that index of the next list on: in long lists, most. */
+  #same = 0
+  #sameFrom: number
+  /** Of the others; made for the first item that is elsewhere. */
   #byIdentity: ReadonlyMap<string, number> | undefined
 
-  constructor(before: readonly unknown[], next: number) {
+  constructor(before: readonly unknown[], next: readonly unknown[]) {
     this.#before = before
-    this.#shift = before.length - next
+    this.#shift = before.length - next.length
+    const shorter = Math.min(before.length, next.length)
+    while (this.#same < shorter && Object.is(before[this.#same], next[this.#same])) this.#same++
+    this.#sameFrom = next.length
+    const first = next.length - shorter + this.#same
+    while (this.#sameFrom > first && Object.is(before[this.#sameFrom - 1 + this.#shift], next[this.#sameFrom - 1]))
+      this.#sameFrom--
   }
 
   /** Undefined for an item that is new. */
   find(item: unknown, index: number): number | undefined {
+    if (index < this.#same) return index
+    if (index >= this.#sameFrom) return index + this.#shift
     if (this.#isAt(index, item)) return index
     if (this.#isAt(index + this.#shift, item)) return index + this.#shift
-    this.#byIdentity ??= new Map(this.#before.map((each, place) => [identityOf(each), place]))
+    this.#byIdentity ??= this.#identities()
     return this.#byIdentity.get(identityOf(item))
+  }
+
+  #identities(): ReadonlyMap<string, number> {
+    const others = this.#before.slice(this.#same, this.#sameFrom + this.#shift)
+    return new Map(others.map((each, place) => [identityOf(each), this.#same + place]))
   }
 
   #isAt(place: number, item: unknown): boolean {

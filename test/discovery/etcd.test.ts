@@ -279,3 +279,20 @@ test('something else than etcd is said to be that', async (t) => {
     /does not know \/v3\/kv\/range: is this etcd 3\.4 or later/,
   )
 })
+
+for (const [answer, place] of [
+  ['null', ''],
+  ['{}', ', at header'],
+  ['{"header":{"revision":"x"}}', ', at header.revision'],
+  ['{"header":{"revision":"1"},"kvs":"x"}', ', at kvs'],
+  ['{"header":{"revision":"1"},"kvs":[null]}', ', at kvs.0'],
+  ['{"header":{"revision":"1"},"kvs":[{"key":5}]}', ', at kvs.0.key'],
+] as const)
+  test(`the answer ${answer} is said to be none of etcd's`, async (t) => {
+    const server = createServer((_, response) => response.end(answer)).listen(0)
+    await once(server, 'listening')
+    t.after(() => server.close())
+    const { port } = server.address() as AddressInfo
+    const message = `/v3/kv/range with JSON that etcd would not answer${place}: is this etcd?`
+    await assert.rejects(watch(t, `http://127.0.0.1:${port}`).next(), (error: Error) => error.message.endsWith(message))
+  })

@@ -35,6 +35,22 @@ test('an answer that does not come, or not to its end, is given up', async (t) =
   await assert.rejects(new HttpClient().ask(stuck, { signal, patience: 50 }), /does not answer within 0\.05 s/)
 })
 
+test('no compressed answer is asked for, or read', async (t) => {
+  const accepted: unknown[] = []
+  const url = await serve(t, ({ headers }, response) => {
+    accepted.push(headers['accept-encoding'])
+    response.writeHead(200, { 'Content-Encoding': 'gzip' }).write('x')
+  })
+  await assert.rejects(new HttpClient().ask(url, { signal }), /its answer is compressed \(gzip\), which was not asked/)
+  assert.deepEqual(accepted, ['identity'])
+})
+
+test('an error in place of a stream is given up where it does not come to its end', async (t) => {
+  const stuck = await serve(t, (_, response) => response.writeHead(500).write('no'))
+  const lines = new HttpClient().lines(stuck, { signal, patience: 50 })
+  await assert.rejects(lines.next(), /does not answer within 0\.05 s/)
+})
+
 test('of an answer that reports an error, little is read and shown, in one line', async (t) => {
   const url = await serve(t, (_, response) => response.writeHead(500).end(`no\u001b[2J\n${'x'.repeat(100_000)}`))
   await assert.rejects(new HttpClient().ask(url, { signal }), (error: Error) => {

@@ -6,7 +6,9 @@ import { formatPath } from '../../config/key-path.ts'
 import type { Route } from '../../config/route.ts'
 import { Config } from '../../config/schema.ts'
 import { Server } from '../../config/server.ts'
+import { Source } from '../../config/source.ts'
 import type { Upstream } from '../../config/upstream.ts'
+import { apart } from '../../runtime/apart.ts'
 import { writtenServer } from './effective-config.ts'
 
 /** Keys whose values are never shown. */
@@ -80,15 +82,25 @@ function upstreamDifference(before: Upstream, next: Upstream): string[] {
     (_, { name }) => `server ${name}`,
     serverDifference,
   )
-  const { servers: _, pause: paused, ...settings } = before
-  const { servers: __, pause, ...nextSettings } = next
+  const { servers: _, sources: ___, pause: paused, ...settings } = before
+  const { servers: __, sources: ____, pause, ...nextSettings } = next
   const isSame = isDeepStrictEqual(settings, nextSettings)
   return [
     ...(pause !== undefined && pause.until !== paused?.until ? [`paused until ${asTime(pause.until)}`] : []),
     ...(pause === undefined && paused !== undefined ? ['resumed'] : []),
     ...servers,
+    ...sourceChanges(before, next),
     ...(isSame ? [] : leaves(writtenUpstream(before), writtenUpstream(next))),
   ]
+}
+
+function sourceChanges({ sources: before }: Upstream, { sources: next }: Upstream): string[] {
+  if (before === next || isDeepStrictEqual(before, next)) return []
+  return leaves(
+    before.map((source) => z.encode(Source, source)),
+    next.map((source) => z.encode(Source, source)),
+    ['servers'],
+  )
 }
 
 function asTime(ms: number): string {
@@ -124,9 +136,9 @@ function becomeOf({ ownSessions }: Server): string {
 }
 
 function stateOf({ down, drain, away }: Server): string {
-  if (down) return 'maintenance'
-  if (away) return 'away'
-  return drain ? 'drain' : 'ready'
+  const admin = down ? 'maintenance' : drain ? 'drain' : 'ready'
+  if (!away) return admin
+  return admin === 'ready' ? 'away' : `away, ${admin}`
 }
 
 /** The keys whose changes are described one by one. */
@@ -145,14 +157,18 @@ function settingChanges(before: Config, next: Config): string[] {
   })
 }
 
-/** The changes of a list whose items have keys: added, removed, and what differs in those that are in both. */
-function changesOf<Item>(
-  before: readonly Item[],
-  next: readonly Item[],
+/**
+ * The changes of a list whose items have keys: added, removed, and what differs in those that are in both. There may be
+ * thousands: those that are the same object in both are set aside first.
+ */
+function changesOf<Item extends object>(
+  listBefore: readonly Item[],
+  nextList: readonly Item[],
   keyOf: (item: Item) => string,
   nameOf: (key: string, item: Item) => string,
   difference: (before: Item, next: Item) => string[],
 ): string[] {
+  const [before, next] = apart(listBefore, nextList)
   const old = byKey(before, keyOf)
   const now = byKey(next, keyOf)
   const inWords = (item: Item) => nameOf(keyOf(item), item)

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Route } from '../../config/route.ts'
 import { canMatchTogether, placesOf } from '../../config/route-places.ts'
 import type { Config } from '../../config/schema.ts'
@@ -36,7 +37,7 @@ export interface Merged {
   readonly refused: readonly Refused[]
 }
 
-/** An entry `from` of an upstream's servers, under a name that it keeps while its settings change. */
+/** An entry `from` of an upstream's servers, under a name that tells it from others wherever it stands. */
 export interface SourceEntry {
   readonly key: string
   readonly source: Source
@@ -45,10 +46,32 @@ export interface SourceEntry {
 export function entriesOf({ name, sources }: Upstream): SourceEntry[] {
   const seen = new Map<string, number>()
   return sources.map((source) => {
-    const nth = (seen.get(source.from) ?? 0) + 1
-    seen.set(source.from, nth)
-    return { key: `${name}/${source.from}${nth === 1 ? '' : ` ${nth}`}`, source }
+    const digest = createHash('sha256').update(JSON.stringify(source)).digest('base64url')
+    const key = `${kindOf(name, source)}${digest}`
+    const nth = (seen.get(key) ?? 0) + 1
+    seen.set(key, nth)
+    return { key: nth === 1 ? key : `${key} ${nth}`, source }
   })
+}
+
+/**
+ * Under which name each entry of an upstream is known by now: its own, or that of the entry whose place it takes, another of its
+ * kind that is no longer there. Undefined where it is new.
+ */
+export function knownAs({ name }: Upstream, entries: readonly SourceEntry[], known: Iterable<string>) {
+  const free = new Set(known)
+  const own = new Set(entries.filter(({ key }) => free.delete(key)))
+  return entries.map((entry) => {
+    if (own.has(entry)) return entry.key
+    const kind = kindOf(name, entry.source)
+    const former = [...free].find((key) => key.startsWith(kind))
+    if (former !== undefined) free.delete(former)
+    return former
+  })
+}
+
+function kindOf(upstream: string, { from }: Source): string {
+  return `${upstream}/${from} `
 }
 
 /**
@@ -96,11 +119,9 @@ export function mergedWith(file: Config, found: Found): Merged {
       else refused.push({ source, where, message })
     }
   }
-  if (!isChanged) return { config: file, refused }
-  return {
-    config: { ...file, upstreams, routes: routes.length === file.routes.length ? file.routes : routes },
-    refused,
-  }
+  const hasRoutes = routes.length > file.routes.length
+  if (!isChanged && !hasRoutes) return { config: file, refused }
+  return { config: { ...file, upstreams, routes: hasRoutes ? routes : file.routes }, refused }
 }
 
 function crowded({ name, servers }: Upstream, upstreams: number, room: number): string | undefined {
@@ -114,12 +135,14 @@ interface MergedUpstream {
   readonly refused: readonly Refused[]
 }
 
+const NONE: readonly Server[] = []
+
 /** The last result for each upstream of the file. */
 const made = new WeakMap<Upstream, MergedUpstream>()
 
 function withServers(file: Upstream, { servers: found }: Found, room: number): MergedUpstream {
   const entries = entriesOf(file)
-  const lists = entries.map(({ key }) => found.get(key) ?? [])
+  const lists = knownAs(file, entries, found.keys()).map((key) => (key && found.get(key)) || NONE)
   const before = made.get(file)
   const isSame = before?.lists.every((list, index) => list === lists[index]) === true
   if (isSame && before!.upstream.servers.length - file.servers.length <= room) return before!

@@ -1,4 +1,5 @@
 import type { FoundServer, Landscape } from '../../discovery/provider.ts'
+import { MAX_SERVERS } from '../../runtime/bounds.ts'
 
 /**
  * The servers of one list that have gone and are expected back: a container that is recreated, a pod that restarts. Each keeps its
@@ -21,44 +22,45 @@ export class Absences {
     this.#now = now
   }
 
-  /** The servers, with those among them that were there before and are expected back. */
+  /** The servers, with those among them that were there before and are expected back, as far as there is room for them. */
   fill(present: readonly FoundServer[]): readonly FoundServer[] {
     if (this.#patience === 0) return present
     const now = this.#now()
     const ids = new Set(present.map(({ id }) => id))
-    /** Those that are away, by the server that they came after. */
+    /** Those that are away, by the server that they come after. */
     const after = new Map<string | undefined, FoundServer[]>()
     let previous: string | undefined
+    let room = MAX_SERVERS - present.length
     for (const server of this.#servers) {
-      if (!ids.has(server.id)) this.#expect(server, previous, now, after)
-      previous = server.id
+      if (ids.has(server.id)) {
+        this.#until.delete(server.id)
+        previous = server.id
+      } else if (this.#expects(server.id, now, room)) {
+        room--
+        const away = server.state === 'away' ? server : { ...server, state: 'away' as const }
+        const others = after.get(previous)
+        if (others === undefined) after.set(previous, [away])
+        else others.push(away)
+      }
     }
-    for (const id of this.#until.keys()) if (ids.has(id)) this.#until.delete(id)
     this.#servers = after.size === 0 ? present : woven(present, after)
     return this.#servers
   }
 
   /** When the first of those that are away is given up, by the clock; undefined if none is away. */
   get nextEnd(): number | undefined {
-    return this.#until.size === 0 ? undefined : Math.min(...this.#until.values())
+    let first: number | undefined
+    for (const until of this.#until.values()) if (first === undefined || until < first) first = until
+    return first
   }
 
-  #expect(
-    server: FoundServer,
-    previous: string | undefined,
-    now: number,
-    after: Map<string | undefined, FoundServer[]>,
-  ): void {
-    const until = this.#until.get(server.id) ?? now + this.#patience
-    if (until <= now) {
-      this.#until.delete(server.id)
-      return
-    }
-    this.#until.set(server.id, until)
-    const away = server.state === 'away' ? server : { ...server, state: 'away' as const }
-    const others = after.get(previous)
-    if (others === undefined) after.set(previous, [away])
-    else others.push(away)
+  /** Whether a server that is not there is waited for. */
+  #expects(id: string, now: number, room: number): boolean {
+    const until = this.#until.get(id) ?? now + this.#patience
+    const expects = until > now && room > 0
+    if (expects) this.#until.set(id, until)
+    else this.#until.delete(id)
+    return expects
   }
 }
 
@@ -66,17 +68,8 @@ function woven(
   present: readonly FoundServer[],
   after: ReadonlyMap<string | undefined, readonly FoundServer[]>,
 ): FoundServer[] {
-  const servers: FoundServer[] = []
-  const placed = new Set<string>()
-  const place = (server: FoundServer) => {
-    servers.push(server)
-    placed.add(server.id)
-    for (const next of after.get(server.id) ?? []) place(next)
-  }
-  for (const first of after.get(undefined) ?? []) place(first)
-  for (const server of present) place(server)
-  // What stood behind a server that has been given up.
-  for (const others of after.values()) for (const server of others) if (!placed.has(server.id)) place(server)
+  const servers = [...(after.get(undefined) ?? [])]
+  for (const server of present) servers.push(server, ...(after.get(server.id) ?? []))
   return servers
 }
 

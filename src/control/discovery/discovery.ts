@@ -7,7 +7,7 @@ import type { Landscape, Provider, ServerList } from '../../discovery/provider.t
 import { landscapesOf, providerFor } from '../../discovery/providers.ts'
 import { now } from '../../runtime/clock.ts'
 import type { DesiredState } from '../desired/desired-state.ts'
-import { entriesOf, type Found, type FoundLandscape, type Refused } from '../desired/found.ts'
+import { entriesOf, type Found, type FoundLandscape, knownAs, type Refused } from '../desired/found.ts'
 import type { Said } from '../upgrade/inheritance.ts'
 import { Absences, LandscapeAbsences } from './absences.ts'
 import { LandscapeReader } from './found-landscape.ts'
@@ -31,7 +31,7 @@ interface Watched<Raw extends ServerList | Landscape, Result> {
 /** Follows the sources of a configuration, and has what they find put into effect. */
 export class Discovery {
   readonly #reports: SourceReports
-  readonly #before: Said
+  #before: Said
   readonly #lists = new Map<string, Watched<ServerList, readonly Server[]>>()
   readonly #landscapes = new Map<string, Watched<Landscape, FoundLandscape>>()
   readonly #gathering = new Gathering(() => this.#putIntoEffect())
@@ -53,9 +53,12 @@ export class Discovery {
     if (this.#isClosed) return
     const wanted = new Set<string>()
     for (const upstream of file.upstreams) {
-      for (const { key, source } of entriesOf(upstream)) {
+      const entries = entriesOf(upstream)
+      if (entries.length === 0) continue
+      const known = knownAs(upstream, entries, [...this.#lists.keys(), ...Object.keys(this.#before)])
+      for (const [index, { key, source }] of entries.entries()) {
         wanted.add(key)
-        this.#keep(this.#lists, key, { source, listeners: file.listeners }, (before) =>
+        this.#keep(this.#lists, key, known[index], file.listeners, (before) =>
           this.#followList(key, upstream.name, source, file, before),
         )
       }
@@ -65,16 +68,18 @@ export class Discovery {
       if (labels === undefined) continue
       wanted.add(from)
       const around = { labels, listeners: file.listeners, instance: file.instance }
-      this.#keep(this.#landscapes, from, around, (before) => this.#followLandscape(from, file, before))
+      this.#keep(this.#landscapes, from, from, around, (before) => this.#followLandscape(from, file, before))
     }
     this.#drop(this.#lists, wanted)
     this.#drop(this.#landscapes, wanted)
+    // An entry that comes later begins with nothing.
+    this.#before = {}
   }
 
   /** What all sources have found by now. */
   get found(): Found {
     return {
-      servers: new Map([...this.#lists].map(([key, { source }]) => [key, source.result ?? []])),
+      servers: new Map([...this.#lists].flatMap(([key, { source }]) => (source.result ? [[key, source.result]] : []))),
       landscapes: [...this.#landscapes.values()].flatMap(({ source }) => source.result ?? []),
     }
   }
@@ -102,7 +107,7 @@ export class Discovery {
   /** What a process is told that replaces this one. */
   get inheritance(): Said {
     const said = [...this.#lists, ...this.#landscapes].flatMap(([key, { source }]) =>
-      source.raw === undefined ? [] : [[key, source.raw] as const],
+      source.last === undefined ? [] : [[key, source.last] as const],
     )
     return Object.fromEntries(said)
   }
@@ -132,6 +137,7 @@ export class Discovery {
   #keep<Raw extends ServerList | Landscape, Result>(
     watched: Map<string, Watched<Raw, Result>>,
     key: string,
+    known: string | undefined,
     settings: unknown,
     open: (before: Raw | undefined) => WatchedSource<Raw, Result>,
   ): void {
@@ -139,7 +145,8 @@ export class Discovery {
     if (former !== undefined && isDeepStrictEqual(former.settings, settings)) return
     former?.source.close()
     if (former !== undefined) this.#reports.remove(former.source.report)
-    const before = former?.source.raw ?? (this.#before[key] as Raw | undefined)
+    const before =
+      known === undefined ? undefined : (watched.get(known)?.source.last ?? (this.#before[known] as Raw | undefined))
     watched.set(key, { settings, source: open(before) })
   }
 
@@ -233,10 +240,11 @@ export class Discovery {
   }
 
   async #putIntoEffect(): Promise<void> {
+    if (this.#apply === undefined) return
     const by = [...this.#news].join(', ')
     this.#news.clear()
     try {
-      await this.#apply?.(this.found, by)
+      await this.#apply(this.found, by)
     } catch (error) {
       if (!this.#isClosed) this.#reports.notApplied(by, (error as Error).message)
     }

@@ -6,9 +6,10 @@ const LONGEST = 100
 export class Gathering {
   readonly #apply: () => Promise<void>
   #timer: NodeJS.Timeout | undefined
-  #firstAt = 0
+  /** When the first change came that is not in effect; undefined if all are. */
+  #since: number | undefined
+  #isUrgent = false
   #isApplying = false
-  #isPending = false
   #isClosed = false
 
   /** @param apply puts all into effect that has changed until then */
@@ -18,14 +19,9 @@ export class Gathering {
 
   /** There is something to put into effect: at once, or with what else comes soon. */
   add(isUrgent: boolean): void {
-    if (this.#isClosed) return
-    const now = performance.now()
-    if (!this.#isPending) this.#firstAt = now
-    this.#isPending = true
-    if (this.#isApplying) return
-    clearTimeout(this.#timer)
-    if (isUrgent) return void this.#run()
-    this.#timer = setTimeout(() => void this.#run(), Math.max(0, Math.min(QUIET, this.#firstAt + LONGEST - now)))
+    this.#since ??= performance.now()
+    this.#isUrgent ||= isUrgent
+    this.#plan()
   }
 
   close(): void {
@@ -33,12 +29,20 @@ export class Gathering {
     clearTimeout(this.#timer)
   }
 
+  #plan(): void {
+    if (this.#since === undefined || this.#isApplying || this.#isClosed) return
+    clearTimeout(this.#timer)
+    if (this.#isUrgent) return void this.#run()
+    const longest = this.#since + LONGEST - performance.now()
+    this.#timer = setTimeout(() => void this.#run(), Math.max(0, Math.min(QUIET, longest)))
+  }
+
   async #run(): Promise<void> {
+    this.#since = undefined
+    this.#isUrgent = false
     this.#isApplying = true
-    while (this.#isPending && !this.#isClosed) {
-      this.#isPending = false
-      await this.#apply()
-    }
+    await this.#apply()
     this.#isApplying = false
+    this.#plan()
   }
 }

@@ -47,9 +47,8 @@ export class SourceReport {
 
   /** It has answered, with so many servers. */
   found(servers: number, mistakes: readonly SourceMistake[]): void {
-    this.#servers = servers
+    this.holds(servers, mistakes)
     this.#lastSuccess = Date.now()
-    this.#warnOf(mistakes)
     if (this.#state === 'failing') {
       const { name } = this.#place
       const message = `${name} answers again`
@@ -57,6 +56,12 @@ export class SourceReport {
       this.#report(message, true)
     }
     this.#become('ok', undefined)
+  }
+
+  /** So many servers of its last answer are in effect now, whether it has answered since or not. */
+  holds(servers: number, mistakes: readonly SourceMistake[]): void {
+    this.#servers = servers
+    this.#warnOf(mistakes)
   }
 
   /** It cannot be reached or understood. What it found before still holds. */

@@ -27,6 +27,7 @@ export class WatchedSource<Raw extends { readonly isUrgent?: boolean } = never, 
   readonly #end = new AbortController()
   readonly #settled = Promise.withResolvers<void>()
   #raw: Raw | undefined
+  #filled: Raw | undefined
   #reading: Reading<Result> | undefined
   #refused: readonly Mistake[] = []
   #timer: NodeJS.Timeout | undefined
@@ -49,20 +50,24 @@ export class WatchedSource<Raw extends { readonly isUrgent?: boolean } = never, 
     this.report = report
     this.#changed = changed
     this.#now = now
-    if (before !== undefined) this.#take(before)
+    if (before !== undefined) {
+      this.#take(before)
+      this.#tell()
+      this.#settled.resolve()
+    }
     void this.#follow(open)
   }
 
-  /** What the source said last; undefined if it never has. */
-  get raw(): Raw | undefined {
-    return this.#raw
+  /** What the source said last, with what is expected back; undefined if it has never said anything. */
+  get last(): Raw | undefined {
+    return this.#filled
   }
 
   get result(): Result | undefined {
     return this.#reading?.result
   }
 
-  /** Resolves once it has answered or failed. */
+  /** Resolves once it has answered or failed; at once where what it found before holds. */
   get settled(): Promise<void> {
     return this.#settled.promise
   }
@@ -87,7 +92,7 @@ export class WatchedSource<Raw extends { readonly isUrgent?: boolean } = never, 
   async #follow(open: () => Promise<Provider<Raw>>): Promise<void> {
     const found = (raw: Raw) => {
       this.#take(raw)
-      this.#tell()
+      this.report.found(...this.#findings)
       this.#settled.resolve()
       this.#changed(raw.isUrgent === true)
     }
@@ -104,13 +109,18 @@ export class WatchedSource<Raw extends { readonly isUrgent?: boolean } = never, 
 
   #take(raw: Raw): void {
     this.#raw = raw
-    this.#reading = this.#reader.read(this.#reader.fill(raw))
+    this.#filled = this.#reader.fill(raw)
+    this.#reading = this.#reader.read(this.#filled)
     this.#awaitEnd()
   }
 
   #tell(): void {
+    this.report.holds(...this.#findings)
+  }
+
+  get #findings(): [servers: number, mistakes: readonly Mistake[]] {
     const { servers, mistakes } = this.#reading!
-    this.report.found(servers, [...mistakes, ...this.#refused])
+    return [servers, [...mistakes, ...this.#refused]]
   }
 
   /** What is expected back is given up in time. */

@@ -25,8 +25,8 @@ export class KeptServers {
   static of(upstreams: readonly Upstream[]): KeptServers {
     const servers = upstreams.flatMap(({ name: upstream, affinity, servers }) => {
       if (affinity === undefined) return []
-      const isKeyed = affinity.type !== 'cookie' && affinity.type !== 'learn'
-      return servers.map(({ id, slot }) => ({ slot, upstream, id, isKeyed }))
+      const keyed = isKeyed(affinity)
+      return servers.map(({ id, slot }) => ({ slot, upstream, id, isKeyed: keyed }))
     })
     return new KeptServers(servers, new Map(servers.map(({ slot }, place) => [slot, place])))
   }
@@ -50,6 +50,7 @@ export class KeptServers {
    * passed to another server.
    */
   among(other: KeptServers): KeptServers {
+    if (other === this) return this
     const others = new Map(other.#servers.map((server) => [server.slot, server]))
     const isStillThere = ([slot, place]: readonly [slot: number, place: number]) => {
       const { upstream, id } = this.#servers[place]!
@@ -60,6 +61,7 @@ export class KeptServers {
 
   /** Whether both lists have the same servers, with the same slots and places. */
   isSame(other: KeptServers): boolean {
+    if (other === this) return true
     return (
       this.#servers.length === other.#servers.length &&
       this.#places.size === other.#places.size &&
@@ -70,6 +72,20 @@ export class KeptServers {
     )
   }
 
+  /** Whether the upstreams have the same servers, with the same slots and places. */
+  isOf(upstreams: readonly Upstream[]): boolean {
+    let place = 0
+    for (const { name, affinity, servers } of upstreams) {
+      if (affinity === undefined) continue
+      const keyed = isKeyed(affinity)
+      for (const { id, slot } of servers) {
+        const kept = this.#servers[place++]
+        if (kept?.slot !== slot || kept.id !== id || kept.upstream !== name || kept.isKeyed !== keyed) return false
+      }
+    }
+    return place === this.#servers.length && place === this.#places.size
+  }
+
   /** For each server of a head, its slot in this run; undefined if its sessions cannot be used here. */
   slotsOf({ servers, ids }: SessionFileHead, ownIds: string): (number | undefined)[] {
     const slots = new Map<string, number>()
@@ -78,4 +94,8 @@ export class KeptServers {
     }
     return servers.map(([upstream, id]) => slots.get(`${upstream} ${id}`))
   }
+}
+
+function isKeyed({ type }: NonNullable<Upstream['affinity']>): boolean {
+  return type !== 'cookie' && type !== 'learn'
 }

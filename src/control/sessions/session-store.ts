@@ -108,7 +108,7 @@ export class SessionStore {
    */
   async apply(upstreams: readonly Upstream[]): Promise<void> {
     await this.#enqueue(async () => {
-      this.#servers = KeptServers.of(upstreams)
+      if (!this.#servers.isOf(upstreams)) this.#servers = KeptServers.of(upstreams)
       this.#serversOfFile = this.#journal.isOpen ? this.#serversOfFile.among(this.#servers) : this.#servers
       for (const run of this.#others) run.remap()
       if (!this.#isListWritten) this.#sessions.saved.giveBackChange()

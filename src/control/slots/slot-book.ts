@@ -1,4 +1,5 @@
 import { ConfigError } from '../../config/error.ts'
+import { apart } from '../../runtime/apart.ts'
 import { assertWithin, MAX_SERVERS, MAX_UPSTREAMS } from '../../runtime/bounds.ts'
 import type { Snapshot } from '../../runtime/snapshot.ts'
 import { RouteSlots } from './route-slots.ts'
@@ -53,6 +54,8 @@ export class SlotBook {
   readonly #freeUpstreams = new FreeSlots(MAX_UPSTREAMS)
   readonly #freeServers = new FreeSlots(MAX_SERVERS)
   #acknowledged = 0
+  /** The upstreams of the current Snapshot, by name. */
+  #adopted: ReadonlyMap<string, Snapshot['upstreams'][number]> = new Map()
   readonly routes = new RouteSlots()
 
   /**
@@ -72,8 +75,9 @@ export class SlotBook {
     return new Map(
       upstreams.map(({ name, servers }) => {
         const held = this.#upstreams.get(name)
-        const slots = servers.map(({ id }) => [id, held?.servers.get(id)?.slot ?? freeServers.next().value!] as const)
-        return [name, { slot: held?.slot ?? freeUpstreams.next().value!, servers: new Map(slots) }]
+        const slots = new Map<string, number>()
+        for (const { id } of servers) slots.set(id, held?.servers.get(id)?.slot ?? freeServers.next().value!)
+        return [name, { slot: held?.slot ?? freeUpstreams.next().value!, servers: slots }]
       }),
     )
   }
@@ -81,18 +85,23 @@ export class SlotBook {
   /** Makes this Snapshot, with the slots that `plan` gave, the current one; names that are not in it are retired. */
   adopt({ generation, upstreams, routes }: Snapshot): void {
     this.routes.adopt(routes)
+    const current = new Map(upstreams.map((upstream) => [upstream.name, upstream]))
     for (const holding of this.#upstreams.values()) {
+      if (current.has(holding.name)) continue
       holding.retiredIn ??= generation
       for (const server of holding.servers.values()) server.retiredIn ??= generation
     }
     for (const { name, slot, servers } of upstreams) {
       const upstream = this.#upstreams.get(name) ?? this.#hold(name, slot)
       upstream.retiredIn = undefined
-      for (const server of servers) {
+      const [former, next] = apart(this.#adopted.get(name)?.servers ?? [], servers)
+      for (const { id } of former) upstream.servers.get(id)!.retiredIn ??= generation
+      for (const server of next) {
         const holding = upstream.servers.get(server.id) ?? this.#holdServer(upstream, server.id, server.slot)
         holding.retiredIn = undefined
       }
     }
+    this.#adopted = current
   }
 
   /** Every worker has applied the Snapshot of that generation. */

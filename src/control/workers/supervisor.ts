@@ -4,7 +4,7 @@ import { type ChallengeAnswers, NO_CHALLENGES } from '../../runtime/challenge-an
 import type { Scoreboard } from '../../runtime/scoreboard.ts'
 import type { SessionTable } from '../../runtime/session-table.ts'
 import type { Listener, Snapshot } from '../../runtime/snapshot.ts'
-import { difference } from '../../runtime/snapshot-patch.ts'
+import { difference, type SnapshotPatch } from '../../runtime/snapshot-patch.ts'
 import type { Tallies } from '../../runtime/tallies.ts'
 import type { WatchedRequests } from '../../worker/messages.ts'
 import type { InheritedSocket } from '../upgrade/inheritance.ts'
@@ -125,9 +125,10 @@ export class Supervisor {
   /**
    * Puts another Snapshot, whose listeners are prepared, into effect in all workers. Resolves once every one has
    * acknowledged it; a worker that dies meanwhile is replaced by one that starts with it, which counts once it listens.
+   *
+   * @param patch what leads to it from the current one
    */
-  async apply(next: Snapshot): Promise<void> {
-    const patch = difference(this.#snapshot, next)
+  async apply(next: Snapshot, patch: SnapshotPatch = difference(this.#snapshot, next)): Promise<void> {
     this.#snapshot = next
     this.#cancel = undefined
     for (const worker of this.#workers) worker.apply(patch)

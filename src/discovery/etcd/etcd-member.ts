@@ -1,4 +1,5 @@
 import { setInterval as every } from 'node:timers/promises'
+import { z } from 'zod'
 import type { EtcdSource } from '../../config/sources/etcd.ts'
 import { MAX_SERVERS } from '../../runtime/bounds.ts'
 import { type HttpClient, Refused, urlBelow } from '../http-client.ts'
@@ -11,19 +12,23 @@ const UNAUTHENTICATED = 16
 /** What happened since a revision is not known any more. */
 export class Compacted extends Error {}
 
-interface KeyValue {
-  readonly key: string
-  readonly value?: string
-}
+const Header = z.object({ revision: z.string().regex(/^\d+$/) })
+const KeyValue = z.object({ key: z.string(), value: z.exactOptional(z.string()) })
+const Range = z.object({ header: Header, kvs: z.array(KeyValue).default([]), more: z.boolean().default(false) })
+const SignedIn = z.object({ token: z.string() })
 
-interface WatchResult {
-  readonly header?: { readonly revision?: string }
-  readonly created?: boolean
-  readonly canceled?: boolean
-  readonly cancel_reason?: string
-  readonly compact_revision?: string
-  readonly events?: readonly { readonly type?: 'DELETE' | 'PUT'; readonly kv: KeyValue }[]
-}
+const WatchLine = z.object({
+  error: z.object({ message: z.string() }).optional(),
+  result: z
+    .object({
+      header: Header.optional(),
+      canceled: z.boolean().default(false),
+      cancel_reason: z.string().optional(),
+      compact_revision: z.string().default('0'),
+      events: z.array(z.object({ type: z.enum(['DELETE', 'PUT']).default('PUT'), kv: KeyValue })).default([]),
+    })
+    .optional(),
+})
 
 /** One member of etcd, by its JSON gateway: keys and values are in base64, and 64-bit numbers are texts. */
 export class EtcdMember {
@@ -40,10 +45,10 @@ export class EtcdMember {
 
   /** All keys, as the majority of the members has them. */
   async all(signal: AbortSignal): Promise<EtcdState> {
-    const { header, kvs = [], more } = await this.#ask('/v3/kv/range', { ...this.#range(), limit: MAX_SERVERS }, signal)
-    if (more === true)
+    const { header, kvs, more } = await this.#ask({ ...this.#range(), limit: MAX_SERVERS }, signal)
+    if (more)
       throw new Error(`more than ${MAX_SERVERS} keys begin with ${this.#source.prefix}: is the prefix too short?`)
-    return { revision: BigInt(header.revision), events: kvs.map((kv: KeyValue) => eventOf(kv)) }
+    return { revision: BigInt(header.revision), events: kvs.map((kv) => eventOf(kv)) }
   }
 
   /**
@@ -68,7 +73,7 @@ export class EtcdMember {
     try {
       for await (const lines of this.#client.lines(url, question)) {
         const results = lines.map(resultIn)
-        const events = results.flatMap(({ events = [] }) => events)
+        const events = results.flatMap(({ events }) => events)
         const last = results.at(-1)?.header?.revision
         // One state for all that has arrived at once. The first result says only that the watch is there, and in which revision.
         if (events.length > 0 && last !== undefined)
@@ -83,18 +88,19 @@ export class EtcdMember {
   /** @throws Error where the member does not answer, or has lost the others; at the end also the reason of the signal */
   async #keepLooking(look: number, signal: AbortSignal): Promise<void> {
     for await (const _ of every(look, undefined, { signal }))
-      await this.#ask('/v3/kv/range', { ...this.#range(), count_only: true }, signal)
+      await this.#ask({ ...this.#range(), count_only: true }, signal)
   }
 
-  /** Signs in first where there is a user, and once more where etcd has forgotten it. */
-  async #ask(path: string, question: object, signal: AbortSignal) {
+  /** Asks for keys. Signs in first where there is a user, and once more where etcd has forgotten it. */
+  async #ask(question: object, signal: AbortSignal): Promise<z.output<typeof Range>> {
+    const path = '/v3/kv/range'
     if (this.#token === undefined) await this.#signIn(signal)
     try {
-      return await this.#send(path, question, signal)
+      return await this.#send(Range, path, question, signal)
     } catch (error) {
       if (this.#source.user === undefined || !isUnauthenticated(error)) throw error
       await this.#signIn(signal)
-      return this.#send(path, question, signal)
+      return this.#send(Range, path, question, signal)
     }
   }
 
@@ -103,13 +109,16 @@ export class EtcdMember {
     if (user === undefined) return
     this.#token = undefined
     const given = passwordFile === undefined ? password : secretIn(passwordFile)
-    const { token } = await this.#send('/v3/auth/authenticate', { name: user, password: given }, signal)
-    if (typeof token !== 'string')
-      throw new Error(`${this.#endpoint} has signed ${user} in without a token: is this etcd?`)
+    const { token } = await this.#send(SignedIn, '/v3/auth/authenticate', { name: user, password: given }, signal)
     this.#token = token
   }
 
-  async #send(path: string, question: object, signal: AbortSignal) {
+  async #send<Schema extends z.ZodType>(
+    schema: Schema,
+    path: string,
+    question: object,
+    signal: AbortSignal,
+  ): Promise<z.output<Schema>> {
     const url = urlBelow(this.#endpoint, path)
     try {
       const { body } = await this.#client.ask(url, {
@@ -118,10 +127,11 @@ export class EtcdMember {
         body: JSON.stringify(question),
         signal,
       })
-      return JSON.parse(body)
+      return schema.parse(JSON.parse(body))
     } catch (error) {
       if (error instanceof SyntaxError)
         throw new Error(`${url.host} answers ${path} with something else than JSON: is this etcd?`)
+      if (error instanceof z.ZodError) throw new Error(`${url.host} answers ${path} with ${otherThanEtcd(error)}`)
       if (error instanceof Refused && error.status === 404)
         throw new Error(`${url.host} does not know ${path}: is this etcd 3.4 or later, with its gRPC gateway on?`)
       throw error
@@ -139,12 +149,17 @@ export class EtcdMember {
 }
 
 /** What a line of a watch says. */
-function resultIn(line: string): WatchResult {
-  const { result, error } = JSON.parse(line) as { result?: WatchResult; error?: { message?: string } }
+function resultIn(line: string) {
+  const { result, error } = WatchLine.parse(JSON.parse(line))
   if (result === undefined) throw new Error(`etcd refuses the watch: ${error?.message ?? line.slice(0, 200)}`)
-  if (result.compact_revision !== undefined && result.compact_revision !== '0') throw new Compacted('compacted')
-  if (result.canceled === true) throw new Error(`etcd ended the watch: ${result.cancel_reason ?? 'without a reason'}`)
+  if (result.compact_revision !== '0') throw new Compacted('compacted')
+  if (result.canceled) throw new Error(`etcd ended the watch: ${result.cancel_reason ?? 'without a reason'}`)
   return result
+}
+
+function otherThanEtcd({ issues }: z.ZodError): string {
+  const path = issues[0]!.path.join('.')
+  return `JSON that etcd would not answer${path === '' ? '' : `, at ${path}`}: is this etcd?`
 }
 
 function isUnauthenticated(error: unknown): boolean {
@@ -157,7 +172,7 @@ function isUnauthenticated(error: unknown): boolean {
   )
 }
 
-function eventOf({ key, value = '' }: KeyValue, type: 'PUT' | 'DELETE' = 'PUT'): EtcdEvent {
+function eventOf({ key, value = '' }: z.output<typeof KeyValue>, type: 'PUT' | 'DELETE' = 'PUT'): EtcdEvent {
   const text = (base64: string) => Buffer.from(base64, 'base64').toString()
   return { key: text(key), value: type === 'DELETE' ? undefined : text(value) }
 }
