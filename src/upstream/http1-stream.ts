@@ -30,6 +30,11 @@ const LITTLE_ROOM = 16 * 1024
 /** So many bytes that are sent at once arrive at once, whatever lies in between: a server has read all of them or none. */
 const ONE_SEGMENT = 1300
 
+/** So soon after its end a connection is reset, in ms, whose server did not read what came. */
+const RESET_WITHIN = 10
+
+const CLOSED = 'the server closed the connection'
+
 /** One request and its response on an HTTP/1 connection to a server. */
 export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
   readonly protocol = 'HTTP/1.1'
@@ -49,6 +54,8 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
   #requestEnded = false
   /** Whether the server has sent anything. */
   #isHeard = false
+  /** Whether the server has closed the connection without an answer. */
+  #isEnded = false
   /** The start of a response's head that is still incomplete. */
   #incomplete: PendingBytes | undefined
   #response: BodyDecoder | undefined
@@ -237,7 +244,8 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
   }
 
   timedOut(): void {
-    this.#user.timedOut()
+    if (this.#isEnded) this.#lost(CLOSED, isResetSince(this.#connection.socket))
+    else this.#user.timedOut()
   }
 
   serverEnded(): void {
@@ -246,7 +254,11 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
       return this.#user.ended()
     }
     if (this.#response?.close()) return this.#complete(false)
-    this.#lost('the server closed the connection', this.#mayEnd && isResetSince(this.#connection.socket))
+    if (!this.#mayEnd || !this.#isOneSegment || this.#isHeard) return this.#lost(CLOSED)
+    // Whether it had read the request shows in a moment: if not, it resets the connection.
+    this.#isEnded = true
+    this.#connection.socket.allowHalfOpen = true
+    this.#connection.wait(RESET_WITHIN)
   }
 
   closed(error: Error | undefined): void {

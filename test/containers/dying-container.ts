@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { docker, ROOT } from './engine.ts'
+import { addressOf, docker, ROOT, untilAnswered } from './engine.ts'
 
 /** What is mounted into the containers: the application of test/support, and the library that it needs. */
 const MOUNTS = ['test/support', 'node_modules/ws'].flatMap((path) => [
@@ -55,6 +55,10 @@ export class DyingContainer {
     const labelled = Object.entries(all).flatMap(([label, value]) => ['--label', `${label}=${value}`])
     const command = ['node', '/app/test/support/dying-app.ts', this.name, '80', String(linger), '0.0.0.0']
     this.#id = await docker('run', '--detach', ...MOUNTS, ...labelled, ...options, 'node:26-bookworm-slim', ...command)
+  }
+
+  async listens(): Promise<void> {
+    await untilAnswered(`http://${await addressOf(this.#id)}/`)
   }
 
   async stop(): Promise<void> {

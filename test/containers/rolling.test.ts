@@ -1,10 +1,20 @@
 /** Users and WebSockets of containers that are stopped, recreated, scaled, paused and killed on a real engine. */
 import assert from 'node:assert/strict'
+import type { Server } from 'node:net'
+import { after, before } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { DyingContainer } from './dying-container.ts'
-import { docker, testWithEngine } from './engine.ts'
+import { docker, hasEngine, lockEngine, testWithEngine } from './engine.ts'
 import { killTimes } from './kill-times.ts'
 import { assertNothingHappened, replace, startRolling } from './rolling.ts'
+
+let lock: Server | undefined
+
+before(async () => {
+  if (hasEngine) lock = await lockEngine()
+})
+
+after(() => lock?.close())
 
 const few = { users: 60, websockets: 10 }
 

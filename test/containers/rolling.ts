@@ -90,6 +90,7 @@ export async function startRolling(
       }
     },
     async finish() {
+      for (const container of containers) await container.listens()
       await pause(1000)
       stop.abort()
       await Promise.all(running)
@@ -100,8 +101,8 @@ export async function startRolling(
       test.diagnostic(
         `${answers} answers, ${trouble.length} errors ${inWords(trouble)}, WebSockets closed by ${[...codes]}`,
       )
-      for (const line of limpet.log.all.filter((each) => / "status":5|"status":5/.test(each)).slice(0, 5))
-        test.diagnostic(line)
+      const failed = limpet.log.all.filter((line) => /"status":5/.test(line))
+      for (const line of failed.slice(0, 5)) test.diagnostic(line)
       return outcome
     },
   }
