@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Absences, LandscapeAbsences } from '../../../src/control/discovery/absences.ts'
 import type { FoundServer, Landscape } from '../../../src/discovery/provider.ts'
+import { MAX_SERVERS } from '../../../src/runtime/bounds.ts'
 
 const server = (id: string): FoundServer => ({ id, name: id, address: `${id}:80` })
 const servers = (ids: string) => [...ids].map(server)
