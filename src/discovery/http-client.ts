@@ -198,7 +198,7 @@ function failure(error: unknown, { host }: URL, { signal, options }: Question): 
   // With options of its own, it knows better where its authorities are named.
   const isCertificate = options === undefined && /CERT|SIGNED|VERIFY|ISSUER/.test(code)
   const hint = isCertificate ? '; if its authority is your own, name the file with its certificate as tls.ca' : ''
-  return new Error(`${host} cannot be asked: ${tlsMessage(message)}${hint}`)
+  return new Error(`${host} cannot be asked: ${tlsMessage(message)}${hint}`, { cause: error })
 }
 
 function tooLate({ host }: URL, patience: number): Error {

@@ -1,5 +1,4 @@
-import { accessSync, constants, existsSync } from 'node:fs'
-import { getSystemErrorMessage } from 'node:util'
+import { existsSync } from 'node:fs'
 import { z } from 'zod'
 import { type DockerHost, parseDockerHost } from '../../config/docker-host.ts'
 import { InvalidValue } from '../../config/error.ts'
@@ -65,8 +64,9 @@ export class Engine {
    * @throws Error with what to do, where it does not answer
    */
   async greet(signal: AbortSignal): Promise<number> {
-    if ('socket' in this.#place) refuseUnusable(this.#place.socket)
-    const { headers } = await this.#ask('/_ping', {}, signal)
+    const { headers } = await this.#ask('/_ping', {}, signal).catch((error: Error) => {
+      throw 'socket' in this.#place ? unusable(this.#place.socket, error) : error
+    })
     const version = headers['api-version']
     if (typeof version !== 'string' || !/^\d+\.\d+$/.test(version))
       throw new Error('its answer to /_ping has no Api-Version: is this a Docker engine?')
@@ -148,19 +148,14 @@ function defaultSocket(): string {
   return !existsSync(SOCKET) && process.env.XDG_RUNTIME_DIR && existsSync(rootless) ? rootless : SOCKET
 }
 
-/** @throws Error with what to do */
-function refuseUnusable(socket: string): void {
-  try {
-    accessSync(socket, constants.R_OK | constants.W_OK)
-  } catch (error) {
-    const { code, errno } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT')
-      throw new Error(`${socket} does not exist: start the Docker engine, or name its address as host or DOCKER_HOST`)
-    if (code !== 'EACCES') throw new Error(`${socket} cannot be opened: ${getSystemErrorMessage(errno!)}`)
-    throw new Error(
-      `${socket} may not be opened by this user: add them to its group (docker), or run limpet discover --serve as another user`,
-    )
-  }
+/** What to do about a socket that cannot be opened. */
+function unusable(socket: string, error: Error): Error {
+  const { code } = (error.cause ?? {}) as NodeJS.ErrnoException
+  if (code === 'ENOENT')
+    return new Error(`${socket} does not exist: start the Docker engine, or name its address as host or DOCKER_HOST`)
+  if (code !== 'EACCES') return error
+  const hint = 'add them to its group (docker), or run limpet discover --serve as another user'
+  return new Error(`${socket} may not be opened by this user: ${hint}`)
 }
 
 function authority({ host, port }: { readonly host: string; readonly port: number }): string {
