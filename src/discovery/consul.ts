@@ -86,7 +86,7 @@ function listOf(source: ConsulSource, { headers, body }: Answer, last: ServerLis
     throw new Error(`Consul hides instances of ${source.service} from this token (${permissions(source)})`)
   if (entries.length > MAX_SERVERS) throw new Error(`${entries.length} instances, but there is room for ${MAX_SERVERS}`)
   const { servers, mistakes } = consulServers(entries, source.checks)
-  return { servers, mistakes, isAuthoritative: true, isUrgent: hasNewDrain(servers, last?.servers) }
+  return { servers, mistakes, isUrgent: hasNewDrain(servers, last?.servers) }
 }
 
 function entriesIn(body: string): readonly ConsulEntry[] {

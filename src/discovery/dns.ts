@@ -80,6 +80,5 @@ function listOf(name: string, servers: readonly FoundServer[], mistakes: ServerL
   return {
     servers: servers.slice(0, MAX_SERVERS),
     mistakes: isTooLong ? [...mistakes, { where: name, message }] : mistakes,
-    isAuthoritative: false,
   }
 }

@@ -32,7 +32,7 @@ class FileProvider implements Provider {
     for await (const { signature, found } of this.#looks(signal)) {
       this.#seen = signature
       const now = found()
-      if (before === undefined || !isSame(before, now)) yield { ...now, isAuthoritative: false }
+      if (before === undefined || !isSame(before, now)) yield now
       before = now
     }
   }

@@ -35,7 +35,7 @@ async function* watch(source: HttpSource, signal: AbortSignal): AsyncGenerator<S
         tag = answer.headers.etag
         listed = readServerList(name, answer.body, listed)
         const found = united([listed])
-        if (last === undefined || !isSame(last, found)) yield { ...found, isAuthoritative: false }
+        if (last === undefined || !isSame(last, found)) yield found
         last = found
       }
       await next(source, answer, performance.now() - askedAt, tag !== undefined, signal)

@@ -35,7 +35,7 @@ async function* watch(
     let last: ServerList | undefined
     for await (const slices of states(source, new KubernetesWatch(client, credentials, source), signal)) {
       const { servers, mistakes } = slices.servers()
-      const list = { servers, mistakes, isAuthoritative: true, isUrgent: hasNewDrain(servers, last?.servers) }
+      const list = { servers, mistakes, isUrgent: hasNewDrain(servers, last?.servers) }
       if (last !== undefined && isSameList(list, last)) continue
       yield list
       last = list

@@ -28,11 +28,6 @@ export interface Mistake {
 export interface ServerList {
   readonly servers: readonly FoundServer[]
   readonly mistakes: readonly Mistake[]
-  /**
-   * Whether a server that is missing in it is gone: its address may be another's by now, so nothing is sent there any more. Otherwise
-   * it was taken from a list, and may be drained (`drain.removeAfter`).
-   */
-  readonly isAuthoritative: boolean
   /** Whether it must take effect at once, since a server has been told to stop. */
   readonly isUrgent?: boolean
 }

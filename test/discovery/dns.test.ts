@@ -60,7 +60,6 @@ describe('addresses of a name', { skip: withoutDnsmasq }, () => {
         { id: '10.0.0.2:8080', name: '10.0.0.2:8080', address: '10.0.0.2:8080' },
       ],
       mistakes: [],
-      isAuthoritative: false,
     })
     await dns.serve(['10.0.0.1 app.example.org', '10.0.0.2 app.example.org', '10.0.0.3 app.example.org'])
     assert.deepEqual(addresses(await next()), ['10.0.0.1:8080', '10.0.0.2:8080', '10.0.0.3:8080'])

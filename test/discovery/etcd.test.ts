@@ -32,7 +32,6 @@ testWithEtcd('finds the keys below the prefix, and each change as it happens', a
       { id: 'web-2', name: 'web-2', address: '[2001:db8::2]:8080', state: 'drain', settings: { weight: 3 } },
     ],
     mistakes: [],
-    isAuthoritative: false,
   })
   await etcd.put('/app/web-3', '10.0.0.3:8080')
   assert.equal((await watched.next()).servers.length, 3)

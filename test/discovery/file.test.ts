@@ -54,7 +54,6 @@ describe('from: file, a file', () => {
         { id: 'two', name: 'two', address: '10.0.0.2:80', state: 'drain', settings: { weight: 3 } },
       ],
       mistakes: [],
-      isAuthoritative: false,
     })
     const replaced = watch.names()
     await replace(path, '["10.0.0.3:80"]')

@@ -51,7 +51,6 @@ it('asks once an interval, and yields what is another list', async (test) => {
   assert.deepEqual(first, {
     servers: [{ id: 'a:80', name: 'a:80', address: 'a:80' }],
     mistakes: [],
-    isAuthoritative: false,
   })
   const second = await watched.next()
   assert.deepEqual(inLines(second), ['b:80 b:80'])

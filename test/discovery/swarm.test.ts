@@ -28,7 +28,6 @@ test('the tasks of a service are servers by service and slot, at the ports that 
   const { manager, web } = await watched(t)
   const list = await web.next()
   assert.deepEqual(inLines(list), BOTH)
-  assert.equal(list.isAuthoritative, true)
   assert.deepEqual(list.mistakes, [])
   assert.deepEqual([...new Set(manager.requests)].sort(), [
     'GET /_ping',

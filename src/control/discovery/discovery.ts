@@ -60,7 +60,7 @@ export class Discovery {
       for (const [index, { key, source }] of entries.entries()) {
         wanted.add(key)
         this.#keep(this.#lists, key, known[index], file.listeners, (before) =>
-          this.#followList(key, upstream.name, source, file, before),
+          this.#followList(upstream.name, source, file, before),
         )
       }
     }
@@ -164,7 +164,6 @@ export class Discovery {
   }
 
   #followList(
-    key: string,
     upstream: string,
     source: Source,
     file: Config,
@@ -180,7 +179,7 @@ export class Discovery {
       file.listeners,
     )
     const reader: Reader<ServerList, readonly Server[]> = {
-      fill: (list) => (list.isAuthoritative ? { ...list, servers: absences.fill(list.servers) } : list),
+      fill: (list) => ({ ...list, servers: absences.fill(list.servers) }),
       get nextEnd() {
         return absences.nextEnd
       },
@@ -189,7 +188,8 @@ export class Discovery {
         return { result: made, servers: made.length, mistakes: [...list.mistakes, ...mistakes] }
       },
     }
-    return this.#follow(upstream, source.from, key, () => providerFor(source, upstream), reader, before)
+    const name = `${source.from} of upstream ${upstream}`
+    return this.#follow(upstream, source.from, name, () => providerFor(source, upstream), reader, before)
   }
 
   #followLandscape(

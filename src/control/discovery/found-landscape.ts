@@ -19,7 +19,7 @@ interface KnownUpstream {
 }
 
 interface KnownRoute {
-  readonly found: FoundRoute
+  readonly where: string
   readonly outcome: Route | Mistake
 }
 
@@ -29,7 +29,8 @@ export class LandscapeReader {
   readonly #file: Config
   readonly #serversOf: (upstream: string) => FoundServers
   #upstreams: ReadonlyMap<string, KnownUpstream> = new Map()
-  #routes: readonly KnownRoute[] = []
+  /** By all that is said of each. */
+  #routes: ReadonlyMap<string, KnownRoute> = new Map()
 
   /**
    * @param source its name
@@ -60,14 +61,14 @@ export class LandscapeReader {
       if (!isSame) upstream.made = { ...upstream.outcome, servers: [...servers] }
       return [{ upstream: upstream.made!, where: found.where }]
     })
-    const routes = landscape.routes.map((found) => this.#routeOf(found))
+    const routes = new Map(landscape.routes.map((found) => this.#routeOf(found)))
     this.#upstreams = known
     this.#routes = routes
     return {
       landscape: {
         source: this.#source,
         upstreams,
-        routes: routes.flatMap(({ found: { where }, outcome }) => {
+        routes: [...routes.values()].flatMap(({ where, outcome }) => {
           if (!('where' in outcome)) return [{ route: outcome, where }]
           mistakes.push(outcome)
           return []
@@ -95,12 +96,14 @@ export class LandscapeReader {
     return withCookieNames({ ...this.#file, upstreams: outcome.value }).upstreams[0]!
   }
 
-  #routeOf(found: FoundRoute): KnownRoute {
-    const before = this.#routes.find((each) => isDeepStrictEqual(each.found, found))
-    if (before !== undefined) return before
-    const outcome = validate(Route, { ...found.settings, upstream: found.upstream })
-    const made = 'issues' in outcome ? mistakeOf(outcome.issues, `${found.where}: route`) : outcome.value
-    return { found, outcome: made }
+  #routeOf(found: FoundRoute): [all: string, route: KnownRoute] {
+    const all = JSON.stringify(found)
+    const before = this.#routes.get(all)
+    if (before !== undefined) return [all, before]
+    const { upstream, settings, where } = found
+    const outcome = validate(Route, { ...settings, upstream })
+    const made = 'issues' in outcome ? mistakeOf(outcome.issues, `${where}: route`) : outcome.value
+    return [all, { where, outcome: made }]
   }
 }
 

@@ -17,7 +17,7 @@ export function serverListOf(
 ): ServerList {
   const { servers: described, mistakes } = selected(serving(containers), source, upstream)
   const found = foundServers(described, containers, addresses)
-  return { servers: found.servers, mistakes: [...mistakes, ...found.mistakes], isAuthoritative: true }
+  return { servers: found.servers, mistakes: [...mistakes, ...found.mistakes] }
 }
 
 /** All that the labels of containers describe, in Limpet's own words and in those of others. */

@@ -64,7 +64,7 @@ export class EtcdKeys {
       taken.id.add(found.id)
       servers.push(found)
     }
-    return { servers, mistakes, isAuthoritative: false }
+    return { servers, mistakes }
   }
 
   #read(key: string, value: string): FoundServer | Mistake {
