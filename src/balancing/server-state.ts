@@ -142,8 +142,7 @@ export class ServerState {
 
   /** Whether it is back, and has not answered yet. */
   get #isReturning(): boolean {
-    const mayBe = this.#mayBeReturning || this.#settings.returns === true
-    return mayBe && (this.#counters.health(this.#settings.slot) & HealthBit.Returning) !== 0
+    return this.#mayBeReturning && (this.#counters.health(this.#settings.slot) & HealthBit.Returning) !== 0
   }
 
   /** The most requests that it may have in flight, of all workers together. */
@@ -298,22 +297,9 @@ export class ServerState {
     return !isReturning && (before & HealthBit.Suspended) === 0
   }
 
-  /**
-   * The server refuses connections, is expected back, and no other may serve: it counts as back and not answering yet, so that
-   * requests wait, and one at a time tries it.
-   */
-  expectBack(now: number, incarnation: number): void {
-    if (this.#isRemoved || incarnation !== this.#incarnation) return
-    const { slot } = this.#settings
-    this.#counters.addFail(slot, now | 0)
-    this.#counters.setHealth(slot, HealthBit.Returning)
-    this.#counters.setHealth(slot, HealthBit.Suspended)
-    this.#turns.bumpEpoch(this.#upstream)
-  }
-
   /** An attempt succeeded, now or at time `now`. Returns whether that ended a suspension. */
   succeeded(now?: number): boolean {
-    if (this.#mayBeReturning || this.#settings.returns) this.#noteAnswer()
+    if (this.#mayBeReturning) this.#noteAnswer()
     const slot = this.#settings.slot
     if (this.#maxFails === 0 || this.#counters.fails(slot) === 0) return false
     // As in nginx: only a success counts whose window began after the last failure.
@@ -327,7 +313,6 @@ export class ServerState {
   /** The first answer to this worker shows that the server does not just start. */
   #noteAnswer(): void {
     this.#mayBeReturning = false
-    if ((this.#counters.health(this.#settings.slot) & HealthBit.Returning) === 0) return
     const before = this.#counters.clearHealth(this.#settings.slot, HealthBit.Returning)
     if (before & HealthBit.Returning) this.#endSuspension()
   }

@@ -457,11 +457,6 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
     this.#owner.attemptFailed(failure)
   }
 
-  /** Whether its server is about to come back, and the request may wait for it (`ServerJudge.expectsBack`). */
-  expectsBack(failure: Failure): boolean {
-    return this.#judge.expectsBack(failure)
-  }
-
   /** Counts the failure against the server, if the server is to blame. */
   blame(): void {
     this.#judge.blame(this.#failure!, this.responseBegun, this.#owner.trace?.traceId)

@@ -214,7 +214,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
    * @param previous how the attempt before this one failed
    */
   #try(previous?: Failure): void {
-    const time = this.attempts === 0 ? this.startedAt : now()
+    const time = previous === undefined ? this.startedAt : now()
     this.#previous = previous
     const wait = this.#goOn('arrival', time)
     if (wait !== undefined) this.#waitInQueue(wait)
@@ -340,21 +340,18 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
       this.#suspect = undefined
       return this.#end(failure)
     }
-    const isExpected = attempt.expectsBack(failure)
-    const triesAgain = this.#mayTryAgain(attempt, failure, isExpected)
+    const triesAgain = this.#mayTryAgain(attempt, failure)
     if (triesAgain && failure.blame === 'suspect') this.#suspect = attempt
     else attempt.blame()
-    // Its failure is no answer for those that wait for it.
-    if (triesAgain) this.#try(isExpected ? undefined : failure)
+    if (triesAgain) this.#try(failure)
     else this.#end(failure)
   }
 
-  /** @param isExpected whether the request waits for the server that failed it, so that the number of tries is no limit */
-  #mayTryAgain(attempt: Attempt, failure: Failure, isExpected: boolean): boolean {
+  #mayTryAgain(attempt: Attempt, failure: Failure): boolean {
     const { group, tries } = this.#placement!
     const { retries } = group.settings
-    const isTooLate = retries.within > 0 && now() - this.startedAt - this.queued > retries.within
-    if (!isExpected && (tries >= retries.tries || isTooLate)) return false
+    if (tries >= retries.tries || (retries.within > 0 && now() - this.startedAt - this.queued > retries.within))
+      return false
     if (failure.retry === 'idempotent') return attempt.mayRepeat
     return failure.retry === 'always' && attempt.mayResend
   }

@@ -104,9 +104,7 @@ export class Placement {
     const destination = this.#claimDestination(home, time, occasion)
     if (destination !== undefined) return this.#goTo(destination, 'moved:rebalanced')
     // Not if the server has failed to which the session was about to move.
-    const isBackSoon =
-      home?.settings.returns === true && (!this.#tried.includes(home) || home.refusal(time, true) === 'away')
-    const hasFailed = this.#tries > 0 && this.reason !== 'moved:rebalanced' && !isBackSoon
+    const hasFailed = this.#tries > 0 && this.reason !== 'moved:rebalanced'
     const atHome = hasFailed ? 'failed' : this.#askHome(home, time, occasion)
     if (atHome === 'awaited') return new Wait(home)
     if (typeof atHome === 'object') return this.#goTo(atHome, this.#reasonFor(atHome, home, 'free'))

@@ -56,19 +56,6 @@ export class ServerJudge {
   }
 
   /**
-   * Whether a failure shows only that the server ends, which its source expects back, while no other may serve. It then counts as
-   * away until it answers.
-   */
-  expectsBack({ code, retry }: Failure): boolean {
-    const { returns, drain } = this.#server.settings
-    if (returns !== true || !(code === 'connect-failed' || (drain && retry !== 'never'))) return false
-    const time = now()
-    if (this.#group.servers.some((server) => server !== this.#server && server.isUp(time))) return false
-    this.#server.expectBack(time, this.#incarnation)
-    return true
-  }
-
-  /**
    * Counts a failure against the server, if the server is to blame.
    *
    * @param traceId that of the request, if its trace is followed

@@ -137,9 +137,7 @@ export class UpstreamGroup {
       const isOpen = refusal === undefined && !queue.isAwaited(server) && !queue.isAwaited(undefined)
       if (isOpen && tried.includes(server)) return false
       // If no server is up, suspended ones are the last resort.
-      // One that has been told to stop is away in a moment.
-      const isEnding = refusal === 'drained' && server.settings.returns === true
-      maySomeServe ||= isEnding || refusal === 'away' || (refusal === 'suspended' && server.isFull)
+      maySomeServe ||= refusal === 'away' || (refusal === 'suspended' && server.isFull)
     }
     return maySomeServe
   }

@@ -17,12 +17,6 @@ test('nor while those are replaced that go on for a while', async (t) => {
   assert.deepEqual(codes, new Set([1001]))
 })
 
-for (const linger of [0, 1000])
-  test(`nor while the only server is replaced, which goes on for ${linger} ms`, async (t) => {
-    const { trouble } = await replaceDyingServers(t, { ...few, servers: 1, replacements: 2, websockets: 0, linger })
-    assert.deepEqual(trouble, [])
-  })
-
 test('of servers that are killed, only what was in flight fails that cannot be sent again', async (t) => {
   const { trouble, codes } = await replaceDyingServers(t, { ...few, linger: 'killed' })
   assert.deepEqual(codes, new Set([1012]), 'clients of WebSockets are told to connect again')

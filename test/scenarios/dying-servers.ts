@@ -14,8 +14,6 @@ const NAMES = ['a', 'b', 'c'] as const
 type Name = (typeof NAMES)[number]
 
 export interface Plan {
-  /** How many servers there are; all by default. */
-  readonly servers?: number
   readonly replacements: number
   readonly users: number
   readonly websockets: number
@@ -70,11 +68,8 @@ class App {
 }
 
 /** Runs the plan; returns what went wrong, and how the WebSockets were closed. */
-export async function replaceDyingServers(
-  test: TestContext,
-  { servers: count, replacements, users, websockets, linger }: Plan,
-) {
-  const apps = NAMES.slice(0, count).map((name) => new App(name, linger))
+export async function replaceDyingServers(test: TestContext, { replacements, users, websockets, linger }: Plan) {
+  const apps = NAMES.map((name) => new App(name, linger))
   for (const app of apps) {
     await app.start(test)
     await app.listens()
@@ -82,7 +77,7 @@ export async function replaceDyingServers(
   const affinity = { type: 'cookie', secrets: ['the same secret in every replica'] }
   const servers = apps.map(({ name, address }) => ({ name, address }))
   const { port, says, watched } = await startWithSource(test, { affinity, queue: { timeout: '20s' } }, servers)
-  const state: Record<string, Said> = Object.fromEntries(apps.map(({ name }) => [name, { returns: true }]))
+  const state: Record<string, Said> = Object.fromEntries(NAMES.map((name) => [name, { returns: true }]))
   const say = async (name: Name, said: Said) => {
     state[name] = said
     await says(state)
