@@ -3,8 +3,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { request } from 'node:http'
-import type { Server } from 'node:net'
-import { after, before, type TestContext } from 'node:test'
+import type { TestContext } from 'node:test'
 import { DockerLabels, DockerSource } from '../../src/config/sources/docker.ts'
 import { dockerLandscape, dockerProvider } from '../../src/discovery/docker.ts'
 import type { Landscape, ServerList } from '../../src/discovery/provider.ts'
@@ -12,16 +11,8 @@ import { temporaryFolder } from '../support/folder.ts'
 import { until } from '../support/until.ts'
 import { Watched } from '../support/watched.ts'
 import { type AllowListProxy, startAllowListProxy } from './allow-list-proxy.ts'
-import { addressOf, docker, hasEngine, lockEngine, startContainer, testWithEngine } from './engine.ts'
+import { addressOf, docker, startContainer, testWithEngine } from './engine.ts'
 import { killTimes } from './kill-times.ts'
-
-let lock: Server | undefined
-
-before(async () => {
-  if (hasEngine) lock = await lockEngine()
-})
-
-after(() => lock?.close())
 
 const SOCKET = '/var/run/docker.sock'
 const IMAGE = 'nginx:stable'

@@ -288,10 +288,15 @@ testWithEngine('setup.sh --down removes everything that it made, and nothing els
   assert.deepEqual(await everything(), untouched)
 })
 
-/** The ids of all containers and images, including those without a name. */
+/** The ids of all containers but those of other tests, and of all images, including those without a name. */
 async function everything(): Promise<Set<string>> {
-  const lists = await Promise.all([docker('ps', '--all', '--quiet'), docker('images', '--all', '--quiet')])
-  return new Set(lists.join('\n').split('\n').filter(Boolean))
+  const [all, ofOthers, images] = await Promise.all([
+    docker('ps', '--all', '--quiet'),
+    docker('ps', '--all', '--quiet', '--filter', 'label=for.limpet.test'),
+    docker('images', '--all', '--quiet'),
+  ])
+  const others = new Set(ofOthers.split('\n'))
+  return new Set(`${all}\n${images}`.split('\n').filter((id) => id !== '' && !others.has(id)))
 }
 
 async function untilHealth(container: string, wanted: string): Promise<void> {

@@ -4,8 +4,8 @@ import type { Server } from 'node:net'
 import { SwarmSource } from '../../src/config/sources/swarm.ts'
 import type { FoundServer } from '../../src/discovery/provider.ts'
 import { swarmProvider } from '../../src/discovery/swarm.ts'
+import { docker, lockEngine, testWithEngine, untilAnswered } from '../containers/engine.ts'
 import { Watched } from '../support/watched.ts'
-import { docker, lockEngine, testWithEngine, untilAnswered } from './engine.ts'
 
 const SERVICE = 'limpet-swarm-test'
 

@@ -5,7 +5,6 @@ import type { Server } from 'node:net'
 import { join } from 'node:path'
 import { after, before } from 'node:test'
 import { freePort } from '../../bench/free-port.ts'
-import { until } from '../support/until.ts'
 import {
   compose,
   docker,
@@ -15,8 +14,9 @@ import {
   ROOT,
   testWithCompose,
   untilAnswered,
-} from './engine.ts'
-import { loadDuring, request } from './load.ts'
+} from '../containers/engine.ts'
+import { loadDuring, request } from '../containers/load.ts'
+import { until } from '../support/until.ts'
 
 const EXAMPLE = ['--file', 'examples/compose/compose.yaml']
 let lock: Server

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import type { Server } from 'node:net'
 import { after, before } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import { DyingContainer } from './dying-container.ts'
-import { docker, hasEngine, lockEngine, testWithEngine } from './engine.ts'
-import { killTimes } from './kill-times.ts'
-import { assertNothingHappened, replace, startRolling } from './rolling.ts'
+import { DyingContainer } from '../containers/dying-container.ts'
+import { docker, hasEngine, lockEngine, testWithEngine } from '../containers/engine.ts'
+import { killTimes } from '../containers/kill-times.ts'
+import { assertNothingHappened, replace, startRolling } from '../containers/rolling.ts'
 
 let lock: Server | undefined
 
