@@ -1,4 +1,4 @@
-/** `from: swarm` before a stand-in for a manager, with recorded answers; test/containers/swarm.test.ts has a real one. */
+/** `from: swarm` before a stand-in for a manager, with recorded answers; test/long/swarm.long.ts has a real one. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { SwarmLabels, SwarmSource } from '../../src/config/sources/swarm.ts'

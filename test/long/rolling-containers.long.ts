@@ -1,4 +1,4 @@
-/** The same as in test/containers/rolling.test.ts, with more of everything. */
+/** The same as in test/long/rolling.long.ts, with more of everything. */
 import assert from 'node:assert/strict'
 import { setTimeout as pause } from 'node:timers/promises'
 import { docker, testWithEngine } from '../containers/engine.ts'
