@@ -33,7 +33,6 @@ export function contradictions(file: unknown): Issue[] {
     ...adminOnListener(admin, listeners, validListeners),
     ...adminWithoutTokens(asMapping(admin)),
     ...metricsOnAnother(metrics, admin, listeners, validListeners),
-    ...(file === asMapping(file) && discovery === undefined ? nothingToServe(routes, upstreams) : []),
     ...unknownUpstreams(asList(routes), Object.keys(asMapping(upstreams)), discovery !== undefined),
     ...ambiguousRoutes(validOf(Route, routes)),
     ...groups.flatMap(repeatedNames),
@@ -82,7 +81,9 @@ function serversOf(name: string, upstream: unknown): ServerGroup {
 }
 
 /** Labels may describe all routes and upstreams: without them, the file must. */
-function nothingToServe(routes: unknown, upstreams: unknown): Issue[] {
+export function nothingToServe(file: unknown): Issue[] {
+  const { routes, upstreams, discovery } = asMapping(file)
+  if (file !== asMapping(file) || discovery !== undefined) return []
   const missing = (key: string, value: unknown, kind: string, one: string) => {
     if (value !== undefined && !isEmpty(value)) return []
     return [{ path: [key], message: `expected ${value === undefined ? kind : one}, found ${shown(value)}` }]

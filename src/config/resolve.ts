@@ -1,4 +1,4 @@
-import { contradictions } from './consistency.ts'
+import { contradictions, nothingToServe } from './consistency.ts'
 import { withCookieNames } from './cookie-names.ts'
 import { isOneVariable, scalar } from './interpolate.ts'
 import { formatPath, type KeyPath } from './key-path.ts'
@@ -13,7 +13,7 @@ import { type Issue, type Outcome, validate } from './validate.ts'
 export function resolve(file: unknown, expanded: ReadonlyMap<string, string> = new Map()): Outcome<Config> {
   let outcome = validate(Config, file)
   if ('issues' in outcome && convertExpanded(file, outcome.issues, expanded)) outcome = validate(Config, file)
-  const issues = [...('issues' in outcome ? outcome.issues : []), ...contradictions(file)]
+  const issues = [...nothingToServe(file), ...('issues' in outcome ? outcome.issues : []), ...contradictions(file)]
   return 'issues' in outcome || issues.length > 0 ? { issues } : { value: withCookieNames(outcome.value) }
 }
 

@@ -88,10 +88,7 @@ export class LandscapeReader {
   #makeUpstream(name: string, settings: FoundUpstream['settings'], where: string): Upstream | Mistake {
     const upstreams = { [name]: { ...settings, servers: [PLACEHOLDER] } }
     const outcome = validate(Config.shape.upstreams, upstreams)
-    const issues =
-      'issues' in outcome
-        ? outcome.issues.map(inside)
-        : contradictions({ upstreams, routes: [{ path: '/*', upstream: name }] })
+    const issues = 'issues' in outcome ? outcome.issues.map(inside) : contradictions({ upstreams })
     if (issues.length > 0 || 'issues' in outcome) return mistakeOf(issues, `${where}: upstream ${name}`)
     return withCookieNames({ ...this.#file, upstreams: outcome.value }).upstreams[0]!
   }
