@@ -1,9 +1,9 @@
 import type { EtcdSource } from '../config/sources/etcd.ts'
 import { Allowance } from './allowance.ts'
+import { eachDifferent } from './each-different.ts'
 import { EtcdKeys } from './etcd/etcd-keys.ts'
 import { Compacted, EtcdMember } from './etcd/etcd-member.ts'
 import { HttpClient } from './http-client.ts'
-import { isSameList } from './list-changes.ts'
 import type { Provider, ServerList } from './provider.ts'
 
 /** How often a member is asked whether it still knows the truth, in ms: a watch of a member that is cut off says nothing. */
@@ -19,22 +19,14 @@ const ONE_MORE = 1000
 export function etcdProvider(source: EtcdSource, look = LOOK): Provider {
   return {
     name: `etcd ${source.prefix} at ${source.endpoints.join(', ')}`,
-    watch: (signal) => watch(source, look, signal),
+    watch: (signal) => eachDifferent(lists(source, look, signal), signal),
   }
 }
 
-async function* watch(source: EtcdSource, look: number, signal: AbortSignal): AsyncGenerator<ServerList, void> {
+async function* lists(source: EtcdSource, look: number, signal: AbortSignal): AsyncGenerator<ServerList, void> {
   const client = new HttpClient(source.tls)
   try {
-    let last: ServerList | undefined
-    for await (const keys of states(source, client, look, signal)) {
-      const list = keys.list()
-      if (last !== undefined && isSameList(list, last)) continue
-      yield list
-      last = list
-    }
-  } catch (error) {
-    if (!signal.aborted) throw error
+    for await (const keys of states(source, client, look, signal)) yield keys.list()
   } finally {
     client.close()
   }
