@@ -1,10 +1,11 @@
 import type { SwarmLabels, SwarmSource } from '../config/sources/swarm.ts'
 import { containerLandscape, containerServers, type ReachedContainers } from './docker/container-providers.ts'
 import { engineName } from './docker/engine.ts'
+import { watchEngine } from './docker/engine-watch.ts'
 import { ownContainer } from './docker/own-container.ts'
 import type { Landscape, Provider } from './provider.ts'
+import { RunningTasks } from './swarm/running-tasks.ts'
 import { TaskAddresses } from './swarm/task-addresses.ts'
-import { watchTasks } from './swarm/watch-tasks.ts'
 
 /** The tasks that are servers of one upstream. */
 export function swarmProvider(source: SwarmSource, upstream: string): Provider {
@@ -24,7 +25,8 @@ async function* reached(
   settings: SwarmSource | SwarmLabels,
   signal: AbortSignal,
 ): AsyncGenerator<ReachedContainers, void> {
-  for await (const { tasks, isUrgent } of watchTasks(settings, signal)) {
+  const sightings = watchEngine(settings, signal, (watch) => new RunningTasks(watch, settings.poll))
+  for await (const { tasks, isUrgent } of sightings) {
     const addresses = new TaskAddresses(tasks, ownContainer() !== undefined, settings.network)
     yield { containers: tasks, addresses, isUrgent }
   }

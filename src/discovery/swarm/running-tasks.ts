@@ -1,4 +1,5 @@
-import { Engine, type EngineSettings } from '../docker/engine.ts'
+import type { EngineEvent } from '../docker/engine.ts'
+import type { EngineView, EngineWatch } from '../docker/engine-watch.ts'
 import { isStopSignal } from '../docker/stop-signal.ts'
 import { Refused } from '../http-client.ts'
 import { type KnownTask, knownTasks } from './known-tasks.ts'
@@ -8,11 +9,6 @@ import { isChanging, type SwarmState, swarmState } from './swarm-state.ts'
 const BUSY = 500
 /** How long after an event the tasks are asked for, in ms: an event is seldom alone. */
 const SETTLE = 50
-/** The events of the Swarm that matter, and those of the containers of this node. */
-const EVENTS = {
-  type: ['service', 'node', 'container'],
-  event: ['create', 'update', 'remove', 'start', 'kill', 'die', 'health_status'],
-}
 
 /** All tasks of a Swarm that run, or are about to. */
 export interface TaskSighting {
@@ -22,33 +18,18 @@ export interface TaskSighting {
 }
 
 /**
- * All tasks of a Swarm, and again after each change. Docker has no events of tasks: they are asked for every `poll` ms, more often while
- * something is on its way, and at once after events of services, of nodes, and of the containers of the node that is asked.
- *
- * @throws Error where the engine cannot be reached, is lost, or is no manager
+ * All tasks of a Swarm. Docker has no events of tasks: they are asked for every `poll` ms, more often while something is on its way,
+ * and at once after events of services, of nodes, and of the containers of the node that is asked.
  */
-export async function* watchTasks(
-  settings: EngineSettings & { readonly poll: number },
-  signal: AbortSignal,
-): AsyncGenerator<TaskSighting, void> {
-  const ends = new AbortController()
-  const engine = new Engine(settings)
-  const watch = new Watch(engine, settings.poll, AbortSignal.any([signal, ends.signal]))
-  try {
-    await watch.begin()
-    for (;;) yield await watch.next()
-  } catch (error) {
-    if (!signal.aborted) throw error
-  } finally {
-    ends.abort(new Error('no longer watched'))
-    engine.close()
+export class RunningTasks implements EngineView<TaskSighting> {
+  /** Those of the Swarm, and those of the containers of this node. */
+  readonly events = {
+    type: ['service', 'node', 'container'],
+    event: ['create', 'update', 'remove', 'start', 'kill', 'die', 'health_status'],
   }
-}
-
-class Watch {
-  readonly #engine: Engine
+  readonly lookBack = 0
+  readonly #watch: EngineWatch
   readonly #poll: number
-  readonly #signal: AbortSignal
   readonly #stopping = new Set<string>()
   readonly #ended = new Set<string>()
   /** Where tasks were reached: of those that are told to stop, the manager no longer says it. */
@@ -59,43 +40,32 @@ class Watch {
   #isAskedAgain = false
   #isUrgent = false
   #reported = ''
-  #news = Promise.withResolvers<void>()
-  #failure: { readonly error: unknown } | undefined
 
-  constructor(engine: Engine, poll: number, signal: AbortSignal) {
-    this.#engine = engine
+  constructor(watch: EngineWatch, poll: number) {
+    this.#watch = watch
     this.#poll = poll
-    this.#signal = signal
-    signal.addEventListener('abort', () => this.#failed(signal.reason))
+    watch.signal.addEventListener('abort', () => clearTimeout(this.#timer))
   }
 
-  async begin(): Promise<void> {
-    const now = await this.#engine.greet(this.#signal)
-    this.#follow(now).catch((error) => this.#failed(error))
-    await this.#look()
+  begin(): Promise<void> {
+    return this.#look()
   }
 
-  async next(): Promise<TaskSighting> {
-    await this.#news.promise
-    if (this.#failure !== undefined) throw this.#failure.error
-    this.#news = Promise.withResolvers()
+  take(): TaskSighting {
     const isUrgent = this.#isUrgent
     this.#isUrgent = false
     return { tasks: this.#tasks(), isUrgent }
   }
 
-  async #follow(since: number): Promise<void> {
-    for await (const events of this.#engine.events(since, EVENTS, this.#signal)) {
-      for (const { Action, Actor } of events) {
-        const task = Actor.Attributes?.['com.docker.swarm.task.id']
-        if (task !== undefined) this.#happened(Action, task, Actor.Attributes?.signal)
-      }
-      this.#lookIn(SETTLE)
+  happened(events: readonly EngineEvent[]): void {
+    for (const { Action, Actor } of events) {
+      const task = Actor.Attributes?.['com.docker.swarm.task.id']
+      if (task !== undefined) this.#happenedTo(task, Action, Actor.Attributes?.signal)
     }
-    throw new Error('the Docker engine has closed its stream of events')
+    this.#lookIn(SETTLE)
   }
 
-  #happened(action: string, task: string, signal = ''): void {
+  #happenedTo(task: string, action: string, signal = ''): void {
     const told = action === 'kill' && isStopSignal(signal, undefined)
     if (!told && action !== 'die') return
     const known = told ? this.#stopping : this.#ended
@@ -109,7 +79,7 @@ class Watch {
     if (this.#isLooking) this.#isAskedAgain = true
     else {
       clearTimeout(this.#timer)
-      this.#timer = setTimeout(() => this.#look().catch((error) => this.#failed(error)), milliseconds)
+      this.#timer = setTimeout(() => this.#watch.news.failWith(this.#look()), milliseconds)
     }
   }
 
@@ -124,16 +94,17 @@ class Watch {
     const tasks = this.#tasks()
     this.#published = new Map(tasks.map(({ id, published }) => [id, published]))
     this.#report(false)
-    if (this.#signal.aborted) return
+    if (this.#watch.signal.aborted) return
     this.#lookIn(this.#isAskedAgain ? SETTLE : isChanging(this.#state) ? Math.min(BUSY, this.#poll) : this.#poll)
   }
 
   async #ask(): Promise<SwarmState> {
+    const { engine, signal } = this.#watch
     try {
       const [services, tasks, nodes] = await Promise.all([
-        this.#engine.ask('/services', {}, this.#signal),
-        this.#engine.ask('/tasks', {}, this.#signal),
-        this.#engine.ask('/nodes', {}, this.#signal),
+        engine.ask('/services', {}, signal),
+        engine.ask('/tasks', {}, signal),
+        engine.ask('/nodes', {}, signal),
       ])
       return swarmState(services, tasks, nodes)
     } catch (error) {
@@ -156,12 +127,6 @@ class Watch {
     if (seen === this.#reported) return
     this.#reported = seen
     this.#isUrgent ||= isUrgent
-    this.#news.resolve()
-  }
-
-  #failed(error: unknown): void {
-    this.#failure ??= { error }
-    clearTimeout(this.#timer)
-    this.#news.resolve()
+    this.#watch.news.report()
   }
 }
