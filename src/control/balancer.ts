@@ -15,6 +15,7 @@ import { subjectOf } from './admin/admin-subject.ts'
 import { ChangesFile } from './desired/changes-file.ts'
 import { desiredState, reloaded } from './desired/desired-state.ts'
 import type { Found } from './desired/found.ts'
+import { KeptChanges } from './desired/kept-changes.ts'
 import { Pauses } from './desired/pauses.ts'
 import { fileInEffect, type LoadAgain, restored } from './desired/restored.ts'
 import { Discovery } from './discovery/discovery.ts'
@@ -30,7 +31,7 @@ import { openAccessLog } from './open-access-log.ts'
 import type { Operator } from './operator.ts'
 import { assemble, type Parts } from './parts.ts'
 import { keepsState } from './sessions/kept-sessions.ts'
-import { InstanceLock, takeOrWait } from './state/instance-lock.ts'
+import { InstanceLock } from './state/instance-lock.ts'
 import { RunInstance } from './state/run-instance.ts'
 import { StateDirectory } from './state/state-directory.ts'
 import { Renewals } from './tls/renewals.ts'
@@ -125,8 +126,9 @@ export class Balancer {
     hosts.adopt(await hosts.addressesFor(config, START_WITHIN), config)
     const accessLog = openAccessLog(config.accessLog.file, log)
     const lock = new InstanceLock(name, state.path)
+    const keptChanges = new KeptChanges(changesFile, lock)
     // A process that is replaced releases it once this one serves.
-    if (predecessor === undefined && keepsState(config)) await takeOrWait(lock, name, state.path, log)
+    if (predecessor === undefined && keepsState(config)) await lock.takeOrWait(log)
     const parts: Parts = await assemble(
       config,
       name,
@@ -147,7 +149,7 @@ export class Balancer {
     renewals.follow(acme)
     hosts.onChange = () => handover.change((now) => now, 'DNS')
     const users = [drains, pauses, renewals, acme, discovery]
-    const handover: Handover = new Handover(parts, instance, lock, changesFile, desired, config, users)
+    const handover: Handover = new Handover(parts, instance, lock, keptChanges, desired, config, users)
     const balancer = new Balancer(parts, lock, handover, drains, load && withFilesRead(load, tls))
     const { health, supervisor, slots } = parts
     // One that is replaced answers until this one serves.
