@@ -5,6 +5,7 @@ import { type ConsulEntry, consulServers } from './consul/consul-servers.ts'
 import { drainsAtOnce } from './drains-at-once.ts'
 import { eachDifferent } from './each-different.ts'
 import { type Answer, HttpClient, Refused, urlBelow } from './http-client.ts'
+import { isSameList } from './list-changes.ts'
 import type { Provider, ServerList } from './provider.ts'
 import { secretIn } from './source-file.ts'
 
@@ -21,7 +22,7 @@ const DELAY = 10_000
 export function consulProvider(source: ConsulSource): Provider {
   return {
     name: `consul ${source.service} at ${source.url}`,
-    watch: (signal) => eachDifferent(drainsAtOnce(lists(source, signal)), signal),
+    watch: (signal) => eachDifferent(drainsAtOnce(lists(source, signal)), isSameList, signal),
   }
 }
 

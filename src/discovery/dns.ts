@@ -10,6 +10,7 @@ import { Resolver } from './dns/resolver.ts'
 import { resolverSettings } from './dns/resolver-settings.ts'
 import { ServiceLookup } from './dns/services.ts'
 import { eachDifferent } from './each-different.ts'
+import { isSameList } from './list-changes.ts'
 import type { FoundServer, Provider, ServerList } from './provider.ts'
 
 /** A list, and for how long it holds, in ms. */
@@ -25,7 +26,7 @@ const PORT = 80
 /** The servers that a name in the DNS stands for, looked up again whenever its records expire. */
 export function dnsProvider(source: DnsSource, hosts = new HostsFile()): Provider {
   const look = source.type === 'srv' ? lookAtServices(source, hosts) : lookAtAddresses(source, hosts)
-  return { name: `dns ${source.name}`, watch: (signal) => eachDifferent(lists(look, signal), signal) }
+  return { name: `dns ${source.name}`, watch: (signal) => eachDifferent(lists(look, signal), isSameList, signal) }
 }
 
 async function* lists(look: Look, signal: AbortSignal): AsyncGenerator<ServerList, void> {

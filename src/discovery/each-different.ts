@@ -1,12 +1,10 @@
-import { isDeepStrictEqual } from 'node:util'
-import type { Landscape, ServerList } from './provider.ts'
-
 /**
  * What is found, whenever it is something else than before. Ends once the signal is aborted, also where what is found fails because
  * of that.
  */
-export async function* eachDifferent<Found extends ServerList | Landscape>(
+export async function* eachDifferent<Found>(
   all: AsyncIterable<Found>,
+  isSame: (one: Found, other: Found) => boolean,
   signal: AbortSignal,
 ): AsyncGenerator<Found, void> {
   let last: Found | undefined
@@ -19,9 +17,4 @@ export async function* eachDifferent<Found extends ServerList | Landscape>(
   } catch (error) {
     if (!signal.aborted) throw error
   }
-}
-
-/** Whether both say the same, however urgent they are. */
-function isSame<Found extends ServerList | Landscape>(one: Found, other: Found): boolean {
-  return isDeepStrictEqual({ ...one, isUrgent: undefined }, { ...other, isUrgent: undefined })
 }

@@ -4,6 +4,7 @@ import { eachDifferent } from './each-different.ts'
 import { EtcdKeys } from './etcd/etcd-keys.ts'
 import { Compacted, EtcdMember } from './etcd/etcd-member.ts'
 import { HttpClient } from './http-client.ts'
+import { isSameList } from './list-changes.ts'
 import type { Provider, ServerList } from './provider.ts'
 
 /** How often a member is asked whether it still knows the truth, in ms: a watch of a member that is cut off says nothing. */
@@ -19,7 +20,7 @@ const ONE_MORE = 1000
 export function etcdProvider(source: EtcdSource, look = LOOK): Provider {
   return {
     name: `etcd ${source.prefix} at ${source.endpoints.join(', ')}`,
-    watch: (signal) => eachDifferent(lists(source, look, signal), signal),
+    watch: (signal) => eachDifferent(lists(source, look, signal), isSameList, signal),
   }
 }
 

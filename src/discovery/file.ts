@@ -4,6 +4,7 @@ import type { FileSource } from '../config/sources/file.ts'
 import { FileWatcher } from '../runtime/file-watcher.ts'
 import { eachDifferent } from './each-different.ts'
 import { ListFiles, type Look } from './file/list-files.ts'
+import { isSameList } from './list-changes.ts'
 import type { Provider, ServerList } from './provider.ts'
 
 /** In ms. */
@@ -28,7 +29,7 @@ class FileProvider implements Provider {
   }
 
   watch(signal: AbortSignal): AsyncGenerator<ServerList, void> {
-    return eachDifferent(this.#lists(signal), signal)
+    return eachDifferent(this.#lists(signal), isSameList, signal)
   }
 
   async changed(signal: AbortSignal): Promise<void> {

@@ -3,6 +3,7 @@ import { type HttpSource, placeOf } from '../config/sources/http.ts'
 import { printable } from '../runtime/printable.ts'
 import { eachDifferent } from './each-different.ts'
 import { type Answer, HttpClient, Refused } from './http-client.ts'
+import { isSameList } from './list-changes.ts'
 import { pause } from './pause.ts'
 import type { Provider, ServerList } from './provider.ts'
 import { type ListedServers, readServerList, united } from './server-list.ts'
@@ -19,7 +20,7 @@ const BREATH = 100
 /** The list at a URL, by long polling (`Prefer: wait`, RFC 7240) where the server does that, else once an interval. */
 export function httpProvider(source: HttpSource): Provider {
   const name = `http ${nameOf(source.url)}`
-  return { name, watch: (signal) => eachDifferent(lists(source, signal), signal) }
+  return { name, watch: (signal) => eachDifferent(lists(source, signal), isSameList, signal) }
 }
 
 async function* lists(source: HttpSource, signal: AbortSignal): AsyncGenerator<ServerList, void> {

@@ -6,6 +6,7 @@ import { HttpClient, Refused } from './http-client.ts'
 import { credentialsFor, type Surroundings } from './kubernetes/kubernetes-credentials.ts'
 import { EndpointSlices } from './kubernetes/kubernetes-slices.ts'
 import { KubernetesWatch } from './kubernetes/kubernetes-watch.ts'
+import { isSameList } from './list-changes.ts'
 import type { Provider, ServerList } from './provider.ts'
 
 /** Watches that may begin without a pause in between, and how long it takes until one more may, in ms. */
@@ -19,7 +20,7 @@ const ONE_MORE = 1000
 export function kubernetesProvider(source: KubernetesSource, surroundings?: Surroundings): Provider {
   return {
     name: nameOf(source),
-    watch: (signal) => eachDifferent(drainsAtOnce(lists(source, signal, surroundings)), signal),
+    watch: (signal) => eachDifferent(drainsAtOnce(lists(source, signal, surroundings)), isSameList, signal),
   }
 }
 

@@ -1,6 +1,7 @@
 import type { DockerLabels, DockerSource } from '../../config/sources/docker.ts'
 import { eachDifferent } from '../each-different.ts'
-import type { Landscape, Provider, ServerList } from '../provider.ts'
+import { isSameLandscape, isSameList } from '../list-changes.ts'
+import type { Landscape, Provider } from '../provider.ts'
 import type { Addresses } from './addresses.ts'
 import type { KnownContainer } from './known-containers.ts'
 import { landscapeOf, serverListOf } from './landscape.ts'
@@ -22,25 +23,19 @@ export function containerServers(
   source: Omit<DockerSource, 'from'>,
   upstream: string,
 ): Provider {
-  return providerOf(name, watch, ({ containers, addresses }) => serverListOf(containers, addresses, source, upstream))
+  const read = ({ containers, addresses }: ReachedContainers) => serverListOf(containers, addresses, source, upstream)
+  return { name, watch: (signal) => eachDifferent(each(watch(signal), read), isSameList, signal) }
 }
 
 /** All that the labels of containers describe. */
 export function containerLandscape(name: string, watch: Watch, labels: DockerLabels): Provider<Landscape> {
-  return providerOf(name, watch, ({ containers, addresses }) => landscapeOf(containers, addresses, labels))
+  const read = ({ containers, addresses }: ReachedContainers) => landscapeOf(containers, addresses, labels)
+  return { name, watch: (signal) => eachDifferent(each(watch(signal), read), isSameLandscape, signal) }
 }
 
-function providerOf<Found extends ServerList | Landscape>(
-  name: string,
-  watch: Watch,
-  read: (reached: ReachedContainers) => Found,
-): Provider<Found> {
-  return { name, watch: (signal) => eachDifferent(all(watch(signal), read), signal) }
-}
-
-async function* all<Found extends ServerList | Landscape>(
+async function* each<Found extends object>(
   sightings: AsyncIterable<ReachedContainers>,
   read: (reached: ReachedContainers) => Found,
-): AsyncGenerator<Found, void> {
+) {
   for await (const reached of sightings) yield { ...read(reached), isUrgent: reached.isUrgent }
 }
