@@ -64,8 +64,8 @@ async function ask(client: HttpClient, source: ConsulSource, index: number, sign
 }
 
 /**
- * The index for the next question. One that goes back, or is none, means that Consul has begun to count anew: then it must not be
- * waited for.
+ * The index for the next question. One that goes back, or is none, means that Consul has restarted its count: then the answer must
+ * not be waited for.
  */
 function nextIndex(index: number, { headers }: Answer): number {
   const next = Number(headers['x-consul-index'])

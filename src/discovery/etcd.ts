@@ -49,7 +49,7 @@ async function* states(source: EtcdSource, client: HttpClient, look: number, sig
       }
     } catch (error) {
       signal.throwIfAborted()
-      // The member ended, or what happened since is known no more: another one, or this one again, has all that there is now.
+      // The member ended, or no longer knows what happened since: another one, or this one again, has the current keys.
       member = await firstThatAnswers(source, client, keys, signal, error)
     }
   }

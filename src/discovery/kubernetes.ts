@@ -72,7 +72,7 @@ async function* states(
     } catch (error) {
       signal.throwIfAborted()
       if (error instanceof Refused && error.status !== 410) throw error
-      // The connection was lost, or what happened since is known no more: all that there is now says it.
+      // The connection was lost, or the API no longer knows what happened since: a list has the current state.
       version = undefined
     }
   }

@@ -176,7 +176,7 @@ describe('blocking queries', () => {
     assert.equal((await next).servers.length, 2)
   })
 
-  test('begin anew where the index goes back', async (t) => {
+  test('start over where the index goes back', async (t) => {
     const consul = await Consul.start(t)
     consul.register({ id: 'web-1' })
     const watched = watch(t, consul)

@@ -53,7 +53,7 @@ describe('the state of a server follows the conditions of its pod', () => {
   }
 })
 
-test('a pod that is told to stop is urgent, once', async (t) => {
+test('a pod that is asked to stop is urgent, once', async (t) => {
   const api = await Kubernetes.start(t)
   const pod = { name: 'web-1', address: '10.0.0.1' }
   api.apply('web-abc', { pods: [pod] })
@@ -186,7 +186,7 @@ describe('a watch', () => {
     assert.deepEqual(versions, [null, '101', '1101'])
   })
 
-  test('whose version is known no more is followed by another list', async (t) => {
+  test('whose version is too old is followed by another list', async (t) => {
     const api = await Kubernetes.start(t)
     api.apply('web-abc', { pods: [{ name: 'web-1', address: '10.0.0.1' }] })
     const watched = await watchInCluster(t, api)

@@ -15,7 +15,7 @@ const EVENTS = {
 const LOOKS = 8
 /** After how many looks at the latest something is said, where more are to come. */
 const REPORT_AFTER = 256
-/** How often an engine is asked whether it is still there, in ms: a connection may be lost without a word. */
+/** How often an engine is asked whether it is still there, in ms: a lost connection may go unnoticed. */
 const PING = 30_000
 
 /** All containers that run. */
@@ -23,14 +23,14 @@ export interface Sighting {
   readonly containers: readonly KnownContainer[]
   /** The host at which what listens on the engine's machine is reached. */
   readonly machine: string
-  /** Whether one has been told to stop, died or was paused since the last one. */
+  /** Whether one has been asked to stop, died or was paused since the last one. */
   readonly isUrgent: boolean
 }
 
 /** All containers of an engine that run, known by its events and the looks that these cause. */
 export class RunningContainers implements EngineView<Sighting> {
   readonly events = EVENTS
-  /** A container may have been told to stop before there was a connection. */
+  /** A container may have been asked to stop before there was a connection. */
   readonly lookBack = 60_000
   readonly #watch: EngineWatch
   readonly #known = new KnownContainers()

@@ -13,7 +13,7 @@ const SETTLE = 50
 /** All tasks of a Swarm that run, or are about to. */
 export interface TaskSighting {
   readonly tasks: readonly KnownTask[]
-  /** Whether one has been told to stop, or has ended, since the last one. */
+  /** Whether one has been asked to stop, or has ended, since the last one. */
   readonly isUrgent: boolean
 }
 
@@ -32,7 +32,7 @@ export class RunningTasks implements EngineView<TaskSighting> {
   readonly #poll: number
   readonly #stopping = new Set<string>()
   readonly #ended = new Set<string>()
-  /** Where tasks were reached: of those that are told to stop, the manager no longer says it. */
+  /** Where tasks were reached: for tasks that are stopping, the manager no longer says it. */
   #published = new Map<string, KnownTask['published']>()
   #state: SwarmState = { services: [], tasks: [], nodes: [] }
   #timer: NodeJS.Timeout | undefined
