@@ -36,3 +36,10 @@ export function isAuthoritative(from: string): boolean {
 export function returnsWithin({ from, returnWithin }: Pick<Source, 'from' | 'returnWithin'>): number {
   return returnWithin ?? (from === 'docker' || from === 'swarm' || from === 'kubernetes' ? 30_000 : 0)
 }
+
+/** What an entry says for all servers that it finds, as the file has it. */
+export function serverDefaults(source: Source): Readonly<Record<string, unknown>> {
+  const { weight, backup, maxFails, failTimeout, maxConnections, slowStart } = z.encode(Source, source)
+  const all = { weight, backup, maxFails, failTimeout, maxConnections, slowStart }
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
+}
