@@ -11,7 +11,7 @@ import { temporaryFolder } from './folder.ts'
 import { until } from './until.ts'
 
 /** A pod behind a Service. */
-interface Pod {
+export interface Pod {
   /** Default: it is no pod, only an address. */
   readonly name?: string
   readonly address: string
