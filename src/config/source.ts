@@ -24,7 +24,7 @@ export const Source = z
 
 export type Source = z.output<typeof Source>
 
-/** Sources that know which servers there are: one that they do not name is gone. The lists of the others are somebody's intention. */
+/** Sources that know which servers exist: one that they do not name is gone. The others hold lists that somebody has written. */
 const AUTHORITATIVE: readonly string[] = ['docker', 'swarm', 'consul', 'kubernetes'] satisfies Source['from'][]
 
 /** @param from the kind of a source */

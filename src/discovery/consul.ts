@@ -80,7 +80,7 @@ function listOf(source: ConsulSource, { headers, body }: Answer): ServerList {
   if (headers['x-consul-knownleader'] === 'false')
     throw new Error('Consul has no leader at the moment, so its answer may be old')
   const entries = entriesIn(body)
-  // Consul leaves out what a token may not see: an empty list would then be taken for the truth.
+  // Consul leaves out what a token may not see: an empty list does not mean then that there are no servers.
   if (headers['x-consul-results-filtered-by-acls'] === 'true')
     throw new Error(`Consul hides instances of ${source.service} from this token (${permissions(source)})`)
   if (entries.length > MAX_SERVERS) throw new Error(`${entries.length} instances, but there is room for ${MAX_SERVERS}`)

@@ -1,7 +1,7 @@
 import { News } from '../news.ts'
 import { Engine, type EngineEvent, type EngineSettings, type EventFilters } from './engine.ts'
 
-/** What is watched of an engine: it is told of events, looks, and reports to its news what it sees. */
+/** What is watched of an engine: it receives events, inspects, and reports to its news when it sees something new. */
 export interface EngineView<Sighting> {
   /** The events that matter. Others are not sent. */
   readonly events: EventFilters

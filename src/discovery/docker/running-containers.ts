@@ -11,9 +11,9 @@ const EVENTS = {
     ...['connect', 'disconnect'],
   ],
 }
-/** How many containers are looked at at a time. */
+/** How many containers are inspected at a time. */
 const LOOKS = 8
-/** After how many looks at the latest something is said, where more are to come. */
+/** After how many inspections containers are reported, where more are still to come. */
 const REPORT_AFTER = 256
 /** How often an engine is asked whether it is still there, in ms: a lost connection may go unnoticed. */
 const PING = 30_000
@@ -27,7 +27,7 @@ export interface Sighting {
   readonly isUrgent: boolean
 }
 
-/** All containers of an engine that run, known by its events and the looks that these cause. */
+/** All containers of an engine that run, known by its events and the inspections that these cause. */
 export class RunningContainers implements EngineView<Sighting> {
   readonly events = EVENTS
   /** A container may have been asked to stop before there was a connection. */
@@ -36,7 +36,7 @@ export class RunningContainers implements EngineView<Sighting> {
   readonly #known = new KnownContainers()
   #looks = 0
   #unreported = 0
-  /** Whether all containers have been asked for, and whether all of them have been looked at once. */
+  /** Whether all containers have been listed, and whether all of them have been inspected once. */
   #isListed = false
   #isComplete = false
   #isUrgent = false
@@ -67,7 +67,7 @@ export class RunningContainers implements EngineView<Sighting> {
     this.#look()
   }
 
-  /** Looks at those that something has happened to, some at a time. */
+  /** Inspects those that something has happened to, some at a time. */
   #look(): void {
     for (const id of this.#known.takeAsked(LOOKS - this.#looks)) {
       this.#looks++

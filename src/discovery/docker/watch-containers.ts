@@ -8,7 +8,7 @@ import { RunningContainers, type Sighting } from './running-containers.ts'
 const shared = new Set<SharedWatch>()
 
 /**
- * All containers of an engine that run, and again after each change. All who watch one engine share its connection and its looks.
+ * All containers of an engine that run, and again after each change. All watches of one engine share its connection and its inspections.
  *
  * @throws Error where the engine cannot be reached, or is lost, and the signal's reason once that is aborted
  */
@@ -27,7 +27,7 @@ export async function* watchContainers(
   }
 }
 
-/** One watch of an engine, for several who watch. It ends with the last of them, and where it fails. */
+/** One watch of an engine, for several consumers. It ends with the last of them, or when it fails. */
 class SharedWatch {
   readonly settings: EngineSettings
   readonly #watchers = new Set<Watcher>()
@@ -63,7 +63,7 @@ class SharedWatch {
   }
 }
 
-/** One who watches, and takes in what there is at their own pace. */
+/** One consumer of a shared watch, which reads sightings at its own pace: of several, the newest. */
 class Watcher {
   readonly news: News
   #newest: Sighting | undefined

@@ -5,7 +5,7 @@ import { Refused } from '../http-client.ts'
 import { type KnownTask, knownTasks } from './known-tasks.ts'
 import { isChanging, type SwarmState, swarmState } from './swarm-state.ts'
 
-/** How often the tasks are asked for while some are on their way, in ms. */
+/** How often the tasks are asked for while some are starting or stopping, in ms. */
 const BUSY = 500
 /** How long after an event the tasks are asked for, in ms: an event is seldom alone. */
 const SETTLE = 50
@@ -18,7 +18,7 @@ export interface TaskSighting {
 }
 
 /**
- * All tasks of a Swarm. Docker has no events of tasks: they are asked for every `poll` ms, more often while something is on its way,
+ * All tasks of a Swarm. Docker has no events of tasks: they are asked for every `poll` ms, more often while some start or stop,
  * and at once after events of services, of nodes, and of the containers of the node that is asked.
  */
 export class RunningTasks implements EngineView<TaskSighting> {
