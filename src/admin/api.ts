@@ -32,7 +32,7 @@ import { View } from './view.ts'
  * @param ending aborted when streams are to end
  */
 export function adminApi(
-  { subject, operations, events, traffic, tail, metrics }: Administered,
+  { subject, operations, planning, events, traffic, tail, metrics }: Administered,
   access: Access,
   signIns: SignIns,
   report: (bug: unknown) => void,
@@ -57,11 +57,11 @@ export function adminApi(
   addDrains(api, descriptions, view, operations)
   addPause(api, descriptions, operations)
   addSessions(api, descriptions, view)
-  addPlanning(api, descriptions, operations)
+  addPlanning(api, descriptions, planning)
   addUpgrade(api, descriptions, operations)
   addEvents(api, descriptions, new EventStream(events, ending))
   addTraffic(api, descriptions, view, traffic, new TrafficStream(traffic, ending))
-  addRequests(api, descriptions, operations, new RequestStream(tail, ending))
+  addRequests(api, descriptions, planning, new RequestStream(tail, ending))
   addMetrics(api, descriptions, metrics)
   describeProbes(api)
   addSigningIn(api, descriptions, signIns)

@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 import type { AdminPlace, PortPlace } from '../admin/admin-listener.ts'
+import { OperationRefused } from '../admin/operation-refused.ts'
 import type { Phase } from '../admin/readiness.ts'
 import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
@@ -15,6 +16,7 @@ import { subjectOf } from './admin/admin-subject.ts'
 import { ChangesFile } from './desired/changes-file.ts'
 import { desiredState, reloaded } from './desired/desired-state.ts'
 import type { Found } from './desired/found.ts'
+import { KeptChanges } from './desired/kept-changes.ts'
 import { Pauses } from './desired/pauses.ts'
 import { fileInEffect, type LoadAgain, restored } from './desired/restored.ts'
 import { Discovery } from './discovery/discovery.ts'
@@ -29,8 +31,9 @@ import { HostNames, START_WITHIN } from './names/host-names.ts'
 import { openAccessLog } from './open-access-log.ts'
 import type { Operator } from './operator.ts'
 import { assemble, type Parts } from './parts.ts'
+import type { Planner } from './planner.ts'
 import { keepsState } from './sessions/kept-sessions.ts'
-import { InstanceLock, takeOrWait } from './state/instance-lock.ts'
+import { InstanceLock } from './state/instance-lock.ts'
 import { RunInstance } from './state/run-instance.ts'
 import { StateDirectory } from './state/state-directory.ts'
 import { Renewals } from './tls/renewals.ts'
@@ -47,7 +50,7 @@ export class Balancer {
   readonly #lock: InstanceLock
   readonly #handover: Handover
   readonly #drains: DrainOrders
-  readonly #load: LoadAgain | undefined
+  readonly #load: LoadAgain
   readonly #metrics: Metrics
   #admin: AdminApi | undefined
   #phase: Phase = 'starting'
@@ -58,13 +61,7 @@ export class Balancer {
   readonly #stopping = new AbortController()
   readonly #replaced = Promise.withResolvers<void>()
 
-  private constructor(
-    parts: Parts,
-    lock: InstanceLock,
-    handover: Handover,
-    drains: DrainOrders,
-    load: LoadAgain | undefined,
-  ) {
+  private constructor(parts: Parts, lock: InstanceLock, handover: Handover, drains: DrainOrders, load: LoadAgain) {
     this.#parts = parts
     this.#lock = lock
     this.#handover = handover
@@ -125,8 +122,9 @@ export class Balancer {
     hosts.adopt(await hosts.addressesFor(config, START_WITHIN), config)
     const accessLog = openAccessLog(config.accessLog.file, log)
     const lock = new InstanceLock(name, state.path)
+    const keptChanges = new KeptChanges(changesFile, lock)
     // A process that is replaced releases it once this one serves.
-    if (predecessor === undefined && keepsState(config)) await takeOrWait(lock, name, state.path, log)
+    if (predecessor === undefined && keepsState(config)) await lock.takeOrWait(log)
     const parts: Parts = await assemble(
       config,
       name,
@@ -147,8 +145,8 @@ export class Balancer {
     renewals.follow(acme)
     hosts.onChange = () => handover.change((now) => now, 'DNS')
     const users = [drains, pauses, renewals, acme, discovery]
-    const handover: Handover = new Handover(parts, instance, lock, changesFile, desired, config, users)
-    const balancer = new Balancer(parts, lock, handover, drains, load && withFilesRead(load, tls))
+    const handover: Handover = new Handover(parts, instance, lock, keptChanges, desired, config, users)
+    const balancer = new Balancer(parts, lock, handover, drains, load ? withFilesRead(load, tls) : withoutFile)
     const { health, supervisor, slots } = parts
     // One that is replaced answers until this one serves.
     if (predecessor === undefined) await balancer.#startAdmin()
@@ -212,7 +210,8 @@ export class Balancer {
     const { config } = this.#handover
     const subject = subjectOf(instanceOf(config), this.#parts, () => this.#phase)
     const administered = async () => {
-      return { subject, operations: await this.#operator(), events, traffic, tail, metrics: this.#metrics }
+      const [operations, planning] = await Promise.all([this.#operator(), this.#planner()])
+      return { subject, operations, planning, events, traffic, tail, metrics: this.#metrics }
     }
     wishes.grantBy(
       () => this.#operator(),
@@ -231,6 +230,11 @@ export class Balancer {
   async #operator(): Promise<Operator> {
     const { Operator } = await import('./operator.ts')
     return new Operator(this.#parts, this.#handover, this.#drains, this.#load, () => this.upgrade())
+  }
+
+  async #planner(): Promise<Planner> {
+    const { Planner } = await import('./planner.ts')
+    return new Planner(this.#parts, this.#handover, this.#load)
   }
 
   /**
@@ -253,10 +257,7 @@ export class Balancer {
    * @throws ConfigError with everything that is wrong in the file; then nothing has changed
    */
   reload(): Promise<Applied> {
-    return this.#handover.change((now) => {
-      if (this.#load === undefined) throw new Error('this balancer was started without a file')
-      return reloaded(now, this.#load())
-    })
+    return this.#handover.change((now) => reloaded(now, this.#load()))
   }
 
   /**
@@ -365,6 +366,10 @@ function withFilesRead(load: LoadAgain, tls: TlsStore): LoadAgain {
     tls.refresh()
     return config
   }
+}
+
+function withoutFile(): never {
+  throw new OperationRefused('failed', 'this Limpet was started without a file')
 }
 
 /** The listeners, with the ports of sockets that this process was given in place of 0. */

@@ -7,7 +7,7 @@ export interface FoundServer {
   /** `host:port`, with an IPv6 address in brackets, or `unix:/path`. */
   readonly address: string
   /**
-   * `drain`: it has been told to stop, and serves those that it has. `away`: it will be back, or is starting: it gets no requests,
+   * `drain`: it has been asked to stop, and serves the sessions that it has. `away`: it will be back, or is starting: it gets no requests,
    * and its sessions stay its own. `down`: it is not well. Default: `ready`.
    */
   readonly state?: 'ready' | 'drain' | 'away' | 'down'
@@ -28,7 +28,7 @@ export interface Mistake {
 export interface ServerList {
   readonly servers: readonly FoundServer[]
   readonly mistakes: readonly Mistake[]
-  /** Whether it must take effect at once, since a server has been told to stop. */
+  /** Whether it must take effect at once, since a server has been asked to stop. */
   readonly isUrgent?: boolean
 }
 

@@ -12,7 +12,15 @@ export function openApiDocument() {
   const traffic = {} as Parameters<typeof adminApi>[0]['traffic']
   const operations = new RememberedOperations([])
   const tail = {} as Parameters<typeof adminApi>[0]['tail']
-  const administered = { subject, operations, events: new EventRing(), traffic, tail, metrics: NO_METRICS }
+  const administered = {
+    subject,
+    operations,
+    planning: operations,
+    events: new EventRing(),
+    traffic,
+    tail,
+    metrics: NO_METRICS,
+  }
   const signal = new AbortController().signal
   const api = adminApi(administered, new Access(onLoopback), new SignIns('80'), () => {}, signal)
   return documentOf(api, '0.0.0')

@@ -8,6 +8,7 @@ import { type Limpet, startLimpet } from '../support/limpet.ts'
 import { seed } from '../support/seed.ts'
 import { startAllowListProxy } from './allow-list-proxy.ts'
 import { DyingContainer, type Service } from './dying-container.ts'
+import { docker } from './engine.ts'
 
 /** 200 users who pause for 667 ms on average ask 300 times a second. */
 const LONGEST_PAUSE = 1333
@@ -130,4 +131,25 @@ export function assertNothingHappened({ trouble, refused, moved, answers }: Outc
   assert.deepEqual(refused, [])
   assert.equal(moved, 0, 'everyone is where they were, with the cookie that they had')
   assert.ok(answers > 0)
+}
+
+/** Kills containers one after the other, and starts others in their place. */
+export async function kill({ containers }: Rolling, times: number): Promise<void> {
+  for (let round = 0; round < times; round++) {
+    const container = containers[round % containers.length]!
+    await docker('kill', container.id)
+    await container.remove()
+    await container.start()
+    await pause(500)
+  }
+}
+
+/** A POST in flight may have had its effect, so it is not sent again. */
+export function assertOnlyPostsFailed({ trouble, refused, moved }: Outcome): void {
+  assert.deepEqual(
+    trouble.filter((each) => each !== 'POST 502'),
+    [],
+  )
+  assert.deepEqual(refused, [])
+  assert.equal(moved, 0)
 }

@@ -65,7 +65,7 @@ test('a container drains from its stop signal on, at once, while nothing else is
   assert.deepEqual(inLines(await app.next()), [])
 })
 
-test('a container that was told to stop before Limpet came drains, and no longer once it has started again', async (test) => {
+test('a container that was asked to stop before Limpet started drains, and no longer once it has started again', async (test) => {
   const engine = await StandInEngine.start(test)
   const web = engine.run({ name: 'web', labels, address: '172.17.0.9' })
   engine.kill(web)

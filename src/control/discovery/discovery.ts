@@ -1,8 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
-import { z } from 'zod'
 import type { Config } from '../../config/schema.ts'
 import type { Server } from '../../config/server.ts'
-import { returnsWithin, Source } from '../../config/source.ts'
+import { returnsWithin, type Source, serverDefaults } from '../../config/source.ts'
 import type { Landscape, Provider, ServerList } from '../../discovery/provider.ts'
 import { landscapesOf, providerFor } from '../../discovery/providers.ts'
 import { now } from '../../runtime/clock.ts'
@@ -174,7 +173,7 @@ export class Discovery {
     const servers = new FoundServers(
       source.from,
       `upstream ${upstream}: server`,
-      defaultsOf(source),
+      serverDefaults(source),
       patience > 0,
       file.listeners,
     )
@@ -200,7 +199,7 @@ export class Discovery {
     const labels = file.discovery![from]!
     const patience = returnsWithin({ from, ...labels })
     const absences = new LandscapeAbsences(patience, now)
-    const defaults = defaultsOf({ from, ...labels } as Source)
+    const defaults = serverDefaults({ from, ...labels } as Source)
     const landscape = new LandscapeReader(from, file, (upstream) => {
       return new FoundServers(from, `upstream ${upstream}: server`, defaults, patience > 0, file.listeners)
     })
@@ -250,11 +249,4 @@ export class Discovery {
       if (!this.#isClosed) this.#reports.notApplied(by, (error as Error).message)
     }
   }
-}
-
-/** What an entry says of all its servers, as the file has it. */
-function defaultsOf(source: Source): Readonly<Record<string, unknown>> {
-  const { weight, backup, maxFails, failTimeout, maxConnections, slowStart } = z.encode(Source, source)
-  const all = { weight, backup, maxFails, failTimeout, maxConnections, slowStart }
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
 }
