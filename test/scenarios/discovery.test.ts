@@ -1,13 +1,13 @@
 /** Servers that are found: a whole Limpet that follows lists in files and over HTTP, and the labels of containers. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { temporaryFolder } from '../support/folder.ts'
 import { adminUrlOf, type Limpet, startLimpet } from '../support/limpet.ts'
+import { ListFile } from '../support/list-file.ts'
 import { httpOrigin } from '../support/origin.ts'
 import { StandInEngine } from '../support/stand-in-engine.ts'
 import { until } from '../support/until.ts'
@@ -18,26 +18,6 @@ async function origins<const Names extends readonly string[]>(t: TestContext, ..
     return [name, address]
   })
   return Object.fromEntries(await Promise.all(made)) as Record<Names[number], string>
-}
-
-/** A list of servers in a file that can be replaced. */
-class ListFile {
-  readonly path: string
-
-  private constructor(path: string) {
-    this.path = path
-  }
-
-  static async with(t: TestContext, servers: readonly unknown[] | string): Promise<ListFile> {
-    const file = new ListFile(join(await temporaryFolder(t), 'servers.yaml'))
-    await file.write(servers)
-    return file
-  }
-
-  async write(servers: readonly unknown[] | string): Promise<void> {
-    await writeFile(`${this.path}.new`, typeof servers === 'string' ? servers : JSON.stringify({ servers }))
-    await rename(`${this.path}.new`, this.path)
-  }
 }
 
 const base = {
