@@ -120,13 +120,13 @@ export function resetServer(now: DesiredState, name: ServerName): DesiredState {
   const changes = now.changes.upstreams[name.upstream]?.servers ?? {}
   const upstream = upstreamNamed(now.config, name.upstream)
   const present = upstream && serverNamed(upstream, name.server)?.id
-  const id = present ?? changedId(now, name, changes)
+  const id = present !== undefined && present in changes ? present : (changedId(now, name, changes) ?? present)
   if (id === undefined) throw noServer(name.upstream, name.server, upstreamIn(now.config, name.upstream).servers)
   if (!(id in changes)) return now
   return withChanges(now, withServerChange(now.changes, name.upstream, id, undefined))
 }
 
-/** The id of a server that has been removed, or that is not there at present, and whose changes are kept. */
+/** The id of a server that has been removed, or that is not in effect at present, and whose changes are kept. */
 function changedId(
   { base }: DesiredState,
   { upstream, server }: ServerName,
