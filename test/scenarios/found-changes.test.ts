@@ -123,8 +123,11 @@ test('what an operator says of a server lies on top of what its source says, wha
   const limpet = await startLimpet(t, configOf({ from: 'file', path: list.path }))
   const ask = await adminOf(limpet)
   assert.equal(await servers(ask), 'a:maintenance b')
+  const cause = async () => (await ask('GET', '/v1/upstreams/app')).body.servers[0].state.cause
+  assert.equal(await cause(), 'its source says that it is down')
   await carriedOut(ask, ['PATCH', server('a'), { admin: 'maintenance' }])
   assert.deepEqual(await drift(ask), ['a: maintenance; its source says down'])
+  assert.equal(await cause(), null)
   await list.write(both('ready'))
   await until(async () => (await drift(ask)).join() === 'a: maintenance; its source says ready')
   assert.equal(await servers(ask), 'a:maintenance b')
