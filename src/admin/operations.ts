@@ -23,6 +23,8 @@ export interface ServerResource {
   readonly source?: string
   /** Expected back. */
   readonly isAway?: true
+  /** Its source says that it is not well, and no operator has disabled it. */
+  readonly isSaidDown?: true
 }
 
 /**

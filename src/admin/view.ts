@@ -165,13 +165,23 @@ export class View {
   ): ServerView {
     const { scoreboard } = this.#subject
     const { name, address, weight, backup, slot } = server
-    const { id = name, file, source = null, isAway = false } = this.#operations.server(upstream.name, name) ?? {}
+    const {
+      id = name,
+      file,
+      source = null,
+      isAway = false,
+      isSaidDown = false,
+    } = this.#operations.server(upstream.name, name) ?? {}
     return {
       name,
       address,
       weight,
       backup,
-      state: { admin: adminStateOf(server), ...(isAway ? away : this.#healthOf(server, upstream)) },
+      state: {
+        admin: adminStateOf(server),
+        ...(isAway ? away : this.#healthOf(server, upstream)),
+        ...(isSaidDown && { cause: 'its source says that it is down' }),
+      },
       inFlight: scoreboard.servers.inFlight(slot),
       tunnels: scoreboard.servers.tunnels(slot),
       requests: scoreboard.servers.requests(slot),

@@ -22,6 +22,8 @@ export interface Route {
   headers: Record<string, string>
   /** The name of an upstream. */
   upstream: string
+  /** The source whose labels describe it: `docker`. Absent: it is written in the file. */
+  source?: string
 }
 
 const RouteFields = z.strictObject({

@@ -44,6 +44,10 @@ import { addCounts } from './upgrade/server-states.ts'
 import { activatedSockets } from './workers/activation/activated-sockets.ts'
 import { withRealPorts } from './workers/real-ports.ts'
 
+interface Opened {
+  close(): void
+}
+
 /** A running load balancer: what `limpet run` starts and stops. */
 export class Balancer {
   readonly #parts: Parts
@@ -87,6 +91,24 @@ export class Balancer {
     load?: LoadAgain,
     predecessor?: Predecessor,
   ): Promise<Balancer> {
+    const opened: Opened[] = []
+    try {
+      return await Balancer.#start(opened, file, log, firstThread, load, predecessor)
+    } catch (error) {
+      for (const each of opened) each.close()
+      throw error
+    }
+  }
+
+  /** @param opened what goes on by itself from now on, and is closed where the start fails */
+  static async #start(
+    opened: Opened[],
+    file: Config,
+    log: Log,
+    firstThread: Worker | undefined,
+    load: LoadAgain | undefined,
+    predecessor: Predecessor | undefined,
+  ): Promise<Balancer> {
     const inherited = predecessor?.inheritance
     const warn: Warn = (...warning) => log.warn(...warning)
     const state = new StateDirectory(file.stateDirectory, process.env, warn)
@@ -97,6 +119,7 @@ export class Balancer {
     const events = new EventRing(inherited?.newestEvent)
     const sources = new SourceReports(log, events)
     const discovery = new Discovery(sources, inherited?.found)
+    opened.push(discovery)
     const inEffect = fileInEffect(file, changes, log, load)
     discovery.watch(inEffect)
     await discovery.firstAnswers()
@@ -115,14 +138,17 @@ export class Balancer {
       },
       inherited?.challenges && restoredAnswers(inherited.challenges),
     )
+    opened.push(acme)
     tls.add(acme)
     await acme.prepare(config)
     tls.adopt(tls.materialFor(config))
     const hosts = new HostNames(config, log, inherited?.hosts)
+    opened.push(hosts)
     hosts.adopt(await hosts.addressesFor(config, START_WITHIN), config)
     const accessLog = openAccessLog(config.accessLog.file, log)
     const lock = new InstanceLock(name, state.path)
     const keptChanges = new KeptChanges(changesFile, lock)
+    opened.push({ close: () => lock.release() })
     // A process that is replaced releases it once this one serves.
     if (predecessor === undefined && keepsState(config)) await lock.takeOrWait(log)
     const parts: Parts = await assemble(
@@ -161,8 +187,6 @@ export class Balancer {
       )
     } catch (error) {
       handover.close()
-      hosts.close()
-      lock.release()
       health.stop()
       await Promise.all([balancer.#admin?.close(), balancer.#metricsListener?.close()])
       // Workers that have accepted connections of the process that goes on finish them.
@@ -174,7 +198,10 @@ export class Balancer {
     pauses.adopted(desired)
     renewals.adopted()
     acme.begin()
-    discovery.begin((found, by) => balancer.#putFound(found, by))
+    discovery.begin(
+      (found, by) => balancer.#putFound(found, by),
+      () => supervisor.snapshot.listeners,
+    )
     parts.questions.apply(supervisor.snapshot.upstreams)
     parts.traffic.start()
     balancer.#phase = 'serving'
@@ -246,9 +273,8 @@ export class Balancer {
   }
 
   async #putFound(found: Found, by: string): Promise<void> {
-    const { generation } = this.#parts.supervisor.snapshot
-    const applied = await this.#handover.change(({ file, changes }) => desiredState(file, found, changes), by)
-    if (applied.generation !== generation) this.#parts.tallies.count(WorkerCell.DiscoveryApplies)
+    const { changes } = await this.#handover.change((now) => desiredState(now.file, found, now.changes), by)
+    if (changes.length > 0) this.#parts.tallies.count(WorkerCell.DiscoveryApplies)
   }
 
   /**

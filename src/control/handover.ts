@@ -220,6 +220,8 @@ export class Handover {
   }
 
   #adopt(desired: DesiredState, before: Config): void {
+    for (const conflict of desired.conflicts)
+      if (!this.#desired.conflicts.includes(conflict)) this.#parts.log.warn(conflict, { event: 'change-conflict' })
     if (desired.changes !== this.#desired.changes || desired.config !== this.#desired.config) this.#version++
     this.#desired = desired
     for (const user of this.#users) user.adopted(desired, before)

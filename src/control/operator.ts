@@ -91,12 +91,15 @@ export class Operator implements Operations {
     const server = this.#find({ upstream, server: name })
     if (server === undefined) return undefined
     const file = fileOf(this.#desired, upstream, server)
+    const admin = this.#desired.changes.upstreams[upstream]?.servers[server.id]?.admin
+    const isSaidDown = server.source !== undefined && server.down && admin !== 'maintenance'
     return {
       id: server.id,
       settings: settingsOf(server),
       ...(file !== undefined && { file }),
       ...(server.source !== undefined && { source: server.source }),
       ...(server.away && { isAway: true }),
+      ...(isSaidDown && { isSaidDown }),
     }
   }
 

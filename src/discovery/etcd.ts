@@ -2,10 +2,10 @@ import type { EtcdSource } from '../config/sources/etcd.ts'
 import { Allowance } from './allowance.ts'
 import { eachDifferent } from './each-different.ts'
 import { EtcdKeys } from './etcd/etcd-keys.ts'
-import { Compacted, EtcdMember } from './etcd/etcd-member.ts'
+import { Compacted, EtcdMember, Unreadable } from './etcd/etcd-member.ts'
 import { HttpClient } from './http-client.ts'
 import { isSameList } from './list-changes.ts'
-import type { Provider, ServerList } from './provider.ts'
+import type { Mistake, Provider, ServerList } from './provider.ts'
 
 /** How often a member is asked whether it still knows the truth, in ms: a watch of a member that is cut off says nothing. */
 const LOOK = 30_000
@@ -51,8 +51,13 @@ async function* states(source: EtcdSource, client: HttpClient, look: number, sig
       signal.throwIfAborted()
       // The member ended, or no longer knows what happened since: another one, or this one again, has the current keys.
       member = await firstThatAnswers(source, client, keys, signal, error)
+      if (error instanceof Unreadable) keys.unreadable = misread(error)
     }
   }
+}
+
+function misread({ message }: Unreadable): Mistake {
+  return { where: 'watch of etcd', message, hint: 'all keys are read again instead, at most once a second' }
 }
 
 /**

@@ -50,7 +50,7 @@ function routeChanges(before: readonly Route[], next: readonly Route[]): string[
   return changesOf(before, next, routeKey, (_, route) => `route ${routeInWords(route)}`, same)
 }
 
-function routeKey({ upstream: _, ...conditions }: Route): string {
+function routeKey({ upstream: _, source: __, ...conditions }: Route): string {
   return JSON.stringify(conditions)
 }
 
