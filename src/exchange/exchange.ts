@@ -214,7 +214,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
    * @param previous how the attempt before this one failed
    */
   #try(previous?: Failure): void {
-    const time = previous === undefined ? this.startedAt : now()
+    const time = this.attempts === 0 ? this.startedAt : now()
     this.#previous = previous
     const wait = this.#goOn('arrival', time)
     if (wait !== undefined) this.#waitInQueue(wait)
@@ -340,18 +340,21 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
       this.#suspect = undefined
       return this.#end(failure)
     }
-    const triesAgain = this.#mayTryAgain(attempt, failure)
+    const isForLater = failure.retry === 'always' && attempt.server.isRestarting
+    const triesAgain = this.#mayTryAgain(attempt, failure, isForLater)
     if (triesAgain && failure.blame === 'suspect') this.#suspect = attempt
     else attempt.blame()
-    if (triesAgain) this.#try(failure)
+    if (triesAgain) this.#try(isForLater ? undefined : failure)
     else this.#end(failure)
   }
 
-  #mayTryAgain(attempt: Attempt, failure: Failure): boolean {
+  /** @param isForLater whether the failure says only that the server ends or starts: then it is no try, and the queue sets the limit */
+  #mayTryAgain(attempt: Attempt, failure: Failure, isForLater: boolean): boolean {
     const { group, tries } = this.#placement!
-    const { retries } = group.settings
-    if (tries >= retries.tries || (retries.within > 0 && now() - this.startedAt - this.queued > retries.within))
-      return false
+    const { retries, queue } = group.settings
+    const isTooLate = retries.within > 0 && now() - this.startedAt - this.queued > retries.within
+    const isLast = isForLater ? queue.timeout > 0 && this.queued >= queue.timeout : tries >= retries.tries || isTooLate
+    if (isLast) return false
     if (failure.retry === 'idempotent') return attempt.mayRepeat
     return failure.retry === 'always' && attempt.mayResend
   }
