@@ -33,7 +33,7 @@ export interface Server {
   away?: true
   /** Where it goes, its source expects it back (`returnWithin`): failures of requests alone do not move its sessions. */
   returns?: true
-  /** Set by its source only: it has been told to stop, and is expected back. */
+  /** Set by its source only: it has been told to stop, and is expected back. It drains, unless no other server may serve. */
   ending?: true
   /** The source that has found it, as `limpet status` shows it: `docker`. Absent: it is written in the file, or was added at run time. */
   source?: string

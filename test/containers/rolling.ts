@@ -13,6 +13,8 @@ import { DyingContainer, type Service } from './dying-container.ts'
 const LONGEST_PAUSE = 1333
 
 export interface Crowd {
+  /** How many containers there are; 3 by default. */
+  readonly containers?: number
   readonly users: number
   readonly websockets: number
 }
@@ -41,14 +43,14 @@ export interface Outcome {
 
 let count = 0
 
-/** Starts a service of three containers, Limpet that finds them, and users who ask until the end. */
+/** Starts a service of some containers, Limpet that finds them, and users who ask until the end. */
 export async function startRolling(
   test: TestContext,
-  { users, websockets }: Crowd,
+  { containers: size = 3, users, websockets }: Crowd,
   { linger, options = [] }: Pick<Service, 'linger' | 'options'>,
 ): Promise<Rolling> {
   const service = { name: `limpet-rolling-${process.pid}-${++count}`, linger, options }
-  const containers = [1, 2, 3].map((number) => new DyingContainer(test, service, number))
+  const containers = Array.from({ length: size }, (_, index) => new DyingContainer(test, service, index + 1))
   for (const container of containers) await container.start()
   const proxy = await startAllowListProxy(test, '/var/run/docker.sock')
   const upstream = {
