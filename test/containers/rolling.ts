@@ -12,6 +12,9 @@ import { DyingContainer, type Service } from './dying-container.ts'
 /** 200 users who pause for 667 ms on average ask 300 times a second. */
 const LONGEST_PAUSE = 1333
 
+/** What is shown of a request that failed. */
+const FIELDS = 'time method status server upstreamStatus seconds queued reason failure bytesReceived'.split(' ')
+
 export interface Crowd {
   /** How many containers there are; 3 by default. */
   readonly containers?: number
@@ -60,7 +63,7 @@ export async function startRolling(
   }
   const limpet = await startLimpet(test, {
     listeners: [{ address: '127.0.0.1', port: 0 }],
-    accessLog: { format: 'json' },
+    accessLog: { format: 'json', fields: FIELDS },
     routes: [{ path: '/*', upstream: service.name }],
     upstreams: { [service.name]: upstream },
   })

@@ -177,7 +177,8 @@ function withChange(
   const isOther = ([key]: [string, unknown]) => inFile === undefined || !isDeepStrictEqual(written[key], inFile[key])
   const settings = Object.fromEntries(Object.entries(change.settings).filter(isOther)) as ServerChange['settings']
   const { admin, ...rest } = change
-  const isFileState = admin === (base === undefined ? 'ready' : fileState(base))
+  // One that is about to end drains for that, and comes back as it was.
+  const isFileState = admin === (base === undefined || base.ending ? 'ready' : fileState(base))
   const next = {
     ...rest,
     settings: inFile === undefined ? { ...settings, id } : settings,
