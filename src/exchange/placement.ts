@@ -118,11 +118,13 @@ export class Placement {
     }
     const server = this.#pick(time, occasion) ?? this.group.claimLastResort(time, this.#tried, home)
     if (server !== undefined) return this.#goTo(server, this.#reasonFor(server, home, atHome))
-    if (!this.group.mayServeLater(time, this.#tried)) return new Failure('no-server')
+    const mayServeLater = this.group.mayServeLater(time, this.#tried)
+    // Its own server may be one that will serve nobody else.
+    if (!mayServeLater && !(loss === 'away' && this.#tries === 0)) return new Failure('no-server')
     if (!this.#mayWait(occasion)) return new Failure(occasion === 'queue-timeout' ? occasion : 'queue-full')
     // A server that has failed the request may have recovered by the time a place is free.
     this.#tried = NOBODY
-    return new Wait(undefined)
+    return new Wait(mayServeLater ? undefined : home)
   }
 
   /** The request is to wait where it would if its servers were full, so that it blocks no other when the pause ends. */

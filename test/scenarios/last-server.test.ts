@@ -93,12 +93,20 @@ describe('the only server, which has been told to stop', () => {
 
   test('is no last resort where an operator drains it', async (t) => {
     const a = await named(t, 'a')
-    const { port, says } = await start(t, { affinity }, [entry(a)])
+    const { port, says, watched } = await start(t, { affinity }, [entry(a)])
     const user = new User()
     await user.get(port)
     await says({ a: DRAINED })
     assert.equal((await new User().get(port)).status, 503)
     assert.equal((await user.get(port)).body, 'a 0', 'its own users stay')
+    end(a)
+    const waiting = user.get(port)
+    await watched.waiting('app', 1)
+    await says({ a: { ...AWAY, drain: true } })
+    assert.equal((await new User().get(port)).status, 503)
+    const again = await named(t, 'a')
+    await says({ a: { ...DRAINED, address: again.address } })
+    assert.equal((await waiting).body, 'a 0', 'and wait for it')
   })
 
   test('is not waited for where there is no queue, or no longer than its time', async (t) => {
