@@ -134,15 +134,21 @@ export class ServerState {
     return !this.#isRemoved && !drain && !away
   }
 
+  /** Whether it has been told to stop and is expected back, and may serve until then if no other server may. */
+  mayServeToItsEnd(now: number): boolean {
+    return this.#settings.ending === true && this.refusal(now, true) === undefined
+  }
+
   /** Whether it is or may be back soon when it cannot serve, so that its sessions stay its own. */
   get isExpected(): boolean {
     const { away, returns } = this.#settings
     return away === true || returns === true || this.#isReturning
   }
 
-  /** Whether it is back, and has not answered yet. */
+  /** Whether it is back, and has not answered yet; or it took a request no longer, and has not answered since. */
   get #isReturning(): boolean {
-    return this.#mayBeReturning && (this.#counters.health(this.#settings.slot) & HealthBit.Returning) !== 0
+    const mayBe = this.#mayBeReturning || this.#settings.returns === true
+    return mayBe && (this.#counters.health(this.#settings.slot) & HealthBit.Returning) !== 0
   }
 
   /** The most requests that it may have in flight, of all workers together. */
@@ -187,7 +193,7 @@ export class ServerState {
 
   /** For a server that is not up: in how many ms it may be probed; Infinity if that is not a matter of time. */
   untilProbe(now: number): number {
-    const refusal = this.refusal(now)
+    const refusal = this.refusal(now, this.#settings.ending)
     if (refusal !== 'suspended' && refusal !== 'away') return Infinity
     const health = this.#counters.health(this.#settings.slot)
     if (this.#settings.away || (health & HealthBit.Unhealthy) !== 0) return Infinity
@@ -297,9 +303,30 @@ export class ServerState {
     return !isReturning && (before & HealthBit.Suspended) === 0
   }
 
-  /** An attempt succeeded, now or at time `now`. Returns whether that ended a suspension. */
-  succeeded(now?: number): boolean {
-    if (this.#mayBeReturning) this.#noteAnswer()
+  /**
+   * An attempt on this server, which was made on that incarnation of it, failed before the server had seen any of the request. If
+   * that says only that it ends or starts, it counts as away until it answers: one request at a time tries it.
+   *
+   * @param isGone whether nothing listens there, and no other server may serve: its source says in a moment what has become of it
+   * @returns whether the request may wait for it
+   */
+  expectBack(now: number, incarnation: number, isGone: boolean): boolean {
+    if (this.#isRemoved) return false
+    const { slot, away, returns, ending } = this.#settings
+    if (away || incarnation !== this.#incarnation) return true
+    if (!ending && !(returns && isGone) && !this.#isReturning) return false
+    this.#counters.setHealth(slot, HealthBit.Returning)
+    this.failed(now)
+    return true
+  }
+
+  /**
+   * An attempt succeeded, now or at time `now`. Returns whether that ended a suspension.
+   *
+   * @param begunAt when the attempt began
+   */
+  succeeded(now?: number, begunAt?: number): boolean {
+    if (this.#mayBeReturning || this.#settings.returns) this.#noteAnswer(begunAt)
     const slot = this.#settings.slot
     if (this.#maxFails === 0 || this.#counters.fails(slot) === 0) return false
     // As in nginx: only a success counts whose window began after the last failure.
@@ -310,11 +337,23 @@ export class ServerState {
     return true
   }
 
-  /** The first answer to this worker shows that the server does not just start. */
-  #noteAnswer(): void {
+  /**
+   * The first answer to this worker shows that the server does not just start; unless it is one to a request that the server had
+   * taken before it began to refuse others.
+   */
+  #noteAnswer(begunAt: number | undefined): void {
+    const { slot } = this.#settings
+    const isReturning = (this.#counters.health(slot) & HealthBit.Returning) !== 0
+    if (isReturning && begunAt !== undefined && this.#failedSince(begunAt)) return
     this.#mayBeReturning = false
-    const before = this.#counters.clearHealth(this.#settings.slot, HealthBit.Returning)
+    if (!isReturning) return
+    const before = this.#counters.clearHealth(slot, HealthBit.Returning)
     if (before & HealthBit.Returning) this.#endSuspension()
+  }
+
+  #failedSince(time: number): boolean {
+    const { slot } = this.#settings
+    return this.#counters.fails(slot) !== 0 && ((this.#counters.failedAt(slot) - time) | 0) >= 0
   }
 
   /**

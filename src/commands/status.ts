@@ -179,7 +179,8 @@ function adminOf({ admin, down, drain }: ServerChange): string | undefined {
 
 /** Combines the admin state and the health of a server in one word or two. */
 function stateOf({ state, backup }: Server): string {
-  const { admin, health } = state
+  const { health, ending } = state
+  const admin = ending ? `${state.admin} (ending)` : state.admin
   const word = admin === 'ready' ? health : health === 'down' ? `${admin}, down` : admin
   return backup ? `${word} (backup)` : word
 }

@@ -62,6 +62,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   grpcStatus: number | undefined
   bytesSent = 0
   queued = 0
+  waited = 0
   serverNames = ''
   upstreamAddresses = ''
   upstreamStatuses = ''
@@ -106,7 +107,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   }
 
   get attempts(): number {
-    return this.#placement?.tries ?? 0
+    return this.#placement?.attempts ?? 0
   }
 
   get standing(): string | undefined {
@@ -214,7 +215,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
    * @param previous how the attempt before this one failed
    */
   #try(previous?: Failure): void {
-    const time = previous === undefined ? this.startedAt : now()
+    const time = this.attempts === 0 ? this.startedAt : now()
     this.#previous = previous
     const wait = this.#goOn('arrival', time)
     if (wait !== undefined) this.#waitInQueue(wait)
@@ -340,10 +341,12 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
       this.#suspect = undefined
       return this.#end(failure)
     }
+    const isExcused = attempt.excuses(failure)
+    if (isExcused) this.#placement!.takeBack()
     const triesAgain = this.#mayTryAgain(attempt, failure)
     if (triesAgain && failure.blame === 'suspect') this.#suspect = attempt
-    else attempt.blame()
-    if (triesAgain) this.#try(failure)
+    else if (!isExcused) attempt.blame()
+    if (triesAgain) this.#try(isExcused ? undefined : failure)
     else this.#end(failure)
   }
 

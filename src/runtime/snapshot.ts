@@ -282,6 +282,8 @@ export interface Server {
   readonly away?: true
   /** Where it fails, it is expected back: its source then says that it is away, or gone. Failures alone move no session. */
   readonly returns?: true
+  /** It has been told to stop, and is expected back: it drains, and may refuse connections at any moment. */
+  readonly ending?: true
   /** Gets no new sessions. */
   readonly drain: boolean
   /**

@@ -190,6 +190,38 @@ describe('a server that is away', () => {
     assert.equal(server!.refusal(3000), 'suspended')
   })
 
+  test('that has been told to stop is never up, and serves all the same until it takes a request no longer', () => {
+    const ending = { drain: true, returns: true, ending: true } as const
+    const group = new ChangingGroup({ type: 'round-robin' }, [{ ...twoServers[0]!, ...ending }, twoServers[1]!])
+    const [server] = group.servers
+    assert.deepEqual([server!.refusal(0), server!.isUp(0), server!.mayServeToItsEnd(0)], ['drained', false, true])
+    assert.equal(server!.untilProbe(0), Infinity)
+    assert.equal(server!.expectBack(1000, server!.incarnation, false), true)
+    assert.deepEqual([server!.refusal(1001, true), server!.mayServeToItsEnd(1001)], ['away', false])
+    assert.equal(server!.untilProbe(1001), 500)
+    server!.succeeded(1100, 900)
+    assert.equal(server!.mayServeToItsEnd(1101), false, 'an answer to what it took before says nothing')
+    assert.ok(server!.claim(1501))
+    assert.equal(server!.claim(1502), false, 'one request tries it')
+    server!.succeeded(1503, 1501)
+    assert.deepEqual([server!.mayServeToItsEnd(1504), group.scoreboard.servers.health(0)], [true, 0])
+  })
+
+  test('that takes a request no longer is expected back only if its source says so, and no other may serve', () => {
+    const group = new ChangingGroup({ type: 'round-robin' }, [{ ...twoServers[0]!, returns: true }, twoServers[1]!])
+    const [found, fixed] = group.servers
+    assert.equal(fixed!.expectBack(0, fixed!.incarnation, true), false)
+    assert.equal(found!.expectBack(0, found!.incarnation, false), false)
+    assert.equal(found!.refusal(1), undefined)
+    assert.equal(found!.expectBack(1, found!.incarnation, true), true)
+    assert.deepEqual([found!.refusal(2), found!.untilProbe(2)], ['away', 500])
+    const before = found!.incarnation
+    group.apply({ type: 'round-robin' }, [{ ...twoServers[0]!, away: true, returns: true }, twoServers[1]!])
+    group.apply({ type: 'round-robin' }, [{ ...twoServers[0]!, returns: true }, twoServers[1]!])
+    assert.equal(found!.expectBack(3, before, false), true, 'it is another now')
+    assert.equal(found!.refusal(4), undefined)
+  })
+
   test('is no longer to blame for what threads count that did not know yet that it has moved', () => {
     const group = new ChangingGroup({ type: 'round-robin' }, twoServers)
     const [server] = group.servers

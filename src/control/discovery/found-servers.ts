@@ -92,6 +92,8 @@ export class FoundServers {
       ...(state === 'down' && { down: true }),
       ...(state === 'away' && { away: true as const }),
       ...(this.#returns && { returns: true as const }),
+      // One that is drained by its own settings is to get no new sessions, whatever else happens.
+      ...(this.#returns && state === 'drain' && !server.drain && { ending: true as const }),
     }
   }
 

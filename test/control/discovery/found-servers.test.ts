@@ -45,6 +45,18 @@ test('states and expected returns are said', () => {
   )
 })
 
+test('one that has been told to stop is about to end if it is expected back, and nothing else drains it', () => {
+  const drains = found('a', { state: 'drain' })
+  const both = found('b', { state: 'drain', settings: { drain: true } })
+  const own = found('c', { settings: { drain: true } })
+  const endings = (returns: boolean) =>
+    servers(returns)
+      .read([drains, both, own])
+      .servers.map(({ ending }) => ending)
+  assert.deepEqual(endings(true), [true, undefined, undefined])
+  assert.deepEqual(endings(false), [undefined, undefined, undefined])
+})
+
 test('one that is wrong is a mistake, and the others are used', () => {
   const { servers: made, mistakes } = servers().read([
     found('a', { settings: { weight: 0 } }),
