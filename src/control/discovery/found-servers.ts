@@ -93,7 +93,7 @@ export class FoundServers {
       ...(state === 'away' && { away: true as const }),
       ...(this.#returns && { returns: true as const }),
       // One that is drained by its own settings is to get no new sessions, whatever else happens.
-      ...(this.#returns && state === 'drain' && !server.drain && { ending: true as const }),
+      ...(this.#returns && state === 'drain' && !outcome.value.drain && { ending: true as const }),
     }
   }
 
