@@ -408,6 +408,7 @@ export class ServerState {
 function isAnother(before: Server, next: Server): boolean {
   if (before === next) return false
   const isBack = before.away === true && next.away !== true
+  if (before.incarnation !== next.incarnation && before.incarnation !== undefined) return true
   return isBack || before.address !== next.address || !isSameEndpoint(before.endpoint, next.endpoint)
 }
 

@@ -17,6 +17,7 @@ export function isSameServer(one: FoundServer, other: FoundServer): boolean {
     one.name === other.name &&
     one.address === other.address &&
     one.state === other.state &&
+    one.incarnation === other.incarnation &&
     (one.settings === other.settings || isDeepStrictEqual(one.settings, other.settings))
   )
 }

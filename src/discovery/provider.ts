@@ -13,6 +13,8 @@ export interface FoundServer {
   readonly state?: 'ready' | 'drain' | 'away' | 'down'
   /** Other settings of the server, as the file would have them: `{ weight: 2, backup: true, slowStart: '10s' }`. */
   readonly settings?: Readonly<Record<string, unknown>>
+  /** Another one is another process under the same identity, even at the same address. Absent: only a move or an absence shows that. */
+  readonly incarnation?: string
 }
 
 /** Something that a source has found and that cannot be used: the rest of what it has found can. */

@@ -57,6 +57,20 @@ describe('a server', () => {
     assert.equal(server!.failed(2, server!.incarnation), true)
   })
 
+  test('is not suspended for what another process at the same address did, where its source tells them apart', () => {
+    const as = (incarnation: string) => [{ ...twoServers[0]!, incarnation }, twoServers[1]!]
+    const group = new ChangingGroup({ type: 'round-robin' }, as('one'))
+    const [server] = group.servers
+    const { incarnation } = server!
+    assert.equal(server!.failed(0), true)
+    group.apply({ type: 'round-robin' }, as('one'))
+    assert.equal(server!.refusal(1), 'suspended')
+    group.apply({ type: 'round-robin' }, as('two'))
+    assert.equal(server!.refusal(1), undefined)
+    assert.equal(server!.failed(2, incarnation), false)
+    assert.equal(server!.refusal(3), undefined)
+  })
+
   test('may be probed also where nobody has asked for it since the 32-bit clock went round', () => {
     const day = 86_400_000
     for (const failTimeout of [10_000, 2 ** 31 - 1]) {

@@ -279,6 +279,21 @@ test('an engine that ends fails the watch; the next one finds all that happened 
   assert.deepEqual(inLines(await watch(test, engine).next()), ['web-2 10.0.0.3:80'])
 })
 
+test('a container that takes the place of another at the same address, unseen, is known to be another', async (test) => {
+  const engine = await StandInEngine.start(test)
+  const web = engine.run({ name: 'web', labels, address: '10.0.0.2' })
+  const app = watch(test, engine)
+  const [before] = (await app.next()).servers
+  await engine.close()
+  await assert.rejects(app.next(), /docker/i)
+  engine.remove(web)
+  engine.run({ name: 'web', labels, address: '10.0.0.2' })
+  await engine.listen()
+  const [after] = (await watch(test, engine).next()).servers
+  assert.deepEqual({ ...after, incarnation: before!.incarnation }, before)
+  assert.notEqual(after!.incarnation, before!.incarnation)
+})
+
 test('what keeps an engine from being asked is said, and what to do', async (test) => {
   const folder = await temporaryFolder(test)
   await assert.rejects(watch(test, { host: `unix://${folder}/none.sock` }).next(), {

@@ -106,8 +106,15 @@ function serverWith(base: Server | undefined, change: ServerChange): Server | un
 /** A server with what its source says of it, and no file can. */
 function asFound(server: Server, base: Server | undefined): Server {
   if (base?.source === undefined) return server
-  const { source, away, returns, ending } = base
-  return { ...server, source, ...(away && { away }), ...(returns && { returns }), ...(ending && { ending }) }
+  const { source, away, returns, ending, incarnation } = base
+  return {
+    ...server,
+    source,
+    ...(away && { away }),
+    ...(returns && { returns }),
+    ...(ending && { ending }),
+    ...(incarnation !== undefined && { incarnation }),
+  }
 }
 
 /** What a source says of a server always holds: one that is about to end, or not well, is not made ready by an operator. */

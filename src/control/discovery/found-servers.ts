@@ -78,7 +78,7 @@ export class FoundServers {
     return { servers, mistakes }
   }
 
-  #make({ id, name, address, state, settings }: FoundServer): Server | Mistake {
+  #make({ id, name, address, state, settings, incarnation }: FoundServer): Server | Mistake {
     const where = `${this.#where} ${name}`
     const outcome = validate(Server, { ...this.#defaults, ...settings, id, name, address })
     if ('issues' in outcome) {
@@ -88,6 +88,7 @@ export class FoundServers {
     return {
       ...outcome.value,
       source: this.#source,
+      ...(incarnation !== undefined && { incarnation }),
       ...(state === 'drain' && { drain: true }),
       ...(state === 'down' && { down: true }),
       ...(state === 'away' && { away: true as const }),
