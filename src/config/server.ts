@@ -87,7 +87,18 @@ export const DetailedServer = z.codec(ServerFields, z.custom<Server>(), {
     drain: drain !== false,
     ...(typeof drain === 'string' && { ownSessions: drain }),
   }),
-  encode: ({ id, endpoint, drain, ownSessions, away: _, returns: __, ending: ___, source: ____, incarnation: _____, ...rest }) => ({
+  encode: ({
+    id,
+    endpoint,
+    drain,
+    ownSessions,
+    away: _,
+    returns: __,
+    ending: ___,
+    source: ____,
+    incarnation: _____,
+    ...rest
+  }) => ({
     ...(id !== rest.name && { id }),
     ...rest,
     address: endpoint,
