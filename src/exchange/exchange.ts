@@ -125,7 +125,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     const { origin } = this.downstream
     const { router, groups, snapshot, tracer } = this.context.generation
     if (tracer !== undefined) this.trace = tracer.begin(head)
-    const early = earlyAnswer(head, this.request, origin, this.context.challenges)
+    const early = earlyAnswer(head, this.request, origin, this.context)
     if (early !== undefined) return early instanceof Failure ? this.#end(early) : this.#answer(early)
     const limit = snapshot.limits.bodySize
     this.#bodyLimit = limit

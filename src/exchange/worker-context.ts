@@ -4,6 +4,7 @@ import { ResponseHead } from '../http1/response-head.ts'
 import { type ConnectionObserver, NO_OBSERVER } from '../observability/connection-observer.ts'
 import type { ExchangeObserver } from '../observability/exchange-record.ts'
 import type { Notices } from '../observability/notices.ts'
+import { BanList } from '../runtime/ban-list.ts'
 import { Deadlines } from '../runtime/deadlines.ts'
 import { Scratch } from '../transport/scratch.ts'
 import { ControlHeaders } from './control-headers.ts'
@@ -43,6 +44,8 @@ export class WorkerContext {
   readonly tunnels = new Tunnels()
   /** By token: what is answered to a certificate authority (RFC 8555 §8.3). */
   challenges: ReadonlyMap<string, string> = new Map()
+  /** The clients whose requests are refused. */
+  readonly bans = new BanList()
 
   /** `generation` must be set before anything is served. */
   constructor(

@@ -43,6 +43,9 @@ export const KEYS_IN_BUCKET = 16
 /** The most requests of one key in flight that a concurrency limit may allow. */
 export const MAX_CONCURRENCY = 65_535
 
+/** Ranges of addresses that may be banned at a time. */
+export const MAX_BANS = 10_000
+
 /** @throws RangeError if there are more than that, which an earlier check should have refused. */
 export function assertWithin(count: number, most: number, what: string): void {
   if (count > most) throw new RangeError(`${count} ${what}, but there is room for ${most}`)

@@ -8,6 +8,7 @@ import type { ConnectionObserver } from '../observability/connection-observer.ts
 import type { ExchangeObserver } from '../observability/exchange-record.ts'
 import { Notices } from '../observability/notices.ts'
 import { Router } from '../routing/router.ts'
+import type { BanChange } from '../runtime/ban-list.ts'
 import type { ChallengeAnswers } from '../runtime/challenge-answers.ts'
 import { wallSeconds } from '../runtime/clock.ts'
 import type { KnownId } from '../runtime/known-id.ts'
@@ -124,6 +125,11 @@ export class DataPlane {
   answerChallenges({ http, tls }: ChallengeAnswers): void {
     this.#context.challenges = http
     this.#clients.tls.challenges = tls
+  }
+
+  /** Refuses other clients from now on. */
+  changeBans(change: BanChange): void {
+    this.#context.bans.change(change)
   }
 
   /** Clients that wait for a certificate of that host go on with what there is. */

@@ -59,6 +59,7 @@ setInterval(() => {
 
 measureLoopDelay(tally)
 plane.answerChallenges(start.challenges)
+plane.changeBans({ added: start.bans, lifted: [] })
 const sockets = new ListeningSockets(plane)
 
 /** What changes the sockets runs one after the other, and answers in that order. */
@@ -96,7 +97,10 @@ port.on('message', (message: ControlMessage) => {
       return plane.closeTunnels(message.server, message.spread)
     case 'answer-challenges':
       plane.answerChallenges(message.answers)
-      return send({ type: 'challenges-answered', number: message.number })
+      return send({ type: 'done', number: message.number })
+    case 'change-bans':
+      plane.changeBans(message.change)
+      return send({ type: 'done', number: message.number })
     case 'demand-settled':
       return plane.settleDemand(message.host)
     case 'watch-requests':

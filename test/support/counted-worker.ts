@@ -34,6 +34,7 @@ export class CountedWorker {
       tally: new Tallies().memoryFor(0),
       slot: 0,
       challenges: NO_CHALLENGES,
+      bans: [],
       sockets: snapshot.listeners.map((listener, id) => ({ id, listener })),
     }
     const worker = new Worker(workerModule, {

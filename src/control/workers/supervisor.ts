@@ -1,4 +1,5 @@
 import type { Worker } from 'node:worker_threads'
+import { type Ban, type BanChange, BanList } from '../../runtime/ban-list.ts'
 import { assertWithin, MAX_WORKERS } from '../../runtime/bounds.ts'
 import { type ChallengeAnswers, NO_CHALLENGES } from '../../runtime/challenge-answers.ts'
 import type { Scoreboard } from '../../runtime/scoreboard.ts'
@@ -44,6 +45,8 @@ export class Supervisor {
   /** The slots of the workers to run. */
   readonly #slots = new Set<number>()
   #challenges: ChallengeAnswers
+  /** The clients that workers refuse. */
+  readonly bans: BanList
   #watches: readonly WatchedRequests[] = []
   #stopping = false
   #cancel: (() => Promise<void>) | undefined
@@ -51,7 +54,10 @@ export class Supervisor {
   /** By worker slot. */
   readonly #restarts = new Map<number, NodeJS.Timeout>()
 
-  /** @param challenges what workers answer to certificate authorities */
+  /**
+   * @param challenges what workers answer to certificate authorities
+   * @param bans the clients that they refuse
+   */
   constructor(
     snapshot: Snapshot,
     scoreboard: Scoreboard,
@@ -59,7 +65,9 @@ export class Supervisor {
     tallies: Tallies,
     events: SupervisorEvents,
     challenges = NO_CHALLENGES,
+    bans: Iterable<Ban> = [],
   ) {
+    this.bans = new BanList(bans)
     this.#challenges = challenges
     this.#snapshot = snapshot
     this.#scoreboard = scoreboard
@@ -141,6 +149,12 @@ export class Supervisor {
   async answerChallenges(answers: ChallengeAnswers): Promise<void> {
     this.#challenges = answers
     await Promise.all(this.#serving.map((worker) => worker.answerChallenges(answers)))
+  }
+
+  /** Has all workers refuse other clients. Resolves once they do; workers that start later do, too. */
+  async changeBans(change: BanChange): Promise<void> {
+    this.bans.change(change)
+    await Promise.all(Array.from(this.#workers, (worker) => worker.changeBans(change)))
   }
 
   /** Clients need not wait for a certificate of that host any longer. */
@@ -270,6 +284,7 @@ export class Supervisor {
       slot,
       sockets: this.#sockets.ordersFor(slot, this.#slots.size),
       challenges: this.#challenges,
+      bans: [...this.bans],
     }
     const worker = new WorkerLink(thread, start, this.#events, (generation) => this.#acknowledge(slot, generation))
     this.#workers.add(worker)
