@@ -124,7 +124,7 @@ export class Placement {
 
   /** The request is to wait where it would if its servers were full, so that it blocks no other when the pause ends. */
   #waitForPause(home: ServerState | undefined, occasion: Occasion): Wait | Failure {
-    if (!this.#mayWait(occasion)) return new Failure('paused', '', this.group.queue.pause.secondsLeft)
+    if (!this.#mayWait(occasion)) return new Failure('paused', '', { retryAfter: this.group.queue.pause.secondsLeft })
     this.#tried = NOBODY
     return new Wait(this.#tries > 0 || home?.isRemoved ? undefined : home)
   }

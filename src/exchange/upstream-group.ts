@@ -137,7 +137,8 @@ export class UpstreamGroup {
       const isOpen = refusal === undefined && !queue.isAwaited(server) && !queue.isAwaited(undefined)
       if (isOpen && tried.includes(server)) return false
       // If no server is up, suspended ones are the last resort.
-      maySomeServe ||= refusal === 'away' || server.settings.ending === true || (refusal === 'suspended' && server.isFull)
+      maySomeServe ||=
+        refusal === 'away' || server.settings.ending === true || (refusal === 'suspended' && server.isFull)
     }
     return maySomeServe
   }
