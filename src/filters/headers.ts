@@ -18,7 +18,7 @@ export class Headers implements Filter {
     change(request.edits, this.#settings.request, request)
   }
 
-  response({ edits, request }: FilteredResponse): void {
+  response({ edits, request }: FilteredResponse): undefined {
     change(edits, this.#settings.response, request)
   }
 }

@@ -34,6 +34,7 @@ export const failureCodes = [
   'server-drained',
   'shortage',
   'filter-failed',
+  'answer-refused',
 ] as const
 
 export type FailureCode = (typeof failureCodes)[number]
