@@ -52,6 +52,8 @@ export const grpcStatuses: Readonly<Record<FailureCode, number>> = {
   'version-unknown': GrpcStatus.Unimplemented,
   shortage: GrpcStatus.Unavailable,
   banned: GrpcStatus.PermissionDenied,
+  'filter-failed': GrpcStatus.Internal,
+  'answer-refused': GrpcStatus.Unavailable,
 }
 
 /** The statuses with which a server says that it is at fault: those that Envoy's outlier detection takes for a 5xx. */

@@ -6,8 +6,10 @@ import type { ExchangeObserver } from '../observability/exchange-record.ts'
 import type { Notices } from '../observability/notices.ts'
 import { BanList } from '../runtime/ban-list.ts'
 import { Deadlines } from '../runtime/deadlines.ts'
+import type { Route } from '../runtime/snapshot.ts'
 import { Scratch } from '../transport/scratch.ts'
 import { ControlHeaders } from './control-headers.ts'
+import type { Filter } from './filter.ts'
 import type { Generation } from './generation.ts'
 import type { ReceivedRequest } from './received-request.ts'
 import { RequestView } from './request-view.ts'
@@ -46,6 +48,9 @@ export class WorkerContext {
   challenges: ReadonlyMap<string, string> = new Map()
   /** The clients whose requests are refused. */
   readonly bans = new BanList()
+
+  /** The filters of a route, in order; undefined if it has none. */
+  filtersOf: (route: Route) => readonly Filter[] | undefined = () => undefined
 
   /** `generation` must be set before anything is served. */
   constructor(

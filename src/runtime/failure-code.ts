@@ -34,6 +34,8 @@ export const failureCodes = [
   'server-drained',
   'shortage',
   'banned',
+  'filter-failed',
+  'answer-refused',
 ] as const
 
 export type FailureCode = (typeof failureCodes)[number]

@@ -172,7 +172,10 @@ test('events, explain and the commands show bans', async (t) => {
     /^0 203\.0\.113\.0\/24: banned until .*\((?:2 h|1 h 59 min)\)$/,
   )
   assert.match(await run('bans'), /203\.0\.113\.0\/24 +(?:2 h|1 h 59 min) +socket +scans/)
-  assert.match(await run('explain', '--path', '/', '--ip', '203.0.113.5'), /answers 403: 203\.0\.113\.5 is banned until /)
+  assert.match(
+    await run('explain', '--path', '/', '--ip', '203.0.113.5'),
+    /answers 403: 203\.0\.113\.5 is banned until /,
+  )
   assert.match(await run('explain', '--path', '/', '--ip', '203.0.114.5'), /goes to server/)
   assert.match(await run('unban', '203.0.113.1'), /^1 .*203\.0\.113\.1 is not banned/)
   assert.match(await run('unban', '203.0.113.0/24'), /^0 203\.0\.113\.0\/24: no longer banned$/)
