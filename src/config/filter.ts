@@ -1,11 +1,18 @@
 import { z } from 'zod'
+import { AllowFilter, DenyFilter } from './filters/address-rules.ts'
+import { ConcurrencyLimitFilter } from './filters/concurrency-limit.ts'
 import { HeadersFilter } from './filters/headers.ts'
+import { RateLimitFilter } from './filters/rate-limit.ts'
 import { RedirectFilter } from './filters/redirect.ts'
 import { RespondFilter } from './filters/respond.ts'
 
 /** All filters, by their names. To add a filter, add an entry here, one in FilterSettings and one in filters/registry.ts. */
 const kinds = {
+  allow: AllowFilter,
+  concurrencyLimit: ConcurrencyLimitFilter,
+  deny: DenyFilter,
   headers: HeadersFilter,
+  rateLimit: RateLimitFilter,
   redirect: RedirectFilter,
   respond: RespondFilter,
 } as const

@@ -52,6 +52,9 @@ export const grpcStatuses: Readonly<Record<FailureCode, number>> = {
   'version-unknown': GrpcStatus.Unimplemented,
   shortage: GrpcStatus.Unavailable,
   banned: GrpcStatus.PermissionDenied,
+  forbidden: GrpcStatus.PermissionDenied,
+  'rate-limited': GrpcStatus.ResourceExhausted,
+  'too-many-in-flight': GrpcStatus.ResourceExhausted,
   'filter-failed': GrpcStatus.Internal,
   'answer-refused': GrpcStatus.Unavailable,
 }

@@ -2,7 +2,10 @@ import type { Filter } from '../exchange/filter.ts'
 import type { WorkerContext } from '../exchange/worker-context.ts'
 import type { FilterSettings } from '../runtime/filter-settings.ts'
 import type { Route } from '../runtime/snapshot.ts'
+import { AddressFilter } from './address-filter.ts'
+import { ConcurrencyLimit } from './concurrency-limit.ts'
 import { Headers } from './headers.ts'
+import { RateLimit } from './rate-limit.ts'
 import { Redirect } from './redirect.ts'
 import { Respond } from './respond.ts'
 
@@ -15,7 +18,11 @@ type Makers = {
 
 /** All filters, by their type. */
 const makers: Makers = {
+  allow: (settings) => new AddressFilter(settings),
+  concurrencyLimit: (settings, context) => new ConcurrencyLimit(settings, context),
+  deny: (settings) => new AddressFilter(settings),
   headers: (settings) => new Headers(settings),
+  rateLimit: (settings, context) => new RateLimit(settings, context),
   redirect: (settings) => new Redirect(settings),
   respond: (settings) => new Respond(settings),
 }

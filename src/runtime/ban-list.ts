@@ -1,5 +1,5 @@
+import type { AddressRange } from './address-range.ts'
 import { type IpAddress, isAddress } from './ip-address.ts'
-import type { AddressRange } from './snapshot.ts'
 
 /** A range of addresses whose requests are refused. */
 export interface Ban extends AddressRange {

@@ -34,6 +34,9 @@ export const failureCodes = [
   'server-drained',
   'shortage',
   'banned',
+  'forbidden',
+  'rate-limited',
+  'too-many-in-flight',
   'filter-failed',
   'answer-refused',
 ] as const

@@ -15,12 +15,15 @@ export class KeyedLimits {
   /** To make the id of a key with. */
   readonly key: LimitKey
 
-  /** @param memory another thread's; left out: a new one */
-  constructor(memory: SharedArrayBuffer = newMemory()) {
+  /**
+   * @param memory another thread's; left out: a new one
+   * @param worker the slot of the worker that uses this object
+   */
+  constructor(memory: SharedArrayBuffer = newMemory(), worker = 0) {
     const regions = regionsOf(memory)
     this.memory = memory
     this.rates = new RateTable(regions)
-    this.concurrency = new ConcurrencyTable(regions)
+    this.concurrency = new ConcurrencyTable(regions, worker)
     this.key = new LimitKey(regions.key)
   }
 

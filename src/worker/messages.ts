@@ -18,6 +18,8 @@ export interface WorkerStart {
   /** A Scoreboard's memory, and a SessionTable's. */
   readonly scoreboard: SharedArrayBuffer
   readonly sessions: SharedArrayBuffer
+  /** The memory of KeyedLimits. */
+  readonly keyedLimits: SharedArrayBuffer
   /** The memory of its tally. */
   readonly tally: SharedArrayBuffer
   /** The worker's slot on the Scoreboard. */

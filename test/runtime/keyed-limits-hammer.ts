@@ -21,7 +21,7 @@ export interface Hammered {
 }
 
 const { memory, worker, rounds, keys, pace, most } = workerData as Hammering
-const { rates, concurrency } = new KeyedLimits(memory)
+const { rates, concurrency } = new KeyedLimits(memory, worker)
 const admitted = keys.map(() => 0)
 let mostInFlight = 0
 let entered = 0
@@ -30,10 +30,10 @@ for (let round = 0; round < rounds; round++) {
   const [high, low] = keys[which]!
   // The clock moves on by less than an interval.
   if (rates.take(high, low, pace, 1 + round / rounds)) admitted[which]!++
-  const entry = concurrency.enter(high, low, worker, most)
+  const entry = concurrency.enter(high, low, most)
   if (typeof entry !== 'number') continue
   entered++
   mostInFlight = Math.max(mostInFlight, concurrency.inFlight(entry))
-  concurrency.leave(entry, worker)
+  concurrency.leave(entry)
 }
 parentPort!.postMessage({ admitted, mostInFlight, entered } satisfies Hammered)

@@ -117,7 +117,7 @@ test('two threads that hammer a few keys get together exactly what one would, an
     [1, 1],
   )
   const { concurrency } = new KeyedLimits(memory)
-  for (const [high, low] of keys) assert.notEqual(concurrency.enter(high, low, 0, 1), 'full')
+  for (const [high, low] of keys) assert.notEqual(concurrency.enter(high, low, 1), 'full')
 })
 
 test('an entry is free again once it says nothing, and a full bucket gives up the key that loses least', () => {
@@ -171,22 +171,23 @@ test('a million keys at once fit in 34 MB, and hardly any loses its place', () =
 
 test('a key has as many requests in flight as it may, over all workers, and places are given back', () => {
   const one = new KeyedLimits()
-  const other = new KeyedLimits(one.memory)
-  const entry = one.concurrency.enter(5, 6, 0, 2) as number
-  assert.equal(other.concurrency.enter(5, 6, 1, 2), entry)
-  assert.equal(one.concurrency.enter(5, 6, 0, 2), 'full')
-  assert.notEqual(one.concurrency.enter(5, 7, 0, 2), 'full')
-  other.concurrency.leave(entry, 1)
+  const other = new KeyedLimits(one.memory, 1)
+  const entry = one.concurrency.enter(5, 6, 2) as number
+  assert.equal(other.concurrency.enter(5, 6, 2), entry)
+  assert.equal(one.concurrency.enter(5, 6, 2), 'full')
+  assert.notEqual(one.concurrency.enter(5, 7, 2), 'full')
+  other.concurrency.leave(entry)
   assert.equal(one.concurrency.inFlight(entry), 1)
-  assert.equal(other.concurrency.enter(5, 6, 1, 2), entry)
+  assert.equal(other.concurrency.enter(5, 6, 2), entry)
 })
 
 test('what a dead worker held is given back, and nothing else', () => {
   const limits = new KeyedLimits()
   const { concurrency } = limits
-  const entry = concurrency.enter(5, 6, 0, 9) as number
-  concurrency.enter(5, 6, 1, 9)
-  concurrency.enter(5, 6, 1, 9)
+  const other = new KeyedLimits(limits.memory, 1).concurrency
+  const entry = concurrency.enter(5, 6, 9) as number
+  other.enter(5, 6, 9)
+  other.enter(5, 6, 9)
   limits.forget(1)
   assert.equal(concurrency.inFlight(entry), 1)
   limits.forget(0)
@@ -196,13 +197,13 @@ test('what a dead worker held is given back, and nothing else', () => {
 test('a bucket whose keys all have requests in flight lets others through uncounted', () => {
   const { concurrency } = new KeyedLimits()
   const inBucket = (n: number) => [CONCURRENCY_BUCKETS * n, 1] as const
-  const entries = Array.from({ length: KEYS_IN_BUCKET }, (_, n) => concurrency.enter(...inBucket(n + 1), 0, 1))
+  const entries = Array.from({ length: KEYS_IN_BUCKET }, (_, n) => concurrency.enter(...inBucket(n + 1), 1))
   assert.equal(new Set(entries).size, KEYS_IN_BUCKET)
-  assert.equal(concurrency.enter(...inBucket(99), 0, 1), 'uncounted')
+  assert.equal(concurrency.enter(...inBucket(99), 1), 'uncounted')
   assert.equal(concurrency.overflows, 1)
-  assert.equal(concurrency.enter(...inBucket(1), 0, 1), 'full')
-  concurrency.leave(entries[3] as number, 0)
-  assert.equal(concurrency.enter(...inBucket(99), 0, 1), entries[3])
+  assert.equal(concurrency.enter(...inBucket(1), 1), 'full')
+  concurrency.leave(entries[3] as number)
+  assert.equal(concurrency.enter(...inBucket(99), 1), entries[3])
 })
 
 test('keys that differ in any part, or in which part they lack, have different ids', () => {

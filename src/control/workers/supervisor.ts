@@ -2,6 +2,7 @@ import type { Worker } from 'node:worker_threads'
 import { type Ban, type BanChange, BanList } from '../../runtime/ban-list.ts'
 import { assertWithin, MAX_WORKERS } from '../../runtime/bounds.ts'
 import { type ChallengeAnswers, NO_CHALLENGES } from '../../runtime/challenge-answers.ts'
+import { KeyedLimits } from '../../runtime/keyed-limits.ts'
 import type { Scoreboard } from '../../runtime/scoreboard.ts'
 import type { SessionTable } from '../../runtime/session-table.ts'
 import type { Listener, Snapshot } from '../../runtime/snapshot.ts'
@@ -45,6 +46,8 @@ export class Supervisor {
   /** The slots of the workers to run. */
   readonly #slots = new Set<number>()
   #challenges: ChallengeAnswers
+  /** What limits know of their keys. */
+  readonly keyedLimits = new KeyedLimits()
   /** The clients that workers refuse. */
   readonly bans: BanList
   #watches: readonly WatchedRequests[] = []
@@ -280,6 +283,7 @@ export class Supervisor {
       snapshot,
       scoreboard: this.#scoreboard.memory,
       sessions: this.#sessions.memory,
+      keyedLimits: this.keyedLimits.memory,
       tally: this.#tallies.memoryFor(slot),
       slot,
       sockets: this.#sockets.ordersFor(slot, this.#slots.size),
@@ -324,6 +328,7 @@ export class Supervisor {
     this.#workers.delete(worker)
     this.#sockets.forget(slot)
     this.#scoreboard.forget(slot)
+    this.keyedLimits.forget(slot)
     if (this.#stopping) return
     if (!worker.hasStopped) this.#sessions.forgetExchanges()
     if (!this.#slots.has(slot)) return this.#forgetAcknowledgement(slot)

@@ -12,8 +12,11 @@ export class ConcurrencyTable {
   readonly #size: number
   readonly #inFlight: Uint16Array
   readonly #overflows: Int32Array
+  readonly #worker: number
 
-  constructor({ concurrency }: Pick<Regions, 'concurrency'>) {
+  /** @param worker the slot of the worker that counts through this object */
+  constructor({ concurrency }: Pick<Regions, 'concurrency'>, worker: number) {
+    this.#worker = worker
     this.#entries = new KeyEntries(concurrency)
     this.#size = concurrency.ids.length / 2
     this.#inFlight = concurrency.inFlight
@@ -23,11 +26,10 @@ export class ConcurrencyTable {
   /**
    * Begins a request of a key, if fewer than `limit` are in flight; `leave` ends it.
    *
-   * @param worker its slot
    * @param limit at most `MAX_CONCURRENCY`
    * @returns the entry that it is counted in, for `leave`; `'full'` if there are as many already, `'uncounted'` if there is no place
    */
-  enter(high: number, low: number, worker: number, limit: number): number | 'full' | 'uncounted' {
+  enter(high: number, low: number, limit: number): number | 'full' | 'uncounted' {
     const entries = this.#entries
     entries.lock(high)
     const known = entries.find(high, low)
@@ -36,16 +38,16 @@ export class ConcurrencyTable {
     if (at >= 0) {
       if (known < 0) entries.give(at, high, low)
       outcome = this.inFlight(at) < limit ? at : 'full'
-      if (outcome === at) Atomics.add(this.#inFlight, at * MAX_WORKERS + worker, 1)
+      if (outcome === at) Atomics.add(this.#inFlight, at * MAX_WORKERS + this.#worker, 1)
     }
     entries.unlock(high)
     if (outcome === 'uncounted') Atomics.add(this.#overflows, 0, 1)
     return outcome
   }
 
-  /** A request that was counted in that entry by this worker is over. */
-  leave(at: number, worker: number): void {
-    Atomics.sub(this.#inFlight, at * MAX_WORKERS + worker, 1)
+  /** A request that was counted in that entry is over. */
+  leave(at: number): void {
+    Atomics.sub(this.#inFlight, at * MAX_WORKERS + this.#worker, 1)
   }
 
   /** The requests that are counted in an entry, of all workers together. */

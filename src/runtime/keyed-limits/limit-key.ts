@@ -39,6 +39,11 @@ export class LimitKey {
     else this.add(this.#scratch, this.#scratch.write(text))
   }
 
+  /** Adds an id of 64 bits. */
+  addId(high: number, low: number): void {
+    this.#continue(high, low)
+  }
+
   /** Adds that a request does not have this part: not the same as an empty one. */
   addNothing(): void {
     this.#continue(0, 0)

@@ -38,6 +38,8 @@ export class RateTable {
   readonly #overflows: Int32Array
   /** Of the last `take`: how many more requests might follow at once. */
   remaining = 0
+  /** Of the last `take`: in what time its key would be as one that never came, in ms. */
+  reset = 0
   /** Of the last `take`: in what time a request would be let through, in ms; 0 if this one was. */
   wait = 0
 
@@ -91,6 +93,7 @@ export class RateTable {
   /** The theoretical arrival time after one more request of a key, all in ns. Sets `wait` and `remaining`. */
   #next(arrival: number, { interval, tolerance }: Pace, time: number): number {
     const early = Math.max(0, arrival - time)
+    this.reset = (early + interval) / NS_IN_MS
     if (early > tolerance) {
       this.wait = (early - tolerance) / NS_IN_MS
       this.remaining = 0
