@@ -2,9 +2,15 @@ import type { Filter } from '../exchange/filter.ts'
 import type { WorkerContext } from '../exchange/worker-context.ts'
 import type { FilterSettings } from '../runtime/filter-settings.ts'
 import type { Route } from '../runtime/snapshot.ts'
+import { Answers } from './answers.ts'
+import { Cors } from './cors.ts'
+import { ErrorPages } from './error-pages.ts'
 import { Headers } from './headers.ts'
+import { Host } from './host.ts'
+import { Path } from './path.ts'
 import { Redirect } from './redirect.ts'
 import { Respond } from './respond.ts'
+import { TryNext } from './try-next.ts'
 
 type Makers = {
   [Type in FilterSettings['type']]: (
@@ -15,9 +21,15 @@ type Makers = {
 
 /** All filters, by their type. */
 const makers: Makers = {
+  answers: (settings) => new Answers(settings),
+  cors: (settings) => new Cors(settings),
+  errorPages: (settings) => new ErrorPages(settings),
   headers: (settings) => new Headers(settings),
+  host: (settings) => new Host(settings),
+  path: (settings) => new Path(settings),
   redirect: (settings) => new Redirect(settings),
   respond: (settings) => new Respond(settings),
+  tryNext: (settings) => new TryNext(settings),
 }
 
 /**
