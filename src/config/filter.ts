@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { written } from './field.ts'
 import { AnswersFilter } from './filters/answers.ts'
+import { CompressFilter } from './filters/compress.ts'
 import { CorsFilter } from './filters/cors.ts'
 import { ErrorPagesFilter } from './filters/error-pages.ts'
 import { HeadersFilter } from './filters/headers.ts'
@@ -14,6 +15,7 @@ import { TryNextFilter } from './filters/try-next.ts'
 /** All filters, by their names. To add a filter, add an entry here, one in FilterSettings and one in filters/registry.ts. */
 const kinds = {
   answers: AnswersFilter,
+  compress: CompressFilter,
   cors: CorsFilter,
   errorPages: ErrorPagesFilter,
   headers: HeadersFilter,
@@ -47,7 +49,7 @@ const Entry = z
 type Entry = z.output<typeof Entry>
 
 /** Filters that need no settings: their names may stand alone. */
-const alone = ['securityHeaders', 'tryNext'] as const satisfies readonly Filter['type'][]
+const alone = ['compress', 'securityHeaders', 'tryNext'] as const satisfies readonly Filter['type'][]
 
 const Name = written(
   z.enum(alone),

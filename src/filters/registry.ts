@@ -3,6 +3,7 @@ import type { WorkerContext } from '../exchange/worker-context.ts'
 import type { FilterSettings } from '../runtime/filter-settings.ts'
 import type { Route } from '../runtime/snapshot.ts'
 import { Answers } from './answers.ts'
+import { Compress } from './compress.ts'
 import { Cors } from './cors.ts'
 import { ErrorPages } from './error-pages.ts'
 import { Headers } from './headers.ts'
@@ -22,6 +23,7 @@ type Makers = {
 /** All filters, by their type. */
 const makers: Makers = {
   answers: (settings) => new Answers(settings),
+  compress: (settings) => new Compress(settings),
   cors: (settings) => new Cors(settings),
   errorPages: (settings) => new ErrorPages(settings),
   headers: (settings) => new Headers(settings),

@@ -1,6 +1,7 @@
 /** What the filters of a route are set to, as it travels in the Snapshot: one kind for each, by `type`. */
 export type FilterSettings =
   | AnswersSettings
+  | CompressSettings
   | CorsSettings
   | ErrorPagesSettings
   | HeadersSettings
@@ -129,4 +130,20 @@ export interface CorsSettings {
   readonly credentials: boolean
   /** How long browsers may remember the answer to a preflight, in ms. */
   readonly maxAge: number
+}
+
+/** How bodies may be compressed. */
+export type Coding = 'zstd' | 'br' | 'gzip'
+
+/** Compresses bodies for clients that accept it. */
+export interface CompressSettings {
+  readonly type: 'compress'
+  /** In the order in which they are preferred. */
+  readonly codings: readonly Coding[]
+  /** Media types in lower case: `text/html`, or `text/*` for all of a kind. */
+  readonly types: readonly string[]
+  /** Bodies that are known to be shorter are not worth it, in bytes. */
+  readonly from: number
+  /** From 1, the fastest, to 9, the smallest. */
+  readonly level: number
 }
