@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { written } from './field.ts'
 import { AnswersFilter } from './filters/answers.ts'
+import { BufferResponseFilter } from './filters/buffer-response.ts'
 import { CompressFilter } from './filters/compress.ts'
 import { CorsFilter } from './filters/cors.ts'
 import { ErrorPagesFilter } from './filters/error-pages.ts'
@@ -15,6 +16,7 @@ import { TryNextFilter } from './filters/try-next.ts'
 /** All filters, by their names. To add a filter, add an entry here, one in FilterSettings and one in filters/registry.ts. */
 const kinds = {
   answers: AnswersFilter,
+  bufferResponse: BufferResponseFilter,
   compress: CompressFilter,
   cors: CorsFilter,
   errorPages: ErrorPagesFilter,
@@ -49,7 +51,7 @@ const Entry = z
 type Entry = z.output<typeof Entry>
 
 /** Filters that need no settings: their names may stand alone. */
-const alone = ['compress', 'securityHeaders', 'tryNext'] as const satisfies readonly Filter['type'][]
+const alone = ['bufferResponse', 'compress', 'securityHeaders', 'tryNext'] as const satisfies readonly Filter['type'][]
 
 const Name = written(
   z.enum(alone),

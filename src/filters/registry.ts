@@ -3,6 +3,7 @@ import type { WorkerContext } from '../exchange/worker-context.ts'
 import type { FilterSettings } from '../runtime/filter-settings.ts'
 import type { Route } from '../runtime/snapshot.ts'
 import { Answers } from './answers.ts'
+import { BufferResponse } from './buffer-response.ts'
 import { Compress } from './compress.ts'
 import { Cors } from './cors.ts'
 import { ErrorPages } from './error-pages.ts'
@@ -23,6 +24,7 @@ type Makers = {
 /** All filters, by their type. */
 const makers: Makers = {
   answers: (settings) => new Answers(settings),
+  bufferResponse: (settings) => new BufferResponse(settings),
   compress: (settings) => new Compress(settings),
   cors: (settings) => new Cors(settings),
   errorPages: (settings) => new ErrorPages(settings),

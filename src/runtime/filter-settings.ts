@@ -1,6 +1,7 @@
 /** What the filters of a route are set to, as it travels in the Snapshot: one kind for each, by `type`. */
 export type FilterSettings =
   | AnswersSettings
+  | BufferResponseSettings
   | CompressSettings
   | CorsSettings
   | ErrorPagesSettings
@@ -146,4 +147,12 @@ export interface CompressSettings {
   readonly from: number
   /** From 1, the fastest, to 9, the smallest. */
   readonly level: number
+}
+
+/** Takes answers from servers as fast as these send, in bytes for each answer. */
+export interface BufferResponseSettings {
+  readonly type: 'bufferResponse'
+  readonly memory: number
+  /** What does not fit in memory. 0: the server waits then. */
+  readonly disk: number
 }
