@@ -1,13 +1,16 @@
 import { z } from 'zod'
 import { written } from './field.ts'
+import { AllowFilter, DenyFilter } from './filters/address-rules.ts'
 import { AnswersFilter } from './filters/answers.ts'
 import { BufferResponseFilter } from './filters/buffer-response.ts'
 import { CompressFilter } from './filters/compress.ts'
+import { ConcurrencyLimitFilter } from './filters/concurrency-limit.ts'
 import { CorsFilter } from './filters/cors.ts'
 import { ErrorPagesFilter } from './filters/error-pages.ts'
 import { HeadersFilter } from './filters/headers.ts'
 import { HostFilter } from './filters/host.ts'
 import { PathFilter } from './filters/path.ts'
+import { RateLimitFilter } from './filters/rate-limit.ts'
 import { RedirectFilter } from './filters/redirect.ts'
 import { RespondFilter } from './filters/respond.ts'
 import { SecurityHeadersFilter } from './filters/security-headers.ts'
@@ -15,14 +18,18 @@ import { TryNextFilter } from './filters/try-next.ts'
 
 /** All filters, by their names. To add a filter, add an entry here, one in FilterSettings and one in filters/registry.ts. */
 const kinds = {
+  allow: AllowFilter,
   answers: AnswersFilter,
   bufferResponse: BufferResponseFilter,
   compress: CompressFilter,
+  concurrencyLimit: ConcurrencyLimitFilter,
   cors: CorsFilter,
+  deny: DenyFilter,
   errorPages: ErrorPagesFilter,
   headers: HeadersFilter,
   host: HostFilter,
   path: PathFilter,
+  rateLimit: RateLimitFilter,
   redirect: RedirectFilter,
   respond: RespondFilter,
   securityHeaders: SecurityHeadersFilter,
