@@ -3,6 +3,7 @@ import type { AddressRule } from '../config/filters/address-rules.ts'
 import { formatRequestRate } from '../config/filters/request-rate.ts'
 import type { AddressRange } from '../runtime/address-range.ts'
 import type { AddressSet, FilterSettings, HeaderTemplate } from '../runtime/filter-settings.ts'
+import { asBytes } from './compile-affinity.ts'
 
 /**
  * The settings of a filter as workers need them.
@@ -15,6 +16,23 @@ export function compileFilter(filter: Filter, place: string): FilterSettings {
       return { ...filter, headers: withContentType(filter.headers), body: Buffer.from(filter.body) }
     case 'redirect':
       return { type: filter.type, status: filter.status, location: filter.to }
+    case 'errorPages':
+      return {
+        type: filter.type,
+        pages: filter.pages.map(({ status, contentType, body }) => ({
+          ...status,
+          contentType,
+          body: Buffer.from(body),
+        })),
+      }
+    case 'path':
+      return {
+        ...filter,
+        ...(filter.strip !== undefined && { strip: asBytes(filter.strip) }),
+        ...(filter.add !== undefined && { add: asBytes(filter.add) }),
+      }
+    case 'securityHeaders':
+      return { type: 'headers', request: NO_CHANGES, response: { ...NO_CHANGES, default: securityHeaders(filter) } }
     case 'rateLimit': {
       const { type, rate, burst, headers, name = formatRequestRate(rate) } = filter
       return { type, ...compileLimit(filter, place), ...rate, burst, headers, policy: name }
@@ -29,6 +47,21 @@ export function compileFilter(filter: Filter, place: string): FilterSettings {
     default:
       return filter
   }
+}
+
+const NO_CHANGES = { set: [], add: [], default: [] }
+
+const frameOptions = { none: 'DENY', 'same-origin': 'SAMEORIGIN', any: undefined } as const
+
+function securityHeaders(filter: Extract<Filter, { type: 'securityHeaders' }>): HeaderTemplate[] {
+  const headers: Readonly<Record<string, string | undefined>> = {
+    'X-Content-Type-Options': 'nosniff',
+    'X-Frame-Options': frameOptions[filter.frames],
+    'Referrer-Policy': filter.referrer,
+    'Content-Security-Policy': filter.contentSecurityPolicy,
+    'Permissions-Policy': filter.permissionsPolicy,
+  }
+  return Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [{ name, value: [value] }]))
 }
 
 /** Whether what a filter does depends on the route that it belongs to, although it stands elsewhere. */

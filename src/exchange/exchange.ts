@@ -333,7 +333,10 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     if (filtering === undefined) return true
     const attempt = this.#attempt!
     const verdict = filtering.answered(head, attempt.server.settings.name, () => this.#mayAskAnother(attempt))
-    if (verdict === undefined) return true
+    if (verdict === undefined) {
+      filtering.begin(this.downstream, this.#stageUser)
+      return true
+    }
     if (verdict === 'retry') attempt.answerRefused(head)
     else this.#replace(head, verdict)
     return false
@@ -356,7 +359,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   }
 
   get sink(): ResponseSink {
-    return this.#filtering?.stage(this.downstream, this.#stageUser) ?? this.downstream
+    return this.#filtering?.sink ?? this.downstream
   }
 
   /** What becomes of a response that goes through stages. */

@@ -2,12 +2,20 @@ import type { AddressRange } from './address-range.ts'
 
 /** What the filters of a route are set to, as it travels in the Snapshot: one kind for each, by `type`. */
 export type FilterSettings =
-  | RespondSettings
-  | RedirectSettings
-  | HeadersSettings
-  | RateLimitSettings
-  | ConcurrencyLimitSettings
   | AddressSettings
+  | AnswersSettings
+  | BufferResponseSettings
+  | CompressSettings
+  | ConcurrencyLimitSettings
+  | CorsSettings
+  | ErrorPagesSettings
+  | HeadersSettings
+  | HostSettings
+  | PathSettings
+  | RateLimitSettings
+  | RedirectSettings
+  | RespondSettings
+  | TryNextSettings
 
 /** What a text with variables is made of: what stands there, and what is put in its place for each request. */
 export type Template = readonly (string | Variable)[]
@@ -65,6 +73,93 @@ export interface HeadChanges {
   readonly remove?: readonly string[]
   readonly set: readonly HeaderTemplate[]
   readonly add: readonly HeaderTemplate[]
+  /** Set where there is none of that name. */
+  readonly default: readonly HeaderTemplate[]
+}
+
+/** Changes the path that the server gets, in one of these ways. */
+export interface PathSettings {
+  readonly type: 'path'
+  /** A prefix of whole segments that is taken away: `/app`. One character a byte, as the next one. */
+  readonly strip?: string
+  /** A prefix that is put before the path. */
+  readonly add?: string
+  /** Another path. */
+  readonly set?: Template
+  /** A regular expression (LinearPattern); what it matches becomes `to`, in which `$1` is its first group. */
+  readonly pattern?: string
+  readonly to?: string
+}
+
+/** Sets the Host that the server gets. */
+export interface HostSettings {
+  readonly type: 'host'
+  /** Absent: the server's own address. */
+  readonly host?: string
+}
+
+/** Rewrites what answers of servers say of addresses: each is a list of beginnings, and what takes their place. */
+export interface AnswersSettings {
+  readonly type: 'answers'
+  readonly location: readonly (readonly [from: string, to: string])[]
+  readonly cookiePath: readonly (readonly [from: string, to: string])[]
+  /** Whole domains in lower case; an empty one is left out. */
+  readonly cookieDomain: readonly (readonly [from: string, to: string])[]
+}
+
+/** Pages in the place of errors. */
+export interface ErrorPagesSettings {
+  readonly type: 'errorPages'
+  /** The first one counts whose range the status is in. */
+  readonly pages: readonly {
+    readonly from: number
+    readonly to: number
+    readonly contentType: string
+    readonly body: Uint8Array
+  }[]
+}
+
+/** Asks another server where one answers with these statuses. */
+export interface TryNextSettings {
+  readonly type: 'tryNext'
+  readonly statuses: readonly number[]
+}
+
+/** Which pages of other origins may read answers. */
+export interface CorsSettings {
+  readonly type: 'cors'
+  readonly origins: 'any' | readonly string[]
+  readonly methods: readonly string[]
+  /** `any`: those that the page asks for. */
+  readonly headers: 'any' | readonly string[]
+  readonly expose: readonly string[]
+  readonly credentials: boolean
+  /** How long browsers may remember the answer to a preflight, in ms. */
+  readonly maxAge: number
+}
+
+/** How bodies may be compressed. */
+export type Coding = 'zstd' | 'br' | 'gzip'
+
+/** Compresses bodies for clients that accept it. */
+export interface CompressSettings {
+  readonly type: 'compress'
+  /** In the order in which they are preferred. */
+  readonly codings: readonly Coding[]
+  /** Media types in lower case: `text/html`, or `text/*` for all of a kind. */
+  readonly types: readonly string[]
+  /** Bodies that are known to be shorter are not worth it, in bytes. */
+  readonly from: number
+  /** From 1, the fastest, to 9, the smallest. */
+  readonly level: number
+}
+
+/** Takes answers from servers as fast as these send, in bytes for each answer. */
+export interface BufferResponseSettings {
+  readonly type: 'bufferResponse'
+  readonly memory: number
+  /** What does not fit in memory. 0: the server waits then. */
+  readonly disk: number
 }
 
 /** What a limit counts by. `session` is that of the upstream's affinity, `user` whom a filter has authenticated. */

@@ -51,13 +51,13 @@ export function mirrorOrigin(t: TestContext) {
  * Declares a test for each protocol of clients.
  *
  * @param routes as in the configuration file, without their upstream: `mirror`, a server that says what it got
- * @param more further parts of the file
+ * @param upstreams further upstreams of the file
  */
 export function testBoth(
   name: string,
   routes: readonly object[],
   check: (client: FilterClient, t: TestContext) => Promise<void>,
-  more: object = {},
+  upstreams: object = {},
 ): void {
   describe(name, () => {
     for (const [protocol, connectTo] of [
@@ -69,8 +69,7 @@ export function testBoth(
         const { port } = await startDataPlane(t, {
           listeners: [{ h2c: true }],
           routes: routes.map((route) => ({ upstream: 'mirror', ...route })),
-          upstreams: { mirror: { servers: [{ name: 'one', address: origin.address }] } },
-          ...more,
+          upstreams: { mirror: { servers: [{ name: 'one', address: origin.address }] }, ...upstreams },
         })
         await check(connectTo(t, port), t)
       })
@@ -85,7 +84,7 @@ export function http1Client(_t: TestContext, port: number): FilterClient {
     const [response] = await once(sent, 'response')
     const chunks: Buffer[] = []
     for await (const chunk of response) chunks.push(chunk)
-    return { status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks).toString() }
+    return { status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks).toString('latin1') }
   })
 }
 
@@ -99,7 +98,7 @@ export function http2Client(t: TestContext, port: number): FilterClient {
     const [{ ':status': status, ...fields }] = await once(stream, 'response')
     const chunks: Buffer[] = []
     for await (const chunk of stream) chunks.push(chunk)
-    return { status, headers: fields, body: Buffer.concat(chunks).toString() }
+    return { status, headers: fields, body: Buffer.concat(chunks).toString('latin1') }
   })
 }
 
