@@ -4,11 +4,13 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
+import type { PortListener } from '../../src/runtime/snapshot.ts'
 import { startDataPlane } from '../support/data-plane.ts'
 import { type FilterClient, http1Client, http2Client } from '../support/filtered.ts'
-import { startLimpet } from '../support/limpet.ts'
+import { adminUrlOf, startLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { replace, startBalancer } from '../support/terminable-balancer.ts'
 import { until } from '../support/until.ts'
 
 /** Answers `/now` at once, and keeps what else it gets until it is told to answer. */
@@ -147,4 +149,41 @@ test('two workers count together', async (t) => {
   assert.equal(origin.held.length, 5)
   for (const response of origin.held) response.end()
   assert.deepEqual((await Promise.all(answers)).filter((status) => status === 200).length, 5)
+})
+
+test('a worker that dies gives its places back', async (t) => {
+  const origin = await holding(t)
+  const { balancer, workers } = await startBalancer(
+    t,
+    `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    workers: 1
+    routes: [{ path: /*, upstream: app, filters: [{ concurrencyLimit: { limit: 1 } }] }]
+    upstreams: { app: { servers: ['${origin.address}'] } }
+    accessLog: off
+  `,
+  )
+  const [{ port }] = balancer.listeners as [PortListener]
+  const client = http1Client(t, port)
+  const held = await RawClient.connect(t, port)
+  held.get('/held')
+  await origin.until(1)
+  assert.equal((await client.ask('/now')).status, 429)
+  await replace(workers[0]!)
+  assert.equal((await client.ask('/now')).status, 200)
+})
+
+test('the metrics count what dry runs would have refused', async (t) => {
+  const { address } = await httpOrigin(t, (_request, response) => response.end())
+  const filters = [{ rateLimit: { rate: '1/h', dryRun: true } }]
+  const { url, errors } = await startLimpet(t, {
+    listeners: [{ address: '127.0.0.1', port: 0 }],
+    admin: { port: 0 },
+    routes: [{ path: '/*', upstream: 'app', filters }],
+    upstreams: { app: { servers: [address] } },
+  })
+  for (let n = 0; n < 3; n++) await fetch(url)
+  const metrics = await (await fetch(`${await adminUrlOf({ errors })}/metrics`)).text()
+  assert.match(metrics, /^limpet_limits_dry_run_total 2$/m)
+  assert.match(metrics, /^limpet_limits_overflows_total\{limit="rate"\} 0$/m)
 })
