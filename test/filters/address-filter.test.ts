@@ -34,6 +34,7 @@ testBoth(
     const { body } = await client.ask('/', { headers: { 'X-Forwarded-For': '9.9.9.9', Accept: 'application/json' } })
     assert.equal(JSON.parse(body).error.code, 'forbidden')
   },
+  {},
   behindProxy,
 )
 
@@ -46,6 +47,7 @@ testBoth(
       [403, 403, 200, 403, 200],
     )
   },
+  {},
   behindProxy,
 )
 
@@ -57,6 +59,7 @@ testBoth(
     const { body } = await client.ask('/', { headers: { 'X-Forwarded-For': '10.1.1.1', Accept: 'application/json' } })
     assert.equal(JSON.parse(body).error.code, 'no-route')
   },
+  {},
   behindProxy,
 )
 

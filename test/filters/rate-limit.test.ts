@@ -83,6 +83,7 @@ testBoth(
     for (const address of addresses) all.push(await from(address))
     assert.deepEqual(all, ['200', '200', '200', '200', '429', '429', '429'])
   },
+  {},
   behindProxy,
 )
 
@@ -96,6 +97,7 @@ testBoth(
       ['200', '200', '429'],
     )
   },
+  {},
   behindProxy,
 )
 
@@ -132,6 +134,7 @@ testBoth(
       ['200', '200', '200', '429'],
     )
   },
+  {},
   behindProxy,
 )
 
@@ -163,6 +166,7 @@ testBoth(
     // The first limit has counted the three before.
     assert.equal(await state('/b/'), '"5/h";r=0;t=720')
   },
+  {},
   {
     defaults: {
       filters: [{ rateLimit: { rate: '5/h', burst: 2 } }, { rateLimit: { rate: '2/h', by: 'route' } }],
