@@ -9,6 +9,8 @@ import { httpOrigin } from '../support/origin.ts'
 
 const configOf = (address: string, routes: readonly object[], more: object) => ({
   listeners: [{ address: '127.0.0.1', port: 0 }],
+  // So that lines come in order.
+  workers: 1,
   routes: routes.map((route) => ({ upstream: 'app', ...route })),
   upstreams: { app: { servers: [address] } },
   ...more,
