@@ -3,6 +3,8 @@ import { isDeepStrictEqual } from 'node:util'
 import { alternatives, ConfigError, type Problem } from '../config/error.ts'
 import type { Config } from '../config/schema.ts'
 import type { ListenerTls } from '../config/tls/listener-tls.ts'
+import { refusal, when } from './refusal.ts'
+import { inexpressibleFilters } from './route-filters.ts'
 import { serverNameOf } from './tls.ts'
 import { knownPolicies } from './upstream-settings.ts'
 
@@ -18,6 +20,7 @@ export function refuseInexpressible(config: Config): void {
     ...config.listeners.flatMap((each, index) => listener(each, index, config)),
     ...clientAddressFrom(config),
     ...config.routes.flatMap(route),
+    ...inexpressibleFilters(config),
     ...config.upstreams.flatMap(upstream),
     ...sameButForCase(config.upstreams),
     ...accessLog(config.accessLog),
@@ -46,14 +49,6 @@ export function refuseInexpressible(config: Config): void {
 }
 
 type Part<Key extends 'listeners' | 'routes' | 'upstreams'> = Config[Key][number]
-
-function refusal(path: string, message: string, hint: string): Problem {
-  return { where: '', path, message, hint }
-}
-
-function when(condition: boolean, ...problem: Parameters<typeof refusal>): Problem[] {
-  return condition ? [refusal(...problem)] : []
-}
 
 function listener(listener: Part<'listeners'>, index: number, { listeners, trustedProxies }: Config): Problem[] {
   return [
