@@ -10,6 +10,7 @@ import { CorsFilter } from './filters/cors.ts'
 import { ErrorPagesFilter } from './filters/error-pages.ts'
 import { HeadersFilter } from './filters/headers.ts'
 import { HostFilter } from './filters/host.ts'
+import { LogFilter } from './filters/log.ts'
 import { PathFilter } from './filters/path.ts'
 import { RateLimitFilter } from './filters/rate-limit.ts'
 import { RedirectFilter } from './filters/redirect.ts'
@@ -29,6 +30,7 @@ const kinds = {
   errorPages: ErrorPagesFilter,
   headers: HeadersFilter,
   host: HostFilter,
+  log: LogFilter,
   path: PathFilter,
   rateLimit: RateLimitFilter,
   redirect: RedirectFilter,

@@ -124,6 +124,12 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     return this.#filtering?.request.decisions
   }
 
+  header(name: string): string | undefined {
+    const head = this.context.headOf(this.request)
+    const field = head.findNamed(name)
+    return field < 0 ? undefined : head.value(field)
+  }
+
   get attempts(): number {
     return this.#placement?.attempts ?? 0
   }
