@@ -284,6 +284,8 @@ export interface Server {
   readonly returns?: true
   /** It has been told to stop, and is expected back: it drains, and may refuse connections at any moment. */
   readonly ending?: true
+  /** Another one is another process, even at the same address. Absent: only its address and its absences show that. */
+  readonly incarnation?: string
   /** Gets no new sessions. */
   readonly drain: boolean
   /**
