@@ -127,9 +127,33 @@ const Learn = z.strictObject({
   ...ofNewUsers,
 })
 
+const idPlaces = 'cookie:NAME, header:NAME, query:NAME or path:NAME'
+
+const ServerId = z.strictObject({
+  type: z
+    .literal('server-id')
+    .describe("By the id of a server, which the application puts into its session ids (Tomcat's jvmRoute)."),
+  from: oneOrMore(
+    matching(/^(?:(?:header|cookie):[!#$%&'*+.^_`|~0-9A-Za-z-]+|query:[^&=#\s]+|path:[^;=/?#%\s]+)$/, idPlaces),
+    idPlaces,
+  ).describe(
+    `Where the session id is: ${idPlaces}. path: a parameter such as ;jsessionid=… in the path. In a list, the first one that names a server counts.`,
+  ),
+  position: z
+    .enum(['suffix', 'prefix'])
+    .prefault('suffix')
+    .describe("Whether the server's id is at the end of the session id, as of Tomcat, or at its start."),
+  separator: matching(/^[!#$&'()*+.:@^_`|~-]{1,4}$/, "up to four of ! # $ & ' ( ) * + . : @ ^ _ ` | ~ -")
+    .prefault('.')
+    .describe("What stands between the session id and the server's."),
+  ...shared,
+  ...ofNewUsers,
+})
+
 const kinds = [
   Cookie,
   Learn,
+  ServerId,
   z.strictObject({
     type: z.literal('header').describe('By the value of a request header, with a consistent hash.'),
     name: Token('header').describe("The header's name."),
@@ -164,6 +188,7 @@ type Settings = z.output<typeof Settings>
 
 const examples: Partial<Record<Settings['type'], string>> = {
   learn: '{ type: learn, from: "cookie:JSESSIONID" }',
+  'server-id': '{ type: server-id, from: "cookie:JSESSIONID" }',
   header: '{ type: header, name: X-User }',
   query: '{ type: query, name: user }',
   path: '{ type: path, pattern: /rooms/:room }',

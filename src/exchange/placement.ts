@@ -134,11 +134,14 @@ export class Placement {
   #home(): ServerState | undefined {
     if (this.#newUser !== undefined) return undefined
     const session = this.#shown
-    if (session?.home !== undefined) return this.#session!.named
-    // Remembered sessions have no key: the server that the policy would pick is not theirs.
-    if (session !== undefined && session.key === undefined) return undefined
-    const home = this.group.policyOf(session).home?.(this.#key)
-    return home === undefined || session === undefined ? home : this.#session!.homeInsteadOf(home)
+    if (session === undefined) return this.group.policy.home?.(this.#key)
+    const home = session.home === undefined ? this.#hashedHome(session) : this.#session!.named
+    return home === undefined || session.key === undefined ? home : this.#session!.homeInsteadOf(home)
+  }
+
+  /** The server to which a hash ties a session; undefined for one that is remembered, or has lost the server that it names. */
+  #hashedHome({ key, standing }: Session): ServerState | undefined {
+    return key === undefined || standing === 'removed' ? undefined : this.group.keyPolicy.home?.(key)
   }
 
   /** A server to which a session moves from its own so that their loads become equal, claimed; undefined if it stays. */

@@ -216,7 +216,7 @@ function explainedPlacement(group: UpstreamGroup, view: RequestView, isSecure: b
 function ownServer(group: UpstreamGroup, session: Session | undefined): ServerState | undefined {
   if (session === undefined) return undefined
   if (session.home !== undefined) return group.serverIn(session.home)
-  return session.key === undefined || session.standing === 'expired'
+  return session.key === undefined || session.standing === 'expired' || session.standing === 'removed'
     ? undefined
     : group.policyOf(session).home?.(session.key)
 }

@@ -56,7 +56,7 @@ export class UpstreamForecast {
     if (after === undefined) return 'upstream-removed'
     if (isRouted(this.#before, current) && !isRouted(after, next)) return 'no-route'
     const kept = keptBy(after.affinity, this.#affinity)
-    if (kept === 'unknown') this.#doubt('some of the sessions may be known by what the new affinity no longer reads')
+    if (kept === 'unknown') this.#doubt('some of the sessions may be known by what the new affinity does not read')
     return kept === 'none' ? 'affinity-changed' : undefined
   }
 
@@ -139,7 +139,7 @@ export class UpstreamForecast {
     let type = balance.type
     // A learnt id that is not known, or the key of another affinity, is hashed.
     if (affinity?.type === 'learn' && (isLost || why === 'removed' || why === 'expired')) type = 'consistent-hash'
-    else if (!isRemembered) type = affinity.type
+    else if (!isRemembered) type = affinity.type === 'server-id' ? 'consistent-hash' : affinity.type
     if (type === 'round-robin') return
     this.#areTargetsExact = false
     this.#because.add(UNCERTAIN[type])

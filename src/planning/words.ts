@@ -41,6 +41,7 @@ export function sessionInWords(
   isSecure: boolean,
 ): string {
   const on = server === null ? '' : `, on server ${server}`
+  if (affinity?.type === 'server-id') return serverIdInWords(standing, on)
   if (affinity?.type !== 'cookie') {
     if (key !== undefined && affinity?.type !== 'learn') return `its key belongs to server ${server}`
     return standing === 'known' ? `a learnt session${on}` : 'an id that is not known: its hash decides'
@@ -58,5 +59,16 @@ export function sessionInWords(
       return `a cookie whose session is over: ${gets}`
     case 'removed':
       return 'a valid cookie of a server that is no longer in the upstream'
+  }
+}
+
+function serverIdInWords(standing: Session['standing'], on: string): string {
+  switch (standing) {
+    case 'removed':
+      return 'a session id that names a server which is not in the upstream: its hash decides'
+    case 'expired':
+      return 'a session id whose session is over: its hash decides'
+    default:
+      return `a session id that names its server${on}`
   }
 }

@@ -175,6 +175,16 @@ export class SessionTable {
     this.#buckets.unlock(bucket)
   }
 
+  /**
+   * A session is over that the table need not know. It is remembered as removed, unless that would push out a live one.
+   *
+   * @param server the slot whose idle limit says for how long
+   */
+  refuse(high: number, low: number, server: number, now: number): void {
+    if (this.#buckets.find(high, low) < 0 && this.hasRoom(high, low, now)) this.put(high, low, server, now)
+    this.remove(high, low, now)
+  }
+
   /** Whether a session was removed, and has not begun again since. False once its entry was needed for another. */
   isEnded(high: number, low: number): boolean {
     const at = this.#buckets.find(high, low)

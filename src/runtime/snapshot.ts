@@ -1,6 +1,6 @@
 import type { AccessLogField } from './access-log-field.ts'
 import type { Health } from './health-settings.ts'
-import type { NamedPart } from './named-part.ts'
+import type { NamedPart, SegmentParameter } from './named-part.ts'
 import type { Certificate, ListenerTls, UpstreamTls } from './tls-settings.ts'
 
 /**
@@ -222,6 +222,16 @@ type AffinityKind =
        * nobody asks.
        */
       readonly ask?: string
+    }
+  | {
+      /** The id of a server, which the application has put into its session ids. */
+      readonly type: 'server-id'
+      /** Where the session ids are, in the order in which requests are searched. */
+      readonly from: readonly (NamedPart | SegmentParameter)[]
+      /** Whether the server's id is at the start of a session's id or at its end. */
+      readonly position: 'prefix' | 'suffix'
+      /** What stands between the two. */
+      readonly separator: string
     }
   | { readonly type: 'ip-hash' }
   | {
