@@ -23,6 +23,15 @@ const ofNewUsers = {
     ),
 }
 
+/** The settings of kinds that remember the server of a session. */
+const ofRemembered = {
+  onBackup: z
+    .exactOptional(z.enum(['stay', 'return']))
+    .describe(
+      'What happens to a session on a backup once another server may serve: it stays, or it returns to those that are no backups. Default: stay.',
+    ),
+}
+
 /** RFC 9110 §5.6.2. RFC 6265 uses it for the names of cookies. */
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const Token = (what: string) => matching(token, `the name of a ${what}`)
@@ -77,6 +86,7 @@ const CookieFields = z.strictObject({
     .prefault(false)
     .describe('Whether browsers keep it for maxAge, even when they are closed. Requires maxAge.'),
   ...shared,
+  ...ofRemembered,
   ...ofNewUsers,
 })
 
@@ -124,6 +134,7 @@ const Learn = z.strictObject({
     .prefault(false)
     .describe('Whether an id in a request is learnt if the response accepts it and sets no other id.'),
   ...shared,
+  ...ofRemembered,
   ...ofNewUsers,
 })
 

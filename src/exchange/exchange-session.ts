@@ -155,11 +155,21 @@ export class ExchangeSession {
     if (from !== undefined && !from.isRemoved) this.#enter(this.#shown!, from.settings.slot, wallSeconds())
   }
 
-  /** Whether another request of the session moves it to that server at this moment, and its client does not know yet. */
-  isMovingTo({ settings: { slot } }: ServerState): boolean {
+  /** Whether no exchange of the session is in flight, which the table knows to be on that server. */
+  mayLeave({ settings: { slot } }: ServerState): boolean {
     const { high, low } = this.#shown!
+    return this.#group.sessions.mayMove(high, low, slot, 0, wallSeconds())
+  }
+
+  /**
+   * The server to which another request of the session moves it from its own at this moment, and its client does not know yet;
+   * undefined for none.
+   */
+  movingTo(): ServerState | undefined {
+    const { high, low, home } = this.#shown!
     const { sessions } = this.#group
-    return this.#isCarried && sessions.find(high, low, wallSeconds()) === slot && sessions.isActive(high, low)
+    const slot = this.#isCarried ? sessions.find(high, low, wallSeconds()) : -1
+    return slot < 0 || slot === home || !sessions.isActive(high, low) ? undefined : this.#group.serverIn(slot)
   }
 
   /** An attempt on that server begins. */

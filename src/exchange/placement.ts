@@ -6,6 +6,7 @@ import { Failure } from './failure.ts'
 import { NewUser } from './new-user.ts'
 import { claimDestination } from './rebalancing.ts'
 import type { RequestView } from './request-view.ts'
+import { claimPrimary } from './returning.ts'
 import { Wait } from './ticket.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 
@@ -103,8 +104,9 @@ export class Placement {
     if (this.group.queue.pause.isOn) return this.#waitForPause(home, occasion)
     const destination = this.#claimDestination(home, time, occasion)
     if (destination !== undefined) return this.#goTo(destination, 'moved:rebalanced')
-    // Not if the server has failed to which the session was about to move.
-    const hasFailed = this.#tries > 0 && this.reason !== 'moved:rebalanced'
+    const primary = this.#claimPrimary(home, time, occasion)
+    if (primary !== undefined) return this.#goTo(primary, 'moved:backup')
+    const hasFailed = this.#tries > 0 && (home === undefined || this.#tried.includes(home))
     const atHome = hasFailed ? 'failed' : this.#askHome(home, time, occasion)
     if (atHome === 'awaited') return new Wait(home)
     if (typeof atHome === 'object') return this.#goTo(atHome, this.#reasonFor(atHome, home, 'free'))
@@ -150,6 +152,13 @@ export class Placement {
     if (occasion !== 'arrival' || this.#tries > 0 || this.#shown?.home === undefined) return undefined
     if (home.settings.away) return undefined
     return claimDestination(this.#session!, home, this.group, time)
+  }
+
+  /** A server that is no backup, to which a session moves from one that is, claimed; undefined if it stays. */
+  #claimPrimary(home: ServerState | undefined, time: number, occasion: Occasion): ServerState | undefined {
+    if (this.group.settings.affinity?.onBackup !== 'return' || home?.settings.backup !== true) return undefined
+    if (occasion !== 'arrival' || this.#tries > 0 || this.#shown?.home === undefined) return undefined
+    return claimPrimary(this.#session!, home, this.group, this.#key, time)
   }
 
   /** Claims a place on the request's own server, if the request is bound to one. */

@@ -85,7 +85,9 @@ export class UpstreamForecast {
     const { slot } = next.settings
     raise(this.#afterwards, slot)
     const goesOn = this.#end === undefined && shown?.standing !== 'expired'
-    if (slot !== server || !goesOn) this.#move(server, slot, this.#causeOf(server, shown, group), 'moved')
+    if (slot === server && goesOn) return
+    const returns = placement.reason === 'moved:backup'
+    this.#move(server, slot, returns ? 'backup' : this.#causeOf(server, shown, group), 'moved')
   }
 
   /** The session that its next request shows. */

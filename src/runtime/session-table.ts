@@ -125,6 +125,14 @@ export class SessionTable {
     return at
   }
 
+  /** Whether `move` would move the session, if nothing else happens before. */
+  mayMove(high: number, low: number, from: number, unseenFor: number, now: number): boolean {
+    const at = this.#buckets.find(high, low)
+    const entries = this.#entries
+    if (at < 0 || entries.isActive(at) || !entries.isLive(at, now)) return false
+    return entries.server(at) === from && now - entries.seenAt(at) >= unseenFor
+  }
+
   /** Whether a session has an exchange in flight. */
   isActive(high: number, low: number): boolean {
     const at = this.#buckets.find(high, low)

@@ -176,6 +176,8 @@ export type Affinity = AffinityKind & {
   readonly idle: number
   /** What happens to a session whose server cannot serve it. */
   readonly onLost: 'move' | 'refuse'
+  /** Whether a session that is on a backup moves once another server may serve. Absent: it stays. */
+  readonly onBackup?: 'stay' | 'return'
   /**
    * For how long after a new user's first request others from the same address and browser without a session go to the same
    * server. Absent, or 0: they go by `balance`.
