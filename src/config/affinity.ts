@@ -111,6 +111,13 @@ export function needsHttps({ name = '', sameSite }: { name?: string; sameSite: s
   return /^__(Host|Secure)-/.test(name) || sameSite === 'none'
 }
 
+const SharedCookie = z.strictObject({
+  type: z.literal('shared-cookie').describe('By the cookie of another upstream, which has the same servers.'),
+  with: z
+    .string('the name of an upstream')
+    .describe('The upstream whose affinity is cookie. All settings are those of its affinity.'),
+})
+
 /** Checks a pattern such as `/rooms/:room`: exactly one segment has a name; `*` matches any segment. */
 function parsePattern(pattern: string): string {
   const segments = pattern.split('/').slice(1)
@@ -163,6 +170,7 @@ const ServerId = z.strictObject({
 
 const kinds = [
   Cookie,
+  SharedCookie,
   Learn,
   ServerId,
   z.strictObject({
@@ -198,6 +206,7 @@ const Settings = z.discriminatedUnion('type', kinds)
 type Settings = z.output<typeof Settings>
 
 const examples: Partial<Record<Settings['type'], string>> = {
+  'shared-cookie': '{ type: shared-cookie, with: web }',
   learn: '{ type: learn, from: "cookie:JSESSIONID" }',
   'server-id': '{ type: server-id, from: "cookie:JSESSIONID" }',
   header: '{ type: header, name: X-User }',

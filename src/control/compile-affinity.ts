@@ -22,7 +22,7 @@ export function impliedAffinity(balance: Balance): Affinity | undefined {
  * @param ask the path at which servers are asked about learnt sessions
  */
 export function compileAffinity(
-  affinity: Configured,
+  affinity: Exclude<Configured, { type: 'shared-cookie' }>,
   instance: string,
   upstream: string,
   secret: () => string,

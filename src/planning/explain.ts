@@ -10,6 +10,7 @@ import type { UpstreamGroup } from '../exchange/upstream-group.ts'
 import { RequestHead } from '../http1/request-head.ts'
 import { normaliseHost } from '../routing/host.ts'
 import { Router } from '../routing/router.ts'
+import { affinityName } from '../runtime/affinity-name.ts'
 import { now as clock, wallSeconds } from '../runtime/clock.ts'
 import { type IpAddress, parseIpAddress } from '../runtime/ip-address.ts'
 import { ReadOnlySessions } from '../runtime/read-only-sessions.ts'
@@ -21,7 +22,7 @@ import { arrivalOf, nameOf } from './arrival.ts'
 import { closestRoutes, conditionsOf } from './closest-routes.ts'
 import { Rehearsal } from './rehearsal.ts'
 import { requestBytes } from './request-bytes.ts'
-import { affinityName, inWords, sessionInWords } from './words.ts'
+import { inWords, sessionInWords } from './words.ts'
 
 /** What a request meets: a running Limpet, or a configuration that is not in use. */
 export interface Scene {
@@ -188,7 +189,7 @@ function explainedPlacement(group: UpstreamGroup, view: RequestView, isSecure: b
   const upstream = {
     name: settings.name,
     balance: settings.balance.type,
-    affinity: affinityName(settings) ?? null,
+    affinity: affinityName(settings),
     ...(settings.protocol !== undefined && { protocol: settings.protocol }),
     ...(settings.tls !== undefined && { tls: true as const }),
   }
@@ -229,7 +230,8 @@ function explainedSession(
 ): ExplainedSession {
   const { standing } = session
   const server = own?.settings.name ?? null
-  return { kind: affinityName(settings)!, standing, server, words: sessionInWords(settings, session, server, isSecure) }
+  const kind = affinityName(settings)!
+  return { kind, standing, server, words: sessionInWords(settings, session, server, isSecure) }
 }
 
 function candidateOf(state: ServerState, isOwn: boolean, time: number): Candidate {

@@ -25,8 +25,8 @@ export function keptBy(next: Affinity | undefined, before: Affinity): Kept {
 type Cookie = Extract<Affinity, { type: 'cookie' }>
 
 /** Active clients have a ticket that the first secret signed, under the current name. */
-function keptByCookie({ name, formerName, secrets }: Cookie, before: Cookie): Kept {
-  const isRead = before.name === name || before.name === formerName
+function keptByCookie({ name, formerName, secrets, of }: Cookie, before: Cookie): Kept {
+  const isRead = (before.name === name || before.name === formerName) && before.of === of
   if (!isRead || !secrets.includes(before.secrets[0]!)) return 'none'
   return most(before.secrets, secrets)
 }

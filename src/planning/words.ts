@@ -28,11 +28,6 @@ export function inWords(refusal: Refusal | null, { backup, drain, failTimeout, m
   }
 }
 
-/** The affinity's type as it is written in the configuration; undefined if there is none. */
-export function affinityName({ affinity }: Upstream): string | undefined {
-  return affinity && 'writtenAs' in affinity && affinity.writtenAs !== undefined ? affinity.writtenAs : affinity?.type
-}
-
 /** What a request shows of its session. Neither its key nor its id is in it. */
 export function sessionInWords(
   { affinity }: Upstream,
@@ -46,11 +41,12 @@ export function sessionInWords(
     if (key !== undefined && affinity?.type !== 'learn') return `its key belongs to server ${server}`
     return standing === 'known' ? `a learnt session${on}` : 'an id that is not known: its hash decides'
   }
+  const { sharedWith } = affinity
   const isMarked = affinity.secure === 'always' || (affinity.secure === 'auto' && isSecure)
   const gets = `it gets the cookie ${affinity.name}${isMarked ? ', marked Secure' : ''}`
   switch (standing) {
     case 'known':
-      return `a valid cookie${on}`
+      return `a valid cookie${on}${sharedWith === undefined ? '' : `, shared with upstream ${sharedWith.join(' and ')}`}`
     case 'new':
       return `no cookie: ${gets}`
     case 'invalid':

@@ -192,6 +192,10 @@ type AffinityKind =
       readonly name: string
       /** An older name that is still read. */
       readonly formerName?: string
+      /** The upstream whose cookie it is, and for which it is signed. Absent: its own. */
+      readonly of?: string
+      /** The upstreams that have this cookie besides this one. Absent: none. */
+      readonly sharedWith?: readonly string[]
       /** The first one signs cookies; all are accepted. */
       readonly secrets: readonly string[]
       /** The maximum age of a session. */
