@@ -92,6 +92,11 @@ export class Placement {
     return this.#session?.shown
   }
 
+  /** Whether any server may serve the request that has not been tried. */
+  hasAnother(time: number): boolean {
+    return this.group.servers.some((server) => !this.#tried.includes(server) && server.mayServe(time))
+  }
+
   // ── the decision ───────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
@@ -127,7 +132,7 @@ export class Placement {
 
   /** The request is to wait where it would if its servers were full, so that it blocks no other when the pause ends. */
   #waitForPause(home: ServerState | undefined, occasion: Occasion): Wait | Failure {
-    if (!this.#mayWait(occasion)) return new Failure('paused', '', this.group.queue.pause.secondsLeft)
+    if (!this.#mayWait(occasion)) return new Failure('paused', '', { retryAfter: this.group.queue.pause.secondsLeft })
     this.#tried = NOBODY
     return new Wait(this.#tries > 0 || home?.isRemoved ? undefined : home)
   }
@@ -303,7 +308,7 @@ export class Placement {
  */
 function lossOf(home: ServerState, isOwn: boolean, group: UpstreamGroup, time: number): Loss | undefined {
   const refusal = home.refusal(time, isOwn)
-  const { drain, returns } = home.settings
+  const { returns, ending } = home.settings
   switch (refusal) {
     case undefined:
     case 'removed':
@@ -317,7 +322,7 @@ function lossOf(home: ServerState, isOwn: boolean, group: UpstreamGroup, time: n
       return returns ? 'away' : 'down'
     case 'unhealthy':
       // It has been told to stop, and does so.
-      return returns && drain ? 'away' : 'down'
+      return ending ? 'away' : 'down'
     default:
       return 'down'
   }

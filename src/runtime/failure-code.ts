@@ -33,6 +33,12 @@ export const failureCodes = [
   'version-unknown',
   'server-drained',
   'shortage',
+  'banned',
+  'forbidden',
+  'rate-limited',
+  'too-many-in-flight',
+  'filter-failed',
+  'answer-refused',
 ] as const
 
 export type FailureCode = (typeof failureCodes)[number]

@@ -1,4 +1,6 @@
 import type { AccessLogField } from './access-log-field.ts'
+import type { AddressRange } from './address-range.ts'
+import type { FilterSettings } from './filter-settings.ts'
 import type { Health } from './health-settings.ts'
 import type { NamedPart, SegmentParameter } from './named-part.ts'
 import type { Certificate, ListenerTls, UpstreamTls } from './tls-settings.ts'
@@ -66,12 +68,6 @@ interface SocketPlace {
   readonly mode: number
 }
 
-/** The addresses whose first `prefix` bits are those of `octets`. `octets` has 4 or 16 bytes; its other bits are 0. */
-export interface AddressRange {
-  readonly octets: Uint8Array
-  readonly prefix: number
-}
-
 /** The proxies at those addresses, or all that connect through a Unix socket. */
 export type TrustedProxy = AddressRange | 'unix:'
 
@@ -92,7 +88,9 @@ export interface Route {
   readonly headers?: Readonly<Record<string, string>>
   /** If set, requests are redirected to this path, percent-encoded, instead of being served. */
   readonly redirect?: string
-  /** Index into `Snapshot.upstreams`. */
+  /** What it does to requests and responses, in order. Absent: it passes them on. */
+  readonly filters?: readonly FilterSettings[]
+  /** Index into `Snapshot.upstreams`; -1 for a route whose filters answer every request. */
   readonly upstream: number
   /** Where it is counted (tallies.ts). Absent: with all others that have no slot. */
   readonly slot?: number
@@ -298,6 +296,8 @@ export interface Server {
   readonly away?: true
   /** Where it fails, it is expected back: its source then says that it is away, or gone. Failures alone move no session. */
   readonly returns?: true
+  /** It has been told to stop, and is expected back: it drains, and may refuse connections at any moment. */
+  readonly ending?: true
   /** Gets no new sessions. */
   readonly drain: boolean
   /**
