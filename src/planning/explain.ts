@@ -227,7 +227,8 @@ function explainedPlacement(group: UpstreamGroup, view: RequestView, isSecure: b
     return { ...explained, summary, status: next.status }
   }
   const { name } = next.settings
-  const how = next === own ? 'by its session' : `chosen by ${settings.balance.type}`
+  const policy = session?.key === undefined ? settings.balance.type : 'a hash of its key'
+  const how = next === own ? 'by its session' : `chosen by ${policy}`
   return {
     ...explained,
     server: name,

@@ -129,6 +129,7 @@ describe('a session id that ends with the id of its server', () => {
     assert.match(await explained('1A.web2'), /a session id that names its server, on server second/)
     assert.match(await explained('1A.web2'), /goes to server second .*by its session: stuck/)
     assert.match(await explained('1A.web9'), /a session id that names a server which is not in the upstream/)
+    assert.match(await explained('1A.web9'), /chosen by a hash of its key: moved:removed/)
     assert.match(await explained('1A'), /the request shows none/)
   })
 })
