@@ -7,6 +7,7 @@ import type { Server as ConfiguredServer } from '../config/server.ts'
 import { Skew } from '../config/skew.ts'
 import { withStandardRedirect } from '../config/standard-redirect.ts'
 import type { Upstream as ConfiguredUpstream } from '../config/upstream.ts'
+import type { FilterSettings } from '../runtime/filter-settings.ts'
 import type {
   AccessLog,
   Affinity,
@@ -19,6 +20,7 @@ import type {
   Upstream,
 } from '../runtime/snapshot.ts'
 import { asBytes, compileAffinity, impliedAffinity } from './compile-affinity.ts'
+import { compileFilter } from './compile-filter.ts'
 import { compileListener, compileServerProtocol } from './compile-tls.ts'
 import { type HostAddresses, NO_ADDRESSES, namesIn } from './names/host-addresses.ts'
 import type { SlotBook } from './slots/slot-book.ts'
@@ -110,14 +112,19 @@ function hasPort(admin: Config['admin']): boolean {
 function hasSameRoutes(config: Config, before: Config): boolean {
   return (
     config.routes === before.routes &&
+    config.defaults === before.defaults &&
     config.upstreams.length === before.upstreams.length &&
     config.upstreams.every(({ name }, index) => name === before.upstreams[index]!.name)
   )
 }
 
-function routesOf({ routes, upstreams }: Config): Route[] {
+function routesOf({ routes, defaults, upstreams }: Config): Route[] {
   const indices = new Map(upstreams.map(({ name }, index) => [name, index]))
-  return routes.flatMap((route) => expand(route, indices.get(route.upstream)!))
+  const ofAll = defaults.filters.map(compileFilter)
+  return routes.flatMap((route) => {
+    const filters = [...ofAll, ...route.filters.map(compileFilter)]
+    return expand(route, filters, route.upstream === undefined ? -1 : indices.get(route.upstream)!)
+  })
 }
 
 function compileUpstream(
@@ -181,6 +188,7 @@ function compileServer(server: ConfiguredServer, slot: number, hosts: HostAddres
     down: server.down,
     ...((server.away === true || addresses?.length === 0) && { away: true }),
     ...(server.returns === true && { returns: true }),
+    ...(server.ending === true && { ending: true }),
     drain: server.drain,
     ownSessions: server.ownSessions ?? 'keep',
     maxFails: server.maxFails,
@@ -210,7 +218,7 @@ function skewLimit({ share, minRequests }: NonNullable<Config['upstreams'][numbe
 }
 
 /** One route for each host and path of a configured route, and one for each redirect to a folder. */
-function expand(route: Config['routes'][number], upstream: number): Route[] {
+function expand(route: Config['routes'][number], filters: readonly FilterSettings[], upstream: number): Route[] {
   const hosts = route.hosts.length === 0 ? [undefined] : route.hosts
   return hosts.flatMap((host) =>
     withFolderRedirects(route.paths).map(({ path, ...redirect }) => ({
@@ -219,6 +227,7 @@ function expand(route: Config['routes'][number], upstream: number): Route[] {
       ...redirect,
       ...(route.methods.length > 0 && { methods: route.methods }),
       ...(Object.keys(route.headers).length > 0 && { headers: route.headers }),
+      ...(filters.length > 0 && { filters }),
       upstream,
     })),
   )

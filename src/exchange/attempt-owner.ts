@@ -1,4 +1,6 @@
 import type { BodyReader } from '../affinity/affinity.ts'
+import type { RequestEdits } from '../forwarding/head-edits.ts'
+import type { ConnectionOptions } from '../http1/connection-options.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { ExchangeRecord } from '../observability/exchange-record.ts'
 import type { Downstream } from './downstream.ts'
@@ -15,6 +17,8 @@ export interface AttemptOwner extends ExchangeRecord {
   readonly request: ReceivedRequest
   readonly body: RequestBody
   readonly trace: Trace | undefined
+  /** What filters have changed in the request's head. */
+  readonly edits: RequestEdits | undefined
   /**
    * The server has answered.
    *
@@ -22,6 +26,8 @@ export interface AttemptOwner extends ExchangeRecord {
    * @returns further field lines for the client; empty for none
    */
   answered(head: ResponseHead, endsSession: boolean): string
+  /** The options with which the head of the response is passed on, after `answered`: fields that filters remove end here. */
+  optionsFor(head: ResponseHead, options: ConnectionOptions): ConnectionOptions
   /** Reads the first bytes of the response's body before the client gets them; undefined for no reader. */
   readerOf(head: ResponseHead): BodyReader | undefined
   /** The server has given the status of the call; undefined if the response ends without one. */

@@ -182,14 +182,17 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
   }
 
   #send(stream: ServerStream): void {
-    const { context, request, body, trace } = this.#owner
+    const { context, request, body, trace, edits } = this.#owner
+    const head = context.headOf(request)
     const { origin } = this.#downstream
     this.protocol = stream.protocol
     const gathered = body.bytes
     this.#bodyForm = stream.send(
       request,
-      context.headOf(request),
+      head,
       {
+        options: edits?.optionsFor(head, request.options) ?? request.options,
+        edits,
         client: origin.address.text,
         isSecure: origin.isSecure,
         port: origin.port,
@@ -312,7 +315,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
     this.mayEndNow = framing < 0 && this.#owner.request.isHttp2
     this.#judge.answered(this.#owner.request.isGrpc ? this.#answerToCall(head) : head.status < 500)
     const reader = this.#owner.readerOf(head)
-    const form = this.#downstream.respond(head, passed, framing, fields)
+    const form = this.#downstream.respond(head, this.#owner.optionsFor(head, passed), framing, fields)
     if (reader !== undefined) {
       const tapped = form === 'data' && framing === CHUNKED ? UNTIL_CLOSE : framing
       this.#tap = new BodyTap(reader, tapped, context.generation.snapshot.limits)
@@ -344,7 +347,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
     const passed = this.#withoutControls(head, options)
     const fields = this.#owner.answered(head, this.#obeyControls())
     this.#judge.switched()
-    this.#downstream.upgrade(head, passed, fields)
+    this.#downstream.upgrade(head, this.#owner.optionsFor(head, passed), fields)
     this.#stream!.wait(this.#silence)
     this.flush()
     this.#downstream.wantBody('data', false)

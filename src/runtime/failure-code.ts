@@ -33,6 +33,7 @@ export const failureCodes = [
   'version-unknown',
   'server-drained',
   'shortage',
+  'filter-failed',
 ] as const
 
 export type FailureCode = (typeof failureCodes)[number]

@@ -1,0 +1,39 @@
+import { HeadEdits } from '../forwarding/head-edits.ts'
+import type { FilteredRequest } from './filtered-request.ts'
+
+/** The head of a response, as filters read it. */
+export interface ReadableHead {
+  readonly status: number
+  /** The values of all fields of that (lower-case) name. */
+  values(name: string): readonly string[]
+}
+
+/** The response to a request that filters have seen, on its way back through them. */
+export class FilteredResponse {
+  readonly edits = new HeadEdits()
+  readonly request: FilteredRequest
+  /** Whether Limpet itself has made it. */
+  readonly isOwn: boolean
+  readonly #head: ReadableHead
+
+  constructor(request: FilteredRequest, head: ReadableHead, isOwn: boolean) {
+    this.request = request
+    this.isOwn = isOwn
+    this.#head = head
+  }
+
+  get status(): number {
+    return this.#head.status
+  }
+
+  /** The values of all fields of that (lower-case) name, as the client gets them. */
+  values(name: string): readonly string[] {
+    const own = this.edits.removes(name) ? [] : this.#head.values(name)
+    return [...own, ...this.edits.addedValues(name)]
+  }
+
+  /** The value of the first field of that (lower-case) name; undefined for none. */
+  header(name: string): string | undefined {
+    return this.values(name)[0]
+  }
+}
