@@ -1,11 +1,17 @@
 import { z } from 'zod'
+import { BasicAuthFilter } from './filters/basic-auth.ts'
+import { ForwardAuthFilter } from './filters/forward-auth.ts'
 import { HeadersFilter } from './filters/headers.ts'
+import { JwtFilter } from './filters/jwt.ts'
 import { RedirectFilter } from './filters/redirect.ts'
 import { RespondFilter } from './filters/respond.ts'
 
 /** All filters, by their names. To add a filter, add an entry here, one in FilterSettings and one in filters/registry.ts. */
 const kinds = {
+  basicAuth: BasicAuthFilter,
+  forwardAuth: ForwardAuthFilter,
   headers: HeadersFilter,
+  jwt: JwtFilter,
   redirect: RedirectFilter,
   respond: RespondFilter,
 } as const

@@ -1,5 +1,6 @@
 import type { Filter } from '../config/filter.ts'
-import type { FilterSettings, HeaderTemplate } from '../runtime/filter-settings.ts'
+import { acceptedAlgorithms, keySetUrl } from '../config/filters/jwt.ts'
+import type { FilterSettings, HeaderTemplate, JwtSettings } from '../runtime/filter-settings.ts'
 
 /** The settings of a filter as workers need them. */
 export function compileFilter(filter: Filter): FilterSettings {
@@ -8,8 +9,40 @@ export function compileFilter(filter: Filter): FilterSettings {
       return { ...filter, headers: withContentType(filter.headers), body: Buffer.from(filter.body) }
     case 'redirect':
       return { type: filter.type, status: filter.status, location: filter.to }
+    case 'jwt':
+      return compileJwt(filter)
     default:
       return filter
+  }
+}
+
+function compileJwt(filter: Extract<Filter, { type: 'jwt' }>): JwtSettings {
+  const {
+    type,
+    keys,
+    secretFile,
+    issuer = [],
+    audience = [],
+    clockSkew,
+    require,
+    from,
+    headers,
+    realm,
+    forward,
+  } = filter
+  return {
+    type,
+    keys: keys ?? secretFile ?? '',
+    areKeysFetched: keySetUrl(filter) !== undefined,
+    algorithms: acceptedAlgorithms(filter),
+    issuers: issuer,
+    audiences: audience,
+    clockSkew,
+    require: Object.entries(require).map(([claim, values]) => ({ claim, values: values.includes('*') ? [] : values })),
+    from,
+    headers: Object.entries(headers).map(([name, claim]) => ({ name, claim })),
+    realm,
+    forward,
   }
 }
 

@@ -96,6 +96,8 @@ export function compile(
     trustedProxies: config.trustedProxies,
     clientAddressFrom: config.clientAddressFrom,
     ...(material.ticketKey !== undefined && { certificates: material.certificates, ticketKey: material.ticketKey }),
+    ...(material.passwordFiles.length > 0 && { passwordFiles: material.passwordFiles }),
+    ...(material.keySets.length > 0 && { keySets: material.keySets }),
     ...(hasPort(config.admin) && { dashboardCookie: dashboardCookieOf(instance) }),
   }
 }

@@ -17,6 +17,7 @@ const nothingForwarded = {
   reason: undefined,
   route: undefined,
   decisions: undefined,
+  user: undefined,
   upstream: undefined,
   server: undefined,
   attempts: 0,

@@ -29,6 +29,10 @@ const meanings = {
   'bad-request': { status: 400, retry: 'never', text: 'The request is malformed' },
   /** Plain HTTP on a listener with TLS. */
   'not-encrypted': { status: 400, retry: 'never', text: 'This port speaks HTTPS, and the request is plain HTTP' },
+  /** A filter of the route knows no user for the request. */
+  unauthorized: { status: 401, retry: 'never', text: 'The request needs a valid sign-in' },
+  /** A filter of the route does not let the request through. */
+  forbidden: { status: 403, retry: 'never', text: 'The request is not allowed' },
   'no-route': { status: 404, retry: 'never', text: 'Nothing is served under this address' },
   'head-timeout': { status: 408, retry: 'never', text: 'The request took too long to arrive' },
   'body-timeout': { status: 408, retry: 'never', text: 'The request took too long to arrive' },
@@ -140,6 +144,8 @@ const meanings = {
     retry: 'never',
     text: 'The server that has your session is not available',
   },
+  /** Whether the user may do that cannot be found out at present. */
+  'auth-unavailable': { status: 503, retry: 'never', text: 'The sign-in cannot be checked at present' },
   'too-many-connections': { status: 503, retry: 'never', text: 'Too many connections' },
   'version-unknown': {
     status: 505,

@@ -2,7 +2,10 @@ import type { Filter } from '../exchange/filter.ts'
 import type { WorkerContext } from '../exchange/worker-context.ts'
 import type { FilterSettings } from '../runtime/filter-settings.ts'
 import type { Route } from '../runtime/snapshot.ts'
+import { BasicAuth } from './basic-auth/basic-auth.ts'
+import { ForwardAuth } from './forward-auth/forward-auth.ts'
 import { Headers } from './headers.ts'
+import { Jwt } from './jwt/jwt.ts'
 import { Redirect } from './redirect.ts'
 import { Respond } from './respond.ts'
 
@@ -15,7 +18,10 @@ type Makers = {
 
 /** All filters, by their type. */
 const makers: Makers = {
+  basicAuth: (settings, context) => new BasicAuth(settings, context),
+  forwardAuth: (settings) => new ForwardAuth(settings),
   headers: (settings) => new Headers(settings),
+  jwt: (settings, context) => new Jwt(settings, context),
   redirect: (settings) => new Redirect(settings),
   respond: (settings) => new Respond(settings),
 }

@@ -34,6 +34,9 @@ export const failureCodes = [
   'server-drained',
   'shortage',
   'filter-failed',
+  'unauthorized',
+  'forbidden',
+  'auth-unavailable',
 ] as const
 
 export type FailureCode = (typeof failureCodes)[number]

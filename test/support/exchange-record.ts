@@ -41,6 +41,7 @@ export function recordOfGet(path: string): ExchangeRecord {
     reason: 'new',
     route: undefined,
     decisions: undefined,
+    user: undefined,
     upstream: undefined,
     server: undefined,
     attempts: 1,

@@ -125,6 +125,10 @@ export class WorkerLink {
     this.#answering.delete(number)
   }
 
+  settleKeys(url: string): void {
+    this.#send({ type: 'keys-settled', url })
+  }
+
   settleDemand(host: string): void {
     this.#send({ type: 'demand-settled', host })
   }

@@ -45,9 +45,12 @@ export class PasswordChecker {
     return this.#waiting.length
   }
 
+  /** The thread ends; another one starts with the next question. */
   close(): void {
     clearTimeout(this.#idle)
-    void this.#thread?.terminate()
+    const thread = this.#thread
+    this.#thread = undefined
+    void thread?.terminate()
   }
 
   #askNext(): void {
@@ -77,6 +80,7 @@ export class PasswordChecker {
       cause = (error as Error).message
     })
     thread.on('exit', () => {
+      if (thread !== this.#thread) return
       this.#thread = undefined
       const asked = this.#asked
       this.#asked = undefined

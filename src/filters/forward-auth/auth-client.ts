@@ -53,8 +53,12 @@ export class AuthClient {
     }
   }
 
+  /** No more is asked: connections close as their questions are answered. */
   close(): void {
-    void this.#agent?.then(({ agent }) => agent.destroy())
+    void this.#agent?.then(({ agent }) => {
+      agent.maxFreeSockets = 0
+      for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy()
+    })
   }
 
   async #exchange(fields: readonly Field[], signal: AbortSignal): Promise<AuthAnswer> {
