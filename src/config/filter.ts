@@ -1,19 +1,34 @@
 import { z } from 'zod'
+import { written } from './field.ts'
+import { AnswersFilter } from './filters/answers.ts'
 import { BasicAuthFilter } from './filters/basic-auth.ts'
+import { CorsFilter } from './filters/cors.ts'
+import { ErrorPagesFilter } from './filters/error-pages.ts'
 import { ForwardAuthFilter } from './filters/forward-auth.ts'
 import { HeadersFilter } from './filters/headers.ts'
+import { HostFilter } from './filters/host.ts'
 import { JwtFilter } from './filters/jwt.ts'
+import { PathFilter } from './filters/path.ts'
 import { RedirectFilter } from './filters/redirect.ts'
 import { RespondFilter } from './filters/respond.ts'
+import { SecurityHeadersFilter } from './filters/security-headers.ts'
+import { TryNextFilter } from './filters/try-next.ts'
 
 /** All filters, by their names. To add a filter, add an entry here, one in FilterSettings and one in filters/registry.ts. */
 const kinds = {
+  answers: AnswersFilter,
   basicAuth: BasicAuthFilter,
+  cors: CorsFilter,
+  errorPages: ErrorPagesFilter,
   forwardAuth: ForwardAuthFilter,
   headers: HeadersFilter,
+  host: HostFilter,
   jwt: JwtFilter,
+  path: PathFilter,
   redirect: RedirectFilter,
   respond: RespondFilter,
+  securityHeaders: SecurityHeadersFilter,
+  tryNext: TryNextFilter,
 } as const
 
 type Kinds = typeof kinds
@@ -24,7 +39,7 @@ export type Filter = { [Name in keyof Kinds]: { type: Name } & z.output<Kinds[Na
 type Optional = { [Name in keyof Kinds]: z.ZodExactOptional<Kinds[Name]> }
 
 /** One key, the name of the filter, with its settings. */
-const FilterEntry = z
+const Entry = z
   .strictObject(
     Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [name, z.exactOptional(kind)])) as Optional,
   )
@@ -35,14 +50,26 @@ const FilterEntry = z
   })
   .meta({ minProperties: 1, maxProperties: 1 })
 
+type Entry = z.output<typeof Entry>
+
+/** Filters that need no settings: their names may stand alone. */
+const alone = ['securityHeaders', 'tryNext'] as const satisfies readonly Filter['type'][]
+
+const Name = written(
+  z.enum(alone),
+  (name: (typeof alone)[number]): Entry => ({ [name]: z.decode(kinds[name], {}) }),
+  // zod also calls this where nothing is written.
+  (entry?: Entry) => Object.keys(entry ?? {})[0] as (typeof alone)[number],
+)
+
 /** One entry of `filters`. */
 export const Filter = z
-  .codec(FilterEntry, z.custom<Filter>(), {
+  .codec(z.union([Entry, Name], 'a filter, such as { path: { strip: /app } }'), z.custom<Filter>(), {
     decode: (entry) => {
       const [type, settings] = Object.entries(entry)[0]!
       return { type, ...settings } as Filter
     },
-    encode: ({ type, ...settings }) => ({ [type]: settings }) as z.output<typeof FilterEntry>,
+    encode: ({ type, ...settings }) => ({ [type]: settings }) as Entry,
   })
   .meta({ id: 'Filter' })
 

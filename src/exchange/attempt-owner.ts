@@ -7,6 +7,7 @@ import type { Downstream } from './downstream.ts'
 import type { Failure } from './failure.ts'
 import type { ReceivedRequest } from './received-request.ts'
 import type { RequestBody } from './request-body.ts'
+import type { ResponseSink } from './response-sink.ts'
 import type { Trace } from './trace.ts'
 import type { WorkerContext } from './worker-context.ts'
 
@@ -19,6 +20,13 @@ export interface AttemptOwner extends ExchangeRecord {
   readonly trace: Trace | undefined
   /** What filters have changed in the request's head. */
   readonly edits: RequestEdits | undefined
+  /** What takes the response: the client, or what stands before it. */
+  readonly sink: ResponseSink
+  /**
+   * Whether the client is to get the server's answer, which has just begun. If not, another answer is given, or another server is
+   * asked, and the attempt is over.
+   */
+  takes(head: ResponseHead): boolean
   /**
    * The server has answered.
    *

@@ -30,6 +30,7 @@ import { type Occasion, Placement } from './placement.ts'
 import { authorityOf, pathOf, queryOf, type ReceivedRequest } from './received-request.ts'
 import { RequestBody } from './request-body.ts'
 import type { RequestView } from './request-view.ts'
+import type { ResponseSink, StageUser } from './response-sink.ts'
 import type { ResponseView } from './response-view.ts'
 import { type Ticket, Wait, type Waiter } from './ticket.ts'
 import type { Trace } from './trace.ts'
@@ -264,7 +265,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   }
 
   drained(): void {
-    this.#attempt?.clientDrained()
+    if (this.#filtering?.drained() !== true) this.#attempt?.clientDrained()
   }
 
   // ── the attempts ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -339,9 +340,49 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     const view = this.#viewOf(head)
     view.endsSession = endsSession
     const fields = placement.answered(view, this.downstream.origin.isSecure) + this.#fieldsBeside(head)
-    if (this.#filtering === undefined) return fields
-    this.#filtering.answered(head, this.#attempt!.server.settings.name)
-    return fields + this.#filtering.responseLines
+    return this.#filtering === undefined ? fields : fields + this.#filtering.responseLines
+  }
+
+  takes(head: ResponseHead): boolean {
+    const filtering = this.#filtering
+    if (filtering === undefined) return true
+    const attempt = this.#attempt!
+    const verdict = filtering.answered(head, attempt.server.settings.name, () => this.#mayAskAnother(attempt))
+    if (verdict === undefined) return true
+    if (verdict === 'retry') attempt.answerRefused(head)
+    else this.#replace(head, verdict)
+    return false
+  }
+
+  /** Whether another server may be asked, although that one has answered. */
+  #mayAskAnother(attempt: Attempt): boolean {
+    return this.#mayTryAgain(attempt, new Failure('answer-refused'), false) && this.#placement!.hasAnother(now())
+  }
+
+  /** Gives the client that response in the place of the server's. */
+  #replace(head: ResponseHead, response: OwnResponse): void {
+    const attempt = this.#attempt!
+    this.#noteStatus(head.status)
+    this.#clearSuspicion()
+    const fields = this.#placement!.answered(this.#viewOf(head), this.downstream.origin.isSecure)
+    attempt.answerReplaced(head)
+    attempt.end()
+    this.#answer({ ...response, fields: response.fields + fields })
+  }
+
+  get sink(): ResponseSink {
+    return this.#filtering?.stage(this.downstream, this.#stageUser) ?? this.downstream
+  }
+
+  /** What becomes of a response that goes through stages. */
+  get #stageUser(): StageUser {
+    return {
+      drained: () => this.#attempt?.clientDrained(),
+      ended: () => {
+        if (!this.#isOver) this.#settle('whole')
+      },
+      failed: (failure) => this.#end(failure),
+    }
   }
 
   optionsFor(head: ResponseHead, options: ConnectionOptions): ConnectionOptions {
@@ -386,7 +427,9 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   }
 
   attemptComplete(): void {
-    this.#settle('whole')
+    if (this.#filtering?.hasStages !== true) return this.#settle('whole')
+    // The server is free, although its response may still be on its way to the client.
+    if (!this.#isOver) this.#attempt!.end()
   }
 
   attemptAborted(): void {

@@ -48,6 +48,8 @@ const meanings = {
   misdirected: { status: 421, retry: 'never', text: 'This connection is not for that host' },
   'head-too-large': { status: 431, retry: 'never', text: "The request's headers are too large" },
   'client-gone': { status: 499, retry: 'never', text: 'The client left' },
+  /** The server has answered with a status for which a filter asks another one. */
+  'answer-refused': { status: 502, retry: 'idempotent', text: 'The server could not answer' },
   /** A filter of the route could not decide. */
   'filter-failed': { status: 500, retry: 'never', text: 'The request could not be handled' },
   'not-implemented': {

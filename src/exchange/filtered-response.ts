@@ -2,11 +2,13 @@ import { HeadEdits } from '../forwarding/head-edits.ts'
 import type { FilteredRequest } from './filtered-request.ts'
 
 /** The head of a response, as filters read it. */
-export interface ReadableHead {
+interface ReadableHead {
   readonly status: number
   /** The values of all fields of that (lower-case) name. */
   values(name: string): readonly string[]
 }
+
+const NEVER = () => false
 
 /** The response to a request that filters have seen, on its way back through them. */
 export class FilteredResponse {
@@ -14,12 +16,26 @@ export class FilteredResponse {
   readonly request: FilteredRequest
   /** Whether Limpet itself has made it. */
   readonly isOwn: boolean
+  /** Whether a filter has put it in the place of another. */
+  readonly isReplacement: boolean
   readonly #head: ReadableHead
+  readonly #mayRetry: () => boolean
 
-  constructor(request: FilteredRequest, head: ReadableHead, isOwn: boolean) {
+  constructor(
+    request: FilteredRequest,
+    head: ReadableHead,
+    { isOwn = false, isReplacement = false, mayRetry = NEVER },
+  ) {
     this.request = request
     this.isOwn = isOwn
+    this.isReplacement = isReplacement
+    this.#mayRetry = mayRetry
     this.#head = head
+  }
+
+  /** Whether the request may be sent to another server instead. */
+  get mayRetry(): boolean {
+    return this.#mayRetry()
   }
 
   get status(): number {

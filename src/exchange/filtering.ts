@@ -2,8 +2,9 @@ import type { ConnectionOptions } from '../http1/connection-options.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { Filter, Verdict } from './filter.ts'
 import type { FilteredRequest } from './filtered-request.ts'
-import { FilteredResponse, type ReadableHead } from './filtered-response.ts'
+import { FilteredResponse } from './filtered-response.ts'
 import type { OwnResponse } from './own-response.ts'
+import type { BodyStage, ResponseSink, StageUser } from './response-sink.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 
 /** The way of one exchange through the filters of its route. */
@@ -14,6 +15,10 @@ export class Filtering {
   /** How many filters have been asked about the request. */
   #asked = 0
   #response: FilteredResponse | undefined
+  /** Whether a filter has put a response in the place of another. */
+  #isReplaced = false
+  /** From the client on. */
+  readonly #stages: BodyStage[] = []
 
   /** @param groups in the order of the Snapshot's upstreams */
   constructor(filters: readonly Filter[], request: FilteredRequest, groups: readonly UpstreamGroup[]) {
@@ -39,11 +44,50 @@ export class Filtering {
     return undefined
   }
 
-  /** Shows the head of a server's response to the filters. */
-  answered(head: ResponseHead, serverName: string): void {
+  /**
+   * Shows the head of a server's response to the filters.
+   *
+   * @param mayRetry whether the request may be sent to another server instead
+   * @returns a response in its place, or that another server is to be asked; undefined for neither
+   */
+  answered(head: ResponseHead, serverName: string, mayRetry: () => boolean): OwnResponse | 'retry' | undefined {
     this.request.serverName = serverName
     this.request.upstreamName = this.group?.settings.name
-    this.#show({ status: head.status, values: (name) => valuesIn(head, name) }, false)
+    const readable = { status: head.status, values: (name: string) => valuesIn(head, name) }
+    const verdict = this.#show(new FilteredResponse(this.request, readable, { mayRetry }))
+    this.#isReplaced = typeof verdict === 'object'
+    return verdict
+  }
+
+  /**
+   * Puts the stages of filters before the client.
+   *
+   * @returns what takes the server's response
+   */
+  stage(client: ResponseSink, user: StageUser): ResponseSink {
+    let sink = client
+    for (const filter of this.#filters) {
+      const stage = filter.stage?.(this.#response!, sink)
+      if (stage === undefined) continue
+      const before = this.#stages.at(-1)
+      // The end of the response is that of the stage nearest to the client; each says to the one before it when it takes more.
+      stage.user = before === undefined ? user : { ...user, ended: () => {} }
+      if (before !== undefined) before.user = { ...before.user, drained: () => stage.drained() }
+      this.#stages.push(stage)
+      sink = stage
+    }
+    return sink
+  }
+
+  /** Whether the end of the response goes through a stage. */
+  get hasStages(): boolean {
+    return this.#stages.length > 0
+  }
+
+  /** The client takes more again. Returns whether a stage is told. */
+  drained(): boolean {
+    this.#stages[0]?.drained()
+    return this.hasStages
   }
 
   /** The field lines that filters add to the server's response, each with its line end. */
@@ -59,20 +103,30 @@ export class Filtering {
   /** A response of Limpet's own, as the filters leave it. */
   filtered(response: OwnResponse): OwnResponse {
     const { status, lines, fields } = response
-    const { edits } = this.#show({ status, values: (name) => valuesAmong(lines, name) }, true)
+    const isReplacement = this.#isReplaced
+    const readable = { status, values: (name: string) => valuesAmong(lines, name) }
+    const verdict = this.#show(new FilteredResponse(this.request, readable, { isOwn: true, isReplacement }))
+    if (typeof verdict === 'object') {
+      this.#isReplaced = true
+      return this.filtered({ ...verdict, fields: verdict.fields + fields })
+    }
+    const { edits } = this.#response!
     const kept = lines.filter((line) => !edits.removes(nameOf(line)))
     return { ...response, lines: kept, fields: fields + edits.lines }
   }
 
-  #show(head: ReadableHead, isOwn: boolean): FilteredResponse {
-    const response = new FilteredResponse(this.request, head, isOwn)
+  #show(response: FilteredResponse): OwnResponse | 'retry' | undefined {
     this.#response = response
-    for (let index = this.#filters.length - 1; index >= 0; index--) this.#filters[index]!.response?.(response)
-    return response
+    for (let index = this.#filters.length - 1; index >= 0; index--) {
+      const verdict = this.#filters[index]!.response?.(response)
+      if (verdict !== undefined) return verdict
+    }
+    return undefined
   }
 
   /** The exchange is over. */
   end(): void {
+    for (const stage of this.#stages) stage.cancel()
     for (let index = 0; index < this.#asked; index++) this.#filters[index]!.ended?.(this.request)
   }
 }

@@ -91,6 +91,11 @@ export class Placement {
     return this.#session?.shown
   }
 
+  /** Whether any server may serve the request that has not been tried. */
+  hasAnother(time: number): boolean {
+    return this.group.servers.some((server) => !this.#tried.includes(server) && server.mayServe(time))
+  }
+
   // ── the decision ───────────────────────────────────────────────────────────────────────────────────────────────
 
   /**

@@ -3,7 +3,7 @@ import type { FilteredRequest } from '../exchange/filtered-request.ts'
 import { ownResponse } from '../exchange/own-response.ts'
 import { asFieldValue } from '../forwarding/head-edits.ts'
 import type { RedirectSettings } from '../runtime/filter-settings.ts'
-import { render } from './template.ts'
+import { renderInTarget } from './template.ts'
 
 /** Sends clients elsewhere. */
 export class Redirect implements Filter {
@@ -16,7 +16,7 @@ export class Redirect implements Filter {
 
   request(request: FilteredRequest): Verdict {
     const { status, location } = this.#settings
-    const target = asFieldValue(render(location, request))
+    const target = asFieldValue(renderInTarget(location, request))
     request.note(this.name, `${status} to ${target}`)
     return ownResponse(status, [`Location: ${target}`], Buffer.alloc(0), request.received)
   }

@@ -2,12 +2,18 @@ import type { Filter } from '../exchange/filter.ts'
 import type { WorkerContext } from '../exchange/worker-context.ts'
 import type { FilterSettings } from '../runtime/filter-settings.ts'
 import type { Route } from '../runtime/snapshot.ts'
+import { Answers } from './answers.ts'
 import { BasicAuth } from './basic-auth/basic-auth.ts'
+import { Cors } from './cors.ts'
+import { ErrorPages } from './error-pages.ts'
 import { ForwardAuth } from './forward-auth/forward-auth.ts'
 import { Headers } from './headers.ts'
+import { Host } from './host.ts'
 import { Jwt } from './jwt/jwt.ts'
+import { Path } from './path.ts'
 import { Redirect } from './redirect.ts'
 import { Respond } from './respond.ts'
+import { TryNext } from './try-next.ts'
 
 type Makers = {
   [Type in FilterSettings['type']]: (
@@ -18,12 +24,18 @@ type Makers = {
 
 /** All filters, by their type. */
 const makers: Makers = {
+  answers: (settings) => new Answers(settings),
   basicAuth: (settings, context) => new BasicAuth(settings, context),
+  cors: (settings) => new Cors(settings),
+  errorPages: (settings) => new ErrorPages(settings),
   forwardAuth: (settings) => new ForwardAuth(settings),
   headers: (settings) => new Headers(settings),
+  host: (settings) => new Host(settings),
   jwt: (settings, context) => new Jwt(settings, context),
+  path: (settings) => new Path(settings),
   redirect: (settings) => new Redirect(settings),
   respond: (settings) => new Respond(settings),
+  tryNext: (settings) => new TryNext(settings),
 }
 
 /**

@@ -1,5 +1,7 @@
 import type { FilteredRequest } from '../exchange/filtered-request.ts'
+import { escapedPath } from '../http1/escape.ts'
 import type { Template, Variable } from '../runtime/filter-settings.ts'
+import { partsOf } from './target.ts'
 
 /** The text for that request: a variable that has no value is empty. */
 export function render(template: Template, request: FilteredRequest): string {
@@ -7,6 +9,27 @@ export function render(template: Template, request: FilteredRequest): string {
   let text = ''
   for (const part of template) text += typeof part === 'string' ? part : (variableIn(part, request) ?? '')
   return text
+}
+
+/** The same in a path or an address: what may hold any characters is percent-encoded. */
+export function renderInTarget(template: Template, request: FilteredRequest): string {
+  let text = ''
+  for (const part of template) text += typeof part === 'string' ? part : targetPart(part, request)
+  return text
+}
+
+function targetPart(variable: Variable, request: FilteredRequest): string {
+  const value = variableIn(variable, request) ?? ''
+  switch (variable.from) {
+    case 'route':
+      return escapedPath(value)
+    case 'auth.user':
+    case 'claim':
+    case 'tls.subject':
+      return encodeURIComponent(value.toWellFormed())
+    default:
+      return value
+  }
 }
 
 function variableIn(variable: Variable, request: FilteredRequest): string | undefined {
@@ -22,9 +45,9 @@ function variableIn(variable: Variable, request: FilteredRequest): string | unde
     case 'request.host':
       return request.host
     case 'request.path':
-      return pathIn(request.target)
+      return partsOf(request.target)[0]
     case 'request.query':
-      return request.target.slice(pathIn(request.target).length + 1)
+      return partsOf(request.target)[1].slice(1)
     case 'request.target':
       return request.target
     case 'server.name':
@@ -42,11 +65,6 @@ function variableIn(variable: Variable, request: FilteredRequest): string | unde
     default:
       return request[variable.from](variable.name)
   }
-}
-
-function pathIn(target: string): string {
-  const mark = target.indexOf('?')
-  return mark < 0 ? target : target.slice(0, mark)
 }
 
 function asText(claim: unknown): string | undefined {

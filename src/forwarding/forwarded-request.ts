@@ -62,7 +62,7 @@ export function writeRequestHead(out: Scratch, head: RequestHead, framing: Frami
   const { bytes } = head
   const { options, edits } = forwarding
   const target = edits?.target
-  const host = edits?.host
+  const host = edits?.hasServersHost ? hostFor(forwarding.serverAddress) : edits?.host
   const keepsLine = head.form !== 'absolute' && head.minorVersion === 1 && target === undefined
   const keepsHost = head.form !== 'absolute' && host === undefined
   const ends = endsInRequest[whichEnd(forwarding)]!

@@ -96,6 +96,8 @@ export class RequestEdits extends HeadEdits {
   target: string | undefined
   /** The Host that is sent on. Undefined: as the client wrote it. */
   host: string | undefined
+  /** Whether that is the server's own address. */
+  hasServersHost = false
 }
 
 function keyOf(name: string): string {

@@ -34,6 +34,7 @@ export const failureCodes = [
   'server-drained',
   'shortage',
   'filter-failed',
+  'answer-refused',
   'unauthorized',
   'forbidden',
   'auth-unavailable',

@@ -1,11 +1,17 @@
 /** What the filters of a route are set to, as it travels in the Snapshot: one kind for each, by `type`. */
 export type FilterSettings =
-  | RespondSettings
-  | RedirectSettings
-  | HeadersSettings
+  | AnswersSettings
   | BasicAuthSettings
-  | JwtSettings
+  | CorsSettings
+  | ErrorPagesSettings
   | ForwardAuthSettings
+  | HeadersSettings
+  | HostSettings
+  | JwtSettings
+  | PathSettings
+  | RedirectSettings
+  | RespondSettings
+  | TryNextSettings
 
 /** What a text with variables is made of: what stands there, and what is put in its place for each request. */
 export type Template = readonly (string | Variable)[]
@@ -63,6 +69,69 @@ export interface HeadChanges {
   readonly remove?: readonly string[]
   readonly set: readonly HeaderTemplate[]
   readonly add: readonly HeaderTemplate[]
+  /** Set where there is none of that name. */
+  readonly default: readonly HeaderTemplate[]
+}
+
+/** Changes the path that the server gets, in one of these ways. */
+export interface PathSettings {
+  readonly type: 'path'
+  /** A prefix of whole segments that is taken away: `/app`. One character a byte, as the next one. */
+  readonly strip?: string
+  /** A prefix that is put before the path. */
+  readonly add?: string
+  /** Another path. */
+  readonly set?: Template
+  /** A regular expression (LinearPattern); what it matches becomes `to`, in which `$1` is its first group. */
+  readonly pattern?: string
+  readonly to?: string
+}
+
+/** Sets the Host that the server gets. */
+export interface HostSettings {
+  readonly type: 'host'
+  /** Absent: the server's own address. */
+  readonly host?: string
+}
+
+/** Rewrites what answers of servers say of addresses: each is a list of beginnings, and what takes their place. */
+export interface AnswersSettings {
+  readonly type: 'answers'
+  readonly location: readonly (readonly [from: string, to: string])[]
+  readonly cookiePath: readonly (readonly [from: string, to: string])[]
+  /** Whole domains in lower case; an empty one is left out. */
+  readonly cookieDomain: readonly (readonly [from: string, to: string])[]
+}
+
+/** Pages in the place of errors. */
+export interface ErrorPagesSettings {
+  readonly type: 'errorPages'
+  /** The first one counts whose range the status is in. */
+  readonly pages: readonly {
+    readonly from: number
+    readonly to: number
+    readonly contentType: string
+    readonly body: Uint8Array
+  }[]
+}
+
+/** Asks another server where one answers with these statuses. */
+export interface TryNextSettings {
+  readonly type: 'tryNext'
+  readonly statuses: readonly number[]
+}
+
+/** Which pages of other origins may read answers. */
+export interface CorsSettings {
+  readonly type: 'cors'
+  readonly origins: 'any' | readonly string[]
+  readonly methods: readonly string[]
+  /** `any`: those that the page asks for. */
+  readonly headers: 'any' | readonly string[]
+  readonly expose: readonly string[]
+  readonly credentials: boolean
+  /** How long browsers may remember the answer to a preflight, in ms. */
+  readonly maxAge: number
 }
 
 /** Lets users of a password file through. */

@@ -183,6 +183,7 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
     this.#incomplete = undefined
     this.#serverPersists = persists(head, options) && framing !== UNTIL_CLOSE
     const form = this.#user.response(head, options, framing)
+    if (this.#isOver) return
     this.#response = new BodyDecoder(framing, form, RESPONSE_LIMITS, 'server')
     this.#readBody(bytes, end)
   }

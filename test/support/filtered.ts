@@ -51,13 +51,13 @@ export function mirrorOrigin(t: TestContext) {
  * Declares a test for each protocol of clients.
  *
  * @param routes as in the configuration file, without their upstream: `mirror`, a server that says what it got
- * @param more further parts of the file
+ * @param upstreams further upstreams of the file
  */
 export function testBoth(
   name: string,
   routes: readonly object[],
   check: (client: FilterClient, t: TestContext) => Promise<void>,
-  more: object = {},
+  upstreams: object = {},
 ): void {
   describe(name, () => {
     for (const [protocol, connectTo] of [
@@ -69,8 +69,7 @@ export function testBoth(
         const { port } = await startDataPlane(t, {
           listeners: [{ h2c: true }],
           routes: routes.map((route) => ({ upstream: 'mirror', ...route })),
-          upstreams: { mirror: { servers: [{ name: 'one', address: origin.address }] } },
-          ...more,
+          upstreams: { mirror: { servers: [{ name: 'one', address: origin.address }] }, ...upstreams },
         })
         await check(connectTo(t, port), t)
       })

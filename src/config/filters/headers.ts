@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts are those of a configuration file
 import { z } from 'zod'
 import { HeaderNames, HeaderTemplates } from './head-changes.ts'
 
@@ -7,6 +8,7 @@ const Changes = z.strictObject({
     'Headers that are passed on with this value, whether or not they were there.',
   ),
   add: HeaderTemplates.prefault({}).describe('Headers that are passed on besides those that are there.'),
+  default: HeaderTemplates.prefault({}).describe('Headers that are passed on with this value if they were not there.'),
 })
 
 export const HeadersFilter = z

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts are those of a configuration file
 import { z } from 'zod'
 import { TemplateText } from './template.ts'
 

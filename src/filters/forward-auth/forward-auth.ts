@@ -54,8 +54,9 @@ export class ForwardAuth implements Filter {
     return undefined
   }
 
-  response({ request, edits }: FilteredResponse): void {
+  response({ request, edits }: FilteredResponse): undefined {
     for (const cookie of this.#cookies.get(request) ?? []) edits.add('Set-Cookie', cookie)
+    return undefined
   }
 
   close(): void {
