@@ -7,9 +7,10 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type JWTPayload, SignJWT } from 'jose'
+import { loadConfig } from '../../src/config/load.ts'
 import { type FilterClient, http1Client, mirrorOrigin, testBoth } from '../support/filtered.ts'
 import { folderOfTests } from '../support/folder.ts'
-import { configFile, runLimpet, startLimpet } from '../support/limpet.ts'
+import { configFile, startLimpet } from '../support/limpet.ts'
 import { until } from '../support/until.ts'
 
 const folder = folderOfTests()
@@ -131,7 +132,7 @@ testBoth(
       ['abc', /it is malformed/],
       ['a.b.c', /it is malformed/],
       ['.'.repeat(4000), /it is malformed/],
-      [`${part({ alg: 'ES256', crit: ['b64'], b64: false })}.${payload}.${signature}`, /it is malformed|not supported/],
+      [`${part({ alg: 'ES256', crit: ['b64'], b64: false })}.${payload}.${signature}`, /its signature is wrong/],
     ]
     for (const [text, reason] of refused) {
       const { status, headers } = await client.ask('/', bearer(text))
@@ -161,7 +162,7 @@ testBoth(
     const name = 'alice\r\nX-Admin: yes\n\0\r\n\r\nGET / HTTP/1.1'
     const { headers } = await client.got('/', bearer(await token({ name, more: { name } })))
     assert.equal(headers['x-admin'], undefined)
-    assert.equal(headers['x-name'], 'alice  X-Admin: yes     GET / HTTP/1.1')
+    assert.equal(headers['x-name'], 'alice  X-Admin: yes      GET / HTTP/1.1')
     assert.deepEqual(JSON.parse(headers['x-more'] as string), { name })
     assert.equal((await client.ask('/', bearer(await token({ name: 'x'.repeat(4097) })))).status, 403)
   },
@@ -303,7 +304,12 @@ test('says what is wrong with the settings', async (t) => {
       routes: [{ path: '/*', upstream: 'app', filters: [{ jwt }] }],
       upstreams: { app: { servers: ['127.0.0.1:1'] } },
     })
-    return (await runLimpet(['check', '-c', file])).stderr
+    try {
+      loadConfig({ file, env: {}, cwd: folder, areFilesRead: true })
+      return ''
+    } catch (error) {
+      return (error as Error).message
+    }
   }
   assert.match(await problem({}), /jwt\.keys: expected the URL or the file of public keys/)
   assert.match(await problem({ keys, secretFile }), /jwt\.secretFile: expected either keys or secretFile/)

@@ -59,6 +59,9 @@ export function materialChanges(before: TlsMaterial, next: TlsMaterial): string[
     ...changedFiles(before.authorities, next.authorities),
     ...changedFiles(byName(before.passwordFiles), byName(next.passwordFiles)),
     ...changedFiles(byName(before.keySets), byName(next.keySets)),
+    ...next.keySets
+      .filter(({ name }) => isFetched(name) && before.keySets.every((known) => known.name !== name))
+      .map(({ name }) => `keys of tokens fetched from ${name}`),
     ...(isSameKey(before.ticketKey, next.ticketKey) ? [] : ['the key of session tickets is another']),
   ]
 }
@@ -84,6 +87,11 @@ function changedFiles(before: ReadonlyMap<string, unknown>, next: ReadonlyMap<st
   return [...next]
     .filter(([path, content]) => before.has(path) && before.get(path) !== content)
     .map(([path]) => `${path} changed`)
+}
+
+/** Whether it is at a URL: then it may be there later than the configuration that names it. */
+function isFetched(name: string): boolean {
+  return URL.canParse(name)
 }
 
 function byName<Part extends { readonly name: string }>(parts: readonly Part[]): ReadonlyMap<string, Part> {

@@ -131,11 +131,21 @@ const finders = new WeakMap<readonly TokenKey[], JWTVerifyGetKey>()
 async function keyFinder(keys: readonly TokenKey[]): Promise<JWTVerifyGetKey> {
   const known = finders.get(keys)
   if (known !== undefined) return known
-  const { createLocalJWKSet } = await import('jose')
-  const secret = keys[0]?.kty === 'oct' ? Buffer.from(keys[0].k ?? '', 'base64url') : undefined
-  const finder = secret === undefined ? createLocalJWKSet({ keys: keys.map((key) => ({ ...key })) }) : () => secret
-  finders.set(keys, finder as JWTVerifyGetKey)
-  return finder as JWTVerifyGetKey
+  const finder = finderOf(keys, await import('jose'))
+  finders.set(keys, finder)
+  return finder
+}
+
+function finderOf(keys: readonly TokenKey[], { createLocalJWKSet }: typeof import('jose')): JWTVerifyGetKey {
+  const [first] = keys
+  if (first?.kty === 'oct') {
+    const secret = Buffer.from(first.k ?? '', 'base64url')
+    return () => secret
+  }
+  const find = createLocalJWKSet({ keys: keys.map((key) => ({ ...key })) })
+  if (keys.some(({ kid }) => kid !== undefined)) return find
+  // Keys in PEM have no ids, whatever the token calls its key.
+  return ({ kid: _, ...header }, token) => find(header, token)
 }
 
 const UNKNOWN_KEY: Verified = { refused: 'it is signed with a key that is not known' }
