@@ -70,6 +70,8 @@ export class AuthClient {
       const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
       sent.on('response', resolve)
       sent.on('error', reject)
+      // Node.js reports nothing else where the service switches protocols without being asked.
+      sent.on('close', () => reject(new Error('the connection was closed')))
       sent.end()
       try {
         return await answerOf(await promise, this.#url.host)
