@@ -278,7 +278,7 @@ test('connections to the service are used again, and a request is repeated whose
   let connections = 0
   const flaky = createTcpServer((socket) => {
     connections++
-    socket.on('error', () => {})
+    socket.unref().on('error', () => {})
     let answered = 0
     socket.on('data', () => {
       // It closes the connection in place of the second answer.
