@@ -1,3 +1,4 @@
+import type { BanOperations } from './bans.ts'
 import type { EventFeed } from './event-feed.ts'
 import type { Metrics } from './metrics.ts'
 import type { Operations } from './operations.ts'
@@ -9,6 +10,7 @@ import type { TrafficFeed } from './traffic.ts'
 export interface Administered {
   readonly subject: Subject
   readonly operations: Operations
+  readonly bans: BanOperations
   readonly events: EventFeed
   readonly traffic: TrafficFeed
   readonly tail: RequestTail

@@ -1,7 +1,11 @@
 import { z } from 'zod'
 import { written } from './field.ts'
+import { AllowFilter, DenyFilter } from './filters/address-rules.ts'
 import { AnswersFilter } from './filters/answers.ts'
 import { BasicAuthFilter } from './filters/basic-auth.ts'
+import { BufferResponseFilter } from './filters/buffer-response.ts'
+import { CompressFilter } from './filters/compress.ts'
+import { ConcurrencyLimitFilter } from './filters/concurrency-limit.ts'
 import { CorsFilter } from './filters/cors.ts'
 import { ErrorPagesFilter } from './filters/error-pages.ts'
 import { ForwardAuthFilter } from './filters/forward-auth.ts'
@@ -9,6 +13,7 @@ import { HeadersFilter } from './filters/headers.ts'
 import { HostFilter } from './filters/host.ts'
 import { JwtFilter } from './filters/jwt.ts'
 import { PathFilter } from './filters/path.ts'
+import { RateLimitFilter } from './filters/rate-limit.ts'
 import { RedirectFilter } from './filters/redirect.ts'
 import { RespondFilter } from './filters/respond.ts'
 import { SecurityHeadersFilter } from './filters/security-headers.ts'
@@ -16,15 +21,21 @@ import { TryNextFilter } from './filters/try-next.ts'
 
 /** All filters, by their names. To add a filter, add an entry here, one in FilterSettings and one in filters/registry.ts. */
 const kinds = {
+  allow: AllowFilter,
   answers: AnswersFilter,
   basicAuth: BasicAuthFilter,
+  bufferResponse: BufferResponseFilter,
+  compress: CompressFilter,
+  concurrencyLimit: ConcurrencyLimitFilter,
   cors: CorsFilter,
+  deny: DenyFilter,
   errorPages: ErrorPagesFilter,
   forwardAuth: ForwardAuthFilter,
   headers: HeadersFilter,
   host: HostFilter,
   jwt: JwtFilter,
   path: PathFilter,
+  rateLimit: RateLimitFilter,
   redirect: RedirectFilter,
   respond: RespondFilter,
   securityHeaders: SecurityHeadersFilter,
@@ -53,7 +64,7 @@ const Entry = z
 type Entry = z.output<typeof Entry>
 
 /** Filters that need no settings: their names may stand alone. */
-const alone = ['securityHeaders', 'tryNext'] as const satisfies readonly Filter['type'][]
+const alone = ['bufferResponse', 'compress', 'securityHeaders', 'tryNext'] as const satisfies readonly Filter['type'][]
 
 const Name = written(
   z.enum(alone),

@@ -12,6 +12,9 @@ import { restoredAnswers } from './acme/challenges/handed-answers.ts'
 import { AdminApi } from './admin/admin-api.ts'
 import { metricsOf } from './admin/admin-metrics.ts'
 import { subjectOf } from './admin/admin-subject.ts'
+import { Bans } from './bans/bans.ts'
+import { BansFile } from './bans/bans-file.ts'
+import { banOf } from './bans/kept-ban.ts'
 import { ChangesFile } from './desired/changes-file.ts'
 import { desiredState, reloaded } from './desired/desired-state.ts'
 import type { Found } from './desired/found.ts'
@@ -48,6 +51,7 @@ export class Balancer {
   readonly #lock: InstanceLock
   readonly #handover: Handover
   readonly #drains: DrainOrders
+  readonly #bans: Bans
   readonly #load: LoadAgain | undefined
   readonly #metrics: Metrics
   #admin: AdminApi | undefined
@@ -64,12 +68,14 @@ export class Balancer {
     lock: InstanceLock,
     handover: Handover,
     drains: DrainOrders,
+    bans: Bans,
     load: LoadAgain | undefined,
   ) {
     this.#parts = parts
     this.#lock = lock
     this.#handover = handover
     this.#drains = drains
+    this.#bans = bans
     this.#load = load
     this.#metrics = metricsOf(parts, drains)
   }
@@ -130,6 +136,8 @@ export class Balancer {
     const lock = new InstanceLock(name, state.path)
     // A process that is replaced releases it once this one serves.
     if (predecessor === undefined && keepsState(config)) await takeOrWait(lock, name, state.path, log)
+    const bansFile = new BansFile(state, name)
+    const keptBans = bansFile.read()
     const parts: Parts = await assemble(
       config,
       name,
@@ -143,6 +151,7 @@ export class Balancer {
       discovery,
       accessLog,
       log,
+      keptBans.map(banOf),
       inherited,
     )
     const drains = new DrainOrders(parts, desired, (make) => handover.change(make))
@@ -153,7 +162,15 @@ export class Balancer {
     hosts.onChange = () => handover.change((now) => now, 'DNS')
     const users = [drains, pauses, renewals, acme, keys, discovery]
     const handover: Handover = new Handover(parts, instance, lock, changesFile, desired, config, users)
-    const balancer = new Balancer(parts, lock, handover, drains, load && withFilesRead(load, tls))
+    const bans = new Bans(keptBans, {
+      file: bansFile,
+      log,
+      events,
+      publish: (change) => parts.supervisor.changeBans(change),
+      between: (act) => handover.between(act),
+      assertHolds: () => handover.assertHolds(),
+    })
+    const balancer = new Balancer(parts, lock, handover, drains, bans, load && withFilesRead(load, tls))
     const { health, supervisor, slots } = parts
     // One that is replaced answers until this one serves.
     if (predecessor === undefined) await balancer.#startAdmin()
@@ -218,7 +235,8 @@ export class Balancer {
     const { config } = this.#handover
     const subject = subjectOf(instanceOf(config), this.#parts, () => this.#phase)
     const administered = async () => {
-      return { subject, operations: await this.#operator(), events, traffic, tail, metrics: this.#metrics }
+      const [operations, bans] = [await this.#operator(), this.#bans]
+      return { subject, operations, bans, events, traffic, tail, metrics: this.#metrics }
     }
     wishes.grantBy(
       () => this.#operator(),

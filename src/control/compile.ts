@@ -1,4 +1,5 @@
 import { dashboardCookieOf } from '../admin/dashboard/cookie.ts'
+import type { Filter } from '../config/filter.ts'
 import { withFolderRedirects } from '../config/folder-redirect.ts'
 import { instanceOf } from '../config/instance.ts'
 import type { Rebalance as ConfiguredRebalance } from '../config/rebalance.ts'
@@ -20,7 +21,7 @@ import type {
   Upstream,
 } from '../runtime/snapshot.ts'
 import { asBytes, compileAffinity, impliedAffinity } from './compile-affinity.ts'
-import { compileFilter } from './compile-filter.ts'
+import { compileFilter, isPerRoute } from './compile-filter.ts'
 import { compileListener, compileServerProtocol } from './compile-tls.ts'
 import { type HostAddresses, NO_ADDRESSES, namesIn } from './names/host-addresses.ts'
 import type { SlotBook } from './slots/slot-book.ts'
@@ -122,11 +123,23 @@ function hasSameRoutes(config: Config, before: Config): boolean {
 
 function routesOf({ routes, defaults, upstreams }: Config): Route[] {
   const indices = new Map(upstreams.map(({ name }, index) => [name, index]))
-  const ofAll = defaults.filters.map(compileFilter)
+  const ofAll = defaults.filters.map((filter, index) => compileFilter(filter, placeOf(defaults.filters, index)))
   return routes.flatMap((route) => {
-    const filters = [...ofAll, ...route.filters.map(compileFilter)]
+    const where = JSON.stringify([route.hosts, route.paths, route.methods, route.headers])
+    const filters = [
+      ...defaults.filters.map((filter, index) =>
+        isPerRoute(filter) ? compileFilter(filter, `${placeOf(defaults.filters, index)} ${where}`) : ofAll[index]!,
+      ),
+      ...route.filters.map((filter, index) => compileFilter(filter, `${where} ${placeOf(route.filters, index)}`)),
+    ]
     return expand(route, filters, route.upstream === undefined ? -1 : indices.get(route.upstream)!)
   })
+}
+
+/** A filter of a list by its type and its number among those: others may come and go. */
+function placeOf(filters: readonly Filter[], index: number): string {
+  const { type } = filters[index]!
+  return `${type} ${filters.slice(0, index).filter((filter) => filter.type === type).length}`
 }
 
 function compileUpstream(

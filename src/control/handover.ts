@@ -162,6 +162,17 @@ export class Handover {
     return done
   }
 
+  /**
+   * Resolves if what is kept of the instance in the state directory belongs to this process.
+   *
+   * @throws OperationRefused
+   */
+  async assertHolds(): Promise<void> {
+    const { path } = this.#parts.state
+    const another = (await this.#lock.take()) ? undefined : await warningOfAnother(instanceOf(this.#config), path)
+    if (another !== undefined) throw new OperationRefused('conflict', another)
+  }
+
   /** Nothing is applied any more, and what follows the desired state ends. */
   close(why = 'Limpet is stopping'): void {
     this.#closedFor ??= why
@@ -295,9 +306,7 @@ export class Handover {
    */
   async #keep(changes: OperatorChanges): Promise<void> {
     if (changes === this.#desired.changes) return
-    const { path } = this.#parts.state
-    const another = (await this.#lock.take()) ? undefined : await warningOfAnother(instanceOf(this.#config), path)
-    if (another !== undefined) throw new OperationRefused('conflict', another)
+    await this.assertHolds()
     try {
       await this.#changesFile.write(changes)
     } catch (error) {

@@ -4,6 +4,7 @@ import { probeServer } from '../health/probe.ts'
 import type { Better, Worse } from '../health/upstream-health.ts'
 import type { Log } from '../observability/log.ts'
 import type { LogFile } from '../observability/log-file.ts'
+import type { Ban } from '../runtime/ban-list.ts'
 import { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Snapshot } from '../runtime/snapshot.ts'
 import { ServerCell, WorkerCell } from '../runtime/tallies/layout.ts'
@@ -67,6 +68,7 @@ export interface Parts {
  * Makes the parts of a balancer for its first Snapshot, and connects each to the events that it needs; nothing runs
  * yet.
  *
+ * @param bans those in effect
  * @param inherited from the process that this one replaces
  */
 export async function assemble(
@@ -82,6 +84,7 @@ export async function assemble(
   discovery: Discovery,
   accessLog: LogFile,
   log: Log,
+  bans: readonly Ban[],
   inherited?: Inheritance,
 ): Promise<Parts> {
   const slots = new SlotBook()
@@ -155,6 +158,7 @@ export async function assemble(
       },
     },
     acme.answers,
+    bans,
   )
   const questions = new SessionQuestions({
     sessions: sessions.table,

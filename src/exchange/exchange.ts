@@ -147,7 +147,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     const { origin } = this.downstream
     const { router, groups, snapshot, tracer } = this.context.generation
     if (tracer !== undefined) this.trace = tracer.begin(head)
-    const early = earlyAnswer(head, this.request, origin, this.context.challenges)
+    const early = earlyAnswer(head, this.request, origin, this.context)
     if (early !== undefined) return early instanceof Failure ? this.#end(early) : this.#answer(early)
     const limit = snapshot.limits.bodySize
     this.#bodyLimit = limit
@@ -156,7 +156,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     const path = pathOf(head)
     if (path === undefined)
       return this.#end(new Failure('bad-request', 'the path cannot be decoded, or climbs above its root'))
-    const view = this.#show(head, path)
+    const view = this.context.show(head, origin, path)
     const host = router.usesHost ? normaliseHost(authorityOf(head)) : ''
     const route = router.find(host, path, view)
     if (route === undefined) return this.#end(new Failure('no-route'))
@@ -167,18 +167,6 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     const filtered = new FilteredRequest(this.context, this.downstream, this.request, route, path)
     this.#filtering = new Filtering(filters, filtered, groups)
     this.#filter()
-  }
-
-  /** Shows the request to routes, affinities and policies. */
-  #show(head: RequestHead, path: string, filtered?: FilteredRequest): RequestView {
-    const { origin } = this.downstream
-    const view = this.context.requestView
-    view.head = head
-    view.address = origin.address
-    view.certificate = origin.ends.tls?.clientCertificate
-    view.path = path
-    view.filtered = filtered
-    return view
   }
 
   /** Asks the filters of the route, from the first one that has not been asked. */
@@ -200,7 +188,8 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     if (verdict instanceof Failure) return this.#end(verdict)
     if (verdict !== undefined) return this.#answer(verdict)
     const { group, request } = this.#filtering!
-    this.#place(group, this.#show(this.context.headOf(this.request), request.path, request))
+    const head = this.context.headOf(this.request)
+    this.#place(group, this.context.show(head, this.downstream.origin, request.path, request))
   }
 
   /** @param group undefined for a route without an upstream */
@@ -348,7 +337,10 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     if (filtering === undefined) return true
     const attempt = this.#attempt!
     const verdict = filtering.answered(head, attempt.server.settings.name, () => this.#mayAskAnother(attempt))
-    if (verdict === undefined) return true
+    if (verdict === undefined) {
+      filtering.begin(this.downstream, this.#stageUser)
+      return true
+    }
     if (verdict === 'retry') attempt.answerRefused(head)
     else this.#replace(head, verdict)
     return false
@@ -371,7 +363,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   }
 
   get sink(): ResponseSink {
-    return this.#filtering?.stage(this.downstream, this.#stageUser) ?? this.downstream
+    return this.#filtering?.sink ?? this.downstream
   }
 
   /** What becomes of a response that goes through stages. */

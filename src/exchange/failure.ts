@@ -31,8 +31,11 @@ const meanings = {
   'not-encrypted': { status: 400, retry: 'never', text: 'This port speaks HTTPS, and the request is plain HTTP' },
   /** A filter of the route knows no user for the request. */
   unauthorized: { status: 401, retry: 'never', text: 'The request needs a valid sign-in' },
-  /** A filter of the route does not let the request through. */
-  forbidden: { status: 403, retry: 'never', text: 'The request is not allowed' },
+  /** By an operator, for a time. */
+  banned: { status: 403, retry: 'never', text: 'Requests from this address are refused at present' },
+  forbidden: { status: 403, retry: 'never', text: 'The request is not allowed here' },
+  'rate-limited': { status: 429, retry: 'never', text: 'There have been too many requests' },
+  'too-many-in-flight': { status: 429, retry: 'never', text: 'There are too many requests at once' },
   'no-route': { status: 404, retry: 'never', text: 'Nothing is served under this address' },
   'head-timeout': { status: 408, retry: 'never', text: 'The request took too long to arrive' },
   'body-timeout': { status: 408, retry: 'never', text: 'The request took too long to arrive' },

@@ -59,12 +59,8 @@ export class Filtering {
     return verdict
   }
 
-  /**
-   * Puts the stages of filters before the client.
-   *
-   * @returns what takes the server's response
-   */
-  stage(client: ResponseSink, user: StageUser): ResponseSink {
+  /** The client gets the server's response: puts the stages of filters before it. */
+  begin(client: ResponseSink, user: StageUser): void {
     let sink = client
     for (const filter of this.#filters) {
       const stage = filter.stage?.(this.#response!, sink)
@@ -76,7 +72,11 @@ export class Filtering {
       this.#stages.push(stage)
       sink = stage
     }
-    return sink
+  }
+
+  /** What takes the server's response; undefined for the client itself. */
+  get sink(): ResponseSink | undefined {
+    return this.#stages.at(-1)
   }
 
   /** Whether the end of the response goes through a stage. */

@@ -55,6 +55,9 @@ export const grpcStatuses: Readonly<Record<FailureCode, number>> = {
   'too-many-connections': GrpcStatus.Unavailable,
   'version-unknown': GrpcStatus.Unimplemented,
   shortage: GrpcStatus.Unavailable,
+  banned: GrpcStatus.PermissionDenied,
+  'rate-limited': GrpcStatus.ResourceExhausted,
+  'too-many-in-flight': GrpcStatus.ResourceExhausted,
   'filter-failed': GrpcStatus.Internal,
   'answer-refused': GrpcStatus.Unavailable,
 }

@@ -10,8 +10,9 @@ import type { UpstreamGroup } from '../exchange/upstream-group.ts'
 import { RequestHead } from '../http1/request-head.ts'
 import { normaliseHost } from '../routing/host.ts'
 import { Router } from '../routing/router.ts'
+import { type Ban, BanList } from '../runtime/ban-list.ts'
 import { now as clock, wallSeconds } from '../runtime/clock.ts'
-import { type IpAddress, parseIpAddress } from '../runtime/ip-address.ts'
+import { type IpAddress, parseIpAddress, UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
 import { ReadOnlySessions } from '../runtime/read-only-sessions.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
@@ -28,6 +29,8 @@ export interface Scene {
   readonly snapshot: Snapshot
   readonly scoreboard: Scoreboard
   readonly sessions: SessionTable
+  /** Absent: nobody is banned. */
+  readonly bans?: BanList
 }
 
 /** A request as a client has sent it. */
@@ -73,13 +76,18 @@ function explainQuery(scene: Scene, query: Query, listener: Listener | undefined
 }
 
 /** The same of a request that a client has sent. */
-export function explainReceived({ snapshot, scoreboard, sessions }: Scene, received: Received): Explanation {
+export function explainReceived(
+  { snapshot, scoreboard, sessions, bans = NO_BANS }: Scene,
+  received: Received,
+): Explanation {
   const view = viewOf(snapshot, received)
   if (view instanceof Failure) return unrouted(received.asked, view, [])
   const { head, path } = view
   const host = normaliseHost(authorityOf(head))
   const shown = received.shownAs ?? { path, query: queryOf(head) }
   const request = { method: view.method, host, path: shown.path, ip: view.address.text }
+  const ban = bans.find(view.address)
+  if (ban !== undefined) return { ...NOTHING, request, ...refusalBy(ban, view.address) }
   const early = received.listener && answerOfListener(head, received.listener, received.isSecure)
   if (early !== undefined) return { ...NOTHING, request, ...early }
   const route = new Router(snapshot.routes).find(host, path, view)
@@ -112,7 +120,12 @@ function answerOfListener(
   isSecure: boolean,
 ): Pick<Explanation, 'summary' | 'status'> | undefined {
   const ends = { tls: undefined, redirectTo: listener.redirectTo?.port ?? 0 }
-  const answer = earlyAnswer(head, new ReceivedRequest(head, 0, false), { ends, isSecure }, NO_CHALLENGES)
+  const answer = earlyAnswer(
+    head,
+    new ReceivedRequest(head, 0, false),
+    { address: UNKNOWN_ADDRESS, ends, isSecure },
+    NOTHING_ASKED,
+  )
   if (answer === undefined) return undefined
   const { status } = answer
   if (answer instanceof Failure)
@@ -122,8 +135,15 @@ function answerOfListener(
 }
 
 const LOCATION = 'Location: '
-/** Nothing asks for them here. */
-const NO_CHALLENGES: ReadonlyMap<string, string> = new Map()
+/** Nobody is banned. */
+const NO_BANS = new BanList()
+/** No authority asks, and bans were looked at before. */
+const NOTHING_ASKED = { challenges: new Map<string, string>(), bans: NO_BANS }
+
+function refusalBy({ until }: Ban, { text }: IpAddress): Pick<Explanation, 'summary' | 'status'> {
+  const { status } = new Failure('banned')
+  return { summary: `answers ${status}: ${text} is banned until ${new Date(until).toISOString()}`, status }
+}
 
 const NOTHING = {
   route: null,

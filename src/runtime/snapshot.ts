@@ -1,4 +1,5 @@
 import type { AccessLogField } from './access-log-field.ts'
+import type { AddressRange } from './address-range.ts'
 import type { KeySet, PasswordFile } from './credentials.ts'
 import type { FilterSettings } from './filter-settings.ts'
 import type { Health } from './health-settings.ts'
@@ -69,12 +70,6 @@ interface SocketPlace {
   readonly path: string
   /** The permissions of the socket's file. */
   readonly mode: number
-}
-
-/** The addresses whose first `prefix` bits are those of `octets`. `octets` has 4 or 16 bytes; its other bits are 0. */
-export interface AddressRange {
-  readonly octets: Uint8Array
-  readonly prefix: number
 }
 
 /** The proxies at those addresses, or all that connect through a Unix socket. */

@@ -84,7 +84,7 @@ export function http1Client(_t: TestContext, port: number): FilterClient {
     const [response] = await once(sent, 'response')
     const chunks: Buffer[] = []
     for await (const chunk of response) chunks.push(chunk)
-    return { status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks).toString() }
+    return { status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks).toString('latin1') }
   })
 }
 
@@ -98,7 +98,7 @@ export function http2Client(t: TestContext, port: number): FilterClient {
     const [{ ':status': status, ...fields }] = await once(stream, 'response')
     const chunks: Buffer[] = []
     for await (const chunk of stream) chunks.push(chunk)
-    return { status, headers: fields, body: Buffer.concat(chunks).toString() }
+    return { status, headers: fields, body: Buffer.concat(chunks).toString('latin1') }
   })
 }
 
