@@ -6,6 +6,7 @@ import { Admin, isLoopback } from './admin.ts'
 import { Affinity } from './affinity.ts'
 import { asList, asMapping } from './as-written.ts'
 import { alternatives, shown } from './error.ts'
+import { answersAll } from './filter.ts'
 import { cookieNameFor, Instance, instanceOf } from './instance.ts'
 import { formatPath, type KeyPath } from './key-path.ts'
 import { Listener } from './listener.ts'
@@ -33,6 +34,7 @@ export function contradictions(file: unknown): Issue[] {
     ...adminOnListener(admin, listeners, validListeners),
     ...adminWithoutTokens(asMapping(admin)),
     ...metricsOnAnother(metrics, admin, listeners, validListeners),
+    ...routesWithoutUpstream(asList(routes)),
     ...unknownUpstreams(asList(routes), Object.keys(asMapping(upstreams)), discovery !== undefined),
     ...ambiguousRoutes(validOf(Route, routes)),
     ...groups.flatMap(repeatedNames),
@@ -312,6 +314,15 @@ function tooManyServers(groups: readonly ServerGroup[]): Issue[] {
     room -= written
   }
   return []
+}
+
+/** Only a filter that answers every request makes an upstream unnecessary. */
+function routesWithoutUpstream(routes: readonly unknown[]): Issue[] {
+  return routes.flatMap((route, index) => {
+    const { upstream, filters } = asMapping(route)
+    if (upstream !== undefined || route !== asMapping(route) || asList(filters).some(answersAll)) return []
+    return [{ path: ['routes', index, 'upstream'], message: 'expected the name of an upstream, found nothing' }]
+  })
 }
 
 /** Also where labels describe others: a route of the file must hold before any container is there. */

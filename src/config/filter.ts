@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { asMapping } from './as-written.ts'
 import { written } from './field.ts'
 import { AllowFilter, DenyFilter } from './filters/address-rules.ts'
 import { AnswersFilter } from './filters/answers.ts'
@@ -85,9 +86,9 @@ export const Filter = z
   .meta({ id: 'Filter' })
 
 /** Filters that answer every request that they get. */
-const answering: readonly Filter['type'][] = ['redirect', 'respond']
+const answering: readonly string[] = ['redirect', 'respond'] satisfies Filter['type'][]
 
-/** Whether no request gets past these filters. */
-export function answerAll(filters: readonly Filter[]): boolean {
-  return filters.some(({ type }) => answering.includes(type))
+/** Whether no request gets past a filter, as it stands in the file. */
+export function answersAll(written: unknown): boolean {
+  return Object.keys(asMapping(written)).some((name) => answering.includes(name))
 }

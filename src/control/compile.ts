@@ -121,14 +121,14 @@ function hasSameRoutes(config: Config, before: Config): boolean {
   )
 }
 
-function routesOf({ routes, defaults, upstreams }: Config): Route[] {
+function routesOf({ routes, defaults: { filters: ofEach = [] } = {}, upstreams }: Config): Route[] {
   const indices = new Map(upstreams.map(({ name }, index) => [name, index]))
-  const ofAll = defaults.filters.map((filter, index) => compileFilter(filter, placeOf(defaults.filters, index)))
+  const ofAll = ofEach.map((filter, index) => compileFilter(filter, placeOf(ofEach, index)))
   return routes.flatMap((route) => {
     const where = JSON.stringify([route.hosts, route.paths, route.methods, route.headers])
     const filters = [
-      ...defaults.filters.map((filter, index) =>
-        isPerRoute(filter) ? compileFilter(filter, `${placeOf(defaults.filters, index)} ${where}`) : ofAll[index]!,
+      ...ofEach.map((filter, index) =>
+        isPerRoute(filter) ? compileFilter(filter, `${placeOf(ofEach, index)} ${where}`) : ofAll[index]!,
       ),
       ...route.filters.map((filter, index) => compileFilter(filter, `${where} ${placeOf(route.filters, index)}`)),
     ]
