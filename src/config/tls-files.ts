@@ -1,6 +1,6 @@
 import { resolve as resolvePath } from 'node:path'
 import type { Filter } from './filter.ts'
-import { filterWithFiles } from './filters/filter-files.ts'
+import { filterWithFiles } from './filters/credentials.ts'
 import type { KeyPath } from './key-path.ts'
 import type { Config } from './schema.ts'
 import { discoveryWithFiles, sourceWithFiles, tlsWithFiles } from './sources/source-files.ts'
@@ -82,12 +82,14 @@ export function tlsFilesOf({ listeners, upstreams }: Pick<Config, 'listeners' | 
 /** The configuration with absolute paths of all files that are read; relative ones are relative to the directory. */
 export function withFilesIn(config: Config, directory: string): Config {
   const absolute = (file: string) => resolvePath(directory, file)
-  const filtersIn = <Part extends { filters: Filter[] }>(part: Part): Part =>
-    part.filters.length === 0 ? part : { ...part, filters: part.filters.map((each) => filterWithFiles(each, absolute)) }
+  const filtersIn = <Part extends { filters?: Filter[] }>(part: Part): Part =>
+    part.filters === undefined
+      ? part
+      : { ...part, filters: part.filters.map((each) => filterWithFiles(each, absolute)) }
   return {
     ...config,
     routes: config.routes.map(filtersIn),
-    defaults: filtersIn(config.defaults),
+    ...(config.defaults && { defaults: filtersIn(config.defaults) }),
     listeners: config.listeners.map((listener) => {
       const { tls } = listener
       if (tls === undefined) return listener

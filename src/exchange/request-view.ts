@@ -6,6 +6,7 @@ import { FieldName } from '../http1/field-name.ts'
 import { parameterIn, unescaped } from '../http1/query.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { RequestConditions } from '../routing/path-table.ts'
+import { claimNamed, claimText } from '../runtime/claim-text.ts'
 import { type IpAddress, UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
 import { type NamedPart, valueIn } from '../runtime/named-part.ts'
 import type { Affinity, Balance } from '../runtime/snapshot.ts'
@@ -70,6 +71,11 @@ export class RequestView implements RequestConditions, KeySubject, SessionReques
     const value = valueIn(this, part, after)
     if (value === undefined || part.from === 'header') return value
     return part.from === 'cookie' ? unquoted(value) : unescaped(value)
+  }
+
+  claim(name: string): string | undefined {
+    const claims = this.filtered?.claims
+    return claims && claimText(claimNamed(claims, name))
   }
 
   key(tie: Balance | Affinity): Uint8Array {

@@ -244,6 +244,8 @@ export type HashKey =
       readonly from: 'segment'
       readonly pattern: readonly string[]
     }
+  /** Of a token that a filter of the route has verified. */
+  | { readonly from: 'claim'; readonly name: string }
   | NamedPart
 
 /**

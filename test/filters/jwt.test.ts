@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts are those of a configuration file
 import assert from 'node:assert/strict'
 import { createHmac, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { once } from 'node:events'
@@ -8,6 +9,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type JWTPayload, SignJWT } from 'jose'
 import { loadConfig } from '../../src/config/load.ts'
+import { startDataPlane } from '../support/data-plane.ts'
 import { type FilterClient, http1Client, mirrorOrigin, testBoth } from '../support/filtered.ts'
 import { folderOfTests } from '../support/folder.ts'
 import { configFile, startLimpet } from '../support/limpet.ts'
@@ -217,6 +219,52 @@ testBoth(
     assert.equal((await client.ask(`/?access_token=${valid}`, bearer('abc'))).status, 401)
   },
 )
+
+test('requests of a user go to the same server, whatever the token', async (t) => {
+  const origins = await Promise.all(Array.from({ length: 4 }, () => mirrorOrigin(t)))
+  const servers = origins.map(({ address }, index) => ({ name: `server-${index}`, address }))
+  const { port } = await startDataPlane(t, {
+    routes: [
+      {
+        path: '/*',
+        upstream: 'app',
+        filters: [
+          { jwt: { keys } },
+          { headers: { response: { set: { 'X-Served': '${server.name} ${auth.user} ${claim.realm_access.roles}' } } } },
+        ],
+      },
+    ],
+    upstreams: { app: { affinity: { type: 'consistent-hash', key: 'claim:sub' }, servers } },
+  })
+  const client = http1Client(t, port)
+  const used = new Set<unknown>()
+  for (const user of ['alice', 'bob', 'zoë', 'dave', 'erin', 'frank', 'grace', 'heidi']) {
+    const served = new Set<unknown>()
+    for (let login = 0; login < 3; login++) {
+      const text = await token({ sub: user, jti: `${login}`, realm_access: { roles: ['a'] } })
+      served.add((await client.ask('/', bearer(text))).headers['x-served'])
+    }
+    assert.equal(served.size, 1, user)
+    const [one] = served as Set<string>
+    assert.equal(Buffer.from(one!, 'latin1').toString().slice('server-0 '.length), `${user} ["a"]`)
+    used.add(one!.split(' ')[0])
+  }
+  assert.ok(used.size > 1)
+})
+
+test('a token in the query is in no log', async (t) => {
+  const origin = await mirrorOrigin(t)
+  const limpet = await startLimpet(t, {
+    listeners: [{ address: '127.0.0.1', port: 0 }],
+    routes: [{ path: '/*', upstream: 'app', filters: [{ jwt: { keys, from: ['query:access_token'] } }] }],
+    upstreams: { app: { servers: [origin.address] } },
+  })
+  const valid = await token()
+  const { url } = await http1Client(t, limpet.port).got(`/x?a=1&access_token=${valid}&b=2`)
+  assert.equal(url, '/x?a=1&b=2')
+  const [line] = await limpet.log.matching(/GET \/x/, 1)
+  assert.match(line!, /GET \/x\?a=1&access_token=\*+&b=2 /)
+})
 
 /** A provider whose keys may be others later; it counts how often it is asked. */
 async function provider(t: TestContext, kid: string, key: KeyObject) {

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { keySetUrlsOf } from '../../config/filters/filter-files.ts'
+import { keySetUrlsOf } from '../../config/filters/credentials.ts'
 import type { Config } from '../../config/schema.ts'
 import { parseKeySet } from '../../credentials/key-set.ts'
 import { HttpClient } from '../../discovery/http-client.ts'

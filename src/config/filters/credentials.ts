@@ -41,6 +41,12 @@ export function keySetUrlsOf(config: Pick<Config, 'routes' | 'defaults'>): Reado
   )
 }
 
+/** The parameters of queries in which tokens may be, each once. */
+export function tokenParametersOf(config: Pick<Config, 'routes' | 'defaults'>): readonly string[] {
+  const places = [...filtersIn(config)].flatMap(({ filter }) => (filter.type === 'jwt' ? filter.from : []))
+  return [...new Set(places.flatMap((place) => (place.from === 'query' ? place.name : [])))]
+}
+
 /** The filter with absolute paths of its files. */
 export function filterWithFiles(filter: Filter, absolute: (file: string) => string): Filter {
   switch (filter.type) {
@@ -59,7 +65,7 @@ export function filterWithFiles(filter: Filter, absolute: (file: string) => stri
 
 /** Each with its place, at which its settings are. */
 function* filtersIn({ routes, defaults }: Pick<Config, 'routes' | 'defaults'>) {
-  for (const [index, filter] of defaults.filters.entries())
+  for (const [index, filter] of (defaults?.filters ?? []).entries())
     yield { filter, place: ['defaults', 'filters', index, filter.type] as KeyPath }
   for (const [route, { filters }] of routes.entries())
     for (const [index, filter] of filters.entries())
