@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { InvalidValue } from './error.ts'
 import { Duration, matching, oneOrMore, text, written } from './field.ts'
-import { HashKeyText } from './hash-key.ts'
+import { HashKeyText, hashKeys } from './hash-key.ts'
 import { NewUserWindow } from './new-user-window.ts'
 
 /** The schema of an upstream's `affinity`: the name of a kind, or a mapping with its settings. */
@@ -196,7 +196,7 @@ const kinds = [
   }),
   z.strictObject({
     type: z.literal('consistent-hash').describe('By any key, with a consistent hash.'),
-    key: HashKeyText.describe('What is hashed: address, uri, path, header:NAME, cookie:NAME or query:NAME.'),
+    key: HashKeyText.describe(`What is hashed: ${hashKeys}.`),
     ...shared,
   }),
 ] as const

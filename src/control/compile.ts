@@ -1,5 +1,6 @@
 import { dashboardCookieOf } from '../admin/dashboard/cookie.ts'
 import type { Filter } from '../config/filter.ts'
+import { tokenParametersOf } from '../config/filters/credentials.ts'
 import { withFolderRedirects } from '../config/folder-redirect.ts'
 import { instanceOf } from '../config/instance.ts'
 import type { Rebalance as ConfiguredRebalance } from '../config/rebalance.ts'
@@ -94,12 +95,14 @@ export function compile(
         : slots.routes.plan(routesOf(config)),
     upstreams,
     ...(config.tracing !== undefined && { tracing: compileTracing(config.tracing) }),
-    accessLog: compileAccessLog(config.accessLog),
+    accessLog: compileAccessLog(config.accessLog, tokenParametersOf(config)),
     timeouts: config.timeouts,
     limits: config.limits,
     trustedProxies: config.trustedProxies,
     clientAddressFrom: config.clientAddressFrom,
     ...(material.ticketKey !== undefined && { certificates: material.certificates, ticketKey: material.ticketKey }),
+    ...(material.passwordFiles.length > 0 && { passwordFiles: material.passwordFiles }),
+    ...(material.keySets.length > 0 && { keySets: material.keySets }),
     ...(hasPort(config.admin) && { dashboardCookie: dashboardCookieOf(instance) }),
   }
 }
@@ -278,6 +281,7 @@ function expand(
   )
 }
 
-function compileAccessLog({ format, redact = [], fields }: Config['accessLog']): AccessLog {
-  return { format, redact, ...(fields !== undefined && { fields }) }
+/** @param tokens parameters of queries that hold tokens: nobody may see their values, whatever the operator redacts */
+function compileAccessLog({ format, redact = [], fields }: Config['accessLog'], tokens: readonly string[]): AccessLog {
+  return { format, redact: [...new Set([...redact, ...tokens])], ...(fields !== undefined && { fields }) }
 }

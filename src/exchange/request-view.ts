@@ -7,6 +7,7 @@ import { parameterIn, unescaped } from '../http1/query.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import { segmentParameterIn } from '../http1/segment-parameter.ts'
 import type { RequestConditions } from '../routing/path-table.ts'
+import { claimNamed, claimText } from '../runtime/claim-text.ts'
 import { type IpAddress, UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
 import { type NamedPart, type SegmentParameter, valueIn } from '../runtime/named-part.ts'
 import type { Affinity, Balance } from '../runtime/snapshot.ts'
@@ -72,6 +73,11 @@ export class RequestView implements RequestConditions, KeySubject, SessionReques
     const value = valueIn(this, part, after)
     if (value === undefined || part.from === 'header') return value
     return part.from === 'cookie' ? unquoted(value) : unescaped(value)
+  }
+
+  claim(name: string): string | undefined {
+    const claims = this.filtered?.claims
+    return claims && claimText(claimNamed(claims, name))
   }
 
   key(tie: Balance | Affinity): Uint8Array {

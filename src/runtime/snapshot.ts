@@ -1,5 +1,6 @@
 import type { AccessLogField } from './access-log-field.ts'
 import type { AddressRange } from './address-range.ts'
+import type { KeySet, PasswordFile } from './credentials.ts'
 import type { FilterSettings } from './filter-settings.ts'
 import type { Health } from './health-settings.ts'
 import type { NamedPart, SegmentParameter } from './named-part.ts'
@@ -28,6 +29,9 @@ export interface Snapshot {
   readonly certificates?: readonly Certificate[]
   /** The 48 bytes with which TLS session tickets are encrypted (RFC 5077 §4). Absent where no listener has TLS. */
   readonly ticketKey?: Uint8Array
+  /** Of filters; each once. Absent: none. */
+  readonly passwordFiles?: readonly PasswordFile[]
+  readonly keySets?: readonly KeySet[]
   /**
    * The cookie of browsers that have signed in to the dashboard. Cookies do not tell ports apart: on the same host, clients
    * may send it to the servers, too. Absent: the admin API has no port.
@@ -258,6 +262,8 @@ export type HashKey =
       readonly from: 'segment'
       readonly pattern: readonly string[]
     }
+  /** Of a token that a filter of the route has verified. */
+  | { readonly from: 'claim'; readonly name: string }
   | NamedPart
 
 /**

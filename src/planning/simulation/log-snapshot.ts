@@ -1,4 +1,3 @@
-import type { NamedPart } from '../../runtime/named-part.ts'
 import type { Affinity, Balance, Snapshot, Upstream } from '../../runtime/snapshot.ts'
 
 /** The header with a name for the user, which stands for all that a log does not have. */
@@ -56,6 +55,6 @@ function withKnownKey<Tie extends Affinity | Balance>(tie: Tie): Tie {
   return { ...tie, key: { from: 'header', name: USER_HEADER } }
 }
 
-function isLogged({ from, name }: NamedPart): boolean {
+function isLogged({ from, name }: { readonly from: string; readonly name: string }): boolean {
   return from === 'query' || (from === 'header' && LOGGED.includes(name))
 }
