@@ -154,6 +154,7 @@ export class Balancer {
     opened.push(acme)
     tls.add(acme)
     const keys = new FetchedKeys(log)
+    opened.push(keys)
     tls.keySets = keys.sets
     await acme.prepare(config)
     tls.adopt(tls.materialFor(config))
