@@ -3,13 +3,16 @@ import { asMapping } from './as-written.ts'
 import { written } from './field.ts'
 import { AllowFilter, DenyFilter } from './filters/address-rules.ts'
 import { AnswersFilter } from './filters/answers.ts'
+import { BasicAuthFilter } from './filters/basic-auth.ts'
 import { BufferResponseFilter } from './filters/buffer-response.ts'
 import { CompressFilter } from './filters/compress.ts'
 import { ConcurrencyLimitFilter } from './filters/concurrency-limit.ts'
 import { CorsFilter } from './filters/cors.ts'
 import { ErrorPagesFilter } from './filters/error-pages.ts'
+import { ForwardAuthFilter } from './filters/forward-auth.ts'
 import { HeadersFilter } from './filters/headers.ts'
 import { HostFilter } from './filters/host.ts'
+import { JwtFilter } from './filters/jwt.ts'
 import { LogFilter } from './filters/log.ts'
 import { PathFilter } from './filters/path.ts'
 import { RateLimitFilter } from './filters/rate-limit.ts'
@@ -22,14 +25,17 @@ import { TryNextFilter } from './filters/try-next.ts'
 const kinds = {
   allow: AllowFilter,
   answers: AnswersFilter,
+  basicAuth: BasicAuthFilter,
   bufferResponse: BufferResponseFilter,
   compress: CompressFilter,
   concurrencyLimit: ConcurrencyLimitFilter,
   cors: CorsFilter,
   deny: DenyFilter,
   errorPages: ErrorPagesFilter,
+  forwardAuth: ForwardAuthFilter,
   headers: HeadersFilter,
   host: HostFilter,
+  jwt: JwtFilter,
   log: LogFilter,
   path: PathFilter,
   rateLimit: RateLimitFilter,

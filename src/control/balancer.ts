@@ -28,6 +28,7 @@ import { DrainOrders } from './drains/drain-orders.ts'
 import { EventRing } from './event-ring.ts'
 import { workersOf } from './fixed-settings.ts'
 import { type Applied, Handover } from './handover.ts'
+import { FetchedKeys } from './keys/fetched-keys.ts'
 import type { Metrics } from './metrics/metrics.ts'
 import { MetricsListener } from './metrics/metrics-listener.ts'
 import { HostNames, START_WITHIN } from './names/host-names.ts'
@@ -152,6 +153,9 @@ export class Balancer {
     )
     opened.push(acme)
     tls.add(acme)
+    const keys = new FetchedKeys(log)
+    opened.push(keys)
+    tls.keySets = keys.sets
     await acme.prepare(config)
     tls.adopt(tls.materialFor(config))
     const hosts = new HostNames(config, log, inherited?.hosts)
@@ -171,6 +175,7 @@ export class Balancer {
       state,
       tls,
       acme,
+      keys,
       hosts,
       events,
       sources,
@@ -184,8 +189,9 @@ export class Balancer {
     const pauses = new Pauses((make, by) => handover.change(make, by), log)
     const renewals = new Renewals(tls, (make, by) => handover.change(make, by), log)
     renewals.follow(acme)
+    keys.onChange = () => handover.change((now) => now, 'keys of tokens')
     hosts.onChange = () => handover.change((now) => now, 'DNS')
-    const users = [drains, pauses, renewals, acme, discovery]
+    const users = [drains, pauses, renewals, acme, keys, discovery]
     const handover: Handover = new Handover(parts, instance, lock, keptChanges, desired, config, users)
     const bans = new Bans(keptBans, {
       file: bansFile,
@@ -222,6 +228,7 @@ export class Balancer {
     pauses.adopted(desired)
     renewals.adopted()
     acme.begin()
+    keys.follow(config)
     discovery.begin(
       (found, by) => balancer.#putFound(found, by),
       () => supervisor.snapshot.listeners,

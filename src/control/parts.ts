@@ -19,6 +19,7 @@ import { ServerWishes } from './drains/server-wishes.ts'
 import { SessionQuestions } from './drains/session-questions.ts'
 import { EventLog } from './event-log.ts'
 import type { EventRing } from './event-ring.ts'
+import type { FetchedKeys } from './keys/fetched-keys.ts'
 import { Counts } from './metrics/counts.ts'
 import type { HostNames } from './names/host-names.ts'
 import { Rebalancer } from './rebalance/rebalancer.ts'
@@ -77,6 +78,7 @@ export async function assemble(
   state: StateDirectory,
   tls: TlsStore,
   acme: AcmeSource,
+  keys: FetchedKeys,
   hosts: HostNames,
   events: EventRing,
   sources: SourceReports,
@@ -142,6 +144,10 @@ export async function assemble(
         if (event.type === 'certificate-wanted') {
           const { host } = event
           return void acme.demand(host).finally(() => supervisor.settleDemand(host))
+        }
+        if (event.type === 'keys-wanted') {
+          const { url } = event
+          return void keys.demand(url).finally(() => supervisor.settleKeys(url))
         }
         health.hear(event)
         eventLog.hear(event)

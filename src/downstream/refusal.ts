@@ -18,6 +18,7 @@ const nothingForwarded = {
   header: () => undefined,
   route: undefined,
   decisions: undefined,
+  user: undefined,
   upstream: undefined,
   server: undefined,
   attempts: 0,

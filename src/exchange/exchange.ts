@@ -120,6 +120,10 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     return this.#filtering?.request.edits
   }
 
+  get user(): string | undefined {
+    return this.#filtering?.request.user
+  }
+
   get decisions(): readonly FilterDecision[] | undefined {
     return this.#filtering?.request.decisions
   }

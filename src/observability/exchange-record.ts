@@ -99,6 +99,8 @@ export interface ExchangeRecord {
   header(name: string): string | undefined
   /** The rest is undefined, 0 or false where the request got no further. */
   readonly route: Route | undefined
+  /** The user that a filter has authenticated, one character a byte. */
+  readonly user: string | undefined
   /** What its filters have decided, in order, as far as they say it; undefined if it has none. */
   readonly decisions: readonly FilterDecision[] | undefined
   readonly upstream: Upstream | undefined

@@ -67,6 +67,7 @@ const readers: Readonly<Record<AccessLogField, Reader>> = {
   firstByte: ({ startedAt, respondedAt }) => (respondedAt > 0 ? seconds(respondedAt - startedAt) : undefined),
   parentId: ({ trace }) => trace?.parentId,
   clientCertificate: ({ tls }) => tls?.clientCertificate,
+  user: ({ user }) => user && Buffer.from(user, 'latin1').toString(),
 }
 
 /** The line of an exchange as a JSON object of these fields, without its line feed. */

@@ -41,6 +41,7 @@ const furtherFields = [
   'firstByte',
   'parentId',
   'clientCertificate',
+  'user',
 ] as const
 
 /** All fields of the access log in JSON. */

@@ -42,6 +42,7 @@ export function recordOfGet(path: string): ExchangeRecord {
     header: () => undefined,
     route: undefined,
     decisions: undefined,
+    user: undefined,
     upstream: undefined,
     server: undefined,
     attempts: 1,

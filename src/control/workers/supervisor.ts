@@ -163,6 +163,10 @@ export class Supervisor {
   }
 
   /** Clients need not wait for a certificate of that host any longer. */
+  settleKeys(url: string): void {
+    for (const worker of this.#workers) worker.settleKeys(url)
+  }
+
   settleDemand(host: string): void {
     for (const worker of this.#workers) worker.settleDemand(host)
   }

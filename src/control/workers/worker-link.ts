@@ -126,6 +126,10 @@ export class WorkerLink {
     return this.#untilDone((number) => this.#send({ type: 'change-bans', number, change }))
   }
 
+  settleKeys(url: string): void {
+    this.#send({ type: 'keys-settled', url })
+  }
+
   settleDemand(host: string): void {
     this.#send({ type: 'demand-settled', host })
   }
