@@ -1,5 +1,4 @@
 import { dashboardCookieOf } from '../admin/dashboard/cookie.ts'
-import { withFolderRedirects } from '../config/folder-redirect.ts'
 import { instanceOf } from '../config/instance.ts'
 import type { Rebalance as ConfiguredRebalance } from '../config/rebalance.ts'
 import type { Config } from '../config/schema.ts'
@@ -18,7 +17,8 @@ import type {
   Tracing,
   Upstream,
 } from '../runtime/snapshot.ts'
-import { asBytes, compileAffinity, impliedAffinity } from './compile-affinity.ts'
+import { compileAffinity, impliedAffinity } from './compile-affinity.ts'
+import { compileRoute, nameForRoutes } from './compile-route.ts'
 import { compileListener, compileServerProtocol } from './compile-tls.ts'
 import { type HostAddresses, NO_ADDRESSES, namesIn } from './names/host-addresses.ts'
 import type { SlotBook } from './slots/slot-book.ts'
@@ -81,7 +81,9 @@ export function compile(
   })
   return {
     generation,
-    listeners: withStandardRedirect(config).listeners.map((listener) => compileListener(listener, material)),
+    listeners: withStandardRedirect(config).listeners.map((listener) => {
+      return compileListener(listener, material, nameForRoutes(listener, config.routes))
+    }),
     routes:
       before !== undefined && hasSameRoutes(config, before.config)
         ? before.snapshot.routes
@@ -106,18 +108,19 @@ function hasPort(admin: Config['admin']): boolean {
   return admin !== undefined && admin !== 'off' && 'port' in admin
 }
 
-/** Whether both have the same routes, to upstreams in the same order. */
+/** Whether both have the same routes, to upstreams in the same order, by the same listeners. */
 function hasSameRoutes(config: Config, before: Config): boolean {
   return (
     config.routes === before.routes &&
+    config.listeners === before.listeners &&
     config.upstreams.length === before.upstreams.length &&
     config.upstreams.every(({ name }, index) => name === before.upstreams[index]!.name)
   )
 }
 
-function routesOf({ routes, upstreams }: Config): Route[] {
+function routesOf({ routes, upstreams, listeners }: Config): Route[] {
   const indices = new Map(upstreams.map(({ name }, index) => [name, index]))
-  return routes.flatMap((route) => expand(route, indices.get(route.upstream)!))
+  return routes.flatMap((route) => compileRoute(route, listeners, indices.get(route.upstream)!))
 }
 
 function compileUpstream(
@@ -207,21 +210,6 @@ function isByAddress(tie: Affinity | Balance): boolean {
 
 function skewLimit({ share, minRequests }: NonNullable<Config['upstreams'][number]['skew']> = Skew.parse({})) {
   return { ...(share !== undefined && { share: share / 100 }), minRequests }
-}
-
-/** One route for each host and path of a configured route, and one for each redirect to a folder. */
-function expand(route: Config['routes'][number], upstream: number): Route[] {
-  const hosts = route.hosts.length === 0 ? [undefined] : route.hosts
-  return hosts.flatMap((host) =>
-    withFolderRedirects(route.paths).map(({ path, ...redirect }) => ({
-      ...(host !== undefined && { host }),
-      path: asBytes(path),
-      ...redirect,
-      ...(route.methods.length > 0 && { methods: route.methods }),
-      ...(Object.keys(route.headers).length > 0 && { headers: route.headers }),
-      upstream,
-    })),
-  )
 }
 
 function compileAccessLog({ format, redact = [], fields }: Config['accessLog']): AccessLog {

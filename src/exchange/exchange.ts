@@ -5,6 +5,7 @@ import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { cookieSetAmong } from '../http1/set-cookie.ts'
 import type { ExchangeRecord } from '../observability/exchange-record.ts'
+import { redirectOf } from '../routing/folder.ts'
 import { normaliseHost } from '../routing/host.ts'
 import { now } from '../runtime/clock.ts'
 import type { Reason } from '../runtime/reason.ts'
@@ -127,23 +128,25 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     if (tracer !== undefined) this.trace = tracer.begin(head)
     const early = earlyAnswer(head, this.request, origin, this.context.challenges)
     if (early !== undefined) return early instanceof Failure ? this.#end(early) : this.#answer(early)
-    const limit = snapshot.limits.bodySize
-    this.#bodyLimit = limit
-    if (limit > 0 && framing > limit) return this.#end(new Failure('body-too-large'))
-    if (this.request.expects === 'unknown') return this.#end(new Failure('expectation-unknown'))
     const path = pathOf(head)
-    if (path === undefined)
-      return this.#end(new Failure('bad-request', 'the path cannot be decoded, or climbs above its root'))
     const view = this.context.requestView
     view.head = head
     view.address = origin.address
     view.certificate = origin.ends.tls?.clientCertificate
-    view.path = path
+    view.listener = origin.ends.listener
+    view.path = path ?? ''
     const host = router.usesHost ? normaliseHost(authorityOf(head)) : ''
-    const route = router.find(host, path, view)
+    const route = path === undefined ? undefined : router.find(host, path, view)
+    const limit = route?.bodyLimit ?? snapshot.limits.bodySize
+    this.#bodyLimit = limit
+    if (limit > 0 && framing > limit) return this.#end(new Failure('body-too-large'))
+    if (this.request.expects === 'unknown') return this.#end(new Failure('expectation-unknown'))
+    if (path === undefined)
+      return this.#end(new Failure('bad-request', 'the path cannot be decoded, or climbs above its root'))
     if (route === undefined) return this.#end(new Failure('no-route'))
     this.route = route
-    if (route.redirect !== undefined) return this.#answer(redirect(301, route.redirect + queryOf(head), this.request))
+    const folder = redirectOf(route, path)
+    if (folder !== undefined) return this.#answer(redirect(301, folder + queryOf(head), this.request))
     this.#placement = Placement.of(groups[route.upstream]!, view)
     if (this.request.isGrpc && !this.#setDeadline(head)) return
     if (!this.body.isGathered) this.downstream.wantBody('data', true)
@@ -350,8 +353,9 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   #mayTryAgain(attempt: Attempt, failure: Failure): boolean {
     const { group, tries } = this.#placement!
     const { retries } = group.settings
-    if (tries >= retries.tries || (retries.within > 0 && now() - this.startedAt - this.queued > retries.within))
-      return false
+    const most = this.route?.retries?.tries ?? retries.tries
+    const within = this.route?.retries?.within ?? retries.within
+    if (tries >= most || (within > 0 && now() - this.startedAt - this.queued > within)) return false
     if (failure.retry === 'idempotent') return attempt.mayRepeat
     return failure.retry === 'always' && attempt.mayResend
   }

@@ -8,6 +8,7 @@ import { parseRule, type Rule } from '../../src/discovery/docker/traefik/rule.ts
 import { Router } from '../../src/routing/router.ts'
 import type { Route } from '../../src/runtime/snapshot.ts'
 import fc from '../support/property.ts'
+import { requestConditions } from '../support/request-conditions.ts'
 
 describe('a rule is read in either syntax', () => {
   const host = { hosts: ['a.example'], paths: [], methods: [], headers: {} }
@@ -141,7 +142,7 @@ test('the routes match exactly the requests that the rule matches', () => {
       if (routes === undefined) return
       const router = new Router(routes)
       for (const { host, path, method, headers } of requests) {
-        const asked = { method, hasHeader: (name: string, value: string) => headers[name as 'x-a'] === value }
+        const asked = requestConditions({ method, hasHeader: (name, value) => headers[name as 'x-a'] === value })
         const isServed = router.find(host, path, asked) !== undefined
         assert.equal(isServed, matches(rule, { host, path, method, headers }), `${text}: ${method} ${host}${path}`)
       }
