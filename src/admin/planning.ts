@@ -82,7 +82,9 @@ const ExplainedRoute = z
     because: listOf(z.string()).openapi({ description: 'A sentence for each condition that is met.' }),
     before: z
       .exactOptional(z.string())
-      .openapi({ description: 'The route that would come next, and why this one comes first. Absent: no other matches.' }),
+      .openapi({
+        description: 'The route that would come next, and why this one comes first. Absent: no other matches.',
+      }),
   })
   .openapi('ExplainedRoute')
 
