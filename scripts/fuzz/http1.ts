@@ -42,7 +42,9 @@ async function faultWithRequests(text: string, cuts: readonly number[]): Promise
 /** The request as Limpet sends it to a server. */
 function forward({ head: text, framed, body }: ReadRequest): string {
   head.parse(Buffer.from(text, 'latin1'), 0, AMPLE)
-  writeRequestHead(scratch, head, connectionOptions(head), framingOfRequest(head), {
+  writeRequestHead(scratch, head, framingOfRequest(head), {
+    options: connectionOptions(head),
+    edits: undefined,
     client: '192.0.2.1',
     isSecure: false,
     port: 80,

@@ -67,6 +67,8 @@ export class ServerState {
     const hadLimit = before.maxConnections > 0
     this.#settings = settings
     if (isAnother(before, settings)) this.#beginAgain()
+    // It may have to show that it goes on.
+    if (settings.ending) this.#mayBeReturning = true
     // Of places that were given back here while there was no limit, nobody was notified.
     if (!hadLimit && settings.maxConnections > 0) this.#turns.bumpEpoch(this.#upstream)
     this.#maxFails = alone ? 0 : settings.maxFails
@@ -134,6 +136,17 @@ export class ServerState {
     return !this.#isRemoved && !drain && !away
   }
 
+  /** Whether it is about to end, is away, or is back and has not answered: its failures say nothing of requests, or of itself. */
+  get isRestarting(): boolean {
+    const { ending, away } = this.#settings
+    return ending === true || away === true || this.#isReturning
+  }
+
+  /** Whether it has been told to stop and is expected back, and may serve meanwhile if no other server may. */
+  mayServeToItsEnd(now: number): boolean {
+    return this.#settings.ending === true && this.refusal(now, true) === undefined
+  }
+
   /** Whether it is or may be back soon when it cannot serve, so that its sessions stay its own. */
   get isExpected(): boolean {
     const { away, returns } = this.#settings
@@ -142,7 +155,8 @@ export class ServerState {
 
   /** Whether it is back, and has not answered yet. */
   get #isReturning(): boolean {
-    return this.#mayBeReturning && (this.#counters.health(this.#settings.slot) & HealthBit.Returning) !== 0
+    const mayBe = this.#mayBeReturning || this.#settings.ending === true
+    return mayBe && (this.#counters.health(this.#settings.slot) & HealthBit.Returning) !== 0
   }
 
   /** The most requests that it may have in flight, of all workers together. */
@@ -187,7 +201,8 @@ export class ServerState {
 
   /** For a server that is not up: in how many ms it may be probed; Infinity if that is not a matter of time. */
   untilProbe(now: number): number {
-    const refusal = this.refusal(now)
+    const refusal = this.refusal(now, this.#settings.ending)
+    if (refusal === undefined) return RETURN_PAUSE
     if (refusal !== 'suspended' && refusal !== 'away') return Infinity
     const health = this.#counters.health(this.#settings.slot)
     if (this.#settings.away || (health & HealthBit.Unhealthy) !== 0) return Infinity
@@ -278,23 +293,24 @@ export class ServerState {
   /**
    * An attempt on this server failed, which was made on that incarnation of it: on another, it says nothing of the one that is there
    * now. If the server was removed, its slot may be another's. One failure suspends a server that is back and has not answered
-   * yet, since it may not listen yet.
+   * yet, since it may not listen yet; and one that is about to end, since it may listen no longer: it then counts as away.
    *
-   * @returns whether the failure suspended a server that is not just starting
+   * @returns whether the failure suspended a server that neither starts nor ends
    */
   failed(now: number, incarnation = this.#incarnation): boolean {
     if (this.#isRemoved) return false
     const { slot } = this.#settings
     this.#counters.countFailure(slot)
     if (incarnation !== this.#incarnation) return false
-    const isReturning = this.#isReturning
-    const limit = isReturning ? 1 : this.#maxFails
+    const isRestarting = this.isRestarting
+    const limit = isRestarting ? 1 : this.#maxFails
     if (limit === 0 || this.#counters.addFail(slot, now | 0) < limit) return false
+    if (this.#settings.ending) this.#counters.setHealth(slot, HealthBit.Returning)
     const before = this.#counters.setHealth(slot, HealthBit.Suspended)
     // Another thread's success may have come in between, when there was nothing to clear yet.
     if (this.#counters.fails(slot) === 0) this.#counters.clearHealth(slot, HealthBit.Suspended)
     this.#turns.bumpEpoch(this.#upstream)
-    return !isReturning && (before & HealthBit.Suspended) === 0
+    return !isRestarting && (before & HealthBit.Suspended) === 0
   }
 
   /** An attempt succeeded, now or at time `now`. Returns whether that ended a suspension. */

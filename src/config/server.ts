@@ -33,6 +33,8 @@ export interface Server {
   away?: true
   /** Where it goes, its source expects it back (`returnWithin`): failures of requests alone do not move its sessions. */
   returns?: true
+  /** Set by its source only: it has been told to stop, and is expected back. */
+  ending?: true
   /** The source that has found it, as `limpet status` shows it: `docker`. Absent: it is written in the file, or was added at run time. */
   source?: string
 }
@@ -83,7 +85,7 @@ export const DetailedServer = z.codec(ServerFields, z.custom<Server>(), {
     drain: drain !== false,
     ...(typeof drain === 'string' && { ownSessions: drain }),
   }),
-  encode: ({ id, endpoint, drain, ownSessions, away: _, returns: __, source: ___, ...rest }) => ({
+  encode: ({ id, endpoint, drain, ownSessions, away: _, returns: __, ending: ___, source: ____, ...rest }) => ({
     ...(id !== rest.name && { id }),
     ...rest,
     address: endpoint,

@@ -18,6 +18,7 @@ import type {
   Upstream,
 } from '../runtime/snapshot.ts'
 import { compileAffinity, impliedAffinity } from './compile-affinity.ts'
+import { compileFilter } from './compile-filter.ts'
 import { compileRoute, nameForRoutes } from './compile-route.ts'
 import { compileListener, compileServerProtocol } from './compile-tls.ts'
 import { type HostAddresses, NO_ADDRESSES, namesIn } from './names/host-addresses.ts'
@@ -113,14 +114,19 @@ function hasSameRoutes(config: Config, before: Config): boolean {
   return (
     config.routes === before.routes &&
     config.listeners === before.listeners &&
+    config.defaults === before.defaults &&
     config.upstreams.length === before.upstreams.length &&
     config.upstreams.every(({ name }, index) => name === before.upstreams[index]!.name)
   )
 }
 
-function routesOf({ routes, upstreams, listeners }: Config): Route[] {
+function routesOf({ routes, defaults, upstreams, listeners }: Config): Route[] {
   const indices = new Map(upstreams.map(({ name }, index) => [name, index]))
-  return routes.flatMap((route) => compileRoute(route, listeners, indices.get(route.upstream)!))
+  const ofAll = defaults.filters.map(compileFilter)
+  return routes.flatMap((route) => {
+    const filters = [...ofAll, ...route.filters.map(compileFilter)]
+    return compileRoute(route, listeners, filters, route.upstream === undefined ? -1 : indices.get(route.upstream)!)
+  })
 }
 
 function compileUpstream(
@@ -184,6 +190,7 @@ function compileServer(server: ConfiguredServer, slot: number, hosts: HostAddres
     down: server.down,
     ...((server.away === true || addresses?.length === 0) && { away: true }),
     ...(server.returns === true && { returns: true }),
+    ...(server.ending === true && { ending: true }),
     drain: server.drain,
     ownSessions: server.ownSessions ?? 'keep',
     maxFails: server.maxFails,

@@ -16,6 +16,7 @@ const nothingForwarded = {
   queued: 0,
   reason: undefined,
   route: undefined,
+  decisions: undefined,
   upstream: undefined,
   server: undefined,
   attempts: 0,

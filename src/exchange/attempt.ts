@@ -14,6 +14,7 @@ import { type Call, CallDeadline } from './call-deadline.ts'
 import type { Downstream } from './downstream.ts'
 import { Failure } from './failure.ts'
 import { grpcStatusIn, isBadAnswer } from './grpc-status.ts'
+import type { ResponseSink } from './response-sink.ts'
 import { ServerJudge } from './server-judge.ts'
 import type { ConnectionNeed, ServerStream, ServerStreamUser } from './server-stream.ts'
 import { makeSpanId } from './trace.ts'
@@ -44,6 +45,8 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
   mayEndNow = false
   readonly #owner: AttemptOwner
   readonly #downstream: Downstream
+  /** What takes the response. */
+  #sink: ResponseSink
   readonly #group: UpstreamGroup
   readonly #judge: ServerJudge
   #stream: ServerStream | undefined
@@ -75,6 +78,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
   constructor(owner: AttemptOwner, group: UpstreamGroup, server: ServerState, time: number) {
     this.#owner = owner
     this.#downstream = owner.downstream
+    this.#sink = owner.downstream
     this.#group = group
     this.server = server
     this.begunAt = time
@@ -84,7 +88,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
   }
 
   get room(): number {
-    return this.#downstream.room
+    return this.#sink.room
   }
 
   begin(): void {
@@ -184,14 +188,17 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
   }
 
   #send(stream: ServerStream): void {
-    const { context, request, body, trace } = this.#owner
+    const { context, request, body, trace, edits } = this.#owner
+    const head = context.headOf(request)
     const { origin } = this.#downstream
     this.protocol = stream.protocol
     const gathered = body.bytes
     this.#bodyForm = stream.send(
       request,
-      context.headOf(request),
+      head,
       {
+        options: edits?.optionsFor(head, request.options) ?? request.options,
+        edits,
         client: origin.address.text,
         isSecure: origin.isSecure,
         port: origin.port,
@@ -307,6 +314,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
 
   response(head: ResponseHead, options: ConnectionOptions, framing: Framing): BodyForm {
     const { context } = this.#owner
+    if (!this.#owner.takes(head)) return 'data'
     this.#noteAnswer(head)
     this.#responseOptions = options.text
     const passed = this.#withoutControls(head, options)
@@ -314,7 +322,8 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
     this.mayEndNow = framing < 0 && this.#owner.request.isHttp2
     this.#judge.answered(this.#owner.request.isGrpc ? this.#answerToCall(head) : head.status < 500)
     const reader = this.#owner.readerOf(head)
-    const form = this.#downstream.respond(head, passed, framing, fields)
+    this.#sink = this.#owner.sink
+    const form = this.#sink.respond(head, this.#owner.optionsFor(head, passed), framing, fields)
     if (reader !== undefined) {
       const tapped = form === 'data' && framing === CHUNKED ? UNTIL_CLOSE : framing
       this.#tap = new BodyTap(reader, tapped, context.generation.snapshot.limits)
@@ -326,6 +335,19 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
     this.responseBegun = true
     this.answeredAt = now()
     this.status = status
+  }
+
+  /** The client gets another answer than the server's. */
+  answerReplaced(head: ResponseHead): void {
+    this.answeredAt = now()
+    this.status = head.status
+    this.#judge.answered(head.status < 500)
+  }
+
+  /** Another server is asked, although this one has answered. */
+  answerRefused(head: ResponseHead): void {
+    this.answerReplaced(head)
+    this.#fail(new Failure('answer-refused', '', { status: head.status }))
   }
 
   /** Returns whether the head of an answer to a call is good. If the call ends with it, its status is here. */
@@ -346,7 +368,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
     const passed = this.#withoutControls(head, options)
     const fields = this.#owner.answered(head, this.#obeyControls())
     this.#judge.switched()
-    this.#downstream.upgrade(head, passed, fields)
+    this.#downstream.upgrade(head, this.#owner.optionsFor(head, passed), fields)
     this.#stream!.wait(this.#silence)
     this.flush()
     this.#downstream.wantBody('data', false)
@@ -369,11 +391,11 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
   bodyBytes(bytes: Buffer, from: number, to: number): void {
     if (this.#tunnel !== undefined) return this.#tunnel.serverBytes(bytes, from, to)
     if (this.#tap !== undefined && !this.#tap.see(bytes.subarray(from, to))) this.#tap = undefined
-    this.#downstream.data(bytes, from, to)
+    this.#sink.data(bytes, from, to)
   }
 
   flush(): void {
-    if (this.#downstream.flush()) return this.#tunnel?.advance()
+    if (this.#sink.flush()) return this.#tunnel?.advance()
     if (this.#stream === undefined || this.#tunnel?.takesFromServer === false) return
     this.isPaused = true
     this.#stream.pause()
@@ -384,10 +406,8 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
     if (this.#tunnel !== undefined) return this.#tunnel.serverEnd()
     this.#tap?.end()
     if (this.#owner.request.isGrpc && trailers !== undefined) this.#owner.callEnded(grpcStatusIn(trailers))
-    this.#downstream.end(
-      this.#owner.request.takesTrailers ? passedTrailers(trailers, this.#responseOptions) : undefined,
-    )
-    this.#downstream.flush()
+    this.#sink.end(this.#owner.request.takesTrailers ? passedTrailers(trailers, this.#responseOptions) : undefined)
+    this.#sink.flush()
     this.#stream = undefined
     this.#complete()
   }

@@ -1,10 +1,12 @@
 import type { BodyReader } from '../affinity/affinity.ts'
+import type { RequestEdits } from '../forwarding/head-edits.ts'
+import type { ConnectionOptions } from '../http1/connection-options.ts'
 import { FieldName } from '../http1/field-name.ts'
 import type { Head } from '../http1/head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { cookieSetAmong } from '../http1/set-cookie.ts'
-import type { ExchangeRecord } from '../observability/exchange-record.ts'
+import type { ExchangeRecord, FilterDecision } from '../observability/exchange-record.ts'
 import { redirectOf } from '../routing/folder.ts'
 import { normaliseHost } from '../routing/host.ts'
 import { now } from '../runtime/clock.ts'
@@ -18,6 +20,9 @@ import type { Downstream, DownstreamUser } from './downstream.ts'
 import { earlyAnswer } from './early-answer.ts'
 import { errorPage } from './error-page.ts'
 import { Failure } from './failure.ts'
+import type { Verdict } from './filter.ts'
+import { FilteredRequest } from './filtered-request.ts'
+import { Filtering } from './filtering.ts'
 import { timeoutOfCall } from './grpc-call.ts'
 import { failedCall, trailersOfFailure } from './grpc-failure.ts'
 import { grpcStatuses } from './grpc-status.ts'
@@ -25,9 +30,12 @@ import { type OwnResponse, redirect } from './own-response.ts'
 import { type Occasion, Placement } from './placement.ts'
 import { authorityOf, pathOf, queryOf, type ReceivedRequest } from './received-request.ts'
 import { RequestBody } from './request-body.ts'
+import type { RequestView } from './request-view.ts'
+import type { ResponseSink, StageUser } from './response-sink.ts'
 import type { ResponseView } from './response-view.ts'
 import { type Ticket, Wait, type Waiter } from './ticket.ts'
 import type { Trace } from './trace.ts'
+import type { UpstreamGroup } from './upstream-group.ts'
 import type { WorkerContext } from './worker-context.ts'
 
 /**
@@ -43,6 +51,8 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   #isOver = false
   /** How large its body may be, in bytes; 0 for any size. */
   #bodyLimit = 0
+  /** Undefined for a request whose route has no filters. */
+  #filtering: Filtering | undefined
   #placement: Placement | undefined
   /** The current or the last attempt. */
   #attempt: Attempt | undefined
@@ -106,6 +116,14 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     return this.#attempt?.server.settings ?? this.#lastServer
   }
 
+  get edits(): RequestEdits | undefined {
+    return this.#filtering?.request.edits
+  }
+
+  get decisions(): readonly FilterDecision[] | undefined {
+    return this.#filtering?.request.decisions
+  }
+
   get attempts(): number {
     return this.#placement?.tries ?? 0
   }
@@ -129,12 +147,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     const early = earlyAnswer(head, this.request, origin, this.context.challenges)
     if (early !== undefined) return early instanceof Failure ? this.#end(early) : this.#answer(early)
     const path = pathOf(head)
-    const view = this.context.requestView
-    view.head = head
-    view.address = origin.address
-    view.certificate = origin.ends.tls?.clientCertificate
-    view.listener = origin.ends.listener
-    view.path = path ?? ''
+    const view = this.#show(head, path ?? '')
     const host = router.usesHost ? normaliseHost(authorityOf(head)) : ''
     const route = path === undefined ? undefined : router.find(host, path, view)
     const limit = route?.bodyLimit ?? snapshot.limits.bodySize
@@ -147,8 +160,53 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     this.route = route
     const folder = redirectOf(route, path)
     if (folder !== undefined) return this.#answer(redirect(301, folder + queryOf(head), this.request))
-    this.#placement = Placement.of(groups[route.upstream]!, view)
-    if (this.request.isGrpc && !this.#setDeadline(head)) return
+    const filters = this.context.filtersOf(route)
+    if (filters === undefined) return this.#place(groups[route.upstream], view)
+    const filtered = new FilteredRequest(this.context, this.downstream, this.request, route, path)
+    this.#filtering = new Filtering(filters, filtered, groups)
+    this.#filter()
+  }
+
+  /** Shows the request to routes, affinities and policies. */
+  #show(head: RequestHead, path: string, filtered?: FilteredRequest): RequestView {
+    const { origin } = this.downstream
+    const view = this.context.requestView
+    view.head = head
+    view.address = origin.address
+    view.certificate = origin.ends.tls?.clientCertificate
+    view.listener = origin.ends.listener
+    view.path = path
+    view.filtered = filtered
+    return view
+  }
+
+  /** Asks the filters of the route, from the first one that has not been asked. */
+  #filter(): void {
+    const verdict = this.#filtering!.next()
+    if (!(verdict instanceof Promise)) return this.#goOnAfter(verdict)
+    verdict.then(
+      (settled) => {
+        if (this.#isOver) return
+        if (settled === undefined) this.#filter()
+        else this.#goOnAfter(settled)
+      },
+      (error) => this.#end(new Failure('filter-failed', String(error))),
+    )
+  }
+
+  /** @param verdict of all filters together */
+  #goOnAfter(verdict: Verdict): void {
+    if (verdict instanceof Failure) return this.#end(verdict)
+    if (verdict !== undefined) return this.#answer(verdict)
+    const { group, request } = this.#filtering!
+    this.#place(group, this.#show(this.context.headOf(this.request), request.path, request))
+  }
+
+  /** @param group undefined for a route without an upstream */
+  #place(group: UpstreamGroup | undefined, view: RequestView): void {
+    if (group === undefined) return this.#end(new Failure('no-route'))
+    this.#placement = Placement.of(group, view)
+    if (this.request.isGrpc && !this.#setDeadline(view.head)) return
     if (!this.body.isGathered) this.downstream.wantBody('data', true)
     else if (!this.downstream.isFickle) this.#try()
   }
@@ -186,7 +244,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   }
 
   #gathered(): void {
-    if (!this.body.isGathered || this.isQueued) return
+    if (this.#placement === undefined || !this.body.isGathered || this.isQueued) return
     this.downstream.holdBody()
     this.#try()
   }
@@ -206,7 +264,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   }
 
   drained(): void {
-    this.#attempt?.clientDrained()
+    if (this.#filtering?.drained() !== true) this.#attempt?.clientDrained()
   }
 
   // ── the attempts ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -217,7 +275,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
    * @param previous how the attempt before this one failed
    */
   #try(previous?: Failure): void {
-    const time = previous === undefined ? this.startedAt : now()
+    const time = this.attempts === 0 ? this.startedAt : now()
     this.#previous = previous
     const wait = this.#goOn('arrival', time)
     if (wait !== undefined) this.#waitInQueue(wait)
@@ -280,7 +338,57 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     this.#watchOwnCookies(head)
     const view = this.#viewOf(head)
     view.endsSession = endsSession
-    return placement.answered(view, this.downstream.origin.isSecure) + this.#fieldsBeside(head)
+    const fields = placement.answered(view, this.downstream.origin.isSecure) + this.#fieldsBeside(head)
+    return this.#filtering === undefined ? fields : fields + this.#filtering.responseLines
+  }
+
+  takes(head: ResponseHead): boolean {
+    const filtering = this.#filtering
+    if (filtering === undefined) return true
+    const attempt = this.#attempt!
+    const verdict = filtering.answered(head, attempt.server.settings.name, () => this.#mayAskAnother(attempt))
+    if (verdict === undefined) {
+      filtering.begin(this.downstream, this.#stageUser)
+      return true
+    }
+    if (verdict === 'retry') attempt.answerRefused(head)
+    else this.#replace(head, verdict)
+    return false
+  }
+
+  /** Whether another server may be asked, although that one has answered. */
+  #mayAskAnother(attempt: Attempt): boolean {
+    return this.#mayTryAgain(attempt, new Failure('answer-refused'), false) && this.#placement!.hasAnother(now())
+  }
+
+  /** Gives the client that response in the place of the server's. */
+  #replace(head: ResponseHead, response: OwnResponse): void {
+    const attempt = this.#attempt!
+    this.#noteStatus(head.status)
+    this.#clearSuspicion()
+    const fields = this.#placement!.answered(this.#viewOf(head), this.downstream.origin.isSecure)
+    attempt.answerReplaced(head)
+    attempt.end()
+    this.#answer({ ...response, fields: response.fields + fields })
+  }
+
+  get sink(): ResponseSink {
+    return this.#filtering?.sink ?? this.downstream
+  }
+
+  /** What becomes of a response that goes through stages. */
+  get #stageUser(): StageUser {
+    return {
+      drained: () => this.#attempt?.clientDrained(),
+      ended: () => {
+        if (!this.#isOver) this.#settle('whole')
+      },
+      failed: (failure) => this.#end(failure),
+    }
+  }
+
+  optionsFor(head: ResponseHead, options: ConnectionOptions): ConnectionOptions {
+    return this.#filtering === undefined ? options : this.#filtering.optionsFor(head, options)
   }
 
   /** The fields that every response on this connection has, unless the server has sent its own. */
@@ -321,7 +429,9 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   }
 
   attemptComplete(): void {
-    this.#settle('whole')
+    if (this.#filtering?.hasStages !== true) return this.#settle('whole')
+    // The server is free, although its response may still be on its way to the client.
+    if (!this.#isOver) this.#attempt!.end()
   }
 
   attemptAborted(): void {
@@ -343,19 +453,22 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
       this.#suspect = undefined
       return this.#end(failure)
     }
-    const triesAgain = this.#mayTryAgain(attempt, failure)
+    const isForLater = failure.retry === 'always' && attempt.server.isRestarting
+    const triesAgain = this.#mayTryAgain(attempt, failure, isForLater)
     if (triesAgain && failure.blame === 'suspect') this.#suspect = attempt
     else attempt.blame()
-    if (triesAgain) this.#try(failure)
+    if (triesAgain) this.#try(isForLater ? undefined : failure)
     else this.#end(failure)
   }
 
-  #mayTryAgain(attempt: Attempt, failure: Failure): boolean {
+  /** @param isForLater whether the failure says only that the server ends or starts: then it is no try, and the queue sets the limit */
+  #mayTryAgain(attempt: Attempt, failure: Failure, isForLater: boolean): boolean {
     const { group, tries } = this.#placement!
-    const { retries } = group.settings
-    const most = this.route?.retries?.tries ?? retries.tries
-    const within = this.route?.retries?.within ?? retries.within
-    if (tries >= most || (within > 0 && now() - this.startedAt - this.queued > within)) return false
+    const { retries, queue } = group.settings
+    const { tries: most = retries.tries, within = retries.within } = this.route?.retries ?? retries
+    const isTooLate = within > 0 && now() - this.startedAt - this.queued > within
+    const isLast = isForLater ? queue.timeout > 0 && this.queued >= queue.timeout : tries >= most || isTooLate
+    if (isLast) return false
     if (failure.retry === 'idempotent') return attempt.mayRepeat
     return failure.retry === 'always' && attempt.mayResend
   }
@@ -398,7 +511,8 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     this.status = response.status
     this.respondedAt = now()
     const fields = this.tls?.responseFields ?? ''
-    this.downstream.answer(fields === '' ? response : { ...response, fields: response.fields + fields })
+    const whole = fields === '' ? response : { ...response, fields: response.fields + fields }
+    this.downstream.answer(this.#filtering?.filtered(whole) ?? whole)
     this.#settle('whole')
   }
 
@@ -417,6 +531,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     if (this.#waitsSince > 0) this.queued += now() - this.#waitsSince
     this.#attempt?.end()
     this.#placement?.end()
+    this.#filtering?.end()
     this.bytesSent = this.downstream.bytesSent
     this.bytesReceived = this.downstream.bodyLength
     for (const observer of this.context.observers) observer.ended(this)

@@ -44,6 +44,10 @@ const meanings = {
   misdirected: { status: 421, retry: 'never', text: 'This connection is not for that host' },
   'head-too-large': { status: 431, retry: 'never', text: "The request's headers are too large" },
   'client-gone': { status: 499, retry: 'never', text: 'The client left' },
+  /** The server has answered with a status for which a filter asks another one. */
+  'answer-refused': { status: 502, retry: 'idempotent', text: 'The server could not answer' },
+  /** A filter of the route could not decide. */
+  'filter-failed': { status: 500, retry: 'never', text: 'The request could not be handled' },
   'not-implemented': {
     status: 501,
 
@@ -156,30 +160,45 @@ const meanings = {
 /** The Retry-After of a 503 whose end nobody knows, in s. */
 const RETRY_AFTER = 5
 
+const NOTHING: readonly string[] = []
+const NONE = {}
+
+/** What a failure says besides its code. */
+interface Particulars {
+  /** In place of the status of its code. */
+  readonly status?: number
+  /** When the client may ask again, in s. */
+  readonly retryAfter?: number
+  /** Further fields of the response, without line ends. */
+  readonly lines?: readonly string[]
+  /** What other attempts failed by, too. */
+  readonly incident?: Incident
+}
+
 /** Why an exchange, or one attempt of it, failed. */
 export class Failure {
   readonly code: FailureCode
   /** Details for the log. */
   readonly detail: string
-  /** When the client of a 503 may ask again, in s. */
-  readonly retryAfter: number
-  /** What other attempts failed by, too; undefined where it is this attempt's alone. */
+  readonly status: number
+  /** Undefined where that is of no use to the client. */
+  readonly retryAfter: number | undefined
+  readonly lines: readonly string[]
+  /** Undefined where it is this attempt's alone. */
   readonly incident: Incident | undefined
 
-  constructor(code: FailureCode, detail = '', retryAfter = RETRY_AFTER, incident?: Incident) {
+  constructor(code: FailureCode, detail = '', { status, retryAfter, lines = NOTHING, incident }: Particulars = NONE) {
     this.code = code
     this.detail = detail
-    this.retryAfter = retryAfter
+    this.status = status ?? meanings[code].status
+    this.retryAfter = retryAfter ?? (this.status === 503 ? RETRY_AFTER : undefined)
+    this.lines = lines
     this.incident = incident
   }
 
   /** The failure of one of the attempts that an incident has ended. */
   static by(incident: Incident, code: FailureCode, detail = ''): Failure {
-    return new Failure(code, detail, RETRY_AFTER, incident)
-  }
-
-  get status(): number {
-    return meanings[this.code].status
+    return new Failure(code, detail, { incident })
   }
 
   get retry(): Retry {

@@ -50,6 +50,8 @@ export const grpcStatuses: Readonly<Record<FailureCode, number>> = {
   'too-many-connections': GrpcStatus.Unavailable,
   'version-unknown': GrpcStatus.Unimplemented,
   shortage: GrpcStatus.Unavailable,
+  'filter-failed': GrpcStatus.Internal,
+  'answer-refused': GrpcStatus.Unavailable,
 }
 
 /** The statuses with which a server says that it is at fault: those that Envoy's outlier detection takes for a 5xx. */

@@ -91,6 +91,11 @@ export class Placement {
     return this.#session?.shown
   }
 
+  /** Whether any server may serve the request that has not been tried. */
+  hasAnother(time: number): boolean {
+    return this.group.servers.some((server) => !this.#tried.includes(server) && server.mayServe(time))
+  }
+
   // ── the decision ───────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
@@ -103,8 +108,7 @@ export class Placement {
     if (this.group.queue.pause.isOn) return this.#waitForPause(home, occasion)
     const destination = this.#claimDestination(home, time, occasion)
     if (destination !== undefined) return this.#goTo(destination, 'moved:rebalanced')
-    // Not if the server has failed to which the session was about to move.
-    const hasFailed = this.#tries > 0 && this.reason !== 'moved:rebalanced'
+    const hasFailed = this.#tries > 0 && (home === undefined || this.#tried.includes(home))
     const atHome = hasFailed ? 'failed' : this.#askHome(home, time, occasion)
     if (atHome === 'awaited') return new Wait(home)
     if (typeof atHome === 'object') return this.#goTo(atHome, this.#reasonFor(atHome, home, 'free'))
@@ -125,7 +129,7 @@ export class Placement {
 
   /** The request is to wait where it would if its servers were full, so that it blocks no other when the pause ends. */
   #waitForPause(home: ServerState | undefined, occasion: Occasion): Wait | Failure {
-    if (!this.#mayWait(occasion)) return new Failure('paused', '', this.group.queue.pause.secondsLeft)
+    if (!this.#mayWait(occasion)) return new Failure('paused', '', { retryAfter: this.group.queue.pause.secondsLeft })
     this.#tried = NOBODY
     return new Wait(this.#tries > 0 || home?.isRemoved ? undefined : home)
   }
@@ -291,7 +295,7 @@ export class Placement {
  */
 function lossOf(home: ServerState, isOwn: boolean, group: UpstreamGroup, time: number): Loss | undefined {
   const refusal = home.refusal(time, isOwn)
-  const { drain, returns } = home.settings
+  const { returns, ending } = home.settings
   switch (refusal) {
     case undefined:
     case 'removed':
@@ -305,7 +309,7 @@ function lossOf(home: ServerState, isOwn: boolean, group: UpstreamGroup, time: n
       return returns ? 'away' : 'down'
     case 'unhealthy':
       // It has been told to stop, and does so.
-      return returns && drain ? 'away' : 'down'
+      return ending ? 'away' : 'down'
     default:
       return 'down'
   }

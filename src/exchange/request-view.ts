@@ -11,6 +11,8 @@ import { type NamedPart, valueIn } from '../runtime/named-part.ts'
 import type { Affinity, Balance, CertificateField } from '../runtime/snapshot.ts'
 import type { ClientCertificate } from '../transport/tls-facts.ts'
 
+import type { FilteredRequest } from './filtered-request.ts'
+
 const NO_BYTES = new Uint8Array(0)
 
 /** A request by its head, as routes, affinities and policies see it: text is made of what they ask for only. */
@@ -20,6 +22,8 @@ export class RequestView implements RequestConditions, KeySubject, SessionReques
   /** The client's certificate, if it has shown one. */
   certificate: ClientCertificate | undefined
   listener = ''
+  /** As the filters of its route have left it; undefined before them, and if it has none. */
+  filtered: FilteredRequest | undefined
   head: RequestHead
 
   constructor(head: RequestHead) {
@@ -44,6 +48,7 @@ export class RequestView implements RequestConditions, KeySubject, SessionReques
 
   header(name: string): string | undefined {
     if (describesCertificate(name)) return certificateField(name, this.certificate)
+    if (this.filtered !== undefined) return this.filtered.header(name)
     const field = this.head.findNamed(name)
     return field < 0 ? undefined : this.head.value(field)
   }

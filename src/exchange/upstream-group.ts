@@ -137,17 +137,33 @@ export class UpstreamGroup {
       const isOpen = refusal === undefined && !queue.isAwaited(server) && !queue.isAwaited(undefined)
       if (isOpen && tried.includes(server)) return false
       // If no server is up, suspended ones are the last resort.
-      maySomeServe ||= refusal === 'away' || (refusal === 'suspended' && server.isFull)
+      maySomeServe ||=
+        refusal === 'away' || server.settings.ending === true || (refusal === 'suspended' && server.isFull)
     }
     return maySomeServe
   }
 
   /**
-   * If no server is up, failed requests are ignored: of the servers that only those keep out and that are not among
-   * `tried`, claims the one that failed longest ago.
+   * If no server is up, one is claimed all the same that is not among `tried`: one that serves to its end, else one that only
+   * failed requests keep out.
    */
   claimLastResort(time: number, tried: readonly ServerState[]): ServerState | undefined {
     if (this.isAnyUp(time)) return undefined
+    return this.#claimEnding(time, tried) ?? this.#claimSuspended(time, tried)
+  }
+
+  /** Of the servers that have been told to stop and still serve, claims the one with the fewest requests. */
+  #claimEnding(time: number, tried: readonly ServerState[]): ServerState | undefined {
+    let idlest: ServerState | undefined
+    for (const server of this.servers) {
+      if (!server.mayServeToItsEnd(time) || tried.includes(server)) continue
+      if (idlest === undefined || server.inFlight < idlest.inFlight) idlest = server
+    }
+    return idlest?.claim(time) ? idlest : undefined
+  }
+
+  /** Of the servers that only failed requests keep out, claims the one that failed longest ago. */
+  #claimSuspended(time: number, tried: readonly ServerState[]): ServerState | undefined {
     let oldest: ServerState | undefined
     for (const server of this.servers) {
       if (server.refusal(time) !== 'suspended' || server.isFull || tried.includes(server)) continue

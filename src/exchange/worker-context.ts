@@ -5,8 +5,10 @@ import { type ConnectionObserver, NO_OBSERVER } from '../observability/connectio
 import type { ExchangeObserver } from '../observability/exchange-record.ts'
 import type { Notices } from '../observability/notices.ts'
 import { Deadlines } from '../runtime/deadlines.ts'
+import type { Route } from '../runtime/snapshot.ts'
 import { Scratch } from '../transport/scratch.ts'
 import { ControlHeaders } from './control-headers.ts'
+import type { Filter } from './filter.ts'
 import type { Generation } from './generation.ts'
 import type { ReceivedRequest } from './received-request.ts'
 import { RequestView } from './request-view.ts'
@@ -43,6 +45,9 @@ export class WorkerContext {
   readonly tunnels = new Tunnels()
   /** By token: what is answered to a certificate authority (RFC 8555 §8.3). */
   challenges: ReadonlyMap<string, string> = new Map()
+
+  /** The filters of a route, in order; undefined if it has none. */
+  filtersOf: (route: Route) => readonly Filter[] | undefined = () => undefined
 
   /** `generation` must be set before anything is served. */
   constructor(

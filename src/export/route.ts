@@ -13,8 +13,8 @@ export interface Route {
   readonly headers: Readonly<Record<string, string>>
   /** Redirects requests to this path, percent-encoded, instead of serving them. */
   readonly redirect?: string
-  /** The name of an upstream. */
-  readonly upstream: string
+  /** The name of an upstream; undefined if its filters answer every request. */
+  readonly upstream?: string | undefined
 }
 
 /** The routes of a configuration, one for each listed host and path, and one for each redirect to a folder. */

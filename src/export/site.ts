@@ -98,7 +98,7 @@ class Site {
   }
 
   #outcome(route: Route): readonly Directive[] {
-    if (route.redirect === undefined) return this.#passing.get(route.upstream)!
+    if (route.redirect === undefined) return this.#passing.get(route.upstream!)!
     return [directive('return', 301, `${escaped(route.redirect)}$is_args$args`)]
   }
 }

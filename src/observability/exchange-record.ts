@@ -63,6 +63,13 @@ export interface RecordedTrace {
   readonly isSampled: boolean
 }
 
+/** What a filter of the route has decided. */
+export interface FilterDecision {
+  /** Its name in the configuration file. */
+  readonly filter: string
+  readonly decision: string
+}
+
 /** An exchange that is over. Times are in ms on the shared clock, sizes in bytes. */
 export interface ExchangeRecord {
   readonly clientAddress: string
@@ -90,6 +97,8 @@ export interface ExchangeRecord {
   readonly reason: string | undefined
   /** The rest is undefined, 0 or false where the request got no further. */
   readonly route: Route | undefined
+  /** What its filters have decided, in order, as far as they say it; undefined if it has none. */
+  readonly decisions: readonly FilterDecision[] | undefined
   readonly upstream: Upstream | undefined
   /** That of the last attempt. */
   readonly server: Server | undefined

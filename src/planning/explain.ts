@@ -96,13 +96,15 @@ export function explainReceived({ snapshot, scoreboard, sessions }: Scene, recei
   const found = { ...NOTHING, request, route: explained }
   const folder = redirectOf(route, shown.path)
   if (folder !== undefined) return { ...found, summary: `redirects to ${folder}${shown.query}`, status: REDIRECT }
+  const upstream = snapshot.upstreams[route.upstream]
+  if (upstream === undefined) return { ...found, summary: 'answered by the filters of its route' }
   const known = new ReadOnlySessions(sessions)
   known.apply(snapshot.upstreams)
   const rehearsal = new Rehearsal(scoreboard.copy(), known)
   try {
     return {
       ...found,
-      ...explainedPlacement(rehearsal.groupOf(snapshot.upstreams[route.upstream]!), view, received.isSecure),
+      ...explainedPlacement(rehearsal.groupOf(upstream), view, received.isSecure),
     }
   } finally {
     rehearsal.close()

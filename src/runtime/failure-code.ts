@@ -33,6 +33,8 @@ export const failureCodes = [
   'version-unknown',
   'server-drained',
   'shortage',
+  'filter-failed',
+  'answer-refused',
 ] as const
 
 export type FailureCode = (typeof failureCodes)[number]

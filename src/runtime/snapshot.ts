@@ -1,4 +1,5 @@
 import type { AccessLogField } from './access-log-field.ts'
+import type { FilterSettings } from './filter-settings.ts'
 import type { Health } from './health-settings.ts'
 import type { NamedPart } from './named-part.ts'
 import type { Certificate, ListenerTls, UpstreamTls } from './tls-settings.ts'
@@ -110,7 +111,9 @@ export interface Route {
   readonly priority?: number
   /** If set, requests are redirected to this path, percent-encoded, instead of being served. Parameters stand in it as in the path. */
   readonly redirect?: string
-  /** Index into `Snapshot.upstreams`. */
+  /** What it does to requests and responses, in order. Absent: it passes them on. */
+  readonly filters?: readonly FilterSettings[]
+  /** Index into `Snapshot.upstreams`; -1 for a route whose filters answer every request. */
   readonly upstream: number
   /** The largest body of a request, in bytes; 0 is no limit. Absent: as `Limits` says. */
   readonly bodyLimit?: number
@@ -310,6 +313,8 @@ export interface Server {
   readonly away?: true
   /** Where it fails, it is expected back: its source then says that it is away, or gone. Failures alone move no session. */
   readonly returns?: true
+  /** It has been told to stop, and is expected back: it drains, and may refuse connections at any moment. */
+  readonly ending?: true
   /** Gets no new sessions. */
   readonly drain: boolean
   /**

@@ -92,7 +92,7 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
       scratch.write(connection.introduction)
       connection.introduction = undefined
     }
-    writeRequestHead(scratch, head, request.options, request.framing, forwarding)
+    writeRequestHead(scratch, head, request.framing, forwarding)
     if (body !== undefined) scratch.write(body)
     this.#isOneSegment = this.#requestEnded && scratch.length <= ONE_SEGMENT
     this.#makesChunks = request.framing === UNTIL_CLOSE
@@ -183,6 +183,7 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
     this.#incomplete = undefined
     this.#serverPersists = persists(head, options) && framing !== UNTIL_CLOSE
     const form = this.#user.response(head, options, framing)
+    if (this.#isOver) return
     this.#response = new BodyDecoder(framing, form, RESPONSE_LIMITS, 'server')
     this.#readBody(bytes, end)
   }

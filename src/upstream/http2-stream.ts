@@ -121,7 +121,7 @@ export class Http2Stream extends Timed implements ServerStream, PlacedStream, Re
     if (request.mayUpgrade) this.#switching = SwitchingHead.for(head)
     const isWhole = request.framing === (body?.length ?? 0)
     this.#isSentAtOnce = isWhole && RequestBody.isShort(request.framing)
-    writeRequestHead(scratch, head, request.options, request.framing, forwarding)
+    writeRequestHead(scratch, head, request.framing, forwarding)
     if (this.#switching !== undefined && !this.#session!.takesConnect) {
       scratch.length = 0
       this.fail(new Failure('not-implemented', 'a WebSocket'))

@@ -4,6 +4,7 @@ import type { Entrance } from '../downstream/entrance.ts'
 import { Generation } from '../exchange/generation.ts'
 import { UpstreamGroup } from '../exchange/upstream-group.ts'
 import { WorkerContext } from '../exchange/worker-context.ts'
+import { RouteFilters } from '../filters/registry.ts'
 import type { ConnectionObserver } from '../observability/connection-observer.ts'
 import type { ExchangeObserver } from '../observability/exchange-record.ts'
 import { Notices } from '../observability/notices.ts'
@@ -32,6 +33,7 @@ export interface DataPlaneOwner {
 /** The data plane of one worker. */
 export class DataPlane {
   readonly #context: WorkerContext
+  readonly #filters: RouteFilters
   readonly #clients: Clients
   readonly #scoreboard: Scoreboard
   readonly #sessions: SessionTable
@@ -58,6 +60,8 @@ export class DataPlane {
     this.#owner = owner
     const notices = new Notices((event) => owner.report(event))
     this.#context = new WorkerContext(owner.observers, notices, undefined, owner.connections)
+    this.#filters = new RouteFilters(this.#context)
+    this.#context.filtersOf = (route) => this.#filters.of(route)
     this.#install(snapshot, new Router(snapshot.routes))
     this.#clients = new Clients(this.#context, scoreboard, worker)
     this.#wanted = new WantedCertificates(
@@ -97,9 +101,11 @@ export class DataPlane {
   #install(next: Snapshot, router: Router): void {
     this.#sessions.apply(next.upstreams)
     const before = this.#groups
+    const routesBefore = this.#context.generation?.snapshot.routes
     const groups = next.upstreams.map((upstream) => before.get(upstream.name) ?? this.#groupOf(upstream))
     this.#groups = new Map(groups.map((group) => [group.settings.name, group]))
     this.#context.generation = new Generation(next, router, groups, this.#context.generation)
+    if (routesBefore !== next.routes) this.#filters.apply(next.routes)
     // Last, since waiting requests may continue at once under the new settings.
     for (const [index, group] of groups.entries()) group.apply(next.upstreams[index]!)
     for (const [name, group] of before) if (!this.#groups.has(name)) group.retire()

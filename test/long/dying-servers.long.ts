@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { replaceDyingServers } from '../scenarios/dying-servers.ts'
 
-const many = { replacements: 50, users: 200, websockets: 50 }
+const many = { names: ['a', 'b', 'c'], replacements: 50, users: 200, websockets: 50 }
 
 test('50 replacements of servers that close their listener when they are told to end', async (t) => {
   assert.deepEqual((await replaceDyingServers(t, { ...many, linger: 0 })).trouble, [])

@@ -1,4 +1,4 @@
-/** Servers that are told to end, end, and come back at another address, one after the other, while their users ask and talk. */
+/** Servers that are told to end, end, and come back at another address, one after the other or all at once, while their users ask and talk. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -10,11 +10,13 @@ import { Dice } from '../support/dice.ts'
 import { seed } from '../support/seed.ts'
 import { AWAY, type Said, startWithSource } from './server-source.ts'
 
-const NAMES = ['a', 'b', 'c'] as const
-type Name = (typeof NAMES)[number]
-
 export interface Plan {
+  /** The servers' names. */
+  readonly names: readonly string[]
+  /** How many rounds there are. */
   readonly replacements: number
+  /** Whether all servers are replaced in each round, instead of one. */
+  readonly isAllAtOnce?: true
   readonly users: number
   readonly websockets: number
   /** For how long a server that is told to end goes on as before, in ms; `killed`: it is killed instead. */
@@ -32,12 +34,12 @@ async function freePort(): Promise<number> {
 
 /** The application under one name: one process after the other, each at a port of its own. */
 class App {
-  readonly name: Name
+  readonly name: string
   readonly #linger: number
   #process: ChildProcess | undefined
   port = 0
 
-  constructor(name: Name, linger: Plan['linger']) {
+  constructor(name: string, linger: Plan['linger']) {
     this.name = name
     this.#linger = linger === 'killed' ? 0 : linger
   }
@@ -68,8 +70,9 @@ class App {
 }
 
 /** Runs the plan; returns what went wrong, and how the WebSockets were closed. */
-export async function replaceDyingServers(test: TestContext, { replacements, users, websockets, linger }: Plan) {
-  const apps = NAMES.map((name) => new App(name, linger))
+export async function replaceDyingServers(test: TestContext, plan: Plan) {
+  const { names, replacements, isAllAtOnce, users, websockets, linger } = plan
+  const apps = names.map((name) => new App(name, linger))
   for (const app of apps) {
     await app.start(test)
     await app.listens()
@@ -77,9 +80,9 @@ export async function replaceDyingServers(test: TestContext, { replacements, use
   const affinity = { type: 'cookie', secrets: ['the same secret in every replica'] }
   const servers = apps.map(({ name, address }) => ({ name, address }))
   const { port, says, watched } = await startWithSource(test, { affinity, queue: { timeout: '20s' } }, servers)
-  const state: Record<string, Said> = Object.fromEntries(NAMES.map((name) => [name, { returns: true }]))
-  const say = async (name: Name, said: Said) => {
-    state[name] = said
+  const state: Record<string, Said> = Object.fromEntries(names.map((name) => [name, { returns: true }]))
+  const say = async (some: readonly App[], saidOf: (app: App) => Said) => {
+    for (const app of some) state[app.name] = saidOf(app)
     await says(state)
   }
   await says(state)
@@ -97,17 +100,18 @@ export async function replaceDyingServers(test: TestContext, { replacements, use
     ...Array.from({ length: websockets }, () => talk(port, stop.signal, refused, codes)),
   ]
   for (let round = 0; round < replacements; round++) {
-    const app = apps[round % apps.length]!
-    const ended = app.end(linger === 'killed' ? 'SIGKILL' : 'SIGTERM')
+    const replaced = isAllAtOnce ? apps : [apps[round % apps.length]!]
+    const ended = replaced.map((app) => app.end(linger === 'killed' ? 'SIGKILL' : 'SIGTERM'))
     // A killed one is known to have ended only afterwards.
-    if (linger !== 'killed') await say(app.name, { ...state[app.name], drain: true })
-    await ended
-    await say(app.name, { ...AWAY, address: app.address })
+    if (linger !== 'killed') await say(replaced, ({ name }) => ({ ...state[name], drain: true, ending: true }))
+    await Promise.all(ended)
+    await say(replaced, ({ address }) => ({ ...AWAY, address }))
     await pause(100)
-    await app.start(test)
+    for (const app of replaced) await app.start(test)
+    const listening = replaced.map((app) => app.listens())
     // As a container's start is known before its program listens.
-    await say(app.name, { returns: true, address: app.address })
-    await app.listens()
+    await say(replaced, ({ address }) => ({ returns: true, address }))
+    await Promise.all(listening)
     await pause(300)
   }
   await pause(1000)

@@ -6,7 +6,9 @@ import { temporaryFolder } from '../support/folder.ts'
 import { WatchedBalancer } from './applied/watched-balancer.ts'
 
 /** What a source says of a server; what it does not say is as in the file. */
-export type Said = Partial<Pick<Server, 'away' | 'returns' | 'drain' | 'down'>> & { readonly address?: string }
+export type Said = Partial<Pick<Server, 'away' | 'returns' | 'ending' | 'drain' | 'down'>> & {
+  readonly address?: string
+}
 
 /** Starts a balancer for one upstream, of whose servers a source can then say other things. */
 export async function startWithSource(t: TestContext, upstream: object, servers: readonly { readonly name: string }[]) {

@@ -40,6 +40,7 @@ export function recordOfGet(path: string): ExchangeRecord {
     upstreamStatuses: '200',
     reason: 'new',
     route: undefined,
+    decisions: undefined,
     upstream: undefined,
     server: undefined,
     attempts: 1,

@@ -99,19 +99,21 @@ function serverWith(base: Server | undefined, change: ServerChange): Server | un
 /** A server with what its source says of it, and no file can. */
 function asFound(server: Server, base: Server | undefined): Server {
   if (base?.source === undefined) return server
-  const { source, away, returns } = base
-  return { ...server, source, ...(away && { away }), ...(returns && { returns }) }
+  const { source, away, returns, ending } = base
+  return { ...server, source, ...(away && { away }), ...(returns && { returns }), ...(ending && { ending }) }
 }
 
 /** What a source says of a server always holds: one that is about to end, or not well, is not made ready by an operator. */
 function inState(server: Server, { admin, drain }: ServerChange): Server {
   if (admin === undefined) return server
-  const { ownSessions: _, ...rest } = server
+  const { ownSessions: _, ending, ...rest } = server
   const isFound = server.source !== undefined
   return {
     ...rest,
     down: admin === 'maintenance' || (isFound && server.down),
     drain: admin === 'drain' || (isFound && server.drain),
+    // Where the operator drains it, it gets no new sessions, whatever else happens.
+    ...(ending && admin === 'ready' && { ending }),
     ...(drain?.isCut === true && drain.then !== 'keep' && { ownSessions: drain.then }),
   }
 }

@@ -126,9 +126,11 @@ export function mergedWith(file: Config, found: Found): Merged {
       isChanged = true
     }
     for (const { route, where } of otherRoutes) {
-      const message = own.has(route.upstream)
-        ? taken.add(route)
-        : `its upstream ${route.upstream} was not understood, so it has no effect`
+      const { upstream } = route
+      const message =
+        upstream === undefined || own.has(upstream)
+          ? taken.add(route)
+          : `its upstream ${upstream} was not understood, so it has no effect`
       if (message === undefined) routes.push(route)
       else refused.push({ source, where, message })
     }
@@ -205,7 +207,7 @@ class RouteBook {
     for (const place of places) {
       const other = this.#routes.get(place)?.find((each) => canMatchTogether(each, route))
       if (other !== undefined)
-        return `expected a route that can be told from others, found one to ${route.upstream} where ${other.upstream} is already`
+        return `expected a route that can be told from others, found one ${goalOf(route)} where one ${goalOf(other)} is already`
     }
     for (const place of places) {
       const routes = this.#routes.get(place)
@@ -214,4 +216,8 @@ class RouteBook {
     }
     return undefined
   }
+}
+
+function goalOf({ upstream }: Route): string {
+  return upstream === undefined ? 'that its filters answer' : `to ${upstream}`
 }

@@ -86,6 +86,7 @@ export class FoundServers {
       ...(state === 'down' && { down: true }),
       ...(state === 'away' && { away: true as const }),
       ...(this.#returns && { returns: true as const }),
+      ...(this.#returns && state === 'drain' && { ending: true as const }),
     }
   }
 }

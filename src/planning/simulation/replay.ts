@@ -70,7 +70,7 @@ export class Replay {
     }
     const route = this.#router.find(this.#reader.host, view.path, view)
     if (route === undefined) this.#unrouted++
-    else if (route.redirect !== undefined) this.#redirected++
+    else if (route.redirect !== undefined || route.upstream < 0) this.#redirected++
     else {
       const exchange = this.#upstreams[route.upstream]!.place(view, request, duration, user, this.#jars)
       if (exchange !== undefined) this.#inFlight.add(exchange)

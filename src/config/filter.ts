@@ -1,0 +1,80 @@
+import { z } from 'zod'
+import { written } from './field.ts'
+import { AnswersFilter } from './filters/answers.ts'
+import { BufferResponseFilter } from './filters/buffer-response.ts'
+import { CompressFilter } from './filters/compress.ts'
+import { CorsFilter } from './filters/cors.ts'
+import { ErrorPagesFilter } from './filters/error-pages.ts'
+import { HeadersFilter } from './filters/headers.ts'
+import { HostFilter } from './filters/host.ts'
+import { PathFilter } from './filters/path.ts'
+import { RedirectFilter } from './filters/redirect.ts'
+import { RespondFilter } from './filters/respond.ts'
+import { SecurityHeadersFilter } from './filters/security-headers.ts'
+import { TryNextFilter } from './filters/try-next.ts'
+
+/** All filters, by their names. To add a filter, add an entry here, one in FilterSettings and one in filters/registry.ts. */
+const kinds = {
+  answers: AnswersFilter,
+  bufferResponse: BufferResponseFilter,
+  compress: CompressFilter,
+  cors: CorsFilter,
+  errorPages: ErrorPagesFilter,
+  headers: HeadersFilter,
+  host: HostFilter,
+  path: PathFilter,
+  redirect: RedirectFilter,
+  respond: RespondFilter,
+  securityHeaders: SecurityHeadersFilter,
+  tryNext: TryNextFilter,
+} as const
+
+type Kinds = typeof kinds
+
+/** A filter as the program holds it: its settings, and its name as their type. */
+export type Filter = { [Name in keyof Kinds]: { type: Name } & z.output<Kinds[Name]> }[keyof Kinds]
+
+type Optional = { [Name in keyof Kinds]: z.ZodExactOptional<Kinds[Name]> }
+
+/** One key, the name of the filter, with its settings. */
+const Entry = z
+  .strictObject(
+    Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [name, z.exactOptional(kind)])) as Optional,
+  )
+  .check(({ value, issues }) => {
+    if (Object.keys(value).length === 1) return
+    const hint = 'write each filter as an entry of its own, since their order counts'
+    issues.push({ code: 'custom', message: 'one filter', params: { hint }, input: value })
+  })
+  .meta({ minProperties: 1, maxProperties: 1 })
+
+type Entry = z.output<typeof Entry>
+
+/** Filters that need no settings: their names may stand alone. */
+const alone = ['bufferResponse', 'compress', 'securityHeaders', 'tryNext'] as const satisfies readonly Filter['type'][]
+
+const Name = written(
+  z.enum(alone),
+  (name: (typeof alone)[number]): Entry => ({ [name]: z.decode(kinds[name], {}) }),
+  // zod also calls this where nothing is written.
+  (entry?: Entry) => Object.keys(entry ?? {})[0] as (typeof alone)[number],
+)
+
+/** One entry of `filters`. */
+export const Filter = z
+  .codec(z.union([Entry, Name], 'a filter, such as { path: { strip: /app } }'), z.custom<Filter>(), {
+    decode: (entry) => {
+      const [type, settings] = Object.entries(entry)[0]!
+      return { type, ...settings } as Filter
+    },
+    encode: ({ type, ...settings }) => ({ [type]: settings }) as Entry,
+  })
+  .meta({ id: 'Filter' })
+
+/** Filters that answer every request that they get. */
+const answering: readonly Filter['type'][] = ['redirect', 'respond']
+
+/** Whether no request gets past these filters. */
+export function answerAll(filters: readonly Filter[]): boolean {
+  return filters.some(({ type }) => answering.includes(type))
+}
