@@ -9,7 +9,7 @@ import { alternatives, shown } from './error.ts'
 import { cookieNameFor, Instance, instanceOf } from './instance.ts'
 import { formatPath, type KeyPath } from './key-path.ts'
 import { Listener } from './listener.ts'
-import { isNamed } from './listener-name.ts'
+import { unknownListeners } from './listener-name.ts'
 import { Metrics } from './metrics.ts'
 import { nearest } from './nearest.ts'
 import { formatPlace, overlap } from './place.ts'
@@ -37,7 +37,7 @@ export function contradictions(file: unknown): Issue[] {
     ...metricsOnAnother(metrics, admin, listeners, validListeners),
     ...unknownUpstreams(asList(routes), Object.keys(asMapping(upstreams)), discovery !== undefined),
     ...ambiguousRoutes(validOf(Route, routes)),
-    ...unknownListeners(validOf(Route, routes), validListeners),
+    ...listenersNotThere(validOf(Route, routes), validListeners),
     ...groups.flatMap(repeatedNames),
     ...groups.flatMap(repeatedIds),
     ...groups.flatMap(repeatedSources),
@@ -339,14 +339,13 @@ function unknownUpstreams(routes: readonly unknown[], names: readonly string[], 
   })
 }
 
-function unknownListeners(routes: readonly Valid<Route>[], listeners: readonly Valid<Listener>[]): Issue[] {
+function listenersNotThere(routes: readonly Valid<Route>[], listeners: readonly Valid<Listener>[]): Issue[] {
   const known = listeners.map(({ part }) => part)
   return routes.flatMap(({ index, part }) =>
-    part.listeners.flatMap((name) => {
-      if (known.some((listener) => isNamed(listener, name))) return []
+    unknownListeners(part.listeners, known).map((name) => {
       const names = known.map((listener) => listener.name ?? formatAddress(endpointOf(listener)))
       const message = `expected a listener (${alternatives(names)}) or the port of one, found ${JSON.stringify(name)}`
-      return [{ path: ['routes', index, 'listener'], message, hint: didYouMean(nearest(String(name), names)) }]
+      return { path: ['routes', index, 'listener'], message, hint: didYouMean(nearest(String(name), names)) }
     }),
   )
 }
