@@ -1,9 +1,9 @@
-import type { RequestConditions } from '../routing/conditions.ts'
+import { conditionsOf, type RequestConditions } from '../routing/conditions.ts'
 import { patternIn } from '../routing/expression.ts'
 import { hasParameters, pathForm } from '../routing/path-form.ts'
 import { Router } from '../routing/router.ts'
 import type { Route } from '../runtime/snapshot.ts'
-import { conditionsOf, placeOf } from './closest-routes.ts'
+import { placeOf } from './closest-routes.ts'
 
 /** Of the routes that match a request as well, the one that would come next, and why another comes first; undefined if there is none. */
 export function runnerUp(

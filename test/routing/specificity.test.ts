@@ -226,3 +226,23 @@ function assertMostSpecific(routes: fc.Arbitrary<readonly Route[]>, numRuns: num
     { seed: 16, numRuns },
   )
 }
+
+test('of many regular expressions and parameters, only those are tried that the path begins like', () => {
+  const headers = { 'x-any': '1' }
+  const many = Array.from({ length: 5000 }, (_, index) => [
+    { path: `~ ^/app-${index}/(?<page>.*)$`, headers, upstream: index },
+    { path: `/rooms-${index}/:room/*`, headers, upstream: index },
+    { path: `/open-${index}*`, headers, upstream: index },
+  ]).flat()
+  const router = new Router(many)
+  for (const path of ['/app-4711/x', '/rooms-4711/blue/x', '/open-4711/x']) {
+    let tried = 0
+    const hasHeader = () => {
+      tried++
+      return false
+    }
+    assert.equal(router.find('', path, requestConditions({ hasHeader })), undefined)
+    // Those that begin like it: /open-4711*, /open-471*, /open-47* and /open-4*.
+    assert.ok(tried >= 1 && tried <= 4, `${path}: ${tried}`)
+  }
+})
