@@ -59,6 +59,11 @@ export function parseRouteHost(text: string): string {
   return address === undefined ? parseHost(text) : `[${address}]`
 }
 
+/** Whether the host of a route is one that a certificate can be for: no pattern but `*.` and a name. */
+export function canBeCertified(host: string): boolean {
+  return !host.endsWith('.*') && parseExpression(host) === undefined
+}
+
 function refusePort(text: string): void {
   const [, host] = /^([^:]+|\[.*\]):\d*$/.exec(text) ?? []
   if (host !== undefined) throw new InvalidValue('a host without a port', `write ${host}`)
