@@ -1,13 +1,18 @@
 import { z } from 'zod'
+import { asMapping } from './as-written.ts'
 import { written } from './field.ts'
+import { AllowFilter, DenyFilter } from './filters/address-rules.ts'
 import { AnswersFilter } from './filters/answers.ts'
 import { BufferResponseFilter } from './filters/buffer-response.ts'
 import { CompressFilter } from './filters/compress.ts'
+import { ConcurrencyLimitFilter } from './filters/concurrency-limit.ts'
 import { CorsFilter } from './filters/cors.ts'
 import { ErrorPagesFilter } from './filters/error-pages.ts'
 import { HeadersFilter } from './filters/headers.ts'
 import { HostFilter } from './filters/host.ts'
+import { LogFilter } from './filters/log.ts'
 import { PathFilter } from './filters/path.ts'
+import { RateLimitFilter } from './filters/rate-limit.ts'
 import { RedirectFilter } from './filters/redirect.ts'
 import { RespondFilter } from './filters/respond.ts'
 import { SecurityHeadersFilter } from './filters/security-headers.ts'
@@ -15,14 +20,19 @@ import { TryNextFilter } from './filters/try-next.ts'
 
 /** All filters, by their names. To add a filter, add an entry here, one in FilterSettings and one in filters/registry.ts. */
 const kinds = {
+  allow: AllowFilter,
   answers: AnswersFilter,
   bufferResponse: BufferResponseFilter,
   compress: CompressFilter,
+  concurrencyLimit: ConcurrencyLimitFilter,
   cors: CorsFilter,
+  deny: DenyFilter,
   errorPages: ErrorPagesFilter,
   headers: HeadersFilter,
   host: HostFilter,
+  log: LogFilter,
   path: PathFilter,
+  rateLimit: RateLimitFilter,
   redirect: RedirectFilter,
   respond: RespondFilter,
   securityHeaders: SecurityHeadersFilter,
@@ -72,9 +82,9 @@ export const Filter = z
   .meta({ id: 'Filter' })
 
 /** Filters that answer every request that they get. */
-const answering: readonly Filter['type'][] = ['redirect', 'respond']
+const answering: readonly string[] = ['redirect', 'respond'] satisfies Filter['type'][]
 
-/** Whether no request gets past these filters. */
-export function answerAll(filters: readonly Filter[]): boolean {
-  return filters.some(({ type }) => answering.includes(type))
+/** Whether no request gets past a filter, as it stands in the file. */
+export function answersAll(written: unknown): boolean {
+  return Object.keys(asMapping(written)).some((name) => answering.includes(name))
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { InvalidValue } from './error.ts'
 import { matching, oneOrMore, Size, text, uniqueList, whole } from './field.ts'
-import { answerAll, Filter } from './filter.ts'
+import { Filter } from './filter.ts'
 import { HeaderFields, token } from './header-fields.ts'
 import { parseRouteHost } from './host.ts'
 import { parsePath } from './path.ts'
@@ -35,6 +35,8 @@ export interface Route {
   filters: Filter[]
   /** The name of an upstream. Absent: its filters answer every request. */
   upstream?: string
+  /** The source whose labels describe it: `docker`. Absent: it is written in the file. */
+  source?: string
 }
 
 const said = z.exactOptional(matching(/^[ -~]+$/, 'printable ASCII'))
@@ -57,68 +59,53 @@ const RequiredCertificate = z.union(
   'true, false, or settings such as { subject: "CN=alice" }',
 )
 
-const RouteFields = z
-  .strictObject({
-    path: oneOrMore(text(parsePath, 'a path'), 'a path').describe(
-      'One path or a list: `/exactly/this`, `/this/*` for all paths below `/this/`, `/this*` for all that begin like that, `/:name/` for any segment, or `~ ^/this` for a regular expression. Matches the normalised path.',
+const RouteFields = z.strictObject({
+  path: oneOrMore(text(parsePath, 'a path'), 'a path').describe(
+    'One path or a list: `/exactly/this`, `/this/*` for all paths below `/this/`, `/this*` for all that begin like that, `/:name/` for any segment, or `~ ^/this` for a regular expression. Matches the normalised path.',
+  ),
+  host: z
+    .exactOptional(oneOrMore(text(parseRouteHost, 'a host'), 'a host'))
+    .describe(
+      'One host or a list: `www.example.org`, `*.example.org` for every name below it, `.example.org` for both, `www.example.*`, or `~ ^www` for a regular expression. Default: any host.',
     ),
-    host: z
-      .exactOptional(oneOrMore(text(parseRouteHost, 'a host'), 'a host'))
-      .describe(
-        'One host or a list: `www.example.org`, `*.example.org` for every name below it, `.example.org` for both, `www.example.*`, or `~ ^www` for a regular expression. Default: any host.',
+  methods: z
+    .exactOptional(uniqueList(text(parseMethod, 'an HTTP method')))
+    .describe('The methods, such as [GET, HEAD]. Default: any method.'),
+  headers: z
+    .exactOptional(HeaderFields)
+    .describe('Headers that the request must have, with exactly these values. Default: none.'),
+  query: z
+    .exactOptional(RequiredValues)
+    .describe('Parameters that the query must have, with exactly these values, or `true` for any. Default: none.'),
+  cookies: z
+    .exactOptional(RequiredValues)
+    .describe('Cookies that the request must have, with exactly these values, or `true` for any. Default: none.'),
+  listener: z
+    .exactOptional(
+      oneOrMore(
+        z.union([z.string().min(1, 'the name of a listener'), whole(1, 65_535)], 'a listener'),
+        'the name, the address or the port of a listener',
       ),
-    methods: z
-      .exactOptional(uniqueList(text(parseMethod, 'an HTTP method')))
-      .describe('The methods, such as [GET, HEAD]. Default: any method.'),
-    headers: z
-      .exactOptional(HeaderFields)
-      .describe('Headers that the request must have, with exactly these values. Default: none.'),
-    query: z
-      .exactOptional(RequiredValues)
-      .describe('Parameters that the query must have, with exactly these values, or `true` for any. Default: none.'),
-    cookies: z
-      .exactOptional(RequiredValues)
-      .describe('Cookies that the request must have, with exactly these values, or `true` for any. Default: none.'),
-    listener: z
-      .exactOptional(
-        oneOrMore(
-          z.union([z.string().min(1, 'the name of a listener'), whole(1, 65_535)], 'a listener'),
-          'the name, the address or the port of a listener',
-        ),
-      )
-      .describe('The listeners that the request may come by: names, ports or addresses. Default: any.'),
-    clientCertificate: z
-      .exactOptional(RequiredCertificate)
-      .describe('Whether the client must have shown a valid certificate, or what that must say. Default: either.'),
-    priority: z
-      .exactOptional(whole(-1000, 1000))
-      .describe(
-        'Of routes that match, those of the highest priority come first, before the most specific. Default: 0.',
-      ),
-    bodyLimit: z.exactOptional(Size).describe('The maximum size of a request body. Default: limits.bodySize.'),
-    timeouts: z.exactOptional(RouteTimeouts).describe('Timeouts of the server. Default: those of the upstream.'),
-    retries: z
-      .exactOptional(RouteRetries)
-      .describe('How often a failed request is retried on another server. Default: as the upstream says.'),
-    filters: z
-      .array(Filter)
-      .prefault([])
-      .describe('What the route does to requests and responses, in order. Default: it passes them on.'),
-    upstream: z
-      .exactOptional(z.string('the name of an upstream'))
-      .describe('The name of the upstream that serves the route. May be left out if a filter answers every request.'),
-  })
-  .check(({ value, issues }) => {
-    if (value.upstream !== undefined || answerAll(value.filters)) return
-    const hint = 'or give it a filter that answers every request: respond or redirect'
-    issues.push({
-      code: 'custom',
-      message: 'the name of an upstream',
-      params: { hint },
-      path: ['upstream'],
-      input: undefined,
-    })
-  })
+    )
+    .describe('The listeners that the request may come by: names, ports or addresses. Default: any.'),
+  clientCertificate: z
+    .exactOptional(RequiredCertificate)
+    .describe('Whether the client must have shown a valid certificate, or what that must say. Default: either.'),
+  priority: z
+    .exactOptional(whole(-1000, 1000))
+    .describe('Of routes that match, those of the highest priority come first, before the most specific. Default: 0.'),
+  bodyLimit: z.exactOptional(Size).describe('The maximum size of a request body. Default: limits.bodySize.'),
+  timeouts: z.exactOptional(RouteTimeouts).describe('Timeouts of the server. Default: those of the upstream.'),
+  retries: z
+    .exactOptional(RouteRetries)
+    .describe('How often a failed request is retried on another server. Default: as the upstream says.'),
+  filters: z
+    .exactOptional(z.array(Filter))
+    .describe('What the route does to requests and responses, in order. Default: it passes them on.'),
+  upstream: z
+    .exactOptional(z.string('the name of an upstream'))
+    .describe('The name of the upstream that serves the route. May be left out if a filter answers every request.'),
+})
 
 /** One entry of `routes`. */
 export const Route = z.codec(RouteFields, z.custom<Route>(), {
@@ -131,6 +118,7 @@ export const Route = z.codec(RouteFields, z.custom<Route>(), {
     cookies = {},
     listener = [],
     priority = 0,
+    filters = [],
     ...rest
   }) => ({
     paths: path,
@@ -141,9 +129,10 @@ export const Route = z.codec(RouteFields, z.custom<Route>(), {
     cookies,
     listeners: listener,
     priority,
+    filters,
     ...rest,
   }),
-  encode: ({ paths, hosts, methods, headers, query, cookies, listeners, priority, ...rest }) => ({
+  encode: ({ paths, hosts, methods, headers, query, cookies, listeners, priority, filters, source: _, ...rest }) => ({
     path: paths,
     ...(hosts.length > 0 && { host: hosts }),
     ...(methods.length > 0 && { methods }),
@@ -152,6 +141,7 @@ export const Route = z.codec(RouteFields, z.custom<Route>(), {
     ...(isSome(cookies) && { cookies }),
     ...(listeners.length > 0 && { listener: listeners }),
     ...(priority !== 0 && { priority }),
+    ...(filters.length > 0 && { filters }),
     ...rest,
   }),
 })

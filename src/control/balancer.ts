@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 import type { AdminPlace, PortPlace } from '../admin/admin-listener.ts'
+import { OperationRefused } from '../admin/operation-refused.ts'
 import type { Phase } from '../admin/readiness.ts'
 import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
@@ -12,9 +13,13 @@ import { restoredAnswers } from './acme/challenges/handed-answers.ts'
 import { AdminApi } from './admin/admin-api.ts'
 import { metricsOf } from './admin/admin-metrics.ts'
 import { subjectOf } from './admin/admin-subject.ts'
+import { Bans } from './bans/bans.ts'
+import { BansFile } from './bans/bans-file.ts'
+import { banOf } from './bans/kept-ban.ts'
 import { ChangesFile } from './desired/changes-file.ts'
 import { desiredState, reloaded } from './desired/desired-state.ts'
 import type { Found } from './desired/found.ts'
+import { KeptChanges } from './desired/kept-changes.ts'
 import { Pauses } from './desired/pauses.ts'
 import { fileInEffect, type LoadAgain, restored } from './desired/restored.ts'
 import { Discovery } from './discovery/discovery.ts'
@@ -29,8 +34,9 @@ import { HostNames, START_WITHIN } from './names/host-names.ts'
 import { openAccessLog } from './open-access-log.ts'
 import type { Operator } from './operator.ts'
 import { assemble, type Parts } from './parts.ts'
+import type { Planner } from './planner.ts'
 import { keepsState } from './sessions/kept-sessions.ts'
-import { InstanceLock, takeOrWait } from './state/instance-lock.ts'
+import { InstanceLock } from './state/instance-lock.ts'
 import { RunInstance } from './state/run-instance.ts'
 import { StateDirectory } from './state/state-directory.ts'
 import { Renewals } from './tls/renewals.ts'
@@ -41,13 +47,18 @@ import { addCounts } from './upgrade/server-states.ts'
 import { activatedSockets } from './workers/activation/activated-sockets.ts'
 import { withRealPorts } from './workers/real-ports.ts'
 
+interface Opened {
+  close(): void
+}
+
 /** A running load balancer: what `limpet run` starts and stops. */
 export class Balancer {
   readonly #parts: Parts
   readonly #lock: InstanceLock
   readonly #handover: Handover
   readonly #drains: DrainOrders
-  readonly #load: LoadAgain | undefined
+  readonly #bans: Bans
+  readonly #load: LoadAgain
   readonly #metrics: Metrics
   #admin: AdminApi | undefined
   #phase: Phase = 'starting'
@@ -63,12 +74,14 @@ export class Balancer {
     lock: InstanceLock,
     handover: Handover,
     drains: DrainOrders,
-    load: LoadAgain | undefined,
+    bans: Bans,
+    load: LoadAgain,
   ) {
     this.#parts = parts
     this.#lock = lock
     this.#handover = handover
     this.#drains = drains
+    this.#bans = bans
     this.#load = load
     this.#metrics = metricsOf(parts, drains)
   }
@@ -90,6 +103,24 @@ export class Balancer {
     load?: LoadAgain,
     predecessor?: Predecessor,
   ): Promise<Balancer> {
+    const opened: Opened[] = []
+    try {
+      return await Balancer.#start(opened, file, log, firstThread, load, predecessor)
+    } catch (error) {
+      for (const each of opened) each.close()
+      throw error
+    }
+  }
+
+  /** @param opened what goes on by itself from now on, and is closed where the start fails */
+  static async #start(
+    opened: Opened[],
+    file: Config,
+    log: Log,
+    firstThread: Worker | undefined,
+    load: LoadAgain | undefined,
+    predecessor: Predecessor | undefined,
+  ): Promise<Balancer> {
     const inherited = predecessor?.inheritance
     const warn: Warn = (...warning) => log.warn(...warning)
     const state = new StateDirectory(file.stateDirectory, process.env, warn)
@@ -100,6 +131,7 @@ export class Balancer {
     const events = new EventRing(inherited?.newestEvent)
     const sources = new SourceReports(log, events)
     const discovery = new Discovery(sources, inherited?.found)
+    opened.push(discovery)
     const inEffect = fileInEffect(file, changes, log, load)
     discovery.watch(inEffect)
     await discovery.firstAnswers()
@@ -118,15 +150,21 @@ export class Balancer {
       },
       inherited?.challenges && restoredAnswers(inherited.challenges),
     )
+    opened.push(acme)
     tls.add(acme)
     await acme.prepare(config)
     tls.adopt(tls.materialFor(config))
     const hosts = new HostNames(config, log, inherited?.hosts)
+    opened.push(hosts)
     hosts.adopt(await hosts.addressesFor(config, START_WITHIN), config)
     const accessLog = openAccessLog(config.accessLog.file, log)
     const lock = new InstanceLock(name, state.path)
+    const keptChanges = new KeptChanges(changesFile, lock)
+    opened.push({ close: () => lock.release() })
     // A process that is replaced releases it once this one serves.
-    if (predecessor === undefined && keepsState(config)) await takeOrWait(lock, name, state.path, log)
+    if (predecessor === undefined && keepsState(config)) await lock.takeOrWait(log)
+    const bansFile = new BansFile(state, name)
+    const keptBans = bansFile.read()
     const parts: Parts = await assemble(
       config,
       name,
@@ -139,6 +177,7 @@ export class Balancer {
       discovery,
       accessLog,
       log,
+      keptBans.map(banOf),
       inherited,
     )
     const drains = new DrainOrders(parts, desired, (make) => handover.change(make))
@@ -147,8 +186,17 @@ export class Balancer {
     renewals.follow(acme)
     hosts.onChange = () => handover.change((now) => now, 'DNS')
     const users = [drains, pauses, renewals, acme, discovery]
-    const handover: Handover = new Handover(parts, instance, lock, changesFile, desired, config, users)
-    const balancer = new Balancer(parts, lock, handover, drains, load && withFilesRead(load, tls))
+    const handover: Handover = new Handover(parts, instance, lock, keptChanges, desired, config, users)
+    const bans = new Bans(keptBans, {
+      file: bansFile,
+      log,
+      events,
+      publish: (change) => parts.supervisor.changeBans(change),
+      between: (act) => handover.between(act),
+      assertHolds: () => lock.assertHeld(),
+    })
+    const again = load ? withFilesRead(load, tls) : withoutFile
+    const balancer = new Balancer(parts, lock, handover, drains, bans, again)
     const { health, supervisor, slots } = parts
     // One that is replaced answers until this one serves.
     if (predecessor === undefined) await balancer.#startAdmin()
@@ -163,8 +211,6 @@ export class Balancer {
       )
     } catch (error) {
       handover.close()
-      hosts.close()
-      lock.release()
       health.stop()
       await Promise.all([balancer.#admin?.close(), balancer.#metricsListener?.close()])
       // Workers that have accepted connections of the process that goes on finish them.
@@ -176,7 +222,10 @@ export class Balancer {
     pauses.adopted(desired)
     renewals.adopted()
     acme.begin()
-    discovery.begin((found, by) => balancer.#putFound(found, by))
+    discovery.begin(
+      (found, by) => balancer.#putFound(found, by),
+      () => supervisor.snapshot.listeners,
+    )
     parts.questions.apply(supervisor.snapshot.upstreams)
     parts.traffic.start()
     balancer.#phase = 'serving'
@@ -212,7 +261,8 @@ export class Balancer {
     const { config } = this.#handover
     const subject = subjectOf(instanceOf(config), this.#parts, () => this.#phase)
     const administered = async () => {
-      return { subject, operations: await this.#operator(), events, traffic, tail, metrics: this.#metrics }
+      const [operations, planning] = await Promise.all([this.#operator(), this.#planner()])
+      return { subject, operations, planning, bans: this.#bans, events, traffic, tail, metrics: this.#metrics }
     }
     wishes.grantBy(
       () => this.#operator(),
@@ -233,6 +283,11 @@ export class Balancer {
     return new Operator(this.#parts, this.#handover, this.#drains, this.#load, () => this.upgrade())
   }
 
+  async #planner(): Promise<Planner> {
+    const { Planner } = await import('./planner.ts')
+    return new Planner(this.#parts, this.#handover, this.#load)
+  }
+
   /**
    * Puts another configuration under the operator's changes: see `Handover.change`, which says what it throws. If it
    * throws, nothing has changed.
@@ -242,9 +297,8 @@ export class Balancer {
   }
 
   async #putFound(found: Found, by: string): Promise<void> {
-    const { generation } = this.#parts.supervisor.snapshot
-    const applied = await this.#handover.change(({ file, changes }) => desiredState(file, found, changes), by)
-    if (applied.generation !== generation) this.#parts.tallies.count(WorkerCell.DiscoveryApplies)
+    const { changes } = await this.#handover.change((now) => desiredState(now.file, found, now.changes), by)
+    if (changes.length > 0) this.#parts.tallies.count(WorkerCell.DiscoveryApplies)
   }
 
   /**
@@ -253,10 +307,7 @@ export class Balancer {
    * @throws ConfigError with everything that is wrong in the file; then nothing has changed
    */
   reload(): Promise<Applied> {
-    return this.#handover.change((now) => {
-      if (this.#load === undefined) throw new Error('this balancer was started without a file')
-      return reloaded(now, this.#load())
-    })
+    return this.#handover.change((now) => reloaded(now, this.#load()))
   }
 
   /**
@@ -365,6 +416,10 @@ function withFilesRead(load: LoadAgain, tls: TlsStore): LoadAgain {
     tls.refresh()
     return config
   }
+}
+
+function withoutFile(): never {
+  throw new OperationRefused('failed', 'this Limpet was started without a file')
 }
 
 /** The listeners, with the ports of sockets that this process was given in place of 0. */

@@ -1,10 +1,19 @@
 import type { Filter } from '../config/filter.ts'
-import type { FilterSettings, HeaderTemplate } from '../runtime/filter-settings.ts'
+import type { AddressRule } from '../config/filters/address-rules.ts'
+import { formatRequestRate } from '../config/filters/request-rate.ts'
+import type { AddressRange } from '../runtime/address-range.ts'
+import type { AddressSet, FilterSettings, HeaderTemplate } from '../runtime/filter-settings.ts'
 import { asBytes } from './compile-affinity.ts'
 
-/** The settings of a filter as workers need them. */
-export function compileFilter(filter: Filter): FilterSettings {
+/**
+ * The settings of a filter as workers need them; undefined for one that is no part of the way of requests (compile-log.ts).
+ *
+ * @param place where it stands, in words that stay the same while others change
+ */
+export function compileFilter(filter: Filter, place: string): FilterSettings | undefined {
   switch (filter.type) {
+    case 'log':
+      return undefined
     case 'respond':
       return { ...filter, headers: withContentType(filter.headers), body: Buffer.from(filter.body) }
     case 'redirect':
@@ -26,6 +35,17 @@ export function compileFilter(filter: Filter): FilterSettings {
       }
     case 'securityHeaders':
       return { type: 'headers', request: NO_CHANGES, response: { ...NO_CHANGES, default: securityHeaders(filter) } }
+    case 'rateLimit': {
+      const { type, rate, burst, headers, name = formatRequestRate(rate) } = filter
+      return { type, ...compileLimit(filter, place), ...rate, burst, headers, policy: name }
+    }
+    case 'concurrencyLimit':
+      return { type: filter.type, ...compileLimit(filter, place), limit: filter.limit }
+    case 'allow':
+    case 'deny': {
+      const { type, from, except, status } = filter
+      return { type, from: addressSet(from), except: addressSet(except), status }
+    }
     default:
       return filter
   }
@@ -44,6 +64,32 @@ function securityHeaders(filter: Extract<Filter, { type: 'securityHeaders' }>): 
     'Permissions-Policy': filter.permissionsPolicy,
   }
   return Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [{ name, value: [value] }]))
+}
+
+/** Whether what a filter does depends on the route that it belongs to, although it stands elsewhere. */
+export function isPerRoute(filter: Filter): boolean {
+  return 'by' in filter && filter.by.some(({ from }) => from === 'route')
+}
+
+type Limit = Extract<Filter, { type: 'rateLimit' | 'concurrencyLimit' }>
+
+function compileLimit({ type, name, by, ipv6Prefix, missing, status, dryRun }: Limit, place: string) {
+  return {
+    name: `${type} ${name === undefined ? place : JSON.stringify(name)}`,
+    by: by.filter((part) => part.from !== 'route'),
+    ipv6Prefix,
+    limitsMissing: missing === 'share',
+    status,
+    dryRun,
+  }
+}
+
+/** The set of all addresses of both families. */
+const EVERYBODY: readonly AddressRange[] = [4, 16].map((width) => ({ octets: new Uint8Array(width), prefix: 0 }))
+
+function addressSet(rules: readonly AddressRule[]): AddressSet {
+  const ranges = rules.flatMap((rule) => (rule === 'all' ? EVERYBODY : rule === 'unix:' ? [] : rule))
+  return { ranges, ...(rules.some((rule) => typeof rule === 'string') && { unix: true }) }
 }
 
 function withContentType(headers: readonly HeaderTemplate[]): readonly HeaderTemplate[] {

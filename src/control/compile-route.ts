@@ -4,20 +4,19 @@ import type { Listener } from '../config/listener.ts'
 import { isNamed } from '../config/listener-name.ts'
 import type { Route as ConfiguredRoute } from '../config/route.ts'
 import type { Config } from '../config/schema.ts'
-import type { FilterSettings } from '../runtime/filter-settings.ts'
 import type { Route } from '../runtime/snapshot.ts'
 import { asBytes } from './compile-affinity.ts'
 
 /**
  * One route for each host and path of a configured route, and one for each redirect to a folder.
  *
- * @param filters those of all routes, and its own
+ * @param more what its filters, and those of all routes, were compiled to
  * @param upstream the index of the one that serves it; -1 for none
  */
 export function compileRoute(
   route: ConfiguredRoute,
   listeners: Config['listeners'],
-  filters: readonly FilterSettings[],
+  more: Pick<Route, 'filters' | 'log'>,
   upstream: number,
 ): Route[] {
   const hosts = route.hosts.length === 0 ? [undefined] : route.hosts
@@ -28,7 +27,7 @@ export function compileRoute(
       path: asBytes(path),
       ...redirect,
       ...settings,
-      ...(filters.length > 0 && { filters }),
+      ...more,
       upstream,
     })),
   )

@@ -1,4 +1,5 @@
 import { dashboardCookieOf } from '../admin/dashboard/cookie.ts'
+import type { Filter } from '../config/filter.ts'
 import { instanceOf } from '../config/instance.ts'
 import type { Rebalance as ConfiguredRebalance } from '../config/rebalance.ts'
 import type { Config } from '../config/schema.ts'
@@ -18,10 +19,12 @@ import type {
   Upstream,
 } from '../runtime/snapshot.ts'
 import { compileAffinity, impliedAffinity } from './compile-affinity.ts'
-import { compileFilter } from './compile-filter.ts'
+import { compileFilter, isPerRoute } from './compile-filter.ts'
+import { compileLog } from './compile-log.ts'
 import { compileRoute, nameForRoutes } from './compile-route.ts'
 import { compileListener, compileServerProtocol } from './compile-tls.ts'
 import { type HostAddresses, NO_ADDRESSES, namesIn } from './names/host-addresses.ts'
+import { SharedCookies } from './shared-cookies.ts'
 import type { SlotBook } from './slots/slot-book.ts'
 import { NO_MATERIAL, type TlsMaterial } from './tls/tls-material.ts'
 
@@ -58,15 +61,15 @@ export function compile(
       return [configured.name, { configured, compiled: before.snapshot.upstreams[index]! }]
     }),
   )
+  const cookies = new SharedCookies(config.upstreams)
   const upstreams = config.upstreams.map((upstream) => {
     const { configured, compiled } = compiledBefore.get(upstream.name) ?? {}
     const hasSameAddresses = hosts === before?.hosts || namesIn(upstream).size === 0
-    // Its files may hold something else.
-    if (configured === upstream && upstream.tls === undefined && hasSameAddresses) return compiled!
+    const isCookieShared = cookies.sharingWith(upstream).length > 0 || isShared(compiled?.affinity)
+    // Its files, or another upstream, may say something else.
+    if (configured === upstream && upstream.tls === undefined && hasSameAddresses && !isCookieShared) return compiled!
     const { slot, servers } = planned.get(upstream.name)!
-    const affinity = upstream.affinity
-      ? compileAffinity(upstream.affinity, instance, upstream.name, secret, upstream.drain.ask)
-      : impliedAffinity(upstream.balance)
+    const affinity = compileAffinityOf(upstream, cookies, instance, secret)
     return compileUpstream(
       upstream,
       slot,
@@ -101,6 +104,27 @@ export function compile(
   }
 }
 
+/** Undefined if nothing ties sessions to the upstream's servers. */
+function compileAffinityOf(
+  upstream: ConfiguredUpstream,
+  cookies: SharedCookies,
+  instance: string,
+  secret: () => string,
+): Affinity | undefined {
+  const issuer = upstream.affinity?.type === 'shared-cookie' ? cookies.issuerOf(upstream) : upstream
+  const written = issuer?.affinity
+  if (issuer === undefined || written === undefined || written.type === 'shared-cookie')
+    return impliedAffinity(upstream.balance)
+  const affinity = compileAffinity(written, instance, issuer.name, secret, upstream.drain.ask)
+  const sharedWith = cookies.sharingWith(upstream)
+  if (affinity.type !== 'cookie' || sharedWith.length === 0) return affinity
+  return { ...affinity, ...(issuer !== upstream && { of: issuer.name }), sharedWith }
+}
+
+function isShared(affinity: Affinity | undefined): boolean {
+  return affinity?.type === 'cookie' && affinity.sharedWith !== undefined
+}
+
 function compileTracing({ sample, trust }: NonNullable<Config['tracing']>): Tracing {
   return { sample: sample / 100, trust }
 }
@@ -120,13 +144,38 @@ function hasSameRoutes(config: Config, before: Config): boolean {
   )
 }
 
-function routesOf({ routes, defaults, upstreams, listeners }: Config): Route[] {
+function routesOf({ routes, defaults: { filters: ofEach = [] } = {}, upstreams, listeners }: Config): Route[] {
   const indices = new Map(upstreams.map(({ name }, index) => [name, index]))
-  const ofAll = defaults.filters.map(compileFilter)
+  const ofAll = ofEach.map((filter, index) => compileFilter(filter, placeOf(ofEach, index)))
   return routes.flatMap((route) => {
-    const filters = [...ofAll, ...route.filters.map(compileFilter)]
-    return compileRoute(route, listeners, filters, route.upstream === undefined ? -1 : indices.get(route.upstream)!)
+    const where = conditionsInText(route)
+    const log = compileLog([...ofEach, ...route.filters])
+    const filters = [
+      ...ofEach.map((filter, index) =>
+        isPerRoute(filter) ? compileFilter(filter, `${placeOf(ofEach, index)} ${where}`) : ofAll[index],
+      ),
+      ...route.filters.map((filter, index) => compileFilter(filter, `${where} ${placeOf(route.filters, index)}`)),
+    ].filter((filter) => filter !== undefined)
+    const upstream = route.upstream === undefined ? -1 : indices.get(route.upstream)!
+    return compileRoute(
+      route,
+      listeners,
+      { ...(filters.length > 0 && { filters }), ...(log !== undefined && { log }) },
+      upstream,
+    )
   })
+}
+
+/** What tells a route from all others. */
+function conditionsInText(route: Config['routes'][number]): string {
+  const { hosts, paths, methods, headers, query, cookies, listeners, clientCertificate, priority } = route
+  return JSON.stringify([hosts, paths, methods, headers, query, cookies, listeners, clientCertificate, priority])
+}
+
+/** A filter of a list by its type and its number among those: others may come and go. */
+function placeOf(filters: readonly Filter[], index: number): string {
+  const { type } = filters[index]!
+  return `${type} ${filters.slice(0, index).filter((filter) => filter.type === type).length}`
 }
 
 function compileUpstream(
@@ -190,6 +239,7 @@ function compileServer(server: ConfiguredServer, slot: number, hosts: HostAddres
     down: server.down,
     ...((server.away === true || addresses?.length === 0) && { away: true }),
     ...(server.returns === true && { returns: true }),
+    ...(server.incarnation !== undefined && { incarnation: server.incarnation }),
     ...(server.ending === true && { ending: true }),
     drain: server.drain,
     ownSessions: server.ownSessions ?? 'keep',

@@ -73,6 +73,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   grpcStatus: number | undefined
   bytesSent = 0
   queued = 0
+  waited = 0
   serverNames = ''
   upstreamAddresses = ''
   upstreamStatuses = ''
@@ -124,8 +125,14 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     return this.#filtering?.request.decisions
   }
 
+  header(name: string): string | undefined {
+    const head = this.context.headOf(this.request)
+    const field = head.findNamed(name)
+    return field < 0 ? undefined : head.value(field)
+  }
+
   get attempts(): number {
-    return this.#placement?.tries ?? 0
+    return this.#placement?.attempts ?? 0
   }
 
   get standing(): string | undefined {
@@ -144,10 +151,10 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     const { origin } = this.downstream
     const { router, groups, snapshot, tracer } = this.context.generation
     if (tracer !== undefined) this.trace = tracer.begin(head)
-    const early = earlyAnswer(head, this.request, origin, this.context.challenges)
+    const early = earlyAnswer(head, this.request, origin, this.context)
     if (early !== undefined) return early instanceof Failure ? this.#end(early) : this.#answer(early)
     const path = pathOf(head)
-    const view = this.#show(head, path ?? '')
+    const view = this.context.show(head, origin, path ?? '')
     const host = router.usesHost ? normaliseHost(authorityOf(head)) : ''
     const route = path === undefined ? undefined : router.find(host, path, view)
     const limit = route?.bodyLimit ?? snapshot.limits.bodySize
@@ -165,19 +172,6 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     const filtered = new FilteredRequest(this.context, this.downstream, this.request, route, path)
     this.#filtering = new Filtering(filters, filtered, groups)
     this.#filter()
-  }
-
-  /** Shows the request to routes, affinities and policies. */
-  #show(head: RequestHead, path: string, filtered?: FilteredRequest): RequestView {
-    const { origin } = this.downstream
-    const view = this.context.requestView
-    view.head = head
-    view.address = origin.address
-    view.certificate = origin.ends.tls?.clientCertificate
-    view.listener = origin.ends.listener
-    view.path = path
-    view.filtered = filtered
-    return view
   }
 
   /** Asks the filters of the route, from the first one that has not been asked. */
@@ -199,7 +193,8 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     if (verdict instanceof Failure) return this.#end(verdict)
     if (verdict !== undefined) return this.#answer(verdict)
     const { group, request } = this.#filtering!
-    this.#place(group, this.#show(this.context.headOf(this.request), request.path, request))
+    const head = this.context.headOf(this.request)
+    this.#place(group, this.context.show(head, this.downstream.origin, request.path, request))
   }
 
   /** @param group undefined for a route without an upstream */
@@ -358,7 +353,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
 
   /** Whether another server may be asked, although that one has answered. */
   #mayAskAnother(attempt: Attempt): boolean {
-    return this.#mayTryAgain(attempt, new Failure('answer-refused'), false) && this.#placement!.hasAnother(now())
+    return this.#mayTryAgain(attempt, new Failure('answer-refused')) && this.#placement!.hasAnother(now())
   }
 
   /** Gives the client that response in the place of the server's. */
@@ -453,22 +448,20 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
       this.#suspect = undefined
       return this.#end(failure)
     }
-    const isForLater = failure.retry === 'always' && attempt.server.isRestarting
-    const triesAgain = this.#mayTryAgain(attempt, failure, isForLater)
+    const isExcused = attempt.excuses(failure)
+    if (isExcused) this.#placement!.takeBack()
+    const triesAgain = this.#mayTryAgain(attempt, failure)
     if (triesAgain && failure.blame === 'suspect') this.#suspect = attempt
-    else attempt.blame()
-    if (triesAgain) this.#try(isForLater ? undefined : failure)
+    else if (!isExcused) attempt.blame()
+    if (triesAgain) this.#try(isExcused ? undefined : failure)
     else this.#end(failure)
   }
 
-  /** @param isForLater whether the failure says only that the server ends or starts: then it is no try, and the queue sets the limit */
-  #mayTryAgain(attempt: Attempt, failure: Failure, isForLater: boolean): boolean {
+  #mayTryAgain(attempt: Attempt, failure: Failure): boolean {
     const { group, tries } = this.#placement!
-    const { retries, queue } = group.settings
+    const { retries } = group.settings
     const { tries: most = retries.tries, within = retries.within } = this.route?.retries ?? retries
-    const isTooLate = within > 0 && now() - this.startedAt - this.queued > within
-    const isLast = isForLater ? queue.timeout > 0 && this.queued >= queue.timeout : tries >= most || isTooLate
-    if (isLast) return false
+    if (tries >= most || (within > 0 && now() - this.startedAt - this.queued > within)) return false
     if (failure.retry === 'idempotent') return attempt.mayRepeat
     return failure.retry === 'always' && attempt.mayResend
   }

@@ -29,6 +29,11 @@ const meanings = {
   'bad-request': { status: 400, retry: 'never', text: 'The request is malformed' },
   /** Plain HTTP on a listener with TLS. */
   'not-encrypted': { status: 400, retry: 'never', text: 'This port speaks HTTPS, and the request is plain HTTP' },
+  /** By an operator, for a time. */
+  banned: { status: 403, retry: 'never', text: 'Requests from this address are refused at present' },
+  forbidden: { status: 403, retry: 'never', text: 'Access to this address is refused' },
+  'rate-limited': { status: 429, retry: 'never', text: 'There have been too many requests' },
+  'too-many-in-flight': { status: 429, retry: 'never', text: 'There are too many requests at once' },
   'no-route': { status: 404, retry: 'never', text: 'Nothing is served under this address' },
   'head-timeout': { status: 408, retry: 'never', text: 'The request took too long to arrive' },
   'body-timeout': { status: 408, retry: 'never', text: 'The request took too long to arrive' },

@@ -1,4 +1,6 @@
+import type { Session } from '../affinity/affinity.ts'
 import { certificateField, describesCertificate } from '../forwarding/client-certificate.ts'
+import type { ClientOrigin } from '../forwarding/client-origin.ts'
 import { RequestEdits } from '../forwarding/head-edits.ts'
 import { cookieIn } from '../http1/cookie.ts'
 import { parameterIn } from '../http1/query.ts'
@@ -13,9 +15,10 @@ import type { TlsFacts } from '../transport/tls-facts.ts'
 import type { Downstream } from './downstream.ts'
 import { authorityOf, type ReceivedRequest } from './received-request.ts'
 
-/** Gives the head of a request, although others may have been read since. */
+/** Knows requests, although other heads may have been read since. */
 interface Heads {
   headOf(request: ReceivedRequest): RequestHead
+  sessionOf(request: FilteredRequest): Session | undefined
 }
 
 /**
@@ -79,6 +82,10 @@ export class FilteredRequest implements NamedParts {
     return this.edits.host ?? authorityOf(this.#head)
   }
 
+  get origin(): ClientOrigin {
+    return this.#downstream.origin
+  }
+
   get clientAddress(): IpAddress {
     return this.#downstream.origin.address
   }
@@ -90,6 +97,11 @@ export class FilteredRequest implements NamedParts {
 
   get tls(): TlsFacts | undefined {
     return this.#downstream.origin.ends.tls
+  }
+
+  /** The session that it shows to its upstream; undefined if it shows none. Read anew each time. */
+  get session(): Session | undefined {
+    return this.#heads.sessionOf(this)
   }
 
   /** A parameter of the route's path, or of its regular expression; undefined if it has none of that name. */

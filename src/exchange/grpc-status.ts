@@ -8,6 +8,7 @@ export const GrpcStatus = {
   Cancelled: 1,
   Unknown: 2,
   DeadlineExceeded: 4,
+  PermissionDenied: 7,
   ResourceExhausted: 8,
   Unimplemented: 12,
   Internal: 13,
@@ -50,6 +51,10 @@ export const grpcStatuses: Readonly<Record<FailureCode, number>> = {
   'too-many-connections': GrpcStatus.Unavailable,
   'version-unknown': GrpcStatus.Unimplemented,
   shortage: GrpcStatus.Unavailable,
+  banned: GrpcStatus.PermissionDenied,
+  forbidden: GrpcStatus.PermissionDenied,
+  'rate-limited': GrpcStatus.ResourceExhausted,
+  'too-many-in-flight': GrpcStatus.ResourceExhausted,
   'filter-failed': GrpcStatus.Internal,
   'answer-refused': GrpcStatus.Unavailable,
 }

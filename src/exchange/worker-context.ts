@@ -1,14 +1,20 @@
+import type { Session } from '../affinity/affinity.ts'
+import type { ClientOrigin } from '../forwarding/client-origin.ts'
 import type { HeadLimits } from '../http1/head.ts'
 import { RequestHead } from '../http1/request-head.ts'
 import { ResponseHead } from '../http1/response-head.ts'
 import { type ConnectionObserver, NO_OBSERVER } from '../observability/connection-observer.ts'
 import type { ExchangeObserver } from '../observability/exchange-record.ts'
 import type { Notices } from '../observability/notices.ts'
+import { BanList } from '../runtime/ban-list.ts'
+import { wallSeconds } from '../runtime/clock.ts'
 import { Deadlines } from '../runtime/deadlines.ts'
+import { KeyedLimits } from '../runtime/keyed-limits.ts'
 import type { Route } from '../runtime/snapshot.ts'
 import { Scratch } from '../transport/scratch.ts'
 import { ControlHeaders } from './control-headers.ts'
 import type { Filter } from './filter.ts'
+import type { FilteredRequest } from './filtered-request.ts'
 import type { Generation } from './generation.ts'
 import type { ReceivedRequest } from './received-request.ts'
 import { RequestView } from './request-view.ts'
@@ -45,6 +51,10 @@ export class WorkerContext {
   readonly tunnels = new Tunnels()
   /** By token: what is answered to a certificate authority (RFC 8555 §8.3). */
   challenges: ReadonlyMap<string, string> = new Map()
+  /** The clients whose requests are refused. */
+  readonly bans = new BanList()
+  /** What limits know of their keys. */
+  readonly keyedLimits: KeyedLimits
 
   /** The filters of a route, in order; undefined if it has none. */
   filtersOf: (route: Route) => readonly Filter[] | undefined = () => undefined
@@ -55,11 +65,33 @@ export class WorkerContext {
     notices: Notices,
     deadlines = new Deadlines(),
     connections = NO_OBSERVER,
+    keyedLimits = new KeyedLimits(),
   ) {
+    this.keyedLimits = keyedLimits
     this.observers = observers
     this.connections = connections
     this.notices = notices
     this.deadlines = deadlines
+  }
+
+  /** Shows a request to routes, affinities and policies. */
+  show(head: RequestHead, origin: ClientOrigin, path: string, filtered?: FilteredRequest): RequestView {
+    const { requestView } = this
+    requestView.head = head
+    requestView.address = origin.address
+    requestView.certificate = origin.ends.tls?.clientCertificate
+    requestView.listener = origin.ends.listener
+    requestView.path = path
+    requestView.filtered = filtered
+    return requestView
+  }
+
+  /** The session that a request shows to the upstream that it goes to; undefined if it shows none. */
+  sessionOf(request: FilteredRequest): Session | undefined {
+    const affinity = this.generation.groups[request.upstream]?.affinity
+    if (affinity === undefined) return undefined
+    const view = this.show(this.headOf(request.received), request.origin, request.path, request)
+    return affinity.read(view, wallSeconds())
   }
 
   /** A request's head, in `requestHead`: parsed again if another one has been parsed since. */

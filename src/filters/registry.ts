@@ -2,14 +2,17 @@ import type { Filter } from '../exchange/filter.ts'
 import type { WorkerContext } from '../exchange/worker-context.ts'
 import type { FilterSettings } from '../runtime/filter-settings.ts'
 import type { Route } from '../runtime/snapshot.ts'
+import { AddressFilter } from './address-filter.ts'
 import { Answers } from './answers.ts'
 import { BufferResponse } from './buffer-response.ts'
 import { Compress } from './compress.ts'
+import { ConcurrencyLimit } from './concurrency-limit.ts'
 import { Cors } from './cors.ts'
 import { ErrorPages } from './error-pages.ts'
 import { Headers } from './headers.ts'
 import { Host } from './host.ts'
 import { Path } from './path.ts'
+import { RateLimit } from './rate-limit.ts'
 import { Redirect } from './redirect.ts'
 import { Respond } from './respond.ts'
 import { TryNext } from './try-next.ts'
@@ -23,14 +26,18 @@ type Makers = {
 
 /** All filters, by their type. */
 const makers: Makers = {
+  allow: (settings) => new AddressFilter(settings),
   answers: (settings) => new Answers(settings),
   bufferResponse: (settings) => new BufferResponse(settings),
   compress: (settings) => new Compress(settings),
+  concurrencyLimit: (settings, context) => new ConcurrencyLimit(settings, context),
   cors: (settings) => new Cors(settings),
+  deny: (settings) => new AddressFilter(settings),
   errorPages: (settings) => new ErrorPages(settings),
   headers: (settings) => new Headers(settings),
   host: (settings) => new Host(settings),
   path: (settings) => new Path(settings),
+  rateLimit: (settings, context) => new RateLimit(settings, context),
   redirect: (settings) => new Redirect(settings),
   respond: (settings) => new Respond(settings),
   tryNext: (settings) => new TryNext(settings),

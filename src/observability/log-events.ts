@@ -221,7 +221,8 @@ export const logChapters = {
       'change-conflict': {
         level: 'warn',
         fields: [],
-        meaning: 'A change that an operator has made at run time contradicts the file by now.',
+        meaning:
+          'A change that an operator has made at run time contradicts the file, or what sources have found, by now.',
         action: 'Reset the change, or correct the file.',
       },
       'replacement-invalid': {
@@ -229,6 +230,18 @@ export const logChapters = {
         fields: ['by', 'cause'],
         meaning: 'The configuration that an operator has put in place of the file is invalid by now. The file is used.',
         action: 'Put a valid one in place, or reset it.',
+      },
+      banned: {
+        level: 'info',
+        fields: ['from', 'by'],
+        meaning: 'Requests from an address or a network are refused for a time.',
+        action: '',
+      },
+      'ban-ended': {
+        level: 'info',
+        fields: ['from', 'by'],
+        meaning: 'They are served again; `by` is absent if the time was over.',
+        action: '',
       },
       'pause-not-ended': {
         level: 'error',

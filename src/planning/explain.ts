@@ -13,8 +13,10 @@ import { redirectOf } from '../routing/folder.ts'
 import { normaliseHost } from '../routing/host.ts'
 import { hasParameters } from '../routing/path-form.ts'
 import { Router } from '../routing/router.ts'
+import { affinityName } from '../runtime/affinity-name.ts'
+import { type Ban, BanList } from '../runtime/ban-list.ts'
 import { now as clock, wallSeconds } from '../runtime/clock.ts'
-import { type IpAddress, parseIpAddress } from '../runtime/ip-address.ts'
+import { type IpAddress, parseIpAddress, UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
 import { ReadOnlySessions } from '../runtime/read-only-sessions.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
@@ -25,13 +27,15 @@ import { closestRoutes, conditionsOf } from './closest-routes.ts'
 import { Rehearsal } from './rehearsal.ts'
 import { requestBytes } from './request-bytes.ts'
 import { runnerUp } from './runner-up.ts'
-import { affinityName, inWords, sessionInWords } from './words.ts'
+import { inWords, sessionInWords } from './words.ts'
 
 /** What a request meets: a running Limpet, or a configuration that is not in use. */
 export interface Scene {
   readonly snapshot: Snapshot
   readonly scoreboard: Scoreboard
   readonly sessions: SessionTable
+  /** Absent: nobody is banned. */
+  readonly bans?: BanList
 }
 
 /** A request as a client has sent it. */
@@ -77,13 +81,18 @@ function explainQuery(scene: Scene, query: Query, listener: Listener | undefined
 }
 
 /** The same of a request that a client has sent. */
-export function explainReceived({ snapshot, scoreboard, sessions }: Scene, received: Received): Explanation {
+export function explainReceived(
+  { snapshot, scoreboard, sessions, bans = NO_BANS }: Scene,
+  received: Received,
+): Explanation {
   const view = viewOf(snapshot, received)
   if (view instanceof Failure) return unrouted(received.asked, view, [])
   const { head, path } = view
   const host = normaliseHost(authorityOf(head))
   const shown = received.shownAs ?? { path, query: queryOf(head) }
   const request = { method: view.method, host, path: shown.path, ip: view.address.text }
+  const ban = bans.find(view.address)
+  if (ban !== undefined) return { ...NOTHING, request, ...refusalBy(ban, view.address) }
   const early = received.listener && answerOfListener(head, received.listener, received.isSecure)
   if (early !== undefined) return { ...NOTHING, request, ...early }
   const route = new Router(snapshot.routes).find(host, path, view)
@@ -118,7 +127,12 @@ function answerOfListener(
   isSecure: boolean,
 ): Pick<Explanation, 'summary' | 'status'> | undefined {
   const ends = { tls: undefined, redirectTo: listener.redirectTo?.port ?? 0 }
-  const answer = earlyAnswer(head, new ReceivedRequest(head, 0, false), { ends, isSecure }, NO_CHALLENGES)
+  const answer = earlyAnswer(
+    head,
+    new ReceivedRequest(head, 0, false),
+    { address: UNKNOWN_ADDRESS, ends, isSecure },
+    NOTHING_ASKED,
+  )
   if (answer === undefined) return undefined
   const { status } = answer
   if (answer instanceof Failure)
@@ -128,8 +142,15 @@ function answerOfListener(
 }
 
 const LOCATION = 'Location: '
-/** Nothing asks for them here. */
-const NO_CHALLENGES: ReadonlyMap<string, string> = new Map()
+/** Nobody is banned. */
+const NO_BANS = new BanList()
+/** No authority asks, and bans were looked at before. */
+const NOTHING_ASKED = { challenges: new Map<string, string>(), bans: NO_BANS }
+
+function refusalBy({ until }: Ban, { text }: IpAddress): Pick<Explanation, 'summary' | 'status'> {
+  const { status } = new Failure('banned')
+  return { summary: `answers ${status}: ${text} is banned until ${new Date(until).toISOString()}`, status }
+}
 
 const NOTHING = {
   route: null,
@@ -206,7 +227,7 @@ function explainedPlacement(group: UpstreamGroup, view: RequestView, isSecure: b
   const upstream = {
     name: settings.name,
     balance: settings.balance.type,
-    affinity: affinityName(settings) ?? null,
+    affinity: affinityName(settings),
     ...(settings.protocol !== undefined && { protocol: settings.protocol }),
     ...(settings.tls !== undefined && { tls: true as const }),
   }
@@ -222,7 +243,8 @@ function explainedPlacement(group: UpstreamGroup, view: RequestView, isSecure: b
     return { ...explained, summary, status: next.status }
   }
   const { name } = next.settings
-  const how = next === own ? 'by its session' : `chosen by ${settings.balance.type}`
+  const policy = session?.key === undefined ? settings.balance.type : 'a hash of its key'
+  const how = next === own ? 'by its session' : `chosen by ${policy}`
   return {
     ...explained,
     server: name,
@@ -234,7 +256,7 @@ function explainedPlacement(group: UpstreamGroup, view: RequestView, isSecure: b
 function ownServer(group: UpstreamGroup, session: Session | undefined): ServerState | undefined {
   if (session === undefined) return undefined
   if (session.home !== undefined) return group.serverIn(session.home)
-  return session.key === undefined || session.standing === 'expired'
+  return session.key === undefined || session.standing === 'expired' || session.standing === 'removed'
     ? undefined
     : group.policyOf(session).home?.(session.key)
 }
@@ -247,7 +269,8 @@ function explainedSession(
 ): ExplainedSession {
   const { standing } = session
   const server = own?.settings.name ?? null
-  return { kind: affinityName(settings)!, standing, server, words: sessionInWords(settings, session, server, isSecure) }
+  const kind = affinityName(settings)!
+  return { kind, standing, server, words: sessionInWords(settings, session, server, isSecure) }
 }
 
 function candidateOf(state: ServerState, isOwn: boolean, time: number): Candidate {

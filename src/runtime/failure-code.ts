@@ -33,6 +33,10 @@ export const failureCodes = [
   'version-unknown',
   'server-drained',
   'shortage',
+  'banned',
+  'forbidden',
+  'rate-limited',
+  'too-many-in-flight',
   'filter-failed',
   'answer-refused',
 ] as const

@@ -1,13 +1,18 @@
+import type { AddressRange } from './address-range.ts'
+
 /** What the filters of a route are set to, as it travels in the Snapshot: one kind for each, by `type`. */
 export type FilterSettings =
+  | AddressSettings
   | AnswersSettings
   | BufferResponseSettings
   | CompressSettings
+  | ConcurrencyLimitSettings
   | CorsSettings
   | ErrorPagesSettings
   | HeadersSettings
   | HostSettings
   | PathSettings
+  | RateLimitSettings
   | RedirectSettings
   | RespondSettings
   | TryNextSettings
@@ -155,4 +160,61 @@ export interface BufferResponseSettings {
   readonly memory: number
   /** What does not fit in memory. 0: the server waits then. */
   readonly disk: number
+}
+
+/** What a limit counts by. `session` is that of the upstream's affinity, `user` whom a filter has authenticated. */
+export type LimitPart =
+  | { readonly from: 'client.address' | 'session' }
+  | { readonly from: 'user' }
+  | { readonly from: 'header' | 'cookie' | 'query' | 'claim'; readonly name: string }
+
+/** What limits that count by key have in common. */
+export interface KeyedLimitSettings {
+  /** Which limit it is, as long as it stands where it does: limits of one name count together. */
+  readonly name: string
+  /** Parts of the request, which count together; none for all requests together. */
+  readonly by: readonly LimitPart[]
+  /** How many bits of IPv6 addresses count. */
+  readonly ipv6Prefix: number
+  /** Whether requests without one of these parts are limited together. */
+  readonly limitsMissing: boolean
+  readonly status: number
+  /** Nothing is refused. */
+  readonly dryRun: boolean
+}
+
+/** Refuses requests that come too fast. */
+export interface RateLimitSettings extends KeyedLimitSettings {
+  readonly type: 'rateLimit'
+  /** So many requests in `period`, in ms. */
+  readonly requests: number
+  readonly period: number
+  /** How many more than one may come at once. */
+  readonly burst: number
+  /** What clients know it by. */
+  readonly policy: string
+  /** Which responses say how many more requests may come. */
+  readonly headers: 'refused' | 'all' | 'none'
+}
+
+/** Refuses requests beyond so many in flight. */
+export interface ConcurrencyLimitSettings extends KeyedLimitSettings {
+  readonly type: 'concurrencyLimit'
+  readonly limit: number
+}
+
+/** Refuses clients by their address: all but these (`allow`), or these (`deny`). */
+export interface AddressSettings {
+  readonly type: 'allow' | 'deny'
+  readonly from: AddressSet
+  /** Those of `from` that do not count. */
+  readonly except: AddressSet
+  readonly status: 403 | 404
+}
+
+/** Clients at these addresses. */
+export interface AddressSet {
+  readonly ranges: readonly AddressRange[]
+  /** Also clients on Unix sockets. */
+  readonly unix?: true
 }

@@ -9,8 +9,10 @@ import type { ConnectionObserver } from '../observability/connection-observer.ts
 import type { ExchangeObserver } from '../observability/exchange-record.ts'
 import { Notices } from '../observability/notices.ts'
 import { Router } from '../routing/router.ts'
+import type { BanChange } from '../runtime/ban-list.ts'
 import type { ChallengeAnswers } from '../runtime/challenge-answers.ts'
 import { wallSeconds } from '../runtime/clock.ts'
+import type { KeyedLimits } from '../runtime/keyed-limits.ts'
 import type { KnownId } from '../runtime/known-id.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
@@ -46,20 +48,24 @@ export class DataPlane {
   /** Snapshots that are not in effect yet, in order; the router of the first one is being built. */
   readonly #waiting: { readonly next: Snapshot; readonly done: () => void }[] = []
 
-  /** @param worker its slot on the Scoreboard */
+  /**
+   * @param worker its slot on the Scoreboard
+   * @param keyedLimits left out: its own
+   */
   constructor(
     snapshot: Snapshot,
     scoreboard: Scoreboard,
     sessions: SessionTable,
     worker: number,
     owner: DataPlaneOwner,
+    keyedLimits?: KeyedLimits,
   ) {
     this.#scoreboard = scoreboard
     this.#sessions = sessions
     this.#worker = worker
     this.#owner = owner
     const notices = new Notices((event) => owner.report(event))
-    this.#context = new WorkerContext(owner.observers, notices, undefined, owner.connections)
+    this.#context = new WorkerContext(owner.observers, notices, undefined, owner.connections, keyedLimits)
     this.#filters = new RouteFilters(this.#context)
     this.#context.filtersOf = (route) => this.#filters.of(route)
     this.#install(snapshot, new Router(snapshot.routes))
@@ -130,6 +136,11 @@ export class DataPlane {
   answerChallenges({ http, tls }: ChallengeAnswers): void {
     this.#context.challenges = http
     this.#clients.tls.challenges = tls
+  }
+
+  /** Refuses other clients from now on. */
+  changeBans(change: BanChange): void {
+    this.#context.bans.change(change)
   }
 
   /** Clients that wait for a certificate of that host go on with what there is. */

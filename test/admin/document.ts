@@ -4,7 +4,7 @@ import { adminApi, documentOf } from '../../src/admin/api.ts'
 import { SignIns } from '../../src/admin/dashboard/sign-ins.ts'
 import { EventRing } from '../../src/control/event-ring.ts'
 import { RememberedOperations } from './remembered.ts'
-import { NO_METRICS, onLoopback } from './served.ts'
+import { NO_BANS, NO_METRICS, onLoopback } from './served.ts'
 
 /** The OpenAPI document that the admin API serves, whatever the version of the program. */
 export function openApiDocument() {
@@ -12,7 +12,16 @@ export function openApiDocument() {
   const traffic = {} as Parameters<typeof adminApi>[0]['traffic']
   const operations = new RememberedOperations([])
   const tail = {} as Parameters<typeof adminApi>[0]['tail']
-  const administered = { subject, operations, events: new EventRing(), traffic, tail, metrics: NO_METRICS }
+  const administered = {
+    subject,
+    operations,
+    planning: operations,
+    bans: NO_BANS,
+    events: new EventRing(),
+    traffic,
+    tail,
+    metrics: NO_METRICS,
+  }
   const signal = new AbortController().signal
   const api = adminApi(administered, new Access(onLoopback), new SignIns('80'), () => {}, signal)
   return documentOf(api, '0.0.0')
