@@ -2,10 +2,11 @@ import { endpointOf, formatAddress } from '../config/address.ts'
 import type { Config } from '../config/schema.ts'
 import { ConditionMaps, NO_ROUTE } from './condition-maps.ts'
 import { block, type Directive, directive } from './directive.ts'
+import { forPcre } from './expression.ts'
 import { hostsOf, type Location, locationsOf } from './host-table.ts'
 import { isConditional, type Route, routesOf } from './route.ts'
 import { listenParameters, redirectPortOf, redirectToHttps } from './tls.ts'
-import { proxySettings, upstreamBlock } from './upstream-settings.ts'
+import { ownSettings, proxySettings, upstreamBlock } from './upstream-settings.ts'
 
 /** The routes and upstreams as a file for nginx's conf.d: upstreams, maps, and one `server` for each host. */
 export function siteDirectives(config: Config): Directive[] {
@@ -77,11 +78,12 @@ class Site {
     const named = new Map(shared.map((route) => [nameOf(route), route]))
     return [
       ...locations.map((location) =>
-        block(
-          'location',
-          location.exact ? ['=', location.path] : [location.path],
-          this.#directivesFor(location.routes),
-        ),
+        block('location', location.exact ? ['=', location.path] : [location.path], [
+          ...this.#directivesFor(location.routes),
+          ...location.expressions.map(({ source, route }) =>
+            block('location', ['~', forPcre(source)], this.#outcome(route)),
+          ),
+        ]),
       ),
       ...[...named].map(([name, route]) => block('location', [`@${name}`], this.#outcome(route))),
       ...(named.size === 0 ? [] : [block('location', [`@${NO_ROUTE}`], [directive('return', 404)])]),
@@ -98,7 +100,11 @@ class Site {
   }
 
   #outcome(route: Route): readonly Directive[] {
-    if (route.redirect === undefined) return this.#passing.get(route.upstream!)!
+    if (route.redirect === undefined) {
+      const own = ownSettings(route)
+      const others = this.#passing.get(route.upstream!)!.filter(({ name }) => !own.some((each) => each.name === name))
+      return [...others, ...own]
+    }
     return [directive('return', 301, `${escaped(route.redirect)}$is_args$args`)]
   }
 }
@@ -110,8 +116,11 @@ function haveOneOutcome(routes: readonly Route[]): boolean {
 }
 
 /** The name of the location that passes requests to the route's upstream, or redirects them. */
-function nameOf({ redirect, upstream }: Route): string {
-  return redirect === undefined ? `to_${upstream}` : `redirect_to_${escaped(redirect)}`
+function nameOf(route: Route): string {
+  const { redirect, upstream } = route
+  if (redirect !== undefined) return `redirect_to_${escaped(redirect)}`
+  const own = ownSettings(route).map(({ name, args }) => `-${name}-${args.join('-')}`)
+  return `to_${upstream}${own.join('')}`
 }
 
 /** The path for a text in which nginx expands variables. */
