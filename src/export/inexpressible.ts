@@ -6,6 +6,7 @@ import type { ListenerTls } from '../config/tls/listener-tls.ts'
 import { inexpressibleRoutes } from './inexpressible-routes.ts'
 import { inexpressibleTimeouts } from './inexpressible-timeouts.ts'
 import { refusal, when } from './refusal.ts'
+import { inexpressibleFilters } from './route-filters.ts'
 import { serverNameOf } from './tls.ts'
 import { knownPolicies } from './upstream-settings.ts'
 
@@ -20,6 +21,7 @@ export function refuseInexpressible(config: Config): void {
     ...config.listeners.flatMap((each, index) => listener(each, index, config)),
     ...clientAddressFrom(config),
     ...inexpressibleRoutes(config),
+    ...inexpressibleFilters(config),
     ...config.upstreams.flatMap(upstream),
     ...sameButForCase(config.upstreams),
     ...accessLog(config.accessLog),

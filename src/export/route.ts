@@ -4,6 +4,8 @@ import type { Config } from '../config/schema.ts'
 
 /** One host and one path of a route. */
 export interface Route {
+  /** Which one of the configuration's routes it is of. */
+  readonly number: number
   /** `www.example.org`, or `*.example.org` for every name below it; undefined for any. */
   readonly host: string | undefined
   /** `/exactly/this`, `/this*` for all paths that begin like that, or a regular expression. */
@@ -23,9 +25,9 @@ export interface Route {
 
 /** The routes of a configuration, one for each listed host and path, and one for each redirect to a folder. */
 export function routesOf(config: Config): Route[] {
-  return config.routes.flatMap(({ hosts, paths, ...route }) =>
+  return config.routes.flatMap(({ hosts, paths, ...route }, number) =>
     (hosts.length === 0 ? [undefined] : hosts).flatMap((host) =>
-      withFolderRedirects(paths).map((place) => ({ ...route, host, ...place })),
+      withFolderRedirects(paths).map((place) => ({ ...route, number, host, ...place })),
     ),
   )
 }

@@ -1,6 +1,8 @@
 /** Addresses that an operator has banned: refused by all workers, until the time is over, also after a restart. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
+import { get } from 'node:http'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { adminOf } from '../support/admin.ts'
@@ -29,10 +31,10 @@ async function configOf(t: TestContext): Promise<string> {
 async function statuses({ port }: Pick<Limpet, 'port'>, ...clients: string[]): Promise<number[]> {
   return Promise.all(
     clients.map(async (client) => {
-      const url = `http://127.0.0.1:${port}/`
-      const answer = await fetch(url, { headers: { 'X-Forwarded-For': client, Connection: 'close' } })
-      await answer.text()
-      return answer.status
+      const headers = { 'X-Forwarded-For': client }
+      const [response] = await once(get({ host: '127.0.0.1', port, headers, agent: false }), 'response')
+      response.resume()
+      return response.statusCode as number
     }),
   )
 }
