@@ -165,13 +165,24 @@ export class View {
   ): ServerView {
     const { scoreboard } = this.#subject
     const { name, address, weight, backup, slot } = server
-    const { id = name, file, source = null, isAway = false } = this.#operations.server(upstream.name, name) ?? {}
+    const {
+      id = name,
+      file,
+      source = null,
+      isAway = false,
+      isSaidDown = false,
+    } = this.#operations.server(upstream.name, name) ?? {}
     return {
       name,
       address,
       weight,
       backup,
-      state: { admin: adminStateOf(server), ...(isAway ? away : this.#healthOf(server, upstream)) },
+      state: {
+        admin: adminStateOf(server),
+        ...(isAway ? away : this.#healthOf(server, upstream)),
+        ...(isSaidDown && { cause: 'its source says that it is down' }),
+        ...(server.ending && { ending: true as const }),
+      },
       inFlight: scoreboard.servers.inFlight(slot),
       tunnels: scoreboard.servers.tunnels(slot),
       requests: scoreboard.servers.requests(slot),
@@ -193,6 +204,7 @@ export class View {
     if (down) return { health: 'unknown', cause: null }
     const { scoreboard } = this.#subject
     const health = scoreboard.servers.health(slot)
+    if (health & HealthBit.Returning && health & (HealthBit.Unhealthy | HealthBit.Suspended)) return away
     const causeOf = (bit: HealthBit) => this.#subject.causeOf(upstream.name, name, bit)
     if (health & HealthBit.Unhealthy) {
       return { health: 'down', cause: causeOf(HealthBit.Unhealthy) ?? 'it has not passed a check yet' }

@@ -13,6 +13,7 @@ import { ForwardAuthFilter } from './filters/forward-auth.ts'
 import { HeadersFilter } from './filters/headers.ts'
 import { HostFilter } from './filters/host.ts'
 import { JwtFilter } from './filters/jwt.ts'
+import { LogFilter } from './filters/log.ts'
 import { PathFilter } from './filters/path.ts'
 import { RateLimitFilter } from './filters/rate-limit.ts'
 import { RedirectFilter } from './filters/redirect.ts'
@@ -35,6 +36,7 @@ const kinds = {
   headers: HeadersFilter,
   host: HostFilter,
   jwt: JwtFilter,
+  log: LogFilter,
   path: PathFilter,
   rateLimit: RateLimitFilter,
   redirect: RedirectFilter,

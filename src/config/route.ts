@@ -25,6 +25,8 @@ export interface Route {
   filters: Filter[]
   /** The name of an upstream. Absent: its filters answer every request. */
   upstream?: string
+  /** The source whose labels describe it: `docker`. Absent: it is written in the file. */
+  source?: string
 }
 
 const RouteFields = z.strictObject({

@@ -7,12 +7,14 @@ import type { AddressSet, FilterSettings, HeaderTemplate, JwtSettings } from '..
 import { asBytes } from './compile-affinity.ts'
 
 /**
- * The settings of a filter as workers need them.
+ * The settings of a filter as workers need them; undefined for one that is no part of the way of requests (compile-log.ts).
  *
  * @param place where it stands, in words that stay the same while others change
  */
-export function compileFilter(filter: Filter, place: string): FilterSettings {
+export function compileFilter(filter: Filter, place: string): FilterSettings | undefined {
   switch (filter.type) {
+    case 'log':
+      return undefined
     case 'respond':
       return { ...filter, headers: withContentType(filter.headers), body: Buffer.from(filter.body) }
     case 'redirect':

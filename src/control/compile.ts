@@ -16,6 +16,7 @@ import type {
   Balance,
   Rebalance,
   Route,
+  RouteLog,
   Server,
   Snapshot,
   Tracing,
@@ -23,6 +24,7 @@ import type {
 } from '../runtime/snapshot.ts'
 import { asBytes, compileAffinity, impliedAffinity } from './compile-affinity.ts'
 import { compileFilter, isPerRoute } from './compile-filter.ts'
+import { compileLog } from './compile-log.ts'
 import { compileListener, compileServerProtocol } from './compile-tls.ts'
 import { type HostAddresses, NO_ADDRESSES, namesIn } from './names/host-addresses.ts'
 import type { SlotBook } from './slots/slot-book.ts'
@@ -127,13 +129,14 @@ function routesOf({ routes, defaults: { filters: ofEach = [] } = {}, upstreams }
   const ofAll = ofEach.map((filter, index) => compileFilter(filter, placeOf(ofEach, index)))
   return routes.flatMap((route) => {
     const where = JSON.stringify([route.hosts, route.paths, route.methods, route.headers])
+    const log = compileLog([...ofEach, ...route.filters])
     const filters = [
       ...ofEach.map((filter, index) =>
-        isPerRoute(filter) ? compileFilter(filter, `${placeOf(ofEach, index)} ${where}`) : ofAll[index]!,
+        isPerRoute(filter) ? compileFilter(filter, `${placeOf(ofEach, index)} ${where}`) : ofAll[index],
       ),
       ...route.filters.map((filter, index) => compileFilter(filter, `${where} ${placeOf(route.filters, index)}`)),
-    ]
-    return expand(route, filters, route.upstream === undefined ? -1 : indices.get(route.upstream)!)
+    ].filter((filter) => filter !== undefined)
+    return expand(route, filters, log, route.upstream === undefined ? -1 : indices.get(route.upstream)!)
   })
 }
 
@@ -204,6 +207,7 @@ function compileServer(server: ConfiguredServer, slot: number, hosts: HostAddres
     down: server.down,
     ...((server.away === true || addresses?.length === 0) && { away: true }),
     ...(server.returns === true && { returns: true }),
+    ...(server.incarnation !== undefined && { incarnation: server.incarnation }),
     ...(server.ending === true && { ending: true }),
     drain: server.drain,
     ownSessions: server.ownSessions ?? 'keep',
@@ -234,7 +238,12 @@ function skewLimit({ share, minRequests }: NonNullable<Config['upstreams'][numbe
 }
 
 /** One route for each host and path of a configured route, and one for each redirect to a folder. */
-function expand(route: Config['routes'][number], filters: readonly FilterSettings[], upstream: number): Route[] {
+function expand(
+  route: Config['routes'][number],
+  filters: readonly FilterSettings[],
+  log: RouteLog | undefined,
+  upstream: number,
+): Route[] {
   const hosts = route.hosts.length === 0 ? [undefined] : route.hosts
   return hosts.flatMap((host) =>
     withFolderRedirects(route.paths).map(({ path, ...redirect }) => ({
@@ -244,6 +253,7 @@ function expand(route: Config['routes'][number], filters: readonly FilterSetting
       ...(route.methods.length > 0 && { methods: route.methods }),
       ...(Object.keys(route.headers).length > 0 && { headers: route.headers }),
       ...(filters.length > 0 && { filters }),
+      ...(log !== undefined && { log }),
       upstream,
     })),
   )

@@ -15,6 +15,7 @@ const nothingForwarded = {
   upstreamStatuses: '',
   queued: 0,
   reason: undefined,
+  header: () => undefined,
   route: undefined,
   decisions: undefined,
   user: undefined,

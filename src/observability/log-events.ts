@@ -221,7 +221,8 @@ export const logChapters = {
       'change-conflict': {
         level: 'warn',
         fields: [],
-        meaning: 'A change that an operator has made at run time contradicts the file by now.',
+        meaning:
+          'A change that an operator has made at run time contradicts the file, or what sources have found, by now.',
         action: 'Reset the change, or correct the file.',
       },
       'replacement-invalid': {

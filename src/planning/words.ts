@@ -4,7 +4,8 @@ import type { Refusal } from '../balancing/server-state.ts'
 import type { Server, Upstream } from '../runtime/snapshot.ts'
 
 /** Whether a server may serve, and if not, why. */
-export function inWords(refusal: Refusal | null, { backup, drain, failTimeout, maxConnections }: Server): string {
+export function inWords(refusal: Refusal | null, server: Server): string {
+  const { backup, drain, ending, failTimeout, maxConnections } = server
   switch (refusal) {
     case null:
       if (drain) return 'may serve: it drains, and the session is its own'
@@ -14,7 +15,9 @@ export function inWords(refusal: Refusal | null, { backup, drain, failTimeout, m
     case 'down':
       return 'is disabled by the operator'
     case 'drained':
-      return 'drains: it takes no new sessions'
+      return ending
+        ? 'has been told to stop: it takes new sessions only if no other server may serve'
+        : 'drains: it takes no new sessions'
     case 'away':
       return 'is away, and expected back: its sessions stay its own'
     case 'unhealthy':

@@ -36,6 +36,7 @@ const furtherFields = [
   'standing',
   'attempts',
   'failure',
+  'filters',
   'bytesReceived',
   'firstByte',
   'parentId',

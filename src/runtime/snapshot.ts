@@ -94,6 +94,8 @@ export interface Route {
   readonly redirect?: string
   /** What it does to requests and responses, in order. Absent: it passes them on. */
   readonly filters?: readonly FilterSettings[]
+  /** How its requests are logged. Absent: as all others. */
+  readonly log?: RouteLog
   /** Index into `Snapshot.upstreams`; -1 for a route whose filters answer every request. */
   readonly upstream: number
   /** Where it is counted (tallies.ts). Absent: with all others that have no slot. */
@@ -288,6 +290,8 @@ export interface Server {
   readonly returns?: true
   /** It has been told to stop, and is expected back: it drains, and may refuse connections at any moment. */
   readonly ending?: true
+  /** Another one is another process, even at the same address. Absent: only its address and its absences show that. */
+  readonly incarnation?: string
   /** Gets no new sessions. */
   readonly drain: boolean
   /**
@@ -313,6 +317,21 @@ export interface AccessLog {
   readonly redact: readonly string[]
   /** Those of JSON, in their order. Absent: the standard ones. */
   readonly fields?: readonly AccessLogField[]
+}
+
+/** What a route says of the log of its requests. */
+export interface RouteLog {
+  /** The share of its requests that is logged, from 0 to 1. */
+  readonly share: number
+  /** Fields of JSON besides those of all requests, and those that are left out. */
+  readonly add: readonly AccessLogField[]
+  readonly remove: readonly AccessLogField[]
+  /** Lower-case names of headers of the request that JSON has. */
+  readonly headers: readonly string[]
+  /** Names of the URL parameters whose values are not logged, besides those of all requests. */
+  readonly redact: readonly string[]
+  /** Lower-case names of headers whose values are not logged. */
+  readonly redactHeaders: readonly string[]
 }
 
 /** How traces are followed (W3C Trace Context), as described in docs/tracing.md. */

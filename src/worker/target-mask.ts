@@ -1,5 +1,5 @@
 import type { ExchangeRecord } from '../observability/exchange-record.ts'
-import { Redaction } from '../observability/redaction.ts'
+import { RouteRedactions } from '../observability/route-redactions.ts'
 import { normalisePath } from '../routing/path.ts'
 import type { Affinity, Balance, HashKey, Snapshot, Upstream } from '../runtime/snapshot.ts'
 
@@ -18,20 +18,20 @@ export interface ShownTarget {
  * Masks what nobody may see of a request's target: parameters that the access log redacts, and whatever sessions are known by.
  */
 export class TargetMask {
-  readonly #redaction: Redaction
+  readonly #redactions: RouteRedactions
   /** Of all upstreams. */
   readonly #patterns: readonly Pattern[]
 
   constructor({ accessLog, upstreams }: Snapshot) {
     const keys = upstreams.flatMap(({ balance, affinity }) => [...parametersOf(balance), ...parametersOf(affinity)])
-    this.#redaction = new Redaction([...new Set([...accessLog.redact, ...keys])])
+    this.#redactions = new RouteRedactions([...accessLog.redact, ...keys])
     this.#patterns = upstreams.flatMap(patternsOf)
   }
 
-  of({ request, upstream }: ExchangeRecord): ShownTarget {
+  of({ request, route, upstream }: ExchangeRecord): ShownTarget {
     const { bytes, pathStart, pathEnd, targetEnd } = request
     const target = bytes.toString('latin1', pathStart, targetEnd)
-    const redacted = this.#redaction.url(bytes, pathStart, targetEnd).toString('latin1')
+    const redacted = this.#redactions.of(route)?.url(bytes, pathStart, targetEnd).toString('latin1') ?? target
     // A request may have been refused before its upstream was known.
     const patterns = upstream === undefined ? this.#patterns : patternsOf(upstream)
     if (patterns.length === 0) return { text: redacted, isMasked: redacted !== target }

@@ -39,6 +39,7 @@ export function recordOfGet(path: string): ExchangeRecord {
     upstreamAddresses: '127.0.0.1:80',
     upstreamStatuses: '200',
     reason: 'new',
+    header: () => undefined,
     route: undefined,
     decisions: undefined,
     user: undefined,

@@ -16,6 +16,8 @@ export class FetchedKeys {
   readonly #log: Log
   readonly #client = new HttpClient()
   readonly #followed = new Map<string, FetchedKeySet>()
+  /** Workers may ask before the first configuration is followed. */
+  readonly #begun = Promise.withResolvers<void>()
   #isClosed = false
 
   constructor(log: Log) {
@@ -36,10 +38,12 @@ export class FetchedKeys {
       this.sets.delete(url)
     }
     for (const url of wanted) if (!this.#followed.has(url)) this.#followed.set(url, this.#open(url))
+    this.#begun.resolve()
   }
 
   /** Fetches that set again, unless that was done a moment ago; resolves once it is in effect, or cannot be fetched. */
   async demand(url: string): Promise<void> {
+    await this.#begun.promise
     await this.#followed.get(url)?.renew()
   }
 

@@ -173,7 +173,7 @@ export class WorkerLink {
   }
 
   #untilEnded(): Promise<string> {
-    let cause = 'it ended without a word'
+    let cause = 'it ended unexpectedly'
     this.#thread.on('error', (error: Error) => {
       cause = error.stack ?? String(error)
     })
