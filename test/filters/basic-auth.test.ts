@@ -44,7 +44,8 @@ testBoth(
     for (const user of [...Object.keys(hashes), 'zoë']) {
       const { headers } = await client.got('/', basic(user, RIGHT))
       assert.equal(headers.authorization, undefined)
-      assert.equal(headers['x-user'], Buffer.from(user).toString('latin1'))
+      // The mirror's answer is UTF-8 of one character a byte.
+      assert.equal(Buffer.from(String(headers['x-user']), 'latin1').toString(), Buffer.from(user).toString('latin1'))
     }
     // Also where it is remembered, and by another name of the same header.
     const again = await client.got('/', {
