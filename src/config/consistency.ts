@@ -17,6 +17,7 @@ import { Route } from './route.ts'
 import { canMatchTogether, placesOf } from './route-places.ts'
 import { Server } from './server.ts'
 import { protocolContradictions } from './server-protocols.ts'
+import { sharedCookieContradictions } from './shared-cookies.ts'
 import { Source } from './source.ts'
 import { formatUnixSocket, isUnixSocket } from './unix-socket.ts'
 import { didYouMean, type Issue } from './validate.ts'
@@ -47,6 +48,7 @@ export function contradictions(file: unknown): Issue[] {
     ...acmeContradictions(validListeners, validOf(Route, routes)),
     ...askWithoutIds(asMapping(upstreams)),
     ...rebalanceOfHashes(asMapping(upstreams)),
+    ...sharedCookieContradictions(asMapping(upstreams)),
     ...repeatedCookies(asMapping(upstreams), instanceIn(instance, validListeners)),
     ...tooManyUpstreams(groups),
     ...tooManyServers(groups),
@@ -261,6 +263,7 @@ function repeatedCookies(upstreams: Readonly<Record<string, unknown>>, instance:
       {
         path: ['upstreams', upstream, 'affinity', 'name'],
         message: `expected a unique cookie name, found ${JSON.stringify(name)} again`,
+        hint: `to have one cookie for both, write affinity: { type: shared-cookie, with: ${first.upstream} }`,
         see: ['upstreams', first.upstream, 'affinity', 'name'],
       },
     ]
@@ -278,7 +281,7 @@ function rebalanceOfHashes(upstreams: Readonly<Record<string, unknown>>): Issue[
     const { rebalance, affinity } = asMapping(settings)
     if (rebalance === undefined) return []
     const kind = affinity === undefined ? 'none' : Affinity.safeParse(affinity).data?.type
-    if (kind === undefined || kind === 'cookie' || kind === 'learn') return []
+    if (kind === undefined || ['cookie', 'shared-cookie', 'learn'].includes(kind)) return []
     return [
       {
         path: ['upstreams', upstream, 'rebalance'],

@@ -27,6 +27,7 @@ import { compileFilter, isPerRoute } from './compile-filter.ts'
 import { compileLog } from './compile-log.ts'
 import { compileListener, compileServerProtocol } from './compile-tls.ts'
 import { type HostAddresses, NO_ADDRESSES, namesIn } from './names/host-addresses.ts'
+import { SharedCookies } from './shared-cookies.ts'
 import type { SlotBook } from './slots/slot-book.ts'
 import { NO_MATERIAL, type TlsMaterial } from './tls/tls-material.ts'
 
@@ -63,15 +64,15 @@ export function compile(
       return [configured.name, { configured, compiled: before.snapshot.upstreams[index]! }]
     }),
   )
+  const cookies = new SharedCookies(config.upstreams)
   const upstreams = config.upstreams.map((upstream) => {
     const { configured, compiled } = compiledBefore.get(upstream.name) ?? {}
     const hasSameAddresses = hosts === before?.hosts || namesIn(upstream).size === 0
-    // Its files may hold something else.
-    if (configured === upstream && upstream.tls === undefined && hasSameAddresses) return compiled!
+    const isCookieShared = cookies.sharingWith(upstream).length > 0 || isShared(compiled?.affinity)
+    // Its files, or another upstream, may say something else.
+    if (configured === upstream && upstream.tls === undefined && hasSameAddresses && !isCookieShared) return compiled!
     const { slot, servers } = planned.get(upstream.name)!
-    const affinity = upstream.affinity
-      ? compileAffinity(upstream.affinity, instance, upstream.name, secret, upstream.drain.ask)
-      : impliedAffinity(upstream.balance)
+    const affinity = compileAffinityOf(upstream, cookies, instance, secret)
     return compileUpstream(
       upstream,
       slot,
@@ -104,6 +105,27 @@ export function compile(
     ...(material.keySets.length > 0 && { keySets: material.keySets }),
     ...(hasPort(config.admin) && { dashboardCookie: dashboardCookieOf(instance) }),
   }
+}
+
+/** Undefined if nothing ties sessions to the upstream's servers. */
+function compileAffinityOf(
+  upstream: ConfiguredUpstream,
+  cookies: SharedCookies,
+  instance: string,
+  secret: () => string,
+): Affinity | undefined {
+  const issuer = upstream.affinity?.type === 'shared-cookie' ? cookies.issuerOf(upstream) : upstream
+  const written = issuer?.affinity
+  if (issuer === undefined || written === undefined || written.type === 'shared-cookie')
+    return impliedAffinity(upstream.balance)
+  const affinity = compileAffinity(written, instance, issuer.name, secret, upstream.drain.ask)
+  const sharedWith = cookies.sharingWith(upstream)
+  if (affinity.type !== 'cookie' || sharedWith.length === 0) return affinity
+  return { ...affinity, ...(issuer !== upstream && { of: issuer.name }), sharedWith }
+}
+
+function isShared(affinity: Affinity | undefined): boolean {
+  return affinity?.type === 'cookie' && affinity.sharedWith !== undefined
 }
 
 function compileTracing({ sample, trust }: NonNullable<Config['tracing']>): Tracing {

@@ -3,7 +3,7 @@ import type { AddressRange } from './address-range.ts'
 import type { KeySet, PasswordFile } from './credentials.ts'
 import type { FilterSettings } from './filter-settings.ts'
 import type { Health } from './health-settings.ts'
-import type { NamedPart } from './named-part.ts'
+import type { NamedPart, SegmentParameter } from './named-part.ts'
 import type { Certificate, ListenerTls, UpstreamTls } from './tls-settings.ts'
 
 /**
@@ -180,6 +180,8 @@ export type Affinity = AffinityKind & {
   readonly idle: number
   /** What happens to a session whose server cannot serve it. */
   readonly onLost: 'move' | 'refuse'
+  /** Whether a session that is on a backup moves once another server may serve. Absent: it stays. */
+  readonly onBackup?: 'stay' | 'return'
   /**
    * For how long after a new user's first request others from the same address and browser without a session go to the same
    * server. Absent, or 0: they go by `balance`.
@@ -194,6 +196,10 @@ type AffinityKind =
       readonly name: string
       /** An older name that is still read. */
       readonly formerName?: string
+      /** The upstream whose cookie it is, and for which it is signed. Absent: its own. */
+      readonly of?: string
+      /** The upstreams that have this cookie besides this one. Absent: none. */
+      readonly sharedWith?: readonly string[]
       /** The first one signs cookies; all are accepted. */
       readonly secrets: readonly string[]
       /** The maximum age of a session. */
@@ -226,6 +232,16 @@ type AffinityKind =
        * nobody asks.
        */
       readonly ask?: string
+    }
+  | {
+      /** The id of a server, which the application has put into its session ids. */
+      readonly type: 'server-id'
+      /** Where the session ids are, in the order in which requests are searched. */
+      readonly from: readonly (NamedPart | SegmentParameter)[]
+      /** Whether the server's id is at the start of a session's id or at its end. */
+      readonly position: 'prefix' | 'suffix'
+      /** What stands between the two. */
+      readonly separator: string
     }
   | { readonly type: 'ip-hash' }
   | {

@@ -29,17 +29,17 @@ export class TargetMask {
   }
 
   of({ request, route, upstream }: ExchangeRecord): ShownTarget {
-    const { bytes, pathStart, pathEnd, targetEnd } = request
+    const { bytes, pathStart, targetEnd } = request
     const target = bytes.toString('latin1', pathStart, targetEnd)
     const redacted = this.#redactions.of(route)?.url(bytes, pathStart, targetEnd).toString('latin1') ?? target
     // A request may have been refused before its upstream was known.
     const patterns = upstream === undefined ? this.#patterns : patternsOf(upstream)
     if (patterns.length === 0) return { text: redacted, isMasked: redacted !== target }
-    const path = bytes.toString('latin1', pathStart, pathEnd)
+    const query = redacted.indexOf('?')
+    const path = query < 0 ? redacted : redacted.slice(0, query)
     // Segments are counted in the normal form.
     const masked = patterns.reduce((text, pattern) => withoutSegment(text, pattern), normalisePath(path) ?? path)
-    const query = redacted.indexOf('?')
-    const text = masked + (query < 0 ? '' : redacted.slice(query))
+    const text = masked + redacted.slice(path.length)
     return { text, isMasked: text !== target }
   }
 }
@@ -52,6 +52,9 @@ function parametersOf(tie: Balance | Affinity | undefined): string[] {
       if (source.from === 'socket.io') return [SOCKET_IO_ID]
       return source.from === 'query' ? [source.name] : []
     })
+  }
+  if (tie.type === 'server-id') {
+    return tie.from.flatMap(({ from, name }) => (from === 'query' || from === 'segment-parameter' ? [name] : []))
   }
   return 'key' in tie && tie.key.from === 'query' ? [tie.key.name] : []
 }
