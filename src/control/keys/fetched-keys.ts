@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { keySetUrlsOf } from '../../config/filters/credentials.ts'
 import type { Config } from '../../config/schema.ts'
 import { parseKeySet } from '../../credentials/key-set.ts'
-import { HttpClient } from '../../discovery/http-client.ts'
+import type { HttpClient } from '../../discovery/http-client.ts'
 import type { Log } from '../../observability/log.ts'
 import type { KeySet } from '../../runtime/credentials.ts'
 import { FetchedKeySet } from './fetched-key-set.ts'
@@ -14,7 +14,7 @@ export class FetchedKeys {
   /** Puts other keys into effect. */
   onChange: (() => Promise<unknown>) | undefined
   readonly #log: Log
-  readonly #client = new HttpClient()
+  #client: Promise<HttpClient> | undefined
   readonly #followed = new Map<string, FetchedKeySet>()
   /** Workers may ask before the first configuration is followed. */
   readonly #begun = Promise.withResolvers<void>()
@@ -50,13 +50,14 @@ export class FetchedKeys {
   close(): void {
     this.#isClosed = true
     for (const followed of this.#followed.values()) followed.close()
-    this.#client.close()
+    void this.#client?.then((client) => client.close())
   }
 
   #open(url: string): FetchedKeySet {
     return new FetchedKeySet({
       fetch: async (signal) => {
-        const { body } = await this.#client.ask(new URL(url), { signal, largest: LARGEST })
+        this.#client ??= newClient()
+        const { body } = await (await this.#client).ask(new URL(url), { signal, largest: LARGEST })
         return parseKeySet(url, body)
       },
       fetched: (set, isNews) => this.#take(set, isNews),
@@ -91,6 +92,12 @@ export class FetchedKeys {
       this.#log.error(`other keys of tokens are not in effect: ${cause}`, { event: 'keys-not-applied', cause })
     }
   }
+}
+
+/** Loaded where a key set is fetched only: it brings Node's client, which is large. */
+async function newClient(): Promise<HttpClient> {
+  const { HttpClient } = await import('../../discovery/http-client.ts')
+  return new HttpClient()
 }
 
 /** How large a set may be, in bytes. */
