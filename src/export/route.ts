@@ -1,4 +1,5 @@
 import { withFolderRedirects } from '../config/folder-redirect.ts'
+import type { Route as ConfiguredRoute } from '../config/route.ts'
 import type { Config } from '../config/schema.ts'
 
 /** One host and one path of a route. */
@@ -7,7 +8,7 @@ export interface Route {
   readonly number: number
   /** `www.example.org`, or `*.example.org` for every name below it; undefined for any. */
   readonly host: string | undefined
-  /** `/exactly/this`, or `/this/*` for all paths below `/this/`. */
+  /** `/exactly/this`, `/this*` for all paths that begin like that, or a regular expression. */
   readonly path: string
   /** Empty for any. */
   readonly methods: readonly string[]
@@ -15,6 +16,9 @@ export interface Route {
   readonly headers: Readonly<Record<string, string>>
   /** Redirects requests to this path, percent-encoded, instead of serving them. */
   readonly redirect?: string
+  readonly bodyLimit?: number
+  readonly timeouts?: ConfiguredRoute['timeouts']
+  readonly retries?: ConfiguredRoute['retries']
   /** The name of an upstream; undefined if its filters answer every request. */
   readonly upstream?: string | undefined
 }

@@ -2,11 +2,12 @@ import { endpointOf, formatAddress } from '../config/address.ts'
 import type { Config } from '../config/schema.ts'
 import { ConditionMaps, NO_ROUTE } from './condition-maps.ts'
 import { block, type Directive, directive } from './directive.ts'
+import { forPcre } from './expression.ts'
 import { hostsOf, type Location, locationsOf } from './host-table.ts'
 import { isConditional, type Route, routesOf } from './route.ts'
 import { RouteFiltersExport } from './route-filters.ts'
 import { listenParameters, redirectPortOf, redirectToHttps } from './tls.ts'
-import { proxySettings, upstreamBlock } from './upstream-settings.ts'
+import { ownSettings, proxySettings, upstreamBlock } from './upstream-settings.ts'
 
 /** The routes and upstreams as a file for nginx's conf.d: upstreams, maps, and one `server` for each host. */
 export function siteDirectives(config: Config): Directive[] {
@@ -86,11 +87,12 @@ class Site {
     const named = new Map(shared.map((route) => [this.#nameOf(route), route]))
     return [
       ...locations.map((location) =>
-        block(
-          'location',
-          location.exact ? ['=', location.path] : [location.path],
-          this.#directivesFor(location.routes),
-        ),
+        block('location', location.exact ? ['=', location.path] : [location.path], [
+          ...this.#directivesFor(location.routes),
+          ...location.expressions.map(({ source, route }) =>
+            block('location', ['~', forPcre(source)], this.#outcome(route)),
+          ),
+        ]),
       ),
       ...[...named].map(([name, route]) => block('location', [`@${name}`], this.#outcome(route))),
       ...(named.size === 0 ? [] : [block('location', [`@${NO_ROUTE}`], [directive('return', 404)])]),
@@ -107,7 +109,11 @@ class Site {
   }
 
   #outcome(route: Route): readonly Directive[] {
-    if (route.redirect === undefined) return [...this.filters.of(route.number), ...this.#passing.get(route.upstream!)!]
+    if (route.redirect === undefined) {
+      const own = [...this.filters.of(route.number), ...ownSettings(route)]
+      const others = this.#passing.get(route.upstream!)!.filter(({ name }) => !own.some((each) => each.name === name))
+      return [...others, ...own]
+    }
     return [directive('return', 301, `${escaped(route.redirect)}$is_args$args`)]
   }
 
@@ -119,9 +125,12 @@ class Site {
   }
 
   /** The name of the location that passes requests to the route's upstream, or redirects them. */
-  #nameOf({ number, redirect, upstream }: Route): string {
+  #nameOf(route: Route): string {
+    const { number, redirect, upstream } = route
     if (redirect !== undefined) return `redirect_to_${escaped(redirect)}`
-    return this.filters.of(number).length === 0 ? `to_${upstream}` : `to_${upstream}_by_route_${number}`
+    if (this.filters.of(number).length > 0) return `to_${upstream}_by_route_${number}`
+    const own = ownSettings(route).map(({ name, args }) => `-${name}-${args.join('-')}`)
+    return `to_${upstream}${own.join('')}`
   }
 }
 
