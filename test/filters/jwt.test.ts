@@ -87,7 +87,7 @@ testBoth(
     const rich = await token({ realm_access: { roles: ['a', 'ü'] }, name: 'Zoë 🦀', level: 3 })
     const { headers } = await client.got('/', bearer(rich))
     // The mirror's answer is UTF-8 of one character a byte.
-    const utf8 = (text: string) => Buffer.from(Buffer.from(text).toString('latin1')).toString('latin1')
+    const utf8 = (text: string) => Buffer.from(text).toString('latin1')
     assert.equal(headers['x-roles'], utf8('["a","ü"]'))
     assert.equal(headers['x-name'], utf8('Zoë 🦀'))
     assert.equal(headers['x-level'], '3')
