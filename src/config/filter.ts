@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { written } from './field.ts'
 import { AllowFilter, DenyFilter } from './filters/address-rules.ts'
 import { AnswersFilter } from './filters/answers.ts'
+import { BufferRequestFilter } from './filters/buffer-request.ts'
 import { BufferResponseFilter } from './filters/buffer-response.ts'
 import { CompressFilter } from './filters/compress.ts'
 import { ConcurrencyLimitFilter } from './filters/concurrency-limit.ts'
@@ -20,6 +21,7 @@ import { TryNextFilter } from './filters/try-next.ts'
 const kinds = {
   allow: AllowFilter,
   answers: AnswersFilter,
+  bufferRequest: BufferRequestFilter,
   bufferResponse: BufferResponseFilter,
   compress: CompressFilter,
   concurrencyLimit: ConcurrencyLimitFilter,
@@ -58,7 +60,13 @@ const Entry = z
 type Entry = z.output<typeof Entry>
 
 /** Filters that need no settings: their names may stand alone. */
-const alone = ['bufferResponse', 'compress', 'securityHeaders', 'tryNext'] as const satisfies readonly Filter['type'][]
+const alone = [
+  'bufferRequest',
+  'bufferResponse',
+  'compress',
+  'securityHeaders',
+  'tryNext',
+] as const satisfies readonly Filter['type'][]
 
 const Name = written(
   z.enum(alone),

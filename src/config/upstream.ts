@@ -27,7 +27,9 @@ const retries = z.strictObject({
   tries: whole(1, MAX_SERVERS)
     .prefault(10)
     .describe('The maximum number of servers that one request is sent to, including the first.'),
-  within: Duration.prefault('10s').describe('No further try starts after this time since the start of the request.'),
+  within: Duration.prefault('10s').describe(
+    'No further try starts after this time since the first one could: what is read of a body before does not count.',
+  ),
 })
 
 const keepAlive = z.strictObject({

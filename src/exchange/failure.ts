@@ -148,6 +148,8 @@ const meanings = {
     text: 'The server that has your session is not available',
   },
   'too-many-connections': { status: 503, retry: 'never', text: 'Too many connections' },
+  /** The disk, or the memory for it, could not keep the body of the request (RFC 4918 §11.5). */
+  'storage-failed': { status: 507, retry: 'never', text: 'The request could not be stored' },
   'version-unknown': {
     status: 505,
 

@@ -4,6 +4,7 @@ import type { FilterSettings } from '../runtime/filter-settings.ts'
 import type { Route } from '../runtime/snapshot.ts'
 import { AddressFilter } from './address-filter.ts'
 import { Answers } from './answers.ts'
+import { BufferRequest } from './buffer-request.ts'
 import { BufferResponse } from './buffer-response.ts'
 import { Compress } from './compress.ts'
 import { ConcurrencyLimit } from './concurrency-limit.ts'
@@ -28,7 +29,8 @@ type Makers = {
 const makers: Makers = {
   allow: (settings) => new AddressFilter(settings),
   answers: (settings) => new Answers(settings),
-  bufferResponse: (settings) => new BufferResponse(settings),
+  bufferRequest: (settings) => new BufferRequest(settings),
+  bufferResponse: (settings, context) => new BufferResponse(settings, context),
   compress: (settings) => new Compress(settings),
   concurrencyLimit: (settings, context) => new ConcurrencyLimit(settings, context),
   cors: (settings) => new Cors(settings),

@@ -39,6 +39,7 @@ export const failureCodes = [
   'too-many-in-flight',
   'filter-failed',
   'answer-refused',
+  'storage-failed',
 ] as const
 
 export type FailureCode = (typeof failureCodes)[number]
