@@ -133,3 +133,14 @@ export type Plan = z.output<typeof Plan>
 export type PlannedChange = z.output<typeof PlannedChange>
 export type Query = z.output<typeof Query>
 export type Explanation = z.output<typeof Explanation>
+
+/** What would be, without doing it. Each call rejects with OperationRefused where that cannot be said. */
+export interface Planning {
+  /** What a configuration would change. */
+  plan(text: string): Promise<Plan>
+  /** What a change of a server would do. */
+  planServer(upstream: string, server: string, change: PlannedChange): Promise<Plan>
+  explain(query: Query): Promise<Explanation>
+  /** The same of a request that the tail has shown lately. */
+  explainShown(id: string): Promise<Explanation>
+}

@@ -6,6 +6,7 @@ import { Admin, isLoopback } from './admin.ts'
 import { Affinity } from './affinity.ts'
 import { asList, asMapping } from './as-written.ts'
 import { alternatives, shown } from './error.ts'
+import { answersAll } from './filter.ts'
 import { cookieNameFor, Instance, instanceOf } from './instance.ts'
 import { formatPath, type KeyPath } from './key-path.ts'
 import { Listener } from './listener.ts'
@@ -16,6 +17,7 @@ import { Route } from './route.ts'
 import { canMatchTogether, placesOf } from './route-places.ts'
 import { Server } from './server.ts'
 import { protocolContradictions } from './server-protocols.ts'
+import { sharedCookieContradictions } from './shared-cookies.ts'
 import { Source } from './source.ts'
 import { formatUnixSocket, isUnixSocket } from './unix-socket.ts'
 import { didYouMean, type Issue } from './validate.ts'
@@ -33,6 +35,7 @@ export function contradictions(file: unknown): Issue[] {
     ...adminOnListener(admin, listeners, validListeners),
     ...adminWithoutTokens(asMapping(admin)),
     ...metricsOnAnother(metrics, admin, listeners, validListeners),
+    ...routesWithoutUpstream(asList(routes)),
     ...unknownUpstreams(asList(routes), Object.keys(asMapping(upstreams)), discovery !== undefined),
     ...ambiguousRoutes(validOf(Route, routes)),
     ...groups.flatMap(repeatedNames),
@@ -45,6 +48,7 @@ export function contradictions(file: unknown): Issue[] {
     ...acmeContradictions(validListeners, validOf(Route, routes)),
     ...askWithoutIds(asMapping(upstreams)),
     ...rebalanceOfHashes(asMapping(upstreams)),
+    ...sharedCookieContradictions(asMapping(upstreams)),
     ...repeatedCookies(asMapping(upstreams), instanceIn(instance, validListeners)),
     ...tooManyUpstreams(groups),
     ...tooManyServers(groups),
@@ -259,6 +263,7 @@ function repeatedCookies(upstreams: Readonly<Record<string, unknown>>, instance:
       {
         path: ['upstreams', upstream, 'affinity', 'name'],
         message: `expected a unique cookie name, found ${JSON.stringify(name)} again`,
+        hint: `to have one cookie for both, write affinity: { type: shared-cookie, with: ${first.upstream} }`,
         see: ['upstreams', first.upstream, 'affinity', 'name'],
       },
     ]
@@ -276,7 +281,7 @@ function rebalanceOfHashes(upstreams: Readonly<Record<string, unknown>>): Issue[
     const { rebalance, affinity } = asMapping(settings)
     if (rebalance === undefined) return []
     const kind = affinity === undefined ? 'none' : Affinity.safeParse(affinity).data?.type
-    if (kind === undefined || kind === 'cookie' || kind === 'learn') return []
+    if (kind === undefined || ['cookie', 'shared-cookie', 'learn'].includes(kind)) return []
     return [
       {
         path: ['upstreams', upstream, 'rebalance'],
@@ -312,6 +317,15 @@ function tooManyServers(groups: readonly ServerGroup[]): Issue[] {
     room -= written
   }
   return []
+}
+
+/** Only a filter that answers every request makes an upstream unnecessary. */
+function routesWithoutUpstream(routes: readonly unknown[]): Issue[] {
+  return routes.flatMap((route, index) => {
+    const { upstream, filters } = asMapping(route)
+    if (upstream !== undefined || route !== asMapping(route) || asList(filters).some(answersAll)) return []
+    return [{ path: ['routes', index, 'upstream'], message: 'expected the name of an upstream, found nothing' }]
+  })
 }
 
 /** Also where labels describe others: a route of the file must hold before any container is there. */

@@ -1,15 +1,20 @@
 import { z } from 'zod'
+import { asMapping } from './as-written.ts'
 import { written } from './field.ts'
 import { AllowFilter, DenyFilter } from './filters/address-rules.ts'
 import { AnswersFilter } from './filters/answers.ts'
+import { BasicAuthFilter } from './filters/basic-auth.ts'
 import { BufferRequestFilter } from './filters/buffer-request.ts'
 import { BufferResponseFilter } from './filters/buffer-response.ts'
 import { CompressFilter } from './filters/compress.ts'
 import { ConcurrencyLimitFilter } from './filters/concurrency-limit.ts'
 import { CorsFilter } from './filters/cors.ts'
 import { ErrorPagesFilter } from './filters/error-pages.ts'
+import { ForwardAuthFilter } from './filters/forward-auth.ts'
 import { HeadersFilter } from './filters/headers.ts'
 import { HostFilter } from './filters/host.ts'
+import { JwtFilter } from './filters/jwt.ts'
+import { LogFilter } from './filters/log.ts'
 import { PathFilter } from './filters/path.ts'
 import { RateLimitFilter } from './filters/rate-limit.ts'
 import { RedirectFilter } from './filters/redirect.ts'
@@ -21,6 +26,7 @@ import { TryNextFilter } from './filters/try-next.ts'
 const kinds = {
   allow: AllowFilter,
   answers: AnswersFilter,
+  basicAuth: BasicAuthFilter,
   bufferRequest: BufferRequestFilter,
   bufferResponse: BufferResponseFilter,
   compress: CompressFilter,
@@ -28,8 +34,11 @@ const kinds = {
   cors: CorsFilter,
   deny: DenyFilter,
   errorPages: ErrorPagesFilter,
+  forwardAuth: ForwardAuthFilter,
   headers: HeadersFilter,
   host: HostFilter,
+  jwt: JwtFilter,
+  log: LogFilter,
   path: PathFilter,
   rateLimit: RateLimitFilter,
   redirect: RedirectFilter,
@@ -87,9 +96,9 @@ export const Filter = z
   .meta({ id: 'Filter' })
 
 /** Filters that answer every request that they get. */
-const answering: readonly Filter['type'][] = ['redirect', 'respond']
+const answering: readonly string[] = ['redirect', 'respond'] satisfies Filter['type'][]
 
-/** Whether no request gets past these filters. */
-export function answerAll(filters: readonly Filter[]): boolean {
-  return filters.some(({ type }) => answering.includes(type))
+/** Whether no request gets past a filter, as it stands in the file. */
+export function answersAll(written: unknown): boolean {
+  return Object.keys(asMapping(written)).some((name) => answering.includes(name))
 }

@@ -61,13 +61,17 @@ interface ServerEntries {
 const ListedEntries = z.codec(
   z
     .array(z.union([Source, DetailedServer, ServerByAddress], 'host:port, or a mapping with an address'))
-    .min(1, 'at least one server'),
+    .meta({ minItems: 1 }),
   z.custom<ServerEntries>(),
   {
-    decode: (entries) => ({
-      servers: entries.filter((entry): entry is Server => !('from' in entry)),
-      sources: entries.filter((entry): entry is Source => 'from' in entry),
-    }),
+    decode(entries, { issues }) {
+      // Only a file must have one: an operator may remove the last.
+      if (entries.length === 0) issues.push({ code: 'custom', input: entries, message: 'at least one server' })
+      return {
+        servers: entries.filter((entry): entry is Server => !('from' in entry)),
+        sources: entries.filter((entry): entry is Source => 'from' in entry),
+      }
+    },
     encode: ({ servers, sources }) => [...servers, ...sources],
   },
 )
@@ -121,6 +125,8 @@ export type Upstream = { name: string } & Omit<z.output<typeof UpstreamFields>, 
     sources: Source[]
     /** Until when its requests wait, in ms since 1970. Not in the file. */
     pause?: { until: number }
+    /** The source whose labels describe it: `docker`. Absent: it is written in the file. */
+    source?: string
   }
 
 const UpstreamName = matching(
@@ -135,7 +141,7 @@ export const Upstreams = z.codec(z.record(UpstreamName, UpstreamFields), z.custo
   // The next run finds its own.
   encode: (upstreams) =>
     Object.fromEntries(
-      upstreams.map(({ name, pause, servers, sources, ...upstream }) => {
+      upstreams.map(({ name, pause, source: _, servers, sources, ...upstream }) => {
         const written = servers.filter(({ source }) => source === undefined)
         return [name, { ...upstream, servers: { servers: written, sources } }]
       }),

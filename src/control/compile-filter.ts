@@ -1,21 +1,26 @@
 import type { Filter } from '../config/filter.ts'
 import type { AddressRule } from '../config/filters/address-rules.ts'
+import { acceptedAlgorithms, keySetUrl } from '../config/filters/jwt.ts'
 import { formatRequestRate } from '../config/filters/request-rate.ts'
 import type { AddressRange } from '../runtime/address-range.ts'
-import type { AddressSet, FilterSettings, HeaderTemplate } from '../runtime/filter-settings.ts'
+import type { AddressSet, FilterSettings, HeaderTemplate, JwtSettings } from '../runtime/filter-settings.ts'
 import { asBytes } from './compile-affinity.ts'
 
 /**
- * The settings of a filter as workers need them.
+ * The settings of a filter as workers need them; undefined for one that is no part of the way of requests (compile-log.ts).
  *
  * @param place where it stands, in words that stay the same while others change
  */
-export function compileFilter(filter: Filter, place: string): FilterSettings {
+export function compileFilter(filter: Filter, place: string): FilterSettings | undefined {
   switch (filter.type) {
+    case 'log':
+      return undefined
     case 'respond':
       return { ...filter, headers: withContentType(filter.headers), body: Buffer.from(filter.body) }
     case 'redirect':
       return { type: filter.type, status: filter.status, location: filter.to }
+    case 'jwt':
+      return compileJwt(filter)
     case 'errorPages':
       return {
         type: filter.type,
@@ -46,6 +51,36 @@ export function compileFilter(filter: Filter, place: string): FilterSettings {
     }
     default:
       return filter
+  }
+}
+
+function compileJwt(filter: Extract<Filter, { type: 'jwt' }>): JwtSettings {
+  const {
+    type,
+    keys,
+    secretFile,
+    issuer = [],
+    audience = [],
+    clockSkew,
+    require,
+    from,
+    headers,
+    realm,
+    forward,
+  } = filter
+  return {
+    type,
+    keys: keys ?? secretFile ?? '',
+    areKeysFetched: keySetUrl(filter) !== undefined,
+    algorithms: acceptedAlgorithms(filter),
+    issuers: issuer,
+    audiences: audience,
+    clockSkew,
+    require: Object.entries(require).map(([claim, values]) => ({ claim, values: values.includes('*') ? [] : values })),
+    from,
+    headers: Object.entries(headers).map(([name, claim]) => ({ name, claim })),
+    realm,
+    forward,
   }
 }
 

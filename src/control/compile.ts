@@ -1,5 +1,6 @@
 import { dashboardCookieOf } from '../admin/dashboard/cookie.ts'
 import type { Filter } from '../config/filter.ts'
+import { tokenParametersOf } from '../config/filters/credentials.ts'
 import { withFolderRedirects } from '../config/folder-redirect.ts'
 import { instanceOf } from '../config/instance.ts'
 import type { Rebalance as ConfiguredRebalance } from '../config/rebalance.ts'
@@ -15,6 +16,7 @@ import type {
   Balance,
   Rebalance,
   Route,
+  RouteLog,
   Server,
   Snapshot,
   Tracing,
@@ -22,8 +24,10 @@ import type {
 } from '../runtime/snapshot.ts'
 import { asBytes, compileAffinity, impliedAffinity } from './compile-affinity.ts'
 import { compileFilter, isPerRoute } from './compile-filter.ts'
+import { compileLog } from './compile-log.ts'
 import { compileListener, compileServerProtocol } from './compile-tls.ts'
 import { type HostAddresses, NO_ADDRESSES, namesIn } from './names/host-addresses.ts'
+import { SharedCookies } from './shared-cookies.ts'
 import type { SlotBook } from './slots/slot-book.ts'
 import { NO_MATERIAL, type TlsMaterial } from './tls/tls-material.ts'
 
@@ -60,15 +64,15 @@ export function compile(
       return [configured.name, { configured, compiled: before.snapshot.upstreams[index]! }]
     }),
   )
+  const cookies = new SharedCookies(config.upstreams)
   const upstreams = config.upstreams.map((upstream) => {
     const { configured, compiled } = compiledBefore.get(upstream.name) ?? {}
     const hasSameAddresses = hosts === before?.hosts || namesIn(upstream).size === 0
-    // Its files may hold something else.
-    if (configured === upstream && upstream.tls === undefined && hasSameAddresses) return compiled!
+    const isCookieShared = cookies.sharingWith(upstream).length > 0 || isShared(compiled?.affinity)
+    // Its files, or another upstream, may say something else.
+    if (configured === upstream && upstream.tls === undefined && hasSameAddresses && !isCookieShared) return compiled!
     const { slot, servers } = planned.get(upstream.name)!
-    const affinity = upstream.affinity
-      ? compileAffinity(upstream.affinity, instance, upstream.name, secret, upstream.drain.ask)
-      : impliedAffinity(upstream.balance)
+    const affinity = compileAffinityOf(upstream, cookies, instance, secret)
     return compileUpstream(
       upstream,
       slot,
@@ -91,14 +95,37 @@ export function compile(
         : slots.routes.plan(routesOf(config)),
     upstreams,
     ...(config.tracing !== undefined && { tracing: compileTracing(config.tracing) }),
-    accessLog: compileAccessLog(config.accessLog),
+    accessLog: compileAccessLog(config.accessLog, tokenParametersOf(config)),
     timeouts: config.timeouts,
     limits: config.limits,
     trustedProxies: config.trustedProxies,
     clientAddressFrom: config.clientAddressFrom,
     ...(material.ticketKey !== undefined && { certificates: material.certificates, ticketKey: material.ticketKey }),
+    ...(material.passwordFiles.length > 0 && { passwordFiles: material.passwordFiles }),
+    ...(material.keySets.length > 0 && { keySets: material.keySets }),
     ...(hasPort(config.admin) && { dashboardCookie: dashboardCookieOf(instance) }),
   }
+}
+
+/** Undefined if nothing ties sessions to the upstream's servers. */
+function compileAffinityOf(
+  upstream: ConfiguredUpstream,
+  cookies: SharedCookies,
+  instance: string,
+  secret: () => string,
+): Affinity | undefined {
+  const issuer = upstream.affinity?.type === 'shared-cookie' ? cookies.issuerOf(upstream) : upstream
+  const written = issuer?.affinity
+  if (issuer === undefined || written === undefined || written.type === 'shared-cookie')
+    return impliedAffinity(upstream.balance)
+  const affinity = compileAffinity(written, instance, issuer.name, secret, upstream.drain.ask)
+  const sharedWith = cookies.sharingWith(upstream)
+  if (affinity.type !== 'cookie' || sharedWith.length === 0) return affinity
+  return { ...affinity, ...(issuer !== upstream && { of: issuer.name }), sharedWith }
+}
+
+function isShared(affinity: Affinity | undefined): boolean {
+  return affinity?.type === 'cookie' && affinity.sharedWith !== undefined
 }
 
 function compileTracing({ sample, trust }: NonNullable<Config['tracing']>): Tracing {
@@ -119,18 +146,19 @@ function hasSameRoutes(config: Config, before: Config): boolean {
   )
 }
 
-function routesOf({ routes, defaults, upstreams }: Config): Route[] {
+function routesOf({ routes, defaults: { filters: ofEach = [] } = {}, upstreams }: Config): Route[] {
   const indices = new Map(upstreams.map(({ name }, index) => [name, index]))
-  const ofAll = defaults.filters.map((filter, index) => compileFilter(filter, placeOf(defaults.filters, index)))
+  const ofAll = ofEach.map((filter, index) => compileFilter(filter, placeOf(ofEach, index)))
   return routes.flatMap((route) => {
     const where = JSON.stringify([route.hosts, route.paths, route.methods, route.headers])
+    const log = compileLog([...ofEach, ...route.filters])
     const filters = [
-      ...defaults.filters.map((filter, index) =>
-        isPerRoute(filter) ? compileFilter(filter, `${placeOf(defaults.filters, index)} ${where}`) : ofAll[index]!,
+      ...ofEach.map((filter, index) =>
+        isPerRoute(filter) ? compileFilter(filter, `${placeOf(ofEach, index)} ${where}`) : ofAll[index],
       ),
       ...route.filters.map((filter, index) => compileFilter(filter, `${where} ${placeOf(route.filters, index)}`)),
-    ]
-    return expand(route, filters, route.upstream === undefined ? -1 : indices.get(route.upstream)!)
+    ].filter((filter) => filter !== undefined)
+    return expand(route, filters, log, route.upstream === undefined ? -1 : indices.get(route.upstream)!)
   })
 }
 
@@ -201,6 +229,7 @@ function compileServer(server: ConfiguredServer, slot: number, hosts: HostAddres
     down: server.down,
     ...((server.away === true || addresses?.length === 0) && { away: true }),
     ...(server.returns === true && { returns: true }),
+    ...(server.incarnation !== undefined && { incarnation: server.incarnation }),
     ...(server.ending === true && { ending: true }),
     drain: server.drain,
     ownSessions: server.ownSessions ?? 'keep',
@@ -231,7 +260,12 @@ function skewLimit({ share, minRequests }: NonNullable<Config['upstreams'][numbe
 }
 
 /** One route for each host and path of a configured route, and one for each redirect to a folder. */
-function expand(route: Config['routes'][number], filters: readonly FilterSettings[], upstream: number): Route[] {
+function expand(
+  route: Config['routes'][number],
+  filters: readonly FilterSettings[],
+  log: RouteLog | undefined,
+  upstream: number,
+): Route[] {
   const hosts = route.hosts.length === 0 ? [undefined] : route.hosts
   return hosts.flatMap((host) =>
     withFolderRedirects(route.paths).map(({ path, ...redirect }) => ({
@@ -241,11 +275,13 @@ function expand(route: Config['routes'][number], filters: readonly FilterSetting
       ...(route.methods.length > 0 && { methods: route.methods }),
       ...(Object.keys(route.headers).length > 0 && { headers: route.headers }),
       ...(filters.length > 0 && { filters }),
+      ...(log !== undefined && { log }),
       upstream,
     })),
   )
 }
 
-function compileAccessLog({ format, redact = [], fields }: Config['accessLog']): AccessLog {
-  return { format, redact, ...(fields !== undefined && { fields }) }
+/** @param tokens parameters of queries that hold tokens: nobody may see their values, whatever the operator redacts */
+function compileAccessLog({ format, redact = [], fields }: Config['accessLog'], tokens: readonly string[]): AccessLog {
+  return { format, redact: [...new Set([...redact, ...tokens])], ...(fields !== undefined && { fields }) }
 }

@@ -491,6 +491,11 @@ export class Attempt implements ServerStreamUser, RequestBodyUser, TunnelOwner, 
     this.#owner.attemptFailed(failure)
   }
 
+  /** Whether the failure says only that the server ends or starts, so that it was no try (`ServerJudge.excuses`). */
+  excuses(failure: Failure): boolean {
+    return this.#judge.excuses(failure)
+  }
+
   /** Counts the failure against the server, if the server is to blame. */
   blame(): void {
     this.#judge.blame(this.#failure!, this.responseBegun, this.#owner.trace?.traceId)

@@ -78,6 +78,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   grpcStatus: number | undefined
   bytesSent = 0
   queued = 0
+  waited = 0
   serverNames = ''
   upstreamAddresses = ''
   upstreamStatuses = ''
@@ -125,12 +126,22 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     return this.#filtering?.request.edits
   }
 
+  get user(): string | undefined {
+    return this.#filtering?.request.user
+  }
+
   get decisions(): readonly FilterDecision[] | undefined {
     return this.#filtering?.request.decisions
   }
 
+  header(name: string): string | undefined {
+    const head = this.context.headOf(this.request)
+    const field = head.findNamed(name)
+    return field < 0 ? undefined : head.value(field)
+  }
+
   get attempts(): number {
-    return this.#placement?.tries ?? 0
+    return this.#placement?.attempts ?? 0
   }
 
   get standing(): string | undefined {
@@ -380,7 +391,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
 
   /** Whether another server may be asked, although that one has answered. */
   #mayAskAnother(attempt: Attempt): boolean {
-    return this.#mayTryAgain(attempt, new Failure('answer-refused'), false) && this.#placement!.hasAnother(now())
+    return this.#mayTryAgain(attempt, new Failure('answer-refused')) && this.#placement!.hasAnother(now())
   }
 
   /** Gives the client that response in the place of the server's. */
@@ -475,21 +486,20 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
       this.#suspect = undefined
       return this.#end(failure)
     }
-    const isForLater = failure.retry === 'always' && attempt.server.isRestarting
-    const triesAgain = this.#mayTryAgain(attempt, failure, isForLater)
+    const isExcused = attempt.excuses(failure)
+    if (isExcused) this.#placement!.takeBack()
+    const triesAgain = this.#mayTryAgain(attempt, failure)
     if (triesAgain && failure.blame === 'suspect') this.#suspect = attempt
-    else attempt.blame()
-    if (triesAgain) this.#try(isForLater ? undefined : failure)
+    else if (!isExcused) attempt.blame()
+    if (triesAgain) this.#try(isExcused ? undefined : failure)
     else this.#end(failure)
   }
 
-  /** @param isForLater whether the failure says only that the server ends or starts: then it is no try, and the queue sets the limit */
-  #mayTryAgain(attempt: Attempt, failure: Failure, isForLater: boolean): boolean {
+  #mayTryAgain(attempt: Attempt, failure: Failure): boolean {
     const { group, tries } = this.#placement!
-    const { retries, queue } = group.settings
-    const isTooLate = retries.within > 0 && now() - this.#readyAt - this.queued > retries.within
-    const isLast = isForLater ? queue.timeout > 0 && this.queued >= queue.timeout : tries >= retries.tries || isTooLate
-    if (isLast) return false
+    const { retries } = group.settings
+    if (tries >= retries.tries || (retries.within > 0 && now() - this.#readyAt - this.queued > retries.within))
+      return false
     if (failure.retry === 'idempotent') return attempt.mayRepeat
     return failure.retry === 'always' && attempt.mayResend
   }

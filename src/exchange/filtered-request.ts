@@ -123,6 +123,17 @@ export class FilteredRequest implements NamedParts {
     return parameterIn(this.target, name, after)
   }
 
+  /** All fields as they are passed on, in order. */
+  get fields(): [name: string, value: string][] {
+    const head = this.#head
+    const fields: [string, string][] = []
+    for (let field = 0; field < head.count; field++) {
+      const name = head.bytes.toString('latin1', head.nameStart(field), head.nameEnd(field))
+      if (!this.edits.removes(name)) fields.push([name, head.value(field)])
+    }
+    return [...fields, ...this.edits.added]
+  }
+
   /** Notes what a filter has decided. */
   note(filter: string, decision: string): void {
     this.decisions.push({ filter, decision })

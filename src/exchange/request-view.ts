@@ -5,9 +5,11 @@ import { cookieIn, unquoted } from '../http1/cookie.ts'
 import { FieldName } from '../http1/field-name.ts'
 import { parameterIn, unescaped } from '../http1/query.ts'
 import type { RequestHead } from '../http1/request-head.ts'
+import { segmentParameterIn } from '../http1/segment-parameter.ts'
 import type { RequestConditions } from '../routing/path-table.ts'
+import { claimNamed, claimText } from '../runtime/claim-text.ts'
 import { type IpAddress, UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
-import { type NamedPart, valueIn } from '../runtime/named-part.ts'
+import { type NamedPart, type SegmentParameter, valueIn } from '../runtime/named-part.ts'
 import type { Affinity, Balance } from '../runtime/snapshot.ts'
 import type { ClientCertificate } from '../transport/tls-facts.ts'
 
@@ -66,10 +68,16 @@ export class RequestView implements RequestConditions, KeySubject, SessionReques
     return parameterIn(this.uri, name, after)
   }
 
-  value(part: NamedPart, after = 0): string | undefined {
+  value(part: NamedPart | SegmentParameter, after = 0): string | undefined {
+    if (part.from === 'segment-parameter') return segmentParameterIn(this.uri, part.name, after)
     const value = valueIn(this, part, after)
     if (value === undefined || part.from === 'header') return value
     return part.from === 'cookie' ? unquoted(value) : unescaped(value)
+  }
+
+  claim(name: string): string | undefined {
+    const claims = this.filtered?.claims
+    return claims && claimText(claimNamed(claims, name))
   }
 
   key(tie: Balance | Affinity): Uint8Array {

@@ -65,6 +65,9 @@ export class WorkerContext {
   /** The filters of a route, in order; undefined if it has none. */
   filtersOf: (route: Route) => readonly Filter[] | undefined = () => undefined
 
+  /** Resolves once the keys at that URL were fetched again, or cannot be. */
+  renewKeys: (url: string) => Promise<void> = async () => {}
+
   /** `generation` must be set before anything is served. */
   constructor(
     observers: readonly ExchangeObserver[],

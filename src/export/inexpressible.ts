@@ -212,7 +212,13 @@ function upstream({
       `use ${alternatives(knownPolicies)}`,
     ),
     ...when(
-      affinity !== undefined,
+      affinity?.type === 'server-id',
+      `${path}.affinity`,
+      'the nginx that the export is made for has no "sticky route"',
+      'leave it out, and add sticky route by hand if your nginx has it',
+    ),
+    ...when(
+      affinity !== undefined && affinity.type !== 'server-id',
       `${path}.affinity`,
       'nginx does not store sessions',
       'leave it out, and balance by ip-hash to keep each address on its server',

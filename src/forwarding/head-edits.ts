@@ -58,6 +58,11 @@ export class HeadEdits {
     return this.addedValues(name)[0]
   }
 
+  /** The added fields, in order. */
+  get added(): [name: string, value: string][] {
+    return this.#added.map(({ name, value }) => [name, value])
+  }
+
   /** The added field lines, each with its line end. */
   get lines(): string {
     let text = ''

@@ -95,8 +95,12 @@ export interface ExchangeRecord {
   readonly upstreamAddresses: string
   readonly upstreamStatuses: string
   readonly reason: string | undefined
+  /** The value of the first field of that lower-case name in the request; undefined for none, or a request that was not understood. */
+  header(name: string): string | undefined
   /** The rest is undefined, 0 or false where the request got no further. */
   readonly route: Route | undefined
+  /** The user that a filter has authenticated, one character a byte. */
+  readonly user: string | undefined
   /** What its filters have decided, in order, as far as they say it; undefined if it has none. */
   readonly decisions: readonly FilterDecision[] | undefined
   readonly upstream: Upstream | undefined

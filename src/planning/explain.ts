@@ -10,6 +10,7 @@ import type { UpstreamGroup } from '../exchange/upstream-group.ts'
 import { RequestHead } from '../http1/request-head.ts'
 import { normaliseHost } from '../routing/host.ts'
 import { Router } from '../routing/router.ts'
+import { affinityName } from '../runtime/affinity-name.ts'
 import { type Ban, BanList } from '../runtime/ban-list.ts'
 import { now as clock, wallSeconds } from '../runtime/clock.ts'
 import { type IpAddress, parseIpAddress, UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
@@ -22,7 +23,7 @@ import { arrivalOf, nameOf } from './arrival.ts'
 import { closestRoutes, conditionsOf } from './closest-routes.ts'
 import { Rehearsal } from './rehearsal.ts'
 import { requestBytes } from './request-bytes.ts'
-import { affinityName, inWords, sessionInWords } from './words.ts'
+import { inWords, sessionInWords } from './words.ts'
 
 /** What a request meets: a running Limpet, or a configuration that is not in use. */
 export interface Scene {
@@ -210,7 +211,7 @@ function explainedPlacement(group: UpstreamGroup, view: RequestView, isSecure: b
   const upstream = {
     name: settings.name,
     balance: settings.balance.type,
-    affinity: affinityName(settings) ?? null,
+    affinity: affinityName(settings),
     ...(settings.protocol !== undefined && { protocol: settings.protocol }),
     ...(settings.tls !== undefined && { tls: true as const }),
   }
@@ -226,7 +227,8 @@ function explainedPlacement(group: UpstreamGroup, view: RequestView, isSecure: b
     return { ...explained, summary, status: next.status }
   }
   const { name } = next.settings
-  const how = next === own ? 'by its session' : `chosen by ${settings.balance.type}`
+  const policy = session?.key === undefined ? settings.balance.type : 'a hash of its key'
+  const how = next === own ? 'by its session' : `chosen by ${policy}`
   return {
     ...explained,
     server: name,
@@ -238,7 +240,7 @@ function explainedPlacement(group: UpstreamGroup, view: RequestView, isSecure: b
 function ownServer(group: UpstreamGroup, session: Session | undefined): ServerState | undefined {
   if (session === undefined) return undefined
   if (session.home !== undefined) return group.serverIn(session.home)
-  return session.key === undefined || session.standing === 'expired'
+  return session.key === undefined || session.standing === 'expired' || session.standing === 'removed'
     ? undefined
     : group.policyOf(session).home?.(session.key)
 }
@@ -251,7 +253,8 @@ function explainedSession(
 ): ExplainedSession {
   const { standing } = session
   const server = own?.settings.name ?? null
-  return { kind: affinityName(settings)!, standing, server, words: sessionInWords(settings, session, server, isSecure) }
+  const kind = affinityName(settings)!
+  return { kind, standing, server, words: sessionInWords(settings, session, server, isSecure) }
 }
 
 function candidateOf(state: ServerState, isOwn: boolean, time: number): Candidate {

@@ -22,7 +22,7 @@ import { connectFailure } from './connect-failure.ts'
 import type { ConnectionUser, Http1Connection } from './http1-connection.ts'
 import { RESPONSE_LIMITS } from './response-limits.ts'
 import { isReset } from './server-connection.ts'
-import { type Appetite, fitRead, isResetSince } from './server-socket.ts'
+import { type Appetite, fitRead, isResetSince, isUsedUp } from './server-socket.ts'
 
 /** A client that takes less than that, in bytes, has no use for a large read. */
 const LITTLE_ROOM = 16 * 1024
@@ -79,7 +79,10 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
   }
 
   connected(): void {
-    this.#user.connected()
+    // One that comes and goes may have ended since it accepted the connection. With TLS, bytes that the session needs would be lost.
+    const mayHaveEnded = this.#mayEnd && !this.#connection.isSecure
+    if (mayHaveEnded && isUsedUp(this.#connection.socket)) this.#fail(new Failure('not-processed', CLOSED))
+    else this.#user.connected()
   }
 
   // ── the request ────────────────────────────────────────────────────────────────────────────────────────────────

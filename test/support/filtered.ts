@@ -52,12 +52,14 @@ export function mirrorOrigin(t: TestContext) {
  *
  * @param routes as in the configuration file, without their upstream: `mirror`, a server that says what it got
  * @param upstreams further upstreams of the file
+ * @param more further parts of the file
  */
 export function testBoth(
   name: string,
   routes: readonly object[],
   check: (client: FilterClient, t: TestContext) => Promise<void>,
   upstreams: object = {},
+  more: object = {},
 ): void {
   describe(name, () => {
     for (const [protocol, connectTo] of [
@@ -70,6 +72,7 @@ export function testBoth(
           listeners: [{ h2c: true }],
           routes: routes.map((route) => ({ upstream: 'mirror', ...route })),
           upstreams: { mirror: { servers: [{ name: 'one', address: origin.address }] }, ...upstreams },
+          ...more,
         })
         await check(connectTo(t, port), t)
       })

@@ -50,7 +50,7 @@ function routeChanges(before: readonly Route[], next: readonly Route[]): string[
   return changesOf(before, next, routeKey, (_, route) => `route ${routeInWords(route)}`, same)
 }
 
-function routeKey({ upstream: _, ...conditions }: Route): string {
+function routeKey({ upstream: _, source: __, ...conditions }: Route): string {
   return JSON.stringify(conditions)
 }
 
@@ -135,8 +135,8 @@ function becomeOf({ ownSessions }: Server): string {
   return ownSessions === 'move' ? 'move to others' : 'are refused'
 }
 
-function stateOf({ down, drain, away }: Server): string {
-  const admin = down ? 'maintenance' : drain ? 'drain' : 'ready'
+function stateOf({ down, drain, away, ending }: Server): string {
+  const admin = down ? 'maintenance' : ending ? 'drain (ending)' : drain ? 'drain' : 'ready'
   if (!away) return admin
   return admin === 'ready' ? 'away' : `away, ${admin}`
 }

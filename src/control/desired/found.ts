@@ -105,6 +105,7 @@ export function mergedWith(file: Config, found: Found): Merged {
     return merged.upstream
   })
   const own = new Map(file.upstreams.map((upstream) => [upstream.name, upstream]))
+  const cookies = new Map(file.upstreams.map((upstream) => [cookieOf(upstream), upstream.name]))
   const routes = [...file.routes]
   const taken = new RouteBook(file.routes)
   for (const { source, upstreams: others, routes: otherRoutes } of found.landscapes) {
@@ -112,7 +113,7 @@ export function mergedWith(file: Config, found: Found): Merged {
       const present = own.get(upstream.name)
       const refusal =
         present === undefined
-          ? crowded(upstream, upstreams.length, room)
+          ? (crowded(upstream, upstreams.length, room) ?? repeatedCookie(upstream, cookies))
           : present.sources.some(({ from }) => from === 'docker' || from === 'swarm')
             ? ''
             : `the configuration file has an upstream ${upstream.name}, which stays as it is`
@@ -121,6 +122,7 @@ export function mergedWith(file: Config, found: Found): Merged {
         continue
       }
       own.set(upstream.name, upstream)
+      cookies.set(cookieOf(upstream), upstream.name)
       upstreams.push(upstream)
       room -= upstream.servers.length
       isChanged = true
@@ -130,7 +132,7 @@ export function mergedWith(file: Config, found: Found): Merged {
       const message =
         upstream === undefined || own.has(upstream)
           ? taken.add(route)
-          : `its upstream ${upstream} was not understood, so it has no effect`
+          : `its upstream ${upstream} has no effect, so it has none either`
       if (message === undefined) routes.push(route)
       else refused.push({ source, where, message })
     }
@@ -143,6 +145,19 @@ export function mergedWith(file: Config, found: Found): Merged {
 function crowded({ name, servers }: Upstream, upstreams: number, room: number): string | undefined {
   if (upstreams >= MAX_UPSTREAMS) return `expected at most ${MAX_UPSTREAMS} upstreams, so ${name} is left out`
   return servers.length > room ? `expected at most ${MAX_SERVERS} servers in total, so ${name} is left out` : undefined
+}
+
+/** The name of its cookie; undefined if it has none. */
+function cookieOf({ affinity }: Upstream): string | undefined {
+  return affinity?.type === 'cookie' ? affinity.name : undefined
+}
+
+/** Where two upstreams serve the same host, each would overwrite the other's cookie. */
+function repeatedCookie(upstream: Upstream, taken: ReadonlyMap<string | undefined, string>): string | undefined {
+  const name = cookieOf(upstream)
+  const other = taken.get(name)
+  if (name === undefined || other === undefined) return undefined
+  return `expected a unique cookie name, found ${JSON.stringify(name)}, which upstream ${other} has, so ${upstream.name} is left out`
 }
 
 interface MergedUpstream {

@@ -1,11 +1,11 @@
 import { Router } from '../../routing/router.ts'
+import { affinityName } from '../../runtime/affinity-name.ts'
 import { Scoreboard } from '../../runtime/scoreboard.ts'
 import { SessionTable } from '../../runtime/session-table.ts'
 import type { Snapshot } from '../../runtime/snapshot.ts'
 import type { SimulatedConfiguration, SimulatedUpstream } from '../answers.ts'
 import { namedBy } from '../arrival.ts'
 import { Rehearsal } from '../rehearsal.ts'
-import { affinityName } from '../words.ts'
 import { InFlight } from './in-flight.ts'
 import { Jars } from './jars.ts'
 import type { LogClock } from './log-clock.ts'
@@ -114,7 +114,7 @@ export class Replay {
     return {
       name: group.settings.name,
       balance: group.settings.balance.type,
-      affinity: affinityName(this.#original.upstreams[index]!) ?? null,
+      affinity: affinityName(this.#original.upstreams[index]!),
       requests,
       waited,
       failed,

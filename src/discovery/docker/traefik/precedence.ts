@@ -16,7 +16,7 @@ export interface Conflict {
   readonly limpet: Claim
 }
 
-/** So many pairs are compared: with more, what is said is not complete. */
+/** How many pairs are compared at most; beyond that, the report is incomplete. */
 const MOST_PAIRS = 200_000
 
 /** Divides a rule into claims, each of one host and one path. */

@@ -49,7 +49,7 @@ class Landscape implements Omit<Described, 'mistakes'> {
     const routers = [...this.#definitions.routers.values(), ...this.#defaultRouters()]
     const claims = routers.flatMap((router) => {
       if (this.#labels.get(router.container)!.unreadable.has(router.name)) return []
-      // Each is asked, so that everything that is wrong with a router is said at once.
+      // Each is asked, so that everything that is wrong with a router is reported at once.
       const rule = ruleOf(router, defaultNameOf(router.container), this.#mistakes)
       const upstream = this.#serviceOf(router)
       const isPermitted = middlewares.permit(router)
