@@ -353,6 +353,8 @@ export class Attempt implements ServerStreamUser, RequestBodyUser, TunnelOwner, 
     this.answeredAt = now()
     this.status = head.status
     this.#judge.answered(head.status < 500)
+    this.#stream!.discard()
+    this.#stream = undefined
   }
 
   /** Another server is asked, although this one has answered. */

@@ -40,6 +40,8 @@ export interface ServerStream {
   wait(ms: number): void
   /** Abandons the request: nothing more is sent, read or called. */
   cancel(): void
+  /** As `cancel`, while the head of the response is handed over. If all of the response is there, its connection is kept. */
+  discard(): void
   /** As `cancel`, but what was written is still sent, within `ms`. */
   finish(ms: number): void
 }

@@ -246,6 +246,24 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
     this.#connection.destroy()
   }
 
+  discard(): void {
+    this.#isOver = true
+    if (this.#isWholeResponseHere && this.#serverPersists && this.#requestEnded) this.#connection.release()
+    else this.#connection.destroy()
+  }
+
+  /** Whether nothing is missing of the response whose head was just read, and nothing follows it. */
+  get #isWholeResponseHere(): boolean {
+    const { responseHead: head } = this.#context
+    const framing = framingOfResponse(head, this.#request!.method === 'HEAD')
+    const body = new BodyDecoder(framing, 'data', RESPONSE_LIMITS, 'server')
+    try {
+      return body.read(head.bytes, head.end, { bodyBytes: () => {} }) === head.bytes.length && body.done
+    } catch {
+      return false
+    }
+  }
+
   finish(ms: number): void {
     this.#isOver = true
     this.#connection.finish(ms)

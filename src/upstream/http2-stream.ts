@@ -283,6 +283,10 @@ export class Http2Stream extends Timed implements ServerStream, PlacedStream, Re
     else this.#connection?.forget(this)
   }
 
+  discard(): void {
+    this.cancel()
+  }
+
   finish(ms: number): void {
     const stream = this.#stream!
     this.#leave()
