@@ -11,6 +11,7 @@ import { startDataPlane } from '../support/data-plane.ts'
 import { http1Client, http2Client, testBoth } from '../support/filtered.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { httpOrigin, rawOrigin } from '../support/origin.ts'
+import { useTemporaryFolder } from '../support/temporary-files.ts'
 
 const SIZE = 20_000_000
 const body = Buffer.alloc(SIZE)
@@ -26,16 +27,6 @@ function summingOrigin(t: TestContext, seen?: (request: IncomingMessage) => void
     const sum = createHash('sha256')
     for await (const chunk of request) sum.update(chunk as Buffer)
     response.end(`${request.headers['content-length']} ${sum.digest('hex')}`)
-  })
-}
-
-/** Has temporary files made in that folder until the test ends. */
-function useFolder(t: TestContext, folder: string): void {
-  const before = process.env.TMPDIR
-  process.env.TMPDIR = folder
-  t.after(() => {
-    if (before === undefined) delete process.env.TMPDIR
-    else process.env.TMPDIR = before
   })
 }
 
@@ -385,7 +376,7 @@ test('no file has a name, and none stays open', async (t) => {
     routes: [{ path: '/*', upstream: 'app', filters: [{ bufferRequest: { memory: '0B', disk: '64MB' } }] }],
     upstreams: { app: { servers: [origin.address] } },
   })
-  useFolder(t, folder)
+  useTemporaryFolder(t, folder)
   const slow = http1Upload(port)
   await slow.write(body)
   assert.ok(openFilesIn(folder) > 0)
@@ -405,7 +396,7 @@ test('where the disk takes nothing, the client is told, and the log says why', a
     routes: [{ path: '/*', upstream: 'app', filters: [{ bufferRequest: { memory: '64kB', disk: '64MB' } }] }],
     upstreams: { app: { servers: [origin.address] } },
   })
-  useFolder(t, '/nowhere/at/all')
+  useTemporaryFolder(t, '/nowhere/at/all')
   for (const client of [http1Client(t, port), http2Client(t, port)]) {
     assert.equal((await client.ask('/', { method: 'PUT', body: body.subarray(0, 1_000_000) })).status, 507)
     assert.equal((await client.ask('/', { method: 'PUT', body: body.subarray(0, 60_000) })).status, 200)
