@@ -10,6 +10,7 @@ import { answersAll } from './filter.ts'
 import { cookieNameFor, Instance, instanceOf } from './instance.ts'
 import { formatPath, type KeyPath } from './key-path.ts'
 import { Listener } from './listener.ts'
+import { unknownListeners } from './listener-name.ts'
 import { Metrics } from './metrics.ts'
 import { nearest } from './nearest.ts'
 import { formatPlace, overlap } from './place.ts'
@@ -32,12 +33,14 @@ export function contradictions(file: unknown): Issue[] {
   const validListeners = validOf(Listener, listeners ?? [{}])
   return [
     ...repeatedListeners(validListeners),
+    ...repeatedListenerNames(validListeners),
     ...adminOnListener(admin, listeners, validListeners),
     ...adminWithoutTokens(asMapping(admin)),
     ...metricsOnAnother(metrics, admin, listeners, validListeners),
     ...routesWithoutUpstream(asList(routes)),
     ...unknownUpstreams(asList(routes), Object.keys(asMapping(upstreams)), discovery !== undefined),
     ...ambiguousRoutes(validOf(Route, routes)),
+    ...listenersNotThere(validOf(Route, routes), validListeners),
     ...groups.flatMap(repeatedNames),
     ...groups.flatMap(repeatedIds),
     ...groups.flatMap(repeatedSources),
@@ -100,6 +103,15 @@ export function nothingToServe(file: unknown): Issue[] {
 
 function isEmpty(value: unknown): boolean {
   return value !== null && typeof value === 'object' && Object.keys(value).length === 0
+}
+
+function repeatedListenerNames(listeners: readonly Valid<Listener>[]): Issue[] {
+  const named = listeners.filter(({ part }) => part.name !== undefined)
+  return repeats(named, ({ name = '' }) => name).map(([name, first, again]) => ({
+    path: ['listeners', again, 'name'],
+    message: `expected a unique name, found ${JSON.stringify(name)} again`,
+    see: ['listeners', first, 'name'],
+  }))
 }
 
 function repeatedListeners(listeners: readonly Valid<Listener>[]): Issue[] {
@@ -341,6 +353,17 @@ function unknownUpstreams(routes: readonly unknown[], names: readonly string[], 
   })
 }
 
+function listenersNotThere(routes: readonly Valid<Route>[], listeners: readonly Valid<Listener>[]): Issue[] {
+  const known = listeners.map(({ part }) => part)
+  return routes.flatMap(({ index, part }) =>
+    unknownListeners(part.listeners, known).map((name) => {
+      const names = known.map((listener) => listener.name ?? formatAddress(endpointOf(listener)))
+      const message = `expected a listener (${alternatives(names)}) or the port of one, found ${JSON.stringify(name)}`
+      return { path: ['routes', index, 'listener'], message, hint: didYouMean(nearest(String(name), names)) }
+    }),
+  )
+}
+
 /** Routes that match the same request with the same specificity. Each pair is reported once, at its later route. */
 function ambiguousRoutes(routes: readonly Valid<Route>[]): Issue[] {
   const seen = new Map<string, Valid<Route>[]>()
@@ -363,7 +386,7 @@ function ambiguity(target: string, first: number, again: number): Issue {
   return {
     path: ['routes', again],
     message: `expected one most specific route, found ${formatPath(['routes', first])} equally specific for ${target}`,
-    hint: 'give one of the two a different host, path, methods or headers',
+    hint: 'give one of the two another host, path, methods, conditions or priority',
     see: ['routes', first],
   }
 }

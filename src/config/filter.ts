@@ -52,13 +52,11 @@ type Kinds = typeof kinds
 /** A filter as the program holds it: its settings, and its name as their type. */
 export type Filter = { [Name in keyof Kinds]: { type: Name } & z.output<Kinds[Name]> }[keyof Kinds]
 
-type Optional = { [Name in keyof Kinds]: z.ZodExactOptional<Kinds[Name]> }
+type Optional = { [Name in keyof Kinds]: z.ZodOptional<Kinds[Name]> }
 
-/** One key, the name of the filter, with its settings. */
+/** One key, the name of the filter, with its settings. With exactOptional, zod would encode the filters that are absent, too. */
 const Entry = z
-  .strictObject(
-    Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [name, z.exactOptional(kind)])) as Optional,
-  )
+  .strictObject(Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [name, z.optional(kind)])) as Optional)
   .check(({ value, issues }) => {
     if (Object.keys(value).length === 1) return
     const hint = 'write each filter as an entry of its own, since their order counts'

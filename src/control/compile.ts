@@ -1,7 +1,6 @@
 import { dashboardCookieOf } from '../admin/dashboard/cookie.ts'
 import type { Filter } from '../config/filter.ts'
 import { tokenParametersOf } from '../config/filters/credentials.ts'
-import { withFolderRedirects } from '../config/folder-redirect.ts'
 import { instanceOf } from '../config/instance.ts'
 import type { Rebalance as ConfiguredRebalance } from '../config/rebalance.ts'
 import type { Config } from '../config/schema.ts'
@@ -9,22 +8,21 @@ import type { Server as ConfiguredServer } from '../config/server.ts'
 import { Skew } from '../config/skew.ts'
 import { withStandardRedirect } from '../config/standard-redirect.ts'
 import type { Upstream as ConfiguredUpstream } from '../config/upstream.ts'
-import type { FilterSettings } from '../runtime/filter-settings.ts'
 import type {
   AccessLog,
   Affinity,
   Balance,
   Rebalance,
   Route,
-  RouteLog,
   Server,
   Snapshot,
   Tracing,
   Upstream,
 } from '../runtime/snapshot.ts'
-import { asBytes, compileAffinity, impliedAffinity } from './compile-affinity.ts'
+import { compileAffinity, impliedAffinity } from './compile-affinity.ts'
 import { compileFilter, isPerRoute } from './compile-filter.ts'
 import { compileLog } from './compile-log.ts'
+import { compileRoute, nameForRoutes } from './compile-route.ts'
 import { compileListener, compileServerProtocol } from './compile-tls.ts'
 import { type HostAddresses, NO_ADDRESSES, namesIn } from './names/host-addresses.ts'
 import { SharedCookies } from './shared-cookies.ts'
@@ -88,7 +86,9 @@ export function compile(
   })
   return {
     generation,
-    listeners: withStandardRedirect(config).listeners.map((listener) => compileListener(listener, material)),
+    listeners: withStandardRedirect(config).listeners.map((listener) => {
+      return compileListener(listener, material, nameForRoutes(listener, config.routes))
+    }),
     routes:
       before !== undefined && hasSameRoutes(config, before.config)
         ? before.snapshot.routes
@@ -136,21 +136,22 @@ function hasPort(admin: Config['admin']): boolean {
   return admin !== undefined && admin !== 'off' && 'port' in admin
 }
 
-/** Whether both have the same routes, to upstreams in the same order. */
+/** Whether both have the same routes, to upstreams in the same order, by the same listeners. */
 function hasSameRoutes(config: Config, before: Config): boolean {
   return (
     config.routes === before.routes &&
+    config.listeners === before.listeners &&
     config.defaults === before.defaults &&
     config.upstreams.length === before.upstreams.length &&
     config.upstreams.every(({ name }, index) => name === before.upstreams[index]!.name)
   )
 }
 
-function routesOf({ routes, defaults: { filters: ofEach = [] } = {}, upstreams }: Config): Route[] {
+function routesOf({ routes, defaults: { filters: ofEach = [] } = {}, upstreams, listeners }: Config): Route[] {
   const indices = new Map(upstreams.map(({ name }, index) => [name, index]))
   const ofAll = ofEach.map((filter, index) => compileFilter(filter, placeOf(ofEach, index)))
   return routes.flatMap((route) => {
-    const where = JSON.stringify([route.hosts, route.paths, route.methods, route.headers])
+    const where = conditionsInText(route)
     const log = compileLog([...ofEach, ...route.filters])
     const filters = [
       ...ofEach.map((filter, index) =>
@@ -158,8 +159,20 @@ function routesOf({ routes, defaults: { filters: ofEach = [] } = {}, upstreams }
       ),
       ...route.filters.map((filter, index) => compileFilter(filter, `${where} ${placeOf(route.filters, index)}`)),
     ].filter((filter) => filter !== undefined)
-    return expand(route, filters, log, route.upstream === undefined ? -1 : indices.get(route.upstream)!)
+    const upstream = route.upstream === undefined ? -1 : indices.get(route.upstream)!
+    return compileRoute(
+      route,
+      listeners,
+      { ...(filters.length > 0 && { filters }), ...(log !== undefined && { log }) },
+      upstream,
+    )
   })
+}
+
+/** What tells a route from all others. */
+function conditionsInText(route: Config['routes'][number]): string {
+  const { hosts, paths, methods, headers, query, cookies, listeners, clientCertificate, priority } = route
+  return JSON.stringify([hosts, paths, methods, headers, query, cookies, listeners, clientCertificate, priority])
 }
 
 /** A filter of a list by its type and its number among those: others may come and go. */
@@ -257,28 +270,6 @@ function isByAddress(tie: Affinity | Balance): boolean {
 
 function skewLimit({ share, minRequests }: NonNullable<Config['upstreams'][number]['skew']> = Skew.parse({})) {
   return { ...(share !== undefined && { share: share / 100 }), minRequests }
-}
-
-/** One route for each host and path of a configured route, and one for each redirect to a folder. */
-function expand(
-  route: Config['routes'][number],
-  filters: readonly FilterSettings[],
-  log: RouteLog | undefined,
-  upstream: number,
-): Route[] {
-  const hosts = route.hosts.length === 0 ? [undefined] : route.hosts
-  return hosts.flatMap((host) =>
-    withFolderRedirects(route.paths).map(({ path, ...redirect }) => ({
-      ...(host !== undefined && { host }),
-      path: asBytes(path),
-      ...redirect,
-      ...(route.methods.length > 0 && { methods: route.methods }),
-      ...(Object.keys(route.headers).length > 0 && { headers: route.headers }),
-      ...(filters.length > 0 && { filters }),
-      ...(log !== undefined && { log }),
-      upstream,
-    })),
-  )
 }
 
 /** @param tokens parameters of queries that hold tokens: nobody may see their values, whatever the operator redacts */

@@ -7,7 +7,7 @@ import type { Head } from '../http1/head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { AttemptRecord } from '../observability/exchange-record.ts'
 import { now } from '../runtime/clock.ts'
-import type { Server, Upstream } from '../runtime/snapshot.ts'
+import type { Server, Upstream, UpstreamTimeouts } from '../runtime/snapshot.ts'
 import type { AttemptOwner } from './attempt-owner.ts'
 import { BodyTap } from './body-tap.ts'
 import { type Call, CallDeadline } from './call-deadline.ts'
@@ -168,8 +168,10 @@ export class Attempt implements ServerStreamUser, RequestBodyUser, TunnelOwner, 
     return this.#failure?.code
   }
 
-  get #timeouts() {
-    return this.#group.settings.timeouts
+  get #timeouts(): UpstreamTimeouts {
+    const { timeouts } = this.#group.settings
+    const own = this.#owner.route?.timeouts
+    return own === undefined ? timeouts : { ...timeouts, ...own }
   }
 
   get isServerTransient(): boolean {

@@ -7,6 +7,7 @@ import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { cookieSetAmong } from '../http1/set-cookie.ts'
 import type { ExchangeRecord, FilterDecision } from '../observability/exchange-record.ts'
+import { redirectOf } from '../routing/folder.ts'
 import { normaliseHost } from '../routing/host.ts'
 import { now } from '../runtime/clock.ts'
 import type { Reason } from '../runtime/reason.ts'
@@ -162,19 +163,20 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     if (tracer !== undefined) this.trace = tracer.begin(head)
     const early = earlyAnswer(head, this.request, origin, this.context)
     if (early !== undefined) return early instanceof Failure ? this.#end(early) : this.#answer(early)
-    const limit = snapshot.limits.bodySize
+    const path = pathOf(head)
+    const view = this.context.show(head, origin, path ?? '')
+    const host = router.usesHost ? normaliseHost(authorityOf(head)) : ''
+    const route = path === undefined ? undefined : router.find(host, path, view)
+    const limit = route?.bodyLimit ?? snapshot.limits.bodySize
     this.#bodyLimit = limit
     if (limit > 0 && framing > limit) return this.#end(new Failure('body-too-large'))
     if (this.request.expects === 'unknown') return this.#end(new Failure('expectation-unknown'))
-    const path = pathOf(head)
     if (path === undefined)
       return this.#end(new Failure('bad-request', 'the path cannot be decoded, or climbs above its root'))
-    const view = this.context.show(head, origin, path)
-    const host = router.usesHost ? normaliseHost(authorityOf(head)) : ''
-    const route = router.find(host, path, view)
     if (route === undefined) return this.#end(new Failure('no-route'))
     this.route = route
-    if (route.redirect !== undefined) return this.#answer(redirect(301, route.redirect + queryOf(head), this.request))
+    const folder = redirectOf(route, path)
+    if (folder !== undefined) return this.#answer(redirect(301, folder + queryOf(head), this.request))
     const filters = this.context.filtersOf(route)
     if (filters === undefined) return this.#place(groups[route.upstream], view)
     const filtered = new FilteredRequest(this.context, this.downstream, this.request, route, path)
@@ -498,8 +500,8 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   #mayTryAgain(attempt: Attempt, failure: Failure): boolean {
     const { group, tries } = this.#placement!
     const { retries } = group.settings
-    if (tries >= retries.tries || (retries.within > 0 && now() - this.#readyAt - this.queued > retries.within))
-      return false
+    const { tries: most = retries.tries, within = retries.within } = this.route?.retries ?? retries
+    if (tries >= most || (within > 0 && now() - this.#readyAt - this.queued > within)) return false
     if (failure.retry === 'idempotent') return attempt.mayRepeat
     return failure.retry === 'always' && attempt.mayResend
   }

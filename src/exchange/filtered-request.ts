@@ -6,6 +6,8 @@ import { cookieIn } from '../http1/cookie.ts'
 import { parameterIn } from '../http1/query.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { FilterDecision } from '../observability/exchange-record.ts'
+import { normaliseHost } from '../routing/host.ts'
+import { type Parameters, parametersOf } from '../routing/parameters.ts'
 import type { IpAddress } from '../runtime/ip-address.ts'
 import type { NamedParts } from '../runtime/named-part.ts'
 import type { Route } from '../runtime/snapshot.ts'
@@ -44,7 +46,7 @@ export class FilteredRequest implements NamedParts {
   readonly decisions: FilterDecision[] = []
   readonly #heads: Heads
   readonly #downstream: Downstream
-  #parameters: Readonly<Record<string, string>> | undefined
+  #parameters: Parameters | undefined
 
   constructor(heads: Heads, downstream: Downstream, received: ReceivedRequest, route: Route, path: string) {
     this.#heads = heads
@@ -107,7 +109,8 @@ export class FilteredRequest implements NamedParts {
 
   /** A parameter of the route's path, or of its regular expression; undefined if it has none of that name. */
   parameter(name: string): string | undefined {
-    return this.#parameters?.[name]
+    this.#parameters ??= parametersOf(this.route, this.path, normaliseHost(authorityOf(this.#head)))
+    return Object.hasOwn(this.#parameters, name) ? this.#parameters[name] : undefined
   }
 
   header(name: string): string | undefined {

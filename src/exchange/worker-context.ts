@@ -89,6 +89,7 @@ export class WorkerContext {
     requestView.head = head
     requestView.address = origin.address
     requestView.certificate = origin.ends.tls?.clientCertificate
+    requestView.listener = origin.ends.listener
     requestView.path = path
     requestView.filtered = filtered
     return requestView

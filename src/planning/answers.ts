@@ -121,6 +121,8 @@ export interface ExplainedRoute {
   readonly redirect: string | null
   /** One sentence for each condition that is met. */
   readonly because: readonly string[]
+  /** The route that would come next, and why this one comes first. Absent: no other matches. */
+  readonly before?: string
 }
 
 export interface ExplainedUpstream {

@@ -50,6 +50,8 @@ export type PortListener = PortPlace & ListenerSettings
 export type SocketListener = SocketPlace & ListenerSettings
 
 interface ListenerSettings {
+  /** By which routes know it. Absent: none requires it. */
+  readonly name?: string
   /** Whether each connection begins with a PROXY header, of version 1 or 2, that names the client. */
   readonly proxyProtocol: boolean
   /** Absent: connections are not encrypted. */
@@ -81,16 +83,32 @@ export type ClientAddressSource = 'x-forwarded-for' | 'forwarded'
 /** Versions of the PROXY protocol: 1 is a line of text, 2 is binary. */
 export type ProxyProtocolVersion = 'v1' | 'v2'
 
-/** The conditions of a request, and the upstream that serves it. Absent conditions match everything. */
+/** The conditions of a request, and the upstream that serves it. Absent conditions match everything. Texts are bytes, one character each. */
 export interface Route {
-  /** Lower case, without a port: `www.example.org`, or `*.example.org` for every name below it. */
+  /**
+   * Lower case, without a port: `www.example.org`, `*.example.org` for every name below it, `www.example.*` for every name that it
+   * begins, or `~ ` and a regular expression.
+   */
   readonly host?: string
-  /** `/exactly/this`, or `/this/*` for everything below `/this/`; matched on the normalised path. */
+  /**
+   * `/exactly/this`, `/this/*` for everything below `/this/`, or `/this*` for everything that begins like that; a segment `:name` is any
+   * that is not empty. Or `~ ` and a regular expression. Matched on the normalised path.
+   */
   readonly path: string
   readonly methods?: readonly string[]
   /** Lower-case name to the exact value. */
   readonly headers?: Readonly<Record<string, string>>
-  /** If set, requests are redirected to this path, percent-encoded, instead of being served. */
+  /** The name of a parameter to its unescaped value, or true for any. */
+  readonly query?: RequiredValues
+  /** The name of a cookie to its value, or true for any. */
+  readonly cookies?: RequiredValues
+  /** The names of listeners. */
+  readonly listeners?: readonly string[]
+  /** Whether the client has shown a valid certificate, or what that says. */
+  readonly clientCertificate?: boolean | Readonly<Partial<Record<CertificateField, string>>>
+  /** Of routes that match, those of the highest priority come first, whatever they require. Absent: 0. */
+  readonly priority?: number
+  /** If set, requests are redirected to this path, percent-encoded, instead of being served. Parameters stand in it as in the path. */
   readonly redirect?: string
   /** What it does to requests and responses, in order. Absent: it passes them on. */
   readonly filters?: readonly FilterSettings[]
@@ -98,9 +116,19 @@ export interface Route {
   readonly log?: RouteLog
   /** Index into `Snapshot.upstreams`; -1 for a route whose filters answer every request. */
   readonly upstream: number
+  /** The largest body of a request, in bytes; 0 is no limit. Absent: as `Limits` says. */
+  readonly bodyLimit?: number
+  /** What takes the place of the upstream's. */
+  readonly timeouts?: Partial<UpstreamTimeouts>
+  readonly retries?: Partial<Retries>
   /** Where it is counted (tallies.ts). Absent: with all others that have no slot. */
   readonly slot?: number
 }
+
+export type RequiredValues = Readonly<Record<string, string | true>>
+
+/** What a route may require of a client's certificate. */
+export type CertificateField = 'subject' | 'issuer' | 'serial' | 'fingerprint'
 
 /**
  * What servers speak: HTTP/2 by TLS (`h2`), without TLS (`h2c`), or what the server prefers of HTTP/2 and HTTP/1.1 (`auto`), which

@@ -44,6 +44,7 @@ testBoth(
     for (const user of [...Object.keys(hashes), 'zoë']) {
       const { headers } = await client.got('/', basic(user, RIGHT))
       assert.equal(headers.authorization, undefined)
+      // The mirror's answer is UTF-8 of one character a byte.
       assert.equal(headers['x-user'], Buffer.from(user).toString('latin1'))
     }
     // Also where it is remembered, and by another name of the same header.
@@ -188,6 +189,20 @@ test('the user is in the access log only where that is asked for', async (t) => 
     assert.equal(JSON.parse(line!).user, fields && 'zoë')
     assert.equal(line!.includes('sésame'), false)
   }
+})
+
+test('workers end as soon as their connections have, although they have verified passwords', async (t) => {
+  const origin = await mirrorOrigin(t)
+  const limpet = await startLimpet(t, {
+    listeners: [{ address: '127.0.0.1', port: 0 }],
+    // Nothing ends them by force.
+    timeouts: { stop: 0 },
+    routes: [{ path: '/*', upstream: 'app', filters: [{ basicAuth: { file: users } }] }],
+    upstreams: { app: { servers: [origin.address] } },
+  })
+  assert.equal((await http1Client(t, limpet.port).ask('/', basic('bcrypt', RIGHT))).status, 200)
+  limpet.process.kill('SIGTERM')
+  assert.equal(await limpet.exit, 0)
 })
 
 test('a file that cannot be used is refused before anything is served, at its line and at its place in the configuration', async (t) => {

@@ -80,6 +80,6 @@ test('what comes out of the stage is what went in, all memory is given back, and
         assert.equal(bufferMemory.isUsedUp, false)
       },
     ),
-    { numRuns: 40 },
+    { numRuns: 150 },
   )
 })

@@ -86,6 +86,7 @@ testBoth(
     }
     const rich = await token({ realm_access: { roles: ['a', 'ü'] }, name: 'Zoë 🦀', level: 3 })
     const { headers } = await client.got('/', bearer(rich))
+    // The mirror's answer is UTF-8 of one character a byte.
     const utf8 = (text: string) => Buffer.from(text).toString('latin1')
     assert.equal(headers['x-roles'], utf8('["a","ü"]'))
     assert.equal(headers['x-name'], utf8('Zoë 🦀'))

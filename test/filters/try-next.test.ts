@@ -3,6 +3,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { describe, type TestContext, test } from 'node:test'
 import { startDataPlane } from '../support/data-plane.ts'
 import { type FilterClient, http1Client, http2Client } from '../support/filtered.ts'
+import { startLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
 
 /** A server that answers as it is told, and how it was reached. */
@@ -132,4 +133,27 @@ testClients('a connection is kept whatever takes the place of its answer, or hol
     await client.ask('/missing', { method: 'POST', body: 'x' })
   }
   assert.deepEqual([origin.requests, origin.connections], [12, 1])
+})
+
+test('the access log shows each server that was asked, and how it answered', async (t) => {
+  const bad = await countingOrigin(t, busy)
+  const good = await countingOrigin(t, well)
+  const limpet = await startLimpet(
+    t,
+    `
+    listeners: [{ address: 127.0.0.1, port: 0 }]
+    workers: 1
+    accessLog: { format: json, fields: [status, upstream, upstreamStatus, attempts, failure] }
+    routes: [{ path: /*, upstream: app, filters: [tryNext] }]
+    upstreams: { app: { servers: ["${bad.address}", "${good.address}"] } }
+  `,
+  )
+  assert.equal((await http1Client(t, limpet.port).ask('/')).body, 'well')
+  const [line] = await limpet.log.matching(/./, 1)
+  assert.deepEqual(JSON.parse(line!), {
+    status: 200,
+    upstream: [bad.address, good.address],
+    upstreamStatus: [503, 200],
+    attempts: 2,
+  })
 })

@@ -17,7 +17,9 @@ export interface Got {
 export interface Answer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
+  /** As UTF-8. */
   readonly body: string
+  readonly bytes: Buffer
 }
 
 export interface Ask {
@@ -87,7 +89,7 @@ export function http1Client(_t: TestContext, port: number): FilterClient {
     const [response] = await once(sent, 'response')
     const chunks: Buffer[] = []
     for await (const chunk of response) chunks.push(chunk)
-    return { status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks).toString('latin1') }
+    return { status: response.statusCode, headers: response.headers, ...contentOf(chunks) }
   })
 }
 
@@ -101,8 +103,13 @@ export function http2Client(t: TestContext, port: number): FilterClient {
     const [{ ':status': status, ...fields }] = await once(stream, 'response')
     const chunks: Buffer[] = []
     for await (const chunk of stream) chunks.push(chunk)
-    return { status, headers: fields, body: Buffer.concat(chunks).toString('latin1') }
+    return { status, headers: fields, ...contentOf(chunks) }
   })
+}
+
+function contentOf(chunks: readonly Buffer[]): Pick<Answer, 'body' | 'bytes'> {
+  const bytes = Buffer.concat(chunks)
+  return { bytes, body: bytes.toString() }
 }
 
 function withGot(ask: FilterClient['ask']): FilterClient {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { unknownListeners } from '../../config/listener-name.ts'
 import type { Route } from '../../config/route.ts'
 import { canMatchTogether, placesOf } from '../../config/route-places.ts'
 import type { Config } from '../../config/schema.ts'
@@ -129,10 +130,13 @@ export function mergedWith(file: Config, found: Found): Merged {
     }
     for (const { route, where } of otherRoutes) {
       const { upstream } = route
+      const [listener] = unknownListeners(route.listeners, file.listeners)
       const message =
-        upstream === undefined || own.has(upstream)
-          ? taken.add(route)
-          : `its upstream ${upstream} has no effect, so it has none either`
+        listener !== undefined
+          ? `the configuration file has no listener ${listener}, so it has no effect`
+          : upstream === undefined || own.has(upstream)
+            ? taken.add(route)
+            : `its upstream ${upstream} has no effect, so it has none either`
       if (message === undefined) routes.push(route)
       else refused.push({ source, where, message })
     }

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { keySetUrlsOf } from '../../config/filters/credentials.ts'
 import type { Config } from '../../config/schema.ts'
 import { parseKeySet } from '../../credentials/key-set.ts'
-import { HttpClient } from '../../discovery/http-client.ts'
+import type { HttpClient } from '../../discovery/http-client.ts'
 import type { Log } from '../../observability/log.ts'
 import type { KeySet } from '../../runtime/credentials.ts'
 import { FetchedKeySet } from './fetched-key-set.ts'
@@ -14,8 +14,10 @@ export class FetchedKeys {
   /** Puts other keys into effect. */
   onChange: (() => Promise<unknown>) | undefined
   readonly #log: Log
-  readonly #client = new HttpClient()
+  #client: Promise<HttpClient> | undefined
   readonly #followed = new Map<string, FetchedKeySet>()
+  /** Workers may ask before the first configuration is followed. */
+  readonly #begun = Promise.withResolvers<void>()
   #isClosed = false
 
   constructor(log: Log) {
@@ -36,23 +38,26 @@ export class FetchedKeys {
       this.sets.delete(url)
     }
     for (const url of wanted) if (!this.#followed.has(url)) this.#followed.set(url, this.#open(url))
+    this.#begun.resolve()
   }
 
   /** Fetches that set again, unless that was done a moment ago; resolves once it is in effect, or cannot be fetched. */
   async demand(url: string): Promise<void> {
+    await this.#begun.promise
     await this.#followed.get(url)?.renew()
   }
 
   close(): void {
     this.#isClosed = true
     for (const followed of this.#followed.values()) followed.close()
-    this.#client.close()
+    void this.#client?.then((client) => client.close())
   }
 
   #open(url: string): FetchedKeySet {
     return new FetchedKeySet({
       fetch: async (signal) => {
-        const { body } = await this.#client.ask(new URL(url), { signal, largest: LARGEST })
+        this.#client ??= newClient()
+        const { body } = await (await this.#client).ask(new URL(url), { signal, largest: LARGEST })
         return parseKeySet(url, body)
       },
       fetched: (set, isNews) => this.#take(set, isNews),
@@ -87,6 +92,12 @@ export class FetchedKeys {
       this.#log.error(`other keys of tokens are not in effect: ${cause}`, { event: 'keys-not-applied', cause })
     }
   }
+}
+
+/** Loaded where a key set is fetched only: it brings Node's client, which is large. */
+async function newClient(): Promise<HttpClient> {
+  const { HttpClient } = await import('../../discovery/http-client.ts')
+  return new HttpClient()
 }
 
 /** How large a set may be, in bytes. */

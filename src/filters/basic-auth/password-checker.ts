@@ -40,25 +40,12 @@ export class PasswordChecker {
     return pending.answer.promise
   }
 
-  /** How many questions wait for the thread. */
-  get waiting(): number {
-    return this.#waiting.length
-  }
-
-  /** The thread ends; another one starts with the next question. */
-  close(): void {
-    clearTimeout(this.#idle)
-    const thread = this.#thread
-    this.#thread = undefined
-    void thread?.terminate()
-  }
-
   #askNext(): void {
     if (this.#asked !== undefined) return
     clearTimeout(this.#idle)
     this.#asked = this.#waiting.shift()
     if (this.#asked === undefined) {
-      this.#idle = setTimeout(() => this.close(), KEPT_FOR).unref()
+      this.#idle = setTimeout(() => this.#end(), KEPT_FOR).unref()
       return
     }
     const { password, hash } = this.#asked
@@ -66,9 +53,15 @@ export class PasswordChecker {
     this.#thread.postMessage({ password, hash } satisfies PasswordQuestion)
   }
 
+  /** No question waits; another thread starts with the next one. */
+  #end(): void {
+    const thread = this.#thread
+    this.#thread = undefined
+    void thread?.terminate()
+  }
+
   #started(): Worker {
     const thread = new Worker(passwordModule, { name: 'passwords' })
-    thread.unref()
     thread.on('message', (isRight: boolean) => {
       const asked = this.#asked!
       this.#asked = undefined
@@ -87,6 +80,8 @@ export class PasswordChecker {
       asked?.answer.reject(new NotVerified(`the thread that verifies passwords failed: ${cause}`))
       this.#askNext()
     })
+    // After its listeners: one for messages would undo it.
+    thread.unref()
     return thread
   }
 }

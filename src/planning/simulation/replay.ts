@@ -45,14 +45,15 @@ export class Replay {
    * @throws RangeError if there is no such listener
    */
   constructor({ name, snapshot }: NamedSnapshot, clock: LogClock, listener?: string) {
-    this.#redirectsToHttps = namedBy(snapshot.listeners, listener)?.redirectTo !== undefined
+    const entrance = namedBy(snapshot.listeners, listener)
+    this.#redirectsToHttps = entrance?.redirectTo !== undefined
     const { snapshot: played, notes } = forLog(snapshot)
     this.#name = name
     this.#original = snapshot
     this.#notes = notes
     this.#clock = clock
     this.#router = new Router(played.routes)
-    this.#reader = new UserRequestReader(played.limits)
+    this.#reader = new UserRequestReader(played.limits, entrance?.name)
     this.#sessions.apply(played.upstreams)
     this.#upstreams = played.upstreams.map((upstream) => new UpstreamReplay(this.#rehearsal.groupOf(upstream)))
   }
