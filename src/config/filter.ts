@@ -4,6 +4,7 @@ import { written } from './field.ts'
 import { AllowFilter, DenyFilter } from './filters/address-rules.ts'
 import { AnswersFilter } from './filters/answers.ts'
 import { BasicAuthFilter } from './filters/basic-auth.ts'
+import { BufferRequestFilter } from './filters/buffer-request.ts'
 import { BufferResponseFilter } from './filters/buffer-response.ts'
 import { CompressFilter } from './filters/compress.ts'
 import { ConcurrencyLimitFilter } from './filters/concurrency-limit.ts'
@@ -26,6 +27,7 @@ const kinds = {
   allow: AllowFilter,
   answers: AnswersFilter,
   basicAuth: BasicAuthFilter,
+  bufferRequest: BufferRequestFilter,
   bufferResponse: BufferResponseFilter,
   compress: CompressFilter,
   concurrencyLimit: ConcurrencyLimitFilter,
@@ -65,7 +67,13 @@ const Entry = z
 type Entry = z.output<typeof Entry>
 
 /** Filters that need no settings: their names may stand alone. */
-const alone = ['bufferResponse', 'compress', 'securityHeaders', 'tryNext'] as const satisfies readonly Filter['type'][]
+const alone = [
+  'bufferRequest',
+  'bufferResponse',
+  'compress',
+  'securityHeaders',
+  'tryNext',
+] as const satisfies readonly Filter['type'][]
 
 const Name = written(
   z.enum(alone),

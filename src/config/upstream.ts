@@ -21,7 +21,9 @@ const tunnel = Duration.describe(
 const tries = whole(1, MAX_SERVERS).describe(
   'The maximum number of servers that one request is sent to, including the first.',
 )
-const within = Duration.describe('No further try starts after this time since the start of the request.')
+const within = Duration.describe(
+  'No further try starts after this time since the first one could: what is read of a body before does not count.',
+)
 
 const upstreamTimeouts = z.strictObject({
   connect: connect.prefault('5s'),

@@ -1,6 +1,6 @@
 import type { BodyReader } from '../affinity/affinity.ts'
 import type { RequestEdits } from '../forwarding/head-edits.ts'
-import type { ConnectionOptions } from '../http1/connection-options.ts'
+import { type ConnectionOptions, connectionOptions } from '../http1/connection-options.ts'
 import { FieldName } from '../http1/field-name.ts'
 import type { Head } from '../http1/head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
@@ -27,27 +27,33 @@ import { timeoutOfCall } from './grpc-call.ts'
 import { failedCall, trailersOfFailure } from './grpc-failure.ts'
 import { grpcStatuses } from './grpc-status.ts'
 import { type OwnResponse, redirect } from './own-response.ts'
+import { PassingBody } from './passing-body.ts'
 import { type Occasion, Placement } from './placement.ts'
 import { authorityOf, pathOf, queryOf, type ReceivedRequest } from './received-request.ts'
-import { RequestBody } from './request-body.ts'
+import type { RequestBody } from './request-body.ts'
 import type { RequestView } from './request-view.ts'
 import type { ResponseSink, StageUser } from './response-sink.ts'
 import type { ResponseView } from './response-view.ts'
+import { type BodyStorage, StoredBody, type StoredBodyUser } from './stored-body.ts'
 import { type Ticket, Wait, type Waiter } from './ticket.ts'
 import type { Trace } from './trace.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 import type { WorkerContext } from './worker-context.ts'
 
+const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n')
+
 /**
  * One request and its response. It finds the route, has a server picked and makes an attempt there; if that fails and
  * it is safe, it makes another attempt elsewhere. It always ends in `#settle`, once.
  */
-export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, ExchangeRecord {
+export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, ExchangeRecord, StoredBodyUser {
   readonly context: WorkerContext
   readonly downstream: Downstream
   readonly request: ReceivedRequest
   readonly startedAt = now()
-  readonly body: RequestBody
+  /** When it could first go to a server: after its filters, and with what is read of its body before. */
+  #readyAt = this.startedAt
+  body: RequestBody
   #isOver = false
   /** How large its body may be, in bytes; 0 for any size. */
   #bodyLimit = 0
@@ -86,7 +92,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     this.context = context
     this.downstream = downstream
     this.request = request
-    this.body = RequestBody.of(request)
+    this.body = PassingBody.of(request)
   }
 
   get clientAddress(): string {
@@ -185,6 +191,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     verdict.then(
       (settled) => {
         if (this.#isOver) return
+        this.#readyAt = now()
         if (settled === undefined) this.#filter()
         else this.#goOnAfter(settled)
       },
@@ -206,8 +213,31 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     if (group === undefined) return this.#end(new Failure('no-route'))
     this.#placement = Placement.of(group, view)
     if (this.request.isGrpc && !this.#setDeadline(view.head)) return
+    if (this.#filtering?.request.bodyStorage !== undefined) this.#store(this.#filtering.request.bodyStorage)
     if (!this.body.isGathered) this.downstream.wantBody('data', true)
     else if (!this.downstream.isFickle) this.#try()
+  }
+
+  /** The body is to be read to its end before a server is picked: its client, which may wait for a 100 (Continue), is to send it. */
+  #store(storage: BodyStorage): void {
+    this.body = new StoredBody(this, storage, this.context.bufferMemory)
+    if (this.request.expects !== '100-continue') return
+    const { responseHead } = this.context
+    responseHead.parse(CONTINUE, 0, this.context.generation.snapshot.limits)
+    this.downstream.inform(responseHead, connectionOptions(responseHead))
+    this.downstream.flush()
+  }
+
+  bodyStored(): void {
+    if (this.#isOver) return
+    if (this.body.isGathered) this.#gathered()
+    else if (!this.body.isFull) this.downstream.wantBody('data', true)
+  }
+
+  storageFailed(error: NodeJS.ErrnoException): void {
+    if (this.#isOver) return
+    this.context.notices.storageFailed(error)
+    this.#end(new Failure('storage-failed', error.message))
   }
 
   /** Returns false if the deadline of the call has passed, so that the exchange is over. */
@@ -231,20 +261,26 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   }
 
   bodyEnded(trailers?: Head): void {
-    this.#attempt?.requestEnded(trailers)
+    if (this.#attempt === undefined) this.body.end()
+    else this.#attempt.requestEnded(trailers)
   }
 
   flush(): void {
     const limit = this.#bodyLimit
     const isTooLarge = limit > 0 && this.downstream.bodyLength > limit && this.#attempt?.isTunnel !== true
-    if (this.#attempt === undefined) this.#gathered()
-    else this.#attempt.flushRequest()
+    if (this.#attempt !== undefined) this.#attempt.flushRequest()
+    else if (!isTooLarge) this.#gathered()
     if (isTooLarge) this.#end(new Failure('body-too-large'))
   }
 
   #gathered(): void {
-    if (this.#placement === undefined || !this.body.isGathered || this.isQueued) return
-    this.downstream.holdBody()
+    if (this.#placement === undefined || this.isQueued) return
+    const failure = this.body.flush()
+    if (failure !== undefined) return this.#end(failure)
+    const { isGathered } = this.body
+    if (isGathered || this.body.isFull) this.downstream.holdBody()
+    if (!isGathered) return
+    this.#readyAt = now()
     this.#try()
   }
 
@@ -274,7 +310,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
    * @param previous how the attempt before this one failed
    */
   #try(previous?: Failure): void {
-    const time = this.attempts === 0 ? this.startedAt : now()
+    const time = this.attempts === 0 ? this.#readyAt : now()
     this.#previous = previous
     const wait = this.#goOn('arrival', time)
     if (wait !== undefined) this.#waitInQueue(wait)
@@ -306,7 +342,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     const time = now()
     this.#lastServer = this.server
     this.#attempt = undefined
-    if (!this.body.isWhole) this.downstream.holdBody()
+    if (!this.body.goesWithHead) this.downstream.holdBody()
     this.#waitsSince = time
     this.#ticket = this.#placement!.group.queue.join(this, wait)
     if (this.#ticket === undefined) this.#goOn('queue-full', time)
@@ -465,7 +501,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     const { group, tries } = this.#placement!
     const { retries } = group.settings
     const { tries: most = retries.tries, within = retries.within } = this.route?.retries ?? retries
-    if (tries >= most || (within > 0 && now() - this.startedAt - this.queued > within)) return false
+    if (tries >= most || (within > 0 && now() - this.#readyAt - this.queued > within)) return false
     if (failure.retry === 'idempotent') return attempt.mayRepeat
     return failure.retry === 'always' && attempt.mayResend
   }
@@ -529,6 +565,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     this.#attempt?.end()
     this.#placement?.end()
     this.#filtering?.end()
+    this.body.close()
     this.bytesSent = this.downstream.bytesSent
     this.bytesReceived = this.downstream.bodyLength
     for (const observer of this.context.observers) observer.ended(this)

@@ -14,6 +14,7 @@ import type { Route } from '../runtime/snapshot.ts'
 import type { TlsFacts } from '../transport/tls-facts.ts'
 import type { Downstream } from './downstream.ts'
 import { authorityOf, type ReceivedRequest } from './received-request.ts'
+import type { BodyStorage } from './stored-body.ts'
 
 /** Knows requests, although other heads may have been read since. */
 interface Heads {
@@ -37,6 +38,8 @@ export class FilteredRequest implements NamedParts {
   claims: Readonly<Record<string, unknown>> | undefined
   /** Index of the upstream in the Snapshot; -1 for none. */
   upstream: number
+  /** Where its body is kept until it is whole, before a server gets it; undefined: it is passed on as it comes. */
+  bodyStorage: BodyStorage | undefined
   /** The server that has answered, and its upstream; undefined before. */
   serverName: string | undefined
   upstreamName: string | undefined

@@ -60,6 +60,7 @@ export const grpcStatuses: Readonly<Record<FailureCode, number>> = {
   'too-many-in-flight': GrpcStatus.ResourceExhausted,
   'filter-failed': GrpcStatus.Internal,
   'answer-refused': GrpcStatus.Unavailable,
+  'storage-failed': GrpcStatus.ResourceExhausted,
 }
 
 /** The statuses with which a server says that it is at fault: those that Envoy's outlier detection takes for a 5xx. */

@@ -94,8 +94,9 @@ export class Placement {
     return this.#session?.shown
   }
 
-  /** Whether any server may serve the request that has not been tried. */
+  /** Whether any server may serve the request now that has not been tried. */
   hasAnother(time: number): boolean {
+    if (this.group.isRetired || this.group.queue.pause.isOn || this.#isRefused(this.#home(), 'down')) return false
     return this.group.servers.some((server) => !this.#tried.includes(server) && server.mayServe(time))
   }
 

@@ -5,6 +5,7 @@ import type { Route } from '../runtime/snapshot.ts'
 import { AddressFilter } from './address-filter.ts'
 import { Answers } from './answers.ts'
 import { BasicAuth } from './basic-auth/basic-auth.ts'
+import { BufferRequest } from './buffer-request.ts'
 import { BufferResponse } from './buffer-response.ts'
 import { Compress } from './compress.ts'
 import { ConcurrencyLimit } from './concurrency-limit.ts'
@@ -32,7 +33,8 @@ const makers: Makers = {
   allow: (settings) => new AddressFilter(settings),
   answers: (settings) => new Answers(settings),
   basicAuth: (settings, context) => new BasicAuth(settings, context),
-  bufferResponse: (settings) => new BufferResponse(settings),
+  bufferRequest: (settings) => new BufferRequest(settings),
+  bufferResponse: (settings, context) => new BufferResponse(settings, context),
   compress: (settings) => new Compress(settings),
   concurrencyLimit: (settings, context) => new ConcurrencyLimit(settings, context),
   cors: (settings) => new Cors(settings),

@@ -356,6 +356,13 @@ export const logChapters = {
         meaning: 'This process or machine runs short of file descriptors, ports or memory.',
         action: 'Raise the limit that the message names.',
       },
+      'storage-failed': {
+        level: 'error',
+        fields: ['cause', 'count'],
+        meaning:
+          'Bodies that `bufferRequest` or `bufferResponse` keeps could not be written to the disk, or be read again.',
+        action: 'Make room, or set `TMPDIR` to a folder that has some.',
+      },
     },
   },
   sources: {

@@ -41,6 +41,7 @@ export const failureCodes = [
   'unauthorized',
   'forbidden',
   'auth-unavailable',
+  'storage-failed',
 ] as const
 
 export type FailureCode = (typeof failureCodes)[number]

@@ -5,6 +5,7 @@ export type FilterSettings =
   | AddressSettings
   | AnswersSettings
   | BasicAuthSettings
+  | BufferRequestSettings
   | BufferResponseSettings
   | CompressSettings
   | ConcurrencyLimitSettings
@@ -213,6 +214,14 @@ export interface CompressSettings {
   readonly from: number
   /** From 1, the fastest, to 9, the smallest. */
   readonly level: number
+}
+
+/** Reads the whole body of each request first, in bytes. */
+export interface BufferRequestSettings {
+  readonly type: 'bufferRequest'
+  readonly memory: number
+  /** What does not fit in memory. A body that exceeds both is refused. */
+  readonly disk: number
 }
 
 /** Takes answers from servers as fast as these send, in bytes for each answer. */

@@ -77,3 +77,5 @@ export type WorkerEvent =
     }
   /** An untrusted peer claimed that its clients use HTTPS; `count` times since the last such event. */
   | { readonly type: 'scheme-ignored'; readonly address: string; readonly count: number }
+  /** The disk could not keep a body; `count` times since the last such event. */
+  | { readonly type: 'storage-failed'; readonly cause: string; readonly count: number }
