@@ -5,27 +5,28 @@ import { endpointOf, formatAddress } from './address.ts'
 import { Admin, isLoopback } from './admin.ts'
 import { Affinity } from './affinity.ts'
 import { asList, asMapping } from './as-written.ts'
-import { alternatives, shown } from './error.ts'
+import { shown } from './error.ts'
 import { cookieNameFor, Instance, instanceOf } from './instance.ts'
 import { formatPath, type KeyPath } from './key-path.ts'
 import { Listener } from './listener.ts'
 import { Metrics } from './metrics.ts'
-import { nearest } from './nearest.ts'
 import { formatPlace, overlap } from './place.ts'
 import { Route } from './route.ts'
 import { canMatchTogether, placesOf } from './route-places.ts'
 import { Server } from './server.ts'
 import { protocolContradictions } from './server-protocols.ts'
 import { Source } from './source.ts'
+import { splitContradictions } from './split-contradictions.ts'
 import { formatUnixSocket, isUnixSocket } from './unix-socket.ts'
-import { didYouMean, type Issue } from './validate.ts'
+import { unknownUpstreams } from './unknown-upstreams.ts'
+import type { Issue } from './validate.ts'
 
 /**
  * Finds parts of a file that contradict each other. Takes the file's value instead of the Config, and skips parts that are
  * invalid themselves, so that these issues are reported together with those of the schema.
  */
 export function contradictions(file: unknown): Issue[] {
-  const { listeners, routes, upstreams, discovery, instance, admin, metrics } = asMapping(file)
+  const { listeners, routes, defaults, upstreams, discovery, instance, admin, metrics } = asMapping(file)
   const groups = Object.entries(asMapping(upstreams)).map(([name, upstream]) => serversOf(name, upstream))
   const validListeners = validOf(Listener, listeners ?? [{}])
   return [
@@ -33,7 +34,8 @@ export function contradictions(file: unknown): Issue[] {
     ...adminOnListener(admin, listeners, validListeners),
     ...adminWithoutTokens(asMapping(admin)),
     ...metricsOnAnother(metrics, admin, listeners, validListeners),
-    ...unknownUpstreams(asList(routes), Object.keys(asMapping(upstreams)), discovery !== undefined),
+    ...unknownUpstreams(asList(routes), defaults, Object.keys(asMapping(upstreams)), discovery !== undefined),
+    ...splitContradictions(asList(routes), asMapping(upstreams)),
     ...ambiguousRoutes(validOf(Route, routes)),
     ...groups.flatMap(repeatedNames),
     ...groups.flatMap(repeatedIds),
@@ -312,19 +314,6 @@ function tooManyServers(groups: readonly ServerGroup[]): Issue[] {
     room -= written
   }
   return []
-}
-
-/** Also where labels describe others: a route of the file must hold before any container is there. */
-function unknownUpstreams(routes: readonly unknown[], names: readonly string[], isDiscovering: boolean): Issue[] {
-  const byLabels = isDiscovering ? 'labels describe the routes to their own upstreams' : undefined
-  if (names.length === 0 && !isDiscovering) return []
-  return routes.flatMap((route, index) => {
-    const { upstream } = asMapping(route)
-    if (typeof upstream !== 'string' || names.includes(upstream)) return []
-    const known = names.length > 0 && names.length <= 10 ? ` (${alternatives(names)})` : ''
-    const message = `expected the name of an upstream${known}, found ${JSON.stringify(upstream)}`
-    return [{ path: ['routes', index, 'upstream'], message, hint: didYouMean(nearest(upstream, names)) ?? byLabels }]
-  })
 }
 
 /** Routes that match the same request with the same specificity. Each pair is reported once, at its later route. */

@@ -14,6 +14,7 @@ import { RateLimitFilter } from './filters/rate-limit.ts'
 import { RedirectFilter } from './filters/redirect.ts'
 import { RespondFilter } from './filters/respond.ts'
 import { SecurityHeadersFilter } from './filters/security-headers.ts'
+import { SplitFilter } from './filters/split.ts'
 import { TryNextFilter } from './filters/try-next.ts'
 
 /** All filters, by their names. To add a filter, add an entry here, one in FilterSettings and one in filters/registry.ts. */
@@ -33,6 +34,7 @@ const kinds = {
   redirect: RedirectFilter,
   respond: RespondFilter,
   securityHeaders: SecurityHeadersFilter,
+  split: SplitFilter,
   tryNext: TryNextFilter,
 } as const
 

@@ -4,14 +4,18 @@ import { formatRequestRate } from '../config/filters/request-rate.ts'
 import type { AddressRange } from '../runtime/address-range.ts'
 import type { AddressSet, FilterSettings, HeaderTemplate } from '../runtime/filter-settings.ts'
 import { asBytes } from './compile-affinity.ts'
+import { compileSplit } from './compile-split.ts'
+import type { Surroundings } from './filter-surroundings.ts'
 
 /**
  * The settings of a filter as workers need them.
  *
  * @param place where it stands, in words that stay the same while others change
  */
-export function compileFilter(filter: Filter, place: string): FilterSettings {
+export function compileFilter(filter: Filter, place: string, surroundings: Surroundings): FilterSettings {
   switch (filter.type) {
+    case 'split':
+      return compileSplit(filter, surroundings)
     case 'respond':
       return { ...filter, headers: withContentType(filter.headers), body: Buffer.from(filter.body) }
     case 'redirect':
@@ -66,6 +70,7 @@ function securityHeaders(filter: Extract<Filter, { type: 'securityHeaders' }>): 
 
 /** Whether what a filter does depends on the route that it belongs to, although it stands elsewhere. */
 export function isPerRoute(filter: Filter): boolean {
+  if (filter.type === 'split') return true
   return 'by' in filter && filter.by.some(({ from }) => from === 'route')
 }
 

@@ -109,28 +109,39 @@ function hasPort(admin: Config['admin']): boolean {
   return admin !== undefined && admin !== 'off' && 'port' in admin
 }
 
-/** Whether both have the same routes, to upstreams in the same order. */
+/** Whether both have the same routes, to upstreams in the same order, of an instance of the same name. */
 function hasSameRoutes(config: Config, before: Config): boolean {
   return (
     config.routes === before.routes &&
+    config.listeners === before.listeners &&
+    config.instance === before.instance &&
     config.defaults === before.defaults &&
     config.upstreams.length === before.upstreams.length &&
     config.upstreams.every(({ name }, index) => name === before.upstreams[index]!.name)
   )
 }
 
-function routesOf({ routes, defaults, upstreams }: Config): Route[] {
-  const indices = new Map(upstreams.map(({ name }, index) => [name, index]))
-  const ofAll = defaults.filters.map((filter, index) => compileFilter(filter, placeOf(defaults.filters, index)))
+function routesOf(config: Config): Route[] {
+  const { routes, defaults } = config
+  const instance = instanceOf(config)
+  const upstreams = new Map(config.upstreams.map(({ name }, index) => [name, index]))
+  const ofAll = defaults.filters.map((filter, index) =>
+    compileFilter(filter, placeOf(defaults.filters, index), { instance, upstreams, own: undefined }),
+  )
   return routes.flatMap((route) => {
     const where = JSON.stringify([route.hosts, route.paths, route.methods, route.headers])
+    const surroundings = { instance, upstreams, own: route.upstream }
     const filters = [
       ...defaults.filters.map((filter, index) =>
-        isPerRoute(filter) ? compileFilter(filter, `${placeOf(defaults.filters, index)} ${where}`) : ofAll[index]!,
+        isPerRoute(filter)
+          ? compileFilter(filter, `${placeOf(defaults.filters, index)} ${where}`, surroundings)
+          : ofAll[index]!,
       ),
-      ...route.filters.map((filter, index) => compileFilter(filter, `${where} ${placeOf(route.filters, index)}`)),
+      ...route.filters.map((filter, index) =>
+        compileFilter(filter, `${where} ${placeOf(route.filters, index)}`, surroundings),
+      ),
     ]
-    return expand(route, filters, route.upstream === undefined ? -1 : indices.get(route.upstream)!)
+    return expand(route, filters, route.upstream === undefined ? -1 : upstreams.get(route.upstream)!)
   })
 }
 

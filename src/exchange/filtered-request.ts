@@ -116,6 +116,11 @@ export class FilteredRequest implements NamedParts {
     return this.edits.removes('cookie') ? undefined : cookieIn(this.#head, name, after)
   }
 
+  /** A cookie as the client has sent it, whatever filters have made of the field. */
+  sentCookie(name: string, after = 0): string | undefined {
+    return cookieIn(this.#head, name, after)
+  }
+
   query(name: string, after = 0): string | undefined {
     return parameterIn(this.target, name, after)
   }

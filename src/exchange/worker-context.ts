@@ -93,6 +93,16 @@ export class WorkerContext {
     return affinity.read(view, wallSeconds())
   }
 
+  /** Whether a request shows a session that lives on the upstream that it goes to. */
+  hasSession(request: FilteredRequest): boolean {
+    const session = this.sessionOf(request)
+    if (session === undefined) return false
+    if (session.standing === 'known') return true
+    // Any request has a key: only the table knows whose requests came before.
+    const { sessions } = this.generation.groups[request.upstream]!
+    return session.key !== undefined && sessions.find(session.high, session.low, wallSeconds()) >= 0
+  }
+
   /** A request's head, in `requestHead`: parsed again if another one has been parsed since. */
   headOf({ bytes, headStart }: ReceivedRequest): RequestHead {
     const { requestHead } = this

@@ -15,6 +15,7 @@ import { Path } from './path.ts'
 import { RateLimit } from './rate-limit.ts'
 import { Redirect } from './redirect.ts'
 import { Respond } from './respond.ts'
+import { Split } from './split.ts'
 import { TryNext } from './try-next.ts'
 
 type Makers = {
@@ -40,6 +41,7 @@ const makers: Makers = {
   rateLimit: (settings, context) => new RateLimit(settings, context),
   redirect: (settings) => new Redirect(settings),
   respond: (settings) => new Respond(settings),
+  split: (settings, context) => new Split(settings, context),
   tryNext: (settings) => new TryNext(settings),
 }
 

@@ -1,4 +1,6 @@
 import type { AddressRange } from './address-range.ts'
+import type { Cohort } from './cohort.ts'
+import type { NamedPart } from './named-part.ts'
 
 /** What the filters of a route are set to, as it travels in the Snapshot: one kind for each, by `type`. */
 export type FilterSettings =
@@ -15,6 +17,7 @@ export type FilterSettings =
   | RateLimitSettings
   | RedirectSettings
   | RespondSettings
+  | SplitSettings
   | TryNextSettings
 
 /** What a text with variables is made of: what stands there, and what is put in its place for each request. */
@@ -136,6 +139,28 @@ export interface CorsSettings {
   readonly credentials: boolean
   /** How long browsers may remember the answer to a preflight, in ms. */
   readonly maxAge: number
+}
+
+/** What a split divides, where it is not by a cookie of its own: whatever has the same value there. */
+export type SplitKey =
+  | { readonly from: 'client.address' }
+  | { readonly from: 'user' }
+  | { readonly from: 'header' | 'cookie' | 'query' | 'claim'; readonly name: string }
+
+/** Sends a share of users, or of requests, to other upstreams. */
+export interface SplitSettings {
+  readonly type: 'split'
+  readonly cohorts: readonly Cohort[]
+  /** The name of the route's own upstream. */
+  readonly own: string
+  readonly by: 'cookie' | 'request' | SplitKey
+  /** The name of the cookie that holds a user's point. */
+  readonly cookie: string
+  /** What keys are hashed with, the same wherever that upstream is split. */
+  readonly hashKey: Uint8Array
+  /** Where a request may name an upstream. */
+  readonly override: readonly NamedPart[]
+  readonly onlyNew: boolean
 }
 
 /** How bodies may be compressed. */
