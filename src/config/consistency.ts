@@ -6,6 +6,7 @@ import { Admin, isLoopback } from './admin.ts'
 import { Affinity } from './affinity.ts'
 import { asList, asMapping } from './as-written.ts'
 import { shown } from './error.ts'
+import { answersAll } from './filter.ts'
 import { cookieNameFor, Instance, instanceOf } from './instance.ts'
 import { formatPath, type KeyPath } from './key-path.ts'
 import { Listener } from './listener.ts'
@@ -34,6 +35,7 @@ export function contradictions(file: unknown): Issue[] {
     ...adminOnListener(admin, listeners, validListeners),
     ...adminWithoutTokens(asMapping(admin)),
     ...metricsOnAnother(metrics, admin, listeners, validListeners),
+    ...routesWithoutUpstream(asList(routes)),
     ...unknownUpstreams(asList(routes), defaults, Object.keys(asMapping(upstreams)), discovery !== undefined),
     ...splitContradictions(asList(routes), asMapping(upstreams)),
     ...ambiguousRoutes(validOf(Route, routes)),
@@ -314,6 +316,15 @@ function tooManyServers(groups: readonly ServerGroup[]): Issue[] {
     room -= written
   }
   return []
+}
+
+/** Only a filter that answers every request makes an upstream unnecessary. */
+function routesWithoutUpstream(routes: readonly unknown[]): Issue[] {
+  return routes.flatMap((route, index) => {
+    const { upstream, filters } = asMapping(route)
+    if (upstream !== undefined || route !== asMapping(route) || asList(filters).some(answersAll)) return []
+    return [{ path: ['routes', index, 'upstream'], message: 'expected the name of an upstream, found nothing' }]
+  })
 }
 
 /** Routes that match the same request with the same specificity. Each pair is reported once, at its later route. */

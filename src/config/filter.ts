@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { asMapping } from './as-written.ts'
 import { written } from './field.ts'
 import { AllowFilter, DenyFilter } from './filters/address-rules.ts'
 import { AnswersFilter } from './filters/answers.ts'
@@ -43,13 +44,11 @@ type Kinds = typeof kinds
 /** A filter as the program holds it: its settings, and its name as their type. */
 export type Filter = { [Name in keyof Kinds]: { type: Name } & z.output<Kinds[Name]> }[keyof Kinds]
 
-type Optional = { [Name in keyof Kinds]: z.ZodExactOptional<Kinds[Name]> }
+type Optional = { [Name in keyof Kinds]: z.ZodOptional<Kinds[Name]> }
 
-/** One key, the name of the filter, with its settings. */
+/** One key, the name of the filter, with its settings. With exactOptional, zod would encode the filters that are absent, too. */
 const Entry = z
-  .strictObject(
-    Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [name, z.exactOptional(kind)])) as Optional,
-  )
+  .strictObject(Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [name, z.optional(kind)])) as Optional)
   .check(({ value, issues }) => {
     if (Object.keys(value).length === 1) return
     const hint = 'write each filter as an entry of its own, since their order counts'
@@ -81,9 +80,9 @@ export const Filter = z
   .meta({ id: 'Filter' })
 
 /** Filters that answer every request that they get. */
-const answering: readonly Filter['type'][] = ['redirect', 'respond']
+const answering: readonly string[] = ['redirect', 'respond'] satisfies Filter['type'][]
 
-/** Whether no request gets past these filters. */
-export function answerAll(filters: readonly Filter[]): boolean {
-  return filters.some(({ type }) => answering.includes(type))
+/** Whether no request gets past a filter, as it stands in the file. */
+export function answersAll(written: unknown): boolean {
+  return Object.keys(asMapping(written)).some((name) => answering.includes(name))
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { InvalidValue } from './error.ts'
 import { oneOrMore, text, uniqueList } from './field.ts'
-import { answerAll, Filter } from './filter.ts'
+import { Filter } from './filter.ts'
 import { HeaderFields, token } from './header-fields.ts'
 import { parseRouteHost } from './host.ts'
 import { parsePath } from './path.ts'
@@ -27,45 +27,30 @@ export interface Route {
   upstream?: string
 }
 
-const RouteFields = z
-  .strictObject({
-    path: oneOrMore(text(parsePath, 'a path'), 'a path').describe(
-      'One path or a list: `/exactly/this`, or `/this/*` for all paths below `/this/`. Matches the normalised path.',
-    ),
-    host: z
-      .exactOptional(oneOrMore(text(parseRouteHost, 'a host'), 'a host'))
-      .describe(
-        'One host or a list: `www.example.org`, or `*.example.org` for every name below it. Default: any host.',
-      ),
-    methods: z
-      .exactOptional(uniqueList(text(parseMethod, 'an HTTP method')))
-      .describe('The methods, such as [GET, HEAD]. Default: any method.'),
-    headers: z
-      .exactOptional(HeaderFields)
-      .describe('Headers that the request must have, with exactly these values. Default: none.'),
-    filters: z
-      .array(Filter)
-      .prefault([])
-      .describe('What the route does to requests and responses, in order. Default: it passes them on.'),
-    upstream: z
-      .exactOptional(z.string('the name of an upstream'))
-      .describe('The name of the upstream that serves the route. May be left out if a filter answers every request.'),
-  })
-  .check(({ value, issues }) => {
-    if (value.upstream !== undefined || answerAll(value.filters)) return
-    const hint = 'or give it a filter that answers every request: respond or redirect'
-    issues.push({
-      code: 'custom',
-      message: 'the name of an upstream',
-      params: { hint },
-      path: ['upstream'],
-      input: undefined,
-    })
-  })
+const RouteFields = z.strictObject({
+  path: oneOrMore(text(parsePath, 'a path'), 'a path').describe(
+    'One path or a list: `/exactly/this`, or `/this/*` for all paths below `/this/`. Matches the normalised path.',
+  ),
+  host: z
+    .exactOptional(oneOrMore(text(parseRouteHost, 'a host'), 'a host'))
+    .describe('One host or a list: `www.example.org`, or `*.example.org` for every name below it. Default: any host.'),
+  methods: z
+    .exactOptional(uniqueList(text(parseMethod, 'an HTTP method')))
+    .describe('The methods, such as [GET, HEAD]. Default: any method.'),
+  headers: z
+    .exactOptional(HeaderFields)
+    .describe('Headers that the request must have, with exactly these values. Default: none.'),
+  filters: z
+    .exactOptional(z.array(Filter))
+    .describe('What the route does to requests and responses, in order. Default: it passes them on.'),
+  upstream: z
+    .exactOptional(z.string('the name of an upstream'))
+    .describe('The name of the upstream that serves the route. May be left out if a filter answers every request.'),
+})
 
 /** One entry of `routes`. */
 export const Route = z.codec(RouteFields, z.custom<Route>(), {
-  decode: ({ path, host = [], methods = [], headers = {}, filters, upstream }) => ({
+  decode: ({ path, host = [], methods = [], headers = {}, filters = [], upstream }) => ({
     paths: path,
     hosts: host,
     methods,
@@ -78,7 +63,7 @@ export const Route = z.codec(RouteFields, z.custom<Route>(), {
     ...(hosts.length > 0 && { host: hosts }),
     ...(methods.length > 0 && { methods }),
     ...(Object.keys(headers).length > 0 && { headers }),
-    filters,
+    ...(filters.length > 0 && { filters }),
     ...(upstream !== undefined && { upstream }),
   }),
 })

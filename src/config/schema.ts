@@ -75,11 +75,14 @@ export const Config = z.strictObject({
       'Which requests go to which upstream. The most specific route wins; the order does not matter. At least one, or discovery.',
     ),
   defaults: z
-    .strictObject({
-      filters: z.array(Filter).prefault([]).describe('Filters of all routes, before those of each.'),
-    })
-    .prefault({})
-    .describe('What holds for all routes.'),
+    .exactOptional(
+      z.strictObject({
+        filters: z
+          .exactOptional(z.array(Filter))
+          .describe('Filters of all routes, before those of each. Default: none.'),
+      }),
+    )
+    .describe('What holds for all routes. Default: nothing.'),
   upstreams: Upstreams.prefault({}).describe('The named groups of servers. At least one, or discovery.'),
   discovery: z
     .exactOptional(Discovery)

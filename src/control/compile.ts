@@ -122,20 +122,18 @@ function hasSameRoutes(config: Config, before: Config): boolean {
 }
 
 function routesOf(config: Config): Route[] {
-  const { routes, defaults } = config
+  const { routes, defaults: { filters: ofEach = [] } = {} } = config
   const instance = instanceOf(config)
   const upstreams = new Map(config.upstreams.map(({ name }, index) => [name, index]))
-  const ofAll = defaults.filters.map((filter, index) =>
-    compileFilter(filter, placeOf(defaults.filters, index), { instance, upstreams, own: undefined }),
+  const ofAll = ofEach.map((filter, index) =>
+    compileFilter(filter, placeOf(ofEach, index), { instance, upstreams, own: undefined }),
   )
   return routes.flatMap((route) => {
     const where = JSON.stringify([route.hosts, route.paths, route.methods, route.headers])
     const surroundings = { instance, upstreams, own: route.upstream }
     const filters = [
-      ...defaults.filters.map((filter, index) =>
-        isPerRoute(filter)
-          ? compileFilter(filter, `${placeOf(defaults.filters, index)} ${where}`, surroundings)
-          : ofAll[index]!,
+      ...ofEach.map((filter, index) =>
+        isPerRoute(filter) ? compileFilter(filter, `${placeOf(ofEach, index)} ${where}`, surroundings) : ofAll[index]!,
       ),
       ...route.filters.map((filter, index) =>
         compileFilter(filter, `${where} ${placeOf(route.filters, index)}`, surroundings),
