@@ -10,6 +10,7 @@ import { CorsFilter } from './filters/cors.ts'
 import { ErrorPagesFilter } from './filters/error-pages.ts'
 import { HeadersFilter } from './filters/headers.ts'
 import { HostFilter } from './filters/host.ts'
+import { MirrorFilter } from './filters/mirror.ts'
 import { PathFilter } from './filters/path.ts'
 import { RateLimitFilter } from './filters/rate-limit.ts'
 import { RedirectFilter } from './filters/redirect.ts'
@@ -30,6 +31,7 @@ const kinds = {
   errorPages: ErrorPagesFilter,
   headers: HeadersFilter,
   host: HostFilter,
+  mirror: MirrorFilter,
   path: PathFilter,
   rateLimit: RateLimitFilter,
   redirect: RedirectFilter,

@@ -14,6 +14,10 @@ import type { Surroundings } from './filter-surroundings.ts'
  */
 export function compileFilter(filter: Filter, place: string, surroundings: Surroundings): FilterSettings {
   switch (filter.type) {
+    case 'mirror': {
+      const { to, ...settings } = filter
+      return { ...settings, place, upstream: surroundings.upstreams.get(to) ?? -1 }
+    }
     case 'split':
       return compileSplit(filter, surroundings)
     case 'respond':

@@ -170,6 +170,11 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
 
   // ── the request ────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** The form in which the request's body is passed on. */
+  get bodyForm(): BodyForm {
+    return this.#owner.request.framing === CHUNKED ? this.#bodyForm : 'data'
+  }
+
   /** Whether all of the request is still here, so that it can be sent again if the server has not seen it. */
   get mayResend(): boolean {
     return !this.#hasSentBody
@@ -219,6 +224,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
     }
     this.#serverIsFull = !stream.flush()
     this.#judge.requestSent()
+    if (this.#requestEnded) this.#owner.requestSent()
     // While the client still owes the body, no timeout runs for the server, unless the client waits for its 100
     // (Continue).
     stream.wait(this.#requestEnded || request.expects === '100-continue' ? this.#timeouts.firstByte : this.#leisure)
@@ -248,6 +254,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
     if (this.#tunnel !== undefined) return this.#tunnel.clientEnd()
     this.#stream!.end(passedTrailers(trailers, this.#owner.request.options.text))
     this.#judge.requestSent()
+    this.#owner.requestSent()
   }
 
   flushRequest(): void {

@@ -11,6 +11,7 @@ import { Cors } from './cors.ts'
 import { ErrorPages } from './error-pages.ts'
 import { Headers } from './headers.ts'
 import { Host } from './host.ts'
+import { Mirror } from './mirror.ts'
 import { Path } from './path.ts'
 import { RateLimit } from './rate-limit.ts'
 import { Redirect } from './redirect.ts'
@@ -37,6 +38,7 @@ const makers: Makers = {
   errorPages: (settings) => new ErrorPages(settings),
   headers: (settings) => new Headers(settings),
   host: (settings) => new Host(settings),
+  mirror: (settings, context) => new Mirror(settings, context),
   path: (settings) => new Path(settings),
   rateLimit: (settings, context) => new RateLimit(settings, context),
   redirect: (settings) => new Redirect(settings),

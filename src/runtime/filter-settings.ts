@@ -13,6 +13,7 @@ export type FilterSettings =
   | ErrorPagesSettings
   | HeadersSettings
   | HostSettings
+  | MirrorSettings
   | PathSettings
   | RateLimitSettings
   | RedirectSettings
@@ -161,6 +162,22 @@ export interface SplitSettings {
   /** Where a request may name an upstream. */
   readonly override: readonly NamedPart[]
   readonly onlyNew: boolean
+}
+
+/** Copies requests to another upstream. */
+export interface MirrorSettings {
+  readonly type: 'mirror'
+  /** Where it stands, in words that stay the same while others change: what its copies in flight are counted by. */
+  readonly place: string
+  /** Index of the upstream in the Snapshot; -1 for none. */
+  readonly upstream: number
+  /** How many of `POINTS` requests are copied. */
+  readonly share: number
+  readonly maxInFlight: number
+  /** The longest body that is copied, in bytes. */
+  readonly body: number
+  /** How long a copy may take, in ms. */
+  readonly timeout: number
 }
 
 /** How bodies may be compressed. */
