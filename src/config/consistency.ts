@@ -20,7 +20,9 @@ import { Server } from './server.ts'
 import { protocolContradictions } from './server-protocols.ts'
 import { sharedCookieContradictions } from './shared-cookies.ts'
 import { Source } from './source.ts'
+import { splitContradictions } from './split-contradictions.ts'
 import { formatUnixSocket, isUnixSocket } from './unix-socket.ts'
+import { unknownUpstreams } from './unknown-upstreams.ts'
 import { didYouMean, type Issue } from './validate.ts'
 
 /**
@@ -28,7 +30,7 @@ import { didYouMean, type Issue } from './validate.ts'
  * invalid themselves, so that these issues are reported together with those of the schema.
  */
 export function contradictions(file: unknown): Issue[] {
-  const { listeners, routes, upstreams, discovery, instance, admin, metrics } = asMapping(file)
+  const { listeners, routes, defaults, upstreams, discovery, instance, admin, metrics } = asMapping(file)
   const groups = Object.entries(asMapping(upstreams)).map(([name, upstream]) => serversOf(name, upstream))
   const validListeners = validOf(Listener, listeners ?? [{}])
   return [
@@ -38,7 +40,8 @@ export function contradictions(file: unknown): Issue[] {
     ...adminWithoutTokens(asMapping(admin)),
     ...metricsOnAnother(metrics, admin, listeners, validListeners),
     ...routesWithoutUpstream(asList(routes)),
-    ...unknownUpstreams(asList(routes), Object.keys(asMapping(upstreams)), discovery !== undefined),
+    ...unknownUpstreams(asList(routes), defaults, Object.keys(asMapping(upstreams)), discovery !== undefined),
+    ...splitContradictions(asList(routes), asMapping(upstreams)),
     ...ambiguousRoutes(validOf(Route, routes)),
     ...listenersNotThere(validOf(Route, routes), validListeners),
     ...groups.flatMap(repeatedNames),
@@ -337,19 +340,6 @@ function routesWithoutUpstream(routes: readonly unknown[]): Issue[] {
     const { upstream, filters } = asMapping(route)
     if (upstream !== undefined || route !== asMapping(route) || asList(filters).some(answersAll)) return []
     return [{ path: ['routes', index, 'upstream'], message: 'expected the name of an upstream, found nothing' }]
-  })
-}
-
-/** Also where labels describe others: a route of the file must hold before any container is there. */
-function unknownUpstreams(routes: readonly unknown[], names: readonly string[], isDiscovering: boolean): Issue[] {
-  const byLabels = isDiscovering ? 'labels describe the routes to their own upstreams' : undefined
-  if (names.length === 0 && !isDiscovering) return []
-  return routes.flatMap((route, index) => {
-    const { upstream } = asMapping(route)
-    if (typeof upstream !== 'string' || names.includes(upstream)) return []
-    const known = names.length > 0 && names.length <= 10 ? ` (${alternatives(names)})` : ''
-    const message = `expected the name of an upstream${known}, found ${JSON.stringify(upstream)}`
-    return [{ path: ['routes', index, 'upstream'], message, hint: didYouMean(nearest(upstream, names)) ?? byLabels }]
   })
 }
 

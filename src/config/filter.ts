@@ -15,11 +15,13 @@ import { HeadersFilter } from './filters/headers.ts'
 import { HostFilter } from './filters/host.ts'
 import { JwtFilter } from './filters/jwt.ts'
 import { LogFilter } from './filters/log.ts'
+import { MirrorFilter } from './filters/mirror.ts'
 import { PathFilter } from './filters/path.ts'
 import { RateLimitFilter } from './filters/rate-limit.ts'
 import { RedirectFilter } from './filters/redirect.ts'
 import { RespondFilter } from './filters/respond.ts'
 import { SecurityHeadersFilter } from './filters/security-headers.ts'
+import { SplitFilter } from './filters/split.ts'
 import { TryNextFilter } from './filters/try-next.ts'
 
 /** All filters, by their names. To add a filter, add an entry here, one in FilterSettings and one in filters/registry.ts. */
@@ -39,11 +41,13 @@ const kinds = {
   host: HostFilter,
   jwt: JwtFilter,
   log: LogFilter,
+  mirror: MirrorFilter,
   path: PathFilter,
   rateLimit: RateLimitFilter,
   redirect: RedirectFilter,
   respond: RespondFilter,
   securityHeaders: SecurityHeadersFilter,
+  split: SplitFilter,
   tryNext: TryNextFilter,
 } as const
 

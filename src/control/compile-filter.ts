@@ -5,16 +5,24 @@ import { formatRequestRate } from '../config/filters/request-rate.ts'
 import type { AddressRange } from '../runtime/address-range.ts'
 import type { AddressSet, FilterSettings, HeaderTemplate, JwtSettings } from '../runtime/filter-settings.ts'
 import { asBytes } from './compile-affinity.ts'
+import { compileSplit } from './compile-split.ts'
+import type { Surroundings } from './filter-surroundings.ts'
 
 /**
  * The settings of a filter as workers need them; undefined for one that is no part of the way of requests (compile-log.ts).
  *
  * @param place where it stands, in words that stay the same while others change
  */
-export function compileFilter(filter: Filter, place: string): FilterSettings | undefined {
+export function compileFilter(filter: Filter, place: string, surroundings: Surroundings): FilterSettings | undefined {
   switch (filter.type) {
     case 'log':
       return undefined
+    case 'mirror': {
+      const { to, ...settings } = filter
+      return { ...settings, place, upstream: surroundings.upstreams.get(to) ?? -1 }
+    }
+    case 'split':
+      return compileSplit(filter, surroundings)
     case 'respond':
       return { ...filter, headers: withContentType(filter.headers), body: Buffer.from(filter.body) }
     case 'redirect':
@@ -101,6 +109,7 @@ function securityHeaders(filter: Extract<Filter, { type: 'securityHeaders' }>): 
 
 /** Whether what a filter does depends on the route that it belongs to, although it stands elsewhere. */
 export function isPerRoute(filter: Filter): boolean {
+  if (filter.type === 'split') return true
   return 'by' in filter && filter.by.some(({ from }) => from === 'route')
 }
 

@@ -136,35 +136,42 @@ function hasPort(admin: Config['admin']): boolean {
   return admin !== undefined && admin !== 'off' && 'port' in admin
 }
 
-/** Whether both have the same routes, to upstreams in the same order, by the same listeners. */
+/** Whether both have the same routes, to upstreams in the same order, by the same listeners, of an instance of the same name. */
 function hasSameRoutes(config: Config, before: Config): boolean {
   return (
     config.routes === before.routes &&
     config.listeners === before.listeners &&
+    config.instance === before.instance &&
     config.defaults === before.defaults &&
     config.upstreams.length === before.upstreams.length &&
     config.upstreams.every(({ name }, index) => name === before.upstreams[index]!.name)
   )
 }
 
-function routesOf({ routes, defaults: { filters: ofEach = [] } = {}, upstreams, listeners }: Config): Route[] {
-  const indices = new Map(upstreams.map(({ name }, index) => [name, index]))
-  const ofAll = ofEach.map((filter, index) => compileFilter(filter, placeOf(ofEach, index)))
+function routesOf(config: Config): Route[] {
+  const { routes, defaults: { filters: ofEach = [] } = {}, listeners } = config
+  const instance = instanceOf(config)
+  const upstreams = new Map(config.upstreams.map(({ name }, index) => [name, index]))
+  const ofAll = ofEach.map((filter, index) =>
+    compileFilter(filter, placeOf(ofEach, index), { instance, upstreams, own: undefined }),
+  )
   return routes.flatMap((route) => {
     const where = conditionsInText(route)
     const log = compileLog([...ofEach, ...route.filters])
+    const surroundings = { instance, upstreams, own: route.upstream }
     const filters = [
       ...ofEach.map((filter, index) =>
-        isPerRoute(filter) ? compileFilter(filter, `${placeOf(ofEach, index)} ${where}`) : ofAll[index],
+        isPerRoute(filter) ? compileFilter(filter, `${placeOf(ofEach, index)} ${where}`, surroundings) : ofAll[index],
       ),
-      ...route.filters.map((filter, index) => compileFilter(filter, `${where} ${placeOf(route.filters, index)}`)),
+      ...route.filters.map((filter, index) =>
+        compileFilter(filter, `${where} ${placeOf(route.filters, index)}`, surroundings),
+      ),
     ].filter((filter) => filter !== undefined)
-    const upstream = route.upstream === undefined ? -1 : indices.get(route.upstream)!
     return compileRoute(
       route,
       listeners,
       { ...(filters.length > 0 && { filters }), ...(log !== undefined && { log }) },
-      upstream,
+      route.upstream === undefined ? -1 : upstreams.get(route.upstream)!,
     )
   })
 }

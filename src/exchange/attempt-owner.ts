@@ -2,7 +2,7 @@ import type { BodyReader } from '../affinity/affinity.ts'
 import type { RequestEdits } from '../forwarding/head-edits.ts'
 import type { ConnectionOptions } from '../http1/connection-options.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
-import type { ExchangeRecord } from '../observability/exchange-record.ts'
+import type { AttemptedExchange } from '../observability/exchange-record.ts'
 import type { Downstream } from './downstream.ts'
 import type { Failure } from './failure.ts'
 import type { ReceivedRequest } from './received-request.ts'
@@ -12,7 +12,7 @@ import type { Trace } from './trace.ts'
 import type { WorkerContext } from './worker-context.ts'
 
 /** The exchange that an attempt is made for. */
-export interface AttemptOwner extends ExchangeRecord {
+export interface AttemptOwner extends AttemptedExchange {
   readonly context: WorkerContext
   readonly downstream: Downstream
   readonly request: ReceivedRequest
@@ -22,6 +22,8 @@ export interface AttemptOwner extends ExchangeRecord {
   readonly edits: RequestEdits | undefined
   /** What takes the response: the client, or what stands before it. */
   readonly sink: ResponseSink
+  /** All of the request has been written to the server. */
+  requestSent(): void
   /**
    * Whether the client is to get the server's answer, which has just begun. If not, another answer is given, or another server is
    * asked, and the attempt is over.

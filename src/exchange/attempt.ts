@@ -185,6 +185,11 @@ export class Attempt implements ServerStreamUser, RequestBodyUser, TunnelOwner, 
 
   // ── the request ────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** The form in which the request's body is passed on. */
+  get bodyForm(): BodyForm {
+    return this.#owner.request.framing === CHUNKED ? this.#bodyForm : 'data'
+  }
+
   /** Whether all of the request is still here, so that it can be sent again if the server has not seen it. */
   get mayResend(): boolean {
     return !this.#hasSentBody
@@ -234,6 +239,7 @@ export class Attempt implements ServerStreamUser, RequestBodyUser, TunnelOwner, 
     }
     this.#serverIsFull = !stream.flush()
     this.#judge.requestSent()
+    if (this.#requestEnded) this.#owner.requestSent()
     // While the client still owes the body, no timeout runs for the server, unless the client waits for its 100
     // (Continue).
     stream.wait(this.#requestEnded || body.isHeldBack ? this.#timeouts.firstByte : this.#leisure)
@@ -263,6 +269,7 @@ export class Attempt implements ServerStreamUser, RequestBodyUser, TunnelOwner, 
     if (this.#tunnel !== undefined) return this.#tunnel.clientEnd()
     this.#stream!.end(passedTrailers(trailers, this.#owner.request.options.text))
     this.#judge.requestSent()
+    this.#owner.requestSent()
   }
 
   flushRequest(): void {

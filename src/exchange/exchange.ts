@@ -256,6 +256,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   }
 
   bodyBytes(bytes: Buffer, from: number, to: number): void {
+    this.#filtering?.bodyBytes(bytes, from, to, this.#attempt?.bodyForm ?? 'data')
     if (this.#attempt === undefined) this.body.gather(bytes, from, to)
     else this.#attempt.requestBytes(bytes, from, to)
   }
@@ -362,6 +363,10 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
 
   get isQueued(): boolean {
     return this.#ticket?.isValid === true
+  }
+
+  requestSent(): void {
+    this.#filtering?.requestSent()
   }
 
   answered(head: ResponseHead, endsSession: boolean): string {

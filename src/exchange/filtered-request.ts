@@ -2,6 +2,7 @@ import type { Session } from '../affinity/affinity.ts'
 import { certificateField, describesCertificate } from '../forwarding/client-certificate.ts'
 import type { ClientOrigin } from '../forwarding/client-origin.ts'
 import { RequestEdits } from '../forwarding/head-edits.ts'
+import type { BodyForm } from '../http1/body-decoder.ts'
 import { cookieIn } from '../http1/cookie.ts'
 import { parameterIn } from '../http1/query.ts'
 import type { RequestHead } from '../http1/request-head.ts'
@@ -21,6 +22,22 @@ interface Heads {
   headOf(request: ReceivedRequest): RequestHead
   sessionOf(request: FilteredRequest): Session | undefined
 }
+
+/** Follows a request on its way to a server, after the filters. */
+export interface RequestFollower {
+  /**
+   * Bytes of its body, in order.
+   *
+   * @param form chunks only if the body came in chunks
+   */
+  bodyBytes(bytes: Buffer, from: number, to: number, form: BodyForm): void
+  /** All of it has been written to a server; once more if it is sent to another one. */
+  requestSent(): void
+  /** Also where it was never sent. */
+  exchangeEnded(): void
+}
+
+const NOBODY: readonly RequestFollower[] = []
 
 /**
  * A request on its way through the filters of its route: each sees it as those before have left it. Texts have one byte a character
@@ -44,6 +61,7 @@ export class FilteredRequest implements NamedParts {
   serverName: string | undefined
   upstreamName: string | undefined
   readonly decisions: FilterDecision[] = []
+  #followers = NOBODY
   readonly #heads: Heads
   readonly #downstream: Downstream
   #parameters: Parameters | undefined
@@ -122,6 +140,11 @@ export class FilteredRequest implements NamedParts {
     return this.edits.removes('cookie') ? undefined : cookieIn(this.#head, name, after)
   }
 
+  /** A cookie as the client has sent it, whatever filters have made of the field. */
+  sentCookie(name: string, after = 0): string | undefined {
+    return cookieIn(this.#head, name, after)
+  }
+
   query(name: string, after = 0): string | undefined {
     return parameterIn(this.target, name, after)
   }
@@ -135,6 +158,15 @@ export class FilteredRequest implements NamedParts {
       if (!this.edits.removes(name)) fields.push([name, head.value(field)])
     }
     return [...fields, ...this.edits.added]
+  }
+
+  get followers(): readonly RequestFollower[] {
+    return this.#followers
+  }
+
+  /** From now on, that one is told what becomes of the request. */
+  followedBy(follower: RequestFollower): void {
+    this.#followers = [...this.#followers, follower]
   }
 
   /** Notes what a filter has decided. */

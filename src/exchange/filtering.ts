@@ -1,3 +1,4 @@
+import type { BodyForm } from '../http1/body-decoder.ts'
 import type { ConnectionOptions } from '../http1/connection-options.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { Filter, Verdict } from './filter.ts'
@@ -42,6 +43,16 @@ export class Filtering {
       if (verdict !== undefined) return verdict
     }
     return undefined
+  }
+
+  /** Bytes of the request's body, on their way to its server. */
+  bodyBytes(bytes: Buffer, from: number, to: number, form: BodyForm): void {
+    for (const follower of this.request.followers) follower.bodyBytes(bytes, from, to, form)
+  }
+
+  /** All of the request has been written to a server. */
+  requestSent(): void {
+    for (const follower of this.request.followers) follower.requestSent()
   }
 
   /**
@@ -127,6 +138,7 @@ export class Filtering {
   /** The exchange is over. */
   end(): void {
     for (const stage of this.#stages) stage.cancel()
+    for (const follower of this.request.followers) follower.exchangeEnded()
     for (let index = 0; index < this.#asked; index++) this.#filters[index]!.ended?.(this.request)
   }
 }

@@ -1,5 +1,6 @@
 import type { Session } from '../affinity/affinity.ts'
 import type { ClientOrigin } from '../forwarding/client-origin.ts'
+import type { Framing } from '../http1/framing.ts'
 import type { HeadLimits } from '../http1/head.ts'
 import { RequestHead } from '../http1/request-head.ts'
 import { ResponseHead } from '../http1/response-head.ts'
@@ -17,7 +18,7 @@ import { ControlHeaders } from './control-headers.ts'
 import type { Filter } from './filter.ts'
 import type { FilteredRequest } from './filtered-request.ts'
 import type { Generation } from './generation.ts'
-import type { ReceivedRequest } from './received-request.ts'
+import { ReceivedRequest } from './received-request.ts'
 import { RequestView } from './request-view.ts'
 import { ResponseView } from './response-view.ts'
 import { Tunnels } from './tunnels.ts'
@@ -101,6 +102,27 @@ export class WorkerContext {
     if (affinity === undefined) return undefined
     const view = this.show(this.headOf(request.received), request.origin, request.path, request)
     return affinity.read(view, wallSeconds())
+  }
+
+  /** Whether a request shows a session that lives on the upstream that it goes to. */
+  hasSession(request: FilteredRequest): boolean {
+    const session = this.sessionOf(request)
+    if (session === undefined) return false
+    if (session.standing === 'known') return true
+    // Any request has a key: only the table knows whose requests came before.
+    const { sessions } = this.generation.groups[request.upstream]!
+    return session.key !== undefined && sessions.find(session.high, session.low, wallSeconds()) >= 0
+  }
+
+  /**
+   * A request apart from its exchange, which may be over.
+   *
+   * @param head its head, in bytes of its own
+   * @param framing of its body
+   */
+  received(head: Buffer, { isHttp2, id }: ReceivedRequest, framing: Framing): ReceivedRequest {
+    this.requestHead.parse(head, 0, ACCEPTED)
+    return new ReceivedRequest(this.requestHead, framing, isHttp2, id)
   }
 
   /** A request's head, in `requestHead`: parsed again if another one has been parsed since. */

@@ -89,7 +89,7 @@ function contradictions(standings: readonly Standing[]): Problem[] {
 function standingsOf({ defaults: { filters: ofAll = [] } = {}, routes }: Config, index: number): Standing[] {
   return [
     ...ofAll.map((filter, at) => {
-      const isPerRoute = 'by' in filter && filter.by.some(({ from }) => from === 'route')
+      const isPerRoute = 'by' in filter && Array.isArray(filter.by) && filter.by.some(({ from }) => from === 'route')
       const word = isPerRoute ? `all_${at}_${index}` : `all_${at}`
       return { filter, path: `defaults.filters[${at}]`, word }
     }),

@@ -87,7 +87,8 @@ export class LimitSubject {
   }
 }
 
-function textOf(part: TextPart, request: FilteredRequest): string | undefined {
+/** Its text in a request; undefined if that does not have it. */
+export function textOf(part: TextPart, request: FilteredRequest): string | undefined {
   switch (part.from) {
     case 'user':
       return request.user

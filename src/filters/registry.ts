@@ -15,10 +15,12 @@ import { ForwardAuth } from './forward-auth/forward-auth.ts'
 import { Headers } from './headers.ts'
 import { Host } from './host.ts'
 import { Jwt } from './jwt/jwt.ts'
+import { Mirror } from './mirror.ts'
 import { Path } from './path.ts'
 import { RateLimit } from './rate-limit.ts'
 import { Redirect } from './redirect.ts'
 import { Respond } from './respond.ts'
+import { Split } from './split.ts'
 import { TryNext } from './try-next.ts'
 
 type Makers = {
@@ -44,10 +46,12 @@ const makers: Makers = {
   headers: (settings) => new Headers(settings),
   host: (settings) => new Host(settings),
   jwt: (settings, context) => new Jwt(settings, context),
+  mirror: (settings, context) => new Mirror(settings, context),
   path: (settings) => new Path(settings),
   rateLimit: (settings, context) => new RateLimit(settings, context),
   redirect: (settings) => new Redirect(settings),
   respond: (settings) => new Respond(settings),
+  split: (settings, context) => new Split(settings, context),
   tryNext: (settings) => new TryNext(settings),
 }
 

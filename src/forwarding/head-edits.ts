@@ -17,8 +17,14 @@ interface AddedField {
  */
 export class HeadEdits {
   /** As names are compared. */
-  readonly #removed: string[] = []
-  #added: AddedField[] = []
+  readonly #removed: string[]
+  #added: AddedField[]
+
+  /** @param like begins with the same changes */
+  constructor(like?: HeadEdits) {
+    this.#removed = like === undefined ? [] : [...like.#removed]
+    this.#added = like === undefined ? [] : [...like.#added]
+  }
 
   /** No field of that name is passed on, as far as it is there by now. */
   remove(name: string): void {
@@ -98,6 +104,15 @@ export class RequestEdits extends HeadEdits {
   host: string | undefined
   /** Whether that is the server's own address. */
   hasServersHost = false
+
+  /** @param like begins with the same changes */
+  constructor(like?: RequestEdits) {
+    super(like)
+    if (like === undefined) return
+    this.target = like.target
+    this.host = like.host
+    this.hasServersHost = like.hasServersHost
+  }
 }
 
 function keyOf(name: string): string {

@@ -1,4 +1,6 @@
 import type { AddressRange } from './address-range.ts'
+import type { Cohort } from './cohort.ts'
+import type { NamedPart } from './named-part.ts'
 
 /** What the filters of a route are set to, as it travels in the Snapshot: one kind for each, by `type`. */
 export type FilterSettings =
@@ -15,10 +17,12 @@ export type FilterSettings =
   | HeadersSettings
   | HostSettings
   | JwtSettings
+  | MirrorSettings
   | PathSettings
   | RateLimitSettings
   | RedirectSettings
   | RespondSettings
+  | SplitSettings
   | TryNextSettings
 
 /** What a text with variables is made of: what stands there, and what is put in its place for each request. */
@@ -198,6 +202,44 @@ export interface ForwardAuthSettings {
     /** For how long it holds, in ms. */
     readonly for: number
   }
+}
+
+/** What a split divides, where it is not by a cookie of its own: whatever has the same value there. */
+export type SplitKey =
+  | { readonly from: 'client.address' }
+  | { readonly from: 'user' }
+  | { readonly from: 'header' | 'cookie' | 'query' | 'claim'; readonly name: string }
+
+/** Sends a share of users, or of requests, to other upstreams. */
+export interface SplitSettings {
+  readonly type: 'split'
+  readonly cohorts: readonly Cohort[]
+  /** The name of the route's own upstream. */
+  readonly own: string
+  readonly by: 'cookie' | 'request' | SplitKey
+  /** The name of the cookie that holds a user's point. */
+  readonly cookie: string
+  /** What keys are hashed with, the same wherever that upstream is split. */
+  readonly hashKey: Uint8Array
+  /** Where a request may name an upstream. */
+  readonly override: readonly NamedPart[]
+  readonly onlyNew: boolean
+}
+
+/** Copies requests to another upstream. */
+export interface MirrorSettings {
+  readonly type: 'mirror'
+  /** Where it stands, in words that stay the same while others change: what its copies in flight are counted by. */
+  readonly place: string
+  /** Index of the upstream in the Snapshot; -1 for none. */
+  readonly upstream: number
+  /** How many of `POINTS` requests are copied. */
+  readonly share: number
+  readonly maxInFlight: number
+  /** The longest body that is copied, in bytes. */
+  readonly body: number
+  /** How long a copy may take, in ms. */
+  readonly timeout: number
 }
 
 /** How bodies may be compressed. */

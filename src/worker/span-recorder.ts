@@ -1,4 +1,5 @@
 import type {
+  AttemptedExchange,
   AttemptRecord,
   ExchangeObserver,
   ExchangeRecord,
@@ -67,7 +68,7 @@ export class SpanRecorder implements ExchangeObserver {
     })
   }
 
-  attemptEnded(attempt: AttemptRecord, exchange: ExchangeRecord): void {
+  attemptEnded(attempt: AttemptRecord, exchange: AttemptedExchange): void {
     const { trace } = exchange
     if (trace === undefined || !this.#records(trace)) return
     const { upstream, target, answeredAt } = attempt
@@ -91,7 +92,7 @@ export class SpanRecorder implements ExchangeObserver {
     })
   }
 
-  #common(trace: RecordedTrace, startedAt: number, { request, route }: ExchangeRecord) {
+  #common(trace: RecordedTrace, startedAt: number, { request, route }: AttemptedExchange) {
     const redaction = this.#redactions.of(route)
     return {
       traceId: trace.traceId,

@@ -4,6 +4,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import type { TestContext } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { onConnection } from '../../src/downstream/client-socket.ts'
+import type { ExchangeObserver } from '../../src/observability/exchange-record.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
 import type { WorkerEvent } from '../../src/runtime/worker-event.ts'
@@ -25,12 +26,17 @@ export interface ServingDataPlane {
 }
 
 /** Serves by a configuration, with one listener, whose port does not count; stops with the test. */
-export async function startDataPlane(test: TestContext, config: unknown, pauses?: Pauses): Promise<ServingDataPlane> {
+export async function startDataPlane(
+  test: TestContext,
+  config: unknown,
+  pauses?: Pauses,
+  ...observers: readonly ExchangeObserver[]
+): Promise<ServingDataPlane> {
   const snapshot = await snapshotOf(test, config, pauses)
   const scoreboard = new Scoreboard()
   const events: WorkerEvent[] = []
   const plane = new DataPlane(snapshot, scoreboard, new SessionTable(), 0, {
-    observers: [],
+    observers,
     report: (event) => events.push(event),
     stopped: () => {},
   })
