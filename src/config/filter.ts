@@ -51,6 +51,8 @@ const kinds = {
   tryNext: TryNextFilter,
 } as const
 
+export const filterNames: readonly string[] = Object.keys(kinds)
+
 type Kinds = typeof kinds
 
 /** A filter as the program holds it: its settings, and its name as their type. */
