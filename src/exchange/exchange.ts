@@ -388,7 +388,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     const attempt = this.#attempt!
     const verdict = filtering.answered(head, attempt.server.settings.name, () => this.#mayAskAnother(attempt))
     if (verdict === undefined) {
-      filtering.begin(this.downstream, this.#stageUser)
+      filtering.begin(this.downstream, () => this.#stageUser)
       return true
     }
     if (verdict === 'retry') attempt.answerRefused(head)
