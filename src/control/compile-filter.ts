@@ -2,6 +2,7 @@ import type { Filter } from '../config/filter.ts'
 import type { AddressRule } from '../config/filters/address-rules.ts'
 import { acceptedAlgorithms, keySetUrl } from '../config/filters/jwt.ts'
 import { formatRequestRate } from '../config/filters/request-rate.ts'
+import { securityHeaders } from '../config/filters/security-headers.ts'
 import type { AddressRange } from '../runtime/address-range.ts'
 import type { AddressSet, FilterSettings, HeaderTemplate, JwtSettings } from '../runtime/filter-settings.ts'
 import { asBytes } from './compile-affinity.ts'
@@ -93,19 +94,6 @@ function compileJwt(filter: Extract<Filter, { type: 'jwt' }>): JwtSettings {
 }
 
 const NO_CHANGES = { set: [], add: [], default: [] }
-
-const frameOptions = { none: 'DENY', 'same-origin': 'SAMEORIGIN', any: undefined } as const
-
-function securityHeaders(filter: Extract<Filter, { type: 'securityHeaders' }>): HeaderTemplate[] {
-  const headers: Readonly<Record<string, string | undefined>> = {
-    'X-Content-Type-Options': 'nosniff',
-    'X-Frame-Options': frameOptions[filter.frames],
-    'Referrer-Policy': filter.referrer,
-    'Content-Security-Policy': filter.contentSecurityPolicy,
-    'Permissions-Policy': filter.permissionsPolicy,
-  }
-  return Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [{ name, value: [value] }]))
-}
 
 /** Whether what a filter does depends on the route that it belongs to, although it stands elsewhere. */
 export function isPerRoute(filter: Filter): boolean {

@@ -10,8 +10,8 @@ import { listenParameters, redirectPortOf, redirectToHttps } from './tls.ts'
 import { ownSettings, proxySettings, upstreamBlock } from './upstream-settings.ts'
 
 /** The routes and upstreams as a file for nginx's conf.d: upstreams, maps, and one `server` for each host. */
-export function siteDirectives(config: Config): Directive[] {
-  const site = new Site(config)
+export function siteDirectives(config: Config, inherited: readonly Directive[]): Directive[] {
+  const site = new Site(config, inherited)
   const servers = site.servers()
   return [
     ...config.upstreams.map(upstreamBlock),
@@ -31,9 +31,9 @@ class Site {
   /** From the name of an upstream to the directives that pass a request to it. */
   readonly #passing: ReadonlyMap<string, readonly Directive[]>
 
-  constructor(config: Config) {
+  constructor(config: Config, inherited: readonly Directive[]) {
     this.#config = config
-    this.filters = new RouteFiltersExport(config)
+    this.filters = new RouteFiltersExport(config, inherited)
     const settings = config.upstreams.map(proxySettings)
     const isShared = (each: Directive) => settings.every((one) => one.some((other) => isSame(each, other)))
     this.sharedSettings = settings[0]?.filter(isShared) ?? []
@@ -111,7 +111,9 @@ class Site {
   #outcome(route: Route): readonly Directive[] {
     if (route.redirect === undefined) {
       const own = [...this.filters.of(route.number), ...ownSettings(route)]
-      const others = this.#passing.get(route.upstream!)!.filter(({ name }) => !own.some((each) => each.name === name))
+      const others = (this.#passing.get(route.upstream!) ?? []).filter(
+        ({ name }) => !own.some((each) => each.name === name),
+      )
       return [...others, ...own]
     }
     return [directive('return', 301, `${escaped(route.redirect)}$is_args$args`)]
