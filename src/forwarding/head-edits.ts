@@ -115,8 +115,16 @@ export class RequestEdits extends HeadEdits {
   }
 }
 
+/** The keys of names that have been asked for: nearly all are written in the configuration, and asked for with each request. */
+const keys = new Map<string, string>()
+const MOST_KEYS = 1000
+
 function keyOf(name: string): string {
-  return name.toLowerCase().replaceAll('_', '-')
+  const known = keys.get(name)
+  if (known !== undefined) return known
+  const key = name.toLowerCase().replaceAll('_', '-')
+  if (keys.size < MOST_KEYS) keys.set(name, key)
+  return key
 }
 
 function isNamed(head: Head, field: number, key: string): boolean {
