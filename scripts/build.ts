@@ -22,6 +22,7 @@ const { output } = await build({
       'src/cli',
       'src/worker/main',
       'src/control/workers/activation/copier',
+      'src/filters/basic-auth/password-thread',
       'demo/static/main',
       'demo/dynamic/main',
       'demo/chat/main',

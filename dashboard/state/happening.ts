@@ -62,6 +62,7 @@ const topics: Readonly<Record<string, Topic>> = {
   certificate: 'certificate',
   source: 'source',
   upgrade: 'upgrade',
+  ban: 'operator',
   operator: 'operator',
 }
 

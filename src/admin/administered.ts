@@ -1,3 +1,4 @@
+import type { BanOperations } from './bans.ts'
 import type { EventFeed } from './event-feed.ts'
 import type { Metrics } from './metrics.ts'
 import type { Operations } from './operations.ts'
@@ -11,6 +12,7 @@ export interface Administered {
   readonly subject: Subject
   readonly operations: Operations
   readonly planning: Planning
+  readonly bans: BanOperations
   readonly events: EventFeed
   readonly traffic: TrafficFeed
   readonly tail: RequestTail

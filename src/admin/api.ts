@@ -7,6 +7,7 @@ import { OperationRefused } from './operation-refused.ts'
 import { answerTo, refusalOf } from './problem.ts'
 import { RequestStream } from './request-stream.ts'
 import { Descriptions, type Env, type Resources } from './resource.ts'
+import { addBans } from './resources/bans.ts'
 import { addConfig } from './resources/config.ts'
 import { addDrains } from './resources/drains.ts'
 import { addEvents } from './resources/events.ts'
@@ -32,7 +33,7 @@ import { View } from './view.ts'
  * @param ending aborted when streams are to end
  */
 export function adminApi(
-  { subject, operations, planning, events, traffic, tail, metrics }: Administered,
+  { subject, operations, planning, bans, events, traffic, tail, metrics }: Administered,
   access: Access,
   signIns: SignIns,
   report: (bug: unknown) => void,
@@ -56,6 +57,7 @@ export function adminApi(
   addSources(api, descriptions, view)
   addDrains(api, descriptions, view, operations)
   addPause(api, descriptions, operations)
+  addBans(api, descriptions, bans)
   addSessions(api, descriptions, view)
   addPlanning(api, descriptions, planning)
   addUpgrade(api, descriptions, operations)

@@ -55,6 +55,14 @@ export type AdminEvent =
       readonly pid: number | null
       readonly message: string
     }
+  /** A range of addresses was banned, or is no longer: then it is better. */
+  | {
+      readonly type: 'ban'
+      readonly address: string
+      readonly better: boolean
+      /** The line in the log. */
+      readonly message: string
+    }
   /** An operator has changed something, or was refused. */
   | { readonly type: 'operator'; readonly author: string; readonly message: string }
 

@@ -15,6 +15,7 @@ export const eventMeanings: Readonly<Record<AdminEvent['type'] | 'gap', string>>
   source:
     'A source of servers fails, or answers again: `upstream` (null where labels name the upstreams), `source`, `better`, `message`.',
   upgrade: 'The program is replaced: `state` (`started`, `taken-over`, `failed`), `pid`, `message`.',
+  ban: 'A range of addresses is banned, or no longer: `address`, `better`, `message`.',
   operator: 'An operator has changed something, or was refused: `author`, `message`.',
   gap: 'Some events after `Last-Event-ID` are no longer kept: read the status again.',
 }

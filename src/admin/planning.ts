@@ -80,6 +80,9 @@ const ExplainedRoute = z
     headers: z.record(z.string(), z.string()).readonly(),
     redirect: z.string().nullable().openapi({ description: 'The path that the client is redirected to.' }),
     because: listOf(z.string()).openapi({ description: 'A sentence for each condition that is met.' }),
+    before: z.exactOptional(z.string()).openapi({
+      description: 'The route that would come next, and why this one comes first. Absent: no other matches.',
+    }),
   })
   .openapi('ExplainedRoute')
 

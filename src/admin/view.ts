@@ -1,8 +1,9 @@
+import { affinityName } from '../runtime/affinity-name.ts'
 import { wallSeconds } from '../runtime/clock.ts'
 import { counted } from '../runtime/counted.ts'
 import { HealthBit } from '../runtime/health-bit.ts'
 import type { SessionCount } from '../runtime/session-table.ts'
-import type { Affinity, Server, Upstream } from '../runtime/snapshot.ts'
+import type { Server, Upstream } from '../runtime/snapshot.ts'
 import type {
   Server as ServerView,
   ServerWithSettings,
@@ -149,7 +150,7 @@ export class View {
     return {
       name,
       balance: balance.type,
-      affinity: affinity === undefined ? null : nameOf(affinity),
+      affinity: affinityName(upstream),
       servers: servers.map((server) => this.#server(server, upstream, live, counts?.get(server.slot), drains)),
       warnings: this.#subject.warnings(upstream).map(({ code, message }) => ({ code, message })),
       pause: this.#operations.pauseOf(name) ?? null,
@@ -273,9 +274,4 @@ function sessionsOf({ live, active, oldest }: SessionCount, all: number): NonNul
 function adminStateOf({ down, drain }: Server): ServerView['state']['admin'] {
   if (down) return 'maintenance'
   return drain ? 'drain' : 'ready'
-}
-
-/** The affinity's name in the configuration file. */
-function nameOf(affinity: Affinity): string {
-  return (affinity.type === 'consistent-hash' && affinity.writtenAs) || affinity.type
 }

@@ -1,5 +1,5 @@
+import type { AddressRange } from '../runtime/address-range.ts'
 import { ipAddressOf, parseIpAddress } from '../runtime/ip-address.ts'
-import type { AddressRange } from '../runtime/snapshot.ts'
 import { InvalidValue } from './error.ts'
 
 export const anAddressRange = 'an IP address or a range of them, such as 10.0.0.0/8'

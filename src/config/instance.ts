@@ -27,6 +27,11 @@ export function cookieNameFor(instance: string, upstream: string): string {
   return nameFrom(`${instance}\0${upstream}`)
 }
 
+/** The name of the cookie that holds the points of users where an upstream is split. */
+export function splitCookieFor(instance: string, upstream: string): string {
+  return nameFrom(`${instance}\0${upstream}\0split`)
+}
+
 /** The default name before instances were introduced. Such cookies are read for one release, up to 0.2. */
 export function formerCookieNameFor(upstream: string): string {
   return nameFrom(upstream)

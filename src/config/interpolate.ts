@@ -1,16 +1,21 @@
 import { InvalidValue } from './error.ts'
 
-/** `$${` · `${NAME}` · `${NAME:-default}` · any other `${`, which is invalid. */
-const reference = /\$\$\{|\$\{(?:([A-Za-z_]\w*)(?::-([^{}]*))?\}|[^}]*\}?)/g
+/** `$${` · `${of.request}` · `${NAME}` · `${NAME:-default}` · any other `${`, which is invalid. */
+const reference = /\$\$\{|\$\{[a-z]+\.[^{}]*\}|\$\{(?:([A-Za-z_]\w*)(?::-([^{}]*))?\}|[^}]*\}?)/g
+
+/** A variable of requests, which has a dot in its name (config/filters/template.ts). */
+const ofRequest = /^\$\{[a-z]+\./
 
 /**
  * Expands environment variables in one value of the file. `${NAME}` must be set; `${NAME:-default}` gives the default
- * when NAME is unset or empty; `$${` is a literal `${`. References in a variable's own value are not expanded.
+ * when NAME is unset or empty; `$${` is a literal `${`. Variables of requests stay as they are. References in a variable's own
+ * value are not expanded.
  * Throws InvalidValue.
  */
 export function interpolate(text: string, env: NodeJS.ProcessEnv): string {
   return text.replace(reference, (whole: string, name?: string, fallback?: string) => {
     if (whole === '$${') return '${'
+    if (ofRequest.test(whole)) return whole
     if (name === undefined) throw new InvalidValue(`\${NAME} or \${NAME:-default}`, `write $\${ for a literal \${`)
     return lookUp(name, fallback, env)
   })
@@ -23,7 +28,7 @@ export function isOneVariable(text: string): boolean {
 
 /** The text that `interpolate` turns back into `text`, in any environment. */
 export function escapeReferences(text: string): string {
-  return text.replaceAll('${', '$$${')
+  return text.replaceAll(/\$\{(?![a-z]+\.[^{}]*\})/g, '$$$${')
 }
 
 /** A text from the environment or the command line as a number or a boolean, if it looks like one; else the text. */

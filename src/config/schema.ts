@@ -5,6 +5,7 @@ import { Admin } from './admin.ts'
 import { ClientAddressFrom, TrustedProxies } from './client-address.ts'
 import { Discovery } from './discovery.ts'
 import { boundedSize, Count, Duration, Size, whole } from './field.ts'
+import { Filter } from './filter.ts'
 import { HostNames } from './host-names.ts'
 import { Instance } from './instance.ts'
 import { Listener } from './listener.ts'
@@ -73,6 +74,15 @@ export const Config = z.strictObject({
     .describe(
       'Which requests go to which upstream. The most specific route wins; the order does not matter. At least one, or discovery.',
     ),
+  defaults: z
+    .exactOptional(
+      z.strictObject({
+        filters: z
+          .exactOptional(z.array(Filter))
+          .describe('Filters of all routes, before those of each. Default: none.'),
+      }),
+    )
+    .describe('What holds for all routes. Default: nothing.'),
   upstreams: Upstreams.prefault({}).describe('The named groups of servers. At least one, or discovery.'),
   discovery: z
     .exactOptional(Discovery)

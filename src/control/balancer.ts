@@ -13,6 +13,9 @@ import { restoredAnswers } from './acme/challenges/handed-answers.ts'
 import { AdminApi } from './admin/admin-api.ts'
 import { metricsOf } from './admin/admin-metrics.ts'
 import { subjectOf } from './admin/admin-subject.ts'
+import { Bans } from './bans/bans.ts'
+import { BansFile } from './bans/bans-file.ts'
+import { banOf } from './bans/kept-ban.ts'
 import { ChangesFile } from './desired/changes-file.ts'
 import { desiredState, reloaded } from './desired/desired-state.ts'
 import type { Found } from './desired/found.ts'
@@ -25,6 +28,7 @@ import { DrainOrders } from './drains/drain-orders.ts'
 import { EventRing } from './event-ring.ts'
 import { workersOf } from './fixed-settings.ts'
 import { type Applied, Handover } from './handover.ts'
+import { FetchedKeys } from './keys/fetched-keys.ts'
 import type { Metrics } from './metrics/metrics.ts'
 import { MetricsListener } from './metrics/metrics-listener.ts'
 import { HostNames, START_WITHIN } from './names/host-names.ts'
@@ -54,6 +58,7 @@ export class Balancer {
   readonly #lock: InstanceLock
   readonly #handover: Handover
   readonly #drains: DrainOrders
+  readonly #bans: Bans
   readonly #load: LoadAgain
   readonly #metrics: Metrics
   #admin: AdminApi | undefined
@@ -65,11 +70,19 @@ export class Balancer {
   readonly #stopping = new AbortController()
   readonly #replaced = Promise.withResolvers<void>()
 
-  private constructor(parts: Parts, lock: InstanceLock, handover: Handover, drains: DrainOrders, load: LoadAgain) {
+  private constructor(
+    parts: Parts,
+    lock: InstanceLock,
+    handover: Handover,
+    drains: DrainOrders,
+    bans: Bans,
+    load: LoadAgain,
+  ) {
     this.#parts = parts
     this.#lock = lock
     this.#handover = handover
     this.#drains = drains
+    this.#bans = bans
     this.#load = load
     this.#metrics = metricsOf(parts, drains)
   }
@@ -140,6 +153,9 @@ export class Balancer {
     )
     opened.push(acme)
     tls.add(acme)
+    const keys = new FetchedKeys(log)
+    opened.push(keys)
+    tls.keySets = keys.sets
     await acme.prepare(config)
     tls.adopt(tls.materialFor(config))
     const hosts = new HostNames(config, log, inherited?.hosts)
@@ -151,28 +167,42 @@ export class Balancer {
     opened.push({ close: () => lock.release() })
     // A process that is replaced releases it once this one serves.
     if (predecessor === undefined && keepsState(config)) await lock.takeOrWait(log)
+    const bansFile = new BansFile(state, name)
+    const keptBans = bansFile.read()
     const parts: Parts = await assemble(
       config,
       name,
       state,
       tls,
       acme,
+      keys,
       hosts,
       events,
       sources,
       discovery,
       accessLog,
       log,
+      keptBans.map(banOf),
       inherited,
     )
     const drains = new DrainOrders(parts, desired, (make) => handover.change(make))
     const pauses = new Pauses((make, by) => handover.change(make, by), log)
     const renewals = new Renewals(tls, (make, by) => handover.change(make, by), log)
     renewals.follow(acme)
+    keys.onChange = () => handover.change((now) => now, 'keys of tokens')
     hosts.onChange = () => handover.change((now) => now, 'DNS')
-    const users = [drains, pauses, renewals, acme, discovery]
+    const users = [drains, pauses, renewals, acme, keys, discovery]
     const handover: Handover = new Handover(parts, instance, lock, keptChanges, desired, config, users)
-    const balancer = new Balancer(parts, lock, handover, drains, load ? withFilesRead(load, tls) : withoutFile)
+    const bans = new Bans(keptBans, {
+      file: bansFile,
+      log,
+      events,
+      publish: (change) => parts.supervisor.changeBans(change),
+      between: (act) => handover.between(act),
+      assertHolds: () => lock.assertHeld(),
+    })
+    const again = load ? withFilesRead(load, tls) : withoutFile
+    const balancer = new Balancer(parts, lock, handover, drains, bans, again)
     const { health, supervisor, slots } = parts
     // One that is replaced answers until this one serves.
     if (predecessor === undefined) await balancer.#startAdmin()
@@ -198,6 +228,7 @@ export class Balancer {
     pauses.adopted(desired)
     renewals.adopted()
     acme.begin()
+    keys.follow(config)
     discovery.begin(
       (found, by) => balancer.#putFound(found, by),
       () => supervisor.snapshot.listeners,
@@ -238,7 +269,7 @@ export class Balancer {
     const subject = subjectOf(instanceOf(config), this.#parts, () => this.#phase)
     const administered = async () => {
       const [operations, planning] = await Promise.all([this.#operator(), this.#planner()])
-      return { subject, operations, planning, events, traffic, tail, metrics: this.#metrics }
+      return { subject, operations, planning, bans: this.#bans, events, traffic, tail, metrics: this.#metrics }
     }
     wishes.grantBy(
       () => this.#operator(),

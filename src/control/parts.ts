@@ -4,6 +4,8 @@ import { probeServer } from '../health/probe.ts'
 import type { Better, Worse } from '../health/upstream-health.ts'
 import type { Log } from '../observability/log.ts'
 import type { LogFile } from '../observability/log-file.ts'
+import type { Ban } from '../runtime/ban-list.ts'
+import { KeyedLimits } from '../runtime/keyed-limits.ts'
 import { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Snapshot } from '../runtime/snapshot.ts'
 import { ServerCell, WorkerCell } from '../runtime/tallies/layout.ts'
@@ -17,6 +19,7 @@ import { ServerWishes } from './drains/server-wishes.ts'
 import { SessionQuestions } from './drains/session-questions.ts'
 import { EventLog } from './event-log.ts'
 import type { EventRing } from './event-ring.ts'
+import type { FetchedKeys } from './keys/fetched-keys.ts'
 import { Counts } from './metrics/counts.ts'
 import type { HostNames } from './names/host-names.ts'
 import { Rebalancer } from './rebalance/rebalancer.ts'
@@ -66,6 +69,7 @@ export interface Parts {
  * Makes the parts of a balancer for its first Snapshot, and connects each to the events that it needs; nothing runs
  * yet.
  *
+ * @param bans those in effect
  * @param inherited from the process that this one replaces
  */
 export async function assemble(
@@ -74,12 +78,14 @@ export async function assemble(
   state: StateDirectory,
   tls: TlsStore,
   acme: AcmeSource,
+  keys: FetchedKeys,
   hosts: HostNames,
   events: EventRing,
   sources: SourceReports,
   discovery: Discovery,
   accessLog: LogFile,
   log: Log,
+  bans: readonly Ban[],
   inherited?: Inheritance,
 ): Promise<Parts> {
   const slots = new SlotBook()
@@ -91,7 +97,8 @@ export async function assemble(
   const scoreboard = new Scoreboard()
   const tallies = new Tallies()
   const tracing = new Tracing(log, config.tracing)
-  const counts = countsOf(tallies, slots, accessLog, tracing)
+  const limits = new KeyedLimits()
+  const counts = countsOf(tallies, slots, accessLog, tracing, limits)
   counts.add(inherited?.counts ?? [])
   const skew = new SkewAlarm(snapshot.upstreams, log, events)
   const rebalancer = new Rebalancer(snapshot.upstreams, scoreboard, sessions.table)
@@ -138,6 +145,10 @@ export async function assemble(
           const { host } = event
           return void acme.demand(host).finally(() => supervisor.settleDemand(host))
         }
+        if (event.type === 'keys-wanted') {
+          const { url } = event
+          return void keys.demand(url).finally(() => supervisor.settleKeys(url))
+        }
         health.hear(event)
         eventLog.hear(event)
       },
@@ -149,6 +160,8 @@ export async function assemble(
       },
     },
     acme.answers,
+    bans,
+    limits,
   )
   const questions = new SessionQuestions({
     sessions: sessions.table,
@@ -208,7 +221,13 @@ function hostOf(change: Worse, { upstreams }: Snapshot): string | undefined {
   return endpoint !== undefined && 'host' in endpoint ? endpoint.host : undefined
 }
 
-function countsOf(tallies: Tallies, slots: SlotBook, accessLog: LogFile, tracing: Tracing): Counts {
+function countsOf(
+  tallies: Tallies,
+  slots: SlotBook,
+  accessLog: LogFile,
+  tracing: Tracing,
+  limits: KeyedLimits,
+): Counts {
   return new Counts(
     tallies,
     slots,
@@ -217,6 +236,9 @@ function countsOf(tallies: Tallies, slots: SlotBook, accessLog: LogFile, tracing
       [WorkerCell.ProcessorSeconds, processorSeconds],
       [WorkerCell.SpansExported, () => tracing.exported],
       [WorkerCell.SpansDropped, () => tracing.dropped],
+      [WorkerCell.DryRuns, () => limits.dryRuns],
+      [WorkerCell.RateOverflows, () => limits.rates.overflows],
+      [WorkerCell.ConcurrencyOverflows, () => limits.concurrency.overflows],
     ] as const),
   )
 }

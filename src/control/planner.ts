@@ -65,7 +65,7 @@ export class Planner implements Planning {
     const { supervisor, scoreboard, sessions } = this.#parts
     const { explain } = await import('../planning/explain.ts')
     try {
-      const scene = { snapshot: supervisor.snapshot, scoreboard, sessions: sessions.table }
+      const scene = { snapshot: supervisor.snapshot, scoreboard, sessions: sessions.table, bans: supervisor.bans }
       return explain(scene, query)
     } catch (error) {
       if (error instanceof RangeError) throw new OperationRefused('invalid', error.message)
@@ -87,7 +87,7 @@ export class Planner implements Planning {
     const { explainReceived } = await import('../planning/explain.ts')
     const [path = '', ...query] = target.split(/(?=\?)/)
     return explainReceived(
-      { snapshot: supervisor.snapshot, scoreboard, sessions: sessions.table },
+      { snapshot: supervisor.snapshot, scoreboard, sessions: sessions.table, bans: supervisor.bans },
       {
         asked: { method, host, path, ip },
         head: Buffer.from(head),

@@ -1,5 +1,7 @@
 import type { RequestHead } from '../http1/request-head.ts'
 import { normaliseHost } from '../routing/host.ts'
+import type { BanList } from '../runtime/ban-list.ts'
+import type { IpAddress } from '../runtime/ip-address.ts'
 import type { Ends } from '../transport/ends.ts'
 import type { TlsFacts } from '../transport/tls-facts.ts'
 import { Failure } from './failure.ts'
@@ -11,25 +13,33 @@ const CHALLENGE_PATH = '/.well-known/acme-challenge/'
 
 /** What of a client counts before its request is routed. */
 interface Origin {
+  readonly address: IpAddress
   readonly ends: Pick<Ends, 'tls' | 'redirectTo'>
   readonly isSecure: boolean
 }
 
+/** What is answered before anything is routed. */
+interface EarlyAnswers {
+  /** The answers to certificate authorities, by token. */
+  readonly challenges: ReadonlyMap<string, string>
+  readonly bans: BanList
+}
+
 /**
- * What a request is answered whatever the routes say: a certificate authority, a client that is to come by HTTPS, or one whose
- * connection is for other hosts.
+ * What a request is answered whatever the routes say: a certificate authority, a client that is banned or to come by HTTPS, or one
+ * whose connection is for other hosts.
  *
- * @param challenges the answers to certificate authorities, by token
  * @returns undefined for a request that is to be routed
  */
 export function earlyAnswer(
   head: RequestHead,
   request: ReceivedRequest,
-  { ends, isSecure }: Origin,
-  challenges: ReadonlyMap<string, string>,
+  { address, ends, isSecure }: Origin,
+  { challenges, bans }: EarlyAnswers,
 ): OwnResponse | Failure | undefined {
   const challenge = challenges.size > 0 ? challengeAnswer(head, request, challenges) : undefined
   if (challenge !== undefined) return challenge
+  if (bans.size > 0 && bans.find(address) !== undefined) return new Failure('banned')
   if (ends.redirectTo > 0 && !isSecure) return redirectToHttps(head, request, ends.redirectTo)
   return ends.tls === undefined || isFor(ends.tls, head) ? undefined : new Failure('misdirected')
 }

@@ -22,7 +22,8 @@ export function errorPage(
   const body = Buffer.from(json ? asJson(failure, requestId) : asHtml(failure, requestId))
   const lines = [
     `Content-Type: ${json ? 'application/json' : 'text/html; charset=utf-8'}`,
-    ...(status === 503 ? [`Retry-After: ${failure.retryAfter}`] : []),
+    ...(failure.retryAfter === undefined ? [] : [`Retry-After: ${failure.retryAfter}`]),
+    ...failure.lines,
   ]
   return { status, requestId, lines, fields, body, isToHead, isLast: failure.code === 'bad-request' }
 }

@@ -29,6 +29,13 @@ const meanings = {
   'bad-request': { status: 400, retry: 'never', text: 'The request is malformed' },
   /** Plain HTTP on a listener with TLS. */
   'not-encrypted': { status: 400, retry: 'never', text: 'This port speaks HTTPS, and the request is plain HTTP' },
+  /** A filter of the route knows no user for the request. */
+  unauthorized: { status: 401, retry: 'never', text: 'The request needs a valid sign-in' },
+  /** By an operator, for a time. */
+  banned: { status: 403, retry: 'never', text: 'Requests from this address are refused at present' },
+  forbidden: { status: 403, retry: 'never', text: 'The request is not allowed here' },
+  'rate-limited': { status: 429, retry: 'never', text: 'There have been too many requests' },
+  'too-many-in-flight': { status: 429, retry: 'never', text: 'There are too many requests at once' },
   'no-route': { status: 404, retry: 'never', text: 'Nothing is served under this address' },
   'head-timeout': { status: 408, retry: 'never', text: 'The request took too long to arrive' },
   'body-timeout': { status: 408, retry: 'never', text: 'The request took too long to arrive' },
@@ -44,6 +51,10 @@ const meanings = {
   misdirected: { status: 421, retry: 'never', text: 'This connection is not for that host' },
   'head-too-large': { status: 431, retry: 'never', text: "The request's headers are too large" },
   'client-gone': { status: 499, retry: 'never', text: 'The client left' },
+  /** The server has answered with a status for which a filter asks another one. */
+  'answer-refused': { status: 502, retry: 'idempotent', text: 'The server could not answer' },
+  /** A filter of the route could not decide. */
+  'filter-failed': { status: 500, retry: 'never', text: 'The request could not be handled' },
   'not-implemented': {
     status: 501,
 
@@ -138,7 +149,11 @@ const meanings = {
     retry: 'never',
     text: 'The server that has your session is not available',
   },
+  /** Whether the user may do that cannot be found out at present. */
+  'auth-unavailable': { status: 503, retry: 'never', text: 'The sign-in cannot be checked at present' },
   'too-many-connections': { status: 503, retry: 'never', text: 'Too many connections' },
+  /** The disk, or the memory for it, could not keep the body of the request (RFC 4918 §11.5). */
+  'storage-failed': { status: 507, retry: 'never', text: 'The request could not be stored' },
   'version-unknown': {
     status: 505,
 
@@ -156,30 +171,45 @@ const meanings = {
 /** The Retry-After of a 503 whose end nobody knows, in s. */
 const RETRY_AFTER = 5
 
+const NOTHING: readonly string[] = []
+const NONE = {}
+
+/** What a failure says besides its code. */
+interface Particulars {
+  /** In place of the status of its code. */
+  readonly status?: number
+  /** When the client may ask again, in s. */
+  readonly retryAfter?: number
+  /** Further fields of the response, without line ends. */
+  readonly lines?: readonly string[]
+  /** What other attempts failed by, too. */
+  readonly incident?: Incident
+}
+
 /** Why an exchange, or one attempt of it, failed. */
 export class Failure {
   readonly code: FailureCode
   /** Details for the log. */
   readonly detail: string
-  /** When the client of a 503 may ask again, in s. */
-  readonly retryAfter: number
-  /** What other attempts failed by, too; undefined where it is this attempt's alone. */
+  readonly status: number
+  /** Undefined where that is of no use to the client. */
+  readonly retryAfter: number | undefined
+  readonly lines: readonly string[]
+  /** Undefined where it is this attempt's alone. */
   readonly incident: Incident | undefined
 
-  constructor(code: FailureCode, detail = '', retryAfter = RETRY_AFTER, incident?: Incident) {
+  constructor(code: FailureCode, detail = '', { status, retryAfter, lines = NOTHING, incident }: Particulars = NONE) {
     this.code = code
     this.detail = detail
-    this.retryAfter = retryAfter
+    this.status = status ?? meanings[code].status
+    this.retryAfter = retryAfter ?? (this.status === 503 ? RETRY_AFTER : undefined)
+    this.lines = lines
     this.incident = incident
   }
 
   /** The failure of one of the attempts that an incident has ended. */
   static by(incident: Incident, code: FailureCode, detail = ''): Failure {
-    return new Failure(code, detail, RETRY_AFTER, incident)
-  }
-
-  get status(): number {
-    return meanings[this.code].status
+    return new Failure(code, detail, { incident })
   }
 
   get retry(): Retry {

@@ -29,7 +29,8 @@ export class Generation {
     this.snapshot = snapshot
     this.groups = groups
     this.router = router
-    const areCookiesSame = last?.upstreams === upstreams && last.dashboardCookie === dashboardCookie
+    const areCookiesSame =
+      last?.upstreams === upstreams && last.routes === snapshot.routes && last.dashboardCookie === dashboardCookie
     this.ownCookies = areCookiesSame ? before!.ownCookies : ownCookiesOf(snapshot)
     this.tracer = tracing && new Tracer(tracing)
     const isTrustSame = last?.trustedProxies === trustedProxies && last.clientAddressFrom === clientAddressFrom
@@ -37,9 +38,12 @@ export class Generation {
   }
 }
 
-function ownCookiesOf({ upstreams, dashboardCookie }: Snapshot): CookieNames {
-  const names = upstreams.flatMap(({ affinity }) =>
+function ownCookiesOf({ upstreams, routes, dashboardCookie }: Snapshot): CookieNames {
+  const ofSessions = upstreams.flatMap(({ affinity }) =>
     affinity?.type === 'cookie' ? [affinity.name, affinity.formerName ?? []].flat() : [],
   )
-  return new CookieNames(names.concat(dashboardCookie ?? []))
+  const ofSplits = routes.flatMap(({ filters = [] }) =>
+    filters.flatMap((filter) => (filter.type === 'split' && filter.by === 'cookie' ? filter.cookie : [])),
+  )
+  return new CookieNames([...ofSessions, ...ofSplits, ...(dashboardCookie === undefined ? [] : [dashboardCookie])])
 }

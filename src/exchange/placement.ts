@@ -6,6 +6,7 @@ import { Failure } from './failure.ts'
 import { NewUser } from './new-user.ts'
 import { claimDestination } from './rebalancing.ts'
 import type { RequestView } from './request-view.ts'
+import { claimPrimary } from './returning.ts'
 import { Wait } from './ticket.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 
@@ -93,6 +94,12 @@ export class Placement {
     return this.#session?.shown
   }
 
+  /** Whether any server may serve the request now that has not been tried. */
+  hasAnother(time: number): boolean {
+    if (this.group.isRetired || this.group.queue.pause.isOn || this.#isRefused(this.#home(), 'down')) return false
+    return this.group.servers.some((server) => !this.#tried.includes(server) && server.mayServe(time))
+  }
+
   // ── the decision ───────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
@@ -105,8 +112,11 @@ export class Placement {
     if (this.group.queue.pause.isOn) return this.#waitForPause(home, occasion)
     const destination = this.#claimDestination(home, time, occasion)
     if (destination !== undefined) return this.#goTo(destination, 'moved:rebalanced')
+    const primary = this.#claimPrimary(home, time, occasion)
+    if (primary !== undefined) return this.#goTo(primary, 'moved:backup')
     // Not if the server has failed to which the session was about to move.
-    const hasFailed = this.#tries > 0 && this.reason !== 'moved:rebalanced'
+    const wasMoving = this.reason === 'moved:rebalanced' || this.reason === 'moved:backup'
+    const hasFailed = this.#tries > 0 && !wasMoving
     const atHome = hasFailed ? 'failed' : this.#askHome(home, time, occasion)
     if (atHome === 'awaited') return new Wait(home)
     if (typeof atHome === 'object') return this.#goTo(atHome, this.#reasonFor(atHome, home, 'free'))
@@ -129,7 +139,7 @@ export class Placement {
 
   /** The request is to wait where it would if its servers were full, so that it blocks no other when the pause ends. */
   #waitForPause(home: ServerState | undefined, occasion: Occasion): Wait | Failure {
-    if (!this.#mayWait(occasion)) return new Failure('paused', '', this.group.queue.pause.secondsLeft)
+    if (!this.#mayWait(occasion)) return new Failure('paused', '', { retryAfter: this.group.queue.pause.secondsLeft })
     this.#tried = NOBODY
     return new Wait(this.#tries > 0 || home?.isRemoved ? undefined : home)
   }
@@ -138,11 +148,14 @@ export class Placement {
   #home(): ServerState | undefined {
     if (this.#newUser !== undefined) return undefined
     const session = this.#shown
-    if (session?.home !== undefined) return this.#session!.named
-    // Remembered sessions have no key: the server that the policy would pick is not theirs.
-    if (session !== undefined && session.key === undefined) return undefined
-    const home = this.group.policyOf(session).home?.(this.#key)
-    return home === undefined || session === undefined ? home : this.#session!.homeInsteadOf(home)
+    if (session === undefined) return this.group.policy.home?.(this.#key)
+    const home = session.home === undefined ? this.#hashedHome(session) : this.#session!.named
+    return home === undefined || session.key === undefined ? home : this.#session!.homeInsteadOf(home)
+  }
+
+  /** The server to which a hash ties a session; undefined for one that is remembered, or has lost the server that it names. */
+  #hashedHome({ key, standing }: Session): ServerState | undefined {
+    return key === undefined || standing === 'removed' ? undefined : this.group.keyPolicy.home?.(key)
   }
 
   /** A server to which a session moves from its own so that their loads become equal, claimed; undefined if it stays. */
@@ -151,6 +164,13 @@ export class Placement {
     if (occasion !== 'arrival' || this.#tries > 0 || this.#shown?.home === undefined) return undefined
     if (home.settings.away) return undefined
     return claimDestination(this.#session!, home, this.group, time)
+  }
+
+  /** A server that is no backup, to which a session moves from one that is, claimed; undefined if it stays. */
+  #claimPrimary(home: ServerState | undefined, time: number, occasion: Occasion): ServerState | undefined {
+    if (this.group.settings.affinity?.onBackup !== 'return' || home?.settings.backup !== true) return undefined
+    if (occasion !== 'arrival' || this.#tries > 0 || this.#shown?.home === undefined) return undefined
+    return claimPrimary(this.#session!, home, this.group, this.#key, time)
   }
 
   /** Claims a place on the request's own server, if the request is bound to one. */

@@ -56,9 +56,10 @@ export class ReceivedRequest implements RecordedRequest {
    * @param head a complete head; it is read now and not kept
    * @param framing of its body: UNTIL_CLOSE where only the end of its stream shows the body's end
    * @param isHttp2 whether the head was put together from a stream of HTTP/2
+   * @param id left out: the client's own, or a new one
    * @throws MessageError where its framing breaks the rules
    */
-  constructor(head: RequestHead, framing: Framing = framingOfRequest(head), isHttp2 = false) {
+  constructor(head: RequestHead, framing: Framing = framingOfRequest(head), isHttp2 = false, id?: string) {
     this.bytes = head.bytes
     this.headStart = head.start
     this.pathStart = head.pathStart
@@ -76,10 +77,11 @@ export class ReceivedRequest implements RecordedRequest {
     this.options = connectionOptions(head)
     this.persists = persists(head, this.options)
     this.mayUpgrade = this.options.upgrade && this.framing === 0 && !this.isHttp10 && asksForTunnel(head)
-    this.id = this.#note(head)
+    const own = this.#note(head)
+    this.id = id ?? (isRequestId(own) ? own : makeRequestId())
   }
 
-  /** Notes what the log needs; returns the request's id. */
+  /** Notes what the log needs; returns the client's id, which may be none, or not valid. */
   #note(head: RequestHead): string {
     let id = ''
     for (let field = 0; field < head.count; field++) {
@@ -100,7 +102,7 @@ export class ReceivedRequest implements RecordedRequest {
         this.expects = isContinue(head, field) ? '100-continue' : 'unknown'
       }
     }
-    return isRequestId(id) ? id : makeRequestId()
+    return id
   }
 
   get isIdempotent(): boolean {

@@ -17,8 +17,9 @@ import type { ServerStreams } from './server-stream.ts'
 /** How session keys are hashed, if the affinity leaves that to a policy; undefined if it does not. */
 function hashOf({ affinity }: Upstream): Balance | undefined {
   if (affinity === undefined || affinity.type === 'cookie') return undefined
-  // The key here is never read: a learnt session brings its own.
-  if (affinity.type === 'learn') return { type: 'consistent-hash', key: { from: 'uri' } }
+  // The key here is never read: such a session brings its own.
+  if (affinity.type === 'learn' || affinity.type === 'server-id')
+    return { type: 'consistent-hash', key: { from: 'uri' } }
   return affinity
 }
 

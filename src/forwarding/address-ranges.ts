@@ -1,4 +1,4 @@
-import type { AddressRange } from '../runtime/snapshot.ts'
+import type { AddressRange } from '../runtime/address-range.ts'
 
 /** A set of address ranges (CIDR, RFC 4632), looked up for each connection and each address in a header. */
 export class AddressRanges {

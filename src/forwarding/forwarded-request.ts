@@ -58,33 +58,33 @@ const endsInRequest = Array.from({ length: 8 }, (_, which) =>
  * Puts together the head that is sent to a server: the request line as the client wrote it (an absolute target becomes a
  * path), the client's fields without those that are for one hop, one framing field, and the forwarding fields.
  */
-export function writeRequestHead(
-  out: Scratch,
-  head: RequestHead,
-  options: ConnectionOptions,
-  framing: Framing,
-  forwarding: Forwarding,
-): void {
+export function writeRequestHead(out: Scratch, head: RequestHead, framing: Framing, forwarding: Forwarding): void {
   const { bytes } = head
-  const keepsLine = head.form !== 'absolute' && head.minorVersion === 1
+  const { options, edits } = forwarding
+  const target = edits?.target
+  const host = edits?.hasServersHost ? hostFor(forwarding.serverAddress) : edits?.host
+  const keepsLine = head.form !== 'absolute' && head.minorVersion === 1 && target === undefined
+  const keepsHost = head.form !== 'absolute' && host === undefined
   const ends = endsInRequest[whichEnd(forwarding)]!
-  if (!keepsLine) writeRequestLine(out, head)
-  copyFields(out, head, keepsLine ? head.start : firstField(head), ends, options, head.form === 'absolute')
+  if (!keepsLine) writeRequestLine(out, head, target)
+  copyFields(out, head, keepsLine ? head.start : firstField(head), ends, options, !keepsHost)
   if (!forwarding.ownCookies.isEmpty) copyCookies(out, head, forwarding.ownCookies, options)
 
   const hasHost = head.authorityEnd > head.authorityStart
-  if (head.form === 'absolute') writeLine(out, 'Host: ', bytes, head.authorityStart, head.authorityEnd)
+  if (host !== undefined) out.text(`Host: ${host}\r\n`)
+  else if (head.form === 'absolute') writeLine(out, 'Host: ', bytes, head.authorityStart, head.authorityEnd)
   else if (!hasHost) out.text(`Host: ${hostFor(forwarding.serverAddress)}\r\n`)
   if (framing < 0) {
     out.write(CHUNKED_LINE)
     copyTrailer(out, head, options)
-  } else if (framing > 0 || head.find(FieldName.ContentLength) >= 0) {
+  } else if (forwarding.hasBody || head.find(FieldName.ContentLength) >= 0) {
     out.text(`Content-Length: ${framing}\r\n`)
   }
   if (forwarding.upgrade) copyUpgrade(out, head)
   else if (forwarding.asksForTrailers) out.write(TE_LINES)
 
   writeForwarding(out, head, forwarding)
+  if (edits !== undefined) out.text(edits.lines)
   out.write(CRLF)
 }
 
@@ -101,10 +101,11 @@ function hostFor(address: string): string {
   return address.startsWith('unix:/') ? 'localhost' : address
 }
 
-function writeRequestLine(out: Scratch, head: RequestHead): void {
+function writeRequestLine(out: Scratch, head: RequestHead, target: string | undefined): void {
   const { bytes } = head
   out.copy(bytes, head.start, head.targetStart)
-  if (head.form === 'absolute') {
+  if (target !== undefined) out.text(target)
+  else if (head.form === 'absolute') {
     // RFC 9112 §3.2.4: OPTIONS for a whole server becomes the asterisk.
     if (head.pathStart === head.pathEnd)
       out.text(head.method === 'OPTIONS' && head.pathEnd === head.targetEnd ? '*' : '/')

@@ -1,4 +1,5 @@
 import { COLON, isDigit, ZERO } from '../http1/bytes.ts'
+import type { ConnectionOptions } from '../http1/connection-options.ts'
 import type { CookieNames } from '../http1/cookie-names.ts'
 import { FieldName } from '../http1/field-name.ts'
 import type { RequestHead } from '../http1/request-head.ts'
@@ -7,11 +8,16 @@ import type { ClientAddressSource } from '../runtime/snapshot.ts'
 import type { Scratch } from '../transport/scratch.ts'
 import type { ClientCertificate } from '../transport/tls-facts.ts'
 import { writeCertificate } from './client-certificate.ts'
+import type { RequestEdits } from './head-edits.ts'
 import { CRLF, writeLine, writeList, writeMembers } from './passed-fields.ts'
 import { type TracePosition, writeTraceContext } from './trace-context.ts'
 
-/** What a request's forwarding fields are made of. */
+/** What is to become of a request's head, and what its forwarding fields are made of. */
 export interface Forwarding {
+  /** Which of its fields end here. */
+  readonly options: ConnectionOptions
+  /** What filters have changed in it. */
+  readonly edits: RequestEdits | undefined
   /** The client's address. */
   readonly client: string
   /** Whether the client came by HTTPS. */
@@ -27,6 +33,8 @@ export interface Forwarding {
   readonly requestId: string
   /** Used as Host if a request (HTTP/1.0) has none. */
   readonly serverAddress: string
+  /** Whether the client has sent a body, even if it is empty. */
+  readonly hasBody: boolean
   /** Whether the request's Upgrade is passed on to the server. */
   readonly upgrade: boolean
   /** Whether the server is told that its client can use trailers. */

@@ -175,13 +175,13 @@ export abstract class Head {
     return -1
   }
 
-  /** The index of the first field with that (lower-case) name, or -1: for names that `FieldName` does not list. */
-  findNamed(name: string): number {
-    next: for (let field = 0; field < this.count; field++) {
-      const from = this.nameStart(field)
-      if (this.nameEnd(field) - from !== name.length) continue
+  /** The index of the first field from `from` on with that (lower-case) name, or -1: for names that `FieldName` does not list. */
+  findNamed(name: string, from = 0): number {
+    next: for (let field = from; field < this.count; field++) {
+      const start = this.nameStart(field)
+      if (this.nameEnd(field) - start !== name.length) continue
       for (let i = 0; i < name.length; i++) {
-        if (lower(this.bytes[from + i]!) !== name.charCodeAt(i)) continue next
+        if (lower(this.bytes[start + i]!) !== name.charCodeAt(i)) continue next
       }
       return field
     }

@@ -63,21 +63,39 @@ export interface RecordedTrace {
   readonly isSampled: boolean
 }
 
+/** What a filter of the route has decided. */
+export interface FilterDecision {
+  /** Its name in the configuration file. */
+  readonly filter: string
+  readonly decision: string
+}
+
+/** What is known of an exchange when one of its attempts is over. */
+export interface AttemptedExchange {
+  /** Undefined for a copy, and where none matched. */
+  readonly route: Route | undefined
+  readonly request: RecordedRequest
+  /** The status of a gRPC call; undefined for any other request, and for a call that had none. */
+  readonly grpcStatus: number | undefined
+  readonly attempts: number
+  /** Why Limpet answered itself, or broke the response off. */
+  readonly failure: string | undefined
+  /** Undefined if traces are not followed, too. */
+  readonly trace: RecordedTrace | undefined
+}
+
 /** An exchange that is over. Times are in ms on the shared clock, sizes in bytes. */
-export interface ExchangeRecord {
+export interface ExchangeRecord extends AttemptedExchange {
   readonly clientAddress: string
   /** Whether the client came by HTTPS, as far as anybody trusted says. */
   readonly isSecure: boolean
   /** Undefined if the client's connection is not encrypted here. */
   readonly tls: RecordedTls | undefined
-  readonly request: RecordedRequest
   readonly startedAt: number
   /** The time it waited in the queue of its upstream. */
   readonly queued: number
   /** The status that the client got; 499 if it disconnected before. */
   readonly status: number
-  /** The status of a gRPC call; undefined for any other request, and for a call that had none. */
-  readonly grpcStatus: number | undefined
   /** The bytes of the body. */
   readonly bytesSent: number
   /** Undefined if no route matched. */
@@ -88,22 +106,22 @@ export interface ExchangeRecord {
   readonly upstreamAddresses: string
   readonly upstreamStatuses: string
   readonly reason: string | undefined
+  /** The value of the first field of that lower-case name in the request; undefined for none, or a request that was not understood. */
+  header(name: string): string | undefined
   /** The rest is undefined, 0 or false where the request got no further. */
-  readonly route: Route | undefined
+  /** The user that a filter has authenticated, one character a byte. */
+  readonly user: string | undefined
+  /** What its filters have decided, in order, as far as they say it; undefined if it has none. */
+  readonly decisions: readonly FilterDecision[] | undefined
   readonly upstream: Upstream | undefined
   /** That of the last attempt. */
   readonly server: Server | undefined
-  readonly attempts: number
-  /** Why Limpet answered itself, or broke the response off. */
-  readonly failure: string | undefined
   /** What the session that the request showed was: `known`, `new`, `invalid` and so on; undefined if it showed none. */
   readonly standing: string | undefined
   /** The bytes of the request's body that have arrived. */
   readonly bytesReceived: number
   /** When the response began; 0 if it never did. */
   readonly respondedAt: number
-  /** Undefined if traces are not followed, too. */
-  readonly trace: RecordedTrace | undefined
 }
 
 /** An attempt that is over. Times are in ms on the shared clock. */
@@ -125,9 +143,14 @@ export interface AttemptRecord {
   readonly failureCode: string | undefined
 }
 
+/** What became of a copy of a request: it was answered, it was sent and got no whole answer, or it was not sent. */
+export type CopyOutcome = 'answered' | 'failed' | 'dropped'
+
 /** Is notified of every exchange that is over: the access log, for one. */
 export interface ExchangeObserver {
   ended(record: ExchangeRecord): void
   /** One of its attempts is over. */
-  attemptEnded?(attempt: AttemptRecord, exchange: ExchangeRecord): void
+  attemptEnded?(attempt: AttemptRecord, exchange: AttemptedExchange): void
+  /** A copy of a request is over. Its attempt is reported as any other. */
+  copyEnded?(upstream: Upstream, outcome: CopyOutcome): void
 }

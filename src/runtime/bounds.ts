@@ -33,6 +33,19 @@ export const SESSIONS_IN_BUCKET = 16
 /** Room for 2.6 million, so that of 1,000,000 hardly any bucket overflows. */
 export const MAX_SESSIONS = SESSION_BUCKETS * SESSIONS_IN_BUCKET
 
+/**
+ * The keys of rate limits, and those of concurrency limits with requests in flight: a hash of each chooses its bucket. The numbers
+ * of buckets are powers of two. With room for 2.1 million, hardly any bucket overflows with 1,000,000 keys.
+ */
+export const RATE_BUCKETS = 131_072
+export const CONCURRENCY_BUCKETS = 8192
+export const KEYS_IN_BUCKET = 16
+/** The most requests of one key in flight that a concurrency limit may allow. */
+export const MAX_CONCURRENCY = 65_535
+
+/** Ranges of addresses that may be banned at a time. */
+export const MAX_BANS = 10_000
+
 /** @throws RangeError if there are more than that, which an earlier check should have refused. */
 export function assertWithin(count: number, most: number, what: string): void {
   if (count > most) throw new RangeError(`${count} ${what}, but there is room for ${most}`)

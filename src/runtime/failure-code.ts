@@ -33,6 +33,15 @@ export const failureCodes = [
   'version-unknown',
   'server-drained',
   'shortage',
+  'banned',
+  'rate-limited',
+  'too-many-in-flight',
+  'filter-failed',
+  'answer-refused',
+  'unauthorized',
+  'forbidden',
+  'auth-unavailable',
+  'storage-failed',
 ] as const
 
 export type FailureCode = (typeof failureCodes)[number]

@@ -40,8 +40,8 @@ export class SipHash {
     this.hash(this.#pairOctets)
   }
 
-  hash(octets: Uint8Array): void {
-    const { length } = octets
+  /** Hashes the first `length` octets; left out: all of them. */
+  hash(octets: Uint8Array, length = octets.length): void {
     const key = this.#key
     let low0 = key[0]! ^ 0x70736575
     let high0 = key[1]! ^ 0x736f6d65

@@ -4,12 +4,15 @@ import type { Entrance } from '../downstream/entrance.ts'
 import { Generation } from '../exchange/generation.ts'
 import { UpstreamGroup } from '../exchange/upstream-group.ts'
 import { WorkerContext } from '../exchange/worker-context.ts'
+import { RouteFilters } from '../filters/registry.ts'
 import type { ConnectionObserver } from '../observability/connection-observer.ts'
 import type { ExchangeObserver } from '../observability/exchange-record.ts'
 import { Notices } from '../observability/notices.ts'
 import { Router } from '../routing/router.ts'
+import type { BanChange } from '../runtime/ban-list.ts'
 import type { ChallengeAnswers } from '../runtime/challenge-answers.ts'
 import { wallSeconds } from '../runtime/clock.ts'
+import type { KeyedLimits } from '../runtime/keyed-limits.ts'
 import type { KnownId } from '../runtime/known-id.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
@@ -18,6 +21,7 @@ import type { Snapshot, Upstream } from '../runtime/snapshot.ts'
 import type { WorkerEvent } from '../runtime/worker-event.ts'
 import type { SampleReport } from '../skew/address-sample.ts'
 import { ServerConnections } from '../upstream/server-connections.ts'
+import { Wanted } from './wanted.ts'
 import { WantedCertificates } from './wanted-certificates.ts'
 
 /** Notified of what happens in a data plane. */
@@ -32,6 +36,7 @@ export interface DataPlaneOwner {
 /** The data plane of one worker. */
 export class DataPlane {
   readonly #context: WorkerContext
+  readonly #filters: RouteFilters
   readonly #clients: Clients
   readonly #scoreboard: Scoreboard
   readonly #sessions: SessionTable
@@ -39,31 +44,46 @@ export class DataPlane {
   readonly #owner: DataPlaneOwner
   /** What clients wait for. */
   readonly #wanted: WantedCertificates
+  readonly #wantedKeys: Wanted
   /** By upstream name. */
   #groups: ReadonlyMap<string, UpstreamGroup> = new Map()
   /** Snapshots that are not in effect yet, in order; the router of the first one is being built. */
   readonly #waiting: { readonly next: Snapshot; readonly done: () => void }[] = []
 
-  /** @param worker its slot on the Scoreboard */
+  /**
+   * @param worker its slot on the Scoreboard
+   * @param keyedLimits left out: its own
+   */
   constructor(
     snapshot: Snapshot,
     scoreboard: Scoreboard,
     sessions: SessionTable,
     worker: number,
     owner: DataPlaneOwner,
+    keyedLimits?: KeyedLimits,
   ) {
     this.#scoreboard = scoreboard
     this.#sessions = sessions
     this.#worker = worker
     this.#owner = owner
     const notices = new Notices((event) => owner.report(event))
-    this.#context = new WorkerContext(owner.observers, notices, undefined, owner.connections)
+    this.#context = new WorkerContext(owner.observers, notices, undefined, owner.connections, keyedLimits)
+    this.#filters = new RouteFilters(this.#context)
+    this.#context.filtersOf = (route) => this.#filters.of(route)
     this.#install(snapshot, new Router(snapshot.routes))
     this.#clients = new Clients(this.#context, scoreboard, worker)
     this.#wanted = new WantedCertificates(
       (host) => owner.report({ type: 'certificate-wanted', host }),
       (host) => notices.certificateNotAwaited(host),
     )
+    this.#wantedKeys = new Wanted(
+      (url) => owner.report({ type: 'keys-wanted', url }),
+      () => {},
+    )
+    this.#context.renewKeys = (url) =>
+      new Promise((resolve) => {
+        if (!this.#wantedKeys.add(url, resolve)) resolve()
+      })
     this.#clients.tls.demand = (host, settled) => this.#wanted.add(host, settled)
   }
 
@@ -97,9 +117,11 @@ export class DataPlane {
   #install(next: Snapshot, router: Router): void {
     this.#sessions.apply(next.upstreams)
     const before = this.#groups
+    const routesBefore = this.#context.generation?.snapshot.routes
     const groups = next.upstreams.map((upstream) => before.get(upstream.name) ?? this.#groupOf(upstream))
     this.#groups = new Map(groups.map((group) => [group.settings.name, group]))
     this.#context.generation = new Generation(next, router, groups, this.#context.generation)
+    if (routesBefore !== next.routes) this.#filters.apply(next.routes)
     // Last, since waiting requests may continue at once under the new settings.
     for (const [index, group] of groups.entries()) group.apply(next.upstreams[index]!)
     for (const [name, group] of before) if (!this.#groups.has(name)) group.retire()
@@ -126,9 +148,19 @@ export class DataPlane {
     this.#clients.tls.challenges = tls
   }
 
+  /** Refuses other clients from now on. */
+  changeBans(change: BanChange): void {
+    this.#context.bans.change(change)
+  }
+
   /** Clients that wait for a certificate of that host go on with what there is. */
   settleDemand(host: string): void {
     this.#wanted.settle(host)
+  }
+
+  /** Requests that wait for keys from that URL go on with what there is. */
+  settleKeys(url: string): void {
+    this.#wantedKeys.settle(url)
   }
 
   /** Which addresses have sent requests since the last report, for upstreams whose servers are picked by address. */

@@ -1,9 +1,11 @@
-import type { AttemptRecord, ExchangeObserver, ExchangeRecord } from '../observability/exchange-record.ts'
+import type { AttemptRecord, CopyOutcome, ExchangeObserver, ExchangeRecord } from '../observability/exchange-record.ts'
 import { now, wallSeconds } from '../runtime/clock.ts'
 import { failureCodes } from '../runtime/failure-code.ts'
 import { reasons } from '../runtime/reason.ts'
+import type { Upstream } from '../runtime/snapshot.ts'
 import {
   BUCKETS,
+  COPY_OUTCOMES,
   HISTOGRAM,
   NO_UPSTREAM,
   PROTOCOLS,
@@ -70,6 +72,10 @@ export class ExchangeTally implements ExchangeObserver {
     servers[server + ServerCell.AnswerSeconds]! += (answeredAt - begunAt) / 1000
     servers[server + ServerCell.Answers]!++
     observe(upstreams, upstream + UpstreamCell.FirstBytes, answeredAt - begunAt)
+  }
+
+  copyEnded({ slot }: Upstream, outcome: CopyOutcome): void {
+    this.#tally.upstreams[slot * UPSTREAM_CELLS + UpstreamCell.Copies + COPY_OUTCOMES.indexOf(outcome)]!++
   }
 }
 

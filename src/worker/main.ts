@@ -5,12 +5,13 @@
 import { once } from 'node:events'
 import { parentPort } from 'node:worker_threads'
 import { AccessLog } from '../observability/access-log.ts'
+import { KeyedLimits } from '../runtime/keyed-limits.ts'
 import { Scoreboard } from '../runtime/scoreboard.ts'
 import { SessionTable } from '../runtime/session-table.ts'
 import { patched, type SnapshotPatch } from '../runtime/snapshot-patch.ts'
 import { Tally } from '../runtime/tally.ts'
 import { ConnectionTally } from './connection-tally.ts'
-import { DataPlane } from './data-plane.ts'
+import { DataPlane, type DataPlaneOwner } from './data-plane.ts'
 import { ExchangeTally } from './exchange-tally.ts'
 import { type ListenFailure, ListeningSockets } from './listening-sockets.ts'
 import { measureLoopDelay } from './loop-delay.ts'
@@ -40,7 +41,7 @@ const requestSampler = new RequestSampler(snapshot, (requests) => send({ type: '
 const spans = new SpanRecorder(snapshot, {
   take: (ended, dropped) => send({ type: 'spans', spans: ended, dropped }),
 })
-const plane = new DataPlane(snapshot, new Scoreboard(scoreboard), new SessionTable(sessions), slot, {
+const owner: DataPlaneOwner = {
   observers: [accessLog, new ExchangeTally(tally), requestSampler, spans],
   connections: new ConnectionTally(tally),
   report: (event) => send({ type: 'event', event }),
@@ -50,7 +51,9 @@ const plane = new DataPlane(snapshot, new Scoreboard(scoreboard), new SessionTab
     send({ type: 'stopped' })
     port.close()
   },
-})
+}
+const limits = new KeyedLimits(start.keyedLimits, slot)
+const plane = new DataPlane(snapshot, new Scoreboard(scoreboard), new SessionTable(sessions), slot, owner, limits)
 
 setInterval(() => {
   const reports = plane.samples()
@@ -59,6 +62,7 @@ setInterval(() => {
 
 measureLoopDelay(tally)
 plane.answerChallenges(start.challenges)
+plane.changeBans({ added: start.bans, lifted: [] })
 const sockets = new ListeningSockets(plane)
 
 /** What changes the sockets runs one after the other, and answers in that order. */
@@ -96,9 +100,14 @@ port.on('message', (message: ControlMessage) => {
       return plane.closeTunnels(message.server, message.spread)
     case 'answer-challenges':
       plane.answerChallenges(message.answers)
-      return send({ type: 'challenges-answered', number: message.number })
+      return send({ type: 'done', number: message.number })
+    case 'change-bans':
+      plane.changeBans(message.change)
+      return send({ type: 'done', number: message.number })
     case 'demand-settled':
       return plane.settleDemand(message.host)
+    case 'keys-settled':
+      return plane.settleKeys(message.url)
     case 'watch-requests':
       return requestSampler.watch(message.watches)
     case 'requests-taken':

@@ -2,6 +2,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Batch } from '../observability/line-buffer.ts'
 import type { SpanRecord } from '../observability/span-record.ts'
+import type { Ban, BanChange } from '../runtime/ban-list.ts'
 import type { ChallengeAnswers } from '../runtime/challenge-answers.ts'
 import type { KnownId } from '../runtime/known-id.ts'
 import type { RequestFilter } from '../runtime/request-filter.ts'
@@ -17,6 +18,8 @@ export interface WorkerStart {
   /** A Scoreboard's memory, and a SessionTable's. */
   readonly scoreboard: SharedArrayBuffer
   readonly sessions: SharedArrayBuffer
+  /** The memory of KeyedLimits. */
+  readonly keyedLimits: SharedArrayBuffer
   /** The memory of its tally. */
   readonly tally: SharedArrayBuffer
   /** The worker's slot on the Scoreboard. */
@@ -24,6 +27,8 @@ export interface WorkerStart {
   /** The sockets to listen on; `listening` or `listen-failed` answers them. */
   readonly sockets: readonly SocketOrder[]
   readonly challenges: ChallengeAnswers
+  /** All bans in effect. */
+  readonly bans: readonly Ban[]
 }
 
 /** A socket for a worker to listen on. */
@@ -101,10 +106,14 @@ export type ControlMessage =
   | { readonly type: 'stop' }
   /** Asks for ids of sessions on the server of that upstream in that slot; `ids` answers it. */
   | { readonly type: 'ids-wanted'; readonly upstream: string; readonly server: number }
-  /** Asks to give these answers to certificate authorities, and no others; `challenges-answered` answers it, with the number. */
+  /** Asks to give these answers to certificate authorities, and no others; `done` answers it, with the number. */
   | { readonly type: 'answer-challenges'; readonly number: number; readonly answers: ChallengeAnswers }
+  /** Asks to refuse other clients; `done` answers it, with the number. */
+  | { readonly type: 'change-bans'; readonly number: number; readonly change: BanChange }
   /** Clients need not wait for a certificate of that host any longer. */
   | { readonly type: 'demand-settled'; readonly host: string }
+  /** Requests need not wait for keys from that URL any longer. */
+  | { readonly type: 'keys-settled'; readonly url: string }
   /** Asks for samples of these requests from now on, and of no others: `requests` answers it, again and again. */
   | { readonly type: 'watch-requests'; readonly watches: readonly WatchedRequests[] }
   /** One message with `requests` has been taken. */
@@ -129,5 +138,6 @@ export type WorkerMessage =
   /** Ids of some sessions that the worker has seen on the server in that slot. */
   | { readonly type: 'ids'; readonly server: number; readonly ids: readonly KnownId[] }
   | { readonly type: 'requests'; readonly requests: readonly SampledRequest[] }
-  | { readonly type: 'challenges-answered'; readonly number: number }
+  /** What the message of that number asks for is in effect. */
+  | { readonly type: 'done'; readonly number: number }
   | { readonly type: 'stopped' }

@@ -4,7 +4,7 @@ import { adminApi, documentOf } from '../../src/admin/api.ts'
 import { SignIns } from '../../src/admin/dashboard/sign-ins.ts'
 import { EventRing } from '../../src/control/event-ring.ts'
 import { RememberedOperations } from './remembered.ts'
-import { NO_METRICS, onLoopback } from './served.ts'
+import { NO_BANS, NO_METRICS, onLoopback } from './served.ts'
 
 /** The OpenAPI document that the admin API serves, whatever the version of the program. */
 export function openApiDocument() {
@@ -16,6 +16,7 @@ export function openApiDocument() {
     subject,
     operations,
     planning: operations,
+    bans: NO_BANS,
     events: new EventRing(),
     traffic,
     tail,

@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test'
 import type { AccessRules } from '../../src/admin/access.ts'
 import { AdminListener, type PortPlace } from '../../src/admin/admin-listener.ts'
 import { AdminServer } from '../../src/admin/admin-server.ts'
+import type { BanOperations } from '../../src/admin/bans.ts'
 import type { Approach } from '../../src/admin/gate.ts'
 import type { Metrics } from '../../src/admin/metrics.ts'
 import { EventRing } from '../../src/control/event-ring.ts'
@@ -102,7 +103,16 @@ export async function served(test: TestContext, options: Options = {}): Promise<
   test.after(() => traffic.close())
   const tail = new LiveTail(() => {})
   test.after(() => tail.close())
-  const administered = { subject, operations, planning: operations, events, traffic, tail, metrics: NO_METRICS }
+  const administered = {
+    subject,
+    operations,
+    planning: operations,
+    bans: NO_BANS,
+    events,
+    traffic,
+    tail,
+    metrics: NO_METRICS,
+  }
   const bugs: unknown[] = []
   const report = (bug: unknown) => void bugs.push(bug)
   const accepted: Socket[] = []
@@ -117,6 +127,13 @@ export async function served(test: TestContext, options: Options = {}): Promise<
   test.after(() => listener.close())
   const { port } = listener.place as PortPlace
   return { port, operations, events, bugs, accepted, ask: (method, path, message) => ask(port, method, path, message) }
+}
+
+/** Nobody is banned, or can be. */
+export const NO_BANS: BanOperations = {
+  all: () => [],
+  ban: () => Promise.reject(new Error('nobody can be banned')),
+  lift: () => Promise.reject(new Error('nobody can be banned')),
 }
 
 /** Nothing was counted. */

@@ -14,11 +14,12 @@ test('limpet.schema.json is what `npm run schema` would write', () => {
   assert.deepEqual(JSON.parse(read('limpet.schema.json')), JSON.parse(JSON.stringify(jsonSchema())))
 })
 
-test('every key is described, and documented in docs/configuration.md', () => {
-  const documentation = read('docs/configuration.md')
+test('every key is described, and documented in docs/configuration.md or on the page of its filter', () => {
+  const pages = readdirSync(new URL('docs/filters/', root)).map((page) => `docs/filters/${page}`)
+  const documentation = ['docs/configuration.md', 'docs/filters.md', ...pages].map(read).join()
   for (const [key, { description }] of keysOf(jsonSchema())) {
     assert.ok(description, `${key} has no description`)
-    assert.ok(documentation.includes(`\`${key}\``), `${key} is not in docs/configuration.md`)
+    assert.ok(documentation.includes(`\`${key}\``), `${key} is not documented`)
   }
 })
 

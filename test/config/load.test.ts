@@ -195,7 +195,7 @@ describe('a problem with a flag or a variable', () => {
     writeFileSync(join(cwd, 'limpet.yaml'), `${fileOf('web')}worker: 1\n`)
     refusal(
       { cwd, env: { PORT: '80a', STATIC_BACKEND: 'a:b' }, flags: { workers: 0, accessLog: 'jsn' } },
-      'limpet.yaml:3:1: worker: unknown key, expected listeners, trustedProxies, clientAddressFrom, workers, routes, upstreams, discovery, hostNames, instance, stateDirectory, admin, metrics, accessLog, log, tracing, timeouts or limits (did you mean workers?)',
+      'limpet.yaml:3:1: worker: unknown key, expected listeners, trustedProxies, clientAddressFrom, workers, routes, defaults, upstreams, discovery, hostNames, instance, stateDirectory, admin, metrics, accessLog, log, tracing, timeouts or limits (did you mean workers?)',
       'STATIC_BACKEND: entry 1: expected host:port, such as 172.17.0.2:80, found "a:b" (for example STATIC_BACKEND="172.17.0.2:80 172.17.0.3:80")',
       'PORT: expected a whole number from 0 to 65535, found "80a" (for example PORT=8080)',
       '--workers: expected a whole number from 1 to 64, found 0 (for example --workers 2)',
@@ -207,6 +207,17 @@ describe('a problem with a flag or a variable', () => {
     refusal(
       { env: lab, flags: { port: '' } },
       '--port: expected a whole number from 0 to 65535, found "" (for example --port 8080)',
+    )
+  })
+
+  test('a port is refused where a route names the listener by its own', () => {
+    const cwd = directoryWith({})
+    const routes =
+      'routes: [{ path: /*, listener: 80, upstream: web }]\nupstreams: { web: { servers: ["10.0.0.1:80"] } }\n'
+    writeFileSync(join(cwd, 'limpet.yaml'), `${routes}listeners: [{ port: 80 }]\n`)
+    refusal(
+      { cwd, flags: { port: 90 } },
+      '--port: expected no route that names the listener by its port, found one for 80 (give the listener a name, and write that in the route)',
     )
   })
 

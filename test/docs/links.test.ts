@@ -21,8 +21,9 @@ describe('every link leads to a file, and to a heading that is there', () => {
   }
 })
 
-test('README.md lists every page, and docs/discovery.md those of its folder', () => {
-  const listed = [...linksOf('README.md'), ...linksOf('docs/discovery.md').map((link) => `docs/${link}`)]
+test('README.md lists every page, and docs/discovery.md and docs/filters.md those of their folders', () => {
+  const overviews = ['docs/discovery.md', 'docs/filters.md']
+  const listed = [...linksOf('README.md'), ...overviews.flatMap((page) => linksOf(page).map((link) => `docs/${link}`))]
   const missing = pages.filter((page) => page !== 'README.md' && !listed.includes(page))
   assert.deepEqual(missing, [])
 })

@@ -3,8 +3,8 @@ import { BlockList } from 'node:net'
 import { test } from 'node:test'
 import { formatAddressRange, parseAddressRange } from '../../src/config/address-range.ts'
 import { AddressRanges } from '../../src/forwarding/address-ranges.ts'
+import type { AddressRange } from '../../src/runtime/address-range.ts'
 import { ipAddressOf, parseIpAddress } from '../../src/runtime/ip-address.ts'
-import type { AddressRange } from '../../src/runtime/snapshot.ts'
 import fc from '../support/property.ts'
 
 /** Octets from few values, so that ranges contain each other and addresses are in them. */

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { TestContext } from 'node:test'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { NO_CHALLENGES } from '../../src/runtime/challenge-answers.ts'
+import { KeyedLimits } from '../../src/runtime/keyed-limits.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
 import type { PortListener } from '../../src/runtime/snapshot.ts'
@@ -31,9 +32,11 @@ export class CountedWorker {
       snapshot,
       scoreboard: new Scoreboard().memory,
       sessions: new SessionTable().memory,
+      keyedLimits: new KeyedLimits().memory,
       tally: new Tallies().memoryFor(0),
       slot: 0,
       challenges: NO_CHALLENGES,
+      bans: [],
       sockets: snapshot.listeners.map((listener, id) => ({ id, listener })),
     }
     const worker = new Worker(workerModule, {

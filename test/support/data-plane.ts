@@ -4,8 +4,10 @@ import { type AddressInfo, createServer } from 'node:net'
 import type { TestContext } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { onConnection } from '../../src/downstream/client-socket.ts'
+import type { ExchangeObserver } from '../../src/observability/exchange-record.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
+import type { WorkerEvent } from '../../src/runtime/worker-event.ts'
 import { DataPlane } from '../../src/worker/data-plane.ts'
 import { type Pauses, snapshotOf } from './snapshot.ts'
 
@@ -13,6 +15,8 @@ import { type Pauses, snapshotOf } from './snapshot.ts'
 export interface ServingDataPlane {
   readonly port: number
   readonly scoreboard: Scoreboard
+  /** What it has reported. */
+  readonly events: readonly WorkerEvent[]
   /** Serves by another configuration from now on, in which the listeners do not count. */
   apply(config: unknown, pauses?: Pauses): Promise<void>
   /** Closes the tunnels to the server of that slot, as for the control plane. */
@@ -22,12 +26,18 @@ export interface ServingDataPlane {
 }
 
 /** Serves by a configuration, with one listener, whose port does not count; stops with the test. */
-export async function startDataPlane(test: TestContext, config: unknown, pauses?: Pauses): Promise<ServingDataPlane> {
+export async function startDataPlane(
+  test: TestContext,
+  config: unknown,
+  pauses?: Pauses,
+  ...observers: readonly ExchangeObserver[]
+): Promise<ServingDataPlane> {
   const snapshot = await snapshotOf(test, config, pauses)
   const scoreboard = new Scoreboard()
+  const events: WorkerEvent[] = []
   const plane = new DataPlane(snapshot, scoreboard, new SessionTable(), 0, {
-    observers: [],
-    report: () => {},
+    observers,
+    report: (event) => events.push(event),
     stopped: () => {},
   })
   const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
@@ -47,6 +57,7 @@ export async function startDataPlane(test: TestContext, config: unknown, pauses?
   return {
     port,
     scoreboard,
+    events,
     async apply(next, pauses) {
       const compiling = Promise.all([snapshotOf(test, next, pauses), previous])
       previous = compiling

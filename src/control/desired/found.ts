@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { unknownListeners } from '../../config/listener-name.ts'
 import type { Route } from '../../config/route.ts'
 import { canMatchTogether, placesOf } from '../../config/route-places.ts'
 import type { Config } from '../../config/schema.ts'
@@ -128,9 +129,14 @@ export function mergedWith(file: Config, found: Found): Merged {
       isChanged = true
     }
     for (const { route, where } of otherRoutes) {
-      const message = own.has(route.upstream)
-        ? taken.add(route)
-        : `its upstream ${route.upstream} has no effect, so it has none either`
+      const { upstream } = route
+      const [listener] = unknownListeners(route.listeners, file.listeners)
+      const message =
+        listener !== undefined
+          ? `the configuration file has no listener ${listener}, so it has no effect`
+          : upstream === undefined || own.has(upstream)
+            ? taken.add(route)
+            : `its upstream ${upstream} has no effect, so it has none either`
       if (message === undefined) routes.push(route)
       else refused.push({ source, where, message })
     }
@@ -220,7 +226,7 @@ class RouteBook {
     for (const place of places) {
       const other = this.#routes.get(place)?.find((each) => canMatchTogether(each, route))
       if (other !== undefined)
-        return `expected a route that can be told from others, found one to ${route.upstream} where ${other.upstream} is already`
+        return `expected a route that can be told from others, found one ${goalOf(route)} where one ${goalOf(other)} is already`
     }
     for (const place of places) {
       const routes = this.#routes.get(place)
@@ -229,4 +235,8 @@ class RouteBook {
     }
     return undefined
   }
+}
+
+function goalOf({ upstream }: Route): string {
+  return upstream === undefined ? 'that its filters answer' : `to ${upstream}`
 }

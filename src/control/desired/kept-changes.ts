@@ -19,8 +19,7 @@ export class KeptChanges {
    * @throws OperationRefused if another process holds the instance, or they cannot be written
    */
   async keep(changes: OperatorChanges): Promise<void> {
-    const another = (await this.#lock.take()) ? undefined : await this.#lock.another()
-    if (another !== undefined) throw new OperationRefused('conflict', another)
+    await this.#lock.assertHeld()
     try {
       await this.#file.write(changes)
     } catch (error) {

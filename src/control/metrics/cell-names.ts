@@ -2,6 +2,7 @@ import { failureCodes } from '../../runtime/failure-code.ts'
 import { reasons } from '../../runtime/reason.ts'
 import {
   BUCKETS,
+  COPY_OUTCOMES,
   PROTOCOLS,
   ROUTE_CELLS,
   SERVER_CELLS,
@@ -47,6 +48,7 @@ export const cellNames: Readonly<Record<keyof TallyRegions, CellNames>> = {
     [UpstreamCell.Reasons]: reasons.map((reason) => `reason ${reason}`),
     [UpstreamCell.Failures]: failureCodes.map((code) => `failure ${code}`),
     [UpstreamCell.Retries]: ['retries', 'received', 'sent', 'known', 'stuck'],
+    [UpstreamCell.Copies]: COPY_OUTCOMES.map((outcome) => `copies ${outcome}`),
     [UpstreamCell.Durations]: histogram('duration'),
     [UpstreamCell.Connects]: histogram('connect'),
     [UpstreamCell.FirstBytes]: histogram('first byte'),

@@ -140,7 +140,8 @@ export class SceneMaker {
       seen.add(slot)
       const own = slot === 0 ? this.#otherRoutes : this.#subject(route, () => routeSubject(route, slot))
       // Routes stay the same when the upstream that they are for has another name.
-      const upstream = slot === 0 || route.redirect !== undefined ? NO_UPSTREAM_LABEL : upstreamLabels[route.upstream]!
+      const passes = slot !== 0 && route.redirect === undefined
+      const upstream = (passes && upstreamLabels[route.upstream]) || NO_UPSTREAM_LABEL
       scenes.push({ labels: `${own.labels},${upstream}`, cells: this.#cellsOf(own) })
     })
     return scenes

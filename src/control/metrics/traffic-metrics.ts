@@ -1,6 +1,13 @@
 import { failureCodes } from '../../runtime/failure-code.ts'
 import { reasons } from '../../runtime/reason.ts'
-import { BUCKETS, PROTOCOLS, ServerCell, STATUS_CLASSES, UpstreamCell } from '../../runtime/tallies/layout.ts'
+import {
+  BUCKETS,
+  COPY_OUTCOMES,
+  PROTOCOLS,
+  ServerCell,
+  STATUS_CLASSES,
+  UpstreamCell,
+} from '../../runtime/tallies/layout.ts'
 import { labelled, type Metric, sample } from './exposition.ts'
 import type { Scene, UpstreamScene } from './scene.ts'
 
@@ -11,6 +18,7 @@ const USUAL = new Set<string>(['2xx', '3xx', '4xx', '5xx'])
 const codeLabels = STATUS_CLASSES.map((code) => labelled({ code }))
 const protocolLabels = PROTOCOLS.map((protocol) => labelled({ protocol: protocol === 'unknown' ? '' : protocol }))
 const reasonLabels = reasons.map((reason) => labelled({ reason }))
+const copyLabels = COPY_OUTCOMES.map((outcome) => labelled({ outcome }))
 const failureLabels = failureCodes.map((failure) => labelled({ failure }))
 /** Written so that they are the same in both formats. */
 const limitLabels = [...BUCKETS.map((limit) => (Number.isInteger(limit) ? `${limit}.0` : `${limit}`)), '+Inf'].map(
@@ -77,6 +85,13 @@ export const trafficMetrics: readonly Metric<Scene>[] = [
     'Requests that Limpet answered itself or broke off, by the cause.',
     failureLabels,
     UpstreamCell.Failures,
+  ),
+  indexed(
+    'limpet_mirrored_requests_total',
+    'outcome',
+    'Copies of requests, by what became of them; they are no requests of clients.',
+    copyLabels,
+    UpstreamCell.Copies,
   ),
   counter('limpet_received_bytes_total', 'Bytes of bodies from clients.', UpstreamCell.Received),
   counter('limpet_sent_bytes_total', 'Bytes of bodies to clients.', UpstreamCell.Sent),

@@ -3,6 +3,7 @@ import { rmSync, statSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { OperationRefused } from '../../admin/operation-refused.ts'
 import type { Log } from '../../observability/log.ts'
 import { makeDirectory } from './state-directory.ts'
 
@@ -62,6 +63,16 @@ export class InstanceLock {
     } catch {
       return false
     }
+  }
+
+  /**
+   * Resolves if what the directory holds for the instance belongs to this process.
+   *
+   * @throws OperationRefused
+   */
+  async assertHeld(): Promise<void> {
+    const another = (await this.take()) ? undefined : await this.another()
+    if (another !== undefined) throw new OperationRefused('conflict', another)
   }
 
   /**

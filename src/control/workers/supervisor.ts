@@ -1,6 +1,8 @@
 import type { Worker } from 'node:worker_threads'
+import { type Ban, type BanChange, BanList } from '../../runtime/ban-list.ts'
 import { assertWithin, MAX_WORKERS } from '../../runtime/bounds.ts'
 import { type ChallengeAnswers, NO_CHALLENGES } from '../../runtime/challenge-answers.ts'
+import { KeyedLimits } from '../../runtime/keyed-limits.ts'
 import type { Scoreboard } from '../../runtime/scoreboard.ts'
 import type { SessionTable } from '../../runtime/session-table.ts'
 import type { Listener, Snapshot } from '../../runtime/snapshot.ts'
@@ -44,6 +46,10 @@ export class Supervisor {
   /** The slots of the workers to run. */
   readonly #slots = new Set<number>()
   #challenges: ChallengeAnswers
+  /** What limits know of their keys. */
+  readonly #keyedLimits: KeyedLimits
+  /** The clients that workers refuse. */
+  readonly bans: BanList
   #watches: readonly WatchedRequests[] = []
   #stopping = false
   #cancel: (() => Promise<void>) | undefined
@@ -51,7 +57,10 @@ export class Supervisor {
   /** By worker slot. */
   readonly #restarts = new Map<number, NodeJS.Timeout>()
 
-  /** @param challenges what workers answer to certificate authorities */
+  /**
+   * @param challenges what workers answer to certificate authorities
+   * @param bans the clients that they refuse
+   */
   constructor(
     snapshot: Snapshot,
     scoreboard: Scoreboard,
@@ -59,7 +68,11 @@ export class Supervisor {
     tallies: Tallies,
     events: SupervisorEvents,
     challenges = NO_CHALLENGES,
+    bans: Iterable<Ban> = [],
+    keyedLimits = new KeyedLimits(),
   ) {
+    this.#keyedLimits = keyedLimits
+    this.bans = new BanList(bans)
     this.#challenges = challenges
     this.#snapshot = snapshot
     this.#scoreboard = scoreboard
@@ -143,7 +156,17 @@ export class Supervisor {
     await Promise.all(this.#serving.map((worker) => worker.answerChallenges(answers)))
   }
 
+  /** Has all workers refuse other clients. Resolves once they do; workers that start later do, too. */
+  async changeBans(change: BanChange): Promise<void> {
+    this.bans.change(change)
+    await Promise.all(Array.from(this.#workers, (worker) => worker.changeBans(change)))
+  }
+
   /** Clients need not wait for a certificate of that host any longer. */
+  settleKeys(url: string): void {
+    for (const worker of this.#workers) worker.settleKeys(url)
+  }
+
   settleDemand(host: string): void {
     for (const worker of this.#workers) worker.settleDemand(host)
   }
@@ -266,10 +289,12 @@ export class Supervisor {
       snapshot,
       scoreboard: this.#scoreboard.memory,
       sessions: this.#sessions.memory,
+      keyedLimits: this.#keyedLimits.memory,
       tally: this.#tallies.memoryFor(slot),
       slot,
       sockets: this.#sockets.ordersFor(slot, this.#slots.size),
       challenges: this.#challenges,
+      bans: [...this.bans],
     }
     const worker = new WorkerLink(thread, start, this.#events, (generation) => this.#acknowledge(slot, generation))
     this.#workers.add(worker)
@@ -309,6 +334,7 @@ export class Supervisor {
     this.#workers.delete(worker)
     this.#sockets.forget(slot)
     this.#scoreboard.forget(slot)
+    this.#keyedLimits.forget(slot)
     if (this.#stopping) return
     if (!worker.hasStopped) this.#sessions.forgetExchanges()
     if (!this.#slots.has(slot)) return this.#forgetAcknowledgement(slot)

@@ -1,6 +1,7 @@
 import { MessageChannel, type Worker } from 'node:worker_threads'
 import type { Batch } from '../../observability/line-buffer.ts'
 import type { SpanRecord } from '../../observability/span-record.ts'
+import type { BanChange } from '../../runtime/ban-list.ts'
 import type { ChallengeAnswers } from '../../runtime/challenge-answers.ts'
 import type { KnownId } from '../../runtime/known-id.ts'
 import type { SnapshotPatch } from '../../runtime/snapshot-patch.ts'
@@ -60,9 +61,9 @@ export class WorkerLink {
   /** What it still has to answer about sockets, in this order. */
   readonly #unanswered: PromiseWithResolvers<readonly OpenSocket[]>[] = []
 
-  #lastAnswers = 0
-  /** By number, what waits until it answers challenges so. */
-  readonly #answering = new Map<number, () => void>()
+  #lastNumber = 0
+  /** By number, what waits until it has done as asked. */
+  readonly #undone = new Map<number, () => void>()
 
   /** @param applied called with the generation of each Snapshot that the worker has applied */
   constructor(thread: Worker, start: WorkerStart, reports: WorkerReports, applied: (generation: number) => void) {
@@ -116,13 +117,17 @@ export class WorkerLink {
   }
 
   /** Has it give these answers to certificate authorities. Resolves once it does, or has ended. */
-  async answerChallenges(answers: ChallengeAnswers): Promise<void> {
-    const number = ++this.#lastAnswers
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#answering.set(number, resolve)
-    this.#send({ type: 'answer-challenges', number, answers })
-    await Promise.race([promise, this.ended])
-    this.#answering.delete(number)
+  answerChallenges(answers: ChallengeAnswers): Promise<void> {
+    return this.#untilDone((number) => this.#send({ type: 'answer-challenges', number, answers }))
+  }
+
+  /** Has it refuse other clients. Resolves once it does, or has ended. */
+  changeBans(change: BanChange): Promise<void> {
+    return this.#untilDone((number) => this.#send({ type: 'change-bans', number, change }))
+  }
+
+  settleKeys(url: string): void {
+    this.#send({ type: 'keys-settled', url })
   }
 
   settleDemand(host: string): void {
@@ -149,6 +154,16 @@ export class WorkerLink {
 
   #send(message: ControlMessage): void {
     this.#thread.postMessage(message)
+  }
+
+  /** Resolves once it has done what a message of a new number asks for, or has ended. */
+  async #untilDone(ask: (number: number) => void): Promise<void> {
+    const number = ++this.#lastNumber
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#undone.set(number, resolve)
+    ask(number)
+    await Promise.race([promise, this.ended])
+    this.#undone.delete(number)
   }
 
   #untilAnswered(): Promise<readonly OpenSocket[]> {
@@ -180,8 +195,8 @@ export class WorkerLink {
         return this.#unanswered.shift()!.reject(new ListenError(message.listener, message.code, message.message))
       case 'applied':
         return this.#applied(message.generation)
-      case 'challenges-answered':
-        return this.#answering.get(message.number)?.()
+      case 'done':
+        return this.#undone.get(message.number)?.()
       case 'log':
         return this.#writeLog(message.batch)
       case 'log-dropped':

@@ -9,6 +9,9 @@ export const STATUS_CLASSES = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'] as con
 /** What requests are sent by; `unknown` for those that could not be parsed. */
 export const PROTOCOLS = ['unknown', '1.0', '1.1', '2'] as const
 
+/** What becomes of copies of requests. */
+export const COPY_OUTCOMES = ['answered', 'failed', 'dropped'] as const
+
 /** A cell for each class of each protocol. */
 export const OUTCOMES = STATUS_CLASSES.length * PROTOCOLS.length
 
@@ -41,8 +44,12 @@ export const WorkerCell = {
   SpansDropped: 14,
   /** How often what sources had found came into effect. */
   DiscoveryApplies: 15,
+  /** What limits would have refused, and how often one had no place for a key. */
+  DryRuns: 16,
+  RateOverflows: 17,
+  ConcurrencyOverflows: 18,
 } as const
-export const WORKER_CELLS = 16
+export const WORKER_CELLS = 24
 
 /** The cells of a server. */
 export const ServerCell = {
@@ -79,6 +86,8 @@ export const UpstreamCell = {
   /** Exchanges of sessions that were known before, and those of them that reached their server. */
   Known: OUTCOMES + REASONS + FAILURES + 3,
   Stuck: OUTCOMES + REASONS + FAILURES + 4,
+  /** Copies of requests by what became of them, in the order of COPY_OUTCOMES. */
+  Copies: OUTCOMES + REASONS + FAILURES + 5,
   /** Histograms. */
   Durations: OUTCOMES + REASONS + FAILURES + 8,
   Connects: OUTCOMES + REASONS + FAILURES + 8 + HISTOGRAM,

@@ -53,7 +53,7 @@ export const keys: readonly Key[] = [
   {
     key: `${router}.rule`,
     meaning: 'read',
-    why: 'host, path, methods and headers of the route; several routes where it has alternatives',
+    why: 'host, path, methods, headers and query of the route; several routes where it has alternatives',
   },
   { key: `${router}.rulesyntax`, meaning: 'ignored', why: 'the syntaxes of Traefik 2 and 3 are both read' },
   { key: `${router}.service`, meaning: 'read', why: 'the upstream. Of services with @, only those @docker and @swarm' },

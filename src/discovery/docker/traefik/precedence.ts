@@ -60,6 +60,10 @@ function isMoreSpecific(one: Requirements, other: Requirements): boolean {
   if (host !== otherHost) return otherHost === '*.' || coversHost(otherHost, host)
   const [path, otherPath] = [one.paths[0]!, other.paths[0]!]
   if (path !== otherPath) return coversPath(otherPath, path)
-  const headers = Object.keys(one.headers).length - Object.keys(other.headers).length
-  return headers > 0 || (headers === 0 && one.methods.length > 0 && other.methods.length === 0)
+  const conditions = conditionsIn(one) - conditionsIn(other)
+  return conditions > 0 || (conditions === 0 && one.methods.length > 0 && other.methods.length === 0)
+}
+
+function conditionsIn({ headers, query = {} }: Requirements): number {
+  return Object.keys(headers).length + Object.keys(query).length
 }

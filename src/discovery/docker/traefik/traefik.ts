@@ -177,11 +177,12 @@ function routesOf(claims: readonly Claim[], mistakes: LabelMistakes): FoundRoute
   )
 }
 
-function settingsOf({ hosts, paths, methods, headers }: Requirements): Record<string, unknown> {
+function settingsOf({ hosts, paths, methods, headers, query }: Requirements): Record<string, unknown> {
   return {
     ...(hosts.length > 0 && { host: hosts }),
     path: paths,
     ...(methods.length > 0 && { methods }),
     ...(Object.keys(headers).length > 0 && { headers }),
+    ...(query !== undefined && { query }),
   }
 }

@@ -1,0 +1,81 @@
+import { z } from 'zod'
+import type { Template, Variable } from '../../runtime/filter-settings.ts'
+import { InvalidValue } from '../error.ts'
+import { written } from '../field.ts'
+import { nearest } from '../nearest.ts'
+import { didYouMean } from '../validate.ts'
+
+/** The variables without a name of their own. */
+const plain = [
+  'client.address',
+  'request.id',
+  'request.method',
+  'request.scheme',
+  'request.host',
+  'request.path',
+  'request.query',
+  'request.target',
+  'server.name',
+  'upstream.name',
+  'auth.user',
+  'tls.subject',
+] as const
+
+/** What precedes the name of the others. */
+const named = {
+  'request.header.': 'header',
+  'request.cookie.': 'cookie',
+  'request.query.': 'query',
+  'route.': 'route',
+  'claim.': 'claim',
+} as const
+
+/** `$${`, a literal `${` · `${variable}` · any other `${`. */
+const reference = /\$\$\{|\$\{([^{}]*)\}|\$\{/g
+
+const shown = [...plain, ...Object.keys(named).map((prefix) => `${prefix}NAME`)]
+
+function parseTemplate(text: string): Template {
+  const parts: (string | Variable)[] = []
+  let literal = ''
+  let from = 0
+  for (const { 0: whole, 1: name, index } of text.matchAll(reference)) {
+    literal += text.slice(from, index)
+    from = index + whole.length
+    if (whole === '$${') literal += '${'
+    else {
+      if (literal !== '') parts.push(literal)
+      literal = ''
+      parts.push(variableOf(name))
+    }
+  }
+  literal += text.slice(from)
+  return literal === '' ? parts : [...parts, literal]
+}
+
+function variableOf(name: string | undefined): Variable {
+  const from = plain.find((each) => each === name)
+  if (from !== undefined) return { from }
+  for (const [prefix, kind] of Object.entries(named)) {
+    if (name?.startsWith(prefix) !== true || name.length === prefix.length) continue
+    const own = name.slice(prefix.length)
+    return { from: kind, name: kind === 'header' ? own.toLowerCase() : own }
+  }
+  const hint = didYouMean(nearest(name ?? '', shown)) ?? `write $\${ for a literal \${`
+  throw new InvalidValue(`a variable of requests such as \${client.address}`, hint)
+}
+
+function formatTemplate(template: Template): string {
+  return template
+    .map((part) => (typeof part === 'string' ? part.replaceAll('${', '$$${') : formatVariable(part)))
+    .join('')
+}
+
+function formatVariable(variable: Variable): string {
+  if (!('name' in variable)) return `\${${variable.from}}`
+  const prefix = Object.entries(named).find(([, kind]) => kind === variable.from)![0]
+  return `\${${prefix}${variable.name}}`
+}
+
+/** Text with variables of the request. */
+export const TemplateText = written(z.string('text'), parseTemplate, formatTemplate)

@@ -1,0 +1,176 @@
+import type { Session } from '../affinity/affinity.ts'
+import { certificateField, describesCertificate } from '../forwarding/client-certificate.ts'
+import type { ClientOrigin } from '../forwarding/client-origin.ts'
+import { RequestEdits } from '../forwarding/head-edits.ts'
+import type { BodyForm } from '../http1/body-decoder.ts'
+import { cookieIn } from '../http1/cookie.ts'
+import { parameterIn } from '../http1/query.ts'
+import type { RequestHead } from '../http1/request-head.ts'
+import type { FilterDecision } from '../observability/exchange-record.ts'
+import { normaliseHost } from '../routing/host.ts'
+import { type Parameters, parametersOf } from '../routing/parameters.ts'
+import type { IpAddress } from '../runtime/ip-address.ts'
+import type { NamedParts } from '../runtime/named-part.ts'
+import type { Route } from '../runtime/snapshot.ts'
+import type { TlsFacts } from '../transport/tls-facts.ts'
+import type { Downstream } from './downstream.ts'
+import { authorityOf, type ReceivedRequest } from './received-request.ts'
+import type { BodyStorage } from './stored-body.ts'
+
+/** Knows requests, although other heads may have been read since. */
+interface Heads {
+  headOf(request: ReceivedRequest): RequestHead
+  sessionOf(request: FilteredRequest): Session | undefined
+}
+
+/** Follows a request on its way to a server, after the filters. */
+export interface RequestFollower {
+  /**
+   * Bytes of its body, in order.
+   *
+   * @param form chunks only if the body came in chunks
+   */
+  bodyBytes(bytes: Buffer, from: number, to: number, form: BodyForm): void
+  /** All of it has been written to a server; once more if it is sent to another one. */
+  requestSent(): void
+  /** Also where it was never sent. */
+  exchangeEnded(): void
+}
+
+const NOBODY: readonly RequestFollower[] = []
+
+/**
+ * A request on its way through the filters of its route: each sees it as those before have left it. Texts have one byte a character
+ * (Latin-1), as in the request.
+ */
+export class FilteredRequest implements NamedParts {
+  readonly edits = new RequestEdits()
+  readonly route: Route
+  /** The path of the request in normal form, which its route was found by. */
+  readonly path: string
+  readonly received: ReceivedRequest
+  /** The user that a filter has authenticated. */
+  user: string | undefined
+  /** What a token says that a filter has verified. */
+  claims: Readonly<Record<string, unknown>> | undefined
+  /** Index of the upstream in the Snapshot; -1 for none. */
+  upstream: number
+  /** Where its body is kept until it is whole, before a server gets it; undefined: it is passed on as it comes. */
+  bodyStorage: BodyStorage | undefined
+  /** The server that has answered, and its upstream; undefined before. */
+  serverName: string | undefined
+  upstreamName: string | undefined
+  readonly decisions: FilterDecision[] = []
+  #followers = NOBODY
+  readonly #heads: Heads
+  readonly #downstream: Downstream
+  #parameters: Parameters | undefined
+
+  constructor(heads: Heads, downstream: Downstream, received: ReceivedRequest, route: Route, path: string) {
+    this.#heads = heads
+    this.#downstream = downstream
+    this.received = received
+    this.route = route
+    this.path = path
+    this.upstream = route.upstream
+  }
+
+  get #head(): RequestHead {
+    return this.#heads.headOf(this.received)
+  }
+
+  get id(): string {
+    return this.received.id
+  }
+
+  get method(): string {
+    return this.received.method
+  }
+
+  /** The path and query, as the client has written them. */
+  get originalTarget(): string {
+    const { bytes, pathStart, targetEnd } = this.received
+    return bytes.toString('latin1', pathStart, targetEnd)
+  }
+
+  /** The path and query, as they are sent on. */
+  get target(): string {
+    return this.edits.target ?? this.originalTarget
+  }
+
+  /** The host as it is sent on, with its port if it has one; empty for none. */
+  get host(): string {
+    return this.edits.host ?? authorityOf(this.#head)
+  }
+
+  get origin(): ClientOrigin {
+    return this.#downstream.origin
+  }
+
+  get clientAddress(): IpAddress {
+    return this.#downstream.origin.address
+  }
+
+  /** Whether the client came by HTTPS. */
+  get isSecure(): boolean {
+    return this.#downstream.origin.isSecure
+  }
+
+  get tls(): TlsFacts | undefined {
+    return this.#downstream.origin.ends.tls
+  }
+
+  /** The session that it shows to its upstream; undefined if it shows none. Read anew each time. */
+  get session(): Session | undefined {
+    return this.#heads.sessionOf(this)
+  }
+
+  /** A parameter of the route's path, or of its regular expression; undefined if it has none of that name. */
+  parameter(name: string): string | undefined {
+    this.#parameters ??= parametersOf(this.route, this.path, normaliseHost(authorityOf(this.#head)))
+    return Object.hasOwn(this.#parameters, name) ? this.#parameters[name] : undefined
+  }
+
+  header(name: string): string | undefined {
+    if (describesCertificate(name)) return certificateField(name, this.tls?.clientCertificate)
+    return this.edits.valueIn(this.#head, name)
+  }
+
+  cookie(name: string, after = 0): string | undefined {
+    return this.edits.removes('cookie') ? undefined : cookieIn(this.#head, name, after)
+  }
+
+  /** A cookie as the client has sent it, whatever filters have made of the field. */
+  sentCookie(name: string, after = 0): string | undefined {
+    return cookieIn(this.#head, name, after)
+  }
+
+  query(name: string, after = 0): string | undefined {
+    return parameterIn(this.target, name, after)
+  }
+
+  /** All fields as they are passed on, in order. */
+  get fields(): [name: string, value: string][] {
+    const head = this.#head
+    const fields: [string, string][] = []
+    for (let field = 0; field < head.count; field++) {
+      const name = head.bytes.toString('latin1', head.nameStart(field), head.nameEnd(field))
+      if (!this.edits.removes(name)) fields.push([name, head.value(field)])
+    }
+    return [...fields, ...this.edits.added]
+  }
+
+  get followers(): readonly RequestFollower[] {
+    return this.#followers
+  }
+
+  /** From now on, that one is told what becomes of the request. */
+  followedBy(follower: RequestFollower): void {
+    this.#followers = [...this.#followers, follower]
+  }
+
+  /** Notes what a filter has decided. */
+  note(filter: string, decision: string): void {
+    this.decisions.push({ filter, decision })
+  }
+}

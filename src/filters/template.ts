@@ -1,0 +1,69 @@
+import type { FilteredRequest } from '../exchange/filtered-request.ts'
+import { escapedPath } from '../http1/escape.ts'
+import { claimNamed, claimText } from '../runtime/claim-text.ts'
+import type { Template, Variable } from '../runtime/filter-settings.ts'
+import { partsOf } from './target.ts'
+
+/** The text for that request: a variable that has no value is empty. */
+export function render(template: Template, request: FilteredRequest): string {
+  if (template.length === 1 && typeof template[0] === 'string') return template[0]
+  let text = ''
+  for (const part of template) text += typeof part === 'string' ? part : (variableIn(part, request) ?? '')
+  return text
+}
+
+/** The same in a path or an address: what may hold any characters is percent-encoded. */
+export function renderInTarget(template: Template, request: FilteredRequest): string {
+  let text = ''
+  for (const part of template) text += typeof part === 'string' ? part : targetPart(part, request)
+  return text
+}
+
+function targetPart(variable: Variable, request: FilteredRequest): string {
+  const value = variableIn(variable, request) ?? ''
+  switch (variable.from) {
+    case 'route':
+      return escapedPath(value)
+    case 'auth.user':
+    case 'claim':
+    case 'tls.subject':
+      return encodeURIComponent(value.toWellFormed())
+    default:
+      return value
+  }
+}
+
+function variableIn(variable: Variable, request: FilteredRequest): string | undefined {
+  switch (variable.from) {
+    case 'client.address':
+      return request.clientAddress.text
+    case 'request.id':
+      return request.id
+    case 'request.method':
+      return request.method
+    case 'request.scheme':
+      return request.isSecure ? 'https' : 'http'
+    case 'request.host':
+      return request.host
+    case 'request.path':
+      return partsOf(request.target)[0]
+    case 'request.query':
+      return partsOf(request.target)[1].slice(1)
+    case 'request.target':
+      return request.target
+    case 'server.name':
+      return request.serverName
+    case 'upstream.name':
+      return request.upstreamName
+    case 'auth.user':
+      return request.user
+    case 'tls.subject':
+      return request.tls?.clientCertificate?.subject
+    case 'route':
+      return request.parameter(variable.name)
+    case 'claim':
+      return request.claims && claimText(claimNamed(request.claims, variable.name))
+    default:
+      return request[variable.from](variable.name)
+  }
+}

@@ -1,0 +1,61 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts are those of a configuration file
+import assert from 'node:assert/strict'
+import { testBoth } from '../support/filtered.ts'
+
+testBoth(
+  'a prefix is taken away, whatever way the path is written',
+  [{ path: ['/app/*', '/one', '/two'], filters: [{ path: { strip: '/app' } }] }],
+  async (client) => {
+    const cases = {
+      '/app/a?b=/app/c': '/a?b=/app/c',
+      '/app/': '/',
+      '/app/a%20b%2fc': '/a%20b%2fc',
+      '/app/x/..%2f..%2fapp/y': '/y',
+      '/x/../app/z?q': '/z?q',
+      '//app//z': '/z',
+      '/%61pp/%C3%A9%3f': '/%C3%A9%3F',
+      '/app/?': '/?',
+      '/one': '/one',
+    }
+    for (const [asked, got] of Object.entries(cases)) assert.equal((await client.got(asked)).url, got, asked)
+    assert.equal(
+      (await client.got('/app/a', { headers: { X_Forwarded_Prefix: 'x' } })).headers['x-forwarded-prefix'],
+      '/app',
+    )
+    assert.equal((await client.got('/one')).headers['x-forwarded-prefix'], undefined)
+    for (const bad of ['/app/%00', '/app/../..', '/app/%2e%2e/%2e%2e/etc/passwd'])
+      assert.ok([400, 404].includes((await client.ask(bad)).status), bad)
+  },
+)
+
+testBoth(
+  'a prefix is added, a path is set, and a pattern is replaced, in order',
+  [
+    { path: '/add/*', filters: [{ path: { strip: '/add' } }, { path: { add: '/v1' } }] },
+    { path: '/set/*', filters: [{ path: { set: '/fixed?from=${request.path}' } }] },
+    { path: '/old/*', filters: [{ path: { pattern: '^/old/([^/]*)/(.*)$', to: '/new/$2/$1' } }] },
+    { path: '/evil/*', filters: [{ path: { pattern: '(a+)+$', to: '' } }] },
+  ],
+  async (client) => {
+    assert.equal((await client.got('/add/x?y')).url, '/v1/x?y')
+    assert.equal((await client.got('/set/x?y=1')).url, '/fixed?from=/set/x&y=1')
+    assert.equal((await client.got('/old/a/b/c?d')).url, '/new/b/c/a?d')
+    assert.equal((await client.got('/old/none')).url, '/old/none')
+    const long = `/evil/${'a'.repeat(8000)}!`
+    assert.equal((await client.got(long)).url, long)
+  },
+)
+
+testBoth(
+  'the server gets another host, and learns which one the client asked for',
+  [
+    { path: '/own/*', filters: [{ host: 'server' }] },
+    { path: '/*', filters: [{ host: 'inner.example:8080' }] },
+  ],
+  async (client) => {
+    const { headers } = await client.got('/', { host: 'www.example.org' })
+    assert.equal(headers.host, 'inner.example:8080')
+    assert.equal(headers['x-forwarded-host'], 'www.example.org')
+    assert.match((await client.got('/own/')).headers.host!, /^127\.0\.0\.1:\d+$/)
+  },
+)

@@ -1,0 +1,64 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts are those of a configuration file
+import assert from 'node:assert/strict'
+import { testBoth } from '../support/filtered.ts'
+
+testBoth(
+  'a route may answer by itself, and needs no upstream then',
+  [
+    { path: '/gone', filters: [{ respond: { status: 410, body: 'gone\n' } }], upstream: undefined },
+    { path: '/empty', filters: [{ respond: { status: 204 } }], upstream: undefined },
+    {
+      path: '/*',
+      filters: [
+        {
+          respond: {
+            headers: { 'Content-Type': 'text/html', 'X-Id': '${request.id}', 'Cache-Control': 'max-age=60' },
+            body: '<p>',
+          },
+        },
+      ],
+    },
+  ],
+  async (client) => {
+    const gone = await client.ask('/gone')
+    assert.deepEqual(
+      [gone.status, gone.body, gone.headers['content-type']],
+      [410, 'gone\n', 'text/plain; charset=utf-8'],
+    )
+    assert.equal(gone.headers['cache-control'], 'no-store')
+    const empty = await client.ask('/empty')
+    assert.deepEqual([empty.status, empty.body, empty.headers['content-length']], [204, '', undefined])
+    const page = await client.ask('/x', {
+      headers: { 'X-Request-Id': 'abcdefgh' },
+      method: 'POST',
+      body: 'x'.repeat(100_000),
+    })
+    assert.deepEqual([page.status, page.body, page.headers['content-type']], [200, '<p>', 'text/html'])
+    assert.equal(page.headers['x-id'], page.headers['x-request-id'])
+    assert.equal(page.headers['cache-control'], 'max-age=60')
+    const head = await client.ask('/gone', { method: 'HEAD' })
+    assert.deepEqual([head.status, head.body, head.headers['content-length']], [410, '', '5'])
+  },
+)
+
+testBoth(
+  'requests are redirected, with variables that cannot smuggle a line end',
+  [
+    {
+      path: '/old/*',
+      filters: [{ redirect: { to: 'https://www.example.org${request.target}' } }],
+      upstream: undefined,
+    },
+    { path: '/q', filters: [{ redirect: { status: 302, to: '/x?${request.query}' } }], upstream: undefined },
+  ],
+  async (client) => {
+    const moved = await client.ask('/old/a?b=%0d%0aSet-Cookie:x=1')
+    assert.deepEqual(
+      [moved.status, moved.headers.location],
+      [308, 'https://www.example.org/old/a?b=%0d%0aSet-Cookie:x=1'],
+    )
+    assert.equal(moved.headers['set-cookie'], undefined)
+    const found = await client.ask('/q?a=1')
+    assert.deepEqual([found.status, found.headers.location], [302, '/x?a=1'])
+  },
+)
