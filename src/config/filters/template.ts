@@ -35,6 +35,15 @@ const reference = /\$\$\{|\$\{([^{}]*)\}|\$\{/g
 
 const shown = [...plain, ...Object.keys(named).map((prefix) => `${prefix}NAME`)]
 
+/** One character a byte, as heads are. */
+function asBytes(literal: string): string {
+  return Buffer.from(literal).toString('latin1')
+}
+
+function asText(literal: string): string {
+  return Buffer.from(literal, 'latin1').toString()
+}
+
 function parseTemplate(text: string): Template {
   const parts: (string | Variable)[] = []
   let literal = ''
@@ -43,14 +52,16 @@ function parseTemplate(text: string): Template {
     literal += text.slice(from, index)
     from = index + whole.length
     if (whole === '$${') literal += '${'
+    // Without a dot it is no variable of requests: an escaped one of the environment.
+    else if (name?.includes('.') === false) literal += whole
     else {
-      if (literal !== '') parts.push(literal)
+      if (literal !== '') parts.push(asBytes(literal))
       literal = ''
       parts.push(variableOf(name))
     }
   }
   literal += text.slice(from)
-  return literal === '' ? parts : [...parts, literal]
+  return literal === '' ? parts : [...parts, asBytes(literal)]
 }
 
 function variableOf(name: string | undefined): Variable {
@@ -65,9 +76,12 @@ function variableOf(name: string | undefined): Variable {
   throw new InvalidValue(`a variable of requests such as \${client.address}`, hint)
 }
 
-function formatTemplate(template: Template): string {
+/** zod also calls this for a missing text, and then leaves the key out. */
+function formatTemplate(template: Template = []): string {
   return template
-    .map((part) => (typeof part === 'string' ? part.replaceAll('${', '$$${') : formatVariable(part)))
+    .map((part) =>
+      typeof part === 'string' ? asText(part).replaceAll(/\$\{(?=[^{}]*\.)/g, '$$$${') : formatVariable(part),
+    )
     .join('')
 }
 

@@ -1,0 +1,79 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts are those of a configuration file
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { parseConfig } from '../../src/config/file.ts'
+import { filterNames } from '../../src/config/filter.ts'
+import { printConfig } from '../../src/config/print.ts'
+
+/** Each filter as it may be written, in as many forms as it has. */
+const written: Readonly<Record<string, readonly unknown[]>> = {
+  allow: [['10.0.0.0/8', '::1'], { from: ['10.0.0.0/8'], except: ['10.1.0.0/16'], status: 404 }],
+  answers: [{}, { location: { '/': '/a/' }, cookiePath: { '/': '/a/' }, cookieDomain: { 'a.example': '' } }],
+  basicAuth: [{ file: '/etc/users' }, { file: '/etc/users', realm: 'A', userHeader: 'X-User', forward: true }],
+  bufferRequest: [{}, { memory: '1kB', disk: '0B' }],
+  bufferResponse: [{}, { memory: '0B', disk: '1GB' }],
+  compress: [{}, { codings: ['gzip'], types: ['text/*'], from: '0B', level: 9 }],
+  concurrencyLimit: [{ limit: 5, by: 'client.address' }],
+  cors: [
+    { origins: 'any' },
+    { origins: ['https://*.a.example'], credentials: true, headers: ['X-A'], expose: ['X-B'] },
+  ],
+  deny: [['192.0.2.1']],
+  errorPages: [
+    {
+      pages: [
+        { status: '5xx', body: 'a' },
+        { status: 404, body: 'b', contentType: 'text/plain' },
+      ],
+    },
+  ],
+  forwardAuth: [
+    { url: 'http://auth:9000/check' },
+    { url: 'http://auth/', copy: ['X-A'], cache: { by: '${request.cookie.a}', for: '5s' } },
+  ],
+  headers: [
+    {},
+    {
+      request: { remove: 'X-A', set: { 'X-B': 'a $${literal} ${client.address}' } },
+      response: { default: { 'X-C': 'zoë ${route.a}' } },
+    },
+  ],
+  host: ['server', 'a.example:8080'],
+  jwt: [{ keys: 'https://id.example/keys' }],
+  log: ['off', { sample: '10%' }],
+  mirror: [{ to: 'other' }],
+  path: [{ strip: '/a' }, { add: '/b' }, { set: '/${route.a}?b' }, { pattern: '^/(a+)$', to: '/$1' }],
+  rateLimit: [
+    { rate: '10/s', by: 'client.address' },
+    { rate: '1/m', burst: 3, by: ['header:X-A', 'route'], dryRun: true },
+  ],
+  redirect: [{ to: 'https://a.example${request.target}' }, { to: '/', status: 302 }],
+  respond: [{}, { status: 410, body: 'a', headers: { 'X-A': '${request.id}' } }],
+  securityHeaders: [{}, { frames: 'none', contentSecurityPolicy: "default-src 'self'" }],
+  split: [{ to: { other: '5%' } }, { to: { other: '5%' }, by: 'header:X-A', override: ['cookie:a'], only: 'new' }],
+  tryNext: [{}, { statuses: [429] }],
+}
+
+function load(settings: object) {
+  const upstreams = { app: { affinity: 'cookie', servers: ['127.0.0.1:1'] }, other: { servers: ['127.0.0.1:2'] } }
+  return parseConfig(JSON.stringify({ ...settings, upstreams }), 'limpet.yaml', {})
+}
+
+describe('a filter is the same after it is printed and loaded again', () => {
+  for (const name of filterNames) {
+    for (const settings of written[name] ?? []) {
+      test(`${name} ${JSON.stringify(settings)}`, () => {
+        const filters = [{ [name]: settings }]
+        for (const config of [
+          load({ routes: [{ path: '/*', upstream: 'app', filters }] }),
+          load({ routes: [{ path: '/*', upstream: 'app' }], defaults: { filters } }),
+        ])
+          assert.deepEqual(parseConfig(printConfig(config, 'any'), 'printed', {}), config)
+      })
+    }
+  }
+
+  test('each filter is written here', () => {
+    assert.deepEqual(Object.keys(written).toSorted(), filterNames.toSorted())
+  })
+})
