@@ -10,7 +10,7 @@ WORKDIR /build
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json ./
-COPY scripts/build.ts scripts/build-dashboard.ts scripts/licenses.ts scripts/
+COPY scripts/build.ts scripts/build-dashboard.ts scripts/http-without-undici.ts scripts/licenses.ts scripts/
 COPY src src
 COPY demo demo
 COPY dashboard dashboard

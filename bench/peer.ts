@@ -19,6 +19,8 @@ export interface Route {
   readonly path: string
   /** The name of an upstream. */
   readonly upstream: string
+  /** Filters as Limpet's configuration has them, in cases whose peers support them. Default: none. */
+  readonly filters?: readonly object[]
 }
 
 export interface Upstream {

@@ -5,6 +5,7 @@
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { build } from 'rolldown'
+import { httpWithoutUndici } from './http-without-undici.ts'
 import { licensesOf } from './licenses.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -15,11 +16,13 @@ rmSync(dist, { recursive: true, force: true })
 const { output } = await build({
   cwd: root,
   platform: 'node',
+  plugins: [httpWithoutUndici],
   input: Object.fromEntries(
     [
       'src/cli',
       'src/worker/main',
       'src/control/workers/activation/copier',
+      'src/filters/basic-auth/password-thread',
       'demo/static/main',
       'demo/dynamic/main',
       'demo/chat/main',

@@ -1,6 +1,6 @@
 /**
  * Prints the figures of docs/balancing-figures.md: how the policies spread load, what they make of traffic, and what a pick
- * costs. `node --random-seed=1 scripts/simulate-balancing.ts [spread | traffic | slow | cost]`; without a word, all.
+ * costs. `node --random-seed=1 scripts/simulate-balancing.ts [spread | traffic | slow | cost]`; without an argument, all.
  */
 import type { Balance } from '../src/runtime/snapshot.ts'
 import { groupOf, groupsOf, keyOf, serversWith } from '../test/balancing/group.ts'

@@ -1,4 +1,5 @@
 import type { Case } from '../case.ts'
+import { filters } from './filters.ts'
 import { hostileCpu } from './hostile-cpu.ts'
 import { hostileHttp2 } from './hostile-http2.ts'
 import { grpcUnary, h2Large, h2Small } from './http2.ts'
@@ -24,6 +25,7 @@ export const cases = [
   manyRoutesCase,
   twoWorkersCase,
   sticky,
+  filters,
   start,
   hostileCpu,
   httpsSmall,

@@ -10,6 +10,7 @@ export const reasonWords = {
   'moved:drained': 'The server of its session is being drained.',
   'moved:removed': 'The server of its session is no longer in the upstream.',
   'moved:full': 'The server of its session had as many connections as it may.',
+  'moved:backup': 'The server of its session is a backup, and another may serve again.',
   'moved:rebalanced': 'The server of its session had more than its share of sessions.',
   'refused:down': 'The server of its session was down, and such sessions are refused.',
   'refused:away': 'The server of its session is away, and such sessions are refused.',

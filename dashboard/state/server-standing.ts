@@ -12,7 +12,9 @@ export interface Standing {
 
 export function standingOf(server: Server): Standing {
   const { admin, health, cause } = server.state
-  if (admin === 'maintenance') return { kind: 'maintenance', word: 'Maintenance', tone: 'plain', because: undefined }
+  if (admin === 'maintenance') {
+    return { kind: 'maintenance', word: 'Maintenance', tone: 'plain', because: cause ?? undefined }
+  }
   if (health === 'away') return { kind: 'away', word: 'Away', tone: 'warn', because: 'it is expected back' }
   if (health === 'down') {
     const word = admin === 'drain' ? 'Down, draining' : 'Down'

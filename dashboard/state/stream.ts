@@ -8,7 +8,7 @@ export interface Message {
 }
 
 export interface StreamOptions {
-  /** The path with its query, asked for anew each time that the stream is opened. */
+  /** The path with its query, asked for again each time the stream is opened. */
   readonly path: () => string
   readonly heard: (message: Message) => void
   readonly opened?: () => void

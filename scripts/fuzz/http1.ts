@@ -42,7 +42,8 @@ async function faultWithRequests(text: string, cuts: readonly number[]): Promise
 /** The request as Limpet sends it to a server. */
 function forward({ head: text, framed, body }: ReadRequest): string {
   head.parse(Buffer.from(text, 'latin1'), 0, AMPLE)
-  writeRequestHead(scratch, head, framingOfRequest(head), {
+  const framing = framingOfRequest(head)
+  writeRequestHead(scratch, head, framing, {
     options: connectionOptions(head),
     edits: undefined,
     client: '192.0.2.1',
@@ -53,6 +54,7 @@ function forward({ head: text, framed, body }: ReadRequest): string {
     believed: undefined,
     requestId: 'id',
     serverAddress: 'server',
+    hasBody: framing !== 0,
     upgrade: false,
     asksForTrailers: false,
     ownCookies: new CookieNames([]),

@@ -144,7 +144,10 @@ export const Server = z
         admin: z.enum(['ready', 'drain', 'maintenance']).openapi({ description: 'Set by the operator.' }),
         health: z.enum(['up', 'down', 'unknown', 'away']).openapi({
           description:
-            'unknown: nothing has been sent to it yet, no check either; or it is in maintenance. away: its source does not have it at the moment, and it is expected back.',
+            'unknown: nothing has been sent to it yet, no check either; or it is in maintenance. away: it is expected back: its source does not have it at the moment, or it does not answer yet, or no longer.',
+        }),
+        ending: z.literal(true).optional().openapi({
+          description: 'It drains since it has been told to stop; its source expects it back. Absent otherwise.',
         }),
         cause: z.string().nullable().openapi({ description: 'Why it is down.' }),
       })

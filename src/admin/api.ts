@@ -33,7 +33,7 @@ import { View } from './view.ts'
  * @param ending aborted when streams are to end
  */
 export function adminApi(
-  { subject, operations, bans, events, traffic, tail, metrics }: Administered,
+  { subject, operations, planning, bans, events, traffic, tail, metrics }: Administered,
   access: Access,
   signIns: SignIns,
   report: (bug: unknown) => void,
@@ -59,11 +59,11 @@ export function adminApi(
   addPause(api, descriptions, operations)
   addBans(api, descriptions, bans)
   addSessions(api, descriptions, view)
-  addPlanning(api, descriptions, operations)
+  addPlanning(api, descriptions, planning)
   addUpgrade(api, descriptions, operations)
   addEvents(api, descriptions, new EventStream(events, ending))
   addTraffic(api, descriptions, view, traffic, new TrafficStream(traffic, ending))
-  addRequests(api, descriptions, operations, new RequestStream(tail, ending))
+  addRequests(api, descriptions, planning, new RequestStream(tail, ending))
   addMetrics(api, descriptions, metrics)
   describeProbes(api)
   addSigningIn(api, descriptions, signIns)

@@ -1,6 +1,5 @@
 import type { Applied, Apply, Drift, Pause } from './answers.ts'
 import type { Drain, DrainOptions } from './drain.ts'
-import type { Explanation, Plan, PlannedChange, Query } from './planning.ts'
 import type { Precondition } from './precondition.ts'
 import type { ServerChange, ServerSettings } from './server-settings.ts'
 
@@ -24,6 +23,8 @@ export interface ServerResource {
   readonly source?: string
   /** Expected back. */
   readonly isAway?: true
+  /** Its source says that it is not well, and no operator has disabled it. */
+  readonly isSaidDown?: true
 }
 
 /**
@@ -75,13 +76,6 @@ export interface Operations {
   /** @param max how long requests wait at most, in ms */
   pause(upstream: string, max: number, options: WriteOptions, by: Author): Promise<Pause>
   resume(upstream: string, options: WriteOptions, by: Author): Promise<Applied>
-  /** What a configuration would change. */
-  plan(text: string): Promise<Plan>
-  /** What a change of a server would do. */
-  planServer(upstream: string, server: string, change: PlannedChange): Promise<Plan>
-  explain(query: Query): Promise<Explanation>
-  /** The same of a request that the tail has shown lately. */
-  explainShown(id: string): Promise<Explanation>
   /** Starts the program that is now on disk in place of this one. */
   upgrade(options: WriteOptions, by: Author): Promise<{ readonly pid: number }>
 }

@@ -80,6 +80,9 @@ const ExplainedRoute = z
     headers: z.record(z.string(), z.string()).readonly(),
     redirect: z.string().nullable().openapi({ description: 'The path that the client is redirected to.' }),
     because: listOf(z.string()).openapi({ description: 'A sentence for each condition that is met.' }),
+    before: z.exactOptional(z.string()).openapi({
+      description: 'The route that would come next, and why this one comes first. Absent: no other matches.',
+    }),
   })
   .openapi('ExplainedRoute')
 
@@ -133,3 +136,14 @@ export type Plan = z.output<typeof Plan>
 export type PlannedChange = z.output<typeof PlannedChange>
 export type Query = z.output<typeof Query>
 export type Explanation = z.output<typeof Explanation>
+
+/** What would be, without doing it. Each call rejects with OperationRefused where that cannot be said. */
+export interface Planning {
+  /** What a configuration would change. */
+  plan(text: string): Promise<Plan>
+  /** What a change of a server would do. */
+  planServer(upstream: string, server: string, change: PlannedChange): Promise<Plan>
+  explain(query: Query): Promise<Explanation>
+  /** The same of a request that the tail has shown lately. */
+  explainShown(id: string): Promise<Explanation>
+}

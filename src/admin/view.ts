@@ -1,8 +1,9 @@
+import { affinityName } from '../runtime/affinity-name.ts'
 import { wallSeconds } from '../runtime/clock.ts'
 import { counted } from '../runtime/counted.ts'
 import { HealthBit } from '../runtime/health-bit.ts'
 import type { SessionCount } from '../runtime/session-table.ts'
-import type { Affinity, Server, Upstream } from '../runtime/snapshot.ts'
+import type { Server, Upstream } from '../runtime/snapshot.ts'
 import type {
   Server as ServerView,
   ServerWithSettings,
@@ -149,7 +150,7 @@ export class View {
     return {
       name,
       balance: balance.type,
-      affinity: affinity === undefined ? null : nameOf(affinity),
+      affinity: affinityName(upstream),
       servers: servers.map((server) => this.#server(server, upstream, live, counts?.get(server.slot), drains)),
       warnings: this.#subject.warnings(upstream).map(({ code, message }) => ({ code, message })),
       pause: this.#operations.pauseOf(name) ?? null,
@@ -165,13 +166,24 @@ export class View {
   ): ServerView {
     const { scoreboard } = this.#subject
     const { name, address, weight, backup, slot } = server
-    const { id = name, file, source = null, isAway = false } = this.#operations.server(upstream.name, name) ?? {}
+    const {
+      id = name,
+      file,
+      source = null,
+      isAway = false,
+      isSaidDown = false,
+    } = this.#operations.server(upstream.name, name) ?? {}
     return {
       name,
       address,
       weight,
       backup,
-      state: { admin: adminStateOf(server), ...(isAway ? away : this.#healthOf(server, upstream)) },
+      state: {
+        admin: adminStateOf(server),
+        ...(isAway ? away : this.#healthOf(server, upstream)),
+        ...(isSaidDown && { cause: 'its source says that it is down' }),
+        ...(server.ending && { ending: true as const }),
+      },
       inFlight: scoreboard.servers.inFlight(slot),
       tunnels: scoreboard.servers.tunnels(slot),
       requests: scoreboard.servers.requests(slot),
@@ -193,6 +205,7 @@ export class View {
     if (down) return { health: 'unknown', cause: null }
     const { scoreboard } = this.#subject
     const health = scoreboard.servers.health(slot)
+    if (health & HealthBit.Returning && health & (HealthBit.Unhealthy | HealthBit.Suspended)) return away
     const causeOf = (bit: HealthBit) => this.#subject.causeOf(upstream.name, name, bit)
     if (health & HealthBit.Unhealthy) {
       return { health: 'down', cause: causeOf(HealthBit.Unhealthy) ?? 'it has not passed a check yet' }
@@ -261,9 +274,4 @@ function sessionsOf({ live, active, oldest }: SessionCount, all: number): NonNul
 function adminStateOf({ down, drain }: Server): ServerView['state']['admin'] {
   if (down) return 'maintenance'
   return drain ? 'drain' : 'ready'
-}
-
-/** The affinity's name in the configuration file. */
-function nameOf(affinity: Affinity): string {
-  return (affinity.type === 'consistent-hash' && affinity.writtenAs) || affinity.type
 }

@@ -1,5 +1,5 @@
 import type { KnownId } from '../runtime/known-id.ts'
-import type { NamedPart } from '../runtime/named-part.ts'
+import type { NamedPart, SegmentParameter } from '../runtime/named-part.ts'
 import type { SavedSession } from '../runtime/session-table/session-entries.ts'
 import type { Server, Affinity as Settings } from '../runtime/snapshot.ts'
 
@@ -7,9 +7,9 @@ import type { Server, Affinity as Settings } from '../runtime/snapshot.ts'
 export interface SessionRequest {
   /**
    * The value of that part, or the one after `after` others of the same name, as an application reads it: a cookie
-   * without quotes, a parameter unescaped. Undefined if there is none.
+   * without quotes, a parameter of the query unescaped. Undefined if there is none.
    */
-  value(part: NamedPart, after?: number): string | undefined
+  value(part: NamedPart | SegmentParameter, after?: number): string | undefined
 }
 
 /** A request as seen by kinds of affinity that let a hash choose the server. */

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { crc32 } from '../runtime/crc32.ts'
 import type { NamedPart } from '../runtime/named-part.ts'
 import type { SavedSession } from '../runtime/session-table/session-entries.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
@@ -68,9 +69,16 @@ class Key {
 /**
  * Ties a client to a server by a cookie that Limpet issues: a signed ticket with the session's id, its start, when it
  * was last seen, and a tag for the server. Every replica with the same secret can read it. A ticket that was not signed
- * with a known secret is invalid.
+ * with a known secret is invalid. Upstreams with the same servers may have one cookie: in each, it leads to the server of
+ * the same id.
  */
 export class CookieAffinity implements Affinity {
+  /** The upstream for which tickets are signed. */
+  readonly #issuer: string
+  /** In which bits a session's id in the table, in its upper half, differs from the one in its ticket. */
+  readonly #mask: number
+  /** In which bits it differs from its ids as a session of the other upstreams that have this cookie. */
+  #otherMasks: readonly number[] = []
   readonly #upstream: string
   readonly #sessions: SessionTable
   #settings: CookieSettings
@@ -85,6 +93,8 @@ export class CookieAffinity implements Affinity {
   #recent = new Recent<CookieSession>(REMEMBERED)
 
   constructor(settings: CookieSettings, upstream: string, servers: readonly Server[], sessions: SessionTable) {
+    this.#issuer = settings.of ?? upstream
+    this.#mask = maskOf(upstream, this.#issuer)
     this.#upstream = upstream
     this.#sessions = sessions
     this.#settings = settings
@@ -94,15 +104,16 @@ export class CookieAffinity implements Affinity {
   }
 
   apply(settings: Settings, servers: readonly Server[]): boolean {
-    if (settings.type !== 'cookie') return false
+    if (settings.type !== 'cookie' || (settings.of ?? this.#upstream) !== this.#issuer) return false
     this.#setSettings(settings)
     this.#setServers(servers)
     return true
   }
 
   #setSettings(settings: CookieSettings): void {
-    const { name, formerName, idle, maxAge, secrets } = settings
+    const { name, formerName, idle, maxAge, secrets, sharedWith = [] } = settings
     this.#settings = settings
+    this.#otherMasks = sharedWith.map((other) => maskOf(other, this.#issuer) ^ this.#mask)
     this.#idle = idle / 1000
     this.#maxAge = maxAge / 1000
     this.#place = cookieNamed(name)
@@ -110,7 +121,7 @@ export class CookieAffinity implements Affinity {
     const before = this.#keys
     const known = before.map((key) => key.secret)
     if (isDeepStrictEqual(secrets, known)) return
-    this.#keys = secrets.map((secret) => before.find((key) => key.secret === secret) ?? new Key(secret, this.#upstream))
+    this.#keys = secrets.map((secret) => before.find((key) => key.secret === secret) ?? new Key(secret, this.#issuer))
     // Whether cached tickets are still current, or valid at all, has changed.
     this.#recent = new Recent(REMEMBERED)
   }
@@ -174,7 +185,7 @@ export class CookieAffinity implements Affinity {
   }
 
   issue(session: CookieSession, isSecure: boolean): string {
-    const text = this.#keys[0]!.seal.write(session)
+    const text = this.#keys[0]!.seal.write({ ...session, high: session.high ^ this.#mask })
     this.#recent.set(text, session)
     const attributes = `${this.#attributes(isSecure)}${this.#lifetime(session)}`
     return `Set-Cookie: ${this.#settings.name}=${text}${attributes}\r\n${PRIVATE}`
@@ -190,7 +201,8 @@ export class CookieAffinity implements Affinity {
       if (ticket === undefined) continue
       const home = key.slotOf(ticket.tag)
       const standing: Standing = home === undefined ? 'removed' : 'known'
-      const session: CookieSession = { ...ticket, standing, home, isCurrent: index === 0 }
+      const high = ticket.high ^ this.#mask
+      const session: CookieSession = { ...ticket, high, standing, home, isCurrent: index === 0 }
       this.#recent.set(text, session)
       return session
     }
@@ -200,11 +212,25 @@ export class CookieAffinity implements Affinity {
   #isOver({ high, low, begunAt, seenAt }: Ticket, now: number): boolean {
     if (this.#maxAge > 0 && now - begunAt > this.#maxAge) return true
     // Its server has ended it; a copy of the cookie does not bring it back.
-    if (this.#sessions.isEnded(high, low)) return true
+    if (this.#isEnded(high, low)) return true
     // A ticket's time may lag behind by as much, and no session may end too early.
     if (this.#idle === 0 || now - seenAt <= this.#idle * (1 + LAG)) return false
     // Neither may that of a client that was busy with one long exchange, in which it could get no new ticket.
-    return this.#sessions.find(high, low, now) < 0
+    return !this.#isKnown(high, low, now)
+  }
+
+  /** Whether the session was ended, in this upstream or in another that has this cookie. */
+  #isEnded(high: number, low: number): boolean {
+    if (this.#sessions.isEnded(high, low)) return true
+    for (const mask of this.#otherMasks) if (this.#sessions.isEnded(high ^ mask, low)) return true
+    return false
+  }
+
+  /** Whether the table has the session as a live one, of this upstream or of another that has this cookie. */
+  #isKnown(high: number, low: number, now: number): boolean {
+    if (this.#sessions.find(high, low, now) >= 0) return true
+    for (const mask of this.#otherMasks) if (this.#sessions.find(high ^ mask, low, now) >= 0) return true
+    return false
   }
 
   #lags({ seenAt }: CookieSession, now: number): boolean {
@@ -229,6 +255,14 @@ export class CookieAffinity implements Affinity {
       partitioned ? '; Partitioned' : '',
     ].join('')
   }
+}
+
+/**
+ * What tells the sessions of that upstream apart in the table from those of the one that issues the cookie, although a client
+ * has one ticket for both: each counts on the servers of its own upstream.
+ */
+function maskOf(upstream: string, issuer: string): number {
+  return upstream === issuer ? 0 : crc32(Buffer.from(upstream)) | 0 || 1
 }
 
 function cookieNamed(name: string): NamedPart {

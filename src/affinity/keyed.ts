@@ -3,23 +3,35 @@ import { keyHash, keyOf } from '../runtime/key-hash.ts'
 import type { SavedSession } from '../runtime/session-table/session-entries.ts'
 import { SIP_KEY_SIZE, SipHash } from '../runtime/sip-hash.ts'
 import type { Affinity as AnySettings } from '../runtime/snapshot.ts'
-import type { Affinity, KeyedRequest, Session } from './affinity.ts'
+import type { Affinity, KeyedRequest, Session, Standing } from './affinity.ts'
 
 type Settings = Extract<AnySettings, { type: 'ip-hash' | 'consistent-hash' }>
 
-/** A session that consists of its key; the policy that hashes keys chooses its server. */
-class KeyedSession implements Session {
+/** A session that consists of its key; the policy that hashes keys chooses its server, unless it has one. */
+export class KeyedSession implements Session {
   readonly high: number
   readonly low: number
   readonly key: Uint8Array
-  readonly standing = 'new'
-  readonly home = undefined
+  readonly standing: Standing
+  readonly home: number | undefined
 
-  constructor(high: number, low: number, key: Uint8Array) {
+  constructor(high: number, low: number, key: Uint8Array, standing: Standing = 'new', home?: number) {
     this.high = high
     this.low = low
     this.key = key
+    this.standing = standing
+    this.home = home
   }
+}
+
+/**
+ * Hashes what clients send to ids in the session table, so that clients, who choose it, cannot make ids collide.
+ *
+ * @param secret the session table's key. The hash key is derived from it and the upstream's name, so that equal keys in
+ *   different upstreams are different sessions
+ */
+export function hashOfKeys(upstream: string, secret: Uint8Array): SipHash {
+  return new SipHash(createHmac('sha256', secret).update(upstream).digest().subarray(0, SIP_KEY_SIZE))
 }
 
 /**
@@ -28,16 +40,12 @@ class KeyedSession implements Session {
  */
 export class KeyedAffinity implements Affinity {
   #settings: Settings
-  /** Hashes keys to ids, so that clients, who choose the keys, cannot make ids collide. */
   readonly #hash: SipHash
 
-  /**
-   * @param secret the session table's key. The hash key is derived from it and the upstream's name, so that equal keys
-   *   in different upstreams are different sessions
-   */
+  /** @param secret the session table's key */
   constructor(settings: Settings, upstream: string, secret: Uint8Array) {
     this.#settings = settings
-    this.#hash = new SipHash(createHmac('sha256', secret).update(upstream).digest().subarray(0, SIP_KEY_SIZE))
+    this.#hash = hashOfKeys(upstream, secret)
   }
 
   read(request: KeyedRequest): Session | undefined {

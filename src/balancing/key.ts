@@ -12,6 +12,8 @@ export interface KeySubject extends NamedParts {
   readonly uri: string
   /** The normalised path, without the query. */
   readonly path: string
+  /** A claim of the token that was verified; undefined for none. */
+  claim?(name: string): string | undefined
 }
 
 const NO_KEY = new Uint8Array(0)
@@ -38,6 +40,8 @@ function keyText(key: HashKey, subject: KeySubject): string | undefined {
       return subject.path
     case 'segment':
       return segmentOf(subject.path, key.pattern)
+    case 'claim':
+      return subject.claim?.(key.name)
     default:
       return valueIn(subject, key)
   }

@@ -67,8 +67,6 @@ export class ServerState {
     const hadLimit = before.maxConnections > 0
     this.#settings = settings
     if (isAnother(before, settings)) this.#beginAgain()
-    // It may have to show that it goes on.
-    if (settings.ending) this.#mayBeReturning = true
     // Of places that were given back here while there was no limit, nobody was notified.
     if (!hadLimit && settings.maxConnections > 0) this.#turns.bumpEpoch(this.#upstream)
     this.#maxFails = alone ? 0 : settings.maxFails
@@ -136,13 +134,7 @@ export class ServerState {
     return !this.#isRemoved && !drain && !away
   }
 
-  /** Whether it is about to end, is away, or is back and has not answered: its failures say nothing of requests, or of itself. */
-  get isRestarting(): boolean {
-    const { ending, away } = this.#settings
-    return ending === true || away === true || this.#isReturning
-  }
-
-  /** Whether it has been told to stop and is expected back, and may serve meanwhile if no other server may. */
+  /** Whether it has been told to stop and is expected back, and may serve until then if no other server may. */
   mayServeToItsEnd(now: number): boolean {
     return this.#settings.ending === true && this.refusal(now, true) === undefined
   }
@@ -153,9 +145,9 @@ export class ServerState {
     return away === true || returns === true || this.#isReturning
   }
 
-  /** Whether it is back, and has not answered yet. */
+  /** Whether it is back, and has not answered yet; or it took a request no longer, and has not answered since. */
   get #isReturning(): boolean {
-    const mayBe = this.#mayBeReturning || this.#settings.ending === true
+    const mayBe = this.#mayBeReturning || this.#settings.returns === true
     return mayBe && (this.#counters.health(this.#settings.slot) & HealthBit.Returning) !== 0
   }
 
@@ -202,7 +194,6 @@ export class ServerState {
   /** For a server that is not up: in how many ms it may be probed; Infinity if that is not a matter of time. */
   untilProbe(now: number): number {
     const refusal = this.refusal(now, this.#settings.ending)
-    if (refusal === undefined) return RETURN_PAUSE
     if (refusal !== 'suspended' && refusal !== 'away') return Infinity
     const health = this.#counters.health(this.#settings.slot)
     if (this.#settings.away || (health & HealthBit.Unhealthy) !== 0) return Infinity
@@ -293,29 +284,49 @@ export class ServerState {
   /**
    * An attempt on this server failed, which was made on that incarnation of it: on another, it says nothing of the one that is there
    * now. If the server was removed, its slot may be another's. One failure suspends a server that is back and has not answered
-   * yet, since it may not listen yet; and one that is about to end, since it may listen no longer: it then counts as away.
+   * yet, since it may not listen yet.
    *
-   * @returns whether the failure suspended a server that neither starts nor ends
+   * @returns whether the failure suspended a server that is not just starting
    */
   failed(now: number, incarnation = this.#incarnation): boolean {
     if (this.#isRemoved) return false
     const { slot } = this.#settings
     this.#counters.countFailure(slot)
     if (incarnation !== this.#incarnation) return false
-    const isRestarting = this.isRestarting
-    const limit = isRestarting ? 1 : this.#maxFails
+    const isReturning = this.#isReturning
+    const limit = isReturning ? 1 : this.#maxFails
     if (limit === 0 || this.#counters.addFail(slot, now | 0) < limit) return false
-    if (this.#settings.ending) this.#counters.setHealth(slot, HealthBit.Returning)
     const before = this.#counters.setHealth(slot, HealthBit.Suspended)
     // Another thread's success may have come in between, when there was nothing to clear yet.
     if (this.#counters.fails(slot) === 0) this.#counters.clearHealth(slot, HealthBit.Suspended)
     this.#turns.bumpEpoch(this.#upstream)
-    return !isRestarting && (before & HealthBit.Suspended) === 0
+    return !isReturning && (before & HealthBit.Suspended) === 0
   }
 
-  /** An attempt succeeded, now or at time `now`. Returns whether that ended a suspension. */
-  succeeded(now?: number): boolean {
-    if (this.#mayBeReturning) this.#noteAnswer()
+  /**
+   * An attempt on this server, which was made on that incarnation of it, failed before the server had seen any of the request. If
+   * that says only that it ends or starts, it counts as away until it answers: one request at a time tries it.
+   *
+   * @param isGone whether nothing listens there, and no other server may serve: its source says in a moment what has become of it
+   * @returns whether the request may wait for it
+   */
+  expectBack(now: number, incarnation: number, isGone: boolean): boolean {
+    if (this.#isRemoved) return false
+    const { slot, away, returns, ending } = this.#settings
+    if (away || incarnation !== this.#incarnation) return true
+    if (!ending && !(returns && isGone) && !this.#isReturning) return false
+    this.#counters.setHealth(slot, HealthBit.Returning)
+    this.failed(now)
+    return true
+  }
+
+  /**
+   * An attempt succeeded, now or at time `now`. Returns whether that ended a suspension.
+   *
+   * @param begunAt when the attempt began
+   */
+  succeeded(now?: number, begunAt?: number): boolean {
+    if (this.#mayBeReturning || this.#settings.returns) this.#noteAnswer(begunAt)
     const slot = this.#settings.slot
     if (this.#maxFails === 0 || this.#counters.fails(slot) === 0) return false
     // As in nginx: only a success counts whose window began after the last failure.
@@ -326,11 +337,23 @@ export class ServerState {
     return true
   }
 
-  /** The first answer to this worker shows that the server does not just start. */
-  #noteAnswer(): void {
+  /**
+   * The first answer to this worker shows that the server does not just start; unless it is one to a request that the server had
+   * taken before it began to refuse others.
+   */
+  #noteAnswer(begunAt: number | undefined): void {
+    const { slot } = this.#settings
+    const isReturning = (this.#counters.health(slot) & HealthBit.Returning) !== 0
+    if (isReturning && begunAt !== undefined && this.#failedSince(begunAt)) return
     this.#mayBeReturning = false
-    const before = this.#counters.clearHealth(this.#settings.slot, HealthBit.Returning)
+    if (!isReturning) return
+    const before = this.#counters.clearHealth(slot, HealthBit.Returning)
     if (before & HealthBit.Returning) this.#endSuspension()
+  }
+
+  #failedSince(time: number): boolean {
+    const { slot } = this.#settings
+    return this.#counters.fails(slot) !== 0 && ((this.#counters.failedAt(slot) - time) | 0) >= 0
   }
 
   /**
@@ -385,6 +408,7 @@ export class ServerState {
 function isAnother(before: Server, next: Server): boolean {
   if (before === next) return false
   const isBack = before.away === true && next.away !== true
+  if (before.incarnation !== next.incarnation && before.incarnation !== undefined) return true
   return isBack || before.address !== next.address || !isSameEndpoint(before.endpoint, next.endpoint)
 }
 

@@ -1,5 +1,4 @@
 import { type IncomingMessage, type RequestOptions, request as requestByHttp } from 'node:http'
-import { request as requestByHttps } from 'node:https'
 import type { AdminOptions } from './admin-options.ts'
 import { type AdminPlace, formatPlace, placeFrom } from './admin-place.ts'
 import { problemFrom } from './admin-problem.ts'
@@ -8,6 +7,9 @@ import { CommandFailure } from './command-failure.ts'
 /** The maximum time for an answer, in ms: of what is there, and of a change, which all workers confirm. */
 const READ_WITHIN = 5000
 const CHANGE_WITHIN = 60_000
+
+/** Loaded where it is used: it loads TLS, too, which doubles the time that Node.js takes to start. */
+const nodeHttps = () => process.getBuiltinModule('node:https')
 
 /** No admin API has answered, or not whole. */
 export class Unreachable extends CommandFailure {}
@@ -98,7 +100,7 @@ export class AdminClient {
     return new Promise((resolve, reject) => {
       const request =
         endpoint instanceof URL
-          ? (endpoint.protocol === 'https:' ? requestByHttps : requestByHttp)(new URL(path, endpoint), options)
+          ? (endpoint.protocol === 'https:' ? nodeHttps().request : requestByHttp)(new URL(path, endpoint), options)
           : requestByHttp({ ...options, path, host: 'localhost', socketPath: endpoint.socket })
       request
         .on('response', resolve)

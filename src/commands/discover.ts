@@ -92,7 +92,7 @@ async function showOnce(config: Config, json: true | undefined, signal: AbortSig
   if (sightings.all.some(({ state }) => state === 'failing')) process.exitCode = 1
 }
 
-/** Shows what sources see whenever it is something else, until the process is told to stop. */
+/** Shows what sources see whenever it is something else, until the process is stopped. */
 async function goOn(config: Config, place: Place, signal: AbortSignal): Promise<void> {
   let gathering: NodeJS.Timeout | undefined
   let isFailing = false

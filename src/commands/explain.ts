@@ -88,8 +88,10 @@ async function explainByFile(query: Query, file: string): Promise<Explanation> {
 function textOf({ summary, listener, route, closest, upstream, session, candidates }: Explanation): string {
   const lines = [summary]
   if (listener !== undefined) lines.push(`  listener: ${listener}`)
-  if (route !== null) lines.push(`  route: ${routeText(route)}`)
-  else lines.push(...closest.map((each) => `  ! ${each}`))
+  if (route !== null) {
+    lines.push(`  route: ${routeText(route)}`)
+    if (route.before !== undefined) lines.push(`  next would be ${route.before}`)
+  } else lines.push(...closest.map((each) => `  ! ${each}`))
   if (upstream === null) return lines.join('\n')
   const { affinity } = upstream
   lines.push(`  ${upstreamText(upstream)}`)

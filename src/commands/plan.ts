@@ -103,6 +103,8 @@ function inWords(why: Move['why']): string {
     case 'suspended':
     case 'full':
       return `the server is ${why}`
+    case 'backup':
+      return 'the server is a backup, and another may serve'
     case 'hash':
       return 'its key belongs to another server'
     case 'expired':

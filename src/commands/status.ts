@@ -134,10 +134,10 @@ function columnsOf({ affinity, servers }: Upstream): Column[] {
   const tunnels = { title: 'TUNNELS', of: (server: Server) => formatCount(server.tunnels) }
   return [
     { title: 'SERVER', of: nameOf },
-    { title: 'ADDRESS', of: ({ address, file }) => besideFile(address, file?.address) },
+    { title: 'ADDRESS', of: (server) => besideOrigin(server, server.address, server.file?.address) },
     ...(servers.some(wasFound) ? [{ title: 'SOURCE', of: sourceOf }] : []),
-    { title: 'WEIGHT', of: ({ weight, file }) => besideFile(weight, file?.weight) },
-    { title: 'STATE', of: (server) => besideFile(stateOf(server), adminOf(server.file ?? {})) },
+    { title: 'WEIGHT', of: (server) => besideOrigin(server, server.weight, server.file?.weight) },
+    { title: 'STATE', of: (server) => besideOrigin(server, stateOf(server), adminOf(server.file ?? {})) },
     { title: 'IN FLIGHT', of: ({ inFlight }) => formatCount(inFlight) },
     ...(servers.some((server) => server.tunnels > 0) ? [tunnels] : []),
     { title: 'REQUESTS', of: ({ requests }) => formatCount(requests) },
@@ -163,12 +163,12 @@ function wasFound({ source }: Server): boolean {
 
 function nameOf(server: Server): string {
   const { name, file } = server
-  return file === null && !wasFound(server) ? `${name} (not in the file)` : besideFile(name, file?.name)
+  return file === null && !wasFound(server) ? `${name} (not in the file)` : besideOrigin(server, name, file?.name)
 }
 
-/** A value, and what the file says instead. */
-function besideFile(value: string | number, inFile: string | number | undefined): string {
-  return inFile === undefined ? String(value) : `${value} (file: ${inFile})`
+/** A value, and what the file, or the source of the server, says instead. */
+function besideOrigin({ source }: Server, value: string | number, origin: string | number | undefined): string {
+  return origin === undefined ? String(value) : `${value} (${source ?? 'file'}: ${origin})`
 }
 
 /** What the file says of the admin state, where it differs. */
@@ -179,7 +179,8 @@ function adminOf({ admin, down, drain }: ServerChange): string | undefined {
 
 /** Combines the admin state and the health of a server in one word or two. */
 function stateOf({ state, backup }: Server): string {
-  const { admin, health } = state
+  const { health, ending } = state
+  const admin = ending ? `${state.admin} (ending)` : state.admin
   const word = admin === 'ready' ? health : health === 'down' ? `${admin}, down` : admin
   return backup ? `${word} (backup)` : word
 }

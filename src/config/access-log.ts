@@ -5,14 +5,14 @@ import { matching, uniqueList } from './field.ts'
 export const AccessLogFormat = z.enum(['combined', 'vhost', 'json', 'off'])
 
 /** A decoded name. It has no `=` and no control character, which end a name in a URL. */
-const parameterName = /^[^=\p{Cc}]+$/u
+export const ParameterName = matching(/^[^=\p{Cc}]+$/u, 'the name of a parameter, decoded')
 
 export const AccessLogSettings = z.strictObject({
   format: AccessLogFormat.prefault('combined').describe(
     'combined: one line of text per request. vhost: also the names of the host, upstream and server. json: one object per request. off: none.',
   ),
   redact: z
-    .exactOptional(uniqueList(matching(parameterName, 'the name of a parameter, decoded')))
+    .exactOptional(uniqueList(ParameterName))
     .describe('URL parameters whose values are not logged. Names are case-insensitive. Default: none.'),
   fields: z
     .exactOptional(uniqueList(z.enum(accessLogFields)))

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { canBeCertified } from './host.ts'
 import type { Listener } from './listener.ts'
 import type { Route } from './route.ts'
 import type { Issue } from './validate.ts'
@@ -17,7 +18,7 @@ export function acmeContradictions(listeners: readonly Valid<Listener>[], routes
   const [first, ...others] = all
   if (first === undefined) return []
   const different = others.filter(({ acme }) => !isDeepStrictEqual(acme, first.acme))
-  const hasHosts = first.acme.onDemand !== undefined || routes.some(({ part: { hosts } }) => hosts.length > 0)
+  const hasHosts = first.acme.onDemand !== undefined || routes.some(({ part: { hosts } }) => hosts.some(canBeCertified))
   return [
     ...different.map(({ path }) => ({
       path,

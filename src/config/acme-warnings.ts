@@ -1,3 +1,4 @@
+import { canBeCertified } from './host.ts'
 import type { Config } from './schema.ts'
 
 const HTTP_PORT = 80
@@ -11,6 +12,7 @@ export function acmeWarnings({ listeners, routes }: Config): string[] {
   const { challenges = ['http-01', 'tls-alpn-01'], dns, onDemand } = acme
   const plain = listeners.filter(({ tls }) => tls === undefined)
   const wildcards = [...new Set(routes.flatMap(({ hosts }) => hosts.filter((host) => host.startsWith('*.'))))]
+  const patterns = [...new Set(routes.flatMap(({ hosts }) => hosts.filter((host) => !canBeCertified(host))))]
   const isHttp = challenges.includes('http-01')
   const left = dns === undefined ? 'only tls-alpn-01 is left' : 'only tls-alpn-01 and dns-01 are left'
   return [
@@ -27,6 +29,9 @@ export function acmeWarnings({ listeners, routes }: Config): string[] {
       : []),
     ...(dns === undefined && onDemand === undefined
       ? wildcards.map((host) => `acme: a certificate for ${host} needs dns-01: set dns.command, or name the hosts`)
+      : []),
+    ...(onDemand === undefined
+      ? patterns.map((host) => `acme: no certificate can be for ${host}: name the hosts, or set onDemand`)
       : []),
   ]
 }

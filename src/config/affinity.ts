@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { InvalidValue } from './error.ts'
 import { Duration, matching, oneOrMore, text, written } from './field.ts'
-import { HashKeyText } from './hash-key.ts'
+import { HashKeyText, hashKeys } from './hash-key.ts'
 import { NewUserWindow } from './new-user-window.ts'
 
 /** The schema of an upstream's `affinity`: the name of a kind, or a mapping with its settings. */
@@ -20,6 +20,15 @@ const ofNewUsers = {
     .exactOptional(NewUserWindow)
     .describe(
       'For how long after the first request of a new user others from the same address and browser, without a session, go to the same server. on: 2s. Default: off, each goes by balance.',
+    ),
+}
+
+/** The settings of kinds that remember the server of a session. */
+const ofRemembered = {
+  onBackup: z
+    .exactOptional(z.enum(['stay', 'return']))
+    .describe(
+      'What happens to a session on a backup once another server may serve: it stays, or it returns to those that are no backups. Default: stay.',
     ),
 }
 
@@ -77,6 +86,7 @@ const CookieFields = z.strictObject({
     .prefault(false)
     .describe('Whether browsers keep it for maxAge, even when they are closed. Requires maxAge.'),
   ...shared,
+  ...ofRemembered,
   ...ofNewUsers,
 })
 
@@ -101,6 +111,13 @@ export function needsHttps({ name = '', sameSite }: { name?: string; sameSite: s
   return /^__(Host|Secure)-/.test(name) || sameSite === 'none'
 }
 
+const SharedCookie = z.strictObject({
+  type: z.literal('shared-cookie').describe('By the cookie of another upstream, which has the same servers.'),
+  with: z
+    .string('the name of an upstream')
+    .describe('The upstream whose affinity is cookie. All settings are those of its affinity.'),
+})
+
 /** Checks a pattern such as `/rooms/:room`: exactly one segment has a name; `*` matches any segment. */
 function parsePattern(pattern: string): string {
   const segments = pattern.split('/').slice(1)
@@ -124,12 +141,38 @@ const Learn = z.strictObject({
     .prefault(false)
     .describe('Whether an id in a request is learnt if the response accepts it and sets no other id.'),
   ...shared,
+  ...ofRemembered,
+  ...ofNewUsers,
+})
+
+const idPlaces = 'cookie:NAME, header:NAME, query:NAME or path:NAME'
+
+const ServerId = z.strictObject({
+  type: z
+    .literal('server-id')
+    .describe("By the id of a server, which the application puts into its session ids (Tomcat's jvmRoute)."),
+  from: oneOrMore(
+    matching(/^(?:(?:header|cookie):[!#$%&'*+.^_`|~0-9A-Za-z-]+|query:[^&=#\s]+|path:[^;=/?#%\s]+)$/, idPlaces),
+    idPlaces,
+  ).describe(
+    `Where the session id is: ${idPlaces}. path: a parameter such as ;jsessionid=… in the path. In a list, the first one that names a server counts.`,
+  ),
+  position: z
+    .enum(['suffix', 'prefix'])
+    .prefault('suffix')
+    .describe("Whether the server's id is at the end of the session id, as of Tomcat, or at its start."),
+  separator: matching(/^[!#$&'()*+.:@^_`|~-]{1,4}$/, "up to four of ! # $ & ' ( ) * + . : @ ^ _ ` | ~ -")
+    .prefault('.')
+    .describe("What stands between the session id and the server's."),
+  ...shared,
   ...ofNewUsers,
 })
 
 const kinds = [
   Cookie,
+  SharedCookie,
   Learn,
+  ServerId,
   z.strictObject({
     type: z.literal('header').describe('By the value of a request header, with a consistent hash.'),
     name: Token('header').describe("The header's name."),
@@ -153,7 +196,7 @@ const kinds = [
   }),
   z.strictObject({
     type: z.literal('consistent-hash').describe('By any key, with a consistent hash.'),
-    key: HashKeyText.describe('What is hashed: address, uri, path, header:NAME, cookie:NAME or query:NAME.'),
+    key: HashKeyText.describe(`What is hashed: ${hashKeys}.`),
     ...shared,
   }),
 ] as const
@@ -163,7 +206,9 @@ const Settings = z.discriminatedUnion('type', kinds)
 type Settings = z.output<typeof Settings>
 
 const examples: Partial<Record<Settings['type'], string>> = {
+  'shared-cookie': '{ type: shared-cookie, with: web }',
   learn: '{ type: learn, from: "cookie:JSESSIONID" }',
+  'server-id': '{ type: server-id, from: "cookie:JSESSIONID" }',
   header: '{ type: header, name: X-User }',
   query: '{ type: query, name: user }',
   path: '{ type: path, pattern: /rooms/:room }',

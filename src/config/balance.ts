@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { durationFrom } from './field.ts'
-import { HashKeyText } from './hash-key.ts'
+import { HashKeyText, hashKeys } from './hash-key.ts'
 
-const Key = HashKeyText.describe('What is hashed: address, uri, path, header:NAME, cookie:NAME or query:NAME.')
+const Key = HashKeyText.describe(`What is hashed: ${hashKeys}.`)
 
 const boundedLoad = 'a number from 1.05 to 10'
 const shortestDecay = 100

@@ -5,22 +5,25 @@ import { endpointOf, formatAddress } from './address.ts'
 import { Admin, isLoopback } from './admin.ts'
 import { Affinity } from './affinity.ts'
 import { asList, asMapping } from './as-written.ts'
-import { shown } from './error.ts'
+import { alternatives, shown } from './error.ts'
 import { answersAll } from './filter.ts'
 import { cookieNameFor, Instance, instanceOf } from './instance.ts'
 import { formatPath, type KeyPath } from './key-path.ts'
 import { Listener } from './listener.ts'
+import { unknownListeners } from './listener-name.ts'
 import { Metrics } from './metrics.ts'
+import { nearest } from './nearest.ts'
 import { formatPlace, overlap } from './place.ts'
 import { Route } from './route.ts'
 import { canMatchTogether, placesOf } from './route-places.ts'
 import { Server } from './server.ts'
 import { protocolContradictions } from './server-protocols.ts'
+import { sharedCookieContradictions } from './shared-cookies.ts'
 import { Source } from './source.ts'
 import { splitContradictions } from './split-contradictions.ts'
 import { formatUnixSocket, isUnixSocket } from './unix-socket.ts'
 import { unknownUpstreams } from './unknown-upstreams.ts'
-import type { Issue } from './validate.ts'
+import { didYouMean, type Issue } from './validate.ts'
 
 /**
  * Finds parts of a file that contradict each other. Takes the file's value instead of the Config, and skips parts that are
@@ -32,6 +35,7 @@ export function contradictions(file: unknown): Issue[] {
   const validListeners = validOf(Listener, listeners ?? [{}])
   return [
     ...repeatedListeners(validListeners),
+    ...repeatedListenerNames(validListeners),
     ...adminOnListener(admin, listeners, validListeners),
     ...adminWithoutTokens(asMapping(admin)),
     ...metricsOnAnother(metrics, admin, listeners, validListeners),
@@ -39,6 +43,7 @@ export function contradictions(file: unknown): Issue[] {
     ...unknownUpstreams(asList(routes), defaults, Object.keys(asMapping(upstreams)), discovery !== undefined),
     ...splitContradictions(asList(routes), asMapping(upstreams)),
     ...ambiguousRoutes(validOf(Route, routes)),
+    ...listenersNotThere(validOf(Route, routes), validListeners),
     ...groups.flatMap(repeatedNames),
     ...groups.flatMap(repeatedIds),
     ...groups.flatMap(repeatedSources),
@@ -49,6 +54,7 @@ export function contradictions(file: unknown): Issue[] {
     ...acmeContradictions(validListeners, validOf(Route, routes)),
     ...askWithoutIds(asMapping(upstreams)),
     ...rebalanceOfHashes(asMapping(upstreams)),
+    ...sharedCookieContradictions(asMapping(upstreams)),
     ...repeatedCookies(asMapping(upstreams), instanceIn(instance, validListeners)),
     ...tooManyUpstreams(groups),
     ...tooManyServers(groups),
@@ -100,6 +106,15 @@ export function nothingToServe(file: unknown): Issue[] {
 
 function isEmpty(value: unknown): boolean {
   return value !== null && typeof value === 'object' && Object.keys(value).length === 0
+}
+
+function repeatedListenerNames(listeners: readonly Valid<Listener>[]): Issue[] {
+  const named = listeners.filter(({ part }) => part.name !== undefined)
+  return repeats(named, ({ name = '' }) => name).map(([name, first, again]) => ({
+    path: ['listeners', again, 'name'],
+    message: `expected a unique name, found ${JSON.stringify(name)} again`,
+    see: ['listeners', first, 'name'],
+  }))
 }
 
 function repeatedListeners(listeners: readonly Valid<Listener>[]): Issue[] {
@@ -263,6 +278,7 @@ function repeatedCookies(upstreams: Readonly<Record<string, unknown>>, instance:
       {
         path: ['upstreams', upstream, 'affinity', 'name'],
         message: `expected a unique cookie name, found ${JSON.stringify(name)} again`,
+        hint: `to have one cookie for both, write affinity: { type: shared-cookie, with: ${first.upstream} }`,
         see: ['upstreams', first.upstream, 'affinity', 'name'],
       },
     ]
@@ -280,7 +296,7 @@ function rebalanceOfHashes(upstreams: Readonly<Record<string, unknown>>): Issue[
     const { rebalance, affinity } = asMapping(settings)
     if (rebalance === undefined) return []
     const kind = affinity === undefined ? 'none' : Affinity.safeParse(affinity).data?.type
-    if (kind === undefined || kind === 'cookie' || kind === 'learn') return []
+    if (kind === undefined || ['cookie', 'shared-cookie', 'learn'].includes(kind)) return []
     return [
       {
         path: ['upstreams', upstream, 'rebalance'],
@@ -327,6 +343,17 @@ function routesWithoutUpstream(routes: readonly unknown[]): Issue[] {
   })
 }
 
+function listenersNotThere(routes: readonly Valid<Route>[], listeners: readonly Valid<Listener>[]): Issue[] {
+  const known = listeners.map(({ part }) => part)
+  return routes.flatMap(({ index, part }) =>
+    unknownListeners(part.listeners, known).map((name) => {
+      const names = known.map((listener) => listener.name ?? formatAddress(endpointOf(listener)))
+      const message = `expected a listener (${alternatives(names)}) or the port of one, found ${JSON.stringify(name)}`
+      return { path: ['routes', index, 'listener'], message, hint: didYouMean(nearest(String(name), names)) }
+    }),
+  )
+}
+
 /** Routes that match the same request with the same specificity. Each pair is reported once, at its later route. */
 function ambiguousRoutes(routes: readonly Valid<Route>[]): Issue[] {
   const seen = new Map<string, Valid<Route>[]>()
@@ -349,7 +376,7 @@ function ambiguity(target: string, first: number, again: number): Issue {
   return {
     path: ['routes', again],
     message: `expected one most specific route, found ${formatPath(['routes', first])} equally specific for ${target}`,
-    hint: 'give one of the two a different host, path, methods or headers',
+    hint: 'give one of the two another host, path, methods, conditions or priority',
     see: ['routes', first],
   }
 }

@@ -3,13 +3,18 @@ import { asMapping } from './as-written.ts'
 import { written } from './field.ts'
 import { AllowFilter, DenyFilter } from './filters/address-rules.ts'
 import { AnswersFilter } from './filters/answers.ts'
+import { BasicAuthFilter } from './filters/basic-auth.ts'
+import { BufferRequestFilter } from './filters/buffer-request.ts'
 import { BufferResponseFilter } from './filters/buffer-response.ts'
 import { CompressFilter } from './filters/compress.ts'
 import { ConcurrencyLimitFilter } from './filters/concurrency-limit.ts'
 import { CorsFilter } from './filters/cors.ts'
 import { ErrorPagesFilter } from './filters/error-pages.ts'
+import { ForwardAuthFilter } from './filters/forward-auth.ts'
 import { HeadersFilter } from './filters/headers.ts'
 import { HostFilter } from './filters/host.ts'
+import { JwtFilter } from './filters/jwt.ts'
+import { LogFilter } from './filters/log.ts'
 import { MirrorFilter } from './filters/mirror.ts'
 import { PathFilter } from './filters/path.ts'
 import { RateLimitFilter } from './filters/rate-limit.ts'
@@ -23,14 +28,19 @@ import { TryNextFilter } from './filters/try-next.ts'
 const kinds = {
   allow: AllowFilter,
   answers: AnswersFilter,
+  basicAuth: BasicAuthFilter,
+  bufferRequest: BufferRequestFilter,
   bufferResponse: BufferResponseFilter,
   compress: CompressFilter,
   concurrencyLimit: ConcurrencyLimitFilter,
   cors: CorsFilter,
   deny: DenyFilter,
   errorPages: ErrorPagesFilter,
+  forwardAuth: ForwardAuthFilter,
   headers: HeadersFilter,
   host: HostFilter,
+  jwt: JwtFilter,
+  log: LogFilter,
   mirror: MirrorFilter,
   path: PathFilter,
   rateLimit: RateLimitFilter,
@@ -40,6 +50,8 @@ const kinds = {
   split: SplitFilter,
   tryNext: TryNextFilter,
 } as const
+
+export const filterNames: readonly string[] = Object.keys(kinds)
 
 type Kinds = typeof kinds
 
@@ -61,7 +73,13 @@ const Entry = z
 type Entry = z.output<typeof Entry>
 
 /** Filters that need no settings: their names may stand alone. */
-const alone = ['bufferResponse', 'compress', 'securityHeaders', 'tryNext'] as const satisfies readonly Filter['type'][]
+const alone = [
+  'bufferRequest',
+  'bufferResponse',
+  'compress',
+  'securityHeaders',
+  'tryNext',
+] as const satisfies readonly Filter['type'][]
 
 const Name = written(
   z.enum(alone),

@@ -1,6 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { domainToASCII } from 'node:url'
 import { InvalidValue } from './error.ts'
+import { parseExpression } from './expression.ts'
 import { formatUnixSocket, isUnixSocket, parseUnixSocket } from './unix-socket.ts'
 
 /** Underscores are not valid in host names, but names of containers have them. */
@@ -40,17 +41,27 @@ export function parseListenAddress(text: string): string {
 }
 
 /**
- * The host of a route, in lower case: a name, `*.` and a name for every name below it, or an IP address
- * (IPv6 in brackets). Throws InvalidValue, also for a port, because routes ignore the port.
+ * The host of a route, in lower case: a name, `*.` and a name for every name below it, `.` and a name for both, a name and `.*` for every
+ * name that it begins, `~ ` and a regular expression, or an IP address (IPv6 in brackets). Throws InvalidValue, also for a port,
+ * because routes ignore the port.
  */
 export function parseRouteHost(text: string): string {
+  const expression = parseExpression(text)
+  if (expression !== undefined) return expression.text
   if (text === '*') throw new InvalidValue('a host, or "*." and a host', 'leave host out to match every host')
   const [, host, port] = /^(.*):(\d*)$/.exec(text) ?? []
   if (host && port !== undefined && !host.includes(':'))
     throw new InvalidValue('a host without a port', `write ${host}`)
-  if (text.startsWith('*.')) return `*.${parseHost(text.slice(2))}`
+  if (text.startsWith('*.') && !text.endsWith('.*')) return `*.${parseHost(text.slice(2))}`
+  if (text.startsWith('.')) return `.${parseHost(text.slice(1))}`
+  if (text.endsWith('.*')) return `${parseHost(text.slice(0, -2))}.*`
   const address = parseIPv6(text.replace(/^\[(.*)\]$/, '$1'))
   return address === undefined ? parseHost(text) : `[${address}]`
+}
+
+/** Whether the host of a route is one that a certificate can be for: no pattern but `*.` and a name. */
+export function canBeCertified(host: string): boolean {
+  return !host.endsWith('.*') && parseExpression(host) === undefined
 }
 
 function refusePort(text: string): void {

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { ListeningPlace } from '../runtime/snapshot.ts'
 import { ProxyProtocolIn } from './client-address.ts'
 import { InvalidValue } from './error.ts'
-import { Mode, text, whole, written } from './field.ts'
+import { Mode, matching, text, whole, written } from './field.ts'
 import { parseListenAddress } from './host.ts'
 import { formatMode } from './mode.ts'
 import { ListenerTls } from './tls/listener-tls.ts'
@@ -10,6 +10,8 @@ import { formatUnixSocket, isUnixSocket, parseUnixSocket } from './unix-socket.t
 
 /** A listener as the program holds it. */
 export type Listener = ListeningPlace & {
+  /** By which routes may name it. */
+  name?: string
   proxyProtocol: boolean
   tls?: ListenerTls
   h2c?: true
@@ -42,6 +44,9 @@ const Redirect = written(
 
 const ListenerFields = z
   .strictObject({
+    name: z
+      .exactOptional(matching(/^[A-Za-z][\w.-]*$/, 'a name of letters, digits and . _ -, with a letter first'))
+      .describe('A name by which routes can say that they are for this listener. Default: none.'),
     address: text(parseListenAddress, 'an address to listen on')
       .prefault('0.0.0.0')
       .describe(
@@ -85,10 +90,11 @@ const ListenerFields = z
 
 /** One entry of `listeners`. */
 export const Listener = z.codec(ListenerFields, z.custom<Listener>(), {
-  decode: ({ address, port, mode = 0o660, proxyProtocol, tls, h2c, redirect }) => ({
+  decode: ({ name, address, port, mode = 0o660, proxyProtocol, tls, h2c, redirect }) => ({
     ...(isUnixSocket(address)
       ? { path: parseUnixSocket(address), mode }
       : { address, port: port ?? (tls === undefined ? HTTP_PORT : HTTPS_PORT) }),
+    ...(name !== undefined && { name }),
     proxyProtocol,
     ...(tls !== undefined && { tls }),
     ...(h2c && { h2c }),

@@ -7,6 +7,7 @@ import { scalar } from './interpolate.ts'
 import type { KeyPath } from './key-path.ts'
 import { type LabGroup, readServerList } from './lab.ts'
 import { Port } from './listener.ts'
+import { unknownListeners } from './listener-name.ts'
 import { overlap } from './place.ts'
 import { type Config, Workers } from './schema.ts'
 import { Server } from './server.ts'
@@ -154,6 +155,11 @@ function replacePort(config: Config, port: number, source: string): Config {
     if (config.metrics !== undefined && overlap(place, config.metrics)) {
       const message = `expected a port other than that of the metrics, found ${port}`
       throw refusal(source, message, 'choose another port here, or another one for metrics in the file')
+    }
+    const unnamed = config.routes.flatMap((route) => unknownListeners(route.listeners, [place]))
+    if (unnamed.length > 0) {
+      const message = `expected no route that names the listener by its port, found one for ${unnamed[0]}`
+      throw refusal(source, message, 'give the listener a name, and write that in the route')
     }
     return { ...config, listeners: [place] }
   }

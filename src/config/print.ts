@@ -13,9 +13,16 @@ import { secretsOf } from './sources/source-secrets.ts'
  *   variable must be set to load the file, so a placeholder never becomes a signing key.
  */
 export function printConfig(config: Config, comment: string, secrets: 'shown' | 'hidden' = 'shown'): string {
-  const document = new Document(z.encode(Config, config), escapeStrings, { compat: 'yaml-1.1' })
-  if (secrets === 'hidden') hideSecrets(document, config)
+  const written = asWritten(config)
+  const document = new Document(z.encode(Config, written), escapeStrings, { compat: 'yaml-1.1' })
+  if (secrets === 'hidden') hideSecrets(document, written)
   return `# ${printable(comment)}\n${document.toString({ lineWidth: 0 })}`
+}
+
+/** Without the upstreams and routes of labels: the next run finds its own. */
+function asWritten(config: Config): Config {
+  const isWritten = ({ source }: { readonly source?: string }) => source === undefined
+  return { ...config, routes: config.routes.filter(isWritten), upstreams: config.upstreams.filter(isWritten) }
 }
 
 function hideSecrets(document: Document, { listeners, routes, upstreams, admin, tracing }: Config): void {

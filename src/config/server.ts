@@ -33,8 +33,10 @@ export interface Server {
   away?: true
   /** Where it goes, its source expects it back (`returnWithin`): failures of requests alone do not move its sessions. */
   returns?: true
-  /** Set by its source only: it has been told to stop, and is expected back. */
+  /** Set by its source only: it has been told to stop, and is expected back. It drains, unless no other server may serve. */
   ending?: true
+  /** Set by its source only: another one is another process at this address. */
+  incarnation?: string
   /** The source that has found it, as `limpet status` shows it: `docker`. Absent: it is written in the file, or was added at run time. */
   source?: string
 }
@@ -85,7 +87,18 @@ export const DetailedServer = z.codec(ServerFields, z.custom<Server>(), {
     drain: drain !== false,
     ...(typeof drain === 'string' && { ownSessions: drain }),
   }),
-  encode: ({ id, endpoint, drain, ownSessions, away: _, returns: __, ending: ___, source: ____, ...rest }) => ({
+  encode: ({
+    id,
+    endpoint,
+    drain,
+    ownSessions,
+    away: _,
+    returns: __,
+    ending: ___,
+    source: ____,
+    incarnation: _____,
+    ...rest
+  }) => ({
     ...(id !== rest.name && { id }),
     ...rest,
     address: endpoint,

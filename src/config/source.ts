@@ -24,7 +24,7 @@ export const Source = z
 
 export type Source = z.output<typeof Source>
 
-/** Sources that know which servers there are: one that they do not name is gone. The lists of the others are somebody's intention. */
+/** Sources that know which servers exist: one that they do not name is gone. The others hold lists that somebody has written. */
 const AUTHORITATIVE: readonly string[] = ['docker', 'swarm', 'consul', 'kubernetes'] satisfies Source['from'][]
 
 /** @param from the kind of a source */
@@ -35,4 +35,11 @@ export function isAuthoritative(from: string): boolean {
 /** How long servers of a source are expected back that have gone, by default, in ms: containers and pods are recreated under their name. */
 export function returnsWithin({ from, returnWithin }: Pick<Source, 'from' | 'returnWithin'>): number {
   return returnWithin ?? (from === 'docker' || from === 'swarm' || from === 'kubernetes' ? 30_000 : 0)
+}
+
+/** What an entry says for all servers that it finds, as the file has it. */
+export function serverDefaults(source: Source): Readonly<Record<string, unknown>> {
+  const { weight, backup, maxFails, failTimeout, maxConnections, slowStart } = z.encode(Source, source)
+  const all = { weight, backup, maxFails, failTimeout, maxConnections, slowStart }
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
 }

@@ -1,4 +1,6 @@
 import { resolve as resolvePath } from 'node:path'
+import type { Filter } from './filter.ts'
+import { filterWithFiles } from './filters/credentials.ts'
 import type { KeyPath } from './key-path.ts'
 import type { Config } from './schema.ts'
 import { discoveryWithFiles, sourceWithFiles, tlsWithFiles } from './sources/source-files.ts'
@@ -77,11 +79,17 @@ export function tlsFilesOf({ listeners, upstreams }: Pick<Config, 'listeners' | 
   }
 }
 
-/** The configuration with absolute paths of these files; relative ones are relative to the directory. */
+/** The configuration with absolute paths of all files that are read; relative ones are relative to the directory. */
 export function withFilesIn(config: Config, directory: string): Config {
   const absolute = (file: string) => resolvePath(directory, file)
+  const filtersIn = <Part extends { filters?: Filter[] }>(part: Part): Part =>
+    part.filters === undefined
+      ? part
+      : { ...part, filters: part.filters.map((each) => filterWithFiles(each, absolute)) }
   return {
     ...config,
+    routes: config.routes.map(filtersIn),
+    ...(config.defaults && { defaults: filtersIn(config.defaults) }),
     listeners: config.listeners.map((listener) => {
       const { tls } = listener
       if (tls === undefined) return listener

@@ -3,14 +3,18 @@ import { readPair } from '../certificates/certificate-pair.ts'
 import { readFile } from '../certificates/file-content.ts'
 import { readTicketKey } from '../certificates/ticket-key.ts'
 import { UnusableFile } from '../certificates/unusable-file.ts'
+import { readKeySet, readTokenSecret } from '../credentials/key-set.ts'
+import { readPasswordFile } from '../credentials/password-file.ts'
+import { filterFilesOf } from './filters/credentials.ts'
 import type { KeyPath } from './key-path.ts'
 import type { Config } from './schema.ts'
 import { tlsFilesOf } from './tls-files.ts'
 import type { Issue } from './validate.ts'
 
-/** The files that the configuration names and that cannot be used for TLS. */
+/** The files that the configuration names, for TLS and for filters, and that cannot be used. */
 export function unusableFiles(config: Config): Issue[] {
   const { pairs, authorities, ticketKeys, secrets } = tlsFilesOf(config)
+  const { passwords, keySets, tokenSecrets } = filterFilesOf(config)
   return [
     ...pairs.flatMap(({ place, cert, key }) =>
       issuesOf(
@@ -34,6 +38,18 @@ export function unusableFiles(config: Config): Issue[] {
       issuesOf(
         () => place,
         () => readFile(file),
+      ),
+    ),
+    ...[
+      { files: passwords, read: readPasswordFile },
+      { files: keySets, read: readKeySet },
+      { files: tokenSecrets, read: readTokenSecret },
+    ].flatMap(({ files, read }) =>
+      files.flatMap(({ place, file }) =>
+        issuesOf(
+          () => place,
+          () => read(readFile(file)),
+        ),
       ),
     ),
   ]

@@ -12,23 +12,37 @@ import { Skew } from './skew.ts'
 import { Source } from './source.ts'
 import { UpstreamTls } from './tls/upstream-tls.ts'
 
+const connect = Duration.describe('The maximum time to open a connection.')
+const firstByte = Duration.describe('The maximum time from the end of the request to the first byte of the response.')
+const idle = Duration.describe('The maximum time without a byte in the middle of a message.')
+const tunnel = Duration.describe(
+  'The maximum time without a byte on a WebSocket or another upgraded connection, and in a gRPC call.',
+)
+const tries = whole(1, MAX_SERVERS).describe(
+  'The maximum number of servers that one request is sent to, including the first.',
+)
+const within = Duration.describe(
+  'No further try starts after this time since the first one could: what is read of a body before does not count.',
+)
+
 const upstreamTimeouts = z.strictObject({
-  connect: Duration.prefault('5s').describe('The maximum time to open a connection.'),
-  firstByte: Duration.prefault('60s').describe(
-    'The maximum time from the end of the request to the first byte of the response.',
-  ),
-  idle: Duration.prefault('60s').describe('The maximum time without a byte in the middle of a message.'),
-  tunnel: Duration.prefault('1h').describe(
-    'The maximum time without a byte on a WebSocket or another upgraded connection, and in a gRPC call.',
-  ),
+  connect: connect.prefault('5s'),
+  firstByte: firstByte.prefault('60s'),
+  idle: idle.prefault('60s'),
+  tunnel: tunnel.prefault('1h'),
 })
 
-const retries = z.strictObject({
-  tries: whole(1, MAX_SERVERS)
-    .prefault(10)
-    .describe('The maximum number of servers that one request is sent to, including the first.'),
-  within: Duration.prefault('10s').describe('No further try starts after this time since the start of the request.'),
+const retries = z.strictObject({ tries: tries.prefault(10), within: within.prefault('10s') })
+
+/** What a route may say in place of its upstream. */
+export const RouteTimeouts = z.strictObject({
+  connect: z.exactOptional(connect),
+  firstByte: z.exactOptional(firstByte),
+  idle: z.exactOptional(idle),
+  tunnel: z.exactOptional(tunnel),
 })
+
+export const RouteRetries = z.strictObject({ tries: z.exactOptional(tries), within: z.exactOptional(within) })
 
 const keepAlive = z.strictObject({
   connections: whole(0, 65_535)
@@ -59,13 +73,17 @@ interface ServerEntries {
 const ListedEntries = z.codec(
   z
     .array(z.union([Source, DetailedServer, ServerByAddress], 'host:port, or a mapping with an address'))
-    .min(1, 'at least one server'),
+    .meta({ minItems: 1 }),
   z.custom<ServerEntries>(),
   {
-    decode: (entries) => ({
-      servers: entries.filter((entry): entry is Server => !('from' in entry)),
-      sources: entries.filter((entry): entry is Source => 'from' in entry),
-    }),
+    decode(entries, { issues }) {
+      // Only a file must have one: an operator may remove the last.
+      if (entries.length === 0) issues.push({ code: 'custom', input: entries, message: 'at least one server' })
+      return {
+        servers: entries.filter((entry): entry is Server => !('from' in entry)),
+        sources: entries.filter((entry): entry is Source => 'from' in entry),
+      }
+    },
     encode: ({ servers, sources }) => [...servers, ...sources],
   },
 )
@@ -119,6 +137,8 @@ export type Upstream = { name: string } & Omit<z.output<typeof UpstreamFields>, 
     sources: Source[]
     /** Until when its requests wait, in ms since 1970. Not in the file. */
     pause?: { until: number }
+    /** The source whose labels describe it: `docker`. Absent: it is written in the file. */
+    source?: string
   }
 
 const UpstreamName = matching(
@@ -133,7 +153,7 @@ export const Upstreams = z.codec(z.record(UpstreamName, UpstreamFields), z.custo
   // The next run finds its own.
   encode: (upstreams) =>
     Object.fromEntries(
-      upstreams.map(({ name, pause, servers, sources, ...upstream }) => {
+      upstreams.map(({ name, pause, source: _, servers, sources, ...upstream }) => {
         const written = servers.filter(({ source }) => source === undefined)
         return [name, { ...upstream, servers: { servers: written, sources } }]
       }),

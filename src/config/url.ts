@@ -9,3 +9,17 @@ export function urlWith(...protocols: string[]) {
     return written
   }
 }
+
+const httpUrl = urlWith('http:', 'https:')
+
+/**
+ * Reads a URL with http:// or https://, which messages and logs may show: it has no password, and no part that is not sent.
+ *
+ * @param hint where a user and a password are written instead
+ */
+export function shownUrl(written: string, hint?: string): string {
+  const { username, password, hash } = new URL(httpUrl(written))
+  if (username !== '' || password !== '') throw new InvalidValue('a URL without a user or a password', hint)
+  if (hash !== '') throw new InvalidValue('a URL without #')
+  return written
+}

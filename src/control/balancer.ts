@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 import type { AdminPlace, PortPlace } from '../admin/admin-listener.ts'
+import { OperationRefused } from '../admin/operation-refused.ts'
 import type { Phase } from '../admin/readiness.ts'
 import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
@@ -18,6 +19,7 @@ import { banOf } from './bans/kept-ban.ts'
 import { ChangesFile } from './desired/changes-file.ts'
 import { desiredState, reloaded } from './desired/desired-state.ts'
 import type { Found } from './desired/found.ts'
+import { KeptChanges } from './desired/kept-changes.ts'
 import { Pauses } from './desired/pauses.ts'
 import { fileInEffect, type LoadAgain, restored } from './desired/restored.ts'
 import { Discovery } from './discovery/discovery.ts'
@@ -26,14 +28,16 @@ import { DrainOrders } from './drains/drain-orders.ts'
 import { EventRing } from './event-ring.ts'
 import { workersOf } from './fixed-settings.ts'
 import { type Applied, Handover } from './handover.ts'
+import { FetchedKeys } from './keys/fetched-keys.ts'
 import type { Metrics } from './metrics/metrics.ts'
 import { MetricsListener } from './metrics/metrics-listener.ts'
 import { HostNames, START_WITHIN } from './names/host-names.ts'
 import { openAccessLog } from './open-access-log.ts'
 import type { Operator } from './operator.ts'
 import { assemble, type Parts } from './parts.ts'
+import type { Planner } from './planner.ts'
 import { keepsState } from './sessions/kept-sessions.ts'
-import { InstanceLock, takeOrWait } from './state/instance-lock.ts'
+import { InstanceLock } from './state/instance-lock.ts'
 import { RunInstance } from './state/run-instance.ts'
 import { StateDirectory } from './state/state-directory.ts'
 import { Renewals } from './tls/renewals.ts'
@@ -44,6 +48,10 @@ import { addCounts } from './upgrade/server-states.ts'
 import { activatedSockets } from './workers/activation/activated-sockets.ts'
 import { withRealPorts } from './workers/real-ports.ts'
 
+interface Opened {
+  close(): void
+}
+
 /** A running load balancer: what `limpet run` starts and stops. */
 export class Balancer {
   readonly #parts: Parts
@@ -51,7 +59,7 @@ export class Balancer {
   readonly #handover: Handover
   readonly #drains: DrainOrders
   readonly #bans: Bans
-  readonly #load: LoadAgain | undefined
+  readonly #load: LoadAgain
   readonly #metrics: Metrics
   #admin: AdminApi | undefined
   #phase: Phase = 'starting'
@@ -68,7 +76,7 @@ export class Balancer {
     handover: Handover,
     drains: DrainOrders,
     bans: Bans,
-    load: LoadAgain | undefined,
+    load: LoadAgain,
   ) {
     this.#parts = parts
     this.#lock = lock
@@ -96,6 +104,24 @@ export class Balancer {
     load?: LoadAgain,
     predecessor?: Predecessor,
   ): Promise<Balancer> {
+    const opened: Opened[] = []
+    try {
+      return await Balancer.#start(opened, file, log, firstThread, load, predecessor)
+    } catch (error) {
+      for (const each of opened) each.close()
+      throw error
+    }
+  }
+
+  /** @param opened what goes on by itself from now on, and is closed where the start fails */
+  static async #start(
+    opened: Opened[],
+    file: Config,
+    log: Log,
+    firstThread: Worker | undefined,
+    load: LoadAgain | undefined,
+    predecessor: Predecessor | undefined,
+  ): Promise<Balancer> {
     const inherited = predecessor?.inheritance
     const warn: Warn = (...warning) => log.warn(...warning)
     const state = new StateDirectory(file.stateDirectory, process.env, warn)
@@ -106,6 +132,7 @@ export class Balancer {
     const events = new EventRing(inherited?.newestEvent)
     const sources = new SourceReports(log, events)
     const discovery = new Discovery(sources, inherited?.found)
+    opened.push(discovery)
     const inEffect = fileInEffect(file, changes, log, load)
     discovery.watch(inEffect)
     await discovery.firstAnswers()
@@ -124,15 +151,22 @@ export class Balancer {
       },
       inherited?.challenges && restoredAnswers(inherited.challenges),
     )
+    opened.push(acme)
     tls.add(acme)
+    const keys = new FetchedKeys(log)
+    opened.push(keys)
+    tls.keySets = keys.sets
     await acme.prepare(config)
     tls.adopt(tls.materialFor(config))
     const hosts = new HostNames(config, log, inherited?.hosts)
+    opened.push(hosts)
     hosts.adopt(await hosts.addressesFor(config, START_WITHIN), config)
     const accessLog = openAccessLog(config.accessLog.file, log)
     const lock = new InstanceLock(name, state.path)
+    const keptChanges = new KeptChanges(changesFile, lock)
+    opened.push({ close: () => lock.release() })
     // A process that is replaced releases it once this one serves.
-    if (predecessor === undefined && keepsState(config)) await takeOrWait(lock, name, state.path, log)
+    if (predecessor === undefined && keepsState(config)) await lock.takeOrWait(log)
     const bansFile = new BansFile(state, name)
     const keptBans = bansFile.read()
     const parts: Parts = await assemble(
@@ -141,6 +175,7 @@ export class Balancer {
       state,
       tls,
       acme,
+      keys,
       hosts,
       events,
       sources,
@@ -154,18 +189,20 @@ export class Balancer {
     const pauses = new Pauses((make, by) => handover.change(make, by), log)
     const renewals = new Renewals(tls, (make, by) => handover.change(make, by), log)
     renewals.follow(acme)
+    keys.onChange = () => handover.change((now) => now, 'keys of tokens')
     hosts.onChange = () => handover.change((now) => now, 'DNS')
-    const users = [drains, pauses, renewals, acme, discovery]
-    const handover: Handover = new Handover(parts, instance, lock, changesFile, desired, config, users)
+    const users = [drains, pauses, renewals, acme, keys, discovery]
+    const handover: Handover = new Handover(parts, instance, lock, keptChanges, desired, config, users)
     const bans = new Bans(keptBans, {
       file: bansFile,
       log,
       events,
       publish: (change) => parts.supervisor.changeBans(change),
       between: (act) => handover.between(act),
-      assertHolds: () => handover.assertHolds(),
+      assertHolds: () => lock.assertHeld(),
     })
-    const balancer = new Balancer(parts, lock, handover, drains, bans, load && withFilesRead(load, tls))
+    const again = load ? withFilesRead(load, tls) : withoutFile
+    const balancer = new Balancer(parts, lock, handover, drains, bans, again)
     const { health, supervisor, slots } = parts
     // One that is replaced answers until this one serves.
     if (predecessor === undefined) await balancer.#startAdmin()
@@ -180,8 +217,6 @@ export class Balancer {
       )
     } catch (error) {
       handover.close()
-      hosts.close()
-      lock.release()
       health.stop()
       await Promise.all([balancer.#admin?.close(), balancer.#metricsListener?.close()])
       // Workers that have accepted connections of the process that goes on finish them.
@@ -193,7 +228,11 @@ export class Balancer {
     pauses.adopted(desired)
     renewals.adopted()
     acme.begin()
-    discovery.begin((found, by) => balancer.#putFound(found, by))
+    keys.follow(config)
+    discovery.begin(
+      (found, by) => balancer.#putFound(found, by),
+      () => supervisor.snapshot.listeners,
+    )
     parts.questions.apply(supervisor.snapshot.upstreams)
     parts.traffic.start()
     balancer.#phase = 'serving'
@@ -229,8 +268,8 @@ export class Balancer {
     const { config } = this.#handover
     const subject = subjectOf(instanceOf(config), this.#parts, () => this.#phase)
     const administered = async () => {
-      const [operations, bans] = [await this.#operator(), this.#bans]
-      return { subject, operations, bans, events, traffic, tail, metrics: this.#metrics }
+      const [operations, planning] = await Promise.all([this.#operator(), this.#planner()])
+      return { subject, operations, planning, bans: this.#bans, events, traffic, tail, metrics: this.#metrics }
     }
     wishes.grantBy(
       () => this.#operator(),
@@ -251,6 +290,11 @@ export class Balancer {
     return new Operator(this.#parts, this.#handover, this.#drains, this.#load, () => this.upgrade())
   }
 
+  async #planner(): Promise<Planner> {
+    const { Planner } = await import('./planner.ts')
+    return new Planner(this.#parts, this.#handover, this.#load)
+  }
+
   /**
    * Puts another configuration under the operator's changes: see `Handover.change`, which says what it throws. If it
    * throws, nothing has changed.
@@ -260,9 +304,8 @@ export class Balancer {
   }
 
   async #putFound(found: Found, by: string): Promise<void> {
-    const { generation } = this.#parts.supervisor.snapshot
-    const applied = await this.#handover.change(({ file, changes }) => desiredState(file, found, changes), by)
-    if (applied.generation !== generation) this.#parts.tallies.count(WorkerCell.DiscoveryApplies)
+    const { changes } = await this.#handover.change((now) => desiredState(now.file, found, now.changes), by)
+    if (changes.length > 0) this.#parts.tallies.count(WorkerCell.DiscoveryApplies)
   }
 
   /**
@@ -271,10 +314,7 @@ export class Balancer {
    * @throws ConfigError with everything that is wrong in the file; then nothing has changed
    */
   reload(): Promise<Applied> {
-    return this.#handover.change((now) => {
-      if (this.#load === undefined) throw new Error('this balancer was started without a file')
-      return reloaded(now, this.#load())
-    })
+    return this.#handover.change((now) => reloaded(now, this.#load()))
   }
 
   /**
@@ -383,6 +423,10 @@ function withFilesRead(load: LoadAgain, tls: TlsStore): LoadAgain {
     tls.refresh()
     return config
   }
+}
+
+function withoutFile(): never {
+  throw new OperationRefused('failed', 'this Limpet was started without a file')
 }
 
 /** The listeners, with the ports of sockets that this process was given in place of 0. */

@@ -1,5 +1,6 @@
 import { type Affinity as Configured, needsHttps } from '../config/affinity.ts'
 import { cookieNameFor, formerCookieNameFor } from '../config/instance.ts'
+import type { NamedPart, SegmentParameter } from '../runtime/named-part.ts'
 import type { Affinity, Balance, HashKey, SessionSource } from '../runtime/snapshot.ts'
 
 const sameSites = { lax: 'Lax', strict: 'Strict', none: 'None' } as const
@@ -21,7 +22,7 @@ export function impliedAffinity(balance: Balance): Affinity | undefined {
  * @param ask the path at which servers are asked about learnt sessions
  */
 export function compileAffinity(
-  affinity: Configured,
+  affinity: Exclude<Configured, { type: 'shared-cookie' }>,
   instance: string,
   upstream: string,
   secret: () => string,
@@ -49,6 +50,8 @@ export function compileAffinity(
         secret: secret(),
         ...(ask !== undefined && { ask }),
       }
+    case 'server-id':
+      return { ...affinity, from: affinity.from.map(idPlaceOf) }
     case 'header':
       return byHash('header', { from: 'header', name: affinity.name.toLowerCase() })
     case 'query':
@@ -67,9 +70,21 @@ export function compileAffinity(
 
 /** @param written `cookie:NAME`, `header:NAME`, `query:NAME` or `socket.io` */
 function sourceOf(written: string): SessionSource {
-  if (written === 'socket.io') return { from: written }
+  return written === 'socket.io' ? { from: written } : partOf(written)
+}
+
+/** @param written `path:NAME`, or what `partOf` takes */
+function idPlaceOf(written: string): NamedPart | SegmentParameter {
+  const path = 'path:'
+  return written.startsWith(path)
+    ? { from: 'segment-parameter', name: asBytes(written.slice(path.length)) }
+    : partOf(written)
+}
+
+/** @param written `cookie:NAME`, `header:NAME` or `query:NAME` */
+function partOf(written: string): NamedPart {
   const colon = written.indexOf(':')
-  const from = written.slice(0, colon) as 'cookie' | 'header' | 'query'
+  const from = written.slice(0, colon) as NamedPart['from']
   const name = written.slice(colon + 1)
   return { from, name: from === 'header' ? name.toLowerCase() : asBytes(name) }
 }

@@ -1,19 +1,23 @@
 import type { Filter } from '../config/filter.ts'
 import type { AddressRule } from '../config/filters/address-rules.ts'
+import { acceptedAlgorithms, keySetUrl } from '../config/filters/jwt.ts'
 import { formatRequestRate } from '../config/filters/request-rate.ts'
+import { securityHeaders } from '../config/filters/security-headers.ts'
 import type { AddressRange } from '../runtime/address-range.ts'
-import type { AddressSet, FilterSettings, HeaderTemplate } from '../runtime/filter-settings.ts'
+import type { AddressSet, FilterSettings, HeaderTemplate, JwtSettings } from '../runtime/filter-settings.ts'
 import { asBytes } from './compile-affinity.ts'
 import { compileSplit } from './compile-split.ts'
 import type { Surroundings } from './filter-surroundings.ts'
 
 /**
- * The settings of a filter as workers need them.
+ * The settings of a filter as workers need them; undefined for one that is no part of the way of requests (compile-log.ts).
  *
  * @param place where it stands, in words that stay the same while others change
  */
-export function compileFilter(filter: Filter, place: string, surroundings: Surroundings): FilterSettings {
+export function compileFilter(filter: Filter, place: string, surroundings: Surroundings): FilterSettings | undefined {
   switch (filter.type) {
+    case 'log':
+      return undefined
     case 'mirror': {
       const { to, ...settings } = filter
       return { ...settings, place, upstream: surroundings.upstreams.get(to) ?? -1 }
@@ -24,6 +28,8 @@ export function compileFilter(filter: Filter, place: string, surroundings: Surro
       return { ...filter, headers: withContentType(filter.headers), body: Buffer.from(filter.body) }
     case 'redirect':
       return { type: filter.type, status: filter.status, location: filter.to }
+    case 'jwt':
+      return compileJwt(filter)
     case 'errorPages':
       return {
         type: filter.type,
@@ -57,20 +63,37 @@ export function compileFilter(filter: Filter, place: string, surroundings: Surro
   }
 }
 
-const NO_CHANGES = { set: [], add: [], default: [] }
-
-const frameOptions = { none: 'DENY', 'same-origin': 'SAMEORIGIN', any: undefined } as const
-
-function securityHeaders(filter: Extract<Filter, { type: 'securityHeaders' }>): HeaderTemplate[] {
-  const headers: Readonly<Record<string, string | undefined>> = {
-    'X-Content-Type-Options': 'nosniff',
-    'X-Frame-Options': frameOptions[filter.frames],
-    'Referrer-Policy': filter.referrer,
-    'Content-Security-Policy': filter.contentSecurityPolicy,
-    'Permissions-Policy': filter.permissionsPolicy,
+function compileJwt(filter: Extract<Filter, { type: 'jwt' }>): JwtSettings {
+  const {
+    type,
+    keys,
+    secretFile,
+    issuer = [],
+    audience = [],
+    clockSkew,
+    require,
+    from,
+    headers,
+    realm,
+    forward,
+  } = filter
+  return {
+    type,
+    keys: keys ?? secretFile ?? '',
+    areKeysFetched: keySetUrl(filter) !== undefined,
+    algorithms: acceptedAlgorithms(filter),
+    issuers: issuer,
+    audiences: audience,
+    clockSkew,
+    require: Object.entries(require).map(([claim, values]) => ({ claim, values: values.includes('*') ? [] : values })),
+    from,
+    headers: Object.entries(headers).map(([name, claim]) => ({ name, claim })),
+    realm,
+    forward,
   }
-  return Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [{ name, value: [value] }]))
 }
+
+const NO_CHANGES = { set: [], add: [], default: [] }
 
 /** Whether what a filter does depends on the route that it belongs to, although it stands elsewhere. */
 export function isPerRoute(filter: Filter): boolean {

@@ -7,7 +7,13 @@ import type { Listener, Upstream } from '../runtime/snapshot.ts'
 import type { ListenerTls } from '../runtime/tls-settings.ts'
 import type { TlsMaterial } from './tls/tls-material.ts'
 
-export function compileListener({ tls, redirectTo, ...rest }: ConfiguredListener, material: TlsMaterial): Listener {
+/** @param name by which routes know it; undefined if none does */
+export function compileListener(
+  { tls, redirectTo, name: _, ...settings }: ConfiguredListener,
+  material: TlsMaterial,
+  name?: string,
+): Listener {
+  const rest = { ...settings, ...(name !== undefined && { name }) }
   if (tls !== undefined) return { ...rest, tls: compileListenerTls(tls, material) }
   return redirectTo === undefined || redirectTo === 'off' ? rest : { ...rest, redirectTo }
 }

@@ -1,6 +1,6 @@
 import { dashboardCookieOf } from '../admin/dashboard/cookie.ts'
 import type { Filter } from '../config/filter.ts'
-import { withFolderRedirects } from '../config/folder-redirect.ts'
+import { tokenParametersOf } from '../config/filters/credentials.ts'
 import { instanceOf } from '../config/instance.ts'
 import type { Rebalance as ConfiguredRebalance } from '../config/rebalance.ts'
 import type { Config } from '../config/schema.ts'
@@ -8,7 +8,6 @@ import type { Server as ConfiguredServer } from '../config/server.ts'
 import { Skew } from '../config/skew.ts'
 import { withStandardRedirect } from '../config/standard-redirect.ts'
 import type { Upstream as ConfiguredUpstream } from '../config/upstream.ts'
-import type { FilterSettings } from '../runtime/filter-settings.ts'
 import type {
   AccessLog,
   Affinity,
@@ -20,10 +19,13 @@ import type {
   Tracing,
   Upstream,
 } from '../runtime/snapshot.ts'
-import { asBytes, compileAffinity, impliedAffinity } from './compile-affinity.ts'
+import { compileAffinity, impliedAffinity } from './compile-affinity.ts'
 import { compileFilter, isPerRoute } from './compile-filter.ts'
+import { compileLog } from './compile-log.ts'
+import { compileRoute, nameForRoutes } from './compile-route.ts'
 import { compileListener, compileServerProtocol } from './compile-tls.ts'
 import { type HostAddresses, NO_ADDRESSES, namesIn } from './names/host-addresses.ts'
+import { SharedCookies } from './shared-cookies.ts'
 import type { SlotBook } from './slots/slot-book.ts'
 import { NO_MATERIAL, type TlsMaterial } from './tls/tls-material.ts'
 
@@ -60,15 +62,15 @@ export function compile(
       return [configured.name, { configured, compiled: before.snapshot.upstreams[index]! }]
     }),
   )
+  const cookies = new SharedCookies(config.upstreams)
   const upstreams = config.upstreams.map((upstream) => {
     const { configured, compiled } = compiledBefore.get(upstream.name) ?? {}
     const hasSameAddresses = hosts === before?.hosts || namesIn(upstream).size === 0
-    // Its files may hold something else.
-    if (configured === upstream && upstream.tls === undefined && hasSameAddresses) return compiled!
+    const isCookieShared = cookies.sharingWith(upstream).length > 0 || isShared(compiled?.affinity)
+    // Its files, or another upstream, may say something else.
+    if (configured === upstream && upstream.tls === undefined && hasSameAddresses && !isCookieShared) return compiled!
     const { slot, servers } = planned.get(upstream.name)!
-    const affinity = upstream.affinity
-      ? compileAffinity(upstream.affinity, instance, upstream.name, secret, upstream.drain.ask)
-      : impliedAffinity(upstream.balance)
+    const affinity = compileAffinityOf(upstream, cookies, instance, secret)
     return compileUpstream(
       upstream,
       slot,
@@ -84,21 +86,46 @@ export function compile(
   })
   return {
     generation,
-    listeners: withStandardRedirect(config).listeners.map((listener) => compileListener(listener, material)),
+    listeners: withStandardRedirect(config).listeners.map((listener) => {
+      return compileListener(listener, material, nameForRoutes(listener, config.routes))
+    }),
     routes:
       before !== undefined && hasSameRoutes(config, before.config)
         ? before.snapshot.routes
         : slots.routes.plan(routesOf(config)),
     upstreams,
     ...(config.tracing !== undefined && { tracing: compileTracing(config.tracing) }),
-    accessLog: compileAccessLog(config.accessLog),
+    accessLog: compileAccessLog(config.accessLog, tokenParametersOf(config)),
     timeouts: config.timeouts,
     limits: config.limits,
     trustedProxies: config.trustedProxies,
     clientAddressFrom: config.clientAddressFrom,
     ...(material.ticketKey !== undefined && { certificates: material.certificates, ticketKey: material.ticketKey }),
+    ...(material.passwordFiles.length > 0 && { passwordFiles: material.passwordFiles }),
+    ...(material.keySets.length > 0 && { keySets: material.keySets }),
     ...(hasPort(config.admin) && { dashboardCookie: dashboardCookieOf(instance) }),
   }
+}
+
+/** Undefined if nothing ties sessions to the upstream's servers. */
+function compileAffinityOf(
+  upstream: ConfiguredUpstream,
+  cookies: SharedCookies,
+  instance: string,
+  secret: () => string,
+): Affinity | undefined {
+  const issuer = upstream.affinity?.type === 'shared-cookie' ? cookies.issuerOf(upstream) : upstream
+  const written = issuer?.affinity
+  if (issuer === undefined || written === undefined || written.type === 'shared-cookie')
+    return impliedAffinity(upstream.balance)
+  const affinity = compileAffinity(written, instance, issuer.name, secret, upstream.drain.ask)
+  const sharedWith = cookies.sharingWith(upstream)
+  if (affinity.type !== 'cookie' || sharedWith.length === 0) return affinity
+  return { ...affinity, ...(issuer !== upstream && { of: issuer.name }), sharedWith }
+}
+
+function isShared(affinity: Affinity | undefined): boolean {
+  return affinity?.type === 'cookie' && affinity.sharedWith !== undefined
 }
 
 function compileTracing({ sample, trust }: NonNullable<Config['tracing']>): Tracing {
@@ -109,7 +136,7 @@ function hasPort(admin: Config['admin']): boolean {
   return admin !== undefined && admin !== 'off' && 'port' in admin
 }
 
-/** Whether both have the same routes, to upstreams in the same order, of an instance of the same name. */
+/** Whether both have the same routes, to upstreams in the same order, by the same listeners, of an instance of the same name. */
 function hasSameRoutes(config: Config, before: Config): boolean {
   return (
     config.routes === before.routes &&
@@ -122,25 +149,37 @@ function hasSameRoutes(config: Config, before: Config): boolean {
 }
 
 function routesOf(config: Config): Route[] {
-  const { routes, defaults: { filters: ofEach = [] } = {} } = config
+  const { routes, defaults: { filters: ofEach = [] } = {}, listeners } = config
   const instance = instanceOf(config)
   const upstreams = new Map(config.upstreams.map(({ name }, index) => [name, index]))
   const ofAll = ofEach.map((filter, index) =>
     compileFilter(filter, placeOf(ofEach, index), { instance, upstreams, own: undefined }),
   )
   return routes.flatMap((route) => {
-    const where = JSON.stringify([route.hosts, route.paths, route.methods, route.headers])
+    const where = conditionsInText(route)
+    const log = compileLog([...ofEach, ...route.filters])
     const surroundings = { instance, upstreams, own: route.upstream }
     const filters = [
       ...ofEach.map((filter, index) =>
-        isPerRoute(filter) ? compileFilter(filter, `${placeOf(ofEach, index)} ${where}`, surroundings) : ofAll[index]!,
+        isPerRoute(filter) ? compileFilter(filter, `${placeOf(ofEach, index)} ${where}`, surroundings) : ofAll[index],
       ),
       ...route.filters.map((filter, index) =>
         compileFilter(filter, `${where} ${placeOf(route.filters, index)}`, surroundings),
       ),
-    ]
-    return expand(route, filters, route.upstream === undefined ? -1 : upstreams.get(route.upstream)!)
+    ].filter((filter) => filter !== undefined)
+    return compileRoute(
+      route,
+      listeners,
+      { ...(filters.length > 0 && { filters }), ...(log !== undefined && { log }) },
+      route.upstream === undefined ? -1 : upstreams.get(route.upstream)!,
+    )
   })
+}
+
+/** What tells a route from all others. */
+function conditionsInText(route: Config['routes'][number]): string {
+  const { hosts, paths, methods, headers, query, cookies, listeners, clientCertificate, priority } = route
+  return JSON.stringify([hosts, paths, methods, headers, query, cookies, listeners, clientCertificate, priority])
 }
 
 /** A filter of a list by its type and its number among those: others may come and go. */
@@ -210,6 +249,7 @@ function compileServer(server: ConfiguredServer, slot: number, hosts: HostAddres
     down: server.down,
     ...((server.away === true || addresses?.length === 0) && { away: true }),
     ...(server.returns === true && { returns: true }),
+    ...(server.incarnation !== undefined && { incarnation: server.incarnation }),
     ...(server.ending === true && { ending: true }),
     drain: server.drain,
     ownSessions: server.ownSessions ?? 'keep',
@@ -239,22 +279,7 @@ function skewLimit({ share, minRequests }: NonNullable<Config['upstreams'][numbe
   return { ...(share !== undefined && { share: share / 100 }), minRequests }
 }
 
-/** One route for each host and path of a configured route, and one for each redirect to a folder. */
-function expand(route: Config['routes'][number], filters: readonly FilterSettings[], upstream: number): Route[] {
-  const hosts = route.hosts.length === 0 ? [undefined] : route.hosts
-  return hosts.flatMap((host) =>
-    withFolderRedirects(route.paths).map(({ path, ...redirect }) => ({
-      ...(host !== undefined && { host }),
-      path: asBytes(path),
-      ...redirect,
-      ...(route.methods.length > 0 && { methods: route.methods }),
-      ...(Object.keys(route.headers).length > 0 && { headers: route.headers }),
-      ...(filters.length > 0 && { filters }),
-      upstream,
-    })),
-  )
-}
-
-function compileAccessLog({ format, redact = [], fields }: Config['accessLog']): AccessLog {
-  return { format, redact, ...(fields !== undefined && { fields }) }
+/** @param tokens parameters of queries that hold tokens: nobody may see their values, whatever the operator redacts */
+function compileAccessLog({ format, redact = [], fields }: Config['accessLog'], tokens: readonly string[]): AccessLog {
+  return { format, redact: [...new Set([...redact, ...tokens])], ...(fields !== undefined && { fields }) }
 }

@@ -98,6 +98,15 @@ export class EventLog {
           { event: 'scheme-ignored', address, count },
         )
       }
+      case 'storage-failed': {
+        const { cause, count } = event
+        const which = count === 1 ? 'A body' : `${count} bodies`
+        return this.#log.error(`${which} could not be kept on disk: ${cause}; the folder is that of TMPDIR, or /tmp`, {
+          event: 'storage-failed',
+          cause,
+          count,
+        })
+      }
     }
   }
 

@@ -1,26 +1,23 @@
 import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { OperationRefused } from '../admin/operation-refused.ts'
-import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
-import type { Upstream } from '../config/upstream.ts'
-import { warningsOf } from '../config/warnings.ts'
-import { apart } from '../runtime/apart.ts'
 import type { Listener, Snapshot } from '../runtime/snapshot.ts'
 import { difference, patched, type SnapshotPatch } from '../runtime/snapshot-patch.ts'
 import { WorkerCell } from '../runtime/tallies/layout.ts'
 import { compile } from './compile.ts'
-import type { ChangesFile } from './desired/changes-file.ts'
+import { newWarnings } from './config-warnings.ts'
 import type { DesiredState } from './desired/desired-state.ts'
 import { differenceInWords } from './desired/difference-in-words.ts'
 import { withGradualRemovals } from './desired/gradual-removal.ts'
+import type { KeptChanges } from './desired/kept-changes.ts'
 import type { OperatorChanges } from './desired/operator-changes.ts'
 import { assertSameFixedSettings, workersOf } from './fixed-settings.ts'
 import { addressChanges, type HostAddresses } from './names/host-addresses.ts'
 import { moveAccessLog } from './open-access-log.ts'
 import type { Parts } from './parts.ts'
-import { keepsState, warningsOfSecrets } from './sessions/kept-sessions.ts'
-import { type InstanceLock, takeOrWait, warningOfAnother } from './state/instance-lock.ts'
+import { keepsState } from './sessions/kept-sessions.ts'
+import type { InstanceLock } from './state/instance-lock.ts'
 import type { RunInstance } from './state/run-instance.ts'
 import { materialChanges, type TlsMaterial } from './tls/tls-material.ts'
 import { withRealPorts } from './workers/real-ports.ts'
@@ -58,7 +55,7 @@ export class Handover {
   readonly #parts: Parts
   readonly #instance: RunInstance
   readonly #lock: InstanceLock
-  readonly #changesFile: ChangesFile
+  readonly #keptChanges: KeptChanges
   readonly #users: readonly HandoverUser[]
   readonly #run = randomBytes(6).toString('base64url')
   #desired: DesiredState
@@ -74,7 +71,7 @@ export class Handover {
     parts: Parts,
     instance: RunInstance,
     lock: InstanceLock,
-    changesFile: ChangesFile,
+    keptChanges: KeptChanges,
     desired: DesiredState,
     config: Config,
     users: readonly HandoverUser[],
@@ -82,7 +79,7 @@ export class Handover {
     this.#parts = parts
     this.#instance = instance
     this.#lock = lock
-    this.#changesFile = changesFile
+    this.#keptChanges = keptChanges
     this.#desired = desired
     this.#config = config
     this.#users = users
@@ -162,17 +159,6 @@ export class Handover {
     return done
   }
 
-  /**
-   * Resolves if what is kept of the instance in the state directory belongs to this process.
-   *
-   * @throws OperationRefused
-   */
-  async assertHolds(): Promise<void> {
-    const { path } = this.#parts.state
-    const another = (await this.#lock.take()) ? undefined : await warningOfAnother(instanceOf(this.#config), path)
-    if (another !== undefined) throw new OperationRefused('conflict', another)
-  }
-
   /** Nothing is applied any more, and what follows the desired state ends. */
   close(why = 'Limpet is stopping'): void {
     this.#closedFor ??= why
@@ -234,6 +220,8 @@ export class Handover {
   }
 
   #adopt(desired: DesiredState, before: Config): void {
+    for (const conflict of desired.conflicts)
+      if (!this.#desired.conflicts.includes(conflict)) this.#parts.log.warn(conflict, { event: 'change-conflict' })
     if (desired.changes !== this.#desired.changes || desired.config !== this.#desired.config) this.#version++
     this.#desired = desired
     for (const user of this.#users) user.adopted(desired, before)
@@ -299,60 +287,23 @@ export class Handover {
     if (to !== from) moveAccessLog(this.#parts.accessLog, to)
   }
 
-  /**
-   * Saves the operator's changes, which belong to the process that holds the instance.
-   *
-   * @throws OperationRefused
-   */
   async #keep(changes: OperatorChanges): Promise<void> {
-    if (changes === this.#desired.changes) return
-    await this.assertHolds()
-    try {
-      await this.#changesFile.write(changes)
-    } catch (error) {
-      const cause = `cannot write ${this.#changesFile.path}: ${(error as Error).message}`
-      const hint = 'give a directory that can be written as stateDirectory'
-      throw new OperationRefused('not-kept', `the change would be lost at a restart: ${cause} (${hint})`)
-    }
+    if (changes !== this.#desired.changes) await this.#keptChanges.keep(changes)
   }
 
   async #takeLock(): Promise<void> {
-    const { state, log } = this.#parts
-    await takeOrWait(this.#lock, instanceOf(this.#config), state.path, log)
+    await this.#lock.takeOrWait(this.#parts.log)
     if (this.#isClosed) this.#lock.release()
   }
 
-  /** Logs the warnings of the configuration that the one before did not cause. */
   #warnOfNews(before: Config): void {
     const { state, log } = this.#parts
-    const isRestSame = this.#config.admin === before.admin && this.#config.trustedProxies === before.trustedProxies
-    // What is the same object as before causes no news.
-    const [former, config] = isRestSame ? serversApart(before, this.#config) : [before, this.#config]
-    const told = new Set([...warningsOf(former), ...warningsOfSecrets(former, state)])
-    for (const warning of [...warningsOf(config), ...warningsOfSecrets(config, state)]) {
-      if (!told.has(warning)) log.warn(warning, { event: 'config-warning' })
-    }
+    for (const warning of newWarnings(before, this.#config, state)) log.warn(warning, { event: 'config-warning' })
   }
 
   #assertOpen(): void {
     if (this.#isClosed) throw new Error(`${this.#closedFor}, and no other configuration is applied`)
   }
-}
-
-/** Both configurations without the upstreams, and without the servers of others, that are the same object in both. */
-function serversApart(before: Config, next: Config): [Config, Config] {
-  const [upstreams, nextUpstreams] = apart(before.upstreams, next.upstreams)
-  return [
-    { ...before, upstreams: withoutServersOf(nextUpstreams, upstreams) },
-    { ...next, upstreams: withoutServersOf(upstreams, nextUpstreams) },
-  ]
-}
-
-function withoutServersOf(others: readonly Upstream[], upstreams: readonly Upstream[]): Upstream[] {
-  return upstreams.map((upstream) => {
-    const other = others.find(({ name }) => name === upstream.name)
-    return other === undefined ? upstream : { ...upstream, servers: [...apart(upstream.servers, other.servers)[0]] }
-  })
 }
 
 /** How many changes a line of the log names. */

@@ -2,7 +2,6 @@ import type { Apply, Drift, Pause, Applied as Shown } from '../admin/answers.ts'
 import type { Drain, DrainOptions } from '../admin/drain.ts'
 import { OperationRefused } from '../admin/operation-refused.ts'
 import type { Author, Operations, ServerResource, WriteOptions } from '../admin/operations.ts'
-import type { Explanation, Plan, PlannedChange, Query } from '../admin/planning.ts'
 import { assertFresh, etagOf } from '../admin/precondition.ts'
 import type { ServerSettings, ServerChange as SettingsChange } from '../admin/server-settings.ts'
 import { ConfigError } from '../config/error.ts'
@@ -11,8 +10,6 @@ import type { Config } from '../config/schema.ts'
 import type { Server } from '../config/server.ts'
 import { withStandardRedirect } from '../config/standard-redirect.ts'
 import { AILMENTS } from '../runtime/health-bit.ts'
-import { parseIpAddress, UNIX_ADDRESS, UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
-import { compile } from './compile.ts'
 import {
   type DesiredState,
   desiredState,
@@ -21,7 +18,6 @@ import {
   serverNamed,
   upstreamNamed,
 } from './desired/desired-state.ts'
-import { differenceInWords } from './desired/difference-in-words.ts'
 import { driftOf, fileOf } from './desired/drift.ts'
 import { writtenServer } from './desired/effective-config.ts'
 import { NO_CHANGES } from './desired/operator-changes.ts'
@@ -44,17 +40,13 @@ import type { Applied, Handover } from './handover.ts'
 import type { Parts } from './parts.ts'
 import { ListenError } from './workers/listen-error.ts'
 
-/** How many plans are made at a time: each looks at every session. */
-const MOST_PLANS = 4
-
 /** Carries out what operators ask for through the admin API: makes each request a change of the desired state. */
 export class Operator implements Operations {
   readonly #parts: Parts
   readonly #handover: Handover
   readonly #drainOrders: DrainOrders
-  readonly #load: LoadAgain | undefined
+  readonly #load: LoadAgain
   readonly #upgrade: () => Promise<{ readonly pid: number }>
-  #planning = 0
   /** The configuration that was last asked for: with 10,000 routes, writing it takes half a second. */
   #written: { readonly config: Config; readonly text: string } | undefined
 
@@ -62,7 +54,7 @@ export class Operator implements Operations {
     parts: Parts,
     handover: Handover,
     drains: DrainOrders,
-    load: LoadAgain | undefined,
+    load: LoadAgain,
     upgrade: () => Promise<{ readonly pid: number }>,
   ) {
     this.#parts = parts
@@ -99,12 +91,15 @@ export class Operator implements Operations {
     const server = this.#find({ upstream, server: name })
     if (server === undefined) return undefined
     const file = fileOf(this.#desired, upstream, server)
+    const admin = this.#desired.changes.upstreams[upstream]?.servers[server.id]?.admin
+    const isSaidDown = server.source !== undefined && server.down && admin !== 'maintenance'
     return {
       id: server.id,
       settings: settingsOf(server),
       ...(file !== undefined && { file }),
       ...(server.source !== undefined && { source: server.source }),
       ...(server.away && { isAway: true }),
+      ...(isSaidDown && { isSaidDown }),
     }
   }
 
@@ -145,7 +140,7 @@ export class Operator implements Operations {
   reload(options: WriteOptions, by: Author): Promise<Shown> {
     return this.#change(by, 'reload', (now) => {
       assertFresh(options, etagOf(this.revision))
-      return reloaded(now, this.#loaded())
+      return reloaded(now, this.#load())
     })
   }
 
@@ -153,7 +148,7 @@ export class Operator implements Operations {
     return this.#change(by, 'another configuration', (now) => {
       assertFresh(options, etagOf(this.revision))
       const config = { text, ...stampOf(by) }
-      const base = this.#loaded({ text, name: nameOfGiven(config) })
+      const base = this.#load({ text, name: nameOfGiven(config) })
       const changes = options.changes === 'reset' ? NO_CHANGES : now.changes
       return desiredState(base, now.found, { ...changes, config })
     })
@@ -199,7 +194,7 @@ export class Operator implements Operations {
     if (target === 'all') {
       return this.#change(by, 'reset all', (now) => {
         assertFresh(options, etagOf(this.revision))
-        return resetAll(now, now.changes.config === undefined ? now.file : this.#loaded())
+        return resetAll(now, now.changes.config === undefined ? now.file : this.#load())
       })
     }
     return this.#change(by, `reset ${inWords(target)}`, (now) => {
@@ -298,88 +293,6 @@ export class Operator implements Operations {
     }
   }
 
-  /** What the file says, or the given configuration in its place. Throws ConfigError. */
-  #loaded(instead?: Parameters<LoadAgain>[0]) {
-    if (this.#load === undefined) throw new OperationRefused('failed', 'this Limpet was started without a file')
-    return this.#load(instead)
-  }
-
-  // ── what would be ──────────────────────────────────────────────────────────────────────────────────────────────
-
-  plan(text: string): Promise<Plan> {
-    return this.#plan(() =>
-      desiredState(this.#loaded({ text, name: 'plan' }), this.#desired.found, { ...this.#desired.changes }),
-    )
-  }
-
-  planServer(upstream: string, server: string, { then, ...change }: PlannedChange): Promise<Plan> {
-    return this.#plan(() => {
-      const name = { upstream, server }
-      const { deadline, spread } = upstreamIn(this.#desired.config, upstream).drain
-      const drain =
-        then === undefined ? {} : { drain: { startedAt: Date.now(), deadline, spread, then, isCut: true as const } }
-      const edit = { ...editOf(change), ...drain }
-      return changeServer(this.#desired, name, edit, { ...this.#force({ force: true }) }, stampOf({ name: 'plan' }))
-    })
-  }
-
-  async #plan(make: () => DesiredState): Promise<Plan> {
-    if (this.#planning >= MOST_PLANS) throw new OperationRefused('busy', `${MOST_PLANS} plans are being made already`)
-    this.#planning++
-    try {
-      const { supervisor, scoreboard, sessions, slots, state, hosts } = this.#parts
-      const { plan } = await import('../planning/plan.ts')
-      const { config } = this.#handover
-      const next = this.#handover.named(make().config)
-      const current = supervisor.snapshot
-      const compiled = compile(next, current.generation + 1, slots, () => state.secret(), undefined, hosts.addresses)
-      const changes = differenceInWords(config, next)
-      return await plan({ current, next: compiled, scoreboard, sessions: sessions.table, changes })
-    } catch (error) {
-      throw refusalOf(error)
-    } finally {
-      this.#planning--
-    }
-  }
-
-  async explain(query: Query): Promise<Explanation> {
-    const { supervisor, scoreboard, sessions } = this.#parts
-    const { explain } = await import('../planning/explain.ts')
-    try {
-      const scene = { snapshot: supervisor.snapshot, scoreboard, sessions: sessions.table, bans: supervisor.bans }
-      return explain(scene, query)
-    } catch (error) {
-      if (error instanceof RangeError) throw new OperationRefused('invalid', error.message)
-      throw error
-    }
-  }
-
-  async explainShown(id: string): Promise<Explanation> {
-    const { supervisor, scoreboard, sessions, tail } = this.#parts
-    const shown = tail.shown(id)
-    if (shown === undefined) {
-      const hint = 'only requests of /v1/requests/stream can be explained, within 15 minutes'
-      throw new OperationRefused('not-found', `no request ${JSON.stringify(id)} was shown lately; ${hint}`)
-    }
-    const { method, host, target, isMasked, client: ip, isSecure, certificate, head } = shown
-    if (head === undefined) {
-      throw new OperationRefused('conflict', 'its head was not kept: it is larger than 16 KiB, or was not understood')
-    }
-    const { explainReceived } = await import('../planning/explain.ts')
-    const [path = '', ...query] = target.split(/(?=\?)/)
-    return explainReceived(
-      { snapshot: supervisor.snapshot, scoreboard, sessions: sessions.table, bans: supervisor.bans },
-      {
-        asked: { method, host, path, ip },
-        head: Buffer.from(head),
-        address: ip === UNIX_ADDRESS.text ? UNIX_ADDRESS : (parseIpAddress(ip) ?? UNKNOWN_ADDRESS),
-        isSecure,
-        certificate,
-        ...(isMasked && { shownAs: { path, query: query.join('') } }),
-      },
-    )
-  }
-
   async upgrade(_options: WriteOptions, { name }: Author): Promise<{ readonly pid: number }> {
     this.#parts.log.info(`upgrade, by ${name}`, { event: 'upgrade-started', by: name })
     try {
@@ -391,13 +304,13 @@ export class Operator implements Operations {
 }
 
 /** Every error that a change of the configuration may end with, as the admin API knows it. */
-function refusalOf(error: unknown): Error {
+export function refusalOf(error: unknown): Error {
   if (error instanceof ConfigError) return new OperationRefused('invalid', error.message, error.problems)
   if (error instanceof ListenError) return new OperationRefused('conflict', error.message)
   return error as Error
 }
 
-function editOf({ admin, ...settings }: SettingsChange): ServerEdit {
+export function editOf({ admin, ...settings }: SettingsChange): ServerEdit {
   return { settings: settings as Settings, ...(admin !== undefined && { admin }) }
 }
 

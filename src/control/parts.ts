@@ -5,6 +5,7 @@ import type { Better, Worse } from '../health/upstream-health.ts'
 import type { Log } from '../observability/log.ts'
 import type { LogFile } from '../observability/log-file.ts'
 import type { Ban } from '../runtime/ban-list.ts'
+import { KeyedLimits } from '../runtime/keyed-limits.ts'
 import { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Snapshot } from '../runtime/snapshot.ts'
 import { ServerCell, WorkerCell } from '../runtime/tallies/layout.ts'
@@ -18,6 +19,7 @@ import { ServerWishes } from './drains/server-wishes.ts'
 import { SessionQuestions } from './drains/session-questions.ts'
 import { EventLog } from './event-log.ts'
 import type { EventRing } from './event-ring.ts'
+import type { FetchedKeys } from './keys/fetched-keys.ts'
 import { Counts } from './metrics/counts.ts'
 import type { HostNames } from './names/host-names.ts'
 import { Rebalancer } from './rebalance/rebalancer.ts'
@@ -76,6 +78,7 @@ export async function assemble(
   state: StateDirectory,
   tls: TlsStore,
   acme: AcmeSource,
+  keys: FetchedKeys,
   hosts: HostNames,
   events: EventRing,
   sources: SourceReports,
@@ -94,7 +97,8 @@ export async function assemble(
   const scoreboard = new Scoreboard()
   const tallies = new Tallies()
   const tracing = new Tracing(log, config.tracing)
-  const counts = countsOf(tallies, slots, accessLog, tracing)
+  const limits = new KeyedLimits()
+  const counts = countsOf(tallies, slots, accessLog, tracing, limits)
   counts.add(inherited?.counts ?? [])
   const skew = new SkewAlarm(snapshot.upstreams, log, events)
   const rebalancer = new Rebalancer(snapshot.upstreams, scoreboard, sessions.table)
@@ -141,6 +145,10 @@ export async function assemble(
           const { host } = event
           return void acme.demand(host).finally(() => supervisor.settleDemand(host))
         }
+        if (event.type === 'keys-wanted') {
+          const { url } = event
+          return void keys.demand(url).finally(() => supervisor.settleKeys(url))
+        }
         health.hear(event)
         eventLog.hear(event)
       },
@@ -153,6 +161,7 @@ export async function assemble(
     },
     acme.answers,
     bans,
+    limits,
   )
   const questions = new SessionQuestions({
     sessions: sessions.table,
@@ -212,7 +221,13 @@ function hostOf(change: Worse, { upstreams }: Snapshot): string | undefined {
   return endpoint !== undefined && 'host' in endpoint ? endpoint.host : undefined
 }
 
-function countsOf(tallies: Tallies, slots: SlotBook, accessLog: LogFile, tracing: Tracing): Counts {
+function countsOf(
+  tallies: Tallies,
+  slots: SlotBook,
+  accessLog: LogFile,
+  tracing: Tracing,
+  limits: KeyedLimits,
+): Counts {
   return new Counts(
     tallies,
     slots,
@@ -221,6 +236,9 @@ function countsOf(tallies: Tallies, slots: SlotBook, accessLog: LogFile, tracing
       [WorkerCell.ProcessorSeconds, processorSeconds],
       [WorkerCell.SpansExported, () => tracing.exported],
       [WorkerCell.SpansDropped, () => tracing.dropped],
+      [WorkerCell.DryRuns, () => limits.dryRuns],
+      [WorkerCell.RateOverflows, () => limits.rates.overflows],
+      [WorkerCell.ConcurrencyOverflows, () => limits.concurrency.overflows],
     ] as const),
   )
 }

@@ -2,8 +2,10 @@ import type { ConsulSource } from '../config/sources/consul.ts'
 import { MAX_SERVERS } from '../runtime/bounds.ts'
 import { Allowance } from './allowance.ts'
 import { type ConsulEntry, consulServers } from './consul/consul-servers.ts'
+import { drainsAtOnce } from './drains-at-once.ts'
+import { eachDifferent } from './each-different.ts'
 import { type Answer, HttpClient, Refused, urlBelow } from './http-client.ts'
-import { hasNewDrain, isSameList } from './list-changes.ts'
+import { isSameList } from './list-changes.ts'
 import type { Provider, ServerList } from './provider.ts'
 import { secretIn } from './source-file.ts'
 
@@ -18,27 +20,24 @@ const DELAY = 10_000
  * All instances are asked for, not only those that pass, since an instance in maintenance would be missing there.
  */
 export function consulProvider(source: ConsulSource): Provider {
-  return { name: `consul ${source.service} at ${source.url}`, watch: (signal) => watch(source, signal) }
+  return {
+    name: `consul ${source.service} at ${source.url}`,
+    watch: (signal) => eachDifferent(drainsAtOnce(lists(source, signal)), isSameList, signal),
+  }
 }
 
-async function* watch(source: ConsulSource, signal: AbortSignal): AsyncGenerator<ServerList, void> {
+/** The list of each answer; some are the same, since the index also moves on where something else has changed. */
+async function* lists(source: ConsulSource, signal: AbortSignal): AsyncGenerator<ServerList, void> {
   const client = new HttpClient(source.tls)
   const questions = new Allowance(BURST, ONE_MORE)
   let index = 0
-  let last: ServerList | undefined
   try {
     while (!signal.aborted) {
       await questions.take(signal)
       const answer = await ask(client, source, index, signal)
       index = nextIndex(index, answer)
-      const list = listOf(source, answer, last)
-      // The index also moves on where something else has changed.
-      if (last !== undefined && isSameList(list, last)) continue
-      yield list
-      last = list
+      yield listOf(source, answer)
     }
-  } catch (error) {
-    if (!signal.aborted) throw error
   } finally {
     client.close()
   }
@@ -65,8 +64,8 @@ async function ask(client: HttpClient, source: ConsulSource, index: number, sign
 }
 
 /**
- * The index for the next question. One that goes back, or is none, means that Consul has begun to count anew: then it must not be
- * waited for.
+ * The index for the next question. One that goes back, or is none, means that Consul has restarted its count: then the answer must
+ * not be waited for.
  */
 function nextIndex(index: number, { headers }: Answer): number {
   const next = Number(headers['x-consul-index'])
@@ -77,16 +76,15 @@ function nextIndex(index: number, { headers }: Answer): number {
 }
 
 /** @throws Error where the answer cannot be relied upon */
-function listOf(source: ConsulSource, { headers, body }: Answer, last: ServerList | undefined): ServerList {
+function listOf(source: ConsulSource, { headers, body }: Answer): ServerList {
   if (headers['x-consul-knownleader'] === 'false')
     throw new Error('Consul has no leader at the moment, so its answer may be old')
   const entries = entriesIn(body)
-  // Consul leaves out what a token may not see: an empty list would then be taken for the truth.
+  // Consul leaves out what a token may not see: an empty list does not mean then that there are no servers.
   if (headers['x-consul-results-filtered-by-acls'] === 'true')
     throw new Error(`Consul hides instances of ${source.service} from this token (${permissions(source)})`)
   if (entries.length > MAX_SERVERS) throw new Error(`${entries.length} instances, but there is room for ${MAX_SERVERS}`)
-  const { servers, mistakes } = consulServers(entries, source.checks)
-  return { servers, mistakes, isUrgent: hasNewDrain(servers, last?.servers) }
+  return consulServers(entries, source.checks)
 }
 
 function entriesIn(body: string): readonly ConsulEntry[] {

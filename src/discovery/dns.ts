@@ -1,5 +1,4 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { isDeepStrictEqual } from 'node:util'
 import type { DnsSource } from '../config/sources/dns.ts'
 import { MAX_SERVERS } from '../runtime/bounds.ts'
 import { HostsFile } from '../runtime/hosts-file.ts'
@@ -10,6 +9,8 @@ import type { Family, Found } from './dns/known-here.ts'
 import { Resolver } from './dns/resolver.ts'
 import { resolverSettings } from './dns/resolver-settings.ts'
 import { ServiceLookup } from './dns/services.ts'
+import { eachDifferent } from './each-different.ts'
+import { isSameList } from './list-changes.ts'
 import type { FoundServer, Provider, ServerList } from './provider.ts'
 
 /** A list, and for how long it holds, in ms. */
@@ -18,33 +19,28 @@ interface Held {
   readonly hold: number
 }
 
+type Look = (signal: AbortSignal) => Promise<Held>
+
 const PORT = 80
 
 /** The servers that a name in the DNS stands for, looked up again whenever its records expire. */
 export function dnsProvider(source: DnsSource, hosts = new HostsFile()): Provider {
   const look = source.type === 'srv' ? lookAtServices(source, hosts) : lookAtAddresses(source, hosts)
-  return {
-    name: `dns ${source.name}`,
-    async *watch(signal) {
-      let last: ServerList | undefined
-      try {
-        while (!signal.aborted) {
-          const { list, hold } = await look(signal)
-          if (!isDeepStrictEqual(list, last)) yield list
-          last = list
-          await pause(hold, undefined, { signal })
-        }
-      } catch (error) {
-        if (!signal.aborted) throw error
-      }
-    },
+  return { name: `dns ${source.name}`, watch: (signal) => eachDifferent(lists(look, signal), isSameList, signal) }
+}
+
+async function* lists(look: Look, signal: AbortSignal): AsyncGenerator<ServerList, void> {
+  while (!signal.aborted) {
+    const { list, hold } = await look(signal)
+    yield list
+    await pause(hold, undefined, { signal })
   }
 }
 
-function lookAtAddresses(source: DnsSource, hosts: HostsFile) {
+function lookAtAddresses(source: DnsSource, hosts: HostsFile): Look {
   const { name, port = PORT, resolver, ttl } = source
   let known: Found | undefined
-  return async (signal: AbortSignal): Promise<Held> => {
+  return async (signal) => {
     // The file may have changed.
     const lookup = new AddressLookup(new Resolver(await resolverSettings(resolver)), hosts)
     const found = await lookup.find(name, signal, familiesOf(source), known)
@@ -58,10 +54,10 @@ function lookAtAddresses(source: DnsSource, hosts: HostsFile) {
   }
 }
 
-function lookAtServices(source: DnsSource, hosts: HostsFile) {
+function lookAtServices(source: DnsSource, hosts: HostsFile): Look {
   const { name, resolver, ttl } = source
   let known: ServiceLookup['known'] | undefined
-  return async (signal: AbortSignal): Promise<Held> => {
+  return async (signal) => {
     const asked = new Resolver(await resolverSettings(resolver))
     const lookup = new ServiceLookup(asked, new AddressLookup(asked, hosts), known)
     const found = await lookup.find(name, signal, familiesOf(source))

@@ -1,35 +1,27 @@
 import type { DockerLabels, DockerSource } from '../config/sources/docker.ts'
 import { Addresses } from './docker/addresses.ts'
+import { containerLandscape, containerServers, type ReachedContainers } from './docker/container-providers.ts'
 import { engineName } from './docker/engine.ts'
-import type { Sighting } from './docker/engine-watch.ts'
-import { landscapeOf, serverListOf } from './docker/landscape.ts'
 import { ownContainer } from './docker/own-container.ts'
 import { watchContainers } from './docker/watch-containers.ts'
-import { eachDifferent } from './each-different.ts'
 import type { Landscape, Provider } from './provider.ts'
 
 /** The containers that are servers of one upstream. */
 export function dockerProvider(source: DockerSource, upstream: string): Provider {
-  return {
-    name: engineName(source),
-    watch: (signal) =>
-      eachDifferent(watchContainers(source, signal), (sighting) =>
-        serverListOf(sighting.containers, addressesOf(sighting, source), source, upstream),
-      ),
-  }
+  return containerServers(engineName(source), (signal) => reached(source, signal), source, upstream)
 }
 
 /** All that the labels of containers describe. */
 export function dockerLandscape(labels: DockerLabels): Provider<Landscape> {
-  return {
-    name: engineName(labels),
-    watch: (signal) =>
-      eachDifferent(watchContainers(labels, signal), (sighting) =>
-        landscapeOf(sighting.containers, addressesOf(sighting, labels), labels),
-      ),
-  }
+  return containerLandscape(engineName(labels), (signal) => reached(labels, signal), labels)
 }
 
-function addressesOf({ containers, machine }: Sighting, { network }: DockerSource | DockerLabels): Addresses {
-  return new Addresses(containers, machine, network, ownContainer())
+async function* reached(
+  settings: DockerSource | DockerLabels,
+  signal: AbortSignal,
+): AsyncGenerator<ReachedContainers, void> {
+  for await (const { containers, machine, isUrgent } of watchContainers(settings, signal)) {
+    const addresses = new Addresses(containers, machine, settings.network, ownContainer())
+    yield { containers, addresses, isUrgent }
+  }
 }

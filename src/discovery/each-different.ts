@@ -1,16 +1,20 @@
-import { isDeepStrictEqual } from 'node:util'
-import type { Landscape, ServerList } from './provider.ts'
-
-/** What is read of all that is seen, wherever it is something else than before. */
-export async function* eachDifferent<
-  Sighting extends { readonly isUrgent: boolean },
-  Found extends ServerList | Landscape,
->(sightings: AsyncIterable<Sighting>, read: (sighting: Sighting) => Found): AsyncGenerator<Found, void> {
+/**
+ * What is found, whenever it is something else than before. Ends once the signal is aborted, also where what is found fails because
+ * of that.
+ */
+export async function* eachDifferent<Found>(
+  all: AsyncIterable<Found>,
+  isSame: (one: Found, other: Found) => boolean,
+  signal: AbortSignal,
+): AsyncGenerator<Found, void> {
   let last: Found | undefined
-  for await (const sighting of sightings) {
-    const found = read(sighting)
-    if (last !== undefined && isDeepStrictEqual(found, last)) continue
-    last = found
-    yield { ...found, ...(sighting.isUrgent && { isUrgent: true }) }
+  try {
+    for await (const found of all) {
+      if (last !== undefined && isSame(found, last)) continue
+      yield found
+      last = found
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error
   }
 }

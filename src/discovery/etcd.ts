@@ -1,10 +1,11 @@
 import type { EtcdSource } from '../config/sources/etcd.ts'
 import { Allowance } from './allowance.ts'
+import { eachDifferent } from './each-different.ts'
 import { EtcdKeys } from './etcd/etcd-keys.ts'
-import { Compacted, EtcdMember } from './etcd/etcd-member.ts'
+import { Compacted, EtcdMember, Unreadable } from './etcd/etcd-member.ts'
 import { HttpClient } from './http-client.ts'
 import { isSameList } from './list-changes.ts'
-import type { Provider, ServerList } from './provider.ts'
+import type { Mistake, Provider, ServerList } from './provider.ts'
 
 /** How often a member is asked whether it still knows the truth, in ms: a watch of a member that is cut off says nothing. */
 const LOOK = 30_000
@@ -19,22 +20,14 @@ const ONE_MORE = 1000
 export function etcdProvider(source: EtcdSource, look = LOOK): Provider {
   return {
     name: `etcd ${source.prefix} at ${source.endpoints.join(', ')}`,
-    watch: (signal) => watch(source, look, signal),
+    watch: (signal) => eachDifferent(lists(source, look, signal), isSameList, signal),
   }
 }
 
-async function* watch(source: EtcdSource, look: number, signal: AbortSignal): AsyncGenerator<ServerList, void> {
+async function* lists(source: EtcdSource, look: number, signal: AbortSignal): AsyncGenerator<ServerList, void> {
   const client = new HttpClient(source.tls)
   try {
-    let last: ServerList | undefined
-    for await (const keys of states(source, client, look, signal)) {
-      const list = keys.list()
-      if (last !== undefined && isSameList(list, last)) continue
-      yield list
-      last = list
-    }
-  } catch (error) {
-    if (!signal.aborted) throw error
+    for await (const keys of states(source, client, look, signal)) yield keys.list()
   } finally {
     client.close()
   }
@@ -56,10 +49,15 @@ async function* states(source: EtcdSource, client: HttpClient, look: number, sig
       }
     } catch (error) {
       signal.throwIfAborted()
-      // The member ended, or what happened since is known no more: another one, or this one again, has all that there is now.
+      // The member ended, or no longer knows what happened since: another one, or this one again, has the current keys.
       member = await firstThatAnswers(source, client, keys, signal, error)
+      if (error instanceof Unreadable) keys.unreadable = misread(error)
     }
   }
+}
+
+function misread({ message }: Unreadable): Mistake {
+  return { where: 'watch of etcd', message, hint: 'all keys are read again instead, at most once a second' }
 }
 
 /**

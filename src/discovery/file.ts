@@ -2,9 +2,10 @@ import { resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { FileSource } from '../config/sources/file.ts'
 import { FileWatcher } from '../runtime/file-watcher.ts'
+import { eachDifferent } from './each-different.ts'
 import { ListFiles, type Look } from './file/list-files.ts'
+import { isSameList } from './list-changes.ts'
 import type { Provider, ServerList } from './provider.ts'
-import { type Found, isSame } from './server-list.ts'
 
 /** In ms. */
 const pace = { lookEvery: 1000, settle: 10 }
@@ -27,18 +28,19 @@ class FileProvider implements Provider {
     this.#files = new ListFiles(path)
   }
 
-  async *watch(signal: AbortSignal): AsyncGenerator<ServerList, void> {
-    let before: Found | undefined
-    for await (const { signature, found } of this.#looks(signal)) {
-      this.#seen = signature
-      const now = found()
-      if (before === undefined || !isSame(before, now)) yield now
-      before = now
-    }
+  watch(signal: AbortSignal): AsyncGenerator<ServerList, void> {
+    return eachDifferent(this.#lists(signal), isSameList, signal)
   }
 
   async changed(signal: AbortSignal): Promise<void> {
     for await (const { signature } of this.#looks(signal)) if (signature !== this.#seen) return
+  }
+
+  async *#lists(signal: AbortSignal): AsyncGenerator<ServerList, void> {
+    for await (const { signature, found } of this.#looks(signal)) {
+      this.#seen = signature
+      yield found()
+    }
   }
 
   /** What is there now, and again when it may be something else. While it is changing, it is waited for. */

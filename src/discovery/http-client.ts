@@ -1,6 +1,7 @@
 import { type IncomingMessage, Agent as PlainAgent, request as plainRequest, type RequestOptions } from 'node:http'
 import { Agent, request } from 'node:https'
 import type { UpstreamTls } from '../config/tls/upstream-tls.ts'
+import { answerTo, bodyOf, firstBytes } from '../runtime/http-answer.ts'
 import { printable } from '../runtime/printable.ts'
 import { tlsMessage } from '../runtime/tls-message.ts'
 import { sourceFile } from './source-file.ts'
@@ -107,26 +108,16 @@ export class HttpClient {
     const { method = 'GET', headers, body, options } = question
     const isSecure = url.protocol === 'https:'
     const length = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) }
-    for (;;) {
-      const sent = (isSecure ? request : plainRequest)(url, {
+    const begin = () =>
+      (isSecure ? request : plainRequest)(url, {
         agent: this.#agents[isSecure ? 1 : 0],
         ...options,
         method,
         headers: { ...usual, ...options?.headers, ...headers, ...length },
         signal,
       })
-      const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
-      sent.on('response', resolve)
-      sent.on('error', reject)
-      sent.end(body)
-      try {
-        return await promise
-      } catch (error) {
-        // The server closed an idle connection at the same moment. No question changes anything, so each may be asked again.
-        const isStale = sent.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET'
-        if (!isStale) throw error
-      }
-    }
+    // No question changes anything, so each may be repeated.
+    return answerTo(begin, body)
   }
 }
 
@@ -148,15 +139,8 @@ async function whole(url: URL, response: IncomingMessage, largest = LARGEST): Pr
   const coding = response.headers['content-encoding'] ?? 'identity'
   if (status === 200 && coding !== 'identity')
     throw new Error(`its answer is compressed (${printable(coding.slice(0, 40))}), which was not asked for`)
-  const pieces: Buffer[] = []
-  let size = 0
-  for await (const piece of response) {
-    size += piece.length
-    pieces.push(piece)
-    if (size > largest) throw new Error(`its answer has more than ${largest} bytes`)
-    if (status !== 200 && size > SHOWN) break
-  }
-  const answer = { status, headers: response.headers, body: Buffer.concat(pieces).toString() }
+  const read = status === 200 ? await bodyOf(response, largest) : (await firstBytes(response, SHOWN)).toString()
+  const answer = { status, headers: response.headers, body: read }
   if (status !== 200) throw new Refused(url, answer)
   return answer
 }

@@ -1,10 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { type HttpSource, placeOf } from '../config/sources/http.ts'
 import { printable } from '../runtime/printable.ts'
+import { eachDifferent } from './each-different.ts'
 import { type Answer, HttpClient, Refused } from './http-client.ts'
+import { isSameList } from './list-changes.ts'
 import { pause } from './pause.ts'
 import type { Provider, ServerList } from './provider.ts'
-import { type Found, isSame, type ListedServers, readServerList, united } from './server-list.ts'
+import { type ListedServers, readServerList, united } from './server-list.ts'
 
 /** As for a file. In bytes. */
 const LARGEST = 8 * 1024 * 1024
@@ -18,14 +20,13 @@ const BREATH = 100
 /** The list at a URL, by long polling (`Prefer: wait`, RFC 7240) where the server does that, else once an interval. */
 export function httpProvider(source: HttpSource): Provider {
   const name = `http ${nameOf(source.url)}`
-  return { name, watch: (signal) => watch(source, signal) }
+  return { name, watch: (signal) => eachDifferent(lists(source, signal), isSameList, signal) }
 }
 
-async function* watch(source: HttpSource, signal: AbortSignal): AsyncGenerator<ServerList, void> {
+async function* lists(source: HttpSource, signal: AbortSignal): AsyncGenerator<ServerList, void> {
   const client = new HttpClient(source.tls)
   const name = nameOf(source.url)
   let listed: ListedServers | undefined
-  let last: Found | undefined
   let tag: string | undefined
   try {
     while (!signal.aborted) {
@@ -34,14 +35,10 @@ async function* watch(source: HttpSource, signal: AbortSignal): AsyncGenerator<S
       if (answer.status === 200) {
         tag = answer.headers.etag
         listed = readServerList(name, answer.body, listed)
-        const found = united([listed])
-        if (last === undefined || !isSame(last, found)) yield found
-        last = found
+        yield united([listed])
       }
       await next(source, answer, performance.now() - askedAt, tag !== undefined, signal)
     }
-  } catch (error) {
-    if (!signal.aborted) throw error
   } finally {
     client.close()
   }

@@ -1,10 +1,12 @@
 import type { KubernetesSource } from '../config/sources/kubernetes.ts'
 import { Allowance } from './allowance.ts'
+import { drainsAtOnce } from './drains-at-once.ts'
+import { eachDifferent } from './each-different.ts'
 import { HttpClient, Refused } from './http-client.ts'
 import { credentialsFor, type Surroundings } from './kubernetes/kubernetes-credentials.ts'
 import { EndpointSlices } from './kubernetes/kubernetes-slices.ts'
 import { KubernetesWatch } from './kubernetes/kubernetes-watch.ts'
-import { hasNewDrain, isSameList } from './list-changes.ts'
+import { isSameList } from './list-changes.ts'
 import type { Provider, ServerList } from './provider.ts'
 
 /** Watches that may begin without a pause in between, and how long it takes until one more may, in ms. */
@@ -16,7 +18,10 @@ const ONE_MORE = 1000
  * and the watches after it are kept without a gap.
  */
 export function kubernetesProvider(source: KubernetesSource, surroundings?: Surroundings): Provider {
-  return { name: nameOf(source), watch: (signal) => watch(source, signal, surroundings) }
+  return {
+    name: nameOf(source),
+    watch: (signal) => eachDifferent(drainsAtOnce(lists(source, signal, surroundings)), isSameList, signal),
+  }
 }
 
 function nameOf({ service, namespace, context }: KubernetesSource): string {
@@ -24,7 +29,7 @@ function nameOf({ service, namespace, context }: KubernetesSource): string {
   return context === undefined ? `kubernetes ${place}` : `kubernetes ${place} in ${context}`
 }
 
-async function* watch(
+async function* lists(
   source: KubernetesSource,
   signal: AbortSignal,
   surroundings?: Surroundings,
@@ -32,16 +37,8 @@ async function* watch(
   const credentials = await credentialsFor(source, surroundings)
   const client = new HttpClient()
   try {
-    let last: ServerList | undefined
-    for await (const slices of states(source, new KubernetesWatch(client, credentials, source), signal)) {
-      const { servers, mistakes } = slices.servers()
-      const list = { servers, mistakes, isUrgent: hasNewDrain(servers, last?.servers) }
-      if (last !== undefined && isSameList(list, last)) continue
-      yield list
-      last = list
-    }
-  } catch (error) {
-    if (!signal.aborted) throw error
+    for await (const slices of states(source, new KubernetesWatch(client, credentials, source), signal))
+      yield slices.servers()
   } finally {
     credentials.close()
     client.close()
@@ -75,7 +72,7 @@ async function* states(
     } catch (error) {
       signal.throwIfAborted()
       if (error instanceof Refused && error.status !== 410) throw error
-      // The connection was lost, or what happened since is known no more: all that there is now says it.
+      // The connection was lost, or the API no longer knows what happened since: a list has the current state.
       version = undefined
     }
   }

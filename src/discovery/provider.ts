@@ -7,12 +7,14 @@ export interface FoundServer {
   /** `host:port`, with an IPv6 address in brackets, or `unix:/path`. */
   readonly address: string
   /**
-   * `drain`: it has been told to stop, and serves those that it has. `away`: it will be back, or is starting: it gets no requests,
+   * `drain`: it has been asked to stop, and serves the sessions that it has. `away`: it will be back, or is starting: it gets no requests,
    * and its sessions stay its own. `down`: it is not well. Default: `ready`.
    */
   readonly state?: 'ready' | 'drain' | 'away' | 'down'
   /** Other settings of the server, as the file would have them: `{ weight: 2, backup: true, slowStart: '10s' }`. */
   readonly settings?: Readonly<Record<string, unknown>>
+  /** Another one is another process under the same identity, even at the same address. Absent: only a move or an absence shows that. */
+  readonly incarnation?: string
 }
 
 /** Something that a source has found and that cannot be used: the rest of what it has found can. */
@@ -28,7 +30,7 @@ export interface Mistake {
 export interface ServerList {
   readonly servers: readonly FoundServer[]
   readonly mistakes: readonly Mistake[]
-  /** Whether it must take effect at once, since a server has been told to stop. */
+  /** Whether it must take effect at once, since a server has been asked to stop. */
   readonly isUrgent?: boolean
 }
 

@@ -6,7 +6,7 @@ import { formatPath, type KeyPath } from '../config/key-path.ts'
 import { ServerFields } from '../config/server.ts'
 import { type Issue, validate } from '../config/validate.ts'
 import { MAX_SERVERS } from '../runtime/bounds.ts'
-import type { FoundServer, Mistake } from './provider.ts'
+import type { FoundServer, Mistake, ServerList } from './provider.ts'
 
 /** The most mistakes of one list that are shown. */
 const MAX_MISTAKES = 100
@@ -41,11 +41,6 @@ export interface ListedServers {
 }
 
 type Known = ReadonlyMap<string, FoundServer>
-
-export interface Found {
-  readonly servers: readonly FoundServer[]
-  readonly mistakes: readonly Mistake[]
-}
 
 const EntryFields = ServerFields.extend({ state: z.exactOptional(z.enum(['ready', 'drain', 'away', 'down'])) })
 const Settings = z.union([EntryFields, ServerFields.shape.address], 'host:port, or a mapping with an address')
@@ -82,7 +77,7 @@ export function readServerList(name: string, text: string, before?: ListedServer
 }
 
 /** The servers of all texts as one list: names and ids are unique over all of them, and the first keeps its own. */
-export function united(texts: readonly ListedServers[]): Found {
+export function united(texts: readonly ListedServers[]): ServerList {
   const names = new Set<string>()
   const ids = new Set<string>()
   const servers: FoundServer[] = []
@@ -102,13 +97,6 @@ export function united(texts: readonly ListedServers[]): Found {
     }
   }
   return { servers, mistakes: shortened(mistakes, more) }
-}
-
-/** Whether both are the same servers in the same order, and the same mistakes, where the second was read after the first. */
-export function isSame(before: Found, now: Found): boolean {
-  const isKept = (server: FoundServer, index: number) => server === before.servers[index]
-  if (before.servers.length !== now.servers.length || !now.servers.every(isKept)) return false
-  return JSON.stringify(before.mistakes) === JSON.stringify(now.mistakes)
 }
 
 /** What a JSON text has: YAML would take a hundred times longer, and is read only where the place of a mistake is looked for. */

@@ -1,38 +1,33 @@
 import type { SwarmLabels, SwarmSource } from '../config/sources/swarm.ts'
+import { containerLandscape, containerServers, type ReachedContainers } from './docker/container-providers.ts'
 import { engineName } from './docker/engine.ts'
-import { landscapeOf, serverListOf } from './docker/landscape.ts'
+import { watchEngine } from './docker/engine-watch.ts'
 import { ownContainer } from './docker/own-container.ts'
-import { eachDifferent } from './each-different.ts'
 import type { Landscape, Provider } from './provider.ts'
+import { RunningTasks } from './swarm/running-tasks.ts'
 import { TaskAddresses } from './swarm/task-addresses.ts'
-import { type TaskSighting, watchTasks } from './swarm/watch-tasks.ts'
 
 /** The tasks that are servers of one upstream. */
 export function swarmProvider(source: SwarmSource, upstream: string): Provider {
-  return {
-    name: nameOf(source),
-    watch: (signal) =>
-      eachDifferent(watchTasks(source, signal), (sighting) =>
-        serverListOf(sighting.tasks, addressesOf(sighting, source), source, upstream),
-      ),
-  }
+  return containerServers(nameOf(source), (signal) => reached(source, signal), source, upstream)
 }
 
 /** All that the labels of services describe. */
 export function swarmLandscape(labels: SwarmLabels): Provider<Landscape> {
-  return {
-    name: nameOf(labels),
-    watch: (signal) =>
-      eachDifferent(watchTasks(labels, signal), (sighting) =>
-        landscapeOf(sighting.tasks, addressesOf(sighting, labels), labels),
-      ),
-  }
+  return containerLandscape(nameOf(labels), (signal) => reached(labels, signal), labels)
 }
 
 function nameOf(settings: SwarmSource | SwarmLabels): string {
   return engineName(settings).replace(/^docker/, 'swarm')
 }
 
-function addressesOf({ tasks }: TaskSighting, { network }: SwarmSource | SwarmLabels): TaskAddresses {
-  return new TaskAddresses(tasks, ownContainer() !== undefined, network)
+async function* reached(
+  settings: SwarmSource | SwarmLabels,
+  signal: AbortSignal,
+): AsyncGenerator<ReachedContainers, void> {
+  const sightings = watchEngine(settings, signal, (watch) => new RunningTasks(watch, settings.poll))
+  for await (const { tasks, isUrgent } of sightings) {
+    const addresses = new TaskAddresses(tasks, ownContainer() !== undefined, settings.network)
+    yield { containers: tasks, addresses, isUrgent }
+  }
 }

@@ -7,13 +7,14 @@ import type { Head } from '../http1/head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { AttemptRecord } from '../observability/exchange-record.ts'
 import { now } from '../runtime/clock.ts'
-import type { Server, Upstream } from '../runtime/snapshot.ts'
+import type { Server, Upstream, UpstreamTimeouts } from '../runtime/snapshot.ts'
 import type { AttemptOwner } from './attempt-owner.ts'
 import { BodyTap } from './body-tap.ts'
 import { type Call, CallDeadline } from './call-deadline.ts'
 import type { Downstream } from './downstream.ts'
 import { Failure } from './failure.ts'
 import { grpcStatusIn, isBadAnswer } from './grpc-status.ts'
+import type { RequestBodyUser, RequestReplay, RequestSource } from './request-body.ts'
 import type { ResponseSink } from './response-sink.ts'
 import { ServerJudge } from './server-judge.ts'
 import type { ConnectionNeed, ServerStream, ServerStreamUser } from './server-stream.ts'
@@ -29,7 +30,7 @@ const FIRST_ANSWER_PATIENCE = 1000
  * One try of an exchange on one server: sends the request and relays the response. At its end it reports to the
  * exchange that it is complete, or how it failed.
  */
-export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call, AttemptRecord {
+export class Attempt implements ServerStreamUser, RequestBodyUser, TunnelOwner, OpenTunnel, Call, AttemptRecord {
   readonly server: ServerState
   readonly begunAt: number
   readonly spanId: string
@@ -53,7 +54,9 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
   /** The form in which the server wants the request's body. */
   #bodyForm: BodyForm = 'data'
   /** Whether all of the request has been written to the server, or was written with its head. */
-  #requestEnded: boolean
+  #requestEnded = false
+  /** Hands over the request's body, if that has been kept and is too long to go with the head. */
+  #replay: RequestReplay | undefined
   /** Whether bytes of the body were forwarded without being kept, so that they cannot be sent again. */
   #hasSentBody = false
   /** Whether the server is slower to read the request than the client sends it. */
@@ -84,7 +87,6 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
     this.begunAt = time
     this.spanId = owner.trace === undefined ? '' : makeSpanId()
     this.#judge = new ServerJudge(owner.context.notices, group, server, time)
-    this.#requestEnded = owner.body.isWhole
   }
 
   get room(): number {
@@ -98,10 +100,20 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
   }
 
   #open(need: ConnectionNeed): void {
-    // The body may only follow once the head has been sent on this stream.
-    if (!this.#requestEnded) this.#downstream.holdBody()
-    const { origin } = this.#downstream
-    this.replaced(this.#group.streams.open(this.server, origin, this.#owner.request.mayUpgrade, need, this))
+    const { body, request } = this.#owner
+    this.#requestEnded = body.goesWithHead
+    if (!this.#requestEnded) {
+      this.#replay?.cancel()
+      this.#replay = body.replay(this)
+      // The body may only follow once the head has been sent on this stream.
+      this.#source.holdBody()
+    }
+    this.replaced(this.#group.streams.open(this.server, this.#downstream.origin, request.mayUpgrade, need, this))
+  }
+
+  /** What hands over the rest of the request's body. */
+  get #source(): RequestSource {
+    return this.#replay ?? this.#downstream
   }
 
   replaced(stream: ServerStream): void {
@@ -135,6 +147,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
   }
 
   #drop(): void {
+    this.#replay?.cancel()
     const stream = this.#stream
     this.#stream = undefined
     if (stream === undefined) return
@@ -155,8 +168,10 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
     return this.#failure?.code
   }
 
-  get #timeouts() {
-    return this.#group.settings.timeouts
+  get #timeouts(): UpstreamTimeouts {
+    const { timeouts } = this.#group.settings
+    const own = this.#owner.route?.timeouts
+    return own === undefined ? timeouts : { ...timeouts, ...own }
   }
 
   get isServerTransient(): boolean {
@@ -195,7 +210,6 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
     const head = context.headOf(request)
     const { origin } = this.#downstream
     this.protocol = stream.protocol
-    const gathered = body.bytes
     this.#bodyForm = stream.send(
       request,
       head,
@@ -210,15 +224,16 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
         believed: origin.believed,
         requestId: request.id,
         serverAddress: this.server.settings.address,
+        hasBody: request.framing !== 0,
         upgrade: request.mayUpgrade,
         asksForTrailers: request.asksForTrailers,
         ownCookies: context.generation.ownCookies,
         trace,
         spanId: this.spanId,
       },
-      gathered,
+      body,
     )
-    if (!body.isKept && gathered !== undefined) {
+    if (!body.isKept && body.bytes !== undefined) {
       this.#hasSentBody = true
       body.letGo()
     }
@@ -227,30 +242,30 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
     if (this.#requestEnded) this.#owner.requestSent()
     // While the client still owes the body, no timeout runs for the server, unless the client waits for its 100
     // (Continue).
-    stream.wait(this.#requestEnded || request.expects === '100-continue' ? this.#timeouts.firstByte : this.#leisure)
+    stream.wait(this.#requestEnded || body.isHeldBack ? this.#timeouts.firstByte : this.#leisure)
     this.#wantBody()
   }
 
   #wantBody(): void {
     if (this.#requestEnded || this.#serverIsFull) return
-    this.#downstream.wantBody(this.#bodyForm, this.#isBodyOwed)
+    this.#source.wantBody(this.#bodyForm, this.#isBodyOwed)
   }
 
   /** Whether the client must go on with its body. It need not while it waits for a 100 (Continue). */
   get #isBodyOwed(): boolean {
     if (this.#isDialogue) return false
-    return !(this.#owner.request.expects === '100-continue' && !this.#hasSentBody && !this.#isHeard)
+    return !(this.#owner.body.isHeldBack && !this.#hasSentBody && !this.#isHeard)
   }
 
   requestBytes(bytes: Buffer, from: number, to: number): void {
-    this.#hasSentBody = true
+    this.#hasSentBody ||= this.#replay === undefined
     if (this.#tunnel === undefined) this.#stream!.data(bytes, from, to)
     else this.#tunnel.clientBytes(bytes, from, to)
   }
 
   requestEnded(trailers?: Head): void {
     this.#requestEnded = true
-    this.#hasSentBody = true
+    this.#hasSentBody ||= this.#replay === undefined
     if (this.#tunnel !== undefined) return this.#tunnel.clientEnd()
     this.#stream!.end(passedTrailers(trailers, this.#owner.request.options.text))
     this.#judge.requestSent()
@@ -261,7 +276,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
     const stream = this.#stream
     if (stream === undefined) return
     this.#serverIsFull = !stream.flush()
-    if (this.#serverIsFull && !this.#requestEnded) this.#downstream.holdBody()
+    if (this.#serverIsFull && !this.#requestEnded) this.#source.holdBody()
     stream.wait(this.#patience)
     this.#tunnel?.advance()
   }
@@ -308,7 +323,7 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
     this.#isHeard = true
     this.#stream!.wait(this.#awaitsClient ? this.#leisure : this.#silence)
     // The client no longer waits for a 100 (Continue): from now on it must send its body.
-    if (isFirst && this.#owner.request.expects === '100-continue') this.#wantBody()
+    if (isFirst && this.#owner.body.isHeldBack) this.#wantBody()
   }
 
   interim(head: ResponseHead, options: ConnectionOptions): void {
@@ -347,6 +362,8 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
     this.answeredAt = now()
     this.status = head.status
     this.#judge.answered(head.status < 500)
+    this.#stream!.discard()
+    this.#stream = undefined
   }
 
   /** Another server is asked, although this one has answered. */
@@ -411,9 +428,10 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
     if (this.#tunnel !== undefined) return this.#tunnel.serverEnd()
     this.#tap?.end()
     if (this.#owner.request.isGrpc && trailers !== undefined) this.#owner.callEnded(grpcStatusIn(trailers))
+    // Its connection may serve others from now on, even if the end of the response ends the exchange at once.
+    this.#stream = undefined
     this.#sink.end(this.#owner.request.takesTrailers ? passedTrailers(trailers, this.#responseOptions) : undefined)
     this.#sink.flush()
-    this.#stream = undefined
     this.#complete()
   }
 
@@ -482,6 +500,11 @@ export class Attempt implements ServerStreamUser, TunnelOwner, OpenTunnel, Call,
     this.#drop()
     this.#failure = failure
     this.#owner.attemptFailed(failure)
+  }
+
+  /** Whether the failure says only that the server ends or starts, so that it was no try (`ServerJudge.excuses`). */
+  excuses(failure: Failure): boolean {
+    return this.#judge.excuses(failure)
   }
 
   /** Counts the failure against the server, if the server is to blame. */

@@ -1,17 +1,17 @@
 import type { ClientOrigin } from '../forwarding/client-origin.ts'
-import type { BodyForm } from '../http1/body-decoder.ts'
 import type { ConnectionOptions } from '../http1/connection-options.ts'
 import type { Head } from '../http1/head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { Failure } from './failure.ts'
 import type { OwnResponse } from './own-response.ts'
+import type { RequestSource } from './request-body.ts'
 import type { ResponseSink } from './response-sink.ts'
 
 /**
  * The client of one exchange, whatever its protocol: an HTTP/1 connection for the length of a request, or an HTTP/2
  * stream. `flush` sends together what was written before it; heads and bytes are valid during the call only.
  */
-export interface Downstream extends ResponseSink {
+export interface Downstream extends RequestSource, ResponseSink {
   /** The client that the request comes from. */
   readonly origin: ClientOrigin
   /** Bytes of the request's body that have been handed over, without framing. */
@@ -20,17 +20,6 @@ export interface Downstream extends ResponseSink {
   readonly bytesSent: number
   /** Whether the client is likely to cancel the request at once. Then `DownstreamUser.flush` says when it may go to a server. */
   readonly isFickle: boolean
-
-  /**
-   * Asks for the request's body, from the beginning or after `holdBody`. It may be handed over before this returns; neither bytes
-   * nor the end are handed over unless it is wanted.
-   *
-   * @param form the form that a chunked body is wanted in, the same each time; any other is handed over as data
-   * @param isOwed whether the client has to go on by itself: false where it waits for a 100 (Continue)
-   */
-  wantBody(form: BodyForm, isOwed: boolean): void
-  /** Asks for no more of the body until the next `wantBody`. */
-  holdBody(): void
 
   /** Writes an interim response (RFC 9110 §15.2), unless the client's HTTP version has none. */
   inform(head: ResponseHead, options: ConnectionOptions): void

@@ -86,14 +86,14 @@ export class ExchangeSession {
   }
 
   /**
-   * The server of a session that a hash ties to `hashed`. If that one has given up its sessions, it is the server to which this
-   * one has moved since.
+   * The server of a session that its client ties to `tied`, by a key or by naming it. If that one has given up its sessions, it is
+   * the server to which this one has moved since.
    */
-  homeInsteadOf(hashed: ServerState): ServerState {
+  homeInsteadOf(tied: ServerState): ServerState {
     const session = this.shown
-    if (session === undefined || hashed.keepsSessions) return hashed
+    if (session === undefined || tied.keepsSessions) return tied
     const slot = this.#group.sessions.find(session.high, session.low, wallSeconds())
-    return this.#group.serverIn(slot) ?? hashed
+    return this.#group.serverIn(slot) ?? tied
   }
 
   /** The server that served the session last while its own could not, since it may hold state of the session. */
@@ -155,11 +155,21 @@ export class ExchangeSession {
     if (from !== undefined && !from.isRemoved) this.#enter(this.#shown!, from.settings.slot, wallSeconds())
   }
 
-  /** Whether another request of the session moves it to that server at this moment, and its client does not know yet. */
-  isMovingTo({ settings: { slot } }: ServerState): boolean {
+  /** Whether no exchange of the session is in flight, which the table knows to be on that server. */
+  mayLeave({ settings: { slot } }: ServerState): boolean {
     const { high, low } = this.#shown!
+    return this.#group.sessions.mayMove(high, low, slot, 0, wallSeconds())
+  }
+
+  /**
+   * The server to which another request of the session moves it from its own at this moment, and its client does not know yet;
+   * undefined for none.
+   */
+  movingTo(): ServerState | undefined {
+    const { high, low, home } = this.#shown!
     const { sessions } = this.#group
-    return this.#isCarried && sessions.find(high, low, wallSeconds()) === slot && sessions.isActive(high, low)
+    const slot = this.#isCarried ? sessions.find(high, low, wallSeconds()) : -1
+    return slot < 0 || slot === home || !sessions.isActive(high, low) ? undefined : this.#group.serverIn(slot)
   }
 
   /** An attempt on that server begins. */
@@ -253,8 +263,15 @@ export class ExchangeSession {
   revoke(isSecure: boolean): string {
     const session = this.shown
     if (session === undefined) return ''
-    this.#group.sessions.remove(session.high, session.low, wallSeconds())
-    return this.#affinity.revoke?.(isSecure) ?? ''
+    const { sessions, servers } = this.#group
+    const { high, low, home = servers[0]?.settings.slot } = session
+    if (this.#affinity.revoke !== undefined || home === undefined) {
+      sessions.remove(high, low, wallSeconds())
+      return this.#affinity.revoke?.(isSecure) ?? ''
+    }
+    // Its client goes on showing it, so the table must know that it is over.
+    sessions.refuse(high, low, home, wallSeconds())
+    return ''
   }
 
   /** The exchange is over. */

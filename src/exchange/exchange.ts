@@ -1,12 +1,13 @@
 import type { BodyReader } from '../affinity/affinity.ts'
 import type { RequestEdits } from '../forwarding/head-edits.ts'
-import type { ConnectionOptions } from '../http1/connection-options.ts'
+import { type ConnectionOptions, connectionOptions } from '../http1/connection-options.ts'
 import { FieldName } from '../http1/field-name.ts'
 import type { Head } from '../http1/head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { cookieSetAmong } from '../http1/set-cookie.ts'
 import type { ExchangeRecord, FilterDecision } from '../observability/exchange-record.ts'
+import { redirectOf } from '../routing/folder.ts'
 import { normaliseHost } from '../routing/host.ts'
 import { now } from '../runtime/clock.ts'
 import type { Reason } from '../runtime/reason.ts'
@@ -26,27 +27,33 @@ import { timeoutOfCall } from './grpc-call.ts'
 import { failedCall, trailersOfFailure } from './grpc-failure.ts'
 import { grpcStatuses } from './grpc-status.ts'
 import { type OwnResponse, redirect } from './own-response.ts'
+import { PassingBody } from './passing-body.ts'
 import { type Occasion, Placement } from './placement.ts'
 import { authorityOf, pathOf, queryOf, type ReceivedRequest } from './received-request.ts'
-import { RequestBody } from './request-body.ts'
+import type { RequestBody } from './request-body.ts'
 import type { RequestView } from './request-view.ts'
 import type { ResponseSink, StageUser } from './response-sink.ts'
 import type { ResponseView } from './response-view.ts'
+import { type BodyStorage, StoredBody, type StoredBodyUser } from './stored-body.ts'
 import { type Ticket, Wait, type Waiter } from './ticket.ts'
 import type { Trace } from './trace.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 import type { WorkerContext } from './worker-context.ts'
 
+const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n')
+
 /**
  * One request and its response. It finds the route, has a server picked and makes an attempt there; if that fails and
  * it is safe, it makes another attempt elsewhere. It always ends in `#settle`, once.
  */
-export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, ExchangeRecord {
+export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, ExchangeRecord, StoredBodyUser {
   readonly context: WorkerContext
   readonly downstream: Downstream
   readonly request: ReceivedRequest
   readonly startedAt = now()
-  readonly body: RequestBody
+  /** When it could first go to a server: after its filters, and with what is read of its body before. */
+  #readyAt = this.startedAt
+  body: RequestBody
   #isOver = false
   /** How large its body may be, in bytes; 0 for any size. */
   #bodyLimit = 0
@@ -72,6 +79,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   grpcStatus: number | undefined
   bytesSent = 0
   queued = 0
+  waited = 0
   serverNames = ''
   upstreamAddresses = ''
   upstreamStatuses = ''
@@ -84,7 +92,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     this.context = context
     this.downstream = downstream
     this.request = request
-    this.body = RequestBody.of(request)
+    this.body = PassingBody.of(request)
   }
 
   get clientAddress(): string {
@@ -119,12 +127,22 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     return this.#filtering?.request.edits
   }
 
+  get user(): string | undefined {
+    return this.#filtering?.request.user
+  }
+
   get decisions(): readonly FilterDecision[] | undefined {
     return this.#filtering?.request.decisions
   }
 
+  header(name: string): string | undefined {
+    const head = this.context.headOf(this.request)
+    const field = head.findNamed(name)
+    return field < 0 ? undefined : head.value(field)
+  }
+
   get attempts(): number {
-    return this.#placement?.tries ?? 0
+    return this.#placement?.attempts ?? 0
   }
 
   get standing(): string | undefined {
@@ -145,19 +163,20 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     if (tracer !== undefined) this.trace = tracer.begin(head)
     const early = earlyAnswer(head, this.request, origin, this.context)
     if (early !== undefined) return early instanceof Failure ? this.#end(early) : this.#answer(early)
-    const limit = snapshot.limits.bodySize
+    const path = pathOf(head)
+    const view = this.context.show(head, origin, path ?? '')
+    const host = router.usesHost ? normaliseHost(authorityOf(head)) : ''
+    const route = path === undefined ? undefined : router.find(host, path, view)
+    const limit = route?.bodyLimit ?? snapshot.limits.bodySize
     this.#bodyLimit = limit
     if (limit > 0 && framing > limit) return this.#end(new Failure('body-too-large'))
     if (this.request.expects === 'unknown') return this.#end(new Failure('expectation-unknown'))
-    const path = pathOf(head)
     if (path === undefined)
       return this.#end(new Failure('bad-request', 'the path cannot be decoded, or climbs above its root'))
-    const view = this.context.show(head, origin, path)
-    const host = router.usesHost ? normaliseHost(authorityOf(head)) : ''
-    const route = router.find(host, path, view)
     if (route === undefined) return this.#end(new Failure('no-route'))
     this.route = route
-    if (route.redirect !== undefined) return this.#answer(redirect(301, route.redirect + queryOf(head), this.request))
+    const folder = redirectOf(route, path)
+    if (folder !== undefined) return this.#answer(redirect(301, folder + queryOf(head), this.request))
     const filters = this.context.filtersOf(route)
     if (filters === undefined) return this.#place(groups[route.upstream], view)
     const filtered = new FilteredRequest(this.context, this.downstream, this.request, route, path)
@@ -172,6 +191,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     verdict.then(
       (settled) => {
         if (this.#isOver) return
+        this.#readyAt = now()
         if (settled === undefined) this.#filter()
         else this.#goOnAfter(settled)
       },
@@ -193,8 +213,31 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     if (group === undefined) return this.#end(new Failure('no-route'))
     this.#placement = Placement.of(group, view)
     if (this.request.isGrpc && !this.#setDeadline(view.head)) return
+    if (this.#filtering?.request.bodyStorage !== undefined) this.#store(this.#filtering.request.bodyStorage)
     if (!this.body.isGathered) this.downstream.wantBody('data', true)
     else if (!this.downstream.isFickle) this.#try()
+  }
+
+  /** The body is to be read to its end before a server is picked: its client, which may wait for a 100 (Continue), is to send it. */
+  #store(storage: BodyStorage): void {
+    this.body = new StoredBody(this, storage, this.context.bufferMemory)
+    if (this.request.expects !== '100-continue') return
+    const { responseHead } = this.context
+    responseHead.parse(CONTINUE, 0, this.context.generation.snapshot.limits)
+    this.downstream.inform(responseHead, connectionOptions(responseHead))
+    this.downstream.flush()
+  }
+
+  bodyStored(): void {
+    if (this.#isOver) return
+    if (this.body.isGathered) this.#gathered()
+    else if (!this.body.isFull) this.downstream.wantBody('data', true)
+  }
+
+  storageFailed(error: NodeJS.ErrnoException): void {
+    if (this.#isOver) return
+    this.context.notices.storageFailed(error)
+    this.#end(new Failure('storage-failed', error.message))
   }
 
   /** Returns false if the deadline of the call has passed, so that the exchange is over. */
@@ -219,20 +262,26 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   }
 
   bodyEnded(trailers?: Head): void {
-    this.#attempt?.requestEnded(trailers)
+    if (this.#attempt === undefined) this.body.end()
+    else this.#attempt.requestEnded(trailers)
   }
 
   flush(): void {
     const limit = this.#bodyLimit
     const isTooLarge = limit > 0 && this.downstream.bodyLength > limit && this.#attempt?.isTunnel !== true
-    if (this.#attempt === undefined) this.#gathered()
-    else this.#attempt.flushRequest()
+    if (this.#attempt !== undefined) this.#attempt.flushRequest()
+    else if (!isTooLarge) this.#gathered()
     if (isTooLarge) this.#end(new Failure('body-too-large'))
   }
 
   #gathered(): void {
-    if (this.#placement === undefined || !this.body.isGathered || this.isQueued) return
-    this.downstream.holdBody()
+    if (this.#placement === undefined || this.isQueued) return
+    const failure = this.body.flush()
+    if (failure !== undefined) return this.#end(failure)
+    const { isGathered } = this.body
+    if (isGathered || this.body.isFull) this.downstream.holdBody()
+    if (!isGathered) return
+    this.#readyAt = now()
     this.#try()
   }
 
@@ -262,7 +311,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
    * @param previous how the attempt before this one failed
    */
   #try(previous?: Failure): void {
-    const time = this.attempts === 0 ? this.startedAt : now()
+    const time = this.attempts === 0 ? this.#readyAt : now()
     this.#previous = previous
     const wait = this.#goOn('arrival', time)
     if (wait !== undefined) this.#waitInQueue(wait)
@@ -294,7 +343,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     const time = now()
     this.#lastServer = this.server
     this.#attempt = undefined
-    if (!this.body.isWhole) this.downstream.holdBody()
+    if (!this.body.goesWithHead) this.downstream.holdBody()
     this.#waitsSince = time
     this.#ticket = this.#placement!.group.queue.join(this, wait)
     if (this.#ticket === undefined) this.#goOn('queue-full', time)
@@ -339,7 +388,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     const attempt = this.#attempt!
     const verdict = filtering.answered(head, attempt.server.settings.name, () => this.#mayAskAnother(attempt))
     if (verdict === undefined) {
-      filtering.begin(this.downstream, this.#stageUser)
+      filtering.begin(this.downstream, () => this.#stageUser)
       return true
     }
     if (verdict === 'retry') attempt.answerRefused(head)
@@ -349,7 +398,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
 
   /** Whether another server may be asked, although that one has answered. */
   #mayAskAnother(attempt: Attempt): boolean {
-    return this.#mayTryAgain(attempt, new Failure('answer-refused'), false) && this.#placement!.hasAnother(now())
+    return this.#mayTryAgain(attempt, new Failure('answer-refused')) && this.#placement!.hasAnother(now())
   }
 
   /** Gives the client that response in the place of the server's. */
@@ -444,21 +493,20 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
       this.#suspect = undefined
       return this.#end(failure)
     }
-    const isForLater = failure.retry === 'always' && attempt.server.isRestarting
-    const triesAgain = this.#mayTryAgain(attempt, failure, isForLater)
+    const isExcused = attempt.excuses(failure)
+    if (isExcused) this.#placement!.takeBack()
+    const triesAgain = this.#mayTryAgain(attempt, failure)
     if (triesAgain && failure.blame === 'suspect') this.#suspect = attempt
-    else attempt.blame()
-    if (triesAgain) this.#try(isForLater ? undefined : failure)
+    else if (!isExcused) attempt.blame()
+    if (triesAgain) this.#try(isExcused ? undefined : failure)
     else this.#end(failure)
   }
 
-  /** @param isForLater whether the failure says only that the server ends or starts: then it is no try, and the queue sets the limit */
-  #mayTryAgain(attempt: Attempt, failure: Failure, isForLater: boolean): boolean {
+  #mayTryAgain(attempt: Attempt, failure: Failure): boolean {
     const { group, tries } = this.#placement!
-    const { retries, queue } = group.settings
-    const isTooLate = retries.within > 0 && now() - this.startedAt - this.queued > retries.within
-    const isLast = isForLater ? queue.timeout > 0 && this.queued >= queue.timeout : tries >= retries.tries || isTooLate
-    if (isLast) return false
+    const { retries } = group.settings
+    const { tries: most = retries.tries, within = retries.within } = this.route?.retries ?? retries
+    if (tries >= most || (within > 0 && now() - this.#readyAt - this.queued > within)) return false
     if (failure.retry === 'idempotent') return attempt.mayRepeat
     return failure.retry === 'always' && attempt.mayResend
   }
@@ -522,6 +570,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     this.#attempt?.end()
     this.#placement?.end()
     this.#filtering?.end()
+    this.body.close()
     this.bytesSent = this.downstream.bytesSent
     this.bytesReceived = this.downstream.bodyLength
     for (const observer of this.context.observers) observer.ended(this)

@@ -29,9 +29,11 @@ const meanings = {
   'bad-request': { status: 400, retry: 'never', text: 'The request is malformed' },
   /** Plain HTTP on a listener with TLS. */
   'not-encrypted': { status: 400, retry: 'never', text: 'This port speaks HTTPS, and the request is plain HTTP' },
+  /** A filter of the route knows no user for the request. */
+  unauthorized: { status: 401, retry: 'never', text: 'The request needs a valid sign-in' },
   /** By an operator, for a time. */
   banned: { status: 403, retry: 'never', text: 'Requests from this address are refused at present' },
-  forbidden: { status: 403, retry: 'never', text: 'Access to this address is refused' },
+  forbidden: { status: 403, retry: 'never', text: 'The request is not allowed here' },
   'rate-limited': { status: 429, retry: 'never', text: 'There have been too many requests' },
   'too-many-in-flight': { status: 429, retry: 'never', text: 'There are too many requests at once' },
   'no-route': { status: 404, retry: 'never', text: 'Nothing is served under this address' },
@@ -147,7 +149,11 @@ const meanings = {
     retry: 'never',
     text: 'The server that has your session is not available',
   },
+  /** Whether the user may do that cannot be found out at present. */
+  'auth-unavailable': { status: 503, retry: 'never', text: 'The sign-in cannot be checked at present' },
   'too-many-connections': { status: 503, retry: 'never', text: 'Too many connections' },
+  /** The disk, or the memory for it, could not keep the body of the request (RFC 4918 §11.5). */
+  'storage-failed': { status: 507, retry: 'never', text: 'The request could not be stored' },
   'version-unknown': {
     status: 505,
 

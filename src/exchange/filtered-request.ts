@@ -7,12 +7,15 @@ import { cookieIn } from '../http1/cookie.ts'
 import { parameterIn } from '../http1/query.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { FilterDecision } from '../observability/exchange-record.ts'
+import { normaliseHost } from '../routing/host.ts'
+import { type Parameters, parametersOf } from '../routing/parameters.ts'
 import type { IpAddress } from '../runtime/ip-address.ts'
 import type { NamedParts } from '../runtime/named-part.ts'
 import type { Route } from '../runtime/snapshot.ts'
 import type { TlsFacts } from '../transport/tls-facts.ts'
 import type { Downstream } from './downstream.ts'
 import { authorityOf, type ReceivedRequest } from './received-request.ts'
+import type { BodyStorage } from './stored-body.ts'
 
 /** Knows requests, although other heads may have been read since. */
 interface Heads {
@@ -52,6 +55,8 @@ export class FilteredRequest implements NamedParts {
   claims: Readonly<Record<string, unknown>> | undefined
   /** Index of the upstream in the Snapshot; -1 for none. */
   upstream: number
+  /** Where its body is kept until it is whole, before a server gets it; undefined: it is passed on as it comes. */
+  bodyStorage: BodyStorage | undefined
   /** The server that has answered, and its upstream; undefined before. */
   serverName: string | undefined
   upstreamName: string | undefined
@@ -59,7 +64,7 @@ export class FilteredRequest implements NamedParts {
   #followers = NOBODY
   readonly #heads: Heads
   readonly #downstream: Downstream
-  #parameters: Readonly<Record<string, string>> | undefined
+  #parameters: Parameters | undefined
 
   constructor(heads: Heads, downstream: Downstream, received: ReceivedRequest, route: Route, path: string) {
     this.#heads = heads
@@ -122,7 +127,8 @@ export class FilteredRequest implements NamedParts {
 
   /** A parameter of the route's path, or of its regular expression; undefined if it has none of that name. */
   parameter(name: string): string | undefined {
-    return this.#parameters?.[name]
+    this.#parameters ??= parametersOf(this.route, this.path, normaliseHost(authorityOf(this.#head)))
+    return Object.hasOwn(this.#parameters, name) ? this.#parameters[name] : undefined
   }
 
   header(name: string): string | undefined {
@@ -141,6 +147,17 @@ export class FilteredRequest implements NamedParts {
 
   query(name: string, after = 0): string | undefined {
     return parameterIn(this.target, name, after)
+  }
+
+  /** All fields as they are passed on, in order. */
+  get fields(): [name: string, value: string][] {
+    const head = this.#head
+    const fields: [string, string][] = []
+    for (let field = 0; field < head.count; field++) {
+      const name = head.bytes.toString('latin1', head.nameStart(field), head.nameEnd(field))
+      if (!this.edits.removes(name)) fields.push([name, head.value(field)])
+    }
+    return [...fields, ...this.edits.added]
   }
 
   get followers(): readonly RequestFollower[] {

@@ -1,6 +1,7 @@
 import type { BodyForm } from '../http1/body-decoder.ts'
 import type { ConnectionOptions } from '../http1/connection-options.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
+import { Failure } from './failure.ts'
 import type { Filter, Verdict } from './filter.ts'
 import type { FilteredRequest } from './filtered-request.ts'
 import { FilteredResponse } from './filtered-response.ts'
@@ -38,11 +39,15 @@ export class Filtering {
    * the request go on, call this again.
    */
   next(): Verdict | Promise<Verdict> {
-    while (this.#asked < this.#filters.length) {
-      const verdict = this.#filters[this.#asked++]!.request?.(this.request)
-      if (verdict !== undefined) return verdict
+    try {
+      while (this.#asked < this.#filters.length) {
+        const verdict = this.#filters[this.#asked++]!.request?.(this.request)
+        if (verdict !== undefined) return verdict
+      }
+      return undefined
+    } catch (error) {
+      return new Failure('filter-failed', String(error))
     }
-    return undefined
   }
 
   /** Bytes of the request's body, on their way to its server. */
@@ -64,6 +69,7 @@ export class Filtering {
   answered(head: ResponseHead, serverName: string, mayRetry: () => boolean): OwnResponse | 'retry' | undefined {
     this.request.serverName = serverName
     this.request.upstreamName = this.group?.settings.name
+    if (!this.#filters.some(seesResponses)) return undefined
     const readable = { status: head.status, values: (name: string) => valuesIn(head, name) }
     const verdict = this.#show(new FilteredResponse(this.request, readable, { mayRetry }))
     this.#isReplaced = typeof verdict === 'object'
@@ -71,11 +77,13 @@ export class Filtering {
   }
 
   /** The client gets the server's response: puts the stages of filters before it. */
-  begin(client: ResponseSink, user: StageUser): void {
+  begin(client: ResponseSink, userOf: () => StageUser): void {
     let sink = client
+    let user: StageUser | undefined
     for (const filter of this.#filters) {
       const stage = filter.stage?.(this.#response!, sink)
       if (stage === undefined) continue
+      user ??= userOf()
       const before = this.#stages.at(-1)
       // The end of the response is that of the stage nearest to the client; each says to the one before it when it takes more.
       stage.user = before === undefined ? user : { ...user, ended: () => {} }
@@ -141,6 +149,10 @@ export class Filtering {
     for (const follower of this.request.followers) follower.exchangeEnded()
     for (let index = 0; index < this.#asked; index++) this.#filters[index]!.ended?.(this.request)
   }
+}
+
+function seesResponses({ response, stage }: Filter): boolean {
+  return response !== undefined || stage !== undefined
 }
 
 function valuesIn(head: ResponseHead, name: string): string[] {

@@ -14,12 +14,16 @@ export const GrpcStatus = {
   Internal: 13,
   Unavailable: 14,
   DataLoss: 15,
+  Unauthenticated: 16,
 } as const
 
 /** What a client of gRPC is told of a failure. UNAVAILABLE says that the same call may succeed a little later. */
 export const grpcStatuses: Readonly<Record<FailureCode, number>> = {
   'bad-request': GrpcStatus.Internal,
   'not-encrypted': GrpcStatus.Internal,
+  unauthorized: GrpcStatus.Unauthenticated,
+  forbidden: GrpcStatus.PermissionDenied,
+  'auth-unavailable': GrpcStatus.Unavailable,
   'no-route': GrpcStatus.Unimplemented,
   'head-timeout': GrpcStatus.DeadlineExceeded,
   'body-timeout': GrpcStatus.DeadlineExceeded,
@@ -52,11 +56,11 @@ export const grpcStatuses: Readonly<Record<FailureCode, number>> = {
   'version-unknown': GrpcStatus.Unimplemented,
   shortage: GrpcStatus.Unavailable,
   banned: GrpcStatus.PermissionDenied,
-  forbidden: GrpcStatus.PermissionDenied,
   'rate-limited': GrpcStatus.ResourceExhausted,
   'too-many-in-flight': GrpcStatus.ResourceExhausted,
   'filter-failed': GrpcStatus.Internal,
   'answer-refused': GrpcStatus.Unavailable,
+  'storage-failed': GrpcStatus.ResourceExhausted,
 }
 
 /** The statuses with which a server says that it is at fault: those that Envoy's outlier detection takes for a 5xx. */

@@ -6,6 +6,7 @@ import { Failure } from './failure.ts'
 import { NewUser } from './new-user.ts'
 import { claimDestination } from './rebalancing.ts'
 import type { RequestView } from './request-view.ts'
+import { claimPrimary } from './returning.ts'
 import { Wait } from './ticket.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 
@@ -39,6 +40,8 @@ export class Placement {
   readonly #newUser: NewUser | undefined
   /** The key that is hashed; empty for none. */
   readonly #key: Uint8Array
+  /** How many servers the exchange has been sent to. */
+  attempts = 0
   /** The servers that the exchange has tried since it last waited. */
   #tried = NOBODY
   #tries = 0
@@ -71,7 +74,7 @@ export class Placement {
     return new Placement(group, ExchangeSession.recalled(group, session), undefined, session?.key ?? key)
   }
 
-  /** How many servers the exchange has tried. */
+  /** How many servers the exchange has tried: `attempts` without those that were taken back. */
   get tries(): number {
     return this.#tries
   }
@@ -91,8 +94,9 @@ export class Placement {
     return this.#session?.shown
   }
 
-  /** Whether any server may serve the request that has not been tried. */
+  /** Whether any server may serve the request now that has not been tried. */
   hasAnother(time: number): boolean {
+    if (this.group.isRetired || this.group.queue.pause.isOn || this.#isRefused(this.#home(), 'down')) return false
     return this.group.servers.some((server) => !this.#tried.includes(server) && server.mayServe(time))
   }
 
@@ -108,7 +112,11 @@ export class Placement {
     if (this.group.queue.pause.isOn) return this.#waitForPause(home, occasion)
     const destination = this.#claimDestination(home, time, occasion)
     if (destination !== undefined) return this.#goTo(destination, 'moved:rebalanced')
-    const hasFailed = this.#tries > 0 && (home === undefined || this.#tried.includes(home))
+    const primary = this.#claimPrimary(home, time, occasion)
+    if (primary !== undefined) return this.#goTo(primary, 'moved:backup')
+    // Not if the server has failed to which the session was about to move.
+    const wasMoving = this.reason === 'moved:rebalanced' || this.reason === 'moved:backup'
+    const hasFailed = this.#tries > 0 && !wasMoving
     const atHome = hasFailed ? 'failed' : this.#askHome(home, time, occasion)
     if (atHome === 'awaited') return new Wait(home)
     if (typeof atHome === 'object') return this.#goTo(atHome, this.#reasonFor(atHome, home, 'free'))
@@ -118,13 +126,15 @@ export class Placement {
       this.reason = `refused:${loss}`
       return new Failure('session-lost')
     }
-    const server = this.#pick(time, occasion) ?? this.group.claimLastResort(time, this.#tried)
+    const server = this.#pick(time, occasion) ?? this.group.claimLastResort(time, this.#tried, home)
     if (server !== undefined) return this.#goTo(server, this.#reasonFor(server, home, atHome))
-    if (!this.group.mayServeLater(time, this.#tried)) return new Failure('no-server')
+    const mayServeLater = this.group.mayServeLater(time, this.#tried)
+    // Its own server may be one that will serve nobody else.
+    if (!mayServeLater && !(loss === 'away' && this.#tries === 0)) return new Failure('no-server')
     if (!this.#mayWait(occasion)) return new Failure(occasion === 'queue-timeout' ? occasion : 'queue-full')
     // A server that has failed the request may have recovered by the time a place is free.
     this.#tried = NOBODY
-    return new Wait(undefined)
+    return new Wait(mayServeLater ? undefined : home)
   }
 
   /** The request is to wait where it would if its servers were full, so that it blocks no other when the pause ends. */
@@ -138,11 +148,14 @@ export class Placement {
   #home(): ServerState | undefined {
     if (this.#newUser !== undefined) return undefined
     const session = this.#shown
-    if (session?.home !== undefined) return this.#session!.named
-    // Remembered sessions have no key: the server that the policy would pick is not theirs.
-    if (session !== undefined && session.key === undefined) return undefined
-    const home = this.group.policyOf(session).home?.(this.#key)
-    return home === undefined || session === undefined ? home : this.#session!.homeInsteadOf(home)
+    if (session === undefined) return this.group.policy.home?.(this.#key)
+    const home = session.home === undefined ? this.#hashedHome(session) : this.#session!.named
+    return home === undefined || session.key === undefined ? home : this.#session!.homeInsteadOf(home)
+  }
+
+  /** The server to which a hash ties a session; undefined for one that is remembered, or has lost the server that it names. */
+  #hashedHome({ key, standing }: Session): ServerState | undefined {
+    return key === undefined || standing === 'removed' ? undefined : this.group.keyPolicy.home?.(key)
   }
 
   /** A server to which a session moves from its own so that their loads become equal, claimed; undefined if it stays. */
@@ -151,6 +164,13 @@ export class Placement {
     if (occasion !== 'arrival' || this.#tries > 0 || this.#shown?.home === undefined) return undefined
     if (home.settings.away) return undefined
     return claimDestination(this.#session!, home, this.group, time)
+  }
+
+  /** A server that is no backup, to which a session moves from one that is, claimed; undefined if it stays. */
+  #claimPrimary(home: ServerState | undefined, time: number, occasion: Occasion): ServerState | undefined {
+    if (this.group.settings.affinity?.onBackup !== 'return' || home?.settings.backup !== true) return undefined
+    if (occasion !== 'arrival' || this.#tries > 0 || this.#shown?.home === undefined) return undefined
+    return claimPrimary(this.#session!, home, this.group, this.#key, time)
   }
 
   /** Claims a place on the request's own server, if the request is bound to one. */
@@ -250,8 +270,15 @@ export class Placement {
     this.#server = server
     this.#tried = this.#tried === NOBODY ? [server] : [...this.#tried, server]
     this.#tries++
+    this.attempts++
     this.#session?.attempts(server)
     return server
+  }
+
+  /** The last server has not seen the request, since it ends or starts: that was no try. */
+  takeBack(): void {
+    this.#tries--
+    this.#tried = this.#tried.filter((server) => server !== this.#server)
   }
 
   // ── what comes of it ───────────────────────────────────────────────────────────────────────────────────────────
@@ -295,7 +322,7 @@ export class Placement {
  */
 function lossOf(home: ServerState, isOwn: boolean, group: UpstreamGroup, time: number): Loss | undefined {
   const refusal = home.refusal(time, isOwn)
-  const { returns, ending } = home.settings
+  const { drain, returns } = home.settings
   switch (refusal) {
     case undefined:
     case 'removed':
@@ -309,7 +336,7 @@ function lossOf(home: ServerState, isOwn: boolean, group: UpstreamGroup, time: n
       return returns ? 'away' : 'down'
     case 'unhealthy':
       // It has been told to stop, and does so.
-      return ending ? 'away' : 'down'
+      return returns && drain ? 'away' : 'down'
     default:
       return 'down'
   }

@@ -116,6 +116,7 @@ export class Queue {
   remove(ticket: Ticket): void {
     if (!ticket.isValid) return
     ticket.isValid = false
+    ticket.waiter.waited += Math.max(0, now() - ticket.since)
     this.#deadlines.remove(ticket)
     this.#leaveLine(ticket)
     this.#scoreboard.queues.endWait(this.#settings.slot, ticket.line.place?.settings.slot, this.#worker)
@@ -124,7 +125,9 @@ export class Queue {
 
   /** The time that a request may wait begins with the end of a pause. */
   #setDeadline(ticket: Ticket): void {
-    this.#deadlines.set(ticket, this.pause.isOn ? 0 : this.#settings.queue.timeout)
+    const { timeout } = this.#settings.queue
+    ticket.since = this.pause.isOn ? Infinity : now()
+    this.#deadlines.set(ticket, this.pause.isOn || timeout === 0 ? 0 : Math.max(1, timeout - ticket.waiter.waited))
   }
 
   #setDeadlines(): void {

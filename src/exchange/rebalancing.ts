@@ -20,7 +20,7 @@ export function claimDestination(
   const to = group.serverIn(departures.destination(slot))
   if (to === undefined || !to.mayServe(time)) return undefined
   if (queue.isAwaited(home) || queue.isAwaited(to) || queue.isAwaited(undefined)) return undefined
-  if (session.isMovingTo(to)) return to.claim(time) ? to : undefined
+  if (session.movingTo() === to) return to.claim(time) ? to : undefined
   if (!departures.isOpen(slot) || !session.move(home, to, settings.rebalance!.unseenFor)) return undefined
   if (departures.take(slot, to.settings.slot) && to.claim(time)) return to
   session.moveBack()

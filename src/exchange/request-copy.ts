@@ -13,8 +13,8 @@ import { type Call, CallDeadline } from './call-deadline.ts'
 import type { Failure } from './failure.ts'
 import type { FilteredRequest, RequestFollower } from './filtered-request.ts'
 import { NoClient } from './no-client.ts'
+import { PassingBody } from './passing-body.ts'
 import type { ReceivedRequest } from './received-request.ts'
-import { RequestBody } from './request-body.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 import type { WorkerContext } from './worker-context.ts'
 
@@ -30,8 +30,9 @@ export class RequestCopy implements RequestFollower, AttemptOwner, Call, Lifetim
   readonly context: WorkerContext
   readonly downstream: NoClient
   /** Whole once the copy is sent. */
-  body: RequestBody
+  body: PassingBody
   edits: RequestEdits
+  readonly route = undefined
   readonly trace = undefined
   readonly failure = undefined
   readonly grpcStatus = undefined
@@ -65,7 +66,7 @@ export class RequestCopy implements RequestFollower, AttemptOwner, Call, Lifetim
     const { address, peer, isSecure, port, believed, ends } = original.origin
     this.context = context
     this.request = original.received
-    this.body = RequestBody.of(original.received)
+    this.body = PassingBody.of(original.received)
     this.edits = original.edits
     // The client's connection may be closed before the copy is over.
     this.downstream = new NoClient({ address, peer, isSecure, port, believed, ends, connection: this })
@@ -109,7 +110,7 @@ export class RequestCopy implements RequestFollower, AttemptOwner, Call, Lifetim
     if (server === undefined) return this.#end('dropped')
     const { bytes } = this.#received
     this.request = this.context.received(head, this.request, bytes.length)
-    this.body = RequestBody.of(this.request)
+    this.body = PassingBody.of(this.request)
     if (bytes.length > 0) this.body.gather(bytes, 0, bytes.length)
     this.edits = new RequestEdits(this.edits)
     this.edits.set(MARK, '1')

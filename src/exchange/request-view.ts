@@ -3,12 +3,14 @@ import { type KeySubject, keyFor } from '../balancing/key.ts'
 import { certificateField, describesCertificate } from '../forwarding/client-certificate.ts'
 import { cookieIn, unquoted } from '../http1/cookie.ts'
 import { FieldName } from '../http1/field-name.ts'
-import { parameterIn, unescaped } from '../http1/query.ts'
+import { hasParameterIn, parameterIn, unescaped } from '../http1/query.ts'
 import type { RequestHead } from '../http1/request-head.ts'
-import type { RequestConditions } from '../routing/path-table.ts'
+import { segmentParameterIn } from '../http1/segment-parameter.ts'
+import type { RequestConditions } from '../routing/conditions.ts'
+import { claimNamed, claimText } from '../runtime/claim-text.ts'
 import { type IpAddress, UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
-import { type NamedPart, valueIn } from '../runtime/named-part.ts'
-import type { Affinity, Balance } from '../runtime/snapshot.ts'
+import { type NamedPart, type SegmentParameter, valueIn } from '../runtime/named-part.ts'
+import type { Affinity, Balance, CertificateField } from '../runtime/snapshot.ts'
 import type { ClientCertificate } from '../transport/tls-facts.ts'
 
 import type { FilteredRequest } from './filtered-request.ts'
@@ -21,6 +23,7 @@ export class RequestView implements RequestConditions, KeySubject, SessionReques
   path = '/'
   /** The client's certificate, if it has shown one. */
   certificate: ClientCertificate | undefined
+  listener = ''
   /** As the filters of its route have left it; undefined before them, and if it has none. */
   filtered: FilteredRequest | undefined
   head: RequestHead
@@ -58,6 +61,25 @@ export class RequestView implements RequestConditions, KeySubject, SessionReques
     return field >= 0 && this.head.hasValue(field, value)
   }
 
+  hasParameter(name: string, value: string | true): boolean {
+    if (value === true) return hasParameterIn(this.uri, name)
+    const found = parameterIn(this.uri, name)
+    return found !== undefined && unescaped(found) === value
+  }
+
+  hasCookie(name: string, value: string | true): boolean {
+    const found = cookieIn(this.head, name)
+    return found !== undefined && (value === true || unquoted(found) === value)
+  }
+
+  get hasCertificate(): boolean {
+    return this.certificate !== undefined
+  }
+
+  certifies(field: CertificateField, value: string): boolean {
+    return this.certificate?.[field] === value
+  }
+
   cookie(name: string, after = 0): string | undefined {
     return cookieIn(this.head, name, after)
   }
@@ -66,10 +88,16 @@ export class RequestView implements RequestConditions, KeySubject, SessionReques
     return parameterIn(this.uri, name, after)
   }
 
-  value(part: NamedPart, after = 0): string | undefined {
+  value(part: NamedPart | SegmentParameter, after = 0): string | undefined {
+    if (part.from === 'segment-parameter') return segmentParameterIn(this.uri, part.name, after)
     const value = valueIn(this, part, after)
     if (value === undefined || part.from === 'header') return value
     return part.from === 'cookie' ? unquoted(value) : unescaped(value)
+  }
+
+  claim(name: string): string | undefined {
+    const claims = this.filtered?.claims
+    return claims && claimText(claimNamed(claims, name))
   }
 
   key(tie: Balance | Affinity): Uint8Array {

@@ -56,6 +56,17 @@ export class ServerJudge {
   }
 
   /**
+   * Whether a failure says only that the server ends or starts, so that the request may wait for it, and the failure counts against
+   * neither.
+   */
+  excuses({ code, retry }: Failure): boolean {
+    if (retry !== 'always') return false
+    const time = now()
+    const isGone = code === 'connect-failed' && !this.#group.isAnyUp(time, this.#server)
+    return this.#server.expectBack(time, this.#incarnation, isGone)
+  }
+
+  /**
    * Counts a failure against the server, if the server is to blame.
    *
    * @param traceId that of the request, if its trace is followed
@@ -77,7 +88,7 @@ export class ServerJudge {
   }
 
   #succeeded(): void {
-    if (!this.#server.succeeded()) return
+    if (!this.#server.succeeded(undefined, this.#begunAt)) return
     const { name: server } = this.#server.settings
     this.#notices.report({ type: 'server-resumed', upstream: this.#group.settings.name, server })
   }

@@ -10,6 +10,7 @@ import type { ResponseHead } from '../http1/response-head.ts'
 import type { Upstream } from '../runtime/snapshot.ts'
 import type { Failure } from './failure.ts'
 import type { ReceivedRequest } from './received-request.ts'
+import type { RequestBody } from './request-body.ts'
 
 /**
  * One request to one server and its response, whatever the server's protocol: an HTTP/1 connection for the length of an
@@ -26,7 +27,7 @@ export interface ServerStream {
    * @param head the request's
    * @returns the form in which the rest of the body is wanted
    */
-  send(request: ReceivedRequest, head: RequestHead, forwarding: Forwarding, body: Buffer | undefined): BodyForm
+  send(request: ReceivedRequest, head: RequestHead, forwarding: Forwarding, body: RequestBody): BodyForm
   data(bytes: Buffer, from: number, to: number): void
   /** The request's body is complete or, after a switch of protocols, the client has ended its direction. */
   end(trailers?: Head): void
@@ -39,6 +40,8 @@ export interface ServerStream {
   wait(ms: number): void
   /** Abandons the request: nothing more is sent, read or called. */
   cancel(): void
+  /** As `cancel`, while the head of the response is handed over. If all of the response is there, its connection is kept. */
+  discard(): void
   /** As `cancel`, but what was written is still sent, within `ms`. */
   finish(ms: number): void
 }

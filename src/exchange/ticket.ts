@@ -6,6 +6,8 @@ export type Wanted = ServerState | undefined
 
 /** A request that waits in a Queue. */
 export interface Waiter {
+  /** How long it has waited before, in ms, without pauses: all its waits together have one limit. */
+  waited: number
   /**
    * There may be a free place: takes it, or ends the request.
    *
@@ -66,6 +68,8 @@ export class Ticket extends Timed {
   before: Ticket | undefined
   after: Ticket | undefined
   isValid = true
+  /** Since when its time runs. */
+  since = Infinity
   readonly #queue: { remove(ticket: Ticket): void }
 
   constructor(queue: { remove(ticket: Ticket): void }, number: number, waiter: Waiter, line: Line) {

@@ -17,8 +17,9 @@ import type { ServerStreams } from './server-stream.ts'
 /** How session keys are hashed, if the affinity leaves that to a policy; undefined if it does not. */
 function hashOf({ affinity }: Upstream): Balance | undefined {
   if (affinity === undefined || affinity.type === 'cookie') return undefined
-  // The key here is never read: a learnt session brings its own.
-  if (affinity.type === 'learn') return { type: 'consistent-hash', key: { from: 'uri' } }
+  // The key here is never read: such a session brings its own.
+  if (affinity.type === 'learn' || affinity.type === 'server-id')
+    return { type: 'consistent-hash', key: { from: 'uri' } }
   return affinity
 }
 
@@ -118,9 +119,13 @@ export class UpstreamGroup {
     return this.#servers.in(slot)
   }
 
-  /** Whether any server may serve, now or once it has a free place. */
-  isAnyUp(time: number): boolean {
-    return this.servers.some((server) => server.isUp(time))
+  /**
+   * Whether any server may serve, now or once it has a free place.
+   *
+   * @param besides one that does not count
+   */
+  isAnyUp(time: number, besides?: ServerState): boolean {
+    return this.servers.some((server) => server !== besides && server.isUp(time))
   }
 
   /**
@@ -136,9 +141,9 @@ export class UpstreamGroup {
       // A free place that others wait for counts as taken, and so does one that was released after the policy looked.
       const isOpen = refusal === undefined && !queue.isAwaited(server) && !queue.isAwaited(undefined)
       if (isOpen && tried.includes(server)) return false
-      // If no server is up, suspended ones are the last resort.
-      maySomeServe ||=
-        refusal === 'away' || server.settings.ending === true || (refusal === 'suspended' && server.isFull)
+      // If no server is up, suspended ones are the last resort, and those that end: they are back in a moment.
+      const isEnding = refusal === 'drained' && server.settings.ending === true
+      maySomeServe ||= isEnding || refusal === 'away' || (refusal === 'suspended' && server.isFull)
     }
     return maySomeServe
   }
@@ -146,20 +151,23 @@ export class UpstreamGroup {
   /**
    * If no server is up, one is claimed all the same that is not among `tried`: one that serves to its end, else one that only
    * failed requests keep out.
+   *
+   * @param home the request's own server
    */
-  claimLastResort(time: number, tried: readonly ServerState[]): ServerState | undefined {
+  claimLastResort(time: number, tried: readonly ServerState[], home: ServerState | undefined): ServerState | undefined {
     if (this.isAnyUp(time)) return undefined
-    return this.#claimEnding(time, tried) ?? this.#claimSuspended(time, tried)
+    return this.#claimEnding(time, tried, home) ?? this.#claimSuspended(time, tried)
   }
 
-  /** Of the servers that have been told to stop and still serve, claims the one with the fewest requests. */
-  #claimEnding(time: number, tried: readonly ServerState[]): ServerState | undefined {
-    let idlest: ServerState | undefined
+  /** Of the servers that have been told to stop and still serve, claims the request's own, or the one with the fewest requests. */
+  #claimEnding(time: number, tried: readonly ServerState[], home: ServerState | undefined): ServerState | undefined {
+    let best: ServerState | undefined
     for (const server of this.servers) {
       if (!server.mayServeToItsEnd(time) || tried.includes(server)) continue
-      if (idlest === undefined || server.inFlight < idlest.inFlight) idlest = server
+      if (server === home && server.claim(time)) return server
+      if (best === undefined || server.inFlight < best.inFlight) best = server
     }
-    return idlest?.claim(time) ? idlest : undefined
+    return best?.claim(time) ? best : undefined
   }
 
   /** Of the servers that only failed requests keep out, claims the one that failed longest ago. */

@@ -12,6 +12,7 @@ import { wallSeconds } from '../runtime/clock.ts'
 import { Deadlines } from '../runtime/deadlines.ts'
 import { KeyedLimits } from '../runtime/keyed-limits.ts'
 import type { Route } from '../runtime/snapshot.ts'
+import { MemoryBudget } from '../transport/memory-budget.ts'
 import { Scratch } from '../transport/scratch.ts'
 import { ControlHeaders } from './control-headers.ts'
 import type { Filter } from './filter.ts'
@@ -24,6 +25,9 @@ import { Tunnels } from './tunnels.ts'
 
 /** Of a head that was read once: it may be larger than what a Snapshot allows that has come since. */
 const ACCEPTED: HeadLimits = { headSize: Infinity, headers: 0 }
+
+/** How much memory the buffers of filters may take in a worker, in bytes. What comes then goes to the disk, or waits. */
+const BUFFER_MEMORY = 256 * 1024 * 1024
 
 /**
  * How a worker's connections end: each response is the last on its connection, and says so. With `stop`, a connection is
@@ -56,9 +60,14 @@ export class WorkerContext {
   readonly bans = new BanList()
   /** What limits know of their keys. */
   readonly keyedLimits: KeyedLimits
+  /** For bodies that are kept whole, or until their clients take them. */
+  readonly bufferMemory = new MemoryBudget(BUFFER_MEMORY)
 
   /** The filters of a route, in order; undefined if it has none. */
   filtersOf: (route: Route) => readonly Filter[] | undefined = () => undefined
+
+  /** Resolves once the keys at that URL were fetched again, or cannot be. */
+  renewKeys: (url: string) => Promise<void> = async () => {}
 
   /** `generation` must be set before anything is served. */
   constructor(
@@ -81,6 +90,7 @@ export class WorkerContext {
     requestView.head = head
     requestView.address = origin.address
     requestView.certificate = origin.ends.tls?.clientCertificate
+    requestView.listener = origin.ends.listener
     requestView.path = path
     requestView.filtered = filtered
     return requestView

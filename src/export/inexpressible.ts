@@ -3,12 +3,15 @@ import { isDeepStrictEqual } from 'node:util'
 import { alternatives, ConfigError, type Problem } from '../config/error.ts'
 import type { Config } from '../config/schema.ts'
 import type { ListenerTls } from '../config/tls/listener-tls.ts'
+import { inexpressibleRoutes } from './inexpressible-routes.ts'
+import { inexpressibleTimeouts } from './inexpressible-timeouts.ts'
+import { refusal, when } from './refusal.ts'
+import { inexpressibleFilters } from './route-filters.ts'
 import { serverNameOf } from './tls.ts'
 import { knownPolicies } from './upstream-settings.ts'
 
 /** Defaults that nginx cannot express but that are accepted; docs/nginx.md describes the difference. */
 const DEFAULT_HEADERS = 100
-const DEFAULT_TUNNEL = 3_600_000
 const DEFAULT_HANDSHAKE = 10_000
 const DEFAULT_QUEUE = { size: 1000, timeout: 5000 }
 
@@ -17,7 +20,8 @@ export function refuseInexpressible(config: Config): void {
   const problems = [
     ...config.listeners.flatMap((each, index) => listener(each, index, config)),
     ...clientAddressFrom(config),
-    ...config.routes.flatMap(route),
+    ...inexpressibleRoutes(config),
+    ...inexpressibleFilters(config),
     ...config.upstreams.flatMap(upstream),
     ...sameButForCase(config.upstreams),
     ...accessLog(config.accessLog),
@@ -45,15 +49,7 @@ export function refuseInexpressible(config: Config): void {
   if (problems.length > 0) throw new ConfigError(problems)
 }
 
-type Part<Key extends 'listeners' | 'routes' | 'upstreams'> = Config[Key][number]
-
-function refusal(path: string, message: string, hint: string): Problem {
-  return { where: '', path, message, hint }
-}
-
-function when(condition: boolean, ...problem: Parameters<typeof refusal>): Problem[] {
-  return condition ? [refusal(...problem)] : []
-}
+type Part<Key extends 'listeners' | 'upstreams'> = Config[Key][number]
 
 function listener(listener: Part<'listeners'>, index: number, { listeners, trustedProxies }: Config): Problem[] {
   return [
@@ -145,40 +141,6 @@ function clientAddressFrom({ trustedProxies, clientAddressFrom }: Config): Probl
   )
 }
 
-function route({ methods, headers }: Part<'routes'>, index: number): Problem[] {
-  const path = `routes[${index}]`
-  return [
-    ...methods.flatMap((method, at) => [
-      ...when(
-        method === 'TRACE',
-        `${path}.methods[${at}]`,
-        'nginx answers TRACE itself, with 405',
-        'leave TRACE out of the list',
-      ),
-      ...when(
-        !/^[A-Z_-]+$/.test(method),
-        `${path}.methods[${at}]`,
-        `nginx refuses the method ${method}, because it allows only letters, - and _`,
-        `leave ${method} out of the list`,
-      ),
-    ]),
-    ...Object.entries(headers).flatMap(([name, value]) => [
-      ...when(
-        !/^[a-z0-9-]+$/.test(name),
-        `${path}.headers.${name}`,
-        'nginx can match only headers whose names consist of letters, digits and -',
-        'use another header',
-      ),
-      ...when(
-        value === '',
-        `${path}.headers.${name}`,
-        'nginx cannot distinguish an empty header from a missing one',
-        'require a value, such as "1"',
-      ),
-    ]),
-  ]
-}
-
 function upstream({
   name,
   balance,
@@ -197,13 +159,6 @@ function upstream({
 }: Part<'upstreams'>): Problem[] {
   const askedFor = serverNameOf(tls, servers)
   const path = `upstreams.${name}`
-  const noLimit = (key: keyof typeof timeouts) =>
-    when(
-      timeouts[key] === 0,
-      `${path}.timeouts.${key}`,
-      'nginx cannot express "no limit"',
-      'write a long duration, such as 24d',
-    )
   return [
     ...when(
       !knownPolicies.includes(balance.type),
@@ -212,7 +167,13 @@ function upstream({
       `use ${alternatives(knownPolicies)}`,
     ),
     ...when(
-      affinity !== undefined,
+      affinity?.type === 'server-id',
+      `${path}.affinity`,
+      'the nginx that the export is made for has no "sticky route"',
+      'leave it out, and add sticky route by hand if your nginx has it',
+    ),
+    ...when(
+      affinity !== undefined && affinity.type !== 'server-id',
       `${path}.affinity`,
       'nginx does not store sessions',
       'leave it out, and balance by ip-hash to keep each address on its server',
@@ -259,21 +220,7 @@ function upstream({
         `write ${Math.ceil(failTimeout / 1000)}s`,
       ),
     ]),
-    ...noLimit('connect'),
-    ...noLimit('firstByte'),
-    ...noLimit('idle'),
-    ...when(
-      timeouts.firstByte !== timeouts.idle,
-      `${path}.timeouts.firstByte`,
-      'nginx has one timeout for the first byte and for later pauses',
-      'set firstByte and idle to the same value',
-    ),
-    ...when(
-      timeouts.tunnel !== DEFAULT_TUNNEL && timeouts.tunnel !== timeouts.idle,
-      `${path}.timeouts.tunnel`,
-      'nginx has no separate timeout for upgraded connections',
-      'leave it out, or set it to the same value as idle',
-    ),
+    ...inexpressibleTimeouts(timeouts, path),
     ...when(
       retries.within === 0,
       `${path}.retries.within`,

@@ -27,7 +27,7 @@ export interface NginxFiles {
  */
 export function exportNginx(config: Config, title: string): string {
   refuseInexpressible(config)
-  return comment(title) + render(mainDirectives(config, siteDirectives(config)))
+  return comment(title) + render(mainDirectives(config, siteDirectives(config, inherited(config))))
 }
 
 /** The same as `exportNginx`, in two files. */
@@ -35,7 +35,7 @@ export function exportNginxFiles(config: Config, title: string): NginxFiles {
   refuseInexpressible(config)
   return {
     main: comment(title) + render(mainDirectives(config, [directive('include', SITE)])),
-    site: comment(title) + render(siteDirectives(config)),
+    site: comment(title) + render(siteDirectives(config, inherited(config))),
   }
 }
 
@@ -95,6 +95,11 @@ function clients(config: Config): Directive[] {
   ]
 }
 
+/** What locations that have some of these themselves must repeat. */
+function inherited(config: Config): Directive[] {
+  return [...tlsFromClients(config), ...forwarding(config), ...relaying].filter(({ name }) => REPEATED.includes(name))
+}
+
 /** The head that a server gets, equivalent to src/forwarding/forwarded-request.ts. */
 function forwarding(config: Config): Directive[] {
   const { directives, forwardedFor, forwardedProto, forwardedHost, forwardedPort, claims } = clientAddress(config)
@@ -144,6 +149,9 @@ function forwarding(config: Config): Directive[] {
     directive('proxy_set_header', 'Trailer', ''),
   ]
 }
+
+/** nginx takes those of a location in place of all others. */
+const REPEATED = ['add_header', 'proxy_hide_header', 'proxy_set_header']
 
 const accelHeaders = ['Expires', 'Redirect', 'Limit-Rate', 'Buffering', 'Charset'].map((word) => `X-Accel-${word}`)
 

@@ -1,11 +1,14 @@
 import { withFolderRedirects } from '../config/folder-redirect.ts'
+import type { Route as ConfiguredRoute } from '../config/route.ts'
 import type { Config } from '../config/schema.ts'
 
 /** One host and one path of a route. */
 export interface Route {
+  /** Which one of the configuration's routes it is of. */
+  readonly number: number
   /** `www.example.org`, or `*.example.org` for every name below it; undefined for any. */
   readonly host: string | undefined
-  /** `/exactly/this`, or `/this/*` for all paths below `/this/`. */
+  /** `/exactly/this`, `/this*` for all paths that begin like that, or a regular expression. */
   readonly path: string
   /** Empty for any. */
   readonly methods: readonly string[]
@@ -13,15 +16,18 @@ export interface Route {
   readonly headers: Readonly<Record<string, string>>
   /** Redirects requests to this path, percent-encoded, instead of serving them. */
   readonly redirect?: string
+  readonly bodyLimit?: number
+  readonly timeouts?: ConfiguredRoute['timeouts']
+  readonly retries?: ConfiguredRoute['retries']
   /** The name of an upstream; undefined if its filters answer every request. */
   readonly upstream?: string | undefined
 }
 
 /** The routes of a configuration, one for each listed host and path, and one for each redirect to a folder. */
 export function routesOf(config: Config): Route[] {
-  return config.routes.flatMap(({ hosts, paths, ...route }) =>
+  return config.routes.flatMap(({ hosts, paths, ...route }, number) =>
     (hosts.length === 0 ? [undefined] : hosts).flatMap((host) =>
-      withFolderRedirects(paths).map((place) => ({ ...route, host, ...place })),
+      withFolderRedirects(paths).map((place) => ({ ...route, number, host, ...place })),
     ),
   )
 }

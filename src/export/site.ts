@@ -2,28 +2,38 @@ import { endpointOf, formatAddress } from '../config/address.ts'
 import type { Config } from '../config/schema.ts'
 import { ConditionMaps, NO_ROUTE } from './condition-maps.ts'
 import { block, type Directive, directive } from './directive.ts'
+import { forPcre } from './expression.ts'
 import { hostsOf, type Location, locationsOf } from './host-table.ts'
 import { isConditional, type Route, routesOf } from './route.ts'
+import { RouteFiltersExport } from './route-filters.ts'
 import { listenParameters, redirectPortOf, redirectToHttps } from './tls.ts'
-import { proxySettings, upstreamBlock } from './upstream-settings.ts'
+import { ownSettings, proxySettings, upstreamBlock } from './upstream-settings.ts'
 
 /** The routes and upstreams as a file for nginx's conf.d: upstreams, maps, and one `server` for each host. */
-export function siteDirectives(config: Config): Directive[] {
-  const site = new Site(config)
+export function siteDirectives(config: Config, inherited: readonly Directive[]): Directive[] {
+  const site = new Site(config, inherited)
   const servers = site.servers()
-  return [...config.upstreams.map(upstreamBlock), ...site.sharedSettings, ...site.maps, ...servers]
+  return [
+    ...config.upstreams.map(upstreamBlock),
+    ...site.sharedSettings,
+    ...site.filters.shared,
+    ...site.maps,
+    ...servers,
+  ]
 }
 
 class Site {
   /** The settings that are the same for all upstreams, written once. */
   readonly sharedSettings: readonly Directive[]
+  readonly filters: RouteFiltersExport
   readonly #config: Config
   readonly #conditions = new ConditionMaps()
   /** From the name of an upstream to the directives that pass a request to it. */
   readonly #passing: ReadonlyMap<string, readonly Directive[]>
 
-  constructor(config: Config) {
+  constructor(config: Config, inherited: readonly Directive[]) {
     this.#config = config
+    this.filters = new RouteFiltersExport(config, inherited)
     const settings = config.upstreams.map(proxySettings)
     const isShared = (each: Directive) => settings.every((one) => one.some((other) => isSame(each, other)))
     this.sharedSettings = settings[0]?.filter(isShared) ?? []
@@ -73,15 +83,16 @@ class Site {
   }
 
   #locations(locations: readonly Location[]): Directive[] {
-    const shared = locations.filter(({ routes }) => !haveOneOutcome(routes)).flatMap(({ routes }) => routes)
-    const named = new Map(shared.map((route) => [nameOf(route), route]))
+    const shared = locations.filter(({ routes }) => !this.#haveOneOutcome(routes)).flatMap(({ routes }) => routes)
+    const named = new Map(shared.map((route) => [this.#nameOf(route), route]))
     return [
       ...locations.map((location) =>
-        block(
-          'location',
-          location.exact ? ['=', location.path] : [location.path],
-          this.#directivesFor(location.routes),
-        ),
+        block('location', location.exact ? ['=', location.path] : [location.path], [
+          ...this.#directivesFor(location.routes),
+          ...location.expressions.map(({ source, route }) =>
+            block('location', ['~', forPcre(source)], this.#outcome(route)),
+          ),
+        ]),
       ),
       ...[...named].map(([name, route]) => block('location', [`@${name}`], this.#outcome(route))),
       ...(named.size === 0 ? [] : [block('location', [`@${NO_ROUTE}`], [directive('return', 404)])]),
@@ -91,27 +102,38 @@ class Site {
   #directivesFor(routes: readonly Route[]): readonly Directive[] {
     const [first] = routes
     if (first === undefined) return [directive('return', 404)]
-    if (haveOneOutcome(routes)) return this.#outcome(first)
-    const choice = this.#conditions.choice(routes, nameOf)
+    if (this.#haveOneOutcome(routes)) return this.#outcome(first)
+    const choice = this.#conditions.choice(routes, (route) => this.#nameOf(route))
     // In nginx, only error_page can jump to a location named by a variable. Nothing else here uses status 418.
     return [directive('error_page', 418, '=', `@${choice}`), directive('return', 418)]
   }
 
   #outcome(route: Route): readonly Directive[] {
-    if (route.redirect === undefined) return this.#passing.get(route.upstream!)!
+    if (route.redirect === undefined) {
+      const own = [...this.filters.of(route.number), ...ownSettings(route)]
+      const others = (this.#passing.get(route.upstream!) ?? []).filter(
+        ({ name }) => !own.some((each) => each.name === name),
+      )
+      return [...others, ...own]
+    }
     return [directive('return', 301, `${escaped(route.redirect)}$is_args$args`)]
   }
-}
 
-/** Whether all these routes have the same outcome, and one of them is unconditional. */
-function haveOneOutcome(routes: readonly Route[]): boolean {
-  const last = routes.at(-1)
-  return last === undefined || (!isConditional(last) && routes.every((route) => nameOf(route) === nameOf(last)))
-}
+  /** Whether all these routes have the same outcome, and one of them is unconditional. */
+  #haveOneOutcome(routes: readonly Route[]): boolean {
+    const last = routes.at(-1)
+    if (last === undefined) return true
+    return !isConditional(last) && routes.every((route) => this.#nameOf(route) === this.#nameOf(last))
+  }
 
-/** The name of the location that passes requests to the route's upstream, or redirects them. */
-function nameOf({ redirect, upstream }: Route): string {
-  return redirect === undefined ? `to_${upstream}` : `redirect_to_${escaped(redirect)}`
+  /** The name of the location that passes requests to the route's upstream, or redirects them. */
+  #nameOf(route: Route): string {
+    const { number, redirect, upstream } = route
+    if (redirect !== undefined) return `redirect_to_${escaped(redirect)}`
+    if (this.filters.of(number).length > 0) return `to_${upstream}_by_route_${number}`
+    const own = ownSettings(route).map(({ name, args }) => `-${name}-${args.join('-')}`)
+    return `to_${upstream}${own.join('')}`
+  }
 }
 
 /** The path for a text in which nginx expands variables. */

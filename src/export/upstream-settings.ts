@@ -2,6 +2,7 @@ import { formatDuration } from '../config/duration.ts'
 import type { Server } from '../config/server.ts'
 import type { Upstream } from '../config/upstream.ts'
 import { block, type Directive, directive } from './directive.ts'
+import type { Route } from './route.ts'
 import { tlsToServers } from './tls.ts'
 
 /** The largest number for directives where nginx has no "unlimited". */
@@ -52,6 +53,22 @@ export function proxySettings(upstream: Upstream): Directive[] {
     directive('proxy_next_upstream_timeout', formatDuration(retries.within)),
     ...tlsToServers(upstream),
   ]
+}
+
+/** The settings of a route in place of its upstream's, or of all. */
+export function ownSettings({ bodyLimit, timeouts = {}, retries = {} }: Route): Directive[] {
+  return [
+    ...(bodyLimit === undefined ? [] : [directive('client_max_body_size', bodyLimit)]),
+    ...time('proxy_connect_timeout', timeouts.connect),
+    ...time('proxy_send_timeout', timeouts.idle),
+    ...time('proxy_read_timeout', timeouts.firstByte),
+    ...(retries.tries === undefined ? [] : [directive('proxy_next_upstream_tries', retries.tries)]),
+    ...time('proxy_next_upstream_timeout', retries.within),
+  ]
+}
+
+function time(name: string, ms: number | undefined): Directive[] {
+  return ms === undefined ? [] : [directive(name, formatDuration(ms))]
 }
 
 function serverLine({ name, address, weight, maxConnections, maxFails, failTimeout, backup, down }: Server): Directive {

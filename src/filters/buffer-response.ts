@@ -1,6 +1,7 @@
 import type { Filter } from '../exchange/filter.ts'
 import type { FilteredResponse } from '../exchange/filtered-response.ts'
 import type { BodyStage, ResponseSink } from '../exchange/response-sink.ts'
+import type { WorkerContext } from '../exchange/worker-context.ts'
 import type { BufferResponseSettings } from '../runtime/filter-settings.ts'
 import { BufferStage } from './buffer/buffer-stage.ts'
 
@@ -9,11 +10,15 @@ export class BufferResponse implements Filter {
   readonly name = 'bufferResponse'
   readonly #settings: BufferResponseSettings
 
-  constructor(settings: BufferResponseSettings) {
+  readonly #context: WorkerContext
+
+  constructor(settings: BufferResponseSettings, context: WorkerContext) {
     this.#settings = settings
+    this.#context = context
   }
 
-  stage(_response: FilteredResponse, next: ResponseSink): BodyStage {
-    return new BufferStage(next, this.#settings)
+  stage({ request }: FilteredResponse, next: ResponseSink): BodyStage | undefined {
+    // A call of gRPC may be a dialogue, whose ends are to hear of each other's pace.
+    return request.received.isGrpc ? undefined : new BufferStage(next, this.#settings, this.#context)
   }
 }

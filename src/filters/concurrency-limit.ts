@@ -3,7 +3,7 @@ import type { Filter, Verdict } from '../exchange/filter.ts'
 import type { FilteredRequest } from '../exchange/filtered-request.ts'
 import type { WorkerContext } from '../exchange/worker-context.ts'
 import type { ConcurrencyLimitSettings } from '../runtime/filter-settings.ts'
-import type { ConcurrencyTable } from '../runtime/keyed-limits/concurrency-table.ts'
+import type { KeyedLimits } from '../runtime/keyed-limits.ts'
 import { LimitSubject } from './limit-subject.ts'
 
 /** When a client may ask again, in s: nobody knows when one of its requests ends. */
@@ -14,26 +14,27 @@ export class ConcurrencyLimit implements Filter {
   readonly name = 'concurrencyLimit'
   readonly #settings: ConcurrencyLimitSettings
   readonly #subject: LimitSubject
-  readonly #table: ConcurrencyTable
+  readonly #limits: KeyedLimits
   /** Where each request in flight is counted. */
   readonly #entries = new Map<FilteredRequest, number>()
 
   constructor(settings: ConcurrencyLimitSettings, { keyedLimits }: WorkerContext) {
     this.#settings = settings
     this.#subject = new LimitSubject(settings, keyedLimits)
-    this.#table = keyedLimits.concurrency
+    this.#limits = keyedLimits
   }
 
   request(request: FilteredRequest): Verdict {
     const { limit, status, dryRun } = this.#settings
     if (!this.#subject.of(request)) return undefined
-    const entry = this.#table.enter(this.#subject.high, this.#subject.low, limit)
+    const entry = this.#limits.concurrency.enter(this.#subject.high, this.#subject.low, limit)
     if (typeof entry === 'number') {
       this.#entries.set(request, entry)
       return undefined
     }
     if (entry === 'uncounted') return undefined
     if (dryRun) {
+      this.#limits.countDryRun()
       request.note(this.name, `would refuse it: ${limit} are in flight`)
       return undefined
     }
@@ -45,6 +46,6 @@ export class ConcurrencyLimit implements Filter {
     const entry = this.#entries.get(request)
     if (entry === undefined) return
     this.#entries.delete(request)
-    this.#table.leave(entry)
+    this.#limits.concurrency.leave(entry)
   }
 }

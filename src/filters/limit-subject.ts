@@ -1,4 +1,5 @@
 import type { FilteredRequest } from '../exchange/filtered-request.ts'
+import { claimNamed, claimText } from '../runtime/claim-text.ts'
 import type { KeyedLimitSettings, LimitPart } from '../runtime/filter-settings.ts'
 import { isAddress } from '../runtime/ip-address.ts'
 import type { LimitKey } from '../runtime/keyed-limits/limit-key.ts'
@@ -97,9 +98,7 @@ export function textOf(part: TextPart, request: FilteredRequest): string | undef
       return request.cookie(part.name)
     case 'query':
       return request.query(part.name)
-    case 'claim': {
-      const claim = request.claims?.[part.name]
-      return typeof claim === 'object' || claim === undefined ? undefined : String(claim)
-    }
+    case 'claim':
+      return request.claims && claimText(claimNamed(request.claims, part.name))
   }
 }

@@ -23,7 +23,8 @@ export class Path implements Filter {
 
   request(request: FilteredRequest): undefined {
     const [written, query] = partsOf(request.target)
-    const path = normalisePath(written)
+    // That of most requests is known from routing.
+    const path = request.edits.target === undefined ? request.path : normalisePath(written)
     const changed = path === undefined ? undefined : this.#changed(written, path, request)
     if (changed === undefined) return
     request.edits.target = changed.includes('?') ? withQuery(changed, query) : changed + query

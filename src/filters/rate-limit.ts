@@ -5,7 +5,8 @@ import type { FilteredResponse } from '../exchange/filtered-response.ts'
 import type { WorkerContext } from '../exchange/worker-context.ts'
 import { now } from '../runtime/clock.ts'
 import type { RateLimitSettings } from '../runtime/filter-settings.ts'
-import { type Pace, paceOf, type RateTable } from '../runtime/keyed-limits/rate-table.ts'
+import { type Pace, paceOf } from '../runtime/keyed-limits/rate-table.ts'
+import type { KeyedLimits } from '../runtime/keyed-limits.ts'
 import { LimitSubject } from './limit-subject.ts'
 
 /**
@@ -16,7 +17,7 @@ export class RateLimit implements Filter {
   readonly name = 'rateLimit'
   readonly #settings: RateLimitSettings
   readonly #subject: LimitSubject
-  readonly #rates: RateTable
+  readonly #limits: KeyedLimits
   readonly #pace: Pace
   /** The field RateLimit-Policy. */
   readonly #policy: string
@@ -27,20 +28,21 @@ export class RateLimit implements Filter {
     const { requests, period, burst, policy } = settings
     this.#settings = settings
     this.#subject = new LimitSubject(settings, keyedLimits)
-    this.#rates = keyedLimits.rates
+    this.#limits = keyedLimits
     this.#pace = paceOf(requests, period, burst)
     this.#policy = `"${policy}";q=${requests};w=${period / 1000}`
   }
 
   request(request: FilteredRequest): Verdict {
     const { headers, dryRun, status } = this.#settings
-    const rates = this.#rates
+    const { rates } = this.#limits
     if (!this.#subject.of(request)) return undefined
     const isAdmitted = rates.take(this.#subject.high, this.#subject.low, this.#pace, now())
     if (headers === 'all') this.#awaited.set(request, this.#state(isAdmitted ? rates.reset : rates.wait))
     if (isAdmitted) return undefined
     const wait = Math.ceil(rates.wait / 1000)
     if (dryRun) {
+      this.#limits.countDryRun()
       request.note(this.name, `would refuse it: too fast, by ${wait} s`)
       return undefined
     }
@@ -63,6 +65,6 @@ export class RateLimit implements Filter {
 
   /** @param reset in ms */
   #state(reset: number): string {
-    return `"${this.#settings.policy}";r=${this.#rates.remaining};t=${Math.ceil(reset / 1000)}`
+    return `"${this.#settings.policy}";r=${this.#limits.rates.remaining};t=${Math.ceil(reset / 1000)}`
   }
 }

@@ -4,13 +4,17 @@ import type { FilterSettings } from '../runtime/filter-settings.ts'
 import type { Route } from '../runtime/snapshot.ts'
 import { AddressFilter } from './address-filter.ts'
 import { Answers } from './answers.ts'
+import { BasicAuth } from './basic-auth/basic-auth.ts'
+import { BufferRequest } from './buffer-request.ts'
 import { BufferResponse } from './buffer-response.ts'
 import { Compress } from './compress.ts'
 import { ConcurrencyLimit } from './concurrency-limit.ts'
 import { Cors } from './cors.ts'
 import { ErrorPages } from './error-pages.ts'
+import { ForwardAuth } from './forward-auth/forward-auth.ts'
 import { Headers } from './headers.ts'
 import { Host } from './host.ts'
+import { Jwt } from './jwt/jwt.ts'
 import { Mirror } from './mirror.ts'
 import { Path } from './path.ts'
 import { RateLimit } from './rate-limit.ts'
@@ -30,14 +34,18 @@ type Makers = {
 const makers: Makers = {
   allow: (settings) => new AddressFilter(settings),
   answers: (settings) => new Answers(settings),
-  bufferResponse: (settings) => new BufferResponse(settings),
+  basicAuth: (settings, context) => new BasicAuth(settings, context),
+  bufferRequest: (settings) => new BufferRequest(settings),
+  bufferResponse: (settings, context) => new BufferResponse(settings, context),
   compress: (settings) => new Compress(settings),
   concurrencyLimit: (settings, context) => new ConcurrencyLimit(settings, context),
   cors: (settings) => new Cors(settings),
   deny: (settings) => new AddressFilter(settings),
   errorPages: (settings) => new ErrorPages(settings),
+  forwardAuth: (settings) => new ForwardAuth(settings),
   headers: (settings) => new Headers(settings),
   host: (settings) => new Host(settings),
+  jwt: (settings, context) => new Jwt(settings, context),
   mirror: (settings, context) => new Mirror(settings, context),
   path: (settings) => new Path(settings),
   rateLimit: (settings, context) => new RateLimit(settings, context),

@@ -1,5 +1,6 @@
 import type { FilteredRequest } from '../exchange/filtered-request.ts'
 import { escapedPath } from '../http1/escape.ts'
+import { claimNamed, claimText } from '../runtime/claim-text.ts'
 import type { Template, Variable } from '../runtime/filter-settings.ts'
 import { partsOf } from './target.ts'
 
@@ -61,12 +62,8 @@ function variableIn(variable: Variable, request: FilteredRequest): string | unde
     case 'route':
       return request.parameter(variable.name)
     case 'claim':
-      return asText(request.claims?.[variable.name])
+      return request.claims && claimText(claimNamed(request.claims, variable.name))
     default:
       return request[variable.from](variable.name)
   }
-}
-
-function asText(claim: unknown): string | undefined {
-  return typeof claim === 'string' || claim === undefined ? claim : JSON.stringify(claim)
 }

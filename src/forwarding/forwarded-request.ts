@@ -77,7 +77,7 @@ export function writeRequestHead(out: Scratch, head: RequestHead, framing: Frami
   if (framing < 0) {
     out.write(CHUNKED_LINE)
     copyTrailer(out, head, options)
-  } else if (framing > 0 || head.find(FieldName.ContentLength) >= 0) {
+  } else if (forwarding.hasBody || head.find(FieldName.ContentLength) >= 0) {
     out.text(`Content-Length: ${framing}\r\n`)
   }
   if (forwarding.upgrade) copyUpgrade(out, head)

@@ -33,6 +33,8 @@ export interface Forwarding {
   readonly requestId: string
   /** Used as Host if a request (HTTP/1.0) has none. */
   readonly serverAddress: string
+  /** Whether the client has sent a body, even if it is empty. */
+  readonly hasBody: boolean
   /** Whether the request's Upgrade is passed on to the server. */
   readonly upgrade: boolean
   /** Whether the server is told that its client can use trailers. */

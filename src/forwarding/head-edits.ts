@@ -64,6 +64,11 @@ export class HeadEdits {
     return this.addedValues(name)[0]
   }
 
+  /** The added fields, in order. */
+  get added(): [name: string, value: string][] {
+    return this.#added.map(({ name, value }) => [name, value])
+  }
+
   /** The added field lines, each with its line end. */
   get lines(): string {
     let text = ''
@@ -110,8 +115,16 @@ export class RequestEdits extends HeadEdits {
   }
 }
 
+/** The keys of names that have been asked for: nearly all are written in the configuration, and asked for with each request. */
+const keys = new Map<string, string>()
+const MOST_KEYS = 1000
+
 function keyOf(name: string): string {
-  return name.toLowerCase().replaceAll('_', '-')
+  const known = keys.get(name)
+  if (known !== undefined) return known
+  const key = name.toLowerCase().replaceAll('_', '-')
+  if (keys.size < MOST_KEYS) keys.set(name, key)
+  return key
 }
 
 function isNamed(head: Head, field: number, key: string): boolean {

@@ -32,9 +32,9 @@ export class ServerHealth {
     return next.slot === slot && next.down === down && next.away === away && this.isAt(next)
   }
 
-  /** Whether the server has the same address as `next`. */
-  isAt({ endpoint }: Server): boolean {
-    return isSameEndpoint(endpoint, this.#server.endpoint)
+  /** Whether `next` is the same process at the same address, as far as that is known. */
+  isAt({ endpoint, incarnation }: Server): boolean {
+    return isSameEndpoint(endpoint, this.#server.endpoint) && incarnation === this.#server.incarnation
   }
 
   /** Takes over other settings of the same server (see `isOf`). */

@@ -23,8 +23,25 @@ export function parameterIn(target: string, name: string, after = 0): string | u
   return undefined
 }
 
+/** Whether a target's query has a parameter of that name, also one without a value (`?debug`), among the first thousand. */
+export function hasParameterIn(target: string, name: string): boolean {
+  let separator = target.indexOf('?')
+  for (let count = 0; separator >= 0 && count < MAX_PARAMETERS; count++) {
+    const end = endOfName(target, separator + 1, name)
+    if (end > 0 && (end === target.length || target[end] === '=' || target[end] === '&')) return true
+    separator = target.indexOf('&', separator + 1)
+  }
+  return false
+}
+
 /** Where the value of the parameter that begins at `from` begins; 0 if it has another name, or no value. */
 function afterName(target: string, from: number, name: string): number {
+  const at = endOfName(target, from, name)
+  return at > 0 && target.charCodeAt(at) === EQUALS ? at + 1 : 0
+}
+
+/** Where that name ends, which may be escaped; 0 if there is another one. */
+function endOfName(target: string, from: number, name: string): number {
   let at = from
   for (let i = 0; i < name.length; i++) {
     const wanted = name.charCodeAt(i)
@@ -34,7 +51,7 @@ function afterName(target: string, from: number, name: string): number {
     else if (found === PLUS && wanted === SPACE) at++
     else return 0
   }
-  return target.charCodeAt(at) === EQUALS ? at + 1 : 0
+  return at
 }
 
 /** The byte that is escaped at that offset; 256 if there is no escape. */

@@ -1,9 +1,9 @@
 import { now, wallSeconds } from '../runtime/clock.ts'
-import type { AccessLog as Settings } from '../runtime/snapshot.ts'
+import type { RouteLog, AccessLog as Settings } from '../runtime/snapshot.ts'
 import type { ExchangeObserver, ExchangeRecord } from './exchange-record.ts'
-import { JsonLine } from './json-line.ts'
+import { HIDDEN } from './json-line.ts'
 import { type Batch, LineBuffer } from './line-buffer.ts'
-import { Redaction } from './redaction.ts'
+import { LogForm } from './log-form.ts'
 
 /** Receives the lines. */
 export interface LogSink {
@@ -23,10 +23,11 @@ const FLUSH_AFTER = 100
  * batches, so that no request waits for a disk or a pipe. A client cannot end a line or a quoted part of it.
  */
 export class AccessLog implements ExchangeObserver {
-  #format!: Settings['format']
-  #jsonLine!: JsonLine
-  /** Undefined if no values are redacted. */
-  #redaction: Redaction | undefined
+  #settings!: Settings
+  /** That of all requests whose routes say nothing else. */
+  #form!: LogForm
+  /** Those of routes that do. */
+  #forms!: WeakMap<RouteLog, LogForm>
   readonly #sink: LogSink
   readonly #lines = new LineBuffer()
   #dropped = 0
@@ -43,21 +44,32 @@ export class AccessLog implements ExchangeObserver {
   }
 
   /** Writes by these settings from now on. */
-  apply({ format, redact, fields }: Settings): void {
-    this.#format = format
-    this.#jsonLine = new JsonLine(fields)
-    this.#redaction = redact.length > 0 ? new Redaction(redact) : undefined
+  apply(settings: Settings): void {
+    this.#settings = settings
+    this.#form = new LogForm(settings)
+    this.#forms = new WeakMap()
   }
 
   ended(entry: ExchangeRecord): void {
-    if (this.#format === 'off') return
+    if (this.#form.format === 'off') return
+    const own = entry.route?.log
+    const form = own === undefined ? this.#form : this.#formOf(own)
+    if (own !== undefined && !form.takes(entry)) return
     if (this.#lines.length >= FLUSH_AT) {
       this.#dropped++
       return
     }
-    if (this.#format === 'json') this.#lines.text(`${this.#jsonLine.of(entry, this.#redaction)}\n`)
-    else this.#text(entry, this.#format === 'vhost')
+    if (form.format === 'json') this.#lines.text(`${form.json.of(entry)}\n`)
+    else this.#text(entry, form)
     if (this.#lines.length >= FLUSH_AT) this.#flush()
+  }
+
+  #formOf(own: RouteLog): LogForm {
+    const known = this.#forms.get(own)
+    if (known !== undefined) return known
+    const form = new LogForm(this.#settings, own)
+    this.#forms.set(own, form)
+    return form
   }
 
   /** The sink has written the lines in this memory. */
@@ -71,8 +83,10 @@ export class AccessLog implements ExchangeObserver {
     this.#tick()
   }
 
-  #text(entry: ExchangeRecord, withNames: boolean): void {
+  #text(entry: ExchangeRecord, form: LogForm): void {
     const { request } = entry
+    const { redaction } = form
+    const withNames = form.format === 'vhost'
     const { bytes } = request
     const lines = this.#lines
     if (withNames) {
@@ -80,14 +94,16 @@ export class AccessLog implements ExchangeObserver {
       lines.ascii(' ')
     }
     lines.ascii(entry.clientAddress + this.#time)
-    if (this.#redaction === undefined) lines.quotable(bytes, request.headStart, request.requestLineEnd)
-    else quote(lines, this.#redaction.requestLine(bytes, request.headStart, request.requestLineEnd))
+    if (redaction === undefined) lines.quotable(bytes, request.headStart, request.requestLineEnd)
+    else quote(lines, redaction.requestLine(bytes, request.headStart, request.requestLineEnd))
     const protocol = request.protocol === '' ? '' : ` ${request.protocol}`
     lines.ascii(`${protocol}" ${entry.status} ${entry.bytesSent} "`)
-    if (this.#redaction === undefined) lines.quotable(bytes, request.refererStart, request.refererEnd)
-    else quote(lines, this.#redaction.url(bytes, request.refererStart, request.refererEnd))
+    if (form.hides('referer')) lines.ascii(hidden(request.refererStart, request.refererEnd))
+    else if (redaction === undefined) lines.quotable(bytes, request.refererStart, request.refererEnd)
+    else quote(lines, redaction.url(bytes, request.refererStart, request.refererEnd))
     lines.ascii('" "')
-    lines.quotable(bytes, request.userAgentStart, request.userAgentEnd)
+    if (form.hides('user-agent')) lines.ascii(hidden(request.userAgentStart, request.userAgentEnd))
+    else lines.quotable(bytes, request.userAgentStart, request.userAgentEnd)
     const names = withNames ? `${entry.upstreamName ?? '-'} ${entry.serverNames || '-'} ` : ''
     const seconds = ((now() - entry.startedAt) / 1000).toFixed(3)
     const upstream = `${entry.upstreamAddresses || '-'} ${entry.upstreamStatuses || '-'}`
@@ -113,6 +129,11 @@ export class AccessLog implements ExchangeObserver {
 
 function quote(lines: LineBuffer, bytes: Buffer): void {
   lines.quotable(bytes, 0, bytes.length)
+}
+
+/** In place of a value that is not logged. */
+function hidden(from: number, to: number): string {
+  return from === to ? '-' : HIDDEN
 }
 
 /** nginx's $time_local: `22/Nov/2026:20:44:00 +0000`. */

@@ -72,6 +72,8 @@ export interface FilterDecision {
 
 /** What is known of an exchange when one of its attempts is over. */
 export interface AttemptedExchange {
+  /** Undefined for a copy, and where none matched. */
+  readonly route: Route | undefined
   readonly request: RecordedRequest
   /** The status of a gRPC call; undefined for any other request, and for a call that had none. */
   readonly grpcStatus: number | undefined
@@ -104,8 +106,11 @@ export interface ExchangeRecord extends AttemptedExchange {
   readonly upstreamAddresses: string
   readonly upstreamStatuses: string
   readonly reason: string | undefined
+  /** The value of the first field of that lower-case name in the request; undefined for none, or a request that was not understood. */
+  header(name: string): string | undefined
   /** The rest is undefined, 0 or false where the request got no further. */
-  readonly route: Route | undefined
+  /** The user that a filter has authenticated, one character a byte. */
+  readonly user: string | undefined
   /** What its filters have decided, in order, as far as they say it; undefined if it has none. */
   readonly decisions: readonly FilterDecision[] | undefined
   readonly upstream: Upstream | undefined

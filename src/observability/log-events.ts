@@ -221,7 +221,8 @@ export const logChapters = {
       'change-conflict': {
         level: 'warn',
         fields: [],
-        meaning: 'A change that an operator has made at run time contradicts the file by now.',
+        meaning:
+          'A change that an operator has made at run time contradicts the file, or what sources have found, by now.',
         action: 'Reset the change, or correct the file.',
       },
       'replacement-invalid': {
@@ -355,6 +356,13 @@ export const logChapters = {
         meaning: 'This process or machine runs short of file descriptors, ports or memory.',
         action: 'Raise the limit that the message names.',
       },
+      'storage-failed': {
+        level: 'error',
+        fields: ['cause', 'count'],
+        meaning:
+          'Bodies that `bufferRequest` or `bufferResponse` keeps could not be written to the disk, or be read again.',
+        action: 'Make room, or set `TMPDIR` to a folder that has some.',
+      },
     },
   },
   sources: {
@@ -460,6 +468,31 @@ export const logChapters = {
         fields: ['address', 'count'],
         meaning: 'A peer that is not trusted says that its client came by HTTPS.',
         action: 'If it is your own proxy, add it to `trustedProxies`.',
+      },
+    },
+  },
+  keys: {
+    title: 'Keys of tokens',
+    events: {
+      'keys-fetched': {
+        level: 'info',
+        fields: ['source', 'count'],
+        meaning:
+          'The keys by which the filter `jwt` verifies tokens were fetched, for the first time or after a failure.',
+        action: '',
+      },
+      'keys-not-fetched': {
+        level: 'warn',
+        fields: ['source', 'cause'],
+        meaning:
+          'The keys by which the filter `jwt` verifies tokens could not be fetched. Those that were fetched last stay in effect.',
+        action: 'See the cause.',
+      },
+      'keys-not-applied': {
+        level: 'error',
+        fields: ['cause'],
+        meaning: 'Other keys of tokens could not be put into effect.',
+        action: 'See the cause, and reload.',
       },
     },
   },

@@ -24,6 +24,7 @@ export class Notices {
   readonly #tlsFailures = new OccasionalNotices()
   readonly #ownCookies = new OccasionalNotices()
   readonly #schemes = new OccasionalNotice()
+  readonly #storageFailures = new OccasionalNotices()
   readonly #headers = new OccasionalNotice()
   readonly #wishes = new Map<string, Wish>()
 
@@ -86,6 +87,12 @@ export class Notices {
   headerUnknown(upstream: string, server: string, header: string): void {
     const count = this.#headers.due(now())
     if (count > 0) this.report({ type: 'header-unknown', upstream, server, header, count })
+  }
+
+  /** The disk could not keep a body. */
+  storageFailed({ code, message }: NodeJS.ErrnoException): void {
+    const count = this.#storageFailures.due(code ?? '', now())
+    if (count > 0) this.report({ type: 'storage-failed', cause: message, count })
   }
 
   /** A peer that is not trusted said that its client came by HTTPS. */

@@ -62,12 +62,13 @@ export interface Move {
  * Why sessions do not stay:
  *
  * - a `Refusal`: the server is no longer there, or may not serve them
+ * - `backup`: the server is a backup, from which they return to others
  * - `hash`: their key belongs to another server
  * - `expired`: they are over by a shorter limit
  * - `affinity-changed`: the upstream does not know them any more, by another kind of affinity, cookie, secret or key
  * - `upstream-removed`, `no-route`: nothing leads there any more
  */
-export type MoveCause = Refusal | 'hash' | 'expired' | 'affinity-changed' | 'upstream-removed' | 'no-route'
+export type MoveCause = Refusal | 'backup' | 'hash' | 'expired' | 'affinity-changed' | 'upstream-removed' | 'no-route'
 
 // ── explain ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -120,6 +121,8 @@ export interface ExplainedRoute {
   readonly redirect: string | null
   /** One sentence for each condition that is met. */
   readonly because: readonly string[]
+  /** The route that would come next, and why this one comes first. Absent: no other matches. */
+  readonly before?: string
 }
 
 export interface ExplainedUpstream {

@@ -1,4 +1,4 @@
-import type { RequestConditions } from '../routing/path-table.ts'
+import type { RequestConditions } from '../routing/conditions.ts'
 import { Router } from '../routing/router.ts'
 import { isCredential } from '../runtime/credential-header.ts'
 import type { Route } from '../runtime/snapshot.ts'
@@ -34,10 +34,20 @@ export function placeOf({ host, path }: Route): string {
   return `the route for ${host ?? ''}${path}`
 }
 
-/** What a route requires besides its host and path. */
-export function conditionsOf({ methods, headers = {} }: Route): string[] {
+/** What a route requires besides its host and path. Values that may be secret are left out. */
+export function conditionsOf({ methods, headers, query, cookies, listeners, clientCertificate }: Route): string[] {
   return [
     ...(methods === undefined ? [] : [`the method ${methods.join(' or ')}`]),
-    ...Object.entries(headers).map(([name, value]) => `the header ${name}: ${isCredential(name) ? '***' : value}`),
+    ...entries(headers).map(([name, value]) => `the header ${name}: ${isCredential(name) ? '***' : value}`),
+    ...entries(query).map(([name]) => `the parameter ${name} in its query`),
+    ...entries(cookies).map(([name]) => `the cookie ${name}`),
+    ...(listeners === undefined ? [] : [`the listener ${listeners.join(' or ')}`]),
+    ...(typeof clientCertificate === 'boolean'
+      ? [clientCertificate ? 'a client certificate' : 'no client certificate']
+      : entries(clientCertificate).map(([field, value]) => `a client certificate with the ${field} ${value}`)),
   ]
+}
+
+function entries<Value>(record: Readonly<Record<string, Value>> | undefined): [string, Value][] {
+  return Object.entries(record ?? {})
 }

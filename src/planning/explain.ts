@@ -8,8 +8,12 @@ import { RequestView } from '../exchange/request-view.ts'
 import { Wait } from '../exchange/ticket.ts'
 import type { UpstreamGroup } from '../exchange/upstream-group.ts'
 import { RequestHead } from '../http1/request-head.ts'
+import { expressionIn } from '../routing/expression.ts'
+import { redirectOf } from '../routing/folder.ts'
 import { normaliseHost } from '../routing/host.ts'
+import { hasParameters } from '../routing/path-form.ts'
 import { Router } from '../routing/router.ts'
+import { affinityName } from '../runtime/affinity-name.ts'
 import { type Ban, BanList } from '../runtime/ban-list.ts'
 import { now as clock, wallSeconds } from '../runtime/clock.ts'
 import { type IpAddress, parseIpAddress, UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
@@ -22,7 +26,8 @@ import { arrivalOf, nameOf } from './arrival.ts'
 import { closestRoutes, conditionsOf } from './closest-routes.ts'
 import { Rehearsal } from './rehearsal.ts'
 import { requestBytes } from './request-bytes.ts'
-import { affinityName, inWords, sessionInWords } from './words.ts'
+import { runnerUp } from './runner-up.ts'
+import { inWords, sessionInWords } from './words.ts'
 
 /** What a request meets: a running Limpet, or a configuration that is not in use. */
 export interface Scene {
@@ -95,9 +100,11 @@ export function explainReceived(
     const closest = closestRoutes(snapshot.routes, host, path, view)
     return unrouted(request, new Failure('no-route'), closest)
   }
-  const found = { ...NOTHING, request, route: explainedRoute(route, host, shown.path) }
-  if (route.redirect !== undefined)
-    return { ...found, summary: `redirects to ${route.redirect}${shown.query}`, status: REDIRECT }
+  const before = runnerUp(snapshot.routes, route, host, path, view)
+  const explained = { ...explainedRoute(route, host, shown.path), ...(before !== undefined && { before }) }
+  const found = { ...NOTHING, request, route: explained }
+  const folder = redirectOf(route, shown.path)
+  if (folder !== undefined) return { ...found, summary: `redirects to ${folder}${shown.query}`, status: REDIRECT }
   const upstream = snapshot.upstreams[route.upstream]
   if (upstream === undefined) return { ...found, summary: 'answered by the filters of its route' }
   const known = new ReadOnlySessions(sessions)
@@ -162,7 +169,10 @@ function unrouted(request: Explanation['request'], failure: Failure, closest: re
 }
 
 /** The request, or why Limpet would refuse it before it looks for a route. */
-function viewOf({ limits }: Snapshot, { head: bytes, address, certificate }: Received): RequestView | Failure {
+function viewOf(
+  { limits }: Snapshot,
+  { head: bytes, address, certificate, listener }: Received,
+): RequestView | Failure {
   const head = new RequestHead()
   try {
     head.parse(bytes, 0, limits)
@@ -175,12 +185,12 @@ function viewOf({ limits }: Snapshot, { head: bytes, address, certificate }: Rec
   view.address = address
   view.certificate = certificate
   view.path = path
+  view.listener = listener?.name ?? ''
   return view
 }
 
 function explainedRoute(route: Route, host: string, path: string): ExplainedRoute {
   const { methods = null, headers = {}, redirect = null } = route
-  const isPrefix = route.path.endsWith('/*')
   return {
     host: route.host ?? null,
     path: route.path,
@@ -189,10 +199,17 @@ function explainedRoute(route: Route, host: string, path: string): ExplainedRout
     redirect,
     because: [
       route.host === undefined ? 'it is for any host' : `the host ${host} is ${route.host}`,
-      isPrefix ? `the path ${path} is below ${route.path.slice(0, -1)}` : `the path is ${route.path}`,
+      pathInWords(route.path, path),
       ...conditionsOf(route).map((condition) => `the request has ${condition}`),
     ],
   }
+}
+
+function pathInWords(written: string, path: string): string {
+  if (expressionIn(written) !== undefined) return `the path ${path} matches ${written}`
+  if (written.endsWith('/*')) return `the path ${path} is below ${written.slice(0, -1)}`
+  if (written.endsWith('*')) return `the path ${path} begins with ${written.slice(0, -1)}`
+  return hasParameters(written) ? `the path ${path} is ${written}` : `the path is ${written}`
 }
 
 function explainedPlacement(group: UpstreamGroup, view: RequestView, isSecure: boolean) {
@@ -210,7 +227,7 @@ function explainedPlacement(group: UpstreamGroup, view: RequestView, isSecure: b
   const upstream = {
     name: settings.name,
     balance: settings.balance.type,
-    affinity: affinityName(settings) ?? null,
+    affinity: affinityName(settings),
     ...(settings.protocol !== undefined && { protocol: settings.protocol }),
     ...(settings.tls !== undefined && { tls: true as const }),
   }
@@ -226,7 +243,8 @@ function explainedPlacement(group: UpstreamGroup, view: RequestView, isSecure: b
     return { ...explained, summary, status: next.status }
   }
   const { name } = next.settings
-  const how = next === own ? 'by its session' : `chosen by ${settings.balance.type}`
+  const policy = session?.key === undefined ? settings.balance.type : 'a hash of its key'
+  const how = next === own ? 'by its session' : `chosen by ${policy}`
   return {
     ...explained,
     server: name,
@@ -238,7 +256,7 @@ function explainedPlacement(group: UpstreamGroup, view: RequestView, isSecure: b
 function ownServer(group: UpstreamGroup, session: Session | undefined): ServerState | undefined {
   if (session === undefined) return undefined
   if (session.home !== undefined) return group.serverIn(session.home)
-  return session.key === undefined || session.standing === 'expired'
+  return session.key === undefined || session.standing === 'expired' || session.standing === 'removed'
     ? undefined
     : group.policyOf(session).home?.(session.key)
 }
@@ -251,7 +269,8 @@ function explainedSession(
 ): ExplainedSession {
   const { standing } = session
   const server = own?.settings.name ?? null
-  return { kind: affinityName(settings)!, standing, server, words: sessionInWords(settings, session, server, isSecure) }
+  const kind = affinityName(settings)!
+  return { kind, standing, server, words: sessionInWords(settings, session, server, isSecure) }
 }
 
 function candidateOf(state: ServerState, isOwn: boolean, time: number): Candidate {

@@ -6,7 +6,7 @@ import { Wait } from '../exchange/ticket.ts'
 import type { UpstreamGroup } from '../exchange/upstream-group.ts'
 import { now as clock } from '../runtime/clock.ts'
 import type { SavedSession } from '../runtime/session-table/session-entries.ts'
-import type { Affinity, Snapshot, Upstream } from '../runtime/snapshot.ts'
+import type { Affinity, Server, Snapshot, Upstream } from '../runtime/snapshot.ts'
 import type { Move, MoveCause, UpstreamPlan } from './answers.ts'
 import { keptBy } from './kept-sessions.ts'
 import type { Rehearsal } from './rehearsal.ts'
@@ -55,9 +55,17 @@ export class UpstreamForecast {
   #endUnder(after: Upstream | undefined, current: Snapshot, next: Snapshot): MoveCause | undefined {
     if (after === undefined) return 'upstream-removed'
     if (isRouted(this.#before, current) && !isRouted(after, next)) return 'no-route'
+    if (after.affinity?.type === 'server-id' && after.servers.some((server) => !this.#hasServed(server)))
+      this.#doubt('which sessions have ids of servers that serve only from now on is not in the session table')
     const kept = keptBy(after.affinity, this.#affinity)
-    if (kept === 'unknown') this.#doubt('some of the sessions may be known by what the new affinity no longer reads')
+    if (kept === 'unknown') this.#doubt('some of the sessions may be known by what the new affinity does not read')
     return kept === 'none' ? 'affinity-changed' : undefined
+  }
+
+  /** Whether the operator has that server serve its sessions now. */
+  #hasServed({ id }: Server): boolean {
+    const now = this.#before.servers.find((server) => server.id === id)
+    return now !== undefined && !now.down && now.away !== true && (!now.drain || now.ownSessions === 'keep')
   }
 
   /** The slots of its servers. */
@@ -85,7 +93,9 @@ export class UpstreamForecast {
     const { slot } = next.settings
     raise(this.#afterwards, slot)
     const goesOn = this.#end === undefined && shown?.standing !== 'expired'
-    if (slot !== server || !goesOn) this.#move(server, slot, this.#causeOf(server, shown, group), 'moved')
+    if (slot === server && goesOn) return
+    const returns = placement.reason === 'moved:backup'
+    this.#move(server, slot, returns ? 'backup' : this.#causeOf(server, shown, group), 'moved')
   }
 
   /** The session that its next request shows. */
@@ -139,7 +149,7 @@ export class UpstreamForecast {
     let type = balance.type
     // A learnt id that is not known, or the key of another affinity, is hashed.
     if (affinity?.type === 'learn' && (isLost || why === 'removed' || why === 'expired')) type = 'consistent-hash'
-    else if (!isRemembered) type = affinity.type
+    else if (!isRemembered) type = affinity.type === 'server-id' ? 'consistent-hash' : affinity.type
     if (type === 'round-robin') return
     this.#areTargetsExact = false
     this.#because.add(UNCERTAIN[type])

@@ -4,7 +4,8 @@ import type { Refusal } from '../balancing/server-state.ts'
 import type { Server, Upstream } from '../runtime/snapshot.ts'
 
 /** Whether a server may serve, and if not, why. */
-export function inWords(refusal: Refusal | null, { backup, drain, failTimeout, maxConnections }: Server): string {
+export function inWords(refusal: Refusal | null, server: Server): string {
+  const { backup, drain, ending, failTimeout, maxConnections } = server
   switch (refusal) {
     case null:
       if (drain) return 'may serve: it drains, and the session is its own'
@@ -14,7 +15,9 @@ export function inWords(refusal: Refusal | null, { backup, drain, failTimeout, m
     case 'down':
       return 'is disabled by the operator'
     case 'drained':
-      return 'drains: it takes no new sessions'
+      return ending
+        ? 'has been told to stop: it takes new sessions only if no other server may serve'
+        : 'drains: it takes no new sessions'
     case 'away':
       return 'is away, and expected back: its sessions stay its own'
     case 'unhealthy':
@@ -28,11 +31,6 @@ export function inWords(refusal: Refusal | null, { backup, drain, failTimeout, m
   }
 }
 
-/** The affinity's type as it is written in the configuration; undefined if there is none. */
-export function affinityName({ affinity }: Upstream): string | undefined {
-  return affinity && 'writtenAs' in affinity && affinity.writtenAs !== undefined ? affinity.writtenAs : affinity?.type
-}
-
 /** What a request shows of its session. Neither its key nor its id is in it. */
 export function sessionInWords(
   { affinity }: Upstream,
@@ -41,15 +39,17 @@ export function sessionInWords(
   isSecure: boolean,
 ): string {
   const on = server === null ? '' : `, on server ${server}`
+  if (affinity?.type === 'server-id') return serverIdInWords(standing, on)
   if (affinity?.type !== 'cookie') {
     if (key !== undefined && affinity?.type !== 'learn') return `its key belongs to server ${server}`
     return standing === 'known' ? `a learnt session${on}` : 'an id that is not known: its hash decides'
   }
+  const { sharedWith } = affinity
   const isMarked = affinity.secure === 'always' || (affinity.secure === 'auto' && isSecure)
   const gets = `it gets the cookie ${affinity.name}${isMarked ? ', marked Secure' : ''}`
   switch (standing) {
     case 'known':
-      return `a valid cookie${on}`
+      return `a valid cookie${on}${sharedWith === undefined ? '' : `, shared with upstream ${sharedWith.join(' and ')}`}`
     case 'new':
       return `no cookie: ${gets}`
     case 'invalid':
@@ -58,5 +58,16 @@ export function sessionInWords(
       return `a cookie whose session is over: ${gets}`
     case 'removed':
       return 'a valid cookie of a server that is no longer in the upstream'
+  }
+}
+
+function serverIdInWords(standing: Session['standing'], on: string): string {
+  switch (standing) {
+    case 'removed':
+      return 'a session id that names a server which is not in the upstream: its hash decides'
+    case 'expired':
+      return 'a session id whose session is over: its hash decides'
+    default:
+      return `a session id that names its server${on}`
   }
 }

@@ -1,106 +1,126 @@
+import type { LinearPattern } from '../runtime/linear-pattern.ts'
 import type { Route } from '../runtime/snapshot.ts'
-
-/** What routes may require of a request besides its host and path. */
-export interface RequestConditions {
-  readonly method: string
-  /** Whether the first field with that (lower-case) name has exactly that value. */
-  hasHeader(name: string, value: string): boolean
-}
+import { Candidate, firstMatch, insert } from './candidate.ts'
+import type { RequestConditions } from './conditions.ts'
+import { patternIn } from './expression.ts'
+import { isParameter, pathForm } from './path-form.ts'
+import { PathNode } from './path-node.ts'
 
 /**
  * The routes of one host, as a tree of their paths' segments: a path is followed down as long as there are routes that
- * begin like it, and no byte of it is looked at twice.
+ * begin like it, and no byte of it is looked at twice. Regular expressions are where the text stands that they begin with.
  */
 export class PathTable {
   readonly #root = new PathNode(undefined)
+  /** Whether all paths are `/exact/ones` or `/prefixes/*`, without parameters. */
+  #isPlain = true
+  /** The best of the routes that have been found where more than one way leads down, and how much of the path it covers. */
+  #found: Route | undefined
+  #covered = 0
 
   add(route: Route): void {
-    const isPrefix = route.path.endsWith('/*')
-    const path = isPrefix ? route.path.slice(0, -2) : route.path
-    let node = this.#root
-    for (const segment of path.split('/').slice(1)) node = node.grow(segment)
-    const routes = isPrefix ? node.below : node.exact
-    routes.push(new ConditionalRoute(route))
-    routes.sort((a, b) => a.compare(b))
+    const pattern = patternIn(route.path)
+    if (pattern === undefined) this.#addPath(route)
+    else this.#addExpression(route, pattern)
   }
 
   find(path: string, request: RequestConditions): Route | undefined {
+    if (this.#isPlain) return this.#findPlainly(path, request)
+    this.#found = undefined
+    this.#covered = 0
+    return this.#search(this.#root, path, 0, request) ?? this.#found
+  }
+
+  #addPath(route: Route): void {
+    const { segments, opening } = pathForm(route.path)
+    let node = this.#root
+    for (const segment of segments) {
+      if (isParameter(segment)) this.#isPlain = false
+      node = isParameter(segment) ? node.growAny() : node.grow(segment)
+    }
+    if (opening !== undefined && opening !== '') this.#isPlain = false
+    insert(opening === undefined ? node.exact : node.open(opening), new Candidate(route))
+  }
+
+  #addExpression(route: Route, pattern: LinearPattern): void {
+    this.#isPlain = false
+    const segments = pattern.beginning.split('/').slice(1)
+    const opening = segments.pop() ?? ''
+    let node = this.#root
+    for (const segment of segments) node = node.grow(segment)
+    insert(node.open(opening), new Candidate(route, pattern))
+  }
+
+  #findPlainly(path: string, request: RequestConditions): Route | undefined {
     let node: PathNode | undefined = this.#root
     /** The slash before the first segment that no route has; the path's end if a route has them all. */
     let slash = 0
     while (node.children !== undefined && slash < path.length) {
-      const next = path.indexOf('/', slash + 1)
-      const end = next < 0 ? path.length : next
+      const end = endOfSegment(path, slash)
       const child = node.children.get(path.slice(slash + 1, end))
       if (child === undefined) break
       node = child
       slash = end
     }
     if (slash === path.length) {
-      const exact = firstMatch(node.exact, request)
+      const exact = firstMatch(node.exact, path, request)
       if (exact !== undefined) return exact
       node = node.parent
     }
     for (; node !== undefined; node = node.parent) {
-      const prefix = firstMatch(node.below, request)
+      const prefix = firstMatch(node.below, path, request)
       if (prefix !== undefined) return prefix
     }
     return undefined
   }
-}
 
-/** The routes whose paths have the same segments. */
-class PathNode {
-  readonly parent: PathNode | undefined
-  /** By their segment; absent if no path goes on. */
-  children: Map<string, PathNode> | undefined
-  /** `/app` at the node `app`, in the order in which they are tried. */
-  readonly exact: ConditionalRoute[] = []
-  /** `/app/*` at the node `app`. */
-  readonly below: ConditionalRoute[] = []
-
-  constructor(parent: PathNode | undefined) {
-    this.parent = parent
-  }
-
-  grow(segment: string): PathNode {
-    this.children ??= new Map()
-    const child = this.children.get(segment) ?? new PathNode(this)
-    this.children.set(segment, child)
-    return child
-  }
-}
-
-/** A route, and what it requires of a request besides host and path. */
-class ConditionalRoute {
-  readonly route: Route
-  readonly #headers: readonly [name: string, value: string][]
-
-  constructor(route: Route) {
-    this.route = route
-    this.#headers = Object.entries(route.headers ?? {})
-  }
-
-  /** What is served comes before what is redirected, then more header conditions before fewer, then named methods before none. */
-  compare(other: ConditionalRoute): number {
-    const redirects = Number(this.route.redirect !== undefined) - Number(other.route.redirect !== undefined)
-    const headers = other.#headers.length - this.#headers.length
-    return redirects || headers || Number(other.route.methods !== undefined) - Number(this.route.methods !== undefined)
-  }
-
-  isMetBy(request: RequestConditions): boolean {
-    if (this.route.methods?.includes(request.method) === false) return false
-    for (let i = 0; i < this.#headers.length; i++) {
-      const [name, value] = this.#headers[i]!
-      if (!request.hasHeader(name, value)) return false
+  /**
+   * The exact route of the path at or below a node, of which `path[0, slash)` are the segments; of its ways down, the one by the fixed
+   * segment comes first. Notes in `#found` which of the others covers most of the path.
+   */
+  #search(node: PathNode, path: string, slash: number, request: RequestConditions): Route | undefined {
+    if (slash === path.length) return firstMatch(node.exact, path, request)
+    const end = endOfSegment(path, slash)
+    const child = node.children?.get(path.slice(slash + 1, end))
+    const exact = child && this.#search(child, path, end, request)
+    if (exact !== undefined) return exact
+    if (node.any !== undefined && end > slash + 1) {
+      const exact = this.#search(node.any, path, end, request)
+      if (exact !== undefined) return exact
     }
-    return true
+    this.#searchOpenings(node, path, slash + 1, request)
+    return undefined
+  }
+
+  /** @param from where the segment after the node begins */
+  #searchOpenings(
+    { openings, lengths, below }: PathNode,
+    path: string,
+    from: number,
+    request: RequestConditions,
+  ): void {
+    if (openings !== undefined) {
+      for (let i = 0; i < lengths.length; i++) {
+        const to = from + lengths[i]!
+        if (to <= this.#covered) return
+        const candidates = to <= path.length && openings.get(path.slice(from, to))
+        const route = candidates && firstMatch(candidates, path, request)
+        if (!route) continue
+        this.#found = route
+        this.#covered = to
+        return
+      }
+    }
+    if (from <= this.#covered) return
+    const route = firstMatch(below, path, request)
+    if (route === undefined) return
+    this.#found = route
+    this.#covered = from
   }
 }
 
-function firstMatch(routes: readonly ConditionalRoute[], request: RequestConditions): Route | undefined {
-  for (let i = 0; i < routes.length; i++) {
-    if (routes[i]!.isMetBy(request)) return routes[i]!.route
-  }
-  return undefined
+/** Where the segment ends that begins with that slash. */
+function endOfSegment(path: string, slash: number): number {
+  const next = path.indexOf('/', slash + 1)
+  return next < 0 ? path.length : next
 }

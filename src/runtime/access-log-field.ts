@@ -36,10 +36,12 @@ const furtherFields = [
   'standing',
   'attempts',
   'failure',
+  'filters',
   'bytesReceived',
   'firstByte',
   'parentId',
   'clientCertificate',
+  'user',
 ] as const
 
 /** All fields of the access log in JSON. */

@@ -42,11 +42,6 @@ export class BanList {
     for (const ban of added) this.#add(ban)
   }
 
-  /** The ban of exactly that range. */
-  get({ octets, prefix }: AddressRange): Ban | undefined {
-    return this.#bansOf(octets).get(prefix)?.get(bitsOf(octets, prefix))
-  }
-
   /** A ban that the client at this address is under; undefined if there is none. */
   find(address: IpAddress): Ban | undefined {
     if (this.#size === 0 || !isAddress(address)) return undefined

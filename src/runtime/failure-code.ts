@@ -34,11 +34,14 @@ export const failureCodes = [
   'server-drained',
   'shortage',
   'banned',
-  'forbidden',
   'rate-limited',
   'too-many-in-flight',
   'filter-failed',
   'answer-refused',
+  'unauthorized',
+  'forbidden',
+  'auth-unavailable',
+  'storage-failed',
 ] as const
 
 export type FailureCode = (typeof failureCodes)[number]

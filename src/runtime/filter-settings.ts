@@ -6,13 +6,17 @@ import type { NamedPart } from './named-part.ts'
 export type FilterSettings =
   | AddressSettings
   | AnswersSettings
+  | BasicAuthSettings
+  | BufferRequestSettings
   | BufferResponseSettings
   | CompressSettings
   | ConcurrencyLimitSettings
   | CorsSettings
   | ErrorPagesSettings
+  | ForwardAuthSettings
   | HeadersSettings
   | HostSettings
+  | JwtSettings
   | MirrorSettings
   | PathSettings
   | RateLimitSettings
@@ -142,6 +146,64 @@ export interface CorsSettings {
   readonly maxAge: number
 }
 
+/** Lets users of a password file through. */
+export interface BasicAuthSettings {
+  readonly type: 'basicAuth'
+  /** The name of a password file of the Snapshot. */
+  readonly file: string
+  readonly realm: string
+  /** Whether the server gets the user and the password. */
+  readonly forward: boolean
+  /** The header in which the server gets the user's name. Absent: none. */
+  readonly userHeader?: string
+}
+
+/** Lets requests with a valid token through. */
+export interface JwtSettings {
+  readonly type: 'jwt'
+  /** The name of a key set of the Snapshot. */
+  readonly keys: string
+  /** Whether it is fetched, so that there may be a newer one. */
+  readonly areKeysFetched: boolean
+  readonly algorithms: readonly string[]
+  /** Empty for any. */
+  readonly issuers: readonly string[]
+  /** Empty for any. */
+  readonly audiences: readonly string[]
+  /** By how much clocks may differ, in ms. */
+  readonly clockSkew: number
+  /** The claims that a token must have, and of what values one; no values for any. */
+  readonly require: readonly { readonly claim: string; readonly values: readonly (string | number | boolean)[] }[]
+  /** Where tokens are, in the order in which requests are searched. */
+  readonly from: readonly TokenPlace[]
+  /** The headers in which the server gets claims. */
+  readonly headers: readonly { readonly name: string; readonly claim: string }[]
+  readonly realm: string
+  /** Whether the server gets the token. */
+  readonly forward: boolean
+}
+
+/** Where a request has its token: `Authorization: Bearer …`, or a cookie or query parameter of that name. */
+export type TokenPlace = { readonly from: 'bearer' } | { readonly from: 'cookie' | 'query'; readonly name: string }
+
+/** Asks an HTTP service whether a request may pass. */
+export interface ForwardAuthSettings {
+  readonly type: 'forwardAuth'
+  readonly url: string
+  /** The headers of the request that the service gets, in lower case. Absent: all. */
+  readonly headers?: readonly string[]
+  /** The headers of its answer that the server gets in place of the client's own. Absent: none. */
+  readonly copy?: readonly string[]
+  /** How long an answer may take, in ms. */
+  readonly timeout: number
+  readonly cache?: {
+    /** What an answer depends on. */
+    readonly by: Template
+    /** For how long it holds, in ms. */
+    readonly for: number
+  }
+}
+
 /** What a split divides, where it is not by a cookie of its own: whatever has the same value there. */
 export type SplitKey =
   | { readonly from: 'client.address' }
@@ -194,6 +256,14 @@ export interface CompressSettings {
   readonly from: number
   /** From 1, the fastest, to 9, the smallest. */
   readonly level: number
+}
+
+/** Reads the whole body of each request first, in bytes. */
+export interface BufferRequestSettings {
+  readonly type: 'bufferRequest'
+  readonly memory: number
+  /** What does not fit in memory. A body that exceeds both is refused. */
+  readonly disk: number
 }
 
 /** Takes answers from servers as fast as these send, in bytes for each answer. */

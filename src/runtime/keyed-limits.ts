@@ -14,6 +14,7 @@ export class KeyedLimits {
   readonly concurrency: ConcurrencyTable
   /** To make the id of a key with. */
   readonly key: LimitKey
+  readonly #dryRuns: Int32Array
 
   /**
    * @param memory another thread's; left out: a new one
@@ -24,7 +25,18 @@ export class KeyedLimits {
     this.memory = memory
     this.rates = new RateTable(regions)
     this.concurrency = new ConcurrencyTable(regions, worker)
+    this.#dryRuns = regions.dryRuns
     this.key = new LimitKey(regions.key)
+  }
+
+  /** A limit would have refused a request. */
+  countDryRun(): void {
+    Atomics.add(this.#dryRuns, 0, 1)
+  }
+
+  /** How many requests limits would have refused, had they not been dry runs. */
+  get dryRuns(): number {
+    return Atomics.load(this.#dryRuns, 0)
   }
 
   /** The requests of a dead worker are over. */

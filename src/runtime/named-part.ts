@@ -18,6 +18,12 @@ export interface NamedPart {
   readonly name: string
 }
 
+/** A parameter in the segments of the path: `;name=value`. */
+export interface SegmentParameter {
+  readonly from: 'segment-parameter'
+  readonly name: string
+}
+
 /**
  * The value that is there; undefined if there is none.
  *

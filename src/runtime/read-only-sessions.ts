@@ -16,6 +16,10 @@ export class ReadOnlySessions extends SessionTable {
     return -1
   }
 
+  override move(high: number, low: number, from: number, _to: number, unseenFor: number, now: number): number {
+    return this.mayMove(high, low, from, unseenFor, now) ? 0 : -1
+  }
+
   override leave(): void {}
 
   override remove(): void {}

@@ -9,6 +9,7 @@
  * - `moved:drained`: its server drains, and this session was not on it, or may no longer stay there
  * - `moved:removed`: its server is no longer in the upstream
  * - `moved:full`: its server has as many connections as it may
+ * - `moved:backup`: its server is a backup, and another may serve again
  * - `moved:rebalanced`: its server has more sessions than its share, and gave this one to a server that has fewer
  * - `away`: its server is expected back; the session stays its own
  * - `retry`: a server that was tried before failed
@@ -32,6 +33,7 @@ export const reasons = [
   'moved:drained',
   'moved:removed',
   'moved:full',
+  'moved:backup',
   'moved:rebalanced',
   'refused:down',
   'refused:away',

@@ -125,6 +125,14 @@ export class SessionTable {
     return at
   }
 
+  /** Whether `move` would move the session, if nothing else happens before. */
+  mayMove(high: number, low: number, from: number, unseenFor: number, now: number): boolean {
+    const at = this.#buckets.find(high, low)
+    const entries = this.#entries
+    if (at < 0 || entries.isActive(at) || !entries.isLive(at, now)) return false
+    return entries.server(at) === from && now - entries.seenAt(at) >= unseenFor
+  }
+
   /** Whether a session has an exchange in flight. */
   isActive(high: number, low: number): boolean {
     const at = this.#buckets.find(high, low)
@@ -173,6 +181,16 @@ export class SessionTable {
       this.#news.mark(at)
     }
     this.#buckets.unlock(bucket)
+  }
+
+  /**
+   * A session is over that the table need not know. It is remembered as removed, unless that would push out a live one.
+   *
+   * @param server the slot whose idle limit says for how long
+   */
+  refuse(high: number, low: number, server: number, now: number): void {
+    if (this.#buckets.find(high, low) < 0 && this.hasRoom(high, low, now)) this.put(high, low, server, now)
+    this.remove(high, low, now)
   }
 
   /** Whether a session was removed, and has not begun again since. False once its entry was needed for another. */

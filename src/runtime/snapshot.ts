@@ -1,8 +1,9 @@
 import type { AccessLogField } from './access-log-field.ts'
 import type { AddressRange } from './address-range.ts'
+import type { KeySet, PasswordFile } from './credentials.ts'
 import type { FilterSettings } from './filter-settings.ts'
 import type { Health } from './health-settings.ts'
-import type { NamedPart } from './named-part.ts'
+import type { NamedPart, SegmentParameter } from './named-part.ts'
 import type { Certificate, ListenerTls, UpstreamTls } from './tls-settings.ts'
 
 /**
@@ -28,6 +29,9 @@ export interface Snapshot {
   readonly certificates?: readonly Certificate[]
   /** The 48 bytes with which TLS session tickets are encrypted (RFC 5077 §4). Absent where no listener has TLS. */
   readonly ticketKey?: Uint8Array
+  /** Of filters; each once. Absent: none. */
+  readonly passwordFiles?: readonly PasswordFile[]
+  readonly keySets?: readonly KeySet[]
   /**
    * The cookie of browsers that have signed in to the dashboard. Cookies do not tell ports apart: on the same host, clients
    * may send it to the servers, too. Absent: the admin API has no port.
@@ -46,6 +50,8 @@ export type PortListener = PortPlace & ListenerSettings
 export type SocketListener = SocketPlace & ListenerSettings
 
 interface ListenerSettings {
+  /** By which routes know it. Absent: none requires it. */
+  readonly name?: string
   /** Whether each connection begins with a PROXY header, of version 1 or 2, that names the client. */
   readonly proxyProtocol: boolean
   /** Absent: connections are not encrypted. */
@@ -77,24 +83,52 @@ export type ClientAddressSource = 'x-forwarded-for' | 'forwarded'
 /** Versions of the PROXY protocol: 1 is a line of text, 2 is binary. */
 export type ProxyProtocolVersion = 'v1' | 'v2'
 
-/** The conditions of a request, and the upstream that serves it. Absent conditions match everything. */
+/** The conditions of a request, and the upstream that serves it. Absent conditions match everything. Texts are bytes, one character each. */
 export interface Route {
-  /** Lower case, without a port: `www.example.org`, or `*.example.org` for every name below it. */
+  /**
+   * Lower case, without a port: `www.example.org`, `*.example.org` for every name below it, `www.example.*` for every name that it
+   * begins, or `~ ` and a regular expression.
+   */
   readonly host?: string
-  /** `/exactly/this`, or `/this/*` for everything below `/this/`; matched on the normalised path. */
+  /**
+   * `/exactly/this`, `/this/*` for everything below `/this/`, or `/this*` for everything that begins like that; a segment `:name` is any
+   * that is not empty. Or `~ ` and a regular expression. Matched on the normalised path.
+   */
   readonly path: string
   readonly methods?: readonly string[]
   /** Lower-case name to the exact value. */
   readonly headers?: Readonly<Record<string, string>>
-  /** If set, requests are redirected to this path, percent-encoded, instead of being served. */
+  /** The name of a parameter to its unescaped value, or true for any. */
+  readonly query?: RequiredValues
+  /** The name of a cookie to its value, or true for any. */
+  readonly cookies?: RequiredValues
+  /** The names of listeners. */
+  readonly listeners?: readonly string[]
+  /** Whether the client has shown a valid certificate, or what that says. */
+  readonly clientCertificate?: boolean | Readonly<Partial<Record<CertificateField, string>>>
+  /** Of routes that match, those of the highest priority come first, whatever they require. Absent: 0. */
+  readonly priority?: number
+  /** If set, requests are redirected to this path, percent-encoded, instead of being served. Parameters stand in it as in the path. */
   readonly redirect?: string
   /** What it does to requests and responses, in order. Absent: it passes them on. */
   readonly filters?: readonly FilterSettings[]
+  /** How its requests are logged. Absent: as all others. */
+  readonly log?: RouteLog
   /** Index into `Snapshot.upstreams`; -1 for a route whose filters answer every request. */
   readonly upstream: number
+  /** The largest body of a request, in bytes; 0 is no limit. Absent: as `Limits` says. */
+  readonly bodyLimit?: number
+  /** What takes the place of the upstream's. */
+  readonly timeouts?: Partial<UpstreamTimeouts>
+  readonly retries?: Partial<Retries>
   /** Where it is counted (tallies.ts). Absent: with all others that have no slot. */
   readonly slot?: number
 }
+
+export type RequiredValues = Readonly<Record<string, string | true>>
+
+/** What a route may require of a client's certificate. */
+export type CertificateField = 'subject' | 'issuer' | 'serial' | 'fingerprint'
 
 /**
  * What servers speak: HTTP/2 by TLS (`h2`), without TLS (`h2c`), or what the server prefers of HTTP/2 and HTTP/1.1 (`auto`), which
@@ -174,6 +208,8 @@ export type Affinity = AffinityKind & {
   readonly idle: number
   /** What happens to a session whose server cannot serve it. */
   readonly onLost: 'move' | 'refuse'
+  /** Whether a session that is on a backup moves once another server may serve. Absent: it stays. */
+  readonly onBackup?: 'stay' | 'return'
   /**
    * For how long after a new user's first request others from the same address and browser without a session go to the same
    * server. Absent, or 0: they go by `balance`.
@@ -188,6 +224,10 @@ type AffinityKind =
       readonly name: string
       /** An older name that is still read. */
       readonly formerName?: string
+      /** The upstream whose cookie it is, and for which it is signed. Absent: its own. */
+      readonly of?: string
+      /** The upstreams that have this cookie besides this one. Absent: none. */
+      readonly sharedWith?: readonly string[]
       /** The first one signs cookies; all are accepted. */
       readonly secrets: readonly string[]
       /** The maximum age of a session. */
@@ -221,6 +261,16 @@ type AffinityKind =
        */
       readonly ask?: string
     }
+  | {
+      /** The id of a server, which the application has put into its session ids. */
+      readonly type: 'server-id'
+      /** Where the session ids are, in the order in which requests are searched. */
+      readonly from: readonly (NamedPart | SegmentParameter)[]
+      /** Whether the server's id is at the start of a session's id or at its end. */
+      readonly position: 'prefix' | 'suffix'
+      /** What stands between the two. */
+      readonly separator: string
+    }
   | { readonly type: 'ip-hash' }
   | {
       readonly type: 'consistent-hash'
@@ -240,6 +290,8 @@ export type HashKey =
       readonly from: 'segment'
       readonly pattern: readonly string[]
     }
+  /** Of a token that a filter of the route has verified. */
+  | { readonly from: 'claim'; readonly name: string }
   | NamedPart
 
 /**
@@ -282,6 +334,8 @@ export interface Server {
   readonly returns?: true
   /** It has been told to stop, and is expected back: it drains, and may refuse connections at any moment. */
   readonly ending?: true
+  /** Another one is another process, even at the same address. Absent: only its address and its absences show that. */
+  readonly incarnation?: string
   /** Gets no new sessions. */
   readonly drain: boolean
   /**
@@ -307,6 +361,21 @@ export interface AccessLog {
   readonly redact: readonly string[]
   /** Those of JSON, in their order. Absent: the standard ones. */
   readonly fields?: readonly AccessLogField[]
+}
+
+/** What a route says of the log of its requests. */
+export interface RouteLog {
+  /** The share of its requests that is logged, from 0 to 1. */
+  readonly share: number
+  /** Fields of JSON besides those of all requests, and those that are left out. */
+  readonly add: readonly AccessLogField[]
+  readonly remove: readonly AccessLogField[]
+  /** Lower-case names of headers of the request that JSON has. */
+  readonly headers: readonly string[]
+  /** Names of the URL parameters whose values are not logged, besides those of all requests. */
+  readonly redact: readonly string[]
+  /** Lower-case names of headers whose values are not logged. */
+  readonly redactHeaders: readonly string[]
 }
 
 /** How traces are followed (W3C Trace Context), as described in docs/tracing.md. */

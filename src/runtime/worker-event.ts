@@ -51,6 +51,8 @@ export type WorkerEvent =
     }
   /** A client asks for that host by TLS, for which there is no certificate; it waits for one. */
   | { readonly type: 'certificate-wanted'; readonly host: string }
+  /** A token is signed with a key that is not known, or there are no keys yet: a request waits for those at that URL. */
+  | { readonly type: 'keys-wanted'; readonly url: string }
   /** Clients got no certificate on demand, since too many wait for theirs; the last one asked for that host. */
   | { readonly type: 'certificate-not-awaited'; readonly host: string; readonly count: number }
   /** This process or machine ran short of something (shortage.ts); `count` times since the last such event. */
@@ -75,3 +77,5 @@ export type WorkerEvent =
     }
   /** An untrusted peer claimed that its clients use HTTPS; `count` times since the last such event. */
   | { readonly type: 'scheme-ignored'; readonly address: string; readonly count: number }
+  /** The disk could not keep a body; `count` times since the last such event. */
+  | { readonly type: 'storage-failed'; readonly cause: string; readonly count: number }

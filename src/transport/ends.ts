@@ -23,6 +23,8 @@ export interface Ends {
   readonly tls: TlsFacts | undefined
   /** The port to which requests are redirected by HTTPS; 0 if they are served. */
   readonly redirectTo: number
+  /** The name by which routes know the listener; empty for one that no route names. */
+  readonly listener: string
 }
 
 const unixEnd: End = { address: UNIX_ADDRESS, port: 0 }
@@ -30,8 +32,11 @@ const unixEnds = { source: unixEnd, destination: unixEnd, port: 0, isSecure: fal
 
 /** The ends of a connection that a listener has accepted. */
 export function endsOf(socket: Socket, listener: Listener): Ends {
+  const { name = '' } = listener
   const redirectTo = listener.redirectTo?.port ?? 0
-  return 'path' in listener ? { ...unixEnds, redirectTo } : new SocketEnds(socket, listener.port, redirectTo)
+  return 'path' in listener
+    ? { ...unixEnds, redirectTo, listener: name }
+    : new SocketEnds(socket, listener.port, redirectTo, name)
 }
 
 /** The ends as the kernel reports them. */
@@ -41,13 +46,15 @@ class SocketEnds implements Ends {
   readonly isSecure = false
   readonly tls = undefined
   readonly redirectTo: number
+  readonly listener: string
   readonly #socket: Socket
 
-  /** @param port the listener's */
-  constructor(socket: Socket, port: number, redirectTo: number) {
+  /** @param port the listener's, as are the others */
+  constructor(socket: Socket, port: number, redirectTo: number, listener: string) {
     this.source = endAt(socket.remoteAddress, socket.remotePort)
     this.port = port
     this.redirectTo = redirectTo
+    this.listener = listener
     this.#socket = socket
   }
 
@@ -68,12 +75,14 @@ class SecuredEnds implements Ends {
   readonly isSecure = true
   readonly tls: TlsFacts
   readonly redirectTo = 0
+  readonly listener: string
   readonly #ends: Ends
 
   constructor(ends: Ends, tls: TlsFacts) {
     this.source = ends.source
     this.port = ends.port
     this.tls = tls
+    this.listener = ends.listener
     this.#ends = ends
   }
 

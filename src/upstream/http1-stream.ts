@@ -1,6 +1,6 @@
 import { Failure, failureOf } from '../exchange/failure.ts'
 import type { ReceivedRequest } from '../exchange/received-request.ts'
-import { RequestBody } from '../exchange/request-body.ts'
+import { isShort, type RequestBody } from '../exchange/request-body.ts'
 import type { ServerStream, ServerStreamUser } from '../exchange/server-stream.ts'
 import type { WorkerContext } from '../exchange/worker-context.ts'
 import { writeRequestHead } from '../forwarding/forwarded-request.ts'
@@ -22,7 +22,7 @@ import { connectFailure } from './connect-failure.ts'
 import type { ConnectionUser, Http1Connection } from './http1-connection.ts'
 import { RESPONSE_LIMITS } from './response-limits.ts'
 import { isReset } from './server-connection.ts'
-import { type Appetite, fitRead, isResetSince } from './server-socket.ts'
+import { type Appetite, fitRead, isResetSince, isUsedUp } from './server-socket.ts'
 
 /** A client that takes less than that, in bytes, has no use for a large read. */
 const LITTLE_ROOM = 16 * 1024
@@ -44,6 +44,8 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
   /** Whether the server comes and goes, so that a reset says more of its end than of the request. */
   readonly #mayEnd: boolean
   #request: ReceivedRequest | undefined
+  /** Of the request's body. */
+  #framing: Framing = 0
   /** Whether the request's body is put into chunks here, since only its client's protocol shows where it ends. */
   #makesChunks = false
   /** Whether all of the request went with its head, and is so short that it counts as read together with that. */
@@ -77,25 +79,30 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
   }
 
   connected(): void {
-    this.#user.connected()
+    // One that comes and goes may have ended since it accepted the connection. With TLS, bytes that the session needs would be lost.
+    const mayHaveEnded = this.#mayEnd && !this.#connection.isSecure
+    if (mayHaveEnded && isUsedUp(this.#connection.socket)) this.#fail(new Failure('not-processed', CLOSED))
+    else this.#user.connected()
   }
 
   // ── the request ────────────────────────────────────────────────────────────────────────────────────────────────
 
-  send(request: ReceivedRequest, head: RequestHead, forwarding: Forwarding, body: Buffer | undefined): BodyForm {
+  send(request: ReceivedRequest, head: RequestHead, forwarding: Forwarding, body: RequestBody): BodyForm {
     const { scratch } = this.#context
     const connection = this.#connection
     this.#request = request
-    this.#requestEnded = request.framing === (body?.length ?? 0)
-    this.#isSentAtOnce = this.#requestEnded && RequestBody.isShort(request.framing)
+    const { framing, bytes } = body
+    this.#framing = framing
+    this.#requestEnded = body.goesWithHead
+    this.#isSentAtOnce = this.#requestEnded && isShort(framing)
     if (connection.introduction !== undefined) {
       scratch.write(connection.introduction)
       connection.introduction = undefined
     }
-    writeRequestHead(scratch, head, request.framing, forwarding)
-    if (body !== undefined) scratch.write(body)
+    writeRequestHead(scratch, head, framing, forwarding)
+    if (bytes !== undefined) scratch.write(bytes)
     this.#isOneSegment = this.#requestEnded && scratch.length <= ONE_SEGMENT
-    this.#makesChunks = request.framing === UNTIL_CLOSE
+    this.#makesChunks = framing === UNTIL_CLOSE
     if (this.#user.room < LITTLE_ROOM) fitRead(connection.socket)
     return 'chunks'
   }
@@ -111,7 +118,7 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
     this.#requestEnded = true
     if (this.#makesChunks) writeLastChunk(scratch)
     if (!this.#isTunnel) {
-      if (this.#request!.framing < 0) writeTrailerSection(scratch, trailers)
+      if (this.#framing < 0) writeTrailerSection(scratch, trailers)
       return
     }
     // What was written before goes before the end.
@@ -239,6 +246,24 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
     this.#connection.destroy()
   }
 
+  discard(): void {
+    this.#isOver = true
+    if (this.#isWholeResponseHere && this.#serverPersists && this.#requestEnded) this.#connection.release()
+    else this.#connection.destroy()
+  }
+
+  /** Whether nothing is missing of the response whose head was just read, and nothing follows it. */
+  get #isWholeResponseHere(): boolean {
+    const { responseHead: head } = this.#context
+    const framing = framingOfResponse(head, this.#request!.method === 'HEAD')
+    const body = new BodyDecoder(framing, 'data', RESPONSE_LIMITS, 'server')
+    try {
+      return body.read(head.bytes, head.end, { bodyBytes: () => {} }) === head.bytes.length && body.done
+    } catch {
+      return false
+    }
+  }
+
   finish(ms: number): void {
     this.#isOver = true
     this.#connection.finish(ms)
@@ -277,7 +302,7 @@ export class Http1Stream implements ServerStream, ConnectionUser, BodySink {
     if (!this.#isHeard && this.#connection.served > 0) return this.#fail(new Failure('connection-stale', detail))
     const isBeingSent = !this.#requestEnded || this.#connection.writer.isBehind || (isReset && !this.#isSentAtOnce)
     // A response that ends with the connection, before the request is sent: this is the only way in which a server can end it.
-    const mayBeEarly = isBeingSent || (isReset && this.#request?.framing !== 0)
+    const mayBeEarly = isBeingSent || (isReset && this.#framing !== 0)
     if (mayBeEarly && !this.#isTunnel && this.#response?.close()) return this.#complete(false)
     this.#fail(new Failure(isBeingSent ? 'request-cut' : this.#codeOfLoss, detail))
   }

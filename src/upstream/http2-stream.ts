@@ -1,7 +1,7 @@
 import type { ServerState } from '../balancing/server-state.ts'
 import { Failure, failureOf } from '../exchange/failure.ts'
 import type { ReceivedRequest } from '../exchange/received-request.ts'
-import { RequestBody } from '../exchange/request-body.ts'
+import { isShort, type RequestBody } from '../exchange/request-body.ts'
 import type { ConnectionNeed, ServerStream, ServerStreamUser } from '../exchange/server-stream.ts'
 import type { WorkerContext } from '../exchange/worker-context.ts'
 import type { ClientOrigin } from '../forwarding/client-origin.ts'
@@ -115,13 +115,13 @@ export class Http2Stream extends Timed implements ServerStream, PlacedStream, Re
 
   // ── the request ────────────────────────────────────────────────────────────────────────────────────────────────
 
-  send(request: ReceivedRequest, head: RequestHead, forwarding: Forwarding, body: Buffer | undefined): BodyForm {
+  send(request: ReceivedRequest, head: RequestHead, forwarding: Forwarding, body: RequestBody): BodyForm {
     const { scratch } = this.#context
     this.#request = request
     if (request.mayUpgrade) this.#switching = SwitchingHead.for(head)
-    const isWhole = request.framing === (body?.length ?? 0)
-    this.#isSentAtOnce = isWhole && RequestBody.isShort(request.framing)
-    writeRequestHead(scratch, head, request.framing, forwarding)
+    const { framing, bytes, goesWithHead: isWhole } = body
+    this.#isSentAtOnce = isWhole && isShort(framing)
+    writeRequestHead(scratch, head, framing, forwarding)
     if (this.#switching !== undefined && !this.#session!.takesConnect) {
       scratch.length = 0
       this.fail(new Failure('not-implemented', 'a WebSocket'))
@@ -130,7 +130,7 @@ export class Http2Stream extends Timed implements ServerStream, PlacedStream, Re
     const stream = this.#session!.openStream(this)
     this.#stream = stream
     this.#requestEnded = isWhole && this.#switching === undefined
-    const ends = this.#requestEnded && body === undefined
+    const ends = this.#requestEnded && bytes === undefined
     if (this.#switching === undefined) {
       stream.head(scratch.bytes, 0, scratch.length, ends)
     } else {
@@ -138,8 +138,8 @@ export class Http2Stream extends Timed implements ServerStream, PlacedStream, Re
       stream.head(extended, 0, extended.length, ends)
     }
     scratch.length = 0
-    if (body === undefined) return 'data'
-    stream.data(body, 0, body.length)
+    if (bytes === undefined) return 'data'
+    stream.data(bytes, 0, bytes.length)
     if (isWhole) stream.end()
     return 'data'
   }
@@ -281,6 +281,10 @@ export class Http2Stream extends Timed implements ServerStream, PlacedStream, Re
     this.#leave()
     if (this.#stream !== undefined) this.#stream.reset(ErrorCode.Cancel)
     else this.#connection?.forget(this)
+  }
+
+  discard(): void {
+    this.cancel()
   }
 
   finish(ms: number): void {

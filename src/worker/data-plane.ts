@@ -21,6 +21,7 @@ import type { Snapshot, Upstream } from '../runtime/snapshot.ts'
 import type { WorkerEvent } from '../runtime/worker-event.ts'
 import type { SampleReport } from '../skew/address-sample.ts'
 import { ServerConnections } from '../upstream/server-connections.ts'
+import { Wanted } from './wanted.ts'
 import { WantedCertificates } from './wanted-certificates.ts'
 
 /** Notified of what happens in a data plane. */
@@ -43,6 +44,7 @@ export class DataPlane {
   readonly #owner: DataPlaneOwner
   /** What clients wait for. */
   readonly #wanted: WantedCertificates
+  readonly #wantedKeys: Wanted
   /** By upstream name. */
   #groups: ReadonlyMap<string, UpstreamGroup> = new Map()
   /** Snapshots that are not in effect yet, in order; the router of the first one is being built. */
@@ -74,6 +76,14 @@ export class DataPlane {
       (host) => owner.report({ type: 'certificate-wanted', host }),
       (host) => notices.certificateNotAwaited(host),
     )
+    this.#wantedKeys = new Wanted(
+      (url) => owner.report({ type: 'keys-wanted', url }),
+      () => {},
+    )
+    this.#context.renewKeys = (url) =>
+      new Promise((resolve) => {
+        if (!this.#wantedKeys.add(url, resolve)) resolve()
+      })
     this.#clients.tls.demand = (host, settled) => this.#wanted.add(host, settled)
   }
 
@@ -146,6 +156,11 @@ export class DataPlane {
   /** Clients that wait for a certificate of that host go on with what there is. */
   settleDemand(host: string): void {
     this.#wanted.settle(host)
+  }
+
+  /** Requests that wait for keys from that URL go on with what there is. */
+  settleKeys(url: string): void {
+    this.#wantedKeys.settle(url)
   }
 
   /** Which addresses have sent requests since the last report, for upstreams whose servers are picked by address. */

@@ -106,6 +106,8 @@ port.on('message', (message: ControlMessage) => {
       return send({ type: 'done', number: message.number })
     case 'demand-settled':
       return plane.settleDemand(message.host)
+    case 'keys-settled':
+      return plane.settleKeys(message.url)
     case 'watch-requests':
       return requestSampler.watch(message.watches)
     case 'requests-taken':

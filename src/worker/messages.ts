@@ -112,6 +112,8 @@ export type ControlMessage =
   | { readonly type: 'change-bans'; readonly number: number; readonly change: BanChange }
   /** Clients need not wait for a certificate of that host any longer. */
   | { readonly type: 'demand-settled'; readonly host: string }
+  /** Requests need not wait for keys from that URL any longer. */
+  | { readonly type: 'keys-settled'; readonly url: string }
   /** Asks for samples of these requests from now on, and of no others: `requests` answers it, again and again. */
   | { readonly type: 'watch-requests'; readonly watches: readonly WatchedRequests[] }
   /** One message with `requests` has been taken. */

@@ -1,6 +1,6 @@
 import type { ExchangeObserver, ExchangeRecord } from '../observability/exchange-record.ts'
 import { now } from '../runtime/clock.ts'
-import type { Snapshot } from '../runtime/snapshot.ts'
+import type { Route, Snapshot } from '../runtime/snapshot.ts'
 import type { SampledRequest, WatchedRequests } from './messages.ts'
 import { Outbox, type OutboxLimits } from './outbox.ts'
 import { RequestWatch } from './request-watch.ts'
@@ -79,7 +79,7 @@ function sampleOf(
     bytesSent: record.bytesSent,
     ms: time - record.startedAt,
     queued: record.queued,
-    ...(route !== undefined && { route }),
+    ...(route !== undefined && { route: withoutSettings(route) }),
     upstream: record.upstream?.name,
     server: record.server?.name,
     attempts: record.attempts,
@@ -89,6 +89,11 @@ function sampleOf(
     certificate: tls?.clientCertificate,
     head: headOf(record),
   }
+}
+
+/** What tells routes apart: lists of addresses in the settings of filters may be long. */
+function withoutSettings({ filters: _, log: __, ...route }: Route): Route {
+  return route
 }
 
 function shortened(text: string): string {

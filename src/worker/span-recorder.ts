@@ -6,7 +6,8 @@ import type {
   RecordedRequest,
   RecordedTrace,
 } from '../observability/exchange-record.ts'
-import { Redaction } from '../observability/redaction.ts'
+import type { Redaction } from '../observability/redaction.ts'
+import { RouteRedactions } from '../observability/route-redactions.ts'
 import { LONGEST_TEXT, SPANS_AT_ONCE, type SpanRecord } from '../observability/span-record.ts'
 import { now, timeOfDayAt } from '../runtime/clock.ts'
 import type { Snapshot } from '../runtime/snapshot.ts'
@@ -27,8 +28,7 @@ export interface SpanSink {
 export class SpanRecorder implements ExchangeObserver {
   readonly #outbox: Outbox<SpanRecord>
   #isOn = false
-  /** Undefined if no values are redacted. */
-  #redaction: Redaction | undefined
+  #redactions = new RouteRedactions([])
 
   constructor(snapshot: Snapshot, sink: SpanSink) {
     this.#outbox = new Outbox(LIMITS, (spans, dropped) => sink.take(spans, dropped))
@@ -39,7 +39,7 @@ export class SpanRecorder implements ExchangeObserver {
   apply({ tracing, accessLog: { redact } }: Snapshot): void {
     this.#outbox.sendAll()
     this.#isOn = tracing !== undefined
-    this.#redaction = redact.length > 0 ? new Redaction(redact) : undefined
+    this.#redactions = new RouteRedactions(redact)
   }
 
   ended(exchange: ExchangeRecord): void {
@@ -92,7 +92,8 @@ export class SpanRecorder implements ExchangeObserver {
     })
   }
 
-  #common(trace: RecordedTrace, startedAt: number, { request }: AttemptedExchange) {
+  #common(trace: RecordedTrace, startedAt: number, { request, route }: AttemptedExchange) {
+    const redaction = this.#redactions.of(route)
     return {
       traceId: trace.traceId,
       flags: trace.flags,
@@ -100,16 +101,10 @@ export class SpanRecorder implements ExchangeObserver {
       startedAt: timeOfDayAt(startedAt),
       endedAt: timeOfDayAt(now()),
       method: request.method,
-      path: this.#url(request, request.pathStart, request.pathEnd),
-      query: this.#url(request, request.pathEnd, request.targetEnd).slice('?'.length),
+      path: urlIn(request, request.pathStart, request.pathEnd, redaction),
+      query: urlIn(request, request.pathEnd, request.targetEnd, redaction).slice('?'.length),
       isGrpc: request.isGrpc,
     }
-  }
-
-  #url({ bytes }: RecordedRequest, from: number, to: number): string {
-    if (this.#redaction === undefined || from === to) return textOf(bytes, from, to)
-    const redacted = this.#redaction.url(bytes, from, to)
-    return textOf(redacted, 0, redacted.length)
   }
 
   /** Whether a span of that trace is wanted, and can be kept. If there is no room, it counts as dropped. */
@@ -128,6 +123,13 @@ export class SpanRecorder implements ExchangeObserver {
   stop(): void {
     this.#outbox.sendAll()
   }
+}
+
+/** @param redaction undefined if no values are redacted */
+function urlIn({ bytes }: RecordedRequest, from: number, to: number, redaction: Redaction | undefined): string {
+  if (redaction === undefined || from === to) return textOf(bytes, from, to)
+  const redacted = redaction.url(bytes, from, to)
+  return textOf(redacted, 0, redacted.length)
 }
 
 function textOf(bytes: Buffer, from: number, to: number): string {

@@ -1,5 +1,5 @@
 import type { ExchangeRecord } from '../observability/exchange-record.ts'
-import { Redaction } from '../observability/redaction.ts'
+import { RouteRedactions } from '../observability/route-redactions.ts'
 import { normalisePath } from '../routing/path.ts'
 import type { Affinity, Balance, HashKey, Snapshot, Upstream } from '../runtime/snapshot.ts'
 
@@ -18,28 +18,28 @@ export interface ShownTarget {
  * Masks what nobody may see of a request's target: parameters that the access log redacts, and whatever sessions are known by.
  */
 export class TargetMask {
-  readonly #redaction: Redaction
+  readonly #redactions: RouteRedactions
   /** Of all upstreams. */
   readonly #patterns: readonly Pattern[]
 
   constructor({ accessLog, upstreams }: Snapshot) {
     const keys = upstreams.flatMap(({ balance, affinity }) => [...parametersOf(balance), ...parametersOf(affinity)])
-    this.#redaction = new Redaction([...new Set([...accessLog.redact, ...keys])])
+    this.#redactions = new RouteRedactions([...accessLog.redact, ...keys])
     this.#patterns = upstreams.flatMap(patternsOf)
   }
 
-  of({ request, upstream }: ExchangeRecord): ShownTarget {
-    const { bytes, pathStart, pathEnd, targetEnd } = request
+  of({ request, route, upstream }: ExchangeRecord): ShownTarget {
+    const { bytes, pathStart, targetEnd } = request
     const target = bytes.toString('latin1', pathStart, targetEnd)
-    const redacted = this.#redaction.url(bytes, pathStart, targetEnd).toString('latin1')
+    const redacted = this.#redactions.of(route)?.url(bytes, pathStart, targetEnd).toString('latin1') ?? target
     // A request may have been refused before its upstream was known.
     const patterns = upstream === undefined ? this.#patterns : patternsOf(upstream)
     if (patterns.length === 0) return { text: redacted, isMasked: redacted !== target }
-    const path = bytes.toString('latin1', pathStart, pathEnd)
+    const query = redacted.indexOf('?')
+    const path = query < 0 ? redacted : redacted.slice(0, query)
     // Segments are counted in the normal form.
     const masked = patterns.reduce((text, pattern) => withoutSegment(text, pattern), normalisePath(path) ?? path)
-    const query = redacted.indexOf('?')
-    const text = masked + (query < 0 ? '' : redacted.slice(query))
+    const text = masked + redacted.slice(path.length)
     return { text, isMasked: text !== target }
   }
 }
@@ -52,6 +52,9 @@ function parametersOf(tie: Balance | Affinity | undefined): string[] {
       if (source.from === 'socket.io') return [SOCKET_IO_ID]
       return source.from === 'query' ? [source.name] : []
     })
+  }
+  if (tie.type === 'server-id') {
+    return tie.from.flatMap(({ from, name }) => (from === 'query' || from === 'segment-parameter' ? [name] : []))
   }
   return 'key' in tie && tie.key.from === 'query' ? [tie.key.name] : []
 }

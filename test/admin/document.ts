@@ -15,6 +15,7 @@ export function openApiDocument() {
   const administered = {
     subject,
     operations,
+    planning: operations,
     bans: NO_BANS,
     events: new EventRing(),
     traffic,

@@ -2,7 +2,7 @@ import type { Applied } from '../../src/admin/answers.ts'
 import type { Drain } from '../../src/admin/drain.ts'
 import { noServer, noUpstream, OperationRefused } from '../../src/admin/operation-refused.ts'
 import type { Author, Operations, ServerResource, WriteOptions } from '../../src/admin/operations.ts'
-import type { Explanation, Plan, Query } from '../../src/admin/planning.ts'
+import type { Explanation, Plan, Planning, Query } from '../../src/admin/planning.ts'
 import { assertFresh, etagOf } from '../../src/admin/precondition.ts'
 import type { ServerSettings } from '../../src/admin/server-settings.ts'
 
@@ -13,7 +13,7 @@ const at = (time: number) => new Date(time).toISOString()
  * Operations on servers that exist only in memory, which remember who did what. They obey the rules that the interface
  * gives: preconditions, the last server, no change for the same settings again.
  */
-export class RememberedOperations implements Operations {
+export class RememberedOperations implements Operations, Planning {
   /** Each change that was made: `deploy: weight of app/web-1`. */
   readonly done: string[] = []
   readonly #servers = new Map<string, ServerSettings>()

@@ -103,7 +103,16 @@ export async function served(test: TestContext, options: Options = {}): Promise<
   test.after(() => traffic.close())
   const tail = new LiveTail(() => {})
   test.after(() => tail.close())
-  const administered = { subject, operations, bans: NO_BANS, events, traffic, tail, metrics: NO_METRICS }
+  const administered = {
+    subject,
+    operations,
+    planning: operations,
+    bans: NO_BANS,
+    events,
+    traffic,
+    tail,
+    metrics: NO_METRICS,
+  }
   const bugs: unknown[] = []
   const report = (bug: unknown) => void bugs.push(bug)
   const accepted: Socket[] = []

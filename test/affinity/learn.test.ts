@@ -5,6 +5,7 @@ import type { Session, SessionRequest, SessionResponse } from '../../src/affinit
 import { LearnAffinity } from '../../src/affinity/learn.ts'
 import { unescaped } from '../../src/http1/query.ts'
 import { SESSION_BUCKETS, SESSIONS_IN_BUCKET } from '../../src/runtime/bounds.ts'
+import type { NamedPart } from '../../src/runtime/named-part.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
 import type { Server, SessionSource, Upstream } from '../../src/runtime/snapshot.ts'
 import { serversWith } from '../balancing/group.ts'
@@ -73,7 +74,7 @@ interface Shown {
 function request({ cookies = {}, headers = {}, query = {} }: Shown): SessionRequest {
   const fields = { cookie: cookies, header: headers, query }
   return {
-    value({ from, name }, after = 0) {
+    value({ from, name }: NamedPart, after = 0) {
       const value = [fields[from][name] ?? []].flat()[after]
       return value !== undefined && from === 'query' ? unescaped(value) : value
     },

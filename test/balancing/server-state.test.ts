@@ -57,6 +57,20 @@ describe('a server', () => {
     assert.equal(server!.failed(2, server!.incarnation), true)
   })
 
+  test('is not suspended for what another process at the same address did, where its source tells them apart', () => {
+    const as = (incarnation: string) => [{ ...twoServers[0]!, incarnation }, twoServers[1]!]
+    const group = new ChangingGroup({ type: 'round-robin' }, as('one'))
+    const [server] = group.servers
+    const { incarnation } = server!
+    assert.equal(server!.failed(0), true)
+    group.apply({ type: 'round-robin' }, as('one'))
+    assert.equal(server!.refusal(1), 'suspended')
+    group.apply({ type: 'round-robin' }, as('two'))
+    assert.equal(server!.refusal(1), undefined)
+    assert.equal(server!.failed(2, incarnation), false)
+    assert.equal(server!.refusal(3), undefined)
+  })
+
   test('may be probed also where nobody has asked for it since the 32-bit clock went round', () => {
     const day = 86_400_000
     for (const failTimeout of [10_000, 2 ** 31 - 1]) {
@@ -188,6 +202,38 @@ describe('a server that is away', () => {
     assert.deepEqual([server!.refusal(1504), servers.health(0)], [undefined, 0])
     assert.equal(server!.failed(2000), true)
     assert.equal(server!.refusal(3000), 'suspended')
+  })
+
+  test('that has been told to stop is never up, and serves all the same until it takes a request no longer', () => {
+    const ending = { drain: true, returns: true, ending: true } as const
+    const group = new ChangingGroup({ type: 'round-robin' }, [{ ...twoServers[0]!, ...ending }, twoServers[1]!])
+    const [server] = group.servers
+    assert.deepEqual([server!.refusal(0), server!.isUp(0), server!.mayServeToItsEnd(0)], ['drained', false, true])
+    assert.equal(server!.untilProbe(0), Infinity)
+    assert.equal(server!.expectBack(1000, server!.incarnation, false), true)
+    assert.deepEqual([server!.refusal(1001, true), server!.mayServeToItsEnd(1001)], ['away', false])
+    assert.equal(server!.untilProbe(1001), 500)
+    server!.succeeded(1100, 900)
+    assert.equal(server!.mayServeToItsEnd(1101), false, 'an answer to what it took before says nothing')
+    assert.ok(server!.claim(1501))
+    assert.equal(server!.claim(1502), false, 'one request tries it')
+    server!.succeeded(1503, 1501)
+    assert.deepEqual([server!.mayServeToItsEnd(1504), group.scoreboard.servers.health(0)], [true, 0])
+  })
+
+  test('that takes a request no longer is expected back only if its source says so, and no other may serve', () => {
+    const group = new ChangingGroup({ type: 'round-robin' }, [{ ...twoServers[0]!, returns: true }, twoServers[1]!])
+    const [found, fixed] = group.servers
+    assert.equal(fixed!.expectBack(0, fixed!.incarnation, true), false)
+    assert.equal(found!.expectBack(0, found!.incarnation, false), false)
+    assert.equal(found!.refusal(1), undefined)
+    assert.equal(found!.expectBack(1, found!.incarnation, true), true)
+    assert.deepEqual([found!.refusal(2), found!.untilProbe(2)], ['away', 500])
+    const before = found!.incarnation
+    group.apply({ type: 'round-robin' }, [{ ...twoServers[0]!, away: true, returns: true }, twoServers[1]!])
+    group.apply({ type: 'round-robin' }, [{ ...twoServers[0]!, returns: true }, twoServers[1]!])
+    assert.equal(found!.expectBack(3, before, false), true, 'it is another now')
+    assert.equal(found!.refusal(4), undefined)
   })
 
   test('is no longer to blame for what threads count that did not know yet that it has moved', () => {

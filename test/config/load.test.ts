@@ -210,6 +210,17 @@ describe('a problem with a flag or a variable', () => {
     )
   })
 
+  test('a port is refused where a route names the listener by its own', () => {
+    const cwd = directoryWith({})
+    const routes =
+      'routes: [{ path: /*, listener: 80, upstream: web }]\nupstreams: { web: { servers: ["10.0.0.1:80"] } }\n'
+    writeFileSync(join(cwd, 'limpet.yaml'), `${routes}listeners: [{ port: 80 }]\n`)
+    refusal(
+      { cwd, flags: { port: 90 } },
+      '--port: expected no route that names the listener by its port, found one for 80 (give the listener a name, and write that in the route)',
+    )
+  })
+
   test('a port for several listeners is refused', () => {
     const cwd = directoryWith({})
     writeFileSync(join(cwd, 'limpet.yaml'), `${fileOf('web')}listeners: [{ port: 80 }, { port: 81 }]\n`)

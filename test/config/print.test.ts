@@ -14,7 +14,7 @@ const printable = fc.stringMatching(/^[!-~]([ -~]{0,10}[!-~])?$/)
 /** Values of a file, with text that YAML or the expansion of variables could misread. */
 const file = fc.record({
   workers: whole(64),
-  path: fc.stringMatching(/^\/[\w${}:&!|>'"@-]{1,10}$/),
+  path: fc.stringMatching(/^\/[\w${}&!|>'"@-][\w${}:&!|>'"@-]{0,9}$/),
   header: fc.oneof(
     printable,
     fc.constantFrom('', 'null', 'yes', '0x10', '1e3', '12:30:45', '~', '$${A}', '# x', '- x', '*x'),

@@ -65,6 +65,11 @@ export class DyingContainer {
     await docker('stop', this.#id)
   }
 
+  /** Stops it, by force after that time in s, and starts it again. */
+  async restart(patience = 10): Promise<void> {
+    await docker('restart', '--time', String(patience), this.#id)
+  }
+
   async remove(): Promise<void> {
     if (this.#id !== '') await docker('rm', '--force', this.#id)
     this.#id = ''

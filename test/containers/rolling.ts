@@ -8,11 +8,17 @@ import { type Limpet, startLimpet } from '../support/limpet.ts'
 import { seed } from '../support/seed.ts'
 import { startAllowListProxy } from './allow-list-proxy.ts'
 import { DyingContainer, type Service } from './dying-container.ts'
+import { docker } from './engine.ts'
 
 /** 200 users who pause for 667 ms on average ask 300 times a second. */
 const LONGEST_PAUSE = 1333
 
+/** What is shown of a request that failed. */
+const FIELDS = 'time method status server upstreamStatus seconds queued reason failure bytesReceived'.split(' ')
+
 export interface Crowd {
+  /** How many containers there are; 3 by default. */
+  readonly containers?: number
   readonly users: number
   readonly websockets: number
 }
@@ -41,14 +47,14 @@ export interface Outcome {
 
 let count = 0
 
-/** Starts a service of three containers, Limpet that finds them, and users who ask until the end. */
+/** Starts a service of some containers, Limpet that finds them, and users who ask until the end. */
 export async function startRolling(
   test: TestContext,
-  { users, websockets }: Crowd,
+  { containers: size = 3, users, websockets }: Crowd,
   { linger, options = [] }: Pick<Service, 'linger' | 'options'>,
 ): Promise<Rolling> {
   const service = { name: `limpet-rolling-${process.pid}-${++count}`, linger, options }
-  const containers = [1, 2, 3].map((number) => new DyingContainer(test, service, number))
+  const containers = Array.from({ length: size }, (_, index) => new DyingContainer(test, service, index + 1))
   for (const container of containers) await container.start()
   const proxy = await startAllowListProxy(test, '/var/run/docker.sock')
   const upstream = {
@@ -58,7 +64,7 @@ export async function startRolling(
   }
   const limpet = await startLimpet(test, {
     listeners: [{ address: '127.0.0.1', port: 0 }],
-    accessLog: { format: 'json' },
+    accessLog: { format: 'json', fields: FIELDS },
     routes: [{ path: '/*', upstream: service.name }],
     upstreams: { [service.name]: upstream },
   })
@@ -130,4 +136,25 @@ export function assertNothingHappened({ trouble, refused, moved, answers }: Outc
   assert.deepEqual(refused, [])
   assert.equal(moved, 0, 'everyone is where they were, with the cookie that they had')
   assert.ok(answers > 0)
+}
+
+/** Kills containers one after the other, and starts others in their place. */
+export async function kill({ containers }: Rolling, times: number): Promise<void> {
+  for (let round = 0; round < times; round++) {
+    const container = containers[round % containers.length]!
+    await docker('kill', container.id)
+    await container.remove()
+    await container.start()
+    await pause(500)
+  }
+}
+
+/** A POST in flight may have had its effect, so it is not sent again. */
+export function assertOnlyPostsFailed({ trouble, refused, moved }: Outcome): void {
+  assert.deepEqual(
+    trouble.filter((each) => each !== 'POST 502'),
+    [],
+  )
+  assert.deepEqual(refused, [])
+  assert.equal(moved, 0)
 }

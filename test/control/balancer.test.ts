@@ -1,8 +1,13 @@
 /** Applying another configuration to a running balancer: what changes, and what is refused. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { describe, type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
@@ -228,4 +233,36 @@ test('no configuration is applied once the balancer is stopped', async (t) => {
   const [going] = await Promise.allSettled([balancer.apply(edited('weight: 3', 'weight: 5')), balancer.stop()])
   if (going.status === 'rejected') assert.match(String(going.reason), /Limpet is stopping/)
   await assert.rejects(balancer.apply(edited('weight: 3', 'weight: 7')), /Limpet is stopping/)
+})
+
+test('a process whose start fails has nothing left that keeps it alive', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'limpet-balancer-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  // It holds each request back but the first.
+  const server = createServer((request, response) => {
+    if (request.headers['if-none-match'] === undefined) response.writeHead(200, { etag: '"1"' }).end('[]')
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  const { port } = server.address() as AddressInfo
+  const file = join(folder, 'limpet.yaml')
+  const config = CONFIG.replaceAll('FOLDER', folder)
+    .replace('port: 0 }]', `port: 0, tls: { certificates: [{ cert: ${folder}/none.pem, key: ${folder}/none.key }] } }]`)
+    .replace('    servers:', `    servers:\n      - { from: http, url: 'http://127.0.0.1:${port}/' }`)
+  writeFileSync(file, config)
+  const script = `
+    import { pino } from ${JSON.stringify(import.meta.resolve('pino'))}
+    import { readFileSync } from 'node:fs'
+    import { parseConfig } from ${JSON.stringify(import.meta.resolve('../../src/config/file.ts'))}
+    import { Balancer } from ${JSON.stringify(import.meta.resolve('../../src/control/balancer.ts'))}
+    const config = parseConfig(readFileSync(${JSON.stringify(file)}, 'utf8'), 'limpet.yaml', {})
+    await Balancer.start(config, pino({ enabled: false })).catch(({ message }) => console.log(message))`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script])
+  t.after(() => child.kill('SIGKILL'))
+  const [said] = await Promise.all([text(child.stdout), once(child, 'close')])
+  assert.match(said, /none\.pem/)
+  assert.equal(child.exitCode, 0)
 })

@@ -71,7 +71,7 @@ describe('the tunnels of a removed server', () => {
     assert.deepEqual(plane.closed, [])
   })
 
-  test('have their deadline anew when the server is removed again', (t) => {
+  test('get a new deadline when the server is removed again', (t) => {
     const plane = new Plane(t)
     const [slot] = plane.adopt('web-1')
     plane.tunnels.set(slot!, 1)

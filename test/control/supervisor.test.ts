@@ -136,7 +136,7 @@ describe('another Snapshot', () => {
     assert.equal(supervisor.snapshot.upstreams[0]!.servers[0]!.address, '127.0.0.1:11')
     // Another cause than the test would be a difference that a worker could not apply.
     assert.ok(
-      deaths.every((cause) => cause === 'it ended without a word'),
+      deaths.every((cause) => cause === 'it ended unexpectedly'),
       deaths.join(),
     )
   })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import type { TestContext } from 'node:test'
+import { after, type TestContext } from 'node:test'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { ARGUMENTS, CHROMIUM } from '../demo/chromium.ts'
 
@@ -24,26 +24,37 @@ interface Look {
   readonly place?: string
 }
 
-/** The dashboard in a browser of its own, once it is live. An error in it fails the test. */
+let launched: Promise<Browser> | undefined
+after(async () => (await launched)?.close())
+
+/** The browser of all tests of a file: a start of one takes half a second of processor time. */
+function browser(): Promise<Browser> {
+  launched ??= chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS })
+  return launched
+}
+
+/**
+ * The dashboard, once it is live, with cookies, storage and connections of its own. An error in it fails the test, with
+ * which it is closed.
+ */
 export async function openDashboard(
   test: TestContext,
   admin: string,
   { size = WIDE, colours = 'light', place = '' }: Look = {},
 ): Promise<Page> {
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS })
-  test.after(() => browser.close())
-  const page = await newPage(browser, size, colours)
+  const context = await (await browser()).newContext({
+    viewport: size,
+    colorScheme: colours,
+    reducedMotion: 'reduce',
+  })
+  test.after(() => context.close())
+  const page = await context.newPage()
   const errors: string[] = []
   page.on('pageerror', (error) => errors.push(error.stack ?? error.message))
   test.after(() => assert.deepEqual(errors, [], 'the page has no errors'))
   await page.goto(`${admin}/${place}`)
   await live(page)
   return page
-}
-
-async function newPage(browser: Browser, viewport: Look['size'], colorScheme: Look['colours']): Promise<Page> {
-  const context = await browser.newContext({ viewport: viewport!, colorScheme: colorScheme!, reducedMotion: 'reduce' })
-  return context.newPage()
 }
 
 /** Resolves once the dashboard says that what it shows is live. */

@@ -18,6 +18,17 @@ function watch(test: TestContext, { url }: Consul, settings: object = {}): Watch
   return new Watched(test, consulProvider(ConsulSource.parse({ from: 'consul', service: 'web', url, ...settings })))
 }
 
+/** A Consul with one instance, web-1, and a watch on it that has given it and waits for a change. */
+async function waiting(test: TestContext, settings: object = {}) {
+  const consul = await Consul.start(test)
+  consul.register({ id: 'web-1' })
+  const watched = watch(test, consul, settings)
+  await watched.next()
+  const next = watched.next()
+  await consul.waiting()
+  return { consul, watched, next }
+}
+
 test('finds what is registered, and each change as it happens', async (t) => {
   const consul = await Consul.start(t)
   consul.register({ id: 'web-1', address: '10.0.0.1', port: 8080 })
@@ -151,12 +162,7 @@ test('an instance that cannot be used is a mistake; the others are used', async 
 
 describe('blocking queries', () => {
   test('wait for a change after the index of the last answer', async (t) => {
-    const consul = await Consul.start(t)
-    consul.register({ id: 'web-1' })
-    const watched = watch(t, consul, { wait: '2m' })
-    await watched.next()
-    const next = watched.next()
-    await consul.waiting()
+    const { consul, next } = await waiting(t, { wait: '2m' })
     assert.equal(consul.asked[1], '/v1/health/service/web?index=11&wait=120s')
     consul.register({ id: 'web-2' })
     assert.equal((await next).servers.length, 2)
@@ -164,25 +170,15 @@ describe('blocking queries', () => {
   })
 
   test('that are answered because something else has changed yield no list', async (t) => {
-    const consul = await Consul.start(t)
-    consul.register({ id: 'web-1' })
-    const watched = watch(t, consul)
-    await watched.next()
-    const next = watched.next()
-    await consul.waiting()
+    const { consul, next } = await waiting(t)
     consul.register({ id: 'db-1', service: 'db' })
     await consul.waiting()
     consul.register({ id: 'web-2' })
     assert.equal((await next).servers.length, 2)
   })
 
-  test('begin anew where the index goes back', async (t) => {
-    const consul = await Consul.start(t)
-    consul.register({ id: 'web-1' })
-    const watched = watch(t, consul)
-    await watched.next()
-    const next = watched.next()
-    await consul.waiting()
+  test('start over where the index goes back', async (t) => {
+    const { consul, watched, next } = await waiting(t)
     consul.resetIndex()
     consul.register({ id: 'web-2' })
     assert.equal((await next).servers.length, 2)

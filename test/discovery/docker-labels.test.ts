@@ -88,6 +88,45 @@ const goldens: readonly [what: string, labels: Record<string, string>, found: Pa
     { 'limpet.routes.api.path': '/api/*', 'limpet.routes.api.methods': '[GET, HEAD]' },
     { routes: [{ upstream: 'web', settings: { path: '/api/*', methods: ['GET', 'HEAD'] } }] },
   ],
+  [
+    'conditions and settings of a route',
+    {
+      'limpet.routes.users.path': '~ ^/users/(\\d{1,3})$',
+      'limpet.routes.users.host': '.a.example, www.b.*',
+      'limpet.routes.users.query.version': '2',
+      'limpet.routes.users.cookies.beta': '1',
+      'limpet.routes.users.listener': '8443',
+      'limpet.routes.users.clientCertificate.subject': 'CN=alice,O=Example',
+      'limpet.routes.users.priority': '5',
+      'limpet.routes.users.bodyLimit': '1MB',
+      'limpet.routes.users.timeouts.firstByte': '5s',
+      'limpet.routes.users.retries.tries': '2',
+    },
+    {
+      routes: [
+        {
+          upstream: 'web',
+          settings: {
+            path: '~ ^/users/(\\d{1,3})$',
+            host: ['.a.example', 'www.b.*'],
+            query: { version: '2' },
+            cookies: { beta: '1' },
+            listener: 8443,
+            clientCertificate: { subject: 'CN=alice,O=Example' },
+            priority: 5,
+            bodyLimit: '1MB',
+            timeouts: { firstByte: '5s' },
+            retries: { tries: 2 },
+          },
+        },
+      ],
+    },
+  ],
+  [
+    'parameters of a path',
+    { 'limpet.path': '/rooms/:room, /rooms/:room/*' },
+    { routes: [{ upstream: 'web', settings: { path: ['/rooms/:room', '/rooms/:room/*'] } }] },
+  ],
   ['the mark of what setup.sh makes says nothing', { 'limpet.lab': 'setup.sh' }, { upstreams: {}, routes: [] }],
 ]
 

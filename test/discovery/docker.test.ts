@@ -65,7 +65,7 @@ test('a container drains from its stop signal on, at once, while nothing else is
   assert.deepEqual(inLines(await app.next()), [])
 })
 
-test('a container that was told to stop before Limpet came drains, and no longer once it has started again', async (test) => {
+test('a container that was asked to stop before Limpet started drains, and no longer once it has started again', async (test) => {
   const engine = await StandInEngine.start(test)
   const web = engine.run({ name: 'web', labels, address: '172.17.0.9' })
   engine.kill(web)
@@ -277,6 +277,21 @@ test('an engine that ends fails the watch; the next one finds all that happened 
   engine.run({ name: 'web-2', labels, address: '10.0.0.3' })
   await engine.listen()
   assert.deepEqual(inLines(await watch(test, engine).next()), ['web-2 10.0.0.3:80'])
+})
+
+test('a container that takes the place of another at the same address, unseen, is known to be another', async (test) => {
+  const engine = await StandInEngine.start(test)
+  const web = engine.run({ name: 'web', labels, address: '10.0.0.2' })
+  const app = watch(test, engine)
+  const [before] = (await app.next()).servers
+  await engine.close()
+  await assert.rejects(app.next(), /docker/i)
+  engine.remove(web)
+  engine.run({ name: 'web', labels, address: '10.0.0.2' })
+  await engine.listen()
+  const [after] = (await watch(test, engine).next()).servers
+  assert.deepEqual({ ...after, incarnation: before!.incarnation }, before)
+  assert.notEqual(after!.incarnation, before!.incarnation)
 })
 
 test('what keeps an engine from being asked is said, and what to do', async (test) => {

@@ -295,3 +295,47 @@ for (const [answer, place] of [
     const message = `/v3/kv/range with JSON that etcd would not answer${place}: is this etcd?`
     await assert.rejects(watch(t, `http://127.0.0.1:${port}`).next(), (error: Error) => error.message.endsWith(message))
   })
+
+const encoded = (text: string) => Buffer.from(text).toString('base64')
+
+/** Answers keys as etcd does, and each watch with the next of those texts, and the last of them again. */
+async function garbling(t: TestContext, ...texts: string[]): Promise<string> {
+  let asked = 0
+  const kvs = [{ key: encoded('/app/a'), value: encoded('10.0.0.1:80') }]
+  const server = createServer((request, response) => {
+    if (request.url === '/v3/kv/range') response.end(JSON.stringify({ header: { revision: '7' }, kvs }))
+    else response.write(`${texts[Math.min(asked++, texts.length - 1)]}\n`)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+const put = { kv: { key: encoded('/app/b'), value: encoded('10.0.0.2:80') } }
+
+for (const [text, message] of [
+  ['garbage', /expected changes of keys, found "garbage"$/],
+  ['{"result":', /expected changes of keys, found/],
+  ['{"result":{"events":[{"kv":{"key":5}}]}}', /, at result\.events\.0\.kv\.key$/],
+  ['{"result":{"header":{"revision":"8"},"events":[{"kv":{"key":"?!"}}]}}', /, at result\.events\.0\.kv\.key$/],
+  [
+    '{"result":{"header":{"revision":"8"},"events":[{"type":"MOVE","kv":{"key":"YQ=="}}]}}',
+    /, at result\.events\.0\.type$/,
+  ],
+  [JSON.stringify({ result: { events: [put] } }), /expected the revision of each change, found none$/],
+] as const)
+  test(`a watch that says ${text} is a mistake, until it is understood`, async (t) => {
+    const right = JSON.stringify({ result: { header: { revision: '8' }, events: [put] } })
+    const watched = watch(t, await garbling(t, text, right))
+    assert.deepEqual((await watched.next()).mistakes, [])
+    const { servers, mistakes } = await watched.next()
+    assert.deepEqual(inLines({ servers }), ['a 10.0.0.1:80'])
+    assert.equal(mistakes[0]!.where, 'watch of etcd')
+    assert.match(mistakes[0]!.message, message)
+    const list = await watched.next()
+    assert.deepEqual(inLines(list), ['a 10.0.0.1:80', 'b 10.0.0.2:80'])
+    assert.deepEqual(list.mistakes, [])
+  })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { KubernetesSource } from '../../src/config/sources/kubernetes.ts'
 import { kubernetesProvider } from '../../src/discovery/kubernetes.ts'
-import { Kubernetes } from '../support/kubernetes.ts'
+import { Kubernetes, type Pod } from '../support/kubernetes.ts'
 import { inLines, Watched } from '../support/watched.ts'
 
 /** Watches as in a pod of the cluster. */
@@ -14,6 +14,19 @@ async function watchInCluster(test: TestContext, api: Kubernetes, settings: obje
   const source = KubernetesSource.parse({ from: 'kubernetes', service: 'web', ...settings })
   return new Watched(test, kubernetesProvider(source, { env, serviceAccount }))
 }
+
+/** An API with these pods in one slice, `web-abc`, and a watch on it that has given them and waits for more. */
+async function watching(test: TestContext, pods: readonly Pod[]) {
+  const api = await Kubernetes.start(test)
+  api.apply('web-abc', { pods })
+  const watched = await watchInCluster(test, api)
+  await watched.next()
+  const next = watched.next()
+  await api.watching()
+  return { api, watched, next }
+}
+
+const web1: Pod = { name: 'web-1', address: '10.0.0.1' }
 
 test('finds the pods of a Service, and each change as it happens', async (t) => {
   const api = await Kubernetes.start(t)
@@ -53,7 +66,7 @@ describe('the state of a server follows the conditions of its pod', () => {
   }
 })
 
-test('a pod that is told to stop is urgent, once', async (t) => {
+test('a pod that is asked to stop is urgent, once', async (t) => {
   const api = await Kubernetes.start(t)
   const pod = { name: 'web-1', address: '10.0.0.1' }
   api.apply('web-abc', { pods: [pod] })
@@ -156,43 +169,28 @@ describe('the port', () => {
 
 describe('a watch', () => {
   test('goes on after the version of the list, and tells bookmarks', async (t) => {
-    const api = await Kubernetes.start(t)
-    api.apply('web-abc', { pods: [] })
-    const watched = await watchInCluster(t, api)
-    await watched.next()
-    const next = watched.next()
-    await api.watching()
+    const { api, next } = await watching(t, [])
     const query = new URL(api.asked[1]!, api.url).searchParams
     assert.deepEqual(
       ['labelSelector', 'watch', 'resourceVersion', 'allowWatchBookmarks'].map((name) => query.get(name)),
       ['kubernetes.io/service-name=web', 'true', '101', 'true'],
     )
-    api.apply('web-abc', { pods: [{ name: 'web-1', address: '10.0.0.1' }] })
+    api.apply('web-abc', { pods: [web1] })
     await next
   })
 
   test('that the API ends is resumed where it was, also after a bookmark, without another list', async (t) => {
-    const api = await Kubernetes.start(t)
-    api.apply('web-abc', { pods: [] })
-    const watched = await watchInCluster(t, api)
-    await watched.next()
-    const next = watched.next()
-    await api.watching()
+    const { api, next } = await watching(t, [])
     api.bookmark()
     api.endWatches()
-    api.apply('web-abc', { pods: [{ name: 'web-1', address: '10.0.0.1' }] })
+    api.apply('web-abc', { pods: [web1] })
     assert.deepEqual(inLines(await next), ['web-1 10.0.0.1:8080'])
     const versions = api.asked.map((target) => new URL(target, api.url).searchParams.get('resourceVersion'))
     assert.deepEqual(versions, [null, '101', '1101'])
   })
 
-  test('whose version is known no more is followed by another list', async (t) => {
-    const api = await Kubernetes.start(t)
-    api.apply('web-abc', { pods: [{ name: 'web-1', address: '10.0.0.1' }] })
-    const watched = await watchInCluster(t, api)
-    await watched.next()
-    const next = watched.next()
-    await api.watching()
+  test('whose version is too old is followed by another list', async (t) => {
+    const { api, watched, next } = await watching(t, [web1])
     api.endWatches()
     api.apply('web-abc', { pods: [{ name: 'web-2', address: '10.0.0.2' }] })
     api.forget()
@@ -205,12 +203,7 @@ describe('a watch', () => {
   })
 
   test('whose connection is lost is followed by another list; nothing is reported where that is the same', async (t) => {
-    const api = await Kubernetes.start(t)
-    api.apply('web-abc', { pods: [{ name: 'web-1', address: '10.0.0.1' }] })
-    const watched = await watchInCluster(t, api)
-    await watched.next()
-    const next = watched.next()
-    await api.watching()
+    const { api, next } = await watching(t, [web1])
     api.loseConnections()
     await api.watching()
     api.loseConnections()

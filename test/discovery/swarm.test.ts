@@ -38,7 +38,7 @@ test('the tasks of a service are servers by service and slot, at the ports that 
   ])
 })
 
-test('a task whose container has been told to stop drains at once, before the list of tasks says so', async (t) => {
+test('a task whose container has been asked to stop drains at once, before the list of tasks says so', async (t) => {
   const { manager, web } = await watched(t)
   await web.next()
   manager.happened('kill', SECOND, { signal: '15' })

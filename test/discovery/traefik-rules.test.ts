@@ -8,6 +8,7 @@ import { parseRule, type Rule } from '../../src/discovery/docker/traefik/rule.ts
 import { Router } from '../../src/routing/router.ts'
 import type { Route } from '../../src/runtime/snapshot.ts'
 import fc from '../support/property.ts'
+import { requestConditions } from '../support/request-conditions.ts'
 
 describe('a rule is read in either syntax', () => {
   const host = { hosts: ['a.example'], paths: [], methods: [], headers: {} }
@@ -24,6 +25,17 @@ describe('a rule is read in either syntax', () => {
     ['Host(`*.example`) && Host(`a.example`)', host],
     ['HostRegexp(`{any:.*}`)', { ...host, hosts: [] }],
     ['HostRegexp(`^.+$`) && Path(`/x`)', { ...host, hosts: [], paths: ['/x'] }],
+    ['HostRegexp(`^[a-z]+\\.example$`)', { ...host, hosts: ['~ ^[a-z]+\\.example$'] }],
+    ['HostRegexp(`{sub:[a-z]{1,3}}.a.example`)', { ...host, hosts: ['~ ^(?:[a-z]{1,3})\\.a\\.example$'] }],
+    ['HostRegexp(`^a`) && Host(`a.example`)', host],
+    ['PathRegexp(`^/v(\\d+)/`)', { ...host, hosts: [], paths: ['~ ^/v(\\d+)/'] }],
+    ['PathPrefix(`/v`) && PathRegexp(`^/v/(\\d+)/`)', { ...host, hosts: [], paths: ['~ ^/v/(\\d+)/'] }],
+    ['Path(`/users/{id:[0-9]+}`)', { ...host, hosts: [], paths: ['~ ^/users/(?:[0-9]+)$'] }],
+    ['PathPrefix(`/users/{id:[0-9]+}`)', { ...host, hosts: [], paths: ['~ ^/users/(?:[0-9]+)(?:/|$)'] }],
+    ['Query(`v`, `2`)', { ...host, hosts: [], query: { v: '2' } }],
+    ['Query(`v`)', { ...host, hosts: [], query: { v: true } }],
+    ['Query(`v=2`, `debug=`)', { ...host, hosts: [], query: { v: '2', debug: true } }],
+    ['Query(`v`) && Query(`v`, `2`) && Query(`w`, `1`)', { ...host, hosts: [], query: { v: '2', w: '1' } }],
     ['PathPrefix(`/`)', { ...host, hosts: [], paths: ['/*'] }],
     ['PathPrefix(`/api`)', { ...host, hosts: [], paths: ['/api', '/api/*'] }],
     ['PathPrefix(`/api/`)', { ...host, hosts: [], paths: ['/api/*'] }],
@@ -39,16 +51,7 @@ describe('a rule is read in either syntax', () => {
 })
 
 describe('what no route can say is refused, and the rest of the rule holds', () => {
-  const refused = [
-    'hostregexp',
-    'pathregexp',
-    'headerregexp',
-    'headersregexp',
-    'query',
-    'queryregexp',
-    'clientip',
-    'hostsni',
-  ]
+  const refused = ['headerregexp', 'headersregexp', 'queryregexp', 'clientip', 'hostsni']
   for (const name of refused) {
     test(name, () => {
       const { alternatives, refused } = alternativesOf(parseRule(`Host(\`a.example\`) || ${name}(\`^x[0-9]$\`)`))
@@ -58,6 +61,11 @@ describe('what no route can say is refused, and the rest of the rule holds', () 
       assert.deepEqual(alternativesOf(parseRule(`Host(\`a.example\`) && ${name}(\`^x[0-9]$\`)`)).alternatives, [])
     })
   }
+  test('a regular expression that takes more than linear time', () => {
+    const { alternatives, refused } = alternativesOf(parseRule('Host(`a.example`) || PathRegexp(`^/(?!x)`)'))
+    assert.deepEqual(alternatives[0]?.hosts, ['a.example'])
+    assert.match(refused[0]!.message, /no pattern in PathRegexp/)
+  })
   test('!', () => assert.equal(alternativesOf(parseRule('Host(`a`) && !Path(`/x`)')).refused.length, 1))
 })
 
@@ -77,6 +85,9 @@ describe('a rule that cannot be read says why', () => {
     ['Header(`x`)', /a name and a value/],
     ['Path(`/a`) && Path(`/b`)', /some request matches/],
     ['Header(`x`, `1`) && Header(`x`, `2`)', /one value of the header x/],
+    ['Query(`x`, `1`) && Query(`x`, `2`)', /one value of the parameter x/],
+    ['PathRegexp(`^/a`) && PathRegexp(`b$`)', /no && between ~ b\$ and a regular expression/],
+    ['PathRegexp(`^/a`) && Path(`/b`)', /some request matches/],
     [`${'('.repeat(60)}Host(\`a\`)${')'.repeat(60)}`, /at most 50 deep/],
     [`Host(\`${'a'.repeat(9000)}\`)`, /at most 8192 characters/],
   ]
@@ -114,6 +125,11 @@ test('the routes match exactly the requests that the rule matches', () => {
     'PathPrefix(`/x`)',
     'PathPrefix(`/x/y/`)',
     'PathPrefix(`/`)',
+    'PathRegexp(`^/x(/|$)`)',
+    'PathRegexp(`y$`)',
+    'HostRegexp(`^[ab]\\.`)',
+    'Query(`q`, `1`)',
+    'Query(`q`)',
     'Method(`GET`)',
     'Method(`POST`, `PUT`)',
     'Header(`X-A`, `1`)',
@@ -133,6 +149,7 @@ test('the routes match exactly the requests that the rule matches', () => {
     path: fc.constantFrom('/', '/x', '/x/', '/xy', '/x/y', '/x/y/z', '/z'),
     method: fc.constantFrom('GET', 'POST', 'DELETE'),
     headers: fc.record({ 'x-a': fc.constantFrom('1', '2'), 'x-b': fc.constantFrom('1', '2') }),
+    query: fc.constantFrom(undefined, '1', '2'),
   })
   fc.assert(
     fc.property(rules, fc.array(requests, { minLength: 20, maxLength: 20 }), (text, requests) => {
@@ -140,10 +157,18 @@ test('the routes match exactly the requests that the rule matches', () => {
       const routes = routesOf(rule)
       if (routes === undefined) return
       const router = new Router(routes)
-      for (const { host, path, method, headers } of requests) {
-        const asked = { method, hasHeader: (name: string, value: string) => headers[name as 'x-a'] === value }
+      for (const { host, path, method, headers, query } of requests) {
+        const asked = requestConditions({
+          method,
+          hasHeader: (name, value) => headers[name as 'x-a'] === value,
+          hasParameter: (_, value) => (value === true ? query !== undefined : query === value),
+        })
         const isServed = router.find(host, path, asked) !== undefined
-        assert.equal(isServed, matches(rule, { host, path, method, headers }), `${text}: ${method} ${host}${path}`)
+        assert.equal(
+          isServed,
+          matches(rule, { host, path, method, headers, query }),
+          `${text}: ${method} ${host}${path}`,
+        )
       }
     }),
     { numRuns: 500 },
@@ -155,18 +180,20 @@ interface Asked {
   readonly path: string
   readonly method: string
   readonly headers: Readonly<Record<string, string>>
+  readonly query: string | undefined
 }
 
 /** Undefined where no request matches, or there are too many alternatives. */
 function routesOf(rule: Rule): Route[] | undefined {
   try {
-    return alternativesOf(rule).alternatives.flatMap(({ hosts, paths, methods, headers }) =>
+    return alternativesOf(rule).alternatives.flatMap(({ hosts, paths, methods, headers, query }) =>
       (hosts.length === 0 ? [undefined] : hosts).flatMap((host) =>
         (paths.length === 0 ? ['/*'] : paths).map((path) => ({
           ...(host !== undefined && { host }),
           path,
           ...(methods.length > 0 && { methods }),
           headers,
+          ...(query !== undefined && { query }),
           upstream: 0,
         })),
       ),
@@ -183,7 +210,10 @@ function matches(rule: Rule, asked: Asked): boolean {
   if (rule.kind !== 'matcher') return rule.parts[rule.kind === 'any' ? 'some' : 'every']((part) => matches(part, asked))
   const [first = '', second = ''] = rule.values
   if (rule.name === 'Header') return asked.headers[first.toLowerCase()] === second
+  if (rule.name === 'Query') return rule.values.length === 1 ? asked.query !== undefined : asked.query === second
   return rule.values.some((value) => {
+    if (rule.name === 'PathRegexp') return new RegExp(value).test(asked.path)
+    if (rule.name === 'HostRegexp') return new RegExp(value).test(asked.host)
     if (rule.name === 'Host') return value.startsWith('*') ? asked.host.endsWith(value.slice(1)) : asked.host === value
     if (rule.name === 'Path') return asked.path === value
     if (rule.name === 'Method') return asked.method === value

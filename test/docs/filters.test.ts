@@ -2,10 +2,13 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { type IncomingMessage, request } from 'node:http'
+import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { parse } from 'yaml'
 import { startDataPlane } from '../support/data-plane.ts'
+import { temporaryFolder } from '../support/folder.ts'
 import { httpOrigin } from '../support/origin.ts'
 
 const folder = new URL('../../docs/filters/', import.meta.url)
@@ -29,6 +32,9 @@ function requestsIn(page: string): Record<string, readonly string[]>[] {
     return Object.fromEntries(cells(line).map((cell, index) => [headings[index]!, codeIn(cell)]))
   })
 }
+
+/** A file that a page shows: its path at the end of a sentence, and what it holds. */
+const filesOfPage = /`\/etc\/limpet\/([\w.-]+)`:\n\n```\n([\s\S]*?)```/g
 
 /** `Name: value` */
 function fieldOf(text: string): readonly [name: string, value: string] {
@@ -69,7 +75,15 @@ describe('docs/filters/', () => {
     if (rows.length === 0) continue
     test(`${name} says what comes of requests`, async (t) => {
       const origin = await scripted(t)
-      const config = parse(/```yaml\n([\s\S]*?)```/.exec(page)![1]!)
+      const service = await scripted(t)
+      const folder = await temporaryFolder(t)
+      for (const [, file, content] of page.matchAll(filesOfPage)) await writeFile(join(folder, file!), content!)
+      const example = /```yaml\n([\s\S]*?)```/.exec(page)![1]!
+      const config = parse(
+        example
+          .replaceAll('/etc/limpet', folder)
+          .replaceAll(/http:\/\/auth\.example:\d+/g, `http://${service.address}`),
+      )
       for (const upstream of Object.values<{ servers: unknown }>(config.upstreams ?? {}))
         upstream.servers = [origin.address]
       const none = { upstreams: { none: { servers: [origin.address] } } }
@@ -78,6 +92,7 @@ describe('docs/filters/', () => {
         const [line = '', ...fields] = row.Request!
         const [method = '', path = ''] = line.split(' ')
         origin.says(row['The server answers'] ?? [])
+        service.says(row['The service answers'] ?? [])
         const headers = Object.fromEntries(fields.map(fieldOf))
         const sent = request({ host: '127.0.0.1', port, method, path, headers, agent: false }).end()
         const [response] = (await once(sent, 'response')) as [IncomingMessage]

@@ -58,6 +58,7 @@ function upstreamOf({ size = 100, timeout = 0, workers = 1 } = {}) {
     const join = (name: string, index?: number): Ticket | undefined => {
       const place: Wanted = index === undefined ? undefined : states[index]
       const waiter: Waiter = {
+        waited: 0,
         takeTurn(time) {
           const server = (place === undefined ? states : [place]).find((state) => state.mayServe(time))
           if (!door.isOpen || server === undefined || !server.claim(time)) return new Wait(place)

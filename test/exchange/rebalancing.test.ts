@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { UpstreamGroup } from '../../src/exchange/upstream-group.ts'
 import { wallSeconds } from '../../src/runtime/clock.ts'
+import { ReadOnlySessions } from '../../src/runtime/read-only-sessions.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
 import type { Affinity, Upstream } from '../../src/runtime/snapshot.ts'
@@ -134,6 +135,18 @@ for (const affinity of [COOKIE, LEARN]) {
         assert.equal(client.next(), 'a, stuck')
         assert.equal(departures.stop(A), 5)
       }
+    })
+
+    test('is not moved by asking where it would go', () => {
+      const { group, departures, client } = start()
+      const scoreboard = new Scoreboard()
+      scoreboard.departures.allow(A, B, 5)
+      departures.allow(A, B, 5)
+      client.asks(groupOf(group.settings, new ReadOnlySessions(group.sessions), scoreboard))
+      assert.equal(client.ask().outcome, 'b, moved:rebalanced')
+      assert.deepEqual([liveOn(group, A), liveOn(group, B)], [1, 0])
+      client.asks(group)
+      assert.equal(client.next(), 'b, moved:rebalanced')
     })
 
     test('is where it was if the other server fails the request', () => {

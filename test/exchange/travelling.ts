@@ -83,6 +83,7 @@ export class Travelling implements Waiter {
   readonly placement: Placement
   ticket: Ticket | undefined
   at: ServerState | Failure | undefined
+  waited = 0
 
   constructor(group: UpstreamGroup, fields: Record<string, string> = {}) {
     const head = new RequestHead()

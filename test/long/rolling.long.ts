@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { DyingContainer } from '../containers/dying-container.ts'
 import { docker, hasEngine, lockEngine, testWithEngine } from '../containers/engine.ts'
 import { killTimes } from '../containers/kill-times.ts'
-import { assertNothingHappened, replace, startRolling } from '../containers/rolling.ts'
+import { assertNothingHappened, assertOnlyPostsFailed, kill, replace, startRolling } from '../containers/rolling.ts'
 
 let lock: Server | undefined
 
@@ -91,19 +91,8 @@ testWithEngine('a container whose health check fails for a while', async (test) 
 
 testWithEngine('of killed containers, only POSTs in flight fail', async (test) => {
   const rolling = await startRolling(test, few, { linger: 0 })
-  for (const container of rolling.containers) {
-    await docker('kill', container.id)
-    await container.remove()
-    await container.start()
-    await pause(500)
-  }
-  const { trouble, refused, moved } = await rolling.finish()
-  assert.deepEqual(
-    trouble.filter((each) => each !== 'POST 502'),
-    [],
-  )
-  assert.deepEqual(refused, [])
-  assert.equal(moved, 0)
+  await kill(rolling, 3)
+  assertOnlyPostsFailed(await rolling.finish())
 })
 
 testWithEngine('a stop signal takes effect within 50 ms in the median, under load', async (test) => {

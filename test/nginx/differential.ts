@@ -141,6 +141,75 @@ export function testAsNginx(requests: number): void {
     ),
   )
 
+  testWithNginx('regular expressions, and prefixes within a segment', (test) =>
+    compare(
+      test,
+      requests,
+      {
+        paths: [
+          ...['/', '/app', '/app/', '/apple', '/app/x', '/app/v1', '/app/v12/x', '/app/v1/deep', '/api/v1', '/x.php'],
+          ...['/X.PHP', '/app/x.php', '/app/v1/x.php', '/users/7', '/users/7/', '/users/x', '/users/', '/users', '/é1'],
+          ...[
+            '/aaaa',
+            '/aaaab',
+            '/a+b',
+            '/q{2}',
+            '/users/77/edit',
+            '/img',
+            '/imgs/x',
+            '/x%0a.php',
+            '/x.php%0a',
+            '/a$b',
+          ],
+        ].map((path) => path.replace(/[é{}]/g, encodeURIComponent)),
+        hosts: ['example.org', 'other.org'],
+      },
+      6,
+      ([a, b, c, d, e, f]) => ({
+        routes: [
+          { path: ['/*', '/users/x'], upstream: 'a' },
+          { path: ['/app*', '/img*'], upstream: 'b' },
+          { path: ['/app/*', '/users/*'], upstream: 'c' },
+          {
+            path: ['~ ^/app/v(?<version>[0-9]+)', '~ ^/users/(\\d{1,2})$', '~ ^/users/\\d+/(?:edit|show)'],
+            upstream: 'd',
+          },
+          { path: ['~* \\.php$', '~ ^/é[^/]', '~ ^/(a|aa)+$', '~ a\\$b$'], upstream: 'e', timeouts: { connect: '1s' } },
+          { path: ['~ ^/app/v1/deep', '~ q\\{2}$', '~ a[+$]b', '~ ^/.\\.php.$'], upstream: 'f', bodyLimit: '10MB' },
+        ],
+        upstreams: alone({ a, b, c, d, e, f }),
+      }),
+    ),
+  )
+
+  testWithNginx('hosts by their beginning, and names with all below them', (test) =>
+    compare(
+      test,
+      requests,
+      {
+        paths: ['/', '/app', '/app/x', '/only'],
+        hosts: [
+          'www.example.org',
+          'www.example.co.uk',
+          'www.example',
+          'example.org',
+          'a.example.org',
+
+          'www.exampl.org',
+        ],
+      },
+      3,
+      ([a, b, c]) => ({
+        routes: [
+          { path: '/*', upstream: 'a' },
+          { path: '/app/*', host: ['www.example.*', 'www.*'], upstream: 'b' },
+          { path: '/only', host: ['www.example.org', 'www.*'], upstream: 'c' },
+        ],
+        upstreams: alone({ a, b, c }),
+      }),
+    ),
+  )
+
   testWithNginx('redirects to folders', (test) =>
     compare(
       test,

@@ -1,6 +1,6 @@
 /** The npm package, installed in an empty folder as by a user. */
 import assert from 'node:assert/strict'
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -35,6 +35,12 @@ function install(context: TestContext, ...flags: string[]): string {
   return folder
 }
 
+/** Makes each thread report at its end which large modules of Node.js it has loaded, although none is needed. */
+const REPORT = `process.on('exit', () => {
+  const names = ['tls', 'internal/deps/undici/undici'].map((name) => 'NativeModule ' + name)
+  console.error('loaded:', names.filter((name) => process.moduleLoadList.includes(name)))
+})`
+
 test('the package works without any other package, and has the licenses of its libraries', async (context) => {
   const folder = install(context, '--omit=optional', '--offline')
   assert.deepEqual(readdirSync(join(folder, 'node_modules')), ['.bin', '.package-lock.json', 'limpet'])
@@ -47,15 +53,23 @@ test('the package works without any other package, and has the licenses of its l
     ['index.html', 'index.html.br', 'assets', 'LICENSES'].every((name) => dashboard.includes(name)),
     `${dashboard}`,
   )
-  const env = { ...process.env, STATIC_BACKEND: '127.0.0.1:9', DYNAMIC_BACKEND: '127.0.0.1:9', PORT: '0' }
+  const program = join(folder, 'node_modules/.bin/limpet')
+  const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(REPORT)}`
+  const servers = { STATIC_BACKEND: '127.0.0.1:9', DYNAMIC_BACKEND: '127.0.0.1:9' }
+  const env = { ...process.env, ...servers, PORT: '0', NODE_OPTIONS }
   for (const format of ['combined', 'json']) {
-    const run = spawn(join(folder, 'node_modules/.bin/limpet'), ['run', '--access-log', format], { env })
+    const run = spawn(program, ['run', '--access-log', format], { env })
     context.after(() => run.kill('SIGKILL'))
-    const [, port] = await new Lines(run.stderr).find(/listening on \S+ port (\d+)/)
+    const log = new Lines(run.stderr)
+    const [, port] = await log.find(/listening on \S+ port (\d+)/)
     assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 502)
     run.kill('SIGTERM')
     assert.deepEqual(await once(run, 'exit'), [0, null])
+    await log.find(/^loaded: /)
+    assert.deepEqual(new Set(log.all.filter((line) => line.startsWith('loaded: '))), new Set(['loaded: []']))
   }
+  const { stderr } = spawnSync(program, ['status', '--socket', join(folder, 'none')], { env, encoding: 'utf8' })
+  assert.match(stderr, /^loaded: \[\]$/m)
 })
 
 const skip = registryAnswers() ? false : 'no npm registry answers, which is needed for its dependencies'

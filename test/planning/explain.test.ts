@@ -287,3 +287,62 @@ test('a server that is away is said to be, and requests that only it can serve w
   const all = awayAre('shop-1', 'shop-2', 'shop-4')
   assert.match(all.summary, /^waits in the queue of upstream shop/)
 })
+
+describe('an explanation says what the route requires, and which would come next', () => {
+  const SITE = `
+listeners: [{ name: inside, port: 8080 }, { port: 80 }]
+routes:
+  - { path: /*, upstream: app }
+  - { path: /app*, upstream: app }
+  - { path: /app/:room, upstream: app }
+  - { path: /app/lobby, upstream: app }
+  - { path: "~ ^/app/(?<id>[0-9]+)$", upstream: app }
+  - { path: /app/lobby, query: { v: "1" }, cookies: { c: "secret" }, upstream: app }
+  - { path: /app/lobby, priority: 1, listener: inside, clientCertificate: false, upstream: app }
+  - { path: /api/*, host: "*.example.org", methods: [GET], upstream: app }
+  - { path: /api/*, host: .example.org, upstream: app }
+  - { path: "~ ^/[0-9]", upstream: app }
+upstreams: { app: { servers: ["10.0.0.1:80"] } }
+`
+  const cases: [query: Query, because: RegExp, before: RegExp | undefined][] = [
+    [{ path: '/x' }, /the path \/x is below \//, undefined],
+    [{ path: '/7' }, /the path \/7 matches ~ \^\/\[0-9\]/, /^the route for \/\*: it covers less of the path$/],
+    [{ path: '/apple' }, /the path \/apple begins with \/app/, /^the route for \/\*: it covers less of the path$/],
+    [{ path: '/app/7' }, /the path \/app\/7 is \/app\/:room/, /^the route for ~ .*: it is no exact path$/],
+    [{ path: '/app/lobby' }, /the path is \/app\/lobby/, /:room: its path has a parameter where the other has none$/],
+    [
+      { path: '/app/lobby?v=1', cookies: { c: 'secret' } },
+      /the parameter v in its query; the request has the cookie c/,
+      /^the route for \/app\/lobby: it has fewer conditions$/,
+    ],
+    [
+      { path: '/app/lobby?v=1', cookies: { c: 'secret' }, listener: '8080' },
+      /the listener inside; the request has no client certificate/,
+      /^the route for \/app\/lobby: its priority is lower, 0$/,
+    ],
+    [{ path: '/api/x', host: 'a.example.org' }, /the method GET/, /it has no methods$/],
+    [
+      { path: '/api/x', host: 'example.org' },
+      /the host example.org is example.org/,
+      /^the route for \/\*: it is for any host$/,
+    ],
+  ]
+  for (const [query, because, before] of cases) {
+    test(`${query.host ?? ''}${query.path} ${query.listener ?? ''}`, async (t) => {
+      const { ask } = await asking(t, SITE)
+      const { route } = ask(query)
+      assert.match(route!.because.join('; '), because)
+      if (before === undefined) assert.equal(route!.before, undefined)
+      else assert.match(route!.before!, before)
+      assert.doesNotMatch(JSON.stringify(route), /secret/)
+    })
+  }
+
+  test('a request that no route matches is told what the closest require', async (t) => {
+    const { ask } = await asking(
+      t,
+      SITE.replace('- { path: /*, upstream: app }', '- { path: /none, query: { q: "1" }, upstream: app }'),
+    )
+    assert.deepEqual(ask({ path: '/none' }).closest, ['the route for /none needs the parameter q in its query'])
+  })
+})

@@ -211,6 +211,69 @@ describe('the forecast', () => {
   })
 })
 
+test('the forecast of sessions whose ids name their servers is what happens, or says that it is not known', async (t) => {
+  const port = await startApp(t)
+  const lists = fc.tuple(servers, servers, fc.constantFrom('move', 'refuse'))
+  const named = ['a', 'b', 'c', 'd', 'e', 'f', 'gone']
+  let exact = 0
+  await fc.assert(
+    fc.asyncProperty(lists, async ([before, others, onLost]) => {
+      // Some of the servers change, and some go: ids of those that come are not known.
+      const next = before.flatMap((server) => {
+        const other = others.find(({ name }) => name === server.name)
+        if (other === undefined) return server
+        return other.weight === 1 && before.length > 1 ? [] : { ...server, down: other.down, drain: other.drain }
+      })
+      if (next.length === 0) return
+      const config = (list: Design['servers']) => {
+        const { upstreams, ...rest } = configOf(
+          { affinity: 'none', balance: 'round-robin', onLost, servers: list },
+          port,
+        )
+        const affinity = { type: 'server-id', from: 'header:x-user', onLost }
+        return { ...rest, upstreams: { app: { ...upstreams.app, affinity } } }
+      }
+      const site = new Site(config(before))
+      await site.listen()
+      try {
+        const users = Array.from(
+          { length: USERS },
+          (_, n) => new Visitor(`10.0.0.${n}`, `${n}.${named[n % named.length]}`),
+        )
+        const places = new Map<Visitor, string>()
+        for (const user of users) {
+          const { server } = await site.visit(user)
+          if (server !== '') places.set(user, server)
+        }
+        const compiled = site.compile(config(next))
+        const [app] = (await plan({ ...site, current: site.snapshot, next: compiled, changes: [] })).upstreams
+        assert.equal(app?.sessions.live ?? 0, places.size)
+        if (app?.isExact !== true) return
+        exact++
+        site.apply(compiled)
+        const moves: string[] = []
+        for (const [user, place] of places) {
+          const fate = { before: { server: place, status: 200, reason: undefined }, after: await site.visit(user) }
+          if (fate.after.server !== place) moves.push(`${place} ${fate.after.server || null} ${outcomeOf(fate)}`)
+        }
+        assert.deepEqual(
+          count(
+            app.moves,
+            ({ from, to, outcome }) => `${from} ${to} ${outcome}`,
+            ({ sessions }) => sessions,
+          ),
+          count(moves, (move) => move),
+        )
+      } finally {
+        site.close()
+      }
+    }),
+    { numRuns: 60 },
+  )
+  assert.ok(exact > 0)
+  t.diagnostic(`${exact} of 60 are exact`)
+})
+
 describe('a plan', () => {
   const servers = ['a', 'b', 'c'].map((name) => ({ name, weight: 1, down: false, drain: false }))
   const usual: Design = { affinity: 'cookie', balance: 'round-robin', onLost: 'move', servers }

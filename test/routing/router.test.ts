@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { Router } from '../../src/routing/router.ts'
 import type { Route } from '../../src/runtime/snapshot.ts'
 import fc from '../support/property.ts'
+import { requestConditions } from '../support/request-conditions.ts'
 
 interface Asked {
   readonly host: string
@@ -80,7 +81,11 @@ test('a request takes the most specific route, in any order of routes', () => {
       const router = new Router(routes as Route[])
       for (const request of requests) {
         const { host, path, method, headers } = request
-        const found = router.find(host, path, { method, hasHeader: (name, value) => headers[name as 'x'] === value })
+        const found = router.find(
+          host,
+          path,
+          requestConditions({ method, hasHeader: (name, value) => headers[name as 'x'] === value }),
+        )
         assert.equal(found, plainly(routes as Route[], request), JSON.stringify(request))
       }
     }),
@@ -101,7 +106,7 @@ test('many routes are taken in slice by slice, and found as if they had come at 
   assert.ok(slices > 2)
   const [inSlices, atOnce] = [step.value, new Router(routes)]
   assert.equal(inSlices.usesHost, atOnce.usesHost)
-  const request = { method: 'GET', hasHeader: () => false }
+  const request = requestConditions()
   for (const { path } of routes) {
     for (const host of ['', 'h0.example.org', 'h3.example.org']) {
       const asked = path.replace('*', 'x')

@@ -50,7 +50,7 @@ test('where there is no room left, the oldest is forgotten', () => {
   for (const [time, user] of users.entries()) newUsers.note(user, user.low, time)
   const found = users.map((user) => newUsers.serverOf(user, WINDOW, users.length))
   assert.deepEqual(found, [-1, -1, ...users.slice(2).map(({ low }) => low)])
-  // One that begins anew takes no other's place.
+  // One that starts over takes no other's place.
   newUsers.note(users[2]!, 99, users.length)
   assert.equal(newUsers.serverOf(users[2]!, WINDOW, users.length), 99)
   assert.equal(newUsers.serverOf(users[3]!, WINDOW, users.length), 4)

@@ -1,13 +1,13 @@
 /** Servers that are found: a whole Limpet that follows lists in files and over HTTP, and the labels of containers. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { temporaryFolder } from '../support/folder.ts'
 import { adminUrlOf, type Limpet, startLimpet } from '../support/limpet.ts'
+import { ListFile } from '../support/list-file.ts'
 import { httpOrigin } from '../support/origin.ts'
 import { StandInEngine } from '../support/stand-in-engine.ts'
 import { until } from '../support/until.ts'
@@ -18,26 +18,6 @@ async function origins<const Names extends readonly string[]>(t: TestContext, ..
     return [name, address]
   })
   return Object.fromEntries(await Promise.all(made)) as Record<Names[number], string>
-}
-
-/** A list of servers in a file that can be replaced. */
-class ListFile {
-  readonly path: string
-
-  private constructor(path: string) {
-    this.path = path
-  }
-
-  static async with(t: TestContext, servers: readonly unknown[] | string): Promise<ListFile> {
-    const file = new ListFile(join(await temporaryFolder(t), 'servers.yaml'))
-    await file.write(servers)
-    return file
-  }
-
-  async write(servers: readonly unknown[] | string): Promise<void> {
-    await writeFile(`${this.path}.new`, typeof servers === 'string' ? servers : JSON.stringify({ servers }))
-    await rename(`${this.path}.new`, this.path)
-  }
 }
 
 const base = {
@@ -267,4 +247,122 @@ test('labels describe upstreams and routes; a container that goes is waited for,
   await until(async () => (await fetch(limpet.url)).status === 404)
   engine.start(web, { bridge: '127.0.0.1' })
   await settles(limpet, 2, 'aa')
+})
+
+test('a source that names the proxy itself is refused where it listens on port 0, too', async (t) => {
+  const { a } = await origins(t, 'a')
+  const list = await ListFile.with(t, [{ name: 'a', address: a }])
+  const limpet = await startLimpet(t, configOf([{ from: 'file', path: list.path }]))
+  await list.write([
+    { name: 'a', address: a },
+    { name: 'own', address: `127.0.0.1:${limpet.port}` },
+  ])
+  const message = `server own: expected the address of a server, found 127.0.0.1:${limpet.port}, where the proxy itself listens`
+  await limpet.errors.find(new RegExp(message))
+  assert.equal(await answers(limpet, 4), 'aaaa')
+
+  const next = configOf([{ from: 'file', path: list.path }])
+  const other = { address: '127.0.0.2', port: limpet.port }
+  await list.write([
+    { name: 'a', address: a },
+    { name: 'other', address: `127.0.0.2:${limpet.port}` },
+  ])
+  await limpet.errors.find(/server other added/)
+  await writeFile(limpet.file, JSON.stringify({ ...next, listeners: [...next.listeners, other] }))
+  limpet.process.kill('SIGHUP')
+  await limpet.errors.find(/server other: expected the address of a server, found 127\.0\.0\.2/)
+  await limpet.errors.find(/server other removed/)
+  await writeFile(limpet.file, JSON.stringify(next))
+  limpet.process.kill('SIGHUP')
+  await limpet.errors.matching(/server other added/, 2)
+})
+
+test('of two upstreams of labels with one cookie, the first has it, and the other is said to be left out', async (t) => {
+  const { a } = await origins(t, 'a')
+  const engine = await StandInEngine.start(t)
+  const run = (name: string, cookie: string) =>
+    engine.run({
+      name,
+      address: '127.0.0.1',
+      labels: {
+        'limpet.enable': 'true',
+        'limpet.port': a.split(':')[1]!,
+        'limpet.path': `/${name}`,
+        [`limpet.upstreams.${name}.affinity.type`]: 'cookie',
+        [`limpet.upstreams.${name}.affinity.name`]: cookie,
+      },
+    })
+  run('one', 'ID')
+  const second = run('two', 'ID')
+  run('three', 'written')
+  run('four', 'own')
+  const config = configOf(
+    [a],
+    { affinity: { type: 'cookie', name: 'written' } },
+    { discovery: { docker: { host: engine.host } } },
+  )
+  const limpet = await startLimpet(t, config)
+  const statusOf = async (path: string) => {
+    const response = await fetch(`${limpet.url}/${path}`)
+    const [cookie = ''] = response.headers.getSetCookie()
+    return cookie.split('=')[0]
+  }
+  assert.deepEqual(await Promise.all(['one', 'two', 'three', 'four'].map(statusOf)), [
+    'ID',
+    'written',
+    'written',
+    'own',
+  ])
+  const [source] = await sourcesOf(limpet)
+  const said = source.mistakes.map(({ where, message }: { where: string; message: string }) => `${where}: ${message}`)
+  assert.deepEqual(said.sort(), [
+    'container three: expected a unique cookie name, found "written", which upstream app has, so three is left out',
+    'container three: its upstream three has no effect, so it has none either',
+    'container two: expected a unique cookie name, found "ID", which upstream one has, so two is left out',
+    'container two: its upstream two has no effect, so it has none either',
+  ])
+  engine.remove(second)
+  run('two', 'another')
+  await until(async () => (await statusOf('two')) === 'another')
+})
+
+test('sources that change at the same moment are put into effect together', async (t) => {
+  const { a, b } = await origins(t, 'a', 'b')
+  const COUNT = 30
+  let version = 1
+  const held = new Set<() => void>()
+  const server = createServer((request, response) => {
+    const answer = () => {
+      const body = JSON.stringify([{ name: 'x', address: version === 1 ? a : b }])
+      response.writeHead(200, { etag: `"${version}"`, 'preference-applied': 'wait=30' }).end(body)
+    }
+    if (request.headers['if-none-match'] === `"${version}"`) held.add(answer)
+    else answer()
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const names = Array.from({ length: COUNT }, (_, index) => `u${index}`)
+  const limpet = await startLimpet(t, {
+    ...base,
+    routes: names.map((upstream) => ({ path: `/${upstream}`, upstream })),
+    upstreams: Object.fromEntries(names.map((name) => [name, { servers: { from: 'http', url: `${url}/${name}` } }])),
+  })
+  const generation = async () => (await asks(limpet, '/v1/status')).value.generation
+  await until(() => held.size === COUNT)
+  const before = await generation()
+  version = 2
+  for (const answer of held) answer()
+  await until(async () => {
+    const all = await Promise.all(names.map(async (name) => (await fetch(`${limpet.url}/${name}`)).text()))
+    return all.every((answer) => answer === 'b')
+  })
+  const applies = (await generation()) - before
+  assert.ok(applies <= COUNT / 3, `${applies} for ${COUNT} changes`)
+  const { text } = await asks(limpet, '/metrics')
+  const [, counted] = /^limpet_discovery_applies_total (\d+)/m.exec(text)!
+  assert.equal(Number(counted), applies)
 })

@@ -136,7 +136,7 @@ for (const [kind, affinity] of Object.entries(kinds)) {
         assert.deepEqual(await reasons('/?round=4'), Array(USERS).fill('stuck'))
       })
 
-      test(`are refused once, and begin anew elsewhere (onLost: ${onLost})`, async (t) => {
+      test(`are refused once, and start over elsewhere (onLost: ${onLost})`, async (t) => {
         const { port, drain, reasons, watched } = await start(
           t,
           { affinity: { ...affinity, onLost } },

@@ -8,6 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Asker, type Trouble, talk } from '../support/asker.ts'
 import { Dice } from '../support/dice.ts'
 import { seed } from '../support/seed.ts'
+import { until } from '../support/until.ts'
 import { AWAY, type Said, startWithSource } from './server-source.ts'
 
 export interface Plan {
@@ -112,6 +113,8 @@ export async function replaceDyingServers(test: TestContext, plan: Plan) {
     // As a container's start is known before its program listens.
     await say(replaced, ({ address }) => ({ returns: true, address }))
     await Promise.all(listening)
+    const before = askers.map(({ answers }) => answers)
+    await until(() => askers.every(({ answers }, index) => answers > before[index]!))
     await pause(300)
   }
   await pause(1000)

@@ -61,6 +61,7 @@ const configOf = ({ a, b, c }: Named<Name>, affinity: string, more = '') => `
 const kinds = {
   cookie: '{ type: cookie, name: stick, newUserWindow: 60s }',
   learn: '{ type: learn, from: "cookie:sid", newUserWindow: 60s }',
+  'server-id': '{ type: server-id, from: "cookie:sid", newUserWindow: 60s }',
 }
 
 const serversOf = (answers: readonly Answer[]) => [...new Set(answers.map(({ body }) => body))]

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
+import { adminOf } from '../support/admin.ts'
 import { HoldingOrigin } from '../support/holding-origin.ts'
 import { loggedRequest, startLimpet } from '../support/limpet.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { until } from '../support/until.ts'
 
 /** Clients that have been served once, so that Limpet is known to have accepted them. */
 async function connected(test: TestContext, port: number, count: number): Promise<RawClient[]> {
@@ -161,6 +163,8 @@ test('requests that wait when Limpet is asked to stop are still served', async (
   const [client] = await connected(t, limpet.port, 1)
   await a.occupy(t, limpet.port)
   client!.get('/waits')
+  const ask = await adminOf(limpet)
+  await until(async () => /^limpet_queue_length\{.*\} 1$/m.test((await ask('GET', '/metrics')).body))
   limpet.process.kill('SIGTERM')
   await limpet.errors.find(/again to end at once/)
   a.release()

@@ -34,6 +34,7 @@ async function running(t: TestContext) {
       - { path: /rooms/*, upstream: rooms }
       - { path: /chat/*, upstream: chat }
       - { path: /by-address/*, upstream: address }
+      - { path: /ids/*, upstream: ids }
     upstreams:
       app:
         affinity: { type: cookie, secrets: [a secret of some length] }
@@ -41,6 +42,7 @@ async function running(t: TestContext) {
       keyed: { affinity: { type: query, name: user }, servers: [{ name: a, address: ${a.address} }, { name: b, address: ${b.address} }] }
       rooms: { affinity: { type: path, pattern: /rooms/:room }, servers: [${a.address}, ${b.address}] }
       chat: { affinity: { type: learn, from: socket.io }, servers: [${a.address}, ${b.address}] }
+      ids: { affinity: { type: server-id, from: ["path:jsessionid", "query:id"] }, servers: [{ name: a, address: ${a.address} }, { name: b, address: ${b.address} }] }
       address: { affinity: ip-hash, servers: [{ name: a, address: ${a.address} }, { name: b, address: ${b.address} }] }
   `,
   )
@@ -230,6 +232,8 @@ test('what identifies a session is shown nowhere, and cannot be searched for', a
     ['/%72ooms/%73ecret', '/rooms/***'],
     ['/rooms/', '/rooms/'],
     ['/chat/?EIO=4&transport=polling&sid=secret', '/chat/?EIO=4&transport=polling&sid=***'],
+    ['/ids/cart;jsessionid=secret.a/1?b=2', '/ids/cart;jsessionid=***/1?b=2'],
+    ['/ids/?id=secret.a', '/ids/?id=***'],
     ['/?token=secret', '/?token=***'],
     ['/no-secrets', '/no-secrets'],
   ]
@@ -251,6 +255,9 @@ test('what identifies a session is shown nowhere, and cannot be searched for', a
   await new User().get(limpet.port, '/rooms/secret', { Expect: 'nothing' })
   await refused.until((all) => all.length === 1)
   assert.deepEqual([refused.all[0].path, refused.all[0].upstream], ['/rooms/***', null])
+  await new User().get(limpet.port, '/ids/;jsessionid=secret.a', { Expect: 'nothing' })
+  await refused.until((all) => all.length === 2)
+  assert.deepEqual([refused.all[1].path, refused.all[1].upstream], ['/ids/;jsessionid=***', null])
   for (const { id, path } of stream.all.slice(0, paths.length - 1)) {
     const explanation = await (await explain(id)).text()
     assert.ok(!explanation.includes('secret'), explanation)

@@ -24,7 +24,7 @@ test('a worker that dies is replaced, and the log says why', async (t) => {
   assert.equal((await new User().get(port)).body, 'here')
   await replace(workers[0]!)
   assert.equal((await new User().get(port)).body, 'here')
-  assert.deepEqual(messages, ['worker 0 died and is replaced: it ended without a word'])
+  assert.deepEqual(messages, ['worker 0 died and is replaced: it ended unexpectedly'])
 })
 
 test('a worker that dies is replaced by one that listens on its Unix sockets', async (t) => {

@@ -12,7 +12,7 @@ export interface AdminAnswer {
 
 /** The admin API of a running Limpet, through its Unix socket. */
 export async function adminOf({ errors }: Limpet) {
-  const [, socketPath] = await errors.find(/admin API answers on unix:(\S+)/)
+  const [, socketPath] = await errors.find(/admin API answers on unix:([^\s"]+)/)
   return async function ask(
     method: string,
     path: string,

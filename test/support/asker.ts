@@ -29,7 +29,7 @@ export class Asker {
     this.#longest = longest
   }
 
-  /** Asks until it is told to stop, and then once more. */
+  /** Asks until it is stopped, and then once more. */
   async run(signal: AbortSignal, trouble: Trouble[]): Promise<void> {
     for (let isLast = false; !isLast; ) {
       isLast = signal.aborted

@@ -95,7 +95,7 @@ export class Consul {
     this.#changes.emit('change')
   }
 
-  /** It begins to count anew, as after the state of the servers has been restored. Questions that wait are answered. */
+  /** Restarts its index, as after the state of the servers has been restored. Questions that wait are answered. */
   resetIndex(): void {
     this.#index = 1
     this.#changes.emit('change')

@@ -7,6 +7,7 @@ import { onConnection } from '../../src/downstream/client-socket.ts'
 import type { ExchangeObserver } from '../../src/observability/exchange-record.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
+import type { WorkerEvent } from '../../src/runtime/worker-event.ts'
 import { DataPlane } from '../../src/worker/data-plane.ts'
 import { type Pauses, snapshotOf } from './snapshot.ts'
 
@@ -14,6 +15,8 @@ import { type Pauses, snapshotOf } from './snapshot.ts'
 export interface ServingDataPlane {
   readonly port: number
   readonly scoreboard: Scoreboard
+  /** What it has reported. */
+  readonly events: readonly WorkerEvent[]
   /** Serves by another configuration from now on, in which the listeners do not count. */
   apply(config: unknown, pauses?: Pauses): Promise<void>
   /** Closes the tunnels to the server of that slot, as for the control plane. */
@@ -31,9 +34,10 @@ export async function startDataPlane(
 ): Promise<ServingDataPlane> {
   const snapshot = await snapshotOf(test, config, pauses)
   const scoreboard = new Scoreboard()
+  const events: WorkerEvent[] = []
   const plane = new DataPlane(snapshot, scoreboard, new SessionTable(), 0, {
     observers,
-    report: () => {},
+    report: (event) => events.push(event),
     stopped: () => {},
   })
   const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
@@ -53,6 +57,7 @@ export async function startDataPlane(
   return {
     port,
     scoreboard,
+    events,
     async apply(next, pauses) {
       const compiling = Promise.all([snapshotOf(test, next, pauses), previous])
       previous = compiling

@@ -17,7 +17,9 @@ export interface Got {
 export interface Answer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
+  /** As UTF-8. */
   readonly body: string
+  readonly bytes: Buffer
 }
 
 export interface Ask {
@@ -52,12 +54,14 @@ export function mirrorOrigin(t: TestContext) {
  *
  * @param routes as in the configuration file, without their upstream: `mirror`, a server that says what it got
  * @param upstreams further upstreams of the file
+ * @param more further parts of the file
  */
 export function testBoth(
   name: string,
   routes: readonly object[],
   check: (client: FilterClient, t: TestContext) => Promise<void>,
   upstreams: object = {},
+  more: object = {},
 ): void {
   describe(name, () => {
     for (const [protocol, connectTo] of [
@@ -70,6 +74,7 @@ export function testBoth(
           listeners: [{ h2c: true }],
           routes: routes.map((route) => ({ upstream: 'mirror', ...route })),
           upstreams: { mirror: { servers: [{ name: 'one', address: origin.address }] }, ...upstreams },
+          ...more,
         })
         await check(connectTo(t, port), t)
       })
@@ -84,7 +89,7 @@ export function http1Client(_t: TestContext, port: number): FilterClient {
     const [response] = await once(sent, 'response')
     const chunks: Buffer[] = []
     for await (const chunk of response) chunks.push(chunk)
-    return { status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks).toString('latin1') }
+    return { status: response.statusCode, headers: response.headers, ...contentOf(chunks) }
   })
 }
 
@@ -98,8 +103,13 @@ export function http2Client(t: TestContext, port: number): FilterClient {
     const [{ ':status': status, ...fields }] = await once(stream, 'response')
     const chunks: Buffer[] = []
     for await (const chunk of stream) chunks.push(chunk)
-    return { status, headers: fields, body: Buffer.concat(chunks).toString('latin1') }
+    return { status, headers: fields, ...contentOf(chunks) }
   })
+}
+
+function contentOf(chunks: readonly Buffer[]): Pick<Answer, 'body' | 'bytes'> {
+  const bytes = Buffer.concat(chunks)
+  return { bytes, body: bytes.toString() }
 }
 
 function withGot(ask: FilterClient['ask']): FilterClient {

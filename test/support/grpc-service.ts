@@ -142,7 +142,7 @@ export class GrpcService {
     await over.promise
   }
 
-  /** Counts anew. */
+  /** Resets the counts. */
   forget(): void {
     this.calls = []
     this.cancelled = this.taken = 0

@@ -11,7 +11,7 @@ import { temporaryFolder } from './folder.ts'
 import { until } from './until.ts'
 
 /** A pod behind a Service. */
-interface Pod {
+export interface Pod {
   /** Default: it is no pod, only an address. */
   readonly name?: string
   readonly address: string
@@ -56,7 +56,7 @@ export class Kubernetes {
   /** The most slices in one page. */
   page = 500
   #version = 100
-  /** Versions before this one are known no more. */
+  /** Versions before this one are too old to be watched from. */
   #oldest = 0
   readonly #slices = new Map<string, { readonly service: string; readonly object: object }>()
   readonly #events: Event[] = []
@@ -115,7 +115,7 @@ export class Kubernetes {
     this.#happened({ type: 'DELETED', version, object: deleted, service })
   }
 
-  /** What happened so far is known no more. Other resources have been changed meanwhile. */
+  /** What happened so far is forgotten. Other resources have been changed meanwhile. */
   forget(): void {
     this.#version += 1000
     this.#oldest = this.#version
@@ -135,7 +135,7 @@ export class Kubernetes {
     this.#watchers.clear()
   }
 
-  /** All that watch are told that what they want is known no more. */
+  /** All watches end with 410 Gone: their versions are too old. */
   expireWatches(): void {
     for (const { response } of this.#watchers) {
       writeLine(response, 'ERROR', status(410, 'Expired', 'too old resource version'))

@@ -116,7 +116,7 @@ export class Pebble {
     return this.#dnsManagement
   }
 
-  /** Pebble starts anew, on the same ports; everything that it knew is lost. */
+  /** Restarts Pebble on the same ports; everything that it knew is lost. */
   async restart(): Promise<void> {
     this.#process.kill('SIGKILL')
     await once(this.#process, 'exit')

@@ -13,7 +13,7 @@ export interface Outcome {
 const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 const UPGRADE = 'GET /tunnel HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n'
 
-/** Clients that ask one request after the other until they are told to stop, and never try again. */
+/** Clients that ask one request after the other until they are stopped, and never try again. */
 export class SteadyClients {
   readonly #place: NetConnectOpts
   readonly #failures: string[] = []

@@ -31,7 +31,8 @@ export function SessionsPage() {
   if (shown === undefined) {
     return (
       <Empty title="No upstream has sessions">
-        Sessions are known where an upstream has an affinity: by cookie, by a key, or learned from the application.
+        Sessions are known where an upstream has an affinity: by cookie, by a key, by the id of a server, or learned
+        from the application.
       </Empty>
     )
   }

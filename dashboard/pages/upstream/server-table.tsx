@@ -16,13 +16,16 @@ const columns: readonly Column<ServerRow>[] = [
   {
     key: 'server',
     label: 'Server',
-    cell: ({ server: { name, address, source, backup } }) => (
-      <span class="server-name">
-        <b>{name}</b>
-        {backup && <Badge title="It serves only when no other server may.">backup</Badge>}
-        <small>{typeof source !== 'string' ? address : `${address}, from ${source}`}</small>
-      </span>
-    ),
+    cell: ({ server: { name, address, source, backup } }) => {
+      const place = typeof source !== 'string' ? address : `${address}, from ${source}`
+      return (
+        <span class="server-name">
+          <b>{name}</b>
+          {backup && <Badge title="It serves only when no other server may.">backup</Badge>}
+          <small title={place}>{place}</small>
+        </span>
+      )
+    },
     sortBy: ({ server }) => server.name,
   },
   {

@@ -54,7 +54,7 @@ export class SignIns {
   }
 
   /**
-   * Signs in with a code, which works no more then. Whoever the browser was signed in as, it is no longer.
+   * Signs in with a code, which can be used once. Whoever the browser was signed in as before is signed out.
    *
    * @returns the Set-Cookie header; undefined if the code was used, has expired, or never was
    */

@@ -1,10 +1,9 @@
 import { createRoute } from '@hono/zod-openapi'
-import type { Operations } from '../operations.ts'
-import { Explanation, Plan, PlannedChange, Query } from '../planning.ts'
+import { Explanation, Plan, PlannedChange, type Planning, Query } from '../planning.ts'
 import { configInBody, type Descriptions, json, jsonInBody, type Resources, refusals, ServerPath } from '../resource.ts'
 
 /** What would happen. */
-export function addPlanning(api: Resources, { readsJson, writesConfig }: Descriptions, operations: Operations): void {
+export function addPlanning(api: Resources, { readsJson, writesConfig }: Descriptions, planning: Planning): void {
   // A configuration may refer to the variables of the process, and its plan shows them: that takes more than reading.
   const plan = createRoute({
     ...writesConfig,
@@ -14,7 +13,7 @@ export function addPlanning(api: Resources, { readsJson, writesConfig }: Descrip
     request: { body: configInBody },
     responses: { 200: json(Plan, 'The plan. Nothing has changed.'), ...refusals },
   })
-  api.openapi(plan, async (context) => context.json(await operations.plan(context.get('text')), 200))
+  api.openapi(plan, async (context) => context.json(await planning.plan(context.get('text')), 200))
 
   const planServer = createRoute({
     ...readsJson,
@@ -26,7 +25,7 @@ export function addPlanning(api: Resources, { readsJson, writesConfig }: Descrip
   })
   api.openapi(planServer, async (context) => {
     const { upstream, server } = context.req.valid('param')
-    return context.json(await operations.planServer(upstream, server, context.req.valid('json')), 200)
+    return context.json(await planning.planServer(upstream, server, context.req.valid('json')), 200)
   })
 
   const explain = createRoute({
@@ -37,5 +36,5 @@ export function addPlanning(api: Resources, { readsJson, writesConfig }: Descrip
     request: { body: jsonInBody(Query, true) },
     responses: { 200: json(Explanation, 'The explanation. No request was sent.'), ...refusals },
   })
-  api.openapi(explain, async (context) => context.json(await operations.explain(context.req.valid('json')), 200))
+  api.openapi(explain, async (context) => context.json(await planning.explain(context.req.valid('json')), 200))
 }

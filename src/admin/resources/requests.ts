@@ -1,6 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import type { Operations } from '../operations.ts'
-import { Explanation } from '../planning.ts'
+import { Explanation, type Planning } from '../planning.ts'
 import type { RequestStream } from '../request-stream.ts'
 import { answerWithEvents, type Descriptions, json, type Resources, refusals, serverSentEvents } from '../resource.ts'
 
@@ -32,12 +31,7 @@ const filter = z.strictObject({
 })
 
 /** The requests, as they end. */
-export function addRequests(
-  api: Resources,
-  { reads }: Descriptions,
-  operations: Operations,
-  stream: RequestStream,
-): void {
+export function addRequests(api: Resources, { reads }: Descriptions, planning: Planning, stream: RequestStream): void {
   const watch = createRoute({
     ...reads,
     method: 'get',
@@ -60,7 +54,5 @@ export function addRequests(
     request: { params: z.object({ id: z.string() }) },
     responses: { 200: json(Explanation, 'The explanation. No request was sent.'), ...refusals },
   })
-  api.openapi(explain, async (context) =>
-    context.json(await operations.explainShown(context.req.valid('param').id), 200),
-  )
+  api.openapi(explain, async (context) => context.json(await planning.explainShown(context.req.valid('param').id), 200))
 }

@@ -1,6 +1,5 @@
-import { z } from 'zod'
 import type { Config } from '../../config/schema.ts'
-import { type Source as AnySource, Source } from '../../config/source.ts'
+import { type Source, serverDefaults } from '../../config/source.ts'
 import { follow } from '../../discovery/follow.ts'
 import type { FoundRoute, FoundServer, Landscape, Mistake, Provider, ServerList } from '../../discovery/provider.ts'
 import { landscapesOf, providerFor } from '../../discovery/providers.ts'
@@ -98,10 +97,8 @@ export class Sightings {
   }
 }
 
-function withDefaults(upstream: string, source: AnySource) {
-  const { weight, backup, maxFails, failTimeout, maxConnections, slowStart } = z.encode(Source, source)
-  const all = { weight, backup, maxFails, failTimeout, maxConnections, slowStart }
-  const defaults = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
+function withDefaults(upstream: string, source: Source) {
+  const defaults = serverDefaults(source)
   return ({ servers, mistakes }: ServerList) => ({
     servers: servers.map((server) => ({ ...server, upstream, settings: { ...defaults, ...server.settings } })),
     routes: [],

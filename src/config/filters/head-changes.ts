@@ -32,7 +32,7 @@ function checkedName(name: string): string {
   throw new InvalidValue(`a header other than ${alternatives(own)}`, hints[lower] ?? `leave out ${name}`)
 }
 
-const HeaderName = written(matching(token, 'the name of a header'), checkedName, (name) => name)
+export const HeaderName = written(matching(token, 'the name of a header'), checkedName, (name) => name)
 
 /** From names of headers to their values. */
 export const HeaderTemplates = z.codec(z.record(HeaderName, TemplateText), z.custom<HeaderTemplate[]>(), {

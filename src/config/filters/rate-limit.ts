@@ -19,7 +19,8 @@ export const RateLimitFilter = z
       .describe('Which responses say how many more requests may come, by RateLimit and RateLimit-Policy.'),
   })
   .check(({ value: { rate, burst }, issues }) => {
-    if ((rate.period / rate.requests) * burst <= LONGEST) return
+    // A rate that makes no sense is a mistake of its own.
+    if (!((rate.period / rate.requests) * burst > LONGEST)) return
     issues.push({
       code: 'custom',
       message: 'a burst that is made up for within 366 days',

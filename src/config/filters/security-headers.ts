@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { HeaderTemplate } from '../../runtime/filter-settings.ts'
 
 export const SecurityHeadersFilter = z
   .strictObject({
@@ -20,3 +21,17 @@ export const SecurityHeadersFilter = z
   .describe(
     'Sets headers that make browsers more careful, where the server sends none of its own. Strict-Transport-Security is a setting of listeners.',
   )
+
+const frameOptions = { none: 'DENY', 'same-origin': 'SAMEORIGIN', any: undefined } as const
+
+/** The headers that the filter securityHeaders sends, where a server sends none of its own. */
+export function securityHeaders(filter: z.output<typeof SecurityHeadersFilter>): HeaderTemplate[] {
+  const headers: Readonly<Record<string, string | undefined>> = {
+    'X-Content-Type-Options': 'nosniff',
+    'X-Frame-Options': frameOptions[filter.frames],
+    'Referrer-Policy': filter.referrer,
+    'Content-Security-Policy': filter.contentSecurityPolicy,
+    'Permissions-Policy': filter.permissionsPolicy,
+  }
+  return Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [{ name, value: [value] }]))
+}

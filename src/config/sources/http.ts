@@ -3,11 +3,10 @@ import { InvalidValue } from '../error.ts'
 import { durationFrom, text } from '../field.ts'
 import { framingFields, headersWithout } from '../header-fields.ts'
 import { isUnixSocket, parseUnixSocket } from '../unix-socket.ts'
-import { urlWith } from '../url.ts'
+import { shownUrl } from '../url.ts'
 import { everySource } from './every-source.ts'
 import { ApiTls, refuseTlsWithoutHttps } from './source-api.ts'
 
-const httpUrl = urlWith('http:', 'https:')
 const socketAndTarget = /^(unix:[^:]*)(?::(\/[!"$-~]*))?$/i
 
 /** Where a list is: at a URL, or at a target on a Unix socket. */
@@ -26,11 +25,7 @@ function checkedUrl(written: string): string {
     parseUnixSocket(socket)
     return written
   }
-  const { username, password, hash } = new URL(httpUrl(written))
-  if (username !== '' || password !== '')
-    throw new InvalidValue('a URL without a user or a password', 'write them as the header Authorization')
-  if (hash !== '') throw new InvalidValue('a URL without #')
-  return written
+  return shownUrl(written, 'write them as the header Authorization')
 }
 
 const own = [...framingFields, 'if-none-match', 'prefer', 'accept-encoding']

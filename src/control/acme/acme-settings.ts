@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { canBeCertified } from '../../config/host.ts'
 import type { Config } from '../../config/schema.ts'
 import type { Acme as ConfiguredAcme } from '../../config/tls/acme.ts'
 import type { AcmeSettings } from './acme.ts'
@@ -27,7 +28,8 @@ export function hostsOf(
   { dns, onDemand }: ConfiguredAcme,
   covered: readonly string[],
 ): string[] {
-  const hosts = new Set(routes.flatMap((route) => route.hosts.map((host) => host.replace(/^\[(.*)\]$/, '$1'))))
+  const written = routes.flatMap((route) => route.hosts.filter(canBeCertified))
+  const hosts = new Set(written.map((host) => host.replace(/^\[(.*)\]$/, '$1')))
   const wildcards = [...hosts].filter(isWildcard)
   // Without a command for the DNS, names below a wildcard get certificates of their own on demand.
   const known = new Set([...covered, ...(dns === undefined ? [] : wildcards)])

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Log } from '../../observability/log.ts'
 import type { ChallengeAnswers } from '../../runtime/challenge-answers.ts'
 import type { Certificate } from '../../runtime/tls-settings.ts'
-import { InstanceLock, warningOfAnother } from '../state/instance-lock.ts'
+import { InstanceLock } from '../state/instance-lock.ts'
 import type { StateDirectory } from '../state/state-directory.ts'
 import type { CertificateNote } from '../tls/certificate-source.ts'
 import { Challenges } from './challenges/challenges.ts'
@@ -247,7 +247,7 @@ export class Acme implements ManagedCertificateOwner {
   async #takeLock(): Promise<void> {
     if (await this.#lock.take()) return
     // Where no lock can be made, nothing can be kept either, which an order tells.
-    this.#isLockless = (await warningOfAnother(LOCK, this.#surroundings.state.path)) === undefined
+    this.#isLockless = (await this.#lock.another()) === undefined
     if (!this.#isLockless) void this.#waitForLock()
   }
 

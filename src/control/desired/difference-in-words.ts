@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { endpointOf, formatAddress } from '../../config/address.ts'
 import { instanceOf } from '../../config/instance.ts'
 import { formatPath } from '../../config/key-path.ts'
-import type { Route } from '../../config/route.ts'
+import { type Route, Route as RouteSchema } from '../../config/route.ts'
 import { Config } from '../../config/schema.ts'
 import { Server } from '../../config/server.ts'
 import { Source } from '../../config/source.ts'
@@ -45,20 +45,45 @@ function listenerChanges({ listeners: before }: Config, { listeners: next }: Con
 
 function routeChanges(before: readonly Route[], next: readonly Route[]): string[] {
   if (before === next) return []
-  const same = (one: Route, other: Route) =>
-    one.upstream === other.upstream ? [] : [`upstream ${one.upstream} → ${other.upstream}`]
+  const same = (one: Route, other: Route) => [
+    ...(one.upstream === other.upstream ? [] : [`upstream ${one.upstream} → ${other.upstream}`]),
+    ...leaves(routeSettings(one), routeSettings(other)),
+  ]
   return changesOf(before, next, routeKey, (_, route) => `route ${routeInWords(route)}`, same)
 }
 
-function routeKey({ upstream: _, ...conditions }: Route): string {
+function routeKey({
+  upstream: _,
+  bodyLimit: __,
+  timeouts: ___,
+  retries: ____,
+  source: _____,
+  ...conditions
+}: Route): string {
   return JSON.stringify(conditions)
 }
 
-function routeInWords({ paths, hosts, methods, headers }: Route): string {
+/** What a route says besides its conditions and its upstream, as the file would have it. */
+function routeSettings(route: Route): unknown {
+  const { bodyLimit, timeouts, retries } = z.encode(RouteSchema, route)
+  return {
+    ...(bodyLimit !== undefined && { bodyLimit }),
+    ...(timeouts !== undefined && { timeouts }),
+    ...(retries !== undefined && { retries }),
+  }
+}
+
+function routeInWords(route: Route): string {
+  const { paths, hosts, methods, headers, query, cookies, listeners, clientCertificate, priority } = route
   const conditions = [
     hosts.length > 0 ? `on ${hosts.join(', ')}` : '',
     methods.length > 0 ? `for ${methods.join(', ')}` : '',
     Object.keys(headers).length > 0 ? `with ${Object.keys(headers).join(', ')}` : '',
+    Object.keys(query).length > 0 ? `with ?${Object.keys(query).join(', ?')}` : '',
+    Object.keys(cookies).length > 0 ? `with cookie ${Object.keys(cookies).join(', ')}` : '',
+    listeners.length > 0 ? `by ${listeners.join(', ')}` : '',
+    clientCertificate === undefined ? '' : `with ${clientCertificate === false ? 'no ' : ''}client certificate`,
+    priority === 0 ? '' : `at priority ${priority}`,
   ].filter((condition) => condition !== '')
   return [paths.join(', '), ...conditions].join(' ')
 }
@@ -135,8 +160,8 @@ function becomeOf({ ownSessions }: Server): string {
   return ownSessions === 'move' ? 'move to others' : 'are refused'
 }
 
-function stateOf({ down, drain, away }: Server): string {
-  const admin = down ? 'maintenance' : drain ? 'drain' : 'ready'
+function stateOf({ down, drain, away, ending }: Server): string {
+  const admin = down ? 'maintenance' : ending ? 'drain (ending)' : drain ? 'drain' : 'ready'
   if (!away) return admin
   return admin === 'ready' ? 'away' : `away, ${admin}`
 }

@@ -7,7 +7,7 @@ import { type DesiredState, upstreamNamed } from './desired-state.ts'
 import { writtenServer } from './effective-config.ts'
 import type { ServerChange, UpstreamChange } from './operator-changes.ts'
 
-/** What the operator's changes say and the file does not, one sentence each. */
+/** What the operator's changes say, and the file or the source of a server does not, one sentence each. */
 export function driftOf({ base, changes, conflicts }: DesiredState): Drift[] {
   const whole = changes.config
   return [
@@ -29,40 +29,48 @@ export function driftOf({ base, changes, conflicts }: DesiredState): Drift[] {
 
 function upstreamDrift(upstream: string, { pause, servers }: UpstreamChange, base: Upstream | undefined): Drift[] {
   if (base === undefined) {
-    return [
-      { upstream, server: null, message: 'the file does not have this upstream; the changes to it have no effect' },
-    ]
+    return [{ upstream, server: null, message: 'there is no such upstream; the changes to it have no effect' }]
   }
   const paused = pause === undefined ? [] : [{ upstream, server: null, message: `paused by ${pause.by}` }]
   const changed = Object.entries(servers).flatMap(([id, change]) => {
     const inFile = base.servers.find((server) => server.id === id)
     const server = typeof change.settings.name === 'string' ? change.settings.name : (inFile?.name ?? id)
-    return serverDrift(change, inFile).map((message) => ({ upstream, server, message }))
+    return serverDrift(change, inFile, base).map((message) => ({ upstream, server, message }))
   })
   return [...paused, ...changed]
 }
 
-function serverDrift(change: ServerChange, inFile: Server | undefined): string[] {
-  if (change.isRemoved === true)
-    return [inFile === undefined ? 'removed; so it is in the file' : 'removed; the file has it']
-  if (inFile === undefined) {
+function serverDrift(change: ServerChange, base: Server | undefined, { sources, source }: Upstream): string[] {
+  if (base === undefined) {
+    const isFound = sources.length > 0 || source !== undefined
+    if (change.isRemoved === true)
+      return [isFound ? 'removed; no source finds it at present' : 'removed; so it is in the file']
+    if (change.drain?.removes === true)
+      return [isFound ? 'no source finds it any more, and it drains first' : 'removed from the file, and drained first']
     const what = change.isAdded === true ? 'added' : 'changed, without effect'
-    return [
-      change.drain?.removes === true
-        ? 'removed from the file, and drained first'
-        : `${what}; the file does not have it`,
-    ]
+    return [`${what}; ${isFound ? 'neither the file nor a source has it' : 'the file does not have it'}`]
   }
-  const written = writtenServer(inFile)
-  const { admin } = change
+  const teller = base.source === undefined ? 'the file' : 'its source'
+  if (change.isRemoved === true) return [`removed; ${teller} has it`]
+  const written = writtenServer(base)
   return [
-    ...(admin === undefined || (admin === stateInFile(inFile) && change.drain === undefined)
-      ? []
-      : [`${admin}; the file says ${stateInFile(inFile)}`]),
+    ...stateDrift(change, base).map((admin) => `${admin}; ${teller} says ${stateInWords(base)}`),
     ...Object.entries(change.settings)
       .filter(([key, value]) => key !== 'id' && !isDeepStrictEqual(value, written[key]))
-      .map(([key, value]) => `${key} ${inWords(value)}; the file says ${inWords(written[key] ?? 'nothing')}`),
+      .map(([key, value]) => `${key} ${inWords(value)}; ${teller} says ${inWords(written[key] ?? 'nothing')}`),
   ]
+}
+
+/** The admin state of a change, where it is another than that of its server, or lies on top of what a source says. */
+function stateDrift({ admin, drain }: ServerChange, base: Server): string[] {
+  if (admin === undefined) return []
+  const isSame = base.source === undefined ? admin === stateInFile(base) && drain === undefined : admin === 'ready'
+  return isSame ? [] : [admin]
+}
+
+/** In the words of sources where one has found it. */
+function stateInWords(base: Server): string {
+  return base.source !== undefined && base.down ? 'down' : stateInFile(base)
 }
 
 function inWords(value: unknown): string {

@@ -49,13 +49,13 @@ function upstreamWith(base: Upstream, change: UpstreamChange): EffectiveUpstream
   const conflicts: string[] = []
   const servers: Server[] = []
   const names = new Set<string>()
-  const add = (server: Server | undefined, what: string) => {
-    if (server !== undefined && !names.has(server.name)) {
+  const conflict = (what: string, cause: string) =>
+    conflicts.push(`upstream ${base.name}: ${what} has no effect: ${cause}`)
+  const add = (server: Server, what: string) => {
+    if (names.has(server.name)) conflict(what, `the name ${server.name} is taken`)
+    else {
       names.add(server.name)
       servers.push(server)
-    } else {
-      const cause = server === undefined ? 'its settings are invalid' : `the name ${server.name} is taken`
-      conflicts.push(`upstream ${base.name}: ${what} has no effect: ${cause}`)
     }
   }
   const ids = new Set(base.servers.map(({ id }) => id))
@@ -67,14 +67,21 @@ function upstreamWith(base: Upstream, change: UpstreamChange): EffectiveUpstream
   for (const server of base.servers) {
     const changed = change.servers[server.id]
     if (changed !== undefined && changed.isRemoved !== true) {
-      const next = serverWith(server, changed)
-      const isTaken = next !== undefined && names.has(next.name)
+      const what = `the change of server ${server.name}`
+      const changedServer = serverWith(server, changed)
+      if (changedServer === undefined) conflict(what, 'its settings are invalid')
+      const next = changedServer ?? server
+      const isTaken = names.has(next.name)
       if (isTaken) conflicts.push(`upstream ${base.name}: server ${server.name} keeps its name: ${next.name} is taken`)
-      add(isTaken ? { ...next, name: server.name } : next, `the change of server ${server.name}`)
+      add(isTaken ? { ...next, name: server.name } : next, what)
     }
   }
   for (const [id, added] of Object.entries(change.servers)) {
-    if (added.isAdded === true && !ids.has(id)) add(serverWith(undefined, added), `server ${id}, added at run time,`)
+    if (added.isAdded !== true || ids.has(id)) continue
+    const what = `server ${id}, added at run time,`
+    const server = serverWith(undefined, added)
+    if (server === undefined) conflict(what, 'its settings are invalid')
+    else add(server, what)
   }
   const order = new Map(base.servers.map(({ id }, index) => [id, index]))
   servers.sort((one, other) => (order.get(one.id) ?? Infinity) - (order.get(other.id) ?? Infinity) || 0)
@@ -99,8 +106,15 @@ function serverWith(base: Server | undefined, change: ServerChange): Server | un
 /** A server with what its source says of it, and no file can. */
 function asFound(server: Server, base: Server | undefined): Server {
   if (base?.source === undefined) return server
-  const { source, away, returns, ending } = base
-  return { ...server, source, ...(away && { away }), ...(returns && { returns }), ...(ending && { ending }) }
+  const { source, away, returns, ending, incarnation } = base
+  return {
+    ...server,
+    source,
+    ...(away && { away }),
+    ...(returns && { returns }),
+    ...(ending && { ending }),
+    ...(incarnation !== undefined && { incarnation }),
+  }
 }
 
 /** What a source says of a server always holds: one that is about to end, or not well, is not made ready by an operator. */

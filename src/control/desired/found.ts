@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { unknownListeners } from '../../config/listener-name.ts'
 import type { Route } from '../../config/route.ts'
 import { canMatchTogether, placesOf } from '../../config/route-places.ts'
 import type { Config } from '../../config/schema.ts'
@@ -105,6 +106,7 @@ export function mergedWith(file: Config, found: Found): Merged {
     return merged.upstream
   })
   const own = new Map(file.upstreams.map((upstream) => [upstream.name, upstream]))
+  const cookies = new Map(file.upstreams.map((upstream) => [cookieOf(upstream), upstream.name]))
   const routes = [...file.routes]
   const taken = new RouteBook(file.routes)
   for (const { source, upstreams: others, routes: otherRoutes } of found.landscapes) {
@@ -112,7 +114,7 @@ export function mergedWith(file: Config, found: Found): Merged {
       const present = own.get(upstream.name)
       const refusal =
         present === undefined
-          ? crowded(upstream, upstreams.length, room)
+          ? (crowded(upstream, upstreams.length, room) ?? repeatedCookie(upstream, cookies))
           : present.sources.some(({ from }) => from === 'docker' || from === 'swarm')
             ? ''
             : `the configuration file has an upstream ${upstream.name}, which stays as it is`
@@ -121,16 +123,20 @@ export function mergedWith(file: Config, found: Found): Merged {
         continue
       }
       own.set(upstream.name, upstream)
+      cookies.set(cookieOf(upstream), upstream.name)
       upstreams.push(upstream)
       room -= upstream.servers.length
       isChanged = true
     }
     for (const { route, where } of otherRoutes) {
       const { upstream } = route
+      const [listener] = unknownListeners(route.listeners, file.listeners)
       const message =
-        upstream === undefined || own.has(upstream)
-          ? taken.add(route)
-          : `its upstream ${upstream} was not understood, so it has no effect`
+        listener !== undefined
+          ? `the configuration file has no listener ${listener}, so it has no effect`
+          : upstream === undefined || own.has(upstream)
+            ? taken.add(route)
+            : `its upstream ${upstream} has no effect, so it has none either`
       if (message === undefined) routes.push(route)
       else refused.push({ source, where, message })
     }
@@ -143,6 +149,19 @@ export function mergedWith(file: Config, found: Found): Merged {
 function crowded({ name, servers }: Upstream, upstreams: number, room: number): string | undefined {
   if (upstreams >= MAX_UPSTREAMS) return `expected at most ${MAX_UPSTREAMS} upstreams, so ${name} is left out`
   return servers.length > room ? `expected at most ${MAX_SERVERS} servers in total, so ${name} is left out` : undefined
+}
+
+/** The name of its cookie; undefined if it has none. */
+function cookieOf({ affinity }: Upstream): string | undefined {
+  return affinity?.type === 'cookie' ? affinity.name : undefined
+}
+
+/** Where two upstreams serve the same host, each would overwrite the other's cookie. */
+function repeatedCookie(upstream: Upstream, taken: ReadonlyMap<string | undefined, string>): string | undefined {
+  const name = cookieOf(upstream)
+  const other = taken.get(name)
+  if (name === undefined || other === undefined) return undefined
+  return `expected a unique cookie name, found ${JSON.stringify(name)}, which upstream ${other} has, so ${upstream.name} is left out`
 }
 
 interface MergedUpstream {

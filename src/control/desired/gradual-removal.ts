@@ -27,11 +27,16 @@ export function withGradualRemovals(now: DesiredState, next: DesiredState, time:
       const { down: _, drain: __, ...settings } = writtenServer(server)
       const drain = { startedAt: time, deadline: removeAfter, then, spread, removes: true as const }
       const order = { admin: 'drain', drain, by: BY, at: time } as const
-      const former = now.changes.upstreams[upstream.name]?.servers[server.id]?.settings ?? {}
+      const former = now.changes.upstreams[upstream.name]?.servers[server.id]
       // The file still has a server that an operator removes.
       const change = isIn(next.base, upstream.name, server.id)
-        ? { settings: former, ...order }
-        : { isAdded: true, settings, ...order }
+        ? { settings: former?.settings ?? {}, ...order }
+        : {
+            isAdded: true,
+            settings,
+            ...order,
+            ...(former !== undefined && former.isAdded !== true && { replaced: former }),
+          }
       changes = withServerChange(changes, upstream.name, server.id, change as ServerChange)
     }
   }
@@ -45,10 +50,11 @@ function isGone({ source }: Server): boolean {
 
 /** The state once a server that was removed gradually has drained: one that the file still has stays removed by the changes. */
 export function withoutDrained(now: DesiredState, upstream: string, id: string, time: number): DesiredState {
-  if (now.changes.upstreams[upstream]?.servers[id]?.drain?.removes !== true) return now
+  const change = now.changes.upstreams[upstream]?.servers[id]
+  if (change?.drain?.removes !== true) return now
   const removed = isIn(now.base, upstream, id)
     ? { isRemoved: true as const, settings: {}, by: BY, at: time }
-    : undefined
+    : change.replaced
   return withChanges(now, withServerChange(now.changes, upstream, id, removed))
 }
 
@@ -56,15 +62,16 @@ function isIn(base: Config, upstream: string, id: string): boolean {
   return upstreamNamed(base, upstream)?.servers.some((server) => server.id === id) === true
 }
 
-/** The changes without the drains of servers that were removed from the file, and are in it again. */
+/** The changes without the drains of servers that were removed from the file, and are in it again: those before hold again. */
 function withoutReturned({ base, changes }: DesiredState): OperatorChanges {
   let remaining = changes
   for (const { name, servers } of base.upstreams) {
     const changed = changes.upstreams[name]?.servers
     if (changed === undefined) continue
     for (const { id } of servers) {
-      const isLeaving = changed[id]?.isAdded === true && changed[id]?.drain?.removes === true
-      if (isLeaving) remaining = withServerChange(remaining, name, id, undefined)
+      const change = changed[id]
+      const isLeaving = change?.isAdded === true && change.drain?.removes === true
+      if (isLeaving) remaining = withServerChange(remaining, name, id, change.replaced)
     }
   }
   return remaining

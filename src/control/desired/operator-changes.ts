@@ -28,7 +28,7 @@ const DrainOrder = z.strictObject({
   isCut: z.exactOptional(z.literal(true)),
 })
 
-const ServerChange = z.strictObject({
+const OwnChange = z.strictObject({
   /** The server is not in the file; `settings` has all of it. */
   isAdded: z.exactOptional(z.literal(true)),
   /** The server is in the file, and not used. */
@@ -38,6 +38,11 @@ const ServerChange = z.strictObject({
   admin: z.exactOptional(z.enum(['ready', 'drain', 'maintenance'])),
   drain: z.exactOptional(DrainOrder),
   ...Stamp,
+})
+
+const ServerChange = OwnChange.extend({
+  /** What an operator had changed of a server that is removed gradually: it holds again where that comes back. */
+  replaced: z.exactOptional(OwnChange),
 })
 
 const UpstreamChange = z.strictObject({

@@ -69,6 +69,7 @@ export function changeServer(
   const order = edit.admin === undefined && written === undefined ? former?.drain : edit.drain
   const change = {
     ...(former?.isAdded === true && { isAdded: true as const }),
+    ...(former?.replaced !== undefined && { replaced: former.replaced }),
     settings: { ...former?.settings, ...settings },
     ...(admin !== undefined && { admin }),
     ...(admin === 'drain' && order !== undefined && { drain: order }),
@@ -114,16 +115,26 @@ export function removeServer(now: DesiredState, name: ServerName, force: Force, 
   return assertServed(now, withChanges(now, changes), name.upstream, force)
 }
 
-/** Drops the changes of one server: the file's settings hold again. */
+/** Drops the changes of one server: the settings of the file or of its source hold again. */
 export function resetServer(now: DesiredState, name: ServerName): DesiredState {
-  const upstream = upstreamIn(now.config, name.upstream)
   const changes = now.changes.upstreams[name.upstream]?.servers ?? {}
-  const present = serverNamed(upstream, name.server)?.id
-  const removed = upstreamNamed(now.base, name.upstream)!.servers.find((server) => server.name === name.server)?.id
-  const id = present ?? (removed !== undefined && removed in changes ? removed : undefined)
-  if (id === undefined) throw noServer(name.upstream, name.server, upstream.servers)
+  const upstream = upstreamNamed(now.config, name.upstream)
+  const present = upstream && serverNamed(upstream, name.server)?.id
+  const id = present !== undefined && present in changes ? present : (changedId(now, name, changes) ?? present)
+  if (id === undefined) throw noServer(name.upstream, name.server, upstreamIn(now.config, name.upstream).servers)
   if (!(id in changes)) return now
   return withChanges(now, withServerChange(now.changes, name.upstream, id, undefined))
+}
+
+/** The id of a server that has been removed, or that is not in effect at present, and whose changes are kept. */
+function changedId(
+  { base }: DesiredState,
+  { upstream, server }: ServerName,
+  changes: Readonly<Record<string, ServerChange>>,
+): string | undefined {
+  const removed = upstreamNamed(base, upstream)?.servers.find(({ name }) => name === server)?.id
+  if (removed !== undefined && removed in changes) return removed
+  return Object.keys(changes).find((id) => (changes[id]!.settings.name ?? id) === server)
 }
 
 /** Lets requests wait until that time; undefined ends the pause. */
@@ -177,7 +188,8 @@ function withChange(
   const isOther = ([key]: [string, unknown]) => inFile === undefined || !isDeepStrictEqual(written[key], inFile[key])
   const settings = Object.fromEntries(Object.entries(change.settings).filter(isOther)) as ServerChange['settings']
   const { admin, ...rest } = change
-  const isFileState = admin === (base === undefined ? 'ready' : fileState(base))
+  // What a source says comes and goes by itself: an operator's state lies on top of it, whatever it is at present.
+  const isFileState = admin === (base === undefined || base.source !== undefined ? 'ready' : fileState(base))
   const next = {
     ...rest,
     settings: inFile === undefined ? { ...settings, id } : settings,

@@ -1,5 +1,6 @@
-import type { FoundServer, Landscape } from '../../discovery/provider.ts'
-import { MAX_SERVERS } from '../../runtime/bounds.ts'
+import type { FoundServer, FoundUpstream, Landscape, Mistake } from '../../discovery/provider.ts'
+import { MAX_SERVERS, MAX_UPSTREAMS } from '../../runtime/bounds.ts'
+import { counted } from '../../runtime/counted.ts'
 
 /**
  * The servers of one list that have gone and are expected back: a container that is recreated, a pod that restarts. Each keeps its
@@ -12,6 +13,7 @@ export class Absences {
   #servers: readonly FoundServer[] = []
   /** Until when each that is away is waited for, by its id. */
   readonly #until = new Map<string, number>()
+  #givenUp = 0
 
   /**
    * @param patience how long a server is expected back, in ms
@@ -22,21 +24,28 @@ export class Absences {
     this.#now = now
   }
 
-  /** The servers, with those among them that were there before and are expected back, as far as there is room for them. */
-  fill(present: readonly FoundServer[]): readonly FoundServer[] {
+  /**
+   * The servers, with those among them that were there before and are expected back.
+   *
+   * @param room how many of those there may be
+   */
+  fill(present: readonly FoundServer[], room = MAX_SERVERS - present.length): readonly FoundServer[] {
     if (this.#patience === 0) return present
     const now = this.#now()
     const ids = new Set(present.map(({ id }) => id))
     /** Those that are away, by the server that they come after. */
     const after = new Map<string | undefined, FoundServer[]>()
     let previous: string | undefined
-    let room = MAX_SERVERS - present.length
+    let waiting = 0
+    this.#givenUp = 0
     for (const server of this.#servers) {
-      if (ids.has(server.id)) {
-        this.#until.delete(server.id)
-        previous = server.id
-      } else if (this.#expects(server.id, now, room)) {
-        room--
+      const isBack = ids.has(server.id)
+      const isExpected = !isBack && this.#isExpected(server.id, now)
+      if (isBack) previous = server.id
+      if (isExpected && waiting === room) this.#givenUp++
+      if (!isExpected || waiting === room) this.#until.delete(server.id)
+      else {
+        waiting++
         const away = server.state === 'away' ? server : { ...server, state: 'away' as const }
         const others = after.get(previous)
         if (others === undefined) after.set(previous, [away])
@@ -47,6 +56,15 @@ export class Absences {
     return this.#servers
   }
 
+  /** How many were expected back for which the last `fill` had no room. */
+  get givenUp(): number {
+    return this.#givenUp
+  }
+
+  get mistakes(): readonly Mistake[] {
+    return mistakesOf({ servers: this.#givenUp, upstreams: 0 })
+  }
+
   /** When the first of those that are away is given up, by the clock; undefined if none is away. */
   get nextEnd(): number | undefined {
     let first: number | undefined
@@ -55,12 +73,10 @@ export class Absences {
   }
 
   /** Whether a server that is not there is waited for. */
-  #expects(id: string, now: number, room: number): boolean {
+  #isExpected(id: string, now: number): boolean {
     const until = this.#until.get(id) ?? now + this.#patience
-    const expects = until > now && room > 0
-    if (expects) this.#until.set(id, until)
-    else this.#until.delete(id)
-    return expects
+    this.#until.set(id, until)
+    return until > now
   }
 }
 
@@ -73,12 +89,26 @@ function woven(
   return servers
 }
 
+/** What has gone and is not waited for. */
+function mistakesOf(givenUp: { readonly servers: number; readonly upstreams: number }): Mistake[] {
+  const bounds = [
+    [givenUp.servers, MAX_SERVERS, 'server'],
+    [givenUp.upstreams, MAX_UPSTREAMS, 'upstream'],
+  ] as const
+  return bounds.flatMap(([count, most, one]) => {
+    if (count === 0) return []
+    const message = `expected at most ${most} ${one}s with those that are expected back; given up: ${counted(count, one)}`
+    return [{ where: `${one}s that have gone`, message, hint: 'a shorter returnWithin has fewer of them at a time' }]
+  })
+}
+
 /** The same for all that labels describe: an upstream whose last container has gone stays, with its routes, while one is expected back. */
 export class LandscapeAbsences {
   readonly #patience: number
   readonly #now: () => number
   readonly #absences = new Map<string, Absences>()
   #last: Landscape = { upstreams: [], routes: [], mistakes: [] }
+  #givenUp = { servers: 0, upstreams: 0 }
 
   constructor(patience: number, now: () => number) {
     this.#patience = patience
@@ -88,18 +118,31 @@ export class LandscapeAbsences {
   fill(present: Landscape): Landscape {
     if (this.#patience === 0) return present
     const names = new Set(present.upstreams.map(({ name }) => name))
-    const filled = present.upstreams.map((upstream) => {
-      return { ...upstream, servers: this.#of(upstream.name).fill(upstream.servers) }
-    })
-    const gone = this.#last.upstreams
-      .filter(({ name }) => !names.has(name))
-      .map((upstream) => ({ ...upstream, servers: this.#of(upstream.name).fill([]) }))
-    for (const { name, servers } of gone) if (servers.length === 0) this.#absences.delete(name)
-    const expected = gone.filter(({ servers }) => servers.length > 0)
-    const left = new Set(expected.map(({ name }) => name))
-    const routes = [...present.routes, ...this.#last.routes.filter(({ upstream }) => left.has(upstream))]
+    this.#givenUp = { servers: 0, upstreams: 0 }
+    // All together: what is there comes first.
+    let room = Math.max(0, MAX_SERVERS - present.upstreams.reduce((sum, { servers }) => sum + servers.length, 0))
+    const fill = (upstream: FoundUpstream, servers: readonly FoundServer[]) => {
+      const absences = this.#of(upstream.name)
+      const filled = absences.fill(servers, room)
+      room -= filled.length - servers.length
+      this.#givenUp.servers += absences.givenUp
+      return { ...upstream, servers: filled }
+    }
+    const filled = present.upstreams.map((upstream) => fill(upstream, upstream.servers))
+    const gone = this.#last.upstreams.filter(({ name }) => !names.has(name)).map((upstream) => fill(upstream, []))
+    const waiting = gone.filter(({ servers }) => servers.length > 0)
+    const expected = waiting.slice(0, Math.max(0, MAX_UPSTREAMS - present.upstreams.length))
+    this.#givenUp.upstreams = waiting.length - expected.length
+    const kept = new Set([...names, ...expected.map(({ name }) => name)])
+    for (const name of this.#absences.keys()) if (!kept.has(name)) this.#absences.delete(name)
+    const isExpected = ({ upstream }: { readonly upstream: string }) => kept.has(upstream) && !names.has(upstream)
+    const routes = [...present.routes, ...this.#last.routes.filter(isExpected)]
     this.#last = { ...present, upstreams: [...filled, ...expected], routes }
     return this.#last
+  }
+
+  get mistakes(): readonly Mistake[] {
+    return mistakesOf(this.#givenUp)
   }
 
   get nextEnd(): number | undefined {

@@ -1,23 +1,21 @@
 import { isDeepStrictEqual } from 'node:util'
-import { z } from 'zod'
+import { instanceOf } from '../../config/instance.ts'
 import type { Config } from '../../config/schema.ts'
 import type { Server } from '../../config/server.ts'
-import { returnsWithin, Source } from '../../config/source.ts'
+import { returnsWithin, type Source, serverDefaults } from '../../config/source.ts'
 import type { Landscape, Provider, ServerList } from '../../discovery/provider.ts'
 import { landscapesOf, providerFor } from '../../discovery/providers.ts'
 import { now } from '../../runtime/clock.ts'
+import type { ListeningPlace } from '../../runtime/snapshot.ts'
 import type { DesiredState } from '../desired/desired-state.ts'
 import { entriesOf, type Found, type FoundLandscape, knownAs, type Refused } from '../desired/found.ts'
 import type { Said } from '../upgrade/inheritance.ts'
 import { Absences, LandscapeAbsences } from './absences.ts'
 import { LandscapeReader } from './found-landscape.ts'
-import { FoundServers } from './found-servers.ts'
+import { FoundServers, type OwnPlaces } from './found-servers.ts'
 import { Gathering } from './gathering.ts'
 import type { SourceReports } from './source-reports.ts'
-import { type Reader, WatchedSource } from './watched-source.ts'
-
-/** How long the start waits for each source to answer or to fail, and `/readyz` for it to answer, in ms. */
-const FIRST_ANSWERS_WITHIN = 10_000
+import { FIRST_ANSWER_WITHIN, type Reader, WatchedSource } from './watched-source.ts'
 
 /** Puts what was found into effect; rejects where that is not possible. */
 type Apply = (found: Found, by: string) => Promise<unknown>
@@ -40,6 +38,9 @@ export class Discovery {
   readonly #news = new Set<string>()
   /** Absent until something can be put into effect. */
   #apply: Apply | undefined
+  /** Where Limpet listens: as the configuration says it, and once it does, with real ports in place of 0. */
+  #listeners: readonly ListeningPlace[] = []
+  #realListeners: OwnPlaces | undefined
   #isClosed = false
 
   /** @param before what the process had found that this one replaces */
@@ -51,6 +52,7 @@ export class Discovery {
   /** Follows the sources of that configuration, and no others. */
   watch(file: Config): void {
     if (this.#isClosed) return
+    this.#listenOn(this.#realListeners?.() ?? file.listeners)
     const wanted = new Set<string>()
     const before = new Set([...this.#lists.keys(), ...Object.keys(this.#before)])
     for (const upstream of file.upstreams) {
@@ -59,8 +61,9 @@ export class Discovery {
       const known = knownAs(upstream, entries, before)
       for (const [index, { key, source }] of entries.entries()) {
         wanted.add(key)
-        this.#keep(this.#lists, key, known[index], file.listeners, (before) =>
-          this.#followList(upstream.name, source, file, before),
+        // Its key says all of its settings.
+        this.#keep(this.#lists, key, known[index], undefined, (before) =>
+          this.#followList(upstream.name, source, before),
         )
       }
     }
@@ -68,7 +71,7 @@ export class Discovery {
       const labels = file.discovery?.[from]
       if (labels === undefined) continue
       wanted.add(from)
-      const around = { labels, listeners: file.listeners, instance: file.instance }
+      const around = { labels, instance: instanceOf(file) }
       this.#keep(this.#landscapes, from, from, around, (before) => this.#followLandscape(from, file, before))
     }
     this.#drop(this.#lists, wanted)
@@ -87,21 +90,24 @@ export class Discovery {
 
   /** Resolves once each source has answered or failed, or has had its time. */
   async firstAnswers(): Promise<void> {
-    const enough = Promise.withResolvers<void>()
-    const timer = setTimeout(enough.resolve, FIRST_ANSWERS_WITHIN)
-    await Promise.race([Promise.all(this.#all.map(({ settled }) => settled)), enough.promise])
-    clearTimeout(timer)
+    await Promise.all(this.#all.map(({ settled }) => settled))
   }
 
   /** The name of a source that has not answered yet; undefined if all have, or have had their time. */
   get waitsFor(): string | undefined {
-    if (now() - this.#startedAt >= FIRST_ANSWERS_WITHIN) return undefined
+    if (now() - this.#startedAt >= FIRST_ANSWER_WITHIN) return undefined
     return this.#all.find(({ hasAnswered }) => !hasAnswered)?.report.place.name
   }
 
-  /** From now on, what is found is put into effect. */
-  begin(apply: Apply): void {
+  /**
+   * From now on, what is found is put into effect.
+   *
+   * @param listeners where Limpet listens, with real ports
+   */
+  begin(apply: Apply, listeners: OwnPlaces): void {
     this.#apply = apply
+    this.#realListeners = listeners
+    this.#listenOn(listeners())
     this.#gathering.add(true)
   }
 
@@ -123,6 +129,13 @@ export class Discovery {
     for (const [key, { source }] of [...this.#lists, ...this.#landscapes]) {
       source.refuse(refused.filter((each) => each.source === key))
     }
+  }
+
+  /** A source may name one of these places, now or since it has answered. */
+  #listenOn(listeners: readonly ListeningPlace[]): void {
+    if (isDeepStrictEqual(listeners, this.#listeners)) return
+    this.#listeners = listeners
+    for (const source of this.#all) source.readAgain()
   }
 
   close(): void {
@@ -166,7 +179,6 @@ export class Discovery {
   #followList(
     upstream: string,
     source: Source,
-    file: Config,
     before: ServerList | undefined,
   ): WatchedSource<ServerList, readonly Server[]> {
     const patience = returnsWithin(source)
@@ -174,9 +186,9 @@ export class Discovery {
     const servers = new FoundServers(
       source.from,
       `upstream ${upstream}: server`,
-      defaultsOf(source),
+      serverDefaults(source),
       patience > 0,
-      file.listeners,
+      () => this.#listeners,
     )
     const reader: Reader<ServerList, readonly Server[]> = {
       fill: (list) => ({ ...list, servers: absences.fill(list.servers) }),
@@ -185,7 +197,7 @@ export class Discovery {
       },
       read(list) {
         const { servers: made, mistakes } = servers.read(list.servers)
-        return { result: made, servers: made.length, mistakes: [...list.mistakes, ...mistakes] }
+        return { result: made, servers: made.length, mistakes: [...list.mistakes, ...absences.mistakes, ...mistakes] }
       },
     }
     const name = `${source.from} of upstream ${upstream}`
@@ -200,9 +212,9 @@ export class Discovery {
     const labels = file.discovery![from]!
     const patience = returnsWithin({ from, ...labels })
     const absences = new LandscapeAbsences(patience, now)
-    const defaults = defaultsOf({ from, ...labels } as Source)
+    const defaults = serverDefaults({ from, ...labels } as Source)
     const landscape = new LandscapeReader(from, file, (upstream) => {
-      return new FoundServers(from, `upstream ${upstream}: server`, defaults, patience > 0, file.listeners)
+      return new FoundServers(from, `upstream ${upstream}: server`, defaults, patience > 0, () => this.#listeners)
     })
     const reader: Reader<Landscape, FoundLandscape> = {
       fill: (said) => absences.fill(said),
@@ -212,7 +224,7 @@ export class Discovery {
       read(said) {
         const { landscape: result, mistakes } = landscape.read(said)
         const servers = result.upstreams.reduce((sum, { upstream }) => sum + upstream.servers.length, 0)
-        return { result, servers, mistakes: [...said.mistakes, ...mistakes] }
+        return { result, servers, mistakes: [...said.mistakes, ...absences.mistakes, ...mistakes] }
       },
     }
     const open = async () => (await landscapesOf({ [from]: labels }))[0]!
@@ -250,11 +262,4 @@ export class Discovery {
       if (!this.#isClosed) this.#reports.notApplied(by, (error as Error).message)
     }
   }
-}
-
-/** What an entry says of all its servers, as the file has it. */
-function defaultsOf(source: Source): Readonly<Record<string, unknown>> {
-  const { weight, backup, maxFails, failTimeout, maxConnections, slowStart } = z.encode(Source, source)
-  const all = { weight, backup, maxFails, failTimeout, maxConnections, slowStart }
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
 }

@@ -90,7 +90,8 @@ export class LandscapeReader {
     const outcome = validate(Config.shape.upstreams, upstreams)
     const issues = 'issues' in outcome ? outcome.issues.map(inside) : contradictions({ upstreams })
     if (issues.length > 0 || 'issues' in outcome) return mistakeOf(issues, `${where}: upstream ${name}`)
-    return withCookieNames({ ...this.#file, upstreams: outcome.value }).upstreams[0]!
+    const [upstream] = withCookieNames({ ...this.#file, upstreams: outcome.value }).upstreams
+    return { ...upstream!, source: this.#source }
   }
 
   #routeOf(found: FoundRoute): [all: string, route: KnownRoute] {
@@ -99,7 +100,8 @@ export class LandscapeReader {
     if (before !== undefined) return [all, before]
     const { upstream, settings, where } = found
     const outcome = validate(Route, { ...settings, upstream })
-    const made = 'issues' in outcome ? mistakeOf(outcome.issues, `${where}: route`) : outcome.value
+    const made =
+      'issues' in outcome ? mistakeOf(outcome.issues, `${where}: route`) : { ...outcome.value, source: this.#source }
     return [all, { where, outcome: made }]
   }
 }

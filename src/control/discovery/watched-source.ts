@@ -18,6 +18,9 @@ export interface Reader<Raw, Result> {
   read(filled: Raw): Reading<Result>
 }
 
+/** How long a source may take for its first answer, in ms, before nothing waits for it and that is said. */
+export const FIRST_ANSWER_WITHIN = 10_000
+
 /** One source that is followed. What it has found last holds while it fails. */
 export class WatchedSource<Raw extends { readonly isUrgent?: boolean } = never, Result = unknown> {
   readonly report: SourceReport
@@ -31,6 +34,7 @@ export class WatchedSource<Raw extends { readonly isUrgent?: boolean } = never, 
   #reading: Reading<Result> | undefined
   #refused: readonly Mistake[] = []
   #timer: NodeJS.Timeout | undefined
+  readonly #patience: NodeJS.Timeout
 
   /**
    * @param open makes its provider
@@ -50,6 +54,10 @@ export class WatchedSource<Raw extends { readonly isUrgent?: boolean } = never, 
     this.report = report
     this.#changed = changed
     this.#now = now
+    this.#patience = setTimeout(() => {
+      this.report.failed(`it has not answered within ${FIRST_ANSWER_WITHIN / 1000} s`)
+      this.#settled.resolve()
+    }, FIRST_ANSWER_WITHIN)
     if (before !== undefined) {
       this.#take(before)
       this.#tell()
@@ -67,7 +75,7 @@ export class WatchedSource<Raw extends { readonly isUrgent?: boolean } = never, 
     return this.#reading?.result
   }
 
-  /** Resolves once it has answered or failed; at once where what it found before holds. */
+  /** Resolves once it has answered or failed, or has had its time; at once where what it found before holds. */
   get settled(): Promise<void> {
     return this.#settled.promise
   }
@@ -83,20 +91,31 @@ export class WatchedSource<Raw extends { readonly isUrgent?: boolean } = never, 
     this.#tell()
   }
 
+  /** Reads again what it said last: something else is known of the rest by now. */
+  readAgain(): void {
+    if (this.#raw === undefined) return
+    this.#take(this.#raw)
+    this.#tell()
+    this.#changed(false)
+  }
+
   close(): void {
     this.#end.abort()
     clearTimeout(this.#timer)
+    clearTimeout(this.#patience)
     this.#settled.resolve()
   }
 
   async #follow(open: () => Promise<Provider<Raw>>): Promise<void> {
     const found = (raw: Raw) => {
+      clearTimeout(this.#patience)
       this.#take(raw)
       this.report.found(...this.#findings)
       this.#settled.resolve()
       this.#changed(raw.isUrgent === true)
     }
     const failed = (reason: string) => {
+      clearTimeout(this.#patience)
       this.report.failed(reason)
       this.#settled.resolve()
     }
@@ -128,13 +147,6 @@ export class WatchedSource<Raw extends { readonly isUrgent?: boolean } = never, 
     clearTimeout(this.#timer)
     const { nextEnd } = this.#reader
     if (nextEnd === undefined || this.#end.signal.aborted) return
-    this.#timer = setTimeout(
-      () => {
-        this.#take(this.#raw!)
-        this.#tell()
-        this.#changed(false)
-      },
-      Math.max(1, nextEnd - this.#now()),
-    ).unref()
+    this.#timer = setTimeout(() => this.readAgain(), Math.max(1, nextEnd - this.#now())).unref()
   }
 }

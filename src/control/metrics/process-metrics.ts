@@ -14,6 +14,10 @@ const applies = [
   [labelled({ result: 'ok' }), WorkerCell.AppliesOk],
   [labelled({ result: 'refused' }), WorkerCell.AppliesRefused],
 ] as const
+const overflows = [
+  [labelled({ limit: 'rate' }), WorkerCell.RateOverflows],
+  [labelled({ limit: 'concurrency' }), WorkerCell.ConcurrencyOverflows],
+] as const
 const build = labelled({ version, node: process.versions.node })
 
 /** The program as a whole: its clients, its configuration, its threads. */
@@ -25,9 +29,10 @@ export const processMetrics: readonly Metric<Scene>[] = [
     "Clients' connections that were accepted.",
     ({ cells }) => cells[WorkerCell.Connections],
   ),
-  results('limpet_tls_handshakes_total', 'TLS handshakes with clients.', handshakes),
-  results(
+  counted('limpet_tls_handshakes_total', 'result', 'TLS handshakes with clients.', handshakes),
+  counted(
     'limpet_applies_total',
+    'result',
     'Changes of the configuration: those that came into effect, and those that were refused.',
     applies,
   ),
@@ -73,6 +78,18 @@ export const processMetrics: readonly Metric<Scene>[] = [
     'counter',
     'Spans that were lost for lack of room, or because no collector took them.',
     ({ cells }) => cells[WorkerCell.SpansDropped],
+  ),
+  single(
+    'limpet_limits_dry_run_total',
+    'counter',
+    'Requests that limits would have refused, had they not been dry runs.',
+    ({ cells }) => cells[WorkerCell.DryRuns],
+  ),
+  counted(
+    'limpet_limits_overflows_total',
+    'limit',
+    'How often a limit had no place for a key, so that it let more through.',
+    overflows,
   ),
   {
     name: 'limpet_certificate_not_after_timestamp_seconds',
@@ -155,8 +172,9 @@ function ofSources(name: string, help: string, value: (source: SourceSummary) =>
   }
 }
 
-function results(
+function counted(
   name: string,
+  label: string,
   help: string,
   cells: readonly (readonly [labels: string, cell: number])[],
 ): Metric<Scene> {
@@ -164,7 +182,7 @@ function results(
     name,
     type: 'counter',
     help,
-    labels: ['result'],
+    labels: [label],
     samples: (scene, written) => cells.map(([labels, cell]) => sample(written, labels, scene.cells[cell]!)),
   }
 }

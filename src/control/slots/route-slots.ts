@@ -33,8 +33,24 @@ export class RouteSlots {
   }
 }
 
-/** A route in one line: `GET,HEAD example.org/shop/*`. Routes that differ in credentials alone are counted together. */
-export function labelOf({ host, path, methods, headers }: Route): string {
+/** A route in one line: `GET,HEAD example.org/shop/*`. Routes that differ in what may be secret alone are counted together. */
+export function labelOf(route: Route): string {
+  const { host, path, methods, headers, query, cookies, listeners, clientCertificate, priority } = route
   const fields = Object.entries(headers ?? {}).map(([name, value]) => ` ${name}: ${isCredential(name) ? '***' : value}`)
-  return `${methods === undefined ? '' : `${methods.join()} `}${host ?? ''}${path}${fields.join()}`
+  const others = [
+    ...Object.keys(query ?? {}).map((name) => `?${name}`),
+    ...Object.keys(cookies ?? {}).map((name) => `cookie ${name}`),
+    ...(listeners === undefined ? [] : [`by ${listeners.join()}`]),
+    ...(clientCertificate === undefined ? [] : [certificateLabel(clientCertificate)]),
+    ...(priority === undefined ? [] : [`priority ${priority}`]),
+  ]
+  const end = others.map((each) => ` ${each}`).join('')
+  return `${methods === undefined ? '' : `${methods.join()} `}${host ?? ''}${path}${fields.join()}${end}`
+}
+
+function certificateLabel(required: NonNullable<Route['clientCertificate']>): string {
+  if (typeof required === 'boolean') return required ? 'certificate' : 'no certificate'
+  return Object.entries(required)
+    .map(([field, value]) => `certificate ${field} ${value}`)
+    .join(' ')
 }

@@ -3,6 +3,7 @@ import { rmSync, statSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { OperationRefused } from '../../admin/operation-refused.ts'
 import type { Log } from '../../observability/log.ts'
 import { makeDirectory } from './state-directory.ts'
 
@@ -22,6 +23,8 @@ const MOST_WAITING = 64
  * once when that releases the lock or dies.
  */
 export class InstanceLock {
+  readonly #instance: string
+  readonly #directory: string
   readonly #path: string
   #server: Server | undefined
   /** Of the own socket's file. */
@@ -32,6 +35,8 @@ export class InstanceLock {
   #waits = new AbortController()
 
   constructor(instance: string, directory: string) {
+    this.#instance = instance
+    this.#directory = directory
     this.#path = pathOf(instance, directory)
   }
 
@@ -61,6 +66,16 @@ export class InstanceLock {
   }
 
   /**
+   * Resolves if what the directory holds for the instance belongs to this process.
+   *
+   * @throws OperationRefused
+   */
+  async assertHeld(): Promise<void> {
+    const another = (await this.take()) ? undefined : await this.another()
+    if (another !== undefined) throw new OperationRefused('conflict', another)
+  }
+
+  /**
    * Takes it as soon as it is free: once its holder releases it or dies.
    *
    * @returns true once this process holds it; false if this process has released it before that
@@ -75,6 +90,19 @@ export class InstanceLock {
       if (isFree) await untilReleased(this.#path, signal)
       else await sleep(RETRY, undefined, { signal, ref: false }).catch(ignore)
     }
+  }
+
+  /** Takes it; if another Limpet holds it, warns, and takes it once that has released it. */
+  async takeOrWait(log: Log): Promise<void> {
+    if (await this.take()) return
+    const another = await this.another()
+    if (another !== undefined) log.warn(another, { event: 'instance-shared', instance: this.#instance })
+    void this.whenHeld()
+  }
+
+  /** A warning that another Limpet holds it; undefined if none does. */
+  another(): Promise<string | undefined> {
+    return warningOfAnother(this.#instance, this.#directory)
   }
 
   /** Releases it, or stops waiting for it. */
@@ -156,11 +184,3 @@ async function untilReleased(path: string, signal: AbortSignal): Promise<void> {
 }
 
 function ignore(): void {}
-
-/** Takes the lock; if another Limpet holds it, warns, and takes it once that has released it. */
-export async function takeOrWait(lock: InstanceLock, instance: string, directory: string, log: Log): Promise<void> {
-  if (await lock.take()) return
-  const another = await warningOfAnother(instance, directory)
-  if (another !== undefined) log.warn(another, { event: 'instance-shared', instance })
-  void lock.whenHeld()
-}

@@ -1,4 +1,5 @@
 import type { CertificatePair } from '../../certificates/certificate-pair.ts'
+import type { KeySet, PasswordFile } from '../../runtime/credentials.ts'
 import type { Certificate } from '../../runtime/tls-settings.ts'
 
 /** A certificate and its source: `file`, or the name of another one. */
@@ -10,7 +11,7 @@ export interface CertificateOrigin extends Pick<CertificatePair, 'certificate' |
   readonly shownTo: 'clients' | 'servers'
 }
 
-/** What a Snapshot has of TLS that is not in the configuration. Immutable. */
+/** What a Snapshot has of TLS, and of what filters verify by, that is not in the configuration. Immutable. */
 export interface TlsMaterial {
   /** The certificates of listeners. */
   readonly certificates: readonly Certificate[]
@@ -24,6 +25,9 @@ export interface TlsMaterial {
   readonly ticketKey?: Uint8Array
   /** The file that it is in, if every user of this machine can read that. */
   readonly publicTicketKey?: string
+  /** Of the filters basicAuth and jwt. */
+  readonly passwordFiles: readonly PasswordFile[]
+  readonly keySets: readonly KeySet[]
 }
 
 /** For a configuration by which nothing is served. */
@@ -32,6 +36,8 @@ export const NO_MATERIAL: TlsMaterial = {
   origins: [],
   clientCertificates: new Map(),
   authorities: new Map(),
+  passwordFiles: [],
+  keySets: [],
 }
 
 /** What differs, one sentence each: `certificate of example.org renewed`, or `obtained` in place of a provisional one. */
@@ -51,6 +57,11 @@ export function materialChanges(before: TlsMaterial, next: TlsMaterial): string[
       .map((certificate) => `certificate of ${hostsInWords(certificate)} removed`),
     ...changedFiles(before.clientCertificates, next.clientCertificates),
     ...changedFiles(before.authorities, next.authorities),
+    ...changedFiles(byName(before.passwordFiles), byName(next.passwordFiles)),
+    ...changedFiles(byName(before.keySets), byName(next.keySets)),
+    ...next.keySets
+      .filter(({ name }) => isFetched(name) && before.keySets.every((known) => known.name !== name))
+      .map(({ name }) => `keys of tokens fetched from ${name}`),
     ...(isSameKey(before.ticketKey, next.ticketKey) ? [] : ['the key of session tickets is another']),
   ]
 }
@@ -76,6 +87,15 @@ function changedFiles(before: ReadonlyMap<string, unknown>, next: ReadonlyMap<st
   return [...next]
     .filter(([path, content]) => before.has(path) && before.get(path) !== content)
     .map(([path]) => `${path} changed`)
+}
+
+/** Whether it is at a URL: then it may be there later than the configuration that names it. */
+function isFetched(name: string): boolean {
+  return URL.canParse(name)
+}
+
+function byName<Part extends { readonly name: string }>(parts: readonly Part[]): ReadonlyMap<string, Part> {
+  return new Map(parts.map((part) => [part.name, part]))
 }
 
 function isSameKey(before: Uint8Array | undefined, next: Uint8Array | undefined): boolean {

@@ -1,13 +1,18 @@
 import { readCertificates } from '../../certificates/certificate-chain.ts'
 import { type CertificateFacts, factsOf } from '../../certificates/certificate-facts.ts'
 import { type CertificatePair, readPair } from '../../certificates/certificate-pair.ts'
+import type { FileContent } from '../../certificates/file-content.ts'
 import { readTicketKey } from '../../certificates/ticket-key.ts'
 import { UnusableFile } from '../../certificates/unusable-file.ts'
 import { ConfigError, type Problem } from '../../config/error.ts'
+import { type FilterFiles, filterFilesOf, keySetUrlsOf } from '../../config/filters/credentials.ts'
 import { formatPath, type KeyPath } from '../../config/key-path.ts'
 import type { Config } from '../../config/schema.ts'
 import { type PairFiles, tlsFilesOf } from '../../config/tls-files.ts'
+import { readKeySet, readTokenSecret } from '../../credentials/key-set.ts'
+import { readPasswordFile } from '../../credentials/password-file.ts'
 import type { Warn } from '../../observability/log.ts'
+import type { KeySet } from '../../runtime/credentials.ts'
 import type { Certificate } from '../../runtime/tls-settings.ts'
 import type { CertificateNote, CertificateSource } from './certificate-source.ts'
 import { FileBook } from './file-book.ts'
@@ -20,6 +25,8 @@ import { type CertificateOrigin, NO_MATERIAL, type TlsMaterial } from './tls-mat
  */
 export class TlsStore {
   readonly tickets: TicketKeys
+  /** The key sets that were fetched, by their URLs. */
+  keySets: ReadonlyMap<string, KeySet> | undefined
   readonly #files = new FileBook()
   readonly #sources: CertificateSource[] = []
   #material = NO_MATERIAL
@@ -68,6 +75,7 @@ export class TlsStore {
         })
       return usable(problems, () => place, read) ?? []
     })
+    const { passwordFiles, keySets } = this.#ofFilters(config, problems)
     if (problems.length > 0) throw new ConfigError(problems)
     // Several listeners may show the same one.
     const pairsOf = (user: PairFiles['of']) => new Set(pairs.flatMap(({ of, pair }) => (of === user ? pair : [])))
@@ -83,10 +91,40 @@ export class TlsStore {
       origins,
       clientCertificates: new Map(ofUpstreams.map((certificate) => [certificate.name, certificate])),
       authorities: new Map(authorities),
+      passwordFiles,
+      keySets,
       ...(config.listeners.some(({ tls }) => tls !== undefined) && {
         ticketKey: ticketKey?.key ?? this.tickets.current,
       }),
       ...(ticketKey?.isPublic === true && { publicTicketKey: ticketKey.file }),
+    }
+  }
+
+  #ofFilters(config: Config, problems: Problem[]): Pick<TlsMaterial, 'passwordFiles' | 'keySets'> {
+    const { passwords, keySets, tokenSecrets } = filterFilesOf(config)
+    const read = <Value>(
+      purpose: string,
+      files: FilterFiles['passwords'],
+      parse: (content: FileContent) => Value,
+    ): readonly Value[] => {
+      // Several filters may name the same one.
+      const each = files.flatMap(({ place, file }) => {
+        const value = usable(
+          problems,
+          () => place,
+          () => this.#files.read(purpose, [file], (content) => parse(content!)),
+        )
+        return value === undefined ? [] : [value]
+      })
+      return [...new Set(each)]
+    }
+    return {
+      passwordFiles: read('passwords', passwords, readPasswordFile),
+      keySets: [
+        ...read('key set', keySets, readKeySet),
+        ...read('token secret', tokenSecrets, readTokenSecret),
+        ...[...keySetUrlsOf(config)].flatMap((url) => this.keySets?.get(url) ?? []),
+      ],
     }
   }
 

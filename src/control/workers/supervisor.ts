@@ -47,7 +47,7 @@ export class Supervisor {
   readonly #slots = new Set<number>()
   #challenges: ChallengeAnswers
   /** What limits know of their keys. */
-  readonly keyedLimits = new KeyedLimits()
+  readonly #keyedLimits: KeyedLimits
   /** The clients that workers refuse. */
   readonly bans: BanList
   #watches: readonly WatchedRequests[] = []
@@ -69,7 +69,9 @@ export class Supervisor {
     events: SupervisorEvents,
     challenges = NO_CHALLENGES,
     bans: Iterable<Ban> = [],
+    keyedLimits = new KeyedLimits(),
   ) {
+    this.#keyedLimits = keyedLimits
     this.bans = new BanList(bans)
     this.#challenges = challenges
     this.#snapshot = snapshot
@@ -161,6 +163,10 @@ export class Supervisor {
   }
 
   /** Clients need not wait for a certificate of that host any longer. */
+  settleKeys(url: string): void {
+    for (const worker of this.#workers) worker.settleKeys(url)
+  }
+
   settleDemand(host: string): void {
     for (const worker of this.#workers) worker.settleDemand(host)
   }
@@ -283,7 +289,7 @@ export class Supervisor {
       snapshot,
       scoreboard: this.#scoreboard.memory,
       sessions: this.#sessions.memory,
-      keyedLimits: this.keyedLimits.memory,
+      keyedLimits: this.#keyedLimits.memory,
       tally: this.#tallies.memoryFor(slot),
       slot,
       sockets: this.#sockets.ordersFor(slot, this.#slots.size),
@@ -328,7 +334,7 @@ export class Supervisor {
     this.#workers.delete(worker)
     this.#sockets.forget(slot)
     this.#scoreboard.forget(slot)
-    this.keyedLimits.forget(slot)
+    this.#keyedLimits.forget(slot)
     if (this.#stopping) return
     if (!worker.hasStopped) this.#sessions.forgetExchanges()
     if (!this.#slots.has(slot)) return this.#forgetAcknowledgement(slot)

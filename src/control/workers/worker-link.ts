@@ -126,6 +126,10 @@ export class WorkerLink {
     return this.#untilDone((number) => this.#send({ type: 'change-bans', number, change }))
   }
 
+  settleKeys(url: string): void {
+    this.#send({ type: 'keys-settled', url })
+  }
+
   settleDemand(host: string): void {
     this.#send({ type: 'demand-settled', host })
   }
@@ -169,7 +173,7 @@ export class WorkerLink {
   }
 
   #untilEnded(): Promise<string> {
-    let cause = 'it ended without a word'
+    let cause = 'it ended unexpectedly'
     this.#thread.on('error', (error: Error) => {
       cause = error.stack ?? String(error)
     })

@@ -38,7 +38,9 @@ export function consulServers(entries: readonly ConsulEntry[], checks: 'passing'
   for (const { id } of instances) uses.set(id, (uses.get(id) ?? 0) + 1)
   const servers = instances.map(({ id, node, isDefaultId, address, state, weight }): FoundServer => {
     const name = serverName(isDefaultId || uses.get(id)! > 1 ? `${node}:${id}` : id)
-    return { id: name, name, address, state, ...(weight !== undefined && { settings: { weight } }) }
+    // An operator has said so: it has not been told to stop.
+    const settings = { ...(weight !== undefined && { weight }), ...(state === 'drain' && { drain: true }) }
+    return { id: name, name, address, state, ...(Object.keys(settings).length > 0 && { settings }) }
   })
   servers.sort((one, other) => (one.id < other.id ? -1 : 1))
   return { servers, mistakes }

@@ -93,12 +93,15 @@ export class Resolver {
     signal: AbortSignal,
     isExtended: boolean,
   ): Promise<Message> {
-    const question = { id: randomInt(0x10000), name, type }
-    const bytes = encodeQuestion(question, isExtended)
-    const read = (answer: Buffer) => decodeAnswer(answer, question)
-    const inTime = () => AbortSignal.any([signal, AbortSignal.timeout(this.settings.timeout)])
-    const message = await askByUdp(from, bytes, read, inTime())
-    return message.isTruncated ? askByTcp(from, bytes, read, inTime()) : message
+    const asked = { id: randomInt(0x10000), name, type }
+    const bytes = encodeQuestion(asked, isExtended)
+    const question = () => ({
+      bytes,
+      read: (answer: Buffer) => decodeAnswer(answer, asked),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(this.settings.timeout)]),
+    })
+    const message = await askByUdp(from, question())
+    return message.isTruncated ? askByTcp(from, question()) : message
   }
 
   #inWords({ name, message, code }: NodeJS.ErrnoException): string {

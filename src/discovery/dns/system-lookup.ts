@@ -2,7 +2,7 @@ import { ADDRCONFIG } from 'node:dns'
 import { lookup } from 'node:dns/promises'
 import { type Found, familyOf } from './known-here.ts'
 
-/** The system says nothing of how long its answers hold, in s. */
+/** How long an answer of the system holds, which gives no TTL, in s. */
 const TTL = 10
 
 /** Looks a name up by the system, which may know other ways than the DNS: mDNS, this machine's own name. Undefined if it finds nothing. */

@@ -27,7 +27,8 @@ export function foundServers(
       continue
     }
     const id = identityOf(container)
-    const server: FoundServer = { id, name: id, address, state: stateOf(container), settings: each.settings }
+    const incarnation = `${container.id} ${container.started}`
+    const server = { id, name: id, address, state: stateOf(container), settings: each.settings, incarnation }
     const other = best.get(id)
     if (other === undefined || isBetter(server, container.created, other))
       best.set(id, { server, created: container.created })

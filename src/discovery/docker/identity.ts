@@ -2,7 +2,7 @@ import { serverName } from '../server-name.ts'
 import type { Container } from './container.ts'
 
 /**
- * What a container is called as a server: its project, service and number in Compose, which stay when it is created anew; else its
+ * What a container is called as a server: its project, service and number in Compose, which stay when it is recreated; else its
  * name. Both versions of Compose write these labels, and different names.
  */
 export function identityOf({ name, project, service, labels }: Container): string {

@@ -3,7 +3,7 @@ import type { EngineEvent } from './engine.ts'
 import type { Inspected } from './inspected.ts'
 import { isStopSignal } from './stop-signal.ts'
 
-/** A container that runs, and whether it has been told to stop since it started. */
+/** A container that runs, and whether it has been asked to stop since it started. */
 export interface KnownContainer extends Inspected {
   readonly isStopping: boolean
 }
@@ -14,7 +14,7 @@ export interface KnownContainer extends Inspected {
  */
 export class KnownContainers {
   readonly #containers = new Map<string, KnownContainer>()
-  /** When each was told to stop, in ms. */
+  /** When each was asked to stop, in ms. */
   readonly #stops = new Map<string, number>()
   /** Those to look at. */
   readonly #asked = new Set<string>()
@@ -39,7 +39,7 @@ export class KnownContainers {
     else throw new Error(`the engine has more than ${MAX_SERVERS} containers`)
   }
 
-  /** Returns whether it must take effect at once: a container has been told to stop, or is dead. */
+  /** Returns whether it must take effect at once: a container has been asked to stop, or is dead. */
   happened({ Type, Action, Actor: { ID, Attributes }, timeNano }: EngineEvent): boolean {
     const id = Type === 'network' ? Attributes?.container : ID
     if (id === undefined || id === '') return false

@@ -9,7 +9,7 @@ export interface Label {
   readonly value: string
 }
 
-/** Collects what cannot be used of the labels of all containers. Containers of one service have the same labels: each is said once. */
+/** Collects what cannot be used of the labels of all containers. Containers of one service have the same labels: each mistake is reported once. */
 export class LabelMistakes {
   readonly #mistakes = new Map<string, Mistake>()
   readonly #notes = new Map<string, { readonly where: string; readonly labels: Set<string> }>()
@@ -39,7 +39,7 @@ export class LabelMistakes {
     this.#notes.set(why, note)
   }
 
-  /** The result of the step; undefined if the value is not valid, which is said. */
+  /** The result of the step; undefined if the value is not valid, which is reported. */
   attempt<Result>(label: Label, step: (value: string) => Result): Result | undefined {
     try {
       return step(label.value.trim())

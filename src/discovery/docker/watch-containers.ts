@@ -1,14 +1,16 @@
 import { isDeepStrictEqual } from 'node:util'
+import { News } from '../news.ts'
 import type { EngineSettings } from './engine.ts'
-import { type Sighting, watchEngine } from './engine-watch.ts'
+import { watchEngine } from './engine-watch.ts'
+import { RunningContainers, type Sighting } from './running-containers.ts'
 
 /** The watches of engines at the moment. */
 const shared = new Set<SharedWatch>()
 
 /**
- * All containers of an engine that run, and again after each change. All who watch one engine share its connection and its looks.
+ * All containers of an engine that run, and again after each change. All watches of one engine share its connection and its inspections.
  *
- * @throws Error where the engine cannot be reached, or is lost
+ * @throws Error where the engine cannot be reached, or is lost, and the signal's reason once that is aborted
  */
 export async function* watchContainers(
   { host, tls }: EngineSettings,
@@ -19,17 +21,13 @@ export async function* watchContainers(
   const watcher = new Watcher(signal)
   watch.join(watcher)
   try {
-    for (;;) {
-      const sighting = await watcher.next()
-      if (signal.aborted) return
-      yield sighting!
-    }
+    for (;;) yield await watcher.next()
   } finally {
     watch.leave(watcher)
   }
 }
 
-/** One watch of an engine, for several who watch. It ends with the last of them, and where it fails. */
+/** One watch of an engine, for several consumers. It ends with the last of them, or when it fails. */
 class SharedWatch {
   readonly settings: EngineSettings
   readonly #watchers = new Set<Watcher>()
@@ -41,7 +39,7 @@ class SharedWatch {
     shared.add(this)
     this.#follow().catch((error) => {
       shared.delete(this)
-      for (const watcher of this.#watchers) watcher.fail(error)
+      for (const watcher of this.#watchers) watcher.news.fail(error)
     })
   }
 
@@ -58,40 +56,31 @@ class SharedWatch {
   }
 
   async #follow(): Promise<void> {
-    for await (const sighting of watchEngine(this.settings, this.#ends.signal)) {
+    for await (const sighting of watchEngine(this.settings, this.#ends.signal, (it) => new RunningContainers(it))) {
       this.#last = sighting
       for (const watcher of this.#watchers) watcher.see(sighting)
     }
   }
 }
 
-/** One who watches, and takes in what there is at their own pace. */
+/** One consumer of a shared watch, which reads sightings at its own pace: of several, the newest. */
 class Watcher {
+  readonly news: News
   #newest: Sighting | undefined
-  #failure: { readonly error: unknown } | undefined
-  #news = Promise.withResolvers<void>()
 
   constructor(signal: AbortSignal) {
-    if (signal.aborted) this.#news.resolve()
-    signal.addEventListener('abort', () => this.#news.resolve(), { once: true })
+    this.news = new News(signal)
   }
 
   see(sighting: Sighting): void {
     this.#newest = { ...sighting, isUrgent: sighting.isUrgent || this.#newest?.isUrgent === true }
-    this.#news.resolve()
+    this.news.report()
   }
 
-  fail(error: unknown): void {
-    this.#failure = { error }
-    this.#news.resolve()
-  }
-
-  /** What there is now, once it is something new; undefined where the signal is aborted. */
-  async next(): Promise<Sighting | undefined> {
-    await this.#news.promise
-    if (this.#failure !== undefined) throw this.#failure.error
-    this.#news = Promise.withResolvers()
-    const newest = this.#newest
+  /** What there is now, once it is something new. */
+  async next(): Promise<Sighting> {
+    await this.news.next()
+    const newest = this.#newest!
     this.#newest = undefined
     return newest
   }

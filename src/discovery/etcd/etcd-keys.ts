@@ -21,6 +21,8 @@ export interface EtcdState {
 export class EtcdKeys {
   /** That of the last change. */
   revision = 0n
+  /** What was said of changes, and not understood, if nothing has been since. */
+  unreadable: Mistake | undefined
   readonly #prefix: string
   #found = new Map<string, FoundServer | Mistake>()
 
@@ -31,10 +33,16 @@ export class EtcdKeys {
   /** These are all keys that there are. */
   replace(state: EtcdState): void {
     this.#found = new Map()
-    this.apply(state)
+    this.#take(state)
   }
 
-  apply({ revision, events }: EtcdState): void {
+  /** These have changed. */
+  apply(state: EtcdState): void {
+    this.unreadable = undefined
+    this.#take(state)
+  }
+
+  #take({ revision, events }: EtcdState): void {
     for (const { key, value } of events) {
       if (value === undefined) this.#found.delete(key)
       else this.#found.set(key, this.#read(key, value))
@@ -47,7 +55,7 @@ export class EtcdKeys {
   /** The servers in the order of their keys. Where two have the same name or id, the first keeps it. */
   list(): ServerList {
     const servers: FoundServer[] = []
-    const mistakes: Mistake[] = []
+    const mistakes: Mistake[] = this.unreadable === undefined ? [] : [this.unreadable]
     const taken = { name: new Set<string>(), id: new Set<string>() }
     for (const [key, found] of [...this.#found].sort(([one], [other]) => (one < other ? -1 : 1))) {
       if ('message' in found) {

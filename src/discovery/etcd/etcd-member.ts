@@ -12,8 +12,11 @@ const UNAUTHENTICATED = 16
 /** What happened since a revision is not known any more. */
 export class Compacted extends Error {}
 
+/** What a member says of changes is not what etcd would say. */
+export class Unreadable extends Error {}
+
 const Header = z.object({ revision: z.string().regex(/^\d+$/) })
-const KeyValue = z.object({ key: z.string(), value: z.exactOptional(z.string()) })
+const KeyValue = z.object({ key: z.base64(), value: z.exactOptional(z.base64()) })
 const Range = z.object({ header: Header, kvs: z.array(KeyValue).default([]), more: z.boolean().default(false) })
 const SignedIn = z.object({ token: z.string() })
 
@@ -76,8 +79,9 @@ export class EtcdMember {
         const events = results.flatMap(({ events }) => events)
         const last = results.at(-1)?.header?.revision
         // One state for all that has arrived at once. The first result says only that the watch is there, and in which revision.
-        if (events.length > 0 && last !== undefined)
-          yield { revision: BigInt(last), events: events.map(({ type, kv }) => eventOf(kv, type)) }
+        if (events.length === 0) continue
+        if (last === undefined) throw new Unreadable('expected the revision of each change, found none')
+        yield { revision: BigInt(last), events: events.map(({ type, kv }) => eventOf(kv, type)) }
       }
       throw new Error(`${url.host} ended the watch`)
     } finally {
@@ -148,18 +152,35 @@ export class EtcdMember {
   }
 }
 
-/** What a line of a watch says. */
+/**
+ * What a line of a watch says.
+ *
+ * @throws Unreadable
+ */
 function resultIn(line: string) {
-  const { result, error } = WatchLine.parse(JSON.parse(line))
+  const { result, error } = watchLineIn(line)
   if (result === undefined) throw new Error(`etcd refuses the watch: ${error?.message ?? line.slice(0, 200)}`)
   if (result.compact_revision !== '0') throw new Compacted('compacted')
   if (result.canceled) throw new Error(`etcd ended the watch: ${result.cancel_reason ?? 'without a reason'}`)
   return result
 }
 
-function otherThanEtcd({ issues }: z.ZodError): string {
+function watchLineIn(line: string): z.output<typeof WatchLine> {
+  try {
+    return WatchLine.parse(JSON.parse(line))
+  } catch (error) {
+    const place = error instanceof z.ZodError ? placeIn(error) : ''
+    throw new Unreadable(`expected changes of keys, found ${JSON.stringify(line.slice(0, 200))}${place}`)
+  }
+}
+
+function otherThanEtcd(error: z.ZodError): string {
+  return `JSON that etcd would not answer${placeIn(error)}: is this etcd?`
+}
+
+function placeIn({ issues }: z.ZodError): string {
   const path = issues[0]!.path.join('.')
-  return `JSON that etcd would not answer${path === '' ? '' : `, at ${path}`}: is this etcd?`
+  return path === '' ? '' : `, at ${path}`
 }
 
 function isUnauthenticated(error: unknown): boolean {

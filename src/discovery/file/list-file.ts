@@ -86,7 +86,7 @@ export class ListFile {
     const now = Date.now()
     const age = now - changedAt
     const since = this.#changingSince ?? now
-    // A clock that is ahead, as that of a file server may be, says nothing.
+    // A file may be dated in the future, as by a file server whose clock is ahead.
     const may = age >= 0 && age < during && now - since < PATIENCE
     this.#changingSince = may ? since : undefined
     return may

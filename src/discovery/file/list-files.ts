@@ -1,6 +1,7 @@
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { type Found, type ListedServers, NoServerList, united } from '../server-list.ts'
+import type { ServerList } from '../provider.ts'
+import { type ListedServers, NoServerList, united } from '../server-list.ts'
 import { ListFile } from './list-file.ts'
 
 /** The most files of one folder. */
@@ -14,7 +15,7 @@ export interface Look {
   /** Another one where something else is there. */
   readonly signature: string
   /** @throws NoServerList where it is no list */
-  found(): Found
+  found(): ServerList
 }
 
 /** A file with a list of servers, or a folder with such files: `*.yaml`, `*.yml` and `*.json`, without those that begin with a dot. */
@@ -69,7 +70,7 @@ async function namesIn(folder: string): Promise<string[] | undefined> {
 }
 
 /** The list of a single file; all lists of a folder, where each file that is broken counts as it was before. */
-function found(files: readonly ListFile[], isFolder: boolean): Found {
+function found(files: readonly ListFile[], isFolder: boolean): ServerList {
   const failures = files.flatMap(({ failure }) => failure ?? [])
   const [first] = failures
   if (first !== undefined && (!isFolder || failures.length === files.length)) throw first

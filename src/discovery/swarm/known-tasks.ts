@@ -10,7 +10,7 @@ export interface KnownTask extends KnownContainer {
 
 /** What is known of a task that the list of tasks does not say yet, from the events of this node. */
 export interface TaskEvents {
-  /** Tasks whose container has been told to stop. */
+  /** Tasks whose container has been asked to stop. */
   readonly stopping: ReadonlySet<string>
   /** Tasks whose container has ended. */
   readonly ended: ReadonlySet<string>

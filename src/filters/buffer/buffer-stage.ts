@@ -1,5 +1,6 @@
 import { Failure } from '../../exchange/failure.ts'
 import { BodyStage, type ResponseSink } from '../../exchange/response-sink.ts'
+import type { WorkerContext } from '../../exchange/worker-context.ts'
 import type { BodyForm } from '../../http1/body-decoder.ts'
 import type { ConnectionOptions } from '../../http1/connection-options.ts'
 import { CHUNKED, type Framing, UNTIL_CLOSE } from '../../http1/framing.ts'
@@ -7,106 +8,90 @@ import type { Head } from '../../http1/head.ts'
 import type { ResponseHead } from '../../http1/response-head.ts'
 import { readTrailers } from '../../http1/trailers.ts'
 import type { BufferResponseSettings } from '../../runtime/filter-settings.ts'
-import { SpillFile } from './spill-file.ts'
+import { Pages } from '../../transport/pages.ts'
+import { SpillFile, type SpillUser } from '../../transport/spill-file.ts'
 
-/** How much is read from the disk at a time, and may be on its way to it, in bytes. */
+/** How much is read from the disk at a time, in bytes. */
 const PIECE = 256 * 1024
 
 /** Keeps what a client does not take yet: in memory, and beyond that on disk. */
-export class BufferStage extends BodyStage {
+export class BufferStage extends BodyStage implements SpillUser {
+  readonly room = Infinity
   readonly #settings: BufferResponseSettings
-  /** In memory, in order. What is in the file comes after it, and what is `#arriving` after that. */
-  #chunks: Buffer[] = []
-  #inMemory = 0
+  readonly #context: Pick<WorkerContext, 'bufferMemory' | 'notices'>
+  /** What the client gets next. */
+  readonly #memory = new Pages()
+  /** What comes after that. */
   #file: SpillFile | undefined
-  /** The bytes that are being written to the file. */
-  #beingWritten = 0
-  #isOpening = false
+  /** The offset in the file of what is to be read next. */
+  #offset = 0
   #isReading = false
-  /** What has arrived while the file is being opened. */
-  #arriving: Buffer[] = []
+  #takesDisk: boolean
   #nextIsFull = false
   #isServerHeld = false
   #hasEnded = false
   #trailers: Buffer | undefined
   #isOver = false
 
-  constructor(next: ResponseSink, settings: BufferResponseSettings) {
+  constructor(
+    next: ResponseSink,
+    settings: BufferResponseSettings,
+    context: Pick<WorkerContext, 'bufferMemory' | 'notices'>,
+  ) {
     super(next)
     this.#settings = settings
+    this.#context = context
+    this.#takesDisk = settings.disk > 0
   }
-
-  readonly room = Infinity
 
   respond(head: ResponseHead, options: ConnectionOptions, framing: Framing, fields: string): BodyForm {
     this.next.respond(head, options, framing === CHUNKED ? UNTIL_CLOSE : framing, fields)
     return 'data'
   }
 
+  // ── what the server sends ──────────────────────────────────────────────────────────────────────────────────────
+
   data(bytes: Buffer, from: number, to: number): void {
-    if (this.#isEmpty && !this.#nextIsFull) return this.next.data(bytes, from, to)
-    const copy = Buffer.from(bytes.subarray(from, to))
-    if (this.#isOnDisk) this.#spill(copy)
-    else if (this.#inMemory + copy.length <= this.#settings.memory || this.#settings.disk === 0) this.#keep(copy)
-    else this.#spill(copy)
+    if (this.#stored === 0 && !this.#nextIsFull) return this.next.data(bytes, from, to)
+    // What comes after bytes on the disk goes there, too.
+    const rest = this.#onDisk === 0 ? this.#keep(bytes, from, to) : from
+    if (rest === to) return
+    this.#file ??= new SpillFile(this.#settings.disk, this)
+    this.#file.append(bytes, rest, to)
   }
 
-  get #isEmpty(): boolean {
-    return this.#chunks.length === 0 && !this.#isOnDisk
+  /** How many bytes the client has not got. */
+  get #stored(): number {
+    return this.#memory.length + this.#onDisk
   }
 
-  /** Whether what comes next goes to the disk, since it comes after what is there. */
-  get #isOnDisk(): boolean {
-    return this.#isReading || this.#arriving.length > 0 || (this.#file?.length ?? 0) > 0
+  get #onDisk(): number {
+    return this.#file?.length ?? 0
   }
 
-  #keep(bytes: Buffer): void {
-    this.#chunks.push(bytes)
-    this.#inMemory += bytes.length
-  }
-
-  #spill(bytes: Buffer): void {
-    this.#arriving.push(bytes)
-    this.#beingWritten += bytes.length
-    if (this.#file !== undefined) this.#write()
-    else if (!this.#isOpening) this.#open()
-  }
-
-  #open(): void {
-    this.#isOpening = true
-    SpillFile.open().then(
-      (file) => {
-        this.#file = file
-        if (this.#isOver) file.close()
-        else this.#write()
-      },
-      (error) => this.#fail(error),
-    )
-  }
-
-  #write(): void {
-    const bytes = Buffer.concat(this.#arriving)
-    this.#arriving = []
-    this.#file!.write(bytes).then(
-      () => {
-        this.#beingWritten -= bytes.length
-        this.#advance()
-      },
-      (error) => this.#fail(error),
-    )
+  /** Keeps in memory what is to stay there; returns where the rest begins. */
+  #keep(bytes: Buffer, from: number, to: number): number {
+    const { bufferMemory } = this.#context
+    const room = bufferMemory.isUsedUp ? 0 : this.#settings.memory - this.#memory.length
+    const size = this.#takesDisk ? Math.min(to - from, Math.max(0, room)) : to - from
+    bufferMemory.take(size)
+    this.#memory.add(bytes, from, from + size)
+    return from + size
   }
 
   flush(): boolean {
-    if (this.#isEmpty && !this.#nextIsFull) this.#nextIsFull = !this.next.flush()
+    if (this.#stored === 0 && !this.#nextIsFull) this.#nextIsFull = !this.next.flush()
+    this.#file?.flush()
     this.#isServerHeld = !this.#hasRoom
     return !this.#isServerHeld
   }
 
   get #hasRoom(): boolean {
+    if (this.#stored === 0 && !this.#nextIsFull) return true
+    if (this.#file?.isBehind) return false
     const { memory, disk } = this.#settings
-    if (this.#beingWritten > PIECE) return false
-    const stored = this.#inMemory + (this.#file?.length ?? 0) + this.#beingWritten
-    return stored < memory + disk
+    if (this.#takesDisk) return this.#stored < memory + disk
+    return this.#stored < memory && !this.#context.bufferMemory.isUsedUp
   }
 
   end(trailers?: Head): void {
@@ -115,8 +100,22 @@ export class BufferStage extends BodyStage {
       const { bytes, start, end } = trailers
       this.#trailers = Buffer.from(bytes.subarray(start, end))
     }
+    this.#file?.flush()
     this.#advance()
   }
+
+  spilled(): void {
+    this.#advance()
+  }
+
+  /** From now on the server waits for the client once the memory is full. */
+  spillFailed(error: NodeJS.ErrnoException): void {
+    this.#takesDisk = false
+    this.#context.notices.storageFailed(error)
+    this.#advance()
+  }
+
+  // ── what the client takes ──────────────────────────────────────────────────────────────────────────────────────
 
   drained(): void {
     this.#nextIsFull = false
@@ -126,27 +125,44 @@ export class BufferStage extends BodyStage {
   /** Sends on what the client takes. */
   #advance(): void {
     if (this.#isOver) return
-    while (!this.#nextIsFull && this.#chunks.length > 0) {
-      const chunk = this.#chunks.shift()!
-      this.#inMemory -= chunk.length
-      this.next.data(chunk, 0, chunk.length)
-      this.#nextIsFull = !this.next.flush()
+    for (let page = this.#take(); page !== undefined; page = this.#take()) {
+      this.#send(page)
       if (this.#isOver) return
     }
-    if (this.#chunks.length === 0 && !this.#isReading && (this.#file?.length ?? 0) > 0) this.#read()
-    if (this.#hasEnded && this.#isEmpty) return this.#finish()
+    if (this.#hasEnded && this.#stored === 0) return this.#finish()
+    if (!this.#nextIsFull) this.#read()
     if (this.#isServerHeld && this.#hasRoom) {
       this.#isServerHeld = false
       this.user.drained()
     }
   }
 
+  /** Takes away what the client gets next, if that is in memory and the client takes it. */
+  #take(): Buffer | undefined {
+    if (this.#nextIsFull) return undefined
+    const page = this.#memory.shift()
+    // What has not gone to the disk needs not go there any more.
+    if (page === undefined) return this.#file?.shift()
+    this.#context.bufferMemory.giveBack(page.length)
+    return page
+  }
+
+  #send(bytes: Buffer): void {
+    this.next.data(bytes, 0, bytes.length)
+    this.#nextIsFull = !this.next.flush()
+  }
+
   #read(): void {
+    const file = this.#file
+    if (this.#isReading || file === undefined || file.written === this.#offset) return
     this.#isReading = true
-    this.#file!.read(PIECE).then(
+    file.read(this.#offset, PIECE).then(
       (bytes) => {
         this.#isReading = false
-        this.#keep(bytes)
+        if (this.#isOver) return
+        this.#offset += bytes.length
+        this.#send(bytes)
+        file.release(this.#offset)
         this.#advance()
       },
       (error) => this.#fail(error),
@@ -160,16 +176,18 @@ export class BufferStage extends BodyStage {
     this.user.ended()
   }
 
-  #fail(error: unknown): void {
+  #fail(error: NodeJS.ErrnoException): void {
     if (this.#isOver) return
     this.cancel()
-    this.user.failed(new Failure('filter-failed', String(error)))
+    this.#context.notices.storageFailed(error)
+    this.user.failed(new Failure('storage-failed', error.message))
   }
 
   cancel(): void {
     if (this.#isOver) return
     this.#isOver = true
+    this.#context.bufferMemory.giveBack(this.#memory.length)
+    this.#memory.clear()
     this.#file?.close()
-    this.#chunks = []
   }
 }

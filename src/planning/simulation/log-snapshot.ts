@@ -1,4 +1,3 @@
-import type { NamedPart } from '../../runtime/named-part.ts'
 import type { Affinity, Balance, Snapshot, Upstream } from '../../runtime/snapshot.ts'
 
 /** The header with a name for the user, which stands for all that a log does not have. */
@@ -29,8 +28,20 @@ function withoutWhatLogsLack(upstream: Upstream, notes: string[]): Upstream {
 }
 
 function knownAffinity(affinity: Affinity, upstream: number): Affinity {
-  if (affinity.type !== 'learn') return affinity
-  return { ...affinity, from: [{ from: 'header', name: `${SESSION_HEADER}${upstream}` }] }
+  const from = [{ from: 'header', name: `${SESSION_HEADER}${upstream}` }] as const
+  if (affinity.type === 'learn') return { ...affinity, from }
+  // The application that is simulated gives each new user an id of the server that answers: it is as good as learnt.
+  if (affinity.type !== 'server-id') return affinity
+  const { idle, onLost, newUserWindow } = affinity
+  return {
+    type: 'learn',
+    from,
+    adopt: false,
+    secret: SESSION_HEADER,
+    idle,
+    onLost,
+    ...(newUserWindow && { newUserWindow }),
+  }
 }
 
 /** The header with an upstream's sessions; undefined if its affinity learns none. */
@@ -44,6 +55,6 @@ function withKnownKey<Tie extends Affinity | Balance>(tie: Tie): Tie {
   return { ...tie, key: { from: 'header', name: USER_HEADER } }
 }
 
-function isLogged({ from, name }: NamedPart): boolean {
+function isLogged({ from, name }: { readonly from: string; readonly name: string }): boolean {
   return from === 'query' || (from === 'header' && LOGGED.includes(name))
 }

@@ -1,11 +1,11 @@
 import { Router } from '../../routing/router.ts'
+import { affinityName } from '../../runtime/affinity-name.ts'
 import { Scoreboard } from '../../runtime/scoreboard.ts'
 import { SessionTable } from '../../runtime/session-table.ts'
 import type { Snapshot } from '../../runtime/snapshot.ts'
 import type { SimulatedConfiguration, SimulatedUpstream } from '../answers.ts'
 import { namedBy } from '../arrival.ts'
 import { Rehearsal } from '../rehearsal.ts'
-import { affinityName } from '../words.ts'
 import { InFlight } from './in-flight.ts'
 import { Jars } from './jars.ts'
 import type { LogClock } from './log-clock.ts'
@@ -45,14 +45,15 @@ export class Replay {
    * @throws RangeError if there is no such listener
    */
   constructor({ name, snapshot }: NamedSnapshot, clock: LogClock, listener?: string) {
-    this.#redirectsToHttps = namedBy(snapshot.listeners, listener)?.redirectTo !== undefined
+    const entrance = namedBy(snapshot.listeners, listener)
+    this.#redirectsToHttps = entrance?.redirectTo !== undefined
     const { snapshot: played, notes } = forLog(snapshot)
     this.#name = name
     this.#original = snapshot
     this.#notes = notes
     this.#clock = clock
     this.#router = new Router(played.routes)
-    this.#reader = new UserRequestReader(played.limits)
+    this.#reader = new UserRequestReader(played.limits, entrance?.name)
     this.#sessions.apply(played.upstreams)
     this.#upstreams = played.upstreams.map((upstream) => new UpstreamReplay(this.#rehearsal.groupOf(upstream)))
   }
@@ -114,7 +115,7 @@ export class Replay {
     return {
       name: group.settings.name,
       balance: group.settings.balance.type,
-      affinity: affinityName(this.#original.upstreams[index]!) ?? null,
+      affinity: affinityName(this.#original.upstreams[index]!),
       requests,
       waited,
       failed,

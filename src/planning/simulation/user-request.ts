@@ -46,8 +46,10 @@ export class UserRequestReader {
   readonly #view = new RequestView(this.#head)
   readonly #limits: Snapshot['limits']
 
-  constructor(limits: Snapshot['limits']) {
+  /** @param listener the name by which routes know that of all requests; empty for none */
+  constructor(limits: Snapshot['limits'], listener = '') {
     this.#limits = limits
+    this.#view.listener = listener
   }
 
   /**

@@ -14,7 +14,8 @@ const CONCURRENT_IDS_AT = RATE_LOCKS_AT + RATE_BUCKETS * Int32Array.BYTES_PER_EL
 const CONCURRENT_LOCKS_AT = CONCURRENT_IDS_AT + CONCURRENT * 2 * Int32Array.BYTES_PER_ELEMENT
 const IN_FLIGHT_AT = CONCURRENT_LOCKS_AT + CONCURRENCY_BUCKETS * Int32Array.BYTES_PER_ELEMENT
 const OVERFLOWS_AT = IN_FLIGHT_AT + CONCURRENT * MAX_WORKERS * Uint16Array.BYTES_PER_ELEMENT
-const KEY_AT = OVERFLOWS_AT + 2 * Int32Array.BYTES_PER_ELEMENT
+const DRY_RUNS_AT = OVERFLOWS_AT + 2 * Int32Array.BYTES_PER_ELEMENT
+const KEY_AT = DRY_RUNS_AT + Int32Array.BYTES_PER_ELEMENT
 /** 34.1 MB for rates, and 17.9 MB for concurrency. */
 const SIZE = KEY_AT + SIP_KEY_SIZE
 
@@ -37,6 +38,8 @@ export interface Regions {
     /** One cell: how many requests were not counted for want of a place. */
     readonly overflows: Int32Array
   }
+  /** One cell: how many requests limits would have refused, had they not been dry runs. */
+  readonly dryRuns: Int32Array
   /** The key that keys are hashed under. */
   readonly key: Uint8Array
 }
@@ -55,6 +58,7 @@ export function regionsOf(memory: SharedArrayBuffer): Regions {
       inFlight: new Uint16Array(memory, IN_FLIGHT_AT, CONCURRENT * MAX_WORKERS),
       overflows: new Int32Array(memory, OVERFLOWS_AT + Int32Array.BYTES_PER_ELEMENT, 1),
     },
+    dryRuns: new Int32Array(memory, DRY_RUNS_AT, 1),
     key: new Uint8Array(memory, KEY_AT, SIP_KEY_SIZE),
   }
 }

@@ -44,8 +44,12 @@ export const WorkerCell = {
   SpansDropped: 14,
   /** How often what sources had found came into effect. */
   DiscoveryApplies: 15,
+  /** What limits would have refused, and how often one had no place for a key. */
+  DryRuns: 16,
+  RateOverflows: 17,
+  ConcurrencyOverflows: 18,
 } as const
-export const WORKER_CELLS = 16
+export const WORKER_CELLS = 24
 
 /** The cells of a server. */
 export const ServerCell = {

@@ -38,3 +38,25 @@ test('headers for a collector of traces are not shown, whatever their names', ()
   assert.deepEqual(more, [])
   assert.deepEqual(differenceInWords(one!, other!), ['tracing.headers changed'])
 })
+
+test('routes by what they require, and what they have of their own', () => {
+  const file = (routes: string) =>
+    parseConfig(`{ routes: [${routes}], upstreams: { app: { servers: ["10.0.0.1:80"] } } }`, 'test', {})
+  const conditions =
+    'path: /a/:x, query: { v: "1" }, cookies: { c: true }, listener: 80, clientCertificate: true, priority: 2, upstream: app'
+  assert.deepEqual(
+    differenceInWords(file('{ path: /*, upstream: app }'), file(`{ path: /*, upstream: app }, { ${conditions} }`)),
+    ['route /a/:x with ?v with cookie c by 80 with client certificate at priority 2 added'],
+  )
+  assert.deepEqual(
+    differenceInWords(
+      file('{ path: /*, upstream: app, retries: { tries: 1 } }'),
+      file('{ path: /*, upstream: app, bodyLimit: 1MB, timeouts: { idle: 5s }, retries: { tries: 2 } }'),
+    ),
+    [
+      'route /*: retries.tries 1 → 2',
+      'route /*: bodyLimit default → 1MB',
+      'route /*: timeouts default → {"idle":"5s"}',
+    ],
+  )
+})

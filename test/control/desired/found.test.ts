@@ -65,3 +65,12 @@ test('a route that was found takes effect where its upstream is the one of the f
   const landscapes = [{ source: 'docker', upstreams: [], routes: [{ route: found, where: 'container web' }] }]
   assert.deepEqual(mergedWith(withDocker, { servers: new Map(), landscapes }).config.routes, [...file.routes, found])
 })
+
+test('a route that was found has no effect where the file has not the listener that it names', () => {
+  const file = config('/a')
+  const route = { ...file.routes[0]!, priority: 1, listeners: ['inside'] }
+  const landscapes = [{ source: 'docker', upstreams: [], routes: [{ route, where: 'container web' }] }]
+  const merged = mergedWith(file, { servers: new Map(), landscapes })
+  assert.deepEqual(merged.config.routes, file.routes)
+  assert.match(merged.refused[0]!.message, /no listener inside/)
+})

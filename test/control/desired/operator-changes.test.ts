@@ -2,12 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import { OperationRefused } from '../../../src/admin/operation-refused.ts'
+import { parseConfig } from '../../../src/config/file.ts'
 import { resolve } from '../../../src/config/resolve.ts'
 import type { Config } from '../../../src/config/schema.ts'
+import { Server } from '../../../src/config/server.ts'
 import { type DesiredState, desiredState, resetAll } from '../../../src/control/desired/desired-state.ts'
 import { differenceInWords } from '../../../src/control/desired/difference-in-words.ts'
 import { driftOf } from '../../../src/control/desired/drift.ts'
-import { NOTHING_FOUND } from '../../../src/control/desired/found.ts'
+import { entriesOf, NOTHING_FOUND } from '../../../src/control/desired/found.ts'
 import { NO_CHANGES, OperatorChanges } from '../../../src/control/desired/operator-changes.ts'
 import { changeServer, putServer, removeServer, resetServer } from '../../../src/control/desired/server-verbs.ts'
 
@@ -104,4 +106,38 @@ test('a change that the file has by now is no drift', () => {
   )
   assert.equal(driftOf(changed).length, 1)
   assert.deepEqual(driftOf(desiredState(file(3), NOTHING_FOUND, changed.changes)), [])
+})
+
+test('a found server that is about to end is no last resort once an operator drains it, and that is a change', () => {
+  const text = `
+    routes: [{ path: /*, upstream: app }]
+    upstreams: { app: { servers: { from: docker } } }
+  `
+  const file = parseConfig(text, 'limpet.yaml', {})
+  const { key } = entriesOf(file.upstreams[0]!)[0]!
+  const foundAs = (state: Partial<Server>) => {
+    const server = { ...Server.parse({ name: 'a', address: '10.0.0.1:80' }), source: 'docker', ...state }
+    return { servers: new Map([[key, [server]]]), landscapes: [] }
+  }
+  const ending = foundAs({ returns: true, drain: true, ending: true })
+  const name = { upstream: 'app', server: 'a' }
+  const stateOf = ({ config }: DesiredState) => {
+    const { drain, down, ending = false } = config.upstreams[0]!.servers[0]!
+    return { drain, down, ending }
+  }
+  const now = desiredState(file, ending, NO_CHANGES)
+  const ready = desiredState(file, foundAs({ returns: true }), NO_CHANGES)
+  assert.deepEqual(differenceInWords(ready.config, now.config), ['upstream app: server a: ready → drain (ending)'])
+  for (const [admin, expected] of [
+    ['ready', { drain: true, down: false, ending: true }],
+    ['drain', { drain: true, down: false, ending: false }],
+    ['maintenance', { drain: true, down: true, ending: false }],
+  ] as const) {
+    const changed = changeServer(now, name, { admin }, FORCE, STAMP)
+    assert.deepEqual(stateOf(changed), expected)
+    const before = changeServer(ready, name, { admin }, FORCE, STAMP)
+    assert.deepEqual(stateOf(desiredState(file, ending, before.changes)), expected, 'also if it was changed before')
+  }
+  const drained = changeServer(now, name, { admin: 'drain' }, FORCE, STAMP)
+  assert.equal(differenceInWords(drained.config, now.config).length, 1)
 })

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Absences, LandscapeAbsences } from '../../../src/control/discovery/absences.ts'
 import type { FoundServer, Landscape } from '../../../src/discovery/provider.ts'
-import { MAX_SERVERS } from '../../../src/runtime/bounds.ts'
+import { MAX_SERVERS, MAX_UPSTREAMS } from '../../../src/runtime/bounds.ts'
 
 const server = (id: string): FoundServer => ({ id, name: id, address: `${id}:80` })
 const servers = (ids: string) => [...ids].map(server)
@@ -106,4 +106,56 @@ test('an upstream that labels no longer describe stays with its routes while a s
   assert.deepEqual(seen(all.fill(said())), ['c:C', 'c'])
   assert.deepEqual(seen(all.fill(said('c', 'ab'))), ['c:c ab:ab', 'c ab'])
   assert.equal(all.nextEnd, undefined)
+})
+
+/** Upstreams of labels, each with so many servers. */
+function described(sizes: Readonly<Record<string, number>>): Landscape {
+  const upstreams = Object.entries(sizes).map(([name, size]) => ({
+    name,
+    settings: {},
+    servers: Array.from({ length: size }, (_, index) => server(`${name}-${index}`)),
+    where: name,
+  }))
+  const routes = Object.keys(sizes).map((upstream) => ({ upstream, settings: {}, where: upstream }))
+  return { upstreams, routes, mistakes: [] }
+}
+
+const sizes = ({ upstreams }: Landscape) =>
+  Object.fromEntries(upstreams.map(({ name, servers }) => [name, servers.length]))
+
+test('upstreams have one bound together: what is there comes first, and what is given up is said', () => {
+  const all = new LandscapeAbsences(100, () => 0)
+  const half = MAX_SERVERS / 2
+  all.fill(described({ a: half, b: half }))
+  assert.deepEqual(sizes(all.fill(described({ c: half - 10 }))), { c: half - 10, a: half, b: 10 })
+  assert.deepEqual(
+    all.mistakes.map(({ where, message }) => `${where}: ${message}`),
+    [
+      `servers that have gone: expected at most ${MAX_SERVERS} servers with those that are expected back; given up: ${half - 10} servers`,
+    ],
+  )
+  assert.deepEqual(sizes(all.fill(described({ b: half, c: half }))), { b: half, c: half })
+  assert.deepEqual(all.fill(described({ b: half, c: half })).routes.length, 2)
+  assert.equal(all.mistakes.length, 0)
+})
+
+test('upstreams that come and go are no more than there may be', () => {
+  const all = new LandscapeAbsences(100, () => 0)
+  const some = (first: number) =>
+    described(Object.fromEntries(Array.from({ length: MAX_UPSTREAMS / 2 }, (_, index) => [`u${first + index}`, 1])))
+  all.fill(some(0))
+  assert.equal(all.fill(some(10_000)).upstreams.length, MAX_UPSTREAMS)
+  assert.equal(all.mistakes.length, 0)
+  const { upstreams, routes } = all.fill(some(20_000))
+  assert.equal(upstreams.length, MAX_UPSTREAMS)
+  assert.equal(routes.length, MAX_UPSTREAMS)
+  assert.match(all.mistakes[0]!.message, /at most 4096 upstreams .*; given up: 2048 upstreams/)
+})
+
+test('a list that has no room for all that have gone says how many are given up', () => {
+  const all = new Absences(100, () => 0)
+  const named = (prefix: string) => Array.from({ length: MAX_SERVERS - 1 }, (_, index) => server(`${prefix}${index}`))
+  all.fill(named('a'))
+  assert.equal(all.fill(named('b')).length, MAX_SERVERS)
+  assert.match(all.mistakes[0]!.message, new RegExp(`given up: ${MAX_SERVERS - 2} servers`))
 })

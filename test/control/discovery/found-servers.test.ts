@@ -9,7 +9,7 @@ const found = (name: string, more: Partial<FoundServer> = {}): FoundServer => {
   return { id: name, name, address: '10.0.0.1:80', ...more }
 }
 const servers = (returns = false) =>
-  new FoundServers('docker', 'upstream app: server', { weight: 2, maxFails: 7 }, returns, listeners)
+  new FoundServers('docker', 'upstream app: server', { weight: 2, maxFails: 7 }, returns, () => listeners)
 
 test('a server has its own settings, else those of its entry', () => {
   const { servers: made } = servers().read([found('a'), found('b', { settings: { weight: 5 } })])
@@ -45,6 +45,18 @@ test('states and expected returns are said', () => {
   )
 })
 
+test('one that has been told to stop is about to end if it is expected back, and nothing else drains it', () => {
+  const drains = found('a', { state: 'drain' })
+  const both = found('b', { state: 'drain', settings: { drain: true } })
+  const own = found('c', { settings: { drain: true } })
+  const endings = (returns: boolean) =>
+    servers(returns)
+      .read([drains, both, own])
+      .servers.map(({ ending }) => ending)
+  assert.deepEqual(endings(true), [true, undefined, undefined])
+  assert.deepEqual(endings(false), [undefined, undefined, undefined])
+})
+
 test('one that is wrong is a mistake, and the others are used', () => {
   const { servers: made, mistakes } = servers().read([
     found('a', { settings: { weight: 0 } }),
@@ -67,4 +79,19 @@ test('more than Limpet has room for are left out, and that is said', () => {
   const { servers: made, mistakes } = servers().read(many)
   assert.equal(made.length, MAX_SERVERS)
   assert.match(mistakes[0]!.message, new RegExp(`at most ${MAX_SERVERS} servers, found ${MAX_SERVERS + 2}`))
+})
+
+test('the proxy itself is recognised wherever it listens by now, and each other server stays the same object', () => {
+  let places: readonly { address: string; port: number }[] = [{ address: '127.0.0.1', port: 0 }]
+  const all = new FoundServers('file', 'upstream app: server', {}, false, () => places)
+  const list = [found('own', { address: '127.0.0.1:9000' }), found('other', { address: '127.0.0.1:9001' })]
+  const before = all.read(list)
+  assert.equal(before.servers.length, 2)
+  places = [{ address: '127.0.0.1', port: 9000 }]
+  const { servers: made, mistakes } = all.read(list)
+  assert.equal(made.length, 1)
+  assert.equal(made[0], before.servers[1])
+  assert.match(mistakes[0]!.message, /found 127\.0\.0\.1:9000, where the proxy itself listens/)
+  places = [{ address: '127.0.0.1', port: 9001 }]
+  assert.equal(all.read(list).servers[0], before.servers[0])
 })

@@ -27,6 +27,7 @@ class ScriptedClient implements Client {
       isSecure: true,
       tls: undefined,
       redirectTo: 0,
+      listener: '',
     }
     this.#origin = new ConnectionOrigin(ends, { atEnd: (act) => this.#atEnd.push(act) }, undefined)
     test.after(() => {

@@ -37,6 +37,8 @@ export function conversationOf(block: string, names: Names): Conversation {
 class Writer {
   readonly #lines: readonly string[]
   readonly #steps: Step[] = []
+  /** What is said since the last step. */
+  readonly #said: Buffer[] = []
   #at = 0
   #lastStream = -1
   #setsWindows = false
@@ -47,6 +49,7 @@ class Writer {
 
   write(): Conversation {
     this.#writeLines(0)
+    this.#endSaying()
     if (this.#at < this.#lines.length) throw new Error('an end of nothing')
     return { steps: this.#steps, nextStream: this.#lastStream + 2, setsWindows: this.#setsWindows }
   }
@@ -57,11 +60,11 @@ class Writer {
       const line = this.#lines[this.#at++]!
       const [word = '', ...rest] = line.split(' ')
       if (word === 'repeat') this.#repeat(Number(rest[0]))
-      else if (word === 'bytes') this.#say(Buffer.from(textOfLine(rest.join(' ')), 'latin1'))
-      else if (word === 'PREFACE') this.#say(Buffer.from(PREFACE, 'latin1'))
-      else if (word === 'hear') this.#steps.push({ kind: 'hear', what: rest.join(' ') })
-      else if (word === 'close' || word === 'reset') this.#steps.push({ kind: word })
-      else this.#say(this.#frame(line, this.#body(), turn))
+      else if (word === 'bytes') this.#said.push(Buffer.from(textOfLine(rest.join(' ')), 'latin1'))
+      else if (word === 'PREFACE') this.#said.push(Buffer.from(PREFACE, 'latin1'))
+      else if (word === 'hear') this.#then({ kind: 'hear', what: rest.join(' ') })
+      else if (word === 'close' || word === 'reset') this.#then({ kind: word })
+      else this.#said.push(this.#frame(line, this.#body(), turn))
     }
   }
 
@@ -74,11 +77,14 @@ class Writer {
     if (this.#lines[this.#at++] !== 'end') throw new Error('a repetition does not end')
   }
 
-  #say(bytes: Buffer): void {
-    const last = this.#steps.at(-1)
-    // One write, unless the client waits in between.
-    if (last?.kind !== 'say') this.#steps.push({ kind: 'say', bytes })
-    else this.#steps[this.#steps.length - 1] = { kind: 'say', bytes: Buffer.concat([last.bytes, bytes]) }
+  #then(step: Step): void {
+    this.#endSaying()
+    this.#steps.push(step)
+  }
+
+  /** One write, unless the client waits in between. */
+  #endSaying(): void {
+    if (this.#said.length > 0) this.#steps.push({ kind: 'say', bytes: Buffer.concat(this.#said.splice(0)) })
   }
 
   /** The indented lines that follow. */

@@ -1,4 +1,5 @@
-import { Agent, type RequestOptions, request } from 'node:https'
+import { Agent, request } from 'node:https'
+import { answerTo, bodyOf } from '../../../runtime/http-answer.ts'
 import { tlsMessage } from '../../../runtime/tls-message.ts'
 import { Unreachable } from './problem.ts'
 
@@ -40,42 +41,16 @@ export class HttpsClient {
       signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]),
     }
     try {
-      return await this.#exchange(url, options, body)
+      // A repeated JWS whose nonce was used already is refused for that, and signed again with another.
+      const response = await answerTo(() => request(url, options), body)
+      const header = (name: string) => {
+        const value = response.headers[name]
+        return typeof value === 'string' ? value : value?.join(', ')
+      }
+      return { status: response.statusCode!, header, body: await bodyOf(response, LARGEST) }
     } catch (error) {
       signal.throwIfAborted()
       throw new Unreachable(reasonOf(error as NodeJS.ErrnoException, url))
-    }
-  }
-
-  async #exchange(url: string, options: RequestOptions, body: string | undefined): Promise<Answer> {
-    for (;;) {
-      const { promise, resolve, reject } = Promise.withResolvers<Answer>()
-      const sent = request(url, options, (response) => {
-        const pieces: Buffer[] = []
-        let size = 0
-        response.on('data', (piece: Buffer) => {
-          size += piece.length
-          pieces.push(piece)
-          if (size > LARGEST) response.destroy(new Error(`its answer has more than ${LARGEST} bytes`))
-        })
-        response.on('error', reject)
-        response.on('end', () => {
-          const header = (name: string) => {
-            const value = response.headers[name]
-            return typeof value === 'string' ? value : value?.join(', ')
-          }
-          resolve({ status: response.statusCode!, header, body: Buffer.concat(pieces).toString() })
-        })
-      })
-      sent.on('error', reject)
-      sent.end(body)
-      try {
-        return await promise
-      } catch (error) {
-        // The server closed an idle connection at the same moment.
-        const isStale = sent.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET'
-        if (!isStale) throw error
-      }
     }
   }
 

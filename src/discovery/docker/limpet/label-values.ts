@@ -43,7 +43,7 @@ export function readValues(
     if (meant !== undefined) return meant
     if (!advance(issues, labels, readings, chosen)) break
   }
-  // None is valid: what is wrong is said of the plainest reading.
+  // None is valid: the mistake of the plainest reading is reported.
   const value = assembled(labels, (at) =>
     chosen[at] === readings[at]!.length - 1 ? scalar(labels[at]!.text.trim()) : readings[at]![chosen[at]!],
   )

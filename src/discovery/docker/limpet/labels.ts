@@ -20,7 +20,7 @@ const SHOWN = 200
 /** Settings of a server that its container may have; its name, id and address are found. */
 const { address: _, name: __, id: ___, ...ofServer } = ServerFields.shape
 const serverKeys = Object.keys(ofServer)
-/** What ./setup.sh writes on all that it makes; it says nothing about a server. */
+/** The label that ./setup.sh puts on everything it creates; it has nothing to do with servers. */
 const LAB = 'lab'
 const shortLabels = ['enable', 'upstream', 'port', 'host', 'path', 'affinity', 'network', ...serverKeys]
 

@@ -14,7 +14,7 @@ const protocols: ReadonlyMap<string, Settings> = new Map<string, Settings>([
   ['grpcs', { tls: { verify: false }, protocol: 'h2' }],
 ])
 
-/** The settings of the upstream; undefined where its route must not be served, which is said. */
+/** The settings of the upstream; undefined where its route must not be served, which is reported. */
 export function settingsOf(container: Container, mistakes: LabelMistakes): Settings | undefined {
   const protocol = variable(container, 'VIRTUAL_PROTO')
   const spoken = protocol === undefined ? {} : mistakes.attempt(protocol, parseProtocol)

@@ -19,7 +19,7 @@ export interface VirtualHost {
 const LONGEST_TABLE = 65_536
 const MOST_HOSTS = 1000
 
-/** What the container serves; what cannot be used is left out, and said. */
+/** What the container serves; what cannot be used is left out and reported. */
 export function virtualHostsOf(container: Container, mistakes: LabelMistakes): VirtualHost[] {
   const table = variable(container, 'VIRTUAL_HOST_MULTIPORTS')
   if (table !== undefined) return inTable(table, mistakes)

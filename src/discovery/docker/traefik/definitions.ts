@@ -11,7 +11,7 @@ export interface Definition {
 
 export type Definitions = Readonly<Record<Section, ReadonlyMap<string, Definition>>>
 
-/** Each name has one definition: that of the newest container. Where others differ, that is said, since they are on their way out. */
+/** Each name has one definition: that of the newest container. Where others differ, this is reported, since they are about to be replaced. */
 export function definitionsOf(newestFirst: readonly ContainerLabels[], mistakes: LabelMistakes): Definitions {
   const found = { routers: new Map(), services: new Map(), middlewares: new Map() }
   for (const labels of newestFirst) {

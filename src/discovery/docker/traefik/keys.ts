@@ -1,6 +1,6 @@
 /**
- * What becomes of a label of Traefik. `read`: it is used. `ignored`: it changes nothing here. `noted`: it is not used, which is said
- * once for all containers. `refused`: it is not supported, which is said for each.
+ * What becomes of a label of Traefik. `read`: it is used. `ignored`: it changes nothing here. `noted`: it is not used, which is
+ * reported once for all containers. `refused`: it is not supported, which is reported for each.
  */
 export type Meaning = 'read' | 'ignored' | 'noted' | 'refused'
 
@@ -53,7 +53,7 @@ export const keys: readonly Key[] = [
   {
     key: `${router}.rule`,
     meaning: 'read',
-    why: 'host, path, methods and headers of the route; several routes where it has alternatives',
+    why: 'host, path, methods, headers and query of the route; several routes where it has alternatives',
   },
   { key: `${router}.rulesyntax`, meaning: 'ignored', why: 'the syntaxes of Traefik 2 and 3 are both read' },
   { key: `${router}.service`, meaning: 'read', why: 'the upstream. Of services with @, only those @docker and @swarm' },
@@ -65,12 +65,12 @@ export const keys: readonly Key[] = [
   {
     key: `${router}.priority`,
     meaning: 'read',
-    why: 'not used for routing: the most specific route wins. Where Traefik would decide otherwise, that is said',
+    why: 'not used for routing: the most specific route wins. Where Traefik would decide otherwise, this is reported',
   },
   {
     key: `${router}.entrypoints`,
     meaning: 'read',
-    why: 'not used for routing: every listener serves every route. Said for names other than web, websecure, http and https',
+    why: 'not used for routing: every listener serves every route. Reported for names other than web, websecure, http and https',
   },
   { key: `${router}.tls`, meaning: 'noted', why: tls },
   { key: `${router}.tls.certresolver`, meaning: 'noted', why: tls },
@@ -148,7 +148,7 @@ export const keys: readonly Key[] = [
   {
     key: `${balancer}.passhostheader`,
     meaning: 'read',
-    why: 'servers get the Host of the client. false is not supported, and is said',
+    why: 'servers get the Host of the client. false is not supported, and is reported',
   },
   {
     key: `${balancer}.responseforwarding.flushinterval`,

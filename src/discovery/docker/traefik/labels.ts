@@ -86,7 +86,7 @@ function placeOf(label: string): Place {
   return { parts: named, ...(section !== undefined && { section }), name, rest: parts.slice(4) }
 }
 
-/** Whether the label is to be read further; what else becomes of it is said. */
+/** Whether the label is to be read further; if not, this is reported where necessary. */
 function isUsed(
   label: Label,
   parts: readonly string[],
@@ -94,7 +94,7 @@ function isUsed(
   rest: readonly string[],
   mistakes: LabelMistakes,
 ): boolean {
-  // What is not supported of middlewares is said for those that a router uses.
+  // Unsupported labels of middlewares are reported only for middlewares that a router uses.
   if (section === 'middlewares') {
     if (rest[0] !== 'chain' && !middlewareKinds.has(rest[0] ?? ''))
       mistakes.add(label, 'is no kind of middleware', kindMeant(rest[0]))
@@ -109,7 +109,7 @@ function isUsed(
   return key !== undefined
 }
 
-/** Of a router of TCP, which has several labels, it is said once. */
+/** A router of TCP has several labels, and is reported once. */
 function refusedPart(label: string, { key }: Key): string {
   return key.endsWith('*') ? label.split('.').slice(0, 4).join('.') : label
 }

@@ -1,12 +1,13 @@
 import { InvalidValue } from '../../../config/error.ts'
 import { parseRouteHost } from '../../../config/host.ts'
 import { parsePath } from '../../../config/path.ts'
+import { anchored, hasNamedPattern, hostExpression, pathExpression } from './patterns.ts'
 import type { Requirements } from './requirements.ts'
 import type { Matcher } from './rule.ts'
 
 type Conditions = Partial<Requirements>
 
-const pathInstead = 'write Path(`/exactly/this`) or PathPrefix(`/this`)'
+const pathInstead = 'write Path(`/exactly/this`) or PathPrefix(`/this`), or PathRegexp(`^/this`)'
 const hostInstead = 'write Host(`www.example.org`), or Host(`*.example.org`) for every name below it'
 const headerInstead = 'write Header(`name`, `value`) with the exact value'
 
@@ -14,17 +15,17 @@ const headerInstead = 'write Header(`name`, `value`) with the exact value'
 const kinds: Readonly<Record<string, ((values: readonly string[]) => Conditions) | string>> = {
   host: (hosts) => ({ hosts: hosts.map(parseHost) }),
   hostheader: (hosts) => ({ hosts: hosts.map(parseHost) }),
-  hostregexp: anyHost,
+  hostregexp: (patterns) => ({ hosts: patterns.flatMap(parseHostPattern) }),
   path: (paths) => ({ paths: paths.map(parseExactPath) }),
   pathprefix: (paths) => ({ paths: paths.flatMap(parsePrefix) }),
   method: (methods) => ({ methods: methods.map((method) => method.toUpperCase()) }),
   header,
   headers: header,
-  pathregexp: pathInstead,
+  pathregexp: (patterns) => ({ paths: patterns.map((pattern) => expressible(pattern, pathInstead, pathExpression)) }),
   headerregexp: headerInstead,
   headersregexp: headerInstead,
-  query: 'routes do not look at the query: use a path or a header',
-  queryregexp: 'routes do not look at the query: use a path or a header',
+  query: parseQuery,
+  queryregexp: 'write Query(`name`, `value`) with the exact value',
   clientip: 'routes do not look at the address of the client: use a listener of its own, or a firewall',
   hostsni: 'HostSNI belongs to routers of TCP: write Host(`www.example.org`)',
   hostsniregexp: 'HostSNIRegexp belongs to routers of TCP: write Host(`www.example.org`)',
@@ -69,20 +70,24 @@ function parseHost(host: string): string {
   return parseRouteHost(host.replace(/^\*\*\./, '*.'))
 }
 
-/** A pattern that every host matches is what routers that redirect everything to HTTPS have. */
-function anyHost(patterns: readonly string[]): Conditions {
-  const pattern = patterns.find((pattern) => !/^(?:\{[\w-]+:\.[+*]\}|\^?\.[+*]\$?)$/.test(pattern))
-  if (pattern !== undefined) throw new InexpressiblePattern(pattern, hostInstead)
-  return {}
+/** A pattern that every host matches is what routers that redirect everything to HTTPS have: no host is required. */
+function parseHostPattern(pattern: string): string[] {
+  if (/^(?:\{[\w-]+:\.[+*]\}|\^?\.[+*]\$?)$/.test(pattern)) return []
+  return [expressible(pattern, hostInstead, hostExpression)]
 }
 
 function parseExactPath(path: string): string {
+  if (hasNamedPattern(path)) return expressible(path, pathInstead, (text) => pathExpression(anchored(text, '$')))
   refusePattern(path)
   return parsePath(path)
 }
 
 /** Whole segments only: Traefik's `PathPrefix(/api)` matches `/apix`, too, which is never meant. */
 function parsePrefix(prefix: string): string[] {
+  if (hasNamedPattern(prefix))
+    return [
+      expressible(prefix, pathInstead, (text) => pathExpression(anchored(text, text.endsWith('/') ? '' : '(?:/|$)'))),
+    ]
   refusePattern(prefix)
   const path = parsePath(prefix)
   return path.endsWith('/') ? [`${path}*`] : [path, `${path}/*`]
@@ -91,6 +96,28 @@ function parsePrefix(prefix: string): string[] {
 /** Traefik 2 has patterns in braces; a star stands for itself in Traefik, but for a prefix in Limpet. */
 function refusePattern(path: string): void {
   if (/[{}*]/.test(path)) throw new InexpressiblePattern(path, pathInstead)
+}
+
+/** What `parse` makes of a pattern; refused where that is no valid value of a route. */
+function expressible(pattern: string, hint: string, parse: (pattern: string) => string): string {
+  try {
+    return parse(pattern)
+  } catch (error) {
+    if (error instanceof InvalidValue) throw new InexpressiblePattern(pattern, error.hint ?? hint)
+    throw error
+  }
+}
+
+/** `Query(name)` and `Query(name, value)` of Traefik 3; `Query(name=value, …)` of Traefik 2, where an empty value stands for any. */
+function parseQuery(values: readonly string[]): Conditions {
+  const [name = '', value] = values
+  if (!name.includes('=')) {
+    if (values.length > 2) throw new InvalidValue('a name and a value')
+    return { query: { [name]: value ?? true } }
+  }
+  const pairs = values.map((pair) => /^([^=]+)=(.*)$/s.exec(pair))
+  if (pairs.includes(null)) throw new InvalidValue('pairs such as name=value')
+  return { query: Object.fromEntries(pairs.map((pair) => [pair![1]!, pair![2]! || true])) }
 }
 
 function header(values: readonly string[]): Conditions {

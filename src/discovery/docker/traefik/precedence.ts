@@ -16,7 +16,7 @@ export interface Conflict {
   readonly limpet: Claim
 }
 
-/** So many pairs are compared: with more, what is said is not complete. */
+/** How many pairs are compared at most; beyond that, the report is incomplete. */
 const MOST_PAIRS = 200_000
 
 /** Divides a rule into claims, each of one host and one path. */
@@ -60,6 +60,10 @@ function isMoreSpecific(one: Requirements, other: Requirements): boolean {
   if (host !== otherHost) return otherHost === '*.' || coversHost(otherHost, host)
   const [path, otherPath] = [one.paths[0]!, other.paths[0]!]
   if (path !== otherPath) return coversPath(otherPath, path)
-  const headers = Object.keys(one.headers).length - Object.keys(other.headers).length
-  return headers > 0 || (headers === 0 && one.methods.length > 0 && other.methods.length === 0)
+  const conditions = conditionsIn(one) - conditionsIn(other)
+  return conditions > 0 || (conditions === 0 && one.methods.length > 0 && other.methods.length === 0)
+}
+
+function conditionsIn({ headers, query = {} }: Requirements): number {
+  return Object.keys(headers).length + Object.keys(query).length
 }

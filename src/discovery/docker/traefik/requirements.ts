@@ -1,4 +1,5 @@
 import { InvalidValue } from '../../../config/error.ts'
+import { parseExpression } from '../../../config/expression.ts'
 
 /** What one route of Limpet requires of a request. Empty lists match everything. */
 export interface Requirements {
@@ -6,6 +7,8 @@ export interface Requirements {
   readonly paths: readonly string[]
   readonly methods: readonly string[]
   readonly headers: Readonly<Record<string, string>>
+  /** From parameters to their values; true: any. */
+  readonly query?: Readonly<Record<string, string | true>>
 }
 
 /** What meets both; undefined if no request does. Throws InvalidValue where no route can say it. */
@@ -17,15 +20,38 @@ export function intersection(one: Requirements, other: Requirements): Requiremen
   const contradiction = Object.entries(one.headers).find(([name, value]) => headers[name] !== value)
   // A request may have both, in two fields.
   if (contradiction !== undefined) throw new InvalidValue(`one value of the header ${contradiction[0]}`)
-  return hosts && paths && methods && { hosts, paths, methods, headers }
+  const query = bothQueries(one.query, other.query)
+  return hosts && paths && methods && { hosts, paths, methods, headers, ...(query !== undefined && { query }) }
 }
 
-/** Whether some request meets both. */
+function bothQueries(one: Requirements['query'], other: Requirements['query']): Requirements['query'] {
+  if (one === undefined || other === undefined) return one ?? other
+  const names = new Set([...Object.keys(one), ...Object.keys(other)])
+  return Object.fromEntries(
+    [...names].map((name) => {
+      const values = [one[name], other[name]].filter((value) => value !== undefined && value !== true)
+      if (values.length === 2 && values[0] !== values[1]) throw new InvalidValue(`one value of the parameter ${name}`)
+      return [name, values[0] ?? true]
+    }),
+  )
+}
+
+/** Whether some request meets both, as far as that can be told of regular expressions. */
 export function overlap(one: Requirements, other: Requirements): boolean {
+  if (hasExpressions(one) || hasExpressions(other)) return false
   return (
     Object.entries(one.headers).every(([name, value]) => (other.headers[name] ?? value) === value) &&
-    intersection({ ...one, headers: {} }, { ...other, headers: {} }) !== undefined
+    Object.entries(one.query ?? {}).every(([name, value]) => agree(other.query?.[name] ?? value, value)) &&
+    intersection({ ...one, headers: {}, query: {} }, { ...other, headers: {}, query: {} }) !== undefined
   )
+}
+
+function agree(one: string | true, other: string | true): boolean {
+  return one === other || one === true || other === true
+}
+
+function hasExpressions({ hosts, paths }: Requirements): boolean {
+  return [...hosts, ...paths].some((each) => parseExpression(each) !== undefined)
 }
 
 /** Joins those that differ in one thing only: `Host(a) || Host(b)` is one route. */
@@ -56,6 +82,8 @@ function commonOf(
 
 /** Of two hosts or wildcards, the one that the other covers. */
 function narrowerHost(one: string, other: string): string | undefined {
+  const narrower = narrowerExpression(one, other, (host) => !host.startsWith('*.'))
+  if (narrower !== undefined) return narrower.text
   if (coversHost(one, other)) return other
   return coversHost(other, one) ? one : undefined
 }
@@ -66,10 +94,36 @@ export function coversHost(one: string, other: string): boolean {
 
 /** Of two paths or prefixes, the one that the other covers. */
 function narrowerPath(one: string, other: string): string | undefined {
+  const narrower = narrowerExpression(one, other, (path) => !path.endsWith('/*'))
+  if (narrower !== undefined) return narrower.text
   if (coversPath(one, other)) return other
   return coversPath(other, one) ? one : undefined
 }
 
 export function coversPath(one: string, other: string): boolean {
   return one === other || (one.endsWith('/*') && other.startsWith(one.slice(0, -1)))
+}
+
+/**
+ * Of two of which one is a regular expression, what both match: undefined where neither is one, a text of undefined where nothing is.
+ *
+ * @throws InvalidValue where that cannot be told
+ */
+function narrowerExpression(
+  one: string,
+  other: string,
+  isExact: (text: string) => boolean,
+): { text: string | undefined } | undefined {
+  if (one === other) return { text: one }
+  const [expression, text] = parseExpression(one) === undefined ? [other, one] : [one, other]
+  const pattern = parseExpression(expression)?.pattern
+  if (pattern === undefined) return undefined
+  if (parseExpression(text) === undefined && isExact(text))
+    return { text: pattern.test(Buffer.from(text).toString('latin1')) ? text : undefined }
+  if (text.endsWith('/*') && Buffer.from(pattern.beginning, 'latin1').toString().startsWith(text.slice(0, -1)))
+    return { text: expression }
+  throw new InvalidValue(
+    `no && between ${text} and a regular expression`,
+    `write what both match as one regular expression`,
+  )
 }

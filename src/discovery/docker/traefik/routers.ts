@@ -15,7 +15,7 @@ export interface RoutedRule {
   readonly priority: number
 }
 
-/** The rule of a router, or of Traefik's default for its container; no alternatives where it cannot be used, which is said. */
+/** The rule of a router, or of Traefik's default for its container; no alternatives where it cannot be used, which is reported. */
 export function ruleOf(
   { name, fields, container }: Definition,
   defaultHost: string,

@@ -39,7 +39,7 @@ export function upstreamOf(fields: Fields, mistakes: LabelMistakes): Settings {
   }
 }
 
-/** The container as a server of a service, by its own labels; undefined if its port is not known, which is said. */
+/** The container as a server of a service, by its own labels; undefined if its port is not known, which is reported. */
 export function serverOf(labels: ContainerLabels, name: string, mistakes: LabelMistakes): DescribedServer | undefined {
   const { container, network, services } = labels
   const fields = services.get(name)
@@ -181,7 +181,7 @@ function headersOf(fields: Fields, prefix: string, host: string | undefined): Re
   return { ...(host !== undefined && { host }), ...Object.fromEntries(headers) }
 }
 
-/** Reads fields that may be missing; undefined, too, if the value is not valid, which is said. */
+/** Reads fields that may be missing; undefined, too, if the value is not valid, which is reported. */
 function reader(fields: Fields, mistakes: LabelMistakes, prefix = '') {
   return <Value>(key: string, parse: (text: string) => Value): Value | undefined => {
     const label = fields.get(prefix + key)

@@ -49,7 +49,7 @@ class Landscape implements Omit<Described, 'mistakes'> {
     const routers = [...this.#definitions.routers.values(), ...this.#defaultRouters()]
     const claims = routers.flatMap((router) => {
       if (this.#labels.get(router.container)!.unreadable.has(router.name)) return []
-      // Each is asked, so that everything that is wrong with a router is said at once.
+      // Each is asked, so that everything that is wrong with a router is reported at once.
       const rule = ruleOf(router, defaultNameOf(router.container), this.#mistakes)
       const upstream = this.#serviceOf(router)
       const isPermitted = middlewares.permit(router)
@@ -177,11 +177,12 @@ function routesOf(claims: readonly Claim[], mistakes: LabelMistakes): FoundRoute
   )
 }
 
-function settingsOf({ hosts, paths, methods, headers }: Requirements): Record<string, unknown> {
+function settingsOf({ hosts, paths, methods, headers, query }: Requirements): Record<string, unknown> {
   return {
     ...(hosts.length > 0 && { host: hosts }),
     path: paths,
     ...(methods.length > 0 && { methods }),
     ...(Object.keys(headers).length > 0 && { headers }),
+    ...(query !== undefined && { query }),
   }
 }
