@@ -9,7 +9,7 @@ export const MirrorFilter = z
     maxInFlight: whole(1, 10_000)
       .prefault(100)
       .describe('How many copies may be in flight, of all workers together; what comes beyond is not copied.'),
-    body: boundedSize(0, 1_000_000).prefault('64kB').describe('Requests with a longer body are not copied.'),
+    body: boundedSize(1, 1_000_000).prefault('64kB').describe('Requests with a longer body are not copied.'),
     timeout: durationFrom(1).prefault('30s').describe('How long a copy may take before it is given up.'),
   })
   .describe('Copies requests to another upstream, and drops its answers.')
