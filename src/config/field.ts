@@ -126,7 +126,12 @@ export const Size = written(SizeText, parseSize, formatSize)
 
 /** A size from `from` to `to` bytes, both included; never unlimited. */
 export const boundedSize = (from: number, to: number) =>
-  written(SizeText, (text) => withinBounds(parseSize(text), from, to), formatSize)
+  written(SizeText, (text) => withinBounds(text === 'unlimited' ? Infinity : parseSize(text), from, to), formatBounded)
+
+/** Here, 0 is no bytes. */
+function formatBounded(size: number): string {
+  return size === 0 ? '0B' : formatSize(size)
+}
 
 /** A limit on a number of things; 0 is no limit. */
 export const Count = written(
@@ -175,5 +180,5 @@ function notation(id: string, pattern: RegExp, bare: z.ZodNumber, expected: stri
 
 function withinBounds(size: number, from: number, to: number): number {
   if (size >= from && size <= to) return size
-  throw new InvalidValue(`a size from ${formatSize(from)} to ${formatSize(to)}`)
+  throw new InvalidValue(`a size from ${formatBounded(from)} to ${formatBounded(to)}`)
 }

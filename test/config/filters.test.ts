@@ -59,6 +59,12 @@ function load(settings: object) {
   return parseConfig(JSON.stringify({ ...settings, upstreams }), 'limpet.yaml', {})
 }
 
+test('no bytes are printed as that, and unlimited is no size of a filter', () => {
+  const routesOf = (disk: string) => [{ path: '/*', upstream: 'app', filters: [{ bufferResponse: { disk } }] }]
+  assert.match(printConfig(load({ routes: routesOf('0B') }), 'any'), /disk: 0B/)
+  assert.throws(() => load({ routes: routesOf('unlimited') }), /expected a size from 0B to 1TB, found "unlimited"/)
+})
+
 describe('a filter is the same after it is printed and loaded again', () => {
   for (const name of filterNames) {
     for (const settings of written[name] ?? []) {
