@@ -1,5 +1,6 @@
 import { eventMeanings } from '../src/admin/event-meanings.ts'
-import { fieldMeanings, logChapters } from '../src/observability/log-events.ts'
+import { fieldMeanings } from '../src/observability/log-events/log-field.ts'
+import { logChapters } from '../src/observability/log-events.ts'
 
 const INTRODUCTION = `# Events
 
@@ -19,7 +20,7 @@ log: { format: json }
 
 \`level\` is 30 for info, 40 for warn and 50 for error; \`msg\` is the line as text has it. A line without a remedy below needs nobody.
 
-This page is written by \`npm run events\`, from \`src/observability/log-events.ts\` and \`src/admin/event-meanings.ts\`.
+This page is written by \`npm run events\`, from \`src/observability/log-events/\` and \`src/admin/event-meanings.ts\`.
 `
 
 /** docs/events.md: all events of the program's log and of the admin API. */
