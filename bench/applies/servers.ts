@@ -34,7 +34,7 @@ await new Command('node bench/applies/servers.ts')
 async function run({ servers, rounds, affinity }: { servers: number; rounds: number; affinity: string }) {
   const folder = mkdtempSync(join(tmpdir(), 'limpet-servers-'))
   const few = configOf(folder, affinity)
-  const balancer = await Balancer.start(few, pino({ level: 'silent' }))
+  const balancer = await Balancer.start({ file: few, log: pino({ level: 'silent' }) })
   try {
     const model = few.upstreams[0]!.servers[0]!
     const many = Array.from({ length: servers }, (_, index) => serverLike(model, `server-${index}`))

@@ -70,7 +70,7 @@ async function demo({ port, https, traffic, ...counts }: DemoOptions): Promise<v
     const certificate = https ? await demoCertificate(standardState) : undefined
     const config = demoConfig(servers, { port, adminPort, stateDirectory: state.path, certificate })
     const accessLog = traffic ? ({ ...config.accessLog, format: 'off' } as const) : config.accessLog
-    const balancer = await Balancer.start({ ...config, accessLog }, log)
+    const balancer = await Balancer.start({ file: { ...config, accessLog }, log })
     const [listener] = balancer.listeners as [PortListener]
     const url = certificate === undefined ? `http://127.0.0.1:${listener.port}` : `https://localhost:${listener.port}`
     const endpoint = new URL(`http://127.0.0.1:${adminPort}`)

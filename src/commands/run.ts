@@ -60,7 +60,10 @@ async function runAfter(predecessor: Predecessor | undefined, { watch, ...option
   const stopped = untilStopped((signal) =>
     log.info(`${signal}: finishing requests in flight; send it again to end at once`, { event: 'stopping', signal }),
   )
-  const started = Balancer.start(config, log, firstThread, (instead) => load(instead).config, predecessor)
+  const started = Balancer.start(
+    { file: config, log, load: (instead) => load(instead).config, predecessor },
+    firstThread,
+  )
   // What arrives during the start is done after it.
   process.on('SIGHUP', () => started.then((balancer) => reload(balancer, 'SIGHUP', log), ignore))
   const balancer = await Promise.race([started, stopped.then(() => setTimeout(START_WITHIN))])

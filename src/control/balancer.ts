@@ -4,53 +4,34 @@ import { OperationRefused } from '../admin/operation-refused.ts'
 import type { Phase } from '../admin/readiness.ts'
 import { instanceOf } from '../config/instance.ts'
 import type { Config } from '../config/schema.ts'
-import { warningsOf } from '../config/warnings.ts'
-import type { Log, Warn } from '../observability/log.ts'
 import type { Listener } from '../runtime/snapshot.ts'
 import { WorkerCell } from '../runtime/tallies/layout.ts'
-import { AcmeSource } from './acme/acme-source.ts'
-import { restoredAnswers } from './acme/challenges/handed-answers.ts'
 import { AdminApi } from './admin/admin-api.ts'
 import { metricsOf } from './admin/admin-metrics.ts'
 import { subjectOf } from './admin/admin-subject.ts'
 import { Bans } from './bans/bans.ts'
-import { BansFile } from './bans/bans-file.ts'
-import { banOf } from './bans/kept-ban.ts'
-import { ChangesFile } from './desired/changes-file.ts'
 import { desiredState, reloaded } from './desired/desired-state.ts'
 import type { Found } from './desired/found.ts'
-import { KeptChanges } from './desired/kept-changes.ts'
 import { Pauses } from './desired/pauses.ts'
-import { fileInEffect, type LoadAgain, restored } from './desired/restored.ts'
-import { Discovery } from './discovery/discovery.ts'
-import { SourceReports } from './discovery/source-reports.ts'
+import type { LoadAgain } from './desired/restored.ts'
 import { DrainOrders } from './drains/drain-orders.ts'
-import { EventRing } from './event-ring.ts'
 import { workersOf } from './fixed-settings.ts'
+import { type Beginning, layFoundations, type Opened } from './foundations.ts'
 import { type Applied, Handover } from './handover.ts'
-import { FetchedKeys } from './keys/fetched-keys.ts'
 import type { Metrics } from './metrics/metrics.ts'
 import { MetricsListener } from './metrics/metrics-listener.ts'
-import { HostNames, START_WITHIN } from './names/host-names.ts'
-import { openAccessLog } from './open-access-log.ts'
 import type { Operator } from './operator.ts'
 import { assemble, type Parts } from './parts.ts'
 import type { Planner } from './planner.ts'
 import { keepsState } from './sessions/kept-sessions.ts'
-import { InstanceLock } from './state/instance-lock.ts'
-import { RunInstance } from './state/run-instance.ts'
-import { StateDirectory } from './state/state-directory.ts'
+import type { InstanceLock } from './state/instance-lock.ts'
 import { Renewals } from './tls/renewals.ts'
-import { TlsStore } from './tls/tls-store.ts'
+import type { TlsStore } from './tls/tls-store.ts'
 import type { Inheritance } from './upgrade/inheritance.ts'
 import type { Predecessor } from './upgrade/predecessor.ts'
 import { addCounts } from './upgrade/server-states.ts'
 import { activatedSockets } from './workers/activation/activated-sockets.ts'
 import { withRealPorts } from './workers/real-ports.ts'
-
-interface Opened {
-  close(): void
-}
 
 /** A running load balancer: what `limpet run` starts and stops. */
 export class Balancer {
@@ -90,23 +71,14 @@ export class Balancer {
   /**
    * Resolves once every worker listens. The operator's changes of earlier runs are in effect then.
    *
-   * @param file what the file and the environment say
    * @param firstThread the first worker's thread, if it was started early
-   * @param load reads the file again
-   * @param predecessor the process that this one replaces, if it does
    * @throws ListenError if a worker or the admin API cannot listen; ConfigError if the access log's file cannot be
    *   opened, or a token of the admin API not be read
    */
-  static async start(
-    file: Config,
-    log: Log,
-    firstThread?: Worker,
-    load?: LoadAgain,
-    predecessor?: Predecessor,
-  ): Promise<Balancer> {
+  static async start(beginning: Beginning, firstThread?: Worker): Promise<Balancer> {
     const opened: Opened[] = []
     try {
-      return await Balancer.#start(opened, file, log, firstThread, load, predecessor)
+      return await Balancer.#start(opened, beginning, firstThread)
     } catch (error) {
       for (const each of opened) each.close()
       throw error
@@ -114,77 +86,12 @@ export class Balancer {
   }
 
   /** @param opened what goes on by itself from now on, and is closed where the start fails */
-  static async #start(
-    opened: Opened[],
-    file: Config,
-    log: Log,
-    firstThread: Worker | undefined,
-    load: LoadAgain | undefined,
-    predecessor: Predecessor | undefined,
-  ): Promise<Balancer> {
-    const inherited = predecessor?.inheritance
-    const warn: Warn = (...warning) => log.warn(...warning)
-    const state = new StateDirectory(file.stateDirectory, process.env, warn)
-    const instance = new RunInstance(file, state, inherited?.instance)
-    const name = instanceOf(instance.name(file))
-    const changesFile = new ChangesFile(state, name)
-    const changes = changesFile.read()
-    const events = new EventRing(inherited?.newestEvent)
-    const sources = new SourceReports(log, events)
-    const discovery = new Discovery(sources, inherited?.found)
-    opened.push(discovery)
-    const inEffect = fileInEffect(file, changes, log, load)
-    discovery.watch(inEffect)
-    await discovery.firstAnswers()
-    const desired = restored(inEffect, discovery.found, changes, log)
-    discovery.refused(desired.refused)
-    const config = instance.name(desired.config)
-    for (const warning of warningsOf(config)) log.warn(warning, { event: 'config-warning' })
-    const tls = new TlsStore(warn, inherited?.ticketKey)
-    const acme = new AcmeSource(
-      {
-        state,
-        log,
-        material: (each) => tls.materialFor(each),
-        publish: (answers) => parts.supervisor.answerChallenges(answers),
-        report: (host, better, message) => parts.events.add({ type: 'certificate', host, better, message }),
-      },
-      inherited?.challenges && restoredAnswers(inherited.challenges),
-    )
-    opened.push(acme)
-    tls.add(acme)
-    const keys = new FetchedKeys(log)
-    opened.push(keys)
-    tls.keySets = keys.sets
-    await acme.prepare(config)
-    tls.adopt(tls.materialFor(config))
-    const hosts = new HostNames(config, log, inherited?.hosts)
-    opened.push(hosts)
-    hosts.adopt(await hosts.addressesFor(config, START_WITHIN), config)
-    const accessLog = openAccessLog(config.accessLog.file, log)
-    const lock = new InstanceLock(name, state.path)
-    const keptChanges = new KeptChanges(changesFile, lock)
-    opened.push({ close: () => lock.release() })
-    // A process that is replaced releases it once this one serves.
-    if (predecessor === undefined && keepsState(config)) await lock.takeOrWait(log)
-    const bansFile = new BansFile(state, name)
-    const keptBans = bansFile.read()
-    const parts: Parts = await assemble(
-      config,
-      name,
-      state,
-      tls,
-      acme,
-      keys,
-      hosts,
-      events,
-      sources,
-      discovery,
-      accessLog,
-      log,
-      keptBans.map(banOf),
-      inherited,
-    )
+  static async #start(opened: Opened[], beginning: Beginning, firstThread: Worker | undefined): Promise<Balancer> {
+    const { log, load, predecessor } = beginning
+    const foundations = await layFoundations(opened, beginning, (answers) => parts.supervisor.answerChallenges(answers))
+    const { desired, config, instance, lock, keptChanges, bansFile, keptBans, inherited } = foundations
+    const { tls, acme, keys, hosts, events, discovery } = foundations
+    const parts: Parts = await assemble(foundations)
     const drains = new DrainOrders(parts, desired, (make) => handover.change(make))
     const pauses = new Pauses((make, by) => handover.change(make, by), log)
     const renewals = new Renewals(tls, (make, by) => handover.change(make, by), log)
@@ -208,7 +115,9 @@ export class Balancer {
     if (predecessor === undefined) await balancer.#startAdmin()
     await health.start()
     try {
-      const sockets = inherited?.sockets ?? activatedSockets(supervisor.snapshot.listeners, process.env, warn)
+      const sockets =
+        inherited?.sockets ??
+        activatedSockets(supervisor.snapshot.listeners, process.env, (...warning) => log.warn(...warning))
       await supervisor.start(
         workersOf(config),
         firstThread,

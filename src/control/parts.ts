@@ -1,49 +1,37 @@
-import type { Config } from '../config/schema.ts'
+import { instanceOf } from '../config/instance.ts'
 import { HealthMonitor } from '../health/health-monitor.ts'
 import { probeServer } from '../health/probe.ts'
 import type { Better, Worse } from '../health/upstream-health.ts'
-import type { Log } from '../observability/log.ts'
 import type { LogFile } from '../observability/log-file.ts'
-import type { Ban } from '../runtime/ban-list.ts'
 import { KeyedLimits } from '../runtime/keyed-limits.ts'
 import { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Snapshot } from '../runtime/snapshot.ts'
 import { ServerCell, WorkerCell } from '../runtime/tallies/layout.ts'
 import { Tallies } from '../runtime/tallies.ts'
-import type { AcmeSource } from './acme/acme-source.ts'
 import { ApplyHistory } from './apply-history.ts'
+import { banOf } from './bans/kept-ban.ts'
 import { compile } from './compile.ts'
-import type { Discovery } from './discovery/discovery.ts'
-import type { SourceReports } from './discovery/source-reports.ts'
 import { ServerWishes } from './drains/server-wishes.ts'
 import { SessionQuestions } from './drains/session-questions.ts'
 import { EventLog } from './event-log.ts'
-import type { EventRing } from './event-ring.ts'
-import type { FetchedKeys } from './keys/fetched-keys.ts'
+import type { Foundations } from './foundations.ts'
 import { Counts } from './metrics/counts.ts'
-import type { HostNames } from './names/host-names.ts'
 import { Rebalancer } from './rebalance/rebalancer.ts'
 import { KeptSessions, warningsOfSecrets } from './sessions/kept-sessions.ts'
 import { SkewAlarm } from './skew-alarm.ts'
 import { SlotBook } from './slots/slot-book.ts'
 import { SlotReclaimer } from './slots/slot-reclaimer.ts'
-import type { StateDirectory } from './state/state-directory.ts'
-import type { TlsStore } from './tls/tls-store.ts'
 import { Tracing } from './tracing/tracing.ts'
 import { LiveTail } from './traffic/live-tail.ts'
 import { TrafficSampler } from './traffic/traffic-sampler.ts'
-import type { Inheritance } from './upgrade/inheritance.ts'
 import { continueServers, knownHealth } from './upgrade/server-states.ts'
 import { Supervisor } from './workers/supervisor.ts'
 
+/** What of its foundations the rest of a balancer uses. */
+type Kept = 'log' | 'state' | 'accessLog' | 'tls' | 'acme' | 'hosts' | 'events' | 'sources' | 'discovery'
+
 /** The parts of a balancer. */
-export interface Parts {
-  readonly log: Log
-  readonly state: StateDirectory
-  readonly accessLog: LogFile
-  readonly tls: TlsStore
-  readonly acme: AcmeSource
-  readonly hosts: HostNames
+export interface Parts extends Pick<Foundations, Kept> {
   readonly slots: SlotBook
   readonly reclaimer: SlotReclaimer
   readonly scoreboard: Scoreboard
@@ -53,7 +41,6 @@ export interface Parts {
   readonly health: HealthMonitor
   readonly skew: SkewAlarm
   readonly questions: SessionQuestions
-  readonly events: EventRing
   readonly applies: ApplyHistory
   readonly tracing: Tracing
   readonly wishes: ServerWishes
@@ -61,38 +48,16 @@ export interface Parts {
   readonly supervisor: Supervisor
   readonly traffic: TrafficSampler
   readonly tail: LiveTail
-  readonly sources: SourceReports
-  readonly discovery: Discovery
 }
 
-/**
- * Makes the parts of a balancer for its first Snapshot, and connects each to the events that it needs; nothing runs
- * yet.
- *
- * @param bans those in effect
- * @param inherited from the process that this one replaces
- */
-export async function assemble(
-  config: Config,
-  instance: string,
-  state: StateDirectory,
-  tls: TlsStore,
-  acme: AcmeSource,
-  keys: FetchedKeys,
-  hosts: HostNames,
-  events: EventRing,
-  sources: SourceReports,
-  discovery: Discovery,
-  accessLog: LogFile,
-  log: Log,
-  bans: readonly Ban[],
-  inherited?: Inheritance,
-): Promise<Parts> {
+/** Makes the parts of a balancer for its first Snapshot, and connects each to the events that it needs; nothing runs yet. */
+export async function assemble(foundations: Foundations): Promise<Parts> {
+  const { config, state, tls, acme, keys, hosts, events, sources, discovery, accessLog, log, inherited } = foundations
   const slots = new SlotBook()
   const snapshot = compile(config, 1, slots, () => state.secret(), tls.material, hosts.addresses)
   slots.adopt(snapshot)
   for (const warning of warningsOfSecrets(config, state)) log.warn(warning, { event: 'secret-not-shared' })
-  const sessions = new KeptSessions(config, instance, state, log)
+  const sessions = new KeptSessions(config, instanceOf(config), state, log)
   await sessions.apply(config, snapshot)
   const scoreboard = new Scoreboard()
   const tallies = new Tallies()
@@ -160,7 +125,7 @@ export async function assemble(
       },
     },
     acme.answers,
-    bans,
+    foundations.keptBans.map(banOf),
     limits,
   )
   const questions = new SessionQuestions({

@@ -54,7 +54,7 @@ async function stage(t: TestContext, firstThread?: Worker): Promise<Stage> {
   const config = (text: string) => parseConfig(text.replaceAll('FOLDER', folder), 'limpet.yaml', {})
   const log: string[] = []
   const logger = pino({ base: null }, { write: (line: string) => log.push(JSON.parse(line).msg) })
-  const balancer = await Balancer.start(config(CONFIG), logger, firstThread)
+  const balancer = await Balancer.start({ file: config(CONFIG), log: logger }, firstThread)
   t.after(() => balancer.stop())
   const { address, port } = balancer.adminPlace as PortPlace
   const ask = async (path: string) => (await fetch(`http://${address}:${port}/v1/${path}`)).json()
@@ -259,7 +259,7 @@ test('a process whose start fails has nothing left that keeps it alive', async (
     import { parseConfig } from ${JSON.stringify(import.meta.resolve('../../src/config/file.ts'))}
     import { Balancer } from ${JSON.stringify(import.meta.resolve('../../src/control/balancer.ts'))}
     const config = parseConfig(readFileSync(${JSON.stringify(file)}, 'utf8'), 'limpet.yaml', {})
-    await Balancer.start(config, pino({ enabled: false })).catch(({ message }) => console.log(message))`
+    await Balancer.start({ file: config, log: pino({ enabled: false }) }).catch(({ message }) => console.log(message))`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script])
   t.after(() => child.kill('SIGKILL'))
   const [said] = await Promise.all([text(child.stdout), once(child, 'close')])

@@ -47,7 +47,7 @@ ${settings}`.replaceAll('FOLDER', folder),
     )
   const log: string[] = []
   const logger = pino({ base: null }, { write: (line: string) => log.push(JSON.parse(line).msg) })
-  const balancer = await Balancer.start(config(settings), logger)
+  const balancer = await Balancer.start({ file: config(settings), log: logger })
   t.after(() => balancer.stop())
   return {
     balancer,
@@ -263,8 +263,8 @@ describe('the name of the instance', () => {
     assert.deepEqual([...other.cookies.keys()], [name])
     await balancer.stop()
     const server = await steadyOrigin(t)
-    const again = await Balancer.start(
-      parseConfig(
+    const again = await Balancer.start({
+      file: parseConfig(
         `
 accessLog: { format: off, file: ${folder}/access.log }
 stateDirectory: ${folder}/state
@@ -274,8 +274,8 @@ ${at(second)}`,
         'limpet.yaml',
         {},
       ),
-      pino({ level: 'silent' }),
-    )
+      log: pino({ level: 'silent' }),
+    })
     t.after(() => again.stop())
     const late = new User()
     await late.get(second)

@@ -119,10 +119,10 @@ async function stage(t: TestContext, way: Way, replies: ReadonlyMap<string, Repl
       {},
     )
   const log: string[] = []
-  const balancer = await Balancer.start(
-    config(false),
-    pino({ base: null }, { write: (line: string) => void log.push(line) }),
-  )
+  const balancer = await Balancer.start({
+    file: config(false),
+    log: pino({ base: null }, { write: (line: string) => void log.push(line) }),
+  })
   t.after(() => balancer.stop())
   const [{ port }] = balancer.listeners as readonly [PortListener]
   const live = async () => {

@@ -15,7 +15,7 @@ export async function startBalancer(test: TestContext, config: string) {
   process.on('worker', note)
   const messages: string[] = []
   const log = pino({ base: null }, { write: (line) => messages.push(JSON.parse(line).msg) })
-  const balancer = await Balancer.start(parseConfig(config, 'test', {}), log)
+  const balancer = await Balancer.start({ file: parseConfig(config, 'test', {}), log })
   test.after(async () => {
     process.off('worker', note)
     await balancer.stop()

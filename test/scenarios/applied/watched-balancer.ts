@@ -55,7 +55,7 @@ export class WatchedBalancer {
     }
     const lines: string[] = []
     const log = pino({ base: null }, { write: (line) => lines.push(JSON.parse(line).msg) })
-    const balancer = await Balancer.start(config, log, thread)
+    const balancer = await Balancer.start({ file: config, log }, thread)
     test.after(() => balancer.stop())
     watched = new WatchedBalancer(balancer, await started, lines)
     return watched
