@@ -6,6 +6,8 @@ import type { UpstreamTurns } from '../runtime/scoreboard/upstream-turns.ts'
 import type { WaitingLines } from '../runtime/scoreboard/waiting-lines.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { Server } from '../runtime/snapshot.ts'
+import { Suspension } from './suspension.ts'
+import { WarmUp } from './warm-up.ts'
 
 /**
  * Why a server may not get a request: no longer in the upstream (`removed`), disabled by the operator (`down`),
@@ -15,23 +17,12 @@ import type { Server } from '../runtime/snapshot.ts'
  */
 export type Refusal = 'removed' | 'down' | 'drained' | 'away' | 'unhealthy' | 'ejected' | 'suspended' | 'full'
 
-/** How long a server that is back and does not answer yet is suspended after a failure, in ms. */
-const RETURN_PAUSE = 500
-
-/** In how many steps a returned server reaches its full weight. A power of two keeps the fractions exact. */
-const WARMING_STEPS = 16
-
 /** More requests than a server can ever have in flight. */
 export const UNLIMITED = 0x7fff_ffff
 
-/** How much older a request's reading of the clock may be than the events that it is compared with, in ms. */
-const CLOCK_SLACK = 60_000
-
 /**
  * One server as a worker sees it: its settings, and its live state on the Scoreboard. It is the same object for as long
- * as the upstream has a server of that name, whatever else changes. Failures are counted by nginx's rules
- * (ngx_http_upstream_round_robin.c): `maxFails` of them within `failTimeout` suspend the server for `failTimeout`; then
- * one live request probes it, and its success ends the suspension.
+ * as the upstream has a server of that name, whatever else changes.
  */
 export class ServerState {
   readonly #counters: ServerCounters
@@ -39,6 +30,8 @@ export class ServerState {
   readonly #queues: WaitingLines
   readonly #upstream: number
   readonly #worker: number
+  readonly #suspension: Suspension
+  readonly #warmUp: WarmUp
   #settings: Server
   #isRemoved = false
   #incarnation = 0
@@ -54,6 +47,8 @@ export class ServerState {
     this.#turns = scoreboard.upstreams
     this.#queues = scoreboard.queues
     this.#worker = worker
+    this.#suspension = new Suspension(scoreboard.servers, settings.slot, settings.failTimeout)
+    this.#warmUp = new WarmUp(scoreboard.servers, settings.slot)
     this.#maxFails = alone ? 0 : settings.maxFails
   }
 
@@ -66,6 +61,7 @@ export class ServerState {
     const before = this.#settings
     const hadLimit = before.maxConnections > 0
     this.#settings = settings
+    this.#suspension.failTimeout = settings.failTimeout
     if (isAnother(before, settings)) this.#beginAgain()
     // Of places that were given back here while there was no limit, nobody was notified.
     if (!hadLimit && settings.maxConnections > 0) this.#turns.bumpEpoch(this.#upstream)
@@ -94,13 +90,8 @@ export class ServerState {
     this.#endSuspension()
   }
 
-  /** Failures no longer count, so a success would not end the suspension. */
   #endSuspension(): void {
-    const { slot } = this.#settings
-    if (this.#counters.fails(slot) !== 0) this.#counters.clearFails(slot)
-    if (!this.isSuspended) return
-    const before = this.#counters.clearHealth(slot, HealthBit.Suspended)
-    if (before & HealthBit.Suspended) this.returned(clock())
+    if (this.#suspension.end()) this.returned(clock())
   }
 
   /**
@@ -172,7 +163,7 @@ export class ServerState {
     const isReturning = (health & HealthBit.Returning) !== 0
     if (health & HealthBit.Unhealthy) return isReturning ? 'away' : 'unhealthy'
     if (health & HealthBit.Ejected) return 'ejected'
-    if ((health & HealthBit.Suspended) === 0 || this.#windowIsOver(now, health)) return undefined
+    if (!this.#suspension.holds(now, health)) return undefined
     return isReturning ? 'away' : 'suspended'
   }
 
@@ -182,7 +173,7 @@ export class ServerState {
 
   /** Whether it is suspended and no answer has ended that, so that a request to it is a probe. */
   get isSuspended(): boolean {
-    return (this.#counters.health(this.#settings.slot) & HealthBit.Suspended) !== 0
+    return this.#suspension.isOn
   }
 
   /** Whether the server may serve, now or once it has a free place. */
@@ -195,23 +186,20 @@ export class ServerState {
   untilProbe(now: number): number {
     const refusal = this.refusal(now, this.#settings.ending)
     if (refusal !== 'suspended' && refusal !== 'away') return Infinity
-    const health = this.#counters.health(this.#settings.slot)
-    if (this.#settings.away || (health & HealthBit.Unhealthy) !== 0) return Infinity
-    return Math.max(1, this.#window(health) - this.#windowAge(now) + 1)
+    const isUnhealthy = (this.#counters.health(this.#settings.slot) & HealthBit.Unhealthy) !== 0
+    if (this.#settings.away || isUnhealthy) return Infinity
+    return this.#suspension.untilProbe(now)
   }
 
   /** The effective weight at time `now`: a fraction of the configured one while a returned server warms up. */
   weight(now: number): number {
-    const { weight } = this.#settings
-    return (weight * this.#step(now)) / WARMING_STEPS
+    const { weight, slowStart } = this.#settings
+    return weight * this.#warmUp.share(now, slowStart)
   }
 
   /** In how many ms `weight` changes; Infinity if it does not. */
   untilStep(now: number): number {
-    const { slot, slowStart } = this.#settings
-    const step = this.#step(now)
-    if (step === WARMING_STEPS) return Infinity
-    return Math.max(1, (step * slowStart) / WARMING_STEPS - (((now | 0) - this.#counters.returnedAt(slot)) | 0))
+    return this.#warmUp.untilStep(now, this.#settings.slowStart)
   }
 
   /**
@@ -239,8 +227,7 @@ export class ServerState {
   claimAnyway(now: number): boolean {
     const { slot, maxConnections } = this.#settings
     if (!this.#counters.acquire(slot, this.#worker, maxConnections)) return false
-    // An answer after this moment ends the suspension.
-    this.#counters.moveCheckedAt(slot, this.#counters.checkedAt(slot), now | 0)
+    this.#suspension.probe(now)
     this.#counters.countRequest(slot)
     return true
   }
@@ -270,15 +257,9 @@ export class ServerState {
 
   #mayGo(now: number): boolean {
     if (this.#maxFails === 0 && !this.#isReturning) return true
-    const slot = this.#settings.slot
-    const health = this.#counters.health(slot)
-    const isFree = (health & HealthBit.Suspended) === 0 || (health & HealthBit.Panic) !== 0
-    const before = this.#counters.checkedAt(slot)
-    if (!this.#windowIsOver(now, health)) return isFree
-    const moved = this.#counters.moveCheckedAt(slot, before, now | 0)
-    if (isFree) return true
-    if (moved) this.#turns.bumpEpoch(this.#upstream)
-    return moved
+    const admitted = this.#suspension.admits(now)
+    if (admitted === 'probe') this.#turns.bumpEpoch(this.#upstream)
+    return admitted !== false
   }
 
   /**
@@ -295,12 +276,10 @@ export class ServerState {
     if (incarnation !== this.#incarnation) return false
     const isReturning = this.#isReturning
     const limit = isReturning ? 1 : this.#maxFails
-    if (limit === 0 || this.#counters.addFail(slot, now | 0) < limit) return false
-    const before = this.#counters.setHealth(slot, HealthBit.Suspended)
-    // Another thread's success may have come in between, when there was nothing to clear yet.
-    if (this.#counters.fails(slot) === 0) this.#counters.clearHealth(slot, HealthBit.Suspended)
+    const suspended = this.#suspension.failed(now, limit)
+    if (suspended === undefined) return false
     this.#turns.bumpEpoch(this.#upstream)
-    return !isReturning && (before & HealthBit.Suspended) === 0
+    return !isReturning && suspended === 'begun'
   }
 
   /**
@@ -327,12 +306,7 @@ export class ServerState {
    */
   succeeded(now?: number, begunAt?: number): boolean {
     if (this.#mayBeReturning || this.#settings.returns) this.#noteAnswer(begunAt)
-    const slot = this.#settings.slot
-    if (this.#maxFails === 0 || this.#counters.fails(slot) === 0) return false
-    // As in nginx: only a success counts whose window began after the last failure.
-    if (((this.#counters.failedAt(slot) - this.#counters.checkedAt(slot)) | 0) >= 0) return false
-    this.#counters.clearFails(slot)
-    if ((this.#counters.clearHealth(slot, HealthBit.Suspended) & HealthBit.Suspended) === 0) return false
+    if (this.#maxFails === 0 || !this.#suspension.succeeded()) return false
     this.returned(now ?? clock())
     return true
   }
@@ -344,16 +318,11 @@ export class ServerState {
   #noteAnswer(begunAt: number | undefined): void {
     const { slot } = this.#settings
     const isReturning = (this.#counters.health(slot) & HealthBit.Returning) !== 0
-    if (isReturning && begunAt !== undefined && this.#failedSince(begunAt)) return
+    if (isReturning && begunAt !== undefined && this.#suspension.hasFailedSince(begunAt)) return
     this.#mayBeReturning = false
     if (!isReturning) return
     const before = this.#counters.clearHealth(slot, HealthBit.Returning)
     if (before & HealthBit.Returning) this.#endSuspension()
-  }
-
-  #failedSince(time: number): boolean {
-    const { slot } = this.#settings
-    return this.#counters.fails(slot) !== 0 && ((this.#counters.failedAt(slot) - time) | 0) >= 0
   }
 
   /**
@@ -370,37 +339,8 @@ export class ServerState {
 
   /** The server serves again after it was out: it warms up over its `slowStart`. */
   returned(now: number): void {
-    this.#counters.setReturnedAt(this.#settings.slot, now | 0)
+    this.#warmUp.begin(now)
     this.#turns.bumpEpoch(this.#upstream)
-  }
-
-  /** How far the server has warmed up, from 1 to WARMING_STEPS. */
-  #step(now: number): number {
-    const { slot, slowStart } = this.#settings
-    if (slowStart === 0) return WARMING_STEPS
-    const at = this.#counters.returnedAt(slot)
-    if (at === 0) return WARMING_STEPS
-    const age = ((now | 0) - at) | 0
-    if (age > -CLOCK_SLACK && age < slowStart) return Math.floor((Math.max(0, age) * WARMING_STEPS) / slowStart) + 1
-    // Cleared before the clock, modulo 2^32, makes an old return look recent.
-    this.#counters.clearReturnedAt(slot, at)
-    return WARMING_STEPS
-  }
-
-  #windowAge(now: number): number {
-    return ((now | 0) - this.#counters.checkedAt(this.#settings.slot)) | 0
-  }
-
-  /** How long failures count, and how long they suspend the server, in ms. */
-  #window(health: number): number {
-    const { failTimeout } = this.#settings
-    return health & HealthBit.Returning ? Math.min(RETURN_PAUSE, failTimeout) : failTimeout
-  }
-
-  #windowIsOver(now: number, health: number): boolean {
-    const age = this.#windowAge(now)
-    // Modulo 2^32, a window that began more than 24.8 days ago seems to lie in the future.
-    return age > this.#window(health) || age < -CLOCK_SLACK
   }
 }
 
