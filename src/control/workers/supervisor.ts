@@ -10,6 +10,7 @@ import { difference, type SnapshotPatch } from '../../runtime/snapshot-patch.ts'
 import type { Tallies } from '../../runtime/tallies.ts'
 import type { WatchedRequests } from '../../worker/messages.ts'
 import type { InheritedSocket } from '../upgrade/inheritance.ts'
+import { Acknowledgements } from './acknowledgements.ts'
 import { Sockets } from './sockets.ts'
 import { WorkerLink, type WorkerReports } from './worker-link.ts'
 import { startWorkerThread } from './worker-thread.ts'
@@ -40,9 +41,7 @@ export class Supervisor {
   readonly #sockets: Sockets
   readonly #workers = new Set<WorkerLink>()
   #snapshot: Snapshot
-  /** The generation that each worker has acknowledged, by worker slot. */
-  readonly #acknowledged = new Map<number, number>()
-  readonly #awaited = new Set<{ readonly generation: number; resolve(): void }>()
+  readonly #acknowledgements = new Acknowledgements()
   /** The slots of the workers to run. */
   readonly #slots = new Set<number>()
   #challenges: ChallengeAnswers
@@ -146,7 +145,7 @@ export class Supervisor {
     this.#cancel = undefined
     for (const worker of this.#workers) worker.apply(patch)
     const removed = this.#sockets.remove(next.listeners)
-    await this.#untilAcknowledged(next.generation)
+    await this.#acknowledgements.reach(next.generation)
     await removed
   }
 
@@ -162,11 +161,12 @@ export class Supervisor {
     await Promise.all(Array.from(this.#workers, (worker) => worker.changeBans(change)))
   }
 
-  /** Clients need not wait for a certificate of that host any longer. */
+  /** Requests need not wait for newer keys of that URL any longer. */
   settleKeys(url: string): void {
     for (const worker of this.#workers) worker.settleKeys(url)
   }
 
+  /** Clients need not wait for a certificate of that host any longer. */
   settleDemand(host: string): void {
     for (const worker of this.#workers) worker.settleDemand(host)
   }
@@ -226,8 +226,7 @@ export class Supervisor {
     this.#sockets.removeFiles()
     const workers = [...this.#workers]
     await Promise.all(workers.map((worker) => this.#stop(worker)))
-    // No worker is left to apply anything.
-    for (const { resolve } of this.#awaited) resolve()
+    this.#acknowledgements.close()
   }
 
   /** The listening sockets, to be handed over to another process. */
@@ -296,13 +295,15 @@ export class Supervisor {
       challenges: this.#challenges,
       bans: [...this.bans],
     }
-    const worker = new WorkerLink(thread, start, this.#events, (generation) => this.#acknowledge(slot, generation))
+    const worker = new WorkerLink(thread, start, this.#events, (generation) =>
+      this.#acknowledgements.add(slot, generation),
+    )
     this.#workers.add(worker)
     if (this.#watches.length > 0) worker.watchRequests(this.#watches)
     void this.#replaceOnceEnded(worker, slot)
     try {
       await this.#sockets.begun(worker, start.sockets)
-      this.#acknowledge(slot, snapshot.generation)
+      this.#acknowledgements.add(slot, snapshot.generation)
     } catch (error) {
       worker.terminate()
       throw error
@@ -323,7 +324,7 @@ export class Supervisor {
       if (worker !== undefined) worker.isDraining = false
       throw error
     }
-    if (worker === undefined) return this.#forgetAcknowledgement(slot)
+    if (worker === undefined) return this.#acknowledgements.forget(slot)
     this.#drain(worker)
   }
 
@@ -337,7 +338,7 @@ export class Supervisor {
     this.#keyedLimits.forget(slot)
     if (this.#stopping) return
     if (!worker.hasStopped) this.#sessions.forgetExchanges()
-    if (!this.#slots.has(slot)) return this.#forgetAcknowledgement(slot)
+    if (!this.#slots.has(slot)) return this.#acknowledgements.forget(slot)
     // If it never listened, `#launch` reports the error.
     if (worker.hasListened) this.#replace(slot, cause, performance.now() - startedAt)
   }
@@ -353,34 +354,5 @@ export class Supervisor {
       this.#launch(slot).catch((error) => this.#replace(slot, String(error), 0))
     }, pause)
     this.#restarts.set(slot, restart)
-  }
-
-  #acknowledge(slot: number, generation: number): void {
-    this.#acknowledged.set(slot, Math.max(this.#acknowledged.get(slot) ?? 0, generation))
-    this.#resolveAwaited()
-  }
-
-  /** The worker in that slot has ended, and has no successor. */
-  #forgetAcknowledgement(slot: number): void {
-    this.#acknowledged.delete(slot)
-    this.#resolveAwaited()
-  }
-
-  #resolveAwaited(): void {
-    for (const awaited of this.#awaited) if (awaited.generation <= this.#oldest) awaited.resolve()
-  }
-
-  /** The oldest generation that a worker may still serve. */
-  get #oldest(): number {
-    return Math.min(...this.#acknowledged.values())
-  }
-
-  async #untilAcknowledged(generation: number): Promise<void> {
-    if (this.#stopping || this.#oldest >= generation) return
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const awaited = { generation, resolve }
-    this.#awaited.add(awaited)
-    await promise
-    this.#awaited.delete(awaited)
   }
 }
