@@ -94,6 +94,7 @@ export class Balancer {
    * @param firstThread the first worker's thread, if it was started early
    * @param load reads the file again
    * @param predecessor the process that this one replaces, if it does
+   * @param serving called before the first worker listens: requests may be in flight from then on
    * @throws ListenError if a worker or the admin API cannot listen; ConfigError if the access log's file cannot be
    *   opened, or a token of the admin API not be read
    */
@@ -103,10 +104,11 @@ export class Balancer {
     firstThread?: Worker,
     load?: LoadAgain,
     predecessor?: Predecessor,
+    serving = () => {},
   ): Promise<Balancer> {
     const opened: Opened[] = []
     try {
-      return await Balancer.#start(opened, file, log, firstThread, load, predecessor)
+      return await Balancer.#start(opened, file, log, firstThread, load, predecessor, serving)
     } catch (error) {
       for (const each of opened) each.close()
       throw error
@@ -121,6 +123,7 @@ export class Balancer {
     firstThread: Worker | undefined,
     load: LoadAgain | undefined,
     predecessor: Predecessor | undefined,
+    serving: () => void,
   ): Promise<Balancer> {
     const inherited = predecessor?.inheritance
     const warn: Warn = (...warning) => log.warn(...warning)
@@ -207,6 +210,7 @@ export class Balancer {
     // One that is replaced answers until this one serves.
     if (predecessor === undefined) await balancer.#startAdmin()
     await health.start()
+    serving()
     try {
       const sockets = inherited?.sockets ?? activatedSockets(supervisor.snapshot.listeners, process.env, warn)
       await supervisor.start(
