@@ -14,7 +14,7 @@ import { type ConfigOptions, loaderFor, withConfigOptions } from './options.ts'
 import { untilStopped } from './until-stopped.ts'
 import { watchFile } from './watch-file.ts'
 
-/** How long a start may continue after a signal to stop, in ms. It may be waiting for first checks, and serves no client yet. */
+/** How long a start that serves no client yet may continue after a signal to stop, in ms. It may be waiting for first checks. */
 const START_WITHIN = 1000
 
 interface RunOptions extends ConfigOptions {
@@ -60,13 +60,21 @@ async function runAfter(predecessor: Predecessor | undefined, { watch, ...option
   const stopped = untilStopped((signal) =>
     log.info(`${signal}: finishing requests in flight; send it again to end at once`, { event: 'stopping', signal }),
   )
+  let mayServe = false
+  const serving = () => {
+    mayServe = true
+  }
   const started = Balancer.start(
-    { file: config, log, load: (instead) => load(instead).config, predecessor },
+    { file: config, log, load: (instead) => load(instead).config, predecessor, serving },
     firstThread,
   )
   // What arrives during the start is done after it.
   process.on('SIGHUP', () => started.then((balancer) => reload(balancer, 'SIGHUP', log), ignore))
-  const balancer = await Promise.race([started, stopped.then(() => setTimeout(START_WITHIN))])
+  const unlessItServes = async () => {
+    await setTimeout(START_WITHIN)
+    return mayServe ? started : undefined
+  }
+  const balancer = await Promise.race([started, stopped.then(unlessItServes)])
   if (balancer === undefined) {
     await close()
     return process.exit()

@@ -114,6 +114,7 @@ export class Balancer {
     // One that is replaced answers until this one serves.
     if (predecessor === undefined) await balancer.#startAdmin()
     await health.start()
+    beginning.serving?.()
     try {
       const sockets =
         inherited?.sockets ??

@@ -39,6 +39,8 @@ export interface Beginning {
   readonly load?: LoadAgain | undefined
   /** The process that this one replaces, if it does. */
   readonly predecessor?: Predecessor | undefined
+  /** Called before the first worker listens: requests may be in flight from then on. */
+  readonly serving?: () => void
 }
 
 /** What the parts of a balancer stand on: the first desired state, and all that it needs from disk, from the network and from before. */

@@ -2,12 +2,17 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
 import { get, type ServerResponse } from 'node:http'
 import { constants } from 'node:os'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { freePort } from '../../bench/free-port.ts'
-import { LIMPET, runLimpet } from '../support/limpet.ts'
+import { temporaryFolder } from '../support/folder.ts'
+import { LIMPET, Lines, runLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
+import { answers } from '../support/port.ts'
 import { RawClient } from '../support/raw-client.ts'
 import { throughTo } from '../support/through.ts'
 import { until } from '../support/until.ts'
@@ -71,38 +76,37 @@ test('after a response that began before the signal, the connection is closed an
   assert.equal(await limpet.exit, 0)
 })
 
-test('a signal while workers are being started loses no request of those that already listen', async (t) => {
-  const { promise: asked, resolve: tellAsked } = Promise.withResolvers<ServerResponse>()
-  let wasAsked = false
-  const origin = await httpOrigin(t, (_request, response) => {
-    wasAsked = true
-    tellAsked(response)
-  })
+test('a signal while workers are being started, however long that takes, loses no request of those that already listen', async (t) => {
+  const asked = Promise.withResolvers<ServerResponse>()
+  const origin = await httpOrigin(t, (_request, response) => asked.resolve(response))
   const port = await freePort()
-  const environment = {
-    PORT: String(port),
-    LIMPET_WORKERS: '16',
-    STATIC_APP: origin.address,
-    DYNAMIC_BACKEND: origin.address,
-  }
-  const limpet = spawn(process.execPath, [LIMPET, 'run'], { env: { ...process.env, ...environment }, stdio: 'ignore' })
+  const letStart = join(await temporaryFolder(t), 'start')
+  const limpet = spawn(process.execPath, [LIMPET, 'run'], {
+    env: {
+      ...process.env,
+      PORT: String(port),
+      LIMPET_WORKERS: '2',
+      STATIC_APP: origin.address,
+      DYNAMIC_BACKEND: origin.address,
+      NODE_OPTIONS: `--import ${new URL('held-start.ts', import.meta.url)}`,
+      LET_START: letStart,
+    },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
   t.after(() => limpet.kill('SIGKILL'))
   const exit = once(limpet, 'exit')
-  // Connections are refused until the first worker listens. A request that has reached the server is not sent again.
-  const answered = (async () => {
-    for (;;) {
-      try {
-        return await once(get({ port, host: '127.0.0.1', agent: false }), 'response')
-      } catch (error) {
-        if (wasAsked) throw error
-      }
-    }
-  })()
-  const response = await asked
+  const errors = new Lines(limpet.stderr)
+  await answers(port)
+  const answered = once(get({ port, host: '127.0.0.1', agent: false }), 'response')
+  const response = await asked.promise
   limpet.kill('SIGTERM')
+  await errors.find(/again to end at once/)
+  // A start that serves nobody yet would be given up by then.
+  await Promise.race([exit, pause(1500)])
   response.end('served')
   const [{ statusCode }] = await answered
   assert.equal(statusCode, 200)
+  await writeFile(letStart, '')
   assert.deepEqual(await exit, [0, null])
 })
 
