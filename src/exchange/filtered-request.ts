@@ -87,10 +87,11 @@ export class FilteredRequest implements NamedParts {
     return this.received.method
   }
 
-  /** The path and query, as the client has written them. */
+  /** The path and query, as the client has written them; of a target without a path (`*`, `http://host?query`), `/`. */
   get originalTarget(): string {
     const { bytes, pathStart, targetEnd } = this.received
-    return bytes.toString('latin1', pathStart, targetEnd)
+    const target = bytes.toString('latin1', pathStart, targetEnd)
+    return target.startsWith('/') ? target : `/${target === '*' ? '' : target}`
   }
 
   /** The path and query, as they are sent on. */
