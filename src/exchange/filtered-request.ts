@@ -3,7 +3,9 @@ import { certificateField, describesCertificate } from '../forwarding/client-cer
 import type { ClientOrigin } from '../forwarding/client-origin.ts'
 import { RequestEdits } from '../forwarding/head-edits.ts'
 import type { BodyForm } from '../http1/body-decoder.ts'
-import { cookieIn } from '../http1/cookie.ts'
+import { cookieAmong, cookieIn } from '../http1/cookie.ts'
+import { type CookieNames, withoutCookies } from '../http1/cookie-names.ts'
+import { FieldName } from '../http1/field-name.ts'
 import { parameterIn } from '../http1/query.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { FilterDecision } from '../observability/exchange-record.ts'
@@ -19,6 +21,8 @@ import type { BodyStorage } from './stored-body.ts'
 
 /** Knows requests, although other heads may have been read since. */
 interface Heads {
+  /** Names of Limpet's own cookies, which are not passed on. */
+  readonly ownCookies: CookieNames
   headOf(request: ReceivedRequest): RequestHead
   sessionOf(request: FilteredRequest): Session | undefined
 }
@@ -134,11 +138,19 @@ export class FilteredRequest implements NamedParts {
 
   header(name: string): string | undefined {
     if (describesCertificate(name)) return certificateField(name, this.tls?.clientCertificate)
-    return this.edits.valueIn(this.#head, name)
+    const value = this.edits.valueIn(this.#head, name)
+    return value === undefined || name !== 'cookie' ? value : this.#withoutOwn(value) || undefined
   }
 
   cookie(name: string, after = 0): string | undefined {
-    return this.edits.removes('cookie') ? undefined : cookieIn(this.#head, name, after)
+    if (!this.edits.removes('cookie')) return cookieIn(this.#head, name, after)
+    return cookieAmong(this.edits.addedValues('cookie'), name, after)
+  }
+
+  /** The value of a Cookie field without the cookies that are Limpet's own. */
+  #withoutOwn(value: string): string {
+    const { ownCookies } = this.#heads
+    return ownCookies.isEmpty ? value : withoutCookies(value, ownCookies)
   }
 
   /** A cookie as the client has sent it, whatever filters have made of the field. */
@@ -156,7 +168,10 @@ export class FilteredRequest implements NamedParts {
     const fields: [string, string][] = []
     for (let field = 0; field < head.count; field++) {
       const name = head.bytes.toString('latin1', head.nameStart(field), head.nameEnd(field))
-      if (!this.edits.removes(name)) fields.push([name, head.value(field)])
+      if (this.edits.removes(name)) continue
+      const isCookie = head.names[field] === FieldName.Cookie
+      const value = isCookie ? this.#withoutOwn(head.value(field)) : head.value(field)
+      if (!isCookie || value !== '') fields.push([name, value])
     }
     return [...fields, ...this.edits.added]
   }

@@ -1,5 +1,6 @@
 import type { Session } from '../affinity/affinity.ts'
 import type { ClientOrigin } from '../forwarding/client-origin.ts'
+import type { CookieNames } from '../http1/cookie-names.ts'
 import type { Framing } from '../http1/framing.ts'
 import type { HeadLimits } from '../http1/head.ts'
 import { RequestHead } from '../http1/request-head.ts'
@@ -94,6 +95,10 @@ export class WorkerContext {
     requestView.path = path
     requestView.filtered = filtered
     return requestView
+  }
+
+  get ownCookies(): CookieNames {
+    return this.generation.ownCookies
   }
 
   /** The session that a request shows to the upstream that it goes to; undefined if it shows none. */
