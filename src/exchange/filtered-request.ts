@@ -18,6 +18,7 @@ import type { TlsFacts } from '../transport/tls-facts.ts'
 import type { Downstream } from './downstream.ts'
 import { authorityOf, type ReceivedRequest } from './received-request.ts'
 import type { BodyStorage } from './stored-body.ts'
+import type { UpstreamGroup } from './upstream-group.ts'
 
 /** Knows requests, although other heads may have been read since. */
 interface Heads {
@@ -57,8 +58,10 @@ export class FilteredRequest implements NamedParts {
   user: string | undefined
   /** What a token says that a filter has verified. */
   claims: Readonly<Record<string, unknown>> | undefined
-  /** Index of the upstream in the Snapshot; -1 for none. */
+  /** Index of the upstream among the groups; -1 for none. */
   upstream: number
+  /** In the order of the upstreams of the Snapshot by which it was routed, which may not be in effect any more. */
+  readonly groups: readonly UpstreamGroup[]
   /** Where its body is kept until it is whole, before a server gets it; undefined: it is passed on as it comes. */
   bodyStorage: BodyStorage | undefined
   /** The server that has answered, and its upstream; undefined before. */
@@ -70,17 +73,30 @@ export class FilteredRequest implements NamedParts {
   readonly #downstream: Downstream
   #parameters: Parameters | undefined
 
-  constructor(heads: Heads, downstream: Downstream, received: ReceivedRequest, route: Route, path: string) {
+  constructor(
+    heads: Heads,
+    downstream: Downstream,
+    received: ReceivedRequest,
+    route: Route,
+    path: string,
+    groups: readonly UpstreamGroup[],
+  ) {
     this.#heads = heads
     this.#downstream = downstream
     this.received = received
     this.route = route
     this.path = path
+    this.groups = groups
     this.upstream = route.upstream
   }
 
   get #head(): RequestHead {
     return this.#heads.headOf(this.received)
+  }
+
+  /** That which the request goes to; undefined for none. */
+  get group(): UpstreamGroup | undefined {
+    return this.groups[this.upstream]
   }
 
   get id(): string {

@@ -103,7 +103,7 @@ export class WorkerContext {
 
   /** The session that a request shows to the upstream that it goes to; undefined if it shows none. */
   sessionOf(request: FilteredRequest): Session | undefined {
-    const affinity = this.generation.groups[request.upstream]?.affinity
+    const affinity = request.group?.affinity
     if (affinity === undefined) return undefined
     const view = this.show(this.headOf(request.received), request.origin, request.path, request)
     return affinity.read(view, wallSeconds())
@@ -115,7 +115,7 @@ export class WorkerContext {
     if (session === undefined) return false
     if (session.standing === 'known') return true
     // Any request has a key: only the table knows whose requests came before.
-    const { sessions } = this.generation.groups[request.upstream]!
+    const { sessions } = request.group!
     return session.key !== undefined && sessions.find(session.high, session.low, wallSeconds()) >= 0
   }
 
