@@ -155,6 +155,8 @@ export class Http2Stream extends ClientDeadline implements Downstream, StreamUse
   }
 
   handedOver(): void {
+    // It has not been cancelled. A filter of its route may still wait.
+    this.isFickle = false
     this.#exchange?.flush()
     this.#expectWhatIsDue()
   }

@@ -1,5 +1,5 @@
 import type { BodyReader } from '../affinity/affinity.ts'
-import type { RequestEdits } from '../forwarding/head-edits.ts'
+import type { HeadEdits, RequestEdits } from '../forwarding/head-edits.ts'
 import type { ConnectionOptions } from '../http1/connection-options.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { AttemptedExchange } from '../observability/exchange-record.ts'
@@ -20,6 +20,8 @@ export interface AttemptOwner extends AttemptedExchange {
   readonly trace: Trace | undefined
   /** What filters have changed in the request's head. */
   readonly edits: RequestEdits | undefined
+  /** What filters have changed in the response's head, once the server has answered. */
+  readonly responseEdits: HeadEdits | undefined
   /** What takes the response: the client, or what stands before it. */
   readonly sink: ResponseSink
   /** All of the request has been written to the server. */

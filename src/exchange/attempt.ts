@@ -267,7 +267,7 @@ export class Attempt implements ServerStreamUser, RequestBodyUser, TunnelOwner, 
     this.#requestEnded = true
     this.#hasSentBody ||= this.#replay === undefined
     if (this.#tunnel !== undefined) return this.#tunnel.clientEnd()
-    this.#stream!.end(passedTrailers(trailers, this.#owner.request.options.text))
+    this.#stream!.end(passedTrailers(trailers, this.#owner.request.options.text, this.#owner.edits))
     this.#judge.requestSent()
     this.#owner.requestSent()
   }
@@ -430,7 +430,8 @@ export class Attempt implements ServerStreamUser, RequestBodyUser, TunnelOwner, 
     if (this.#owner.request.isGrpc && trailers !== undefined) this.#owner.callEnded(grpcStatusIn(trailers))
     // Its connection may serve others from now on, even if the end of the response ends the exchange at once.
     this.#stream = undefined
-    this.#sink.end(this.#owner.request.takesTrailers ? passedTrailers(trailers, this.#responseOptions) : undefined)
+    const { request, responseEdits } = this.#owner
+    this.#sink.end(request.takesTrailers ? passedTrailers(trailers, this.#responseOptions, responseEdits) : undefined)
     this.#sink.flush()
     this.#complete()
   }

@@ -1,5 +1,5 @@
 import type { BodyReader } from '../affinity/affinity.ts'
-import type { RequestEdits } from '../forwarding/head-edits.ts'
+import type { HeadEdits, RequestEdits } from '../forwarding/head-edits.ts'
 import { type ConnectionOptions, connectionOptions } from '../http1/connection-options.ts'
 import { FieldName } from '../http1/field-name.ts'
 import type { Head } from '../http1/head.ts'
@@ -127,6 +127,10 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     return this.#filtering?.request.edits
   }
 
+  get responseEdits(): HeadEdits | undefined {
+    return this.#filtering?.responseEdits
+  }
+
   get user(): string | undefined {
     return this.#filtering?.request.user
   }
@@ -179,8 +183,8 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     if (folder !== undefined) return this.#answer(redirect(301, folder + queryOf(head), this.request))
     const filters = this.context.filtersOf(route)
     if (filters === undefined) return this.#place(groups[route.upstream], view)
-    const filtered = new FilteredRequest(this.context, this.downstream, this.request, route, path)
-    this.#filtering = new Filtering(filters, filtered, groups)
+    const filtered = new FilteredRequest(this.context, this.downstream, this.request, route, path, groups)
+    this.#filtering = new Filtering(filters, filtered)
     this.#filter()
   }
 
@@ -203,9 +207,9 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   #goOnAfter(verdict: Verdict): void {
     if (verdict instanceof Failure) return this.#end(verdict)
     if (verdict !== undefined) return this.#answer(verdict)
-    const { group, request } = this.#filtering!
+    const { request } = this.#filtering!
     const head = this.context.headOf(this.request)
-    this.#place(group, this.context.show(head, this.downstream.origin, request.path, request))
+    this.#place(request.group, this.context.show(head, this.downstream.origin, request.path, request))
   }
 
   /** @param group undefined for a route without an upstream */

@@ -3,7 +3,9 @@ import { certificateField, describesCertificate } from '../forwarding/client-cer
 import type { ClientOrigin } from '../forwarding/client-origin.ts'
 import { RequestEdits } from '../forwarding/head-edits.ts'
 import type { BodyForm } from '../http1/body-decoder.ts'
-import { cookieIn } from '../http1/cookie.ts'
+import { cookieAmong, cookieIn } from '../http1/cookie.ts'
+import { type CookieNames, withoutCookies } from '../http1/cookie-names.ts'
+import { FieldName } from '../http1/field-name.ts'
 import { parameterIn } from '../http1/query.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { FilterDecision } from '../observability/exchange-record.ts'
@@ -16,9 +18,12 @@ import type { TlsFacts } from '../transport/tls-facts.ts'
 import type { Downstream } from './downstream.ts'
 import { authorityOf, type ReceivedRequest } from './received-request.ts'
 import type { BodyStorage } from './stored-body.ts'
+import type { UpstreamGroup } from './upstream-group.ts'
 
 /** Knows requests, although other heads may have been read since. */
 interface Heads {
+  /** Names of Limpet's own cookies, which are not passed on. */
+  readonly ownCookies: CookieNames
   headOf(request: ReceivedRequest): RequestHead
   sessionOf(request: FilteredRequest): Session | undefined
 }
@@ -53,8 +58,10 @@ export class FilteredRequest implements NamedParts {
   user: string | undefined
   /** What a token says that a filter has verified. */
   claims: Readonly<Record<string, unknown>> | undefined
-  /** Index of the upstream in the Snapshot; -1 for none. */
+  /** Index of the upstream among the groups; -1 for none. */
   upstream: number
+  /** In the order of the upstreams of the Snapshot by which it was routed, which may not be in effect any more. */
+  readonly groups: readonly UpstreamGroup[]
   /** Where its body is kept until it is whole, before a server gets it; undefined: it is passed on as it comes. */
   bodyStorage: BodyStorage | undefined
   /** The server that has answered, and its upstream; undefined before. */
@@ -66,17 +73,30 @@ export class FilteredRequest implements NamedParts {
   readonly #downstream: Downstream
   #parameters: Parameters | undefined
 
-  constructor(heads: Heads, downstream: Downstream, received: ReceivedRequest, route: Route, path: string) {
+  constructor(
+    heads: Heads,
+    downstream: Downstream,
+    received: ReceivedRequest,
+    route: Route,
+    path: string,
+    groups: readonly UpstreamGroup[],
+  ) {
     this.#heads = heads
     this.#downstream = downstream
     this.received = received
     this.route = route
     this.path = path
+    this.groups = groups
     this.upstream = route.upstream
   }
 
   get #head(): RequestHead {
     return this.#heads.headOf(this.received)
+  }
+
+  /** That which the request goes to; undefined for none. */
+  get group(): UpstreamGroup | undefined {
+    return this.groups[this.upstream]
   }
 
   get id(): string {
@@ -87,10 +107,11 @@ export class FilteredRequest implements NamedParts {
     return this.received.method
   }
 
-  /** The path and query, as the client has written them. */
+  /** The path and query, as the client has written them; of a target without a path (`*`, `http://host?query`), `/`. */
   get originalTarget(): string {
     const { bytes, pathStart, targetEnd } = this.received
-    return bytes.toString('latin1', pathStart, targetEnd)
+    const target = bytes.toString('latin1', pathStart, targetEnd)
+    return target.startsWith('/') ? target : `/${target === '*' ? '' : target}`
   }
 
   /** The path and query, as they are sent on. */
@@ -133,11 +154,19 @@ export class FilteredRequest implements NamedParts {
 
   header(name: string): string | undefined {
     if (describesCertificate(name)) return certificateField(name, this.tls?.clientCertificate)
-    return this.edits.valueIn(this.#head, name)
+    const value = this.edits.valueIn(this.#head, name)
+    return value === undefined || name !== 'cookie' ? value : this.#withoutOwn(value) || undefined
   }
 
   cookie(name: string, after = 0): string | undefined {
-    return this.edits.removes('cookie') ? undefined : cookieIn(this.#head, name, after)
+    if (!this.edits.removes('cookie')) return cookieIn(this.#head, name, after)
+    return cookieAmong(this.edits.addedValues('cookie'), name, after)
+  }
+
+  /** The value of a Cookie field without the cookies that are Limpet's own. */
+  #withoutOwn(value: string): string {
+    const { ownCookies } = this.#heads
+    return ownCookies.isEmpty ? value : withoutCookies(value, ownCookies)
   }
 
   /** A cookie as the client has sent it, whatever filters have made of the field. */
@@ -155,7 +184,10 @@ export class FilteredRequest implements NamedParts {
     const fields: [string, string][] = []
     for (let field = 0; field < head.count; field++) {
       const name = head.bytes.toString('latin1', head.nameStart(field), head.nameEnd(field))
-      if (!this.edits.removes(name)) fields.push([name, head.value(field)])
+      if (this.edits.removes(name)) continue
+      const isCookie = head.names[field] === FieldName.Cookie
+      const value = isCookie ? this.#withoutOwn(head.value(field)) : head.value(field)
+      if (!isCookie || value !== '') fields.push([name, value])
     }
     return [...fields, ...this.edits.added]
   }

@@ -1,3 +1,4 @@
+import type { HeadEdits } from '../forwarding/head-edits.ts'
 import type { BodyForm } from '../http1/body-decoder.ts'
 import type { ConnectionOptions } from '../http1/connection-options.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
@@ -7,13 +8,11 @@ import type { FilteredRequest } from './filtered-request.ts'
 import { FilteredResponse } from './filtered-response.ts'
 import type { OwnResponse } from './own-response.ts'
 import type { BodyStage, ResponseSink, StageUser } from './response-sink.ts'
-import type { UpstreamGroup } from './upstream-group.ts'
 
 /** The way of one exchange through the filters of its route. */
 export class Filtering {
   readonly request: FilteredRequest
   readonly #filters: readonly Filter[]
-  readonly #groups: readonly UpstreamGroup[]
   /** How many filters have been asked about the request. */
   #asked = 0
   #response: FilteredResponse | undefined
@@ -22,16 +21,9 @@ export class Filtering {
   /** From the client on. */
   readonly #stages: BodyStage[] = []
 
-  /** @param groups in the order of the Snapshot's upstreams */
-  constructor(filters: readonly Filter[], request: FilteredRequest, groups: readonly UpstreamGroup[]) {
+  constructor(filters: readonly Filter[], request: FilteredRequest) {
     this.#filters = filters
     this.request = request
-    this.#groups = groups
-  }
-
-  /** That which the request goes to; undefined for a route without an upstream. */
-  get group(): UpstreamGroup | undefined {
-    return this.#groups[this.request.upstream]
   }
 
   /**
@@ -68,7 +60,7 @@ export class Filtering {
    */
   answered(head: ResponseHead, serverName: string, mayRetry: () => boolean): OwnResponse | 'retry' | undefined {
     this.request.serverName = serverName
-    this.request.upstreamName = this.group?.settings.name
+    this.request.upstreamName = this.request.group?.settings.name
     if (!this.#filters.some(seesResponses)) return undefined
     const readable = { status: head.status, values: (name: string) => valuesIn(head, name) }
     const verdict = this.#show(new FilteredResponse(this.request, readable, { mayRetry }))
@@ -107,6 +99,11 @@ export class Filtering {
   drained(): boolean {
     this.#stages[0]?.drained()
     return this.hasStages
+  }
+
+  /** What filters have changed in the head of the response. */
+  get responseEdits(): HeadEdits | undefined {
+    return this.#response?.edits
   }
 
   /** The field lines that filters add to the server's response, each with its line end. */

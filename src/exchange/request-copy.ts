@@ -33,6 +33,7 @@ export class RequestCopy implements RequestFollower, AttemptOwner, Call, Lifetim
   body: PassingBody
   edits: RequestEdits
   readonly route = undefined
+  readonly responseEdits = undefined
   readonly trace = undefined
   readonly failure = undefined
   readonly grpcStatus = undefined

@@ -1,5 +1,6 @@
 import type { Session } from '../affinity/affinity.ts'
 import type { ClientOrigin } from '../forwarding/client-origin.ts'
+import type { CookieNames } from '../http1/cookie-names.ts'
 import type { Framing } from '../http1/framing.ts'
 import type { HeadLimits } from '../http1/head.ts'
 import { RequestHead } from '../http1/request-head.ts'
@@ -96,9 +97,13 @@ export class WorkerContext {
     return requestView
   }
 
+  get ownCookies(): CookieNames {
+    return this.generation.ownCookies
+  }
+
   /** The session that a request shows to the upstream that it goes to; undefined if it shows none. */
   sessionOf(request: FilteredRequest): Session | undefined {
-    const affinity = this.generation.groups[request.upstream]?.affinity
+    const affinity = request.group?.affinity
     if (affinity === undefined) return undefined
     const view = this.show(this.headOf(request.received), request.origin, request.path, request)
     return affinity.read(view, wallSeconds())
@@ -110,7 +115,7 @@ export class WorkerContext {
     if (session === undefined) return false
     if (session.standing === 'known') return true
     // Any request has a key: only the table knows whose requests came before.
-    const { sessions } = this.generation.groups[request.upstream]!
+    const { sessions } = request.group!
     return session.key !== undefined && sessions.find(session.high, session.low, wallSeconds()) >= 0
   }
 

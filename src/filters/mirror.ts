@@ -29,7 +29,7 @@ export class Mirror implements Filter {
 
   request(request: FilteredRequest): undefined {
     const { share, upstream, body } = this.#settings
-    const group = this.#context.generation.groups[upstream]
+    const group = request.groups[upstream]
     if (group === undefined || this.#points.next() >= share) return
     const obstacle = obstacleTo(request.received, body) ?? this.#copy(request, group)
     request.note(

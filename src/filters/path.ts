@@ -1,11 +1,15 @@
-import type { Filter } from '../exchange/filter.ts'
+import { Failure } from '../exchange/failure.ts'
+import type { Filter, Verdict } from '../exchange/filter.ts'
 import type { FilteredRequest } from '../exchange/filtered-request.ts'
-import { escapedPath } from '../http1/escape.ts'
+import { escapedParameter, escapedPath } from '../http1/escape.ts'
 import { normalisePath } from '../routing/path.ts'
-import type { PathSettings } from '../runtime/filter-settings.ts'
+import type { PathSettings, Variable } from '../runtime/filter-settings.ts'
 import { LinearPattern, type PatternMatch } from '../runtime/linear-pattern.ts'
 import { partsOf, withoutPrefix } from './target.ts'
 import { renderInTarget } from './template.ts'
+
+/** A segment that leads elsewhere (RFC 3986 §5.2.4), also with escapes. */
+const DOTS = /^(?:\.|%2e){1,2}$/i
 
 /**
  * Changes the path that the server gets; the query stays. The path is looked at in its normal form, by which its route was found: dots,
@@ -21,14 +25,37 @@ export class Path implements Filter {
     this.#pattern = settings.pattern === undefined ? undefined : new LinearPattern(settings.pattern)
   }
 
-  request(request: FilteredRequest): undefined {
+  request(request: FilteredRequest): Verdict {
     const [written, query] = partsOf(request.target)
     // That of most requests is known from routing.
     const path = request.edits.target === undefined ? request.path : normalisePath(written)
     const changed = path === undefined ? undefined : this.#changed(written, path, request)
-    if (changed === undefined) return
+    if (changed === undefined) return undefined
+    if (this.#leadsOut(changed, request))
+      return new Failure('bad-request', 'the path that a server would get has a segment of dots')
     request.edits.target = changed.includes('?') ? withQuery(changed, query) : changed + query
-    request.note(this.name, `${written} → ${changed}`)
+    // A query may have secrets that are logged nowhere else.
+    request.note(this.name, `${written} → ${partsOf(changed)[0]}`)
+    return undefined
+  }
+
+  /**
+   * Whether what a client has put into the path leads elsewhere than it should. The path of the request itself cannot: it does not climb
+   * above its own root.
+   */
+  #leadsOut(changed: string, request: FilteredRequest): boolean {
+    const { strip, add, set } = this.#settings
+    if (strip !== undefined || add !== undefined) return false
+    const own = set?.some((part) => typeof part !== 'string' && isOwnPath(part)) === true
+    const others = own
+      ? renderInTarget(
+          set!.filter((part) => typeof part === 'string' || !isOwnPath(part)),
+          request,
+        )
+      : changed
+    return partsOf(others)[0]
+      .split('/')
+      .some((segment) => DOTS.test(segment))
   }
 
   /**
@@ -37,11 +64,11 @@ export class Path implements Filter {
    */
   #changed(written: string, path: string, request: FilteredRequest): string | undefined {
     const { strip, add, set, to } = this.#settings
-    if (set !== undefined) return renderInTarget(set, request)
+    if (set !== undefined) return fromRoot(renderInTarget(set, request))
     if (add !== undefined) return asWritten(escapedPath(add) + written, add + path)
     if (strip === undefined) {
       const match = this.#pattern!.match(path)
-      return match && replaced(path, match, to!)
+      return match && fromRoot(replaced(path, match, to!))
     }
     const rest = withoutPrefix(path, strip)
     if (rest === undefined) return undefined
@@ -50,9 +77,15 @@ export class Path implements Filter {
   }
 }
 
-/** What is written, if it says that path; else the path in normal form. */
+/** What is written, if it says that path; else the path in normal form. Two slashes at its start are a host to many applications. */
 function asWritten(written: string | undefined, path: string): string {
-  return written !== undefined && normalisePath(written) === path ? written : escapedPath(path)
+  const isPlain = written !== undefined && !/^\/[/\\]/.test(written) && normalisePath(written) === path
+  return isPlain ? written : escapedPath(path)
+}
+
+/** The same with one slash at its start. */
+function fromRoot(target: string): string {
+  return `/${target.replace(/^\/+/, '')}`
 }
 
 /** As nginx: the query of the request follows that of the replacement. */
@@ -62,7 +95,14 @@ function withQuery(target: string, query: string): string {
 
 /** The path with `to` in the place of what has matched, in which `$1` is the first group. */
 function replaced(path: string, { start, end, groups }: PatternMatch, to: string): string {
-  const inPlace = to.replace(/\$(\d)/g, (_, group) => escapedPath(groups[Number(group)] ?? ''))
-  const changed = escapedPath(path.slice(0, start)) + inPlace + escapedPath(path.slice(end))
-  return changed.startsWith('/') ? changed : `/${changed}`
+  const mark = to.indexOf('?')
+  const inPlace = to.replace(/\$(\d)/g, (_, group, at: number) => {
+    const text = groups[Number(group)] ?? ''
+    return mark >= 0 && at > mark ? escapedParameter(text) : escapedPath(text)
+  })
+  return escapedPath(path.slice(0, start)) + inPlace + escapedPath(path.slice(end))
+}
+
+function isOwnPath({ from }: Variable): boolean {
+  return from === 'request.path' || from === 'request.target'
 }

@@ -1,5 +1,6 @@
 import type { FilteredRequest } from '../exchange/filtered-request.ts'
-import { escapedPath } from '../http1/escape.ts'
+import { escapedAddress, escapedParameter, escapedPath, escapedSegment } from '../http1/escape.ts'
+import { unescaped } from '../http1/query.ts'
 import { claimNamed, claimText } from '../runtime/claim-text.ts'
 import type { Template, Variable } from '../runtime/filter-settings.ts'
 import { partsOf } from './target.ts'
@@ -12,24 +13,35 @@ export function render(template: Template, request: FilteredRequest): string {
   return text
 }
 
-/** The same in a path or an address: what may hold any characters is percent-encoded. */
+/**
+ * The same in a path or an address, in which no value ends the part that it stands in: after a question mark it is percent-encoded as the
+ * value of a parameter, else as a path. Path and query of the request itself stay as they are written, where they stand for themselves.
+ */
 export function renderInTarget(template: Template, request: FilteredRequest): string {
   let text = ''
-  for (const part of template) text += typeof part === 'string' ? part : targetPart(part, request)
+  for (const part of template)
+    text += typeof part === 'string' ? escapedAddress(part) : targetPart(part, request, text.includes('?'))
   return text
 }
 
-function targetPart(variable: Variable, request: FilteredRequest): string {
+function targetPart(variable: Variable, request: FilteredRequest, isInQuery: boolean): string {
   const value = variableIn(variable, request) ?? ''
   switch (variable.from) {
-    case 'route':
-      return escapedPath(value)
+    case 'request.host':
+    case 'request.path':
+    case 'request.target':
+      return isInQuery ? escapedParameter(value) : value
+    case 'request.query':
+      return isInQuery ? value : escapedPath(value)
     case 'auth.user':
     case 'claim':
+      return escapedSegment(value)
     case 'tls.subject':
-      return encodeURIComponent(value.toWellFormed())
-    default:
-      return value
+      return escapedSegment(Buffer.from(value).toString('latin1'))
+    default: {
+      const plain = variable.from === 'query' ? unescaped(value) : value
+      return isInQuery ? escapedParameter(plain) : escapedPath(plain)
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import { HYPHEN, lower, UNDERSCORE } from '../http1/bytes.ts'
 import type { Head } from '../http1/head.ts'
 import { readTrailers } from '../http1/trailers.ts'
 import type { Scratch } from '../transport/scratch.ts'
+import type { HeadEdits } from './head-edits.ts'
 import { CRLF } from './passed-fields.ts'
 
 /**
@@ -53,28 +54,34 @@ const CONTENT_DIGEST = Buffer.from('content-digest')
  * the next ones are asked for.
  *
  * @param options the text of the Connection fields of their message, which may name trailers, too (RFC 9110 §7.6.1)
+ * @param edits of the head of their message: a field that ends there does not go on as a trailer, which many applications take for it
  */
-export function passedTrailers(trailers: Head | undefined, options: string): Head | undefined {
+export function passedTrailers(trailers: Head | undefined, options: string, edits?: HeadEdits): Head | undefined {
   if (trailers === undefined || trailers.count === 0) return undefined
   const named = options === '' ? undefined : namesIn(options)
   let fit = 0
   for (let field = 0; field < trailers.count; field++) {
-    if (isFit(trailers, field, named)) fit++
+    if (isFit(trailers, field, named, edits)) fit++
   }
   if (fit === trailers.count) return trailers
-  return fit === 0 ? undefined : withoutUnfit(trailers, named)
+  return fit === 0 ? undefined : withoutUnfit(trailers, named, edits)
 }
 
-function withoutUnfit(trailers: Head, named: ReadonlySet<string> | undefined): Head {
+function withoutUnfit(trailers: Head, named: ReadonlySet<string> | undefined, edits: HeadEdits | undefined): Head {
   const lines: Buffer[] = []
   for (let field = 0; field < trailers.count; field++) {
-    if (isFit(trailers, field, named))
+    if (isFit(trailers, field, named, edits))
       lines.push(trailers.bytes.subarray(trailers.nameStart(field), trailers.lineEnd(field)))
   }
   return readTrailers(Buffer.concat([...lines, CRLF]))
 }
 
-function isFit(trailers: Head, field: number, named: ReadonlySet<string> | undefined): boolean {
+function isFit(
+  trailers: Head,
+  field: number,
+  named: ReadonlySet<string> | undefined,
+  edits: HeadEdits | undefined,
+): boolean {
   const { bytes } = trailers
   const from = trailers.nameStart(field)
   const to = trailers.nameEnd(field)
@@ -84,6 +91,7 @@ function isFit(trailers: Head, field: number, named: ReadonlySet<string> | undef
   for (let i = 0; i < unfitFamilies.length; i++) {
     if (beginsLike(bytes, from, to, unfitFamilies[i]!)) return isContentDigest(bytes, from, to)
   }
+  if (edits?.removes(bytes.toString('latin1', from, to)) === true) return false
   return named === undefined || !named.has(bytes.toString('latin1', from, to).toLowerCase())
 }
 

@@ -68,6 +68,23 @@ function isEqual(bytes: Uint8Array, from: number, to: number, name: Uint8Array):
   return true
 }
 
+/** The value of a Cookie field, one character a byte, without the pairs of those names; empty if there are no others. */
+export function withoutCookies(value: string, names: CookieNames): string {
+  const bytes = Buffer.from(value, 'latin1')
+  const kept: string[] = []
+  let from = 0
+  while (names.find(bytes, from, bytes.length)) {
+    kept.push(value.slice(from, names.start))
+    from = names.end
+  }
+  if (from === 0) return value
+  kept.push(value.slice(from))
+  return kept
+    .map((pairs) => pairs.replace(/^[;\s]+|[;\s]+$/g, ''))
+    .filter((pairs) => pairs !== '')
+    .join('; ')
+}
+
 /** Semicolons, and white space around them. */
 export function isBetweenPairs(byte: number): boolean {
   return byte === SEMICOLON || isBlank(byte)

@@ -103,6 +103,16 @@ export function cookieIn(head: Head, name: string, after = 0): string | undefine
   return undefined
 }
 
+/** The same among the values of Cookie fields that are texts. */
+export function cookieAmong(values: readonly string[], name: string, after = 0): string | undefined {
+  let pending = after
+  for (const value of values) {
+    pairs.enter(Buffer.from(value, 'latin1'), 0, value.length)
+    while (pairs.seek(name)) if (pending-- === 0) return value.slice(pairs.valueStart, pairs.end)
+  }
+  return undefined
+}
+
 /** A cookie's value without the quotes that may surround it (RFC 6265 §4.1.1). */
 export function unquoted(value: string): string {
   return value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
+import type { Filter } from '../../src/exchange/filter.ts'
 import {
   END_HEADERS,
   END_STREAM,
@@ -100,19 +101,28 @@ for (const [way, cancel] of Object.entries(cancellations)) {
   })
 }
 
-test('a wasteful client is still answered, whatever it does not cancel', async (t) => {
-  const { peer } = await start(t, (response) => response.end('here'))
-  const asked: number[] = []
-  const frames: Buffer[] = []
-  for (let i = 0; i < 2000; i++) {
-    const id = 2 * i + 1
-    frames.push(get(id))
-    if (i % 40 === 39) asked.push(id)
-    else frames.push(reset(id))
-  }
-  peer.say(...frames)
-  for (const id of asked) await peer.hears(({ type, stream }) => type === Type.DATA && stream === id)
-})
+for (const [what, filters] of [
+  ['', undefined],
+  [', by filters that wait, too', [{ name: 'slow', request: () => turn().then(() => turn(undefined)) }]],
+] as const)
+  wasteful(what, filters)
+
+function wasteful(what: string, filters: readonly Filter[] | undefined): void {
+  test(`a wasteful client is still answered, whatever it does not cancel${what}`, async (t) => {
+    const { worker, peer } = await start(t, (response) => response.end('here'))
+    worker.context.filtersOf = () => filters
+    const asked: number[] = []
+    const frames: Buffer[] = []
+    for (let i = 0; i < 2000; i++) {
+      const id = 2 * i + 1
+      frames.push(get(id))
+      if (i % 40 === 39) asked.push(id)
+      else frames.push(reset(id))
+    }
+    peer.say(...frames)
+    for (const id of asked) await peer.hears(({ type, stream }) => type === Type.DATA && stream === id)
+  })
+}
 
 test('eight clients that end streams at once: few in each turn, all of them together', async (t) => {
   const { worker, peer } = await start(t, (response) => response.end('here'))

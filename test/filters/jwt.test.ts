@@ -196,6 +196,8 @@ testBoth(
       { role: [] },
       { role: null },
       { scope: 'rewrite' },
+      // Users choose the words of many claims.
+      { role: 'user admin' },
       { email: undefined },
       { verified: 'true' },
     ])
@@ -219,6 +221,57 @@ testBoth(
     // The first place that has one counts.
     assert.equal((await client.ask(`/?access_token=${valid}`, bearer('abc'))).status, 401)
   },
+)
+
+testBoth(
+  'no token goes on but the one that was verified, and only if it is forwarded',
+  [
+    { path: '/kept', filters: [{ jwt: { keys, from: ['bearer', 'cookie:session', 'query:t'], forward: true } }] },
+    { path: '/*', filters: [{ jwt: { keys, from: ['bearer', 'cookie:session', 'query:t'] } }] },
+  ],
+  async (client) => {
+    const valid = await token()
+    const authorization = [`Bearer ${valid}`, 'Bearer forged']
+    const cookie = `session=forged; a=1; session=${valid}`
+    for (const [path, passed] of [
+      ['/kept', `Bearer ${valid}`],
+      ['/x', undefined],
+    ] as const) {
+      const { url, headers } = await client.got(`${path}?t=forged&b=2&t`, { headers: { authorization, cookie } })
+      assert.deepEqual([url, headers.authorization, headers.cookie], [`${path}?b=2`, passed, 'a=1'])
+    }
+    const basic = { authorization: 'Basic YTpi', cookie: `session=${valid}; session=forged; a=1` }
+    const byCookie = await client.got('/kept?t=forged', { headers: basic })
+    const { headers } = byCookie
+    assert.deepEqual(
+      [byCookie.url, headers.authorization, headers.cookie],
+      ['/kept', 'Basic YTpi', `session=${valid}; a=1`],
+    )
+    const byQuery = await client.got(`/kept?t&t=${valid}&t=forged&b`)
+    assert.equal(byQuery.url, `/kept?t=${valid}&b`)
+  },
+)
+
+testBoth(
+  'filters after it see the other cookies, and no cookie of Limpet itself goes on',
+  [
+    {
+      path: '/*',
+      filters: [
+        { jwt: { keys, from: 'cookie:session' } },
+        { headers: { request: { set: { 'X-A': '${request.cookie.a}', 'X-Cookies': '${request.header.cookie}' } } } },
+      ],
+      upstream: 'sticky',
+    },
+  ],
+  async (client) => {
+    const valid = await token()
+    const first = await client.ask('/', { headers: { cookie: `session=${valid}` } })
+    const [own] = String(first.headers['set-cookie']).split(';')
+    const { headers } = await client.got('/', { headers: { cookie: `a=1; ${own}; session=${valid}; b=2` } })
+    assert.deepEqual([headers.cookie, headers['x-a'], headers['x-cookies']], ['a=1; b=2', '1', 'a=1; b=2'])
+  },
+  async (t) => ({ sticky: { affinity: 'cookie', servers: [(await mirrorOrigin(t)).address] } }),
 )
 
 test('requests of a user go to the same server, whatever the token', async (t) => {

@@ -313,3 +313,20 @@ test('a switch of protocols is not copied', async (t) => {
   assert.deepEqual(outcomes.all, [])
   assert.equal(shadow.got.length, 0)
 })
+
+test('a request that waited in another filter is copied to its own upstream, whatever the configuration is by then', async (t) => {
+  const [shadow, stranger] = [await shadowOrigin(t), await shadowOrigin(t)]
+  const asked = Promise.withResolvers<ServerResponse>()
+  const service = await httpOrigin(t, (_request, response) => asked.resolve(response))
+  const filters = [{ forwardAuth: { url: `http://${service.address}/` } }, { mirror: { to: 'shadow' } }]
+  const { plane, outcomes, configOf } = await siteOf(t, shadow.origin)
+  const upstreams = { shadow: { servers: [shadow.origin.address] } }
+  await plane.apply(configOf(filters, upstreams))
+  const answered = http1Client(t, plane.port).ask('/a')
+  const answer = await asked.promise
+  await plane.apply(configOf([], { stranger: { servers: [stranger.origin.address] }, ...upstreams }))
+  answer.end()
+  assert.equal((await answered).status, 200)
+  assert.deepEqual(await outcomes.count(1), ['answered'])
+  assert.deepEqual([shadow.got.map(({ line }) => line), stranger.got], [['GET /a'], []])
+})

@@ -59,3 +59,42 @@ testBoth(
     assert.match((await client.got('/own/')).headers.host!, /^127\.0\.0\.1:\d+$/)
   },
 )
+
+testBoth(
+  'what clients say cannot leave the part of a path that it stands in',
+  [
+    { path: '/app/*', filters: [{ path: { strip: '/app' } }] },
+    { path: '/query/*', filters: [{ path: { set: '/files/${request.query.name}' } }] },
+    { path: '/header/*', filters: [{ path: { set: '${request.header.x-to}?by=${request.header.x-by}' } }] },
+    { path: '/cookie/*', filters: [{ path: { set: '/a/${request.cookie.c}' } }] },
+    { path: '/rooms/:room', filters: [{ path: { set: '/room?id=${route.room}&host=${request.host}' } }] },
+    { path: '/self/*', filters: [{ path: { set: '/x${request.path}?uri=${request.target}' } }] },
+    { path: '/old/*', filters: [{ path: { pattern: '^/old/(.*)$', to: '/new?id=$1' } }] },
+    { path: '/cut/*', filters: [{ path: { pattern: '^/cut/(.*)x$', to: '/in/$1' } }] },
+  ],
+  async (client) => {
+    const url = async (path: string, ask = {}) => (await client.got(path, ask)).url
+    // To many applications, what begins with two slashes is another host.
+    assert.equal(await url('/app//evil.example/..%2fx'), '/x')
+    assert.equal(await url('/app//evil.example'), '/evil.example')
+    assert.equal(await url('/app/\\evil.example'), '/%5Cevil.example')
+    assert.equal(await url('/query/?name=a%2Fb%3Fadmin=1'), '/files/a/b%3Fadmin=1?name=a%2Fb%3Fadmin=1')
+    const headers = { 'x-to': 'http://evil.example/ HTTP/1.1', 'x-by': 'a&admin=1#+' }
+    assert.equal(await url('/header/', { headers }), '/http://evil.example/%20HTTP/1.1?by=a%26admin%3D1%23%2B')
+    assert.equal(await url('/header/', { headers: { 'x-to': '//evil.example' } }), '/evil.example?by=')
+    assert.equal(await url('/cookie/', { headers: { cookie: 'c="x y"' } }), '/a/%22x%20y%22')
+    assert.equal(await url('/rooms/a%26admin=1', { host: 'a&admin=1' }), '/room?id=a%26admin%3D1&host=a%26admin%3D1')
+    assert.equal(await url('/self/b/../c?d&e'), '/x/self/b/../c?uri=/self/b/../c%3Fd%26e&d&e')
+    assert.equal(await url('/old/1&admin=1;x%3F%23'), '/new?id=1%26admin%3D1%3Bx%3F%23')
+    assert.equal(await url('/cut/...x'), '/in/...')
+    for (const [path, ask] of [
+      ['/query/?name=../../etc/passwd'],
+      ['/query/?name=%2e%2e%2fetc'],
+      ['/query/?name=.'],
+      ['/header/', { headers: { 'x-to': '/a/../b' } }],
+      ['/cookie/', { headers: { cookie: 'c=..' } }],
+      ['/cut/..x'],
+    ] as const)
+      assert.equal((await client.ask(path, ask)).status, 400, path)
+  },
+)

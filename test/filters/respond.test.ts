@@ -1,6 +1,9 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts are those of a configuration file
 import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { startDataPlane } from '../support/data-plane.ts'
 import { testBoth } from '../support/filtered.ts'
+import { RawClient } from '../support/raw-client.ts'
 
 testBoth(
   'a route may answer by itself, and needs no upstream then',
@@ -62,3 +65,41 @@ testBoth(
     assert.deepEqual([found.status, found.headers.location], [302, '/x?a=1'])
   },
 )
+
+testBoth(
+  'what clients say does not redirect to another host, and does not leave the parameter that it stands in',
+  [
+    {
+      path: '/login',
+      filters: [{ redirect: { to: 'https://id.example/?rd=${request.scheme}://${request.host}${request.target}' } }],
+    },
+    { path: '/there', filters: [{ redirect: { to: '//cdn.example/a b' } }] },
+    { path: '/user', filters: [{ redirect: { to: '/u/${request.header.x-user}' } }] },
+    { path: '/*', filters: [{ redirect: { to: '${request.path}/' } }] },
+  ].map((route) => ({ ...route, upstream: undefined })),
+  async (client) => {
+    const location = async (path: string, ask = {}) => (await client.ask(path, ask)).headers.location
+    assert.equal(
+      await location('/login?a=1&b=2%20', { host: 'app.example:8080' }),
+      'https://id.example/?rd=http://app.example:8080/login%3Fa%3D1%26b%3D2%2520',
+    )
+    assert.equal(await location('/there'), '//cdn.example/a%20b')
+    assert.equal(await location('/user', { headers: { 'x-user': 'a b#c\u00e9' } }), '/u/a%20b%23c%E9')
+    assert.equal(await location('//evil.example'), '/evil.example/')
+    assert.equal(await location('/\\evil.example'), '/evil.example/')
+    assert.equal(await location('/a//b'), '/a//b/')
+  },
+)
+
+test('a redirect to the host of a request that names none is refused', async (t) => {
+  const { port } = await startDataPlane(t, {
+    routes: [{ path: '/*', filters: [{ redirect: { to: 'https://${request.host}${request.target}' } }] }],
+    upstreams: { app: { servers: ['127.0.0.1:9'] } },
+  })
+  const client = await RawClient.connect(t, port)
+  client.say('GET //evil.example HTTP/1.0\r\n\r\n')
+  assert.match(await client.goodbye(), /^HTTP\/1\.1 400 [\s\S]*names no host/)
+  const other = await RawClient.connect(t, port)
+  other.say('OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+  assert.match(await other.goodbye(), /Location: https:\/\/a\/\r\n/)
+})

@@ -23,8 +23,19 @@ const OF_SERVER = {
   'content-type': 'text/html',
   'x-forwarded-for': '192.0.2.1',
   'set-cookie': 'a=1',
+  'x-secret': 'inner',
 }
-const OF_CLIENT = { 'x-sum': 'client', authorization: 'Basic x', 'x-client-cert-subject': 'CN=a', cookie: 'a=1' }
+const OF_CLIENT = {
+  'x-sum': 'client',
+  authorization: 'Basic x',
+  'x-client-cert-subject': 'CN=a',
+  cookie: 'a=1',
+  'x-user': 'root',
+  x_user: 'root',
+}
+
+/** What filters set or remove does not come as a trailer either. */
+const filters = [{ headers: { request: { set: { 'X-User': 'alice' } }, response: { remove: ['X-Secret'] } } }]
 
 const servers = {
   async 'HTTP/1.1'(t: TestContext): Promise<string> {
@@ -114,7 +125,7 @@ for (const [server, serve] of Object.entries(servers)) {
           const limpet = await startLimpet(t, {
             listeners: [{ address: '127.0.0.1', port: 0, h2c: true }],
             workers: 1,
-            routes: [{ path: '/*', upstream: 'app' }],
+            routes: [{ path: '/*', upstream: 'app', filters }],
             upstreams: { app: { protocol: server === 'HTTP/2' ? 'h2c' : 'http1', servers: [await serve(t)] } },
             accessLog: 'off',
           })

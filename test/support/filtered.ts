@@ -1,7 +1,7 @@
 /** One route with filters, before a server that says what it got; and clients of both protocols. */
 import { once } from 'node:events'
 import { type IncomingHttpHeaders, request as request1 } from 'node:http'
-import { type ClientHttp2Session, connect } from 'node:http2'
+import { type ClientHttp2Session, type ClientSessionOptions, connect } from 'node:http2'
 import { describe, type TestContext, test } from 'node:test'
 import { startDataPlane } from './data-plane.ts'
 import { httpOrigin } from './origin.ts'
@@ -53,14 +53,14 @@ export function mirrorOrigin(t: TestContext) {
  * Declares a test for each protocol of clients.
  *
  * @param routes as in the configuration file, without their upstream: `mirror`, a server that says what it got
- * @param upstreams further upstreams of the file
+ * @param upstreams further upstreams of the file, or what makes them
  * @param more further parts of the file
  */
 export function testBoth(
   name: string,
   routes: readonly object[],
   check: (client: FilterClient, t: TestContext) => Promise<void>,
-  upstreams: object = {},
+  upstreams: object | ((t: TestContext) => Promise<object>) = {},
   more: object = {},
 ): void {
   describe(name, () => {
@@ -73,7 +73,10 @@ export function testBoth(
         const { port } = await startDataPlane(t, {
           listeners: [{ h2c: true }],
           routes: routes.map((route) => ({ upstream: 'mirror', ...route })),
-          upstreams: { mirror: { servers: [{ name: 'one', address: origin.address }] }, ...upstreams },
+          upstreams: {
+            mirror: { servers: [{ name: 'one', address: origin.address }] },
+            ...(typeof upstreams === 'function' ? await upstreams(t) : upstreams),
+          },
           ...more,
         })
         await check(connectTo(t, port), t)
@@ -97,7 +100,8 @@ export function http2Client(t: TestContext, port: number): FilterClient {
   let session: ClientHttp2Session | undefined
   t.after(() => session?.destroy())
   return withGot(async (path, { method = 'GET', headers = {}, body, host = 'localhost' } = {}) => {
-    session ??= connect(`http://127.0.0.1:${port}`)
+    // Hostile clients repeat fields.
+    session ??= connect(`http://127.0.0.1:${port}`, { strictSingleValueFields: false } as ClientSessionOptions)
     const stream = session.request({ ':method': method, ':path': path, ':authority': host, ...headers })
     stream.end(body)
     const [{ ':status': status, ...fields }] = await once(stream, 'response')

@@ -5,7 +5,7 @@ import type { WorkerContext } from '../../exchange/worker-context.ts'
 import { claimNamed, claimText } from '../../runtime/claim-text.ts'
 import type { JwtSettings } from '../../runtime/filter-settings.ts'
 import { quoted, unauthorized } from '../challenge.ts'
-import { type FoundToken, removeToken, tokenIn } from './found-token.ts'
+import { type FoundToken, passToken, tokenIn } from './found-token.ts'
 import { type Claims, NoKeys, TokenVerifier } from './token-verifier.ts'
 
 /** The largest claim that a server gets in a header, in bytes. */
@@ -60,16 +60,16 @@ export class Jwt implements Filter {
     }
   }
 
-  #admit(request: FilteredRequest, { place }: FoundToken, claims: Claims): Verdict {
-    const { require, headers, forward } = this.#settings
-    const missing = require.find(({ claim, values }) => !hasOneOf(claimNamed(claims, claim), values))
+  #admit(request: FilteredRequest, found: FoundToken, claims: Claims): Verdict {
+    const { from, require, headers, forward } = this.#settings
+    const missing = require.find(({ claim, values }) => !hasOneOf(claim, claimNamed(claims, claim), values))
     if (missing !== undefined)
       return this.#forbid(request, `the token has not what is required of its claim ${missing.claim}`)
     const texts = headers.map(({ claim }) => claimText(claimNamed(claims, claim)))
     const large = texts.findIndex((text) => text !== undefined && text.length > LARGEST_CLAIM)
     if (large >= 0)
       return this.#forbid(request, `the claim ${headers[large]!.claim} is larger than ${LARGEST_CLAIM} bytes`)
-    if (!forward) removeToken(request, place)
+    passToken(request, from, forward ? found : undefined)
     for (const [index, { name }] of headers.entries()) {
       request.edits.remove(name)
       const text = texts[index]
@@ -93,13 +93,13 @@ export class Jwt implements Filter {
 }
 
 /** Whether a claim is one of these values, or has one of them in its list or, as a scope does, among its words. */
-function hasOneOf(claim: unknown, values: readonly unknown[]): boolean {
+function hasOneOf(name: string, claim: unknown, values: readonly unknown[]): boolean {
   if (claim === undefined || claim === null) return false
   if (values.length === 0) return true
-  const found: readonly unknown[] = Array.isArray(claim)
-    ? claim
-    : typeof claim === 'string'
-      ? [claim, ...claim.split(' ')]
-      : [claim]
+  const isScope = typeof claim === 'string' && SCOPE.test(name)
+  const found: readonly unknown[] = Array.isArray(claim) ? claim : isScope ? [claim, ...claim.split(' ')] : [claim]
   return found.some((each) => values.includes(each))
 }
+
+/** The claims that are lists of words (RFC 8693 §4.2, and Microsoft's name for it). Users choose the words of others, such as names. */
+const SCOPE = /(?:^|\.)(?:scope|scp)$/
