@@ -49,6 +49,7 @@ export interface Parts {
   readonly scoreboard: Scoreboard
   readonly sessions: KeptSessions
   readonly tallies: Tallies
+  readonly limits: KeyedLimits
   readonly counts: Counts
   readonly health: HealthMonitor
   readonly skew: SkewAlarm
@@ -190,6 +191,7 @@ export async function assemble(
     scoreboard,
     sessions,
     tallies,
+    limits,
     counts,
     health,
     skew,

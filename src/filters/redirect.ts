@@ -17,7 +17,7 @@ export class Redirect implements Filter {
   request(request: FilteredRequest): Verdict {
     const { status, location } = this.#settings
     const target = asFieldValue(renderInTarget(location, request))
-    request.note(this.name, `${status} to ${target}`)
+    request.note(this.name, `to ${target}`)
     return ownResponse(status, [`Location: ${target}`], Buffer.alloc(0), request.received)
   }
 }
