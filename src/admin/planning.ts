@@ -86,6 +86,21 @@ const ExplainedRoute = z
   })
   .openapi('ExplainedRoute')
 
+const phrases = (description: string) => listOf(z.string()).openapi({ description: `${description}; a phrase each.` })
+
+const ExplainedFilter = z
+  .object({
+    name: z.string().openapi({ description: 'As in the configuration file.', example: 'rateLimit' }),
+    decision: z.enum(['goes-on', 'answers', 'open', 'not-reached']).openapi({
+      description:
+        'About the request: it goes on, or the filter answers it, so that those after it are not reached. open: that depends ' +
+        'on what is not known here; the rest is explained as if it went on.',
+    }),
+    request: phrases('What it has found, and changes in the request'),
+    response: phrases('What it does to the response'),
+  })
+  .openapi('ExplainedFilter', { description: 'What a filter does. Secret values are not in it.' })
+
 const Candidate = z
   .object({
     server: z.string(),
@@ -106,6 +121,7 @@ export const Explanation = z
     listener: z.exactOptional(z.string()).openapi({ description: 'That it comes by. Absent: nothing says which.' }),
     route: ExplainedRoute.nullable(),
     closest: listOf(z.string()).openapi({ description: 'If no route matches: what the closest ones require.' }),
+    filters: listOf(ExplainedFilter).openapi({ description: 'Those of the route, in order.' }),
     upstream: z
       .object({
         name: z.string(),

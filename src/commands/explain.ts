@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
-import type { ExplainedRoute, ExplainedUpstream, Explanation, Query } from '../planning/answers.ts'
+import type { ExplainedFilter, ExplainedRoute, ExplainedUpstream, Explanation, Query } from '../planning/answers.ts'
 import { AdminClient } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
 import { CommandFailure } from './command-failure.ts'
@@ -25,7 +25,7 @@ export function explainCommand(): Command {
   const command = new Command('explain')
     .summary('show where a request would go, and why')
     .description(
-      'Shows what the running Limpet would do with a request, or what a configuration file says of it: the route, the session, ' +
+      'Shows what the running Limpet would do with a request, or what a configuration file says of it: the route, what each of its filters does, the session, ' +
         'each server and why it may not serve, the choice and its reason. Nothing is sent or counted.',
     )
     .requiredOption(
@@ -78,20 +78,22 @@ async function explainByFile(query: Query, file: string): Promise<Explanation> {
   const { SessionTable } = await import('../runtime/session-table.ts')
   const scene = { snapshot: snapshotOfFile(file), scoreboard: new Scoreboard(), sessions: new SessionTable() }
   try {
-    return explain(scene, query)
+    return await explain(scene, query)
   } catch (error) {
     if (error instanceof RangeError) throw new CommandFailure(error.message)
     throw error
   }
 }
 
-function textOf({ summary, listener, route, closest, upstream, session, candidates }: Explanation): string {
+function textOf(explanation: Explanation): string {
+  const { summary, listener, route, closest, filters, upstream, session, candidates } = explanation
   const lines = [summary]
   if (listener !== undefined) lines.push(`  listener: ${listener}`)
   if (route !== null) {
     lines.push(`  route: ${routeText(route)}`)
     if (route.before !== undefined) lines.push(`  next would be ${route.before}`)
   } else lines.push(...closest.map((each) => `  ! ${each}`))
+  if (filters.length > 0) lines.push(formatTable(['FILTER', ''], filters.flatMap(rowsOf(explanation)), ['FILTER', '']))
   if (upstream === null) return lines.join('\n')
   const { affinity } = upstream
   lines.push(`  ${upstreamText(upstream)}`)
@@ -99,6 +101,24 @@ function textOf({ summary, listener, route, closest, upstream, session, candidat
   const rows = candidates.map((one) => [one.server, one.address, String(one.weight), String(one.inFlight), one.words])
   lines.push(formatTable(['SERVER', 'ADDRESS', 'WEIGHT', 'IN FLIGHT', ''], rows, ['SERVER', 'ADDRESS', '']))
   return lines.join('\n')
+}
+
+const RESPONSE = 'response: '
+const INDENT = ' '.repeat(RESPONSE.length)
+
+/** The lines about a filter; its name is on the first one. */
+function rowsOf({ status }: Explanation): (filter: ExplainedFilter) => string[][] {
+  return ({ name, decision, request, response }) => {
+    const found = request.join('; ')
+    const decided = {
+      'goes-on': request,
+      answers: [`answers ${status}${found && ` (${found})`}`],
+      open: request,
+      'not-reached': ['not reached'],
+    }[decision]
+    const words = [...decided, ...response.map((each, index) => (index === 0 ? RESPONSE : INDENT) + each)]
+    return (words.length > 0 ? words : ['goes on']).map((each, index) => [index === 0 ? name : '', each])
+  }
 }
 
 function upstreamText({ name, balance, affinity, protocol, tls }: ExplainedUpstream): string {

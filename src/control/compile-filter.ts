@@ -46,7 +46,12 @@ export function compileFilter(filter: Filter, place: string, surroundings: Surro
         ...(filter.add !== undefined && { add: asBytes(filter.add) }),
       }
     case 'securityHeaders':
-      return { type: 'headers', request: NO_CHANGES, response: { ...NO_CHANGES, default: securityHeaders(filter) } }
+      return {
+        type: 'headers',
+        name: filter.type,
+        request: NO_CHANGES,
+        response: { ...NO_CHANGES, default: securityHeaders(filter) },
+      }
     case 'rateLimit': {
       const { type, rate, burst, headers, name = formatRequestRate(rate) } = filter
       return { type, ...compileLimit(filter, place), ...rate, burst, headers, policy: name }

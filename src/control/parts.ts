@@ -37,6 +37,7 @@ export interface Parts extends Pick<Foundations, Kept> {
   readonly scoreboard: Scoreboard
   readonly sessions: KeptSessions
   readonly tallies: Tallies
+  readonly limits: KeyedLimits
   readonly counts: Counts
   readonly health: HealthMonitor
   readonly skew: SkewAlarm
@@ -155,6 +156,7 @@ export async function assemble(foundations: Foundations): Promise<Parts> {
     scoreboard,
     sessions,
     tallies,
+    limits,
     counts,
     health,
     skew,

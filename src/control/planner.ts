@@ -1,5 +1,6 @@
 import { OperationRefused } from '../admin/operation-refused.ts'
 import type { Explanation, Plan, PlannedChange, Planning, Query } from '../admin/planning.ts'
+import type { Scene } from '../planning/explain.ts'
 import { parseIpAddress, UNIX_ADDRESS, UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
 import { compile } from './compile.ts'
 import { type DesiredState, desiredState } from './desired/desired-state.ts'
@@ -62,11 +63,9 @@ export class Planner implements Planning {
   }
 
   async explain(query: Query): Promise<Explanation> {
-    const { supervisor, scoreboard, sessions } = this.#parts
     const { explain } = await import('../planning/explain.ts')
     try {
-      const scene = { snapshot: supervisor.snapshot, scoreboard, sessions: sessions.table, bans: supervisor.bans }
-      return explain(scene, query)
+      return await explain(this.#scene, query)
     } catch (error) {
       if (error instanceof RangeError) throw new OperationRefused('invalid', error.message)
       throw error
@@ -74,8 +73,7 @@ export class Planner implements Planning {
   }
 
   async explainShown(id: string): Promise<Explanation> {
-    const { supervisor, scoreboard, sessions, tail } = this.#parts
-    const shown = tail.shown(id)
+    const shown = this.#parts.tail.shown(id)
     if (shown === undefined) {
       const hint = 'only requests of /v1/requests/stream can be explained, within 15 minutes'
       throw new OperationRefused('not-found', `no request ${JSON.stringify(id)} was shown lately; ${hint}`)
@@ -86,16 +84,19 @@ export class Planner implements Planning {
     }
     const { explainReceived } = await import('../planning/explain.ts')
     const [path = '', ...query] = target.split(/(?=\?)/)
-    return explainReceived(
-      { snapshot: supervisor.snapshot, scoreboard, sessions: sessions.table, bans: supervisor.bans },
-      {
-        asked: { method, host, path, ip },
-        head: Buffer.from(head),
-        address: ip === UNIX_ADDRESS.text ? UNIX_ADDRESS : (parseIpAddress(ip) ?? UNKNOWN_ADDRESS),
-        isSecure,
-        certificate,
-        ...(isMasked && { shownAs: { path, query: query.join('') } }),
-      },
-    )
+    return explainReceived(this.#scene, {
+      asked: { method, host, path, ip },
+      head: Buffer.from(head),
+      address: ip === UNIX_ADDRESS.text ? UNIX_ADDRESS : (parseIpAddress(ip) ?? UNKNOWN_ADDRESS),
+      isSecure,
+      certificate,
+      ...(isMasked && { shownAs: { path, query: query.join('') } }),
+    })
+  }
+
+  /** What requests meet now. */
+  get #scene(): Scene {
+    const { supervisor, scoreboard, sessions, limits } = this.#parts
+    return { snapshot: supervisor.snapshot, scoreboard, sessions: sessions.table, bans: supervisor.bans, limits }
   }
 }

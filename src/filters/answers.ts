@@ -21,6 +21,15 @@ export class Answers implements Filter {
     this.#rewrite(response, 'Set-Cookie', (value) => rewrittenCookie(value, cookiePath, cookieDomain))
   }
 
+  forecast(): string {
+    const { location, cookiePath, cookieDomain } = this.#settings
+    return [
+      ...location.map(inWords('Location')),
+      ...cookiePath.map(inWords('paths of cookies')),
+      ...cookieDomain.map(inWords('domains of cookies')),
+    ].join(', ')
+  }
+
   #rewrite(response: FilteredResponse, name: string, rewritten: (value: string) => string): void {
     const values = response.values(name.toLowerCase())
     const next = values.map(rewritten)
@@ -28,6 +37,10 @@ export class Answers implements Filter {
     response.edits.remove(name)
     for (const value of next) response.edits.add(name, value)
   }
+}
+
+function inWords(what: string): (replacement: Replacement) => string {
+  return ([from, to]) => `${what} ${from} → ${to === '' ? 'none' : to}`
 }
 
 /** The value with another beginning: that of the longest one that it has. */

@@ -1,12 +1,16 @@
 import type { Filter } from '../exchange/filter.ts'
+import type { FilteredRequest } from '../exchange/filtered-request.ts'
 import type { FilteredResponse } from '../exchange/filtered-response.ts'
 import type { BodyStage, ResponseSink } from '../exchange/response-sink.ts'
-import type { CompressSettings } from '../runtime/filter-settings.ts'
+import type { Coding, CompressSettings } from '../runtime/filter-settings.ts'
 import { acceptedCoding } from './compress/accepted-coding.ts'
 import { CompressStage } from './compress/compress-stage.ts'
 
 /** How many bodies a worker compresses at the same time: each takes memory. Others pass as they are. */
 const MOST = 256
+
+/** How many media types a forecast names. */
+const MOST_NAMED = 2
 
 /** Statuses whose responses have no body, or only a part of one. */
 const without: readonly number[] = [204, 205, 206, 304]
@@ -26,8 +30,7 @@ export class Compress implements Filter {
     const { edits, request } = response
     if (!response.values('vary').some((value) => /\*|accept-encoding/i.test(value)))
       edits.add('Vary', 'Accept-Encoding')
-    const accepted = request.header('accept-encoding')
-    const coding = accepted === undefined ? undefined : acceptedCoding(accepted, this.#settings.codings)
+    const coding = this.#codingFor(request)
     if (coding === undefined || this.#running >= MOST) return undefined
     this.#changeHead(response, coding)
     request.note(this.name, coding)
@@ -35,6 +38,20 @@ export class Compress implements Filter {
     const isStream = response.header('content-length') === undefined
     const isToHead = request.method === 'HEAD'
     return new CompressStage(next, { coding, level: this.#settings.level, isStream, isToHead }, () => this.#running--)
+  }
+
+  forecast(request: FilteredRequest): string {
+    const { codings, types, from } = this.#settings
+    const coding = this.#codingFor(request)
+    if (coding === undefined) return `is not compressed: the client accepts none of ${codings.join(', ')}`
+    const [some, more] = [types.slice(0, MOST_NAMED), types.length - MOST_NAMED]
+    const kinds = more > 0 ? `${some.join(', ')} or one of ${more} more types` : some.join(', ')
+    return `is compressed by ${coding} if it is ${kinds}, from ${from} bytes on`
+  }
+
+  #codingFor(request: FilteredRequest): Coding | undefined {
+    const accepted = request.header('accept-encoding')
+    return accepted === undefined ? undefined : acceptedCoding(accepted, this.#settings.codings)
   }
 
   #isEligible(response: FilteredResponse): boolean {

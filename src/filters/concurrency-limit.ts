@@ -4,7 +4,7 @@ import type { FilteredRequest } from '../exchange/filtered-request.ts'
 import type { WorkerContext } from '../exchange/worker-context.ts'
 import type { ConcurrencyLimitSettings } from '../runtime/filter-settings.ts'
 import type { KeyedLimits } from '../runtime/keyed-limits.ts'
-import { LimitSubject } from './limit-subject.ts'
+import { LimitSubject, NOT_LIMITED } from './limit-subject.ts'
 
 /** When a client may ask again, in s: nobody knows when one of its requests ends. */
 const RETRY_AFTER = 1
@@ -40,6 +40,17 @@ export class ConcurrencyLimit implements Filter {
     }
     request.note(this.name, `refused: ${limit} are in flight`)
     return new Failure('too-many-in-flight', '', { status, retryAfter: RETRY_AFTER })
+  }
+
+  rehearse(request: FilteredRequest): Verdict {
+    if (!this.#subject.of(request)) {
+      request.note(this.name, NOT_LIMITED)
+      return undefined
+    }
+    const { limit } = this.#settings
+    const inFlight = this.#limits.concurrency.inFlightOf(this.#subject.high, this.#subject.low)
+    if (inFlight < limit) request.note(this.name, `${inFlight} of ${limit} in flight`)
+    return this.request(request)
   }
 
   ended(request: FilteredRequest): void {

@@ -12,6 +12,11 @@ export class ErrorPages implements Filter {
     this.#settings = settings
   }
 
+  forecast(): string {
+    const statuses = this.#settings.pages.map(({ from, to }) => (from === to ? String(from) : `${from} to ${to}`))
+    return `has a page of its own if its status is ${statuses.join(', ')}`
+  }
+
   response(response: FilteredResponse): OwnResponse | undefined {
     const { status, request, isOwn, isReplacement } = response
     if (isReplacement || (isOwn && status < 400)) return undefined

@@ -6,10 +6,11 @@ import { render } from './template.ts'
 
 /** Sets, adds and removes fields of requests and responses. */
 export class Headers implements Filter {
-  readonly name = 'headers'
+  readonly name: string
   readonly #settings: HeadersSettings
 
   constructor(settings: HeadersSettings) {
+    this.name = settings.name ?? settings.type
     this.#settings = settings
   }
 
@@ -19,6 +20,15 @@ export class Headers implements Filter {
 
   response(response: FilteredResponse): undefined {
     change(response, this.#settings.response, response.request)
+  }
+
+  forecast(): string | undefined {
+    const { remove = NONE, default: kept } = this.#settings.response
+    const words = [
+      ...(remove.length > 0 ? [`removes ${remove.join(', ')}`] : []),
+      ...(kept.length > 0 ? [`keeps the server's own ${kept.map(({ name }) => name).join(', ')}`] : []),
+    ]
+    return words.length > 0 ? words.join('; ') : undefined
   }
 }
 

@@ -5,6 +5,9 @@ import { isAddress } from '../runtime/ip-address.ts'
 import type { LimitKey } from '../runtime/keyed-limits/limit-key.ts'
 import type { KeyedLimits } from '../runtime/keyed-limits.ts'
 
+/** Of a request without what its limit counts by. */
+export const NOT_LIMITED = 'does not count it: it has not what is counted by'
+
 /** Parts that are text. */
 type TextPart = Exclude<LimitPart, { from: 'client.address' | 'session' }>
 

@@ -38,6 +38,15 @@ export class Mirror implements Filter {
     )
   }
 
+  rehearse(request: FilteredRequest): undefined {
+    const { share, upstream, body } = this.#settings
+    const name = this.#context.generation.groups[upstream]?.settings.name
+    if (name === undefined) return
+    const obstacle = obstacleTo(request.received, body)
+    const words = `${share / 100}% of such requests are copied to upstream ${name}`
+    request.note(this.name, obstacle === undefined ? words : `not copied: ${obstacle}`)
+  }
+
   /** Returns why the request is not copied; undefined if it is. */
   #copy(request: FilteredRequest, group: UpstreamGroup): string | undefined {
     const { maxInFlight, body, timeout } = this.#settings

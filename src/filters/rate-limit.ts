@@ -7,7 +7,7 @@ import { now } from '../runtime/clock.ts'
 import type { RateLimitSettings } from '../runtime/filter-settings.ts'
 import { type Pace, paceOf } from '../runtime/keyed-limits/rate-table.ts'
 import type { KeyedLimits } from '../runtime/keyed-limits.ts'
-import { LimitSubject } from './limit-subject.ts'
+import { LimitSubject, NOT_LIMITED } from './limit-subject.ts'
 
 /**
  * Refuses requests that come too fast, exactly over all workers. Responses may say how many more may come
@@ -50,6 +50,17 @@ export class RateLimit implements Filter {
     const lines =
       headers === 'refused' ? [`RateLimit-Policy: ${this.#policy}`, `RateLimit: ${this.#state(rates.wait)}`] : []
     return new Failure('rate-limited', '', { status, retryAfter: wait, lines })
+  }
+
+  rehearse(request: FilteredRequest): Verdict {
+    if (!this.#subject.of(request)) {
+      request.note(this.name, NOT_LIMITED)
+      return undefined
+    }
+    const verdict = this.request(request)
+    const { remaining, wait } = this.#limits.rates
+    if (wait === 0) request.note(this.name, `${remaining + 1} of ${this.#settings.burst + 1} left`)
+    return verdict
   }
 
   response({ request, edits }: FilteredResponse): undefined {

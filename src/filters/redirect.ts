@@ -2,6 +2,7 @@ import { Failure } from '../exchange/failure.ts'
 import type { Filter, Verdict } from '../exchange/filter.ts'
 import type { FilteredRequest } from '../exchange/filtered-request.ts'
 import { ownResponse } from '../exchange/own-response.ts'
+import { asFieldValue } from '../forwarding/head-edits.ts'
 import type { RedirectSettings } from '../runtime/filter-settings.ts'
 import { partsOf } from './target.ts'
 import { renderInTarget } from './template.ts'
@@ -22,7 +23,7 @@ export class Redirect implements Filter {
 
   request(request: FilteredRequest): Verdict {
     const { status, location } = this.#settings
-    const target = renderInTarget(location, request)
+    const target = asFieldValue(renderInTarget(location, request))
     // A query may have secrets that are logged nowhere else.
     request.note(this.name, `${status} to ${partsOf(target)[0]}`)
     if (HOSTLESS.test(target)) return new Failure('bad-request', 'it names no host')

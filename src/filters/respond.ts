@@ -17,7 +17,7 @@ export class Respond implements Filter {
   request(request: FilteredRequest): Verdict {
     const { status, headers, body } = this.#settings
     const lines = headers.map(({ name, value }) => `${name}: ${asFieldValue(render(value, request))}`)
-    request.note(this.name, `answers ${status}`)
+    request.note(this.name, `${body.length} bytes of its own`)
     return ownResponse(status, lines, Buffer.from(body.buffer, body.byteOffset, body.length), request.received)
   }
 }

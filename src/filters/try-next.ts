@@ -1,4 +1,5 @@
 import type { Filter } from '../exchange/filter.ts'
+import type { FilteredRequest } from '../exchange/filtered-request.ts'
 import type { FilteredResponse } from '../exchange/filtered-response.ts'
 import type { TryNextSettings } from '../runtime/filter-settings.ts'
 
@@ -9,6 +10,14 @@ export class TryNext implements Filter {
 
   constructor({ statuses }: TryNextSettings) {
     this.#statuses = new Set(statuses)
+  }
+
+  forecast({ received }: FilteredRequest): string {
+    const { isIdempotent, method } = received
+    const statuses = [...this.#statuses].join(', ')
+    return isIdempotent
+      ? `is asked of another server if it is ${statuses}`
+      : `is the first server's: ${method} is not repeated`
   }
 
   response(response: FilteredResponse): 'retry' | undefined {

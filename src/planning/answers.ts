@@ -101,6 +101,9 @@ export interface Explanation {
   readonly route: ExplainedRoute | null
   /** If no route matches: what those require that are closest. */
   readonly closest: readonly string[]
+  /** What the filters of the route do, in order. */
+  readonly filters: readonly ExplainedFilter[]
+  /** That which the request goes to, as the filters decide. */
   readonly upstream: ExplainedUpstream | null
   readonly session: ExplainedSession | null
   readonly candidates: readonly Candidate[]
@@ -123,6 +126,21 @@ export interface ExplainedRoute {
   readonly because: readonly string[]
   /** The route that would come next, and why this one comes first. Absent: no other matches. */
   readonly before?: string
+}
+
+/** What a filter does to a request and to its response. Neither names itself, and no value is shown that is secret. */
+export interface ExplainedFilter {
+  /** As in the configuration file. */
+  readonly name: string
+  /**
+   * About the request: it goes on, or the filter answers it, so that those after it are not reached. `open`: that depends on
+   * what is not known here; the rest is explained as if it went on.
+   */
+  readonly decision: 'goes-on' | 'answers' | 'open' | 'not-reached'
+  /** What it has found, and changes in the request; a phrase each. */
+  readonly request: readonly string[]
+  /** What it does to the response; a phrase each. */
+  readonly response: readonly string[]
 }
 
 export interface ExplainedUpstream {

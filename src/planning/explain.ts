@@ -1,33 +1,30 @@
-import type { Session } from '../affinity/affinity.ts'
-import type { ServerState } from '../balancing/server-state.ts'
 import { earlyAnswer } from '../exchange/early-answer.ts'
 import { Failure, failureOf } from '../exchange/failure.ts'
-import { Placement } from '../exchange/placement.ts'
 import { authorityOf, pathOf, queryOf, ReceivedRequest } from '../exchange/received-request.ts'
 import { RequestView } from '../exchange/request-view.ts'
-import { Wait } from '../exchange/ticket.ts'
-import type { UpstreamGroup } from '../exchange/upstream-group.ts'
+import { framingOfRequest } from '../http1/framing.ts'
 import { RequestHead } from '../http1/request-head.ts'
 import { expressionIn } from '../routing/expression.ts'
 import { redirectOf } from '../routing/folder.ts'
 import { normaliseHost } from '../routing/host.ts'
 import { hasParameters } from '../routing/path-form.ts'
 import { Router } from '../routing/router.ts'
-import { affinityName } from '../runtime/affinity-name.ts'
 import { type Ban, BanList } from '../runtime/ban-list.ts'
-import { now as clock, wallSeconds } from '../runtime/clock.ts'
 import { type IpAddress, parseIpAddress, UNKNOWN_ADDRESS } from '../runtime/ip-address.ts'
+import { KeyedLimits } from '../runtime/keyed-limits.ts'
 import { ReadOnlySessions } from '../runtime/read-only-sessions.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
-import type { Listener, Route, Snapshot, Upstream } from '../runtime/snapshot.ts'
-import type { Candidate, ExplainedRoute, ExplainedSession, Explanation, Query } from './answers.ts'
+import type { Listener, Route, Snapshot } from '../runtime/snapshot.ts'
+import type { ExplainedRoute, Explanation, Query } from './answers.ts'
 import { arrivalOf, nameOf } from './arrival.ts'
 import { closestRoutes, conditionsOf } from './closest-routes.ts'
+import { explainedPlacement } from './explained-placement.ts'
+import { FilterRehearsal } from './filter-rehearsal.ts'
 import { Rehearsal } from './rehearsal.ts'
 import { requestBytes } from './request-bytes.ts'
 import { runnerUp } from './runner-up.ts'
-import { inWords, sessionInWords } from './words.ts'
+import { answerInWords, reservations } from './words.ts'
 
 /** What a request meets: a running Limpet, or a configuration that is not in use. */
 export interface Scene {
@@ -36,6 +33,8 @@ export interface Scene {
   readonly sessions: SessionTable
   /** Absent: nobody is banned. */
   readonly bans?: BanList
+  /** Absent: nobody has been counted yet. */
+  readonly limits?: KeyedLimits
 }
 
 /** A request as a client has sent it. */
@@ -58,15 +57,15 @@ const REDIRECT = 301
 /**
  * What Limpet would do with a request now, and why. Changes nothing and counts nothing.
  *
- * @throws RangeError if `ip` is no address, or `listener` is none
+ * @throws RangeError (as a rejection) if `ip` is no address, or `listener` is none
  */
-export function explain(scene: Scene, asked: Query): Explanation {
+export async function explain(scene: Scene, asked: Query): Promise<Explanation> {
   const { query, listener } = arrivalOf(scene.snapshot, asked)
-  const explanation = explainQuery(scene, query, listener)
+  const explanation = await explainQuery(scene, query, listener)
   return listener === undefined ? explanation : { ...explanation, listener: nameOf(listener) }
 }
 
-function explainQuery(scene: Scene, query: Query, listener: Listener | undefined): Explanation {
+async function explainQuery(scene: Scene, query: Query, listener: Listener | undefined): Promise<Explanation> {
   const { method = 'GET', host = '', path, ip = '127.0.0.1', secure: isSecure = false } = query
   const address = parseIpAddress(ip)
   if (address === undefined) throw new RangeError(`expected an IPv4 or IPv6 address as ip, found ${JSON.stringify(ip)}`)
@@ -81,10 +80,10 @@ function explainQuery(scene: Scene, query: Query, listener: Listener | undefined
 }
 
 /** The same of a request that a client has sent. */
-export function explainReceived(
-  { snapshot, scoreboard, sessions, bans = NO_BANS }: Scene,
+export async function explainReceived(
+  { snapshot, scoreboard, sessions, bans = NO_BANS, limits = NO_LIMITS }: Scene,
   received: Received,
-): Explanation {
+): Promise<Explanation> {
   const view = viewOf(snapshot, received)
   if (view instanceof Failure) return unrouted(received.asked, view, [])
   const { head, path } = view
@@ -105,19 +104,41 @@ export function explainReceived(
   const found = { ...NOTHING, request, route: explained }
   const folder = redirectOf(route, shown.path)
   if (folder !== undefined) return { ...found, summary: `redirects to ${folder}${shown.query}`, status: REDIRECT }
-  const upstream = snapshot.upstreams[route.upstream]
-  if (upstream === undefined) return { ...found, summary: 'answered by the filters of its route' }
   const known = new ReadOnlySessions(sessions)
   known.apply(snapshot.upstreams)
   const rehearsal = new Rehearsal(scoreboard.copy(), known)
   try {
-    return {
-      ...found,
-      ...explainedPlacement(rehearsal.groupOf(upstream), view, received.isSecure),
-    }
+    const context = rehearsal.contextFor(route, snapshot, limits)
+    const filters = new FilterRehearsal(context, route, view, received.isSecure)
+    return { ...found, ...(await explainedWay(filters, view, received.isSecure)) }
   } finally {
     rehearsal.close()
   }
+}
+
+/** What an explanation says of a request whose route is known. */
+type Way = Pick<Explanation, 'filters' | 'summary'> & Partial<Omit<Explanation, 'listener'>>
+
+/** The way of a request through the filters of its route, and to a server if they let it go on. */
+async function explainedWay(filters: FilterRehearsal, view: RequestView, isSecure: boolean): Promise<Way> {
+  const verdict = await filters.verdict()
+  if (verdict !== undefined) {
+    const { status } = filters.answered(verdict)
+    const { explained } = filters
+    return { filters: explained, summary: answerInWords(verdict, explained), status }
+  }
+  view.filtered = filters.request
+  const { group } = filters
+  if (group === undefined) {
+    const failure = new Failure('no-route')
+    filters.answered(failure)
+    return { filters: filters.explained, summary: `answers ${failure.status}: ${failure.text}`, status: failure.status }
+  }
+  const { failure, ...placed } = explainedPlacement(group, view, isSecure)
+  if (failure === undefined) filters.answeredBy(placed.server ?? '')
+  else filters.answered(failure)
+  const { explained } = filters
+  return { ...placed, filters: explained, summary: placed.summary + reservations(explained) }
 }
 
 /** What a listener answers by itself, before it looks for a route. */
@@ -142,6 +163,8 @@ function answerOfListener(
 }
 
 const LOCATION = 'Location: '
+/** Nobody has been counted. */
+const NO_LIMITS = new KeyedLimits()
 /** Nobody is banned. */
 const NO_BANS = new BanList()
 /** No authority asks, and bans were looked at before. */
@@ -155,6 +178,7 @@ function refusalBy({ until }: Ban, { text }: IpAddress): Pick<Explanation, 'summ
 const NOTHING = {
   route: null,
   closest: [],
+  filters: [],
   upstream: null,
   session: null,
   candidates: [],
@@ -176,6 +200,7 @@ function viewOf(
   const head = new RequestHead()
   try {
     head.parse(bytes, 0, limits)
+    framingOfRequest(head)
   } catch (error) {
     return failureOf(error)
   }
@@ -210,72 +235,4 @@ function pathInWords(written: string, path: string): string {
   if (written.endsWith('/*')) return `the path ${path} is below ${written.slice(0, -1)}`
   if (written.endsWith('*')) return `the path ${path} begins with ${written.slice(0, -1)}`
   return hasParameters(written) ? `the path ${path} is ${written}` : `the path is ${written}`
-}
-
-function explainedPlacement(group: UpstreamGroup, view: RequestView, isSecure: boolean) {
-  const { settings } = group
-  const time = clock()
-  const session = group.affinity?.read(view, wallSeconds())
-  const own = ownServer(group, session)
-  const placement = Placement.of(group, view)
-  // Before the choice, which claims a place.
-  const last =
-    session === undefined ? -1 : (session.home ?? group.sessions.find(session.high, session.low, wallSeconds()))
-  const candidates = group.servers.map((server) => candidateOf(server, server.settings.slot === last, time))
-  const next = placement.next(time)
-  const { reason = null } = placement
-  const upstream = {
-    name: settings.name,
-    balance: settings.balance.type,
-    affinity: affinityName(settings),
-    ...(settings.protocol !== undefined && { protocol: settings.protocol }),
-    ...(settings.tls !== undefined && { tls: true as const }),
-  }
-  const shown = session && explainedSession(settings, session, own, isSecure)
-  const explained = { upstream, session: shown ?? null, candidates, reason }
-  if (next instanceof Wait) {
-    const place = next.place === undefined ? 'any server' : `its own server, ${next.place.settings.name}`
-    const awaited = group.queue.pause.isOn ? 'the end of its pause' : `a place on ${place}`
-    return { ...explained, summary: `waits in the queue of upstream ${settings.name} for ${awaited}` }
-  }
-  if (next instanceof Failure) {
-    const summary = `upstream ${settings.name} answers ${next.status}: ${reason ?? next.text}`
-    return { ...explained, summary, status: next.status }
-  }
-  const { name } = next.settings
-  const policy = session?.key === undefined ? settings.balance.type : 'a hash of its key'
-  const how = next === own ? 'by its session' : `chosen by ${policy}`
-  return {
-    ...explained,
-    server: name,
-    summary: `goes to server ${name} of upstream ${settings.name}, ${how}: ${reason}`,
-  }
-}
-
-/** The server on which the session is or, of a session by a key, would be if every server may serve. */
-function ownServer(group: UpstreamGroup, session: Session | undefined): ServerState | undefined {
-  if (session === undefined) return undefined
-  if (session.home !== undefined) return group.serverIn(session.home)
-  return session.key === undefined || session.standing === 'expired' || session.standing === 'removed'
-    ? undefined
-    : group.policyOf(session).home?.(session.key)
-}
-
-function explainedSession(
-  settings: Upstream,
-  session: Session,
-  own: ServerState | undefined,
-  isSecure: boolean,
-): ExplainedSession {
-  const { standing } = session
-  const server = own?.settings.name ?? null
-  const kind = affinityName(settings)!
-  return { kind, standing, server, words: sessionInWords(settings, session, server, isSecure) }
-}
-
-function candidateOf(state: ServerState, isOwn: boolean, time: number): Candidate {
-  const { name: server, address, weight, backup: isBackup } = state.settings
-  const refusal = state.refusal(time, isOwn) ?? null
-  const words = inWords(refusal, state.settings)
-  return { server, address, weight, inFlight: state.inFlight, isBackup, refusal, words }
 }

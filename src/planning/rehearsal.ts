@@ -1,9 +1,16 @@
+import { Generation } from '../exchange/generation.ts'
 import type { ServerStreams } from '../exchange/server-stream.ts'
 import { UpstreamGroup } from '../exchange/upstream-group.ts'
+import { WorkerContext } from '../exchange/worker-context.ts'
+import { Notices } from '../observability/notices.ts'
+import { Router } from '../routing/router.ts'
 import { Deadlines } from '../runtime/deadlines.ts'
+import type { KeyedLimits } from '../runtime/keyed-limits.ts'
+import { ReadOnlyLimits } from '../runtime/read-only-limits.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
-import type { Upstream } from '../runtime/snapshot.ts'
+import type { Route, Snapshot, Upstream } from '../runtime/snapshot.ts'
+import { upstreamsOf } from './route-upstreams.ts'
 
 /** Nothing is sent to servers. */
 const NOWHERE: ServerStreams = {
@@ -42,6 +49,21 @@ export class Rehearsal {
     const group = new UpstreamGroup(settings, this.#scoreboard, this.#sessions, WORKER, this.#deadlines, NOWHERE)
     this.#groups.set(upstream, group)
     return group
+  }
+
+  /**
+   * The context of the only worker, for the filters of a route.
+   *
+   * @param limits what limits know; nothing of it changes
+   */
+  contextFor(route: Route, snapshot: Snapshot, limits: KeyedLimits): WorkerContext {
+    const notices = new Notices(() => {})
+    const context = new WorkerContext([], notices, this.#deadlines, undefined, new ReadOnlyLimits(limits))
+    // Of many upstreams, only those are built that the route may lead to.
+    const groups: UpstreamGroup[] = []
+    for (const index of upstreamsOf(route)) groups[index] = this.groupOf(snapshot.upstreams[index]!)
+    context.generation = new Generation(snapshot, new Router([route]), groups)
+    return context
   }
 
   close(): void {

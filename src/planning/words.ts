@@ -1,7 +1,10 @@
 /** How terminals and pages say what the engines found. */
 import type { Session } from '../affinity/affinity.ts'
 import type { Refusal } from '../balancing/server-state.ts'
-import type { Server, Upstream } from '../runtime/snapshot.ts'
+import { Failure } from '../exchange/failure.ts'
+import type { OwnResponse } from '../exchange/own-response.ts'
+import type { RouteLog, Server, Upstream } from '../runtime/snapshot.ts'
+import type { ExplainedFilter } from './answers.ts'
 
 /** Whether a server may serve, and if not, why. */
 export function inWords(refusal: Refusal | null, server: Server): string {
@@ -29,6 +32,36 @@ export function inWords(refusal: Refusal | null, server: Server): string {
     case 'full':
       return `has as many requests in flight as it may have: ${maxConnections}`
   }
+}
+
+/** What the filter answers that is the last one to be reached. */
+export function answerInWords(verdict: OwnResponse | Failure, filters: readonly ExplainedFilter[]): string {
+  const { status } = verdict
+  const filter = filters.find(({ decision }) => decision === 'answers')
+  const because = filter?.request.join('; ') || (verdict instanceof Failure ? verdict.text : '')
+  const words = `${filter === undefined ? '' : `filter ${filter.name} `}answers ${status}${because && ` (${because})`}`
+  return words + reservations(filters)
+}
+
+/** Which filters may decide otherwise, in words that end a summary; empty for none. */
+export function reservations(filters: readonly ExplainedFilter[]): string {
+  const open = filters.filter(({ decision }) => decision === 'open').map(({ name }) => name)
+  return open.length === 0 ? '' : `, unless ${open.join(' or ')} decides otherwise`
+}
+
+/** How the requests of a route are logged, as its filter `log` says. */
+export function logInWords({ share, add, remove, headers, redact, redactHeaders }: RouteLog): string[] {
+  if (share === 0) return ['is not logged']
+  const lists = [
+    ['with', add],
+    ['without', remove],
+    ['with the headers', headers],
+    ['with *** for', [...redact, ...redactHeaders]],
+  ] as const
+  return [
+    share === 1 ? 'is logged' : `is logged with a chance of ${share * 100}%`,
+    ...lists.flatMap(([words, names]) => (names.length === 0 ? [] : `${words} ${names.join(', ')}`)),
+  ]
 }
 
 /** What a request shows of its session. Neither its key nor its id is in it. */

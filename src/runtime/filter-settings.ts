@@ -71,6 +71,8 @@ export interface RedirectSettings {
 /** Changes the heads of requests and of responses. */
 export interface HeadersSettings {
   readonly type: 'headers'
+  /** What it is called where that is not its type: a preset of headers. */
+  readonly name?: 'securityHeaders'
   readonly request: HeadChanges
   readonly response: HeadChanges
 }

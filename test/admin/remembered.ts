@@ -159,7 +159,7 @@ export class RememberedOperations implements Operations, Planning {
   async explain({ path, method = 'GET', host = 'localhost', ip = '127.0.0.1' }: Query): Promise<Explanation> {
     const request = { method, host, path, ip }
     const nothing = { route: null, upstream: null, session: null, server: null, reason: null }
-    return { summary: 'no route matches', request, ...nothing, closest: [], candidates: [], status: 404 }
+    return { summary: 'no route matches', request, ...nothing, closest: [], filters: [], candidates: [], status: 404 }
   }
 
   async applies() {

@@ -97,7 +97,7 @@ upstreams: { app: { servers: [{ name: one, address: "10.0.0.1:80" }] } }
   for (const [what, query, summary, status, listener] of cases) {
     test(what, async (t) => {
       const { ask } = await asking(t, SITE)
-      const explanation = ask(query)
+      const explanation = await ask(query)
       assert.deepEqual([explanation.summary, explanation.status, explanation.listener], [summary, status, listener])
       assert.equal(explanation.server, summary === served ? 'one' : null)
     })
@@ -105,8 +105,8 @@ upstreams: { app: { servers: [{ name: one, address: "10.0.0.1:80" }] } }
 
   test('must be one', async (t) => {
     const { ask } = await asking(t, SITE)
-    assert.throws(
-      () => ask({ ...plain, listener: '81' }),
+    await assert.rejects(
+      ask({ ...plain, listener: '81' }),
       new RangeError(
         'expected a listener (0.0.0.0:80, [::1]:8080, 0.0.0.0:8443, 0.0.0.0:443, unix:/run/limpet.sock) or the port of one, found "81"',
       ),
@@ -118,7 +118,7 @@ describe('an explanation', () => {
   test('names the route and its conditions, the candidates with their refusals, the choice and the reason', async (t) => {
     const { scene, ask } = await asking(t)
     const { slot } = scene.snapshot.upstreams[0]!.servers[0]!
-    const { summary, route, upstream, session, candidates, server, reason, status } = ask({
+    const { summary, route, upstream, session, candidates, server, reason, status } = await ask({
       path: '/cart/../basket?id=1',
       host: 'Shop.Example.org:80',
     })
@@ -138,36 +138,38 @@ describe('an explanation', () => {
     )
     assert.deepEqual([server, reason, status], ['shop-1', 'new', null])
     scene.scoreboard.servers.setHealth(slot, HealthBit.Unhealthy)
-    const ill = ask({ path: '/', host: 'shop.example.org' })
+    const ill = await ask({ path: '/', host: 'shop.example.org' })
     assert.equal(ill.candidates[0]!.words, 'is down by its checks')
     assert.equal(ill.server, 'shop-4')
   })
 
   test('says what the closest routes require if none matches', async (t) => {
     const { ask } = await asking(t)
-    const closest = (query: Query) => {
-      const { status, closest } = ask(query)
+    const closest = async (query: Query) => {
+      const { status, closest } = await ask(query)
       assert.equal(status, 404)
       return closest
     }
-    assert.deepEqual(closest({ path: '/api/x', method: 'DELETE' }), [
+    assert.deepEqual(await closest({ path: '/api/x', method: 'DELETE' }), [
       'the route for /api/* needs the method GET or POST and the header x-version: 2',
     ])
-    assert.deepEqual(closest({ path: '/cart' }), ['the route for shop.example.org/* is for the host shop.example.org'])
-    assert.equal(ask({ path: '/api/x', headers: { 'X-Version': '2' } }).upstream?.name, 'api')
+    assert.deepEqual(await closest({ path: '/cart' }), [
+      'the route for shop.example.org/* is for the host shop.example.org',
+    ])
+    assert.equal((await ask({ path: '/api/x', headers: { 'X-Version': '2' } })).upstream?.name, 'api')
   })
 
   test('says what Limpet answers itself', async (t) => {
     const { ask } = await asking(t)
-    const answer = (query: Query) => {
-      const { status, summary } = ask(query)
+    const answer = async (query: Query) => {
+      const { status, summary } = await ask(query)
       return `${status} ${summary}`
     }
-    assert.match(answer({ path: '/a/../../b' }), /^400 .*climbs above its root/)
-    assert.match(answer({ path: '/', headers: { x: 'a\r\nb: c' } }), /^400 .*line break/)
-    assert.match(answer({ path: '/ /' }), /^400/)
-    assert.equal(answer({ path: '/old?a=b' }), '301 redirects to /old/?a=b')
-    assert.throws(() => ask({ path: '/', ip: 'here' }), /expected an IPv4 or IPv6 address as ip, found "here"/)
+    assert.match(await answer({ path: '/a/../../b' }), /^400 .*climbs above its root/)
+    assert.match(await answer({ path: '/', headers: { x: 'a\r\nb: c' } }), /^400 .*line break/)
+    assert.match(await answer({ path: '/ /' }), /^400/)
+    assert.equal(await answer({ path: '/old?a=b' }), '301 redirects to /old/?a=b')
+    await assert.rejects(ask({ path: '/', ip: 'here' }), /expected an IPv4 or IPv6 address as ip, found "here"/)
   })
 
   test('says what a request would wait for', async (t) => {
@@ -176,20 +178,23 @@ describe('an explanation', () => {
       'down: true',
     )
     const { scene } = await asking(t, limited)
-    const summary = (snapshot: Snapshot) =>
-      explain({ ...scene, snapshot }, { path: '/', host: 'shop.example.org' }).summary
+    const summary = async (snapshot: Snapshot) =>
+      (await explain({ ...scene, snapshot }, { path: '/', host: 'shop.example.org' })).summary
     const { snapshot, scoreboard } = scene
     scoreboard.servers.acquire(snapshot.upstreams[0]!.servers[0]!.slot, 0, 0)
-    assert.equal(summary(snapshot), 'waits in the queue of upstream shop for a place on any server')
+    assert.equal(await summary(snapshot), 'waits in the queue of upstream shop for a place on any server')
     const pause = { until: Date.now() + 60_000 }
     const upstreams = snapshot.upstreams.map((upstream) => ({ ...upstream, pause }))
-    assert.equal(summary({ ...snapshot, upstreams }), 'waits in the queue of upstream shop for the end of its pause')
+    assert.equal(
+      await summary({ ...snapshot, upstreams }),
+      'waits in the queue of upstream shop for the end of its pause',
+    )
   })
 
   test('has neither a cookie nor a key in it', async (t) => {
     const { ask } = await asking(t, CONFIG.replace('affinity: cookie', 'affinity: { type: header, name: x-user }'))
     const text = JSON.stringify(
-      ask({ path: '/', host: 'shop.example.org', headers: { 'x-user': 'alice' }, cookies: { id: 'a-secret' } }),
+      await ask({ path: '/', host: 'shop.example.org', headers: { 'x-user': 'alice' }, cookies: { id: 'a-secret' } }),
     )
     assert.doesNotMatch(text, /alice|a-secret/)
     assert.match(text, /its key belongs to server/)
@@ -198,7 +203,7 @@ describe('an explanation', () => {
   test('changes and counts nothing', async (t) => {
     const { scene, ask } = await asking(t)
     const before = [scene.scoreboard.memory, scene.sessions.memory].map((memory) => Buffer.from(Buffer.from(memory)))
-    for (const path of ['/', '/old/', '/api/']) ask({ path, host: 'shop.example.org' })
+    for (const path of ['/', '/old/', '/api/']) await ask({ path, host: 'shop.example.org' })
     assert.ok(before[0]!.equals(Buffer.from(scene.scoreboard.memory)))
     assert.ok(before[1]!.equals(Buffer.from(scene.sessions.memory)))
   })
@@ -250,7 +255,7 @@ test('a request goes where its explanation says, for the reason that it gives', 
         const visitAll = async () => {
           for (const user of users) {
             const { 'x-forwarded-for': ip, ...headers } = user.headers
-            const expected: Explanation = explain(site, { path: '/', headers, ip: ip! })
+            const expected: Explanation = await explain(site, { path: '/', headers, ip: ip! })
             const { server, status, reason } = await site.visit(user)
             assert.deepEqual([expected.server ?? '', expected.reason ?? undefined], [server, reason])
             if (expected.server === null) assert.equal(expected.status, status)
@@ -281,10 +286,10 @@ test('a server that is away is said to be, and requests that only it can serve w
     const scene = { snapshot: { ...snapshot, upstreams }, scoreboard: new Scoreboard(), sessions: new SessionTable() }
     return explain(scene, { path: '/', host: 'shop.example.org' })
   }
-  const one = awayAre('shop-1')
+  const one = await awayAre('shop-1')
   assert.deepEqual([one.server, one.candidates[0]!.refusal], ['shop-2', 'away'])
   assert.match(one.candidates[0]!.words, /^is away/)
-  const all = awayAre('shop-1', 'shop-2', 'shop-4')
+  const all = await awayAre('shop-1', 'shop-2', 'shop-4')
   assert.match(all.summary, /^waits in the queue of upstream shop/)
 })
 
@@ -330,7 +335,7 @@ upstreams: { app: { servers: ["10.0.0.1:80"] } }
   for (const [query, because, before] of cases) {
     test(`${query.host ?? ''}${query.path} ${query.listener ?? ''}`, async (t) => {
       const { ask } = await asking(t, SITE)
-      const { route } = ask(query)
+      const { route } = await ask(query)
       assert.match(route!.because.join('; '), because)
       if (before === undefined) assert.equal(route!.before, undefined)
       else assert.match(route!.before!, before)
@@ -343,6 +348,6 @@ upstreams: { app: { servers: ["10.0.0.1:80"] } }
       t,
       SITE.replace('- { path: /*, upstream: app }', '- { path: /none, query: { q: "1" }, upstream: app }'),
     )
-    assert.deepEqual(ask({ path: '/none' }).closest, ['the route for /none needs the parameter q in its query'])
+    assert.deepEqual((await ask({ path: '/none' })).closest, ['the route for /none needs the parameter q in its query'])
   })
 })

@@ -263,7 +263,7 @@ describe('limpet simulate', () => {
       }
       const expected: Record<string, number> = { a: 0, b: 0, c: 0 }
       for (let index = 0; index < 20; index++)
-        expected[explain(scene, { path: '/', host: HOST, ip: `10.${index}.0.1` }).server!]! += 1
+        expected[(await explain(scene, { path: '/', host: HOST, ip: `10.${index}.0.1` })).server!]! += 1
       assert.deepEqual(counts(appOf(simulation)), expected)
     })
   }

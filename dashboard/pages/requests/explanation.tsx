@@ -74,7 +74,7 @@ function Then({ row }: { readonly row: TailRow }) {
 }
 
 function Steps({ answer }: { readonly answer: Explanation }) {
-  const { listener, route, closest, upstream, session, candidates } = answer
+  const { listener, route, closest, filters, upstream, session, candidates } = answer
   return (
     <ol class="steps">
       {listener !== undefined && <Step title="Listener">It comes by {listener}.</Step>}
@@ -90,6 +90,16 @@ function Steps({ answer }: { readonly answer: Explanation }) {
             {route.path}
           </code>
           <Sentences of={route.because} />
+        </Step>
+      )}
+      {filters.length > 0 && (
+        <Step title="Filters">
+          <ul class="filters">
+            {filters.map((filter, index) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: a route may have several filters of a name, in a fixed order.
+              <FilterItem key={index} filter={filter} status={answer.status} />
+            ))}
+          </ul>
         </Step>
       )}
       {upstream !== null && <Step title="Upstream">{upstreamWords(upstream)}</Step>}
@@ -113,6 +123,29 @@ function Steps({ answer }: { readonly answer: Explanation }) {
       )}
       <Choice answer={answer} />
     </ol>
+  )
+}
+
+function FilterItem({
+  filter: { name, decision, request, response },
+  status,
+}: {
+  readonly filter: Explanation['filters'][number]
+  readonly status: number | null
+}) {
+  const decided = { answers: [`answers ${status}`], 'not-reached': ['not reached'], open: [], 'goes-on': [] }[decision]
+  const phrases = [...decided, ...request]
+  return (
+    <li class={decision}>
+      <b>{name}</b>
+      {phrases.length + response.length === 0 ? ' goes on' : <Sentences of={phrases} />}
+      {response.length > 0 && (
+        <>
+          <span class="faint">Response</span>
+          <Sentences of={response} />
+        </>
+      )}
+    </li>
   )
 }
 

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { hashOfUser, someHash } from '../../credentials/password-file.ts'
 import { Failure } from '../../exchange/failure.ts'
-import type { Filter, Verdict } from '../../exchange/filter.ts'
+import type { Filter, Rehearsed, Verdict } from '../../exchange/filter.ts'
 import type { FilteredRequest } from '../../exchange/filtered-request.ts'
 import type { WorkerContext } from '../../exchange/worker-context.ts'
 import { now } from '../../runtime/clock.ts'
@@ -55,9 +55,19 @@ export class BasicAuth implements Filter {
     // An unknown user's password takes as long as a known one's.
     const hash = known ?? someHash(file, this.#numberOf(credentials.user))
     const id = this.#idOf(credentials, hash)
-    if (known !== undefined && this.#right.get(id)) return this.#admit(request, field, credentials)
+    if (known !== undefined && this.#right.get(id)) return this.#accept(request, field, credentials)
     if (this.#wrong.get(id)) return this.#refuse(request, 'the user or the password is wrong')
     return this.#verify(request, field, credentials, hash, id, known !== undefined)
+  }
+
+  /** Verifies no password: explanations are no place to try them. */
+  rehearse(request: FilteredRequest): Rehearsed | Promise<Rehearsed> {
+    const field = request.header('authorization')
+    const credentials = field === undefined ? undefined : basicCredentials(field)
+    if (credentials === undefined) return this.request(request)
+    request.note(this.name, 'the password decides, and is not verified now')
+    this.#admit(request, field!, credentials)
+    return 'open'
   }
 
   async #verify(
@@ -78,7 +88,7 @@ export class BasicAuth implements Filter {
       if (isRight) this.#right.set(id, true, KEPT_FOR)
       else this.#wrong.set(id, true, WRONG_KEPT_FOR)
       return isRight
-        ? this.#admit(request, field, credentials)
+        ? this.#accept(request, field, credentials)
         : this.#refuse(request, 'the user or the password is wrong')
     } catch (error) {
       if (!(error instanceof NotVerified)) throw error
@@ -89,7 +99,12 @@ export class BasicAuth implements Filter {
     }
   }
 
-  #admit(request: FilteredRequest, field: string, { user }: BasicCredentials): undefined {
+  #accept(request: FilteredRequest, field: string, credentials: BasicCredentials): undefined {
+    request.note(this.name, 'the password is right')
+    this.#admit(request, field, credentials)
+  }
+
+  #admit(request: FilteredRequest, field: string, { user }: BasicCredentials): void {
     const { forward, userHeader } = this.#settings
     const { edits } = request
     // Of several fields, only the one that was verified goes on.
@@ -97,8 +112,6 @@ export class BasicAuth implements Filter {
     else edits.remove('authorization')
     request.user = user.toString('latin1')
     if (userHeader !== undefined) edits.set(userHeader, request.user)
-    request.note(this.name, 'the password is right')
-    return undefined
   }
 
   #refuse(request: FilteredRequest, why: string): Failure {

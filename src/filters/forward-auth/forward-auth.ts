@@ -54,6 +54,13 @@ export class ForwardAuth implements Filter {
     return undefined
   }
 
+  rehearse(request: FilteredRequest): 'open' {
+    const { host } = new URL(this.#settings.url)
+    request.note(this.name, `${host} decides, and is not asked now`)
+    this.#copy([], request)
+    return 'open'
+  }
+
   response({ request, edits }: FilteredResponse): undefined {
     for (const cookie of this.#cookies.get(request) ?? []) edits.add('Set-Cookie', cookie)
     return undefined

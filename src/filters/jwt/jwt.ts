@@ -1,5 +1,5 @@
 import { Failure } from '../../exchange/failure.ts'
-import type { Filter, Verdict } from '../../exchange/filter.ts'
+import type { Filter, Rehearsed, Verdict } from '../../exchange/filter.ts'
 import type { FilteredRequest } from '../../exchange/filtered-request.ts'
 import type { WorkerContext } from '../../exchange/worker-context.ts'
 import { claimNamed, claimText } from '../../runtime/claim-text.ts'
@@ -44,6 +44,13 @@ export class Jwt implements Filter {
     }
     const claims = this.#verifier.remembered(found.token)
     return claims === undefined ? this.#verify(request, found) : this.#admit(request, found, claims)
+  }
+
+  rehearse(request: FilteredRequest): Rehearsed | Promise<Rehearsed> {
+    const isThere = tokenIn(request, this.#settings.from) !== undefined
+    if (!isThere || this.#verifier.hasKeys) return this.request(request)
+    request.note(this.name, `the token decides, and ${this.#settings.keys} has given no keys to verify it with`)
+    return 'open'
   }
 
   async #verify(request: FilteredRequest, found: FoundToken): Promise<Verdict> {

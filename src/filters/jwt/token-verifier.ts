@@ -58,6 +58,10 @@ export class TokenVerifier {
     this.#accepted = emptyCache()
   }
 
+  get hasKeys(): boolean {
+    return this.#source.current !== undefined
+  }
+
   /** What a token says that was accepted a short time ago. */
   remembered(token: string): Claims | undefined {
     this.#followKeys()

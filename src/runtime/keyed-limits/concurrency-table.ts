@@ -58,6 +58,12 @@ export class ConcurrencyTable {
     return sum
   }
 
+  /** The requests in flight of a key, of all workers together. */
+  inFlightOf(high: number, low: number): number {
+    const at = this.#entries.find(high, low)
+    return at < 0 ? 0 : this.inFlight(at)
+  }
+
   /** How many requests were not counted for want of a place, since ever. */
   get overflows(): number {
     return Atomics.load(this.#overflows, 0)

@@ -70,6 +70,15 @@ export class RateTable {
     }
   }
 
+  /** Whether one more request of a key might come now: as `take`, but nothing is counted. */
+  look(high: number, low: number, pace: Pace, now: number): boolean {
+    const at = this.#entries.find(high, low)
+    const arrival = at < 0 ? IN_TRANSIT : Atomics.load(this.#arrivals, at)
+    const isKnown = arrival !== IN_TRANSIT && this.#entries.holds(at, high, low)
+    this.#next(isKnown ? Number(arrival) : 0, pace, Math.round(now * NS_IN_MS))
+    return this.wait === 0
+  }
+
   /** How often a key lost its place before it could be forgotten, since ever. */
   get overflows(): number {
     return Atomics.load(this.#overflows, 0)

@@ -1,0 +1,112 @@
+import { errorPage } from '../exchange/error-page.ts'
+import { Failure } from '../exchange/failure.ts'
+import type { Verdict } from '../exchange/filter.ts'
+import { FilteredRequest } from '../exchange/filtered-request.ts'
+import { Filtering } from '../exchange/filtering.ts'
+import { NoClient } from '../exchange/no-client.ts'
+import type { OwnResponse } from '../exchange/own-response.ts'
+import { ReceivedRequest } from '../exchange/received-request.ts'
+import type { RequestView } from '../exchange/request-view.ts'
+import type { UpstreamGroup } from '../exchange/upstream-group.ts'
+import type { WorkerContext } from '../exchange/worker-context.ts'
+import { RouteFilters } from '../filters/registry.ts'
+import { ResponseHead } from '../http1/response-head.ts'
+import type { Route } from '../runtime/snapshot.ts'
+import type { ExplainedFilter } from './answers.ts'
+import { RehearsedFilter } from './rehearsed-filter.ts'
+import { Secrets } from './secrets.ts'
+import { logInWords } from './words.ts'
+
+/** Stands for whatever a server answers. */
+const SOME_RESPONSE = Buffer.from('HTTP/1.1 200 OK\r\n\r\n')
+
+/** A request on its way through the filters of its route, by which nobody is asked, nothing is counted, and nothing is sent. */
+export class FilterRehearsal {
+  readonly #filtering: Filtering
+  readonly #filters: readonly RehearsedFilter[]
+  readonly #context: WorkerContext
+
+  /**
+   * @param context of a worker that only rehearses
+   * @throws MessageError for a request whose framing breaks the rules
+   */
+  constructor(context: WorkerContext, route: Route, view: RequestView, isSecure: boolean) {
+    const { snapshot, groups } = context.generation
+    this.#context = context
+    const secrets = new Secrets(snapshot, route, view)
+    this.#filters = (new RouteFilters(context).of(route) ?? []).map((each) => new RehearsedFilter(each, secrets))
+    const received = new ReceivedRequest(view.head)
+    const request = new FilteredRequest(context, clientOf(view, isSecure), received, route, view.path, groups)
+    this.#filtering = new Filtering(this.#filters, request)
+  }
+
+  /** What all of them decide together. */
+  async verdict(): Promise<Verdict> {
+    for (;;) {
+      const verdict = this.#filtering.next()
+      if (!(verdict instanceof Promise)) return verdict
+      const settled = await verdict.catch((error) => new Failure('filter-failed', String(error)))
+      if (settled !== undefined) return settled
+    }
+  }
+
+  /** The request as they have left it. */
+  get request(): FilteredRequest {
+    return this.#filtering.request
+  }
+
+  /** The upstream that it goes to; undefined for none. */
+  get group(): UpstreamGroup | undefined {
+    return this.#filtering.request.group
+  }
+
+  /** A server answers, whatever that is. */
+  answeredBy(server: string): void {
+    const head = new ResponseHead()
+    head.parse(SOME_RESPONSE, 0, this.#context.generation.snapshot.limits)
+    this.#filtering.answered(head, server, () => false)
+  }
+
+  /** Limpet answers. Returns what the client gets. */
+  answered(verdict: OwnResponse | Failure): OwnResponse {
+    const { id, method } = this.request
+    const response =
+      verdict instanceof Failure
+        ? errorPage(verdict, {
+            requestId: id,
+            accept: this.request.header('accept') ?? '',
+            isToHead: method === 'HEAD',
+          })
+        : verdict
+    return this.#filtering.filtered(response)
+  }
+
+  /** In order; what is logged comes last, wherever its filter stands. */
+  get explained(): ExplainedFilter[] {
+    const { log } = this.request.route
+    const all = this.#filters.map(({ explained }) => explained)
+    return log === undefined
+      ? all
+      : [...all, { name: 'log', decision: 'goes-on', request: logInWords(log), response: [] }]
+  }
+}
+
+/** The client of a request that nobody has sent. */
+function clientOf({ address, certificate, listener }: RequestView, isSecure: boolean): NoClient {
+  const end = { address, port: 0 }
+  const tls = certificate && { ...NO_HANDSHAKE, clientCertificate: certificate }
+  const ends = { source: end, destination: end, port: 0, isSecure, tls, redirectTo: 0, listener }
+  return new NoClient({ address, peer: address, isSecure, port: 0, believed: undefined, ends, connection: NEVER_OVER })
+}
+
+const NO_HANDSHAKE = {
+  version: '',
+  cipher: '',
+  serverName: '',
+  isResumed: false,
+  protocol: '',
+  responseFields: '',
+  covers: () => true,
+} as const
+
+const NEVER_OVER = { atEnd() {} }
