@@ -99,10 +99,8 @@ export const Filter = z
   })
   .meta({ id: 'Filter' })
 
-/** Filters that answer every request that they get. */
-const answering: readonly string[] = ['redirect', 'respond'] satisfies Filter['type'][]
-
 /** Whether no request gets past a filter, as it stands in the file. */
 export function answersAll(written: unknown): boolean {
-  return Object.keys(asMapping(written)).some((name) => answering.includes(name))
+  const { redirect, respond } = asMapping(written)
+  return respond !== undefined || (redirect !== undefined && asMapping(redirect).pattern === undefined)
 }

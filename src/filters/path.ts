@@ -4,6 +4,7 @@ import { escapedPath } from '../http1/escape.ts'
 import { normalisePath } from '../routing/path.ts'
 import type { PathSettings } from '../runtime/filter-settings.ts'
 import { LinearPattern, type PatternMatch } from '../runtime/linear-pattern.ts'
+import { withGroups } from './groups.ts'
 import { partsOf, withoutPrefix } from './target.ts'
 import { renderInTarget } from './template.ts'
 
@@ -43,10 +44,13 @@ export class Path implements Filter {
       const match = this.#pattern!.match(path)
       return match && replaced(path, match, to!)
     }
-    const rest = withoutPrefix(path, strip)
-    if (rest === undefined) return undefined
-    request.edits.set('X-Forwarded-Prefix', escapedPath(strip))
-    return asWritten(withoutPrefix(written, escapedPath(strip)), rest)
+    for (const prefix of strip) {
+      const rest = withoutPrefix(path, prefix)
+      if (rest === undefined) continue
+      request.edits.set('X-Forwarded-Prefix', escapedPath(prefix))
+      return asWritten(withoutPrefix(written, escapedPath(prefix)), rest)
+    }
+    return undefined
   }
 }
 
@@ -62,7 +66,7 @@ function withQuery(target: string, query: string): string {
 
 /** The path with `to` in the place of what has matched, in which `$1` is the first group. */
 function replaced(path: string, { start, end, groups }: PatternMatch, to: string): string {
-  const inPlace = to.replace(/\$(\d)/g, (_, group) => escapedPath(groups[Number(group)] ?? ''))
+  const inPlace = withGroups(to, groups, escapedPath)
   const changed = escapedPath(path.slice(0, start)) + inPlace + escapedPath(path.slice(end))
   return changed.startsWith('/') ? changed : `/${changed}`
 }

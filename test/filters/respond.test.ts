@@ -62,3 +62,29 @@ testBoth(
     assert.deepEqual([found.status, found.headers.location], [302, '/x?a=1'])
   },
 )
+
+testBoth(
+  'only what a pattern matches is redirected, with its groups; everything else is served',
+  [
+    {
+      path: '/*',
+      filters: [
+        { redirect: { status: 301, pattern: '^http://www\\.([^/:]+)(:\\d+)?', to: 'https://$1' } },
+        { redirect: { pattern: '/\\.well-known/(card|cal)dav$', to: '/remote.php/dav/?by=${request.method}&of=$1' } },
+        { redirect: { pattern: '/same', to: '/same' } },
+        { redirect: { pattern: '((a+)+)+$', to: '/' } },
+      ],
+    },
+  ],
+  async (client) => {
+    const moved = await client.ask('/a%2fb?c=d', { host: 'www.example.org:8080' })
+    assert.deepEqual([moved.status, moved.headers.location], [301, 'https://example.org/a%2fb?c=d'])
+    const dav = await client.ask('/.well-known/caldav', { host: 'cloud.example' })
+    assert.deepEqual([dav.status, dav.headers.location], [308, 'http://cloud.example/remote.php/dav/?by=GET&of=cal'])
+    const split = await client.ask('/%0d%0aSet-Cookie:x', { host: 'www.a.example' })
+    assert.deepEqual([split.status, split.headers['set-cookie']], [301, undefined])
+    assert.equal((await client.got('/same')).url, '/same')
+    // No catastrophe: the time is linear.
+    assert.equal((await client.got(`/${'a'.repeat(6000)}b`)).url.length, 6002)
+  },
+)

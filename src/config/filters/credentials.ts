@@ -19,7 +19,9 @@ export function filterFilesOf(config: Pick<Config, 'routes' | 'defaults'>): Filt
   const filters = [...filtersIn(config)]
   return {
     passwords: filters.flatMap(({ filter, place }) =>
-      filter.type === 'basicAuth' ? [{ place: [...place, 'file'], file: filter.file }] : [],
+      filter.type === 'basicAuth' && filter.file !== undefined
+        ? [{ place: [...place, 'file'], file: filter.file }]
+        : [],
     ),
     keySets: filters.flatMap(({ filter, place }) =>
       filter.type === 'jwt' && filter.keys !== undefined && keySetUrl(filter) === undefined
@@ -32,6 +34,17 @@ export function filterFilesOf(config: Pick<Config, 'routes' | 'defaults'>): Filt
         : [],
     ),
   }
+}
+
+/** The users that filters have, each with its place. */
+export function filterUsersOf(
+  config: Pick<Config, 'routes' | 'defaults'>,
+): { place: KeyPath; users: readonly string[] }[] {
+  return [...filtersIn(config)].flatMap(({ filter, place }) =>
+    filter.type === 'basicAuth' && filter.users !== undefined
+      ? [{ place: [...place, 'users'], users: filter.users }]
+      : [],
+  )
 }
 
 /** The URLs of all key sets that are fetched, each once. */
@@ -51,7 +64,7 @@ export function tokenParametersOf(config: Pick<Config, 'routes' | 'defaults'>): 
 export function filterWithFiles(filter: Filter, absolute: (file: string) => string): Filter {
   switch (filter.type) {
     case 'basicAuth':
-      return { ...filter, file: absolute(filter.file) }
+      return { ...filter, ...(filter.file !== undefined && { file: absolute(filter.file) }) }
     case 'jwt':
       return {
         ...filter,
