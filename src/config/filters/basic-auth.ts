@@ -13,8 +13,10 @@ const MOST_USERS = 1000
 /** One line of a password file. */
 function checkedUser(line: string): string {
   const mistake = mistakeInUser(line)
-  if (mistake !== undefined) throw new InvalidValue(mistake.message.replace(/^expected /, ''), mistake.hint)
-  return line
+  if (mistake === undefined) return line
+  // What is found is said by its kind only: it may be a password.
+  const expected = mistake.message.replace(/^expected /, '').replace(/, found (?=an? |one )/, ', not ')
+  throw new InvalidValue(expected.replace(/, found .*$/, ''), mistake.hint)
 }
 
 export const BasicAuthFilter = z

@@ -1,3 +1,4 @@
+import { asMapping } from '../as-written.ts'
 import type { Filter } from '../filter.ts'
 import type { KeyPath } from '../key-path.ts'
 import type { Config } from '../schema.ts'
@@ -34,6 +35,24 @@ export function filterFilesOf(config: Pick<Config, 'routes' | 'defaults'>): Filt
         : [],
     ),
   }
+}
+
+/** The files that filters name, as these stand in a file or in labels, each with its place among them. */
+export function filterFilesIn(filters: readonly unknown[]): readonly FilePlace[] {
+  return filters.flatMap((filter, index) => {
+    const { basicAuth, jwt } = asMapping(filter)
+    const [{ file }, { keys, secretFile }] = [asMapping(basicAuth), asMapping(jwt)]
+    const keyFile = typeof keys === 'string' && keySetUrl({ keys }) === undefined ? keys : undefined
+    return [
+      ...namedAt([index, 'basicAuth', 'file'], file),
+      ...namedAt([index, 'jwt', 'keys'], keyFile),
+      ...namedAt([index, 'jwt', 'secretFile'], secretFile),
+    ]
+  })
+}
+
+function namedAt(place: KeyPath, file: unknown): FilePlace[] {
+  return typeof file === 'string' ? [{ place, file }] : []
 }
 
 /** The users that filters have, each with its place. */
