@@ -64,7 +64,7 @@ type Optional = { [Name in keyof Kinds]: z.ZodOptional<Kinds[Name]> }
 const Entry = z
   .strictObject(Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [name, z.optional(kind)])) as Optional)
   .check(({ value, issues }) => {
-    if (Object.keys(value).length === 1) return
+    if (issues.length > 0 || Object.keys(value).length === 1) return
     const hint = 'write each filter as an entry of its own, since their order counts'
     issues.push({ code: 'custom', message: 'one filter', params: { hint }, input: value })
   })
@@ -99,10 +99,8 @@ export const Filter = z
   })
   .meta({ id: 'Filter' })
 
-/** Filters that answer every request that they get. */
-const answering: readonly string[] = ['redirect', 'respond'] satisfies Filter['type'][]
-
 /** Whether no request gets past a filter, as it stands in the file. */
 export function answersAll(written: unknown): boolean {
-  return Object.keys(asMapping(written)).some((name) => answering.includes(name))
+  const { redirect, respond } = asMapping(written)
+  return respond !== undefined || (redirect !== undefined && asMapping(redirect).pattern === undefined)
 }

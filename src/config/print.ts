@@ -2,6 +2,7 @@ import { Document } from 'yaml'
 import { z } from 'zod'
 import { isCredential } from '../runtime/credential-header.ts'
 import { printable } from '../runtime/printable.ts'
+import { filterUsersOf } from './filters/credentials.ts'
 import { escapeReferences } from './interpolate.ts'
 import { Config } from './schema.ts'
 import { secretsOf } from './sources/source-secrets.ts'
@@ -25,7 +26,8 @@ function asWritten(config: Config): Config {
   return { ...config, routes: config.routes.filter(isWritten), upstreams: config.upstreams.filter(isWritten) }
 }
 
-function hideSecrets(document: Document, { listeners, routes, upstreams, admin, tracing }: Config): void {
+function hideSecrets(document: Document, config: Config): void {
+  const { listeners, routes, upstreams, admin, tracing } = config
   const tokens = admin === undefined || admin === 'off' ? [] : (admin.tokens ?? [])
   for (const [index, { source }] of tokens.entries())
     if ('value' in source) document.setIn(['admin', 'tokens', index, 'value'], `\${ADMIN_TOKEN_${index + 1}}`)
@@ -42,6 +44,9 @@ function hideSecrets(document: Document, { listeners, routes, upstreams, admin, 
   for (const [index, { headers }] of routes.entries())
     for (const header of Object.keys(headers).filter(isCredential))
       document.setIn(['routes', index, 'headers', header], `\${ROUTE_HEADER_${++conditions}}`)
+  let users = 0
+  for (const { place, users: hidden } of filterUsersOf(config))
+    document.setIn(place, document.createNode(hidden.map(() => `\${BASIC_AUTH_USER_${++users}}`)))
   let secrets = 0
   let headers = 0
   let ofSources = 0

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { alternatives, shown, shownByKind } from './error.ts'
+import { isHashOfFilter } from './filters/filter-secrets.ts'
 import type { KeyPath } from './key-path.ts'
 import { misspelt, nearest } from './nearest.ts'
 import { insteadOfUnsupported } from './not-supported.ts'
@@ -134,6 +135,7 @@ function isSecret(path: KeyPath, value: unknown): boolean {
   if (path[0] === 'admin' && path[1] === 'tokens') return path[3] === 'value'
   if (path.at(-1) === 'key' && path.at(-2) === 'externalAccount') return true
   if (isSecretOfSource(path, value)) return true
+  if (isHashOfFilter(path)) return true
   const secrets = path.lastIndexOf('secrets')
   return secrets > 0 && path[secrets - 1] === 'affinity' && path.length - secrets <= 2
 }

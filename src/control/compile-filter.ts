@@ -3,6 +3,7 @@ import type { AddressRule } from '../config/filters/address-rules.ts'
 import { acceptedAlgorithms, keySetUrl } from '../config/filters/jwt.ts'
 import { formatRequestRate } from '../config/filters/request-rate.ts'
 import { securityHeaders } from '../config/filters/security-headers.ts'
+import { usersIn } from '../credentials/password-file.ts'
 import type { AddressRange } from '../runtime/address-range.ts'
 import type { AddressSet, FilterSettings, HeaderTemplate, JwtSettings } from '../runtime/filter-settings.ts'
 import { asBytes } from './compile-affinity.ts'
@@ -26,8 +27,14 @@ export function compileFilter(filter: Filter, place: string, surroundings: Surro
       return compileSplit(filter, surroundings)
     case 'respond':
       return { ...filter, headers: withContentType(filter.headers), body: Buffer.from(filter.body) }
-    case 'redirect':
-      return { type: filter.type, status: filter.status, location: filter.to }
+    case 'redirect': {
+      const { to: location, ...settings } = filter
+      return { ...settings, location }
+    }
+    case 'basicAuth': {
+      const { file, users = [], ...settings } = filter
+      return { ...settings, users: file ?? { name: 'users', users: usersIn(users) } }
+    }
     case 'jwt':
       return compileJwt(filter)
     case 'errorPages':
@@ -42,7 +49,7 @@ export function compileFilter(filter: Filter, place: string, surroundings: Surro
     case 'path':
       return {
         ...filter,
-        ...(filter.strip !== undefined && { strip: asBytes(filter.strip) }),
+        ...(filter.strip !== undefined && { strip: filter.strip.map(asBytes) }),
         ...(filter.add !== undefined && { add: asBytes(filter.add) }),
       }
     case 'securityHeaders':

@@ -34,7 +34,7 @@ export function compileSplit(
 export function cohortsOf(shares: Readonly<Record<string, number>>, upstreams: ReadonlyMap<string, number>): Cohort[] {
   let low = 0
   let high = POINTS
-  return Object.entries(shares).map(([name, share], index) => {
+  const cohorts = Object.entries(shares).map(([name, share], index) => {
     const upstream = { upstream: upstreams.get(name) ?? -1, name }
     if (index % 2 === 0) {
       low += share
@@ -43,4 +43,6 @@ export function cohortsOf(shares: Readonly<Record<string, number>>, upstreams: R
     high -= share
     return { ...upstream, from: high, to: high + share }
   })
+  // Labels may name an upstream whose containers are gone: its users stay with the others.
+  return cohorts.filter(({ upstream }) => upstream >= 0)
 }

@@ -26,8 +26,7 @@ export function readPasswordFile({ path, bytes }: FileContent): PasswordFile {
     const line = written.trimEnd()
     if (line === '' || line.startsWith('#')) continue
     const number = index + 1
-    // What follows a second colon is a comment, as for other readers of such files.
-    const [user = '', hash] = line.split(':', 2)
+    const [user, hash] = partsOf(line)
     const known = lines.get(user)
     const mistake =
       known === undefined
@@ -43,9 +42,34 @@ export function readPasswordFile({ path, bytes }: FileContent): PasswordFile {
   }
   if (lines.size === 0)
     throw new UnusableFile(path, 'expected at least one user, found none', `add one with: htpasswd -B ${path} USER`)
-  // By the bytes of names: one character of these texts is a byte.
-  const sorted = [...lines].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, line]) => line.text)
-  return { name: path, users: new Uint8Array(Buffer.from(sorted.join(''), 'latin1')) }
+  return { name: path, users: sortedUsers(new Map([...lines].map(([user, line]) => [user, line.text]))) }
+}
+
+/** The users of lines in which there is no mistake; of a user who comes twice, the first counts. */
+export function usersIn(lines: readonly string[]): Uint8Array {
+  const users = new Map<string, string>()
+  for (const line of lines) {
+    const [user, hash] = partsOf(Buffer.from(line).toString('latin1'))
+    if (!users.has(user)) users.set(user, `${user}:${hash}\n`)
+  }
+  return sortedUsers(users)
+}
+
+/** What is wrong with a line, if anything; the message shows nothing of its hash. */
+export function mistakeInUser(line: string): Omit<Mistake, 'line'> | undefined {
+  return mistakeIn(...partsOf(Buffer.from(line).toString('latin1')))
+}
+
+/** What follows a second colon is a comment, as for other readers of such files. */
+function partsOf(line: string): [user: string, hash: string | undefined] {
+  const [user = '', hash] = line.split(':', 2)
+  return [user, hash]
+}
+
+/** By the bytes of names: one character of these texts is a byte. */
+function sortedUsers(lines: ReadonlyMap<string, string>): Uint8Array {
+  const sorted = [...lines].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, line]) => line)
+  return new Uint8Array(Buffer.from(sorted.join(''), 'latin1'))
 }
 
 function mistakeIn(user: string, hash: string | undefined): Omit<Mistake, 'line'> | undefined {

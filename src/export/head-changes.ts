@@ -19,7 +19,7 @@ export function exportHeadChanges({ filter, word }: Standing<Changing>): Exporte
       return { own: [directive('proxy_set_header', 'Host', filter.host!)] }
     case 'path':
       return {
-        own: filter.strip === undefined ? [] : [directive('proxy_set_header', 'X-Forwarded-Prefix', filter.strip)],
+        own: (filter.strip ?? []).map((prefix) => directive('proxy_set_header', 'X-Forwarded-Prefix', prefix)),
       }
     case 'securityHeaders':
       return defaults(securityHeaders(filter), word)

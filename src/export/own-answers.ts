@@ -26,12 +26,20 @@ export function inexpressibleAnswer({ filter, path }: Standing<Answering>, other
       'let it be the only filter of the route',
     ),
     ...(filter.type === 'redirect'
-      ? when(
-          nginxText(filter.to) === undefined,
-          `${path}.redirect.to`,
-          'nginx has no such variable, or no $ in a text',
-          'use client.address, request.host, request.target and the like',
-        )
+      ? [
+          ...when(
+            filter.pattern !== undefined,
+            `${path}.redirect.pattern`,
+            'nginx has no regular expressions for whole addresses',
+            'redirect every request of the route, or write rewrite by hand',
+          ),
+          ...when(
+            nginxText(filter.to) === undefined,
+            `${path}.redirect.to`,
+            'nginx has no such variable, or no $ in a text',
+            'use client.address, request.host, request.target and the like',
+          ),
+        ]
       : inexpressibleResponse(filter, path)),
   ]
 }

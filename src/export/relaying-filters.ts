@@ -26,7 +26,7 @@ export function exportRelaying({ filter }: Standing<Relaying>): Directive[] {
       ]
     case 'path':
       return filter.add === undefined
-        ? stripping(filter.strip!)
+        ? stripping(filter.strip![0]!)
         : [directive('rewrite', '(?s)^(.*)$', `${filter.add}$1`, 'break')]
     case 'tryNext':
       return [
@@ -72,8 +72,14 @@ export function inexpressibleRelaying({ filter, path }: Standing<Relaying>, path
 }
 
 function inexpressiblePath({ strip, add }: Extract<Filter, { type: 'path' }>, path: string, paths: readonly string[]) {
-  const prefix = strip ?? add
+  const prefix = strip?.[0] ?? add
   return [
+    ...when(
+      strip !== undefined && strip.length > 1,
+      `${path}.path.strip`,
+      'nginx sends X-Forwarded-Prefix with every request of a location',
+      'give each prefix a route of its own',
+    ),
     ...when(
       prefix === undefined,
       `${path}.path`,
@@ -87,10 +93,10 @@ function inexpressiblePath({ strip, add }: Extract<Filter, { type: 'path' }>, pa
       'use these, or write rewrite by hand',
     ),
     ...when(
-      strip !== undefined && !paths.every((each) => each === strip || each.startsWith(`${strip}/`)),
+      strip?.length === 1 && !paths.every((each) => each === prefix || each.startsWith(`${prefix}/`)),
       `${path}.path.strip`,
       'nginx sends X-Forwarded-Prefix with every request of a location',
-      `give the route paths that begin with ${strip}`,
+      `give the route paths that begin with ${prefix}`,
     ),
   ]
 }

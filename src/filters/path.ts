@@ -5,6 +5,7 @@ import { escapedParameter, escapedPath } from '../http1/escape.ts'
 import { normalisePath } from '../routing/path.ts'
 import type { PathSettings, Variable } from '../runtime/filter-settings.ts'
 import { LinearPattern, type PatternMatch } from '../runtime/linear-pattern.ts'
+import { withGroups } from './groups.ts'
 import { partsOf, withoutPrefix } from './target.ts'
 import { renderInTarget } from './template.ts'
 
@@ -70,10 +71,13 @@ export class Path implements Filter {
       const match = this.#pattern!.match(path)
       return match && fromRoot(replaced(path, match, to!))
     }
-    const rest = withoutPrefix(path, strip)
-    if (rest === undefined) return undefined
-    request.edits.set('X-Forwarded-Prefix', escapedPath(strip))
-    return asWritten(withoutPrefix(written, escapedPath(strip)), rest)
+    for (const prefix of strip) {
+      const rest = withoutPrefix(path, prefix)
+      if (rest === undefined) continue
+      request.edits.set('X-Forwarded-Prefix', escapedPath(prefix))
+      return asWritten(withoutPrefix(written, escapedPath(prefix)), rest)
+    }
+    return undefined
   }
 }
 
@@ -95,11 +99,7 @@ function withQuery(target: string, query: string): string {
 
 /** The path with `to` in the place of what has matched, in which `$1` is the first group. */
 function replaced(path: string, { start, end, groups }: PatternMatch, to: string): string {
-  const mark = to.indexOf('?')
-  const inPlace = to.replace(/\$(\d)/g, (_, group, at: number) => {
-    const text = groups[Number(group)] ?? ''
-    return mark >= 0 && at > mark ? escapedParameter(text) : escapedPath(text)
-  })
+  const inPlace = withGroups(to, groups, (text, isInQuery) => (isInQuery ? escapedParameter : escapedPath)(text))
   return escapedPath(path.slice(0, start)) + inPlace + escapedPath(path.slice(end))
 }
 

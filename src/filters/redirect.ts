@@ -4,6 +4,8 @@ import type { FilteredRequest } from '../exchange/filtered-request.ts'
 import { ownResponse } from '../exchange/own-response.ts'
 import { asFieldValue } from '../forwarding/head-edits.ts'
 import type { RedirectSettings } from '../runtime/filter-settings.ts'
+import { LinearPattern } from '../runtime/linear-pattern.ts'
+import { withGroups } from './groups.ts'
 import { partsOf } from './target.ts'
 import { renderInTarget } from './template.ts'
 
@@ -12,18 +14,22 @@ const TO_HOST = /^[/\\]{2,}/
 /** An address whose host is missing: browsers take what follows for it. */
 const HOSTLESS = /^[a-z][a-z0-9+.-]*:[/\\]{2}(?:[/\\]|$)/i
 
-/** Sends clients elsewhere. */
+/** Sends clients elsewhere: all of them, or those who ask for an address that a pattern matches. */
 export class Redirect implements Filter {
   readonly name = 'redirect'
   readonly #settings: RedirectSettings
+  readonly #pattern: LinearPattern | undefined
 
   constructor(settings: RedirectSettings) {
     this.#settings = settings
+    this.#pattern = settings.pattern === undefined ? undefined : new LinearPattern(settings.pattern)
   }
 
   request(request: FilteredRequest): Verdict {
     const { status, location } = this.#settings
-    const target = asFieldValue(renderInTarget(location, request))
+    const written = this.#pattern === undefined ? renderInTarget(location, request) : this.#replaced(request)
+    if (written === undefined) return undefined
+    const target = asFieldValue(written)
     // A query may have secrets that are logged nowhere else.
     request.note(this.name, `${status} to ${partsOf(target)[0]}`)
     if (HOSTLESS.test(target)) return new Failure('bad-request', 'it names no host')
@@ -35,5 +41,19 @@ export class Redirect implements Filter {
     const [first] = this.#settings.location
     const isMeant = typeof first === 'string' && TO_HOST.test(first)
     return isMeant ? target : target.replace(TO_HOST, '/')
+  }
+
+  /** Undefined where the pattern does not match, or leads to the address itself: a client would go round in circles. */
+  #replaced(request: FilteredRequest): string | undefined {
+    const address = `${request.isSecure ? 'https' : 'http'}://${request.host}${request.target}`
+    const match = this.#pattern!.match(address)
+    if (match === undefined) return undefined
+    const { start, end, groups } = match
+    // The groups are of the address, as the client has written it: nothing in them is to be escaped.
+    const template = this.#settings.location.map((part) =>
+      typeof part === 'string' ? withGroups(part, groups, String) : part,
+    )
+    const changed = address.slice(0, start) + renderInTarget(template, request) + address.slice(end)
+    return changed === address ? undefined : changed
   }
 }

@@ -1,5 +1,6 @@
 import type { AddressRange } from './address-range.ts'
 import type { Cohort } from './cohort.ts'
+import type { PasswordFile } from './credentials.ts'
 import type { NamedPart } from './named-part.ts'
 
 /** What the filters of a route are set to, as it travels in the Snapshot: one kind for each, by `type`. */
@@ -61,11 +62,14 @@ export interface RespondSettings {
   readonly body: Uint8Array
 }
 
-/** Redirects every request. */
+/** Redirects requests. */
 export interface RedirectSettings {
   readonly type: 'redirect'
   readonly status: 301 | 302 | 303 | 307 | 308
+  /** With a pattern, `$1` in its texts is the first group. */
   readonly location: Template
+  /** A regular expression (LinearPattern); what it matches of a request's address becomes `location`. Absent: all of it does. */
+  readonly pattern?: string
 }
 
 /** Changes the heads of requests and of responses. */
@@ -90,8 +94,8 @@ export interface HeadChanges {
 /** Changes the path that the server gets, in one of these ways. */
 export interface PathSettings {
   readonly type: 'path'
-  /** A prefix of whole segments that is taken away: `/app`. One character a byte, as the next one. */
-  readonly strip?: string
+  /** Prefixes of whole segments, such as `/app`, of which the first is taken away that there is. One character a byte, as the next one. */
+  readonly strip?: readonly string[]
   /** A prefix that is put before the path. */
   readonly add?: string
   /** Another path. */
@@ -148,11 +152,11 @@ export interface CorsSettings {
   readonly maxAge: number
 }
 
-/** Lets users of a password file through. */
+/** Lets users with a password through. */
 export interface BasicAuthSettings {
   readonly type: 'basicAuth'
-  /** The name of a password file of the Snapshot. */
-  readonly file: string
+  /** The name of a password file of the Snapshot, or the users themselves. */
+  readonly users: string | PasswordFile
   readonly realm: string
   /** Whether the server gets the user and the password. */
   readonly forward: boolean

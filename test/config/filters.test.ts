@@ -6,10 +6,17 @@ import { filterNames } from '../../src/config/filter.ts'
 import { printConfig } from '../../src/config/print.ts'
 
 /** Each filter as it may be written, in as many forms as it has. */
+const hash = '$apr1$Z4/0FhB8$g.iurwy285MG7Yr16Ua9R.'
+
 const written: Readonly<Record<string, readonly unknown[]>> = {
   allow: [['10.0.0.0/8', '::1'], { from: ['10.0.0.0/8'], except: ['10.1.0.0/16'], status: 404 }],
   answers: [{}, { location: { '/': '/a/' }, cookiePath: { '/': '/a/' }, cookieDomain: { 'a.example': '' } }],
-  basicAuth: [{ file: '/etc/users' }, { file: '/etc/users', realm: 'A', userHeader: 'X-User', forward: true }],
+  basicAuth: [
+    { file: '/etc/users' },
+    { file: '/etc/users', realm: 'A', userHeader: 'X-User', forward: true },
+    { users: `zoë:${hash}` },
+    { users: [`a:${hash}`, `b:${hash}`] },
+  ],
   bufferRequest: [{}, { memory: '1kB', disk: '0B' }],
   bufferResponse: [{}, { memory: '0B', disk: '1GB' }],
   compress: [{}, { codings: ['gzip'], types: ['text/*'], from: '0B', level: 9 }],
@@ -42,12 +49,22 @@ const written: Readonly<Record<string, readonly unknown[]>> = {
   jwt: [{ keys: 'https://id.example/keys' }],
   log: ['off', { sample: '10%' }],
   mirror: [{ to: 'other' }],
-  path: [{ strip: '/a' }, { add: '/b' }, { set: '/${route.a}?b' }, { pattern: '^/(a+)$', to: '/$1' }],
+  path: [
+    { strip: '/a' },
+    { strip: ['/a', '/b/c'] },
+    { add: '/b' },
+    { set: '/${route.a}?b' },
+    { pattern: '^/(a+)$', to: '/$1' },
+  ],
   rateLimit: [
     { rate: '10/s', by: 'client.address' },
     { rate: '1/m', burst: 3, by: ['header:X-A', 'route'], dryRun: true },
   ],
-  redirect: [{ to: 'https://a.example${request.target}' }, { to: '/', status: 302 }],
+  redirect: [
+    { to: 'https://a.example${request.target}' },
+    { to: '/', status: 302 },
+    { to: 'https:$1', pattern: '^http:(.*)' },
+  ],
   respond: [{}, { status: 410, body: 'a', headers: { 'X-A': '${request.id}' } }],
   securityHeaders: [{}, { frames: 'none', contentSecurityPolicy: "default-src 'self'" }],
   split: [{ to: { other: '5%' } }, { to: { other: '5%' }, by: 'header:X-A', override: ['cookie:a'], only: 'new' }],
@@ -63,6 +80,33 @@ test('no bytes are printed as that, and unlimited is no size of a filter', () =>
   const routesOf = (disk: string) => [{ path: '/*', upstream: 'app', filters: [{ bufferResponse: { disk } }] }]
   assert.match(printConfig(load({ routes: routesOf('0B') }), 'any'), /disk: 0B/)
   assert.throws(() => load({ routes: routesOf('unlimited') }), /expected a size from 0B to 1TB, found "unlimited"/)
+})
+
+test('users of a filter are hidden like secrets, in messages, too', () => {
+  const routesOf = (basicAuth: object) => [{ path: '/*', upstream: 'app', filters: [{ basicAuth }] }]
+  const printed = printConfig(load({ routes: routesOf({ users: [`a:${hash}`, `b:${hash}`] }) }), 'any', 'hidden')
+  assert.doesNotMatch(printed, /apr1/)
+  assert.match(printed, /- \$\{BASIC_AUTH_USER_1\}\n.*- \$\{BASIC_AUTH_USER_2\}\n/)
+  for (const users of ['a:secret', ['a:secret'], `a:${hash}:secret`.replace('$apr1', '$apr0')]) {
+    assert.throws(
+      () => load({ routes: routesOf({ users }) }),
+      ({ message }: Error) => /expected a hash by bcrypt/.test(message) && !/secret|apr0/.test(message),
+    )
+  }
+  assert.throws(() => load({ routes: routesOf({}) }), /expected either file or users/)
+  assert.throws(
+    () => load({ routes: routesOf({ file: 'users', users: `a:${hash}` }) }),
+    /expected either file or users/,
+  )
+})
+
+test('a redirect of some requests only is no answer to all of them', () => {
+  const redirect = { pattern: '^http:', to: 'https:' }
+  assert.throws(() => load({ routes: [{ path: '/*', filters: [{ redirect }] }] }), /upstream/)
+  assert.throws(
+    () => load({ routes: [{ path: '/*', upstream: 'app', filters: [{ redirect: { ...redirect, pattern: '(a' } }] }] }),
+    /expected a regular expression/,
+  )
 })
 
 describe('a filter is the same after it is printed and loaded again', () => {

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the variables are those of a configuration
 /** What labels in `limpet.` describe. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -127,6 +128,71 @@ const goldens: readonly [what: string, labels: Record<string, string>, found: Pa
     { 'limpet.path': '/rooms/:room, /rooms/:room/*' },
     { routes: [{ upstream: 'web', settings: { path: ['/rooms/:room', '/rooms/:room/*'] } }] },
   ],
+  [
+    'filters of the route, as YAML',
+    { 'limpet.path': '/app/*', 'limpet.filters': '[{ path: { strip: /app } }, compress]' },
+    { routes: [{ upstream: 'web', settings: { path: '/app/*', filters: [{ path: { strip: '/app' } }, 'compress'] } }] },
+  ],
+  [
+    'filters key by key, with variables of requests',
+    {
+      'limpet.host': 'a.example',
+      'limpet.priority': '7',
+      'limpet.filters[0].headers.response.set.X-A': '1',
+      'limpet.filters[0].headers.request.set.X-Client': '${client.address}',
+      'limpet.filters[1].allow': '10.0.0.0/8, 192.168.0.1',
+      'limpet.filters[2].rateLimit.rate': '10/s',
+      'limpet.filters[2].rateLimit.burst': '20',
+      'limpet.filters[3]': 'compress',
+    },
+    {
+      routes: [
+        {
+          upstream: 'web',
+          settings: {
+            host: 'a.example',
+            path: '/*',
+            priority: 7,
+            filters: [
+              { headers: { response: { set: { 'X-A': '1' } }, request: { set: { 'X-Client': '${client.address}' } } } },
+              { allow: ['10.0.0.0/8', '192.168.0.1'] },
+              { rateLimit: { rate: '10/s', burst: 20 } },
+              'compress',
+            ],
+          },
+        },
+      ],
+    },
+  ],
+  [
+    'filters of a named route, with users and another upstream',
+    {
+      'limpet.routes.admin.path': '/admin/*',
+      'limpet.routes.admin.filters[0].basicAuth.users': 'alice:$apr1$Z4/0FhB8$g.iurwy285MG7Yr16Ua9R.',
+      'limpet.routes.admin.filters[1].mirror.to': 'shadow',
+      'limpet.routes.admin.filters[2].jwt.keys': 'https://id.example/keys',
+    },
+    {
+      routes: [
+        {
+          upstream: 'web',
+          settings: {
+            path: '/admin/*',
+            filters: [
+              { basicAuth: { users: 'alice:$apr1$Z4/0FhB8$g.iurwy285MG7Yr16Ua9R.' } },
+              { mirror: { to: 'shadow' } },
+              { jwt: { keys: 'https://id.example/keys' } },
+            ],
+          },
+        },
+      ],
+    },
+  ],
+  [
+    'a regular expression as the path',
+    { 'limpet.path': '~ ^/v[0-9]{1,2}/' },
+    { routes: [{ upstream: 'web', settings: { path: '~ ^/v[0-9]{1,2}/' } }] },
+  ],
   ['the mark of what setup.sh makes says nothing', { 'limpet.lab': 'setup.sh' }, { upstreams: {}, routes: [] }],
 ]
 
@@ -165,6 +231,47 @@ const wrong: readonly [labels: Record<string, string>, label: string, message: R
     'set it in the configuration file',
   ],
   [{ 'limpet.upstreams.web.__proto__.x': '1' }, 'limpet.upstreams.web.__proto__.x', /keys with dots/],
+  [
+    { 'limpet.filters[0].path.strip': '/app' },
+    'limpet.filters[0].path.strip',
+    /^expected limpet.host or limpet.path beside it$/,
+    'or write limpet.routes.NAME.filters',
+  ],
+  [
+    { 'limpet.host': 'a.example', 'limpet.filters[0].pat.strip': '/app' },
+    'limpet.filters[0].pat.strip',
+    /^unknown key, expected /,
+    'did you mean path?',
+  ],
+  [
+    { 'limpet.host': 'a.example', 'limpet.filters[0].basicAuth.users': 'alice:secret' },
+    'limpet.filters[0].basicAuth.users',
+    /^expected a hash by bcrypt, [^"]*, not a plain password, found text of 12 characters$/,
+  ],
+  ...(
+    [
+      ['basicAuth.file', '/etc/shadow', 'filters[0].basicAuth.file'],
+      ['jwt.keys', '/etc/limpet/keys.json', 'filters[0].jwt.keys'],
+      ['jwt.secretFile', 'secret', 'filters[0].jwt.secretFile'],
+    ] as const
+  ).map(([key, file, label]): (typeof wrong)[number] => [
+    { 'limpet.host': 'a.example', [`limpet.filters[0].${key}`]: file },
+    `limpet.${label}`,
+    /^expected no file of Limpet's own in a label, found "/,
+    'write the filter into the configuration file, or basicAuth with users',
+  ]),
+  [
+    { 'limpet.upstreams.web.tls.cert': '/etc/limpet/own.pem', 'limpet.upstreams.web.tls.key': '/etc/limpet/own.pem' },
+    'limpet.upstreams.web.tls.cert',
+    /^expected no file of Limpet's own in a label/,
+    'write the upstream into the configuration file',
+  ],
+  [
+    { 'limpet.host': 'a.example', 'limpet.filters': '[{ split: { to: { web: 5% } } }]' },
+    'limpet.filters',
+    /^expected another upstream than the route's own/,
+    'leave it out: everybody else goes there anyway',
+  ],
   [{ 'limpet.id': 'x' }, 'limpet.id', /cannot be set by a label/, 'it is found: see docs/discovery/docker.md'],
 ]
 

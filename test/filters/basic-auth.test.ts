@@ -61,6 +61,27 @@ testBoth(
 )
 
 testBoth(
+  'users of the configuration itself get through as those of a file do',
+  [
+    {
+      path: '/*',
+      filters: [
+        { basicAuth: { users: [`zoë:${hashes.apr1}`, `anna:${hashes.bcrypt}`, `anna:${SLOW}`], userHeader: 'X-User' } },
+      ],
+    },
+    { path: '/one', filters: [{ basicAuth: { users: `bob:${hashes.sha256}` } }] },
+  ],
+  async (client) => {
+    for (const user of ['anna', 'zoë'])
+      assert.equal((await client.got('/', basic(user, RIGHT))).headers['x-user'], Buffer.from(user).toString('latin1'))
+    assert.equal((await client.ask('/one', basic('bob', RIGHT))).status, 200)
+    for (const wrong of [basic('anna', 'wrong'), basic('nobody', RIGHT), {}])
+      assert.equal((await client.ask('/', wrong)).status, 401)
+    assert.equal((await client.ask('/one', basic('anna', RIGHT))).status, 401)
+  },
+)
+
+testBoth(
   'everybody else is asked for a password',
   [{ path: '/*', filters: [{ basicAuth: { file: users, realm: 'the "back" office \\' } }] }],
   async (client) => {

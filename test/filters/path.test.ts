@@ -29,6 +29,23 @@ testBoth(
 )
 
 testBoth(
+  'of several prefixes, the first that a path has is taken away, once',
+  [{ path: '/*', filters: [{ path: { strip: ['/api/v1', '/api', '/v1'] } }] }],
+  async (client) => {
+    for (const [asked, url, prefix] of [
+      ['/api/v1/x', '/x', '/api/v1'],
+      ['/api/v10', '/v10', '/api'],
+      ['/api/api/v1', '/api/v1', '/api'],
+      ['/v1/api/x', '/api/x', '/v1'],
+      ['/other', '/other', undefined],
+    ] as const) {
+      const got = await client.got(asked)
+      assert.deepEqual([got.url, got.headers['x-forwarded-prefix']], [url, prefix], asked)
+    }
+  },
+)
+
+testBoth(
   'a prefix is added, a path is set, and a pattern is replaced, in order',
   [
     { path: '/add/*', filters: [{ path: { strip: '/add' } }, { path: { add: '/v1' } }] },

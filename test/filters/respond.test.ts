@@ -103,3 +103,29 @@ test('a redirect to the host of a request that names none is refused', async (t)
   other.say('OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
   assert.match(await other.goodbye(), /Location: https:\/\/a\/\r\n/)
 })
+
+testBoth(
+  'only what a pattern matches is redirected, with its groups; everything else is served',
+  [
+    {
+      path: '/*',
+      filters: [
+        { redirect: { status: 301, pattern: '^http://www\\.([^/:]+)(:\\d+)?', to: 'https://$1' } },
+        { redirect: { pattern: '/\\.well-known/(card|cal)dav$', to: '/remote.php/dav/?by=${request.method}&of=$1' } },
+        { redirect: { pattern: '/same', to: '/same' } },
+        { redirect: { pattern: '((a+)+)+$', to: '/' } },
+      ],
+    },
+  ],
+  async (client) => {
+    const moved = await client.ask('/a%2fb?c=d', { host: 'www.example.org:8080' })
+    assert.deepEqual([moved.status, moved.headers.location], [301, 'https://example.org/a%2fb?c=d'])
+    const dav = await client.ask('/.well-known/caldav', { host: 'cloud.example' })
+    assert.deepEqual([dav.status, dav.headers.location], [308, 'http://cloud.example/remote.php/dav/?by=GET&of=cal'])
+    const split = await client.ask('/%0d%0aSet-Cookie:x', { host: 'www.a.example' })
+    assert.deepEqual([split.status, split.headers['set-cookie']], [301, undefined])
+    assert.equal((await client.got('/same')).url, '/same')
+    // No catastrophe: the time is linear.
+    assert.equal((await client.got(`/${'a'.repeat(6000)}b`)).url.length, 6002)
+  },
+)

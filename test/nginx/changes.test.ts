@@ -178,6 +178,8 @@ test('of these filters, what nginx cannot express is refused', () => {
     { path: { set: '/x' } },
     { answers: { cookieDomain: { 'a.test': '' } } },
     { redirect: { to: '/$' } },
+    { redirect: { to: 'https:', pattern: '^http:' } },
+    { path: { strip: ['/app', '/other'] } },
   ]
   const text = JSON.stringify({ ...configOf('127.0.0.1:80', [{ path: '/app/*', filters }]), listeners: [{ port: 80 }] })
   assert.throws(
@@ -195,8 +197,12 @@ test('of these filters, what nginx cannot express is refused', () => {
         '[5].answers.cookieDomain',
         '[6].redirect',
         '[6].redirect.to',
+        '[7].redirect',
+        '[7].redirect.pattern',
+        '[8].path.strip',
         '[1].headers',
         '[4].path',
+        '[8].path',
       ])
       return true
     },

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { boundedSize, matching, uniqueList, whole } from '../field.ts'
 
-const usual = [
+/** The media types that are compressed by default. */
+export const usualTypes: readonly string[] = [
   'text/*',
   'application/json',
   'application/javascript',
@@ -24,7 +25,7 @@ export const CompressFilter = z
       .prefault(['zstd', 'br', 'gzip'])
       .describe('The codings, in the order in which they are preferred where a client accepts several equally.'),
     types: uniqueList(matching(/^[a-z0-9.+-]+\/(?:\*|[a-z0-9.+-]+)$/, 'a media type such as text/html or text/*'))
-      .prefault(usual)
+      .prefault([...usualTypes])
       .describe('The media types of the answers that are compressed.'),
     from: boundedSize(0, 1_000_000_000)
       .prefault('1kB')

@@ -1,3 +1,4 @@
+import { asMapping } from '../as-written.ts'
 import type { Filter } from '../filter.ts'
 import type { KeyPath } from '../key-path.ts'
 import type { Config } from '../schema.ts'
@@ -19,7 +20,9 @@ export function filterFilesOf(config: Pick<Config, 'routes' | 'defaults'>): Filt
   const filters = [...filtersIn(config)]
   return {
     passwords: filters.flatMap(({ filter, place }) =>
-      filter.type === 'basicAuth' ? [{ place: [...place, 'file'], file: filter.file }] : [],
+      filter.type === 'basicAuth' && filter.file !== undefined
+        ? [{ place: [...place, 'file'], file: filter.file }]
+        : [],
     ),
     keySets: filters.flatMap(({ filter, place }) =>
       filter.type === 'jwt' && filter.keys !== undefined && keySetUrl(filter) === undefined
@@ -32,6 +35,35 @@ export function filterFilesOf(config: Pick<Config, 'routes' | 'defaults'>): Filt
         : [],
     ),
   }
+}
+
+/** The files that filters name, as these stand in a file or in labels, each with its place among them. */
+export function filterFilesIn(filters: readonly unknown[]): readonly FilePlace[] {
+  return filters.flatMap((filter, index) => {
+    const { basicAuth, jwt } = asMapping(filter)
+    const [{ file }, { keys, secretFile }] = [asMapping(basicAuth), asMapping(jwt)]
+    const keyFile = typeof keys === 'string' && keySetUrl({ keys }) === undefined ? keys : undefined
+    return [
+      ...namedAt([index, 'basicAuth', 'file'], file),
+      ...namedAt([index, 'jwt', 'keys'], keyFile),
+      ...namedAt([index, 'jwt', 'secretFile'], secretFile),
+    ]
+  })
+}
+
+function namedAt(place: KeyPath, file: unknown): FilePlace[] {
+  return typeof file === 'string' ? [{ place, file }] : []
+}
+
+/** The users that filters have, each with its place. */
+export function filterUsersOf(
+  config: Pick<Config, 'routes' | 'defaults'>,
+): { place: KeyPath; users: readonly string[] }[] {
+  return [...filtersIn(config)].flatMap(({ filter, place }) =>
+    filter.type === 'basicAuth' && filter.users !== undefined
+      ? [{ place: [...place, 'users'], users: filter.users }]
+      : [],
+  )
 }
 
 /** The URLs of all key sets that are fetched, each once. */
@@ -51,7 +83,7 @@ export function tokenParametersOf(config: Pick<Config, 'routes' | 'defaults'>): 
 export function filterWithFiles(filter: Filter, absolute: (file: string) => string): Filter {
   switch (filter.type) {
     case 'basicAuth':
-      return { ...filter, file: absolute(filter.file) }
+      return { ...filter, ...(filter.file !== undefined && { file: absolute(filter.file) }) }
     case 'jwt':
       return {
         ...filter,

@@ -26,9 +26,18 @@ const hints: Readonly<Record<string, string>> = {
   'x-forwarded-for': 'trustedProxies decides what is believed of it',
 }
 
+/** Whether it is one that filters cannot change. */
+export function isOwnHeader(name: string): boolean {
+  return own.includes(asKey(name))
+}
+
+function asKey(name: string): string {
+  return name.toLowerCase().replaceAll('_', '-')
+}
+
 function checkedName(name: string): string {
-  const lower = name.toLowerCase().replaceAll('_', '-')
-  if (!own.includes(lower)) return name
+  if (!isOwnHeader(name)) return name
+  const lower = asKey(name)
   throw new InvalidValue(`a header other than ${alternatives(own)}`, hints[lower] ?? `leave out ${name}`)
 }
 

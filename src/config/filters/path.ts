@@ -1,22 +1,17 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts are those of a configuration file
 import { z } from 'zod'
-import { LinearPattern } from '../../runtime/linear-pattern.ts'
-import { InvalidValue } from '../error.ts'
-import { matching, text } from '../field.ts'
+import { matching, oneOrMore, text } from '../field.ts'
+import { checkedPattern } from './pattern.ts'
 import { TemplateText } from './template.ts'
 
 const Prefix = matching(/^(?:\/[^/?#*\s]+)+$/, 'a path without a slash at its end, such as /app')
 
-function checkedPattern(source: string): string {
-  try {
-    return new LinearPattern(source).source
-  } catch (error) {
-    throw new InvalidValue('a regular expression', (error as Error).message)
-  }
-}
-
 const Fields = z.strictObject({
-  strip: z.exactOptional(Prefix).describe('A prefix that is taken away. The server is told by X-Forwarded-Prefix.'),
+  strip: z
+    .exactOptional(oneOrMore(Prefix, 'a prefix'))
+    .describe(
+      'A prefix that is taken away; of a list, the first one that the path has. The server is told by X-Forwarded-Prefix.',
+    ),
   add: z.exactOptional(Prefix).describe('A prefix that is put before the path.'),
   set: z.exactOptional(TemplateText).describe('Another path, such as /rooms/${route.room}.'),
   pattern: z

@@ -1,5 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts are those of a configuration file
 import { z } from 'zod'
+import { text } from '../field.ts'
+import { checkedPattern } from './pattern.ts'
 import { TemplateText } from './template.ts'
 
 const statuses = [301, 302, 303, 307, 308] as const
@@ -13,5 +15,10 @@ export const RedirectFilter = z
     to: TemplateText.describe(
       'Where: an address or a path, such as https://www.example.org${request.target}, which keeps path and query.',
     ),
+    pattern: z
+      .exactOptional(text(checkedPattern, 'a regular expression'))
+      .describe(
+        'A regular expression. Only requests are redirected in whose address (http://www.example.org/path?query) it matches something, which becomes `to`; $1 in it is its first group.',
+      ),
   })
-  .describe('Redirects every request.')
+  .describe('Redirects requests: every one, or those whose address matches.')

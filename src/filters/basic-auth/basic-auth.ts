@@ -25,7 +25,7 @@ const RETRY_AFTER = 2
 /** All such filters of a worker share one thread. */
 const checker = new PasswordChecker()
 
-/** Lets users of a password file through. */
+/** Lets users with a password through. */
 export class BasicAuth implements Filter {
   readonly name = 'basicAuth'
   readonly #settings: BasicAuthSettings
@@ -50,7 +50,7 @@ export class BasicAuth implements Filter {
     const credentials = basicCredentials(field)
     if (credentials === undefined) return this.#refuse(request, 'Authorization has no user and password')
     const file = this.#file
-    if (file === undefined) return new Failure('auth-unavailable', `${this.#settings.file} has not been read`)
+    if (file === undefined) return new Failure('auth-unavailable', `${this.#settings.users} has not been read`)
     const known = hashOfUser(file, credentials.user)
     // An unknown user's password takes as long as a known one's.
     const hash = known ?? someHash(file, this.#numberOf(credentials.user))
@@ -121,7 +121,9 @@ export class BasicAuth implements Filter {
 
   /** The newest one. */
   get #file(): PasswordFile | undefined {
-    return this.#context.generation.snapshot.passwordFiles?.find(({ name }) => name === this.#settings.file)
+    const { users } = this.#settings
+    if (typeof users !== 'string') return users
+    return this.#context.generation.snapshot.passwordFiles?.find(({ name }) => name === users)
   }
 
   /** With another hash in the file it is another one. */

@@ -45,7 +45,7 @@ export function readValues(
   }
   // None is valid: the mistake of the plainest reading is reported.
   const value = assembled(labels, (at) =>
-    chosen[at] === readings[at]!.length - 1 ? scalar(labels[at]!.text.trim()) : readings[at]![chosen[at]!],
+    chosen[at] === readings[at]!.length - 1 ? plainest(labels[at]!.text.trim()) : readings[at]![chosen[at]!],
   )
   return { value, issues: check(value).map((issue) => ofLabel(issue, labels)) }
 }
@@ -88,12 +88,20 @@ function advance(
 /** What a text may mean, in the order in which it is tried. */
 function readingsOf(written: string): readonly unknown[] {
   const text = written.trim()
-  if (/^(['"]).*\1$/.test(text) || /^\[.*\]$|^\{.*\}$/.test(text)) return [...inYaml(text), text]
+  if (/^(['"]).*\1$/.test(text) || flow.test(text)) return [...inYaml(text), text]
   const parts = listedIn(text)
   return parts.length > 1
     ? [parts, parts.map(scalar), text]
     : [...new Set([scalar(text), text]), [text], [scalar(text)]]
 }
+
+/** What looks like a list or a mapping of YAML is meant to be one. */
+function plainest(text: string): unknown {
+  const [read] = flow.test(text) ? inYaml(text) : []
+  return read ?? scalar(text)
+}
+
+const flow = /^(?:\[.*\]|\{.*\})$/s
 
 /** The parts of a list by commas or spaces. */
 function listedIn(text: string): string[] {

@@ -1,9 +1,12 @@
+import { asList, asMapping } from '../../../config/as-written.ts'
 import { alternatives, shown } from '../../../config/error.ts'
+import { filterFilesIn } from '../../../config/filters/credentials.ts'
 import type { KeyPath } from '../../../config/key-path.ts'
 import { nearest } from '../../../config/nearest.ts'
 import { Route } from '../../../config/route.ts'
 import { Config } from '../../../config/schema.ts'
 import { DetailedServer, ServerFields } from '../../../config/server.ts'
+import { splitContradictions } from '../../../config/split-contradictions.ts'
 import { Upstreams } from '../../../config/upstream.ts'
 import { didYouMean, type Issue, validate } from '../../../config/validate.ts'
 import type { FoundRoute, Mistake } from '../../provider.ts'
@@ -22,7 +25,19 @@ const { address: _, name: __, id: ___, ...ofServer } = ServerFields.shape
 const serverKeys = Object.keys(ofServer)
 /** The label that ./setup.sh puts on everything it creates; it has nothing to do with servers. */
 const LAB = 'lab'
-const shortLabels = ['enable', 'upstream', 'port', 'host', 'path', 'affinity', 'network', ...serverKeys]
+/** What a route has of `limpet.host` or `limpet.path` besides these two. */
+const ofShortRoute = ['filters', 'priority']
+const shortLabels = [
+  'enable',
+  'upstream',
+  'port',
+  'host',
+  'path',
+  ...ofShortRoute,
+  'affinity',
+  'network',
+  ...serverKeys,
+]
 
 /** What the labels of one container say. */
 export interface ReadLabels {
@@ -62,6 +77,7 @@ class LabelReader {
   readonly #routes = new Map<string, ValueLabel[]>()
   readonly #otherPorts = new Map<string, number>()
   readonly #server: ValueLabel[] = []
+  readonly #shortRoute: ValueLabel[] = []
 
   constructor(container: Container) {
     this.#container = container
@@ -92,7 +108,10 @@ class LabelReader {
     const upstreams = [...new Set([upstream, ...this.#upstreams.keys()])].map((name) => {
       const labels = this.#upstreams.get(name) ?? []
       const complete = (value: object) => ({ [name]: { ...value, servers: [{ from: 'docker' }] } })
-      return [name, this.#readPart(labels, Upstreams, complete, [name])] as const
+      return [
+        name,
+        this.#readPart(labels, Upstreams, complete, [name], (all) => ownCertificate(asMapping(all)[name])),
+      ] as const
     })
     return {
       container: this.#container,
@@ -124,6 +143,7 @@ class LabelReader {
       const port = this.#port(name, text)
       if (port !== undefined) this.#otherPorts.set(group, port)
     } else if (first === 'affinity') add(this.#upstreams, upstream, { label, path: [first, ...rest], text })
+    else if (ofShortRoute.includes(String(first))) this.#shortRoute.push({ label, path: [first, ...rest], text })
     else if (rest.length === 0 && serverKeys.includes(String(first))) this.#server.push({ label, path: [first], text })
     else if (rest.length > 0 || !shortLabels.includes(String(first))) this.#unknown(name, String(first))
   }
@@ -154,9 +174,16 @@ class LabelReader {
         ? []
         : [{ label: `${PREFIX}path`, path: ['path'], text: path ?? '/*' }]),
     ]
-    const all = [...(short.length === 0 ? [] : [short]), ...this.#routes.values()]
+    const [other] = this.#shortRoute
+    if (short.length === 0 && other !== undefined)
+      this.#mistake(
+        other.label.slice(PREFIX.length),
+        'expected limpet.host or limpet.path beside it',
+        `or write limpet.routes.NAME.${String(other.path[0])}`,
+      )
+    const all = [...(short.length === 0 ? [] : [[...short, ...this.#shortRoute]]), ...this.#routes.values()]
     return all.map((labels) => {
-      const read = this.#readPart(labels, Route, (value) => ({ path: '/*', upstream, ...value }), [])
+      const read = this.#readPart(labels, Route, (value) => ({ path: '/*', upstream, ...value }), [], notByLabel)
       const { upstream: to = upstream, ...settings } = { path: '/*', ...read }
       return { upstream: String(to), settings, where: `container ${this.#container.name}` }
     })
@@ -168,10 +195,12 @@ class LabelReader {
     schema: Parameters<typeof validate>[0],
     complete: (value: Record<string, unknown>) => unknown,
     place: KeyPath,
+    furtherIssues: (written: unknown) => readonly Issue[] = () => [],
   ): Record<string, unknown> {
     const { value, issues } = readValues(labels, (value) => {
-      const outcome = validate(schema, complete(value))
-      return 'issues' in outcome ? outcome.issues.map((issue) => below(issue, place)) : []
+      const whole = complete(value)
+      const outcome = validate(schema, whole)
+      return 'issues' in outcome ? outcome.issues.map((issue) => below(issue, place)) : furtherIssues(whole)
     })
     // An issue with an upstream as a whole is one with its name.
     const whole = place.length > 0 && this.#labels.has('upstream') ? `${PREFIX}upstream` : labels[0]?.label
@@ -210,4 +239,28 @@ function add(groups: Map<string, ValueLabel[]>, name: string, label: ValueLabel)
 
 function below(issue: Issue, place: KeyPath): Issue {
   return { ...issue, path: issue.path.slice(place.length) }
+}
+
+/** What a valid route has that labels cannot say: files, which are the operator's, and splits that do not fit. */
+function notByLabel(route: unknown): Issue[] {
+  return [...namedFiles(asMapping(route).filters), ...splitContradictions([route], {})].map((issue) =>
+    issue.path[0] === 'routes' ? below(issue, ['routes', 0]) : issue,
+  )
+}
+
+function namedFiles(filters: unknown): Issue[] {
+  return filterFilesIn(asList(filters)).map(({ place, file }) =>
+    noFile(['filters', ...place], file, 'write the filter into the configuration file, or basicAuth with users'),
+  )
+}
+
+/** A certificate of Limpet's own would let a container pose as Limpet before others. */
+function ownCertificate(upstream: unknown): Issue[] {
+  const tls = asMapping(asMapping(upstream).tls)
+  if (typeof tls.cert !== 'string') return []
+  return [noFile(['tls', 'cert'], tls.cert, 'write the upstream into the configuration file')]
+}
+
+function noFile(path: KeyPath, file: string, hint: string): Issue {
+  return { path, message: `expected no file of Limpet's own in a label, found ${shown(file)}`, hint }
 }

@@ -1,6 +1,7 @@
 import type { Container } from '../container.ts'
 import type { Label, LabelMistakes } from '../label-mistakes.ts'
-import { type ContainerLabels, type Fields, type Section, sections } from './labels.ts'
+import type { Fields } from './fields.ts'
+import { type ContainerLabels, type Section, sections } from './labels.ts'
 
 /** A router, service or middleware. Several containers may define it: the newest counts. */
 export interface Definition {

@@ -1,8 +1,9 @@
 /**
  * What becomes of a label of Traefik. `read`: it is used. `ignored`: it changes nothing here. `noted`: it is not used, which is
- * reported once for all containers. `refused`: it is not supported, which is reported for each.
+ * reported once for all containers. `refused`: it is not supported, which is reported for each. `left-out`: neither are routes that need
+ * it, since it protects them.
  */
-export type Meaning = 'read' | 'ignored' | 'noted' | 'refused'
+export type Meaning = 'read' | 'ignored' | 'noted' | 'refused' | 'left-out'
 
 export interface Key {
   /** `NAME` stands for a name, `[n]` for an index, a final `*` for any number of further parts. In lower case besides. */
@@ -23,7 +24,7 @@ const tlsToServers =
 const severalServices = 'a service made of other services is not supported: let each router name one service'
 const firstTraefik = 'a label of Traefik 1: write the labels of Traefik 2 or 3 (traefik.http.routers.NAME.rule)'
 
-/** Every label that Traefik knows, besides the kinds of middlewares (middlewares.ts). The order is that of the docs. */
+/** Every label that Traefik knows, besides those of middlewares (middlewares/keys.ts). The order is that of the docs. */
 export const keys: readonly Key[] = [
   {
     key: 'traefik.enable',
@@ -60,12 +61,12 @@ export const keys: readonly Key[] = [
   {
     key: `${router}.middlewares`,
     meaning: 'read',
-    why: 'decides whether the route is served: see the middlewares below',
+    why: 'filters of the route, in their order: see the middlewares above',
   },
   {
     key: `${router}.priority`,
     meaning: 'read',
-    why: 'not used for routing: the most specific route wins. Where Traefik would decide otherwise, this is reported',
+    why: 'priority of the route, where the most specific route is another than the one that Traefik would ask first',
   },
   {
     key: `${router}.entrypoints`,

@@ -1,12 +1,10 @@
 import { nearest } from '../../../config/nearest.ts'
 import type { Container } from '../container.ts'
 import { type Label, LabelMistakes } from '../label-mistakes.ts'
+import type { Fields } from './fields.ts'
 import { type Key, keyOf, keys } from './keys.ts'
-import { middlewareKinds } from './middleware-kinds.ts'
+import { middlewareKinds } from './middlewares/kinds.ts'
 import { parseSwitch } from './values.ts'
-
-/** What labels say of one router, service or middleware: each label by the rest of its key, in lower case. */
-export type Fields = ReadonlyMap<string, Label>
 
 export const sections = ['routers', 'services', 'middlewares'] as const
 export type Section = (typeof sections)[number]

@@ -1,23 +1,23 @@
+import { InvalidValue } from '../../../config/error.ts'
 import type { Definition } from './definitions.ts'
-import { coversHost, coversPath, overlap, type Requirements } from './requirements.ts'
+import type { Handling } from './middlewares/middlewares.ts'
+import { coversHost, coversPath, hasExpressions, intersection, overlap, type Requirements } from './requirements.ts'
 
 /** One host and one path of a router's rule. */
 export interface Claim {
   readonly router: Definition
+  /** What is done to its requests. Absent: they are not served, since a middleware that protects them cannot be had. */
+  readonly handling?: Handling
   readonly upstream: string
   /** The higher, the earlier Traefik asks the router. */
   readonly priority: number
   readonly requirements: Requirements
 }
 
-/** Two claims on one request, of which Traefik prefers the first, and Limpet the second. */
-export interface Conflict {
-  readonly traefik: Claim
-  readonly limpet: Claim
-}
-
-/** How many pairs are compared at most; beyond that, the report is incomplete. */
+/** How many pairs are compared at most; beyond that, the most specific route wins. */
 const MOST_PAIRS = 200_000
+/** The highest priority of a route. */
+const HIGHEST = 1000
 
 /** Divides a rule into claims, each of one host and one path. */
 export function claimsOf(claim: Claim): Claim[] {
@@ -38,24 +38,83 @@ function orAny(patterns: readonly string[]): readonly (string | undefined)[] {
   return patterns.length === 0 ? [undefined] : patterns
 }
 
-/** Requests for which the two orders differ: Traefik asks by priority, Limpet takes the most specific route. */
-export function conflictsOf(claims: readonly Claim[]): Conflict[] {
-  const conflicts: Conflict[] = []
-  const byPriority = claims.toSorted((a, b) => b.priority - a.priority)
+/**
+ * The priorities that the routes of routers need for Limpet to find the one that Traefik would ask first: Traefik asks by its own
+ * priorities, Limpet takes the most specific route. Nearly all need none.
+ */
+export function levelsOf(claims: readonly Claim[]): ReadonlyMap<Definition, number> {
+  const levels = new Map<Definition, number>()
+  const known = new ClaimsByHost()
   let pairs = 0
-  for (const [index, later] of byPriority.entries()) {
-    for (let before = 0; before < index && pairs < MOST_PAIRS; before++, pairs++) {
-      const earlier = byPriority[before]!
-      if (earlier.priority === later.priority || earlier.upstream === later.upstream) continue
-      if (overlap(earlier.requirements, later.requirements) && isMoreSpecific(later.requirements, earlier.requirements))
-        conflicts.push({ traefik: earlier, limpet: later })
+  // From the last that Traefik asks on, so that the levels of those which come after a claim are known.
+  for (const claim of claims.toSorted((a, b) => a.priority - b.priority)) {
+    for (const later of known.near(claim)) {
+      if (++pairs > MOST_PAIRS) return levels
+      if (later.priority === claim.priority || isSame(claim, later) || !meet(claim, later)) continue
+      const level = (levels.get(later.router) ?? 0) + (isFound(claim.requirements, later.requirements) ? 0 : 1)
+      if (level > (levels.get(claim.router) ?? 0)) levels.set(claim.router, Math.min(level, HIGHEST))
     }
+    known.add(claim)
   }
-  return conflicts
+  return levels
 }
 
-/** The order of routing/router.ts, of two claims that overlap. */
-function isMoreSpecific(one: Requirements, other: Requirements): boolean {
+/** Claims, to be compared with those which may be on the same host. */
+class ClaimsByHost {
+  readonly #ofHosts = new Map<string, Claim[]>()
+  /** Of every host, of wildcards and of regular expressions. */
+  readonly #broad: Claim[] = []
+  readonly #all: Claim[] = []
+
+  add(claim: Claim): void {
+    this.#all.push(claim)
+    const host = exactHost(claim)
+    const others = host === undefined ? this.#broad : this.#ofHosts.get(host)
+    if (others === undefined) this.#ofHosts.set(host!, [claim])
+    else others.push(claim)
+  }
+
+  *near(claim: Claim): Iterable<Claim> {
+    const host = exactHost(claim)
+    if (host === undefined) return yield* this.#all
+    yield* this.#ofHosts.get(host) ?? []
+    yield* this.#broad
+  }
+}
+
+function exactHost({ requirements: { hosts } }: Claim): string | undefined {
+  const [host] = hosts
+  return host === undefined || /^[*~.]|\.\*$/.test(host) ? undefined : host
+}
+
+/** Whether it does not matter which of the two a request belongs to. */
+function isSame(one: Claim, other: Claim): boolean {
+  return one.router === other.router || (one.upstream === other.upstream && isSameHandling(one, other))
+}
+
+export function isSameHandling(one: Claim, other: Claim): boolean {
+  return JSON.stringify(one.handling) === JSON.stringify(other.handling)
+}
+
+/** Whether some request may meet both. Of regular expressions, that is asked only where a priority is written. */
+function meet(one: Claim, other: Claim): boolean {
+  const [first, second] = [one.requirements, other.requirements]
+  if (!hasExpressions(first) && !hasExpressions(second)) return overlap(first, second)
+  return [one, other].some(({ router }) => router.fields.has('priority')) && mayMeet(first, second)
+}
+
+function mayMeet(one: Requirements, other: Requirements): boolean {
+  try {
+    return intersection(one, other) !== undefined
+  } catch (error) {
+    if (!(error instanceof InvalidValue)) throw error
+    return true
+  }
+}
+
+/** Whether Limpet finds the first of two that overlap, by the order of routing/router.ts. Of regular expressions, that is not known. */
+function isFound(one: Requirements, other: Requirements): boolean {
+  if (hasExpressions(one) || hasExpressions(other)) return false
   const [host, otherHost] = [one.hosts[0] ?? '*.', other.hosts[0] ?? '*.']
   if (host !== otherHost) return otherHost === '*.' || coversHost(otherHost, host)
   const [path, otherPath] = [one.paths[0]!, other.paths[0]!]

@@ -50,7 +50,7 @@ function agree(one: string | true, other: string | true): boolean {
   return one === other || one === true || other === true
 }
 
-function hasExpressions({ hosts, paths }: Requirements): boolean {
+export function hasExpressions({ hosts, paths }: Requirements): boolean {
   return [...hosts, ...paths].some((each) => parseExpression(each) !== undefined)
 }
 

@@ -1,10 +1,11 @@
 import { InvalidValue } from '../../../config/error.ts'
+import type { Container } from '../container.ts'
 import type { LabelMistakes } from '../label-mistakes.ts'
 import { alternativesOf } from './alternatives.ts'
 import type { Definition } from './definitions.ts'
 import type { Requirements } from './requirements.ts'
 import { parseRule } from './rule.ts'
-import { parseList, parseWhole } from './values.ts'
+import { parseList, parseSwitch, parseWhole } from './values.ts'
 
 /** The names that Traefik's own documentation gives to the ports 80 and 443. */
 const usualEntryPoints = ['web', 'websecure', 'http', 'https']
@@ -43,6 +44,23 @@ export function ruleOf(
   return {
     alternatives,
     priority: (priority && mistakes.attempt(priority, (text) => parseWhole(text, 0, 999_999_999))) || rule.length,
+  }
+}
+
+export function ruleLabel({ name, container }: Definition): { container: Container; label: string } {
+  return { container, label: `traefik.http.routers.${name}.rule` }
+}
+
+/** Whether it serves requests that come by TLS, and no others. */
+export function isSecure({ fields }: Definition): boolean {
+  return [...fields].some(([key, { value }]) => key.startsWith('tls.') || (key === 'tls' && isOn(value)))
+}
+
+function isOn(value: string): boolean {
+  try {
+    return parseSwitch(value.trim())
+  } catch {
+    return false
   }
 }
 

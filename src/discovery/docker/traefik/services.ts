@@ -2,7 +2,8 @@ import { formatAddress, parseAddress } from '../../../config/address.ts'
 import { InvalidValue } from '../../../config/error.ts'
 import type { DescribedServer } from '../container.ts'
 import { LabelMistakes } from '../label-mistakes.ts'
-import type { ContainerLabels, Fields } from './labels.ts'
+import type { Fields } from './fields.ts'
+import type { ContainerLabels } from './labels.ts'
 import { parseChoice, parseGoDuration, parsePort, parseSwitch, parseWhole } from './values.ts'
 
 type Settings = Record<string, unknown>

@@ -1,13 +1,15 @@
 import { alternatives } from '../../../config/error.ts'
+import { formatSize } from '../../../config/size.ts'
 import type { FoundRoute } from '../../provider.ts'
 import type { Container, Described, DescribedServer, DescribedUpstream, Dialect } from '../container.ts'
 import { LabelMistakes } from '../label-mistakes.ts'
+import { claimsThatCount } from './agreement.ts'
 import { type Definition, type Definitions, definitionsOf } from './definitions.ts'
 import { type ContainerLabels, labelsOf } from './labels.ts'
-import { Middlewares } from './middlewares.ts'
-import { type Claim, type Conflict, claimsOf, conflictsOf } from './precedence.ts'
+import { type Handling, Middlewares } from './middlewares/middlewares.ts'
+import { type Claim, claimsOf, levelsOf } from './precedence.ts'
 import { joined, type Requirements } from './requirements.ts'
-import { needsTlsOptions, ruleOf, serviceNamed } from './routers.ts'
+import { needsTlsOptions, ruleLabel, ruleOf, serviceNamed } from './routers.ts'
 import { serverOf, upstreamOf } from './services.ts'
 
 /** The labels of Traefik 2 and 3. See docs/discovery/traefik.md. */
@@ -37,13 +39,12 @@ class Landscape implements Omit<Described, 'mistakes'> {
     this.#labels = new Map(labels.map((own) => [own.container, own]))
     this.#definitions = definitionsOf(labels, mistakes)
     this.#members = membersOf(labels.toReversed())
-    const claims = this.#agreed(this.#claims())
-    this.#sayConflicts(claims)
+    const claims = claimsThatCount(this.#claims(), mistakes)
     this.routes = routesOf(claims, mistakes)
     this.upstreams = [...new Set(claims.map(({ upstream }) => upstream))].map((name) => this.#upstream(name))
   }
 
-  /** What each router that is served requires of a request, by descending priority. */
+  /** What each router requires of a request, and what is done to that. */
   #claims(): Claim[] {
     const middlewares = new Middlewares(this.#definitions.middlewares, this.#mistakes)
     const routers = [...this.#definitions.routers.values(), ...this.#defaultRouters()]
@@ -52,12 +53,13 @@ class Landscape implements Omit<Described, 'mistakes'> {
       // Each is asked, so that everything that is wrong with a router is reported at once.
       const rule = ruleOf(router, defaultNameOf(router.container), this.#mistakes)
       const upstream = this.#serviceOf(router)
-      const isPermitted = middlewares.permit(router)
-      if (needsTlsOptions(router, this.#mistakes) || !isPermitted || upstream === undefined) return []
-      const { priority } = rule
-      return rule.alternatives.flatMap((requirements) => claimsOf({ router, upstream, priority, requirements }))
+      const handling = middlewares.handlingOf(router)
+      const isOpen = handling !== undefined && !needsTlsOptions(router, this.#mistakes)
+      if (upstream === undefined) return []
+      const claim = { router, upstream, priority: rule.priority, ...(isOpen && { handling }) }
+      return rule.alternatives.flatMap((requirements) => claimsOf({ ...claim, requirements }))
     })
-    return claims.sort((a, b) => b.priority - a.priority || (a.router.name < b.router.name ? -1 : 1))
+    return claims
   }
 
   /** Traefik serves a container that it is told to serve, although no label names a router. */
@@ -81,37 +83,6 @@ class Landscape implements Omit<Described, 'mistakes'> {
     const message = `is missing, and the container has the services ${alternatives(names)}: the route is not served`
     this.#mistakes.add({ container: router.container, label }, message, 'write this label')
     return undefined
-  }
-
-  /** Of several claims on the very same requests, the one that Traefik asks first. */
-  #agreed(claims: readonly Claim[]): Claim[] {
-    const taken = new Map<string, Claim>()
-    for (const claim of claims) {
-      const key = JSON.stringify(claim.requirements)
-      const first = taken.get(key)
-      if (first === undefined) taken.set(key, claim)
-      else if (first.upstream !== claim.upstream)
-        this.#mistakes.add(
-          ruleLabel(claim),
-          `requires the same as the router ${first.router.name}, which counts, because Traefik would ask it first`,
-        )
-    }
-    return [...taken.values()]
-  }
-
-  #sayConflicts(claims: readonly Claim[]): void {
-    const pairs = Map.groupBy(
-      conflictsOf(claims),
-      ({ traefik, limpet }) => `${limpet.router.name} ${traefik.router.name}`,
-    )
-    for (const [{ traefik, limpet }] of pairs.values() as Iterable<[Conflict]>) {
-      const { hosts, paths } = limpet.requirements
-      this.#mistakes.add(
-        ruleLabel(limpet),
-        `gets ${hosts[0] ?? 'every host'} ${paths[0]}, because the most specific route wins; Traefik would ask the router ${traefik.router.name} first`,
-        'make the rules of the two routers exclude each other',
-      )
-    }
   }
 
   #upstream(name: string): DescribedUpstream {
@@ -162,27 +133,43 @@ function isOfTcp({ labels }: Container): boolean {
   return Object.keys(labels).some((label) => /^traefik\.(?:tcp|udp)\./i.test(label))
 }
 
-function ruleLabel({ router }: Claim): { container: Container; label: string } {
-  return { container: router.container, label: `traefik.http.routers.${router.name}.rule` }
-}
-
 /** The claims of each router as few routes. */
 function routesOf(claims: readonly Claim[], mistakes: LabelMistakes): FoundRoute[] {
-  return [...Map.groupBy(claims, ({ router }) => router)].flatMap(([router, own]) =>
-    joined(own.map(({ requirements }) => requirements)).map((requirements) => ({
-      upstream: own[0]!.upstream,
-      settings: settingsOf(requirements),
-      where: mistakes.where(router.container, ruleLabel(own[0]!).label),
-    })),
+  const levels = levelsOf(claims)
+  return [...Map.groupBy(claims, ({ router, handling }) => JSON.stringify([router.name, handling])).values()].flatMap(
+    (own) => {
+      const { router, upstream, handling } = own[0]!
+      const priority = levels.get(router) ?? 0
+      return joined(own.map(({ requirements }) => requirements)).map((requirements) => ({
+        upstream,
+        settings: {
+          ...requiredBy(requirements),
+          ...(priority > 0 && { priority }),
+          ...(handling === undefined ? { filters: [NOBODY] } : settingsOf(handling)),
+        },
+        where: mistakes.where(router.container, ruleLabel(router).label),
+      }))
+    },
   )
 }
 
-function settingsOf({ hosts, paths, methods, headers, query }: Requirements): Record<string, unknown> {
+/** The filter of a route that nobody may use. */
+const NOBODY = { deny: ['all'] }
+
+function requiredBy({ hosts, paths, methods, headers, query }: Requirements): Record<string, unknown> {
   return {
     ...(hosts.length > 0 && { host: hosts }),
     path: paths,
     ...(methods.length > 0 && { methods }),
     ...(Object.keys(headers).length > 0 && { headers }),
     ...(query !== undefined && { query }),
+  }
+}
+
+function settingsOf({ filters, bodyLimit, retries }: Handling): Record<string, unknown> {
+  return {
+    ...(bodyLimit !== undefined && { bodyLimit: formatSize(bodyLimit) }),
+    ...(retries !== undefined && { retries }),
+    ...(filters.length > 0 && { filters }),
   }
 }
