@@ -25,6 +25,8 @@ interface Look {
 }
 
 let launched: Promise<Browser> | undefined
+/** Pages that no test uses at the moment, each in a context of its own. */
+const free: Page[] = []
 after(async () => (await launched)?.close())
 
 /** The browser of all tests of a file: a start of one takes half a second of processor time. */
@@ -33,28 +35,50 @@ function browser(): Promise<Browser> {
   return launched
 }
 
-/**
- * The dashboard, once it is live, with cookies, storage and connections of its own. An error in it fails the test, with
- * which it is closed.
- */
+/** The dashboard, once it is live, in a page of `openPage`. */
 export async function openDashboard(
   test: TestContext,
   admin: string,
   { size = WIDE, colours = 'light', place = '' }: Look = {},
 ): Promise<Page> {
-  const context = await (await browser()).newContext({
-    viewport: size,
-    colorScheme: colours,
-    reducedMotion: 'reduce',
-  })
-  test.after(() => context.close())
-  const page = await context.newPage()
-  const errors: string[] = []
-  page.on('pageerror', (error) => errors.push(error.stack ?? error.message))
-  test.after(() => assert.deepEqual(errors, [], 'the page has no errors'))
+  const page = await openPage(test)
+  await page.setViewportSize(size)
+  await page.emulateMedia({ colorScheme: colours })
   await page.goto(`${admin}/${place}`)
   await live(page)
   return page
+}
+
+/** An empty page, with cookies, storage and connections of its own. An error in what it shows fails the test. */
+export async function openPage(test: TestContext): Promise<Page> {
+  const page = free.pop() ?? (await newPage())
+  const errors: string[] = []
+  const note = (error: Error) => errors.push(error.stack ?? error.message)
+  page.on('pageerror', note)
+  test.after(async () => {
+    await forget(page)
+    page.off('pageerror', note)
+    assert.deepEqual(errors, [], 'the page has no errors')
+    free.push(page)
+  })
+  return page
+}
+
+async function newPage(): Promise<Page> {
+  const context = await (await browser()).newContext({ reducedMotion: 'reduce' })
+  return context.newPage()
+}
+
+/**
+ * Leaves nothing to the next test that uses the page. A new page would take half a second of processor time: for it,
+ * Chromium starts processes.
+ */
+async function forget(page: Page): Promise<void> {
+  page.removeAllListeners('console')
+  page.removeAllListeners('request')
+  await page.evaluate('localStorage.clear(); sessionStorage.clear()')
+  await page.goto('about:blank')
+  await page.context().clearCookies()
 }
 
 /** Resolves once the dashboard says that what it shows is live. */

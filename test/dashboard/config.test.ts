@@ -2,10 +2,8 @@
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'
-import { chromium } from 'playwright-core'
-import { ARGUMENTS, CHROMIUM } from '../demo/chromium.ts'
 import { adminUrlOf, runLimpet, startLimpet } from '../support/limpet.ts'
-import { live, openDashboard, skip } from './browser.ts'
+import { live, openDashboard, openPage, skip } from './browser.ts'
 import { Shop } from './shop.ts'
 
 /** A link that `limpet dashboard` prints. */
@@ -53,7 +51,7 @@ describe('the configuration', { skip }, () => {
   })
 
   test('goes back to the file by a button, for who has signed in', async (t) => {
-    const shop = await Shop.open(t)
+    const shop = await Shop.shared()
     await weigh(shop, 7)
     const page = await openDashboard(t, shop.admin, { place: '#/config' })
     await page.getByRole('button', { name: 'Reset…' }).click()
@@ -77,7 +75,7 @@ describe('the configuration', { skip }, () => {
   })
 
   test('is not changed by who signed in to look', async (t) => {
-    const shop = await Shop.open(t)
+    const shop = await Shop.shared()
     await weigh(shop, 7)
     const page = await openDashboard(t, shop.admin)
     await page.goto(await linkOf(shop, '--read'))
@@ -85,6 +83,7 @@ describe('the configuration', { skip }, () => {
     await page.goto(`${shop.admin}/#/config`)
     await page.getByRole('button', { name: 'Reset…' }).click()
     await page.getByRole('dialog').getByText('which may only read').waitFor()
+    await weigh(shop, 1)
   })
 })
 
@@ -101,9 +100,7 @@ test('where a token is needed to read, the dashboard asks to sign in, and shows 
   `,
   )
   const admin = await adminUrlOf(limpet)
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS })
-  t.after(() => browser.close())
-  const page = await browser.newPage()
+  const page = await openPage(t)
   await page.goto(admin)
   await page.getByRole('heading', { name: 'Sign in' }).waitFor()
   assert.equal(await page.locator('.connection-state').textContent(), 'Signed out')

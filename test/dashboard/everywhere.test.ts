@@ -8,7 +8,7 @@ import { Shop } from './shop.ts'
 describe('each page', { skip }, () => {
   for (const colours of ['light', 'dark'] as const) {
     test(`has no serious fault for axe-core, in ${colours} colours`, async (t) => {
-      const { admin } = await Shop.open(t)
+      const { admin } = await Shop.shared()
       const page = await openDashboard(t, admin, { colours })
       for (const name of pageNames) {
         await goTo(page, name)
@@ -18,7 +18,7 @@ describe('each page', { skip }, () => {
   }
 
   test('is reached by the keyboard alone: by its keys, and by Tab and Enter', async (t) => {
-    const { admin } = await Shop.open(t)
+    const { admin } = await Shop.shared()
     const page = await openDashboard(t, admin)
     const title = (name: string) => page.locator('h1', { hasText: new RegExp(`^${name}$`, 'i') })
     for (const name of [...pageNames.slice(1), pageNames[0]]) {
@@ -37,7 +37,7 @@ describe('each page', { skip }, () => {
   })
 
   test('has a request explained, and closed again, by the keyboard alone', async (t) => {
-    const { admin } = await Shop.open(t)
+    const { admin } = await Shop.shared()
     const page = await openDashboard(t, admin)
     await page.keyboard.press('g')
     await page.keyboard.press('r')
@@ -66,7 +66,7 @@ describe('each page', { skip }, () => {
   })
 
   test('says that the connection is lost, and is live again by itself', async (t) => {
-    const shop = await Shop.open(t)
+    const shop = await Shop.shared()
     const pages = await Promise.all(
       pageNames.map((name) => openDashboard(t, shop.admin, { place: `#/${name}`, size: PHONE })),
     )
@@ -77,7 +77,7 @@ describe('each page', { skip }, () => {
   })
 
   test('fits a phone without scrolling sideways', async (t) => {
-    const { admin } = await Shop.open(t)
+    const { admin } = await Shop.shared()
     const page = await openDashboard(t, admin, { size: PHONE })
     for (const name of pageNames) {
       await goTo(page, name)

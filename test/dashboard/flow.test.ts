@@ -9,9 +9,9 @@ import { isDrawn, Seconds } from './seconds.ts'
 import { Shop } from './shop.ts'
 import { signIn } from './signed-in.ts'
 
-async function opened(t: TestContext, place = '#/flow') {
-  const shop = await Shop.open(t)
-  const page = await openDashboard(t, shop.admin, { place })
+async function opened(t: TestContext, shop?: Shop) {
+  shop ??= await Shop.shared()
+  const page = await openDashboard(t, shop.admin, { place: '#/flow' })
   await nodeOf(page, 'server', 'web-1').waitFor()
   return { shop, page }
 }
@@ -87,7 +87,7 @@ describe('the page of the flow', { skip }, () => {
   })
 
   test('a drain is seen as it happens', async (t) => {
-    const { shop, page } = await opened(t)
+    const { shop, page } = await opened(t, await Shop.open(t))
     await signIn(page, shop, '#/flow')
     const drain = await page.evaluate(
       async () => (await fetch('v1/upstreams/shop/servers/web-1/drain', { method: 'PUT' })).status,
@@ -143,7 +143,7 @@ describe('the page of the flow', { skip }, () => {
   })
 
   test('on a phone, everything is on the screen', async (t) => {
-    const shop = await Shop.open(t)
+    const shop = await Shop.shared()
     const page = await openDashboard(t, shop.admin, { size: PHONE, place: '#/flow' })
     await nodeOf(page, 'server', 'web-1').waitFor()
     const beyond = await page.evaluate(`[...document.querySelectorAll('.node text, .node .bar')].filter((part) => {

@@ -23,7 +23,7 @@ function shown(page: Page): Promise<{ readonly at: string; readonly numbers: Rec
 
 describe('the overview', { skip }, () => {
   test('moves with the traffic, and its numbers are those of the API at that moment', async (t) => {
-    const shop = await Shop.open(t)
+    const shop = await Shop.shared()
     const samples = new Map<string, Sample>()
     const watching = adminEvents(t, `${shop.admin}/v1/traffic/stream`, ({ now }: { now: Sample }) => {
       samples.set(now.at, now)
@@ -33,12 +33,12 @@ describe('the overview', { skip }, () => {
     const seen = new Map<string, Record<string, string>>()
     while (seen.size < 4) {
       const { at, numbers } = await shown(page)
-      if (samples.has(at)) seen.set(at, numbers)
+      // The first second of a start may have had no request.
+      if ((samples.get(at)?.requests ?? 0) > 0) seen.set(at, numbers)
       await page.waitForTimeout(200)
     }
     for (const [at, numbers] of seen) {
       const sample = samples.get(at)!
-      assert.ok(sample.requests > 0)
       assert.equal(Number(numbers.Requests), Math.round(sample.requests), at)
       assert.equal(Number(numbers.Connections), sample.connections, at)
       assert.equal(Number(numbers.Sessions), sample.sessions, at)
@@ -50,7 +50,7 @@ describe('the overview', { skip }, () => {
   })
 
   test('shows a killed server, and when it is back', async (t) => {
-    const shop = await Shop.open(t)
+    const shop = await Shop.shared()
     const page = await openDashboard(t, shop.admin)
     const row = page.getByRole('row', { name: /^shop/ })
     await row.getByText(/^\d of 4 ready$/).waitFor()
@@ -68,7 +68,7 @@ describe('the overview', { skip }, () => {
   })
 
   test('says that the connection is lost, and when it is back', async (t) => {
-    const shop = await Shop.open(t)
+    const shop = await Shop.shared()
     const page = await openDashboard(t, shop.admin)
     await shop.stop()
     await page.getByRole('status').getByText('Connection lost').waitFor({ timeout: 10_000 })
@@ -81,7 +81,7 @@ describe('the overview', { skip }, () => {
   })
 
   test('is used by the keyboard alone', async (t) => {
-    const shop = await Shop.open(t)
+    const shop = await Shop.shared()
     const page = await openDashboard(t, shop.admin)
     const focused = () => page.evaluate('document.activeElement.textContent || document.activeElement.id')
     await page.keyboard.press('Tab')
@@ -113,7 +113,7 @@ describe('the overview', { skip }, () => {
   })
 
   test('follows the colours of the system, or what the switch says, which it keeps', async (t) => {
-    const shop = await Shop.open(t)
+    const shop = await Shop.shared()
     const page = await openDashboard(t, shop.admin, { colours: 'dark' })
     const isDark = (expected: boolean) =>
       until(async () => {
@@ -134,7 +134,7 @@ describe('the overview', { skip }, () => {
   })
 
   test('breaks none of the rules that it is served with', async (t) => {
-    const shop = await Shop.open(t)
+    const shop = await Shop.shared()
     const page = await openDashboard(t, shop.admin)
     const complaints: string[] = []
     page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()))

@@ -20,7 +20,7 @@ async function pathsOf(page: Page): Promise<readonly string[]> {
 
 describe('the live requests', { skip }, () => {
   test('show a request as it ended, with its server and the reason', async (t) => {
-    const shop = await Shop.open(t)
+    const shop = await Shop.shared()
     const page = await openDashboard(t, shop.admin, { place: '#/requests?path=only-once' })
     await page.getByText('No such request yet').waitFor()
     const cookies = await askUntilShown(shop, page, '/only-once/1')
@@ -33,7 +33,7 @@ describe('the live requests', { skip }, () => {
   })
 
   test('are filtered by the server, and the filter is in the address', async (t) => {
-    const shop = await Shop.open(t)
+    const shop = await Shop.shared()
     const page = await openDashboard(t, shop.admin, { place: '#/requests' })
     await rowsOf(page).nth(5).waitFor()
 
@@ -69,7 +69,7 @@ describe('the live requests', { skip }, () => {
   })
 
   test('do not ask for a status that is only half typed', async (t) => {
-    const shop = await Shop.open(t)
+    const shop = await Shop.shared()
     const page = await openDashboard(t, shop.admin, { place: '#/requests' })
     const queries: string[] = []
     page.on('request', (request) => {
@@ -88,7 +88,7 @@ describe('the live requests', { skip }, () => {
   })
 
   test('hold still while they are paused, go on where they are, and keep a bounded number', async (t) => {
-    const shop = await Shop.open(t)
+    const shop = await Shop.shared()
     const page = await openDashboard(t, shop.admin, { place: '#/requests' })
     await rowsOf(page).nth(5).waitFor()
     await page.getByRole('button', { name: 'Pause' }).click()
@@ -107,7 +107,7 @@ describe('the live requests', { skip }, () => {
   })
 
   test('hold still while somebody points at them', async (t) => {
-    const shop = await Shop.open(t)
+    const shop = await Shop.shared()
     const page = await openDashboard(t, shop.admin, { place: '#/requests' })
     await rowsOf(page).nth(5).waitFor()
     await rowsOf(page).nth(3).hover()
@@ -121,7 +121,7 @@ describe('the live requests', { skip }, () => {
     ['a click on a phone', PHONE],
   ] as const) {
     test(`are explained by ${way}, with the answer of limpet explain`, async (t) => {
-      const shop = await Shop.open(t)
+      const shop = await Shop.shared()
       const page = await openDashboard(t, shop.admin, { place: '#/requests?path=only-once', ...(size && { size }) })
       await askUntilShown(shop, page, '/only-once/1')
       const [explained] = await Promise.all([
@@ -168,7 +168,7 @@ describe('the live requests', { skip }, () => {
   })
 
   test('go on by themselves after the connection was lost', async (t) => {
-    const shop = await Shop.open(t)
+    const shop = await Shop.shared()
     const page = await openDashboard(t, shop.admin, { place: '#/requests' })
     await rowsOf(page).nth(5).waitFor()
     await shop.stop()

@@ -25,7 +25,7 @@ const sessionsAnswer = (page: Page) => page.waitForResponse((response) => respon
 
 describe('the sessions', { skip }, () => {
   test('are drawn as the API has them at that moment, over servers and by age', async (t) => {
-    const shop = await Shop.open(t)
+    const shop = await Shop.shared()
     const page = await openDashboard(t, shop.admin, { place: '#/sessions?upstream=shop' })
     for (let seen = 0; seen < 3; seen++) {
       const { upstreams } = await (await sessionsAnswer(page)).json()
@@ -46,7 +46,7 @@ describe('the sessions', { skip }, () => {
   })
 
   test('are numbers only: no key of a session is in the page', async (t) => {
-    const shop = await Shop.open(t)
+    const shop = await Shop.shared()
     const user = new User()
     await user.get(shop.limpet.port, '/')
     const page = await openDashboard(t, shop.admin, { place: '#/sessions' })

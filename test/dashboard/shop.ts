@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import type { TestContext } from 'node:test'
+import { after, type TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { WebSocket, WebSocketServer } from 'ws'
@@ -12,10 +12,21 @@ type ServerName = 'web-1' | 'web-2' | 'web-3' | 'web-4' | 'api-1' | 'api-2' | 'l
 
 const BUILD = fileURLToPath(new URL('../../scripts/build-dashboard.ts', import.meta.url))
 
-/** How often each user asks for something, in ms. */
+/**
+ * How often each user asks for something, in ms. Together that is more than three times what the dashboard shows of
+ * requests at most.
+ */
 const EACH = 150
-const USERS = 24
+const USERS = 10
 const WEBSOCKETS = 6
+
+type Test = Pick<TestContext, 'after'>
+
+let shared: Promise<Shop> | undefined
+const endings: (() => unknown)[] = []
+after(async () => {
+  for (const end of endings) await end()
+})
 
 /**
  * A running Limpet with three upstreams, and users who go on asking: the dashboard has something to show of each kind.
@@ -24,20 +35,27 @@ const WEBSOCKETS = 6
  */
 export class Shop {
   readonly servers: Named<ServerName>
-  readonly #test: TestContext
+  readonly #test: Test
   readonly #ended = new AbortController()
   #limpet!: Limpet
   #admin = ''
 
-  static async open(test: TestContext): Promise<Shop> {
-    execFileSync(process.execPath, [BUILD, '--if-stale'], { stdio: 'pipe' })
+  /** The one that all tests of a file use that leave it as it was. It ends with the file. */
+  static shared(): Promise<Shop> {
+    shared ??= Shop.open({ after: (end: () => unknown) => endings.push(end) })
+    return shared
+  }
+
+  /** Another one, which ends with the test. */
+  static async open(test: Test): Promise<Shop> {
+    buildOnce()
     const shop = new Shop(test, await serversOf(test))
     await shop.start()
     shop.#admitUsers()
     return shop
   }
 
-  private constructor(test: TestContext, servers: Named<ServerName>) {
+  private constructor(test: Test, servers: Named<ServerName>) {
     this.#test = test
     this.servers = servers
     test.after(() => this.#ended.abort())
@@ -103,6 +121,14 @@ export class Shop {
   }
 }
 
+let isBuilt = false
+
+function buildOnce(): void {
+  if (isBuilt) return
+  execFileSync(process.execPath, [BUILD, '--if-stale'], { stdio: 'pipe' })
+  isBuilt = true
+}
+
 function configOf(servers: Named<ServerName>, adminPort: number): string {
   const list = (...names: ServerName[]) =>
     `[${names.map((name) => `{ name: ${name}, address: ${servers[name].address}${name === 'web-3' ? ', weight: 2' : ''} }`).join(', ')}]`
@@ -129,7 +155,7 @@ function configOf(servers: Named<ServerName>, adminPort: number): string {
   `
 }
 
-async function serversOf(test: TestContext): Promise<Named<ServerName>> {
+async function serversOf(test: Test): Promise<Named<ServerName>> {
   const web = () => httpOrigin(test, ({ url }, response) => response.end(`a page: ${url}`))
   const [web1, web2, web3, web4, api1, api2, live1, live2] = await Promise.all([
     web(),
@@ -153,7 +179,7 @@ async function serversOf(test: TestContext): Promise<Named<ServerName>> {
   }
 }
 
-function api(test: TestContext): Promise<Origin> {
+function api(test: Test): Promise<Origin> {
   let count = 0
   return httpOrigin(test, (_request, response) => {
     response.statusCode = ++count % 20 === 0 ? 500 : 200
@@ -161,7 +187,7 @@ function api(test: TestContext): Promise<Origin> {
   })
 }
 
-async function live(test: TestContext): Promise<Origin> {
+async function live(test: Test): Promise<Origin> {
   const origin = await httpOrigin(test, (_request, response) => response.end('live'))
   const sockets = new WebSocketServer({ noServer: true })
   origin.server.on('upgrade', (request, socket, head) => {

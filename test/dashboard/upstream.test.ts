@@ -9,14 +9,14 @@ import { isDrawn, Seconds } from './seconds.ts'
 import { Shop } from './shop.ts'
 import { signIn } from './signed-in.ts'
 
-async function opened(t: TestContext, place: string) {
-  const shop = await Shop.open(t)
+async function opened(t: TestContext, place: string, shop?: Shop) {
+  shop ??= await Shop.shared()
   const page = await openDashboard(t, shop.admin, { place })
   return { shop, page }
 }
 
-async function openedToWrite(t: TestContext, place: string) {
-  const { shop, page } = await opened(t, place)
+async function openedToWrite(t: TestContext, place: string, its?: Shop) {
+  const { shop, page } = await opened(t, place, its)
   await signIn(page, shop, place)
   return { shop, page }
 }
@@ -81,7 +81,7 @@ describe('the page of the upstreams', { skip }, () => {
   })
 
   test('drain asks once, says which sessions would move, goes to zero and is done', async (t) => {
-    const { shop, page } = await openedToWrite(t, '#/upstreams/shop')
+    const { shop, page } = await openedToWrite(t, '#/upstreams/shop', await Shop.open(t))
     await page.getByRole('button', { name: 'Drain: web-1' }).click()
     const dialog = page.getByRole('dialog')
     const moved = dialog.locator('.outcomes .warn strong')
@@ -111,7 +111,7 @@ describe('the page of the upstreams', { skip }, () => {
   })
 
   test('two operators do not overwrite each other', async (t) => {
-    const { shop, page } = await openedToWrite(t, '#/upstreams/shop')
+    const { shop, page } = await openedToWrite(t, '#/upstreams/shop', await Shop.open(t))
     const weight = async () => (await shop.ask('/v1/upstreams/shop/servers/web-4')).weight
     await page.getByRole('button', { name: 'Weight of web-4: 1' }).click()
     const dialog = page.getByRole('dialog')
@@ -149,7 +149,7 @@ describe('the page of the upstreams', { skip }, () => {
   })
 
   test('the last server is only taken out after a second, plain word', async (t) => {
-    const { shop, page } = await openedToWrite(t, '#/upstreams/api')
+    const { shop, page } = await openedToWrite(t, '#/upstreams/api', await Shop.open(t))
     const dialog = page.getByRole('dialog')
     await page.getByRole('button', { name: 'Maintenance: api-1' }).click()
     await dialog.getByText('No session would move').waitFor()
@@ -172,7 +172,7 @@ describe('the page of the upstreams', { skip }, () => {
   })
 
   test('its address keeps what it is sorted and filtered by', async (t) => {
-    const { shop, page } = await opened(t, '#/upstreams/shop')
+    const { shop, page } = await opened(t, '#/upstreams/shop', await Shop.open(t))
     const names = () => page.locator('main tbody b').allInnerTexts()
     await page.getByRole('button', { name: 'Weight', exact: true }).click()
     assert.deepEqual(await names(), ['web-3', 'web-1', 'web-2', 'web-4'])
@@ -194,7 +194,7 @@ describe('the page of the upstreams', { skip }, () => {
   })
 
   test('a phone shows every value of a server, and its buttons', async (t) => {
-    const shop = await Shop.open(t)
+    const shop = await Shop.shared()
     const page = await openDashboard(t, shop.admin, { size: PHONE, place: '#/upstreams/shop' })
     await rowOf(page, 'web-3').waitFor()
     assert.deepEqual(await hiddenCells(page), [])
@@ -202,7 +202,7 @@ describe('the page of the upstreams', { skip }, () => {
   })
 
   test('a small laptop shows every value of a server, and its buttons', async (t) => {
-    const shop = await Shop.open(t)
+    const shop = await Shop.shared()
     const size = { width: 1280, height: 800 }
     const page = await openDashboard(t, shop.admin, { size, place: '#/upstreams' })
     await rowOf(page, 'web-3').waitFor()
@@ -210,7 +210,7 @@ describe('the page of the upstreams', { skip }, () => {
   })
 
   test('of an upstream that is not there, it says so, and stays connected', async (t) => {
-    const shop = await Shop.open(t)
+    const shop = await Shop.shared()
     const page = await openDashboard(t, shop.admin, { place: '#/upstreams/gone' })
     await page.getByText('There is no upstream gone').waitFor()
     await live(page)

@@ -3,6 +3,9 @@ import { createServer as createHttpServer, type RequestListener } from 'node:htt
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 
+/** What ends a server: a test, or a file of tests. */
+type Test = Pick<TestContext, 'after'>
+
 /** A server behind Limpet, on a free loopback port or a Unix socket. */
 export interface Origin {
   readonly server: Server
@@ -21,12 +24,12 @@ export interface Origin {
  *
  * @param path of a Unix socket to listen on
  */
-export function httpOrigin(test: TestContext, handle: RequestListener, path?: string): Promise<Origin> {
+export function httpOrigin(test: Test, handle: RequestListener, path?: string): Promise<Origin> {
   return start(test, createHttpServer({ keepAliveTimeout: 60_000 }, handle), path)
 }
 
 /** A server that answers with its name and the cookies that it sees: `a sid=1`, or `a -` without any. */
-export function namedOrigin(test: TestContext, name: string): Promise<Origin> {
+export function namedOrigin(test: Test, name: string): Promise<Origin> {
   return httpOrigin(test, ({ headers }, response) => response.end(`${name} ${headers.cookie ?? '-'}`))
 }
 
@@ -34,16 +37,13 @@ export function namedOrigin(test: TestContext, name: string): Promise<Origin> {
 export type Named<Name extends string> = Readonly<Record<Name, Origin>>
 
 /** A server of each name, as `namedOrigin` makes them. */
-export async function namedOrigins<Name extends string>(
-  test: TestContext,
-  ...names: readonly Name[]
-): Promise<Named<Name>> {
+export async function namedOrigins<Name extends string>(test: Test, ...names: readonly Name[]): Promise<Named<Name>> {
   const entries = names.map(async (name) => [name, await namedOrigin(test, name)])
   return Object.fromEntries(await Promise.all(entries))
 }
 
 /** A server whose every byte the test decides on. */
-export function rawOrigin(test: TestContext, converse: (socket: Socket) => void, path?: string): Promise<Origin> {
+export function rawOrigin(test: Test, converse: (socket: Socket) => void, path?: string): Promise<Origin> {
   return start(test, createServer({ allowHalfOpen: true }, converse), path)
 }
 
@@ -52,7 +52,7 @@ export function addressesOf(origins: readonly Origin[]): string {
   return origins.map(({ address }) => address).join(', ')
 }
 
-async function start(test: TestContext, server: Server, path?: string): Promise<Origin> {
+async function start(test: Test, server: Server, path?: string): Promise<Origin> {
   const sockets = new Set<Socket>()
   server.on('connection', (socket) => {
     sockets.add(socket)
