@@ -208,7 +208,7 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
     [
       { sample: '10%', redact: ['card'], redactHeaders: ['User-Agent'] },
       {},
-      goesOn('is logged with a chance of 10%; with *** for card, user-agent'),
+      goesOn('is logged with a chance of 10%, with *** for card, user-agent'),
     ],
   ],
   mirror: [
