@@ -1,10 +1,10 @@
 import { Command, InvalidArgumentError } from 'commander'
-import type { ExplainedFilter, ExplainedRoute, ExplainedUpstream, Explanation, Query } from '../planning/answers.ts'
+import type { Explanation, Query } from '../planning/answers.ts'
 import { AdminClient } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
 import { CommandFailure } from './command-failure.ts'
+import { explanationText } from './explanation-text.ts'
 import { printJson } from './json.ts'
-import { formatTable } from './table.ts'
 
 interface ExplainOptions extends AdminOptions {
   readonly path: string
@@ -63,7 +63,7 @@ async function showExplanation(options: ExplainOptions): Promise<void> {
   const query = { path, method, host, headers, cookies, ip, secure, listener }
   const explanation = file === undefined ? await explainByRunning(query, options) : await explainByFile(query, file)
   if (json) printJson(explanation)
-  else console.log(textOf(explanation))
+  else console.log(explanationText(explanation))
 }
 
 async function explainByRunning(query: Query, options: AdminOptions): Promise<Explanation> {
@@ -83,52 +83,4 @@ async function explainByFile(query: Query, file: string): Promise<Explanation> {
     if (error instanceof RangeError) throw new CommandFailure(error.message)
     throw error
   }
-}
-
-function textOf(explanation: Explanation): string {
-  const { summary, listener, route, closest, filters, upstream, session, candidates } = explanation
-  const lines = [summary]
-  if (listener !== undefined) lines.push(`  listener: ${listener}`)
-  if (route !== null) {
-    lines.push(`  route: ${routeText(route)}`)
-    if (route.before !== undefined) lines.push(`  next would be ${route.before}`)
-  } else lines.push(...closest.map((each) => `  ! ${each}`))
-  if (filters.length > 0) lines.push(formatTable(['FILTER', ''], filters.flatMap(rowsOf(explanation)), ['FILTER', '']))
-  if (upstream === null) return lines.join('\n')
-  const { affinity } = upstream
-  lines.push(`  ${upstreamText(upstream)}`)
-  if (affinity !== null) lines.push(`  session: ${session?.words ?? 'the request shows none'}`)
-  const rows = candidates.map((one) => [one.server, one.address, String(one.weight), String(one.inFlight), one.words])
-  lines.push(formatTable(['SERVER', 'ADDRESS', 'WEIGHT', 'IN FLIGHT', ''], rows, ['SERVER', 'ADDRESS', '']))
-  return lines.join('\n')
-}
-
-const RESPONSE = 'response: '
-const INDENT = ' '.repeat(RESPONSE.length)
-
-/** The lines about a filter; its name is on the first one. */
-function rowsOf({ status }: Explanation): (filter: ExplainedFilter) => string[][] {
-  return ({ name, decision, request, response }) => {
-    const found = request.join('; ')
-    const decided = {
-      'goes-on': request,
-      answers: [`answers ${status}${found && ` (${found})`}`],
-      open: request,
-      'not-reached': ['not reached'],
-    }[decision]
-    const words = [...decided, ...response.map((each, index) => (index === 0 ? RESPONSE : INDENT) + each)]
-    return (words.length > 0 ? words : ['goes on']).map((each, index) => [index === 0 ? name : '', each])
-  }
-}
-
-function upstreamText({ name, balance, affinity, protocol, tls }: ExplainedUpstream): string {
-  const words = [balance]
-  if (affinity !== null && affinity !== balance) words.push(`affinity ${affinity}`)
-  if (protocol !== undefined) words.push(`protocol ${protocol}`)
-  if (tls) words.push('by TLS')
-  return `upstream ${name}: ${words.join(', ')}`
-}
-
-function routeText({ host, path, because }: ExplainedRoute): string {
-  return `${host ?? ''}${path} (${because.join('; ')})`
 }

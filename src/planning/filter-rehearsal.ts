@@ -87,7 +87,7 @@ export class FilterRehearsal {
     const all = this.#filters.map(({ explained }) => explained)
     return log === undefined
       ? all
-      : [...all, { name: 'log', decision: 'goes-on', request: logInWords(log), response: [] }]
+      : [...all, { name: 'log', decision: 'goes-on', request: [logInWords(log)], response: [] }]
   }
 }
 

@@ -9,7 +9,7 @@ export interface PassedHead {
 }
 
 export function passedRequest({ edits, fields, host }: FilteredRequest): PassedHead {
-  return { fields, host: edits.hasServersHost ? "the server's own address" : host }
+  return { fields, host: edits.hasServersHost ? "of the server's own address" : host }
 }
 
 /** What filters have put there so far. */

@@ -10,7 +10,7 @@ import { ReadOnlyLimits } from '../runtime/read-only-limits.ts'
 import type { Scoreboard } from '../runtime/scoreboard.ts'
 import type { SessionTable } from '../runtime/session-table.ts'
 import type { Route, Snapshot, Upstream } from '../runtime/snapshot.ts'
-import { upstreamsOf } from './route-upstreams.ts'
+import { mirrorsOf, upstreamsOf } from './route-upstreams.ts'
 
 /** Nothing is sent to servers. */
 const NOWHERE: ServerStreams = {
@@ -61,7 +61,7 @@ export class Rehearsal {
     const context = new WorkerContext([], notices, this.#deadlines, undefined, new ReadOnlyLimits(limits))
     // Of many upstreams, only those are built that the route may lead to.
     const groups: UpstreamGroup[] = []
-    for (const index of upstreamsOf(route)) groups[index] = this.groupOf(snapshot.upstreams[index]!)
+    for (const index of [...upstreamsOf(route), ...mirrorsOf(route)]) groups[index] = this.groupOf(snapshot.upstreams[index]!)
     context.generation = new Generation(snapshot, new Router([route]), groups)
     return context
   }

@@ -14,6 +14,8 @@ export class RehearsedFilter implements Filter {
   #decision: ExplainedFilter['decision'] = 'not-reached'
   #request: readonly string[] = []
   #response: readonly string[] = []
+  /** What it has noted of all responses: one that takes the place of another is shown to all filters again. */
+  readonly #notes: string[] = []
 
   constructor(filter: Filter, secrets: Secrets) {
     this.name = filter.name
@@ -50,10 +52,11 @@ export class RehearsedFilter implements Filter {
     const before = passedResponse(response)
     const noted = request.decisions.length
     const verdict = this.#filter.response?.(response)
+    this.#notes.push(...this.#notesSince(noted, request))
     // A server's response is not known.
     const forecast = isOwn ? undefined : this.#filter.forecast?.(request)
     this.#response = [
-      ...this.#notesSince(noted, request),
+      ...this.#notes,
       ...changesInWords(before, passedResponse(response), (name, value) => this.#secrets.shown(name, value, request)),
       ...(forecast === undefined ? [] : [this.#secrets.masked(forecast)]),
     ]

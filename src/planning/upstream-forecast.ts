@@ -10,6 +10,7 @@ import type { Affinity, Server, Snapshot, Upstream } from '../runtime/snapshot.t
 import type { Move, MoveCause, UpstreamPlan } from './answers.ts'
 import { keptBy } from './kept-sessions.ts'
 import type { Rehearsal } from './rehearsal.ts'
+import { upstreamsOf } from './route-upstreams.ts'
 
 /** Policies whose choice depends on more than whose turn it is, and how a message says so. */
 const UNCERTAIN = {
@@ -194,7 +195,9 @@ function withoutPause({ pause: _, ...upstream }: Upstream): Upstream {
 
 /** Whether requests come to the upstream. */
 function isRouted({ name }: Upstream, { routes, upstreams }: Snapshot): boolean {
-  return routes.some(({ upstream, redirect }) => redirect === undefined && upstreams[upstream]!.name === name)
+  return routes.some(
+    (route) => route.redirect === undefined && upstreamsOf(route).some((index) => upstreams[index]!.name === name),
+  )
 }
 
 function raise(counts: Map<number, number>, key: number): void {

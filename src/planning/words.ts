@@ -49,9 +49,9 @@ export function reservations(filters: readonly ExplainedFilter[]): string {
   return open.length === 0 ? '' : `, unless ${open.join(' or ')} decides otherwise`
 }
 
-/** How the requests of a route are logged, as its filter `log` says. */
-export function logInWords({ share, add, remove, headers, redact, redactHeaders }: RouteLog): string[] {
-  if (share === 0) return ['is not logged']
+/** How the requests of a route are logged, as its filters `log` say. */
+export function logInWords({ share, add, remove, headers, redact, redactHeaders }: RouteLog): string {
+  if (share === 0) return 'is not logged'
   const lists = [
     ['with', add],
     ['without', remove],
@@ -59,9 +59,9 @@ export function logInWords({ share, add, remove, headers, redact, redactHeaders 
     ['with *** for', [...redact, ...redactHeaders]],
   ] as const
   return [
-    share === 1 ? 'is logged' : `is logged with a chance of ${share * 100}%`,
+    share === 1 ? 'is logged' : `is logged with a chance of ${Number((share * 100).toFixed(2))}%`,
     ...lists.flatMap(([words, names]) => (names.length === 0 ? [] : `${words} ${names.join(', ')}`)),
-  ]
+  ].join(', ')
 }
 
 /** What a request shows of its session. Neither its key nor its id is in it. */

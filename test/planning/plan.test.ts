@@ -335,6 +335,22 @@ describe('a plan', () => {
     )
   })
 
+  test('knows upstreams to which only a split leads, and routes that lead to none', async (t) => {
+    const { config, planned } = await populated(t, usual)
+    const other = { servers: ['127.0.0.1:9'] }
+    const filters = (share: string) => [{ split: { to: { app: share } } }]
+    const { sessions, upstreams } = await planned({
+      ...config,
+      routes: [
+        { path: '/*', upstream: 'other', filters: filters('5%') },
+        { path: '/old', filters: [{ redirect: { to: '/' } }] },
+      ],
+      upstreams: { ...config.upstreams, other },
+    })
+    assert.deepEqual(sessions, { live: USERS, stay: USERS, move: 0, refused: 0, unserved: 0 })
+    assert.deepEqual(upstreams[0]!.moves, [])
+  })
+
   test('keeps sessions by a secret as long as it is listed, and loses them with it', async (t) => {
     const port = await startApp(t)
     const [old, young] = ['an old secret of thirty-two characters', 'a new secret of thirty-two characters']

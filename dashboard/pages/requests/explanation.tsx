@@ -96,7 +96,6 @@ function Steps({ answer }: { readonly answer: Explanation }) {
         <Step title="Filters">
           <ul class="filters">
             {filters.map((filter, index) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: a route may have several filters of a name, in a fixed order.
               <FilterItem key={index} filter={filter} status={answer.status} />
             ))}
           </ul>
