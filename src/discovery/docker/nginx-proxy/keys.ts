@@ -19,7 +19,7 @@ export const keys: readonly Key[] = [
   {
     key: 'VIRTUAL_HOST',
     meaning: 'read',
-    why: 'the hosts, between commas: names, *.example.org, .example.org. Expressions (~) and www.example.* are not supported',
+    why: 'the hosts, between commas: names, *.example.org, .example.org, www.example.*, and regular expressions (~)',
   },
   {
     key: 'VIRTUAL_HOST_MULTIPORTS',
@@ -29,7 +29,7 @@ export const keys: readonly Key[] = [
   {
     key: 'VIRTUAL_PATH',
     meaning: 'read',
-    why: 'the path and everything below it. Default: /. Expressions (~) are not supported',
+    why: 'the path and everything below it, = and a path for that one only, or a regular expression (~). Default: /',
   },
   {
     key: 'VIRTUAL_PORT',
@@ -39,7 +39,7 @@ export const keys: readonly Key[] = [
   {
     key: 'VIRTUAL_DEST',
     meaning: 'read',
-    why: '/ is not supported: the server gets the path of the request. Any other keeps clients in a part of the server: the route is not served',
+    why: 'the path that takes the place of VIRTUAL_PATH: the filter path, with strip and add. Beside a regular expression, the route is not served',
   },
   {
     key: 'VIRTUAL_PROTO',
@@ -50,7 +50,7 @@ export const keys: readonly Key[] = [
   {
     key: 'NETWORK_ACCESS',
     meaning: 'read',
-    why: 'internal: the route is not served, because it would be open to everybody',
+    why: 'internal: the filter allow, with the private networks of IPv4',
   },
   { key: 'HTTPS_METHOD', meaning: 'noted', why: tls },
   { key: 'HSTS', meaning: 'noted', why: 'write hsts in the tls of the listener' },

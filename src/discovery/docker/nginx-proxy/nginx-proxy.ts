@@ -3,7 +3,7 @@ import type { FoundRoute } from '../../provider.ts'
 import type { Container, DescribedUpstream, Dialect } from '../container.ts'
 import { LabelMistakes } from '../label-mistakes.ts'
 import { keyOf, labelPrefix } from './keys.ts'
-import { settingsOf } from './settings.ts'
+import { restrictionsOf, settingsOf } from './settings.ts'
 import { type VirtualHost, virtualHostsOf } from './virtual-hosts.ts'
 
 /** The variables and labels of nginx-proxy. See docs/discovery/nginx-proxy.md. */
@@ -54,18 +54,27 @@ function describe(
   members: readonly Member[],
   mistakes: LabelMistakes,
 ): { upstream: DescribedUpstream; route: FoundRoute }[] {
-  const { container, host } = members.at(-1)!
+  const newest = members.at(-1)!
+  const { container, host } = newest
   const settings = settingsOf(container, mistakes)
   for (const other of members.slice(0, -1)) {
-    const differs = JSON.stringify(settingsOf(other.container, mistakes)) !== JSON.stringify(settings)
+    const differs =
+      JSON.stringify([settingsOf(other.container, mistakes), filtersOf(other)]) !==
+      JSON.stringify([settings, filtersOf(newest)])
     if (differs)
       mistakes.addOf(other.container, `is not as container ${container.name} at ${name}, which is newer and counts`)
   }
   if (settings === undefined) return []
   const where = mistakes.where(container, host.label.label)
   const servers = members.map(({ container, host: { port } }) => ({ container, port, settings: {} }))
-  const route = { upstream: name, settings: { host: host.hosts, path: host.paths }, where }
+  const filters = filtersOf(newest)
+  const required = { host: host.hosts, path: host.paths }
+  const route = { upstream: name, settings: { ...required, ...(filters.length > 0 && { filters }) }, where }
   return [{ upstream: { name, settings, servers, where }, route }]
+}
+
+function filtersOf({ container, host }: Member) {
+  return [...restrictionsOf(container), ...host.filters]
 }
 
 /** `www.example.org`, `www.example.org_app`; with a hash where that could be the name of another, too. */
@@ -75,7 +84,10 @@ function nameOf({ hosts: [host = ''], paths }: VirtualHost): string {
   const name = written
     .replace(/^\*\./, '')
     .replaceAll('/', '_')
-    .replaceAll(/[^\w.-]/g, '-')
+    .replaceAll(/[^\w.-]+/g, '-')
+    // What regular expressions and stars leave: a name begins and ends with a letter or a digit.
+    .replace(/^[-._]+/, '')
+    .replace(/[-._]+$/, '')
   const isExact = paths.length === 1 && path === paths[0]
   if (!isExact && /^[a-z0-9][a-z0-9.-]*(?:\/[A-Za-z0-9.-]+)*$/.test(written)) return name
   return `${name}-${createHash('sha256').update(`${host}${paths[0]}`).digest('hex').slice(0, 6)}`

@@ -31,13 +31,7 @@ export function settingsOf(container: Container, mistakes: LabelMistakes): Setti
 /** Whether nginx-proxy would let in some clients only. */
 function isRestricted(container: Container, mistakes: LabelMistakes): boolean {
   const access = variable(container, 'NETWORK_ACCESS')
-  const isInternal = access !== undefined && access.value.trim() !== 'external'
-  if (isInternal)
-    mistakes.add(
-      access,
-      'is not supported yet: the route is not served, because it would be open to everybody',
-      'use a firewall, or a listener on an internal address, and leave out NETWORK_ACCESS',
-    )
+  const isUnknown = access !== undefined && mistakes.attempt(access, parseAccess) === undefined
   const certificates = labelled(container, 'ssl_verify_client')
   const isVerified = certificates !== undefined && certificates.value.trim() === 'on'
   if (isVerified)
@@ -46,7 +40,20 @@ function isRestricted(container: Container, mistakes: LabelMistakes): boolean {
       'is not supported: the route is not served, because it would be open to everybody',
       'write tls.clientCertificates at the listener, and leave out this label',
     )
-  return isInternal || isVerified
+  return isUnknown || isVerified
+}
+
+/** The networks that nginx-proxy takes for internal ones. */
+const internal = ['127.0.0.0/8', '10.0.0.0/8', '192.168.0.0/16', '172.16.0.0/12']
+
+function parseAccess(text: string): 'external' | 'internal' {
+  if (text === 'external' || text === 'internal') return text
+  throw new InvalidValue('external or internal', 'the route is not served, because it would be open to everybody')
+}
+
+/** The filters that restrict who may use what a container serves. */
+export function restrictionsOf(container: Container): readonly Settings[] {
+  return variable(container, 'NETWORK_ACCESS')?.value.trim() === 'internal' ? [{ allow: internal }] : []
 }
 
 function labelled(container: Container, name: string): Label | undefined {

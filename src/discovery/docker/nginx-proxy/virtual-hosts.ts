@@ -12,6 +12,8 @@ export interface VirtualHost {
   /** As routes have them. */
   readonly paths: readonly string[]
   readonly port: number
+  /** What changes the path on its way to the server. */
+  readonly filters: readonly Readonly<Record<string, unknown>>[]
   /** Where it is written. */
   readonly label: Label
 }
@@ -30,14 +32,15 @@ export function virtualHostsOf(container: Container, mistakes: LabelMistakes): V
   const target = variable(container, 'VIRTUAL_DEST')
   const paths = path === undefined ? ['/*'] : mistakes.attempt(path, parseVirtualPath)
   const found = port === undefined ? defaultPort(container) : mistakes.attempt(port, parsePort)
-  if (paths === undefined || found === undefined || !isReachable(path?.value.trim() ?? '/', target, mistakes)) return []
+  const filters = filtersTo(target, path?.value.trim() ?? '/', mistakes)
+  if (paths === undefined || found === undefined || filters === undefined) return []
   return hosts.value
     .split(',')
     .filter((host) => host.trim() !== '')
     .slice(0, MOST_HOSTS)
     .flatMap((host) => {
       const names = mistakes.attempt({ ...hosts, value: host.trim() }, parseVirtualHost)
-      return names === undefined ? [] : [{ hosts: names, paths, port: found, label: hosts }]
+      return names === undefined ? [] : [{ hosts: names, paths, port: found, filters, label: hosts }]
     })
 }
 
@@ -59,8 +62,8 @@ function inTable(table: Label, mistakes: LabelMistakes): VirtualHost[] {
       const paths = mistakes.attempt(at(path), parseVirtualPath)
       const found = port === undefined ? defaultPort(table.container) : mistakes.attempt(at(port), parsePort)
       if (names === undefined || paths === undefined || found === undefined) return []
-      if (!isReachable(path, target === undefined ? undefined : at(target), mistakes)) return []
-      return [{ hosts: names, paths, port: found, label: table }]
+      const filters = filtersTo(target === undefined ? undefined : at(target), path, mistakes)
+      return filters === undefined ? [] : [{ hosts: names, paths, port: found, filters, label: table }]
     }),
   )
 }
@@ -90,21 +93,26 @@ function entriesOf(value: unknown, table: Label, mistakes: LabelMistakes): [stri
 }
 
 function parseVirtualHost(host: string): string[] {
-  if (host.startsWith('~'))
-    throw new InvalidValue('a host, not a regular expression', 'write the hosts, or *.example.org')
-  if (host.endsWith('.*')) throw new InvalidValue('a host without a star at its end', 'write the hosts, between commas')
   if (host.startsWith('.')) return [parseRouteHost(host.slice(1)), parseRouteHost(`*${host}`)]
   return [parseRouteHost(host)]
 }
 
-/** A location of nginx: `/app` and everything below it, or `= /app`. */
+/** A location of nginx: `/app` and everything below it, `= /app`, or `~ ^/app`, a regular expression. */
 function parseVirtualPath(text: string): string[] {
-  if (text.startsWith('~')) throw new InvalidValue('a path, not a regular expression', 'write one path, such as /app')
-  const [, exact] = /^=\s*(\/.*)$/.exec(text) ?? []
-  const path = parsePath(exact ?? text)
+  if (isExpression(text)) return [parsePath(text)]
+  const path = parsePath(exactPath(text) ?? text)
   if (path.includes('*')) throw new InvalidValue('a path without *', 'everything below the path is served, too')
-  if (exact !== undefined) return [path]
+  if (exactPath(text) !== undefined) return [path]
   return path.endsWith('/') ? [`${path}*`] : [path, `${path}/*`]
+}
+
+function isExpression(path: string): boolean {
+  return path.startsWith('~')
+}
+
+/** Of `= /app`. */
+function exactPath(text: string): string | undefined {
+  return /^=\s*(\/.*)$/.exec(text)?.[1]
 }
 
 function parsePort(text: string): number {
@@ -117,18 +125,35 @@ function defaultPort({ ports }: Container): number {
   return ports.length === 1 ? ports[0]! : 80
 }
 
-/** Whether the server may be asked for the path of the request, although nginx-proxy would ask it for another one. */
-function isReachable(path: string, target: Label | undefined, mistakes: LabelMistakes): boolean {
+/**
+ * What puts another path in the place of the one that is served, as `proxy_pass` with a path does; a slash at the end does not count.
+ * Undefined where that cannot be done: clients would reach more of the server.
+ */
+function filtersTo(
+  target: Label | undefined,
+  path: string,
+  mistakes: LabelMistakes,
+): VirtualHost['filters'] | undefined {
   const to = target?.value.trim() ?? ''
-  if (target === undefined || to === '' || to === path) return true
-  const isStripped = to === '/'
-  const consequence = isStripped
-    ? 'the server gets the path of the request'
-    : 'the route is not served, because clients would reach more of the server'
-  mistakes.add(
-    target,
-    `${shown(to)} in place of ${path} is not supported yet: ${consequence}`,
-    `let the server serve ${path}`,
-  )
-  return isStripped
+  if (target === undefined || to === '' || to === path) return []
+  if (isExpression(path)) {
+    mistakes.add(
+      target,
+      `${shown(to)} in place of ${path} is not supported: the route is not served, because clients would reach more of the server`,
+      'write a path that is no regular expression',
+    )
+    return undefined
+  }
+  return mistakes.attempt(target, () => {
+    const exact = exactPath(path)
+    const parsed = parseDestination(to)
+    if (exact !== undefined) return [{ path: { set: parsed } }]
+    const [strip, add] = [path, parsed].map((each) => each.replace(/\/+$/, ''))
+    return [...(strip === '' ? [] : [{ path: { strip } }]), ...(add === '' ? [] : [{ path: { add } }])]
+  })
+}
+
+function parseDestination(text: string): string {
+  if (/^\/[^?#*$\s]*$/.test(text)) return text
+  throw new InvalidValue('a path such as / or /app', 'the route is not served: clients would reach more of the server')
 }
