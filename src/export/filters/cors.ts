@@ -71,7 +71,7 @@ function afterOthers(standing: Standing<Cors>): Problem[] {
 const preflights = block(
   'map',
   ['$request_method:$http_access_control_request_method:$http_origin', PREFLIGHT],
-  [directive('default', ''), directive('~^OPTIONS:.+:.+$', 1)],
+  [directive('default', ''), directive('~^OPTIONS:[^:]+:.', 1)],
 )
 
 /** What only the pages of some origins are told. */
