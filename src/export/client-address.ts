@@ -15,8 +15,11 @@ interface ClientAddress {
   readonly claims: readonly (readonly [name: string, value: string])[]
 }
 
-/** Limpet matches these fields by prefix. nginx cannot, so these are the names that proxies and servers commonly use. */
-const claims = [
+/**
+ * In which proxies describe their clients. Limpet matches these fields by prefix. nginx cannot, so these are the names that proxies and
+ * servers commonly use.
+ */
+export const claims = [
   'X-Real-IP',
   ...['By', 'Client-Cert', 'Client-Ip', 'Email', 'Groups', 'Method', 'Path', 'Prefix', 'Protocol', 'Scheme', 'Server'],
   ...['Ssl', 'Tls-Client-Cert', 'Tls-Client-Cert-Info', 'Uri', 'User'],

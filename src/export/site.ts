@@ -3,11 +3,11 @@ import type { Config } from '../config/schema.ts'
 import { ConditionMaps, NO_ROUTE } from './condition-maps.ts'
 import { block, type Directive, directive } from './directive.ts'
 import { forPcre } from './expression.ts'
+import { RouteFiltersExport } from './filters/route-filters.ts'
 import { hostsOf, type Location, locationsOf } from './host-table.ts'
 import { isConditional, type Route, routesOf } from './route.ts'
-import { RouteFiltersExport } from './route-filters.ts'
 import { listenParameters, redirectPortOf, redirectToHttps } from './tls.ts'
-import { ownSettings, proxySettings, upstreamBlock } from './upstream-settings.ts'
+import { ownSettings, passTo, proxySettings, upstreamBlock } from './upstream-settings.ts'
 
 /** The routes and upstreams as a file for nginx's conf.d: upstreams, maps, and one `server` for each host. */
 export function siteDirectives(config: Config, inherited: readonly Directive[]): Directive[] {
@@ -40,10 +40,7 @@ class Site {
     this.#passing = new Map(
       config.upstreams.map((upstream) => [
         upstream.name,
-        [
-          directive('proxy_pass', `${upstream.tls === undefined ? 'http' : 'https'}://${upstream.name}`),
-          ...proxySettings(upstream).filter((each) => !isShared(each)),
-        ],
+        [directive('proxy_pass', passTo(upstream)), ...proxySettings(upstream).filter((each) => !isShared(each))],
       ]),
     )
   }
@@ -87,15 +84,21 @@ class Site {
     const named = new Map(shared.map((route) => [this.#nameOf(route), route]))
     return [
       ...locations.map((location) =>
-        block('location', location.exact ? ['=', location.path] : [location.path], [
-          ...this.#directivesFor(location.routes),
-          ...location.expressions.map(({ source, route }) =>
-            block('location', ['~', forPcre(source)], this.#outcome(route)),
-          ),
-        ]),
+        block('location', location.exact ? ['=', location.path] : [location.path], this.#contentOf(location)),
       ),
       ...[...named].map(([name, route]) => block('location', [`@${name}`], this.#outcome(route))),
       ...(named.size === 0 ? [] : [block('location', [`@${NO_ROUTE}`], [directive('return', 404)])]),
+      ...this.filters.locationsOf(locations.flatMap(routesIn)),
+    ]
+  }
+
+  #contentOf({ path, routes, expressions }: Location): readonly Directive[] {
+    const otherwise = this.#directivesFor(routes)
+    if (expressions.length === 0) return otherwise
+    return [
+      ...expressions.map(({ source, route }) => block('location', ['~', forPcre(source)], this.#outcome(route))),
+      // Expressions are looked at first, wherever they stand. Around them, they would inherit what this route does.
+      block('location', [path], otherwise),
     ]
   }
 
@@ -104,17 +107,20 @@ class Site {
     if (first === undefined) return [directive('return', 404)]
     if (this.#haveOneOutcome(routes)) return this.#outcome(first)
     const choice = this.#conditions.choice(routes, (route) => this.#nameOf(route))
-    // In nginx, only error_page can jump to a location named by a variable. Nothing else here uses status 418.
-    return [directive('error_page', 418, '=', `@${choice}`), directive('return', 418)]
+    const hasPages = routes.some(({ number }) => this.filters.of(number).some(({ name }) => name === 'error_page'))
+    return [
+      // In nginx, only error_page can jump to a location named by a variable. Nothing else here uses status 418.
+      directive('error_page', 418, '=', `@${choice}`),
+      ...(hasPages ? [directive('recursive_error_pages', 'on')] : []),
+      directive('return', 418),
+    ]
   }
 
   #outcome(route: Route): readonly Directive[] {
     if (route.redirect === undefined) {
-      const own = [...this.filters.of(route.number), ...ownSettings(route)]
-      const others = (this.#passing.get(route.upstream!) ?? []).filter(
-        ({ name }) => !own.some((each) => each.name === name),
-      )
-      return [...others, ...own]
+      const filters = this.filters.of(route.number)
+      const own = [...filters, ...without(filters, ownSettings(route))]
+      return [...without(own, this.#passing.get(route.upstream!) ?? []), ...own]
     }
     return [directive('return', 301, `${escaped(route.redirect)}$is_args$args`)]
   }
@@ -134,6 +140,18 @@ class Site {
     const own = ownSettings(route).map(({ name, args }) => `-${name}-${args.join('-')}`)
     return `to_${upstream}${own.join('')}`
   }
+}
+
+/** Those that the others do not replace. */
+function without(others: readonly Directive[], directives: readonly Directive[]): Directive[] {
+  return directives.filter(({ name }) => !others.some((each) => each.name === name))
+}
+
+/** The numbers of the routes of a location. */
+function routesIn({ routes, expressions }: Location): number[] {
+  return [...routes, ...expressions.map(({ route }) => route)].flatMap(({ number, redirect }) =>
+    redirect === undefined ? number : [],
+  )
 }
 
 /** The path for a text in which nginx expands variables. */

@@ -10,11 +10,24 @@ const variables: Partial<Record<Variable['from'], string>> = {
   'request.target': '$request_uri',
 }
 
+/** What is known only once a server has been picked. */
+const ofResponses: typeof variables = { 'upstream.name': '$proxy_host' }
+
 /** The template as a text in which nginx expands variables; undefined if nginx has no such text. */
 export function nginxText(template: Template): string | undefined {
+  return textWith(template, nginxVariable)
+}
+
+/** The same in a header of responses. */
+export function nginxResponseText(template: Template): string | undefined {
+  return textWith(template, (variable) => nginxVariable(variable) ?? braced(ofResponses[variable.from]))
+}
+
+/** @param nameOf the variable of nginx, in braces; undefined if there is none */
+export function textWith(template: Template, nameOf: (variable: Variable) => string | undefined): string | undefined {
   let text = ''
   for (const part of template) {
-    const next = typeof part === 'string' ? literal(part) : variableIn(part)
+    const next = typeof part === 'string' ? literal(part) : nameOf(part)
     if (next === undefined) return undefined
     text += next
   }
@@ -26,7 +39,8 @@ function literal(text: string): string | undefined {
   return text.includes('$') ? undefined : text
 }
 
-function variableIn(variable: Variable): string | undefined {
+/** The variable of nginx with the same value. What nginx has decoded could have line ends, and is not among them. */
+export function nginxVariable(variable: Variable): string | undefined {
   if (variable.from !== 'header') return braced(variables[variable.from])
   return /^[a-z0-9-]+$/.test(variable.name) ? braced(`$http_${variable.name.replaceAll('-', '_')}`) : undefined
 }

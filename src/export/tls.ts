@@ -56,11 +56,16 @@ export function redirectToHttps(port: number): Directive[] {
   ]
 }
 
-/** TLS to the servers of an upstream. */
-export function tlsToServers({ tls, servers }: Upstream): Directive[] {
-  if (tls === undefined) return []
-  const { ca = DEFAULT_AUTHORITIES, verify, cert, key } = tls
-  const name = serverNameOf(tls, servers)
+/** TLS to a server. */
+export function tlsTo({
+  name,
+  verify,
+  ca = DEFAULT_AUTHORITIES,
+}: {
+  readonly name: string | undefined
+  readonly verify: boolean
+  readonly ca?: string | undefined
+}): Directive[] {
   return [
     ...(name === undefined || isIP(name) !== 0
       ? []
@@ -73,6 +78,16 @@ export function tlsToServers({ tls, servers }: Upstream): Directive[] {
           directive('proxy_ssl_trusted_certificate', ca),
         ]
       : []),
+  ]
+}
+
+/** TLS to the servers of an upstream. */
+export function tlsToServers({ tls, servers }: Upstream): Directive[] {
+  if (tls === undefined) return []
+  const { ca, verify, cert, key } = tls
+  const name = serverNameOf(tls, servers)
+  return [
+    ...tlsTo({ name, verify, ca }),
     ...(cert === undefined || key === undefined
       ? []
       : [directive('proxy_ssl_certificate', cert), directive('proxy_ssl_certificate_key', key)]),

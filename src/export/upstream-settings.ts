@@ -42,6 +42,11 @@ export function upstreamBlock({ name, balance, servers, keepAlive }: Upstream): 
   )
 }
 
+/** What `proxy_pass` has for an upstream. */
+export function passTo({ name, tls }: Pick<Upstream, 'name' | 'tls'>): string {
+  return `${tls === undefined ? 'http' : 'https'}://${name}`
+}
+
 /** The settings of an upstream that nginx has in locations. */
 export function proxySettings(upstream: Upstream): Directive[] {
   const { timeouts, retries } = upstream

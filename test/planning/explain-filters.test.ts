@@ -442,5 +442,8 @@ test('to explain changes and counts nothing', async (t) => {
 test('a request whose body nobody can find the end of is refused, as Limpet refuses it', async (t) => {
   const { ask } = await routeWith(t, ['compress'])
   const { status, summary } = await ask({ headers: { 'content-length': 'many' } })
-  assert.deepEqual([status, summary], [400, 'answers 400: The request is malformed: Content-Length is not a number of bytes'])
+  assert.deepEqual(
+    [status, summary],
+    [400, 'answers 400: The request is malformed: Content-Length is not a number of bytes'],
+  )
 })
