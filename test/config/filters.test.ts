@@ -34,7 +34,10 @@ const written: Readonly<Record<string, readonly unknown[]>> = {
   headers: [
     {},
     {
-      request: { remove: 'X-A', set: { 'X-B': 'a $${literal} ${client.address}' } },
+      request: {
+        remove: 'X-A',
+        set: { 'X-B': 'a $${literal} ${client.address}', 'X-D': '$${client.address} $$${a.b} $${ ${route.a}' },
+      },
       response: { default: { 'X-C': 'zoë ${route.a}' } },
     },
   ],
