@@ -2,6 +2,8 @@ import { Document } from 'yaml'
 import { z } from 'zod'
 import { isCredential } from '../runtime/credential-header.ts'
 import { printable } from '../runtime/printable.ts'
+import { formatBypass } from './filters/maintenance-page.ts'
+import { standingFilters } from './filters/standing-filters.ts'
 import { escapeReferences } from './interpolate.ts'
 import { Config } from './schema.ts'
 import { secretsOf } from './sources/source-secrets.ts'
@@ -25,7 +27,8 @@ function asWritten(config: Config): Config {
   return { ...config, routes: config.routes.filter(isWritten), upstreams: config.upstreams.filter(isWritten) }
 }
 
-function hideSecrets(document: Document, { listeners, routes, upstreams, admin, tracing }: Config): void {
+function hideSecrets(document: Document, config: Config): void {
+  const { listeners, routes, upstreams, admin, tracing } = config
   const tokens = admin === undefined || admin === 'off' ? [] : (admin.tokens ?? [])
   for (const [index, { source }] of tokens.entries())
     if ('value' in source) document.setIn(['admin', 'tokens', index, 'value'], `\${ADMIN_TOKEN_${index + 1}}`)
@@ -42,6 +45,14 @@ function hideSecrets(document: Document, { listeners, routes, upstreams, admin, 
   for (const [index, { headers }] of routes.entries())
     for (const header of Object.keys(headers).filter(isCredential))
       document.setIn(['routes', index, 'headers', header], `\${ROUTE_HEADER_${++conditions}}`)
+  let bypasses = 0
+  for (const { filter, place } of standingFilters(config)) {
+    if (filter.type !== 'maintenancePage') continue
+    for (const [index, bypass] of (filter.bypass ?? []).entries()) {
+      const secret = `\${MAINTENANCE_SECRET_${++bypasses}}`
+      document.setIn([...place, 'bypass', index], formatBypass({ ...bypass, secret }))
+    }
+  }
   let secrets = 0
   let headers = 0
   let ofSources = 0

@@ -13,7 +13,7 @@ const LONGEST_TEXT = 2000
 /** `return`, which answers every request. */
 export function exportAnswer({ filter }: Standing<Answering>): Directive[] {
   if (filter.type === 'redirect') return [directive('return', filter.status, nginxText(filter.to)!)]
-  return [directive('default_type', 'text/plain; charset=utf-8'), directive('return', filter.status, filter.body)]
+  return [directive('default_type', 'text/plain; charset=utf-8'), directive('return', filter.status, filter.body ?? '')]
 }
 
 /** What of such a filter nginx cannot express. */
@@ -37,7 +37,7 @@ export function inexpressibleAnswer({ filter, path }: Standing<Answering>, other
 }
 
 function inexpressibleResponse(filter: Extract<Filter, { type: 'respond' }>, path: string): Problem[] {
-  const { status, headers, body } = filter
+  const { status, headers, body = '', file } = filter
   return [
     ...when(
       [301, 302, 303, 307, 308, 418, 444].includes(status) || (status >= 494 && status <= 499),
@@ -46,8 +46,10 @@ function inexpressibleResponse(filter: Extract<Filter, { type: 'respond' }>, pat
       'use another status',
     ),
     ...when(headers.length > 0, `${path}.respond.headers`, 'the export writes no headers of answers', 'leave them out'),
+    ...when(file !== undefined, `${path}.respond.file`, 'the export copies no files', 'write its text as body'),
     ...when(
-      body.includes('$') || Buffer.byteLength(body) > LONGEST_TEXT || (body === '' && status >= 400),
+      file === undefined &&
+        (body.includes('$') || Buffer.byteLength(body) > LONGEST_TEXT || (body === '' && status >= 400)),
       `${path}.respond.body`,
       'nginx has no $ in a text, no long ones, and a page of its own in place of an empty one',
       `write a body of at most ${LONGEST_TEXT} bytes without $`,

@@ -24,6 +24,7 @@ const written: Readonly<Record<string, readonly unknown[]>> = {
       pages: [
         { status: '5xx', body: 'a' },
         { status: 404, body: 'b', contentType: 'text/plain' },
+        { status: 410, file: '/etc/410.html' },
       ],
     },
   ],
@@ -44,6 +45,11 @@ const written: Readonly<Record<string, readonly unknown[]>> = {
   host: ['server', 'a.example:8080'],
   jwt: [{ keys: 'https://id.example/keys' }],
   log: ['off', { sample: '10%' }],
+  maintenancePage: [
+    {},
+    { when: 'never', except: ['10.0.0.0/8', '::1'], retryAfter: '1h', body: 'a', contentType: 'text/plain' },
+    { when: { file: '/srv/down' }, bypass: ['cookie:a=12345678', 'header:x-b=abc-defgh'], file: '/etc/a.html' },
+  ],
   mirror: [{ to: 'other' }],
   path: [{ strip: '/a' }, { add: '/b' }, { set: '/${route.a}?b' }, { pattern: '^/(a+)$', to: '/$1' }],
   rateLimit: [
@@ -51,7 +57,7 @@ const written: Readonly<Record<string, readonly unknown[]>> = {
     { rate: '1/m', burst: 3, by: ['header:X-A', 'route'], dryRun: true },
   ],
   redirect: [{ to: 'https://a.example${request.target}' }, { to: '/', status: 302 }],
-  respond: [{}, { status: 410, body: 'a', headers: { 'X-A': '${request.id}' } }],
+  respond: [{}, { file: '/etc/a.html' }, { status: 410, body: 'a', headers: { 'X-A': '${request.id}' } }],
   securityHeaders: [{}, { frames: 'none', contentSecurityPolicy: "default-src 'self'" }],
   split: [{ to: { other: '5%' } }, { to: { other: '5%' }, by: 'header:X-A', override: ['cookie:a'], only: 'new' }],
   tryNext: [{}, { statuses: [429] }],
