@@ -26,8 +26,25 @@ export function readFile(path: string): FileContent {
     return { path, bytes: new Uint8Array(readFileSync(path)), isPublic: (mode & 0o004) !== 0 }
   } catch (error) {
     if (error instanceof UnusableFile) throw error
-    const { code = '', errno, message } = error as NodeJS.ErrnoException
-    const cause = errno === undefined ? message : getSystemErrorMessage(errno)
-    throw new UnusableFile(path, `cannot be read: ${cause}`, hints[code])
+    throw unusable(path, 'cannot be read', error)
   }
+}
+
+/**
+ * Whether there is a file, or anything else, at that path.
+ *
+ * @throws UnusableFile if that cannot be found out
+ */
+export function isThere(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined
+  } catch (error) {
+    throw unusable(path, 'cannot be looked for', error)
+  }
+}
+
+function unusable(path: string, what: string, error: unknown): UnusableFile {
+  const { code = '', errno, message } = error as NodeJS.ErrnoException
+  const cause = errno === undefined ? message : getSystemErrorMessage(errno)
+  return new UnusableFile(path, `${what}: ${cause}`, hints[code])
 }

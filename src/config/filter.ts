@@ -15,6 +15,7 @@ import { HeadersFilter } from './filters/headers.ts'
 import { HostFilter } from './filters/host.ts'
 import { JwtFilter } from './filters/jwt.ts'
 import { LogFilter } from './filters/log.ts'
+import { MaintenancePageFilter } from './filters/maintenance-page.ts'
 import { MirrorFilter } from './filters/mirror.ts'
 import { PathFilter } from './filters/path.ts'
 import { RateLimitFilter } from './filters/rate-limit.ts'
@@ -41,6 +42,7 @@ const kinds = {
   host: HostFilter,
   jwt: JwtFilter,
   log: LogFilter,
+  maintenancePage: MaintenancePageFilter,
   mirror: MirrorFilter,
   path: PathFilter,
   rateLimit: RateLimitFilter,
@@ -77,6 +79,7 @@ const alone = [
   'bufferRequest',
   'bufferResponse',
   'compress',
+  'maintenancePage',
   'securityHeaders',
   'tryNext',
 ] as const satisfies readonly Filter['type'][]

@@ -1,21 +1,21 @@
 import { InvalidValue } from './error.ts'
 
-/** `$${` · `${of.request}` · `${NAME}` · `${NAME:-default}` · any other `${`, which is invalid. */
-const reference = /\$\$\{|\$\{[a-z]+\.[^{}]*\}|\$\{(?:([A-Za-z_]\w*)(?::-([^{}]*))?\}|[^}]*\}?)/g
+/** `$${of.request}` or `${of.request}` · `$${` · `${NAME}` · `${NAME:-default}` · any other `${`, which is invalid. */
+const reference = /\$?\$\{[a-z]+\.[^{}]*\}|\$\$\{|\$\{(?:([A-Za-z_]\w*)(?::-([^{}]*))?\}|[^}]*\}?)/g
 
-/** A variable of requests, which has a dot in its name (config/filters/template.ts). */
-const ofRequest = /^\$\{[a-z]+\./
+/** A variable of requests, which has a dot in its name, escaped or not: they are left to config/filters/template.ts. */
+const ofRequest = /^\$?\$\{[a-z]+\./
 
 /**
  * Expands environment variables in one value of the file. `${NAME}` must be set; `${NAME:-default}` gives the default
- * when NAME is unset or empty; `$${` is a literal `${`. Variables of requests stay as they are. References in a variable's own
- * value are not expanded.
+ * when NAME is unset or empty; `$${` is a literal `${`. Variables of requests, and `$${` before their names, stay as they are. References
+ * in a variable's own value are not expanded.
  * Throws InvalidValue.
  */
 export function interpolate(text: string, env: NodeJS.ProcessEnv): string {
   return text.replace(reference, (whole: string, name?: string, fallback?: string) => {
-    if (whole === '$${') return '${'
     if (ofRequest.test(whole)) return whole
+    if (whole === '$${') return '${'
     if (name === undefined) throw new InvalidValue(`\${NAME} or \${NAME:-default}`, `write $\${ for a literal \${`)
     return lookUp(name, fallback, env)
   })

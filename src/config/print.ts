@@ -3,6 +3,8 @@ import { z } from 'zod'
 import { isCredential } from '../runtime/credential-header.ts'
 import { printable } from '../runtime/printable.ts'
 import { filterUsersOf } from './filters/credentials.ts'
+import { formatBypass } from './filters/maintenance-page.ts'
+import { standingFilters } from './filters/standing-filters.ts'
 import { escapeReferences } from './interpolate.ts'
 import { Config } from './schema.ts'
 import { secretsOf } from './sources/source-secrets.ts'
@@ -47,6 +49,14 @@ function hideSecrets(document: Document, config: Config): void {
   let users = 0
   for (const { place, users: hidden } of filterUsersOf(config))
     document.setIn(place, document.createNode(hidden.map(() => `\${BASIC_AUTH_USER_${++users}}`)))
+  let bypasses = 0
+  for (const { filter, place } of standingFilters(config)) {
+    if (filter.type !== 'maintenancePage') continue
+    for (const [index, bypass] of (filter.bypass ?? []).entries()) {
+      const secret = `\${MAINTENANCE_SECRET_${++bypasses}}`
+      document.setIn([...place, 'bypass', index], formatBypass({ ...bypass, secret }))
+    }
+  }
   let secrets = 0
   let headers = 0
   let ofSources = 0

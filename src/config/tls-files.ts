@@ -1,6 +1,6 @@
 import { resolve as resolvePath } from 'node:path'
 import type { Filter } from './filter.ts'
-import { filterWithFiles } from './filters/credentials.ts'
+import { filterWithFiles } from './filters/filter-files.ts'
 import type { KeyPath } from './key-path.ts'
 import type { Config } from './schema.ts'
 import { discoveryWithFiles, sourceWithFiles, tlsWithFiles } from './sources/source-files.ts'

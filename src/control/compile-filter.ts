@@ -5,13 +5,21 @@ import { formatRequestRate } from '../config/filters/request-rate.ts'
 import { securityHeaders } from '../config/filters/security-headers.ts'
 import { usersIn } from '../credentials/password-file.ts'
 import type { AddressRange } from '../runtime/address-range.ts'
-import type { AddressSet, FilterSettings, HeaderTemplate, JwtSettings } from '../runtime/filter-settings.ts'
+import type {
+  AddressSet,
+  FilterSettings,
+  HeaderTemplate,
+  JwtSettings,
+  MaintenancePageSettings,
+} from '../runtime/filter-settings.ts'
 import { asBytes } from './compile-affinity.ts'
+import { bodyOf, compilePage, contentTypeOf } from './compile-page.ts'
 import { compileSplit } from './compile-split.ts'
 import type { Surroundings } from './filter-surroundings.ts'
 
 /**
- * The settings of a filter as workers need them; undefined for one that is no part of the way of requests (compile-log.ts).
+ * The settings of a filter as workers need them; undefined for one that is no part of the way of requests: for the log (compile-log.ts),
+ * or switched off.
  *
  * @param place where it stands, in words that stay the same while others change
  */
@@ -26,7 +34,12 @@ export function compileFilter(filter: Filter, place: string, surroundings: Surro
     case 'split':
       return compileSplit(filter, surroundings)
     case 'respond':
-      return { ...filter, headers: withContentType(filter.headers), body: Buffer.from(filter.body) }
+      return {
+        type: filter.type,
+        status: filter.status,
+        headers: withContentType(filter.headers, contentTypeOf(filter.file) ?? 'text/plain; charset=utf-8'),
+        body: bodyOf(filter),
+      }
     case 'redirect': {
       const { to: location, ...settings } = filter
       return { ...settings, location }
@@ -40,12 +53,10 @@ export function compileFilter(filter: Filter, place: string, surroundings: Surro
     case 'errorPages':
       return {
         type: filter.type,
-        pages: filter.pages.map(({ status, contentType, body }) => ({
-          ...status,
-          contentType,
-          body: Buffer.from(body),
-        })),
+        pages: filter.pages.map((page) => ({ ...page.status, ...compilePage(page) })),
       }
+    case 'maintenancePage':
+      return compileMaintenancePage(filter)
     case 'path':
       return {
         ...filter,
@@ -105,6 +116,22 @@ function compileJwt(filter: Extract<Filter, { type: 'jwt' }>): JwtSettings {
   }
 }
 
+/** Undefined if it is never shown. */
+function compileMaintenancePage(
+  filter: Extract<Filter, { type: 'maintenancePage' }>,
+): MaintenancePageSettings | undefined {
+  const { type, when, except, bypass = [], retryAfter, body, file } = filter
+  if (when === 'never') return undefined
+  return {
+    type,
+    ...(when !== 'always' && { switch: when.file }),
+    except: addressSet(except),
+    bypass,
+    retryAfter: Math.ceil(retryAfter / 1000),
+    ...((body !== undefined || file !== undefined) && { page: compilePage(filter) }),
+  }
+}
+
 const NO_CHANGES = { set: [], add: [], default: [] }
 
 /** Whether what a filter does depends on the route that it belongs to, although it stands elsewhere. */
@@ -134,7 +161,7 @@ function addressSet(rules: readonly AddressRule[]): AddressSet {
   return { ranges, ...(rules.some((rule) => typeof rule === 'string') && { unix: true }) }
 }
 
-function withContentType(headers: readonly HeaderTemplate[]): readonly HeaderTemplate[] {
+function withContentType(headers: readonly HeaderTemplate[], type: string): readonly HeaderTemplate[] {
   if (headers.some(({ name }) => name.toLowerCase() === 'content-type')) return headers
-  return [{ name: 'Content-Type', value: ['text/plain; charset=utf-8'] }, ...headers]
+  return [{ name: 'Content-Type', value: [type] }, ...headers]
 }

@@ -103,8 +103,14 @@ export function compile(
     ...(material.ticketKey !== undefined && { certificates: material.certificates, ticketKey: material.ticketKey }),
     ...(material.passwordFiles.length > 0 && { passwordFiles: material.passwordFiles }),
     ...(material.keySets.length > 0 && { keySets: material.keySets }),
+    ...(material.pages.length > 0 && { pages: material.pages }),
+    ...(material.switches.size > 0 && { switches: switchesOn(material) }),
     ...(hasPort(config.admin) && { dashboardCookie: dashboardCookieOf(instance) }),
   }
+}
+
+function switchesOn({ switches }: TlsMaterial): readonly string[] {
+  return [...switches].flatMap(([file, isThere]) => (isThere ? file : []))
 }
 
 /** Undefined if nothing ties sessions to the upstream's servers. */

@@ -238,7 +238,8 @@ export class Http2Stream extends ClientDeadline implements Downstream, StreamUse
     // An END_STREAM from both sides would leave nothing to reset.
     this.#stream.head(head, 0, head.length, !hasBody && !this.#endsWithReset)
     if (!hasBody) return
-    this.data(body, 0, body.length)
+    this.bytesSent += body.length
+    this.#stream.body(body)
     if (!this.#endsWithReset) this.#stream.end()
   }
 

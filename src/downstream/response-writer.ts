@@ -17,6 +17,11 @@ import { writeChunk, writeLastChunk } from '../transport/chunk.ts'
 import type { SocketWriter } from '../transport/socket-writer.ts'
 import { ownHead } from './own-head.ts'
 
+/** From that length on, a write of its own costs less than a copy. */
+const WORTH_A_WRITE = 16 * 1024
+
+const NOTHING = Buffer.alloc(0)
+
 /** Writes the responses on one HTTP/1 connection of a client, one after another. */
 export class ResponseWriter {
   /** Whether the connection can serve another request after this one. */
@@ -116,8 +121,14 @@ export class ResponseWriter {
   answer(response: OwnResponse): void {
     if (response.isLast) this.persists = false
     const head = ownHead(response, this.#closing)
-    const { body, isToHead } = response
-    this.#writer.write(isToHead ? head : Buffer.concat([head, body]))
-    this.bytesSent = isToHead ? 0 : body.length
+    const { isToHead } = response
+    const body = isToHead ? NOTHING : response.body
+    if (body.length < WORTH_A_WRITE) this.#writer.write(Buffer.concat([head, body]))
+    else {
+      this.#writer.write(head)
+      // It never changes: the socket may keep it for as long as the client takes, without a copy.
+      this.#writer.write(body)
+    }
+    this.bytesSent = body.length
   }
 }

@@ -151,6 +151,8 @@ const meanings = {
   },
   /** Whether the user may do that cannot be found out at present. */
   'auth-unavailable': { status: 503, retry: 'never', text: 'The sign-in cannot be checked at present' },
+  /** A filter of the route says so. */
+  maintenance: { status: 503, retry: 'never', text: 'The service is down for maintenance and will be back soon' },
   'too-many-connections': { status: 503, retry: 'never', text: 'Too many connections' },
   /** The disk, or the memory for it, could not keep the body of the request (RFC 4918 §11.5). */
   'storage-failed': { status: 507, retry: 'never', text: 'The request could not be stored' },

@@ -16,19 +16,15 @@ export class FilteredResponse {
   readonly request: FilteredRequest
   /** Whether Limpet itself has made it. */
   readonly isOwn: boolean
-  /** Whether a filter has put it in the place of another. */
-  readonly isReplacement: boolean
+  /** Whether it is the operator's own page. */
+  readonly isPage: boolean
   readonly #head: ReadableHead
   readonly #mayRetry: () => boolean
 
-  constructor(
-    request: FilteredRequest,
-    head: ReadableHead,
-    { isOwn = false, isReplacement = false, mayRetry = NEVER },
-  ) {
+  constructor(request: FilteredRequest, head: ReadableHead, { isOwn = false, isPage = false, mayRetry = NEVER }) {
     this.request = request
     this.isOwn = isOwn
-    this.isReplacement = isReplacement
+    this.isPage = isPage
     this.#mayRetry = mayRetry
     this.#head = head
   }

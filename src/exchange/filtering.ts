@@ -16,8 +16,6 @@ export class Filtering {
   /** How many filters have been asked about the request. */
   #asked = 0
   #response: FilteredResponse | undefined
-  /** Whether a filter has put a response in the place of another. */
-  #isReplaced = false
   /** From the client on. */
   readonly #stages: BodyStage[] = []
 
@@ -63,9 +61,7 @@ export class Filtering {
     this.request.upstreamName = this.request.group?.settings.name
     if (!this.#filters.some(seesResponses)) return undefined
     const readable = { status: head.status, values: (name: string) => valuesIn(head, name) }
-    const verdict = this.#show(new FilteredResponse(this.request, readable, { mayRetry }))
-    this.#isReplaced = typeof verdict === 'object'
-    return verdict
+    return this.#show(new FilteredResponse(this.request, readable, { mayRetry }))
   }
 
   /** The client gets the server's response: puts the stages of filters before it. */
@@ -118,14 +114,10 @@ export class Filtering {
 
   /** A response of Limpet's own, as the filters leave it. */
   filtered(response: OwnResponse): OwnResponse {
-    const { status, lines, fields } = response
-    const isReplacement = this.#isReplaced
+    const { status, lines, fields, isPage = false } = response
     const readable = { status, values: (name: string) => valuesAmong(lines, name) }
-    const verdict = this.#show(new FilteredResponse(this.request, readable, { isOwn: true, isReplacement }))
-    if (typeof verdict === 'object') {
-      this.#isReplaced = true
-      return this.filtered({ ...verdict, fields: verdict.fields + fields })
-    }
+    const verdict = this.#show(new FilteredResponse(this.request, readable, { isOwn: true, isPage }))
+    if (typeof verdict === 'object') return this.filtered({ ...verdict, fields: verdict.fields + fields })
     const { edits } = this.#response!
     const kept = lines.filter((line) => !edits.removes(nameOf(line)))
     return { ...response, lines: kept, fields: fields + edits.lines }

@@ -24,6 +24,7 @@ export const grpcStatuses: Readonly<Record<FailureCode, number>> = {
   unauthorized: GrpcStatus.Unauthenticated,
   forbidden: GrpcStatus.PermissionDenied,
   'auth-unavailable': GrpcStatus.Unavailable,
+  maintenance: GrpcStatus.Unavailable,
   'no-route': GrpcStatus.Unimplemented,
   'head-timeout': GrpcStatus.DeadlineExceeded,
   'body-timeout': GrpcStatus.DeadlineExceeded,

@@ -8,11 +8,14 @@ export interface OwnResponse {
   readonly lines: readonly string[]
   /** Further field lines, each with its line end; empty for none. */
   readonly fields: string
+  /** It never changes. */
   readonly body: Buffer
   /** Whether the request was a HEAD, so that the body is not sent. */
   readonly isToHead: boolean
   /** Whether what follows the request cannot be parsed, so that the connection must close. */
   readonly isLast: boolean
+  /** Whether it is the operator's own page, which no other takes the place of. */
+  readonly isPage?: true
 }
 
 export function ownResponse(
@@ -22,6 +25,11 @@ export function ownResponse(
   { id, method }: ReceivedRequest,
 ): OwnResponse {
   return { status, requestId: id, lines, fields: '', body, isToHead: method === 'HEAD', isLast: false }
+}
+
+/** A page of the operator's own. */
+export function ownPage(...parts: Parameters<typeof ownResponse>): OwnResponse {
+  return { ...ownResponse(...parts), isPage: true }
 }
 
 /**

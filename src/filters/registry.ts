@@ -15,6 +15,7 @@ import { ForwardAuth } from './forward-auth/forward-auth.ts'
 import { Headers } from './headers.ts'
 import { Host } from './host.ts'
 import { Jwt } from './jwt/jwt.ts'
+import { MaintenancePage } from './maintenance-page.ts'
 import { Mirror } from './mirror.ts'
 import { Path } from './path.ts'
 import { RateLimit } from './rate-limit.ts'
@@ -41,16 +42,17 @@ const makers: Makers = {
   concurrencyLimit: (settings, context) => new ConcurrencyLimit(settings, context),
   cors: (settings) => new Cors(settings),
   deny: (settings) => new AddressFilter(settings),
-  errorPages: (settings) => new ErrorPages(settings),
+  errorPages: (settings, context) => new ErrorPages(settings, context),
   forwardAuth: (settings) => new ForwardAuth(settings),
   headers: (settings) => new Headers(settings),
   host: (settings) => new Host(settings),
   jwt: (settings, context) => new Jwt(settings, context),
+  maintenancePage: (settings, context) => new MaintenancePage(settings, context),
   mirror: (settings, context) => new Mirror(settings, context),
   path: (settings) => new Path(settings),
   rateLimit: (settings, context) => new RateLimit(settings, context),
   redirect: (settings) => new Redirect(settings),
-  respond: (settings) => new Respond(settings),
+  respond: (settings, context) => new Respond(settings, context),
   split: (settings, context) => new Split(settings, context),
   tryNext: (settings) => new TryNext(settings),
 }

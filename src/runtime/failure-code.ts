@@ -42,6 +42,7 @@ export const failureCodes = [
   'forbidden',
   'auth-unavailable',
   'storage-failed',
+  'maintenance',
 ] as const
 
 export type FailureCode = (typeof failureCodes)[number]

@@ -18,6 +18,7 @@ export type FilterSettings =
   | HeadersSettings
   | HostSettings
   | JwtSettings
+  | MaintenancePageSettings
   | MirrorSettings
   | PathSettings
   | RateLimitSettings
@@ -54,12 +55,21 @@ export interface HeaderTemplate {
   readonly value: Template
 }
 
+/** What a filter answers with: bytes, or a file of which the Snapshot has the bytes. */
+export type PageBody = Uint8Array | { readonly file: string }
+
+/** A page of the operator's own. */
+export interface PageSettings {
+  readonly contentType: string
+  readonly body: PageBody
+}
+
 /** Answers every request. */
 export interface RespondSettings {
   readonly type: 'respond'
   readonly status: number
   readonly headers: readonly HeaderTemplate[]
-  readonly body: Uint8Array
+  readonly body: PageBody
 }
 
 /** Redirects requests. */
@@ -125,12 +135,29 @@ export interface AnswersSettings {
 export interface ErrorPagesSettings {
   readonly type: 'errorPages'
   /** The first one counts whose range the status is in. */
-  readonly pages: readonly {
-    readonly from: number
-    readonly to: number
-    readonly contentType: string
-    readonly body: Uint8Array
-  }[]
+  readonly pages: readonly (PageSettings & { readonly from: number; readonly to: number })[]
+}
+
+/** Answers everybody but some while there is maintenance. */
+export interface MaintenancePageSettings {
+  readonly type: 'maintenancePage'
+  /** The file that must be there. Absent: always. */
+  readonly switch?: string
+  readonly except: AddressSet
+  /** What requests show that are let through. */
+  readonly bypass: readonly Bypass[]
+  /** In s. */
+  readonly retryAfter: number
+  /** Absent: one of Limpet's own. */
+  readonly page?: PageSettings
+}
+
+/** A header or a cookie whose value is the secret. */
+export interface Bypass {
+  readonly from: 'header' | 'cookie'
+  /** Of a header: in lower case. */
+  readonly name: string
+  readonly secret: string
 }
 
 /** Asks another server where one answers with these statuses. */

@@ -4,6 +4,7 @@ import type { KeySet, PasswordFile } from './credentials.ts'
 import type { FilterSettings } from './filter-settings.ts'
 import type { Health } from './health-settings.ts'
 import type { NamedPart, SegmentParameter } from './named-part.ts'
+import type { PageFile } from './page-file.ts'
 import type { Certificate, ListenerTls, UpstreamTls } from './tls-settings.ts'
 
 /**
@@ -32,6 +33,9 @@ export interface Snapshot {
   /** Of filters; each once. Absent: none. */
   readonly passwordFiles?: readonly PasswordFile[]
   readonly keySets?: readonly KeySet[]
+  readonly pages?: readonly PageFile[]
+  /** The files that switch filters and are there. */
+  readonly switches?: readonly string[]
   /**
    * The cookie of browsers that have signed in to the dashboard. Cookies do not tell ports apart: on the same host, clients
    * may send it to the servers, too. Absent: the admin API has no port.

@@ -31,6 +31,7 @@ const written: Readonly<Record<string, readonly unknown[]>> = {
       pages: [
         { status: '5xx', body: 'a' },
         { status: 404, body: 'b', contentType: 'text/plain' },
+        { status: 410, file: '/etc/410.html' },
       ],
     },
   ],
@@ -41,13 +42,21 @@ const written: Readonly<Record<string, readonly unknown[]>> = {
   headers: [
     {},
     {
-      request: { remove: 'X-A', set: { 'X-B': 'a $${literal} ${client.address}' } },
+      request: {
+        remove: 'X-A',
+        set: { 'X-B': 'a $${literal} ${client.address}', 'X-D': '$${client.address} $$${a.b} $${ ${route.a}' },
+      },
       response: { default: { 'X-C': 'zoë ${route.a}' } },
     },
   ],
   host: ['server', 'a.example:8080'],
   jwt: [{ keys: 'https://id.example/keys' }],
   log: ['off', { sample: '10%' }],
+  maintenancePage: [
+    {},
+    { when: 'never', except: ['10.0.0.0/8', '::1'], retryAfter: '1h', body: 'a', contentType: 'text/plain' },
+    { when: { file: '/srv/down' }, bypass: ['cookie:a=12345678', 'header:x-b=abc-defgh'], file: '/etc/a.html' },
+  ],
   mirror: [{ to: 'other' }],
   path: [
     { strip: '/a' },
@@ -65,7 +74,7 @@ const written: Readonly<Record<string, readonly unknown[]>> = {
     { to: '/', status: 302 },
     { to: 'https:$1', pattern: '^http:(.*)' },
   ],
-  respond: [{}, { status: 410, body: 'a', headers: { 'X-A': '${request.id}' } }],
+  respond: [{}, { file: '/etc/a.html' }, { status: 410, body: 'a', headers: { 'X-A': '${request.id}' } }],
   securityHeaders: [{}, { frames: 'none', contentSecurityPolicy: "default-src 'self'" }],
   split: [{ to: { other: '5%' } }, { to: { other: '5%' }, by: 'header:X-A', override: ['cookie:a'], only: 'new' }],
   tryNext: [{}, { statuses: [429] }],

@@ -59,6 +59,7 @@ const samples: Readonly<Record<string, Sample | undefined>> = {
     headers: { Authorization: `Bearer ${token}` },
   },
   log: plain('off'),
+  maintenancePage: plain({ except: ['127.0.0.0/8'] }),
   mirror: plain({ to: 'other' }),
   path: plain({ add: '/v1' }),
   rateLimit: plain({ rate: '100000/s', burst: 100_000, by: 'client.address' }),

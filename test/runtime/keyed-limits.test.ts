@@ -92,6 +92,43 @@ test('within any time, a key gets at most its burst and what its rate allows', (
   )
 })
 
+test('a key that always wants more than it may gets all of it, unless it pauses for longer than its burst makes up for', () => {
+  const { rates } = new KeyedLimits()
+  let key = 0
+  const demand = fc.record({
+    // In ms, so that eighths of them are whole ns.
+    interval: fc.constantFrom(1, 5, 8, 64, 500),
+    burst: fc.integer({ min: 0, max: 64 }),
+    gaps: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 1, maxLength: 50 }),
+    pause: fc.integer({ min: 1, max: 100 }),
+  })
+  fc.assert(
+    fc.property(demand, ({ interval, burst, gaps, pause }) => {
+      key++
+      const pace = paceOf(1, interval, burst)
+      const start = 1_000_000
+      /** In eighths of the interval. */
+      let elapsed = 0
+      let admitted = 0
+      const askAll = () => {
+        const now = start + (elapsed * interval) / 8
+        for (let request = 0; request <= burst; request++) if (rates.take(key, 3, pace, now)) admitted++
+        assert.equal(rates.take(key, 3, pace, now), false, 'it wants more than it may')
+      }
+      askAll()
+      for (const gap of gaps) {
+        elapsed += Math.floor(gap * burst * 8)
+        askAll()
+        assert.equal(admitted, 1 + burst + Math.floor(elapsed / 8))
+      }
+      const before = admitted
+      elapsed += 8 * (burst + 1 + pause)
+      askAll()
+      assert.equal(admitted - before, burst + 1, 'what came in the pause beyond the burst is lost')
+    }),
+  )
+})
+
 test('two threads that hammer a few keys get together exactly what one would, and never too many in flight', async () => {
   const { memory } = new KeyedLimits()
   // Two of them share both buckets.

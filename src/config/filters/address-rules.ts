@@ -17,7 +17,7 @@ function formatRule(rule: AddressRule): string {
   return rule === 'all' ? rule : formatTrustedProxy(rule)
 }
 
-const AddressRules = z.array(written(z.string(aRule), parseRule, formatRule), 'a list of addresses and ranges')
+export const AddressRules = z.array(written(z.string(aRule), parseRule, formatRule), 'a list of addresses and ranges')
 
 const Settings = z.strictObject({
   from: AddressRules.min(1, 'at least one').describe(

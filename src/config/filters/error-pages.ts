@@ -1,11 +1,14 @@
 import { z } from 'zod'
 import { StatusRange } from '../field.ts'
+import { checkPage, pageKeys } from './page.ts'
 
-const Page = z.strictObject({
-  status: StatusRange.describe('The status or statuses: 404, 500-504 or 5xx.'),
-  body: z.string().describe('The page, as it is.'),
-  contentType: z.string().prefault('text/html; charset=utf-8').describe('Its Content-Type.'),
-})
+const Page = z
+  .strictObject({ status: StatusRange.describe('The status or statuses: 404, 500-504 or 5xx.'), ...pageKeys })
+  .check(checkPage)
+  .check(({ value, issues }) => {
+    if (value.body !== undefined || value.file !== undefined) return
+    issues.push({ code: 'custom', message: 'a page: body or file', input: value })
+  })
 
 export const ErrorPagesFilter = z
   .strictObject({

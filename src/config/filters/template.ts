@@ -30,8 +30,11 @@ const named = {
   'claim.': 'claim',
 } as const
 
-/** `$${`, a literal `${` · `${variable}` · any other `${`. */
-const reference = /\$\$\{|\$\{([^{}]*)\}|\$\{/g
+/**
+ * `$${of.request}`, a literal `${of.request}` · `${of.request}`. Any other `${` is text: interpolate.ts has replaced variables of the
+ * environment, which have no dot, and unescaped `$${` before anything else.
+ */
+const reference = /\$?\$\{([a-z]+\.[^{}]*)\}/g
 
 const shown = [...plain, ...Object.keys(named).map((prefix) => `${prefix}NAME`)]
 
@@ -48,12 +51,10 @@ function parseTemplate(text: string): Template {
   const parts: (string | Variable)[] = []
   let literal = ''
   let from = 0
-  for (const { 0: whole, 1: name, index } of text.matchAll(reference)) {
+  for (const { 0: whole, 1: name = '', index } of text.matchAll(reference)) {
     literal += text.slice(from, index)
     from = index + whole.length
-    if (whole === '$${') literal += '${'
-    // Without a dot it is no variable of requests: an escaped one of the environment.
-    else if (name?.includes('.') === false) literal += whole
+    if (whole.startsWith('$$')) literal += whole.slice(1)
     else {
       if (literal !== '') parts.push(asBytes(literal))
       literal = ''
@@ -64,15 +65,15 @@ function parseTemplate(text: string): Template {
   return literal === '' ? parts : [...parts, asBytes(literal)]
 }
 
-function variableOf(name: string | undefined): Variable {
+function variableOf(name: string): Variable {
   const from = plain.find((each) => each === name)
   if (from !== undefined) return { from }
   for (const [prefix, kind] of Object.entries(named)) {
-    if (name?.startsWith(prefix) !== true || name.length === prefix.length) continue
+    if (!name.startsWith(prefix) || name.length === prefix.length) continue
     const own = name.slice(prefix.length)
     return { from: kind, name: kind === 'header' ? own.toLowerCase() : own }
   }
-  const hint = didYouMean(nearest(name ?? '', shown)) ?? `write $\${ for a literal \${`
+  const hint = didYouMean(nearest(name, shown)) ?? `write $\${ for a literal \${`
   throw new InvalidValue(`a variable of requests such as \${client.address}`, hint)
 }
 
@@ -80,7 +81,7 @@ function variableOf(name: string | undefined): Variable {
 function formatTemplate(template: Template = []): string {
   return template
     .map((part) =>
-      typeof part === 'string' ? asText(part).replaceAll(/\$\{(?=[^{}]*\.)/g, '$$$${') : formatVariable(part),
+      typeof part === 'string' ? asText(part).replaceAll(/\$\{(?=[a-z]+\.[^{}]*\})/g, '$$$${') : formatVariable(part),
     )
     .join('')
 }

@@ -1,4 +1,3 @@
-import type { FileContent } from '../../certificates/file-content.ts'
 import { UnusableFile } from '../../certificates/unusable-file.ts'
 import { FileValue } from './file-value.ts'
 
@@ -11,12 +10,13 @@ export class FileBook {
   /**
    * What the files hold; they are read where that is asked for the first time.
    *
-   * @param purpose with the paths it tells apart what is parsed in different ways
+   * @param purpose with the paths it tells apart what is read in different ways
+   * @param read reads them
    * @throws UnusableFile
    */
-  read<Value>(purpose: string, paths: readonly string[], parse: (...files: FileContent[]) => Value): Value {
+  read<Value>(purpose: string, paths: readonly string[], read: () => Value): Value {
     const id = [purpose, ...paths].join('\0')
-    const known = this.#values.get(id) ?? new FileValue(paths, parse)
+    const known = this.#values.get(id) ?? new FileValue(paths, read)
     this.#values.set(id, known)
     this.#asked.add(id)
     return known.value as Value

@@ -1,21 +1,23 @@
 import { statSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
-import { type FileContent, readFile } from '../../certificates/file-content.ts'
 
 /** What files hold, read again when they change. What they held last that was usable stays. */
 export class FileValue<Value> {
   readonly paths: readonly string[]
-  readonly #parse: (...files: FileContent[]) => Value
+  readonly #read: () => Value
   #value: Value
   /** What the system said of the files when they were read last. */
   #seen: string
 
-  /** @throws UnusableFile */
-  constructor(paths: readonly string[], parse: (...files: FileContent[]) => Value) {
+  /**
+   * @param read reads these files
+   * @throws UnusableFile
+   */
+  constructor(paths: readonly string[], read: () => Value) {
     this.paths = paths
-    this.#parse = parse
+    this.#read = read
     this.#seen = stampOf(paths)
-    this.#value = parse(...paths.map(readFile))
+    this.#value = read()
   }
 
   get value(): Value {
@@ -38,7 +40,7 @@ export class FileValue<Value> {
     const stamp = stampOf(this.paths)
     if (stamp === this.#seen) return false
     this.#seen = stamp
-    const value = this.#parse(...this.paths.map(readFile))
+    const value = this.#read()
     if (isDeepStrictEqual(value, this.#value)) return false
     this.#value = value
     return true

@@ -1,5 +1,6 @@
 import type { CertificatePair } from '../../certificates/certificate-pair.ts'
 import type { KeySet, PasswordFile } from '../../runtime/credentials.ts'
+import type { PageFile } from '../../runtime/page-file.ts'
 import type { Certificate } from '../../runtime/tls-settings.ts'
 
 /** A certificate and its source: `file`, or the name of another one. */
@@ -11,8 +12,17 @@ export interface CertificateOrigin extends Pick<CertificatePair, 'certificate' |
   readonly shownTo: 'clients' | 'servers'
 }
 
-/** What a Snapshot has of TLS, and of what filters verify by, that is not in the configuration. Immutable. */
-export interface TlsMaterial {
+/** What filters have from files. Immutable. */
+export interface FilterMaterial {
+  readonly passwordFiles: readonly PasswordFile[]
+  readonly keySets: readonly KeySet[]
+  readonly pages: readonly PageFile[]
+  /** Whether a file that switches filters is there, by its path. */
+  readonly switches: ReadonlyMap<string, boolean>
+}
+
+/** What a Snapshot has of TLS, and for filters, that is not in the configuration. Immutable. */
+export interface TlsMaterial extends FilterMaterial {
   /** The certificates of listeners. */
   readonly certificates: readonly Certificate[]
   /** Where each of them, and of `clientCertificates`, comes from. */
@@ -25,9 +35,6 @@ export interface TlsMaterial {
   readonly ticketKey?: Uint8Array
   /** The file that it is in, if every user of this machine can read that. */
   readonly publicTicketKey?: string
-  /** Of the filters basicAuth and jwt. */
-  readonly passwordFiles: readonly PasswordFile[]
-  readonly keySets: readonly KeySet[]
 }
 
 /** For a configuration by which nothing is served. */
@@ -38,6 +45,8 @@ export const NO_MATERIAL: TlsMaterial = {
   authorities: new Map(),
   passwordFiles: [],
   keySets: [],
+  pages: [],
+  switches: new Map(),
 }
 
 /** What differs, one sentence each: `certificate of example.org renewed`, or `obtained` in place of a provisional one. */
@@ -59,6 +68,10 @@ export function materialChanges(before: TlsMaterial, next: TlsMaterial): string[
     ...changedFiles(before.authorities, next.authorities),
     ...changedFiles(byName(before.passwordFiles), byName(next.passwordFiles)),
     ...changedFiles(byName(before.keySets), byName(next.keySets)),
+    ...changedFiles(byName(before.pages), byName(next.pages)),
+    ...[...next.switches]
+      .filter(([path, isThere]) => before.switches.has(path) && before.switches.get(path) !== isThere)
+      .map(([path, isThere]) => `${path} ${isThere ? 'has appeared' : 'has gone'}`),
     ...next.keySets
       .filter(({ name }) => isFetched(name) && before.keySets.every((known) => known.name !== name))
       .map(({ name }) => `keys of tokens fetched from ${name}`),

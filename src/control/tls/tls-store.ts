@@ -1,11 +1,13 @@
 import { readCertificates } from '../../certificates/certificate-chain.ts'
 import { type CertificateFacts, factsOf } from '../../certificates/certificate-facts.ts'
 import { type CertificatePair, readPair } from '../../certificates/certificate-pair.ts'
-import type { FileContent } from '../../certificates/file-content.ts'
+import { type FileContent, isThere, readFile } from '../../certificates/file-content.ts'
 import { readTicketKey } from '../../certificates/ticket-key.ts'
 import { UnusableFile } from '../../certificates/unusable-file.ts'
 import { ConfigError, type Problem } from '../../config/error.ts'
-import { type FilterFiles, filterFilesOf, keySetUrlsOf } from '../../config/filters/credentials.ts'
+import { keySetUrlsOf } from '../../config/filters/credentials.ts'
+import { type FilterFiles, filterFilesOf } from '../../config/filters/filter-files.ts'
+import { readPageFile } from '../../config/filters/page-file.ts'
 import { formatPath, type KeyPath } from '../../config/key-path.ts'
 import type { Config } from '../../config/schema.ts'
 import { type PairFiles, tlsFilesOf } from '../../config/tls-files.ts'
@@ -17,7 +19,7 @@ import type { Certificate } from '../../runtime/tls-settings.ts'
 import type { CertificateNote, CertificateSource } from './certificate-source.ts'
 import { FileBook } from './file-book.ts'
 import { type TicketKey, TicketKeys } from './ticket-keys.ts'
-import { type CertificateOrigin, NO_MATERIAL, type TlsMaterial } from './tls-material.ts'
+import { type CertificateOrigin, type FilterMaterial, NO_MATERIAL, type TlsMaterial } from './tls-material.ts'
 
 /**
  * Where the Snapshot's certificates and keys come from: files, other sources, and memory. A file is read when a configuration
@@ -60,22 +62,23 @@ export class TlsStore {
     const pairs = files.pairs.flatMap(({ place, of, cert, key }) => {
       const placeOf = (path: string) => [...place, path === cert ? 'cert' : 'key']
       const pair = usable(problems, placeOf, () =>
-        this.#files.read('pair', [cert, key], (one, other) => readPair(cert, one!, other!)),
+        this.#files.read('pair', [cert, key], () => readPair(cert, readFile(cert), readFile(key))),
       )
       return pair === undefined ? [] : [{ of, pair }]
     })
     const authorities = files.authorities.map(({ place, file }) => {
-      const read = () => this.#files.read('authorities', [file], (content) => readCertificates(content!).text)
+      const read = () => this.#files.read('authorities', [file], () => readCertificates(readFile(file)).text)
       return [file, usable(problems, () => place, read) ?? ''] as const
     })
     const [ticketKey] = files.ticketKeys.flatMap(({ place, file }) => {
       const read = () =>
-        this.#files.read('ticket key', [file], (content) => {
-          return { file, key: readTicketKey(content!), isPublic: content!.isPublic }
+        this.#files.read('ticket key', [file], () => {
+          const content = readFile(file)
+          return { file, key: readTicketKey(content), isPublic: content.isPublic }
         })
       return usable(problems, () => place, read) ?? []
     })
-    const { passwordFiles, keySets } = this.#ofFilters(config, problems)
+    const ofFilters = this.#ofFilters(config, problems)
     if (problems.length > 0) throw new ConfigError(problems)
     // Several listeners may show the same one.
     const pairsOf = (user: PairFiles['of']) => new Set(pairs.flatMap(({ of, pair }) => (of === user ? pair : [])))
@@ -91,8 +94,7 @@ export class TlsStore {
       origins,
       clientCertificates: new Map(ofUpstreams.map((certificate) => [certificate.name, certificate])),
       authorities: new Map(authorities),
-      passwordFiles,
-      keySets,
+      ...ofFilters,
       ...(config.listeners.some(({ tls }) => tls !== undefined) && {
         ticketKey: ticketKey?.key ?? this.tickets.current,
       }),
@@ -100,31 +102,30 @@ export class TlsStore {
     }
   }
 
-  #ofFilters(config: Config, problems: Problem[]): Pick<TlsMaterial, 'passwordFiles' | 'keySets'> {
-    const { passwords, keySets, tokenSecrets } = filterFilesOf(config)
-    const read = <Value>(
-      purpose: string,
-      files: FilterFiles['passwords'],
-      parse: (content: FileContent) => Value,
-    ): readonly Value[] => {
-      // Several filters may name the same one.
-      const each = files.flatMap(({ place, file }) => {
+  #ofFilters(config: Config, problems: Problem[]): FilterMaterial {
+    const { passwords, keySets, tokenSecrets, pages, switches } = filterFilesOf(config)
+    const each = <Value>(purpose: string, files: FilterFiles['pages'], read: (file: string) => Value): Value[] =>
+      files.flatMap(({ place, file }) => {
         const value = usable(
           problems,
           () => place,
-          () => this.#files.read(purpose, [file], (content) => parse(content!)),
+          () => this.#files.read(purpose, [file], () => read(file)),
         )
         return value === undefined ? [] : [value]
       })
-      return [...new Set(each)]
-    }
+    // Several filters may name the same one.
+    const parsed = <Value>(purpose: string, files: FilterFiles['pages'], parse: (content: FileContent) => Value) => [
+      ...new Set(each(purpose, files, (file) => parse(readFile(file)))),
+    ]
     return {
-      passwordFiles: read('passwords', passwords, readPasswordFile),
+      passwordFiles: parsed('passwords', passwords, readPasswordFile),
       keySets: [
-        ...read('key set', keySets, readKeySet),
-        ...read('token secret', tokenSecrets, readTokenSecret),
+        ...parsed('key set', keySets, readKeySet),
+        ...parsed('token secret', tokenSecrets, readTokenSecret),
         ...[...keySetUrlsOf(config)].flatMap((url) => this.keySets?.get(url) ?? []),
       ],
+      pages: parsed('page', pages, readPageFile),
+      switches: new Map(each('switch', switches, (file) => [file, isThere(file)] as const)),
     }
   }
 

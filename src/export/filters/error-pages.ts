@@ -2,7 +2,7 @@ import type { Problem } from '../../config/error.ts'
 import { block, directive } from '../directive.ts'
 import { when } from '../refusal.ts'
 import { type FilterExport, isOf, type Of } from './filter-export.ts'
-import { inexpressibleBody, textAnswer } from './respond.ts'
+import { inexpressiblePage, textAnswer } from './respond.ts'
 import { addResponseHeader } from './response-header.ts'
 
 type ErrorPages = Of<'errorPages'>
@@ -31,7 +31,7 @@ export const errorPages: FilterExport<ErrorPages> = {
           .map(({ statuses, index }) => directive('error_page', ...statuses, nameOf(index))),
       ],
       locations: ({ ownResponse }) =>
-        shown.map(({ body, contentType, index }) =>
+        shown.map(({ body = '', contentType = 'text/html; charset=utf-8', index }) =>
           // The status of the error stays: it is that of no `error_page … =`.
           block('location', [nameOf(index)], [...ownResponse, ...kept, ...textAnswer(200, contentType, body)]),
         ),
@@ -39,7 +39,7 @@ export const errorPages: FilterExport<ErrorPages> = {
   },
   problems: ({ filter: { pages }, path, siblings }) =>
     pages.flatMap((page, index) => [
-      ...inexpressiblePage(page, `${path}.pages[${index}]`),
+      ...inexpressibleError(page, `${path}.pages[${index}]`),
       ...when(
         siblings.some((each) => isOf(each, 'respond') && includes(page, each.filter.status)),
         `${path}.pages[${index}]`,
@@ -49,7 +49,7 @@ export const errorPages: FilterExport<ErrorPages> = {
     ]),
 }
 
-function inexpressiblePage(page: Page, path: string): Problem[] {
+function inexpressibleError(page: Page, path: string): Problem[] {
   return [
     ...when(
       page.status.from < FIRST || (page.status.from === CLIENT_GONE && page.status.to === CLIENT_GONE),
@@ -57,7 +57,7 @@ function inexpressiblePage(page: Page, path: string): Problem[] {
       'nginx has pages for statuses from 300 to 599, but not for 499',
       'use these',
     ),
-    ...inexpressibleBody(page.body, path),
+    ...inexpressiblePage(page, path),
   ]
 }
 

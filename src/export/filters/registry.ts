@@ -1,5 +1,5 @@
 import type { Filter } from '../../config/filter.ts'
-import { refusal } from '../refusal.ts'
+import { refusal, when } from '../refusal.ts'
 import { addresses } from './addresses.ts'
 import { answers } from './answers.ts'
 import { basicAuth } from './basic-auth.ts'
@@ -29,6 +29,12 @@ const jwt: FilterExport<Of<'jwt'>> = {
   ],
 }
 
+const maintenancePage: FilterExport<Of<'maintenancePage'>> = {
+  directives: () => ({}),
+  problems: ({ filter, path }) =>
+    when(filter.when !== 'never', path, 'the export closes no routes', 'write when: never, or leave it out'),
+}
+
 const exports: { readonly [Type in Filter['type']]: FilterExport<Of<Type>> } = {
   allow: addresses as FilterExport<Of<'allow'>>,
   answers,
@@ -45,6 +51,7 @@ const exports: { readonly [Type in Filter['type']]: FilterExport<Of<Type>> } = {
   host,
   jwt,
   log,
+  maintenancePage,
   mirror,
   path,
   rateLimit,

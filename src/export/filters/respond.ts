@@ -14,13 +14,13 @@ const TYPE = 'content-type'
 
 /** `return` with a text. */
 export const respond: FilterExport<Respond> = {
-  directives: ({ filter: { status, headers, body } }) => ({
+  directives: ({ filter: { status, headers, body = '' } }) => ({
     answer: [
       ...headers.filter(({ name }) => name.toLowerCase() !== TYPE).map(addTemplate),
       ...textAnswer(status, typeOf(headers) ?? 'text/plain; charset=utf-8', body),
     ],
   }),
-  problems: ({ filter: { status, headers, body }, path }) => [
+  problems: ({ filter: { status, headers, body, file }, path }) => [
     ...when(
       [301, 302, 303, 307, 308, 418, 444].includes(status) || (status >= 494 && status <= 499),
       `${path}.status`,
@@ -40,9 +40,9 @@ export const respond: FilterExport<Respond> = {
       'nginx has no variables in the type of an answer',
       'write it without',
     ),
-    ...inexpressibleBody(body, path),
+    ...inexpressiblePage({ body, file }, path),
     ...when(
-      body === '' && status >= 400,
+      file === undefined && (body ?? '') === '' && status >= 400,
       `${path}.body`,
       'nginx has a page of its own in place of an empty one',
       'write a body',
@@ -58,13 +58,19 @@ export function textAnswer(status: number, type: string, body: string): Directiv
 }
 
 /** Refuses what `return` cannot answer. */
-export function inexpressibleBody(body: string, path: string): Problem[] {
-  return when(
-    body.includes('$') || Buffer.byteLength(body) > LONGEST_TEXT,
-    `${path}.body`,
-    'nginx has no $ in a text, and no long ones',
-    `write a body of at most ${LONGEST_TEXT} bytes without $`,
-  )
+export function inexpressiblePage(
+  { body = '', file }: { readonly body?: string | undefined; readonly file?: string | undefined },
+  path: string,
+): Problem[] {
+  return [
+    ...when(file !== undefined, `${path}.file`, 'the export copies no files', 'write its text as body'),
+    ...when(
+      body.includes('$') || Buffer.byteLength(body) > LONGEST_TEXT,
+      `${path}.body`,
+      'nginx has no $ in a text, and no long ones',
+      `write a body of at most ${LONGEST_TEXT} bytes without $`,
+    ),
+  ]
 }
 
 function typeOf(headers: Respond['headers']): string | undefined {

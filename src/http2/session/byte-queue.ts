@@ -3,7 +3,7 @@ const FEWEST_BYTES = 1024
 
 /** Bytes that wait, `bytes[from, to)`: added at the end, and taken from the front. Empty, it has no memory. */
 export class ByteQueue {
-  bytes = NOTHING
+  bytes: Buffer = NOTHING
   from = 0
   to = 0
 
@@ -26,6 +26,13 @@ export class ByteQueue {
     }
     this.bytes.set(bytes.subarray(from, to), this.to)
     this.to += size
+  }
+
+  /** Keeps `bytes[from, to)` themselves: nothing may change them, or be added, until they are taken. The queue must be empty. */
+  hold(bytes: Buffer, from: number, to: number): void {
+    this.bytes = bytes
+    this.from = from
+    this.to = to
   }
 
   clear(): void {

@@ -144,6 +144,16 @@ export class Stream<User extends StreamUser = StreamUser> {
     this.#session.awaitRoom(this)
   }
 
+  /** Sends a whole body, of bytes that never change, in place of `data`: what waits is not copied, however slow the peer is. */
+  body(bytes: Buffer): void {
+    if (this.isOver || this.#isEnding) return
+    const at = this.#session.writeData(this, bytes, 0, bytes.length)
+    if (at === bytes.length) return
+    this.#kept = new ByteQueue()
+    this.#kept.hold(bytes, at, bytes.length)
+    this.#session.awaitRoom(this)
+  }
+
   /** Nothing more is sent. A second call does nothing. */
   end(trailers?: Head): void {
     if (this.isOver || this.#isEnding || this.hasEnded) return

@@ -1,6 +1,6 @@
 import { asList, asMapping } from '../../../config/as-written.ts'
 import { alternatives, shown } from '../../../config/error.ts'
-import { filterFilesIn } from '../../../config/filters/credentials.ts'
+import { filterFilesIn } from '../../../config/filters/filter-files.ts'
 import type { KeyPath } from '../../../config/key-path.ts'
 import { nearest } from '../../../config/nearest.ts'
 import { Route } from '../../../config/route.ts'
