@@ -22,7 +22,7 @@ import { errorPage } from './error-page.ts'
 import { Failure } from './failure.ts'
 import type { Verdict } from './filter.ts'
 import { FilteredRequest } from './filtered-request.ts'
-import { Filtering } from './filtering.ts'
+import { Filtering, type FilteringOwner } from './filtering.ts'
 import { timeoutOfCall } from './grpc-call.ts'
 import { failedCall, trailersOfFailure } from './grpc-failure.ts'
 import { grpcStatuses } from './grpc-status.ts'
@@ -46,7 +46,9 @@ const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n')
  * One request and its response. It finds the route, has a server picked and makes an attempt there; if that fails and
  * it is safe, it makes another attempt elsewhere. It always ends in `#settle`, once.
  */
-export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, ExchangeRecord, StoredBodyUser {
+export class Exchange
+  implements DownstreamUser, AttemptOwner, Waiter, Call, ExchangeRecord, StoredBodyUser, FilteringOwner
+{
   readonly context: WorkerContext
   readonly downstream: Downstream
   readonly request: ReceivedRequest
@@ -184,7 +186,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     const filters = this.context.filtersOf(route)
     if (filters === undefined) return this.#place(groups[route.upstream], view)
     const filtered = new FilteredRequest(this.context, this.downstream, this.request, route, path, groups)
-    this.#filtering = new Filtering(filters, filtered)
+    this.#filtering = new Filtering(filters, filtered, this)
     this.#filter()
   }
 
@@ -390,9 +392,9 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     const filtering = this.#filtering
     if (filtering === undefined) return true
     const attempt = this.#attempt!
-    const verdict = filtering.answered(head, attempt.server.settings.name, () => this.#mayAskAnother(attempt))
+    const verdict = filtering.answered(head, attempt.server.settings.name)
     if (verdict === undefined) {
-      filtering.begin(this.downstream, () => this.#stageUser)
+      filtering.begin(this.downstream)
       return true
     }
     if (verdict === 'retry') attempt.answerRefused(head)
@@ -400,9 +402,8 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     return false
   }
 
-  /** Whether another server may be asked, although that one has answered. */
-  #mayAskAnother(attempt: Attempt): boolean {
-    return this.#mayTryAgain(attempt, new Failure('answer-refused')) && this.#placement!.hasAnother(now())
+  get mayAskAnother(): boolean {
+    return this.#mayTryAgain(this.#attempt!, new Failure('answer-refused')) && this.#placement!.hasAnother(now())
   }
 
   /** Gives the client that response in the place of the server's. */
@@ -420,8 +421,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     return this.#filtering?.sink ?? this.downstream
   }
 
-  /** What becomes of a response that goes through stages. */
-  get #stageUser(): StageUser {
+  get stageUser(): StageUser {
     return {
       drained: () => this.#attempt?.clientDrained(),
       ended: () => {

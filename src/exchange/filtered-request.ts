@@ -43,6 +43,7 @@ export interface RequestFollower {
 }
 
 const NOBODY: readonly RequestFollower[] = []
+const NO_DECISIONS: readonly FilterDecision[] = []
 
 /**
  * A request on its way through the filters of its route: each sees it as those before have left it. Texts have one byte a character
@@ -67,7 +68,7 @@ export class FilteredRequest implements NamedParts {
   /** The server that has answered, and its upstream; undefined before. */
   serverName: string | undefined
   upstreamName: string | undefined
-  readonly decisions: FilterDecision[] = []
+  decisions = NO_DECISIONS
   #followers = NOBODY
   readonly #heads: Heads
   readonly #downstream: Downstream
@@ -117,6 +118,27 @@ export class FilteredRequest implements NamedParts {
   /** The path and query, as they are sent on. */
   get target(): string {
     return this.edits.target ?? this.originalTarget
+  }
+
+  /** The path alone, as it is sent on. */
+  get targetPath(): string {
+    const { target } = this.edits
+    const { bytes, pathStart, pathEnd } = this.received
+    if (target === undefined) {
+      const path = bytes.toString('latin1', pathStart, pathEnd)
+      return path.startsWith('/') ? path : '/'
+    }
+    const mark = target.indexOf('?')
+    return mark < 0 ? target : target.slice(0, mark)
+  }
+
+  /** The query alone, as it is sent on, with its question mark; empty if there is none. */
+  get targetQuery(): string {
+    const { target } = this.edits
+    const { bytes, pathEnd, targetEnd } = this.received
+    if (target === undefined) return pathEnd === targetEnd ? '' : bytes.toString('latin1', pathEnd, targetEnd)
+    const mark = target.indexOf('?')
+    return mark < 0 ? '' : target.slice(mark)
   }
 
   /** The host as it is sent on, with its port if it has one; empty for none. */
@@ -203,6 +225,6 @@ export class FilteredRequest implements NamedParts {
 
   /** Notes what a filter has decided. */
   note(filter: string, decision: string): void {
-    this.decisions.push({ filter, decision })
+    this.decisions = [...this.decisions, { filter, decision }]
   }
 }

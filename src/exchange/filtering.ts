@@ -5,22 +5,34 @@ import type { ResponseHead } from '../http1/response-head.ts'
 import { Failure } from './failure.ts'
 import type { Filter, Verdict } from './filter.ts'
 import type { FilteredRequest } from './filtered-request.ts'
-import { FilteredResponse } from './filtered-response.ts'
+import { type FilteredResponse, OwnFilteredResponse, type Retries, ServerResponse } from './filtered-response.ts'
 import type { OwnResponse } from './own-response.ts'
 import type { BodyStage, ResponseSink, StageUser } from './response-sink.ts'
+
+/** The exchange that goes through filters. */
+export interface FilteringOwner extends Retries {
+  /** What becomes of a response that goes through stages. */
+  readonly stageUser: StageUser
+}
+
+/** Most exchanges have none. */
+const NO_STAGES: readonly BodyStage[] = []
 
 /** The way of one exchange through the filters of its route. */
 export class Filtering {
   readonly request: FilteredRequest
   readonly #filters: readonly Filter[]
+  readonly #owner: FilteringOwner
   /** How many filters have been asked about the request. */
   #asked = 0
+  /** As the filters have left it; undefined as long as none has seen it. */
   #response: FilteredResponse | undefined
   /** From the client on. */
-  readonly #stages: BodyStage[] = []
+  #stages = NO_STAGES
 
-  constructor(filters: readonly Filter[], request: FilteredRequest) {
+  constructor(filters: readonly Filter[], request: FilteredRequest, owner: FilteringOwner) {
     this.#filters = filters
+    this.#owner = owner
     this.request = request
   }
 
@@ -53,32 +65,36 @@ export class Filtering {
   /**
    * Shows the head of a server's response to the filters.
    *
-   * @param mayRetry whether the request may be sent to another server instead
    * @returns a response in its place, or that another server is to be asked; undefined for neither
    */
-  answered(head: ResponseHead, serverName: string, mayRetry: () => boolean): OwnResponse | 'retry' | undefined {
+  answered(head: ResponseHead, serverName: string): OwnResponse | 'retry' | undefined {
     this.request.serverName = serverName
     this.request.upstreamName = this.request.group?.settings.name
-    if (!this.#filters.some(seesResponses)) return undefined
-    const readable = { status: head.status, values: (name: string) => valuesIn(head, name) }
-    return this.#show(new FilteredResponse(this.request, readable, { mayRetry }))
+    return this.#seesResponses ? this.#show(new ServerResponse(this.request, head, this.#owner)) : undefined
+  }
+
+  get #seesResponses(): boolean {
+    for (const filter of this.#filters) if (filter.response !== undefined || filter.stage !== undefined) return true
+    return false
   }
 
   /** The client gets the server's response: puts the stages of filters before it. */
-  begin(client: ResponseSink, userOf: () => StageUser): void {
+  begin(client: ResponseSink): void {
     let sink = client
-    let user: StageUser | undefined
     for (const filter of this.#filters) {
       const stage = filter.stage?.(this.#response!, sink)
       if (stage === undefined) continue
-      user ??= userOf()
-      const before = this.#stages.at(-1)
-      // The end of the response is that of the stage nearest to the client; each says to the one before it when it takes more.
-      stage.user = before === undefined ? user : { ...user, ended: () => {} }
-      if (before !== undefined) before.user = { ...before.user, drained: () => stage.drained() }
-      this.#stages.push(stage)
+      this.#add(stage)
       sink = stage
     }
+  }
+
+  #add(stage: BodyStage): void {
+    const before = this.#stages.at(-1)
+    // The end of the response is that of the stage nearest to the client; each says to the one before it when it takes more.
+    stage.user = before === undefined ? this.#owner.stageUser : { ...this.#owner.stageUser, ended: () => {} }
+    if (before !== undefined) before.user = { ...before.user, drained: () => stage.drained() }
+    this.#stages = [...this.#stages, stage]
   }
 
   /** What takes the server's response; undefined for the client itself. */
@@ -114,13 +130,10 @@ export class Filtering {
 
   /** A response of Limpet's own, as the filters leave it. */
   filtered(response: OwnResponse): OwnResponse {
-    const { status, lines, fields, isPage = false } = response
-    const readable = { status, values: (name: string) => valuesAmong(lines, name) }
-    const verdict = this.#show(new FilteredResponse(this.request, readable, { isOwn: true, isPage }))
-    if (typeof verdict === 'object') return this.filtered({ ...verdict, fields: verdict.fields + fields })
-    const { edits } = this.#response!
-    const kept = lines.filter((line) => !edits.removes(nameOf(line)))
-    return { ...response, lines: kept, fields: fields + edits.lines }
+    const own = new OwnFilteredResponse(this.request, response)
+    const verdict = this.#show(own)
+    if (typeof verdict !== 'object') return own.edited
+    return this.filtered({ ...verdict, fields: verdict.fields + response.fields })
   }
 
   #show(response: FilteredResponse): OwnResponse | 'retry' | undefined {
@@ -138,23 +151,4 @@ export class Filtering {
     for (const follower of this.request.followers) follower.exchangeEnded()
     for (let index = 0; index < this.#asked; index++) this.#filters[index]!.ended?.(this.request)
   }
-}
-
-function seesResponses({ response, stage }: Filter): boolean {
-  return response !== undefined || stage !== undefined
-}
-
-function valuesIn(head: ResponseHead, name: string): string[] {
-  const values: string[] = []
-  for (let field = head.findNamed(name); field >= 0; field = head.findNamed(name, field + 1))
-    values.push(head.value(field))
-  return values
-}
-
-function valuesAmong(lines: readonly string[], name: string): string[] {
-  return lines.filter((line) => nameOf(line).toLowerCase() === name).map((line) => line.slice(line.indexOf(':') + 2))
-}
-
-function nameOf(line: string): string {
-  return line.slice(0, line.indexOf(':'))
 }

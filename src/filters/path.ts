@@ -5,7 +5,7 @@ import { escapedParameter, escapedPath } from '../http1/escape.ts'
 import { normalisePath } from '../routing/path.ts'
 import type { PathSettings, Variable } from '../runtime/filter-settings.ts'
 import { LinearPattern, type PatternMatch } from '../runtime/linear-pattern.ts'
-import { withGroups } from './groups.ts'
+import { GroupText } from './groups.ts'
 import { partsOf, withoutPrefix } from './target.ts'
 import { renderInTarget } from './template.ts'
 
@@ -20,20 +20,24 @@ export class Path implements Filter {
   readonly name = 'path'
   readonly #settings: PathSettings
   readonly #pattern: LinearPattern | undefined
+  readonly #to: GroupText
 
   constructor(settings: PathSettings) {
+    const { pattern, to = '' } = settings
     this.#settings = settings
-    this.#pattern = settings.pattern === undefined ? undefined : new LinearPattern(settings.pattern)
+    this.#pattern = pattern === undefined ? undefined : new LinearPattern(pattern)
+    this.#to = new GroupText(to)
   }
 
   request(request: FilteredRequest): Verdict {
-    const [written, query] = partsOf(request.target)
+    const written = request.targetPath
     // That of most requests is known from routing.
     const path = request.edits.target === undefined ? request.path : normalisePath(written)
     const changed = path === undefined ? undefined : this.#changed(written, path, request)
     if (changed === undefined) return undefined
     if (this.#leadsOut(changed, request))
       return new Failure('bad-request', 'the path that a server would get has a segment of dots')
+    const query = request.targetQuery
     request.edits.target = changed.includes('?') ? withQuery(changed, query) : changed + query
     // A query may have secrets that are logged nowhere else.
     request.note(this.name, `${written} → ${partsOf(changed)[0]}`)
@@ -46,7 +50,7 @@ export class Path implements Filter {
    */
   #leadsOut(changed: string, request: FilteredRequest): boolean {
     const { strip, add, set } = this.#settings
-    if (strip !== undefined || add !== undefined) return false
+    if (strip !== undefined || add !== undefined || !/[.%]/.test(changed)) return false
     const own = set?.some((part) => typeof part !== 'string' && isOwnPath(part)) === true
     const others = own
       ? renderInTarget(
@@ -64,12 +68,12 @@ export class Path implements Filter {
    * @returns undefined for a path that stays as it is
    */
   #changed(written: string, path: string, request: FilteredRequest): string | undefined {
-    const { strip, add, set, to } = this.#settings
+    const { strip, add, set } = this.#settings
     if (set !== undefined) return fromRoot(renderInTarget(set, request))
     if (add !== undefined) return asWritten(escapedPath(add) + written, add + path)
     if (strip === undefined) {
       const match = this.#pattern!.match(path)
-      return match && fromRoot(replaced(path, match, to!))
+      return match && fromRoot(this.#replaced(path, match))
     }
     for (const prefix of strip) {
       const rest = withoutPrefix(path, prefix)
@@ -78,6 +82,11 @@ export class Path implements Filter {
       return asWritten(withoutPrefix(written, escapedPath(prefix)), rest)
     }
     return undefined
+  }
+
+  #replaced(path: string, { start, end, groups }: PatternMatch): string {
+    const inPlace = this.#to.with(groups, (text, isInQuery) => (isInQuery ? escapedParameter : escapedPath)(text))
+    return escapedPath(path.slice(0, start)) + inPlace + escapedPath(path.slice(end))
   }
 }
 
@@ -95,12 +104,6 @@ function fromRoot(target: string): string {
 /** As nginx: the query of the request follows that of the replacement. */
 function withQuery(target: string, query: string): string {
   return query.length > 1 ? `${target}&${query.slice(1)}` : target
-}
-
-/** The path with `to` in the place of what has matched, in which `$1` is the first group. */
-function replaced(path: string, { start, end, groups }: PatternMatch, to: string): string {
-  const inPlace = withGroups(to, groups, (text, isInQuery) => (isInQuery ? escapedParameter : escapedPath)(text))
-  return escapedPath(path.slice(0, start)) + inPlace + escapedPath(path.slice(end))
 }
 
 function isOwnPath({ from }: Variable): boolean {

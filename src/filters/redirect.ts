@@ -3,9 +3,9 @@ import type { Filter, Verdict } from '../exchange/filter.ts'
 import type { FilteredRequest } from '../exchange/filtered-request.ts'
 import { ownResponse } from '../exchange/own-response.ts'
 import { asFieldValue } from '../forwarding/head-edits.ts'
-import type { RedirectSettings } from '../runtime/filter-settings.ts'
+import type { RedirectSettings, Variable } from '../runtime/filter-settings.ts'
 import { LinearPattern } from '../runtime/linear-pattern.ts'
-import { withGroups } from './groups.ts'
+import { GroupText } from './groups.ts'
 import { partsOf } from './target.ts'
 import { renderInTarget } from './template.ts'
 
@@ -19,10 +19,13 @@ export class Redirect implements Filter {
   readonly name = 'redirect'
   readonly #settings: RedirectSettings
   readonly #pattern: LinearPattern | undefined
+  /** With its groups, if there is a pattern. */
+  readonly #location: readonly (GroupText | Variable)[]
 
   constructor(settings: RedirectSettings) {
     this.#settings = settings
     this.#pattern = settings.pattern === undefined ? undefined : new LinearPattern(settings.pattern)
+    this.#location = settings.location.map((part) => (typeof part === 'string' ? new GroupText(part) : part))
   }
 
   request(request: FilteredRequest): Verdict {
@@ -50,9 +53,7 @@ export class Redirect implements Filter {
     if (match === undefined) return undefined
     const { start, end, groups } = match
     // The groups are of the address, as the client has written it: nothing in them is to be escaped.
-    const template = this.#settings.location.map((part) =>
-      typeof part === 'string' ? withGroups(part, groups, String) : part,
-    )
+    const template = this.#location.map((part) => (part instanceof GroupText ? part.with(groups, String) : part))
     const changed = address.slice(0, start) + renderInTarget(template, request) + address.slice(end)
     return changed === address ? undefined : changed
   }

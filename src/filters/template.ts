@@ -3,7 +3,6 @@ import { escapedAddress, escapedParameter, escapedPath, escapedSegment } from '.
 import { unescaped } from '../http1/query.ts'
 import { claimNamed, claimText } from '../runtime/claim-text.ts'
 import type { Template, Variable } from '../runtime/filter-settings.ts'
-import { partsOf } from './target.ts'
 
 /** The text for that request: a variable that has no value is empty. */
 export function render(template: Template, request: FilteredRequest): string {
@@ -58,9 +57,9 @@ function variableIn(variable: Variable, request: FilteredRequest): string | unde
     case 'request.host':
       return request.host
     case 'request.path':
-      return partsOf(request.target)[0]
+      return request.targetPath
     case 'request.query':
-      return partsOf(request.target)[1].slice(1)
+      return request.targetQuery.slice(1)
     case 'request.target':
       return request.target
     case 'server.name':

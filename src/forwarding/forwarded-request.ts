@@ -15,6 +15,7 @@ import {
   ending,
   hopByHop,
   isNamed,
+  writeContentLength,
   writeLine,
 } from './passed-fields.ts'
 
@@ -78,7 +79,7 @@ export function writeRequestHead(out: Scratch, head: RequestHead, framing: Frami
     out.write(CHUNKED_LINE)
     copyTrailer(out, head, options)
   } else if (forwarding.hasBody || head.find(FieldName.ContentLength) >= 0) {
-    out.text(`Content-Length: ${framing}\r\n`)
+    writeContentLength(out, framing)
   }
   if (forwarding.upgrade) copyUpgrade(out, head)
   else if (forwarding.asksForTrailers) out.write(TE_LINES)

@@ -5,7 +5,16 @@ import type { Framing } from '../http1/framing.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { Scratch } from '../transport/scratch.ts'
 import { httpDate } from './http-date.ts'
-import { CHUNKED_LINE, CRLF, copyFields, copyTrailer, copyUpgrade, ending, hopByHop } from './passed-fields.ts'
+import {
+  CHUNKED_LINE,
+  CRLF,
+  copyFields,
+  copyTrailer,
+  copyUpgrade,
+  ending,
+  hopByHop,
+  writeContentLength,
+} from './passed-fields.ts'
 
 const CLOSE_LINE = Buffer.from('Connection: close\r\n')
 const KEEP_ALIVE_LINE = Buffer.from('Connection: keep-alive\r\n')
@@ -38,7 +47,7 @@ export function writeResponseHead(
 ): void {
   copyFields(out, head, writeStatusLine(out, head), endsInResponse, options, false)
   if (head.status >= 200 && head.find(FieldName.Date) < 0) out.text(`Date: ${httpDate()}\r\n`)
-  if (contentLength >= 0) out.text(`Content-Length: ${contentLength}\r\n`)
+  if (contentLength >= 0) writeContentLength(out, contentLength)
   if (chunked) out.write(CHUNKED_LINE)
   if (mayHaveTrailers) copyTrailer(out, head, options)
   if (head.status === UPGRADE_REQUIRED) copyUpgrade(out, head)

@@ -12,6 +12,12 @@ import type { RequestEdits } from './head-edits.ts'
 import { CRLF, writeLine, writeList, writeMembers } from './passed-fields.ts'
 import { type TracePosition, writeTraceContext } from './trace-context.ts'
 
+const FORWARDED_FOR = Buffer.from('X-Forwarded-For: ')
+const PROTO_HTTP = Buffer.from('X-Forwarded-Proto: http\r\n')
+const PROTO_HTTPS = Buffer.from('X-Forwarded-Proto: https\r\n')
+const PORT = Buffer.from('X-Forwarded-Port: ')
+const REQUEST_ID = Buffer.from('X-Request-Id: ')
+
 /** What is to become of a request's head, and what its forwarding fields are made of. */
 export interface Forwarding {
   /** Which of its fields end here. */
@@ -60,7 +66,7 @@ export function writeForwarding(out: Scratch, head: RequestHead, forwarding: For
   const isUnnamed = believed !== undefined && peer === UNIX_ADDRESS.text
   if (believed === 'forwarded') writeForwarded(out, head, peer, isUnnamed)
 
-  out.text('X-Forwarded-For: ')
+  out.write(FORWARDED_FOR)
   if (believed !== 'forwarded') {
     writePeer(out, writeMembers(out, head, FieldName.XForwardedFor), peer, isUnnamed)
   } else {
@@ -68,9 +74,17 @@ export function writeForwarding(out: Scratch, head: RequestHead, forwarding: For
     if (client !== peer) out.text(client)
     writePeer(out, client !== peer, peer, isUnnamed)
   }
-  const proto = hasProto ? '' : `X-Forwarded-Proto: ${forwarding.isSecure ? 'https' : 'http'}\r\n`
-  const port = hasPort ? '' : `X-Forwarded-Port: ${forwarding.port || portAskedFor(head, forwarding, hasHost)}\r\n`
-  out.text(`\r\n${proto}${port}X-Request-Id: ${forwarding.requestId}\r\n`)
+  out.write(CRLF)
+  // Pieces that are ready, and a number: faster than one text that is put together of them.
+  if (!hasProto) out.write(forwarding.isSecure ? PROTO_HTTPS : PROTO_HTTP)
+  if (!hasPort) {
+    out.write(PORT)
+    out.number(forwarding.port || portAskedFor(head, forwarding, hasHost))
+    out.write(CRLF)
+  }
+  out.write(REQUEST_ID)
+  out.text(forwarding.requestId)
+  out.write(CRLF)
   if (forwarding.trace !== undefined) writeTraceContext(out, forwarding.trace, forwarding.spanId)
   if (forwarding.certificate !== undefined) writeCertificate(out, forwarding.certificate)
   if (!hasHost && head.authorityEnd > head.authorityStart)

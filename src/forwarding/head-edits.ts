@@ -10,27 +10,32 @@ interface AddedField {
   readonly value: string
 }
 
+/** Most heads are passed on as they are: these are shared, and never changed. */
+const NO_NAMES: string[] = []
+const NO_FIELDS: AddedField[] = []
+
 /**
  * Changes to a head that is passed on: some of its fields end here, and others are added, in order. Texts have one byte a
  * character (Latin-1), as in the head. Names are tokens, compared without regard to case; an underscore counts as a hyphen, since
  * servers that turn names into variables cannot tell the two apart.
  */
 export class HeadEdits {
-  /** As names are compared. */
-  readonly #removed: string[]
+  /** As names are compared. An array of its own as soon as there is any, as the next one. */
+  #removed: string[]
   #added: AddedField[]
 
   /** @param like begins with the same changes */
   constructor(like?: HeadEdits) {
-    this.#removed = like === undefined ? [] : [...like.#removed]
-    this.#added = like === undefined ? [] : [...like.#added]
+    this.#removed = like === undefined ? NO_NAMES : [...like.#removed]
+    this.#added = like === undefined ? NO_FIELDS : [...like.#added]
   }
 
   /** No field of that name is passed on, as far as it is there by now. */
   remove(name: string): void {
     const key = keyOf(name)
-    if (!this.#removed.includes(key)) this.#removed.push(key)
-    if (this.#added.length > 0) this.#added = this.#added.filter((field) => field.key !== key)
+    if (this.#removed === NO_NAMES) this.#removed = [key]
+    else if (!this.#removed.includes(key)) this.#removed.push(key)
+    if (this.#added.some((field) => field.key === key)) this.#added = this.#added.filter((field) => field.key !== key)
   }
 
   /** One field of that name is passed on. */
@@ -41,7 +46,9 @@ export class HeadEdits {
 
   /** A further field of that name is passed on. */
   add(name: string, value: string): void {
-    this.#added.push({ name, key: keyOf(name), value: asFieldValue(value) })
+    const field = { name, key: keyOf(name), value: asFieldValue(value) }
+    if (this.#added === NO_FIELDS) this.#added = [field]
+    else this.#added.push(field)
   }
 
   /** Whether fields of that name in the head itself end here. */

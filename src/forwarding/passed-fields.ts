@@ -5,6 +5,7 @@ import type { Head } from '../http1/head.ts'
 import type { Scratch } from '../transport/scratch.ts'
 
 export const CRLF = Buffer.from('\r\n')
+const CONTENT_LENGTH = Buffer.from('Content-Length: ')
 export const CHUNKED_LINE = Buffer.from('Transfer-Encoding: chunked\r\n')
 const UPGRADE_LINE = Buffer.from('Connection: upgrade\r\n')
 
@@ -82,6 +83,12 @@ export function writeMembers(out: Scratch, head: Head, name: number): boolean {
     some = true
   }
   return some
+}
+
+export function writeContentLength(out: Scratch, length: number): void {
+  out.write(CONTENT_LENGTH)
+  out.number(length)
+  out.write(CRLF)
 }
 
 export function writeLine(out: Scratch, name: string, bytes: Buffer, from: number, to: number): void {

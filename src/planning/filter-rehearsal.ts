@@ -2,7 +2,7 @@ import { errorPage } from '../exchange/error-page.ts'
 import { Failure } from '../exchange/failure.ts'
 import type { Verdict } from '../exchange/filter.ts'
 import { FilteredRequest } from '../exchange/filtered-request.ts'
-import { Filtering } from '../exchange/filtering.ts'
+import { Filtering, type FilteringOwner } from '../exchange/filtering.ts'
 import { NoClient } from '../exchange/no-client.ts'
 import type { OwnResponse } from '../exchange/own-response.ts'
 import { ReceivedRequest } from '../exchange/received-request.ts'
@@ -16,6 +16,12 @@ import type { ExplainedFilter } from './answers.ts'
 import { RehearsedFilter } from './rehearsed-filter.ts'
 import { Secrets } from './secrets.ts'
 import { logInWords } from './words.ts'
+
+/** No other server is asked, and no body comes. */
+const NO_EXCHANGE: FilteringOwner = {
+  mayAskAnother: false,
+  stageUser: { drained() {}, ended() {}, failed() {} },
+}
 
 /** Stands for whatever a server answers. */
 const SOME_RESPONSE = Buffer.from('HTTP/1.1 200 OK\r\n\r\n')
@@ -37,7 +43,7 @@ export class FilterRehearsal {
     this.#filters = (new RouteFilters(context).of(route) ?? []).map((each) => new RehearsedFilter(each, secrets))
     const received = new ReceivedRequest(view.head)
     const request = new FilteredRequest(context, clientOf(view, isSecure), received, route, view.path, groups)
-    this.#filtering = new Filtering(this.#filters, request)
+    this.#filtering = new Filtering(this.#filters, request, NO_EXCHANGE)
   }
 
   /** What all of them decide together. */
@@ -64,7 +70,7 @@ export class FilterRehearsal {
   answeredBy(server: string): void {
     const head = new ResponseHead()
     head.parse(SOME_RESPONSE, 0, this.#context.generation.snapshot.limits)
-    this.#filtering.answered(head, server, () => false)
+    this.#filtering.answered(head, server)
   }
 
   /** Limpet answers. Returns what the client gets. */

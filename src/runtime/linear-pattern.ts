@@ -25,29 +25,34 @@ export class LinearPattern {
   readonly groups: number
   /** What every text begins with that it matches, one character a byte; may be empty. */
   readonly beginning: string
+  /** What it finds if it is a beginning and nothing else, such as `^/api/`: always the same. */
+  readonly #beginning: PatternMatch | undefined
   readonly #program: readonly Instruction[]
   readonly #automaton: Automaton
   #captures: Captures | undefined
 
   /** @throws PatternError if the expression is not valid, too large, or nothing that can be matched in linear time */
   constructor(source: string) {
-    const { root, groups, names, beginning } = parsePattern(source)
+    const { root, groups, names, beginning, isBeginning } = parsePattern(source)
     this.source = source
     this.names = names
     this.groups = groups
     this.beginning = beginning
+    if (isBeginning) this.#beginning = { start: 0, end: beginning.length, groups: [beginning] }
     this.#program = programOf(root)
     this.#automaton = new Automaton(this.#program)
   }
 
   /** Whether it matches. Cheaper than `match`. */
   test(text: string): boolean {
-    return this.#automaton.test(text)
+    if (!text.startsWith(this.beginning)) return false
+    return this.#beginning !== undefined || this.#automaton.test(text)
   }
 
   /** The leftmost match. */
   match(text: string): PatternMatch | undefined {
     if (!this.test(text)) return undefined
+    if (this.#beginning !== undefined) return this.#beginning
     this.#captures ??= new Captures(this.#program, this.groups)
     const places = this.#captures.find(text)!
     const groups: (string | undefined)[] = []

@@ -1,3 +1,4 @@
+import { ZERO } from '../http1/bytes.ts'
 import type { SocketWriter } from './socket-writer.ts'
 
 const SIZE = 64 * 1024
@@ -17,7 +18,7 @@ export class Scratch {
     this.bytes = Buffer.allocUnsafeSlow(size)
   }
 
-  copy(bytes: Uint8Array, from: number, to: number): void {
+  copy(bytes: Buffer, from: number, to: number): void {
     this.reserve(to - from)
     const target = this.bytes
     let at = this.length
@@ -25,12 +26,13 @@ export class Scratch {
       // Faster than a call into native code.
       for (let i = from; i < to; i++) target[at++] = bytes[i]!
     } else {
-      target.set(bytes.subarray(from, to), at)
+      // Unlike `set`, this needs no view of the part.
+      bytes.copy(target, at, from, to)
     }
     this.length += to - from
   }
 
-  write(bytes: Uint8Array): void {
+  write(bytes: Buffer): void {
     this.copy(bytes, 0, bytes.length)
   }
 
@@ -38,6 +40,20 @@ export class Scratch {
   text(text: string): void {
     this.reserve(text.length)
     this.length += this.bytes.write(text, this.length, 'latin1')
+  }
+
+  /** Appends a whole number from 0 on, in decimal. Faster than `text`, which needs a string of it. */
+  number(value: number): void {
+    let digits = 1
+    for (let power = 10; power <= value; power *= 10) digits++
+    this.reserve(digits)
+    let rest = value
+    for (let at = this.length + digits - 1; at >= this.length; at--) {
+      const tenth = Math.floor(rest / 10)
+      this.bytes[at] = ZERO + rest - 10 * tenth
+      rest = tenth
+    }
+    this.length += digits
   }
 
   /** Writes everything, and empties the buffer. */

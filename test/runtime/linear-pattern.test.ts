@@ -101,6 +101,15 @@ describe('a linear pattern', () => {
     )
   })
 
+  test('finds a plain beginning, with and without the case of letters, and nothing elsewhere', () => {
+    assert.deepEqual(new LinearPattern('^/api/').match('/api/v1'), { start: 0, end: 5, groups: ['/api/'] })
+    assert.deepEqual(new LinearPattern('^').match('/a'), { start: 0, end: 0, groups: [''] })
+    assert.deepEqual(new LinearPattern('^/a$').match('/a'), { start: 0, end: 2, groups: ['/a'] })
+    assert.deepEqual(new LinearPattern('(?i)^/api').match('/API'), { start: 0, end: 4, groups: ['/API'] })
+    for (const text of ['/v1/api/', '/api', '']) assert.equal(new LinearPattern('^/api/').match(text), undefined)
+    assert.equal(new LinearPattern('^/a$').match('/ab'), undefined)
+  })
+
   test('has groups by their names', () => {
     const pattern = new LinearPattern('^/(?<room>[^/]+)/(?:v(\\d+)|(?P<tag>[a-z]+))$')
     assert.deepEqual(

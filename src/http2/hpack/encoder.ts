@@ -99,7 +99,7 @@ export class HpackEncoder {
   }
 
   /** Writes a field whose name is that of an entry of the static table, and which the table does not keep. */
-  staticName(out: Scratch, index: number, bytes: Uint8Array, from: number, to: number): void {
+  staticName(out: Scratch, index: number, bytes: Buffer, from: number, to: number): void {
     writeNumber(out, WITHOUT_INDEXING, 0x0f, index)
     writeString(out, bytes, from, to)
   }
@@ -136,7 +136,7 @@ export class HpackEncoder {
   field(
     out: Scratch,
     known: KnownName | undefined,
-    bytes: Uint8Array,
+    bytes: Buffer,
     nameStart: number,
     nameEnd: number,
     valueStart: number,
@@ -285,7 +285,7 @@ function writeName(out: Scratch, bytes: Uint8Array, from: number, to: number): v
 }
 
 /** Writes a string, in Huffman's code if that is shorter (§5.2). */
-function writeString(out: Scratch, bytes: Uint8Array, from: number, to: number): void {
+function writeString(out: Scratch, bytes: Buffer, from: number, to: number): void {
   const encoded = huffmanLength(bytes, from, to)
   if (encoded < to - from) {
     writeNumber(out, HUFFMAN, 0x7f, encoded)

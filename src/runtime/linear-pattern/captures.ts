@@ -43,13 +43,14 @@ export class Captures {
         const place = instructions[way]!
         const instruction = this.#program[place]!
         if (instruction.does === 'match') {
-          found = this.#current.slotsOf(way).slice()
+          found ??= new Int32Array(this.#slots)
+          this.#current.read(way, found)
           found[1] = at
           // Those behind it are worse.
           break
         }
         if (instruction.does !== 'take' || instruction.set[text.charCodeAt(at)] !== 1) continue
-        this.#noted.set(this.#current.slotsOf(way))
+        this.#current.read(way, this.#noted)
         this.#follow(this.#next, place + 1, at + 1, text.length)
       }
       ;[this.#current, this.#next] = [this.#next, this.#current]
@@ -117,12 +118,17 @@ class Ways {
     return true
   }
 
+  // Slots are few: a loop over them is faster than a view.
+
   add(place: number, noted: Int32Array): void {
-    this.#noted.set(noted, this.count * this.#slots)
+    const from = this.count * this.#slots
+    for (let slot = 0; slot < this.#slots; slot++) this.#noted[from + slot] = noted[slot]!
     this.instructions[this.count++] = place
   }
 
-  slotsOf(way: number): Int32Array {
-    return this.#noted.subarray(way * this.#slots, (way + 1) * this.#slots)
+  /** Copies the slots of a way to `to`. */
+  read(way: number, to: Int32Array): void {
+    const from = way * this.#slots
+    for (let slot = 0; slot < this.#slots; slot++) to[slot] = this.#noted[from + slot]!
   }
 }

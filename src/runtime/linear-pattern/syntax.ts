@@ -23,6 +23,8 @@ export interface Syntax {
   readonly names: ReadonlyMap<string, number>
   /** The text with which everything begins that the pattern matches; may be empty. */
   readonly beginning: string
+  /** Whether everything that begins so is a match, which ends there. */
+  readonly isBeginning: boolean
 }
 
 /** A pattern that is not valid, or that no linear-time engine could match. `expected` completes "expected …". */
@@ -60,7 +62,7 @@ export function parsePattern(text: string): Syntax {
   const ignoresCase = text.startsWith('(?i)')
   const reader = new PatternReader(Buffer.from(text).toString('latin1'), ignoresCase)
   const root = reader.all()
-  return { root, groups: reader.groups, names: reader.names, beginning: beginningOf(root) }
+  return { root, groups: reader.groups, names: reader.names, ...beginningOf(root) }
 }
 
 class PatternReader {
@@ -328,17 +330,17 @@ function printable(character: string): string {
   return character < '\x80' ? character : '…'
 }
 
-/** The bytes that stand at the start of a pattern which is tied to the start. */
-function beginningOf(root: Node): string {
+/** The bytes that stand at the start of a pattern which is tied to the start, and whether it has nothing else. */
+function beginningOf(root: Node): Pick<Syntax, 'beginning' | 'isBeginning'> {
   const parts = root.kind === 'sequence' ? root.parts : [root]
-  if (parts[0]?.kind !== 'start') return ''
+  if (parts[0]?.kind !== 'start') return { beginning: '', isBeginning: false }
   let beginning = ''
   for (const part of parts.slice(1).flatMap(flattened)) {
     const byte = part.kind === 'bytes' ? onlyByte(part.set) : undefined
-    if (byte === undefined) break
+    if (byte === undefined) return { beginning, isBeginning: false }
     beginning += String.fromCharCode(byte)
   }
-  return beginning
+  return { beginning, isBeginning: true }
 }
 
 /** The parts of a character that has several bytes. */
