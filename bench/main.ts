@@ -28,6 +28,7 @@ interface Options {
   readonly peer?: readonly string[]
   readonly rounds?: number
   readonly seconds?: number
+  readonly warmUp?: number
   readonly list?: boolean
   readonly quick?: boolean
   readonly profile?: boolean
@@ -63,6 +64,7 @@ await new Command('npm run bench --')
   .option('--peer <names>', 'only these peers, separated by commas', several(peers))
   .option('--rounds <number>', `interleaved rounds (${ROUNDS})`, whole(1, 1000))
   .option('--seconds <number>', 'the length of each load (3)', whole(1, 600))
+  .option('--warm-up <seconds>', 'the longest load before it (that of the peer)', whole(0, 600))
   .option('--quick', 'a short run of less than two minutes, for a first impression')
   .option('--profile', "run one round with V8's profiler, and print where the time went")
   .option('--before <commits>', 'also measure Limpet at these commits, to see the effect of a change', commits)
@@ -84,7 +86,7 @@ async function bench(options: Options): Promise<void> {
   if (options.docs && output === trialFolder) return fail('only the figures of complete runs go into the pages.')
 
   const seconds = options.seconds ?? (options.quick ? 1 : 3)
-  const mostWarmUp = options.quick ? QUICK_WARM_UP : Number.POSITIVE_INFINITY
+  const mostWarmUp = options.warmUp ?? (options.quick ? QUICK_WARM_UP : Number.POSITIVE_INFINITY)
   const folder = makeRunFolder()
   const { folder: limpet } = await copyCheckout(join(folder, 'limpet'))
   const earlier: Peer[] = []
@@ -163,9 +165,9 @@ async function entrantsOf(options: Options, additional: readonly Peer[]): Promis
     .filter(({ peers }) => peers.length > 0)
 }
 
-/** Only the results of a run with all peers and enough rounds are published. */
-function outputOf({ peer, quick, before }: Options, rounds: number): string {
-  return peer || quick || before || rounds < ROUNDS ? trialFolder : resultsFolder
+/** Only the results of a run with all peers, warm ones, and enough rounds are published. */
+function outputOf({ peer, quick, before, warmUp }: Options, rounds: number): string {
+  return peer || quick || before || warmUp !== undefined || rounds < ROUNDS ? trialFolder : resultsFolder
 }
 
 async function list(): Promise<void> {

@@ -10,6 +10,7 @@ await new Command('npm run bench:applies --')
   .option('--web-sockets <number>', 'open WebSockets', whole(0, 10_000), 1000)
   .option('--applies <number>', 'changes', whole(1, 100_000), 1000)
   .option('--seconds <number>', 'the time over which they are spread', whole(1, 3600), 60)
+  .option('--warm-up <seconds>', 'the time of load before it', whole(0, 600), 2)
   .action(run)
   .parseAsync()
 

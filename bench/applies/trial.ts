@@ -17,6 +17,8 @@ export interface Size {
   readonly applies: number
   /** Over which time they are spread, in s. The same time is measured without applies. */
   readonly seconds: number
+  /** How long clients ask before anything is measured, in s. */
+  readonly warmUp: number
 }
 
 /** What clients saw for a while. They never try again. */
@@ -72,7 +74,7 @@ export async function applyUnderLoad(size: Size, folder: string): Promise<Outcom
   try {
     await limpet.listening(port)
     const webSockets = await openWebSockets(port, size.webSockets)
-    await serve(port, delay(2000))
+    await serve(port, delay(size.warmUp * 1000))
     const without = await serve(port, delay(size.seconds * 1000))
     const tree = new ProcessTree(limpet.pid)
     const memoryBefore = tree.memory().anonymous

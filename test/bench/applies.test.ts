@@ -8,7 +8,7 @@ import { temporaryFolder } from '../support/folder.ts'
 test('100 changes under load cost no request and no WebSocket, and round robin stays exact', {
   skip: platform() !== 'linux',
 }, async (t) => {
-  const size = { routes: 500, webSockets: 50, applies: 100, seconds: 3 }
+  const size = { routes: 500, webSockets: 50, applies: 100, seconds: 1, warmUp: 0 }
   const { without, during, duringReloads, applied, lostWebSockets } = await applyUnderLoad(
     size,
     await temporaryFolder(t),

@@ -18,7 +18,20 @@ const skip = missing.length > 0 && `${missing.join(' and ')} not installed`
 test('one short round writes results, a report and a chart', { skip }, async (context) => {
   const folder = await mkdtemp(join(tmpdir(), 'limpet-bench-test-'))
   context.after(() => rm(folder, { recursive: true }))
-  const flags = ['--case', 'small', '--peer', 'limpet,nginx', '--rounds', '1', '--seconds', '1', '--output', folder]
+  const flags = [
+    '--case',
+    'small',
+    '--peer',
+    'limpet,nginx',
+    '--rounds',
+    '1',
+    '--seconds',
+    '1',
+    '--warm-up',
+    '0',
+    '--output',
+    folder,
+  ]
   const { stdout } = await promisify(execFile)(process.execPath, [bench, ...flags])
   assert.match(stdout, /\| \*\*Limpet\*\* \|/)
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { replaceDyingServers } from './dying-servers.ts'
 
-const few = { names: ['a', 'b', 'c'], replacements: 3, users: 30, websockets: 10 }
+const few = { names: ['a', 'b', 'c'], replacements: 3, users: 12, websockets: 6 }
 
 test('no request fails while servers are replaced that close their listener when they are told to end', async (t) => {
   const { trouble, codes } = await replaceDyingServers(t, { ...few, linger: 0 })

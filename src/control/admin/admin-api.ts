@@ -17,7 +17,7 @@ import { formatAdminPlace } from '../place.ts'
 import { makeDirectory, type StateDirectory } from '../state/state-directory.ts'
 import { type AdminSocket, descriptorAt } from '../upgrade/inheritance.ts'
 import { ListenError } from '../workers/listen-error.ts'
-import { removeLeftover } from '../workers/vacancy.ts'
+import { isSocket, removeLeftover } from '../workers/vacancy.ts'
 import { adminAccessOf } from './admin-access.ts'
 import { adminPlaceOf } from './admin-place.ts'
 
@@ -144,7 +144,8 @@ export class AdminApi {
 /** Makes room for a socket: removes that of a killed program, and that of a Limpet which only finishes its requests. */
 async function vacate(path: string): Promise<void> {
   await removeLeftover(path)
-  if (await isOfEnding({ socket: path })) rmSync(path, { force: true })
+  // Where nobody listens, there is nobody to ask, and no HTTP client to load.
+  if (isSocket(path) && (await isOfEnding({ socket: path }))) rmSync(path, { force: true })
 }
 
 /** Whether a Limpet listens there that only finishes its requests in flight. */

@@ -61,6 +61,7 @@ export async function removeLeftover(path: string): Promise<void> {
   }
 }
 
-function isSocket(path: string): boolean {
+/** Whether there is a socket, in use or left over. */
+export function isSocket(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true
 }
