@@ -28,7 +28,7 @@ port=7777
 balancer=limpet
 discover=false
 # Seconds to wait until both URLs answer.
-timeout=30
+timeout=120
 
 fail() {
   echo "setup.sh: $*" >&2

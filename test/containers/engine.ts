@@ -1,9 +1,11 @@
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:net'
-import { type TestContext, test } from 'node:test'
+import { text } from 'node:stream/consumers'
+import { getTestContext, type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { until } from '../support/until.ts'
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
@@ -16,9 +18,12 @@ function whyNoEngine(): string | undefined {
 
 const noEngine = whyNoEngine()
 
+/** How long such a test may take, in ms: images are built, and every container takes its time, on a machine that has other work. */
+const TIMEOUT = 1_200_000
+
 /** A test that needs a Docker engine. Without one, it is reported as skipped. */
 export function testWithEngine(name: string, body: (test: TestContext) => Promise<void>): void {
-  test(name, noEngine === undefined ? { timeout: 300_000 } : { skip: noEngine }, body)
+  test(name, noEngine === undefined ? { timeout: TIMEOUT } : { skip: noEngine }, body)
 }
 
 /** A loopback port used as a lock: all runs of these tests on this machine share the engine's names. */
@@ -94,25 +99,26 @@ export async function portOf(container: string): Promise<number> {
   return Number(first!.split(':').at(-1))
 }
 
-/** Runs a script of the project, and returns its exit code and output. */
+/** Runs a script of the project, and returns its exit code and output. It ends with the test, and so does all that it has started. */
 export async function runScript(file: string, args: readonly string[] = []) {
+  const child = spawn(file, args, { cwd: ROOT, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  const signal = getTestContext()?.signal
+  const end = () => process.kill(-child.pid!, 'SIGKILL')
+  signal?.addEventListener('abort', end)
   try {
-    const { stdout, stderr } = await run(file, args, { cwd: ROOT, maxBuffer: 2 ** 26 })
-    return { code: 0, stdout, stderr }
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
-    return { code, stdout, stderr }
+    const [[code], stdout, stderr] = await Promise.all([once(child, 'close'), text(child.stdout), text(child.stderr)])
+    return { code: code as number | null, stdout, stderr }
+  } finally {
+    signal?.removeEventListener('abort', end)
   }
 }
 
 /** Resolves when a request gets 200. Waits for containers that do not listen yet. */
 export async function untilAnswered(url: string): Promise<void> {
-  for (;;) {
-    const status = await fetch(url).then(
+  const status = () =>
+    fetch(url).then(
       ({ status }) => status,
       () => 0,
     )
-    if (status === 200) return
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
+  await until(async () => (await status()) === 200, 50)
 }

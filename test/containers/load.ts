@@ -22,12 +22,15 @@ export async function loadDuring(url: string, event: () => Promise<unknown>): Pr
     }
   }
   const clients = Array.from({ length: 8 }, client)
-  await request(url, agent)
-  await event()
-  await new Promise((resolve) => setTimeout(resolve, 1000))
-  going = false
-  await Promise.all(clients)
-  agent.destroy()
+  try {
+    await request(url, agent)
+    await event()
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+  } finally {
+    going = false
+    await Promise.all(clients)
+    agent.destroy()
+  }
   return { outcomes, servers }
 }
 
