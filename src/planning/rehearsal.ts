@@ -61,7 +61,8 @@ export class Rehearsal {
     const context = new WorkerContext([], notices, this.#deadlines, undefined, new ReadOnlyLimits(limits))
     // Of many upstreams, only those are built that the route may lead to.
     const groups: UpstreamGroup[] = []
-    for (const index of [...upstreamsOf(route), ...mirrorsOf(route)]) groups[index] = this.groupOf(snapshot.upstreams[index]!)
+    for (const index of [...upstreamsOf(route), ...mirrorsOf(route)])
+      groups[index] = this.groupOf(snapshot.upstreams[index]!)
     context.generation = new Generation(snapshot, new Router([route]), groups)
     return context
   }
