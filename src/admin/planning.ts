@@ -37,12 +37,25 @@ const UpstreamPlan = z
   })
   .openapi('UpstreamPlan')
 
+const SplitMove = z
+  .object({
+    route: z.string().openapi({ description: 'Its host and path.' }),
+    from: z.string(),
+    to: z.string(),
+    share: z.number().openapi({ description: 'So many of those who were divided to the first upstream, from 0 to 1.' }),
+    sessions: Count.openapi({
+      description: 'About so many of the live sessions there; 0 where only: new keeps them.',
+    }),
+  })
+  .openapi('SplitMove', { description: 'Users of a route who go to another upstream, since its split has changed.' })
+
 /** What a configuration would change. */
 export const Plan = z
   .object({
     changes: listOf(z.string()).openapi({ description: 'A sentence each; none if it is the same.' }),
     sessions: SessionForecast.openapi({ description: 'Of all upstreams.' }),
     upstreams: listOf(UpstreamPlan).openapi({ description: 'Those that have sessions now.' }),
+    splits: listOf(SplitMove).openapi({ description: 'Users whom a split sends to another upstream than before.' }),
   })
   .openapi('Plan')
 

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import type { Explanation, Query } from '../planning/answers.ts'
+import { printableLines } from '../runtime/printable.ts'
 import { AdminClient } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
 import { CommandFailure } from './command-failure.ts'
@@ -63,7 +64,7 @@ async function showExplanation(options: ExplainOptions): Promise<void> {
   const query = { path, method, host, headers, cookies, ip, secure, listener }
   const explanation = file === undefined ? await explainByRunning(query, options) : await explainByFile(query, file)
   if (json) printJson(explanation)
-  else console.log(explanationText(explanation))
+  else console.log(printableLines(explanationText(explanation)))
 }
 
 async function explainByRunning(query: Query, options: AdminOptions): Promise<Explanation> {

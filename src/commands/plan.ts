@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { Command } from 'commander'
-import type { Move, Plan, UpstreamPlan } from '../planning/answers.ts'
+import type { Move, Plan, SplitMove, UpstreamPlan } from '../planning/answers.ts'
 import { AdminClient } from './admin-client.ts'
 import { type AdminOptions, withAdminOptions, withExamples } from './admin-options.ts'
 import { countOf, formatCount } from './count.ts'
@@ -52,10 +52,10 @@ async function planOfFiles(before: string, next: string): Promise<Plan> {
   const { differenceInWords } = await import('../control/desired/difference-in-words.ts')
   const [one, other] = [before, next].map((file) => loadConfig({ file, env: process.env, cwd: process.cwd() }).config)
   const sessions = { live: 0, stay: 0, move: 0, refused: 0, unserved: 0 }
-  return { changes: differenceInWords(one!, other!), sessions, upstreams: [] }
+  return { changes: differenceInWords(one!, other!), sessions, upstreams: [], splits: [] }
 }
 
-function textOf({ changes, sessions, upstreams }: Plan): string {
+function textOf({ changes, sessions, upstreams, splits }: Plan): string {
   if (changes.length === 0) return 'nothing would change'
   const { live, stay, move, refused, unserved } = sessions
   const parts = [
@@ -66,7 +66,22 @@ function textOf({ changes, sessions, upstreams }: Plan): string {
   ] as const
   const counts = parts.flatMap(([count, what]) => (count === 0 ? [] : `${formatCount(count)} ${what}`))
   const total = live === 0 ? [] : [`\nof ${countOf(live, 'live session')}, ${counts.join(', ')}`]
-  return [...changes, ...total, ...upstreams.filter(({ moves }) => moves.length > 0).map(paragraph)].join('\n')
+  return [
+    ...changes,
+    ...total,
+    ...splitLines(splits),
+    ...upstreams.filter(({ moves }) => moves.length > 0).map(paragraph),
+  ].join('\n')
+}
+
+function splitLines(splits: readonly SplitMove[]): string[] {
+  return splits.map(({ route, from, to, share, sessions }, index) => {
+    const isOneWay = !splits.some((each) => each.route === route && each.from === to && each.to === from)
+    const who = `${Number((share * 100).toFixed(2))}% of the users of upstream ${from}`
+    const about = sessions > 0 ? ` (about ${countOf(sessions, 'session')})` : ''
+    const words = `route ${route}: ${who} move to upstream ${to}${about}${isOneWay ? ', none back' : ''}`
+    return index === 0 ? `\n${words}` : words
+  })
 }
 
 function paragraph({ name, sessions, isExact, areTargetsExact, because, moves, servers }: UpstreamPlan): string {

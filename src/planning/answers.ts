@@ -13,6 +13,20 @@ export interface Plan {
   readonly sessions: SessionForecast
   /** The upstreams that have sessions now, in the order of the current configuration. */
   readonly upstreams: readonly UpstreamPlan[]
+  /** Users whom a split sends to another upstream than before. */
+  readonly splits: readonly SplitMove[]
+}
+
+/** Users of a route who go to another upstream, since its split has changed. */
+export interface SplitMove {
+  /** Its host and path. */
+  readonly route: string
+  readonly from: string
+  readonly to: string
+  /** So many of those who were divided to the first upstream, from 0 to 1. */
+  readonly share: number
+  /** About so many of the live sessions there; 0 where `only: new` keeps them. */
+  readonly sessions: number
 }
 
 /** What becomes of live sessions with the next request of each. */

@@ -7,6 +7,7 @@ import type { SessionTable } from '../runtime/session-table.ts'
 import type { Snapshot } from '../runtime/snapshot.ts'
 import type { Plan, SessionForecast } from './answers.ts'
 import { Rehearsal } from './rehearsal.ts'
+import { splitMoves } from './split-forecast.ts'
 import { UpstreamForecast } from './upstream-forecast.ts'
 
 /** For how long the event loop may be kept at a time, in ms. */
@@ -55,7 +56,9 @@ export async function plan({ current, next, scoreboard, sessions, changes }: Tra
       since = performance.now()
     }
     const upstreams = forecasts.flatMap((each) => each.outcome() ?? [])
-    return { changes, sessions: sumOf(upstreams.map(({ sessions }) => sessions)), upstreams }
+    const live = (name: string) => upstreams.find((each) => each.name === name)?.sessions.live ?? 0
+    const splits = splitMoves(current, next, live)
+    return { changes, sessions: sumOf(upstreams.map(({ sessions }) => sessions)), upstreams, splits }
   } finally {
     rehearsal.close()
   }

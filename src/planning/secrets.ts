@@ -58,8 +58,13 @@ export class Secrets {
     if (key === 'set-cookie') return `${value.slice(0, value.indexOf('='))}=${MASK}`
     if (isCredential(key)) return MASK
     const known = [user, ...Object.values(claims).map((claim) => claimText(claim) ?? '')]
-    return known.filter(isSome).some((each) => within(each).test(value)) ? MASK : this.masked(value)
+    return known.filter(isSome).some((each) => within(each).test(value)) ? MASK : asText(this.masked(value))
   }
+}
+
+/** Of a text of one character a byte. */
+function asText(text: string): string {
+  return Buffer.from(text, 'latin1').toString()
 }
 
 function within(value: string): RegExp {

@@ -153,7 +153,7 @@ export class RememberedOperations implements Operations, Planning {
 
   async plan(text: string) {
     const sessions = { live: 3, stay: 3, move: 0, refused: 0, unserved: 0 }
-    return { changes: [`a configuration of ${text.length} characters`], sessions, upstreams: [] }
+    return { changes: [`a configuration of ${text.length} characters`], sessions, upstreams: [], splits: [] }
   }
 
   async explain({ path, method = 'GET', host = 'localhost', ip = '127.0.0.1' }: Query): Promise<Explanation> {

@@ -137,6 +137,11 @@ describe('the live requests', { skip }, () => {
       for (const sentence of [...answer.route.because, answer.server, answer.upstream.name]) {
         assert.ok(text.toLowerCase().includes(sentence.toLowerCase()), sentence)
       }
+      assert.equal(answer.filters.length, 3)
+      for (const { name, request, response } of answer.filters) {
+        for (const phrase of [name, ...request, ...response])
+          assert.ok(text.toLowerCase().includes(phrase.toLowerCase()), phrase)
+      }
       for (const { server, address, weight, inFlight } of answer.candidates) {
         assert.match(text, new RegExp(`${server}\\s+${address}\\s+weight ${weight}, ${inFlight} in flight`))
       }

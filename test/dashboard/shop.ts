@@ -139,6 +139,7 @@ function configOf(servers: Named<ServerName>, adminPort: number): string {
     workers: 2
     routes:
       - { path: /*, upstream: shop }
+      - { path: /only-once/*, upstream: shop, filters: [{ rateLimit: { rate: 100/s, burst: 99 } }, securityHeaders, { mirror: { to: api, share: 1% } }] }
       - { path: /api/*, upstream: api }
       - { path: /live, upstream: live }
     upstreams:

@@ -158,7 +158,7 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
       {
         request: {
           set: { 'X-Client': '${client.address}', 'X-None': '${auth.user}' },
-          add: { Accept: 'text/html' },
+          add: { Accept: 'text/html', 'X-Street': 'Fünf' },
           remove: ['DNT'],
         },
         response: {
@@ -169,7 +169,7 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
       },
       { ip: '203.0.113.9', headers: { accept: '*/*', dnt: '1' } },
       goesOn(
-        'removes dnt; adds accept: text/html; sets X-Client: 203.0.113.9; sets an empty X-None',
+        'removes dnt; adds accept: text/html; sets X-Client: 203.0.113.9; sets an empty X-None; sets X-Street: Fünf',
         "sets X-Served-By: app-1; sets Cache-Control: no-store; removes Server; keeps the server's own Cache-Control",
       ),
     ],
@@ -222,6 +222,7 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
   path: [
     [{ strip: '/shop' }, { path: '/shop/cart?a=b' }, goesOn('/shop/cart → /cart; sets X-Forwarded-Prefix: /shop')],
     [{ strip: '/shop' }, { path: '/cart' }, goesOn('')],
+    [{ strip: '/café' }, { path: '/caf%C3%A9/a' }, goesOn('/caf%C3%A9/a → /a; sets X-Forwarded-Prefix: /caf%C3%A9')],
   ],
   rateLimit: [
     [{ rate: '10/s', burst: 19 }, {}, goesOn('20 of 20 left')],

@@ -7,6 +7,7 @@ import { wallSeconds } from '../../src/runtime/clock.ts'
 import { HealthBit } from '../../src/runtime/health-bit.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
+import type { Snapshot } from '../../src/runtime/snapshot.ts'
 import fc from '../support/property.ts'
 import { snapshotOf } from '../support/snapshot.ts'
 import { Site, startApp, type Visit, Visitor } from './population.ts'
@@ -349,6 +350,29 @@ describe('a plan', () => {
     })
     assert.deepEqual(sessions, { live: USERS, stay: USERS, move: 0, refused: 0, unserved: 0 })
     assert.deepEqual(upstreams[0]!.moves, [])
+  })
+
+  test('says which users a split sends elsewhere, and that none go back', async (t) => {
+    const { site, config } = await populated(t, usual)
+    const canary = { servers: ['127.0.0.1:9'] }
+    const split = (to: object, more: object = {}) =>
+      site.compile({
+        ...config,
+        routes: [{ path: '/*', upstream: 'app', filters: [{ split: { to, ...more } }] }],
+        upstreams: { ...config.upstreams, canary },
+      })
+    const movesOf = async (current: Snapshot, next: Snapshot) =>
+      (await plan({ ...site, current, next, changes: [] })).splits.map(
+        ({ from, to, share, sessions }) => `${from} → ${to}: ${share.toFixed(3)}, ${sessions}`,
+      )
+    assert.deepEqual(await movesOf(site.snapshot, split({ canary: '25%' })), ['app → canary: 0.250, 10'])
+    assert.deepEqual(await movesOf(split({ canary: '25%' }), split({ canary: '50%' })), ['app → canary: 0.333, 13'])
+    assert.deepEqual(await movesOf(split({ canary: '50%' }), split({ canary: '25%' })), ['canary → app: 0.500, 0'])
+    const kept = split({ canary: '50%' }, { only: 'new' })
+    assert.deepEqual(await movesOf(split({ canary: '25%' }), kept), ['app → canary: 0.333, 0'])
+    const ofRequests = split({ canary: '50%' }, { by: 'request' })
+    for (const next of [site.snapshot, ofRequests]) assert.deepEqual(await movesOf(ofRequests, next), [])
+    assert.deepEqual(await movesOf(split({ canary: '50%' }), split({ canary: '25%' }, { by: 'user' })), [])
   })
 
   test('keeps sessions by a secret as long as it is listed, and loses them with it', async (t) => {

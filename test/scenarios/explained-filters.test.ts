@@ -6,7 +6,7 @@ import { request, type ServerResponse } from 'node:http'
 import { after, before, describe, type TestContext, test } from 'node:test'
 import { Explanation } from '../../src/admin/planning.ts'
 import { AdminStream } from '../support/admin-stream.ts'
-import { adminUrlOf, type Limpet, runLimpet, startLimpet } from '../support/limpet.ts'
+import { adminUrlOf, configFile, type Limpet, runLimpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
 import { User } from '../support/user.ts'
 
@@ -15,6 +15,7 @@ const suite = { after: (end: () => unknown) => void ends.push(end) } as Pick<Tes
 const held: ServerResponse[] = []
 let limpet: Limpet
 let api: string
+let config: object
 
 before(async () => {
   const app = await httpOrigin(suite, ({ url }, response) => {
@@ -26,7 +27,7 @@ before(async () => {
     response.statusCode = headers.authorization === undefined ? 401 : 200
     response.end()
   })
-  limpet = await startLimpet(suite, {
+  config = {
     listeners: [{ address: '127.0.0.1', port: 0 }],
     workers: 1,
     admin: { port: 0 },
@@ -45,7 +46,8 @@ before(async () => {
       app: { servers: [{ name: 'app', address: app.address }] },
       canary: { servers: [{ name: 'canary', address: canary.address }] },
     },
-  })
+  }
+  limpet = await startLimpet(suite, config)
   api = await adminUrlOf(limpet)
 })
 
@@ -161,5 +163,24 @@ test('limpet explain shows them as a table', async () => {
           sets X-Forwarded-Prefix: /shop
   log     is logged, with *** for key
   upstream app: round-robin`,
+  )
+})
+
+test('limpet plan says which users another split sends elsewhere', async (t) => {
+  const next = await configFile(t, JSON.stringify(config).replaceAll('50%', '75%'))
+  const { code, stdout, stderr } = await runLimpet(['plan', next, '--url', api], {
+    STATE_DIRECTORY: limpet.stateDirectory,
+  })
+  assert.equal(code, 0, stderr)
+  const moves = (route: string) => `route ${route}: 50% of the users of upstream app move to upstream canary, none back`
+  assert.equal(
+    stdout,
+    [
+      'route /split: filters[0].split.to.canary 50% → 75%',
+      'route /keyed: filters[0].split.to.canary 50% → 75%',
+      '',
+      moves('/split'),
+      moves('/keyed'),
+    ].join('\n'),
   )
 })

@@ -54,6 +54,7 @@ function routeChanges(before: readonly Route[], next: readonly Route[]): string[
 
 function routeKey({
   upstream: _,
+  filters: ______,
   bodyLimit: __,
   timeouts: ___,
   retries: ____,
@@ -65,11 +66,12 @@ function routeKey({
 
 /** What a route says besides its conditions and its upstream, as the file would have it. */
 function routeSettings(route: Route): unknown {
-  const { bodyLimit, timeouts, retries } = z.encode(RouteSchema, route)
+  const { bodyLimit, timeouts, retries, filters } = z.encode(RouteSchema, route)
   return {
     ...(bodyLimit !== undefined && { bodyLimit }),
     ...(timeouts !== undefined && { timeouts }),
     ...(retries !== undefined && { retries }),
+    filters: filters ?? [],
   }
 }
 
@@ -229,9 +231,16 @@ function leaves(before: unknown, next: unknown, path: readonly PropertyKey[] = [
     return Object.keys({ ...before, ...next }).flatMap((key) => leaves(before[key], next[key], [...path, key]))
   }
   if (isListOfMappings(before) && isListOfMappings(next)) {
+    if (areAlike(before, next)) return before.flatMap((item, at) => leaves(item, next[at], [...path, at]))
     return [...without(before, next, path, 'removed'), ...without(next, before, path, 'added')]
   }
   return [`${name} ${shown(before, path)} → ${shown(next, path)}`.trim()]
+}
+
+/** Whether both are lists of the same kinds of entries in the same order, such as filters: an entry has one key, its kind. */
+function areAlike(before: readonly object[], next: readonly object[]): boolean {
+  const [was, is] = [before, next].map((list) => list.map((item) => Object.keys(item)))
+  return was!.every((keys) => keys.length === 1) && isDeepStrictEqual(was, is)
 }
 
 /** What is in the list and not in the other one, a sentence each. Whole lists of mappings would be too long to show. */

@@ -60,3 +60,24 @@ test('routes by what they require, and what they have of their own', () => {
     ],
   )
 })
+
+test('filters of a route by their settings, where they are the same ones in the same order', () => {
+  const file = (filters: string) =>
+    parseConfig(
+      `{ routes: [{ path: /*, upstream: app, filters: [${filters}] }], upstreams: { app: { servers: ["10.0.0.1:80"] }, canary: { servers: ["10.0.0.2:80"] } } }`,
+      'test',
+      {},
+    )
+  const split = (share: string) => `{ split: { to: { canary: ${share} } } }, { path: { strip: /a } }`
+  assert.deepEqual(differenceInWords(file(split('25%')), file(split('50%'))), [
+    'route /*: filters[0].split.to.canary 25% → 50%',
+  ])
+  assert.deepEqual(differenceInWords(file(split('25%')), file(split('25%'))), [])
+  assert.deepEqual(differenceInWords(file('compress'), file('compress, { host: a.example }')), [
+    'route /*: filters: added {"host":"a.example"}',
+  ])
+  const key = (value: string) => `{ headers: { request: { set: { Authorization: ${value} } } } }`
+  assert.deepEqual(differenceInWords(file(key('a')), file(key('b'))), [
+    'route /*: filters[0].headers.request.set.Authorization changed',
+  ])
+})
