@@ -140,10 +140,10 @@ const goldens: readonly [what: string, labels: Record<string, string>, found: Pa
       'limpet.priority': '7',
       'limpet.filters[0].headers.response.set.X-A': '1',
       'limpet.filters[0].headers.request.set.X-Client': '${client.address}',
-      'limpet.filters[1].allow': '10.0.0.0/8, 192.168.0.1',
+      'limpet.filters.1.allow': '10.0.0.0/8, 192.168.0.1',
       'limpet.filters[2].rateLimit.rate': '10/s',
       'limpet.filters[2].rateLimit.burst': '20',
-      'limpet.filters[3]': 'compress',
+      'limpet.filters.3': 'compress',
     },
     {
       routes: [

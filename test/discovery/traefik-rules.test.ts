@@ -2,9 +2,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { InvalidValue } from '../../src/config/error.ts'
+import type { Container } from '../../src/discovery/docker/container.ts'
 import { alternativesOf } from '../../src/discovery/docker/traefik/alternatives.ts'
 import { matchers } from '../../src/discovery/docker/traefik/matchers.ts'
 import { parseRule, type Rule } from '../../src/discovery/docker/traefik/rule.ts'
+import { traefik } from '../../src/discovery/docker/traefik/traefik.ts'
+import type { FoundRoute } from '../../src/discovery/provider.ts'
 import { Router } from '../../src/routing/router.ts'
 import type { Route } from '../../src/runtime/snapshot.ts'
 import fc from '../support/property.ts'
@@ -158,12 +161,8 @@ test('the routes match exactly the requests that the rule matches', () => {
       if (routes === undefined) return
       const router = new Router(routes)
       for (const { host, path, method, headers, query } of requests) {
-        const asked = requestConditions({
-          method,
-          hasHeader: (name, value) => headers[name as 'x-a'] === value,
-          hasParameter: (_, value) => (value === true ? query !== undefined : query === value),
-        })
-        const isServed = router.find(host, path, asked) !== undefined
+        const conditions = conditionsOf({ host, path, method, headers, query })
+        const isServed = router.find(host, path, conditions) !== undefined
         assert.equal(
           isServed,
           matches(rule, { host, path, method, headers, query }),
@@ -174,6 +173,86 @@ test('the routes match exactly the requests that the rule matches', () => {
     { numRuns: 500 },
   )
 })
+
+test('of several routers, each request goes to the one that Traefik would ask first', () => {
+  const hosts = ['Host(`a.example`)', 'Host(`a.example`, `b.example`)', 'Host(`*.example`)', 'PathPrefix(`/`)']
+  const paths = ['Path(`/x`)', 'PathPrefix(`/x`)', 'PathPrefix(`/x/y/`)', 'PathPrefix(`/`)']
+  const conditions = ['Method(`GET`)', 'Header(`X-A`, `1`)', 'Header(`X-B`, `1`)', 'Query(`q`)']
+  const expressions = ['PathRegexp(`^/x(/|$)`)', 'HostRegexp(`^[ab]\\.`)']
+  const ruleOf = (...parts: readonly string[]) => parts.join(' && ')
+  const rules = fc.oneof(
+    fc.tuple(fc.constantFrom(...hosts), fc.constantFrom(...paths)).map((parts) => ruleOf(...parts)),
+    fc
+      .tuple(fc.constantFrom(...hosts), fc.constantFrom(...paths), fc.constantFrom(...conditions))
+      .map((parts) => ruleOf(...parts)),
+  )
+  const routers = fc.oneof(
+    fc.array(fc.tuple(rules, fc.option(fc.integer({ min: 1, max: 200 }), { nil: undefined })), {
+      minLength: 2,
+      maxLength: 6,
+    }),
+    // Regular expressions are compared where priorities are written.
+    fc.array(fc.tuple(fc.oneof(rules, fc.constantFrom(...expressions)), fc.integer({ min: 1, max: 200 })), {
+      minLength: 2,
+      maxLength: 6,
+    }),
+  )
+  const every = ['a.example', 'b.example', 'c.example', 'other'].flatMap((host) =>
+    ['/', '/x', '/x/y', '/x/y/z'].flatMap((path) =>
+      ['1', '2'].flatMap((value) =>
+        ['GET', 'POST'].map((method) => {
+          const headers = { 'x-a': value, 'x-b': method === 'GET' ? value : '1' }
+          return { host, path, method, headers, query: value === '1' ? value : undefined }
+        }),
+      ),
+    ),
+  )
+  fc.assert(
+    fc.property(routers, (written) => {
+      const { routes } = traefik.read(written.map(([rule, priority], index) => containerOf(index, rule, priority)))
+      const router = new Router(routes.flatMap(asRoutes))
+      for (const asked of every) {
+        const matching = written
+          .map(([rule, priority], index) => ({ index, priority: priority ?? rule.length, rule }))
+          .filter(({ rule }) => matches(parseRule(rule), asked))
+          .toSorted((one, other) => other.priority - one.priority)
+        // Traefik does not say which of two comes first that have the same priority.
+        if (matching[0]?.priority === matching[1]?.priority && matching.length > 0) continue
+        assert.equal(
+          router.find(asked.host, asked.path, conditionsOf(asked))?.upstream,
+          matching[0]?.index,
+          JSON.stringify({ asked, written, routes }),
+        )
+      }
+    }),
+    { numRuns: 500 },
+  )
+})
+
+function containerOf(index: number, rule: string, priority: number | undefined): Container {
+  const labels = {
+    [`traefik.http.routers.r${index}.rule`]: rule,
+    ...(priority !== undefined && { [`traefik.http.routers.r${index}.priority`]: String(priority) }),
+  }
+  const service = `r${index}`
+  return { id: service, name: service, service, created: index, labels, environment: {}, ports: [80] }
+}
+
+/** As control/compile-route.ts makes them, with the number of the router as the upstream. */
+function asRoutes({ upstream, settings }: FoundRoute): Route[] {
+  const { host = [undefined], path, ...more } = settings as { host?: string[]; path: string[] }
+  return host.flatMap((host: string | undefined) =>
+    path.map((path) => ({ ...(host !== undefined && { host }), path, ...more, upstream: Number(upstream.slice(1)) })),
+  )
+}
+
+function conditionsOf({ method, headers, query }: Asked) {
+  return requestConditions({
+    method,
+    hasHeader: (name, value) => headers[name as 'x-a'] === value,
+    hasParameter: (_, value) => (value === true ? query !== undefined : query === value),
+  })
+}
 
 interface Asked {
   readonly host: string

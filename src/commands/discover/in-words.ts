@@ -1,3 +1,4 @@
+import { asList, asMapping } from '../../config/as-written.ts'
 import { printable } from '../../runtime/printable.ts'
 import { formatTable } from '../table.ts'
 import type { SightedServer, Sighting } from './sightings.ts'
@@ -33,10 +34,23 @@ function rowOf({ upstream, name, id, address, state = 'ready', settings }: Sight
 
 function routes(sightings: readonly Sighting[]): string[] {
   const rows = sightings.flatMap(({ routes }) =>
-    routes.map(({ upstream, settings, where }) => [shown(settings), upstream, printable(where)]),
+    routes.map(({ upstream, settings: { filters, ...settings }, where }) => [
+      shown(settings),
+      upstream,
+      filterNames(filters),
+      printable(where),
+    ]),
   )
-  const heading = ['ROUTE', 'UPSTREAM', 'FOUND AT']
+  const heading = ['ROUTE', 'UPSTREAM', 'FILTERS', 'FOUND AT']
   return rows.length === 0 ? [] : [formatTable(heading, rows, heading)]
+}
+
+/** In their order; --json has their settings. */
+function filterNames(filters: unknown): string {
+  const names = asList(filters).map((filter) =>
+    typeof filter === 'string' ? filter : Object.keys(asMapping(filter))[0],
+  )
+  return names.length === 0 ? '-' : printable(names.join(', '))
 }
 
 function troubles(sightings: readonly Sighting[]): string[] {

@@ -1,3 +1,4 @@
+import { asList, asMapping } from '../../config/as-written.ts'
 import type { Config } from '../../config/schema.ts'
 import { type Source, serverDefaults } from '../../config/source.ts'
 import { follow } from '../../discovery/follow.ts'
@@ -110,5 +111,18 @@ function ofLandscape({ upstreams, routes, mistakes }: Landscape) {
   const servers = upstreams.flatMap(({ name, servers }) =>
     servers.map((server) => ({ ...server, upstream: name, settings: server.settings ?? {} })),
   )
-  return { servers, routes, mistakes }
+  return { servers, routes: routes.map(withoutHashes), mistakes }
+}
+
+/** A route without the hashes of its users' passwords, which are nobody's to see in a terminal or a build log. */
+function withoutHashes({ settings, ...route }: FoundRoute): FoundRoute {
+  if (settings.filters === undefined) return { settings, ...route }
+  const filters = asList(settings.filters).map((filter) => {
+    const { basicAuth } = asMapping(filter)
+    const { users } = asMapping(basicAuth)
+    if (users === undefined) return filter
+    const names = [users].flat().map((line) => `${String(line).split(':', 1)[0]}:…`)
+    return { basicAuth: { ...asMapping(basicAuth), users: names } }
+  })
+  return { settings: { ...settings, filters }, ...route }
 }

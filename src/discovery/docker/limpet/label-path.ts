@@ -9,7 +9,9 @@ export function labelPath(text: string): KeyPath | undefined {
   for (const part of text.split('.')) {
     const [, key = '', indexes = ''] = /^([^[\]]+)((?:\[\d{1,3}\])*)$/.exec(part) ?? []
     if (key === '' || key === '__proto__') return undefined
-    path.push(key, ...(indexes.match(/\d+/g) ?? []).map(Number))
+    // `filters.0.path` is `filters[0].path`, as labels of others have lists.
+    if (path.at(-1) === 'filters' && /^\d{1,3}$/.test(part)) path.push(Number(part))
+    else path.push(key, ...(indexes.match(/\d+/g) ?? []).map(Number))
   }
   const isSmall =
     path.length <= MOST_STEPS && path.every((step) => typeof step === 'string' || Number(step) < MOST_ITEMS)

@@ -1,9 +1,12 @@
 import type { LabelMistakes } from '../label-mistakes.ts'
+import { type Claim, ClaimsByHost, isSameHandling } from './claims.ts'
 import type { Settings } from './middlewares/effect.ts'
 import type { Handling } from './middlewares/middlewares.ts'
-import { type Claim, isSameHandling } from './precedence.ts'
 import { overlap } from './requirements.ts'
 import { isSecure, ruleLabel } from './routers.ts'
+
+/** How many pairs are compared at most. */
+const MOST_PAIRS = 200_000
 
 /**
  * The claims that become routes. Of several on the very same requests, the one counts that Traefik would ask first; at the same
@@ -15,14 +18,23 @@ import { isSecure, ruleLabel } from './routers.ts'
 export function claimsThatCount(all: readonly Claim[], mistakes: LabelMistakes): Claim[] {
   const sameRequests = Map.groupBy(all.toSorted(inOrder), ({ requirements }) => JSON.stringify(requirements))
   const counting = [...sameRequests.values()].flatMap((claims) => theOneOf(claims, mistakes) ?? [])
-  const served = counting.filter(({ handling }) => handling !== undefined)
+  const served = new ClaimsByHost()
+  for (const claim of counting) if (claim.handling !== undefined) served.add(claim)
+  let left = MOST_PAIRS
   return counting.flatMap((claim) => {
     if (claim.handling !== undefined) return [claim]
-    const broader = served.find(
-      ({ priority, requirements }) => priority < claim.priority && overlap(requirements, claim.requirements),
-    )
-    return broader === undefined ? [] : [{ ...claim, upstream: broader.upstream }]
+    for (const broader of served.near(claim)) {
+      // Beyond what is compared, it is refused in any case.
+      const isServedThere = left === 0 || isServedBy(broader, claim)
+      left = Math.max(0, left - 1)
+      if (isServedThere) return [{ ...claim, upstream: broader.upstream }]
+    }
+    return []
   })
+}
+
+function isServedBy(broader: Claim, { priority, requirements }: Claim): boolean {
+  return broader.priority < priority && overlap(broader.requirements, requirements)
 }
 
 function inOrder(one: Claim, other: Claim): number {

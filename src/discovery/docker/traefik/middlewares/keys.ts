@@ -72,7 +72,7 @@ const options: Readonly<Record<string, Options>> = {
       'set of the request; remove where it is empty. Host: host. Reported for those that Limpet sets itself',
     ],
     'customresponseheaders.*': ['read', 'set of the response; remove where it is empty'],
-    accesscontrolalloworiginlist: ['read', 'origins of cors'],
+    accesscontrolalloworiginlist: ['read', 'origins of cors. *: any. https://*.example.org is every name below it'],
     accesscontrolalloworiginlistregex: [
       'refused',
       'name the origins in accesscontrolalloworiginlist: https://*.example.org is every name below it',
@@ -141,7 +141,7 @@ const options: Readonly<Record<string, Options>> = {
     timeout: ['read', 'retries.within of the route'],
     initialinterval: ['ignored', 'another server is asked at once'],
     maxrequestbodybytes: ['ignored', 'bodies up to 16 kB are kept for another try'],
-    status: ['refused', 'write limpet.routes.NAME.filters=[tryNext]'],
+    status: ['refused', 'write tryNext into defaults.filters of the configuration file'],
     disableretryonnetworkerror: ['refused', whole],
     retrynonidempotentmethod: ['refused', 'what a server may have acted upon is not repeated'],
   },

@@ -41,7 +41,7 @@ const kinds: Readonly<Record<string, MiddlewareKind>> = {
   contenttype: { route: 'served', hint: atServer },
   digestauth: { route: 'left-out', hint: 'use basicauth' },
   encodedcharacters: { route: 'left-out', hint: 'let the server refuse such paths' },
-  errors: { route: 'served', hint: 'write limpet.routes.NAME.filters with errorPages' },
+  errors: { route: 'served', hint: 'write errorPages into defaults.filters of the configuration file' },
   forwardauth: { route: 'filters', hint: '`forwardAuth`', read: forwardAuth },
   grpcweb: { route: 'served', hint: atServer },
   headers: { route: 'filters', hint: '`headers`, `cors`, `host`, `redirect`', read: headers },
