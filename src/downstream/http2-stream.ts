@@ -231,8 +231,9 @@ export class Http2Stream extends ClientDeadline implements Downstream, StreamUse
   }
 
   answer(response: OwnResponse): void {
-    const { body, isToHead } = response
-    const head = ownHead(response, 'unsaid')
+    const { body, isToHead, status } = response
+    const isMistakable = this.#asksForTunnel && status < 300
+    const head = ownHead(isMistakable ? { ...response, status: 502 } : response, 'unsaid')
     const hasBody = body.length > 0 && !isToHead
     this.#answered()
     // An END_STREAM from both sides would leave nothing to reset.

@@ -40,6 +40,7 @@ import type { Trace } from './trace.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 import type { WorkerContext } from './worker-context.ts'
 
+const SWITCHING_PROTOCOLS = 101
 const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n')
 
 /**
@@ -184,7 +185,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     const filters = this.context.filtersOf(route)
     if (filters === undefined) return this.#place(groups[route.upstream], view)
     const filtered = new FilteredRequest(this.context, this.downstream, this.request, route, path, groups)
-    this.#filtering = new Filtering(filters, filtered)
+    this.#filtering = new Filtering(filters, filtered, this.context.notices)
     this.#filter()
   }
 
@@ -199,7 +200,7 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
         if (settled === undefined) this.#filter()
         else this.#goOnAfter(settled)
       },
-      (error) => this.#end(new Failure('filter-failed', String(error))),
+      (error) => this.#end(this.#filtering!.failed(error)),
     )
   }
 
@@ -391,13 +392,26 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     if (filtering === undefined) return true
     const attempt = this.#attempt!
     const verdict = filtering.answered(head, attempt.server.settings.name, () => this.#mayAskAnother(attempt))
-    if (verdict === undefined) {
-      filtering.begin(this.downstream, () => this.#stageUser)
-      return true
-    }
     if (verdict === 'retry') attempt.answerRefused(head)
-    else this.#replace(head, verdict)
+    else if (verdict instanceof Failure) this.#refuse(head, verdict)
+    else if (verdict !== undefined) this.#replace(head, verdict)
+    else {
+      // The two directions of another protocol are no body.
+      const isTunnel = head.status === SWITCHING_PROTOCOLS
+      const failure = isTunnel ? undefined : filtering.begin(this.downstream, () => this.#stageUser)
+      if (failure === undefined) return true
+      this.#refuse(head, failure)
+    }
     return false
+  }
+
+  /** A filter has failed, so that the client does not get the server's response. */
+  #refuse(head: ResponseHead, failure: Failure): void {
+    this.#noteStatus(head.status)
+    this.#clearSuspicion()
+    this.#attempt!.answerReplaced(head)
+    this.#attempt!.end()
+    this.#end(failure)
   }
 
   /** Whether another server may be asked, although that one has answered. */
@@ -427,7 +441,11 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
       ended: () => {
         if (!this.#isOver) this.#settle('whole')
       },
-      failed: (failure) => this.#end(failure),
+      failed: (failure) => {
+        if (failure.code === 'filter-failed') this.context.notices.filterFailed('a stage', failure.detail)
+        if (!this.#isOver) this.downstream.flush()
+        this.#end(failure)
+      },
     }
   }
 

@@ -2,12 +2,14 @@ import type { HeadEdits } from '../forwarding/head-edits.ts'
 import type { BodyForm } from '../http1/body-decoder.ts'
 import type { ConnectionOptions } from '../http1/connection-options.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
+import type { Notices } from '../observability/notices.ts'
 import { Failure } from './failure.ts'
 import type { Filter, Verdict } from './filter.ts'
 import type { FilteredRequest } from './filtered-request.ts'
 import { FilteredResponse } from './filtered-response.ts'
 import type { OwnResponse } from './own-response.ts'
 import type { BodyStage, ResponseSink, StageUser } from './response-sink.ts'
+import { StageGuard } from './stage-guard.ts'
 
 /** The way of one exchange through the filters of its route. */
 export class Filtering {
@@ -20,10 +22,14 @@ export class Filtering {
   #isReplaced = false
   /** From the client on. */
   readonly #stages: BodyStage[] = []
+  /** Takes the server's response before all stages. */
+  #guard: StageGuard | undefined
+  readonly #notices: Notices
 
-  constructor(filters: readonly Filter[], request: FilteredRequest) {
+  constructor(filters: readonly Filter[], request: FilteredRequest, notices: Notices) {
     this.#filters = filters
     this.request = request
+    this.#notices = notices
   }
 
   /**
@@ -38,7 +44,26 @@ export class Filtering {
       }
       return undefined
     } catch (error) {
-      return new Failure('filter-failed', String(error))
+      return this.failed(error)
+    }
+  }
+
+  /** The filter that was asked last has thrown, or its promise has. */
+  failed(error: unknown): Failure {
+    return this.#failedIn(this.#filters[this.#asked - 1]!.name, error)
+  }
+
+  #failedIn(filter: string, error: unknown): Failure {
+    this.#notices.filterFailed(filter, error)
+    return new Failure('filter-failed', String(error))
+  }
+
+  /** Does what no throw may keep from being done. */
+  #attend(filter: string, act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      this.#failedIn(filter, error)
     }
   }
 
@@ -56,24 +81,37 @@ export class Filtering {
    * Shows the head of a server's response to the filters.
    *
    * @param mayRetry whether the request may be sent to another server instead
-   * @returns a response in its place, or that another server is to be asked; undefined for neither
+   * @returns a response in its place, or that another server is to be asked; undefined for neither. A Failure if a filter has thrown
    */
-  answered(head: ResponseHead, serverName: string, mayRetry: () => boolean): OwnResponse | 'retry' | undefined {
+  answered(
+    head: ResponseHead,
+    serverName: string,
+    mayRetry: () => boolean,
+  ): OwnResponse | 'retry' | Failure | undefined {
     this.request.serverName = serverName
     this.request.upstreamName = this.request.group?.settings.name
     if (!this.#filters.some(seesResponses)) return undefined
     const readable = { status: head.status, values: (name: string) => valuesIn(head, name) }
     const verdict = this.#show(new FilteredResponse(this.request, readable, { mayRetry }))
-    this.#isReplaced = typeof verdict === 'object'
+    this.#isReplaced = typeof verdict === 'object' && !(verdict instanceof Failure)
     return verdict
   }
 
-  /** The client gets the server's response: puts the stages of filters before it. */
-  begin(client: ResponseSink, userOf: () => StageUser): void {
+  /**
+   * The client gets the server's response: puts the stages of filters before it.
+   *
+   * @returns a Failure if a filter has thrown
+   */
+  begin(client: ResponseSink, userOf: () => StageUser): Failure | undefined {
     let sink = client
     let user: StageUser | undefined
     for (const filter of this.#filters) {
-      const stage = filter.stage?.(this.#response!, sink)
+      let stage: BodyStage | undefined
+      try {
+        stage = filter.stage?.(this.#response!, sink)
+      } catch (error) {
+        return this.#failedIn(filter.name, error)
+      }
       if (stage === undefined) continue
       user ??= userOf()
       const before = this.#stages.at(-1)
@@ -83,11 +121,13 @@ export class Filtering {
       this.#stages.push(stage)
       sink = stage
     }
+    if (user !== undefined) this.#guard = new StageGuard(sink, client, user)
+    return undefined
   }
 
   /** What takes the server's response; undefined for the client itself. */
   get sink(): ResponseSink | undefined {
-    return this.#stages.at(-1)
+    return this.#guard
   }
 
   /** Whether the end of the response goes through a stage. */
@@ -97,7 +137,7 @@ export class Filtering {
 
   /** The client takes more again. Returns whether a stage is told. */
   drained(): boolean {
-    this.#stages[0]?.drained()
+    this.#guard?.attend(() => this.#stages[0]!.drained())
     return this.hasStages
   }
 
@@ -122,7 +162,7 @@ export class Filtering {
     const isReplacement = this.#isReplaced
     const readable = { status, values: (name: string) => valuesAmong(lines, name) }
     const verdict = this.#show(new FilteredResponse(this.request, readable, { isOwn: true, isReplacement }))
-    if (typeof verdict === 'object') {
+    if (typeof verdict === 'object' && !(verdict instanceof Failure)) {
       this.#isReplaced = true
       return this.filtered({ ...verdict, fields: verdict.fields + fields })
     }
@@ -131,20 +171,30 @@ export class Filtering {
     return { ...response, lines: kept, fields: fields + edits.lines }
   }
 
-  #show(response: FilteredResponse): OwnResponse | 'retry' | undefined {
+  #show(response: FilteredResponse): OwnResponse | 'retry' | Failure | undefined {
     this.#response = response
     for (let index = this.#filters.length - 1; index >= 0; index--) {
-      const verdict = this.#filters[index]!.response?.(response)
-      if (verdict !== undefined) return verdict
+      const filter = this.#filters[index]!
+      try {
+        const verdict = filter.response?.(response)
+        if (verdict !== undefined) return verdict
+      } catch (error) {
+        const failure = this.#failedIn(filter.name, error)
+        // A response of Limpet's own may be the one that says so: the other filters see it all the same.
+        if (!response.isOwn) return failure
+      }
     }
     return undefined
   }
 
   /** The exchange is over. */
   end(): void {
-    for (const stage of this.#stages) stage.cancel()
-    for (const follower of this.request.followers) follower.exchangeEnded()
-    for (let index = 0; index < this.#asked; index++) this.#filters[index]!.ended?.(this.request)
+    for (const stage of this.#stages) this.#attend('a stage', () => stage.cancel())
+    for (const follower of this.request.followers) this.#attend('mirror', () => follower.exchangeEnded())
+    for (let index = 0; index < this.#asked; index++) {
+      const filter = this.#filters[index]!
+      if (filter.ended !== undefined) this.#attend(filter.name, () => filter.ended!(this.request))
+    }
   }
 }
 

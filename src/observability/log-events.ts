@@ -11,6 +11,7 @@ interface Fields {
   readonly count: number
   readonly err: unknown
   readonly file: string
+  readonly filter: string
   readonly from: string
   readonly generation: number
   readonly header: string
@@ -49,6 +50,7 @@ export const fieldMeanings: Readonly<Record<keyof Fields, string>> = {
   count: 'how many there were since the last line of this kind',
   err: 'the error: its `type`, `message` and `stack`',
   file: 'the path of a file or directory',
+  filter: 'the name of a filter of a route',
   from: 'an address, or a network such as `10.1.2.0/24`',
   generation: 'the number of the configuration in effect',
   header: 'a field of a response, as the server sent it',
@@ -362,6 +364,13 @@ export const logChapters = {
         meaning:
           'Bodies that `bufferRequest` or `bufferResponse` keeps could not be written to the disk, or be read again.',
         action: 'Make room, or set `TMPDIR` to a folder that has some.',
+      },
+      'filter-failed': {
+        level: 'error',
+        fields: ['filter', 'cause', 'count'],
+        meaning:
+          'A filter of a route has failed in a way that it should not: its requests got a 500, or their responses were cut off.',
+        action: 'This is a bug: please report it, with the cause.',
       },
     },
   },

@@ -46,12 +46,14 @@ export class CompressStage extends BodyStage {
 
   #begin(): Transform & { flush(): void } {
     const compressor = compressorFor(this.#compression)
-    compressor.on('data', (bytes: Buffer) => {
-      this.next.data(bytes, 0, bytes.length)
-      if (!this.next.flush()) compressor.pause()
-    })
-    compressor.on('drain', () => this.user.drained())
-    compressor.on('end', () => this.#finish())
+    compressor.on('data', (bytes: Buffer) =>
+      this.attend(() => {
+        this.next.data(bytes, 0, bytes.length)
+        if (!this.next.flush()) compressor.pause()
+      }),
+    )
+    compressor.on('drain', () => this.attend(() => this.user.drained()))
+    compressor.on('end', () => this.attend(() => this.#finish()))
     compressor.on('error', (error) => this.user.failed(new Failure('filter-failed', error.message)))
     return compressor
   }
