@@ -183,7 +183,7 @@ export class Http2Stream extends ClientDeadline implements Downstream, StreamUse
   respond(head: ResponseHead, options: ConnectionOptions, framing: Framing, fields: string): BodyForm {
     const { scratch } = this.#context
     const from = scratch.length
-    const length = declaredLength(head, framing)
+    const length = declaredLength(head, framing, options)
     writeResponseHead(scratch, head, options, length, false, 'unsaid', fields, this.#takesTrailers)
     // The client would take a 2xx for the switch of protocols that it has asked for.
     if (this.#asksForTunnel && head.status < 300) scratch.bytes.set(BAD_GATEWAY, from + STATUS_AT)

@@ -158,6 +158,13 @@ export class FilteredRequest implements NamedParts {
     return value === undefined || name !== 'cookie' ? value : this.#withoutOwn(value) || undefined
   }
 
+  /** The first field of that (lower-case) name as the client has sent it, whatever filters have made of it. */
+  sentHeader(name: string): string | undefined {
+    const head = this.#head
+    const field = head.findNamed(name)
+    return field < 0 ? undefined : head.value(field)
+  }
+
   cookie(name: string, after = 0): string | undefined {
     if (!this.edits.removes('cookie')) return cookieIn(this.#head, name, after)
     return cookieAmong(this.edits.addedValues('cookie'), name, after)

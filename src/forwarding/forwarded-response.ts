@@ -5,7 +5,7 @@ import type { Framing } from '../http1/framing.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { Scratch } from '../transport/scratch.ts'
 import { httpDate } from './http-date.ts'
-import { CHUNKED_LINE, CRLF, copyFields, copyTrailer, copyUpgrade, ending, hopByHop } from './passed-fields.ts'
+import { CHUNKED_LINE, CRLF, copyFields, copyTrailer, copyUpgrade, ending, hopByHop, isNamed } from './passed-fields.ts'
 
 const CLOSE_LINE = Buffer.from('Connection: close\r\n')
 const KEEP_ALIVE_LINE = Buffer.from('Connection: keep-alive\r\n')
@@ -71,10 +71,10 @@ function writeStatusLine(out: Scratch, head: ResponseHead): number {
   return statusEnd
 }
 
-/** What Content-Length is to say; -1 for nothing. A response without a body may still tell how long it would be. */
-export function declaredLength(head: ResponseHead, framing: Framing): number {
+/** What Content-Length is to say; -1 for nothing. A response without a body may still tell how long it would be, unless that field ends here. */
+export function declaredLength(head: ResponseHead, framing: Framing, options: ConnectionOptions): number {
   if (framing !== 0) return framing > 0 ? framing : -1
   const field = head.find(FieldName.ContentLength)
-  if (field < 0 || head.status === 204 || head.status < 200) return -1
+  if (field < 0 || isNamed(field, options) || head.status === 204 || head.status < 200) return -1
   return Number.parseInt(head.value(field), 10)
 }
