@@ -121,7 +121,12 @@ export class FilteredRequest implements NamedParts {
 
   /** The host as it is sent on, with its port if it has one; empty for none. */
   get host(): string {
-    return this.edits.host ?? authorityOf(this.#head)
+    return this.edits.host ?? this.originalHost
+  }
+
+  /** The same, as the client has asked for it. */
+  get originalHost(): string {
+    return authorityOf(this.#head)
   }
 
   get origin(): ClientOrigin {
