@@ -98,6 +98,16 @@ export class EventLog {
           { event: 'scheme-ignored', address, count },
         )
       }
+      case 'filter-failed': {
+        const { filter, cause, count } = event
+        const times = count === 1 ? 'has failed' : `has failed ${count} times`
+        return this.#log.error(`The filter ${filter} ${times}, which is a bug: ${cause}`, {
+          event: 'filter-failed',
+          filter,
+          cause,
+          count,
+        })
+      }
       case 'storage-failed': {
         const { cause, count } = event
         const which = count === 1 ? 'A body' : `${count} bodies`

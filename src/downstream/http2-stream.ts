@@ -183,7 +183,7 @@ export class Http2Stream extends ClientDeadline implements Downstream, StreamUse
   respond(head: ResponseHead, options: ConnectionOptions, framing: Framing, fields: string): BodyForm {
     const { scratch } = this.#context
     const from = scratch.length
-    const length = declaredLength(head, framing)
+    const length = declaredLength(head, framing, options)
     writeResponseHead(scratch, head, options, length, false, 'unsaid', fields, this.#takesTrailers)
     // The client would take a 2xx for the switch of protocols that it has asked for.
     if (this.#asksForTunnel && head.status < 300) scratch.bytes.set(BAD_GATEWAY, from + STATUS_AT)
@@ -231,8 +231,9 @@ export class Http2Stream extends ClientDeadline implements Downstream, StreamUse
   }
 
   answer(response: OwnResponse): void {
-    const { body, isToHead } = response
-    const head = ownHead(response, 'unsaid')
+    const { body, isToHead, status } = response
+    const isMistakable = this.#asksForTunnel && status < 300
+    const head = ownHead(isMistakable ? { ...response, status: 502 } : response, 'unsaid')
     const hasBody = body.length > 0 && !isToHead
     this.#answered()
     // An END_STREAM from both sides would leave nothing to reset.

@@ -70,7 +70,7 @@ export class ResponseWriter {
 
   respond(head: ResponseHead, options: ConnectionOptions, framing: Framing, fields: string): BodyForm {
     const isChunked = framing < 0 && !this.#isHttp10
-    const length = declaredLength(head, framing)
+    const length = declaredLength(head, framing, options)
     this.hasVisibleEnd = framing >= 0 || isChunked
     this.persists &&= this.hasVisibleEnd
     const mayHaveTrailers = isChunked && this.#takesTrailers

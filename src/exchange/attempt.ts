@@ -382,6 +382,7 @@ export class Attempt implements ServerStreamUser, RequestBodyUser, TunnelOwner, 
 
   switched(head: ResponseHead, options: ConnectionOptions): void {
     const { deadlines, tunnels } = this.#owner.context
+    if (!this.#owner.takes(head)) return
     this.#noteAnswer(head)
     this.#tunnel = new Tunnel(this, head, this.#downstream, this.#stream!, deadlines)
     tunnels.add(this.server.settings.slot, this.#tunnel)

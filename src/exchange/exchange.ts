@@ -40,6 +40,7 @@ import type { Trace } from './trace.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 import type { WorkerContext } from './worker-context.ts'
 
+const SWITCHING_PROTOCOLS = 101
 const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n')
 
 /**
@@ -201,7 +202,7 @@ export class Exchange
         if (settled === undefined) this.#filter()
         else this.#goOnAfter(settled)
       },
-      (error) => this.#end(new Failure('filter-failed', String(error))),
+      (error) => this.#end(this.#filtering!.failed(error)),
     )
   }
 
@@ -393,13 +394,26 @@ export class Exchange
     if (filtering === undefined) return true
     const attempt = this.#attempt!
     const verdict = filtering.answered(head, attempt.server.settings.name)
-    if (verdict === undefined) {
-      filtering.begin(this.downstream)
-      return true
-    }
     if (verdict === 'retry') attempt.answerRefused(head)
-    else this.#replace(head, verdict)
+    else if (verdict instanceof Failure) this.#refuse(head, verdict)
+    else if (verdict !== undefined) this.#replace(head, verdict)
+    else {
+      // The two directions of another protocol are no body.
+      const isTunnel = head.status === SWITCHING_PROTOCOLS
+      const failure = isTunnel ? undefined : filtering.begin(this.downstream)
+      if (failure === undefined) return true
+      this.#refuse(head, failure)
+    }
     return false
+  }
+
+  /** A filter has failed, so that the client does not get the server's response. */
+  #refuse(head: ResponseHead, failure: Failure): void {
+    this.#noteStatus(head.status)
+    this.#clearSuspicion()
+    this.#attempt!.answerReplaced(head)
+    this.#attempt!.end()
+    this.#end(failure)
   }
 
   get mayAskAnother(): boolean {
@@ -427,7 +441,11 @@ export class Exchange
       ended: () => {
         if (!this.#isOver) this.#settle('whole')
       },
-      failed: (failure) => this.#end(failure),
+      failed: (failure) => {
+        if (failure.code === 'filter-failed') this.context.notices.filterFailed('a stage', failure.detail)
+        if (!this.#isOver) this.downstream.flush()
+        this.#end(failure)
+      },
     }
   }
 

@@ -143,7 +143,12 @@ export class FilteredRequest implements NamedParts {
 
   /** The host as it is sent on, with its port if it has one; empty for none. */
   get host(): string {
-    return this.edits.host ?? authorityOf(this.#head)
+    return this.edits.host ?? this.originalHost
+  }
+
+  /** The same, as the client has asked for it. */
+  get originalHost(): string {
+    return authorityOf(this.#head)
   }
 
   get origin(): ClientOrigin {
@@ -178,6 +183,13 @@ export class FilteredRequest implements NamedParts {
     if (describesCertificate(name)) return certificateField(name, this.tls?.clientCertificate)
     const value = this.edits.valueIn(this.#head, name)
     return value === undefined || name !== 'cookie' ? value : this.#withoutOwn(value) || undefined
+  }
+
+  /** The first field of that (lower-case) name as the client has sent it, whatever filters have made of it. */
+  sentHeader(name: string): string | undefined {
+    const head = this.#head
+    const field = head.findNamed(name)
+    return field < 0 ? undefined : head.value(field)
   }
 
   cookie(name: string, after = 0): string | undefined {

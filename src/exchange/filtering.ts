@@ -4,16 +4,23 @@ import type { ConnectionOptions } from '../http1/connection-options.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { Failure } from './failure.ts'
 import type { Filter, Verdict } from './filter.ts'
-import type { FilteredRequest } from './filtered-request.ts'
+import type { FilteredRequest, RequestFollower } from './filtered-request.ts'
 import { type FilteredResponse, OwnFilteredResponse, type Retries, ServerResponse } from './filtered-response.ts'
 import type { OwnResponse } from './own-response.ts'
 import type { BodyStage, ResponseSink, StageUser } from './response-sink.ts'
+import { StageGuard } from './stage-guard.ts'
+import type { WorkerContext } from './worker-context.ts'
 
 /** The exchange that goes through filters. */
 export interface FilteringOwner extends Retries {
+  readonly context: Pick<WorkerContext, 'notices'>
   /** What becomes of a response that goes through stages. */
   readonly stageUser: StageUser
 }
+
+const CANCEL = (stage: BodyStage) => stage.cancel()
+const LEAVE = (follower: RequestFollower) => follower.exchangeEnded()
+const END = (filter: Filter, request: FilteredRequest) => filter.ended!(request)
 
 /** Most exchanges have none. */
 const NO_STAGES: readonly BodyStage[] = []
@@ -29,6 +36,8 @@ export class Filtering {
   #response: FilteredResponse | undefined
   /** From the client on. */
   #stages = NO_STAGES
+  /** Takes the server's response before all stages. */
+  #guard: StageGuard | undefined
 
   constructor(filters: readonly Filter[], request: FilteredRequest, owner: FilteringOwner) {
     this.#filters = filters
@@ -48,8 +57,18 @@ export class Filtering {
       }
       return undefined
     } catch (error) {
-      return new Failure('filter-failed', String(error))
+      return this.failed(error)
     }
+  }
+
+  /** The filter that was asked last has thrown, or its promise has. */
+  failed(error: unknown): Failure {
+    return this.#failedIn(this.#filters[this.#asked - 1]!.name, error)
+  }
+
+  #failedIn(filter: string, error: unknown): Failure {
+    this.#owner.context.notices.filterFailed(filter, error)
+    return new Failure('filter-failed', String(error))
   }
 
   /** Bytes of the request's body, on their way to its server. */
@@ -65,9 +84,9 @@ export class Filtering {
   /**
    * Shows the head of a server's response to the filters.
    *
-   * @returns a response in its place, or that another server is to be asked; undefined for neither
+   * @returns a response in its place, or that another server is to be asked; undefined for neither. A Failure if a filter has thrown
    */
-  answered(head: ResponseHead, serverName: string): OwnResponse | 'retry' | undefined {
+  answered(head: ResponseHead, serverName: string): OwnResponse | 'retry' | Failure | undefined {
     this.request.serverName = serverName
     this.request.upstreamName = this.request.group?.settings.name
     return this.#seesResponses ? this.#show(new ServerResponse(this.request, head, this.#owner)) : undefined
@@ -78,15 +97,26 @@ export class Filtering {
     return false
   }
 
-  /** The client gets the server's response: puts the stages of filters before it. */
-  begin(client: ResponseSink): void {
+  /**
+   * The client gets the server's response: puts the stages of filters before it.
+   *
+   * @returns a Failure if a filter has thrown
+   */
+  begin(client: ResponseSink): Failure | undefined {
     let sink = client
     for (const filter of this.#filters) {
-      const stage = filter.stage?.(this.#response!, sink)
+      let stage: BodyStage | undefined
+      try {
+        stage = filter.stage?.(this.#response!, sink)
+      } catch (error) {
+        return this.#failedIn(filter.name, error)
+      }
       if (stage === undefined) continue
       this.#add(stage)
       sink = stage
     }
+    if (this.hasStages) this.#guard = new StageGuard(sink, client, this.#owner.stageUser)
+    return undefined
   }
 
   #add(stage: BodyStage): void {
@@ -99,7 +129,7 @@ export class Filtering {
 
   /** What takes the server's response; undefined for the client itself. */
   get sink(): ResponseSink | undefined {
-    return this.#stages.at(-1)
+    return this.#guard
   }
 
   /** Whether the end of the response goes through a stage. */
@@ -109,7 +139,7 @@ export class Filtering {
 
   /** The client takes more again. Returns whether a stage is told. */
   drained(): boolean {
-    this.#stages[0]?.drained()
+    this.#guard?.attend(() => this.#stages[0]!.drained())
     return this.hasStages
   }
 
@@ -132,23 +162,43 @@ export class Filtering {
   filtered(response: OwnResponse): OwnResponse {
     const own = new OwnFilteredResponse(this.request, response)
     const verdict = this.#show(own)
-    if (typeof verdict !== 'object') return own.edited
+    if (typeof verdict !== 'object' || verdict instanceof Failure) return own.edited
     return this.filtered({ ...verdict, fields: verdict.fields + response.fields })
   }
 
-  #show(response: FilteredResponse): OwnResponse | 'retry' | undefined {
+  #show(response: FilteredResponse): OwnResponse | 'retry' | Failure | undefined {
     this.#response = response
     for (let index = this.#filters.length - 1; index >= 0; index--) {
-      const verdict = this.#filters[index]!.response?.(response)
-      if (verdict !== undefined) return verdict
+      const filter = this.#filters[index]!
+      try {
+        const verdict = filter.response?.(response)
+        if (verdict !== undefined) return verdict
+      } catch (error) {
+        const failure = this.#failedIn(filter.name, error)
+        // A response of Limpet's own may be the one that says so: the other filters see it all the same.
+        if (!response.isOwn) return failure
+      }
     }
     return undefined
   }
 
   /** The exchange is over. */
   end(): void {
-    for (const stage of this.#stages) stage.cancel()
-    for (const follower of this.request.followers) follower.exchangeEnded()
-    for (let index = 0; index < this.#asked; index++) this.#filters[index]!.ended?.(this.request)
+    for (const stage of this.#stages) this.#attend('a stage', stage, CANCEL)
+    for (const follower of this.request.followers) this.#attend('mirror', follower, LEAVE)
+    for (let index = 0; index < this.#asked; index++) {
+      const filter = this.#filters[index]!
+      // Most have none, and a call for each would be wasted.
+      if (filter.ended !== undefined) this.#attend(filter.name, filter, END)
+    }
+  }
+
+  /** Does what no throw may keep from being done. */
+  #attend<Party>(filter: string, party: Party, act: (party: Party, request: FilteredRequest) => void): void {
+    try {
+      act(party, this.request)
+    } catch (error) {
+      this.#failedIn(filter, error)
+    }
   }
 }

@@ -3,7 +3,7 @@ import type { ConnectionOptions } from '../http1/connection-options.ts'
 import type { Framing } from '../http1/framing.ts'
 import type { Head } from '../http1/head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
-import type { Failure } from './failure.ts'
+import { Failure } from './failure.ts'
 
 /** Takes the response to a request: its client, or a stage before the client. Heads and bytes are valid during the call only. */
 export interface ResponseSink {
@@ -56,4 +56,13 @@ export abstract class BodyStage implements ResponseSink {
   abstract drained(): void
   /** The exchange is over: nothing more goes on. */
   abstract cancel(): void
+
+  /** Goes on after an event of its own, of which nobody else knows: a throw ends this response, and not the worker. */
+  protected attend(act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      this.user.failed(new Failure('filter-failed', String(error)))
+    }
+  }
 }

@@ -15,6 +15,9 @@ const MOST_NAMED = 2
 /** Statuses whose responses have no body, or only a part of one. */
 const without: readonly number[] = [204, 205, 206, 304]
 
+/** What says something of the body as it was. */
+const OF_ORIGINAL = ['Accept-Ranges', 'Content-Digest', 'Content-MD5', 'Digest', 'Repr-Digest'] as const
+
 /** Compresses the bodies of answers for clients that accept it (RFC 9110 §8.4). */
 export class Compress implements Filter {
   readonly name = 'compress'
@@ -26,8 +29,9 @@ export class Compress implements Filter {
   }
 
   stage(response: FilteredResponse, next: ResponseSink): BodyStage | undefined {
-    if (!this.#isEligible(response)) return undefined
     const { edits, request } = response
+    // Messages of gRPC have a compression of their own.
+    if (request.received.isGrpc || !this.#isEligible(response)) return undefined
     if (!response.values('vary').some((value) => /\*|accept-encoding/i.test(value)))
       edits.add('Vary', 'Accept-Encoding')
     const coding = this.#codingFor(request)
@@ -50,7 +54,8 @@ export class Compress implements Filter {
   }
 
   #codingFor(request: FilteredRequest): Coding | undefined {
-    const accepted = request.header('accept-encoding')
+    // What the client has sent, whatever servers get of it: filters may have it removed, so that servers do not compress.
+    const accepted = request.sentHeader('accept-encoding')
     return accepted === undefined ? undefined : acceptedCoding(accepted, this.#settings.codings)
   }
 
@@ -59,7 +64,7 @@ export class Compress implements Filter {
     if (response.header('content-encoding') !== undefined) return false
     if (response.values('cache-control').some((value) => /no-transform/i.test(value))) return false
     const length = response.header('content-length')
-    if (length !== undefined && Number(length) < this.#settings.from) return false
+    if (length !== undefined && Number(length) < Math.max(1, this.#settings.from)) return false
     const [type = ''] = (response.header('content-type') ?? '').toLowerCase().split(';', 1)
     return this.#settings.types.some((each) => isOfType(type.trim(), each))
   }
@@ -68,7 +73,9 @@ export class Compress implements Filter {
   #changeHead(response: FilteredResponse, coding: string): void {
     const { edits } = response
     edits.set('Content-Encoding', coding)
-    edits.remove('Accept-Ranges')
+    for (const name of OF_ORIGINAL) edits.remove(name)
+    // Where there is no body to be framed, it would say the length of the original (RFC 9110 §8.6).
+    if (response.request.method === 'HEAD') edits.remove('Content-Length')
     const tag = response.header('etag')
     if (tag !== undefined && !tag.startsWith('W/')) edits.set('ETag', `W/${tag}`)
   }

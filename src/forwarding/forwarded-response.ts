@@ -13,6 +13,7 @@ import {
   copyUpgrade,
   ending,
   hopByHop,
+  isNamed,
   writeContentLength,
 } from './passed-fields.ts'
 
@@ -80,10 +81,10 @@ function writeStatusLine(out: Scratch, head: ResponseHead): number {
   return statusEnd
 }
 
-/** What Content-Length is to say; -1 for nothing. A response without a body may still tell how long it would be. */
-export function declaredLength(head: ResponseHead, framing: Framing): number {
+/** What Content-Length is to say; -1 for nothing. A response without a body may still tell how long it would be, unless that field ends here. */
+export function declaredLength(head: ResponseHead, framing: Framing, options: ConnectionOptions): number {
   if (framing !== 0) return framing > 0 ? framing : -1
   const field = head.find(FieldName.ContentLength)
-  if (field < 0 || head.status === 204 || head.status < 200) return -1
+  if (field < 0 || isNamed(field, options) || head.status === 204 || head.status < 200) return -1
   return Number.parseInt(head.value(field), 10)
 }

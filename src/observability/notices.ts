@@ -26,6 +26,7 @@ export class Notices {
   readonly #schemes = new OccasionalNotice()
   readonly #storageFailures = new OccasionalNotices()
   readonly #headers = new OccasionalNotice()
+  readonly #filterFailures = new OccasionalNotices()
   readonly #wishes = new Map<string, Wish>()
 
   constructor(report: (event: WorkerEvent) => void) {
@@ -95,9 +96,22 @@ export class Notices {
     if (count > 0) this.report({ type: 'storage-failed', cause: message, count })
   }
 
+  /** A filter of a route has thrown. */
+  filterFailed(filter: string, error: unknown): void {
+    const cause = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    const count = this.#filterFailures.due(filter, now())
+    // Where it happened is in the first line of the stack.
+    if (count > 0) this.report({ type: 'filter-failed', filter, cause: oneLine(cause), count })
+  }
+
   /** A peer that is not trusted said that its client came by HTTPS. */
   schemeIgnored(address: string): void {
     const count = this.#schemes.due(now())
     if (count > 0) this.report({ type: 'scheme-ignored', address, count })
   }
+}
+
+function oneLine(stack: string): string {
+  const [message = '', place = ''] = stack.split('\n')
+  return `${message} ${place.trim()}`.trimEnd()
 }

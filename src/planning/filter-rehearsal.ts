@@ -18,7 +18,7 @@ import { Secrets } from './secrets.ts'
 import { logInWords } from './words.ts'
 
 /** No other server is asked, and no body comes. */
-const NO_EXCHANGE: FilteringOwner = {
+const NO_EXCHANGE: Omit<FilteringOwner, 'context'> = {
   mayAskAnother: false,
   stageUser: { drained() {}, ended() {}, failed() {} },
 }
@@ -43,7 +43,7 @@ export class FilterRehearsal {
     this.#filters = (new RouteFilters(context).of(route) ?? []).map((each) => new RehearsedFilter(each, secrets))
     const received = new ReceivedRequest(view.head)
     const request = new FilteredRequest(context, clientOf(view, isSecure), received, route, view.path, groups)
-    this.#filtering = new Filtering(this.#filters, request, NO_EXCHANGE)
+    this.#filtering = new Filtering(this.#filters, request, { ...NO_EXCHANGE, context })
   }
 
   /** What all of them decide together. */

@@ -79,3 +79,5 @@ export type WorkerEvent =
   | { readonly type: 'scheme-ignored'; readonly address: string; readonly count: number }
   /** The disk could not keep a body; `count` times since the last such event. */
   | { readonly type: 'storage-failed'; readonly cause: string; readonly count: number }
+  /** A filter of a route has thrown; `count` times since the last such event. */
+  | { readonly type: 'filter-failed'; readonly filter: string; readonly cause: string; readonly count: number }

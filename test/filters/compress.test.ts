@@ -6,6 +6,7 @@ import { brotliDecompressSync, createGunzip, gunzipSync, zstdDecompressSync } fr
 import { acceptedCoding } from '../../src/filters/compress/accepted-coding.ts'
 import { startDataPlane } from '../support/data-plane.ts'
 import { type FilterClient, http1Client, http2Client } from '../support/filtered.ts'
+import { GrpcClient, GrpcService } from '../support/grpc-service.ts'
 import { httpOrigin } from '../support/origin.ts'
 
 const decoders = { gzip: gunzipSync, br: brotliDecompressSync, zstd: zstdDecompressSync }
@@ -14,6 +15,7 @@ const TEXT = 'a line of text that repeats itself\n'.repeat(20_000)
 /** Answers by the path with a body of text and further headers. */
 const answers: Record<string, Record<string, string>> = {
   '/text': { 'Content-Type': 'text/plain; charset=utf-8', ETag: '"abc"', 'Accept-Ranges': 'bytes' },
+  '/digested': { 'Content-Type': 'text/plain', 'Content-Digest': 'sha-256=:x:', 'Content-MD5': 'x' },
   '/weak': { 'Content-Type': 'text/html', ETag: 'W/"abc"', Vary: 'Cookie' },
   '/image': { 'Content-Type': 'image/png' },
   '/none': {},
@@ -29,6 +31,10 @@ describe('answers are compressed', () => {
   ] as const) {
     test(`for clients that accept it, over ${protocol}`, async (t) => {
       const origin = await httpOrigin(t, ({ url }, response) => {
+        if (url === '/empty') {
+          response.writeHead(200, { 'Content-Type': 'text/plain', 'Content-Length': 0 }).end()
+          return
+        }
         if (url === '/short' || url === '/304') {
           const [status, headers, body] =
             url === '/304'
@@ -45,7 +51,13 @@ describe('answers are compressed', () => {
       })
       const { port } = await startDataPlane(t, {
         listeners: [{ h2c: true }],
-        routes: [{ path: '/*', upstream: 'app', filters: ['compress'] }],
+        routes: [
+          {
+            path: '/*',
+            upstream: 'app',
+            filters: [{ headers: { request: { remove: ['Accept-Encoding'] } } }, { compress: { from: '6B' } }],
+          },
+        ],
         upstreams: { app: { servers: [origin.address] } },
       })
       const client = connectTo(t, port)
@@ -77,8 +89,42 @@ describe('answers are compressed', () => {
       assert.equal(plain.headers.vary, 'Accept-Encoding', 'caches must keep the two apart')
       const head = await client.ask('/text', { method: 'HEAD', headers: { 'Accept-Encoding': 'gzip' } })
       assert.deepEqual([head.headers['content-encoding'], head.body], ['gzip', ''])
+      assert.equal(head.headers['content-length'], undefined, 'that of the original is not its length')
+      const digested = await raw(client, '/digested', 'gzip')
+      assert.deepEqual([digested.headers['content-digest'], digested.headers['content-md5']], [undefined, undefined])
+      const empty = await raw(client, '/empty', 'gzip')
+      assert.deepEqual([empty.headers['content-encoding'], empty.headers['content-length']], [undefined, '0'])
     })
   }
+
+  test('trailers follow a compressed body', async (t) => {
+    const origin = await httpOrigin(t, (_request, response) => {
+      response.writeHead(200, { 'Content-Type': 'text/plain', Trailer: 'X-Sum' })
+      response.addTrailers({ 'X-Sum': '1' })
+      response.end(TEXT)
+    })
+    const { port } = await startDataPlane(t, {
+      routes: [{ path: '/*', upstream: 'app', filters: ['compress'] }],
+      upstreams: { app: { servers: [origin.address] } },
+    })
+    const headers = { 'Accept-Encoding': 'gzip', TE: 'trailers', Connection: 'TE' }
+    const sent = request({ host: '127.0.0.1', port, headers }).end()
+    const [response] = await once(sent, 'response')
+    for await (const _ of response);
+    assert.deepEqual([response.headers.trailer, response.trailers], ['X-Sum', { 'x-sum': '1' }])
+  })
+
+  test('calls of gRPC pass as they are', async (t) => {
+    const service = await GrpcService.start(t)
+    const { port } = await startDataPlane(t, {
+      listeners: [{ h2c: true }],
+      routes: [{ path: '/*', upstream: 'app', filters: [{ compress: { types: ['application/*'], from: '0B' } }] }],
+      upstreams: { app: { protocol: 'h2c', servers: [service.address] } },
+    })
+    const client = new GrpcClient(t, `127.0.0.1:${port}`)
+    const { code } = await client.unary(Buffer.from('x'), { metadata: { 'accept-encoding': 'gzip' } }).over()
+    assert.equal(code, 0)
+  })
 
   test('each event of a stream goes on at once', async (t) => {
     const origin = await httpOrigin(t, async (_request, response) => {

@@ -6,6 +6,7 @@ import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { startDataPlane } from '../support/data-plane.ts'
 import { http1Client, mirrorOrigin, testBoth } from '../support/filtered.ts'
+import { RawClient } from '../support/raw-client.ts'
 
 type Answering = (request: IncomingMessage, response: ServerResponse) => void
 
@@ -40,7 +41,12 @@ function answering(answer: Answering): void {
 
 testBoth(
   'the service is asked as Traefik and nginx ask it, without what is of the body and of the connection',
-  [{ path: '/*', filters: [{ path: { strip: '/app' } }, { forwardAuth: { url: `${service}/verify?for=app` } }] }],
+  [
+    {
+      path: '/*',
+      filters: [{ path: { strip: '/app' } }, { host: 'inner' }, { forwardAuth: { url: `${service}/verify?for=app` } }],
+    },
+  ],
   async (client) => {
     answering((_, response) => response.writeHead(202).end('welcome'))
     const got = await client.got('/app/x%20y?a=1&b=%2F', {
@@ -149,13 +155,15 @@ testBoth(
       response.writeHead(302, {
         Location: location,
         'Set-Cookie': ['csrf=1', 'b=2'],
-        Connection: 'close',
+        Connection: 'close, X-Hop',
+        'X-Hop': 'of the connection to the service',
         'X-Why': 'no session',
       })
       response.end('<a href="/">sign in</a>')
     })
     const moved = await client.ask('/', { method: 'POST', body: 'x'.repeat(100_000) })
     assert.deepEqual([moved.status, moved.headers.location, moved.headers['x-why']], [302, location, 'no session'])
+    assert.equal(moved.headers['x-hop'], undefined)
     assert.deepEqual(moved.headers['set-cookie'], ['csrf=1', 'b=2'])
     assert.equal(moved.body, '<a href="/">sign in</a>')
     for (const status of [401, 403, 404, 429, 500, 503]) {
@@ -192,6 +200,15 @@ testBoth(
       socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n'),
     )
     await refused('/', (_, response) => response.writeHead(403).end('x'.repeat(200_000)))
+    for (const answer of [
+      'HTTP/1.1 042 What\r\nContent-Length: 0\r\n\r\n',
+      'HTTP/1.1 600 What\r\nContent-Length: 0\r\n\r\n',
+      'HTTP/1.1 200 OK\r\nX: a\rSet-Cookie: b\r\n\r\n',
+      `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
+      'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(1000),
+      'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    ])
+      await refused('/', ({ socket }) => socket.end(answer))
     answering((_, response) => response.end())
     assert.equal((await client.ask('/')).status, 200)
   },
@@ -234,6 +251,20 @@ testBoth(
     assert.equal(state.asked.length, 3)
     for (const _ of [1, 2]) assert.equal(await user(as('new')), 'new')
     assert.equal(state.asked.length, 5)
+    // Another method, or another Authorization, is another question.
+    answering((_, response) => response.end())
+    const alice = as('alice')
+    for (const ask of [
+      alice,
+      { ...alice, method: 'DELETE' },
+      { ...alice, headers: { ...alice.headers, authorization: 'Basic x' } },
+    ])
+      assert.equal((await client.ask('/', ask)).status, 200)
+    assert.equal(state.asked.length, 2)
+    // Without a cookie, the service may have gone by something else.
+    answering(({ headers }, response) => response.writeHead(headers['x-key'] === 'right' ? 200 : 401).end())
+    assert.equal((await client.ask('/', { headers: { 'x-key': 'right' } })).status, 200)
+    assert.equal((await client.ask('/')).status, 401)
     // Without a key, each request is asked about.
     answering((_, response) => response.end())
     for (const _ of [1, 2]) assert.equal((await client.ask('/by-cookie')).status, 200)
@@ -252,6 +283,23 @@ async function clientOf(t: TestContext, url: string, more: object = {}) {
   })
   return http1Client(t, plane.port)
 }
+
+test('a client that leaves gives up its place', async (t) => {
+  const slow = createServer().listen(0, '127.0.0.1')
+  await once(slow, 'listening')
+  t.after(() => slow.close())
+  const origin = await mirrorOrigin(t)
+  const url = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`
+  const { port } = await startDataPlane(t, {
+    routes: [{ path: '/*', upstream: 'app', filters: [{ forwardAuth: { url, timeout: '1m' } }] }],
+    upstreams: { app: { servers: [origin.address] } },
+  })
+  const client = await RawClient.connect(t, port)
+  client.get('/')
+  const [question] = await once(slow, 'request')
+  client.socket.destroy()
+  await once(question.socket, 'close')
+})
 
 test('a slow service delays nobody but those who need it, and what it has not answered is bounded', async (t) => {
   const waiting: ServerResponse[] = []

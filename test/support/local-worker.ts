@@ -13,6 +13,7 @@ import { Router } from '../../src/routing/router.ts'
 import type { Deadlines } from '../../src/runtime/deadlines.ts'
 import { Scoreboard } from '../../src/runtime/scoreboard.ts'
 import { SessionTable } from '../../src/runtime/session-table.ts'
+import type { WorkerEvent } from '../../src/runtime/worker-event.ts'
 import { ServerConnections } from '../../src/upstream/server-connections.ts'
 import { snapshotOf } from './snapshot.ts'
 
@@ -32,9 +33,9 @@ export class LocalWorker implements ExchangeObserver {
   #pauses = 0
   #isServerFull = false
 
-  private constructor(scoreboard: Scoreboard, deadlines: Deadlines | undefined) {
+  private constructor(scoreboard: Scoreboard, deadlines: Deadlines | undefined, report: (event: WorkerEvent) => void) {
     this.scoreboard = scoreboard
-    this.context = new WorkerContext([this], new Notices(() => {}), deadlines)
+    this.context = new WorkerContext([this], new Notices(report), deadlines)
     this.clients = new Clients(this.context, scoreboard, 0)
   }
 
@@ -42,12 +43,18 @@ export class LocalWorker implements ExchangeObserver {
    * Starts with this configuration; stops with the test.
    *
    * @param deadlines for a test that moves the clock
+   * @param report gets the events
    */
-  static async start(test: TestContext, settings: object, deadlines?: Deadlines): Promise<LocalWorker> {
+  static async start(
+    test: TestContext,
+    settings: object,
+    deadlines?: Deadlines,
+    report: (event: WorkerEvent) => void = () => {},
+  ): Promise<LocalWorker> {
     const snapshot = await snapshotOf(test, { listeners: [{ address: '127.0.0.1', port: 0 }], ...settings })
     const scoreboard = new Scoreboard()
     const sessions = new SessionTable()
-    const worker = new LocalWorker(scoreboard, deadlines)
+    const worker = new LocalWorker(scoreboard, deadlines, report)
     const { context } = worker
     const groups = snapshot.upstreams.map((upstream) => {
       const streams = worker.#watching(new ServerConnections(upstream, context))

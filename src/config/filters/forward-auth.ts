@@ -7,7 +7,7 @@ import { TemplateText } from './template.ts'
 
 const Cache = z.strictObject({
   by: TemplateText.describe(
-    'What the answer depends on, such as ${request.cookie.session} ${request.host} ${request.path}: as long as it is the same, the service is not asked again. Where it is empty, each request is asked about.',
+    'What the answer depends on, such as ${request.cookie.session} ${request.host} ${request.path}: as long as it is the same, the service is not asked again. Where one of them is empty, the service is asked.',
   ),
   for: durationFrom(1000).describe('For how long.'),
 })

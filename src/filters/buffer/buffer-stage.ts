@@ -105,14 +105,14 @@ export class BufferStage extends BodyStage implements SpillUser {
   }
 
   spilled(): void {
-    this.#advance()
+    this.attend(() => this.#advance())
   }
 
   /** From now on the server waits for the client once the memory is full. */
   spillFailed(error: NodeJS.ErrnoException): void {
     this.#takesDisk = false
     this.#context.notices.storageFailed(error)
-    this.#advance()
+    this.attend(() => this.#advance())
   }
 
   // ── what the client takes ──────────────────────────────────────────────────────────────────────────────────────
@@ -160,10 +160,12 @@ export class BufferStage extends BodyStage implements SpillUser {
       (bytes) => {
         this.#isReading = false
         if (this.#isOver) return
-        this.#offset += bytes.length
-        this.#send(bytes)
-        file.release(this.#offset)
-        this.#advance()
+        this.attend(() => {
+          this.#offset += bytes.length
+          this.#send(bytes)
+          file.release(this.#offset)
+          this.#advance()
+        })
       },
       (error) => this.#fail(error),
     )

@@ -5,7 +5,9 @@ import { BodyStage, type ResponseSink } from '../../exchange/response-sink.ts'
 import type { BodyForm } from '../../http1/body-decoder.ts'
 import type { ConnectionOptions } from '../../http1/connection-options.ts'
 import { type Framing, UNTIL_CLOSE } from '../../http1/framing.ts'
+import type { Head } from '../../http1/head.ts'
 import type { ResponseHead } from '../../http1/response-head.ts'
+import { readTrailers } from '../../http1/trailers.ts'
 import type { Coding } from '../../runtime/filter-settings.ts'
 
 interface Compression {
@@ -24,6 +26,7 @@ export class CompressStage extends BodyStage {
   readonly #over: () => void
   #compressor: (Transform & { flush(): void }) | undefined
   #hasNew = false
+  #trailers: Buffer | undefined
   #isOver = false
 
   /** @param over called once, when nothing is compressed any more */
@@ -46,12 +49,14 @@ export class CompressStage extends BodyStage {
 
   #begin(): Transform & { flush(): void } {
     const compressor = compressorFor(this.#compression)
-    compressor.on('data', (bytes: Buffer) => {
-      this.next.data(bytes, 0, bytes.length)
-      if (!this.next.flush()) compressor.pause()
-    })
-    compressor.on('drain', () => this.user.drained())
-    compressor.on('end', () => this.#finish())
+    compressor.on('data', (bytes: Buffer) =>
+      this.attend(() => {
+        this.next.data(bytes, 0, bytes.length)
+        if (!this.next.flush()) compressor.pause()
+      }),
+    )
+    compressor.on('drain', () => this.attend(() => this.user.drained()))
+    compressor.on('end', () => this.attend(() => this.#finish()))
     compressor.on('error', (error) => this.user.failed(new Failure('filter-failed', error.message)))
     return compressor
   }
@@ -69,13 +74,14 @@ export class CompressStage extends BodyStage {
     return !compressor.writableNeedDrain
   }
 
-  end(): void {
+  end(trailers?: Head): void {
+    if (trailers !== undefined) this.#trailers = Buffer.from(trailers.bytes.subarray(trailers.start, trailers.end))
     if (this.#compressor === undefined) this.#finish()
     else this.#compressor.end()
   }
 
   #finish(): void {
-    this.next.end()
+    this.next.end(this.#trailers && readTrailers(this.#trailers))
     this.next.flush()
     this.#close()
     this.user.ended()

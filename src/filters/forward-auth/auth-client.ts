@@ -38,17 +38,20 @@ export class AuthClient {
    * Asks about a request.
    *
    * @param fields those of the question, without Host
+   * @param leaving aborted where nobody waits for the answer any more
    * @throws NoAnswer
    */
-  async ask(fields: readonly Field[]): Promise<AuthAnswer> {
+  async ask(fields: readonly Field[], leaving: AbortController): Promise<AuthAnswer> {
     if (this.#asking >= MOST_AT_ONCE) throw new NoAnswer(`${this.#url.host} has not answered ${MOST_AT_ONCE} questions`)
     this.#asking++
-    const signal = AbortSignal.timeout(this.#timeout)
+    const { signal } = leaving
+    const timer = setTimeout(() => leaving.abort(), this.#timeout)
     try {
       return await this.#exchange(fields, signal)
     } catch (error) {
       throw error instanceof NoAnswer ? error : new NoAnswer(this.#reason(error as NodeJS.ErrnoException, signal))
     } finally {
+      clearTimeout(timer)
       this.#asking--
     }
   }
@@ -109,6 +112,7 @@ async function connectionsTo({ protocol }: URL): Promise<Connections> {
 
 async function answerOf(response: IncomingMessage, host: string): Promise<AuthAnswer> {
   const status = response.statusCode!
+  if (status < 200 || status > 599) throw new NoAnswer(`${host} answers with the status ${status}`)
   const raw = response.rawHeaders
   const fields = Array.from({ length: raw.length / 2 }, (_, index): Field => [raw[2 * index]!, raw[2 * index + 1]!])
   const isGranted = status >= 200 && status < 300

@@ -9,7 +9,7 @@ import type { ForwardAuthSettings } from '../../runtime/filter-settings.ts'
 import { BriefCache } from '../brief-cache.ts'
 import { render } from '../template.ts'
 import { type AuthAnswer, AuthClient, type Field, NoAnswer } from './auth-client.ts'
-import { questionAbout } from './question.ts'
+import { namedByConnection, questionAbout } from './question.ts'
 
 /** How many answers are kept. */
 const MOST_KEPT = 10_000
@@ -36,6 +36,7 @@ export class ForwardAuth implements Filter {
   readonly #secret = randomBytes(32)
   /** The fields that servers get, by what the answer depended on. */
   readonly #granted = new BriefCache<readonly Field[]>(MOST_KEPT, now)
+  readonly #asking = new Map<FilteredRequest, AbortController>()
   /** The cookies that the service gives to the clients of requests that have gone on. */
   readonly #cookies = new WeakMap<FilteredRequest, readonly string[]>()
 
@@ -66,19 +67,28 @@ export class ForwardAuth implements Filter {
     return undefined
   }
 
+  /** A client that has left leaves the place of its question to others. */
+  ended(request: FilteredRequest): void {
+    this.#asking.get(request)?.abort()
+  }
+
   close(): void {
     this.#client.close()
   }
 
   async #ask(request: FilteredRequest, id: string | undefined): Promise<Verdict> {
     try {
-      const answer = await this.#client.ask(questionAbout(request, this.#wanted))
+      const leaving = new AbortController()
+      this.#asking.set(request, leaving)
+      const answer = await this.#client.ask(questionAbout(request, this.#wanted), leaving)
       request.note(this.name, `the service answers ${answer.status}`)
       return answer.status >= 200 && answer.status < 300 ? this.#grant(answer, request, id) : refusalBy(answer, request)
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error
       request.note(this.name, error.message)
       return new Failure('auth-unavailable', error.message)
+    } finally {
+      this.#asking.delete(request)
     }
   }
 
@@ -100,15 +110,19 @@ export class ForwardAuth implements Filter {
     for (const [name, value] of fields) edits.add(name, value)
   }
 
-  /** Undefined for a request whose answer is not kept. */
+  /**
+   * Undefined for a request whose answer is not kept: where a variable is empty, such as the cookie of a session, the service may have gone by
+   * something else. Services go by the method and by Authorization, whether or not they are named.
+   */
   #idOf(request: FilteredRequest): string | undefined {
     const { cache } = this.#settings
-    if (cache === undefined || cache.by.every((part) => typeof part === 'string' || render([part], request) === ''))
-      return undefined
+    if (cache === undefined) return undefined
     const digest = createHmac('sha256', this.#secret)
-    // With its length, so that no two requests look the same that are not.
-    for (const part of cache.by) {
-      const text = render([part], request)
+    const own = [request.method, request.header('authorization') ?? '']
+    for (const part of [...own, ...cache.by]) {
+      const text = typeof part === 'string' ? part : render([part], request)
+      if (typeof part !== 'string' && text === '') return undefined
+      // With its length, so that no two requests look the same that are not.
       digest.update(`${text.length}:${text}`)
     }
     return digest.digest('base64')
@@ -117,7 +131,10 @@ export class ForwardAuth implements Filter {
 
 /** The service's answer, for the client. */
 function refusalBy({ status, fields, body }: AuthAnswer, { received }: FilteredRequest): OwnResponse {
-  const lines = fields.filter(([name]) => !notPassed.has(keyOf(name))).map(([name, value]) => `${name}: ${value}`)
+  const ofHop = namedByConnection(fields)
+  const lines = fields
+    .filter(([name]) => !notPassed.has(keyOf(name)) && !ofHop.has(name.toLowerCase()))
+    .map(([name, value]) => `${name}: ${value}`)
   return ownResponse(status, lines, body, received)
 }
 

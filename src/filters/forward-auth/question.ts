@@ -30,7 +30,7 @@ const notAsked = new Set([
  * @param wanted names in lower case; undefined for all
  */
 export function questionAbout(request: FilteredRequest, wanted: ReadonlySet<string> | undefined): Field[] {
-  const { method, host, originalTarget, isSecure, clientAddress, id } = request
+  const { method, originalHost: host, originalTarget, isSecure, clientAddress, id } = request
   const scheme = isSecure ? 'https' : 'http'
   const own: readonly Field[] = [
     ['X-Forwarded-Method', method],
@@ -56,7 +56,7 @@ export function questionAbout(request: FilteredRequest, wanted: ReadonlySet<stri
 }
 
 /** RFC 9110 §7.6.1. */
-function namedByConnection(fields: readonly Field[]): ReadonlySet<string> {
+export function namedByConnection(fields: readonly Field[]): ReadonlySet<string> {
   const options = fields
     .filter(([name]) => name.toLowerCase() === 'connection')
     .flatMap(([, value]) => value.split(','))

@@ -11,6 +11,7 @@ export interface LogFields {
   readonly count: number
   readonly err: unknown
   readonly file: string
+  readonly filter: string
   readonly from: string
   readonly generation: number
   readonly header: string
@@ -49,6 +50,7 @@ export const fieldMeanings: Readonly<Record<keyof LogFields, string>> = {
   count: 'how many there were since the last line of this kind',
   err: 'the error: its `type`, `message` and `stack`',
   file: 'the path of a file or directory',
+  filter: 'the name of a filter of a route',
   from: 'an address, or a network such as `10.1.2.0/24`',
   generation: 'the number of the configuration in effect',
   header: 'a field of a response, as the server sent it',

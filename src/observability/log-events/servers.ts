@@ -112,5 +112,12 @@ export const servers = {
         'Bodies that `bufferRequest` or `bufferResponse` keeps could not be written to the disk, or be read again.',
       action: 'Make room, or set `TMPDIR` to a folder that has some.',
     },
+    'filter-failed': {
+      level: 'error',
+      fields: ['filter', 'cause', 'count'],
+      meaning:
+        'A filter of a route has failed in a way that it should not: its requests got a 500, or their responses were cut off.',
+      action: 'This is a bug: please report it, with the cause.',
+    },
   },
 } as const satisfies LogChapter

@@ -145,7 +145,7 @@ export class ScriptedDownstream implements Downstream {
     this.#assertPhase('before')
     this.#phase = 'response'
     this.#isUnflushed = true
-    const length = declaredLength(head, framing)
+    const length = declaredLength(head, framing, options)
     const { scratch } = this.#context
     const takesTrailers = this.#takesTrailers
     this.#response.respond(
