@@ -31,6 +31,17 @@ export function forPcre(source: string): string {
   return flags + body
 }
 
+/** Whether there are alternatives that are in no group, so that `^` or `$` are of one of them only. */
+export function isChoice(body: string): boolean {
+  let depth = 0
+  for (const [found] of body.matchAll(/\\.|\[(?:\\.|[^\]\\])*\]|[()|]/gs)) {
+    if (found === '(') depth++
+    if (found === ')') depth--
+    if (found === '|' && depth === 0) return true
+  }
+  return false
+}
+
 /** The expression that is the only path of a route; undefined if it has others. */
 export function onlyExpression(paths: readonly string[]): string | undefined {
   return paths.length === 1 ? expressionIn(paths[0]!) : undefined

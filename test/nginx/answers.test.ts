@@ -92,9 +92,10 @@ testWithNginx('answers', async (t) => {
         headers: { 'Accept-Encoding': 'gzip', Range: 'bytes=0-1', ...answering({ ...text, status: 206 }) },
       }),
       ask({ ...text, status: 304 }),
+      ask(text, 'gzip', { method: 'HEAD' }),
     ]
     const see = ({ status, headers, bytes }: Answer) => {
-      const isCompressed = headers['content-encoding'] === 'gzip'
+      const isCompressed = headers['content-encoding'] === 'gzip' && bytes.length > 0
       const body = isCompressed ? gunzipSync(bytes) : bytes
       const whole = body.length === 0 ? 'empty' : JSON.parse(body.toString()).url
       const { 'content-encoding': coding, vary, etag, 'accept-ranges': ranges } = headers
@@ -112,6 +113,7 @@ testWithNginx('answers', async (t) => {
       '200 | br | - | "1" | bytes | /gzip/',
       '206 | - | - | "1" | bytes | /gzip/',
       '304 | - | - | "1" | bytes | empty',
+      '200 | gzip | Accept-Encoding | W/"1" | - | empty',
     ])
   })
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { filterNames } from '../../src/config/filter.ts'
 import { TestAuthority } from '../support/certificates.ts'
 import { runLimpet } from '../support/limpet.ts'
 import { complaintsOfNginx, testWithNginx } from './nginx.ts'
@@ -15,7 +16,7 @@ const lab = {
   DYNAMIC_BACKEND: '172.17.0.4:80 172.17.0.5:80',
 }
 
-for (const name of ['routes', 'every-key', 'tls']) {
+for (const name of ['routes', 'every-key', 'filters', 'tls']) {
   test(`writes ${name}.yaml as ${name}.conf`, async () => {
     const { stdout, stderr } = await exportFixture(name)
     assert.equal(stderr, '')
@@ -23,7 +24,7 @@ for (const name of ['routes', 'every-key', 'tls']) {
   })
 }
 
-for (const name of ['routes', 'every-key']) {
+for (const name of ['routes', 'every-key', 'filters']) {
   testWithNginx(`nginx accepts ${name}.conf`, async (test) => {
     const file = join(await temporaryFolder(test), 'nginx.conf')
     const { stdout } = await exportFixture(name)
@@ -87,10 +88,22 @@ testWithNginx('nginx accepts a thousand servers and a thousand hosts', async (te
   assert.equal(complaintsOfNginx(join(folder, 'nginx.conf')), '')
 })
 
-test('refuses all settings that nginx cannot express, by name', async () => {
-  const { stdout, stderr, code } = await exportFixture('inexpressible')
-  assert.deepEqual({ stdout, code }, { stdout: '', code: 1 })
-  await assertGolden('inexpressible.txt', `${stderr}\n`)
+for (const name of ['inexpressible', 'inexpressible-filters']) {
+  test(`refuses all that nginx cannot express of ${name}.yaml, by name`, async () => {
+    const { stdout, stderr, code } = await exportFixture(name)
+    assert.deepEqual({ stdout, code }, { stdout: '', code: 1 })
+    await assertGolden(`${name}.txt`, `${stderr}\n`)
+  })
+}
+
+test('every filter is in one of these two files', async () => {
+  const texts = await Promise.all(
+    ['filters', 'inexpressible-filters'].map((name) => readFile(join(fixtures, `${name}.yaml`), 'utf8')),
+  )
+  assert.deepEqual(
+    filterNames.filter((name) => !texts.some((text) => new RegExp(`- ${name}\\b`).test(text))),
+    [],
+  )
 })
 
 test('an invalid configuration is reported as by limpet check', async (test) => {

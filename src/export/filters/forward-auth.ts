@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { claims } from '../client-address.ts'
 import { block, type Directive, directive } from '../directive.ts'
 import { when } from '../refusal.ts'
@@ -51,6 +52,12 @@ export const forwardAuth: FilterExport<ForwardAuth> = {
   },
   problems: ({ filter: { url, headers = [], copy = [], cache }, path, changedBefore }) => [
     ...when(url.includes('$'), `${path}.url`, 'nginx reads $ as a variable', 'write %24'),
+    ...when(
+      url.startsWith('https:') && isIP(new URL(url).hostname.replace(/^\[|\]$/g, '')) !== 0,
+      `${path}.url`,
+      'nginx verifies no addresses',
+      'write the name that the certificate has',
+    ),
     ...when(cache !== undefined, `${path}.cache`, 'nginx asks about each request', 'leave it out'),
     ...when(
       ![...headers, ...copy].every(isPlainName),

@@ -1,6 +1,6 @@
 import type { Template, Variable } from '../../runtime/filter-settings.ts'
 import { LinearPattern } from '../../runtime/linear-pattern.ts'
-import { pcreOf } from '../expression.ts'
+import { isChoice, pcreOf } from '../expression.ts'
 import { nginxVariable } from '../template.ts'
 
 /** A regular expression of the path, and what takes the place of the whole path: arguments of `rewrite`. */
@@ -20,12 +20,12 @@ const PLAIN_QUERY = /^[!-#%-~]*$/
 export function replacing(pattern: string, to: string): Rewrite | undefined {
   const { flags, body } = pcreOf(pattern)
   const { groups } = new LinearPattern(pattern)
-  const hasChoice = body.includes('|')
+  const hasChoice = isChoice(body)
   const isAtStart = body.startsWith('^') && !hasChoice
   const isAtEnd = body.endsWith('\\z') && !hasChoice
   const shift = isAtStart ? 0 : 1
   const rest = shift + groups + 1
-  if (!startsWithSlash(to) && (isAtStart || !beginsWithin(body))) return undefined
+  if (!startsWithSlash(to) && (isAtStart || hasChoice || !beginsWithin(body))) return undefined
   const inPlace = withGroups(to, groups, shift)
   if (inPlace === undefined || (!isAtEnd && rest > LAST_GROUP) || (!isAtEnd && to.includes('?'))) return undefined
   const kept = hasChoice ? `(?:${body})` : body
@@ -98,5 +98,5 @@ function startsWithSlash(to: string): boolean {
 
 /** Whether a match cannot begin with the slash that every path begins with. */
 function beginsWithin(body: string): boolean {
-  return !body.includes('|') && /^(?:\\[.\-_]|[A-Za-z0-9_-])(?![?*{+])/.test(body)
+  return /^(?:\\[.\-_]|[A-Za-z0-9_-])(?![?*{+])/.test(body)
 }
