@@ -48,6 +48,7 @@ export async function openDashboard(
     reducedMotion: 'reduce',
   })
   test.after(() => context.close())
+  context.setDefaultTimeout(60_000)
   const page = await context.newPage()
   const errors: string[] = []
   page.on('pageerror', (error) => errors.push(error.stack ?? error.message))
@@ -59,7 +60,7 @@ export async function openDashboard(
 
 /** Resolves once the dashboard says that what it shows is live. */
 export async function live(page: Page): Promise<void> {
-  await page.locator('.connection-state.live').waitFor({ timeout: 20_000 })
+  await page.locator('.connection-state.live').waitFor({ timeout: 60_000 })
 }
 
 /** Shows a page by its address. */
