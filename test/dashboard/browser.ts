@@ -66,6 +66,7 @@ export async function openPage(test: TestContext): Promise<Page> {
 
 async function newPage(): Promise<Page> {
   const context = await (await browser()).newContext({ reducedMotion: 'reduce' })
+  context.setDefaultTimeout(60_000)
   return context.newPage()
 }
 
@@ -83,7 +84,7 @@ async function forget(page: Page): Promise<void> {
 
 /** Resolves once the dashboard says that what it shows is live. */
 export async function live(page: Page): Promise<void> {
-  await page.locator('.connection-state.live').waitFor({ timeout: 20_000 })
+  await page.locator('.connection-state.live').waitFor({ timeout: 60_000 })
 }
 
 /** Shows a page by its address. */

@@ -71,9 +71,9 @@ describe('each page', { skip }, () => {
       pageNames.map((name) => openDashboard(t, shop.admin, { place: `#/${name}`, size: PHONE })),
     )
     await shop.stop()
-    for (const page of pages) await page.getByRole('status').getByText('Connection lost').waitFor({ timeout: 20_000 })
+    for (const page of pages) await page.getByRole('status').getByText('Connection lost').waitFor({ timeout: 60_000 })
     await shop.start()
-    for (const page of pages) await page.getByRole('status').getByText('Connected again').waitFor({ timeout: 20_000 })
+    for (const page of pages) await page.getByRole('status').getByText('Connected again').waitFor({ timeout: 60_000 })
   })
 
   test('fits a phone without scrolling sideways', async (t) => {

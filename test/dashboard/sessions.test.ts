@@ -81,7 +81,7 @@ describe('the sessions', { skip }, () => {
     })
     assert.equal(code, 0)
     const line = page.locator('.reasons tbody tr', { hasText: /moved:/ }).first()
-    await line.waitFor({ timeout: 20_000 })
+    await line.waitFor({ timeout: 60_000 })
     await line.getByRole('link').click()
     await page.waitForURL(/#\/requests\?upstream=shop&reason=moved/)
   })
@@ -114,6 +114,6 @@ describe('the sessions', { skip }, () => {
     }
     await page
       .locator('.warning', { hasText: /100 % of the requests come from 127\.0\.0\.1/ })
-      .waitFor({ timeout: 20_000 })
+      .waitFor({ timeout: 60_000 })
   })
 })

@@ -62,7 +62,7 @@ test('a browser that trusts it shows the page, by HTTP/2', { skip }, async (t) =
   const page = await browser.newPage({ viewport: { width: 360, height: 800 } })
   const response = await page.goto(`https://localhost:${port}/`)
   assert.equal(response?.status(), 200)
-  await page.locator('#state').filter({ hasText: 'Live' }).waitFor({ timeout: 20_000 })
+  await page.locator('#state').filter({ hasText: 'Live' }).waitFor({ timeout: 60_000 })
   const protocols = await page.evaluate(
     "performance.getEntries().filter((entry) => 'nextHopProtocol' in entry).map((entry) => entry.nextHopProtocol)",
   )

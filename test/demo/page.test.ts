@@ -16,7 +16,7 @@ async function openBrowser(t: TestContext): Promise<Page> {
 
 /** Waits until an element has the expected text. */
 async function shows(page: Page, selector: string, expected: string | RegExp): Promise<void> {
-  await page.locator(selector).filter({ hasText: expected }).waitFor({ timeout: 20_000 })
+  await page.locator(selector).filter({ hasText: expected }).waitFor({ timeout: 60_000 })
 }
 
 test('the page shows the students and their servers, reports when they are away, and recovers', { skip }, async (t) => {

@@ -37,7 +37,7 @@ test('nginx and Limpet serve and refuse the same, and no origin gets an unintend
   const differences = new Differences('nginx')
   // Cases with scripted responses do not test how a request is read.
   for (const fixture of allCases().filter(({ responses }) => responses.length === 0)) {
-    await t.test(fixture.name, { timeout: 10_000 }, async (t) => {
+    await t.test(fixture.name, { timeout: 120_000 }, async (t) => {
       const [theirs] = await Promise.all([
         putUntilHeard(t, fixture, nginx, behindNginx, 'may refuse'),
         put(t, fixture, limpet.port, behindLimpet, 'must understand'),

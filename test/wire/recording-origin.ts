@@ -35,7 +35,7 @@ export class RecordingOrigin {
   async hears(what: string): Promise<void> {
     const [, count] = /^(\d+) bytes$/.exec(what) ?? []
     const isThere = () => (count === undefined ? this.record.includes('\r\n\r\n') : this.record.length >= Number(count))
-    while (!isThere()) await once(this.#arrivals, 'bytes', { signal: AbortSignal.timeout(3000) })
+    while (!isThere()) await once(this.#arrivals, 'bytes', { signal: AbortSignal.timeout(60_000) })
   }
 
   note(socket: Socket, text: string): void {

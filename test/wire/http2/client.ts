@@ -9,7 +9,7 @@ import { BlockReader, type Field } from './hpack.ts'
 import type { Conversation } from './notation.ts'
 
 /** In ms. Whatever a client waits for comes at once, or never. */
-const PATIENCE = 5000
+const PATIENCE = 60_000
 const ACK = frameBytes({
   type: FRAME_TYPES.indexOf('SETTINGS'),
   flags: FLAGS.ACK!,

@@ -14,7 +14,7 @@ test("Node's own HTTP/2 server serves and refuses the same as Limpet, except for
   const server = await NodeServer.start(t)
   const differences = new Differences('Node')
   for (const fixture of allCases().filter(isFair)) {
-    await t.test(fixture.name, { timeout: 20_000 }, async (t) => {
+    await t.test(fixture.name, { timeout: 120_000 }, async (t) => {
       differences.compare(fixture.name, inWords(fixture.outcome), inWords(await server.answer(t, fixture)))
     })
   }

@@ -12,6 +12,6 @@ test('Limpet behaves as every fixture of HTTP/2 says by TLS, unless it is about 
   const certificates = [{ cert: `${folder}/server.pem`, key: `${folder}/server.key` }]
   const { place, origin } = await start(t, { tls: { certificates } }, authority.ca)
   for (const fixture of allCases().filter(({ outcome }) => outcome.http1 === undefined)) {
-    await t.test(fixture.name, { timeout: 20_000 }, (t) => play(t, fixture, place, origin))
+    await t.test(fixture.name, { timeout: 120_000 }, (t) => play(t, fixture, place, origin))
   }
 })

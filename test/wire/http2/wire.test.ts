@@ -22,6 +22,6 @@ describe('the fixtures of HTTP/2', () => {
 test('Limpet behaves as every fixture of HTTP/2 says', async (t) => {
   const { place, origin } = await start(t, { h2c: true })
   for (const fixture of cases) {
-    await t.test(fixture.name, { timeout: 20_000 }, (t) => play(t, fixture, place, origin))
+    await t.test(fixture.name, { timeout: 120_000 }, (t) => play(t, fixture, place, origin))
   }
 })
