@@ -3,7 +3,6 @@ import { Failure } from '../exchange/failure.ts'
 import type { Verdict } from '../exchange/filter.ts'
 import { FilteredRequest } from '../exchange/filtered-request.ts'
 import { Filtering, type FilteringOwner } from '../exchange/filtering.ts'
-import { NoClient } from '../exchange/no-client.ts'
 import type { OwnResponse } from '../exchange/own-response.ts'
 import { ReceivedRequest } from '../exchange/received-request.ts'
 import type { RequestView } from '../exchange/request-view.ts'
@@ -13,6 +12,7 @@ import { RouteFilters } from '../filters/registry.ts'
 import { ResponseHead } from '../http1/response-head.ts'
 import type { Route } from '../runtime/snapshot.ts'
 import type { ExplainedFilter } from './answers.ts'
+import { clientOf } from './rehearsed-client.ts'
 import { RehearsedFilter } from './rehearsed-filter.ts'
 import { Secrets } from './secrets.ts'
 import { logInWords } from './words.ts'
@@ -96,23 +96,3 @@ export class FilterRehearsal {
       : [...all, { name: 'log', decision: 'goes-on', request: [logInWords(log)], response: [] }]
   }
 }
-
-/** The client of a request that nobody has sent. */
-function clientOf({ address, certificate, listener }: RequestView, isSecure: boolean): NoClient {
-  const end = { address, port: 0 }
-  const tls = certificate && { ...NO_HANDSHAKE, clientCertificate: certificate }
-  const ends = { source: end, destination: end, port: 0, isSecure, tls, redirectTo: 0, listener }
-  return new NoClient({ address, peer: address, isSecure, port: 0, believed: undefined, ends, connection: NEVER_OVER })
-}
-
-const NO_HANDSHAKE = {
-  version: '',
-  cipher: '',
-  serverName: '',
-  isResumed: false,
-  protocol: '',
-  responseFields: '',
-  covers: () => true,
-} as const
-
-const NEVER_OVER = { atEnd() {} }

@@ -44,7 +44,7 @@ export class Secrets {
   /** A text without them. */
   masked(text: string): string {
     let masked = text
-    for (const value of this.#values) masked = masked.replaceAll(within(value), MASK)
+    for (const value of this.#values) if (masked.includes(value)) masked = masked.replaceAll(within(value), MASK)
     return masked
   }
 

@@ -328,3 +328,43 @@ describe('limpet simulate', () => {
     assert.match(stderr, /no request could be replayed of the 1 line of access\.log$/m)
   })
 })
+
+describe('a split in a simulation', () => {
+  const splitConfig = (split: object) => {
+    const config = configOf({})
+    return {
+      ...config,
+      routes: [{ path: '/*', upstream: 'app', filters: [{ deny: ['10.0.0.0/8'] }, { split }] }],
+      upstreams: { ...config.upstreams, canary: { servers: ['127.0.0.1:9'] } },
+    }
+  }
+
+  test('sends a share of the users to the other upstream, and each to one only', async (t) => {
+    const { configurations } = await simulated(t, splitConfig({ to: { canary: '25%' } }), visitsOf(400))
+    const [app, canary] = configurations[0]!.upstreams
+    assert.equal(app!.users + canary!.users, 400)
+    assert.ok(Math.abs(canary!.users - 100) < 25, `${canary!.users}`)
+    assert.equal(app!.requests + canary!.requests, visitsOf(400).length)
+    assert.deepEqual(configurations[0]!.notes, [
+      'route /*: the log has not what its split goes by; the user stands for it',
+    ])
+  })
+
+  test('goes by what the log has, as the route itself does', async (t) => {
+    const config = splitConfig({ to: { canary: '50%' }, by: 'client.address', override: ['query:v'] })
+    const visits = visitsOf(60)
+    const { configurations } = await simulated(t, config, [...visits, { client: '10.9.9.9', path: '/?v=canary' }])
+    const { routes, ...site } = config
+    const withoutDeny = { ...site, routes: routes.map((route) => ({ ...route, filters: route.filters.slice(1) })) }
+    const snapshot = await snapshotOf(t, withoutDeny)
+    const scene = { snapshot, scoreboard: new Scoreboard(), sessions: new SessionTable() }
+    const seen = { app: 0, canary: 1 }
+    for (const { client } of visits) {
+      const { upstream } = await explain(scene, { path: '/', ip: client })
+      seen[upstream!.name as keyof typeof seen]++
+    }
+    const [app, canary] = configurations[0]!.upstreams
+    assert.deepEqual({ app: app!.requests, canary: canary!.requests }, seen)
+    assert.deepEqual(configurations[0]!.notes, [])
+  })
+})

@@ -1,4 +1,5 @@
-import type { Affinity, Balance, Snapshot, Upstream } from '../../runtime/snapshot.ts'
+import type { SplitKey } from '../../runtime/filter-settings.ts'
+import type { Affinity, Balance, Route, Snapshot, Upstream } from '../../runtime/snapshot.ts'
 
 /** The header with a name for the user, which stands for all that a log does not have. */
 export const USER_HEADER = 'x-simulated-user'
@@ -12,7 +13,30 @@ const LOGGED = ['host', 'user-agent']
 export function forLog(snapshot: Snapshot): { snapshot: Snapshot; notes: string[] } {
   const notes: string[] = []
   const upstreams = snapshot.upstreams.map((upstream) => withoutWhatLogsLack(upstream, notes))
-  return { snapshot: { ...snapshot, upstreams }, notes }
+  const routes = snapshot.routes.map((route) => dividedByUser(route, notes))
+  return { snapshot: { ...snapshot, upstreams, routes }, notes: [...new Set(notes)] }
+}
+
+/** The route with splits that go by what a log has. */
+function dividedByUser(route: Route, notes: string[]): Route {
+  const { filters } = route
+  if (filters === undefined) return route
+  return {
+    ...route,
+    filters: filters.map((filter) => {
+      if (
+        filter.type !== 'split' ||
+        (filter.by !== 'cookie' && !(typeof filter.by === 'object' && !isOfLog(filter.by)))
+      )
+        return filter
+      notes.push(`route ${route.path}: the log has not what its split goes by; the user stands for it`)
+      return { ...filter, by: { from: 'header', name: USER_HEADER } }
+    }),
+  }
+}
+
+function isOfLog(key: SplitKey): boolean {
+  return key.from === 'client.address' || ('name' in key && isLogged(key))
 }
 
 function withoutWhatLogsLack(upstream: Upstream, notes: string[]): Upstream {

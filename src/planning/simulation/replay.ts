@@ -11,6 +11,7 @@ import { Jars } from './jars.ts'
 import type { LogClock } from './log-clock.ts'
 import { forLog } from './log-snapshot.ts'
 import { type Ended, MovedUsers } from './moved-users.ts'
+import { SplitReplay } from './split-replay.ts'
 import { UpstreamReplay } from './upstream-replay.ts'
 import { type UserRequest, UserRequestReader } from './user-request.ts'
 
@@ -32,6 +33,7 @@ export class Replay {
   readonly #sessions = new SessionTable()
   readonly #rehearsal = new Rehearsal(this.#scoreboard, this.#sessions)
   readonly #upstreams: readonly UpstreamReplay[]
+  readonly #splits: SplitReplay
   readonly #inFlight = new InFlight()
   readonly #jars = new Jars()
   /** Whether the listener that requests come by redirects those that are not by HTTPS. */
@@ -55,6 +57,7 @@ export class Replay {
     this.#router = new Router(played.routes)
     this.#reader = new UserRequestReader(played.limits, entrance?.name)
     this.#sessions.apply(played.upstreams)
+    this.#splits = new SplitReplay(this.#rehearsal, played)
     this.#upstreams = played.upstreams.map((upstream) => new UpstreamReplay(this.#rehearsal.groupOf(upstream)))
   }
 
@@ -72,7 +75,8 @@ export class Replay {
     if (route === undefined) this.#unrouted++
     else if (route.redirect !== undefined || route.upstream < 0) this.#redirected++
     else {
-      const exchange = this.#upstreams[route.upstream]!.place(view, request, duration, user, this.#jars)
+      const upstream = this.#splits.upstreamOf(route, view, request.isSecure)
+      const exchange = this.#upstreams[upstream]!.place(view, request, duration, user, this.#jars)
       if (exchange !== undefined) this.#inFlight.add(exchange)
     }
     return true
