@@ -261,6 +261,12 @@ const wrong: readonly [labels: Record<string, string>, label: string, message: R
     'write the filter into the configuration file, or basicAuth with users',
   ]),
   [
+    { 'limpet.upstreams.web.tls.ca': '/etc/limpet/ca.pem' },
+    'limpet.upstreams.web.tls.ca',
+    /^expected no file of Limpet's own in a label/,
+    'write the upstream into the configuration file',
+  ],
+  [
     { 'limpet.upstreams.web.tls.cert': '/etc/limpet/own.pem', 'limpet.upstreams.web.tls.key': '/etc/limpet/own.pem' },
     'limpet.upstreams.web.tls.cert',
     /^expected no file of Limpet's own in a label/,

@@ -435,6 +435,77 @@ describe('a route is not served without a middleware that protects it', () => {
   }
 })
 
+describe('of two routers with the same rule, one counts', () => {
+  const rule = 'Host(`a.example`)'
+  const middlewares = {
+    'traefik.http.middlewares.users.basicauth.users': `x:${HASH}`,
+    'traefik.http.middlewares.https.redirectscheme.scheme': 'https',
+    'traefik.http.middlewares.zip.compress': 'true',
+  }
+  const cases: Readonly<
+    Record<
+      string,
+      readonly [
+        one: Record<string, string>,
+        other: Record<string, string>,
+        filters: string[] | undefined,
+        said?: RegExp,
+      ]
+    >
+  > = {
+    'the one with tls, whatever it is called': [
+      {},
+      { tls: 'true', middlewares: 'users' },
+      ['basicAuth'],
+      /one.rule: requires the same as the router other, which counts, because it has tls/,
+    ],
+    'the one of the higher priority': [
+      { priority: '50', middlewares: 'zip' },
+      { tls: 'true', middlewares: 'users' },
+      ['compress'],
+      /other.rule: requires the same as the router one, which counts, because Traefik would ask it first/,
+    ],
+    'none, if the one that counts cannot be served': [
+      {},
+      { tls: 'true', middlewares: 'users@file' },
+      undefined,
+      /one.rule: requires the same/,
+    ],
+    'the one with tls, with the redirect of the other': [
+      { middlewares: 'https,zip' },
+      { tls: 'true', middlewares: 'users' },
+      ['redirect', 'basicAuth'],
+    ],
+    'nothing beside a redirect that goes nowhere': [
+      { middlewares: 'https' },
+      { middlewares: 'zip' },
+      ['compress'],
+      /one.rule: is of a router that sends every request to https/,
+    ],
+    'both, if they do the same': [{ middlewares: 'zip' }, { middlewares: 'zip' }, ['compress']],
+  }
+  for (const [what, [one, other, filters, said]] of Object.entries(cases)) {
+    test(what, () => {
+      const labels = Object.entries({ one: { rule, ...one }, other: { rule, ...other } }).flatMap(([name, fields]) =>
+        Object.entries(fields).map(([key, value]) => [`traefik.http.routers.${name}.${key}`, value]),
+      )
+      const { routes, mistakes } = traefik.read([container({ ...middlewares, ...Object.fromEntries(labels) })])
+      const [route, ...others] = routes
+      assert.deepEqual(others, [])
+      const found = route?.settings.filters as Record<string, unknown>[] | undefined
+      assert.deepEqual(
+        found?.map((filter) => Object.keys(filter)[0]),
+        filters,
+      )
+      const words = mistakes
+        .filter(({ where }) => where.includes('.rule'))
+        .map(({ where, message }) => `${where}: ${message}`)
+      assert.equal(words.length, said === undefined ? 0 : 1)
+      if (said !== undefined) assert.match(words[0]!, said)
+    })
+  }
+})
+
 describe('a router with a label that Traefik does not know is not served, as in Traefik', () => {
   for (const label of ['middleware', 'middlewares[0]', 'middelwares', 'tls.option']) {
     test(label, () => {

@@ -240,3 +240,13 @@ async function served(t: TestContext, limit: object, upstream = '', connectTo = 
   )
   return connectTo(t, port)
 }
+
+testBoth(
+  'each host may have a limit of its own, whatever the protocol calls it',
+  [{ path: '/*', filters: [{ rateLimit: { rate: '1/h', by: 'header:host', missing: 'pass' } }] }],
+  async (client) => {
+    const statuses: number[] = []
+    for (const host of ['a.example', 'a.example', 'b.example']) statuses.push((await client.ask('/', { host })).status)
+    assert.deepEqual(statuses, [200, 429, 200])
+  },
+)

@@ -110,7 +110,7 @@ class LabelReader {
       const complete = (value: object) => ({ [name]: { ...value, servers: [{ from: 'docker' }] } })
       return [
         name,
-        this.#readPart(labels, Upstreams, complete, [name], (all) => ownCertificate(asMapping(all)[name])),
+        this.#readPart(labels, Upstreams, complete, [name], (all) => tlsFiles(asMapping(all)[name])),
       ] as const
     })
     return {
@@ -254,11 +254,12 @@ function namedFiles(filters: unknown): Issue[] {
   )
 }
 
-/** A certificate of Limpet's own would let a container pose as Limpet before others. */
-function ownCertificate(upstream: unknown): Issue[] {
+/** A certificate of Limpet's own would also let a container pose as Limpet before others. */
+function tlsFiles(upstream: unknown): Issue[] {
   const tls = asMapping(asMapping(upstream).tls)
-  if (typeof tls.cert !== 'string') return []
-  return [noFile(['tls', 'cert'], tls.cert, 'write the upstream into the configuration file')]
+  const [key] = ['ca', 'cert'].filter((key) => typeof tls[key] === 'string')
+  if (key === undefined) return []
+  return [noFile(['tls', key], String(tls[key]), 'write the upstream into the configuration file')]
 }
 
 function noFile(path: KeyPath, file: string, hint: string): Issue {

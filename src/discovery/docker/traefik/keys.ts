@@ -20,7 +20,7 @@ const balancer = `${service}.loadbalancer`
 const tls = 'TLS belongs to listeners: write tls, with acme or files, at the listener'
 const onlyHttp = 'Limpet serves HTTP: publish the port of the container itself'
 const tlsToServers =
-  'write it at the upstream: limpet.upstreams.NAME.tls.verify, .ca or .serverName, with the name of the service'
+  'write it at the upstream: limpet.upstreams.NAME.tls.verify or .serverName, with the name of the service'
 const severalServices = 'a service made of other services is not supported: let each router name one service'
 const firstTraefik = 'a label of Traefik 1: write the labels of Traefik 2 or 3 (traefik.http.routers.NAME.rule)'
 
