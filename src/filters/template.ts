@@ -4,9 +4,13 @@ import { unescaped } from '../http1/query.ts'
 import { claimNamed, claimText } from '../runtime/claim-text.ts'
 import type { Template, Variable } from '../runtime/filter-settings.ts'
 
+/** Whether it has no variables. */
+export function isConstant(template: Template): boolean {
+  return template.every((part) => typeof part === 'string')
+}
+
 /** The text for that request: a variable that has no value is empty. */
 export function render(template: Template, request: FilteredRequest): string {
-  if (template.length === 1 && typeof template[0] === 'string') return template[0]
   let text = ''
   for (const part of template) text += typeof part === 'string' ? part : (variableIn(part, request) ?? '')
   return text

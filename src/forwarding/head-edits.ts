@@ -2,12 +2,22 @@ import { HYPHEN, lower, UNDERSCORE } from '../http1/bytes.ts'
 import type { ConnectionOptions } from '../http1/connection-options.ts'
 import type { Head } from '../http1/head.ts'
 
-/** A field that is added to a head. */
-interface AddedField {
+/** A field that is added to a head. It may be added to any number of them. */
+export class AddedField {
   readonly name: string
   /** As names are compared. */
   readonly key: string
   readonly value: string
+  /** With its line end. */
+  readonly line: string
+
+  /** @param value what cannot stand in a field is replaced: see `asFieldValue` */
+  constructor(name: string, value: string) {
+    this.name = name
+    this.key = keyOf(name)
+    this.value = asFieldValue(value)
+    this.line = `${name}: ${this.value}\r\n`
+  }
 }
 
 /** Most heads are passed on as they are: these are shared, and never changed. */
@@ -32,7 +42,10 @@ export class HeadEdits {
 
   /** No field of that name is passed on, as far as it is there by now. */
   remove(name: string): void {
-    const key = keyOf(name)
+    this.#remove(keyOf(name))
+  }
+
+  #remove(key: string): void {
     if (this.#removed === NO_NAMES) this.#removed = [key]
     else if (!this.#removed.includes(key)) this.#removed.push(key)
     if (this.#added.some((field) => field.key === key)) this.#added = this.#added.filter((field) => field.key !== key)
@@ -40,13 +53,20 @@ export class HeadEdits {
 
   /** One field of that name is passed on. */
   set(name: string, value: string): void {
-    this.remove(name)
-    this.add(name, value)
+    this.setField(new AddedField(name, value))
+  }
+
+  setField(field: AddedField): void {
+    this.#remove(field.key)
+    this.addField(field)
   }
 
   /** A further field of that name is passed on. */
   add(name: string, value: string): void {
-    const field = { name, key: keyOf(name), value: asFieldValue(value) }
+    this.addField(new AddedField(name, value))
+  }
+
+  addField(field: AddedField): void {
     if (this.#added === NO_FIELDS) this.#added = [field]
     else this.#added.push(field)
   }
@@ -79,7 +99,7 @@ export class HeadEdits {
   /** The added field lines, each with its line end. */
   get lines(): string {
     let text = ''
-    for (const { name, value } of this.#added) text += `${name}: ${value}\r\n`
+    for (const { line } of this.#added) text += line
     return text
   }
 

@@ -52,7 +52,9 @@ class RouteSplits {
 
   upstreamOf(view: RequestView, isSecure: boolean): number {
     const received = new ReceivedRequest(view.head, NO_BODY)
-    const request = new FilteredRequest(this.#context, clientOf(view, isSecure), received, this.#route, view.path)
+    const { groups } = this.#context.generation
+    const client = clientOf(view, isSecure)
+    const request = new FilteredRequest(this.#context, client, received, this.#route, view.path, groups)
     for (const filter of this.#filters) filter.request?.(request)
     for (const filter of this.#filters) filter.ended?.(request)
     return request.upstream
