@@ -103,6 +103,8 @@ export class AdminServer {
   async #answer(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     try {
       const response = await this.#responseTo(incoming, outgoing)
+      // Another process has the next connections.
+      if (this.#subject.phase === 'replaced') outgoing.shouldKeepAlive = false
       outgoing.setTimeout(this.#sendTimeout, () => outgoing.destroy())
       if (isStream(response)) await this.#stream(response, outgoing)
       else await this.#send(response, outgoing)

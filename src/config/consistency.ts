@@ -7,13 +7,14 @@ import { Affinity } from './affinity.ts'
 import { asList, asMapping } from './as-written.ts'
 import { alternatives, shown } from './error.ts'
 import { answersAll } from './filter.ts'
-import { cookieNameFor, Instance, instanceOf } from './instance.ts'
+import { Instance, instanceOf } from './instance.ts'
 import { formatPath, type KeyPath } from './key-path.ts'
 import { Listener } from './listener.ts'
 import { unknownListeners } from './listener-name.ts'
 import { Metrics } from './metrics.ts'
 import { nearest } from './nearest.ts'
 import { formatPlace, overlap } from './place.ts'
+import { repeatedCookies } from './repeated-cookies.ts'
 import { Route } from './route.ts'
 import { canMatchTogether, placesOf } from './route-places.ts'
 import { Server } from './server.ts'
@@ -55,7 +56,10 @@ export function contradictions(file: unknown): Issue[] {
     ...askWithoutIds(asMapping(upstreams)),
     ...rebalanceOfHashes(asMapping(upstreams)),
     ...sharedCookieContradictions(asMapping(upstreams)),
-    ...repeatedCookies(asMapping(upstreams), instanceIn(instance, validListeners)),
+    ...repeatedCookies(
+      { routes: asList(routes), defaults, upstreams: asMapping(upstreams) },
+      instanceIn(instance, validListeners),
+    ),
     ...tooManyUpstreams(groups),
     ...tooManyServers(groups),
   ]
@@ -261,30 +265,6 @@ function askWithoutIds(upstreams: Readonly<Record<string, unknown>>): Issue[] {
   })
 }
 
-/** If two upstreams serve the same host, each would overwrite the other's cookie of the same name. */
-function repeatedCookies(upstreams: Readonly<Record<string, unknown>>, instance: string): Issue[] {
-  const names = Object.entries(upstreams).map(([upstream, settings]) => {
-    const { affinity } = asMapping(settings)
-    const name = asMapping(affinity).name
-    return {
-      upstream,
-      name: isCookie(affinity) ? (typeof name === 'string' ? name : cookieNameFor(instance, upstream)) : undefined,
-    }
-  })
-  return names.flatMap(({ upstream, name }, index) => {
-    const first = names.slice(0, index).find((other) => name !== undefined && other.name === name)
-    if (first === undefined) return []
-    return [
-      {
-        path: ['upstreams', upstream, 'affinity', 'name'],
-        message: `expected a unique cookie name, found ${JSON.stringify(name)} again`,
-        hint: `to have one cookie for both, write affinity: { type: shared-cookie, with: ${first.upstream} }`,
-        see: ['upstreams', first.upstream, 'affinity', 'name'],
-      },
-    ]
-  })
-}
-
 function instanceIn(written: unknown, listeners: readonly Valid<Listener>[]): string {
   const { data } = Instance.safeParse(written)
   return instanceOf({ ...(data !== undefined && { instance: data }), listeners: listeners.map(({ part }) => part) })
@@ -306,10 +286,6 @@ function rebalanceOfHashes(upstreams: Readonly<Record<string, unknown>>): Issue[
       },
     ]
   })
-}
-
-function isCookie(affinity: unknown): boolean {
-  return affinity === 'cookie' || asMapping(affinity).type === 'cookie'
 }
 
 /** Reported at the first upstream beyond the limit. */

@@ -263,7 +263,7 @@ export class Balancer {
     }
     const handOver = await HandOver.begin(this.#parts, estate, this.#stopping.signal)
     this.#phase = 'replaced'
-    this.#handover.close('another process has replaced this one')
+    this.#handover.close('another process has replaced this one; connect again to reach it')
     this.#lock.release()
     this.#admin?.leave()
     this.#metricsListener?.leave()

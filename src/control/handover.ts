@@ -148,7 +148,7 @@ export class Handover {
   /**
    * Does something between two changes of the configuration.
    *
-   * @throws Error if nothing is applied any more
+   * @throws OperationRefused if nothing is applied any more
    */
   async between<Result>(act: () => Promise<Result>): Promise<Result> {
     const done = this.#last.then(() => {
@@ -302,7 +302,7 @@ export class Handover {
   }
 
   #assertOpen(): void {
-    if (this.#isClosed) throw new Error(`${this.#closedFor}, and no other configuration is applied`)
+    if (this.#isClosed) throw new OperationRefused('not-serving', `nothing is changed here any more: ${this.#closedFor}`)
   }
 }
 

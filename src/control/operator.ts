@@ -298,6 +298,7 @@ export class Operator implements Operations {
     try {
       return await this.#upgrade()
     } catch (error) {
+      if (error instanceof OperationRefused) throw error
       throw new OperationRefused('failed', (error as Error).message)
     }
   }

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { adminOf } from '../support/admin.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { configFile, LIMPET, Lines, startLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
@@ -92,6 +93,33 @@ describe('an upgrade', onLinux, () => {
     process.kill(Number(pid), 'SIGUSR2')
     await errors.find(/first process of its container.*start a new container/)
     await errors.find(/the program is not replaced/)
+  })
+
+  test('what reaches the process that has been replaced is refused as a problem that says so, and asked again it is done', async (t) => {
+    const server = await steadyOrigin(t)
+    const limpet = await startLimpet(
+      t,
+      `
+      listeners: [{ address: 127.0.0.1, port: 0 }]
+      instance: replaced-${process.pid}
+      accessLog: off
+      routes: [{ path: /*, upstream: app }]
+      upstreams: { app: { servers: [${server}] } }
+    `,
+    )
+    const ask = await adminOf(limpet)
+    const upgraded = ask('POST', '/v1/upgrade')
+    t.after(async () => process.kill((await upgraded).body.pid, 'SIGKILL'))
+    await limpet.errors.find(/upgrade, by socket/)
+    // These wait for the end of the upgrade.
+    const ban = () => ask('POST', '/v1/bans', { address: '203.0.113.1', for: '1h' })
+    const requests = [ban(), ask('PUT', '/v1/upstreams/app/pause', { max: '1s' }), ask('POST', '/v1/upgrade')]
+    for (const { status, headers, body } of await Promise.all(requests)) {
+      assert.deepEqual([status, body.type, headers.connection], [503, '/problems/not-serving', 'close'])
+      assert.match(body.detail, /another process has replaced this one; connect again to reach it/)
+    }
+    assert.equal((await upgraded).status, 200)
+    assert.equal((await ban()).status, 200)
   })
 
   test('TERM to either process ends it alone', async (t) => {
