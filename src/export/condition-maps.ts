@@ -1,4 +1,5 @@
 import { block, type Directive, directive } from './directive.ts'
+import { pcreLiteral } from './expression.ts'
 import { isConditional, type Route } from './route.ts'
 
 /** The value of a map if no route that shares the location matches the request. */
@@ -45,7 +46,7 @@ export class ConditionMaps {
 
   /** A variable that is 1 if `subject` is exactly one of `values`. Plain values in a map would ignore case. */
   #condition(kind: string, subject: string, values: readonly string[]): string {
-    const alternatives = values.map((value) => value.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|')
+    const alternatives = values.map(pcreLiteral).join('|')
     return this.#variable(kind, subject, [directive('default', 0), directive(`~^(?:${alternatives})$`, 1)])
   }
 

@@ -31,6 +31,11 @@ export function forPcre(source: string): string {
   return flags + body
 }
 
+/** An expression that matches this text. */
+export function pcreLiteral(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+}
+
 /** Whether there are alternatives that are in no group, so that `^` or `$` are of one of them only. */
 export function isChoice(body: string): boolean {
   let depth = 0

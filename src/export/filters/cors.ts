@@ -1,5 +1,6 @@
 import type { Problem } from '../../config/error.ts'
 import { block, type Directive, directive } from '../directive.ts'
+import { pcreLiteral } from '../expression.ts'
 import { when } from '../refusal.ts'
 import { type Exported, earlier, type FilterExport, isOf, type Of, type Standing } from './filter-export.ts'
 import { addResponseHeader } from './response-header.ts'
@@ -102,5 +103,5 @@ class ToldOrigins {
 
 /** A plain value of a map would ignore case. */
 function patternOf(origin: string): string {
-  return origin.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace('\\*', '.+')
+  return pcreLiteral(origin).replace('\\*', '.+')
 }

@@ -2,8 +2,8 @@ import type { Problem } from '../../config/error.ts'
 import { block, directive } from '../directive.ts'
 import { when } from '../refusal.ts'
 import { type FilterExport, isOf, type Of } from './filter-export.ts'
-import { inexpressiblePage, textAnswer } from './respond.ts'
 import { addResponseHeader } from './response-header.ts'
+import { inexpressibleText, textAnswer } from './text-answer.ts'
 
 type ErrorPages = Of<'errorPages'>
 type Page = ErrorPages['pages'][number]
@@ -31,9 +31,13 @@ export const errorPages: FilterExport<ErrorPages> = {
           .map(({ statuses, index }) => directive('error_page', ...statuses, nameOf(index))),
       ],
       locations: ({ ownResponse }) =>
-        shown.map(({ body = '', contentType = 'text/html; charset=utf-8', index }) =>
+        shown.map(({ index, ...page }) =>
           // The status of the error stays: it is that of no `error_page … =`.
-          block('location', [nameOf(index)], [...ownResponse, ...kept, ...textAnswer(200, contentType, body)]),
+          block(
+            'location',
+            [nameOf(index)],
+            [...ownResponse, ...kept, ...textAnswer(200, page.contentType ?? 'text/html; charset=utf-8', page)],
+          ),
         ),
     }
   },
@@ -57,7 +61,7 @@ function inexpressibleError(page: Page, path: string): Problem[] {
       'nginx has pages for statuses from 300 to 599, but not for 499',
       'use these',
     ),
-    ...inexpressiblePage(page, path),
+    ...inexpressibleText(page, path),
   ]
 }
 

@@ -1,5 +1,5 @@
 import { type Directive, directive } from '../directive.ts'
-import { onlyExpression } from '../expression.ts'
+import { onlyExpression, pcreLiteral } from '../expression.ts'
 import { when } from '../refusal.ts'
 import { earlier, type FilterExport, isOf, type Of, type Standing } from './filter-export.ts'
 import { fromTemplate, isPlainPath, type Rewrite, replacing } from './rewrite.ts'
@@ -64,7 +64,7 @@ function rewriteOf({ filter: { strip, add, set, pattern, to }, route }: Standing
   const prefix = strip?.[0] ?? add!
   if (!isPlainPath(prefix)) return undefined
   if (strip === undefined) return { expression: '(?s)^(.*)$', replacement: `${prefix}$1` }
-  return { expression: `(?s)^${prefix.replaceAll('.', '\\.')}(?:/(.*))?$`, replacement: '/$1' }
+  return { expression: `(?s)^${pcreLiteral(prefix)}(?:/(.*))?$`, replacement: '/$1' }
 }
 
 /** Of several, each sees the path as the one before has left it, and nginx looks for no other location in the end. */

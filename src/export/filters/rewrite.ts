@@ -22,10 +22,10 @@ export function replacing(pattern: string, to: string): Rewrite | undefined {
   const { groups } = new LinearPattern(pattern)
   const hasChoice = isChoice(body)
   const isAtStart = body.startsWith('^') && !hasChoice
-  const isAtEnd = body.endsWith('\\z') && !hasChoice
+  const isAtEnd = /(?<!\\)(?:\\\\)*\\z$/.test(body) && !hasChoice
   const shift = isAtStart ? 0 : 1
   const rest = shift + groups + 1
-  if (!startsWithSlash(to) && (isAtStart || hasChoice || !beginsWithin(body))) return undefined
+  if (!to.startsWith('/') && (isAtStart || hasChoice || !beginsWithin(body))) return undefined
   const inPlace = withGroups(to, groups, shift)
   if (inPlace === undefined || (!isAtEnd && rest > LAST_GROUP) || (!isAtEnd && to.includes('?'))) return undefined
   const kept = hasChoice ? `(?:${body})` : body
@@ -90,10 +90,6 @@ function withGroups(to: string, groups: number, shift: number): string | undefin
   if (isOdd || !PLAIN.test(path.replaceAll('$', '')) || !PLAIN_QUERY.test(query.join('?').replaceAll('$', '')))
     return undefined
   return text
-}
-
-function startsWithSlash(to: string): boolean {
-  return to.startsWith('/')
 }
 
 /** Whether a match cannot begin with the slash that every path begins with. */

@@ -3,6 +3,7 @@ import type { Problem } from '../../config/error.ts'
 import { formatShare } from '../../config/share.ts'
 import type { Upstream } from '../../config/upstream.ts'
 import { block, directive } from '../directive.ts'
+import { pcreLiteral } from '../expression.ts'
 import { when } from '../refusal.ts'
 import { passTo, proxySettings } from '../upstream-settings.ts'
 import type { FilterExport, Of, Standing } from './filter-export.ts'
@@ -44,7 +45,8 @@ function choice({ filter: { to, by, override = [] }, word, route }: Standing<Spl
   let upstream = key === undefined ? share : `${variable}_key`
   // What is named first counts, so that it is looked at last.
   for (const [index, place] of [...override].reverse().entries()) {
-    const named = [...Object.keys(to), own].map((name) => directive(`~^${escaped(name)}$`, name))
+    // A plain value of a map would ignore case.
+    const named = [...Object.keys(to), own].map((name) => directive(`~^${pcreLiteral(name)}$`, name))
     const next = `${variable}_${index}`
     maps.push(block('map', [variableOf(place)!, next], [directive('default', upstream), ...named]))
     upstream = next
@@ -110,9 +112,4 @@ function variableOf(place: Split['by'] | Place): string | undefined {
     default:
       return undefined
   }
-}
-
-/** Names of upstreams are compared as they are; a plain value of a map would ignore case. */
-function escaped(name: string): string {
-  return name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
 }
