@@ -1,10 +1,12 @@
 import { z } from 'zod'
-import { StatusRange } from '../field.ts'
+import { matching, StatusRange } from '../field.ts'
 
 const Page = z.strictObject({
   status: StatusRange.describe('The status or statuses: 404, 500-504 or 5xx.'),
   body: z.string().describe('The page, as it is.'),
-  contentType: z.string().prefault('text/html; charset=utf-8').describe('Its Content-Type.'),
+  contentType: matching(/^[!-~][ -~]*$/, 'a media type such as text/html')
+    .prefault('text/html; charset=utf-8')
+    .describe('Its Content-Type.'),
 })
 
 export const ErrorPagesFilter = z
