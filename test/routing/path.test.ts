@@ -57,6 +57,5 @@ test('a long path is normalised like a short one', () => {
 test('a segment that is `..` to servers that take a parameter away first has no normal form', () => {
   for (const path of ['/a/..;/b', '/a/..;x=1', '/a/.;/b', '/a/%2e%2e%3b/b', '/..;'])
     assert.equal(normalisePath(path), undefined, path)
-  for (const path of ['/a;/b', '/...;/b', '/a..;x', '/;..', '/a;x=..'])
-    assert.equal(normalisePath(path), path)
+  for (const path of ['/a;/b', '/...;/b', '/a..;x', '/;..', '/a;x=..']) assert.equal(normalisePath(path), path)
 })
