@@ -179,7 +179,9 @@ export class Exchange
     if (limit > 0 && framing > limit) return this.#end(new Failure('body-too-large'))
     if (this.request.expects === 'unknown') return this.#end(new Failure('expectation-unknown'))
     if (path === undefined)
-      return this.#end(new Failure('bad-request', 'the path cannot be decoded, or climbs above its root'))
+      return this.#end(
+        new Failure('bad-request', 'the path cannot be decoded, climbs above its root, or has dots before a semicolon'),
+      )
     if (route === undefined) return this.#end(new Failure('no-route'))
     this.route = route
     const folder = redirectOf(route, path)

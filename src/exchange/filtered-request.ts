@@ -185,6 +185,13 @@ export class FilteredRequest implements NamedParts {
     return value === undefined || name !== 'cookie' ? value : this.#withoutOwn(value) || undefined
   }
 
+  /** Whether the client has sent several fields of that (lower-case) name, which go on. */
+  repeatsHeader(name: string): boolean {
+    const head = this.#head
+    const first = head.findNamed(name)
+    return first >= 0 && head.findNamed(name, first + 1) >= 0 && !this.edits.removes(name)
+  }
+
   /** The first field of that (lower-case) name as the client has sent it, whatever filters have made of it. */
   sentHeader(name: string): string | undefined {
     const head = this.#head

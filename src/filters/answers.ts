@@ -56,10 +56,12 @@ function begun(value: string, replacements: readonly Replacement[]): string {
 function rewrittenCookie(cookie: string, paths: readonly Replacement[], domains: readonly Replacement[]): string {
   const [pair, ...attributes] = cookie.split(';')
   const rewritten = attributes.map((attribute) => {
-    const [whole, name, value] = /^\s*(path|domain)\s*=\s*(.*?)\s*$/i.exec(attribute) ?? []
-    if (whole === undefined) return attribute
-    if (name!.toLowerCase() === 'path') return ` Path=${begun(value!, paths)}`
-    const domain = value!.replace(/^\./, '').toLowerCase()
+    const equals = attribute.indexOf('=')
+    const name = attribute.slice(0, Math.max(0, equals)).trim().toLowerCase()
+    if (name !== 'path' && name !== 'domain') return attribute
+    const value = attribute.slice(equals + 1).trim()
+    if (name === 'path') return ` Path=${begun(value, paths)}`
+    const domain = value.replace(/^\./, '').toLowerCase()
     const to = domains.find(([from]) => from === domain)?.[1]
     // Without a domain, the cookie is for the host of the request only.
     return to === undefined ? attribute : to === '' ? undefined : ` Domain=${to}`

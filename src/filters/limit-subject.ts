@@ -55,6 +55,11 @@ export class LimitSubject {
       case 'session':
         return this.#addSession(request)
       default: {
+        // A server may read another one than is counted here: who sends several, each time another, would never be refused.
+        if (part.from === 'header' && request.repeatsHeader(part.name)) {
+          this.#key.addNothing()
+          return true
+        }
         const text = textOf(part, request)
         if (text === undefined) return false
         this.#key.addText(text)

@@ -205,7 +205,11 @@ function viewOf(
     return failureOf(error)
   }
   const path = pathOf(head)
-  if (path === undefined) return new Failure('bad-request', 'the path cannot be decoded, or climbs above its root')
+  if (path === undefined)
+    return new Failure(
+      'bad-request',
+      'the path cannot be decoded, climbs above its root, or has dots before a semicolon',
+    )
   const view = new RequestView(head)
   view.address = address
   view.certificate = certificate

@@ -3,6 +3,7 @@ import { hexadecimal } from '../runtime/hexadecimal.ts'
 const PERCENT = 0x25
 const DOT = 0x2e
 const SLASH = 0x2f
+const SEMICOLON = 0x3b
 
 /** Stands for the end of the text; it is no byte. */
 const END = -1
@@ -16,7 +17,8 @@ let normal = Buffer.allocUnsafeSlow(1024)
  * read, written and taken back at most once.
  *
  * @param path begins with a slash; one character a byte
- * @returns undefined if there is none: a broken or NUL escape, or a path that climbs above its root
+ * @returns undefined if there is none: a broken or NUL escape, a path that climbs above its root, or a segment `..;name`: a name to some
+ *   readers, and `..` to those that take a parameter away first (servlet containers)
  */
 export function normalisePath(path: string): string | undefined {
   if (normal.length < path.length + 1) normal = Buffer.allocUnsafeSlow(2 * path.length)
@@ -41,12 +43,21 @@ export function normalisePath(path: string): string | undefined {
       if (segment <= 1) return undefined
       length = segment - 1
       while (normal[length - 1] !== SLASH) length--
+    } else if (size > 1 && hasDotsBeforeParameter(segment, length)) {
+      return undefined
     } else if (byte === SLASH && (size > 0 || length === 0)) {
       normal[length++] = SLASH
     }
     segment = length
   }
   return normal.toString('latin1', 0, length)
+}
+
+/** Whether the segment `normal[from, to)` is one of dots but for a parameter. */
+function hasDotsBeforeParameter(from: number, to: number): boolean {
+  if (normal[from] !== DOT) return false
+  const at = normal[from + 1] === DOT ? from + 2 : from + 1
+  return at < to && normal[at] === SEMICOLON
 }
 
 /** The byte that the three characters at offset `at` stand for; 0 if they are not an escape. */

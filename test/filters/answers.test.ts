@@ -33,6 +33,7 @@ testBoth(
         'a=Path=/; path=/; HttpOnly',
         'b=2; Path=/x; Domain=.Inner.Example; Secure',
         'c=3;Domain=local',
+        'e=5; PATH = / ; path; domain=; =x',
         'd=4; Expires=Wed, 09 Jun 2027 10:18:14 GMT; Domain=other.example',
       ],
     })
@@ -40,6 +41,7 @@ testBoth(
       'a=Path=/; Path=/app/; HttpOnly',
       'b=2; Path=/app/x; Domain=www.example.org; Secure',
       'c=3',
+      'e=5; Path=/app/; path; domain=; =x',
       'd=4; Expires=Wed, 09 Jun 2027 10:18:14 GMT; Domain=other.example',
     ])
   },

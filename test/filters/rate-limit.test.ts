@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { startDataPlane } from '../support/data-plane.ts'
-import { type FilterClient, http1Client, http2Client, mirrorOrigin, testBoth } from '../support/filtered.ts'
+import { type FilterClient, http1Client, mirrorOrigin, testBoth } from '../support/filtered.ts'
+import { RawClient } from '../support/raw-client.ts'
 
 const limited = (settings: object, path = '/*') => [{ path, filters: [{ rateLimit: { rate: '10/h', ...settings } }] }]
 
@@ -182,20 +183,6 @@ testBoth(
   },
 )
 
-test('10,000 keys, each counted by itself', async (t) => {
-  const client = await served(t, { by: 'query:k' }, '', http2Client)
-  const ask = (n: number) => client.ask(`/?k=${n}`).then(({ status }) => status)
-  const all = async (first: number, count: number) => {
-    const statuses = new Set<number>()
-    for (let n = first; n < first + count; n += 50) {
-      for (const status of await Promise.all(Array.from({ length: 50 }, (_, i) => ask(n + i)))) statuses.add(status)
-    }
-    return [...statuses]
-  }
-  assert.deepEqual(await all(0, 10_000), [200])
-  assert.deepEqual(await all(4000, 500), [429])
-})
-
 test('by session: users of one address are told apart by Limpet’s cookie, and forged ones count together', async (t) => {
   const client = await served(t, { by: 'session' }, 'affinity: cookie,')
   const first = await client.ask('/')
@@ -227,7 +214,7 @@ test('a limit goes on where it was when another route changes, and when its own 
   assert.equal(await statuses(client, 3, {}, '/a/'), '200 200 429')
 })
 
-async function served(t: TestContext, limit: object, upstream = '', connectTo = http1Client): Promise<FilterClient> {
+async function served(t: TestContext, limit: object, upstream = ''): Promise<FilterClient> {
   const origin = await mirrorOrigin(t)
   const filters = JSON.stringify([{ rateLimit: { rate: '10/h', ...limit } }])
   const { port } = await startDataPlane(
@@ -238,7 +225,7 @@ async function served(t: TestContext, limit: object, upstream = '', connectTo = 
     upstreams: { app: { ${upstream} servers: ['${origin.address}'] } }
   `,
   )
-  return connectTo(t, port)
+  return http1Client(t, port)
 }
 
 testBoth(
@@ -250,3 +237,59 @@ testBoth(
     assert.deepEqual(statuses, [200, 429, 200])
   },
 )
+
+testBoth(
+  'who sends the header of a limit several times does not escape it',
+  limited({ by: 'header:X-Key', missing: 'pass' }),
+  async (client) => {
+    const repeated = async (first: string) => (await client.ask('/', { headers: { 'X-Key': [first, 'real'] } })).status
+    assert.deepEqual([await repeated('made up 1'), await repeated('made up 2')], [200, 429])
+    assert.equal(await statuses(client, 2, { 'X-Key': 'real' }), '200 429')
+    assert.equal(await statuses(client, 2), '200 200')
+  },
+)
+
+testBoth(
+  'clients that no trusted proxy vouches for are whom they are, whatever they say',
+  limited({}),
+  async (client) => {
+    const forwarded = (n: number) => ({
+      'X-Forwarded-For': `192.0.2.${n}`,
+      Forwarded: `for=192.0.2.${n}`,
+      'X-Real-IP': `192.0.2.${n}`,
+    })
+    assert.equal(await statuses(client, 1, forwarded(1)), '200')
+    assert.equal(await statuses(client, 1, forwarded(2)), '429')
+  },
+)
+
+test('10,000 keys over sockets: each is served once, and none takes the place of another', async (t) => {
+  const KEYS = 10_000
+  const { port } = await startDataPlane(t, {
+    routes: [
+      {
+        path: '/*',
+        filters: [
+          { rateLimit: { rate: '1/d', by: ['header:X-Key', 'client.address'], headers: 'none' } },
+          { respond: { status: 204 } },
+        ],
+      },
+    ],
+    upstreams: { app: { servers: ['127.0.0.1:9'] } },
+  })
+  /** How often each status is answered to one request of each key, which one connection sends without a pause. */
+  const asked = async () => {
+    const client = await RawClient.connect(t, port)
+    for (let key = 0; key < KEYS; key++)
+      client.say(
+        `GET / HTTP/1.1\r\nHost: a\r\nX-Key: ${randomKeys[key]}\r\n${key === KEYS - 1 ? 'Connection: close\r\n' : ''}\r\n`,
+      )
+    const counts: Record<string, number> = {}
+    for (const [, status] of (await client.goodbye()).matchAll(/HTTP\/1\.1 (\d+) /g))
+      counts[status!] = (counts[status!] ?? 0) + 1
+    return counts
+  }
+  const randomKeys = Array.from({ length: KEYS }, () => randomBytes(8).toString('hex'))
+  assert.deepEqual(await asked(), { 204: KEYS })
+  assert.deepEqual(await asked(), { 429: KEYS })
+})

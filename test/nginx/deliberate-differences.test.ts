@@ -77,6 +77,11 @@ const differences: Record<string, Difference> = {
     nginx: / 200 /,
   },
   '`OPTIONS *`': { request: `OPTIONS * HTTP/1.1\n${HOST}\n`, limpet: /got OPTIONS \* /, nginx: / 400 / },
+  'a segment such as `..;x` in the path, which is `..` to servlet containers': {
+    request: `GET /a/..;x/b HTTP/1.1\n${HOST}\n`,
+    limpet: / 400 [\s\S]*dots before a semicolon/,
+    nginx: /got GET \/a\/\.\.;x\/b /,
+  },
   '`TRACE`': { request: `TRACE / HTTP/1.1\n${HOST}\n`, limpet: /got TRACE /, nginx: / 405 / },
   'methods with small letters or digits': {
     request: `M2 / HTTP/1.1\n${HOST}\n`,

@@ -10,6 +10,7 @@ function plainly(path: string): string | undefined {
   const segments = decoded.split('/').slice(1)
   const kept: string[] = []
   for (const segment of segments) {
+    if (/^\.{1,2};/.test(segment)) return undefined
     if (segment === '..' && kept.pop() === undefined) return undefined
     if (!['', '.', '..'].includes(segment)) kept.push(segment)
   }
@@ -51,4 +52,10 @@ test('a long path is normalised like a short one', () => {
   assert.equal(normalisePath('/a/..'.repeat(10_000)), '/')
   assert.equal(normalisePath(`${'/a'.repeat(10_000)}${'/%2e%2e'.repeat(9_999)}`), '/a/')
   assert.equal(normalisePath(`${'/a'.repeat(10_000)}${'/..'.repeat(10_001)}`), undefined)
+})
+
+test('a segment that is `..` to servers that take a parameter away first has no normal form', () => {
+  for (const path of ['/a/..;/b', '/a/..;x=1', '/a/.;/b', '/a/%2e%2e%3b/b', '/..;'])
+    assert.equal(normalisePath(path), undefined, path)
+  for (const path of ['/a;/b', '/...;/b', '/a..;x', '/;..', '/a;x=..']) assert.equal(normalisePath(path), path)
 })

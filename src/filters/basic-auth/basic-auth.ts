@@ -7,6 +7,7 @@ import type { WorkerContext } from '../../exchange/worker-context.ts'
 import { now } from '../../runtime/clock.ts'
 import type { PasswordFile } from '../../runtime/credentials.ts'
 import type { BasicAuthSettings } from '../../runtime/filter-settings.ts'
+import type { IpAddress } from '../../runtime/ip-address.ts'
 import { BriefCache } from '../brief-cache.ts'
 import { quoted, unauthorized } from '../challenge.ts'
 import { type BasicCredentials, basicCredentials } from './basic-credentials.ts'
@@ -81,7 +82,7 @@ export class BasicAuth implements Filter {
     try {
       let answer = this.#underway.get(id)
       if (answer === undefined) {
-        answer = checker.verify(credentials.password, hash, request.clientAddress.text)
+        answer = checker.verify(credentials.password, hash, networkOf(request.clientAddress))
         this.#underway.set(id, answer)
       }
       const isRight = (await answer) && isKnown
@@ -136,4 +137,9 @@ export class BasicAuth implements Filter {
   #numberOf(user: Buffer): number {
     return createHmac('sha256', this.#secret).update(user).digest().readUInt32BE() / 2 ** 32
   }
+}
+
+/** What one client has at its disposal: an address of IPv4, or a network (/64) of IPv6. */
+function networkOf({ text, octets }: IpAddress): string {
+  return octets.length === 4 ? text : octets.subarray(0, 8).join(':')
 }
