@@ -20,7 +20,10 @@ export interface ResponseSink {
   data(bytes: Buffer, from: number, to: number): void
   /** The response's body is complete. */
   end(trailers?: Head): void
-  /** Sends what was written. Returns false if nothing more should be written until it is drained. */
+  /**
+   * Sends what was written. Returns false if nothing more should be written until it is drained. What was written, a head too, must be
+   * sent before the call from the server returns: all responses of a worker are put together in the same memory.
+   */
   flush(): boolean
 }
 

@@ -125,6 +125,30 @@ describe('answers are compressed', () => {
     const { code } = await client.unary(Buffer.from('x'), { metadata: { 'accept-encoding': 'gzip' } }).over()
     assert.equal(code, 0)
   })
+  for (const [protocol, connectTo] of [
+    ['HTTP/1.1', http1Client],
+    ['HTTP/2', http2Client],
+  ] as const) {
+    test(`for many clients at the same time, each of whom gets their own, over ${protocol}`, async (t) => {
+      const origin = await httpOrigin(t, ({ url }, response) => {
+        response.writeHead(200, { 'Content-Type': 'text/plain', 'X-Path': url })
+        response.end(`${url} `.repeat(10_000))
+      })
+      const { port } = await startDataPlane(t, {
+        listeners: [{ h2c: true }],
+        routes: [{ path: '/*', upstream: 'app', filters: ['compress'] }],
+        upstreams: { app: { servers: [origin.address] } },
+      })
+      const clients = Array.from({ length: 16 }, () => connectTo(t, port))
+      for (let round = 0; round < 3; round++) {
+        const asked = clients.map((client, index) => raw(client, `/${round}/${index}`, 'gzip'))
+        for (const [index, { headers, bytes }] of (await Promise.all(asked)).entries()) {
+          assert.equal(headers['x-path'], `/${round}/${index}`)
+          assert.equal(gunzipSync(bytes).toString(), `/${round}/${index} `.repeat(10_000))
+        }
+      }
+    })
+  }
 
   test('each event of a stream goes on at once', async (t) => {
     const origin = await httpOrigin(t, async (_request, response) => {

@@ -27,6 +27,8 @@ export class CompressStage extends BodyStage {
   #compressor: (Transform & { flush(): void }) | undefined
   #hasNew = false
   #trailers: Buffer | undefined
+  /** Whether the head has been written and not sent: the memory that it is in is the next response's, too. */
+  #owesHead = false
   #isOver = false
 
   /** @param over called once, when nothing is compressed any more */
@@ -44,6 +46,7 @@ export class CompressStage extends BodyStage {
     const isEmpty = framing === 0 || this.#compression.isToHead
     this.next.respond(head, options, isEmpty ? framing : UNTIL_CLOSE, fields)
     if (!isEmpty) this.#compressor = this.#begin()
+    this.#owesHead = !isEmpty
     return 'data'
   }
 
@@ -69,6 +72,10 @@ export class CompressStage extends BodyStage {
   flush(): boolean {
     const compressor = this.#compressor
     if (compressor === undefined) return this.next.flush()
+    if (this.#owesHead) {
+      this.#owesHead = false
+      this.next.flush()
+    }
     if (this.#hasNew && this.#compression.isStream) compressor.flush()
     this.#hasNew = false
     return !compressor.writableNeedDrain
