@@ -35,8 +35,9 @@ const features: readonly [keys: string, instead: string][] = [
   ],
   ['compress compression gzip brotli zstd encode', 'a route has filters: [compress]'],
   ['cache caching proxycache', 'use a cache in the servers or in front of Limpet'],
-  ['root static files fileserver', 'let a server behind Limpet serve the files'],
+  ['root static files fileserver', 'let a server behind Limpet serve the files; the filter respond has a file'],
   ['errorpages errorpage errors', 'a route has filters: [{ errorPages: … }]'],
+  ['maintenance maintenancemode', 'a route has filters: [maintenancePage]; limpet maintenance takes one server out'],
   ['mirror mirroring shadow canary split', 'a route has filters: split and mirror'],
   ['circuitbreaker', 'health.outlier ejects servers whose responses are bad'],
   [
