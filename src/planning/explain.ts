@@ -131,8 +131,9 @@ async function explainedWay(filters: FilterRehearsal, view: RequestView, isSecur
   const { group } = filters
   if (group === undefined) {
     const failure = new Failure('no-route')
-    filters.answered(failure)
-    return { filters: filters.explained, summary: `answers ${failure.status}: ${failure.text}`, status: failure.status }
+    const { status } = filters.answered(failure)
+    const { explained } = filters
+    return { filters: explained, summary: answerInWords(failure, explained), status }
   }
   const { failure, ...placed } = explainedPlacement(group, view, isSecure)
   if (failure === undefined) filters.answeredBy(placed.server ?? '')

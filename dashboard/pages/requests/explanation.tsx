@@ -94,7 +94,7 @@ function Steps({ answer }: { readonly answer: Explanation }) {
       )}
       {filters.length > 0 && (
         <Step title="Filters">
-          <ul class="filters">
+          <ul class="explained-filters">
             {filters.map((filter, index) => (
               <FilterItem key={index} filter={filter} status={answer.status} />
             ))}
