@@ -78,7 +78,7 @@ export class Filtering {
 
   /** All of the request has been written to a server. */
   requestSent(): void {
-    for (const follower of this.request.followers) follower.requestSent()
+    for (const follower of this.request.followers) this.#attend('mirror', () => follower.requestSent())
   }
 
   /**
