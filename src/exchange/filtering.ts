@@ -19,6 +19,7 @@ export interface FilteringOwner extends Retries {
 }
 
 const CANCEL = (stage: BodyStage) => stage.cancel()
+const SENT = (follower: RequestFollower) => follower.requestSent()
 const LEAVE = (follower: RequestFollower) => follower.exchangeEnded()
 const END = (filter: Filter, request: FilteredRequest) => filter.ended!(request)
 
@@ -78,7 +79,7 @@ export class Filtering {
 
   /** All of the request has been written to a server. */
   requestSent(): void {
-    for (const follower of this.request.followers) this.#attend('mirror', () => follower.requestSent())
+    for (const follower of this.request.followers) this.#attend('mirror', follower, SENT)
   }
 
   /**

@@ -51,7 +51,7 @@ export class FilterRehearsal {
     for (;;) {
       const verdict = this.#filtering.next()
       if (!(verdict instanceof Promise)) return verdict
-      const settled = await verdict.catch((error) => new Failure('filter-failed', String(error)))
+      const settled = await verdict.catch((error) => this.#filtering.failed(error))
       if (settled !== undefined) return settled
     }
   }
