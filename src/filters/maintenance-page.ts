@@ -30,7 +30,7 @@ export class MaintenancePage implements Filter {
     const { bypass, retryAfter, page } = this.#settings
     const shown = bypass.find((each) => isShown(each, request))
     if (shown !== undefined) return this.#pass(request, `${shown.from} ${shown.name}`)
-    request.note(this.name, 'answers 503')
+    request.note(this.name, 'closed')
     // A gRPC call ends with a status of its own, and gets no page.
     if (this.#page === undefined || request.received.isGrpc) return new Failure('maintenance', '', { retryAfter })
     const lines = [`Content-Type: ${page!.contentType}`, `Retry-After: ${retryAfter}`]

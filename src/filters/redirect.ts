@@ -33,8 +33,9 @@ export class Redirect implements Filter {
     const written = this.#pattern === undefined ? renderInTarget(location, request) : this.#replaced(request)
     if (written === undefined) return undefined
     const target = asFieldValue(written)
+    const [address, query] = partsOf(target)
     // A query may have secrets that are logged nowhere else.
-    request.note(this.name, `${status} to ${partsOf(target)[0]}`)
+    request.note(this.name, `to ${address}${query === '' ? '' : '?…'}`)
     if (HOSTLESS.test(target)) return new Failure('bad-request', 'it names no host')
     return ownResponse(status, [`Location: ${this.#onThisHost(target)}`], Buffer.alloc(0), request.received)
   }

@@ -219,6 +219,11 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
       goesOn('not copied: its body is too long'),
     ],
   ],
+  maintenancePage: [
+    [{}, {}, answers('closed')],
+    [{ except: ['203.0.113.0/24'] }, { ip: '203.0.113.9' }, goesOn('lets it pass: 203.0.113.9')],
+    [{ bypass: 'cookie:pass=12345678' }, { headers: { cookie: 'pass=12345678' } }, goesOn('lets it pass: cookie pass')],
+  ],
   path: [
     [{ strip: '/shop' }, { path: '/shop/cart?a=b' }, goesOn('/shop/cart → /cart; sets X-Forwarded-Prefix: /shop')],
     [{ strip: '/shop' }, { path: '/cart' }, goesOn('')],
@@ -236,7 +241,7 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
     [
       { to: 'https://www.example.org${request.target}', status: 301 },
       { path: '/a?b=c' },
-      answers('to https://www.example.org/a?b=c'),
+      answers('to https://www.example.org/a?…'),
     ],
   ],
   respond: [[{ status: 503, body: 'closed' }, {}, answers('6 bytes of its own')]],
@@ -326,7 +331,7 @@ describe('of a route with several filters', () => {
     ])
     const headers = { authorization: `Bearer ${await token({})}` }
     const { summary, filters } = await ask({ path: '/shop/cart?a=b', host: 'example.org', headers })
-    assert.equal(summary, 'filter redirect answers 308 (to http://app.internal/cart?a=b)')
+    assert.equal(summary, 'filter redirect answers 308 (to http://app.internal/cart?…)')
     assert.deepEqual(filters[1]!.request, ['sets X-Path: /shop/cart of example.org', 'sets X-User: ***'])
   })
 
