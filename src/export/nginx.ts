@@ -3,6 +3,7 @@ import type { Config } from '../config/schema.ts'
 import { clientAddress } from './client-address.ts'
 import { block, type Directive, directive, render } from './directive.ts'
 import { refuseInexpressible } from './inexpressible.ts'
+import { repeatable } from './inheritance.ts'
 import { isConditional } from './route.ts'
 import { siteDirectives } from './site.ts'
 import { tlsFromClients } from './tls.ts'
@@ -97,7 +98,7 @@ function clients(config: Config): Directive[] {
 
 /** What locations that have some of these themselves must repeat. */
 function inherited(config: Config): Directive[] {
-  return [...tlsFromClients(config), ...forwarding(config), ...relaying].filter(({ name }) => REPEATED.includes(name))
+  return repeatable([...tlsFromClients(config), ...forwarding(config), ...relaying])
 }
 
 /** The head that a server gets, equivalent to src/forwarding/forwarded-request.ts. */
@@ -149,9 +150,6 @@ function forwarding(config: Config): Directive[] {
     directive('proxy_set_header', 'Trailer', ''),
   ]
 }
-
-/** nginx takes those of a location in place of all others. */
-const REPEATED = ['add_header', 'proxy_hide_header', 'proxy_set_header']
 
 const accelHeaders = ['Expires', 'Redirect', 'Limit-Rate', 'Buffering', 'Charset'].map((word) => `X-Accel-${word}`)
 

@@ -251,7 +251,7 @@ export function testAsNginx(requests: number): void {
 type Servers = string[]
 
 /** Sends the same requests to both programs, and expects the same outcomes. */
-async function compare(
+export async function compare(
   test: TestContext,
   count: number,
   vocabulary: Vocabulary,

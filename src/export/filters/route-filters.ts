@@ -1,6 +1,7 @@
 import type { Problem } from '../../config/error.ts'
 import type { Config } from '../../config/schema.ts'
 import { block, type Directive, directive } from '../directive.ts'
+import { withInherited } from '../inheritance.ts'
 import { when } from '../refusal.ts'
 import { byRule } from './addresses.ts'
 import { type Exported, internalPath, type Standing } from './filter-export.ts'
@@ -101,20 +102,6 @@ function together(exports: readonly Exported[], part: 'shared' | 'passing' | 'er
 /** The same in the block of a location. */
 function within(complete: (directives: readonly Directive[]) => readonly Directive[]) {
   return (location: Directive): Directive => ({ ...location, block: complete(location.block!) })
-}
-
-/** The directives, and before them what nginx would no longer inherit, there and in their blocks. */
-function withInherited(own: readonly Directive[], inherited: readonly Directive[]): Directive[] {
-  const nameIn = ({ args: [name] }: Directive) => name?.toLowerCase()
-  const repeated = inherited.filter(
-    (one) =>
-      own.some(({ name }) => name === one.name) &&
-      !own.some((each) => each.name === one.name && nameIn(each) === nameIn(one)),
-  )
-  const nested = own.map((each) =>
-    each.block === undefined ? each : { ...each, block: withInherited(each.block, inherited) },
-  )
-  return [...repeated, ...nested]
 }
 
 /** Each directive once: several exports set the same status. */
