@@ -302,7 +302,8 @@ export class Handover {
   }
 
   #assertOpen(): void {
-    if (this.#isClosed) throw new OperationRefused('not-serving', `nothing is changed here any more: ${this.#closedFor}`)
+    if (this.#isClosed)
+      throw new OperationRefused('not-serving', `nothing is changed here any more: ${this.#closedFor}`)
   }
 }
 
