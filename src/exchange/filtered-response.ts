@@ -16,15 +16,19 @@ export class FilteredResponse {
   readonly request: FilteredRequest
   /** Whether Limpet itself has made it. */
   readonly isOwn: boolean
-  /** Whether it is the operator's own page. */
-  readonly isPage: boolean
+  /** Whether a filter has put it in the place of another. */
+  readonly isReplacement: boolean
   readonly #head: ReadableHead
   readonly #mayRetry: () => boolean
 
-  constructor(request: FilteredRequest, head: ReadableHead, { isOwn = false, isPage = false, mayRetry = NEVER }) {
+  constructor(
+    request: FilteredRequest,
+    head: ReadableHead,
+    { isOwn = false, isReplacement = false, mayRetry = NEVER },
+  ) {
     this.request = request
     this.isOwn = isOwn
-    this.isPage = isPage
+    this.isReplacement = isReplacement
     this.#mayRetry = mayRetry
     this.#head = head
   }

@@ -17,6 +17,8 @@ export class Filtering {
   /** How many filters have been asked about the request. */
   #asked = 0
   #response: FilteredResponse | undefined
+  /** Whether a filter has put a response in the place of another. */
+  #isReplaced = false
   /** From the client on. */
   readonly #stages: BodyStage[] = []
 
@@ -69,7 +71,9 @@ export class Filtering {
     this.request.upstreamName = this.group?.settings.name
     if (!this.#filters.some(seesResponses)) return undefined
     const readable = { status: head.status, values: (name: string) => valuesIn(head, name) }
-    return this.#show(new FilteredResponse(this.request, readable, { mayRetry }))
+    const verdict = this.#show(new FilteredResponse(this.request, readable, { mayRetry }))
+    this.#isReplaced = typeof verdict === 'object'
+    return verdict
   }
 
   /** The client gets the server's response: puts the stages of filters before it. */
@@ -117,10 +121,14 @@ export class Filtering {
 
   /** A response of Limpet's own, as the filters leave it. */
   filtered(response: OwnResponse): OwnResponse {
-    const { status, lines, fields, isPage = false } = response
+    const { status, lines, fields } = response
+    const isReplacement = this.#isReplaced || response.isPage === true
     const readable = { status, values: (name: string) => valuesAmong(lines, name) }
-    const verdict = this.#show(new FilteredResponse(this.request, readable, { isOwn: true, isPage }))
-    if (typeof verdict === 'object') return this.filtered({ ...verdict, fields: verdict.fields + fields })
+    const verdict = this.#show(new FilteredResponse(this.request, readable, { isOwn: true, isReplacement }))
+    if (typeof verdict === 'object') {
+      this.#isReplaced = true
+      return this.filtered({ ...verdict, fields: verdict.fields + fields })
+    }
     const { edits } = this.#response!
     const kept = lines.filter((line) => !edits.removes(nameOf(line)))
     return { ...response, lines: kept, fields: fields + edits.lines }

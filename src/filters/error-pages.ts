@@ -15,8 +15,8 @@ export class ErrorPages implements Filter {
   }
 
   response(response: FilteredResponse): OwnResponse | undefined {
-    const { status, request, isOwn, isPage } = response
-    if (isPage || (isOwn && status < 400)) return undefined
+    const { status, request, isOwn, isReplacement } = response
+    if (isReplacement || (isOwn && status < 400)) return undefined
     const found = this.#pages.find(({ from, to }) => status >= from && status <= to)
     if (found === undefined) return undefined
     request.note(this.name, `a page of its own for ${status}`)
