@@ -1,5 +1,5 @@
-import { getMimeType } from 'hono/utils/mime'
 import type { PageBody, PageSettings } from '../runtime/filter-settings.ts'
+import { mediaTypeOf } from '../runtime/media-type.ts'
 
 /** A page in the configuration: its text, or its file. */
 interface ConfiguredPage {
@@ -18,5 +18,5 @@ export function bodyOf({ body = '', file }: ConfiguredPage): PageBody {
 
 /** By the name of the file; undefined if that says nothing. */
 export function contentTypeOf(file: string | undefined): string | undefined {
-  return file === undefined ? undefined : getMimeType(file)
+  return file === undefined ? undefined : mediaTypeOf(file)
 }

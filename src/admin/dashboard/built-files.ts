@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { mediaTypeOf } from '../../runtime/media-type.ts'
 import { OWN_ORIGIN_ONLY } from './own-page.ts'
 
 /** How a file may travel, as the build has prepared it; the best first. */
@@ -8,14 +9,6 @@ const encodings = [
   { name: 'br', ending: '.br' },
   { name: 'gzip', ending: '.gz' },
 ] as const
-
-const types: Readonly<Record<string, string>> = {
-  html: 'text/html; charset=utf-8',
-  js: 'text/javascript; charset=utf-8',
-  css: 'text/css; charset=utf-8',
-  svg: 'image/svg+xml',
-  woff2: 'font/woff2',
-}
 
 interface Form {
   readonly encoding: string | undefined
@@ -68,7 +61,7 @@ function filesIn(folder: string): ReadonlyMap<string, BuiltFile> | undefined {
   if (!names.includes('index.html')) return undefined
   return new Map(
     names.flatMap((name) => {
-      const type = types[/\.(\w+)$/.exec(name)?.[1] ?? '']
+      const type = mediaTypeOf(name)
       if (type === undefined) return []
       const path = `/${name.replaceAll('\\', '/')}`
       const compressed = encodings
