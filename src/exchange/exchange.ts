@@ -60,6 +60,8 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   #bodyLimit = 0
   /** Undefined for a request whose route has no filters. */
   #filtering: Filtering | undefined
+  /** Whether filters, which may ask others, are not asked before it shows that the client does not cancel the request. */
+  #isHeldBack = false
   #placement: Placement | undefined
   /** The current or the last attempt. */
   #attempt: Attempt | undefined
@@ -188,7 +190,8 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
     if (filters === undefined) return this.#place(groups[route.upstream], view)
     const filtered = new FilteredRequest(this.context, this.downstream, this.request, route, path, groups)
     this.#filtering = new Filtering(filters, filtered, this.context.notices)
-    this.#filter()
+    this.#isHeldBack = this.downstream.isFickle
+    if (!this.#isHeldBack) this.#filter()
   }
 
   /** Asks the filters of the route, from the first one that has not been asked. */
@@ -274,6 +277,10 @@ export class Exchange implements DownstreamUser, AttemptOwner, Waiter, Call, Exc
   }
 
   flush(): void {
+    if (this.#isHeldBack) {
+      this.#isHeldBack = false
+      return this.#filter()
+    }
     const limit = this.#bodyLimit
     const isTooLarge = limit > 0 && this.downstream.bodyLength > limit && this.#attempt?.isTunnel !== true
     if (this.#attempt !== undefined) this.#attempt.flushRequest()
