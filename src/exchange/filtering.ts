@@ -193,7 +193,11 @@ export class Filtering {
     for (const follower of this.request.followers) this.#attend('mirror', () => follower.exchangeEnded())
     for (let index = 0; index < this.#asked; index++) {
       const filter = this.#filters[index]!
-      if (filter.ended !== undefined) this.#attend(filter.name, () => filter.ended!(this.request))
+      try {
+        filter.ended?.(this.request)
+      } catch (error) {
+        this.#failedIn(filter.name, error)
+      }
     }
   }
 }
