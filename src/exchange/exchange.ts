@@ -62,6 +62,8 @@ export class Exchange
   #bodyLimit = 0
   /** Undefined for a request whose route has no filters. */
   #filtering: Filtering | undefined
+  /** Whether filters, which may ask others, are not asked before it shows that the client does not cancel the request. */
+  #isHeldBack = false
   #placement: Placement | undefined
   /** The current or the last attempt. */
   #attempt: Attempt | undefined
@@ -190,7 +192,8 @@ export class Exchange
     if (filters === undefined) return this.#place(groups[route.upstream], view)
     const filtered = new FilteredRequest(this.context, this.downstream, this.request, route, path, groups)
     this.#filtering = new Filtering(filters, filtered, this)
-    this.#filter()
+    this.#isHeldBack = this.downstream.isFickle
+    if (!this.#isHeldBack) this.#filter()
   }
 
   /** Asks the filters of the route, from the first one that has not been asked. */
@@ -276,6 +279,10 @@ export class Exchange
   }
 
   flush(): void {
+    if (this.#isHeldBack) {
+      this.#isHeldBack = false
+      return this.#filter()
+    }
     const limit = this.#bodyLimit
     const isTooLarge = limit > 0 && this.downstream.bodyLength > limit && this.#attempt?.isTunnel !== true
     if (this.#attempt !== undefined) this.#attempt.flushRequest()

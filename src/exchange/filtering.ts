@@ -21,7 +21,6 @@ export interface FilteringOwner extends Retries {
 const CANCEL = (stage: BodyStage) => stage.cancel()
 const SENT = (follower: RequestFollower) => follower.requestSent()
 const LEAVE = (follower: RequestFollower) => follower.exchangeEnded()
-const END = (filter: Filter, request: FilteredRequest) => filter.ended!(request)
 
 /** Most exchanges have none. */
 const NO_STAGES: readonly BodyStage[] = []
@@ -189,15 +188,18 @@ export class Filtering {
     for (const follower of this.request.followers) this.#attend('mirror', follower, LEAVE)
     for (let index = 0; index < this.#asked; index++) {
       const filter = this.#filters[index]!
-      // Most have none, and a call for each would be wasted.
-      if (filter.ended !== undefined) this.#attend(filter.name, filter, END)
+      try {
+        filter.ended?.(this.request)
+      } catch (error) {
+        this.#failedIn(filter.name, error)
+      }
     }
   }
 
   /** Does what no throw may keep from being done. */
-  #attend<Party>(filter: string, party: Party, act: (party: Party, request: FilteredRequest) => void): void {
+  #attend<Party>(filter: string, party: Party, act: (party: Party) => void): void {
     try {
-      act(party, this.request)
+      act(party)
     } catch (error) {
       this.#failedIn(filter, error)
     }

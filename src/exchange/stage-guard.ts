@@ -25,11 +25,12 @@ export class StageGuard implements ResponseSink {
   }
 
   respond(head: ResponseHead, options: ConnectionOptions, framing: Framing, fields: string): BodyForm {
-    let form: BodyForm = 'data'
-    this.attend(() => {
-      form = this.#first.respond(head, options, framing, fields)
-    })
-    return form
+    try {
+      return this.#first.respond(head, options, framing, fields)
+    } catch (error) {
+      this.#fail(error)
+      return 'data'
+    }
   }
 
   data(bytes: Buffer, from: number, to: number): void {
@@ -46,11 +47,13 @@ export class StageGuard implements ResponseSink {
   }
 
   flush(): boolean {
-    let takesMore = true
-    this.attend(() => {
-      takesMore = this.#first.flush()
-    })
-    return takesMore
+    if (this.#hasFailed) return true
+    try {
+      return this.#first.flush()
+    } catch (error) {
+      this.#fail(error)
+      return true
+    }
   }
 
   /** Has a stage do something, unless one has failed. */

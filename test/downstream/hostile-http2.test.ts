@@ -90,12 +90,15 @@ for (const [way, cancel] of Object.entries(cancellations)) {
 for (const [way, cancel] of Object.entries(cancellations)) {
   test(`what a wasteful client has ended again with what arrived of it goes to no server: ${way}`, async (t) => {
     const { worker, peer } = await start(t, (response) => response.end('here'))
+    let filtered = 0
+    worker.context.filtersOf = () => [{ name: 'counts', request: () => void filtered++ }]
     peer.say(...Array.from({ length: CANCELLED }, (_, i) => [get(2 * i + 1), cancel(2 * i + 1)]).flat())
     await peer.roundTrip()
     const records = await worker.records(CANCELLED)
     // Until it is known to be wasteful, its requests begin as anyone's do.
     const begun = records.filter(({ serverNames }) => serverNames !== '').length
     assert.ok(begun <= CANCELLED / 20, `${begun} of ${CANCELLED} requests went to a server`)
+    assert.ok(filtered <= CANCELLED / 20, `${filtered} of ${CANCELLED} requests were shown to filters`)
     assert.ok(records.every(({ status }) => status === 499))
     assert.equal(peer.count(Type.GOAWAY), 0)
   })
