@@ -357,6 +357,7 @@ export class Balancer {
     }
     const handOver = await HandOver.begin(this.#parts, estate, this.#stopping.signal)
     this.#phase = 'replaced'
+    this.#metrics.beforeShown = () => handOver.report()
     this.#handover.close('another process has replaced this one')
     this.#lock.release()
     this.#admin?.leave()
