@@ -16,7 +16,8 @@ export interface Launch {
 const START_TIMEOUT = 60_000
 /** How often to check whether a program responds, in ms. This is the precision of start times. */
 const POLL_EVERY = 1
-const STOP_TIMEOUT = 8000
+/** Limpet gives requests in flight 30 s. */
+const STOP_TIMEOUT = 40_000
 
 /** A program that the bench started. It ends with the bench in any case. */
 export class Program {

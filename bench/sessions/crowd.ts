@@ -49,18 +49,20 @@ export class Crowd {
   #round = { times: 0, missing: 0, done: () => {} }
   #tally = emptyTally()
   readonly #triesAgain: boolean
+  readonly #patience: number
   #port: number
   #next = 0
   #newcomers: number
   #failedInARow = 0
   #isOver = false
 
-  /** @param triesAgain see User */
-  constructor(size: number, port: number, triesAgain: boolean) {
+  /** @param triesAgain see User, and for `patience` */
+  constructor(size: number, port: number, triesAgain: boolean, patience: number) {
     this.#port = port
     this.#triesAgain = triesAgain
+    this.#patience = patience
     this.#members = Array.from({ length: size }, (_, index) => ({
-      user: new User(index, index % 2 === 0 && this.#agent, triesAgain),
+      user: new User(index, index % 2 === 0 && this.#agent, triesAgain, patience),
       servers: new Set<string>(),
       home: undefined,
       last: undefined,
@@ -117,7 +119,7 @@ export class Crowd {
 
   /** A new user makes one request. */
   newcomer(): Promise<Visit> {
-    return new User(this.#newcomers++, false, this.#triesAgain).visit(this.#port)
+    return new User(this.#newcomers++, false, this.#triesAgain, this.#patience).visit(this.#port)
   }
 
   /** Stops all users. Resolves when the last request has finished. */

@@ -12,10 +12,11 @@ import { type Event, events } from './events.ts'
 import { breach, type Outcome } from './outcome.ts'
 import { type Entry, renewSurvivalPage, survivalOf, survivalReport, writeSurvival } from './report.ts'
 import { runEvent, type Surroundings } from './run-event.ts'
-import { MAX_USERS } from './user.ts'
+import { MAX_USERS, PATIENCE } from './user.ts'
 
 interface Options {
   readonly users: number
+  readonly patience: number
   readonly event?: readonly string[]
   readonly peer?: readonly string[]
   readonly docs?: boolean
@@ -32,6 +33,7 @@ await new Command('npm run bench:sessions --')
     'Runs Limpet and its peers through changes of servers and balancers, and counts the users who keep their server.',
   )
   .option('--users <number>', `the number of users (${USERS})`, whole(FEWEST_USERS, MAX_USERS), USERS)
+  .option('--patience <seconds>', `how long a user waits for an answer (${PATIENCE})`, whole(1, 600), PATIENCE)
   .option('--event <names>', 'only these events, separated by commas', several(events))
   .option('--peer <names>', 'only these peers, separated by commas', several(contenders))
   .option('--docs', 'also update the table in docs/survival.md')
@@ -49,7 +51,8 @@ async function run(options: Options): Promise<void> {
   }
   const folder = makeRunFolder()
   const { folder: limpet } = await copyCheckout(join(folder, 'limpet'))
-  const surroundings: Surroundings = { folder, limpet, users: options.users }
+  const { users, patience } = options
+  const surroundings: Surroundings = { folder, limpet, users, patience }
   const wantedEvents = wanted(events, options.event)
   const runs = present.flatMap(({ contender }) => wantedEvents.filter((event) => isPossible(event, contender)))
   const progress = new Progress(runs.map(() => durationOf(surroundings)))
@@ -63,7 +66,7 @@ async function run(options: Options): Promise<void> {
     entries.push({ contender: name, title, version, outcomes, cannot, remarks })
   }
   progress.end()
-  const survival = survivalOf(options.users, entries)
+  const survival = survivalOf(users, patience, entries)
   await writeSurvival(output, survival)
   console.log(survivalReport(survival))
   if (options.docs) await renewSurvivalPage(survival)
@@ -89,8 +92,14 @@ async function installed(all: readonly Contender[]) {
 }
 
 /** Only the results of a complete run are published. */
-function isWhole({ users, event, peer }: Options, present: readonly unknown[]): boolean {
-  return users >= USERS && event === undefined && peer === undefined && present.length === contenders.length
+function isWhole({ users, patience, event, peer }: Options, present: readonly unknown[]): boolean {
+  return (
+    users >= USERS &&
+    patience === PATIENCE &&
+    event === undefined &&
+    peer === undefined &&
+    present.length === contenders.length
+  )
 }
 
 /** The duration in s: starts and ends of the programs, and requests of the users. */

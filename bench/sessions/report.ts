@@ -14,6 +14,8 @@ export interface Survival {
   readonly measuredAt: string
   readonly command: string
   readonly users: number
+  /** How long a user waits for an answer, in s. */
+  readonly patience: number
   readonly entries: readonly Entry[]
 }
 
@@ -42,13 +44,13 @@ export async function renewSurvivalPage(survival: Survival): Promise<void> {
   await writeFile(page, renewBlocks(before, new Map([['survival.md', `${survivalReport(survival)}\n`]])))
 }
 
-export function survivalOf(users: number, entries: readonly Entry[]): Survival {
+export function survivalOf(users: number, patience: number, entries: readonly Entry[]): Survival {
   const command = ['npm run bench:sessions --', ...process.argv.slice(2)].join(' ').replace(/ --$/, '')
-  return { machine: thisMachine(), measuredAt: new Date().toISOString(), command, users, entries }
+  return { machine: thisMachine(), measuredAt: new Date().toISOString(), command, users, patience, entries }
 }
 
 /** The tables with explanations and remarks. */
-export function survivalReport({ machine, measuredAt, command, users, entries }: Survival): string {
+export function survivalReport({ machine, measuredAt, command, users, patience, entries }: Survival): string {
   const titles = [
     ...new Set(entries.flatMap(({ outcomes, cannot }) => [...outcomes.map(({ title }) => title), ...cannot])),
   ]
@@ -67,7 +69,7 @@ export function survivalReport({ machine, measuredAt, command, users, entries }:
     `Users who kept their server · requests that failed, of ${users.toLocaleString('en')} users:`,
     table(['', ...titles], cells(fidelity)),
     'Kept: served by their server and no other since before the event, of all users whose server lives. Failed: an error from 500 on, ' +
-      'an answer that broke off or was lost, or none within 10 s.',
+      `an answer that broke off or was lost, or none within ${patience} s.`,
     'Connections refused · requests sent again since their connection was closed before an answer. Where a balancer is restarted, ' +
       'clients do both by themselves, and so neither has failed. Where something is changed while it runs, they never try again, and ' +
       'both have failed:',

@@ -13,6 +13,8 @@ export interface Surroundings {
   /** The folder of the Limpet to be measured. */
   readonly limpet: string
   readonly users: number
+  /** How long a user waits for an answer, in s. */
+  readonly patience: number
 }
 
 /** The number of requests of each user before an event and after each of its steps. */
@@ -36,7 +38,8 @@ export async function runEvent(contender: Contender, event: Event, surroundings:
   }
   try {
     const balancer = await startBalancer()
-    const crowd = new Crowd(surroundings.users, balancer.port, event.operation === undefined)
+    const { users, patience } = surroundings
+    const crowd = new Crowd(users, balancer.port, event.operation === undefined, patience)
     try {
       return await play(event, { fleet, balancer, crowd, startReplica: startBalancer })
     } finally {

@@ -23,8 +23,8 @@ type Reply =
   | { readonly kind: 'closed' }
   | { readonly kind: 'failed'; readonly why: string }
 
-/** How long a user waits for an answer, including all tries, in ms. */
-const PATIENCE = 10_000
+/** How long a user waits for an answer, including all tries, in s. */
+export const PATIENCE = 10
 /** The time between a refused connection and the next try, in ms. */
 const PAUSE = 50
 /** The maximum number of times that one request is sent again. */
@@ -41,17 +41,20 @@ export class User {
   readonly #cookies = new CookieJar()
   readonly #agent: Agent | false
   readonly #triesAgain: boolean
+  readonly #patience: number
   #address: string
   #visits = 0
 
   /**
    * @param agent keeps the user's connection open; false: every request opens a new connection
    * @param triesAgain false: a connection that is refused, or closed before an answer, is a failure
+   * @param patience how long they wait for an answer, including all tries, in s
    */
-  constructor(index: number, agent: Agent | false, triesAgain: boolean) {
+  constructor(index: number, agent: Agent | false, triesAgain: boolean, patience = PATIENCE) {
     this.name = `user-${index}`
     this.#agent = agent
     this.#triesAgain = triesAgain
+    this.#patience = patience * 1000
     this.#address = addressOf(index)
   }
 
@@ -63,7 +66,7 @@ export class User {
   /** Makes one request to a port of 127.0.0.1. Never rejects. */
   async visit(port: number): Promise<Visit> {
     this.#visits++
-    const deadline = performance.now() + PATIENCE
+    const deadline = performance.now() + this.#patience
     let refused = 0
     let resent = 0
     for (;;) {

@@ -263,6 +263,7 @@ export class Balancer {
     }
     const handOver = await HandOver.begin(this.#parts, estate, this.#stopping.signal)
     this.#phase = 'replaced'
+    this.#metrics.beforeShown = () => handOver.report()
     this.#handover.close('another process has replaced this one; connect again to reach it')
     this.#lock.release()
     this.#admin?.leave()

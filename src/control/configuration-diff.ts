@@ -4,8 +4,11 @@ import type { Config } from '../config/schema.ts'
 
 /** A longer difference is not shown, in characters. */
 const LONGEST = 64 * 1024
-/** How many lines around a change are shown, how many may differ, and how long to look for them, in ms. */
-const LIMITS = { context: 3, maxEditLength: 4000, timeout: 100 }
+/**
+ * How many lines around a change are shown, and how many may differ: the time that this takes grows with the square, to 100 ms of the
+ * processor. A limit of time instead would refuse even a small difference on a machine that is busy.
+ */
+const LIMITS = { context: 3, maxEditLength: 1000 }
 
 /**
  * What differs between a configuration and the one before, as a unified diff without secrets; empty if only files differ that

@@ -20,8 +20,8 @@ test('runs an event, and counts the users who kept their server', {
 }, async (context) => {
   const folder = await mkdtemp(join(tmpdir(), 'limpet-sessions-test-'))
   context.after(() => rm(folder, { recursive: true }))
-  const flags = ['--users', '100', '--peer', 'limpet-ip-hash', '--event', 'restart,addresses', '--output', folder]
-  const { stdout } = await promisify(execFile)(process.execPath, [bench, ...flags])
+  const flags = ['--users', '100', '--peer', 'limpet-ip-hash', '--event', 'restart,addresses', '--patience', '120']
+  const { stdout } = await promisify(execFile)(process.execPath, [bench, ...flags, '--output', folder])
   assert.match(stdout, /^\| \*\*Limpet, `ip-hash`\*\* \| 100 % · 0 \| [\d.]+ % · 0 \|$/m)
 
   const { users, entries } = JSON.parse(await readFile(join(folder, 'sessions.json'), 'utf8')) as Survival
@@ -111,5 +111,5 @@ test('what a contender cannot do is shown as such', () => {
     cannot: ['a server drained'],
     remarks: [],
   }
-  assert.match(survivalReport(survivalOf(64, [entry])), /^\| nginx \| cannot \|$/m)
+  assert.match(survivalReport(survivalOf(64, 10, [entry])), /^\| nginx \| cannot \|$/m)
 })

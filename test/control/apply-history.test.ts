@@ -75,3 +75,13 @@ test('of tens of thousands of changes, 100 are kept', async () => {
   const [{ changes }] = (await history.all()) as unknown as [{ changes: readonly string[] }]
   assert.deepEqual([changes.length, changes.at(-1)], [101, 'and 29900 more'])
 })
+
+test('a small difference is shown however busy the machine is', async (t) => {
+  const history = new ApplyHistory()
+  history.add(apply(2), configOf(2, 1), configOf(2, 2))
+  // Another program has the processor for a second, again and again.
+  let time = Date.now()
+  t.mock.method(Date, 'now', () => (time += 1000))
+  const [{ diff } = {}] = await history.all()
+  assert.match(diff!, /\n- +weight: 1\n\+ +weight: 2\n/)
+})

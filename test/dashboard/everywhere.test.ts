@@ -71,9 +71,13 @@ describe('each page', { skip }, () => {
       pageNames.map((name) => openDashboard(t, shop.admin, { place: `#/${name}`, size: PHONE })),
     )
     await shop.stop()
-    for (const page of pages) await page.getByRole('status').getByText('Connection lost').waitFor({ timeout: 60_000 })
+    const say = (text: string) =>
+      Promise.all(pages.map((page) => page.getByRole('status').getByText(text).waitFor({ timeout: 60_000 })))
+    await say('Connection lost')
+    // Each says it for some seconds only, so that all are watched before it happens.
+    const again = say('Connected again')
     await shop.start()
-    for (const page of pages) await page.getByRole('status').getByText('Connected again').waitFor({ timeout: 60_000 })
+    await again
   })
 
   test('fits a phone without scrolling sideways', async (t) => {

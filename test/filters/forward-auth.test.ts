@@ -309,7 +309,7 @@ test('a slow service delays nobody but those who need it, and what it has not an
     slow.close()
     slow.closeAllConnections()
   })
-  const client = await clientOf(t, `http://127.0.0.1:${(slow.address() as AddressInfo).port}`)
+  const client = await clientOf(t, `http://127.0.0.1:${(slow.address() as AddressInfo).port}`, { timeout: '60s' })
   const asked = Array.from({ length: 300 }, () => client.ask('/').then(({ status }) => status))
   assert.equal(await Promise.any(asked), 503)
   assert.equal((await client.ask('/open')).status, 200)

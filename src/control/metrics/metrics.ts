@@ -14,6 +14,8 @@ export class Metrics implements AdminMetrics {
   readonly #current = new Map<Format, Promise<readonly Uint8Array[]>>()
   /** One text is written after the other. */
   #last: Promise<unknown> = Promise.resolve()
+  /** Awaited before a text is shown: the process that replaces this one must know of all that it counts, since it is asked next. */
+  beforeShown: () => Promise<void> = async () => {}
 
   constructor(scenes: SceneMaker) {
     this.#scenes = scenes
@@ -34,6 +36,8 @@ export class Metrics implements AdminMetrics {
   }
 
   async #write(format: Format): Promise<readonly Uint8Array[]> {
-    return exposition(catalogue, await this.#scenes.make(), format)
+    const text = await exposition(catalogue, await this.#scenes.make(), format)
+    await this.beforeShown()
+    return text
   }
 }

@@ -78,16 +78,17 @@ export class HandOver {
    */
   async finish(predecessorEnded: Promise<void> | undefined): Promise<void> {
     const { sessions, scoreboard, supervisor, tracing } = this.#parts
-    void this.#report()
-    const reports = setInterval(() => void this.#report(), REPORT_EVERY)
+    void this.report()
+    const reports = setInterval(() => void this.report(), REPORT_EVERY)
     await Promise.all([supervisor.drain(), predecessorEnded])
     clearInterval(reports)
     await Promise.all([sessions.flush(), tracing.close()])
-    await this.#report()
+    await this.report()
     await this.#successor.counted(countedSince(this.#servers, serverStates(supervisor.snapshot, scoreboard)))
   }
 
-  #report(): Promise<void> {
+  /** Tells the next process what this one has counted by now; resolves once that has been sent. */
+  report(): Promise<void> {
     const before = this.#counts
     this.#counts = this.#parts.counts.all()
     return this.#successor.counts(countsSince(before, this.#counts))
