@@ -37,14 +37,20 @@ export class AccessLog implements ExchangeObserver {
   readonly #timer: NodeJS.Timeout
 
   constructor(settings: Settings, sink: LogSink) {
-    this.apply(settings)
+    this.#use(settings)
     this.#sink = sink
     this.#tick()
     this.#timer = setInterval(() => this.#tick(), FLUSH_AFTER)
   }
 
-  /** Writes by these settings from now on. */
+  /** Writes by these settings from now on. The sink gets the lines by others first, so that it knows when it has them all. */
   apply(settings: Settings): void {
+    if (settings === this.#settings) return
+    this.#flush()
+    this.#use(settings)
+  }
+
+  #use(settings: Settings): void {
     this.#settings = settings
     this.#form = new LogForm(settings)
     this.#forms = new WeakMap()

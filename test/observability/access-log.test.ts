@@ -37,3 +37,18 @@ test('lines that are not taken use bounded memory; lines beyond it are counted, 
   assert.equal(all.length + dropped, written + 1)
   assert.equal(new Set(all.map((line) => line.replace(/ \[.*?\]| \d+\.\d{3} /g, ''))).size, 1)
 })
+
+test('lines by other settings are handed over before new settings are in effect', () => {
+  const batches: Batch[] = []
+  const log = new AccessLog(
+    { format: 'combined', redact: [] },
+    { take: (batch) => batches.push(batch), dropped: () => assert.fail('none is dropped') },
+  )
+  log.ended(entry)
+  assert.equal(batches.length, 0)
+  log.apply({ format: 'off', redact: [] })
+  assert.equal(batches.length, 1)
+  log.ended(entry)
+  log.stop()
+  assert.equal(batches.length, 1)
+})

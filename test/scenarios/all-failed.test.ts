@@ -1,16 +1,17 @@
 /** What happens when no server of an upstream is left. */
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
-import { type Limpet, startLimpet } from '../support/limpet.ts'
+import type { ServingLimpet } from '../support/limpet.ts'
 import { httpOrigin, type Origin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { sharedLimpet } from '../support/shared-limpet.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 
 const server = (t: TestContext): Promise<Origin> =>
   httpOrigin(t, (_request, response) => void setImmediate(() => response.end('ok')))
 
-async function ask(t: TestContext, { port }: Limpet): Promise<string> {
+async function ask(t: TestContext, { port }: ServingLimpet): Promise<string> {
   const client = await RawClient.connect(t, port)
   client.say(GET)
   return client.hear(/ok$|<\/html>/)
@@ -25,7 +26,7 @@ describe('servers that have all failed', () => {
       routes: [{ path: /*, upstream: app }]
       upstreams: { app: { servers: [${a.address}, ${b.address}, ${c.address}] } }
     `
-    const limpet = await startLimpet(t, config)
+    const limpet = await sharedLimpet(config)
     assert.match(await ask(t, limpet), /^HTTP\/1.1 200 /)
     for (const origin of [a, b, c]) await origin.kill()
     assert.match(await ask(t, limpet), /^HTTP\/1.1 502 /)
@@ -47,7 +48,7 @@ describe('servers that have all failed', () => {
             - { address: ${a.address}, maxConnections: 1 }
             - { address: ${b.address}, maxConnections: 1 }
     `
-    const limpet = await startLimpet(t, config)
+    const limpet = await sharedLimpet(config)
     for (const origin of [a, b]) await origin.kill()
     assert.match(await ask(t, limpet), /^HTTP\/1.1 502 /)
     for (const origin of [a, b]) await origin.revive()
@@ -63,7 +64,7 @@ describe('servers that have all failed', () => {
       routes: [{ path: /*, upstream: app }]
       upstreams: { app: { affinity: cookie, servers: [${a.address}, ${b.address}, ${c.address}] } }
     `
-    const limpet = await startLimpet(t, config)
+    const limpet = await sharedLimpet(config)
     const client = await RawClient.connect(t, limpet.port)
     client.say(GET)
     const [, cookie] = /Set-Cookie: ([^;]+)/.exec(await client.take(/ok$/))!

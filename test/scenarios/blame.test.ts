@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import type { Socket } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
-import { type Limpet, startLimpet } from '../support/limpet.ts'
+import type { ServingLimpet } from '../support/limpet.ts'
 import { addressesOf, type Origin, rawOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { sharedLimpet } from '../support/shared-limpet.ts'
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
@@ -18,7 +19,7 @@ const inTurn = (servers: readonly Origin[]) => `
 `
 
 /** All servers serve, one after the other, and the log does not say that one is out. */
-async function assertAllServe(t: TestContext, limpet: Limpet, servers: readonly Origin[]): Promise<void> {
+async function assertAllServe(t: TestContext, limpet: ServingLimpet, servers: readonly Origin[]): Promise<void> {
   const asked = limpet.log.all.length
   const client = await RawClient.connect(t, limpet.port)
   for (let i = 0; i < servers.length; i++) {
@@ -69,7 +70,7 @@ describe('an upload that the server does not read', () => {
   })) {
     test(`has its early answer ${framing} passed on to the client, and counts against no server`, async (t) => {
       const origins = [await earlyOrigin(t, answer), await earlyOrigin(t, answer)]
-      const limpet = await startLimpet(t, inTurn(origins))
+      const limpet = await sharedLimpet(inTurn(origins))
       for (let i = 0; i < 20; i++) {
         const client = await RawClient.connect(t, limpet.port)
         client.say('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n')
@@ -87,7 +88,7 @@ describe('an upload that the server does not read', () => {
       socket.destroy()
     }
     const origins = await servers(t, 2, closes)
-    const limpet = await startLimpet(t, inTurn(origins))
+    const limpet = await sharedLimpet(inTurn(origins))
     for (let i = 0; i < 4; i++) {
       const client = await RawClient.connect(t, limpet.port)
       client.say('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n\r\n')
@@ -106,7 +107,7 @@ describe('an upload that the server does not read', () => {
         socket.resetAndDestroy()
       }
       const origins = await servers(t, 2, resets)
-      const limpet = await startLimpet(t, inTurn(origins))
+      const limpet = await sharedLimpet(inTurn(origins))
       const client = await RawClient.connect(t, limpet.port)
       client.say(`${method} / HTTP/1.1\r\nHost: a\r\nContent-Length: 20000\r\n\r\n${'b'.repeat(20_000)}`)
       assert.match(await client.hear(/<\/html>/), /^HTTP\/1.1 502 /)
@@ -130,7 +131,7 @@ describe('an upload that the server does not read', () => {
         isFirst = false
       })
     })
-    const limpet = await startLimpet(t, inTurn([origin]))
+    const limpet = await sharedLimpet(inTurn([origin]))
     for (let i = 0; i < 40; i++) {
       const client = await RawClient.connect(t, limpet.port)
       client.say(GET)
@@ -145,7 +146,7 @@ describe('an upload that the server does not read', () => {
 
   test('is a 502 if it stalls until the server gives up, and counts against no server', async (t) => {
     const origins = await servers(t, 2, (socket, heard) => heard.includes('half') && socket.destroy())
-    const limpet = await startLimpet(t, inTurn(origins))
+    const limpet = await sharedLimpet(inTurn(origins))
     for (let i = 0; i < 2; i++) {
       const client = await RawClient.connect(t, limpet.port)
       client.say('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n')
@@ -165,7 +166,7 @@ describe('an answer that cannot be understood', () => {
   })) {
     test(`because of ${fault} is a 502, and takes no server out`, async (t) => {
       const origins = await servers(t, 2, (socket) => socket.write(answer))
-      const limpet = await startLimpet(t, inTurn(origins))
+      const limpet = await sharedLimpet(inTurn(origins))
       for (let i = 0; i < 3; i++) {
         const client = await RawClient.connect(t, limpet.port)
         client.say(GET)
@@ -181,7 +182,7 @@ describe('an answer that cannot be understood', () => {
       begun.push(socket)
       socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n')
     })
-    const limpet = await startLimpet(t, inTurn(origins))
+    const limpet = await sharedLimpet(inTurn(origins))
     const client = await RawClient.connect(t, limpet.port)
     client.say(GET)
     await client.hear(/half\r\n$/)
@@ -198,7 +199,7 @@ describe('an answer that cannot be understood', () => {
       routes: [{ path: /*, upstream: app }]
       upstreams: { app: { servers: [${addressesOf(origins)}], health: { outlier: { consecutive5xx: 2 } } } }
     `
-    const limpet = await startLimpet(t, config)
+    const limpet = await sharedLimpet(config)
     const client = await RawClient.connect(t, limpet.port)
     for (let i = 0; i < 6; i++) {
       client.say(GET)
@@ -216,7 +217,7 @@ describe('a request that makes servers close the connection', () => {
       poisoned++
       socket.destroy()
     })
-    const limpet = await startLimpet(t, inTurn(origins))
+    const limpet = await sharedLimpet(inTurn(origins))
     const client = await RawClient.connect(t, limpet.port)
     client.say('GET /poison HTTP/1.1\r\nHost: a\r\n\r\n')
     assert.match(await client.take(/<\/html>\s$/), /^HTTP\/1.1 502 /)
@@ -228,7 +229,7 @@ describe('a request that makes servers close the connection', () => {
     const dead = await Promise.all([rawOrigin(t, () => {}), rawOrigin(t, () => {})])
     for (const origin of dead) await origin.kill()
     const [good] = await servers(t, 1, (socket) => socket.write(OK))
-    const limpet = await startLimpet(t, inTurn([...dead, good!]))
+    const limpet = await sharedLimpet(inTurn([...dead, good!]))
     const client = await RawClient.connect(t, limpet.port)
     client.say(GET)
     assert.match(await client.hear(/ok$/), /^HTTP\/1.1 200 /)
@@ -237,7 +238,7 @@ describe('a request that makes servers close the connection', () => {
   test('counts against the server if another one answers it', async (t) => {
     const bad = await rawOrigin(t, (socket) => socket.on('data', () => socket.destroy()))
     const [good] = await servers(t, 1, (socket) => socket.write(OK))
-    const limpet = await startLimpet(t, inTurn([bad, good!]))
+    const limpet = await sharedLimpet(inTurn([bad, good!]))
     const client = await RawClient.connect(t, limpet.port)
     client.say(GET)
     assert.match(await client.hear(/ok$/), /^HTTP\/1.1 200 /)
@@ -259,7 +260,7 @@ test('a body that Limpet has buffered whole is sent again for an idempotent meth
     ['PUT', 200],
     ['POST', 502],
   ] as const) {
-    const limpet = await startLimpet(t, inTurn([bad, good]))
+    const limpet = await sharedLimpet(inTurn([bad, good]))
     const client = await RawClient.connect(t, limpet.port)
     client.say(`${method} / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
     assert.match(await client.hear(/ok$|<\/html>/), new RegExp(`^HTTP/1.1 ${status} `))

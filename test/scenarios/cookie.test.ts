@@ -9,6 +9,7 @@ import { temporaryFolder } from '../support/folder.ts'
 import { startLimpet } from '../support/limpet.ts'
 import { type Named, namedOrigin, namedOrigins, type Origin } from '../support/origin.ts'
 import { assertAllKept, serverOf, settledUsers } from '../support/settled.ts'
+import { sharedLimpet } from '../support/shared-limpet.ts'
 import { User } from '../support/user.ts'
 
 /** One server, `a`. */
@@ -48,7 +49,7 @@ const three = ({ a, b, c }: Named<'a' | 'b' | 'c'>) => `
 describe('a cookie', () => {
   test('is set once, only for its user, and never reaches the server', async (t) => {
     const servers = await namedOrigins(t, 'a', 'b', 'c')
-    const limpet = await startLimpet(t, three(servers))
+    const limpet = await sharedLimpet(three(servers))
     const user = new User()
     user.cookies.set('other', '1')
     const first = await user.get(limpet.port)
@@ -66,7 +67,7 @@ describe('a cookie', () => {
   })
 
   test('is removed wherever it stands, together with the field if it is the only one', async (t) => {
-    const limpet = await startLimpet(t, one(await namedOrigin(t, 'a')))
+    const limpet = await sharedLimpet(one(await namedOrigin(t, 'a')))
     const user = new User()
     await user.get(limpet.port)
     const own = user.cookie
@@ -90,7 +91,7 @@ describe('a cookie', () => {
         app: { affinity: { type: cookie, name: stick }, servers: [${a.address}] }
         other: { servers: [${b.address}] }
     `
-    const limpet = await startLimpet(t, config)
+    const limpet = await sharedLimpet(config)
     const user = new User()
     user.cookies.set('app', '1')
     assert.equal((await user.get(limpet.port)).setCookies.length, 1)
@@ -114,7 +115,7 @@ describe('a cookie', () => {
   })
 
   test('that is sent several times counts by its first valid value', async (t) => {
-    const limpet = await startLimpet(t, two(await namedOrigins(t, 'a', 'b')))
+    const limpet = await sharedLimpet(two(await namedOrigins(t, 'a', 'b')))
     const user = new User()
     const home = await serverOf(user, limpet)
     for (const others of ['stick=old; ', 'stick=; stick=x; ', `stick=${'A'.repeat(55)}; stick="x"; stick=y; `]) {
@@ -165,7 +166,7 @@ describe('a cookie', () => {
     const sockets = new WebSocketServer({ server: a.server as never })
     t.after(() => sockets.close())
     sockets.on('connection', (socket) => socket.send('hello'))
-    const limpet = await startLimpet(t, one(a))
+    const limpet = await sharedLimpet(one(a))
     const socket = new WebSocket(`ws://127.0.0.1:${limpet.port}/`)
     const upgrade = new Promise<string[]>((resolve) => {
       socket.on('upgrade', ({ headers }) => resolve(headers['set-cookie'] ?? []))

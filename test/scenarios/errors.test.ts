@@ -1,10 +1,10 @@
 /** Errors as clients see them: plain, distinct, and without a stack trace. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { startLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
 import { ScriptedOrigin } from '../support/scripted-origin.ts'
+import { sharedLimpet } from '../support/shared-limpet.ts'
 import { throughTo } from '../support/through.ts'
 
 test('each error has its own status, a short page with the request id, and a length', async (t) => {
@@ -17,7 +17,7 @@ test('each error has its own status, a short page with the request id, and a len
     routes: [{ path: /only, upstream: app }]
     upstreams: { app: { servers: [${origin.address}] } }
   `
-  const limpet = await startLimpet(t, config)
+  const limpet = await sharedLimpet(config)
   const big = 'a'.repeat(1100)
   const cases: [string, number][] = [
     ['GET /\r\nHost: a\r\n\r\n', 400],
@@ -67,7 +67,7 @@ test('a client that prefers JSON gets its errors in JSON', async (t) => {
     routes: [{ path: /only, upstream: app }]
     upstreams: { app: { servers: [${origin.address}] } }
   `
-  const limpet = await startLimpet(t, config)
+  const limpet = await sharedLimpet(config)
   const client = await RawClient.connect(t, limpet.port)
   client.say('GET /x HTTP/1.1\r\nHost: a\r\nAccept: application/json, text/html;q=0.5\r\nX-Request-Id: mine\r\n\r\n')
   const [head = '', body = ''] = (await client.hear(/\}\n$/)).split('\r\n\r\n')
@@ -85,7 +85,7 @@ test('an error in response to HEAD has no body, and the connection stays open', 
     routes: [{ path: /only, upstream: app }]
     upstreams: { app: { servers: [${origin.address}] } }
   `
-  const limpet = await startLimpet(t, config)
+  const limpet = await sharedLimpet(config)
   const client = await RawClient.connect(t, limpet.port)
   client.say('HEAD /x HTTP/1.1\r\nHost: a\r\n\r\n')
   assert.match(await client.take(/\r\n\r\n/), /^HTTP\/1.1 404 [\s\S]*\r\n\r\n$/)

@@ -8,6 +8,7 @@ import { startLimpet } from '../support/limpet.ts'
 import { httpOrigin, type Origin, rawOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
 import { ScriptedOrigin } from '../support/scripted-origin.ts'
+import { sharedLimpet } from '../support/shared-limpet.ts'
 import { throughTo } from '../support/through.ts'
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
@@ -46,7 +47,7 @@ describe('a server that cannot be reached', () => {
   for (const [name, message] of Object.entries({ GET, POST })) {
     test(`does not fail a ${name}: the next server gets it`, async (t) => {
       const [away, origin] = [await refusing(t), await good(t)]
-      const limpet = await startLimpet(t, inTurn(away, origin.address))
+      const limpet = await sharedLimpet(inTurn(away, origin.address))
       assert.match(await ask(t, limpet.port, message), /^HTTP\/1.1 200 [\s\S]*good/)
       const [line] = await limpet.log.matching(/ retry$/, 1)
       assert.ok(line!.includes(`${away}, ${origin.address} 502, 200 `), line!)
@@ -72,7 +73,7 @@ describe('a server that cannot be reached', () => {
       routes: [{ path: /*, upstream: app }]
       upstreams: { app: { servers: [${address}], timeouts: { connect: 200ms } } }
     `
-    const limpet = await startLimpet(t, config)
+    const limpet = await sharedLimpet(config)
     assert.match(await ask(t, limpet.port, GET), /^HTTP\/1.1 504 Gateway Timeout\r\n/)
     await limpet.log.matching(new RegExp(` 504 \\d+ "-" "-" ${address} 504 `), 1)
   })
@@ -105,7 +106,7 @@ describe('a server that breaks off', () => {
         }),
       )
       const origin = await good(t)
-      const limpet = await startLimpet(t, inTurn(bad.address, origin.address))
+      const limpet = await sharedLimpet(inTurn(bad.address, origin.address))
       assert.match(await ask(t, limpet.port, GET), /^HTTP\/1.1 200 [\s\S]*good/)
     })
 
@@ -119,7 +120,7 @@ describe('a server that breaks off', () => {
         }),
       )
       const origin = await good(t)
-      const limpet = await startLimpet(t, inTurn(bad.address, origin.address))
+      const limpet = await sharedLimpet(inTurn(bad.address, origin.address))
       assert.match(await ask(t, limpet.port, POST), /^HTTP\/1.1 502 /)
       assert.equal(heard, 1)
     })
@@ -147,7 +148,7 @@ describe('a server that breaks off', () => {
         else socket.write(OK)
       })
     })
-    const limpet = await startLimpet(t, inTurn(origin.address, `{ address: ${await refusing(t)}, down: true }`))
+    const limpet = await sharedLimpet(inTurn(origin.address, `{ address: ${await refusing(t)}, down: true }`))
     const client = await RawClient.connect(t, limpet.port)
     for (let i = 0; i < 3; i++) {
       client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
@@ -167,7 +168,7 @@ describe('a server that is too slow', () => {
       routes: [{ path: /*, upstream: app }]
       upstreams: { app: { servers: [${origin.address}], timeouts: { firstByte: 200ms } } }
     `
-    const limpet = await startLimpet(t, config)
+    const limpet = await sharedLimpet(config)
     const client = await RawClient.connect(t, limpet.port)
     client.say(GET)
     await origin.request()
@@ -182,7 +183,7 @@ describe('a server that is too slow', () => {
       routes: [{ path: /*, upstream: app }]
       upstreams: { app: { servers: [${origin.address}], timeouts: { idle: 200ms } } }
     `
-    const limpet = await startLimpet(t, config)
+    const limpet = await sharedLimpet(config)
     const client = await RawClient.connect(t, limpet.port)
     client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
     await origin.request()
@@ -207,7 +208,7 @@ describe('a server that is killed under load', () => {
             - { address: ${origins[1].address}, failTimeout: 1s }
             - { address: ${origins[2].address}, failTimeout: 1s }
     `
-    const limpet = await startLimpet(t, config)
+    const limpet = await sharedLimpet(config)
     const home = Number((await ask(t, limpet.port, GET)).at(-1))
 
     let stop = false

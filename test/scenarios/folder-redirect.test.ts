@@ -4,9 +4,9 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { startLimpet } from '../support/limpet.ts'
 import { httpOrigin, type Origin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { sharedLimpet } from '../support/shared-limpet.ts'
 
 const manyRoutes = (root: Origin, app: Origin, exact: Origin) => `
   listeners: [{ address: 127.0.0.1, port: 0 }]
@@ -60,7 +60,7 @@ const cases: Record<string, [request: string, redirectedTo: string | undefined, 
 
 test('a route of /app/* redirects /app to /app/', async (t) => {
   const server = (name: string) => httpOrigin(t, (_, response) => response.end(`served by ${name}`))
-  const limpet = await startLimpet(t, manyRoutes(await server('root'), await server('app'), await server('exact')))
+  const limpet = await sharedLimpet(manyRoutes(await server('root'), await server('app'), await server('exact')))
   for (const [name, [request, redirectedTo, servedBy]] of Object.entries(cases)) {
     await t.test(name, async (t) => {
       const client = await RawClient.connect(t, limpet.port)
@@ -85,7 +85,7 @@ const onlyApp = (server: Origin) => `
 
 test('a redirect keeps the connection, reaches no server and is logged', async (t) => {
   const server = await httpOrigin(t, () => assert.fail('a request reached the server'))
-  const limpet = await startLimpet(t, onlyApp(server))
+  const limpet = await sharedLimpet(onlyApp(server))
   const client = await RawClient.connect(t, limpet.port)
   for (const method of ['GET', 'HEAD']) {
     client.say(`${method} /app?q=1 HTTP/1.1\r\nHost: a\r\nX-Request-Id: mine\r\n\r\n`)
@@ -101,7 +101,7 @@ test('a redirect keeps the connection, reaches no server and is logged', async (
 
 test('a redirect closes the connection of a client whose body it does not read', async (t) => {
   const server = await httpOrigin(t, () => assert.fail('a request reached the server'))
-  const limpet = await startLimpet(t, onlyApp(server))
+  const limpet = await sharedLimpet(onlyApp(server))
   const client = await RawClient.connect(t, limpet.port)
   client.say('POST /app HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n')
   const answer = await client.goodbye()

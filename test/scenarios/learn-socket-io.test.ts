@@ -6,10 +6,10 @@ import { describe, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { Server as SocketIoServer } from 'socket.io'
 import { io } from 'socket.io-client'
-import { startLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
 import { ScriptedOrigin } from '../support/scripted-origin.ts'
+import { sharedLimpet } from '../support/shared-limpet.ts'
 import { waysToConnect } from '../support/socket-io.ts'
 
 describe('Socket.IO on three servers, with clients of one address that keep no cookies', () => {
@@ -32,7 +32,7 @@ describe('Socket.IO on three servers, with clients of one address that keep no c
             affinity: { type: learn, from: socket.io }
             servers: [${a.address}, ${b.address}, ${c.address}]
       `
-      const limpet = await startLimpet(t, config)
+      const limpet = await sharedLimpet(config)
       const client = async (index: number) => {
         const socket = io(limpet.url, { transports: [...transports], forceNew: true, reconnection: false })
         t.after(() => socket.disconnect())
@@ -90,7 +90,7 @@ describe('an Engine.IO handshake', () => {
   for (const [kind, { fields, body }] of Object.entries(answers)) {
     test(`is learnt byte by byte from an answer ${kind}, and each byte is passed on at once`, async (t) => {
       const origin = await ScriptedOrigin.start(t)
-      const limpet = await startLimpet(t, config(origin))
+      const limpet = await sharedLimpet(config(origin))
       const client = await RawClient.connect(t, limpet.port)
       client.say(HANDSHAKE)
       await origin.request()
@@ -118,7 +118,7 @@ describe('an Engine.IO handshake', () => {
 
   test('is learnt from many small chunks for a client of HTTP/1.0, which gets their data alone', async (t) => {
     const origin = await ScriptedOrigin.start(t)
-    const limpet = await startLimpet(t, config(origin))
+    const limpet = await sharedLimpet(config(origin))
     const client = await RawClient.connect(t, limpet.port)
     client.say(HANDSHAKE.replace('HTTP/1.1', 'HTTP/1.0'))
     await origin.request()
@@ -136,7 +136,7 @@ describe('an Engine.IO handshake', () => {
 
   test('with another answer is passed on, and nothing is learnt', async (t) => {
     const origin = await ScriptedOrigin.start(t)
-    const limpet = await startLimpet(t, config(origin))
+    const limpet = await sharedLimpet(config(origin))
     const client = await RawClient.connect(t, limpet.port)
     client.say(HANDSHAKE)
     await origin.request()

@@ -5,10 +5,11 @@ import { once } from 'node:events'
 import { describe, test } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
 import { temporaryFolder } from '../support/folder.ts'
-import { adminUrlOf, type Limpet, startLimpet } from '../support/limpet.ts'
+import { adminUrlOf, type Limpet, type ServingLimpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin, type Named } from '../support/origin.ts'
 import { untilSaved } from '../support/saved-sessions.ts'
 import { byCookie, byHeader, byRedirect, sessionApp, threeSessionApps } from '../support/session-app.ts'
+import { sharedLimpet } from '../support/shared-limpet.ts'
 import { until } from '../support/until.ts'
 import { User } from '../support/user.ts'
 
@@ -34,7 +35,7 @@ async function stop(limpet: Limpet): Promise<void> {
 }
 
 /** That many new users after one request each, and their servers. */
-async function arrive({ port }: Limpet, count: number): Promise<Map<User, string>> {
+async function arrive({ port }: ServingLimpet, count: number): Promise<Map<User, string>> {
   const users = new Map<User, string>()
   for (let i = 0; i < count; i++) {
     const user = new User()
@@ -47,7 +48,7 @@ async function arrive({ port }: Limpet, count: number): Promise<Map<User, string
 
 describe('a session in a cookie of the application', () => {
   test('stays on its server, whichever worker gets the next request', async (t) => {
-    const limpet = await startLimpet(t, byCookieSid(await threeSessionApps(t, byCookie)))
+    const limpet = await sharedLimpet(byCookieSid(await threeSessionApps(t, byCookie)))
     const users = await arrive(limpet, 30)
     assert.equal(new Set(users.values()).size, 3)
     for (let turn = 2; turn <= 6; turn++) {
@@ -58,7 +59,7 @@ describe('a session in a cookie of the application', () => {
   })
 
   test('is passed on unchanged in both directions, and nothing is added', async (t) => {
-    const limpet = await startLimpet(t, byCookieSid(await threeSessionApps(t, byCookie)))
+    const limpet = await sharedLimpet(byCookieSid(await threeSessionApps(t, byCookie)))
     const user = new User()
     const { setCookies, headers } = await user.get(limpet.port)
     assert.match(setCookies.join(), /^theme=dark,sid=[\w-]{36}; Path=\/; HttpOnly$/)
@@ -146,7 +147,7 @@ describe('a session in a cookie of the application', () => {
 
   test('with an invented id goes to one server by its value, and the application replaces it', async (t) => {
     const servers = await threeSessionApps(t, byCookie)
-    const limpet = await startLimpet(t, byCookieSid(servers))
+    const limpet = await sharedLimpet(byCookieSid(servers))
     const spread = new Set<string>()
     for (let i = 0; i < 20; i++) {
       const cookie = `sid=${createHash('sha256').update(`${i}`).digest('hex')}`
@@ -166,7 +167,7 @@ describe('a session in a cookie of the application', () => {
   })
 
   test('is forgotten once the application ends it', async (t) => {
-    const limpet = await startLimpet(t, byCookieSid(await threeSessionApps(t, byCookie)))
+    const limpet = await sharedLimpet(byCookieSid(await threeSessionApps(t, byCookie)))
     const user = new User()
     await user.get(limpet.port)
     const old = user.cookie
@@ -179,7 +180,7 @@ describe('a session in a cookie of the application', () => {
   })
 
   test('is known by its new id after a login, and still by the old one', async (t) => {
-    const limpet = await startLimpet(t, byCookieSid(await threeSessionApps(t, byCookie)))
+    const limpet = await sharedLimpet(byCookieSid(await threeSessionApps(t, byCookie)))
     const user = new User()
     const server = (await user.get(limpet.port)).body.split(' ')[0]
     const old = user.cookie
@@ -191,7 +192,7 @@ describe('a session in a cookie of the application', () => {
 
   test('moves if its server is down, and is learnt for the server that answers', async (t) => {
     const servers = await threeSessionApps(t, byCookie)
-    const limpet = await startLimpet(t, byCookieSid(servers))
+    const limpet = await sharedLimpet(byCookieSid(servers))
     const user = new User()
     const home = (await user.get(limpet.port)).body.split(' ')[0] as Name
     await servers[home].kill()
@@ -221,7 +222,7 @@ describe('a session in a cookie of the application', () => {
             - { name: b, address: ${servers.b.address}, maxFails: 2 }
             - { name: c, address: ${servers.c.address}, maxFails: 2 }
     `
-    const limpet = await startLimpet(t, config)
+    const limpet = await sharedLimpet(config)
     const user = new User()
     const home = (await user.get(limpet.port, '/login')).body as Name
     const origin = servers[home]
@@ -253,7 +254,7 @@ describe('a session in a cookie of the application', () => {
             - { name: b, address: ${servers.b.address}, maxFails: 0 }
             - { name: c, address: ${servers.c.address}, maxFails: 0 }
     `
-    const limpet = await startLimpet(t, config)
+    const limpet = await sharedLimpet(config)
     const user = new User()
     const home = (await user.get(limpet.port)).body.split(' ')[0] as Name
     const origin = servers[home]
@@ -302,7 +303,7 @@ test('a session in a header of the answer is recognised by the same header of la
         affinity: { type: learn, from: "header:Mcp-Session-Id" }
         servers: [${a.address}, ${b.address}, ${c.address}]
   `
-  const limpet = await startLimpet(t, config)
+  const limpet = await sharedLimpet(config)
   for (let user = 0; user < 9; user++) {
     const { headers, body } = await new User().get(limpet.port)
     const id = headers['mcp-session-id'] as string
@@ -324,7 +325,7 @@ test('a session in the URL of a redirect is recognised by the query', async (t) 
         affinity: { type: learn, from: ["cookie:other", "query:sid"] }
         servers: [${a.address}, ${b.address}, ${c.address}]
   `
-  const limpet = await startLimpet(t, config)
+  const limpet = await sharedLimpet(config)
   for (let user = 0; user < 9; user++) {
     const { headers, body } = await new User().get(limpet.port, '/shop')
     const path = headers.location!.toString().replace('#top', '')

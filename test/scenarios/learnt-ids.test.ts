@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { describe, type TestContext, test } from 'node:test'
-import { type Limpet, startLimpet } from '../support/limpet.ts'
+import type { ServingLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
+import { sharedLimpet } from '../support/shared-limpet.ts'
 import { User } from '../support/user.ts'
 
 type Answer = (response: ServerResponse, request: IncomingMessage) => void
@@ -33,12 +34,12 @@ const setting =
       )
   }
 
-async function serverFor({ port }: Limpet, path: string, cookie = 'none=1'): Promise<string> {
+async function serverFor({ port }: ServingLimpet, path: string, cookie = 'none=1'): Promise<string> {
   return (await new User().get(port, path, { Cookie: cookie })).body
 }
 
 /** Asserts that requests with that cookie stay on that server. */
-async function assertKept(limpet: Limpet, server: string, cookie: string, path = '/'): Promise<void> {
+async function assertKept(limpet: ServingLimpet, server: string, cookie: string, path = '/'): Promise<void> {
   for (let turn = 0; turn < 4; turn++) assert.equal(await serverFor(limpet, path, cookie), server)
 }
 
@@ -71,7 +72,7 @@ describe('a session is learnt', () => {
   }
   for (const [what, fields] of Object.entries(answers)) {
     test(what, async (t) => {
-      const limpet = await startLimpet(t, learningSid(await threeServers(t, setting(...fields))))
+      const limpet = await sharedLimpet(learningSid(await threeServers(t, setting(...fields))))
       for (const id of ['one', 'two', 'three', 'four']) {
         const server = await serverFor(limpet, `/?new=${id}`)
         await assertKept(limpet, server, `SID=${id}`)
@@ -82,7 +83,7 @@ describe('a session is learnt', () => {
 
   test('by both ids of an answer that sets two', async (t) => {
     const fields = ['SID=#-all; Path=/', 'SID=#-app; Path=/app']
-    const limpet = await startLimpet(t, learningSid(await threeServers(t, setting(...fields))))
+    const limpet = await sharedLimpet(learningSid(await threeServers(t, setting(...fields))))
     for (const id of ['one', 'two', 'three', 'four']) {
       const server = await serverFor(limpet, `/?new=${id}`)
       await assertKept(limpet, server, `SID=${id}-all`)
@@ -95,7 +96,7 @@ describe('a session is learnt', () => {
       setting('SID=#; Path=/')(response, request)
       if (!response.hasHeader('Set-Cookie')) response.setHeader('Set-Cookie', 'SID=; Path=/old; Max-Age=0')
     })
-    const limpet = await startLimpet(t, learningSid(servers))
+    const limpet = await sharedLimpet(learningSid(servers))
     const server = await serverFor(limpet, '/?new=one')
     await assertKept(limpet, server, 'SID=one')
     assert.equal((await limpet.log.matching(/ stuck$/, 4)).length, 4)
@@ -103,7 +104,7 @@ describe('a session is learnt', () => {
 })
 
 test('of two cookies with the same name, the known one counts', async (t) => {
-  const limpet = await startLimpet(t, learningSid(await threeServers(t, setting('SID=#; Path=/'))))
+  const limpet = await sharedLimpet(learningSid(await threeServers(t, setting('SID=#; Path=/'))))
   for (const id of ['one', 'two', 'three', 'four']) {
     const server = await serverFor(limpet, `/?new=${id}`)
     await assertKept(limpet, server, `SID=stale; SID=${id}`)
@@ -128,7 +129,7 @@ test('of two parameters with the same name, the known one counts, and names and 
         affinity: { type: learn, from: "query:session" }
         servers: [${servers}]
   `
-  const limpet = await startLimpet(t, config)
+  const limpet = await sharedLimpet(config)
   const server = await serverFor(limpet, '/begin')
   const ways = [
     'session=a%2Fb+c',
@@ -158,13 +159,13 @@ describe("the application's own id, in a request whose answer sets none,", () =>
   `
 
   test('is not learnt by default: its hash picks the server', async (t) => {
-    const limpet = await startLimpet(t, learningSid(await threeServers(t, accepting)))
+    const limpet = await sharedLimpet(learningSid(await threeServers(t, accepting)))
     await assertKept(limpet, await serverFor(limpet, '/', SID), SID)
     await limpet.log.matching(/ expired$/, 5)
   })
 
   test('is learnt with adopt: true, on the server that answered', async (t) => {
-    const limpet = await startLimpet(t, adoptingSid(await threeServers(t, accepting)))
+    const limpet = await sharedLimpet(adoptingSid(await threeServers(t, accepting)))
     const server = await serverFor(limpet, '/', SID)
     await assertKept(limpet, server, SID)
     await limpet.log.matching(/ expired$/, 1)
@@ -172,7 +173,7 @@ describe("the application's own id, in a request whose answer sets none,", () =>
   })
 
   test('is not learnt with adopt: true from an answer that is an error', async (t) => {
-    const limpet = await startLimpet(t, adoptingSid(await threeServers(t, accepting)))
+    const limpet = await sharedLimpet(adoptingSid(await threeServers(t, accepting)))
     await serverFor(limpet, '/', 'SID=bad')
     await serverFor(limpet, '/', 'SID=bad')
     await limpet.log.matching(/ 403 .* expired$/, 2)
@@ -196,7 +197,7 @@ describe('a handshake of Engine.IO', () => {
             affinity: { type: learn, from: socket.io }
             servers: [${servers}]
       `
-      const limpet = await startLimpet(t, config)
+      const limpet = await sharedLimpet(config)
       const opened = await serverFor(limpet, `/socket.io/?${query}`)
       const server = opened.at(-1)!
       await assertKept(limpet, server, 'none=1', '/socket.io/?EIO=4&transport=polling&%73id=lv_VI97HAXpY6yYWAAAC')

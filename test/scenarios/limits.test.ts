@@ -1,9 +1,9 @@
 /** How much a client may ask for, and how long it may take. */
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
-import { startLimpet } from '../support/limpet.ts'
 import { httpOrigin, type Origin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { sharedLimpet } from '../support/shared-limpet.ts'
 import { throughTo } from '../support/through.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
@@ -28,7 +28,7 @@ describe('connections', () => {
       upstreams: { one: { servers: [${address}] } }
       limits: { connections: 5 }
     `
-    const limpet = await startLimpet(t, config)
+    const limpet = await sharedLimpet(config)
     const clients: RawClient[] = []
     for (let i = 0; i < 5; i++) {
       const client = await RawClient.connect(t, limpet.port)
@@ -50,7 +50,7 @@ describe('connections', () => {
       upstreams: { one: { servers: [${address}] } }
       limits: { connectionsPerAddress: 3 }
     `
-    const limpet = await startLimpet(t, config)
+    const limpet = await sharedLimpet(config)
     for (let i = 0; i < 3; i++) assert.ok(await served(await RawClient.connect(t, limpet.port, '127.0.0.5')))
     const fourth = await RawClient.connect(t, limpet.port, '127.0.0.5')
     assert.match(await fourth.goodbye(), /^HTTP\/1.1 503 /)
@@ -66,7 +66,7 @@ describe('connections', () => {
       upstreams: { one: { servers: [${address}] } }
       limits: { connections: 3 }
     `
-    const limpet = await startLimpet(t, config)
+    const limpet = await sharedLimpet(config)
     for (let i = 0; i < 20; i++) {
       const client = await RawClient.connect(t, limpet.port)
       client.say(GET.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'))
@@ -85,7 +85,7 @@ describe('connections', () => {
       upstreams: { one: { servers: [${address}] } }
       limits: { requestsPerConnection: 2 }
     `
-    const limpet = await startLimpet(t, config)
+    const limpet = await sharedLimpet(config)
     const client = await RawClient.connect(t, limpet.port)
     client.say(GET)
     assert.doesNotMatch(await client.take(/ok$/), /Connection: close/)
@@ -121,7 +121,7 @@ test('a client that reads nothing of its answer is disconnected, and its server 
     upstreams: { one: { servers: [${endless.address}] } }
     timeouts: { send: 300ms }
   `
-  const limpet = await startLimpet(t, config)
+  const limpet = await sharedLimpet(config)
   const client = await RawClient.connect(t, limpet.port)
   client.socket.pause()
   client.say(GET)
@@ -181,7 +181,7 @@ test('a client that pipelines requests without reading is slowed down, and serve
     routes: [{ path: /*, upstream: one }]
     upstreams: { one: { servers: [${origin.address}] } }
   `
-  const limpet = await startLimpet(t, config)
+  const limpet = await sharedLimpet(config)
   const count = 2000
   const client = await RawClient.connect(t, limpet.port)
   // The bytes of the answers are counted below, not kept.

@@ -1,9 +1,10 @@
 /** Users with a cookie whose server cannot serve their next request. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type Limpet, startLimpet } from '../support/limpet.ts'
+import { type ServingLimpet, startLimpet } from '../support/limpet.ts'
 import { type Named, namedOrigins } from '../support/origin.ts'
 import { assertAllKept, serverOf, settledUsers } from '../support/settled.ts'
+import { sharedLimpet } from '../support/shared-limpet.ts'
 import { User } from '../support/user.ts'
 
 type Name = 'a' | 'b' | 'c'
@@ -28,7 +29,7 @@ interface Placed {
   readonly moved: boolean
 }
 
-async function next(user: User, { port }: Limpet): Promise<Placed> {
+async function next(user: User, { port }: ServingLimpet): Promise<Placed> {
   const { status, body, setCookies } = await user.get(port)
   assert.equal(status, 200)
   return { server: body.split(' ')[0] as Name, moved: setCookies.length > 0 }
@@ -37,7 +38,7 @@ async function next(user: User, { port }: Limpet): Promise<Placed> {
 describe('when the server of a user fails', () => {
   test('one request goes to another server, to which the next one moves the user for good with a new cookie', async (t) => {
     const servers = await namedOrigins(t, 'a', 'b', 'c')
-    const limpet = await startLimpet(t, three(servers))
+    const limpet = await sharedLimpet(three(servers))
     const users = await settledUsers(limpet, 12)
     await servers.a.kill()
     const others = new Map<User, string>()
@@ -61,7 +62,7 @@ describe('when the server of a user fails', () => {
 
   test('the user stays if it can serve the next request', async (t) => {
     const servers = await namedOrigins(t, 'a', 'b', 'c')
-    const limpet = await startLimpet(t, three(servers, 'maxFails: 9'))
+    const limpet = await sharedLimpet(three(servers, 'maxFails: 9'))
     const user = new User()
     const { server: home } = await next(user, limpet)
     for (let failure = 0; failure < 3; failure++) {
@@ -79,7 +80,7 @@ describe('when the server of a user fails', () => {
   for (const settings of ['failTimeout: 1ms', 'maxFails: 0', 'maxFails: 9']) {
     test(`the user moves at the second request in a row that it fails, with ${settings}`, async (t) => {
       const servers = await namedOrigins(t, 'a', 'b', 'c')
-      const limpet = await startLimpet(t, three(servers, settings))
+      const limpet = await sharedLimpet(three(servers, settings))
       const user = new User()
       const { server: home } = await next(user, limpet)
       await servers[home].kill()
@@ -102,7 +103,7 @@ describe('when the server of a user fails', () => {
           affinity: { type: cookie, name: stick }
           servers: [{ name: a, address: ${a.address} }, { name: b, address: ${b.address} }]
     `
-    const limpet = await startLimpet(t, config)
+    const limpet = await sharedLimpet(config)
     await a.kill()
     const users = [new User(), new User()]
     for (const user of users) assert.deepEqual(await next(user, limpet), { server: 'b', moved: true })
@@ -123,7 +124,7 @@ describe('when the server of a user fails', () => {
             - { name: a, address: ${servers.a.address}, maxFails: 0 }
             - { name: b, address: ${servers.b.address}, maxFails: 0 }
     `
-    const limpet = await startLimpet(t, config)
+    const limpet = await sharedLimpet(config)
     const user = new User()
     const home = (await serverOf(user, limpet)) as 'a' | 'b'
     await servers[home].kill()

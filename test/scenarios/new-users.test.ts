@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { describe, type TestContext, test } from 'node:test'
-import { startLimpet } from '../support/limpet.ts'
 import { httpOrigin, type Named, type Origin } from '../support/origin.ts'
+import { sharedLimpet } from '../support/shared-limpet.ts'
 import { type Answer, User } from '../support/user.ts'
 
 type Name = 'a' | 'b' | 'c'
@@ -70,7 +70,7 @@ for (const [kind, affinity] of Object.entries(kinds)) {
   describe(`with affinity: ${kind}, requests that a new browser sends at once`, () => {
     test('go to one server, each with a session of its own', async (t) => {
       const application = await Application.start(t)
-      const limpet = await startLimpet(t, configOf(application.servers, affinity))
+      const limpet = await sharedLimpet(configOf(application.servers, affinity))
       const used = new Set<string>()
       for (let browser = 0; browser < 12; browser++) {
         const answers = await application.burst(limpet.port, `browser ${browser}`)
@@ -86,7 +86,7 @@ for (const [kind, affinity] of Object.entries(kinds)) {
 
     test('go in turn if the window is off', async (t) => {
       const application = await Application.start(t)
-      const limpet = await startLimpet(t, configOf(application.servers, affinity.replace('60s', 'off')))
+      const limpet = await sharedLimpet(configOf(application.servers, affinity.replace('60s', 'off')))
       for (let browser = 0; browser < 4; browser++) {
         const answers = await application.burst(limpet.port, `browser ${browser}`)
         assert.deepEqual(answers.map(({ body }) => body).sort(), ['a', 'a', 'b', 'b', 'c', 'c'])
@@ -95,7 +95,7 @@ for (const [kind, affinity] of Object.entries(kinds)) {
 
     test('are another user behind the same address if the browser is another, or the address behind a proxy', async (t) => {
       const application = await Application.start(t)
-      const limpet = await startLimpet(t, configOf(application.servers, affinity))
+      const limpet = await sharedLimpet(configOf(application.servers, affinity))
       const homes = [
         await application.burst(limpet.port, 'one'),
         await application.burst(limpet.port, 'other'),
@@ -106,7 +106,7 @@ for (const [kind, affinity] of Object.entries(kinds)) {
 
     test('are a new user from a navigation on', async (t) => {
       const application = await Application.start(t)
-      const limpet = await startLimpet(t, configOf(application.servers, affinity))
+      const limpet = await sharedLimpet(configOf(application.servers, affinity))
       const homes: string[] = []
       for (let user = 0; user < 6; user++) {
         const page = await new User().get(limpet.port, '/', { 'User-Agent': 'same', 'Sec-Fetch-Mode': 'navigate' })
@@ -119,7 +119,7 @@ for (const [kind, affinity] of Object.entries(kinds)) {
 
     test('leave a server that goes down, all to the same one', async (t) => {
       const application = await Application.start(t)
-      const limpet = await startLimpet(t, configOf(application.servers, affinity))
+      const limpet = await sharedLimpet(configOf(application.servers, affinity))
       const [first] = serversOf(await application.burst(limpet.port, 'browser'))
       await application.servers[first as Name].kill()
       const servers = serversOf(await application.burst(limpet.port, 'browser'))
@@ -130,7 +130,7 @@ for (const [kind, affinity] of Object.entries(kinds)) {
 
     test('overflow to others if the server is full, and those that come later still follow the first', async (t) => {
       const application = await Application.start(t)
-      const limpet = await startLimpet(t, configOf(application.servers, affinity, ', maxConnections: 4'))
+      const limpet = await sharedLimpet(configOf(application.servers, affinity, ', maxConnections: 4'))
       const answers = await application.burst(limpet.port, 'browser')
       const counts = ['a', 'b', 'c'].map((name) => answers.filter(({ body }) => body === name).length)
       assert.equal(Math.max(...counts), 4)
@@ -142,7 +142,7 @@ for (const [kind, affinity] of Object.entries(kinds)) {
 
 test('a user whose session is known does not follow, and is not followed', async (t) => {
   const application = await Application.start(t)
-  const limpet = await startLimpet(t, configOf(application.servers, kinds.cookie))
+  const limpet = await sharedLimpet(configOf(application.servers, kinds.cookie))
   const headers = { 'User-Agent': 'same' }
   const user = new User()
   const { body: home } = await user.get(limpet.port, '/', headers)
@@ -159,7 +159,7 @@ test('a policy that hashes the address of the page does not part them', async (t
     'affinity:',
     'balance: { type: hash, key: uri }\n      affinity:',
   )
-  const limpet = await startLimpet(t, config)
+  const limpet = await sharedLimpet(config)
   const servers = new Set<string>()
   for (let page = 0; page < 8; page++) servers.add((await new User().get(limpet.port, `/page-${page}`)).body)
   assert.equal(servers.size, 1)

@@ -1,9 +1,9 @@
 /** Balancing policies at work: what they use of a request and of the servers. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { startLimpet } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { sharedLimpet } from '../support/shared-limpet.ts'
 import { until } from '../support/until.ts'
 
 for (const type of ['hash', 'consistent-hash']) {
@@ -26,7 +26,7 @@ for (const type of ['hash', 'consistent-hash']) {
             balance: { type: ${type}, key: "${key}" }
             servers: [${addresses}]
       `
-      const limpet = await startLimpet(t, config)
+      const limpet = await sharedLimpet(config)
       const client = await RawClient.connect(t, limpet.port)
       const homes = new Set<string>()
       for (const user of ['ann', 'bob', 'eve', 'joe', 'kim', 'lea', 'max', 'tom']) {
@@ -54,7 +54,7 @@ test('least-connections passes over a server that is busy', async (t) => {
     routes: [{ path: /*, upstream: all }]
     upstreams: { all: { balance: least-connections, servers: [${busy.address}, ${free.address}] } }
   `
-  const limpet = await startLimpet(t, config)
+  const limpet = await sharedLimpet(config)
   const waiting = await RawClient.connect(t, limpet.port)
   waiting.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
   const client = await RawClient.connect(t, limpet.port)
@@ -88,7 +88,7 @@ test('a server at its maxConnections is passed over, and the log gives the reaso
           - { address: ${zero!.address}, maxConnections: 1 }
           - { address: ${one!.address}, maxConnections: 1 }
   `
-  const limpet = await startLimpet(t, config)
+  const limpet = await sharedLimpet(config)
   const client = await RawClient.connect(t, limpet.port)
   client.say('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
   const home = (await client.take(/<\d>/)).slice(-3)
@@ -113,7 +113,7 @@ test('least-time learns to prefer the server that answers sooner', async (t) => 
     routes: [{ path: /*, upstream: all }]
     upstreams: { all: { balance: least-time, servers: [${slow.address}, ${fast.address}] } }
   `
-  const limpet = await startLimpet(t, config)
+  const limpet = await sharedLimpet(config)
   const client = await RawClient.connect(t, limpet.port)
   const answers: string[] = []
   for (let i = 0; i < 50; i++) {

@@ -8,6 +8,7 @@ import { startHaproxy, testWithHaproxy } from '../support/haproxy.ts'
 import { startLimpet } from '../support/limpet.ts'
 import { rawOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { sharedLimpet } from '../support/shared-limpet.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 
@@ -69,7 +70,7 @@ for (const version of ['v1', 'v2']) {
   describe(`an upstream with proxyProtocol: ${version}`, () => {
     test('gets one header for each connection, and each connection serves one client only', async (t) => {
       const server = await RecordingOrigin.start(t)
-      const limpet = await startLimpet(t, telling(version, server.address))
+      const limpet = await sharedLimpet(telling(version, server.address))
       const one = await RawClient.connect(t, limpet.port)
       const other = await RawClient.connect(t, limpet.port, '127.0.0.9')
       for (const client of [one, other, one, other, one]) await client.ask(GET)
@@ -88,7 +89,7 @@ for (const version of ['v1', 'v2']) {
         routes: [{ path: /*, upstream: told }]
         upstreams: { told: { proxyProtocol: ${version}, servers: [${server.address}] } }
       `
-      const limpet = await startLimpet(t, config)
+      const limpet = await sharedLimpet(config)
       const proxy = await RawClient.connect(t, limpet.port)
       for (const address of ['192.0.2.1', '192.0.2.1', '2001:db8::1', '192.0.2.1'])
         await proxy.ask(GET.replace('\r\n\r\n', `\r\nX-Forwarded-For: ${address}\r\n\r\n`))
@@ -110,7 +111,7 @@ for (const version of ['v1', 'v2']) {
         routes: [{ path: /*, upstream: told }]
         upstreams: { told: { proxyProtocol: ${version}, servers: [${server.address}] } }
       `
-      const limpet = await startLimpet(t, config)
+      const limpet = await sharedLimpet(config)
       const headers = ['PROXY TCP4 192.0.2.1 203.0.113.9 53764 80\r\n', 'PROXY TCP6 2001:db8::1 2001:db8::2 1 2\r\n']
       for (const header of headers) await (await RawClient.connect(t, limpet.port)).ask(header, GET)
       assert.deepEqual(server.recorded, ['192.0.2.1 53764 to 203.0.113.9 80: 1', '2001:db8::1 1 to 2001:db8::2 2: 1'])
@@ -118,7 +119,7 @@ for (const version of ['v1', 'v2']) {
 
     test('gets the header again on a connection that replaces a stale one', async (t) => {
       const server = await RecordingOrigin.start(t)
-      const limpet = await startLimpet(t, telling(version, server.address))
+      const limpet = await sharedLimpet(telling(version, server.address))
       const client = await RawClient.connect(t, limpet.port)
       await client.ask(GET)
       server.connections[0]!.socket.resetAndDestroy()
@@ -137,7 +138,7 @@ test('the next server gets the header as well when the first cannot be reached',
     routes: [{ path: /*, upstream: told }]
     upstreams: { told: { balance: round-robin, proxyProtocol: v1, servers: [127.0.0.1:1, ${server.address}] } }
   `
-  const limpet = await startLimpet(t, config)
+  const limpet = await sharedLimpet(config)
   for (let i = 0; i < 2; i++) await (await RawClient.connect(t, limpet.port)).ask(GET)
   assert.equal(server.connections.length, 2)
 })

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { HoldingOrigin } from '../support/holding-origin.ts'
-import { loggedRequest, startLimpet } from '../support/limpet.ts'
+import { loggedRequest } from '../support/limpet.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { sharedLimpet } from '../support/shared-limpet.ts'
 
 test('a server that recovers from its failures gets the requests that wait', async (t) => {
   const [a, b] = [await HoldingOrigin.start(t, 'a'), await HoldingOrigin.start(t, 'b')]
@@ -20,7 +21,7 @@ test('a server that recovers from its failures gets the requests that wait', asy
           - { name: a, address: ${a.address}, maxConnections: 1, failTimeout: 400ms }
           - { name: b, address: ${b.address}, maxConnections: 1, failTimeout: 400ms }
   `
-  const limpet = await startLimpet(t, config)
+  const limpet = await sharedLimpet(config)
   await b.occupy(t, limpet.port)
   const client = await RawClient.connect(t, limpet.port)
   client.get('/at-once')
@@ -46,7 +47,7 @@ test('a server that passes its check again gets the requests that wait, in which
           - { name: a, address: ${a.address}, maxConnections: 1 }
           - { name: b, address: ${b.address}, maxConnections: 1 }
   `
-  const limpet = await startLimpet(t, config)
+  const limpet = await sharedLimpet(config)
   await limpet.errors.find(/server a is (down|unhealthy|out)/)
   await b.occupy(t, limpet.port)
   const clients = await Promise.all(Array.from({ length: 20 }, () => RawClient.connect(t, limpet.port)))
@@ -71,7 +72,7 @@ test('a retry waits too, and the time it waits does not count against retries.wi
           - { name: b, address: ${b.address}, maxConnections: 1 }
     timeouts: { body: 300ms }
   `
-  const limpet = await startLimpet(t, config)
+  const limpet = await sharedLimpet(config)
   const silent = await RawClient.connect(t, limpet.port)
   await a.occupy(t, limpet.port)
   await b.occupy(t, limpet.port)
@@ -103,7 +104,7 @@ test('requests stop waiting once no server is up', async (t) => {
           - { name: a, address: ${a.address}, maxConnections: 1 }
           - { name: b, address: ${b.address}, maxConnections: 1 }
   `
-  const limpet = await startLimpet(t, config)
+  const limpet = await sharedLimpet(config)
   const holders = [await a.occupy(t, limpet.port), await b.occupy(t, limpet.port)]
   const client = await RawClient.connect(t, limpet.port)
   client.get('/waits')

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { HoldingOrigin } from '../support/holding-origin.ts'
-import { loggedRequest, startLimpet } from '../support/limpet.ts'
+import { loggedRequest } from '../support/limpet.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { sharedLimpet } from '../support/shared-limpet.ts'
 import { User } from '../support/user.ts'
 
 function twoServers(test: TestContext): Promise<HoldingOrigin[]> {
@@ -33,7 +34,7 @@ test('a session waits for its own server, and does not hold up requests for anot
           - { name: a, address: ${a!.address}, maxConnections: 1 }
           - { name: b, address: ${b!.address}, maxConnections: 1 }
   `
-  const limpet = await startLimpet(t, config)
+  const limpet = await sharedLimpet(config)
   const { user, neighbour, own, other } = await twoUsers(limpet.port, [a!, b!])
   const busy = user.get(limpet.port, '/busy')
   await own.hears(2)
@@ -64,7 +65,7 @@ test('a session whose wait runs out moves to a server with a free place', async 
           - { name: a, address: ${a!.address}, maxConnections: 1 }
           - { name: b, address: ${b!.address}, maxConnections: 1 }
   `
-  const limpet = await startLimpet(t, config)
+  const limpet = await sharedLimpet(config)
   const { user, own, other } = await twoUsers(limpet.port, [a!, b!])
   user.get(limpet.port, '/busy').catch(() => undefined)
   await own.hears(2)
@@ -88,7 +89,7 @@ test('a session that may not move is refused when its wait runs out', async (t) 
           - { name: a, address: ${a!.address}, maxConnections: 1 }
           - { name: b, address: ${b!.address}, maxConnections: 1 }
   `
-  const limpet = await startLimpet(t, config)
+  const limpet = await sharedLimpet(config)
   const { user, own } = await twoUsers(limpet.port, [a!, b!])
   user.get(limpet.port, '/busy').catch(() => undefined)
   await own.hears(2)
@@ -113,7 +114,7 @@ test('a session known by a hash waits for its server as well', async (t) => {
           - { name: a, address: ${a!.address}, maxConnections: 1 }
           - { name: b, address: ${b!.address}, maxConnections: 1 }
   `
-  const limpet = await startLimpet(t, config)
+  const limpet = await sharedLimpet(config)
   const [one, two] = [await RawClient.connect(t, limpet.port), await RawClient.connect(t, limpet.port)]
   const ann = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\nX-User: ann\r\n\r\n`
   const name = await one.ask(ann('/at-once'))

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { describe, type TestContext, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
-import { startLimpet } from '../support/limpet.ts'
 import { httpOrigin, type Origin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { sharedLimpet } from '../support/shared-limpet.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 
@@ -30,7 +30,7 @@ describe('a connection to a server', () => {
       routes: [{ path: /*, upstream: one }]
       upstreams: { one: { servers: [${origin.address}], keepAlive: { requestsPerConnection: 3 } } }
     `
-    const limpet = await startLimpet(t, config)
+    const limpet = await sharedLimpet(config)
     const client = await RawClient.connect(t, limpet.port)
     const served: string[] = []
     for (let i = 0; i < 8; i++) served.push(await client.ask(GET))
@@ -45,7 +45,7 @@ describe('a connection to a server', () => {
       routes: [{ path: /*, upstream: one }]
       upstreams: { one: { servers: [${origin.address}], keepAlive: { requestsPerConnection: 2 } } }
     `
-    const limpet = await startLimpet(t, config)
+    const limpet = await sharedLimpet(config)
     const client = await RawClient.connect(t, limpet.port)
     const connected = once(origin.server, 'connection')
     assert.equal(await client.ask(GET), '1')
@@ -66,7 +66,7 @@ describe('a connection to a server', () => {
           servers: [${origin.address}]
           keepAlive: { requestsPerConnection: unlimited, maxAge: 0, idle: 0 }
     `
-    const limpet = await startLimpet(t, config)
+    const limpet = await sharedLimpet(config)
     const client = await RawClient.connect(t, limpet.port)
     for (let i = 0; i < 50; i++) assert.equal(await client.ask(GET), '1')
   })
@@ -79,7 +79,7 @@ describe('a connection to a server', () => {
       routes: [{ path: /*, upstream: one }]
       upstreams: { one: { servers: [${origin.address}], keepAlive: { maxAge: 100ms } } }
     `
-    const limpet = await startLimpet(t, config)
+    const limpet = await sharedLimpet(config)
     const client = await RawClient.connect(t, limpet.port)
     const connected = once(origin.server, 'connection')
     const answered = client.ask(GET)
@@ -98,7 +98,7 @@ describe('a connection to a server', () => {
         routes: [{ path: /*, upstream: one }]
         upstreams: { one: { servers: [${origin.address}], keepAlive: { maxAge: 300ms, idle: ${idle} } } }
       `
-      const limpet = await startLimpet(t, config)
+      const limpet = await sharedLimpet(config)
       const client = await RawClient.connect(t, limpet.port)
       const connected = once(origin.server, 'connection')
       assert.equal(await client.ask(GET), '1')

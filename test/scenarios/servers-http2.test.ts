@@ -18,6 +18,7 @@ import { startLimpet } from '../support/limpet.ts'
 import { rawOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
 import { authorityFile, type KindOfServer, listen, serverOf } from '../support/server-kinds.ts'
+import { sharedLimpet } from '../support/shared-limpet.ts'
 
 type Answer = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, session: ServerHttp2Session) => void
 
@@ -200,7 +201,7 @@ describe('a server that goes away', () => {
         if (headers[':method'] === 'POST') assert.equal(await text(stream), 'ab')
         ok(stream, headers, session)
       })
-      const limpet = await startLimpet(t, configOf([server]))
+      const limpet = await sharedLimpet(configOf([server]))
       assert.equal(await statusOf(t, limpet.port), 200)
       assert.equal(await statusOf(t, limpet.port, POST), 200)
       assert.equal(asked, 2)
@@ -210,7 +211,7 @@ describe('a server that goes away', () => {
   test('a POST that one server always refuses goes to another, and nobody is blamed', async (t) => {
     const refusing = await http2Server(t, (stream) => stream.close(constants.NGHTTP2_REFUSED_STREAM))
     const good = await http2Server(t, ok)
-    const limpet = await startLimpet(t, configOf([refusing, good]))
+    const limpet = await sharedLimpet(configOf([refusing, good]))
     for (let i = 0; i < 4; i++) assert.equal(await statusOf(t, limpet.port, POST), 200)
     assert.doesNotMatch(limpet.errors.all.join('\n'), /is suspended/)
   })
@@ -265,7 +266,7 @@ describe('a connection that is lost', () => {
       { address: server.address, maxFails: 2 },
       { address: other.address, backup: true },
     ]
-    const limpet = await startLimpet(t, configOf([server], { servers }))
+    const limpet = await sharedLimpet(configOf([server], { servers }))
     const statuses = await many(t, 50, limpet.port, POST)
     assert.deepEqual(new Set(statuses), new Set([502]))
     assert.equal(await statusOf(t, limpet.port, POST), 200)
@@ -278,7 +279,7 @@ describe('a connection that is lost', () => {
       else setTimeout(() => stream.destroyed || ok(stream, headers, session), 20)
     }
     const servers = [await http2Server(t, serve), await http2Server(t, serve)]
-    const limpet = await startLimpet(t, configOf(servers))
+    const limpet = await sharedLimpet(configOf(servers))
     for (let i = 0; i < 5; i++) {
       const fair = many(t, 30, limpet.port)
       const poison = statusOf(t, limpet.port, 'GET /poison HTTP/1.1\r\nHost: a\r\n\r\n')
@@ -295,7 +296,7 @@ describe('a connection that is lost', () => {
       { address: refusing.address, maxFails: 3 },
       { address: good.address, backup: true },
     ]
-    const limpet = await startLimpet(t, configOf([], { servers }))
+    const limpet = await sharedLimpet(configOf([], { servers }))
     assert.deepEqual(new Set(await many(t, 50, limpet.port)), new Set([200]))
     assert.doesNotMatch(limpet.errors.all.join('\n'), /is suspended/)
   })
@@ -516,7 +517,7 @@ test('an answer that breaks a rule of HTTP/2 is a 502, and takes no server out',
         if (bytes.includes(':') || bytes.length > 60) answer({ session: { socket } } as unknown as ServerHttp2Stream)
       })
     })
-    const limpet = await startLimpet(t, configOf([{ ...server, connections: [] }]))
+    const limpet = await sharedLimpet(configOf([{ ...server, connections: [] }]))
     assert.equal(await statusOf(t, limpet.port), 502)
     assert.doesNotMatch(limpet.errors.all.join('\n'), /is suspended/)
     await turn()
@@ -525,7 +526,7 @@ test('an answer that breaks a rule of HTTP/2 is a 502, and takes no server out',
 
 test('a server that accepts no streams at all is a 504, in the end', async (t) => {
   const server = await http2Server(t, ok, { settings: { maxConcurrentStreams: 0 } })
-  const limpet = await startLimpet(t, configOf([server], { timeouts: { connect: '300ms' } }))
+  const limpet = await sharedLimpet(configOf([server], { timeouts: { connect: '300ms' } }))
   assert.deepEqual(await many(t, 3, limpet.port), [504, 504, 504])
   assert.ok(server.connections.length <= 6, `${server.connections.length} connections`)
 })

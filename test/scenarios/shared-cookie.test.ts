@@ -5,8 +5,9 @@ import { type TestContext, test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import { adminOf } from '../support/admin.ts'
 import { Http2User } from '../support/http2-user.ts'
-import { type Limpet, startLimpet } from '../support/limpet.ts'
+import { type ServingLimpet, startLimpet } from '../support/limpet.ts'
 import { type Named, namedOrigins } from '../support/origin.ts'
+import { sharedLimpet } from '../support/shared-limpet.ts'
 import { until } from '../support/until.ts'
 import { User } from '../support/user.ts'
 
@@ -43,7 +44,7 @@ const config = ({ pages, api }: Site, affinityOfApi = '{ type: shared-cookie, wi
 `
 
 /** The server that answers; it gets no cookie of Limpet's. */
-async function serverOf(user: User, { port }: Limpet, path: string): Promise<string> {
+async function serverOf(user: User, { port }: ServingLimpet, path: string): Promise<string> {
   const { status, body } = await user.get(port, path)
   assert.equal(status, 200)
   const [server, cookies] = body.split(' ')
@@ -52,7 +53,7 @@ async function serverOf(user: User, { port }: Limpet, path: string): Promise<str
 }
 
 /** Users who began on pages and in the API in turn, and their servers. */
-async function arrive(limpet: Limpet, count: number): Promise<Map<User, string>> {
+async function arrive(limpet: ServingLimpet, count: number): Promise<Map<User, string>> {
   const users = new Map<User, string>()
   for (let index = 0; index < count; index++) {
     const user = new User()
@@ -64,21 +65,21 @@ async function arrive(limpet: Limpet, count: number): Promise<Map<User, string>>
   return users
 }
 
-async function stayTogether(users: ReadonlyMap<User, string>, limpet: Limpet): Promise<void> {
+async function stayTogether(users: ReadonlyMap<User, string>, limpet: ServingLimpet): Promise<void> {
   for (const [user, server] of users) {
     for (const path of ['/', '/api/']) assert.equal(await serverOf(user, limpet, path), server)
   }
 }
 
 /** The live sessions of each server. */
-async function sessionsOf(limpet: Limpet, upstream: string): Promise<Record<string, number>> {
+async function sessionsOf(limpet: ServingLimpet, upstream: string): Promise<Record<string, number>> {
   const { body } = await (await adminOf(limpet))('GET', `/v1/upstreams/${upstream}`)
   const servers = body.servers as { name: string; sessions: { live: number } }[]
   return Object.fromEntries(servers.map(({ name, sessions }) => [name, sessions.live]))
 }
 
 test('a user is on the same server in both, with one cookie, and counts in each', async (t) => {
-  const limpet = await startLimpet(t, config(await siteOf(t)))
+  const limpet = await sharedLimpet(config(await siteOf(t)))
   const users = await arrive(limpet, 12)
   assert.equal(new Set(users.values()).size, 3)
   await stayTogether(users, limpet)
@@ -96,7 +97,7 @@ test('a user is on the same server in both, with one cookie, and counts in each'
 })
 
 test('so is one who speaks HTTP/2', async (t) => {
-  const limpet = await startLimpet(t, config(await siteOf(t)))
+  const limpet = await sharedLimpet(config(await siteOf(t)))
   const client = Http2User.of(t, limpet.url)
   for (let index = 0; index < 4; index++) {
     const { body, fields } = await client.ask({ ':path': '/api/' })

@@ -12,9 +12,10 @@ import { promisify } from 'node:util'
 import { TestAuthority } from '../support/certificates.ts'
 import { helloOf } from '../support/client-hello.ts'
 import { temporaryFolder } from '../support/folder.ts'
-import { loggedRequest, startLimpet } from '../support/limpet.ts'
+import { loggedRequest } from '../support/limpet.ts'
 import { httpOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { sharedLimpet } from '../support/shared-limpet.ts'
 import { missing } from '../support/tool.ts'
 
 const run = promisify(execFile)
@@ -68,7 +69,7 @@ for (const version of ['--http1.1', '--http2']) {
       skip: missing('curl'),
     }, async (t) => {
       const folder = await files(t)
-      const limpet = await startLimpet(t, config(folder, await echo(t), 'hsts: true'))
+      const limpet = await sharedLimpet(config(folder, await echo(t), 'hsts: true'))
       const heard = await curl(folder, version, '--tls-max', tls, `https://localhost:${limpet.port}/a`)
       assert.match(heard, version === '--http2' ? /^HTTP\/2 200/ : /^HTTP\/1.1 200/)
       assert.match(heard, /\r\nset-cookie: .*; Secure/i)
@@ -89,7 +90,7 @@ test('every response has Strict-Transport-Security once: of the server or else o
     if (url === '/own') response.setHeader('Strict-Transport-Security', 'max-age=7')
     response.end()
   })
-  const limpet = await startLimpet(t, config(folder, address, 'hsts: true').replace('/*, upstream', '/own, upstream'))
+  const limpet = await sharedLimpet(config(folder, address, 'hsts: true').replace('/*, upstream', '/own, upstream'))
   for (const version of ['--http1.1', '--http2']) {
     const fields = async (path: string, ...args: string[]) => {
       const heard = await curl(folder, version, ...args, `https://localhost:${limpet.port}${path}`)
@@ -104,7 +105,7 @@ test('every response has Strict-Transport-Security once: of the server or else o
 
 test('a session is continued on either of two workers', async (t) => {
   const folder = await files(t)
-  const limpet = await startLimpet(t, config(folder, await echo(t)))
+  const limpet = await sharedLimpet(config(folder, await echo(t)))
   const options = { port: limpet.port, host: '127.0.0.1', servername: 'localhost', ca: authority.ca }
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
     let session: Buffer | undefined
@@ -128,7 +129,7 @@ test('a session is continued on either of two workers', async (t) => {
 test('clients are known by their certificates over both protocols', { skip: missing('curl') }, async (t) => {
   const folder = await files(t)
   const tls = `clientCertificates: { ca: ${folder}/ca.pem, mode: required }`
-  const limpet = await startLimpet(t, config(folder, await echo(t), tls))
+  const limpet = await sharedLimpet(config(folder, await echo(t), tls))
   const known = ['--cert', join(folder, 'client.pem'), '--key', join(folder, 'client.key')]
   for (const version of ['--http1.1', '--http2']) {
     for (const tlsMax of ['1.2', '1.3']) {
@@ -143,7 +144,7 @@ test('clients are known by their certificates over both protocols', { skip: miss
 test('a PROXY header may come before TLS, in one piece with the ClientHello or not', async (t) => {
   const folder = await files(t)
   const text = config(folder, await echo(t)).replace('port: 0', 'port: 0\n      proxyProtocol: true')
-  const limpet = await startLimpet(t, text)
+  const limpet = await sharedLimpet(text)
   const header = 'PROXY TCP4 192.0.2.1 203.0.113.9 53764 8443\r\n'
   const carrier = connect({ port: limpet.port, host: '127.0.0.1' })
   t.after(() => carrier.destroy())
@@ -161,15 +162,12 @@ test('a PROXY header may come before TLS, in one piece with the ClientHello or n
 
 test('a listener redirects to HTTPS: to the same host and path, and with the same method', async (t) => {
   const server = await echo(t)
-  const limpet = await startLimpet(
-    t,
-    `
+  const limpet = await sharedLimpet(`
       listeners: [{ address: 127.0.0.1, port: 0, redirect: https:8443 }]
       trustedProxies: [127.0.0.1]
       routes: [{ path: /*, upstream: app }]
       upstreams: { app: { servers: [${server}] } }
-    `,
-  )
+    `)
   const ask = async (request: string) => {
     const client = await RawClient.connect(t, limpet.port)
     client.say(request)
@@ -192,7 +190,7 @@ test('a listener redirects to HTTPS: to the same host and path, and with the sam
 
 test('a request of HTTP/2 for a host that the certificate does not cover gets a 421, and the connection goes on', async (t) => {
   const folder = await files(t)
-  const limpet = await startLimpet(t, config(folder, await echo(t)))
+  const limpet = await sharedLimpet(config(folder, await echo(t)))
   const session = connectHttp2(`https://localhost:${limpet.port}`, { ca: authority.ca })
   t.after(() => session.destroy())
   const statusFor = async (authority: string) => {

@@ -9,6 +9,7 @@ import { temporaryFolder } from '../support/folder.ts'
 import { runLimpet, startLimpet } from '../support/limpet.ts'
 import { httpOrigin, rawOrigin } from '../support/origin.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { sharedLimpet } from '../support/shared-limpet.ts'
 import { getFrom } from '../support/unix-client.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
@@ -35,7 +36,7 @@ describe('a listener on a Unix socket', () => {
   test('serves clients, which are unix: in the log and for servers', async (t) => {
     const folder = await temporaryFolder(t)
     const { address } = await echo(t)
-    const limpet = await startLimpet(t, portAndSocket(folder, address))
+    const limpet = await sharedLimpet(portAndSocket(folder, address))
     await limpet.errors.find(new RegExp(`listening on unix:${folder}/limpet.sock$`))
     const body = await getFrom(`${folder}/limpet.sock`, { 'X-Forwarded-For': '192.0.2.1', Forwarded: 'for=192.0.2.1' })
     assert.match(body, /\nx-forwarded-for: 192\.0\.2\.1, unix:\n/)
@@ -50,7 +51,7 @@ describe('a listener on a Unix socket', () => {
       request.resume()
       request.on('end', () => response.end(large))
     })
-    await startLimpet(t, portAndSocket(folder, address))
+    await sharedLimpet(portAndSocket(folder, address))
     const client = await RawClient.connectTo(t, `${folder}/limpet.sock`)
     client.socket.pause()
     client.socket.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${large.length}\r\nConnection: close\r\n\r\n`)
@@ -72,7 +73,7 @@ describe('a listener on a Unix socket', () => {
       routes: [{ path: /*, upstream: app }]
       upstreams: { app: { servers: [${address}] } }
     `
-    const limpet = await startLimpet(t, config)
+    const limpet = await sharedLimpet(config)
     for (let i = 0; i < 2; i++) {
       const client = await RawClient.connectTo(t, `${folder}/limpet.sock`)
       client.say(GET)
@@ -97,7 +98,7 @@ describe('a listener on a Unix socket', () => {
       upstreams: { app: { servers: [${address}] } }
       limits: { connectionsPerAddress: 1, connections: 3 }
     `
-    await startLimpet(t, config)
+    await sharedLimpet(config)
     for (let i = 0; i < 3; i++) {
       const client = await RawClient.connectTo(t, `${folder}/limpet.sock`)
       client.say(GET)
@@ -117,7 +118,7 @@ describe('a listener on a Unix socket', () => {
       routes: [{ path: /*, upstream: app }]
       upstreams: { app: { servers: [${address}] } }
     `
-    const limpet = await startLimpet(t, config)
+    const limpet = await sharedLimpet(config)
     const client = await RawClient.connectTo(t, `${folder}/limpet.sock`)
     client.say(`PROXY TCP4 192.0.2.7 192.0.2.8 4000 80\r\n${GET}`)
     assert.match(await client.hear(/>/), /\nx-forwarded-for: 192\.0\.2\.7\n/)
@@ -144,7 +145,7 @@ describe('a listener on a Unix socket', () => {
       routes: [{ path: /*, upstream: app }]
       upstreams: { app: { servers: [${address}], proxyProtocol: v1 } }
     `
-    await startLimpet(t, config)
+    await sharedLimpet(config)
     await getFrom(`${folder}/limpet.sock`)
     assert.match(heard, /^PROXY UNKNOWN\r\nGET \/ /)
   })
@@ -164,7 +165,7 @@ describe('trustedProxies with unix:', () => {
   test('believes every client of a Unix socket, and adds nothing to X-Forwarded-For', async (t) => {
     const folder = await temporaryFolder(t)
     const { address } = await echo(t)
-    const limpet = await startLimpet(t, trusting(folder, address))
+    const limpet = await sharedLimpet(trusting(folder, address))
     const headers = { 'X-Forwarded-For': '192.0.2.66, 192.0.2.1', 'X-Forwarded-Proto': 'https' }
     const body = await getFrom(`${folder}/limpet.sock`, headers)
     assert.match(body, /\nx-forwarded-for: 192\.0\.2\.66, 192\.0\.2\.1\n/)
@@ -177,7 +178,7 @@ describe('trustedProxies with unix:', () => {
   test('believes no client of a port', async (t) => {
     const folder = await temporaryFolder(t)
     const { address } = await echo(t)
-    const limpet = await startLimpet(t, trusting(folder, address))
+    const limpet = await sharedLimpet(trusting(folder, address))
     const response = await fetch(limpet.url, { headers: { 'X-Forwarded-For': '192.0.2.1' } })
     assert.match(await response.text(), /\nx-forwarded-for: 192\.0\.2\.1, 127\.0\.0\.1\n/)
     await limpet.log.find(/^127\.0\.0\.1 - - /)
@@ -195,7 +196,7 @@ describe('trustedProxies with unix:', () => {
       upstreams: { app: { servers: [${address}] } }
       trustedProxies: [0.0.0.0/0, "::/0"]
     `
-    const limpet = await startLimpet(t, config)
+    const limpet = await sharedLimpet(config)
     await getFrom(`${folder}/limpet.sock`, { 'X-Forwarded-For': '192.0.2.1' })
     await limpet.log.find(/^unix: - - /)
   })
@@ -213,7 +214,7 @@ describe('trustedProxies with unix:', () => {
       trustedProxies: ["unix:"]
       clientAddressFrom: forwarded
     `
-    const limpet = await startLimpet(t, config)
+    const limpet = await sharedLimpet(config)
     const named = await getFrom(`${folder}/limpet.sock`, { Forwarded: 'for=192.0.2.1;proto=https' })
     assert.match(named, /\nforwarded: for=192\.0\.2\.1;proto=https\n/)
     assert.match(named, /\nx-forwarded-for: 192\.0\.2\.1\n/)
@@ -257,7 +258,7 @@ test('limpet healthcheck sends its request to the socket, and limpet status show
 test('curl --unix-socket is served', async (t) => {
   const folder = await temporaryFolder(t)
   const { address } = await echo(t)
-  await startLimpet(t, portAndSocket(folder, address))
+  await sharedLimpet(portAndSocket(folder, address))
   const curl = spawn('curl', ['-s', '--unix-socket', `${folder}/limpet.sock`, 'http://app.example/x'])
   assert.match(await text(curl.stdout), /host: app\.example\n/)
 })

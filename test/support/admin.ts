@@ -11,7 +11,7 @@ export interface AdminAnswer {
 }
 
 /** The admin API of a running Limpet, through its Unix socket. */
-export async function adminOf({ errors }: Limpet) {
+export async function adminOf({ errors }: Pick<Limpet, 'errors'>) {
   const [, socketPath] = await errors.find(/admin API answers on unix:([^\s"]+)/)
   return async function ask(
     method: string,

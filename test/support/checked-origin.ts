@@ -1,5 +1,5 @@
 import type { TestContext } from 'node:test'
-import type { Limpet } from './limpet.ts'
+import type { ServingLimpet } from './limpet.ts'
 import { httpOrigin, type Origin } from './origin.ts'
 import { RawClient } from './raw-client.ts'
 
@@ -38,7 +38,7 @@ export async function checkedOrigin(test: TestContext, name: string): Promise<Ch
  * The names of the servers that answer so many requests, or the status where there is no name. Each request has a
  * connection of its own, so that every worker gets some.
  */
-export async function answers(test: TestContext, limpet: Limpet, count = 12): Promise<string[]> {
+export async function answers(test: TestContext, limpet: ServingLimpet, count = 12): Promise<string[]> {
   const all: string[] = []
   for (let i = 0; i < count; i++) {
     const client = await RawClient.connect(test, limpet.port)
@@ -50,6 +50,6 @@ export async function answers(test: TestContext, limpet: Limpet, count = 12): Pr
 }
 
 /** The same, sorted and each once. */
-export async function serving(test: TestContext, limpet: Limpet, count?: number): Promise<string[]> {
+export async function serving(test: TestContext, limpet: ServingLimpet, count?: number): Promise<string[]> {
   return [...new Set(await answers(test, limpet, count))].toSorted()
 }

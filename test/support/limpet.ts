@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
+import { createInterface, Interface } from 'node:readline'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { temporaryFolder } from './folder.ts'
@@ -11,19 +11,23 @@ import { temporaryFolder } from './folder.ts'
 /** The program: as built for `npm test` (see global-setup.ts), or that of the checkout. */
 export const LIMPET = process.env.LIMPET_TEST_PROGRAM ?? fileURLToPath(new URL('../../bin/limpet.js', import.meta.url))
 
-/** Limpet, running in a process of its own as a user runs it; it ends with the test. */
-export interface Limpet {
-  readonly process: ChildProcess
-  /** The path of its configuration file. */
-  readonly file: string
+/** A running Limpet, as far as its clients and the readers of its logs know it. */
+export interface ServingLimpet {
   readonly port: number
   readonly url: string
-  /** Where it keeps its state, unless the configuration or `env` says otherwise. */
-  readonly stateDirectory: string
   /** Lines of the access log so far. */
   readonly log: Lines
   /** Lines of the program's own log so far. */
   readonly errors: Lines
+}
+
+/** Limpet, running in a process of its own as a user runs it; it ends with the test. */
+export interface Limpet extends ServingLimpet {
+  readonly process: ChildProcess
+  /** The path of its configuration file. */
+  readonly file: string
+  /** Where it keeps its state, unless the configuration or `env` says otherwise. */
+  readonly stateDirectory: string
   /** Resolves with the exit code, or null where a signal ended the process. */
   readonly exit: Promise<number | null>
 }
@@ -94,7 +98,7 @@ export async function adminUrlOf({ errors }: Pick<Limpet, 'errors'>): Promise<st
 }
 
 /** What the access log, in JSON, says of the GET for that path. */
-export async function loggedRequest({ log }: Limpet, path: string) {
+export async function loggedRequest({ log }: Pick<Limpet, 'log'>, path: string) {
   const [line] = await log.matching(new RegExp(`"GET ${path} `), 1)
   return JSON.parse(line!)
 }
@@ -111,13 +115,20 @@ export async function runLimpet(args: readonly string[], env: NodeJS.ProcessEnv 
 /** The lines of a stream, as they come. */
 export class Lines {
   readonly all: string[] = []
+  readonly #reader: Interface
   readonly #arrivals = new EventEmitter().setMaxListeners(0)
 
-  constructor(stream: NodeJS.ReadableStream) {
-    createInterface({ input: stream }).on('line', (line) => {
+  constructor(stream: NodeJS.ReadableStream | Interface) {
+    this.#reader = stream instanceof Interface ? stream : createInterface({ input: stream }).setMaxListeners(0)
+    this.#reader.on('line', (line) => {
       this.all.push(line)
       this.#arrivals.emit('line')
     })
+  }
+
+  /** Those that come from now on. */
+  later(): Lines {
+    return new Lines(this.#reader)
   }
 
   /** Resolves once there are that many lines in which `pattern` is found, to those lines. */
