@@ -6,12 +6,15 @@ export const SHORT = 64 * 1024
 /** How many are compressed at the same time: zlib has four threads, and each compressor a quarter of a megabyte. */
 const MOST = 4
 
+/** How much memory for bodies is kept that none uses, in pages of SHORT. */
+const MOST_SPARE = 16
+
 /** Is told what has become of a body: what it is compressed, in pieces, or why it cannot be. */
 export type Done = (error: Error | undefined, pieces: readonly Buffer[]) => void
 
 /**
- * Compresses short bodies with gzip, each as a whole, on the threads of zlib. Compressors are used again: for the memory of those that
- * are made for one body, V8 collects garbage so often that this costs as much as compressing does.
+ * Compresses short bodies with gzip, each as a whole, on the threads of zlib. Compressors, and the memory in which bodies
+ * are gathered, are used again: for what is made for one body, V8 collects garbage so often that this costs as much as compressing does.
  */
 export class ShortBodies {
   readonly #level: number
@@ -19,11 +22,21 @@ export class ShortBodies {
   #compressors = 0
   /** In the order in which they came. */
   readonly #waiting: { readonly body: Buffer; readonly done: Done }[] = []
+  readonly #spare: Buffer[] = []
   #isClosed = false
 
   /** @param level from 1 to 9 */
   constructor(level: number) {
     this.#level = level
+  }
+
+  /** Memory for a short body, until it is given back. */
+  take(): Buffer {
+    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(SHORT)
+  }
+
+  giveBack(memory: Buffer): void {
+    if (this.#spare.length < MOST_SPARE) this.#spare.push(memory)
   }
 
   /** @param body not changed until `done` */

@@ -12,7 +12,8 @@ export class ShortBodyStage extends BodyStage {
   readonly room = Infinity
   readonly #bodies: ShortBodies
   readonly #over: () => void
-  #pieces: Buffer[] = []
+  #memory: Buffer | undefined
+  #length = 0
   #isOver = false
 
   /** @param over called once, when the response is over */
@@ -28,7 +29,8 @@ export class ShortBodyStage extends BodyStage {
   }
 
   data(bytes: Buffer, from: number, to: number): void {
-    this.#pieces.push(Buffer.from(bytes.subarray(from, to)))
+    this.#memory ??= this.#bodies.take()
+    this.#length += bytes.copy(this.#memory, this.#length, from, to)
   }
 
   /** Sends the head. */
@@ -38,10 +40,10 @@ export class ShortBodyStage extends BodyStage {
   }
 
   end(): void {
-    const [first, ...others] = this.#pieces
-    const body = others.length === 0 ? first! : Buffer.concat(this.#pieces)
-    this.#pieces = []
-    this.#bodies.compress(body, (error, pieces) => {
+    const memory = this.#memory!
+    this.#memory = undefined
+    this.#bodies.compress(memory.subarray(0, this.#length), (error, pieces) => {
+      this.#bodies.giveBack(memory)
       if (this.#isOver) return
       if (error !== undefined) return this.user.failed(new Failure('filter-failed', error.message))
       for (const piece of pieces) this.next.data(piece, 0, piece.length)
@@ -57,6 +59,7 @@ export class ShortBodyStage extends BodyStage {
   cancel(): void {
     if (this.#isOver) return
     this.#isOver = true
+    if (this.#memory !== undefined) this.#bodies.giveBack(this.#memory)
     this.#over()
   }
 }
